@@ -1,0 +1,91 @@
+import { z } from "zod";
+import { artifactReference, interval, scope, statusBase } from "./common.ts";
+import { digest, objectName, text, time, whole } from "./field.ts";
+import { columns, defineKind, type ObjectOf } from "./kind.ts";
+
+export const targetModules = z
+  .array(z.string().max(63).regex(/^[a-z0-9_]+$/))
+  .min(1)
+  .max(32)
+  .describe("Names of the linear layers that carry a LoRA pair, such as `q_proj`.");
+
+const spec = z.object({
+  base: z
+    .object({
+      name: text(200).min(1).describe("Name of the base model, for people."),
+      digest: digest().describe("Identity of the base model's files; an adapter only ever runs on this base."),
+    })
+    .describe("The base model that the adapter was made for."),
+  artifact: z
+    .object({ ...artifactReference.shape, sizeBytes: whole(1, Number.MAX_SAFE_INTEGER).describe("Size of all layers in bytes.") })
+    .describe("Where the weights are. The digest is also the end of the object's name, so weights can't be swapped under a name."),
+  rank: whole(1, 512).describe("LoRA rank, uniform over all layers."),
+  alpha: whole(1, 4096).describe("LoRA alpha, uniform over all layers."),
+  targetModules,
+  scope,
+  source: z
+    .object({
+      kind: z.enum(["TrainingRun", "Import"]).describe("What made the adapter."),
+      name: objectName().optional().describe("Name of the object that made it."),
+      uid: text(64).optional().describe("UID of the object that made it."),
+    })
+    .describe("What made the adapter."),
+  parents: z
+    .array(z.object({ name: objectName().describe("Name of the parent."), digest: digest().describe("Manifest digest of the parent.") }))
+    .max(16)
+    .optional()
+    .describe("Adapters that this one was merged or continued from."),
+  generation: whole(0, 1000000).default(0).describe("0 for an adapter learnt directly; one more than its parents' largest for a child."),
+});
+
+const status = z.object({
+  ...statusBase,
+  tier: z.enum(["Task", "Domain", "ProjectRoot"]).optional().describe("How widely the adapter is trusted; promotion raises it."),
+  archived: z.boolean().optional().describe("Archived adapters stay readable but are no longer picked."),
+  fitness: z
+    .object({
+      passAt1: interval.describe("Pass@1 of the newest evaluation that passed through this adapter."),
+      evaluation: objectName().describe("Evaluation that measured it."),
+      evaluationUID: text(64).describe("UID of that evaluation."),
+      time: time().describe("When it ended."),
+    })
+    .optional()
+    .describe("Newest measured fitness."),
+  verified: z
+    .object({ time: time().describe("When the artifact was last verified."), files: whole(0, 1000).describe("Files whose hashes agreed.") })
+    .optional()
+    .describe("Last verification against the registry."),
+  holders: z
+    .object({
+      engines: whole(0, 100000).describe("Engines that hold the adapter now."),
+      servers: z.array(objectName()).max(50).describe("ModelServers that hold it; the first fifty."),
+    })
+    .optional()
+    .describe("Where the adapter is loaded."),
+});
+
+export const adapter = defineKind({
+  kind: "Adapter",
+  plural: "adapters",
+  singular: "adapter",
+  shortNames: ["rad"],
+  description: "A LoRA adapter: memory in weights, written once. Everything in its spec is frozen, and its name ends in its manifest digest.",
+  nameMaxLength: 52,
+  spec,
+  status,
+  mutable: [],
+  rules: [
+    {
+      rule: "self.metadata.name.endsWith('-' + self.spec.artifact.digest.substring(7, 23))",
+      message: "metadata.name must end in '-' and the first 16 hex digits of spec.artifact.digest; generateName can't do that, so give the whole name",
+    },
+  ],
+  columns: columns(
+    { name: "Rank", type: "integer", jsonPath: ".spec.rank", description: "LoRA rank." },
+    { name: "Tier", type: "string", jsonPath: ".status.tier", description: "How widely it is trusted." },
+    { name: "Pass@1", type: "string", jsonPath: ".status.fitness.passAt1.estimate", description: "Newest measured Pass@1." },
+    { name: "Engines", type: "integer", jsonPath: ".status.holders.engines", description: "Engines that hold it." },
+    { name: "Source", type: "string", jsonPath: ".spec.source.name", description: "What made it.", priority: 1 },
+  ),
+});
+export type Adapter = ObjectOf<typeof adapter>;

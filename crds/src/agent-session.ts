@@ -1,0 +1,116 @@
+import { z } from "zod";
+import { artifactReference, bounded, isolation, requires, sampling, sandbox, scope, statusBase } from "./common.ts";
+import { decimal, digest, objectName, text, time, whole } from "./field.ts";
+import { columns, defineKind, type ObjectOf } from "./kind.ts";
+import { sft } from "./training-run.ts";
+
+export const task = z
+  .object({
+    id: text(100).min(1).describe("Identifier of the task, for people and for holding tasks out."),
+    description: text(16384).min(1).describe("What the agent is asked to do."),
+    tests: text(65536)
+      .min(1)
+      .describe("Python source of the tests. It calls the entry point and asserts; it runs after the program, where the program can't see it."),
+    entryPoint: z
+      .string()
+      .max(100)
+      .regex(/^[A-Za-z_][A-Za-z0-9_]*$/)
+      .describe("Name of the function that the program must define and the tests call."),
+    stub: text(4096).optional().describe("Beginning of the program that is given to the model, such as imports and the function's signature."),
+    system: text(4096).optional().describe("System message; a short general one when unset."),
+  })
+  .describe("The task.");
+export type Task = z.infer<typeof task>;
+
+const spec = z.object({
+  task,
+  scope,
+  serverRef: z.object({ name: objectName(40).describe("Name of the ModelServer.") }).describe("The ModelServer that answers."),
+  adapter: z
+    .object({
+      policy: z.enum(["Auto", "None", "Fixed"]).default("Auto").describe("Auto picks the most relevant adapter or none; None uses the base; Fixed uses the named one."),
+      name: objectName(52).optional().describe("The Adapter, with policy Fixed."),
+    })
+    .default({ policy: "Auto" })
+    .describe("Which memory the agent works with."),
+  attempts: whole(1, 50).default(4).describe("Most rounds of generate, execute and reflect."),
+  candidates: whole(1, 16).default(3).describe("Programs that are sampled in one round."),
+  reflection: z
+    .enum(["Notes", "History"])
+    .default("Notes")
+    .describe("What a new round knows of earlier ones: a fresh prompt with what their errors taught, or the whole history."),
+  sampling: sampling.default({}),
+  sandbox: sandbox.default({}),
+  learn: z
+    .object({
+      policy: z.enum(["None", "WhenSolved"]).default("None").describe("Whether this session alone starts a TrainingRun when it ends solved."),
+      sft: sft.optional(),
+    })
+    .default({ policy: "None" })
+    .describe("What is learnt from this session by itself; many sessions are usually learnt from together by one TrainingRun."),
+  deadlineSeconds: whole(30, 604800).default(3600).describe("Longest time from first start to end."),
+  requires,
+  ...bounded,
+});
+
+const status = z.object({
+  ...statusBase,
+  epoch: whole(0, 1000000).optional().describe("Raised before each agent pod is created; older agents are fenced by it."),
+  adapter: z
+    .object({
+      name: objectName(52).optional().describe("The Adapter that was picked; unset when none."),
+      digest: digest().optional().describe("Its manifest digest."),
+      reason: text(63).describe("Why this one, or why none."),
+      message: text(1024).describe("The same in a sentence."),
+      considered: z
+        .array(z.object({ name: objectName(52).describe("An Adapter."), score: decimal().describe("Its relevance.") }))
+        .max(20)
+        .optional()
+        .describe("Adapters that were considered, best first."),
+    })
+    .optional()
+    .describe("The frozen choice of memory, claimed from the ModelServer before any pod exists."),
+  sandbox: z
+    .object({
+      pod: text(253).describe("Pod of the sandbox."),
+      podUID: text(64).optional().describe("UID of that pod."),
+      uid: whole(1, 4294967294).describe("User ID that this sandbox alone runs as."),
+    })
+    .optional()
+    .describe("The sandbox of the present epoch."),
+  isolation: isolation.optional(),
+  rounds: whole(0, 1000).optional().describe("Rounds that ended."),
+  programs: whole(0, 100000).optional().describe("Programs that were executed."),
+  outcome: z.enum(["Solved", "Exhausted", "DeadlineExceeded", "Aborted"]).optional().describe("How the work ended."),
+  startTime: time().optional().describe("When the first agent pod was created."),
+  endTime: time().optional().describe("When the work ended."),
+  log: z
+    .object({ subject: text(253).describe("Subject of the live log."), lastSequence: whole(0, Number.MAX_SAFE_INTEGER).describe("Stream sequence of its last record.") })
+    .optional()
+    .describe("The live log."),
+  trajectory: artifactReference.optional().describe("The sealed trajectory: every record of the log, stored once."),
+  trainingRun: objectName().optional().describe("The TrainingRun that this session started by itself."),
+});
+
+export const agentSession = defineKind({
+  kind: "AgentSession",
+  plural: "agentsessions",
+  singular: "agentsession",
+  shortNames: ["ras"],
+  description: "One agent at work on one task: generate, execute, reflect, save. Its trajectory is sealed on every ending.",
+  nameMaxLength: 45,
+  spec,
+  status,
+  mutable: ["suspend", "ttlSecondsAfterFinished"],
+  rules: [
+    { rule: "(self.spec.adapter.policy == 'Fixed') == has(self.spec.adapter.name)", message: "spec.adapter.name goes with policy Fixed, and only with it" },
+    { rule: "self.spec.task.tests.contains('assert') || self.spec.task.tests.contains('raise')", message: "spec.task.tests has no assertion, so it could never fail; write tests that assert what the program must do" },
+  ],
+  columns: columns(
+    { name: "Task", type: "string", jsonPath: ".spec.task.id", description: "Task." },
+    { name: "Solved", type: "string", jsonPath: '.status.conditions[?(@.type=="Solved")].status', description: "Whether a program passed the tests." },
+    { name: "Rounds", type: "integer", jsonPath: ".status.rounds", description: "Rounds that ended." },
+    { name: "Adapter", type: "string", jsonPath: ".status.adapter.name", description: "Memory that was used." },
+  ),
+});
+export type AgentSession = ObjectOf<typeof agentSession>;

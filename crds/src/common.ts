@@ -1,0 +1,175 @@
+import { z } from "zod";
+import { decimal, digest, labels, objectName, quantity, repository, text, time, whole } from "./field.ts";
+
+export const group = "rune.dev";
+export const version = "v1alpha1";
+export const apiVersion = `${group}/${version}`;
+
+export const baseModel = z
+  .object({
+    huggingFace: z
+      .object({
+        repository: text(200).min(3).describe("Repository on the Hugging Face hub, such as `Qwen/Qwen2.5-Coder-7B-Instruct`."),
+        revision: z
+          .string()
+          .regex(/^[0-9a-f]{40}$/)
+          .max(40)
+          .describe("Full commit hash of the revision; branches and tags can move, so they are not accepted."),
+      })
+      .optional()
+      .describe("A model on the Hugging Face hub, pinned by commit."),
+    oci: z
+      .object({
+        repository: repository().describe("Repository in the installation's registry that holds the model artifact."),
+        digest: digest().describe("Digest of the model artifact's manifest."),
+      })
+      .optional()
+      .describe("A model stored as an OCI artifact, pinned by manifest digest."),
+    pvc: z
+      .object({
+        claimName: objectName(253).describe("PersistentVolumeClaim that holds the model."),
+        path: text(500).describe("Directory of the model in the volume, relative to its root."),
+      })
+      .optional()
+      .describe("A model directory on an existing volume; its identity is computed when it is first read."),
+  })
+  .describe("The frozen base model. Exactly one source. Its identity everywhere is one digest over its files.");
+export type BaseModel = z.infer<typeof baseModel>;
+
+export const scope = z
+  .object({
+    project: z.string().max(63).optional().describe("Project that the knowledge belongs to, such as a repository's name."),
+    domain: z.string().max(63).optional().describe("Domain inside the project, such as `billing` or `parsing`."),
+    task: z.string().max(63).optional().describe("Single task that the knowledge belongs to."),
+  })
+  .describe("Where the knowledge applies: retrieval goes from task to domain to project.");
+export type Scope = z.infer<typeof scope>;
+
+export const artifactReference = z.object({
+  repository: repository().describe("Repository in the installation's registry."),
+  digest: digest().describe("Digest of the artifact's manifest."),
+});
+export type ArtifactReference = z.infer<typeof artifactReference>;
+
+export const requires = z
+  .array(
+    z.object({
+      kind: z
+        .enum(["EnvironmentCheck", "ModelServer", "Adapter", "TrainingRun", "AgentSession", "Evaluation", "EvolutionGeneration"])
+        .describe("Kind of the object that is waited for."),
+      name: objectName().describe("Name of the object, in the same namespace."),
+      condition: text(63).min(1).describe("Condition that must be True before work starts, such as `Ready` or `GatePassed`."),
+    }),
+  )
+  .max(16)
+  .optional()
+  .describe("Conditions of other objects that must be True before work starts; this is how a phase depends on a gate.");
+
+export const resources = z
+  .object({
+    cpu: quantity().optional().describe("CPU request of the main container."),
+    memory: quantity().optional().describe("Memory request and limit of the main container."),
+    gpus: whole(0, 16).optional().describe("GPUs of the main container, counted in the installation's GPU resource."),
+  })
+  .describe("Compute resources of the main container.");
+export type Resources = z.infer<typeof resources>;
+
+export const scheduling = {
+  nodeSelector: labels().optional().describe("Labels that a node must carry."),
+  tolerations: z
+    .array(
+      z.object({
+        key: text(253).optional().describe("Taint key that is tolerated; empty tolerates all keys."),
+        operator: z.enum(["Exists", "Equal"]).optional().describe("How the value is compared."),
+        value: text(63).optional().describe("Taint value that is tolerated."),
+        effect: z.enum(["NoSchedule", "PreferNoSchedule", "NoExecute"]).optional().describe("Taint effect that is tolerated; empty tolerates all."),
+        tolerationSeconds: whole(0, 2147483647).optional().describe("How long a NoExecute taint is tolerated."),
+      }),
+    )
+    .max(32)
+    .optional()
+    .describe("Taints that the pods tolerate."),
+  priorityClassName: text(253).optional().describe("PriorityClass of the pods."),
+};
+
+export const sampling = z
+  .object({
+    temperature: decimal().optional().describe("Sampling temperature; 0 is greedy."),
+    topP: decimal().optional().describe("Nucleus sampling mass."),
+    maxTokens: whole(1, 32768).optional().describe("Most tokens of one answer."),
+    stop: z.array(text(100).min(1)).max(4).optional().describe("Strings that end an answer; the engine accepts at most four."),
+  })
+  .describe("How answers are sampled.");
+export type Sampling = z.infer<typeof sampling>;
+
+export const sandbox = z
+  .object({
+    libraryConfigMap: objectName(253)
+      .optional()
+      .describe("ConfigMap whose files stand on the program's import path, read-only: the project's own library."),
+    timeoutSeconds: whole(1, 120).optional().describe("Deadline of one execution; the whole process group is killed at it."),
+    memory: quantity().optional().describe("Memory of the sandbox pod."),
+    cpu: quantity().optional().describe("CPU of the sandbox pod, request and limit."),
+    runtimeClassName: text(253).optional().describe("RuntimeClass of the sandbox pod, such as `gvisor` or `kata`."),
+  })
+  .describe("Where untrusted programs run. Isolation is proven before the first one runs; without proof nothing runs.");
+export type SandboxSpec = z.infer<typeof sandbox>;
+
+/** Spec fields of every kind that ends. */
+export const bounded = {
+  suspend: z.boolean().optional().describe("Stops the work while true; it goes on where it was when set back."),
+  ttlSecondsAfterFinished: whole(0, 31536000).optional().describe("Deletes the object this long after it ended; never when unset."),
+};
+
+export const condition = z.object({
+  type: text(63).describe("Name of the condition."),
+  status: z.enum(["True", "False", "Unknown"]).describe("Whether it holds."),
+  observedGeneration: whole(0, Number.MAX_SAFE_INTEGER).optional().describe("Generation of the spec that this was seen for."),
+  lastTransitionTime: time().describe("When the status last changed."),
+  reason: text(128).describe("One word for programs."),
+  message: text(32768).describe("A sentence for people."),
+});
+export type Condition = z.infer<typeof condition>;
+
+/** Status fields of every kind. */
+export const statusBase = {
+  observedGeneration: whole(-1, Number.MAX_SAFE_INTEGER).optional().describe("Generation of the spec that this status describes; -1 before the first."),
+  conditions: z.array(condition).max(32).optional().describe("What is true of the object now."),
+};
+
+export const isolationProbe = z.object({
+  name: text(100).describe("What was tried."),
+  layer: whole(1, 2).describe("1: network policy alone; 2: process locks alone."),
+  expected: z.enum(["Blocked", "Reached"]).describe("What a safe sandbox answers."),
+  observed: z.enum(["Blocked", "Reached", "Error"]).describe("What happened."),
+});
+export const isolation = z
+  .object({
+    verified: z.boolean().describe("Whether every probe answered as a safe sandbox must."),
+    probes: z.array(isolationProbe).max(64).describe("Each probe and its answer."),
+    time: time().optional().describe("When the probes ran."),
+  })
+  .describe("The proof of isolation that stood before the first program ran.");
+export type Isolation = z.infer<typeof isolation>;
+
+export const interval = z.object({
+  estimate: text(20).describe("Point estimate, a decimal."),
+  lower: text(20).describe("Lower end of the 95 % interval, a decimal."),
+  upper: text(20).describe("Upper end of the 95 % interval, a decimal."),
+});
+export type Interval = z.infer<typeof interval>;
+
+/** Annotation-free labels that mirror status for selectors. */
+export const label = {
+  project: `${group}/project`,
+  domain: `${group}/domain`,
+  tier: `${group}/tier`,
+  archived: `${group}/archived`,
+  session: `${group}/session`,
+  server: `${group}/server`,
+  run: `${group}/run`,
+  evaluation: `${group}/evaluation`,
+  component: `${group}/component`,
+  epoch: `${group}/epoch`,
+  attempt: `${group}/attempt`,
+} as const;

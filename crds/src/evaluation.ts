@@ -1,0 +1,99 @@
+import { z } from "zod";
+import { artifactReference, bounded, interval, isolation, requires, sampling, sandbox, statusBase } from "./common.ts";
+import { digest, objectName, text, whole } from "./field.ts";
+import { columns, defineKind, type ObjectOf } from "./kind.ts";
+
+const armName = () =>
+  z
+    .string()
+    .min(1)
+    .max(30)
+    .regex(/^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/);
+
+const spec = z.object({
+  arms: z
+    .array(
+      z.object({
+        name: armName().describe("Name of the arm."),
+        serverRef: z.object({ name: objectName(40).describe("Name of the ModelServer.") }).describe("The ModelServer that answers."),
+        adapter: objectName(52).optional().describe("Adapter of the arm; the base model alone when unset."),
+      }),
+    )
+    .min(1)
+    .max(8)
+    .describe("What is compared. Every arm answers the same tasks."),
+  taskSet: z
+    .object({
+      ...artifactReference.shape,
+      maxTasks: whole(1, 100000).optional().describe("Uses only this many tasks, chosen by the seed."),
+    })
+    .describe("The held-out tasks, by digest."),
+  samples: whole(1, 100).default(5).describe("Programs that each arm writes for each task."),
+  sampling: sampling.default({}),
+  sandbox: sandbox.default({}),
+  seed: whole(0, 2147483647).default(0).describe("Orders tasks and resampling. It reaches the engine only where that is safe."),
+  concurrency: whole(1, 64).default(4).describe("Tasks that are worked on at once."),
+  gate: z
+    .object({
+      candidate: armName().describe("Arm that must be better."),
+      baseline: armName().describe("Arm that it is compared with."),
+      rule: z.enum(["LowerBound", "PointEstimate"]).default("LowerBound").describe("What must reach the threshold: the lower end of the 95 % interval, or the estimate alone."),
+      thresholdPoints: whole(-100, 100).default(5).describe("Required gain in percentage points of Pass@1."),
+      minimumTasks: whole(1, 100000).default(100).describe("With fewer tasks the verdict is Inconclusive, whatever the numbers."),
+    })
+    .optional()
+    .describe("The gate. Its verdict is Passed, Failed or Inconclusive, and never touches Ready."),
+  deadlineSeconds: whole(60, 2592000).default(86400).describe("Longest time from first start to end."),
+  requires,
+  ...bounded,
+});
+
+const status = z.object({
+  ...statusBase,
+  epoch: whole(0, 1000000).optional().describe("Raised before each evaluator pod is created; older ones are fenced by it."),
+  arms: z
+    .array(
+      z.object({
+        name: armName().describe("Name of the arm."),
+        adapterDigest: digest().optional().describe("Manifest digest of the arm's adapter."),
+        completed: whole(0, 10000000).describe("Programs that were judged."),
+        total: whole(0, 10000000).describe("Programs in all."),
+        passAt1: interval.optional().describe("Pass@1 with its interval over tasks."),
+      }),
+    )
+    .max(8)
+    .optional()
+    .describe("Where each arm stands."),
+  activeArm: armName().optional().describe("Arm that is claimed from its ModelServer now; one at a time."),
+  delta: interval.optional().describe("Gain of candidate over baseline in percentage points, paired by task."),
+  verdict: z.enum(["Passed", "Failed", "Inconclusive"]).optional().describe("Verdict of the gate."),
+  isolation: isolation.optional(),
+  report: artifactReference.optional().describe("The report: every sample, the numbers and a written assessment."),
+  mlflowRunID: text(64).optional().describe("Run in the experiment tracker."),
+});
+
+export const evaluation = defineKind({
+  kind: "Evaluation",
+  plural: "evaluations",
+  singular: "evaluation",
+  shortNames: ["rev"],
+  description: "A measurement: arms answer the same held-out tasks, and a paired interval says what the difference is worth.",
+  nameMaxLength: 45,
+  spec,
+  status,
+  mutable: ["suspend", "ttlSecondsAfterFinished"],
+  rules: [
+    { rule: "self.spec.arms.all(a, self.spec.arms.filter(b, b.name == a.name).size() == 1)", message: "spec.arms: every arm needs a name of its own" },
+    {
+      rule: "!has(self.spec.gate) || (self.spec.arms.exists(a, a.name == self.spec.gate.candidate) && self.spec.arms.exists(a, a.name == self.spec.gate.baseline))",
+      message: "spec.gate must name two of spec.arms",
+    },
+  ],
+  columns: columns(
+    { name: "Gate", type: "string", jsonPath: ".status.verdict", description: "Verdict of the gate." },
+    { name: "Delta", type: "string", jsonPath: ".status.delta.estimate", description: "Gain in percentage points." },
+    { name: "Lower", type: "string", jsonPath: ".status.delta.lower", description: "Lower end of its 95 % interval." },
+    { name: "Report", type: "string", jsonPath: ".status.report.digest", description: "Digest of the report.", priority: 1 },
+  ),
+});
+export type Evaluation = ObjectOf<typeof evaluation>;

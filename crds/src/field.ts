@@ -1,0 +1,50 @@
+import { z } from "zod";
+
+/** A sha256 content digest, `sha256:` and 64 lower-case hex digits. */
+export const digest = () =>
+  z
+    .string()
+    .length(71)
+    .regex(/^sha256:[0-9a-f]{64}$/);
+
+/** A DNS label of at most `max` characters: the name of an object in the same namespace. */
+export const objectName = (max = 63) =>
+  z
+    .string()
+    .min(1)
+    .max(max)
+    .regex(/^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/);
+
+/** A path in the installation's OCI registry, without host, tag or digest. */
+export const repository = () =>
+  z
+    .string()
+    .min(1)
+    .max(200)
+    .regex(/^[a-z0-9]+([._-][a-z0-9]+)*(\/[a-z0-9]+([._-][a-z0-9]+)*)*$/);
+
+/** Free text of at most `max` characters. */
+export const text = (max: number) => z.string().max(max);
+
+/** A non-negative decimal number written as a string, because the API has no floats. */
+export const decimal = () =>
+  z
+    .string()
+    .max(20)
+    .regex(/^[0-9]+(\.[0-9]+)?(e-?[0-9]+)?$/);
+
+/** A whole number between `min` and `max`, both included. */
+export const whole = (min: number, max: number) => z.number().int().min(min).max(max);
+
+/** An RFC 3339 time. */
+export const time = () => z.iso.datetime();
+
+/** A Kubernetes quantity such as `500m`, `4Gi` or `1`. */
+export const quantity = () =>
+  z
+    .string()
+    .max(32)
+    .regex(/^[0-9]+(\.[0-9]+)?([EPTGMk]i?|m)?$/);
+
+/** Label values and selectors by equality. */
+export const labels = () => z.record(z.string().max(253), z.string().max(63));

@@ -1,0 +1,9 @@
+import { adapter } from "./adapter.ts";
+import { agentSession } from "./agent-session.ts";
+import { evaluation } from "./evaluation.ts";
+import type { KindDefinition } from "./kind.ts";
+import { modelServer } from "./model-server.ts";
+import { trainingRun } from "./training-run.ts";
+
+/** Every kind of the group, in the order a person meets them. */
+export const kinds: readonly KindDefinition[] = [modelServer, adapter, trainingRun, agentSession, evaluation];

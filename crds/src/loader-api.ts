@@ -1,0 +1,73 @@
+import { z } from "zod";
+import { digest, repository, text, whole } from "./field.ts";
+
+/** Ports of a vLLM pod. vLLM itself listens on localhost only. */
+export const port = { inference: 8080, admin: 8081, metrics: 9090, engine: 8000, runner: 8090, canary: 8099 } as const;
+
+/** `PUT /adapters/{name}` on the admin port. Idempotent: a second call with the same digest changes nothing. */
+export const loadRequest = z.object({
+  repository: repository(),
+  digest: digest(),
+  baseDigest: digest(),
+  rank: whole(1, 512),
+  targetModules: z.array(text(63)).min(1),
+  registryToken: text(8192).describe("Short-lived bearer token that may only pull this repository."),
+});
+export type LoadRequest = z.infer<typeof loadRequest>;
+
+/** Why an adapter was refused before vLLM saw it, or taken off after. */
+export const refusal = z.enum([
+  "RegistryUnavailable",
+  "ArtifactMissing",
+  "DigestMismatch",
+  "NotAnAdapter",
+  "BaseMismatch",
+  "RankTooLarge",
+  "UnknownModule",
+  "ShapeMismatch",
+  "NotFinite",
+  "AllZero",
+  "NoAdapterSlot",
+  "EngineUnavailable",
+  "EngineRefused",
+  "CanaryMismatch",
+]);
+export type Refusal = z.infer<typeof refusal>;
+/** Refusals that the same bytes will always meet again; the others are worth another try. */
+export const permanentRefusals: readonly Refusal[] = ["DigestMismatch", "NotAnAdapter", "BaseMismatch", "RankTooLarge", "UnknownModule", "ShapeMismatch", "NotFinite", "AllZero", "CanaryMismatch"];
+
+export const heldAdapter = z.object({
+  name: text(63),
+  digest: digest(),
+  state: z.enum(["Staging", "Loaded", "Refused"]),
+  reason: refusal.optional(),
+  message: text(1024).optional(),
+  canary: z.enum(["Matched", "Unknown", "Mismatched"]).optional(),
+  answers: z.object({ adapter: text(4096), base: text(4096) }).optional().describe("What this engine answered to the canary prompt."),
+});
+export type HeldAdapter = z.infer<typeof heldAdapter>;
+
+/** `GET /state` on the admin port, and the answer to `PUT` and `DELETE /adapters/{name}`. */
+export const loaderState = z.object({
+  engine: z.object({
+    ready: z.boolean().describe("Whether the engine answered a real one-token completion lately."),
+    bootID: text(128).describe("Changes with every start of the engine; empty before the first."),
+    baseDigest: digest().optional(),
+    slots: whole(0, 64),
+    maxRank: whole(0, 512),
+  }),
+  adapters: z.array(heldAdapter),
+});
+export type LoaderState = z.infer<typeof loaderState>;
+
+/** Config document of the loader, mounted at `/rune/spec.json` of every vLLM pod. */
+export const loaderConfig = z.object({
+  base: z.object({ name: text(253).describe("Served name of the base."), path: text(500).describe("Directory of the staged base model."), digest: digest().optional() }),
+  engineURL: z.url(),
+  registryURL: z.url(),
+  adapterDirectory: text(200).describe("Directory shared with vLLM, which mounts it read-only."),
+  slots: whole(1, 64),
+  maxRank: whole(1, 512),
+  adminKeys: z.object({ keys: z.array(z.record(z.string(), z.unknown())) }).describe("JWKS of the operator; admin tokens carry the pod's UID as audience."),
+});
+export type LoaderConfig = z.infer<typeof loaderConfig>;

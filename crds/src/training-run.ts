@@ -1,0 +1,148 @@
+import { z } from "zod";
+import { targetModules } from "./adapter.ts";
+import { artifactReference, baseModel, bounded, requires, resources, scheduling, scope, statusBase } from "./common.ts";
+import { decimal, digest, labels, objectName, quantity, text, time, whole } from "./field.ts";
+import { columns, defineKind, type ObjectOf } from "./kind.ts";
+
+export const sft = z
+  .object({
+    rank: whole(1, 512).default(16).describe("LoRA rank."),
+    alpha: whole(1, 4096).default(32).describe("LoRA alpha."),
+    targetModules: targetModules.default(["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]),
+    epochs: whole(1, 100).default(5).describe("Passes over the corpus."),
+    batchSize: whole(1, 1024).default(4).describe("Examples of one optimizer step."),
+    learningRate: decimal().default("0.0004").describe("Peak learning rate; it falls linearly to a twentieth."),
+    maxLength: whole(64, 131072).default(1024).describe("Longest example in tokens; longer ones are left out and counted."),
+    precision: z.enum(["BFloat16", "Float32"]).default("BFloat16").describe("Precision of the frozen base and of the arithmetic."),
+    quantization: z.enum(["None", "NF4"]).default("None").describe("Quantization of the frozen base; NF4 makes it QLoRA."),
+    seed: whole(0, 2147483647).default(0).describe("Seed of initial weights and of the order of examples."),
+  })
+  .describe("Supervised fine-tuning of a LoRA adapter on what sessions wrote.");
+
+const spec = z.object({
+  base: baseModel,
+  sft: sft.optional(),
+  corpus: z
+    .object({
+      sessions: z
+        .object({ matchLabels: labels().describe("Labels that an AgentSession must carry.") })
+        .optional()
+        .describe("Learns from every matching session. The run waits until none of them is still running, then freezes their digests."),
+      sessionNames: z.array(objectName()).max(500).optional().describe("Learns from these sessions."),
+      artifact: artifactReference.optional().describe("Learns from a corpus that already is in the registry."),
+      include: z
+        .array(z.enum(["Programs", "Notes", "Corrections"]))
+        .min(1)
+        .max(3)
+        .default(["Programs"])
+        .describe("What of a session becomes training text: its passing programs, its notes, its failed attempts with their corrections."),
+      minimumSessions: whole(1, 10000).default(1).describe("Fewest solved sessions; with fewer the run is stalled rather than trained on too little."),
+    })
+    .describe("What is learnt from. Exactly one of sessions, sessionNames and artifact."),
+  output: z
+    .object({ scope: scope.optional().describe("Scope of the adapter; the sessions' common scope when unset.") })
+    .default({})
+    .describe("What becomes of the result."),
+  retries: z
+    .object({
+      failures: whole(0, 20).default(2).describe("Attempts after the first that may follow a failure."),
+      disruptions: whole(0, 100).default(10).describe("Attempts after the first that may follow a disruption, such as a drained node."),
+    })
+    .default({ failures: 2, disruptions: 10 })
+    .describe("How often the work is tried again."),
+  deadlineSeconds: whole(60, 2592000).default(86400).describe("Longest time from first start to end, over all attempts."),
+  checkpoint: z
+    .object({
+      everySteps: whole(1, 100000).default(20).describe("Optimizer steps between checkpoints."),
+      size: quantity().default("2Gi").describe("Size of the volume that holds checkpoints."),
+      storageClassName: text(253).optional().describe("StorageClass of that volume."),
+    })
+    .default({ everySteps: 20, size: "2Gi" })
+    .describe("Checkpoints, from which a later attempt goes on."),
+  image: text(500).optional().describe("Trainer image; the installation's image when unset."),
+  resources: resources.default({}),
+  queueName: text(253).optional().describe("Kueue LocalQueue that admits the Job."),
+  ...scheduling,
+  requires,
+  ...bounded,
+});
+
+export const attempt = z.object({
+  number: whole(1, 1000).describe("Number of the attempt, from 1."),
+  job: objectName().describe("Name of its Job."),
+  result: z.enum(["Running", "Succeeded", "Failed", "Disrupted", "Refused"]).describe("How it went; Refused is a permanent error that is not retried."),
+  reason: text(63).optional().describe("One word on why it ended."),
+  message: text(1024).optional().describe("The same in a sentence, with what to change."),
+  exitCode: whole(0, 255).optional().describe("Exit code of the trainer."),
+  startTime: time().optional().describe("When its pod started."),
+  endTime: time().optional().describe("When it ended."),
+});
+
+const status = z.object({
+  ...statusBase,
+  baseDigest: digest().optional().describe("Identity of the base model's files."),
+  corpus: z
+    .object({
+      digest: digest().describe("SHA-256 over the sorted trajectory digests: what exactly was learnt from."),
+      count: whole(0, 10000).describe("Sessions in the corpus."),
+      solved: whole(0, 10000).describe("Sessions in the corpus that ended solved."),
+      trajectories: z.array(artifactReference).max(500).describe("The sealed trajectories."),
+    })
+    .optional()
+    .describe("The frozen corpus."),
+  attempts: z.array(attempt).max(128).optional().describe("Every attempt, oldest first."),
+  progress: z
+    .object({
+      percent: whole(0, 100).describe("How far the running attempt is."),
+      step: whole(0, 1000000000).optional().describe("Optimizer steps done."),
+      totalSteps: whole(0, 1000000000).optional().describe("Optimizer steps in all."),
+      loss: text(20).optional().describe("Training loss of the last steps, a decimal."),
+      remainingSeconds: whole(0, 31536000).optional().describe("Estimated time to the end."),
+    })
+    .optional()
+    .describe("Progress of the running attempt; reporting never fails a run."),
+  result: z
+    .object({
+      ...artifactReference.shape,
+      sizeBytes: whole(1, Number.MAX_SAFE_INTEGER).describe("Size of all layers in bytes."),
+      examples: whole(0, 10000000).optional().describe("Training examples."),
+      steps: whole(0, 1000000000).optional().describe("Optimizer steps."),
+      trainingLoss: text(20).optional().describe("Mean loss of the last tenth of the steps, a decimal."),
+      deltaWNorm: text(20).optional().describe("Frobenius norm of the change of the weights, a decimal."),
+      durationSeconds: whole(0, 31536000).optional().describe("Training time of the last attempt."),
+    })
+    .optional()
+    .describe("The one artifact; frozen here before the Adapter is created."),
+  adapter: objectName().optional().describe("The Adapter that was created."),
+  mlflowRunID: text(64).optional().describe("Run in the experiment tracker."),
+});
+
+export const trainingRun = defineKind({
+  kind: "TrainingRun",
+  plural: "trainingruns",
+  singular: "trainingrun",
+  shortNames: ["rtr"],
+  description: "One training: it reads a frozen corpus, publishes one artifact and creates exactly one Adapter.",
+  nameMaxLength: 45,
+  spec,
+  status,
+  mutable: ["suspend", "ttlSecondsAfterFinished"],
+  rules: [
+    { rule: "has(self.spec.sft)", message: "spec needs exactly one method; this version knows sft" },
+    {
+      rule: "[has(self.spec.base.huggingFace), has(self.spec.base.oci), has(self.spec.base.pvc)].filter(x, x).size() == 1",
+      message: "spec.base needs exactly one of huggingFace, oci and pvc",
+    },
+    {
+      rule: "[has(self.spec.corpus.sessions), has(self.spec.corpus.sessionNames), has(self.spec.corpus.artifact)].filter(x, x).size() == 1",
+      message: "spec.corpus needs exactly one of sessions, sessionNames and artifact",
+    },
+  ],
+  columns: columns(
+    { name: "Progress", type: "integer", jsonPath: ".status.progress.percent", description: "Percent of the running attempt." },
+    { name: "Loss", type: "string", jsonPath: ".status.progress.loss", description: "Training loss." },
+    { name: "Sessions", type: "integer", jsonPath: ".status.corpus.count", description: "Sessions in the corpus." },
+    { name: "Adapter", type: "string", jsonPath: ".status.adapter", description: "The Adapter that was created." },
+  ),
+});
+export type TrainingRun = ObjectOf<typeof trainingRun>;
