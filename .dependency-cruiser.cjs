@@ -1,0 +1,51 @@
+/** Who may import whom (design: data flows through the rooms in one direction). `from` a room, only the named rooms `to`. */
+const rooms = {
+  crds: [],
+  "operator/kopf-ts": [],
+  clients: ["crds"],
+  controllers: ["crds", "clients", "operator/kopf-ts"],
+  "workloads/agent": ["crds", "clients"],
+  "workloads/evaluator": ["crds", "clients"],
+  "workloads/adapter-loader": ["crds", "clients"],
+};
+const every = [...Object.keys(rooms), "operator/(?!kopf-ts)", "cluster", "examples", "test", "bench"];
+const kinds = ["adapter", "model-server", "training-run", "agent-session", "evaluation"];
+
+module.exports = {
+  forbidden: [
+    { name: "no-circular", severity: "error", from: {}, to: { circular: true } },
+    {
+      name: "no-orphans-of-types",
+      severity: "error",
+      comment: "what can't be resolved is not installed or misspelt",
+      from: {},
+      to: { couldNotResolve: true },
+    },
+    ...Object.entries(rooms).map(([room, allowed]) => ({
+      name: `${room}-imports-only-its-neighbours`,
+      severity: "error",
+      from: { path: `^${room}/`, pathNot: "\\.test\\.ts$|/testing/" },
+      to: { path: every.filter((other) => other !== room && !allowed.includes(other)).map((other) => `^${other}${other.endsWith(")") ? "" : "/"}`) },
+    })),
+    ...kinds.map((kind) => ({
+      name: `${kind}-does-not-import-a-sibling-kind`,
+      severity: "error",
+      comment: "kinds meet in the API",
+      from: { path: `^controllers/${kind}/` },
+      to: { path: kinds.filter((other) => other !== kind).map((other) => `^controllers/${other}/`) },
+    })),
+    {
+      name: "kopf-ts-knows-no-rune",
+      severity: "error",
+      from: { path: "^operator/kopf-ts/" },
+      to: { path: "^(crds|clients|controllers|workloads|cluster|examples|operator/(?!kopf-ts))" },
+    },
+  ],
+  options: {
+    doNotFollow: { path: "node_modules|dist" },
+    exclude: { path: "(^|/)(node_modules|dist|out)/" },
+    tsPreCompilationDeps: true,
+    tsConfig: { fileName: "tsconfig.json" },
+    enhancedResolveOptions: { exportsFields: ["exports"], conditionNames: ["import", "types", "node"], extensions: [".ts", ".js", ".mjs", ".json"] },
+  },
+};
