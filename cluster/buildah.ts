@@ -1,0 +1,17 @@
+import { mkdir, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { settings } from "./settings.ts";
+import { type RunOptions, run } from "./shell.ts";
+
+/** Runs buildah on a store of ours, inside the cache: no daemon, and nothing of it in the machine's own store. */
+export async function buildah(args: string[], options: RunOptions = {}): Promise<string> {
+  const home = join(settings.cache, "buildah");
+  const configuration = join(home, "storage.conf");
+  await mkdir(home, { recursive: true });
+  await writeFile(configuration, storageConfiguration(home));
+  return run("buildah", args, { ...options, env: { ...options.env, CONTAINERS_STORAGE_CONF: configuration, BUILDAH_ISOLATION: "chroot" } });
+}
+
+function storageConfiguration(home: string): string {
+  return `[storage]\ndriver = "overlay"\nrunroot = "${home}/run"\ngraphroot = "${home}/graph"\n`;
+}
