@@ -1,10 +1,15 @@
 import { z } from "zod";
 import { artifactReference, interval, scope, statusBase } from "./common.ts";
-import { digest, objectName, text, time, whole } from "./field.ts";
+import { byKey, digest, objectName, text, time, whole } from "./field.ts";
 import { columns, defineKind, type ObjectOf } from "./kind.ts";
 
 export const targetModules = z
-  .array(z.string().max(63).regex(/^[a-z0-9_]+$/))
+  .array(
+    z
+      .string()
+      .max(63)
+      .regex(/^[a-z0-9_]+$/),
+  )
   .min(1)
   .max(32)
   .describe("Names of the linear layers that carry a LoRA pair, such as `q_proj`.");
@@ -33,6 +38,7 @@ const spec = z.object({
   parents: z
     .array(z.object({ name: objectName().describe("Name of the parent."), digest: digest().describe("Manifest digest of the parent.") }))
     .max(16)
+    .meta(byKey("name"))
     .optional()
     .describe("Adapters that this one was merged or continued from."),
   generation: whole(0, 1000000).default(0).describe("0 for an adapter learnt directly; one more than its parents' largest for a child."),
@@ -69,15 +75,18 @@ export const adapter = defineKind({
   plural: "adapters",
   singular: "adapter",
   shortNames: ["rad"],
-  description: "A LoRA adapter: memory in weights, written once. Everything in its spec is frozen, and its name ends in its manifest digest.",
+  description:
+    "A LoRA adapter: memory in weights, written once. Everything in its spec is frozen, and its name ends in its manifest digest.",
   nameMaxLength: 52,
   spec,
   status,
   mutable: [],
+  frozenBecause: "an Adapter is written once; create a new object instead",
   rules: [
     {
       rule: "self.metadata.name.endsWith('-' + self.spec.artifact.digest.substring(7, 23))",
-      message: "metadata.name must end in '-' and the first 16 hex digits of spec.artifact.digest; generateName can't do that, so give the whole name",
+      message:
+        "metadata.name must end in '-' and the first 16 hex digits of spec.artifact.digest; generateName can't do that, so give the whole name",
     },
   ],
   columns: columns(

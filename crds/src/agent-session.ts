@@ -10,13 +10,17 @@ export const task = z
     description: text(16384).min(1).describe("What the agent is asked to do."),
     tests: text(65536)
       .min(1)
-      .describe("Python source of the tests. It calls the entry point and asserts; it runs after the program, where the program can't see it."),
+      .describe(
+        "Python source of the tests. It calls the entry point and asserts; it runs after the program, where the program can't see it.",
+      ),
     entryPoint: z
       .string()
       .max(100)
       .regex(/^[A-Za-z_][A-Za-z0-9_]*$/)
       .describe("Name of the function that the program must define and the tests call."),
-    stub: text(4096).optional().describe("Beginning of the program that is given to the model, such as imports and the function's signature."),
+    stub: text(4096)
+      .optional()
+      .describe("Beginning of the program that is given to the model, such as imports and the function's signature."),
     system: text(4096).optional().describe("System message; a short general one when unset."),
   })
   .describe("The task.");
@@ -28,7 +32,10 @@ const spec = z.object({
   serverRef: z.object({ name: objectName(40).describe("Name of the ModelServer.") }).describe("The ModelServer that answers."),
   adapter: z
     .object({
-      policy: z.enum(["Auto", "None", "Fixed"]).default("Auto").describe("Auto picks the most relevant adapter or none; None uses the base; Fixed uses the named one."),
+      policy: z
+        .enum(["Auto", "None", "Fixed"])
+        .default("Auto")
+        .describe("Auto picks the most relevant adapter or none; None uses the base; Fixed uses the named one."),
       name: objectName(52).optional().describe("The Adapter, with policy Fixed."),
     })
     .default({ policy: "Auto" })
@@ -43,7 +50,10 @@ const spec = z.object({
   sandbox: sandbox.default({}),
   learn: z
     .object({
-      policy: z.enum(["None", "WhenSolved"]).default("None").describe("Whether this session alone starts a TrainingRun when it ends solved."),
+      policy: z
+        .enum(["None", "WhenSolved"])
+        .default("None")
+        .describe("Whether this session alone starts a TrainingRun when it ends solved."),
       sft: sft.optional(),
     })
     .default({ policy: "None" })
@@ -85,7 +95,10 @@ const status = z.object({
   startTime: time().optional().describe("When the first agent pod was created."),
   endTime: time().optional().describe("When the work ended."),
   log: z
-    .object({ subject: text(253).describe("Subject of the live log."), lastSequence: whole(0, Number.MAX_SAFE_INTEGER).describe("Stream sequence of its last record.") })
+    .object({
+      subject: text(253).describe("Subject of the live log."),
+      lastSequence: whole(0, Number.MAX_SAFE_INTEGER).describe("Stream sequence of its last record."),
+    })
     .optional()
     .describe("The live log."),
   trajectory: artifactReference.optional().describe("The sealed trajectory: every record of the log, stored once."),
@@ -102,13 +115,25 @@ export const agentSession = defineKind({
   spec,
   status,
   mutable: ["suspend", "ttlSecondsAfterFinished"],
+  frozenBecause: "an AgentSession is the record of one piece of work; create a new object instead",
   rules: [
-    { rule: "(self.spec.adapter.policy == 'Fixed') == has(self.spec.adapter.name)", message: "spec.adapter.name goes with policy Fixed, and only with it" },
-    { rule: "self.spec.task.tests.contains('assert') || self.spec.task.tests.contains('raise')", message: "spec.task.tests has no assertion, so it could never fail; write tests that assert what the program must do" },
+    {
+      rule: "(self.spec.adapter.policy == 'Fixed') == has(self.spec.adapter.name)",
+      message: "spec.adapter.name goes with policy Fixed, and only with it",
+    },
+    {
+      rule: "self.spec.task.tests.contains('assert') || self.spec.task.tests.contains('raise')",
+      message: "spec.task.tests has no assertion, so it could never fail; write tests that assert what the program must do",
+    },
   ],
   columns: columns(
     { name: "Task", type: "string", jsonPath: ".spec.task.id", description: "Task." },
-    { name: "Solved", type: "string", jsonPath: '.status.conditions[?(@.type=="Solved")].status', description: "Whether a program passed the tests." },
+    {
+      name: "Solved",
+      type: "string",
+      jsonPath: '.status.conditions[?(@.type=="Solved")].status',
+      description: "Whether a program passed the tests.",
+    },
     { name: "Rounds", type: "integer", jsonPath: ".status.rounds", description: "Rounds that ended." },
     { name: "Adapter", type: "string", jsonPath: ".status.adapter.name", description: "Memory that was used." },
   ),

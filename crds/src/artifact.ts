@@ -69,12 +69,30 @@ const header = { n: whole(0, 1000000).describe("Number of the step."), epoch: wh
 /** One record of the live log. Every effect has an intent before it and a result, or `lost`, after it. */
 export const logRecord = z.discriminatedUnion("type", [
   z.object({ type: z.literal("isolation"), ...header, isolation }),
-  z.object({ type: z.literal("intent"), ...header, effect: z.enum(["generate", "execute"]), inputDigest: digest(), round: whole(0, 1000), input: z.unknown() }),
-  z.object({ type: z.literal("generated"), ...header, programs: z.array(text(65536)).max(64), promptTokens: whole(0, 1e9), completionTokens: whole(0, 1e9) }),
+  z.object({
+    type: z.literal("intent"),
+    ...header,
+    effect: z.enum(["generate", "execute"]),
+    inputDigest: digest(),
+    round: whole(0, 1000),
+    input: z.unknown(),
+  }),
+  z.object({
+    type: z.literal("generated"),
+    ...header,
+    programs: z.array(text(65536)).max(64),
+    promptTokens: whole(0, 1e9),
+    completionTokens: whole(0, 1e9),
+  }),
   z.object({ type: z.literal("executed"), ...header, program: text(65536), execution }),
   z.object({ type: z.literal("reflected"), ...header, round: whole(0, 1000), notes: z.array(text(2000)).max(100) }),
   z.object({ type: z.literal("lost"), ...header, message: text(2000) }),
-  z.object({ type: z.literal("ended"), ...header, outcome: z.enum(["Solved", "Exhausted", "DeadlineExceeded", "Aborted"]), message: text(2000) }),
+  z.object({
+    type: z.literal("ended"),
+    ...header,
+    outcome: z.enum(["Solved", "Exhausted", "DeadlineExceeded", "Aborted"]),
+    message: text(2000),
+  }),
 ]);
 export type LogRecord = z.infer<typeof logRecord>;
 
@@ -108,7 +126,10 @@ export const trainerResult = z.object({
 export type TrainerResult = z.infer<typeof trainerResult>;
 
 /** Termination message of the agent. The log is the truth; this only hastens its reading. */
-export const agentResult = z.object({ outcome: z.enum(["Solved", "Exhausted", "DeadlineExceeded", "Aborted"]), lastSequence: whole(0, Number.MAX_SAFE_INTEGER) });
+export const agentResult = z.object({
+  outcome: z.enum(["Solved", "Exhausted", "DeadlineExceeded", "Aborted"]),
+  lastSequence: whole(0, Number.MAX_SAFE_INTEGER),
+});
 
 const rate = z.object({ estimate: z.number(), lower: z.number(), upper: z.number() });
 /** Termination message of the evaluator: of one arm, or, after the last arm, with the report. */

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { decimal, digest, labels, objectName, quantity, repository, text, time, whole } from "./field.ts";
+import { byKey, decimal, digest, labels, objectName, quantity, repository, text, time, whole } from "./field.ts";
 
 export const group = "rune.dev";
 export const version = "v1alpha1";
@@ -38,9 +38,9 @@ export type BaseModel = z.infer<typeof baseModel>;
 
 export const scope = z
   .object({
-    project: z.string().max(63).optional().describe("Project that the knowledge belongs to, such as a repository's name."),
-    domain: z.string().max(63).optional().describe("Domain inside the project, such as `billing` or `parsing`."),
-    task: z.string().max(63).optional().describe("Single task that the knowledge belongs to."),
+    project: text(63).optional().describe("Project that the knowledge belongs to, such as a repository's name."),
+    domain: text(63).optional().describe("Domain inside the project, such as `billing` or `parsing`."),
+    task: text(63).optional().describe("Single task that the knowledge belongs to."),
   })
   .describe("Where the knowledge applies: retrieval goes from task to domain to project.");
 export type Scope = z.infer<typeof scope>;
@@ -82,7 +82,10 @@ export const scheduling = {
         key: text(253).optional().describe("Taint key that is tolerated; empty tolerates all keys."),
         operator: z.enum(["Exists", "Equal"]).optional().describe("How the value is compared."),
         value: text(63).optional().describe("Taint value that is tolerated."),
-        effect: z.enum(["NoSchedule", "PreferNoSchedule", "NoExecute"]).optional().describe("Taint effect that is tolerated; empty tolerates all."),
+        effect: z
+          .enum(["NoSchedule", "PreferNoSchedule", "NoExecute"])
+          .optional()
+          .describe("Taint effect that is tolerated; empty tolerates all."),
         tolerationSeconds: whole(0, 2147483647).optional().describe("How long a NoExecute taint is tolerated."),
       }),
     )
@@ -133,8 +136,10 @@ export type Condition = z.infer<typeof condition>;
 
 /** Status fields of every kind. */
 export const statusBase = {
-  observedGeneration: whole(-1, Number.MAX_SAFE_INTEGER).optional().describe("Generation of the spec that this status describes; -1 before the first."),
-  conditions: z.array(condition).max(32).optional().describe("What is true of the object now."),
+  observedGeneration: whole(-1, Number.MAX_SAFE_INTEGER)
+    .optional()
+    .describe("Generation of the spec that this status describes; -1 before the first."),
+  conditions: z.array(condition).max(32).meta(byKey("type")).optional().describe("What is true of the object now."),
 };
 
 export const isolationProbe = z.object({

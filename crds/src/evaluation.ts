@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { artifactReference, bounded, interval, isolation, requires, sampling, sandbox, statusBase } from "./common.ts";
-import { digest, objectName, text, whole } from "./field.ts";
+import { byKey, digest, objectName, text, whole } from "./field.ts";
 import { columns, defineKind, type ObjectOf } from "./kind.ts";
 
 const armName = () =>
@@ -21,6 +21,7 @@ const spec = z.object({
     )
     .min(1)
     .max(8)
+    .meta(byKey("name"))
     .describe("What is compared. Every arm answers the same tasks."),
   taskSet: z
     .object({
@@ -37,7 +38,10 @@ const spec = z.object({
     .object({
       candidate: armName().describe("Arm that must be better."),
       baseline: armName().describe("Arm that it is compared with."),
-      rule: z.enum(["LowerBound", "PointEstimate"]).default("LowerBound").describe("What must reach the threshold: the lower end of the 95 % interval, or the estimate alone."),
+      rule: z
+        .enum(["LowerBound", "PointEstimate"])
+        .default("LowerBound")
+        .describe("What must reach the threshold: the lower end of the 95 % interval, or the estimate alone."),
       thresholdPoints: whole(-100, 100).default(5).describe("Required gain in percentage points of Pass@1."),
       minimumTasks: whole(1, 100000).default(100).describe("With fewer tasks the verdict is Inconclusive, whatever the numbers."),
     })
@@ -62,6 +66,7 @@ const status = z.object({
       }),
     )
     .max(8)
+    .meta(byKey("name"))
     .optional()
     .describe("Where each arm stands."),
   activeArm: armName().optional().describe("Arm that is claimed from its ModelServer now; one at a time."),
@@ -82,8 +87,12 @@ export const evaluation = defineKind({
   spec,
   status,
   mutable: ["suspend", "ttlSecondsAfterFinished"],
+  frozenBecause: "an Evaluation is the record of one measurement; create a new object instead",
   rules: [
-    { rule: "self.spec.arms.all(a, self.spec.arms.filter(b, b.name == a.name).size() == 1)", message: "spec.arms: every arm needs a name of its own" },
+    {
+      rule: "self.spec.arms.all(a, self.spec.arms.filter(b, b.name == a.name).size() == 1)",
+      message: "spec.arms: every arm needs a name of its own",
+    },
     {
       rule: "!has(self.spec.gate) || (self.spec.arms.exists(a, a.name == self.spec.gate.candidate) && self.spec.arms.exists(a, a.name == self.spec.gate.baseline))",
       message: "spec.gate must name two of spec.arms",

@@ -46,5 +46,8 @@ export const quantity = () =>
     .max(32)
     .regex(/^[0-9]+(\.[0-9]+)?([EPTGMk]i?|m)?$/);
 
-/** Label values and selectors by equality. */
-export const labels = () => z.record(z.string().max(253), z.string().max(63));
+/** Label values and selectors by equality; at most 64. */
+export const labels = () => z.record(z.string().max(253), z.string().max(63)).meta({ maxProperties: 64 });
+
+/** Metadata of a list whose items are told apart by `keys`: the API server refuses doubles, and server-side apply merges item by item. */
+export const byKey = (...keys: string[]) => ({ "x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": keys });

@@ -13,15 +13,22 @@ export const credentialsPath = "/rune/credentials";
 export const exit = { done: 0, dataError: 64, badInput: 65, unavailable: 75, misconfigured: 78, terminated: 143 } as const;
 export const permanentExits: readonly number[] = [exit.dataError, exit.badInput, exit.misconfigured];
 
-const registry = z.object({ url: z.url().describe("Base URL of the registry."), tokenFile: text(200).describe("File that holds the bearer token.") });
+const registry = z.object({
+  url: z.url().describe("Base URL of the registry."),
+  tokenFile: text(200).describe("File that holds the bearer token."),
+});
 const nats = z.object({
   url: text(300).describe("URL of the NATS server."),
   credentialsFile: text(200).describe("File that holds the user's credentials."),
   stream: text(100).describe("JetStream stream of the logs."),
   subject: text(253).describe("The object's own subject."),
 });
-const mlflow = z.object({ url: z.url().describe("Base URL of the tracking server."), experiment: text(200).describe("Name of the experiment.") }).optional();
-const owner = z.object({ kind: text(63), namespace: text(63), name: text(63), uid: text(64) }).describe("The object that the pod works for.");
+const mlflow = z
+  .object({ url: z.url().describe("Base URL of the tracking server."), experiment: text(200).describe("Name of the experiment.") })
+  .optional();
+const owner = z
+  .object({ kind: text(63), namespace: text(63), name: text(63), uid: text(64) })
+  .describe("The object that the pod works for.");
 
 const resolvedSandbox = z.object({
   url: z.url().describe("Base URL of the runner."),
@@ -59,14 +66,23 @@ export const evaluatorJob = z.object({
   owner,
   epoch: whole(1, 1000000),
   arm: text(30).describe("Name of the arm that this pod works on."),
-  arms: z.array(z.object({ name: text(30), model, adapterDigest: digest().optional() })).min(1).max(8),
+  arms: z
+    .array(z.object({ name: text(30), model, adapterDigest: digest().optional() }))
+    .min(1)
+    .max(8),
   taskSet: z.object({ ...artifactReference.shape, maxTasks: whole(1, 100000).optional() }),
   samples: whole(1, 100),
   sampling,
   seed: whole(0, 2147483647),
   concurrency: whole(1, 64),
   gate: z
-    .object({ candidate: text(30), baseline: text(30), rule: z.enum(["LowerBound", "PointEstimate"]), thresholdPoints: whole(-100, 100), minimumTasks: whole(1, 100000) })
+    .object({
+      candidate: text(30),
+      baseline: text(30),
+      rule: z.enum(["LowerBound", "PointEstimate"]),
+      thresholdPoints: whole(-100, 100),
+      minimumTasks: whole(1, 100000),
+    })
     .optional(),
   sandbox: resolvedSandbox,
   registry,
@@ -93,7 +109,12 @@ export const trainerJob = z.object({
     include: z.array(z.enum(["Programs", "Notes", "Corrections"])).min(1),
     digest: digest(),
   }),
-  output: z.object({ repository: repository(), scope, generation: whole(0, 1000000), parents: z.array(z.object({ name: text(63), digest: digest() })) }),
+  output: z.object({
+    repository: repository(),
+    scope,
+    generation: whole(0, 1000000),
+    parents: z.array(z.object({ name: text(63), digest: digest() })),
+  }),
   checkpoint: z.object({ directory: text(200), everySteps: whole(1, 100000) }),
   registry,
   nats: nats.optional().describe("Where progress is published, with core NATS."),

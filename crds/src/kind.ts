@@ -28,6 +28,8 @@ export interface KindDefinition<Spec extends z.ZodObject = z.ZodObject, Status e
   status: Status;
   /** Top-level spec fields that may change; every other one is frozen at creation. */
   mutable: readonly string[];
+  /** Ends the sentence "spec.x is frozen: …", in words of this kind. */
+  frozenBecause: string;
   rules: readonly Rule[];
   columns: readonly Column[];
   /** JSON paths of the scale subresource, for kinds that have one. */
@@ -57,7 +59,9 @@ export interface ObjectOf<Definition extends KindDefinition> {
   status?: z.output<Definition["status"]>;
 }
 
-export function defineKind<Spec extends z.ZodObject, Status extends z.ZodObject>(definition: KindDefinition<Spec, Status>): KindDefinition<Spec, Status> {
+export function defineKind<Spec extends z.ZodObject, Status extends z.ZodObject>(
+  definition: KindDefinition<Spec, Status>,
+): KindDefinition<Spec, Status> {
   return definition;
 }
 
@@ -67,9 +71,25 @@ export function resourceOf(definition: KindDefinition): { group: string; version
   return { group, version, plural: definition.plural, kind: definition.kind, namespaced: true };
 }
 
-const ready: Column = { name: "Ready", type: "string", jsonPath: '.status.conditions[?(@.type=="Ready")].status', description: "Whether the object is as asked." };
-const reason: Column = { name: "Reason", type: "string", jsonPath: '.status.conditions[?(@.type=="Ready")].reason', description: "One word on why." };
-const message: Column = { name: "Status", type: "string", jsonPath: '.status.conditions[?(@.type=="Ready")].message', description: "What is going on.", priority: 1 };
+const ready: Column = {
+  name: "Ready",
+  type: "string",
+  jsonPath: '.status.conditions[?(@.type=="Ready")].status',
+  description: "Whether the object is as asked.",
+};
+const reason: Column = {
+  name: "Reason",
+  type: "string",
+  jsonPath: '.status.conditions[?(@.type=="Ready")].reason',
+  description: "One word on why.",
+};
+const message: Column = {
+  name: "Status",
+  type: "string",
+  jsonPath: '.status.conditions[?(@.type=="Ready")].message',
+  description: "What is going on.",
+  priority: 1,
+};
 const age: Column = { name: "Age", type: "date", jsonPath: ".metadata.creationTimestamp", description: "Time since creation." };
 
 /** Ready and Reason first, the kind's own columns between, Status (wide) and Age last: alike for every kind. */

@@ -34,7 +34,17 @@ export const refusal = z.enum([
 ]);
 export type Refusal = z.infer<typeof refusal>;
 /** Refusals that the same bytes will always meet again; the others are worth another try. */
-export const permanentRefusals: readonly Refusal[] = ["DigestMismatch", "NotAnAdapter", "BaseMismatch", "RankTooLarge", "UnknownModule", "ShapeMismatch", "NotFinite", "AllZero", "CanaryMismatch"];
+export const permanentRefusals: readonly Refusal[] = [
+  "DigestMismatch",
+  "NotAnAdapter",
+  "BaseMismatch",
+  "RankTooLarge",
+  "UnknownModule",
+  "ShapeMismatch",
+  "NotFinite",
+  "AllZero",
+  "CanaryMismatch",
+];
 
 export const heldAdapter = z.object({
   name: text(63),
@@ -43,7 +53,10 @@ export const heldAdapter = z.object({
   reason: refusal.optional(),
   message: text(1024).optional(),
   canary: z.enum(["Matched", "Unknown", "Mismatched"]).optional(),
-  answers: z.object({ adapter: text(4096), base: text(4096) }).optional().describe("What this engine answered to the canary prompt."),
+  answers: z
+    .object({ adapter: text(4096), base: text(4096) })
+    .optional()
+    .describe("What this engine answered to the canary prompt."),
 });
 export type HeldAdapter = z.infer<typeof heldAdapter>;
 
@@ -62,12 +75,18 @@ export type LoaderState = z.infer<typeof loaderState>;
 
 /** Config document of the loader, mounted at `/rune/spec.json` of every vLLM pod. */
 export const loaderConfig = z.object({
-  base: z.object({ name: text(253).describe("Served name of the base."), path: text(500).describe("Directory of the staged base model."), digest: digest().optional() }),
+  base: z.object({
+    name: text(253).describe("Served name of the base."),
+    path: text(500).describe("Directory of the staged base model."),
+    digest: digest().optional(),
+  }),
   engineURL: z.url(),
   registryURL: z.url(),
   adapterDirectory: text(200).describe("Directory shared with vLLM, which mounts it read-only."),
   slots: whole(1, 64),
   maxRank: whole(1, 512),
-  adminKeys: z.object({ keys: z.array(z.record(z.string(), z.unknown())) }).describe("JWKS of the operator; admin tokens carry the pod's UID as audience."),
+  adminKeys: z
+    .object({ keys: z.array(z.record(z.string(), z.unknown())) })
+    .describe("JWKS of the operator; admin tokens carry the pod's UID as audience."),
 });
 export type LoaderConfig = z.infer<typeof loaderConfig>;

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { baseModel, requires, resources, scheduling, statusBase } from "./common.ts";
-import { digest, labels, text, time, whole } from "./field.ts";
+import { byKey, digest, labels, text, time, whole } from "./field.ts";
 import { columns, defineKind, type ObjectOf } from "./kind.ts";
 
 const adapterState = z.object({
@@ -15,12 +15,18 @@ const adapterState = z.object({
 
 const spec = z.object({
   base: baseModel,
-  pipelineParallelSize: whole(1, 64).default(1).describe("Pipeline stages of one replica; each stage holds a part of the layers on one GPU."),
-  tensorParallelSize: whole(1, 64).default(1).describe("Tensor-parallel ranks of one stage. With adapters this must stay 1 unless explicitly allowed."),
+  pipelineParallelSize: whole(1, 64)
+    .default(1)
+    .describe("Pipeline stages of one replica; each stage holds a part of the layers on one GPU."),
+  tensorParallelSize: whole(1, 64)
+    .default(1)
+    .describe("Tensor-parallel ranks of one stage. With adapters this must stay 1 unless explicitly allowed."),
   allowTensorParallelWithAdapters: z
     .boolean()
     .default(false)
-    .describe("Allows tensor parallelism together with adapters, which vLLM users reported to corrupt answers on PCIe (vllm-project/vllm#21471)."),
+    .describe(
+      "Allows tensor parallelism together with adapters, which vLLM users reported to corrupt answers on PCIe (vllm-project/vllm#21471).",
+    ),
   nodesPerReplica: whole(1, 64).default(1).describe("Nodes of one replica. More than one needs the LeaderWorkerSet API."),
   quantization: z.enum(["None", "NF4"]).default("None").describe("Quantization of the base weights."),
   maxModelLength: whole(256, 1048576).default(4096).describe("Longest sequence, prompt and answer together, in tokens."),
@@ -30,7 +36,7 @@ const spec = z.object({
     .object({
       slots: whole(1, 64).default(4).describe("Adapters that one engine holds at once."),
       maxRank: z
-        .union([z.literal(8), z.literal(16), z.literal(32), z.literal(64), z.literal(128), z.literal(256), z.literal(320), z.literal(512)])
+        .literal([8, 16, 32, 64, 128, 256, 320, 512])
         .default(16)
         .describe("Largest rank that is accepted. Memory grows with it, so keep it at the rank in use."),
       resident: z
@@ -43,10 +49,15 @@ const spec = z.object({
   engine: z
     .object({
       image: text(500).optional().describe("vLLM image; the installation's image when unset."),
-      extraArguments: z.array(text(500)).max(64).optional().describe("Further arguments of `vllm serve`. LoRA, parallelism, host and port are the operator's and refused here."),
+      extraArguments: z
+        .array(text(500))
+        .max(64)
+        .optional()
+        .describe("Further arguments of `vllm serve`. LoRA, parallelism, host and port are the operator's and refused here."),
       environment: z
         .array(z.object({ name: text(100).min(1).describe("Name of the variable."), value: text(1000).describe("Its value.") }))
         .max(64)
+        .meta(byKey("name"))
         .optional()
         .describe("Further environment variables of the engine."),
     })
@@ -65,7 +76,7 @@ const status = z.object({
   selector: text(253).optional().describe("Label selector of the pods, for the scale subresource."),
   url: text(300).optional().describe("Base URL of the OpenAI-compatible API."),
   loadedAdapters: whole(0, 10000).optional().describe("Adapters that at least one engine holds."),
-  adapters: z.array(adapterState).max(256).optional().describe("Adapters that are wanted here and where they stand."),
+  adapters: z.array(adapterState).max(256).meta(byKey("name")).optional().describe("Adapters that are wanted here and where they stand."),
   engines: z
     .array(
       z.object({
@@ -77,6 +88,7 @@ const status = z.object({
       }),
     )
     .max(256)
+    .meta(byKey("pod"))
     .optional()
     .describe("Engines and their present boots."),
 });
@@ -90,7 +102,19 @@ export const modelServer = defineKind({
   nameMaxLength: 40,
   spec,
   status,
-  mutable: ["replicas", "adapters", "engine", "resources", "nodeSelector", "tolerations", "priorityClassName", "maxSequences", "allowTensorParallelWithAdapters", "requires"],
+  mutable: [
+    "replicas",
+    "adapters",
+    "engine",
+    "resources",
+    "nodeSelector",
+    "tolerations",
+    "priorityClassName",
+    "maxSequences",
+    "allowTensorParallelWithAdapters",
+    "requires",
+  ],
+  frozenBecause: "what a ModelServer serves is relied on by adapters and evaluations; create a new object instead",
   rules: [
     {
       rule: "[has(self.spec.base.huggingFace), has(self.spec.base.oci), has(self.spec.base.pvc)].filter(x, x).size() == 1",

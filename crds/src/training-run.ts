@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { targetModules } from "./adapter.ts";
 import { artifactReference, baseModel, bounded, requires, resources, scheduling, scope, statusBase } from "./common.ts";
-import { decimal, digest, labels, objectName, quantity, text, time, whole } from "./field.ts";
+import { byKey, decimal, digest, labels, objectName, quantity, text, time, whole } from "./field.ts";
 import { columns, defineKind, type ObjectOf } from "./kind.ts";
 
 export const sft = z
@@ -36,7 +36,9 @@ const spec = z.object({
         .max(3)
         .default(["Programs"])
         .describe("What of a session becomes training text: its passing programs, its notes, its failed attempts with their corrections."),
-      minimumSessions: whole(1, 10000).default(1).describe("Fewest solved sessions; with fewer the run is stalled rather than trained on too little."),
+      minimumSessions: whole(1, 10000)
+        .default(1)
+        .describe("Fewest solved sessions; with fewer the run is stalled rather than trained on too little."),
     })
     .describe("What is learnt from. Exactly one of sessions, sessionNames and artifact."),
   output: z
@@ -70,7 +72,9 @@ const spec = z.object({
 export const attempt = z.object({
   number: whole(1, 1000).describe("Number of the attempt, from 1."),
   job: objectName().describe("Name of its Job."),
-  result: z.enum(["Running", "Succeeded", "Failed", "Disrupted", "Refused"]).describe("How it went; Refused is a permanent error that is not retried."),
+  result: z
+    .enum(["Running", "Succeeded", "Failed", "Disrupted", "Refused"])
+    .describe("How it went; Refused is a permanent error that is not retried."),
   reason: text(63).optional().describe("One word on why it ended."),
   message: text(1024).optional().describe("The same in a sentence, with what to change."),
   exitCode: whole(0, 255).optional().describe("Exit code of the trainer."),
@@ -90,7 +94,7 @@ const status = z.object({
     })
     .optional()
     .describe("The frozen corpus."),
-  attempts: z.array(attempt).max(128).optional().describe("Every attempt, oldest first."),
+  attempts: z.array(attempt).max(128).meta(byKey("number")).optional().describe("Every attempt, oldest first."),
   progress: z
     .object({
       percent: whole(0, 100).describe("How far the running attempt is."),
@@ -127,6 +131,7 @@ export const trainingRun = defineKind({
   spec,
   status,
   mutable: ["suspend", "ttlSecondsAfterFinished"],
+  frozenBecause: "a TrainingRun is one training of one corpus; create a new object instead",
   rules: [
     { rule: "has(self.spec.sft)", message: "spec needs exactly one method; this version knows sft" },
     {
