@@ -1,0 +1,80 @@
+import { z } from "zod";
+
+const image = z
+  .object({
+    repository: z.string().min(1).describe("Repository with its registry, such as `ghcr.io/owner/program`."),
+    tag: z.string().optional().describe("Tag, used when there is no digest."),
+    digest: z
+      .string()
+      .regex(/^sha256:[0-9a-f]{64}$/)
+      .or(z.literal(""))
+      .optional()
+      .describe("Digest; it wins over the tag."),
+  })
+  .transform(({ repository, tag, digest }) => (digest ? `${repository}@${digest}` : `${repository}:${tag || "latest"}`))
+  .describe("An image; becomes the reference that pods name.");
+
+const port = z.number().int().min(1).max(65535);
+
+/** The operator's configuration, mounted by the chart at `/etc/rune/config.yaml`. */
+export const operatorConfig = z.object({
+  operatorNamespace: z.string().min(1).describe("Namespace that the operator runs in and keeps its keys in."),
+  watchNamespaces: z.array(z.string().min(1)).default([]).describe("Namespaces whose objects are worked on; empty means all."),
+  keysSecret: z.string().default("rune-keys").describe("Secret that holds the installation's keys; made by the operator."),
+  images: z
+    .object({ adapterLoader: image, vllm: image, trainer: image, agent: image, evaluator: image, sandbox: image })
+    .describe("Images of the programs that the operator starts."),
+  imagePullPolicy: z.enum(["Always", "IfNotPresent", "Never"]).default("IfNotPresent").describe("Pull policy of those images."),
+  imagePullSecrets: z
+    .array(z.object({ name: z.string() }))
+    .default([])
+    .describe("Pull secrets of those images, in the objects' namespaces."),
+  registry: z.object({ url: z.url().describe("Base URL of the registry, as pods reach it.") }),
+  nats: z.object({ url: z.string().min(1).describe("URL of the NATS server, as pods reach it.") }),
+  mlflow: z
+    .object({
+      url: z.url().describe("Base URL of the tracking server."),
+      experiment: z.string().default("rune").describe("Experiment that runs belong to."),
+    })
+    .optional()
+    .describe("Experiment tracker; nothing is logged when unset."),
+  gpuResourceName: z.string().default("nvidia.com/gpu").describe("Extended resource that GPUs are counted in."),
+  engine: z
+    .object({
+      device: z.enum(["CUDA", "CPU"]).default("CUDA").describe("What the vLLM image was built for."),
+      cpuThreads: z.number().int().min(1).default(2).describe("OpenMP threads of a CPU engine, over all its pipeline stages."),
+      cpuKVCacheGiB: z.number().int().min(1).default(1).describe("Key-value cache of a CPU engine in GiB, for each pipeline stage."),
+      sharedMemory: z.string().default("1Gi").describe("Size of `/dev/shm`, over which the pipeline stages talk."),
+      openInference: z.boolean().default(false).describe("Lets every pod of the namespace ask a ModelServer, not only Rune's own."),
+    })
+    .prefault({})
+    .describe("How engines are started."),
+  sandbox: z
+    .object({
+      uidRange: z
+        .object({ start: z.number().int().min(1000), size: z.number().int().min(1) })
+        .default({ start: 100000, size: 10000 })
+        .describe("User IDs that sandboxes get, each its own."),
+      memory: z.string().default("512Mi").describe("Memory of a sandbox pod where a session doesn't say."),
+      cpu: z.string().default("500m").describe("CPU of a sandbox pod where a session doesn't say."),
+      timeoutSeconds: z.number().int().min(1).max(120).default(10).describe("Deadline of one execution where a session doesn't say."),
+      runtimeClassName: z.string().optional().describe("RuntimeClass of sandbox pods where a session doesn't say."),
+    })
+    .prefault({})
+    .describe("Where untrusted programs run."),
+  canary: z
+    .object({ host: z.string().min(1), port: port.default(8099) })
+    .describe("Service that every pod but a sandbox can reach: the positive control of the isolation proof."),
+  clusterDNS: z.string().optional().describe("Address of the cluster's DNS service; looked up when unset."),
+  apiServer: z
+    .object({ host: z.string(), port })
+    .default({ host: "kubernetes.default.svc", port: 443 })
+    .describe("The API server, as pods would reach it."),
+  leaderElection: z.boolean().default(true).describe("Whether replicas of the operator elect a leader."),
+  /** Only for an operator that runs outside the cluster: addresses that differ from what pods use. */
+  local: z
+    .object({ registryURL: z.url().optional(), natsURL: z.string().optional() })
+    .default({})
+    .describe("Addresses for an operator that runs outside the cluster, where they differ from the pods'."),
+});
+export type OperatorConfig = z.output<typeof operatorConfig>;

@@ -1,0 +1,23 @@
+/** Names of generated objects (docs/contracts.md, Names). All are DNS labels because the kinds' own names are bounded. */
+
+export const jobNameOfRun = (run: string, attempt: number) => `${run}-a${attempt}`;
+export const jobNameOfEpoch = (owner: string, epoch: number) => `${owner}-e${epoch}`;
+export const sandboxName = (owner: string, epoch: number) => `${owner}-s${epoch}`;
+export const headlessServiceName = (server: string) => `${server}-pods`;
+
+/** The first 16 hex digits of a digest: the end of an Adapter's name. */
+export const shortDigest = (digest: string) => digest.slice("sha256:".length, "sha256:".length + 16);
+
+/** First 24 characters of the parent's name, 8 hex of its UID, and for an Adapter 16 hex of the digest. */
+export function generatedName(parent: { name: string; uid: string }, digest?: string): string {
+  const stem = parent.name.slice(0, 24).replace(/-+$/, "");
+  const own = `${stem}-${parent.uid.replaceAll("-", "").slice(0, 8)}`;
+  return digest ? `${own}-${shortDigest(digest)}` : own;
+}
+
+/** Repositories of an installation's registry (docs/contracts.md, Artifacts). */
+export const repositoryOf = {
+  adapters: (namespace: string) => `rune/${namespace}/adapters`,
+  trajectories: (namespace: string) => `rune/${namespace}/trajectories`,
+  reports: (namespace: string) => `rune/${namespace}/reports`,
+};

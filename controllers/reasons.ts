@@ -1,0 +1,52 @@
+/** Reasons of conditions that more than one kind uses, or that people's scripts wait for. A reason is never renamed. */
+export const Reason = {
+  /** `spec.requires` names a condition that isn't True yet. */
+  RequirementNotMet: "RequirementNotMet",
+  /** `spec.requires` names a condition that can't become True any more. */
+  RequirementFailed: "RequirementFailed",
+  /** `spec.suspend` is true. */
+  Suspended: "Suspended",
+  /** The registry can't be reached or refuses to answer; tried again. */
+  RegistryUnavailable: "RegistryUnavailable",
+  /** Nothing in the registry under this digest. */
+  ArtifactMissing: "ArtifactMissing",
+  /** The registry answered bytes that don't have the digest they were asked for by. */
+  DigestMismatch: "DigestMismatch",
+  /** The artifact is not of the kind that it is used as. */
+  NotAnAdapter: "NotAnAdapter",
+  /** The Adapter's spec says something else than the artifact's config blob. */
+  SpecDiffersFromArtifact: "SpecDiffersFromArtifact",
+  /** The object that is referred to doesn't exist. */
+  NotFound: "NotFound",
+  /** The base model can't be fetched, or isn't what was expected. */
+  BaseModelUnavailable: "BaseModelUnavailable",
+  /** The files of the base model have another identity than before. */
+  BaseModelChanged: "BaseModelChanged",
+  /** More than one node per replica without the LeaderWorkerSet API. */
+  LeaderWorkerSetMissing: "LeaderWorkerSetMissing",
+  /** An argument or variable of `spec.engine` is the operator's own. */
+  EngineArgumentRefused: "EngineArgumentRefused",
+  /** No engine answers completions yet. */
+  NoEngineReady: "NoEngineReady",
+  /** Fewer engines than asked for answer completions. */
+  EnginesStarting: "EnginesStarting",
+  /** The container of an engine keeps ending. */
+  EngineCrashing: "EngineCrashing",
+  /** The pods can't be scheduled. */
+  Unschedulable: "Unschedulable",
+  /** A container's image can't be pulled. */
+  ImageUnavailable: "ImageUnavailable",
+  /** `spec.replicas` is 0. */
+  ScaledToZero: "ScaledToZero",
+  /** Every slot is taken by an adapter that is in use. */
+  NoAdapterSlot: "NoAdapterSlot",
+  /** A wanted adapter isn't verified yet. */
+  AdapterNotReady: "AdapterNotReady",
+  /** A wanted adapter was made for another base model. */
+  BaseMismatch: "BaseMismatch",
+  /** A wanted adapter's rank is larger than the server's. */
+  RankTooLarge: "RankTooLarge",
+  /** The adapter is loaded or claimed; its deletion waits. */
+  InUse: "InUse",
+} as const;
+export type Reason = (typeof Reason)[keyof typeof Reason];

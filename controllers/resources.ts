@@ -1,0 +1,23 @@
+import { type Adapter, adapter } from "@rune/crds/adapter";
+import { type AgentSession, agentSession } from "@rune/crds/agent-session";
+import { type Evaluation, evaluation } from "@rune/crds/evaluation";
+import { resourceOf } from "@rune/crds/kind";
+import { type ModelServer, modelServer } from "@rune/crds/model-server";
+import { type TrainingRun, trainingRun } from "@rune/crds/training-run";
+import type { Resource } from "kopf-ts";
+
+/** How Rune's kinds are addressed. */
+export const adapters: Resource<Adapter> = resourceOf(adapter);
+export const agentSessions: Resource<AgentSession> = resourceOf(agentSession);
+export const evaluations: Resource<Evaluation> = resourceOf(evaluation);
+export const modelServers: Resource<ModelServer> = resourceOf(modelServer);
+export const trainingRuns: Resource<TrainingRun> = resourceOf(trainingRun);
+
+/** The same by kind, for references that name one. */
+export const resourceOfKind: Readonly<Record<string, Resource>> = {
+  Adapter: adapters,
+  AgentSession: agentSessions,
+  Evaluation: evaluations,
+  ModelServer: modelServers,
+  TrainingRun: trainingRuns,
+};
