@@ -48,5 +48,33 @@ export const Reason = {
   RankTooLarge: "RankTooLarge",
   /** The adapter is loaded or claimed; its deletion waits. */
   InUse: "InUse",
+  /** An Adapter that is named doesn't exist. */
+  AdapterMissing: "AdapterMissing",
+  /** Too few solved sessions to learn from. */
+  CorpusTooSmall: "CorpusTooSmall",
+  /** A session that is named doesn't exist. */
+  SessionMissing: "SessionMissing",
+  /** Sessions that belong to the corpus still run. */
+  SessionsRunning: "SessionsRunning",
+  /** `spec.deadlineSeconds` is over. */
+  DeadlineExceeded: "DeadlineExceeded",
+  /** The program ended with an exit code that isn't 0 and didn't say why. */
+  NonZeroExit: "NonZeroExit",
+  /** The container needed more memory than its limit. */
+  OutOfMemory: "OutOfMemory",
+  /** The pod vanished before it could say how it ended. */
+  PodLost: "PodLost",
+  /** The program was asked to end before it was done. */
+  Terminated: "Terminated",
+  /** No attempt is left. */
+  RetriesExhausted: "RetriesExhausted",
+  /** The adapter that was picked has the best score. */
+  MostRelevant: "MostRelevant",
+  /** No adapter is relevant enough. */
+  NoneRelevant: "NoneRelevant",
+  /** The session names its adapter. */
+  PolicyFixed: "PolicyFixed",
+  /** The session wants the base model alone. */
+  PolicyNone: "PolicyNone",
 } as const;
 export type Reason = (typeof Reason)[keyof typeof Reason];
