@@ -1,0 +1,1 @@
+"""Makes LoRA adapters from what agents did, and publishes them by digest."""

@@ -1,0 +1,26 @@
+"""Canonical JSON and digests: equal content gives equal bytes, in Python and TypeScript alike."""
+
+import hashlib
+import json
+import pathlib
+from typing import Any
+
+
+def canonical(value: Any) -> bytes:
+    """Keys sorted at every level, no spaces, UTF-8, no newline at the end."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()
+
+
+def digest_of(data: bytes) -> str:
+    return "sha256:" + hashlib.sha256(data).hexdigest()
+
+
+def file_sha256(path: pathlib.Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def model_identity(directory: pathlib.Path) -> str:
+    """Identity of a base model: SHA-256 over the lines `<sha256>  <name>`, sorted by name, of all its files."""
+    names = sorted(p.relative_to(directory).as_posix() for p in directory.rglob("*") if p.is_file())
+    return digest_of("".join(f"{file_sha256(directory / name)}  {name}\n" for name in names).encode())

@@ -1,0 +1,82 @@
+"""Checkpoints that are whole or absent, and from which a run goes on as if nothing had happened.
+
+A checkpoint is a directory `step-<n>` with one safetensors file (never a pickle) and a manifest that holds the
+file's SHA-256 and what the run is: settings, corpus and base. It is written under another name, flushed to the disk
+and renamed, so a crash at any moment leaves the one before it. One whose bytes or run disagree is passed over.
+"""
+
+import json
+import os
+import pathlib
+import shutil
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from safetensors.torch import load_file, save_file
+
+from rune_trainer.canonical import canonical, file_sha256
+from rune_trainer.errors import misconfigured
+
+TENSORS, MANIFEST = "state.safetensors", "manifest.json"
+KEPT = 2
+
+
+@dataclass(frozen=True)
+class State:
+    """Everything that training needs to go on after `step` steps; batches follow from seed and step alone."""
+
+    step: int
+    tensors: dict[str, torch.Tensor]
+    losses: list[float]
+
+
+def flush(path: pathlib.Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def save(directory: pathlib.Path, run: dict[str, Any], state: State) -> pathlib.Path:
+    """Writes `directory/step-<n>` and removes all but the newest two."""
+    final = directory / f"step-{state.step:09d}"
+    draft = directory / f".{final.name}.{os.getpid()}"
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        shutil.rmtree(draft, ignore_errors=True)
+        draft.mkdir()
+        save_file({name: t.detach().cpu().contiguous() for name, t in sorted(state.tensors.items())}, draft / TENSORS)
+        manifest = {"run": run, "step": state.step, "losses": state.losses, "sha256": file_sha256(draft / TENSORS)}
+        (draft / MANIFEST).write_bytes(canonical(manifest))
+        for path in (draft / TENSORS, draft / MANIFEST, draft):
+            flush(path)
+        shutil.rmtree(final, ignore_errors=True)
+        draft.rename(final)
+        flush(directory)
+    except OSError as error:
+        raise misconfigured("CheckpointFailed", f"no checkpoint could be written to {directory}: {error}; check the size and the permissions of the volume") from error
+    for old in newest_first(directory)[KEPT:]:
+        shutil.rmtree(old, ignore_errors=True)
+    return final
+
+
+def newest_first(directory: pathlib.Path) -> list[pathlib.Path]:
+    return sorted(directory.glob("step-*"), reverse=True)
+
+
+def newest(directory: pathlib.Path, run: dict[str, Any]) -> State | None:
+    """The newest whole checkpoint of this very run, or None."""
+    found = (read(path, run) for path in newest_first(directory))
+    return next((state for state in found if state), None)
+
+
+def read(path: pathlib.Path, run: dict[str, Any]) -> State | None:
+    try:
+        manifest = json.loads((path / MANIFEST).read_bytes())
+        if manifest["run"] != run or manifest["sha256"] != file_sha256(path / TENSORS):
+            return None
+        return State(manifest["step"], load_file(path / TENSORS), manifest["losses"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None

@@ -1,0 +1,103 @@
+"""Trajectories of sessions → training examples.
+
+The prompt of an example is the one that a fresh session on the same task begins with, without the notes that this
+session had: what the notes taught must come to be in the weights. It is taken from the session's own first request,
+so it follows the agent's prompt whatever that is; the task alone is used where the log holds no request.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+from rune_trainer.errors import data_error
+
+SCHEMA = "rune.dev/trajectory/v1"
+SYSTEM = "You write short Python programs without comments or docstrings. Answer with one Python code block."
+FENCE = "```python\n"
+CORRECTIONS_PER_SESSION = 2
+ERROR_CHARACTERS = 500
+
+Message = dict[str, str]
+
+
+@dataclass(frozen=True)
+class Row:
+    """A conversation whose last message, the assistant's, is to be learnt from the character `given` on."""
+
+    messages: tuple[Message, ...]
+    answer: str
+    given: str
+    """Beginning of `answer` that the prompt already holds (an opened code fence, the stub)."""
+
+
+def rows_of(trajectories: list[dict[str, Any]], include: tuple[str, ...]) -> list[Row]:
+    """Every distinct row, in the order of the trajectories (which the corpus digest fixes)."""
+    rows: list[Row] = []
+    for trajectory in trajectories:
+        if trajectory.get("schema") != SCHEMA:
+            raise data_error("NotATrajectory", f"a trajectory of the corpus has schema {trajectory.get('schema')!r}, expected {SCHEMA!r}")
+        for kind in include:
+            rows += MAKERS[kind](trajectory)
+    return list({(str(r.messages), r.answer): r for r in rows}.values())
+
+
+def first_request(trajectory: dict[str, Any]) -> list[Message]:
+    for record in trajectory["records"]:
+        request = record.get("input") if record["type"] == "intent" and record["effect"] == "generate" else None
+        if isinstance(request, dict) and isinstance(request.get("messages"), list):
+            return request["messages"]
+    task = trajectory["task"]
+    opening = [{"role": "assistant", "content": FENCE + task["stub"]}] if task.get("stub") else []
+    return [{"role": "system", "content": task.get("system") or SYSTEM}, {"role": "user", "content": task["description"]}, *opening]
+
+
+def prompt_of(trajectory: dict[str, Any]) -> tuple[tuple[Message, ...], str]:
+    """(messages before the answer, the answer's given beginning)"""
+    messages = first_request(trajectory)
+    if messages and messages[-1]["role"] == "assistant":
+        return tuple(messages[:-1]), messages[-1]["content"]
+    return tuple(messages), ""
+
+
+def answer_row(messages: tuple[Message, ...], given: str, program: str) -> Row:
+    answer = f"{FENCE}{program.rstrip()}\n```"
+    return Row(messages, answer, given if answer.startswith(given) else "")
+
+
+def executions(trajectory: dict[str, Any], passed: bool) -> list[dict[str, Any]]:
+    """Executed programs that passed (or didn't), each once, oldest first."""
+    found = [r for r in trajectory["records"] if r["type"] == "executed" and r["execution"]["passed"] == passed]
+    return list({r["program"]: r for r in found}.values())
+
+
+def program_rows(trajectory: dict[str, Any]) -> list[Row]:
+    messages, given = prompt_of(trajectory)
+    return [answer_row(messages, given, r["program"]) for r in executions(trajectory, passed=True)]
+
+
+def note_rows(trajectory: dict[str, Any]) -> list[Row]:
+    """What a solved session had noted at its end, as the answer to a question about its task."""
+    reflected = [r["notes"] for r in trajectory["records"] if r["type"] == "reflected" and r["notes"]]
+    if not reflected or not executions(trajectory, passed=True):
+        return []
+    question = f"{trajectory['task']['description']}\nWhich notes help with this task? Answer with a list."
+    return [Row(({"role": "user", "content": question},), "\n".join(f"- {note}" for note in reflected[-1]), "")]
+
+
+def correction_rows(trajectory: dict[str, Any]) -> list[Row]:
+    """A failed program and its error → the program that passed."""
+    passing, failing = executions(trajectory, passed=True), executions(trajectory, passed=False)
+    if not passing:
+        return []
+    by_error = list({r["execution"]["error"]: r for r in failing}.values())[:CORRECTIONS_PER_SESSION]
+    messages, given = prompt_of(trajectory)
+    return [answer_row((*messages, *failed_turn(r)), given, passing[0]["program"]) for r in by_error]
+
+
+def failed_turn(record: dict[str, Any]) -> tuple[Message, Message]:
+    return (
+        {"role": "assistant", "content": f"{FENCE}{record['program'].rstrip()}\n```"},
+        {"role": "user", "content": f"This failed: {record['execution']['error'][:ERROR_CHARACTERS]}\nAnswer with the corrected program."},
+    )
+
+
+MAKERS = {"Programs": program_rows, "Notes": note_rows, "Corrections": correction_rows}

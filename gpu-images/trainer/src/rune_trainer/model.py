@@ -1,0 +1,77 @@
+"""The frozen base and the LoRA pair on its linear layers, on whatever device there is."""
+
+import os
+import pathlib
+from typing import Any
+
+import torch
+
+from rune_trainer.errors import bad_input, data_error, misconfigured
+from rune_trainer.spec import Sft
+
+PRECISIONS = {"BFloat16": torch.bfloat16, "Float32": torch.float32}
+
+
+def device_of() -> torch.device:
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def load_tokenizer(directory: str) -> Any:
+    from transformers import AutoTokenizer
+
+    tokenizer = AutoTokenizer.from_pretrained(directory, local_files_only=True)
+    if not tokenizer.chat_template:
+        raise data_error("ChatTemplate", f"the tokenizer in {directory} has no chat template; use an instruction-tuned base")
+    return tokenizer
+
+
+def load_base(directory: str, settings: Sft, device: torch.device) -> Any:
+    """The base as transformers gives it; quantized to 4 bits on the way in where the job says NF4."""
+    from transformers import AutoModelForCausalLM, BitsAndBytesConfig
+
+    if not pathlib.Path(directory, "config.json").is_file():
+        raise misconfigured("BaseMissing", f"{directory} holds no model (config.json is missing); was it staged before the trainer started?")
+    os.environ.setdefault("HF_HUB_OFFLINE", "1")
+    dtype = PRECISIONS[settings.precision]
+    quantized = {}
+    if settings.quantization == "NF4":
+        quantized["quantization_config"] = BitsAndBytesConfig(
+            load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_use_double_quant=True, bnb_4bit_compute_dtype=dtype
+        )
+    model = AutoModelForCausalLM.from_pretrained(
+        directory, dtype=dtype, device_map={"": device.type}, attn_implementation="sdpa", local_files_only=True, **quantized
+    )
+    return model.eval().requires_grad_(False)
+
+
+def linear_shapes(model: Any, modules: tuple[str, ...]) -> dict[str, tuple[int, int]]:
+    """Path of each linear layer that a LoRA pair may go on → (inputs, outputs)."""
+    return {
+        name: (layer.in_features, layer.out_features)
+        for name, layer in model.named_modules()
+        if isinstance(layer, torch.nn.Linear) and name.rsplit(".", 1)[-1] in modules
+    }
+
+
+def add_lora(model: Any, settings: Sft) -> Any:
+    """A PEFT model whose A is drawn from the job's seed and whose B is zero: at the start it answers as the base."""
+    from peft import LoraConfig, get_peft_model
+
+    found = {name.rsplit(".", 1)[-1] for name in linear_shapes(model, settings.target_modules)}
+    if absent := sorted(set(settings.target_modules) - found):
+        raise bad_input(f"sft.targetModules names {', '.join(absent)}, which the base does not have; leave them out")
+    torch.manual_seed(settings.seed)
+    return get_peft_model(
+        model, LoraConfig(r=settings.rank, lora_alpha=settings.alpha, lora_dropout=0.0, bias="none", task_type="CAUSAL_LM", target_modules=list(settings.target_modules))
+    )
+
+
+def trainable(model: Any) -> dict[str, torch.nn.Parameter]:
+    return {name: p for name, p in model.named_parameters() if p.requires_grad}
+
+
+def packs_well(model: Any) -> bool:
+    """Whether every layer attends by the mask alone, so that several examples may share one sequence."""
+    config = model.config.get_text_config()
+    kinds = set(getattr(config, "layer_types", None) or ["full_attention"])
+    return kinds == {"full_attention"} and not getattr(config, "use_sliding_window", False)

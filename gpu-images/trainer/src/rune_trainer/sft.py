@@ -1,0 +1,143 @@
+"""Method `sft`: a LoRA (or, with NF4, QLoRA) adapter by supervised fine-tuning on what sessions wrote.
+
+PEFT holds the adapter; the loop is plain torch rather than TRL's SFTTrainer, because
+- a resumed run must equal an uninterrupted one bit for bit: here a batch follows from seed and step alone, and the
+  state is the adapter and AdamW's two moments, kept without pickles;
+- sequences with a shared beginning (packing.py) and logits at the learnt tokens alone save more than half of the time
+  on a CPU, and neither goes through a collator;
+- SIGTERM must lead to a checkpoint within one step;
+- TRL brings datasets, pandas and pyarrow, a quarter of a gigabyte, for a list of a few hundred rows.
+
+Loss: mean cross-entropy over the batch's learnt tokens. AdamW without weight decay, gradients clipped to norm 1,
+learning rate falling linearly from its peak to a twentieth (the recipe measured in the quickstart's scenario).
+"""
+
+import math
+import pathlib
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from rune_trainer import checkpoint
+from rune_trainer.errors import Ending, BAD_INPUT, terminated
+from rune_trainer.model import packs_well, trainable
+from rune_trainer.packing import pack
+from rune_trainer.spec import Sft
+from rune_trainer.tokens import Example
+
+FINAL_RATE = 0.05
+PACK_TOKENS = 8192
+"""Longest packed sequence; a larger batch is accumulated over several, with the same gradient."""
+
+
+@dataclass(frozen=True)
+class Progress:
+    step: int
+    total: int
+    loss: float
+    seconds_per_step: float
+
+
+@dataclass
+class Run:
+    """What a training consults besides its data; everything here may be replaced in a test."""
+
+    directory: pathlib.Path
+    identity: dict[str, Any]
+    every_steps: int
+    stopping: Callable[[], bool] = lambda: False
+    report: Callable[[Progress], None] = lambda _: None
+
+
+def batches(examples: list[Example], settings: Sft, step: int = 0) -> Iterator[list[Example]]:
+    """Batches from `step` on. Every epoch has its own order; the rest that fills no batch is left to the next epoch's order."""
+    size = min(settings.batch_size, len(examples))
+    per_epoch = len(examples) // size
+    for epoch in range(step // per_epoch, settings.epochs):
+        order = torch.randperm(len(examples), generator=torch.Generator().manual_seed(settings.seed * 1_000_003 + epoch)).tolist()
+        for number in range(step % per_epoch if epoch == step // per_epoch else 0, per_epoch):
+            yield [examples[i] for i in order[number * size : (number + 1) * size]]
+
+
+def total_steps(examples: list[Example], settings: Sft) -> int:
+    return settings.epochs * (len(examples) // min(settings.batch_size, len(examples)))
+
+
+def rate_at(step: int, total: int, peak: float) -> float:
+    return peak * max(FINAL_RATE, 1 - step / total)
+
+
+def packs_of(batch: list[Example], together: bool) -> list[list[Example]]:
+    """The batch in groups that fit one sequence each."""
+    groups: list[list[Example]] = []
+    for example in batch:
+        if together and groups and sum(map(len, groups[-1])) + len(example) <= PACK_TOKENS:
+            groups[-1].append(example)
+        else:
+            groups.append([example])
+    return groups
+
+
+def batch_loss(model: Any, batch: list[Example], together: bool) -> float:
+    """Adds the gradient of the batch's mean loss to the parameters and returns that loss."""
+    learnt, loss = sum(len(e.tail) for e in batch), 0.0
+    for group in packs_of(batch, together):
+        packed = pack(group)
+        logits = model(**packed.inputs(model.device), use_cache=False).logits[0]
+        part = torch.nn.functional.cross_entropy(logits.float(), packed.targets.to(model.device), reduction="sum") / learnt
+        part.backward()
+        loss += part.item()
+    return loss
+
+
+def moments(optimizer: torch.optim.AdamW, parameters: dict[str, torch.nn.Parameter]) -> dict[str, torch.Tensor]:
+    return {f"{kind}/{name}": optimizer.state[p][kind] for name, p in parameters.items() for kind in ("exp_avg", "exp_avg_sq") if p in optimizer.state}
+
+
+def restore(optimizer: torch.optim.AdamW, parameters: dict[str, torch.nn.Parameter], state: checkpoint.State) -> None:
+    with torch.no_grad():
+        for name, p in parameters.items():
+            p.copy_(state.tensors[f"param/{name}"])
+            optimizer.state[p] = {
+                "step": torch.tensor(float(state.step)),
+                **{kind: state.tensors[f"{kind}/{name}"].to(p.device) for kind in ("exp_avg", "exp_avg_sq")},
+            }
+
+
+def train(model: Any, examples: list[Example], settings: Sft, run: Run) -> list[float]:
+    """Trains the adapter in place, from the newest checkpoint of this run if there is one; returns every step's loss."""
+    parameters, total, together = trainable(model), total_steps(examples, settings), packs_well(model)
+    optimizer = torch.optim.AdamW(parameters.values(), lr=settings.learning_rate, weight_decay=0.0)
+    losses: list[float] = []
+    if state := checkpoint.newest(run.directory, run.identity):
+        restore(optimizer, parameters, state)
+        losses = list(state.losses)
+
+    def save() -> None:
+        tensors = {**{f"param/{name}": p for name, p in parameters.items()}, **moments(optimizer, parameters)}
+        checkpoint.save(run.directory, run.identity, checkpoint.State(len(losses), tensors, losses))
+
+    model.train()
+    started, first = time.monotonic(), len(losses)
+    for batch in batches(examples, settings, first):
+        if run.stopping():
+            if losses:
+                save()
+            raise terminated(f"asked to stop after {len(losses)} of {total} steps; the next attempt goes on from there")
+        for group in optimizer.param_groups:
+            group["lr"] = rate_at(len(losses), total, settings.learning_rate)
+        loss = batch_loss(model, batch, together)
+        norm = torch.nn.utils.clip_grad_norm_(parameters.values(), 1.0)
+        if not (math.isfinite(loss) and math.isfinite(norm.item())):
+            raise Ending(BAD_INPUT, "NotFinite", f"loss {loss}, gradient norm {norm.item()} in step {len(losses) + 1} of {total}: training diverged; lower sft.learningRate or use precision Float32")
+        optimizer.step()
+        optimizer.zero_grad()
+        losses.append(loss)
+        run.report(Progress(len(losses), total, loss, (time.monotonic() - started) / (len(losses) - first)))
+        if len(losses) % run.every_steps == 0 and len(losses) < total:
+            save()
+    model.eval()
+    return losses
