@@ -1,0 +1,51 @@
+import { canonicalJSON } from "@rune/clients/digest";
+import type { AgentSession } from "@rune/crds/agent-session";
+import { type LogRecord, mediaType, type Trajectory } from "@rune/crds/artifact";
+import type { Isolation } from "@rune/crds/common";
+
+type Outcome = Trajectory["outcome"];
+
+/** What the log of a session says so far. */
+export interface LogSummary {
+  rounds: number;
+  programs: number;
+  isolation?: Isolation;
+  ended?: { outcome: Outcome; message: string };
+}
+
+export function summarize(records: readonly LogRecord[]): LogSummary {
+  const isolated = records.findLast((record) => record.type === "isolation");
+  const ended = records.find((record) => record.type === "ended");
+  return {
+    rounds: records.filter((record) => record.type === "reflected").length,
+    programs: records.filter((record) => record.type === "executed").length,
+    ...(isolated && { isolation: { ...isolated.isolation, time: isolated.time } }),
+    ...(ended && { ended: { outcome: ended.outcome, message: ended.message } }),
+  };
+}
+
+/** The sealed trajectory of a session that is over. A pure function of the log, so sealing again gives the same digest. */
+export function trajectoryOf(session: AgentSession, records: readonly LogRecord[], outcome: Outcome): Trajectory {
+  const adapter = session.status?.adapter;
+  return {
+    schema: "rune.dev/trajectory/v1",
+    session: { namespace: session.metadata.namespace, name: session.metadata.name, uid: session.metadata.uid },
+    task: session.spec.task,
+    scope: session.spec.scope,
+    ...(adapter?.name && adapter.digest && { adapter: { name: adapter.name, digest: adapter.digest } }),
+    outcome,
+    records: [...records],
+  };
+}
+
+/** The artifact of a trajectory, as the registry client pushes it. */
+export function trajectoryArtifact(trajectory: Trajectory, repository: string) {
+  return {
+    repository,
+    artifactType: mediaType.trajectory,
+    config: {},
+    configMediaType: mediaType.empty,
+    files: [{ title: "trajectory.json", mediaType: mediaType.trajectory, bytes: canonicalJSON(trajectory) }],
+    tag: `session-${trajectory.session.uid}`,
+  };
+}

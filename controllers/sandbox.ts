@@ -1,0 +1,159 @@
+import { label, type SandboxSpec } from "@rune/crds/common";
+import { port } from "@rune/crds/loader-api";
+import type { DynamicObject, KubeObject } from "kopf-ts";
+import type { OperatorConfig } from "./config.ts";
+import type { Pod, Secret } from "./manifest.ts";
+import { sandboxName } from "./names.ts";
+import { componentLabels, credentialsSecret, ownedMetadata, pulling, restrictedContainer, restrictedPod } from "./pod.ts";
+
+/** The sandbox of one epoch of a session or an evaluation. */
+export interface SandboxRequest {
+  readonly owner: KubeObject & { metadata: { uid: string } };
+  readonly epoch: number;
+  /** User ID that no other live sandbox has, so that RLIMIT_NPROC counts this one alone. */
+  readonly uid: number;
+  readonly spec: SandboxSpec;
+  /** Who may ask the runner. */
+  readonly caller: "agent" | "evaluator";
+  readonly token: string;
+}
+
+/** Labels that select exactly the pods of one owner and one component. */
+export function ownedBy(owner: { metadata: { uid: string } }, component: "sandbox" | "agent" | "evaluator", epoch?: number): Record<string, string> {
+  return { [label.component]: component, [`${label.component}-owner`]: owner.metadata.uid, ...(epoch === undefined ? {} : { [label.epoch]: String(epoch) }) };
+}
+
+/**
+ * Everything of a sandbox, in the order of creation: the policy stands before the pod does. Nothing gets out, and only
+ * this owner's agent gets in, to the runner's port.
+ */
+export function sandboxObjects(request: SandboxRequest, config: OperatorConfig): KubeObject[] {
+  return [sandboxPolicy(request), sandboxToken(request), sandboxPod(request, config)];
+}
+
+export function sandboxPolicy({ owner, caller }: Pick<SandboxRequest, "owner" | "caller">): KubeObject {
+  const policy: DynamicObject = {
+    apiVersion: "networking.k8s.io/v1",
+    kind: "NetworkPolicy",
+    metadata: ownedMetadata(owner, `${owner.metadata.name}-sandbox`),
+    spec: {
+      podSelector: { matchLabels: ownedBy(owner, "sandbox") },
+      policyTypes: ["Ingress", "Egress"],
+      ingress: [{ from: [{ podSelector: { matchLabels: ownedBy(owner, caller) } }], ports: [{ protocol: "TCP", port: port.runner }] }],
+      egress: [],
+    },
+  };
+  return policy;
+}
+
+function sandboxToken({ owner, epoch, token }: SandboxRequest): Secret {
+  return credentialsSecret(owner, sandboxName(owner.metadata.name, epoch), { "runner-token": token });
+}
+
+/** No token of the API, no service links, no DNS, no writable place but sized scratch; requests equal limits. */
+export function sandboxPod({ owner, epoch, uid, spec }: SandboxRequest, config: OperatorConfig): Pod {
+  const name = sandboxName(owner.metadata.name, epoch);
+  const memory = spec.memory ?? config.sandbox.memory;
+  const size = { cpu: spec.cpu ?? config.sandbox.cpu, memory, "ephemeral-storage": "128Mi" };
+  const runtimeClassName = spec.runtimeClassName ?? config.sandbox.runtimeClassName;
+  const pod: DynamicObject & { spec: Pod["spec"] } = {
+    apiVersion: "v1",
+    kind: "Pod",
+    metadata: ownedMetadata(owner, name, componentLabels("sandbox", ownedBy(owner, "sandbox", epoch))),
+    spec: {
+      ...restrictedPod(uid),
+      ...pulling(config),
+      ...(runtimeClassName && { runtimeClassName }),
+      // A resolver that answers nothing: lookups fail at once rather than hang against the policy.
+      ...({ dnsPolicy: "None", dnsConfig: { nameservers: ["127.0.0.1"] } } as object),
+      restartPolicy: "Never",
+      terminationGracePeriodSeconds: 1,
+      containers: [
+        {
+          name: "runner",
+          image: config.images.sandbox,
+          imagePullPolicy: config.imagePullPolicy,
+          env: [{ name: "RUNE_RUNNER_TOKEN_FILE", value: "/rune/token" }],
+          ports: [{ name: "runner", containerPort: port.runner }],
+          securityContext: restrictedContainer,
+          resources: { requests: size, limits: size },
+          readinessProbe: { httpGet: { path: "/healthz", port: port.runner }, periodSeconds: 1 },
+          volumeMounts: [
+            { name: "token", mountPath: "/rune/token", subPath: "runner-token", readOnly: true },
+            { name: "out", mountPath: "/workspace/out" },
+            { name: "tmp", mountPath: "/tmp" },
+            ...(spec.libraryConfigMap ? [{ name: "lib", mountPath: "/workspace/lib", readOnly: true }] : []),
+          ],
+        },
+      ],
+      volumes: [
+        { name: "token", secret: { secretName: name, defaultMode: 0o440 } },
+        { name: "out", emptyDir: { sizeLimit: "64Mi" } },
+        { name: "tmp", emptyDir: { sizeLimit: "16Mi" } },
+        ...(spec.libraryConfigMap ? [{ name: "lib", configMap: { name: spec.libraryConfigMap } }] : []),
+      ],
+    },
+  };
+  return pod;
+}
+
+/** Where the sandbox stands: the agent starts only once it is Ready, and another epoch begins once it is Gone. */
+export type SandboxState = { state: "Absent" } | { state: "Starting"; message: string } | { state: "Ready"; ip: string; hostIP: string; podUID: string } | { state: "Gone"; message: string };
+
+export function sandboxState(pod: DynamicObject | undefined): SandboxState {
+  if (!pod) return { state: "Absent" };
+  const { name, uid = "", deletionTimestamp } = pod.metadata;
+  if (deletionTimestamp) return { state: "Gone", message: `sandbox pod ${name} is being deleted` };
+  if (pod.status?.phase === "Failed" || pod.status?.phase === "Succeeded") return { state: "Gone", message: `sandbox pod ${name} ended: ${pod.status.reason ?? pod.status.phase}` };
+  const isReady = pod.status?.conditions?.some((c: { type: string; status: string }) => c.type === "Ready" && c.status === "True");
+  if (isReady && pod.status.podIP) return { state: "Ready", ip: pod.status.podIP, hostIP: pod.status.hostIP, podUID: uid };
+  const waiting = pod.status?.containerStatuses?.[0]?.state?.waiting;
+  const unscheduled = pod.status?.conditions?.find((c: { type: string; status: string }) => c.type === "PodScheduled" && c.status === "False");
+  return { state: "Starting", message: waiting?.message ?? waiting?.reason ?? unscheduled?.message ?? `sandbox pod ${name} is starting` };
+}
+
+/** Addresses that the isolation proof tries, as `host:port` by IP: a name that doesn't resolve would prove nothing. */
+export interface ProbeTargets {
+  canary: string;
+  dns: string;
+  modelServer: string;
+  apiServer: string;
+  node: string;
+}
+
+const kubeletPort = 10250;
+
+export function probeTargets(services: { canary?: DynamicObject; dns?: DynamicObject; modelServer?: DynamicObject; apiServer?: DynamicObject }, hostIP: string): ProbeTargets | null {
+  const [canary, dns, modelServer, apiServer] = [services.canary, services.dns, services.modelServer, services.apiServer].map(addressOf);
+  if (!canary || !dns || !modelServer || !apiServer) return null;
+  return { canary, dns, modelServer, apiServer, node: `${hostIP}:${kubeletPort}` };
+}
+
+function addressOf(service: DynamicObject | undefined): string | null {
+  const ip = service?.spec?.clusterIP;
+  const number = service?.spec?.ports?.[0]?.port;
+  return ip && ip !== "None" && number ? `${ip}:${number}` : null;
+}
+
+/** Half of the pod's memory, in MiB: one program's share, so that the runner survives a program that takes too much. */
+export function executionMemoryMiB(spec: SandboxSpec, config: OperatorConfig): number {
+  return Math.max(64, Math.floor(bytesOf(spec.memory ?? config.sandbox.memory) / 2 ** 21));
+}
+
+const units: Record<string, number> = { "": 1, k: 1e3, M: 1e6, G: 1e9, T: 1e12, Ki: 2 ** 10, Mi: 2 ** 20, Gi: 2 ** 30, Ti: 2 ** 40 };
+
+/** Bytes of a Kubernetes quantity. */
+export function bytesOf(quantity: string): number {
+  const [, number = "0", unit = ""] = /^([0-9.]+)([A-Za-z]*)$/.exec(quantity) ?? [];
+  return Number(number) * (units[unit] ?? 1);
+}
+
+/** A user ID that none of `taken` has, the same for the same key while it is free. */
+export function sandboxUID(key: string, taken: ReadonlySet<number>, range: { start: number; size: number }): number {
+  const first = [...key].reduce((hash, character) => (hash * 31 + character.charCodeAt(0)) >>> 0, 7) % range.size;
+  for (let step = 0; step < range.size; step++) {
+    const uid = range.start + ((first + step) % range.size);
+    if (!taken.has(uid)) return uid;
+  }
+  throw new Error(`all ${range.size} user IDs for sandboxes are taken; widen sandbox.uidRange`);
+}

@@ -1,0 +1,92 @@
+import { failure, type TrainerResult, trainerResult } from "@rune/crds/artifact";
+import { exit, permanentExits } from "@rune/crds/job-spec";
+import type { TrainingRun } from "@rune/crds/training-run";
+import type { DynamicObject } from "kopf-ts";
+import { Reason } from "../reasons.ts";
+
+export type Attempt = NonNullable<NonNullable<TrainingRun["status"]>["attempts"]>[number];
+
+/** How one attempt's Job stands, read from the Job, its pod and, where the pod is gone, the artifact that it left behind. */
+export type AttemptState =
+  | { state: "Missing" }
+  | { state: "Running"; startTime?: string }
+  | { state: "Succeeded"; result: TrainerResult }
+  | { state: "Silent"; message: string }
+  | { state: "Ended"; attempt: Pick<Attempt, "result" | "reason" | "message" | "exitCode"> };
+
+interface Terminated {
+  exitCode: number;
+  reason?: string;
+  message?: string;
+}
+
+export function attemptState(job: DynamicObject | undefined, pods: readonly DynamicObject[]): AttemptState {
+  if (!job) return { state: "Missing" };
+  const pod = pods.find((candidate) => candidate.metadata.ownerReferences?.some((owner) => owner.uid === job.metadata.uid));
+  const ended = jobCondition(job, "Complete") ? "Complete" : jobCondition(job, "Failed") ? "Failed" : null;
+  if (!ended) return { state: "Running", startTime: pod?.status?.startTime };
+  if (ended === "Complete") return succeeded(pod);
+  return { state: "Ended", attempt: classify(pod, jobCondition(job, "Failed")) };
+}
+
+function succeeded(pod: DynamicObject | undefined): AttemptState {
+  const message = pod ? terminatedOf(pod, "trainer")?.message : undefined;
+  const parsed = trainerResult.safeParse(parseJSON(message));
+  if (parsed.success) return { state: "Succeeded", result: parsed.data };
+  return { state: "Silent", message: "the trainer ended well, but its result was lost with its pod" };
+}
+
+/** Why a Job failed. A disruption is what Kubernetes says is one, never an exit code; a known reason is told as the trainer told it. */
+export function classify(pod: DynamicObject | undefined, jobFailure: DynamicObject | undefined): Pick<Attempt, "result" | "reason" | "message" | "exitCode"> {
+  if (!pod) {
+    const deadline = jobFailure?.reason === Reason.DeadlineExceeded;
+    return {
+      result: "Failed",
+      reason: deadline ? Reason.DeadlineExceeded : Reason.PodLost,
+      message: jobFailure?.message ?? "the pod vanished before it could say how it ended",
+    };
+  }
+  const disruption = pod.status?.conditions?.find((c: { type: string; status: string }) => c.type === "DisruptionTarget" && c.status === "True");
+  const stage = terminatedOf(pod, "stage-model");
+  const trainer = terminatedOf(pod, "trainer");
+  const terminated = trainer ?? (stage && stage.exitCode !== 0 ? stage : undefined);
+  const exitCode = terminated?.exitCode;
+  if (disruption) return { result: "Disrupted", reason: disruption.reason, message: disruption.message, exitCode };
+  if (!terminated) return { result: "Failed", reason: pod.status?.reason ?? Reason.PodLost, message: pod.status?.message ?? "the pod failed before its container ended" };
+  if (terminated.reason === "OOMKilled") {
+    return { result: "Failed", reason: Reason.OutOfMemory, exitCode, message: "the trainer needed more memory than spec.resources.memory allows; raise it, or lower sft.batchSize or sft.maxLength" };
+  }
+  const told = failure.safeParse(parseJSON(terminated.message));
+  const result = permanentExits.includes(terminated.exitCode) ? ("Refused" as const) : ("Failed" as const);
+  if (told.success) return { result, exitCode, ...told.data.failure };
+  return { result, exitCode, reason: terminated.exitCode === exit.terminated ? Reason.Terminated : Reason.NonZeroExit, message: `${trainer ? "the trainer" : "staging the base model"} ended with exit code ${terminated.exitCode}` };
+}
+
+/** Whether another attempt may follow, given the ones that ended. */
+export function budget(run: TrainingRun, attempts: readonly Attempt[]): { exhausted: false } | { exhausted: true; reason: string; message: string } {
+  const last = attempts.at(-1);
+  if (last?.result === "Refused") return { exhausted: true, reason: last.reason ?? Reason.NonZeroExit, message: last.message ?? "the trainer refused its input" };
+  const failures = attempts.filter((attempt) => attempt.result === "Failed").length;
+  const disruptions = attempts.filter((attempt) => attempt.result === "Disrupted").length;
+  const told = last?.message ? `; the last one: ${last.message}` : "";
+  if (failures > run.spec.retries.failures) return { exhausted: true, reason: Reason.RetriesExhausted, message: `${failures} attempts failed, spec.retries.failures allows ${run.spec.retries.failures}${told}` };
+  if (disruptions > run.spec.retries.disruptions) return { exhausted: true, reason: Reason.RetriesExhausted, message: `${disruptions} attempts were disrupted, spec.retries.disruptions allows ${run.spec.retries.disruptions}${told}` };
+  return { exhausted: false };
+}
+
+function jobCondition(job: DynamicObject, type: string): DynamicObject | undefined {
+  return job.status?.conditions?.find((c: { type: string; status: string }) => c.type === type && c.status === "True");
+}
+
+function terminatedOf(pod: DynamicObject, container: string): Terminated | undefined {
+  const all = [...(pod.status?.initContainerStatuses ?? []), ...(pod.status?.containerStatuses ?? [])];
+  return all.find((status: { name: string }) => status.name === container)?.state?.terminated;
+}
+
+function parseJSON(text: string | undefined): unknown {
+  try {
+    return JSON.parse(text ?? "");
+  } catch {
+    return undefined;
+  }
+}
