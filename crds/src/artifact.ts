@@ -52,8 +52,15 @@ export const modelConfig = z.object({
 });
 export type ModelConfig = z.infer<typeof modelConfig>;
 
+/** A task of a task set. Tasks that can't be told apart as new evidence, such as those of one function or project, share a `cluster`. */
+export const heldOutTask = task.extend({ cluster: text(100).min(1).optional() });
+export type HeldOutTask = z.infer<typeof heldOutTask>;
 /** The single layer of a task set artifact. */
-export const taskSet = z.object({ schema: z.literal("rune.dev/taskset/v1"), name: text(200), tasks: z.array(task).min(1).max(100000) });
+export const taskSet = z.object({
+  schema: z.literal("rune.dev/taskset/v1"),
+  name: text(200),
+  tasks: z.array(heldOutTask).min(1).max(100000),
+});
 export type TaskSet = z.infer<typeof taskSet>;
 
 /** What one execution in the sandbox answered. */
@@ -85,6 +92,13 @@ export const logRecord = z.discriminatedUnion("type", [
     completionTokens: whole(0, 1e9),
   }),
   z.object({ type: z.literal("executed"), ...header, program: text(65536), execution }),
+  z.object({
+    type: z.literal("judged"),
+    ...header,
+    taskId: text(100),
+    arm: text(30),
+    samples: z.array(z.object({ program: text(65536), execution })).max(100),
+  }),
   z.object({ type: z.literal("reflected"), ...header, round: whole(0, 1000), notes: z.array(text(2000)).max(100) }),
   z.object({ type: z.literal("lost"), ...header, message: text(2000) }),
   z.object({
