@@ -1,5 +1,5 @@
 import type { Registry } from "@rune/clients/registry";
-import type { LogRecord } from "@rune/crds/artifact";
+import type { LogRecord, Progress } from "@rune/crds/artifact";
 import type { LoaderState, LoadRequest } from "@rune/crds/loader-api";
 import type { OperatorConfig } from "./config.ts";
 
@@ -60,6 +60,10 @@ export interface Services {
   /** Credentials of a user that may only publish `rune.progress.<uid>`. */
   progressCredentials(uid: string, seconds: number): Promise<string>;
   readonly logs: Logs;
+  /** The newest progress that a job of this object has published; undefined before the first. */
+  progress(uid: string): Progress | undefined;
+  /** The bearer token of one sandbox's runner: derived from the installation's key, so that it is the same at every call. */
+  runnerToken(uid: string, epoch: number): string;
   loader(address: LoaderAddress): Loader;
   /** Public keys that loaders check admin tokens with. */
   readonly adminKeys: { keys: Record<string, unknown>[] };
