@@ -1,0 +1,68 @@
+"""Everything the runner reads from its environment."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+_SUBSTITUTE = "substitute-runtime"
+
+
+@dataclass(frozen=True)
+class Config:
+    host: str
+    port: int
+    token: str
+    token_file: str
+    output: str  # executions get fresh directories below it
+    library: str
+    concurrency: int
+    queue: int  # executions that may wait for a place
+    processes: int  # tasks of this user, the runner's own threads included
+    file_bytes: int  # per file and per execution
+    stored_results: int
+    stored_bytes: int
+    without_landlock: bool
+
+    @property
+    def connections(self) -> int:
+        return 4 * (self.concurrency + self.queue) + 16
+
+
+def from_environment(environment=os.environ) -> Config:
+    """Raises OSError or ValueError with a sentence for the person who deployed the runner."""
+    token_file = environment.get("RUNE_RUNNER_TOKEN_FILE", "/rune/token")
+    return Config(
+        host=environment.get("RUNE_RUNNER_HOST", "0.0.0.0"),
+        port=int(environment.get("RUNE_RUNNER_PORT", "8090")),
+        token=_token(token_file),
+        token_file=token_file,
+        output=environment.get("RUNE_SANDBOX_OUT", "/workspace/out"),
+        library=environment.get("RUNE_SANDBOX_LIB", "/workspace/lib"),
+        concurrency=_positive(environment, "RUNE_RUNNER_CONCURRENCY", 2),
+        queue=_positive(environment, "RUNE_RUNNER_QUEUE", 16),
+        processes=_positive(environment, "RUNE_SANDBOX_PROCESSES", 128),
+        file_bytes=_positive(environment, "RUNE_SANDBOX_OUT_MIB", 64) * 1024 * 1024,
+        stored_results=_positive(environment, "RUNE_RUNNER_STORED_RESULTS", 10_000),
+        stored_bytes=_positive(environment, "RUNE_RUNNER_STORED_MIB", 64) * 1024 * 1024,
+        without_landlock=_substitute(environment.get("RUNE_SANDBOX_WITHOUT_LANDLOCK", "")),
+    )
+
+
+def _token(path: str) -> str:
+    token = Path(path).read_text(encoding="ascii").strip()
+    if not token:
+        raise ValueError(f"{path} is empty; the runner needs a token to tell its callers by")
+    return token
+
+
+def _positive(environment, name: str, default: int) -> int:
+    value = int(environment.get(name, default))
+    if value < 1:
+        raise ValueError(f"{name} is {value}; it must be at least 1")
+    return value
+
+
+def _substitute(value: str) -> bool:
+    if value not in ("", _SUBSTITUTE):
+        raise ValueError(f"RUNE_SANDBOX_WITHOUT_LANDLOCK is {value!r}; the only value is {_SUBSTITUTE!r}, for a runtime class that takes Landlock's place")
+    return value == _SUBSTITUTE

@@ -1,0 +1,101 @@
+"""What callers may ask: parsed once, here; trusted behind it."""
+
+import hashlib
+import json
+import math
+import re
+from dataclasses import dataclass
+
+MAX_BODY_BYTES = 4 * 1024 * 1024
+MAX_TIMEOUT_SECONDS = 120
+_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}/\d{1,9}(/\d{1,9})?")
+_TARGETS = ("canary", "dns", "modelServer", "apiServer", "node")
+
+
+class BadRequest(ValueError):
+    """The sentence says which field is wrong and what it must be."""
+
+
+@dataclass(frozen=True)
+class Execution:
+    id: str
+    epoch: int
+    entry_point: str
+    program: str
+    tests: str
+    timeout_seconds: float
+    memory_bytes: int
+    output_bytes: int
+    digest: str  # over everything but the epoch: a new agent may ask again for what an older one started
+
+
+def execution(body: bytes) -> Execution:
+    document = _document(body)
+    identity = _text(document, "id")
+    if not _ID.fullmatch(identity):
+        raise BadRequest("id must be <uid>/<n> or <uid>/<n>/<k>")
+    entry_point = _text(document, "entryPoint")
+    if not entry_point.isidentifier():
+        raise BadRequest("entryPoint must be the name of a Python function")
+    same = {key: value for key, value in document.items() if key != "epoch"}
+    return Execution(
+        id=identity,
+        epoch=_integer(document, "epoch", 0, 2**53),
+        entry_point=entry_point,
+        program=_text(document, "program"),
+        tests=_text(document, "tests"),
+        timeout_seconds=_seconds(document),
+        memory_bytes=_integer(document, "memoryMiB", 64, 1 << 20) << 20,
+        output_bytes=_integer(document, "outputBytes", 0, 1 << 22, 65536),
+        digest=hashlib.sha256(json.dumps(same, sort_keys=True).encode()).hexdigest(),
+    )
+
+
+def targets(body: bytes) -> dict[str, tuple[str, int]]:
+    """Name → (host, port) of what must be out of reach."""
+    given = _document(body).get("targets") or {}
+    if not isinstance(given, dict) or not set(given) <= set(_TARGETS):
+        raise BadRequest(f"targets may name {', '.join(_TARGETS)}")
+    return {name: _address(name, value) for name, value in given.items() if value is not None}
+
+
+def _address(name: str, value) -> tuple[str, int]:
+    host, _, port = value.rpartition(":") if isinstance(value, str) else ("", "", "")
+    if not host or not port.isdigit() or not 0 < int(port) < 65536:
+        raise BadRequest(f"targets.{name} must be host:port")
+    return host.strip("[]"), int(port)
+
+
+def _document(body: bytes) -> dict:
+    try:
+        document = json.loads(body)
+    except (ValueError, RecursionError):
+        raise BadRequest("the body is not JSON") from None
+    if not isinstance(document, dict):
+        raise BadRequest("the body must be a JSON object")
+    return document
+
+
+def _text(document: dict, name: str) -> str:
+    value = document.get(name)
+    if not isinstance(value, str):
+        raise BadRequest(f"{name} must be a string")
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        raise BadRequest(f"{name} holds a lone surrogate; it must be valid Unicode") from None
+    return value
+
+
+def _integer(document: dict, name: str, least: int, most: int, default: int | None = None) -> int:
+    value = document.get(name, default)
+    if type(value) is not int or not least <= value <= most:
+        raise BadRequest(f"{name} must be an integer from {least} to {most}")
+    return value
+
+
+def _seconds(document: dict) -> float:
+    value = document.get("timeoutSeconds")
+    if type(value) not in (int, float) or not math.isfinite(value) or not 0 < value <= MAX_TIMEOUT_SECONDS:
+        raise BadRequest(f"timeoutSeconds must be a number above 0, at most {MAX_TIMEOUT_SECONDS}")
+    return float(value)

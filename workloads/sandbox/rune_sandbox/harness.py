@@ -1,0 +1,118 @@
+"""For the tests: a real runner in a process of its own, as a scratch user where the tests are run by root."""
+
+import http.client
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+
+PACKAGE = os.path.dirname(os.path.abspath(__file__))
+TOKEN = "test-token"
+_SCRATCH_UID = 64_100 + os.getpid() % 1000
+
+
+class TestRunner:
+    """Started by `with`; everything it uses lies in one temporary directory."""
+
+    def __init__(self, verify: bool = True, **environment: str):
+        self._verify = verify
+        self._environment = environment
+
+    def __enter__(self) -> "TestRunner":
+        self._uid = _SCRATCH_UID if os.getuid() == 0 else os.getuid()
+        self.home = tempfile.mkdtemp(prefix="rune-sandbox-test-")
+        os.chmod(self.home, 0o755)
+        shutil.copytree(PACKAGE, os.path.join(self.home, "app", "rune_sandbox"), ignore=shutil.ignore_patterns("test_*", "__pycache__"))
+        self.out = self._directory("out")
+        self.library = self._directory("lib")
+        self._file("token", TOKEN)
+        self._file("lib/tessera.py", "def pare(x):\n    return x[1:-1]\n\n\ndef __getattr__(name):\n    raise AttributeError(f\"tessera has no '{name}'; use pare\")\n")
+        self._process = subprocess.Popen(
+            [_python(), "-u", "-m", "rune_sandbox"],
+            cwd=os.path.join(self.home, "app"),
+            env={**self._settings(), **self._environment},
+            stdout=subprocess.PIPE,
+            user=self._uid if os.getuid() == 0 else None,
+            group=self._uid if os.getuid() == 0 else None,
+            extra_groups=[] if os.getuid() == 0 else None,
+            text=True,
+        )
+        self.port = int(self._process.stdout.readline().rpartition(":")[2])
+        self.pid = self._process.pid
+        if self._verify:
+            status, report = self.post("/probe", {})
+            if status != 200 or not report["verified"]:
+                raise AssertionError([each for each in report.get("probes", [report]) if each.get("expected") not in ("Any", each.get("observed"))])
+        return self
+
+    def __exit__(self, *_) -> None:
+        self._process.terminate()
+        self._process.wait(10)
+        self._process.stdout.close()
+        shutil.rmtree(self.home)
+
+    def _settings(self) -> dict[str, str]:
+        return {
+            "RUNE_RUNNER_HOST": "127.0.0.1",
+            "RUNE_RUNNER_PORT": "0",
+            "RUNE_RUNNER_TOKEN_FILE": os.path.join(self.home, "token"),
+            "RUNE_SANDBOX_OUT": self.out,
+            "RUNE_SANDBOX_LIB": self.library,
+        }
+
+    def _directory(self, name: str) -> str:
+        path = os.path.join(self.home, name)
+        os.mkdir(path)
+        os.chown(path, self._uid, -1)
+        return path
+
+    def _file(self, name: str, content: str) -> None:
+        path = os.path.join(self.home, name)
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(content)
+        os.chown(path, self._uid, -1)
+        os.chmod(path, 0o400)
+
+    def get(self, path: str) -> tuple[int, dict]:
+        return self._request("GET", path, None, TOKEN)
+
+    def post(self, path: str, document: object, token: str = TOKEN) -> tuple[int, dict]:
+        return self._request("POST", path, document, token)
+
+    def _request(self, method: str, path: str, document: object, token: str) -> tuple[int, dict]:
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=150)
+        try:
+            body = None if document is None else document if isinstance(document, bytes) else json.dumps(document).encode()
+            connection.request(method, path, body, {"Authorization": f"Bearer {token}"})
+            response = connection.getresponse()
+            return response.status, json.loads(response.read())
+        finally:
+            connection.close()
+
+    _serial = 0
+
+    def request(self, program: str, tests: str, **changes) -> dict:
+        TestRunner._serial += 1
+        return {
+            "id": f"5b1c-test/{TestRunner._serial}",
+            "epoch": 1,
+            "entryPoint": "solve",
+            "program": program,
+            "tests": tests,
+            "timeoutSeconds": 10,
+            "memoryMiB": 256,
+            **changes,
+        }
+
+    def execute(self, program: str, tests: str, **changes) -> dict:
+        status, answer = self.post("/execute", self.request(program, tests, **changes))
+        if status != 200:
+            raise AssertionError(f"{status} {answer}")
+        return answer
+
+
+def _python() -> str:
+    """Root's own interpreter may lie where the scratch user can't go."""
+    return "/usr/bin/python3" if os.getuid() == 0 and os.path.exists("/usr/bin/python3") else sys.executable

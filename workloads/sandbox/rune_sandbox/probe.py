@@ -1,0 +1,139 @@
+"""The isolation proof: layer 1 from the runner itself, outside every filter of ours; layer 2 from inside a locked process."""
+
+import errno
+import hmac
+import json
+import os
+import secrets
+import selectors
+import socket
+import subprocess
+import sys
+import time
+from contextlib import ExitStack
+
+from rune_sandbox import landlock, scratch
+from rune_sandbox.attempts import ANY, BLOCKED, ERROR, Attempt, attempt
+from rune_sandbox.config import Config
+from rune_sandbox.execution import Pipe, lock_for
+from rune_sandbox.processes import REPORT_FD, spawn
+
+_REACH_SECONDS = 2
+_INSIDE_SECONDS = 30
+_MEMORY_BYTES = 256 << 20
+_POLICY_NEVER_BLOCKS = ("apiServer", "node")  # policies don't hold between a pod and its own node; layer 2 must
+_DNS_QUERY = b"\x52\x75\x01\x00\x00\x01\x00\x00\x00\x00\x00\x00\x0akubernetes\x07default\x00\x00\x01\x00\x01"
+_UNREACHABLE = frozenset({errno.ECONNREFUSED, errno.EHOSTUNREACH, errno.ENETUNREACH, errno.ETIMEDOUT, errno.EPERM, errno.EACCES})
+
+
+def prove(targets: dict[str, tuple[str, int]], config: Config) -> dict:
+    """Every probe with its result; verified only if all that must hold does."""
+    attempts = [*_layer_one(targets), *_layer_two(targets, config)]
+    return {
+        "verified": all(each.holds for each in attempts),
+        "probes": [{"name": each.name, "layer": each.layer, "expected": each.expected, "observed": each.observed, "detail": each.detail[:500]} for each in attempts],
+    }
+
+
+def _layer_one(targets: dict[str, tuple[str, int]]):
+    for name, (host, port) in targets.items():
+        expected = ANY if name in _POLICY_NEVER_BLOCKS else BLOCKED
+        reach = _ask_dns if name == "dns" else _connect
+        yield attempt(f"{name} over the network", 1, lambda: reach(host, port), expected, _UNREACHABLE)
+
+
+def _connect(host: str, port: int) -> str:
+    with socket.create_connection(_resolved(host, port), timeout=_REACH_SECONDS):
+        return f"connected to {host}:{port}"
+
+
+def _ask_dns(host: str, port: int) -> str:
+    address = _resolved(host, port)
+    with socket.socket(socket.AF_INET6 if ":" in address[0] else socket.AF_INET, socket.SOCK_DGRAM) as query:
+        query.settimeout(_REACH_SECONDS)
+        query.connect(address)
+        query.send(_DNS_QUERY)
+        return f"answered with {len(query.recv(4096))} bytes"
+
+
+def _resolved(host: str, port: int) -> tuple[str, int]:
+    """Only addresses: a name that doesn't resolve in here says nothing about whether its address can be reached."""
+    for family in (socket.AF_INET, socket.AF_INET6):
+        try:
+            socket.inet_pton(family, host)
+            return host, port
+        except OSError:
+            continue
+    raise ValueError(f"{host!r} is not an IP address; give the address, so that this probe doesn't depend on DNS")
+
+
+def _layer_two(targets: dict[str, tuple[str, int]], config: Config) -> list[Attempt]:
+    version = landlock.abi()
+    known = Attempt("Landlock", 2, BLOCKED, BLOCKED, f"ABI {version}") if version else _no_landlock(config)
+    if not known.holds:
+        return [known]
+    try:
+        with ExitStack() as stack:
+            return [known, *_inside(stack, targets, config)]
+    except (OSError, ValueError, KeyError, TypeError, TimeoutError) as error:
+        return [known, Attempt("inside a locked process", 2, BLOCKED, ERROR, f"the probe could not be run: {error}")]
+
+
+def _no_landlock(config: Config) -> Attempt:
+    detail = "this kernel has no Landlock"
+    if config.without_landlock:
+        return Attempt("Landlock", 2, ANY, ERROR, f"{detail}; the profile names the runtime class as its substitute")
+    return Attempt("Landlock", 2, BLOCKED, ERROR, f"{detail}; name a runtime class in its place in the sandbox profile, or use nodes that have it")
+
+
+def _inside(stack: ExitStack, targets: dict, config: Config) -> list[Attempt]:
+    directory = stack.enter_context(scratch.fresh(config.output, "probe-"))
+    others = stack.enter_context(scratch.fresh(config.output, "bait-"))
+    bait_file = os.path.join(others, "secret")
+    with open(bait_file, "w", encoding="ascii") as file:
+        file.write("not for you")
+    bait = stack.enter_context(_bait_process())
+    nonce = secrets.token_hex(32)
+    report, noise = Pipe(stack, 1 << 20), Pipe(stack, 65536)
+    document = {"nonce": nonce, "targets": targets, "bait": {"file": bait_file, "pid": bait.pid, "token": os.path.abspath(config.token_file)}}
+    try:
+        group = spawn("probe", lock_for(config, directory, _MEMORY_BYTES, _INSIDE_SECONDS), document, {1: noise.writing, 2: noise.writing, REPORT_FD: report.writing})
+    finally:
+        os.close(report.writing)
+        os.close(noise.writing)
+    stack.callback(group.kill)
+    _await(group, report, noise)
+    group.kill()
+    noise.drain()
+    return _reported(report, nonce, noise.text())
+
+
+def _bait_process() -> subprocess.Popen:
+    """A process of this user with a secret in its environment, in a session of its own; ends when its standard input closes."""
+    wait = [sys.executable, "-I", "-S", "-c", "import sys; sys.stdin.read()"]
+    return subprocess.Popen(wait, stdin=subprocess.PIPE, env={"SECRET": "not for you"}, start_new_session=True)
+
+
+def _await(group, report: Pipe, noise: Pipe) -> None:
+    """Until it has reported and ended, or died. Children of its fork bomb hold the pipes open, so their end isn't waited for."""
+    end = time.monotonic() + _INSIDE_SECONDS
+    with selectors.DefaultSelector() as selector:
+        selector.register(report, selectors.EVENT_READ)
+        selector.register(noise, selectors.EVENT_READ)
+        while not group.ending():
+            if time.monotonic() > end:
+                raise TimeoutError(f"it was not done after {_INSIDE_SECONDS} seconds")
+            for key, _ in selector.select(0.05):
+                key.fileobj.read()
+                if key.fileobj.ended:
+                    selector.unregister(key.fileobj)
+    report.drain()
+
+
+def _reported(report: Pipe, nonce: str, noise: str) -> list[Attempt]:
+    if not report.content:
+        raise ValueError(noise.strip()[-400:] or "it ended without a word")
+    document = json.loads(report.content)
+    if not hmac.compare_digest(document["nonce"], nonce):
+        raise ValueError("its report carries another nonce")
+    return [Attempt(**each) for each in document["attempts"]]

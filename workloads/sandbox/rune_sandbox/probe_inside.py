@@ -1,0 +1,184 @@
+"""The part of the isolation proof that runs inside a locked process: it tries what an untrusted program would try."""
+
+import contextlib
+import ctypes
+import errno
+import json
+import os
+import resource
+import signal
+import socket
+import tempfile
+import time
+from dataclasses import asdict
+
+from rune_sandbox import seccomp
+from rune_sandbox.attempts import ANY, BLOCKED, ERROR, REACHED, Attempt, attempt
+from rune_sandbox.lock import Lock, limits
+from rune_sandbox.processes import REPORT_FD
+
+_FAMILIES = 64  # Linux has 46
+_SYSTEM_CALLS = [
+    "io_uring_setup", "ptrace", "process_vm_readv", "process_vm_writev", "unshare", "mount", "setns", "keyctl", "bpf", "perf_event_open",
+    "userfaultfd", "open_by_handle_at", "pidfd_getfd", "memfd_create", "shmget", "setsid", "setpgid", "chroot", "pivot_root", "personality",
+]  # fmt: skip
+_FILTERED = frozenset({errno.EPERM, errno.ENOSYS})
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+def run(document: dict) -> None:
+    lock = Lock(**document["lock"])
+    attempts = [
+        *_sockets(),
+        *_targets(document["targets"]),
+        *_files(document["bait"], lock),
+        *_other_processes(document["bait"], lock),
+        *_system_calls(),
+        *_limits(lock),
+    ]
+    with open(REPORT_FD, "w", encoding="utf-8") as report:
+        json.dump({"nonce": document["nonce"], "attempts": [asdict(each) for each in attempts]}, report)
+    os._exit(0)
+
+
+def _sockets():
+    open_families = []
+    for family in range(_FAMILIES):
+        for kind in (socket.SOCK_STREAM, socket.SOCK_DGRAM, socket.SOCK_RAW, socket.SOCK_SEQPACKET):
+            with contextlib.suppress(PermissionError):
+                if family != socket.AF_UNIX:
+                    _open_socket(family, kind, open_families)
+    detail = f"families {sorted(set(open_families))}" if open_families else f"families 0 to {_FAMILIES - 1} but AF_UNIX"
+    yield Attempt("socket of any family but UNIX", 2, BLOCKED, REACHED if open_families else BLOCKED, detail)
+
+
+def _open_socket(family: int, kind: int, opened: list[int]) -> None:
+    """Any answer but the filter's own means that the call got through to the kernel."""
+    try:
+        socket.socket(family, kind, 0).close()
+    except PermissionError:
+        raise
+    except OSError as error:
+        if error.errno not in _FILTERED:
+            opened.append(family)
+        return
+    opened.append(family)
+
+
+def _targets(targets: dict):
+    for name, (host, port) in targets.items():
+        kind = socket.SOCK_DGRAM if name == "dns" else socket.SOCK_STREAM
+        yield attempt(f"{name} over the network", 2, lambda: _connect(host, port, kind))
+
+
+def _connect(host: str, port: int, kind: int) -> str:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, kind) as connection:
+        connection.settimeout(2)
+        connection.connect((host, port))
+    return f"connected to {host}:{port}"
+
+
+def _files(bait: dict, lock: Lock):
+    yield attempt("read a file of this user outside the output directory", 2, lambda: _read(bait["file"]))
+    yield attempt("write a file of this user outside the output directory", 2, lambda: _write(bait["file"]))
+    yield attempt("create a file beside the output directory", 2, lambda: _write(os.path.join(os.path.dirname(lock.directory), "escaped")))
+    for directory in ("/", "/tmp", "/var/tmp", "/dev/shm", "/run", "/usr", "/etc", "/workspace", lock.library):
+        yield attempt(f"create a file in {directory}", 2, lambda: _write(os.path.join(directory, "escaped")))
+    yield attempt("link to a file outside the output directory", 2, lambda: os.link(bait["file"], "linked"), refusals=frozenset({errno.EPERM, errno.EACCES, errno.EXDEV}))
+    yield attempt("rename a file into the output directory", 2, lambda: os.rename(bait["file"], "renamed"), refusals=frozenset({errno.EPERM, errno.EACCES, errno.EXDEV}))
+    yield attempt("read the runner's token", 2, lambda: _read(bait["token"]))
+    yield attempt("read the service account token", 2, lambda: _read("/var/run/secrets/kubernetes.io/serviceaccount/token"))
+    for host_file in ("/proc/sysrq-trigger", "/proc/sys/kernel/core_pattern", "/sys/kernel/uevent_helper", "/dev/mem", "/dev/kmsg"):
+        yield attempt(f"write the host's {host_file}", 2, lambda: os.close(os.open(host_file, os.O_WRONLY)))
+    yield _writable_output()
+
+
+def _read(path: str) -> str:
+    with open(path, "rb") as file:
+        return f"read {len(file.read(4096))} bytes"
+
+
+def _write(path: str) -> str:
+    with open(path, "ab") as file:
+        file.write(b"escaped")
+    return f"wrote {path}"
+
+
+def _writable_output() -> Attempt:
+    """The positive control: what must be allowed is."""
+    try:
+        with tempfile.TemporaryFile() as file:
+            file.write(b"allowed")
+    except OSError as error:
+        return Attempt("write to the output directory", 2, REACHED, BLOCKED, str(error))
+    return Attempt("write to the output directory", 2, REACHED, REACHED, "control: this must work")
+
+
+def _other_processes(bait: dict, lock: Lock):
+    for owner, pid in (("another process of this user", bait["pid"]), ("the runner", os.getppid()), ("process 1", 1)):
+        yield attempt(f"environment of {owner}", 2, lambda: _read(f"/proc/{pid}/environ"))
+        yield attempt(f"memory of {owner}", 2, lambda: os.close(os.open(f"/proc/{pid}/mem", os.O_RDWR)))
+        yield attempt(f"signal to {owner}", 2, lambda: os.kill(pid, 0), refusals=frozenset({errno.EPERM}))
+        yield attempt(f"rlimits of {owner}", 2, lambda: resource.prlimit(pid, resource.RLIMIT_NOFILE), refusals=frozenset({errno.EPERM}))
+    if lock.landlock:
+        yield attempt("signal to the process group of another process", 2, lambda: os.killpg(bait["pid"], 0), refusals=frozenset({errno.EPERM}))
+
+
+def _system_calls():
+    for name in _SYSTEM_CALLS:
+        number = seccomp.REFUSED[name][seccomp.column()]
+        yield attempt(f"system call {name}", 2, lambda: _call(number), refusals=_FILTERED)
+    yield attempt("system call clone with a new user namespace", 2, lambda: _call(seccomp.CLONE[seccomp.column()], 0x10000000 | signal.SIGCHLD), refusals=_FILTERED)
+    yield attempt("system call clone3", 2, lambda: _call(seccomp.CLONE3[seccomp.column()]), refusals=frozenset({errno.ENOSYS}))
+
+
+def _call(number: int, *arguments: int) -> None:
+    padded = [ctypes.c_long(value) for value in (*arguments, *[0] * (6 - len(arguments)))]
+    result = _libc.syscall(ctypes.c_long(number), *padded)
+    if result == 0 and number == seccomp.CLONE[seccomp.column()]:
+        os._exit(0)  # we are the child that shouldn't exist
+    if result < 0:
+        raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
+
+
+def _limits(lock: Lock):
+    for name, most in limits(lock).items():
+        hard = resource.getrlimit(getattr(resource, name))[1]
+        loose = hard == resource.RLIM_INFINITY or hard > most
+        yield Attempt(f"{name} above {most}", 2, BLOCKED, REACHED if loose else BLOCKED, f"the hard limit is {hard}")
+    yield attempt("raising a limit again", 2, _raise_limit)
+    yield _too_much_memory(lock)
+    yield _fork_bomb(lock)
+
+
+def _raise_limit() -> None:
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (1 << 20, 1 << 20))
+    except ValueError as error:  # how Python says EPERM here
+        raise PermissionError(errno.EPERM, str(error)) from None
+
+
+def _too_much_memory(lock: Lock) -> Attempt:
+    try:
+        bytearray(lock.memory_bytes)
+    except MemoryError:
+        return Attempt("more memory than allowed", 2, BLOCKED, BLOCKED, f"no more than {lock.memory_bytes} bytes")
+    return Attempt("more memory than allowed", 2, BLOCKED, REACHED, f"got {lock.memory_bytes} bytes")
+
+
+def _fork_bomb(lock: Lock) -> Attempt:
+    """Start processes until the kernel refuses. A substitute runtime may not count them: there the pod's PID limit and the runner do."""
+    expected = BLOCKED if lock.landlock else ANY
+    children = 0
+    while children <= lock.processes:
+        try:
+            if os.fork() == 0:
+                time.sleep(30)  # the runner ends the whole group
+                os._exit(0)
+        except BlockingIOError:
+            return Attempt("fork bomb", 2, expected, BLOCKED, f"{children} processes, then no more")
+        except OSError as error:
+            return Attempt("fork bomb", 2, expected, ERROR, str(error))
+        children += 1
+    return Attempt("fork bomb", 2, expected, REACHED, f"{children} processes")

@@ -1,0 +1,176 @@
+"""The HTTP face: who may ask, what is answered. Everything behind it is plain functions."""
+
+import hmac
+import json
+import sys
+import threading
+from collections.abc import Callable
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+from rune_sandbox import contract
+from rune_sandbox.config import Config
+from rune_sandbox.execution import Unavailable, execute
+from rune_sandbox.probe import prove
+from rune_sandbox.results import Full, IdReused, Results, StaleEpoch
+
+_SOCKET_SECONDS = 30
+_RETRY_SECONDS = 1
+
+
+class Busy(Exception):
+    """All places and the queue are taken."""
+
+
+class NotVerified(Exception):
+    """No proof, no run."""
+
+
+class Places:
+    """A few executions at once, a few more waiting."""
+
+    def __init__(self, concurrency: int, queue: int):
+        self._running = threading.BoundedSemaphore(concurrency)
+        self._admitted = threading.BoundedSemaphore(concurrency + queue)
+
+    @contextmanager
+    def one(self):
+        if not self._admitted.acquire(blocking=False):
+            raise Busy("every place and the whole queue are taken")
+        try:
+            with self._running:
+                yield
+        finally:
+            self._admitted.release()
+
+
+class Runner:
+    """What the runner does, without HTTP."""
+
+    def __init__(self, config: Config):
+        self._config = config
+        self._places = Places(config.concurrency, config.queue)
+        self._results = Results(config.stored_results, config.stored_bytes)
+        self._proving = threading.Lock()
+        self._verified = False
+
+    def probe(self, body: bytes) -> dict:
+        """The latest proof is the one that counts: a failed one takes an earlier one back."""
+        targets = contract.targets(body)
+        with self._proving:
+            report = prove(targets, self._config)
+            self._verified = report["verified"]
+        return report
+
+    def execute(self, body: bytes) -> dict:
+        asked = contract.execution(body)
+        if not self._verified:
+            raise NotVerified("this sandbox has not proven its isolation; POST /probe first")
+
+        def run() -> dict:
+            with self._places.one():
+                return execute(asked, self._config)
+
+        return self._results.once(asked, run)
+
+
+_ANSWERS = {
+    contract.BadRequest: (400, "BadRequest"),
+    StaleEpoch: (409, "StaleEpoch"),
+    IdReused: (409, "IdReused"),
+    NotVerified: (412, "IsolationNotVerified"),
+    Busy: (429, "Busy"),
+    Unavailable: (503, "SandboxUnavailable"),
+    Full: (507, "ResultsFull"),
+}
+
+
+class Server(ThreadingHTTPServer):
+    daemon_threads = True
+    request_queue_size = 64
+
+    def __init__(self, config: Config, runner: Runner):
+        self.config, self.runner = config, runner
+        self._connections = threading.BoundedSemaphore(config.connections)
+        super().__init__((config.host, config.port), Handler)
+
+    def process_request(self, request, client_address):
+        if not self._connections.acquire(blocking=False):
+            self.shutdown_request(request)
+            return
+        super().process_request(request, client_address)
+
+    def process_request_thread(self, request, client_address):
+        try:
+            super().process_request_thread(request, client_address)
+        finally:
+            self._connections.release()
+
+    def handle_error(self, request, client_address):
+        print(f"connection dropped: {sys.exc_info()[1]}", file=sys.stderr, flush=True)
+
+
+class Handler(BaseHTTPRequestHandler):
+    server: Server
+    protocol_version = "HTTP/1.1"
+    server_version = "rune-sandbox"
+    sys_version = ""
+    timeout = _SOCKET_SECONDS
+
+    def do_GET(self) -> None:
+        if self.path == "/healthz":
+            self._answer(200, {"status": "ok"})
+        else:
+            self._answer(404, {"reason": "NotFound", "message": f"there is no {self.path}"})
+
+    def do_POST(self) -> None:
+        actions: dict[str, Callable[[bytes], dict]] = {"/execute": self.server.runner.execute, "/probe": self.server.runner.probe}
+        if not self._authorized():
+            self._refuse(401, "Unauthorized", "the bearer token is missing or not this sandbox's")
+        elif self.path not in actions:
+            self._refuse(404, "NotFound", f"there is no {self.path}")
+        elif (length := self._length()) is None:
+            self._refuse(411, "LengthRequired", "send Content-Length")
+        elif length > contract.MAX_BODY_BYTES:
+            self._refuse(413, "TooLarge", f"{length} bytes; at most {contract.MAX_BODY_BYTES} are read")
+        else:
+            self._act(actions[self.path], self.rfile.read(length))
+
+    def _act(self, action: Callable[[bytes], dict], body: bytes) -> None:
+        try:
+            status, answer = 200, action(body)
+        except tuple(_ANSWERS) as refusal:
+            status, reason = _ANSWERS[type(refusal)]
+            answer = {"reason": reason, "message": str(refusal)}
+        except Exception as error:
+            print(f"{self.path} failed: {type(error).__name__}: {error}", file=sys.stderr, flush=True)
+            status, answer = 500, {"reason": "Internal", "message": "the runner failed; see its log"}
+        self._answer(status, answer)
+
+    def _authorized(self) -> bool:
+        given = self.headers.get("Authorization", "").removeprefix("Bearer ")
+        return hmac.compare_digest(given.encode(), self.server.config.token.encode())
+
+    def _length(self) -> int | None:
+        length = self.headers.get("Content-Length", "")
+        return int(length) if length.isdigit() else None
+
+    def _refuse(self, status: int, reason: str, message: str) -> None:
+        """Without reading the body; so the connection can't be used again."""
+        self.close_connection = True
+        self._answer(status, {"reason": reason, "message": message})
+
+    def _answer(self, status: int, document: dict) -> None:
+        body = json.dumps(document).encode()
+        self.send_response(status)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(body)))
+        if status in (429, 503):
+            self.send_header("Retry-After", str(_RETRY_SECONDS))
+        if self.close_connection:
+            self.send_header("Connection", "close")
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, format: str, *args) -> None:
+        """Nothing per request: what programs and tests say is not for logs."""
