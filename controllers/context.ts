@@ -9,8 +9,8 @@ export type RegistryAction = "pull" | "push";
 export interface RegistryGrant {
   /** Who it is for, such as `TrainingRun default/tessera`; told in the registry's log. */
   readonly subject: string;
-  readonly repository: string;
-  readonly actions: readonly RegistryAction[];
+  /** Each repository with what may be done there. */
+  readonly access: readonly { readonly repository: string; readonly actions: readonly RegistryAction[] }[];
   readonly seconds: number;
 }
 
