@@ -1,0 +1,77 @@
+import { connect } from "node:net";
+import type { Isolation } from "@rune/crds/common";
+import type { AgentJob } from "@rune/crds/job-spec";
+import { type Clock, systemClock } from "./clock.ts";
+
+export type ProbeTargets = AgentJob["sandbox"]["probeTargets"];
+type Probe = Isolation["probes"][number];
+
+/** The pod itself can't reach what it must reach, so a sandbox that can't reach it either would prove nothing. Worth another try later. */
+export class ControlUnreachable extends Error {
+  override readonly name = "ControlUnreachable";
+}
+
+export type Proof = {
+  targets: ProbeTargets;
+  /** asks the sandbox to try to break out */
+  probe(targets: ProbeTargets): Promise<Pick<Isolation, "verified" | "probes">>;
+  /** whether `host:port` accepts a TCP connection from here */
+  reach?(address: string): Promise<boolean>;
+  clock?: Clock;
+  signal?: AbortSignal;
+};
+
+/** How often the positive control is tried: a new endpoint or network policy needs a moment. */
+const controlAttempts = 60;
+const betweenControls = 1000;
+
+/**
+ * Proof of isolation before the first untrusted line runs. First the positive control: canary and model server are reached from here, so
+ * they are there to be reached. Then the sandbox probes itself, by network policy alone (layer 1) and by process locks alone (layer 2).
+ * Verified is only what answered as expected in every probe, with both layers among them; the sandbox's own verdict can only lower that.
+ * Throws ControlUnreachable, and what `probe` throws.
+ */
+export async function proveIsolation(proof: Proof): Promise<Isolation> {
+  const clock = proof.clock ?? systemClock;
+  const controls = await Promise.all([
+    control(proof, clock, "canary from this pod", proof.targets.canary),
+    control(proof, clock, "model server from this pod", proof.targets.modelServer),
+  ]);
+  const answer = await proof.probe(proof.targets);
+  const probes = [...controls, ...answer.probes].slice(0, 64);
+  return { verified: answer.verified && isComplete(answer.probes), probes, time: new Date(clock.now()).toISOString() };
+}
+
+/** Whether the sandbox's probes cover both layers and each answered as a safe sandbox must. */
+export function isComplete(probes: readonly Probe[]): boolean {
+  const layers = new Set(probes.filter((probe) => probe.expected === "Blocked").map((probe) => probe.layer));
+  return layers.has(1) && layers.has(2) && probes.every((probe) => probe.observed === probe.expected);
+}
+
+/** Whether `host:port` accepts a TCP connection within three seconds. */
+export async function reachesTCP(address: string): Promise<boolean> {
+  const colon = address.lastIndexOf(":");
+  const host = address.slice(0, colon).replace(/^\[|\]$/g, "");
+  return await new Promise((resolve) => {
+    const socket = connect({ host, port: Number(address.slice(colon + 1)), timeout: 3000 });
+    const answer = (reached: boolean) => {
+      socket.destroy();
+      resolve(reached);
+    };
+    socket.once("connect", () => answer(true));
+    socket.once("timeout", () => answer(false));
+    socket.once("error", () => answer(false));
+  });
+}
+
+async function control(proof: Proof, clock: Clock, name: string, address: string): Promise<Probe> {
+  const reach = proof.reach ?? reachesTCP;
+  for (let attempt = 1; !(await reach(address)); attempt++) {
+    if (attempt === controlAttempts)
+      throw new ControlUnreachable(
+        `this pod could not reach ${address} (${name}) in ${controlAttempts} attempts, so nothing can be proven about the sandbox; see whether it runs and whether a network policy keeps this pod from it`,
+      );
+    await clock.wait(betweenControls, proof.signal);
+  }
+  return { name, layer: 1, expected: "Reached", observed: "Reached" };
+}

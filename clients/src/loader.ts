@@ -1,0 +1,107 @@
+import { type LoaderState, type LoadRequest, loaderState } from "@rune/crds/loader-api";
+import { importJWK, type JWK, SignJWT } from "jose";
+import type { Dispatcher } from "undici";
+import { type Clock, systemClock } from "./clock.ts";
+import { exchange, type HttpAnswer } from "./http.ts";
+import { parseJSON } from "./json.ts";
+import { keyID, tokenIssuer } from "./registry-token.ts";
+import { Transient } from "./retry.ts";
+
+/** The loader can't be reached, or can't do it now. Look again after the time that it asked for. */
+export class LoaderUnavailable extends Error {
+  override readonly name = "LoaderUnavailable";
+  readonly retryAfterSeconds: number | undefined;
+  constructor(message: string, options: { cause?: unknown; retryAfterSeconds?: number } = {}) {
+    super(message, { cause: options.cause });
+    this.retryAfterSeconds = options.retryAfterSeconds;
+  }
+}
+
+/** The loader doesn't accept this operator's token: another pod has the address now, or the keys differ. */
+export class LoaderDenied extends Error {
+  override readonly name = "LoaderDenied";
+}
+
+export type LoaderOptions = {
+  /** `http://<pod IP>:8081` */
+  address: string;
+  podUID: string;
+  /** private key of the operator */
+  key: JWK;
+  clock?: Clock;
+  dispatcher?: Dispatcher;
+  /** how long a load may take: pull, checks, engine, canary */
+  loadTimeoutMilliseconds?: number;
+};
+
+/** The operator's client of one pod's loader. Nothing is retried here: the operator reconciles. */
+export class LoaderClient {
+  readonly #options: LoaderOptions;
+
+  constructor(options: LoaderOptions) {
+    this.#options = options;
+  }
+
+  async state(): Promise<LoaderState> {
+    return this.#state(await this.#send("GET", "/state", 5_000));
+  }
+
+  /** Answers when the adapter is loaded or refused; which one is in the state of that name. */
+  async load(name: string, request: LoadRequest): Promise<LoaderState> {
+    const timeout = this.#options.loadTimeoutMilliseconds ?? 180_000;
+    return this.#state(await this.#send("PUT", `/adapters/${encodeURIComponent(name)}`, timeout, request));
+  }
+
+  async unload(name: string): Promise<LoaderState> {
+    return this.#state(await this.#send("DELETE", `/adapters/${encodeURIComponent(name)}`, 60_000));
+  }
+
+  async #send(method: "GET" | "PUT" | "DELETE", path: string, timeoutMilliseconds: number, body?: unknown): Promise<HttpAnswer> {
+    const { address, dispatcher, clock = systemClock } = this.#options;
+    const headers = {
+      authorization: `Bearer ${await adminToken(this.#options.key, this.#options.podUID, clock.now())}`,
+      "content-type": "application/json",
+    };
+    try {
+      return await exchange({
+        method,
+        url: `${address}${path}`,
+        headers,
+        timeoutMilliseconds,
+        clock,
+        ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+        ...(dispatcher ? { dispatcher } : {}),
+      });
+    } catch (error) {
+      if (!(error instanceof Transient)) throw error;
+      const after = error.retryAfterMilliseconds;
+      throw new LoaderUnavailable(`the loader at ${address} can't answer now: ${error.message}`, {
+        cause: error,
+        ...(after === undefined ? {} : { retryAfterSeconds: Math.ceil(after / 1000) }),
+      });
+    }
+  }
+
+  #state(answer: HttpAnswer): LoaderState {
+    const { address, podUID } = this.#options;
+    if (answer.status === 401 || answer.status === 403)
+      throw new LoaderDenied(`the loader at ${address} refused the token for pod ${podUID}`);
+    const parsed = answer.status === 200 || answer.status === 409 ? loaderState.safeParse(parseJSON(answer.body)) : undefined;
+    if (!parsed?.success)
+      throw new LoaderUnavailable(`the loader at ${address} answered ${answer.status}, which is not understood; is it of this version?`);
+    return parsed.data;
+  }
+}
+
+/** A token for the admin port of one pod's loader, valid for two minutes. */
+export async function adminToken(key: JWK, podUID: string, now: number): Promise<string> {
+  const seconds = Math.floor(now / 1000);
+  return await new SignJWT({})
+    .setProtectedHeader({ alg: "ES256", typ: "JWT", kid: keyID(key) })
+    .setIssuer(tokenIssuer)
+    .setAudience(podUID)
+    .setIssuedAt(seconds)
+    .setNotBefore(seconds - 30)
+    .setExpirationTime(seconds + 120)
+    .sign(await importJWK(key, "ES256"));
+}

@@ -1,0 +1,68 @@
+import { type LogRecord, logRecord } from "@rune/crds/artifact";
+import { AckPolicy, DeliverPolicy, type NatsConnection, nanos, ReplayPolicy } from "nats";
+import { z } from "zod";
+
+/** One stored record and where it stands in the stream. */
+export type StoredRecord = { sequence: number; record: LogRecord };
+
+export class LogCorrupt extends Error {
+  override readonly name = "LogCorrupt";
+}
+
+const created = z.object({
+  num_pending: z.number().int().min(0).optional(),
+  error: z.object({ code: z.number(), err_code: z.number().optional(), description: z.string().optional() }).optional(),
+});
+const timeout = 5_000;
+
+/**
+ * All records of a subject, oldest first, read through one short-lived pull consumer named `name`.
+ * The requests are the few that a pod's user is allowed; nothing asks for the stream as a whole.
+ */
+export async function readRecords(connection: NatsConnection, stream: string, subject: string, name: string): Promise<StoredRecord[]> {
+  await deleteConsumer(connection, stream, name);
+  const pending = await createConsumer(connection, stream, subject, name);
+  const records: StoredRecord[] = [];
+  if (pending > 0) {
+    const consumer = await connection.jetstream({ timeout }).consumers.get(stream, name);
+    while (records.length < pending) {
+      const before = records.length;
+      for await (const message of await consumer.fetch({ max_messages: Math.min(500, pending - records.length), expires: timeout })) {
+        records.push({ sequence: message.seq, record: parseRecord(message.data, subject, message.seq) });
+      }
+      if (records.length === before) throw new Error(`the log ${subject} gave ${before} of ${pending} records within ${timeout} ms`);
+    }
+  }
+  await deleteConsumer(connection, stream, name);
+  return records;
+}
+
+async function createConsumer(connection: NatsConnection, stream: string, subject: string, name: string): Promise<number> {
+  const config = {
+    name,
+    filter_subject: subject,
+    deliver_policy: DeliverPolicy.All,
+    ack_policy: AckPolicy.None,
+    replay_policy: ReplayPolicy.Instant,
+    inactive_threshold: nanos(60_000),
+    mem_storage: true,
+    num_replicas: 1,
+  };
+  const body = JSON.stringify({ stream_name: stream, config, action: "create" });
+  const answer = await connection.request(`$JS.API.CONSUMER.CREATE.${stream}.${name}.${subject}`, body, { timeout });
+  const { error, num_pending } = created.parse(answer.json());
+  if (error) throw new Error(`the consumer ${name} of ${stream} was not created: ${error.description ?? `error ${error.code}`}`);
+  return num_pending ?? 0;
+}
+
+async function deleteConsumer(connection: NatsConnection, stream: string, name: string): Promise<void> {
+  await connection.request(`$JS.API.CONSUMER.DELETE.${stream}.${name}`, "", { timeout });
+}
+
+function parseRecord(data: Uint8Array, subject: string, sequence: number): LogRecord {
+  try {
+    return logRecord.parse(JSON.parse(new TextDecoder().decode(data)));
+  } catch (cause) {
+    throw new LogCorrupt(`record ${sequence} of ${subject} is not a log record; a person must look at the stream`, { cause });
+  }
+}

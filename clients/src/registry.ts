@@ -1,0 +1,343 @@
+import { createHash, randomBytes } from "node:crypto";
+import { mkdir, open, rename, rm } from "node:fs/promises";
+import { basename, dirname, join } from "node:path";
+import type { Readable } from "node:stream";
+import { mediaType, titleAnnotation } from "@rune/crds/artifact";
+import type { ArtifactReference } from "@rune/crds/common";
+import { Agent, type Dispatcher, interceptors } from "undici";
+import { type ZodType, z } from "zod";
+import { type Clock, systemClock } from "./clock.ts";
+import { canonicalJSON, sha256 } from "./digest.ts";
+import { AnswerTooLarge, exchange, type HttpAnswer, type HttpRequest, streaming } from "./http.ts";
+import { parseJSON } from "./json.ts";
+import { type Blob, blobOfBytes, blobOfFile } from "./registry-blob.ts";
+import { ArtifactMissing, DigestMismatch, RegistryDenied, RegistryUnavailable } from "./registry-errors.ts";
+import { retry, retryAfter, Transient } from "./retry.ts";
+
+export { ArtifactMissing, DigestMismatch, RegistryDenied, RegistryUnavailable } from "./registry-errors.ts";
+
+const sha256Digest = z.string().regex(/^sha256:[0-9a-f]{64}$/);
+export const descriptor = z.object({
+  mediaType: z.string().max(255),
+  digest: sha256Digest,
+  size: z.number().int().min(0),
+  annotations: z.record(z.string(), z.string()).optional(),
+});
+export type Descriptor = z.infer<typeof descriptor>;
+
+export const manifest = z.object({
+  schemaVersion: z.literal(2),
+  mediaType: z.literal(mediaType.manifest).optional(),
+  artifactType: z.string().max(255).optional(),
+  config: descriptor,
+  layers: z.array(descriptor).max(10_000),
+  subject: descriptor.optional(),
+  annotations: z.record(z.string(), z.string()).optional(),
+});
+export type Manifest = z.infer<typeof manifest>;
+
+/** A file of an artifact: its bytes, or the path where they are. */
+export type ArtifactFile = { title: string; mediaType: string; bytes?: Uint8Array; path?: string };
+export type Push = {
+  repository: string;
+  artifactType: string;
+  config: unknown;
+  configMediaType: string;
+  files: ArtifactFile[];
+  /** a hint for people and recovery; nothing trusts it */
+  tag?: string;
+};
+export type RegistryOptions = {
+  /** base URL, without `/v2` */
+  url: string;
+  /** bearer token, or what gives a fresh one */
+  token?: string | (() => Promise<string> | string);
+  clock?: Clock;
+  dispatcher?: Dispatcher;
+};
+
+const mebibyte = 1024 * 1024;
+const chunkBytes = 16 * mebibyte;
+const retries = { attempts: 5, firstWaitMilliseconds: 200, longestWaitMilliseconds: 10_000 };
+const shortTimeout = 30_000;
+/** Files may come at 1 MiB/s; slower is broken. */
+const transferTimeout = (bytes: number) => 60_000 + (bytes / mebibyte) * 1000;
+
+/** The file that a layer is: its title, or nothing for a layer without one. */
+export function titleOf(layer: Descriptor): string | undefined {
+  return layer.annotations?.[titleAnnotation];
+}
+
+/** Client of an OCI distribution registry. Whatever it hands out was hashed and compared with the digest that was asked for. */
+export class Registry {
+  readonly #url: string;
+  readonly #token: RegistryOptions["token"];
+  readonly #clock: Clock;
+  readonly #dispatcher: Dispatcher;
+
+  constructor(options: RegistryOptions) {
+    this.#url = options.url.replace(/\/+$/, "");
+    this.#token = options.token;
+    this.#clock = options.clock ?? systemClock;
+    this.#dispatcher = (options.dispatcher ?? new Agent({ connect: { timeout: 5_000 } })).compose(
+      interceptors.redirect({ maxRedirections: 3 }),
+    );
+  }
+
+  /** Throws unless the registry answers its root; 401 without a token counts as an answer. */
+  async ping(): Promise<void> {
+    await this.#retrying("the registry", async () => {
+      const answer = await this.#exchange({ method: "GET", url: `${this.#url}/v2/`, timeoutMilliseconds: 5_000 });
+      if (answer.status !== 200 && answer.status !== 401)
+        throw new RegistryUnavailable(`${this.#url}/v2/ answered ${answer.status}; is this an OCI registry?`);
+    });
+  }
+
+  /** The manifest with this digest, its bytes hashed and compared; `sizeBytes` is that of all its layers. */
+  async manifest(repository: string, digest: string): Promise<{ manifest: Manifest; digest: string; sizeBytes: number }> {
+    const body = await this.#get(repository, "manifests", digest, 4 * mebibyte);
+    const parsed = manifest.safeParse(parseJSON(body));
+    if (!parsed.success) throw new DigestMismatch(`${repository}@${digest} is not an OCI image manifest; push it again as an artifact`);
+    return { manifest: parsed.data, digest, sizeBytes: sizeOf(parsed.data) };
+  }
+
+  /** A JSON blob that fits a schema. Throws ZodError when it doesn't. */
+  async json<T>(repository: string, blob: Descriptor, schema: ZodType<T>): Promise<T> {
+    return schema.parse(parseJSON(await this.blob(repository, blob.digest, { maxBytes: blob.size })));
+  }
+
+  /** A whole blob in memory, hashed and compared. */
+  async blob(repository: string, digest: string, options: { maxBytes: number }): Promise<Buffer> {
+    return await this.#get(repository, "blobs", digest, options.maxBytes);
+  }
+
+  /** Streams a layer to `path`: hashed on the way, synced, and renamed into place only when digest and size are right. */
+  async download(repository: string, layer: Descriptor, path: string): Promise<void> {
+    await mkdir(dirname(path), { recursive: true });
+    await this.#retrying(`${repository}@${layer.digest}`, async () => {
+      const partial = join(dirname(path), `.${basename(path)}.${randomBytes(6).toString("hex")}.partial`);
+      try {
+        await this.#stream(repository, layer, partial);
+        await rename(partial, path);
+        await syncDirectory(dirname(path));
+      } catch (error) {
+        await rm(partial, { force: true });
+        throw error;
+      }
+    });
+  }
+
+  /** Uploads what is missing and then the manifest. Equal content gives the equal digest, so repeating it changes nothing. */
+  async push(input: Push): Promise<ArtifactReference & { sizeBytes: number }> {
+    const config = blobOfBytes(canonicalJSON(input.config));
+    const files = await Promise.all(input.files.map(async (file) => ({ file, blob: await blobOf(file) })));
+    files.sort((a, b) => (a.file.title < b.file.title ? -1 : 1));
+    for (const blob of [config, ...files.map((entry) => entry.blob)]) await this.#upload(input.repository, blob);
+    const document: Manifest = {
+      schemaVersion: 2,
+      mediaType: mediaType.manifest,
+      artifactType: input.artifactType,
+      config: { mediaType: input.configMediaType, digest: config.digest, size: config.size },
+      layers: files.map(({ file, blob }) => ({
+        mediaType: file.mediaType,
+        digest: blob.digest,
+        size: blob.size,
+        annotations: { [titleAnnotation]: file.title },
+      })),
+    };
+    const bytes = canonicalJSON(document);
+    const digest = sha256(bytes);
+    await this.#putManifest(input.repository, digest, bytes);
+    if (input.tag) await this.#putManifest(input.repository, input.tag, bytes);
+    return { repository: input.repository, digest, sizeBytes: sizeOf(document) };
+  }
+
+  /** The digest that a tag leads to now, or null. What it leads to must be verified before it counts. */
+  async resolveTag(repository: string, tag: string): Promise<string | null> {
+    return await this.#retrying(`${repository}:${tag}`, async () => {
+      const answer = await this.#exchange({
+        method: "GET",
+        url: this.#path(repository, "manifests", tag),
+        headers: { accept: mediaType.manifest },
+        timeoutMilliseconds: shortTimeout,
+      });
+      if (answer.status === 404) return null;
+      this.#expect(answer.status, [200], repository, tag);
+      return sha256(answer.body);
+    });
+  }
+
+  async #get(repository: string, kind: "manifests" | "blobs", digest: string, maxBytes: number): Promise<Buffer> {
+    return await this.#retrying(`${repository}@${digest}`, async () => {
+      const answer = await this.#exchange({
+        method: "GET",
+        url: this.#path(repository, kind, digest),
+        ...(kind === "manifests" ? { headers: { accept: mediaType.manifest } } : {}),
+        timeoutMilliseconds: transferTimeout(maxBytes),
+        maxBytes,
+      }).catch((error) => {
+        if (error instanceof AnswerTooLarge)
+          throw new DigestMismatch(`${repository}@${digest} is larger than the ${maxBytes} bytes it may have`);
+        throw error;
+      });
+      this.#expect(answer.status, [200], repository, digest);
+      const found = sha256(answer.body);
+      if (found !== digest) throw new DigestMismatch(`the registry answered ${found} for ${repository}@${digest}; nothing of it was used`);
+      return answer.body;
+    });
+  }
+
+  async #stream(repository: string, layer: Descriptor, path: string): Promise<void> {
+    const url = this.#path(repository, "blobs", layer.digest);
+    const input: HttpRequest = { method: "GET", url, timeoutMilliseconds: transferTimeout(layer.size), ...(await this.#common(url)) };
+    await streaming(input, async (status, headers, body) => {
+      if (status === 429 || status >= 500) throw transient(`GET ${url} answered ${status}`, status, headers["retry-after"], this.#clock);
+      this.#expect(status, [200], repository, layer.digest);
+      const found = await writeHashed(body, path, layer.size);
+      if (found.sizeBytes < layer.size)
+        throw new Transient(`${repository}@${layer.digest} ended after ${found.sizeBytes} of ${layer.size} bytes`);
+      if (found.digest !== layer.digest || found.sizeBytes > layer.size)
+        throw new DigestMismatch(`the registry answered other bytes for ${repository}@${layer.digest}; nothing of them was kept`);
+    });
+  }
+
+  async #upload(repository: string, blob: Blob): Promise<void> {
+    await this.#retrying(`${repository}@${blob.digest}`, async () => {
+      if (await this.#exists(repository, "blobs", blob.digest)) return;
+      const start = await this.#exchange({
+        method: "POST",
+        url: `${this.#path(repository, "blobs", "uploads")}/`,
+        timeoutMilliseconds: shortTimeout,
+      });
+      this.#expect(start.status, [202], repository, blob.digest);
+      let location = this.#location(start);
+      const single = blob.size <= chunkBytes;
+      for (let offset = 0; !single && offset < blob.size; offset += chunkBytes) {
+        const bytes = await blob.read(offset, Math.min(chunkBytes, blob.size - offset));
+        const headers = { "content-type": "application/octet-stream", "content-range": `${offset}-${offset + bytes.length - 1}` };
+        const answer = await this.#exchange({
+          method: "PATCH",
+          url: location,
+          headers,
+          body: bytes,
+          timeoutMilliseconds: transferTimeout(bytes.length),
+        });
+        this.#expect(answer.status, [202], repository, blob.digest);
+        location = this.#location(answer);
+      }
+      const url = `${location}${location.includes("?") ? "&" : "?"}digest=${encodeURIComponent(blob.digest)}`;
+      const headers = { "content-type": "application/octet-stream" };
+      const body = single ? await blob.read(0, blob.size) : Buffer.alloc(0);
+      // Closing an upload makes the registry hash it all once more.
+      const end = await this.#exchange({ method: "PUT", url, headers, body, timeoutMilliseconds: transferTimeout(blob.size) });
+      this.#expect(end.status, [201], repository, blob.digest);
+    });
+  }
+
+  async #putManifest(repository: string, reference: string, bytes: Buffer): Promise<void> {
+    await this.#retrying(`${repository}:${reference}`, async () => {
+      if (reference.startsWith("sha256:") && (await this.#exists(repository, "manifests", reference))) return;
+      const answer = await this.#exchange({
+        method: "PUT",
+        url: this.#path(repository, "manifests", reference),
+        headers: { "content-type": mediaType.manifest },
+        body: bytes,
+        timeoutMilliseconds: shortTimeout,
+      });
+      this.#expect(answer.status, [201], repository, reference);
+    });
+  }
+
+  async #exists(repository: string, kind: "manifests" | "blobs", digest: string): Promise<boolean> {
+    const answer = await this.#exchange({
+      method: "HEAD",
+      url: this.#path(repository, kind, digest),
+      headers: { accept: mediaType.manifest },
+      timeoutMilliseconds: shortTimeout,
+    });
+    if (answer.status === 404) return false;
+    this.#expect(answer.status, [200], repository, digest);
+    return true;
+  }
+
+  /** Statuses that trying again doesn't change become errors with a name. */
+  #expect(status: number, expected: number[], repository: string, reference: string): void {
+    if (expected.includes(status)) return;
+    const what = `${repository}${reference.startsWith("sha256:") ? "@" : ":"}${reference}`;
+    if (status === 404) throw new ArtifactMissing(`the registry has no ${what}; push it again or correct the reference`);
+    if (status === 401 || status === 403)
+      throw new RegistryDenied(`the registry denied access to ${what} (${status}); the token doesn't allow it or has expired`);
+    throw new RegistryUnavailable(`the registry answered ${status} for ${what}, expected ${expected.join(" or ")}`);
+  }
+
+  #path(repository: string, kind: string, reference: string): string {
+    return `${this.#url}/v2/${repository}/${kind}/${reference}`;
+  }
+
+  #location(answer: HttpAnswer): string {
+    const location = answer.headers.location;
+    if (typeof location !== "string")
+      throw new RegistryUnavailable("the registry opened an upload without saying where (no Location header)");
+    return new URL(location, `${this.#url}/`).href;
+  }
+
+  async #exchange(input: HttpRequest & { maxBytes?: number }): Promise<HttpAnswer> {
+    const common = await this.#common(input.url);
+    return await exchange({ ...input, ...common, headers: { ...input.headers, ...common.headers }, clock: this.#clock });
+  }
+
+  /** The token goes to the registry itself only, not to another host that an upload is sent to. */
+  async #common(url: string): Promise<{ headers: Record<string, string>; dispatcher: Dispatcher }> {
+    const token = typeof this.#token === "function" ? await this.#token() : this.#token;
+    const own = new URL(url).origin === new URL(this.#url).origin;
+    return { headers: token && own ? { authorization: `Bearer ${token}` } : {}, dispatcher: this.#dispatcher };
+  }
+
+  async #retrying<T>(what: string, attempt: () => Promise<T>): Promise<T> {
+    try {
+      return await retry(attempt, retries, this.#clock);
+    } catch (error) {
+      if (!(error instanceof Transient)) throw error;
+      throw new RegistryUnavailable(`${what} could not be reached after ${retries.attempts} attempts: ${error.message}`, { cause: error });
+    }
+  }
+}
+
+function transient(message: string, status: number, after: string | string[] | undefined, clock: Clock): Transient {
+  const milliseconds = retryAfter(after, clock.now());
+  return new Transient(message, { status, ...(milliseconds === undefined ? {} : { retryAfterMilliseconds: milliseconds }) });
+}
+
+async function blobOf(file: ArtifactFile): Promise<Blob> {
+  if (file.bytes) return blobOfBytes(file.bytes);
+  if (file.path) return await blobOfFile(file.path);
+  throw new TypeError(`${file.title} has neither bytes nor a path`);
+}
+
+function sizeOf(document: Manifest): number {
+  return document.layers.reduce((sum, layer) => sum + layer.size, 0);
+}
+
+/** Writes at most `limit` bytes and one more, so that too long is seen without filling the disk. */
+async function writeHashed(body: Readable, path: string, limit: number): Promise<{ digest: string; sizeBytes: number }> {
+  const hash = createHash("sha256");
+  let sizeBytes = 0;
+  const file = await open(path, "wx", 0o644);
+  try {
+    for await (const chunk of body as AsyncIterable<Buffer>) {
+      sizeBytes += chunk.length;
+      if (sizeBytes > limit) break;
+      hash.update(chunk);
+      await file.writeFile(chunk);
+    }
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+  return { digest: `sha256:${hash.digest("hex")}`, sizeBytes };
+}
+
+async function syncDirectory(path: string): Promise<void> {
+  const directory = await open(path, "r");
+  await directory.sync().finally(() => directory.close());
+}
