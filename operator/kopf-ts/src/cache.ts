@@ -1,0 +1,196 @@
+import { type Client, type Selector, selectorText } from "./client.ts";
+import type { Clock } from "./clock.ts";
+import type { Logger } from "./logger.ts";
+import { type KubeObject, keyOf, type ObjectKey } from "./object.ts";
+import { Reflector, type ReflectorObserver } from "./reflector.ts";
+import { nameOf, type Resource } from "./resource.ts";
+import { type Change, type FreezeDepth, type IndexFunction, Store } from "./store.ts";
+
+/** Reads that cost no request. Objects are frozen and shared: copy what you want to change. */
+export interface CacheReader<T extends KubeObject = KubeObject> {
+  get(key: ObjectKey): T | undefined;
+  /** All of them, or those in a namespace, or those whose labels are all equal to the selector's. */
+  list(options?: { namespace?: string; labels?: Readonly<Record<string, string>> }): T[];
+  /** Those that the index of that name files under `value`. */
+  byIndex(name: string, value: string): T[];
+}
+
+/** `cache(pods).get({ namespace, name })` */
+export type Cache = <T extends KubeObject>(resource: Resource<T>) => CacheReader<T>;
+
+export type ChangeHandler<T extends KubeObject> = (change: Change<T>) => void;
+
+export interface CacheSelection {
+  readonly labelSelector?: Selector;
+  readonly fieldSelector?: Selector;
+}
+
+export interface InformerOptions<T extends KubeObject> extends CacheSelection {
+  readonly client: Client;
+  readonly resource: Resource<T>;
+  /** One list and watch for each; empty: all namespaces at once. */
+  readonly namespaces?: readonly string[];
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly random?: () => number;
+  readonly freeze?: FreezeDepth;
+  readonly pageSize?: number;
+  readonly observer?: ReflectorObserver;
+}
+
+/** One shared cache of one resource: reflectors fill its store, handlers hear what changed. */
+export class Informer<T extends KubeObject> implements CacheReader<T> {
+  readonly resource: Resource<T>;
+  readonly #options: InformerOptions<T>;
+  readonly #store: Store<T>;
+  readonly #handlers: ChangeHandler<T>[] = [];
+  readonly #namespaces: readonly (string | undefined)[];
+  readonly #unsynced: Set<string | undefined>;
+  readonly #synced = Promise.withResolvers<void>();
+  #lastError: Error | undefined;
+
+  constructor(options: InformerOptions<T>) {
+    this.resource = options.resource;
+    this.#options = options;
+    this.#store = new Store<T>({ freeze: options.freeze });
+    this.#namespaces = options.resource.namespaced && options.namespaces?.length ? options.namespaces : [undefined];
+    this.#unsynced = new Set(this.#namespaces);
+  }
+
+  /** Whether every object of the first list has reached the handlers. */
+  get hasSynced(): boolean {
+    return this.#unsynced.size === 0;
+  }
+
+  /** Resolves when `hasSynced` becomes true. */
+  get synced(): Promise<void> {
+    return this.#synced.promise;
+  }
+
+  /** The last thing that went wrong: what a sync that does not come should say. */
+  get lastError(): Error | undefined {
+    return this.#lastError;
+  }
+
+  get size(): number {
+    return this.#store.size;
+  }
+
+  /** Hears every change from now on; what is known already comes first, as added. A handler that throws is logged and harms nobody else. */
+  onChange(handler: ChangeHandler<T>): void {
+    this.#handlers.push(handler);
+    for (const object of this.#store.values()) this.#tell(handler, { type: "added", object, initial: true });
+  }
+
+  /** Files objects under what `values` answers for them, for `byIndex`. */
+  indexField(name: string, values: IndexFunction<T>): this {
+    this.#store.addIndex(name, values);
+    return this;
+  }
+
+  get(key: ObjectKey): T | undefined {
+    return this.#store.get(keyOf(key));
+  }
+
+  list(options: { namespace?: string; labels?: Readonly<Record<string, string>> } = {}): T[] {
+    const { namespace, labels } = options;
+    const wanted = Object.entries(labels ?? {});
+    const found: T[] = [];
+    for (const object of this.#store.values()) {
+      if (namespace !== undefined && object.metadata.namespace !== namespace) continue;
+      if (wanted.every(([name, value]) => object.metadata.labels?.[name] === value)) found.push(object);
+    }
+    return found;
+  }
+
+  byIndex(name: string, value: string): T[] {
+    return this.#store.byIndex(name, value);
+  }
+
+  /** Lists and watches until the signal aborts; resolves once no request is left. */
+  async run(signal: AbortSignal): Promise<void> {
+    await Promise.all(this.#namespaces.map((namespace) => this.#reflector(namespace).run(signal)));
+  }
+
+  #reflector(namespace: string | undefined): Reflector<T> {
+    const { client, resource, labelSelector, fieldSelector, clock, random, pageSize, observer } = this.#options;
+    const inScope = (object: T) => namespace === undefined || object.metadata.namespace === namespace;
+    const sink = {
+      replace: (objects: readonly T[]) => {
+        this.#publish(this.#store.replace(objects, this.#unsynced.has(namespace), inScope));
+        this.#lastError = undefined;
+        this.#unsynced.delete(namespace);
+        if (this.#unsynced.size === 0) this.#synced.resolve();
+      },
+      put: (object: T) => this.#publish(this.#store.put(object)),
+      remove: (object: T) => this.#publish(this.#store.remove(object)),
+    };
+    const watched: ReflectorObserver = {
+      ...observer,
+      failed: (error, retryMilliseconds) => {
+        this.#lastError = error;
+        const fields = { resource: nameOf(resource), namespace, error: error.message, retryMilliseconds: Math.round(retryMilliseconds) };
+        this.#options.logger.warn(`the cache of ${nameOf(resource)} lost touch with the server and tries again`, fields);
+        observer?.failed?.(error, retryMilliseconds);
+      },
+    };
+    return new Reflector({ client, resource, sink, namespace, labelSelector, fieldSelector, clock, random, pageSize, observer: watched });
+  }
+
+  #publish(changes: readonly Change<T>[]): void {
+    for (const change of changes) {
+      for (const handler of this.#handlers) this.#tell(handler, change);
+    }
+  }
+
+  #tell(handler: ChangeHandler<T>, change: Change<T>): void {
+    try {
+      handler(change);
+    } catch (error) {
+      const { kind, metadata } = change.object;
+      this.#options.logger.error(`a handler failed on a change of ${kind} ${keyOf(metadata)}; the others and the cache go on`, { error });
+    }
+  }
+}
+
+/** All informers of a manager, shared by resource and selector. */
+export class Informers {
+  readonly #base: Omit<InformerOptions<KubeObject>, "resource" | keyof CacheSelection | "observer">;
+  readonly #observer: (resource: Resource) => ReflectorObserver;
+  readonly #informers = new Map<string, Informer<KubeObject>>();
+  #started = false;
+
+  constructor(
+    base: Omit<InformerOptions<KubeObject>, "resource" | keyof CacheSelection | "observer">,
+    observer: (resource: Resource) => ReflectorObserver = () => ({}),
+  ) {
+    this.#base = base;
+    this.#observer = observer;
+  }
+
+  get all(): readonly Informer<KubeObject>[] {
+    return [...this.#informers.values()];
+  }
+
+  /** The informer for this selection, made on first demand. After the start there is nothing left to make: then only what exists is answered. */
+  of<T extends KubeObject>(resource: Resource<T>, selection: CacheSelection = {}): Informer<T> {
+    const id = `${resource.version}/${nameOf(resource)}|${selectorText(selection.labelSelector) ?? ""}|${selectorText(selection.fieldSelector) ?? ""}`;
+    const known = this.#informers.get(id) as Informer<T> | undefined;
+    if (known) return known;
+    if (this.#started) {
+      throw new Error(
+        `nothing caches ${nameOf(resource)} with this selection; call manager.cache(…), .owns(…) or .watches(…) with it before the manager starts`,
+      );
+    }
+    const informer = new Informer<T>({ ...(this.#base as InformerOptions<T>), ...selection, resource, observer: this.#observer(resource) });
+    this.#informers.set(id, informer as unknown as Informer<KubeObject>);
+    this.#base.client.resources.add(resource);
+    return informer;
+  }
+
+  /** Starts every informer; the answer resolves once all have ended. */
+  run(signal: AbortSignal): Promise<unknown> {
+    this.#started = true;
+    return Promise.all(this.all.map((informer) => informer.run(signal)));
+  }
+}

@@ -1,0 +1,315 @@
+import { ApiError, isNotFound } from "./api-error.ts";
+import { type Credentials, defaultCredentials, kubeConfigCredentials } from "./credentials.ts";
+import type { KubeObject, ObjectKey } from "./object.ts";
+import { pathOf, type Resource } from "./resource.ts";
+import { ResourceMap } from "./resource-map.ts";
+import { type Request, Transport, type TransportOptions } from "./transport.ts";
+
+/** `a=b,c in (d)`, or labels that must all be equal. */
+export type Selector = string | Readonly<Record<string, string>>;
+
+export interface CallOptions {
+  readonly signal?: AbortSignal;
+}
+
+export interface ListOptions extends CallOptions {
+  readonly namespace?: string;
+  readonly labelSelector?: Selector;
+  readonly fieldSelector?: Selector;
+  /** Objects a page. Default 500. */
+  readonly limit?: number;
+  readonly continue?: string;
+  readonly resourceVersion?: string;
+}
+
+export interface WatchOptions extends CallOptions {
+  readonly namespace?: string;
+  readonly labelSelector?: Selector;
+  readonly fieldSelector?: Selector;
+  readonly resourceVersion: string;
+  /** The server ends the watch after so long. Default 290. */
+  readonly timeoutSeconds?: number;
+}
+
+export interface ObjectList<T> {
+  readonly items: T[];
+  readonly metadata: { readonly resourceVersion: string; readonly continue?: string; readonly remainingItemCount?: number };
+}
+
+export type WatchEvent<T> =
+  | { readonly type: "ADDED" | "MODIFIED" | "DELETED"; readonly object: T }
+  | { readonly type: "BOOKMARK"; readonly object: KubeObject };
+
+export interface ApplyOptions extends CallOptions {
+  readonly fieldManager: string;
+  /** Takes fields over from other managers. Default true: a controller owns what it applies. */
+  readonly force?: boolean;
+}
+
+export interface PatchOptions extends CallOptions {
+  readonly fieldManager?: string;
+}
+
+/** RFC 6902. */
+export interface JsonPatchOperation {
+  readonly op: "add" | "remove" | "replace" | "test" | "move" | "copy";
+  readonly path: string;
+  readonly from?: string;
+  readonly value?: unknown;
+}
+
+/** A list of operations is a JSON patch (RFC 6902), an object a JSON merge patch (RFC 7386). */
+export type Patch = readonly JsonPatchOperation[] | Readonly<Record<string, unknown>>;
+
+export interface DeleteOptions extends CallOptions {
+  readonly uid?: string;
+  readonly resourceVersion?: string;
+  /** Default `Background`, also for Jobs, whose own default leaves their pods behind. */
+  readonly propagationPolicy?: "Background" | "Foreground" | "Orphan";
+  readonly gracePeriodSeconds?: number;
+}
+
+/** The API server, in raw JSON: what it sends is what you get, unknown fields included. */
+export class Client {
+  readonly transport: Transport;
+  /** The way from an `apiVersion` and `kind` to a resource. */
+  readonly resources: ResourceMap;
+  /** The same verbs on the `status` subresource. */
+  readonly status: Subresource;
+
+  constructor(options: { transport: Transport } | TransportOptions) {
+    this.transport = "transport" in options ? options.transport : new Transport(options);
+    this.resources = new ResourceMap((path) => this.transport.json({ method: "GET", path }));
+    this.status = new Subresource(this.transport, "status");
+  }
+
+  /** In a pod its service account; elsewhere the kubeconfig that kubectl would use. Pass `process.env`. */
+  static async fromEnvironment(
+    environment: Readonly<Record<string, string | undefined>>,
+    options: Omit<TransportOptions, "credentials"> = {},
+  ): Promise<Client> {
+    return new Client({ ...options, credentials: await defaultCredentials(environment) });
+  }
+
+  static fromKubeConfig(config: Parameters<typeof kubeConfigCredentials>[0], options: Omit<TransportOptions, "credentials"> = {}): Client {
+    return new Client({ ...options, credentials: kubeConfigCredentials(config) });
+  }
+
+  static fromCredentials(credentials: Credentials, options: Omit<TransportOptions, "credentials"> = {}): Client {
+    return new Client({ ...options, credentials });
+  }
+
+  get<T extends KubeObject>(resource: Resource<T>, key: ObjectKey, options: CallOptions = {}): Promise<T> {
+    return this.transport.json({ method: "GET", path: pathOf(resource, key), ...options });
+  }
+
+  /** `get`, with `undefined` for what is not there. */
+  async find<T extends KubeObject>(resource: Resource<T>, key: ObjectKey, options: CallOptions = {}): Promise<T | undefined> {
+    try {
+      return await this.get(resource, key, options);
+    } catch (error) {
+      if (isNotFound(error)) return undefined;
+      throw error;
+    }
+  }
+
+  /** One page. */
+  async list<T extends KubeObject>(resource: Resource<T>, options: ListOptions = {}): Promise<ObjectList<T>> {
+    const { namespace, signal, labelSelector, fieldSelector, limit = 500, ...query } = options;
+    const list = await this.transport.json<ObjectList<T>>({
+      method: "GET",
+      path: pathOf(resource, { namespace }),
+      query: { ...query, ...selectors({ labelSelector, fieldSelector }), limit },
+      signal,
+    });
+    return { ...list, items: typed(resource, list.items ?? []) };
+  }
+
+  /** Every page, one after the other. An expired page token (410) is the caller's to handle. */
+  async listAll<T extends KubeObject>(resource: Resource<T>, options: Omit<ListOptions, "continue"> = {}): Promise<ObjectList<T>> {
+    let page = await this.list(resource, options);
+    const items = page.items;
+    while (page.metadata.continue) {
+      page = await this.list(resource, { ...options, resourceVersion: undefined, continue: page.metadata.continue });
+      for (const item of page.items) items.push(item);
+    }
+    return { items, metadata: page.metadata };
+  }
+
+  /** Changes after `resourceVersion`, bookmarks included, until the server closes or the signal aborts. An in-stream ERROR is thrown as ApiError. */
+  async *watch<T extends KubeObject>(resource: Resource<T>, options: WatchOptions): AsyncGenerator<WatchEvent<T>> {
+    for await (const batch of this.watchBatches(resource, options)) yield* batch;
+  }
+
+  /** `watch`, with the events in the batches in which they arrived: cheaper for busy resources. */
+  async *watchBatches<T extends KubeObject>(resource: Resource<T>, options: WatchOptions): AsyncGenerator<WatchEvent<T>[]> {
+    const { namespace, signal, labelSelector, fieldSelector, resourceVersion, timeoutSeconds = 290 } = options;
+    const query = {
+      watch: true,
+      allowWatchBookmarks: true,
+      resourceVersion,
+      timeoutSeconds,
+      ...selectors({ labelSelector, fieldSelector }),
+    };
+    for await (const lines of this.transport.lines({ method: "GET", path: pathOf(resource, { namespace }), query, signal })) {
+      const events: WatchEvent<T>[] = [];
+      let problem: ApiError | undefined;
+      for (const line of lines) {
+        const event = JSON.parse(line) as WatchEvent<T> | { type: "ERROR"; object: StatusObject };
+        if (event.type === "ERROR") {
+          problem = streamError(resource, event.object);
+          break;
+        }
+        events.push(event);
+      }
+      if (events.length > 0) yield events;
+      if (problem) throw problem;
+    }
+  }
+
+  create<T extends KubeObject>(resource: Resource<T>, object: KubeObject, options: PatchOptions = {}): Promise<T> {
+    const { signal, fieldManager } = options;
+    const path = pathOf(resource, { namespace: object.metadata.namespace });
+    return this.transport.json({ method: "POST", path, query: { fieldManager }, body: JSON.stringify(object), signal });
+  }
+
+  replace<T extends KubeObject>(resource: Resource<T>, object: T, options: PatchOptions = {}): Promise<T> {
+    return this.transport.json(replaceRequest(resource, object, options));
+  }
+
+  patch<T extends KubeObject>(resource: Resource<T>, key: ObjectKey, patch: Patch, options: PatchOptions = {}): Promise<T> {
+    return this.transport.json(patchRequest(resource, key, patch, options));
+  }
+
+  /** Server-side apply: the whole of what `fieldManager` wants; what it wanted before and no longer names is removed. */
+  apply<T extends KubeObject>(resource: Resource<T>, object: KubeObject, options: ApplyOptions): Promise<T> {
+    return this.transport.json(applyRequest(resource, object, options));
+  }
+
+  /** Resolves once the server has accepted the deletion, which finalizers may draw out. */
+  async delete(resource: Resource, key: ObjectKey, options: DeleteOptions = {}): Promise<void> {
+    const { uid, resourceVersion, propagationPolicy = "Background", gracePeriodSeconds, signal } = options;
+    const preconditions = uid || resourceVersion ? { uid, resourceVersion } : undefined;
+    const body = JSON.stringify({ apiVersion: "v1", kind: "DeleteOptions", propagationPolicy, gracePeriodSeconds, preconditions });
+    await this.transport.text({ method: "DELETE", path: pathOf(resource, key), body, signal });
+  }
+
+  /** The last lines of a container's log. */
+  podLog(
+    key: ObjectKey,
+    options: CallOptions & { container?: string; tailLines?: number; previous?: boolean; limitBytes?: number; sinceSeconds?: number } = {},
+  ): Promise<string> {
+    const { signal, ...query } = options;
+    const path = `/api/v1/namespaces/${key.namespace}/pods/${key.name}/log`;
+    return this.transport.text({ method: "GET", path, query, accept: "*/*", signal });
+  }
+
+  /** Anything else. */
+  request<T = unknown>(request: Request): Promise<T> {
+    return this.transport.json(request);
+  }
+
+  /** Cuts every connection. */
+  close(): Promise<void> {
+    return this.transport.close();
+  }
+}
+
+/** Writes to one subresource of objects. */
+export class Subresource {
+  readonly #transport: Transport;
+  readonly #name: string;
+
+  constructor(transport: Transport, name: string) {
+    this.#transport = transport;
+    this.#name = name;
+  }
+
+  apply<T extends KubeObject>(resource: Resource<T>, object: KubeObject, options: ApplyOptions): Promise<T> {
+    return this.#transport.json(applyRequest(resource, object, options, this.#name));
+  }
+
+  patch<T extends KubeObject>(resource: Resource<T>, key: ObjectKey, patch: Patch, options: PatchOptions = {}): Promise<T> {
+    return this.#transport.json(patchRequest(resource, key, patch, options, this.#name));
+  }
+
+  /** Refused with a conflict if the object's `resourceVersion` is not the newest. */
+  replace<T extends KubeObject>(resource: Resource<T>, object: T, options: PatchOptions = {}): Promise<T> {
+    return this.#transport.json(replaceRequest(resource, object, options, this.#name));
+  }
+}
+
+function replaceRequest(resource: Resource, object: KubeObject, { signal, fieldManager }: PatchOptions, subresource?: string): Request {
+  const { namespace, name } = object.metadata;
+  return {
+    method: "PUT",
+    path: pathOf(resource, { namespace, name, subresource }),
+    query: { fieldManager },
+    body: JSON.stringify(object),
+    signal,
+  };
+}
+
+function patchRequest(
+  resource: Resource,
+  key: ObjectKey,
+  patch: Patch,
+  { signal, fieldManager }: PatchOptions,
+  subresource?: string,
+): Request {
+  return {
+    method: "PATCH",
+    path: pathOf(resource, { ...key, subresource }),
+    query: { fieldManager },
+    contentType: Array.isArray(patch) ? "application/json-patch+json" : "application/merge-patch+json",
+    body: JSON.stringify(patch),
+    signal,
+  };
+}
+
+function applyRequest(resource: Resource, object: KubeObject, options: ApplyOptions, subresource?: string): Request {
+  const { namespace, name } = object.metadata;
+  return {
+    method: "PATCH",
+    path: pathOf(resource, { namespace, name, subresource }),
+    query: { fieldManager: options.fieldManager, force: options.force ?? true },
+    contentType: "application/apply-patch+yaml",
+    body: JSON.stringify(object),
+    signal: options.signal,
+  };
+}
+
+function selectors(options: { labelSelector?: Selector; fieldSelector?: Selector }): Record<string, string | undefined> {
+  return { labelSelector: selectorText(options.labelSelector), fieldSelector: selectorText(options.fieldSelector) };
+}
+
+/** The selector as the API reads it. */
+export function selectorText(selector: Selector | undefined): string | undefined {
+  if (selector === undefined || typeof selector === "string") return selector || undefined;
+  const text = Object.entries(selector)
+    .map(([name, value]) => `${name}=${value}`)
+    .join(",");
+  return text || undefined;
+}
+
+/** Items of built-in lists come without `apiVersion` and `kind`. */
+function typed<T extends KubeObject>(resource: Resource<T>, items: T[]): T[] {
+  const apiVersion = resource.group ? `${resource.group}/${resource.version}` : resource.version;
+  return items.map((item) => (item.kind ? item : { ...item, apiVersion, kind: resource.kind }));
+}
+
+interface StatusObject {
+  code?: number;
+  reason?: string;
+  message?: string;
+  details?: ApiError["details"];
+}
+
+function streamError(resource: Resource, status: StatusObject): ApiError {
+  return new ApiError({
+    status: status.code ?? 500,
+    message: `watch of ${resource.plural}: ${status.message ?? "the server ended it without saying why"}`,
+    ...(status.reason ? { reason: status.reason } : {}),
+    ...(status.details ? { details: status.details } : {}),
+  });
+}

@@ -1,0 +1,40 @@
+/** Time as the framework sees it; tests put a virtual one in its place. */
+export interface Clock {
+  /** Wall-clock time: for timestamps that people and other programs read. */
+  now(): Date;
+  /** Milliseconds that never jump: for every duration and deadline. */
+  monotonic(): number;
+  /** Calls `run` once, not before `milliseconds` have passed. The answer cancels it. */
+  schedule(milliseconds: number, run: () => void): () => void;
+}
+
+/** Node's timers wrap around above this; a longer wait is made of several. */
+const longestTimerMilliseconds = 2 ** 31 - 1;
+
+export const realClock: Clock = {
+  now: () => new Date(),
+  monotonic: () => performance.now(),
+  schedule(milliseconds, run) {
+    let timer: NodeJS.Timeout;
+    const arm = (left: number) => {
+      const step = Math.min(left, longestTimerMilliseconds);
+      timer = setTimeout(() => (left > step ? arm(left - step) : run()), step);
+    };
+    arm(Math.max(0, milliseconds));
+    return () => clearTimeout(timer);
+  },
+};
+
+/** Waits; an aborted signal ends the wait early. Never rejects: look at the signal afterwards. */
+export function sleep(clock: Clock, milliseconds: number, signal?: AbortSignal): Promise<void> {
+  if (signal?.aborted) return Promise.resolve();
+  return new Promise((resolve) => {
+    const finish = () => {
+      cancel();
+      signal?.removeEventListener("abort", finish);
+      resolve();
+    };
+    const cancel = clock.schedule(milliseconds, finish);
+    signal?.addEventListener("abort", finish, { once: true });
+  });
+}

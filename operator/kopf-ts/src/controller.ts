@@ -1,0 +1,317 @@
+import { randomUUID } from "node:crypto";
+import { ApiError } from "./api-error.ts";
+import type { Cache, CacheSelection, Informer, Informers } from "./cache.ts";
+import type { Client } from "./client.ts";
+import { type Clock, realClock } from "./clock.ts";
+import type { Logger } from "./logger.ts";
+import type { Metrics, ReconcileResult } from "./metrics.ts";
+import { type KubeObject, keyOf, type ObjectKey, parseKey } from "./object.ts";
+import type { Outcome } from "./outcome.ts";
+import { refersTo } from "./owner.ts";
+import type { Predicate } from "./predicate.ts";
+import { type AddOptions, type QueueOptions, WorkQueue } from "./queue.ts";
+import { type Context, type Reconciler, TerminalError } from "./reconciler.ts";
+import type { Recorder } from "./recorder.ts";
+import type { Resource } from "./resource.ts";
+import type { Change } from "./store.ts";
+import { OutcomeWriter } from "./writer.ts";
+
+/** Keys of the first list yield to live changes (controller-runtime: `LowPriority`). */
+export const initialListPriority = -100;
+
+export interface ControllerOptions {
+  /** Passes at the same time; never two for one object. Default 4. */
+  readonly maxConcurrentReconciles?: number;
+  /** Then the signal aborts and the pass counts as failed. Default 300. */
+  readonly reconcileTimeoutSeconds?: number;
+  /** For server-side apply. Default: the controller's name. */
+  readonly fieldManager?: string;
+  readonly clock?: Clock;
+  /** Runs only while this process leads. Default true. */
+  readonly needLeaderElection?: boolean;
+  readonly firstBackoffMilliseconds?: QueueOptions["firstBackoffMilliseconds"];
+  readonly longestBackoffMilliseconds?: QueueOptions["longestBackoffMilliseconds"];
+}
+
+export interface SourceOptions<T extends KubeObject> extends CacheSelection {
+  readonly predicate?: Predicate<T>;
+}
+
+/** The objects to reconcile because this one changed. Asked for the old and the new state of an update. */
+export type MapFunction<T extends KubeObject> = (object: T, cache: Cache) => Iterable<ObjectKey>;
+
+/** What a manager lends its controllers. */
+export interface Surroundings {
+  readonly client: Client;
+  readonly informers: Informers;
+  readonly cache: Cache;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly metrics: Metrics;
+  readonly recorder: (controller: string) => Recorder;
+}
+
+/** A controller in the making: what it looks after, what wakes it, how it runs. `complete` finishes it. */
+export class ControllerBuilder<T extends KubeObject = KubeObject> {
+  readonly #name: string;
+  readonly #surroundings: Surroundings;
+  readonly #register: (controller: Controller<KubeObject>) => void;
+  readonly #sources: ((controller: Controller<T>) => void)[] = [];
+  #resource: Resource<T> | undefined;
+  #informer: Informer<T> | undefined;
+  #options: ControllerOptions = {};
+
+  /** Use `manager.controller(name)`. */
+  constructor(name: string, surroundings: Surroundings, register: (controller: Controller<KubeObject>) => void) {
+    this.#name = name;
+    this.#surroundings = surroundings;
+    this.#register = register;
+  }
+
+  /** The kind this controller looks after: each of its objects is reconciled. */
+  for<U extends KubeObject>(resource: Resource<U>, options: SourceOptions<U> = {}): ControllerBuilder<U> {
+    const self = this as unknown as ControllerBuilder<U>;
+    const informer = this.#surroundings.informers.of(resource, options);
+    self.#resource = resource;
+    self.#informer = informer;
+    self.#sources.push((controller) => controller.listen(informer, (object) => [object.metadata], options.predicate));
+    return self;
+  }
+
+  /** Changes of what its objects control reconcile the controller of the old and of the new state. */
+  owns<U extends KubeObject>(resource: Resource<U>, options: SourceOptions<U> = {}): this {
+    const informer = this.#surroundings.informers.of(resource, options);
+    this.#sources.push((controller) => controller.listen(informer, (object) => ownersOf(object, controller.resource), options.predicate));
+    return this;
+  }
+
+  /** Changes of anything else reconcile what `map` answers. */
+  watches<U extends KubeObject>(resource: Resource<U>, map: MapFunction<U>, options: SourceOptions<U> = {}): this {
+    const informer = this.#surroundings.informers.of(resource, options);
+    const { cache } = this.#surroundings;
+    this.#sources.push((controller) => controller.listen(informer, (object) => map(object, cache), options.predicate));
+    return this;
+  }
+
+  withOptions(options: ControllerOptions): this {
+    this.#options = { ...this.#options, ...options };
+    return this;
+  }
+
+  complete(reconcile: Reconciler<T>): Controller<T> {
+    if (!this.#resource || !this.#informer) throw new Error(`controller ${this.#name} looks after nothing; call .for(resource) first`);
+    const controller = new Controller<T>(this.#name, this.#resource, this.#informer, reconcile, this.#options, this.#surroundings);
+    for (const source of this.#sources) source(controller);
+    this.#register(controller as unknown as Controller<KubeObject>);
+    return controller;
+  }
+}
+
+/** The keys of the controllers among an object's owners that are of this kind; cluster-scoped owners have no namespace. */
+function ownersOf(object: KubeObject, resource: Resource): ObjectKey[] {
+  const keys: ObjectKey[] = [];
+  for (const reference of object.metadata.ownerReferences ?? []) {
+    if (reference.controller !== true || !refersTo(reference, resource)) continue;
+    keys.push(resource.namespaced ? { namespace: object.metadata.namespace, name: reference.name } : { name: reference.name });
+  }
+  return keys;
+}
+
+/** Reconciles the objects of one kind: level-triggered, each object by one worker at a time, whatever fails again later. */
+export class Controller<T extends KubeObject> {
+  readonly name: string;
+  readonly resource: Resource<T>;
+  readonly needLeaderElection: boolean;
+  readonly #informer: Informer<T>;
+  readonly #reconcile: Reconciler<T>;
+  readonly #surroundings: Surroundings;
+  readonly #clock: Clock;
+  readonly #logger: Logger;
+  readonly #queue: WorkQueue;
+  readonly #writer: OutcomeWriter;
+  readonly #counts: ReturnType<Metrics["controller"]>;
+  readonly #workers: number;
+  readonly #timeoutSeconds: number;
+  readonly #abort = new AbortController();
+  readonly #stragglers = new Set<Promise<void>>();
+  #recorder: Recorder | undefined;
+  #running: Promise<unknown> = Promise.resolve();
+
+  /** Use `manager.controller(name)`. */
+  constructor(
+    name: string,
+    resource: Resource<T>,
+    informer: Informer<T>,
+    reconcile: Reconciler<T>,
+    options: ControllerOptions,
+    surroundings: Surroundings,
+  ) {
+    this.name = name;
+    this.resource = resource;
+    this.needLeaderElection = options.needLeaderElection ?? true;
+    this.#informer = informer;
+    this.#reconcile = reconcile;
+    this.#surroundings = surroundings;
+    this.#clock = options.clock ?? surroundings.clock ?? realClock;
+    this.#logger = surroundings.logger.child({ controller: name });
+    this.#workers = options.maxConcurrentReconciles ?? 4;
+    this.#timeoutSeconds = options.reconcileTimeoutSeconds ?? 300;
+    this.#counts = surroundings.metrics.controller(name, this.#workers);
+    const { firstBackoffMilliseconds, longestBackoffMilliseconds } = options;
+    const observer = surroundings.metrics.queue(name);
+    this.#queue = new WorkQueue({ clock: this.#clock, observer, firstBackoffMilliseconds, longestBackoffMilliseconds });
+    surroundings.metrics.watchQueue(name, this.#queue);
+    const fieldManager = options.fieldManager ?? name;
+    this.#writer = new OutcomeWriter({ client: surroundings.client, resource, fieldManager, clock: this.#clock });
+  }
+
+  /** Asks for a pass from outside the API: a message, a timer, a probe. */
+  enqueue(key: ObjectKey, options?: AddOptions): void {
+    this.#queue.add(keyOf(key), options);
+  }
+
+  /** Lets an informer's changes wake the objects that `map` answers, for the old and the new state. */
+  listen<U extends KubeObject>(informer: Informer<U>, map: (object: U) => Iterable<ObjectKey>, predicate?: Predicate<U>): void {
+    informer.onChange((change) => {
+      if (predicate && !predicate(change)) return;
+      const keys = new Set<string>();
+      for (const key of map(change.object)) keys.add(keyOf(key));
+      if (change.type === "updated") for (const key of map(change.old)) keys.add(keyOf(key));
+      const priority = isInitial(change) ? initialListPriority : 0;
+      for (const key of keys) this.#queue.add(key, { priority });
+    });
+  }
+
+  /** Starts the workers. Call once the caches have synced. */
+  start(): void {
+    this.#recorder = this.#surroundings.recorder(this.name);
+    this.#running = Promise.all(Array.from({ length: this.#workers }, () => this.#work()));
+  }
+
+  /** Takes on nothing more; resolves once what runs has ended. */
+  async drain(): Promise<void> {
+    this.#queue.close();
+    await this.#running;
+    await Promise.all(this.#stragglers);
+  }
+
+  /** Aborts what runs. */
+  abort(reason: Error): void {
+    this.#queue.close();
+    this.#abort.abort(reason);
+  }
+
+  async #work(): Promise<void> {
+    for (let taken = await this.#queue.take(); taken; taken = this.#queue.tryTake() ?? (await this.#queue.take())) {
+      await this.#pass(taken.key, taken.priority);
+    }
+  }
+
+  /** One pass over one key. Never throws; gives the key back when the pass has really ended. */
+  async #pass(key: string, priority: number): Promise<void> {
+    const object = this.#informer.get(parseKey(key));
+    if (!object) {
+      this.#queue.forget(key);
+      this.#queue.done(key);
+      return;
+    }
+    const started = this.#clock.monotonic();
+    const reconcileID = randomUUID();
+    const logger = this.#logger.child({ kind: this.resource.kind, object: key, reconcileID });
+    const deadline = this.#deadline();
+    this.#counts.started();
+    let result: ReconcileResult = "error";
+    const pass = this.#reconcileAndWrite(object, logger, reconcileID, deadline.signal);
+    try {
+      const { outcome, written } = await Promise.race([pass, deadline.passed]);
+      result = this.#settle(key, priority, outcome, written);
+    } catch (error) {
+      if (deadline.expired()) this.#counts.timedOut();
+      this.#fail(key, priority, error, logger);
+    } finally {
+      this.#counts.ended(result, (this.#clock.monotonic() - started) / 1000);
+      this.#release(key, pass, deadline.expired(), logger);
+      deadline.clear();
+    }
+  }
+
+  async #reconcileAndWrite(object: T, logger: Logger, reconcileID: string, signal: AbortSignal) {
+    const { client, cache } = this.#surroundings;
+    const recorder = this.#recorder as Recorder;
+    const ctx: Context = { client, cache, clock: this.#clock, logger, signal, reconcileID, recorder };
+    const outcome = await this.#reconcile(object, ctx);
+    signal.throwIfAborted();
+    return { outcome, written: await this.#writer.write(object, outcome, ctx) };
+  }
+
+  #settle(key: string, priority: number, outcome: Outcome, written: "done" | "conflict" | "gone"): ReconcileResult {
+    if (written === "conflict") {
+      // The cache will soon show what beat us; that is no error.
+      this.#queue.retry(key, { priority });
+      return "requeue";
+    }
+    this.#queue.forget(key);
+    if (written === "gone" || outcome.requeueAfterSeconds === undefined) return "success";
+    this.#queue.add(key, { afterMilliseconds: outcome.requeueAfterSeconds * 1000, priority });
+    return "requeue_after";
+  }
+
+  #fail(key: string, priority: number, error: unknown, logger: Logger): void {
+    if (this.#abort.signal.aborted) return;
+    if (!(error instanceof Error)) this.#counts.panicked();
+    if (error instanceof TerminalError) {
+      this.#counts.terminalError();
+      this.#queue.forget(key);
+      logger.error("the reconcile failed for good; it is not tried again until something changes", { error });
+      return;
+    }
+    const asked = error instanceof ApiError ? (error.retryAfter ?? 0) * 1000 : 0;
+    const delay = this.#queue.retry(key, { priority, atLeastMilliseconds: asked });
+    logger.error("the reconcile failed and is tried again", { error, retryMilliseconds: delay, attempt: this.#queue.failures(key) });
+  }
+
+  /** A pass that ignores its signal keeps its key, so that it never runs twice at once; its worker moves on. */
+  #release(key: string, pass: Promise<unknown>, expired: boolean, logger: Logger): void {
+    if (!expired) {
+      this.#queue.done(key);
+      return;
+    }
+    logger.warn("the reconcile took too long; its object waits until it has ended", { timeoutSeconds: this.#timeoutSeconds });
+    const straggler = pass.then(nothing, nothing).then(() => {
+      this.#queue.done(key);
+      this.#stragglers.delete(straggler);
+    });
+    this.#stragglers.add(straggler);
+  }
+
+  /** A signal that aborts with the controller or when the time is up, and a promise that rejects then. */
+  #deadline() {
+    const own = new AbortController();
+    const { promise: passed, reject } = Promise.withResolvers<never>();
+    passed.catch(nothing);
+    let expired = false;
+    const stop = () => {
+      own.abort(this.#abort.signal.reason);
+      reject(this.#abort.signal.reason);
+    };
+    const cancel = this.#clock.schedule(this.#timeoutSeconds * 1000, () => {
+      expired = true;
+      const error = new Error(`the reconcile took longer than ${this.#timeoutSeconds} s`);
+      own.abort(error);
+      reject(error);
+    });
+    if (this.#abort.signal.aborted) stop();
+    else this.#abort.signal.addEventListener("abort", stop, { once: true });
+    const clear = () => {
+      cancel();
+      this.#abort.signal.removeEventListener("abort", stop);
+    };
+    return { signal: own.signal, passed, expired: () => expired, clear };
+  }
+}
+
+function isInitial<T extends KubeObject>(change: Change<T>): boolean {
+  return change.type === "added" && change.initial;
+}
+
+function nothing(): void {}

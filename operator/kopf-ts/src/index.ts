@@ -1,0 +1,32 @@
+export * from "./api-error.ts";
+export { type Cache, type CacheReader, type CacheSelection, type ChangeHandler, Informer } from "./cache.ts";
+export * from "./client.ts";
+export * from "./clock.ts";
+export * from "./conditions.ts";
+export {
+  type Controller,
+  type ControllerBuilder,
+  type ControllerOptions,
+  initialListPriority,
+  type MapFunction,
+  type SourceOptions,
+} from "./controller.ts";
+export * from "./credentials.ts";
+export { finalizerPatch } from "./finalizer.ts";
+export { type Check, HealthServer } from "./health.ts";
+export * from "./leader-election.ts";
+export * from "./logger.ts";
+export { Manager, type ManagerOptions } from "./manager.ts";
+export { Metrics } from "./metrics.ts";
+export * from "./object.ts";
+export * from "./outcome.ts";
+export * from "./owner.ts";
+export * from "./predicate.ts";
+export { type AddOptions, WorkQueue } from "./queue.ts";
+export * from "./reconciler.ts";
+export { Recorder } from "./recorder.ts";
+export { Reflector, type ReflectorSink } from "./reflector.ts";
+export * from "./resource.ts";
+export { nextStatus } from "./status.ts";
+export type { Change, FreezeDepth, IndexFunction } from "./store.ts";
+export { type Exchange, type Request, Transport, type TransportOptions } from "./transport.ts";

@@ -1,0 +1,169 @@
+import { isAlreadyExists, isConflict, isNotFound } from "./api-error.ts";
+import type { Client } from "./client.ts";
+import { type Clock, realClock, sleep } from "./clock.ts";
+import { microTimestamp } from "./conditions.ts";
+import type { Logger } from "./logger.ts";
+import type { DynamicObject } from "./object.ts";
+import { leases } from "./resource.ts";
+
+export interface LeaderElectionOptions {
+  /** Name of the Lease. */
+  readonly name: string;
+  readonly namespace: string;
+  /** Unique for each process: the pod's name and something random. */
+  readonly identity: string;
+  /** Others may take the Lease when it has not been renewed for so long. Default 15. */
+  readonly leaseDurationSeconds?: number;
+  /** We give up leading when we could not renew for so long: before others may take it. Default 10. */
+  readonly renewDeadlineSeconds?: number;
+  /** Between two attempts. Default 2. */
+  readonly retryPeriodSeconds?: number;
+}
+
+export interface LeaderElectorOptions extends LeaderElectionOptions {
+  readonly client: Client;
+  readonly logger: Logger;
+  readonly clock?: Clock;
+  readonly onStarted: () => void;
+  /** Leadership is lost. Called before the Lease can expire: whoever hears it must stop writing at once. */
+  readonly onLost: (error: LeadershipLostError) => void;
+}
+
+export class LeadershipLostError extends Error {
+  constructor(lease: string, seconds: number) {
+    super(`the Lease ${lease} could not be renewed for ${seconds} s; this process stops, so that another can lead`);
+    this.name = "LeadershipLostError";
+  }
+}
+
+interface LeaseSpec {
+  holderIdentity?: string;
+  leaseDurationSeconds?: number;
+  acquireTime?: string;
+  renewTime?: string;
+  leaseTransitions?: number;
+}
+
+/**
+ * Leadership by Lease, after client-go's leaderelection. Clocks of other machines are never believed: a Lease counts as
+ * expired when *this* process has seen it unchanged for its whole duration.
+ */
+export class LeaderElector {
+  readonly #options: LeaderElectorOptions;
+  readonly #clock: Clock;
+  readonly #duration: number;
+  readonly #deadline: number;
+  readonly #retry: number;
+  #observed: { resourceVersion: string; at: number } | undefined;
+  #leads = false;
+
+  constructor(options: LeaderElectorOptions) {
+    this.#options = options;
+    this.#clock = options.clock ?? realClock;
+    this.#duration = options.leaseDurationSeconds ?? 15;
+    this.#deadline = options.renewDeadlineSeconds ?? 10;
+    this.#retry = options.retryPeriodSeconds ?? 2;
+    if (!(this.#duration > this.#deadline && this.#deadline > this.#retry)) {
+      throw new Error("leader election needs leaseDurationSeconds > renewDeadlineSeconds > retryPeriodSeconds");
+    }
+  }
+
+  get leads(): boolean {
+    return this.#leads;
+  }
+
+  /** Tries to lead, then to stay so, until the signal aborts or leadership is lost. Never rejects. */
+  async run(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted && !(await this.#attempt(signal))) await sleep(this.#clock, this.#retry * 1000, signal);
+    if (signal.aborted) return;
+    this.#leads = true;
+    this.#options.logger.info(`leading: this process holds the Lease ${this.#title}`);
+    this.#options.onStarted();
+    await this.#stay(signal);
+    this.#leads = false;
+  }
+
+  /** Gives the Lease up, so that another need not wait for its end. Only after the last write of a leader. */
+  async release(): Promise<void> {
+    const { client, logger, identity } = this.#options;
+    try {
+      const lease = await client.get(leases, this.#options, { signal: AbortSignal.timeout(2_000) });
+      if (lease.spec?.holderIdentity !== identity) return;
+      const spec: LeaseSpec = { ...lease.spec, holderIdentity: "", leaseDurationSeconds: 1, renewTime: microTimestamp(this.#clock.now()) };
+      await client.replace(leases, { ...lease, spec }, { signal: AbortSignal.timeout(2_000) });
+    } catch (error) {
+      logger.warn(`the Lease ${this.#title} could not be released; another leads once it expires`, { error: (error as Error).message });
+    }
+  }
+
+  async #stay(signal: AbortSignal): Promise<void> {
+    let renewedAt = this.#clock.monotonic();
+    while (!signal.aborted) {
+      await sleep(this.#clock, this.#retry * 1000, signal);
+      if (signal.aborted) return;
+      const startedAt = this.#clock.monotonic();
+      const left = this.#deadline * 1000 - (startedAt - renewedAt);
+      // Counted from when the renewal was sent: the server may have taken it at once.
+      if (left > 0 && (await this.#attempt(signal, left))) renewedAt = startedAt;
+      else if (this.#clock.monotonic() - renewedAt >= this.#deadline * 1000 && !signal.aborted) {
+        this.#options.onLost(new LeadershipLostError(this.#title, this.#deadline));
+        return;
+      }
+    }
+  }
+
+  /** True if we hold the Lease now. A request never outlives max(1 s, half the deadline), nor what is left of it. */
+  async #attempt(signal: AbortSignal, left = Number.POSITIVE_INFINITY): Promise<boolean> {
+    const limit = new AbortController();
+    const abort = () => limit.abort(new Error("the request took too long"));
+    const cancel = this.#clock.schedule(Math.min(left, Math.max(1_000, (this.#deadline * 1000) / 2)), abort);
+    signal.addEventListener("abort", abort, { once: true });
+    try {
+      return await this.#acquireOrRenew(limit.signal);
+    } catch (error) {
+      const expected = isConflict(error) || isAlreadyExists(error) || signal.aborted;
+      if (!expected) this.#options.logger.warn(`the Lease ${this.#title} could not be reached`, { error: (error as Error).message });
+      return false;
+    } finally {
+      cancel();
+      signal.removeEventListener("abort", abort);
+    }
+  }
+
+  async #acquireOrRenew(signal: AbortSignal): Promise<boolean> {
+    const { client, name, namespace, identity } = this.#options;
+    const now = microTimestamp(this.#clock.now());
+    const ours = { holderIdentity: identity, leaseDurationSeconds: this.#duration, renewTime: now };
+    let lease: DynamicObject;
+    try {
+      lease = await client.get(leases, { namespace, name }, { signal });
+    } catch (error) {
+      if (!isNotFound(error)) throw error;
+      const spec: LeaseSpec = { ...ours, acquireTime: now, leaseTransitions: 0 };
+      const created = { apiVersion: "coordination.k8s.io/v1", kind: "Lease", metadata: { namespace, name }, spec };
+      await client.create(leases, created, { signal });
+      return true;
+    }
+    const old = (lease.spec ?? {}) as LeaseSpec;
+    if (old.holderIdentity === identity) {
+      await client.replace(leases, { ...lease, spec: { ...old, ...ours } }, { signal });
+      return true;
+    }
+    if (!this.#isFree(lease)) return false;
+    const spec: LeaseSpec = { ...old, ...ours, acquireTime: now, leaseTransitions: (old.leaseTransitions ?? 0) + 1 };
+    await client.replace(leases, { ...lease, spec }, { signal });
+    return true;
+  }
+
+  #isFree(lease: DynamicObject): boolean {
+    const { holderIdentity, leaseDurationSeconds = this.#duration } = (lease.spec ?? {}) as LeaseSpec;
+    const resourceVersion = lease.metadata.resourceVersion ?? "";
+    const now = this.#clock.monotonic();
+    if (this.#observed?.resourceVersion !== resourceVersion) this.#observed = { resourceVersion, at: now };
+    return !holderIdentity || now - this.#observed.at > Math.max(leaseDurationSeconds, this.#duration) * 1000;
+  }
+
+  get #title(): string {
+    return `${this.#options.namespace}/${this.#options.name}`;
+  }
+}

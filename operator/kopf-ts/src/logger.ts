@@ -1,0 +1,40 @@
+export type LogFields = Readonly<Record<string, unknown>>;
+
+/** What the framework needs of a logger; pino's and console's children fit behind it in a few lines. */
+export interface Logger {
+  debug(message: string, fields?: LogFields): void;
+  info(message: string, fields?: LogFields): void;
+  warn(message: string, fields?: LogFields): void;
+  error(message: string, fields?: LogFields): void;
+  /** A logger that adds `fields` to every line. */
+  child(fields: LogFields): Logger;
+}
+
+const levels = { debug: 10, info: 20, warn: 30, error: 40 } as const;
+export type LogLevel = keyof typeof levels;
+
+/** One JSON object a line: `time`, `level`, `message`, then the fields. */
+export function jsonLogger(
+  options: { level?: LogLevel; write?: (line: string) => void; fields?: LogFields; now?: () => Date } = {},
+): Logger {
+  const { level: least = "info", write = (line) => process.stderr.write(line), fields = {}, now = () => new Date() } = options;
+  const log = (level: LogLevel) => (message: string, more?: LogFields) => {
+    if (levels[level] < levels[least]) return;
+    write(`${JSON.stringify({ time: now().toISOString(), level, message, ...fields, ...more }, plain)}\n`);
+  };
+  return {
+    debug: log("debug"),
+    info: log("info"),
+    warn: log("warn"),
+    error: log("error"),
+    child: (more) => jsonLogger({ ...options, fields: { ...fields, ...more } }),
+  };
+}
+
+/** A logger that says nothing. */
+export const silentLogger: Logger = { debug() {}, info() {}, warn() {}, error() {}, child: () => silentLogger };
+
+/** Errors have no enumerable fields; a log line should still say what they were. */
+function plain(_key: string, value: unknown): unknown {
+  return value instanceof Error ? { name: value.name, message: value.message, stack: value.stack } : value;
+}

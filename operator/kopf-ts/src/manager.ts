@@ -1,0 +1,252 @@
+import { randomUUID } from "node:crypto";
+import { hostname } from "node:os";
+import type { KubeConfig } from "@kubernetes/client-node";
+import type { Registry } from "prom-client";
+import { type Cache, type CacheSelection, type Informer, Informers } from "./cache.ts";
+import { Client } from "./client.ts";
+import { type Clock, realClock, sleep } from "./clock.ts";
+import { type Controller, ControllerBuilder, type Surroundings } from "./controller.ts";
+import { type Check, HealthServer } from "./health.ts";
+import { type LeaderElectionOptions, LeaderElector } from "./leader-election.ts";
+import { jsonLogger, type Logger } from "./logger.ts";
+import { Metrics } from "./metrics.ts";
+import type { KubeObject } from "./object.ts";
+import { Recorder } from "./recorder.ts";
+import { nameOf, type Resource } from "./resource.ts";
+import type { FreezeDepth } from "./store.ts";
+
+export interface ManagerOptions {
+  readonly client?: Client;
+  readonly kubeConfig?: KubeConfig;
+  /** Only these namespaces are seen. Default: all. */
+  readonly namespaces?: readonly string[];
+  readonly leaderElection?: Partial<LeaderElectionOptions> & Pick<LeaderElectionOptions, "name">;
+  /** A registry to put the metrics in. Default: one of its own. */
+  readonly metrics?: Registry;
+  /** Where probes and metrics are served. Default: nowhere. */
+  readonly health?: {
+    readonly port: number;
+    readonly host?: string;
+    readonly ready?: Record<string, Check>;
+    readonly live?: Record<string, Check>;
+  };
+  readonly logger?: Logger;
+  readonly clock?: Clock;
+  readonly random?: () => number;
+  /** The start fails if the caches are not complete after so long. Default 120. */
+  readonly cacheSyncTimeoutSeconds?: number;
+  /** What runs at the stop has so long to end by itself. Default 30. */
+  readonly gracePeriodSeconds?: number;
+  /** How deep cached objects are frozen. Deep finds more bugs and costs more: for tests. Default shallow. */
+  readonly freeze?: FreezeDepth;
+  /** `reportingController` of events is `<prefix>/<controller>`. Default `kopf-ts`. */
+  readonly eventPrefix?: string;
+}
+
+/**
+ * Runs controllers over shared caches. Start: probes → caches → (leadership) → controllers.
+ * Stop: controllers drain → events → Lease released → caches → HTTP.
+ */
+export class Manager {
+  readonly client: Client;
+  readonly metrics: Metrics;
+  readonly logger: Logger;
+  readonly #options: ManagerOptions;
+  readonly #clock: Clock;
+  readonly #identity: string;
+  readonly #informers: Informers;
+  readonly #controllers: Controller<KubeObject>[] = [];
+  readonly #recorders = new Map<string, Recorder>();
+  readonly #health: HealthServer | undefined;
+  readonly #elector: LeaderElector | undefined;
+  readonly #cacheStop = new AbortController();
+  readonly #electionStop = new AbortController();
+  readonly #done = Promise.withResolvers<void>();
+  #caches: Promise<unknown> = Promise.resolve();
+  #election: Promise<void> = Promise.resolve();
+  #stopping: Promise<void> | undefined;
+  #synced = false;
+  #healthPort: number | undefined;
+
+  constructor(options: ManagerOptions) {
+    this.#options = options;
+    this.#clock = options.clock ?? realClock;
+    this.client = options.client ?? clientFrom(options.kubeConfig);
+    this.metrics = new Metrics(options.metrics);
+    this.logger = options.logger ?? jsonLogger();
+    this.#identity = options.leaderElection?.identity ?? `${hostname()}_${randomUUID()}`;
+    this.client.transport.observe(this.metrics.exchange);
+    const { namespaces, random, freeze } = options;
+    this.#informers = new Informers(
+      { client: this.client, namespaces, clock: this.#clock, logger: this.logger, random, freeze },
+      (resource) => this.metrics.cache(resource, () => this.#informers.of(resource).size),
+    );
+    this.#elector = options.leaderElection ? this.#newElector(options.leaderElection) : undefined;
+    this.#health = options.health ? this.#newHealthServer(options.health) : undefined;
+    this.#done.promise.catch(() => {});
+  }
+
+  /** Begins a controller: `manager.controller("adapter").for(adapters).owns(pods).complete(reconcile)`. */
+  controller(name: string): ControllerBuilder {
+    if (this.#controllers.some((controller) => controller.name === name)) throw new Error(`there is a controller ${name} already`);
+    return new ControllerBuilder(name, this.#surroundings, (controller) => this.#controllers.push(controller));
+  }
+
+  /** The shared cache of a resource. Ask for it (and add its indexes) before the start. */
+  cache<T extends KubeObject>(resource: Resource<T>, selection: CacheSelection = {}): Informer<T> {
+    return this.#informers.of(resource, selection);
+  }
+
+  /** The recorder that signs as this controller. */
+  recorder(name: string): Recorder {
+    const known = this.#recorders.get(name);
+    if (known) return known;
+    const controller = `${this.#options.eventPrefix ?? "kopf-ts"}/${name}`;
+    // The API takes at most 128 characters.
+    const instance = this.#identity.slice(0, 128);
+    const recorder = new Recorder({ client: this.client, controller, instance, logger: this.logger, clock: this.#clock });
+    this.#recorders.set(name, recorder);
+    return recorder;
+  }
+
+  /** Whether controllers run here: true without leader election. */
+  get leads(): boolean {
+    return this.#elector ? this.#elector.leads : true;
+  }
+
+  /** The port of the probes, once started. */
+  get healthPort(): number | undefined {
+    return this.#healthPort;
+  }
+
+  /** Resolves when the manager has stopped; rejects if leadership was lost: then the program should exit. */
+  get done(): Promise<void> {
+    return this.#done.promise;
+  }
+
+  /** Resolves once every cache is complete and the controllers run (or, with leader election, will as soon as we lead). Rejects, stopped, if the caches do not sync in time. */
+  async start(): Promise<void> {
+    this.#healthPort = await this.#health?.start();
+    this.#caches = this.#informers.run(this.#cacheStop.signal);
+    try {
+      await this.#sync();
+    } catch (error) {
+      await this.stop();
+      throw error;
+    }
+    if (this.#stopping) return;
+    this.#synced = true;
+    for (const controller of this.#controllers) if (!this.#elector || !controller.needLeaderElection) controller.start();
+    if (this.#elector) this.#election = this.#elector.run(this.#electionStop.signal);
+    this.logger.info("the manager has started", {
+      controllers: this.#controllers.map(({ name }) => name),
+      caches: this.#informers.all.length,
+    });
+  }
+
+  /** Starts, and runs until the signal aborts (then stops in good order) or leadership is lost (then rejects). */
+  async run(signal: AbortSignal): Promise<void> {
+    const stop = () => void this.stop();
+    signal.addEventListener("abort", stop, { once: true });
+    if (signal.aborted) stop();
+    await this.start();
+    await this.done;
+    signal.removeEventListener("abort", stop);
+  }
+
+  /** Stops in good order: reconciles end (those that do not within the grace period are aborted), then the rest. */
+  stop(): Promise<void> {
+    this.#stopping ??= this.#stop().then(() => this.#done.resolve());
+    return this.#stopping;
+  }
+
+  async #stop(): Promise<void> {
+    await this.#drain();
+    await Promise.all([...this.#recorders.values()].map((recorder) => recorder.flush()));
+    const led = this.#elector?.leads;
+    this.#electionStop.abort();
+    await this.#election;
+    if (led) await this.#elector?.release();
+    this.#cacheStop.abort();
+    await this.#caches;
+    await this.#health?.stop();
+    await this.client.close();
+  }
+
+  async #drain(): Promise<void> {
+    const over = new AbortController();
+    const drained = Promise.all(this.#controllers.map((controller) => controller.drain())).then(() => over.abort());
+    const graceMilliseconds = (this.#options.gracePeriodSeconds ?? 30) * 1000;
+    await Promise.race([drained, sleep(this.#clock, graceMilliseconds, over.signal)]);
+    if (!over.signal.aborted) this.logger.warn("some reconciles did not end within the grace period and are aborted");
+    this.#abortControllers(new Error("the manager stops"));
+  }
+
+  async #sync(): Promise<void> {
+    const over = new AbortController();
+    this.#cacheStop.signal.addEventListener("abort", () => over.abort(), { once: true });
+    const synced = Promise.all(this.#informers.all.map((informer) => informer.synced)).then(() => over.abort());
+    const seconds = this.#options.cacheSyncTimeoutSeconds ?? 120;
+    await Promise.race([synced, sleep(this.#clock, seconds * 1000, over.signal)]);
+    if (over.signal.aborted) return;
+    const missing = this.#informers.all
+      .filter((informer) => !informer.hasSynced)
+      .map(({ resource, lastError }) => `${nameOf(resource)}${lastError ? ` (${lastError.message})` : ""}`);
+    throw new Error(
+      `these caches were not complete after ${seconds} s: ${missing.join(", ")}; check the RBAC rules and that the CRDs are installed`,
+    );
+  }
+
+  #newElector(election: Partial<LeaderElectionOptions> & Pick<LeaderElectionOptions, "name">): LeaderElector {
+    const namespace = election.namespace ?? this.client.transport.namespace;
+    if (!namespace) throw new Error(`leader election needs the namespace of the Lease ${election.name}`);
+    return new LeaderElector({
+      ...election,
+      namespace,
+      identity: this.#identity,
+      client: this.client,
+      logger: this.logger,
+      clock: this.#clock,
+      onStarted: () => {
+        this.metrics.leader(election.name, true);
+        if (this.#stopping) return;
+        for (const controller of this.#controllers) if (controller.needLeaderElection) controller.start();
+      },
+      onLost: (error) => {
+        this.metrics.leader(election.name, false);
+        this.logger.error(error.message);
+        this.#abortControllers(error);
+        this.#done.reject(error);
+        void this.stop();
+      },
+    });
+  }
+
+  #newHealthServer(health: NonNullable<ManagerOptions["health"]>): HealthServer {
+    const caches: Check = () => (this.#synced ? null : "the caches are not complete yet");
+    return new HealthServer({ ...health, ready: { caches, ...health.ready }, metrics: this.metrics });
+  }
+
+  #abortControllers(reason: Error): void {
+    for (const controller of this.#controllers) controller.abort(reason);
+  }
+
+  get #surroundings(): Surroundings {
+    const cache: Cache = (resource) => this.cache(resource);
+    const recorder = (name: string) => this.recorder(name);
+    return {
+      client: this.client,
+      informers: this.#informers,
+      cache,
+      clock: this.#clock,
+      logger: this.logger,
+      metrics: this.metrics,
+      recorder,
+    };
+  }
+}
+
+function clientFrom(kubeConfig: KubeConfig | undefined): Client {
+  if (!kubeConfig) throw new Error("a Manager needs a client or a kubeConfig; Client.fromEnvironment(process.env) makes a client");
+  return Client.fromKubeConfig(kubeConfig);
+}

@@ -1,0 +1,68 @@
+/** A reference from an object to the one it belongs to. */
+export interface OwnerReference {
+  apiVersion: string;
+  kind: string;
+  name: string;
+  uid: string;
+  controller?: boolean;
+  blockOwnerDeletion?: boolean;
+}
+
+export interface ObjectMeta {
+  name: string;
+  generateName?: string;
+  namespace?: string;
+  uid?: string;
+  resourceVersion?: string;
+  generation?: number;
+  creationTimestamp?: string;
+  deletionTimestamp?: string;
+  deletionGracePeriodSeconds?: number;
+  labels?: Record<string, string>;
+  annotations?: Record<string, string>;
+  finalizers?: string[];
+  ownerReferences?: OwnerReference[];
+  managedFields?: unknown[];
+}
+
+/** Any object of the Kubernetes API, as the raw JSON that the server sent. */
+export interface KubeObject {
+  apiVersion: string;
+  kind: string;
+  metadata: ObjectMeta;
+  spec?: unknown;
+  status?: unknown;
+}
+
+/** An object whose other fields the framework does not know: the type of the built-in resources. */
+export interface DynamicObject extends KubeObject {
+  // biome-ignore lint/suspicious/noExplicitAny: the built-in kinds' schemas are not restated here
+  [field: string]: any;
+}
+
+/** Where an object is: no namespace for cluster-scoped ones. */
+export interface ObjectKey {
+  namespace?: string;
+  name: string;
+}
+
+/** `namespace/name`, or `name` for a cluster-scoped object (as client-go writes keys). */
+export function keyOf({ namespace, name }: ObjectKey): string {
+  return namespace ? `${namespace}/${name}` : name;
+}
+
+export function parseKey(key: string): ObjectKey {
+  const slash = key.indexOf("/");
+  return slash < 0 ? { name: key } : { namespace: key.slice(0, slash), name: key.slice(slash + 1) };
+}
+
+/** `Kind namespace/name`, for messages to people. */
+export function describe(object: KubeObject): string {
+  return `${object.kind} ${keyOf(object.metadata)}`;
+}
+
+/** The group of an `apiVersion`: empty for the core group. */
+export function groupOf(apiVersion: string): string {
+  const slash = apiVersion.indexOf("/");
+  return slash < 0 ? "" : apiVersion.slice(0, slash);
+}

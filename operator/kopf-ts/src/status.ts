@@ -1,0 +1,65 @@
+import { isDeepStrictEqual } from "node:util";
+import { type Condition, type ConditionInput, conditionsOf, isTerminal, isTrue, removeCondition, setCondition } from "./conditions.ts";
+import type { KubeObject } from "./object.ts";
+import type { Outcome, OutcomeKind } from "./outcome.ts";
+
+type Told = Readonly<Record<string, "True" | "False">>;
+
+/** What each kind of outcome says in kstatus's words (cli-utils, pkg/kstatus); a type not named here is taken away. */
+const words: Readonly<Record<Exclude<OutcomeKind, "unchanged">, Told>> = {
+  ready: { Ready: "True" },
+  progressing: { Ready: "False", Reconciling: "True" },
+  waiting: { Ready: "False", Reconciling: "True" },
+  stalled: { Ready: "False", Stalled: "True" },
+  failed: { Ready: "False", Stalled: "True", Failed: "True" },
+  succeeded: { Ready: "True", Succeeded: "True" },
+};
+
+const frameworkTypes = ["Ready", "Reconciling", "Stalled", "Succeeded", "Failed"] as const;
+
+/** Whether the outcome would take back an ending. */
+export function contradictsEnding(object: KubeObject, outcome: Outcome): boolean {
+  if (outcome.kind === "unchanged" || !isTerminal(object)) return false;
+  return outcome.kind !== (isTrue(object, "Succeeded") ? "succeeded" : "failed");
+}
+
+/**
+ * The whole status that the outcome asks for, or undefined if the object has it already. Fields that the outcome does
+ * not name stay; conditions of other types stay; times of transition move only with the status of their condition.
+ */
+export function nextStatus(object: KubeObject, outcome: Outcome, now: Date): Record<string, unknown> | undefined {
+  if (outcome.kind === "unchanged" && outcome.conditions.length === 0) return undefined;
+  const old = (object.status ?? {}) as Record<string, unknown>;
+  const next: Record<string, unknown> = { ...old };
+  for (const [name, value] of Object.entries(outcome.status ?? {})) {
+    if (value === undefined) delete next[name];
+    else next[name] = value;
+  }
+  const observedGeneration = object.metadata.generation;
+  next.conditions = nextConditions(conditionsOf(object), outcome, { now, observedGeneration });
+  if (outcome.kind === "unchanged") next.observedGeneration = old.observedGeneration;
+  else if (observedGeneration !== undefined) next.observedGeneration = observedGeneration;
+  return isDeepStrictEqual(withoutUndefined(next), old) ? undefined : withoutUndefined(next);
+}
+
+function nextConditions(old: readonly Condition[], outcome: Outcome, at: { now: Date; observedGeneration?: number }): readonly Condition[] {
+  const inputs: ConditionInput[] = [];
+  let conditions = old;
+  if (outcome.kind !== "unchanged") {
+    const told = words[outcome.kind];
+    for (const type of frameworkTypes) {
+      const status = told[type];
+      if (status) inputs.push({ type, status, reason: outcome.reason, message: outcome.message });
+      else if (!outcome.conditions.some((condition) => condition.type === type)) conditions = removeCondition(conditions, type);
+    }
+  }
+  for (const input of [...inputs.filter(({ type }) => !outcome.conditions.some((own) => own.type === type)), ...outcome.conditions]) {
+    conditions = setCondition(conditions, input, at);
+  }
+  return conditions;
+}
+
+/** As it will come back from the server: JSON knows no `undefined`. */
+function withoutUndefined(status: Record<string, unknown>): Record<string, unknown> {
+  return JSON.parse(JSON.stringify(status)) as Record<string, unknown>;
+}

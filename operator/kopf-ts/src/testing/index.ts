@@ -1,0 +1,1 @@
+export { eventually, settle, VirtualClock } from "./virtual-clock.ts";

@@ -1,0 +1,72 @@
+import type { Clock } from "../clock.ts";
+
+interface Timer {
+  readonly due: number;
+  readonly run: () => void;
+}
+
+/** A clock that stands still until a test moves it. */
+export class VirtualClock implements Clock {
+  #elapsed = 0;
+  readonly #start: number;
+  readonly #timers = new Set<Timer>();
+
+  constructor(start: Date | string = "2026-01-01T00:00:00Z") {
+    this.#start = new Date(start).getTime();
+  }
+
+  now(): Date {
+    return new Date(this.#start + this.#elapsed);
+  }
+
+  monotonic(): number {
+    return this.#elapsed;
+  }
+
+  schedule(milliseconds: number, run: () => void): () => void {
+    const timer = { due: this.#elapsed + Math.max(0, milliseconds), run };
+    this.#timers.add(timer);
+    return () => this.#timers.delete(timer);
+  }
+
+  /** How many timers wait: a test's way to see that something sleeps. */
+  get pending(): number {
+    return this.#timers.size;
+  }
+
+  /** Moves time on, running what falls due in its order, with room for promises to settle between two timers. */
+  async advance(milliseconds: number): Promise<void> {
+    const until = this.#elapsed + milliseconds;
+    await settle();
+    for (let next = this.#next(until); next; next = this.#next(until)) {
+      this.#timers.delete(next);
+      this.#elapsed = Math.max(this.#elapsed, next.due);
+      next.run();
+      await settle();
+    }
+    this.#elapsed = until;
+    await settle();
+  }
+
+  #next(until: number): Timer | undefined {
+    let soonest: Timer | undefined;
+    for (const timer of this.#timers) {
+      if (timer.due <= until && (!soonest || timer.due < soonest.due)) soonest = timer;
+    }
+    return soonest;
+  }
+}
+
+/** One turn of the event loop: every promise that can settle has done so. */
+export function settle(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
+}
+
+/** Waits (in real time, a few milliseconds at a time) until real I/O has made `condition` true; fails after five seconds. */
+export async function eventually(condition: () => boolean, what = "the condition"): Promise<void> {
+  const deadline = performance.now() + 5_000;
+  while (!condition()) {
+    if (performance.now() > deadline) throw new Error(`${what} did not come true within 5 s`);
+    await new Promise((resolve) => setTimeout(resolve, 1));
+  }
+}
