@@ -1,0 +1,15 @@
+import { port } from "@rune/crds/loader-api";
+import type { ModelServer } from "@rune/crds/model-server";
+
+/** Name under which a ModelServer's base model is asked for; adapters are asked for by their own names. */
+export function servedBaseName({ huggingFace, oci, pvc }: ModelServer["spec"]["base"]): string {
+  if (huggingFace) return huggingFace.repository;
+  return (oci?.repository ?? pvc?.path ?? "").split("/").filter(Boolean).at(-1) ?? "base";
+}
+
+/** Base URL of a ModelServer's OpenAI-compatible API, as pods of the cluster reach it. */
+export function serverURL(server: { name: string; namespace: string }): string {
+  return `http://${serverHost(server)}:${port.inference}/v1`;
+}
+
+export const serverHost = ({ name, namespace }: { name: string; namespace: string }) => `${name}.${namespace}.svc`;
