@@ -1,5 +1,63 @@
+import { buildImages, cluster, ensureUp, imageNames, loadImages } from "./api.ts";
 import { embedded } from "./embedded.ts";
-const command = process.argv[2];
-if (command === "up") await embedded.up();
-else if (command === "down") await embedded.down();
-else if (command === "status") { const s = await embedded.status(); process.stdout.write(s.text); process.exit(s.running ? 0 : 1); }
+import { reach } from "./external.ts";
+import { progress } from "./progress.ts";
+import { settings } from "./settings.ts";
+
+const usage = `npm run cluster -- <command>
+
+  up                start the embedded cluster (or check the one of KUBECONFIG)
+  down              stop it and keep its state
+  destroy           stop it and remove its state
+  status            what runs; exit status 1 when the cluster doesn't
+  kubeconfig        print the path of its kubeconfig
+  images [name…]    build images (all by default) and bring them into the cluster
+  load <name…>      the same for the images named
+
+Images: ${imageNames.join(", ")}
+With KUBECONFIG set (and RUNE_CLUSTER not "embedded") everything goes to that cluster instead; see cluster/README.md.`;
+
+const commands: Record<string, (args: string[]) => Promise<void>> = {
+  up: async () => void (await ensureUp()),
+  down: () => ours("stop", embedded.down),
+  destroy: () => ours("remove", embedded.destroy),
+  status,
+  kubeconfig: async () => console.log(cluster().kubeconfig),
+  images: (names) => bringImages(names.length > 0 ? names : imageNames),
+  load: async (names) => {
+    if (names.length === 0) throw new Error(`load which image? There are ${imageNames.join(", ")}`);
+    await bringImages(names);
+  },
+};
+
+async function ours(what: string, work: () => Promise<void>): Promise<void> {
+  const own = settings.externalKubeconfig;
+  if (own) progress.say(`KUBECONFIG=${own} is a cluster of your own: Rune did not start it and doesn't ${what} it`);
+  else await work();
+}
+
+async function status(): Promise<void> {
+  const own = settings.externalKubeconfig;
+  if (own) return console.log(`KUBECONFIG=${own}: Kubernetes ${await reach(own)} answers`);
+  const { running, text } = await embedded.status();
+  process.stdout.write(text);
+  if (!running) process.exitCode = 1;
+}
+
+async function bringImages(names: readonly string[]): Promise<void> {
+  await ensureUp();
+  const images = await loadImages(await buildImages(names));
+  for (const [name, image] of Object.entries(images)) console.log(`${name.padEnd(16)} ${image.repository}:${image.tag}  ${image.digest}`);
+}
+
+const [name, ...args] = process.argv.slice(2);
+const command = commands[name ?? ""];
+if (!command) {
+  console.error(name && name !== "help" && name !== "--help" ? `there is no command "${name}"\n\n${usage}` : usage);
+  process.exitCode = name === "help" || name === "--help" ? 0 : 2;
+} else {
+  await command(args).catch((error: unknown) => {
+    console.error(`\nnpm run cluster -- ${name}: ${error instanceof Error ? error.message : String(error)}`);
+    process.exitCode = 1;
+  });
+}

@@ -18,11 +18,15 @@ const needed: Record<string, string> = {
 };
 
 export async function ensurePackages(): Promise<void> {
-  const missing = Object.entries(needed).filter(([file]) => !existsSync(file)).map(([, name]) => name);
+  const missing = Object.entries(needed)
+    .filter(([file]) => !existsSync(file))
+    .map(([, name]) => name);
   if (missing.length === 0) return;
   const command = `apt-get install -y --no-install-recommends ${missing.join(" ")}`;
   if (!existsSync("/usr/bin/apt-get"))
-    throw new Error(`these packages are missing: ${missing.join(", ")} (Debian's names); install them with your distribution's tool and run this again`);
+    throw new Error(
+      `these packages are missing: ${missing.join(", ")} (Debian's names); install them with your distribution's tool and run this again`,
+    );
   await progress.step(`installing ${missing.join(", ")}`, async (detail) => {
     const env = { DEBIAN_FRONTEND: "noninteractive" };
     const onLine = (line: string) => detail(line.slice(0, 80));

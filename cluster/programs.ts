@@ -51,7 +51,11 @@ export async function containerd(): Promise<Program> {
 
 /** A command of a published Go module, such as `github.com/nats-io/nats-server/v2@v2.12.1`; gives the path of the binary. */
 export async function goCommand(path: string, version: string): Promise<string> {
-  const name = path.split("/").filter((part) => !/^v\d+$/.test(part)).at(-1) ?? path;
+  const name =
+    path
+      .split("/")
+      .filter((part) => !/^v\d+$/.test(part))
+      .at(-1) ?? path;
   const key = keyOf({ path, version, go: await goVersion() }).slice(0, 16);
   const directory = await cached("programs", `${name}-${key}`, (out) =>
     progress.step(`compiling ${name} ${version}`, async (detail) => {
@@ -70,8 +74,10 @@ async function programKey(source: string, flags: string[]): Promise<string> {
 /** Needed before anything else: Go itself, new enough to fetch the toolchain that the modules ask for. */
 async function goVersion(): Promise<string> {
   const version = await attempt("go", ["env", "GOVERSION"]).catch(() => undefined);
-  if (!version || version.code !== 0)
-    throw new Error("Go is needed to build the embedded cluster and is not in PATH: install Go 1.26 or newer (https://go.dev/dl) and run this again");
+  if (version?.code !== 0)
+    throw new Error(
+      "Go is needed to build the embedded cluster and is not in PATH: install Go 1.26 or newer (https://go.dev/dl) and run this again",
+    );
   return version.stdout.trim();
 }
 
@@ -94,7 +100,13 @@ function goRun(cwd: string, args: string[], env: Record<string, string>, detail:
 
 function kubernetesVersionFlags(): string {
   const [, major, minor] = /^v(\d+)\.(\d+)/.exec(kubernetesVersion) ?? [];
-  const values = { gitVersion: kubernetesVersion, gitMajor: major, gitMinor: minor, gitTreeState: "clean", buildDate: "2026-02-10T00:00:00Z" };
+  const values = {
+    gitVersion: kubernetesVersion,
+    gitMajor: major,
+    gitMinor: minor,
+    gitTreeState: "clean",
+    buildDate: "2026-02-10T00:00:00Z",
+  };
   return ["k8s.io/component-base/version", "k8s.io/client-go/pkg/version"]
     .flatMap((where) => Object.entries(values).map(([name, value]) => ` -X ${where}.${name}=${value}`))
     .join("");
@@ -118,7 +130,14 @@ export async function installPrograms(bin: string, programs: Record<string, { pr
   await mkdir(bin, { recursive: true });
   for (const [name, { program, files }] of Object.entries(programs)) {
     const id = join(bin, `${name}.id`);
-    if (await isInstalled(id, program.key, files.map((file) => join(bin, file)))) continue;
+    if (
+      await isInstalled(
+        id,
+        program.key,
+        files.map((file) => join(bin, file)),
+      )
+    )
+      continue;
     for (const file of files) await replaceFile(join(program.directory, file), join(bin, file));
     await writeFile(id, program.key);
   }
@@ -126,7 +145,14 @@ export async function installPrograms(bin: string, programs: Record<string, { pr
 
 async function isInstalled(id: string, key: string, files: string[]): Promise<boolean> {
   const found = await readFile(id, "utf8").catch(() => "");
-  const present = await Promise.all(files.map((file) => access(file).then(() => true, () => false)));
+  const present = await Promise.all(
+    files.map((file) =>
+      access(file).then(
+        () => true,
+        () => false,
+      ),
+    ),
+  );
   return found === key && present.every(Boolean);
 }
 

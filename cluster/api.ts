@@ -1,0 +1,76 @@
+import { mkdir, readFile, rename, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { stringify } from "yaml";
+import { type BuiltImage, build } from "./build.ts";
+import { embedded } from "./embedded.ts";
+import { reach } from "./external.ts";
+import { bases, images } from "./images.ts";
+import { load } from "./load.ts";
+import { progress } from "./progress.ts";
+import { settings } from "./settings.ts";
+import { type RunOptions, run } from "./shell.ts";
+import { helmPath, kubectlCommand } from "./tools.ts";
+
+export type { BuiltImage } from "./build.ts";
+export type Cluster = { kubeconfig: string; embedded: boolean };
+
+/** The cluster that everything here speaks to: the user's own when KUBECONFIG is set, else the embedded one. */
+export function cluster(): Cluster {
+  const own = settings.externalKubeconfig;
+  return own ? { kubeconfig: own, embedded: false } : { kubeconfig: embedded.kubeconfig, embedded: true };
+}
+
+/** Starts the embedded cluster if it doesn't run, or makes sure that the user's own answers. */
+export async function ensureUp(): Promise<Cluster> {
+  const own = settings.externalKubeconfig;
+  if (own) progress.say(`using the cluster of KUBECONFIG=${own} (Kubernetes ${await reach(own)}); nothing is started`);
+  else await embedded.up();
+  return cluster();
+}
+
+/** kubectl on that cluster; gives its stdout, throws CommandFailed with what it said otherwise. */
+export async function kubectl(args: string[], options: RunOptions = {}): Promise<string> {
+  const [command, ...first] = await kubectlCommand();
+  return run(command, [...first, "--kubeconfig", cluster().kubeconfig, ...args], options);
+}
+
+/** Helm on that cluster; gives its stdout. */
+export async function helm(args: string[], options: RunOptions = {}): Promise<string> {
+  return run(await helmPath(), ["--kubeconfig", cluster().kubeconfig, ...args], options);
+}
+
+/** Names of all images that run in the cluster. */
+export const imageNames: readonly string[] = Object.keys(images).filter((name) => !bases.includes(name));
+
+/** Builds images (all by default) whose content has changed. */
+export async function buildImages(names: readonly string[] = imageNames): Promise<Record<string, BuiltImage>> {
+  const built: Record<string, BuiltImage> = {};
+  for (const name of names) built[name] = await build(name);
+  return built;
+}
+
+/** Brings built images to the cluster's nodes and writes down, for people and for Helm, what they are called there. */
+export async function loadImages(built: Record<string, BuiltImage>): Promise<Record<string, BuiltImage>> {
+  const loaded: Record<string, BuiltImage> = {};
+  for (const [name, image] of Object.entries(built)) loaded[name] = await load(image);
+  await record(loaded);
+  return loaded;
+}
+
+async function record(loaded: Record<string, BuiltImage>): Promise<void> {
+  const file = join(settings.out, "images.json");
+  const before = await readFile(file, "utf8").then(JSON.parse, () => ({}));
+  const all = Object.fromEntries(Object.entries({ ...before, ...loaded }).sort());
+  const values = stringify({ images: all });
+  await mkdir(settings.out, { recursive: true });
+  await replace(file, `${JSON.stringify(all, null, 2)}\n`);
+  await replace(
+    join(settings.out, "values-images.yaml"),
+    `# Written by \`npm run images\`: what was built here, for \`helm --values\`.\n${values}`,
+  );
+}
+
+async function replace(file: string, text: string): Promise<void> {
+  await writeFile(`${file}.new`, text);
+  await rename(`${file}.new`, file);
+}

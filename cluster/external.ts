@@ -1,0 +1,13 @@
+import { attempt } from "./shell.ts";
+import { kubectlCommand } from "./tools.ts";
+
+/** Makes sure that the user's own cluster answers; starts and stops nothing. Gives what it says it is. */
+export async function reach(kubeconfig: string): Promise<string> {
+  const [kubectl, ...args] = await kubectlCommand();
+  const version = await attempt(kubectl, [...args, "--kubeconfig", kubeconfig, "--request-timeout=10s", "get", "--raw=/version"]);
+  if (version.code !== 0)
+    throw new Error(
+      `KUBECONFIG=${kubeconfig} is set, but its cluster doesn't answer:\n${version.stderr.trim()}\nStart that cluster, or unset KUBECONFIG (or set RUNE_CLUSTER=embedded) to use the embedded one.`,
+    );
+  return (JSON.parse(version.stdout) as { gitVersion: string }).gitVersion;
+}

@@ -1,0 +1,61 @@
+import { copyFile } from "node:fs/promises";
+import { join } from "node:path";
+import { bundle } from "./bundle.ts";
+import { goCommand } from "./programs.ts";
+import { settings } from "./settings.ts";
+
+/** How one image is made. Paths are relative to the checkout. */
+export type ImageSpec = {
+  /** directory that is the build context and holds the Containerfile */
+  directory: string;
+  /** the image that takes the place of `ARG BASE`: one of this list, or a full reference */
+  base: string;
+  /** what of the directory goes into the context; everything by default. `.containerignore` leaves out more. */
+  only?: readonly string[];
+  /** made on the host before the directory is read */
+  prepare?: () => Promise<unknown>;
+  /** puts files from elsewhere into the copy of the context */
+  stage?: (context: string) => Promise<unknown>;
+  args?: Record<string, string>;
+};
+
+/** Made from Debian's archive by debootstrap; every other image here stands on it. */
+export const debianBase = "debian";
+
+const typescript = (directory: string): ImageSpec => ({
+  directory,
+  base: "node",
+  only: ["Containerfile", "dist/**"],
+  prepare: () => bundle(directory),
+});
+
+const goService = (name: string, path: string, version: string, command = name): ImageSpec => ({
+  directory: `cluster/images/${name}`,
+  base: debianBase,
+  stage: async (context) => copyFile(await goCommand(path, version), join(context, command)),
+});
+
+export const images: Record<string, ImageSpec> = {
+  node: {
+    directory: "cluster/images/node",
+    base: debianBase,
+    stage: (context) => copyFile(join(settings.root, "node_modules/node/bin/node"), join(context, "node")),
+  },
+  python: { directory: "cluster/images/python", base: debianBase },
+
+  operator: typescript("operator"),
+  agent: typescript("workloads/agent"),
+  evaluator: typescript("workloads/evaluator"),
+  "adapter-loader": typescript("workloads/adapter-loader"),
+
+  sandbox: { directory: "workloads/sandbox", base: "python" },
+  trainer: { directory: "gpu-images/trainer", base: "python" },
+  vllm: { directory: "gpu-images/vllm", base: "python" },
+
+  registry: goService("registry", "github.com/distribution/distribution/v3/cmd/registry", "v3.1.2"),
+  nats: goService("nats", "github.com/nats-io/nats-server/v2", "v2.15.2", "nats-server"),
+  mlflow: { directory: "cluster/images/mlflow", base: "python" },
+};
+
+/** Images that only others stand on; `images` without names doesn't load them into the cluster. */
+export const bases: readonly string[] = ["node", "python"];

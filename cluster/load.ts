@@ -1,0 +1,108 @@
+import { mkdir, mkdtemp, readFile, rm } from "node:fs/promises";
+import { join } from "node:path";
+import { type BuiltImage, referenceOf } from "./build.ts";
+import { buildah } from "./buildah.ts";
+import { embedded } from "./embedded.ts";
+import { archiveDirectory } from "./oci-archive.ts";
+import { progress } from "./progress.ts";
+import { settings } from "./settings.ts";
+import { run } from "./shell.ts";
+import { kubectlCommand } from "./tools.ts";
+
+/** How an image reaches the nodes of the cluster in use. */
+export type Destination = { kind: "embedded" } | { kind: "registry"; registry: string } | { kind: "kind" | "k3d"; cluster: string };
+
+/** Puts an image where the cluster's nodes find it; gives it back as they see it (a registry has its own repository and digest). */
+export async function load(image: BuiltImage): Promise<BuiltImage> {
+  const to = await destination();
+  switch (to.kind) {
+    case "embedded":
+      return loadIntoContainerd(image);
+    case "registry":
+      return pushTo(to.registry, image);
+    case "kind":
+      return withArchive(image, async (archive) => {
+        await run("kind", ["load", "image-archive", archive, "--name", to.cluster]);
+        return image;
+      });
+    case "k3d":
+      return withArchive(image, async (archive) => {
+        await run("k3d", ["image", "import", archive, "--cluster", to.cluster]);
+        return image;
+      });
+    default:
+      return to satisfies never;
+  }
+}
+
+async function destination(): Promise<Destination> {
+  if (!settings.externalKubeconfig) return { kind: "embedded" };
+  const [kubectl, ...args] = await kubectlCommand();
+  const context = (await run(kubectl, [...args, "--kubeconfig", settings.externalKubeconfig, "config", "current-context"])).trim();
+  return destinationOf(context, settings.imageRegistry);
+}
+
+export function destinationOf(context: string, registry: string | undefined): Destination {
+  if (registry) return { kind: "registry", registry: registry.replace(/\/+$/, "") };
+  const local = /^(kind|k3d)-(.+)$/.exec(context);
+  if (local) return { kind: local[1] as "kind" | "k3d", cluster: local[2] as string };
+  throw new Error(
+    `the context "${context}" is neither kind's nor k3d's, so its nodes can't be given images directly: set RUNE_IMAGE_REGISTRY to a registry that they pull from (such as registry.example.org/rune) and log in to it with \`buildah login\``,
+  );
+}
+
+async function loadIntoContainerd(image: BuiltImage): Promise<BuiltImage> {
+  // Pods may name it by digest as well as by tag.
+  const names = [referenceOf(image), `${image.repository}@${image.digest}`];
+  const present = digestsByName(await embedded.ctr(["images", "ls"]));
+  if (names.every((name) => present.get(name) === image.digest)) return image;
+  return progress.step(`loading ${referenceOf(image)} into the cluster`, () =>
+    withArchive(image, async (archive) => {
+      await embedded.ctr(["images", "import", "--local", archive]);
+      const taken = digestsByName(await embedded.ctr(["images", "ls"])).get(referenceOf(image));
+      if (taken !== image.digest)
+        throw new Error(`containerd took ${referenceOf(image)} as ${taken ?? "nothing"} and not as ${image.digest}`);
+      await embedded.ctr(["images", "tag", "--force", ...names]);
+      return image;
+    }),
+  );
+}
+
+/** What `ctr images ls` prints: a line per name, its digest in the third column. */
+export function digestsByName(listing: string): Map<string, string> {
+  const rows = listing.split("\n").map((line) => line.trim().split(/\s+/));
+  return new Map(rows.filter((row) => row[2]?.startsWith("sha256:")).map((row) => [row[0] ?? "", row[2] ?? ""]));
+}
+
+async function pushTo(registry: string, image: BuiltImage): Promise<BuiltImage> {
+  const repository = `${registry}/${image.repository.replace(/^rune\.local\//, "")}`;
+  return progress.step(`pushing ${repository}:${image.tag}`, () =>
+    withScratch(async (scratch) => {
+      const digestFile = join(scratch, "digest");
+      await buildah(["push", "-q", "--digestfile", digestFile, referenceOf(image), `docker://${repository}:${image.tag}`]);
+      return { repository, tag: image.tag, digest: (await readFile(digestFile, "utf8")).trim() };
+    }),
+  );
+}
+
+/** Lends `use` the image as an OCI archive whose manifest, and so its digest, are those of buildah's store. */
+function withArchive<T>(image: BuiltImage, use: (archive: string) => Promise<T>): Promise<T> {
+  return withScratch(async (scratch) => {
+    const archive = join(scratch, "image.tar");
+    const layout = join(scratch, "layout");
+    await buildah(["push", "-q", "--disable-compression", referenceOf(image), `dir:${layout}`]);
+    await archiveDirectory(layout, referenceOf(image), archive);
+    await rm(layout, { recursive: true });
+    return use(archive);
+  });
+}
+
+async function withScratch<T>(use: (directory: string) => Promise<T>): Promise<T> {
+  await mkdir(settings.cache, { recursive: true });
+  const directory = await mkdtemp(join(settings.cache, "transfer-"));
+  try {
+    return await use(directory);
+  } finally {
+    await rm(directory, { recursive: true, force: true });
+  }
+}
