@@ -22,9 +22,10 @@ echo $$ >"$lock/pid"
 
 echo "setup: installing what package-lock.json names (about 10 s with a warm npm cache, a minute without) …" >&2
 log=$(mktemp)
-if ! npm ci --no-fund --no-audit --loglevel=error >"$log" 2>&1; then
+# Not `npm ci`: it refuses a lockfile that lists only this platform's optional binaries, as npm 11 writes it.
+if ! npm install --no-save --no-fund --no-audit --loglevel=error >"$log" 2>&1; then
   cat "$log" >&2
-  echo "setup: npm ci failed. Its messages are above; check that the package registry can be reached, then run the command again." >&2
+  echo "setup: npm install failed. Its messages are above; check that the package registry can be reached, then run the command again." >&2
   rm -f "$log"
   exit 1
 fi
