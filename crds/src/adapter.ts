@@ -85,6 +85,7 @@ export const adapter = defineKind({
   rules: [
     {
       rule: "self.metadata.name.endsWith('-' + self.spec.artifact.digest.substring(7, 23))",
+      field: ".metadata.name",
       message:
         "metadata.name must end in '-' and the first 16 hex digits of spec.artifact.digest; generateName can't do that, so give the whole name",
     },

@@ -119,10 +119,12 @@ export const agentSession = defineKind({
   rules: [
     {
       rule: "(self.spec.adapter.policy == 'Fixed') == has(self.spec.adapter.name)",
+      field: ".spec.adapter.name",
       message: "spec.adapter.name goes with policy Fixed, and only with it",
     },
     {
       rule: "self.spec.task.tests.contains('assert') || self.spec.task.tests.contains('raise')",
+      field: ".spec.task.tests",
       message: "spec.task.tests has no assertion, so it could never fail; write tests that assert what the program must do",
     },
   ],

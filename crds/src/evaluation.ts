@@ -91,10 +91,12 @@ export const evaluation = defineKind({
   rules: [
     {
       rule: "self.spec.arms.all(a, self.spec.arms.filter(b, b.name == a.name).size() == 1)",
-      message: "spec.arms: every arm needs a name of its own",
+      field: ".spec.arms",
+      message: "every arm of spec.arms needs a name of its own",
     },
     {
-      rule: "!has(self.spec.gate) || (self.spec.arms.exists(a, a.name == self.spec.gate.candidate) && self.spec.arms.exists(a, a.name == self.spec.gate.baseline))",
+      rule: "!has(self.spec.gate) || (self.spec.gate.candidate != self.spec.gate.baseline && self.spec.arms.exists(a, a.name == self.spec.gate.candidate) && self.spec.arms.exists(a, a.name == self.spec.gate.baseline))",
+      field: ".spec.gate",
       message: "spec.gate must name two of spec.arms",
     },
   ],

@@ -4,6 +4,8 @@ import { apiVersion, group } from "./common.ts";
 /** A CEL rule on the root of an object, with the sentence a person reads when it fails. */
 export interface Rule {
   rule: string;
+  /** Path of the field that the sentence is about, such as `.spec.base`; kubectl prints it in front. */
+  field: string;
   message: string;
 }
 

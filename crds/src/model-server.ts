@@ -93,6 +93,12 @@ const status = z.object({
     .describe("Engines and their present boots."),
 });
 
+/** Arguments of `vllm serve` that follow from other fields, in every spelling that vLLM accepts. */
+const operatorsArguments = [
+  "^(-[pt]p|--(host|port|model|served[-_]model[-_]name|enable[-_]lora|lora[-_]modules|max[-_](cpu[-_])?loras|max[-_]lora[-_]rank",
+  "(pipeline|tensor)[-_]parallel[-_]size|nnodes|node[-_]rank|master[-_](addr|port)|headless|distributed[-_]executor[-_]backend))($|[ =])",
+].join("|");
+
 export const modelServer = defineKind({
   kind: "ModelServer",
   plural: "modelservers",
@@ -118,10 +124,23 @@ export const modelServer = defineKind({
   rules: [
     {
       rule: "[has(self.spec.base.huggingFace), has(self.spec.base.oci), has(self.spec.base.pvc)].filter(x, x).size() == 1",
+      field: ".spec.base",
       message: "spec.base needs exactly one of huggingFace, oci and pvc",
     },
     {
+      rule: "self.spec.pipelineParallelSize * self.spec.tensorParallelSize % self.spec.nodesPerReplica == 0",
+      field: ".spec.nodesPerReplica",
+      message: "spec.nodesPerReplica must divide pipelineParallelSize times tensorParallelSize, so that every node holds as many ranks",
+    },
+    {
+      rule: `!has(self.spec.engine.extraArguments) || self.spec.engine.extraArguments.all(a, !a.matches('${operatorsArguments}'))`,
+      field: ".spec.engine.extraArguments",
+      message:
+        "spec.engine.extraArguments may not set what the operator sets: model, names, LoRA, parallelism, host and port; use the fields of spec",
+    },
+    {
       rule: "self.spec.tensorParallelSize == 1 || self.spec.allowTensorParallelWithAdapters",
+      field: ".spec.tensorParallelSize",
       message:
         "spec.tensorParallelSize above 1 together with adapters was reported to corrupt answers (vllm-project/vllm#21471); use pipelineParallelSize, or set allowTensorParallelWithAdapters to accept that",
     },

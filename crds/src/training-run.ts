@@ -133,13 +133,15 @@ export const trainingRun = defineKind({
   mutable: ["suspend", "ttlSecondsAfterFinished"],
   frozenBecause: "a TrainingRun is one training of one corpus; create a new object instead",
   rules: [
-    { rule: "has(self.spec.sft)", message: "spec needs exactly one method; this version knows sft" },
+    { rule: "has(self.spec.sft)", field: ".spec", message: "spec needs exactly one method; this version knows sft" },
     {
       rule: "[has(self.spec.base.huggingFace), has(self.spec.base.oci), has(self.spec.base.pvc)].filter(x, x).size() == 1",
+      field: ".spec.base",
       message: "spec.base needs exactly one of huggingFace, oci and pvc",
     },
     {
       rule: "[has(self.spec.corpus.sessions), has(self.spec.corpus.sessionNames), has(self.spec.corpus.artifact)].filter(x, x).size() == 1",
+      field: ".spec.corpus",
       message: "spec.corpus needs exactly one of sessions, sessionNames and artifact",
     },
   ],

@@ -53,7 +53,12 @@ export function rootSchema(kind: KindDefinition): Structural {
         default: { observedGeneration: -1 },
       },
     },
-    "x-kubernetes-validations": kind.rules.map(({ rule, message }) => ({ rule, message })),
+    "x-kubernetes-validations": kind.rules.map(({ rule, message, field }) => ({
+      rule,
+      message,
+      fieldPath: field,
+      reason: "FieldValueForbidden",
+    })),
   };
 }
 

@@ -1,0 +1,54 @@
+import { Ajv } from "ajv";
+import addFormats from "ajv-formats";
+import { describe, expect, test } from "vitest";
+import { apiVersion } from "./src/common.ts";
+import { rootSchema } from "./src/generate/definition.ts";
+import type { Structural } from "./src/generate/structural.ts";
+import { kinds } from "./src/kinds.ts";
+import { fieldPaths } from "./testing/mutations.ts";
+import { refusedSamples, sampleOf, validSamples } from "./testing/samples.ts";
+
+const ajv = new Ajv({ strict: false });
+addFormats.default(ajv);
+const validators = new Map(kinds.map((kind) => [kind.kind, ajv.compile(rootSchema(kind))]));
+const kindNamed = new Map(kinds.map((kind) => [kind.kind, kind]));
+
+test.each(validSamples().map(({ file, manifest }) => [file, manifest] as const))("%s agrees with its schema", (_, manifest) => {
+  const validate = validators.get(manifest.kind);
+  expect(manifest.apiVersion).toBe(apiVersion);
+  expect(validate?.(manifest), JSON.stringify(validate?.errors)).toBe(true);
+  expect(() => kindNamed.get(manifest.kind)?.spec.parse(manifest.spec)).not.toThrow();
+});
+
+describe.each(kinds.map((kind) => [kind.kind, kind] as const))("%s", (name, kind) => {
+  test("has a minimal and a full sample", () => {
+    expect(sampleOf(name, "minimal").kind).toBe(name);
+    expect(sampleOf(name, "full").kind).toBe(name);
+  });
+
+  test("defaults are legal", () => {
+    const filled = kind.spec.parse(sampleOf(name, "minimal").spec);
+    const validate = validators.get(name);
+    expect(validate?.({ ...sampleOf(name, "minimal"), spec: filled }), JSON.stringify(validate?.errors)).toBe(true);
+  });
+
+  test("every top-level field is in the full sample, so that tests of frozen fields meet it", () => {
+    expect(Object.keys(sampleOf(name, "full").spec ?? {}).sort()).toEqual(Object.keys(kind.spec.shape).sort());
+  });
+
+  test("the full sample differs from every default, so that removing a field is a change", () => {
+    const spec = sampleOf(name, "full").spec as Record<string, unknown>;
+    const schema = rootSchema(kind).properties?.spec as Structural;
+    const same = fieldPaths(schema).filter((path) => {
+      const value = path.split(".").reduce<unknown>((at, key) => (at as Record<string, unknown> | undefined)?.[key], spec);
+      const field = path.split(".").reduce<Structural | undefined>((at, key) => at?.properties?.[key], schema);
+      return field?.default !== undefined && JSON.stringify(value) === JSON.stringify(field.default);
+    });
+    expect(same).toEqual([]);
+  });
+});
+
+test("every rule has a sample that it refuses", () => {
+  const messages = new Set(refusedSamples().map(({ message }) => message));
+  expect(kinds.flatMap(({ rules }) => rules.map(({ message }) => message)).filter((message) => !messages.has(message))).toEqual([]);
+});
