@@ -10,6 +10,7 @@ from rune_sandbox.server import Runner, Server
 
 
 def main() -> int:
+    lock.hide()
     if os.getpid() == 1 and (runner := os.fork()):
         return _init(runner)
     return _serve()
@@ -35,7 +36,7 @@ def _serve() -> int:
     except (OSError, ValueError) as error:
         print(f"the runner can't start: {error}", file=sys.stderr)
         return 78
-    lock.guard_runner()
+    lock.adopt_orphans()
     server = Server(settings, Runner(settings))
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: threading.Thread(target=server.shutdown).start())

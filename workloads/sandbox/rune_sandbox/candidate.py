@@ -1,6 +1,7 @@
 """The process the untrusted program lives in: loads it, then answers calls of its entry point. Nothing it says is believed but values."""
 
 import builtins
+import contextlib
 import linecache
 import os
 import sys
@@ -64,8 +65,7 @@ def _answer(function, call: dict) -> dict:
 
 def _describe(error: BaseException) -> dict:
     """Type, built-in ancestors, message and plain arguments: enough to raise it again on the other side."""
-    traceback.print_exc()
-    sys.stderr.flush()
+    tell(error, PROGRAM_FILE)
     kinds = [kind.__name__ for kind in type(error).__mro__ if getattr(builtins, kind.__name__, None) is kind]
     description = {"type": type(error).__name__, "kinds": kinds, "message": _text(error)}
     try:
@@ -73,6 +73,16 @@ def _describe(error: BaseException) -> dict:
     except (wire.Unsupported, RecursionError):
         pass
     return description
+
+
+def tell(error: BaseException, file: str) -> None:
+    """Print its traceback from the first line of `file` on: the runner's own frames say nothing to the reader."""
+    frame = error.__traceback__
+    while frame and frame.tb_frame.f_code.co_filename != file:
+        frame = frame.tb_next
+    with contextlib.suppress(Exception):
+        traceback.print_exception(type(error), error, frame)
+        sys.stderr.flush()
 
 
 def _text(error: BaseException) -> str:

@@ -9,7 +9,7 @@ import selectors
 import time
 from contextlib import ExitStack
 
-from rune_sandbox import scratch
+from rune_sandbox import landlock, scratch
 from rune_sandbox.config import Config
 from rune_sandbox.contract import Execution
 from rune_sandbox.lock import Lock
@@ -36,7 +36,7 @@ def lock_for(config: Config, directory: str, memory_bytes: int, seconds: float) 
         file_bytes=config.file_bytes,
         processes=config.processes,
         open_files=256,
-        landlock=not config.without_landlock,
+        landlock=landlock.abi() > 0 or not config.without_landlock,
     )
 
 
@@ -210,6 +210,8 @@ def _without_verdict(judge: Ending) -> tuple[str, str]:
 
 def _lost(candidate: Ending, error: str) -> tuple[str, str]:
     """The candidate ended in the middle: why?"""
+    if candidate.by_us:  # it was there to the end, but said what is no answer
+        return "Error", error
     if candidate.signal == "SIGKILL":
         return "OutOfMemory", "the program was killed by the kernel: it used up its memory or its CPU time"
     if candidate.signal == "SIGXCPU":
@@ -218,4 +220,4 @@ def _lost(candidate: Ending, error: str) -> tuple[str, str]:
         return "Error", f"the program was ended by {candidate.signal} before the tests were done"
     if candidate.code == LOCK_FAILED:
         return "Error", f"the program ended with exit code {LOCK_FAILED} before the tests were done; see stderr"
-    return "Error", f"the program ended with exit code {candidate.code} before the tests were done" if candidate.code is not None else error
+    return "Error", f"the program ended with exit code {candidate.code} before the tests were done"

@@ -8,19 +8,32 @@ import subprocess
 import sys
 import tempfile
 
+from rune_sandbox.processes import stat_fields as _stat
+
 PACKAGE = os.path.dirname(os.path.abspath(__file__))
 TOKEN = "test-token"
 _SCRATCH_UID = 64_100 + os.getpid() % 1000
 
+# A kernel without Landlock: the runner is started under a filter that has never heard of it.
+_WITHOUT_LANDLOCK = """
+import runpy
+from rune_sandbox import lock, seccomp
+lock._prctl(38, 1)
+seccomp.program = lambda _: [(0x20, 0, 0, 0), (0x15, 0, 1, 444), (0x06, 0, 0, 0x50026), (0x06, 0, 0, 0x7FFF0000)]
+seccomp.install(False)
+runpy.run_module("rune_sandbox", run_name="__main__")
+"""
 
-class TestRunner:
+
+class LiveRunner:
     """Started by `with`; everything it uses lies in one temporary directory."""
 
-    def __init__(self, verify: bool = True, **environment: str):
+    def __init__(self, verify: bool = True, landlock: bool = True, **environment: str):
+        self._start = ["-m", "rune_sandbox"] if landlock else ["-c", _WITHOUT_LANDLOCK]
         self._verify = verify
         self._environment = environment
 
-    def __enter__(self) -> "TestRunner":
+    def __enter__(self) -> "LiveRunner":
         self._uid = _SCRATCH_UID if os.getuid() == 0 else os.getuid()
         self.home = tempfile.mkdtemp(prefix="rune-sandbox-test-")
         os.chmod(self.home, 0o755)
@@ -30,7 +43,7 @@ class TestRunner:
         self._file("token", TOKEN)
         self._file("lib/tessera.py", "def pare(x):\n    return x[1:-1]\n\n\ndef __getattr__(name):\n    raise AttributeError(f\"tessera has no '{name}'; use pare\")\n")
         self._process = subprocess.Popen(
-            [_python(), "-u", "-m", "rune_sandbox"],
+            [_python(), "-u", *self._start],
             cwd=os.path.join(self.home, "app"),
             env={**self._settings(), **self._environment},
             stdout=subprocess.PIPE,
@@ -46,6 +59,14 @@ class TestRunner:
             if status != 200 or not report["verified"]:
                 raise AssertionError([each for each in report.get("probes", [report]) if each.get("expected") not in ("Any", each.get("observed"))])
         return self
+
+    @staticmethod
+    def refused_start(environment: dict[str, str]) -> subprocess.CompletedProcess:
+        """A start that must fail: what it said."""
+        with LiveRunner(verify=False) as other:
+            command = [_python(), "-m", "rune_sandbox"]
+            identity = {"user": other._uid, "group": other._uid, "extra_groups": []} if os.getuid() == 0 else {}
+            return subprocess.run(command, cwd=os.path.join(other.home, "app"), env={**other._settings(), **environment}, capture_output=True, text=True, timeout=10, **identity)
 
     def __exit__(self, *_) -> None:
         self._process.terminate()
@@ -91,12 +112,23 @@ class TestRunner:
         finally:
             connection.close()
 
+    def processes(self) -> int:
+        """How many processes the runner and its descendants are, zombies included."""
+        parents = {int(pid): int(_stat(pid)[1]) for pid in os.listdir("/proc") if pid.isdigit() and _stat(pid)}
+        family = {self.pid}
+        while more := {pid for pid, parent in parents.items() if parent in family} - family:
+            family |= more
+        return len(family)
+
+    def resident(self) -> int:
+        return int(_stat(str(self.pid))[21]) * os.sysconf("SC_PAGE_SIZE")
+
     _serial = 0
 
     def request(self, program: str, tests: str, **changes) -> dict:
-        TestRunner._serial += 1
+        LiveRunner._serial += 1
         return {
-            "id": f"5b1c-test/{TestRunner._serial}",
+            "id": f"5b1c-test/{LiveRunner._serial}",
             "epoch": 1,
             "entryPoint": "solve",
             "program": program,

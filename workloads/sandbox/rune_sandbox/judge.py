@@ -5,11 +5,11 @@ import contextlib
 import json
 import os
 import sys
-import traceback
 import types
 import unittest
 
 from rune_sandbox import wire
+from rune_sandbox.candidate import tell
 from rune_sandbox.processes import CHANNEL_FD, REPORT_FD
 from rune_sandbox.tests_source import MAX_VALUE, Tally, instrument, shown
 
@@ -62,7 +62,7 @@ class Judge:
 
     def _failure(self, error: BaseException) -> tuple[str, str]:
         if not isinstance(error, (Lost, Uncrossable)) and error is not self._raised:
-            traceback.print_exception(error)
+            tell(error, TESTS_FILE)
         line = f"{type(error).__name__}: {_text(error)}"
         if isinstance(error, (Lost, Uncrossable)):
             return "Error", _text(error)

@@ -82,7 +82,11 @@ def _restrict_files(lock: Lock) -> int:
     return landlock.restrict([*_SYSTEM_READABLE, *interpreter, lock.library], [lock.directory], _DEVICES)
 
 
-def guard_runner() -> None:
-    """For the runner itself: nobody of its user may read it, and orphans of executions become its children."""
+def hide() -> None:
+    """For the runner itself: nobody of its user may read its memory, environment or descriptors."""
     _prctl(_PR_SET_DUMPABLE, 0)
+
+
+def adopt_orphans() -> None:
+    """For the runner itself: processes that an execution leaves behind become its children, so that it can reap them."""
     _prctl(_PR_SET_CHILD_SUBREAPER, 1)

@@ -20,7 +20,7 @@ from rune_sandbox.processes import REPORT_FD
 _FAMILIES = 64  # Linux has 46
 _SYSTEM_CALLS = [
     "io_uring_setup", "ptrace", "process_vm_readv", "process_vm_writev", "unshare", "mount", "setns", "keyctl", "bpf", "perf_event_open",
-    "userfaultfd", "open_by_handle_at", "pidfd_getfd", "memfd_create", "shmget", "setsid", "setpgid", "chroot", "pivot_root", "personality",
+    "userfaultfd", "open_by_handle_at", "pidfd_getfd", "memfd_create", "shmget", "chroot", "pivot_root", "personality",
 ]  # fmt: skip
 _FILTERED = frozenset({errno.EPERM, errno.ENOSYS})
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -80,14 +80,15 @@ def _connect(host: str, port: int, kind: int) -> str:
 
 
 def _files(bait: dict, lock: Lock):
-    yield attempt("read a file of this user outside the output directory", 2, lambda: _read(bait["file"]))
-    yield attempt("write a file of this user outside the output directory", 2, lambda: _write(bait["file"]))
-    yield attempt("create a file beside the output directory", 2, lambda: _write(os.path.join(os.path.dirname(lock.directory), "escaped")))
+    by_landlock = BLOCKED if lock.landlock else ANY
+    yield attempt("read a file of this user outside the output directory", 2, lambda: _read(bait["file"]), by_landlock)
+    yield attempt("write a file of this user outside the output directory", 2, lambda: _write(bait["file"]), by_landlock)
+    yield attempt("create a file beside the output directory", 2, lambda: _write(os.path.join(os.path.dirname(lock.directory), "escaped")), by_landlock)
     for directory in ("/", "/tmp", "/var/tmp", "/dev/shm", "/run", "/usr", "/etc", "/workspace", lock.library):
         yield attempt(f"create a file in {directory}", 2, lambda: _write(os.path.join(directory, "escaped")))
-    yield attempt("link to a file outside the output directory", 2, lambda: os.link(bait["file"], "linked"), refusals=frozenset({errno.EPERM, errno.EACCES, errno.EXDEV}))
-    yield attempt("rename a file into the output directory", 2, lambda: os.rename(bait["file"], "renamed"), refusals=frozenset({errno.EPERM, errno.EACCES, errno.EXDEV}))
-    yield attempt("read the runner's token", 2, lambda: _read(bait["token"]))
+    yield attempt("link to a file outside the output directory", 2, lambda: os.link(bait["file"], "linked"), by_landlock, frozenset({errno.EPERM, errno.EACCES, errno.EXDEV}))
+    yield attempt("rename a file into the output directory", 2, lambda: os.rename(bait["file"], "renamed"), by_landlock, frozenset({errno.EPERM, errno.EACCES, errno.EXDEV}))
+    yield attempt("read the runner's token", 2, lambda: _read(bait["token"]), by_landlock)
     yield attempt("read the service account token", 2, lambda: _read("/var/run/secrets/kubernetes.io/serviceaccount/token"))
     for host_file in ("/proc/sysrq-trigger", "/proc/sys/kernel/core_pattern", "/sys/kernel/uevent_helper", "/dev/mem", "/dev/kmsg"):
         yield attempt(f"write the host's {host_file}", 2, lambda: os.close(os.open(host_file, os.O_WRONLY)))
@@ -117,18 +118,19 @@ def _writable_output() -> Attempt:
 
 def _other_processes(bait: dict, lock: Lock):
     for owner, pid in (("another process of this user", bait["pid"]), ("the runner", os.getppid()), ("process 1", 1)):
-        yield attempt(f"environment of {owner}", 2, lambda: _read(f"/proc/{pid}/environ"))
-        yield attempt(f"memory of {owner}", 2, lambda: os.close(os.open(f"/proc/{pid}/mem", os.O_RDWR)))
+        expected = ANY if pid == bait["pid"] and not lock.landlock else BLOCKED  # the bait hides nothing itself; the runner does
+        yield attempt(f"environment of {owner}", 2, lambda: _read(f"/proc/{pid}/environ"), expected)
+        yield attempt(f"memory of {owner}", 2, lambda: os.close(os.open(f"/proc/{pid}/mem", os.O_RDWR)), expected)
         yield attempt(f"signal to {owner}", 2, lambda: os.kill(pid, 0), refusals=frozenset({errno.EPERM}))
         yield attempt(f"rlimits of {owner}", 2, lambda: resource.prlimit(pid, resource.RLIMIT_NOFILE), refusals=frozenset({errno.EPERM}))
-    if lock.landlock:
-        yield attempt("signal to the process group of another process", 2, lambda: os.killpg(bait["pid"], 0), refusals=frozenset({errno.EPERM}))
+    yield attempt("signal to the process group of another process", 2, lambda: os.killpg(bait["pid"], 0), refusals=frozenset({errno.EPERM}))
 
 
 def _system_calls():
     for name in _SYSTEM_CALLS:
         number = seccomp.REFUSED[name][seccomp.column()]
         yield attempt(f"system call {name}", 2, lambda: _call(number), refusals=_FILTERED)
+    yield _leave_the_group()
     yield attempt("system call clone with a new user namespace", 2, lambda: _call(seccomp.CLONE[seccomp.column()], 0x10000000 | signal.SIGCHLD), refusals=_FILTERED)
     yield attempt("system call clone3", 2, lambda: _call(seccomp.CLONE3[seccomp.column()]), refusals=frozenset({errno.ENOSYS}))
 
@@ -140,6 +142,23 @@ def _call(number: int, *arguments: int) -> None:
         os._exit(0)  # we are the child that shouldn't exist
     if result < 0:
         raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
+
+
+def _leave_the_group() -> Attempt:
+    """Tried by a child: a leader couldn't leave anyway. The deadline kills the group, so nothing may leave it."""
+    child = os.fork()
+    if child == 0:
+        os._exit(sum(_permitted(action) for action in (lambda: os.setpgid(0, 0), os.setsid)))
+    left = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    return Attempt("leaving the process group", 2, BLOCKED, REACHED if left else BLOCKED, "setpgid and setsid, tried by a child")
+
+
+def _permitted(action) -> bool:
+    try:
+        action()
+    except OSError:
+        return False
+    return True
 
 
 def _limits(lock: Lock):

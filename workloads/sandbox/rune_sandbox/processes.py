@@ -23,6 +23,7 @@ class Ending:
 
     code: int | None
     signal: str | None
+    by_us: bool = False
 
 
 def spawn(part: str, lock: Lock, document: dict, descriptors: dict[int, int]) -> "Group":
@@ -89,7 +90,7 @@ class Group:
             os.killpg(self.pid, signal.SIGKILL)
             self._reap()
             self._killed = True
-            self._ending = ended or Ending(None, "SIGKILL")
+            self._ending = ended or Ending(None, "SIGKILL", by_us=True)
         return self._ending
 
     def _reap(self) -> None:
@@ -103,14 +104,15 @@ class Group:
         """(threads, resident bytes) of the whole group now; pages shared after a fork count for each."""
         threads = resident = 0
         for name in os.listdir("/proc"):
-            fields = _stat(name) if name.isdigit() else None
+            fields = stat_fields(name) if name.isdigit() else None
             if fields is not None and int(fields[2]) == self.pid:
                 threads += int(fields[17])
                 resident += int(fields[21]) * _PAGE
         return threads, resident
 
 
-def _stat(pid: str) -> list[str] | None:
+def stat_fields(pid: str) -> list[str] | None:
+    """What /proc says of a process, from its state (field 3 of proc(5)) on; None where it is gone."""
     try:
         with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as file:
             return file.read().rpartition(")")[2].split()

@@ -49,7 +49,7 @@ def decode(form):
     """The plain value that `encode` made; raises Broken on anything else."""
     try:
         return _decode(form)
-    except (TypeError, ValueError, RecursionError, OverflowError) as error:
+    except (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError) as error:
         raise Broken(f"a malformed value: {error}") from None
 
 
