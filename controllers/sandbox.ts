@@ -19,8 +19,16 @@ export interface SandboxRequest {
 }
 
 /** Labels that select exactly the pods of one owner and one component. */
-export function ownedBy(owner: { metadata: { uid: string } }, component: "sandbox" | "agent" | "evaluator", epoch?: number): Record<string, string> {
-  return { [label.component]: component, [`${label.component}-owner`]: owner.metadata.uid, ...(epoch === undefined ? {} : { [label.epoch]: String(epoch) }) };
+export function ownedBy(
+  owner: { metadata: { uid: string } },
+  component: "sandbox" | "agent" | "evaluator",
+  epoch?: number,
+): Record<string, string> {
+  return {
+    [label.component]: component,
+    [`${label.component}-owner`]: owner.metadata.uid,
+    ...(epoch === undefined ? {} : { [label.epoch]: String(epoch) }),
+  };
 }
 
 /**
@@ -98,17 +106,24 @@ export function sandboxPod({ owner, epoch, uid, spec }: SandboxRequest, config: 
 }
 
 /** Where the sandbox stands: the agent starts only once it is Ready, and another epoch begins once it is Gone. */
-export type SandboxState = { state: "Absent" } | { state: "Starting"; message: string } | { state: "Ready"; ip: string; hostIP: string; podUID: string } | { state: "Gone"; message: string };
+export type SandboxState =
+  | { state: "Absent" }
+  | { state: "Starting"; message: string }
+  | { state: "Ready"; ip: string; hostIP: string; podUID: string }
+  | { state: "Gone"; message: string };
 
 export function sandboxState(pod: DynamicObject | undefined): SandboxState {
   if (!pod) return { state: "Absent" };
   const { name, uid = "", deletionTimestamp } = pod.metadata;
   if (deletionTimestamp) return { state: "Gone", message: `sandbox pod ${name} is being deleted` };
-  if (pod.status?.phase === "Failed" || pod.status?.phase === "Succeeded") return { state: "Gone", message: `sandbox pod ${name} ended: ${pod.status.reason ?? pod.status.phase}` };
+  if (pod.status?.phase === "Failed" || pod.status?.phase === "Succeeded")
+    return { state: "Gone", message: `sandbox pod ${name} ended: ${pod.status.reason ?? pod.status.phase}` };
   const isReady = pod.status?.conditions?.some((c: { type: string; status: string }) => c.type === "Ready" && c.status === "True");
   if (isReady && pod.status.podIP) return { state: "Ready", ip: pod.status.podIP, hostIP: pod.status.hostIP, podUID: uid };
   const waiting = pod.status?.containerStatuses?.[0]?.state?.waiting;
-  const unscheduled = pod.status?.conditions?.find((c: { type: string; status: string }) => c.type === "PodScheduled" && c.status === "False");
+  const unscheduled = pod.status?.conditions?.find(
+    (c: { type: string; status: string }) => c.type === "PodScheduled" && c.status === "False",
+  );
   return { state: "Starting", message: waiting?.message ?? waiting?.reason ?? unscheduled?.message ?? `sandbox pod ${name} is starting` };
 }
 
@@ -123,7 +138,10 @@ export interface ProbeTargets {
 
 const kubeletPort = 10250;
 
-export function probeTargets(services: { canary?: DynamicObject; dns?: DynamicObject; modelServer?: DynamicObject; apiServer?: DynamicObject }, hostIP: string): ProbeTargets | null {
+export function probeTargets(
+  services: { canary?: DynamicObject; dns?: DynamicObject; modelServer?: DynamicObject; apiServer?: DynamicObject },
+  hostIP: string,
+): ProbeTargets | null {
   const [canary, dns, modelServer, apiServer] = [services.canary, services.dns, services.modelServer, services.apiServer].map(addressOf);
   if (!canary || !dns || !modelServer || !apiServer) return null;
   return { canary, dns, modelServer, apiServer, node: `${hostIP}:${kubeletPort}` };

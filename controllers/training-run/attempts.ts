@@ -2,14 +2,14 @@ import { failure, type TrainerResult, trainerResult } from "@rune/crds/artifact"
 import { exit, permanentExits } from "@rune/crds/job-spec";
 import type { TrainingRun } from "@rune/crds/training-run";
 import type { DynamicObject } from "kopf-ts";
-import { Reason } from "../reasons.ts";
+import { RunReason as Reason } from "./reasons.ts";
 
 export type Attempt = NonNullable<NonNullable<TrainingRun["status"]>["attempts"]>[number];
 
 /** How one attempt's Job stands, read from the Job, its pod and, where the pod is gone, the artifact that it left behind. */
 export type AttemptState =
   | { state: "Missing" }
-  | { state: "Running"; startTime?: string }
+  | { state: "Running" }
   | { state: "Succeeded"; result: TrainerResult }
   | { state: "Silent"; message: string }
   | { state: "Ended"; attempt: Pick<Attempt, "result" | "reason" | "message" | "exitCode"> };
@@ -24,7 +24,7 @@ export function attemptState(job: DynamicObject | undefined, pods: readonly Dyna
   if (!job) return { state: "Missing" };
   const pod = pods.find((candidate) => candidate.metadata.ownerReferences?.some((owner) => owner.uid === job.metadata.uid));
   const ended = jobCondition(job, "Complete") ? "Complete" : jobCondition(job, "Failed") ? "Failed" : null;
-  if (!ended) return { state: "Running", startTime: pod?.status?.startTime };
+  if (!ended) return { state: "Running" };
   if (ended === "Complete") return succeeded(pod);
   return { state: "Ended", attempt: classify(pod, jobCondition(job, "Failed")) };
 }
@@ -72,6 +72,12 @@ export function budget(run: TrainingRun, attempts: readonly Attempt[]): { exhaus
   if (failures > run.spec.retries.failures) return { exhausted: true, reason: Reason.RetriesExhausted, message: `${failures} attempts failed, spec.retries.failures allows ${run.spec.retries.failures}${told}` };
   if (disruptions > run.spec.retries.disruptions) return { exhausted: true, reason: Reason.RetriesExhausted, message: `${disruptions} attempts were disrupted, spec.retries.disruptions allows ${run.spec.retries.disruptions}${told}` };
   return { exhausted: false };
+}
+
+/** Seconds that are left of `deadlineSeconds`, which count from the start of the first attempt. */
+export function remainingSeconds(run: TrainingRun, now: Date): number {
+  const start = run.status?.attempts?.[0]?.startTime;
+  return run.spec.deadlineSeconds - (start ? (now.getTime() - new Date(start).getTime()) / 1000 : 0);
 }
 
 function jobCondition(job: DynamicObject, type: string): DynamicObject | undefined {

@@ -3,7 +3,7 @@ import type { ArtifactReference, Scope } from "@rune/crds/common";
 import type { TrainingRun } from "@rune/crds/training-run";
 import { canonicalJSON, sha256 } from "@rune/clients/digest";
 import { isTerminal } from "kopf-ts";
-import { Reason } from "../reasons.ts";
+import { RunReason as Reason } from "./reasons.ts";
 
 type Corpus = NonNullable<NonNullable<TrainingRun["status"]>["corpus"]>;
 

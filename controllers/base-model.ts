@@ -1,0 +1,51 @@
+import { isDeepStrictEqual } from "node:util";
+import { ArtifactMissing, type Registry } from "@rune/clients/registry";
+import { modelConfig } from "@rune/crds/artifact";
+import type { BaseModel } from "@rune/crds/common";
+import type { ModelServer } from "@rune/crds/model-server";
+
+/** Identity of a base model: its name for people, its digest for everything else. */
+export interface BaseIdentity {
+  name: string;
+  digest: string;
+}
+
+/** What is known of a base model, or why nothing is. */
+export type BaseState = BaseIdentity | { unresolved: string; missing: boolean };
+
+/**
+ * The identity of a base model's files. An OCI artifact says its own; the others are known once a ModelServer of the
+ * namespace has staged them.
+ */
+export async function observeBase(
+  base: BaseModel,
+  servers: readonly ModelServer[],
+  registry: (repository: string) => Registry,
+): Promise<BaseState> {
+  if (!base.oci) return fromServers(base, servers);
+  try {
+    const client = registry(base.oci.repository);
+    const { manifest } = await client.manifest(base.oci.repository, base.oci.digest);
+    const { name, digest } = await client.json(base.oci.repository, manifest.config, modelConfig);
+    return { name, digest };
+  } catch (error) {
+    if (error instanceof ArtifactMissing)
+      return {
+        missing: true,
+        unresolved: `the registry has no ${base.oci.repository}@${base.oci.digest}; push the model, or correct spec.base.oci`,
+      };
+    return { missing: false, unresolved: `can't read ${base.oci.repository}@${base.oci.digest}: ${(error as Error).message}` };
+  }
+}
+
+function fromServers(base: BaseModel, servers: readonly ModelServer[]): BaseState {
+  const server = servers.find((candidate) => isDeepStrictEqual(candidate.spec.base, base) && candidate.status?.baseDigest);
+  if (server?.status?.baseDigest)
+    return { name: base.huggingFace?.repository ?? `${base.pvc?.claimName}/${base.pvc?.path}`, digest: server.status.baseDigest };
+  return {
+    missing: false,
+    unresolved: "the identity of spec.base isn't known yet; it is once a ModelServer with the same base has staged it",
+  };
+}
+
+export const isResolved = (state: BaseState): state is BaseIdentity => "digest" in state;

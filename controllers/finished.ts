@@ -1,0 +1,22 @@
+import type { KubeObject } from "kopf-ts";
+import { getCondition, isTerminal, type Outcome, unchanged } from "kopf-ts";
+
+type Bounded = KubeObject & { spec: { ttlSecondsAfterFinished?: number }; status?: unknown };
+
+/** What is left to do for an object that has ended: nothing, until its time to live is over. Children are never the clock. */
+export function finished(object: Bounded, now: Date, leftovers: readonly KubeObject[] = []): Outcome {
+  const outcome = unchanged().deleting(...leftovers);
+  const ttl = object.spec.ttlSecondsAfterFinished;
+  if (ttl === undefined) return outcome;
+  const remaining = (endedAt(object).getTime() + ttl * 1000 - now.getTime()) / 1000;
+  return remaining <= 0 ? outcome.deleting(object) : outcome.again(remaining);
+}
+
+function endedAt(object: Bounded): Date {
+  const condition = isTerminal(object)
+    ? getCondition(object, "Succeeded")?.status === "True"
+      ? getCondition(object, "Succeeded")
+      : getCondition(object, "Failed")
+    : undefined;
+  return new Date(condition?.lastTransitionTime ?? Date.now());
+}

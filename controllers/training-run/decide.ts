@@ -1,0 +1,170 @@
+import type { TrainingRun } from "@rune/crds/training-run";
+import { failed, isTerminal, type Outcome, progressing, succeeded, timestamp, unchanged, waiting } from "kopf-ts";
+import { isResolved } from "../base-model.ts";
+import { blocked, type Check, firstOf } from "../check.ts";
+import type { OperatorConfig } from "../config.ts";
+import { finished } from "../finished.ts";
+import { jobNameOfRun } from "../names.ts";
+import { Reason } from "../reasons.ts";
+import { requirementsMet } from "../requires.ts";
+import { type Attempt, attemptState, budget, remainingSeconds } from "./attempts.ts";
+import { corpusOf } from "./corpus.ts";
+import { adapterOf, attemptObjects } from "./job.ts";
+import { RunReason } from "./reasons.ts";
+import type { Artifact, World } from "./world.ts";
+
+const retrySeconds = 15;
+
+const baseResolved: Check<World> = ({ base }) =>
+  isResolved(base) ? null : { reason: Reason.BaseModelUnavailable, message: base.unresolved, ...(base.missing ? {} : { retrySeconds }) };
+
+const checks: Check<World>[] = [requirementsMet, baseResolved];
+
+/** From what is seen to what should be, one step at a time: corpus → attempts → result → Adapter. */
+export function decide(world: World, config: OperatorConfig, now: Date): Outcome {
+  const { run } = world;
+  if (run.metadata.deletionTimestamp) return unchanged();
+  if (isTerminal(run)) return finished(run, now);
+  if (run.status?.result) return publish(world, run.status.result);
+  if (run.spec.suspend) return suspend(world, now);
+  if (run.status?.attempts?.at(-1)?.result === "Running") return follow(world, config, now);
+  const blocker = firstOf(checks, world);
+  if (blocker) return blocked(blocker);
+  return run.status?.corpus ? nextAttempt(world, now) : freezeCorpus(world);
+}
+
+function freezeCorpus({ run, sessions }: World): Outcome {
+  if (run.spec.corpus.artifact) return nothingYet(run);
+  const state = corpusOf(run, sessions);
+  switch (state.state) {
+    case "Waiting":
+      return waiting(state.reason, state.message, retrySeconds);
+    case "Insufficient":
+      return blocked(state).condition({ type: "CorpusSufficient", status: "False", reason: state.reason, message: state.message });
+    case "Sufficient":
+      return progressing(RunReason.CorpusFrozen, `learns from ${state.corpus.count} sessions, ${state.corpus.solved} of them solved`, { corpus: state.corpus })
+        .condition({ type: "CorpusSufficient", status: "True", reason: RunReason.CorpusFrozen, message: `${state.corpus.solved} sessions ended solved` })
+        .event("Normal", RunReason.CorpusFrozen, `froze a corpus of ${state.corpus.count} sessions: ${state.corpus.digest}`)
+        .again(0);
+    default:
+      return state satisfies never;
+  }
+}
+
+/** A corpus that is in the registry already is frozen by its own digest. */
+function nothingYet(run: TrainingRun): Outcome {
+  const artifact = run.spec.corpus.artifact;
+  if (!artifact) return unchanged();
+  const corpus = { digest: artifact.digest, count: 1, solved: 1, trajectories: [artifact] };
+  return progressing(RunReason.CorpusFrozen, `learns from ${artifact.repository}@${artifact.digest}`, { corpus }).again(0);
+}
+
+/** An attempt is recorded before anything of it exists, so that no crash can hide one. */
+function nextAttempt({ run }: World, now: Date): Outcome {
+  const attempts = run.status?.attempts ?? [];
+  const spent = budget(run, attempts);
+  if (spent.exhausted) return failed(spent.reason, spent.message);
+  if (remainingSeconds(run, now) <= 0) return failed(RunReason.DeadlineExceeded, `spec.deadlineSeconds (${run.spec.deadlineSeconds} s) are over after ${attempts.length} attempts; create a new run with a longer deadline`);
+  const number = attempts.length + 1;
+  const attempt: Attempt = { number, job: jobNameOfRun(run.metadata.name, number), result: "Running", startTime: timestamp(now) };
+  return progressing(RunReason.Training, `starts attempt ${number}`, { attempts: [...attempts, attempt], progress: { percent: 0 } })
+    .event("Normal", RunReason.Training, `attempt ${number} starts as Job ${attempt.job}`)
+    .again(0);
+}
+
+function follow(world: World, config: OperatorConfig, now: Date): Outcome {
+  const { run, job, pods, credentials, base } = world;
+  const state = attemptState(job, pods);
+  switch (state.state) {
+    case "Missing": {
+      if (!isResolved(base)) return waiting(Reason.BaseModelUnavailable, base.unresolved, retrySeconds);
+      if (!credentials) return unchanged();
+      const number = run.status?.attempts?.length ?? 1;
+      const objects = attemptObjects({ run, number, base, config, remainingSeconds: remainingSeconds(run, now), registryToken: credentials.registryToken, progressCredentials: credentials.progress });
+      return progressing(RunReason.Training, `attempt ${number} is being created`).creating(...objects);
+    }
+    case "Running":
+      return running(world);
+    case "Succeeded": {
+      const { result } = state;
+      return endAttempt(run, { result: "Succeeded" }, now, {
+        result: {
+          repository: result.repository,
+          digest: result.digest,
+          sizeBytes: result.sizeBytes,
+          examples: result.examples,
+          steps: result.steps,
+          trainingLoss: result.trainingLoss.toPrecision(6),
+          deltaWNorm: result.deltaWNorm.toPrecision(6),
+          durationSeconds: Math.round(result.durationSeconds),
+        },
+        mlflowRunID: result.mlflowRunID,
+      });
+    }
+    case "Silent":
+      return adopt(world, state.message, now);
+    case "Ended":
+      return endAttempt(run, state.attempt, now, {});
+    default:
+      return state satisfies never;
+  }
+}
+
+function running({ run, progress }: World): Outcome {
+  const percent = progress?.percent ?? run.status?.progress?.percent ?? 0;
+  const status = progress && {
+    progress: {
+      percent,
+      step: progress.step,
+      totalSteps: progress.totalSteps,
+      ...(progress.loss !== undefined && { loss: progress.loss.toPrecision(4) }),
+      ...(progress.remainingSeconds !== undefined && { remainingSeconds: Math.round(progress.remainingSeconds) }),
+    },
+  };
+  return progressing(RunReason.Training, `attempt ${run.status?.attempts?.length ?? 1} is at ${percent} %`, status ?? undefined);
+}
+
+/** The trainer ended well and its message is gone: what the run's tag leads to counts, once digest, config and owner agree. */
+function adopt({ run, artifact }: World, message: string, now: Date): Outcome {
+  if (!artifact || "unavailable" in artifact) return waiting(Reason.RegistryUnavailable, `${message}; the registry can't be asked: ${artifact?.unavailable ?? "not yet"}`, retrySeconds);
+  if ("missing" in artifact) return endAttempt(run, { result: "Failed", reason: RunReason.PodLost, message: `${message}, and ${artifact.missing}` }, now, {});
+  const { digest, sizeBytes } = artifact.artifact;
+  return endAttempt(run, { result: "Succeeded", message: `${message}; adopted what it had stored` }, now, { result: { repository: adaptersOf(run), digest, sizeBytes } });
+}
+
+const adaptersOf = (run: TrainingRun) => `rune/${run.metadata.namespace}/adapters`;
+
+function endAttempt(run: TrainingRun, how: Partial<Attempt>, now: Date, status: object): Outcome {
+  const attempts = run.status?.attempts ?? [];
+  const last = attempts.at(-1);
+  if (!last) return unchanged();
+  const ended: Attempt = { ...last, ...how, endTime: timestamp(now) };
+  const words = ended.result === "Succeeded" ? "succeeded" : `ended ${ended.result}: ${ended.message ?? ended.reason ?? ""}`;
+  return progressing(RunReason.AttemptEnded, `attempt ${ended.number} ${words}`, { ...status, attempts: [...attempts.slice(0, -1), ended] })
+    .event(ended.result === "Succeeded" ? "Normal" : "Warning", RunReason.AttemptEnded, `attempt ${ended.number} ${words}`)
+    .again(0);
+}
+
+/** The digest is in status: exactly one Adapter follows, whatever happens in between. */
+function publish({ run, artifact, adapter }: World, result: NonNullable<NonNullable<TrainingRun["status"]>["result"]>): Outcome {
+  if (!artifact || "unavailable" in artifact) return waiting(Reason.RegistryUnavailable, `the artifact ${result.digest} can't be read: ${artifact?.unavailable ?? "not yet"}`, retrySeconds);
+  if ("missing" in artifact) return failed(Reason.ArtifactMissing, `the artifact that the trainer stored is gone: ${artifact.missing}`);
+  const wanted = adapterOf(run, result, artifact.artifact.config);
+  if (adapter) return done(run, wanted.metadata.name, artifact.artifact);
+  return progressing(RunReason.Publishing, `creates the Adapter ${wanted.metadata.name}`).creating(wanted);
+}
+
+function done(run: TrainingRun, name: string, { digest }: Artifact): Outcome {
+  const message = `learnt ${run.status?.corpus?.count ?? 0} sessions into the Adapter ${name}`;
+  return succeeded({ adapter: name, progress: { ...run.status?.progress, percent: 100, remainingSeconds: 0 } }, { reason: RunReason.AdapterCreated, message }).event("Normal", RunReason.AdapterCreated, `${message} (${digest})`);
+}
+
+/** The Job goes, the checkpoints stay: the next attempt goes on from them. It counts as a disruption, not as a failure. */
+function suspend({ run, job }: World, now: Date): Outcome {
+  const last = run.status?.attempts?.at(-1);
+  const outcome = progressing(Reason.Suspended, "spec.suspend is true; set it back to go on from the last checkpoint");
+  if (last?.result !== "Running") return outcome;
+  if (job) return outcome.deleting(job);
+  const ended: Attempt = { ...last, result: "Disrupted", reason: Reason.Suspended, message: "suspended", endTime: timestamp(now) };
+  return progressing(Reason.Suspended, "spec.suspend is true; set it back to go on from the last checkpoint", { attempts: [...(run.status?.attempts ?? []).slice(0, -1), ended] });
+}

@@ -1,0 +1,142 @@
+import type { AdapterConfig, TrainerResult } from "@rune/crds/artifact";
+import { label } from "@rune/crds/common";
+import { logStream, progressSubject } from "@rune/crds/artifact";
+import { type TrainerJob } from "@rune/crds/job-spec";
+import type { Adapter } from "@rune/crds/adapter";
+import type { TrainingRun } from "@rune/crds/training-run";
+import type { KubeObject } from "kopf-ts";
+import type { BaseIdentity } from "../base-model.ts";
+import type { OperatorConfig } from "../config.ts";
+import type { PodSpec } from "../manifest.ts";
+import { generatedName, jobNameOfRun, repositoryOf } from "../names.ts";
+import {
+  componentLabels,
+  credentialFile,
+  credentialsMount,
+  credentialsSecret,
+  credentialsVolume,
+  job,
+  jobSpecConfigMap,
+  modelDirectory,
+  ownedMetadata,
+  ownerOf,
+  pulling,
+  resourcesOf,
+  restrictedContainer,
+  restrictedPod,
+  schedulingOf,
+  specMount,
+  specVolume,
+  stageDocument,
+  stagedModel,
+  temporaryMount,
+  temporaryVolume,
+} from "../pod.ts";
+
+const checkpointDirectory = "/checkpoints";
+/** SIGTERM to SIGKILL: long enough to write a checkpoint. */
+const graceSeconds = 60;
+
+export interface AttemptInput {
+  readonly run: TrainingRun;
+  readonly number: number;
+  readonly base: BaseIdentity;
+  readonly config: OperatorConfig;
+  readonly remainingSeconds: number;
+  readonly registryToken: string;
+  readonly progressCredentials: string;
+}
+
+/** Everything of one attempt. The volume is the run's own, so that a later attempt finds the checkpoints of an earlier one. */
+export function attemptObjects(input: AttemptInput): KubeObject[] {
+  const { run, number, config, base } = input;
+  const name = jobNameOfRun(run.metadata.name, number);
+  const stage = stageDocument(run.spec.base, config, base.digest);
+  const secret = credentialsSecret(run, name, { "registry-token": input.registryToken, "nats.creds": input.progressCredentials });
+  return [checkpointVolume(run), secret, jobSpecConfigMap(run, name, { spec: trainerDocument(input), stage }), trainerJob(input, name)];
+}
+
+function checkpointVolume(run: TrainingRun): KubeObject {
+  const { size, storageClassName } = run.spec.checkpoint;
+  const claim: KubeObject & { spec: object } = {
+    apiVersion: "v1",
+    kind: "PersistentVolumeClaim",
+    metadata: ownedMetadata(run, checkpointClaim(run)),
+    spec: { accessModes: ["ReadWriteOnce"], resources: { requests: { storage: size } }, ...(storageClassName && { storageClassName }) },
+  };
+  return claim;
+}
+
+export const checkpointClaim = (run: TrainingRun) => `${run.metadata.name}-checkpoints`;
+
+function trainerJob({ run, number, config, remainingSeconds }: AttemptInput, name: string): KubeObject {
+  const labels = componentLabels("trainer", { [label.run]: run.metadata.name, [label.attempt]: String(number) });
+  const model = stagedModel(run.spec.base, config);
+  const pod: PodSpec = {
+    ...restrictedPod(),
+    ...pulling(config),
+    ...schedulingOf(run.spec),
+    terminationGracePeriodSeconds: graceSeconds,
+    initContainers: [model.initContainer],
+    containers: [
+      {
+        name: "trainer",
+        image: run.spec.image ?? config.images.trainer,
+        imagePullPolicy: config.imagePullPolicy,
+        securityContext: restrictedContainer,
+        resources: resourcesOf(run.spec.resources, config),
+        volumeMounts: [specMount, credentialsMount, { name: "checkpoints", mountPath: checkpointDirectory }, temporaryMount, ...model.mounts],
+      },
+    ],
+    volumes: [specVolume(name), credentialsVolume(name), { name: "checkpoints", persistentVolumeClaim: { claimName: checkpointClaim(run) } }, temporaryVolume(), ...model.volumes],
+  };
+  return job(run, name, pod, { labels, activeDeadlineSeconds: Math.max(1, Math.ceil(remainingSeconds)), queueName: run.spec.queueName });
+}
+
+/** The trainer's input, fully resolved. */
+export function trainerDocument({ run, number, base, config }: AttemptInput): TrainerJob {
+  const corpus = run.status?.corpus;
+  return {
+    owner: ownerOf(run),
+    attempt: number,
+    method: "sft",
+    sft: run.spec.sft,
+    base: { path: modelDirectory, ...base },
+    corpus: { trajectories: corpus?.trajectories ?? [], include: run.spec.corpus.include, digest: corpus?.digest ?? "" },
+    output: { repository: repositoryOf.adapters(run.metadata.namespace), scope: run.spec.output.scope ?? {}, generation: 0, parents: [] },
+    checkpoint: { directory: checkpointDirectory, everySteps: run.spec.checkpoint.everySteps },
+    registry: { url: config.registry.url, tokenFile: credentialFile("registry-token") },
+    nats: { url: config.nats.url, credentialsFile: credentialFile("nats.creds"), stream: logStream, subject: progressSubject(run.metadata.uid) },
+    ...(config.mlflow && { mlflow: config.mlflow }),
+  };
+}
+
+/** The one Adapter of a run. It has no owner: memory outlives the run that made it. */
+export function adapterOf(run: TrainingRun, result: Pick<TrainerResult, "repository" | "digest" | "sizeBytes">, config: AdapterConfig): Adapter & KubeObject {
+  const scope = config.scope;
+  const adapter: Pick<Adapter, "apiVersion" | "kind" | "spec"> & { metadata: { name: string; namespace: string; labels: Record<string, string> } } = {
+    apiVersion: run.apiVersion,
+    kind: "Adapter",
+    metadata: {
+      name: generatedName(run.metadata, result.digest),
+      namespace: run.metadata.namespace,
+      labels: {
+        [label.run]: run.metadata.name,
+        ...(scope.project && { [label.project]: scope.project }),
+        ...(scope.domain && { [label.domain]: scope.domain }),
+      },
+    },
+    spec: {
+      base: config.base,
+      artifact: { repository: result.repository, digest: result.digest, sizeBytes: result.sizeBytes },
+      rank: config.rank,
+      alpha: config.alpha,
+      targetModules: config.targetModules,
+      scope,
+      source: config.source,
+      parents: config.parents,
+      generation: config.generation,
+    },
+  };
+  return adapter as Adapter & KubeObject;
+}

@@ -1,0 +1,76 @@
+import { ArtifactMissing, DigestMismatch } from "@rune/clients/registry";
+import type { AgentSession } from "@rune/crds/agent-session";
+import { adapterConfig, mediaType } from "@rune/crds/artifact";
+import { label } from "@rune/crds/common";
+import type { TrainingRun } from "@rune/crds/training-run";
+import { type Cache, type Context, jobs, pods } from "kopf-ts";
+import { observeBase } from "../base-model.ts";
+import type { Services } from "../context.ts";
+import { generatedName, jobNameOfRun, repositoryOf } from "../names.ts";
+import { observeRequirements } from "../requires.ts";
+import { adapters, agentSessions, modelServers } from "../resources.ts";
+import { attemptState, remainingSeconds } from "./attempts.ts";
+import type { ArtifactState, World } from "./world.ts";
+
+/** Credentials outlive the deadline by this much, for the last upload. */
+const spareSeconds = 600;
+
+/** Every read of a pass. */
+export async function observe(run: TrainingRun, { cache }: Context, services: Services): Promise<World> {
+  const { namespace, name } = run.metadata;
+  const result = run.status?.result;
+  const attempt = run.status?.attempts?.at(-1);
+  const job = attempt && cache(jobs).get({ namespace, name: jobNameOfRun(name, attempt.number) });
+  const own = cache(pods).list({ namespace, labels: { [label.run]: name } });
+  const lost = !result && attempt?.result === "Running" && attemptState(job, own).state === "Silent";
+  return {
+    run,
+    requirements: observeRequirements(run, cache),
+    sessions: run.status?.corpus ? [] : corpusSessions(run, cache),
+    base: await observeBase(run.spec.base, cache(modelServers).list({ namespace }), (repository) => services.registry(repository, ["pull"])),
+    job,
+    pods: own,
+    progress: services.progress(run.metadata.uid),
+    artifact: result || lost ? await observeArtifact(run, services, result?.digest) : undefined,
+    credentials: attempt?.result === "Running" && !job ? await mint(run, services) : undefined,
+    adapter: result && cache(adapters).get({ namespace, name: generatedName(run.metadata, result.digest) }),
+  };
+}
+
+/** Only what this run needs: its base, its corpus, and the one repository that it may push to. */
+async function mint(run: TrainingRun, services: Services): Promise<World["credentials"]> {
+  const { uid, namespace, name } = run.metadata;
+  const seconds = remainingSeconds(run, new Date()) + spareSeconds;
+  const read = new Set([...(run.spec.base.oci ? [run.spec.base.oci.repository] : []), ...(run.status?.corpus?.trajectories ?? []).map(({ repository }) => repository)]);
+  const access = [...[...read].map((repository) => ({ repository, actions: ["pull"] as const })), { repository: repositoryOf.adapters(namespace), actions: ["pull", "push"] as const }];
+  return {
+    registryToken: await services.registryToken({ subject: `TrainingRun ${namespace}/${name}`, access, seconds }),
+    progress: await services.natsCredentials({ kind: "progress", uid, seconds }),
+  };
+}
+
+function corpusSessions(run: TrainingRun, cache: Cache): AgentSession[] {
+  const { namespace } = run.metadata;
+  const { sessions, sessionNames } = run.spec.corpus;
+  if (sessions) return cache(agentSessions).list({ namespace, labels: sessions.matchLabels });
+  return (sessionNames ?? []).flatMap((name) => cache(agentSessions).get({ namespace, name }) ?? []);
+}
+
+/** Follows status's digest or, where a result was lost, the run's tag; a tag counts only once digest, config and owner agree. */
+async function observeArtifact(run: TrainingRun, services: Services, known: string | undefined): Promise<ArtifactState> {
+  const repository = repositoryOf.adapters(run.metadata.namespace);
+  const registry = services.registry(repository, ["pull"]);
+  try {
+    const digest = known ?? (await registry.resolveTag(repository, `run-${run.metadata.uid}`));
+    if (!digest) return { missing: `no artifact is tagged run-${run.metadata.uid} in ${repository}` };
+    const { manifest, sizeBytes } = await registry.manifest(repository, digest);
+    if (manifest.artifactType !== mediaType.adapter) return { missing: `${repository}@${digest} is a ${manifest.artifactType}, not an adapter` };
+    const config = await registry.json(repository, manifest.config, adapterConfig);
+    if (config.source.uid !== run.metadata.uid) return { missing: `${repository}@${digest} was made by ${config.source.name}, not by this run` };
+    return { artifact: { digest, sizeBytes, config } };
+  } catch (error) {
+    if (error instanceof ArtifactMissing || error instanceof DigestMismatch) return { missing: error.message };
+    return { unavailable: (error as Error).message };
+  }
+}
+

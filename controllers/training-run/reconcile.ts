@@ -1,0 +1,45 @@
+import { label } from "@rune/crds/common";
+import type { TrainingRun } from "@rune/crds/training-run";
+import { type Context, jobs, type KubeObject, type Manager, type Outcome, pods } from "kopf-ts";
+import type { Services } from "../context.ts";
+import { adapters, agentSessions, evaluations, modelServers, trainingRuns } from "../resources.ts";
+import { indexByUID, labelled, requiring, wakeByNotice } from "../wake.ts";
+import { decide } from "./decide.ts";
+import { observe } from "./observe.ts";
+
+async function reconcile(run: TrainingRun, context: Context, services: Services): Promise<Outcome> {
+  const world = await observe(run, context, services);
+  return decide(world, services.config, context.clock.now());
+}
+
+/** Wakes on its Jobs and their pods, on sessions that its corpus waits for, on what it requires, and on progress. */
+export function register(manager: Manager, services: Services): void {
+  indexByUID(manager, trainingRuns);
+  const required = requiring(manager, trainingRuns);
+  const learning = (session: KubeObject) => waitingRuns(manager, session);
+  const controller = manager
+    .controller("training-run")
+    .for(trainingRuns)
+    .owns(jobs)
+    .watches(pods, labelled(label.run))
+    .watches(agentSessions, (session) => [...learning(session), ...required(session)])
+    .watches(adapters, (adapter) => [...labelled(label.run)(adapter), ...required(adapter)])
+    .watches(modelServers, required)
+    .watches(evaluations, required)
+    .complete((run, context) => reconcile(run, context, services));
+  wakeByNotice(manager, controller, services, "progress");
+}
+
+/** Runs whose corpus is still open and would take this session in. */
+function waitingRuns(manager: Manager, session: KubeObject): KubeObject["metadata"][] {
+  return manager
+    .cache(trainingRuns)
+    .list({ namespace: session.metadata.namespace })
+    .filter((run) => !run.status?.corpus && learnsFrom(run, session))
+    .map((run) => run.metadata);
+}
+
+function learnsFrom({ spec: { corpus } }: TrainingRun, { metadata }: KubeObject): boolean {
+  if (corpus.sessionNames) return corpus.sessionNames.includes(metadata.name);
+  return Object.entries(corpus.sessions?.matchLabels ?? {}).every(([name, value]) => metadata.labels?.[name] === value);
+}
