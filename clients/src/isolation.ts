@@ -3,7 +3,7 @@ import type { Isolation } from "@rune/crds/common";
 import type { AgentJob } from "@rune/crds/job-spec";
 import { type Clock, systemClock } from "./clock.ts";
 
-export type ProbeTargets = AgentJob["sandbox"]["probeTargets"];
+type ProbeTargets = AgentJob["sandbox"]["probeTargets"];
 type Probe = Isolation["probes"][number];
 
 /** The pod itself can't reach what it must reach, so a sandbox that can't reach it either would prove nothing. Worth another try later. */
@@ -28,7 +28,7 @@ const betweenControls = 1000;
 /**
  * Proof of isolation before the first untrusted line runs. First the positive control: canary and model server are reached from here, so
  * they are there to be reached. Then the sandbox probes itself, by network policy alone (layer 1) and by process locks alone (layer 2).
- * Verified is only what answered as expected in every probe, with both layers among them; the sandbox's own verdict can only lower that.
+ * Verified is only a proof with both layers in it and no failed probe; the sandbox's own verdict can only lower that.
  * Throws ControlUnreachable, and what `probe` throws.
  */
 export async function proveIsolation(proof: Proof): Promise<Isolation> {
@@ -42,10 +42,17 @@ export async function proveIsolation(proof: Proof): Promise<Isolation> {
   return { verified: answer.verified && isComplete(answer.probes), probes, time: new Date(clock.now()).toISOString() };
 }
 
-/** Whether the sandbox's probes cover both layers and each answered as a safe sandbox must. */
+/** Whether the sandbox's probes cover both layers and none failed. */
 export function isComplete(probes: readonly Probe[]): boolean {
   const layers = new Set(probes.filter((probe) => probe.expected === "Blocked").map((probe) => probe.layer));
-  return layers.has(1) && layers.has(2) && probes.every((probe) => probe.observed === probe.expected);
+  return layers.has(1) && layers.has(2) && failedProbes(probes).length === 0;
+}
+
+/** Probes that answered otherwise than a safe sandbox must. One that expects neither only informs. */
+export function failedProbes(probes: readonly Probe[]): Probe[] {
+  return probes.filter(
+    ({ expected, observed }) => (expected === "Blocked" && observed !== "Blocked") || (expected === "Reached" && observed !== "Reached"),
+  );
 }
 
 /** Whether `host:port` accepts a TCP connection within three seconds. */

@@ -1,6 +1,7 @@
 import { readFile, writeFile } from "node:fs/promises";
 import { exit, specPath } from "@rune/crds/job-spec";
 import { type ZodType, z } from "zod";
+import { RunnerRefused } from "./runner.ts";
 
 /** A failure that a program knows the reason of: its exit code, one word for programs and a sentence for people. */
 export class PodFailure extends Error {
@@ -17,23 +18,26 @@ export class PodFailure extends Error {
 export type PodPaths = { spec: string; terminationLog: string };
 const paths: PodPaths = { spec: specPath, terminationLog: "/dev/termination-log" };
 
-/** Kubernetes keeps 4096 bytes of a termination message. */
+/** Kubernetes keeps 4096 bytes of a termination message, and JSON may write one character as six. */
 const longestTermination = 4096;
-const longestMessage = 1000;
+const longestMessage = 600;
 /** After SIGTERM a program has this long to let go of what it holds. */
 const graceMilliseconds = 5000;
 
 /** Errors by name that mean that something needed is away: the operator looks again. */
 const unavailable: Readonly<Record<string, string>> = {
   Fenced: "Fenced",
-  StaleEpoch: "Fenced",
   NatsUnavailable: "LogUnavailable",
-  RunnerUnavailable: "SandboxUnavailable",
-  IsolationNotVerified: "SandboxUnavailable",
+  RunnerGone: "SandboxGone",
   ControlUnreachable: "ControlUnreachable",
   RegistryUnavailable: "RegistryUnavailable",
   InferenceUnavailable: "ModelServerUnavailable",
   Transient: "Unavailable",
+};
+/** Refusals of the sandbox after which a new one, with a new epoch, can go on. */
+const refusedForNow: Readonly<Partial<Record<RunnerRefused["reason"], string>>> = {
+  StaleEpoch: "Fenced",
+  IsolationNotVerified: "SandboxGone",
 };
 /** Errors by name that no further try can heal. */
 const permanent: Readonly<Record<string, number>> = {
@@ -42,6 +46,7 @@ const permanent: Readonly<Record<string, number>> = {
   ArtifactMissing: exit.badInput,
   DigestMismatch: exit.badInput,
   RegistryDenied: exit.badInput,
+  RunnerRefused: exit.badInput,
   InferenceRefused: exit.badInput,
 };
 
@@ -50,7 +55,7 @@ export function failureOf(error: unknown): { code: number; reason: string; messa
   if (error instanceof PodFailure) return { code: error.code, reason: error.reason, message: error.message };
   if (!(error instanceof Error)) return { code: 1, reason: "InternalError", message: String(error) };
   const { name, message } = error;
-  const away = unavailable[name];
+  const away = error instanceof RunnerRefused ? refusedForNow[error.reason] : unavailable[name];
   if (away) return { code: exit.unavailable, reason: away, message };
   const code = permanent[name];
   return code === undefined ? { code: 1, reason: "InternalError", message: `${name}: ${message}` } : { code, reason: name, message };

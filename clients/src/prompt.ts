@@ -1,6 +1,6 @@
 import type { Task } from "@rune/crds/agent-session";
+import type { Message } from "./inference.ts";
 
-export type Message = { role: "system" | "user" | "assistant"; content: string };
 /** A program that was tried and the error that it met. */
 export type Failure = { program: string; error: string };
 
@@ -39,7 +39,7 @@ export function prefill(task: Task): string {
  */
 export function programOf(task: Task, continuation: string, longest = 65_536): string {
   const body = continuation.split("```")[0] ?? "";
-  return cut((task.stub ?? "") + body, longest);
+  return cut(((task.stub ?? "") + body).toWellFormed(), longest);
 }
 
 function exchangeOf({ program, error }: Failure): Message[] {

@@ -1,0 +1,54 @@
+import type { Task } from "@rune/crds/agent-session";
+import { expect, test } from "vitest";
+import { conversation, defaultSystem, prefill, programOf, prompt } from "./prompt.ts";
+
+const task: Task = {
+  id: "t",
+  description: "Write solve.",
+  tests: "assert solve()",
+  entryPoint: "solve",
+  stub: "import lib\n\ndef solve(x):\n",
+};
+
+test("a fresh prompt is the system's word and the task", () => {
+  expect(prompt(task)).toEqual([
+    { role: "system", content: defaultSystem },
+    { role: "user", content: "Write solve." },
+  ]);
+});
+
+test("a task's own system message stands instead of the general one", () => {
+  expect(prompt({ ...task, system: "Be brief." })[0]).toEqual({ role: "system", content: "Be brief." });
+});
+
+test("notes follow the task", () => {
+  expect(prompt(task, ["use a", "use b"])[1]?.content).toBe("Write solve.\nNotes from earlier runs:\n- use a\n- use b");
+});
+
+test("a conversation shows each program with its error, and leaves out the oldest where it grows too long", () => {
+  const short = conversation(task, [{ program: "p1\n", error: "e1" }]);
+  expect(short.slice(2)).toEqual([
+    { role: "assistant", content: "```python\np1\n```" },
+    { role: "user", content: "That program failed: e1\nWrite the whole program again." },
+  ]);
+  const long = conversation(task, [
+    { program: "a".repeat(20_000), error: "" },
+    { program: "b".repeat(20_000), error: "" },
+  ]);
+  expect(long).toHaveLength(4);
+  expect(long[2]?.content).toContain("bbb");
+});
+
+test("the answer begins with an open code block and the stub, and the program with the stub", () => {
+  expect(prefill(task)).toBe("```python\nimport lib\n\ndef solve(x):\n");
+  expect(programOf(task, "    return x\n```\nThat is it.")).toBe("import lib\n\ndef solve(x):\n    return x\n");
+  expect(programOf({ ...task, stub: undefined }, "def solve(): pass")).toBe("def solve(): pass");
+});
+
+test("a program is cut to what a log record carries, between characters, and is valid Unicode", () => {
+  const program = programOf({ ...task, stub: undefined }, "\u{1F600}\n".repeat(10_000), 5000);
+  expect(Buffer.byteLength(JSON.stringify(program))).toBeLessThanOrEqual(5000);
+  expect(Buffer.byteLength(JSON.stringify(program))).toBeGreaterThan(4000);
+  expect(program.isWellFormed()).toBe(true);
+  expect(programOf(task, "x = '\ud800'").isWellFormed()).toBe(true);
+});

@@ -1,0 +1,5 @@
+import { runPod } from "@rune/clients/pod";
+import { agentJob } from "@rune/crds/job-spec";
+import { runAgent } from "./src/agent.ts";
+
+process.exit(await runPod(agentJob, runAgent));

@@ -1,0 +1,51 @@
+import { readFile } from "node:fs/promises";
+import { systemClock } from "@rune/clients/clock";
+import { complete } from "@rune/clients/inference";
+import { proveIsolation } from "@rune/clients/isolation";
+import { connectLog, type SessionLog } from "@rune/clients/log";
+import { Runner } from "@rune/clients/runner";
+import type { agentResult } from "@rune/crds/artifact";
+import type { AgentJob } from "@rune/crds/job-spec";
+import type { z } from "zod";
+import { work } from "./graph.ts";
+import type { World } from "./world.ts";
+
+/** After its deadline a session may still wait this long for its log, to say that it ended. */
+const lastWords = 5 * 60_000;
+
+/** One epoch of one session: reads its log, goes on where that ends, and says how the session ended. */
+export async function runAgent(job: AgentJob, signal: AbortSignal): Promise<z.infer<typeof agentResult>> {
+  const deadline = Date.parse(job.deadline);
+  const { url, credentialsFile, stream, subject } = job.nats;
+  const credentials = await readFile(credentialsFile, "utf8");
+  const log = await connectLog({ url, credentials, stream, subject, uid: job.owner.uid, signal, deadline: deadline + lastWords });
+  try {
+    const { records, lastSequence } = await log.read();
+    const written = { lastSequence };
+    const outcome = await work(await worldOf(job, log, written, signal), records, signal);
+    return { outcome, lastSequence: written.lastSequence };
+  } finally {
+    await log.close();
+  }
+}
+
+async function worldOf(job: AgentJob, log: SessionLog, written: { lastSequence: number }, signal: AbortSignal): Promise<World> {
+  const token = (await readFile(job.sandbox.tokenFile, "utf8")).trim();
+  const runner = new Runner({ url: job.sandbox.url, token, signal });
+  return {
+    job,
+    append: async (record) => {
+      written.lastSequence = await log.append(record);
+    },
+    ask: (question) => complete({ ...question, url: job.model.url, model: job.model.name, deadline: Date.parse(job.deadline), signal }),
+    execute: async (program) => (await runner.execute(program)).execution,
+    prove: () =>
+      proveIsolation({
+        targets: job.sandbox.probeTargets,
+        probe: (targets) => runner.probe(job.epoch, targets),
+        clock: systemClock,
+        signal,
+      }),
+    now: () => new Date(),
+  };
+}

@@ -1,0 +1,229 @@
+import { InferenceUnavailable } from "@rune/clients/inference";
+import { Fenced } from "@rune/clients/log";
+import { type LogRecord, logRecord } from "@rune/crds/artifact";
+import { describe, expect, test } from "vitest";
+import { FakeInference, FakeLog, FakePower, FakeRunner, fakeWorld, jobOf, Killed, verified } from "./fake-world.ts";
+import { route, work } from "./graph.ts";
+import { emptySession } from "./session.ts";
+
+const never = new AbortController().signal;
+const wrongTwice = [
+  ["    wrong 1", "    wrong 1", "    wrong 2"],
+  ["    wrong 2", "    wrong 3", "    wrong 4"],
+  ["    right", "    wrong 5", "    right, too"],
+];
+const shape = (records: readonly LogRecord[]) =>
+  records.map((record) => (record.type === "intent" ? `intent ${record.effect}` : record.type));
+
+describe("a session", () => {
+  test("generates, executes each new program once, reflects, and ends after the round in which one passed", async () => {
+    const [log, runner, inference] = [new FakeLog(), new FakeRunner(), new FakeInference(wrongTwice)];
+    expect(await work(fakeWorld(jobOf(), { log, runner, inference }), [], never)).toBe("Solved");
+    const execute = ["intent execute", "executed"];
+    expect(shape(log.records)).toEqual([
+      "isolation",
+      ...["intent generate", "generated", ...execute, ...execute, "reflected"],
+      ...["intent generate", "generated", ...execute, ...execute, "reflected"],
+      ...["intent generate", "generated", ...execute, ...execute, ...execute, "reflected"],
+      "ended",
+    ]);
+    expect(runner.executed.map((program) => program.trim().split("    ")[1])).toEqual([
+      "wrong 1",
+      "wrong 2",
+      "wrong 3",
+      "wrong 4",
+      "right",
+      "wrong 5",
+      "right, too",
+    ]);
+    for (const record of log.records) expect(logRecord.safeParse(record).success).toBe(true);
+  });
+
+  test("numbers every step once, and gives a result the number of its intent", async () => {
+    const log = new FakeLog();
+    await work(fakeWorld(jobOf(), { log, runner: new FakeRunner(), inference: new FakeInference(wrongTwice) }), [], never);
+    const firsts = log.records.filter(({ type }) => !["generated", "executed"].includes(type)).map(({ n }) => n);
+    expect(firsts).toEqual(firsts.map((_, index) => index));
+  });
+
+  test("asks with what the round before taught", async () => {
+    const inference = new FakeInference(wrongTwice);
+    await work(fakeWorld(jobOf(), { log: new FakeLog(), runner: new FakeRunner(), inference }), [], never);
+    expect(inference.prompts[0]).not.toContain("Notes");
+    expect(inference.prompts[1]).toContain("Notes from earlier runs:\n- AttributeError: no 'x1'; use lib.right(x) for it");
+  });
+
+  test("shows the whole conversation with the policy History", async () => {
+    const inference = new FakeInference(wrongTwice);
+    await work(fakeWorld(jobOf({ reflection: "History" }), { log: new FakeLog(), runner: new FakeRunner(), inference }), [], never);
+    expect(inference.prompts[1]).toContain("wrong 1");
+    expect(inference.prompts[1]).toContain("That program failed: AttributeError: no 'x1'");
+  });
+
+  test("is exhausted when no round passed", async () => {
+    const log = new FakeLog();
+    expect(
+      await work(
+        fakeWorld(jobOf({ attempts: 2 }), { log, runner: new FakeRunner(), inference: new FakeInference([["    wrong"]]) }),
+        [],
+        never,
+      ),
+    ).toBe("Exhausted");
+    expect(log.records.at(-1)).toMatchObject({ type: "ended", message: "Exhausted: 0 of 1 programs passed in 2 rounds" });
+  });
+
+  test("ends with DeadlineExceeded when its time is over, and asks for nothing more", async () => {
+    const log = new FakeLog();
+    const inference = new FakeInference([["    right"]]);
+    expect(await work(fakeWorld(jobOf(), { log, runner: new FakeRunner(), inference, now: () => new Date("2031-01-01") }), [], never)).toBe(
+      "DeadlineExceeded",
+    );
+    expect(shape(log.records)).toEqual(["ended"]);
+    expect(inference.asked).toBe(0);
+  });
+
+  test("ends with DeadlineExceeded when the model server keeps silent until no time is left", async () => {
+    const log = new FakeLog();
+    const world = fakeWorld(jobOf(), { log, runner: new FakeRunner(), inference: new FakeInference([]) });
+    const silent = { ...world, ask: () => Promise.reject(new InferenceUnavailable("no answer")) };
+    expect(await work(silent, [], never)).toBe("DeadlineExceeded");
+    expect(shape(log.records)).toEqual(["isolation", "intent generate", "ended"]);
+  });
+
+  test("runs no program and asks no model where isolation isn't proven, and names the failed probes", async () => {
+    const [log, runner, inference] = [new FakeLog(), new FakeRunner(), new FakeInference([["    right"]])];
+    const isolation = {
+      verified: false,
+      probes: verified.probes.map((probe) => (probe.layer === 1 ? { ...probe, observed: "Reached" as const } : probe)),
+    };
+    await expect(work(fakeWorld(jobOf(), { log, runner, inference, isolation }), [], never)).rejects.toMatchObject({
+      code: 65,
+      reason: "IsolationUnproven",
+      message: expect.stringContaining("canary over the network (layer 1)"),
+    });
+    expect(shape(log.records)).toEqual(["isolation"]);
+    expect([runner.executed.length, inference.asked]).toEqual([0, 0]);
+  });
+
+  test("proves each epoch's sandbox anew", async () => {
+    const fakes = { log: new FakeLog(), runner: new FakeRunner(), inference: new FakeInference(wrongTwice) };
+    await expect(work(fakeWorld(jobOf(), { ...fakes, power: new FakePower(14) }), [], never)).rejects.toBeInstanceOf(Killed);
+    await work(fakeWorld(jobOf({ epoch: 2 }), fakes), fakes.log.records, never);
+    expect(fakes.log.records.filter(({ type }) => type === "isolation").map(({ epoch }) => epoch)).toEqual([1, 2]);
+  });
+
+  test("doesn't write where a newer epoch has written", async () => {
+    const fakes = { log: new FakeLog(), runner: new FakeRunner(), inference: new FakeInference(wrongTwice) };
+    await expect(work(fakeWorld(jobOf({ epoch: 2 }), { ...fakes, power: new FakePower(9) }), [], never)).rejects.toBeInstanceOf(Killed);
+    const before = fakes.log.records.length;
+    await expect(work(fakeWorld(jobOf({ epoch: 1 }), fakes), fakes.log.records, never)).rejects.toBeInstanceOf(Fenced);
+    expect(fakes.log.records.length).toBe(before);
+  });
+
+  test("stops at SIGTERM without ending the session", async () => {
+    const [log, stop] = [new FakeLog(), new AbortController()];
+    const world = fakeWorld(jobOf(), { log, runner: new FakeRunner(), inference: new FakeInference(wrongTwice) });
+    const stopping = {
+      ...world,
+      ask: (question: Parameters<typeof world.ask>[0]) => {
+        stop.abort(new Error("SIGTERM"));
+        return world.ask(question);
+      },
+    };
+    await expect(work(stopping, [], stop.signal)).rejects.toThrow("SIGTERM");
+    expect(shape(log.records)).toEqual(["isolation", "intent generate", "generated"]);
+  });
+});
+
+describe("an agent that is killed", { timeout: 120_000 }, () => {
+  const whole = async () => {
+    const fakes = { log: new FakeLog(), runner: new FakeRunner(), inference: new FakeInference(wrongTwice), power: new FakePower() };
+    const outcome = await work(fakeWorld(jobOf(), fakes), [], never);
+    return { ...fakes, outcome };
+  };
+  /** Steps that count: what was generated, executed and learnt; without numbers, which `lost` and a new proof shift. */
+  const essence = (records: readonly LogRecord[]) =>
+    records.flatMap((record) => {
+      if (record.type === "generated") return [["generated", ...record.programs]];
+      if (record.type === "executed") return [["executed", record.program, record.execution.error]];
+      if (record.type === "reflected") return [["reflected", ...record.notes]];
+      return record.type === "ended" ? [["ended", record.outcome, record.message]] : [];
+    });
+  /** Answers of a model are gone with the agent that asked, so the model repeats itself here until its answer stands in the log. */
+  class FakeSteadyInference extends FakeInference {
+    readonly log: FakeLog;
+    constructor(answers: string[][], log: FakeLog) {
+      super(answers);
+      this.log = log;
+    }
+    override ask(prompt: string): string[] {
+      this.asked = this.log.records.filter(({ type }) => type === "generated").length;
+      return super.ask(prompt);
+    }
+  }
+
+  test.each([
+    ["and started again in its epoch", 1],
+    ["and followed by a new epoch with a new sandbox", 2],
+  ])("at any boundary of any effect %s loses nothing and repeats nothing", async (_, epoch) => {
+    const reference = await whole();
+    for (let fatal = 1; fatal <= reference.power.boundaries; fatal++) {
+      const log = new FakeLog();
+      const inference = new FakeSteadyInference(wrongTwice, log);
+      const first = new FakeRunner();
+      await expect(
+        work(fakeWorld(jobOf(), { log, runner: first, inference, power: new FakePower(fatal) }), [], never),
+      ).rejects.toBeInstanceOf(Killed);
+      const second = epoch === 1 ? first : new FakeRunner();
+      if (epoch === 2) second.executed.push(...log.records.flatMap((record) => (record.type === "executed" ? [record.program] : [])));
+      expect(
+        await work(fakeWorld(jobOf({ epoch }), { log, runner: second, inference }), [...log.records], never),
+        `killed at ${fatal}`,
+      ).toBe(reference.outcome);
+      expect(essence(log.records), `killed at ${fatal}`).toEqual(essence(reference.log.records));
+      expect(second.executed, `killed at ${fatal}`).toEqual(reference.runner.executed);
+      expectEachStepOnce(log.records);
+    }
+  });
+
+  test("twice, and then once more at every boundary of the third life, still ends as if never killed", async () => {
+    const reference = await whole();
+    for (let fatal = 1; fatal <= 30; fatal++) {
+      const log = new FakeLog();
+      const fakes = { log, runner: new FakeRunner(), inference: new FakeSteadyInference(wrongTwice, log) };
+      for (const power of [new FakePower(7), new FakePower(12), new FakePower(fatal)])
+        await work(fakeWorld(jobOf(), { ...fakes, power }), [...log.records], never).catch((error) => expect(error).toBeInstanceOf(Killed));
+      await work(fakeWorld(jobOf(), fakes), [...log.records], never);
+      expect(essence(log.records), `killed at ${fatal}`).toEqual(essence(reference.log.records));
+      expectEachStepOnce(log.records);
+    }
+  });
+
+  function expectEachStepOnce(records: readonly LogRecord[]): void {
+    const ids = records.map((record) => `${record.n}/${record.type}`);
+    expect(new Set(ids).size).toBe(ids.length);
+    for (const intent of records.filter(({ type }) => type === "intent")) {
+      const results = records.filter(({ n, type }) => n === intent.n && type !== "intent");
+      expect(results.length, `results of step ${intent.n}`).toBe(1);
+    }
+  }
+});
+
+describe("the route", () => {
+  const job = { attempts: 2, deadline: "2030-01-01T00:00:00Z" };
+  const early = new Date(0);
+  const late = new Date("2030-01-01T00:00:00Z");
+  const passed = { round: 0, program: "p", execution: { passed: true, outcome: "Passed" as const, error: "", durationSeconds: 0 } };
+  test.each([
+    ["an empty session generates", {}, early, "generate"],
+    ["a waiting program is executed", { sampled: true, waiting: ["p"] }, early, "execute"],
+    ["a round without waiting programs is reflected on", { sampled: true }, early, "reflect"],
+    ["a solved round is still reflected on", { sampled: true, attempts: [passed] }, early, "reflect"],
+    ["a solved session is saved", { round: 1, attempts: [passed] }, early, "save"],
+    ["an exhausted session is saved", { round: 2 }, early, "save"],
+    ["nothing begins at the deadline", { sampled: true, waiting: ["p"] }, late, "save"],
+    ["an ended session has nowhere to go", { outcome: "Solved" as const }, early, "__end__"],
+  ])("%s", (_, changes, now, expected) => {
+    expect(route({ ...emptySession, ...changes }, job, now)).toBe(expected);
+  });
+});

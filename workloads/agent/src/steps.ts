@@ -1,0 +1,110 @@
+import { canonicalJSON, sha256 } from "@rune/clients/digest";
+import { failedProbes } from "@rune/clients/isolation";
+import { PodFailure } from "@rune/clients/pod";
+import { conversation, defaultSampling, prefill, programOf, prompt } from "@rune/clients/prompt";
+import { type AgentJob, exit } from "@rune/crds/job-spec";
+import { distil } from "./notes.ts";
+import { BrokenLog, type Intent, type Outcome, type Session, solved } from "./session.ts";
+import { type Question, type World, write } from "./world.ts";
+
+/** Bytes of all programs of one record together: a NATS message holds 1 MiB. */
+const recordBudget = 768 * 1024;
+const longestProgram = (candidates: number) => Math.min(65_536, Math.floor(recordBudget / candidates));
+const longestError = 4000;
+
+/** Step before all others: without a proof for this epoch's sandbox nothing is executed. Throws PodFailure. */
+export async function prove(world: World, before: Session): Promise<Session> {
+  const isolation = await world.prove();
+  const session = await write(world, before, { type: "isolation", isolation });
+  if (isolation.verified) return session;
+  const failed = failedProbes(isolation.probes).map((probe) => `${probe.name} (layer ${probe.layer})`);
+  throw new PodFailure(
+    exit.badInput,
+    "IsolationUnproven",
+    `the sandbox of epoch ${world.job.epoch} isn't proven to be isolated: ${failed.join(", ") || "its proof lacks a layer"}; no program was run. Correct what lets these through, then start a new session`,
+  );
+}
+
+/** Samples the round's programs. An engine keeps no answers: an intent whose answer was lost is asked again. */
+export async function generate(world: World, before: Session): Promise<Session> {
+  const { job } = world;
+  const question = questionOf(job, before);
+  const input = {
+    candidates: job.candidates,
+    model: job.model.name,
+    notes: question.messages.length === 2 ? before.notes : [],
+    failures: failuresOf(before).length,
+  };
+  const session = await announce(world, before, { effect: "generate", inputDigest: digestOf(question), input });
+  const answer = await world.ask({ ...question, requestID: `${job.owner.uid}/${session.open?.n}` });
+  const programs = answer.texts.map((text) => programOf(job.task, text, longestProgram(job.candidates)));
+  return await write(world, session, { type: "generated", programs, ...answer.usage }, session.open?.n);
+}
+
+/** Executes the next waiting program. An intent of this epoch is asked again under its own id: the sandbox keeps its answers. */
+export async function execute(world: World, before: Session): Promise<Session> {
+  const { job } = world;
+  const program = before.waiting[0];
+  if (program === undefined) throw new BrokenLog("no program is waiting to be executed");
+  const { timeoutSeconds, memoryMiB } = job.sandbox;
+  const trial = { entryPoint: job.task.entryPoint, program, tests: job.task.tests, timeoutSeconds, memoryMiB };
+  const input = { program: sha256(program) };
+  const session = await announce(world, before, { effect: "execute", inputDigest: digestOf(trial), input });
+  const n = session.open?.n ?? 0;
+  const answer = await world.execute({ id: `${job.owner.uid}/${n}`, epoch: job.epoch, ...trial });
+  const execution = { ...answer, error: answer.error.slice(0, longestError) };
+  return await write(world, session, { type: "executed", program, execution }, n);
+}
+
+/** Ends the round, and keeps what its errors taught. */
+export async function reflect(world: World, session: Session): Promise<Session> {
+  const ofRound = session.attempts.filter((attempt) => attempt.round === session.round);
+  const notes = world.job.reflection === "Notes" ? distil(session.notes, ofRound) : [];
+  return await write(world, session, { type: "reflected", round: session.round, notes });
+}
+
+/** Ends the session. */
+export async function save(world: World, session: Session): Promise<Session> {
+  const outcome = outcomeOf(session, world.job);
+  return await write(world, session, { type: "ended", outcome, message: sentence(outcome, session) });
+}
+
+function questionOf(job: AgentJob, session: Session): Omit<Question, "requestID"> {
+  const messages = job.reflection === "History" ? conversation(job.task, failuresOf(session)) : prompt(job.task, session.notes);
+  return { messages, prefill: prefill(job.task), n: job.candidates, sampling: { ...defaultSampling, ...job.sampling } };
+}
+
+function failuresOf(session: Session) {
+  return session.attempts
+    .filter(({ execution }) => !execution.passed)
+    .map(({ program, execution }) => ({ program, error: execution.error }));
+}
+
+/**
+ * Appends the intent, unless it stands there already. What an earlier epoch announced went with its sandbox: it is `lost`, and announced
+ * again under a number of its own.
+ */
+async function announce(world: World, before: Session, effect: Pick<Intent, "effect" | "inputDigest" | "input">): Promise<Session> {
+  let session = before;
+  if (session.open) {
+    const { n, epoch, inputDigest } = session.open;
+    if (epoch === world.job.epoch && inputDigest === effect.inputDigest) return session;
+    const message = `epoch ${epoch} left no result of step ${n}; epoch ${world.job.epoch} repeats it`;
+    session = await write(world, session, { type: "lost", message }, n);
+  }
+  return await write(world, session, { type: "intent", round: session.round, ...effect });
+}
+
+function outcomeOf(session: Session, job: AgentJob): Outcome {
+  if (solved(session)) return "Solved";
+  return session.round >= job.attempts ? "Exhausted" : "DeadlineExceeded";
+}
+
+function sentence(outcome: Outcome, session: Session): string {
+  const passed = session.attempts.filter((attempt) => attempt.execution.passed).length;
+  return `${outcome}: ${passed} of ${session.attempts.length} programs passed in ${session.round} rounds`;
+}
+
+function digestOf(value: unknown): string {
+  return sha256(canonicalJSON(value));
+}

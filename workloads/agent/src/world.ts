@@ -1,0 +1,30 @@
+import type { Completed, Completion } from "@rune/clients/inference";
+import type { Program } from "@rune/clients/runner";
+import type { Execution, LogRecord } from "@rune/crds/artifact";
+import type { Isolation } from "@rune/crds/common";
+import type { AgentJob } from "@rune/crds/job-spec";
+import { apply, type Session } from "./session.ts";
+
+export type Question = Pick<Completion, "messages" | "prefill" | "n" | "sampling" | "requestID">;
+
+/** All that a session touches outside itself. */
+export type World = {
+  job: AgentJob;
+  /** Appends one record after the last one that this agent knows. Rejects with Fenced when another agent wrote. */
+  append(record: LogRecord): Promise<void>;
+  /** Rejects with InferenceUnavailable when no time is left. */
+  ask(question: Question): Promise<Pick<Completed, "texts" | "usage">>;
+  /** Answers an id that it has answered before with the stored result. */
+  execute(program: Program): Promise<Execution>;
+  prove(): Promise<Isolation>;
+  now(): Date;
+};
+
+type Body = LogRecord extends infer Record ? (Record extends LogRecord ? Omit<Record, "n" | "epoch" | "time"> : never) : never;
+
+/** Appends one record and gives the session as it is after it. A result carries the number of its intent; all else the next one. */
+export async function write(world: World, session: Session, body: Body, n = session.next): Promise<Session> {
+  const record = { ...body, n, epoch: world.job.epoch, time: world.now().toISOString() } as LogRecord;
+  await world.append(record);
+  return apply(session, record);
+}
