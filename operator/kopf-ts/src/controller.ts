@@ -100,7 +100,8 @@ export class ControllerBuilder<T extends KubeObject = KubeObject> {
 
   complete(reconcile: Reconciler<T>): Controller<T> {
     if (!this.#resource || !this.#informer) throw new Error(`controller ${this.#name} looks after nothing; call .for(resource) first`);
-    const controller = new Controller<T>(this.#name, this.#resource, this.#informer, reconcile, this.#options, this.#surroundings);
+    const parts = { name: this.#name, resource: this.#resource, informer: this.#informer, reconcile, options: this.#options };
+    const controller = new Controller<T>(parts, this.#surroundings);
     for (const source of this.#sources) source(controller);
     this.#register(controller as unknown as Controller<KubeObject>);
     return controller;
@@ -115,6 +116,14 @@ function ownersOf(object: KubeObject, resource: Resource): ObjectKey[] {
     keys.push(resource.namespaced ? { namespace: object.metadata.namespace, name: reference.name } : { name: reference.name });
   }
   return keys;
+}
+
+interface ControllerParts<T extends KubeObject> {
+  readonly name: string;
+  readonly resource: Resource<T>;
+  readonly informer: Informer<T>;
+  readonly reconcile: Reconciler<T>;
+  readonly options: ControllerOptions;
 }
 
 /** Reconciles the objects of one kind: level-triggered, each object by one worker at a time, whatever fails again later. */
@@ -138,14 +147,8 @@ export class Controller<T extends KubeObject> {
   #running: Promise<unknown> = Promise.resolve();
 
   /** Use `manager.controller(name)`. */
-  constructor(
-    name: string,
-    resource: Resource<T>,
-    informer: Informer<T>,
-    reconcile: Reconciler<T>,
-    options: ControllerOptions,
-    surroundings: Surroundings,
-  ) {
+  constructor(parts: ControllerParts<T>, surroundings: Surroundings) {
+    const { name, resource, informer, reconcile, options } = parts;
     this.name = name;
     this.resource = resource;
     this.needLeaderElection = options.needLeaderElection ?? true;

@@ -36,6 +36,10 @@ export interface KubeObject {
 
 /** An object whose other fields the framework does not know: the type of the built-in resources. */
 export interface DynamicObject extends KubeObject {
+  // biome-ignore lint/suspicious/noExplicitAny: as below
+  spec?: any;
+  // biome-ignore lint/suspicious/noExplicitAny: as below
+  status?: any;
   // biome-ignore lint/suspicious/noExplicitAny: the built-in kinds' schemas are not restated here
   [field: string]: any;
 }

@@ -1,0 +1,74 @@
+import type { Cache, CacheReader } from "../cache.ts";
+import { Client } from "../client.ts";
+import type { Clock } from "../clock.ts";
+import { staticCredentials } from "../credentials.ts";
+import { silentLogger } from "../logger.ts";
+import { type KubeObject, keyOf } from "../object.ts";
+import type { EventInput } from "../outcome.ts";
+import type { Context } from "../reconciler.ts";
+import { Recorder } from "../recorder.ts";
+import { apiVersionOf, type Resource } from "../resource.ts";
+import { type IndexFunction, Store } from "../store.ts";
+import { VirtualClock } from "./virtual-clock.ts";
+
+/** The indexes of a fake cache, by resource. */
+export interface FakeIndex<T extends KubeObject = KubeObject> {
+  readonly resource: Resource<T>;
+  readonly name: string;
+  readonly values: IndexFunction<T>;
+}
+
+/** A cache that holds exactly these objects; the resource is told by their `apiVersion` and `kind`. */
+export function fakeCache(objects: readonly KubeObject[] = [], indexes: readonly FakeIndex[] = []): Cache {
+  return <T extends KubeObject>(resource: Resource<T>): CacheReader<T> => {
+    const isOne = (object: KubeObject) => object.kind === resource.kind && object.apiVersion === apiVersionOf(resource);
+    const store = new Store<T>({ freeze: "deep" });
+    for (const { resource: indexed, name, values } of indexes) {
+      if (indexed.kind === resource.kind) store.addIndex(name, values as unknown as IndexFunction<T>);
+    }
+    for (const object of objects.filter(isOne)) store.put(structuredClone(object) as T);
+    return {
+      get: (key) => store.get(keyOf(key)),
+      byIndex: (name, value) => store.byIndex(name, value),
+      list: ({ namespace, labels = {} } = {}) =>
+        [...store.values()].filter(
+          ({ metadata }) =>
+            (namespace === undefined || metadata.namespace === namespace) &&
+            Object.entries(labels).every(([name, value]) => metadata.labels?.[name] === value),
+        ),
+    };
+  };
+}
+
+/** A recorder that keeps what it is told. */
+export class FakeRecorder extends Recorder {
+  readonly told: { readonly regarding: KubeObject; readonly event: EventInput }[] = [];
+
+  constructor() {
+    super({ client: unreachableClient(), controller: "test", instance: "test", logger: silentLogger });
+  }
+
+  override event(regarding: KubeObject, event: EventInput): void {
+    this.told.push({ regarding, event });
+  }
+}
+
+/** A reconciler's context over a fake cache; give a FakeApiServer's client where live reads are made. */
+export function fakeContext(
+  options: { objects?: readonly KubeObject[]; indexes?: readonly FakeIndex[]; client?: Client; clock?: Clock; signal?: AbortSignal } = {},
+): Context & { recorder: FakeRecorder } {
+  return {
+    client: options.client ?? unreachableClient(),
+    cache: fakeCache(options.objects, options.indexes),
+    clock: options.clock ?? new VirtualClock(),
+    logger: silentLogger,
+    signal: options.signal ?? new AbortController().signal,
+    reconcileID: "test",
+    recorder: new FakeRecorder(),
+  };
+}
+
+/** Port 9 of this machine: nobody listens there, so a read that a test did not prepare fails at once. */
+function unreachableClient(): Client {
+  return new Client({ credentials: staticCredentials("http://127.0.0.1:9"), retries: 0 });
+}

@@ -1,0 +1,342 @@
+import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import type { AddressInfo, Socket } from "node:net";
+import { ApiError } from "../api-error.ts";
+import { Client } from "../client.ts";
+import type { Clock } from "../clock.ts";
+import { staticCredentials } from "../credentials.ts";
+import { type KubeObject, keyOf } from "../object.ts";
+import { builtins, nameOf, type Resource } from "../resource.ts";
+import type { TransportOptions } from "../transport.ts";
+import { type Fault, Faults, type SeenRequest } from "./faults.ts";
+import { applyMerge, disagreements, jsonPatch, mergePatch, PatchRefused } from "./patch.ts";
+import { type Part, Storage } from "./storage.ts";
+import { Watches } from "./watches.ts";
+
+/** Where a path leads. */
+interface Place {
+  readonly group: string;
+  readonly version: string;
+  readonly table: string;
+  readonly namespace: string;
+  readonly name: string;
+  readonly subresource: string;
+}
+
+interface AppliedFields {
+  readonly manager: string;
+  readonly operation: "Apply";
+  readonly subresource: string;
+  readonly applied: unknown;
+}
+
+/**
+ * An API server in memory, over real HTTP. A fake, for unit tests and fault injection alone: it knows no schemas,
+ * no admission and no defaults, and its server-side apply is only good enough to test clients of it.
+ */
+export class FakeApiServer {
+  /** Every request, in the order of arrival. */
+  readonly requests: SeenRequest[] = [];
+  readonly #resources: readonly Resource[];
+  readonly #storage = new Storage();
+  readonly #faults = new Faults();
+  readonly #watches = new Watches(this.#storage);
+  readonly #sockets = new Set<Socket>();
+  readonly #pages = new Map<string, { objects: KubeObject[]; revision: number }>();
+  readonly #server = createServer((request, response) => void this.#serve(request, response));
+  #url = "";
+
+  /** `resources`: what discovery answers, beside the built-in ones. Other paths are served as well. */
+  constructor(options: { resources?: readonly Resource[] } = {}) {
+    this.#resources = [...builtins, ...(options.resources ?? [])];
+    this.#server.keepAliveTimeout = 0;
+    this.#server.on("connection", (socket) => {
+      this.#sockets.add(socket);
+      socket.on("close", () => this.#sockets.delete(socket));
+    });
+  }
+
+  static async start(options: { resources?: readonly Resource[] } = {}): Promise<FakeApiServer> {
+    const server = new FakeApiServer(options);
+    await new Promise<void>((resolve) => server.#server.listen(0, "127.0.0.1", resolve));
+    server.#url = `http://127.0.0.1:${(server.#server.address() as AddressInfo).port}`;
+    return server;
+  }
+
+  async stop(): Promise<void> {
+    for (const socket of this.#sockets) socket.destroy();
+    await new Promise<void>((resolve) => this.#server.close(() => resolve()));
+  }
+
+  get url(): string {
+    return this.#url;
+  }
+
+  /** Connections that are open now. */
+  get connections(): number {
+    return this.#sockets.size;
+  }
+
+  /** Watches that are open now. */
+  get watches(): number {
+    return this.#watches.size;
+  }
+
+  client(options: Omit<TransportOptions, "credentials"> & { clock?: Clock } = {}): Client {
+    return new Client({ ...options, credentials: staticCredentials(this.#url) });
+  }
+
+  /** Creates an object or replaces all of it, status included, as if somebody else had done it. */
+  put<T extends KubeObject>(resource: Resource<T>, object: KubeObject): T {
+    const table = nameOf(resource);
+    const { resourceVersion: _ignored, ...metadata } = object.metadata;
+    const there = this.#storage.find(table, keyOf(metadata));
+    const input = { ...object, metadata };
+    return (there ? this.#storage.update(table, input, "everything") : this.#storage.create(table, input, "everything")) as T;
+  }
+
+  find<T extends KubeObject>(resource: Resource<T>, key: { namespace?: string; name: string }): T | undefined {
+    return this.#storage.find(nameOf(resource), keyOf(key)) as T | undefined;
+  }
+
+  all<T extends KubeObject>(resource: Resource<T>): T[] {
+    return this.#storage.all(nameOf(resource)) as T[];
+  }
+
+  delete(resource: Resource, key: { namespace?: string; name: string }): void {
+    this.#storage.delete(nameOf(resource), keyOf(key));
+  }
+
+  /** Strikes the next requests that match. */
+  inject(fault: Fault): void {
+    this.#faults.add(fault);
+  }
+
+  get faultsLeft(): number {
+    return this.#faults.left;
+  }
+
+  clearFaults(): void {
+    this.#faults.clear();
+  }
+
+  /** Forgets history: watches from before now, and page tokens, are answered with 410. */
+  compact(): void {
+    this.#storage.compact();
+    this.#pages.clear();
+  }
+
+  /** Sends a bookmark on every open watch. */
+  bookmark(): void {
+    this.#watches.bookmark();
+  }
+
+  /** Ends every open watch politely. */
+  closeWatches(): void {
+    this.#watches.close();
+  }
+
+  /** Cuts the connection of every open watch. */
+  resetWatches(): void {
+    this.#watches.reset();
+  }
+
+  /** Sends an in-stream ERROR on every open watch, then ends it. */
+  failWatches(status: number, reason = ""): void {
+    this.#watches.fail({ kind: "Status", code: status, reason, message: `injected ${status}` });
+  }
+
+  /** Open watches hear nothing more, though their connections stay: half-open. */
+  muteWatches(): void {
+    this.#watches.mute();
+  }
+
+  /** Writes raw bytes on every open watch. */
+  writeToWatches(bytes: Uint8Array): void {
+    this.#watches.write(bytes);
+  }
+
+  async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const seen = await this.#see(request);
+    this.requests.push(seen);
+    const fault = this.#faults.strike(seen);
+    if (fault?.do === "hang") return;
+    if (fault?.do === "reset") {
+      request.socket.destroy();
+      return;
+    }
+    if (fault?.do === "slow") await new Promise((resolve) => setTimeout(resolve, fault.milliseconds));
+    try {
+      if (fault?.do === "refuse")
+        throw new ApiError({ ...fault, message: `injected ${fault.status}`, retryAfter: fault.retryAfterSeconds });
+      const answer = this.#answer(seen, response);
+      if (fault?.do === "reset after") request.socket.destroy();
+      else if (answer !== undefined) send(response, answer.status, answer.body);
+    } catch (error) {
+      refuse(response, error);
+    }
+  }
+
+  async #see(request: IncomingMessage): Promise<SeenRequest> {
+    const url = new URL(request.url ?? "/", "http://fake");
+    const chunks: Buffer[] = [];
+    for await (const chunk of request) chunks.push(chunk as Buffer);
+    return {
+      method: request.method ?? "GET",
+      path: url.pathname,
+      query: url.searchParams,
+      contentType: request.headers["content-type"] ?? "",
+      body: Buffer.concat(chunks).toString("utf8"),
+      watch: url.searchParams.get("watch") === "true",
+    };
+  }
+
+  #answer(request: SeenRequest, response: ServerResponse): { status: number; body: unknown } | undefined {
+    const place = placeOf(request.path);
+    if (!place.table) return { status: 200, body: this.#discovery(place) };
+    if (request.watch) {
+      const resourceVersion = Number(request.query.get("resourceVersion") ?? 0);
+      this.#watches.open(response, { ...place, resourceVersion, matches: selectorOf(request.query) });
+      return undefined;
+    }
+    switch (request.method) {
+      case "GET":
+        return { status: 200, body: place.name ? this.#storage.get(place.table, keyOf(place)) : this.#list(place, request.query) };
+      case "POST":
+        return { status: 201, body: this.#create(place, JSON.parse(request.body) as KubeObject) };
+      case "PUT":
+        return { status: 200, body: this.#storage.update(place.table, JSON.parse(request.body) as KubeObject, partOf(place)) };
+      case "PATCH":
+        return { status: 200, body: this.#patch(place, request) };
+      default: {
+        const { preconditions } = (request.body ? JSON.parse(request.body) : {}) as { preconditions?: { uid?: string } };
+        return { status: 200, body: this.#storage.delete(place.table, keyOf(place), preconditions) };
+      }
+    }
+  }
+
+  #discovery({ group, version }: Place): unknown {
+    const served = this.#resources.filter((resource) => resource.group === group && resource.version === version);
+    if (served.length === 0)
+      throw new ApiError({ status: 404, reason: "NotFound", message: "the server could not find the requested resource" });
+    return { kind: "APIResourceList", resources: served.map(({ plural: name, kind, namespaced }) => ({ name, kind, namespaced })) };
+  }
+
+  #list(place: Place, query: URLSearchParams): unknown {
+    const token = query.get("continue");
+    const limit = Number(query.get("limit") ?? 0) || Number.POSITIVE_INFINITY;
+    const page = token ? this.#pages.get(token) : this.#snapshot(place, selectorOf(query));
+    if (!page) throw new ApiError({ status: 410, reason: "Expired", message: "The provided continue parameter is too old" });
+    const items = page.objects.slice(0, limit);
+    const rest = page.objects.slice(limit);
+    const metadata: Record<string, unknown> = { resourceVersion: String(page.revision) };
+    if (rest.length > 0) {
+      metadata.continue = `${page.revision}-${place.table}-${rest.length}`;
+      this.#pages.set(metadata.continue as string, { objects: rest, revision: page.revision });
+    }
+    // As the real server does for built-in kinds.
+    return { kind: "List", metadata, items: items.map(({ apiVersion: _apiVersion, kind: _kind, ...item }) => item) };
+  }
+
+  #snapshot(place: Place, matches: (object: KubeObject) => boolean) {
+    const objects = this.#storage.all(place.table).filter((object) => !place.namespace || object.metadata.namespace === place.namespace);
+    return { objects: objects.filter(matches), revision: this.#storage.revision };
+  }
+
+  #create(place: Place, object: KubeObject): KubeObject {
+    const namespace = place.namespace || undefined;
+    return this.#storage.create(place.table, { ...object, metadata: { ...object.metadata, namespace } });
+  }
+
+  #patch(place: Place, request: SeenRequest): KubeObject {
+    const body = JSON.parse(request.body) as unknown;
+    if (request.contentType.startsWith("application/apply-patch")) return this.#apply(place, body as KubeObject, request.query);
+    const old = this.#storage.get(place.table, keyOf(place));
+    const patched = Array.isArray(body) ? jsonPatch(old, body) : mergePatch(old, body);
+    return this.#storage.update(place.table, patched as KubeObject, partOf(place));
+  }
+
+  #apply(place: Place, object: KubeObject, query: URLSearchParams): KubeObject {
+    const manager = query.get("fieldManager");
+    if (!manager) throw new ApiError({ status: 400, reason: "BadRequest", message: "fieldManager is required for apply patch" });
+    const old = this.#storage.find(place.table, keyOf(place));
+    const { metadata, ...rest } = object;
+    const { resourceVersion, uid, ...ownMetadata } = metadata;
+    const applied = { ...rest, metadata: ownMetadata };
+    const fields = (old?.metadata.managedFields ?? []) as AppliedFields[];
+    const isMine = (entry: AppliedFields) => entry.manager === manager && entry.subresource === place.subresource;
+    if (query.get("force") !== "true")
+      refuseConflicts(
+        applied,
+        fields.filter((entry) => !isMine(entry)),
+      );
+    const merged = applyMerge(old ?? {}, fields.find(isMine)?.applied, applied) as KubeObject;
+    const mine: AppliedFields = { manager, operation: "Apply", subresource: place.subresource, applied };
+    const managedFields = [...fields.filter((entry) => !isMine(entry)), mine];
+    const namespace = place.namespace || undefined;
+    const next = { ...merged, metadata: { ...merged.metadata, name: place.name, namespace, managedFields } };
+    if (!old) return this.#storage.create(place.table, next);
+    const { resourceVersion: current, uid: currentUid } = old.metadata;
+    const guard = { resourceVersion: resourceVersion ?? current, uid: uid ?? currentUid };
+    return this.#storage.update(place.table, { ...next, metadata: { ...next.metadata, ...guard } }, partOf(place));
+  }
+}
+
+function refuseConflicts(applied: unknown, others: readonly AppliedFields[]): void {
+  for (const other of others) {
+    const paths = disagreements(applied, other.applied);
+    if (paths.length === 0) continue;
+    throw new ApiError({ status: 409, reason: "Conflict", message: `Apply failed: conflict with "${other.manager}": ${paths.join(", ")}` });
+  }
+}
+
+function partOf(place: Place): Part {
+  return place.subresource === "status" ? "status" : "all but status";
+}
+
+/** `/api/v1/…` or `/apis/group/version/…`, then perhaps `namespaces/x`, then plural, name, subresource. */
+function placeOf(path: string): Place {
+  const [root, ...parts] = path.split("/").slice(1).map(decodeURIComponent);
+  const group = root === "apis" ? (parts.shift() ?? "") : "";
+  const version = parts.shift() ?? "";
+  const isScoped = parts[0] === "namespaces" && parts.length > 2 && parts[2] !== "status";
+  const namespace = isScoped ? (parts[1] ?? "") : "";
+  const [plural = "", name = "", subresource = ""] = isScoped ? parts.slice(2) : parts;
+  return { group, version, table: plural && nameOf({ plural, group }), namespace, name, subresource };
+}
+
+/** Equality-based label selectors, and `metadata.name` and `metadata.namespace` as fields. */
+function selectorOf(query: URLSearchParams): (object: KubeObject) => boolean {
+  const labels = pairs(query.get("labelSelector"));
+  const fields = pairs(query.get("fieldSelector"));
+  return ({ metadata }) =>
+    labels.every(([name, value]) => (value === undefined ? name in (metadata.labels ?? {}) : metadata.labels?.[name] === value)) &&
+    fields.every(([name, value]) => (metadata as unknown as Record<string, unknown>)[name.replace("metadata.", "")] === value);
+}
+
+function pairs(selector: string | null): [string, string | undefined][] {
+  return (selector ?? "")
+    .split(",")
+    .filter((term) => term !== "")
+    .map((term) => {
+      const [name = "", value] = term.split(/==?/);
+      return [name.trim(), value?.trim()];
+    });
+}
+
+function send(response: ServerResponse, status: number, body: unknown, headers: Record<string, string> = {}): void {
+  response.writeHead(status, { "content-type": "application/json", ...headers }).end(JSON.stringify(body));
+}
+
+function refuse(response: ServerResponse, error: unknown): void {
+  if (error instanceof PatchRefused) {
+    send(response, 422, { kind: "Status", code: 422, reason: "Invalid", message: error.message });
+    return;
+  }
+  if (!(error instanceof ApiError)) {
+    send(response, 500, { kind: "Status", code: 500, reason: "InternalError", message: String(error) });
+    return;
+  }
+  const { status, reason, message, details, retryAfter } = error;
+  const headers: Record<string, string> = retryAfter === undefined ? {} : { "retry-after": String(retryAfter) };
+  send(response, status, { kind: "Status", code: status, reason, message, details }, headers);
+}

@@ -1,0 +1,90 @@
+import type { ServerResponse } from "node:http";
+import type { KubeObject } from "../object.ts";
+import type { Recorded, Storage } from "./storage.ts";
+
+interface Selection {
+  readonly table: string;
+  readonly namespace: string;
+  readonly resourceVersion: number;
+  readonly matches: (object: KubeObject) => boolean;
+}
+
+interface Watch {
+  readonly response: ServerResponse;
+  readonly selection: Selection;
+  muted: boolean;
+}
+
+/** The open watches of a FakeApiServer. */
+export class Watches {
+  readonly #storage: Storage;
+  readonly #open = new Set<Watch>();
+
+  constructor(storage: Storage) {
+    this.#storage = storage;
+    storage.listen((recorded) => {
+      for (const watch of this.#open) deliver(watch, recorded);
+    });
+  }
+
+  get size(): number {
+    return this.#open.size;
+  }
+
+  /** Answers with what happened after the given version, then with what happens. */
+  open(response: ServerResponse, selection: Selection): void {
+    response.writeHead(200, { "content-type": "application/json" });
+    response.flushHeaders();
+    if (selection.resourceVersion < this.#storage.oldest) {
+      const message = `too old resource version: ${selection.resourceVersion} (${this.#storage.oldest})`;
+      response.end(line("ERROR", { kind: "Status", code: 410, reason: "Expired", message }));
+      return;
+    }
+    const watch: Watch = { response, selection, muted: false };
+    for (const recorded of this.#storage.since(selection.resourceVersion)) deliver(watch, recorded);
+    this.#open.add(watch);
+    response.on("close", () => this.#open.delete(watch));
+  }
+
+  bookmark(): void {
+    const object = { kind: "Bookmark", metadata: { resourceVersion: String(this.#storage.revision) } };
+    for (const watch of this.#open) if (!watch.muted) watch.response.write(line("BOOKMARK", object));
+  }
+
+  close(): void {
+    for (const { response } of this.#open) response.end();
+    this.#open.clear();
+  }
+
+  reset(): void {
+    for (const { response } of this.#open) response.socket?.destroy();
+    this.#open.clear();
+  }
+
+  fail(status: unknown): void {
+    for (const { response } of this.#open) response.end(line("ERROR", status));
+    this.#open.clear();
+  }
+
+  mute(): void {
+    for (const watch of this.#open) watch.muted = true;
+  }
+
+  write(bytes: Uint8Array): void {
+    for (const { response } of this.#open) response.write(bytes);
+  }
+}
+
+function deliver(watch: Watch, { table, type, object, old }: Recorded): void {
+  const { selection, response, muted } = watch;
+  if (muted || selection.table !== table) return;
+  if (selection.namespace && object.metadata.namespace !== selection.namespace) return;
+  const [before, after] = [old !== undefined && selection.matches(old), type !== "DELETED" && selection.matches(object)];
+  if (!before && !after) return;
+  const seen = before && after ? "MODIFIED" : after ? "ADDED" : "DELETED";
+  response.write(line(seen, object));
+}
+
+function line(type: string, object: unknown): string {
+  return `${JSON.stringify({ type, object })}\n`;
+}
