@@ -61,7 +61,7 @@ const chunkBytes = 16 * mebibyte;
 const retries = { attempts: 5, firstWaitMilliseconds: 200, longestWaitMilliseconds: 10_000 };
 const shortTimeout = 30_000;
 /** Files may come at 1 MiB/s; slower is broken. */
-const transferTimeout = (bytes: number) => 60_000 + (bytes / mebibyte) * 1000;
+const transferTimeout = (bytes: number) => 60_000 + Math.ceil(bytes / mebibyte) * 1000;
 
 /** The file that a layer is: its title, or nothing for a layer without one. */
 export function titleOf(layer: Descriptor): string | undefined {
@@ -129,24 +129,8 @@ export class Registry {
 
   /** Uploads what is missing and then the manifest. Equal content gives the equal digest, so repeating it changes nothing. */
   async push(input: Push): Promise<ArtifactReference & { sizeBytes: number }> {
-    const config = blobOfBytes(canonicalJSON(input.config));
-    const files = await Promise.all(input.files.map(async (file) => ({ file, blob: await blobOf(file) })));
-    files.sort((a, b) => (a.file.title < b.file.title ? -1 : 1));
-    for (const blob of [config, ...files.map((entry) => entry.blob)]) await this.#upload(input.repository, blob);
-    const document: Manifest = {
-      schemaVersion: 2,
-      mediaType: mediaType.manifest,
-      artifactType: input.artifactType,
-      config: { mediaType: input.configMediaType, digest: config.digest, size: config.size },
-      layers: files.map(({ file, blob }) => ({
-        mediaType: file.mediaType,
-        digest: blob.digest,
-        size: blob.size,
-        annotations: { [titleAnnotation]: file.title },
-      })),
-    };
-    const bytes = canonicalJSON(document);
-    const digest = sha256(bytes);
+    const { blobs, document, bytes, digest } = await plan(input);
+    for (const blob of blobs) await this.#upload(input.repository, blob);
     await this.#putManifest(input.repository, digest, bytes);
     if (input.tag) await this.#putManifest(input.repository, input.tag, bytes);
     return { repository: input.repository, digest, sizeBytes: sizeOf(document) };
@@ -340,4 +324,29 @@ async function writeHashed(body: Readable, path: string, limit: number): Promise
 async function syncDirectory(path: string): Promise<void> {
   const directory = await open(path, "r");
   await directory.sync().finally(() => directory.close());
+}
+
+/** The digest that an artifact has once it is pushed, known without asking any registry. */
+export async function artifactDigest(input: Push): Promise<string> {
+  return (await plan(input)).digest;
+}
+
+async function plan(input: Push): Promise<{ blobs: Blob[]; document: Manifest; bytes: Buffer; digest: string }> {
+  const config = blobOfBytes(canonicalJSON(input.config));
+  const files = await Promise.all(input.files.map(async (file) => ({ file, blob: await blobOf(file) })));
+  files.sort((a, b) => (a.file.title < b.file.title ? -1 : 1));
+  const document: Manifest = {
+    schemaVersion: 2,
+    mediaType: mediaType.manifest,
+    artifactType: input.artifactType,
+    config: { mediaType: input.configMediaType, digest: config.digest, size: config.size },
+    layers: files.map(({ file, blob }) => ({
+      mediaType: file.mediaType,
+      digest: blob.digest,
+      size: blob.size,
+      annotations: { [titleAnnotation]: file.title },
+    })),
+  };
+  const bytes = canonicalJSON(document);
+  return { blobs: [config, ...files.map((entry) => entry.blob)], document, bytes, digest: sha256(bytes) };
 }

@@ -1,0 +1,135 @@
+import { mkdtemp, readdir, readFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, expect, it } from "vitest";
+import { z } from "zod";
+import { canonicalJSON, sha256 } from "./digest.ts";
+import { ArtifactMissing, DigestMismatch, Registry, RegistryDenied, RegistryUnavailable } from "./registry.ts";
+import { inTurn, json, reset, status, type TestServer, testClock, testServer, truncated } from "./testing/http-server.ts";
+
+let server: TestServer;
+afterEach(() => server.close());
+const against = async (...handlers: Parameters<typeof inTurn>) => {
+  server = await testServer(inTurn(...handlers));
+  const clock = testClock();
+  return { registry: new Registry({ url: server.url, token: "token", clock }), clock };
+};
+
+const bytes = Buffer.from("the weights of an adapter");
+const layer = { mediaType: "application/octet-stream", digest: sha256(bytes), size: bytes.length };
+const ok = (body: Uint8Array) => (_: unknown, response: import("node:http").ServerResponse) => void response.end(body);
+const manifest = canonicalJSON({ schemaVersion: 2, config: { ...layer, size: 2 }, layers: [layer] });
+
+it("sends the token and hands out a manifest whose bytes have the digest", async () => {
+  const { registry } = await against(ok(manifest));
+  const found = await registry.manifest("rune/a", sha256(manifest));
+  expect(found).toMatchObject({ digest: sha256(manifest), sizeBytes: bytes.length });
+  expect(server.requests[0]).toMatchObject({
+    path: `/v2/rune/a/manifests/${sha256(manifest)}`,
+    headers: { authorization: "Bearer token" },
+  });
+});
+
+it("asks for a fresh token before every request", async () => {
+  server = await testServer(ok(bytes));
+  let count = 0;
+  const registry = new Registry({ url: `${server.url}/`, token: async () => `token ${++count}` });
+  await registry.blob("rune/a", layer.digest, { maxBytes: 100 });
+  await registry.blob("rune/a", layer.digest, { maxBytes: 100 });
+  expect(server.requests.map((request) => request.headers.authorization)).toEqual(["Bearer token 1", "Bearer token 2"]);
+});
+
+it("refuses bytes that are not those of the digest, and what is longer than it may be", async () => {
+  const { registry } = await against(ok(Buffer.from("something else")));
+  await expect(registry.blob("rune/a", layer.digest, { maxBytes: 100 })).rejects.toThrow(DigestMismatch);
+  await expect(registry.blob("rune/a", layer.digest, { maxBytes: 3 })).rejects.toThrow(DigestMismatch);
+  await expect(registry.manifest("rune/a", sha256("something else"))).rejects.toThrow(DigestMismatch);
+});
+
+it.each([
+  ["a 500", status(500)],
+  ["a 502 with text", status(502, {}, "bad gateway")],
+  ["a reset connection", reset],
+  ["a body that ends early", truncated(bytes)],
+])("tries again after %s", async (_, fault) => {
+  const { registry, clock } = await against(fault, fault, ok(bytes));
+  expect(await registry.blob("rune/a", layer.digest, { maxBytes: 100 })).toEqual(bytes);
+  expect(clock.waits).toHaveLength(2);
+});
+
+it("waits as long as a 429 asks", async () => {
+  const { registry, clock } = await against(status(429, { "retry-after": "3" }), ok(bytes));
+  await registry.blob("rune/a", layer.digest, { maxBytes: 100 });
+  expect(clock.waits).toEqual([3125]);
+});
+
+it("says unavailable after a bounded number of attempts", async () => {
+  const { registry } = await against(status(503));
+  await expect(registry.blob("rune/a", layer.digest, { maxBytes: 100 })).rejects.toThrow(RegistryUnavailable);
+  expect(server.requests).toHaveLength(5);
+});
+
+it("doesn't try again what was denied or isn't there", async () => {
+  const { registry } = await against(status(404), status(401), status(403));
+  await expect(registry.manifest("rune/a", layer.digest)).rejects.toThrow(ArtifactMissing);
+  await expect(registry.manifest("rune/a", layer.digest)).rejects.toThrow(RegistryDenied);
+  await expect(registry.resolveTag("rune/a", "t")).rejects.toThrow(RegistryDenied);
+  expect(server.requests).toHaveLength(3);
+});
+
+it("downloads into place only what is whole and right", async () => {
+  const directory = await mkdtemp(join(tmpdir(), "rune-download-"));
+  const { registry } = await against(
+    truncated(bytes),
+    reset,
+    status(500),
+    ok(bytes),
+    ok(Buffer.from("x".repeat(bytes.length))),
+    ok(Buffer.alloc(1000)),
+  );
+  await registry.download("rune/a", layer, join(directory, "sub/file"));
+  expect(await readFile(join(directory, "sub/file"))).toEqual(bytes);
+  await expect(registry.download("rune/a", layer, join(directory, "other"))).rejects.toThrow(DigestMismatch);
+  await expect(registry.download("rune/a", layer, join(directory, "other"))).rejects.toThrow(DigestMismatch);
+  expect(await readdir(directory)).toEqual(["sub"]);
+  expect(await readdir(join(directory, "sub"))).toEqual(["file"]);
+});
+
+it("follows a redirect to another host without taking the token there", async () => {
+  const elsewhere = await testServer(ok(bytes));
+  const { registry } = await against(status(307, { location: `${elsewhere.url.replace("127.0.0.1", "localhost")}/blob` }));
+  expect(await registry.blob("rune/a", layer.digest, { maxBytes: 100 })).toEqual(bytes);
+  expect(elsewhere.requests[0]?.headers.authorization).toBeUndefined();
+  await elsewhere.close();
+});
+
+it("uploads only what isn't there yet", async () => {
+  const { registry } = await against(
+    status(200),
+    status(404),
+    status(202, { location: "/upload/1?state=x" }),
+    status(201),
+    status(404),
+    status(201),
+  );
+  const files = [{ title: "f", mediaType: "text/plain", bytes }];
+  const pushed = await registry.push({ repository: "rune/a", artifactType: "t", config: {}, configMediaType: "c", files });
+  expect(server.requests.map((request) => request.method)).toEqual(["HEAD", "HEAD", "POST", "PUT", "HEAD", "PUT"]);
+  expect(server.requests[3]?.path).toBe(`/upload/1?state=x&digest=${encodeURIComponent(layer.digest)}`);
+  expect(sha256(server.requests[5]?.body ?? "")).toBe(pushed.digest);
+});
+
+it("parses a JSON blob by its schema", async () => {
+  const blob = canonicalJSON({ a: 1 });
+  const { registry } = await against(ok(blob));
+  const descriptor = { mediaType: "j", digest: sha256(blob), size: blob.length };
+  expect(await registry.json("rune/a", descriptor, z.object({ a: z.number() }))).toEqual({ a: 1 });
+  await expect(registry.json("rune/a", descriptor, z.object({ b: z.number() }))).rejects.toThrow(z.ZodError);
+});
+
+it("counts a 401 at the root as a living registry, other pages not", async () => {
+  const { registry } = await against(status(401), json(200, {}), status(404));
+  await registry.ping();
+  await registry.ping();
+  await expect(registry.ping()).rejects.toThrow("is this an OCI registry?");
+});
