@@ -205,6 +205,7 @@ describe("an agent that is killed", { timeout: 120_000 }, () => {
     for (const intent of records.filter(({ type }) => type === "intent")) {
       const results = records.filter(({ n, type }) => n === intent.n && type !== "intent");
       expect(results.length, `results of step ${intent.n}`).toBe(1);
+      for (const result of results) expect(result.type === "lost" || result.epoch === intent.epoch, `epoch of step ${intent.n}`).toBe(true);
     }
   }
 });
