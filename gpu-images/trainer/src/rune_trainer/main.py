@@ -1,0 +1,69 @@
+"""`python -m rune_trainer`: reads the job document, runs its method, leaves the result, and exits by the pod contract."""
+
+import json
+import os
+import pathlib
+import sys
+import traceback
+from collections.abc import Callable
+from typing import Any
+
+from rune_trainer import method_sft, result
+from rune_trainer.errors import BAD_INPUT, MISCONFIGURED, TERMINATED, Ending, bad_input
+from rune_trainer.mlflow import Tracker
+from rune_trainer.progress import Reporter
+from rune_trainer.runtime import Runtime
+from rune_trainer.spec import Job, parse_job
+
+METHODS: dict[str, Callable[[Job, Runtime], dict[str, Any]]] = {"sft": method_sft.run}
+
+
+def read_job() -> Job:
+    path = pathlib.Path(os.environ.get("RUNE_SPEC", "/rune/spec.json"))
+    try:
+        document = json.loads(path.read_bytes())
+    except OSError as error:
+        raise Ending(MISCONFIGURED, "SpecMissing", f"the job document could not be read: {error}; it is mounted from the run's ConfigMap") from error
+    except ValueError as error:
+        raise bad_input(f"{path} is not JSON: {error}") from error
+    job = parse_job(document)
+    if job.method not in METHODS:
+        raise bad_input(f"method is {job.method!r}; this trainer knows {', '.join(METHODS)}")
+    return job
+
+
+def work(job: Job) -> dict[str, Any]:
+    """Runs the job; whatever happens, the tracker learns how it ended."""
+    reporter, tracker = Reporter(job.nats, job.owner.uid), Tracker(job.mlflow)
+    runtime = Runtime(reporter, tracker)
+    runtime.heed_signals()
+    tracker.start(f"{job.owner.name}-a{job.attempt}", {"run_id": job.owner.uid, "phase": job.method, "attempt": job.attempt, "corpus": job.corpus.digest}, {"rune.namespace": job.owner.namespace})
+    status, tags = "FAILED", dict[str, str]()
+    try:
+        values = METHODS[job.method](job, runtime)
+        status, tags = "FINISHED", {"adapter_id": values["digest"]}
+        return result.result_of({**values, "mlflowRunID": tracker.run_id})
+    except Ending as ending:
+        status, tags = "KILLED" if ending.code == TERMINATED else "FAILED", {"failure": ending.reason}
+        raise
+    finally:
+        tracker.end(status, tags)
+        reporter.close()
+
+
+def main() -> int:
+    """The exit code. A failure of unknown cause is a traceback and code 1: worth another attempt."""
+    try:
+        result.leave(work(read_job()))
+        return 0
+    except Ending as ending:
+        print(f"{ending.reason}: {ending.message}", file=sys.stderr)
+        result.leave(result.message_of(ending))
+        return ending.code
+    except MemoryError:
+        result.leave(result.message_of(Ending(BAD_INPUT, "OutOfMemory", "the trainer ran out of memory; raise resources.memory or lower sft.batchSize and sft.maxLength")))
+        return 1
+    except Exception as error:
+        traceback.print_exc()
+        result.leave(result.message_of(Ending(1, "Unexpected", f"{type(error).__name__}: {error}")))
+        return 1

@@ -1,0 +1,88 @@
+"""The whole of method `sft`: corpus → training → files → canary → artifact."""
+
+import pathlib
+import tempfile
+import time
+from typing import Any
+
+from rune_trainer import adapter_io, fingerprint, publish
+from rune_trainer.canonical import model_identity
+from rune_trainer.corpus import rows_of
+from rune_trainer.errors import bad_input, data_error
+from rune_trainer.model import PRECISIONS, add_lora, device_of, linear_shapes, load_base, load_tokenizer
+from rune_trainer.registry import Repository
+from rune_trainer.runtime import Runtime
+from rune_trainer.sft import Progress, Run, train
+from rune_trainer.spec import Job
+from rune_trainer.tokens import Example, examples_of
+
+
+def run(job: Job, runtime: Runtime) -> dict[str, Any]:
+    """Publishes one adapter and returns the values of `trainerResult`."""
+    if job.sft is None:
+        raise bad_input("method is sft, but the sft section is missing")
+    settings = {"rank": job.sft.rank, "alpha": job.sft.alpha, "targetModules": list(job.sft.target_modules)}
+    output = Repository(job.registry.url, job.registry.token_file, job.output.repository)
+    if earlier := publish.adopt(output, job):
+        print(f"an earlier attempt has already published {earlier['digest']}; nothing is trained again", flush=True)
+        return {"examples": 0, "steps": 0, "trainingLoss": 0, "deltaWNorm": 0, "durationSeconds": 0, **settings, **earlier}
+    return {**settings, **learn(job, runtime, output)}
+
+
+def learn(job: Job, runtime: Runtime, output: Repository) -> dict[str, Any]:
+    assert job.sft
+    started = time.monotonic()
+    verify_base(job)
+    tokenizer = load_tokenizer(job.base.path)
+    examples = examples_for(job, tokenizer)
+    base = load_base(job.base.path, job.sft, device_of())
+    shapes = linear_shapes(base, job.sft.target_modules)
+    model = add_lora(base, job.sft)
+    losses = train(model, examples, job.sft, run_of(job, runtime))
+    adapter_io.round_in_place(model, PRECISIONS[job.sft.precision])
+    tensors = adapter_io.weights_of(model, PRECISIONS[job.sft.precision])
+    norm = adapter_io.delta_norm(tensors, job.sft.alpha / job.sft.rank)
+    statistics = {"examples": len(examples), "steps": len(losses), "trainingLoss": round(last_tenth(losses), 5), "deltaWNorm": round(norm, 4)}
+    with tempfile.TemporaryDirectory(prefix="adapter.") as scratch:
+        adapter_io.write(pathlib.Path(scratch), job.base, job.sft, tensors, shapes)
+        canary = fingerprint.canary_of(model, tokenizer, examples)
+        published = publish.publish(output, job, pathlib.Path(scratch), canary, statistics)
+    runtime.tracker.metric("delta_w_norm", norm, len(losses))
+    return {**published, **statistics, "durationSeconds": round(time.monotonic() - started, 1)}
+
+
+def verify_base(job: Job) -> None:
+    found = model_identity(pathlib.Path(job.base.path))
+    if found != job.base.digest:
+        raise data_error("BaseMismatch", f"the model staged at {job.base.path} is {found}, the job asks for {job.base.digest}; nothing was trained")
+
+
+def examples_for(job: Job, tokenizer: Any) -> list[Example]:
+    assert job.sft
+    trajectories = [Repository(job.registry.url, job.registry.token_file, t.repository).pull_json(t.digest) for t in job.corpus.trajectories]
+    rows = rows_of(trajectories, job.corpus.include)
+    examples, long = examples_of(tokenizer, rows, job.sft.max_length)
+    if long:
+        print(f"{long} of {len(rows)} examples are longer than {job.sft.max_length} tokens and were left out", flush=True)
+    if not examples:
+        raise data_error("EmptyCorpus", f"none of the {len(trajectories)} trajectories has a program that passed and fits sft.maxLength; learn from sessions that were solved")
+    print(f"{len(examples)} examples from {len(trajectories)} trajectories, {sum(map(len, examples))} tokens, {sum(len(e.tail) for e in examples)} of them to learn", flush=True)
+    return examples
+
+
+def run_of(job: Job, runtime: Runtime) -> Run:
+    assert job.sft
+    identity = {"base": job.base.digest, "corpus": job.corpus.digest, "include": list(job.corpus.include), "sft": repr(job.sft), "uid": job.owner.uid}
+
+    def report(progress: Progress) -> None:
+        runtime.report(progress)
+        runtime.tracker.metric("training_loss", progress.loss, progress.step)
+        if progress.step % 20 == 0:
+            runtime.tracker.flush()
+
+    return Run(pathlib.Path(job.checkpoint.directory), identity, job.checkpoint.every_steps, runtime.stopping, report)
+
+
+def last_tenth(losses: list[float]) -> float:
+    tail = losses[-max(1, len(losses) // 10) :]
+    return sum(tail) / len(tail)

@@ -1,0 +1,23 @@
+"""What the world gives a method: a way to report, a tracker, and whether it is asked to stop."""
+
+import signal
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from rune_trainer.mlflow import Tracker
+from rune_trainer.sft import Progress
+
+
+@dataclass
+class Runtime:
+    report: Callable[[Progress], None]
+    tracker: Tracker
+    stop: threading.Event = field(default_factory=threading.Event)
+
+    def stopping(self) -> bool:
+        return self.stop.is_set()
+
+    def heed_signals(self) -> None:
+        """SIGTERM asks for an end after the present step, with a checkpoint."""
+        signal.signal(signal.SIGTERM, lambda *_: self.stop.set())

