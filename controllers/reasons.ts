@@ -24,6 +24,8 @@ export const Reason = {
   BaseModelChanged: "BaseModelChanged",
   /** More than one node per replica without the LeaderWorkerSet API. */
   LeaderWorkerSetMissing: "LeaderWorkerSetMissing",
+  /** More than one node per replica, which this version does not serve. */
+  NodesPerReplicaUnsupported: "NodesPerReplicaUnsupported",
   /** An argument or variable of `spec.engine` is the operator's own. */
   EngineArgumentRefused: "EngineArgumentRefused",
   /** No engine answers completions yet. */
@@ -40,6 +42,12 @@ export const Reason = {
   ScaledToZero: "ScaledToZero",
   /** Every slot is taken by an adapter that is in use. */
   NoAdapterSlot: "NoAdapterSlot",
+  /** A wanted adapter is about to be loaded. */
+  Loading: "Loading",
+  /** Every wanted adapter is loaded. */
+  AllLoaded: "AllLoaded",
+  /** Some replicas answer, others are on their way. */
+  PartlyReady: "PartlyReady",
   /** A wanted adapter isn't verified yet. */
   AdapterNotReady: "AdapterNotReady",
   /** A wanted adapter was made for another base model. */

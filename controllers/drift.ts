@@ -1,0 +1,25 @@
+import { canonicalJSON, sha256 } from "@rune/clients/digest";
+import { group } from "@rune/crds/common";
+import type { KubeObject } from "kopf-ts";
+
+const appliedAnnotation = `${group}/applied`;
+
+/** A manifest that carries the hash of itself, so that what it no longer names is noticed too. */
+export function stamped<T extends KubeObject>(manifest: T): T {
+  const hash = sha256(canonicalJSON(manifest)).slice("sha256:".length, "sha256:".length + 16);
+  return { ...manifest, metadata: { ...manifest.metadata, annotations: { ...manifest.metadata.annotations, [appliedAnnotation]: hash } } };
+}
+
+/** The manifests, stamped, that the cluster doesn't show as they are: nothing is written again that is there already. */
+export function drifted<T extends KubeObject>(manifests: readonly T[], find: (manifest: T) => KubeObject | undefined): T[] {
+  return manifests.map(stamped).filter((manifest) => !isWithin(manifest, find(manifest)));
+}
+
+/** Whether everything that `wanted` says is also in `actual`, which the server filled with defaults. */
+export function isWithin(wanted: unknown, actual: unknown): boolean {
+  if (Array.isArray(wanted))
+    return Array.isArray(actual) && actual.length === wanted.length && wanted.every((item, index) => isWithin(item, actual[index]));
+  if (wanted === null || typeof wanted !== "object") return wanted === undefined || wanted === actual;
+  if (actual === null || typeof actual !== "object") return false;
+  return Object.entries(wanted).every(([name, value]) => isWithin(value, (actual as Record<string, unknown>)[name]));
+}

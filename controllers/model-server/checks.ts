@@ -1,0 +1,45 @@
+import { isResolved } from "../base-model.ts";
+import type { Check } from "../check.ts";
+import { Reason } from "../reasons.ts";
+import { requirementsMet } from "../requires.ts";
+import { engineArgumentsAllowed } from "./engine.ts";
+import { stagedDigest } from "./trouble.ts";
+import type { World } from "./world.ts";
+
+/** Requirements hold a server back before it starts, not while it serves. */
+const mayStart: Check<World> = (world) => (world.statefulSet ? null : requirementsMet(world));
+
+const oneNode: Check<World> = ({ server, leaderWorkerSets }) => {
+  if (server.spec.nodesPerReplica === 1) return null;
+  if (!leaderWorkerSets) {
+    return {
+      reason: Reason.LeaderWorkerSetMissing,
+      message: `spec.nodesPerReplica is ${server.spec.nodesPerReplica}, which needs the LeaderWorkerSet API (leaderworkerset.x-k8s.io/v1), and the cluster doesn't have it; install LeaderWorkerSet, or use one node`,
+      retrySeconds: 300,
+    };
+  }
+  return {
+    reason: Reason.NodesPerReplicaUnsupported,
+    message: `spec.nodesPerReplica is ${server.spec.nodesPerReplica}; this version serves a replica on one node only, so create the server anew with nodesPerReplica: 1`,
+  };
+};
+
+/** The registry's word on the base, before a pod is started for it. Pods that run don't need the registry. */
+const baseKnown: Check<World> = ({ base }) => {
+  if (!base || isResolved(base)) return null;
+  if (base.missing) return { reason: Reason.BaseModelUnavailable, message: base.unresolved, retrySeconds: 300 };
+  return { reason: Reason.RegistryUnavailable, message: base.unresolved, retrySeconds: 15 };
+};
+
+/** One identity for the server's whole life. */
+const baseUnchanged: Check<World> = ({ server, engines }) => {
+  const known = server.status?.baseDigest;
+  const other = engines.find(({ pod }) => known && stagedDigest(pod) && stagedDigest(pod) !== known);
+  if (!other) return null;
+  return {
+    reason: Reason.BaseModelChanged,
+    message: `pod ${other.pod.metadata.name} staged a base model with the identity ${stagedDigest(other.pod)}, and this server's is ${known}; restore the files, or create a new ModelServer for the new ones`,
+  };
+};
+
+export const checks: readonly Check<World>[] = [mayStart, engineArgumentsAllowed, oneNode, baseKnown, baseUnchanged];

@@ -1,0 +1,73 @@
+import type { Adapter } from "@rune/crds/adapter";
+import type { AgentSession } from "@rune/crds/agent-session";
+import type { Evaluation } from "@rune/crds/evaluation";
+import type { ModelServer } from "@rune/crds/model-server";
+import { conditionsOf, isTerminal } from "kopf-ts";
+
+/** An adapter that somebody wants here. */
+export interface Demand {
+  readonly name: string;
+  /** Who wants it, for people. */
+  readonly by: string;
+}
+
+type User = AgentSession | Evaluation;
+
+/** Adapters that are wanted, each once: residents, then the claims of objects that haven't ended, oldest first. */
+export function demands(server: ModelServer, adapters: readonly Adapter[], users: readonly User[]): Demand[] {
+  const wanted = new Map<string, Demand>();
+  for (const demand of [...residents(server, adapters), ...claims(server, users)])
+    if (!wanted.has(demand.name)) wanted.set(demand.name, demand);
+  return [...wanted.values()];
+}
+
+function residents(server: ModelServer, adapters: readonly Adapter[]): Demand[] {
+  const { resident } = server.spec.adapters;
+  if (!resident) return [];
+  const wanted = Object.entries(resident.matchLabels ?? {});
+  return adapters
+    .filter(
+      ({ metadata, status }) =>
+        !metadata.deletionTimestamp && !status?.archived && wanted.every(([key, value]) => metadata.labels?.[key] === value),
+    )
+    .toSorted(byAge)
+    .map(({ metadata }) => ({ name: metadata.name, by: "spec.adapters.resident" }));
+}
+
+function claims(server: ModelServer, users: readonly User[]): Demand[] {
+  return users
+    .filter((user) => !isTerminal(user) && !user.spec.suspend && !user.metadata.deletionTimestamp)
+    .toSorted(byAge)
+    .flatMap((user) => {
+      const name = claimOf(user, server.metadata.name);
+      return name ? [{ name, by: `${user.kind} ${user.metadata.name}` }] : [];
+    });
+}
+
+/** The adapter that an object has frozen in its status and needs from this server now. */
+export function claimOf(user: User, server: string): string | undefined {
+  if (isSession(user)) return user.spec.serverRef.name === server ? user.status?.adapter?.name : undefined;
+  const active = user.spec.arms.find(({ name }) => name === user.status?.activeArm);
+  return active?.serverRef.name === server ? active.adapter : undefined;
+}
+
+/** When each adapter was last used here, from the endings of what used it: least recently used leaves first. */
+export function lastUses(server: ModelServer, users: readonly User[]): ReadonlyMap<string, string> {
+  const uses = new Map<string, string>();
+  for (const user of users.filter(isTerminal)) {
+    const ended =
+      conditionsOf(user).find(({ type, status }) => (type === "Succeeded" || type === "Failed") && status === "True")?.lastTransitionTime ??
+      "";
+    for (const name of usedBy(user, server.metadata.name)) if (ended > (uses.get(name) ?? "")) uses.set(name, ended);
+  }
+  return uses;
+}
+
+function usedBy(user: User, server: string): string[] {
+  if (isSession(user)) return user.spec.serverRef.name === server && user.status?.adapter?.name ? [user.status.adapter.name] : [];
+  return user.spec.arms.flatMap((arm) => (arm.serverRef.name === server && arm.adapter ? [arm.adapter] : []));
+}
+
+const isSession = (user: User): user is AgentSession => user.kind === "AgentSession";
+const byAge = (a: Adapter | User, b: Adapter | User) =>
+  a.metadata.creationTimestamp.localeCompare(b.metadata.creationTimestamp) || a.metadata.name.localeCompare(b.metadata.name);

@@ -1,0 +1,136 @@
+import type { LoaderConfig } from "@rune/crds/loader-api";
+import { type Outcome, progressing, ready, unchanged } from "kopf-ts";
+import { blocked, firstOf } from "../check.ts";
+import { drifted } from "../drift.ts";
+import type { KubeObject } from "../manifest.ts";
+import { Reason } from "../reasons.ts";
+import { checks } from "./checks.ts";
+import { headlessService, networkPolicy, service } from "./network.ts";
+import { type Move, moveOf, type Wish, wishes } from "./placement.ts";
+import { baseModelToken, inputs, loaderDocument, statefulSet } from "./pods.ts";
+import { type AdapterState, baseDigestOf, statusOf } from "./status.ts";
+import { isPodReady, troubleOf } from "./trouble.ts";
+import type { Engine, World } from "./world.ts";
+
+/** What becomes of a pass: what the framework writes, and what loaders are asked for after it. */
+export interface Decision {
+  readonly outcome: Outcome;
+  readonly moves: readonly { readonly engine: Engine; readonly move: Move }[];
+}
+
+const startingSeconds = 5;
+const steadySeconds = 15;
+
+export function decide(world: World, now: Date): Decision {
+  if (world.server.metadata.deletionTimestamp) return { outcome: unchanged(), moves: [] };
+  const wished = wishes(world, baseDigestOf(world));
+  const status = statusOf(world, wished, now);
+  const blocker = firstOf(checks, world);
+  if (blocker) return { outcome: blocked(blocker, status), moves: [] };
+  const moves = movesOf(world, wished);
+  const outcome = tidings(verdict(world, status), world, status.adapters ?? [])
+    .applying(...renewedToken(world), ...drifted(manifests(world, status.baseDigest), world.existing))
+    .deleting(...stuckPods(world));
+  return { outcome: moves.length > 0 ? outcome.again(1) : outcome, moves };
+}
+
+/** Everything that a server consists of, but for its token. */
+export function manifests(
+  { server, config, adminKeys }: Pick<World, "server" | "config" | "adminKeys">,
+  baseDigest: string | undefined,
+): KubeObject[] {
+  const loader: LoaderConfig = loaderDocument(server, config, adminKeys);
+  return [
+    inputs(server, config, loader, baseDigest),
+    networkPolicy(server, config),
+    headlessService(server),
+    service(server),
+    statefulSet(server, config, loader),
+  ];
+}
+
+const renewedToken = ({ server, stagerToken }: World) =>
+  stagerToken ? [baseModelToken(server, stagerToken.token, stagerToken.renewal)] : [];
+
+function movesOf(world: World, wished: readonly Wish[]): Decision["moves"] {
+  return world.engines.flatMap((engine) => {
+    if (!engine.state?.engine.ready || engine.pod.metadata.deletionTimestamp) return [];
+    const move = moveOf(engine.state, wished, world);
+    return move.load.length + move.unload.length > 0 ? [{ engine, move }] : [];
+  });
+}
+
+/** Whether the server is as asked; never Ready without an engine that answers. */
+function verdict({ server, statefulSet: set, engines }: World, status: ReturnType<typeof statusOf>): Outcome {
+  const asked = server.spec.replicas;
+  const { readyReplicas: answering = 0, loadedAdapters: loaded } = status;
+  const count = `${answering} of ${asked} engines answer`;
+  if (asked === 0) {
+    const said = { reason: Reason.ScaledToZero, message: "spec.replicas is 0, so nothing answers; scale it up to serve" };
+    return ready(status, said).condition({ type: "Ready", status: "False", ...said });
+  }
+  if (answering === 0) {
+    const trouble = engines.map(({ pod }) => troubleOf(pod)).find((found) => found !== null);
+    if (trouble) return blocked(trouble, status).again(steadySeconds);
+    return progressing(Reason.NoEngineReady, `${count}; ${stageOf(engines)}`, status).again(startingSeconds);
+  }
+  if (answering >= asked && isRolledOut(set, asked)) {
+    return ready(status, { message: `${count}, ${loaded} ${loaded === 1 ? "adapter is" : "adapters are"} loaded` }).again(steadySeconds);
+  }
+  return progressing(Reason.EnginesStarting, `${count}; the others are starting`, status)
+    .condition({ type: "Ready", status: "True", reason: Reason.PartlyReady, message: count })
+    .again(startingSeconds);
+}
+
+function isRolledOut(set: World["statefulSet"], asked: number): boolean {
+  const { observedGeneration = -1, updatedReplicas = 0, currentRevision, updateRevision } = set?.status ?? {};
+  const updated = currentRevision === updateRevision ? asked : updatedReplicas;
+  return set !== undefined && observedGeneration >= (set.metadata.generation ?? 0) && updated >= asked;
+}
+
+/** How far the pods are, for who waits. */
+function stageOf(engines: readonly Engine[]): string {
+  if (engines.length === 0) return "their pods are being created";
+  if (engines.every(({ state }) => !state)) return "the base model is being staged";
+  return "vLLM is loading the base model";
+}
+
+/** A StatefulSet doesn't replace pods of an old revision that never became ready; a corrected spec must not wait for them. */
+export function stuckPods({ statefulSet: set, engines }: World): KubeObject[] {
+  const { updateRevision, currentRevision } = set?.status ?? {};
+  if (!updateRevision || updateRevision === currentRevision) return [];
+  return engines
+    .map(({ pod }) => pod)
+    .filter(
+      (pod) => pod.metadata.labels?.["controller-revision-hash"] !== updateRevision && !pod.metadata.deletionTimestamp && !isPodReady(pod),
+    );
+}
+
+/** What people should hear: whether the wanted adapters are there, what was refused, which engines restarted. */
+function tidings(outcome: Outcome, world: World, adapters: readonly AdapterState[]): Outcome {
+  const before = world.server.status;
+  const wanted = adapters.filter(({ name }) => world.demands.some((demand) => demand.name === name));
+  const absent = wanted.find(({ state }) => state !== "Loaded");
+  let told = outcome.condition({
+    type: "AdaptersLoaded",
+    status: absent ? "False" : "True",
+    reason: absent?.reason ?? Reason.AllLoaded,
+    message: absent ? `${absent.name}: ${absent.message ?? absent.state}` : `${wanted.length} wanted, all loaded`,
+  });
+  for (const { name, state, reason, message } of adapters) {
+    const old = before?.adapters?.find((entry) => entry.name === name)?.state;
+    if (state === "Refused" && old !== state) told = told.event("Warning", "AdapterRefused", `${name} was refused (${reason}): ${message}`);
+    if (state === "Loaded" && old !== state) told = told.event("Normal", "AdapterLoaded", `${name} is loaded`);
+  }
+  for (const { pod, state } of world.engines) {
+    const old = before?.engines?.find(({ podUID }) => podUID === pod.metadata.uid);
+    if (state && old?.bootID && state.engine.bootID && old.bootID !== state.engine.bootID) {
+      told = told.event(
+        "Warning",
+        "EngineRestarted",
+        `the engine of pod ${pod.metadata.name} was started again; its adapters are loaded again`,
+      );
+    }
+  }
+  return told;
+}

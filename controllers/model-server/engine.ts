@@ -1,0 +1,119 @@
+import { port } from "@rune/crds/loader-api";
+import type { ModelServer } from "@rune/crds/model-server";
+import type { Check } from "../check.ts";
+import type { OperatorConfig } from "../config.ts";
+import type { Container, EnvVar, Probe, ResourceRequirements, VolumeMount } from "../manifest.ts";
+import { modelDirectory, resourcesOf, restrictedContainer, temporaryMount } from "../pod.ts";
+import { Reason } from "../reasons.ts";
+import { servedBaseName } from "../serving.ts";
+
+/** vLLM itself, on localhost only: everything reaches it through the loader. */
+export function engineContainer(server: ModelServer, config: OperatorConfig, modelMounts: VolumeMount[]): Container {
+  return {
+    name: "vllm",
+    image: server.spec.engine.image ?? config.images.vllm,
+    imagePullPolicy: config.imagePullPolicy,
+    command: ["vllm", "serve", modelDirectory],
+    args: engineArguments(server, config),
+    env: engineEnvironment(server, config),
+    securityContext: restrictedContainer,
+    resources: engineResources(server, config),
+    terminationMessagePolicy: "FallbackToLogsOnError",
+    volumeMounts: [
+      ...modelMounts,
+      { name: "adapters", mountPath: "/adapters", readOnly: true },
+      { name: "shm", mountPath: "/dev/shm" },
+      temporaryMount,
+    ],
+    startupProbe: completion({ periodSeconds: 5, failureThreshold: 120 }),
+    livenessProbe: completion({ periodSeconds: 15, failureThreshold: 2 }),
+    // New connections stop coming before the engine is told to end.
+    lifecycle: { preStop: { exec: { command: ["sleep", "5"] } } },
+  };
+}
+
+/** A real one-token completion through all ranks: `/health` stays 200 when a rank has died. */
+function completion(timing: Pick<Probe, "periodSeconds" | "failureThreshold">): Probe {
+  return { exec: { command: ["python3", "/opt/rune/probe.py"] }, timeoutSeconds: 20, ...timing };
+}
+
+export function engineArguments({ spec }: ModelServer, config: OperatorConfig): string[] {
+  const { slots, maxRank } = spec.adapters;
+  return [
+    ...["--host", "127.0.0.1", "--port", String(port.engine)],
+    ...["--served-model-name", servedBaseName(spec.base)],
+    ...["--pipeline-parallel-size", String(spec.pipelineParallelSize)],
+    ...["--tensor-parallel-size", String(spec.tensorParallelSize)],
+    ...["--distributed-executor-backend", "mp"],
+    ...["--enable-lora", "--max-lora-rank", String(maxRank), "--max-loras", String(slots), "--max-cpu-loras", String(slots)],
+    ...["--max-model-len", String(spec.maxModelLength), "--max-num-seqs", String(spec.maxSequences)],
+    ...(spec.quantization === "NF4" ? ["--quantization", "bitsandbytes"] : []),
+    ...(config.engine.device === "CPU" ? ["--enforce-eager", "--dtype", "bfloat16"] : []),
+    ...(spec.engine.extraArguments ?? []),
+  ];
+}
+
+export function engineEnvironment({ spec }: ModelServer, config: OperatorConfig): EnvVar[] {
+  const { cpuThreads, cpuKVCacheGiB } = config.engine;
+  const ranks = spec.pipelineParallelSize * spec.tensorParallelSize;
+  const cpu = {
+    VLLM_CPU_KVCACHE_SPACE: String(cpuKVCacheGiB),
+    VLLM_CPU_OMP_THREADS_BIND: "nobind",
+    OMP_NUM_THREADS: String(Math.max(1, Math.floor(cpuThreads / ranks))),
+    // Idle threads that spin would starve whatever else runs on the node.
+    GOMP_SPINCOUNT: "0",
+    OMP_WAIT_POLICY: "passive",
+  };
+  const variables = {
+    HOME: "/tmp",
+    VLLM_CACHE_ROOT: "/tmp/vllm",
+    HF_HUB_OFFLINE: "1",
+    VLLM_ALLOW_RUNTIME_LORA_UPDATING: "True",
+    // Counts answers that a broken adapter poisoned (`vllm:corrupted_requests_total`).
+    VLLM_COMPUTE_NANS_IN_LOGITS: "1",
+    VLLM_NO_USAGE_STATS: "1",
+    DO_NOT_TRACK: "1",
+    ...(config.engine.device === "CPU" ? cpu : {}),
+  };
+  return [...Object.entries(variables).map(([name, value]) => ({ name, value })), ...(spec.engine.environment ?? [])];
+}
+
+/** How many GPUs one replica asks for: what the spec says, else one for each rank where engines run on GPUs. */
+export function gpusOf({ spec }: ModelServer, config: OperatorConfig): number {
+  return spec.resources.gpus ?? (config.engine.device === "CPU" ? 0 : spec.pipelineParallelSize * spec.tensorParallelSize);
+}
+
+function engineResources(server: ModelServer, config: OperatorConfig): ResourceRequirements {
+  return resourcesOf(server.spec.resources, config, gpusOf(server, config));
+}
+
+/** Arguments that decide who can reach the engine, what it is called and what it loads. */
+const ownArguments = [
+  ...["--host", "--port", "--uds", "--served-model-name", "--model", "--api-server-count", "--api-key", "--headless"],
+  ...["--pipeline-parallel-size", "-pp", "--tensor-parallel-size", "-tp", "--data-parallel-size", "-dp", "--distributed-executor-backend"],
+  ...["--nnodes", "--node-rank", "--master-addr", "--master-port"],
+  ...["--enable-lora", "--no-enable-lora", "--lora-modules", "--max-lora-rank", "--max-loras", "--max-cpu-loras", "--fully-sharded-loras"],
+  ...["--max-model-len", "--max-num-seqs", "--quantization", "-q", "--enable-sleep-mode", "--config"],
+];
+const ownVariables = [
+  "VLLM_ALLOW_RUNTIME_LORA_UPDATING",
+  "VLLM_COMPUTE_NANS_IN_LOGITS",
+  "VLLM_SERVER_DEV_MODE",
+  "VLLM_API_KEY",
+  "VLLM_LORA_RESOLVER_CACHE_DIR",
+  "HF_HUB_OFFLINE",
+];
+
+/** What the user adds to the engine must not undo what makes it safe. */
+export const engineArgumentsAllowed: Check<{ readonly server: ModelServer }> = ({ server }) => {
+  const { extraArguments = [], environment = [] } = server.spec.engine;
+  const argument = extraArguments.find((text) => ownArguments.includes(text.split("=")[0]?.replaceAll("_", "-") ?? ""));
+  if (argument)
+    return refused(
+      `spec.engine.extraArguments: ${argument.split("=")[0]} is set by the operator; remove it and use the field of spec that stands for it`,
+    );
+  const variable = environment.find(({ name }) => ownVariables.includes(name));
+  return variable ? refused(`spec.engine.environment: ${variable.name} is set by the operator; remove it`) : null;
+};
+
+const refused = (message: string) => ({ reason: Reason.EngineArgumentRefused, message });

@@ -1,0 +1,84 @@
+import { label } from "@rune/crds/common";
+import { port } from "@rune/crds/loader-api";
+import type { ModelServer } from "@rune/crds/model-server";
+import type { OperatorConfig } from "../config.ts";
+import type { KubeObject } from "../manifest.ts";
+import { headlessServiceName } from "../names.ts";
+import { ownedMetadata } from "../pod.ts";
+import { podLabels } from "./pods.ts";
+
+const namespaceLabel = "kubernetes.io/metadata.name";
+
+/** Clients ask one Service, whatever replica answers; Prometheus finds the metrics by it as well. */
+export function service(server: ModelServer): KubeObject & { spec: object } {
+  return {
+    apiVersion: "v1",
+    kind: "Service",
+    metadata: ownedMetadata(server, server.metadata.name, podLabels(server)),
+    spec: {
+      selector: podLabels(server),
+      ports: [
+        { name: "http", port: port.inference, targetPort: port.inference, protocol: "TCP" },
+        { name: "metrics", port: port.metrics, targetPort: port.metrics, protocol: "TCP" },
+      ],
+    },
+  };
+}
+
+/** Gives every pod a name in DNS, also before it is ready. */
+export function headlessService(server: ModelServer): KubeObject & { spec: object } {
+  return {
+    apiVersion: "v1",
+    kind: "Service",
+    metadata: ownedMetadata(server, headlessServiceName(server.metadata.name), podLabels(server)),
+    spec: {
+      clusterIP: "None",
+      publishNotReadyAddresses: true,
+      selector: podLabels(server),
+      ports: [{ name: "http", port: port.inference, targetPort: port.inference, protocol: "TCP" }],
+    },
+  };
+}
+
+/** Who reaches a server's pods, and what they reach. The engine's own port is open to nobody: it listens on localhost. */
+export function networkPolicy(server: ModelServer, config: OperatorConfig): KubeObject & { spec: object } {
+  const clients = config.engine.openInference
+    ? { podSelector: {} }
+    : { podSelector: { matchExpressions: [{ key: label.component, operator: "In", values: ["agent", "evaluator"] }] } };
+  const peers = { podSelector: { matchLabels: podLabels(server) } };
+  const operator = {
+    namespaceSelector: { matchLabels: { [namespaceLabel]: config.operatorNamespace } },
+    podSelector: { matchLabels: { "app.kubernetes.io/component": "operator" } },
+  };
+  return {
+    apiVersion: "networking.k8s.io/v1",
+    kind: "NetworkPolicy",
+    metadata: ownedMetadata(server, server.metadata.name, podLabels(server)),
+    spec: {
+      podSelector: { matchLabels: podLabels(server) },
+      policyTypes: ["Ingress", "Egress"],
+      ingress: [
+        { from: [clients, peers], ports: [tcp(port.inference)] },
+        { from: [operator], ports: [tcp(port.admin)] },
+        { ports: [tcp(port.metrics)] },
+      ],
+      egress: [
+        // To any address, because node-local DNS answers on an address of the node.
+        { ports: [{ port: 53, protocol: "UDP" }, tcp(53)] },
+        { to: [peers], ports: [tcp(port.inference)] },
+        registryEgress(config.registry.url),
+        ...(server.spec.base.huggingFace ? [{ ports: [tcp(443)] }] : []),
+      ],
+    },
+  };
+}
+
+/** A policy knows no host names: a Service is its namespace (any port, since policies see the pod's), everything else any address at that port. */
+export function registryEgress(url: string): object {
+  const { hostname, port: given, protocol } = new URL(url);
+  const namespace = /^[^.]+\.([^.]+)\.svc(\.|$)/.exec(hostname)?.[1];
+  if (namespace) return { to: [{ namespaceSelector: { matchLabels: { [namespaceLabel]: namespace } } }] };
+  return { ports: [tcp(given ? Number(given) : protocol === "https:" ? 443 : 80)] };
+}
+
+const tcp = (number: number) => ({ port: number, protocol: "TCP" });

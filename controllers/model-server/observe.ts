@@ -1,0 +1,90 @@
+import { type ModelServer, modelServer } from "@rune/crds/model-server";
+import { type Context, type DynamicObject, pods, secrets, statefulSets } from "kopf-ts";
+import { observeBase } from "../base-model.ts";
+import type { Services } from "../context.ts";
+import type { KubeObject } from "../manifest.ts";
+import { observeRequirements } from "../requires.ts";
+import { adapters, agentSessions, evaluations } from "../resources.ts";
+import { demands, lastUses } from "./claims.ts";
+import { owned } from "./owned.ts";
+import { inputsName, podLabels, tokenRenewalAnnotation } from "./pods.ts";
+import type { Engine, World } from "./world.ts";
+
+/** Stagers' tokens live this long and are renewed after half of it. */
+const stagerTokenSeconds = 24 * 3600;
+
+/** Every read of a pass, once. */
+export async function observe(server: ModelServer, ctx: Context, services: Services): Promise<World> {
+  const { namespace, name } = server.metadata;
+  const { cache } = ctx;
+  const known = cache(adapters).list({ namespace });
+  const users = [...cache(agentSessions).list({ namespace }), ...cache(evaluations).list({ namespace })];
+  const engines = await observeEngines(cache(pods).list({ namespace, labels: podLabels(server) }), ctx, services);
+  return {
+    server,
+    config: services.config,
+    requirements: observeRequirements(server, cache),
+    leaderWorkerSets: server.spec.nodesPerReplica > 1 && (await hasLeaderWorkerSets(ctx)),
+    base: await observeOwnBase(server, services),
+    adminKeys: services.adminKeys,
+    statefulSet: cache(statefulSets).get({ namespace, name }),
+    existing: (manifest: KubeObject) => {
+      const resource = owned.find(({ kind }) => kind === manifest.kind);
+      return resource && cache(resource).get(manifest.metadata);
+    },
+    engines,
+    stagerToken: await mintStagerToken(server, ctx, services),
+    adapters: new Map(known.map((adapter) => [adapter.metadata.name, adapter])),
+    demands: demands(server, known, users),
+    lastUses: lastUses(server, users),
+  };
+}
+
+/** Each loader is asked at the same time; one that doesn't answer costs the pass its time limit, not the pass. */
+async function observeEngines(found: readonly DynamicObject[], { logger }: Context, services: Services): Promise<Engine[]> {
+  const sorted = found.toSorted((a, b) => a.metadata.name.localeCompare(b.metadata.name));
+  return await Promise.all(
+    sorted.map(async (pod) => {
+      const ip: string | undefined = pod.status?.podIP;
+      if (!ip || !isLoaderRunning(pod) || !pod.metadata.uid) return { pod, state: undefined };
+      try {
+        return { pod, state: await services.loader({ ip, podUID: pod.metadata.uid }).state() };
+      } catch (error) {
+        logger.debug("a loader doesn't answer", { pod: pod.metadata.name, error: (error as Error).message });
+        return { pod, state: undefined };
+      }
+    }),
+  );
+}
+
+function isLoaderRunning(pod: DynamicObject): boolean {
+  const statuses: { name: string; state?: { running?: object } }[] = pod.status?.initContainerStatuses ?? [];
+  return statuses.some(({ name, state }) => name === "loader" && state?.running !== undefined);
+}
+
+/** The registry is asked until the identity is known, and never again. What isn't in the registry only a stager can tell. */
+async function observeOwnBase(server: ModelServer, services: Services): Promise<World["base"]> {
+  if (server.status?.baseDigest || !server.spec.base.oci) return undefined;
+  return await observeBase(server.spec.base, [], (repository) => services.registry(repository, ["pull"]));
+}
+
+async function mintStagerToken(server: ModelServer, { client, clock, signal }: Context, services: Services): Promise<World["stagerToken"]> {
+  const repository = server.spec.base.oci?.repository;
+  if (!repository) return undefined;
+  const { namespace, name } = server.metadata;
+  const secret = await client.find(secrets, { namespace, name: inputsName(server) }, { signal });
+  const renewal = secret?.metadata.annotations?.[tokenRenewalAnnotation];
+  if (renewal && new Date(renewal) > clock.now()) return undefined;
+  const subject = `${modelServer.kind} ${namespace}/${name}`;
+  const token = await services.registryToken({ subject, access: [{ repository, actions: ["pull"] }], seconds: stagerTokenSeconds });
+  return { token, renewal: new Date(clock.now().getTime() + (stagerTokenSeconds / 2) * 1000) };
+}
+
+async function hasLeaderWorkerSets({ client }: Context): Promise<boolean> {
+  try {
+    await client.resources.of({ apiVersion: "leaderworkerset.x-k8s.io/v1", kind: "LeaderWorkerSet" });
+    return true;
+  } catch {
+    return false;
+  }
+}

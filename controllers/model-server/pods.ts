@@ -1,0 +1,147 @@
+import { canonicalJSON, sha256 } from "@rune/clients/digest";
+import { label } from "@rune/crds/common";
+import { type LoaderConfig, port } from "@rune/crds/loader-api";
+import type { ModelServer } from "@rune/crds/model-server";
+import type { OperatorConfig } from "../config.ts";
+import type { ConfigMap, Container, KubeObject, PodTemplate, Secret } from "../manifest.ts";
+import { headlessServiceName } from "../names.ts";
+import {
+  componentLabels,
+  credentialsSecret,
+  credentialsVolume,
+  modelDirectory,
+  ownedMetadata,
+  pulling,
+  restrictedContainer,
+  restrictedPod,
+  schedulingOf,
+  specMount,
+  specVolume,
+  stageDocument,
+  stagedModel,
+  temporaryMount,
+  temporaryVolume,
+} from "../pod.ts";
+import { servedBaseName } from "../serving.ts";
+import { engineContainer } from "./engine.ts";
+
+export const adapterDirectory = "/adapters";
+export const inputsAnnotation = `${label.server}-inputs`;
+export const tokenRenewalAnnotation = `${label.server}-token-renewal`;
+
+/** Selects the vLLM pods of one server. */
+export const podLabels = (server: ModelServer) => ({ [label.component]: "vllm", [label.server]: server.metadata.name });
+/** Name of the ConfigMap and of the Secret that its pods mount. */
+export const inputsName = (server: ModelServer) => `${server.metadata.name}-engine`;
+
+/** The loader's input, without what is only learnt later. */
+export function loaderDocument(server: ModelServer, config: OperatorConfig, adminKeys: LoaderConfig["adminKeys"]): LoaderConfig {
+  return {
+    base: { name: servedBaseName(server.spec.base), path: modelDirectory },
+    engineURL: `http://127.0.0.1:${port.engine}`,
+    registryURL: config.registry.url,
+    adapterDirectory,
+    slots: server.spec.adapters.slots,
+    maxRank: server.spec.adapters.maxRank,
+    adminKeys,
+  };
+}
+
+/**
+ * Inputs of stager and loader. Unlike a job's they change: once the base model's identity is known, every later pod must have it.
+ * Running pods don't restart for that, because it is no part of the hash in their template.
+ */
+export function inputs(server: ModelServer, config: OperatorConfig, loader: LoaderConfig, baseDigest: string | undefined): ConfigMap {
+  const base = { ...loader.base, ...(baseDigest && { digest: baseDigest }) };
+  return {
+    apiVersion: "v1",
+    kind: "ConfigMap",
+    metadata: ownedMetadata(server, inputsName(server), podLabels(server)),
+    data: {
+      "spec.json": JSON.stringify({ ...loader, base }),
+      "stage.json": JSON.stringify(stageDocument(server.spec.base, config, baseDigest)),
+    },
+  };
+}
+
+/** The token that stagers pull the base model with; renewed long before it expires, because pods come and go for months. */
+export function baseModelToken(server: ModelServer, token: string, renewal: Date): Secret {
+  const annotations = { [tokenRenewalAnnotation]: renewal.toISOString() };
+  return credentialsSecret(
+    server,
+    inputsName(server),
+    { "registry-token": token },
+    { immutable: false, labels: podLabels(server), annotations },
+  );
+}
+
+export function statefulSet(
+  server: ModelServer,
+  config: OperatorConfig,
+  loader: LoaderConfig,
+): KubeObject & { spec: { template: PodTemplate } & Record<string, unknown> } {
+  return {
+    apiVersion: "apps/v1",
+    kind: "StatefulSet",
+    metadata: ownedMetadata(server, server.metadata.name, podLabels(server)),
+    spec: {
+      replicas: server.spec.replicas,
+      serviceName: headlessServiceName(server.metadata.name),
+      podManagementPolicy: "Parallel",
+      updateStrategy: { type: "RollingUpdate" },
+      selector: { matchLabels: podLabels(server) },
+      template: podTemplate(server, config, loader),
+    },
+  };
+}
+
+function podTemplate(server: ModelServer, config: OperatorConfig, loader: LoaderConfig): PodTemplate {
+  const base = stagedModel(server.spec.base, config);
+  const labels = componentLabels("vllm", podLabels(server));
+  return {
+    metadata: { labels, annotations: { [inputsAnnotation]: sha256(canonicalJSON(loader)).slice(7, 23) } },
+    spec: {
+      ...restrictedPod(),
+      ...pulling(config),
+      ...schedulingOf(server.spec),
+      terminationGracePeriodSeconds: 120,
+      initContainers: [base.initContainer, loaderContainer(config)],
+      containers: [engineContainer(server, config, base.mounts)],
+      volumes: [
+        ...base.volumes,
+        specVolume(inputsName(server)),
+        ...(server.spec.base.oci ? [credentialsVolume(inputsName(server))] : []),
+        { name: "adapters", emptyDir: {} },
+        { name: "shm", emptyDir: { medium: "Memory", sizeLimit: config.engine.sharedMemory } },
+        temporaryVolume("8Gi"),
+      ],
+    },
+  };
+}
+
+/** A native sidecar: it is there before vLLM starts, and as long as vLLM lives. */
+function loaderContainer(config: OperatorConfig): Container {
+  return {
+    name: "loader",
+    image: config.images.adapterLoader,
+    imagePullPolicy: config.imagePullPolicy,
+    restartPolicy: "Always",
+    env: [{ name: "POD_UID", valueFrom: { fieldRef: { fieldPath: "metadata.uid" } } }],
+    ports: [
+      { name: "http", containerPort: port.inference },
+      { name: "admin", containerPort: port.admin },
+      { name: "metrics", containerPort: port.metrics },
+    ],
+    securityContext: restrictedContainer,
+    resources: { requests: { cpu: "50m", memory: "128Mi" }, limits: { memory: "1Gi" } },
+    volumeMounts: [
+      specMount,
+      { name: "models", mountPath: "/models", readOnly: true },
+      { name: "adapters", mountPath: adapterDirectory },
+      temporaryMount,
+    ],
+    startupProbe: { httpGet: { path: "/healthz", port: port.metrics }, periodSeconds: 1, failureThreshold: 120 },
+    readinessProbe: { httpGet: { path: "/readyz", port: port.metrics }, periodSeconds: 5, timeoutSeconds: 5 },
+    livenessProbe: { httpGet: { path: "/healthz", port: port.metrics }, periodSeconds: 10, timeoutSeconds: 5, failureThreshold: 6 },
+  };
+}

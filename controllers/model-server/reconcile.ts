@@ -1,0 +1,92 @@
+import type { Adapter } from "@rune/crds/adapter";
+import type { AgentSession } from "@rune/crds/agent-session";
+import { label } from "@rune/crds/common";
+import type { Evaluation } from "@rune/crds/evaluation";
+import type { LoadRequest } from "@rune/crds/loader-api";
+import type { ModelServer } from "@rune/crds/model-server";
+import {
+  type Cache,
+  type Context,
+  type Controller,
+  fieldChanged,
+  type KubeObject,
+  type Manager,
+  type ObjectKey,
+  type Outcome,
+  pods,
+} from "kopf-ts";
+import type { Services } from "../context.ts";
+import { requiresObject } from "../requires.ts";
+import { adapters, agentSessions, evaluations, modelServers, resourceOfKind } from "../resources.ts";
+import { claimOf } from "./claims.ts";
+import { type Decision, decide } from "./decide.ts";
+import { observe } from "./observe.ts";
+import { owned } from "./owned.ts";
+
+export async function reconcile(server: ModelServer, ctx: Context, services: Services): Promise<Outcome> {
+  const world = await observe(server, ctx, services);
+  const { outcome, moves } = decide(world, ctx.clock.now());
+  if (moves.length === 0) return outcome;
+  return outcome.effect("move adapters", () => move(server, moves, services));
+}
+
+/** Engines are independent: what one of them can't do now doesn't keep the others waiting. */
+async function move(server: ModelServer, moves: Decision["moves"], services: Services): Promise<void> {
+  const results = await Promise.allSettled(
+    moves.map(async ({ engine: { pod }, move }) => {
+      const loader = services.loader({ ip: pod.status.podIP, podUID: pod.metadata.uid ?? "" });
+      for (const name of move.unload) await loader.unload(name);
+      for (const adapter of move.load) await loader.load(adapter.metadata.name, await loadRequest(server, adapter, services));
+    }),
+  );
+  const failure = results.find((result) => result.status === "rejected");
+  if (failure) throw failure.reason;
+}
+
+async function loadRequest(server: ModelServer, { spec }: Adapter, services: Services): Promise<LoadRequest> {
+  const { repository, digest } = spec.artifact;
+  const subject = `ModelServer ${server.metadata.namespace}/${server.metadata.name}`;
+  const registryToken = await services.registryToken({ subject, access: [{ repository, actions: ["pull"] }], seconds: 600 });
+  return { repository, digest, baseDigest: spec.base.digest, rank: spec.rank, targetModules: spec.targetModules, registryToken };
+}
+
+export function register(manager: Manager, services: Services): Controller<ModelServer> {
+  const builder = manager.controller("model-server").for(modelServers);
+  for (const resource of owned) builder.owns(resource);
+  builder
+    .watches(pods, (pod) => serverOfPod(pod))
+    .watches(adapters, (adapter, cache) => all(cache, adapter), {
+      predicate: fieldChanged((adapter) => [
+        adapter.metadata.labels,
+        adapter.metadata.deletionTimestamp,
+        adapter.status?.conditions,
+        adapter.status?.archived,
+      ]),
+    })
+    .watches(agentSessions, (session, cache) => serversOf(session, cache))
+    .watches(evaluations, (evaluation, cache) => serversOf(evaluation, cache));
+  for (const resource of Object.values(resourceOfKind)) builder.watches(resource, (object, cache) => requiring(object, cache));
+  return builder
+    .withOptions({ fieldManager: "rune-model-server", maxConcurrentReconciles: 8 })
+    .complete((server, ctx) => reconcile(server, ctx, services));
+}
+
+function serverOfPod({ metadata: { namespace, labels } }: KubeObject): ObjectKey[] {
+  const name = labels?.[label.server];
+  return name && labels[label.component] === "vllm" ? [{ namespace, name }] : [];
+}
+
+/** Servers whose demand an object is part of, now or before it ended. */
+function serversOf(user: AgentSession | Evaluation, cache: Cache): ObjectKey[] {
+  return all(cache, user).filter(({ name }) => claimOf(user, name) !== undefined);
+}
+
+function requiring(object: KubeObject, cache: Cache): ObjectKey[] {
+  const servers = cache(modelServers).list({ namespace: object.metadata.namespace });
+  return servers.filter((server) => requiresObject(server, object)).map(({ metadata }) => metadata);
+}
+
+const all = (cache: Cache, { metadata: { namespace } }: KubeObject): ObjectKey[] =>
+  cache(modelServers)
+    .list({ namespace })
+    .map(({ metadata }) => metadata);

@@ -1,0 +1,94 @@
+import type { HeldAdapter } from "@rune/crds/loader-api";
+import type { ModelServer } from "@rune/crds/model-server";
+import { timestamp } from "kopf-ts";
+import { isResolved } from "../base-model.ts";
+import { Reason } from "../reasons.ts";
+import { serverURL } from "../serving.ts";
+import type { Wish } from "./placement.ts";
+import { podLabels } from "./pods.ts";
+import { isPodReady, stagedDigest } from "./trouble.ts";
+import type { Engine, World } from "./world.ts";
+
+type Status = NonNullable<ModelServer["status"]>;
+export type AdapterState = NonNullable<Status["adapters"]>[number];
+export type EngineState = NonNullable<Status["engines"]>[number];
+
+/** The identity of the base model: frozen when it is first known. */
+export function baseDigestOf({ server, base, engines }: Pick<World, "server" | "base" | "engines">): string | undefined {
+  const staged = engines.flatMap(({ pod }) => stagedDigest(pod) ?? [])[0];
+  return server.status?.baseDigest ?? (base && isResolved(base) ? base.digest : staged);
+}
+
+/** An engine that answers completions, in a pod that its Service sends requests to, with the right base. */
+export function isServing({ pod, state }: Engine, baseDigest: string | undefined): boolean {
+  const same = !baseDigest || !state?.engine.baseDigest || state.engine.baseDigest === baseDigest;
+  return state?.engine.ready === true && same && !pod.metadata.deletionTimestamp && isPodReady(pod);
+}
+
+export function statusOf(world: World, wished: readonly Wish[], now: Date): Omit<Status, "conditions" | "observedGeneration"> {
+  const { server, statefulSet, engines } = world;
+  const baseDigest = baseDigestOf(world);
+  const adapters = adapterStates(world, wished);
+  return {
+    baseDigest,
+    replicas: statefulSet?.status?.replicas ?? 0,
+    readyReplicas: engines.filter((engine) => isServing(engine, baseDigest)).length,
+    selector: Object.entries(podLabels(server))
+      .map(([name, value]) => `${name}=${value}`)
+      .join(","),
+    url: serverURL(server.metadata),
+    loadedAdapters: adapters.filter(({ engines }) => engines > 0).length,
+    adapters: adapters.slice(0, 256),
+    engines: engines.slice(0, 256).map((engine) => engineState(engine, server.status?.engines ?? [], baseDigest, now)),
+  };
+}
+
+/** `since` moves only when the engine's process is another one. */
+function engineState(engine: Engine, before: readonly EngineState[], baseDigest: string | undefined, now: Date): EngineState {
+  const { name: pod, uid: podUID = "" } = engine.pod.metadata;
+  const old = before.find((entry) => entry.podUID === podUID);
+  const bootID = engine.state?.engine.bootID || old?.bootID || "";
+  const since = bootID && bootID === old?.bootID ? old.since : bootID ? timestamp(now) : undefined;
+  return { pod, podUID, bootID, ready: isServing(engine, baseDigest), ...(since && { since }) };
+}
+
+/** Where every wanted adapter stands, and what else is still loaded. */
+function adapterStates({ engines, adapters }: World, wished: readonly Wish[]): AdapterState[] {
+  const held = engines.flatMap(({ state }) => (state?.engine.ready ? state.adapters : []));
+  const names = new Set(wished.map(({ name }) => name));
+  const idle = [...new Set(held.filter(({ name, state }) => state === "Loaded" && !names.has(name)).map(({ name }) => name))].sort();
+  return [
+    ...wished.flatMap((wish) =>
+      wish.adapter
+        ? [
+            wishedState(
+              wish,
+              held.filter(({ name }) => name === wish.name),
+            ),
+          ]
+        : [],
+    ),
+    ...idle.map((name) => {
+      const entries = held.filter((entry) => entry.name === name && entry.state === "Loaded");
+      const digest = entries[0]?.digest ?? adapters.get(name)?.spec.artifact.digest ?? "";
+      return { name, digest, state: "Loaded" as const, engines: entries.length, ...canaryOf(entries) };
+    }),
+  ];
+}
+
+function wishedState(wish: Wish, held: readonly HeldAdapter[]): AdapterState {
+  const digest = wish.adapter?.spec.artifact.digest ?? "";
+  const loaded = held.filter((entry) => entry.state === "Loaded" && entry.digest === digest);
+  const common = { name: wish.name, digest, engines: loaded.length, ...canaryOf(held) };
+  if (loaded.length > 0) return { ...common, state: "Loaded" };
+  if (wish.blocked) return { ...common, ...wish.blocked, message: wish.blocked.message.slice(0, 1024) };
+  const refusal = held.find((entry) => entry.state === "Refused");
+  if (refusal) return { ...common, state: "Pending", reason: refusal.reason, message: refusal.message };
+  return { ...common, state: "Pending", reason: Reason.Loading, message: "waits for an engine to load it" };
+}
+
+function canaryOf(entries: readonly HeldAdapter[]): Pick<AdapterState, "canary"> {
+  const answers = entries.flatMap(({ canary }) => canary ?? []);
+  const canary = answers.find((answer) => answer === "Mismatched") ?? answers.find((answer) => answer === "Matched") ?? answers[0];
+  return canary ? { canary } : {};
+}
