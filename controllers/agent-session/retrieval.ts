@@ -1,7 +1,7 @@
 import type { Adapter } from "@rune/crds/adapter";
 import type { AgentSession } from "@rune/crds/agent-session";
 import { isTrue } from "kopf-ts";
-import { Reason } from "../reasons.ts";
+import { SessionReason as Reason } from "./reasons.ts";
 
 type Choice = NonNullable<NonNullable<AgentSession["status"]>["adapter"]>;
 

@@ -1,0 +1,191 @@
+import type { AgentSession } from "@rune/crds/agent-session";
+import type { Trajectory } from "@rune/crds/artifact";
+import { type ConditionInput, failed, isTerminal, isTrue, type KubeObject, type Outcome, progressing, succeeded, timestamp, unchanged, waiting } from "kopf-ts";
+import { blocked, type Check, firstOf } from "../check.ts";
+import type { OperatorConfig } from "../config.ts";
+import { finished } from "../finished.ts";
+import { generatedName, sandboxName } from "../names.ts";
+import { Reason } from "../reasons.ts";
+import { requirementsMet } from "../requires.ts";
+import { sandboxObjects, sandboxUID } from "../sandbox.ts";
+import { deadlineOf } from "./ending.ts";
+import { agentObjects } from "./job.ts";
+import { trajectoryOf } from "./log.ts";
+import { SessionReason } from "./reasons.ts";
+import { chooseAdapter } from "./retrieval.ts";
+import type { World } from "./world.ts";
+
+const retrySeconds = 10;
+
+/** Stores a trajectory; called by the framework after the status is written. */
+export type Seal = (trajectory: Trajectory) => Promise<void>;
+
+const serverExists: Check<World> = ({ session, server }) =>
+  server ? null : { reason: SessionReason.ServerMissing, message: `the ModelServer ${session.spec.serverRef.name} doesn't exist in this namespace; create it, or correct spec.serverRef in a new session`, retrySeconds };
+const serverReady: Check<World> = ({ server }) =>
+  server && isTrue(server, "Ready") && server.status?.baseDigest ? null : { reason: SessionReason.ServerNotReady, message: `waits for the ModelServer ${server?.metadata.name} to be Ready`, retrySeconds };
+const libraryExists: Check<World> = ({ session, libraryExists: exists }) =>
+  exists ? null : { reason: SessionReason.LibraryMissing, message: `the ConfigMap ${session.spec.sandbox.libraryConfigMap} of spec.sandbox.libraryConfigMap doesn't exist; create it`, retrySeconds };
+
+const checks: Check<World>[] = [requirementsMet, serverExists, serverReady, libraryExists];
+
+/** From what is seen to what should be, one step at a time: choice of memory → sandbox → agent → sealed trajectory. */
+export function decide(world: World, config: OperatorConfig, seal: Seal, now: Date): Outcome {
+  const { session } = world;
+  if (session.metadata.deletionTimestamp) return unchanged();
+  if (isTerminal(session)) return finished(session, now, leftovers(world));
+  if (world.ending) return end(world, seal);
+  if (session.spec.suspend) return suspend(world);
+  if ("unavailable" in world.log) return waiting(SessionReason.LogUnavailable, `the live log can't be read: ${world.log.unavailable}`, retrySeconds);
+  const blocker = firstOf(checks, world);
+  if (blocker) return blocked(blocker);
+  if (!session.status?.adapter) return choose(world, now);
+  const loading = adapterLoading(world);
+  if (loading) return loading;
+  return session.status.epoch ? work(world, config) : beginEpoch(world, config, 1);
+}
+
+/** The choice is frozen, and claimed by standing in status, before any pod exists. */
+function choose({ session, server, adapters }: World, now: Date): Outcome {
+  const adapter = chooseAdapter(session, server?.status?.baseDigest ?? "", adapters);
+  const start = { startTime: timestamp(now) };
+  if (session.spec.adapter.policy === "Fixed" && !adapter.name) return failed(adapter.reason, `${adapter.message}; create a new session with another adapter`);
+  return progressing(SessionReason.AdapterChosen, adapter.message, { ...start, adapter }).event("Normal", SessionReason.AdapterChosen, adapter.message).again(0);
+}
+
+/** A claimed adapter is waited for; one that the server refused is not used, and that is said. */
+function adapterLoading({ session, server }: World): Outcome | null {
+  const chosen = session.status?.adapter;
+  if (!chosen?.name || session.status?.epoch) return null;
+  const state = server?.status?.adapters?.find(({ name }) => name === chosen.name);
+  if (state?.state === "Loaded" && state.engines > 0) return null;
+  if (state?.state !== "Refused") return waiting(SessionReason.AdapterLoading, `waits for ${server?.metadata.name} to load ${chosen.name}${state?.message ? `: ${state.message}` : ""}`, retrySeconds);
+  const message = `${server?.metadata.name} refused ${chosen.name}: ${state.message ?? state.reason ?? "no reason given"}`;
+  if (session.spec.adapter.policy === "Fixed") return failed(SessionReason.AdapterRefused, message);
+  return progressing(SessionReason.AdapterRefused, `${message}; the base works without memory`, { adapter: { reason: SessionReason.AdapterRefused, message } }).event("Warning", SessionReason.AdapterRefused, message).again(0);
+}
+
+/** The epoch is raised in status before anything of it exists, so that an older agent is fenced before a newer one can start. */
+function beginEpoch({ session, takenUIDs }: World, config: OperatorConfig, epoch: number, why = "the sandbox is being created"): Outcome {
+  const uid = session.status?.sandbox?.uid ?? sandboxUID(session.metadata.uid, takenUIDs, config.sandbox.uidRange);
+  const sandbox = { pod: sandboxName(session.metadata.name, epoch), uid };
+  return progressing(SessionReason.SandboxStarting, why, { epoch, sandbox }).again(0);
+}
+
+function work(world: World, config: OperatorConfig): Outcome {
+  const { session, sandbox, agent, job, sandboxPod } = world;
+  const epoch = session.status?.epoch ?? 1;
+  if (agent.state === "Ended") return nextEpoch(world, config, agent.message);
+  if (sandbox.state === "Gone") {
+    const outcome = nextEpoch(world, config, sandbox.message);
+    return job ? outcome.deleting(job) : outcome;
+  }
+  if (sandbox.state === "Absent" && agent.state === "Running") return nextEpoch(world, config, `sandbox pod ${sandboxName(session.metadata.name, epoch)} is gone`).deleting(...(job ? [job] : []));
+  if (sandbox.state === "Absent") return said(world, progressing(SessionReason.SandboxStarting, "the sandbox is being created")).creating(...sandboxObjects(sandboxRequest(world), config));
+  if (sandbox.state === "Starting") return said(world, progressing(SessionReason.SandboxStarting, sandbox.message, { sandbox: { ...session.status?.sandbox, podUID: sandboxPod?.metadata.uid } }));
+  if (agent.state === "Running") return said(world, progressing(SessionReason.Working, working(world), progressOf(world)));
+  return startAgent(world, config);
+}
+
+function startAgent(world: World, config: OperatorConfig): Outcome {
+  const { session, server, sandbox, targets, natsCredentials, runnerToken } = world;
+  if (sandbox.state !== "Ready" || !server || !natsCredentials) return unchanged();
+  if (!targets) return waiting(SessionReason.ProofTargetMissing, "one of the services that the isolation proof tries (canary, cluster DNS, model server, API server) has no cluster address yet", retrySeconds);
+  const epoch = session.status?.epoch ?? 1;
+  const objects = agentObjects({ session, server, epoch, sandboxIP: sandbox.ip, targets, deadline: deadlineOf(session), natsCredentials, runnerToken, config });
+  return said(world, progressing(SessionReason.Working, "the agent is being created", { sandbox: { ...session.status?.sandbox, podUID: sandbox.podUID } })).creating(...objects);
+}
+
+function nextEpoch(world: World, config: OperatorConfig, why: string): Outcome {
+  const epoch = (world.session.status?.epoch ?? 0) + 1;
+  const outcome = beginEpoch(world, config, epoch, `epoch ${epoch} goes on where the log ends: ${why}`).event("Warning", SessionReason.EpochLost, `epoch ${epoch - 1} is lost: ${why}`);
+  return world.sandboxPod ? outcome.deleting(world.sandboxPod) : outcome;
+}
+
+const sandboxRequest = ({ session, runnerToken }: World) => ({
+  owner: session as AgentSession & KubeObject & { metadata: { uid: string } },
+  epoch: session.status?.epoch ?? 1,
+  uid: session.status?.sandbox?.uid ?? 0,
+  spec: session.spec.sandbox,
+  caller: "agent" as const,
+  token: runnerToken,
+});
+
+function working(world: World): string {
+  const { session } = world;
+  const programs = "summary" in world.log ? world.log.summary.programs : 0;
+  return `round ${(session.status?.rounds ?? 0) + 1} of ${session.spec.attempts}, ${programs} programs executed`;
+}
+
+/** What the log says, as status. */
+function progressOf({ log, session }: World): object {
+  if ("unavailable" in log) return {};
+  const { rounds, programs, isolation } = log.summary;
+  return { rounds, programs, ...(isolation && { isolation }), log: { subject: `rune.session.${session.metadata.uid}`, lastSequence: log.lastSequence } };
+}
+
+/** The conditions that follow from the log alone. */
+function said(world: World, outcome: Outcome): Outcome {
+  if ("unavailable" in world.log) return outcome;
+  const { isolation } = world.log.summary;
+  const proof: ConditionInput = isolation
+    ? { type: "IsolationVerified", status: isolation.verified ? "True" : "False", reason: isolation.verified ? "ProbesAnswered" : "ProbeFailed", message: `${isolation.probes.filter((probe) => probe.observed === probe.expected).length} of ${isolation.probes.length} probes answered as a safe sandbox must` }
+    : { type: "IsolationVerified", status: "Unknown", reason: "NotProbed", message: "nothing runs before the proof" };
+  return outcome.condition(proof);
+}
+
+/** Whatever the ending: no agent lives on, the log is sealed, and only then the session ends. */
+function end(world: World, seal: Seal): Outcome {
+  const { session, log, seal: state, ending, job, agent } = world;
+  if (!ending) return unchanged();
+  if (agent.state === "Running" && job && !("summary" in log && log.summary.ended)) return progressing(SessionReason.Sealing, `${ending.message}; the agent is being stopped`).deleting(job).again(1);
+  if ("unavailable" in log) return waiting(SessionReason.LogUnavailable, `the work is over (${ending.outcome}), and its log can't be read: ${log.unavailable}`, retrySeconds);
+  if (!state || "unavailable" in state) return waiting(Reason.RegistryUnavailable, `the work is over (${ending.outcome}), and its trajectory can't be stored: ${state?.unavailable ?? "not yet"}`, retrySeconds);
+  const status = { ...progressOf(world), outcome: ending.outcome };
+  if (!state.stored) {
+    const trajectory = trajectoryOf(session, log.records, ending.outcome);
+    return said(world, progressing(SessionReason.Sealing, `the work is over (${ending.outcome}); its trajectory is being stored`, status)).effect("seal", () => seal(trajectory)).again(0);
+  }
+  return ended(world, { ...status, endTime: endTime(world), trajectory: { repository: state.repository, digest: state.digest } });
+}
+
+function endTime({ session, log }: World): string {
+  const last = "records" in log ? log.records.at(-1)?.time : undefined;
+  return timestamp(new Date(last ?? session.metadata.creationTimestamp));
+}
+
+function ended(world: World, status: { outcome: string; trajectory: { digest: string } }): Outcome {
+  const { session, ending } = world;
+  if (!ending) return unchanged();
+  const solved = ending.outcome === "Solved";
+  const result = solved || ending.outcome === "Exhausted";
+  const learning = solved && session.spec.learn.policy === "WhenSolved" ? learningRun(session, world) : null;
+  const full = { ...status, ...(learning && { trainingRun: learning.metadata.name }) };
+  const outcome = result ? succeeded(full, { reason: ending.outcome, message: ending.message }) : failed(ending.reason, `${ending.message}; the trajectory is sealed as ${status.trajectory.digest}`, full);
+  return said(world, outcome)
+    .condition({ type: "Solved", status: solved ? "True" : "False", reason: ending.outcome, message: ending.message })
+    .condition({ type: "TrajectorySealed", status: "True", reason: "Stored", message: status.trajectory.digest })
+    .event(result ? "Normal" : "Warning", ending.outcome, ending.message)
+    .creating(...(learning ? [learning] : []))
+    .again(0);
+}
+
+/** The TrainingRun of a session that is learnt from by itself. It has no owner: what was learnt outlives the session. */
+function learningRun(session: AgentSession, { server }: World): KubeObject {
+  const run: KubeObject & { spec: object } = {
+    apiVersion: session.apiVersion,
+    kind: "TrainingRun",
+    metadata: { name: generatedName(session.metadata), namespace: session.metadata.namespace, labels: { "rune.dev/session": session.metadata.name } },
+    spec: { base: server?.spec.base, sft: session.spec.learn.sft ?? {}, corpus: { sessionNames: [session.metadata.name] }, output: { scope: session.spec.scope } },
+  };
+  return run;
+}
+
+/** The sandbox goes as soon as the session has ended; Jobs and their logs stay with the session. */
+function leftovers({ session, sandboxPod }: World): KubeObject[] {
+  return sandboxPod && !sandboxPod.metadata.deletionTimestamp && session.status?.sandbox ? [sandboxPod] : [];
+}
+
+function suspend({ job, sandboxPod }: World): Outcome {
+  return progressing(Reason.Suspended, "spec.suspend is true; set it back to go on where the log ends").deleting(...(job ? [job] : []), ...(sandboxPod ? [sandboxPod] : []));
+}

@@ -1,0 +1,83 @@
+import { ArtifactMissing, artifactDigest } from "@rune/clients/registry";
+import type { AgentSession } from "@rune/crds/agent-session";
+import { sessionSubject } from "@rune/crds/artifact";
+import { type Cache, configMaps, type Context, isTerminal, jobs, pods } from "kopf-ts";
+import { proofServices } from "../cluster-services.ts";
+import type { Services } from "../context.ts";
+import { jobNameOfEpoch, repositoryOf, sandboxName } from "../names.ts";
+import { observeRequirements } from "../requires.ts";
+import { adapters, agentSessions, evaluations, modelServers } from "../resources.ts";
+import { ownedBy, probeTargets, sandboxState } from "../sandbox.ts";
+import { agentState } from "./agent.ts";
+import { endingOf, deadlineOf } from "./ending.ts";
+import { summarize, trajectoryArtifact, trajectoryOf } from "./log.ts";
+import type { LogState, SealState, World } from "./world.ts";
+
+/** Every read of a pass. */
+export async function observe(session: AgentSession, { cache, clock }: Context, services: Services): Promise<World> {
+  const { namespace, name, uid } = session.metadata;
+  const { spec, status } = session;
+  const epoch = status?.epoch ?? 0;
+  const server = cache(modelServers).get({ namespace, name: spec.serverRef.name });
+  const sandboxPod = cache(pods).get({ namespace, name: sandboxName(name, epoch) });
+  const sandbox = sandboxState(sandboxPod);
+  const job = cache(jobs).get({ namespace, name: jobNameOfEpoch(name, epoch) });
+  const agent = agentState(job, cache(pods).list({ namespace, labels: ownedBy(session, "agent", epoch) }));
+  const targets = sandbox.state === "Ready" ? probeTargets(proofServices(cache, services.config, { namespace, name: spec.serverRef.name }), sandbox.hostIP) : null;
+  const log = epoch > 0 && !isTerminal(session) ? await observeLog(session, services) : emptyLog;
+  const ending = endingOf(session, agent, log, clock.now());
+  return {
+    session,
+    requirements: observeRequirements(session, cache),
+    server,
+    adapters: status?.adapter ? [] : cache(adapters).list({ namespace }),
+    libraryExists: !spec.sandbox.libraryConfigMap || cache(configMaps).get({ namespace, name: spec.sandbox.libraryConfigMap }) !== undefined,
+    takenUIDs: liveSandboxUIDs(cache, uid),
+    sandboxPod,
+    sandbox,
+    job,
+    agent,
+    targets: targets ?? undefined,
+    log,
+    ending,
+    seal: ending && "records" in log ? await observeSeal(session, log, ending.outcome, services) : undefined,
+    natsCredentials: agent.state === "Absent" && sandbox.state === "Ready" ? await mint(session, clock.now(), services) : undefined,
+    runnerToken: services.runnerToken(uid, Math.max(1, epoch)),
+  };
+}
+
+const emptyLog: LogState = { records: [], lastSequence: 0, summary: summarize([]) };
+/** Credentials outlive the deadline by this much, for the last record. */
+const spareSeconds = 300;
+
+function mint(session: AgentSession, now: Date, services: Services): Promise<string> {
+  const seconds = Math.ceil((deadlineOf(session).getTime() - now.getTime()) / 1000) + spareSeconds;
+  return services.natsCredentials({ kind: "session", uid: session.metadata.uid, seconds: Math.max(spareSeconds, seconds) });
+}
+
+async function observeLog(session: AgentSession, services: Services): Promise<LogState> {
+  try {
+    const { records, lastSequence } = await services.logs.readLog(sessionSubject(session.metadata.uid));
+    return { records, lastSequence, summary: summarize(records) };
+  } catch (error) {
+    return { unavailable: (error as Error).message };
+  }
+}
+
+/** The log as an artifact: its digest is known before it is stored, because it is a pure function of the log. */
+async function observeSeal(session: AgentSession, log: Extract<LogState, { records: unknown }>, outcome: NonNullable<World["ending"]>["outcome"], services: Services): Promise<SealState> {
+  const repository = repositoryOf.trajectories(session.metadata.namespace);
+  const digest = await artifactDigest(trajectoryArtifact(trajectoryOf(session, log.records, outcome), repository));
+  try {
+    await services.registry(repository, ["pull"]).manifest(repository, digest);
+    return { repository, digest, stored: true };
+  } catch (error) {
+    if (error instanceof ArtifactMissing) return { repository, digest, stored: false };
+    return { unavailable: (error as Error).message };
+  }
+}
+
+function liveSandboxUIDs(cache: Cache, self: string): Set<number> {
+  const live = [...cache(agentSessions).list(), ...cache(evaluations).list()].filter((object) => object.metadata.uid !== self && !isTerminal(object));
+  return new Set(live.flatMap((object) => (object.status && "sandbox" in object.status && object.status.sandbox ? [object.status.sandbox.uid] : [])));
+}

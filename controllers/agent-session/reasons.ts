@@ -1,0 +1,49 @@
+/** Reasons of an AgentSession beside the shared ones. */
+export const SessionReason = {
+  /** `spec.adapter.policy` is None. */
+  PolicyNone: "PolicyNone",
+  /** `spec.adapter.policy` is Fixed. */
+  PolicyFixed: "PolicyFixed",
+  /** The most relevant adapter was picked. */
+  MostRelevant: "MostRelevant",
+  /** No adapter is relevant; the base works alone. */
+  NoneRelevant: "NoneRelevant",
+  /** The adapter that was picked was refused by the server; the base works alone. */
+  AdapterRefused: "AdapterRefused",
+  /** The named Adapter doesn't exist. */
+  AdapterMissing: "AdapterMissing",
+  /** The named Adapter was made for another base. */
+  BaseMismatch: "BaseMismatch",
+  /** The ModelServer doesn't exist. */
+  ServerMissing: "ServerMissing",
+  /** The ModelServer doesn't answer yet. */
+  ServerNotReady: "ServerNotReady",
+  /** The adapter is not loaded yet. */
+  AdapterLoading: "AdapterLoading",
+  /** The ConfigMap of the project's library doesn't exist. */
+  LibraryMissing: "LibraryMissing",
+  /** A service that the isolation proof tries isn't there yet. */
+  ProofTargetMissing: "ProofTargetMissing",
+  /** The choice of memory is frozen. */
+  AdapterChosen: "AdapterChosen",
+  /** The sandbox is starting. */
+  SandboxStarting: "SandboxStarting",
+  /** The agent works. */
+  Working: "Working",
+  /** The agent or its sandbox was lost; a new epoch goes on where the log ends. */
+  EpochLost: "EpochLost",
+  /** The live log can't be read. */
+  LogUnavailable: "LogUnavailable",
+  /** The work is over; its trajectory is being stored. */
+  Sealing: "Sealing",
+  /** A program passed the tests. */
+  Solved: "Solved",
+  /** No program passed within the attempts. */
+  Exhausted: "Exhausted",
+  /** `deadlineSeconds` are over. */
+  DeadlineExceeded: "DeadlineExceeded",
+  /** The agent can't go on. */
+  Aborted: "Aborted",
+  /** More epochs were lost than make sense. */
+  EpochsExhausted: "EpochsExhausted",
+} as const;

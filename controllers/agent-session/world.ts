@@ -1,0 +1,45 @@
+import type { Adapter } from "@rune/crds/adapter";
+import type { AgentSession } from "@rune/crds/agent-session";
+import type { LogRecord } from "@rune/crds/artifact";
+import type { ModelServer } from "@rune/crds/model-server";
+import type { DynamicObject } from "kopf-ts";
+import type { ObservedRequirement } from "../requires.ts";
+import type { ProbeTargets, SandboxState } from "../sandbox.ts";
+import type { LogSummary } from "./log.ts";
+
+/** How the agent of the present epoch stands. */
+export type AgentState =
+  | { state: "Absent" }
+  | { state: "Running" }
+  /** It ended and won't be started again in this epoch; `permanent` means no other epoch would fare better. */
+  | { state: "Ended"; permanent: boolean; reason: string; message: string };
+
+/** The live log, or why it can't be read now. */
+export type LogState = { records: LogRecord[]; lastSequence: number; summary: LogSummary } | { unavailable: string };
+
+/** The trajectory as it would be sealed now, and whether the registry has it. */
+export type SealState = { repository: string; digest: string; stored: boolean } | { unavailable: string };
+
+/** Everything that a decision needs, read once. */
+export interface World {
+  readonly session: AgentSession;
+  readonly requirements: readonly ObservedRequirement[];
+  readonly server: ModelServer | undefined;
+  readonly adapters: readonly Adapter[];
+  readonly libraryExists: boolean;
+  /** User IDs of all live sandboxes. */
+  readonly takenUIDs: ReadonlySet<number>;
+  readonly sandboxPod: DynamicObject | undefined;
+  readonly sandbox: SandboxState;
+  readonly job: DynamicObject | undefined;
+  readonly agent: AgentState;
+  /** undefined while a service that the proof tries is missing. */
+  readonly targets: ProbeTargets | undefined;
+  readonly log: LogState;
+  /** How the work ended, once it has. */
+  readonly ending: { outcome: NonNullable<NonNullable<AgentSession["status"]>["outcome"]>; reason: string; message: string } | undefined;
+  readonly seal: SealState | undefined;
+  /** Freshly minted where the agent has to be created. */
+  readonly natsCredentials: string | undefined;
+  readonly runnerToken: string;
+}
