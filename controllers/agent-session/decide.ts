@@ -154,19 +154,20 @@ function endTime({ session, log }: World): string {
   return timestamp(new Date(last ?? session.metadata.creationTimestamp));
 }
 
-function ended(world: World, status: { outcome: string; trajectory: { digest: string } }): Outcome {
+function ended(world: World, status: { outcome: string; trajectory: { repository: string; digest: string }; endTime: string }): Outcome {
   const { session, ending } = world;
   if (!ending) return unchanged();
   const solved = ending.outcome === "Solved";
   const result = solved || ending.outcome === "Exhausted";
   const learning = solved && session.spec.learn.policy === "WhenSolved" ? learningRun(session, world) : null;
+  // Before the ending is told: what has ended is never looked at again, and would never start it.
+  if (learning && !world.learningExists) return progressing(SessionReason.Sealing, `the TrainingRun ${learning.metadata.name} is being created`, status).creating(learning).again(1);
   const full = { ...status, ...(learning && { trainingRun: learning.metadata.name }) };
   const outcome = result ? succeeded(full, { reason: ending.outcome, message: ending.message }) : failed(ending.reason, `${ending.message}; the trajectory is sealed as ${status.trajectory.digest}`, full);
   return said(world, outcome)
     .condition({ type: "Solved", status: solved ? "True" : "False", reason: ending.outcome, message: ending.message })
     .condition({ type: "TrajectorySealed", status: "True", reason: "Stored", message: status.trajectory.digest })
     .event(result ? "Normal" : "Warning", ending.outcome, ending.message)
-    .creating(...(learning ? [learning] : []))
     .again(0);
 }
 
@@ -186,6 +187,10 @@ function leftovers({ session, sandboxPod }: World): KubeObject[] {
   return sandboxPod && !sandboxPod.metadata.deletionTimestamp && session.status?.sandbox ? [sandboxPod] : [];
 }
 
-function suspend({ job, sandboxPod }: World): Outcome {
-  return progressing(Reason.Suspended, "spec.suspend is true; set it back to go on where the log ends").deleting(...(job ? [job] : []), ...(sandboxPod ? [sandboxPod] : []));
+/** The epoch is raised, so that the agent that is being stopped is fenced from the one that will go on. */
+function suspend({ session, job, sandboxPod }: World): Outcome {
+  const running = [...(job ? [job] : []), ...(sandboxPod ? [sandboxPod] : [])];
+  const { epoch = 0, sandbox } = session.status ?? {};
+  const next = running.length > 0 && sandbox ? { epoch: epoch + 1, sandbox: { pod: sandboxName(session.metadata.name, epoch + 1), uid: sandbox.uid } } : undefined;
+  return progressing(Reason.Suspended, "spec.suspend is true; set it back to go on where the log ends", next).deleting(...running);
 }

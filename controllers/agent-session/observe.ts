@@ -4,9 +4,9 @@ import { sessionSubject } from "@rune/crds/artifact";
 import { type Cache, configMaps, type Context, isTerminal, jobs, pods } from "kopf-ts";
 import { proofServices } from "../cluster-services.ts";
 import type { Services } from "../context.ts";
-import { jobNameOfEpoch, repositoryOf, sandboxName } from "../names.ts";
+import { generatedName, jobNameOfEpoch, repositoryOf, sandboxName } from "../names.ts";
 import { observeRequirements } from "../requires.ts";
-import { adapters, agentSessions, evaluations, modelServers } from "../resources.ts";
+import { adapters, agentSessions, evaluations, modelServers, trainingRuns } from "../resources.ts";
 import { ownedBy, probeTargets, sandboxState } from "../sandbox.ts";
 import { agentState } from "./agent.ts";
 import { endingOf, deadlineOf } from "./ending.ts";
@@ -41,6 +41,7 @@ export async function observe(session: AgentSession, { cache, clock }: Context, 
     log,
     ending,
     seal: ending && "records" in log ? await observeSeal(session, log, ending.outcome, services) : undefined,
+    learningExists: cache(trainingRuns).get({ namespace, name: generatedName(session.metadata) }) !== undefined,
     natsCredentials: agent.state === "Absent" && sandbox.state === "Ready" ? await mint(session, clock.now(), services) : undefined,
     runnerToken: services.runnerToken(uid, Math.max(1, epoch)),
   };

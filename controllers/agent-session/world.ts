@@ -38,6 +38,8 @@ export interface World {
   readonly log: LogState;
   /** How the work ended, once it has. */
   readonly ending: { outcome: NonNullable<NonNullable<AgentSession["status"]>["outcome"]>; reason: string; message: string } | undefined;
+  /** Whether the TrainingRun that this session starts by itself is there. */
+  readonly learningExists: boolean;
   readonly seal: SealState | undefined;
   /** Freshly minted where the agent has to be created. */
   readonly natsCredentials: string | undefined;
