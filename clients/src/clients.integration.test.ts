@@ -164,7 +164,7 @@ describe.runIf(enabled)("the logs against nats-server", () => {
   it("reads a log of more records than one fetch takes", async () => {
     const log = await open("long");
     await log.read();
-    for (let n = 0; n < 620; n++) await log.append(reflected(n));
+    await Promise.all(Array.from({ length: 620 }, (_, n) => log.append(reflected(n))));
     expect((await log.read()).records.map((record) => record.n)).toEqual(Array.from({ length: 620 }, (_, n) => n));
   });
 

@@ -29,7 +29,7 @@ export type LogOptions = {
   clock?: Clock;
 };
 
-/** The log of one session or evaluation, written by one program at a time. Each call pauses while NATS is away. */
+/** The log of one session or evaluation, written by one program at a time. Calls are done in order; each pauses while NATS is away. */
 export type SessionLog = {
   /** Everything written so far. Must be called before the first append. */
   read(): Promise<{ records: LogRecord[]; lastSequence: number }>;
@@ -72,6 +72,75 @@ class NatsSessionLog implements SessionLog {
   readonly #connection: NatsConnection;
   readonly #options: LogOptions;
   #lastSequence: number | undefined;
+  #queue: Promise<unknown> = Promise.resolve();
+
+  constructor(connection: NatsConnection, options: LogOptions) {
+    this.#connection = connection;
+    this.#options = options;
+  }
+
+  read(): Promise<{ records: LogRecord[]; lastSequence: number }> {
+    return this.#inOrder(async () => {
+      const stored = await this.#readBack();
+      this.#lastSequence = stored.at(-1)?.sequence ?? 0;
+      return { records: stored.map(({ record }) => record), lastSequence: this.#lastSequence };
+    });
+  }
+
+  append(record: LogRecord): Promise<number> {
+    return this.#inOrder(async () => {
+      const parsed = logRecord.parse(record);
+      if (this.#lastSequence === undefined)
+        throw new TypeError("read() must come before append(): only who knows the log may go on with it");
+      this.#lastSequence = (await this.#publish(parsed, this.#lastSequence)) ?? (await this.#settle(parsed, this.#lastSequence));
+      return this.#lastSequence;
+    });
+  }
+
+  /** Concurrent callers wait for each other: every append must know the sequence of the one before. */
+  #inOrder<T>(work: () => Promise<T>): Promise<T> {
+    const done = this.#queue.then(work, work);
+    this.#queue = done.catch(() => undefined);
+    return done;
+  }
+
+  progress(subject: string, value: unknown): void;
+  close(): Promise<void>;
+}
+
+/** Waits for NATS until the deadline or the signal. */
+export async function connectLog(options: LogOptions): Promise<SessionLog> {
+  const connection = await firstConnection(options);
+  return new NatsSessionLog(connection, options);
+}
+
+async function firstConnection(options: LogOptions): Promise<NatsConnection> {
+  const clock = options.clock ?? systemClock;
+  const connecting = connectForever(options, { inboxPrefix: inboxPrefix(options.uid), name: options.subject });
+  const over = new AbortController();
+  const limits = [over.signal, ...(options.signal ? [options.signal] : [])];
+  const remaining = options.deadline === undefined ? 2 ** 31 - 1 : Math.max(0, options.deadline - clock.now());
+  const giveUp = clock.wait(Math.min(remaining, 2 ** 31 - 1), AbortSignal.any(limits)).then(() => {
+    throw new NatsUnavailable(`NATS at ${options.url} could not be reached before the deadline`);
+  });
+  try {
+    return await Promise.race([connecting, giveUp]);
+  } catch (error) {
+    connecting.then((connection) => connection.close()).catch(() => undefined);
+    throw error;
+  } finally {
+    giveUp.catch(() => undefined);
+    over.abort();
+  }
+}
+
+const wrongLastSequence = 10071;
+
+class NatsSessionLog implements SessionLog {
+  readonly #connection: NatsConnection;
+  readonly #options: LogOptions;
+  #lastSequence: number | undefined;
+  #queue: Promise<unknown> = Promise.resolve();
 
   constructor(connection: NatsConnection, options: LogOptions) {
     this.#connection = connection;

@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { access, glob, mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import { homedir, tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
 
 /** A real server as a local process on loopback, with a directory of its own. */
@@ -112,7 +112,7 @@ async function freePort(): Promise<number> {
 /** A binary from the cache, compiled by Go into it where it isn't there. */
 async function program(name: keyof typeof modules): Promise<string> {
   const cache = join(process.env.RUNE_CACHE ?? join(homedir(), ".cache/rune"), "programs");
-  for await (const found of glob(join(cache, `${name}-*`, name))) return found;
+  for await (const found of glob(join(cache, `${name}-*`, name))) if (!dirname(found).includes(".", cache.length)) return found;
   const directory = join(cache, `${name}-test`);
   await mkdir(directory, { recursive: true });
   const child = spawn("go", ["install", "-trimpath", modules[name]], {
