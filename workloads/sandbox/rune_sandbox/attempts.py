@@ -20,10 +20,22 @@ class Attempt:
         return self.expected in (ANY, self.observed)
 
 
+def every(name: str, actions: dict, expected: str = BLOCKED, refusals=frozenset(REFUSALS)) -> Attempt:
+    """Several of one kind, told as one: refused only if each is. `actions` by what they try."""
+    tried = {label: attempt(name, 2, action, expected, refusals) for label, action in actions.items()}
+    wrong = {label: each for label, each in tried.items() if each.observed != BLOCKED}
+    if not wrong:
+        return Attempt(name, 2, expected, BLOCKED, f"refused: {', '.join(tried)}")
+    worst = REACHED if any(each.observed == REACHED for each in wrong.values()) else ERROR
+    return Attempt(name, 2, expected, worst, "; ".join(f"{label}: {each.detail}" for label, each in wrong.items()))
+
+
 def attempt(name: str, layer: int, action, expected: str = BLOCKED, refusals=frozenset(REFUSALS)) -> Attempt:
     """Do it: a refusal is Blocked, success is Reached, anything else proves nothing and is an Error. `action` may return what it reached."""
     try:
         reached = action()
+    except TimeoutError as error:  # silence is how most policies refuse
+        return Attempt(name, layer, expected, BLOCKED, f"no answer: {error}")
     except OSError as error:
         observed = BLOCKED if error.errno in refusals else ERROR
         return Attempt(name, layer, expected, observed, f"{type(error).__name__}: {error}")

@@ -27,12 +27,17 @@ _UNREACHABLE = frozenset({errno.ECONNREFUSED, errno.EHOSTUNREACH, errno.ENETUNRE
 
 
 def prove(targets: dict[str, tuple[str, int]], config: Config) -> dict:
-    """Every probe with its result; verified only if all that must hold does."""
+    """Every probe with its result; verified only if all that must hold does. `informational` holds what may be either way."""
     attempts = [*_layer_one(targets), *_layer_two(targets, config)]
     return {
         "verified": all(each.holds for each in attempts),
-        "probes": [{"name": each.name, "layer": each.layer, "expected": each.expected, "observed": each.observed, "detail": each.detail[:500]} for each in attempts],
+        "probes": [_told(each) for each in attempts if each.expected != ANY],
+        "informational": [_told(each) for each in attempts if each.expected == ANY],
     }
+
+
+def _told(each: Attempt) -> dict:
+    return {"name": each.name, "layer": each.layer, "expected": each.expected, "observed": each.observed, "detail": each.detail[:500]}
 
 
 def _layer_one(targets: dict[str, tuple[str, int]]):

@@ -11,9 +11,10 @@ import socket
 import tempfile
 import time
 from dataclasses import asdict
+from functools import partial
 
 from rune_sandbox import seccomp
-from rune_sandbox.attempts import ANY, BLOCKED, ERROR, REACHED, Attempt, attempt
+from rune_sandbox.attempts import ANY, BLOCKED, ERROR, REACHED, Attempt, attempt, every
 from rune_sandbox.lock import Lock, limits
 from rune_sandbox.processes import REPORT_FD
 
@@ -22,6 +23,7 @@ _SYSTEM_CALLS = [
     "io_uring_setup", "ptrace", "process_vm_readv", "process_vm_writev", "unshare", "mount", "setns", "keyctl", "bpf", "perf_event_open",
     "userfaultfd", "open_by_handle_at", "pidfd_getfd", "memfd_create", "shmget", "chroot", "pivot_root", "personality",
 ]  # fmt: skip
+_HOST_FILES = ["/proc/sysrq-trigger", "/proc/sys/kernel/core_pattern", "/sys/kernel/uevent_helper", "/dev/mem", "/dev/kmsg"]
 _FILTERED = frozenset({errno.EPERM, errno.ENOSYS})
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -84,14 +86,13 @@ def _files(bait: dict, lock: Lock):
     yield attempt("read a file of this user outside the output directory", 2, lambda: _read(bait["file"]), by_landlock)
     yield attempt("write a file of this user outside the output directory", 2, lambda: _write(bait["file"]), by_landlock)
     yield attempt("create a file beside the output directory", 2, lambda: _write(os.path.join(os.path.dirname(lock.directory), "escaped")), by_landlock)
-    for directory in ("/", "/tmp", "/var/tmp", "/dev/shm", "/run", "/usr", "/etc", "/workspace", lock.library):
-        yield attempt(f"create a file in {directory}", 2, lambda: _write(os.path.join(directory, "escaped")))
+    yield every("create files in scratch directories of the system", _creations("/tmp", "/var/tmp", "/dev/shm", "/run"), by_landlock)
+    yield every("create files in directories of the system", _creations("/", "/usr", "/etc", "/workspace", lock.library))
     yield attempt("link to a file outside the output directory", 2, lambda: os.link(bait["file"], "linked"), by_landlock, frozenset({errno.EPERM, errno.EACCES, errno.EXDEV}))
     yield attempt("rename a file into the output directory", 2, lambda: os.rename(bait["file"], "renamed"), by_landlock, frozenset({errno.EPERM, errno.EACCES, errno.EXDEV}))
     yield attempt("read the runner's token", 2, lambda: _read(bait["token"]), by_landlock)
     yield attempt("read the service account token", 2, lambda: _read("/var/run/secrets/kubernetes.io/serviceaccount/token"))
-    for host_file in ("/proc/sysrq-trigger", "/proc/sys/kernel/core_pattern", "/sys/kernel/uevent_helper", "/dev/mem", "/dev/kmsg"):
-        yield attempt(f"write the host's {host_file}", 2, lambda: os.close(os.open(host_file, os.O_WRONLY)))
+    yield every("write files of the host", {path: partial(_open_for_writing, path) for path in _HOST_FILES})
     yield _writable_output()
 
 
@@ -106,6 +107,14 @@ def _write(path: str) -> str:
     return f"wrote {path}"
 
 
+def _open_for_writing(path: str) -> None:
+    os.close(os.open(path, os.O_RDWR))
+
+
+def _creations(*directories: str) -> dict:
+    return {directory: partial(_write, os.path.join(directory, "escaped")) for directory in directories}
+
+
 def _writable_output() -> Attempt:
     """The positive control: what must be allowed is."""
     try:
@@ -117,13 +126,15 @@ def _writable_output() -> Attempt:
 
 
 def _other_processes(bait: dict, lock: Lock):
-    for owner, pid in (("another process of this user", bait["pid"]), ("the runner", os.getppid()), ("process 1", 1)):
-        expected = ANY if pid == bait["pid"] and not lock.landlock else BLOCKED  # the bait hides nothing itself; the runner does
-        yield attempt(f"environment of {owner}", 2, lambda: _read(f"/proc/{pid}/environ"), expected)
-        yield attempt(f"memory of {owner}", 2, lambda: os.close(os.open(f"/proc/{pid}/mem", os.O_RDWR)), expected)
-        yield attempt(f"signal to {owner}", 2, lambda: os.kill(pid, 0), refusals=frozenset({errno.EPERM}))
-        yield attempt(f"rlimits of {owner}", 2, lambda: resource.prlimit(pid, resource.RLIMIT_NOFILE), refusals=frozenset({errno.EPERM}))
-    yield attempt("signal to the process group of another process", 2, lambda: os.killpg(bait["pid"], 0), refusals=frozenset({errno.EPERM}))
+    hidden = {"the runner": os.getppid(), "process 1": 1}
+    owners = {**hidden, "another process of this user": bait["pid"]}
+    read = owners if lock.landlock else hidden  # without Landlock only what hides itself, as runner and judge do, is hidden
+    refused = frozenset({errno.EPERM})
+    yield every("environment of other processes", {who: partial(_read, f"/proc/{pid}/environ") for who, pid in read.items()})
+    yield every("memory of other processes", {who: partial(_open_for_writing, f"/proc/{pid}/mem") for who, pid in read.items()})
+    yield every("signals to other processes", {who: partial(os.kill, pid, 0) for who, pid in owners.items()}, refusals=refused)
+    yield every("rlimits of other processes", {who: partial(resource.prlimit, pid, resource.RLIMIT_NOFILE) for who, pid in owners.items()}, refusals=refused)
+    yield attempt("signal to another process group", 2, lambda: os.killpg(bait["pid"], 0), refusals=refused)
 
 
 def _system_calls():
@@ -162,13 +173,15 @@ def _permitted(action) -> bool:
 
 
 def _limits(lock: Lock):
-    for name, most in limits(lock).items():
-        hard = resource.getrlimit(getattr(resource, name))[1]
-        loose = hard == resource.RLIM_INFINITY or hard > most
-        yield Attempt(f"{name} above {most}", 2, BLOCKED, REACHED if loose else BLOCKED, f"the hard limit is {hard}")
+    yield Attempt("rlimits that are not in force", 2, BLOCKED, REACHED if (loose := _loose(lock)) else BLOCKED, ", ".join(loose) or "none")
     yield attempt("raising a limit again", 2, _raise_limit)
     yield _too_much_memory(lock)
     yield _fork_bomb(lock)
+
+
+def _loose(lock: Lock) -> list[str]:
+    hard = {name: resource.getrlimit(getattr(resource, name))[1] for name in limits(lock)}
+    return [f"{name} is {hard[name]}" for name, most in limits(lock).items() if hard[name] == resource.RLIM_INFINITY or hard[name] > most]
 
 
 def _raise_limit() -> None:
