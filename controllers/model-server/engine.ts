@@ -34,7 +34,8 @@ export function engineContainer(server: ModelServer, config: OperatorConfig, mod
 
 /** A real one-token completion through all ranks: `/health` stays 200 when a rank has died. */
 function completion(timing: Pick<Probe, "periodSeconds" | "failureThreshold">): Probe {
-  return { exec: { command: ["python3", "/opt/rune/probe.py"] }, timeoutSeconds: 20, ...timing };
+  // The probe gives up by itself after 20 s, and then says why.
+  return { exec: { command: ["python3", "/opt/rune/probe.py"] }, timeoutSeconds: 25, ...timing };
 }
 
 export function engineArguments({ spec }: ModelServer, config: OperatorConfig): string[] {
@@ -66,7 +67,6 @@ export function engineEnvironment({ spec }: ModelServer, config: OperatorConfig)
   };
   const variables = {
     HOME: "/tmp",
-    VLLM_CACHE_ROOT: "/tmp/vllm",
     HF_HUB_OFFLINE: "1",
     VLLM_ALLOW_RUNTIME_LORA_UPDATING: "True",
     // Counts answers that a broken adapter poisoned (`vllm:corrupted_requests_total`).

@@ -1,0 +1,122 @@
+import type { Adapter } from "@rune/crds/adapter";
+import { group, label } from "@rune/crds/common";
+import { getCondition, type KubeObject, type Outcome, ready, timestamp, unchanged } from "kopf-ts";
+import { blocked, firstOf } from "../check.ts";
+import { Reason } from "../reasons.ts";
+import { checks } from "./checks.ts";
+import type { World } from "./world.ts";
+
+export const inUseFinalizer = `${group}/in-use`;
+/** An adapter in use is kept this long at most: a deletion must end. */
+const longestProtectionSeconds = 600;
+/** Verified artifacts are looked at again this often. */
+export const reverifySeconds = 6 * 3600;
+
+type Status = NonNullable<Adapter["status"]>;
+
+export function decide(world: World, now: Date): Outcome {
+  if (world.adapter.metadata.deletionTimestamp) return leaving(world, now);
+  const status = statusOf(world, now);
+  const blocker = firstOf(checks, world);
+  if (blocker) return mirrored(blocked(blocker, status), world.adapter, status).finalizer(inUseFinalizer, isLive(world));
+  const verified = { ...status, verified: verification(world, now) };
+  return mirrored(ready(verified, { message: messageOf(world) }), world.adapter, verified)
+    .finalizer(inUseFinalizer, isLive(world))
+    .again(reverifySeconds);
+}
+
+/** Waits for live use to end, but never longer than a person waits, and never for a namespace that is going. */
+function leaving(world: World, now: Date): Outcome {
+  const waited = (now.getTime() - new Date(world.adapter.metadata.deletionTimestamp ?? now).getTime()) / 1000;
+  if (world.namespaceTerminating || waited >= longestProtectionSeconds || !isLive(world))
+    return unchanged().finalizer(inUseFinalizer, false);
+  const message = `is being deleted, and waits until it isn't used any more: ${usersOf(world).join(", ")}; at most ${longestProtectionSeconds / 60} minutes`;
+  return unchanged()
+    .condition({ type: "Deleting", status: "True", reason: Reason.InUse, message })
+    .again(Math.min(15, longestProtectionSeconds - waited));
+}
+
+const holdersOf = ({ adapter, servers }: World) =>
+  servers.flatMap(({ metadata, status }) => {
+    const entry = status?.adapters?.find(({ name, digest }) => name === adapter.metadata.name && digest === adapter.spec.artifact.digest);
+    return entry && entry.engines > 0 ? [{ server: metadata.name, engines: entry.engines }] : [];
+  });
+
+const usersOf = (world: World) => [...world.claims, ...holdersOf(world).map(({ server }) => `ModelServer ${server}`)];
+const isLive = (world: World) => usersOf(world).length > 0;
+
+export function statusOf(world: World, _now: Date): Omit<Status, "conditions" | "observedGeneration"> {
+  const { adapter } = world;
+  const holders = holdersOf(world);
+  const fitness = newestFitness(world) ?? adapter.status?.fitness;
+  return {
+    tier: adapter.status?.tier ?? "Task",
+    archived: adapter.status?.archived ?? false,
+    holders: {
+      engines: holders.reduce((sum, { engines }) => sum + engines, 0),
+      servers: holders
+        .map(({ server }) => server)
+        .sort()
+        .slice(0, 50),
+    },
+    ...(fitness && { fitness }),
+  };
+}
+
+/** The Pass@1 of the evaluation that ended last; one that measured it earlier never overwrites it. */
+export function newestFitness({ adapter, evaluations }: Pick<World, "adapter" | "evaluations">): Status["fitness"] {
+  const measured = evaluations.flatMap((evaluation) => {
+    const ended = getCondition(evaluation, "Succeeded");
+    const arms = evaluation.spec.arms.filter((arm) => arm.adapter === adapter.metadata.name).map(({ name }) => name);
+    const result = evaluation.status?.arms?.find(
+      ({ name, passAt1, adapterDigest }) => arms.includes(name) && passAt1 && adapterDigest === adapter.spec.artifact.digest,
+    );
+    if (ended?.status !== "True" || !result?.passAt1) return [];
+    return [
+      {
+        passAt1: result.passAt1,
+        evaluation: evaluation.metadata.name,
+        evaluationUID: evaluation.metadata.uid,
+        time: ended.lastTransitionTime,
+      },
+    ];
+  });
+  const known = adapter.status?.fitness ? [adapter.status.fitness] : [];
+  return [...known, ...measured].toSorted((a, b) => b.time.localeCompare(a.time) || b.evaluation.localeCompare(a.evaluation))[0];
+}
+
+function verification({ adapter, artifact }: World, now: Date): Status["verified"] {
+  if (artifact.state !== "Found") return adapter.status?.verified;
+  return { time: timestamp(now), files: artifact.files };
+}
+
+function messageOf({ adapter, artifact }: World): string {
+  const since = adapter.status?.verified?.time;
+  if (artifact.state === "Unavailable") return `verified at ${since}; the registry is away now: ${artifact.message}`;
+  return "the artifact is in the registry and is what the spec says";
+}
+
+/** Labels are how selectors see status. */
+function mirrored(outcome: Outcome, adapter: Adapter, status: Omit<Status, "conditions">): Outcome {
+  const labels = mirrorLabels(adapter, status);
+  const current = adapter.metadata.labels ?? {};
+  if (Object.entries(labels).every(([name, value]) => current[name] === value)) return outcome;
+  const { name, namespace, uid } = adapter.metadata;
+  return outcome.applying({
+    apiVersion: adapter.apiVersion,
+    kind: adapter.kind,
+    metadata: { name, namespace, uid, labels },
+  } satisfies KubeObject);
+}
+
+export function mirrorLabels({ spec }: Adapter, { tier = "Task", archived = false }: Omit<Status, "conditions">): Record<string, string> {
+  const wished = {
+    [label.tier]: tier,
+    [label.archived]: String(archived),
+    [label.project]: spec.scope.project,
+    [label.domain]: spec.scope.domain,
+  };
+  return Object.fromEntries(Object.entries(wished).filter((entry): entry is [string, string] => isLabelValue(entry[1])));
+}
+
+const isLabelValue = (value: string | undefined) => value !== undefined && /^[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$/.test(value);

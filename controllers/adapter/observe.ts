@@ -1,0 +1,60 @@
+import { ArtifactMissing, DigestMismatch } from "@rune/clients/registry";
+import type { Adapter } from "@rune/crds/adapter";
+import { adapterConfig } from "@rune/crds/artifact";
+import { type Context, isTerminal, isTrue, namespaces } from "kopf-ts";
+import { ZodError } from "zod";
+import type { Services } from "../context.ts";
+import { agentSessions, evaluations, modelServers } from "../resources.ts";
+import { reverifySeconds } from "./decide.ts";
+import type { ArtifactState, World } from "./world.ts";
+
+/** Every read of a pass, once. */
+export async function observe(adapter: Adapter, ctx: Context, services: Services): Promise<World> {
+  const { namespace, name } = adapter.metadata;
+  const { cache } = ctx;
+  const measuring = cache(evaluations)
+    .list({ namespace })
+    .filter(({ spec }) => spec.arms.some((arm) => arm.adapter === name));
+  const sessions = cache(agentSessions)
+    .list({ namespace })
+    .filter(({ status }) => status?.adapter?.name === name);
+  const leaving = adapter.metadata.deletionTimestamp !== undefined;
+  return {
+    adapter,
+    artifact: leaving || isFresh(adapter, ctx.clock.now()) ? { state: "VerifiedBefore" } : await observeArtifact(adapter, services),
+    servers: cache(modelServers).list({ namespace }),
+    evaluations: measuring,
+    claims: [...sessions, ...measuring].filter((user) => !isTerminal(user)).map((user) => `${user.kind} ${user.metadata.name}`),
+    namespaceTerminating: leaving && (await isTerminating(namespace, ctx)),
+  };
+}
+
+/** Verified lately, and for this very spec (which is frozen). */
+function isFresh(adapter: Adapter, now: Date): boolean {
+  const time = adapter.status?.verified?.time;
+  return isTrue(adapter, "Ready") && time !== undefined && now.getTime() - new Date(time).getTime() < reverifySeconds * 1000;
+}
+
+async function observeArtifact({ spec }: Adapter, services: Services): Promise<ArtifactState> {
+  const { repository, digest } = spec.artifact;
+  const registry = services.registry(repository, ["pull"]);
+  try {
+    const { manifest, sizeBytes } = await registry.manifest(repository, digest);
+    const { artifactType, layers } = manifest;
+    const config = await registry.json(repository, manifest.config, adapterConfig).catch((error: unknown) => {
+      if (error instanceof ZodError) return undefined;
+      throw error;
+    });
+    return { state: "Found", artifactType, config, sizeBytes, files: layers.length };
+  } catch (error) {
+    const { message } = error as Error;
+    if (error instanceof ArtifactMissing) return { state: "Missing", message };
+    if (error instanceof DigestMismatch) return { state: "Mismatched", message };
+    return { state: "Unavailable", message };
+  }
+}
+
+async function isTerminating(namespace: string, { client, signal }: Context): Promise<boolean> {
+  const found = await client.find(namespaces, { name: namespace }, { signal });
+  return !found || found.metadata.deletionTimestamp !== undefined;
+}

@@ -1,0 +1,29 @@
+import type { Adapter } from "@rune/crds/adapter";
+import type { AdapterConfig } from "@rune/crds/artifact";
+import type { Evaluation } from "@rune/crds/evaluation";
+import type { ModelServer } from "@rune/crds/model-server";
+
+/** What the registry says of the artifact; `verifiedBefore` where it needn't be asked again. */
+export type ArtifactState =
+  | { readonly state: "VerifiedBefore" }
+  | {
+      readonly state: "Found";
+      readonly artifactType: string | undefined;
+      readonly config: AdapterConfig | undefined;
+      readonly sizeBytes: number;
+      readonly files: number;
+    }
+  | { readonly state: "Missing" | "Mismatched" | "Unavailable"; readonly message: string };
+
+/** Everything that a pass over one Adapter knows. */
+export interface World {
+  readonly adapter: Adapter;
+  readonly artifact: ArtifactState;
+  /** ModelServers of the namespace. */
+  readonly servers: readonly ModelServer[];
+  /** Evaluations of the namespace that have an arm with this adapter. */
+  readonly evaluations: readonly Evaluation[];
+  /** Objects that haven't ended and claim the adapter, as `Kind name`. */
+  readonly claims: readonly string[];
+  readonly namespaceTerminating: boolean;
+}
