@@ -147,17 +147,30 @@ class NatsSessionLog implements SessionLog {
     this.#options = options;
   }
 
-  async read(): Promise<{ records: LogRecord[]; lastSequence: number }> {
-    const stored = await this.#readBack();
-    this.#lastSequence = stored.at(-1)?.sequence ?? 0;
-    return { records: stored.map(({ record }) => record), lastSequence: this.#lastSequence };
+  read(): Promise<{ records: LogRecord[]; lastSequence: number }> {
+    return this.#inOrder(async () => {
+      const stored = await this.#readBack();
+      this.#lastSequence = stored.at(-1)?.sequence ?? 0;
+      return { records: stored.map(({ record }) => record), lastSequence: this.#lastSequence };
+    });
   }
 
-  async append(record: LogRecord): Promise<number> {
-    const parsed = logRecord.parse(record);
-    if (this.#lastSequence === undefined) throw new TypeError("read() must come before append(): only who knows the log may go on with it");
-    this.#lastSequence = (await this.#publish(parsed, this.#lastSequence)) ?? (await this.#settle(parsed, this.#lastSequence));
-    return this.#lastSequence;
+  append(record: LogRecord): Promise<number> {
+    return this.#inOrder(async () => {
+      const parsed = logRecord.parse(record);
+      if (this.#lastSequence === undefined)
+        throw new TypeError("read() must come before append(): only who knows the log may go on with it");
+      const sequence = (await this.#publish(parsed, this.#lastSequence)) ?? (await this.#settle(parsed, this.#lastSequence));
+      this.#lastSequence = sequence;
+      return sequence;
+    });
+  }
+
+  /** Concurrent callers wait for each other: every append must know the sequence of the one before. */
+  #inOrder<T>(work: () => Promise<T>): Promise<T> {
+    const done = this.#queue.then(work, work);
+    this.#queue = done.catch(() => undefined);
+    return done;
   }
 
   progress(subject: string, value: unknown): void {
