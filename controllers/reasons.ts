@@ -84,5 +84,11 @@ export const Reason = {
   PolicyFixed: "PolicyFixed",
   /** The session wants the base model alone. */
   PolicyNone: "PolicyNone",
+  /** The sandbox of an epoch is starting. */
+  SandboxStarting: "SandboxStarting",
+  /** A worker or its sandbox was lost; a new epoch goes on where the log ends. */
+  EpochLost: "EpochLost",
+  /** A service that the isolation proof tries isn't there yet. */
+  ProofTargetMissing: "ProofTargetMissing",
 } as const;
 export type Reason = (typeof Reason)[keyof typeof Reason];

@@ -1,6 +1,6 @@
 import { label, type SandboxSpec } from "@rune/crds/common";
 import { port } from "@rune/crds/loader-api";
-import type { DynamicObject, KubeObject } from "kopf-ts";
+import { type DynamicObject, isTerminal, type KubeObject } from "kopf-ts";
 import type { OperatorConfig } from "./config.ts";
 import type { Pod, Secret } from "./manifest.ts";
 import { sandboxName } from "./names.ts";
@@ -174,4 +174,9 @@ export function sandboxUID(key: string, taken: ReadonlySet<number>, range: { sta
     if (!taken.has(uid)) return uid;
   }
   throw new Error(`all ${range.size} user IDs for sandboxes are taken; widen sandbox.uidRange`);
+}
+
+/** User IDs of all sandboxes that are in use, but for one owner's own. */
+export function liveSandboxUIDs(owners: readonly (KubeObject & { status?: { sandbox?: { uid: number } } })[], self: string): Set<number> {
+  return new Set(owners.flatMap((owner) => (owner.status?.sandbox && owner.metadata.uid !== self && !isTerminal(owner) ? [owner.status.sandbox.uid] : [])));
 }

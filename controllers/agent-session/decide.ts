@@ -3,11 +3,12 @@ import type { Trajectory } from "@rune/crds/artifact";
 import { type ConditionInput, failed, isTerminal, isTrue, type KubeObject, type Outcome, progressing, succeeded, timestamp, unchanged, waiting } from "kopf-ts";
 import { blocked, type Check, firstOf } from "../check.ts";
 import type { OperatorConfig } from "../config.ts";
+import { beginEpoch, epochStep, livePods, nextEpoch, suspended } from "../epoch.ts";
 import { finished } from "../finished.ts";
-import { generatedName, sandboxName } from "../names.ts";
+import { generatedName } from "../names.ts";
 import { Reason } from "../reasons.ts";
 import { requirementsMet } from "../requires.ts";
-import { sandboxObjects, sandboxUID } from "../sandbox.ts";
+import { sandboxObjects } from "../sandbox.ts";
 import { deadlineOf } from "./ending.ts";
 import { agentObjects } from "./job.ts";
 import { trajectoryOf } from "./log.ts";
@@ -33,16 +34,16 @@ const checks: Check<World>[] = [requirementsMet, serverExists, serverReady, libr
 export function decide(world: World, config: OperatorConfig, seal: Seal, now: Date): Outcome {
   const { session } = world;
   if (session.metadata.deletionTimestamp) return unchanged();
-  if (isTerminal(session)) return finished(session, now, leftovers(world));
+  if (isTerminal(session)) return finished(session, now, session.status?.sandbox ? livePods(world) : []);
   if (world.ending) return end(world, seal);
-  if (session.spec.suspend) return suspend(world);
+  if (session.spec.suspend) return suspended(session, world);
   if ("unavailable" in world.log) return waiting(SessionReason.LogUnavailable, `the live log can't be read: ${world.log.unavailable}`, retrySeconds);
   const blocker = firstOf(checks, world);
   if (blocker) return blocked(blocker);
   if (!session.status?.adapter) return choose(world, now);
   const loading = adapterLoading(world);
   if (loading) return loading;
-  return session.status.epoch ? work(world, config) : beginEpoch(world, config, 1);
+  return session.status.epoch ? work(world, config) : beginEpoch(session, world, config, "the sandbox is being created");
 }
 
 /** The choice is frozen, and claimed by standing in status, before any pod exists. */
@@ -65,41 +66,31 @@ function adapterLoading({ session, server }: World): Outcome | null {
   return progressing(SessionReason.AdapterRefused, `${message}; the base works without memory`, { adapter: { reason: SessionReason.AdapterRefused, message } }).event("Warning", SessionReason.AdapterRefused, message).again(0);
 }
 
-/** The epoch is raised in status before anything of it exists, so that an older agent is fenced before a newer one can start. */
-function beginEpoch({ session, takenUIDs }: World, config: OperatorConfig, epoch: number, why = "the sandbox is being created"): Outcome {
-  const uid = session.status?.sandbox?.uid ?? sandboxUID(session.metadata.uid, takenUIDs, config.sandbox.uidRange);
-  const sandbox = { pod: sandboxName(session.metadata.name, epoch), uid };
-  return progressing(SessionReason.SandboxStarting, why, { epoch, sandbox }).again(0);
-}
-
 function work(world: World, config: OperatorConfig): Outcome {
-  const { session, sandbox, agent, job, sandboxPod } = world;
-  const epoch = session.status?.epoch ?? 1;
-  if (agent.state === "Ended") return nextEpoch(world, config, agent.message);
-  if (sandbox.state === "Gone") {
-    const outcome = nextEpoch(world, config, sandbox.message);
-    return job ? outcome.deleting(job) : outcome;
+  const { session } = world;
+  const step = epochStep(world, session.status?.sandbox?.pod ?? "");
+  switch (step.step) {
+    case "Lost":
+      return nextEpoch(session, world, config, step.message);
+    case "CreateSandbox":
+      return said(world, progressing(Reason.SandboxStarting, "the sandbox is being created")).creating(...sandboxObjects(sandboxRequest(world), config));
+    case "AwaitSandbox":
+      return said(world, progressing(Reason.SandboxStarting, step.message));
+    case "StartWorker":
+      return startAgent(world, step, config);
+    case "Working":
+      return said(world, progressing(SessionReason.Working, working(world), progressOf(world)));
+    default:
+      return step satisfies never;
   }
-  if (sandbox.state === "Absent" && agent.state === "Running") return nextEpoch(world, config, `sandbox pod ${sandboxName(session.metadata.name, epoch)} is gone`).deleting(...(job ? [job] : []));
-  if (sandbox.state === "Absent") return said(world, progressing(SessionReason.SandboxStarting, "the sandbox is being created")).creating(...sandboxObjects(sandboxRequest(world), config));
-  if (sandbox.state === "Starting") return said(world, progressing(SessionReason.SandboxStarting, sandbox.message, { sandbox: { ...session.status?.sandbox, podUID: sandboxPod?.metadata.uid } }));
-  if (agent.state === "Running") return said(world, progressing(SessionReason.Working, working(world), progressOf(world)));
-  return startAgent(world, config);
 }
 
-function startAgent(world: World, config: OperatorConfig): Outcome {
-  const { session, server, sandbox, targets, natsCredentials, runnerToken } = world;
-  if (sandbox.state !== "Ready" || !server || !natsCredentials) return unchanged();
-  if (!targets) return waiting(SessionReason.ProofTargetMissing, "one of the services that the isolation proof tries (canary, cluster DNS, model server, API server) has no cluster address yet", retrySeconds);
-  const epoch = session.status?.epoch ?? 1;
-  const objects = agentObjects({ session, server, epoch, sandboxIP: sandbox.ip, targets, deadline: deadlineOf(session), natsCredentials, runnerToken, config });
-  return said(world, progressing(SessionReason.Working, "the agent is being created", { sandbox: { ...session.status?.sandbox, podUID: sandbox.podUID } })).creating(...objects);
-}
-
-function nextEpoch(world: World, config: OperatorConfig, why: string): Outcome {
-  const epoch = (world.session.status?.epoch ?? 0) + 1;
-  const outcome = beginEpoch(world, config, epoch, `epoch ${epoch} goes on where the log ends: ${why}`).event("Warning", SessionReason.EpochLost, `epoch ${epoch - 1} is lost: ${why}`);
-  return world.sandboxPod ? outcome.deleting(world.sandboxPod) : outcome;
+function startAgent(world: World, { ip, podUID }: { ip: string; podUID: string }, config: OperatorConfig): Outcome {
+  const { session, server, targets, natsCredentials, runnerToken } = world;
+  if (!server || !natsCredentials) return unchanged();
+  if (!targets) return waiting(Reason.ProofTargetMissing, "one of the services that the isolation proof tries (canary, cluster DNS, model server, API server) has no cluster address yet", retrySeconds);
+  const objects = agentObjects({ session, server, epoch: session.status?.epoch ?? 1, sandboxIP: ip, targets, deadline: deadlineOf(session), natsCredentials, runnerToken, config });
+  return said(world, progressing(SessionReason.Working, "the agent is being created", { sandbox: { ...session.status?.sandbox, podUID } })).creating(...objects);
 }
 
 const sandboxRequest = ({ session, runnerToken }: World) => ({
@@ -136,9 +127,9 @@ function said(world: World, outcome: Outcome): Outcome {
 
 /** Whatever the ending: no agent lives on, the log is sealed, and only then the session ends. */
 function end(world: World, seal: Seal): Outcome {
-  const { session, log, seal: state, ending, job, agent } = world;
+  const { session, log, seal: state, ending, job, worker } = world;
   if (!ending) return unchanged();
-  if (agent.state === "Running" && job && !("summary" in log && log.summary.ended)) return progressing(SessionReason.Sealing, `${ending.message}; the agent is being stopped`).deleting(job).again(1);
+  if (worker.state === "Running" && job && !("summary" in log && log.summary.ended)) return progressing(SessionReason.Sealing, `${ending.message}; the agent is being stopped`).deleting(job).again(1);
   if ("unavailable" in log) return waiting(SessionReason.LogUnavailable, `the work is over (${ending.outcome}), and its log can't be read: ${log.unavailable}`, retrySeconds);
   if (!state || "unavailable" in state) return waiting(Reason.RegistryUnavailable, `the work is over (${ending.outcome}), and its trajectory can't be stored: ${state?.unavailable ?? "not yet"}`, retrySeconds);
   const status = { ...progressOf(world), outcome: ending.outcome };
@@ -180,17 +171,4 @@ function learningRun(session: AgentSession, { server }: World): KubeObject {
     spec: { base: server?.spec.base, sft: session.spec.learn.sft ?? {}, corpus: { sessionNames: [session.metadata.name] }, output: { scope: session.spec.scope } },
   };
   return run;
-}
-
-/** The sandbox goes as soon as the session has ended; Jobs and their logs stay with the session. */
-function leftovers({ session, sandboxPod }: World): KubeObject[] {
-  return sandboxPod && !sandboxPod.metadata.deletionTimestamp && session.status?.sandbox ? [sandboxPod] : [];
-}
-
-/** The epoch is raised, so that the agent that is being stopped is fenced from the one that will go on. */
-function suspend({ session, job, sandboxPod }: World): Outcome {
-  const running = [...(job ? [job] : []), ...(sandboxPod ? [sandboxPod] : [])];
-  const { epoch = 0, sandbox } = session.status ?? {};
-  const next = running.length > 0 && sandbox ? { epoch: epoch + 1, sandbox: { pod: sandboxName(session.metadata.name, epoch + 1), uid: sandbox.uid } } : undefined;
-  return progressing(Reason.Suspended, "spec.suspend is true; set it back to go on where the log ends", next).deleting(...running);
 }

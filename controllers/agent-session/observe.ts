@@ -1,14 +1,14 @@
 import { ArtifactMissing, artifactDigest } from "@rune/clients/registry";
 import type { AgentSession } from "@rune/crds/agent-session";
 import { sessionSubject } from "@rune/crds/artifact";
-import { type Cache, configMaps, type Context, isTerminal, jobs, pods } from "kopf-ts";
+import { configMaps, type Context, isTerminal, jobs, pods } from "kopf-ts";
 import { proofServices } from "../cluster-services.ts";
 import type { Services } from "../context.ts";
 import { generatedName, jobNameOfEpoch, repositoryOf, sandboxName } from "../names.ts";
 import { observeRequirements } from "../requires.ts";
 import { adapters, agentSessions, evaluations, modelServers, trainingRuns } from "../resources.ts";
-import { ownedBy, probeTargets, sandboxState } from "../sandbox.ts";
-import { agentState } from "./agent.ts";
+import { workerState } from "../worker.ts";
+import { liveSandboxUIDs, ownedBy, probeTargets, sandboxState } from "../sandbox.ts";
 import { endingOf, deadlineOf } from "./ending.ts";
 import { summarize, trajectoryArtifact, trajectoryOf } from "./log.ts";
 import type { LogState, SealState, World } from "./world.ts";
@@ -22,27 +22,27 @@ export async function observe(session: AgentSession, { cache, clock }: Context, 
   const sandboxPod = cache(pods).get({ namespace, name: sandboxName(name, epoch) });
   const sandbox = sandboxState(sandboxPod);
   const job = cache(jobs).get({ namespace, name: jobNameOfEpoch(name, epoch) });
-  const agent = agentState(job, cache(pods).list({ namespace, labels: ownedBy(session, "agent", epoch) }));
+  const worker = workerState(job, cache(pods).list({ namespace, labels: ownedBy(session, "agent", epoch) }));
   const targets = sandbox.state === "Ready" ? probeTargets(proofServices(cache, services.config, { namespace, name: spec.serverRef.name }), sandbox.hostIP) : null;
   const log = epoch > 0 && !isTerminal(session) ? await observeLog(session, services) : emptyLog;
-  const ending = endingOf(session, agent, log, clock.now());
+  const ending = endingOf(session, worker, log, clock.now());
   return {
     session,
     requirements: observeRequirements(session, cache),
     server,
     adapters: status?.adapter ? [] : cache(adapters).list({ namespace }),
     libraryExists: !spec.sandbox.libraryConfigMap || cache(configMaps).get({ namespace, name: spec.sandbox.libraryConfigMap }) !== undefined,
-    takenUIDs: liveSandboxUIDs(cache, uid),
+    takenUIDs: liveSandboxUIDs([...cache(agentSessions).list(), ...cache(evaluations).list()], uid),
     sandboxPod,
     sandbox,
     job,
-    agent,
+    worker,
     targets: targets ?? undefined,
     log,
     ending,
     seal: ending && "records" in log ? await observeSeal(session, log, ending.outcome, services) : undefined,
     learningExists: cache(trainingRuns).get({ namespace, name: generatedName(session.metadata) }) !== undefined,
-    natsCredentials: agent.state === "Absent" && sandbox.state === "Ready" ? await mint(session, clock.now(), services) : undefined,
+    natsCredentials: worker.state === "Absent" && sandbox.state === "Ready" ? await mint(session, clock.now(), services) : undefined,
     runnerToken: services.runnerToken(uid, Math.max(1, epoch)),
   };
 }
@@ -76,9 +76,4 @@ async function observeSeal(session: AgentSession, log: Extract<LogState, { recor
     if (error instanceof ArtifactMissing) return { repository, digest, stored: false };
     return { unavailable: (error as Error).message };
   }
-}
-
-function liveSandboxUIDs(cache: Cache, self: string): Set<number> {
-  const live = [...cache(agentSessions).list(), ...cache(evaluations).list()].filter((object) => object.metadata.uid !== self && !isTerminal(object));
-  return new Set(live.flatMap((object) => (object.status && "sandbox" in object.status && object.status.sandbox ? [object.status.sandbox.uid] : [])));
 }

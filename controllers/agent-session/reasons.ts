@@ -22,16 +22,10 @@ export const SessionReason = {
   AdapterLoading: "AdapterLoading",
   /** The ConfigMap of the project's library doesn't exist. */
   LibraryMissing: "LibraryMissing",
-  /** A service that the isolation proof tries isn't there yet. */
-  ProofTargetMissing: "ProofTargetMissing",
   /** The choice of memory is frozen. */
   AdapterChosen: "AdapterChosen",
-  /** The sandbox is starting. */
-  SandboxStarting: "SandboxStarting",
   /** The agent works. */
   Working: "Working",
-  /** The agent or its sandbox was lost; a new epoch goes on where the log ends. */
-  EpochLost: "EpochLost",
   /** The live log can't be read. */
   LogUnavailable: "LogUnavailable",
   /** The work is over; its trajectory is being stored. */

@@ -2,17 +2,10 @@ import type { Adapter } from "@rune/crds/adapter";
 import type { AgentSession } from "@rune/crds/agent-session";
 import type { LogRecord } from "@rune/crds/artifact";
 import type { ModelServer } from "@rune/crds/model-server";
-import type { DynamicObject } from "kopf-ts";
+import type { EpochWorld } from "../epoch.ts";
 import type { ObservedRequirement } from "../requires.ts";
-import type { ProbeTargets, SandboxState } from "../sandbox.ts";
+import type { ProbeTargets } from "../sandbox.ts";
 import type { LogSummary } from "./log.ts";
-
-/** How the agent of the present epoch stands. */
-export type AgentState =
-  | { state: "Absent" }
-  | { state: "Running" }
-  /** It ended and won't be started again in this epoch; `permanent` means no other epoch would fare better. */
-  | { state: "Ended"; permanent: boolean; reason: string; message: string };
 
 /** The live log, or why it can't be read now. */
 export type LogState = { records: LogRecord[]; lastSequence: number; summary: LogSummary } | { unavailable: string };
@@ -21,18 +14,12 @@ export type LogState = { records: LogRecord[]; lastSequence: number; summary: Lo
 export type SealState = { repository: string; digest: string; stored: boolean } | { unavailable: string };
 
 /** Everything that a decision needs, read once. */
-export interface World {
+export interface World extends EpochWorld {
   readonly session: AgentSession;
   readonly requirements: readonly ObservedRequirement[];
   readonly server: ModelServer | undefined;
   readonly adapters: readonly Adapter[];
   readonly libraryExists: boolean;
-  /** User IDs of all live sandboxes. */
-  readonly takenUIDs: ReadonlySet<number>;
-  readonly sandboxPod: DynamicObject | undefined;
-  readonly sandbox: SandboxState;
-  readonly job: DynamicObject | undefined;
-  readonly agent: AgentState;
   /** undefined while a service that the proof tries is missing. */
   readonly targets: ProbeTargets | undefined;
   readonly log: LogState;

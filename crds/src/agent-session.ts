@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { artifactReference, bounded, isolation, requires, sampling, sandbox, scope, statusBase } from "./common.ts";
+import { artifactReference, bounded, isolation, requires, sampling, sandbox, sandboxStatus, scope, statusBase } from "./common.ts";
 import { decimal, digest, objectName, text, time, whole } from "./field.ts";
 import { columns, defineKind, type ObjectOf } from "./kind.ts";
 import { sft } from "./training-run.ts";
@@ -80,14 +80,7 @@ const status = z.object({
     })
     .optional()
     .describe("The frozen choice of memory, claimed from the ModelServer before any pod exists."),
-  sandbox: z
-    .object({
-      pod: text(253).describe("Pod of the sandbox."),
-      podUID: text(64).optional().describe("UID of that pod."),
-      uid: whole(1, 4294967294).describe("User ID that this sandbox alone runs as."),
-    })
-    .optional()
-    .describe("The sandbox of the present epoch."),
+  sandbox: sandboxStatus.optional(),
   isolation: isolation.optional(),
   rounds: whole(0, 1000).optional().describe("Rounds that ended."),
   programs: whole(0, 100000).optional().describe("Programs that were executed."),

@@ -118,6 +118,14 @@ export const sandbox = z
   .describe("Where untrusted programs run. Isolation is proven before the first one runs; without proof nothing runs.");
 export type SandboxSpec = z.infer<typeof sandbox>;
 
+export const sandboxStatus = z
+  .object({
+    pod: text(253).describe("Pod of the sandbox."),
+    podUID: text(64).optional().describe("UID of that pod."),
+    uid: whole(1, 4294967294).describe("User ID that this sandbox alone runs as."),
+  })
+  .describe("The sandbox of the present epoch.");
+
 /** Spec fields of every kind that ends. */
 export const bounded = {
   suspend: z.boolean().optional().describe("Stops the work while true; it goes on where it was when set back."),

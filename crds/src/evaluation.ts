@@ -1,6 +1,6 @@
 import { z } from "zod";
-import { artifactReference, bounded, interval, isolation, requires, sampling, sandbox, statusBase } from "./common.ts";
-import { byKey, digest, objectName, text, whole } from "./field.ts";
+import { artifactReference, bounded, interval, isolation, requires, sampling, sandbox, sandboxStatus, statusBase } from "./common.ts";
+import { byKey, digest, objectName, text, time, whole } from "./field.ts";
 import { columns, defineKind, type ObjectOf } from "./kind.ts";
 
 const armName = () =>
@@ -69,6 +69,8 @@ const status = z.object({
     .meta(byKey("name"))
     .optional()
     .describe("Where each arm stands."),
+  sandbox: sandboxStatus.optional(),
+  startTime: time().optional().describe("When the work began."),
   activeArm: armName().optional().describe("Arm that is claimed from its ModelServer now; one at a time."),
   delta: interval.optional().describe("Gain of candidate over baseline in percentage points, paired by task."),
   verdict: z.enum(["Passed", "Failed", "Inconclusive"]).optional().describe("Verdict of the gate."),

@@ -1,0 +1,72 @@
+import { type DynamicObject, type KubeObject, type Outcome, progressing } from "kopf-ts";
+import type { OperatorConfig } from "./config.ts";
+import { sandboxName } from "./names.ts";
+import { Reason } from "./reasons.ts";
+import { type SandboxState, sandboxUID } from "./sandbox.ts";
+import type { WorkerState } from "./worker.ts";
+
+/** One epoch is one sandbox and one worker (an agent or an evaluator). Whoever loses either goes on in the next. */
+export interface EpochWorld {
+  readonly takenUIDs: ReadonlySet<number>;
+  readonly sandboxPod: DynamicObject | undefined;
+  readonly sandbox: SandboxState;
+  readonly job: DynamicObject | undefined;
+  readonly worker: WorkerState;
+}
+
+/** An object that works in epochs, as its status records them. */
+export interface EpochOwner {
+  readonly metadata: { readonly name: string; readonly uid: string };
+  readonly status?: { readonly epoch?: number; readonly sandbox?: { readonly pod: string; readonly uid: number; readonly podUID?: string } };
+}
+
+export type EpochStep =
+  | { step: "CreateSandbox" }
+  | { step: "AwaitSandbox"; message: string }
+  | { step: "StartWorker"; ip: string; hostIP: string; podUID: string }
+  | { step: "Working" }
+  | { step: "Lost"; message: string };
+
+/** Where the present epoch stands: sandbox first, then the worker, until one of them is lost. */
+export function epochStep({ sandbox, worker }: EpochWorld, pod: string): EpochStep {
+  if (worker.state === "Ended") return { step: "Lost", message: worker.message };
+  switch (sandbox.state) {
+    case "Gone":
+      return { step: "Lost", message: sandbox.message };
+    case "Absent":
+      return worker.state === "Running" ? { step: "Lost", message: `sandbox pod ${pod} is gone` } : { step: "CreateSandbox" };
+    case "Starting":
+      return { step: "AwaitSandbox", message: sandbox.message };
+    case "Ready":
+      return worker.state === "Running" ? { step: "Working" } : { step: "StartWorker", ip: sandbox.ip, hostIP: sandbox.hostIP, podUID: sandbox.podUID };
+    default:
+      return sandbox satisfies never;
+  }
+}
+
+/** The epoch is raised in status before anything of it exists, so that an older worker is fenced before a newer one can start. */
+export function beginEpoch(owner: EpochOwner, world: EpochWorld, config: OperatorConfig, why: string, status: object = {}): Outcome {
+  const epoch = (owner.status?.epoch ?? 0) + 1;
+  const uid = owner.status?.sandbox?.uid ?? sandboxUID(owner.metadata.uid, world.takenUIDs, config.sandbox.uidRange);
+  const sandbox = { pod: sandboxName(owner.metadata.name, epoch), uid };
+  return progressing(Reason.SandboxStarting, why, { ...status, epoch, sandbox }).deleting(...livePods(world)).again(0);
+}
+
+/** The next epoch after a loss; what is left of this one goes. */
+export function nextEpoch(owner: EpochOwner, world: EpochWorld, config: OperatorConfig, why: string): Outcome {
+  const epoch = owner.status?.epoch ?? 0;
+  return beginEpoch(owner, world, config, `epoch ${epoch + 1} goes on where the log ends: ${why}`).event("Warning", Reason.EpochLost, `epoch ${epoch} is lost: ${why}`);
+}
+
+/** The epoch is raised too, so that the worker that is being stopped is fenced from the one that will go on. */
+export function suspended(owner: EpochOwner, world: EpochWorld): Outcome {
+  const running = livePods(world);
+  const { epoch = 0, sandbox } = owner.status ?? {};
+  const next = running.length > 0 && sandbox ? { epoch: epoch + 1, sandbox: { pod: sandboxName(owner.metadata.name, epoch + 1), uid: sandbox.uid } } : undefined;
+  return progressing(Reason.Suspended, "spec.suspend is true; set it back to go on where the log ends", next).deleting(...running);
+}
+
+/** What of an epoch is still there: the worker's Job while it runs, and the sandbox. Ended Jobs stay, with their logs. */
+export function livePods({ job, worker, sandboxPod }: EpochWorld): KubeObject[] {
+  return [...(job && worker.state === "Running" ? [job] : []), ...(sandboxPod && !sandboxPod.metadata.deletionTimestamp ? [sandboxPod] : [])];
+}
