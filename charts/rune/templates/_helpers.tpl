@@ -1,0 +1,87 @@
+{{- /* Prefix of every name: the release's, made to hold "rune". */ -}}
+{{- define "rune.name" -}}
+{{- if contains "rune" .Release.Name }}{{ .Release.Name | trunc 40 | trimSuffix "-" }}{{ else }}{{ printf "%s-rune" (.Release.Name | trunc 35 | trimSuffix "-") }}{{ end }}
+{{- end }}
+
+{{- /* Labels that select the pods of one component: (list $ "registry"). */ -}}
+{{- define "rune.selector" -}}
+{{- $root := index . 0 -}}
+app.kubernetes.io/name: rune
+app.kubernetes.io/instance: {{ $root.Release.Name }}
+app.kubernetes.io/component: {{ index . 1 }}
+{{- end }}
+
+{{- /* Labels of everything of one component. */ -}}
+{{- define "rune.labels" -}}
+{{- $root := index . 0 -}}
+{{ include "rune.selector" . }}
+app.kubernetes.io/version: {{ $root.Chart.AppVersion | quote }}
+app.kubernetes.io/managed-by: {{ $root.Release.Service }}
+helm.sh/chart: {{ printf "%s-%s" $root.Chart.Name $root.Chart.Version }}
+{{- end }}
+
+{{- /* The repository of an image: the installation's registry in place of its own host. */ -}}
+{{- define "rune.repository" -}}
+{{- $root := index . 0 -}}
+{{- $repository := (index $root.Values.images (index . 1)).repository -}}
+{{- $registry := $root.Values.global.imageRegistry -}}
+{{- if $registry }}{{ printf "%s/%s" $registry (regexReplaceAll "^([^/]*[.:][^/]*|localhost)/" $repository "") }}{{ else }}{{ $repository }}{{ end }}
+{{- end }}
+
+{{- /* The reference of an image, by digest when there is one. */ -}}
+{{- define "rune.image" -}}
+{{- $root := index . 0 -}}
+{{- $image := index $root.Values.images (index . 1) -}}
+{{- include "rune.repository" . }}{{ if $image.digest }}@{{ $image.digest }}{{ else }}:{{ $image.tag | default $root.Chart.AppVersion }}{{ end }}
+{{- end }}
+
+{{- /* What pods and their containers may do: nothing that the restricted Pod Security Standard forbids. */ -}}
+{{- define "rune.podSecurity" -}}
+runAsNonRoot: true
+runAsUser: 65532
+runAsGroup: 65532
+fsGroup: 65532
+fsGroupChangePolicy: OnRootMismatch
+seccompProfile:
+  type: RuntimeDefault
+{{- end }}
+
+{{- define "rune.containerSecurity" -}}
+allowPrivilegeEscalation: false
+readOnlyRootFilesystem: true
+runAsNonRoot: true
+capabilities:
+  drop: [ALL]
+{{- end }}
+
+{{- define "rune.pullSecrets" -}}
+{{- with .Values.global.imagePullSecrets }}
+imagePullSecrets:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- end }}
+
+{{- /* Who may ask the embedded services: the operator, and its pods in every namespace, but never a sandbox. */ -}}
+{{- define "rune.clients" -}}
+- podSelector:
+    matchLabels:
+      {{- include "rune.selector" (list . "operator") | nindent 6 }}
+- namespaceSelector: {}
+  podSelector:
+    matchExpressions:
+      - { key: rune.dev/component, operator: Exists }
+      - { key: rune.dev/component, operator: NotIn, values: [sandbox] }
+{{- end }}
+
+{{- /* Addresses, as pods of every namespace reach them. */ -}}
+{{- define "rune.registryURL" -}}
+{{- if .Values.registry.embedded }}http://{{ include "rune.name" . }}-registry.{{ .Release.Namespace }}.svc:5000{{ else }}{{ .Values.registry.url }}{{ end }}
+{{- end }}
+
+{{- define "rune.natsURL" -}}
+{{- if .Values.nats.embedded }}nats://{{ include "rune.name" . }}-nats.{{ .Release.Namespace }}.svc:4222{{ else }}{{ .Values.nats.url }}{{ end }}
+{{- end }}
+
+{{- define "rune.mlflowURL" -}}
+{{- if .Values.mlflow.embedded }}http://{{ include "rune.name" . }}-mlflow.{{ .Release.Namespace }}.svc:5000{{ else }}{{ .Values.mlflow.url }}{{ end }}
+{{- end }}

@@ -1,0 +1,45 @@
+{{- /* The operator's configuration; its schema is controllers/config.ts. */ -}}
+{{- define "rune.config" -}}
+operatorNamespace: {{ .Release.Namespace }}
+watchNamespaces: {{ toJson .Values.watchNamespaces }}
+keysSecret: {{ .Values.keysSecret }}
+leaderElection: {{ .Values.operator.leaderElection }}
+images:
+  {{- range $key := list "adapterLoader" "vllm" "trainer" "agent" "evaluator" "sandbox" }}
+  {{- $image := index $.Values.images $key }}
+  {{ $key }}:
+    repository: {{ include "rune.repository" (list $ $key) }}
+    tag: {{ $image.tag | default $.Chart.AppVersion | quote }}
+    digest: {{ $image.digest | default "" | quote }}
+  {{- end }}
+imagePullPolicy: {{ .Values.imagePullPolicy }}
+imagePullSecrets: {{ toJson .Values.global.imagePullSecrets }}
+registry:
+  url: {{ include "rune.registryURL" . }}
+nats:
+  url: {{ include "rune.natsURL" . }}
+{{- if .Values.mlflow.enabled }}
+mlflow:
+  url: {{ include "rune.mlflowURL" . }}
+  experiment: {{ .Values.mlflow.experiment | quote }}
+{{- end }}
+gpuResourceName: {{ .Values.gpuResourceName }}
+engine:
+  {{- toYaml .Values.engine | nindent 2 }}
+sandbox:
+  uidRange:
+    start: {{ int64 .Values.sandbox.uidRange.start }}
+    size: {{ int64 .Values.sandbox.uidRange.size }}
+  memory: {{ .Values.sandbox.memory }}
+  cpu: {{ .Values.sandbox.cpu }}
+  timeoutSeconds: {{ .Values.sandbox.timeoutSeconds }}
+  {{- with .Values.sandbox.runtimeClassName }}
+  runtimeClassName: {{ . }}
+  {{- end }}
+canary:
+  host: {{ include "rune.name" . }}-canary.{{ .Release.Namespace }}.svc
+  port: 8099
+{{- with .Values.clusterDNS }}
+clusterDNS: {{ . | quote }}
+{{- end }}
+{{- end }}

@@ -1,0 +1,25 @@
+{{- define "rune.registryConfig" -}}
+version: 0.1
+log:
+  level: info
+  accesslog:
+    disabled: true
+storage:
+  filesystem:
+    rootdirectory: /var/lib/registry
+  # Weights are written once: nothing can be deleted, and no tag leads anybody to trust anything.
+  delete:
+    enabled: false
+  cache:
+    blobdescriptor: inmemory
+http:
+  addr: :5000
+  relativeurls: true
+auth:
+  token:
+    realm: rune-operator
+    service: rune-registry
+    issuer: rune-operator
+    jwks: /etc/distribution/registry.jwks
+    signingalgorithms: [ES256]
+{{- end }}
