@@ -1,0 +1,52 @@
+import { connectNats } from "@rune/clients/nats";
+import { Client, jsonLogger, type Logger, Manager } from "kopf-ts";
+import { startCanary, stopCanary } from "./canary.ts";
+import { readStartup, type Startup } from "./config.ts";
+import { ensureKeys } from "./keys.ts";
+import { registrations } from "./registrations.ts";
+import { createServices, findClusterDNS } from "./services.ts";
+import { keepStream } from "./stream.ts";
+
+const stopping = new AbortController();
+for (const name of ["SIGTERM", "SIGINT"] as const) process.once(name, () => stopping.abort());
+
+const startup = await readStartup(process.env).catch((error: Error) => {
+  console.error(error.message);
+  return process.exit(78);
+});
+const logger = jsonLogger({ level: startup.logLevel, write: (line) => process.stdout.write(line) });
+try {
+  await operate(startup, logger, stopping.signal);
+  logger.info("the operator has stopped");
+} catch (error) {
+  logger.error("the operator ends; what it was doing goes on when it starts again", { error });
+  process.exitCode = 1;
+}
+// A NATS server that was never there leaves a connection attempt behind that would keep the process alive.
+process.exit();
+
+/** Runs until the signal aborts, or rejects when leadership is lost or the API server can't be used. */
+async function operate({ config, healthPort, canaryPort }: Startup, logger: Logger, signal: AbortSignal): Promise<void> {
+  const client = await Client.fromEnvironment(process.env);
+  // Registry and NATS wait for this Secret, so it comes before everything that needs them.
+  const keys = await ensureKeys(client, { namespace: config.operatorNamespace, name: config.keysSecret });
+  const clusterDNS = await findClusterDNS(config, client);
+  const canary = await startCanary(canaryPort);
+  const nats = connectNats({ url: config.local.natsURL ?? config.nats.url, credentials: keys["operator.creds"] ?? "" });
+  const services = createServices({ config, keys, nats, clusterDNS });
+  const manager = new Manager({
+    client,
+    logger,
+    namespaces: config.watchNamespaces,
+    ...(config.leaderElection && { leaderElection: { name: "rune-operator", namespace: config.operatorNamespace } }),
+    health: { port: healthPort },
+    eventPrefix: "rune.dev",
+  });
+  for (const register of registrations) register(manager, services);
+  keepStream(nats, logger, signal);
+  try {
+    await manager.run(signal);
+  } finally {
+    await Promise.all([nats.close(), stopCanary(canary)]);
+  }
+}

@@ -1,0 +1,101 @@
+import { createHmac, hkdfSync } from "node:crypto";
+import { LoaderClient } from "@rune/clients/loader";
+import type { OperatorNats } from "@rune/clients/nats";
+import { evaluationUser, progressUser, sessionUser } from "@rune/clients/nats-auth";
+import { Registry } from "@rune/clients/registry";
+import { registryToken } from "@rune/clients/registry-token";
+import type { OperatorConfig } from "@rune/controllers/config";
+import type { NatsGrant, Notice, RegistryAction, Services } from "@rune/controllers/context";
+import type { Progress } from "@rune/crds/artifact";
+import { port } from "@rune/crds/loader-api";
+import { type Client, services as kubernetesServices } from "kopf-ts";
+import type { Keys } from "./keys.ts";
+
+/** Tokens for the operator's own requests to the registry. */
+const ownTokenSeconds = 300;
+/** Objects whose progress is remembered; the oldest are forgotten. */
+const mostProgress = 10_000;
+
+/** Everything outside the Kubernetes API, made from configuration and keys. */
+export function createServices({
+  config,
+  keys,
+  nats,
+  clusterDNS,
+}: {
+  config: OperatorConfig;
+  keys: Keys;
+  nats: OperatorNats;
+  clusterDNS: string;
+}): Services {
+  const registryKey = JSON.parse(required(keys, "registry.jwk"));
+  const adminKey = JSON.parse(required(keys, "admin.jwk"));
+  const accountSeed = required(keys, "nats-account.seed");
+  const progress = remember(nats);
+  return {
+    config,
+    clusterDNS,
+    adminKeys: JSON.parse(required(keys, "admin.jwks")),
+    registry: memoized((repository, actions) => {
+      const grant = { subject: "rune-operator", access: [{ repository, actions }], seconds: ownTokenSeconds };
+      return new Registry({ url: config.local.registryURL ?? config.registry.url, token: () => registryToken(registryKey, grant) });
+    }),
+    registryToken: (grant) => registryToken(registryKey, grant),
+    natsCredentials: ({ kind, uid, seconds }) => userOf[kind]({ accountSeed, uid, seconds }),
+    logs: nats,
+    progress: (uid) => progress.get(uid),
+    runnerToken: (uid, epoch) => createHmac("sha256", runnerSecret(adminKey.d)).update(`${uid}/${epoch}`).digest("base64url"),
+    onNotice: (listener) => listen(nats, listener),
+    loader: ({ ip, podUID }) =>
+      new LoaderClient({ address: `http://${ip.includes(":") ? `[${ip}]` : ip}:${port.admin}`, podUID, key: adminKey }),
+  };
+}
+
+/** A secret of its own for runners' tokens, from the key that only the operator has. */
+const runnerSecret = (key: string) => Buffer.from(hkdfSync("sha256", key, "", "rune-runner-token", 32));
+
+const userOf: Record<NatsGrant["kind"], typeof sessionUser> = { session: sessionUser, evaluation: evaluationUser, progress: progressUser };
+
+function required(keys: Keys, name: string): string {
+  const value = keys[name];
+  if (!value) throw new Error(`the Secret with the operator's keys has no ${name}`);
+  return value;
+}
+
+/** One client for each repository, because each keeps its own connections. */
+function memoized(make: (repository: string, actions: readonly RegistryAction[]) => Registry): Services["registry"] {
+  const made = new Map<string, Registry>();
+  return (repository, actions) => {
+    const key = `${repository} ${actions.toSorted().join()}`;
+    const registry = made.get(key) ?? make(repository, actions);
+    made.set(key, registry);
+    return registry;
+  };
+}
+
+function remember(nats: OperatorNats): ReadonlyMap<string, Progress> {
+  const known = new Map<string, Progress>();
+  nats.onProgress((uid, progress) => {
+    known.delete(uid);
+    known.set(uid, progress);
+    const oldest = known.keys().next().value;
+    if (known.size > mostProgress && oldest !== undefined) known.delete(oldest);
+  });
+  return known;
+}
+
+function listen(nats: OperatorNats, listener: (notice: Notice) => void): void {
+  nats.onActivity((kind, uid) => listener({ kind, uid }));
+  nats.onProgress((uid) => listener({ kind: "progress", uid }));
+}
+
+/** The address of the cluster's DNS service, as configured or as nearly every cluster labels it. */
+export async function findClusterDNS(config: OperatorConfig, client: Client): Promise<string> {
+  if (config.clusterDNS) return config.clusterDNS;
+  const found = await client.list(kubernetesServices, { namespace: "kube-system", labelSelector: { "k8s-app": "kube-dns" } });
+  const address = found.items[0]?.spec?.clusterIP;
+  if (address) return address;
+  throw new Error(
+    "no Service in kube-system has the label k8s-app=kube-dns; set clusterDNS in the operator's configuration to the address of the cluster's DNS",
+  );
+}
