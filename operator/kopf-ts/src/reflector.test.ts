@@ -254,7 +254,8 @@ describe("property", () => {
     { weight: 4, arbitrary: fc.record({ do: fc.constant("put" as const), name, value: fc.integer({ min: 0, max: 9 }) }) },
     { weight: 2, arbitrary: fc.record({ do: fc.constant("delete" as const), name }) },
     { weight: 2, arbitrary: fc.record({ do: fc.constant("recreate" as const), name }) },
-    fc.record({ do: fc.constantFrom("compact", "bookmark", "close", "reset", "gone", "error", "mute", "pause", "advance") }),
+    fc.record({ do: fc.constantFrom("compact", "bookmark", "close", "reset", "gone", "error", "mute", "advance") }),
+    { weight: 4, arbitrary: fc.record({ do: fc.constant("pause" as const) }) },
     fc.record({ do: fc.constant("fault" as const), on: fc.constantFrom(isList, isWatch), how: fc.constantFrom(410, 429, 500, 503, 0) }),
   );
 
