@@ -195,12 +195,14 @@ remove_cgroups() {
 # Places outside $STATE that upstream programs insist on.
 remove_traces() {
   local s
-  # containerd's shims listen in /run/containerd/s; each says in its bundle under which name.
-  grep -rhoE '/run/containerd/s/[0-9a-f]{64}' "$RUN/containerd" 2>/dev/null | sort -u | while read -r s; do rm -f "$s"; done || true
-  rmdir /run/containerd/s /run/containerd 2>/dev/null || true
-  find /var/log/containers /var/log/pods -lname "$STATE/*" -delete 2>/dev/null || true
-  rmdir /var/log/containers 2>/dev/null || true
-  rm -f /var/lib/cni/results/rune-* && rmdir /var/lib/cni/results /var/lib/cni 2>/dev/null || true
+  # Sockets of containerd's shims: those on which nobody listens any more.
+  for s in /run/containerd/s/*; do grep -qF " $s" /proc/net/unix || rm -f "$s"; done
+  rmdir /run/containerd/s /run/containerd 2>/dev/null
+  find /var/log/containers -lname "$STATE/*" -delete 2>/dev/null
+  rmdir /var/log/containers 2>/dev/null
+  # The CNI library's memory of what it attached: ours were in network namespaces below $STATE.
+  grep -rlF "$STATE/" /var/lib/cni/results 2>/dev/null | xargs -r rm -f
+  rmdir /var/lib/cni/results /var/lib/cni 2>/dev/null
 }
 
 # Stops everything and leaves the state: the next up brings the same cluster back. Each step stands alone (no set -e):
@@ -241,4 +243,10 @@ status() {
   return $all
 }
 
-case "${1:-}" in up | down | destroy | status) "$1" ;; *) echo "usage: $0 up|down|destroy|status" >&2; exit 2 ;; esac
+main() {
+  case "${1:-}" in
+    up | down | destroy | status) "$1" ;;
+    *) echo "usage: $0 up|down|destroy|status" >&2; return 2 ;;
+  esac
+}
+main "$@"; exit $? # on one line: bash reads no further, even if this file changes while it runs

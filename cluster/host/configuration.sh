@@ -47,6 +47,7 @@ state = "$RUN/containerd"
     runtime_type = "io.containerd.runc.v2"
     [plugins."io.containerd.cri.v1.runtime".containerd.runtimes.runc.options]
       BinaryName = "$BIN/runc"
+      Root = "$RUN/runc"
       SystemdCgroup = false
 Y
   # ptp: each pod has a veth to the host and no shared layer 2, so all pod traffic is routed through the host's forward
