@@ -1,0 +1,249 @@
+import { execFile } from "node:child_process";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { helmPath } from "@rune/cluster/tools";
+import { operatorConfig } from "@rune/controllers/config";
+import { kinds } from "@rune/crds/kinds";
+import { beforeAll, describe, expect, test } from "vitest";
+import { parse, parseAllDocuments, stringify } from "yaml";
+
+// biome-ignore lint/suspicious/noExplicitAny: rendered manifests are looked at field by field
+type Manifest = any;
+
+const chart = import.meta.dirname;
+const digest = (digit: string) => `sha256:${digit.repeat(64)}`;
+const run = promisify(execFile);
+let helm: string;
+
+beforeAll(async () => {
+  helm = await helmPath();
+}, 60_000);
+
+async function render(values: object = {}, release = "rune"): Promise<Manifest[]> {
+  const child = run(helm, ["template", release, chart, "--namespace", "rune-system", "--values", "-"], { maxBuffer: 2 ** 26 });
+  child.child.stdin?.end(stringify(values));
+  const { stdout } = await child;
+  return parseAllDocuments(stdout).flatMap((document) => document.toJS() ?? []);
+}
+
+async function refusal(values: object): Promise<string> {
+  const error = await render(values).then(
+    () => null,
+    (thrown: { stderr: string }) => thrown,
+  );
+  expect(error, "the schema accepts these values").not.toBeNull();
+  return error?.stderr ?? "";
+}
+
+const named = (all: Manifest[], kind: string, name: string) => all.find((one) => one.kind === kind && one.metadata.name === name);
+const ofKind = (all: Manifest[], kind: string) => all.filter((one) => one.kind === kind);
+const workloads = (all: Manifest[]) => all.filter(({ kind }) => kind === "Deployment" || kind === "StatefulSet");
+const podsOf = (all: Manifest[]) => workloads(all).map((one) => [one.metadata.name, one.spec.template.spec] as const);
+const configOf = (all: Manifest[]) => parse(named(all, "ConfigMap", "rune-config").data["config.yaml"]);
+const variants: [string, object][] = [
+  ["its defaults", {}],
+  [
+    "everything of the user's own",
+    {
+      registry: { embedded: false, url: "https://registry.example.org" },
+      nats: { embedded: false, url: "nats://nats.example.org:4222" },
+      mlflow: { embedded: false, url: "https://mlflow.example.org" },
+    },
+  ],
+  ["two namespaces", { watchNamespaces: ["team-a", "team-b"] }],
+  [
+    "everything else turned around",
+    {
+      crds: { enabled: false },
+      data: { keep: false },
+      rbac: { aggregate: false },
+      networkPolicy: { enabled: false },
+      mlflow: { enabled: false },
+      operator: { replicas: 2, nodeSelector: { role: "control" }, tolerations: [{ key: "control", operator: "Exists" }] },
+      global: { imagePullSecrets: [{ name: "pull" }] },
+    },
+  ],
+];
+
+test("helm lint finds nothing wrong", async () => {
+  const { stdout } = await run(helm, ["lint", "--strict", chart]);
+  expect(stdout).toContain("0 chart(s) failed");
+});
+
+describe.each(variants)("with %s", (_, values) => {
+  let all: Manifest[];
+  beforeAll(async () => {
+    all = await render(values);
+  });
+
+  test("every pod keeps to the restricted Pod Security Standard", () => {
+    for (const [name, pod] of podsOf(all)) {
+      expect(pod.securityContext, name).toMatchObject({ runAsNonRoot: true, runAsUser: 65532, seccompProfile: { type: "RuntimeDefault" } });
+      expect(Object.keys(pod)).not.toEqual(expect.arrayContaining(["hostNetwork"]));
+      for (const volume of pod.volumes) expect(volume.hostPath, name).toBeUndefined();
+      for (const container of [...pod.containers, ...(pod.initContainers ?? [])]) {
+        expect(container.securityContext, name).toEqual({
+          allowPrivilegeEscalation: false,
+          readOnlyRootFilesystem: true,
+          runAsNonRoot: true,
+          capabilities: { drop: ["ALL"] },
+        });
+        expect(container.resources.requests.cpu, name).toMatch(/^([1-4]?[0-9]|50)m$/);
+        expect(container.resources.limits.memory, name).toBeDefined();
+        expect(container.readinessProbe, name).toBeDefined();
+        expect(container.livenessProbe, name).toBeDefined();
+      }
+    }
+  });
+
+  test("only the operator gets a token of the API", () => {
+    const withToken = podsOf(all).filter(([, pod]) => pod.automountServiceAccountToken !== false);
+    expect(withToken.map(([name]) => name)).toEqual(["rune-operator"]);
+  });
+
+  test("no role holds a wildcard", () => {
+    for (const role of [...ofKind(all, "ClusterRole"), ...ofKind(all, "Role")])
+      expect(JSON.stringify(role.rules), role.metadata.name).not.toContain("*");
+  });
+
+  test("the operator's configuration is what the operator accepts", () => {
+    expect(() => operatorConfig.strict().parse(configOf(all))).not.toThrow();
+  });
+
+  test("no Secret is made by Helm", () => {
+    expect(ofKind(all, "Secret")).toEqual([]);
+  });
+
+  test("the operator is restarted by a change of its configuration", () => {
+    const annotations = named(all, "Deployment", "rune-operator").spec.template.metadata.annotations;
+    expect(annotations["rune.dev/config-sha256"]).toMatch(/^[0-9a-f]{64}$/);
+  });
+});
+
+describe("permissions", () => {
+  const operatorRules = (all: Manifest[]) =>
+    named(all, "ClusterRole", "rune-operator").rules as { apiGroups: string[]; resources: string[]; verbs: string[] }[];
+  const verbsOn = (rules: { resources: string[]; verbs: string[] }[], resource: string) =>
+    new Set(rules.filter(({ resources }) => resources.includes(resource)).flatMap(({ verbs }) => verbs));
+
+  test.each(kinds.map(({ kind, plural }) => [kind, plural]))("cover %s for operator, viewer and editor", async (_, plural) => {
+    const all = await render();
+    const rules = operatorRules(all);
+    for (const verb of ["get", "list", "watch", "patch"]) expect(verbsOn(rules, plural)).toContain(verb);
+    expect(verbsOn(rules, `${plural}/status`)).toContain("patch");
+    expect(verbsOn(rules, `${plural}/finalizers`)).toContain("update");
+    expect(verbsOn(named(all, "ClusterRole", "rune-viewer").rules, plural)).toEqual(new Set(["get", "list", "watch"]));
+    expect(verbsOn(named(all, "ClusterRole", "rune-editor").rules, plural)).toContain("create");
+    expect(verbsOn(named(all, "ClusterRole", "rune-editor").rules, `${plural}/status`)).toEqual(new Set());
+  });
+
+  test("keys are touched by name, and only at home", async () => {
+    const { rules } = named(await render({ keysSecret: "our-keys" }), "Role", "rune-operator");
+    expect(rules[0]).toMatchObject({ resources: ["secrets"], resourceNames: ["our-keys"], verbs: ["get", "update", "patch"] });
+  });
+
+  test("with a list of namespaces nothing is granted outside them", async () => {
+    const all = await render({ watchNamespaces: ["team-a"] });
+    expect(ofKind(all, "ClusterRoleBinding").map(({ roleRef }) => roleRef.name)).toEqual(["rune-operator-cluster"]);
+    expect(named(all, "RoleBinding", "rune-operator").metadata.namespace).toBe("team-a");
+  });
+});
+
+describe("images", () => {
+  const imageOf = (all: Manifest[], name: string) =>
+    (named(all, "Deployment", name) ?? named(all, "StatefulSet", name)).spec.template.spec.containers[0].image;
+
+  test("are named by digest where one is given, else by tag, else by the chart's version", async () => {
+    const images = { operator: { digest: digest("a") }, registry: { tag: "3.1.2" }, vllm: { digest: digest("b") } };
+    const all = await render({ images });
+    expect(imageOf(all, "rune-operator")).toBe(`rune/operator@${digest("a")}`);
+    expect(imageOf(all, "rune-registry")).toBe("rune/registry:3.1.2");
+    expect(imageOf(all, "rune-nats")).toBe(`rune/nats:${parse(readFileSync(join(chart, "Chart.yaml"), "utf8")).appVersion}`);
+    expect(operatorConfig.parse(configOf(all)).images.vllm).toBe(`rune/vllm@${digest("b")}`);
+  });
+
+  test("come from the installation's own registry, whatever host they name", async () => {
+    const all = await render({
+      global: { imageRegistry: "mirror.example.org/rune" },
+      images: { nats: { repository: "hub.example.org:5000/library/nats" } },
+    });
+    expect(imageOf(all, "rune-nats")).toMatch(/^mirror\.example\.org\/rune\/library\/nats:/);
+    expect(imageOf(all, "rune-operator")).toMatch(/^mirror\.example\.org\/rune\/rune\/operator:/);
+    expect(configOf(all).images.agent.repository).toBe("mirror.example.org/rune/rune/agent");
+  });
+});
+
+describe("what outlives helm uninstall", () => {
+  const kept = (all: Manifest[], kind: string) =>
+    ofKind(all, kind).map(({ metadata }) => metadata.annotations?.["helm.sh/resource-policy"]);
+
+  test("are CRDs and volumes, unless told otherwise", async () => {
+    const all = await render();
+    expect(ofKind(all, "CustomResourceDefinition")).toHaveLength(kinds.length);
+    expect(new Set([...kept(all, "CustomResourceDefinition"), ...kept(all, "PersistentVolumeClaim")])).toEqual(new Set(["keep"]));
+    expect(named(all, "StatefulSet", "rune-nats").spec.persistentVolumeClaimRetentionPolicy.whenDeleted).toBe("Retain");
+  });
+
+  test("is nothing, when told so", async () => {
+    const all = await render({ crds: { keep: false }, data: { keep: false } });
+    expect(new Set([...kept(all, "CustomResourceDefinition"), ...kept(all, "PersistentVolumeClaim")])).toEqual(new Set([undefined]));
+    expect(named(all, "StatefulSet", "rune-nats").spec.persistentVolumeClaimRetentionPolicy.whenDeleted).toBe("Delete");
+  });
+});
+
+describe("embedded services", () => {
+  test("are left out one by one, and their addresses become the user's", async () => {
+    const all = await render({ registry: { embedded: false, url: "https://registry.example.org" } });
+    expect(named(all, "Deployment", "rune-registry")).toBeUndefined();
+    expect(named(all, "StatefulSet", "rune-nats")).toBeDefined();
+    expect(configOf(all).registry.url).toBe("https://registry.example.org");
+  });
+
+  test("admit the operator and its pods, but no sandbox", async () => {
+    const all = await render();
+    for (const name of ["rune-registry", "rune-nats", "rune-mlflow"]) {
+      const { ingress, egress } = named(all, "NetworkPolicy", name).spec;
+      expect(ingress[0].from.at(-1).podSelector.matchExpressions).toContainEqual({
+        key: "rune.dev/component",
+        operator: "NotIn",
+        values: ["sandbox"],
+      });
+      expect(egress).toEqual([]);
+    }
+  });
+
+  test("of another release have other names", async () => {
+    const all = await render({}, "memory");
+    expect(named(all, "StatefulSet", "memory-rune-nats")).toBeDefined();
+  });
+
+  test("MLflow accepts the names that pods call it by", async () => {
+    const all = await render({ mlflow: { allowedHosts: ["mlflow.example.org"] } });
+    const env = named(all, "Deployment", "rune-mlflow").spec.template.spec.containers[0].env;
+    const hosts = env.find(({ name }: { name: string }) => name === "MLFLOW_SERVER_ALLOWED_HOSTS").value.split(",");
+    expect(hosts).toEqual(expect.arrayContaining([new URL(configOf(all).mlflow.url).host, "mlflow.example.org"]));
+  });
+});
+
+describe("wrong values are refused with the place and the reason", () => {
+  test.each([
+    ["a name that isn't there", { operators: {} }, "operators"],
+    ["an image that isn't Rune's", { images: { adaptorLoader: {} } }, "adaptorLoader"],
+    ["a digest that isn't one", { images: { vllm: { digest: "latest" } } }, "/images/vllm/digest"],
+    ["a registry of the user's own without address", { registry: { embedded: false } }, "/registry/url"],
+    ["an address of another protocol", { nats: { embedded: false, url: "http://nats" } }, "/nats/url"],
+    ["two operators without leader", { operator: { replicas: 2, leaderElection: false } }, "/operator/leaderElection"],
+    ["sandboxes that run as root", { sandbox: { uidRange: { start: 0, size: 1 } } }, "/sandbox/uidRange/start"],
+    ["a number as text", { engine: { cpuThreads: "two" } }, "/engine/cpuThreads"],
+  ])("%s", async (_, values, place) => {
+    const message = await refusal(values);
+    expect(message).toContain("values don't meet the specifications of the schema");
+    expect(message).toContain(place);
+  });
+
+  test("but mlflow needs no address when it is off", async () => {
+    const all = await render({ mlflow: { enabled: false, embedded: false } });
+    expect(configOf(all).mlflow).toBeUndefined();
+  });
+});
