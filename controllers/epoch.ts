@@ -17,7 +17,10 @@ export interface EpochWorld {
 /** An object that works in epochs, as its status records them. */
 export interface EpochOwner {
   readonly metadata: { readonly name: string; readonly uid: string };
-  readonly status?: { readonly epoch?: number; readonly sandbox?: { readonly pod: string; readonly uid: number; readonly podUID?: string } };
+  readonly status?: {
+    readonly epoch?: number;
+    readonly sandbox?: { readonly pod: string; readonly uid: number; readonly podUID?: string };
+  };
 }
 
 export type EpochStep =
@@ -38,7 +41,9 @@ export function epochStep({ sandbox, worker }: EpochWorld, pod: string): EpochSt
     case "Starting":
       return { step: "AwaitSandbox", message: sandbox.message };
     case "Ready":
-      return worker.state === "Running" ? { step: "Working" } : { step: "StartWorker", ip: sandbox.ip, hostIP: sandbox.hostIP, podUID: sandbox.podUID };
+      return worker.state === "Running"
+        ? { step: "Working" }
+        : { step: "StartWorker", ip: sandbox.ip, hostIP: sandbox.hostIP, podUID: sandbox.podUID };
     default:
       return sandbox satisfies never;
   }
@@ -49,24 +54,36 @@ export function beginEpoch(owner: EpochOwner, world: EpochWorld, config: Operato
   const epoch = (owner.status?.epoch ?? 0) + 1;
   const uid = owner.status?.sandbox?.uid ?? sandboxUID(owner.metadata.uid, world.takenUIDs, config.sandbox.uidRange);
   const sandbox = { pod: sandboxName(owner.metadata.name, epoch), uid };
-  return progressing(Reason.SandboxStarting, why, { ...status, epoch, sandbox }).deleting(...livePods(world)).again(0);
+  return progressing(Reason.SandboxStarting, why, { ...status, epoch, sandbox })
+    .deleting(...livePods(world))
+    .again(0);
 }
 
 /** The next epoch after a loss; what is left of this one goes. */
 export function nextEpoch(owner: EpochOwner, world: EpochWorld, config: OperatorConfig, why: string): Outcome {
   const epoch = owner.status?.epoch ?? 0;
-  return beginEpoch(owner, world, config, `epoch ${epoch + 1} goes on where the log ends: ${why}`).event("Warning", Reason.EpochLost, `epoch ${epoch} is lost: ${why}`);
+  return beginEpoch(owner, world, config, `epoch ${epoch + 1} goes on where the log ends: ${why}`).event(
+    "Warning",
+    Reason.EpochLost,
+    `epoch ${epoch} is lost: ${why}`,
+  );
 }
 
 /** The epoch is raised too, so that the worker that is being stopped is fenced from the one that will go on. */
 export function suspended(owner: EpochOwner, world: EpochWorld): Outcome {
   const running = livePods(world);
   const { epoch = 0, sandbox } = owner.status ?? {};
-  const next = running.length > 0 && sandbox ? { epoch: epoch + 1, sandbox: { pod: sandboxName(owner.metadata.name, epoch + 1), uid: sandbox.uid } } : undefined;
+  const next =
+    running.length > 0 && sandbox
+      ? { epoch: epoch + 1, sandbox: { pod: sandboxName(owner.metadata.name, epoch + 1), uid: sandbox.uid } }
+      : undefined;
   return progressing(Reason.Suspended, "spec.suspend is true; set it back to go on where the log ends", next).deleting(...running);
 }
 
 /** What of an epoch is still there: the worker's Job while it runs, and the sandbox. Ended Jobs stay, with their logs. */
-export function livePods({ job, worker, sandboxPod }: EpochWorld): KubeObject[] {
-  return [...(job && worker.state === "Running" ? [job] : []), ...(sandboxPod && !sandboxPod.metadata.deletionTimestamp ? [sandboxPod] : [])];
+export function livePods({ job, worker, sandboxPod }: Pick<EpochWorld, "job" | "worker" | "sandboxPod">): KubeObject[] {
+  return [
+    ...(job && worker.state === "Running" ? [job] : []),
+    ...(sandboxPod && !sandboxPod.metadata.deletionTimestamp ? [sandboxPod] : []),
+  ];
 }

@@ -178,5 +178,9 @@ export function sandboxUID(key: string, taken: ReadonlySet<number>, range: { sta
 
 /** User IDs of all sandboxes that are in use, but for one owner's own. */
 export function liveSandboxUIDs(owners: readonly (KubeObject & { status?: { sandbox?: { uid: number } } })[], self: string): Set<number> {
-  return new Set(owners.flatMap((owner) => (owner.status?.sandbox && owner.metadata.uid !== self && !isTerminal(owner) ? [owner.status.sandbox.uid] : [])));
+  return new Set(
+    owners.flatMap((owner) =>
+      owner.status?.sandbox && owner.metadata.uid !== self && !isTerminal(owner) ? [owner.status.sandbox.uid] : [],
+    ),
+  );
 }

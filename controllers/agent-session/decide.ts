@@ -1,6 +1,18 @@
 import type { AgentSession } from "@rune/crds/agent-session";
 import type { Trajectory } from "@rune/crds/artifact";
-import { type ConditionInput, failed, isTerminal, isTrue, type KubeObject, type Outcome, progressing, succeeded, timestamp, unchanged, waiting } from "kopf-ts";
+import {
+  type ConditionInput,
+  failed,
+  isTerminal,
+  isTrue,
+  type KubeObject,
+  type Outcome,
+  progressing,
+  succeeded,
+  timestamp,
+  unchanged,
+  waiting,
+} from "kopf-ts";
 import { blocked, type Check, firstOf } from "../check.ts";
 import type { OperatorConfig } from "../config.ts";
 import { beginEpoch, epochStep, livePods, nextEpoch, suspended } from "../epoch.ts";
@@ -22,11 +34,25 @@ const retrySeconds = 10;
 export type Seal = (trajectory: Trajectory) => Promise<void>;
 
 const serverExists: Check<World> = ({ session, server }) =>
-  server ? null : { reason: SessionReason.ServerMissing, message: `the ModelServer ${session.spec.serverRef.name} doesn't exist in this namespace; create it, or correct spec.serverRef in a new session`, retrySeconds };
+  server
+    ? null
+    : {
+        reason: SessionReason.ServerMissing,
+        message: `the ModelServer ${session.spec.serverRef.name} doesn't exist in this namespace; create it, or correct spec.serverRef in a new session`,
+        retrySeconds,
+      };
 const serverReady: Check<World> = ({ server }) =>
-  server && isTrue(server, "Ready") && server.status?.baseDigest ? null : { reason: SessionReason.ServerNotReady, message: `waits for the ModelServer ${server?.metadata.name} to be Ready`, retrySeconds };
+  server && isTrue(server, "Ready") && server.status?.baseDigest
+    ? null
+    : { reason: SessionReason.ServerNotReady, message: `waits for the ModelServer ${server?.metadata.name} to be Ready`, retrySeconds };
 const libraryExists: Check<World> = ({ session, libraryExists: exists }) =>
-  exists ? null : { reason: SessionReason.LibraryMissing, message: `the ConfigMap ${session.spec.sandbox.libraryConfigMap} of spec.sandbox.libraryConfigMap doesn't exist; create it`, retrySeconds };
+  exists
+    ? null
+    : {
+        reason: SessionReason.LibraryMissing,
+        message: `the ConfigMap ${session.spec.sandbox.libraryConfigMap} of spec.sandbox.libraryConfigMap doesn't exist; create it`,
+        retrySeconds,
+      };
 
 const checks: Check<World>[] = [requirementsMet, serverExists, serverReady, libraryExists];
 
@@ -37,7 +63,8 @@ export function decide(world: World, config: OperatorConfig, seal: Seal, now: Da
   if (isTerminal(session)) return finished(session, now, session.status?.sandbox ? livePods(world) : []);
   if (world.ending) return end(world, seal);
   if (session.spec.suspend) return suspended(session, world);
-  if ("unavailable" in world.log) return waiting(SessionReason.LogUnavailable, `the live log can't be read: ${world.log.unavailable}`, retrySeconds);
+  if ("unavailable" in world.log)
+    return waiting(SessionReason.LogUnavailable, `the live log can't be read: ${world.log.unavailable}`, retrySeconds);
   const blocker = firstOf(checks, world);
   if (blocker) return blocked(blocker);
   if (!session.status?.adapter) return choose(world, now);
@@ -50,8 +77,11 @@ export function decide(world: World, config: OperatorConfig, seal: Seal, now: Da
 function choose({ session, server, adapters }: World, now: Date): Outcome {
   const adapter = chooseAdapter(session, server?.status?.baseDigest ?? "", adapters);
   const start = { startTime: timestamp(now) };
-  if (session.spec.adapter.policy === "Fixed" && !adapter.name) return failed(adapter.reason, `${adapter.message}; create a new session with another adapter`);
-  return progressing(SessionReason.AdapterChosen, adapter.message, { ...start, adapter }).event("Normal", SessionReason.AdapterChosen, adapter.message).again(0);
+  if (session.spec.adapter.policy === "Fixed" && !adapter.name)
+    return failed(adapter.reason, `${adapter.message}; create a new session with another adapter`);
+  return progressing(SessionReason.AdapterChosen, adapter.message, { ...start, adapter })
+    .event("Normal", SessionReason.AdapterChosen, adapter.message)
+    .again(0);
 }
 
 /** A claimed adapter is waited for; one that the server refused is not used, and that is said. */
@@ -60,10 +90,19 @@ function adapterLoading({ session, server }: World): Outcome | null {
   if (!chosen?.name || session.status?.epoch) return null;
   const state = server?.status?.adapters?.find(({ name }) => name === chosen.name);
   if (state?.state === "Loaded" && state.engines > 0) return null;
-  if (state?.state !== "Refused") return waiting(SessionReason.AdapterLoading, `waits for ${server?.metadata.name} to load ${chosen.name}${state?.message ? `: ${state.message}` : ""}`, retrySeconds);
+  if (state?.state !== "Refused")
+    return waiting(
+      SessionReason.AdapterLoading,
+      `waits for ${server?.metadata.name} to load ${chosen.name}${state?.message ? `: ${state.message}` : ""}`,
+      retrySeconds,
+    );
   const message = `${server?.metadata.name} refused ${chosen.name}: ${state.message ?? state.reason ?? "no reason given"}`;
   if (session.spec.adapter.policy === "Fixed") return failed(SessionReason.AdapterRefused, message);
-  return progressing(SessionReason.AdapterRefused, `${message}; the base works without memory`, { adapter: { reason: SessionReason.AdapterRefused, message } }).event("Warning", SessionReason.AdapterRefused, message).again(0);
+  return progressing(SessionReason.AdapterRefused, `${message}; the base works without memory`, {
+    adapter: { reason: SessionReason.AdapterRefused, message },
+  })
+    .event("Warning", SessionReason.AdapterRefused, message)
+    .again(0);
 }
 
 function work(world: World, config: OperatorConfig): Outcome {
@@ -73,7 +112,9 @@ function work(world: World, config: OperatorConfig): Outcome {
     case "Lost":
       return nextEpoch(session, world, config, step.message);
     case "CreateSandbox":
-      return said(world, progressing(Reason.SandboxStarting, "the sandbox is being created")).creating(...sandboxObjects(sandboxRequest(world), config));
+      return said(world, progressing(Reason.SandboxStarting, "the sandbox is being created")).creating(
+        ...sandboxObjects(sandboxRequest(world), config),
+      );
     case "AwaitSandbox":
       return said(world, progressing(Reason.SandboxStarting, step.message));
     case "StartWorker":
@@ -88,9 +129,27 @@ function work(world: World, config: OperatorConfig): Outcome {
 function startAgent(world: World, { ip, podUID }: { ip: string; podUID: string }, config: OperatorConfig): Outcome {
   const { session, server, targets, natsCredentials, runnerToken } = world;
   if (!server || !natsCredentials) return unchanged();
-  if (!targets) return waiting(Reason.ProofTargetMissing, "one of the services that the isolation proof tries (canary, cluster DNS, model server, API server) has no cluster address yet", retrySeconds);
-  const objects = agentObjects({ session, server, epoch: session.status?.epoch ?? 1, sandboxIP: ip, targets, deadline: deadlineOf(session), natsCredentials, runnerToken, config });
-  return said(world, progressing(SessionReason.Working, "the agent is being created", { sandbox: { ...session.status?.sandbox, podUID } })).creating(...objects);
+  if (!targets)
+    return waiting(
+      Reason.ProofTargetMissing,
+      "one of the services that the isolation proof tries (canary, cluster DNS, model server, API server) has no cluster address yet",
+      retrySeconds,
+    );
+  const objects = agentObjects({
+    session,
+    server,
+    epoch: session.status?.epoch ?? 1,
+    sandboxIP: ip,
+    targets,
+    deadline: deadlineOf(session),
+    natsCredentials,
+    runnerToken,
+    config,
+  });
+  return said(
+    world,
+    progressing(SessionReason.Working, "the agent is being created", { sandbox: { ...session.status?.sandbox, podUID } }),
+  ).creating(...objects);
 }
 
 const sandboxRequest = ({ session, runnerToken }: World) => ({
@@ -112,7 +171,12 @@ function working(world: World): string {
 function progressOf({ log, session }: World): object {
   if ("unavailable" in log) return {};
   const { rounds, programs, isolation } = log.summary;
-  return { rounds, programs, ...(isolation && { isolation }), log: { subject: `rune.session.${session.metadata.uid}`, lastSequence: log.lastSequence } };
+  return {
+    rounds,
+    programs,
+    ...(isolation && { isolation }),
+    log: { subject: `rune.session.${session.metadata.uid}`, lastSequence: log.lastSequence },
+  };
 }
 
 /** The conditions that follow from the log alone. */
@@ -120,7 +184,12 @@ function said(world: World, outcome: Outcome): Outcome {
   if ("unavailable" in world.log) return outcome;
   const { isolation } = world.log.summary;
   const proof: ConditionInput = isolation
-    ? { type: "IsolationVerified", status: isolation.verified ? "True" : "False", reason: isolation.verified ? "ProbesAnswered" : "ProbeFailed", message: `${isolation.probes.filter((probe) => probe.observed === probe.expected).length} of ${isolation.probes.length} probes answered as a safe sandbox must` }
+    ? {
+        type: "IsolationVerified",
+        status: isolation.verified ? "True" : "False",
+        reason: isolation.verified ? "ProbesAnswered" : "ProbeFailed",
+        message: `${isolation.probes.filter((probe) => probe.observed === probe.expected).length} of ${isolation.probes.length} probes answered as a safe sandbox must`,
+      }
     : { type: "IsolationVerified", status: "Unknown", reason: "NotProbed", message: "nothing runs before the proof" };
   return outcome.condition(proof);
 }
@@ -129,13 +198,26 @@ function said(world: World, outcome: Outcome): Outcome {
 function end(world: World, seal: Seal): Outcome {
   const { session, log, seal: state, ending, job, worker } = world;
   if (!ending) return unchanged();
-  if (worker.state === "Running" && job && !("summary" in log && log.summary.ended)) return progressing(SessionReason.Sealing, `${ending.message}; the agent is being stopped`).deleting(job).again(1);
-  if ("unavailable" in log) return waiting(SessionReason.LogUnavailable, `the work is over (${ending.outcome}), and its log can't be read: ${log.unavailable}`, retrySeconds);
-  if (!state || "unavailable" in state) return waiting(Reason.RegistryUnavailable, `the work is over (${ending.outcome}), and its trajectory can't be stored: ${state?.unavailable ?? "not yet"}`, retrySeconds);
+  if (worker.state === "Running" && job && !("summary" in log && log.summary.ended))
+    return progressing(SessionReason.Sealing, `${ending.message}; the agent is being stopped`).deleting(job).again(1);
+  if ("unavailable" in log)
+    return waiting(
+      SessionReason.LogUnavailable,
+      `the work is over (${ending.outcome}), and its log can't be read: ${log.unavailable}`,
+      retrySeconds,
+    );
+  if (!state || "unavailable" in state)
+    return waiting(
+      Reason.RegistryUnavailable,
+      `the work is over (${ending.outcome}), and its trajectory can't be stored: ${state?.unavailable ?? "not yet"}`,
+      retrySeconds,
+    );
   const status = { ...progressOf(world), outcome: ending.outcome };
   if (!state.stored) {
     const trajectory = trajectoryOf(session, log.records, ending.outcome);
-    return said(world, progressing(SessionReason.Sealing, `the work is over (${ending.outcome}); its trajectory is being stored`, status)).effect("seal", () => seal(trajectory)).again(0);
+    return said(world, progressing(SessionReason.Sealing, `the work is over (${ending.outcome}); its trajectory is being stored`, status))
+      .effect("seal", () => seal(trajectory))
+      .again(0);
   }
   return ended(world, { ...status, endTime: endTime(world), trajectory: { repository: state.repository, digest: state.digest } });
 }
@@ -152,9 +234,14 @@ function ended(world: World, status: { outcome: string; trajectory: { repository
   const result = solved || ending.outcome === "Exhausted";
   const learning = solved && session.spec.learn.policy === "WhenSolved" ? learningRun(session, world) : null;
   // Before the ending is told: what has ended is never looked at again, and would never start it.
-  if (learning && !world.learningExists) return progressing(SessionReason.Sealing, `the TrainingRun ${learning.metadata.name} is being created`, status).creating(learning).again(1);
+  if (learning && !world.learningExists)
+    return progressing(SessionReason.Sealing, `the TrainingRun ${learning.metadata.name} is being created`, status)
+      .creating(learning)
+      .again(1);
   const full = { ...status, ...(learning && { trainingRun: learning.metadata.name }) };
-  const outcome = result ? succeeded(full, { reason: ending.outcome, message: ending.message }) : failed(ending.reason, `${ending.message}; the trajectory is sealed as ${status.trajectory.digest}`, full);
+  const outcome = result
+    ? succeeded(full, { reason: ending.outcome, message: ending.message })
+    : failed(ending.reason, `${ending.message}; the trajectory is sealed as ${status.trajectory.digest}`, full);
   return said(world, outcome)
     .condition({ type: "Solved", status: solved ? "True" : "False", reason: ending.outcome, message: ending.message })
     .condition({ type: "TrajectorySealed", status: "True", reason: "Stored", message: status.trajectory.digest })
@@ -167,8 +254,17 @@ function learningRun(session: AgentSession, { server }: World): KubeObject {
   const run: KubeObject & { spec: object } = {
     apiVersion: session.apiVersion,
     kind: "TrainingRun",
-    metadata: { name: generatedName(session.metadata), namespace: session.metadata.namespace, labels: { "rune.dev/session": session.metadata.name } },
-    spec: { base: server?.spec.base, sft: session.spec.learn.sft ?? {}, corpus: { sessionNames: [session.metadata.name] }, output: { scope: session.spec.scope } },
+    metadata: {
+      name: generatedName(session.metadata),
+      namespace: session.metadata.namespace,
+      labels: { "rune.dev/session": session.metadata.name },
+    },
+    spec: {
+      base: server?.spec.base,
+      sft: session.spec.learn.sft ?? {},
+      corpus: { sessionNames: [session.metadata.name] },
+      output: { scope: session.spec.scope },
+    },
   };
   return run;
 }

@@ -19,8 +19,17 @@ export function endingOf(session: AgentSession, worker: WorkerState, log: LogSta
   }
   if (worker.state === "Ended" && worker.permanent) return { outcome: "Aborted", reason: worker.reason, message: worker.message };
   if (worker.state === "Ended" && (session.status.epoch ?? 0) >= longestEpoch) {
-    return { outcome: "Aborted", reason: SessionReason.EpochsExhausted, message: `${longestEpoch} agents in a row were lost; the last one: ${worker.message}` };
+    return {
+      outcome: "Aborted",
+      reason: SessionReason.EpochsExhausted,
+      message: `${longestEpoch} agents in a row were lost; the last one: ${worker.message}`,
+    };
   }
-  if (now >= deadlineOf(session)) return { outcome: "DeadlineExceeded", reason: SessionReason.DeadlineExceeded, message: `spec.deadlineSeconds (${session.spec.deadlineSeconds} s) are over` };
+  if (now >= deadlineOf(session))
+    return {
+      outcome: "DeadlineExceeded",
+      reason: SessionReason.DeadlineExceeded,
+      message: `spec.deadlineSeconds (${session.spec.deadlineSeconds} s) are over`,
+    };
   return undefined;
 }

@@ -1,5 +1,5 @@
-import { logStream, sessionSubject } from "@rune/crds/artifact";
 import type { AgentSession } from "@rune/crds/agent-session";
+import { logStream, sessionSubject } from "@rune/crds/artifact";
 import { label } from "@rune/crds/common";
 import type { AgentJob } from "@rune/crds/job-spec";
 import { port } from "@rune/crds/loader-api";
@@ -45,7 +45,11 @@ export function agentObjects(input: AgentInput): KubeObject[] {
   const { session, epoch } = input;
   const name = jobNameOfEpoch(session.metadata.name, epoch);
   const credentials = { "nats.creds": input.natsCredentials, "runner-token": input.runnerToken };
-  return [credentialsSecret(session, name, credentials), jobSpecConfigMap(session, name, { spec: agentDocument(input) }), agentJob(input, name)];
+  return [
+    credentialsSecret(session, name, credentials),
+    jobSpecConfigMap(session, name, { spec: agentDocument(input) }),
+    agentJob(input, name),
+  ];
 }
 
 function agentJob({ session, epoch, config, deadline }: AgentInput, name: string): KubeObject {
@@ -66,7 +70,10 @@ function agentJob({ session, epoch, config, deadline }: AgentInput, name: string
     volumes: [specVolume(name), credentialsVolume(name), temporaryVolume("64Mi")],
     terminationGracePeriodSeconds: 10,
   };
-  const seconds = Math.max(1, Math.ceil((deadline.getTime() - Date.parse(session.status?.startTime ?? session.metadata.creationTimestamp)) / 1000) + spareSeconds);
+  const seconds = Math.max(
+    1,
+    Math.ceil((deadline.getTime() - Date.parse(session.status?.startTime ?? session.metadata.creationTimestamp)) / 1000) + spareSeconds,
+  );
   return job(session, name, pod, { labels, activeDeadlineSeconds: seconds });
 }
 

@@ -1,15 +1,15 @@
 import { ArtifactMissing, artifactDigest } from "@rune/clients/registry";
 import type { AgentSession } from "@rune/crds/agent-session";
 import { sessionSubject } from "@rune/crds/artifact";
-import { configMaps, type Context, isTerminal, jobs, pods } from "kopf-ts";
+import { type Context, configMaps, isTerminal, jobs, pods } from "kopf-ts";
 import { proofServices } from "../cluster-services.ts";
 import type { Services } from "../context.ts";
 import { generatedName, jobNameOfEpoch, repositoryOf, sandboxName } from "../names.ts";
 import { observeRequirements } from "../requires.ts";
 import { adapters, agentSessions, evaluations, modelServers, trainingRuns } from "../resources.ts";
-import { workerState } from "../worker.ts";
 import { liveSandboxUIDs, ownedBy, probeTargets, sandboxState } from "../sandbox.ts";
-import { endingOf, deadlineOf } from "./ending.ts";
+import { workerState } from "../worker.ts";
+import { deadlineOf, endingOf } from "./ending.ts";
 import { summarize, trajectoryArtifact, trajectoryOf } from "./log.ts";
 import type { LogState, SealState, World } from "./world.ts";
 
@@ -23,7 +23,10 @@ export async function observe(session: AgentSession, { cache, clock }: Context, 
   const sandbox = sandboxState(sandboxPod);
   const job = cache(jobs).get({ namespace, name: jobNameOfEpoch(name, epoch) });
   const worker = workerState(job, cache(pods).list({ namespace, labels: ownedBy(session, "agent", epoch) }));
-  const targets = sandbox.state === "Ready" ? probeTargets(proofServices(cache, services.config, { namespace, name: spec.serverRef.name }), sandbox.hostIP) : null;
+  const targets =
+    sandbox.state === "Ready"
+      ? probeTargets(proofServices(cache, services.config, { namespace, name: spec.serverRef.name }), sandbox.hostIP)
+      : null;
   const log = epoch > 0 && !isTerminal(session) ? await observeLog(session, services) : emptyLog;
   const ending = endingOf(session, worker, log, clock.now());
   return {
@@ -31,7 +34,8 @@ export async function observe(session: AgentSession, { cache, clock }: Context, 
     requirements: observeRequirements(session, cache),
     server,
     adapters: status?.adapter ? [] : cache(adapters).list({ namespace }),
-    libraryExists: !spec.sandbox.libraryConfigMap || cache(configMaps).get({ namespace, name: spec.sandbox.libraryConfigMap }) !== undefined,
+    libraryExists:
+      !spec.sandbox.libraryConfigMap || cache(configMaps).get({ namespace, name: spec.sandbox.libraryConfigMap }) !== undefined,
     takenUIDs: liveSandboxUIDs([...cache(agentSessions).list(), ...cache(evaluations).list()], uid),
     sandboxPod,
     sandbox,
@@ -66,7 +70,12 @@ async function observeLog(session: AgentSession, services: Services): Promise<Lo
 }
 
 /** The log as an artifact: its digest is known before it is stored, because it is a pure function of the log. */
-async function observeSeal(session: AgentSession, log: Extract<LogState, { records: unknown }>, outcome: NonNullable<World["ending"]>["outcome"], services: Services): Promise<SealState> {
+async function observeSeal(
+  session: AgentSession,
+  log: Extract<LogState, { records: unknown }>,
+  outcome: NonNullable<World["ending"]>["outcome"],
+  services: Services,
+): Promise<SealState> {
   const repository = repositoryOf.trajectories(session.metadata.namespace);
   const digest = await artifactDigest(trajectoryArtifact(trajectoryOf(session, log.records, outcome), repository));
   try {

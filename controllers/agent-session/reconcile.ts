@@ -1,6 +1,16 @@
 import type { AgentSession } from "@rune/crds/agent-session";
 import { label } from "@rune/crds/common";
-import { configMaps, type Context, jobs, type KubeObject, type Manager, type ObjectKey, type Outcome, pods, services as serviceResource } from "kopf-ts";
+import {
+  type Context,
+  configMaps,
+  jobs,
+  type KubeObject,
+  type Manager,
+  type ObjectKey,
+  type Outcome,
+  pods,
+  services as serviceResource,
+} from "kopf-ts";
 import type { Services } from "../context.ts";
 import { repositoryOf } from "../names.ts";
 import { adapters, agentSessions, evaluations, modelServers, trainingRuns } from "../resources.ts";

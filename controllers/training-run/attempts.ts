@@ -37,7 +37,10 @@ function succeeded(pod: DynamicObject | undefined): AttemptState {
 }
 
 /** Why a Job failed. A disruption is what Kubernetes says is one, never an exit code; a known reason is told as the trainer told it. */
-export function classify(pod: DynamicObject | undefined, jobFailure: DynamicObject | undefined): Pick<Attempt, "result" | "reason" | "message" | "exitCode"> {
+export function classify(
+  pod: DynamicObject | undefined,
+  jobFailure: DynamicObject | undefined,
+): Pick<Attempt, "result" | "reason" | "message" | "exitCode"> {
   if (!pod) {
     const deadline = jobFailure?.reason === Reason.DeadlineExceeded;
     return {
@@ -46,31 +49,62 @@ export function classify(pod: DynamicObject | undefined, jobFailure: DynamicObje
       message: jobFailure?.message ?? "the pod vanished before it could say how it ended",
     };
   }
-  const disruption = pod.status?.conditions?.find((c: { type: string; status: string }) => c.type === "DisruptionTarget" && c.status === "True");
+  const disruption = pod.status?.conditions?.find(
+    (c: { type: string; status: string }) => c.type === "DisruptionTarget" && c.status === "True",
+  );
   const stage = terminatedOf(pod, "stage-model");
   const trainer = terminatedOf(pod, "trainer");
   const terminated = trainer ?? (stage && stage.exitCode !== 0 ? stage : undefined);
   const exitCode = terminated?.exitCode;
   if (disruption) return { result: "Disrupted", reason: disruption.reason, message: disruption.message, exitCode };
-  if (!terminated) return { result: "Failed", reason: pod.status?.reason ?? Reason.PodLost, message: pod.status?.message ?? "the pod failed before its container ended" };
+  if (!terminated)
+    return {
+      result: "Failed",
+      reason: pod.status?.reason ?? Reason.PodLost,
+      message: pod.status?.message ?? "the pod failed before its container ended",
+    };
   if (terminated.reason === "OOMKilled") {
-    return { result: "Failed", reason: Reason.OutOfMemory, exitCode, message: "the trainer needed more memory than spec.resources.memory allows; raise it, or lower sft.batchSize or sft.maxLength" };
+    return {
+      result: "Failed",
+      reason: Reason.OutOfMemory,
+      exitCode,
+      message: "the trainer needed more memory than spec.resources.memory allows; raise it, or lower sft.batchSize or sft.maxLength",
+    };
   }
   const told = failure.safeParse(parseJSON(terminated.message));
   const result = permanentExits.includes(terminated.exitCode) ? ("Refused" as const) : ("Failed" as const);
   if (told.success) return { result, exitCode, ...told.data.failure };
-  return { result, exitCode, reason: terminated.exitCode === exit.terminated ? Reason.Terminated : Reason.NonZeroExit, message: `${trainer ? "the trainer" : "staging the base model"} ended with exit code ${terminated.exitCode}` };
+  return {
+    result,
+    exitCode,
+    reason: terminated.exitCode === exit.terminated ? Reason.Terminated : Reason.NonZeroExit,
+    message: `${trainer ? "the trainer" : "staging the base model"} ended with exit code ${terminated.exitCode}`,
+  };
 }
 
 /** Whether another attempt may follow, given the ones that ended. */
-export function budget(run: TrainingRun, attempts: readonly Attempt[]): { exhausted: false } | { exhausted: true; reason: string; message: string } {
+export function budget(
+  run: TrainingRun,
+  attempts: readonly Attempt[],
+): { exhausted: false } | { exhausted: true; reason: string; message: string } {
   const last = attempts.at(-1);
-  if (last?.result === "Refused") return { exhausted: true, reason: last.reason ?? Reason.NonZeroExit, message: last.message ?? "the trainer refused its input" };
+  if (last?.result === "Refused")
+    return { exhausted: true, reason: last.reason ?? Reason.NonZeroExit, message: last.message ?? "the trainer refused its input" };
   const failures = attempts.filter((attempt) => attempt.result === "Failed").length;
   const disruptions = attempts.filter((attempt) => attempt.result === "Disrupted").length;
   const told = last?.message ? `; the last one: ${last.message}` : "";
-  if (failures > run.spec.retries.failures) return { exhausted: true, reason: Reason.RetriesExhausted, message: `${failures} attempts failed, spec.retries.failures allows ${run.spec.retries.failures}${told}` };
-  if (disruptions > run.spec.retries.disruptions) return { exhausted: true, reason: Reason.RetriesExhausted, message: `${disruptions} attempts were disrupted, spec.retries.disruptions allows ${run.spec.retries.disruptions}${told}` };
+  if (failures > run.spec.retries.failures)
+    return {
+      exhausted: true,
+      reason: Reason.RetriesExhausted,
+      message: `${failures} attempts failed, spec.retries.failures allows ${run.spec.retries.failures}${told}`,
+    };
+  if (disruptions > run.spec.retries.disruptions)
+    return {
+      exhausted: true,
+      reason: Reason.RetriesExhausted,
+      message: `${disruptions} attempts were disrupted, spec.retries.disruptions allows ${run.spec.retries.disruptions}${told}`,
+    };
   return { exhausted: false };
 }
 

@@ -1,7 +1,7 @@
+import { canonicalJSON, sha256 } from "@rune/clients/digest";
 import type { AgentSession } from "@rune/crds/agent-session";
 import type { ArtifactReference, Scope } from "@rune/crds/common";
 import type { TrainingRun } from "@rune/crds/training-run";
-import { canonicalJSON, sha256 } from "@rune/clients/digest";
 import { isTerminal } from "kopf-ts";
 import { RunReason as Reason } from "./reasons.ts";
 
@@ -17,17 +17,36 @@ export type CorpusState =
 export function corpusOf(run: TrainingRun, sessions: readonly AgentSession[]): CorpusState {
   const wanted = run.spec.corpus.sessionNames?.length ?? run.spec.corpus.minimumSessions;
   const missing = run.spec.corpus.sessionNames?.filter((name) => !sessions.some((session) => session.metadata.name === name)) ?? [];
-  if (missing.length > 0) return { state: "Waiting", reason: Reason.SessionMissing, message: `waits for the AgentSession ${list(missing)}, which doesn't exist` };
+  if (missing.length > 0)
+    return { state: "Waiting", reason: Reason.SessionMissing, message: `waits for the AgentSession ${list(missing)}, which doesn't exist` };
   const running = sessions.filter((session) => !isTerminal(session));
-  if (running.length > 0) return { state: "Waiting", reason: Reason.SessionsRunning, message: `waits for ${running.length} of ${sessions.length} sessions that still run: ${list(running.map((s) => s.metadata.name))}` };
-  if (sessions.length < wanted) return { state: "Waiting", reason: Reason.CorpusTooSmall, message: `${sessions.length} sessions match, spec.corpus asks for at least ${wanted}` };
+  if (running.length > 0)
+    return {
+      state: "Waiting",
+      reason: Reason.SessionsRunning,
+      message: `waits for ${running.length} of ${sessions.length} sessions that still run: ${list(running.map((s) => s.metadata.name))}`,
+    };
+  if (sessions.length < wanted)
+    return {
+      state: "Waiting",
+      reason: Reason.CorpusTooSmall,
+      message: `${sessions.length} sessions match, spec.corpus asks for at least ${wanted}`,
+    };
   const sealed = sessions.filter((session) => session.status?.trajectory);
   const solved = sealed.filter((session) => session.status?.outcome === "Solved");
   if (solved.length < run.spec.corpus.minimumSessions) {
-    return { state: "Insufficient", reason: Reason.CorpusTooSmall, message: `${solved.length} of ${sessions.length} sessions ended solved, spec.corpus.minimumSessions asks for ${run.spec.corpus.minimumSessions}; run more sessions, or lower it in a new run` };
+    return {
+      state: "Insufficient",
+      reason: Reason.CorpusTooSmall,
+      message: `${solved.length} of ${sessions.length} sessions ended solved, spec.corpus.minimumSessions asks for ${run.spec.corpus.minimumSessions}; run more sessions, or lower it in a new run`,
+    };
   }
   const trajectories = sealed.flatMap((session) => (session.status?.trajectory ? [session.status.trajectory] : [])).sort(byDigest);
-  return { state: "Sufficient", corpus: { digest: corpusDigest(trajectories), count: sealed.length, solved: solved.length, trajectories }, scope: commonScope(sealed) };
+  return {
+    state: "Sufficient",
+    corpus: { digest: corpusDigest(trajectories), count: sealed.length, solved: solved.length, trajectories },
+    scope: commonScope(sealed),
+  };
 }
 
 /** SHA-256 over the sorted trajectory digests. */

@@ -42,8 +42,15 @@ function freezeCorpus({ run, sessions }: World): Outcome {
     case "Insufficient":
       return blocked(state).condition({ type: "CorpusSufficient", status: "False", reason: state.reason, message: state.message });
     case "Sufficient":
-      return progressing(RunReason.CorpusFrozen, `learns from ${state.corpus.count} sessions, ${state.corpus.solved} of them solved`, { corpus: state.corpus })
-        .condition({ type: "CorpusSufficient", status: "True", reason: RunReason.CorpusFrozen, message: `${state.corpus.solved} sessions ended solved` })
+      return progressing(RunReason.CorpusFrozen, `learns from ${state.corpus.count} sessions, ${state.corpus.solved} of them solved`, {
+        corpus: state.corpus,
+      })
+        .condition({
+          type: "CorpusSufficient",
+          status: "True",
+          reason: RunReason.CorpusFrozen,
+          message: `${state.corpus.solved} sessions ended solved`,
+        })
         .event("Normal", RunReason.CorpusFrozen, `froze a corpus of ${state.corpus.count} sessions: ${state.corpus.digest}`)
         .again(0);
     default:
@@ -64,7 +71,11 @@ function nextAttempt({ run }: World, now: Date): Outcome {
   const attempts = run.status?.attempts ?? [];
   const spent = budget(run, attempts);
   if (spent.exhausted) return failed(spent.reason, spent.message);
-  if (remainingSeconds(run, now) <= 0) return failed(RunReason.DeadlineExceeded, `spec.deadlineSeconds (${run.spec.deadlineSeconds} s) are over after ${attempts.length} attempts; create a new run with a longer deadline`);
+  if (remainingSeconds(run, now) <= 0)
+    return failed(
+      RunReason.DeadlineExceeded,
+      `spec.deadlineSeconds (${run.spec.deadlineSeconds} s) are over after ${attempts.length} attempts; create a new run with a longer deadline`,
+    );
   const number = attempts.length + 1;
   const attempt: Attempt = { number, job: jobNameOfRun(run.metadata.name, number), result: "Running", startTime: timestamp(now) };
   return progressing(RunReason.Training, `starts attempt ${number}`, { attempts: [...attempts, attempt], progress: { percent: 0 } })
@@ -80,7 +91,15 @@ function follow(world: World, config: OperatorConfig, now: Date): Outcome {
       if (!isResolved(base)) return waiting(Reason.BaseModelUnavailable, base.unresolved, retrySeconds);
       if (!credentials) return unchanged();
       const number = run.status?.attempts?.length ?? 1;
-      const objects = attemptObjects({ run, number, base, config, remainingSeconds: remainingSeconds(run, now), registryToken: credentials.registryToken, progressCredentials: credentials.progress });
+      const objects = attemptObjects({
+        run,
+        number,
+        base,
+        config,
+        remainingSeconds: remainingSeconds(run, now),
+        registryToken: credentials.registryToken,
+        progressCredentials: credentials.progress,
+      });
       return progressing(RunReason.Training, `attempt ${number} is being created`).creating(...objects);
     }
     case "Running":
@@ -126,10 +145,18 @@ function running({ run, progress }: World): Outcome {
 
 /** The trainer ended well and its message is gone: what the run's tag leads to counts, once digest, config and owner agree. */
 function adopt({ run, artifact }: World, message: string, now: Date): Outcome {
-  if (!artifact || "unavailable" in artifact) return waiting(Reason.RegistryUnavailable, `${message}; the registry can't be asked: ${artifact?.unavailable ?? "not yet"}`, retrySeconds);
-  if ("missing" in artifact) return endAttempt(run, { result: "Failed", reason: RunReason.PodLost, message: `${message}, and ${artifact.missing}` }, now, {});
+  if (!artifact || "unavailable" in artifact)
+    return waiting(
+      Reason.RegistryUnavailable,
+      `${message}; the registry can't be asked: ${artifact?.unavailable ?? "not yet"}`,
+      retrySeconds,
+    );
+  if ("missing" in artifact)
+    return endAttempt(run, { result: "Failed", reason: RunReason.PodLost, message: `${message}, and ${artifact.missing}` }, now, {});
   const { digest, sizeBytes } = artifact.artifact;
-  return endAttempt(run, { result: "Succeeded", message: `${message}; adopted what it had stored` }, now, { result: { repository: adaptersOf(run), digest, sizeBytes } });
+  return endAttempt(run, { result: "Succeeded", message: `${message}; adopted what it had stored` }, now, {
+    result: { repository: adaptersOf(run), digest, sizeBytes },
+  });
 }
 
 const adaptersOf = (run: TrainingRun) => `rune/${run.metadata.namespace}/adapters`;
@@ -147,7 +174,12 @@ function endAttempt(run: TrainingRun, how: Partial<Attempt>, now: Date, status: 
 
 /** The digest is in status: exactly one Adapter follows, whatever happens in between. */
 function publish({ run, artifact, adapter }: World, result: NonNullable<NonNullable<TrainingRun["status"]>["result"]>): Outcome {
-  if (!artifact || "unavailable" in artifact) return waiting(Reason.RegistryUnavailable, `the artifact ${result.digest} can't be read: ${artifact?.unavailable ?? "not yet"}`, retrySeconds);
+  if (!artifact || "unavailable" in artifact)
+    return waiting(
+      Reason.RegistryUnavailable,
+      `the artifact ${result.digest} can't be read: ${artifact?.unavailable ?? "not yet"}`,
+      retrySeconds,
+    );
   if ("missing" in artifact) return failed(Reason.ArtifactMissing, `the artifact that the trainer stored is gone: ${artifact.missing}`);
   const wanted = adapterOf(run, result, artifact.artifact.config);
   if (adapter) return done(run, wanted.metadata.name, artifact.artifact);
@@ -156,7 +188,10 @@ function publish({ run, artifact, adapter }: World, result: NonNullable<NonNulla
 
 function done(run: TrainingRun, name: string, { digest }: Artifact): Outcome {
   const message = `learnt ${run.status?.corpus?.count ?? 0} sessions into the Adapter ${name}`;
-  return succeeded({ adapter: name, progress: { ...run.status?.progress, percent: 100, remainingSeconds: 0 } }, { reason: RunReason.AdapterCreated, message }).event("Normal", RunReason.AdapterCreated, `${message} (${digest})`);
+  return succeeded(
+    { adapter: name, progress: { ...run.status?.progress, percent: 100, remainingSeconds: 0 } },
+    { reason: RunReason.AdapterCreated, message },
+  ).event("Normal", RunReason.AdapterCreated, `${message} (${digest})`);
 }
 
 /** The Job goes, the checkpoints stay: the next attempt goes on from them. It counts as a disruption, not as a failure. */
@@ -166,5 +201,7 @@ function suspend({ run, job }: World, now: Date): Outcome {
   if (last?.result !== "Running") return outcome;
   if (job) return outcome.deleting(job);
   const ended: Attempt = { ...last, result: "Disrupted", reason: Reason.Suspended, message: "suspended", endTime: timestamp(now) };
-  return progressing(Reason.Suspended, "spec.suspend is true; set it back to go on from the last checkpoint", { attempts: [...(run.status?.attempts ?? []).slice(0, -1), ended] });
+  return progressing(Reason.Suspended, "spec.suspend is true; set it back to go on from the last checkpoint", {
+    attempts: [...(run.status?.attempts ?? []).slice(0, -1), ended],
+  });
 }

@@ -1,8 +1,8 @@
-import type { AdapterConfig, TrainerResult } from "@rune/crds/artifact";
-import { label } from "@rune/crds/common";
-import { logStream, progressSubject } from "@rune/crds/artifact";
-import { type TrainerJob } from "@rune/crds/job-spec";
 import type { Adapter } from "@rune/crds/adapter";
+import type { AdapterConfig, TrainerResult } from "@rune/crds/artifact";
+import { logStream, progressSubject } from "@rune/crds/artifact";
+import { label } from "@rune/crds/common";
+import type { TrainerJob } from "@rune/crds/job-spec";
 import type { TrainingRun } from "@rune/crds/training-run";
 import type { KubeObject } from "kopf-ts";
 import type { BaseIdentity } from "../base-model.ts";
@@ -85,10 +85,22 @@ function trainerJob({ run, number, config, remainingSeconds }: AttemptInput, nam
         imagePullPolicy: config.imagePullPolicy,
         securityContext: restrictedContainer,
         resources: resourcesOf(run.spec.resources, config),
-        volumeMounts: [specMount, credentialsMount, { name: "checkpoints", mountPath: checkpointDirectory }, temporaryMount, ...model.mounts],
+        volumeMounts: [
+          specMount,
+          credentialsMount,
+          { name: "checkpoints", mountPath: checkpointDirectory },
+          temporaryMount,
+          ...model.mounts,
+        ],
       },
     ],
-    volumes: [specVolume(name), credentialsVolume(name), { name: "checkpoints", persistentVolumeClaim: { claimName: checkpointClaim(run) } }, temporaryVolume(), ...model.volumes],
+    volumes: [
+      specVolume(name),
+      credentialsVolume(name),
+      { name: "checkpoints", persistentVolumeClaim: { claimName: checkpointClaim(run) } },
+      temporaryVolume(),
+      ...model.volumes,
+    ],
   };
   return job(run, name, pod, { labels, activeDeadlineSeconds: Math.max(1, Math.ceil(remainingSeconds)), queueName: run.spec.queueName });
 }
@@ -106,15 +118,26 @@ export function trainerDocument({ run, number, base, config }: AttemptInput): Tr
     output: { repository: repositoryOf.adapters(run.metadata.namespace), scope: run.spec.output.scope ?? {}, generation: 0, parents: [] },
     checkpoint: { directory: checkpointDirectory, everySteps: run.spec.checkpoint.everySteps },
     registry: { url: config.registry.url, tokenFile: credentialFile("registry-token") },
-    nats: { url: config.nats.url, credentialsFile: credentialFile("nats.creds"), stream: logStream, subject: progressSubject(run.metadata.uid) },
+    nats: {
+      url: config.nats.url,
+      credentialsFile: credentialFile("nats.creds"),
+      stream: logStream,
+      subject: progressSubject(run.metadata.uid),
+    },
     ...(config.mlflow && { mlflow: config.mlflow }),
   };
 }
 
 /** The one Adapter of a run. It has no owner: memory outlives the run that made it. */
-export function adapterOf(run: TrainingRun, result: Pick<TrainerResult, "repository" | "digest" | "sizeBytes">, config: AdapterConfig): Adapter & KubeObject {
+export function adapterOf(
+  run: TrainingRun,
+  result: Pick<TrainerResult, "repository" | "digest" | "sizeBytes">,
+  config: AdapterConfig,
+): Adapter & KubeObject {
   const scope = config.scope;
-  const adapter: Pick<Adapter, "apiVersion" | "kind" | "spec"> & { metadata: { name: string; namespace: string; labels: Record<string, string> } } = {
+  const adapter: Pick<Adapter, "apiVersion" | "kind" | "spec"> & {
+    metadata: { name: string; namespace: string; labels: Record<string, string> };
+  } = {
     apiVersion: run.apiVersion,
     kind: "Adapter",
     metadata: {

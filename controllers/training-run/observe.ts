@@ -27,7 +27,9 @@ export async function observe(run: TrainingRun, { cache }: Context, services: Se
     run,
     requirements: observeRequirements(run, cache),
     sessions: run.status?.corpus ? [] : corpusSessions(run, cache),
-    base: await observeBase(run.spec.base, cache(modelServers).list({ namespace }), (repository) => services.registry(repository, ["pull"])),
+    base: await observeBase(run.spec.base, cache(modelServers).list({ namespace }), (repository) =>
+      services.registry(repository, ["pull"]),
+    ),
     job,
     pods: own,
     progress: services.progress(run.metadata.uid),
@@ -41,8 +43,14 @@ export async function observe(run: TrainingRun, { cache }: Context, services: Se
 async function mint(run: TrainingRun, services: Services): Promise<World["credentials"]> {
   const { uid, namespace, name } = run.metadata;
   const seconds = remainingSeconds(run, new Date()) + spareSeconds;
-  const read = new Set([...(run.spec.base.oci ? [run.spec.base.oci.repository] : []), ...(run.status?.corpus?.trajectories ?? []).map(({ repository }) => repository)]);
-  const access = [...[...read].map((repository) => ({ repository, actions: ["pull"] as const })), { repository: repositoryOf.adapters(namespace), actions: ["pull", "push"] as const }];
+  const read = new Set([
+    ...(run.spec.base.oci ? [run.spec.base.oci.repository] : []),
+    ...(run.status?.corpus?.trajectories ?? []).map(({ repository }) => repository),
+  ]);
+  const access = [
+    ...[...read].map((repository) => ({ repository, actions: ["pull"] as const })),
+    { repository: repositoryOf.adapters(namespace), actions: ["pull", "push"] as const },
+  ];
   return {
     registryToken: await services.registryToken({ subject: `TrainingRun ${namespace}/${name}`, access, seconds }),
     progress: await services.natsCredentials({ kind: "progress", uid, seconds }),
@@ -64,13 +72,14 @@ async function observeArtifact(run: TrainingRun, services: Services, known: stri
     const digest = known ?? (await registry.resolveTag(repository, `run-${run.metadata.uid}`));
     if (!digest) return { missing: `no artifact is tagged run-${run.metadata.uid} in ${repository}` };
     const { manifest, sizeBytes } = await registry.manifest(repository, digest);
-    if (manifest.artifactType !== mediaType.adapter) return { missing: `${repository}@${digest} is a ${manifest.artifactType}, not an adapter` };
+    if (manifest.artifactType !== mediaType.adapter)
+      return { missing: `${repository}@${digest} is a ${manifest.artifactType}, not an adapter` };
     const config = await registry.json(repository, manifest.config, adapterConfig);
-    if (config.source.uid !== run.metadata.uid) return { missing: `${repository}@${digest} was made by ${config.source.name}, not by this run` };
+    if (config.source.uid !== run.metadata.uid)
+      return { missing: `${repository}@${digest} was made by ${config.source.name}, not by this run` };
     return { artifact: { digest, sizeBytes, config } };
   } catch (error) {
     if (error instanceof ArtifactMissing || error instanceof DigestMismatch) return { missing: error.message };
     return { unavailable: (error as Error).message };
   }
 }
-

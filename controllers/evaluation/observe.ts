@@ -1,0 +1,99 @@
+import { ArtifactMissing } from "@rune/clients/registry";
+import { evaluationSubject, taskSet } from "@rune/crds/artifact";
+import type { Evaluation } from "@rune/crds/evaluation";
+import { type Context, configMaps, isTerminal, jobs, pods } from "kopf-ts";
+import { proofServices } from "../cluster-services.ts";
+import type { Services } from "../context.ts";
+import { jobNameOfEpoch, repositoryOf, sandboxName } from "../names.ts";
+import { observeRequirements } from "../requires.ts";
+import { adapters, agentSessions, evaluations, modelServers } from "../resources.ts";
+import { liveSandboxUIDs, ownedBy, probeTargets, sandboxState } from "../sandbox.ts";
+import { workerState } from "../worker.ts";
+import { activeArm, deadlineOf } from "./arms.ts";
+import { type LogState, summarize, type World } from "./world.ts";
+
+/** Every read of a pass. */
+export async function observe(evaluation: Evaluation, { cache, clock }: Context, services: Services): Promise<World> {
+  const { namespace, name, uid } = evaluation.metadata;
+  const { spec, status } = evaluation;
+  const epoch = status?.epoch ?? 0;
+  const sandboxPod = cache(pods).get({ namespace, name: sandboxName(name, epoch) });
+  const sandbox = sandboxState(sandboxPod);
+  const job = cache(jobs).get({ namespace, name: jobNameOfEpoch(name, epoch) });
+  const worker = workerState(job, cache(pods).list({ namespace, labels: ownedBy(evaluation, "evaluator", epoch) }));
+  const server = activeArm(evaluation)?.serverRef.name ?? "";
+  const targets =
+    sandbox.state === "Ready" ? probeTargets(proofServices(cache, services.config, { namespace, name: server }), sandbox.hostIP) : null;
+  const over = isTerminal(evaluation);
+  const named = <T>(names: readonly (string | undefined)[], get: (name: string) => T | undefined) =>
+    new Map(
+      names.flatMap((each) => {
+        const found = each ? get(each) : undefined;
+        return each && found ? [[each, found] as const] : [];
+      }),
+    );
+  return {
+    evaluation,
+    requirements: observeRequirements(evaluation, cache),
+    servers: named(
+      spec.arms.map((arm) => arm.serverRef.name),
+      (each) => cache(modelServers).get({ namespace, name: each }),
+    ),
+    adapters: named(
+      spec.arms.map((arm) => arm.adapter),
+      (each) => cache(adapters).get({ namespace, name: each }),
+    ),
+    libraryExists:
+      !spec.sandbox.libraryConfigMap || cache(configMaps).get({ namespace, name: spec.sandbox.libraryConfigMap }) !== undefined,
+    tasks: over || status?.arms ? undefined : await observeTasks(evaluation, services),
+    takenUIDs: liveSandboxUIDs([...cache(agentSessions).list(), ...cache(evaluations).list()], uid),
+    sandboxPod,
+    sandbox,
+    job,
+    worker,
+    targets: targets ?? undefined,
+    log: epoch > 0 && !over ? await observeLog(evaluation, services) : summarize([]),
+    credentials: worker.state === "Absent" && sandbox.state === "Ready" ? await mint(evaluation, clock.now(), services) : undefined,
+    runnerToken: services.runnerToken(uid, Math.max(1, epoch)),
+  };
+}
+
+/** Credentials outlive the deadline by this much, for the report. */
+const spareSeconds = 600;
+
+async function mint(evaluation: Evaluation, now: Date, services: Services): Promise<World["credentials"]> {
+  const { uid, namespace, name } = evaluation.metadata;
+  const seconds = Math.max(0, Math.ceil((deadlineOf(evaluation).getTime() - now.getTime()) / 1000)) + spareSeconds;
+  const access = [
+    { repository: evaluation.spec.taskSet.repository, actions: ["pull"] as const },
+    { repository: repositoryOf.reports(namespace), actions: ["pull", "push"] as const },
+  ];
+  return {
+    nats: await services.natsCredentials({ kind: "evaluation", uid, seconds }),
+    registry: await services.registryToken({ subject: `Evaluation ${namespace}/${name}`, access, seconds }),
+  };
+}
+
+async function observeLog(evaluation: Evaluation, services: Services): Promise<LogState> {
+  try {
+    return summarize((await services.logs.readLog(evaluationSubject(evaluation.metadata.uid))).records);
+  } catch (error) {
+    return { unavailable: (error as Error).message };
+  }
+}
+
+async function observeTasks({ spec }: Evaluation, services: Services): Promise<World["tasks"]> {
+  const { repository, digest, maxTasks } = spec.taskSet;
+  const registry = services.registry(repository, ["pull"]);
+  try {
+    const { manifest } = await registry.manifest(repository, digest);
+    const layer = manifest.layers[0];
+    if (!layer) return { missing: `${repository}@${digest} has no layer` };
+    const { tasks } = await registry.json(repository, layer, taskSet);
+    return { count: Math.min(tasks.length, maxTasks ?? tasks.length) };
+  } catch (error) {
+    if (error instanceof ArtifactMissing)
+      return { missing: `the registry has no ${repository}@${digest}; push the task set, or correct spec.taskSet in a new evaluation` };
+    return { unavailable: (error as Error).message };
+  }
+}

@@ -1,0 +1,43 @@
+import type { Adapter } from "@rune/crds/adapter";
+import type { LogRecord } from "@rune/crds/artifact";
+import type { Isolation } from "@rune/crds/common";
+import type { Evaluation } from "@rune/crds/evaluation";
+import type { ModelServer } from "@rune/crds/model-server";
+import type { EpochWorld } from "../epoch.ts";
+import type { ObservedRequirement } from "../requires.ts";
+import type { ProbeTargets } from "../sandbox.ts";
+
+export type Arm = Evaluation["spec"]["arms"][number];
+export type ArmStatus = NonNullable<NonNullable<Evaluation["status"]>["arms"]>[number];
+
+/** What the log says so far, or why it can't be read now. */
+export type LogState = { completed: Record<string, number>; isolation?: Isolation } | { unavailable: string };
+
+/** Everything that a decision needs, read once. */
+export interface World extends EpochWorld {
+  readonly evaluation: Evaluation;
+  readonly requirements: readonly ObservedRequirement[];
+  /** By name, those that arms refer to. */
+  readonly servers: ReadonlyMap<string, ModelServer>;
+  readonly adapters: ReadonlyMap<string, Adapter>;
+  readonly libraryExists: boolean;
+  /** Tasks of the set, once it was read; or why it can't be. */
+  readonly tasks: { count: number } | { missing: string } | { unavailable: string } | undefined;
+  /** undefined while a service that the proof tries is missing. */
+  readonly targets: ProbeTargets | undefined;
+  readonly log: LogState;
+  /** Freshly minted where the evaluator has to be created. */
+  readonly credentials: { readonly nats: string; readonly registry: string } | undefined;
+  readonly runnerToken: string;
+}
+
+/** Programs of each arm that were judged, and the newest proof of isolation. */
+export function summarize(records: readonly LogRecord[]): Extract<LogState, { completed: unknown }> {
+  const completed: Record<string, number> = {};
+  let isolation: Isolation | undefined;
+  for (const record of records) {
+    if (record.type === "judged") completed[record.arm] = (completed[record.arm] ?? 0) + record.samples.length;
+    if (record.type === "isolation") isolation = { ...record.isolation, time: record.time };
+  }
+  return { completed, ...(isolation && { isolation }) };
+}
