@@ -33,13 +33,13 @@ export function nextStatus(object: KubeObject, outcome: Outcome, now: Date): Rec
   const next: Record<string, unknown> = { ...old };
   for (const [name, value] of Object.entries(outcome.status ?? {})) {
     if (value === undefined) delete next[name];
-    else next[name] = value;
+    else next[name] = asJson(value);
   }
   const observedGeneration = object.metadata.generation;
   next.conditions = nextConditions(conditionsOf(object), outcome, { now, observedGeneration });
-  if (outcome.kind === "unchanged") next.observedGeneration = old.observedGeneration;
-  else if (observedGeneration !== undefined) next.observedGeneration = observedGeneration;
-  return isDeepStrictEqual(withoutUndefined(next), old) ? undefined : withoutUndefined(next);
+  next.observedGeneration = outcome.kind === "unchanged" ? old.observedGeneration : observedGeneration;
+  if (next.observedGeneration === undefined) delete next.observedGeneration;
+  return isDeepStrictEqual(next, old) ? undefined : next;
 }
 
 function nextConditions(old: readonly Condition[], outcome: Outcome, at: { now: Date; observedGeneration?: number }): readonly Condition[] {
@@ -60,6 +60,6 @@ function nextConditions(old: readonly Condition[], outcome: Outcome, at: { now: 
 }
 
 /** As it will come back from the server: JSON knows no `undefined`. */
-function withoutUndefined(status: Record<string, unknown>): Record<string, unknown> {
-  return JSON.parse(JSON.stringify(status)) as Record<string, unknown>;
+function asJson(value: unknown): unknown {
+  return typeof value === "object" && value !== null ? JSON.parse(JSON.stringify(value)) : value;
 }

@@ -41,6 +41,8 @@ export interface TransportOptions {
   readonly onExchange?: (exchange: Exchange) => void;
 }
 
+type Body = Dispatcher.ResponseData["body"];
+
 interface Pools {
   readonly calls: Dispatcher;
   readonly watches: Dispatcher;
@@ -106,14 +108,12 @@ export class Transport {
 
   /** The answer's JSON. */
   async json<T>(request: Request): Promise<T> {
-    const body = await this.#call(request);
-    return (await body.json()) as T;
+    return await this.#call(request, (body) => body.json() as Promise<T>);
   }
 
   /** The answer as text: pod logs, `/version`, `/readyz`. */
   async text(request: Request): Promise<string> {
-    const body = await this.#call(request);
-    return await body.text();
+    return await this.#call(request, (body) => body.text());
   }
 
   /**
@@ -155,11 +155,11 @@ export class Transport {
     await Promise.all([pools?.calls.destroy(), pools?.watches.destroy()]);
   }
 
-  async #call(request: Request): Promise<Dispatcher.ResponseData["body"]> {
+  async #call<T>(request: Request, read: (body: Body) => Promise<T>): Promise<T> {
     const backoff = new Backoff({ clock: this.#clock, random: this.#random, firstMilliseconds: 200, longestMilliseconds: 5_000 });
     for (let attempt = 0; ; attempt += 1) {
-      const problem = await this.#attempt(request);
-      if (!(problem instanceof Error)) return problem;
+      const { problem, answer } = await this.#attempt(request, read);
+      if (!problem) return answer as T;
       if (attempt >= this.#retries || !isWorthRepeating(request, problem)) throw problem;
       const asked = problem instanceof ApiError ? (problem.retryAfter ?? 0) * 1000 : 0;
       await sleep(this.#clock, Math.max(asked, backoff.next()), request.signal ?? this.#closing.signal);
@@ -167,13 +167,15 @@ export class Transport {
     }
   }
 
-  async #attempt(request: Request): Promise<Dispatcher.ResponseData["body"] | ApiError | ConnectionError> {
+  /** An answer that breaks off in its middle is a lost connection too. */
+  async #attempt<T>(request: Request, read: (body: Body) => Promise<T>): Promise<{ problem?: ApiError | ConnectionError; answer?: T }> {
     try {
       const response = await this.#exchange(request, "calls", request.signal);
-      return response.statusCode < 400 ? response.body : await this.#refusal(request, response);
+      if (response.statusCode >= 400) return { problem: await this.#refusal(request, response) };
+      return { answer: await read(response.body) };
     } catch (error) {
       if (request.signal?.aborted) throw request.signal.reason;
-      return new ConnectionError(title(request), error);
+      return { problem: new ConnectionError(title(request), error) };
     }
   }
 
