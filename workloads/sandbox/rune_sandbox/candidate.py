@@ -13,15 +13,14 @@ from rune_sandbox.processes import CHANNEL_FD
 
 PROGRAM_FILE = "<program>"
 MAX_MESSAGE = 4000
+MAX_TRACEBACK = 8000
 
 
 def run(document: dict) -> None:
     sys.stdout.reconfigure(line_buffering=True, errors="replace")
     channel = wire.Channel(CHANNEL_FD)
-    try:
+    with contextlib.suppress(wire.Broken):  # the judge has seen enough
         _serve(channel, document["program"], document["entryPoint"])
-    except wire.Broken:
-        pass  # the judge has seen enough
     sys.stdout.flush()
     os._exit(0)
 
@@ -68,10 +67,8 @@ def _describe(error: BaseException) -> dict:
     tell(error, PROGRAM_FILE)
     kinds = [kind.__name__ for kind in type(error).__mro__ if getattr(builtins, kind.__name__, None) is kind]
     description = {"type": type(error).__name__, "kinds": kinds, "message": _text(error)}
-    try:
+    with contextlib.suppress(wire.Unsupported, RecursionError):
         description["arguments"] = wire.encode(error.args)
-    except (wire.Unsupported, RecursionError):
-        pass
     return description
 
 
@@ -81,8 +78,7 @@ def tell(error: BaseException, file: str) -> None:
     while frame and frame.tb_frame.f_code.co_filename != file:
         frame = frame.tb_next
     with contextlib.suppress(Exception):
-        traceback.print_exception(type(error), error, frame)
-        sys.stderr.flush()
+        print("".join(traceback.format_exception(type(error), error, frame))[-MAX_TRACEBACK:], end="", file=sys.stderr, flush=True)
 
 
 def _text(error: BaseException) -> str:

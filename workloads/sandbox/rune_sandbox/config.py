@@ -64,5 +64,7 @@ def _positive(environment, name: str, default: int) -> int:
 
 def _substitute(value: str) -> bool:
     if value not in ("", _SUBSTITUTE):
-        raise ValueError(f"RUNE_SANDBOX_WITHOUT_LANDLOCK is {value!r}; the only value is {_SUBSTITUTE!r}, for a runtime class that takes Landlock's place")
+        raise ValueError(
+            f"RUNE_SANDBOX_WITHOUT_LANDLOCK is {value!r}; the only value is {_SUBSTITUTE!r}, for a runtime class that takes Landlock's place"
+        )
     return value == _SUBSTITUTE

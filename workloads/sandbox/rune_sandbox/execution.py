@@ -19,7 +19,7 @@ _TICK_SECONDS = 0.02
 _POLICE_SECONDS = 0.1
 _GRACE_SECONDS = 0.5  # for the candidate to end by itself after the verdict
 _REPORT_BYTES = 64 * 1024
-_JUDGE_BYTES = 512 << 20
+_JUDGE_BYTES = 256 << 20
 _OUTCOMES = {"Passed", "Failed", "Error", "OutOfMemory", "NoTests"}
 
 
@@ -98,12 +98,31 @@ class _Run:
         self._started = time.monotonic()
         self._policed = self._started
         try:
-            self._judge = self._start(stack, "judge", judge_directory, max(_JUDGE_BYTES, asked.memory_bytes), {"tests": asked.tests, "nonce": self._nonce}, {
-                1: self._judge_stdout.writing, 2: self._judge_stderr.writing, CHANNEL_FD: ours, REPORT_FD: self._report.writing,
-            })
-            self._candidate = self._start(stack, "candidate", self._directory, asked.memory_bytes, {"program": asked.program}, {
-                1: self._stdout.writing, 2: self._stderr.writing, CHANNEL_FD: theirs,
-            })
+            self._judge = self._start(
+                stack,
+                "judge",
+                judge_directory,
+                max(_JUDGE_BYTES, asked.memory_bytes),
+                {"tests": asked.tests, "nonce": self._nonce},
+                {
+                    1: self._judge_stdout.writing,
+                    2: self._judge_stderr.writing,
+                    CHANNEL_FD: ours,
+                    REPORT_FD: self._report.writing,
+                },
+            )
+            self._candidate = self._start(
+                stack,
+                "candidate",
+                self._directory,
+                asked.memory_bytes,
+                {"program": asked.program},
+                {
+                    1: self._stdout.writing,
+                    2: self._stderr.writing,
+                    CHANNEL_FD: theirs,
+                },
+            )
         finally:
             for descriptor in [ours, theirs, *(pipe.writing for pipe in pipes)]:
                 os.close(descriptor)
@@ -163,7 +182,12 @@ class _Run:
                 time.sleep(_TICK_SECONDS)
 
     def _overflow(self) -> tuple[str, str] | None:
-        for name, pipe in (("stdout", self._stdout), ("stderr", self._stderr), ("the tests' stdout", self._judge_stdout), ("the tests' stderr", self._judge_stderr)):
+        for name, pipe in (
+            ("stdout", self._stdout),
+            ("stderr", self._stderr),
+            ("the tests' stdout", self._judge_stdout),
+            ("the tests' stderr", self._judge_stderr),
+        ):
             if pipe.overflowed:
                 return "OutputLimit", f"more than {self._asked.output_bytes} bytes on {name}"
         return None
@@ -179,7 +203,10 @@ class _Run:
         if threads > self._config.processes:
             return "Error", f"the program started more than {self._config.processes} processes and threads"
         if scratch.exceeds(self._directory, self._config.file_bytes):
-            return "OutputLimit", f"more than {self._config.file_bytes >> 20} MiB or {scratch.MAX_ENTRIES} files in the output directory, or a directory closed to the runner"
+            return (
+                "OutputLimit",
+                f"more than {self._config.file_bytes >> 20} MiB or {scratch.MAX_ENTRIES} files in the output directory, or a directory closed to the runner",
+            )
         return None
 
     def _verdict(self, judge_ending: Ending, ending: Ending) -> tuple[str, str]:
@@ -194,11 +221,16 @@ class _Run:
         if not genuine:
             return _without_verdict(judge_ending)
         if report["lost"]:
-            return _lost(ending, report["error"])
-        return report["outcome"], report["error"]
+            return _lost(ending, _printable(report["error"]))
+        return report["outcome"], _printable(report["error"])
 
     def _joined(self, program: Pipe, tests: Pipe) -> str:
         return program.text() + tests.text()[: max(0, self._asked.output_bytes - len(program.content))]
+
+
+def _printable(text: str) -> str:
+    """Lone surrogates are legal in Python's strings, in UTF-8 they are not."""
+    return text.encode("utf-8", "replace").decode()
 
 
 def _without_verdict(judge: Ending) -> tuple[str, str]:

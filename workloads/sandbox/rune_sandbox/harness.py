@@ -41,7 +41,10 @@ class LiveRunner:
         self.out = self._directory("out")
         self.library = self._directory("lib")
         self._file("token", TOKEN)
-        self._file("lib/tessera.py", "def pare(x):\n    return x[1:-1]\n\n\ndef __getattr__(name):\n    raise AttributeError(f\"tessera has no '{name}'; use pare\")\n")
+        self._file(
+            "lib/tessera.py",
+            "def pare(x):\n    return x[1:-1]\n\n\ndef __getattr__(name):\n    raise AttributeError(f\"tessera has no '{name}'; use pare\")\n",
+        )
         os.chmod(self.library, 0o555)
         self._process = subprocess.Popen(
             [_python(), "-u", *self._start],
@@ -67,7 +70,15 @@ class LiveRunner:
         with LiveRunner(verify=False) as other:
             command = [_python(), "-m", "rune_sandbox"]
             identity = {"user": other._uid, "group": other._uid, "extra_groups": []} if os.getuid() == 0 else {}
-            return subprocess.run(command, cwd=os.path.join(other.home, "app"), env={**other._settings(), **environment}, capture_output=True, text=True, timeout=10, **identity)
+            return subprocess.run(
+                command,
+                cwd=os.path.join(other.home, "app"),
+                env={**other._settings(), **environment},
+                capture_output=True,
+                text=True,
+                timeout=10,
+                **identity,
+            )
 
     def __exit__(self, *_) -> None:
         self._process.terminate()

@@ -11,7 +11,7 @@ import unittest
 from rune_sandbox import wire
 from rune_sandbox.candidate import tell
 from rune_sandbox.processes import CHANNEL_FD, REPORT_FD
-from rune_sandbox.tests_source import MAX_VALUE, Tally, instrument, shown
+from rune_sandbox.instrument import MAX_VALUE, Tally, instrument, shown
 
 MAX_ERROR = 2000
 TESTS_FILE = "<tests>"
@@ -61,14 +61,16 @@ class Judge:
         return "Passed", ""
 
     def _failure(self, error: BaseException) -> tuple[str, str]:
-        if not isinstance(error, (Lost, Uncrossable)) and error is not self._raised:
-            tell(error, TESTS_FILE)
-        line = f"{type(error).__name__}: {_text(error)}"
         if isinstance(error, (Lost, Uncrossable)):
             return "Error", _text(error)
+        line = ": ".join(part for part in (type(error).__name__, _text(error)) if part)
         if isinstance(error, MemoryError):
             return "OutOfMemory", line
-        return "Failed" if isinstance(error, AssertionError) and error is not self._raised else "Error", line
+        if isinstance(error, AssertionError) and error is not self._raised:
+            return "Failed", line
+        if error is not self._raised:
+            tell(error, TESTS_FILE)  # the tests' own mistake; the candidate has told its own
+        return "Error", line
 
     def _await_program(self) -> None:
         answer = self._ask(None)
@@ -92,7 +94,11 @@ class Judge:
         """What a test file only defines: HumanEval's `check`, `test_…` functions, TestCases."""
         for name in self._tally.uncalled():
             scope[name](*([scope[self._entry_point]] if name == "check" else []))
-        cases = [value for value in scope.values() if isinstance(value, type) and issubclass(value, unittest.TestCase) and value.__module__ == "__main__"]
+        cases = [
+            value
+            for value in scope.values()
+            if isinstance(value, type) and issubclass(value, unittest.TestCase) and value.__module__ == "__main__"
+        ]
         for case in cases:
             case.setUpClass()
             for test in unittest.defaultTestLoader.loadTestsFromTestCase(case):

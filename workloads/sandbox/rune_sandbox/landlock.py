@@ -12,7 +12,9 @@ _EXECUTE, _WRITE_FILE, _READ_FILE, _READ_DIR = 1 << 0, 1 << 1, 1 << 2, 1 << 3
 _REMOVE_DIR, _REMOVE_FILE, _MAKE_DIR, _MAKE_REG, _MAKE_FIFO, _MAKE_SYM = 1 << 4, 1 << 5, 1 << 7, 1 << 8, 1 << 10, 1 << 12
 _REFER, _TRUNCATE, _IOCTL_DEV = 1 << 13, 1 << 14, 1 << 15
 _READ = _EXECUTE | _READ_FILE | _READ_DIR
-_WRITE = _READ_FILE | _READ_DIR | _WRITE_FILE | _REMOVE_DIR | _REMOVE_FILE | _MAKE_DIR | _MAKE_REG | _MAKE_FIFO | _MAKE_SYM | _REFER | _TRUNCATE
+_WRITE = (
+    _READ_FILE | _READ_DIR | _WRITE_FILE | _REMOVE_DIR | _REMOVE_FILE | _MAKE_DIR | _MAKE_REG | _MAKE_FIFO | _MAKE_SYM | _REFER | _TRUNCATE
+)
 _OF_FILES = _EXECUTE | _WRITE_FILE | _READ_FILE | _TRUNCATE | _IOCTL_DEV
 SIGNAL_SCOPE_ABI = 6
 
@@ -54,7 +56,11 @@ def restrict(readable: list[str], writable: list[str], devices: list[str]) -> in
     files, tcp, scoped = _handled(version)
     attributes = struct.pack("=QQQ", files, tcp, scoped)
     ruleset = _call(_CREATE_RULESET, attributes, ctypes.c_size_t(len(attributes)), ctypes.c_uint32(0))
-    grants = [(path, _READ) for path in readable] + [(path, _WRITE) for path in writable] + [(path, _READ_FILE | _WRITE_FILE) for path in devices]
+    grants = (
+        [(path, _READ) for path in readable]
+        + [(path, _WRITE) for path in writable]
+        + [(path, _READ_FILE | _WRITE_FILE) for path in devices]
+    )
     try:
         for path, rights in grants:
             _allow(ruleset, path, rights & files)

@@ -88,7 +88,9 @@ def _no_landlock(config: Config) -> Attempt:
     detail = "this kernel has no Landlock"
     if config.without_landlock:
         return Attempt("Landlock", 2, ANY, ERROR, f"{detail}; the profile names the runtime class as its substitute")
-    return Attempt("Landlock", 2, BLOCKED, ERROR, f"{detail}; name a runtime class in its place in the sandbox profile, or use nodes that have it")
+    return Attempt(
+        "Landlock", 2, BLOCKED, ERROR, f"{detail}; name a runtime class in its place in the sandbox profile, or use nodes that have it"
+    )
 
 
 def _inside(stack: ExitStack, targets: dict, config: Config) -> list[Attempt]:
@@ -100,9 +102,18 @@ def _inside(stack: ExitStack, targets: dict, config: Config) -> list[Attempt]:
     bait = stack.enter_context(_bait_process())
     nonce = secrets.token_hex(32)
     report, noise = Pipe(stack, 1 << 20), Pipe(stack, 65536)
-    document = {"nonce": nonce, "targets": targets, "bait": {"file": bait_file, "pid": bait.pid, "token": os.path.abspath(config.token_file)}}
+    document = {
+        "nonce": nonce,
+        "targets": targets,
+        "bait": {"file": bait_file, "pid": bait.pid, "token": os.path.abspath(config.token_file)},
+    }
     try:
-        group = spawn("probe", lock_for(config, directory, _MEMORY_BYTES, _INSIDE_SECONDS), document, {1: noise.writing, 2: noise.writing, REPORT_FD: report.writing})
+        group = spawn(
+            "probe",
+            lock_for(config, directory, _MEMORY_BYTES, _INSIDE_SECONDS),
+            document,
+            {1: noise.writing, 2: noise.writing, REPORT_FD: report.writing},
+        )
     finally:
         os.close(report.writing)
         os.close(noise.writing)

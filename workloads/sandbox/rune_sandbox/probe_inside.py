@@ -85,11 +85,28 @@ def _files(bait: dict, lock: Lock):
     by_landlock = BLOCKED if lock.landlock else ANY
     yield attempt("read a file of this user outside the output directory", 2, lambda: _read(bait["file"]), by_landlock)
     yield attempt("write a file of this user outside the output directory", 2, lambda: _write(bait["file"]), by_landlock)
-    yield attempt("create a file beside the output directory", 2, lambda: _write(os.path.join(os.path.dirname(lock.directory), "escaped")), by_landlock)
+    yield attempt(
+        "create a file beside the output directory",
+        2,
+        lambda: _create(os.path.dirname(lock.directory)),
+        by_landlock,
+    )
     yield every("create files in scratch directories of the system", _creations("/tmp", "/var/tmp", "/dev/shm", "/run"), by_landlock)
     yield every("create files in directories of the system", _creations("/", "/usr", "/etc", "/workspace", lock.library))
-    yield attempt("link to a file outside the output directory", 2, lambda: os.link(bait["file"], "linked"), by_landlock, frozenset({errno.EPERM, errno.EACCES, errno.EXDEV}))
-    yield attempt("rename a file into the output directory", 2, lambda: os.rename(bait["file"], "renamed"), by_landlock, frozenset({errno.EPERM, errno.EACCES, errno.EXDEV}))
+    yield attempt(
+        "link to a file outside the output directory",
+        2,
+        lambda: os.link(bait["file"], "linked"),
+        by_landlock,
+        frozenset({errno.EPERM, errno.EACCES, errno.EXDEV}),
+    )
+    yield attempt(
+        "rename a file into the output directory",
+        2,
+        lambda: os.rename(bait["file"], "renamed"),
+        by_landlock,
+        frozenset({errno.EPERM, errno.EACCES, errno.EXDEV}),
+    )
     yield attempt("read the runner's token", 2, lambda: _read(bait["token"]), by_landlock)
     yield attempt("read the service account token", 2, lambda: _read("/var/run/secrets/kubernetes.io/serviceaccount/token"))
     yield every("write files of the host", {path: partial(_open_for_writing, path) for path in _HOST_FILES})
@@ -107,12 +124,19 @@ def _write(path: str) -> str:
     return f"wrote {path}"
 
 
+def _create(directory: str) -> str:
+    path = os.path.join(directory, f"escaped-{os.getpid()}")
+    os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL))
+    os.unlink(path)
+    return f"created {path}"
+
+
 def _open_for_writing(path: str) -> None:
     os.close(os.open(path, os.O_RDWR))
 
 
 def _creations(*directories: str) -> dict:
-    return {directory: partial(_write, os.path.join(directory, "escaped")) for directory in directories}
+    return {directory: partial(_create, directory) for directory in directories}
 
 
 def _writable_output() -> Attempt:
@@ -133,7 +157,11 @@ def _other_processes(bait: dict, lock: Lock):
     yield every("environment of other processes", {who: partial(_read, f"/proc/{pid}/environ") for who, pid in read.items()})
     yield every("memory of other processes", {who: partial(_open_for_writing, f"/proc/{pid}/mem") for who, pid in read.items()})
     yield every("signals to other processes", {who: partial(os.kill, pid, 0) for who, pid in owners.items()}, refusals=refused)
-    yield every("rlimits of other processes", {who: partial(resource.prlimit, pid, resource.RLIMIT_NOFILE) for who, pid in owners.items()}, refusals=refused)
+    yield every(
+        "rlimits of other processes",
+        {who: partial(resource.prlimit, pid, resource.RLIMIT_NOFILE) for who, pid in owners.items()},
+        refusals=refused,
+    )
     yield attempt("signal to another process group", 2, lambda: os.killpg(bait["pid"], 0), refusals=refused)
 
 
@@ -142,7 +170,12 @@ def _system_calls():
         number = seccomp.REFUSED[name][seccomp.column()]
         yield attempt(f"system call {name}", 2, lambda: _call(number), refusals=_FILTERED)
     yield _leave_the_group()
-    yield attempt("system call clone with a new user namespace", 2, lambda: _call(seccomp.CLONE[seccomp.column()], 0x10000000 | signal.SIGCHLD), refusals=_FILTERED)
+    yield attempt(
+        "system call clone with a new user namespace",
+        2,
+        lambda: _call(seccomp.CLONE[seccomp.column()], 0x10000000 | signal.SIGCHLD),
+        refusals=_FILTERED,
+    )
     yield attempt("system call clone3", 2, lambda: _call(seccomp.CLONE3[seccomp.column()]), refusals=frozenset({errno.ENOSYS}))
 
 

@@ -30,7 +30,11 @@ def spawn(part: str, lock: Lock, document: dict, descriptors: dict[int, int]) ->
     """Start `part`; `descriptors` maps its descriptor numbers to ours, which stay ours to close."""
     held: list[int] = []
     try:
-        placed = {**descriptors, 0: _own(held, os.open(os.devnull, os.O_RDONLY)), DOCUMENT_FD: _own(held, _in_memory({**document, "lock": asdict(lock)}))}
+        placed = {
+            **descriptors,
+            0: _own(held, os.open(os.devnull, os.O_RDONLY)),
+            DOCUMENT_FD: _own(held, _in_memory({**document, "lock": asdict(lock)})),
+        }
         high = {target: _own(held, fcntl.fcntl(source, fcntl.F_DUPFD_CLOEXEC, _ABOVE_OURS)) for target, source in placed.items()}
         pid = os.posix_spawn(
             sys.executable,
@@ -63,7 +67,14 @@ def _in_memory(document: dict) -> int:
 def _environment(lock: Lock) -> dict[str, str]:
     """Nothing of the runner's own environment crosses."""
     here = lock.directory
-    return {"PATH": "/usr/local/bin:/usr/bin:/bin", "LANG": "C.UTF-8", "HOME": here, "TMPDIR": here, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+    return {
+        "PATH": "/usr/local/bin:/usr/bin:/bin",
+        "LANG": "C.UTF-8",
+        "HOME": here,
+        "TMPDIR": here,
+        "OMP_NUM_THREADS": "1",
+        "OPENBLAS_NUM_THREADS": "1",
+    }
 
 
 class Group:

@@ -48,6 +48,7 @@ def _size(entry: os.DirEntry) -> int:
 
 def remove(directory: str) -> None:
     """Remove a tree of any depth with bounded recursion and descriptors: inner directories are first moved to the top."""
+    os.chmod(directory, stat.S_IRWXU)  # its owner may have closed it
     numbers = count()
     while True:
         with os.scandir(directory) as entries:

@@ -7,6 +7,7 @@ import socket
 import struct
 
 # x86_64 and aarch64 numbers; None where the architecture has no such call. test_seccomp compares them with the kernel's headers.
+# fmt: off
 REFUSED = {
     # other processes
     "ptrace": (101, 117), "process_vm_readv": (310, 270), "process_vm_writev": (311, 271), "process_madvise": (440, 440),
@@ -34,6 +35,7 @@ REFUSED = {
     "shmget": (29, 194), "shmat": (30, 196), "semget": (64, 190), "msgget": (68, 186), "msgsnd": (69, 189), "mq_open": (240, 180),
     "memfd_create": (319, 279), "memfd_secret": (447, 447),
 }
+# fmt: on
 # Without Landlock's signal scope a process may signal only itself: the runner and the judge have the same user.
 SIGNALS = {"kill": (62, 129), "tkill": (200, 130), "tgkill": (234, 131)}
 QUEUED_SIGNALS = {"rt_sigqueueinfo": (129, 138), "rt_tgsigqueueinfo": (297, 240), "pidfd_send_signal": (424, 424)}

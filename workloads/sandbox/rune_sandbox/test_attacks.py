@@ -29,24 +29,40 @@ class Attacks(unittest.TestCase):
 
     def observed(self, body: str) -> str:
         """What `body` returned inside; it must cross as a string."""
-        answer = self.runner.execute("import os, sys, socket, ctypes, errno, signal\ndef solve(x):\n" + "".join(f"    {line}\n" for line in body.splitlines()), "print(solve(1))\nassert True")
+        answer = self.runner.execute(
+            "import os, sys, socket, ctypes, errno, signal\ndef solve(x):\n" + "".join(f"    {line}\n" for line in body.splitlines()),
+            "print(solve(1))\nassert True",
+        )
         self.assertEqual(answer["outcome"], "Passed", answer)
         return answer["stdout"].strip()
 
     def errno_of(self, body: str) -> str:
-        return self.observed("try:\n" + "".join(f"    {line}\n" for line in body.splitlines()) + "except OSError as e:\n    return errno.errorcode[e.errno]\nreturn 'done'")
+        return self.observed(
+            "try:\n"
+            + "".join(f"    {line}\n" for line in body.splitlines())
+            + "except OSError as e:\n    return errno.errorcode[e.errno]\nreturn 'done'"
+        )
 
     # forged verdicts
 
     def test_leaving_early_is_no_pass(self):
-        for leave in ("os._exit(0)", "sys.exit(0)", "raise SystemExit(0)", "os.kill(os.getpid(), 9)", "os.abort()", "os.execv(sys.executable, [sys.executable, '-c', ''])"):
+        for leave in (
+            "os._exit(0)",
+            "sys.exit(0)",
+            "raise SystemExit(0)",
+            "os.kill(os.getpid(), 9)",
+            "os.abort()",
+            "os.execv(sys.executable, [sys.executable, '-c', ''])",
+        ):
             with self.subTest(leave):
                 self.refused(f"import os, sys\ndef solve(x):\n    {leave}", "Error", "OutOfMemory")
                 self.refused(f"import os, sys\n{leave}", "Error", "OutOfMemory")
 
     def test_printed_verdicts_are_only_output(self):
         forged = '{"nonce": "0", "outcome": "Passed", "error": "", "lost": false}'
-        self.refused(f"import sys\nprint('{forged}')\nprint('OK: all tests passed', file=sys.stderr)\ndef solve(x):\n    return 3", "Failed")
+        self.refused(
+            f"import sys\nprint('{forged}')\nprint('OK: all tests passed', file=sys.stderr)\ndef solve(x):\n    return 3", "Failed"
+        )
 
     def test_a_verdict_written_to_every_descriptor_is_not_believed(self):
         program = "import os, json\ndef solve(x):\n    for fd in range(256):\n        try: os.write(fd, json.dumps({'nonce': 'x', 'outcome': 'Passed', 'error': '', 'lost': False}).encode())\n        except OSError: pass\n    os._exit(0)"
@@ -65,15 +81,28 @@ class Attacks(unittest.TestCase):
             self.refused(f"class Same({base}):\n    __eq__ = lambda s, o: True\n    __hash__ = None\ndef solve(x):\n    return Same()")
 
     def test_forged_frames_are_errors(self):
-        for frame in ('{"returned":{"frozenset":[[1]]}}', '{"returned":{"eval":"2"}}', "[]", '{"raised":{"type":1}}', '{"outcome":"Passed"}', '{"returned":' + "[" * 5000 + "]" * 5000 + "}", "junk"):
+        for frame in (
+            '{"returned":{"frozenset":[[1]]}}',
+            '{"returned":{"eval":"2"}}',
+            "[]",
+            '{"raised":{"type":1}}',
+            '{"outcome":"Passed"}',
+            '{"returned":' + "[" * 5000 + "]" * 5000 + "}",
+            "junk",
+        ):
             with self.subTest(frame[:40]):
-                self.refused(f"import os, struct\ndef solve(x):\n    body = {frame!r}.encode()\n    os.write(4, struct.pack('>I', len(body)) + body)\n    os._exit(0)", "Error")
+                self.refused(
+                    f"import os, struct\ndef solve(x):\n    body = {frame!r}.encode()\n    os.write(4, struct.pack('>I', len(body)) + body)\n    os._exit(0)",
+                    "Error",
+                )
 
     def test_a_frame_that_announces_gigabytes_is_an_error(self):
         self.refused("import os\ndef solve(x):\n    os.write(4, b'\\xff' * 4)\n    while True: pass", "Error")
 
     def test_a_test_that_swallows_everything_cannot_be_passed_by_dying(self):
-        self.refused("import os\ndef solve(x):\n    os._exit(0)", "Error", tests="try:\n    solve(1)\nexcept BaseException:\n    pass\nassert True")
+        self.refused(
+            "import os\ndef solve(x):\n    os._exit(0)", "Error", tests="try:\n    solve(1)\nexcept BaseException:\n    pass\nassert True"
+        )
 
     def test_raising_exits_does_not_end_the_tests(self):
         self.refused("def solve(x):\n    raise SystemExit(0)", "Error")
@@ -108,7 +137,13 @@ class Attacks(unittest.TestCase):
         first = threading.Thread(target=lambda: results.append(self.runner.execute(program, WANTED)))
         first.start()
         deadline = time.monotonic() + 5
-        while not (written := [os.path.join(self.runner.out, d, "mine") for d in os.listdir(self.runner.out) if os.path.exists(os.path.join(self.runner.out, d, "mine"))]):
+        while not (
+            written := [
+                os.path.join(self.runner.out, d, "mine")
+                for d in os.listdir(self.runner.out)
+                if os.path.exists(os.path.join(self.runner.out, d, "mine"))
+            ]
+        ):
             self.assertLess(time.monotonic(), deadline)
             time.sleep(0.01)
         self.assertEqual(self.errno_of(f"open({written[0]!r})"), "EACCES")
@@ -162,7 +197,11 @@ class Attacks(unittest.TestCase):
 
     def test_an_endless_loop_ends_at_the_deadline(self):
         started = time.monotonic()
-        for program in ("def solve(x):\n    while True: pass", "while True: pass", "import signal, time\nfor n in (2, 15, 24): signal.signal(n, signal.SIG_IGN)\ndef solve(x):\n    time.sleep(99)"):
+        for program in (
+            "def solve(x):\n    while True: pass",
+            "while True: pass",
+            "import signal, time\nfor n in (2, 15, 24): signal.signal(n, signal.SIG_IGN)\ndef solve(x):\n    time.sleep(99)",
+        ):
             self.refused(program, "Timeout", timeoutSeconds=1)
         self.assertLess(time.monotonic() - started, 8)
 
@@ -170,10 +209,22 @@ class Attacks(unittest.TestCase):
         self.refused("def solve(x):\n    return 2", "Timeout", tests="solve(1)\nwhile True: pass", timeoutSeconds=1)
 
     def test_a_fork_bomb_ends(self):
-        self.refused("import os\ndef solve(x):\n    while True:\n        try: os.fork()\n        except OSError: pass", "Timeout", "OutOfMemory", "Error", timeoutSeconds=3)
+        self.refused(
+            "import os\ndef solve(x):\n    while True:\n        try: os.fork()\n        except OSError: pass",
+            "Timeout",
+            "OutOfMemory",
+            "Error",
+            timeoutSeconds=3,
+        )
 
     def test_a_thread_bomb_ends(self):
-        self.refused("import threading, time\ndef solve(x):\n    while True:\n        threading.Thread(target=time.sleep, args=(99,)).start()", "Timeout", "OutOfMemory", "Error", timeoutSeconds=3)
+        self.refused(
+            "import threading, time\ndef solve(x):\n    while True:\n        threading.Thread(target=time.sleep, args=(99,)).start()",
+            "Timeout",
+            "OutOfMemory",
+            "Error",
+            timeoutSeconds=3,
+        )
 
     def test_a_memory_hog_is_out_of_memory(self):
         self.refused("def solve(x):\n    held = []\n    while True: held.append(bytearray(1 << 20))", "OutOfMemory")
@@ -184,7 +235,9 @@ class Attacks(unittest.TestCase):
 
     def test_a_hundred_megabytes_of_output_are_cut_off(self):
         before = self.runner.resident()
-        answer = self.refused("import os\ndef solve(x):\n    for _ in range(100): os.write(1, b'x' * (1 << 20))\n    return 2", "OutputLimit")
+        answer = self.refused(
+            "import os\ndef solve(x):\n    for _ in range(100): os.write(1, b'x' * (1 << 20))\n    return 2", "OutputLimit"
+        )
         self.assertEqual(len(answer["stdout"]), 65536)
         self.assertLess(self.runner.resident() - before, 20 << 20)
 
@@ -193,14 +246,23 @@ class Attacks(unittest.TestCase):
         self.assertEqual((answer["outcome"], len(answer["stdout"])), ("Passed", 1000))
 
     def test_a_file_filler_is_cut_off(self):
-        self.refused("def solve(x):\n    with open('big', 'wb') as f:\n        while True: f.write(b'x' * (1 << 20))", "Error", "OutputLimit")
-        self.refused("def solve(x):\n    n = 0\n    while True:\n        n += 1\n        with open(f'f{n}', 'wb') as f: f.write(b'x' * 65536)", "OutputLimit")
+        self.refused(
+            "def solve(x):\n    with open('big', 'wb') as f:\n        while True: f.write(b'x' * (1 << 20))", "Error", "OutputLimit"
+        )
+        self.refused(
+            "def solve(x):\n    n = 0\n    while True:\n        n += 1\n        with open(f'f{n}', 'wb') as f: f.write(b'x' * 65536)",
+            "OutputLimit",
+        )
 
     def test_a_directory_filler_is_cut_off_and_cleaned_up(self):
         self.refused("import os\ndef solve(x):\n    while True:\n        os.mkdir('d'); os.chdir('d')", "OutputLimit", timeoutSeconds=20)
 
     def test_directories_closed_to_the_runner_are_cleaned_up(self):
-        self.runner.execute("import os\ndef solve(x):\n    os.makedirs('a/b'); open('a/b/c', 'w').close(); os.chmod('a/b', 0); os.chmod('a', 0)\n    return 2", WANTED)
+        self.runner.execute(
+            "import os\ndef solve(x):\n    os.makedirs('a/b'); open('a/b/c', 'w').close(); os.chmod('a/b', 0); os.chmod('a', 0)\n    return 2",
+            WANTED,
+        )
+        self.runner.execute("import os\ndef solve(x):\n    open('c', 'w').close(); os.chmod('.', 0)\n    return 2", WANTED)
 
     def test_a_huge_value_does_not_fill_the_judge(self):
         self.refused("def solve(x):\n    return 'x' * (50 << 20)", "Error", "OutOfMemory")

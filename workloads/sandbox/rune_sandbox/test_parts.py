@@ -10,7 +10,13 @@ HEADERS = {0: "/usr/include/x86_64-linux-gnu/asm/unistd_64.h", 1: "/usr/include/
 
 class Numbers(unittest.TestCase):
     def test_system_call_numbers_are_the_kernels(self):
-        tables = seccomp.REFUSED | seccomp.SIGNALS | seccomp.QUEUED_SIGNALS | seccomp.SOCKETS | {"clone": seccomp.CLONE, "clone3": seccomp.CLONE3, "prlimit64": seccomp.PRLIMIT64}
+        tables = (
+            seccomp.REFUSED
+            | seccomp.SIGNALS
+            | seccomp.QUEUED_SIGNALS
+            | seccomp.SOCKETS
+            | {"clone": seccomp.CLONE, "clone3": seccomp.CLONE3, "prlimit64": seccomp.PRLIMIT64}
+        )
         for column, header in HEADERS.items():
             if not os.path.exists(header):
                 self.skipTest(f"{header} is not installed")
@@ -28,7 +34,22 @@ class Numbers(unittest.TestCase):
 
 class Values(unittest.TestCase):
     def test_values_come_back_equal_and_of_the_same_type(self):
-        for value in (None, True, 0, -(2**80), 0.1, float("-inf"), 1 + 2j, "é\ud800", b"\0\xff", [], [[1], (2,)], {(1,): {2}}, frozenset({"a"}), bytearray(b"x")):
+        for value in (
+            None,
+            True,
+            0,
+            -(2**80),
+            0.1,
+            float("-inf"),
+            1 + 2j,
+            "é\ud800",
+            b"\0\xff",
+            [],
+            [[1], (2,)],
+            {(1,): {2}},
+            frozenset({"a"}),
+            bytearray(b"x"),
+        ):
             again = wire.decode(wire.encode(value))
             self.assertEqual((again, type(again)), (value, type(value)))
 
@@ -38,7 +59,20 @@ class Values(unittest.TestCase):
                 wire.encode(value)
 
     def test_malformed_forms_are_broken_never_evaluated(self):
-        for form in ({}, {"a": 1, "b": 2}, {"eval": "1"}, {"set": [[1]]}, {"set": 1}, {"dict": [[[], 1]]}, {"dict": [1]}, {"int": "zz"}, {"float": 1}, {"bytes": "x"}, {"complex": []}, 1.5):
+        for form in (
+            {},
+            {"a": 1, "b": 2},
+            {"eval": "1"},
+            {"set": [[1]]},
+            {"set": 1},
+            {"dict": [[[], 1]]},
+            {"dict": [1]},
+            {"int": "zz"},
+            {"float": 1},
+            {"bytes": "x"},
+            {"complex": []},
+            1.5,
+        ):
             with self.subTest(form), self.assertRaises(wire.Broken):
                 wire.decode(form)
 

@@ -24,7 +24,19 @@ class Asking(unittest.TestCase):
     def test_unknown_paths_and_broken_bodies_are_refused_with_a_sentence(self):
         self.assertEqual(self.runner.post("/other", {})[0], 404)
         good = self.runner.request(INCREMENT, TESTS)
-        changes = [{"id": "x"}, {"id": "../etc/1"}, {"epoch": -1}, {"epoch": True}, {"entryPoint": "a b"}, {"program": 1}, {"timeoutSeconds": 121}, {"timeoutSeconds": float("nan")}, {"memoryMiB": 1}, {"outputBytes": -1}, {"tests": "\ud800"}]
+        changes = [
+            {"id": "x"},
+            {"id": "../etc/1"},
+            {"epoch": -1},
+            {"epoch": True},
+            {"entryPoint": "a b"},
+            {"program": 1},
+            {"timeoutSeconds": 121},
+            {"timeoutSeconds": float("nan")},
+            {"memoryMiB": 1},
+            {"outputBytes": -1},
+            {"tests": "\ud800"},
+        ]
         for body in (b"{", b"[]", b"[" * 100_000, *({**good, **change} for change in changes)):
             status, answer = self.runner.post("/execute", body)
             self.assertEqual((status, answer["reason"]), (400, "BadRequest"), body)
@@ -111,15 +123,29 @@ class Proof(unittest.TestCase):
             self.assertEqual(runner.post("/execute", runner.request(INCREMENT, TESTS))[0], 200)
 
     def test_a_reachable_target_fails_layer_one_while_layer_two_still_holds(self):
-        with LiveRunner() as runner, socket.create_server(("127.0.0.1", 0)) as listener, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as dns:
+        with (
+            LiveRunner() as runner,
+            socket.create_server(("127.0.0.1", 0)) as listener,
+            socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as dns,
+        ):
             dns.bind(("127.0.0.1", 0))
             threading.Thread(target=lambda: dns.sendto(b"answer", dns.recvfrom(512)[1]), daemon=True).start()
             address = f"127.0.0.1:{listener.getsockname()[1]}"
-            targets = {"canary": address, "modelServer": address, "node": address, "apiServer": address, "dns": f"127.0.0.1:{dns.getsockname()[1]}"}
+            targets = {
+                "canary": address,
+                "modelServer": address,
+                "node": address,
+                "apiServer": address,
+                "dns": f"127.0.0.1:{dns.getsockname()[1]}",
+            }
             report = runner.post("/probe", {"targets": targets})[1]
             self.assertFalse(report["verified"])
-            self.assertEqual(self.failing(report), [("canary over the network", 1), ("modelServer over the network", 1), ("dns over the network", 1)])
-            inside = {each["name"]: each["observed"] for each in report["probes"] if each["layer"] == 2 and "over the network" in each["name"]}
+            self.assertEqual(
+                self.failing(report), [("canary over the network", 1), ("modelServer over the network", 1), ("dns over the network", 1)]
+            )
+            inside = {
+                each["name"]: each["observed"] for each in report["probes"] if each["layer"] == 2 and "over the network" in each["name"]
+            }
             self.assertEqual(set(inside.values()), {"Blocked"})
             self.assertEqual(len(inside), 5)
             self.assertEqual(runner.post("/execute", runner.request(INCREMENT, TESTS))[0], 412)
@@ -141,7 +167,9 @@ class Proof(unittest.TestCase):
                 filler.setblocking(False)
                 filler.connect_ex(address)
             time.sleep(0.1)
-            report = runner.post("/probe", {"targets": {"canary": f"127.0.0.1:{address[1]}", "dns": f"127.0.0.1:{silent.getsockname()[1]}"}})[1]
+            report = runner.post(
+                "/probe", {"targets": {"canary": f"127.0.0.1:{address[1]}", "dns": f"127.0.0.1:{silent.getsockname()[1]}"}}
+            )[1]
             self.assertEqual((report["verified"], self.failing(report)), (True, []))
             for filler in fillers:
                 filler.close()
@@ -168,12 +196,17 @@ class Proof(unittest.TestCase):
 
     def test_the_proof_fits_into_a_status(self):
         with LiveRunner(verify=False) as runner:
-            report = runner.post("/probe", {"targets": {name: "127.0.0.1:1" for name in ("canary", "dns", "modelServer", "apiServer", "node")}})[1]
+            report = runner.post(
+                "/probe", {"targets": {name: "127.0.0.1:1" for name in ("canary", "dns", "modelServer", "apiServer", "node")}}
+            )[1]
             self.assertTrue(report["verified"], self.failing(report))
             self.assertLessEqual(len(report["probes"]), 62)
             self.assertLessEqual({each["expected"] for each in report["probes"]}, {"Blocked", "Reached"})
             self.assertLessEqual(max(len(each["name"]) for each in report["probes"]), 100)
-            self.assertEqual([(each["name"], each["layer"]) for each in report["informational"]], [("apiServer over the network", 1), ("node over the network", 1)])
+            self.assertEqual(
+                [(each["name"], each["layer"]) for each in report["informational"]],
+                [("apiServer over the network", 1), ("node over the network", 1)],
+            )
 
 
 class Start(unittest.TestCase):

@@ -47,7 +47,9 @@ class Verdicts(unittest.TestCase):
         self.assertEqual(answer["error"], "NameError: the program defines no function 'solve'")
 
     def test_what_the_program_prints_comes_back(self):
-        answer = self.judged("import sys\ndef solve(x):\n    print('out')\n    print('err', file=sys.stderr)\n    return x", "assert solve(1) == 1", "Passed")
+        answer = self.judged(
+            "import sys\ndef solve(x):\n    print('out')\n    print('err', file=sys.stderr)\n    return x", "assert solve(1) == 1", "Passed"
+        )
         self.assertEqual((answer["stdout"], answer["stderr"]), ("out\n", "err\n"))
 
     def test_plain_values_cross_unchanged(self):
@@ -56,10 +58,16 @@ class Verdicts(unittest.TestCase):
         self.judged("def solve(x):\n    return x", tests, "Passed")
 
     def test_subclasses_cross_as_what_they_extend(self):
-        self.judged("from collections import Counter\ndef solve(x):\n    return Counter(x)", "assert solve('aab') == {'a': 2, 'b': 1}", "Passed")
+        self.judged(
+            "from collections import Counter\ndef solve(x):\n    return Counter(x)", "assert solve('aab') == {'a': 2, 'b': 1}", "Passed"
+        )
 
     def test_an_object_cannot_cross_and_the_error_says_so(self):
-        answer = self.judged("class Same:\n    def __eq__(self, other):\n        return True\ndef solve(x):\n    return Same()", "assert solve(1) == 2", "Error")
+        answer = self.judged(
+            "class Same:\n    def __eq__(self, other):\n        return True\ndef solve(x):\n    return Same()",
+            "assert solve(1) == 2",
+            "Error",
+        )
         self.assertIn("solve(1) returned a Same: only None", answer["error"])
 
     def test_a_function_cannot_be_passed_and_the_error_says_so(self):
@@ -71,7 +79,10 @@ class Verdicts(unittest.TestCase):
         self.judged(program, tests, "Passed")
 
     def test_an_exception_of_the_programs_own_keeps_its_name(self):
-        self.assertEqual(self.judged("class Odd(Exception):\n    pass\ndef solve(x):\n    raise Odd('no')", "assert solve(1) == 1", "Error")["error"], "Odd: no")
+        self.assertEqual(
+            self.judged("class Odd(Exception):\n    pass\ndef solve(x):\n    raise Odd('no')", "assert solve(1) == 1", "Error")["error"],
+            "Odd: no",
+        )
 
     def test_an_assertion_of_the_program_is_its_error_and_no_failed_test(self):
         self.judged("def solve(x):\n    assert False, 'mine'", "assert solve(1) == 1", "Error")
@@ -93,12 +104,29 @@ class Verdicts(unittest.TestCase):
         self.judged(INCREMENT, case.format(3), "Failed")
 
     def test_nothing_passes_without_a_test(self):
-        for tests in ("", "pass", "assert True", "solve(1)", "x = solve(1)", "def helper():\n    assert solve(1) == 2", "if False:\n    assert solve(1) == 2", "import sys\nsys.exit(0)\nassert solve(1) == 2"):
+        for tests in (
+            "",
+            "pass",
+            "assert True",
+            "solve(1)",
+            "x = solve(1)",
+            "def helper():\n    assert solve(1) == 2",
+            "if False:\n    assert solve(1) == 2",
+            "import sys\nsys.exit(0)\nassert solve(1) == 2",
+        ):
             with self.subTest(tests):
                 self.judged(INCREMENT, tests, "NoTests")
 
     def test_a_mistake_in_the_tests_is_an_error(self):
         self.judged(INCREMENT, "assert solve(1) == undefined", "Error")
+
+    def test_an_error_can_be_written_down_whatever_the_program_says(self):
+        answer = self.judged("def solve(x):\n    raise ValueError('\\ud800' + 'x' * 9999)", "assert solve(1) == 1", "Error")
+        self.assertEqual((answer["error"][:13], len(answer["error"])), ("ValueError: ?", 2000))
+
+    def test_a_long_wrong_answer_is_shown_in_short(self):
+        answer = self.judged("def solve(x):\n    return 'x' * 100_000", "got = solve(1)\nassert got == 1, f'got {got}'\n", "Failed")
+        self.assertEqual((len(answer["error"]), answer["stderr"]), (2000, ""))
 
     def test_async_and_threads_and_children_work_inside(self):
         program = "import asyncio, subprocess, sys, threading, tempfile\nasync def three():\n    await asyncio.sleep(0)\n    return 3\ndef solve():\n    t = threading.Thread(target=print); t.start(); t.join()\n    with tempfile.TemporaryFile() as f: f.write(b'x')\n    return asyncio.run(three()), subprocess.run([sys.executable, '-c', 'print(4)'], capture_output=True, text=True).stdout\n"

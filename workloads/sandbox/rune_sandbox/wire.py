@@ -7,7 +7,7 @@ import json
 import socket
 import struct
 
-MAX_FRAME_BYTES = 16 * 1024 * 1024
+MAX_FRAME_BYTES = 4 * 1024 * 1024
 _SAFE_INTEGER = 2**53
 _SEQUENCES = {"tuple": tuple, "set": set, "frozenset": frozenset}
 
@@ -42,7 +42,9 @@ def encode(value):
     for name, kind in _SEQUENCES.items():
         if isinstance(value, kind):
             return {name: [encode(item) for item in kind.__iter__(value)]}
-    raise Unsupported(f"{type(value).__name__}: only None, bool, int, float, complex, str, bytes, list, tuple, dict, set and frozenset can cross")
+    raise Unsupported(
+        f"{type(value).__name__}: only None, bool, int, float, complex, str, bytes, list, tuple, dict, set and frozenset can cross"
+    )
 
 
 def decode(form):

@@ -117,7 +117,9 @@ class _Explaining(ast.NodeTransformer):
     def visit_With(self, node: ast.With):
         """`with self.assertRaises(…):`."""
         self.generic_visit(node)
-        if any(isinstance(item.context_expr, ast.Call) and _called_name(item.context_expr.func).startswith("assert") for item in node.items):
+        if any(
+            isinstance(item.context_expr, ast.Call) and _called_name(item.context_expr.func).startswith("assert") for item in node.items
+        ):
             return [_placed(_statement("checked"), node), node]
         return node
 
