@@ -1,0 +1,57 @@
+import type { Execution, LogRecord } from "@rune/crds/artifact";
+import { z } from "zod";
+
+export type Sample = { program: string; execution: Execution };
+export type Intent = Extract<LogRecord, { type: "intent" }>;
+/** Programs that were sampled for a task, under the number of their step. */
+export type Sampled = { n: number; programs: readonly string[] };
+
+/** What an intent of an evaluation says it is for. */
+const subject = z.object({ arm: z.string(), taskId: z.string() });
+
+/** Everything an evaluation knows, folded from its log: what was announced, sampled and judged, by arm and task. */
+export class Ledger {
+  next = 0;
+  epoch = 0;
+  provenEpoch = 0;
+  readonly #open = new Map<string, Intent>();
+  readonly #sampled = new Map<string, Sampled>();
+  readonly #judged = new Map<string, readonly Sample[]>();
+
+  constructor(records: readonly LogRecord[] = []) {
+    for (const record of records) this.apply(record);
+  }
+
+  apply(record: LogRecord): void {
+    this.next = Math.max(this.next, record.n + 1);
+    this.epoch = Math.max(this.epoch, record.epoch);
+    if (record.type === "isolation" && record.isolation.verified) this.provenEpoch = Math.max(this.provenEpoch, record.epoch);
+    if (record.type === "intent") this.#open.set(keyOf(subject.parse(record.input)), record);
+    if (record.type === "generated") this.#settle(record.n, (key) => this.#sampled.set(key, { n: record.n, programs: record.programs }));
+    if (record.type === "lost") this.#settle(record.n, () => undefined);
+    if (record.type === "judged") this.#judged.set(keyOf(record), record.samples);
+  }
+
+  open(arm: string, taskId: string): Intent | undefined {
+    return this.#open.get(keyOf({ arm, taskId }));
+  }
+
+  sampled(arm: string, taskId: string): Sampled | undefined {
+    return this.#sampled.get(keyOf({ arm, taskId }));
+  }
+
+  judged(arm: string, taskId: string): readonly Sample[] | undefined {
+    return this.#judged.get(keyOf({ arm, taskId }));
+  }
+
+  #settle(n: number, then: (key: string) => void): void {
+    const key = [...this.#open].find(([, intent]) => intent.n === n)?.[0];
+    if (key === undefined) return;
+    this.#open.delete(key);
+    then(key);
+  }
+}
+
+function keyOf({ arm, taskId }: { arm: string; taskId: string }): string {
+  return `${arm}/${taskId}`;
+}

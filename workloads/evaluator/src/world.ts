@@ -1,0 +1,24 @@
+import type { Completed, Completion } from "@rune/clients/inference";
+import type { Program } from "@rune/clients/runner";
+import type { Execution, HeldOutTask, LogRecord } from "@rune/crds/artifact";
+import type { Isolation } from "@rune/crds/common";
+import type { EvaluatorJob } from "@rune/crds/job-spec";
+import type { Ledger } from "./ledger.ts";
+
+export type Question = Pick<Completion, "messages" | "prefill" | "n" | "sampling" | "requestID">;
+export type Arm = EvaluatorJob["arms"][number];
+
+/** All that an evaluator touches outside itself. */
+export type World = {
+  job: EvaluatorJob;
+  /** the tasks in the order that the seed gives them */
+  tasks: readonly HeldOutTask[];
+  ledger: Ledger;
+  /** Appends one record after the last one that this evaluator knows. Rejects with Fenced when another one wrote. */
+  append(record: LogRecord): Promise<void>;
+  ask(question: Question): Promise<Pick<Completed, "texts" | "usage">>;
+  /** Answers an id that it has answered before with the stored result. */
+  execute(program: Program): Promise<Execution>;
+  prove(): Promise<Isolation>;
+  now(): Date;
+};
