@@ -1,0 +1,121 @@
+import json
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+import tiny
+
+from rune_trainer.canonical import digest_of
+
+SOURCE = pathlib.Path(__file__).parent.parent / "src"
+
+
+class World:
+    """A staged base, a registry with a corpus, and a place for each file that a pod would have."""
+
+    def __init__(self, directory: pathlib.Path, **sft: object):
+        self.directory, self.registry = directory, tiny.Registry()
+        (directory / "base").mkdir()
+        base = {"path": str(directory / "base"), "name": "tiny", "digest": tiny.model_directory(directory / "base")}
+        corpus = [tiny.trajectory(n, [f"return {n}(x)"]) for n in ("pare", "hue", "weld", "mint")]
+        trajectories = [{"repository": "rune/demo/trajectories", "digest": self.registry.add_trajectory(t)} for t in corpus]
+        self.document = tiny.document(
+            base=base,
+            corpus={"trajectories": trajectories, "include": ["Programs"], "digest": "sha256:" + "1" * 64},
+            checkpoint={"directory": str(directory / "checkpoints"), "everySteps": 2},
+            registry={"url": self.registry.url, "tokenFile": str(directory / "token")},
+        )
+        self.document["sft"].update(sft)
+
+    def start(self) -> subprocess.Popen:
+        spec = tiny.dump(self.directory / "spec.json", self.document)
+        environment = {**os.environ, "RUNE_SPEC": str(spec), "RUNE_TERMINATION_LOG": str(self.directory / "termination"), "PYTHONPATH": str(SOURCE)}
+        return subprocess.Popen([sys.executable, "-m", "rune_trainer"], env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+
+    def run(self) -> tuple[int, dict]:
+        process = self.start()
+        output, _ = process.communicate(timeout=120)
+        message = json.loads((self.directory / "termination").read_text())
+        print(output)
+        return process.returncode, message
+
+
+@pytest.fixture
+def world(tmp_path):
+    made = World(tmp_path)
+    yield made
+    made.registry.close()
+
+
+def test_a_job_ends_with_one_verified_artifact_and_says_where_it_is(world):
+    code, message = world.run()
+    assert code == 0
+    manifest = json.loads(world.registry.manifests[message["digest"]])
+    config = json.loads(world.registry.blobs[manifest["config"]["digest"]])
+    assert (config["base"]["digest"], config["rank"], config["source"]) == (world.document["base"]["digest"], 4, {"kind": "TrainingRun", "name": "learn", "uid": "1234"})
+    assert {layer["annotations"]["org.opencontainers.image.title"] for layer in manifest["layers"]} == set(config["files"])
+    assert (message["examples"], message["steps"], message["repository"]) == (4, 4, "rune/demo/adapters")
+    assert config["canary"]["adapterText"] != config["canary"]["baseText"]
+
+
+def test_an_attempt_after_a_lost_message_adopts_what_is_published(world):
+    _, first = world.run()
+    world.document["attempt"] = 2
+    code, second = world.run()
+    assert code == 0
+    assert {**second, "durationSeconds": 0} == {**first, "durationSeconds": 0}
+    assert len(world.registry.manifests) == 4 + 1
+
+
+def test_a_tag_of_somebody_else_is_not_adopted(world):
+    _, first = world.run()
+    world.registry.tags["run-5678"] = first["digest"]
+    world.document["owner"]["uid"] = "5678"
+    _, second = world.run()
+    assert second["digest"] != first["digest"]
+
+
+def test_sigterm_leads_to_a_checkpoint_and_exit_143_and_the_next_attempt_goes_on(tmp_path):
+    world = World(tmp_path, epochs=100)
+    process = world.start()
+    while not list((tmp_path / "checkpoints").glob("step-*")):
+        assert process.poll() is None, process.stdout.read()
+        time.sleep(0.02)
+    process.send_signal(signal.SIGTERM)
+    output, _ = process.communicate(timeout=60)
+    assert process.returncode == 143, output
+    assert json.loads((tmp_path / "termination").read_text())["failure"]["reason"] == "Terminated"
+    code, message = world.run()
+    assert (code, message["steps"]) == (0, 200)
+    world.registry.close()
+
+
+def test_a_wrong_document_ends_with_65_and_names_the_field(world):
+    world.document["sft"]["rank"] = 0
+    code, message = world.run()
+    assert (code, message["failure"]["reason"]) == (65, "InvalidSpec")
+    assert "sft.rank" in message["failure"]["message"]
+
+
+def test_a_base_that_is_not_the_named_one_is_not_trained_on(world):
+    world.document["base"]["digest"] = digest_of(b"another")
+    code, message = world.run()
+    assert (code, message["failure"]["reason"]) == (64, "BaseMismatch")
+
+
+def test_a_corpus_without_a_passing_program_ends_with_64(world):
+    digest = world.registry.add_trajectory(tiny.trajectory("a", [], [("return 1", "E")]))
+    world.document["corpus"]["trajectories"] = [{"repository": "rune/demo/trajectories", "digest": digest}]
+    code, message = world.run()
+    assert (code, message["failure"]["reason"]) == (64, "EmptyCorpus")
+
+
+def test_trackers_that_are_away_do_not_fail_the_run(world):
+    world.document["mlflow"] = {"url": "http://127.0.0.1:9", "experiment": "e"}
+    world.document["nats"] = {"url": "nats://127.0.0.1:9", "credentialsFile": "/nowhere", "stream": "RUNE_LOGS", "subject": "s"}
+    code, _ = world.run()
+    assert code == 0

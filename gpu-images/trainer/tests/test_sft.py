@@ -1,0 +1,117 @@
+import math
+import pathlib
+
+import pytest
+import torch
+import tiny
+
+from rune_trainer import adapter_io, checkpoint, sft
+from rune_trainer.corpus import rows_of
+from rune_trainer.errors import BAD_INPUT, TERMINATED, Ending
+from rune_trainer.model import add_lora, linear_shapes
+from rune_trainer.spec import Base, parse_job
+from rune_trainer.tokens import examples_of
+
+SETTINGS = parse_job(tiny.document()).sft
+BASE = Base("/models/base", "tiny", "sha256:" + "0" * 64)
+ROWS = rows_of([tiny.trajectory(n, [f"return {n}(x)"]) for n in ("pare", "hue", "weld", "mint", "fold", "gild")], ("Programs",))
+EXAMPLES, _ = examples_of(tiny.tokenizer(), ROWS, 512)
+
+
+def run_in(directory: pathlib.Path, stop_after: int | None = None, every: int = 100, identity: str = "one") -> sft.Run:
+    done = []
+    return sft.Run(directory, {"uid": identity}, every, lambda: stop_after is not None and len(done) >= stop_after, done.append)
+
+
+def trained(run: sft.Run, settings=SETTINGS) -> tuple[list[float], adapter_io.Tensors]:
+    model = add_lora(tiny.model(), settings)
+    losses = sft.train(model, EXAMPLES, settings, run)
+    return losses, adapter_io.weights_of(model, torch.float32)
+
+
+def test_the_loss_falls(tmp_path):
+    losses, _ = trained(run_in(tmp_path))
+    assert len(losses) == 6
+    assert losses[-1] < losses[0]
+
+
+def test_a_run_that_was_stopped_and_resumed_equals_one_that_was_not(tmp_path):
+    whole_losses, whole = trained(run_in(tmp_path / "whole"))
+    with pytest.raises(Ending) as ended:
+        trained(run_in(tmp_path / "parts", stop_after=3))
+    assert ended.value.code == TERMINATED
+    part_losses, parts = trained(run_in(tmp_path / "parts"))
+    assert part_losses == whole_losses
+    assert all(torch.equal(whole[name], parts[name]) for name in whole)
+
+
+def test_a_stop_before_the_first_step_writes_nothing(tmp_path):
+    with pytest.raises(Ending):
+        trained(run_in(tmp_path, stop_after=0))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_two_newest_checkpoints_are_kept(tmp_path):
+    trained(run_in(tmp_path, every=1))
+    assert [p.name for p in checkpoint.newest_first(tmp_path)] == ["step-000000005", "step-000000004"]
+
+
+def test_a_damaged_checkpoint_is_passed_over_for_the_one_before(tmp_path):
+    with pytest.raises(Ending):
+        trained(run_in(tmp_path, stop_after=3, every=2))
+    (tmp_path / "step-000000003" / checkpoint.TENSORS).write_bytes(b"half")
+    assert checkpoint.newest(tmp_path, {"uid": "one"}).step == 2
+
+
+def test_a_checkpoint_of_another_run_is_not_used(tmp_path):
+    with pytest.raises(Ending):
+        trained(run_in(tmp_path, stop_after=3))
+    assert checkpoint.newest(tmp_path, {"uid": "another"}) is None
+
+
+def test_a_draft_left_by_a_crash_is_no_checkpoint(tmp_path):
+    (tmp_path / ".step-000000001.77").mkdir()
+    assert checkpoint.newest(tmp_path, {"uid": "one"}) is None
+
+
+def test_equal_runs_give_equal_bytes(tmp_path):
+    shapes = linear_shapes(tiny.model(), SETTINGS.target_modules)
+    for name in ("one", "two"):
+        adapter_io.write(tmp_path / name, BASE, SETTINGS, trained(run_in(tmp_path / f"{name}-checkpoints"))[1], shapes)
+    for file in (adapter_io.CONFIG, adapter_io.WEIGHTS):
+        assert (tmp_path / "one" / file).read_bytes() == (tmp_path / "two" / file).read_bytes()
+
+
+def test_divergence_ends_the_run_with_what_to_change(tmp_path):
+    class Bad(torch.nn.Module):
+        def forward(self, x):
+            return x * math.nan
+
+    model = add_lora(tiny.model(), SETTINGS)
+    model.get_base_model().model.norm = Bad()
+    with pytest.raises(Ending) as ended:
+        sft.train(model, EXAMPLES, SETTINGS, run_in(tmp_path))
+    assert (ended.value.code, ended.value.reason) == (BAD_INPUT, "NotFinite")
+    assert "sft.learningRate" in ended.value.message
+
+
+def test_a_module_that_the_base_lacks_is_refused():
+    settings = parse_job(tiny.document(sft={**tiny.document()["sft"], "targetModules": ["q_proj", "in_proj"]})).sft
+    with pytest.raises(Ending, match="in_proj"):
+        add_lora(tiny.model(), settings)
+
+
+def test_an_epoch_visits_every_example_once_in_an_order_of_its_own():
+    six = list(sft.batches(EXAMPLES, SETTINGS))
+    first, second = [e.prompt for b in six[:3] for e in b], [e.prompt for b in six[3:] for e in b]
+    assert sorted(first) == sorted(second) == sorted(e.prompt for e in EXAMPLES)
+    assert first != second
+
+
+def test_batches_from_a_step_on_are_the_rest_of_all_batches():
+    assert list(sft.batches(EXAMPLES, SETTINGS, 4)) == list(sft.batches(EXAMPLES, SETTINGS))[4:]
+
+
+def test_a_batch_that_is_too_long_is_split():
+    assert [len(g) for g in sft.packs_of(EXAMPLES * 40, together=True)][0] < 240
+    assert all(len(g) == 1 for g in sft.packs_of(EXAMPLES, together=False))

@@ -1,0 +1,50 @@
+import copy
+
+import pytest
+import tiny
+
+from rune_trainer.errors import BAD_INPUT, Ending
+from rune_trainer.spec import parse_job
+
+
+def changed(path: str, value: object) -> dict:
+    document = copy.deepcopy(tiny.document())
+    *parents, last = path.split(".")
+    inner = document
+    for name in parents:
+        inner = inner[name]
+    if value is ...:
+        del inner[last]
+    else:
+        inner[last] = value
+    return document
+
+
+def test_a_complete_document_is_read():
+    job = parse_job(tiny.document())
+    assert (job.owner.uid, job.sft.rank, job.sft.learning_rate, job.nats, job.output.scope) == ("1234", 4, 0.01, None, {"project": "tessera"})
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "said"),
+    [
+        ("owner.uid", ..., "owner.uid is missing"),
+        ("base.digest", "latest", "base.digest is 'latest'"),
+        ("sft.rank", 0, "sft.rank must be a whole number from 1 to 512, not 0"),
+        ("sft.rank", True, "sft.rank must be a whole number"),
+        ("sft.learningRate", 0.01, "sft.learningRate must be a non-empty string"),
+        ("sft.learningRate", "-1", "sft.learningRate is '-1'"),
+        ("sft.learningRate", "2", "must be above 0 and at most 1"),
+        ("sft.targetModules", [], "sft.targetModules must be a list of at least 1 items"),
+        ("sft.quantization", "INT8", "sft.quantization must be one of None, NF4"),
+        ("corpus.include", ["Everything"], "corpus.include may hold Programs, Notes, Corrections, not 'Everything'"),
+        ("corpus.trajectories", [{"repository": "a"}], "corpus.trajectories[0].digest is missing"),
+        ("sft.ranks", 8, "sft.ranks is not a field of the job document"),
+        ("checkpoint", None, "checkpoint must be an object, not nothing"),
+    ],
+)
+def test_a_mistake_is_named_with_its_field_and_never_retried(path, value, said):
+    with pytest.raises(Ending) as ended:
+        parse_job(changed(path, value))
+    assert said in ended.value.message
+    assert ended.value.code == BAD_INPUT
