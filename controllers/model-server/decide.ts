@@ -115,7 +115,11 @@ function tidings(outcome: Outcome, world: World, adapters: readonly AdapterState
     type: "AdaptersLoaded",
     status: absent ? "False" : "True",
     reason: absent?.reason ?? Reason.AllLoaded,
-    message: absent ? `${absent.name}: ${absent.message ?? absent.state}` : `${wanted.length} wanted, all loaded`,
+    message: absent
+      ? `${absent.name}: ${absent.message ?? absent.state}`
+      : wanted.length > 0
+        ? `all ${wanted.length} that are wanted are loaded`
+        : "none is wanted",
   });
   for (const { name, state, reason, message } of adapters) {
     const old = before?.adapters?.find((entry) => entry.name === name)?.state;

@@ -1,0 +1,69 @@
+import { describe, expect, it } from "vitest";
+import { adapter, claiming, condition, evaluation, modelServer } from "../testing/objects.ts";
+import { claimOf, demands, lastUses } from "./claims.ts";
+
+const names = (found: ReturnType<typeof demands>) => found.map(({ name }) => name);
+const armed = (activeArm: string | undefined, conditions?: ReturnType<typeof condition>[]) =>
+  evaluation("compare", {
+    spec: {
+      arms: [
+        { name: "base", serverRef: { name: "coder" } },
+        { name: "new", serverRef: { name: "coder" }, adapter: "new" },
+        { name: "elsewhere", serverRef: { name: "other" }, adapter: "far" },
+      ],
+    },
+    status: { activeArm, conditions },
+  });
+
+describe("demand for adapters", () => {
+  it("is nothing when nobody wants anything: without a resident selector no adapter stays", () => {
+    expect(demands(modelServer(), [adapter("a")], [])).toEqual([]);
+  });
+
+  it("puts residents before claims, older before younger, and names each adapter once", () => {
+    const server = modelServer("coder", { spec: { adapters: { slots: 4, maxRank: 16, resident: { matchLabels: { team: "x" } } } } });
+    const resident = adapter("resident", { metadata: { labels: { team: "x" } } });
+    const users = [
+      claiming("young", "s2", { metadata: { creationTimestamp: "2026-02-02T00:00:00Z" } }),
+      claiming("old", "s1", { metadata: { creationTimestamp: "2026-02-01T00:00:00Z" } }),
+      claiming("resident", "s3"),
+    ];
+    expect(names(demands(server, [resident, adapter("other")], users))).toEqual(["resident", "old", "young"]);
+  });
+
+  it("leaves archived and vanishing adapters out of the residents", () => {
+    const server = modelServer("coder", { spec: { adapters: { slots: 4, maxRank: 16, resident: {} } } });
+    const archived = adapter("archived", { status: { archived: true, conditions: [condition("Ready")] } });
+    const vanishing = adapter("vanishing", { metadata: { deletionTimestamp: "2026-01-02T00:00:00Z" } });
+    expect(names(demands(server, [archived, vanishing, adapter("kept")], []))).toEqual(["kept"]);
+  });
+
+  it("ends when its object ends, is suspended, or works with another server", () => {
+    const suspended = { ...claiming("c") };
+    suspended.spec = { ...suspended.spec, suspend: true };
+    const users = [claiming("a", "s", { conditions: [condition("Failed")] }), suspended];
+    expect(demands(modelServer(), [], users)).toEqual([]);
+    expect(demands(modelServer("other"), [], [claiming("a")])).toEqual([]);
+  });
+
+  it("of an evaluation is that of its active arm alone", () => {
+    expect(claimOf(armed("new"), "coder")).toBe("new");
+    expect(claimOf(armed("base"), "coder")).toBeUndefined();
+    expect(claimOf(armed(undefined), "coder")).toBeUndefined();
+    expect(claimOf(armed("elsewhere"), "coder")).toBeUndefined();
+    expect(claimOf(armed("elsewhere"), "other")).toBe("far");
+  });
+
+  it("remembers when an adapter was used last, by what has ended", () => {
+    const users = [
+      claiming("a", "s1", { conditions: [condition("Succeeded", "True", "2026-03-01T00:00:00Z")] }),
+      claiming("a", "s2", { conditions: [condition("Failed", "True", "2026-03-02T00:00:00Z")] }),
+      armed(undefined, [condition("Succeeded", "True", "2026-03-03T00:00:00Z")]),
+      claiming("b"),
+    ];
+    expect([...lastUses(modelServer(), users)]).toEqual([
+      ["a", "2026-03-02T00:00:00Z"],
+      ["new", "2026-03-03T00:00:00Z"],
+    ]);
+  });
+});
