@@ -28,5 +28,8 @@ it("says which images there are when asked for another", () => {
 });
 
 it("takes into a context only what is named", () => {
-  expect(selectFiles(["Containerfile", "dist/main.mjs", "dist2/x", "src/a.ts"], ["Containerfile", "dist/**"])).toEqual(["Containerfile", "dist/main.mjs"]);
+  expect(selectFiles(["Containerfile", "dist/main.mjs", "dist2/x", "src/a.ts"], ["Containerfile", "dist/**"])).toEqual([
+    "Containerfile",
+    "dist/main.mjs",
+  ]);
 });

@@ -21,6 +21,9 @@ COMPONENTS=(containerd etcd kube-apiserver kube-controller-manager kube-schedule
 # What the kubelet sets on the node for its pods' sake; `down` puts back what was there.
 SYSCTLS=(net.ipv4.ip_forward vm.overcommit_memory vm.panic_on_oom kernel.panic kernel.panic_on_oops kernel.keys.root_maxkeys kernel.keys.root_maxbytes)
 
+# Not the caller's PATH: components whose command line differs are restarted.
+SYSTEM_PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+export PATH=$SYSTEM_PATH:$PATH
 export CONTAINERD_SUPPRESS_DEPRECATION_WARNINGS=1 # about cgroup v1
 k() { "$BIN/kube" kubectl --kubeconfig "$KUBECONFIG_OUT" "$@"; }
 ctr() { timeout 60 "$BIN/ctr" -a "$RUN/containerd.sock" -n k8s.io "$@"; }
@@ -70,7 +73,7 @@ create_cgroup() {
 pod_processes() { find /sys/fs/cgroup -path "*/$CGROUP/*" -name cgroup.procs -exec cat {} + 2>/dev/null | sort -u; }
 
 start_containerd() {
-  CONFIG=$STATE/containerd.toml start containerd env PATH="$BIN:$PATH" "$BIN/containerd" -c "$STATE/containerd.toml"
+  CONFIG=$STATE/containerd.toml start containerd env PATH="$BIN:$SYSTEM_PATH" "$BIN/containerd" -c "$STATE/containerd.toml"
   wait_for containerd ctr version
 }
 start_control_plane() {
@@ -99,13 +102,14 @@ start_control_plane() {
     --authentication-kubeconfig="$u/kube-controller-manager.kubeconfig" --authorization-kubeconfig="$u/kube-controller-manager.kubeconfig" \
     --bind-address=127.0.0.1 --leader-elect=false --use-service-account-credentials=true --root-ca-file="$u/ca.crt" \
     --service-account-private-key-file="$u/sa.key" --cluster-signing-cert-file="$u/ca.crt" --cluster-signing-key-file="$u/ca.key" \
-    --allocate-node-cidrs=true --cluster-cidr=$POD_CIDR --node-cidr-mask-size=24 --service-cluster-ip-range=$SVC_CIDR --profiling=false
+    --allocate-node-cidrs=true --cluster-cidr=$POD_CIDR --node-cidr-mask-size=24 --service-cluster-ip-range=$SVC_CIDR --profiling=false \
+    --flex-volume-plugin-dir="$STATE/volume-plugins"
   start kube-scheduler "$BIN/kube" kube-scheduler --kubeconfig="$u/kube-scheduler.kubeconfig" \
     --authentication-kubeconfig="$u/kube-scheduler.kubeconfig" --authorization-kubeconfig="$u/kube-scheduler.kubeconfig" \
     --bind-address=127.0.0.1 --leader-elect=false --profiling=false
 }
 start_node() {
-  CONFIG=$STATE/kubelet.yaml start kubelet env PATH="$BIN:$PATH" "$BIN/kube" kubelet --config="$STATE/kubelet.yaml" --kubeconfig="$PKI/kubelet.kubeconfig" \
+  CONFIG=$STATE/kubelet.yaml start kubelet env PATH="$BIN:$SYSTEM_PATH" "$BIN/kube" kubelet --config="$STATE/kubelet.yaml" --kubeconfig="$PKI/kubelet.kubeconfig" \
     --hostname-override=$NODE --node-ip=$NODE_IP --root-dir="$STATE/kubelet" --cert-dir="$PKI"
   CONFIG=$STATE/kube-proxy.yaml start kube-proxy "$BIN/kube" kube-proxy --config="$STATE/kube-proxy.yaml"
   start localpv "$BIN/kube" localpv --kubeconfig="$PKI/localpv.kubeconfig" --dir="$STATE/volumes" --node=$NODE
@@ -195,9 +199,9 @@ remove_cgroups() {
 # Places outside $STATE that upstream programs insist on.
 remove_traces() {
   local s
-  # Sockets of containerd's shims: those on which nobody listens any more.
-  for s in /run/containerd/s/*; do grep -qF " $s" /proc/net/unix || rm -f "$s"; done
-  rmdir /run/containerd/s /run/containerd 2>/dev/null
+  # Sockets of containerd's shims and of the kubelet: those on which nobody listens any more.
+  for s in /run/containerd/s/* /var/lib/kubelet/device-plugins/kubelet.sock; do grep -qF " $s" /proc/net/unix || rm -f "$s"; done
+  rmdir /run/containerd/s /run/containerd /run/runc /var/lib/kubelet/device-plugins /var/lib/kubelet 2>/dev/null
   find /var/log/containers -lname "$STATE/*" -delete 2>/dev/null
   rmdir /var/log/containers 2>/dev/null
   # The CNI library's memory of what it attached: ours were in network namespaces below $STATE.
