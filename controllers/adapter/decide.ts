@@ -9,6 +9,8 @@ import type { World } from "./world.ts";
 export const inUseFinalizer = `${group}/in-use`;
 /** An adapter in use is kept this long at most: a deletion must end. */
 const longestProtectionSeconds = 600;
+/** Nothing tells us of a registry that was repaired. */
+const repairSeconds = 300;
 /** Verified artifacts are looked at again this often. */
 export const reverifySeconds = 6 * 3600;
 
@@ -16,13 +18,16 @@ type Status = NonNullable<Adapter["status"]>;
 
 export function decide(world: World, now: Date): Outcome {
   if (world.adapter.metadata.deletionTimestamp) return leaving(world, now);
-  const status = statusOf(world, now);
+  const status = statusOf(world);
   const blocker = firstOf(checks, world);
-  if (blocker) return mirrored(blocked(blocker, status), world.adapter, status).finalizer(inUseFinalizer, isLive(world));
+  if (blocker)
+    return mirrored(blocked(blocker, status), world.adapter, status).finalizer(inUseFinalizer, isLive(world)).again(repairSeconds);
   const verified = { ...status, verified: verification(world, now) };
-  return mirrored(ready(verified, { message: messageOf(world) }), world.adapter, verified)
-    .finalizer(inUseFinalizer, isLive(world))
-    .again(reverifySeconds);
+  const outcome = mirrored(ready(verified, { message: messageOf(world) }), world.adapter, verified).finalizer(
+    inUseFinalizer,
+    isLive(world),
+  );
+  return outcome.again(world.artifact.state === "Unavailable" ? repairSeconds : reverifySeconds);
 }
 
 /** Waits for live use to end, but never longer than a person waits, and never for a namespace that is going. */
@@ -45,7 +50,7 @@ const holdersOf = ({ adapter, servers }: World) =>
 const usersOf = (world: World) => [...world.claims, ...holdersOf(world).map(({ server }) => `ModelServer ${server}`)];
 const isLive = (world: World) => usersOf(world).length > 0;
 
-export function statusOf(world: World, _now: Date): Omit<Status, "conditions" | "observedGeneration"> {
+export function statusOf(world: World): Omit<Status, "conditions" | "observedGeneration"> {
   const { adapter } = world;
   const holders = holdersOf(world);
   const fitness = newestFitness(world) ?? adapter.status?.fitness;

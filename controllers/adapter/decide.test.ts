@@ -1,0 +1,215 @@
+import type { AdapterConfig } from "@rune/crds/artifact";
+import { mediaType } from "@rune/crds/artifact";
+import { nextStatus } from "kopf-ts";
+import { describe, expect, it } from "vitest";
+import { adapter, baseDigest, condition, digestOf, evaluation, modelServer } from "../testing/objects.ts";
+import { decide, inUseFinalizer, mirrorLabels, newestFitness } from "./decide.ts";
+import type { World } from "./world.ts";
+
+const now = new Date("2026-03-01T00:00:00Z");
+const name = "tessera-1111111111111111";
+const fresh = () => adapter(name, { status: undefined });
+
+const adapterConfig: AdapterConfig = {
+  schema: "rune.dev/adapter/v1",
+  base: { name: "coder", digest: baseDigest },
+  rank: 16,
+  alpha: 32,
+  targetModules: ["q_proj"],
+  scope: { project: "tessera" },
+  source: { kind: "Import" },
+  parents: [],
+  generation: 0,
+  files: {},
+};
+const found = (change: Partial<AdapterConfig> = {}, more: object = {}): World["artifact"] => ({
+  state: "Found",
+  artifactType: mediaType.adapter,
+  config: { ...adapterConfig, ...change },
+  sizeBytes: 100,
+  files: 2,
+  ...more,
+});
+const worldOf = (more: Partial<World> = {}): World => ({
+  adapter: fresh(),
+  artifact: found(),
+  servers: [],
+  evaluations: [],
+  claims: [],
+  namespaceTerminating: false,
+  ...more,
+});
+function told(world: World): Record<string, [string, string]> {
+  const status = nextStatus(world.adapter, decide(world, now), now);
+  return Object.fromEntries(
+    ((status?.conditions ?? []) as { type: string; status: string; reason: string }[]).map(({ type, status, reason }) => [
+      type,
+      [status, reason],
+    ]),
+  );
+}
+const holding = (engines: number, digest = digestOf("1")) =>
+  modelServer("coder", { status: { adapters: [{ name, digest, state: engines > 0 ? "Loaded" : "Pending", engines }] } });
+
+describe("verification", () => {
+  it("makes an Adapter Ready, at the lowest tier", () => {
+    expect(told(worldOf())).toEqual({ Ready: ["True", "Ready"] });
+    expect(decide(worldOf(), now).status).toMatchObject({
+      tier: "Task",
+      archived: false,
+      verified: { time: "2026-03-01T00:00:00Z", files: 2 },
+      holders: { engines: 0, servers: [] },
+    });
+  });
+
+  it.each([
+    ["is missing", { state: "Missing", message: "no such manifest" }, "ArtifactMissing", "Reconciling"],
+    ["has another digest", { state: "Mismatched", message: "other bytes" }, "DigestMismatch", "Stalled"],
+    ["can't be asked for now", { state: "Unavailable", message: "refused" }, "RegistryUnavailable", "Reconciling"],
+    ["is something else", found({}, { artifactType: mediaType.model }), "NotAnAdapter", "Stalled"],
+    ["has no config of ours", found({}, { config: undefined }), "NotAnAdapter", "Stalled"],
+  ] as [string, World["artifact"], string, string][])("says that the artifact %s", (_what, artifact, reason, type) => {
+    const conditions = told(worldOf({ artifact }));
+    expect(conditions.Ready).toEqual(["False", reason]);
+    expect(conditions[type]).toEqual(["True", reason]);
+  });
+
+  it.each([
+    ["base", { base: { name: "coder", digest: digestOf("c") } }],
+    ["rank", { rank: 8 }],
+    ["alpha", { alpha: 16 }],
+    ["targetModules", { targetModules: ["q_proj", "v_proj"] }],
+    ["scope", { scope: { project: "other" } }],
+    ["source", { source: { kind: "TrainingRun" as const, name: "r", uid: "u" } }],
+    ["parents", { parents: [{ name: "p", digest: digestOf("2") }] }],
+    ["generation", { generation: 1 }],
+  ])("is stalled when the spec and the artifact disagree on %s, and names it", (field, change) => {
+    const outcome = decide(worldOf({ artifact: found(change) }), now);
+    expect(outcome).toMatchObject({ kind: "stalled", reason: "SpecDiffersFromArtifact" });
+    expect(outcome.message).toContain(`spec.${field} is`);
+  });
+
+  it("doesn't care in which order modules are listed", () => {
+    const listed = adapter(name, { spec: { targetModules: ["v_proj", "q_proj"] }, status: undefined });
+    expect(decide(worldOf({ adapter: listed, artifact: found({ targetModules: ["q_proj", "v_proj"] }) }), now).kind).toBe("ready");
+  });
+
+  it("compares the size of the layers", () => {
+    expect(decide(worldOf({ artifact: found({}, { sizeBytes: 99 }) }), now).message).toContain("spec.artifact.sizeBytes is 100");
+  });
+
+  it("once done isn't lost because the registry is away for a while", () => {
+    const verified = { time: "2026-02-01T00:00:00Z", files: 2 };
+    const before = adapter(name, { status: { conditions: [condition("Ready")], verified } });
+    const outcome = decide(worldOf({ adapter: before, artifact: { state: "Unavailable", message: "refused" } }), now);
+    expect(outcome).toMatchObject({ kind: "ready", status: { verified } });
+    expect(outcome.message).toContain("the registry is away");
+  });
+
+  it("is lost when the registry says that the artifact is gone", () => {
+    const before = adapter(name, { status: { conditions: [condition("Ready")] } });
+    expect(decide(worldOf({ adapter: before, artifact: { state: "Missing", message: "" } }), now).reason).toBe("ArtifactMissing");
+  });
+});
+
+describe("status", () => {
+  it("counts engines and names servers that hold this very digest", () => {
+    expect(decide(worldOf({ servers: [holding(2)] }), now).status).toMatchObject({ holders: { engines: 2, servers: ["coder"] } });
+    expect(decide(worldOf({ servers: [holding(2, digestOf("9"))] }), now).status).toMatchObject({ holders: { engines: 0 } });
+  });
+
+  const measured = (evaluationName: string, time: string, estimate: string, more: { ended?: boolean; digest?: string } = {}) =>
+    evaluation(evaluationName, {
+      spec: { arms: [{ name: "new", serverRef: { name: "coder" }, adapter: name }] },
+      status: {
+        conditions: more.ended === false ? [] : [condition("Succeeded", "True", time)],
+        arms: [
+          {
+            name: "new",
+            adapterDigest: more.digest ?? digestOf("1"),
+            completed: 5,
+            total: 5,
+            passAt1: { estimate, lower: "0.1", upper: "0.9" },
+          },
+        ],
+      },
+    });
+
+  it("takes fitness from the evaluation that ended last, and from none that hasn't or that measured other bytes", () => {
+    const evaluations = [
+      measured("second", "2026-02-02T00:00:00Z", "0.6"),
+      measured("first", "2026-02-01T00:00:00Z", "0.5"),
+      measured("running", "2026-02-03T00:00:00Z", "0.9", { ended: false }),
+      measured("other", "2026-02-04T00:00:00Z", "0.9", { digest: digestOf("9") }),
+    ];
+    expect(newestFitness({ adapter: fresh(), evaluations })).toMatchObject({
+      evaluation: "second",
+      passAt1: { estimate: "0.6" },
+      time: "2026-02-02T00:00:00Z",
+    });
+  });
+
+  it("keeps a fitness whose evaluation was deleted", () => {
+    const fitness = {
+      passAt1: { estimate: "0.6", lower: "0.5", upper: "0.7" },
+      evaluation: "gone",
+      evaluationUID: "u",
+      time: "2026-02-02T00:00:00Z",
+    };
+    const before = adapter(name, { status: { fitness } });
+    expect(newestFitness({ adapter: before, evaluations: [measured("older", "2026-02-01T00:00:00Z", "0.1")] })).toEqual(fitness);
+  });
+});
+
+describe("labels", () => {
+  it("mirror tier, archive and scope, and are written only when they differ", () => {
+    const outcome = decide(worldOf(), now);
+    expect(outcome.applies[0]?.metadata).toMatchObject({
+      name,
+      uid: `uid-of-${name}`,
+      labels: { "rune.dev/tier": "Task", "rune.dev/archived": "false", "rune.dev/project": "tessera" },
+    });
+    const labelled = adapter(name, { metadata: { labels: mirrorLabels(fresh(), {}) } });
+    expect(decide(worldOf({ adapter: labelled }), now).applies).toEqual([]);
+  });
+
+  it("leave out a project that can't be a label value", () => {
+    expect(mirrorLabels(adapter(name, { spec: { scope: { project: "a project/with more" } } }), {})).not.toHaveProperty("rune.dev/project");
+  });
+});
+
+describe("deletion", () => {
+  const leaving = (at: string) => adapter(name, { metadata: { deletionTimestamp: at, finalizers: [inUseFinalizer] } });
+  const keeps = (more: Partial<World>) =>
+    decide(worldOf({ artifact: { state: "VerifiedBefore" }, adapter: leaving("2026-02-28T23:59:00Z"), ...more }), now).finalizers[
+      inUseFinalizer
+    ] !== false;
+
+  it("waits while an engine holds the adapter or an object that hasn't ended claims it", () => {
+    expect(keeps({ servers: [holding(1)] })).toBe(true);
+    expect(keeps({ claims: ["AgentSession s"] })).toBe(true);
+    expect(keeps({ servers: [holding(0)] })).toBe(false);
+  });
+
+  it("waits ten minutes at most", () => {
+    expect(keeps({ claims: ["AgentSession s"], adapter: leaving("2026-02-28T23:50:00Z") })).toBe(false);
+  });
+
+  it("doesn't wait in a namespace that is going", () => {
+    expect(keeps({ claims: ["AgentSession s"], namespaceTerminating: true })).toBe(false);
+  });
+
+  it("says who it waits for", () => {
+    const outcome = decide(worldOf({ adapter: leaving("2026-02-28T23:59:00Z"), claims: ["AgentSession s"], servers: [holding(1)] }), now);
+    expect(outcome.conditions[0]).toMatchObject({
+      type: "Deleting",
+      reason: "InUse",
+      message: expect.stringContaining("AgentSession s, ModelServer coder"),
+    });
+  });
+
+  it("is guarded only while the adapter is in use", () => {
+    expect(decide(worldOf(), now).finalizers).toEqual({ [inUseFinalizer]: false });
+    expect(decide(worldOf({ servers: [holding(1)] }), now).finalizers).toEqual({ [inUseFinalizer]: true });
+  });
+});

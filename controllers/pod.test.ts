@@ -1,0 +1,63 @@
+import { stageJob } from "@rune/crds/job-spec";
+import { describe, expect, it } from "vitest";
+import { generatedName } from "./names.ts";
+import { credentialsSecret, job, jobSpecConfigMap, resourcesOf, restrictedPod, stageDocument, stagedModel } from "./pod.ts";
+import { config, digestOf, modelServer } from "./testing/objects.ts";
+
+const owner = modelServer("coder");
+const pvc = { pvc: { claimName: "models", path: "/coder" } };
+
+describe("what pods are made of", () => {
+  it("a job is tried once, in one pod, and belongs to its owner", () => {
+    const made = job(owner, "coder-a1", { containers: [] }, { labels: { a: "b" }, activeDeadlineSeconds: 60 });
+    expect(made.spec).toMatchObject({
+      backoffLimit: 0,
+      completionMode: "Indexed",
+      completions: 1,
+      podReplacementPolicy: "Failed",
+      activeDeadlineSeconds: 60,
+    });
+    expect(made.spec.template).toMatchObject({ metadata: { labels: { a: "b" } }, spec: { restartPolicy: "Never" } });
+    expect(made.metadata.ownerReferences).toMatchObject([{ kind: "ModelServer", name: "coder", controller: true }]);
+    expect(made.spec).not.toHaveProperty("suspend");
+  });
+
+  it("a job in a queue waits for Kueue", () => {
+    const made = job(owner, "coder-a1", { containers: [] }, { labels: {}, queueName: "gpus" });
+    expect(made.spec.suspend).toBe(true);
+    expect(made.metadata.labels).toMatchObject({ "kueue.x-k8s.io/queue-name": "gpus" });
+  });
+
+  it("inputs and credentials of a job can't change under it", () => {
+    expect(jobSpecConfigMap(owner, "coder-a1", { spec: { a: 1 } })).toMatchObject({ immutable: true, data: { "spec.json": '{"a":1}' } });
+    const secret = credentialsSecret(owner, "coder-a1", { "registry-token": "secret" });
+    expect(secret).toMatchObject({ immutable: true, data: { "registry-token": Buffer.from("secret").toString("base64") } });
+  });
+
+  it("a base on a claim is staged from the claim, and one in the registry with a token", () => {
+    expect(stageJob.parse(stageDocument(pvc, config))).toEqual({ base: { pvc: { path: "/volume/coder" } }, target: "/models/base" });
+    expect(stagedModel(pvc, config).volumes).toContainEqual({
+      name: "base-claim",
+      persistentVolumeClaim: { claimName: "models", readOnly: true },
+    });
+    const document = stageJob.parse(stageDocument(owner.spec.base, config, digestOf("b")));
+    expect(document).toMatchObject({ expectedDigest: digestOf("b"), registry: { tokenFile: "/rune/credentials/registry-token" } });
+  });
+
+  it("memory is limited, CPU is not, and GPUs are counted in the installation's resource", () => {
+    expect(resourcesOf({ cpu: "2", memory: "4Gi", gpus: 1 }, { gpuResourceName: "example.com/gpu" })).toEqual({
+      requests: { cpu: "2", memory: "4Gi", "example.com/gpu": "1" },
+      limits: { memory: "4Gi", "example.com/gpu": "1" },
+    });
+    expect(resourcesOf({}, config)).toEqual({});
+  });
+
+  it("a sandbox has a user ID of its own", () => {
+    expect(restrictedPod(100007).securityContext).toMatchObject({ runAsUser: 100007, runAsGroup: 100007 });
+  });
+
+  it("a generated name is a DNS label however its parent is called", () => {
+    expect(generatedName({ name: "learn", uid: "0123abcd-4567" }, digestOf("e"))).toBe("learn-0123abcd-eeeeeeeeeeeeeeee");
+    expect(generatedName({ name: `${"x".repeat(23)}-yz`, uid: "0123abcd-4567" })).toBe(`${"x".repeat(23)}-0123abcd`);
+  });
+});
