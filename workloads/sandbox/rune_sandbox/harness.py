@@ -84,6 +84,7 @@ class LiveRunner:
         self._process.terminate()
         self._process.wait(10)
         self._process.stdout.close()
+        os.chmod(self.library, 0o755)
         shutil.rmtree(self.home)
 
     def _settings(self) -> dict[str, str]:
