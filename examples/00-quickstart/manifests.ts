@@ -1,0 +1,97 @@
+import type { Task } from "@rune/crds/agent-session";
+import { type ArtifactReference, apiVersion, type BaseModel } from "@rune/crds/common";
+import type { Options } from "./options.ts";
+
+/** A manifest as a person would write it. */
+export interface Manifest {
+  apiVersion: string;
+  kind: string;
+  metadata: { name: string; namespace?: string; labels?: Record<string, string> };
+  spec?: object;
+  data?: Record<string, string>;
+}
+
+const project = "tessera";
+const server = "coder";
+const library = "tessera-library";
+/** Sessions that the TrainingRun learns from. */
+export const trainingLabel = { "example.org/learn": project };
+
+/** A third of the tokens of a free answer: the model goes on where the task's stub ends, and stops at the end of the function. */
+const sampling = { temperature: "0.8", topP: "0.95", maxTokens: 96, stop: ["```", "\ndef ", "\n\n"] };
+const sandbox = { libraryConfigMap: library, timeoutSeconds: 10 };
+
+/** Marks a namespace that the quickstart made, and so may begin anew. */
+export const ownNamespace = { "app.kubernetes.io/managed-by": "rune-quickstart" };
+
+export function namespaceManifest(name: string): Manifest {
+  return {
+    apiVersion: "v1",
+    kind: "Namespace",
+    metadata: { name, labels: { "pod-security.kubernetes.io/enforce": "restricted", ...ownNamespace } },
+  };
+}
+
+export function libraryManifest(namespace: string, source: string): Manifest {
+  return { apiVersion: "v1", kind: "ConfigMap", metadata: { name: library, namespace }, data: { "tessera.py": source } };
+}
+
+export function serverManifest(namespace: string, base: BaseModel): Manifest {
+  const spec = {
+    base,
+    pipelineParallelSize: 2,
+    maxModelLength: 2048,
+    maxSequences: 16,
+    adapters: { slots: 2, maxRank: 16 },
+    resources: { cpu: "200m" },
+  };
+  return { apiVersion, kind: "ModelServer", metadata: { name: server, namespace }, spec };
+}
+
+export function sessionManifest(namespace: string, name: string, task: Task, options: Options, labels?: Record<string, string>): Manifest {
+  const spec = {
+    task,
+    scope: { project },
+    serverRef: { name: server },
+    attempts: options.attempts,
+    candidates: 3,
+    sampling,
+    sandbox,
+    deadlineSeconds: 5400,
+  };
+  return { apiVersion, kind: "AgentSession", metadata: { name, namespace, ...(labels && { labels }) }, spec };
+}
+
+export function trainingRunManifest(namespace: string, base: BaseModel, options: Options): Manifest {
+  const spec = {
+    base,
+    sft: { rank: 16, alpha: 32, epochs: options.epochs, batchSize: 4, learningRate: "0.0004", maxLength: 512 },
+    corpus: { sessions: { matchLabels: trainingLabel }, minimumSessions: 1 },
+    output: { scope: { project } },
+    checkpoint: { everySteps: 20, size: "2Gi" },
+    resources: { cpu: "200m", memory: "8Gi" },
+  };
+  return { apiVersion, kind: "TrainingRun", metadata: { name: project, namespace }, spec };
+}
+
+export function evaluationManifest(namespace: string, taskSet: ArtifactReference, adapter: string, options: Options): Manifest {
+  const spec = {
+    arms: [
+      { name: "base", serverRef: { name: server } },
+      { name: "adapter", serverRef: { name: server }, adapter },
+    ],
+    taskSet: { ...taskSet, maxTasks: options.heldOutTasks },
+    samples: options.samples,
+    sampling,
+    sandbox,
+    concurrency: 6,
+    gate: {
+      candidate: "adapter",
+      baseline: "base",
+      rule: "LowerBound",
+      thresholdPoints: 5,
+      minimumTasks: Math.min(options.heldOutTasks, 40),
+    },
+  };
+  return { apiVersion, kind: "Evaluation", metadata: { name: `${project}-held-out`, namespace }, spec };
+}

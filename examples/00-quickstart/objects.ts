@@ -1,0 +1,73 @@
+import { mkdir, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { kubectl } from "@rune/cluster/api";
+import { settings } from "@rune/cluster/settings";
+import type { Condition } from "@rune/crds/common";
+import { stringify } from "yaml";
+import type { Manifest } from "./manifests.ts";
+
+/** An object of the cluster, as far as the quickstart looks at it. */
+export interface Seen<Status> {
+  kind: string;
+  metadata: { name: string; labels?: Record<string, string> };
+  status?: Status & { conditions?: Condition[] };
+}
+
+/** `kubectl apply` of manifests that a person finds again in out/quickstart. */
+export async function apply(file: string, ...manifests: Manifest[]): Promise<void> {
+  const directory = join(settings.out, "quickstart");
+  const text = manifests.map((manifest) => stringify(manifest)).join("---\n");
+  await mkdir(directory, { recursive: true });
+  await writeFile(join(directory, file), text);
+  await kubectl(["apply", "--server-side", "-f", "-"], { input: text });
+}
+
+export async function get<Status>(kind: string, namespace: string, name: string): Promise<Seen<Status>> {
+  return JSON.parse(await kubectl(["get", kind, name, "-n", namespace, "-o", "json"]));
+}
+
+export async function list<Status>(kind: string, namespace: string, labels: Record<string, string> = {}): Promise<Seen<Status>[]> {
+  const selector = Object.entries(labels)
+    .map(([key, value]) => `${key}=${value}`)
+    .join(",");
+  return JSON.parse(await kubectl(["get", kind, "-n", namespace, "-o", "json", ...(selector ? ["-l", selector] : [])])).items;
+}
+
+export const condition = (object: Seen<unknown>, type: string) => object.status?.conditions?.find((each) => each.type === type);
+export const isTrue = (object: Seen<unknown>, type: string) => condition(object, type)?.status === "True";
+export const isOver = (object: Seen<unknown>) => isTrue(object, "Succeeded") || isTrue(object, "Failed");
+
+/** What an object says of itself, for a line of progress. */
+export function words(object: Seen<unknown>): string {
+  const ready = condition(object, "Ready");
+  return ready ? `${ready.reason}: ${ready.message}` : "not looked at yet";
+}
+
+const pollMilliseconds = 3000;
+
+/** Looks again and again until `done` answers; `detail` is told what to show meanwhile. */
+export async function until<T>(look: () => Promise<T>, done: (seen: T) => boolean, detail: (seen: T) => void): Promise<T> {
+  for (;;) {
+    const seen = await look();
+    detail(seen);
+    if (done(seen)) return seen;
+    await new Promise((resolve) => setTimeout(resolve, pollMilliseconds));
+  }
+}
+
+/** Waits for an object to end well; one that can't is told as it tells itself. */
+export async function untilOver<Status>(
+  kind: string,
+  namespace: string,
+  name: string,
+  detail: (text: string) => void,
+): Promise<Seen<Status>> {
+  const seen = await until(
+    () => get<Status>(kind, namespace, name),
+    (object) => isOver(object) || isTrue(object, "Stalled"),
+    (object) => detail(words(object)),
+  );
+  if (!isTrue(seen, "Succeeded"))
+    throw new Error(`${kind} ${name} can't go on: ${words(seen)}\nSee: kubectl describe ${kind.toLowerCase()} ${name} -n ${namespace}`);
+  return seen;
+}

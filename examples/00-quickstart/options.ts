@@ -1,0 +1,58 @@
+import { parseArgs } from "node:util";
+
+/** How much of the scenario runs. The defaults are the whole of it. */
+export interface Options {
+  readonly trainingTasks: number;
+  readonly heldOutTasks: number;
+  readonly samples: number;
+  readonly attempts: number;
+  readonly epochs: number;
+  readonly namespace: string;
+  readonly release: string;
+  readonly systemNamespace: string;
+}
+
+export const usage = `npm run quickstart -- [options]
+
+  --quick                  a few tasks, one sample, one epoch: shows that it works, proves nothing
+  --training-tasks N       sessions to learn from (48)
+  --held-out-tasks N       tasks of the evaluation (48)
+  --samples N              programs per held-out task and arm (5)
+  --epochs N               passes over what was learnt (5)
+  --namespace NAME         where the objects go (quickstart)
+`;
+
+const whole = { tasks: 48, samples: 5, attempts: 4, epochs: 5 };
+const quick = { tasks: 6, samples: 1, attempts: 3, epochs: 1 };
+
+export function optionsFrom(argv: readonly string[]): Options {
+  const { values } = parseArgs({
+    args: [...argv],
+    options: {
+      quick: { type: "boolean", default: false },
+      "training-tasks": { type: "string" },
+      "held-out-tasks": { type: "string" },
+      samples: { type: "string" },
+      epochs: { type: "string" },
+      namespace: { type: "string", default: "quickstart" },
+    },
+  });
+  const size = values.quick ? quick : whole;
+  return {
+    trainingTasks: count(values["training-tasks"], size.tasks, "--training-tasks"),
+    heldOutTasks: count(values["held-out-tasks"], size.tasks, "--held-out-tasks"),
+    samples: count(values.samples, size.samples, "--samples"),
+    attempts: size.attempts,
+    epochs: count(values.epochs, size.epochs, "--epochs"),
+    namespace: values.namespace,
+    release: "rune",
+    systemNamespace: "rune-system",
+  };
+}
+
+function count(text: string | undefined, otherwise: number, name: string): number {
+  if (text === undefined) return otherwise;
+  const number = Number(text);
+  if (!Number.isInteger(number) || number < 1) throw new Error(`${name} needs a whole number from 1 up, not ${text}`);
+  return number;
+}

@@ -1,0 +1,179 @@
+import { mkdir, readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { cluster, kubectl } from "@rune/cluster/api";
+import { progress } from "@rune/cluster/progress";
+import { settings } from "@rune/cluster/settings";
+import type { Adapter } from "@rune/crds/adapter";
+import type { AgentSession, Task } from "@rune/crds/agent-session";
+import { mediaType } from "@rune/crds/artifact";
+import type { ArtifactReference, BaseModel } from "@rune/crds/common";
+import type { Evaluation } from "@rune/crds/evaluation";
+import type { ModelServer } from "@rune/crds/model-server";
+import type { TrainingRun } from "@rune/crds/training-run";
+import { adminRegistry, install } from "./installation.ts";
+import {
+  evaluationManifest,
+  libraryManifest,
+  namespaceManifest,
+  serverManifest,
+  sessionManifest,
+  trainingLabel,
+  trainingRunManifest,
+} from "./manifests.ts";
+import { preparedModel, quickstartModel, type StoredModel, storeModel } from "./model.ts";
+import { apply, get, isOver, isTrue, list, until, untilOver, words } from "./objects.ts";
+import { type Options, optionsFrom, usage } from "./options.ts";
+import { evaluationOf, isolationOf, type Result, sessionCounts, story } from "./report.ts";
+
+type Status<Kind extends { status?: unknown }> = NonNullable<Kind["status"]>;
+
+const scenario = join(settings.root, "examples/00-quickstart/scenario");
+const began = Date.now();
+const parts: Record<string, number> = {};
+
+/** Runs a part of the quickstart, shows that it lives, and remembers how long it took. */
+async function part<T>(key: string, name: string, work: (detail: (text: string) => void) => Promise<T>): Promise<T> {
+  const from = Date.now();
+  const result = await progress.step(name, work);
+  parts[key] = (Date.now() - from) / 60_000;
+  return result;
+}
+
+async function main(options: Options): Promise<Result> {
+  const tasks: { train: Task[]; heldOut: Task[] } = JSON.parse(await readFile(join(scenario, "tasks.json"), "utf8"));
+  const { namespace } = options;
+  const images = await part("cluster and images", "cluster, images and chart", () => install(options));
+  const model = await part("model", `the base model ${quickstartModel}`, () => provideModel(options, images));
+  const base: BaseModel = { oci: { repository: model.repository, digest: model.digest } };
+  const taskSet = await storeTasks(options, tasks.heldOut);
+  await beginAnew(namespace);
+  await apply("00-namespace.yaml", namespaceManifest(namespace));
+  await apply("01-library.yaml", libraryManifest(namespace, await readFile(join(scenario, "library/tessera.py"), "utf8")));
+  await apply("02-model-server.yaml", serverManifest(namespace, base));
+  const server = await part("model server", "ModelServer coder: vLLM with two pipeline stages", (detail) => serverReady(namespace, detail));
+
+  const training = tasks.train.slice(0, options.trainingTasks);
+  await apply("03-sessions.yaml", ...training.map((task) => sessionManifest(namespace, `learn-${task.id}`, task, options, trainingLabel)));
+  await apply("04-training-run.yaml", trainingRunManifest(namespace, base, options));
+  const sessions = await part("sessions", `${training.length} AgentSessions on training tasks`, (detail) =>
+    sessionsOver(namespace, trainingLabel, detail),
+  );
+  const run = await part("training", "TrainingRun tessera", (detail) =>
+    untilOver<Status<TrainingRun>>("TrainingRun", namespace, "tessera", detail),
+  );
+  const adapter = await get<Status<Adapter>>("Adapter", namespace, run.status?.adapter ?? "");
+
+  await apply("05-evaluation.yaml", evaluationManifest(namespace, taskSet, adapter.metadata.name, options));
+  const evaluation = await part("evaluation", "Evaluation of adapter against base", (detail) =>
+    untilOver<Status<Evaluation>>("Evaluation", namespace, "tessera-held-out", detail),
+  );
+
+  const later = laterTasks(tasks.heldOut);
+  await untilFitnessIsKnown(namespace, adapter.metadata.name);
+  await apply(
+    "06-later-sessions.yaml",
+    ...later.map((task, index) => sessionManifest(namespace, `later-${index + 1}`, task, options, { "example.org/later": "true" })),
+  );
+  const laterSessions = await part("later sessions", `${later.length} new AgentSessions, which choose their memory themselves`, (detail) =>
+    sessionsOver(namespace, { "example.org/later": "true" }, detail),
+  );
+  return {
+    sessions: sessionCounts(sessions),
+    adapter: { name: adapter.metadata.name, digest: run.status?.result?.digest ?? "", servedBy: server.status?.url ?? "" },
+    evaluation: evaluationOf(evaluation.status ?? {}),
+    isolation: isolationOf([...sessions, ...laterSessions, evaluation].map((object) => object.status?.isolation)),
+    laterSessions: laterSessions.map((session, index) => ({
+      name: session.metadata.name,
+      task: later[index]?.id ?? "",
+      solved: isTrue(session, "Solved"),
+      adapter: session.status?.adapter?.name ?? null,
+      reason: session.status?.adapter?.reason ?? "",
+    })),
+    minutes: Math.round((Date.now() - began) / 6000) / 10,
+    parts: Object.fromEntries(Object.entries(parts).map(([key, value]) => [key, Math.round(value * 10) / 10])),
+  };
+}
+
+/** Specs are frozen, so a second run needs an empty namespace; only one of the quickstart's own is emptied. */
+async function beginAnew(namespace: string): Promise<void> {
+  const selector = Object.entries(ownNamespace)
+    .map(([key, value]) => `${key}=${value}`)
+    .join(",");
+  const own = await kubectl(["get", "namespace", "-l", selector, "-o", "name"]);
+  if (!own.split("\n").includes(`namespace/${namespace}`)) return;
+  await progress.step(`deleting what an earlier quickstart left in namespace ${namespace}`, () =>
+    kubectl(["delete", "namespace", namespace, "--timeout=5m"]),
+  );
+}
+
+async function provideModel(options: Options, images: Awaited<ReturnType<typeof install>>): Promise<StoredModel> {
+  const trainer = images.trainer;
+  if (!trainer) throw new Error("the trainer image was not built");
+  const directory = await preparedModel(quickstartModel, trainer);
+  const { registry, close } = await adminRegistry(options, `rune/models/${quickstartModel}`);
+  return await storeModel(registry, quickstartModel, directory).finally(close);
+}
+
+async function storeTasks(options: Options, tasks: Task[]): Promise<ArtifactReference> {
+  const repository = `rune/${options.namespace}/tasks`;
+  const { registry, close } = await adminRegistry(options, repository);
+  const document = { schema: "rune.dev/taskset/v1", name: "tessera held-out", tasks };
+  const files = [{ title: "tasks.json", mediaType: mediaType.taskSet, bytes: Buffer.from(JSON.stringify(document)) }];
+  const { digest } = await registry
+    .push({ repository, artifactType: mediaType.taskSet, config: {}, configMediaType: mediaType.empty, files })
+    .finally(close);
+  return { repository, digest };
+}
+
+async function serverReady(namespace: string, detail: (text: string) => void) {
+  const server = await until(
+    () => get<Status<ModelServer>>("ModelServer", namespace, "coder"),
+    (object) => isTrue(object, "Ready") || isTrue(object, "Stalled"),
+    (object) => detail(words(object)),
+  );
+  if (!isTrue(server, "Ready")) throw new Error(`ModelServer coder can't go on: ${words(server)}`);
+  return server;
+}
+
+async function sessionsOver(namespace: string, labels: Record<string, string>, detail: (text: string) => void) {
+  return await until(
+    () => list<Status<AgentSession>>("AgentSession", namespace, labels),
+    (sessions) => sessions.every(isOver),
+    (sessions) => {
+      const solved = sessions.filter((session) => isTrue(session, "Solved")).length;
+      detail(`${sessions.filter(isOver).length} of ${sessions.length} ended, ${solved} solved`);
+    },
+  );
+}
+
+/** The evaluation's numbers reach the adapter's status, where the choice of memory looks. */
+async function untilFitnessIsKnown(namespace: string, name: string): Promise<void> {
+  await until(
+    () => get<Status<Adapter>>("Adapter", namespace, name),
+    (adapter) => adapter.status?.fitness !== undefined,
+    () => {},
+  );
+}
+
+/** Two uses of house functions that no session was trained on. */
+function laterTasks(heldOut: readonly Task[]): Task[] {
+  const tables = heldOut.filter(({ id }) => id.startsWith("table-"));
+  return (tables.length >= 2 ? tables : heldOut).slice(0, 2);
+}
+
+try {
+  if (process.argv.includes("--help")) {
+    console.log(usage);
+  } else {
+    const options = optionsFrom(process.argv.slice(2));
+    const result = await main(options);
+    await mkdir(settings.out, { recursive: true });
+    await writeFile(join(settings.out, "quickstart.json"), `${JSON.stringify(result, null, 2)}\n`);
+    console.log(story(result, options.namespace));
+    console.log(await kubectl(["get", "rune", "-A"]));
+    console.log(`  export KUBECONFIG=${cluster().kubeconfig}`);
+  }
+} catch (error) {
+  console.error(`\nThe quickstart stopped: ${(error as Error).message}`);
+  process.exitCode = 1;
+}

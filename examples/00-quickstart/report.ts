@@ -1,0 +1,87 @@
+import type { AgentSession } from "@rune/crds/agent-session";
+import type { Isolation } from "@rune/crds/common";
+import type { Evaluation } from "@rune/crds/evaluation";
+import type { Seen } from "./objects.ts";
+import { isTrue } from "./objects.ts";
+
+type SessionStatus = NonNullable<AgentSession["status"]>;
+type EvaluationStatus = NonNullable<Evaluation["status"]>;
+
+/** What `out/quickstart.json` says. */
+export interface Result {
+  sessions: { total: number; solved: number; exhausted: number };
+  adapter: { name: string; digest: string; servedBy: string };
+  evaluation: { base: Arm; adapter: Arm; delta: { pp: number; ci: [number, number] } };
+  isolation: { verified: boolean; probes: number };
+  laterSessions: { name: string; task: string; solved: boolean; adapter: string | null; reason: string }[];
+  minutes: number;
+  parts: Record<string, number>;
+}
+interface Arm {
+  passAt1: number;
+  ci: [number, number];
+}
+
+export function sessionCounts(sessions: readonly Seen<SessionStatus>[]): Result["sessions"] {
+  return {
+    total: sessions.length,
+    solved: sessions.filter((session) => isTrue(session, "Solved")).length,
+    exhausted: sessions.filter((session) => session.status?.outcome === "Exhausted").length,
+  };
+}
+
+export function evaluationOf(status: EvaluationStatus): Result["evaluation"] {
+  const arm = (name: string): Arm => {
+    const passAt1 = status.arms?.find((each) => each.name === name)?.passAt1;
+    return { passAt1: Number(passAt1?.estimate), ci: [Number(passAt1?.lower), Number(passAt1?.upper)] };
+  };
+  const { delta } = status;
+  return {
+    base: arm("base"),
+    adapter: arm("adapter"),
+    delta: { pp: Number(delta?.estimate), ci: [Number(delta?.lower), Number(delta?.upper)] },
+  };
+}
+
+export function isolationOf(proofs: readonly (Isolation | undefined)[]): Result["isolation"] {
+  const known = proofs.filter((proof) => proof !== undefined);
+  return {
+    verified: known.length === proofs.length && known.every(({ verified }) => verified),
+    probes: known.reduce((sum, { probes }) => sum + probes.length, 0),
+  };
+}
+
+/** What a person reads at the end. */
+export function story(result: Result, namespace: string): string {
+  const { sessions, adapter, evaluation, isolation, laterSessions, parts, minutes } = result;
+  const number = (value: number) => value.toFixed(3);
+  const arm = ({ passAt1, ci }: Arm) => `${number(passAt1)}  [${number(ci[0])}, ${number(ci[1])}]  ${bar(passAt1)}`;
+  const longest = Object.entries(parts).toSorted((a, b) => b[1] - a[1]);
+  return `
+  What happened
+    ${sessions.total} sessions worked on tasks over an in-house library that no public model knows.
+    ${sessions.solved} solved theirs, ${sessions.exhausted} ran out of attempts. All ran behind ${isolation.probes} probes of isolation, ${isolation.verified ? "every one answered as it must" : "NOT all answered as they must"}.
+    What they wrote became one LoRA adapter, stored once:
+      ${adapter.name}
+      ${adapter.digest}
+      served by ${adapter.servedBy}
+
+  What it is worth, on held-out tasks (Pass@1, 95 % interval over tasks)
+    base      ${arm(evaluation.base)}
+    adapter   ${arm(evaluation.adapter)}
+    gain      ${evaluation.delta.pp.toFixed(1)} points [${evaluation.delta.ci[0].toFixed(1)}, ${evaluation.delta.ci[1].toFixed(1)}]
+
+  Later sessions, which chose their memory themselves
+${laterSessions.map(({ name, task, solved, adapter: used, reason }) => `    ${name} (${task}): ${solved ? "solved" : "not solved"} with ${used ?? "the base"} (${reason})`).join("\n")}
+
+  Where the time went (${minutes} minutes)
+${longest.map(([part, value]) => `    ${part.padEnd(22)} ${value.toFixed(1).padStart(5)} min`).join("\n")}
+
+  Where to look next
+    kubectl get rune -n ${namespace}
+    kubectl describe evaluation -n ${namespace}
+    out/quickstart/ holds every manifest that was applied, out/quickstart.json these figures
+`;
+}
+
+const bar = (share: number) => "█".repeat(Math.round(share * 30)).padEnd(30, "░");
