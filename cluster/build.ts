@@ -41,15 +41,15 @@ async function buildFrom(name: string, spec: ImageSpec): Promise<BuiltImage> {
   if (!existsSync(join(directory, "Containerfile")))
     throw new Error(`image ${name} can't be built: ${spec.directory}/Containerfile does not exist`);
   await spec.prepare?.();
-  const base = spec.base === debianBase || spec.base in images ? referenceOf(await build(spec.base)) : spec.base;
+  const args = { ...spec.args, ...(spec.base ? { BASE: referenceOf(await build(spec.base)) } : {}) };
   const context = await mkdtemp(join(tmpdir(), `rune-image-${name}-`));
   try {
     const files = await stageContext(directory, context, spec);
-    const key = keyOf({ recipe, base, args: JSON.stringify(spec.args ?? {}), files: await treeKey(context, files) });
+    const key = keyOf({ recipe, args: JSON.stringify(args), files: await treeKey(context, files) });
     return await stored(name, key, (reference) =>
       progress.step(`building image ${name}`, async (detail) => {
         const onLine = (line: string) => detail(line.trim().slice(0, 100));
-        await buildah(["bud", ...(await buildFlags()), ...buildArgs({ ...spec.args, BASE: base }), "-t", reference, context], { onLine });
+        await buildah(["bud", ...(await buildFlags()), ...buildArgs(args), "-t", reference, context], { onLine });
       }),
     );
   } finally {

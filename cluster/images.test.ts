@@ -7,7 +7,7 @@ import { bases, debianBase, images } from "./images.ts";
 import { settings } from "./settings.ts";
 
 describe("the list of images", () => {
-  it.each(Object.entries(images))("%s stands on an image that exists", (_name, spec) => {
+  it.each(Object.entries(images).filter(([, spec]) => spec.base))("%s stands on an image that exists", (_name, spec) => {
     expect([debianBase, ...Object.keys(images)]).toContain(spec.base);
   });
 

@@ -8,8 +8,8 @@ import { settings } from "./settings.ts";
 export type ImageSpec = {
   /** directory that is the build context and holds the Containerfile */
   directory: string;
-  /** the image that takes the place of `ARG BASE`: one of this list, or a full reference */
-  base: string;
+  /** the image of this list that takes the place of `ARG BASE`; without it the Containerfile's own (public) base is used */
+  base?: string;
   /** what of the directory goes into the context; everything by default. `.containerignore` leaves out more. */
   only?: readonly string[];
   /** made on the host before the directory is read */
@@ -35,6 +35,9 @@ const goService = (name: string, path: string, version: string, command = name):
   stage: async (context) => copyFile(await goCommand(path, version), join(context, command)),
 });
 
+const gpu = (directory: string): ImageSpec =>
+  settings.imageVariant === "cuda" ? { directory, args: { VARIANT: "cuda" } } : { directory, base: "torch-cpu", args: { VARIANT: "cpu" } };
+
 export const images: Record<string, ImageSpec> = {
   node: {
     directory: "cluster/images/node",
@@ -49,8 +52,9 @@ export const images: Record<string, ImageSpec> = {
   "adapter-loader": typescript("workloads/adapter-loader"),
 
   sandbox: { directory: "workloads/sandbox", base: "python" },
-  trainer: { directory: "gpu-images/trainer", base: "python" },
-  vllm: { directory: "gpu-images/vllm", base: "python" },
+  "torch-cpu": { directory: "gpu-images/torch-cpu", base: "python" },
+  trainer: gpu("gpu-images/trainer"),
+  vllm: gpu("gpu-images/vllm"),
 
   registry: goService("registry", "github.com/distribution/distribution/v3/cmd/registry", "v3.1.2"),
   nats: goService("nats", "github.com/nats-io/nats-server/v2", "v2.15.2", "nats-server"),
@@ -58,4 +62,4 @@ export const images: Record<string, ImageSpec> = {
 };
 
 /** Images that only others stand on; `images` without names doesn't load them into the cluster. */
-export const bases: readonly string[] = ["node", "python"];
+export const bases: readonly string[] = ["node", "python", "torch-cpu"];

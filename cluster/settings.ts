@@ -16,6 +16,8 @@ export type Settings = {
   externalKubeconfig: string | undefined;
   /** registry that the user's own cluster pulls from, such as `registry.example.org/rune` */
   imageRegistry: string | undefined;
+  /** what trainer and engine are built for: CUDA, or (everywhere else, and in tests) CPUs */
+  imageVariant: "cpu" | "cuda";
 };
 
 export function settingsFrom(env: Record<string, string | undefined>): Settings {
@@ -29,6 +31,7 @@ export function settingsFrom(env: Record<string, string | undefined>): Settings 
     out: join(root, "out"),
     externalKubeconfig: own ? env.KUBECONFIG : undefined,
     imageRegistry: env.RUNE_IMAGE_REGISTRY || undefined,
+    imageVariant: env.RUNE_IMAGE_VARIANT === "cuda" ? "cuda" : "cpu",
   };
 }
 
