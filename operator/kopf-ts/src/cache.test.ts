@@ -85,7 +85,12 @@ describe("an informer", () => {
     const { informer, start } = newInformer({ namespaces: ["one", "two"] });
     start();
     await informer.synced;
-    expect(informer.list().map(({ metadata }) => metadata.namespace).sort()).toEqual(["one", "two"]);
+    expect(
+      informer
+        .list()
+        .map(({ metadata }) => metadata.namespace)
+        .sort(),
+    ).toEqual(["one", "two"]);
     expect(informer.list({ namespace: "two" })).toHaveLength(1);
   });
 

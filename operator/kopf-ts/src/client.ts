@@ -1,6 +1,6 @@
 import { ApiError, isNotFound } from "./api-error.ts";
 import { type Credentials, defaultCredentials, kubeConfigCredentials } from "./credentials.ts";
-import type { KubeObject, ObjectKey } from "./object.ts";
+import type { DynamicObject, KubeObject, ObjectKey } from "./object.ts";
 import { pathOf, type Resource } from "./resource.ts";
 import { ResourceMap } from "./resource-map.ts";
 import { type Request, Transport, type TransportOptions } from "./transport.ts";
@@ -167,7 +167,7 @@ export class Client {
     }
   }
 
-  create<T extends KubeObject>(resource: Resource<T>, object: KubeObject, options: PatchOptions = {}): Promise<T> {
+  create<T extends KubeObject>(resource: Resource<T>, object: DynamicObject, options: PatchOptions = {}): Promise<T> {
     const { signal, fieldManager } = options;
     const path = pathOf(resource, { namespace: object.metadata.namespace });
     return this.transport.json({ method: "POST", path, query: { fieldManager }, body: JSON.stringify(object), signal });
@@ -182,7 +182,7 @@ export class Client {
   }
 
   /** Server-side apply: the whole of what `fieldManager` wants; what it wanted before and no longer names is removed. */
-  apply<T extends KubeObject>(resource: Resource<T>, object: KubeObject, options: ApplyOptions): Promise<T> {
+  apply<T extends KubeObject>(resource: Resource<T>, object: DynamicObject, options: ApplyOptions): Promise<T> {
     return this.transport.json(applyRequest(resource, object, options));
   }
 
@@ -225,7 +225,7 @@ export class Subresource {
     this.#name = name;
   }
 
-  apply<T extends KubeObject>(resource: Resource<T>, object: KubeObject, options: ApplyOptions): Promise<T> {
+  apply<T extends KubeObject>(resource: Resource<T>, object: DynamicObject, options: ApplyOptions): Promise<T> {
     return this.#transport.json(applyRequest(resource, object, options, this.#name));
   }
 

@@ -1,5 +1,14 @@
 import { describe, expect, test } from "vitest";
-import { type Condition, getCondition, isTerminal, isTrue, microTimestamp, removeCondition, setCondition, timestamp } from "./conditions.ts";
+import {
+  type Condition,
+  getCondition,
+  isTerminal,
+  isTrue,
+  microTimestamp,
+  removeCondition,
+  setCondition,
+  timestamp,
+} from "./conditions.ts";
 
 const noon = new Date("2026-01-01T12:00:00.123Z");
 const later = new Date("2026-01-01T13:00:00Z");

@@ -5,7 +5,11 @@ import { configMaps } from "./resource.ts";
 import { FakeApiServer } from "./testing/index.ts";
 
 const key = { namespace: "default", name: "a" };
-const object = (finalizers?: string[]) => ({ apiVersion: "v1", kind: "ConfigMap", metadata: { ...key, ...(finalizers ? { finalizers } : {}) } });
+const object = (finalizers?: string[]) => ({
+  apiVersion: "v1",
+  kind: "ConfigMap",
+  metadata: { ...key, ...(finalizers ? { finalizers } : {}) },
+});
 
 let server: FakeApiServer;
 beforeEach(async () => {

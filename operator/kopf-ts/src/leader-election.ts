@@ -30,11 +30,13 @@ export interface LeaderElectorOptions extends LeaderElectionOptions {
 }
 
 export class LeadershipLostError extends Error {
-  constructor(lease: string, seconds: number) {
-    super(`the Lease ${lease} could not be renewed for ${seconds} s; this process stops, so that another can lead`);
+  constructor(lease: string, how: string) {
+    super(`the Lease ${lease} is lost (${how}); this process stops, so that only its holder reconciles`);
     this.name = "LeadershipLostError";
   }
 }
+
+type Holding = "ours" | "theirs" | "unknown";
 
 interface LeaseSpec {
   holderIdentity?: string;
@@ -74,7 +76,7 @@ export class LeaderElector {
 
   /** Tries to lead, then to stay so, until the signal aborts or leadership is lost. Never rejects. */
   async run(signal: AbortSignal): Promise<void> {
-    while (!signal.aborted && !(await this.#attempt(signal))) await sleep(this.#clock, this.#retry * 1000, signal);
+    while (!signal.aborted && (await this.#attempt(signal)) !== "ours") await sleep(this.#clock, this.#retry * 1000, signal);
     if (signal.aborted) return;
     this.#leads = true;
     this.#options.logger.info(`leading: this process holds the Lease ${this.#title}`);
@@ -103,17 +105,20 @@ export class LeaderElector {
       if (signal.aborted) return;
       const startedAt = this.#clock.monotonic();
       const left = this.#deadline * 1000 - (startedAt - renewedAt);
+      const found = left > 0 ? await this.#attempt(signal, left) : "unknown";
       // Counted from when the renewal was sent: the server may have taken it at once.
-      if (left > 0 && (await this.#attempt(signal, left))) renewedAt = startedAt;
-      else if (this.#clock.monotonic() - renewedAt >= this.#deadline * 1000 && !signal.aborted) {
-        this.#options.onLost(new LeadershipLostError(this.#title, this.#deadline));
+      if (found === "ours") renewedAt = startedAt;
+      const overdue = this.#clock.monotonic() - renewedAt >= this.#deadline * 1000;
+      if ((overdue || found === "theirs") && !signal.aborted) {
+        this.#leads = false;
+        this.#options.onLost(new LeadershipLostError(this.#title, overdue ? `not renewed for ${this.#deadline} s` : "taken by another"));
         return;
       }
     }
   }
 
-  /** True if we hold the Lease now. A request never outlives max(1 s, half the deadline), nor what is left of it. */
-  async #attempt(signal: AbortSignal, left = Number.POSITIVE_INFINITY): Promise<boolean> {
+  /** Whose the Lease is now. A request never outlives max(1 s, half the deadline), nor what is left of it. */
+  async #attempt(signal: AbortSignal, left = Number.POSITIVE_INFINITY): Promise<Holding> {
     const limit = new AbortController();
     const abort = () => limit.abort(new Error("the request took too long"));
     const cancel = this.#clock.schedule(Math.min(left, Math.max(1_000, (this.#deadline * 1000) / 2)), abort);
@@ -123,14 +128,14 @@ export class LeaderElector {
     } catch (error) {
       const expected = isConflict(error) || isAlreadyExists(error) || signal.aborted;
       if (!expected) this.#options.logger.warn(`the Lease ${this.#title} could not be reached`, { error: (error as Error).message });
-      return false;
+      return "unknown";
     } finally {
       cancel();
       signal.removeEventListener("abort", abort);
     }
   }
 
-  async #acquireOrRenew(signal: AbortSignal): Promise<boolean> {
+  async #acquireOrRenew(signal: AbortSignal): Promise<Holding> {
     const { client, name, namespace, identity } = this.#options;
     const now = microTimestamp(this.#clock.now());
     const ours = { holderIdentity: identity, leaseDurationSeconds: this.#duration, renewTime: now };
@@ -142,17 +147,17 @@ export class LeaderElector {
       const spec: LeaseSpec = { ...ours, acquireTime: now, leaseTransitions: 0 };
       const created = { apiVersion: "coordination.k8s.io/v1", kind: "Lease", metadata: { namespace, name }, spec };
       await client.create(leases, created, { signal });
-      return true;
+      return "ours";
     }
     const old = (lease.spec ?? {}) as LeaseSpec;
     if (old.holderIdentity === identity) {
       await client.replace(leases, { ...lease, spec: { ...old, ...ours } }, { signal });
-      return true;
+      return "ours";
     }
-    if (!this.#isFree(lease)) return false;
+    if (!this.#isFree(lease)) return "theirs";
     const spec: LeaseSpec = { ...old, ...ours, acquireTime: now, leaseTransitions: (old.leaseTransitions ?? 0) + 1 };
     await client.replace(leases, { ...lease, spec }, { signal });
-    return true;
+    return "ours";
   }
 
   #isFree(lease: DynamicObject): boolean {

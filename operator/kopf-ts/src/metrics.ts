@@ -105,6 +105,7 @@ export class Metrics {
     this.#maxConcurrent.set({ controller: name }, workers);
     const [active, seconds, errors] = [this.#active.labels(name), this.#seconds.labels(name), this.#errors.labels(name)];
     active.set(0);
+    for (const counter of [this.#errors, this.#terminalErrors, this.#panics, this.#timeouts]) counter.labels(name).inc(0);
     for (const result of ["success", "error", "requeue", "requeue_after"] as const) this.#reconciles.labels(name, result).inc(0);
     return {
       started: () => active.inc(),

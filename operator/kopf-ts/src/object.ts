@@ -34,7 +34,7 @@ export interface KubeObject {
   status?: unknown;
 }
 
-/** An object whose other fields the framework does not know: the type of the built-in resources. */
+/** An object whose other fields the framework does not know: the type of the built-in resources, and of any manifest (every KubeObject is assignable to it). */
 export interface DynamicObject extends KubeObject {
   // biome-ignore lint/suspicious/noExplicitAny: as below
   spec?: any;

@@ -5,7 +5,10 @@ const thing = (name: string) => ({ apiVersion: "v1", kind: "ConfigMap", metadata
 
 describe("an outcome", () => {
   test("is a value that tests can read", () => {
-    const outcome = waiting("NotYet", "the server is not up", 5, { tries: 1 }).applying(thing("a")).creating(thing("b")).deleting(thing("c"));
+    const outcome = waiting("NotYet", "the server is not up", 5, { tries: 1 })
+      .applying(thing("a"))
+      .creating(thing("b"))
+      .deleting(thing("c"));
     expect(outcome).toMatchObject({
       kind: "waiting",
       reason: "NotYet",
@@ -20,7 +23,12 @@ describe("an outcome", () => {
 
   test("is never changed: every method answers a new one", () => {
     const first = ready();
-    const second = first.applying(thing("a")).event("Normal", "R", "n").effect("e", async () => {}).finalizer("f", true).again(1);
+    const second = first
+      .applying(thing("a"))
+      .event("Normal", "R", "n")
+      .effect("e", async () => {})
+      .finalizer("f", true)
+      .again(1);
     expect(first).toEqual(ready());
     expect(second.effects.map(({ name }) => name)).toEqual(["e"]);
     expect(second.finalizers).toEqual({ f: true });

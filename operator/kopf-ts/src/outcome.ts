@@ -1,5 +1,5 @@
 import type { ConditionInput } from "./conditions.ts";
-import type { KubeObject } from "./object.ts";
+import type { DynamicObject, KubeObject } from "./object.ts";
 
 /**
  * - `ready`: it is as the spec says.
@@ -41,8 +41,8 @@ interface Parts {
   readonly reason: string;
   readonly message: string;
   readonly status: StatusFields | undefined;
-  readonly applies: readonly KubeObject[];
-  readonly creates: readonly KubeObject[];
+  readonly applies: readonly DynamicObject[];
+  readonly creates: readonly DynamicObject[];
   readonly deletes: readonly KubeObject[];
   readonly effects: readonly Effect[];
   readonly events: readonly EventInput[];
@@ -62,8 +62,8 @@ export class Outcome implements Parts {
   readonly reason: string;
   readonly message: string;
   readonly status: StatusFields | undefined;
-  readonly applies: readonly KubeObject[];
-  readonly creates: readonly KubeObject[];
+  readonly applies: readonly DynamicObject[];
+  readonly creates: readonly DynamicObject[];
   readonly deletes: readonly KubeObject[];
   readonly effects: readonly Effect[];
   readonly events: readonly EventInput[];
@@ -92,12 +92,12 @@ export class Outcome implements Parts {
   }
 
   /** Server-side apply, forced, as the controller's field manager: whole manifests of what should be. */
-  applying(...objects: readonly KubeObject[]): Outcome {
+  applying(...objects: readonly DynamicObject[]): Outcome {
     return this.#with({ applies: [...this.applies, ...objects] });
   }
 
   /** Create-only. One that exists already is fine if it has the same controller (by UID); else the pass fails with ForeignObjectError. */
-  creating(...objects: readonly KubeObject[]): Outcome {
+  creating(...objects: readonly DynamicObject[]): Outcome {
     return this.#with({ creates: [...this.creates, ...objects] });
   }
 

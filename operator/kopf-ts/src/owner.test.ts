@@ -2,7 +2,11 @@ import { describe, expect, test } from "vitest";
 import type { KubeObject } from "./object.ts";
 import { adopt, controllerOf, isControlledBy, ownerReference, refersTo } from "./owner.ts";
 
-const object = (name: string, uid?: string): KubeObject => ({ apiVersion: "example.dev/v1", kind: "Widget", metadata: { name, ...(uid ? { uid } : {}) } });
+const object = (name: string, uid?: string): KubeObject => ({
+  apiVersion: "example.dev/v1",
+  kind: "Widget",
+  metadata: { name, ...(uid ? { uid } : {}) },
+});
 
 describe("owners", () => {
   test("an owner reference names the object by UID, as its controller", () => {

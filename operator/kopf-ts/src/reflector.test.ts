@@ -277,7 +277,8 @@ describe("property", () => {
         });
         const abort = new AbortController();
         const running = informer.run(abort.signal);
-        const remove = (which: string) => world.find(configMaps, { namespace: "default", name: which }) && world.delete(configMaps, { namespace: "default", name: which });
+        const remove = (which: string) =>
+          world.find(configMaps, { namespace: "default", name: which }) && world.delete(configMaps, { namespace: "default", name: which });
         for (const one of steps) {
           if (one.do === "put") world.put(configMaps, configMap(one.name, String(one.value)));
           else if (one.do === "delete") remove(one.name);
@@ -298,7 +299,8 @@ describe("property", () => {
           }
         }
         world.clearFaults();
-        const truth = () => JSON.stringify(world.all(configMaps).map(({ metadata }) => [keyOf(metadata), metadata.uid, metadata.resourceVersion]));
+        const truth = () =>
+          JSON.stringify(world.all(configMaps).map(({ metadata }) => [keyOf(metadata), metadata.uid, metadata.resourceVersion]));
         const seen = () =>
           JSON.stringify(
             informer
@@ -311,7 +313,12 @@ describe("property", () => {
           await new Promise((resolve) => setTimeout(resolve, 1));
         }
         expect(seen()).toBe(truth());
-        expect([...followed].sort()).toEqual(informer.list().map(({ metadata }) => [keyOf(metadata), metadata.uid]).sort());
+        expect([...followed].sort()).toEqual(
+          informer
+            .list()
+            .map(({ metadata }) => [keyOf(metadata), metadata.uid])
+            .sort(),
+        );
         abort.abort();
         await running;
         await client.close();

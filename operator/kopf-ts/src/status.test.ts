@@ -69,7 +69,9 @@ describe("the next status", () => {
 
 test("an ending can be repeated, or left alone, but not taken back", () => {
   const ended = object(nextStatus(object(), succeeded(), now));
-  const verdicts = [succeeded(), unchanged(), ready(), progressing("R", "m"), failed("R", "m")].map((outcome) => contradictsEnding(ended, outcome));
+  const verdicts = [succeeded(), unchanged(), ready(), progressing("R", "m"), failed("R", "m")].map((outcome) =>
+    contradictsEnding(ended, outcome),
+  );
   expect(verdicts).toEqual([false, false, true, true, true]);
   expect(contradictsEnding(object(), failed("R", "m"))).toBe(false);
 });

@@ -8,7 +8,8 @@ const object = (name: string, resourceVersion: string, more: { uid?: string; col
   metadata: { name, namespace: more.namespace ?? "n", uid: more.uid ?? `uid-${name}`, resourceVersion, managedFields: [{ manager: "x" }] },
   spec: { color: more.color ?? "red", deep: { list: [1] } },
 });
-const told = (changes: Change<DynamicObject>[]) => changes.map(({ type, object: { metadata } }) => `${type} ${metadata.name} ${metadata.uid}`);
+const told = (changes: Change<DynamicObject>[]) =>
+  changes.map(({ type, object: { metadata } }) => `${type} ${metadata.name} ${metadata.uid}`);
 
 describe("a store", () => {
   test("9: objects missing from a new list are deleted, with their last known state", () => {

@@ -139,7 +139,10 @@ describe("a transport", () => {
 });
 
 test("lines survive every way of cutting their bytes", () => {
-  const text = fc.array(fc.string({ unit: "grapheme", minLength: 1 }).map((line) => line.replaceAll("\n", " ")), { minLength: 1 });
+  const text = fc.array(
+    fc.string({ unit: "grapheme", minLength: 1 }).map((line) => line.replaceAll("\n", " ")),
+    { minLength: 1 },
+  );
   fc.assert(
     fc.property(text, fc.array(fc.integer({ min: 1, max: 7 }), { minLength: 1 }), (lines, sizes) => {
       const bytes = Buffer.from(`${lines.join("\n")}\n`);

@@ -4,7 +4,7 @@ import { ApiError } from "../api-error.ts";
 import { Client } from "../client.ts";
 import type { Clock } from "../clock.ts";
 import { staticCredentials } from "../credentials.ts";
-import { type KubeObject, keyOf } from "../object.ts";
+import { type DynamicObject, type KubeObject, keyOf } from "../object.ts";
 import { builtins, nameOf, type Resource } from "../resource.ts";
 import type { TransportOptions } from "../transport.ts";
 import { type Fault, Faults, type SeenRequest } from "./faults.ts";
@@ -86,7 +86,7 @@ export class FakeApiServer {
   }
 
   /** Creates an object or replaces all of it, status included, as if somebody else had done it. */
-  put<T extends KubeObject>(resource: Resource<T>, object: KubeObject): T {
+  put<T extends KubeObject>(resource: Resource<T>, object: DynamicObject): T {
     const table = nameOf(resource);
     const { resourceVersion: _ignored, ...metadata } = object.metadata;
     const there = this.#storage.find(table, keyOf(metadata));

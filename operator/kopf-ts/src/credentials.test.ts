@@ -1,0 +1,159 @@
+import { execFileSync } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { createServer } from "node:https";
+import type { AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { TLSSocket } from "node:tls";
+import { KubeConfig } from "@kubernetes/client-node";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { inClusterCredentials, kubeConfigCredentials, type staticCredentials } from "./credentials.ts";
+import { Transport } from "./transport.ts";
+
+let folder: string;
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), "kopf-ts-"));
+  const openssl = (...words: string[]) => execFileSync("openssl", words, { cwd: folder, stdio: "pipe" });
+  openssl(
+    "req",
+    "-x509",
+    "-newkey",
+    "ec",
+    "-pkeyopt",
+    "ec_paramgen_curve:P-256",
+    "-nodes",
+    "-keyout",
+    "ca.key",
+    "-out",
+    "ca.crt",
+    "-subj",
+    "/CN=ca",
+    "-days",
+    "2",
+  );
+  for (const name of ["server", "admin"]) {
+    writeFileSync(join(folder, `${name}.ext`), "subjectAltName=IP:127.0.0.1\n");
+    openssl(
+      "req",
+      "-newkey",
+      "ec",
+      "-pkeyopt",
+      "ec_paramgen_curve:P-256",
+      "-nodes",
+      "-keyout",
+      `${name}.key`,
+      "-out",
+      `${name}.csr`,
+      "-subj",
+      `/CN=${name}`,
+    );
+    openssl(
+      "x509",
+      "-req",
+      "-in",
+      `${name}.csr`,
+      "-CA",
+      "ca.crt",
+      "-CAkey",
+      "ca.key",
+      "-CAcreateserial",
+      "-out",
+      `${name}.crt`,
+      "-days",
+      "2",
+      "-extfile",
+      `${name}.ext`,
+    );
+  }
+});
+afterAll(() => rmSync(folder, { recursive: true }));
+
+const file = (name: string) => join(folder, name);
+
+/** A TLS server that answers who asked: by certificate and by token. */
+async function withServer<T>(use: (url: string) => Promise<T>): Promise<T> {
+  const [cert, key, ca] = ["server.crt", "server.key", "ca.crt"].map((name) => readFileSync(file(name)));
+  const server = createServer({ cert, key, ca, requestCert: true, rejectUnauthorized: false }, (request, response) => {
+    const certificate = (request.socket as TLSSocket).getPeerCertificate();
+    response.end(JSON.stringify({ certificate: certificate.subject?.CN ?? null, token: request.headers.authorization ?? null }));
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  try {
+    return await use(`https://127.0.0.1:${(server.address() as AddressInfo).port}`);
+  } finally {
+    server.closeAllConnections();
+    server.close();
+  }
+}
+
+async function ask(credentials: Parameters<typeof kubeConfigCredentials>[0] | ReturnType<typeof staticCredentials>): Promise<unknown> {
+  const transport = new Transport({
+    credentials: credentials instanceof KubeConfig ? kubeConfigCredentials(credentials) : credentials,
+    retries: 0,
+  });
+  try {
+    return await transport.json({ method: "GET", path: "/whoami" });
+  } finally {
+    await transport.close();
+  }
+}
+
+function kubeConfig(server: string, user: object, cluster: object = { "certificate-authority": file("ca.crt") }): KubeConfig {
+  const config = new KubeConfig();
+  config.loadFromString(
+    JSON.stringify({
+      apiVersion: "v1",
+      kind: "Config",
+      clusters: [{ name: "c", cluster: { server, ...cluster } }],
+      users: [{ name: "u", user }],
+      contexts: [{ name: "x", context: { cluster: "c", user: "u", namespace: "shop" } }],
+      "current-context": "x",
+    }),
+  );
+  return config;
+}
+
+describe("credentials", () => {
+  test("a kubeconfig's client certificate is shown to the server, whose own is checked against its CA", async () => {
+    await withServer(async (url) => {
+      const user = { "client-certificate": file("admin.crt"), "client-key": file("admin.key") };
+      expect(await ask(kubeConfig(url, user))).toEqual({ certificate: "admin", token: null });
+      await expect(ask(kubeConfig(url, user, {}))).rejects.toThrow(/got no answer: .*(certificate|signed)/);
+      expect(await ask(kubeConfig(url, user, { "insecure-skip-tls-verify": true }))).toMatchObject({ certificate: "admin" });
+    });
+  });
+
+  test("a kubeconfig's token and exec plugin authorise", async () => {
+    await withServer(async (url) => {
+      expect(await ask(kubeConfig(url, { token: "secret" }))).toMatchObject({ token: "Bearer secret" });
+      const credential = { apiVersion: "client.authentication.k8s.io/v1", kind: "ExecCredential", status: { token: "from-plugin" } };
+      const exec = { apiVersion: credential.apiVersion, command: "echo", args: [JSON.stringify(credential)] };
+      expect(await ask(kubeConfig(url, { exec }))).toMatchObject({ token: "Bearer from-plugin" });
+    });
+  });
+
+  test("in a pod the service account's token is read anew each time, without client-node", async () => {
+    await withServer(async (url) => {
+      const { hostname, port } = new URL(url);
+      const environment = { KUBERNETES_SERVICE_HOST: hostname, KUBERNETES_SERVICE_PORT: port };
+      expect(await inClusterCredentials(environment, folder)).toBeNull();
+      writeFileSync(file("namespace"), "shop\n");
+      writeFileSync(file("token"), "one\n");
+      const credentials = await inClusterCredentials(environment, folder);
+      expect(credentials).toMatchObject({ server: url, namespace: "shop" });
+      expect(await ask(credentials!)).toMatchObject({ token: "Bearer one" });
+      writeFileSync(file("token"), "two\n");
+      expect(await ask(credentials!)).toMatchObject({ token: "Bearer two" });
+    });
+    expect(await inClusterCredentials({}, folder)).toBeNull();
+  });
+
+  test("plain HTTP is spoken where the kubeconfig says so, as to kubectl proxy", async () => {
+    const access = await kubeConfigCredentials(kubeConfig("http://127.0.0.1:8001", { token: "t" }, {})).access();
+    expect(access).toEqual({ headers: { authorization: "Bearer t" }, tls: {} });
+  });
+
+  test("a kubeconfig without a cluster says what to do", () => {
+    expect(() => kubeConfigCredentials(new KubeConfig())).toThrow("choose a context");
+  });
+});

@@ -1,0 +1,213 @@
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import type { Client } from "./client.ts";
+import { isTrue } from "./conditions.ts";
+import { silentLogger } from "./logger.ts";
+import type { DynamicObject, KubeObject } from "./object.ts";
+import { failed, type Outcome, progressing, ready, succeeded, unchanged } from "./outcome.ts";
+import { ownerReference } from "./owner.ts";
+import { ForeignObjectError } from "./reconciler.ts";
+import { configMaps, jobs, resource } from "./resource.ts";
+import { FakeRecorder } from "./testing/context.ts";
+import { FakeApiServer, VirtualClock } from "./testing/index.ts";
+import { OutcomeWriter } from "./writer.ts";
+
+const widgets = resource({ group: "example.dev", version: "v1", kind: "Widget", plural: "widgets" });
+const key = { namespace: "shop", name: "a" };
+const widget = (metadata: object = {}): DynamicObject => ({
+  apiVersion: "example.dev/v1",
+  kind: "Widget",
+  metadata: { ...key, ...metadata },
+  spec: {},
+});
+const configMap = (name: string, more: object = {}): DynamicObject => ({
+  apiVersion: "v1",
+  kind: "ConfigMap",
+  metadata: { namespace: "shop", name, ...more },
+  data: { a: "1" },
+});
+
+let server: FakeApiServer;
+let client: Client;
+let recorder: FakeRecorder;
+let abort: AbortController;
+beforeEach(async () => {
+  server = await FakeApiServer.start({ resources: [widgets] });
+  client = server.client();
+  recorder = new FakeRecorder();
+  abort = new AbortController();
+});
+afterEach(async () => {
+  await client.close();
+  await server.stop();
+});
+
+const write = (object: KubeObject, outcome: Outcome) => {
+  const writer = new OutcomeWriter({ client, resource: widgets, fieldManager: "widget", clock: new VirtualClock() });
+  return writer.write(object, outcome, { logger: silentLogger, recorder, signal: abort.signal });
+};
+const writes = () =>
+  server.requests.filter(({ method }) => method !== "GET").map(({ method, path }) => `${method} ${path.replace(/.*\/shop\//, "")}`);
+const current = () => server.find(widgets, key);
+
+describe("writing an outcome", () => {
+  test("keeps the order: finalizer, status, event, creates, applies, deletes, effects, finalizers removed", async () => {
+    const object = server.put(widgets, widget({ finalizers: ["old"] }));
+    const orphan = server.put(configMaps, configMap("orphan"));
+    const outcome = ready()
+      .effect("tell", async () => {
+        server.requests.push({ ...server.requests[0]!, method: "EFFECT", path: "tell" });
+      })
+      .deleting(orphan)
+      .applying(configMap("applied"))
+      .creating(configMap("created", { ownerReferences: [ownerReference(object)] }))
+      .event("Normal", "Done", "done")
+      .finalizer("new", true)
+      .finalizer("old", false);
+    expect(await write(object, outcome)).toBe("done");
+    expect(writes()).toEqual([
+      "PATCH widgets/a",
+      "PUT widgets/a/status",
+      "POST configmaps",
+      "PATCH configmaps/applied",
+      "DELETE configmaps/orphan",
+      "EFFECT tell",
+      "PATCH widgets/a",
+    ]);
+    expect(current()?.metadata.finalizers).toEqual(["new"]);
+    expect(recorder.told).toMatchObject([{ event: { reason: "Done" }, regarding: { metadata: { name: "a" } } }]);
+  });
+
+  test("does nothing after a step that failed: no event without a persisted status, no effect without the applies", async () => {
+    const object = server.put(widgets, widget({ finalizers: ["old"] }));
+    let effects = 0;
+    const outcome = ready()
+      .applying(configMap("x"))
+      .event("Normal", "Done", "done")
+      .effect("count", async () => {
+        effects += 1;
+      })
+      .finalizer("old", false);
+    server.inject({ match: ({ path }) => path.endsWith("/status"), action: { do: "refuse", status: 500 } });
+    await expect(write(object, outcome)).rejects.toMatchObject({ status: 500 });
+    expect([recorder.told.length, server.all(configMaps).length, effects]).toEqual([0, 0, 0]);
+    server.inject({ match: ({ path }) => path.includes("configmaps"), action: { do: "refuse", status: 403, reason: "Forbidden" } });
+    await expect(write(object, outcome)).rejects.toMatchObject({ status: 403 });
+    expect([recorder.told.length, effects]).toEqual([1, 0]);
+    expect(current()?.metadata.finalizers).toEqual(["old"]);
+  });
+
+  test("30: a finalizer stays when the clean-up before it fails", async () => {
+    const object = server.put(widgets, widget({ finalizers: ["clean-up"] }));
+    const outcome = unchanged()
+      .effect("clean up", () => Promise.reject(new Error("the disk is busy")))
+      .finalizer("clean-up", false);
+    await expect(write(object, outcome)).rejects.toThrow("the disk is busy");
+    expect(current()?.metadata.finalizers).toEqual(["clean-up"]);
+  });
+
+  test("the last finalizer of a deleted object lets it go", async () => {
+    server.put(widgets, widget({ finalizers: ["mine"] }));
+    server.delete(widgets, key);
+    expect(await write(current()!, progressing("Deleting", "goes").finalizer("mine", false))).toBe("done");
+    expect(current()).toBeUndefined();
+  });
+
+  test("31: a finalizer edit that lost the race is a conflict, not an error", async () => {
+    const stale = server.put(widgets, widget({ finalizers: ["mine"] }));
+    server.put(widgets, widget({ finalizers: ["mine", "theirs"] }));
+    expect(await write(stale, unchanged().finalizer("mine", false))).toBe("conflict");
+    expect(current()?.metadata.finalizers).toEqual(["mine", "theirs"]);
+  });
+
+  test("a status decided from an old object is a conflict and changes nothing", async () => {
+    const stale = server.put(widgets, widget());
+    server.put(widgets, { ...widget(), spec: { size: 2 } });
+    expect(await write(stale, ready().applying(configMap("x")))).toBe("conflict");
+    expect(server.all(configMaps)).toEqual([]);
+  });
+
+  test("an object that is gone needs no status", async () => {
+    const object = server.put(widgets, widget());
+    server.delete(widgets, key);
+    expect(await write(object, ready())).toBe("gone");
+  });
+
+  test("an ending is never taken back, while the rest of the outcome is carried out", async () => {
+    const object = server.put(widgets, widget());
+    await write(object, succeeded({ digest: "x" }));
+    const ended = current()!;
+    expect(await write(ended, failed("Vanished", "the pods are gone").applying(configMap("x")))).toBe("done");
+    expect(isTrue(current()!, "Succeeded")).toBe(true);
+    expect(isTrue(current()!, "Failed")).toBe(false);
+    expect(server.all(configMaps)).toHaveLength(1);
+  });
+
+  test("a status write leaves spec and metadata of the object alone", async () => {
+    const object = server.put(widgets, { ...widget({ labels: { a: "b" } }), spec: { size: 3 } });
+    await write(object, ready({ holders: 1 }));
+    expect(current()).toMatchObject({ metadata: { labels: { a: "b" }, generation: 1 }, spec: { size: 3 }, status: { holders: 1 } });
+  });
+
+  test("creating what we created before is fine; what somebody else has is a ForeignObjectError that says whose it is", async () => {
+    const object = server.put(widgets, widget());
+    const other = server.put(widgets, { ...widget(), metadata: { namespace: "shop", name: "b" } });
+    const mine = configMap("child", { ownerReferences: [ownerReference(object)] });
+    await write(object, unchanged().creating(mine));
+    expect(await write(object, unchanged().creating(mine))).toBe("done");
+    server.put(configMaps, configMap("taken", { ownerReferences: [ownerReference(other)] }));
+    const taken = configMap("taken", { ownerReferences: [ownerReference(object)] });
+    const error = await write(object, unchanged().creating(taken)).catch((problem: unknown) => problem);
+    expect(error).toBeInstanceOf(ForeignObjectError);
+    expect((error as Error).message).toContain(`ConfigMap shop/taken exists already and belongs to Widget b`);
+  });
+
+  test("without a controller, what exists is ours if it carries our labels", async () => {
+    const object = server.put(widgets, widget());
+    server.put(configMaps, configMap("next", { labels: { root: "a", extra: "x" } }));
+    expect(await write(object, unchanged().creating(configMap("next", { labels: { root: "a" } })))).toBe("done");
+    await expect(write(object, unchanged().creating(configMap("next", { labels: { root: "b" } })))).rejects.toBeInstanceOf(
+      ForeignObjectError,
+    );
+  });
+
+  test("a delete never hits a successor of the same name, and what is gone is fine", async () => {
+    const object = server.put(widgets, widget());
+    const first = server.put(configMaps, configMap("x"));
+    server.delete(configMaps, first.metadata);
+    expect(await write(object, unchanged().deleting(first))).toBe("done");
+    server.put(configMaps, configMap("x"));
+    expect(await write(object, unchanged().deleting(first))).toBe("conflict");
+    expect(server.all(configMaps)).toHaveLength(1);
+  });
+
+  test("a deleted Job takes its pods along", async () => {
+    const object = server.put(widgets, widget());
+    const job = server.put(jobs, { apiVersion: "batch/v1", kind: "Job", metadata: { namespace: "shop", name: "j" } });
+    await write(object, unchanged().deleting(job));
+    expect(JSON.parse(server.requests.at(-1)!.body)).toMatchObject({
+      propagationPolicy: "Background",
+      preconditions: { uid: job.metadata.uid },
+    });
+  });
+
+  test("applying is forced, signed by the controller, and removes what it no longer names", async () => {
+    const object = server.put(widgets, widget());
+    await write(object, unchanged().applying({ ...configMap("x"), data: { a: "1", b: "2" } }));
+    await write(object, unchanged().applying({ ...configMap("x"), data: { a: "1" } }));
+    expect(server.find(configMaps, { namespace: "shop", name: "x" })?.data).toEqual({ a: "1" });
+    expect(server.requests.at(-1)?.query.get("fieldManager")).toBe("widget");
+    expect(server.requests.at(-1)?.query.get("force")).toBe("true");
+  });
+
+  test("an aborted pass runs no effect", async () => {
+    const object = server.put(widgets, widget());
+    let effects = 0;
+    const outcome = unchanged()
+      .effect("first", async () => abort.abort(new Error("too late")))
+      .effect("second", async () => {
+        effects += 1;
+      });
+    await expect(write(object, outcome)).rejects.toThrow("too late");
+    expect(effects).toBe(0);
+  });
+});
