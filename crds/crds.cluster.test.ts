@@ -17,6 +17,7 @@ const dryRun = "?dryRun=All";
 
 describe.skipIf(!kubeconfig)("on a real API server", { timeout: 60_000 }, () => {
   let server: Server;
+  const made: KindDefinition[] = [];
 
   const pathOf = (kind: string) => `/apis/${apiVersion}/namespaces/${namespace}/${definitionOf(kind).plural}`;
   const create = (manifest: Manifest, query = "") => server.send("POST", pathOf(manifest.kind) + query, manifest);
@@ -30,12 +31,14 @@ describe.skipIf(!kubeconfig)("on a real API server", { timeout: 60_000 }, () => 
 
   beforeAll(async () => {
     server = connect(kubeconfig as string);
-    for (const kind of kinds) await install(server, kind);
+    for (const kind of kinds) if ((await install(server, kind)) === "Created") made.push(kind);
     expect((await server.send("POST", "/api/v1/namespaces", { metadata: { name: namespace } })).code).toBe(201);
   }, 60_000);
 
   afterAll(async () => {
     await server.send("DELETE", `/api/v1/namespaces/${namespace}`);
+    // What was there before stays; what this test made would be in the way of an installation by Helm.
+    for (const kind of made) await server.send("DELETE", definitionPath(kind.plural));
   });
 
   test.each(kinds.map(({ kind, plural }) => [kind, plural]))("the schema of %s is accepted without complaint", async (_, plural) => {
@@ -201,8 +204,8 @@ function definitionPath(plural: string): string {
   return `/apis/apiextensions.k8s.io/v1/customresourcedefinitions/${plural}.${group}`;
 }
 
-/** Applies the definition and waits until the server serves what was applied, schema included. */
-async function install(server: Server, kind: KindDefinition): Promise<void> {
+/** Applies the definition, as Helm would, and waits until the server serves what was applied, schema included. */
+async function install(server: Server, kind: KindDefinition): Promise<"Created" | "Updated"> {
   const path = `${definitionPath(kind.plural)}?fieldManager=helm&force=true`;
   const applied = await server.send("PATCH", path, customResourceDefinition(kind), { contentType: "application/apply-patch+yaml" });
   expect([200, 201], applied.body.message).toContain(applied.code);
@@ -215,6 +218,7 @@ async function install(server: Server, kind: KindDefinition): Promise<void> {
     },
     { timeout: 30_000, interval: 250 },
   );
+  return applied.code === 201 ? "Created" : "Updated";
 }
 
 function expectFrozen(answer: Answer, kind: KindDefinition, field: string): void {

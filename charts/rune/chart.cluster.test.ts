@@ -1,0 +1,166 @@
+import { randomBytes } from "node:crypto";
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { generateKeys } from "@rune/clients/keys";
+import { registryToken } from "@rune/clients/registry-token";
+import { cluster, helm, kubectl } from "@rune/cluster/api";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { parse, stringify } from "yaml";
+
+const release = `rune-chart-${randomBytes(3).toString("hex")}`;
+const team = `${release}-team`;
+const images = builtImages();
+const canRun = process.env.RUNE_TEST_CLUSTER === "1" && existsSync(cluster().kubeconfig) && images !== null;
+
+/** What a pod found out, by the name of what it asked. */
+type Answers = Record<string, { status?: number; challenge?: string; banner?: string; blocked?: string }>;
+
+describe.skipIf(!canRun)("the embedded services on a real cluster", { timeout: 300_000 }, () => {
+  let keys: Record<string, string>;
+
+  beforeAll(async () => {
+    keys = await generateKeys();
+    await apply({
+      kind: "Namespace",
+      apiVersion: "v1",
+      metadata: { name: release, labels: { "pod-security.kubernetes.io/enforce": "restricted" } },
+    });
+    await apply({
+      kind: "Namespace",
+      apiVersion: "v1",
+      metadata: { name: team, labels: { "pod-security.kubernetes.io/enforce": "restricted" } },
+    });
+    // The CRDs are the cluster's, not this release's; the operator has its own tests.
+    const values = { images, crds: { enabled: false }, rbac: { aggregate: false }, operator: { replicas: 0 } };
+    await helm(["install", release, import.meta.dirname, "--namespace", release, "--values", "-"], { input: stringify(values) });
+  }, 120_000);
+
+  afterAll(async () => {
+    await helm(["uninstall", release, "--namespace", release, "--ignore-not-found"]);
+    await kubectl(["delete", "namespace", release, team, "--wait=false"]);
+  }, 120_000);
+
+  test("registry and NATS wait for the Secret that the operator makes, then start", async () => {
+    await kubectl([
+      "wait",
+      "-n",
+      release,
+      "pod",
+      "-l",
+      "app.kubernetes.io/component=nats",
+      "--for=condition=PodScheduled",
+      "--timeout=60s",
+    ]);
+    expect(await kubectl(["get", "pods", "-n", release, "-l", "app.kubernetes.io/component=nats", "-o", "jsonpath={..ready}"])).toBe(
+      "false",
+    );
+    await apply({ apiVersion: "v1", kind: "Secret", metadata: { name: "rune-keys", namespace: release }, stringData: keys });
+    for (const workload of [`deployment/${release}-registry`, `statefulset/${release}-nats`, `deployment/${release}-mlflow`])
+      await kubectl(["rollout", "status", workload, "-n", release, "--timeout=240s"]);
+  });
+
+  test("a pod of Rune reaches them by name from another namespace, and the registry asks it for a token", async () => {
+    const answers = await ask("agent");
+    expect(answers.registry).toMatchObject({ status: 401, challenge: 'Bearer realm="rune-operator",service="rune-registry"' });
+    expect(answers.mlflow).toEqual({ status: 200 });
+    expect(answers.nats?.banner).toMatch(/^INFO \{.*"auth_required":true/);
+  });
+
+  test("a token of the operator opens one repository and no other", async () => {
+    const answers = await ask("trainer");
+    expect(answers["own repository"]).toEqual({ status: 404 });
+    expect(answers["other repository"]?.status).toBe(401);
+    expect(answers["deletion in the own repository"]?.status).toBe(401);
+  });
+
+  test("a sandbox reaches none of them", async () => {
+    for (const [name, answer] of Object.entries(await ask("sandbox"))) expect(answer.blocked, name).toContain("timed out");
+  });
+
+  test("the volumes outlive helm uninstall", async () => {
+    await helm(["uninstall", release, "--namespace", release]);
+    const claims = await kubectl(["get", "pvc", "-n", release, "-o", "jsonpath={.items[*].metadata.name}"]);
+    expect(claims.split(" ").sort()).toEqual([`${release}-mlflow`, `${release}-registry`, `data-${release}-nats-0`].sort());
+  });
+
+  /** Runs a pod that asks every service, and gives what it found. */
+  async function ask(component: "agent" | "trainer" | "sandbox"): Promise<Answers> {
+    const access = [{ repository: "rune/team/adapters", actions: ["pull" as const, "push" as const] }];
+    const token = await registryToken(JSON.parse(keys["registry.jwk"] ?? ""), { access, subject: "test", seconds: 300 });
+    await apply(asker(component, token));
+    await kubectl(["wait", "-n", team, `pod/${component}`, "--for=jsonpath={.status.phase}=Succeeded", "--timeout=120s"]);
+    return JSON.parse(await kubectl(["logs", "-n", team, component]));
+  }
+});
+
+function apply(manifest: object): Promise<string> {
+  return kubectl(["apply", "-f", "-"], { input: JSON.stringify(manifest) });
+}
+
+/** Images that were built here; null where not all are. */
+function builtImages(): Record<string, object> | null {
+  const file = join(import.meta.dirname, "../../out/values-images.yaml");
+  if (!existsSync(file)) return null;
+  const { registry, nats, mlflow } = parse(readFileSync(file, "utf8")).images;
+  return registry && nats && mlflow ? { registry, nats, mlflow } : null;
+}
+
+/** A pod with Python in it, labelled as a pod of Rune's. */
+function asker(component: string, token: string): object {
+  const image = images?.mlflow as { repository: string; digest: string };
+  return {
+    apiVersion: "v1",
+    kind: "Pod",
+    metadata: { name: component, namespace: team, labels: { "rune.dev/component": component } },
+    spec: {
+      restartPolicy: "Never",
+      automountServiceAccountToken: false,
+      securityContext: { runAsNonRoot: true, runAsUser: 65532, seccompProfile: { type: "RuntimeDefault" } },
+      containers: [
+        {
+          name: "asker",
+          image: `${image.repository}@${image.digest}`,
+          command: ["python3", "-c", script],
+          env: [
+            { name: "HOST", value: `${release}-%s.${release}.svc` },
+            { name: "TOKEN", value: token },
+          ],
+          securityContext: { allowPrivilegeEscalation: false, capabilities: { drop: ["ALL"] } },
+          resources: { requests: { cpu: "10m", memory: "32Mi" } },
+        },
+      ],
+    },
+  };
+}
+
+const script = `
+import json, os, socket, time, urllib.error, urllib.request
+time.sleep(2)  # a policy enforcer may need a moment to know a new pod
+address = lambda name: os.environ["HOST"] % name
+def http(name, path, token=None, method="GET"):
+    headers = {"Authorization": "Bearer " + token} if token else {}
+    request = urllib.request.Request("http://%s:5000%s" % (address(name), path), headers=headers, method=method)
+    try:
+        return {"status": urllib.request.urlopen(request, timeout=4).status}
+    except urllib.error.HTTPError as error:
+        challenge = error.headers.get("WWW-Authenticate")
+        return {"status": error.code, **({"challenge": challenge} if challenge else {})}
+    except OSError as error:
+        return {"blocked": str(error) or type(error).__name__}
+def nats():
+    try:
+        with socket.create_connection((address("nats"), 4222), timeout=4) as connection:
+            return {"banner": connection.recv(4096).decode()}
+    except OSError as error:
+        return {"blocked": str(error) or type(error).__name__}
+token = os.environ["TOKEN"]
+manifest = "/v2/%s/manifests/sha256:" + "0" * 64
+print(json.dumps({
+    "registry": http("registry", "/v2/"),
+    "mlflow": http("mlflow", "/api/2.0/mlflow/experiments/search?max_results=1"),
+    "nats": nats(),
+    "own repository": http("registry", manifest % "rune/team/adapters", token),
+    "other repository": http("registry", manifest % "rune/other/adapters", token),
+    "deletion in the own repository": http("registry", manifest % "rune/team/adapters", token, "DELETE"),
+}))
+`;
