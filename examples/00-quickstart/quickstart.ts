@@ -15,6 +15,7 @@ import {
   evaluationManifest,
   libraryManifest,
   namespaceManifest,
+  ownNamespace,
   serverManifest,
   sessionManifest,
   trainingLabel,
