@@ -21,12 +21,12 @@ export async function load(image: BuiltImage): Promise<BuiltImage> {
     case "registry":
       return pushTo(to.registry, image);
     case "kind":
-      return withArchive(image, async (archive) => {
+      return withArchive(image, new Set(), async (archive) => {
         await run("kind", ["load", "image-archive", archive, "--name", to.cluster]);
         return image;
       });
     case "k3d":
-      return withArchive(image, async (archive) => {
+      return withArchive(image, new Set(), async (archive) => {
         await run("k3d", ["image", "import", archive, "--cluster", to.cluster]);
         return image;
       });
@@ -56,8 +56,9 @@ async function loadIntoContainerd(image: BuiltImage): Promise<BuiltImage> {
   const names = [referenceOf(image), `${image.repository}@${image.digest}`];
   const present = digestsByName(await embedded.ctr(["images", "ls"]));
   if (names.every((name) => present.get(name) === image.digest)) return image;
+  const blobs = new Set((await embedded.ctr(["content", "ls", "-q"])).split("\n"));
   return progress.step(`loading ${referenceOf(image)} into the cluster`, () =>
-    withArchive(image, async (archive) => {
+    withArchive(image, blobs, async (archive) => {
       await embedded.ctr(["images", "import", "--local", archive]);
       const taken = digestsByName(await embedded.ctr(["images", "ls"])).get(referenceOf(image));
       if (taken !== image.digest)
@@ -86,12 +87,12 @@ async function pushTo(registry: string, image: BuiltImage): Promise<BuiltImage> 
 }
 
 /** Lends `use` the image as an OCI archive whose manifest, and so its digest, are those of buildah's store. */
-function withArchive<T>(image: BuiltImage, use: (archive: string) => Promise<T>): Promise<T> {
+function withArchive<T>(image: BuiltImage, present: ReadonlySet<string>, use: (archive: string) => Promise<T>): Promise<T> {
   return withScratch(async (scratch) => {
     const archive = join(scratch, "image.tar");
     const layout = join(scratch, "layout");
     await buildah(["push", "-q", "--disable-compression", referenceOf(image), `dir:${layout}`]);
-    await archiveDirectory(layout, referenceOf(image), archive);
+    await archiveDirectory(layout, referenceOf(image), archive, present);
     await rm(layout, { recursive: true });
     return use(archive);
   });

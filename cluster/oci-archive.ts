@@ -6,11 +6,13 @@ import { run } from "./shell.ts";
 /**
  * Turns what `buildah push dir:` wrote (a manifest and blobs as they are in buildah's store) into an OCI archive.
  * buildah's own `oci-archive:` compresses every layer on the way, whatever it is told: slow, and another digest.
+ * Blobs that the reader has already (`present`, as sha256:…) are left out.
  */
-export async function archiveDirectory(directory: string, reference: string, archive: string): Promise<void> {
+export async function archiveDirectory(directory: string, reference: string, archive: string, present: ReadonlySet<string>): Promise<void> {
   const blobs = join(directory, "blobs/sha256");
   await mkdir(blobs, { recursive: true });
-  for (const file of await readdir(directory)) if (/^[0-9a-f]{64}$/.test(file)) await rename(join(directory, file), join(blobs, file));
+  for (const file of await readdir(directory))
+    if (isBlob(file) && !present.has(`sha256:${file}`)) await rename(join(directory, file), join(blobs, file));
   const manifest = join(directory, "manifest.json");
   const digest = sha256(await readFile(manifest));
   const index = indexOf(reference, digest, (await stat(manifest)).size);
@@ -20,6 +22,8 @@ export async function archiveDirectory(directory: string, reference: string, arc
   await writeFile(join(directory, "index.json"), JSON.stringify(index));
   await run("tar", ["-C", directory, "-cf", archive, "oci-layout", "index.json", "blobs"]);
 }
+
+const isBlob = (name: string) => /^[0-9a-f]{64}$/.test(name);
 
 export function indexOf(reference: string, digest: string, size: number): object {
   const annotations = { "io.containerd.image.name": reference, "org.opencontainers.image.ref.name": reference };
