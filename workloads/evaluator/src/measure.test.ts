@@ -1,0 +1,102 @@
+import { Fenced } from "@rune/clients/log";
+import { type LogRecord, logRecord } from "@rune/crds/artifact";
+import { describe, expect, test } from "vitest";
+import { FakeOutside, FakePower, fakeWorld, jobOf, Killed, tasks, verified } from "./fake-world.ts";
+import { Ledger } from "./ledger.ts";
+import { measure } from "./measure.ts";
+
+const never = new AbortController().signal;
+const types = (records: readonly LogRecord[]) => Map.groupBy(records, ({ type }) => type);
+
+describe("an arm", () => {
+  test("has each task sampled, executed and judged, each distinct program executed once", async () => {
+    const outside = new FakeOutside();
+    await measure(fakeWorld(jobOf(), { outside }), never);
+    const ledger = new Ledger(outside.records);
+    for (const { id } of tasks)
+      expect(ledger.judged("base", id)?.map(({ execution }) => execution.passed)).toEqual([false, false, false, false]);
+    expect(outside.executed).toHaveLength(tasks.length * 2);
+    expect(outside.records.every((record) => logRecord.safeParse(record).success)).toBe(true);
+    expect(new Set(outside.records.map(({ n, type }) => `${n}/${type}`)).size).toBe(outside.records.length);
+  });
+
+  test("that was judged whole is neither proven, sampled nor executed again", async () => {
+    const outside = new FakeOutside();
+    await measure(fakeWorld(jobOf(), { outside }), never);
+    const before = [...outside.records];
+    await measure(fakeWorld(jobOf({ epoch: 2 }), { outside }), never);
+    expect(outside.records).toEqual(before);
+  });
+
+  test("leaves the other arm's results alone", async () => {
+    const outside = new FakeOutside();
+    await measure(fakeWorld(jobOf(), { outside }), never);
+    await measure(fakeWorld(jobOf({ epoch: 2, arm: "memory" }), { outside }), never);
+    const ledger = new Ledger(outside.records);
+    expect(ledger.judged("memory", "both-veil")?.filter(({ execution }) => execution.passed)).toHaveLength(2);
+    expect(ledger.judged("base", "both-veil")?.filter(({ execution }) => execution.passed)).toHaveLength(0);
+    expect(
+      types(outside.records)
+        .get("isolation")
+        ?.map(({ epoch }) => epoch),
+    ).toEqual([1, 2]);
+  });
+
+  test("runs nothing where isolation isn't proven", async () => {
+    const outside = new FakeOutside();
+    const isolation = { verified: false, probes: verified.probes.map((probe) => ({ ...probe, observed: "Reached" as const })) };
+    await expect(measure(fakeWorld(jobOf(), { outside, isolation }), never)).rejects.toMatchObject({
+      code: 65,
+      reason: "IsolationUnproven",
+    });
+    expect(outside.records.map(({ type }) => type)).toEqual(["isolation"]);
+    expect([outside.asked, outside.executed.length]).toEqual([0, 0]);
+  });
+
+  test("stops when its time is over, and what was judged stays", async () => {
+    const outside = new FakeOutside();
+    let asked = 0;
+    const now = () => new Date(++asked > 12 ? "2030-01-01T00:00:00Z" : 0);
+    await expect(measure(fakeWorld(jobOf({ concurrency: 1 }), { outside, now }), never)).rejects.toMatchObject({
+      code: 75,
+      reason: "DeadlineExceeded",
+    });
+    expect(types(outside.records).get("judged")?.length).toBeGreaterThan(0);
+  });
+
+  test("doesn't write where a newer epoch has written", async () => {
+    const outside = new FakeOutside();
+    await measure(fakeWorld(jobOf({ epoch: 2, arm: "memory" }), { outside }), never);
+    await expect(measure(fakeWorld(jobOf(), { outside }), never)).rejects.toBeInstanceOf(Fenced);
+  });
+});
+
+describe("an evaluator that is killed", () => {
+  test.each([
+    ["and started again in its epoch", 1, 1],
+    ["and followed by a new epoch with a new sandbox", 2, 1],
+    ["with tasks at once, and followed by a new epoch", 2, 3],
+  ])("at any boundary of any effect %s samples no judged task again and replaces no program", async (_, epoch, concurrency) => {
+    const whole = { outside: new FakeOutside(), power: new FakePower() };
+    await measure(fakeWorld(jobOf({ concurrency }), whole), never);
+    for (let fatal = 1; fatal <= whole.power.boundaries; fatal++) {
+      const outside = new FakeOutside();
+      const killed = measure(fakeWorld(jobOf({ concurrency }), { outside, power: new FakePower(fatal) }), never);
+      await expect(killed, `killed at ${fatal}`).rejects.toBeInstanceOf(Killed);
+      const fixed = outside.records.filter(({ type }) => type === "generated");
+      if (epoch === 2) outside.results.clear();
+      await measure(fakeWorld(jobOf({ epoch, concurrency }), { outside }), never);
+      const { generated = [], judged = [], intent = [] } = Object.fromEntries(types(outside.records));
+      expect(generated.slice(0, fixed.length), `killed at ${fatal}`).toEqual(fixed);
+      expect([generated.length, judged.length], `killed at ${fatal}`).toEqual([tasks.length, tasks.length]);
+      for (const record of generated) {
+        const result = judged.find(({ n }) => n === record.n);
+        expect(result?.type === "judged" && record.type === "generated" && result.samples.map(({ program }) => program)).toEqual(
+          "programs" in record && record.programs,
+        );
+      }
+      for (const { n } of intent)
+        expect(outside.records.filter((record) => record.n === n && ["generated", "lost"].includes(record.type))).toHaveLength(1);
+    }
+  });
+});

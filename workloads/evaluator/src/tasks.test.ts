@@ -1,0 +1,47 @@
+import type { Descriptor, Manifest } from "@rune/clients/registry";
+import { mediaType, type TaskSet, titleAnnotation } from "@rune/crds/artifact";
+import { expect, test } from "vitest";
+import type { ZodType } from "zod";
+import { tasks } from "./fake-world.ts";
+import { chosenTasks, loadTaskSet } from "./tasks.ts";
+
+const digest = `sha256:${"a".repeat(64)}`;
+const reference = { repository: "rune/n/tasks", digest };
+const set: TaskSet = { schema: "rune.dev/taskset/v1", name: "t", tasks };
+const layer: Descriptor = { mediaType: mediaType.taskSet, digest, size: 1, annotations: { [titleAnnotation]: "tasks.json" } };
+
+/** A registry that holds one artifact. */
+const fakeRegistry = (content: unknown, changes: Partial<Manifest> = {}) => ({
+  manifest: async () => ({
+    manifest: { schemaVersion: 2 as const, artifactType: mediaType.taskSet, config: layer, layers: [layer], ...changes },
+    digest,
+    sizeBytes: 1,
+  }),
+  json: async <T>(_repository: string, _layer: Descriptor, schema: ZodType<T>) => schema.parse(content),
+});
+
+test("a task set is read from its artifact", async () => {
+  expect(await loadTaskSet(fakeRegistry(set), reference)).toEqual(set);
+});
+
+test.each([
+  ["another artifact", fakeRegistry(set, { artifactType: mediaType.adapter }), "its artifactType is application/vnd.rune.adapter.v1+json"],
+  ["one without tasks.json", fakeRegistry(set, { layers: [] }), "it has no tasks.json"],
+  ["one that isn't one", fakeRegistry({ schema: "other" }), "schema"],
+  ["one with two tasks of one name", fakeRegistry({ ...set, tasks: [...tasks, tasks[0]] }), "two tasks are called both-veil"],
+])("%s is refused for good, and the message says why", async (_, registry, why) => {
+  await expect(loadTaskSet(registry, reference)).rejects.toMatchObject({
+    code: 65,
+    reason: "NotATaskSet",
+    message: expect.stringContaining(why),
+  });
+});
+
+test("the seed alone orders and chooses the tasks, not their order in the set", () => {
+  const ids = (seed: number, from: TaskSet, maxTasks?: number) =>
+    chosenTasks(from, { seed, taskSet: { ...reference, maxTasks } }).map(({ id }) => id);
+  const backwards = { ...set, tasks: tasks.toReversed() };
+  expect(ids(1, set)).toEqual(ids(1, backwards));
+  expect(ids(1, set)).not.toEqual(ids(2, set));
+  expect(ids(1, set, 3)).toEqual(ids(1, set).slice(0, 3));
+});
