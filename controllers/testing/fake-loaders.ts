@@ -1,0 +1,49 @@
+import { LoaderUnavailable } from "@rune/clients/loader";
+import type { HeldAdapter, LoaderState, LoadRequest, refusal } from "@rune/crds/loader-api";
+import type { z } from "zod";
+import type { LoaderAddress, Services } from "../context.ts";
+
+/** Loaders of pods that exist only in a test: they hold what they are asked to hold. */
+export class FakeLoaders {
+  readonly #states = new Map<string, LoaderState>();
+  readonly requests: LoadRequest[] = [];
+  /** Adapters that every loader refuses, with the reason. */
+  readonly refusals = new Map<string, z.infer<typeof refusal>>();
+
+  /** The engine of a pod answers from now on. */
+  boot(podUID: string, engine: Partial<LoaderState["engine"]> = {}): void {
+    this.#states.set(podUID, { engine: { ready: true, bootID: `boot of ${podUID}`, slots: 4, maxRank: 16, ...engine }, adapters: [] });
+  }
+
+  held(podUID: string): string[] {
+    return this.#of(podUID).adapters.flatMap(({ name, state }) => (state === "Loaded" ? [name] : []));
+  }
+
+  readonly loader = ({ podUID }: LoaderAddress): ReturnType<Services["loader"]> => ({
+    state: async () => structuredClone(this.#of(podUID)),
+    load: async (name, request) => {
+      this.requests.push(request);
+      const reason = this.refusals.get(name);
+      return this.#set(podUID, name, {
+        name,
+        digest: request.digest,
+        ...(reason ? { state: "Refused", reason } : { state: "Loaded", canary: "Matched" }),
+      });
+    },
+    unload: async (name) => this.#set(podUID, name, undefined),
+  });
+
+  #set(podUID: string, name: string, entry: HeldAdapter | undefined): LoaderState {
+    const state = this.#of(podUID);
+    const others = state.adapters.filter((held) => held.name !== name);
+    const next = { ...state, adapters: entry ? [...others, entry] : others };
+    this.#states.set(podUID, next);
+    return structuredClone(next);
+  }
+
+  #of(podUID: string): LoaderState {
+    const state = this.#states.get(podUID);
+    if (!state) throw new LoaderUnavailable(`no engine of pod ${podUID} answers`);
+    return state;
+  }
+}
