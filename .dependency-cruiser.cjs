@@ -25,7 +25,11 @@ module.exports = {
       name: `${room}-imports-only-its-neighbours`,
       severity: "error",
       from: { path: `^${room}/`, pathNot: "\\.test\\.ts$|/testing/" },
-      to: { path: every.filter((other) => other !== room && !allowed.includes(other)).map((other) => `^${other}${other.endsWith(")") ? "" : "/"}`) },
+      to: {
+        path: every
+          .filter((other) => other !== room && !allowed.includes(other))
+          .map((other) => `^${other}${other.endsWith(")") ? "" : "/"}`),
+      },
     })),
     ...kinds.map((kind) => ({
       name: `${kind}-does-not-import-a-sibling-kind`,
@@ -46,6 +50,10 @@ module.exports = {
     exclude: { path: "(^|/)(node_modules|dist|out)/" },
     tsPreCompilationDeps: true,
     tsConfig: { fileName: "tsconfig.json" },
-    enhancedResolveOptions: { exportsFields: ["exports"], conditionNames: ["import", "types", "node"], extensions: [".ts", ".js", ".mjs", ".json"] },
+    enhancedResolveOptions: {
+      exportsFields: ["exports"],
+      conditionNames: ["import", "types", "node"],
+      extensions: [".ts", ".js", ".mjs", ".json"],
+    },
   },
 };

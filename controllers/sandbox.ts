@@ -81,7 +81,11 @@ export function sandboxPod({ owner, epoch, uid, spec }: SandboxRequest, config: 
           name: "runner",
           image: config.images.sandbox,
           imagePullPolicy: config.imagePullPolicy,
-          env: [{ name: "RUNE_RUNNER_TOKEN_FILE", value: "/rune/token" }],
+          env: [
+            { name: "RUNE_RUNNER_TOKEN_FILE", value: "/rune/token" },
+            // One program at a time: two that take too much memory could take the runner with them.
+            { name: "RUNE_RUNNER_CONCURRENCY", value: "1" },
+          ],
           ports: [{ name: "runner", containerPort: port.runner }],
           securityContext: restrictedContainer,
           resources: { requests: size, limits: size },

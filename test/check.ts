@@ -1,0 +1,25 @@
+import { join } from "node:path";
+import { settings } from "../cluster/settings.ts";
+import { attempt } from "../cluster/shell.ts";
+
+/** `npm run check`: format and lint, types, import rules, unused code, generated files. */
+const bin = (name: string) => join(settings.root, "node_modules/.bin", name);
+const rooms = ["operator", "crds", "clients", "controllers", "workloads", "cluster", "examples", "test"];
+
+const checks: [string, string, string[]][] = [
+  ["format and lint", bin("biome"), ["check", "--error-on-warnings", "."]],
+  ["types", bin("tsc"), ["-p", "tsconfig.json"]],
+  ["import rules", bin("depcruise"), ["--config", ".dependency-cruiser.cjs", ...rooms]],
+  ["unused code", bin("knip"), []],
+  ["generated files", process.execPath, ["crds/generate.ts", "--check"]],
+];
+
+let failed = 0;
+for (const [name, program, args] of checks) {
+  const { code, stdout, stderr } = await attempt(program, args, { cwd: settings.root, env: { FORCE_COLOR: "0" } });
+  console.log(`${code === 0 ? "ok    " : "FAILED"} ${name}`);
+  if (code === 0) continue;
+  failed += 1;
+  console.log(`${stdout}${stderr}`.trim().split("\n").slice(0, 200).join("\n"));
+}
+process.exitCode = failed === 0 ? 0 : 1;

@@ -1,0 +1,52 @@
+import { ensureUp } from "../cluster/api.ts";
+import { progress } from "../cluster/progress.ts";
+import { type Counts, command, type Stage, trainerTests, unittest, vitest } from "./stages.ts";
+
+/**
+ * Everything there is to test, cheapest first. With names of stages as arguments only those.
+ * The last line is what counts.
+ */
+const cluster = { RUNE_TEST_CLUSTER: "1" };
+const stages: Stage[] = [
+  command("check", process.execPath, ["test/check.ts"]),
+  vitest("unit", []),
+  unittest("sandbox", "workloads/sandbox"),
+  command("netpol", "go", ["-C", "cluster/kube", "test", "./netpol/..."]),
+  vitest("crds on a real API server", ["crds/crds.cluster.test.ts"], cluster),
+  vitest("cluster", ["cluster/cluster.cluster.test.ts"], cluster),
+  trainerTests,
+  vitest("the whole loop", ["test/loop.cluster.test.ts"], cluster),
+];
+
+async function main(wanted: readonly string[]): Promise<void> {
+  const chosen = stages.filter(({ name }) => wanted.length === 0 || wanted.some((each) => name.includes(each)));
+  if (chosen.length === 0)
+    throw new Error(`no stage is called ${wanted.join(", ")}; there are: ${stages.map(({ name }) => name).join(", ")}`);
+  const total: Counts = { passed: 0, failed: 0, skipped: 0 };
+  const rows: string[] = [];
+  for (const stage of chosen) {
+    if (stage.name.includes("API server") || stage.name === "cluster") await ensureUp();
+    const from = Date.now();
+    const counts = await progress.step(stage.name, () => outcome(stage));
+    total.passed += counts.passed;
+    total.failed += counts.failed;
+    total.skipped += counts.skipped;
+    rows.push(
+      `${stage.name.padEnd(28)} ${String(counts.passed).padStart(5)} passed ${String(counts.failed).padStart(4)} failed ${String(counts.skipped).padStart(4)} skipped  ${((Date.now() - from) / 60_000).toFixed(1).padStart(5)} min`,
+    );
+  }
+  console.log(`\n${rows.join("\n")}\n\n${total.passed} passed, ${total.failed} failed`);
+  process.exitCode = total.failed === 0 && total.passed > 0 ? 0 : 1;
+}
+
+/** A stage that throws has failed; the others still say what they know. */
+async function outcome(stage: Stage): Promise<Counts> {
+  try {
+    return await stage.run();
+  } catch (error) {
+    console.error(`${stage.name}: ${(error as Error).message}`);
+    return { passed: 0, failed: 1, skipped: 0 };
+  }
+}
+
+await main(process.argv.slice(2));

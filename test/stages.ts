@@ -1,0 +1,115 @@
+import { mkdir, readFile, rm } from "node:fs/promises";
+import { join } from "node:path";
+import { buildImages } from "../cluster/api.ts";
+import { buildah } from "../cluster/buildah.ts";
+import { settings } from "../cluster/settings.ts";
+import { attempt } from "../cluster/shell.ts";
+
+/** What a stage found. Whatever was skipped is told, because a test that never runs can't fail. */
+export interface Counts {
+  passed: number;
+  failed: number;
+  skipped: number;
+}
+
+export interface Stage {
+  name: string;
+  run(): Promise<Counts>;
+}
+
+const bin = (name: string) => join(settings.root, "node_modules/.bin", name);
+const show = (line: string) => process.stdout.write(`${line}\n`);
+
+/** Vitest on some files; its JSON report is what counts. */
+export function vitest(name: string, files: readonly string[], environment: Record<string, string> = {}): Stage {
+  return {
+    name,
+    async run() {
+      const report = join(settings.out, "test", `${name.replaceAll(/\W+/g, "-")}.json`);
+      await mkdir(join(settings.out, "test"), { recursive: true });
+      await rm(report, { force: true });
+      const command = ["run", "--reporter=default", "--reporter=json", `--outputFile.json=${report}`, ...files];
+      const { code } = await attempt(bin("vitest"), command, {
+        cwd: settings.root,
+        env: { ...environment, FORCE_COLOR: "0" },
+        onLine: show,
+      });
+      const { numPassedTests = 0, numFailedTests = 0, numPendingTests = 0 } = JSON.parse(await readFile(report, "utf8").catch(() => "{}"));
+      return { passed: numPassedTests, failed: numFailedTests + (code !== 0 && numFailedTests === 0 ? 1 : 0), skipped: numPendingTests };
+    },
+  };
+}
+
+/** One command that passes or fails as a whole. */
+export function command(name: string, program: string, args: readonly string[]): Stage {
+  return {
+    name,
+    async run() {
+      const { code } = await attempt(program, [...args], { cwd: settings.root, onLine: show });
+      return code === 0 ? { passed: 1, failed: 0, skipped: 0 } : { passed: 0, failed: 1, skipped: 0 };
+    },
+  };
+}
+
+/** Python's unittest on a folder. */
+export function unittest(name: string, directory: string): Stage {
+  return {
+    name,
+    async run() {
+      const { code, stderr } = await attempt("python3", ["-m", "unittest", "discover", "-s", ".", "-p", "test_*.py"], {
+        cwd: join(settings.root, directory),
+        onLine: show,
+      });
+      return pythonCounts(code, stderr);
+    },
+  };
+}
+
+/** The trainer's tests, in the trainer's image: torch is what they are about. */
+export const trainerTests: Stage = {
+  name: "trainer",
+  async run() {
+    const { trainer } = await buildImages(["trainer"]);
+    if (!trainer) throw new Error("the trainer image was not built");
+    const container = (await buildah(["from", "--pull-never", `${trainer.repository}:${trainer.tag}`])).trim();
+    const source = join(settings.root, "gpu-images/trainer");
+    try {
+      const args = [
+        "run",
+        "--user",
+        "65532",
+        "--volume",
+        `${source}:/work:ro`,
+        "--workingdir",
+        "/work",
+        container,
+        "--",
+        "env",
+        "HOME=/tmp",
+        "PYTHONPATH=/work/src",
+        "PYTHONDONTWRITEBYTECODE=1",
+        "python3",
+        "-m",
+        "unittest",
+        "discover",
+        "-s",
+        "tests",
+      ];
+      const output = await buildah(args, { onLine: show }).then(
+        () => ({ code: 0 }),
+        (error: { result?: { code: number; stderr: string } }) => ({ code: error.result?.code ?? 1, stderr: error.result?.stderr ?? "" }),
+      );
+      return output.code === 0 ? { passed: 1, failed: 0, skipped: 0 } : { passed: 0, failed: 1, skipped: 0 };
+    } finally {
+      await buildah(["rm", container]);
+    }
+  },
+};
+
+function pythonCounts(code: number, stderr: string): Counts {
+  const ran = Number(/^Ran (\d+) tests?/m.exec(stderr)?.[1] ?? 0);
+  const of = (word: string) => Number(new RegExp(`${word}=(\\d+)`).exec(stderr)?.[1] ?? 0);
+  const failed = of("failures") + of("errors") + (code !== 0 && of("failures") + of("errors") === 0 ? 1 : 0);
+  const skipped = of("skipped");
+  return { passed: Math.max(0, ran - failed - skipped), failed, skipped };
+}
