@@ -7,6 +7,7 @@ import {
   isTrue,
   type KubeObject,
   Manager,
+  namespaces,
   networkPolicies,
   pods,
   secrets,
@@ -36,6 +37,7 @@ const find = () => ({ server: api.find(modelServers, key("coder")) });
 
 beforeEach(async () => {
   api = await FakeApiServer.start({ resources: kinds.map(resourceOf) });
+  api.put(namespaces, { apiVersion: "v1", kind: "Namespace", metadata: { name: "default" } });
   registry = await MemoryRegistry.start();
   loaders = new FakeLoaders();
   clock = new VirtualClock("2026-03-01T00:00:00Z");
@@ -170,8 +172,7 @@ it("an adapter is verified, loaded for the session that picked it, protected whi
   await until("the adapter is protected", () => api.find(adapters, key(name))?.metadata.finalizers?.includes("rune.dev/in-use") === true);
 
   api.delete(adapters, key(name));
-  await clock.advance(30_000);
-  expect(api.find(adapters, key(name))).toBeDefined();
+  await until("it is told what the deletion waits for", () => isTrue(api.find(adapters, key(name)) ?? {}, "Deleting"));
   expect(loaders.held(podUID)).toEqual([name]);
   const session = api.find(agentSessions, key("s")) as AgentSession;
   api.put(agentSessions, { ...session, status: { ...session.status, conditions: [condition("Succeeded")] } } as KubeObject);
