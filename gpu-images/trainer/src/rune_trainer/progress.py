@@ -56,7 +56,7 @@ class Publisher:
         self.where, self.subject, self.client = where, subject, None
         self.loop = asyncio.new_event_loop()
         threading.Thread(target=self.loop.run_forever, daemon=True).start()
-        self.run(self.connect())
+        self.connecting = self.run(self.connect())
 
     async def connect(self) -> None:
         import nats
@@ -77,14 +77,17 @@ class Publisher:
         self.run(self.publish(data))
 
     def close(self) -> None:
+        self.connecting.cancel()
         try:
             asyncio.run_coroutine_threadsafe(self.finish(), self.loop).result(CONNECT_SECONDS)
         except Exception as error:  # whatever the client raises: the run is over and its result stands
             print(f"the last progress message may be lost: {error}", file=sys.stderr, flush=True)
         self.loop.call_soon_threadsafe(self.loop.stop)
 
-    def run(self, work: Any) -> None:
-        asyncio.run_coroutine_threadsafe(work, self.loop).add_done_callback(say_failure)
+    def run(self, work: Any) -> Any:
+        future = asyncio.run_coroutine_threadsafe(work, self.loop)
+        future.add_done_callback(say_failure)
+        return future
 
 
 async def quiet(error: Exception) -> None:
@@ -92,5 +95,5 @@ async def quiet(error: Exception) -> None:
 
 
 def say_failure(done: Any) -> None:
-    if error := done.exception():
+    if not done.cancelled() and (error := done.exception()):
         print(f"progress could not be published: {error}; the run goes on", file=sys.stderr, flush=True)
