@@ -15,8 +15,8 @@ export interface CacheReader<T extends KubeObject = KubeObject> {
   byIndex(name: string, value: string): T[];
 }
 
-/** `cache(pods).get({ namespace, name })` */
-export type Cache = <T extends KubeObject>(resource: Resource<T>) => CacheReader<T>;
+/** `cache(pods).get({ namespace, name })`. A cache that was asked for with a selection is found with the same selection. */
+export type Cache = <T extends KubeObject>(resource: Resource<T>, selection?: CacheSelection) => CacheReader<T>;
 
 export type ChangeHandler<T extends KubeObject> = (change: Change<T>) => void;
 
@@ -156,13 +156,13 @@ export class Informer<T extends KubeObject> implements CacheReader<T> {
 /** All informers of a manager, shared by resource and selector. */
 export class Informers {
   readonly #base: Omit<InformerOptions<KubeObject>, "resource" | keyof CacheSelection | "observer">;
-  readonly #observer: (resource: Resource) => ReflectorObserver;
+  readonly #observer: (resource: Resource, size: () => number) => ReflectorObserver;
   readonly #informers = new Map<string, Informer<KubeObject>>();
   #started = false;
 
   constructor(
     base: Omit<InformerOptions<KubeObject>, "resource" | keyof CacheSelection | "observer">,
-    observer: (resource: Resource) => ReflectorObserver = () => ({}),
+    observer: (resource: Resource, size: () => number) => ReflectorObserver = () => ({}),
   ) {
     this.#base = base;
     this.#observer = observer;
@@ -182,10 +182,21 @@ export class Informers {
         `nothing caches ${nameOf(resource)} with this selection; call manager.cache(…), .owns(…) or .watches(…) with it before the manager starts`,
       );
     }
-    const informer = new Informer<T>({ ...(this.#base as InformerOptions<T>), ...selection, resource, observer: this.#observer(resource) });
+    const observer = this.#observer(resource, () => informer.size);
+    const informer: Informer<T> = new Informer<T>({ ...(this.#base as InformerOptions<T>), ...selection, resource, observer });
     this.#informers.set(id, informer as unknown as Informer<KubeObject>);
     this.#base.client.resources.add(resource);
     return informer;
+  }
+
+  /** What any of the informers of this resource knows of an object. */
+  find(resource: Resource, key: ObjectKey): KubeObject | undefined {
+    const name = nameOf(resource);
+    for (const informer of this.#informers.values()) {
+      const found = nameOf(informer.resource) === name ? informer.get(key) : undefined;
+      if (found) return found;
+    }
+    return undefined;
   }
 
   /** Starts every informer; the answer resolves once all have ended. */

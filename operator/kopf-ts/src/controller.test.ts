@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { isTrue } from "./conditions.ts";
+import { getCondition, isTrue } from "./conditions.ts";
 import type { ControllerBuilder } from "./controller.ts";
 import { type Logger, silentLogger } from "./logger.ts";
 import { Manager, type ManagerOptions } from "./manager.ts";
@@ -387,5 +387,91 @@ describe("a controller", () => {
       object: "shop/a",
       reconcileID: expect.stringMatching(/^[0-9a-f-]{36}$/),
     });
+  });
+
+  test("an apply is not repeated while neither manifest nor live object has changed", async () => {
+    let value = "1";
+    const child = (owner: DynamicObject) => ({
+      apiVersion: "v1",
+      kind: "ConfigMap",
+      metadata: { namespace: "shop", name: "child", ownerReferences: [ownerReference(owner)] },
+      data: { value },
+    });
+    let passes = 0;
+    const controller = builder()
+      .owns(configMaps)
+      .complete((object) => {
+        passes += 1;
+        return unchanged().applying(child(object));
+      });
+    server.put(widgets, widget("a"));
+    await manager.start();
+    const applies = () => server.requests.filter(({ method }) => method === "PATCH").length;
+    const passAgain = async () => {
+      const before = passes;
+      controller.enqueue(keyA);
+      await eventually(() => passes > before);
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    };
+    await eventually(() => passes >= 2);
+    await passAgain();
+    expect(applies()).toBe(1);
+    value = "2";
+    await passAgain();
+    expect(applies()).toBe(2);
+    await passAgain();
+    expect(applies()).toBe(2);
+    server.put(configMaps, { ...server.find(configMaps, { namespace: "shop", name: "child" })!, data: { value: "meddled" } });
+    await eventually(() => server.find(configMaps, { namespace: "shop", name: "child" })?.data.value === "2");
+  });
+
+  test("where asked to, says on the object that its passes keep failing, and takes it back when they succeed", async () => {
+    server.put(widgets, widget("a"));
+    let broken = true;
+    let passes = 0;
+    builder()
+      .withOptions({ reportFailures: true })
+      .complete(() => {
+        passes += 1;
+        if (broken) throw new Error("the disk is full");
+        return ready();
+      });
+    await manager.start();
+    const reconciling = () => getCondition(server.find(widgets, keyA) ?? {}, "Reconciling");
+    await eventually(() => passes === 1);
+    expect(reconciling()).toBeUndefined();
+    for (let step = 0; step < 20 && !reconciling(); step += 1) {
+      await clock.advance(20);
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    }
+    expect(reconciling()).toMatchObject({ reason: "Retrying", message: "the reconcile failed and is tried again: the disk is full" });
+    broken = false;
+    await clock.advance(10_000);
+    await eventually(() => isTrue(server.find(widgets, keyA) ?? {}, "Ready"));
+    expect(reconciling()).toBeUndefined();
+  });
+
+  test("a cache with a selection is found with the same selection, counted in the metrics, and no other is made up", async () => {
+    const selection = { labelSelector: { app: "x" } };
+    server.put(widgets, widget("a"));
+    server.put(configMaps, { apiVersion: "v1", kind: "ConfigMap", metadata: { namespace: "shop", name: "x", labels: { app: "x" } } });
+    const seen: number[] = [];
+    const problems: unknown[] = [];
+    builder()
+      .owns(configMaps, selection)
+      .complete((_object, ctx) => {
+        seen.push(ctx.cache(configMaps, selection).list().length);
+        try {
+          ctx.cache(configMaps);
+        } catch (error) {
+          problems.push(error);
+        }
+        return unchanged();
+      });
+    await manager.start();
+    await eventually(() => seen.length > 0);
+    expect(seen[0]).toBe(1);
+    expect(String(problems[0])).toContain("nothing caches configmaps with this selection");
+    expect(await metric('kopf_cache_objects{resource="configmaps"}')).toBe("1");
   });
 });

@@ -19,6 +19,8 @@ import { OutcomeWriter } from "./writer.ts";
 /** Keys of the first list yield to live changes (controller-runtime: `LowPriority`). */
 export const initialListPriority = -100;
 
+const failuresBeforeReport = 3;
+
 export interface ControllerOptions {
   /** Passes at the same time; never two for one object. Default 4. */
   readonly maxConcurrentReconciles?: number;
@@ -27,6 +29,8 @@ export interface ControllerOptions {
   /** For server-side apply. Default: the controller's name. */
   readonly fieldManager?: string;
   readonly clock?: Clock;
+  /** Says on the object itself, in its condition Reconciling, when its passes keep failing. Only for kinds whose status is ours. Default false. */
+  readonly reportFailures?: boolean;
   /** Runs only while this process leads. Default true. */
   readonly needLeaderElection?: boolean;
   readonly firstBackoffMilliseconds?: QueueOptions["firstBackoffMilliseconds"];
@@ -141,6 +145,7 @@ export class Controller<T extends KubeObject> {
   readonly #counts: ReturnType<Metrics["controller"]>;
   readonly #workers: number;
   readonly #timeoutSeconds: number;
+  readonly #reportFailures: boolean;
   readonly #abort = new AbortController();
   readonly #stragglers = new Set<Promise<void>>();
   #recorder: Recorder | undefined;
@@ -165,7 +170,9 @@ export class Controller<T extends KubeObject> {
     this.#queue = new WorkQueue({ clock: this.#clock, observer, firstBackoffMilliseconds, longestBackoffMilliseconds });
     surroundings.metrics.watchQueue(name, this.#queue);
     const fieldManager = options.fieldManager ?? name;
-    this.#writer = new OutcomeWriter({ client: surroundings.client, resource, fieldManager, clock: this.#clock });
+    this.#reportFailures = options.reportFailures ?? false;
+    const cached = (of: Resource, key: ObjectKey) => surroundings.informers.find(of, key);
+    this.#writer = new OutcomeWriter({ client: surroundings.client, resource, fieldManager, clock: this.#clock, cached });
   }
 
   /** Asks for a pass from outside the API: a message, a timer, a probe. */
@@ -215,22 +222,25 @@ export class Controller<T extends KubeObject> {
     const object = this.#informer.get(parseKey(key));
     if (!object) {
       this.#queue.forget(key);
+      this.#writer.forget(key);
       this.#queue.done(key);
       return;
     }
     const started = this.#clock.monotonic();
     const reconcileID = randomUUID();
+    const recorder = this.#recorder as Recorder;
     const logger = this.#logger.child({ kind: this.resource.kind, object: key, reconcileID });
     const deadline = this.#deadline();
     this.#counts.started();
     let result: ReconcileResult = "error";
-    const pass = this.#reconcileAndWrite(object, logger, reconcileID, deadline.signal);
+    const pass = this.#reconcileAndWrite(object, { logger, recorder, reconcileID, signal: deadline.signal });
     try {
       const { outcome, written } = await Promise.race([pass, deadline.passed]);
       result = this.#settle(key, priority, outcome, written);
     } catch (error) {
       if (deadline.expired()) this.#counts.timedOut();
       this.#fail(key, priority, error, logger);
+      if (this.#isWorthReporting(key, error)) await this.#writer.report(object, error, { logger, recorder, signal: this.#abort.signal });
     } finally {
       this.#counts.ended(result, (this.#clock.monotonic() - started) / 1000);
       this.#release(key, pass, deadline.expired(), logger);
@@ -238,12 +248,11 @@ export class Controller<T extends KubeObject> {
     }
   }
 
-  async #reconcileAndWrite(object: T, logger: Logger, reconcileID: string, signal: AbortSignal) {
+  async #reconcileAndWrite(object: T, pass: Pick<Context, "logger" | "recorder" | "reconcileID" | "signal">) {
     const { client, cache } = this.#surroundings;
-    const recorder = this.#recorder as Recorder;
-    const ctx: Context = { client, cache, clock: this.#clock, logger, signal, reconcileID, recorder };
+    const ctx: Context = { client, cache, clock: this.#clock, ...pass };
     const outcome = await this.#reconcile(object, ctx);
-    signal.throwIfAborted();
+    ctx.signal.throwIfAborted();
     return { outcome, written: await this.#writer.write(object, outcome, ctx) };
   }
 
@@ -271,6 +280,12 @@ export class Controller<T extends KubeObject> {
     const asked = error instanceof ApiError ? (error.retryAfter ?? 0) * 1000 : 0;
     const delay = this.#queue.retry(key, { priority, atLeastMilliseconds: asked });
     logger.error("the reconcile failed and is tried again", { error, retryMilliseconds: delay, attempt: this.#queue.failures(key) });
+  }
+
+  /** The first failures are often a race that heals itself, and every word on the object costs another pass. */
+  #isWorthReporting(key: string, error: unknown): error is Error {
+    if (!this.#reportFailures || this.#abort.signal.aborted || !(error instanceof Error)) return false;
+    return error instanceof TerminalError || this.#queue.failures(key) >= failuresBeforeReport;
   }
 
   /** A pass that ignores its signal keeps its key, so that it never runs twice at once; its worker moves on. */

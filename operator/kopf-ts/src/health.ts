@@ -20,7 +20,11 @@ export class HealthServer {
 
   constructor(options: HealthOptions) {
     this.#options = options;
-    this.#server = createServer((request, response) => void this.#answer(request, response));
+    this.#server = createServer((request, response) => {
+      this.#answer(request, response).catch((error: unknown) => {
+        response.writeHead(500, { "content-type": "text/plain" }).end(`${String(error)}\n`);
+      });
+    });
   }
 
   /** Resolves with the port once it listens. */

@@ -79,7 +79,7 @@ export class Manager {
     const { namespaces, random, freeze } = options;
     this.#informers = new Informers(
       { client: this.client, namespaces, clock: this.#clock, logger: this.logger, random, freeze },
-      (resource) => this.metrics.cache(resource, () => this.#informers.of(resource).size),
+      (resource, size) => this.metrics.cache(resource, size),
     );
     this.#elector = options.leaderElection ? this.#newElector(options.leaderElection) : undefined;
     this.#health = options.health ? this.#newHealthServer(options.health) : undefined;
@@ -232,7 +232,7 @@ export class Manager {
   }
 
   get #surroundings(): Surroundings {
-    const cache: Cache = (resource) => this.cache(resource);
+    const cache: Cache = (resource, selection) => this.cache(resource, selection);
     const recorder = (name: string) => this.recorder(name);
     return {
       client: this.client,

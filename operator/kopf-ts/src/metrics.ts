@@ -36,7 +36,7 @@ export class Metrics {
   readonly #relists: Counter<"resource">;
   readonly #watches: Counter<"resource">;
   readonly #queues = new Map<string, WorkQueue>();
-  readonly #caches = new Map<string, () => number>();
+  readonly #caches = new Map<string, (() => number)[]>();
 
   constructor(registry: Registry = new Registry()) {
     this.registry = registry;
@@ -144,7 +144,7 @@ export class Metrics {
 
   cache(resource: Resource, size: () => number): ReflectorObserver {
     const name = nameOf(resource);
-    this.#caches.set(name, size);
+    this.#caches.set(name, [...(this.#caches.get(name) ?? []), size]);
     return { listed: () => this.#relists.labels(name).inc(), watchOpened: () => this.#watches.labels(name).inc() };
   }
 
@@ -166,6 +166,9 @@ export class Metrics {
   };
 
   #readCaches(): void {
-    for (const [resource, size] of this.#caches) this.#cacheObjects.set({ resource }, size());
+    for (const [resource, sizes] of this.#caches) {
+      const objects = sizes.reduce((sum, size) => sum + size(), 0);
+      this.#cacheObjects.set({ resource }, objects);
+    }
   }
 }

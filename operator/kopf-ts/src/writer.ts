@@ -1,12 +1,14 @@
+import { hash } from "node:crypto";
 import { isAlreadyExists, isConflict, isInvalid, isNotFound } from "./api-error.ts";
 import type { Client } from "./client.ts";
 import type { Clock } from "./clock.ts";
+import { isTerminal } from "./conditions.ts";
 import { finalizerPatch } from "./finalizer.ts";
 import type { Logger } from "./logger.ts";
-import { describe, type KubeObject } from "./object.ts";
-import type { Outcome } from "./outcome.ts";
+import { type DynamicObject, describe, type KubeObject, keyOf, type ObjectKey } from "./object.ts";
+import { type Outcome, unchanged } from "./outcome.ts";
 import { controllerOf } from "./owner.ts";
-import { ForeignObjectError } from "./reconciler.ts";
+import { ForeignObjectError, TerminalError } from "./reconciler.ts";
 import type { Recorder } from "./recorder.ts";
 import type { Resource } from "./resource.ts";
 import { contradictsEnding, nextStatus } from "./status.ts";
@@ -19,6 +21,14 @@ export interface WriterOptions {
   readonly resource: Resource;
   readonly fieldManager: string;
   readonly clock: Clock;
+  /** What a cache knows of an object; undefined if nothing does. */
+  readonly cached?: (resource: Resource, key: ObjectKey) => KubeObject | undefined;
+}
+
+/** A manifest as it was last applied, and what came of it. */
+interface Applied {
+  readonly hash: string;
+  readonly resourceVersion: string | undefined;
 }
 
 export interface WriteContext {
@@ -30,6 +40,8 @@ export interface WriteContext {
 /** Carries an Outcome out: every write of the framework to the API is here. */
 export class OutcomeWriter {
   readonly #options: WriterOptions;
+  /** By the key of the object, then by the child's. */
+  readonly #applied = new Map<string, Map<string, Applied>>();
 
   constructor(options: WriterOptions) {
     this.#options = options;
@@ -46,7 +58,7 @@ export class OutcomeWriter {
     if (typeof current === "string") return current;
     for (const event of outcome.events) ctx.recorder.event(current, event);
     for (const child of outcome.creates) await this.#create(child, ctx.signal);
-    for (const child of outcome.applies) await this.#apply(child, ctx.signal);
+    for (const child of outcome.applies) await this.#apply(object, child, ctx.signal);
     for (const child of outcome.deletes) {
       if ((await this.#delete(child, ctx.signal)) === "conflict") return "conflict";
     }
@@ -103,7 +115,7 @@ export class OutcomeWriter {
     }
   }
 
-  async #create(child: KubeObject, signal: AbortSignal): Promise<void> {
+  async #create(child: DynamicObject, signal: AbortSignal): Promise<void> {
     const { client, fieldManager } = this.#options;
     const resource = await client.resources.of(child);
     try {
@@ -119,9 +131,55 @@ export class OutcomeWriter {
     }
   }
 
-  async #apply(child: KubeObject, signal: AbortSignal): Promise<void> {
-    const { client, fieldManager } = this.#options;
-    await client.apply(await client.resources.of(child), child, { fieldManager, signal });
+  /** Skipped while neither the manifest nor (as far as a cache knows) the live object has changed since it was last applied. */
+  async #apply(parent: KubeObject, child: DynamicObject, signal: AbortSignal): Promise<void> {
+    const { client, fieldManager, cached } = this.#options;
+    const resource = await client.resources.of(child);
+    const applied = this.#appliedBy(parent);
+    const id = `${child.kind} ${keyOf(child.metadata)}`;
+    const sha = hash("sha1", JSON.stringify(child));
+    const last = applied.get(id);
+    const live = cached?.(resource, child.metadata);
+    if (live && last?.hash === sha && last.resourceVersion === live.metadata.resourceVersion) return;
+    const { metadata } = await client.apply(resource, child, { fieldManager, signal });
+    applied.set(id, { hash: sha, resourceVersion: metadata.resourceVersion });
+  }
+
+  #appliedBy({ metadata }: KubeObject): Map<string, Applied> {
+    const key = keyOf(metadata);
+    const known = this.#applied.get(key) ?? new Map<string, Applied>();
+    this.#applied.set(key, known);
+    return known;
+  }
+
+  /** The object is gone; nothing about it is remembered. */
+  forget(key: string): void {
+    this.#applied.delete(key);
+  }
+
+  /** Says on the object that its reconciles keep failing, beside whatever else its status says. Never throws. */
+  async report(object: KubeObject, error: Error, ctx: WriteContext): Promise<void> {
+    if (isTerminal(object)) return;
+    const outcome = unchanged().condition(
+      error instanceof TerminalError
+        ? {
+            type: "Stalled",
+            status: "True",
+            reason: "TerminalError",
+            message: `the reconcile failed for good: ${error.message}`.slice(0, 1024),
+          }
+        : {
+            type: "Reconciling",
+            status: "True",
+            reason: "Retrying",
+            message: `the reconcile failed and is tried again: ${error.message}`.slice(0, 1024),
+          },
+    );
+    try {
+      await this.#writeStatus(object, outcome, ctx);
+    } catch (problem) {
+      ctx.logger.warn("the failure could not be written to the object's status", { error: problem });
+    }
   }
 
   async #delete(child: KubeObject, signal: AbortSignal): Promise<Written> {
