@@ -14,6 +14,8 @@ const image = z
   .transform(({ repository, tag, digest }) => (digest ? `${repository}@${digest}` : `${repository}:${tag || "latest"}`))
   .describe("An image; becomes the reference that pods name.");
 
+/** `host:port` alone would pass as a URL with an odd scheme. */
+const httpURL = () => z.url({ protocol: /^https?$/ });
 const port = z.number().int().min(1).max(65535);
 
 /** The operator's configuration, mounted by the chart at `/etc/rune/config.yaml`. */
@@ -29,11 +31,11 @@ export const operatorConfig = z.object({
     .array(z.object({ name: z.string() }))
     .default([])
     .describe("Pull secrets of those images, in the objects' namespaces."),
-  registry: z.object({ url: z.url().describe("Base URL of the registry, as pods reach it.") }),
-  nats: z.object({ url: z.string().min(1).describe("URL of the NATS server, as pods reach it.") }),
+  registry: z.object({ url: httpURL().describe("Base URL of the registry, as pods reach it.") }),
+  nats: z.object({ url: z.url({ protocol: /^(nats|tls|wss?)$/ }).describe("URL of the NATS server, as pods reach it.") }),
   mlflow: z
     .object({
-      url: z.url().describe("Base URL of the tracking server."),
+      url: httpURL().describe("Base URL of the tracking server."),
       experiment: z.string().default("rune").describe("Experiment that runs belong to."),
     })
     .optional()
@@ -73,7 +75,7 @@ export const operatorConfig = z.object({
   leaderElection: z.boolean().default(true).describe("Whether replicas of the operator elect a leader."),
   /** Only for an operator that runs outside the cluster: addresses that differ from what pods use. */
   local: z
-    .object({ registryURL: z.url().optional(), natsURL: z.string().optional() })
+    .object({ registryURL: httpURL().optional(), natsURL: z.string().optional() })
     .default({})
     .describe("Addresses for an operator that runs outside the cluster, where they differ from the pods'."),
 });

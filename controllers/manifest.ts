@@ -24,6 +24,7 @@ export interface Probe {
   timeoutSeconds?: number;
   failureThreshold?: number;
   successThreshold?: number;
+  terminationGracePeriodSeconds?: number;
 }
 
 export interface ResourceRequirements {

@@ -27,15 +27,29 @@ export function engineContainer(server: ModelServer, config: OperatorConfig, mod
     ],
     startupProbe: completion({ periodSeconds: 5, failureThreshold: 120 }),
     livenessProbe: completion({ periodSeconds: 15, failureThreshold: 2 }),
-    // New connections stop coming before the engine is told to end.
-    lifecycle: { preStop: { exec: { command: ["sleep", "5"] } } },
+    lifecycle: { preStop: { exec: { command: ["python3", "-c", drain] } } },
   };
 }
+
+/** How long a pod may take to end: Services forget it, what runs is finished, the engine and then the loader stop. */
+export const graceSeconds = 150;
+/** Waits until Services have forgotten the pod and the engine has finished what it was asked, because it cuts that off when it is told to end. */
+const drain = [
+  "import time, urllib.request",
+  "time.sleep(5)",
+  `deadline = time.monotonic() + ${graceSeconds - 40}`,
+  "busy = ('vllm:num_requests_running', 'vllm:num_requests_waiting')",
+  "while time.monotonic() < deadline:",
+  `    lines = urllib.request.urlopen('http://127.0.0.1:${port.engine}/metrics', timeout=5).read().decode().splitlines()`,
+  "    if sum(float(line.rsplit(' ', 1)[1]) for line in lines if line.startswith(busy)) == 0: break",
+  "    time.sleep(1)",
+].join("\n");
 
 /** A real one-token completion through all ranks: `/health` stays 200 when a rank has died. */
 function completion(timing: Pick<Probe, "periodSeconds" | "failureThreshold">): Probe {
   // The probe gives up by itself after 20 s, and then says why.
-  return { exec: { command: ["python3", "/opt/rune/probe.py"] }, timeoutSeconds: 25, ...timing };
+  // An engine that hangs finishes nothing, so it isn't drained.
+  return { exec: { command: ["python3", "/opt/rune/probe.py"] }, timeoutSeconds: 25, terminationGracePeriodSeconds: 10, ...timing };
 }
 
 export function engineArguments({ spec }: ModelServer, config: OperatorConfig): string[] {

@@ -23,7 +23,7 @@ import {
   temporaryVolume,
 } from "../pod.ts";
 import { servedBaseName } from "../serving.ts";
-import { engineContainer } from "./engine.ts";
+import { engineContainer, graceSeconds } from "./engine.ts";
 
 export const adapterDirectory = "/adapters";
 export const inputsAnnotation = `${label.server}-inputs`;
@@ -104,7 +104,7 @@ function podTemplate(server: ModelServer, config: OperatorConfig, loader: Loader
       ...restrictedPod(),
       ...pulling(config),
       ...schedulingOf(server.spec),
-      terminationGracePeriodSeconds: 120,
+      terminationGracePeriodSeconds: graceSeconds,
       initContainers: [base.initContainer, loaderContainer(config)],
       containers: [engineContainer(server, config, base.mounts)],
       volumes: [

@@ -1,0 +1,93 @@
+import { completeKeys } from "@rune/clients/keys";
+import type { OperatorNats } from "@rune/clients/nats";
+import type { Notice } from "@rune/controllers/context";
+import type { Progress } from "@rune/crds/artifact";
+import { services as serviceResource } from "kopf-ts";
+import { FakeApiServer } from "kopf-ts/testing";
+import { expect, it } from "vitest";
+import { parseConfig } from "./config.ts";
+import { createServices, findClusterDNS } from "./services.ts";
+
+const images = ["adapterLoader", "vllm", "trainer", "agent", "evaluator", "sandbox"]
+  .map((name) => `  ${name}: { repository: x }`)
+  .join("\n");
+const config = parseConfig(
+  `operatorNamespace: rune-system\nimages:\n${images}\nregistry: { url: "http://r:5000" }\nnats: { url: "nats://n:4222" }\ncanary: { host: c }`,
+  "config.yaml",
+);
+
+/** NATS as far as services listen to it. */
+class Nats {
+  readonly activity: ((kind: "session" | "evaluation", uid: string) => void)[] = [];
+  readonly progress: ((uid: string, progress: Progress) => void)[] = [];
+  onActivity = (callback: (typeof this.activity)[number]) => void this.activity.push(callback);
+  onProgress = (callback: (typeof this.progress)[number]) => void this.progress.push(callback);
+  say(uid: string, percent: number) {
+    for (const callback of this.progress) callback(uid, { percent });
+  }
+}
+
+async function made() {
+  const nats = new Nats();
+  const keys = await completeKeys({});
+  return { nats, services: createServices({ config, keys, nats: nats as unknown as OperatorNats, clusterDNS: "10.96.0.10" }) };
+}
+const claims = (token: string) => JSON.parse(Buffer.from(token.split(".")[1] ?? "", "base64url").toString());
+
+it("a registry token allows what it was asked for and ends when it was asked to", async () => {
+  const { services } = await made();
+  const access = [{ repository: "rune/default/adapters", actions: ["pull", "push"] as const }];
+  const told = claims(await services.registryToken({ subject: "TrainingRun default/a", access, seconds: 600 }));
+  expect(told).toMatchObject({
+    sub: "TrainingRun default/a",
+    aud: "rune-registry",
+    access: [{ name: "rune/default/adapters", actions: ["pull", "push"] }],
+  });
+  expect(told.exp - told.iat).toBe(600);
+});
+
+it("a runner's token is the same at every call and another for every epoch and object", async () => {
+  const { services } = await made();
+  expect(services.runnerToken("u", 1)).toBe(services.runnerToken("u", 1));
+  expect(new Set([services.runnerToken("u", 1), services.runnerToken("u", 2), services.runnerToken("v", 1)]).size).toBe(3);
+});
+
+it("progress is remembered, and every word of it and every append is a notice", async () => {
+  const { nats, services } = await made();
+  const heard: Notice[] = [];
+  services.onNotice((notice) => heard.push(notice));
+  nats.say("run", 40);
+  for (const callback of nats.activity) callback("session", "s");
+  expect(services.progress("run")).toEqual({ percent: 40 });
+  expect(services.progress("other")).toBeUndefined();
+  expect(heard).toEqual([
+    { kind: "progress", uid: "run" },
+    { kind: "session", uid: "s" },
+  ]);
+});
+
+it("the oldest progress is forgotten, so that memory has an end", async () => {
+  const { nats, services } = await made();
+  for (let n = 0; n <= 10_000; n++) nats.say(`run-${n}`, 1);
+  expect(services.progress("run-0")).toBeUndefined();
+  expect(services.progress("run-1")).toBeDefined();
+});
+
+it("one repository has one client, whoever asks", async () => {
+  const { services } = await made();
+  expect(services.registry("a", ["pull"])).toBe(services.registry("a", ["pull"]));
+  expect(services.registry("a", ["pull"])).not.toBe(services.registry("b", ["pull"]));
+});
+
+it("the cluster's DNS is the Service that clusters label as such, or a sentence on what to set", async () => {
+  const api = await FakeApiServer.start();
+  try {
+    await expect(findClusterDNS(config, api.client())).rejects.toThrow("set clusterDNS");
+    const metadata = { namespace: "kube-system", name: "kube-dns", labels: { "k8s-app": "kube-dns" } };
+    api.put(serviceResource, { apiVersion: "v1", kind: "Service", metadata, spec: { clusterIP: "10.96.0.10" } } as never);
+    expect(await findClusterDNS(config, api.client())).toBe("10.96.0.10");
+    expect(await findClusterDNS({ ...config, clusterDNS: "10.0.0.2" }, api.client())).toBe("10.0.0.2");
+  } finally {
+    await api.stop();
+  }
+});
