@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { destinationOf, digestsByName } from "./load.ts";
+import { destinationOf, digestsByName, isLoopback } from "./load.ts";
 import { indexOf } from "./oci-archive.ts";
 
 it("recognizes kind and k3d by their contexts", () => {
@@ -30,4 +30,9 @@ it("names the image in an archive so that containerd, kind and k3d all read it",
   expect(indexOf("rune.local/a:1", "ff", 3)).toMatchObject({
     manifests: [{ digest: "sha256:ff", size: 3, annotations: { "io.containerd.image.name": "rune.local/a:1" } }],
   });
+});
+
+it("asks every registry for its certificate but those on this machine", () => {
+  expect(["localhost:5000/rune", "127.0.0.1:5000", "[::1]:5000"].every(isLoopback)).toBe(true);
+  expect(["localhost.example.org/rune", "registry.example.org", "127.example.org"].some(isLoopback)).toBe(false);
 });

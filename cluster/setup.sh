@@ -5,7 +5,17 @@ set -eu
 cd "$(dirname "$0")/.."
 stamp=node_modules/.rune-lockfile
 want=$(sha256sum package-lock.json 2>/dev/null || shasum -a 256 package-lock.json)
-[ -x node_modules/.bin/node ] && [ -f "$stamp" ] && [ "$(cat "$stamp")" = "$want" ] && exit 0
+
+installed() { [ -x node_modules/.bin/node ] && [ -f "$stamp" ] && [ "$(cat "$stamp")" = "$want" ]; }
+# npm writes its own copy of the lock file last: an installation made by hand after package-lock.json last changed is as good.
+installed_by_hand() {
+  [ -x node_modules/.bin/node ] && [ ! -f "$stamp" ] && [ -n "$(find node_modules/.package-lock.json -newer package-lock.json 2>/dev/null)" ]
+}
+installed && exit 0
+if installed_by_hand; then
+  printf '%s\n' "$want" >"$stamp"
+  exit 0
+fi
 
 # Two scripts started at once must not install at the same time; a lock left by a dead process counts for nothing.
 lock=.npm-install.lock
@@ -18,7 +28,7 @@ done
 trap 'rm -rf "$lock"' EXIT
 trap 'exit 130' INT TERM
 echo $$ >"$lock/pid"
-[ -x node_modules/.bin/node ] && [ -f "$stamp" ] && [ "$(cat "$stamp")" = "$want" ] && exit 0
+installed && exit 0 # by the process that was waited for
 
 echo "setup: installing what package-lock.json names (about 10 s with a warm npm cache, a minute without) …" >&2
 log=$(mktemp)

@@ -13,7 +13,7 @@ HERE=$(cd "$(dirname "$0")" && pwd)
 STATE=${RUNE_CLUSTER_STATE:-/var/lib/rune-cluster}
 BIN=$STATE/bin PKI=$STATE/pki LOG=$STATE/log RUN=$STATE/run
 NODE=node1 NODE_IP=172.30.0.1 POD_CIDR=10.244.0.0/24 SVC_CIDR=10.96.0.0/16 API_IP=10.96.0.1 DNS_IP=10.96.0.10
-API=https://$NODE_IP:6443 BRIDGE=rune0 CGROUP=rune GPUS=${RUNE_CLUSTER_GPUS:-8}
+API=https://$NODE_IP:6443 BRIDGE=rune0 CGROUP=${RUNE_CLUSTER_CGROUP:-rune} GPUS=${RUNE_CLUSTER_GPUS:-8}
 TABLES=("ip rune_masq" "inet rune_netpol" "ip kube-proxy" "ip6 kube-proxy")
 KUBECONFIG_OUT=$STATE/kubeconfig
 # In the order in which `up` starts them; `down` goes backwards.
