@@ -68,6 +68,7 @@ export class Transport {
   readonly #silence: number;
   readonly #retries: number;
   readonly #host: string;
+  readonly #origin: string;
   readonly #basePath: string;
   readonly #closing = new AbortController();
   #onExchange: ((exchange: Exchange) => void) | undefined;
@@ -87,6 +88,7 @@ export class Transport {
     this.#retries = options.retries ?? 4;
     this.#onExchange = options.onExchange;
     this.#host = url.host;
+    this.#origin = url.origin;
     this.#basePath = url.pathname.replace(/\/$/, "");
   }
 
@@ -188,7 +190,7 @@ export class Transport {
     let code = "<error>";
     try {
       const response = await pools[pool].request({
-        origin: new URL(this.#credentials.server).origin,
+        origin: this.#origin,
         path: this.#basePath + request.path + queryString(request.query),
         method: request.method,
         headers: this.#headers(request, access),
@@ -244,9 +246,9 @@ export class Transport {
 
   #newPool(tls: TlsSettings, connections: number | null): Dispatcher {
     const connect = { ...tls, keepAlive: true, keepAliveInitialDelay: 30_000, timeout: 10_000 };
-    const { server, proxy } = this.#credentials;
+    const { proxy } = this.#credentials;
     if (proxy) return new ProxyAgent({ uri: proxy, requestTls: connect, connections });
-    return new Pool(new URL(server).origin, { connections, pipelining: 1, connect, keepAliveTimeout: 60_000 });
+    return new Pool(this.#origin, { connections, pipelining: 1, connect, keepAliveTimeout: 60_000 });
   }
 
   async #refusal(request: Request, response: Dispatcher.ResponseData): Promise<ApiError> {
