@@ -2,7 +2,7 @@ import { createServer } from "node:net";
 import type { Isolation } from "@rune/crds/common";
 import { expect, test } from "vitest";
 import type { Clock } from "./clock.ts";
-import { ControlUnreachable, failedProbes, isComplete, proveIsolation, reachesTCP } from "./isolation.ts";
+import { ControlUnreachable, isComplete, isolationFailure, proveIsolation, reachesTCP } from "./isolation.ts";
 
 type Probe = Isolation["probes"][number];
 const targets = { canary: "canary:1", dns: "dns:53", modelServer: "model:2", apiServer: "api:3", node: "node:4" };
@@ -68,8 +68,14 @@ test("a sandbox that doesn't trust itself is not trusted", async () => {
   expect(answer.verified).toBe(false);
 });
 
-test("failed probes are named, those that answered well are not", () => {
-  expect(failedProbes([blocked(1), blocked(2, "Reached")])).toEqual([blocked(2, "Reached")]);
+test("a missing proof ends the pod for good and names the failed probes alone", () => {
+  expect(isolationFailure({ verified: true, probes: safe.probes }, 3)).toBeUndefined();
+  const failure = isolationFailure({ verified: false, probes: [blocked(1), blocked(2, "Reached")] }, 3);
+  expect(failure).toMatchObject({
+    code: 65,
+    reason: "IsolationUnproven",
+    message: expect.stringContaining("epoch 3 isn't proven to be isolated: layer 2 (layer 2);"),
+  });
 });
 
 test("a canary that comes up within a minute is waited for", async () => {

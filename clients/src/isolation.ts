@@ -1,7 +1,8 @@
 import { connect } from "node:net";
 import type { Isolation } from "@rune/crds/common";
-import type { AgentJob } from "@rune/crds/job-spec";
+import { type AgentJob, exit } from "@rune/crds/job-spec";
 import { type Clock, systemClock } from "./clock.ts";
+import { PodFailure } from "./pod.ts";
 
 type ProbeTargets = AgentJob["sandbox"]["probeTargets"];
 type Probe = Isolation["probes"][number];
@@ -49,9 +50,20 @@ export function isComplete(probes: readonly Probe[]): boolean {
 }
 
 /** Probes that answered otherwise than a safe sandbox must. One that expects neither only informs. */
-export function failedProbes(probes: readonly Probe[]): Probe[] {
+function failedProbes(probes: readonly Probe[]): Probe[] {
   return probes.filter(
     ({ expected, observed }) => (expected === "Blocked" && observed !== "Blocked") || (expected === "Reached" && observed !== "Reached"),
+  );
+}
+
+/** What a pod ends with when its sandbox isn't proven to be isolated; nothing for a proof. */
+export function isolationFailure({ verified, probes }: Isolation, epoch: number): PodFailure | undefined {
+  if (verified) return undefined;
+  const failed = failedProbes(probes).map((probe) => `${probe.name} (layer ${probe.layer})`);
+  return new PodFailure(
+    exit.badInput,
+    "IsolationUnproven",
+    `the sandbox of epoch ${epoch} isn't proven to be isolated: ${failed.join(", ") || "its proof lacks a layer"}; no program was run. Correct what lets these through, then start anew`,
   );
 }
 

@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, expect, test, vi } from "vitest";
 import { z } from "zod";
+import { InferenceRefused } from "./inference.ts";
 import { Fenced, LogCorrupt } from "./log.ts";
 import { failureOf, PodFailure, type PodPaths, runPod } from "./pod.ts";
 import { ArtifactMissing, RegistryUnavailable } from "./registry.ts";
@@ -61,6 +62,8 @@ test.each<[Error, number, string]>([
   [new RunnerRefused("StaleEpoch", ""), 75, "Fenced"],
   [new RunnerRefused("IsolationNotVerified", ""), 75, "SandboxGone"],
   [new RunnerRefused("BadRequest", ""), 65, "RunnerRefused"],
+  [new InferenceRefused("unknown model", 404), 75, "ModelMissing"],
+  [new InferenceRefused("prompt too long", 400), 65, "InferenceRefused"],
   [new RegistryUnavailable("away"), 75, "RegistryUnavailable"],
   [new ArtifactMissing("none"), 65, "ArtifactMissing"],
   [new LogCorrupt("odd"), 64, "LogCorrupt"],

@@ -1,6 +1,7 @@
 import { readFile, writeFile } from "node:fs/promises";
 import { exit, specPath } from "@rune/crds/job-spec";
 import { type ZodType, z } from "zod";
+import { InferenceRefused } from "./inference.ts";
 import { RunnerRefused } from "./runner.ts";
 
 /** A failure that a program knows the reason of: its exit code, one word for programs and a sentence for people. */
@@ -55,10 +56,18 @@ export function failureOf(error: unknown): { code: number; reason: string; messa
   if (error instanceof PodFailure) return { code: error.code, reason: error.reason, message: error.message };
   if (!(error instanceof Error)) return { code: 1, reason: "InternalError", message: String(error) };
   const { name, message } = error;
-  const away = error instanceof RunnerRefused ? refusedForNow[error.reason] : unavailable[name];
+  const away = reasonToWait(error);
   if (away) return { code: exit.unavailable, reason: away, message };
   const code = permanent[name];
   return code === undefined ? { code: 1, reason: "InternalError", message: `${name}: ${message}` } : { code, reason: name, message };
+}
+
+/** Why a later try may go well, or nothing. */
+function reasonToWait(error: Error): string | undefined {
+  if (error instanceof RunnerRefused) return refusedForNow[error.reason];
+  // An engine that starts again serves its adapters a moment later than its base.
+  if (error instanceof InferenceRefused && error.status === 404) return "ModelMissing";
+  return unavailable[error.name];
 }
 
 /**

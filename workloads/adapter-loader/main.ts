@@ -1,0 +1,14 @@
+import { runPod } from "@rune/clients/pod";
+import { stageJob } from "@rune/crds/job-spec";
+import { readEnvironment } from "./src/environment.ts";
+import { runSidecar } from "./src/run-sidecar.ts";
+import { stage } from "./src/stage/stage.ts";
+
+const environment = readEnvironment();
+const stagePaths = { spec: "/rune/stage.json", terminationLog: "/dev/termination-log" };
+
+if (process.argv[2] === "stage") {
+  const hub = { url: environment.HF_ENDPOINT.replace(/\/+$/, ""), ...(environment.HF_TOKEN ? { token: environment.HF_TOKEN } : {}) };
+  process.exit(await runPod(stageJob, (job, signal) => stage(job, hub, signal), stagePaths));
+}
+process.exit(await runSidecar(environment));

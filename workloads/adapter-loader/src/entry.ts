@@ -1,0 +1,25 @@
+import type { HeldAdapter, Refusal } from "@rune/crds/loader-api";
+import type { CanaryResult } from "./canary.ts";
+import type { Staged } from "./staging.ts";
+
+/** One adapter as this pod has it. Staging with files waits for the engine; without, its files are being pulled. */
+export type Entry = { name: string; digest: string } & (
+  | { state: "Staging"; staged?: Staged; proven?: CanaryResult; message?: string }
+  | { state: "Loaded"; staged: Staged; proven: CanaryResult }
+  | { state: "Refused"; reason: Refusal; message: string; bootID: string; proven?: CanaryResult }
+);
+
+/** What the operator is told of an entry. */
+export function held(entry: Entry): HeldAdapter {
+  const { name, digest, state, proven } = entry;
+  const message = entry.state === "Loaded" ? proven?.message : entry.message;
+  return {
+    name,
+    digest,
+    state,
+    ...(entry.state === "Refused" ? { reason: entry.reason } : {}),
+    ...(message ? { message: message.slice(0, 1024) } : {}),
+    ...(proven ? { canary: proven.canary } : {}),
+    ...(proven?.answers ? { answers: { adapter: proven.answers.adapter.slice(0, 4096), base: proven.answers.base.slice(0, 4096) } } : {}),
+  };
+}

@@ -1,0 +1,15 @@
+import { z } from "zod";
+
+/** Everything that this program takes from its environment; no other file of it reads process.env. */
+const environment = z.object({
+  POD_UID: z.string().min(1).max(64).optional(),
+  /** Base URL of the Hugging Face hub or of a mirror of it. */
+  HF_ENDPOINT: z.url().default("https://huggingface.co"),
+  HF_TOKEN: z.string().optional(),
+  RUNE_LOG_LEVEL: z.enum(["debug", "info", "warn", "error", "silent"]).default("info"),
+});
+export type Environment = z.infer<typeof environment>;
+
+export function readEnvironment(): Environment {
+  return environment.parse(process.env);
+}

@@ -1,0 +1,155 @@
+import { Readable } from "node:stream";
+import { type Clock, systemClock } from "@rune/clients/clock";
+import { parseJSON } from "@rune/clients/json";
+import { type Context, Hono } from "hono";
+import { bodyLimit } from "hono/body-limit";
+import { Agent, type Dispatcher, request } from "undici";
+import { z } from "zod";
+import type { Engine } from "./engine.ts";
+import type { Entry } from "./entry.ts";
+import type { InFlight } from "./in-flight.ts";
+import type { Metrics } from "./metrics.ts";
+
+export type InferenceOptions = {
+  engineURL: string;
+  engine: Pick<Engine, "models">;
+  base: string;
+  find: (name: string) => Entry | undefined;
+  ready: () => { ready: boolean; problem: string };
+  /** a good answer went through */
+  answered: () => void;
+  accepting: () => boolean;
+  inFlight: InFlight;
+  metrics: Metrics;
+  clock?: Clock;
+};
+
+const asked = z.object({ model: z.string().min(1).max(253) });
+const largestBody = 16 * 1024 * 1024;
+const mostInFlight = 512;
+const longest = 30 * 60_000;
+const passedOn = ["content-type", "accept", "x-request-id", "traceparent", "tracestate"];
+const passedBack = ["content-type", "x-request-id", "retry-after"];
+
+/** The port for everybody: chat, completions and the list of models; every other path of the engine stays inside the pod. */
+export function inferenceApp(options: InferenceOptions): Hono {
+  const dispatcher = new Agent({ connect: { timeout: 2_000 }, headersTimeout: longest, bodyTimeout: longest });
+  const app = new Hono();
+  app.use(
+    bodyLimit({ maxSize: largestBody, onError: (context) => failure(context, 413, `the request is larger than ${largestBody} bytes`) }),
+  );
+  app.get("/health", (context) => {
+    const { ready, problem } = options.ready();
+    return ready && options.accepting() ? context.text("") : later(context, problem || "shutting down", 5);
+  });
+  app.get("/v1/models", (context) => models(context, options));
+  for (const path of ["/v1/chat/completions", "/v1/completions"]) app.post(path, (context) => forward(context, path, options, dispatcher));
+  app.notFound((context) => failure(context, 404, `there is no ${context.req.method} ${context.req.path} here`));
+  app.onError((error, context) => failure(context, 500, `the loader failed: ${error.name}`));
+  return app;
+}
+
+/** Base and routable adapters only: what is loaded but not proven isn't offered. */
+async function models(context: Context, { engine, base, find }: InferenceOptions): Promise<Response> {
+  const served = await engine.models().catch(() => undefined);
+  if (!served) return later(context, "the engine is away", 5);
+  const offered = served.filter(({ id, parent }) => (parent === undefined ? id === base : find(id)?.state === "Loaded"));
+  const data = offered.map(({ id, root, parent }) => ({
+    id,
+    object: "model",
+    owned_by: "rune",
+    root: root ?? null,
+    parent: parent ?? null,
+  }));
+  return context.json({ object: "list", data });
+}
+
+async function forward(context: Context, path: string, options: InferenceOptions, dispatcher: Dispatcher): Promise<Response> {
+  const { clock = systemClock, metrics } = options;
+  const started = clock.now();
+  const done = (status: number) => metrics.request(path, status, (clock.now() - started) / 1000);
+  const body = Buffer.from(await context.req.arrayBuffer());
+  const parsed = asked.safeParse(parseJSON(body));
+  const refusal = parsed.success
+    ? refuse(context, parsed.data.model, options)
+    : failure(context, 400, "the body must be JSON with the name of a model in `model`");
+  if (refusal || !parsed.success) {
+    done(refusal?.status ?? 400);
+    return refusal ?? failure(context, 400, "no model");
+  }
+  return await pass(context, { path, body, model: parsed.data.model, done }, options, dispatcher);
+}
+
+/** Why a model can't be asked now, or nothing. */
+function refuse(context: Context, model: string, options: InferenceOptions): Response | undefined {
+  const { ready, problem } = options.ready();
+  if (!options.accepting()) return later(context, "this server is shutting down", 1);
+  if (!ready) return later(context, `the engine is not ready: ${problem}`, 5);
+  if (options.inFlight.total() >= mostInFlight) return failure(context, 429, "too many requests are open", { "retry-after": "2" });
+  if (model === options.base) return undefined;
+  const entry = options.find(model);
+  if (entry?.state === "Loaded") return undefined;
+  if (entry?.state === "Staging") return later(context, `${model} is being loaded`, 2);
+  const reason = entry ? `was not loaded (${entry.reason}): ${entry.message}` : "is not held here";
+  return failure(context, 404, `the model ${model} ${reason}`);
+}
+
+type Passing = { path: string; body: Buffer; model: string; done: (status: number) => void };
+
+async function pass(context: Context, passing: Passing, options: InferenceOptions, dispatcher: Dispatcher): Promise<Response> {
+  const end = options.inFlight.begin(passing.model);
+  const finish = (status: number) => {
+    end();
+    passing.done(status);
+  };
+  try {
+    const answer = await request(`${options.engineURL}${passing.path}`, {
+      method: "POST",
+      headers: pick(passedOn, (name) => context.req.header(name)),
+      body: passing.body,
+      dispatcher,
+      signal: context.req.raw.signal,
+    });
+    // An engine that restarted a moment ago doesn't know the adapter yet; the next tick brings it back.
+    if (answer.statusCode === 404 && passing.model !== options.base) {
+      await answer.body.dump();
+      finish(503);
+      return later(context, `${passing.model} is being loaded again`, 1);
+    }
+    answer.body.once("close", () => finish(answer.statusCode));
+    if (answer.statusCode === 200 && passing.model === options.base) answer.body.once("end", options.answered);
+    const headers = pick(passedBack, (name) => answer.headers[name] as string | undefined);
+    return new Response(Readable.toWeb(answer.body) as ReadableStream, { status: answer.statusCode, headers });
+  } catch (error) {
+    const gone = context.req.raw.signal.aborted;
+    finish(gone ? 499 : 503);
+    return later(context, `the engine did not answer: ${(error as Error).message}`, 5);
+  }
+}
+
+function pick(names: string[], value: (name: string) => string | undefined): Record<string, string> {
+  return Object.fromEntries(names.flatMap((name) => ((found) => (found === undefined ? [] : [[name, found]]))(value(name))));
+}
+
+/** Not now, but soon. */
+function later(context: Context, message: string, seconds: number): Response {
+  return failure(context, 503, message, { "retry-after": String(seconds) });
+}
+
+/** An error in the form that clients of OpenAI's API read. */
+function failure(
+  context: Context,
+  status: 400 | 404 | 413 | 429 | 500 | 503,
+  message: string,
+  headers: Record<string, string> = {},
+): Response {
+  const type = {
+    400: "BadRequestError",
+    404: "NotFoundError",
+    413: "BadRequestError",
+    429: "RateLimitError",
+    500: "InternalServerError",
+    503: "ServiceUnavailableError",
+  }[status];
+  return context.json({ error: { message, type, param: null, code: status } }, status, headers);
+}

@@ -1,0 +1,80 @@
+import { type Clock, systemClock } from "@rune/clients/clock";
+import type { Engine } from "./engine.ts";
+
+const every = 10_000;
+const patience = 30_000;
+/** Every base model continues this with text, never with the end of the answer. */
+const prompt = "The capital of France is";
+
+/** Whether the engine works: a real one-token completion, because `/health` lies when a rank is dead or the weights are spoilt. */
+export class Liveness {
+  readonly #engine: Engine;
+  readonly #base: string;
+  readonly #clock: Clock;
+  #ready = false;
+  #lastAnswer = Number.NEGATIVE_INFINITY;
+  #answersText: boolean | undefined;
+  #problem = "the engine has not answered yet";
+  #corrupted: number | undefined;
+
+  constructor(options: { engine: Engine; base: string; clock?: Clock }) {
+    this.#engine = options.engine;
+    this.#base = options.base;
+    this.#clock = options.clock ?? systemClock;
+  }
+
+  get ready(): boolean {
+    return this.#ready;
+  }
+
+  /** Why it isn't ready, for people. */
+  get problem(): string {
+    return this.#ready ? "" : this.#problem;
+  }
+
+  /** A proxied answer with text is as good a proof as one of our own; so a busy engine isn't asked more. */
+  answered(): void {
+    if (this.#ready) this.#lastAnswer = this.#clock.now();
+  }
+
+  /** The engine is gone or another process now; what was known of the old one doesn't count. */
+  restarted(): void {
+    this.#answersText = undefined;
+    this.#corrupted = undefined;
+    this.#fail("the engine is starting");
+  }
+
+  /** The engine's own count of spoilt answers: where it rises, only a restart cures it. */
+  corrupted(count: number): void {
+    if (count > (this.#corrupted ?? 0)) this.#fail(`the engine counted ${count} spoilt answers; it must be restarted`);
+    this.#corrupted = Math.max(count, this.#corrupted ?? 0);
+  }
+
+  /** Asks when it is time to. */
+  async check(): Promise<void> {
+    if (this.#corrupted) return;
+    if (this.#ready && this.#clock.now() - this.#lastAnswer < every) return;
+    try {
+      const { text, tokens } = await this.#engine.complete(this.#base, prompt, 1, patience);
+      this.#judge(text, tokens);
+    } catch (error) {
+      this.#fail((error as Error).message);
+    }
+  }
+
+  #judge(text: string, tokens: number): void {
+    const silent = text === "" && this.#answersText === true;
+    if (tokens < 1) this.#fail("the engine answered without a token");
+    else if (silent) this.#fail("the base answers nothing any more; the engine is spoilt and must be restarted");
+    else {
+      this.#answersText ??= text !== "";
+      this.#ready = true;
+      this.#lastAnswer = this.#clock.now();
+    }
+  }
+
+  #fail(problem: string): void {
+    this.#ready = false;
+    this.#problem = problem;
+  }
+}

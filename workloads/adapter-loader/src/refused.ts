@@ -1,0 +1,11 @@
+import type { Refusal } from "@rune/crds/loader-api";
+
+/** Why an adapter is not loaded: one word for programs and a sentence for people. */
+export class Refused extends Error {
+  override readonly name = "Refused";
+  readonly reason: Refusal;
+  constructor(reason: Refusal, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.reason = reason;
+  }
+}

@@ -1,0 +1,305 @@
+import { type Clock, systemClock } from "@rune/clients/clock";
+import { type LoaderState, type LoadRequest, permanentRefusals } from "@rune/crds/loader-api";
+import { askCanary, type CanaryResult } from "./canary.ts";
+import { type Engine, EngineRefused, EngineUnavailable, type ServedModel } from "./engine.ts";
+import { type Entry, held } from "./entry.ts";
+import type { InFlight } from "./in-flight.ts";
+import type { Liveness } from "./liveness.ts";
+import type { Metrics } from "./metrics.ts";
+import { Refused } from "./refused.ts";
+import { Serial } from "./serial.ts";
+import { slotFor } from "./slots.ts";
+import type { Staged, Staging } from "./staging.ts";
+
+export type ResidencyOptions = {
+  engine: Engine;
+  staging: Staging;
+  liveness: Liveness;
+  inFlight: InFlight;
+  metrics: Metrics;
+  base: { name: string; digest: string | undefined };
+  slots: number;
+  maxRank: number;
+  clock?: Clock;
+  log: (message: string, fields?: Record<string, unknown>) => void;
+};
+
+const drainTime = 30_000;
+const toleratedSilence = 3;
+const vitalsEvery = 10;
+
+/**
+ * Which adapters this pod holds. What was asked for is loaded again after every start of the engine; what nobody asked for is unloaded.
+ * The engine is changed by one caller at a time, and only with files that passed every check.
+ */
+export class Residency {
+  readonly #options: ResidencyOptions;
+  readonly #clock: Clock;
+  readonly #entries = new Map<string, Entry>();
+  readonly #flights = new Map<string, Promise<Entry>>();
+  readonly #removals = new Map<string, Promise<void>>();
+  readonly #engineChanges = new Serial();
+  readonly #unproven = new Set<string>();
+  #bootID = "";
+  #unnamedBoots = 0;
+  #silences = 0;
+  #ticks = 0;
+
+  constructor(options: ResidencyOptions) {
+    this.#options = options;
+    this.#clock = options.clock ?? systemClock;
+  }
+
+  /** What an earlier life of this program held is wanted again. */
+  async restore(): Promise<void> {
+    for (const staged of await this.#options.staging.restore())
+      this.#set({ name: staged.name, digest: staged.digest, state: "Staging", staged });
+  }
+
+  state(): LoaderState {
+    const { liveness, base, slots, maxRank } = this.#options;
+    const engine = { ready: liveness.ready, bootID: this.#bootID, slots, maxRank, ...(base.digest ? { baseDigest: base.digest } : {}) };
+    return { engine, adapters: [...this.#entries.values()].map(held) };
+  }
+
+  find(name: string): Entry | undefined {
+    return this.#entries.get(name);
+  }
+
+  /** Whether everything that was asked for is there, or refused. */
+  get settled(): boolean {
+    return [...this.#entries.values()].every((entry) => entry.state !== "Staging");
+  }
+
+  /** Loads an adapter, once however often it is asked at the same time. Gives its state; never throws for a refusal. */
+  async put(name: string, request: LoadRequest): Promise<Entry> {
+    await this.#removals.get(name);
+    const known = this.#entries.get(name);
+    if (!name.endsWith(`-${request.digest.slice(7, 23)}`) || (known && known.digest !== request.digest)) {
+      const message = `${name} must end in the first 16 hex digits of ${request.digest}: a name stands for its bytes`;
+      return { name, digest: request.digest, state: "Refused", reason: "DigestMismatch", message, bootID: this.#bootID };
+    }
+    if (known && this.#isFinal(known)) return known;
+    const running = this.#flights.get(name);
+    if (running) return await running;
+    const flight = this.#bring(name, request, known).finally(() => this.#flights.delete(name));
+    this.#flights.set(name, flight);
+    return await flight;
+  }
+
+  /** Stops routing to it, waits for its requests, unloads it and deletes its files. */
+  async remove(name: string): Promise<void> {
+    const removal = this.#removals.get(name) ?? this.#remove(name).finally(() => this.#removals.delete(name));
+    this.#removals.set(name, removal);
+    await removal;
+  }
+
+  /** Compares what the engine has with what it should have. Called every second. */
+  async tick(): Promise<void> {
+    const models = await this.#look();
+    if (!models) return;
+    await this.#nameBoot(models);
+    await this.#unloadStrays(models);
+    for (const entry of [...this.#entries.values()]) {
+      if (this.#flights.has(entry.name) || this.#removals.has(entry.name)) continue;
+      const served = models.find((model) => model.id === entry.name);
+      if (entry.state === "Loaded" && served?.root !== entry.staged.directory) await this.#again(entry.staged, entry.proven);
+      else if (entry.state === "Staging" && entry.staged) await this.#again(entry.staged, entry.proven);
+    }
+    await this.#proveAgain();
+  }
+
+  /** A refusal that trying again can't change: the same bytes, or an engine that said no and may not survive another. */
+  #isFinal(entry: Entry): boolean {
+    if (entry.state !== "Refused") return entry.state === "Loaded";
+    return permanentRefusals.includes(entry.reason) || (entry.reason === "EngineRefused" && entry.bootID === this.#bootID);
+  }
+
+  async #bring(name: string, request: LoadRequest, known: Entry | undefined): Promise<Entry> {
+    const started = this.#clock.now();
+    let staged = known?.state === "Staging" ? known.staged : undefined;
+    try {
+      slotFor(name, this.#entries.values(), this.#options.slots);
+      this.#set({ name, digest: request.digest, state: "Staging", ...(staged ? { staged } : {}) });
+      staged ??= await this.#options.staging.stage(name, request);
+      const entry = await this.#bringUp(staged);
+      this.#options.metrics.loaded((this.#clock.now() - started) / 1000, "load");
+      return entry;
+    } catch (error) {
+      return await this.#failed(name, request.digest, error, staged);
+    }
+  }
+
+  /** Load, canary, and only then routable. */
+  async #bringUp(staged: Staged): Promise<Entry> {
+    return await this.#engineChanges.run(async () => {
+      await this.#load(staged);
+      const proven = await this.#prove(staged);
+      return this.#set({ name: staged.name, digest: staged.digest, state: "Loaded", staged, proven });
+    });
+  }
+
+  async #load(staged: Staged): Promise<void> {
+    const { engine, staging, log } = this.#options;
+    const served = (await engine.models()).find((model) => model.id === staged.name);
+    if (served?.root === staged.directory) return;
+    if (served) throw new EngineRefused(`the engine has other files under the name ${staged.name}: ${served.root}`, 409);
+    await staging.verify(staged);
+    await engine.load(staged.name, staged.directory);
+    log("adapter loaded", { adapter: staged.name });
+  }
+
+  async #prove(staged: Staged): Promise<CanaryResult> {
+    const { engine, base, metrics, log } = this.#options;
+    const proven = await askCanary(engine, base.name, staged.name, staged.config.canary);
+    metrics.canary(proven.canary);
+    log("canary asked", { adapter: staged.name, canary: proven.canary, message: proven.message });
+    if (proven.canary !== "Mismatched") return proven;
+    await engine.unload(staged.name);
+    throw new Mismatched(proven);
+  }
+
+  /** After a start of the engine: what was proven here before is routable as soon as it is loaded, and proven again afterwards. */
+  async #again(staged: Staged, proven: CanaryResult | undefined): Promise<void> {
+    const started = this.#clock.now();
+    this.#set({ name: staged.name, digest: staged.digest, state: "Staging", staged, ...(proven ? { proven } : {}) });
+    try {
+      if (!proven) await this.#bringUp(staged);
+      else {
+        await this.#engineChanges.run(() => this.#load(staged));
+        this.#set({ name: staged.name, digest: staged.digest, state: "Loaded", staged, proven });
+        this.#unproven.add(staged.name);
+      }
+      this.#options.metrics.loaded((this.#clock.now() - started) / 1000, "reload");
+    } catch (error) {
+      await this.#failed(staged.name, staged.digest, error, staged, proven);
+    }
+  }
+
+  async #proveAgain(): Promise<void> {
+    for (const name of this.#unproven) {
+      const entry = this.#entries.get(name);
+      this.#unproven.delete(name);
+      if (entry?.state !== "Loaded") continue;
+      try {
+        const proven = await this.#engineChanges.run(() => this.#prove(entry.staged));
+        if (this.#entries.get(name) === entry) this.#set({ ...entry, proven });
+      } catch (error) {
+        await this.#failed(name, entry.digest, error, entry.staged);
+      }
+    }
+  }
+
+  /** Where only the engine is away, files and wish stay, and the next tick tries again; everything else is a refusal. */
+  async #failed(name: string, digest: string, error: unknown, staged?: Staged, proven?: CanaryResult): Promise<Entry> {
+    const { metrics, staging, log } = this.#options;
+    const bootID = this.#bootID;
+    const refusal = refusalOf(error);
+    if (!refusal) {
+      this.#entries.delete(name);
+      throw error;
+    }
+    const { reason, message } = refusal;
+    log("adapter not loaded", { adapter: name, reason, message });
+    if (reason === "EngineUnavailable" && staged)
+      return this.#set({ name, digest, state: "Staging", staged, message, ...(proven ? { proven } : {}) });
+    metrics.refused(reason);
+    await staging.remove(name);
+    const answers = error instanceof Mismatched ? { proven: error.proven } : {};
+    return this.#set({ name, digest, state: "Refused", reason, message, bootID, ...answers });
+  }
+
+  async #remove(name: string): Promise<void> {
+    const { engine, inFlight, staging, log } = this.#options;
+    await this.#flights.get(name)?.catch(() => undefined);
+    this.#entries.delete(name);
+    if (!(await inFlight.drained(drainTime, name, this.#clock)))
+      log("requests still open while unloading", { adapter: name, open: inFlight.count(name) });
+    await this.#engineChanges.run(async () => {
+      // An engine that can't be asked is asked again by the next tick, which unloads whatever nobody wants.
+      await engine.unload(name).catch((error) => log("not unloaded yet", { adapter: name, message: error.message }));
+      await staging.remove(name);
+    });
+    log("adapter unloaded", { adapter: name });
+  }
+
+  /** The engine's models, or nothing when it is away; a single late answer of a busy engine isn't that. */
+  async #look(): Promise<ServedModel[] | undefined> {
+    const { engine, liveness } = this.#options;
+    try {
+      const models = await engine.models();
+      this.#silences = 0;
+      return models;
+    } catch (error) {
+      this.#silences++;
+      const gone = error instanceof EngineUnavailable && error.gone;
+      if (!gone && this.#silences < toleratedSilence) return undefined;
+      if (this.#bootID !== "") liveness.restarted();
+      this.#bootID = "";
+      for (const entry of this.#entries.values()) {
+        if (entry.state === "Loaded") this.#set({ ...entry, state: "Staging" });
+      }
+      return undefined;
+    }
+  }
+
+  /** Which start of the engine this is. Asked when there is a sign that it changed, and now and then without one. */
+  async #nameBoot(models: ServedModel[]): Promise<void> {
+    const { engine, liveness, metrics, log } = this.#options;
+    const missing = [...this.#entries.values()].some(
+      (entry) => entry.state === "Loaded" && !models.some((model) => model.id === entry.name),
+    );
+    if (this.#bootID !== "" && !missing && this.#ticks++ % vitalsEvery !== 0) return;
+    const vitals = await engine.vitals().catch(() => undefined);
+    if (!vitals) return;
+    if (!vitals.startTime && (this.#bootID === "" || missing)) this.#unnamedBoots++;
+    const bootID = vitals.startTime ?? `unnamed-${this.#unnamedBoots}`;
+    if (bootID !== this.#bootID) {
+      this.#bootID = bootID;
+      liveness.restarted();
+      metrics.restarted();
+      log("engine started", { bootID });
+    }
+    liveness.corrupted(vitals.corruptedRequests);
+  }
+
+  async #unloadStrays(models: ServedModel[]): Promise<void> {
+    const { engine, log } = this.#options;
+    for (const { id, parent } of models) {
+      if (parent === undefined || this.#removals.has(id)) continue;
+      await this.#engineChanges.run(async () => {
+        const entry = this.#entries.get(id);
+        if (entry && entry.state !== "Refused") return;
+        log("unloading an adapter that nobody asked for", { adapter: id });
+        await engine.unload(id).catch((error) => log("not unloaded yet", { adapter: id, message: error.message }));
+      });
+    }
+  }
+
+  #set(entry: Entry): Entry {
+    this.#entries.set(entry.name, entry);
+    return entry;
+  }
+
+  counts(): Record<Entry["state"], number> {
+    const counts = { Staging: 0, Loaded: 0, Refused: 0 };
+    for (const entry of this.#entries.values()) counts[entry.state]++;
+    return counts;
+  }
+}
+
+class Mismatched extends Error {
+  readonly proven: CanaryResult;
+  constructor(proven: CanaryResult) {
+    super(proven.message);
+    this.proven = proven;
+  }
+}
+
+function refusalOf(error: unknown): { reason: Refused["reason"]; message: string } | undefined {
+  if (error instanceof Refused) return { reason: error.reason, message: error.message };
+  if (error instanceof Mismatched) return { reason: "CanaryMismatch", message: error.message };
+  if (error instanceof EngineRefused) return { reason: "EngineRefused", message: error.message };
+  if (error instanceof EngineUnavailable) return { reason: "EngineUnavailable", message: error.message };
+  return undefined;
+}

@@ -1,0 +1,399 @@
+import { mkdtemp, readdir, stat, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as wait } from "node:timers/promises";
+import { generateSigningKey } from "@rune/clients/keys";
+import { adminToken, LoaderClient, LoaderUnavailable } from "@rune/clients/loader";
+import { registryJWKS } from "@rune/clients/registry-token";
+import type { JWK } from "jose";
+import { pino } from "pino";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { type Sidecar, startSidecar } from "./sidecar.ts";
+import { FakeEngine } from "./testing/fake-engine.ts";
+import { FakeRegistry } from "./testing/fake-registry.ts";
+import { adapterArtifact, baseDigest, hidden, loraTensors, peft, rank, type TestArtifact, writeBase } from "./testing/fixtures.ts";
+
+let engine: FakeEngine;
+let registry: FakeRegistry;
+let key: JWK;
+let sidecar: Sidecar;
+let admin: LoaderClient;
+let directory: string;
+let urls: { engine: string; registry: string };
+
+const slots = 2;
+const startLoader = async () => {
+  const config = {
+    base: { name: "tiny", path: join(directory, "base"), digest: baseDigest },
+    engineURL: urls.engine,
+    registryURL: urls.registry,
+    adapterDirectory: join(directory, "adapters"),
+    slots,
+    maxRank: 8,
+    adminKeys: registryJWKS(key) as { keys: Record<string, unknown>[] },
+  };
+  const ports = { inference: 0, admin: 0, metrics: 0 };
+  sidecar = await startSidecar(config, {
+    podUID: "pod",
+    log: pino({ level: "silent" }),
+    ports,
+    tickMilliseconds: 10,
+    drainMilliseconds: 3_000,
+  });
+  admin = new LoaderClient({ address: `http://127.0.0.1:${sidecar.ports.admin}`, podUID: "pod", key });
+};
+const ready = () => expect.poll(() => sidecar.liveness.ready).toBe(true);
+
+beforeEach(async () => {
+  directory = await mkdtemp(join(tmpdir(), "rune-sidecar-"));
+  await writeBase(join(directory, "base"));
+  engine = new FakeEngine({ base: "tiny", maxRank: 8 });
+  registry = new FakeRegistry();
+  urls = { engine: await engine.start(), registry: await registry.start() };
+  key = await generateSigningKey();
+  await startLoader();
+  await ready();
+});
+afterEach(async () => {
+  await sidecar.stop();
+  await engine.stop();
+  await registry.stop();
+});
+
+const load = async (artifact: TestArtifact, request = artifact.request) => {
+  registry.add(artifact);
+  const state = await admin.load(artifact.name, request);
+  return state.adapters.find((adapter) => adapter.name === artifact.name);
+};
+const ask = (model: unknown, extra: object = {}, path = "/v1/completions") =>
+  fetch(`http://127.0.0.1:${sidecar.ports.inference}${path}`, {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify({ model, prompt: "p", ...extra }),
+  });
+const textOf = async (answer: Response) => ((await answer.json()) as { choices: { text: string }[] }).choices[0]?.text;
+
+describe("loading", () => {
+  it("pulls, checks, loads and proves an adapter, and then routes to it", async () => {
+    const artifact = adapterArtifact();
+    expect((await ask(artifact.name)).status).toBe(404);
+    expect(await load(artifact)).toMatchObject({
+      state: "Loaded",
+      canary: "Matched",
+      answers: { adapter: " pare(x)", base: " the knife" },
+    });
+    expect(await textOf(await ask(artifact.name))).toBe(" pare(x)");
+    const place = join(directory, "adapters", artifact.name);
+    expect((await stat(place)).mode & 0o777).toBe(0o755);
+    expect((await stat(join(place, "adapter_model.safetensors"))).mode & 0o777).toBe(0o644);
+    expect(await readdir(join(directory, "adapters"))).toEqual([artifact.name]);
+  });
+
+  it("does it once however often it is asked, at the same time or later", async () => {
+    const artifact = adapterArtifact();
+    registry.add(artifact);
+    const states = await Promise.all([1, 2, 3].map(() => load(artifact)));
+    states.push(await load(artifact));
+    expect(states.map((state) => state?.state)).toEqual(["Loaded", "Loaded", "Loaded", "Loaded"]);
+    expect(engine.loads).toEqual([artifact.name]);
+    expect(registry.pulls).toHaveLength(4);
+  });
+
+  const first = "base_model.model.model.layers.0.self_attn.q_proj.lora_A.weight";
+  const nan = { ...loraTensors(), [first]: { shape: [rank, hidden], values: () => Number.NaN } };
+  const zero = Object.fromEntries(Object.entries(loraTensors()).map(([name, tensor]) => [name, { ...tensor, values: () => 0 }]));
+  const wide = { ...loraTensors(), [first]: { shape: [rank, hidden * 2] } };
+  it.each([
+    ["NotFinite", { tensors: nan }, {}],
+    ["AllZero", { tensors: zero }, {}],
+    ["ShapeMismatch", { tensors: wide }, {}],
+    ["NotAnAdapter", { weights: Buffer.from("truncated") }, {}],
+    ["NotAnAdapter", { extraFile: true }, {}],
+    ["UnknownModule", {}, { targetModules: ["lm_head"] }],
+    ["RankTooLarge", { tensors: loraTensors(16), peft: peft({ r: 16 }), config: { rank: 16 } }, { rank: 16 }],
+    ["NotAnAdapter", {}, { rank: 8 }],
+    ["BaseMismatch", { config: { base: { name: "other", digest: `sha256:${"0".repeat(64)}` } } }, {}],
+    ["BaseMismatch", {}, { baseDigest: `sha256:${"0".repeat(64)}` }],
+    ["NotAnAdapter", { config: { files: {} } }, {}],
+    ["NotAnAdapter", { config: { rank: "four" as never } }, {}],
+  ] as const)("refuses as %s before the engine hears of it, and doesn't try the same bytes again", async (reason, wrong, request) => {
+    const artifact = adapterArtifact(wrong as Parameters<typeof adapterArtifact>[0]);
+    const asked = { ...artifact.request, ...request } as TestArtifact["request"];
+    expect(await load(artifact, asked)).toMatchObject({ state: "Refused", reason, message: expect.any(String) });
+    const pulls = registry.pulls.length;
+    expect(await load(artifact, asked)).toMatchObject({ state: "Refused", reason });
+    expect(registry.pulls).toHaveLength(pulls);
+    expect(engine.loads).toEqual([]);
+    expect(await readdir(join(directory, "adapters"))).toEqual([]);
+    expect((await ask(artifact.name)).status).toBe(404);
+  });
+
+  it("refuses bytes that are not those of the digest", async () => {
+    const artifact = adapterArtifact();
+    registry.add(artifact);
+    const weights = `sha256:${artifact.config.files["adapter_model.safetensors"]?.sha256}`;
+    registry.blobs.set(weights, Buffer.alloc(artifact.files["adapter_model.safetensors"]?.length ?? 0));
+    const state = await admin.load(artifact.name, artifact.request);
+    expect(state.adapters[0]).toMatchObject({ state: "Refused", reason: "DigestMismatch" });
+  });
+
+  it("refuses a name that doesn't end in its digest", async () => {
+    const artifact = adapterArtifact();
+    registry.add(artifact);
+    const state = await admin.load("tessera-0000000000000000", artifact.request);
+    expect(state.adapters).toMatchObject([{ name: "tessera-0000000000000000", state: "Refused", reason: "DigestMismatch" }]);
+    expect((await admin.state()).adapters).toEqual([]);
+  });
+
+  it("tries again what wasn't there yet", async () => {
+    const artifact = adapterArtifact();
+    const missing = await admin.load(artifact.name, artifact.request);
+    expect(missing.adapters[0]).toMatchObject({ state: "Refused", reason: "ArtifactMissing" });
+    expect(await load(artifact)).toMatchObject({ state: "Loaded" });
+  });
+
+  it("has no slot for one more, whoever is on the way, and says who has them", async () => {
+    const [one, two, three] = ["one", "two", "three"].map((name) => adapterArtifact({ name, config: { generation: name.length } }));
+    if (!one || !two || !three) throw new Error("three artifacts");
+    await Promise.all([load(one), load({ ...two, name: two.name })]);
+    const refused = await load(adapterArtifact({ name: "three", config: { generation: 99 } }));
+    expect(refused).toMatchObject({ state: "Refused", reason: "NoAdapterSlot", message: expect.stringContaining(one.name) });
+    await admin.unload(one.name);
+    expect(await load(adapterArtifact({ name: "three", config: { generation: 99 } }))).toMatchObject({ state: "Loaded" });
+  });
+
+  it("takes an adapter without effect off again", async () => {
+    const artifact = adapterArtifact();
+    engine.answers[artifact.name] = engine.baseAnswer;
+    expect(await load(artifact)).toMatchObject({ state: "Refused", reason: "CanaryMismatch", canary: "Mismatched" });
+    expect(engine.held).toEqual([]);
+    expect((await ask(artifact.name)).status).toBe(404);
+  });
+
+  it("doesn't offer a second load to an engine that refused one, because with two ranks that ends it", async () => {
+    const artifact = adapterArtifact();
+    engine.smuggle(artifact.name, "/somewhere/else");
+    registry.add(artifact);
+    const flight = admin.load(artifact.name, artifact.request);
+    const refused = await flight;
+    // The stray may have been unloaded before; then the load went well.
+    expect(["Loaded", "Refused"]).toContain(refused.adapters[0]?.state);
+    expect(engine.loads.length).toBeLessThanOrEqual(1);
+  });
+});
+
+describe("the engine's comings and goings", () => {
+  it("gives a restarted engine its adapters back within two seconds, under another boot id", async () => {
+    const artifact = adapterArtifact();
+    await load(artifact);
+    const before = (await admin.state()).engine.bootID;
+    await engine.restart();
+    const healthy = Date.now();
+    await expect.poll(async () => (await ask(artifact.name)).status, { timeout: 2_000 }).toBe(200);
+    expect(Date.now() - healthy).toBeLessThan(2_000);
+    await expect.poll(async () => (await admin.state()).engine.bootID).not.toBe(before);
+    expect(engine.loads).toEqual([artifact.name, artifact.name]);
+  });
+
+  it("notices a restart also where the engine doesn't say when it started", async () => {
+    engine.startTimeInMetrics = false;
+    await engine.restart();
+    const artifact = adapterArtifact();
+    await expect.poll(async () => (await load(artifact).catch(() => undefined))?.state, { timeout: 3_000 }).toBe("Loaded");
+    const before = (await admin.state()).engine.bootID;
+    await engine.restart();
+    await expect.poll(() => engine.held).toEqual([artifact.name]);
+    await expect.poll(async () => (await admin.state()).engine.bootID).not.toBe(before);
+  });
+
+  it("says 503 and when to come back while the engine is away, and keeps the wish", async () => {
+    const artifact = adapterArtifact();
+    await engine.stop();
+    await expect.poll(() => sidecar.liveness.ready).toBe(false);
+    const refused = await load(artifact).catch((error) => error);
+    expect(refused).toBeInstanceOf(LoaderUnavailable);
+    expect(refused.retryAfterSeconds).toBe(2);
+    const answer = await ask("tiny");
+    expect(answer.status).toBe(503);
+    expect(Number(answer.headers.get("retry-after"))).toBeGreaterThan(0);
+    await engine.start();
+    await expect.poll(() => engine.held).toEqual([artifact.name]);
+    await expect.poll(async () => (await ask(artifact.name)).status).toBe(200);
+  });
+
+  it("asks for the registry's return, too", async () => {
+    registry.down = true;
+    const artifact = adapterArtifact();
+    const error = await load(artifact).catch((caught) => caught);
+    expect(error).toBeInstanceOf(LoaderUnavailable);
+    registry.down = false;
+    expect(await load(artifact)).toMatchObject({ state: "Loaded" });
+  }, 30_000);
+
+  it("doesn't load again what changed on the disk", async () => {
+    const artifact = adapterArtifact();
+    await load(artifact);
+    await writeFile(join(directory, "adapters", artifact.name, "adapter_model.safetensors"), "tampered");
+    await engine.restart();
+    await expect.poll(async () => (await admin.state()).adapters[0]).toMatchObject({ state: "Refused", reason: "DigestMismatch" });
+    expect(engine.held).toEqual([]);
+  });
+
+  it("unloads what nobody asked for", async () => {
+    engine.smuggle("stray", "/elsewhere");
+    await expect.poll(() => engine.held).toEqual([]);
+    expect(engine.unloads).toContain("stray");
+  });
+
+  it("holds after its own restart what it held before, without loading it twice", async () => {
+    const artifact = adapterArtifact();
+    await load(artifact);
+    await sidecar.stop();
+    await startLoader();
+    await ready();
+    await expect
+      .poll(async () => (await admin.state()).adapters[0])
+      .toMatchObject({ name: artifact.name, state: "Loaded", canary: "Matched" });
+    expect(engine.loads).toEqual([artifact.name]);
+  });
+});
+
+describe("unloading", () => {
+  it("waits for open requests, takes no new ones, and deletes the files", async () => {
+    const artifact = adapterArtifact();
+    await load(artifact);
+    let release = () => undefined as undefined;
+    engine.gate = new Promise((resolve) => {
+      release = () => resolve() as undefined;
+    });
+    const open = ask(artifact.name);
+    await expect.poll(() => engine.completions.filter((model) => model === artifact.name).length).toBe(2);
+    const unloading = admin.unload(artifact.name);
+    await wait(50);
+    expect((await ask(artifact.name)).status).toBe(404);
+    expect(engine.held).toEqual([artifact.name]);
+    release();
+    expect((await open).status).toBe(200);
+    expect((await unloading).adapters).toEqual([]);
+    expect(engine.held).toEqual([]);
+    expect(await readdir(join(directory, "adapters"))).toEqual([]);
+  });
+
+  it("is done also for what isn't there", async () => {
+    expect((await admin.unload("never-there")).adapters).toEqual([]);
+  });
+});
+
+describe("the inference port", () => {
+  const get = (path: string) => fetch(`http://127.0.0.1:${sidecar.ports.inference}${path}`);
+
+  it("passes chat, completions and streams on", async () => {
+    expect(await textOf(await ask("tiny"))).toBe(" the knife");
+    expect((await ask("tiny", { messages: [] }, "/v1/chat/completions")).status).toBe(200);
+    const stream = await ask("tiny", { stream: true });
+    expect(stream.headers.get("content-type")).toContain("text/event-stream");
+    expect(await stream.text()).toContain("data: [DONE]");
+  });
+
+  it.each([
+    "/v1/load_lora_adapter",
+    "/v1/unload_lora_adapter",
+    "/v1/embeddings",
+    "/collective_rpc",
+    "/sleep",
+    "/metrics",
+    "/v1//completions",
+    "/v1/completions/../load_lora_adapter",
+  ])("never passes %s on", async (path) => {
+    const before = [engine.loads.length, engine.unloads.length];
+    expect((await ask("tiny", { lora_name: "x", lora_path: "/x" }, path)).status).toBe(404);
+    expect([engine.loads.length, engine.unloads.length]).toEqual(before);
+  });
+
+  it("lists the base and what is routable", async () => {
+    const artifact = adapterArtifact();
+    await load(artifact);
+    engine.smuggle("stray", "/elsewhere");
+    const { data } = (await (await get("/v1/models")).json()) as { data: { id: string }[] };
+    expect(data.map(({ id }) => id)).toEqual(["tiny", artifact.name]);
+  });
+
+  it("wants a model's name and JSON", async () => {
+    expect((await ask(undefined)).status).toBe(400);
+    expect((await ask(7)).status).toBe(400);
+    const answer = await fetch(`http://127.0.0.1:${sidecar.ports.inference}/v1/completions`, { method: "POST", body: "no json" });
+    expect(((await answer.json()) as { error: { message: string } }).error.message).toContain("`model`");
+  });
+
+  it("says that an adapter is on its way", async () => {
+    const artifact = adapterArtifact();
+    let open = () => undefined as undefined;
+    registry.gate = new Promise((resolve) => {
+      open = () => resolve() as undefined;
+    });
+    const loading = load(artifact);
+    await expect.poll(async () => (await ask(artifact.name)).status).toBe(503);
+    open();
+    await loading;
+    expect((await ask(artifact.name)).status).toBe(200);
+  });
+
+  it("counts what happened for Prometheus", async () => {
+    await load(adapterArtifact());
+    await (await ask("tiny")).text();
+    const text = await (await fetch(`http://127.0.0.1:${sidecar.ports.metrics}/metrics`)).text();
+    expect(text).toContain('rune_loader_adapters{state="Loaded"} 1');
+    expect(text).toContain("rune_loader_engine_ready 1");
+    expect(text).toContain('rune_loader_request_seconds_count{path="/v1/completions",status="200"} 1');
+    expect(text).toContain('rune_loader_canaries_total{result="Matched"} 1');
+  });
+
+  it("is ready when the engine and every wanted adapter are, and alive anyway", async () => {
+    const page = (path: string) => fetch(`http://127.0.0.1:${sidecar.ports.metrics}${path}`);
+    await expect.poll(async () => (await page("/readyz")).status).toBe(200);
+    await engine.stop();
+    await expect.poll(async () => (await page("/readyz")).status).toBe(503);
+    expect((await page("/healthz")).status).toBe(200);
+    expect((await get("/health")).status).toBe(503);
+  });
+});
+
+describe("the admin port", () => {
+  const state = (token: string) =>
+    fetch(`http://127.0.0.1:${sidecar.ports.admin}/state`, { headers: token ? { authorization: `Bearer ${token}` } : {} }).then(
+      (answer) => answer.status,
+    );
+
+  it("lets only the operator in, with a fresh token for this pod", async () => {
+    expect(await state(await adminToken(key, "pod", Date.now()))).toBe(200);
+    expect(await state(await adminToken(key, "another pod", Date.now()))).toBe(401);
+    expect(await state(await adminToken(key, "pod", Date.now() - 10 * 60_000))).toBe(401);
+    expect(await state(await adminToken(await generateSigningKey(), "pod", Date.now()))).toBe(401);
+    expect(await state("")).toBe(401);
+    expect(await state("nonsense")).toBe(401);
+  });
+
+  it("tells the engine's state", async () => {
+    expect((await admin.state()).engine).toMatchObject({
+      ready: true,
+      baseDigest,
+      slots,
+      maxRank: 8,
+      bootID: expect.stringMatching(/^1\d+/),
+    });
+  });
+});
+
+it("drains before it ends: open requests are answered, new ones refused", async () => {
+  let release = () => undefined as undefined;
+  engine.gate = new Promise((resolve) => {
+    release = () => resolve() as undefined;
+  });
+  const open = ask("tiny");
+  await expect.poll(() => engine.completions.filter((model) => model === "tiny").length).toBeGreaterThan(1);
+  const stopping = sidecar.stop();
+  expect((await ask("tiny")).status).toBe(503);
+  release();
+  expect((await open).status).toBe(200);
+  await stopping;
+});

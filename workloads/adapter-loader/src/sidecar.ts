@@ -1,0 +1,129 @@
+import type { Server } from "node:http";
+import type { AddressInfo } from "node:net";
+import { serve } from "@hono/node-server";
+import { type Clock, systemClock } from "@rune/clients/clock";
+import { type LoaderConfig, port } from "@rune/crds/loader-api";
+import { Hono } from "hono";
+import type { Logger } from "pino";
+import { adminApp } from "./admin.ts";
+import { type BaseShapes, readBaseShapes } from "./base-shapes.ts";
+import { Engine } from "./engine.ts";
+import { InFlight } from "./in-flight.ts";
+import { inferenceApp } from "./inference.ts";
+import { Liveness } from "./liveness.ts";
+import { createMetrics, type Metrics } from "./metrics.ts";
+import { Residency } from "./residency.ts";
+import { readMarker } from "./stage/marker.ts";
+import { Staging } from "./staging.ts";
+
+export type Ports = { inference: number; admin: number; metrics: number };
+export type Sidecar = { ports: Ports; residency: Residency; liveness: Liveness; stop(): Promise<void> };
+export type SidecarOptions = {
+  podUID: string;
+  log: Logger;
+  ports?: Ports;
+  clock?: Clock;
+  tickMilliseconds?: number;
+  drainMilliseconds?: number;
+};
+
+/** Starts the three ports and the watch over the engine. */
+export async function startSidecar(config: LoaderConfig, options: SidecarOptions): Promise<Sidecar> {
+  const { log, clock = systemClock, ports = port } = options;
+  const { base, shapes } = await stagedBase(config);
+  const engine = new Engine({ url: config.engineURL, clock });
+  const inFlight = new InFlight();
+  const liveness = new Liveness({ engine, base: base.name, clock });
+  const metrics: Metrics = createMetrics(() => ({
+    ready: liveness.ready,
+    adapters: residency.counts(),
+    inFlight: inFlight.total(),
+    slots: config.slots,
+  }));
+  const staging = new Staging({
+    directory: config.adapterDirectory,
+    registryURL: config.registryURL,
+    baseDigest: base.digest,
+    shapes,
+    maxRank: config.maxRank,
+    clock,
+  });
+  const { slots, maxRank } = config;
+  const residency: Residency = new Residency({
+    ...{ engine, staging, liveness, inFlight, metrics, base, slots, maxRank, clock },
+    log: (message, fields) => log.info(fields ?? {}, message),
+  });
+  await residency.restore();
+
+  let accepting = true;
+  const ready = () => ({ ready: liveness.ready, problem: liveness.problem });
+  const settled = () => accepting && liveness.ready && residency.settled;
+  const inference = inferenceApp({
+    ...{ engineURL: config.engineURL.replace(/\/+$/, ""), engine, base: base.name, ready, inFlight, metrics, clock },
+    find: (name) => residency.find(name),
+    answered: () => liveness.answered(),
+    accepting: () => accepting,
+  });
+  const servers = await Promise.all([
+    listen(inference, ports.inference),
+    listen(adminApp(residency, config.adminKeys, options.podUID), ports.admin),
+    listen(metricsApp(metrics, settled), ports.metrics),
+  ]);
+  const watch = watchEngine(residency, liveness, log, clock, options.tickMilliseconds ?? 1_000);
+  const stop = async () => {
+    accepting = false;
+    watch.abort();
+    const drained = await inFlight.drained(options.drainMilliseconds ?? 90_000, undefined, clock);
+    log.info({ drained }, "stopping");
+    await Promise.all(servers.map(close));
+  };
+  const [first, second, third] = servers.map((server) => (server.address() as AddressInfo).port);
+  return { ports: { inference: first ?? 0, admin: second ?? 0, metrics: third ?? 0 }, residency, liveness, stop };
+}
+
+/** Identity and shapes of the base, as the stager wrote them down, or as its files say. */
+async function stagedBase(config: LoaderConfig): Promise<{ base: { name: string; digest: string | undefined }; shapes: BaseShapes }> {
+  const marker = await readMarker(config.base.path);
+  const digest = config.base.digest ?? marker?.digest;
+  if (marker && digest !== marker.digest)
+    throw new Error(`${config.base.path} holds ${marker.digest}, the configuration says ${digest}; the pod must be made anew`);
+  return { base: { name: config.base.name, digest }, shapes: marker?.shapes ?? (await readBaseShapes(config.base.path)) };
+}
+
+function metricsApp(metrics: Metrics, ready: () => boolean): Hono {
+  const app = new Hono();
+  app.get("/metrics", async (context) =>
+    context.text(await metrics.text(), 200, { "content-type": "text/plain; version=0.0.4; charset=utf-8" }),
+  );
+  app.get("/healthz", (context) => context.text("ok"));
+  app.get("/readyz", (context) => (ready() ? context.text("ok") : context.text("the engine or an adapter is not ready", 503)));
+  return app;
+}
+
+/** Residency every second, liveness when it is due; each never twice at once, and neither waits for the other. */
+function watchEngine(residency: Residency, liveness: Liveness, log: Logger, clock: Clock, milliseconds: number): AbortController {
+  const over = new AbortController();
+  const repeat = async (what: string, work: () => Promise<void>) => {
+    while (!over.signal.aborted) {
+      await work().catch((error) => log.error({ error: String(error) }, `${what} failed`));
+      await clock.wait(milliseconds, over.signal).catch(() => undefined);
+    }
+  };
+  void repeat("comparing adapters", () => residency.tick());
+  void repeat("asking the engine", () => liveness.check());
+  return over;
+}
+
+async function listen(app: Hono, number: number): Promise<Server> {
+  return await new Promise((resolve, reject) => {
+    const server = serve({ fetch: app.fetch, port: number, hostname: "0.0.0.0" }, () => resolve(server)) as Server;
+    server.once("error", reject);
+  });
+}
+
+async function close(server: Server): Promise<void> {
+  const closed = new Promise((resolve) => server.close(resolve));
+  server.closeIdleConnections();
+  setTimeout(() => server.closeAllConnections(), 2_000).unref();
+  await closed;
+}

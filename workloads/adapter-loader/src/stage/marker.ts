@@ -1,0 +1,33 @@
+import { readFile, rename, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { digest } from "@rune/crds/field";
+import { z } from "zod";
+import { baseShapes } from "../base-shapes.ts";
+
+const marker = z.object({
+  schema: z.literal("rune.dev/staged-model/v1"),
+  name: z.string(),
+  digest: digest(),
+  /** the source it came from, so that another one isn't taken for it */
+  source: z.string(),
+  /** shapes of the layers, so that the loader needs no other volume to check adapters */
+  shapes: baseShapes,
+});
+export type Marker = z.infer<typeof marker>;
+
+const file = ".rune-staged";
+
+/** What a whole staged directory says of itself; nothing when it isn't whole. */
+export async function readMarker(directory: string): Promise<Marker | undefined> {
+  const text = await readFile(join(directory, file), "utf8").catch(() => undefined);
+  if (text === undefined) return undefined;
+  const parsed = marker.safeParse(JSON.parse(text));
+  return parsed.success ? parsed.data : undefined;
+}
+
+/** Written last, whole or not at all. */
+export async function writeMarker(directory: string, value: Marker): Promise<void> {
+  const draft = join(directory, `${file}.new`);
+  await writeFile(draft, JSON.stringify(value));
+  await rename(draft, join(directory, file));
+}

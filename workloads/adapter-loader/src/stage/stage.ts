@@ -1,0 +1,56 @@
+import { mkdir } from "node:fs/promises";
+import { canonicalJSON, modelDigest, sha256 } from "@rune/clients/digest";
+import { PodFailure } from "@rune/clients/pod";
+import { exit, type StageJob } from "@rune/crds/job-spec";
+import { readBaseShapes } from "../base-shapes.ts";
+import { BadSafetensors } from "../safetensors.ts";
+import { fromHuggingFace, type Hub } from "./hugging-face.ts";
+import { readMarker, writeMarker } from "./marker.ts";
+import { fromRegistry } from "./oci.ts";
+import { fromVolume } from "./volume.ts";
+
+export type ModelFiles = Record<string, { sha256: string; sizeBytes: number }>;
+/** What a source put into the directory: all files of the model with their hashes. */
+export type Fetched = { name: string; files: ModelFiles };
+export type StageResult = { digest: string; name: string };
+
+/** Fills the target with the base model and gives its identity. A directory that is whole already, from the same source, is kept. */
+export async function stage(job: StageJob, hub: Hub, signal: AbortSignal): Promise<StageResult> {
+  const source = sha256(canonicalJSON(job.base));
+  const kept = await readMarker(job.target);
+  if (kept?.source === source) return expected(job, { digest: kept.digest, name: kept.name });
+  await mkdir(job.target, { recursive: true });
+  const { name, files } = await fetchModel(job, hub, signal);
+  if (!Object.keys(files).some((file) => file.endsWith(".safetensors")) || !files["config.json"])
+    throw new PodFailure(
+      exit.badInput,
+      "NotAModel",
+      `${name} has no config.json or no safetensors weights; other formats can't be served with adapters`,
+    );
+  const result = expected(job, { digest: modelDigest(files), name });
+  const shapes = await readBaseShapes(job.target).catch((error) => {
+    if (error instanceof BadSafetensors)
+      throw new PodFailure(exit.badInput, "NotAModel", `the weights of ${name} are damaged: ${error.message}`, { cause: error });
+    throw error;
+  });
+  await writeMarker(job.target, { schema: "rune.dev/staged-model/v1", ...result, source, shapes });
+  return result;
+}
+
+async function fetchModel(job: StageJob, hub: Hub, signal: AbortSignal): Promise<Fetched> {
+  const { huggingFace, oci, pvc } = job.base;
+  if (oci && job.registry) return await fromRegistry(oci, job.registry, job.target);
+  if (huggingFace) return await fromHuggingFace(huggingFace, job.target, hub, signal);
+  if (pvc) return await fromVolume(pvc.path, job.target);
+  throw new PodFailure(exit.badInput, "NoSource", "the stage document names no source of the base model, or an OCI one without a registry");
+}
+
+function expected(job: StageJob, result: StageResult): StageResult {
+  if (job.expectedDigest && job.expectedDigest !== result.digest)
+    throw new PodFailure(
+      exit.badInput,
+      "BaseDigestMismatch",
+      `the files of ${result.name} have the identity ${result.digest}, expected ${job.expectedDigest}: the source changed; nothing will be served from it`,
+    );
+  return result;
+}

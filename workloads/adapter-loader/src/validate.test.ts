@@ -1,0 +1,129 @@
+import { mkdir, mkdtemp, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { beforeAll, describe, expect, it } from "vitest";
+import { type BaseShapes, readBaseShapes } from "./base-shapes.ts";
+import { adapterArtifact, hidden, inner, loraTensors, peft, rank, safetensors, type TestTensor, writeBase } from "./testing/fixtures.ts";
+import { validateAdapter } from "./validate.ts";
+
+let shapes: BaseShapes;
+let directory: string;
+let count = 0;
+beforeAll(async () => {
+  directory = await mkdtemp(join(tmpdir(), "rune-validate-"));
+  await writeBase(join(directory, "base"));
+  shapes = await readBaseShapes(join(directory, "base"));
+});
+
+const check = async (wrong: Parameters<typeof adapterArtifact>[0]) => {
+  const { files, config } = adapterArtifact(wrong);
+  const place = join(directory, String(count++));
+  await mkdir(place);
+  for (const [name, bytes] of Object.entries(files)) await writeFile(join(place, name), bytes);
+  await validateAdapter(place, config, shapes);
+};
+const first = "base_model.model.model.layers.0.self_attn.q_proj.lora_A.weight";
+const firstB = first.replace("lora_A", "lora_B");
+const changed = (changes: Record<string, TestTensor | undefined>) => {
+  const tensors = { ...loraTensors(), ...changes };
+  return Object.fromEntries(Object.entries(tensors).filter((entry): entry is [string, TestTensor] => entry[1] !== undefined));
+};
+const good = safetensors(loraTensors());
+
+it("reads the linear layers of the base from its weights", () => {
+  expect(shapes).toEqual({
+    "model.layers.0.self_attn.q_proj": [hidden, hidden],
+    "model.layers.0.mlp.down_proj": [inner, hidden],
+    "model.layers.1.self_attn.q_proj": [hidden, hidden],
+    "model.layers.1.mlp.down_proj": [inner, hidden],
+  });
+});
+
+it("takes the shapes of packed weights from config.json", async () => {
+  const place = await mkdtemp(join(tmpdir(), "rune-packed-"));
+  await writeBase(place);
+  await writeFile(
+    join(place, "model.safetensors"),
+    safetensors({
+      "model.layers.0.self_attn.q_proj.weight": { shape: [32, 1], dtype: "I8" },
+      "model.layers.0.mlp.down_proj.weight": { shape: [48, 1], dtype: "I8" },
+    }),
+  );
+  expect(await readBaseShapes(place)).toEqual({
+    "model.layers.0.self_attn.q_proj": [hidden, hidden],
+    "model.layers.0.mlp.down_proj": [inner, hidden],
+  });
+});
+
+it.each(["BF16", "F16", "F32"] as const)("accepts a good adapter in %s", async (dtype) => {
+  const tensors = Object.fromEntries(Object.entries(loraTensors()).map(([name, tensor]) => [name, { ...tensor, dtype }]));
+  await check({ tensors });
+});
+
+it("accepts an adapter whose B is zero in some modules but not in all", async () => {
+  await check({ tensors: changed({ [firstB]: { shape: [hidden, rank], values: () => 0 } }) });
+});
+
+const nan = (index: number) => (index === 3 ? Number.NaN : 0.01);
+const infinite = (index: number) => (index === 31 ? Number.POSITIVE_INFINITY : 0.01);
+describe.each([
+  ["NotFinite", "NaN in bfloat16", { tensors: changed({ [first]: { shape: [rank, hidden], values: nan } }) }],
+  ["NotFinite", "infinity in bfloat16", { tensors: changed({ [first]: { shape: [rank, hidden], values: infinite } }) }],
+  ["NotFinite", "NaN in float16", { tensors: changed({ [first]: { shape: [rank, hidden], dtype: "F16", values: nan } }) }],
+  ["NotFinite", "infinity in float32", { tensors: changed({ [first]: { shape: [rank, hidden], dtype: "F32", values: infinite } }) }],
+  [
+    "NotFinite",
+    "a finite value that overflows inside the engine",
+    { tensors: changed({ [first]: { shape: [rank, hidden], values: () => -1e30 } }) },
+  ],
+  [
+    "AllZero",
+    "B zero everywhere, as before training",
+    {
+      tensors: Object.fromEntries(
+        Object.entries(loraTensors()).map(([name, t]) => [name, name.includes("lora_B") ? { ...t, values: () => -0 } : t]),
+      ),
+    },
+  ],
+  ["ShapeMismatch", "an A of another width", { tensors: changed({ [first]: { shape: [rank, hidden + 1] } }) }],
+  ["ShapeMismatch", "a B of another height", { tensors: changed({ [firstB]: { shape: [hidden * 2, rank] } }) }],
+  ["ShapeMismatch", "a half that is missing", { tensors: changed({ [firstB]: undefined }) }],
+  [
+    "ShapeMismatch",
+    "another rank in one module",
+    { tensors: changed({ [first]: { shape: [2, hidden] }, [firstB]: { shape: [hidden, 2] } }) },
+  ],
+  ["ShapeMismatch", "weights in integers", { tensors: changed({ [first]: { shape: [rank, hidden], dtype: "I8" } }) }],
+  [
+    "UnknownModule",
+    "a module that the base doesn't have",
+    { tensors: changed({ "base_model.model.model.layers.0.mlp.gate_proj.lora_A.weight": { shape: [1] } }) },
+  ],
+  [
+    "UnknownModule",
+    "a layer that the base doesn't have",
+    { tensors: changed({ [first.replace(".0.", ".7.")]: { shape: [rank, hidden] } }) },
+  ],
+  ["UnknownModule", "a weight that is no LoRA weight", { tensors: changed({ "base_model.model.lm_head.weight": { shape: [2, 2] } }) }],
+  [
+    "UnknownModule",
+    "modules that config and weights disagree about",
+    { peft: peft({ target_modules: ["q_proj"] }), config: { targetModules: ["q_proj"] } },
+  ],
+  ["NotAnAdapter", "a truncated file", { weights: good.subarray(0, good.length - 5) }],
+  ["NotAnAdapter", "bytes after the last tensor", { weights: Buffer.concat([good, Buffer.alloc(4)]) }],
+  ["NotAnAdapter", "a header that is longer than the file", { weights: Buffer.from("ffffffffffffff7f7b7d", "hex") }],
+  ["NotAnAdapter", "an empty file", { weights: Buffer.alloc(0) }],
+  ["NotAnAdapter", "a header that is no JSON", { weights: Buffer.concat([Buffer.from([4, 0, 0, 0, 0, 0, 0, 0]), Buffer.from("abcd")]) }],
+  ["NotAnAdapter", "DoRA", { peft: peft({ use_dora: true }) }],
+  ["NotAnAdapter", "whole modules beside the LoRA", { peft: peft({ modules_to_save: ["lm_head"] }) }],
+  ["NotAnAdapter", "a trained bias", { peft: peft({ bias: "all" }) }],
+  ["NotAnAdapter", "ranks by pattern", { peft: peft({ rank_pattern: { q_proj: 8 } }) }],
+  ["NotAnAdapter", "another rank in adapter_config.json", { peft: peft({ r: 8 }) }],
+  ["NotAnAdapter", "another alpha in adapter_config.json", { peft: peft({ lora_alpha: 99 }) }],
+  ["NotAnAdapter", "another method of PEFT", { peft: peft({ peft_type: "IA3" }) }],
+] as const)("refuses as %s", (reason, what, wrong) => {
+  it(what, async () => {
+    await expect(check(wrong as Parameters<typeof adapterArtifact>[0])).rejects.toMatchObject({ name: "Refused", reason });
+  });
+});

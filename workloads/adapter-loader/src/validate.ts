@@ -1,0 +1,130 @@
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import type { AdapterConfig } from "@rune/crds/artifact";
+import { z } from "zod";
+import type { BaseShapes } from "./base-shapes.ts";
+import { Refused } from "./refused.ts";
+import { BadSafetensors, floatTypes, readHeader, type Safetensors, scan, type Tensor } from "./safetensors.ts";
+
+export const adapterFiles = ["adapter_config.json", "adapter_model.safetensors"] as const;
+
+/** What PEFT writes, as far as it decides what is computed. */
+const peftConfig = z.object({
+  peft_type: z.literal("LORA"),
+  r: z.number().int(),
+  lora_alpha: z.number(),
+  target_modules: z.array(z.string()).min(1),
+  use_dora: z.boolean().nullish(),
+  lora_bias: z.boolean().nullish(),
+  bias: z.string().nullish(),
+  modules_to_save: z.array(z.string()).nullish(),
+  rank_pattern: z.record(z.string(), z.number()).nullish(),
+  alpha_pattern: z.record(z.string(), z.number()).nullish(),
+  trainable_token_indices: z.unknown().nullish(),
+  layer_replication: z.unknown().nullish(),
+});
+
+/**
+ * Everything that must be true of staged files before the engine may see them; throws `Refused`. The engine itself answers 200 to wrong
+ * shapes, unknown modules and NaN, and one adapter with NaN spoils every later answer.
+ */
+export async function validateAdapter(directory: string, config: AdapterConfig, shapes: BaseShapes): Promise<void> {
+  const [configFile, weightsFile] = adapterFiles;
+  checkPeftConfig(await readFile(join(directory, configFile), "utf8"), config);
+  const weights = join(directory, weightsFile);
+  try {
+    const file = await readHeader(weights);
+    checkModules(file, config, shapes);
+    await checkValues(weights, file);
+  } catch (error) {
+    if (error instanceof BadSafetensors)
+      throw new Refused("NotAnAdapter", `${weightsFile} is not a whole safetensors file: ${error.message}`, { cause: error });
+    throw error;
+  }
+}
+
+function checkPeftConfig(text: string, config: AdapterConfig): void {
+  const parsed = peftConfig.safeParse(parse(text));
+  if (!parsed.success)
+    throw new Refused("NotAnAdapter", `adapter_config.json is not one of a LoRA adapter: ${z.prettifyError(parsed.error)}`);
+  const { data } = parsed;
+  const unsupported = [
+    data.use_dora && "use_dora",
+    data.lora_bias && "lora_bias",
+    data.bias && data.bias !== "none" && `bias: ${data.bias}`,
+    data.modules_to_save?.length && "modules_to_save",
+    Object.keys(data.rank_pattern ?? {}).length && "rank_pattern",
+    Object.keys(data.alpha_pattern ?? {}).length && "alpha_pattern",
+    data.trainable_token_indices && "trainable_token_indices",
+    data.layer_replication && "layer_replication",
+  ].filter(Boolean);
+  if (unsupported.length > 0)
+    throw new Refused("NotAnAdapter", `adapter_config.json asks for ${unsupported.join(", ")}, which is not supported; train without`);
+  const said = `rank ${config.rank}, alpha ${config.alpha}, modules ${names(config.targetModules)}`;
+  const found = `rank ${data.r}, alpha ${data.lora_alpha}, modules ${names(data.target_modules)}`;
+  if (said !== found) throw new Refused("NotAnAdapter", `adapter_config.json says ${found}, the artifact's config ${said}`);
+}
+
+type Module = { path: string; a?: Tensor; b?: Tensor };
+const tensorName = /^base_model\.model\.(.+\.layers\.\d+\.\w+(?:\.\w+)*)\.lora_(A|B)\.weight$/;
+
+/** Every tensor is half of a pair for a linear layer that the base has, in the base's shape and with the adapter's rank. */
+function checkModules(file: Safetensors, config: AdapterConfig, shapes: BaseShapes): void {
+  const modules = new Map<string, Module>();
+  for (const tensor of file.tensors) {
+    const [, path, half] = tensorName.exec(tensor.name) ?? [];
+    if (!path) throw new Refused("UnknownModule", `${tensor.name} is not a LoRA weight of a layer; nothing else can be loaded`);
+    if (!floatTypes.includes(tensor.dtype))
+      throw new Refused("ShapeMismatch", `${tensor.name} is ${tensor.dtype}; weights must be ${floatTypes.join(", ")}`);
+    const module = modules.get(path) ?? { path };
+    modules.set(path, { ...module, [half === "A" ? "a" : "b"]: tensor });
+  }
+  for (const module of modules.values()) checkModule(module, config.rank, shapes);
+  const found = names([...modules.keys()].map((path) => path.split(".").at(-1) ?? path));
+  if (found !== names(config.targetModules))
+    throw new Refused(
+      "UnknownModule",
+      `the weights are for ${found || "no module"}, the artifact's config says ${names(config.targetModules)}`,
+    );
+}
+
+function checkModule({ path, a, b }: Module, rank: number, shapes: BaseShapes): void {
+  const shape = shapes[path];
+  if (!shape) throw new Refused("UnknownModule", `the base model has no linear layer ${path}`);
+  if (!a || !b) throw new Refused("ShapeMismatch", `${path} has only lora_${a ? "A" : "B"}; both halves are needed`);
+  const [inputs, outputs] = shape;
+  const said = `${a.shape} and ${b.shape}`;
+  const needed = `${[rank, inputs]} and ${[outputs, rank]}`;
+  if (said !== needed)
+    throw new Refused("ShapeMismatch", `${path}: lora_A and lora_B are [${said}], the base and rank ${rank} need [${needed}]`);
+}
+
+/** All finite and in range, and at least one pair of which neither half is all zero: else the adapter changes nothing. */
+async function checkValues(path: string, file: Safetensors): Promise<void> {
+  const zeros = new Set<string>();
+  const modules = new Set<string>();
+  for await (const { tensor, scan: found } of scan(path, file)) {
+    if (!found.usable)
+      throw new Refused(
+        "NotFinite",
+        `${tensor.name} holds NaN, infinity or a value of 65536 or more; it would spoil every answer of the engine`,
+      );
+    const module = tensor.name.replace(/\.lora_[AB]\.weight$/, "");
+    modules.add(module);
+    if (found.zero) zeros.add(module);
+  }
+  if (zeros.size === modules.size)
+    throw new Refused("AllZero", "the weights are zero in every module, so the adapter changes nothing; was it trained?");
+}
+
+function names(modules: readonly string[]): string {
+  return [...new Set(modules)].sort().join(",");
+}
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
