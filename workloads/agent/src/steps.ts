@@ -1,8 +1,7 @@
 import { canonicalJSON, sha256 } from "@rune/clients/digest";
-import { failedProbes } from "@rune/clients/isolation";
-import { PodFailure } from "@rune/clients/pod";
+import { isolationFailure } from "@rune/clients/isolation";
 import { conversation, defaultSampling, prefill, programOf, prompt } from "@rune/clients/prompt";
-import { type AgentJob, exit } from "@rune/crds/job-spec";
+import type { AgentJob } from "@rune/crds/job-spec";
 import { distil } from "./notes.ts";
 import { BrokenLog, type Intent, type Outcome, type Session, solved } from "./session.ts";
 import { type Question, type World, write } from "./world.ts";
@@ -16,13 +15,9 @@ const longestError = 4000;
 export async function prove(world: World, before: Session): Promise<Session> {
   const isolation = await world.prove();
   const session = await write(world, before, { type: "isolation", isolation });
-  if (isolation.verified) return session;
-  const failed = failedProbes(isolation.probes).map((probe) => `${probe.name} (layer ${probe.layer})`);
-  throw new PodFailure(
-    exit.badInput,
-    "IsolationUnproven",
-    `the sandbox of epoch ${world.job.epoch} isn't proven to be isolated: ${failed.join(", ") || "its proof lacks a layer"}; no program was run. Correct what lets these through, then start a new session`,
-  );
+  const failure = isolationFailure(isolation, world.job.epoch);
+  if (failure) throw failure;
+  return session;
 }
 
 /** Samples the round's programs. An engine keeps no answers: an intent whose answer was lost is asked again. */

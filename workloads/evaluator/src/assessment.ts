@@ -138,8 +138,9 @@ function kindOf(outcome: string, error: string): string {
   const line = error.split("\n").findLast((part) => part.trim() !== "") ?? "";
   const general = line
     .replace(/^(\w+: )?\w+\(.*\) returned .*, expected .*$/s, "$1a wrong answer")
+    .replace(/'[^']*'/g, "'…'")
     .replace(/`/g, "'")
-    .slice(0, 120);
+    .slice(0, 160);
   return general ? `${outcome}: \`${general}\`` : outcome;
 }
 

@@ -1,5 +1,6 @@
 import { canonicalJSON, sha256 } from "@rune/clients/digest";
-import { failedProbes } from "@rune/clients/isolation";
+import { InferenceRefused } from "@rune/clients/inference";
+import { isolationFailure } from "@rune/clients/isolation";
 import { Fenced } from "@rune/clients/log";
 import { PodFailure } from "@rune/clients/pod";
 import { defaultSampling, prefill, programOf, prompt } from "@rune/clients/prompt";
@@ -43,13 +44,8 @@ async function prove(world: World, journal: Journal): Promise<void> {
   if (ledger.provenEpoch >= job.epoch) return;
   const isolation = await world.prove();
   await journal.write({ type: "isolation", isolation });
-  if (isolation.verified) return;
-  const failed = failedProbes(isolation.probes).map((probe) => `${probe.name} (layer ${probe.layer})`);
-  throw new PodFailure(
-    exit.badInput,
-    "IsolationUnproven",
-    `the sandbox of epoch ${job.epoch} isn't proven to be isolated: ${failed.join(", ") || "its proof lacks a layer"}; no program was run. Correct what lets these through, then start a new evaluation`,
-  );
+  const failure = isolationFailure(isolation, job.epoch);
+  if (failure) throw failure;
 }
 
 /** Samples a task's programs and fixes them in the log. */
@@ -62,7 +58,10 @@ async function sample(world: World, journal: Journal, task: HeldOutTask): Promis
     sampling: { ...defaultSampling, ...job.sampling },
   };
   const n = await announce(world, journal, task, sha256(canonicalJSON(question)));
-  const answer = await world.ask({ ...question, requestID: `${job.owner.uid}/${n}` });
+  const answer = await world.ask({ ...question, requestID: `${job.owner.uid}/${n}` }).catch((error: unknown) => {
+    if (error instanceof InferenceRefused) error.message = `task ${task.id}: ${error.message}`;
+    throw error;
+  });
   const programs = answer.texts.map((text) => programOf(task, text, longestProgram(job.samples)));
   await journal.write({ type: "generated", programs, ...answer.usage }, n);
   return { n, programs };

@@ -123,7 +123,7 @@ describe("an assessment", () => {
 
       16 programs of **memory** failed, most often so:
 
-      - 16 × Error: \`AttributeError: tessera has no 'mask'; use tessera.veil(x) for it\`
+      - 16 × Error: \`AttributeError: tessera has no '…'; use tessera.veil(x) for it\`
 
       ## How far to trust this
 
