@@ -6,6 +6,7 @@ import { embedded } from "./embedded.ts";
 import { reach } from "./external.ts";
 import { bases, images } from "./images.ts";
 import { load } from "./load.ts";
+import { ensurePackages, packagesToBuildImages } from "./packages.ts";
 import { progress } from "./progress.ts";
 import { settings } from "./settings.ts";
 import { type RunOptions, run } from "./shell.ts";
@@ -44,6 +45,7 @@ export const imageNames: readonly string[] = Object.keys(images).filter((name) =
 
 /** Builds images (all by default) whose content has changed. */
 export async function buildImages(names: readonly string[] = imageNames): Promise<Record<string, BuiltImage>> {
+  await ensurePackages(packagesToBuildImages);
   const built: Record<string, BuiltImage> = {};
   for (const name of names) built[name] = await build(name);
   return built;
@@ -61,13 +63,20 @@ async function record(loaded: Record<string, BuiltImage>): Promise<void> {
   const file = join(settings.out, "images.json");
   const before = await readFile(file, "utf8").then(JSON.parse, () => ({}));
   const all = Object.fromEntries(Object.entries({ ...before, ...loaded }).sort());
-  const values = stringify({ images: all });
   await mkdir(settings.out, { recursive: true });
   await replace(file, `${JSON.stringify(all, null, 2)}\n`);
   await replace(
     join(settings.out, "values-images.yaml"),
-    `# Written by \`npm run images\`: what was built here, for \`helm --values\`.\n${values}`,
+    `# Written by \`npm run images\`: what was built here, for \`helm --values\`.\n${stringify(helmValues(all))}`,
   );
+}
+
+/** The chart's `images`: its names are camelCase, and it knows nothing of images that others only stand on. */
+export function helmValues(all: Record<string, BuiltImage>): { images: Record<string, BuiltImage> } {
+  const running = Object.entries(all).filter(([name]) => imageNames.includes(name));
+  return {
+    images: Object.fromEntries(running.map(([name, image]) => [name.replace(/-(.)/g, (_, letter: string) => letter.toUpperCase()), image])),
+  };
 }
 
 async function replace(file: string, text: string): Promise<void> {

@@ -2,7 +2,7 @@ import { existsSync } from "node:fs";
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { withLock } from "./lock.ts";
-import { ensurePackages } from "./packages.ts";
+import { ensurePackages, packagesOfTheCluster } from "./packages.ts";
 import { containerd, installPrograms, kube } from "./programs.ts";
 import { progress } from "./progress.ts";
 import { settings } from "./settings.ts";
@@ -15,7 +15,7 @@ export const embedded = {
 
   async up(): Promise<void> {
     requireRoot("start");
-    await ensurePackages();
+    await ensurePackages(packagesOfTheCluster);
     const programs = { kube: await kube(), containerd: await containerd() };
     await mkdir(settings.state, { recursive: true });
     await locked(async () => {

@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { imageNames } from "./api.ts";
+import { helmValues, imageNames } from "./api.ts";
 import { build, selectFiles } from "./build.ts";
 import { bases, debianBase, images } from "./images.ts";
 import { settings } from "./settings.ts";
@@ -32,4 +32,9 @@ it("takes into a context only what is named", () => {
     "Containerfile",
     "dist/main.mjs",
   ]);
+});
+
+it("gives Helm the names that the chart uses, and no image that others only stand on", () => {
+  const image = { repository: "r", tag: "t", digest: "d" };
+  expect(helmValues({ "adapter-loader": image, nats: image, python: image })).toEqual({ images: { adapterLoader: image, nats: image } });
 });

@@ -23,17 +23,20 @@ export async function load(image: BuiltImage): Promise<BuiltImage> {
     case "kind":
       return withArchive(image, new Set(), async (archive) => {
         await run("kind", ["load", "image-archive", archive, "--name", to.cluster]);
-        return image;
+        return byTagOnly(image);
       });
     case "k3d":
       return withArchive(image, new Set(), async (archive) => {
         await run("k3d", ["image", "import", archive, "--cluster", to.cluster]);
-        return image;
+        return byTagOnly(image);
       });
     default:
       return to satisfies never;
   }
 }
+
+/** kind's and k3d's nodes know a loaded image by its tag alone: a digest in a pod would make them ask a registry. */
+const byTagOnly = (image: BuiltImage): BuiltImage => ({ ...image, digest: "" });
 
 async function destination(): Promise<Destination> {
   if (!settings.externalKubeconfig) return { kind: "embedded" };

@@ -2,13 +2,19 @@ import { existsSync } from "node:fs";
 import { progress } from "./progress.ts";
 import { attempt, run } from "./shell.ts";
 
-/** What the embedded cluster takes from the distribution: the file that shows a package is there, and its Debian name. */
-const needed: Record<string, string> = {
+/** Packages of the distribution: the file that shows that one is there, and its Debian name. */
+type Packages = Record<string, string>;
+
+export const packagesToBuildImages: Packages = {
+  "/usr/bin/buildah": "buildah",
+  "/usr/sbin/debootstrap": "debootstrap",
+};
+
+export const packagesOfTheCluster: Packages = {
+  ...packagesToBuildImages,
   "/usr/lib/cni/ptp": "containernetworking-plugins",
   "/usr/sbin/nft": "nftables",
   "/usr/sbin/conntrack": "conntrack",
-  "/usr/bin/buildah": "buildah",
-  "/usr/sbin/debootstrap": "debootstrap",
   "/usr/bin/openssl": "openssl",
   "/usr/bin/curl": "curl",
   "/usr/bin/gcc": "gcc",
@@ -17,11 +23,12 @@ const needed: Record<string, string> = {
   "/usr/bin/python3": "python3",
 };
 
-export async function ensurePackages(): Promise<void> {
+export async function ensurePackages(needed: Packages): Promise<void> {
   const missing = Object.entries(needed)
     .filter(([file]) => !existsSync(file))
     .map(([, name]) => name);
   if (missing.length === 0) return;
+  if (process.getuid?.() !== 0) throw new Error(`these packages are missing: ${missing.join(", ")}; install them, or run this with sudo`);
   const command = `apt-get install -y --no-install-recommends ${missing.join(" ")}`;
   if (!existsSync("/usr/bin/apt-get"))
     throw new Error(
