@@ -6,6 +6,7 @@ import { embedded } from "./embedded.ts";
 import { reach } from "./external.ts";
 import { bases, images } from "./images.ts";
 import { load } from "./load.ts";
+import { withLock } from "./lock.ts";
 import { ensurePackages, packagesToBuildImages } from "./packages.ts";
 import { progress } from "./progress.ts";
 import { settings } from "./settings.ts";
@@ -55,14 +56,14 @@ export async function buildImages(names: readonly string[] = imageNames): Promis
 export async function loadImages(built: Record<string, BuiltImage>): Promise<Record<string, BuiltImage>> {
   const loaded: Record<string, BuiltImage> = {};
   for (const [name, image] of Object.entries(built)) loaded[name] = await load(image);
-  await record(loaded);
+  await withLock(join(settings.cache, "images.lock"), () => record(loaded));
   return loaded;
 }
 
 async function record(loaded: Record<string, BuiltImage>): Promise<void> {
   const file = join(settings.out, "images.json");
-  const before = await readFile(file, "utf8").then(JSON.parse, () => ({}));
-  const all = Object.fromEntries(Object.entries({ ...before, ...loaded }).sort());
+  const before: Record<string, BuiltImage> = await readFile(file, "utf8").then(JSON.parse, () => ({}));
+  const all: Record<string, BuiltImage> = Object.fromEntries(Object.entries({ ...before, ...loaded }).sort());
   await mkdir(settings.out, { recursive: true });
   await replace(file, `${JSON.stringify(all, null, 2)}\n`);
   await replace(
@@ -78,6 +79,9 @@ export function helmValues(all: Record<string, BuiltImage>): { images: Record<st
     images: Object.fromEntries(running.map(([name, image]) => [name.replace(/-(.)/g, (_, letter: string) => letter.toUpperCase()), image])),
   };
 }
+
+/** As the chart's values name images. */
+const camelCase = (name: string) => name.replaceAll(/-(.)/g, (_, letter: string) => letter.toUpperCase());
 
 async function replace(file: string, text: string): Promise<void> {
   await writeFile(`${file}.new`, text);
