@@ -30,10 +30,10 @@ const debianRecipe = "bookworm minbase ca-certificates 1";
 
 /** Builds an image and those it stands on, unless the store has them with the same content. */
 export function build(name: string): Promise<BuiltImage> {
-  if (name === debianBase) return buildDebian();
   const spec = images[name];
-  if (!spec) throw new Error(`there is no image "${name}"; there are ${[debianBase, ...Object.keys(images)].join(", ")}`);
-  return buildFrom(name, spec);
+  if (!spec && name !== debianBase)
+    throw new Error(`there is no image "${name}"; there are ${[debianBase, ...Object.keys(images)].join(", ")}`);
+  return withLock(join(settings.cache, "images", `${name}.lock`), () => (spec ? buildFrom(name, spec) : buildDebian()));
 }
 
 async function buildFrom(name: string, spec: ImageSpec): Promise<BuiltImage> {
@@ -146,14 +146,12 @@ async function stored(name: string, key: string, make: (reference: string) => Pr
   const repository = `rune.local/${name}`;
   const tag = key.slice(0, 12);
   const reference = `${repository}:${tag}`;
-  return withLock(join(settings.cache, "images", `${name}.lock`), async () => {
-    const found = await digestInStore(reference);
-    if (found) return { repository, tag, digest: found };
-    await make(reference);
-    const digest = await digestInStore(reference);
-    if (!digest) throw new Error(`buildah says that it built ${reference} but its store doesn't have it; look at \`buildah images\``);
-    return { repository, tag, digest };
-  });
+  const found = await digestInStore(reference);
+  if (found) return { repository, tag, digest: found };
+  await make(reference);
+  const digest = await digestInStore(reference);
+  if (!digest) throw new Error(`buildah says that it built ${reference} but its store doesn't have it; look at \`buildah images\``);
+  return { repository, tag, digest };
 }
 
 async function digestInStore(reference: string): Promise<string | undefined> {
