@@ -19,6 +19,11 @@ export function generatedFiles(): Map<string, string> {
     files.set(`charts/rune/templates/crds/${kind.plural}.yaml`, chartTemplate(kind));
     files.set(`docs/api/${kind.singular}.md`, `<!-- ${notice} -->\n${referencePage(kind)}`);
   }
+  const resources = kinds.map(({ plural }) => `generated/${plural}.yaml`);
+  files.set(
+    "crds/kustomization.yaml",
+    `# ${notice}\n${yaml({ apiVersion: "kustomize.config.k8s.io/v1beta1", kind: "Kustomization", resources })}`,
+  );
   for (const [name, schema] of Object.entries(contracts))
     files.set(`crds/generated/schema/${name}.json`, jsonSchema(name, contractSchema(schema)));
   return files;
