@@ -1,4 +1,4 @@
-import { copyFile } from "node:fs/promises";
+import { copyFile, link } from "node:fs/promises";
 import { join } from "node:path";
 import { bundle } from "./bundle.ts";
 import { goCommand } from "./programs.ts";
@@ -22,6 +22,9 @@ export type ImageSpec = {
 /** Made from Debian's archive by debootstrap; every other image here stands on it. */
 export const debianBase = "debian";
 
+/** A large file that is only read: linked where that is possible. */
+const place = (from: string, to: string) => link(from, to).catch(() => copyFile(from, to));
+
 const typescript = (directory: string): ImageSpec => ({
   directory,
   base: "node",
@@ -32,7 +35,7 @@ const typescript = (directory: string): ImageSpec => ({
 const goService = (name: string, path: string, version: string, command = name): ImageSpec => ({
   directory: `cluster/images/${name}`,
   base: debianBase,
-  stage: async (context) => copyFile(await goCommand(path, version), join(context, command)),
+  stage: async (context) => place(await goCommand(path, version), join(context, command)),
 });
 
 const gpu = (directory: string): ImageSpec =>
@@ -42,7 +45,7 @@ export const images: Record<string, ImageSpec> = {
   node: {
     directory: "cluster/images/node",
     base: debianBase,
-    stage: (context) => copyFile(join(settings.root, "node_modules/node/bin/node"), join(context, "node")),
+    stage: (context) => place(join(settings.root, "node_modules/node/bin/node"), join(context, "node")),
   },
   python: { directory: "cluster/images/python", base: debianBase },
 
