@@ -2,7 +2,7 @@ import { type Clock, systemClock } from "@rune/clients/clock";
 import { exchange, type HttpAnswer, type HttpRequest } from "@rune/clients/http";
 import { parseJSON } from "@rune/clients/json";
 import { Transient } from "@rune/clients/retry";
-import type { Dispatcher } from "undici";
+import { Agent, type Dispatcher } from "undici";
 import { z } from "zod";
 
 /** The engine doesn't answer: starting, restarting, hanging. */
@@ -48,12 +48,13 @@ const timeouts = { look: 3_000, load: 60_000 };
 export class Engine {
   readonly #url: string;
   readonly #clock: Clock;
-  readonly #dispatcher: Dispatcher | undefined;
+  readonly #dispatcher: Dispatcher;
 
   constructor(options: { url: string; clock?: Clock; dispatcher?: Dispatcher }) {
     this.#url = options.url.replace(/\/+$/, "");
     this.#clock = options.clock ?? systemClock;
-    this.#dispatcher = options.dispatcher;
+    // No connection is kept: one that an engine left behind when it restarted would fail the first call to the new one.
+    this.#dispatcher = options.dispatcher ?? new Agent({ pipelining: 0, connect: { timeout: 2_000 } });
   }
 
   async models(): Promise<ServedModel[]> {
@@ -110,7 +111,7 @@ export class Engine {
       maxBytes: 16 * 1024 * 1024,
       clock: this.#clock,
       ...(input.body === undefined ? {} : { body: input.body }),
-      ...(this.#dispatcher ? { dispatcher: this.#dispatcher } : {}),
+      dispatcher: this.#dispatcher,
     };
     try {
       return await exchange(request);

@@ -6,7 +6,7 @@ import type { Staged } from "./staging.ts";
 export type Entry = { name: string; digest: string } & (
   | { state: "Staging"; staged?: Staged; proven?: CanaryResult; message?: string }
   | { state: "Loaded"; staged: Staged; proven: CanaryResult }
-  | { state: "Refused"; reason: Refusal; message: string; bootID: string; proven?: CanaryResult }
+  | { state: "Refused"; reason: Refusal; message: string; bootID: string; staged?: undefined; proven?: CanaryResult }
 );
 
 /** What the operator is told of an entry. */

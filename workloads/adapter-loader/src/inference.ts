@@ -33,7 +33,7 @@ const passedBack = ["content-type", "x-request-id", "retry-after"];
 
 /** The port for everybody: chat, completions and the list of models; every other path of the engine stays inside the pod. */
 export function inferenceApp(options: InferenceOptions): Hono {
-  const dispatcher = new Agent({ connect: { timeout: 2_000 }, headersTimeout: longest, bodyTimeout: longest });
+  const dispatcher = new Agent({ pipelining: 0, connect: { timeout: 2_000 }, headersTimeout: longest, bodyTimeout: longest });
   const app = new Hono();
   app.use(
     bodyLimit({ maxSize: largestBody, onError: (context) => failure(context, 413, `the request is larger than ${largestBody} bytes`) }),

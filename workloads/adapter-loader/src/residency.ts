@@ -96,15 +96,19 @@ export class Residency {
 
   /** Compares what the engine has with what it should have. Called every second. */
   async tick(): Promise<void> {
+    // Only what was so before the engine was asked can be compared with its answer.
+    const before = [...this.#entries.values()];
     const models = await this.#look();
     if (!models) return;
-    await this.#nameBoot(models);
+    const unchanged = before.filter((entry) => this.#entries.get(entry.name) === entry && !this.#flights.has(entry.name));
+    const isThere = (entry: Entry) => models.some(({ id, root }) => id === entry.name && root === entry.staged?.directory);
+    const lost = unchanged.filter((entry) => entry.state === "Loaded" && !isThere(entry));
+    await this.#nameBoot(lost.length > 0);
     await this.#unloadStrays(models);
-    for (const entry of [...this.#entries.values()]) {
-      if (this.#flights.has(entry.name) || this.#removals.has(entry.name)) continue;
-      const served = models.find((model) => model.id === entry.name);
-      if (entry.state === "Loaded" && served?.root !== entry.staged.directory) await this.#again(entry.staged, entry.proven);
-      else if (entry.state === "Staging" && entry.staged) await this.#again(entry.staged, entry.proven);
+    for (const entry of unchanged) {
+      const wanted = lost.includes(entry) || entry.state === "Staging";
+      if (wanted && entry.staged && this.#entries.get(entry.name) === entry && !this.#flights.has(entry.name))
+        await this.#again(entry.staged, entry.proven);
     }
     await this.#proveAgain();
   }
@@ -244,19 +248,16 @@ export class Residency {
   }
 
   /** Which start of the engine this is. Asked when there is a sign that it changed, and now and then without one. */
-  async #nameBoot(models: ServedModel[]): Promise<void> {
+  async #nameBoot(missing: boolean): Promise<void> {
     const { engine, liveness, metrics, log } = this.#options;
-    const missing = [...this.#entries.values()].some(
-      (entry) => entry.state === "Loaded" && !models.some((model) => model.id === entry.name),
-    );
     if (this.#bootID !== "" && !missing && this.#ticks++ % vitalsEvery !== 0) return;
     const vitals = await engine.vitals().catch(() => undefined);
     if (!vitals) return;
     if (!vitals.startTime && (this.#bootID === "" || missing)) this.#unnamedBoots++;
     const bootID = vitals.startTime ?? `unnamed-${this.#unnamedBoots}`;
     if (bootID !== this.#bootID) {
+      if (this.#bootID !== "") liveness.restarted();
       this.#bootID = bootID;
-      liveness.restarted();
       metrics.restarted();
       log("engine started", { bootID });
     }

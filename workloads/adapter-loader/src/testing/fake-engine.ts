@@ -15,6 +15,8 @@ export class FakeEngine {
   ranks = 1;
   errorShape: "nested" | "flat" = "nested";
   startTimeInMetrics = true;
+  /** every load is refused */
+  refusing = false;
   /** what adapters answer, by name */
   answers: Record<string, string> = {};
   baseAnswer = " the knife";
@@ -103,6 +105,7 @@ export class FakeEngine {
     if (name === this.base) return this.#refuse(response, 400, `The lora adapter '${name}' is the base model.`);
     if (this.#adapters.has(name)) return this.#refuse(response, 400, `The lora adapter '${name}' has already been loaded.`);
     if (!(await stat(path).catch(() => undefined))) return this.#refuse(response, 404, `No adapter found for ${path}`);
+    if (this.refusing) return this.#refuse(response, 500, "Call to add_lora method failed: out of luck");
     const { r } = JSON.parse(await readFile(join(path, "adapter_config.json"), "utf8"));
     if (r > this.maxRank)
       return this.#refuse(response, 500, `Call to add_lora method failed: LoRA rank ${r} is greater than max_lora_rank ${this.maxRank}.`);
