@@ -49,7 +49,7 @@ const drain = [
 function completion(timing: Pick<Probe, "periodSeconds" | "failureThreshold">): Probe {
   // The probe gives up by itself after 20 s, and then says why.
   // An engine that hangs finishes nothing, so it isn't drained.
-  return { exec: { command: ["python3", "/opt/rune/probe.py"] }, timeoutSeconds: 25, terminationGracePeriodSeconds: 10, ...timing };
+  return { exec: { command: ["rune-probe"] }, timeoutSeconds: 25, terminationGracePeriodSeconds: 10, ...timing };
 }
 
 export function engineArguments({ spec }: ModelServer, config: OperatorConfig): string[] {
