@@ -8,7 +8,8 @@ python3 -m uv pip install --quiet --system --break-system-packages --overrides o
   torch torchvision torchaudio transformers tokenizers accelerate safetensors numpy nvidia-cuda-runtime
 python3 -m uv pip install --quiet --target /tmp/tools pyelftools
 apt-get update -qq
-apt-get install -y -qq --no-install-recommends binutils >/dev/null
+# libnuma is the engine's.
+apt-get install -y -qq --no-install-recommends libnuma1 binutils >/dev/null
 PYTHONPATH=/tmp/tools python3 slim.py "$(python3 -m uv pip show --system torch 2>/dev/null | sed -n 's/^Location: //p')"
 python3 -c 'import torch, torchvision; assert not torch.cuda.is_available(); torch.ones(2, 2, requires_grad=True).sum().backward()'
 apt-get purge -y -qq --auto-remove binutils >/dev/null

