@@ -1,0 +1,146 @@
+import { readFileSync } from "node:fs";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { canonicalJSON } from "@rune/clients/digest";
+import { generateKeys } from "@rune/clients/keys";
+import { connectNats, type OperatorNats } from "@rune/clients/nats";
+import { evaluationUser } from "@rune/clients/nats-auth";
+import { Registry, titleOf } from "@rune/clients/registry";
+import { registryToken } from "@rune/clients/registry-token";
+import { type Asked, type ScriptedModel, startScriptedModel } from "@rune/clients/testing/model";
+import { type Sandbox, startSandbox } from "@rune/clients/testing/sandbox";
+import { removeService, type Service, startNats, startRegistry } from "@rune/clients/testing/services";
+import { evaluationSubject, type HeldOutTask, heldOutTask, logStream, mediaType } from "@rune/crds/artifact";
+import { type EvaluatorJob, evaluatorJob } from "@rune/crds/job-spec";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { z } from "zod";
+import { runEvaluator } from "./evaluator.ts";
+import { report } from "./report.ts";
+
+const enabled = process.env.RUNE_TEST_SERVICES === "1" && process.getuid?.() === 0;
+const scenario = fileURLToPath(new URL("../../../examples/00-quickstart/scenario", import.meta.url));
+const { heldOut } = z.object({ heldOut: z.array(heldOutTask) }).parse(JSON.parse(readFileSync(join(scenario, "tasks.json"), "utf8")));
+/** Twelve tasks over four functions. */
+const tasks = heldOut.filter(({ cluster }) => ["veil", "chime", "haul", "toll"].includes(cluster ?? ""));
+const adapter = "tessera-0123456789abcdef";
+
+/** The base guesses; the adapter knows the names, but forgets one in three. */
+function rememberer({ model, n, messages }: Asked): string[] {
+  const task = tasks.find(({ description }) => description === messages[1]?.content) as HeldOutTask;
+  const known = (sample: number) => model === adapter && sample % 3 !== 2;
+  return Array.from({ length: n }, (_, sample) => bodyOf(task, known(sample) ? (task.cluster ?? "") : `guess${sample}`));
+}
+
+function bodyOf({ id, description }: HeldOutTask, name: string): string {
+  if (id.startsWith("both-")) return `    return [tessera.${name}(a), tessera.${name}(b)]\n`;
+  if (id.startsWith("table-")) return `    return {x: tessera.${name}(x) for x in xs}\n`;
+  return description.includes("upper case") ? `    return tessera.${name}(x).upper()\n` : `    return 2 * tessera.${name}(x)\n`;
+}
+
+describe.runIf(enabled)("the evaluator with NATS, a registry and a sandbox of their own", { timeout: 120_000 }, () => {
+  const killed = new AbortController();
+  const killedAt = 6;
+  let directory: string;
+  let [nats, registryService]: Service[] = [];
+  let operator: OperatorNats;
+  let registry: Registry;
+  let sandbox: Sandbox;
+  let model: ScriptedModel;
+  let taskSet: { repository: string; digest: string };
+
+  beforeAll(async () => {
+    const keys = await generateKeys();
+    directory = await mkdtemp(join(tmpdir(), "rune-evaluator-"));
+    nats = await startNats(keys["nats-auth.conf"] ?? "");
+    registryService = await startRegistry(keys["registry.jwks"] ?? "");
+    operator = connectNats({ url: nats.url, credentials: keys["operator.creds"] ?? "" });
+    await operator.ensureStream();
+    const access = ["rune/n/tasks", "rune/n/reports"].map((repository) => ({
+      repository,
+      actions: ["pull", "push"] as ("pull" | "push")[],
+    }));
+    const token = await registryToken(JSON.parse(keys["registry.jwk"] ?? ""), { subject: "test", seconds: 600, access });
+    await writeFile(join(directory, "registry-token"), token);
+    const accountSeed = keys["nats-account.seed"] ?? "";
+    await writeFile(join(directory, "nats.creds"), await evaluationUser({ accountSeed, uid: "memory", seconds: 600 }));
+    registry = new Registry({ url: registryService.url, token });
+    const bytes = canonicalJSON({ schema: "rune.dev/taskset/v1", name: "tessera", tasks });
+    taskSet = await registry.push({
+      repository: "rune/n/tasks",
+      artifactType: mediaType.taskSet,
+      config: {},
+      configMediaType: mediaType.empty,
+      files: [{ title: "tasks.json", mediaType: mediaType.taskSet, bytes }],
+    });
+    model = await startScriptedModel((asked) => {
+      if (model.asked.length === killedAt) killed.abort(new Error("killed"));
+      return rememberer(asked);
+    });
+    sandbox = await startSandbox(join(scenario, "library"));
+  }, 600_000);
+
+  afterAll(async () => {
+    await operator?.close();
+    await Promise.all([sandbox?.remove(), model?.stop(), nats && removeService(nats), registryService && removeService(registryService)]);
+    await rm(directory, { recursive: true, force: true });
+  });
+
+  function jobOf(arm: string, epoch: number): EvaluatorJob {
+    const nothing = "127.0.0.1:9";
+    const probeTargets = { canary: model.address, dns: "127.0.0.53:53", modelServer: model.address, apiServer: nothing, node: nothing };
+    return evaluatorJob.parse({
+      owner: { kind: "Evaluation", namespace: "n", name: "memory-helps", uid: "memory" },
+      epoch,
+      arm,
+      arms: [
+        { name: "base", model: { url: model.url, base: "base", name: "base" } },
+        { name: "memory", model: { url: model.url, base: "base", name: adapter }, adapterDigest: taskSet.digest },
+      ],
+      taskSet: { repository: taskSet.repository, digest: taskSet.digest },
+      samples: 3,
+      sampling: { maxTokens: 96 },
+      seed: 7,
+      concurrency: 4,
+      gate: { candidate: "memory", baseline: "base", rule: "LowerBound", thresholdPoints: 5, minimumTasks: 12 },
+      sandbox: { url: sandbox.url, tokenFile: sandbox.tokenFile, timeoutSeconds: 10, memoryMiB: 256, probeTargets },
+      registry: { url: registryService?.url, tokenFile: join(directory, "registry-token") },
+      report: { repository: "rune/n/reports" },
+      nats: { url: nats?.url, credentialsFile: join(directory, "nats.creds"), stream: logStream, subject: evaluationSubject("memory") },
+      mlflow: { url: "http://127.0.0.1:9", experiment: "rune" },
+      deadline: new Date(Date.now() + 300_000).toISOString(),
+    });
+  }
+
+  test("goes on after a kill, and publishes one report when both arms were judged, with or without a tracker", async () => {
+    await expect(runEvaluator(jobOf("base", 1), killed.signal)).rejects.toThrow("killed");
+
+    const base = await runEvaluator(jobOf("base", 2), new AbortController().signal);
+    expect(base).toEqual({ arm: "base", passAt1: { estimate: 0, lower: 0, upper: 0 }, completed: 36 });
+    const memory = await runEvaluator(jobOf("memory", 3), new AbortController().signal);
+    expect(memory).toMatchObject({
+      arm: "memory",
+      passAt1: { estimate: 0.666667 },
+      delta: { estimate: 66.666667 },
+      verdict: "Passed",
+      mlflowRunID: undefined,
+    });
+    const asked = model.asked.length;
+    const again = await runEvaluator(jobOf("memory", 4), new AbortController().signal);
+    expect(again).toEqual(memory);
+    expect(model.asked.length).toBe(asked);
+
+    const digest = memory.report?.digest ?? "";
+    expect(await registry.resolveTag("rune/n/reports", "evaluation-memory")).toBe(digest);
+    const { manifest } = await registry.manifest("rune/n/reports", digest);
+    expect(manifest.layers.map(titleOf)).toEqual(["assessment.md", "report.json", "samples.jsonl"]);
+    const numbers = await registry.json("rune/n/reports", manifest.layers[1]!, report);
+    expect(numbers).toMatchObject({
+      taskSet: { tasks: 12, clusters: 4 },
+      gate: { verdict: { verdict: "Passed" }, leakageSuspected: true },
+    });
+    const records = (await operator.readLog(evaluationSubject("memory"))).records;
+    expect(records.filter(({ type }) => type === "judged")).toHaveLength(24);
+  });
+});
