@@ -49,6 +49,11 @@ test.each(documents)("the npm commands of %s exist", (file) => {
   expect(named.filter((name) => !(name in scripts) && !ofNpm.includes(name))).toEqual([]);
 });
 
+test("the guides restate no default: docs/api is generated, and right", () => {
+  const guides = readers.filter((file) => !file.startsWith("docs/api/") && !file.startsWith("docs/adr/"));
+  expect(guides.filter((file) => /\bdefaults? (?:is|are|to|of|value)\b|\bby default\b|\(default[: ]/i.test(read(file)))).toEqual([]);
+});
+
 test("the README fits one screen", () => {
   expect(read("README.md").split("\n").length).toBeLessThan(75);
 });
