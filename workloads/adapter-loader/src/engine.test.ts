@@ -104,6 +104,6 @@ it("sums the spoilt answers of all series and takes no similar name for the star
     'vllm:corrupted_requests_total{engine="0"} 2.0',
     'vllm:corrupted_requests_total{engine="1"} 1.0',
   ].join("\n");
-  expect(parseVitals(text)).toEqual({ startTime: "1.78e+09", corruptedRequests: 3 });
-  expect(parseVitals("")).toEqual({ startTime: undefined, corruptedRequests: 0 });
+  expect(parseVitals(text)).toEqual({ startTime: "1.78e+09", corruptedRequests: 3, generatedTokens: 0 });
+  expect(parseVitals("")).toEqual({ startTime: undefined, corruptedRequests: 0, generatedTokens: 0 });
 });

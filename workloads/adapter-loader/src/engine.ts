@@ -27,7 +27,7 @@ export class EngineRefused extends Error {
 
 /** `parent` is set for an adapter; its `root` is then the directory it was loaded from, the only evidence of what is loaded. */
 export type ServedModel = { id: string; root: string | undefined; parent: string | undefined };
-export type Vitals = { startTime: string | undefined; corruptedRequests: number };
+export type Vitals = { startTime: string | undefined; corruptedRequests: number; generatedTokens: number };
 export type Text = { text: string; tokens: number };
 
 const models = z.object({ data: z.array(z.object({ id: z.string(), root: z.string().nullish(), parent: z.string().nullish() })) });
@@ -64,7 +64,7 @@ export class Engine {
     return parsed.data.data.map(({ id, root, parent }) => ({ id, root: root ?? undefined, parent: parent ?? undefined }));
   }
 
-  /** When the engine's process started, as it says itself, and how many answers it knows to be spoilt. */
+  /** When the engine's process started, as it says itself, and how many answers it knows to be spoilt, and how many tokens it made. */
   async vitals(): Promise<Vitals> {
     const answer = this.#accepted(await this.#send({ method: "GET", path: "/metrics", timeout: timeouts.look }));
     return parseVitals(answer.body.toString("utf8"));
@@ -139,6 +139,10 @@ export function parseVitals(text: string): Vitals {
   const value = (name: string) => text.split("\n").filter((line) => line.startsWith(name) && /^[{ ]/.test(line.slice(name.length)));
   const last = (line: string) => line.trim().split(" ").at(-1) ?? "";
   const started = value("process_start_time_seconds")[0];
-  const corrupted = value("vllm:corrupted_requests_total").map((line) => Number(last(line)) || 0);
-  return { startTime: started ? last(started) : undefined, corruptedRequests: corrupted.reduce((sum, count) => sum + count, 0) };
+  const sum = (name: string) => value(name).reduce((total, line) => total + (Number(last(line)) || 0), 0);
+  return {
+    startTime: started ? last(started) : undefined,
+    corruptedRequests: sum("vllm:corrupted_requests_total"),
+    generatedTokens: sum("vllm:generation_tokens_total"),
+  };
 }

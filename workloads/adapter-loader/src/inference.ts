@@ -16,8 +16,6 @@ export type InferenceOptions = {
   base: string;
   find: (name: string) => Entry | undefined;
   ready: () => { ready: boolean; problem: string };
-  /** a good answer went through */
-  answered: () => void;
   accepting: () => boolean;
   inFlight: InFlight;
   metrics: Metrics;
@@ -117,7 +115,6 @@ async function pass(context: Context, passing: Passing, options: InferenceOption
       return later(context, `${passing.model} is being loaded again`, 1);
     }
     answer.body.once("close", () => finish(answer.statusCode));
-    if (answer.statusCode === 200 && passing.model === options.base) answer.body.once("end", options.answered);
     const headers = pick(passedBack, (name) => answer.headers[name] as string | undefined);
     return new Response(Readable.toWeb(answer.body) as ReadableStream, { status: answer.statusCode, headers });
   } catch (error) {

@@ -1,8 +1,8 @@
 import { type Clock, systemClock } from "@rune/clients/clock";
-import type { Engine } from "./engine.ts";
+import { type Engine, EngineUnavailable } from "./engine.ts";
 
 const every = 10_000;
-const patience = 30_000;
+const patience = 20_000;
 /** Every base model continues this with text, never with the end of the answer. */
 const prompt = "The capital of France is";
 
@@ -16,6 +16,7 @@ export class Liveness {
   #answersText: boolean | undefined;
   #problem = "the engine has not answered yet";
   #corrupted: number | undefined;
+  #tokens: number | undefined;
 
   constructor(options: { engine: Engine; base: string; clock?: Clock }) {
     this.#engine = options.engine;
@@ -32,15 +33,11 @@ export class Liveness {
     return this.#ready ? "" : this.#problem;
   }
 
-  /** A proxied answer with text is as good a proof as one of our own; so a busy engine isn't asked more. */
-  answered(): void {
-    if (this.#ready) this.#lastAnswer = this.#clock.now();
-  }
-
   /** The engine is gone or another process now; what was known of the old one doesn't count. */
   restarted(): void {
     this.#answersText = undefined;
     this.#corrupted = undefined;
+    this.#tokens = undefined;
     this.#fail("the engine is starting");
   }
 
@@ -57,9 +54,22 @@ export class Liveness {
     try {
       const { text, tokens } = await this.#engine.complete(this.#base, prompt, 1, patience);
       this.#judge(text, tokens);
+      this.#tokens = (await this.#engine.vitals()).generatedTokens;
     } catch (error) {
-      this.#fail((error as Error).message);
+      if (!(await this.#isBusy(error))) this.#fail((error as Error).message);
     }
+  }
+
+  /** A full engine answers late, not never: one that produced tokens since it was last looked at is alive. */
+  async #isBusy(error: unknown): Promise<boolean> {
+    if (!(error instanceof EngineUnavailable) || error.gone) return false;
+    const before = this.#tokens;
+    const tokens = await this.#engine.vitals().then(
+      (vitals) => vitals.generatedTokens,
+      () => undefined,
+    );
+    this.#tokens = tokens;
+    return tokens !== undefined && before !== undefined && tokens > before;
   }
 
   #judge(text: string, tokens: number): void {

@@ -139,12 +139,13 @@ export class Residency {
     return await this.#engineChanges.run(async () => {
       await this.#load(staged);
       const proven = await this.#prove(staged);
-      return this.#set({ name: staged.name, digest: staged.digest, state: "Loaded", staged, proven });
+      return this.#update({ name: staged.name, digest: staged.digest, state: "Loaded", staged, proven });
     });
   }
 
   async #load(staged: Staged): Promise<void> {
     const { engine, staging, log } = this.#options;
+    if (!this.#entries.has(staged.name)) throw new Refused("EngineUnavailable", `${staged.name} was unloaded in the meantime`);
     const served = (await engine.models()).find((model) => model.id === staged.name);
     if (served?.root === staged.directory) return;
     if (served) throw new EngineRefused(`the engine has other files under the name ${staged.name}: ${served.root}`, 409);
@@ -166,12 +167,12 @@ export class Residency {
   /** After a start of the engine: what was proven here before is routable as soon as it is loaded, and proven again afterwards. */
   async #again(staged: Staged, proven: CanaryResult | undefined): Promise<void> {
     const started = this.#clock.now();
-    this.#set({ name: staged.name, digest: staged.digest, state: "Staging", staged, ...(proven ? { proven } : {}) });
+    this.#update({ name: staged.name, digest: staged.digest, state: "Staging", staged, ...(proven ? { proven } : {}) });
     try {
       if (!proven) await this.#bringUp(staged);
       else {
         await this.#engineChanges.run(() => this.#load(staged));
-        this.#set({ name: staged.name, digest: staged.digest, state: "Loaded", staged, proven });
+        this.#update({ name: staged.name, digest: staged.digest, state: "Loaded", staged, proven });
         this.#unproven.add(staged.name);
       }
       this.#options.metrics.loaded((this.#clock.now() - started) / 1000, "reload");
@@ -206,11 +207,11 @@ export class Residency {
     const { reason, message } = refusal;
     log("adapter not loaded", { adapter: name, reason, message });
     if (reason === "EngineUnavailable" && staged)
-      return this.#set({ name, digest, state: "Staging", staged, message, ...(proven ? { proven } : {}) });
+      return this.#update({ name, digest, state: "Staging", staged, message, ...(proven ? { proven } : {}) });
     metrics.refused(reason);
     await staging.remove(name);
     const answers = error instanceof Mismatched ? { proven: error.proven } : {};
-    return this.#set({ name, digest, state: "Refused", reason, message, bootID, ...answers });
+    return this.#update({ name, digest, state: "Refused", reason, message, bootID, ...answers });
   }
 
   async #remove(name: string): Promise<void> {
@@ -275,6 +276,11 @@ export class Residency {
         await engine.unload(id).catch((error) => log("not unloaded yet", { adapter: id, message: error.message }));
       });
     }
+  }
+
+  /** What is no longer wanted doesn't come back with news of it. */
+  #update(entry: Entry): Entry {
+    return this.#entries.has(entry.name) ? this.#set(entry) : entry;
   }
 
   #set(entry: Entry): Entry {

@@ -71,6 +71,8 @@ const ask = (model: unknown, extra: object = {}, path = "/v1/completions") =>
     headers: { "content-type": "application/json" },
     body: JSON.stringify({ model, prompt: "p", ...extra }),
   });
+const inFlight = async () =>
+  /rune_loader_in_flight (\d+)/.exec(await (await fetch(`http://127.0.0.1:${sidecar.ports.metrics}/metrics`)).text())?.[1];
 const textOf = async (answer: Response) => ((await answer.json()) as { choices: { text: string }[] }).choices[0]?.text;
 
 describe("loading", () => {
@@ -324,6 +326,20 @@ describe("the inference port", () => {
     engine.smuggle("stray", "/elsewhere");
     const { data } = (await (await get("/v1/models")).json()) as { data: { id: string }[] };
     expect(data.map(({ id }) => id)).toEqual(["tiny", artifact.name]);
+  });
+
+  it("ends a request whose client has gone", async () => {
+    engine.gate = new Promise(() => undefined);
+    const client = new AbortController();
+    const asking = fetch(`http://127.0.0.1:${sidecar.ports.inference}/v1/completions`, {
+      method: "POST",
+      body: JSON.stringify({ model: "tiny", prompt: "p" }),
+      signal: client.signal,
+    }).catch(() => undefined);
+    await expect.poll(inFlight).toBe("1");
+    client.abort();
+    await asking;
+    await expect.poll(inFlight).toBe("0");
   });
 
   it("wants a model's name and JSON", async () => {

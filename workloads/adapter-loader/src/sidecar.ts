@@ -61,7 +61,6 @@ export async function startSidecar(config: LoaderConfig, options: SidecarOptions
   const inference = inferenceApp({
     ...{ engineURL: config.engineURL.replace(/\/+$/, ""), engine, base: base.name, ready, inFlight, metrics, clock },
     find: (name) => residency.find(name),
-    answered: () => liveness.answered(),
     accepting: () => accepting,
   });
   const servers = await Promise.all([
