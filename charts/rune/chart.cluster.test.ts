@@ -9,6 +9,7 @@ import { parse, stringify } from "yaml";
 
 const release = `rune-chart-${randomBytes(3).toString("hex")}`;
 const team = `${release}-team`;
+const definitions = join(import.meta.dirname, "../../crds/generated");
 const images = builtImages();
 const canRun = process.env.RUNE_TEST_CLUSTER === "1" && existsSync(cluster().kubeconfig) && images !== null;
 
@@ -16,48 +17,32 @@ const canRun = process.env.RUNE_TEST_CLUSTER === "1" && existsSync(cluster().kub
 type Answers = Record<string, { status?: number; challenge?: string; banner?: string; blocked?: string }>;
 
 describe.skipIf(!canRun)("the chart on a real cluster", { timeout: 300_000 }, () => {
+  let hadDefinitions: boolean;
+
   beforeAll(async () => {
-    await apply({
-      kind: "Namespace",
-      apiVersion: "v1",
-      metadata: { name: release, labels: { "pod-security.kubernetes.io/enforce": "restricted" } },
-    });
-    await apply({
-      kind: "Namespace",
-      apiVersion: "v1",
-      metadata: { name: team, labels: { "pod-security.kubernetes.io/enforce": "restricted" } },
-    });
-    // As `npm run generate` wrote them; left as they are by this release, because they are the cluster's.
-    await kubectl([
-      "apply",
-      "--server-side",
-      "--force-conflicts",
-      "--field-manager=helm",
-      "-f",
-      join(import.meta.dirname, "../../crds/generated"),
-    ]);
+    for (const name of [release, team])
+      await apply({
+        apiVersion: "v1",
+        kind: "Namespace",
+        metadata: { name, labels: { "pod-security.kubernetes.io/enforce": "restricted" } },
+      });
+    // As `npm run generate` wrote them; not of this release, because they are the cluster's.
+    hadDefinitions = (await kubectl(["get", "crd", "-o", "name"])).includes(".rune.dev");
+    await kubectl(["apply", "--server-side", "--force-conflicts", "--field-manager=helm", "-f", definitions]);
     await install({ operator: { replicas: 0 } });
   }, 120_000);
 
   afterAll(async () => {
     await helm(["uninstall", release, "--namespace", release, "--ignore-not-found"]);
     await kubectl(["delete", "namespace", release, team, "--wait=false", "--ignore-not-found"]);
+    // Without the metadata of a release they would be in the way of the next installation.
+    if (!hadDefinitions) await kubectl(["delete", "-f", definitions, "--wait=false"]);
   }, 120_000);
 
   test("registry and NATS wait for the Secret that the operator makes, then everything starts", async () => {
-    await kubectl([
-      "wait",
-      "-n",
-      release,
-      "pod",
-      "-l",
-      "app.kubernetes.io/component=nats",
-      "--for=condition=PodScheduled",
-      "--timeout=60s",
-    ]);
-    expect(await kubectl(["get", "pods", "-n", release, "-l", "app.kubernetes.io/component=nats", "-o", "jsonpath={..ready}"])).toBe(
-      "false",
-    );
+    const nats = ["-n", release, "pod", "-l", "app.kubernetes.io/component=nats"];
+    await kubectl(["wait", ...nats, "--for=condition=PodScheduled", "--timeout=60s"]);
+    expect(await kubectl(["get", ...nats, "-o", "jsonpath={..ready}"])).toBe("false");
     await install({});
     const deployments = ["operator", "registry", "mlflow"].map((name) => `deployment/${release}-${name}`);
     for (const workload of [...deployments, `statefulset/${release}-nats`])
