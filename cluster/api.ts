@@ -76,11 +76,10 @@ async function record(loaded: Record<string, BuiltImage>): Promise<void> {
 export function helmValues(all: Record<string, BuiltImage>): { images: Record<string, BuiltImage> } {
   const running = Object.entries(all).filter(([name]) => imageNames.includes(name));
   return {
-    images: Object.fromEntries(running.map(([name, image]) => [name.replace(/-(.)/g, (_, letter: string) => letter.toUpperCase()), image])),
+    images: Object.fromEntries(running.map(([name, image]) => [camelCase(name), image])),
   };
 }
 
-/** As the chart's values name images. */
 const camelCase = (name: string) => name.replaceAll(/-(.)/g, (_, letter: string) => letter.toUpperCase());
 
 async function replace(file: string, text: string): Promise<void> {
