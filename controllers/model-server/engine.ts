@@ -13,8 +13,8 @@ export function engineContainer(server: ModelServer, config: OperatorConfig, mod
     name: "vllm",
     image: server.spec.engine.image ?? config.images.vllm,
     imagePullPolicy: config.imagePullPolicy,
-    command: ["vllm", "serve", modelDirectory],
-    args: engineArguments(server, config),
+    command: ["sh", "-c", launch, "vllm"],
+    args: [modelDirectory, ...engineArguments(server, config)],
     env: engineEnvironment(server, config),
     securityContext: restrictedContainer,
     resources: engineResources(server, config),
@@ -30,6 +30,15 @@ export function engineContainer(server: ModelServer, config: OperatorConfig, mod
     lifecycle: { preStop: { exec: { command: ["python3", "-c", drain] } } },
   };
 }
+
+/** As the container's first process vLLM would ignore being told to end until it has loaded the model, minutes later. */
+const launch = [
+  'vllm serve "$@" &',
+  "engine=$!",
+  "trap 'kill -TERM $engine' TERM INT",
+  "while kill -0 $engine 2>/dev/null; do wait $engine; code=$?; done",
+  "exit $code",
+].join("\n");
 
 /** How long a pod may take to end: Services forget it, what runs is finished, the engine and then the loader stop. */
 export const graceSeconds = 150;
