@@ -4,7 +4,7 @@ import { attempt } from "../cluster/shell.ts";
 
 /** `npm run check`: format and lint, types, import rules, unused code, generated files. */
 const bin = (name: string) => join(settings.root, "node_modules/.bin", name);
-const rooms = ["operator", "crds", "clients", "controllers", "workloads", "cluster", "examples", "test"];
+const rooms = ["operator", "crds", "clients", "controllers", "workloads", "cluster", "examples", "test", "docs", "charts"];
 
 const checks: [string, string, string[]][] = [
   ["format and lint", bin("biome"), ["check", "--error-on-warnings", "."]],

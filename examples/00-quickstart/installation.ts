@@ -10,14 +10,14 @@ import type { Options } from "./options.ts";
 
 /** Rune on a cluster: images built and loaded, the chart installed, its services answering. */
 export async function install({ release, systemNamespace }: Options): Promise<Record<string, BuiltImage>> {
-  const { embedded } = await ensureUp();
+  await ensureUp();
   const images = await progress.step("images", async () => loadImages(await buildImages()));
   await progress.step("helm upgrade --install rune", () =>
     helm([
       ...["upgrade", "--install", release, join(settings.root, "charts/rune")],
       ...["--namespace", systemNamespace, "--create-namespace"],
       ...["--values", join(settings.out, "values-images.yaml")],
-      ...(embedded ? ["--values", join(settings.root, "examples/00-quickstart/values-embedded.yaml")] : []),
+      ...(settings.imageVariant === "cpu" ? ["--values", join(settings.root, "examples/00-quickstart/values-cpu.yaml")] : []),
       ...["--wait", "--timeout", "10m"],
     ]),
   );

@@ -69,7 +69,7 @@ export function trainingRunManifest(namespace: string, base: BaseModel, options:
     corpus: { sessions: { matchLabels: trainingLabel }, minimumSessions: 1 },
     output: { scope: { project } },
     checkpoint: { everySteps: 20, size: "2Gi" },
-    resources: { cpu: "200m", memory: "8Gi" },
+    resources: { cpu: "200m", memory: "8Gi", gpus: options.gpus },
   };
   return { apiVersion, kind: "TrainingRun", metadata: { name: project, namespace }, spec };
 }

@@ -7,6 +7,8 @@ export interface Options {
   readonly samples: number;
   readonly attempts: number;
   readonly epochs: number;
+  /** GPUs of the trainer: one where the images were built for them. */
+  readonly gpus: 0 | 1;
   readonly namespace: string;
   readonly release: string;
   readonly systemNamespace: string;
@@ -25,7 +27,7 @@ export const usage = `npm run quickstart -- [options]
 const whole = { tasks: 48, samples: 5, attempts: 4, epochs: 5 };
 const quick = { tasks: 6, samples: 1, attempts: 3, epochs: 1 };
 
-export function optionsFrom(argv: readonly string[]): Options {
+export function optionsFrom(argv: readonly string[], imageVariant: "cpu" | "cuda"): Options {
   const { values } = parseArgs({
     args: [...argv],
     options: {
@@ -44,6 +46,7 @@ export function optionsFrom(argv: readonly string[]): Options {
     samples: count(values.samples, size.samples, "--samples"),
     attempts: size.attempts,
     epochs: count(values.epochs, size.epochs, "--epochs"),
+    gpus: imageVariant === "cuda" ? 1 : 0,
     namespace: values.namespace,
     release: "rune",
     systemNamespace: "rune-system",

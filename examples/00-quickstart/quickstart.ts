@@ -26,6 +26,8 @@ import { apply, get, isOver, isTrue, list, until, untilOver, words } from "./obj
 import { type Options, optionsFrom, usage } from "./options.ts";
 import { evaluationOf, isolationOf, type Result, sessionCounts, story } from "./report.ts";
 
+/** A task of the evaluation, with what it shares with others: intervals are over these clusters. */
+type HeldOutTask = Task & { cluster?: string };
 type Status<Kind extends { status?: unknown }> = NonNullable<Kind["status"]>;
 
 const scenario = join(settings.root, "examples/00-quickstart/scenario");
@@ -41,7 +43,7 @@ async function part<T>(key: string, name: string, work: (detail: (text: string) 
 }
 
 async function main(options: Options): Promise<Result> {
-  const tasks: { train: Task[]; heldOut: Task[] } = JSON.parse(await readFile(join(scenario, "tasks.json"), "utf8"));
+  const tasks: { train: Task[]; heldOut: HeldOutTask[] } = JSON.parse(await readFile(join(scenario, "tasks.json"), "utf8"));
   const { namespace } = options;
   const images = await part("cluster and images", "cluster, images and chart", () => install(options));
   const model = await part("model", `the base model ${quickstartModel}`, () => provideModel(options, images));
@@ -115,7 +117,7 @@ async function provideModel(options: Options, images: Awaited<ReturnType<typeof 
   return await storeModel(registry, quickstartModel, directory).finally(close);
 }
 
-async function storeTasks(options: Options, tasks: Task[]): Promise<ArtifactReference> {
+async function storeTasks(options: Options, tasks: HeldOutTask[]): Promise<ArtifactReference> {
   const repository = `rune/${options.namespace}/tasks`;
   const { registry, close } = await adminRegistry(options, repository);
   const document = { schema: "rune.dev/taskset/v1", name: "tessera held-out", tasks };
@@ -157,16 +159,16 @@ async function untilFitnessIsKnown(namespace: string, name: string): Promise<voi
 }
 
 /** Two uses of house functions that no session was trained on. */
-function laterTasks(heldOut: readonly Task[]): Task[] {
+function laterTasks(heldOut: readonly HeldOutTask[]): Task[] {
   const tables = heldOut.filter(({ id }) => id.startsWith("table-"));
-  return (tables.length >= 2 ? tables : heldOut).slice(0, 2);
+  return (tables.length >= 2 ? tables : heldOut).slice(0, 2).map(({ cluster: _, ...task }) => task);
 }
 
 try {
   if (process.argv.includes("--help")) {
     console.log(usage);
   } else {
-    const options = optionsFrom(process.argv.slice(2));
+    const options = optionsFrom(process.argv.slice(2), settings.imageVariant);
     const result = await main(options);
     await mkdir(settings.out, { recursive: true });
     await writeFile(join(settings.out, "quickstart.json"), `${JSON.stringify(result, null, 2)}\n`);

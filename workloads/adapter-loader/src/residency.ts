@@ -20,6 +20,8 @@ export type ResidencyOptions = {
   base: { name: string; digest: string | undefined };
   slots: number;
   maxRank: number;
+  /** another start of the engine was seen */
+  onBoot?: () => void;
   clock?: Clock;
   log: (message: string, fields?: Record<string, unknown>) => void;
 };
@@ -259,6 +261,7 @@ export class Residency {
     if (bootID !== this.#bootID) {
       if (this.#bootID !== "") liveness.restarted();
       this.#bootID = bootID;
+      this.#options.onBoot?.();
       metrics.restarted();
       log("engine started", { bootID });
     }

@@ -1,4 +1,5 @@
 import { readFile } from "node:fs/promises";
+import { parseJSON } from "@rune/clients/json";
 import { exit, specPath } from "@rune/crds/job-spec";
 import { loaderConfig } from "@rune/crds/loader-api";
 import { pino } from "pino";
@@ -16,9 +17,10 @@ export async function runSidecar(environment: Environment): Promise<number> {
     log.error("POD_UID is not set; the pod must give it from its metadata.uid");
     return exit.misconfigured;
   }
-  const parsed = loaderConfig.safeParse(JSON.parse(await readFile(specPath, "utf8")));
+  const text = await readFile(specPath).catch(() => Buffer.alloc(0));
+  const parsed = loaderConfig.safeParse(parseJSON(text));
   if (!parsed.success) {
-    log.error({ problem: parsed.error.message }, `${specPath} is not a loader's configuration`);
+    log.error({ problem: parsed.error.message }, `${specPath} is missing or not a loader's configuration`);
     return exit.misconfigured;
   }
   const sidecar = await startSidecar(parsed.data, { podUID, log });

@@ -423,3 +423,19 @@ it("drains before it ends: open requests are answered, new ones refused", async 
   expect((await open).status).toBe(200);
   await stopping;
 });
+
+it("lets the engine's preStop hook wait for open requests, and opens again for the next engine", async () => {
+  let release = () => undefined as undefined;
+  engine.gate = new Promise((resolve) => {
+    release = () => resolve() as undefined;
+  });
+  const open = ask("tiny");
+  await expect.poll(inFlight).toBe("1");
+  const draining = fetch(`http://127.0.0.1:${sidecar.ports.metrics}/drain`);
+  await expect.poll(async () => (await ask("tiny")).status).toBe(503);
+  release();
+  expect((await open).status).toBe(200);
+  expect(await (await draining).text()).toBe("0 requests are left\n");
+  await engine.restart();
+  await expect.poll(async () => (await ask("tiny")).status, { timeout: 3_000 }).toBe(200);
+});

@@ -1,12 +1,14 @@
 import type { Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { serve } from "@hono/node-server";
+import { getConnInfo } from "@hono/node-server/conninfo";
 import { type Clock, systemClock } from "@rune/clients/clock";
 import { type LoaderConfig, port } from "@rune/crds/loader-api";
 import { Hono } from "hono";
 import type { Logger } from "pino";
 import { adminApp } from "./admin.ts";
 import { type BaseShapes, readBaseShapes } from "./base-shapes.ts";
+import { Doors } from "./doors.ts";
 import { Engine } from "./engine.ts";
 import { InFlight } from "./in-flight.ts";
 import { inferenceApp } from "./inference.ts";
@@ -33,6 +35,7 @@ export async function startSidecar(config: LoaderConfig, options: SidecarOptions
   const { base, shapes } = await stagedBase(config);
   const engine = new Engine({ url: config.engineURL, clock });
   const inFlight = new InFlight();
+  const doors = new Doors(inFlight);
   const liveness = new Liveness({ engine, base: base.name, clock });
   const metrics: Metrics = createMetrics(() => ({
     ready: liveness.ready,
@@ -51,29 +54,30 @@ export async function startSidecar(config: LoaderConfig, options: SidecarOptions
   const { slots, maxRank } = config;
   const residency: Residency = new Residency({
     ...{ engine, staging, liveness, inFlight, metrics, base, slots, maxRank, clock },
+    onBoot: () => doors.reopen(),
     log: (message, fields) => log.info(fields ?? {}, message),
   });
   await residency.restore();
 
-  let accepting = true;
   const ready = () => ({ ready: liveness.ready, problem: liveness.problem });
-  const settled = () => accepting && liveness.ready && residency.settled;
+  const settled = () => doors.open && liveness.ready && residency.settled;
+  const { drainMilliseconds = 90_000 } = options;
+  // A hanging engine answers nobody; then there is nothing to wait for.
+  const drain = () => doors.drain(liveness.ready ? drainMilliseconds : 0);
   const inference = inferenceApp({
     ...{ engineURL: config.engineURL.replace(/\/+$/, ""), engine, base: base.name, ready, inFlight, metrics, clock },
     find: (name) => residency.find(name),
-    accepting: () => accepting,
+    accepting: () => doors.open,
   });
   const servers = await Promise.all([
     listen(inference, ports.inference),
     listen(adminApp(residency, config.adminKeys, options.podUID), ports.admin),
-    listen(metricsApp(metrics, settled), ports.metrics),
+    listen(metricsApp(metrics, settled, drain), ports.metrics),
   ]);
   const watch = watchEngine(residency, liveness, log, clock, options.tickMilliseconds ?? 1_000);
   const stop = async () => {
-    accepting = false;
     watch.abort();
-    const drained = await inFlight.drained(options.drainMilliseconds ?? 90_000, undefined, clock);
-    log.info({ drained }, "stopping");
+    log.info({ unanswered: await doors.lock(drainMilliseconds) }, "stopping");
     await Promise.all(servers.map(close));
   };
   const [first, second, third] = servers.map((server) => (server.address() as AddressInfo).port);
@@ -89,13 +93,20 @@ async function stagedBase(config: LoaderConfig): Promise<{ base: { name: string;
   return { base: { name: config.base.name, digest }, shapes: marker?.shapes ?? (await readBaseShapes(config.base.path)) };
 }
 
-function metricsApp(metrics: Metrics, ready: () => boolean): Hono {
+const loopback = ["127.0.0.1", "::1", "::ffff:127.0.0.1"];
+
+function metricsApp(metrics: Metrics, ready: () => boolean, drain: () => Promise<number>): Hono {
   const app = new Hono();
   app.get("/metrics", async (context) =>
     context.text(await metrics.text(), 200, { "content-type": "text/plain; version=0.0.4; charset=utf-8" }),
   );
   app.get("/healthz", (context) => context.text("ok"));
   app.get("/readyz", (context) => (ready() ? context.text("ok") : context.text("the engine or an adapter is not ready", 503)));
+  // The engine's preStop hook asks for this and waits: a sidecar itself is told to end only after the engine is gone.
+  app.get("/drain", async (context) => {
+    if (!loopback.includes(getConnInfo(context).remote.address ?? "")) return context.text("only the pod itself may ask for this", 403);
+    return context.text(`${await drain()} requests are left\n`);
+  });
   return app;
 }
 
