@@ -1,0 +1,157 @@
+import { LoaderClient } from "../../clients/src/loader.ts";
+import { connectNats, type OperatorNats } from "../../clients/src/nats.ts";
+import { connectForever } from "../../clients/src/nats-connection.ts";
+import { Registry } from "../../clients/src/registry.ts";
+import { type RegistryGrant, registryToken } from "../../clients/src/registry-token.ts";
+import { kubectl } from "../../cluster/api.ts";
+import { type LogRecord, logRecord, sessionSubject } from "../../crds/src/artifact.ts";
+import { label } from "../../crds/src/common.ts";
+import { type LoaderState, port } from "../../crds/src/loader-api.ts";
+import { reach } from "../../examples/00-quickstart/installation.ts";
+import { read, readAll } from "./objects.ts";
+
+/** The installation that the quickstart made, and what it left in its namespace. */
+export const system = "rune-system";
+export const namespace = "quickstart";
+export const server = "coder";
+export const project = "tessera";
+export const canRun = process.env.RUNE_TEST_CLUSTER === "1";
+
+export interface Pod {
+  metadata: { name: string; uid: string; labels: Record<string, string> };
+  spec: {
+    automountServiceAccountToken?: boolean;
+    enableServiceLinks?: boolean;
+    securityContext: { runAsUser: number; runAsNonRoot: boolean };
+    containers: { name: string; securityContext: Record<string, unknown> }[];
+    volumes: Record<string, unknown>[];
+  };
+  status: { phase: string; podIP: string; containerStatuses?: { name: string; restartCount: number; ready: boolean }[] };
+}
+
+/** The operator's keys: with them a test asks what only the operator may ask. */
+export async function keys(): Promise<Record<string, string>> {
+  const { data } = await read<{ data: Record<string, string> }>("Secret", system, "rune-keys");
+  return Object.fromEntries(Object.entries(data).map(([name, value]) => [name, Buffer.from(value, "base64").toString()]));
+}
+
+type Access = RegistryGrant["access"];
+
+export async function bearer(access: Access): Promise<string> {
+  const key = JSON.parse((await keys())["registry.jwk"] ?? "");
+  return await registryToken(key, { subject: "test", access, seconds: 1800 });
+}
+
+/** A registry client that may read and write one repository. */
+export async function registryOf(repository: string): Promise<Registry> {
+  const { url } = await reach(system, "rune-registry", 5000);
+  const token = await bearer([{ repository, actions: ["pull", "push"] }]);
+  return new Registry({ url, token });
+}
+
+export async function nats(): Promise<OperatorNats> {
+  return connectNats(await natsEndpoint());
+}
+
+async function natsEndpoint(): Promise<{ url: string; credentials: string }> {
+  const { url } = await reach(system, "rune-nats", 4222);
+  return { url: url.replace("http:", "nats:"), credentials: (await keys())["operator.creds"] ?? "" };
+}
+
+/** The log of a session as it stands in JetStream now. */
+export async function logOf(uid: string): Promise<LogRecord[]> {
+  const connection = await nats();
+  try {
+    return (await connection.readLog(sessionSubject(uid))).records;
+  } finally {
+    await connection.close();
+  }
+}
+
+/** Calls back for every record that any session appends, as soon as it is published. */
+export async function watchLogs(seen: (uid: string, record: LogRecord) => void): Promise<() => Promise<void>> {
+  const connection = await connectForever(await natsEndpoint(), { name: "test" });
+  const subscription = connection.subscribe(sessionSubject("*"), {
+    callback: (_error, message) => {
+      const parsed = logRecord.safeParse(message.json());
+      if (parsed.success) seen(message.subject.split(".").at(-1) ?? "", parsed.data);
+    },
+  });
+  await connection.flush();
+  return async () => {
+    subscription.unsubscribe();
+    await connection.close();
+  };
+}
+
+export async function enginePod(): Promise<Pod> {
+  const [pod] = await readAll<Pod>("Pod", namespace, { [label.component]: "vllm", [label.server]: server });
+  if (!pod) throw new Error(`ModelServer ${server} has no pod`);
+  return pod;
+}
+
+/** What the loader of the engine's pod says on its admin port. */
+export async function loaderState(): Promise<LoaderState> {
+  const { metadata, status } = await enginePod();
+  const key = JSON.parse((await keys())["admin.jwk"] ?? "");
+  return await new LoaderClient({ address: `http://${status.podIP}:${port.admin}`, podUID: metadata.uid, key }).state();
+}
+
+interface Model {
+  id: string;
+  root: string | null;
+  parent: string | null;
+}
+
+/** Models that are offered to everybody. */
+export async function offeredModels(): Promise<Model[]> {
+  const { url } = await reach(namespace, server, port.inference);
+  return ((await (await fetch(`${url}/v1/models`)).json()) as { data: Model[] }).data;
+}
+
+/** Models that vLLM itself holds, asked inside its pod, where nobody filters. */
+export async function engineModels(): Promise<Model[]> {
+  const script = `import urllib.request; print(urllib.request.urlopen("http://127.0.0.1:${port.engine}/v1/models", timeout=10).read().decode())`;
+  return JSON.parse(await inEngine(script)).data;
+}
+
+/** Runs Python in the engine's container. */
+export async function inEngine(script: string): Promise<string> {
+  return await kubectl(["exec", "-n", namespace, (await enginePod()).metadata.name, "-c", "vllm", "--", "python3", "-c", script]);
+}
+
+/** The name that the base is asked for by. */
+export async function baseName(): Promise<string> {
+  const base = (await offeredModels()).find(({ parent }) => parent === null);
+  if (!base) throw new Error("the server offers no base model");
+  return base.id;
+}
+
+/** A real greedy completion. */
+export async function complete(model: string, prompt: string, maxTokens = 12): Promise<string> {
+  const { url } = await reach(namespace, server, port.inference);
+  const answer = await fetch(`${url}/v1/completions`, {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify({ model, prompt, max_tokens: maxTokens, temperature: 0 }),
+    signal: AbortSignal.timeout(120_000),
+  });
+  if (answer.status !== 200) throw new Error(`${model} answered ${answer.status}: ${await answer.text()}`);
+  return ((await answer.json()) as { choices: { text: string }[] }).choices[0]?.text ?? "";
+}
+
+/** GET from the experiment tracker's REST API. */
+export async function mlflow<Answer>(path: string): Promise<Answer> {
+  const { url } = await reach(system, "rune-mlflow", 5000);
+  const answer = await fetch(`${url}/api/2.0/mlflow/${path}`);
+  if (answer.status !== 200) throw new Error(`MLflow answered ${answer.status} to ${path}: ${await answer.text()}`);
+  return (await answer.json()) as Answer;
+}
+
+/** Kills a pod as a lost node would: at once and without a word. */
+export async function kill(inNamespace: string, labels: Record<string, string>): Promise<number> {
+  const pods = await readAll<Pod>("Pod", inNamespace, labels);
+  const names = pods.filter(({ status }) => status.phase === "Running").map(({ metadata }) => metadata.name);
+  if (names.length > 0) await kubectl(["delete", "pod", "-n", inNamespace, "--grace-period=0", "--force", "--wait=false", ...names]);
+  return names.length;
+}

@@ -1,0 +1,54 @@
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { artifactDigest } from "../../clients/src/registry.ts";
+import { settings } from "../../cluster/settings.ts";
+import { trajectoryArtifact, trajectoryOf } from "../../controllers/agent-session/log.ts";
+import type { AgentSession, Task } from "../../crds/src/agent-session.ts";
+import { apiVersion } from "../../crds/src/common.ts";
+import type { Manifest } from "../../examples/00-quickstart/manifests.ts";
+import { logOf, namespace, project, server } from "./installation.ts";
+import { fresh, read } from "./objects.ts";
+
+export type Session = AgentSession;
+
+/**
+ * A session whose program is known: the model is left to end the stub's last line, which is a comment. What it says changes nothing,
+ * and everything else about the session is real.
+ */
+export function forcedSession(stem: string, program: string, tests: string, more: object = {}): Manifest {
+  const task: Task = {
+    id: stem,
+    description: "End the comment.",
+    entryPoint: "solve",
+    stub: `${program}\n# This function`,
+    tests,
+  };
+  const sampling = { temperature: "0", maxTokens: 4, stop: ["\n"] };
+  const spec = { attempts: 1, candidates: 1, sampling, sandbox: { timeoutSeconds: 5 }, ...more };
+  return sessionOf(fresh(stem), task, spec);
+}
+
+/** A small session on a task of the quickstart that the base rarely solves: 2 rounds of 2 candidates. */
+export async function workingSession(stem: string, index: number): Promise<Manifest> {
+  const tasks: { train: Task[] } = JSON.parse(await readFile(join(settings.root, "examples/00-quickstart/scenario/tasks.json"), "utf8"));
+  const task = tasks.train[index % tasks.train.length];
+  if (!task) throw new Error("the scenario has no training tasks");
+  const sampling = { temperature: "0.8", topP: "0.95", maxTokens: 64, stop: ["```", "\ndef ", "\n\n"] };
+  const sandbox = { libraryConfigMap: "tessera-library", timeoutSeconds: 10 };
+  return sessionOf(fresh(stem), task, { attempts: 2, candidates: 2, sampling, sandbox });
+}
+
+function sessionOf(name: string, task: Task, spec: object): Manifest {
+  const whole = { task, scope: { project }, serverRef: { name: server }, adapter: { policy: "None" }, deadlineSeconds: 1800, ...spec };
+  return { apiVersion, kind: "AgentSession", metadata: { name, namespace, labels: { "example.org/test": "true" } }, spec: whole };
+}
+
+export const session = (name: string) => read<Session>("AgentSession", namespace, name);
+
+/** The digest that a session's trajectory must have, computed anew from the log in JetStream. */
+export async function digestOfLog(ended: Session): Promise<string> {
+  const { outcome } = ended.status ?? {};
+  if (!outcome) throw new Error(`${ended.metadata.name} has no outcome`);
+  const trajectory = trajectoryOf(ended, await logOf(ended.metadata.uid), outcome);
+  return await artifactDigest(trajectoryArtifact(trajectory, `rune/${namespace}/trajectories`));
+}
