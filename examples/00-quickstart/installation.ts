@@ -18,7 +18,8 @@ export async function install({ release, systemNamespace }: Options): Promise<Re
       ...["--namespace", systemNamespace, "--create-namespace"],
       ...["--values", join(settings.out, "values-images.yaml")],
       ...(settings.imageVariant === "cpu" ? ["--values", join(settings.root, "examples/00-quickstart/values-cpu.yaml")] : []),
-      ...["--wait", "--timeout", "10m"],
+      // CRDs that were applied by hand before become the release's.
+      ...["--take-ownership", "--wait", "--timeout", "10m"],
     ]),
   );
   return images;
