@@ -53,7 +53,11 @@ describe.skipIf(!canRun)("the whole loop, as the quickstart runs it", { timeout:
     const rate = { passAt1: expect.any(Number), ci: [expect.any(Number), expect.any(Number)] };
     expect(result).toEqual({
       sessions: { total: expect.any(Number), solved: expect.any(Number), exhausted: expect.any(Number) },
-      adapter: { name: expect.any(String), digest: expect.stringMatching(/^sha256:[0-9a-f]{64}$/), servedBy: expect.stringMatching(/^http/) },
+      adapter: {
+        name: expect.any(String),
+        digest: expect.stringMatching(/^sha256:[0-9a-f]{64}$/),
+        servedBy: expect.stringMatching(/^http/),
+      },
       evaluation: { base: rate, adapter: rate, delta: { pp: expect.any(Number), ci: [expect.any(Number), expect.any(Number)] } },
       isolation: { verified: true, probes: expect.any(Number) },
       laterSessions: expect.any(Array),
@@ -107,7 +111,11 @@ describe.skipIf(!canRun)("the whole loop, as the quickstart runs it", { timeout:
       const later = sessions.filter(({ metadata }) => metadata.name.startsWith("later-"));
       expect(later.length).toBeGreaterThan(0);
       for (const { status } of later)
-        expect(status?.adapter).toMatchObject({ reason: "MostRelevant", name: adapter.metadata.name, digest: adapter.spec.artifact.digest });
+        expect(status?.adapter).toMatchObject({
+          reason: "MostRelevant",
+          name: adapter.metadata.name,
+          digest: adapter.spec.artifact.digest,
+        });
     });
   });
 
@@ -168,7 +176,9 @@ describe.skipIf(!canRun)("the whole loop, as the quickstart runs it", { timeout:
       }
     });
 
-    test("two sandboxes at work have no token, a root that nobody can write to, and user IDs of their own", { timeout: 400_000 }, async () => {
+    test("two sandboxes at work have no token, a root that nobody can write to, and user IDs of their own", {
+      timeout: 400_000,
+    }, async () => {
       const endless = ["first", "second"].map((each) =>
         forcedSession(`sandbox-${each}`, "def solve(x):\n    return x", "while solve(1):\n    pass\nassert True", {
           sandbox: { timeoutSeconds: 60 },

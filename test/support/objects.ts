@@ -30,12 +30,7 @@ export const fresh = (stem: string) => `${stem}-${Date.now().toString(36).slice(
 const pollMilliseconds = 1000;
 
 /** Looks until `done`; after `minutes` it fails with the last that was seen, which is where a person starts to look. */
-export async function eventually<T>(
-  what: string,
-  look: () => Promise<T>,
-  done: (seen: T) => boolean,
-  minutes = 3,
-): Promise<T> {
+export async function eventually<T>(what: string, look: () => Promise<T>, done: (seen: T) => boolean, minutes = 3): Promise<T> {
   const end = Date.now() + minutes * 60_000;
   for (;;) {
     const seen = await look();

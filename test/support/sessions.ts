@@ -3,11 +3,12 @@ import { join } from "node:path";
 import { artifactDigest } from "../../clients/src/registry.ts";
 import { settings } from "../../cluster/settings.ts";
 import { trajectoryArtifact, trajectoryOf } from "../../controllers/agent-session/log.ts";
+import type { Adapter } from "../../crds/src/adapter.ts";
 import type { AgentSession, Task } from "../../crds/src/agent-session.ts";
-import { apiVersion } from "../../crds/src/common.ts";
+import { apiVersion, label } from "../../crds/src/common.ts";
 import type { Manifest } from "../../examples/00-quickstart/manifests.ts";
-import { logOf, namespace, project, server } from "./installation.ts";
-import { fresh, read } from "./objects.ts";
+import { logOf, namespace, offeredModels, project, server } from "./installation.ts";
+import { create, fresh, over, read, readAll, remove } from "./objects.ts";
 
 export type Session = AgentSession;
 
@@ -51,4 +52,22 @@ export async function digestOfLog(ended: Session): Promise<string> {
   if (!outcome) throw new Error(`${ended.metadata.name} has no outcome`);
   const trajectory = trajectoryOf(ended, await logOf(ended.metadata.uid), outcome);
   return await artifactDigest(trajectoryArtifact(trajectory, `rune/${namespace}/trajectories`));
+}
+
+/** The adapter that the quickstart's training made. */
+export async function goodAdapter(): Promise<Adapter> {
+  const [adapter] = await readAll<Adapter>("Adapter", namespace, { [label.run]: project });
+  if (!adapter) throw new Error(`namespace ${namespace} has no Adapter of TrainingRun ${project}; run the quickstart first`);
+  return adapter;
+}
+
+/** Makes sure that the server holds this adapter: a session that claims it brings it there, and it stays until its slot is needed. */
+export async function held(adapter: string): Promise<void> {
+  if ((await offeredModels()).some(({ id }) => id === adapter)) return;
+  const claim = forcedSession("claim", "def solve(x):\n    return x", "assert solve(1) == 1", {
+    adapter: { policy: "Fixed", name: adapter },
+  });
+  await create(claim);
+  await over("AgentSession", namespace, claim.metadata.name);
+  await remove("AgentSession", namespace, claim.metadata.name);
 }
