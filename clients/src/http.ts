@@ -90,9 +90,11 @@ function isNetworkError(error: unknown): error is Error & { code: string } {
   );
 }
 
-/** Errors of the local file system carry the path; they are not the network's. */
-function isFileError(error: Error): boolean {
-  return "path" in error || (error as { code?: string }).code === "ENOSPC";
+const diskCodes: readonly string[] = ["ENOSPC", "EDQUOT", "EIO", "EROFS", "EFBIG"];
+
+/** Errors of the local file system aren't the network's: they carry the path, or one of a few codes where a write fails. */
+function isFileError(error: Error & { code?: unknown }): boolean {
+  return "path" in error || diskCodes.includes(String(error.code));
 }
 
 function describe(error: Error & { code: string }): string {
