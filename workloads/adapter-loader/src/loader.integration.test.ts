@@ -1,6 +1,8 @@
+import { exec } from "node:child_process";
 import { mkdtemp } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { promisify } from "node:util";
 import { modelDigest, sha256, sha256File } from "@rune/clients/digest";
 import { generateSigningKey } from "@rune/clients/keys";
 import { LoaderClient } from "@rune/clients/loader";
@@ -10,7 +12,7 @@ import { removeService, type Service, startRegistry } from "@rune/clients/testin
 import { type AdapterConfig, mediaType } from "@rune/crds/artifact";
 import type { JWK } from "jose";
 import { pino } from "pino";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { type BaseShapes, readBaseShapes } from "./base-shapes.ts";
 import { Engine } from "./engine.ts";
 import { type Sidecar, startSidecar } from "./sidecar.ts";
@@ -19,6 +21,8 @@ import { peft, safetensors, type TestTensor } from "./testing/fixtures.ts";
 /** A running vLLM with run-time LoRA of rank 8, and the directory of its base model. */
 const engineURL = process.env.RUNE_TEST_ENGINE_URL;
 const baseDirectory = process.env.RUNE_TEST_ENGINE_BASE;
+/** A shell command that ends this vLLM and starts it again. */
+const restartCommand = process.env.RUNE_TEST_ENGINE_RESTART;
 const minutes = 60_000;
 const rank = 8;
 
@@ -51,7 +55,7 @@ describe.runIf(engineURL && baseDirectory)("the loader between CNCF Distribution
     };
     sidecar = await startSidecar(config, { podUID: "pod", log: pino({ level: "warn" }), ports: { inference: 0, admin: 0, metrics: 0 } });
     admin = new LoaderClient({ address: `http://127.0.0.1:${sidecar.ports.admin}`, podUID: "pod", key });
-    await expect.poll(() => sidecar.liveness.ready, { timeout: 2 * minutes }).toBe(true);
+    await vi.waitUntil(() => sidecar.liveness.ready, { timeout: 2 * minutes });
   }, 5 * minutes);
   afterAll(async () => {
     for (const { name } of sidecar.residency.state().adapters) await sidecar.residency.remove(name);
