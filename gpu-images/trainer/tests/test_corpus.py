@@ -11,11 +11,19 @@ def test_each_distinct_passing_program_is_one_row():
     assert [r.answer for r in rows] == [f"```python\n{tiny.STUB}    return x\n```", f"```python\n{tiny.STUB}    return (x)\n```"]
 
 
-def test_the_prompt_is_the_session_s_first_request_without_later_notes():
-    first = {"messages": [{"role": "system", "content": "S"}, {"role": "user", "content": "U"}, {"role": "assistant", "content": f"```python\n{tiny.STUB}"}]}
-    (row,) = rows_of([tiny.trajectory("a", ["return x"], notes=["use pare"], request=first)], ("Programs",))
-    assert [m["content"] for m in row.messages] == ["S", "U"]
+def test_the_prompt_is_that_of_a_fresh_session_without_the_notes_of_this_one():
+    session = tiny.trajectory("a", ["return x"], notes=["use pare"])
+    session["task"]["system"] = "S"
+    (row,) = rows_of([session], ("Programs",))
+    assert [m["content"] for m in row.messages] == ["S", "Write solve for a."]
     assert row.given == f"```python\n{tiny.STUB}"
+
+
+def test_a_task_without_a_stub_still_begins_its_answer_with_the_code_block():
+    session = tiny.trajectory("a", ["return x"])
+    del session["task"]["stub"]
+    (row,) = rows_of([session], ("Programs",))
+    assert row.given == "```python\n"
 
 
 def test_a_program_that_leaves_the_given_beginning_is_learnt_whole():

@@ -49,13 +49,11 @@ def executed(program: str, passed: bool, error: str = "") -> dict[str, Any]:
     return {"type": "executed", "n": 1, "epoch": 1, "time": "2026-01-01T00:00:00Z", "program": program, "execution": execution}
 
 
-def trajectory(name: str, passing: list[str], failing: list[tuple[str, str]] = [], notes: list[str] = [], request: Any = None) -> dict[str, Any]:
+def trajectory(name: str, passing: list[str], failing: list[tuple[str, str]] = [], notes: list[str] = []) -> dict[str, Any]:
     records = [executed(f"{STUB}    {body}", False, error) for body, error in failing]
     if notes:
         records.append({"type": "reflected", "n": 2, "epoch": 1, "time": "2026-01-01T00:00:00Z", "round": 1, "notes": notes})
     records += [executed(f"{STUB}    {body}", True) for body in passing]
-    if request is not None:
-        records.insert(0, {"type": "intent", "n": 0, "epoch": 1, "time": "2026-01-01T00:00:00Z", "effect": "generate", "inputDigest": "", "round": 1, "input": request})
     task = {"id": name, "description": f"Write solve for {name}.", "tests": "assert True", "entryPoint": "solve", "stub": STUB}
     return {"schema": "rune.dev/trajectory/v1", "session": {"namespace": "n", "name": name, "uid": name}, "task": task, "scope": {}, "outcome": "Solved" if passing else "Exhausted", "records": records}
 

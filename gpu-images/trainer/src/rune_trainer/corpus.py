@@ -1,8 +1,7 @@
 """Trajectories of sessions → training examples.
 
-The prompt of an example is the one that a fresh session on the same task begins with, without the notes that this
-session had: what the notes taught must come to be in the weights. It is taken from the session's own first request,
-so it follows the agent's prompt whatever that is; the task alone is used where the log holds no request.
+The prompt of an example is the one that a fresh session on the same task begins with, in the agent's and evaluator's
+words (clients/src/prompt.ts), without the notes that this session had: what they taught must come to be in the weights.
 """
 
 from dataclasses import dataclass
@@ -40,22 +39,11 @@ def rows_of(trajectories: list[dict[str, Any]], include: tuple[str, ...]) -> lis
     return list({(str(r.messages), r.answer): r for r in rows}.values())
 
 
-def first_request(trajectory: dict[str, Any]) -> list[Message]:
-    for record in trajectory["records"]:
-        request = record.get("input") if record["type"] == "intent" and record["effect"] == "generate" else None
-        if isinstance(request, dict) and isinstance(request.get("messages"), list):
-            return request["messages"]
-    task = trajectory["task"]
-    opening = [{"role": "assistant", "content": FENCE + task["stub"]}] if task.get("stub") else []
-    return [{"role": "system", "content": task.get("system") or SYSTEM}, {"role": "user", "content": task["description"]}, *opening]
-
-
 def prompt_of(trajectory: dict[str, Any]) -> tuple[tuple[Message, ...], str]:
-    """(messages before the answer, the answer's given beginning)"""
-    messages = first_request(trajectory)
-    if messages and messages[-1]["role"] == "assistant":
-        return tuple(messages[:-1]), messages[-1]["content"]
-    return tuple(messages), ""
+    """(messages before the answer, the answer's given beginning: the opened code block and the stub)"""
+    task = trajectory["task"]
+    messages = ({"role": "system", "content": task.get("system", SYSTEM)}, {"role": "user", "content": task["description"]})
+    return messages, FENCE + task.get("stub", "")
 
 
 def answer_row(messages: tuple[Message, ...], given: str, program: str) -> Row:
@@ -96,7 +84,7 @@ def correction_rows(trajectory: dict[str, Any]) -> list[Row]:
 def failed_turn(record: dict[str, Any]) -> tuple[Message, Message]:
     return (
         {"role": "assistant", "content": f"{FENCE}{record['program'].rstrip()}\n```"},
-        {"role": "user", "content": f"This failed: {record['execution']['error'][:ERROR_CHARACTERS]}\nAnswer with the corrected program."},
+        {"role": "user", "content": f"That program failed: {record['execution']['error'][:ERROR_CHARACTERS]}\nWrite the whole program again."},
     )
 
 
