@@ -136,6 +136,30 @@ describe.runIf(engineURL && baseDirectory)("the loader between CNCF Distribution
     10 * minutes,
   );
 
+  it.runIf(restartCommand)(
+    "gives a restarted engine its adapter back within two seconds of being healthy",
+    async () => {
+      const adapter = await publish(7);
+      await load(adapter);
+      const before = (await admin.state()).engine.bootID;
+      await promisify(exec)(restartCommand ?? "");
+      await vi.waitUntil(() => !sidecar.liveness.ready, { timeout: minutes });
+      const answers = () =>
+        fetch(`${url}/health`).then(
+          ({ ok }) => ok,
+          () => false,
+        );
+      await vi.waitUntil(answers, { timeout: 9 * minutes, interval: 50 });
+      const healthy = Date.now();
+      await vi.waitUntil(async () => (await admin.state()).adapters[0]?.state === "Loaded", { timeout: minutes, interval: 50 });
+      expect(Date.now() - healthy).toBeLessThan(2_000);
+      await vi.waitUntil(async () => typeof (await ask(adapter.name)) === "string", { timeout: minutes });
+      expect((await admin.state()).engine.bootID).not.toBe(before);
+      await admin.unload(adapter.name);
+    },
+    10 * minutes,
+  );
+
   it(
     "keeps NaN away from the engine, and takes an adapter without effect off again",
     async () => {
