@@ -7,6 +7,8 @@ import { registrations } from "./registrations.ts";
 import { createServices, findClusterDNS } from "./services.ts";
 import { keepStream } from "./stream.ts";
 
+/** An API server or node that is busy for half a minute is no reason to start again; an orderly stop releases the Lease at once. */
+const lease = { name: "rune-operator", leaseDurationSeconds: 60, renewDeadlineSeconds: 45, retryPeriodSeconds: 5 };
 const stopping = new AbortController();
 for (const name of ["SIGTERM", "SIGINT"] as const) process.once(name, () => stopping.abort());
 
@@ -38,7 +40,7 @@ async function operate({ config, healthPort, canaryPort }: Startup, logger: Logg
     client,
     logger,
     namespaces: config.watchNamespaces,
-    ...(config.leaderElection && { leaderElection: { name: "rune-operator", namespace: config.operatorNamespace } }),
+    ...(config.leaderElection && { leaderElection: { ...lease, namespace: config.operatorNamespace } }),
     health: { port: healthPort },
     eventPrefix: "rune.dev",
   });
