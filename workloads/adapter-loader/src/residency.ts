@@ -68,9 +68,9 @@ export class Residency {
     return this.#entries.get(name);
   }
 
-  /** Whether everything that was asked for is there, or refused. */
+  /** Whether nothing is missing that was there before; an adapter on its first way in keeps nobody from asking the others. */
   get settled(): boolean {
-    return [...this.#entries.values()].every((entry) => entry.state !== "Staging");
+    return [...this.#entries.values()].every((entry) => entry.state !== "Staging" || this.#flights.has(entry.name));
   }
 
   /** Loads an adapter, once however often it is asked at the same time. Gives its state; never throws for a refusal. */

@@ -375,6 +375,15 @@ describe("the inference port", () => {
   it("is ready when the engine and every wanted adapter are, and alive anyway", async () => {
     const page = (path: string) => fetch(`http://127.0.0.1:${sidecar.ports.metrics}${path}`);
     await expect.poll(async () => (await page("/readyz")).status).toBe(200);
+    let open = () => undefined as undefined;
+    registry.gate = new Promise((resolve) => {
+      open = () => resolve() as undefined;
+    });
+    const loading = load(adapterArtifact());
+    await expect.poll(async () => (await admin.state()).adapters[0]?.state).toBe("Staging");
+    expect((await page("/readyz")).status).toBe(200);
+    open();
+    await loading;
     await engine.stop();
     await expect.poll(async () => (await page("/readyz")).status).toBe(503);
     expect((await page("/healthz")).status).toBe(200);
