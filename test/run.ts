@@ -15,7 +15,12 @@ const stages: Stage[] = [
   vitest("crds on a real API server", ["crds/crds.cluster.test.ts"], cluster),
   vitest("cluster", ["cluster/cluster.cluster.test.ts"], cluster),
   trainerTests,
+  // The first of these installs everything; the others go on with what it left.
   vitest("the whole loop", ["test/loop.cluster.test.ts"], cluster),
+  vitest("bad adapters", ["test/bad-adapters.cluster.test.ts"], cluster),
+  vitest("bad input", ["test/bad-input.cluster.test.ts"], cluster),
+  vitest("lost ranks", ["test/serving.cluster.test.ts"], cluster),
+  vitest("crashes", ["test/crash.cluster.test.ts"], cluster),
 ];
 
 async function main(wanted: readonly string[]): Promise<void> {

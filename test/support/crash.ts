@@ -1,0 +1,118 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { kubectl } from "../../cluster/api.ts";
+import type { LogRecord } from "../../crds/src/artifact.ts";
+import { label } from "../../crds/src/common.ts";
+import type { Manifest } from "../../examples/00-quickstart/manifests.ts";
+import { isTrue } from "../../examples/00-quickstart/objects.ts";
+import { engineCore, signal } from "./engine-processes.ts";
+import { logOf, namespace, type Pod, registryOf, system, watchLogs } from "./installation.ts";
+import { create, over, readAll } from "./objects.ts";
+import { digestOfLog, type Session, session } from "./sessions.ts";
+
+export type Victim = "operator" | "agent" | "vllm" | "nats" | "registry";
+/** Where in a session's life somebody dies: right after this was written. */
+export type Boundary =
+  | "status.epoch"
+  | "isolation"
+  | "generate intent"
+  | "generated"
+  | "execute intent"
+  | "executed"
+  | "reflected"
+  | "ended";
+
+const boundaryOf = (record: LogRecord): string => (record.type === "intent" ? `${record.effect} intent` : record.type);
+
+/** What came of a session in whose middle somebody was killed. */
+export interface Survival {
+  session: Session;
+  records: LogRecord[];
+  /** What must not be, in words; empty when the crash left no trace but time. */
+  violations: string[];
+  seconds: number;
+}
+
+/** Runs a session, kills the victim at the boundary, and waits for the session to end all the same. */
+export async function survive(manifest: Manifest, victim: Victim, boundary: Boundary): Promise<Survival> {
+  const { name } = manifest.metadata;
+  const began = Date.now();
+  const seen = new Map<string, Set<string>>();
+  const stop = await watchLogs((uid, record) => seen.set(uid, (seen.get(uid) ?? new Set()).add(boundaryOf(record))));
+  try {
+    await create(manifest);
+    const { uid } = (await session(name)).metadata;
+    const prepared = await weapon(victim, name);
+    await reached(name, boundary, () => seen.get(uid)?.has(boundary) ?? false);
+    await prepared();
+  } finally {
+    await stop();
+  }
+  const ended = await over<Session>("AgentSession", namespace, name, 12);
+  const records = await logOf(ended.metadata.uid);
+  return { session: ended, records, violations: await violationsOf(ended, records), seconds: Math.round((Date.now() - began) / 1000) };
+}
+
+async function reached(name: string, boundary: Boundary, written: () => boolean): Promise<void> {
+  const end = Date.now() + 6 * 60_000;
+  const there = boundary === "status.epoch" ? async () => ((await session(name)).status?.epoch ?? 0) > 0 : async () => written();
+  while (!(await there())) {
+    if (Date.now() > end) throw new Error(`${name} didn't come to its boundary (${boundary}) in 6 minutes`);
+    await sleep(20);
+  }
+}
+
+/** What kills the victim. Everything that takes time is done before, because the moment counts. */
+async function weapon(victim: Victim, sessionName: string): Promise<() => Promise<void>> {
+  switch (victim) {
+    case "vllm":
+      return () => signal(engineCore, "SIGKILL");
+    case "agent":
+      return () => strike(namespace, { [label.component]: "agent", [label.session]: sessionName });
+    default:
+      return strikeLater(system, { "app.kubernetes.io/component": victim });
+  }
+}
+
+async function strike(inNamespace: string, labels: Record<string, string>): Promise<void> {
+  await (await strikeLater(inNamespace, labels))();
+}
+
+/** Deletes the pods that are there now as a lost node would: at once and without a word. */
+export async function strikeLater(inNamespace: string, labels: Record<string, string>): Promise<() => Promise<void>> {
+  const names = (await readAll<Pod>("Pod", inNamespace, labels))
+    .filter(({ status }) => status.phase === "Running")
+    .map(({ metadata }) => metadata.name);
+  if (names.length === 0) throw new Error(`there is nobody to kill in ${inNamespace}: ${JSON.stringify(labels)}`);
+  return async () => void (await kubectl(["delete", "pod", "-n", inNamespace, "--grace-period=0", "--force", "--wait=false", ...names]));
+}
+
+/** Every promise about a session's record that a crash might have broken. */
+async function violationsOf(ended: Session, records: readonly LogRecord[]): Promise<string[]> {
+  const { repository = "", digest = "" } = ended.status?.trajectory ?? {};
+  const stored = digest ? await (await registryOf(repository)).resolveTag(repository, `session-${ended.metadata.uid}`) : null;
+  return [
+    ...(isTrue(ended, "Succeeded") ? [] : [`it ended ${JSON.stringify(ended.status?.conditions)}`]),
+    ...(isTrue(ended, "TrajectorySealed") ? [] : ["its trajectory isn't sealed"]),
+    ...(digest === (await digestOfLog(ended)) ? [] : [`its trajectory ${digest} is not what its log says`]),
+    ...(stored === digest ? [] : [`the registry's tag leads to ${stored}, its status says ${digest}`]),
+    ...logViolations(records),
+  ];
+}
+
+export function logViolations(records: readonly LogRecord[]): string[] {
+  const steps = records.map((record) => `${record.type} ${record.n}`);
+  const programs = records.flatMap((record) => (record.type === "executed" ? [record.program] : []));
+  const newest = records.map((_, index) => Math.max(...records.slice(0, index + 1).map(({ epoch }) => epoch)));
+  return [
+    ...repeated(steps).map((step) => `${step} stands in the log more than once`),
+    ...repeated(programs).map((program) => `a program was judged more than once: ${program.slice(0, 80)}`),
+    ...records.flatMap((record, index) =>
+      record.epoch < (newest[index] ?? 0) ? [`${record.type} ${record.n} is of epoch ${record.epoch}, after ${newest[index]}`] : [],
+    ),
+    ...records.flatMap(({ type, n }) => (isResult(type) && !steps.includes(`intent ${n}`) ? [`${type} ${n} has no intent`] : [])),
+    ...(records.filter(({ type }) => type === "ended").length === 1 ? [] : ["it doesn't say once how it ended"]),
+  ];
+}
+
+const isResult = (type: LogRecord["type"]) => ["generated", "executed", "lost"].includes(type);
+const repeated = (values: readonly string[]) => [...new Set(values.filter((value, index) => values.indexOf(value) !== index))];
