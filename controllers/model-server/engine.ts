@@ -49,7 +49,8 @@ const drain = [
   `deadline = time.monotonic() + ${graceSeconds - 40}`,
   "busy = ('vllm:num_requests_running', 'vllm:num_requests_waiting')",
   "while time.monotonic() < deadline:",
-  `    lines = urllib.request.urlopen('http://127.0.0.1:${port.engine}/metrics', timeout=5).read().decode().splitlines()`,
+  `    try: lines = urllib.request.urlopen('http://127.0.0.1:${port.engine}/metrics', timeout=5).read().decode().splitlines()`,
+  "    except OSError: break",
   "    if sum(float(line.rsplit(' ', 1)[1]) for line in lines if line.startswith(busy)) == 0: break",
   "    time.sleep(1)",
 ].join("\n");

@@ -4,20 +4,10 @@ import { label } from "@rune/crds/common";
 import type { Evaluation } from "@rune/crds/evaluation";
 import type { LoadRequest } from "@rune/crds/loader-api";
 import type { ModelServer } from "@rune/crds/model-server";
-import {
-  type Cache,
-  type Context,
-  type Controller,
-  fieldChanged,
-  type KubeObject,
-  type Manager,
-  type ObjectKey,
-  type Outcome,
-  pods,
-} from "kopf-ts";
+import { type Cache, type Context, type Controller, fieldChanged, type Manager, type ObjectKey, type Outcome, pods } from "kopf-ts";
 import type { Services } from "../context.ts";
-import { requiresObject } from "../requires.ts";
 import { adapters, agentSessions, evaluations, modelServers, resourceOfKind } from "../resources.ts";
+import { labelled, requiring } from "../wake.ts";
 import { claimOf } from "./claims.ts";
 import { type Decision, decide } from "./decide.ts";
 import { observe } from "./observe.ts";
@@ -54,7 +44,7 @@ export function register(manager: Manager, services: Services): Controller<Model
   const builder = manager.controller("model-server").for(modelServers);
   for (const resource of owned) builder.owns(resource);
   builder
-    .watches(pods, (pod) => serverOfPod(pod))
+    .watches(pods, labelled(label.server))
     .watches(adapters, (adapter, cache) => all(cache, adapter), {
       predicate: fieldChanged((adapter) => [
         adapter.metadata.labels,
@@ -65,25 +55,15 @@ export function register(manager: Manager, services: Services): Controller<Model
     })
     .watches(agentSessions, (session, cache) => serversOf(session, cache))
     .watches(evaluations, (evaluation, cache) => serversOf(evaluation, cache));
-  for (const resource of Object.values(resourceOfKind)) builder.watches(resource, (object, cache) => requiring(object, cache));
+  for (const resource of Object.values(resourceOfKind)) builder.watches(resource, requiring(manager, modelServers));
   return builder
     .withOptions({ fieldManager: "rune-model-server", maxConcurrentReconciles: 8 })
     .complete((server, ctx) => reconcile(server, ctx, services));
 }
 
-function serverOfPod({ metadata: { namespace, labels } }: KubeObject): ObjectKey[] {
-  const name = labels?.[label.server];
-  return name && labels[label.component] === "vllm" ? [{ namespace, name }] : [];
-}
-
 /** Servers whose demand an object is part of, now or before it ended. */
 function serversOf(user: AgentSession | Evaluation, cache: Cache): ObjectKey[] {
   return all(cache, user).filter(({ name }) => claimOf(user, name) !== undefined);
-}
-
-function requiring(object: KubeObject, cache: Cache): ObjectKey[] {
-  const servers = cache(modelServers).list({ namespace: object.metadata.namespace });
-  return servers.filter((server) => requiresObject(server, object)).map(({ metadata }) => metadata);
 }
 
 const all = (cache: Cache, { metadata: { namespace } }: KubeObject): ObjectKey[] =>
