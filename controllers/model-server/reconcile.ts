@@ -4,7 +4,17 @@ import { label } from "@rune/crds/common";
 import type { Evaluation } from "@rune/crds/evaluation";
 import type { LoadRequest } from "@rune/crds/loader-api";
 import type { ModelServer } from "@rune/crds/model-server";
-import { type Cache, type Context, type Controller, fieldChanged, type Manager, type ObjectKey, type Outcome, pods } from "kopf-ts";
+import {
+  type Cache,
+  type Context,
+  type Controller,
+  fieldChanged,
+  type KubeObject,
+  type Manager,
+  type ObjectKey,
+  type Outcome,
+  pods,
+} from "kopf-ts";
 import type { Services } from "../context.ts";
 import { adapters, agentSessions, evaluations, modelServers, resourceOfKind } from "../resources.ts";
 import { labelled, requiring } from "../wake.ts";
