@@ -1,4 +1,4 @@
-import { ensureUp } from "../cluster/api.ts";
+import { ensureUp, cluster as present } from "../cluster/api.ts";
 import { progress } from "../cluster/progress.ts";
 import { type Counts, command, type Stage, trainerTests, unittest, vitest } from "./stages.ts";
 
@@ -7,16 +7,19 @@ import { type Counts, command, type Stage, trainerTests, unittest, vitest } from
  * The last line is what counts.
  */
 const cluster = { RUNE_TEST_CLUSTER: "1" };
+const apiServer = { ...cluster, KUBECONFIG: present().kubeconfig };
 const stages: Stage[] = [
   command("check", process.execPath, ["test/check.ts"]),
   vitest("unit", []),
   unittest("sandbox", "workloads/sandbox"),
   command("netpol", "go", ["-C", "cluster/kube", "test", "./netpol/..."]),
   vitest("crds on a real API server", ["crds/crds.cluster.test.ts"], cluster),
-  vitest("cluster", ["cluster/cluster.cluster.test.ts"], cluster),
+  vitest("kopf-ts on a real API server", ["operator/kopf-ts/src/kubernetes.cluster.test.ts"], apiServer),
+  vitest("embedded cluster", ["cluster/embedded.cluster.test.ts", "cluster/down.cluster.test.ts"], cluster),
   trainerTests,
   // The first of these installs everything; the others go on with what it left.
   vitest("the whole loop", ["test/loop.cluster.test.ts"], cluster),
+  vitest("chart", ["charts/rune/chart.cluster.test.ts"], cluster),
   vitest("bad adapters", ["test/bad-adapters.cluster.test.ts"], cluster),
   vitest("bad input", ["test/bad-input.cluster.test.ts"], cluster),
   vitest("lost ranks", ["test/serving.cluster.test.ts"], cluster),
@@ -30,7 +33,7 @@ async function main(wanted: readonly string[]): Promise<void> {
   const total: Counts = { passed: 0, failed: 0, skipped: 0 };
   const rows: string[] = [];
   for (const stage of chosen) {
-    if (stage.name.includes("API server") || stage.name === "cluster") await ensureUp();
+    if (stage.name.includes("cluster") || stage.name.includes("API server")) await ensureUp();
     const from = Date.now();
     const counts = await progress.step(stage.name, () => outcome(stage));
     total.passed += counts.passed;
