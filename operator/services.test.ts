@@ -46,6 +46,15 @@ it("a registry token allows what it was asked for and ends when it was asked to"
   expect(told.exp - told.iat).toBe(600);
 });
 
+it("tokens end at whole seconds, because Go's verifiers refuse others", async () => {
+  const { services } = await made();
+  const access = [{ repository: "a", actions: ["pull"] as const }];
+  expect(claims(await services.registryToken({ subject: "s", access, seconds: 86_998.989 })).exp).toSatisfy(Number.isInteger);
+  const creds = await services.natsCredentials({ kind: "progress", uid: "u", seconds: 86_998.989 });
+  const jwt = /^-----BEGIN NATS USER JWT-----\n(\S+)/m.exec(creds)?.[1] ?? "";
+  expect(claims(jwt).exp).toSatisfy(Number.isInteger);
+});
+
 it("a runner's token is the same at every call and another for every epoch and object", async () => {
   const { services } = await made();
   expect(services.runnerToken("u", 1)).toBe(services.runnerToken("u", 1));

@@ -16,7 +16,7 @@ const ownTokenSeconds = 300;
 /** Objects whose progress is remembered; the oldest are forgotten. */
 const mostProgress = 10_000;
 
-/** Everything outside the Kubernetes API, made from configuration and keys. */
+/** Everything outside the Kubernetes API, made from configuration and keys. Tokens end at whole seconds: Go's verifiers refuse others. */
 export function createServices({
   config,
   keys,
@@ -40,8 +40,8 @@ export function createServices({
       const grant = { subject: "rune-operator", access: [{ repository, actions }], seconds: ownTokenSeconds };
       return new Registry({ url: config.local.registryURL ?? config.registry.url, token: () => registryToken(registryKey, grant) });
     }),
-    registryToken: (grant) => registryToken(registryKey, grant),
-    natsCredentials: ({ kind, uid, seconds }) => userOf[kind]({ accountSeed, uid, seconds }),
+    registryToken: (grant) => registryToken(registryKey, { ...grant, seconds: Math.ceil(grant.seconds) }),
+    natsCredentials: ({ kind, uid, seconds }) => userOf[kind]({ accountSeed, uid, seconds: Math.ceil(seconds) }),
     logs: nats,
     progress: (uid) => progress.get(uid),
     runnerToken: (uid, epoch) => createHmac("sha256", runnerSecret(adminKey.d)).update(`${uid}/${epoch}`).digest("base64url"),
