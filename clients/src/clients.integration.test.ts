@@ -178,6 +178,16 @@ describe.runIf(enabled)("the logs against nats-server", () => {
     await newer.append(reflected(1, 2));
   });
 
+  it("fences a program that starts only after its successor has written", async () => {
+    const newer = await open("f2");
+    await newer.read();
+    await newer.append(reflected(0, 2));
+    const late = await open("f2");
+    expect((await late.read()).records).toHaveLength(1);
+    await expect(late.append(reflected(1, 1))).rejects.toThrow(Fenced);
+    await newer.append(reflected(1, 2));
+  });
+
   it("takes a record that was stored although the answer was lost for its own", async () => {
     const [log, twin] = [await open("d1"), await open("d1")];
     await log.read();

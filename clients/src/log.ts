@@ -72,6 +72,7 @@ class NatsSessionLog implements SessionLog {
   readonly #connection: NatsConnection;
   readonly #options: LogOptions;
   #lastSequence: number | undefined;
+  #newestEpoch = 0;
   #queue: Promise<unknown> = Promise.resolve();
 
   constructor(connection: NatsConnection, options: LogOptions) {
@@ -83,6 +84,7 @@ class NatsSessionLog implements SessionLog {
     return this.#inOrder(async () => {
       const stored = await this.#readBack();
       this.#lastSequence = stored.at(-1)?.sequence ?? 0;
+      this.#newestEpoch = Math.max(0, ...stored.slice(-1).map(({ record }) => record.epoch));
       return { records: stored.map(({ record }) => record), lastSequence: this.#lastSequence };
     });
   }
@@ -92,6 +94,8 @@ class NatsSessionLog implements SessionLog {
       const parsed = logRecord.parse(record);
       if (this.#lastSequence === undefined)
         throw new TypeError("read() must come before append(): only who knows the log may go on with it");
+      // A program that was slow to start may read what its successor wrote already.
+      if (parsed.epoch < this.#newestEpoch) throw fenced(this.#options.subject, parsed, `a record of epoch ${this.#newestEpoch}`);
       const sequence = (await this.#publish(parsed, this.#lastSequence)) ?? (await this.#settle(parsed, this.#lastSequence));
       this.#lastSequence = sequence;
       return sequence;
@@ -137,9 +141,7 @@ class NatsSessionLog implements SessionLog {
     if (first && more.length === 0 && isSame(first.record, record)) return first.sequence;
     const other = more.at(-1)?.record ?? first?.record;
     const who = other ? `a record of epoch ${other.epoch} (${other.type} ${other.n})` : "another record";
-    throw new Fenced(
-      `${who} stands in ${this.#options.subject} where epoch ${record.epoch} wanted to write ${record.type} ${record.n}; this program must stop`,
-    );
+    throw fenced(this.#options.subject, record, who);
   }
 
   async #readBack(): Promise<StoredRecord[]> {
@@ -179,4 +181,10 @@ function isPermanent(error: unknown): boolean {
 
 function isSame(a: LogRecord, b: LogRecord): boolean {
   return a.n === b.n && a.epoch === b.epoch && a.type === b.type;
+}
+
+function fenced(subject: string, record: LogRecord, who: string): Fenced {
+  return new Fenced(
+    `${who} stands in ${subject} where epoch ${record.epoch} wanted to write ${record.type} ${record.n}; this program must stop`,
+  );
 }
