@@ -55,7 +55,7 @@ export async function natsUser(user: NatsUser): Promise<string> {
     key,
     fromSeed(new TextEncoder().encode(user.accountSeed)),
     { ...permissions, ...limits },
-    user.seconds === undefined ? {} : { exp: now + user.seconds },
+    user.seconds === undefined ? {} : { exp: now + Math.ceil(user.seconds) },
   );
   return new TextDecoder().decode(fmtCreds(token, key));
 }

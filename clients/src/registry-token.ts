@@ -24,7 +24,7 @@ export async function registryToken(key: JWK, grant: RegistryGrant): Promise<str
     .setSubject(grant.subject)
     .setIssuedAt(now)
     .setNotBefore(now - 30)
-    .setExpirationTime(now + grant.seconds)
+    .setExpirationTime(now + Math.ceil(grant.seconds)) // Distribution reads whole seconds only
     .setJti(randomUUID())
     .sign(await importJWK(key, "ES256"));
 }

@@ -42,7 +42,7 @@ export async function observe(run: TrainingRun, { cache }: Context, services: Se
 /** Only what this run needs: its base, its corpus, and the one repository that it may push to. */
 async function mint(run: TrainingRun, services: Services): Promise<World["credentials"]> {
   const { uid, namespace, name } = run.metadata;
-  const seconds = remainingSeconds(run, new Date()) + spareSeconds;
+  const seconds = Math.ceil(remainingSeconds(run, new Date())) + spareSeconds;
   const read = new Set([
     ...(run.spec.base.oci ? [run.spec.base.oci.repository] : []),
     ...(run.status?.corpus?.trajectories ?? []).map(({ repository }) => repository),
