@@ -1,5 +1,6 @@
+import { readdir, stat } from "node:fs/promises";
 import { afterAll, describe, expect, test } from "vitest";
-import { kubectl } from "../cluster/api.ts";
+import { cluster, kubectl } from "../cluster/api.ts";
 import type { AgentSession, Task } from "../crds/src/agent-session.ts";
 import { apiVersion } from "../crds/src/common.ts";
 import type { ModelServer } from "../crds/src/model-server.ts";
@@ -94,12 +95,15 @@ describe.skipIf(!canRun)("what people and models get wrong", { timeout: 300_000 
         async () => (await readAll<Pod>("Pod", namespace)).map(({ metadata }) => metadata.name),
         (names) => ended.every(({ status }) => !names.includes(status?.sandbox?.pod ?? "")),
       );
+      if (!cluster().embedded) return;
+      const users = ended.map(({ status }) => status?.sandbox?.uid ?? 0);
+      await eventually("their users' processes are gone", processes, (all) => all.every(({ user }) => !users.includes(user)), 1);
     });
   });
 
   describe("objects that could never work", () => {
     const tasks: { what: string; change: Partial<Record<keyof Task, string | undefined>>; words: RegExp }[] = [
-      { what: "without tests", change: { tests: undefined }, words: /spec\.task\.tests: Required value/ },
+      { what: "without tests", change: { tests: undefined }, words: /spec\.task\): missing required field "tests"/ },
       { what: "with empty tests", change: { tests: "" }, words: /spec\.task\.tests.*at least 1 chars long/ },
       { what: "whose tests assert nothing", change: { tests: "solve(1)" }, words: /has no assertion, so it could never fail; write tests/ },
       { what: "whose entry point is no name", change: { entryPoint: "a b" }, words: /spec\.task\.entryPoint.*should match/ },
@@ -166,6 +170,20 @@ describe.skipIf(!canRun)("what people and models get wrong", { timeout: 300_000 
     }
   });
 });
+
+/** Every process of this machine, which is the embedded cluster's node. */
+async function processes(): Promise<{ pid: string; user: number }[]> {
+  const pids = (await readdir("/proc")).filter((name) => /^\d+$/.test(name));
+  const users = await Promise.all(
+    pids.map((pid) =>
+      stat(`/proc/${pid}`).then(
+        ({ uid }) => uid,
+        () => -1,
+      ),
+    ),
+  );
+  return pids.map((pid, index) => ({ pid, user: users[index] ?? -1 }));
+}
 
 async function scale(replicas: number): Promise<void> {
   await kubectl(["scale", "deployment/rune-registry", "-n", system, `--replicas=${replicas}`]);
