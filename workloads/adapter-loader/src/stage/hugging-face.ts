@@ -12,8 +12,8 @@ import { retry, Transient } from "@rune/clients/retry";
 import { exit, type StageJob } from "@rune/crds/job-spec";
 import { Agent, type Dispatcher, interceptors } from "undici";
 import { z } from "zod";
+import type { Fetched, ModelFiles } from "./model-files.ts";
 import { safeName } from "./safe-name.ts";
-import type { Fetched, ModelFiles } from "./stage.ts";
 
 /** The Hugging Face hub or a mirror of it. */
 export type Hub = { url: string; token?: string; clock?: Clock };

@@ -5,8 +5,8 @@ import { PodFailure } from "@rune/clients/pod";
 import { type Descriptor, Registry, titleOf } from "@rune/clients/registry";
 import { mediaType, modelConfig } from "@rune/crds/artifact";
 import { exit, type StageJob } from "@rune/crds/job-spec";
+import type { Fetched } from "./model-files.ts";
 import { safeName } from "./safe-name.ts";
-import type { Fetched } from "./stage.ts";
 
 /** Pulls a model artifact; every file is hashed on the way, and the config's identity must be that of its own file list. */
 export async function fromRegistry(

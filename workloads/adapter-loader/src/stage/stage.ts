@@ -6,12 +6,10 @@ import { readBaseShapes } from "../base-shapes.ts";
 import { BadSafetensors } from "../safetensors.ts";
 import { fromHuggingFace, type Hub } from "./hugging-face.ts";
 import { readMarker, writeMarker } from "./marker.ts";
+import type { Fetched } from "./model-files.ts";
 import { fromRegistry } from "./oci.ts";
 import { fromVolume } from "./volume.ts";
 
-export type ModelFiles = Record<string, { sha256: string; sizeBytes: number }>;
-/** What a source put into the directory: all files of the model with their hashes. */
-export type Fetched = { name: string; files: ModelFiles };
 export type StageResult = { digest: string; name: string };
 
 /** Fills the target with the base model and gives its identity. A directory that is whole already, from the same source, is kept. */

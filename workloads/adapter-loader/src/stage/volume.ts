@@ -3,7 +3,7 @@ import { dirname, join } from "node:path";
 import { sha256File } from "@rune/clients/digest";
 import { PodFailure } from "@rune/clients/pod";
 import { exit } from "@rune/crds/job-spec";
-import type { Fetched, ModelFiles } from "./stage.ts";
+import type { Fetched, ModelFiles } from "./model-files.ts";
 
 /** A model that lies on a volume already: hashed where it is, and linked, because copying it would only cost time and space. */
 export async function fromVolume(path: string, target: string): Promise<Fetched> {
