@@ -125,3 +125,12 @@ def test_trackers_that_are_away_do_not_fail_the_run(world):
     world.document["nats"] = {"url": "nats://127.0.0.1:9", "credentialsFile": "/nowhere", "stream": "RUNE_LOGS", "subject": "s"}
     code, _ = world.run()
     assert code == 0
+
+
+def test_hidden_files_of_the_stager_are_no_part_of_a_model(tmp_path):
+    from rune_trainer.canonical import model_identity
+
+    (tmp_path / "config.json").write_text("{}")
+    before = model_identity(tmp_path)
+    (tmp_path / ".rune-staged").write_text("{}")
+    assert model_identity(tmp_path) == before

@@ -21,6 +21,10 @@ def file_sha256(path: pathlib.Path) -> str:
 
 
 def model_identity(directory: pathlib.Path) -> str:
-    """Identity of a base model: SHA-256 over the lines `<sha256>  <name>`, sorted by name, of all its files."""
-    names = sorted(p.relative_to(directory).as_posix() for p in directory.rglob("*") if p.is_file())
+    """Identity of a base model: SHA-256 over the lines `<sha256>  <name>`, sorted by name, of all its files.
+
+    Hidden files don't count: they are notes of whoever staged the model.
+    """
+    files = (p.relative_to(directory) for p in directory.rglob("*") if p.is_file())
+    names = sorted(path.as_posix() for path in files if not any(part.startswith(".") for part in path.parts))
     return digest_of("".join(f"{file_sha256(directory / name)}  {name}\n" for name in names).encode())
