@@ -71,6 +71,8 @@ export function engineArguments({ spec }: ModelServer, config: OperatorConfig): 
     ...["--tensor-parallel-size", String(spec.tensorParallelSize)],
     ...["--distributed-executor-backend", "mp"],
     ...["--enable-lora", "--max-lora-rank", String(maxRank), "--max-loras", String(slots), "--max-cpu-loras", String(slots)],
+    // The loader asks these every second.
+    ...["--disable-access-log-for-endpoints", "/v1/models,/metrics,/health"],
     ...["--max-model-len", String(spec.maxModelLength), "--max-num-seqs", String(spec.maxSequences)],
     ...(spec.quantization === "NF4" ? ["--quantization", "bitsandbytes"] : []),
     ...(config.engine.device === "CPU" ? ["--enforce-eager", "--dtype", "bfloat16"] : []),
