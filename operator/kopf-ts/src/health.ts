@@ -10,6 +10,8 @@ export interface HealthOptions {
   readonly host?: string;
   readonly live?: Readonly<Record<string, Check>>;
   readonly ready: Readonly<Record<string, Check>>;
+  /** Shown at `/healthz` with what they answer; one that throws is not well. */
+  readonly probes?: () => Readonly<Record<string, () => unknown>>;
   readonly metrics: { text(): Promise<string>; readonly contentType: string };
 }
 
@@ -46,7 +48,7 @@ export class HealthServer {
 
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const path = request.url?.split("?")[0];
-    if (path === "/healthz") await answerChecks(response, this.#options.live ?? {});
+    if (path === "/healthz") await answerChecks(response, this.#options.live ?? {}, this.#options.probes?.());
     else if (path === "/readyz") await answerChecks(response, this.#options.ready);
     else if (path === "/metrics") {
       const text = await this.#options.metrics.text();
@@ -55,13 +57,27 @@ export class HealthServer {
   }
 }
 
-async function answerChecks(response: ServerResponse, checks: Readonly<Record<string, Check>>): Promise<void> {
+async function answerChecks(
+  response: ServerResponse,
+  checks: Readonly<Record<string, Check>>,
+  probes: Readonly<Record<string, () => unknown>> = {},
+): Promise<void> {
   const lines: string[] = [];
   let well = true;
   for (const [name, check] of Object.entries(checks)) {
     const problem = await outcomeOf(check);
     if (problem !== null) well = false;
     lines.push(problem === null ? `[+] ${name}` : `[-] ${name}: ${problem}`);
+  }
+  for (const [name, probe] of Object.entries(probes)) {
+    let answer: unknown;
+    const problem = await outcomeOf(async () => {
+      answer = await probe();
+      return null;
+    });
+    if (problem !== null) well = false;
+    const said = answer === undefined ? "" : `: ${JSON.stringify(answer)}`;
+    lines.push(problem === null ? `[+] ${name}${said}` : `[-] ${name}: ${problem}`);
   }
   response
     .writeHead(well ? 200 : 503, { "content-type": "text/plain; charset=utf-8" })

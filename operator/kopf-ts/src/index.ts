@@ -13,10 +13,11 @@ export {
 } from "./controller.ts";
 export * from "./credentials.ts";
 export { finalizerPatch } from "./finalizer.ts";
+export * from "./handlers/index.ts";
 export { type Check, HealthServer } from "./health.ts";
 export * from "./leader-election.ts";
 export * from "./logger.ts";
-export { Manager, type ManagerOptions } from "./manager.ts";
+export { Manager, type ManagerOptions, type Runnable } from "./manager.ts";
 export { Metrics } from "./metrics.ts";
 export * from "./object.ts";
 export * from "./outcome.ts";

@@ -6,6 +6,8 @@ import { type Cache, type CacheSelection, type Informer, Informers } from "./cac
 import { Client } from "./client.ts";
 import { type Clock, realClock, sleep } from "./clock.ts";
 import { type Controller, ControllerBuilder, type Surroundings } from "./controller.ts";
+import { Handlers } from "./handlers/handlers.ts";
+import type { HandlersOptions } from "./handlers/resource-handlers.ts";
 import { type Check, HealthServer } from "./health.ts";
 import { type LeaderElectionOptions, LeaderElector } from "./leader-election.ts";
 import { jsonLogger, type Logger } from "./logger.ts";
@@ -14,6 +16,18 @@ import type { KubeObject } from "./object.ts";
 import { Recorder } from "./recorder.ts";
 import { nameOf, type Resource } from "./resource.ts";
 import type { FreezeDepth } from "./store.ts";
+
+/** What a manager starts and stops beside its controllers, which are such things themselves. */
+export interface Runnable {
+  /** Runs only while this process leads. */
+  readonly needLeaderElection: boolean;
+  /** Called once, when every cache is complete. */
+  start(): void;
+  /** Takes on nothing more; resolves once what runs has ended. */
+  drain(): Promise<void>;
+  /** Ends what runs, at once: leadership is lost, or the grace period is over. */
+  abort(reason: Error): void;
+}
 
 export interface ManagerOptions {
   readonly client?: Client;
@@ -41,6 +55,8 @@ export interface ManagerOptions {
   readonly freeze?: FreezeDepth;
   /** `reportingController` of events is `<prefix>/<controller>`. Default `kopf-ts`. */
   readonly eventPrefix?: string;
+  /** For `manager.kopf`. */
+  readonly handlers?: HandlersOptions | Handlers;
 }
 
 /**
@@ -51,11 +67,14 @@ export class Manager {
   readonly client: Client;
   readonly metrics: Metrics;
   readonly logger: Logger;
+  /** Time as this manager sees it. */
+  readonly clock: Clock;
   readonly #options: ManagerOptions;
-  readonly #clock: Clock;
   readonly #identity: string;
   readonly #informers: Informers;
   readonly #controllers: Controller<KubeObject>[] = [];
+  readonly #runnables: Runnable[] = [];
+  #kopf: Handlers | undefined;
   readonly #recorders = new Map<string, Recorder>();
   readonly #health: HealthServer | undefined;
   readonly #elector: LeaderElector | undefined;
@@ -70,7 +89,7 @@ export class Manager {
 
   constructor(options: ManagerOptions) {
     this.#options = options;
-    this.#clock = options.clock ?? realClock;
+    this.clock = options.clock ?? realClock;
     this.client = options.client ?? clientFrom(options.kubeConfig);
     this.metrics = new Metrics(options.metrics);
     this.logger = options.logger ?? jsonLogger();
@@ -78,18 +97,33 @@ export class Manager {
     this.client.transport.observe(this.metrics.exchange);
     const { namespaces, random, freeze } = options;
     this.#informers = new Informers(
-      { client: this.client, namespaces, clock: this.#clock, logger: this.logger, random, freeze },
+      { client: this.client, namespaces, clock: this.clock, logger: this.logger, random, freeze },
       (resource, size) => this.metrics.cache(resource, size),
     );
     this.#elector = options.leaderElection ? this.#newElector(options.leaderElection) : undefined;
     this.#health = options.health ? this.#newHealthServer(options.health) : undefined;
+    this.#kopf = options.handlers instanceof Handlers ? options.handlers : undefined;
     this.#done.promise.catch(() => {});
+  }
+
+  /** Kopf's vocabulary on this manager: `manager.kopf.on.create(widgets, …)`. Register before the start. */
+  get kopf(): Handlers {
+    this.#kopf ??= new Handlers(this.#options.handlers as HandlersOptions | undefined);
+    return this.#kopf;
+  }
+
+  /** Starts and stops something of yours with the controllers. Before the start. */
+  add(runnable: Runnable): void {
+    this.#runnables.push(runnable);
   }
 
   /** Begins a controller: `manager.controller("adapter").for(adapters).owns(pods).complete(reconcile)`. */
   controller(name: string): ControllerBuilder {
     if (this.#controllers.some((controller) => controller.name === name)) throw new Error(`there is a controller ${name} already`);
-    return new ControllerBuilder(name, this.#surroundings, (controller) => this.#controllers.push(controller));
+    return new ControllerBuilder(name, this.#surroundings, (controller) => {
+      this.#controllers.push(controller);
+      this.#runnables.push(controller);
+    });
   }
 
   /** The shared cache of a resource. Ask for it (and add its indexes) before the start. */
@@ -104,7 +138,7 @@ export class Manager {
     const controller = `${this.#options.eventPrefix ?? "kopf-ts"}/${name}`;
     // The API takes at most 128 characters.
     const instance = this.#identity.slice(0, 128);
-    const recorder = new Recorder({ client: this.client, controller, instance, logger: this.logger, clock: this.#clock });
+    const recorder = new Recorder({ client: this.client, controller, instance, logger: this.logger, clock: this.clock });
     this.#recorders.set(name, recorder);
     return recorder;
   }
@@ -127,8 +161,10 @@ export class Manager {
   /** Resolves once every cache is complete and the controllers run (or, with leader election, will as soon as we lead). Rejects, stopped, if the caches do not sync in time. */
   async start(): Promise<void> {
     this.#healthPort = await this.#health?.start();
-    this.#caches = this.#informers.run(this.#cacheStop.signal);
     try {
+      await this.#kopf?.begin(this);
+      if (this.#stopping) return;
+      this.#caches = this.#informers.run(this.#cacheStop.signal);
       await this.#sync();
     } catch (error) {
       await this.stop();
@@ -136,7 +172,7 @@ export class Manager {
     }
     if (this.#stopping) return;
     this.#synced = true;
-    for (const controller of this.#controllers) if (!this.#elector || !controller.needLeaderElection) controller.start();
+    for (const runnable of this.#runnables) if (!this.#elector || !runnable.needLeaderElection) runnable.start();
     if (this.#elector) this.#election = this.#elector.run(this.#electionStop.signal);
     this.logger.info("the manager has started", {
       controllers: this.#controllers.map(({ name }) => name),
@@ -162,6 +198,7 @@ export class Manager {
 
   async #stop(): Promise<void> {
     await this.#drain();
+    await this.#kopf?.end(this);
     await Promise.all([...this.#recorders.values()].map((recorder) => recorder.flush()));
     const led = this.#elector?.leads;
     this.#electionStop.abort();
@@ -175,11 +212,11 @@ export class Manager {
 
   async #drain(): Promise<void> {
     const over = new AbortController();
-    const drained = Promise.all(this.#controllers.map((controller) => controller.drain())).then(() => over.abort());
+    const drained = Promise.all(this.#runnables.map((runnable) => runnable.drain())).then(() => over.abort());
     const graceMilliseconds = (this.#options.gracePeriodSeconds ?? 30) * 1000;
-    await Promise.race([drained, sleep(this.#clock, graceMilliseconds, over.signal)]);
+    await Promise.race([drained, sleep(this.clock, graceMilliseconds, over.signal)]);
     if (!over.signal.aborted) this.logger.warn("some reconciles did not end within the grace period and are aborted");
-    this.#abortControllers(new Error("the manager stops"));
+    this.#abortRunnables(new Error("the manager stops"));
   }
 
   async #sync(): Promise<void> {
@@ -187,7 +224,7 @@ export class Manager {
     this.#cacheStop.signal.addEventListener("abort", () => over.abort(), { once: true });
     const synced = Promise.all(this.#informers.all.map((informer) => informer.synced)).then(() => over.abort());
     const seconds = this.#options.cacheSyncTimeoutSeconds ?? 120;
-    await Promise.race([synced, sleep(this.#clock, seconds * 1000, over.signal)]);
+    await Promise.race([synced, sleep(this.clock, seconds * 1000, over.signal)]);
     if (over.signal.aborted) return;
     const missing = this.#informers.all
       .filter((informer) => !informer.hasSynced)
@@ -206,16 +243,16 @@ export class Manager {
       identity: this.#identity,
       client: this.client,
       logger: this.logger,
-      clock: this.#clock,
+      clock: this.clock,
       onStarted: () => {
         this.metrics.leader(election.name, true);
         if (this.#stopping) return;
-        for (const controller of this.#controllers) if (controller.needLeaderElection) controller.start();
+        for (const runnable of this.#runnables) if (runnable.needLeaderElection) runnable.start();
       },
       onLost: (error) => {
         this.metrics.leader(election.name, false);
         this.logger.error(error.message);
-        this.#abortControllers(error);
+        this.#abortRunnables(error);
         this.#done.reject(error);
         void this.stop();
       },
@@ -224,11 +261,12 @@ export class Manager {
 
   #newHealthServer(health: NonNullable<ManagerOptions["health"]>): HealthServer {
     const caches: Check = () => (this.#synced ? null : "the caches are not complete yet");
-    return new HealthServer({ ...health, ready: { caches, ...health.ready }, metrics: this.metrics });
+    const probes = () => this.#kopf?.probes ?? {};
+    return new HealthServer({ ...health, ready: { caches, ...health.ready }, probes, metrics: this.metrics });
   }
 
-  #abortControllers(reason: Error): void {
-    for (const controller of this.#controllers) controller.abort(reason);
+  #abortRunnables(reason: Error): void {
+    for (const runnable of this.#runnables) runnable.abort(reason);
   }
 
   get #surroundings(): Surroundings {
@@ -238,7 +276,7 @@ export class Manager {
       client: this.client,
       informers: this.#informers,
       cache,
-      clock: this.#clock,
+      clock: this.clock,
       logger: this.logger,
       metrics: this.metrics,
       recorder,

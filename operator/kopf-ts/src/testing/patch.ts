@@ -1,21 +1,12 @@
 import { isDeepStrictEqual } from "node:util";
 import type { JsonPatchOperation } from "../client.ts";
 
+export { mergePatch } from "../merge-patch.ts";
+
 type Json = unknown;
 type Tree = Record<string, Json>;
 
 const isTree = (value: Json): value is Tree => typeof value === "object" && value !== null && !Array.isArray(value);
-
-/** RFC 7386. */
-export function mergePatch(target: Json, patch: Json): Json {
-  if (!isTree(patch)) return patch;
-  const result: Tree = isTree(target) ? { ...target } : {};
-  for (const [name, value] of Object.entries(patch)) {
-    if (value === null) delete result[name];
-    else result[name] = mergePatch(result[name], value);
-  }
-  return result;
-}
 
 /** A test operation failed, or a path leads nowhere. */
 export class PatchRefused extends Error {}

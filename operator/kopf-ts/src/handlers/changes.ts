@@ -1,0 +1,261 @@
+import { isDeepStrictEqual } from "node:util";
+import { mergePatch } from "../merge-patch.ts";
+import { describe, type KubeObject } from "../object.ts";
+import { type Outcome, unchanged } from "../outcome.ts";
+import type { Context } from "../reconciler.ts";
+import { type Attempted, attempt } from "./attempt.ts";
+import { type Change, Invocation, type Reason, View } from "./context.ts";
+import type { ChangeDeclaration } from "./declarations.ts";
+import { diffOf, valueAt } from "./diff.ts";
+import { digestOf, type Essence, essenceOf } from "./essence.ts";
+import { matches } from "./filters.ts";
+import { emptyPatch, type ObjectPatch, partsOf } from "./object-patch.ts";
+import type { Progress } from "./persistence.ts";
+import type { Surroundings } from "./resource-handlers.ts";
+
+/** A handler and what it is called with. */
+interface Selected<T extends KubeObject> {
+  readonly declaration: ChangeDeclaration<T>;
+  readonly reason: Reason;
+  readonly change: Change;
+}
+
+/** What came of one pass over the selected handlers. */
+interface Run {
+  readonly records: ReadonlyMap<string, Progress>;
+  /** Seconds until the next attempt; undefined: all have ended. */
+  readonly again: number | undefined;
+}
+
+const deletion = "deletion";
+
+/**
+ * Create, update, field, resume and delete handlers over the level-triggered engine: what changed is the difference
+ * between the object and the state that was handled last, which the object itself remembers. However often the pass is
+ * called, a handler that has ended for a state is not called for it again.
+ */
+export class Changes<T extends KubeObject> {
+  readonly #declarations: readonly ChangeDeclaration<T>[];
+  readonly #s: Surroundings<T>;
+  readonly #remembersStates: boolean;
+  readonly #seesUpdates: boolean;
+
+  constructor(declarations: readonly ChangeDeclaration<T>[], surroundings: Surroundings<T>) {
+    this.#declarations = declarations;
+    this.#s = surroundings;
+    const has = (...kinds: ChangeDeclaration<T>["kind"][]) => declarations.some(({ kind }) => kinds.includes(kind));
+    this.#remembersStates = has("create", "update", "field");
+    this.#seesUpdates = has("update", "field");
+  }
+
+  /** Whether a delete handler is for this object that its deletion has to wait for. */
+  needsFinalizer(object: T): boolean {
+    const view = this.#view(object, "delete");
+    return this.#declarations.some(({ kind, options }) => kind === "delete" && !options.optional && matches(options, view));
+  }
+
+  /** The handlers for what changed since the last time, and for an object that was there before us. */
+  async handle(object: T, ctx: Context): Promise<Outcome> {
+    const { persistence, memories } = this.#s;
+    const essence = essenceOf(object, persistence.prefix);
+    const cause = this.#cause(object, essence);
+    const memory = memories.of(object);
+    const changed = cause ? this.#select(object, cause) : [];
+    const called = new Set(changed.map(({ declaration }) => declaration.run));
+    const resumed = memory.resuming ? this.#selectResumed(object).filter(({ declaration }) => !called.has(declaration.run)) : [];
+    if (resumed.length === 0) memory.resuming = undefined;
+    const patch = emptyPatch();
+    const digest = digestOf(essence);
+    const run = await this.#run(changed, object, { patch, digest, ctx, recall: (id) => persistence.progress(object, id) });
+    const resumption = memory.resuming;
+    const resume = await this.#run(resumed, object, { patch, digest: "resume", ctx, recall: (id) => resumption?.get(id) });
+    if (resume.again === undefined) memory.resuming = undefined;
+    else for (const [id, record] of resume.records) resumption?.set(id, record);
+    await this.#write(object, { patch, essence, cause, changed, run }, ctx);
+    return againAfter(run.again, resume.again);
+  }
+
+  /** The delete handlers. Answers undefined once all of them have ended: then the finalizer may go. */
+  async handleDeletion(object: T, ctx: Context): Promise<Outcome | undefined> {
+    const memory = this.#s.memories.of(object);
+    if (memory.deletionHandled) return undefined;
+    const view = this.#view(object, "delete");
+    const change: Change = { old: undefined, new: undefined, diff: [] };
+    const selected = this.#declarations
+      .filter(({ kind, options }) => kind === "delete" && matches(options, view))
+      .map((declaration): Selected<T> => ({ declaration, reason: "delete", change }));
+    const patch = emptyPatch();
+    const recall = (id: string) => this.#s.persistence.progress(object, id);
+    const { records, again } = await this.#run(selected, object, { patch, digest: deletion, ctx, recall });
+    memory.deletionHandled = again === undefined;
+    const { body, status } = partsOf(patch);
+    const annotations = memory.deletionHandled ? undefined : this.#s.persistence.annotations(object, { progress: records });
+    await this.#patch(object, { status, body: annotations ? mergePatch(body ?? {}, { metadata: { annotations } }) : body }, ctx);
+    return memory.deletionHandled ? undefined : againAfter(again);
+  }
+
+  #cause(object: T, essence: Essence): { reason: "create" | "update"; change: Change } | undefined {
+    if (!this.#remembersStates) return undefined;
+    const old = this.#s.persistence.lastHandled(object);
+    if (!this.#isWatched(object)) return undefined;
+    if (!old) return { reason: "create", change: { old, new: essence, diff: [{ op: "add", path: [], old, new: essence }] } };
+    if (!this.#seesUpdates) return undefined;
+    const diff = diffOf(old, essence);
+    return diff.length > 0 ? { reason: "update", change: { old, new: essence, diff } } : undefined;
+  }
+
+  /** Whether any handler could ever be called for a change of this object: others are left without our annotations. */
+  #isWatched(object: T): boolean {
+    const view = this.#view(object, "update");
+    return this.#declarations.some(
+      ({ kind, options }) => (kind === "create" || kind === "update" || kind === "field") && matches(options, view),
+    );
+  }
+
+  #select(object: T, { reason, change }: { reason: "create" | "update"; change: Change }): Selected<T>[] {
+    const selected: Selected<T>[] = [];
+    const called = new Set<unknown>();
+    for (const declaration of this.#declarations) {
+      const { kind, options, run } = declaration;
+      if ((kind !== reason && kind !== "field") || called.has(run)) continue;
+      const narrowed = narrow(change, declaration.field);
+      if (!narrowed || !matches(options, this.#view(object, reason, narrowed))) continue;
+      called.add(run);
+      selected.push({ declaration, reason, change: narrowed });
+    }
+    return selected;
+  }
+
+  #selectResumed(object: T): Selected<T>[] {
+    const view = this.#view(object, "resume");
+    const change: Change = { old: undefined, new: undefined, diff: [] };
+    return this.#declarations
+      .filter(({ kind, options, field }) => kind === "resume" && (!field || valueAt(object, field) !== undefined) && matches(options, view))
+      .map((declaration) => ({ declaration, reason: "resume", change }));
+  }
+
+  async #run(
+    selected: readonly Selected<T>[],
+    object: T,
+    how: { patch: ObjectPatch; digest: string; ctx: Context; recall: (id: string) => Progress | undefined },
+  ): Promise<Run> {
+    const records = new Map<string, Progress>();
+    let again: number | undefined;
+    for (const one of selected) {
+      const { id } = one.declaration;
+      const known = how.recall(id);
+      const before = known?.of === how.digest ? known : undefined;
+      const rest = before?.delayed ? (Date.parse(before.delayed) - how.ctx.clock.now().getTime()) / 1000 : 0;
+      const record = before && (before.ended || rest > 0) ? before : await this.#call(one, object, before, how);
+      records.set(id, record);
+      const wait = record.ended ? undefined : Math.max(0, (Date.parse(record.delayed ?? "") - how.ctx.clock.now().getTime()) / 1000);
+      if (wait !== undefined) again = Math.min(wait, again ?? wait);
+    }
+    return { records, again };
+  }
+
+  async #call(
+    { declaration, reason, change }: Selected<T>,
+    object: T,
+    before: Progress | undefined,
+    { patch, digest, ctx }: { patch: ObjectPatch; digest: string; ctx: Context },
+  ): Promise<Progress> {
+    const { id, options, run } = declaration;
+    const { clock } = ctx;
+    const started = before ? new Date(before.started) : clock.now();
+    const retry = before?.retries ?? 0;
+    const logger = ctx.logger.child({ handler: id });
+    const parts = { ...this.#s.viewParts(object, reason), change };
+    const invocation = new Invocation<T>(parts, { ...ctx, logger, patch, retry, started });
+    const attempted = await attempt(
+      options,
+      { started, retries: retry },
+      () => clock.now(),
+      () => run(invocation),
+    );
+    ctx.signal.throwIfAborted();
+    report(object, id, attempted, { ...ctx, logger });
+    if (attempted.ended === "success" && attempted.result !== undefined) patch.status[id] = attempted.result;
+    const record = { started: started.toISOString(), retries: retry + 1, of: digest };
+    if (attempted.ended === "success") return { ...record, ended: "success" };
+    if (attempted.ended === "failure") return { ...record, ended: "failure", message: attempted.error.message };
+    const delayed = new Date(clock.now().getTime() + attempted.again * 1000).toISOString();
+    return { ...record, delayed, message: attempted.error.message };
+  }
+
+  /**
+   * What the handlers asked for first, then what has to be remembered: a crash between the two calls them again, and
+   * never forgets them. What they changed themselves counts as handled, unless somebody else wrote at the same time.
+   */
+  async #write(
+    object: T,
+    pass: { patch: ObjectPatch; essence: Essence; cause: { change: Change } | undefined; changed: readonly Selected<T>[]; run: Run },
+    ctx: Context,
+  ): Promise<void> {
+    const { persistence } = this.#s;
+    const { body, status } = partsOf(pass.patch);
+    const after = await this.#patch(object, { body, status }, ctx);
+    if (!after || !this.#remembersStates) return;
+    const expected = body ? essenceOf(mergePatch(object, body) as T, persistence.prefix) : pass.essence;
+    const found = body ? essenceOf(after, persistence.prefix) : pass.essence;
+    const handled = isDeepStrictEqual(plain(found), plain(expected)) ? found : pass.essence;
+    const isOver = pass.run.again === undefined;
+    const of = digestOf(handled);
+    const progress = new Map<string, Progress | null>();
+    for (const { kind, id } of this.#declarations) if (kind !== "resume") progress.set(id, null);
+    if (!isOver) for (const [id, record] of pass.run.records) progress.set(id, { ...record, of });
+    const lastHandled = isOver && (pass.cause || (body && persistence.lastHandled(object))) ? handled : undefined;
+    const annotations = persistence.annotations(object, { progress, ...(lastHandled ? { lastHandled } : {}) });
+    if (annotations) await this.#patch(object, { body: { metadata: { annotations } } }, ctx);
+  }
+
+  /** Writes, and from then on waits for the cache to show it. */
+  async #patch(object: T, parts: { body?: unknown; status?: unknown }, ctx: Context): Promise<T | undefined> {
+    const written = await this.#s.patcher.write(object, parts as { body?: Record<string, unknown> }, ctx.signal);
+    if (written && written !== object) this.#s.awaitEcho(written);
+    return written;
+  }
+
+  #view(object: T, reason: Reason, change?: Change): View<T> {
+    return new View<T>({ ...this.#s.viewParts(object, reason), ...(change ? { change } : {}) });
+  }
+}
+
+/** The change as a handler of one field sees it; undefined if that field has not changed. */
+function narrow(change: Change, field: readonly string[] | undefined): Change | undefined {
+  if (!field) return change;
+  const [old, now] = [valueAt(change.old, field), valueAt(change.new, field)];
+  const diff = diffOf(old, now);
+  return diff.length > 0 ? { old, new: now, diff } : undefined;
+}
+
+export function report(
+  object: KubeObject,
+  id: string,
+  attempted: Attempted,
+  { logger, recorder }: Pick<Context, "logger" | "recorder">,
+): void {
+  if (attempted.ended === "success") {
+    if (attempted.ignored) logger.warn(`handler ${id} failed; its errors are ignored`, { error: attempted.ignored });
+    return;
+  }
+  const { message } = attempted.error;
+  if (attempted.ended === undefined) {
+    logger.warn(`handler ${id} failed and is tried again in ${attempted.again} s`, { error: message });
+    return;
+  }
+  logger.error(`handler ${id} failed for good on ${describe(object)}; it is not tried again until the object changes`, {
+    error: attempted.error,
+  });
+  recorder.event(object, { type: "Warning", reason: "HandlerFailed", note: `handler ${id} failed for good: ${message}` });
+}
+
+function againAfter(...waits: readonly (number | undefined)[]): Outcome {
+  let outcome = unchanged();
+  for (const wait of waits) if (wait !== undefined) outcome = outcome.again(wait);
+  return outcome;
+}
+
+function plain(value: unknown): unknown {
+  return JSON.parse(JSON.stringify(value));
+}

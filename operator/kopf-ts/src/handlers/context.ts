@@ -1,0 +1,138 @@
+import type { Cache } from "../cache.ts";
+import type { Client } from "../client.ts";
+import type { Clock } from "../clock.ts";
+import type { Logger } from "../logger.ts";
+import type { KubeObject, ObjectMeta } from "../object.ts";
+import type { Recorder } from "../recorder.ts";
+import type { Diff } from "./diff.ts";
+import type { Indices } from "./indices.ts";
+import type { Memo } from "./memory.ts";
+import type { ObjectPatch } from "./object-patch.ts";
+
+export type Reason = "create" | "update" | "resume" | "delete" | "event" | "timer" | "daemon" | "index";
+
+/** An object as a filter or a handler sees it. All of it is frozen and shared: say what should change in `patch`. */
+export interface ObjectView<T extends KubeObject = KubeObject> {
+  /** In daemons `ctx.body` (not a copy taken at the start) is always the newest state known; so are `ctx.spec` and the rest. */
+  readonly body: T;
+  readonly spec: T["spec"];
+  readonly meta: ObjectMeta;
+  readonly status: T["status"];
+  readonly name: string;
+  readonly namespace: string | undefined;
+  readonly reason: Reason;
+  /** What was handled last (of a handler with a `field`: that field). Undefined for what is new, and outside handlers of changes. */
+  readonly old: unknown;
+  readonly new: unknown;
+  readonly diff: Diff;
+  /** Yours: lives as long as the object is known to this process. */
+  readonly memo: Memo;
+  readonly indices: Indices;
+}
+
+/** The one thing every handler is given. */
+export interface HandlerContext<T extends KubeObject = KubeObject> extends ObjectView<T> {
+  /** Fill it in; it is written once, after the handlers. `null` removes a field. */
+  readonly patch: ObjectPatch;
+  /** Attempts made before this one. */
+  readonly retry: number;
+  /** When the first attempt began; kept over restarts for handlers of changes. */
+  readonly started: Date;
+  /** Aborts when the handler should end: the object goes away or matches no more (daemons), it took too long, or the program stops. */
+  readonly signal: AbortSignal;
+  readonly client: Client;
+  readonly cache: Cache;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly recorder: Recorder;
+}
+
+export interface ViewParts<T extends KubeObject> {
+  readonly read: () => T;
+  readonly reason: Reason;
+  readonly memo: () => Memo;
+  readonly indices: Indices;
+  readonly change?: Change;
+}
+
+export interface Change {
+  readonly old: unknown;
+  readonly new: unknown;
+  readonly diff: Diff;
+}
+
+const noChange: Change = { old: undefined, new: undefined, diff: [] };
+
+/** Reads everything from where it is; copies nothing. */
+export class View<T extends KubeObject> implements ObjectView<T> {
+  readonly reason: Reason;
+  readonly indices: Indices;
+  readonly #read: () => T;
+  readonly #memo: () => Memo;
+  readonly #change: Change;
+
+  constructor(parts: ViewParts<T>) {
+    this.reason = parts.reason;
+    this.indices = parts.indices;
+    this.#read = parts.read;
+    this.#memo = parts.memo;
+    this.#change = parts.change ?? noChange;
+  }
+
+  get body(): T {
+    return this.#read();
+  }
+  get spec(): T["spec"] {
+    return this.#read().spec;
+  }
+  get meta(): ObjectMeta {
+    return this.#read().metadata;
+  }
+  get status(): T["status"] {
+    return this.#read().status;
+  }
+  get name(): string {
+    return this.meta.name;
+  }
+  get namespace(): string | undefined {
+    return this.meta.namespace;
+  }
+  get memo(): Memo {
+    return this.#memo();
+  }
+  get old(): unknown {
+    return this.#change.old;
+  }
+  get new(): unknown {
+    return this.#change.new;
+  }
+  get diff(): Diff {
+    return this.#change.diff;
+  }
+}
+
+/** A view with everything that only a running handler has. */
+export class Invocation<T extends KubeObject> extends View<T> implements HandlerContext<T> {
+  readonly patch: ObjectPatch;
+  readonly retry: number;
+  readonly started: Date;
+  readonly signal: AbortSignal;
+  readonly client: Client;
+  readonly cache: Cache;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly recorder: Recorder;
+
+  constructor(parts: ViewParts<T>, run: Omit<HandlerContext<T>, keyof ObjectView<T>>) {
+    super(parts);
+    this.patch = run.patch;
+    this.retry = run.retry;
+    this.started = run.started;
+    this.signal = run.signal;
+    this.client = run.client;
+    this.cache = run.cache;
+    this.clock = run.clock;
+    this.logger = run.logger;
+    this.recorder = run.recorder;
+  }
+}

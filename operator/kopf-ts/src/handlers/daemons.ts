@@ -1,0 +1,125 @@
+import { sleep } from "../clock.ts";
+import type { KubeObject } from "../object.ts";
+import type { Context } from "../reconciler.ts";
+import { attempt } from "./attempt.ts";
+import { report } from "./changes.ts";
+import { Invocation, View } from "./context.ts";
+import type { DaemonOptions, Declaration } from "./declarations.ts";
+import { valueAt } from "./diff.ts";
+import { matches } from "./filters.ts";
+import { emptyPatch, partsOf } from "./object-patch.ts";
+import type { Surroundings } from "./resource-handlers.ts";
+
+/** One daemon of one object. One that has ended by itself stays here, so that it is not started again. */
+export interface Daemon {
+  readonly stop: AbortController;
+  readonly done: Promise<void>;
+  ended: boolean;
+}
+
+/** Keeps a daemon running beside each object that it is for. */
+export class Daemons<T extends KubeObject> {
+  readonly #declarations: readonly Declaration<T, DaemonOptions<T>>[];
+  readonly #s: Surroundings<T>;
+  /** Called when a daemon has ended: a pass may be waiting for it. */
+  readonly #ended: (object: T) => void;
+  #closed = false;
+
+  constructor(declarations: readonly Declaration<T, DaemonOptions<T>>[], surroundings: Surroundings<T>, ended: (object: T) => void) {
+    this.#declarations = declarations;
+    this.#s = surroundings;
+    this.#ended = ended;
+  }
+
+  /** Whether any daemon is for this object: then its deletion waits for the daemon's end. */
+  isFor(object: T): boolean {
+    return this.#declarations.some((declaration) => this.#matches(declaration, object));
+  }
+
+  /** Starts what should run and tells to end what should not. Answers whether nothing is left that should end. */
+  tend(object: T, ctx: Context): boolean {
+    const { daemons } = this.#s.memories.of(object);
+    let settled = true;
+    for (const declaration of this.#declarations) {
+      const running = daemons.get(declaration.id);
+      const wanted = !this.#closed && !object.metadata.deletionTimestamp && this.#matches(declaration, object);
+      if (wanted && !running) daemons.set(declaration.id, this.#start(declaration, object, ctx));
+      if (wanted || !running) continue;
+      this.#stop(declaration, running, object);
+      if (running.ended) daemons.delete(declaration.id);
+      else settled = false;
+    }
+    return settled;
+  }
+
+  /** The object is gone, finalizer or not. */
+  stopAll(object: T): void {
+    for (const daemon of this.#s.memories.find(object)?.daemons.values() ?? []) daemon.stop.abort(new Error("the object is gone"));
+  }
+
+  /** Tells all to end; resolves once they have. */
+  async drain(): Promise<void> {
+    this.#closed = true;
+    const daemons = [...this.#s.memories.values()].flatMap((memory) => [...memory.daemons.values()]);
+    for (const { stop } of daemons) stop.abort(new Error("the program stops"));
+    await Promise.all(daemons.map(({ done }) => done));
+  }
+
+  #matches({ options, field }: Declaration<T, DaemonOptions<T>>, object: T): boolean {
+    return (!field || valueAt(object, field) !== undefined) && matches(options, new View<T>(this.#s.viewParts(object, "daemon")));
+  }
+
+  #stop({ id, options: { cancellationTimeout } }: Declaration<T, DaemonOptions<T>>, daemon: Daemon, object: T): void {
+    if (daemon.stop.signal.aborted) return;
+    daemon.stop.abort(new Error("the object goes away or is no longer one for this daemon"));
+    if (cancellationTimeout === undefined) return;
+    const cancel = this.#s.clock.schedule(cancellationTimeout * 1000, () => {
+      if (daemon.ended) return;
+      daemon.ended = true;
+      this.#s.logger.warn(
+        `daemon ${id} of ${object.kind} ${object.metadata.name} did not end within ${cancellationTimeout} s and is left to itself`,
+      );
+      this.#ended(object);
+    });
+    void daemon.done.then(cancel);
+  }
+
+  #start(declaration: Declaration<T, DaemonOptions<T>>, object: T, ctx: Context): Daemon {
+    const stop = new AbortController();
+    const { promise: done, resolve } = Promise.withResolvers<void>();
+    const daemon: Daemon = { stop, done, ended: false };
+    void this.#run(declaration, object, { ...ctx, signal: stop.signal }).then(() => {
+      daemon.ended = true;
+      resolve();
+      this.#ended(object);
+    });
+    return daemon;
+  }
+
+  /** Until it succeeds, fails for good or is told to end. Never rejects. */
+  async #run(declaration: Declaration<T, DaemonOptions<T>>, object: T, ctx: Context): Promise<void> {
+    const { id, options, run } = declaration;
+    const { clock, signal } = ctx;
+    const logger = ctx.logger.child({ handler: id });
+    const latest = () => this.#s.newest(object);
+    if (options.initialDelay) await sleep(clock, options.initialDelay * 1000, signal);
+    const started = clock.now();
+    for (let retry = 0; !signal.aborted; retry += 1) {
+      const patch = emptyPatch();
+      const parts = { ...this.#s.viewParts(object, "daemon"), read: latest };
+      const invocation = new Invocation<T>(parts, { ...ctx, logger, patch, retry, started });
+      const attempted = await attempt(
+        options,
+        { started, retries: retry },
+        () => clock.now(),
+        () => run(invocation),
+      );
+      // What it throws because it was told to end is not a failure.
+      if (!(signal.aborted && attempted.ended !== "success")) report(object, id, attempted, { ...ctx, logger });
+      if (attempted.ended === "success" && attempted.result !== undefined) patch.status[id] = attempted.result;
+      await this.#s.writeQuietly(object, partsOf(patch), logger);
+      if (attempted.ended) return;
+      await sleep(clock, attempted.again * 1000, signal);
+    }
+  }
+}

@@ -1,0 +1,106 @@
+import type { Client } from "../client.ts";
+import type { Credentials } from "../credentials.ts";
+import type { Logger } from "../logger.ts";
+import type { KubeObject } from "../object.ts";
+import type { Resource } from "../resource.ts";
+import type { RetryOptions } from "./attempt.ts";
+import type { HandlerContext } from "./context.ts";
+import { type FieldPath, stepsOf } from "./diff.ts";
+import type { Filters } from "./filters.ts";
+
+/** What a handler answers, if anything, is kept in `status.<id>` (handlers of changes, timers and daemons). */
+export type Handler<T extends KubeObject> = (ctx: HandlerContext<T>) => unknown | Promise<unknown>;
+
+/** An event handler is told what happened; `null`: it was there when we came. */
+export type EventHandler<T extends KubeObject> = (
+  ctx: HandlerContext<T> & { readonly type: "ADDED" | "MODIFIED" | "DELETED" | null },
+) => unknown | Promise<unknown>;
+
+export interface HandlerOptions<T extends KubeObject> extends Filters<T>, RetryOptions {
+  /** Names the handler in annotations, status, metrics and logs: keep it over releases. Default: the function's name, else the kind of handler and its field. */
+  readonly id?: string;
+}
+
+export interface DeletionOptions<T extends KubeObject> extends HandlerOptions<T> {
+  /** The object need not wait for it: no finalizer is set for this handler's sake. Default false. */
+  readonly optional?: boolean;
+}
+
+export interface TimerOptions<T extends KubeObject> extends HandlerOptions<T> {
+  /** Seconds from the end of one run to the start of the next. */
+  readonly interval: number;
+  /** Seconds before the first run. Default 0. */
+  readonly initialDelay?: number;
+  /** Only when the object has not changed for so many seconds. */
+  readonly idle?: number;
+  /** Counts the interval from start to start instead; a run that takes longer skips turns and never overlaps itself. */
+  readonly sharp?: boolean;
+}
+
+export interface DaemonOptions<T extends KubeObject> extends HandlerOptions<T> {
+  /** Seconds before the first run. Default 0. */
+  readonly initialDelay?: number;
+  /** Seconds that a daemon may take to end once told; then it is left to itself and the object goes without it. Default: as long as it takes. */
+  readonly cancellationTimeout?: number;
+}
+
+export type ChangeKind = "create" | "update" | "resume" | "delete" | "field";
+
+export interface Declaration<T extends KubeObject, Options extends HandlerOptions<T> = HandlerOptions<T>> {
+  readonly id: string;
+  readonly resource: Resource<T>;
+  readonly options: Options;
+  readonly field: readonly string[] | undefined;
+  readonly run: Handler<T>;
+}
+
+export interface ChangeDeclaration<T extends KubeObject> extends Declaration<T, DeletionOptions<T>> {
+  readonly kind: ChangeKind;
+}
+
+/** All that was registered for one resource. */
+export interface ResourceDeclarations<T extends KubeObject> {
+  readonly resource: Resource<T>;
+  readonly changes: ChangeDeclaration<T>[];
+  readonly events: Declaration<T>[];
+  readonly timers: Declaration<T, TimerOptions<T>>[];
+  readonly daemons: Declaration<T, DaemonOptions<T>>[];
+}
+
+export interface ActivityContext {
+  readonly client: Client;
+  readonly logger: Logger;
+  readonly retry: number;
+}
+
+export interface ActivityOptions extends RetryOptions {
+  readonly id?: string;
+}
+
+export interface Activity {
+  readonly id: string;
+  readonly options: RetryOptions;
+  readonly run: (ctx: ActivityContext) => unknown | Promise<unknown>;
+}
+
+export type Login = () => Credentials | undefined | Promise<Credentials | undefined>;
+
+/** The declaration of a handler, under an id that no other of its kind and resource has. */
+export function declare<T extends KubeObject, Options extends HandlerOptions<T>>(
+  kind: string,
+  resource: Resource<T>,
+  options: Options,
+  run: Handler<T>,
+  others: readonly { readonly id: string }[],
+): Declaration<T, Options> {
+  const field = options.field === undefined ? undefined : stepsOf(options.field);
+  const id = options.id ?? (run.name || [kind, ...(field ? [fieldText(field)] : [])].join("/"));
+  if (others.some((other) => other.id === id)) {
+    throw new Error(`${resource.kind} has a handler ${id} already; give this ${kind} handler an id of its own: { id: "…" }`);
+  }
+  return { id, resource, options, field, run };
+}
+
+function fieldText(field: FieldPath): string {
+  return typeof field === "string" ? field : field.join(".");
+}

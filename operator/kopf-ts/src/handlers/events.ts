@@ -1,0 +1,74 @@
+import { type KubeObject, keyOf } from "../object.ts";
+import type { Change } from "../store.ts";
+import { Invocation, View, type ViewParts } from "./context.ts";
+import type { Declaration, EventHandler } from "./declarations.ts";
+import { valueAt } from "./diff.ts";
+import { matches } from "./filters.ts";
+import { emptyPatch, partsOf } from "./object-patch.ts";
+import type { Surroundings } from "./resource-handlers.ts";
+
+/** Event handlers: called for what the cache hears, in order for each object, once; their errors are logged and nothing is tried again. */
+export class Events<T extends KubeObject> {
+  readonly #declarations: readonly Declaration<T>[];
+  readonly #s: Surroundings<T>;
+  readonly #running = new Map<string, Promise<void>>();
+  readonly #stop = new AbortController();
+  #closed = false;
+
+  constructor(declarations: readonly Declaration<T>[], surroundings: Surroundings<T>) {
+    this.#declarations = declarations;
+    this.#s = surroundings;
+  }
+
+  hear(change: Change<T>): void {
+    if (this.#closed || this.#declarations.length === 0) return;
+    const { object } = change;
+    // Now, not in its turn: by then the object may be gone, and its memory with it.
+    this.#s.memories.of(object);
+    const parts = this.#s.viewParts(object, "event");
+    const view = new View<T>(parts);
+    const called = this.#declarations.filter(
+      ({ options, field }) => (!field || valueAt(object, field) !== undefined) && matches(options, view),
+    );
+    if (called.length === 0) return;
+    const key = keyOf(object.metadata);
+    const turn = (this.#running.get(key) ?? Promise.resolve()).then(() => this.#call(called, change, parts));
+    this.#running.set(key, turn);
+    void turn.then(() => {
+      if (this.#running.get(key) === turn) this.#running.delete(key);
+    });
+  }
+
+  async drain(): Promise<void> {
+    this.#closed = true;
+    await Promise.all(this.#running.values());
+  }
+
+  abort(reason: Error): void {
+    this.#closed = true;
+    this.#stop.abort(reason);
+  }
+
+  async #call(declarations: readonly Declaration<T>[], change: Change<T>, parts: ViewParts<T>): Promise<void> {
+    const { object } = change;
+    const patch = emptyPatch();
+    for (const { id, run } of declarations) {
+      if (this.#stop.signal.aborted) return;
+      const logger = this.#s.logger.child({ handler: id, object: object.metadata.name });
+      const { client, cache, clock, recorder } = this.#s;
+      const fields = { client, cache, clock, recorder, logger, patch, retry: 0, started: clock.now(), signal: this.#stop.signal };
+      const invocation = new Invocation<T>(parts, fields);
+      try {
+        await (run as EventHandler<T>)(Object.assign(invocation, { type: typeOf(change) }));
+      } catch (error) {
+        logger.error(`event handler ${id} failed; events are not told twice`, { error });
+      }
+    }
+    if (change.type !== "deleted") await this.#s.writeQuietly(object, partsOf(patch), this.#s.logger);
+  }
+}
+
+function typeOf<T extends KubeObject>(change: Change<T>): "ADDED" | "MODIFIED" | "DELETED" | null {
+  if (change.type === "added") return change.initial ? null : "ADDED";
+  return change.type === "updated" ? "MODIFIED" : "DELETED";
+}

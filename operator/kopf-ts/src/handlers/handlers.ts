@@ -1,0 +1,208 @@
+import { sleep } from "../clock.ts";
+import type { Manager } from "../manager.ts";
+import type { KubeObject } from "../object.ts";
+import { nameOf, type Resource } from "../resource.ts";
+import { attempt } from "./attempt.ts";
+import { type ObjectView, View } from "./context.ts";
+import {
+  type Activity,
+  type ActivityContext,
+  type ActivityOptions,
+  type ChangeKind,
+  type DaemonOptions,
+  type DeletionOptions,
+  declare,
+  type EventHandler,
+  type Handler,
+  type HandlerOptions,
+  type Login,
+  type ResourceDeclarations,
+  type TimerOptions,
+} from "./declarations.ts";
+import type { FieldPath } from "./diff.ts";
+import { type Filters, matches } from "./filters.ts";
+import { type Index, type IndexEntries, LiveIndex } from "./indices.ts";
+import { type HandlersOptions, ResourceHandlers } from "./resource-handlers.ts";
+
+/** `on.create(widgets, handler)` or `on.create(widgets, { retries: 3 }, handler)`. */
+export type Register<Options extends "change" | "delete" | "event"> = <T extends KubeObject>(
+  resource: Resource<T>,
+  ...rest: Rest<OptionsOf<T>[Options], Options extends "event" ? EventHandler<T> : Handler<T>>
+) => void;
+interface OptionsOf<T extends KubeObject> {
+  change: HandlerOptions<T>;
+  delete: DeletionOptions<T>;
+  event: Filters<T> & { readonly id?: string };
+}
+type Rest<Options, Run> = readonly [handler: Run] | readonly [options: Options, handler: Run];
+type RegisterActivity = (...rest: Rest<ActivityOptions, (ctx: ActivityContext) => unknown | Promise<unknown>>) => void;
+
+/**
+ * Kopf's vocabulary: what to do when something happens to an object of a kind. It compiles to controllers of the same
+ * level-triggered engine that reconcilers run on. Register before the start.
+ *
+ * Guarantees: handlers of changes of one object never run at the same time; each runs at least once for every state
+ * that stayed, and is not called again for a state that it has handled; an object with a mandatory delete handler or a
+ * daemon does not go before these have ended.
+ */
+export class Handlers {
+  readonly #options: HandlersOptions;
+  readonly #resources = new Map<string, ResourceDeclarations<KubeObject>>();
+  readonly #indices: Record<string, LiveIndex<KubeObject, unknown>> = {};
+  readonly #indexing: ((manager: Manager) => void)[] = [];
+  readonly #startups: Activity[] = [];
+  readonly #cleanups: Activity[] = [];
+  readonly #probes: Activity[] = [];
+  readonly #logins: Login[] = [];
+  #manager: Manager | undefined;
+
+  constructor(options: HandlersOptions = {}) {
+    this.#options = options;
+  }
+
+  readonly on = {
+    /** Before anything else; one that fails ends the start. */
+    startup: this.#activity("startup", () => this.#startups),
+    /** After everything else; one that fails is logged. */
+    cleanup: this.#activity("cleanup", () => this.#cleanups),
+    /** Asked at `/healthz`: what it answers is shown, what it throws means that the program is not well. */
+    probe: this.#activity("probe", () => this.#probes),
+    /** How to reach the server; the first that answers something counts. Only for an Operator that was given no client. */
+    login: (login: Login): void => void this.#logins.push(login),
+    create: this.#change("create") as Register<"change">,
+    update: this.#change("update") as Register<"change">,
+    /** For an object that was there when this process began to handle: once, and not for one that is being deleted. */
+    resume: this.#change("resume") as Register<"change">,
+    delete: this.#change("delete") as Register<"delete">,
+    /** When this field is there at the creation, or changes afterwards. `old`, `new` and `diff` are about the field. */
+    field: <T extends KubeObject>(
+      resource: Resource<T>,
+      field: FieldPath,
+      ...rest: Rest<Omit<HandlerOptions<T>, "field">, Handler<T>>
+    ): void => {
+      const [options, run] = optionsAndHandler<HandlerOptions<T>, Handler<T>>(rest);
+      this.#change("field")(resource, { ...options, field }, run);
+    },
+    /** For whatever the watch says, as it says it: in order, once, never repeated. */
+    event: (<T extends KubeObject>(resource: Resource<T>, ...rest: Rest<OptionsOf<T>["event"], EventHandler<T>>): void => {
+      const [options, run] = optionsAndHandler<OptionsOf<T>["event"], EventHandler<T>>(rest);
+      const { events } = this.#of(resource);
+      events.push(declare("event", resource, options, run as unknown as Handler<T>, events));
+    }) as Register<"event">,
+  };
+
+  /**
+   * Files what `entries` answers for each object, under keys; it is complete before the first handler runs.
+   * `ctx.indices[id]` is what this answers.
+   */
+  index<T extends KubeObject, V>(
+    id: string,
+    resource: Resource<T>,
+    ...rest: Rest<Filters<T>, (view: ObjectView<T>) => IndexEntries<V>>
+  ): Index<V> {
+    if (this.#indices[id]) throw new Error(`there is an index ${id} already`);
+    const [options, entries] = optionsAndHandler<Filters<T>, (view: ObjectView<T>) => IndexEntries<V>>(rest);
+    const index = new LiveIndex<T, V>(entries);
+    this.#indices[id] = index as unknown as LiveIndex<KubeObject, unknown>;
+    const view = (object: T): ObjectView<T> | undefined => {
+      const seen = new View<T>({ read: () => object, reason: "index", memo: () => ({}), indices: this.#indices });
+      return matches(options, seen) ? seen : undefined;
+    };
+    this.#indexing.push((manager) => manager.cache(resource).onChange((change) => index.follow(change, view)));
+    return index;
+  }
+
+  /** Again and again beside each object, every `interval` seconds. Runs of one timer for one object never overlap. */
+  timer<T extends KubeObject>(resource: Resource<T>, options: TimerOptions<T>, run: Handler<T>): void {
+    const { timers } = this.#of(resource);
+    timers.push(declare("timer", resource, options, run, timers));
+  }
+
+  /** Runs beside each object for as long as it is there and matches; it must end when `ctx.signal` aborts. */
+  daemon<T extends KubeObject>(resource: Resource<T>, ...rest: Rest<DaemonOptions<T>, Handler<T>>): void {
+    const [options, run] = optionsAndHandler<DaemonOptions<T>, Handler<T>>(rest);
+    const { daemons } = this.#of(resource);
+    daemons.push(declare("daemon", resource, options, run, daemons));
+  }
+
+  /** @internal The manager calls this as it starts: the startup handlers run, then the controllers are made. */
+  async begin(manager: Manager): Promise<void> {
+    this.#manager = manager;
+    for (const activity of this.#startups) await this.#perform(activity, manager);
+    for (const attach of this.#indexing) attach(manager);
+    for (const declarations of this.#resources.values()) new ResourceHandlers(declarations, manager, this.#indices, this.#options);
+  }
+
+  /** @internal The manager calls this last, while its client still works. */
+  async end(manager: Manager): Promise<void> {
+    for (const activity of this.#cleanups) {
+      await this.#perform(activity, manager).catch((error: unknown) => manager.logger.error(`cleanup ${activity.id} failed`, { error }));
+    }
+  }
+
+  /** @internal */
+  async login(): Promise<Awaited<ReturnType<Login>>> {
+    for (const login of this.#logins) {
+      const credentials = await login();
+      if (credentials) return credentials;
+    }
+    return undefined;
+  }
+
+  /** @internal For the probes: what each answers. */
+  get probes(): Readonly<Record<string, () => unknown>> {
+    const context = ({ client, logger }: Manager): ActivityContext => ({ client, logger, retry: 0 });
+    const ask = (activity: Activity) => (): unknown => this.#manager && activity.run(context(this.#manager));
+    return Object.fromEntries(this.#probes.map((activity) => [activity.id, ask(activity)]));
+  }
+
+  async #perform({ id, options, run }: Activity, { client, clock, logger }: Manager): Promise<void> {
+    const started = clock.now();
+    for (let retry = 0; ; retry += 1) {
+      const attempted = await attempt(
+        { errors: "permanent", ...options },
+        { started, retries: retry },
+        () => clock.now(),
+        () => run({ client, logger: logger.child({ handler: id }), retry }),
+      );
+      if (attempted.ended === "success") return;
+      if (attempted.ended === "failure") throw attempted.error;
+      logger.warn(`${id} failed and is tried again in ${attempted.again} s`, { error: attempted.error.message });
+      await sleep(clock, attempted.again * 1000);
+    }
+  }
+
+  #activity(kind: string, list: () => Activity[]): RegisterActivity {
+    return (...rest) => {
+      const [options, run] = optionsAndHandler<ActivityOptions, Activity["run"]>(rest);
+      const id = options.id ?? (run.name || kind);
+      if (list().some((other) => other.id === id))
+        throw new Error(`there is a ${kind} handler ${id} already; give this one an id: { id: "…" }`);
+      list().push({ id, options, run });
+    };
+  }
+
+  #change(kind: ChangeKind) {
+    return <T extends KubeObject>(resource: Resource<T>, ...rest: Rest<DeletionOptions<T>, Handler<T>>): void => {
+      const [options, run] = optionsAndHandler<DeletionOptions<T>, Handler<T>>(rest);
+      const { changes } = this.#of(resource);
+      // One function may stand under several kinds: it is one handler then, called once for whatever happened.
+      const others = changes.filter((other) => other.kind === kind || other.run !== run);
+      changes.push({ ...declare(kind, resource, options, run, others), kind });
+    };
+  }
+
+  #of<T extends KubeObject>(resource: Resource<T>): ResourceDeclarations<T> {
+    if (this.#manager) throw new Error(`a handler for ${resource.kind} comes too late: register before the start`);
+    const id = `${resource.version}/${nameOf(resource)}`;
+    const known = this.#resources.get(id) as unknown as ResourceDeclarations<T> | undefined;
+    if (known) return known;
+    const declarations: ResourceDeclarations<T> = { resource, changes: [], events: [], timers: [], daemons: [] };
+    this.#resources.set(id, declarations as unknown as ResourceDeclarations<KubeObject>);
+    return declarations;
+  }
+}
+
+function optionsAndHandler<Options, Run>(rest: readonly unknown[]): [Options, Run] {
+  return (rest.length === 1 ? [{}, rest[0]] : [rest[0], rest[1]]) as [Options, Run];
+}

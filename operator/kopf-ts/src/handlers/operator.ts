@@ -1,0 +1,66 @@
+import { Client } from "../client.ts";
+import { Manager, type ManagerOptions } from "../manager.ts";
+import { Handlers } from "./handlers.ts";
+import type { HandlersOptions } from "./resource-handlers.ts";
+
+export interface OperatorOptions extends Omit<ManagerOptions, "handlers">, HandlersOptions {
+  /** Where to look for a service account or a kubeconfig if there is neither client nor login handler. Default `process.env`. */
+  readonly environment?: Readonly<Record<string, string | undefined>>;
+}
+
+/**
+ * A whole program of handlers: `operator.on.create(widgets, async ({ spec, patch }) => …)`, then `operator.run(signal)`.
+ * It runs on a Manager, where reconcilers may run too: `define` is given it before the start.
+ */
+export class Operator extends Handlers {
+  readonly #options: OperatorOptions;
+  readonly #definitions: ((manager: Manager) => void)[] = [];
+  #manager: Manager | undefined;
+
+  constructor(options: OperatorOptions = {}) {
+    super(options);
+    this.#options = options;
+  }
+
+  /** Adds reconcilers, caches and whatever else a manager runs. */
+  define(definition: (manager: Manager) => void): this {
+    this.#definitions.push(definition);
+    return this;
+  }
+
+  /** The manager; it is there once the start has begun. */
+  get manager(): Manager {
+    if (!this.#manager) throw new Error("the operator has not been started");
+    return this.#manager;
+  }
+
+  /** Resolves once every cache is complete and the handlers run (or will, as soon as we lead). */
+  async start(): Promise<void> {
+    await (await this.#prepare()).start();
+  }
+
+  stop(): Promise<void> {
+    return this.#manager?.stop() ?? Promise.resolve();
+  }
+
+  /** Starts, and runs until the signal aborts (then ends in good order) or leadership is lost (then rejects). */
+  async run(signal: AbortSignal): Promise<void> {
+    const manager = await this.#prepare();
+    await manager.run(signal);
+  }
+
+  async #prepare(): Promise<Manager> {
+    if (this.#manager) throw new Error("an operator is started once; make a new one to start again");
+    const client = this.#options.client ?? (this.#options.kubeConfig ? undefined : await this.#login());
+    const manager = new Manager({ ...this.#options, ...(client ? { client } : {}), handlers: this });
+    this.#manager = manager;
+    for (const definition of this.#definitions) definition(manager);
+    return manager;
+  }
+
+  async #login(): Promise<Client> {
+    const { clock, environment = process.env } = this.#options;
+    const credentials = await this.login();
+    return credentials ? Client.fromCredentials(credentials, { clock }) : await Client.fromEnvironment(environment, { clock });
+  }
+}

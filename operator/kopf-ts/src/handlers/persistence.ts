@@ -1,0 +1,79 @@
+import { hash } from "node:crypto";
+import type { KubeObject } from "../object.ts";
+import type { Essence } from "./essence.ts";
+
+/** How far one handler has come with one change of one object. */
+export interface Progress {
+  /** When its first attempt began. */
+  readonly started: string;
+  /** Attempts made so far. */
+  readonly retries: number;
+  /** Not before this time again. */
+  readonly delayed?: string;
+  /** Whether it has ended, and how. */
+  readonly ended?: "success" | "failure";
+  /** The digest of the essence that it was about: a record of another one counts for nothing. */
+  readonly of: string;
+  readonly message?: string;
+}
+
+const longestMessage = 512;
+
+/**
+ * What handlers of changes have to remember over restarts, in the object's own annotations, as Kopf keeps it: the state
+ * that was handled last (`<prefix>/last-handled`) and, only while something is unfinished, the progress of each handler.
+ */
+export class Persistence {
+  readonly prefix: string;
+  readonly finalizer: string;
+
+  constructor(prefix: string) {
+    this.prefix = prefix;
+    this.finalizer = `${prefix}/handlers`;
+  }
+
+  /** The essence that was handled last; undefined for an object that is new to us (or whose record somebody garbled). */
+  lastHandled(object: KubeObject): Essence | undefined {
+    return parse<Essence>(object.metadata.annotations?.[this.#lastHandledName]);
+  }
+
+  progress(object: KubeObject, id: string): Progress | undefined {
+    return parse<Progress>(object.metadata.annotations?.[this.#nameOf(id)]);
+  }
+
+  /** The annotations to write; `null` takes one away. Undefined where all is there already. */
+  annotations(
+    object: KubeObject,
+    news: { readonly lastHandled?: Essence; readonly progress: ReadonlyMap<string, Progress | null> },
+  ): Record<string, string | null> | undefined {
+    const there = object.metadata.annotations ?? {};
+    const written: Record<string, string | null> = {};
+    if (news.lastHandled) written[this.#lastHandledName] = JSON.stringify(news.lastHandled);
+    for (const [id, record] of news.progress) {
+      const text = record && JSON.stringify({ ...record, ...(record.message ? { message: record.message.slice(0, longestMessage) } : {}) });
+      written[this.#nameOf(id)] = text;
+    }
+    for (const [name, text] of Object.entries(written)) if ((there[name] ?? null) === text) delete written[name];
+    return Object.keys(written).length > 0 ? written : undefined;
+  }
+
+  get #lastHandledName(): string {
+    return `${this.prefix}/last-handled`;
+  }
+
+  /** A valid annotation name (at most 63 characters of `[A-Za-z0-9._-]`), different for different ids. */
+  #nameOf(id: string): string {
+    const clean = `progress.${id}`.replaceAll(/[^A-Za-z0-9._-]/g, "-");
+    const isExact = clean === `progress.${id}` && clean.length <= 63 && /[A-Za-z0-9]$/.test(clean);
+    return `${this.prefix}/${isExact ? clean : `${clean.slice(0, 50)}-${hash("sha1", id).slice(0, 8)}`}`;
+  }
+}
+
+function parse<T>(text: string | undefined): T | undefined {
+  if (!text) return undefined;
+  try {
+    return JSON.parse(text) as T;
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,202 @@
+import type { Cache, Informer } from "../cache.ts";
+import type { Client } from "../client.ts";
+import type { Clock } from "../clock.ts";
+import type { Controller } from "../controller.ts";
+import type { Logger } from "../logger.ts";
+import type { Manager, Runnable } from "../manager.ts";
+import type { KubeObject } from "../object.ts";
+import { type Outcome, unchanged } from "../outcome.ts";
+import type { Context } from "../reconciler.ts";
+import type { Recorder } from "../recorder.ts";
+import { nameOf } from "../resource.ts";
+import { Changes } from "./changes.ts";
+import type { Reason, ViewParts } from "./context.ts";
+import { Daemons } from "./daemons.ts";
+import type { ResourceDeclarations } from "./declarations.ts";
+import { Events } from "./events.ts";
+import type { Indices } from "./indices.ts";
+import { Memories, Memory } from "./memory.ts";
+import { Patcher, type partsOf } from "./object-patch.ts";
+import { Persistence } from "./persistence.ts";
+import { Timer } from "./timers.ts";
+
+export interface HandlersOptions {
+  /** Of our annotations and finalizer. Two operators that handle changes of one kind need different ones. Default `kopf-ts.dev`. */
+  readonly prefix?: string;
+  /** Of the patches. Default `kopf-ts`. */
+  readonly fieldManager?: string;
+  /** Objects of a resource handled at the same time; never two handlers of changes for one object. Default 4. */
+  readonly maxConcurrentReconciles?: number;
+  /** All handlers of one pass together; then their signal aborts. Default 3,600. */
+  readonly passTimeoutSeconds?: number;
+  /** How long a cached state older than our own last write is not believed. Default 5. */
+  readonly consistencySeconds?: number;
+}
+
+/** What the handlers of one resource share. */
+export interface Surroundings<T extends KubeObject> {
+  readonly client: Client;
+  readonly cache: Cache;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly recorder: Recorder;
+  readonly persistence: Persistence;
+  readonly memories: Memories;
+  readonly patcher: Patcher;
+  viewParts(object: T, reason: Reason): ViewParts<T>;
+  /** The newest state known of the same object. */
+  newest(object: T): T;
+  /** Our own write made this version: until the cache shows it, older ones are not believed. */
+  awaitEcho(written: T): void;
+  /** Writes what a timer, a daemon or an event handler asked for; what fails is logged. */
+  writeQuietly(object: T, parts: ReturnType<typeof partsOf>, logger: Logger): Promise<void>;
+}
+
+/** All handlers of one resource, on the manager's engine: one controller for changes and daemons, one for each timer. */
+export class ResourceHandlers<T extends KubeObject> implements Runnable {
+  readonly needLeaderElection = true;
+  readonly #options: HandlersOptions;
+  readonly #informer: Informer<T>;
+  readonly #s: Surroundings<T>;
+  readonly #changes: Changes<T>;
+  readonly #daemons: Daemons<T>;
+  readonly #events: Events<T>;
+  readonly #resumes: boolean;
+  #controller: Controller<T> | undefined;
+
+  constructor(declarations: ResourceDeclarations<T>, manager: Manager, indices: Indices, options: HandlersOptions) {
+    const { resource, changes, daemons, timers, events } = declarations;
+    this.#options = options;
+    this.#informer = manager.cache(resource);
+    this.#s = this.#surroundings(manager, declarations, indices);
+    this.#changes = new Changes(changes, this.#s);
+    this.#daemons = new Daemons(daemons, this.#s, (object) => this.#controller?.enqueue(object.metadata));
+    this.#events = new Events(events, this.#s);
+    this.#resumes = changes.some(({ kind }) => kind === "resume");
+    // Before the controllers: what is there when we start is marked for resumption before any pass.
+    manager.add(this);
+    const running = {
+      maxConcurrentReconciles: options.maxConcurrentReconciles,
+      reconcileTimeoutSeconds: options.passTimeoutSeconds ?? 3_600,
+    };
+    if (changes.length > 0 || daemons.length > 0) {
+      const reconcile = (object: T, ctx: Context) => this.#reconcile(object, ctx);
+      this.#controller = manager.controller(nameOf(resource)).for(resource).withOptions(running).complete(reconcile);
+    }
+    for (const declaration of timers) {
+      const timer = new Timer<T>(declaration, this.#s);
+      manager
+        .controller(`${nameOf(resource)}/${declaration.id}`)
+        .for(resource)
+        .withOptions(running)
+        .complete((object, ctx) => timer.reconcile(object, ctx));
+    }
+  }
+
+  start(): void {
+    this.#informer.onChange((change) => {
+      const { object } = change;
+      this.#events.hear(change);
+      if (change.type === "deleted") {
+        this.#daemons.stopAll(object);
+        this.#s.memories.forget(object);
+      } else if (this.#resumes && change.type === "added" && change.initial && !object.metadata.deletionTimestamp) {
+        this.#s.memories.of(object).resuming = new Map();
+      }
+    });
+  }
+
+  async drain(): Promise<void> {
+    await Promise.all([this.#daemons.drain(), this.#events.drain()]);
+  }
+
+  abort(reason: Error): void {
+    void this.#daemons.drain();
+    this.#events.abort(reason);
+  }
+
+  async #reconcile(object: T, ctx: Context): Promise<Outcome> {
+    const wait = this.#waitForEcho(object);
+    if (wait > 0) return unchanged().again(wait / 1000);
+    const { finalizer } = this.#s.persistence;
+    const held = object.metadata.finalizers?.includes(finalizer) ?? false;
+    if (object.metadata.deletionTimestamp) return await this.#leave(object, held, ctx);
+    const wanted = this.#changes.needsFinalizer(object) || this.#daemons.isFor(object);
+    // Its echo brings the next pass: nothing is begun that a deletion could interrupt.
+    if (wanted && !held) return unchanged().finalizer(finalizer, true);
+    const settled = this.#daemons.tend(object, ctx);
+    const outcome = await this.#changes.handle(object, ctx);
+    return held && !wanted && settled ? outcome.finalizer(finalizer, false) : outcome;
+  }
+
+  async #leave(object: T, held: boolean, ctx: Context): Promise<Outcome> {
+    const settled = this.#daemons.tend(object, ctx);
+    if (!held) return unchanged();
+    const outcome = await this.#changes.handleDeletion(object, ctx);
+    if (outcome) return outcome;
+    return settled ? unchanged().finalizer(this.#s.persistence.finalizer, false) : unchanged();
+  }
+
+  /** Milliseconds for which this state is too old to be acted upon. */
+  #waitForEcho(object: T): number {
+    const memory = this.#s.memories.find(object);
+    if (!memory?.awaited) return 0;
+    const left = memory.awaited.until - this.#s.clock.monotonic();
+    if (left > 0 && isOlder(object.metadata.resourceVersion, memory.awaited.resourceVersion)) return left;
+    memory.awaited = undefined;
+    return 0;
+  }
+
+  #surroundings(manager: Manager, { resource }: ResourceDeclarations<T>, indices: Indices): Surroundings<T> {
+    const { client, clock } = manager;
+    const memories = new Memories();
+    const fieldManager = this.#options.fieldManager ?? "kopf-ts";
+    const patcher = new Patcher(client, resource, fieldManager);
+    const patience = (this.#options.consistencySeconds ?? 5) * 1000;
+    const newest = (object: T) => {
+      const known = this.#informer.get(object.metadata);
+      return known?.metadata.uid === object.metadata.uid ? (known as T) : object;
+    };
+    return {
+      client,
+      clock,
+      memories,
+      patcher,
+      newest,
+      cache: (of, selection) => manager.cache(of, selection),
+      logger: manager.logger.child({ resource: nameOf(resource) }),
+      recorder: manager.recorder(nameOf(resource)),
+      persistence: new Persistence(this.#options.prefix ?? "kopf-ts.dev"),
+      viewParts: (object, reason) => {
+        let memory = memories.find(object);
+        const isThere = () => this.#informer.get(object.metadata)?.metadata.uid === object.metadata.uid;
+        const remember = () => (isThere() ? memories.of(object) : new Memory());
+        const memo = () => {
+          memory ??= remember();
+          memory.memo ??= {};
+          return memory.memo;
+        };
+        return { read: () => object, reason, memo, indices };
+      },
+      awaitEcho: ({ metadata }) => {
+        const memory = memories.find({ metadata } as T);
+        if (memory && metadata.resourceVersion) {
+          memory.awaited = { resourceVersion: metadata.resourceVersion, until: clock.monotonic() + patience };
+        }
+      },
+      writeQuietly: async (object, parts, logger) => {
+        try {
+          await patcher.write(object, parts);
+        } catch (error) {
+          logger.warn("what a handler asked for could not be written", { error });
+        }
+      },
+    };
+  }
+}
+
+/** Versions of one resource are comparable numbers (KEP-5504); of others we know only whether they are equal. */
+function isOlder(version: string | undefined, than: string): boolean {
+  if (version === undefined || version === than) return false;
+  return !/^\d+$/.test(version) || !/^\d+$/.test(than) || BigInt(version) < BigInt(than);
+}

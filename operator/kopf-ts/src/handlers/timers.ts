@@ -1,0 +1,106 @@
+import type { KubeObject } from "../object.ts";
+import { type Outcome, unchanged } from "../outcome.ts";
+import type { Context } from "../reconciler.ts";
+import { attempt } from "./attempt.ts";
+import { report } from "./changes.ts";
+import { Invocation, View } from "./context.ts";
+import type { Declaration, TimerOptions } from "./declarations.ts";
+import { valueAt } from "./diff.ts";
+import { digestOf, essenceOf } from "./essence.ts";
+import { matches } from "./filters.ts";
+import { emptyPatch, partsOf } from "./object-patch.ts";
+import type { Surroundings } from "./resource-handlers.ts";
+
+/** How far one timer has come with one object. Times are monotonic milliseconds. */
+export interface TimerState {
+  due: number;
+  /** The state of the object, and since when it is so: for `idle`. */
+  digest: string;
+  since: number;
+  /** Of the run that is being tried; undefined between runs. */
+  trying: { readonly started: Date; readonly retries: number } | undefined;
+  /** It failed for good and runs no more. */
+  over: boolean;
+}
+
+/**
+ * One timer as a reconciler: its queue wakes each object when its time comes, so that thousands of objects cost one
+ * clock timer, and no run of an object ever overlaps another.
+ */
+export class Timer<T extends KubeObject> {
+  readonly #declaration: Declaration<T, TimerOptions<T>>;
+  readonly #s: Surroundings<T>;
+
+  constructor(declaration: Declaration<T, TimerOptions<T>>, surroundings: Surroundings<T>) {
+    this.#declaration = declaration;
+    this.#s = surroundings;
+  }
+
+  async reconcile(object: T, ctx: Context): Promise<Outcome> {
+    const { id, options, field } = this.#declaration;
+    const memory = this.#s.memories.of(object);
+    const isFor =
+      !object.metadata.deletionTimestamp &&
+      (!field || valueAt(object, field) !== undefined) &&
+      matches(options, new View<T>(this.#s.viewParts(object, "timer")));
+    if (!isFor) {
+      memory.timers.delete(id);
+      return unchanged();
+    }
+    const now = ctx.clock.monotonic();
+    const state = memory.timers.get(id) ?? this.#begin(now);
+    memory.timers.set(id, state);
+    if (state.over) return unchanged();
+    const due = Math.max(state.due, this.#idleUntil(object, state, now));
+    if (due > now) return unchanged().again((due - now) / 1000);
+    await this.#run(object, state, ctx);
+    return state.over ? unchanged() : unchanged().again(Math.max(0, state.due - ctx.clock.monotonic()) / 1000);
+  }
+
+  #begin(now: number): TimerState {
+    const { initialDelay = 0 } = this.#declaration.options;
+    return { due: now + initialDelay * 1000, digest: "", since: now, trying: undefined, over: false };
+  }
+
+  #idleUntil(object: T, state: TimerState, now: number): number {
+    const { idle } = this.#declaration.options;
+    if (idle === undefined) return now;
+    const digest = digestOf(essenceOf(object, this.#s.persistence.prefix));
+    if (digest !== state.digest) {
+      state.digest = digest;
+      state.since = now;
+    }
+    return state.since + idle * 1000;
+  }
+
+  async #run(object: T, state: TimerState, ctx: Context): Promise<void> {
+    const { id, options, run } = this.#declaration;
+    const { clock } = ctx;
+    const began = clock.monotonic();
+    const trying = state.trying ?? { started: clock.now(), retries: 0 };
+    const patch = emptyPatch();
+    const logger = ctx.logger.child({ handler: id });
+    const parts = this.#s.viewParts(object, "timer");
+    const invocation = new Invocation<T>(parts, { ...ctx, logger, patch, retry: trying.retries, started: trying.started });
+    const attempted = await attempt(
+      options,
+      trying,
+      () => clock.now(),
+      () => run(invocation),
+    );
+    ctx.signal.throwIfAborted();
+    report(object, id, attempted, { ...ctx, logger });
+    if (attempted.ended === "success" && attempted.result !== undefined) patch.status[id] = attempted.result;
+    const ended = clock.monotonic();
+    state.trying = attempted.ended ? undefined : { ...trying, retries: trying.retries + 1 };
+    state.over = attempted.ended === "failure";
+    if (attempted.ended === undefined) state.due = ended + attempted.again * 1000;
+    else state.due = options.sharp ? nextTurn(began, ended, options.interval * 1000) : ended + options.interval * 1000;
+    await this.#s.writeQuietly(object, partsOf(patch), logger);
+  }
+}
+
+/** The first whole interval after `began` that is not over yet. */
+function nextTurn(began: number, ended: number, interval: number): number {
+  return began + Math.max(1, Math.ceil((ended - began) / interval)) * interval;
+}
