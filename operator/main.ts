@@ -8,7 +8,7 @@ import { createServices, findClusterDNS } from "./services.ts";
 import { keepStream } from "./stream.ts";
 
 /** An API server or node that is busy for half a minute is no reason to start again; an orderly stop releases the Lease at once. */
-const lease = { name: "rune-operator", leaseDurationSeconds: 60, renewDeadlineSeconds: 45, retryPeriodSeconds: 5 };
+const lease = { name: "rune-operator", leaseDurationSeconds: 40, renewDeadlineSeconds: 30, retryPeriodSeconds: 4 };
 const stopping = new AbortController();
 for (const name of ["SIGTERM", "SIGINT"] as const) process.once(name, () => stopping.abort());
 
@@ -43,6 +43,8 @@ async function operate({ config, healthPort, canaryPort }: Startup, logger: Logg
     ...(config.leaderElection && { leaderElection: { ...lease, namespace: config.operatorNamespace } }),
     health: { port: healthPort },
     eventPrefix: "rune.dev",
+    // The Lease must be released before the kubelet loses its patience.
+    gracePeriodSeconds: 15,
   });
   for (const register of registrations) register(manager, services);
   keepStream(nats, logger, signal);
