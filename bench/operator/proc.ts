@@ -1,0 +1,39 @@
+import { readFileSync } from "node:fs";
+
+/** The kernel's unit of CPU time in /proc (USER_HZ): 100 on every Linux that Node runs on. */
+const ticksPerSecond = 100;
+
+/** CPU time of a process and of its children that have ended, from the text of /proc/<pid>/stat. */
+export function cpuMilliseconds(stat: string): number {
+  // The name, in parentheses, may hold anything; the third field follows the last of them.
+  const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+  const [user, system, childrenUser, childrenSystem] = fields.slice(11, 15).map(Number);
+  return (((user ?? 0) + (system ?? 0) + (childrenUser ?? 0) + (childrenSystem ?? 0)) * 1000) / ticksPerSecond;
+}
+
+/** A field of /proc/<pid>/status that is given in kB, in MiB. */
+export function mebibytes(status: string, field: "VmRSS" | "VmHWM"): number {
+  const found = new RegExp(`^${field}:\\s+(\\d+) kB`, "m").exec(status);
+  if (!found) throw new Error(`${field} is not in /proc/<pid>/status: has the process ended?`);
+  return Number(found[1]) / 1024;
+}
+
+export interface Usage {
+  readonly cpuMilliseconds: number;
+  readonly rssMebibytes: number;
+  readonly peakMebibytes: number;
+}
+
+export function usageOf(pid: number): Usage {
+  const status = readFileSync(`/proc/${pid}/status`, "utf8");
+  return {
+    cpuMilliseconds: cpuMilliseconds(readFileSync(`/proc/${pid}/stat`, "utf8")),
+    rssMebibytes: mebibytes(status, "VmRSS"),
+    peakMebibytes: mebibytes(status, "VmHWM"),
+  };
+}
+
+/** Microseconds of the machine's monotonic clock: the same in every process on it. */
+export function monotonicMicroseconds(): number {
+  return Number(process.hrtime.bigint() / 1000n);
+}

@@ -1,0 +1,74 @@
+import { type OperatorName, operatorNames } from "./operators.ts";
+import type { Figure, Sample } from "./sample.ts";
+import { type WorkloadName, workloadNames } from "./settings.ts";
+import { type Spread, spreadOf } from "./statistics.ts";
+
+export const figures = [
+  "unitsPerSecond",
+  "cpuMillisecondsPerUnit",
+  "requestsPerUnit",
+  "passesPerUnit",
+  "p50Milliseconds",
+  "p99Milliseconds",
+  "syncMilliseconds",
+  "rssIdleMebibytes",
+  "rssPeakMebibytes",
+  "rssGrowthMebibytes",
+  "growthKibibytesPerObject",
+] as const satisfies readonly Figure[];
+
+/** What the rounds of one operator in one workload say together. */
+export interface Summary {
+  readonly workload: WorkloadName;
+  readonly operator: OperatorName;
+  readonly rounds: number;
+  /** Units done of those asked for, over all rounds. */
+  readonly units: number;
+  readonly done: number;
+  /** Requests a unit by verb, medians. */
+  readonly requests: Readonly<Record<string, number>>;
+  readonly figures: Partial<Record<(typeof figures)[number], Spread>>;
+}
+
+export function summarize(samples: readonly Sample[]): Summary[] {
+  return workloadNames.flatMap((workload) =>
+    operatorNames.flatMap((operator) => {
+      const own = samples.filter((sample) => sample.workload === workload && sample.operator === operator);
+      return own.length > 0 ? [summaryOf(workload, operator, own)] : [];
+    }),
+  );
+}
+
+function summaryOf(workload: WorkloadName, operator: OperatorName, samples: readonly Sample[]): Summary {
+  const spreads: Summary["figures"] = {};
+  for (const figure of figures) {
+    const spread = spreadOf(samples.map((sample) => sample[figure]));
+    if (spread) spreads[figure] = spread;
+  }
+  return {
+    workload,
+    operator,
+    rounds: samples.filter(({ failed }) => failed === undefined).length,
+    units: samples.reduce((sum, { units }) => sum + units, 0),
+    done: samples.reduce((sum, { done }) => sum + done, 0),
+    requests: requestsOf(samples),
+    figures: spreads,
+  };
+}
+
+function requestsOf(samples: readonly Sample[]): Record<string, number> {
+  const verbs = [...new Set(samples.flatMap(({ requests }) => Object.keys(requests ?? {})))].sort();
+  return Object.fromEntries(
+    verbs.map((verb) => {
+      const perUnit = samples
+        .filter(({ requests, done }) => requests && done > 0)
+        .map(({ requests, done }) => (requests?.[verb] ?? 0) / done);
+      return [verb, spreadOf(perUnit)?.median ?? 0];
+    }),
+  );
+}
+
+/** How a median compares with the other's; undefined where either was not measured. */
+export function ratio(own: Spread | undefined, other: Spread | undefined): number | undefined {
+  return own && other && other.median !== 0 ? own.median / other.median : undefined;
+}
