@@ -16,7 +16,10 @@ const checks: [string, string, string[]][] = [
 
 let failed = 0;
 for (const [name, program, args] of checks) {
-  const { code, stdout, stderr } = await attempt(program, args, { cwd: settings.root, env: { FORCE_COLOR: "0" } });
+  const { code, stdout, stderr } = await attempt(program, args, {
+    cwd: settings.root,
+    env: { FORCE_COLOR: "0", PATH: `${bin("")}:${process.env.PATH}` },
+  });
   console.log(`${code === 0 ? "ok    " : "FAILED"} ${name}`);
   if (code === 0) continue;
   failed += 1;
