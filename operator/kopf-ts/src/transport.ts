@@ -34,7 +34,7 @@ export interface TransportOptions {
   readonly userAgent?: string;
   /** Connections for calls; watches have a pool of their own without a limit. Default 64. */
   readonly connections?: number;
-  /** A watch silent for so long is presumed dead: servers send bookmarks every 60 s. Default 70 s. */
+  /** A watch silent for so long is presumed dead: servers send bookmarks about every 60 s, some a little later. Default 90 s. */
   readonly watchSilenceMilliseconds?: number;
   /** How often a call is repeated at most. Default 4. */
   readonly retries?: number;
@@ -84,7 +84,7 @@ export class Transport {
     this.#random = options.random ?? Math.random;
     this.#userAgent = options.userAgent ?? "kopf-ts";
     this.#connections = options.connections ?? 64;
-    this.#silence = options.watchSilenceMilliseconds ?? 70_000;
+    this.#silence = options.watchSilenceMilliseconds ?? 90_000;
     this.#retries = options.retries ?? 4;
     this.#onExchange = options.onExchange;
     this.#host = url.host;
