@@ -126,7 +126,7 @@ describe("a reflector", () => {
     expect(server.requests.filter(isWatch)).toHaveLength(1);
     server.muteWatches();
     server.put(configMaps, configMap("a"));
-    await clock.advance(11_000);
+    await clock.advance(31_000);
     await eventually(() => server.requests.filter(isWatch).length === 2);
     await heard("put a");
     expect(notebook.heard).toEqual(["list", "put a"]);

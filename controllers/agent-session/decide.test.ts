@@ -1,0 +1,275 @@
+import type { Adapter } from "@rune/crds/adapter";
+import type { LogRecord } from "@rune/crds/artifact";
+import type { ModelServer } from "@rune/crds/model-server";
+import type { Outcome } from "kopf-ts";
+import { describe, expect, it } from "vitest";
+import { aCondition, aConfig, aJob, aSession, digestOf, now } from "../testing/builders.ts";
+import { decide } from "./decide.ts";
+import { endingOf } from "./ending.ts";
+import { summarize, trajectoryOf } from "./log.ts";
+import { chooseAdapter } from "./retrieval.ts";
+import type { World } from "./world.ts";
+
+const config = aConfig();
+const baseDigest = digestOf("d");
+const startTime = "2026-11-23T11:59:00Z";
+const chosen = { reason: "NoneRelevant", message: "no memory" };
+const server = {
+  metadata: { name: "coder" },
+  spec: { base: { oci: { repository: "rune/models/m", digest: digestOf("b") } } },
+  status: { baseDigest, conditions: [aCondition("Ready")] },
+} as unknown as ModelServer;
+const targets = {
+  canary: "10.0.0.1:80",
+  dns: "10.0.0.2:53",
+  modelServer: "10.0.0.3:8080",
+  apiServer: "10.0.0.4:443",
+  node: "10.0.0.5:10250",
+};
+
+const at = (n: number) => ({ n, epoch: 1, time: "2026-11-23T11:59:30Z" });
+const proof: LogRecord = {
+  type: "isolation",
+  ...at(0),
+  isolation: { verified: true, probes: [{ name: "canary", layer: 1, expected: "Blocked", observed: "Blocked" }] },
+};
+const ended: LogRecord = { type: "ended", ...at(3), outcome: "Solved", message: "a program passed" };
+const logOf = (...records: LogRecord[]) => ({ records, lastSequence: records.length, summary: summarize(records) });
+
+function aWorld(over: Partial<World> = {}): World {
+  const nothing = {
+    sandboxPod: undefined,
+    job: undefined,
+    targets: undefined,
+    ending: undefined,
+    seal: undefined,
+    natsCredentials: undefined,
+  };
+  const fine = {
+    requirements: [],
+    server,
+    adapters: [],
+    libraryExists: true,
+    takenUIDs: new Set<number>(),
+    learningExists: false,
+    runnerToken: "t",
+  };
+  return { session: aSession(), sandbox: { state: "Absent" }, worker: { state: "Absent" }, log: logOf(), ...nothing, ...fine, ...over };
+}
+
+const decideOn = (over: Partial<World>): Outcome => decide(aWorld(over), config, async () => {}, now);
+const working = (status: object = {}) =>
+  aSession({ status: { startTime, adapter: chosen, epoch: 1, sandbox: { pod: "fix-parser-s1", uid: 100001 }, ...status } });
+const ready = { state: "Ready" as const, ip: "10.1.0.1", hostIP: "10.0.0.5", podUID: "p" };
+const names = (outcome: Outcome) => outcome.creates.map(({ kind, metadata }) => `${kind}/${metadata.name}`);
+
+describe("before work", () => {
+  it("waits for its server, its library, and what it requires, naming each", () => {
+    expect(decideOn({ server: undefined })).toMatchObject({ kind: "waiting", reason: "ServerMissing" });
+    expect(decideOn({ libraryExists: false })).toMatchObject({ kind: "waiting", reason: "LibraryMissing" });
+  });
+
+  it("freezes the choice of memory in status before any pod exists", () => {
+    const outcome = decideOn({});
+    expect(outcome.status).toMatchObject({ startTime: "2026-11-23T12:00:00Z", adapter: { reason: "NoneRelevant" } });
+    expect(outcome.creates).toEqual([]);
+  });
+
+  it("waits until the claimed adapter is loaded, and works without it when the server refuses it", () => {
+    const session = aSession({
+      status: { startTime, adapter: { name: "a-1", digest: digestOf("a"), reason: "MostRelevant", message: "" } },
+    });
+    expect(decideOn({ session })).toMatchObject({ kind: "waiting", reason: "AdapterLoading" });
+    const refusing = {
+      ...server,
+      status: {
+        ...server.status,
+        adapters: [{ name: "a-1", digest: digestOf("a"), state: "Refused", engines: 0, reason: "NotFinite", message: "a weight is NaN" }],
+      },
+    } as unknown as ModelServer;
+    expect(decideOn({ session, server: refusing })).toMatchObject({
+      reason: "AdapterRefused",
+      status: { adapter: { reason: "AdapterRefused" } },
+    });
+    expect(
+      decideOn({ session: { ...session, spec: { ...session.spec, adapter: { policy: "Fixed", name: "a-1" } } }, server: refusing }),
+    ).toMatchObject({ kind: "failed", reason: "AdapterRefused", message: expect.stringContaining("NaN") });
+  });
+
+  it("raises the epoch in status before anything of it exists, with a user ID that nobody has", () => {
+    const outcome = decideOn({ session: aSession({ status: { startTime, adapter: chosen } }), takenUIDs: new Set([100000]) });
+    expect(outcome.status).toMatchObject({ epoch: 1, sandbox: { pod: "fix-parser-s1" } });
+    expect((outcome.status as { sandbox: { uid: number } }).sandbox.uid).not.toBe(100000);
+    expect(outcome.creates).toEqual([]);
+  });
+});
+
+describe("an epoch", () => {
+  it("creates the deny-all policy before the sandbox, and the agent only when the sandbox is ready", () => {
+    expect(names(decideOn({ session: working() }))).toEqual([
+      "NetworkPolicy/fix-parser-sandbox",
+      "Secret/fix-parser-s1",
+      "Pod/fix-parser-s1",
+    ]);
+    expect(names(decideOn({ session: working(), sandbox: ready, targets, natsCredentials: "c" }))).toEqual([
+      "Secret/fix-parser-e1",
+      "ConfigMap/fix-parser-e1",
+      "Job/fix-parser-e1",
+    ]);
+  });
+
+  it("doesn't start the agent while a service that the proof tries is missing", () => {
+    expect(decideOn({ session: working(), sandbox: ready, natsCredentials: "c" })).toMatchObject({
+      kind: "waiting",
+      reason: "ProofTargetMissing",
+      creates: [],
+    });
+  });
+
+  it("is followed by the next one when the sandbox is gone, and the agent's Job goes first", () => {
+    const job = aJob("fix-parser-e1");
+    const outcome = decideOn({ session: working(), sandbox: { state: "Gone", message: "evicted" }, job, worker: { state: "Running" } });
+    expect(outcome.status).toMatchObject({ epoch: 2, sandbox: { pod: "fix-parser-s2", uid: 100001 } });
+    expect(outcome.deletes).toEqual([job]);
+    expect(outcome.creates).toEqual([]);
+  });
+
+  it("is followed by the next one when the agent is lost", () => {
+    const outcome = decideOn({
+      session: working(),
+      sandbox: ready,
+      worker: { state: "Ended", permanent: false, reason: "EpochLost", message: "fenced" },
+    });
+    expect(outcome).toMatchObject({ status: { epoch: 2 }, events: [{ reason: "EpochLost" }] });
+  });
+
+  it("fences the agent that a suspension stops", () => {
+    const job = aJob("fix-parser-e1");
+    const session = { ...working(), spec: { ...working().spec, suspend: true } };
+    const outcome = decideOn({ session, job, worker: { state: "Running" } });
+    expect(outcome).toMatchObject({ reason: "Suspended", status: { epoch: 2 }, deletes: [job] });
+  });
+
+  it("says that isolation is proven only once the log does", () => {
+    const verified = (outcome: Outcome) => outcome.conditions.find(({ type }) => type === "IsolationVerified")?.status;
+    expect(verified(decideOn({ session: working(), sandbox: ready, worker: { state: "Running" } }))).toBe("Unknown");
+    expect(verified(decideOn({ session: working(), sandbox: ready, worker: { state: "Running" }, log: logOf(proof) }))).toBe("True");
+  });
+});
+
+describe("the ending", () => {
+  const over = {
+    session: working(),
+    log: logOf(proof, ended),
+    ending: { outcome: "Solved" as const, reason: "Solved", message: "a program passed" },
+  };
+  const seal = { repository: "rune/team/trajectories", digest: digestOf("a") };
+
+  it("is what the log says; else the deadline, or an agent that can't go on", () => {
+    expect(endingOf(working(), { state: "Running" }, logOf(ended), now)).toMatchObject({ outcome: "Solved" });
+    expect(endingOf(working(), { state: "Running" }, logOf(), now)).toBeUndefined();
+    expect(endingOf(working(), { state: "Running" }, logOf(), new Date("2026-11-24T12:00:00Z"))).toMatchObject({
+      outcome: "DeadlineExceeded",
+    });
+    expect(
+      endingOf(working(), { state: "Ended", permanent: true, reason: "IsolationUnproven", message: "canary reached" }, logOf(), now),
+    ).toMatchObject({ outcome: "Aborted", reason: "IsolationUnproven" });
+  });
+
+  it("stops a live agent before anything is sealed", () => {
+    const job = aJob("fix-parser-e1");
+    const ending = { outcome: "DeadlineExceeded" as const, reason: "DeadlineExceeded", message: "time is over" };
+    expect(decideOn({ session: working(), job, worker: { state: "Running" }, ending })).toMatchObject({
+      reason: "Sealing",
+      deletes: [job],
+      effects: [],
+    });
+  });
+
+  it("stores the trajectory first, and ends only when the registry has it", () => {
+    const storing = decideOn({ ...over, seal: { ...seal, stored: false } });
+    expect(storing).toMatchObject({ kind: "progressing", reason: "Sealing", effects: [{ name: "seal" }] });
+    expect(decideOn({ ...over, seal: { ...seal, stored: true } })).toMatchObject({
+      kind: "succeeded",
+      reason: "Solved",
+      status: { outcome: "Solved", trajectory: seal },
+    });
+  });
+
+  it("waits for a registry or a log that is away, and loses nothing", () => {
+    expect(decideOn({ ...over, seal: { unavailable: "refused" } })).toMatchObject({ kind: "waiting", reason: "RegistryUnavailable" });
+    expect(decideOn({ ...over, log: { unavailable: "refused" } })).toMatchObject({ kind: "waiting", reason: "LogUnavailable" });
+  });
+
+  it("of an exhausted session is a result, of an aborted one a failure", () => {
+    const end = (outcome: "Exhausted" | "Aborted") =>
+      decideOn({ ...over, ending: { outcome, reason: outcome, message: "m" }, seal: { ...seal, stored: true } });
+    expect(end("Exhausted")).toMatchObject({ kind: "succeeded" });
+    expect(end("Exhausted").conditions).toContainEqual(expect.objectContaining({ type: "Solved", status: "False" }));
+    expect(end("Aborted")).toMatchObject({ kind: "failed", status: { trajectory: seal } });
+  });
+
+  it("starts the session's own training before it is told, so that no crash can lose it", () => {
+    const session = { ...working(), spec: { ...working().spec, learn: { policy: "WhenSolved" as const } } };
+    const first = decideOn({ ...over, session, seal: { ...seal, stored: true } });
+    expect(first).toMatchObject({ kind: "progressing", creates: [{ kind: "TrainingRun" }] });
+    expect(decideOn({ ...over, session, seal: { ...seal, stored: true }, learningExists: true })).toMatchObject({
+      kind: "succeeded",
+      creates: [],
+      status: { trainingRun: first.creates[0]?.metadata.name },
+    });
+  });
+
+  it("takes the sandbox away, also when that was missed before", () => {
+    const pod = { apiVersion: "v1", kind: "Pod", metadata: { name: "fix-parser-s1", uid: "p" } };
+    const session = working({ conditions: [aCondition("Succeeded")] });
+    expect(decideOn({ session, sandboxPod: pod })).toMatchObject({ kind: "unchanged", deletes: [pod] });
+  });
+
+  it("seals the same log to the same bytes", () => {
+    expect(trajectoryOf(working(), [proof, ended], "Solved")).toEqual(trajectoryOf(working(), [proof, ended], "Solved"));
+  });
+});
+
+describe("the choice of memory", () => {
+  const adapter = (name: string, scope: object, lower?: string, more: object = {}): Adapter =>
+    ({
+      metadata: { name, creationTimestamp: "2026-11-23T10:00:00Z" },
+      spec: { base: { digest: baseDigest }, artifact: { digest: digestOf("a") }, scope },
+      status: {
+        conditions: [aCondition("Ready")],
+        ...(lower && { fitness: { passAt1: { estimate: lower, lower, upper: lower } } }),
+        ...more,
+      },
+    }) as unknown as Adapter;
+  const session = aSession({ spec: { scope: { project: "tessera", domain: "billing" } } });
+
+  it("prefers the narrower scope, then the better lower bound", () => {
+    const adapters = [
+      adapter("wide", { project: "tessera" }, "0.9"),
+      adapter("narrow-low", { project: "tessera", domain: "billing" }, "0.1"),
+      adapter("narrow-high", { project: "tessera", domain: "billing" }, "0.3"),
+    ];
+    expect(chooseAdapter(session, baseDigest, adapters)).toMatchObject({
+      name: "narrow-high",
+      reason: "MostRelevant",
+      considered: [{ name: "narrow-high" }, { name: "narrow-low" }, { name: "wide" }],
+    });
+  });
+
+  it.each([
+    ["of another project", adapter("x", { project: "other" }, "0.9")],
+    ["of another domain", adapter("x", { project: "tessera", domain: "parsing" }, "0.9")],
+    ["without a scope", adapter("x", {}, "0.9")],
+    ["that is archived", adapter("x", { project: "tessera" }, "0.9", { archived: true })],
+    ["that isn't verified", adapter("x", { project: "tessera" }, "0.9", { conditions: [] })],
+  ])("is none where there is only an adapter %s", (_, only) => {
+    expect(chooseAdapter(session, baseDigest, [only])).toMatchObject({ reason: "NoneRelevant" });
+  });
+
+  it("is none for another base, and a Fixed one says so", () => {
+    expect(chooseAdapter(session, digestOf("9"), [adapter("x", { project: "tessera" })])).toMatchObject({ reason: "NoneRelevant" });
+    const fixed = aSession({ spec: { adapter: { policy: "Fixed", name: "x" } } });
+    expect(chooseAdapter(fixed, digestOf("9"), [adapter("x", {})])).toMatchObject({ reason: "BaseMismatch" });
+  });
+});

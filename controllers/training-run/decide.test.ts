@@ -1,0 +1,257 @@
+import type { TrainerResult } from "@rune/crds/artifact";
+import type { Outcome } from "kopf-ts";
+import { describe, expect, it } from "vitest";
+import { aCondition, aConfig, aJob, aPod, aRun, aSession, digestOf, now } from "../testing/builders.ts";
+import { decide } from "./decide.ts";
+import type { World } from "./world.ts";
+
+const config = aConfig();
+const base = { name: "m", digest: digestOf("d") };
+const corpus = {
+  digest: digestOf("e"),
+  count: 1,
+  solved: 1,
+  trajectories: [{ repository: "rune/team/trajectories", digest: digestOf("f") }],
+};
+const result = { repository: "rune/team/adapters", digest: digestOf("a"), sizeBytes: 10 };
+const adapterConfig = {
+  schema: "rune.dev/adapter/v1" as const,
+  base,
+  rank: 16,
+  alpha: 32,
+  targetModules: ["q_proj"],
+  scope: { project: "tessera" },
+  source: { kind: "TrainingRun" as const, name: "tessera", uid: "0a1b2c3d-0000-0000-0000-000000000000" },
+  parents: [],
+  generation: 0,
+  files: {},
+};
+
+function aWorld(over: Partial<World> = {}): World {
+  const nothing = { job: undefined, progress: undefined, artifact: undefined, adapter: undefined, credentials: undefined };
+  return { run: aRun(), requirements: [], sessions: [], base, pods: [], ...nothing, ...over };
+}
+
+const solved = (name: string, spec?: object) =>
+  aSession({
+    name,
+    spec,
+    status: {
+      outcome: "Solved",
+      trajectory: { repository: "rune/team/trajectories", digest: digestOf(name.slice(-1)) },
+      conditions: [aCondition("Succeeded")],
+    },
+  });
+const running = (status: object = {}) =>
+  aRun({
+    status: { corpus, attempts: [{ number: 1, job: "tessera-a1", result: "Running", startTime: "2026-11-23T11:59:00Z" }], ...status },
+  });
+const decideOn = (over: Partial<World>): Outcome => decide(aWorld(over), config, now);
+
+describe("the corpus", () => {
+  it("is waited for while a matching session still runs", () => {
+    const outcome = decideOn({ sessions: [solved("s1"), aSession({ name: "s2" })] });
+    expect(outcome).toMatchObject({ kind: "waiting", reason: "SessionsRunning" });
+    expect(outcome.message).toContain("s2");
+  });
+
+  it("is frozen by digest once none runs, whatever the order of sessions", () => {
+    const one = decideOn({ sessions: [solved("s1"), solved("s2")] });
+    const other = decideOn({ sessions: [solved("s2"), solved("s1")] });
+    expect(one).toMatchObject({ reason: "CorpusFrozen", status: { corpus: { count: 2, solved: 2 } } });
+    expect(one.status).toEqual(other.status);
+  });
+
+  it("stalls when too few sessions ended solved, and says how many", () => {
+    const outcome = decideOn({
+      run: aRun({ spec: { corpus: { sessions: { matchLabels: {} }, minimumSessions: 3 } } }),
+      sessions: ["s1", "s2", "s3"].map((name) =>
+        aSession({ name, status: { outcome: "Exhausted", trajectory: result, conditions: [aCondition("Succeeded")] } }),
+      ),
+    });
+    expect(outcome).toMatchObject({ kind: "stalled", reason: "CorpusTooSmall" });
+    expect(outcome.message).toContain("0 of 3");
+  });
+
+  it("waits for sessions that it names and that aren't there", () => {
+    expect(decideOn({ run: aRun({ spec: { corpus: { sessionNames: ["absent"] } } }) })).toMatchObject({
+      kind: "waiting",
+      reason: "SessionMissing",
+    });
+  });
+});
+
+describe("an attempt", () => {
+  it("is recorded in status before its Job exists", () => {
+    const outcome = decideOn({ run: aRun({ status: { corpus } }) });
+    expect(outcome.creates).toEqual([]);
+    expect(outcome.status).toMatchObject({ attempts: [{ number: 1, job: "tessera-a1", result: "Running" }] });
+  });
+
+  it("is created with its volume, credentials, input and Job, in this order", () => {
+    const outcome = decideOn({ run: running(), credentials: { registryToken: "t", progress: "c" } });
+    expect(outcome.creates.map(({ kind, metadata }) => `${kind}/${metadata.name}`)).toEqual([
+      "PersistentVolumeClaim/tessera-checkpoints",
+      "Secret/tessera-a1",
+      "ConfigMap/tessera-a1",
+      "Job/tessera-a1",
+    ]);
+  });
+
+  const ended = (terminated: { exitCode: number; reason?: string; message?: string } | undefined, conditions: object[] = []) => {
+    const job = aJob("tessera-a1", "Failed");
+    return decideOn({ run: running(), job, pods: [aPod(job, "trainer", terminated, { conditions })] });
+  };
+  const attempt = (outcome: Outcome) =>
+    (outcome.status as { attempts: { result: string; reason?: string; message?: string }[] }).attempts[0];
+
+  it.each([
+    [
+      "a permanent error as refused, in the trainer's own words",
+      { exitCode: 65, message: JSON.stringify({ failure: { reason: "BadRow", message: "row 3 is empty" } }) },
+      [],
+      { result: "Refused", reason: "BadRow", message: "row 3 is empty" },
+    ],
+    ["another exit code as a failure", { exitCode: 1 }, [], { result: "Failed", reason: "NonZeroExit" }],
+    [
+      "too little memory as a failure that says what to change",
+      { exitCode: 137, reason: "OOMKilled" },
+      [],
+      { result: "Failed", reason: "OutOfMemory", message: expect.stringContaining("spec.resources.memory") },
+    ],
+    [
+      "what Kubernetes calls a disruption as one, whatever the exit code",
+      { exitCode: 143 },
+      [{ type: "DisruptionTarget", status: "True", reason: "PreemptionByScheduler", message: "preempted" }],
+      { result: "Disrupted", reason: "PreemptionByScheduler" },
+    ],
+    ["exit 143 without a disruption as a failure", { exitCode: 143 }, [], { result: "Failed", reason: "Terminated" }],
+  ])("tells %s", (_, terminated, conditions, expected) => {
+    expect(attempt(ended(terminated, conditions))).toMatchObject(expected);
+  });
+
+  it("is followed by another one until the failures are spent", () => {
+    const failures = (count: number) =>
+      Array.from({ length: count }, (_, i) => ({
+        number: i + 1,
+        job: `tessera-a${i + 1}`,
+        result: "Failed" as const,
+        message: "boom",
+        startTime: "2026-11-23T11:59:00Z",
+      }));
+    expect(decideOn({ run: aRun({ status: { corpus, attempts: failures(2) } }) })).toMatchObject({ reason: "Training" });
+    expect(decideOn({ run: aRun({ status: { corpus, attempts: failures(3) } }) })).toMatchObject({
+      kind: "failed",
+      reason: "RetriesExhausted",
+      message: expect.stringContaining("boom"),
+    });
+  });
+
+  it("is not tried again after a permanent error", () => {
+    const attempts = [
+      {
+        number: 1,
+        job: "tessera-a1",
+        result: "Refused" as const,
+        reason: "BadRow",
+        message: "row 3 is empty",
+        startTime: "2026-11-23T11:59:00Z",
+      },
+    ];
+    expect(decideOn({ run: aRun({ status: { corpus, attempts } }) })).toMatchObject({ kind: "failed", reason: "BadRow" });
+  });
+
+  it("is not started once the deadline is over", () => {
+    const attempts = [{ number: 1, job: "tessera-a1", result: "Failed" as const, startTime: "2026-11-01T00:00:00Z" }];
+    expect(decideOn({ run: aRun({ status: { corpus, attempts } }) })).toMatchObject({ kind: "failed", reason: "DeadlineExceeded" });
+  });
+});
+
+describe("the result", () => {
+  const told: TrainerResult = {
+    ...result,
+    rank: 16,
+    alpha: 32,
+    targetModules: ["q_proj"],
+    examples: 4,
+    steps: 5,
+    trainingLoss: 0.1,
+    deltaWNorm: 2,
+    durationSeconds: 3,
+  };
+  const job = aJob("tessera-a1", "Complete");
+
+  it("is frozen in status before the Adapter is created", () => {
+    const outcome = decideOn({ run: running(), job, pods: [aPod(job, "trainer", { exitCode: 0, message: JSON.stringify(told) })] });
+    expect(outcome.status).toMatchObject({ result: { digest: digestOf("a") }, attempts: [{ result: "Succeeded" }] });
+    expect(outcome.creates).toEqual([]);
+  });
+
+  it("is adopted from the run's tag when the termination message is lost", () => {
+    const outcome = decideOn({
+      run: running(),
+      job,
+      pods: [],
+      artifact: { artifact: { digest: digestOf("a"), sizeBytes: 10, config: adapterConfig } },
+    });
+    expect(outcome.status).toMatchObject({ result: { digest: digestOf("a"), repository: "rune/team/adapters" } });
+  });
+
+  it("costs another attempt when neither message nor tag is there", () => {
+    expect(decideOn({ run: running(), job, pods: [], artifact: { missing: "nothing is tagged" } }).status).toMatchObject({
+      attempts: [{ result: "Failed", reason: "PodLost" }],
+    });
+  });
+
+  it("becomes one Adapter whose name ends in the digest and which the run doesn't own", () => {
+    const run = running({ result });
+    const artifact = { artifact: { digest: digestOf("a"), sizeBytes: 10, config: adapterConfig } };
+    const [adapter] = decideOn({ run, artifact }).creates;
+    expect(adapter).toMatchObject({
+      kind: "Adapter",
+      metadata: { name: `tessera-0a1b2c3d-${"a".repeat(16)}` },
+      spec: { rank: 16, artifact: result },
+    });
+    expect(adapter?.metadata.ownerReferences).toBeUndefined();
+  });
+
+  it("ends the run once the Adapter is there, and an ended run does nothing more", () => {
+    const artifact = { artifact: { digest: digestOf("a"), sizeBytes: 10, config: adapterConfig } };
+    const adapter = { metadata: { name: "x" } } as World["adapter"];
+    expect(decideOn({ run: running({ result }), artifact, adapter })).toMatchObject({ kind: "succeeded", reason: "AdapterCreated" });
+    expect(decideOn({ run: aRun({ status: { conditions: [aCondition("Succeeded")] } }) })).toMatchObject({
+      kind: "unchanged",
+      creates: [],
+      deletes: [],
+    });
+  });
+
+  it("waits for a registry that is away instead of failing", () => {
+    expect(decideOn({ run: running({ result }), artifact: { unavailable: "connection refused" } })).toMatchObject({
+      kind: "waiting",
+      reason: "RegistryUnavailable",
+    });
+  });
+});
+
+describe("suspension", () => {
+  it("stops the Job and counts it as a disruption once it is gone", () => {
+    const job = aJob("tessera-a1");
+    const run = { ...running(), spec: { ...running().spec, suspend: true } };
+    expect(decideOn({ run, job }).deletes).toEqual([job]);
+    expect(decideOn({ run }).status).toMatchObject({ attempts: [{ result: "Disrupted", reason: "Suspended" }] });
+  });
+});
+
+describe("a base model that is not known", () => {
+  it("waits while it may still come, and stalls when the registry doesn't have it", () => {
+    expect(decideOn({ base: { unresolved: "not staged yet", missing: false } })).toMatchObject({
+      kind: "waiting",
+      reason: "BaseModelUnavailable",
+    });
+    expect(decideOn({ base: { unresolved: "no such digest", missing: true } })).toMatchObject({
+      kind: "stalled",
+      reason: "BaseModelUnavailable",
+    });
+  });
+});
