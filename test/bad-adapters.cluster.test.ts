@@ -32,6 +32,7 @@ describe.skipIf(!canRun)("adapters that must never reach vLLM", { timeout: 240_0
   let good: Original;
   let registry: Registry;
   let bootID: string | undefined;
+  let loadsBefore: number;
   const adapters: string[] = [];
   const sessions: string[] = [];
 
@@ -40,6 +41,8 @@ describe.skipIf(!canRun)("adapters that must never reach vLLM", { timeout: 240_0
     await held(adapter.metadata.name);
     good = await original(adapter);
     registry = await registryOf(adapter.spec.artifact.repository);
+    loadsBefore = await loads();
+    expect(loadsBefore).toBeGreaterThan(0);
     bootID = (await read<ModelServer>("ModelServer", namespace, server)).status?.engines?.[0]?.bootID;
   }, 400_000);
 
@@ -106,7 +109,7 @@ describe.skipIf(!canRun)("adapters that must never reach vLLM", { timeout: 240_0
         1,
       );
       expect(event[0]).toContain(reason);
-      await neverLoaded(forged.name);
+      await notServed(forged.name);
     },
   );
 
@@ -117,7 +120,7 @@ describe.skipIf(!canRun)("adapters that must never reach vLLM", { timeout: 240_0
     const ended = await over<Session>("AgentSession", namespace, session);
     expect(reasonOf(ended, "Failed")).toBe("BaseMismatch");
     expect(messageOf(ended, "Failed")).toContain(otherBase);
-    await neverLoaded(forged.name);
+    await notServed(forged.name);
   });
 
   test("one that isn't in the registry is never Ready, and the session that wants it waits and says so", async () => {
@@ -134,7 +137,7 @@ describe.skipIf(!canRun)("adapters that must never reach vLLM", { timeout: 240_0
       (each) => messageOf(each, "Ready").includes("isn't verified"),
     );
     expect(condition(waiting, "Failed")?.status).not.toBe("True");
-    await neverLoaded(forged.name);
+    await notServed(forged.name);
   });
 
   test.runIf(cluster().embedded)("one whose bytes rotted in the registry's storage is refused as DigestMismatch", async () => {
@@ -142,7 +145,7 @@ describe.skipIf(!canRun)("adapters that must never reach vLLM", { timeout: 240_0
     const ended = await over<Session>("AgentSession", namespace, session);
     expect(reasonOf(ended, "Failed")).toBe("AdapterRefused");
     expect(messageOf(ended, "Failed")).toMatch(/answered other bytes/);
-    await neverLoaded(forged.name);
+    await notServed(forged.name);
   });
 
   test("the loader refuses them even when the operator itself asks", async () => {
@@ -160,9 +163,13 @@ describe.skipIf(!canRun)("adapters that must never reach vLLM", { timeout: 240_0
       const registryToken = await bearer([{ repository, actions: ["pull"] }]);
       const state = await loader.load(name, { repository, digest, baseDigest: base.digest, rank, targetModules, registryToken });
       expect(state.adapters.find((each) => each.name === name)).toMatchObject({ state: "Refused", reason });
-      await neverLoaded(name);
+      await notServed(name);
       await loader.unload(name);
     }
+  });
+
+  test("vLLM was not asked to load a single one of them", async () => {
+    expect(await loads()).toBe(loadsBefore);
   });
 
   test("after all that the same engine's base and good adapter still give real answers, and different ones", async () => {
@@ -197,11 +204,16 @@ describe.skipIf(!canRun)("adapters that must never reach vLLM", { timeout: 240_0
   }
 });
 
-/** Neither offered to anybody nor in vLLM, and never was: vLLM logs every load. */
-async function neverLoaded(name: string): Promise<void> {
+/** How often vLLM was asked to load an adapter: it logs every request of that kind. */
+async function loads(): Promise<number> {
+  const log = await kubectl(["logs", "-n", namespace, (await enginePod()).metadata.name, "-c", "vllm"]);
+  return log.split("\n").filter((line) => line.includes("POST /v1/load_lora_adapter")).length;
+}
+
+/** Neither offered to anybody nor in vLLM. */
+async function notServed(name: string): Promise<void> {
   expect((await offeredModels()).map(({ id }) => id)).not.toContain(name);
   expect((await engineModels()).map(({ id }) => id)).not.toContain(name);
-  expect(await kubectl(["logs", "-n", namespace, (await enginePod()).metadata.name, "-c", "vllm"])).not.toContain(name);
 }
 
 async function refusals(adapter: string): Promise<string[]> {
