@@ -1,7 +1,26 @@
 import { failure } from "@rune/crds/artifact";
 import { exit, permanentExits } from "@rune/crds/job-spec";
-import type { DynamicObject } from "kopf-ts";
+import type { DynamicObject, KubeObject } from "kopf-ts";
+import type { OperatorConfig } from "./config.ts";
+import { jobNameOfEpoch } from "./names.ts";
+import {
+  type Credential,
+  componentLabels,
+  credentialsMount,
+  credentialsSecret,
+  credentialsVolume,
+  job,
+  jobSpecConfigMap,
+  pulling,
+  restrictedContainer,
+  restrictedPod,
+  specMount,
+  specVolume,
+  temporaryMount,
+  temporaryVolume,
+} from "./pod.ts";
 import { Reason } from "./reasons.ts";
+import { ownedBy } from "./sandbox.ts";
 
 /** How the agent or evaluator of the present epoch stands. */
 export type WorkerState =
@@ -39,4 +58,48 @@ function parseJSON(text: string | undefined): unknown {
   } catch {
     return undefined;
   }
+}
+
+/** A worker ends itself at its deadline; Kubernetes ends one that doesn't, this much later. */
+const spareSeconds = 60;
+
+export interface WorkerInput {
+  readonly owner: KubeObject & { metadata: { uid: string } };
+  readonly component: "agent" | "evaluator";
+  /** Label by which the owner is found from its pods. */
+  readonly ownerLabel: string;
+  readonly epoch: number;
+  readonly document: unknown;
+  readonly credentials: Partial<Record<Credential, string>>;
+  readonly memoryLimit: string;
+  readonly secondsLeft: number;
+}
+
+/** Everything of the worker of one epoch, in the order of creation. */
+export function workerObjects(input: WorkerInput, config: OperatorConfig): KubeObject[] {
+  const { owner, component, ownerLabel, epoch } = input;
+  const name = jobNameOfEpoch(owner.metadata.name, epoch);
+  const labels = componentLabels(component, { ...ownedBy(owner, component, epoch), [ownerLabel]: owner.metadata.name });
+  const pod = {
+    ...restrictedPod(),
+    ...pulling(config),
+    containers: [
+      {
+        name: component,
+        image: config.images[component],
+        imagePullPolicy: config.imagePullPolicy,
+        securityContext: restrictedContainer,
+        resources: { requests: { cpu: "20m", memory: "96Mi" }, limits: { memory: input.memoryLimit } },
+        volumeMounts: [specMount, credentialsMount, temporaryMount],
+      },
+    ],
+    volumes: [specVolume(name), credentialsVolume(name), temporaryVolume("256Mi")],
+    terminationGracePeriodSeconds: 10,
+  };
+  const activeDeadlineSeconds = Math.max(1, Math.ceil(input.secondsLeft) + spareSeconds);
+  return [
+    credentialsSecret(owner, name, input.credentials),
+    jobSpecConfigMap(owner, name, { spec: input.document }),
+    job(owner, name, pod, { labels, activeDeadlineSeconds }),
+  ];
 }

@@ -6,27 +6,10 @@ import { port } from "@rune/crds/loader-api";
 import type { ModelServer } from "@rune/crds/model-server";
 import type { KubeObject } from "kopf-ts";
 import type { OperatorConfig } from "../config.ts";
-import type { PodSpec } from "../manifest.ts";
-import { jobNameOfEpoch } from "../names.ts";
-import {
-  componentLabels,
-  credentialFile,
-  credentialsMount,
-  credentialsSecret,
-  credentialsVolume,
-  job,
-  jobSpecConfigMap,
-  ownerOf,
-  pulling,
-  restrictedContainer,
-  restrictedPod,
-  specMount,
-  specVolume,
-  temporaryMount,
-  temporaryVolume,
-} from "../pod.ts";
-import { executionMemoryMiB, ownedBy, type ProbeTargets } from "../sandbox.ts";
+import { credentialFile, ownerOf } from "../pod.ts";
+import { executionMemoryMiB, type ProbeTargets } from "../sandbox.ts";
 import { servedBaseName, serverURL } from "../serving.ts";
+import { workerObjects } from "../worker.ts";
 
 export interface AgentInput {
   readonly session: AgentSession;
@@ -42,43 +25,20 @@ export interface AgentInput {
 
 /** Everything of the agent of one epoch. */
 export function agentObjects(input: AgentInput): KubeObject[] {
-  const { session, epoch } = input;
-  const name = jobNameOfEpoch(session.metadata.name, epoch);
-  const credentials = { "nats.creds": input.natsCredentials, "runner-token": input.runnerToken };
-  return [
-    credentialsSecret(session, name, credentials),
-    jobSpecConfigMap(session, name, { spec: agentDocument(input) }),
-    agentJob(input, name),
-  ];
-}
-
-function agentJob({ session, epoch, config, deadline }: AgentInput, name: string): KubeObject {
-  const labels = componentLabels("agent", { ...ownedBy(session, "agent", epoch), [label.session]: session.metadata.name });
-  const pod: PodSpec = {
-    ...restrictedPod(),
-    ...pulling(config),
-    containers: [
-      {
-        name: "agent",
-        image: config.images.agent,
-        imagePullPolicy: config.imagePullPolicy,
-        securityContext: restrictedContainer,
-        resources: { requests: { cpu: "20m", memory: "96Mi" }, limits: { memory: "512Mi" } },
-        volumeMounts: [specMount, credentialsMount, temporaryMount],
-      },
-    ],
-    volumes: [specVolume(name), credentialsVolume(name), temporaryVolume("64Mi")],
-    terminationGracePeriodSeconds: 10,
+  const { session, epoch, deadline, config } = input;
+  const start = Date.parse(session.status?.startTime ?? session.metadata.creationTimestamp);
+  const worker = {
+    owner: session as AgentSession & KubeObject,
+    component: "agent" as const,
+    ownerLabel: label.session,
+    epoch,
+    document: agentDocument(input),
+    credentials: { "nats.creds": input.natsCredentials, "runner-token": input.runnerToken },
+    memoryLimit: "512Mi",
+    secondsLeft: (deadline.getTime() - start) / 1000,
   };
-  const seconds = Math.max(
-    1,
-    Math.ceil((deadline.getTime() - Date.parse(session.status?.startTime ?? session.metadata.creationTimestamp)) / 1000) + spareSeconds,
-  );
-  return job(session, name, pod, { labels, activeDeadlineSeconds: seconds });
+  return workerObjects(worker, config);
 }
-
-/** The agent ends itself at the deadline; Kubernetes ends one that doesn't. */
-const spareSeconds = 60;
 
 /** The agent's input, fully resolved. */
 export function agentDocument({ session, server, epoch, sandboxIP, targets, deadline, config }: AgentInput): AgentJob {

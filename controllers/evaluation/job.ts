@@ -5,27 +5,11 @@ import type { EvaluatorJob } from "@rune/crds/job-spec";
 import { port } from "@rune/crds/loader-api";
 import type { KubeObject } from "kopf-ts";
 import type { OperatorConfig } from "../config.ts";
-import type { PodSpec } from "../manifest.ts";
-import { jobNameOfEpoch, repositoryOf } from "../names.ts";
-import {
-  componentLabels,
-  credentialFile,
-  credentialsMount,
-  credentialsSecret,
-  credentialsVolume,
-  job,
-  jobSpecConfigMap,
-  ownerOf,
-  pulling,
-  restrictedContainer,
-  restrictedPod,
-  specMount,
-  specVolume,
-  temporaryMount,
-  temporaryVolume,
-} from "../pod.ts";
-import { executionMemoryMiB, ownedBy, type ProbeTargets } from "../sandbox.ts";
+import { repositoryOf } from "../names.ts";
+import { credentialFile, ownerOf } from "../pod.ts";
+import { executionMemoryMiB, type ProbeTargets } from "../sandbox.ts";
 import { servedBaseName, serverURL } from "../serving.ts";
+import { workerObjects } from "../worker.ts";
 import type { World } from "./world.ts";
 
 export interface EvaluatorInput {
@@ -42,43 +26,19 @@ export interface EvaluatorInput {
 
 /** Everything of the evaluator of one epoch. */
 export function evaluatorObjects(input: EvaluatorInput): KubeObject[] {
-  const { world, epoch, credentials } = input;
-  const { evaluation } = world;
-  const name = jobNameOfEpoch(evaluation.metadata.name, epoch);
-  const secret = credentialsSecret(evaluation, name, {
-    "nats.creds": credentials.nats,
-    "registry-token": credentials.registry,
-    "runner-token": world.runnerToken,
-  });
-  return [secret, jobSpecConfigMap(evaluation, name, { spec: evaluatorDocument(input) }), evaluatorJobOf(input, name)];
-}
-
-function evaluatorJobOf({ world: { evaluation }, epoch, config, deadline, now }: EvaluatorInput, name: string): KubeObject {
-  const labels = componentLabels("evaluator", { ...ownedBy(evaluation, "evaluator", epoch), [label.evaluation]: evaluation.metadata.name });
-  const pod: PodSpec = {
-    ...restrictedPod(),
-    ...pulling(config),
-    containers: [
-      {
-        name: "evaluator",
-        image: config.images.evaluator,
-        imagePullPolicy: config.imagePullPolicy,
-        securityContext: restrictedContainer,
-        resources: { requests: { cpu: "20m", memory: "96Mi" }, limits: { memory: "768Mi" } },
-        volumeMounts: [specMount, credentialsMount, temporaryMount],
-      },
-    ],
-    volumes: [specVolume(name), credentialsVolume(name), temporaryVolume("256Mi")],
-    terminationGracePeriodSeconds: 10,
+  const { world, epoch, credentials, deadline, now, config } = input;
+  const worker = {
+    owner: world.evaluation as World["evaluation"] & KubeObject,
+    component: "evaluator" as const,
+    ownerLabel: label.evaluation,
+    epoch,
+    document: evaluatorDocument(input),
+    credentials: { "nats.creds": credentials.nats, "registry-token": credentials.registry, "runner-token": world.runnerToken },
+    memoryLimit: "768Mi",
+    secondsLeft: (deadline.getTime() - now.getTime()) / 1000,
   };
-  return job(evaluation, name, pod, {
-    labels,
-    activeDeadlineSeconds: Math.max(1, Math.ceil((deadline.getTime() - now.getTime()) / 1000) + spareSeconds),
-  });
+  return workerObjects(worker, config);
 }
-
-/** The evaluator ends itself at the deadline; Kubernetes ends one that doesn't. */
-const spareSeconds = 60;
 
 /** The evaluator's input, fully resolved. */
 export function evaluatorDocument({ world, epoch, arm, sandboxIP, targets, deadline, config }: EvaluatorInput): EvaluatorJob {

@@ -26,6 +26,7 @@ export function register(manager: Manager, services: Services): void {
     .watches(adapters, (adapter) => [...labelled(label.run)(adapter), ...required(adapter)])
     .watches(modelServers, required)
     .watches(evaluations, required)
+    .withOptions({ reportFailures: true })
     .complete((run, context) => reconcile(run, context, services));
   wakeByNotice(manager, controller, services, "progress");
 }

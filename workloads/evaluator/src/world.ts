@@ -6,7 +6,6 @@ import type { EvaluatorJob } from "@rune/crds/job-spec";
 import type { Ledger } from "./ledger.ts";
 
 export type Question = Pick<Completion, "messages" | "prefill" | "n" | "sampling" | "requestID">;
-type Arm = EvaluatorJob["arms"][number];
 
 /** All that an evaluator touches outside itself. */
 export type World = {

@@ -1,0 +1,59 @@
+import {
+  configMaps,
+  jobs,
+  type KubeObject,
+  type Manager,
+  type ObjectKey,
+  pods,
+  type Reconciler,
+  type Resource,
+  services as serviceResource,
+} from "kopf-ts";
+import type { Notice, Services } from "./context.ts";
+import type { Requirement } from "./requires.ts";
+import { adapters, agentSessions, evaluations, modelServers, trainingRuns } from "./resources.ts";
+import { indexByUID, labelled, requiring, wakeByNotice } from "./wake.ts";
+
+/** A kind that works in epochs: sessions and evaluations. */
+export interface EpochKind<T extends KubeObject> {
+  readonly name: string;
+  readonly resource: Resource<T>;
+  /** Label of its workers' pods that names the object. */
+  readonly ownerLabel: string;
+  readonly notice: Notice["kind"];
+  /** Whether the object waits for this ModelServer, or works with it. */
+  readonly uses: (object: T, server: string) => boolean;
+  readonly reconcile: Reconciler<T>;
+}
+
+/** Wakes objects on their sandbox, their worker's Job and pod, their servers, what they require, and every append to their log. */
+export function registerEpochKind<T extends KubeObject & { metadata: { namespace?: string }; spec: { requires?: readonly Requirement[] } }>(
+  manager: Manager,
+  services: Services,
+  kind: EpochKind<T>,
+): void {
+  indexByUID(manager, kind.resource);
+  manager.cache(configMaps);
+  manager.cache(serviceResource);
+  const required = requiring(manager, kind.resource);
+  const using = (server: KubeObject): ObjectKey[] =>
+    manager
+      .cache(kind.resource)
+      .list({ namespace: server.metadata.namespace })
+      .filter((object) => kind.uses(object, server.metadata.name))
+      .map((object) => object.metadata);
+  const controller = manager
+    .controller(kind.name)
+    .for(kind.resource)
+    .owns(pods)
+    .owns(jobs)
+    .watches(pods, labelled(kind.ownerLabel))
+    .watches(modelServers, (server) => [...using(server), ...required(server)])
+    .watches(adapters, required)
+    .watches(trainingRuns, required)
+    .watches(agentSessions, required)
+    .watches(evaluations, required)
+    .withOptions({ maxConcurrentReconciles: 8, reportFailures: true })
+    .complete(kind.reconcile);
+  wakeByNotice(manager, controller, services, kind.notice);
+}
