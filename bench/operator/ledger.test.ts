@@ -36,6 +36,8 @@ test("forgetting counts anew and keeps what is open; a widget that is gone is ow
   ledger.see(widget(1, 100, 1), 120);
   expect(ledger.answered).toBe(1);
   ledger.see(widget(2, 130, 1), 140);
-  ledger.drop(widget(2, 130, 1));
+  ledger.keepOnly(new Set(["u"]));
+  expect(ledger.oldestOpen).toBe(130);
+  ledger.keepOnly(new Set());
   expect(ledger.oldestOpen).toBeUndefined();
 });

@@ -29,9 +29,14 @@ export class Ledger {
   }
 
   /** The widget is gone: nothing is owed to it any more. */
-  drop({ metadata }: Widget): void {
-    this.#open.delete(metadata.uid);
-    this.#newest.delete(metadata.uid);
+  drop(uid: string): void {
+    this.#open.delete(uid);
+    this.#newest.delete(uid);
+  }
+
+  /** Widgets that are not among these are gone. */
+  keepOnly(uids: ReadonlySet<string>): void {
+    for (const uid of [...this.#newest.keys()]) if (!uids.has(uid)) this.drop(uid);
   }
 
   /** How many revisions have been answered since `forget`. */

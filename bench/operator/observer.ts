@@ -28,7 +28,7 @@ function answer(): void {
 
 function see(event: Event, at: number): void {
   if (event.type === "ERROR") throw new Error(`the observer's watch failed: ${JSON.stringify(event.object)}`);
-  if (event.type === "DELETED") ledger.drop(event.object);
+  if (event.type === "DELETED") ledger.drop(event.object.metadata.uid);
   else if (event.type !== "BOOKMARK") ledger.see(event.object, at);
   if (waiting && ledger.answered >= waiting.answers) answer();
 }

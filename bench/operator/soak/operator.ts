@@ -1,0 +1,73 @@
+import { setTimeout as pause } from "node:timers/promises";
+import {
+  Client,
+  configMaps,
+  type DynamicObject,
+  jsonLogger,
+  type KubeObject,
+  keyOf,
+  Manager,
+  ownerReference,
+  progressing,
+  ready,
+  resource,
+  staticCredentials,
+  unchanged,
+} from "kopf-ts";
+import { tell } from "../operators/environment.ts";
+import { monotonicMicroseconds } from "../proc.ts";
+
+/** The operator under soak: a finalizer, a status, and one owned ConfigMap an object. It tells of every run. */
+interface Widget extends KubeObject {
+  spec?: { revision?: number };
+}
+
+const { RUNE_SOAK_SERVER: server, RUNE_SOAK_NAMESPACE: namespace } = process.env;
+if (!server || !namespace) throw new Error("this operator is started by the soak, which sets RUNE_SOAK_SERVER and RUNE_SOAK_NAMESPACE");
+const widgets = resource<Widget>({ group: "bench.rune.dev", version: "v1", kind: "Widget", plural: "widgets" });
+const finalizer = "bench.rune.dev/soak";
+
+const manager = new Manager({
+  client: Client.fromCredentials(staticCredentials(server)),
+  namespaces: [namespace],
+  logger: jsonLogger({ level: "error", write: () => {} }),
+  leaderElection: { name: "soak", namespace },
+});
+
+manager
+  .controller("widget")
+  .for(widgets)
+  .owns(configMaps)
+  .withOptions({ maxConcurrentReconciles: 10, longestBackoffMilliseconds: 10_000 })
+  .complete(async (widget, ctx) => {
+    const key = keyOf(widget.metadata);
+    tell({ from: monotonicMicroseconds(), key });
+    try {
+      await pause(1 + Math.random() * 10);
+      return decide(widget, ctx.cache(configMaps).get(widget.metadata));
+    } finally {
+      tell({ to: monotonicMicroseconds(), key });
+    }
+  });
+
+function decide(widget: Widget, child: DynamicObject | undefined) {
+  const { namespace, name, deletionTimestamp } = widget.metadata;
+  const revision = widget.spec?.revision;
+  if (deletionTimestamp) {
+    const outcome = child ? unchanged().deleting(child) : unchanged();
+    return outcome.finalizer(finalizer, false);
+  }
+  if (child?.data?.revision === String(revision)) return ready({ revision }).finalizer(finalizer, true);
+  return progressing("Writing", "the ConfigMap is being written")
+    .finalizer(finalizer, true)
+    .applying({
+      apiVersion: "v1",
+      kind: "ConfigMap",
+      metadata: { namespace, name, ownerReferences: [ownerReference(widget)] },
+      data: { revision: String(revision) },
+    });
+}
+
+const stop = new AbortController();
+process.once("SIGTERM", () => stop.abort());
+await manager.run(stop.signal);

@@ -1,0 +1,74 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { monotonicMicroseconds, usageOf } from "../proc.ts";
+import type { Runs } from "./runs.ts";
+
+type Message = { key: string; from?: number; to?: number };
+
+/** One of the operator's replicas: started again a second after it ends, as a kubelet would. */
+export class Replica {
+  readonly #environment: Readonly<Record<string, string>>;
+  readonly #runs: Runs;
+  #child: ChildProcess | undefined;
+  #stopping = false;
+  #restart: NodeJS.Timeout | undefined;
+  restarts = 0;
+
+  constructor(environment: Readonly<Record<string, string>>, runs: Runs) {
+    this.#environment = environment;
+    this.#runs = runs;
+    this.#start();
+  }
+
+  get pid(): number | undefined {
+    return this.#child?.pid;
+  }
+
+  /** Resident memory in MiB; undefined while it is not running. */
+  get rssMebibytes(): number | undefined {
+    if (!this.#child?.pid || this.#child.exitCode !== null) return undefined;
+    try {
+      return usageOf(this.#child.pid).rssMebibytes;
+    } catch {
+      return undefined;
+    }
+  }
+
+  async stop(): Promise<void> {
+    this.#stopping = true;
+    clearTimeout(this.#restart);
+    const child = this.#child;
+    if (!child || child.exitCode !== null || child.signalCode !== null) return;
+    const ended = new Promise((resolve) => child.once("exit", resolve));
+    child.kill("SIGTERM");
+    const insist = setTimeout(() => child.kill("SIGKILL"), 40_000);
+    await ended;
+    clearTimeout(insist);
+  }
+
+  kill(): void {
+    this.#stopping = true;
+    this.#child?.kill("SIGKILL");
+  }
+
+  #start(): void {
+    const child = spawn(process.execPath, [join(import.meta.dirname, "operator.ts")], {
+      env: { ...process.env, ...this.#environment },
+      stdio: ["ignore", "pipe", "ignore"],
+    });
+    const pid = child.pid ?? 0;
+    this.#child = child;
+    createInterface({ input: child.stdout }).on("line", (line) => {
+      const { key, from, to } = JSON.parse(line) as Message;
+      if (from !== undefined) this.#runs.started(pid, key, from);
+      if (to !== undefined) this.#runs.ended(pid, key, to);
+    });
+    child.once("close", () => {
+      this.#runs.died(pid, monotonicMicroseconds());
+      if (this.#stopping) return;
+      this.restarts += 1;
+      this.#restart = setTimeout(() => this.#start(), 1_000);
+    });
+  }
+}
