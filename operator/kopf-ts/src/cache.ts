@@ -23,6 +23,8 @@ export type ChangeHandler<T extends KubeObject> = (change: Change<T>) => void;
 export interface CacheSelection {
   readonly labelSelector?: Selector;
   readonly fieldSelector?: Selector;
+  /** Objects come with nothing but `metadata`: a fraction of the memory where labels, owners or existence are enough. */
+  readonly metadataOnly?: boolean;
 }
 
 export interface InformerOptions<T extends KubeObject> extends CacheSelection {
@@ -35,6 +37,10 @@ export interface InformerOptions<T extends KubeObject> extends CacheSelection {
   readonly random?: () => number;
   readonly freeze?: FreezeDepth;
   readonly pageSize?: number;
+  /** As in Reflector. */
+  readonly watchList?: boolean;
+  /** Tells the handlers of every object again (as updated, old and new the same) after so long, ±10 %; no request is made. Default: never. */
+  readonly resyncSeconds?: number;
   readonly observer?: ReflectorObserver;
 }
 
@@ -107,13 +113,19 @@ export class Informer<T extends KubeObject> implements CacheReader<T> {
     return this.#store.byIndex(name, value);
   }
 
+  /** Whether its objects have nothing but `metadata`. */
+  get metadataOnly(): boolean {
+    return this.#options.metadataOnly ?? false;
+  }
+
   /** Lists and watches until the signal aborts; resolves once no request is left. */
   async run(signal: AbortSignal): Promise<void> {
+    this.#scheduleResync(signal);
     await Promise.all(this.#namespaces.map((namespace) => this.#reflector(namespace).run(signal)));
   }
 
   #reflector(namespace: string | undefined): Reflector<T> {
-    const { client, resource, labelSelector, fieldSelector, clock, random, pageSize, observer } = this.#options;
+    const { resource, observer, ...options } = this.#options;
     const inScope = (object: T) => namespace === undefined || object.metadata.namespace === namespace;
     const sink = {
       replace: (objects: readonly T[]) => {
@@ -134,7 +146,18 @@ export class Informer<T extends KubeObject> implements CacheReader<T> {
         observer?.failed?.(error, retryMilliseconds);
       },
     };
-    return new Reflector({ client, resource, sink, namespace, labelSelector, fieldSelector, clock, random, pageSize, observer: watched });
+    return new Reflector({ ...options, resource, sink, namespace, observer: watched });
+  }
+
+  #scheduleResync(signal: AbortSignal): void {
+    const { resyncSeconds, clock, random = Math.random } = this.#options;
+    if (!resyncSeconds || signal.aborted) return;
+    const cancel = clock.schedule(resyncSeconds * 1000 * (0.9 + 0.2 * random()), () => {
+      signal.removeEventListener("abort", cancel);
+      if (this.hasSynced) this.#publish([...this.#store.values()].map((object) => ({ type: "updated", object, old: object })));
+      this.#scheduleResync(signal);
+    });
+    signal.addEventListener("abort", cancel, { once: true });
   }
 
   #publish(changes: readonly Change<T>[]): void {
@@ -174,7 +197,7 @@ export class Informers {
 
   /** The informer for this selection, made on first demand. After the start there is nothing left to make: then only what exists is answered. */
   of<T extends KubeObject>(resource: Resource<T>, selection: CacheSelection = {}): Informer<T> {
-    const id = `${resource.version}/${nameOf(resource)}|${selectorText(selection.labelSelector) ?? ""}|${selectorText(selection.fieldSelector) ?? ""}`;
+    const id = `${resource.version}/${nameOf(resource)}|${selectorText(selection.labelSelector) ?? ""}|${selectorText(selection.fieldSelector) ?? ""}|${selection.metadataOnly ? "metadata" : ""}`;
     const known = this.#informers.get(id) as Informer<T> | undefined;
     if (known) return known;
     if (this.#started) {

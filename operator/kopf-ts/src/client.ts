@@ -1,7 +1,7 @@
 import { ApiError, isNotFound } from "./api-error.ts";
 import { type Credentials, defaultCredentials, kubeConfigCredentials } from "./credentials.ts";
 import type { DynamicObject, KubeObject, ObjectKey } from "./object.ts";
-import { pathOf, type Resource } from "./resource.ts";
+import { apiVersionOf, pathOf, type Resource } from "./resource.ts";
 import { ResourceMap } from "./resource-map.ts";
 import { type Request, Transport, type TransportOptions } from "./transport.ts";
 
@@ -20,13 +20,20 @@ export interface ListOptions extends CallOptions {
   readonly limit?: number;
   readonly continue?: string;
   readonly resourceVersion?: string;
+  /** Objects come with nothing but `metadata` (PartialObjectMetadata): cheaper where that is enough. */
+  readonly metadataOnly?: boolean;
 }
 
 export interface WatchOptions extends CallOptions {
   readonly namespace?: string;
   readonly labelSelector?: Selector;
   readonly fieldSelector?: Selector;
-  readonly resourceVersion: string;
+  /** Changes after this version. Without one: what is there first, as ADDED. */
+  readonly resourceVersion?: string;
+  /** WatchList (KEP-3157): what is there first, then a bookmark for which `endsInitialEvents` holds, then changes. */
+  readonly sendInitialEvents?: boolean;
+  /** As in `list`. */
+  readonly metadataOnly?: boolean;
   /** The server ends the watch after so long. Default 290. */
   readonly timeoutSeconds?: number;
 }
@@ -115,14 +122,15 @@ export class Client {
 
   /** One page. */
   async list<T extends KubeObject>(resource: Resource<T>, options: ListOptions = {}): Promise<ObjectList<T>> {
-    const { namespace, signal, labelSelector, fieldSelector, limit = 500, ...query } = options;
+    const { namespace, signal, labelSelector, fieldSelector, metadataOnly, limit = 500, ...query } = options;
     const list = await this.transport.json<ObjectList<T>>({
       method: "GET",
       path: pathOf(resource, { namespace }),
       query: { ...query, ...selectors({ labelSelector, fieldSelector }), limit },
+      ...(metadataOnly ? { accept: metadataAccept("List") } : {}),
       signal,
     });
-    return { ...list, items: typed(resource, list.items ?? []) };
+    return { ...list, items: typed(resource, list.items ?? [], metadataOnly) };
   }
 
   /** Every page, one after the other. An expired page token (410) is the caller's to handle. */
@@ -143,15 +151,17 @@ export class Client {
 
   /** `watch`, with the events in the batches in which they arrived: cheaper for busy resources. */
   async *watchBatches<T extends KubeObject>(resource: Resource<T>, options: WatchOptions): AsyncGenerator<WatchEvent<T>[]> {
-    const { namespace, signal, labelSelector, fieldSelector, resourceVersion, timeoutSeconds = 290 } = options;
+    const { namespace, signal, labelSelector, fieldSelector, resourceVersion, sendInitialEvents, metadataOnly } = options;
     const query = {
       watch: true,
       allowWatchBookmarks: true,
       resourceVersion,
-      timeoutSeconds,
+      ...(sendInitialEvents ? { sendInitialEvents, resourceVersionMatch: "NotOlderThan" } : {}),
+      timeoutSeconds: options.timeoutSeconds ?? 290,
       ...selectors({ labelSelector, fieldSelector }),
     };
-    for await (const lines of this.transport.lines({ method: "GET", path: pathOf(resource, { namespace }), query, signal })) {
+    const accept = metadataOnly ? { accept: metadataAccept("") } : {};
+    for await (const lines of this.transport.lines({ method: "GET", path: pathOf(resource, { namespace }), query, signal, ...accept })) {
       const events: WatchEvent<T>[] = [];
       let problem: ApiError | undefined;
       for (const line of lines) {
@@ -160,6 +170,7 @@ export class Client {
           problem = streamError(resource, event.object);
           break;
         }
+        if (metadataOnly && event.type !== "BOOKMARK") nameKind(resource, event.object);
         events.push(event);
       }
       if (events.length > 0) yield events;
@@ -292,10 +303,26 @@ export function selectorText(selector: Selector | undefined): string | undefined
   return text || undefined;
 }
 
-/** Items of built-in lists come without `apiVersion` and `kind`. */
-function typed<T extends KubeObject>(resource: Resource<T>, items: T[]): T[] {
-  const apiVersion = resource.group ? `${resource.group}/${resource.version}` : resource.version;
+/** Items of built-in lists come without `apiVersion` and `kind`, partial ones with others. */
+function typed<T extends KubeObject>(resource: Resource<T>, items: T[], metadataOnly = false): T[] {
+  if (metadataOnly) for (const item of items) nameKind(resource, item);
+  const apiVersion = apiVersionOf(resource);
   return items.map((item) => (item.kind ? item : { ...item, apiVersion, kind: resource.kind }));
+}
+
+/** Partial metadata calls itself PartialObjectMetadata; owners and events need the object's own kind. */
+function nameKind(resource: Resource, object: KubeObject): void {
+  object.apiVersion = apiVersionOf(resource);
+  object.kind = resource.kind;
+}
+
+function metadataAccept(suffix: "List" | ""): string {
+  return `application/json;as=PartialObjectMetadata${suffix};g=meta.k8s.io;v=v1,application/json`;
+}
+
+/** Whether this bookmark says that everything that was there at the start of a WatchList has been sent. */
+export function endsInitialEvents(object: KubeObject): boolean {
+  return object.metadata.annotations?.["k8s.io/initial-events-end"] === "true";
 }
 
 interface StatusObject {

@@ -13,10 +13,10 @@ import { type AddOptions, type QueueOptions, WorkQueue } from "./queue.ts";
 import { type Context, type Reconciler, TerminalError } from "./reconciler.ts";
 import type { Recorder } from "./recorder.ts";
 import type { Resource } from "./resource.ts";
-import type { Change } from "./store.ts";
+import { type Change, isResync } from "./store.ts";
 import { OutcomeWriter } from "./writer.ts";
 
-/** Keys of the first list yield to live changes (controller-runtime: `LowPriority`). */
+/** Keys of the first list, and of resyncs, yield to live changes (controller-runtime: `LowPriority`). */
 export const initialListPriority = -100;
 
 const failuresBeforeReport = 3;
@@ -186,8 +186,8 @@ export class Controller<T extends KubeObject> {
       if (predicate && !predicate(change)) return;
       const keys = new Set<string>();
       for (const key of map(change.object)) keys.add(keyOf(key));
-      if (change.type === "updated") for (const key of map(change.old)) keys.add(keyOf(key));
-      const priority = isInitial(change) ? initialListPriority : 0;
+      if (change.type === "updated" && !isResync(change)) for (const key of map(change.old)) keys.add(keyOf(key));
+      const priority = isInitial(change) || isResync(change) ? initialListPriority : 0;
       for (const key of keys) this.#queue.add(key, { priority });
     });
   }
@@ -253,6 +253,11 @@ export class Controller<T extends KubeObject> {
     const ctx: Context = { client, cache, clock: this.#clock, ...pass };
     const outcome = await this.#reconcile(object, ctx);
     ctx.signal.throwIfAborted();
+    if (this.#informer.metadataOnly && (outcome.kind !== "unchanged" || outcome.conditions.length > 0)) {
+      throw new TerminalError(
+        `controller ${this.name} sees only the metadata of ${this.resource.plural}, so their status cannot be written; answer unchanged(), or cache them whole`,
+      );
+    }
     return { outcome, written: await this.#writer.write(object, outcome, ctx) };
   }
 

@@ -53,6 +53,10 @@ export interface ManagerOptions {
   readonly gracePeriodSeconds?: number;
   /** How deep cached objects are frozen. Deep finds more bugs and costs more: for tests. Default shallow. */
   readonly freeze?: FreezeDepth;
+  /** Fill caches from the watch itself (WatchList, KEP-3157) where the server can; otherwise by lists. Default false. */
+  readonly watchList?: boolean;
+  /** Reconcile everything again after so long, ±10 %, from the caches and with low priority. Default: never; what is level-triggered needs none. */
+  readonly resyncSeconds?: number;
   /** `reportingController` of events is `<prefix>/<controller>`. Default `kopf-ts`. */
   readonly eventPrefix?: string;
   /** For `manager.kopf`. */
@@ -95,9 +99,9 @@ export class Manager {
     this.logger = options.logger ?? jsonLogger();
     this.#identity = options.leaderElection?.identity ?? `${hostname()}_${randomUUID()}`;
     this.client.transport.observe(this.metrics.exchange);
-    const { namespaces, random, freeze } = options;
+    const { namespaces, random, freeze, watchList, resyncSeconds } = options;
     this.#informers = new Informers(
-      { client: this.client, namespaces, clock: this.clock, logger: this.logger, random, freeze },
+      { client: this.client, namespaces, clock: this.clock, logger: this.logger, random, freeze, watchList, resyncSeconds },
       (resource, size) => this.metrics.cache(resource, size),
     );
     this.#elector = options.leaderElection ? this.#newElector(options.leaderElection) : undefined;
@@ -161,6 +165,7 @@ export class Manager {
   /** Resolves once every cache is complete and the controllers run (or, with leader election, will as soon as we lead). Rejects, stopped, if the caches do not sync in time. */
   async start(): Promise<void> {
     this.#healthPort = await this.#health?.start();
+    this.metrics.measureLag(true);
     try {
       await this.#kopf?.begin(this);
       if (this.#stopping) return;
@@ -207,6 +212,7 @@ export class Manager {
     this.#cacheStop.abort();
     await this.#caches;
     await this.#health?.stop();
+    this.metrics.measureLag(false);
     await this.client.close();
   }
 

@@ -1,3 +1,4 @@
+import { type IntervalHistogram, monitorEventLoopDelay } from "node:perf_hooks";
 import { Counter, Gauge, Histogram, Registry } from "prom-client";
 import type { QueueObserver, WorkQueue } from "./queue.ts";
 import type { ReflectorObserver } from "./reflector.ts";
@@ -36,6 +37,7 @@ export class Metrics {
   readonly #relists: Counter<"resource">;
   readonly #watches: Counter<"resource">;
   readonly #queues = new Map<string, WorkQueue>();
+  readonly #lag: IntervalHistogram = monitorEventLoopDelay({ resolution: 20 });
   readonly #caches = new Map<string, (() => number)[]>();
 
   constructor(registry: Registry = new Registry()) {
@@ -87,8 +89,22 @@ export class Metrics {
     );
     this.#leader = gauge("leader_election_master_status", "1 while this process leads.", ["name"]);
     this.#cacheObjects = gauge("kopf_cache_objects", "Objects in a cache.", ["resource"], () => this.#readCaches());
+    const lag = this.#lag;
+    gauge("kopf_event_loop_lag_seconds", "How late timers ran since the last scrape.", ["quantile"], function () {
+      const seconds = (nanoseconds: number) => (Number.isFinite(nanoseconds) ? Math.max(0, nanoseconds / 1e9 - 0.02) : 0);
+      this.set({ quantile: "0.5" }, seconds(lag.percentile(50)));
+      this.set({ quantile: "0.99" }, seconds(lag.percentile(99)));
+      this.set({ quantile: "1" }, seconds(lag.max));
+      lag.reset();
+    });
     this.#relists = counter("kopf_cache_lists_total", "Whole lists fetched for a cache.", ["resource"]);
     this.#watches = counter("kopf_cache_watches_total", "Watches opened for a cache.", ["resource"]);
+  }
+
+  /** Whether `kopf_event_loop_lag_seconds` is measured. */
+  measureLag(on: boolean): void {
+    if (on) this.#lag.enable();
+    else this.#lag.disable();
   }
 
   /** The Prometheus text. */

@@ -261,11 +261,12 @@ describe("property", () => {
 
   test("the cache, and whoever followed its changes, equal the server's state in the end, for any interleaving of events and faults", async () => {
     await fc.assert(
-      fc.asyncProperty(fc.array(step, { minLength: 5, maxLength: 40 }), async (steps) => {
+      fc.asyncProperty(fc.array(step, { minLength: 5, maxLength: 40 }), fc.boolean(), async (steps, watchList) => {
         const world = await FakeApiServer.start();
         const time = new VirtualClock();
         const client = world.client({ clock: time, retries: 1 });
-        const informer = new Informer({ client, resource: configMaps, clock: time, logger: silentLogger, pageSize: 2, freeze: "deep" });
+        const options = { pageSize: 2, freeze: "deep" as const, watchList };
+        const informer = new Informer({ client, resource: configMaps, clock: time, logger: silentLogger, ...options });
         const followed = new Map<string, string>();
         informer.onChange((change) => {
           const key = keyOf(change.object.metadata);

@@ -1,8 +1,8 @@
-import { ApiError, isGone, SilentStreamError } from "./api-error.ts";
+import { ApiError, isGone, isInvalid, SilentStreamError } from "./api-error.ts";
 import { Backoff } from "./backoff.ts";
-import type { Client, Selector } from "./client.ts";
+import { type Client, endsInitialEvents, type Selector, type WatchEvent } from "./client.ts";
 import { type Clock, realClock, sleep } from "./clock.ts";
-import type { KubeObject } from "./object.ts";
+import { type KubeObject, keyOf } from "./object.ts";
 import { nameOf, type Resource } from "./resource.ts";
 
 /** Where a reflector puts what it sees. */
@@ -22,6 +22,10 @@ export interface ReflectorOptions<T extends KubeObject> {
   readonly fieldSelector?: Selector;
   /** Objects a page of the list. Default 500. */
   readonly pageSize?: number;
+  /** Only `metadata` is fetched. Default false. */
+  readonly metadataOnly?: boolean;
+  /** Fill the sink from the watch itself (WatchList) where the server can; it falls back to lists where it cannot. Default false. */
+  readonly watchList?: boolean;
   readonly clock?: Clock;
   readonly random?: () => number;
   readonly observer?: ReflectorObserver;
@@ -40,7 +44,8 @@ const shortestUsefulWatchMilliseconds = 1_000;
 /**
  * Keeps a sink equal to what the server holds: lists in pages, watches from there on, resumes where a watch ended,
  * lists again when the server no longer knows that place. The state machine is kube-rs's (kube-runtime/src/watcher.rs).
- * It never gives up: whatever fails is tried again after 0.8 to 30 s.
+ * It never gives up: whatever fails is tried again after 0.8 to 30 s. What is published is always whole: neither half a
+ * list nor a WatchList that was cut before its end mark reaches the sink.
  */
 export class Reflector<T extends KubeObject> {
   readonly #options: ReflectorOptions<T>;
@@ -48,10 +53,12 @@ export class Reflector<T extends KubeObject> {
   readonly #backoff: Backoff;
   /** Where the next watch starts; undefined: list first. */
   #version: string | undefined;
+  #streamsLists: boolean;
 
   constructor(options: ReflectorOptions<T>) {
     this.#options = options;
     this.#clock = options.clock ?? realClock;
+    this.#streamsLists = options.watchList ?? false;
     this.#backoff = new Backoff({
       clock: this.#clock,
       ...(options.random ? { random: options.random } : {}),
@@ -65,7 +72,7 @@ export class Reflector<T extends KubeObject> {
   async run(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
       try {
-        this.#version ??= await this.#list(signal);
+        if (!this.#streamsLists) this.#version ??= await this.#list(signal);
         if (!signal.aborted) await this.#watch(this.#version, signal);
       } catch (error) {
         if (!signal.aborted) await this.#recover(error as Error, signal);
@@ -74,40 +81,80 @@ export class Reflector<T extends KubeObject> {
   }
 
   async #list(signal: AbortSignal): Promise<string> {
-    const { client, resource, sink, observer, namespace, labelSelector, fieldSelector, pageSize } = this.#options;
-    const list = await client.listAll(resource, { namespace, labelSelector, fieldSelector, limit: pageSize, signal });
-    if (!signal.aborted) {
-      sink.replace(list.items);
-      observer?.listed?.(list.items.length);
-    }
+    const { client, resource, namespace, labelSelector, fieldSelector, pageSize, metadataOnly } = this.#options;
+    const list = await client.listAll(resource, { namespace, labelSelector, fieldSelector, limit: pageSize, metadataOnly, signal });
+    if (!signal.aborted) this.#publish(list.items);
     return list.metadata.resourceVersion;
   }
 
-  async #watch(resourceVersion: string, signal: AbortSignal): Promise<void> {
-    const { client, resource, observer, namespace, labelSelector, fieldSelector } = this.#options;
+  #publish(objects: readonly T[]): void {
+    this.#options.sink.replace(objects);
+    this.#options.observer?.listed?.(objects.length);
+  }
+
+  /** Without a version: a WatchList. */
+  async #watch(resourceVersion: string | undefined, signal: AbortSignal): Promise<void> {
+    const { client, resource, observer, namespace, labelSelector, fieldSelector, metadataOnly } = this.#options;
+    const selection = { namespace, labelSelector, fieldSelector, metadataOnly, signal };
+    const from = resourceVersion === undefined ? { sendInitialEvents: true } : { resourceVersion };
+    let gathered = resourceVersion === undefined ? new Map<string, T>() : undefined;
     const opened = this.#clock.monotonic();
     let heard = false;
     observer?.watchOpened?.();
-    for await (const batch of client.watchBatches(resource, { namespace, labelSelector, fieldSelector, resourceVersion, signal })) {
+    for await (const batch of client.watchBatches(resource, { ...selection, ...from })) {
       if (signal.aborted) return;
       heard = true;
       for (const event of batch) {
-        if (event.type === "DELETED") this.#options.sink.remove(event.object);
-        else if (event.type !== "BOOKMARK") this.#options.sink.put(event.object);
-        this.#version = event.object.metadata.resourceVersion ?? this.#version;
+        if (gathered) gathered = this.#gather(gathered, event);
+        else this.#take(event);
       }
     }
+    if (gathered && !signal.aborted) throw new Error(`the server ended the initial events of ${nameOf(resource)} before all had come`);
     const lived = this.#clock.monotonic() - opened;
     if (!heard && lived < shortestUsefulWatchMilliseconds && !signal.aborted) {
       throw new Error(`the server ended the watch of ${nameOf(resource)} as soon as it began`);
     }
   }
 
+  #take(event: WatchEvent<T>): void {
+    if (event.type === "DELETED") this.#options.sink.remove(event.object);
+    else if (event.type !== "BOOKMARK") this.#options.sink.put(event.object);
+    this.#version = event.object.metadata.resourceVersion ?? this.#version;
+  }
+
+  /** Initial events come in no order of versions: nothing is published, and no version believed, before their end mark. */
+  #gather(gathered: Map<string, T>, event: WatchEvent<T>): Map<string, T> | undefined {
+    if (event.type === "BOOKMARK") {
+      // A server that does not know WatchList sends such bookmarks, and never an end mark.
+      if (!endsInitialEvents(event.object)) throw new WatchListUnknownError();
+      this.#publish([...gathered.values()]);
+      this.#version = event.object.metadata.resourceVersion;
+      return undefined;
+    }
+    const key = keyOf(event.object.metadata);
+    if (event.type === "DELETED") gathered.delete(key);
+    else gathered.set(key, event.object);
+    return gathered;
+  }
+
+  /** A WatchList that the server refuses or does not understand is not asked for again; one that broke is. */
+  #fallBack(error: Error): void {
+    const refused = isInvalid(error) || (error instanceof ApiError && error.status === 400);
+    if (refused || error instanceof WatchListUnknownError || error instanceof SilentStreamError) this.#streamsLists = false;
+  }
+
   async #recover(error: Error, signal: AbortSignal): Promise<void> {
     if (isGone(error)) this.#version = undefined;
+    if (this.#streamsLists && this.#version === undefined) this.#fallBack(error);
     const asked = error instanceof ApiError ? (error.retryAfter ?? 0) * 1000 : 0;
     const wait = error instanceof SilentStreamError ? 0 : Math.max(asked, this.#backoff.next());
     this.#options.observer?.failed?.(error, wait);
     if (wait > 0) await sleep(this.#clock, wait, signal);
+  }
+}
+
+class WatchListUnknownError extends Error {
+  constructor() {
+    super("the server sent no end mark after the initial events: it does not know WatchList, so lists are used");
   }
 }

@@ -6,6 +6,11 @@ export type Change<T extends KubeObject> =
   | { readonly type: "updated"; readonly object: T; readonly old: T }
   | { readonly type: "deleted"; readonly object: T };
 
+/** Whether a change is none: a resync tells of an object that is as it was. */
+export function isResync<T extends KubeObject>(change: Change<T>): boolean {
+  return change.type === "updated" && change.old === change.object;
+}
+
 /** The values under which an object is found. */
 export type IndexFunction<T extends KubeObject> = (object: T) => readonly string[] | string | undefined;
 

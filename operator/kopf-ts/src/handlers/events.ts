@@ -1,5 +1,5 @@
 import { type KubeObject, keyOf } from "../object.ts";
-import type { Change } from "../store.ts";
+import { type Change, isResync } from "../store.ts";
 import { Invocation, View, type ViewParts } from "./context.ts";
 import type { Declaration, EventHandler } from "./declarations.ts";
 import { valueAt } from "./diff.ts";
@@ -21,7 +21,7 @@ export class Events<T extends KubeObject> {
   }
 
   hear(change: Change<T>): void {
-    if (this.#closed || this.#declarations.length === 0) return;
+    if (this.#closed || this.#declarations.length === 0 || isResync(change)) return;
     const { object } = change;
     // Now, not in its turn: by then the object may be gone, and its memory with it.
     this.#s.memories.of(object);

@@ -10,7 +10,7 @@ import type { TransportOptions } from "../transport.ts";
 import { type Fault, Faults, type SeenRequest } from "./faults.ts";
 import { applyMerge, disagreements, jsonPatch, mergePatch, PatchRefused } from "./patch.ts";
 import { type Part, Storage } from "./storage.ts";
-import { Watches } from "./watches.ts";
+import { partial, Watches } from "./watches.ts";
 
 /** Where a path leads. */
 interface Place {
@@ -36,6 +36,8 @@ interface AppliedFields {
 export class FakeApiServer {
   /** Every request, in the order of arrival. */
   readonly requests: SeenRequest[] = [];
+  /** How this server takes WatchList: as new servers do; refused, where the feature is off; ignored, as old ones do; or so that the end mark never comes. */
+  watchList: "served" | "refused" | "ignored" | "endless" = "served";
   readonly #resources: readonly Resource[];
   readonly #storage = new Storage();
   readonly #faults = new Faults();
@@ -185,6 +187,7 @@ export class FakeApiServer {
       path: url.pathname,
       query: url.searchParams,
       contentType: request.headers["content-type"] ?? "",
+      accept: request.headers.accept ?? "",
       body: Buffer.concat(chunks).toString("utf8"),
       watch: url.searchParams.get("watch") === "true",
     };
@@ -194,13 +197,12 @@ export class FakeApiServer {
     const place = placeOf(request.path);
     if (!place.table) return { status: 200, body: this.#discovery(place) };
     if (request.watch) {
-      const resourceVersion = Number(request.query.get("resourceVersion") ?? 0);
-      this.#watches.open(response, { ...place, resourceVersion, matches: selectorOf(request.query) });
+      this.#watch(place, request, response);
       return undefined;
     }
     switch (request.method) {
       case "GET":
-        return { status: 200, body: place.name ? this.#storage.get(place.table, keyOf(place)) : this.#list(place, request.query) };
+        return { status: 200, body: place.name ? this.#storage.get(place.table, keyOf(place)) : this.#list(place, request) };
       case "POST":
         return { status: 201, body: this.#create(place, JSON.parse(request.body) as KubeObject) };
       case "PUT":
@@ -221,7 +223,26 @@ export class FakeApiServer {
     return { kind: "APIResourceList", resources: served.map(({ plural: name, kind, namespaced }) => ({ name, kind, namespaced })) };
   }
 
-  #list(place: Place, query: URLSearchParams): unknown {
+  #watch(place: Place, request: SeenRequest, response: ServerResponse): void {
+    const { query } = request;
+    const asked = query.get("sendInitialEvents") === "true";
+    if (asked && this.watchList === "refused") {
+      const message = "sendInitialEvents: Forbidden: sendInitialEvents is forbidden for watch unless the WatchList feature gate is enabled";
+      throw new ApiError({ status: 422, reason: "Invalid", message });
+    }
+    const version = query.get("resourceVersion");
+    this.#watches.open(response, {
+      ...place,
+      initial: !version,
+      endMark: asked && this.watchList === "served",
+      resourceVersion: version ? Number(version) : this.#storage.revision,
+      metadataOnly: isPartial(request),
+      matches: selectorOf(query),
+    });
+  }
+
+  #list(place: Place, request: SeenRequest): unknown {
+    const { query } = request;
     const token = query.get("continue");
     const limit = Number(query.get("limit") ?? 0) || Number.POSITIVE_INFINITY;
     const page = token ? this.#pages.get(token) : this.#snapshot(place, selectorOf(query));
@@ -233,6 +254,7 @@ export class FakeApiServer {
       metadata.continue = `${page.revision}-${place.table}-${rest.length}`;
       this.#pages.set(metadata.continue as string, { objects: rest, revision: page.revision });
     }
+    if (isPartial(request)) return { kind: "PartialObjectMetadataList", metadata, items: items.map(partial) };
     // As the real server does for built-in kinds.
     return { kind: "List", metadata, items: items.map(({ apiVersion: _apiVersion, kind: _kind, ...item }) => item) };
   }
@@ -287,6 +309,10 @@ function refuseConflicts(applied: unknown, others: readonly AppliedFields[]): vo
     if (paths.length === 0) continue;
     throw new ApiError({ status: 409, reason: "Conflict", message: `Apply failed: conflict with "${other.manager}": ${paths.join(", ")}` });
   }
+}
+
+function isPartial({ accept }: SeenRequest): boolean {
+  return accept.includes("as=PartialObjectMetadata");
 }
 
 function partOf(place: Place): Part {

@@ -4,6 +4,7 @@ export interface SeenRequest {
   readonly path: string;
   readonly query: URLSearchParams;
   readonly contentType: string;
+  readonly accept: string;
   readonly body: string;
   readonly watch: boolean;
 }

@@ -6,6 +6,11 @@ interface Selection {
   readonly table: string;
   readonly namespace: string;
   readonly resourceVersion: number;
+  /** What is there is sent first. */
+  readonly initial: boolean;
+  /** After that, the end mark of a WatchList. */
+  readonly endMark: boolean;
+  readonly metadataOnly: boolean;
   readonly matches: (object: KubeObject) => boolean;
 }
 
@@ -41,9 +46,20 @@ export class Watches {
       return;
     }
     const watch: Watch = { response, selection, muted: false };
-    for (const recorded of this.#storage.since(selection.resourceVersion)) deliver(watch, recorded);
+    if (selection.initial) this.#sendInitial(watch);
+    else for (const recorded of this.#storage.since(selection.resourceVersion)) deliver(watch, recorded);
     this.#open.add(watch);
     response.on("close", () => this.#open.delete(watch));
+  }
+
+  #sendInitial(watch: Watch): void {
+    const revision = this.#storage.revision;
+    // In no order of versions, as the real server does not promise any.
+    const objects = this.#storage.all(watch.selection.table).reverse();
+    for (const object of objects) deliver(watch, { revision, table: watch.selection.table, type: "ADDED", object });
+    if (!watch.selection.endMark) return;
+    const annotations = { "k8s.io/initial-events-end": "true" };
+    watch.response.write(line("BOOKMARK", { kind: "Bookmark", metadata: { resourceVersion: String(revision), annotations } }));
   }
 
   bookmark(): void {
@@ -82,7 +98,12 @@ function deliver(watch: Watch, { table, type, object, old }: Recorded): void {
   const [before, after] = [old !== undefined && selection.matches(old), type !== "DELETED" && selection.matches(object)];
   if (!before && !after) return;
   const seen = before && after ? "MODIFIED" : after ? "ADDED" : "DELETED";
-  response.write(line(seen, object));
+  response.write(line(seen, selection.metadataOnly ? partial(object) : object));
+}
+
+/** What `as=PartialObjectMetadata` leaves of an object. */
+export function partial({ metadata }: KubeObject): KubeObject {
+  return { apiVersion: "meta.k8s.io/v1", kind: "PartialObjectMetadata", metadata };
 }
 
 function line(type: string, object: unknown): string {
