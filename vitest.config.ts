@@ -1,10 +1,17 @@
 import { defineConfig } from "vitest/config";
 
-/** Unit tests stand beside their source; tests that need a cluster end in `.cluster.test.ts` and are run by `test/run.ts`. */
+/** Unit tests stand beside their source. Others say by their name what they need, and `test/run.ts` provides it and runs them. */
+const needs = {
+  "**/*.cluster.test.ts": process.env.RUNE_TEST_CLUSTER === "1",
+  "**/*.integration.test.ts": process.env.RUNE_TEST_SERVICES === "1",
+  "**/loader.integration.test.ts": process.env.RUNE_TEST_ENGINE_URL !== undefined,
+};
+const missing = Object.entries(needs).flatMap(([files, provided]) => (provided ? [] : [files]));
+
 export default defineConfig({
   test: {
     include: ["{operator,crds,clients,controllers,workloads,cluster,charts,docs,examples,test}/**/*.test.ts"],
-    exclude: ["**/node_modules/**", "**/dist/**", ...(process.env.RUNE_TEST_CLUSTER === "1" ? [] : ["**/*.cluster.test.ts"])],
+    exclude: ["**/node_modules/**", "**/dist/**", ...missing],
     testTimeout: 20_000,
     pool: "forks",
     maxWorkers: 2,
