@@ -4,6 +4,7 @@ import type { Logger } from "./logger.ts";
 import { type KubeObject, keyOf, type ObjectKey } from "./object.ts";
 import { Reflector, type ReflectorObserver } from "./reflector.ts";
 import { nameOf, type Resource } from "./resource.ts";
+import { parseObject } from "./schema.ts";
 import { type Change, type FreezeDepth, type IndexFunction, Store } from "./store.ts";
 
 /** Reads that cost no request. Objects are frozen and shared: copy what you want to change. */
@@ -129,12 +130,17 @@ export class Informer<T extends KubeObject> implements CacheReader<T> {
     const inScope = (object: T) => namespace === undefined || object.metadata.namespace === namespace;
     const sink = {
       replace: (objects: readonly T[]) => {
-        this.#publish(this.#store.replace(objects, this.#unsynced.has(namespace), inScope));
+        const parsed = resource.schema ? objects.map((object) => this.#parse(object)).filter((object) => object !== undefined) : objects;
+        this.#publish(this.#store.replace(parsed, this.#unsynced.has(namespace), inScope));
         this.#lastError = undefined;
         this.#unsynced.delete(namespace);
         if (this.#unsynced.size === 0) this.#synced.resolve();
       },
-      put: (object: T) => this.#publish(this.#store.put(object)),
+      put: (object: T) => {
+        const parsed = this.#parse(object);
+        // What was fit and is no longer is gone for whoever relies on the schema.
+        this.#publish(parsed ? this.#store.put(parsed) : this.#store.remove(object));
+      },
       remove: (object: T) => this.#publish(this.#store.remove(object)),
     };
     const watched: ReflectorObserver = {
@@ -158,6 +164,16 @@ export class Informer<T extends KubeObject> implements CacheReader<T> {
       this.#scheduleResync(signal);
     });
     signal.addEventListener("abort", cancel, { once: true });
+  }
+
+  #parse(object: T): T | undefined {
+    if (!this.resource.schema || this.metadataOnly) return object;
+    try {
+      return parseObject(this.resource, object);
+    } catch (error) {
+      this.#options.logger.error("an object is kept out of the cache", { error });
+      return undefined;
+    }
   }
 
   #publish(changes: readonly Change<T>[]): void {

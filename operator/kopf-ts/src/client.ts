@@ -1,8 +1,12 @@
 import { ApiError, isNotFound } from "./api-error.ts";
 import { type Credentials, defaultCredentials, kubeConfigCredentials } from "./credentials.ts";
+import { fieldManagerPatch } from "./field-manager.ts";
+import { type Modification, modifyWith } from "./modify.ts";
 import type { DynamicObject, KubeObject, ObjectKey } from "./object.ts";
 import { apiVersionOf, pathOf, type Resource } from "./resource.ts";
 import { ResourceMap } from "./resource-map.ts";
+import { parseObject } from "./schema.ts";
+import type { Table } from "./table.ts";
 import { type Request, Transport, type TransportOptions } from "./transport.ts";
 
 /** `a=b,c in (d)`, or labels that must all be equal. */
@@ -22,6 +26,8 @@ export interface ListOptions extends CallOptions {
   readonly resourceVersion?: string;
   /** Objects come with nothing but `metadata` (PartialObjectMetadata): cheaper where that is enough. */
   readonly metadataOnly?: boolean;
+  /** Objects come as the server sent them, whatever the resource's schema says. */
+  readonly unparsed?: boolean;
 }
 
 export interface WatchOptions extends CallOptions {
@@ -34,6 +40,7 @@ export interface WatchOptions extends CallOptions {
   readonly sendInitialEvents?: boolean;
   /** As in `list`. */
   readonly metadataOnly?: boolean;
+  readonly unparsed?: boolean;
   /** The server ends the watch after so long. Default 290. */
   readonly timeoutSeconds?: number;
 }
@@ -47,13 +54,18 @@ export type WatchEvent<T> =
   | { readonly type: "ADDED" | "MODIFIED" | "DELETED"; readonly object: T }
   | { readonly type: "BOOKMARK"; readonly object: KubeObject };
 
-export interface ApplyOptions extends CallOptions {
+/** The server checks everything and answers as if it had done it, but stores nothing. */
+export interface WriteOptions extends CallOptions {
+  readonly dryRun?: boolean;
+}
+
+export interface ApplyOptions extends WriteOptions {
   readonly fieldManager: string;
   /** Takes fields over from other managers. Default true: a controller owns what it applies. */
   readonly force?: boolean;
 }
 
-export interface PatchOptions extends CallOptions {
+export interface PatchOptions extends WriteOptions {
   readonly fieldManager?: string;
 }
 
@@ -68,7 +80,7 @@ export interface JsonPatchOperation {
 /** A list of operations is a JSON patch (RFC 6902), an object a JSON merge patch (RFC 7386). */
 export type Patch = readonly JsonPatchOperation[] | Readonly<Record<string, unknown>>;
 
-export interface DeleteOptions extends CallOptions {
+export interface DeleteOptions extends WriteOptions {
   readonly uid?: string;
   readonly resourceVersion?: string;
   /** Default `Background`, also for Jobs, whose own default leaves their pods behind. */
@@ -86,7 +98,7 @@ export class Client {
 
   constructor(options: { transport: Transport } | TransportOptions) {
     this.transport = "transport" in options ? options.transport : new Transport(options);
-    this.resources = new ResourceMap((path) => this.transport.json({ method: "GET", path }));
+    this.resources = new ResourceMap(<A>(path: string) => this.transport.json<A>({ method: "GET", path }));
     this.status = new Subresource(this.transport, "status");
   }
 
@@ -106,7 +118,11 @@ export class Client {
     return new Client({ ...options, credentials });
   }
 
-  get<T extends KubeObject>(resource: Resource<T>, key: ObjectKey, options: CallOptions = {}): Promise<T> {
+  async get<T extends KubeObject>(resource: Resource<T>, key: ObjectKey, options: CallOptions = {}): Promise<T> {
+    return parseObject(resource, await this.#getRaw(resource, key, options));
+  }
+
+  #getRaw<T extends KubeObject>(resource: Resource<T>, key: ObjectKey, options: CallOptions): Promise<T> {
     return this.transport.json({ method: "GET", path: pathOf(resource, key), ...options });
   }
 
@@ -122,7 +138,7 @@ export class Client {
 
   /** One page. */
   async list<T extends KubeObject>(resource: Resource<T>, options: ListOptions = {}): Promise<ObjectList<T>> {
-    const { namespace, signal, labelSelector, fieldSelector, metadataOnly, limit = 500, ...query } = options;
+    const { namespace, signal, labelSelector, fieldSelector, metadataOnly, unparsed, limit = 500, ...query } = options;
     const list = await this.transport.json<ObjectList<T>>({
       method: "GET",
       path: pathOf(resource, { namespace }),
@@ -130,7 +146,8 @@ export class Client {
       ...(metadataOnly ? { accept: metadataAccept("List") } : {}),
       signal,
     });
-    return { ...list, items: typed(resource, list.items ?? [], metadataOnly) };
+    const items = typed(resource, list.items ?? [], metadataOnly);
+    return { ...list, items: unparsed || metadataOnly || !resource.schema ? items : items.map((item) => parseObject(resource, item)) };
   }
 
   /** Every page, one after the other. An expired page token (410) is the caller's to handle. */
@@ -146,10 +163,14 @@ export class Client {
 
   /** Changes after `resourceVersion`, bookmarks included, until the server closes or the signal aborts. An in-stream ERROR is thrown as ApiError. */
   async *watch<T extends KubeObject>(resource: Resource<T>, options: WatchOptions): AsyncGenerator<WatchEvent<T>> {
-    for await (const batch of this.watchBatches(resource, options)) yield* batch;
+    const parses = resource.schema && !options.unparsed && !options.metadataOnly;
+    for await (const batch of this.watchBatches(resource, options)) {
+      for (const event of batch)
+        yield parses && event.type !== "BOOKMARK" ? { ...event, object: parseObject(resource, event.object) } : event;
+    }
   }
 
-  /** `watch`, with the events in the batches in which they arrived: cheaper for busy resources. */
+  /** `watch`, with the events unparsed, in the batches in which they arrived: cheaper for busy resources. */
   async *watchBatches<T extends KubeObject>(resource: Resource<T>, options: WatchOptions): AsyncGenerator<WatchEvent<T>[]> {
     const { namespace, signal, labelSelector, fieldSelector, resourceVersion, sendInitialEvents, metadataOnly } = options;
     const query = {
@@ -179,9 +200,10 @@ export class Client {
   }
 
   create<T extends KubeObject>(resource: Resource<T>, object: DynamicObject, options: PatchOptions = {}): Promise<T> {
-    const { signal, fieldManager } = options;
+    const { signal, fieldManager, dryRun } = options;
     const path = pathOf(resource, { namespace: object.metadata.namespace });
-    return this.transport.json({ method: "POST", path, query: { fieldManager }, body: JSON.stringify(object), signal });
+    const query = { fieldManager, ...dry(dryRun) };
+    return this.transport.json({ method: "POST", path, query, body: JSON.stringify(object), signal });
   }
 
   replace<T extends KubeObject>(resource: Resource<T>, object: T, options: PatchOptions = {}): Promise<T> {
@@ -192,6 +214,43 @@ export class Client {
     return this.transport.json(patchRequest(resource, key, patch, options));
   }
 
+  /** Reads, lets `modification` change a draft, and patches what differs, if nobody wrote in between; else again, up to five times. */
+  modify<T extends KubeObject>(
+    resource: Resource<T>,
+    key: ObjectKey,
+    modification: Modification<T>,
+    options: PatchOptions = {},
+  ): Promise<T> {
+    const read = () => this.#getRaw(resource, key, { signal: options.signal });
+    return modifyWith(read, (patch) => this.patch(resource, key, patch, options), modification);
+  }
+
+  /**
+   * Makes what other field managers, or updates, once wrote belong to what `to` applies, so that a later apply may remove
+   * it. Call it once before the first apply under a new name, or when moving from updates to server-side apply.
+   */
+  async migrateFieldManager<T extends KubeObject>(
+    resource: Resource<T>,
+    key: ObjectKey,
+    managers: { readonly from: readonly string[]; readonly to: string },
+    options: WriteOptions = {},
+  ): Promise<void> {
+    const patch = fieldManagerPatch(await this.#getRaw(resource, key, { signal: options.signal }), managers);
+    if (patch) await this.patch(resource, key, patch, options);
+  }
+
+  /** What `kubectl get` shows, columns of CustomResourceDefinitions included. */
+  table(resource: Resource, options: Omit<ListOptions, "metadataOnly" | "unparsed"> = {}): Promise<Table> {
+    const { namespace, signal, labelSelector, fieldSelector, limit = 500, ...query } = options;
+    return this.transport.json({
+      method: "GET",
+      path: pathOf(resource, { namespace }),
+      query: { ...query, ...selectors({ labelSelector, fieldSelector }), limit },
+      accept: "application/json;as=Table;g=meta.k8s.io;v=v1",
+      signal,
+    });
+  }
+
   /** Server-side apply: the whole of what `fieldManager` wants; what it wanted before and no longer names is removed. */
   apply<T extends KubeObject>(resource: Resource<T>, object: DynamicObject, options: ApplyOptions): Promise<T> {
     return this.transport.json(applyRequest(resource, object, options));
@@ -199,10 +258,10 @@ export class Client {
 
   /** Resolves once the server has accepted the deletion, which finalizers may draw out. */
   async delete(resource: Resource, key: ObjectKey, options: DeleteOptions = {}): Promise<void> {
-    const { uid, resourceVersion, propagationPolicy = "Background", gracePeriodSeconds, signal } = options;
+    const { uid, resourceVersion, propagationPolicy = "Background", gracePeriodSeconds, signal, dryRun } = options;
     const preconditions = uid || resourceVersion ? { uid, resourceVersion } : undefined;
     const body = JSON.stringify({ apiVersion: "v1", kind: "DeleteOptions", propagationPolicy, gracePeriodSeconds, preconditions });
-    await this.transport.text({ method: "DELETE", path: pathOf(resource, key), body, signal });
+    await this.transport.text({ method: "DELETE", path: pathOf(resource, key), query: dry(dryRun), body, signal });
   }
 
   /** The last lines of a container's log. */
@@ -244,18 +303,34 @@ export class Subresource {
     return this.#transport.json(patchRequest(resource, key, patch, options, this.#name));
   }
 
+  /** As the client's, on this subresource alone. */
+  modify<T extends KubeObject>(
+    resource: Resource<T>,
+    key: ObjectKey,
+    modification: Modification<T>,
+    options: PatchOptions = {},
+  ): Promise<T> {
+    const read = () => this.#transport.json<T>({ method: "GET", path: pathOf(resource, key), signal: options.signal });
+    return modifyWith(read, (patch) => this.patch(resource, key, patch, options), modification);
+  }
+
   /** Refused with a conflict if the object's `resourceVersion` is not the newest. */
   replace<T extends KubeObject>(resource: Resource<T>, object: T, options: PatchOptions = {}): Promise<T> {
     return this.#transport.json(replaceRequest(resource, object, options, this.#name));
   }
 }
 
-function replaceRequest(resource: Resource, object: KubeObject, { signal, fieldManager }: PatchOptions, subresource?: string): Request {
+function replaceRequest(
+  resource: Resource,
+  object: KubeObject,
+  { signal, fieldManager, dryRun }: PatchOptions,
+  subresource?: string,
+): Request {
   const { namespace, name } = object.metadata;
   return {
     method: "PUT",
     path: pathOf(resource, { namespace, name, subresource }),
-    query: { fieldManager },
+    query: { fieldManager, ...dry(dryRun) },
     body: JSON.stringify(object),
     signal,
   };
@@ -265,13 +340,13 @@ function patchRequest(
   resource: Resource,
   key: ObjectKey,
   patch: Patch,
-  { signal, fieldManager }: PatchOptions,
+  { signal, fieldManager, dryRun }: PatchOptions,
   subresource?: string,
 ): Request {
   return {
     method: "PATCH",
     path: pathOf(resource, { ...key, subresource }),
-    query: { fieldManager },
+    query: { fieldManager, ...dry(dryRun) },
     contentType: Array.isArray(patch) ? "application/json-patch+json" : "application/merge-patch+json",
     body: JSON.stringify(patch),
     signal,
@@ -283,11 +358,15 @@ function applyRequest(resource: Resource, object: KubeObject, options: ApplyOpti
   return {
     method: "PATCH",
     path: pathOf(resource, { namespace, name, subresource }),
-    query: { fieldManager: options.fieldManager, force: options.force ?? true },
+    query: { fieldManager: options.fieldManager, force: options.force ?? true, ...dry(options.dryRun) },
     contentType: "application/apply-patch+yaml",
     body: JSON.stringify(object),
     signal: options.signal,
   };
+}
+
+function dry(dryRun: boolean | undefined): { dryRun?: "All" } {
+  return dryRun ? { dryRun: "All" } : {};
 }
 
 function selectors(options: { labelSelector?: Selector; fieldSelector?: Selector }): Record<string, string | undefined> {

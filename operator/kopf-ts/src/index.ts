@@ -12,13 +12,16 @@ export {
   type SourceOptions,
 } from "./controller.ts";
 export * from "./credentials.ts";
+export { fieldManagerPatch, type ManagedFieldsEntry, mergeFieldManagers } from "./field-manager.ts";
 export { finalizerPatch } from "./finalizer.ts";
 export * from "./handlers/index.ts";
 export { type Check, HealthServer } from "./health.ts";
 export * from "./leader-election.ts";
 export * from "./logger.ts";
 export { Manager, type ManagerOptions, type Runnable } from "./manager.ts";
+export { mergePatch } from "./merge-patch.ts";
 export { Metrics } from "./metrics.ts";
+export { type Modification, mergeDiff } from "./modify.ts";
 export * from "./object.ts";
 export * from "./outcome.ts";
 export * from "./owner.ts";
@@ -28,6 +31,9 @@ export * from "./reconciler.ts";
 export { Recorder } from "./recorder.ts";
 export { Reflector, type ReflectorSink } from "./reflector.ts";
 export * from "./resource.ts";
+export type { DiscoveredResource } from "./resource-map.ts";
+export { InvalidObjectError, type ObjectSchema } from "./schema.ts";
 export { nextStatus } from "./status.ts";
 export type { Change, FreezeDepth, IndexFunction } from "./store.ts";
+export { type Table, type TableColumn, tableText } from "./table.ts";
 export { type Exchange, type Request, Transport, type TransportOptions } from "./transport.ts";

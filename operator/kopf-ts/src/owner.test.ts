@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import type { KubeObject } from "./object.ts";
-import { adopt, controllerOf, isControlledBy, ownerReference, refersTo } from "./owner.ts";
+import { adopt, controllerOf, isControlledBy, ownerReference, refersTo, setControllerReference } from "./owner.ts";
 
 const object = (name: string, uid?: string): KubeObject => ({
   apiVersion: "example.dev/v1",
@@ -38,5 +38,28 @@ describe("owners", () => {
     expect(refersTo(reference, { group: "example.dev", kind: "Widget" })).toBe(true);
     expect(refersTo(reference, { group: "", kind: "Widget" })).toBe(false);
     expect(refersTo({ ...reference, apiVersion: "example.dev/v2" }, { group: "example.dev", kind: "Widget" })).toBe(true);
+  });
+});
+
+describe("setControllerReference", () => {
+  const at = (kind: string, metadata: object) => ({
+    apiVersion: "v1",
+    kind,
+    metadata: { name: kind.toLowerCase(), uid: kind, ...metadata },
+  });
+
+  test("makes the child the owner's, in place", () => {
+    const child = at("Child", { namespace: "shop" });
+    setControllerReference(at("Owner", { namespace: "shop" }), child);
+    expect(child.metadata).toMatchObject({ ownerReferences: [{ kind: "Owner", uid: "Owner", controller: true }] });
+  });
+
+  test("refuses what the garbage collector would delete: a child elsewhere, or one without namespace", () => {
+    const owner = at("Owner", { namespace: "shop" });
+    expect(() => setControllerReference(owner, at("Child", { namespace: "other" }))).toThrow(
+      "Child other/child is in namespace other, so Owner shop/owner cannot own it: both must be in one namespace",
+    );
+    expect(() => setControllerReference(owner, at("Child", {}))).toThrow("has no namespace");
+    expect(() => setControllerReference(at("Owner", {}), at("Child", { namespace: "any" }))).not.toThrow();
   });
 });

@@ -11,14 +11,28 @@ export function ownerReference(owner: KubeObject, options: { controller?: boolea
   return { apiVersion: owner.apiVersion, kind: owner.kind, name, uid, controller, blockOwnerDeletion };
 }
 
-/** A copy of `child` controlled by `owner`; refused if another controller has it. */
+/** A copy of `child` controlled by `owner`; refused if another controller has it, or if they could never belong together. */
 export function adopt<T extends KubeObject>(owner: KubeObject, child: T): T {
+  refuseForeignNamespace(owner, child);
   const current = controllerOf(child);
   if (current && current.uid !== owner.metadata.uid) {
     throw new Error(`${describe(child)} is already controlled by ${current.kind} ${current.name}; ${describe(owner)} cannot adopt it`);
   }
   const others = (child.metadata.ownerReferences ?? []).filter(({ uid }) => uid !== owner.metadata.uid);
   return { ...child, metadata: { ...child.metadata, ownerReferences: [...others, ownerReference(owner)] } };
+}
+
+/** `adopt`, in place: as in controller-runtime. */
+export function setControllerReference(owner: KubeObject, child: KubeObject): void {
+  child.metadata = adopt(owner, child).metadata;
+}
+
+/** The garbage collector deletes a child whose owner it does not find: in the child's namespace, or among the cluster-scoped. */
+function refuseForeignNamespace(owner: KubeObject, child: KubeObject): void {
+  const { namespace } = owner.metadata;
+  if (namespace === undefined || namespace === child.metadata.namespace) return;
+  const where = child.metadata.namespace ? `is in namespace ${child.metadata.namespace}` : "has no namespace";
+  throw new Error(`${describe(child)} ${where}, so ${describe(owner)} cannot own it: both must be in one namespace`);
 }
 
 /** The owner that manages this object, if it has one. */

@@ -82,7 +82,15 @@ export class Reflector<T extends KubeObject> {
 
   async #list(signal: AbortSignal): Promise<string> {
     const { client, resource, namespace, labelSelector, fieldSelector, pageSize, metadataOnly } = this.#options;
-    const list = await client.listAll(resource, { namespace, labelSelector, fieldSelector, limit: pageSize, metadataOnly, signal });
+    const list = await client.listAll(resource, {
+      namespace,
+      labelSelector,
+      fieldSelector,
+      limit: pageSize,
+      metadataOnly,
+      unparsed: true,
+      signal,
+    });
     if (!signal.aborted) this.#publish(list.items);
     return list.metadata.resourceVersion;
   }

@@ -1,17 +1,39 @@
 import type { KubeObject } from "./object.ts";
-import { apiVersionOf, builtins, type Resource } from "./resource.ts";
+import { apiVersionOf, builtins, nameOf, type Resource } from "./resource.ts";
 
 interface ApiResourceList {
-  resources: { name: string; kind: string; namespaced: boolean }[];
+  resources: {
+    name: string;
+    kind: string;
+    namespaced: boolean;
+    singularName?: string;
+    shortNames?: string[];
+    verbs?: string[];
+    categories?: string[];
+  }[];
+}
+
+interface ApiGroupList {
+  groups: { name: string; preferredVersion: { groupVersion: string } }[];
+}
+
+/** A resource as the server describes it. */
+export interface DiscoveredResource extends Resource {
+  readonly singular: string;
+  readonly shortNames: readonly string[];
+  readonly verbs: readonly string[];
+  readonly categories: readonly string[];
+  /** Such as `status` and `scale`. */
+  readonly subresources: readonly string[];
 }
 
 /** From the `apiVersion` and `kind` in a manifest to the resource that serves it: known ones at once, others by asking the server, once. */
 export class ResourceMap {
   readonly #known = new Map<string, Resource>();
   readonly #asked = new Map<string, Promise<ApiResourceList>>();
-  readonly #get: (path: string) => Promise<ApiResourceList>;
+  readonly #get: <A>(path: string) => Promise<A>;
 
-  constructor(get: (path: string) => Promise<ApiResourceList>) {
+  constructor(get: <A>(path: string) => Promise<A>) {
     this.#get = get;
     for (const resource of builtins) this.add(resource);
   }
@@ -25,12 +47,49 @@ export class ResourceMap {
     return this.#known.get(`${object.apiVersion}/${object.kind}`) ?? this.#discover(object.apiVersion, object.kind);
   }
 
+  /** Everything the server serves, each group in the version it prefers. A group whose server does not answer (a broken APIService) is left out. */
+  async list(): Promise<DiscoveredResource[]> {
+    const { groups } = await this.#get<ApiGroupList>("/apis");
+    const versions = ["v1", ...groups.map(({ preferredVersion }) => preferredVersion.groupVersion)];
+    const answers = await Promise.allSettled(versions.map((version) => this.#describe(version)));
+    return answers.flatMap((answer) => (answer.status === "fulfilled" ? answer.value : []));
+  }
+
+  /** By what one would say to kubectl: `pods`, `pod`, `po`, `deployments.apps`, `Deployment`. */
+  async find(name: string): Promise<DiscoveredResource | undefined> {
+    const wanted = name.toLowerCase();
+    const isIt = (resource: DiscoveredResource) =>
+      [resource.plural, nameOf(resource), resource.singular, resource.kind.toLowerCase(), ...resource.shortNames].includes(wanted);
+    return (await this.list()).find(isIt);
+  }
+
+  async #describe(apiVersion: string): Promise<DiscoveredResource[]> {
+    const { resources } = await this.#get<ApiResourceList>(apiVersion.includes("/") ? `/apis/${apiVersion}` : `/api/${apiVersion}`);
+    const [version = apiVersion, group = ""] = apiVersion.split("/").reverse();
+    const subresourcesOf = (plural: string) =>
+      resources.filter(({ name }) => name.startsWith(`${plural}/`)).map(({ name }) => name.slice(plural.length + 1));
+    return resources
+      .filter(({ name }) => !name.includes("/"))
+      .map(({ name: plural, kind, namespaced, singularName, shortNames = [], verbs = [], categories = [] }) => {
+        const found: Resource = { group, version, plural, kind, namespaced };
+        this.add(found);
+        return {
+          ...found,
+          singular: singularName || kind.toLowerCase(),
+          shortNames,
+          verbs,
+          categories,
+          subresources: subresourcesOf(plural),
+        };
+      });
+  }
+
   async #discover(apiVersion: string, kind: string): Promise<Resource> {
     const path = apiVersion.includes("/") ? `/apis/${apiVersion}` : `/api/${apiVersion}`;
     let asking = this.#asked.get(path);
     if (!asking) {
       // Not kept beyond the answer: a kind that is installed later must be found later.
-      asking = this.#get(path).finally(() => this.#asked.delete(path));
+      asking = this.#get<ApiResourceList>(path).finally(() => this.#asked.delete(path));
       this.#asked.set(path, asking);
     }
     const [version = apiVersion, group = ""] = apiVersion.split("/").reverse();

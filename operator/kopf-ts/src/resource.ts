@@ -1,4 +1,5 @@
 import type { DynamicObject, KubeObject } from "./object.ts";
+import type { ObjectSchema } from "./schema.ts";
 
 /** How a kind is addressed over HTTP. `T` is the shape of its objects. */
 export interface Resource<T extends KubeObject = KubeObject> {
@@ -8,13 +9,21 @@ export interface Resource<T extends KubeObject = KubeObject> {
   readonly plural: string;
   readonly kind: string;
   readonly namespaced: boolean;
+  /** Parses what is read from the server: zod's, or anything with such a `parse`. */
+  readonly schema?: ObjectSchema;
   /** Never set: only carries the type. */
   readonly objects?: T;
 }
 
-export function resource<T extends KubeObject = DynamicObject>(
-  definition: Omit<Resource, "objects" | "namespaced"> & { namespaced?: boolean },
-): Resource<T> {
+type Definition = Omit<Resource, "objects" | "namespaced" | "schema"> & { namespaced?: boolean };
+
+/**
+ * A kind, typed by a schema (then what is read from the server is parsed with it: an object that does not fit is an
+ * error on `get` and `list`, and is kept out of caches with an error in the log), or by an interface that is believed.
+ */
+export function resource<S extends ObjectSchema>(definition: Definition & { schema: S }): Resource<KubeObject & ReturnType<S["parse"]>>;
+export function resource<T extends KubeObject = DynamicObject>(definition: Definition): Resource<T>;
+export function resource(definition: Definition & { schema?: ObjectSchema }): Resource {
   return Object.freeze({ namespaced: true, ...definition });
 }
 

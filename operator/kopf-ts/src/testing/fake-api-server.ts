@@ -6,6 +6,7 @@ import type { Clock } from "../clock.ts";
 import { staticCredentials } from "../credentials.ts";
 import { type DynamicObject, type KubeObject, keyOf } from "../object.ts";
 import { builtins, nameOf, type Resource } from "../resource.ts";
+import type { Table } from "../table.ts";
 import type { TransportOptions } from "../transport.ts";
 import { type Fault, Faults, type SeenRequest } from "./faults.ts";
 import { applyMerge, disagreements, jsonPatch, mergePatch, PatchRefused } from "./patch.ts";
@@ -170,7 +171,8 @@ export class FakeApiServer {
     try {
       if (fault?.do === "refuse")
         throw new ApiError({ ...fault, message: `injected ${fault.status}`, retryAfter: fault.retryAfterSeconds });
-      const answer = this.#answer(seen, response);
+      const isDry = seen.query.get("dryRun") === "All";
+      const answer = isDry ? this.#storage.dryRun(() => this.#answer(seen, response)) : this.#answer(seen, response);
       if (fault?.do === "reset after") request.socket.destroy();
       else if (answer !== undefined) send(response, answer.status, answer.body);
     } catch (error) {
@@ -195,6 +197,7 @@ export class FakeApiServer {
 
   #answer(request: SeenRequest, response: ServerResponse): { status: number; body: unknown } | undefined {
     const place = placeOf(request.path);
+    if (request.path === "/apis") return { status: 200, body: this.#groups() };
     if (!place.table) return { status: 200, body: this.#discovery(place) };
     if (request.watch) {
       this.#watch(place, request, response);
@@ -214,6 +217,14 @@ export class FakeApiServer {
         return { status: 200, body: this.#storage.delete(place.table, keyOf(place), preconditions) };
       }
     }
+  }
+
+  #groups(): unknown {
+    const preferred = new Map(this.#resources.filter(({ group }) => group !== "").map((resource) => [resource.group, resource]));
+    const groups = [...preferred.values()].map(({ group, version }) => {
+      return { name: group, preferredVersion: { groupVersion: `${group}/${version}`, version } };
+    });
+    return { kind: "APIGroupList", groups };
   }
 
   #discovery({ group, version }: Place): unknown {
@@ -254,6 +265,7 @@ export class FakeApiServer {
       metadata.continue = `${page.revision}-${place.table}-${rest.length}`;
       this.#pages.set(metadata.continue as string, { objects: rest, revision: page.revision });
     }
+    if (request.accept.includes("as=Table")) return tableOf(items);
     if (isPartial(request)) return { kind: "PartialObjectMetadataList", metadata, items: items.map(partial) };
     // As the real server does for built-in kinds.
     return { kind: "List", metadata, items: items.map(({ apiVersion: _apiVersion, kind: _kind, ...item }) => item) };
@@ -309,6 +321,16 @@ function refuseConflicts(applied: unknown, others: readonly AppliedFields[]): vo
     if (paths.length === 0) continue;
     throw new ApiError({ status: 409, reason: "Conflict", message: `Apply failed: conflict with "${other.manager}": ${paths.join(", ")}` });
   }
+}
+
+/** The columns of a kind that names none. */
+function tableOf(items: readonly KubeObject[]): Table {
+  const columnDefinitions = [
+    { name: "Name", type: "string", priority: 0 },
+    { name: "Created At", type: "date", priority: 1 },
+  ];
+  const rows = items.map((object) => ({ cells: [object.metadata.name, object.metadata.creationTimestamp], object: partial(object) }));
+  return { columnDefinitions, rows };
 }
 
 function isPartial({ accept }: SeenRequest): boolean {

@@ -49,6 +49,22 @@ export class Storage {
     this.#log.length = 0;
   }
 
+  /** What `run` would answer; nothing of it is kept, and nobody hears of it. */
+  dryRun<T>(run: () => T): T {
+    const [revision, logged, listeners] = [this.#revision, this.#log.length, [...this.#listeners]];
+    const tables = [...this.#tables].map(([name, objects]) => [name, new Map(objects)] as const);
+    this.#listeners.clear();
+    try {
+      return run();
+    } finally {
+      this.#revision = revision;
+      this.#log.length = logged;
+      this.#tables.clear();
+      for (const [name, objects] of tables) this.#tables.set(name, objects);
+      for (const listener of listeners) this.#listeners.add(listener);
+    }
+  }
+
   all(table: string): KubeObject[] {
     const objects = [...(this.#tables.get(table)?.entries() ?? [])];
     return objects.sort(([a], [b]) => (a < b ? -1 : 1)).map(([, object]) => object);
