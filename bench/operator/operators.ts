@@ -63,7 +63,7 @@ async function controllerRuntime(): Promise<string> {
   const folder = await cached("bench", `controller-runtime-${key}`, (out) =>
     progress.step("compiling the controller-runtime operator (3 minutes the first time)", async () => {
       const args = ["build", "-trimpath", "-ldflags", "-s -w", "-o", join(out, "operator"), "."];
-      await run("go", args, { cwd: goSource, env: { CGO_ENABLED: "0" } });
+      await run("go", args, { cwd: goSource });
     }),
   );
   return join(folder, "operator");
