@@ -128,6 +128,16 @@ export class FakeApiServer {
     this.#pages.clear();
   }
 
+  /** From now on, page tokens are too old, though history is not. */
+  expirePages(): void {
+    this.#pages.clear();
+  }
+
+  /** Writes every event of every watch in pieces of so many bytes, wherever that cuts. 0: whole again. */
+  splitEvents(bytes: number): void {
+    this.#watches.pieceBytes = bytes;
+  }
+
   /** Sends a bookmark on every open watch. */
   bookmark(): void {
     this.#watches.bookmark();
@@ -174,6 +184,7 @@ export class FakeApiServer {
       const isDry = seen.query.get("dryRun") === "All";
       const answer = isDry ? this.#storage.dryRun(() => this.#answer(seen, response)) : this.#answer(seen, response);
       if (fault?.do === "reset after") request.socket.destroy();
+      else if (fault?.do === "cut" && answer) cut(response, answer);
       else if (answer !== undefined) send(response, answer.status, answer.body);
     } catch (error) {
       refuse(response, error);
@@ -373,6 +384,12 @@ function pairs(selector: string | null): [string, string | undefined][] {
 
 function send(response: ServerResponse, status: number, body: unknown, headers: Record<string, string> = {}): void {
   response.writeHead(status, { "content-type": "application/json", ...headers }).end(JSON.stringify(body));
+}
+
+function cut(response: ServerResponse, { status, body }: { status: number; body: unknown }): void {
+  const bytes = Buffer.from(JSON.stringify(body));
+  response.writeHead(status, { "content-type": "application/json", "content-length": bytes.length });
+  response.write(bytes.subarray(0, bytes.length / 2), () => response.socket?.destroy());
 }
 
 function refuse(response: ServerResponse, error: unknown): void {

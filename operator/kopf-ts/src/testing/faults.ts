@@ -14,6 +14,7 @@ export interface SeenRequest {
  * - `reset`: the connection is cut before anything happened.
  * - `reset after`: the request is carried out, but its answer never arrives.
  * - `hang`: no answer, ever; the connection stays open.
+ * - `cut`: the request is carried out; its answer breaks off after half of its bytes.
  * - `slow`: carried out after so many real milliseconds.
  */
 export type FaultAction =
@@ -21,6 +22,7 @@ export type FaultAction =
   | { readonly do: "reset" }
   | { readonly do: "reset after" }
   | { readonly do: "hang" }
+  | { readonly do: "cut" }
   | { readonly do: "slow"; readonly milliseconds: number };
 
 export interface Fault {

@@ -24,11 +24,13 @@ interface Watch {
 export class Watches {
   readonly #storage: Storage;
   readonly #open = new Set<Watch>();
+  /** Events are written in pieces of so many bytes; 0: whole. */
+  pieceBytes = 0;
 
   constructor(storage: Storage) {
     this.#storage = storage;
     storage.listen((recorded) => {
-      for (const watch of this.#open) deliver(watch, recorded);
+      for (const watch of this.#open) this.#deliver(watch, recorded);
     });
   }
 
@@ -47,7 +49,7 @@ export class Watches {
     }
     const watch: Watch = { response, selection, muted: false };
     if (selection.initial) this.#sendInitial(watch);
-    else for (const recorded of this.#storage.since(selection.resourceVersion)) deliver(watch, recorded);
+    else for (const recorded of this.#storage.since(selection.resourceVersion)) this.#deliver(watch, recorded);
     this.#open.add(watch);
     response.on("close", () => this.#open.delete(watch));
   }
@@ -56,7 +58,7 @@ export class Watches {
     const revision = this.#storage.revision;
     // In no order of versions, as the real server does not promise any.
     const objects = this.#storage.all(watch.selection.table).reverse();
-    for (const object of objects) deliver(watch, { revision, table: watch.selection.table, type: "ADDED", object });
+    for (const object of objects) this.#deliver(watch, { revision, table: watch.selection.table, type: "ADDED", object });
     if (!watch.selection.endMark) return;
     const annotations = { "k8s.io/initial-events-end": "true" };
     watch.response.write(line("BOOKMARK", { kind: "Bookmark", metadata: { resourceVersion: String(revision), annotations } }));
@@ -89,16 +91,22 @@ export class Watches {
   write(bytes: Uint8Array): void {
     for (const { response } of this.#open) response.write(bytes);
   }
-}
 
-function deliver(watch: Watch, { table, type, object, old }: Recorded): void {
-  const { selection, response, muted } = watch;
-  if (muted || selection.table !== table) return;
-  if (selection.namespace && object.metadata.namespace !== selection.namespace) return;
-  const [before, after] = [old !== undefined && selection.matches(old), type !== "DELETED" && selection.matches(object)];
-  if (!before && !after) return;
-  const seen = before && after ? "MODIFIED" : after ? "ADDED" : "DELETED";
-  response.write(line(seen, selection.metadataOnly ? partial(object) : object));
+  #deliver(watch: Watch, { table, type, object, old }: Recorded): void {
+    const { selection, response, muted } = watch;
+    if (muted || selection.table !== table) return;
+    if (selection.namespace && object.metadata.namespace !== selection.namespace) return;
+    const [before, after] = [old !== undefined && selection.matches(old), type !== "DELETED" && selection.matches(object)];
+    if (!before && !after) return;
+    const seen = before && after ? "MODIFIED" : after ? "ADDED" : "DELETED";
+    this.#write(response, line(seen, selection.metadataOnly ? partial(object) : object));
+  }
+
+  #write(response: ServerResponse, text: string): void {
+    const bytes = Buffer.from(text);
+    const size = this.pieceBytes || bytes.length;
+    for (let start = 0; start < bytes.length; start += size) response.write(bytes.subarray(start, start + size));
+  }
 }
 
 /** What `as=PartialObjectMetadata` leaves of an object. */

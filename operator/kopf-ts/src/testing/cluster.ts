@@ -1,0 +1,59 @@
+import { randomUUID } from "node:crypto";
+import { Client } from "../client.ts";
+import { isTrue } from "../conditions.ts";
+import type { DynamicObject } from "../object.ts";
+import { namespaces, resource } from "../resource.ts";
+
+const customResourceDefinitions = resource({
+  group: "apiextensions.k8s.io",
+  version: "v1",
+  kind: "CustomResourceDefinition",
+  plural: "customresourcedefinitions",
+  namespaced: false,
+});
+
+/** A place on a real cluster that is a test's own. */
+export interface ClusterPlace {
+  readonly client: Client;
+  /** Made for this test, and deleted after it with all that is in it. */
+  readonly namespace: string;
+  /** Another client of the same cluster, for an operator under test: who asks closes it. */
+  readonly newClient: () => Promise<Client>;
+}
+
+/**
+ * Lends a test a namespace of its own on the cluster of a kubeconfig (a path; default: what kubectl would use), with
+ * these CustomResourceDefinitions there and served; takes everything away afterwards, also when the test fails.
+ * Definitions that were there before stay.
+ */
+export async function withCluster<T>(
+  options: { readonly kubeconfig?: string; readonly crds?: readonly DynamicObject[] },
+  use: (place: ClusterPlace) => Promise<T>,
+): Promise<T> {
+  const environment = options.kubeconfig ? { ...process.env, KUBECONFIG: options.kubeconfig } : process.env;
+  const newClient = () => Client.fromEnvironment(environment);
+  const client = await newClient();
+  const namespace = `kopf-ts-${randomUUID().slice(0, 8)}`;
+  const installed: string[] = [];
+  try {
+    await client.create(namespaces, { apiVersion: "v1", kind: "Namespace", metadata: { name: namespace } });
+    for (const crd of options.crds ?? []) if (await install(client, crd)) installed.push(crd.metadata.name);
+    return await use({ client, namespace, newClient });
+  } finally {
+    for (const name of installed) await client.delete(customResourceDefinitions, { name }).catch(() => {});
+    await client.delete(namespaces, { name: namespace }).catch(() => {});
+    await client.close();
+  }
+}
+
+/** Whether it was missing. */
+async function install(client: Client, crd: DynamicObject): Promise<boolean> {
+  const { name } = crd.metadata;
+  const isThere = await client.find(customResourceDefinitions, { name });
+  if (!isThere) await client.create(customResourceDefinitions, crd);
+  for (let attempt = 0; !isTrue(await client.get(customResourceDefinitions, { name }), "Established"); attempt += 1) {
+    if (attempt > 300) throw new Error(`the CustomResourceDefinition ${name} was not established within 30 s`);
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+  return !isThere;
+}

@@ -1,0 +1,105 @@
+import type { Client } from "../client.ts";
+import { Operator, type OperatorOptions } from "../handlers/operator.ts";
+import { jsonLogger, type LogLevel } from "../logger.ts";
+import type { Resource } from "../resource.ts";
+import { FakeApiServer } from "./fake-api-server.ts";
+
+export interface OperatorRunnerOptions extends Omit<OperatorOptions, "client" | "kubeConfig" | "logger"> {
+  /** Run against this server; it is left running. Default: one of its own, stopped with the runner. */
+  readonly server?: FakeApiServer;
+  /** Or against a real cluster: clients of this, each to be closed by who asked for it. */
+  readonly newClient?: () => Client | Promise<Client>;
+  /** What discovery of its own server answers beside the built-in kinds. */
+  readonly resources?: readonly Resource[];
+  /** Default `info`. */
+  readonly logLevel?: LogLevel;
+}
+
+/** One line of the operator's log. */
+export interface LogEntry {
+  readonly level: LogLevel;
+  readonly message: string;
+  readonly [field: string]: unknown;
+}
+
+/**
+ * Runs a whole operator within a test and stops it (Kopf's KopfRunner):
+ *
+ *     await using runner = await OperatorRunner.start((operator) => operator.on.create(widgets, …));
+ *     await runner.client.create(widgets, …);
+ *     await runner.until(async () => (await runner.client.get(widgets, key)).status?.phase === "made");
+ *
+ * What the operator is stopped for, it must survive: `stop` rejects if it failed meanwhile.
+ */
+export class OperatorRunner implements AsyncDisposable {
+  readonly operator: Operator;
+  /** The test's own way to the server. */
+  readonly client: Client;
+  /** Undefined on a real cluster. */
+  readonly server: FakeApiServer | undefined;
+  readonly log: LogEntry[];
+  readonly #ownServer: boolean;
+  #stopping: Promise<void> | undefined;
+
+  private constructor(parts: { operator: Operator; client: Client; server?: FakeApiServer; log: LogEntry[]; ownServer: boolean }) {
+    this.operator = parts.operator;
+    this.client = parts.client;
+    this.server = parts.server;
+    this.log = parts.log;
+    this.#ownServer = parts.ownServer;
+  }
+
+  /** Resolves when the operator's caches are complete and its handlers run; rejects, with nothing left behind, if it cannot start. */
+  static async start(define: (operator: Operator) => void, options: OperatorRunnerOptions = {}): Promise<OperatorRunner> {
+    const { newClient, resources, logLevel = "info", ...rest } = options;
+    const server = newClient ? undefined : (options.server ?? (await FakeApiServer.start({ resources })));
+    const connect = async () => (server ? server.client({ clock: options.clock }) : ((await newClient?.()) as Client));
+    const log: LogEntry[] = [];
+    const logger = jsonLogger({ level: logLevel, write: (line) => log.push(JSON.parse(line) as LogEntry) });
+    const operator = new Operator({ freeze: "deep", ...rest, client: await connect(), logger });
+    const runner = new OperatorRunner({ operator, client: await connect(), server, log, ownServer: !options.server });
+    try {
+      define(operator);
+      await operator.start();
+    } catch (error) {
+      await runner.stop();
+      throw error;
+    }
+    return runner;
+  }
+
+  /** Resolves with the first answer that is neither false nor undefined; what is thrown counts as no answer yet. Fails after `seconds` (default 10), saying what was thrown last. */
+  async until<T>(answer: () => T | Promise<T>, seconds = 10): Promise<NonNullable<T>> {
+    const deadline = performance.now() + seconds * 1000;
+    for (;;) {
+      let problem: unknown;
+      try {
+        const found = await answer();
+        if (found !== undefined && found !== null && found !== false) return found;
+      } catch (error) {
+        problem = error;
+      }
+      if (performance.now() > deadline) throw new Error(`it did not come true within ${seconds} s`, { cause: problem });
+      await new Promise((resolve) => setTimeout(resolve, this.server ? 2 : 50));
+    }
+  }
+
+  /** Stops the operator in good order, then what belongs to the runner. */
+  stop(): Promise<void> {
+    this.#stopping ??= this.#stop();
+    return this.#stopping;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.stop();
+  }
+
+  async #stop(): Promise<void> {
+    try {
+      await this.operator.stop();
+    } finally {
+      await this.client.close();
+      if (this.#ownServer) await this.server?.stop();
+    }
+  }
+}
