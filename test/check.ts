@@ -1,9 +1,8 @@
-import { join } from "node:path";
 import { settings } from "../cluster/settings.ts";
 import { attempt } from "../cluster/shell.ts";
+import { bin, toolEnvironment } from "./tools.ts";
 
 /** `npm run check`: format and lint, types, import rules, unused code, generated files. */
-const bin = (name: string) => join(settings.root, "node_modules/.bin", name);
 const rooms = ["operator", "crds", "clients", "controllers", "workloads", "cluster", "examples", "test", "docs", "charts"];
 
 const checks: [string, string, string[]][] = [
@@ -18,7 +17,7 @@ let failed = 0;
 for (const [name, program, args] of checks) {
   const { code, stdout, stderr } = await attempt(program, args, {
     cwd: settings.root,
-    env: { FORCE_COLOR: "0", PATH: `${bin("")}:${process.env.PATH}` },
+    env: toolEnvironment,
   });
   console.log(`${code === 0 ? "ok    " : "FAILED"} ${name}`);
   if (code === 0) continue;

@@ -4,6 +4,7 @@ import { buildImages } from "../cluster/api.ts";
 import { buildah } from "../cluster/buildah.ts";
 import { settings } from "../cluster/settings.ts";
 import { attempt } from "../cluster/shell.ts";
+import { bin, toolEnvironment } from "./tools.ts";
 
 /** What a stage found. Whatever was skipped is told, because a test that never runs can't fail. */
 export interface Counts {
@@ -17,7 +18,6 @@ export interface Stage {
   run(): Promise<Counts>;
 }
 
-const bin = (name: string) => join(settings.root, "node_modules/.bin", name);
 const show = (line: string) => process.stdout.write(`${line}\n`);
 
 /** Vitest on some files; its JSON report is what counts. */
@@ -31,7 +31,7 @@ export function vitest(name: string, files: readonly string[], environment: Reco
       const command = ["run", "--reporter=default", "--reporter=json", `--outputFile.json=${report}`, ...files];
       const { code } = await attempt(bin("vitest"), command, {
         cwd: settings.root,
-        env: { ...environment, FORCE_COLOR: "0" },
+        env: { ...toolEnvironment, ...environment },
         onLine: show,
       });
       const { numPassedTests = 0, numFailedTests = 0, numPendingTests = 0 } = JSON.parse(await readFile(report, "utf8").catch(() => "{}"));
