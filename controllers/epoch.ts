@@ -82,8 +82,10 @@ export function suspended(owner: EpochOwner, world: EpochWorld): Outcome {
 
 /** What of an epoch is still there: the worker's Job while it runs, and the sandbox. Ended Jobs stay, with their logs. */
 export function livePods({ job, worker, sandboxPod }: Pick<EpochWorld, "job" | "worker" | "sandboxPod">): KubeObject[] {
-  return [
-    ...(job && worker.state === "Running" ? [job] : []),
-    ...(sandboxPod && !sandboxPod.metadata.deletionTimestamp ? [sandboxPod] : []),
-  ];
+  return [...(job && worker.state === "Running" ? [job] : []), ...liveSandbox({ sandboxPod })];
+}
+
+/** The sandbox while it is there. */
+export function liveSandbox({ sandboxPod }: Pick<EpochWorld, "sandboxPod">): KubeObject[] {
+  return sandboxPod && !sandboxPod.metadata.deletionTimestamp ? [sandboxPod] : [];
 }

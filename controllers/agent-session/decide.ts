@@ -15,7 +15,7 @@ import {
 } from "kopf-ts";
 import { blocked, type Check, firstOf } from "../check.ts";
 import type { OperatorConfig } from "../config.ts";
-import { beginEpoch, epochStep, livePods, nextEpoch, suspended } from "../epoch.ts";
+import { beginEpoch, epochStep, liveSandbox, nextEpoch, suspended } from "../epoch.ts";
 import { finished } from "../finished.ts";
 import { generatedName } from "../names.ts";
 import { Reason } from "../reasons.ts";
@@ -60,7 +60,8 @@ const checks: Check<World>[] = [requirementsMet, serverExists, serverReady, libr
 export function decide(world: World, config: OperatorConfig, seal: Seal, now: Date): Outcome {
   const { session } = world;
   if (session.metadata.deletionTimestamp) return unchanged();
-  if (isTerminal(session)) return finished(session, now, session.status?.sandbox ? livePods(world) : []);
+  // An agent that has told its ending ends by itself; its Job stays, with what it logged.
+  if (isTerminal(session)) return finished(session, now, session.status?.sandbox ? liveSandbox(world) : []);
   if (world.ending) return end(world, seal);
   if (session.spec.suspend) return suspended(session, world);
   if ("unavailable" in world.log)
