@@ -36,4 +36,5 @@ export { InvalidObjectError, type ObjectSchema } from "./schema.ts";
 export { nextStatus } from "./status.ts";
 export type { Change, FreezeDepth, IndexFunction } from "./store.ts";
 export { type Table, type TableColumn, tableText } from "./table.ts";
+export { terminationSignal } from "./termination.ts";
 export { type Exchange, type Request, Transport, type TransportOptions } from "./transport.ts";

@@ -16,6 +16,7 @@ import type { KubeObject } from "./object.ts";
 import { Recorder } from "./recorder.ts";
 import { nameOf, type Resource } from "./resource.ts";
 import type { FreezeDepth } from "./store.ts";
+import { terminationSignal } from "./termination.ts";
 
 /** What a manager starts and stops beside its controllers, which are such things themselves. */
 export interface Runnable {
@@ -185,8 +186,8 @@ export class Manager {
     });
   }
 
-  /** Starts, and runs until the signal aborts (then stops in good order) or leadership is lost (then rejects). */
-  async run(signal: AbortSignal): Promise<void> {
+  /** Starts, and runs until the signal (default: SIGTERM or SIGINT) aborts (then stops in good order) or leadership is lost (then rejects). */
+  async run(signal: AbortSignal = terminationSignal()): Promise<void> {
     const stop = () => void this.stop();
     signal.addEventListener("abort", stop, { once: true });
     if (signal.aborted) stop();

@@ -1,5 +1,6 @@
 import { Client } from "../client.ts";
 import { Manager, type ManagerOptions } from "../manager.ts";
+import { terminationSignal } from "../termination.ts";
 import { Handlers } from "./handlers.ts";
 import type { HandlersOptions } from "./resource-handlers.ts";
 
@@ -43,8 +44,8 @@ export class Operator extends Handlers {
     return this.#manager?.stop() ?? Promise.resolve();
   }
 
-  /** Starts, and runs until the signal aborts (then ends in good order) or leadership is lost (then rejects). */
-  async run(signal: AbortSignal): Promise<void> {
+  /** Starts, and runs until the signal (default: SIGTERM or SIGINT) aborts (then ends in good order) or leadership is lost (then rejects). */
+  async run(signal: AbortSignal = terminationSignal()): Promise<void> {
     const manager = await this.#prepare();
     await manager.run(signal);
   }
