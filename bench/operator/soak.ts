@@ -18,6 +18,7 @@ import { type Child, growths, type MemorySample, owed } from "./soak/verdict.ts"
 import { percentile } from "./statistics.ts";
 import { createNamespace, installWidgets, type Widget, widgetsPath } from "./widgets.ts";
 
+const out = join(import.meta.dirname, "../../out/bench");
 const namespace = "soak";
 const objects = 200;
 const changesPerSecond = 50;
@@ -46,7 +47,7 @@ class Soak {
     this.#proxy = proxy;
     this.#churn = new Churn(api, namespace, objects);
     const environment = { RUNE_SOAK_SERVER: url, RUNE_SOAK_NAMESPACE: namespace };
-    this.#replicas = [new Replica(environment, this.#runs), new Replica(environment, this.#runs)];
+    this.#replicas = [1, 2].map((number) => new Replica(environment, join(out, `soak-replica-${number}.log`), this.#runs));
     process.once("exit", () => {
       for (const replica of this.#replicas) replica.kill();
     });
@@ -74,6 +75,7 @@ class Soak {
     this.#proxy.makePeace();
     progress.say("peace: no more changes, no more faults");
     const { debts, seconds } = await this.#recovery();
+    if (debts.length > 0) await this.#explain(debts);
     clearInterval(watching);
     clearInterval(talking);
     return this.#result(minutes, debts, seconds);
@@ -152,6 +154,20 @@ class Soak {
     }
   }
 
+  /** What is known of the keys that were missed goes into a log: the replicas' caches are in theirs. */
+  async #explain(debts: readonly string[]): Promise<void> {
+    for (const replica of this.#replicas) await replica.explain();
+    const audit = (await this.#server.auditSince(0)).split("\n");
+    const names = debts.map((debt) => /^[\w-]+/.exec(debt)?.[0] ?? "");
+    const lines = names.flatMap((name) => [
+      `${name}, the churn's last steps:`,
+      ...(this.#churn.history.get(name) ?? []),
+      `${name}, the operator's last requests that reached the server:`,
+      ...audit.filter((line) => line.includes(`"name":"${name}"`)).slice(-10),
+    ]);
+    await writeFile(join(out, "soak-missed.log"), `${lines.join("\n")}\n`);
+  }
+
   #inShort(): string {
     const rss = this.#replicas
       .map(({ rssMebibytes }) => (rssMebibytes === undefined ? "down" : `${rssMebibytes.toFixed(0)} MiB`))
@@ -197,13 +213,12 @@ const { values } = parseArgs({ options: { minutes: { type: "string", default: "3
 const minutes = Number(values.minutes);
 if (!(minutes >= 1)) throw new Error(`--minutes is a number from 1 on, not "${values.minutes}"; usage: npm run soak -- [--minutes 30]`);
 const loadBefore = loadavg();
+await mkdir(out, { recursive: true });
 const soak = await Soak.start();
 progress.say(`${minutes} minutes of ${changesPerSecond} changes a second to ${objects} objects, two replicas, faults from a proxy`);
 try {
   const result = await soak.run(minutes);
   const machine = { processor: cpus()[0]?.model.trim() ?? "unknown", cores: availableParallelism(), loadBefore, loadAtTheEnd: loadavg() };
-  const out = join(import.meta.dirname, "../../out/bench");
-  await mkdir(out, { recursive: true });
   await writeFile(join(out, "soak.json"), `${JSON.stringify({ at: new Date().toISOString(), machine, ...result }, null, 2)}\n`);
   const { memorySamples: _, ...said } = result;
   process.stdout.write(`${JSON.stringify(said, null, 2)}\nwritten: out/bench/soak.json\n`);

@@ -1,6 +1,6 @@
 import { type Api, HttpError } from "../http.ts";
 import { monotonicMicroseconds } from "../proc.ts";
-import { reviseWidget, widgetsPath } from "../widgets.ts";
+import { reviseWidget, type Widget, widgetsPath } from "../widgets.ts";
 
 /** Changes, deletes and creates widgets, and deletes what they own, at random and without an end. */
 export class Churn {
@@ -10,6 +10,8 @@ export class Churn {
   readonly #revisions: number[];
   readonly #open = new Set<Promise<void>>();
   #timer: NodeJS.Timeout | undefined;
+  /** The last things done to each object, for whoever looks for the reason of a missed key. */
+  readonly history = new Map<string, string[]>();
   readonly done = { revised: 0, created: 0, deleted: 0, childrenDeleted: 0, unanswered: 0 };
 
   constructor(api: Api, namespace: string, objects: number, random: () => number = Math.random) {
@@ -42,18 +44,37 @@ export class Churn {
     const name = `w-${index}`;
     const dice = this.#random();
     if (dice < 0.05) {
+      this.#note(name, "deletes the widget");
       await this.#api.call("DELETE", `${widgetsPath(this.#namespace)}/${name}`);
       this.done.deleted += 1;
     } else if (dice < 0.15) {
+      if (!(await this.#isAnswered(name))) return;
+      this.#note(name, "deletes the ConfigMap");
       await this.#api.call("DELETE", `/api/v1/namespaces/${this.#namespace}/configmaps/${name}`);
       this.done.childrenDeleted += 1;
     } else if (dice < 0.3) {
+      this.#note(name, "creates the widget");
       await this.#create(name, this.#next(index));
       this.done.created += 1;
     } else {
+      this.#note(name, "revises the widget");
       await reviseWidget(this.#api, this.#namespace, name, this.#next(index));
       this.done.revised += 1;
     }
+  }
+
+  /**
+   * Whether the operator has seen the ConfigMap. One that came and went while a cache was out of touch leaves no trace in
+   * a new list: no operator that trusts its caches, in any language, can know of that deletion.
+   */
+  async #isAnswered(name: string): Promise<boolean> {
+    const { spec, status } = await this.#api.call<Widget>("GET", `${widgetsPath(this.#namespace)}/${name}`);
+    return spec?.revision !== undefined && status?.revision === spec.revision;
+  }
+
+  #note(name: string, what: string): void {
+    const before = this.history.get(name) ?? [];
+    this.history.set(name, [...before.slice(-5), `${new Date().toISOString()} ${what}`]);
   }
 
   /** Revisions rise over deletions too. */

@@ -30,7 +30,7 @@ const finalizer = "bench.rune.dev/soak";
 const manager = new Manager({
   client: Client.fromCredentials(staticCredentials(server)),
   namespaces: [namespace],
-  logger: jsonLogger({ level: "error", write: () => {} }),
+  logger: jsonLogger(),
   leaderElection: { name: "soak", namespace },
 });
 
@@ -54,8 +54,9 @@ function decide(widget: Widget, child: DynamicObject | undefined) {
   const { namespace, name, deletionTimestamp } = widget.metadata;
   const revision = widget.spec?.revision;
   if (deletionTimestamp) {
-    const outcome = child ? unchanged().deleting(child) : unchanged();
-    return outcome.finalizer(finalizer, false);
+    // By name: the cache may not know yet what the last pass wrote, and nothing here collects garbage.
+    const gone = { apiVersion: "v1", kind: "ConfigMap", metadata: { namespace, name } };
+    return unchanged().deleting(gone).finalizer(finalizer, false);
   }
   if (child?.data?.revision === String(revision)) return ready({ revision }).finalizer(finalizer, true);
   return progressing("Writing", "the ConfigMap is being written")
@@ -67,6 +68,15 @@ function decide(widget: Widget, child: DynamicObject | undefined) {
       data: { revision: String(revision) },
     });
 }
+
+/** For whoever looks for the reason of a missed key: what this replica knows, in its log. */
+process.on("SIGUSR2", () => {
+  for (const widget of manager.cache(widgets).list()) {
+    const child = manager.cache(configMaps).get(widget.metadata);
+    process.stderr.write(`${JSON.stringify({ leads: manager.leads, cached: widget, child: child?.data })}\n`);
+  }
+  void manager.metrics.text().then((text) => process.stderr.write(text));
+});
 
 const stop = new AbortController();
 process.once("SIGTERM", () => stop.abort());

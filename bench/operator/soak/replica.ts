@@ -1,6 +1,8 @@
 import { type ChildProcess, spawn } from "node:child_process";
+import { createWriteStream, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
+import { setTimeout as pause } from "node:timers/promises";
 import { monotonicMicroseconds, usageOf } from "../proc.ts";
 import type { Runs } from "./runs.ts";
 
@@ -9,14 +11,17 @@ type Message = { key: string; from?: number; to?: number };
 /** One of the operator's replicas: started again a second after it ends, as a kubelet would. */
 export class Replica {
   readonly #environment: Readonly<Record<string, string>>;
+  readonly #log: string;
   readonly #runs: Runs;
   #child: ChildProcess | undefined;
   #stopping = false;
   #restart: NodeJS.Timeout | undefined;
   restarts = 0;
 
-  constructor(environment: Readonly<Record<string, string>>, runs: Runs) {
+  constructor(environment: Readonly<Record<string, string>>, log: string, runs: Runs) {
     this.#environment = environment;
+    this.#log = log;
+    writeFileSync(log, "");
     this.#runs = runs;
     this.#start();
   }
@@ -47,6 +52,12 @@ export class Replica {
     clearTimeout(insist);
   }
 
+  /** Lets it write what it knows into its log. */
+  async explain(): Promise<void> {
+    this.#child?.kill("SIGUSR2");
+    await pause(1_000);
+  }
+
   kill(): void {
     this.#stopping = true;
     this.#child?.kill("SIGKILL");
@@ -55,8 +66,9 @@ export class Replica {
   #start(): void {
     const child = spawn(process.execPath, [join(import.meta.dirname, "operator.ts")], {
       env: { ...process.env, ...this.#environment },
-      stdio: ["ignore", "pipe", "ignore"],
+      stdio: ["ignore", "pipe", "pipe"],
     });
+    child.stderr.pipe(createWriteStream(this.#log, { flags: "a" }));
     const pid = child.pid ?? 0;
     this.#child = child;
     createInterface({ input: child.stdout }).on("line", (line) => {
