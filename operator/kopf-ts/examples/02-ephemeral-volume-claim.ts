@@ -1,5 +1,5 @@
 /** The operator of Kopf's tutorial, in Kopf's words: an EphemeralVolumeClaim gets a claim, which follows its size and its labels. */
-import { type DynamicObject, Operator, ownerReference, PermanentError, persistentVolumeClaims, resource } from "kopf-ts";
+import { type DynamicObject, mergeDiff, Operator, ownerReference, PermanentError, persistentVolumeClaims, resource } from "kopf-ts";
 
 interface EphemeralVolumeClaim extends DynamicObject {
   spec: { size?: string };
@@ -34,16 +34,12 @@ operator.on.update(claims, { field: "spec.size" }, async ({ new: size, status, n
   await client.patch(persistentVolumeClaims, { namespace, name: status.claim }, { spec: { resources: { requests: { storage: size } } } });
 });
 
-operator.on.update(claims, { field: "metadata.labels" }, async ({ diff, status, namespace, client }) => {
-  const changed = diff.map(({ path, old, new: now }) => (path.length > 0 ? { [path.join(".")]: now ?? null } : (now ?? emptied(old))));
-  await client.patch(persistentVolumeClaims, { namespace, name: status.claim }, { metadata: { labels: Object.assign({}, ...changed) } });
+operator.on.update(claims, { field: "metadata.labels" }, async ({ old, new: now, status, namespace, client }) => {
+  const labels = mergeDiff(old ?? {}, now ?? {});
+  await client.patch(persistentVolumeClaims, { namespace, name: status.claim }, { metadata: { labels } });
 });
 
 // Its owner reference takes the claim away; nothing has to wait for this.
 operator.on.delete(claims, { optional: true }, ({ logger, status }) => logger.info("the claim goes with it", { claim: status?.claim }));
-
-function emptied(labels: unknown): Record<string, null> {
-  return Object.fromEntries(Object.keys(labels as object).map((name) => [name, null]));
-}
 
 await operator.run();
