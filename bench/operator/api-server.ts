@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { createWriteStream } from "node:fs";
+import { createWriteStream, rmSync } from "node:fs";
 import { mkdir, mkdtemp, open, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
@@ -140,6 +140,7 @@ export class ApiServer {
   readonly #killAll = () => {
     this.#server?.kill("SIGKILL");
     this.#etcd?.kill("SIGKILL");
+    rmSync(this.#folder, { recursive: true, force: true });
   };
 
   #spawn(name: string, args: string[]): ChildProcess {

@@ -119,4 +119,6 @@ function describeMachine() {
   };
 }
 
+// So that what runs beside this process ends with it.
+for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => process.exit(1));
 await main();

@@ -1,4 +1,4 @@
-import { mkdir, writeFile } from "node:fs/promises";
+import { mkdir, rm, writeFile } from "node:fs/promises";
 import { availableParallelism, cpus, loadavg } from "node:os";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
@@ -209,11 +209,14 @@ class Soak {
   }
 }
 
+// So that what runs beside this process ends with it.
+for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => process.exit(1));
 const { values } = parseArgs({ options: { minutes: { type: "string", default: "30" } } });
 const minutes = Number(values.minutes);
 if (!(minutes >= 1)) throw new Error(`--minutes is a number from 1 on, not "${values.minutes}"; usage: npm run soak -- [--minutes 30]`);
 const loadBefore = loadavg();
 await mkdir(out, { recursive: true });
+await rm(join(out, "soak-missed.log"), { force: true });
 const soak = await Soak.start();
 progress.say(`${minutes} minutes of ${changesPerSecond} changes a second to ${objects} objects, two replicas, faults from a proxy`);
 try {

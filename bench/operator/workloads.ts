@@ -155,10 +155,16 @@ async function reconciling(trial: Trial, load: Load): Promise<Sample> {
   }
 }
 
-/** Gives the memory before the first object came. */
-async function warmUp(process: OperatorProcess, observer: Observer, { api, sizes }: Trial, load: Load, namespace: string): Promise<number> {
+/** Gives the memory before the first object came; undefined where objects were there from the start. */
+async function warmUp(
+  process: OperatorProcess,
+  observer: Observer,
+  { api, sizes }: Trial,
+  load: Load,
+  namespace: string,
+): Promise<number | undefined> {
   await pause(2 * settleMilliseconds);
-  const idle = process.usage().rssMebibytes;
+  const idle = load.prepare ? undefined : process.usage().rssMebibytes;
   if (load.warmUp) await createWidgets(api, { namespace, ...load.warmUp });
   const wanted = load.warmUpAnswers ?? 0;
   const { answeredAt } = await observer.answers(wanted, sizes.limitSeconds * 1000);
