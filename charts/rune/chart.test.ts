@@ -89,7 +89,7 @@ describe.each(variants)("with %s", (_, values) => {
           runAsNonRoot: true,
           capabilities: { drop: ["ALL"] },
         });
-        expect(container.resources.requests.cpu, name).toMatch(/^([1-4]?[0-9]|50)m$/);
+        expect(container.resources.requests.cpu, name).toMatch(/^([1-9]?[0-9]|100)m$/);
         expect(container.resources.limits.memory, name).toBeDefined();
         expect(container.readinessProbe, name).toBeDefined();
         expect(container.livenessProbe, name).toBeDefined();
