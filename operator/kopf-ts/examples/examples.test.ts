@@ -13,8 +13,9 @@ import {
   type Resource,
   resource,
 } from "kopf-ts";
-import { FakeApiServer } from "kopf-ts/testing";
+import { FakeApiServer, withCluster } from "kopf-ts/testing";
 import { afterEach, beforeEach, expect, test } from "vitest";
+import { crds } from "./crds.ts";
 
 /** Each example as it stands: a program of its own, told where the server is by a kubeconfig, ended by SIGTERM. */
 const kindOf = (kind: string) => resource({ group: "examples.kopf-ts.dev", version: "v1", kind, plural: `${kind.toLowerCase()}s` });
@@ -223,3 +224,27 @@ test("10: what has lived long enough is deleted, without its data ever being rea
   expect(reads.every(({ accept }) => accept.includes("PartialObjectMetadata"))).toBe(true);
   await end();
 });
+
+test.runIf(process.env.RUNE_TEST_CLUSTER === "1")(
+  "02, on a real cluster",
+  async () => {
+    const kubeconfig = process.env.KUBECONFIG as string;
+    await withCluster({ kubeconfig, crds }, async ({ client, namespace }) => {
+      run("02-ephemeral-volume-claim.ts", { KUBECONFIG: kubeconfig });
+      const at = { namespace, name: "a" };
+      const storage = async () => await client.find(persistentVolumeClaims, at);
+      await client.create(claims, object(claims, { size: "1Mi" }, { namespace, labels: { tier: "gold" } }));
+      await until(async () => (await storage())?.metadata.labels?.tier === "gold");
+      await until(async () => (await client.get(claims, at)).metadata.annotations?.["kopf-ts.dev/last-handled"]);
+      await client.modify(claims, at, ({ metadata }) => {
+        metadata.labels = { colour: "blue" };
+      });
+      await until(async () => (await storage())?.metadata.labels?.colour === "blue");
+      expect((await storage())?.metadata.labels).toEqual({ colour: "blue" });
+      await client.delete(claims, at);
+      await until(async () => (await client.find(claims, at)) === undefined);
+      await end();
+    });
+  },
+  60_000,
+);

@@ -50,8 +50,7 @@ export class Changes<T extends KubeObject> {
 
   /** Whether a delete handler is for this object that its deletion has to wait for. */
   needsFinalizer(object: T): boolean {
-    const view = this.#view(object, "delete");
-    return this.#declarations.some(({ kind, options }) => kind === "delete" && !options.optional && matches(options, view));
+    return this.#selectDeletions(object).some(({ options }) => !options.optional);
   }
 
   /** The handlers for what changed since the last time, and for an object that was there before us. */
@@ -65,7 +64,7 @@ export class Changes<T extends KubeObject> {
     const resumed = memory.resuming ? this.#selectResumed(object).filter(({ declaration }) => !called.has(declaration.run)) : [];
     if (resumed.length === 0) memory.resuming = undefined;
     const patch = emptyPatch();
-    const digest = digestOf(essence);
+    const digest = changed.length > 0 ? digestOf(essence) : "";
     const run = await this.#run(changed, object, { patch, digest, ctx, recall: (id) => persistence.progress(object, id) });
     const resumption = memory.resuming;
     const resume = await this.#run(resumed, object, { patch, digest: "resume", ctx, recall: (id) => resumption?.get(id) });
@@ -79,11 +78,8 @@ export class Changes<T extends KubeObject> {
   async handleDeletion(object: T, ctx: Context): Promise<Outcome | undefined> {
     const memory = this.#s.memories.of(object);
     if (memory.deletionHandled) return undefined;
-    const view = this.#view(object, "delete");
     const change: Change = { old: undefined, new: undefined, diff: [] };
-    const selected = this.#declarations
-      .filter(({ kind, options }) => kind === "delete" && matches(options, view))
-      .map((declaration): Selected<T> => ({ declaration, reason: "delete", change }));
+    const selected = this.#selectDeletions(object).map((declaration): Selected<T> => ({ declaration, reason: "delete", change }));
     const patch = emptyPatch();
     const recall = (id: string) => this.#s.persistence.progress(object, id);
     const { records, again } = await this.#run(selected, object, { patch, digest: deletion, ctx, recall });
@@ -94,10 +90,16 @@ export class Changes<T extends KubeObject> {
     return memory.deletionHandled ? undefined : againAfter(again);
   }
 
+  #selectDeletions(object: T): ChangeDeclaration<T>[] {
+    const view = this.#view(object, "delete");
+    return this.#declarations.filter(
+      ({ kind, options, field }) => kind === "delete" && (!field || valueAt(object, field) !== undefined) && matches(options, view),
+    );
+  }
+
   #cause(object: T, essence: Essence): { reason: "create" | "update"; change: Change } | undefined {
-    if (!this.#remembersStates) return undefined;
+    if (!this.#remembersStates || this.#s.persistence.isHandled(object, essence) || !this.#isWatched(object)) return undefined;
     const old = this.#s.persistence.lastHandled(object);
-    if (!this.#isWatched(object)) return undefined;
     if (!old) return { reason: "create", change: { old, new: essence, diff: [{ op: "add", path: [], old, new: essence }] } };
     if (!this.#seesUpdates) return undefined;
     const diff = diffOf(old, essence);
@@ -200,9 +202,9 @@ export class Changes<T extends KubeObject> {
     const found = body ? essenceOf(after, persistence.prefix) : pass.essence;
     const handled = isDeepStrictEqual(plain(found), plain(expected)) ? found : pass.essence;
     const isOver = pass.run.again === undefined;
-    const of = digestOf(handled);
     const progress = new Map<string, Progress | null>();
     for (const { kind, id } of this.#declarations) if (kind !== "resume") progress.set(id, null);
+    const of = isOver ? "" : digestOf(handled);
     if (!isOver) for (const [id, record] of pass.run.records) progress.set(id, { ...record, of });
     const lastHandled = isOver && (pass.cause || (body && persistence.lastHandled(object))) ? handled : undefined;
     const annotations = persistence.annotations(object, { progress, ...(lastHandled ? { lastHandled } : {}) });

@@ -38,6 +38,7 @@ export class Daemons<T extends KubeObject> {
 
   /** Starts what should run and tells to end what should not. Answers whether nothing is left that should end. */
   tend(object: T, ctx: Context): boolean {
+    if (this.#declarations.length === 0) return true;
     const { daemons } = this.#s.memories.of(object);
     let settled = true;
     for (const declaration of this.#declarations) {

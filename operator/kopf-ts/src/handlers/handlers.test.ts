@@ -1,11 +1,12 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { staticCredentials } from "../credentials.ts";
+import { LeadershipLostError } from "../leader-election.ts";
 import { silentLogger } from "../logger.ts";
 import { Manager } from "../manager.ts";
 import type { DynamicObject } from "../object.ts";
 import { ready } from "../outcome.ts";
 import { configMaps, events, leases, pods, resource } from "../resource.ts";
-import { eventually, FakeApiServer } from "../testing/index.ts";
+import { eventually, FakeApiServer, VirtualClock } from "../testing/index.ts";
 import { attempt } from "./attempt.ts";
 import { diffOf } from "./diff.ts";
 import { PermanentError, TemporaryError } from "./errors.ts";
@@ -234,6 +235,31 @@ test("manager.kopf lets handlers and reconcilers share caches, and waits for the
   expect(seen).toEqual([]);
   expect(server.requests.filter(({ path, watch }) => !watch && path.endsWith("/widgets"))).toHaveLength(1);
   expect(() => manager.kopf.on.update(widgets, () => {})).toThrow("too late");
+});
+
+test("nothing is written once leadership is lost, not even what a daemon says last", async () => {
+  const clock = new VirtualClock();
+  const client = server.client({ clock, retries: 0 });
+  const operator = newOperator({ client, clock, leaderElection: { name: "leader", namespace: "ops" } });
+  let ended = false;
+  operator.daemon(widgets, async ({ signal, patch }) => {
+    await new Promise<void>((resolve) => signal.addEventListener("abort", () => resolve()));
+    patch.status.last = "words";
+    ended = true;
+  });
+  server.put(widgets, widget("a"));
+  await operator.start();
+  await eventually(() => server.find(widgets, { namespace: "shop", name: "a" })?.metadata.finalizers?.length === 1);
+  const lost = operator.manager.done.catch((error: unknown) => error);
+  server.inject({ match: ({ path }) => path.includes("leases"), times: 1_000, action: { do: "refuse", status: 503 } });
+  for (let second = 0; second < 13 && !ended; second += 1) {
+    await clock.advance(1_000);
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+  expect(await lost).toBeInstanceOf(LeadershipLostError);
+  expect(ended).toBe(true);
+  await operator.stop();
+  expect(server.find(widgets, { namespace: "shop", name: "a" })?.status).toBeUndefined();
 });
 
 describe("an attempt", () => {

@@ -15,8 +15,18 @@ export class Memory {
   awaited: { readonly resourceVersion: string; readonly until: number } | undefined;
   /** All its delete handlers have ended; only the finalizer is left to take away. */
   deletionHandled = false;
-  readonly daemons = new Map<string, Daemon>();
-  readonly timers = new Map<string, TimerState>();
+  #daemons: Map<string, Daemon> | undefined;
+  #timers: Map<string, TimerState> | undefined;
+
+  get daemons(): Map<string, Daemon> {
+    this.#daemons ??= new Map();
+    return this.#daemons;
+  }
+
+  get timers(): Map<string, TimerState> {
+    this.#timers ??= new Map();
+    return this.#timers;
+  }
 }
 
 /** The memories of one resource's objects, by UID: a namesake starts with a memory of its own. */

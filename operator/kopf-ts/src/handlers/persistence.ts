@@ -32,6 +32,11 @@ export class Persistence {
     this.finalizer = `${prefix}/handlers`;
   }
 
+  /** Whether this very essence was handled last, told without parsing: what is said of most objects in most passes. */
+  isHandled(object: KubeObject, essence: Essence): boolean {
+    return object.metadata.annotations?.[this.#lastHandledName] === JSON.stringify(essence);
+  }
+
   /** The essence that was handled last; undefined for an object that is new to us (or whose record somebody garbled). */
   lastHandled(object: KubeObject): Essence | undefined {
     return parse<Essence>(object.metadata.annotations?.[this.#lastHandledName]);

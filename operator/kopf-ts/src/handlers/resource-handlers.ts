@@ -48,7 +48,7 @@ export interface Surroundings<T extends KubeObject> {
   newest(object: T): T;
   /** Our own write made this version: until the cache shows it, older ones are not believed. */
   awaitEcho(written: T): void;
-  /** Writes what a timer, a daemon or an event handler asked for; what fails is logged. */
+  /** Writes what a timer, a daemon or an event handler asked for; what fails is logged. Nothing once leadership is lost. */
   writeQuietly(object: T, parts: ReturnType<typeof partsOf>, logger: Logger): Promise<void>;
 }
 
@@ -62,6 +62,7 @@ export class ResourceHandlers<T extends KubeObject> implements Runnable {
   readonly #daemons: Daemons<T>;
   readonly #events: Events<T>;
   readonly #resumes: boolean;
+  readonly #abort = new AbortController();
   #controller: Controller<T> | undefined;
 
   constructor(declarations: ResourceDeclarations<T>, manager: Manager, indices: Indices, options: HandlersOptions) {
@@ -111,6 +112,7 @@ export class ResourceHandlers<T extends KubeObject> implements Runnable {
   }
 
   abort(reason: Error): void {
+    this.#abort.abort(reason);
     void this.#daemons.drain();
     this.#events.abort(reason);
   }
@@ -186,8 +188,10 @@ export class ResourceHandlers<T extends KubeObject> implements Runnable {
       },
       writeQuietly: async (object, parts, logger) => {
         try {
-          await patcher.write(object, parts);
+          this.#abort.signal.throwIfAborted();
+          await patcher.write(object, parts, this.#abort.signal);
         } catch (error) {
+          if (this.#abort.signal.aborted) return;
           logger.warn("what a handler asked for could not be written", { error });
         }
       },
