@@ -1,4 +1,3 @@
-import { isDeepStrictEqual } from "node:util";
 import { kubectl } from "../../cluster/api.ts";
 import type { Manifest } from "../../examples/00-quickstart/manifests.ts";
 import { condition, isOver, type Seen } from "../../examples/00-quickstart/objects.ts";
@@ -57,5 +56,3 @@ export function kstatus(object: Object): "Current" | "Failed" | "InProgress" {
   if (condition(object, "Reconciling")?.status === "True") return "InProgress";
   return condition(object, "Ready")?.status === "False" ? "InProgress" : "Current";
 }
-
-export const same = (one: unknown, other: unknown) => isDeepStrictEqual(JSON.parse(JSON.stringify(one)), JSON.parse(JSON.stringify(other)));
