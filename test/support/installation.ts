@@ -1,3 +1,4 @@
+import { exchange } from "../../clients/src/http.ts";
 import { LoaderClient } from "../../clients/src/loader.ts";
 import { connectNats, type OperatorNats } from "../../clients/src/nats.ts";
 import { connectForever } from "../../clients/src/nats-connection.ts";
@@ -144,10 +145,11 @@ export async function complete(model: string, prompt: string, maxTokens = 12): P
   return ((await answer.json()) as { choices: { text: string }[] }).choices[0]?.text ?? "";
 }
 
-/** GET from the experiment tracker's REST API. */
+/** GET from the experiment tracker's REST API, under its own name: it refuses those who call it by an address. */
 export async function mlflow<Answer>(path: string): Promise<Answer> {
   const { url } = await reach(system, "rune-mlflow", 5000);
-  const answer = await fetch(`${url}/api/2.0/mlflow/${path}`);
-  if (answer.status !== 200) throw new Error(`MLflow answered ${answer.status} to ${path}: ${await answer.text()}`);
-  return (await answer.json()) as Answer;
+  const headers = { host: `rune-mlflow.${system}.svc:5000` };
+  const answer = await exchange({ method: "GET", url: `${url}/api/2.0/mlflow/${path}`, headers, timeoutMilliseconds: 30_000 });
+  if (answer.status !== 200) throw new Error(`MLflow answered ${answer.status} to ${path}: ${answer.body}`);
+  return JSON.parse(answer.body.toString());
 }
