@@ -9,6 +9,7 @@ import { type OperatorName, prepare, versionOf } from "./operators.ts";
 import { pictureOf } from "./picture.ts";
 import type { Sample } from "./sample.ts";
 import { type Settings, settingsFrom, type WorkloadName } from "./settings.ts";
+import { spreadOf } from "./statistics.ts";
 import { summarize } from "./summary.ts";
 import { tables } from "./table.ts";
 import { installWidgets } from "./widgets.ts";
@@ -40,7 +41,7 @@ async function main(): Promise<void> {
   const subtitle = `${took.startedAt.slice(0, 16)}Z, ${settings.form} form, medians of ${settings.rounds} with spread; ${machine.cores} × ${machine.processor}; operators alone on one core`;
   await writeFile(join(out, "operator.svg"), pictureOf(summaries, settings.sizes, subtitle));
   process.stdout.write(
-    `\n${tables(summaries, settings.sizes)}\n\nratios are to controller-runtime; written: out/bench/operator.json, out/bench/operator.svg\n`,
+    `\n${tables(summaries, settings.sizes)}\n\nratios are to controller-runtime; ${disturbance(samples)}; written: out/bench/operator.json, out/bench/operator.svg\n`,
   );
   const failures = samples.filter(({ failed }) => failed !== undefined);
   for (const { operator, workload, round, failed } of failures)
@@ -99,6 +100,14 @@ function inShort({ unitsPerSecond, cpuMillisecondsPerUnit, p99Milliseconds, rssG
   if (rssGrowthMebibytes !== undefined) return `${rssGrowthMebibytes.toFixed(1)} MiB more`;
   const rate = `${unitsPerSecond?.toFixed(0) ?? "?"} units/s, ${cpuMillisecondsPerUnit?.toFixed(2) ?? "?"} ms CPU, p99 ${p99Milliseconds?.toFixed(0) ?? "?"} ms`;
   return done < units ? `${rate}; only ${done} of ${units} in time` : rate;
+}
+
+function disturbance(samples: readonly Sample[]): string {
+  const shares = spreadOf(samples.map(({ othersOnCore }) => othersOnCore));
+  const percent = (share: number) => `${Math.round(100 * share)} %`;
+  return shares
+    ? `others took ${percent(shares.median)} of the operators' core (median; at most ${percent(shares.max)})`
+    : "nothing is known of others";
 }
 
 /** Each round begins with another operator, so that none always meets the fresh or the tired server. */

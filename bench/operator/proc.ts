@@ -11,6 +11,18 @@ export function cpuMilliseconds(stat: string): number {
   return (((user ?? 0) + (system ?? 0) + (childrenUser ?? 0) + (childrenSystem ?? 0)) * 1000) / ticksPerSecond;
 }
 
+/** How long a core has been busy since the machine started, with whatever it was, from the text of /proc/stat. */
+export function busyMilliseconds(stat: string, core: string): number {
+  const line = stat.split("\n").find((one) => one.startsWith(`cpu${core} `));
+  if (!line) throw new Error(`/proc/stat knows no core ${core}`);
+  const [user = 0, nice = 0, system = 0, , , interrupts = 0, softInterrupts = 0, stolen = 0] = line.split(/\s+/).slice(1).map(Number);
+  return ((user + nice + system + interrupts + softInterrupts + stolen) * 1000) / ticksPerSecond;
+}
+
+export function coreBusyMilliseconds(core: string): number {
+  return busyMilliseconds(readFileSync("/proc/stat", "utf8"), core);
+}
+
 /** A field of /proc/<pid>/status that is given in kB, in MiB. */
 export function mebibytes(status: string, field: "VmRSS" | "VmHWM"): number {
   const found = new RegExp(`^${field}:\\s+(\\d+) kB`, "m").exec(status);

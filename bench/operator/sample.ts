@@ -28,6 +28,8 @@ export interface Sample {
   /** `memory`: with all objects cached, less the same without objects. */
   readonly rssGrowthMebibytes?: number;
   readonly growthKibibytesPerObject?: number;
+  /** How much of the operator's core went to something else meanwhile, 0 to 1: the lower, the more the figures are worth. */
+  readonly othersOnCore?: number;
   /** It could not be measured, and why. */
   readonly failed?: string;
 }

@@ -15,6 +15,7 @@ export const figures = [
   "rssPeakMebibytes",
   "rssGrowthMebibytes",
   "growthKibibytesPerObject",
+  "othersOnCore",
 ] as const satisfies readonly Figure[];
 
 /** What the rounds of one operator in one workload say together. */

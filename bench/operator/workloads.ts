@@ -7,7 +7,7 @@ import type { Api } from "./http.ts";
 import { type Answers, Observer } from "./observing.ts";
 import { type Launch, OperatorProcess } from "./operator-process.ts";
 import type { OperatorName } from "./operators.ts";
-import { monotonicMicroseconds } from "./proc.ts";
+import { coreBusyMilliseconds, monotonicMicroseconds } from "./proc.ts";
 import type { Sample } from "./sample.ts";
 import type { Sizes, WorkloadName } from "./settings.ts";
 import { percentile } from "./statistics.ts";
@@ -115,6 +115,7 @@ async function reconciling(trial: Trial, load: Load): Promise<Sample> {
   const observer = await Observer.start(server.kubeconfigs.load, namespace);
   if (load.fromStart) await observer.forget();
   const fromStart = load.fromStart ? await server.auditPosition() : undefined;
+  const coreAtStart = coreUse();
   const process = new OperatorProcess({
     command: trial.command,
     kubeconfig: server.kubeconfigs.operator,
@@ -127,12 +128,14 @@ async function reconciling(trial: Trial, load: Load): Promise<Sample> {
     const idle = load.fromStart ? undefined : await warmUp(process, observer, trial, load, namespace);
     const passesBefore = load.fromStart ? 0 : await process.passes();
     const cpuBefore = load.fromStart ? 0 : process.usage().cpuMilliseconds;
+    const coreBefore = fromStart === undefined ? coreUse() : coreAtStart;
     const position = fromStart ?? (await server.auditPosition());
     if (!load.fromStart) await observer.forget();
     await load.apply?.(namespace);
     const answers = await observer.answers(load.answers, limit);
     await pause(settleMilliseconds);
     const after = process.usage();
+    const core = coreUse();
     const passes = (await process.passes()) - passesBefore;
     const requests = requestsIn(await server.auditSince(position), operatorUser);
     return {
@@ -144,6 +147,7 @@ async function reconciling(trial: Trial, load: Load): Promise<Sample> {
         requests: totalOf(requests),
       }),
       requests,
+      othersOnCore: Math.max(0, (core.busy - coreBefore.busy - (after.cpuMilliseconds - cpuBefore)) / (core.at - coreBefore.at)),
       // Kopf has no cache to complete.
       ...(operator === "kopf" ? {} : { syncMilliseconds: syncMicroseconds / 1000 }),
       ...(idle === undefined ? {} : { rssIdleMebibytes: idle }),
@@ -154,6 +158,8 @@ async function reconciling(trial: Trial, load: Load): Promise<Sample> {
     observer.stop();
   }
 }
+
+const coreUse = () => ({ busy: coreBusyMilliseconds(cores.operator), at: performance.now() });
 
 /** Gives the memory before the first object came; undefined where objects were there from the start. */
 async function warmUp(
