@@ -254,6 +254,26 @@ describe("33: retries and timeouts survive a restart", () => {
     expect(calls).toEqual(["fine 1", "poor 1 0", "fine 2", "poor 2 0"]);
   });
 
+  test("a change that is taken back while it is being handled is taken back by those who had begun, and by nobody else", async () => {
+    const operator = newOperator();
+    const calls: string[] = [];
+    operator.on.update(widgets, { id: "begun" }, ({ spec, diff }) => void calls.push(`begun ${spec.size} ${diff.length}`));
+    operator.on.update(widgets, { id: "waits", backoff: 100 }, ({ spec, diff }) => {
+      calls.push(`waits ${spec.size} ${diff.length}`);
+      if (spec.size === 2) throw new Error("not now");
+    });
+    operator.on.field(widgets, "spec.colour", { id: "other" }, () => void calls.push("other"));
+    server.put(widgets, widget(1));
+    await operator.start();
+    await eventually(() => annotation("last-handled") !== undefined);
+    await edit({ spec: { size: 2 } });
+    await eventually(() => annotation("progress.waits") !== undefined);
+    await edit({ spec: { size: 1 } });
+    await eventually(() => annotation("progress.waits") === undefined);
+    await pause();
+    expect(calls).toEqual(["begun 2 1", "waits 2 1", "begun 1 0", "waits 1 0"]);
+  });
+
   test("objects whose handlers need no memory carry no annotations", async () => {
     const operator = newOperator();
     let ticks = 0;

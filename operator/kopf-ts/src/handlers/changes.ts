@@ -9,6 +9,7 @@ import type { ChangeDeclaration } from "./declarations.ts";
 import { diffOf, valueAt } from "./diff.ts";
 import { digestOf, type Essence, essenceOf } from "./essence.ts";
 import { matches } from "./filters.ts";
+import type { Memory } from "./memory.ts";
 import { emptyPatch, type ObjectPatch, partsOf } from "./object-patch.ts";
 import type { Progress } from "./persistence.ts";
 import type { Surroundings } from "./resource-handlers.ts";
@@ -27,12 +28,19 @@ interface Run {
   readonly again: number | undefined;
 }
 
+/** Why handlers of changes are called. */
+interface Cause {
+  readonly reason: "create" | "update";
+  readonly change: Change;
+}
+
 const deletion = "deletion";
 
 /**
  * Create, update, field, resume and delete handlers over the level-triggered engine: what changed is the difference
  * between the object and the state that was handled last, which the object itself remembers. However often the pass is
- * called, a handler that has ended for a state is not called for it again.
+ * called, a handler that has ended for a state is not called for it again. One that began with a state that was taken
+ * back before all had ended is called for the state that came instead, even if that is the old one: with an empty diff.
  */
 export class Changes<T extends KubeObject> {
   readonly #declarations: readonly ChangeDeclaration<T>[];
@@ -57,9 +65,10 @@ export class Changes<T extends KubeObject> {
   async handle(object: T, ctx: Context): Promise<Outcome> {
     const { persistence, memories } = this.#s;
     const essence = essenceOf(object, persistence.prefix);
-    const cause = this.#cause(object, essence);
     const memory = memories.of(object);
-    const changed = cause ? this.#select(object, cause) : [];
+    const begun = this.#begun(object, memory);
+    const cause = this.#cause(object, essence, begun);
+    const changed = cause ? this.#select(object, cause, begun) : [];
     const called = new Set(changed.map(({ declaration }) => declaration.run));
     const resumed = memory.resuming ? this.#selectResumed(object).filter(({ declaration }) => !called.has(declaration.run)) : [];
     if (resumed.length === 0) memory.resuming = undefined;
@@ -70,7 +79,9 @@ export class Changes<T extends KubeObject> {
     const resume = await this.#run(resumed, object, { patch, digest: "resume", ctx, recall: (id) => resumption?.get(id) });
     if (resume.again === undefined) memory.resuming = undefined;
     else for (const [id, record] of resume.records) resumption?.set(id, record);
-    await this.#write(object, { patch, essence, cause, changed, run }, ctx);
+    memory.begun = new Set([...begun, ...run.records.keys()]);
+    await this.#write(object, { patch, essence, cause, run }, ctx);
+    memory.begun = undefined;
     return againAfter(run.again, resume.again);
   }
 
@@ -97,13 +108,23 @@ export class Changes<T extends KubeObject> {
     );
   }
 
-  #cause(object: T, essence: Essence): { reason: "create" | "update"; change: Change } | undefined {
-    if (!this.#remembersStates || this.#s.persistence.isHandled(object, essence) || !this.#isWatched(object)) return undefined;
+  /** The handlers that may have acted on a state other than the one that was handled last. */
+  #begun(object: T, memory: Memory): ReadonlySet<string> {
+    const begun = new Set(memory.begun);
+    for (const { kind, id } of this.#declarations) {
+      if ((kind === "update" || kind === "field") && this.#s.persistence.progress(object, id)) begun.add(id);
+    }
+    return begun;
+  }
+
+  #cause(object: T, essence: Essence, begun: ReadonlySet<string>): Cause | undefined {
+    if (!this.#remembersStates || !this.#isWatched(object)) return undefined;
+    if (begun.size === 0 && this.#s.persistence.isHandled(object, essence)) return undefined;
     const old = this.#s.persistence.lastHandled(object);
     if (!old) return { reason: "create", change: { old, new: essence, diff: [{ op: "add", path: [], old, new: essence }] } };
     if (!this.#seesUpdates) return undefined;
     const diff = diffOf(old, essence);
-    return diff.length > 0 ? { reason: "update", change: { old, new: essence, diff } } : undefined;
+    return diff.length > 0 || begun.size > 0 ? { reason: "update", change: { old, new: essence, diff } } : undefined;
   }
 
   /** Whether any handler could ever be called for a change of this object: others are left without our annotations. */
@@ -114,14 +135,15 @@ export class Changes<T extends KubeObject> {
     );
   }
 
-  #select(object: T, { reason, change }: { reason: "create" | "update"; change: Change }): Selected<T>[] {
+  #select(object: T, { reason, change }: Cause, begun: ReadonlySet<string>): Selected<T>[] {
     const selected: Selected<T>[] = [];
     const called = new Set<unknown>();
     for (const declaration of this.#declarations) {
-      const { kind, options, run } = declaration;
+      const { kind, options, run, id, field } = declaration;
       if ((kind !== reason && kind !== "field") || called.has(run)) continue;
-      const narrowed = narrow(change, declaration.field);
-      if (!narrowed || !matches(options, this.#view(object, reason, narrowed))) continue;
+      const narrowed = narrow(change, field);
+      const isConcerned = narrowed.diff.length > 0 || begun.has(id);
+      if (!isConcerned || !matches(options, this.#view(object, reason, narrowed))) continue;
       called.add(run);
       selected.push({ declaration, reason, change: narrowed });
     }
@@ -189,11 +211,7 @@ export class Changes<T extends KubeObject> {
    * What the handlers asked for first, then what has to be remembered: a crash between the two calls them again, and
    * never forgets them. What they changed themselves counts as handled, unless somebody else wrote at the same time.
    */
-  async #write(
-    object: T,
-    pass: { patch: ObjectPatch; essence: Essence; cause: { change: Change } | undefined; changed: readonly Selected<T>[]; run: Run },
-    ctx: Context,
-  ): Promise<void> {
+  async #write(object: T, pass: { patch: ObjectPatch; essence: Essence; cause: Cause | undefined; run: Run }, ctx: Context): Promise<void> {
     const { persistence } = this.#s;
     const { body, status } = partsOf(pass.patch);
     const after = await this.#patch(object, { body, status }, ctx);
@@ -223,12 +241,11 @@ export class Changes<T extends KubeObject> {
   }
 }
 
-/** The change as a handler of one field sees it; undefined if that field has not changed. */
-function narrow(change: Change, field: readonly string[] | undefined): Change | undefined {
+/** The change as a handler of one field sees it. */
+function narrow(change: Change, field: readonly string[] | undefined): Change {
   if (!field) return change;
   const [old, now] = [valueAt(change.old, field), valueAt(change.new, field)];
-  const diff = diffOf(old, now);
-  return diff.length > 0 ? { old, new: now, diff } : undefined;
+  return { old, new: now, diff: diffOf(old, now) };
 }
 
 export function report(
@@ -236,6 +253,7 @@ export function report(
   id: string,
   attempted: Attempted,
   { logger, recorder }: Pick<Context, "logger" | "recorder">,
+  until = "until the object changes",
 ): void {
   if (attempted.ended === "success") {
     if (attempted.ignored) logger.warn(`handler ${id} failed; its errors are ignored`, { error: attempted.ignored });
@@ -246,7 +264,7 @@ export function report(
     logger.warn(`handler ${id} failed and is tried again in ${attempted.again} s`, { error: message });
     return;
   }
-  logger.error(`handler ${id} failed for good on ${describe(object)}; it is not tried again until the object changes`, {
+  logger.error(`handler ${id} failed for good on ${describe(object)}; it is not tried again ${until}`, {
     error: attempted.error,
   });
   recorder.event(object, { type: "Warning", reason: "HandlerFailed", note: `handler ${id} failed for good: ${message}` });

@@ -116,7 +116,8 @@ export class Daemons<T extends KubeObject> {
         () => run(invocation),
       );
       // What it throws because it was told to end is not a failure.
-      if (!(signal.aborted && attempted.ended !== "success")) report(object, id, attempted, { ...ctx, logger });
+      const wasEnded = signal.aborted && attempted.ended !== "success";
+      if (!wasEnded) report(object, id, attempted, { ...ctx, logger }, "while the object matches");
       if (attempted.ended === "success" && attempted.result !== undefined) patch.status[id] = attempted.result;
       await this.#s.writeQuietly(object, partsOf(patch), logger);
       if (attempted.ended) return;

@@ -13,6 +13,8 @@ export class Memory {
   resuming: Map<string, Progress> | undefined;
   /** The version that our last write made, and until when (monotonic milliseconds) an older one is not believed. */
   awaited: { readonly resourceVersion: string; readonly until: number } | undefined;
+  /** Handlers that were called, though what came of it could not be recorded: they may have acted on a state that is no more. */
+  begun: ReadonlySet<string> | undefined;
   /** All its delete handlers have ended; only the finalizer is left to take away. */
   deletionHandled = false;
   #daemons: Map<string, Daemon> | undefined;

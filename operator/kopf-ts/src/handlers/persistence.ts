@@ -26,6 +26,7 @@ const longestMessage = 512;
 export class Persistence {
   readonly prefix: string;
   readonly finalizer: string;
+  readonly #names = new Map<string, string>();
 
   constructor(prefix: string) {
     this.prefix = prefix;
@@ -66,8 +67,14 @@ export class Persistence {
     return `${this.prefix}/last-handled`;
   }
 
-  /** A valid annotation name (at most 63 characters of `[A-Za-z0-9._-]`), different for different ids. */
   #nameOf(id: string): string {
+    const name = this.#names.get(id) ?? this.#newName(id);
+    this.#names.set(id, name);
+    return name;
+  }
+
+  /** A valid annotation name (at most 63 characters of `[A-Za-z0-9._-]`), different for different ids. */
+  #newName(id: string): string {
     const clean = `progress.${id}`.replaceAll(/[^A-Za-z0-9._-]/g, "-");
     const isExact = clean === `progress.${id}` && clean.length <= 63 && /[A-Za-z0-9]$/.test(clean);
     return `${this.prefix}/${isExact ? clean : `${clean.slice(0, 50)}-${hash("sha1", id).slice(0, 8)}`}`;

@@ -89,7 +89,7 @@ export class Timer<T extends KubeObject> {
       () => run(invocation),
     );
     ctx.signal.throwIfAborted();
-    report(object, id, attempted, { ...ctx, logger });
+    report(object, id, attempted, { ...ctx, logger }, "for this object by this process");
     if (attempted.ended === "success" && attempted.result !== undefined) patch.status[id] = attempted.result;
     const ended = clock.monotonic();
     state.trying = attempted.ended ? undefined : { ...trying, retries: trying.retries + 1 };
