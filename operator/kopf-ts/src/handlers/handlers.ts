@@ -54,6 +54,7 @@ export class Handlers {
   readonly #cleanups: Activity[] = [];
   readonly #probes: Activity[] = [];
   readonly #logins: Login[] = [];
+  #loggedIn = false;
   #manager: Manager | undefined;
 
   constructor(options: HandlersOptions = {}) {
@@ -128,6 +129,9 @@ export class Handlers {
   /** @internal The manager calls this as it starts: the startup handlers run, then the controllers are made. */
   async begin(manager: Manager): Promise<void> {
     this.#manager = manager;
+    if (this.#logins.length > 0 && !this.#loggedIn) {
+      manager.logger.warn("the login handlers are not asked: they are for an Operator that is given neither client nor kubeConfig");
+    }
     for (const activity of this.#startups) await this.#perform(activity, manager);
     for (const attach of this.#indexing) attach(manager);
     for (const declarations of this.#resources.values()) new ResourceHandlers(declarations, manager, this.#indices, this.#options);
@@ -142,6 +146,7 @@ export class Handlers {
 
   /** @internal */
   async login(): Promise<Awaited<ReturnType<Login>>> {
+    this.#loggedIn = true;
     for (const login of this.#logins) {
       const credentials = await login();
       if (credentials) return credentials;

@@ -105,7 +105,7 @@ describe("on a real API server", () => {
   });
 
   test("a dry run keeps nothing, and taken-over fields are removed by the next apply that does not name them", async () => {
-    await withCluster({}, async ({ client, namespace }) => {
+    await withCluster(process.env.KUBECONFIG as string, async ({ client, namespace }) => {
       const key = { namespace, name: "a" };
       const manifest = (data: Record<string, string>) => ({ apiVersion: "v1", kind: "ConfigMap", metadata: key, data });
       await client.create(configMaps, manifest({ x: "1" }), { dryRun: true });

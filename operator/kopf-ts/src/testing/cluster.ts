@@ -21,15 +21,22 @@ export interface ClusterPlace {
   readonly newClient: () => Promise<Client>;
 }
 
+export interface ClusterOptions {
+  /** A path. Default: what kubectl would use. */
+  readonly kubeconfig?: string;
+  readonly crds?: readonly DynamicObject[];
+}
+
 /**
- * Lends a test a namespace of its own on the cluster of a kubeconfig (a path; default: what kubectl would use), with
- * these CustomResourceDefinitions there and served; takes everything away afterwards, also when the test fails.
+ * Lends a test a namespace of its own on the cluster of a kubeconfig (its path, or options), with these CustomResourceDefinitions there and served; takes everything away afterwards, also when the test fails.
  * Definitions that were there before stay.
  */
-export async function withCluster<T>(
-  options: { readonly kubeconfig?: string; readonly crds?: readonly DynamicObject[] },
-  use: (place: ClusterPlace) => Promise<T>,
-): Promise<T> {
+export async function withCluster<T>(where: string | ClusterOptions, use: (place: ClusterPlace) => Promise<T>): Promise<T> {
+  const options = typeof where === "string" ? { kubeconfig: where } : where;
+  return await lend(options, use);
+}
+
+async function lend<T>(options: ClusterOptions, use: (place: ClusterPlace) => Promise<T>): Promise<T> {
   const environment = options.kubeconfig ? { ...process.env, KUBECONFIG: options.kubeconfig } : process.env;
   const newClient = () => Client.fromEnvironment(environment);
   const client = await newClient();

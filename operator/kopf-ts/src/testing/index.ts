@@ -1,4 +1,4 @@
-export { type ClusterPlace, withCluster } from "./cluster.ts";
+export { type ClusterOptions, type ClusterPlace, withCluster } from "./cluster.ts";
 export { FakeRecorder, fakeCache, fakeContext } from "./context.ts";
 export { FakeApiServer } from "./fake-api-server.ts";
 export type { Fault, FaultAction, SeenRequest } from "./faults.ts";
