@@ -8,6 +8,7 @@ import { decide } from "./decide.ts";
 import { endingOf } from "./ending.ts";
 import { summarize, trajectoryOf } from "./log.ts";
 import { chooseAdapter } from "./retrieval.ts";
+import { turnOf } from "./turn.ts";
 import type { World } from "./world.ts";
 
 const config = aConfig();
@@ -50,6 +51,7 @@ function aWorld(over: Partial<World> = {}): World {
     server,
     adapters: [],
     libraryExists: true,
+    turn: { mine: true as const },
     takenUIDs: new Set<number>(),
     learningExists: false,
     runnerToken: "t",
@@ -101,6 +103,37 @@ describe("before work", () => {
     expect(outcome.status).toMatchObject({ epoch: 1, sandbox: { pod: "fix-parser-s1" } });
     expect((outcome.status as { sandbox: { uid: number } }).sandbox.uid).not.toBe(100000);
     expect(outcome.creates).toEqual([]);
+  });
+});
+
+describe("a session's turn", () => {
+  const coder = { ...server, spec: { ...server.spec, maxSequences: 6, replicas: 1 } } as unknown as ModelServer;
+  const waitingFor = (name: string) => aSession({ name, status: { startTime, adapter: chosen } });
+  const others = (count: number) =>
+    Array.from({ length: count }, (_, i) => aSession({ name: `busy-${i}`, status: { adapter: chosen, epoch: 1 } }));
+
+  it("comes while the server decodes for fewer sessions than it can", () => {
+    expect(turnOf(waitingFor("a"), coder, others(1))).toEqual({ mine: true });
+    expect(turnOf(waitingFor("a"), coder, others(2))).toEqual({ mine: false, working: 2, limit: 2, before: 0 });
+  });
+
+  it("goes by age, so that two that look at once don't both take the last place", () => {
+    const all = [...others(1), waitingFor("a"), waitingFor("b")];
+    expect(turnOf(waitingFor("a"), coder, all).mine).toBe(true);
+    expect(turnOf(waitingFor("b"), coder, all)).toMatchObject({ mine: false, before: 1 });
+  });
+
+  it("is never taken back from one that works", () => {
+    expect(turnOf(working(), coder, others(9))).toEqual({ mine: true });
+  });
+
+  it("is waited for in words", () => {
+    const session = aSession({ status: { startTime, adapter: chosen } });
+    expect(decideOn({ session, turn: { mine: false, working: 5, limit: 5, before: 2 } })).toMatchObject({
+      kind: "waiting",
+      reason: "ServerBusy",
+      creates: [],
+    });
   });
 });
 

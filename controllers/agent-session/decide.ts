@@ -29,6 +29,8 @@ import { chooseAdapter } from "./retrieval.ts";
 import type { World } from "./world.ts";
 
 const retrySeconds = 10;
+/** A place that got free is taken this soon. */
+const turnSeconds = 3;
 
 /** Stores a trajectory; called by the framework after the status is written. */
 export type Seal = (trajectory: Trajectory) => Promise<void>;
@@ -71,6 +73,7 @@ export function decide(world: World, config: OperatorConfig, seal: Seal, now: Da
   if (!session.status?.adapter) return choose(world, now);
   const loading = adapterLoading(world);
   if (loading) return loading;
+  if (!world.turn.mine) return busy(world.turn, session.spec.serverRef.name);
   return session.status.epoch ? work(world, config) : beginEpoch(session, world, config, "the sandbox is being created");
 }
 
@@ -104,6 +107,11 @@ function adapterLoading({ session, server }: World): Outcome | null {
   })
     .event("Warning", SessionReason.AdapterRefused, message)
     .again(0);
+}
+
+function busy({ working, limit, before }: Extract<World["turn"], { mine: false }>, server: string): Outcome {
+  const message = `${working} sessions work with ${server}, which decodes for ${limit} at once; ${before} older ones come first`;
+  return waiting(SessionReason.ServerBusy, message, turnSeconds);
 }
 
 function work(world: World, config: OperatorConfig): Outcome {

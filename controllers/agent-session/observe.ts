@@ -11,6 +11,7 @@ import { liveSandboxUIDs, ownedBy, probeTargets, sandboxState } from "../sandbox
 import { workerState } from "../worker.ts";
 import { deadlineOf, endingOf } from "./ending.ts";
 import { summarize, trajectoryArtifact, trajectoryOf } from "./log.ts";
+import { turnOf } from "./turn.ts";
 import type { LogState, SealState, World } from "./world.ts";
 
 /** Every read of a pass. */
@@ -36,6 +37,7 @@ export async function observe(session: AgentSession, { cache, clock }: Context, 
     adapters: status?.adapter ? [] : cache(adapters).list({ namespace }),
     libraryExists:
       !spec.sandbox.libraryConfigMap || cache(configMaps).get({ namespace, name: spec.sandbox.libraryConfigMap }) !== undefined,
+    turn: turnOf(session, server, cache(agentSessions).list({ namespace })),
     takenUIDs: liveSandboxUIDs([...cache(agentSessions).list(), ...cache(evaluations).list()], uid),
     sandboxPod,
     sandbox,

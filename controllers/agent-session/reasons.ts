@@ -18,6 +18,8 @@ export const SessionReason = {
   ServerMissing: "ServerMissing",
   /** The ModelServer doesn't answer yet. */
   ServerNotReady: "ServerNotReady",
+  /** As many sessions work with the server as it can decode for at once. */
+  ServerBusy: "ServerBusy",
   /** The adapter is not loaded yet. */
   AdapterLoading: "AdapterLoading",
   /** The ConfigMap of the project's library doesn't exist. */

@@ -6,6 +6,7 @@ import type { EpochWorld } from "../epoch.ts";
 import type { ObservedRequirement } from "../requires.ts";
 import type { ProbeTargets } from "../sandbox.ts";
 import type { LogSummary } from "./log.ts";
+import type { Turn } from "./turn.ts";
 
 /** The live log, or why it can't be read now. */
 export type LogState = { records: LogRecord[]; lastSequence: number; summary: LogSummary } | { unavailable: string };
@@ -20,6 +21,7 @@ export interface World extends EpochWorld {
   readonly server: ModelServer | undefined;
   readonly adapters: readonly Adapter[];
   readonly libraryExists: boolean;
+  readonly turn: Turn;
   /** undefined while a service that the proof tries is missing. */
   readonly targets: ProbeTargets | undefined;
   readonly log: LogState;

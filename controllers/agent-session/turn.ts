@@ -1,0 +1,28 @@
+import type { AgentSession } from "@rune/crds/agent-session";
+import type { ModelServer } from "@rune/crds/model-server";
+import { isTerminal } from "kopf-ts";
+
+/** Whether it is a session's turn, and what keeps it waiting otherwise. */
+export type Turn = { mine: true } | { mine: false; working: number; limit: number; before: number };
+
+/**
+ * A server decodes so many sequences at once; sessions beyond that would only wait in its queue, each holding a sandbox,
+ * and on a full cluster sandboxes would leave no room for the agents that they wait for. Oldest first.
+ */
+export function turnOf(session: AgentSession, server: ModelServer | undefined, all: readonly AgentSession[]): Turn {
+  if (!server || session.status?.epoch) return { mine: true };
+  const others = all.filter(
+    (other) =>
+      other.spec.serverRef.name === server.metadata.name &&
+      other.metadata.uid !== session.metadata.uid &&
+      !isTerminal(other) &&
+      !other.spec.suspend,
+  );
+  const working = others.filter((other) => other.status?.epoch).length;
+  const before = others.filter((other) => other.status?.adapter && !other.status.epoch && byAge(other, session) < 0).length;
+  const limit = Math.max(1, Math.floor((server.spec.maxSequences * server.spec.replicas) / session.spec.candidates));
+  return working + before < limit ? { mine: true } : { mine: false, working, limit, before };
+}
+
+const byAge = (a: AgentSession, b: AgentSession) =>
+  a.metadata.creationTimestamp.localeCompare(b.metadata.creationTimestamp) || a.metadata.name.localeCompare(b.metadata.name);
