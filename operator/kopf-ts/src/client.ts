@@ -1,92 +1,53 @@
-import { ApiError, isNotFound } from "./api-error.ts";
+import { type ApiError, isNotFound } from "./api-error.ts";
 import { type Credentials, defaultCredentials, kubeConfigCredentials } from "./credentials.ts";
 import { fieldManagerPatch } from "./field-manager.ts";
 import { type Modification, modifyWith } from "./modify.ts";
 import type { DynamicObject, KubeObject, ObjectKey } from "./object.ts";
-import { apiVersionOf, pathOf, type Resource } from "./resource.ts";
+import {
+  type ApplyOptions,
+  applyRequest,
+  type CallOptions,
+  type DeleteOptions,
+  dry,
+  type ListOptions,
+  metadataAccept,
+  nameKind,
+  type ObjectList,
+  type Patch,
+  type PatchOptions,
+  patchRequest,
+  replaceRequest,
+  type StatusObject,
+  selectors,
+  streamError,
+  typed,
+  type WatchEvent,
+  type WatchOptions,
+  type WriteOptions,
+} from "./requests.ts";
+
+import { pathOf, type Resource } from "./resource.ts";
 import { ResourceMap } from "./resource-map.ts";
 import { parseObject } from "./schema.ts";
 import type { Table } from "./table.ts";
 import { type Request, Transport, type TransportOptions } from "./transport.ts";
 
-/** `a=b,c in (d)`, or labels that must all be equal. */
-export type Selector = string | Readonly<Record<string, string>>;
-
-export interface CallOptions {
-  readonly signal?: AbortSignal;
-}
-
-export interface ListOptions extends CallOptions {
-  readonly namespace?: string;
-  readonly labelSelector?: Selector;
-  readonly fieldSelector?: Selector;
-  /** Objects a page. Default 500. */
-  readonly limit?: number;
-  readonly continue?: string;
-  readonly resourceVersion?: string;
-  /** Objects come with nothing but `metadata` (PartialObjectMetadata): cheaper where that is enough. */
-  readonly metadataOnly?: boolean;
-  /** Objects come as the server sent them, whatever the resource's schema says. */
-  readonly unparsed?: boolean;
-}
-
-export interface WatchOptions extends CallOptions {
-  readonly namespace?: string;
-  readonly labelSelector?: Selector;
-  readonly fieldSelector?: Selector;
-  /** Changes after this version. Without one: what is there first, as ADDED. */
-  readonly resourceVersion?: string;
-  /** WatchList (KEP-3157): what is there first, then a bookmark for which `endsInitialEvents` holds, then changes. */
-  readonly sendInitialEvents?: boolean;
-  /** As in `list`. */
-  readonly metadataOnly?: boolean;
-  readonly unparsed?: boolean;
-  /** The server ends the watch after so long. Default 290. */
-  readonly timeoutSeconds?: number;
-}
-
-export interface ObjectList<T> {
-  readonly items: T[];
-  readonly metadata: { readonly resourceVersion: string; readonly continue?: string; readonly remainingItemCount?: number };
-}
-
-export type WatchEvent<T> =
-  | { readonly type: "ADDED" | "MODIFIED" | "DELETED"; readonly object: T }
-  | { readonly type: "BOOKMARK"; readonly object: KubeObject };
-
-/** The server checks everything and answers as if it had done it, but stores nothing. */
-export interface WriteOptions extends CallOptions {
-  readonly dryRun?: boolean;
-}
-
-export interface ApplyOptions extends WriteOptions {
-  readonly fieldManager: string;
-  /** Takes fields over from other managers. Default true: a controller owns what it applies. */
-  readonly force?: boolean;
-}
-
-export interface PatchOptions extends WriteOptions {
-  readonly fieldManager?: string;
-}
-
-/** RFC 6902. */
-export interface JsonPatchOperation {
-  readonly op: "add" | "remove" | "replace" | "test" | "move" | "copy";
-  readonly path: string;
-  readonly from?: string;
-  readonly value?: unknown;
-}
-
-/** A list of operations is a JSON patch (RFC 6902), an object a JSON merge patch (RFC 7386). */
-export type Patch = readonly JsonPatchOperation[] | Readonly<Record<string, unknown>>;
-
-export interface DeleteOptions extends WriteOptions {
-  readonly uid?: string;
-  readonly resourceVersion?: string;
-  /** Default `Background`, also for Jobs, whose own default leaves their pods behind. */
-  readonly propagationPolicy?: "Background" | "Foreground" | "Orphan";
-  readonly gracePeriodSeconds?: number;
-}
+export {
+  type ApplyOptions,
+  type CallOptions,
+  type DeleteOptions,
+  endsInitialEvents,
+  type JsonPatchOperation,
+  type ListOptions,
+  type ObjectList,
+  type Patch,
+  type PatchOptions,
+  type Selector,
+  selectorText,
+  type WatchEvent,
+  type WatchOptions,
+  type WriteOptions,
+} from "./requests.ts";
 
 /** The API server, in raw JSON: what it sends is what you get, unknown fields included. */
 export class Client {
@@ -318,104 +279,4 @@ export class Subresource {
   replace<T extends KubeObject>(resource: Resource<T>, object: T, options: PatchOptions = {}): Promise<T> {
     return this.#transport.json(replaceRequest(resource, object, options, this.#name));
   }
-}
-
-function replaceRequest(
-  resource: Resource,
-  object: KubeObject,
-  { signal, fieldManager, dryRun }: PatchOptions,
-  subresource?: string,
-): Request {
-  const { namespace, name } = object.metadata;
-  return {
-    method: "PUT",
-    path: pathOf(resource, { namespace, name, subresource }),
-    query: { fieldManager, ...dry(dryRun) },
-    body: JSON.stringify(object),
-    signal,
-  };
-}
-
-function patchRequest(
-  resource: Resource,
-  key: ObjectKey,
-  patch: Patch,
-  { signal, fieldManager, dryRun }: PatchOptions,
-  subresource?: string,
-): Request {
-  return {
-    method: "PATCH",
-    path: pathOf(resource, { ...key, subresource }),
-    query: { fieldManager, ...dry(dryRun) },
-    contentType: Array.isArray(patch) ? "application/json-patch+json" : "application/merge-patch+json",
-    body: JSON.stringify(patch),
-    signal,
-  };
-}
-
-function applyRequest(resource: Resource, object: KubeObject, options: ApplyOptions, subresource?: string): Request {
-  const { namespace, name } = object.metadata;
-  return {
-    method: "PATCH",
-    path: pathOf(resource, { namespace, name, subresource }),
-    query: { fieldManager: options.fieldManager, force: options.force ?? true, ...dry(options.dryRun) },
-    contentType: "application/apply-patch+yaml",
-    body: JSON.stringify(object),
-    signal: options.signal,
-  };
-}
-
-function dry(dryRun: boolean | undefined): { dryRun?: "All" } {
-  return dryRun ? { dryRun: "All" } : {};
-}
-
-function selectors(options: { labelSelector?: Selector; fieldSelector?: Selector }): Record<string, string | undefined> {
-  return { labelSelector: selectorText(options.labelSelector), fieldSelector: selectorText(options.fieldSelector) };
-}
-
-/** The selector as the API reads it. */
-export function selectorText(selector: Selector | undefined): string | undefined {
-  if (selector === undefined || typeof selector === "string") return selector || undefined;
-  const text = Object.entries(selector)
-    .map(([name, value]) => `${name}=${value}`)
-    .join(",");
-  return text || undefined;
-}
-
-/** Items of built-in lists come without `apiVersion` and `kind`, partial ones with others. */
-function typed<T extends KubeObject>(resource: Resource<T>, items: T[], metadataOnly = false): T[] {
-  if (metadataOnly) for (const item of items) nameKind(resource, item);
-  const apiVersion = apiVersionOf(resource);
-  return items.map((item) => (item.kind ? item : { ...item, apiVersion, kind: resource.kind }));
-}
-
-/** Partial metadata calls itself PartialObjectMetadata; owners and events need the object's own kind. */
-function nameKind(resource: Resource, object: KubeObject): void {
-  object.apiVersion = apiVersionOf(resource);
-  object.kind = resource.kind;
-}
-
-function metadataAccept(suffix: "List" | ""): string {
-  return `application/json;as=PartialObjectMetadata${suffix};g=meta.k8s.io;v=v1,application/json`;
-}
-
-/** Whether this bookmark says that everything that was there at the start of a WatchList has been sent. */
-export function endsInitialEvents(object: KubeObject): boolean {
-  return object.metadata.annotations?.["k8s.io/initial-events-end"] === "true";
-}
-
-interface StatusObject {
-  code?: number;
-  reason?: string;
-  message?: string;
-  details?: ApiError["details"];
-}
-
-function streamError(resource: Resource, status: StatusObject): ApiError {
-  return new ApiError({
-    status: status.code ?? 500,
-    message: `watch of ${resource.plural}: ${status.message ?? "the server ended it without saying why"}`,
-    ...(status.reason ? { reason: status.reason } : {}),
-    ...(status.details ? { details: status.details } : {}),
-  });
 }

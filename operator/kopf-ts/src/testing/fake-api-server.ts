@@ -10,18 +10,9 @@ import type { Table } from "../table.ts";
 import type { TransportOptions } from "../transport.ts";
 import { type Fault, Faults, type SeenRequest } from "./faults.ts";
 import { applyMerge, disagreements, jsonPatch, mergePatch, PatchRefused } from "./patch.ts";
+import { type Place, placeOf, selectorOf } from "./place.ts";
 import { type Part, Storage } from "./storage.ts";
 import { partial, Watches } from "./watches.ts";
-
-/** Where a path leads. */
-interface Place {
-  readonly group: string;
-  readonly version: string;
-  readonly table: string;
-  readonly namespace: string;
-  readonly name: string;
-  readonly subresource: string;
-}
 
 interface AppliedFields {
   readonly manager: string;
@@ -350,36 +341,6 @@ function isPartial({ accept }: SeenRequest): boolean {
 
 function partOf(place: Place): Part {
   return place.subresource === "status" ? "status" : "all but status";
-}
-
-/** `/api/v1/…` or `/apis/group/version/…`, then perhaps `namespaces/x`, then plural, name, subresource. */
-function placeOf(path: string): Place {
-  const [root, ...parts] = path.split("/").slice(1).map(decodeURIComponent);
-  const group = root === "apis" ? (parts.shift() ?? "") : "";
-  const version = parts.shift() ?? "";
-  const isScoped = parts[0] === "namespaces" && parts.length > 2 && parts[2] !== "status";
-  const namespace = isScoped ? (parts[1] ?? "") : "";
-  const [plural = "", name = "", subresource = ""] = isScoped ? parts.slice(2) : parts;
-  return { group, version, table: plural && nameOf({ plural, group }), namespace, name, subresource };
-}
-
-/** Equality-based label selectors, and `metadata.name` and `metadata.namespace` as fields. */
-function selectorOf(query: URLSearchParams): (object: KubeObject) => boolean {
-  const labels = pairs(query.get("labelSelector"));
-  const fields = pairs(query.get("fieldSelector"));
-  return ({ metadata }) =>
-    labels.every(([name, value]) => (value === undefined ? name in (metadata.labels ?? {}) : metadata.labels?.[name] === value)) &&
-    fields.every(([name, value]) => (metadata as unknown as Record<string, unknown>)[name.replace("metadata.", "")] === value);
-}
-
-function pairs(selector: string | null): [string, string | undefined][] {
-  return (selector ?? "")
-    .split(",")
-    .filter((term) => term !== "")
-    .map((term) => {
-      const [name = "", value] = term.split(/==?/);
-      return [name.trim(), value?.trim()];
-    });
 }
 
 function send(response: ServerResponse, status: number, body: unknown, headers: Record<string, string> = {}): void {
