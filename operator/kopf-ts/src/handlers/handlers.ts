@@ -139,6 +139,7 @@ export class Handlers {
 
   /** @internal The manager calls this last, while its client still works. */
   async end(manager: Manager): Promise<void> {
+    if (!this.#manager) return;
     for (const activity of this.#cleanups) {
       await this.#perform(activity, manager).catch((error: unknown) => manager.logger.error(`cleanup ${activity.id} failed`, { error }));
     }
