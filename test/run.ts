@@ -15,7 +15,16 @@ const stages: Stage[] = [
   command("netpol", "go", ["-C", "cluster/kube", "test", "-trimpath", "./netpol/..."]),
   vitest("real registry and NATS", ["clients.integration", "agent.integration", "evaluator.integration"], { RUNE_TEST_SERVICES: "1" }),
   vitest("crds on a real API server", ["crds/crds.cluster.test.ts"], cluster),
-  vitest("kopf-ts on a real API server", ["operator/kopf-ts/src/kubernetes.cluster.test.ts"], apiServer),
+  vitest(
+    "kopf-ts on a real API server",
+    [
+      "operator/kopf-ts/src/kubernetes.cluster",
+      "operator/kopf-ts/src/handlers/operator.cluster",
+      "operator/kopf-ts/pack",
+      "operator/kopf-ts/examples",
+    ],
+    apiServer,
+  ),
   vitest("embedded cluster", ["cluster/embedded.cluster.test.ts", "cluster/down.cluster.test.ts"], cluster),
   trainerTests,
   // The first of these installs everything; the others go on with what it left.
