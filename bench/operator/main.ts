@@ -19,34 +19,48 @@ const out = join(import.meta.dirname, "../../out/bench");
 
 type Commands = Readonly<Partial<Record<OperatorName, readonly string[]>>>;
 
+/** What is the same for every round. */
+interface RunRecord {
+  readonly settings: Settings;
+  readonly versions: Readonly<{ [operator: string]: string }>;
+  readonly machine: ReturnType<typeof describeMachine>;
+  readonly startedAt: Date;
+}
+
 async function main(): Promise<void> {
   const settings = settingsFrom(process.argv.slice(2));
-  const commands: Record<string, readonly string[]> = {};
-  const versions: Record<string, string> = {};
+  const commands: { [operator: string]: readonly string[] } = {};
+  const versions: { [operator: string]: string } = {};
   for (const name of settings.operators) {
     commands[name] = await prepare(name);
     versions[name] = await versionOf(name);
   }
-  const machine = describeMachine();
-  const startedAt = new Date();
+  const record: RunRecord = { settings, versions, machine: describeMachine(), startedAt: new Date() };
   progress.say(`${settings.form} form, ${settings.rounds} rounds; operators on core ${cores.operator}, everything else on ${cores.others}`);
   await moveSelf(cores.others);
   const samples: Sample[] = [];
-  for (let round = 1; round <= settings.rounds; round += 1) samples.push(...(await runRound(round, settings, commands)));
-  const summaries = summarize(samples);
-  const took = { startedAt: startedAt.toISOString(), seconds: Math.round((Date.now() - startedAt.getTime()) / 1000) };
-  const result = { ...took, settings, machine: { ...machine, loadAtTheEnd: loadavg() }, versions, summaries, samples };
-  await mkdir(out, { recursive: true });
-  await writeFile(join(out, "operator.json"), `${JSON.stringify(result, null, 2)}\n`);
-  const subtitle = `${took.startedAt.slice(0, 16)}Z, ${settings.form} form, medians of ${settings.rounds} with spread; ${machine.cores} × ${machine.processor}; operators alone on one core`;
-  await writeFile(join(out, "operator.svg"), pictureOf(summaries, settings.sizes, subtitle));
-  process.stdout.write(
-    `\n${tables(summaries, settings.sizes)}\n\nratios are to controller-runtime; ${disturbance(samples)}; written: out/bench/operator.json, out/bench/operator.svg\n`,
-  );
+  for (let round = 1; round <= settings.rounds; round += 1) {
+    samples.push(...(await runRound(round, settings, commands)));
+    // After each round, so that a run that is cut short has said what it found.
+    await write(record, samples, round);
+  }
+  process.stdout.write(`\n${tables(summarize(samples), settings.sizes)}\n\nratios are to controller-runtime; ${disturbance(samples)}\n`);
+  process.stdout.write("written: out/bench/operator.json, out/bench/operator.svg\n");
   const failures = samples.filter(({ failed }) => failed !== undefined);
   for (const { operator, workload, round, failed } of failures)
     process.stderr.write(`${workload}, ${operator}, round ${round}: ${failed}\n`);
   if (failures.length > 0) process.exitCode = 1;
+}
+
+async function write({ settings, versions, machine, startedAt }: RunRecord, samples: readonly Sample[], roundsDone: number): Promise<void> {
+  const summaries = summarize(samples);
+  const seconds = Math.round((Date.now() - startedAt.getTime()) / 1000);
+  const at = { startedAt: startedAt.toISOString(), seconds, roundsDone };
+  const result = { ...at, settings, machine: { ...machine, loadAtTheEnd: loadavg() }, versions, summaries, samples };
+  const subtitle = `${at.startedAt.slice(0, 16)}Z, ${settings.form} form, medians of ${roundsDone} with spread; ${machine.cores} × ${machine.processor}; operators pinned to one core; ${disturbance(samples)}`;
+  await mkdir(out, { recursive: true });
+  await writeFile(join(out, "operator.json"), `${JSON.stringify(result, null, 2)}\n`);
+  await writeFile(join(out, "operator.svg"), pictureOf(summaries, settings.sizes, subtitle));
 }
 
 async function runRound(round: number, settings: Settings, commands: Commands): Promise<Sample[]> {
