@@ -140,7 +140,8 @@ export class ApiServer {
   readonly #killAll = () => {
     this.#server?.kill("SIGKILL");
     this.#etcd?.kill("SIGKILL");
-    rmSync(this.#folder, { recursive: true, force: true });
+    // They may still be writing for a moment.
+    rmSync(this.#folder, { recursive: true, force: true, maxRetries: 10, retryDelay: 50 });
   };
 
   #spawn(name: string, args: string[]): ChildProcess {

@@ -41,7 +41,7 @@ export const quick: Sizes = {
   children: { parents: 10, each: 10 },
   memory: 1_000,
   warmUp: 200,
-  limitSeconds: 60,
+  limitSeconds: 30,
   freshServers: false,
 };
 
