@@ -10,7 +10,7 @@ const missing = Object.entries(needs).flatMap(([files, provided]) => (provided ?
 
 export default defineConfig({
   test: {
-    include: ["{operator,crds,clients,controllers,workloads,cluster,charts,docs,examples,test}/**/*.test.ts"],
+    include: ["{bench,operator,crds,clients,controllers,workloads,cluster,charts,docs,examples,test}/**/*.test.ts"],
     exclude: ["**/node_modules/**", "**/dist/**", ...missing],
     testTimeout: 20_000,
     pool: "forks",

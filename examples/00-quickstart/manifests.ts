@@ -83,7 +83,8 @@ export function evaluationManifest(namespace: string, taskSet: ArtifactReference
     taskSet: { ...taskSet, maxTasks: options.heldOutTasks },
     samples: options.samples,
     sampling,
-    sandbox,
+    // One sandbox judges every program of an arm.
+    sandbox: { ...sandbox, cpu: "700m" },
     concurrency: 6,
     gate: {
       candidate: "adapter",
