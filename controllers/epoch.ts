@@ -39,7 +39,8 @@ export function epochStep({ sandbox, worker }: EpochWorld, pod: string): EpochSt
     case "Absent":
       return worker.state === "Running" ? { step: "Lost", message: `sandbox pod ${pod} is gone` } : { step: "CreateSandbox" };
     case "Starting":
-      return { step: "AwaitSandbox", message: sandbox.message };
+      // A busy node can make a probe late; what works goes on.
+      return worker.state === "Running" ? { step: "Working" } : { step: "AwaitSandbox", message: sandbox.message };
     case "Ready":
       return worker.state === "Running"
         ? { step: "Working" }

@@ -89,7 +89,7 @@ export function sandboxPod({ owner, epoch, uid, spec }: SandboxRequest, config: 
           ports: [{ name: "runner", containerPort: port.runner }],
           securityContext: restrictedContainer,
           resources: { requests: size, limits: size },
-          readinessProbe: { httpGet: { path: "/healthz", port: port.runner }, periodSeconds: 1 },
+          readinessProbe: { httpGet: { path: "/healthz", port: port.runner }, periodSeconds: 1, timeoutSeconds: 5 },
           volumeMounts: [
             { name: "token", mountPath: "/rune/token", subPath: "runner-token", readOnly: true },
             { name: "out", mountPath: "/workspace/out" },

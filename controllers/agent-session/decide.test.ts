@@ -167,6 +167,15 @@ describe("an epoch", () => {
     expect(outcome.creates).toEqual([]);
   });
 
+  it("goes on when a late probe makes its sandbox look unready", () => {
+    const outcome = decideOn({
+      session: working(),
+      sandbox: { state: "Starting", message: "probe timed out" },
+      worker: { state: "Running" },
+    });
+    expect(outcome).toMatchObject({ reason: "Working" });
+  });
+
   it("is followed by the next one when the agent is lost", () => {
     const outcome = decideOn({
       session: working(),
