@@ -109,9 +109,9 @@ function adapterLoading({ session, server }: World): Outcome | null {
     .again(0);
 }
 
-function busy({ working, limit, before }: Extract<World["turn"], { mine: false }>, server: string): Outcome {
-  const message = `${working} sessions work with ${server}, which decodes for ${limit} at once; ${before} older ones come first`;
-  return waiting(SessionReason.ServerBusy, message, turnSeconds);
+/** In words that don't change while it waits, so that a long queue writes nothing. */
+function busy({ limit }: Extract<World["turn"], { mine: false }>, server: string): Outcome {
+  return waiting(SessionReason.ServerBusy, `${server} decodes for ${limit} sessions at once, and older ones come first`, turnSeconds);
 }
 
 function work(world: World, config: OperatorConfig): Outcome {
