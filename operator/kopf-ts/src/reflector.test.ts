@@ -194,6 +194,19 @@ describe("a reflector", () => {
     expect(server.requests.filter(isWatch)).toHaveLength(1);
   });
 
+  test("12: a stream that breaks after it was of use is opened again at once, however often that happens", async () => {
+    const { heard, failures } = start();
+    for (const [round, name] of ["a", "b", "c", "d"].entries()) {
+      await eventually(() => server.requests.filter(isWatch).length === round + 1);
+      server.put(configMaps, configMap(name));
+      await heard(`put ${name}`);
+      await clock.advance(2_000);
+      server.resetWatches();
+    }
+    await eventually(() => server.requests.filter(isWatch).length === 5);
+    expect(failures.map(({ wait }) => wait)).toEqual([0, 0, 0, 0]);
+  });
+
   test("13 and 14: an expired page token starts the list again; the half list is never published", async () => {
     for (const name of ["a", "b", "c", "d"]) server.put(configMaps, configMap(name));
     server.inject({ match: ({ query }) => query.has("continue"), action: { do: "refuse", status: 410, reason: "Expired" } });

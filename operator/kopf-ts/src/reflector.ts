@@ -108,18 +108,27 @@ export class Reflector<T extends KubeObject> {
     let gathered = resourceVersion === undefined ? new Map<string, T>() : undefined;
     const opened = this.#clock.monotonic();
     let heard = false;
+    const lasted = () => this.#clock.monotonic() - opened >= shortestUsefulWatchMilliseconds;
     observer?.watchOpened?.();
-    for await (const batch of client.watchBatches(resource, { ...selection, ...from })) {
-      if (signal.aborted) return;
-      heard = true;
-      for (const event of batch) {
-        if (gathered) gathered = this.#gather(gathered, event);
-        else this.#take(event);
+    try {
+      for await (const batch of client.watchBatches(resource, { ...selection, ...from })) {
+        if (signal.aborted) return;
+        heard = true;
+        for (const event of batch) {
+          if (gathered) gathered = this.#gather(gathered, event);
+          else this.#take(event);
+        }
       }
+    } catch (error) {
+      if (!heard || !lasted() || gathered) throw error;
+      // A stream that was of use is no failure when it breaks: what comes next starts from the shortest wait again.
+      this.#backoff.reset();
+      if (error instanceof ApiError || error instanceof SilentStreamError) throw error;
+      observer?.failed?.(error as Error, 0);
+      return;
     }
     if (gathered && !signal.aborted) throw new Error(`the server ended the initial events of ${nameOf(resource)} before all had come`);
-    const lived = this.#clock.monotonic() - opened;
-    if (!heard && lived < shortestUsefulWatchMilliseconds && !signal.aborted) {
+    if (!heard && !lasted() && !signal.aborted) {
       throw new Error(`the server ended the watch of ${nameOf(resource)} as soon as it began`);
     }
   }
