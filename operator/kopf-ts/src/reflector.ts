@@ -120,17 +120,20 @@ export class Reflector<T extends KubeObject> {
         }
       }
     } catch (error) {
-      if (!heard || !lasted() || gathered) throw error;
-      // A stream that was of use is no failure when it breaks: what comes next starts from the shortest wait again.
-      this.#backoff.reset();
-      if (error instanceof ApiError || error instanceof SilentStreamError) throw error;
-      observer?.failed?.(error as Error, 0);
-      return;
+      return this.#forgive(error as Error, heard && lasted() && !gathered);
     }
     if (gathered && !signal.aborted) throw new Error(`the server ended the initial events of ${nameOf(resource)} before all had come`);
     if (!heard && !lasted() && !signal.aborted) {
       throw new Error(`the server ended the watch of ${nameOf(resource)} as soon as it began`);
     }
+  }
+
+  /** A stream that was of use is no failure when it breaks: it is opened again at once, and waits start from the shortest again. */
+  #forgive(error: Error, wasOfUse: boolean): void {
+    if (!wasOfUse) throw error;
+    this.#backoff.reset();
+    if (error instanceof ApiError || error instanceof SilentStreamError) throw error;
+    this.#options.observer?.failed?.(error, 0);
   }
 
   #take(event: WatchEvent<T>): void {
