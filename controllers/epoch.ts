@@ -1,4 +1,4 @@
-import { type DynamicObject, type KubeObject, type Outcome, progressing } from "kopf-ts";
+import { type DynamicObject, type KubeObject, type Outcome, progressing, waiting } from "kopf-ts";
 import type { OperatorConfig } from "./config.ts";
 import { sandboxName } from "./names.ts";
 import { Reason } from "./reasons.ts";
@@ -89,4 +89,13 @@ export function livePods({ job, worker, sandboxPod }: Pick<EpochWorld, "job" | "
 /** The sandbox while it is there. */
 export function liveSandbox({ sandboxPod }: Pick<EpochWorld, "sandboxPod">): KubeObject[] {
   return sandboxPod && !sandboxPod.metadata.deletionTimestamp ? [sandboxPod] : [];
+}
+
+/** No worker starts before there is something for the isolation proof to try. */
+export function proofTargetMissing(): Outcome {
+  return waiting(
+    Reason.ProofTargetMissing,
+    "one of the services that the isolation proof tries (canary, cluster DNS, model server, API server) has no cluster address yet",
+    10,
+  );
 }

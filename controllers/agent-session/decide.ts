@@ -15,7 +15,7 @@ import {
 } from "kopf-ts";
 import { blocked, type Check, firstOf } from "../check.ts";
 import type { OperatorConfig } from "../config.ts";
-import { beginEpoch, epochStep, liveSandbox, nextEpoch, suspended } from "../epoch.ts";
+import { beginEpoch, epochStep, liveSandbox, nextEpoch, proofTargetMissing, suspended } from "../epoch.ts";
 import { finished } from "../finished.ts";
 import { generatedName } from "../names.ts";
 import { Reason } from "../reasons.ts";
@@ -138,12 +138,7 @@ function work(world: World, config: OperatorConfig): Outcome {
 function startAgent(world: World, { ip, podUID }: { ip: string; podUID: string }, config: OperatorConfig): Outcome {
   const { session, server, targets, natsCredentials, runnerToken } = world;
   if (!server || !natsCredentials) return unchanged();
-  if (!targets)
-    return waiting(
-      Reason.ProofTargetMissing,
-      "one of the services that the isolation proof tries (canary, cluster DNS, model server, API server) has no cluster address yet",
-      retrySeconds,
-    );
+  if (!targets) return proofTargetMissing();
   const objects = agentObjects({
     session,
     server,

@@ -14,8 +14,9 @@ import {
 } from "kopf-ts";
 import { blocked, type Check, firstOf } from "../check.ts";
 import type { OperatorConfig } from "../config.ts";
-import { beginEpoch, epochStep, livePods, nextEpoch, suspended } from "../epoch.ts";
+import { beginEpoch, epochStep, livePods, nextEpoch, proofTargetMissing, suspended } from "../epoch.ts";
 import { finished } from "../finished.ts";
+import { sandboxName } from "../names.ts";
 import { Reason } from "../reasons.ts";
 import { requirementsMet } from "../requires.ts";
 import { sandboxObjects } from "../sandbox.ts";
@@ -152,12 +153,7 @@ function startEvaluator(world: World, { ip, podUID }: { ip: string; podUID: stri
   const { evaluation, targets, credentials } = world;
   const { epoch = 1, activeArm: arm = "", sandbox } = evaluation.status ?? {};
   if (!credentials) return unchanged();
-  if (!targets)
-    return waiting(
-      Reason.ProofTargetMissing,
-      "one of the services that the isolation proof tries (canary, cluster DNS, model server, API server) has no cluster address yet",
-      retrySeconds,
-    );
+  if (!targets) return proofTargetMissing();
   const objects = evaluatorObjects({
     world,
     epoch,
@@ -259,7 +255,7 @@ function beginArm({ evaluation, sandboxPod, job, worker }: World, arms: ArmStatu
 }
 
 function nextSandbox({ metadata, status }: World["evaluation"]): object {
-  return { pod: `${metadata.name}-s${(status?.epoch ?? 0) + 1}`, uid: status?.sandbox?.uid };
+  return { pod: sandboxName(metadata.name, (status?.epoch ?? 0) + 1), uid: status?.sandbox?.uid };
 }
 
 /** The verdict never touches Ready: an evaluation that found nothing did what it was asked. */

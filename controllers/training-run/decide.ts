@@ -4,7 +4,7 @@ import { isResolved } from "../base-model.ts";
 import { blocked, type Check, firstOf } from "../check.ts";
 import type { OperatorConfig } from "../config.ts";
 import { finished } from "../finished.ts";
-import { jobNameOfRun } from "../names.ts";
+import { jobNameOfRun, repositoryOf } from "../names.ts";
 import { Reason } from "../reasons.ts";
 import { requirementsMet } from "../requires.ts";
 import { type Attempt, attemptState, budget, remainingSeconds } from "./attempts.ts";
@@ -155,11 +155,9 @@ function adopt({ run, artifact }: World, message: string, now: Date): Outcome {
     return endAttempt(run, { result: "Failed", reason: RunReason.PodLost, message: `${message}, and ${artifact.missing}` }, now, {});
   const { digest, sizeBytes } = artifact.artifact;
   return endAttempt(run, { result: "Succeeded", message: `${message}; adopted what it had stored` }, now, {
-    result: { repository: adaptersOf(run), digest, sizeBytes },
+    result: { repository: repositoryOf.adapters(run.metadata.namespace), digest, sizeBytes },
   });
 }
-
-const adaptersOf = (run: TrainingRun) => `rune/${run.metadata.namespace}/adapters`;
 
 function endAttempt(run: TrainingRun, how: Partial<Attempt>, now: Date, status: object): Outcome {
   const attempts = run.status?.attempts ?? [];
