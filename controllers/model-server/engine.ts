@@ -75,7 +75,8 @@ export function engineArguments({ spec }: ModelServer, config: OperatorConfig): 
     ...["--disable-access-log-for-endpoints", "/v1/models,/metrics,/health"],
     ...["--max-model-len", String(spec.maxModelLength), "--max-num-seqs", String(spec.maxSequences)],
     ...(spec.quantization === "NF4" ? ["--quantization", "bitsandbytes"] : []),
-    ...(config.engine.device === "CPU" ? ["--enforce-eager", "--dtype", "bfloat16"] : []),
+    // Blocks of 32 tokens, because prompts share their prefixes block by block, and the CPU build's 128 would be a whole prompt.
+    ...(config.engine.device === "CPU" ? ["--enforce-eager", "--dtype", "bfloat16", "--block-size", "32"] : []),
     ...(spec.engine.extraArguments ?? []),
   ];
 }
