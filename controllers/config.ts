@@ -59,6 +59,7 @@ export const operatorConfig = z.object({
         .describe("User IDs that sandboxes get, each its own."),
       memory: z.string().default("512Mi").describe("Memory of a sandbox pod where a session doesn't say."),
       cpu: z.string().default("500m").describe("CPU of a sandbox pod where a session doesn't say."),
+      cpuRequest: z.string().optional().describe("CPU that the scheduler sets aside where a session doesn't say; all of `cpu` when unset."),
       timeoutSeconds: z.number().int().min(1).max(120).default(10).describe("Deadline of one execution where a session doesn't say."),
       runtimeClassName: z.string().optional().describe("RuntimeClass of sandbox pods where a session doesn't say."),
     })

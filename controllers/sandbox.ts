@@ -58,11 +58,12 @@ function sandboxToken({ owner, epoch, token }: SandboxRequest): Secret {
   return credentialsSecret(owner, sandboxName(owner.metadata.name, epoch), { "runner-token": token });
 }
 
-/** No token of the API, no service links, no DNS, no writable place but sized scratch; requests equal limits. */
+/** No token of the API, no service links, no DNS, no writable place but sized scratch; memory and disk are set aside whole. */
 export function sandboxPod({ owner, epoch, uid, spec }: SandboxRequest, config: OperatorConfig): Pod {
   const name = sandboxName(owner.metadata.name, epoch);
   const memory = spec.memory ?? config.sandbox.memory;
   const size = { cpu: spec.cpu ?? config.sandbox.cpu, memory, "ephemeral-storage": "128Mi" };
+  const cpuRequest = spec.cpu ?? config.sandbox.cpuRequest ?? size.cpu;
   const runtimeClassName = spec.runtimeClassName ?? config.sandbox.runtimeClassName;
   const pod: DynamicObject & { spec: Pod["spec"] } = {
     apiVersion: "v1",
@@ -88,7 +89,7 @@ export function sandboxPod({ owner, epoch, uid, spec }: SandboxRequest, config: 
           ],
           ports: [{ name: "runner", containerPort: port.runner }],
           securityContext: restrictedContainer,
-          resources: { requests: size, limits: size },
+          resources: { requests: { ...size, cpu: cpuRequest }, limits: size },
           readinessProbe: { httpGet: { path: "/healthz", port: port.runner }, periodSeconds: 1, timeoutSeconds: 5 },
           volumeMounts: [
             { name: "token", mountPath: "/rune/token", subPath: "runner-token", readOnly: true },

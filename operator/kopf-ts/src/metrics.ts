@@ -83,7 +83,7 @@ export class Metrics {
     this.#requests = counter("rest_client_requests_total", "Requests to the API server.", ["code", "method", "host"]);
     this.#requestSeconds = histogram(
       "rest_client_request_duration_seconds",
-      "Time to the answer's head.",
+      "Time to the answer's end; of a watch, to its head.",
       ["verb", "host"],
       requestBuckets,
     );

@@ -32,6 +32,9 @@ sandbox:
     size: {{ int64 .Values.sandbox.uidRange.size }}
   memory: {{ .Values.sandbox.memory }}
   cpu: {{ .Values.sandbox.cpu }}
+  {{- with .Values.sandbox.cpuRequest }}
+  cpuRequest: {{ . }}
+  {{- end }}
   timeoutSeconds: {{ .Values.sandbox.timeoutSeconds }}
   {{- with .Values.sandbox.runtimeClassName }}
   runtimeClassName: {{ . }}

@@ -1,0 +1,45 @@
+"""Waiting without a core.
+
+Where stages and sandboxes share few cores, a stage that spins takes its predecessor's core: measured on two cores with
+one request at a time, three of four cycles went into waiting. vLLM's CPU build spins in two places, in both of which it
+can also sleep: readers of the message queue yield in a loop for a second after each message, although its writers
+notify through a socket, and a later stage polls shared memory for its input, where torch.distributed (gloo) would
+block. Tensor parallelism keeps its shared memory.
+"""
+
+from typing import Any
+
+
+def register() -> None:
+    from vllm.distributed.device_communicators.cpu_communicator import CpuCommunicator
+    from vllm.distributed.device_communicators.shm_broadcast import SpinCondition
+
+    sleep_at_once(SpinCondition)
+    block_between_stages(CpuCommunicator)
+
+
+def sleep_at_once(condition: type) -> None:
+    """Readers wait on the socket as soon as the queue is empty. Wraps once; plugins may be registered several times."""
+    wrapped = condition.__init__
+    if getattr(wrapped, "sleeps_at_once", False):
+        return
+
+    def __init__(self: Any, *args: Any, **kwargs: Any) -> None:
+        wrapped(self, *args, **kwargs)
+        self.busy_loop_s = 0
+
+    __init__.sleeps_at_once = True
+    condition.__init__ = __init__
+
+
+def block_between_stages(communicator: type) -> None:
+    """Pipeline groups (`pp…`) pass their tensors through torch.distributed. All ranks decide alike. Wraps once."""
+    wrapped = communicator._all_group_ranks_share_shm_group_name
+    if getattr(wrapped, "blocks_between_stages", False):
+        return
+
+    def _all_group_ranks_share_shm_group_name(self: Any) -> bool:
+        return not self.unique_name.startswith("pp") and wrapped(self)
+
+    _all_group_ranks_share_shm_group_name.blocks_between_stages = True
+    communicator._all_group_ranks_share_shm_group_name = _all_group_ranks_share_shm_group_name
