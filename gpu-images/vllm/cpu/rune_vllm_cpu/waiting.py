@@ -1,10 +1,11 @@
 """Waiting without a core.
 
-Where stages and sandboxes share few cores, a stage that spins takes its predecessor's core: measured on two cores with
-one request at a time, three of four cycles went into waiting. vLLM's CPU build spins in two places, in both of which it
-can also sleep: readers of the message queue yield in a loop for a second after each message, although its writers
-notify through a socket, and a later stage polls shared memory for its input, where torch.distributed (gloo) would
-block. Tensor parallelism keeps its shared memory.
+Where stages and sandboxes share few cores, whoever spins takes the core of the one that it waits for. Measured with a
+0.5B model in two stages on two cores: 160 % of a core for 12 tokens a second spinning, 98 % for 17 sleeping, and the
+same 67 tokens a second when all is busy. vLLM's CPU build spins in two places, in both of which it can also sleep:
+readers of the message queue yield in a loop for a second after each message, although its writers notify through a
+socket, and a later stage polls shared memory for its input, where torch.distributed (gloo) would block. Tensor
+parallelism keeps its shared memory.
 """
 
 from typing import Any
