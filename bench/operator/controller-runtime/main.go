@@ -15,6 +15,7 @@ import (
 	"github.com/go-logr/logr"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
@@ -49,7 +50,10 @@ func (r *reconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.
 	if widget.Status.Revision == widget.Spec.Revision {
 		return ctrl.Result{}, nil
 	}
-	widget.Status = WidgetStatus{Revision: widget.Spec.Revision, Children: widget.Spec.Children}
+	widget.Status.Revision, widget.Status.Children = widget.Spec.Revision, widget.Spec.Children
+	widget.Status.ObservedGeneration = widget.Generation
+	ready := metav1.Condition{Type: "Ready", Status: metav1.ConditionTrue, Reason: "Ready", ObservedGeneration: widget.Generation}
+	meta.SetStatusCondition(&widget.Status.Conditions, ready)
 	if err := r.Status().Update(ctx, &widget); err != nil {
 		if apierrors.IsConflict(err) {
 			return ctrl.Result{Requeue: true}, nil

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"slices"
+
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -17,8 +19,10 @@ type WidgetSpec struct {
 
 // WidgetStatus is what the operator answers.
 type WidgetStatus struct {
-	Revision int64 `json:"revision,omitempty"`
-	Children int   `json:"children,omitempty"`
+	Revision           int64              `json:"revision,omitempty"`
+	Children           int                `json:"children,omitempty"`
+	ObservedGeneration int64              `json:"observedGeneration,omitempty"`
+	Conditions         []metav1.Condition `json:"conditions,omitempty"`
 }
 
 // Widget is the benchmark's own kind.
@@ -40,6 +44,7 @@ type WidgetList struct {
 func (in *Widget) DeepCopyObject() runtime.Object {
 	out := *in
 	in.ObjectMeta.DeepCopyInto(&out.ObjectMeta)
+	out.Status.Conditions = slices.Clone(in.Status.Conditions)
 	return &out
 }
 

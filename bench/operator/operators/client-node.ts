@@ -12,7 +12,7 @@ import { ordersFrom, tell } from "./environment.ts";
 /** client-node's informer with the least that makes it an operator: a queue of keys, workers, retries. */
 interface Widget extends KubernetesObject {
   spec?: { revision?: number; children?: number };
-  status?: { revision?: number; children?: number };
+  status?: { revision?: number; children?: number; conditions?: { type: string; lastTransitionTime: string }[] };
 }
 
 const orders = ordersFrom(process.env);
@@ -76,8 +76,16 @@ async function reconcile(name: string): Promise<void> {
   if (!widget) return;
   if (orders.mode === "children" && !(await ensureChildren(widget))) return;
   if (widget.status?.revision === widget.spec?.revision) return;
-  const status = { revision: widget.spec?.revision, children: widget.spec?.children };
+  const { generation } = widget.metadata ?? {};
+  const { revision, children } = widget.spec ?? {};
+  const status = { revision, children, observedGeneration: generation, conditions: [readyCondition(widget, generation)] };
   await custom.replaceNamespacedCustomObjectStatus({ ...widgets, name, body: { ...widget, status } });
+}
+
+function readyCondition({ status }: Widget, observedGeneration: number | undefined) {
+  const since = status?.conditions?.find(({ type }) => type === "Ready")?.lastTransitionTime;
+  const lastTransitionTime = since ?? `${new Date().toISOString().slice(0, 19)}Z`;
+  return { type: "Ready", status: "True", reason: "Ready", message: "", lastTransitionTime, observedGeneration };
 }
 
 /** Creates what the cache lacks; true once the cache has them all. */

@@ -12,6 +12,7 @@ import signal
 import ssl
 import tempfile
 from base64 import b64decode
+from datetime import UTC, datetime
 
 import aiohttp
 import kopf
@@ -29,6 +30,20 @@ def tell(**message):
 def count_pass():
     global passes
     passes += 1
+
+
+def answer(spec, meta, status):
+    """The status that all operators of the benchmark write."""
+    ready = next((one for one in status.get("conditions", []) if one["type"] == "Ready"), {})
+    since = ready.get("lastTransitionTime") or datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    generation = meta.get("generation")
+    condition = {"type": "Ready", "status": "True", "reason": "Ready", "message": "", "lastTransitionTime": since}
+    return {
+        "revision": spec.get("revision"),
+        "children": spec.get("children"),
+        "observedGeneration": generation,
+        "conditions": [condition | {"observedGeneration": generation}],
+    }
 
 
 class Api:
@@ -70,10 +85,10 @@ if MODE == "status":
     @kopf.on.resume(GROUP, VERSION, PLURAL)
     @kopf.on.create(GROUP, VERSION, PLURAL)
     @kopf.on.update(GROUP, VERSION, PLURAL, field="spec")
-    async def reconcile(spec, status, patch, **_):
+    async def reconcile(spec, meta, status, patch, **_):
         count_pass()
         if status.get("revision") != spec.get("revision"):
-            patch.status["revision"] = spec.get("revision")
+            patch.status.update(answer(spec, meta, status))
 
 
 if MODE == "children":
@@ -82,7 +97,7 @@ if MODE == "children":
 
     @kopf.index(GROUP, VERSION, PLURAL)
     async def parents(meta, spec, **_):
-        return {meta["uid"]: dict(spec)}
+        return {meta["uid"]: {"spec": dict(spec), "generation": meta["generation"]}}
 
     @kopf.index("configmaps")
     async def children(meta, **_):
@@ -93,11 +108,12 @@ if MODE == "children":
         return next((owner for owner in meta.get("ownerReferences", []) if owner.get("controller")), None)
 
     async def report(api, name, uid, parents, children):
-        for spec in parents.get(uid, []):
+        for parent in parents.get(uid, []):
+            spec = parent["spec"]
             complete = len(set(children.get(uid, []))) >= spec.get("children", 0)
             if complete and written.get(uid) != spec["revision"]:
                 written[uid] = spec["revision"]
-                await api.patch_status(name, {"revision": spec["revision"], "children": spec.get("children", 0)})
+                await api.patch_status(name, answer(spec, parent, {}))
 
     @kopf.on.resume(GROUP, VERSION, PLURAL)
     @kopf.on.create(GROUP, VERSION, PLURAL)

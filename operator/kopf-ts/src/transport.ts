@@ -248,7 +248,7 @@ export class Transport {
   #poolsAccess: Access | undefined;
 
   #newPool(tls: TlsSettings, connections: number | null): Dispatcher {
-    // HTTP/1.1: Node's HTTP/2 costs several times as much CPU a call, and one lost connection would take every call with it.
+    // HTTP/1.1: with Node's HTTP/2 a pass that writes costs a quarter more CPU (bench/operator, burst), and one lost connection takes every call with it.
     const connect = { ...tls, keepAlive: true, keepAliveInitialDelay: 30_000, timeout: 10_000, allowH2: false };
     const { proxy } = this.#credentials;
     if (proxy) return new ProxyAgent({ uri: proxy, requestTls: connect, connections });
@@ -299,7 +299,7 @@ interface Answer {
   readonly text: string;
 }
 
-/** `pool.request` without the stream that it makes of every body: a third of a call's CPU. */
+/** `pool.request` without the stream that it makes of every body, which was a sixth of a pass's CPU (bench/operator, burst). */
 function wholeAnswer(pool: Dispatcher, options: Dispatcher.RequestOptions, signal: AbortSignal | undefined): Promise<Answer> {
   const { promise, resolve, reject } = Promise.withResolvers<Answer>();
   let controller: Dispatcher.DispatchController | undefined;
