@@ -34,7 +34,7 @@ export async function workingSession(stem: string, index: number): Promise<Manif
   const tasks: { train: Task[] } = JSON.parse(await readFile(join(settings.root, "examples/00-quickstart/scenario/tasks.json"), "utf8"));
   const task = tasks.train[index % tasks.train.length];
   if (!task) throw new Error("the scenario has no training tasks");
-  const sampling = { temperature: "0.8", topP: "0.95", maxTokens: 64, stop: ["```", "\ndef ", "\n\n"] };
+  const sampling = { temperature: "0.8", topP: "1", maxTokens: 64, stop: ["```", "\ndef ", "\n\n"] };
   const sandbox = { libraryConfigMap: "tessera-library", timeoutSeconds: 10 };
   return sessionOf(fresh(stem), task, { attempts: 2, candidates: 2, sampling, sandbox });
 }
