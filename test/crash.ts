@@ -1,11 +1,9 @@
-import { setTimeout as sleep } from "node:timers/promises";
-import { kubectl } from "../cluster/api.ts";
 import { progress } from "../cluster/progress.ts";
 import type { Adapter } from "../crds/src/adapter.ts";
 import { label } from "../crds/src/common.ts";
 import type { TrainingRun } from "../crds/src/training-run.ts";
-import { type Boundary, strikeLater, survive, type Victim } from "./support/crash.ts";
-import { namespace, system } from "./support/installation.ts";
+import { type Boundary, recovered, strikeLater, survive, type Victim } from "./support/crash.ts";
+import { namespace } from "./support/installation.ts";
 import { create, eventually, read, readAll, remove } from "./support/objects.ts";
 import { workingSession } from "./support/sessions.ts";
 import { runViolations, smallRun, trainer } from "./support/training.ts";
@@ -73,13 +71,6 @@ async function step(run: string, number: number): Promise<void> {
     },
     15,
   );
-}
-
-/** Everything that was killed is back before the next is. */
-async function recovered(): Promise<void> {
-  for (const workload of ["deployment/rune-operator", "deployment/rune-registry", "statefulset/rune-nats"])
-    await kubectl(["rollout", "status", workload, "-n", system, "--timeout=180s"]);
-  await sleep(5000);
 }
 
 async function main(victims: readonly string[]): Promise<void> {

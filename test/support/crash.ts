@@ -48,8 +48,17 @@ export async function survive(manifest: Manifest, victim: Victim, boundary: Boun
     await stop();
   }
   const ended = await over<Session>("AgentSession", namespace, name, 12);
+  // What is checked is read from NATS and the registry, which may have been the victims.
+  await recovered();
   const records = await logOf(ended.metadata.uid);
   return { session: ended, records, violations: await violationsOf(ended, records), seconds: Math.round((Date.now() - began) / 1000) };
+}
+
+/** Everything that was killed is back before the next is. */
+export async function recovered(): Promise<void> {
+  for (const workload of ["deployment/rune-operator", "deployment/rune-registry", "statefulset/rune-nats"])
+    await kubectl(["rollout", "status", workload, "-n", system, "--timeout=180s"]);
+  await sleep(5000);
 }
 
 async function reached(name: string, boundary: Boundary, written: () => boolean): Promise<void> {
