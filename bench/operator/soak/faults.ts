@@ -23,7 +23,8 @@ export function planFor(minutes: number): Planned[] {
   return [
     ...every(20, "reset connections"),
     ...every(30, "throttle"),
-    ...every(60, "expire watches"),
+    // Ten seconds after a reset: right behind one there is no watch to expire.
+    ...every(60, "expire watches").map((planned) => ({ ...planned, atSeconds: planned.atSeconds - 10 })),
     ...at("take the Lease", 0.08, 0.28),
     ...at("restart the API server", 0.18, 0.5, 0.75),
   ].sort((a, b) => a.atSeconds - b.atSeconds);
