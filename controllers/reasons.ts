@@ -84,6 +84,8 @@ export const Reason = {
   PolicyFixed: "PolicyFixed",
   /** The session wants the base model alone. */
   PolicyNone: "PolicyNone",
+  /** The ConfigMap of the sandbox's library doesn't exist. */
+  LibraryMissing: "LibraryMissing",
   /** The sandbox of an epoch is starting. */
   SandboxStarting: "SandboxStarting",
   /** A worker or its sandbox was lost; a new epoch goes on where the log ends. */

@@ -8,7 +8,7 @@ const request: SandboxRequest = { owner: agentSession("s"), epoch: 1, uid: 100_0
 
 function resourcesOf(pod: Pod) {
   const resources = pod.spec?.containers[0]?.resources;
-  return { asked: resources?.requests?.["cpu"], allowed: resources?.limits?.["cpu"] };
+  return { asked: resources?.requests?.cpu, allowed: resources?.limits?.cpu };
 }
 
 describe("a sandbox's CPU", () => {

@@ -1,10 +1,12 @@
 import { label, type SandboxSpec } from "@rune/crds/common";
 import { port } from "@rune/crds/loader-api";
 import { type DynamicObject, isTerminal, type KubeObject } from "kopf-ts";
+import type { Blocker } from "./check.ts";
 import type { OperatorConfig } from "./config.ts";
 import type { Pod, Secret } from "./manifest.ts";
 import { sandboxName } from "./names.ts";
 import { componentLabels, credentialsSecret, ownedMetadata, pulling, restrictedContainer, restrictedPod } from "./pod.ts";
+import { Reason } from "./reasons.ts";
 
 /** The sandbox of one epoch of a session or an evaluation. */
 export interface SandboxRequest {
@@ -17,6 +19,13 @@ export interface SandboxRequest {
   readonly caller: "agent" | "evaluator";
   readonly token: string;
 }
+
+/** What keeps a sandbox from being created when the ConfigMap of its library isn't there. */
+export const libraryMissing = ({ libraryConfigMap }: SandboxSpec): Blocker => ({
+  reason: Reason.LibraryMissing,
+  message: `the ConfigMap ${libraryConfigMap} of spec.sandbox.libraryConfigMap doesn't exist; create it`,
+  retrySeconds: 10,
+});
 
 /** Labels that select exactly the pods of one owner and one component. */
 export function ownedBy(

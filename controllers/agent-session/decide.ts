@@ -1,26 +1,15 @@
 import type { AgentSession } from "@rune/crds/agent-session";
 import type { Trajectory } from "@rune/crds/artifact";
-import {
-  type ConditionInput,
-  failed,
-  isTerminal,
-  isTrue,
-  type KubeObject,
-  type Outcome,
-  progressing,
-  succeeded,
-  timestamp,
-  unchanged,
-  waiting,
-} from "kopf-ts";
+import { failed, isTerminal, isTrue, type KubeObject, type Outcome, progressing, succeeded, timestamp, unchanged, waiting } from "kopf-ts";
 import { blocked, type Check, firstOf } from "../check.ts";
 import type { OperatorConfig } from "../config.ts";
 import { beginEpoch, epochStep, liveSandbox, nextEpoch, proofTargetMissing, suspended } from "../epoch.ts";
 import { finished } from "../finished.ts";
+import { isolationVerified } from "../isolation.ts";
 import { generatedName } from "../names.ts";
 import { Reason } from "../reasons.ts";
 import { requirementsMet } from "../requires.ts";
-import { sandboxObjects } from "../sandbox.ts";
+import { libraryMissing, sandboxObjects } from "../sandbox.ts";
 import { deadlineOf } from "./ending.ts";
 import { agentObjects } from "./job.ts";
 import { trajectoryOf } from "./log.ts";
@@ -47,14 +36,7 @@ const serverReady: Check<World> = ({ server }) =>
   server && isTrue(server, "Ready") && server.status?.baseDigest
     ? null
     : { reason: SessionReason.ServerNotReady, message: `waits for the ModelServer ${server?.metadata.name} to be Ready`, retrySeconds };
-const libraryExists: Check<World> = ({ session, libraryExists: exists }) =>
-  exists
-    ? null
-    : {
-        reason: SessionReason.LibraryMissing,
-        message: `the ConfigMap ${session.spec.sandbox.libraryConfigMap} of spec.sandbox.libraryConfigMap doesn't exist; create it`,
-        retrySeconds,
-      };
+const libraryExists: Check<World> = ({ session, libraryExists: exists }) => (exists ? null : libraryMissing(session.spec.sandbox));
 
 const checks: Check<World>[] = [requirementsMet, serverExists, serverReady, libraryExists];
 
@@ -186,16 +168,7 @@ function progressOf({ log, session }: World): object {
 /** The conditions that follow from the log alone. */
 function said(world: World, outcome: Outcome): Outcome {
   if ("unavailable" in world.log) return outcome;
-  const { isolation } = world.log.summary;
-  const proof: ConditionInput = isolation
-    ? {
-        type: "IsolationVerified",
-        status: isolation.verified ? "True" : "False",
-        reason: isolation.verified ? "ProbesAnswered" : "ProbeFailed",
-        message: `${isolation.probes.filter((probe) => probe.observed === probe.expected).length} of ${isolation.probes.length} probes answered as a safe sandbox must`,
-      }
-    : { type: "IsolationVerified", status: "Unknown", reason: "NotProbed", message: "nothing runs before the proof" };
-  return outcome.condition(proof);
+  return outcome.condition(isolationVerified(world.log.summary.isolation));
 }
 
 /** Whatever the ending: no agent lives on, the log is sealed, and only then the session ends. */

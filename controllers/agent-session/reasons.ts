@@ -22,8 +22,6 @@ export const SessionReason = {
   ServerBusy: "ServerBusy",
   /** The adapter is not loaded yet. */
   AdapterLoading: "AdapterLoading",
-  /** The ConfigMap of the project's library doesn't exist. */
-  LibraryMissing: "LibraryMissing",
   /** The choice of memory is frozen. */
   AdapterChosen: "AdapterChosen",
   /** The agent works. */

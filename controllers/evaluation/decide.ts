@@ -1,25 +1,14 @@
 import { type EvaluatorResult, evaluatorResult } from "@rune/crds/artifact";
-import {
-  type ConditionInput,
-  failed,
-  isTerminal,
-  isTrue,
-  type KubeObject,
-  type Outcome,
-  progressing,
-  succeeded,
-  timestamp,
-  unchanged,
-  waiting,
-} from "kopf-ts";
+import { failed, isTerminal, isTrue, type KubeObject, type Outcome, progressing, succeeded, timestamp, unchanged, waiting } from "kopf-ts";
 import { blocked, type Check, firstOf } from "../check.ts";
 import type { OperatorConfig } from "../config.ts";
 import { beginEpoch, epochStep, livePods, nextEpoch, proofTargetMissing, suspended } from "../epoch.ts";
 import { finished } from "../finished.ts";
+import { isolationVerified } from "../isolation.ts";
 import { sandboxName } from "../names.ts";
 import { Reason } from "../reasons.ts";
 import { requirementsMet } from "../requires.ts";
-import { sandboxObjects } from "../sandbox.ts";
+import { libraryMissing, sandboxObjects } from "../sandbox.ts";
 import { activeArm, deadlineOf, intervalOf, nextArm, withCompleted } from "./arms.ts";
 import { evaluatorObjects } from "./job.ts";
 import { EvaluationReason } from "./reasons.ts";
@@ -52,14 +41,7 @@ const adaptersExist: Check<World> = ({ evaluation, adapters }) => {
       }
     : null;
 };
-const libraryExists: Check<World> = ({ evaluation, libraryExists: exists }) =>
-  exists
-    ? null
-    : {
-        reason: EvaluationReason.LibraryMissing,
-        message: `the ConfigMap ${evaluation.spec.sandbox.libraryConfigMap} of spec.sandbox.libraryConfigMap doesn't exist; create it`,
-        retrySeconds,
-      };
+const libraryExists: Check<World> = ({ evaluation, libraryExists: exists }) => (exists ? null : libraryMissing(evaluation.spec.sandbox));
 const tasksReadable: Check<World> = ({ tasks }) => {
   if (tasks && "missing" in tasks) return { reason: EvaluationReason.TaskSetMissing, message: tasks.missing };
   if (tasks && "unavailable" in tasks)
@@ -187,18 +169,9 @@ function measuring({ evaluation, log }: World): Outcome {
   return progressing(EvaluationReason.Measuring, `arm ${active?.name}: ${active?.completed} of ${active?.total} programs judged`, { arms });
 }
 
-/** The proof of isolation, as status and as a condition. */
+/** The condition that follows from the log alone. */
 function said({ log }: World, outcome: Outcome): Outcome {
-  if ("unavailable" in log) return outcome;
-  const proof: ConditionInput = log.isolation
-    ? {
-        type: "IsolationVerified",
-        status: log.isolation.verified ? "True" : "False",
-        reason: log.isolation.verified ? "ProbesAnswered" : "ProbeFailed",
-        message: `${log.isolation.probes.length} probes`,
-      }
-    : { type: "IsolationVerified", status: "Unknown", reason: "NotProbed", message: "nothing runs before the proof" };
-  return outcome.condition(proof);
+  return "unavailable" in log ? outcome : outcome.condition(isolationVerified(log.isolation));
 }
 
 /** What the active arm's evaluator said, if it ended well and this arm isn't recorded yet. */

@@ -10,8 +10,6 @@ export const EvaluationReason = {
   AdapterLoading: "AdapterLoading",
   /** An arm's adapter was refused by its server. */
   AdapterRefused: "AdapterRefused",
-  /** The ConfigMap of the project's library doesn't exist. */
-  LibraryMissing: "LibraryMissing",
   /** The task set is not in the registry. */
   TaskSetMissing: "TaskSetMissing",
   /** Arms answer tasks. */

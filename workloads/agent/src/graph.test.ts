@@ -1,8 +1,9 @@
 import { InferenceUnavailable } from "@rune/clients/inference";
 import { Fenced } from "@rune/clients/log";
+import { FakeLog, FakePower, FakeRunner, Killed, verified } from "@rune/clients/testing/fakes";
 import { type LogRecord, logRecord } from "@rune/crds/artifact";
 import { describe, expect, test } from "vitest";
-import { FakeInference, FakeLog, FakePower, FakeRunner, fakeWorld, jobOf, Killed, verified } from "./fake-world.ts";
+import { FakeInference, fakeWorld, jobOf } from "./fake-world.ts";
 import { route, work } from "./graph.ts";
 import { emptySession } from "./session.ts";
 
@@ -50,14 +51,14 @@ describe("a session", () => {
     const inference = new FakeInference(wrongTwice);
     await work(fakeWorld(jobOf(), { log: new FakeLog(), runner: new FakeRunner(), inference }), [], never);
     expect(inference.prompts[0]).not.toContain("Notes");
-    expect(inference.prompts[1]).toContain("Notes from earlier runs:\n- AttributeError: no 'x1'; use lib.right(x) for it");
+    expect(inference.prompts[1]).toContain("Notes from earlier runs:\n- AttributeError: tessera has no 'x1'; use tessera.veil(x) for it");
   });
 
   test("shows the whole conversation with the policy History", async () => {
     const inference = new FakeInference(wrongTwice);
     await work(fakeWorld(jobOf({ reflection: "History" }), { log: new FakeLog(), runner: new FakeRunner(), inference }), [], never);
     expect(inference.prompts[1]).toContain("wrong 1");
-    expect(inference.prompts[1]).toContain("That program failed: AttributeError: no 'x1'");
+    expect(inference.prompts[1]).toContain("That program failed: AttributeError: tessera has no 'x1'");
   });
 
   test("is exhausted when no round passed", async () => {

@@ -1,7 +1,8 @@
+import { FakeLog, FakeRunner } from "@rune/clients/testing/fakes";
 import type { LogRecord } from "@rune/crds/artifact";
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { FakeInference, FakeLog, FakeRunner, fakeWorld, jobOf } from "./fake-world.ts";
+import { FakeInference, fakeWorld, jobOf } from "./fake-world.ts";
 import { work } from "./graph.ts";
 import { apply, BrokenLog, emptySession, fold } from "./session.ts";
 

@@ -1,25 +1,9 @@
-import { Fenced } from "@rune/clients/log";
-import type { Execution, HeldOutTask, LogRecord } from "@rune/crds/artifact";
+import { FakeLog, FakePower, FakeRunner, verified } from "@rune/clients/testing/fakes";
+import type { HeldOutTask, LogRecord } from "@rune/crds/artifact";
 import type { Isolation } from "@rune/crds/common";
 import { type EvaluatorJob, evaluatorJob } from "@rune/crds/job-spec";
 import { Ledger } from "./ledger.ts";
 import type { World } from "./world.ts";
-
-/** The process died. */
-export class Killed extends Error {}
-
-/** Kills a process at its `fatal`-th boundary: each effect has one before it happens and one after, when only its answer is lost. */
-export class FakePower {
-  boundaries = 0;
-  readonly fatal: number;
-  constructor(fatal = Number.POSITIVE_INFINITY) {
-    this.fatal = fatal;
-  }
-  boundary(): void {
-    this.boundaries += 1;
-    if (this.boundaries >= this.fatal) throw new Killed(`killed at boundary ${this.fatal}`);
-  }
-}
 
 const digest = `sha256:${"a".repeat(64)}`;
 const nats = { url: "nats://n", credentialsFile: "/c", stream: "S", subject: "rune.evaluation.uid" };
@@ -59,30 +43,14 @@ export const tasks: HeldOutTask[] = ["both-veil", "table-veil", "both-haul", "ta
   stub: "def solve():\n",
 }));
 
-export const verified: Isolation = {
-  verified: true,
-  probes: [
-    { name: "canary over the network", layer: 1, expected: "Blocked", observed: "Blocked" },
-    { name: "canary by socket", layer: 2, expected: "Blocked", observed: "Blocked" },
-  ],
-};
-
-/** What outlives a process: the log, and one sandbox's results by id. */
+/** What outlives a process: the log, one sandbox's results by id, and how often the model was asked. */
 export class FakeOutside {
-  readonly records: LogRecord[] = [];
-  readonly results = new Map<string, Execution>();
-  readonly executed: string[] = [];
+  readonly log = new FakeLog();
+  readonly runner = new FakeRunner();
   asked = 0;
 
-  execute(id: string, program: string): Execution {
-    const stored = this.results.get(id);
-    if (stored) return stored;
-    this.executed.push(`${id} ${program}`);
-    const passed = program.includes("right");
-    const error = passed ? "" : "AttributeError: tessera has no 'mask'; use tessera.veil(x) for it";
-    const execution: Execution = { passed, outcome: passed ? "Passed" : "Error", error, durationSeconds: 0.25 };
-    this.results.set(id, execution);
-    return execution;
+  get records(): LogRecord[] {
+    return this.log.records;
   }
 }
 
@@ -93,33 +61,22 @@ export function fakeWorld(
   job: EvaluatorJob,
   { outside, power = new FakePower(), now = () => new Date(0), isolation = verified }: Fakes,
 ): World {
-  let known = outside.records.length;
+  const write = outside.log.writer();
   return {
     job,
     tasks,
     ledger: new Ledger(outside.records),
     now,
-    append: async (record) => {
-      power.boundary();
-      if (outside.records.length !== known) throw new Fenced("another evaluator wrote");
-      outside.records.push(structuredClone(record));
-      known += 1;
-      power.boundary();
+    append: async (record) => power.across(() => write(record)),
+    ask: async ({ messages, n }) => {
+      const texts = power.across(() => {
+        outside.asked += 1;
+        const solves = job.arm === "memory" && !messages.some(({ content }) => content.includes("seal"));
+        return [solves ? "    right" : "    wrong", "    wrong", `    wrong ${outside.asked}`, solves ? "    right" : "    wrong"];
+      });
+      return { texts: texts.slice(0, n), usage: { promptTokens: 3, completionTokens: 4 } };
     },
-    ask: async (question) => {
-      power.boundary();
-      outside.asked += 1;
-      const solves = job.arm === "memory" && !question.messages.some(({ content }) => content.includes("seal"));
-      const texts = [solves ? "    right" : "    wrong", "    wrong", `    wrong ${outside.asked}`, solves ? "    right" : "    wrong"];
-      power.boundary();
-      return { texts: texts.slice(0, question.n), usage: { promptTokens: 3, completionTokens: 4 } };
-    },
-    execute: async ({ id, program }) => {
-      power.boundary();
-      const execution = outside.execute(id, program);
-      power.boundary();
-      return execution;
-    },
+    execute: async ({ id, program }) => power.across(() => outside.runner.execute(id, program)),
     prove: async () => isolation,
   };
 }

@@ -1,7 +1,8 @@
 import { Fenced } from "@rune/clients/log";
+import { FakePower, Killed, verified } from "@rune/clients/testing/fakes";
 import { type LogRecord, logRecord } from "@rune/crds/artifact";
 import { describe, expect, test } from "vitest";
-import { FakeOutside, FakePower, fakeWorld, jobOf, Killed, tasks, verified } from "./fake-world.ts";
+import { FakeOutside, fakeWorld, jobOf, tasks } from "./fake-world.ts";
 import { Ledger } from "./ledger.ts";
 import { measure } from "./measure.ts";
 
@@ -15,7 +16,7 @@ describe("an arm", () => {
     const ledger = new Ledger(outside.records);
     for (const { id } of tasks)
       expect(ledger.judged("base", id)?.map(({ execution }) => execution.passed)).toEqual([false, false, false, false]);
-    expect(outside.executed).toHaveLength(tasks.length * 2);
+    expect(outside.runner.executed).toHaveLength(tasks.length * 2);
     expect(outside.records.every((record) => logRecord.safeParse(record).success)).toBe(true);
     expect(new Set(outside.records.map(({ n, type }) => `${n}/${type}`)).size).toBe(outside.records.length);
   });
@@ -50,7 +51,7 @@ describe("an arm", () => {
       reason: "IsolationUnproven",
     });
     expect(outside.records.map(({ type }) => type)).toEqual(["isolation"]);
-    expect([outside.asked, outside.executed.length]).toEqual([0, 0]);
+    expect([outside.asked, outside.runner.executed.length]).toEqual([0, 0]);
   });
 
   test("stops when its time is over, and what was judged stays", async () => {
@@ -84,7 +85,7 @@ describe("an evaluator that is killed", () => {
       const killed = measure(fakeWorld(jobOf({ concurrency }), { outside, power: new FakePower(fatal) }), never);
       await expect(killed, `killed at ${fatal}`).rejects.toBeInstanceOf(Killed);
       const fixed = outside.records.filter(({ type }) => type === "generated");
-      if (epoch === 2) outside.results.clear();
+      if (epoch === 2) outside.runner.results.clear();
       await measure(fakeWorld(jobOf({ epoch, concurrency }), { outside }), never);
       const { generated = [], judged = [], intent = [] } = Object.fromEntries(types(outside.records));
       expect(generated.slice(0, fixed.length), `killed at ${fatal}`).toEqual(fixed);
