@@ -28,12 +28,16 @@ const neverInContext = [
 const recipe = "1";
 const debianRecipe = "bookworm minbase ca-certificates 1";
 
-/** Builds an image and those it stands on, unless the store has them with the same content. */
+/** Builds an image and those it stands on, unless the store has them with the same content. One process builds at a time. */
 export function build(name: string): Promise<BuiltImage> {
-  const spec = images[name];
-  if (!spec && name !== debianBase)
+  if (!images[name] && name !== debianBase)
     throw new Error(`there is no image "${name}"; there are ${[debianBase, ...Object.keys(images)].join(", ")}`);
-  return withLock(join(settings.cache, "images", `${name}.lock`), () => (spec ? buildFrom(name, spec) : buildDebian()));
+  return withLock(join(settings.cache, "images.build.lock"), () => buildAlone(name));
+}
+
+function buildAlone(name: string): Promise<BuiltImage> {
+  const spec = images[name];
+  return spec ? buildFrom(name, spec) : buildDebian();
 }
 
 async function buildFrom(name: string, spec: ImageSpec): Promise<BuiltImage> {
@@ -41,7 +45,7 @@ async function buildFrom(name: string, spec: ImageSpec): Promise<BuiltImage> {
   if (!existsSync(join(directory, "Containerfile")))
     throw new Error(`image ${name} can't be built: ${spec.directory}/Containerfile does not exist`);
   await spec.prepare?.();
-  const args = { ...spec.args, ...(spec.base ? { BASE: referenceOf(await build(spec.base)) } : {}) };
+  const args = { ...spec.args, ...(spec.base ? { BASE: referenceOf(await buildAlone(spec.base)) } : {}) };
   const context = await mkdtemp(join(tmpdir(), `rune-image-${name}-`));
   try {
     const files = await stageContext(directory, context, spec);
@@ -148,6 +152,8 @@ async function stored(name: string, key: string, make: (reference: string) => Pr
   const reference = `${repository}:${tag}`;
   const found = await digestInStore(reference);
   if (found) return { repository, tag, digest: found };
+  // A build that was killed leaves its containers, mounted.
+  await buildah(["rm", "--all"]);
   await make(reference);
   const digest = await digestInStore(reference);
   if (!digest) throw new Error(`buildah says that it built ${reference} but its store doesn't have it; look at \`buildah images\``);

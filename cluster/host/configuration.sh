@@ -85,6 +85,9 @@ maxPods: 240
 podPidsLimit: 1024
 seccompDefault: true
 serializeImagePulls: false
+# What ends starts again within seconds, however often: here things are killed on purpose.
+featureGates: {KubeletCrashLoopBackOffMax: true}
+crashLoopBackOff: {maxContainerRestartPeriod: 5s}
 evictionHard: {memory.available: 100Mi, nodefs.available: 1%, imagefs.available: 1%}
 imageGCHighThresholdPercent: 100
 imageGCLowThresholdPercent: 99
