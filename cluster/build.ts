@@ -2,10 +2,9 @@ import { existsSync } from "node:fs";
 import { cp, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import { buildah } from "./buildah.ts";
+import { buildah, inStore } from "./buildah.ts";
 import { keyOf, listFiles, sha256, treeKey } from "./content-key.ts";
 import { debianBase, type ImageSpec, images } from "./images.ts";
-import { withLock } from "./lock.ts";
 import { progress } from "./progress.ts";
 import { settings } from "./settings.ts";
 import { run } from "./shell.ts";
@@ -32,7 +31,7 @@ const debianRecipe = "bookworm minbase ca-certificates 1";
 export function build(name: string): Promise<BuiltImage> {
   if (!images[name] && name !== debianBase)
     throw new Error(`there is no image "${name}"; there are ${[debianBase, ...Object.keys(images)].join(", ")}`);
-  return withLock(join(settings.cache, "images.build.lock"), () => buildAlone(name));
+  return inStore(() => buildAlone(name));
 }
 
 function buildAlone(name: string): Promise<BuiltImage> {

@@ -1,5 +1,6 @@
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { withLock } from "./lock.ts";
 import { settings } from "./settings.ts";
 import { type RunOptions, run } from "./shell.ts";
 
@@ -10,6 +11,11 @@ export async function buildah(args: string[], options: RunOptions = {}): Promise
   await mkdir(home, { recursive: true });
   await writeFile(configuration, storageConfiguration(home));
   return run("buildah", args, { ...options, env: { ...options.env, CONTAINERS_STORAGE_CONF: configuration, BUILDAH_ISOLATION: "chroot" } });
+}
+
+/** Whatever leaves containers in the store for a while does so alone, because the next build clears away all that it finds. */
+export function inStore<Result>(work: () => Promise<Result>): Promise<Result> {
+  return withLock(join(settings.cache, "buildah.lock"), work);
 }
 
 function storageConfiguration(home: string): string {

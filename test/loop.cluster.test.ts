@@ -181,7 +181,7 @@ describe.skipIf(!canRun)("the whole loop, as the quickstart runs it", { timeout:
     }, async () => {
       const endless = ["first", "second"].map((each) =>
         forcedSession(`sandbox-${each}`, "def solve(x):\n    return x", "while solve(1):\n    pass\nassert True", {
-          sandbox: { timeoutSeconds: 60 },
+          sandbox: { timeoutSeconds: 30 },
         }),
       );
       await create(...endless);

@@ -1,6 +1,6 @@
 import { ensureUp, cluster as present } from "../cluster/api.ts";
 import { progress } from "../cluster/progress.ts";
-import { type Counts, command, type Stage, trainerTests, unittest, vitest } from "./stages.ts";
+import { type Counts, command, gpuImageTests, type Stage, unittest, vitest } from "./stages.ts";
 
 /**
  * Everything there is to test, cheapest first. With names of stages as arguments only those.
@@ -26,7 +26,7 @@ const stages: Stage[] = [
     apiServer,
   ),
   vitest("embedded cluster", ["cluster/embedded.cluster.test.ts", "cluster/down.cluster.test.ts"], cluster),
-  trainerTests,
+  gpuImageTests,
   // The first of these installs everything; the others go on with what it left.
   vitest("the whole loop", ["test/loop.cluster.test.ts"], cluster),
   vitest("chart", ["charts/rune/chart.cluster.test.ts"], cluster),

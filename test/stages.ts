@@ -65,43 +65,46 @@ export function unittest(name: string, directory: string): Stage {
   };
 }
 
-const authorities = "/etc/ssl/certs/ca-certificates.crt";
-
-/** The tests of the Python packages, in the trainer's image: torch is what they are about. pytest is installed for them alone. */
-export const trainerTests: Stage = {
-  name: "trainer",
+/** The tests of gpu-images, in the trainer's image: torch is what they are about. pytest is installed for them alone. */
+export const gpuImageTests: Stage = {
+  name: "gpu-images",
   async run() {
     const { trainer } = await buildImages(["trainer"]);
     if (!trainer) throw new Error("the trainer image was not built");
-    const container = (await buildah(["from", "--pull-never", `${trainer.repository}:${trainer.tag}`])).trim();
-    const volumes = [`${join(settings.root, "gpu-images")}:/work:ro`, `${authorities}:${authorities}:ro`].flatMap((volume) => [
-      "--volume",
-      volume,
-    ]);
-    const script =
-      "python3 -m pip install --quiet --target /tmp/pytest pytest && cd /work/trainer && PYTHONPATH=/tmp/pytest:src python3 -m pytest -q -p no:cacheprovider .";
     let output = "";
-    const listen = (line: string) => {
+    const onLine = (line: string) => {
       output += `${line}\n`;
       show(line);
     };
-    try {
-      const environment = ["HOME=/tmp", "PYTHONDONTWRITEBYTECODE=1"];
-      await buildah(["run", "--user", "65532", ...volumes, container, "--", "env", ...environment, "sh", "-c", script], { onLine: listen });
-    } catch (error) {
-      listen((error as Error).message);
-    } finally {
-      await buildah(["rm", container]);
-    }
+    await inStore(async () => {
+      const container = (await buildah(["from", "--pull-never", `${trainer.repository}:${trainer.tag}`])).trim();
+      try {
+        await buildah(["run", "--user", "65532", ...volumes, container, "--", "env", ...environment, "sh", "-c", pytests], { onLine });
+      } finally {
+        await buildah(["rm", container]);
+      }
+    }).catch((error: Error) => onLine(error.message));
     return pytestCounts(output);
   },
 };
 
-/** pytest's closing line; without one nothing ran, and that is a failure. */
+const authorities = "/etc/ssl/certs/ca-certificates.crt";
+const volumes = [`${join(settings.root, "gpu-images")}:/work:ro`, `${authorities}:${authorities}:ro`].flatMap((each) => ["--volume", each]);
+const environment = ["HOME=/tmp", "PYTHONDONTWRITEBYTECODE=1", "PYTHONPATH=/tmp/pytest:src:cpu"];
+const suites = { trainer: ".", vllm: "-c cpu/pyproject.toml --rootdir . .", models: ".", "torch-cpu": "." };
+const pytests = [
+  "python3 -m pip install --quiet --target /tmp/pytest pytest",
+  ...Object.entries(suites).map(
+    ([directory, what]) => `(cd /work/${directory} && python3 -m pytest -q -p no:cacheprovider ${what}) || true`,
+  ),
+].join(" && ");
+
+/** pytest's closing lines, one of each suite; a suite without one did not run, and that is a failure. */
 function pytestCounts(output: string): Counts {
-  const of = (word: string) => Number(new RegExp(`(\\d+) ${word}`).exec(output.trim().split("\n").at(-1) ?? "")?.[1] ?? 0);
-  const counts = { passed: of("passed"), failed: of("failed") + of("error"), skipped: of("skipped") };
-  return counts.passed + counts.failed === 0 ? { ...counts, failed: 1 } : counts;
+  const closing = output.split("\n").filter((line) => /^\d+ (passed|failed|error|skipped).* in [\d.]+s/.test(line));
+  const of = (word: string) => closing.reduce((sum, line) => sum + Number(new RegExp(`(\\d+) ${word}`).exec(line)?.[1] ?? 0), 0);
+  const silent = Object.keys(suites).length - closing.length;
+  return { passed: of("passed"), failed: of("failed") + of("error") + silent, skipped: of("skipped") };
 }
 
 function pythonCounts(code: number, stderr: string): Counts {

@@ -1,5 +1,7 @@
+from types import SimpleNamespace
+
 import pytest
-from rune_vllm_cpu.waiting import block_between_stages, sleep_at_once
+from rune_vllm_cpu.waiting import block_between_stages, look_again_soon, sleep_at_once
 
 
 def test_readers_do_not_spin():
@@ -13,6 +15,17 @@ def test_readers_do_not_spin():
     assert Condition.__init__ is once
     reader = Condition(is_reader=True)
     assert (reader.is_reader, reader.busy_loop_s) == (True, 0)
+
+
+def test_a_lost_notification_costs_milliseconds():
+    queues = SimpleNamespace(SHM_READER_RECHECK_INTERVAL_MS=5000)
+    look_again_soon(queues)
+    assert queues.SHM_READER_RECHECK_INTERVAL_MS == 5
+
+
+def test_a_vllm_that_names_it_otherwise_is_not_started():
+    with pytest.raises(AttributeError):
+        look_again_soon(SimpleNamespace())
 
 
 @pytest.mark.parametrize(("name", "through_shared_memory"), [("pp:0", False), ("tp:0", True)])
