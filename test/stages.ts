@@ -1,7 +1,7 @@
 import { mkdir, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { buildImages } from "../cluster/api.ts";
-import { buildah } from "../cluster/buildah.ts";
+import { buildah, inStore } from "../cluster/buildah.ts";
 import { settings } from "../cluster/settings.ts";
 import { attempt } from "../cluster/shell.ts";
 import { bin, toolEnvironment } from "./tools.ts";
