@@ -40,9 +40,11 @@ async function main(): Promise<void> {
   await moveSelf(cores.others);
   const samples: Sample[] = [];
   for (let round = 1; round <= settings.rounds; round += 1) {
-    samples.push(...(await runRound(round, settings, commands)));
-    // After each round, so that a run that is cut short has said what it found.
-    await write(record, samples, round);
+    for await (const measured of runRound(round, settings, commands)) {
+      samples.push(...measured);
+      // After each workload, so that a run that is cut short has said what it found.
+      await write(record, samples, round);
+    }
   }
   process.stdout.write(`\n${tables(summarize(samples), settings.sizes)}\n\nratios are to controller-runtime; ${disturbance(samples)}\n`);
   process.stdout.write("written: out/bench/operator.json, out/bench/operator.svg\n");
@@ -52,25 +54,23 @@ async function main(): Promise<void> {
   if (failures.length > 0) process.exitCode = 1;
 }
 
-async function write({ settings, versions, machine, startedAt }: RunRecord, samples: readonly Sample[], roundsDone: number): Promise<void> {
+async function write({ settings, versions, machine, startedAt }: RunRecord, samples: readonly Sample[], round: number): Promise<void> {
   const summaries = summarize(samples);
   const seconds = Math.round((Date.now() - startedAt.getTime()) / 1000);
-  const at = { startedAt: startedAt.toISOString(), seconds, roundsDone };
+  const at = { startedAt: startedAt.toISOString(), seconds, rounds: round };
   const result = { ...at, settings, machine: { ...machine, loadAtTheEnd: loadavg() }, versions, summaries, samples };
-  const subtitle = `${at.startedAt.slice(0, 16)}Z, ${settings.form} form, medians of ${roundsDone} with spread; ${machine.cores} × ${machine.processor}; operators pinned to one core; ${disturbance(samples)}`;
+  const subtitle = `${at.startedAt.slice(0, 16)}Z, ${settings.form} form, medians of ${round} with spread; ${machine.cores} × ${machine.processor}; operators pinned to one core; ${disturbance(samples)}`;
   await mkdir(out, { recursive: true });
   await writeFile(join(out, "operator.json"), `${JSON.stringify(result, null, 2)}\n`);
   await writeFile(join(out, "operator.svg"), pictureOf(summaries, settings.sizes, subtitle));
 }
 
-async function runRound(round: number, settings: Settings, commands: Commands): Promise<Sample[]> {
-  const samples: Sample[] = [];
+async function* runRound(round: number, settings: Settings, commands: Commands): AsyncGenerator<Sample[]> {
   const groups = settings.sizes.freshServers ? settings.workloads.map((workload) => [workload]) : [settings.workloads];
   for (const workloads of groups) {
     const wanted = workloads.filter((workload) => isMeasured(workload, round, settings));
-    if (wanted.length > 0) samples.push(...(await onFreshServer(wanted, round, settings, commands)));
+    if (wanted.length > 0) yield await onFreshServer(wanted, round, settings, commands);
   }
-  return samples;
 }
 
 function isMeasured(workload: WorkloadName, round: number, { sizes, rounds }: Settings): boolean {

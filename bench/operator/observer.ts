@@ -1,3 +1,4 @@
+import { setTimeout as wait } from "node:timers/promises";
 import { Api } from "./http.ts";
 import { Ledger } from "./ledger.ts";
 import { monotonicMicroseconds } from "./proc.ts";
@@ -28,6 +29,7 @@ function answer(): void {
 
 function see(event: Event, at: number): void {
   if (event.type === "ERROR") throw new Error(`the observer's watch failed: ${JSON.stringify(event.object)}`);
+  seen = event.object.metadata.resourceVersion;
   if (event.type === "DELETED") ledger.drop(event.object.metadata.uid);
   else if (event.type !== "BOOKMARK") ledger.see(event.object, at);
   if (waiting && ledger.answered >= waiting.answers) answer();
@@ -47,6 +49,10 @@ process.on("disconnect", () => process.exit(0));
 const list = await api.call<{ items: Widget[]; metadata: { resourceVersion: string } }>("GET", widgetsPath(namespace));
 for (const widget of list.items) ledger.see(widget, monotonicMicroseconds());
 send({ ready: true });
-const from = `watch=true&allowWatchBookmarks=true&timeoutSeconds=3600&resourceVersion=${list.metadata.resourceVersion}`;
-await api.lines(`${widgetsPath(namespace)}?${from}`, (line) => see(JSON.parse(line) as Event, monotonicMicroseconds()));
-throw new Error("the API server ended the observer's watch");
+let seen = list.metadata.resourceVersion;
+// A server with too much to do ends watches; the next one goes on after the last event, so that nothing is missed.
+for (;;) {
+  const from = `watch=true&allowWatchBookmarks=true&timeoutSeconds=3600&resourceVersion=${seen}`;
+  await api.lines(`${widgetsPath(namespace)}?${from}`, (line) => see(JSON.parse(line) as Event, monotonicMicroseconds()));
+  await wait(100);
+}

@@ -44,7 +44,8 @@ export class Observer {
   }
 
   #ask(order: Order): Promise<Report> {
-    this.#child.send(order);
+    // With a callback, because a line that is closed would otherwise end the bench and not this trial alone.
+    if (this.#child.connected) this.#child.send(order, () => undefined);
     return this.#next();
   }
 
@@ -53,6 +54,7 @@ export class Observer {
     if (known) return Promise.resolve(known);
     return new Promise((resolve, reject) => {
       const died = () => reject(new Error("the observer has ended; its message is above"));
+      if (!this.#child.connected) return died();
       this.#child.once("exit", died);
       this.#listener = (report) => {
         this.#listener = undefined;
