@@ -79,7 +79,8 @@ describe.skipIf(!canRun)("the chart on a real cluster", { timeout: 300_000 }, ()
   });
 
   test("the volumes outlive helm uninstall", async () => {
-    // While there is an operator to take its finalizers off.
+    // While there is an operator to take its finalizers off; servers first, because a namespace waits for their grace period.
+    await kubectl(["delete", "modelservers", "--all", "-n", team, "--cascade=foreground", "--timeout=120s"]);
     await kubectl(["delete", "namespace", team, "--timeout=120s"]);
     await helm(["uninstall", release, "--namespace", release]);
     const claims = await kubectl(["get", "pvc", "-n", release, "-o", "jsonpath={.items[*].metadata.name}"]);

@@ -104,9 +104,11 @@ async function beginAnew(namespace: string): Promise<void> {
     .join(",");
   const own = await kubectl(["get", "namespace", "-l", selector, "-o", "name"]);
   if (!own.split("\n").includes(`namespace/${namespace}`)) return;
-  await progress.step(`deleting what an earlier quickstart left in namespace ${namespace}`, () =>
-    kubectl(["delete", "namespace", namespace, "--timeout=5m"]),
-  );
+  await progress.step(`deleting what an earlier quickstart left in namespace ${namespace}`, async () => {
+    // First what has pods with a long grace period: half of it would go by until Kubernetes looks at the namespace again.
+    await kubectl(["delete", "modelservers", "--all", "-n", namespace, "--cascade=foreground", "--timeout=3m"]);
+    await kubectl(["delete", "namespace", namespace, "--timeout=5m"]);
+  });
 }
 
 async function provideModel(options: Options, images: Awaited<ReturnType<typeof install>>): Promise<StoredModel> {
