@@ -65,7 +65,7 @@ export function unittest(name: string, directory: string): Stage {
   };
 }
 
-/** The tests of gpu-images, in the trainer's image: torch is what they are about. pytest is installed for them alone. */
+/** The tests of gpu-images, in the trainer's image: torch is what they are about. What only tests and builds need is installed for them alone. */
 export const gpuImageTests: Stage = {
   name: "gpu-images",
   async run() {
@@ -79,6 +79,7 @@ export const gpuImageTests: Stage = {
     await inStore(async () => {
       const container = (await buildah(["from", "--pull-never", `${trainer.repository}:${trainer.tag}`])).trim();
       try {
+        await buildah(["run", "--user", "0", ...volumes, container, "--", "sh", "-c", binutils], { onLine });
         await buildah(["run", "--user", "65532", ...volumes, container, "--", "env", ...environment, "sh", "-c", pytests], { onLine });
       } finally {
         await buildah(["rm", container]);
@@ -92,8 +93,9 @@ const authorities = "/etc/ssl/certs/ca-certificates.crt";
 const volumes = [`${join(settings.root, "gpu-images")}:/work:ro`, `${authorities}:${authorities}:ro`].flatMap((each) => ["--volume", each]);
 const environment = ["HOME=/tmp", "PYTHONDONTWRITEBYTECODE=1", "PYTHONPATH=/tmp/pytest:src:cpu"];
 const suites = { trainer: ".", vllm: "-c cpu/pyproject.toml --rootdir . .", models: ".", "torch-cpu": "." };
+const binutils = "apt-get update -qq && apt-get install -y -qq --no-install-recommends binutils >/dev/null";
 const pytests = [
-  "python3 -m pip install --quiet --target /tmp/pytest pytest",
+  "python3 -m pip install --quiet --target /tmp/pytest pytest pyelftools",
   ...Object.entries(suites).map(
     ([directory, what]) => `(cd /work/${directory} && python3 -m pytest -q -p no:cacheprovider ${what}) || true`,
   ),
