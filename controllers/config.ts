@@ -16,7 +16,6 @@ const image = z
 
 /** `host:port` alone would pass as a URL with an odd scheme. */
 const httpURL = () => z.url({ protocol: /^https?$/ });
-const port = z.number().int().min(1).max(65535);
 
 /** The operator's configuration, mounted by the chart at `/etc/rune/config.yaml`. */
 export const operatorConfig = z.object({
@@ -66,13 +65,9 @@ export const operatorConfig = z.object({
     .prefault({})
     .describe("Where untrusted programs run."),
   canary: z
-    .object({ host: z.string().min(1), port: port.default(8099) })
+    .object({ host: z.string().min(1).describe("Service and namespace, such as `rune-canary.rune-system.svc`.") })
     .describe("Service that every pod but a sandbox can reach: the positive control of the isolation proof."),
   clusterDNS: z.string().optional().describe("Address of the cluster's DNS service; looked up when unset."),
-  apiServer: z
-    .object({ host: z.string(), port })
-    .default({ host: "kubernetes.default.svc", port: 443 })
-    .describe("The API server, as pods would reach it."),
   leaderElection: z.boolean().default(true).describe("Whether replicas of the operator elect a leader."),
   /** Only for an operator that runs outside the cluster: addresses that differ from what pods use. */
   local: z

@@ -1,14 +1,4 @@
-import {
-  configMaps,
-  jobs,
-  type KubeObject,
-  type Manager,
-  type ObjectKey,
-  pods,
-  type Reconciler,
-  type Resource,
-  services as serviceResource,
-} from "kopf-ts";
+import { configMaps, jobs, type KubeObject, type Manager, type ObjectKey, pods, type Reconciler, type Resource } from "kopf-ts";
 import type { Notice, Services } from "./context.ts";
 import type { Requirement } from "./requires.ts";
 import { adapters, agentSessions, evaluations, modelServers, trainingRuns } from "./resources.ts";
@@ -34,7 +24,6 @@ export function registerEpochKind<T extends KubeObject & { metadata: { namespace
 ): void {
   indexByUID(manager, kind.resource);
   manager.cache(configMaps);
-  manager.cache(serviceResource);
   const required = requiring(manager, kind.resource);
   const using = (server: KubeObject): ObjectKey[] =>
     manager

@@ -16,6 +16,7 @@ export interface EpochWorld {
 
 /** An object that works in epochs, as its status records them. */
 export interface EpochOwner {
+  readonly kind: string;
   readonly metadata: { readonly name: string; readonly uid: string };
   readonly status?: {
     readonly epoch?: number;
@@ -54,7 +55,7 @@ export function epochStep({ sandbox, worker }: EpochWorld, pod: string): EpochSt
 export function beginEpoch(owner: EpochOwner, world: EpochWorld, config: OperatorConfig, why: string, status: object = {}): Outcome {
   const epoch = (owner.status?.epoch ?? 0) + 1;
   const uid = owner.status?.sandbox?.uid ?? sandboxUID(owner.metadata.uid, world.takenUIDs, config.sandbox.uidRange);
-  const sandbox = { pod: sandboxName(owner.metadata.name, epoch), uid };
+  const sandbox = { pod: sandboxName(owner, epoch), uid };
   return progressing(Reason.SandboxStarting, why, { ...status, epoch, sandbox })
     .deleting(...livePods(world))
     .again(0);
@@ -75,9 +76,7 @@ export function suspended(owner: EpochOwner, world: EpochWorld): Outcome {
   const running = livePods(world);
   const { epoch = 0, sandbox } = owner.status ?? {};
   const next =
-    running.length > 0 && sandbox
-      ? { epoch: epoch + 1, sandbox: { pod: sandboxName(owner.metadata.name, epoch + 1), uid: sandbox.uid } }
-      : undefined;
+    running.length > 0 && sandbox ? { epoch: epoch + 1, sandbox: { pod: sandboxName(owner, epoch + 1), uid: sandbox.uid } } : undefined;
   return progressing(Reason.Suspended, "spec.suspend is true; set it back to go on where the log ends", next).deleting(...running);
 }
 

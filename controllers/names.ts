@@ -1,8 +1,18 @@
 /** Names of generated objects (docs/contracts.md, Names). All are DNS labels because the kinds' own names are bounded. */
 
+interface Named {
+  readonly kind: string;
+  readonly metadata: { readonly name: string };
+}
+
+/** A session and an evaluation of one name stand side by side. */
+const epochLetters = ({ kind }: Named) =>
+  kind === "Evaluation" ? { job: "ev", sandbox: "es", policy: "evaluation" } : { job: "e", sandbox: "s", policy: "sandbox" };
+
 export const jobNameOfRun = (run: string, attempt: number) => `${run}-a${attempt}`;
-export const jobNameOfEpoch = (owner: string, epoch: number) => `${owner}-e${epoch}`;
-export const sandboxName = (owner: string, epoch: number) => `${owner}-s${epoch}`;
+export const jobNameOfEpoch = (owner: Named, epoch: number) => `${owner.metadata.name}-${epochLetters(owner).job}${epoch}`;
+export const sandboxName = (owner: Named, epoch: number) => `${owner.metadata.name}-${epochLetters(owner).sandbox}${epoch}`;
+export const sandboxPolicyName = (owner: Named) => `${owner.metadata.name}-${epochLetters(owner).policy}`;
 export const headlessServiceName = (server: string) => `${server}-pods`;
 
 /** The first 16 hex digits of a digest: the end of an Adapter's name. */

@@ -1,13 +1,32 @@
 import { stageJob } from "@rune/crds/job-spec";
 import { describe, expect, it } from "vitest";
-import { generatedName } from "./names.ts";
-import { credentialsSecret, job, jobSpecConfigMap, resourcesOf, restrictedPod, stageDocument, stagedModel } from "./pod.ts";
+import { generatedName, jobNameOfEpoch, sandboxName, sandboxPolicyName } from "./names.ts";
+import { credentialsSecret, job, jobSpecConfigMap, ownChild, resourcesOf, restrictedPod, stageDocument, stagedModel } from "./pod.ts";
 import { config, digestOf, modelServer } from "./testing/objects.ts";
 
 const owner = modelServer("coder");
 const pvc = { pvc: { claimName: "models", path: "/coder" } };
 
 describe("what pods are made of", () => {
+  it("a child of another owner is not its own, even if both have one name", () => {
+    const made = job(owner, "coder-a1", { containers: [] }, { labels: {}, activeDeadlineSeconds: 60 });
+    const anew = { ...owner, metadata: { ...owner.metadata, uid: "another" } };
+    expect(ownChild(owner, made)).toBe(made);
+    expect(ownChild(anew, made)).toBeUndefined();
+    expect(ownChild(owner, undefined)).toBeUndefined();
+  });
+
+  it("the children of a session and an evaluation of one name differ", () => {
+    const named = (kind: string) => ({ kind, metadata: { name: "demo" } });
+    const childrenOf = (of: { kind: string; metadata: { name: string } }) => [
+      jobNameOfEpoch(of, 1),
+      sandboxName(of, 1),
+      sandboxPolicyName(of),
+    ];
+    expect(childrenOf(named("AgentSession"))).toEqual(["demo-e1", "demo-s1", "demo-sandbox"]);
+    expect(childrenOf(named("Evaluation"))).toEqual(["demo-ev1", "demo-es1", "demo-evaluation"]);
+  });
+
   it("a job is tried once, in one pod, and belongs to its owner", () => {
     const made = job(owner, "coder-a1", { containers: [] }, { labels: { a: "b" }, activeDeadlineSeconds: 60 });
     expect(made.spec).toMatchObject({

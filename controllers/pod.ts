@@ -1,6 +1,6 @@
 import { type BaseModel, label, type Resources } from "@rune/crds/common";
 import { credentialsPath, type StageJob, specPath } from "@rune/crds/job-spec";
-import { ownerReference } from "kopf-ts";
+import { isControlledBy, ownerReference } from "kopf-ts";
 import type { OperatorConfig } from "./config.ts";
 import type {
   ConfigMap,
@@ -99,6 +99,11 @@ export function ownedMetadata(owner: KubeObject, name: string, labels: Record<st
     labels: { "app.kubernetes.io/managed-by": "rune-operator", ...labels },
     ownerReferences: [ownerReference(owner)],
   };
+}
+
+/** A child, unless it is another owner's: of another kind, or an earlier object of the same name whose children are still going. */
+export function ownChild<T extends KubeObject>(owner: KubeObject, child: T | undefined): T | undefined {
+  return child && isControlledBy(child, owner) ? child : undefined;
 }
 
 /** The input of a pod, immutable: `spec.json` for its program and, where it needs a base model, `stage.json` for the stager. */

@@ -4,7 +4,7 @@ import { type DynamicObject, isTerminal, type KubeObject } from "kopf-ts";
 import type { Blocker } from "./check.ts";
 import type { OperatorConfig } from "./config.ts";
 import type { Pod, Secret } from "./manifest.ts";
-import { sandboxName } from "./names.ts";
+import { sandboxName, sandboxPolicyName } from "./names.ts";
 import { componentLabels, credentialsSecret, ownedMetadata, pulling, restrictedContainer, restrictedPod } from "./pod.ts";
 import { Reason } from "./reasons.ts";
 
@@ -52,7 +52,7 @@ export function sandboxPolicy({ owner, caller }: Pick<SandboxRequest, "owner" | 
   const policy: DynamicObject = {
     apiVersion: "networking.k8s.io/v1",
     kind: "NetworkPolicy",
-    metadata: ownedMetadata(owner, `${owner.metadata.name}-sandbox`),
+    metadata: ownedMetadata(owner, sandboxPolicyName(owner)),
     spec: {
       podSelector: { matchLabels: ownedBy(owner, "sandbox") },
       policyTypes: ["Ingress", "Egress"],
@@ -64,12 +64,12 @@ export function sandboxPolicy({ owner, caller }: Pick<SandboxRequest, "owner" | 
 }
 
 function sandboxToken({ owner, epoch, token }: SandboxRequest): Secret {
-  return credentialsSecret(owner, sandboxName(owner.metadata.name, epoch), { "runner-token": token });
+  return credentialsSecret(owner, sandboxName(owner, epoch), { "runner-token": token });
 }
 
 /** No token of the API, no service links, no DNS, no writable place but sized scratch; memory and disk are set aside whole. */
 export function sandboxPod({ owner, epoch, uid, spec }: SandboxRequest, config: OperatorConfig): Pod {
-  const name = sandboxName(owner.metadata.name, epoch);
+  const name = sandboxName(owner, epoch);
   const memory = spec.memory ?? config.sandbox.memory;
   const size = { cpu: spec.cpu ?? config.sandbox.cpu, memory, "ephemeral-storage": "128Mi" };
   const cpuRequest = spec.cpu ?? config.sandbox.cpuRequest ?? size.cpu;
@@ -148,23 +148,6 @@ export interface ProbeTargets {
   modelServer: string;
   apiServer: string;
   node: string;
-}
-
-const kubeletPort = 10250;
-
-export function probeTargets(
-  services: { canary?: DynamicObject; dns?: DynamicObject; modelServer?: DynamicObject; apiServer?: DynamicObject },
-  hostIP: string,
-): ProbeTargets | null {
-  const [canary, dns, modelServer, apiServer] = [services.canary, services.dns, services.modelServer, services.apiServer].map(addressOf);
-  if (!canary || !dns || !modelServer || !apiServer) return null;
-  return { canary, dns, modelServer, apiServer, node: `${hostIP}:${kubeletPort}` };
-}
-
-function addressOf(service: DynamicObject | undefined): string | null {
-  const ip = service?.spec?.clusterIP;
-  const number = service?.spec?.ports?.[0]?.port;
-  return ip && ip !== "None" && number ? `${ip}:${number}` : null;
 }
 
 /** Half of the pod's memory, in MiB: one program's share, so that the runner survives a program that takes too much. */

@@ -78,7 +78,7 @@ export interface WorkerInput {
 /** Everything of the worker of one epoch, in the order of creation. */
 export function workerObjects(input: WorkerInput, config: OperatorConfig): KubeObject[] {
   const { owner, component, ownerLabel, epoch } = input;
-  const name = jobNameOfEpoch(owner.metadata.name, epoch);
+  const name = jobNameOfEpoch(owner, epoch);
   const labels = componentLabels(component, { ...ownedBy(owner, component, epoch), [ownerLabel]: owner.metadata.name });
   const pod = {
     ...restrictedPod(),

@@ -2,12 +2,13 @@ import { ArtifactMissing, artifactDigest } from "@rune/clients/registry";
 import type { AgentSession } from "@rune/crds/agent-session";
 import { sessionSubject } from "@rune/crds/artifact";
 import { type Context, configMaps, isTerminal, jobs, pods } from "kopf-ts";
-import { proofServices } from "../cluster-services.ts";
+import { probeTargets } from "../cluster-services.ts";
 import type { Services } from "../context.ts";
 import { generatedName, jobNameOfEpoch, repositoryOf, sandboxName } from "../names.ts";
+import { ownChild } from "../pod.ts";
 import { observeRequirements } from "../requires.ts";
 import { adapters, agentSessions, evaluations, modelServers, trainingRuns } from "../resources.ts";
-import { liveSandboxUIDs, ownedBy, probeTargets, sandboxState } from "../sandbox.ts";
+import { liveSandboxUIDs, ownedBy, sandboxState } from "../sandbox.ts";
 import { workerState } from "../worker.ts";
 import { deadlineOf, endingOf } from "./ending.ts";
 import { summarize, trajectoryArtifact, trajectoryOf } from "./log.ts";
@@ -15,19 +16,16 @@ import { turnOf } from "./turn.ts";
 import type { LogState, SealState, World } from "./world.ts";
 
 /** Every read of a pass. */
-export async function observe(session: AgentSession, { cache, clock }: Context, services: Services): Promise<World> {
-  const { namespace, name, uid } = session.metadata;
+export async function observe(session: AgentSession, { cache, client, clock }: Context, services: Services): Promise<World> {
+  const { namespace, uid } = session.metadata;
   const { spec, status } = session;
   const epoch = status?.epoch ?? 0;
   const server = cache(modelServers).get({ namespace, name: spec.serverRef.name });
-  const sandboxPod = cache(pods).get({ namespace, name: sandboxName(name, epoch) });
+  const sandboxPod = ownChild(session, cache(pods).get({ namespace, name: sandboxName(session, epoch) }));
   const sandbox = sandboxState(sandboxPod);
-  const job = cache(jobs).get({ namespace, name: jobNameOfEpoch(name, epoch) });
+  const job = ownChild(session, cache(jobs).get({ namespace, name: jobNameOfEpoch(session, epoch) }));
   const worker = workerState(job, cache(pods).list({ namespace, labels: ownedBy(session, "agent", epoch) }));
-  const targets =
-    sandbox.state === "Ready"
-      ? probeTargets(proofServices(cache, services.config, { namespace, name: spec.serverRef.name }), sandbox.hostIP)
-      : null;
+  const starting = sandbox.state === "Ready" && worker.state === "Absent" && !isTerminal(session) ? sandbox : undefined;
   const log = epoch > 0 && !isTerminal(session) ? await observeLog(session, services) : emptyLog;
   const ending = endingOf(session, worker, log, clock.now());
   return {
@@ -43,12 +41,12 @@ export async function observe(session: AgentSession, { cache, clock }: Context, 
     sandbox,
     job,
     worker,
-    targets: targets ?? undefined,
+    targets: starting && (await probeTargets(client, services, { namespace, name: spec.serverRef.name }, starting.hostIP)),
     log,
     ending,
     seal: ending && "records" in log ? await observeSeal(session, log, ending.outcome, services) : undefined,
     learningExists: cache(trainingRuns).get({ namespace, name: generatedName(session.metadata) }) !== undefined,
-    natsCredentials: worker.state === "Absent" && sandbox.state === "Ready" ? await mint(session, clock.now(), services) : undefined,
+    natsCredentials: starting && (await mint(session, clock.now(), services)),
     runnerToken: services.runnerToken(uid, Math.max(1, epoch)),
   };
 }

@@ -20,7 +20,7 @@ const arms = [
   { name: "base", completed: 0, total: 20 },
   { name: "adapter", completed: 0, total: 20, adapterDigest: digestOf("a") },
 ];
-const sandbox = { pod: "held-out-s1", uid: 100001 };
+const sandbox = { pod: "held-out-es1", uid: 100001 };
 const rate = (estimate: number) => ({ estimate, lower: estimate - 0.1, upper: estimate + 0.1 });
 
 function aWorld(over: Partial<World> = {}): World {
@@ -85,7 +85,7 @@ describe("an evaluation", () => {
     expect(outcome.status).toMatchObject({
       activeArm: "adapter",
       epoch: 2,
-      sandbox: { pod: "held-out-s2", uid: 100001 },
+      sandbox: { pod: "held-out-es2", uid: 100001 },
       arms: [{ completed: 20, passAt1: { estimate: "0.200" } }, { completed: 0 }],
     });
   });

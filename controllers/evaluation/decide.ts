@@ -227,8 +227,9 @@ function beginArm({ evaluation, sandboxPod, job, worker }: World, arms: ArmStatu
     .again(0);
 }
 
-function nextSandbox({ metadata, status }: World["evaluation"]): object {
-  return { pod: sandboxName(metadata.name, (status?.epoch ?? 0) + 1), uid: status?.sandbox?.uid };
+function nextSandbox(evaluation: World["evaluation"]): object {
+  const { epoch = 0, sandbox } = evaluation.status ?? {};
+  return { pod: sandboxName(evaluation, epoch + 1), uid: sandbox?.uid };
 }
 
 /** The verdict never touches Ready: an evaluation that found nothing did what it was asked. */

@@ -2,29 +2,29 @@ import { ArtifactMissing } from "@rune/clients/registry";
 import { evaluationSubject, taskSet } from "@rune/crds/artifact";
 import type { Evaluation } from "@rune/crds/evaluation";
 import { type Context, configMaps, isTerminal, jobs, pods } from "kopf-ts";
-import { proofServices } from "../cluster-services.ts";
+import { probeTargets } from "../cluster-services.ts";
 import type { Services } from "../context.ts";
 import { jobNameOfEpoch, repositoryOf, sandboxName } from "../names.ts";
+import { ownChild } from "../pod.ts";
 import { observeRequirements } from "../requires.ts";
 import { adapters, agentSessions, evaluations, modelServers } from "../resources.ts";
-import { liveSandboxUIDs, ownedBy, probeTargets, sandboxState } from "../sandbox.ts";
+import { liveSandboxUIDs, ownedBy, sandboxState } from "../sandbox.ts";
 import { workerState } from "../worker.ts";
 import { activeArm, deadlineOf } from "./arms.ts";
 import { type LogState, summarize, type World } from "./world.ts";
 
 /** Every read of a pass. */
-export async function observe(evaluation: Evaluation, { cache, clock }: Context, services: Services): Promise<World> {
-  const { namespace, name, uid } = evaluation.metadata;
+export async function observe(evaluation: Evaluation, { cache, client, clock }: Context, services: Services): Promise<World> {
+  const { namespace, uid } = evaluation.metadata;
   const { spec, status } = evaluation;
   const epoch = status?.epoch ?? 0;
-  const sandboxPod = cache(pods).get({ namespace, name: sandboxName(name, epoch) });
+  const sandboxPod = ownChild(evaluation, cache(pods).get({ namespace, name: sandboxName(evaluation, epoch) }));
   const sandbox = sandboxState(sandboxPod);
-  const job = cache(jobs).get({ namespace, name: jobNameOfEpoch(name, epoch) });
+  const job = ownChild(evaluation, cache(jobs).get({ namespace, name: jobNameOfEpoch(evaluation, epoch) }));
   const worker = workerState(job, cache(pods).list({ namespace, labels: ownedBy(evaluation, "evaluator", epoch) }));
   const server = activeArm(evaluation)?.serverRef.name ?? "";
-  const targets =
-    sandbox.state === "Ready" ? probeTargets(proofServices(cache, services.config, { namespace, name: server }), sandbox.hostIP) : null;
   const over = isTerminal(evaluation);
+  const starting = sandbox.state === "Ready" && worker.state === "Absent" && !over ? sandbox : undefined;
   const named = <T>(names: readonly (string | undefined)[], get: (name: string) => T | undefined) =>
     new Map(
       names.flatMap((each) => {
@@ -51,9 +51,9 @@ export async function observe(evaluation: Evaluation, { cache, clock }: Context,
     sandbox,
     job,
     worker,
-    targets: targets ?? undefined,
+    targets: starting && (await probeTargets(client, services, { namespace, name: server }, starting.hostIP)),
     log: epoch > 0 && !over ? await observeLog(evaluation, services) : summarize([]),
-    credentials: worker.state === "Absent" && sandbox.state === "Ready" ? await mint(evaluation, clock.now(), services) : undefined,
+    credentials: starting && (await mint(evaluation, clock.now(), services)),
     runnerToken: services.runnerToken(uid, Math.max(1, epoch)),
   };
 }

@@ -17,7 +17,7 @@ export function aConfig(): OperatorConfig {
     images: { adapterLoader: image, vllm: image, trainer: image, agent: image, evaluator: image, sandbox: image },
     registry: { url: "http://registry.example:5000" },
     nats: { url: "nats://nats.example:4222" },
-    canary: { host: "rune-canary.rune-system.svc", port: 80 },
+    canary: { host: "rune-canary.rune-system.svc" },
   });
 }
 

@@ -5,13 +5,13 @@ import type { TrainingRun } from "@rune/crds/training-run";
 import { isTerminal } from "kopf-ts";
 import { RunReason as Reason } from "./reasons.ts";
 
-type Corpus = NonNullable<NonNullable<TrainingRun["status"]>["corpus"]>;
+export type Corpus = NonNullable<NonNullable<TrainingRun["status"]>["corpus"]>;
 
 /** What a corpus is: still growing, not enough to learn from, or frozen. */
 export type CorpusState =
   | { state: "Waiting"; reason: string; message: string }
   | { state: "Insufficient"; reason: string; message: string }
-  | { state: "Sufficient"; corpus: Corpus; scope: Scope };
+  | { state: "Sufficient"; corpus: Corpus };
 
 /** Sessions become a corpus once none of them is still running; then their trajectories are frozen by digest. */
 export function corpusOf(run: TrainingRun, sessions: readonly AgentSession[]): CorpusState {
@@ -44,8 +44,7 @@ export function corpusOf(run: TrainingRun, sessions: readonly AgentSession[]): C
   const trajectories = sealed.flatMap((session) => (session.status?.trajectory ? [session.status.trajectory] : [])).sort(byDigest);
   return {
     state: "Sufficient",
-    corpus: { digest: corpusDigest(trajectories), count: sealed.length, solved: solved.length, trajectories },
-    scope: commonScope(sealed),
+    corpus: { digest: corpusDigest(trajectories), count: sealed.length, solved: solved.length, trajectories, scope: commonScope(sealed) },
   };
 }
 

@@ -1,8 +1,10 @@
 import type { TrainerResult } from "@rune/crds/artifact";
+import type { TrainingRun } from "@rune/crds/training-run";
 import type { Outcome } from "kopf-ts";
 import { describe, expect, it } from "vitest";
 import { aCondition, aConfig, aJob, aPod, aRun, aSession, digestOf, now } from "../testing/builders.ts";
 import { decide } from "./decide.ts";
+import { trainerDocument } from "./job.ts";
 import type { World } from "./world.ts";
 
 const config = aConfig();
@@ -60,6 +62,23 @@ describe("the corpus", () => {
     const other = decideOn({ sessions: [solved("s2"), solved("s1")] });
     expect(one).toMatchObject({ reason: "CorpusFrozen", status: { corpus: { count: 2, solved: 2 } } });
     expect(one.status).toEqual(other.status);
+  });
+
+  it("freezes the scope that its sessions share, and the adapter gets it where the run names none", () => {
+    const sessions = ["parsing", "printing"].map((domain, n) => solved(`s${n}`, { scope: { project: "tessera", domain } }));
+    const frozen = decideOn({ sessions });
+    expect(frozen.status).toMatchObject({ corpus: { scope: { project: "tessera" } } });
+    const documentOf = (run: TrainingRun) =>
+      trainerDocument({ run, number: 1, base, config, remainingSeconds: 60, registryToken: "t", progressCredentials: "c" });
+    expect(documentOf(aRun({ status: frozen.status })).output.scope).toEqual({ project: "tessera" });
+    const named = aRun({ spec: { output: { scope: { project: "other" } } }, status: frozen.status });
+    expect(documentOf(named).output.scope).toEqual({ project: "other" });
+  });
+
+  it("says so where nothing is shared and no session would find the adapter", () => {
+    const sessions = ["a", "b"].map((project, n) => solved(`s${n}`, { scope: { project } }));
+    expect(decideOn({ sessions }).message).toContain("spec.output.scope");
+    expect(decideOn({ sessions, run: aRun({ spec: { output: { scope: { project: "a" } } } }) }).message).not.toContain("spec.output.scope");
   });
 
   it("stalls when too few sessions ended solved, and says how many", () => {

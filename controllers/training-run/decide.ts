@@ -8,7 +8,7 @@ import { jobNameOfRun, repositoryOf } from "../names.ts";
 import { Reason } from "../reasons.ts";
 import { requirementsMet } from "../requires.ts";
 import { type Attempt, attemptState, budget, remainingSeconds } from "./attempts.ts";
-import { corpusOf } from "./corpus.ts";
+import { type Corpus, corpusOf } from "./corpus.ts";
 import { adapterOf, attemptObjects } from "./job.ts";
 import { RunReason } from "./reasons.ts";
 import type { Artifact, World } from "./world.ts";
@@ -42,9 +42,13 @@ function freezeCorpus({ run, sessions }: World): Outcome {
     case "Insufficient":
       return blocked(state).condition({ type: "CorpusSufficient", status: "False", reason: state.reason, message: state.message });
     case "Sufficient":
-      return progressing(RunReason.CorpusFrozen, `learns from ${state.corpus.count} sessions, ${state.corpus.solved} of them solved`, {
-        corpus: state.corpus,
-      })
+      return progressing(
+        RunReason.CorpusFrozen,
+        `learns from ${state.corpus.count} sessions, ${state.corpus.solved} of them solved${lonely(run, state.corpus)}`,
+        {
+          corpus: state.corpus,
+        },
+      )
         .condition({
           type: "CorpusSufficient",
           status: "True",
@@ -56,6 +60,12 @@ function freezeCorpus({ run, sessions }: World): Outcome {
     default:
       return state satisfies never;
   }
+}
+
+/** Sessions find an adapter by its project. */
+function lonely(run: TrainingRun, { scope }: Corpus): string {
+  const shared = run.spec.output.scope ?? scope;
+  return shared?.project ? "" : "; they share no project and spec.output.scope names none, so no session will choose the adapter by itself";
 }
 
 /** A corpus that is in the registry already is frozen by its own digest. */

@@ -115,7 +115,12 @@ export function trainerDocument({ run, number, base, config }: AttemptInput): Tr
     sft: run.spec.sft,
     base: { path: modelDirectory, ...base },
     corpus: { trajectories: corpus?.trajectories ?? [], include: run.spec.corpus.include, digest: corpus?.digest ?? "" },
-    output: { repository: repositoryOf.adapters(run.metadata.namespace), scope: run.spec.output.scope ?? {}, generation: 0, parents: [] },
+    output: {
+      repository: repositoryOf.adapters(run.metadata.namespace),
+      scope: run.spec.output.scope ?? corpus?.scope ?? {},
+      generation: 0,
+      parents: [],
+    },
     checkpoint: { directory: checkpointDirectory, everySteps: run.spec.checkpoint.everySteps },
     registry: { url: config.registry.url, tokenFile: credentialFile("registry-token") },
     nats: {

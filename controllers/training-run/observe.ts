@@ -7,6 +7,7 @@ import { type Cache, type Context, jobs, pods } from "kopf-ts";
 import { observeBase } from "../base-model.ts";
 import type { Services } from "../context.ts";
 import { generatedName, jobNameOfRun, repositoryOf } from "../names.ts";
+import { ownChild } from "../pod.ts";
 import { observeRequirements } from "../requires.ts";
 import { adapters, agentSessions, modelServers } from "../resources.ts";
 import { attemptState, remainingSeconds } from "./attempts.ts";
@@ -20,7 +21,7 @@ export async function observe(run: TrainingRun, { cache }: Context, services: Se
   const { namespace, name } = run.metadata;
   const result = run.status?.result;
   const attempt = run.status?.attempts?.at(-1);
-  const job = attempt && cache(jobs).get({ namespace, name: jobNameOfRun(name, attempt.number) });
+  const job = attempt && ownChild(run, cache(jobs).get({ namespace, name: jobNameOfRun(name, attempt.number) }));
   const own = cache(pods).list({ namespace, labels: { [label.run]: name } });
   const lost = !result && attempt?.result === "Running" && attemptState(job, own).state === "Silent";
   return {

@@ -91,6 +91,7 @@ const status = z.object({
       count: whole(0, 10000).describe("Sessions in the corpus."),
       solved: whole(0, 10000).describe("Sessions in the corpus that ended solved."),
       trajectories: z.array(artifactReference).max(500).describe("The sealed trajectories."),
+      scope: scope.optional().describe("What the sessions' scopes have in common: the adapter's scope where spec.output.scope is unset."),
     })
     .optional()
     .describe("The frozen corpus."),

@@ -41,7 +41,6 @@ sandbox:
   {{- end }}
 canary:
   host: {{ include "rune.name" . }}-canary.{{ .Release.Namespace }}.svc
-  port: 8099
 {{- with .Values.clusterDNS }}
 clusterDNS: {{ . | quote }}
 {{- end }}
