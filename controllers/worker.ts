@@ -52,6 +52,18 @@ export function workerState(job: DynamicObject | undefined, pods: readonly Dynam
   };
 }
 
+/** A pod that is being deleted for longer than this is on a node that nobody hears from. */
+const patienceSeconds = 60;
+
+/** Whether one of these pods may still append to a log. */
+export function mayStillWrite(pods: readonly DynamicObject[], now: Date): boolean {
+  return pods.some(({ metadata, status }) => {
+    const over = status?.phase === "Succeeded" || status?.phase === "Failed";
+    const lost = metadata.deletionTimestamp && now.getTime() - Date.parse(metadata.deletionTimestamp) > patienceSeconds * 1000;
+    return !over && !lost;
+  });
+}
+
 function parseJSON(text: string | undefined): unknown {
   try {
     return JSON.parse(text ?? "");

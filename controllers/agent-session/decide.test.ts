@@ -3,7 +3,8 @@ import type { LogRecord } from "@rune/crds/artifact";
 import type { ModelServer } from "@rune/crds/model-server";
 import type { Outcome } from "kopf-ts";
 import { describe, expect, it } from "vitest";
-import { aCondition, aConfig, aJob, aSession, digestOf, now } from "../testing/builders.ts";
+import { aCondition, aConfig, aJob, aPod, aSession, digestOf, now } from "../testing/builders.ts";
+import { mayStillWrite } from "../worker.ts";
 import { decide } from "./decide.ts";
 import { endingOf } from "./ending.ts";
 import { summarize, trajectoryOf } from "./log.ts";
@@ -52,6 +53,7 @@ function aWorld(over: Partial<World> = {}): World {
     adapters: [],
     libraryExists: true,
     turn: { mine: true as const },
+    agentWrites: false,
     takenUIDs: new Set<number>(),
     learningExists: false,
     runnerToken: "t",
@@ -226,6 +228,24 @@ describe("the ending", () => {
       deletes: [job],
       effects: [],
     });
+    expect(decideOn({ session: working(), agentWrites: true, ending, seal: { ...seal, stored: false } })).toMatchObject({
+      reason: "Sealing",
+      deletes: [],
+      effects: [],
+    });
+  });
+
+  it("believes an agent alive until its pod has ended, or its node hasn't answered for a minute", () => {
+    const pod = aPod(aJob("fix-parser-e1"), "agent");
+    const going = (deletionTimestamp: string) => ({
+      ...pod,
+      status: { phase: "Running" },
+      metadata: { ...pod.metadata, deletionTimestamp },
+    });
+    expect(mayStillWrite([going("2026-11-23T11:59:30Z")], now)).toBe(true);
+    expect(mayStillWrite([going("2026-11-23T11:58:30Z")], now)).toBe(false);
+    expect(mayStillWrite([{ ...pod, status: { phase: "Failed" } }], now)).toBe(false);
+    expect(mayStillWrite([], now)).toBe(false);
   });
 
   it("stores the trajectory first, and ends only when the registry has it", () => {

@@ -173,10 +173,13 @@ function said(world: World, outcome: Outcome): Outcome {
 
 /** Whatever the ending: no agent lives on, the log is sealed, and only then the session ends. */
 function end(world: World, seal: Seal): Outcome {
-  const { session, log, seal: state, ending, job, worker } = world;
+  const { session, log, seal: state, ending, job, worker, agentWrites } = world;
   if (!ending) return unchanged();
-  if (worker.state === "Running" && job && !("summary" in log && log.summary.ended))
-    return progressing(SessionReason.Sealing, `${ending.message}; the agent is being stopped`).deleting(job).again(1);
+  const running = worker.state === "Running" && job ? [job] : [];
+  if ((agentWrites || running.length > 0) && !("summary" in log && log.summary.ended))
+    return progressing(SessionReason.Sealing, `${ending.message}; the agent is being stopped`)
+      .deleting(...running)
+      .again(1);
   if ("unavailable" in log)
     return waiting(
       SessionReason.LogUnavailable,

@@ -9,7 +9,7 @@ import { ownChild } from "../pod.ts";
 import { observeRequirements } from "../requires.ts";
 import { adapters, agentSessions, evaluations, modelServers, trainingRuns } from "../resources.ts";
 import { liveSandboxUIDs, ownedBy, sandboxState } from "../sandbox.ts";
-import { workerState } from "../worker.ts";
+import { mayStillWrite, workerState } from "../worker.ts";
 import { deadlineOf, endingOf } from "./ending.ts";
 import { summarize, trajectoryArtifact, trajectoryOf } from "./log.ts";
 import { turnOf } from "./turn.ts";
@@ -24,7 +24,8 @@ export async function observe(session: AgentSession, { cache, client, clock }: C
   const sandboxPod = ownChild(session, cache(pods).get({ namespace, name: sandboxName(session, epoch) }));
   const sandbox = sandboxState(sandboxPod);
   const job = ownChild(session, cache(jobs).get({ namespace, name: jobNameOfEpoch(session, epoch) }));
-  const worker = workerState(job, cache(pods).list({ namespace, labels: ownedBy(session, "agent", epoch) }));
+  const agents = cache(pods).list({ namespace, labels: ownedBy(session, "agent") });
+  const worker = workerState(job, agents);
   const starting = sandbox.state === "Ready" && worker.state === "Absent" && !isTerminal(session) ? sandbox : undefined;
   const log = epoch > 0 && !isTerminal(session) ? await observeLog(session, services) : emptyLog;
   const ending = endingOf(session, worker, log, clock.now());
@@ -41,6 +42,7 @@ export async function observe(session: AgentSession, { cache, client, clock }: C
     sandbox,
     job,
     worker,
+    agentWrites: mayStillWrite(agents, clock.now()),
     targets: starting && (await probeTargets(client, services, { namespace, name: spec.serverRef.name }, starting.hostIP)),
     log,
     ending,

@@ -22,6 +22,8 @@ export interface World extends EpochWorld {
   readonly adapters: readonly Adapter[];
   readonly libraryExists: boolean;
   readonly turn: Turn;
+  /** Whether an agent of any epoch may still append to the log. */
+  readonly agentWrites: boolean;
   /** undefined while a service that the proof tries is missing. */
   readonly targets: ProbeTargets | undefined;
   readonly log: LogState;
