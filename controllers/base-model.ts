@@ -3,6 +3,7 @@ import { ArtifactMissing, type Registry } from "@rune/clients/registry";
 import { modelConfig } from "@rune/crds/artifact";
 import type { BaseModel } from "@rune/crds/common";
 import type { ModelServer } from "@rune/crds/model-server";
+import { hubSource } from "./pod.ts";
 
 /** Identity of a base model: its name for people, its digest for everything else. */
 export interface BaseIdentity {
@@ -39,7 +40,9 @@ export async function observeBase(
 }
 
 function fromServers(base: BaseModel, servers: readonly ModelServer[]): BaseState {
-  const server = servers.find((candidate) => isDeepStrictEqual(candidate.spec.base, base) && candidate.status?.baseDigest);
+  const server = servers.find(
+    (candidate) => isDeepStrictEqual(sourceOf(candidate.spec.base), sourceOf(base)) && candidate.status?.baseDigest,
+  );
   if (server?.status?.baseDigest)
     return { name: base.huggingFace?.repository ?? `${base.pvc?.claimName}/${base.pvc?.path}`, digest: server.status.baseDigest };
   return {
@@ -47,5 +50,7 @@ function fromServers(base: BaseModel, servers: readonly ModelServer[]): BaseStat
     unresolved: "the identity of spec.base isn't known yet; it is once a ModelServer with the same base has staged it",
   };
 }
+
+const sourceOf = ({ huggingFace, pvc }: BaseModel) => ({ huggingFace: huggingFace && hubSource(huggingFace), pvc });
 
 export const isResolved = (state: BaseState): state is BaseIdentity => "digest" in state;

@@ -5,7 +5,7 @@ import type { KubeObject, ObjectMeta } from "kopf-ts";
 export interface EnvVar {
   name: string;
   value?: string;
-  valueFrom?: { fieldRef: { fieldPath: string } };
+  valueFrom?: { fieldRef: { fieldPath: string } } | { secretKeyRef: { name: string; key: string } };
 }
 
 export interface VolumeMount {

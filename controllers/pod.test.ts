@@ -53,6 +53,16 @@ describe("what pods are made of", () => {
     expect(secret).toMatchObject({ immutable: true, data: { "registry-token": Buffer.from("secret").toString("base64") } });
   });
 
+  it("the token of a model on the hub is the stager's alone, and no part of the model's identity", () => {
+    const source = { repository: "org/model", revision: "a".repeat(40) };
+    const base = { huggingFace: { ...source, tokenSecret: { name: "hub", key: "token" } } };
+    expect(stagedModel(base, config).initContainer.env).toEqual([
+      { name: "HF_TOKEN", valueFrom: { secretKeyRef: { name: "hub", key: "token" } } },
+    ]);
+    expect(stageDocument(base, config).base).toEqual({ huggingFace: source });
+    expect(stagedModel(pvc, config).initContainer.env).toBeUndefined();
+  });
+
   it("a base on a claim is staged from the claim, and one in the registry with a token", () => {
     expect(stageJob.parse(stageDocument(pvc, config))).toEqual({ base: { pvc: { path: "/volume/coder" } }, target: "/models/base" });
     expect(stagedModel(pvc, config).volumes).toContainEqual({

@@ -163,11 +163,14 @@ export interface StagedModel {
   readonly mounts: VolumeMount[];
 }
 
+/** What of a hub's model is its identity: not who may read it. */
+export const hubSource = ({ repository, revision }: NonNullable<BaseModel["huggingFace"]>) => ({ repository, revision });
+
 /** The stager's input. `expectedDigest` is given once the identity is known, so that every later pod gets the same files or none. */
 export function stageDocument(base: BaseModel, config: OperatorConfig, expectedDigest?: string): StageJob {
   const source = base.pvc
     ? { pvc: { path: `${claimDirectory}/${base.pvc.path.replace(/^\/+/, "")}` } }
-    : { huggingFace: base.huggingFace, oci: base.oci };
+    : { huggingFace: base.huggingFace && hubSource(base.huggingFace), oci: base.oci };
   return {
     base: source,
     target: modelDirectory,
@@ -178,6 +181,7 @@ export function stageDocument(base: BaseModel, config: OperatorConfig, expectedD
 
 /** Stages the base model onto a volume of the pod. Mounts `specVolume` and `credentialsVolume`, which the pod must have. */
 export function stagedModel(base: BaseModel, config: OperatorConfig): StagedModel {
+  const token = base.huggingFace?.tokenSecret;
   const claim: VolumeMount[] = base.pvc ? [{ name: "base-claim", mountPath: claimDirectory, readOnly: true }] : [];
   return {
     volumes: [
@@ -191,6 +195,7 @@ export function stagedModel(base: BaseModel, config: OperatorConfig): StagedMode
       args: ["stage"],
       securityContext: restrictedContainer,
       terminationMessagePolicy: "FallbackToLogsOnError",
+      ...(token && { env: [{ name: "HF_TOKEN", valueFrom: { secretKeyRef: token } }] }),
       resources: { requests: { cpu: "50m", memory: "128Mi" }, limits: { memory: "1Gi" } },
       volumeMounts: [
         { ...specMount, mountPath: stageSpecPath, subPath: "stage.json" },

@@ -15,6 +15,13 @@ export const baseModel = z
           .regex(/^[0-9a-f]{40}$/)
           .max(40)
           .describe("Full commit hash of the revision; branches and tags can move, so they are not accepted."),
+        tokenSecret: z
+          .object({
+            name: objectName(253).describe("Secret in this namespace."),
+            key: text(253).min(1).default("token").describe("Its entry that holds the token."),
+          })
+          .optional()
+          .describe("Token that may read the repository, for models that are private or have to be accepted first."),
       })
       .optional()
       .describe("A model on the Hugging Face hub, pinned by commit."),

@@ -130,7 +130,7 @@ function absent(status: number, what: string): PodFailure {
     return new PodFailure(
       exit.badInput,
       "HubDenied",
-      `the hub denies ${what} (${status}): accept the model's licence and give a token that may read it`,
+      `the hub denies ${what} (${status}): accept the model's licence, and name a Secret with a token in spec.base.huggingFace.tokenSecret`,
     );
   return new PodFailure(exit.badInput, "ModelMissing", `the hub has no ${what} (${status}); correct spec.base.huggingFace`);
 }
