@@ -1,9 +1,10 @@
-import { type DynamicObject, type KubeObject, type Outcome, progressing, waiting } from "kopf-ts";
+import { type Losses, label } from "@rune/crds/common";
+import { type Cache, type DynamicObject, jobs, type KubeObject, type Outcome, pods, progressing, timestamp, waiting } from "kopf-ts";
 import type { OperatorConfig } from "./config.ts";
 import { sandboxName } from "./names.ts";
 import { Reason } from "./reasons.ts";
-import { type SandboxState, sandboxUID } from "./sandbox.ts";
-import type { WorkerState } from "./worker.ts";
+import { ownedBy, type SandboxState, sandboxUID } from "./sandbox.ts";
+import { hasEnded, type WorkerState } from "./worker.ts";
 
 /** One epoch is one sandbox and one worker (an agent or an evaluator). Whoever loses either goes on in the next. */
 export interface EpochWorld {
@@ -12,6 +13,10 @@ export interface EpochWorld {
   readonly sandbox: SandboxState;
   readonly job: DynamicObject | undefined;
   readonly worker: WorkerState;
+  /** Programs that were executed so far, over all epochs. */
+  readonly progress: number;
+  /** What other epochs left alive. */
+  readonly leftovers: readonly KubeObject[];
 }
 
 /** An object that works in epochs, as its status records them. */
@@ -20,6 +25,8 @@ export interface EpochOwner {
   readonly metadata: { readonly name: string; readonly uid: string };
   readonly status?: {
     readonly epoch?: number;
+    readonly startTime?: string;
+    readonly losses?: Losses;
     readonly sandbox?: { readonly pod: string; readonly uid: number; readonly podUID?: string };
   };
 }
@@ -62,13 +69,54 @@ export function beginEpoch(owner: EpochOwner, world: EpochWorld, config: Operato
 }
 
 /** The next epoch after a loss; what is left of this one goes. */
-export function nextEpoch(owner: EpochOwner, world: EpochWorld, config: OperatorConfig, why: string): Outcome {
+export function nextEpoch(owner: EpochOwner, world: EpochWorld, config: OperatorConfig, why: string, now: Date): Outcome {
   const epoch = owner.status?.epoch ?? 0;
-  return beginEpoch(owner, world, config, `epoch ${epoch + 1} goes on where the log ends: ${why}`).event(
+  const losses = { ...lossesWith(owner, world.progress), time: timestamp(now) };
+  return beginEpoch(owner, world, config, `epoch ${epoch + 1} goes on where the log ends: ${why}`, { losses }).event(
     "Warning",
     Reason.EpochLost,
     `epoch ${epoch} is lost: ${why}`,
   );
+}
+
+/** Losses in a row after which something else than bad luck is at work; with their pauses that is about an hour. */
+export const mostLosses = 20;
+const longestPauseSeconds = 300;
+
+/** The count if the present epoch is lost too. What was executed since the last loss begins a new row. */
+export function lossesWith({ status }: EpochOwner, progress: number): Pick<Losses, "count" | "progress"> {
+  const before = status?.losses;
+  return { count: before && progress <= before.progress ? before.count + 1 : 1, progress };
+}
+
+/** The first loss costs no time; those that follow it without any progress double the pause, so that an outage is outlived. */
+export function paused({ status }: EpochOwner, now: Date): Outcome | null {
+  const { count, time } = status?.losses ?? { count: 0, time: "" };
+  if (count < 2) return null;
+  const end = Date.parse(time) + Math.min(longestPauseSeconds, 2 ** (count - 1)) * 1000;
+  const seconds = (end - now.getTime()) / 1000;
+  if (seconds <= 0) return null;
+  return waiting(Reason.EpochLost, `pauses after ${count} lost epochs in a row; the events of this object say why they were lost`, seconds);
+}
+
+/** Live sandboxes and workers of other epochs: left behind where the operator ended between raising the epoch and deleting them. */
+export function leftoversOf(
+  owner: EpochOwner & KubeObject & { metadata: { uid: string } },
+  component: "agent" | "evaluator",
+  cache: Cache,
+): KubeObject[] {
+  const { namespace } = owner.metadata;
+  const epoch = String(owner.status?.epoch ?? 0);
+  const isOther = ({ metadata }: KubeObject) => metadata.labels?.[label.epoch] !== epoch && !metadata.deletionTimestamp;
+  const workers = cache(jobs).list({ namespace, labels: ownedBy(owner, component) });
+  const sandboxes = cache(pods).list({ namespace, labels: ownedBy(owner, "sandbox") });
+  return [...workers.filter((job) => !hasEnded(job)), ...sandboxes].filter(isOther);
+}
+
+/** A pass comes when time is over, even if nothing changes until then. */
+export function untilDeadline(outcome: Outcome, { status }: EpochOwner, deadline: Date, now: Date): Outcome {
+  const isFinal = outcome.kind === "failed" || outcome.kind === "succeeded" || outcome.kind === "unchanged";
+  return isFinal || !status?.startTime ? outcome : outcome.again(Math.max(1, (deadline.getTime() - now.getTime()) / 1000));
 }
 
 /** The epoch is raised too, so that the worker that is being stopped is fenced from the one that will go on. */

@@ -13,3 +13,12 @@ export function serverURL(server: { name: string; namespace: string }): string {
 }
 
 export const serverHost = ({ name, namespace }: { name: string; namespace: string }) => `${name}.${namespace}.svc`;
+
+type AdapterOnServer = NonNullable<NonNullable<ModelServer["status"]>["adapters"]>[number];
+
+/** How an adapter stands on a server. */
+export const adapterOn = (server: ModelServer | undefined, name: string): AdapterOnServer | undefined =>
+  server?.status?.adapters?.find((adapter) => adapter.name === name);
+
+/** Whether an engine answers with it. */
+export const isServed = (adapter: AdapterOnServer | undefined): boolean => adapter?.state === "Loaded" && adapter.engines > 0;

@@ -29,13 +29,16 @@ export type WorkerState =
   /** It won't be started again in this epoch. `permanent`: no other epoch would fare better. `output`: its termination message, where it ended well. */
   | { state: "Ended"; permanent: boolean; reason: string; message: string; output?: unknown };
 
+/** Whether a Job is over, either way. */
+export const hasEnded = (job: DynamicObject): boolean =>
+  job.status?.conditions?.some(
+    (c: { type: string; status: string }) => (c.type === "Complete" || c.type === "Failed") && c.status === "True",
+  ) ?? false;
+
 /** Reads how a worker's Job stands from the Job and its pod. */
 export function workerState(job: DynamicObject | undefined, pods: readonly DynamicObject[]): WorkerState {
   if (!job) return { state: "Absent" };
-  const over = job.status?.conditions?.some(
-    (c: { type: string; status: string }) => (c.type === "Complete" || c.type === "Failed") && c.status === "True",
-  );
-  if (!over) return { state: "Running" };
+  if (!hasEnded(job)) return { state: "Running" };
   const pod = pods.find((candidate) => candidate.metadata.ownerReferences?.some((owner) => owner.uid === job.metadata.uid));
   const terminated = pod?.status?.containerStatuses?.[0]?.state?.terminated;
   const exitCode: number | undefined = terminated?.exitCode;

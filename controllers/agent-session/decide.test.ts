@@ -55,6 +55,8 @@ function aWorld(over: Partial<World> = {}): World {
     turn: { mine: true as const },
     agentWrites: false,
     takenUIDs: new Set<number>(),
+    progress: 0,
+    leftovers: [],
     learningExists: false,
     runnerToken: "t",
   };
@@ -75,7 +77,7 @@ describe("before work", () => {
 
   it("freezes the choice of memory in status before any pod exists", () => {
     const outcome = decideOn({});
-    expect(outcome.status).toMatchObject({ startTime: "2026-11-23T12:00:00Z", adapter: { reason: "NoneRelevant" } });
+    expect(outcome.status).toEqual({ adapter: expect.objectContaining({ reason: "NoneRelevant" }) });
     expect(outcome.creates).toEqual([]);
   });
 
@@ -102,7 +104,7 @@ describe("before work", () => {
 
   it("raises the epoch in status before anything of it exists, with a user ID that nobody has", () => {
     const outcome = decideOn({ session: aSession({ status: { startTime, adapter: chosen } }), takenUIDs: new Set([100000]) });
-    expect(outcome.status).toMatchObject({ epoch: 1, sandbox: { pod: "fix-parser-s1" } });
+    expect(outcome.status).toMatchObject({ epoch: 1, startTime: "2026-11-23T12:00:00Z", sandbox: { pod: "fix-parser-s1" } });
     expect((outcome.status as { sandbox: { uid: number } }).sandbox.uid).not.toBe(100000);
     expect(outcome.creates).toEqual([]);
   });
@@ -125,6 +127,14 @@ describe("a session's turn", () => {
     expect(turnOf(waitingFor("b"), coder, all)).toMatchObject({ mine: false, before: 1 });
   });
 
+  it("isn't kept from others by one whose adapter can't be loaded", () => {
+    const stuck = aSession({ name: "a", status: { adapter: { name: "x-1", reason: "PolicyFixed", message: "" } } });
+    const loaded = { ...coder, status: { adapters: [{ name: "x-1", state: "Loaded", engines: 1 }] } } as unknown as ModelServer;
+    const all = [...others(1), stuck, waitingFor("b")];
+    expect(turnOf(waitingFor("b"), coder, all).mine).toBe(true);
+    expect(turnOf(waitingFor("b"), loaded, all)).toMatchObject({ mine: false, before: 1 });
+  });
+
   it("is never taken back from one that works", () => {
     expect(turnOf(working(), coder, others(9))).toEqual({ mine: true });
   });
@@ -140,6 +150,20 @@ describe("a session's turn", () => {
 });
 
 describe("an epoch", () => {
+  it("after several losses in a row begins with a pause, and only then with a sandbox", () => {
+    const losses = { count: 5, time: "2026-11-23T11:59:50Z", progress: 0 };
+    expect(decideOn({ session: working({ losses }) })).toMatchObject({ kind: "waiting", reason: "EpochLost", creates: [] });
+    expect(names(decideOn({ session: working({ losses: { ...losses, time: "2026-11-23T11:59:00Z" } }) }))).toContain("Pod/fix-parser-s1");
+  });
+
+  it("that is lost is counted, and after twenty in a row the session ends with what it has", () => {
+    const lost = { state: "Ended" as const, permanent: false, reason: "EpochLost", message: "its pod vanished" };
+    const losses = { count: 18, time: startTime, progress: 0 };
+    expect(decideOn({ session: working({ losses }), worker: lost }).status).toMatchObject({ epoch: 2, losses: { count: 19 } });
+    expect(endingOf(working({ losses }), lost, logOf(), now)).toBeUndefined();
+    expect(endingOf(working({ losses: { ...losses, count: 19 } }), lost, logOf(), now)).toMatchObject({ reason: "EpochsExhausted" });
+  });
+
   it("creates the deny-all policy before the sandbox, and the agent only when the sandbox is ready", () => {
     expect(names(decideOn({ session: working() }))).toEqual([
       "NetworkPolicy/fix-parser-sandbox",

@@ -3,13 +3,14 @@ import type { Trajectory } from "@rune/crds/artifact";
 import { failed, isTerminal, isTrue, type KubeObject, type Outcome, progressing, succeeded, timestamp, unchanged, waiting } from "kopf-ts";
 import { blocked, type Check, firstOf } from "../check.ts";
 import type { OperatorConfig } from "../config.ts";
-import { beginEpoch, epochStep, liveSandbox, nextEpoch, proofTargetMissing, suspended } from "../epoch.ts";
+import { beginEpoch, epochStep, liveSandbox, nextEpoch, paused, proofTargetMissing, suspended } from "../epoch.ts";
 import { finished } from "../finished.ts";
 import { isolationVerified } from "../isolation.ts";
 import { generatedName } from "../names.ts";
 import { Reason } from "../reasons.ts";
 import { requirementsMet } from "../requires.ts";
 import { libraryMissing, sandboxObjects } from "../sandbox.ts";
+import { adapterOn, isServed } from "../serving.ts";
 import { deadlineOf } from "./ending.ts";
 import { agentObjects } from "./job.ts";
 import { trajectoryOf } from "./log.ts";
@@ -38,7 +39,10 @@ const serverReady: Check<World> = ({ server }) =>
     : { reason: SessionReason.ServerNotReady, message: `waits for the ModelServer ${server?.metadata.name} to be Ready`, retrySeconds };
 const libraryExists: Check<World> = ({ session, libraryExists: exists }) => (exists ? null : libraryMissing(session.spec.sandbox));
 
-const checks: Check<World>[] = [requirementsMet, serverExists, serverReady, libraryExists];
+/** What a session requires holds once, at its beginning: its work isn't interrupted by what happens to others. */
+const mayBegin: Check<World> = (world) => (world.session.status?.epoch ? null : requirementsMet(world));
+
+const checks: Check<World>[] = [mayBegin, serverExists, serverReady, libraryExists];
 
 /** From what is seen to what should be, one step at a time: choice of memory → sandbox → agent → sealed trajectory. */
 export function decide(world: World, config: OperatorConfig, seal: Seal, now: Date): Outcome {
@@ -52,20 +56,20 @@ export function decide(world: World, config: OperatorConfig, seal: Seal, now: Da
     return waiting(SessionReason.LogUnavailable, `the live log can't be read: ${world.log.unavailable}`, retrySeconds);
   const blocker = firstOf(checks, world);
   if (blocker) return blocked(blocker);
-  if (!session.status?.adapter) return choose(world, now);
+  if (!session.status?.adapter) return choose(world);
   const loading = adapterLoading(world);
   if (loading) return loading;
   if (!world.turn.mine) return busy(world.turn, session.spec.serverRef.name);
-  return session.status.epoch ? work(world, config) : beginEpoch(session, world, config, "the sandbox is being created");
+  if (session.status.epoch) return work(world, config, now);
+  return beginEpoch(session, world, config, "the sandbox is being created", { startTime: timestamp(now) });
 }
 
 /** The choice is frozen, and claimed by standing in status, before any pod exists. */
-function choose({ session, server, adapters }: World, now: Date): Outcome {
+function choose({ session, server, adapters }: World): Outcome {
   const adapter = chooseAdapter(session, server?.status?.baseDigest ?? "", adapters);
-  const start = { startTime: timestamp(now) };
   if (session.spec.adapter.policy === "Fixed" && !adapter.name)
     return failed(adapter.reason, `${adapter.message}; create a new session with another adapter`);
-  return progressing(SessionReason.AdapterChosen, adapter.message, { ...start, adapter })
+  return progressing(SessionReason.AdapterChosen, adapter.message, { adapter })
     .event("Normal", SessionReason.AdapterChosen, adapter.message)
     .again(0);
 }
@@ -74,8 +78,8 @@ function choose({ session, server, adapters }: World, now: Date): Outcome {
 function adapterLoading({ session, server }: World): Outcome | null {
   const chosen = session.status?.adapter;
   if (!chosen?.name || session.status?.epoch) return null;
-  const state = server?.status?.adapters?.find(({ name }) => name === chosen.name);
-  if (state?.state === "Loaded" && state.engines > 0) return null;
+  const state = adapterOn(server, chosen.name);
+  if (isServed(state)) return null;
   if (state?.state !== "Refused")
     return waiting(
       SessionReason.AdapterLoading,
@@ -96,15 +100,18 @@ function busy({ limit }: Extract<World["turn"], { mine: false }>, server: string
   return waiting(SessionReason.ServerBusy, `${server} decodes for ${limit} sessions at once, and older ones come first`, turnSeconds);
 }
 
-function work(world: World, config: OperatorConfig): Outcome {
+function work(world: World, config: OperatorConfig, now: Date): Outcome {
   const { session } = world;
   const step = epochStep(world, session.status?.sandbox?.pod ?? "");
   switch (step.step) {
     case "Lost":
-      return nextEpoch(session, world, config, step.message);
+      return nextEpoch(session, world, config, step.message, now);
     case "CreateSandbox":
-      return said(world, progressing(Reason.SandboxStarting, "the sandbox is being created")).creating(
-        ...sandboxObjects(sandboxRequest(world), config),
+      return (
+        paused(session, now) ??
+        said(world, progressing(Reason.SandboxStarting, "the sandbox is being created")).creating(
+          ...sandboxObjects(sandboxRequest(world), config),
+        )
       );
     case "AwaitSandbox":
       return said(world, progressing(Reason.SandboxStarting, step.message));

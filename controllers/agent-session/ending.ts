@@ -1,10 +1,8 @@
 import type { AgentSession } from "@rune/crds/agent-session";
+import { lossesWith, mostLosses } from "../epoch.ts";
 import type { WorkerState } from "../worker.ts";
 import { SessionReason } from "./reasons.ts";
 import type { LogState, World } from "./world.ts";
-
-/** Lost epochs after which something else than bad luck is at work. */
-const longestEpoch = 20;
 
 export function deadlineOf(session: AgentSession): Date {
   return new Date(Date.parse(session.status?.startTime ?? session.metadata.creationTimestamp) + session.spec.deadlineSeconds * 1000);
@@ -18,11 +16,11 @@ export function endingOf(session: AgentSession, worker: WorkerState, log: LogSta
     return { outcome, reason: outcome, message };
   }
   if (worker.state === "Ended" && worker.permanent) return { outcome: "Aborted", reason: worker.reason, message: worker.message };
-  if (worker.state === "Ended" && (session.status.epoch ?? 0) >= longestEpoch) {
+  if (worker.state === "Ended" && "summary" in log && lossesWith(session, log.summary.programs).count >= mostLosses) {
     return {
       outcome: "Aborted",
       reason: SessionReason.EpochsExhausted,
-      message: `${longestEpoch} agents in a row were lost; the last one: ${worker.message}`,
+      message: `${mostLosses} agents in a row were lost; the last one: ${worker.message}`,
     };
   }
   if (now >= deadlineOf(session))

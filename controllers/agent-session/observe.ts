@@ -4,6 +4,7 @@ import { sessionSubject } from "@rune/crds/artifact";
 import { type Context, configMaps, isTerminal, jobs, pods } from "kopf-ts";
 import { probeTargets } from "../cluster-services.ts";
 import type { Services } from "../context.ts";
+import { leftoversOf } from "../epoch.ts";
 import { generatedName, jobNameOfEpoch, repositoryOf, sandboxName } from "../names.ts";
 import { ownChild } from "../pod.ts";
 import { observeRequirements } from "../requires.ts";
@@ -42,6 +43,8 @@ export async function observe(session: AgentSession, { cache, client, clock }: C
     sandbox,
     job,
     worker,
+    progress: "summary" in log ? log.summary.programs : 0,
+    leftovers: leftoversOf(session, "agent", cache),
     agentWrites: mayStillWrite(agents, clock.now()),
     targets: starting && (await probeTargets(client, services, { namespace, name: spec.serverRef.name }, starting.hostIP)),
     log,

@@ -2,22 +2,23 @@ import type { AgentSession } from "@rune/crds/agent-session";
 import { label } from "@rune/crds/common";
 import type { Context, Manager, Outcome } from "kopf-ts";
 import type { Services } from "../context.ts";
+import { untilDeadline } from "../epoch.ts";
 import { registerEpochKind } from "../epoch-controller.ts";
 import { repositoryOf } from "../names.ts";
 import { agentSessions } from "../resources.ts";
-import { decide } from "./decide.ts";
+import { decide, type Seal } from "./decide.ts";
+import { deadlineOf } from "./ending.ts";
 import { trajectoryArtifact } from "./log.ts";
 import { observe } from "./observe.ts";
 
 async function reconcile(session: AgentSession, context: Context, services: Services): Promise<Outcome> {
   const world = await observe(session, context, services);
   const repository = repositoryOf.trajectories(session.metadata.namespace);
-  return decide(
-    world,
-    services.config,
-    async (trajectory) => void (await services.registry(repository, ["pull", "push"]).push(trajectoryArtifact(trajectory, repository))),
-    context.clock.now(),
-  );
+  const now = context.clock.now();
+  const seal: Seal = async (trajectory) =>
+    void (await services.registry(repository, ["pull", "push"]).push(trajectoryArtifact(trajectory, repository)));
+  const outcome = decide(world, services.config, seal, now).deleting(...world.leftovers);
+  return untilDeadline(outcome, session, deadlineOf(session), now);
 }
 
 export function register(manager: Manager, services: Services): void {

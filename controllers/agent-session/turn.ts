@@ -1,6 +1,7 @@
 import type { AgentSession } from "@rune/crds/agent-session";
 import type { ModelServer } from "@rune/crds/model-server";
 import { isTerminal } from "kopf-ts";
+import { adapterOn, isServed } from "../serving.ts";
 
 /** Whether it is a session's turn, and what keeps it waiting otherwise. */
 export type Turn = { mine: true } | { mine: false; working: number; limit: number; before: number };
@@ -19,9 +20,15 @@ export function turnOf(session: AgentSession, server: ModelServer | undefined, a
       !other.spec.suspend,
   );
   const working = others.filter((other) => other.status?.epoch).length;
-  const before = others.filter((other) => other.status?.adapter && !other.status.epoch && byAge(other, session) < 0).length;
+  const before = others.filter((other) => !other.status?.epoch && canBegin(other, server) && byAge(other, session) < 0).length;
   const limit = Math.max(1, Math.floor((server.spec.maxSequences * server.spec.replicas) / session.spec.candidates));
   return working + before < limit ? { mine: true } : { mine: false, working, limit, before };
+}
+
+/** Who waits for an adapter to be loaded keeps nobody else waiting. */
+function canBegin({ status }: AgentSession, server: ModelServer): boolean {
+  const wanted = status?.adapter?.name;
+  return status?.adapter !== undefined && (!wanted || isServed(adapterOn(server, wanted)));
 }
 
 const byAge = (a: AgentSession, b: AgentSession) =>

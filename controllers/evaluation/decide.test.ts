@@ -32,6 +32,8 @@ function aWorld(over: Partial<World> = {}): World {
     libraryExists: true,
     tasks: { count: 4 },
     takenUIDs: new Set<number>(),
+    progress: 0,
+    leftovers: [],
     runnerToken: "t",
   };
   return {

@@ -2,21 +2,20 @@ import { type EvaluatorResult, evaluatorResult } from "@rune/crds/artifact";
 import { failed, isTerminal, isTrue, type KubeObject, type Outcome, progressing, succeeded, timestamp, unchanged, waiting } from "kopf-ts";
 import { blocked, type Check, firstOf } from "../check.ts";
 import type { OperatorConfig } from "../config.ts";
-import { beginEpoch, epochStep, livePods, nextEpoch, proofTargetMissing, suspended } from "../epoch.ts";
+import { beginEpoch, epochStep, livePods, lossesWith, mostLosses, nextEpoch, paused, proofTargetMissing, suspended } from "../epoch.ts";
 import { finished } from "../finished.ts";
 import { isolationVerified } from "../isolation.ts";
 import { sandboxName } from "../names.ts";
 import { Reason } from "../reasons.ts";
 import { requirementsMet } from "../requires.ts";
 import { libraryMissing, sandboxObjects } from "../sandbox.ts";
+import { adapterOn, isServed } from "../serving.ts";
 import { activeArm, deadlineOf, intervalOf, nextArm, withCompleted } from "./arms.ts";
 import { evaluatorObjects } from "./job.ts";
 import { EvaluationReason } from "./reasons.ts";
 import type { ArmStatus, World } from "./world.ts";
 
 const retrySeconds = 10;
-/** Lost epochs after which something else than bad luck is at work. */
-const longestEpoch = 40;
 
 const serversReady: Check<World> = ({ evaluation, servers }) => {
   const missing = evaluation.spec.arms.find((arm) => !servers.has(arm.serverRef.name));
@@ -49,7 +48,10 @@ const tasksReadable: Check<World> = ({ tasks }) => {
   return null;
 };
 
-const checks: Check<World>[] = [requirementsMet, serversReady, adaptersExist, libraryExists, tasksReadable];
+/** What an evaluation requires holds once, at its beginning: its work isn't interrupted by what happens to others. */
+const mayBegin: Check<World> = (world) => (world.evaluation.status?.arms ? null : requirementsMet(world));
+
+const checks: Check<World>[] = [mayBegin, serversReady, adaptersExist, libraryExists, tasksReadable];
 
 /** From what is seen to what should be, arm by arm: claim → sandbox → evaluator → numbers; after the last one the report. */
 export function decide(world: World, config: OperatorConfig, now: Date): Outcome {
@@ -93,8 +95,8 @@ function adapterLoading({ evaluation, servers }: World): Outcome | null {
   const arm = activeArm(evaluation);
   if (!arm?.adapter) return null;
   const server = servers.get(arm.serverRef.name);
-  const state = server?.status?.adapters?.find(({ name }) => name === arm.adapter);
-  if (state?.state === "Loaded" && state.engines > 0) return null;
+  const state = adapterOn(server, arm.adapter);
+  if (isServed(state)) return null;
   const why = state?.message ?? state?.reason;
   if (state?.state === "Refused")
     return failed(EvaluationReason.AdapterRefused, `${arm.serverRef.name} refused ${arm.adapter}${why ? `: ${why}` : ""}`);
@@ -110,15 +112,21 @@ function work(world: World, config: OperatorConfig, now: Date): Outcome {
   const epoch = evaluation.status?.epoch ?? 0;
   if (epoch === 0) return beginEpoch(evaluation, world, config, "the sandbox is being created");
   if (worker.state === "Ended" && worker.permanent) return said(world, failed(worker.reason, worker.message));
-  if (worker.state === "Ended" && epoch >= longestEpoch)
-    return said(world, failed(EvaluationReason.EpochsExhausted, `${epoch} evaluators were lost; the last one: ${worker.message}`));
+  if (worker.state === "Ended" && lossesWith(evaluation, world.progress).count >= mostLosses)
+    return said(
+      world,
+      failed(EvaluationReason.EpochsExhausted, `${mostLosses} evaluators in a row were lost; the last one: ${worker.message}`),
+    );
   const step = epochStep(world, evaluation.status?.sandbox?.pod ?? "");
   switch (step.step) {
     case "Lost":
-      return nextEpoch(evaluation, world, config, step.message);
+      return nextEpoch(evaluation, world, config, step.message, now);
     case "CreateSandbox":
-      return said(world, progressing(Reason.SandboxStarting, "the sandbox is being created")).creating(
-        ...sandboxObjects(sandboxRequest(world), config),
+      return (
+        paused(evaluation, now) ??
+        said(world, progressing(Reason.SandboxStarting, "the sandbox is being created")).creating(
+          ...sandboxObjects(sandboxRequest(world), config),
+        )
       );
     case "AwaitSandbox":
       return said(world, progressing(Reason.SandboxStarting, step.message));

@@ -4,6 +4,7 @@ import type { Evaluation } from "@rune/crds/evaluation";
 import { type Context, configMaps, isTerminal, jobs, pods } from "kopf-ts";
 import { probeTargets } from "../cluster-services.ts";
 import type { Services } from "../context.ts";
+import { leftoversOf } from "../epoch.ts";
 import { jobNameOfEpoch, repositoryOf, sandboxName } from "../names.ts";
 import { ownChild } from "../pod.ts";
 import { observeRequirements } from "../requires.ts";
@@ -25,6 +26,7 @@ export async function observe(evaluation: Evaluation, { cache, client, clock }: 
   const server = activeArm(evaluation)?.serverRef.name ?? "";
   const over = isTerminal(evaluation);
   const starting = sandbox.state === "Ready" && worker.state === "Absent" && !over ? sandbox : undefined;
+  const log = epoch > 0 && !over ? await observeLog(evaluation, services) : summarize([]);
   const named = <T>(names: readonly (string | undefined)[], get: (name: string) => T | undefined) =>
     new Map(
       names.flatMap((each) => {
@@ -51,8 +53,10 @@ export async function observe(evaluation: Evaluation, { cache, client, clock }: 
     sandbox,
     job,
     worker,
+    progress: "completed" in log ? Object.values(log.completed).reduce((sum, each) => sum + each, 0) : 0,
+    leftovers: leftoversOf(evaluation, "evaluator", cache),
     targets: starting && (await probeTargets(client, services, { namespace, name: server }, starting.hostIP)),
-    log: epoch > 0 && !over ? await observeLog(evaluation, services) : summarize([]),
+    log,
     credentials: starting && (await mint(evaluation, clock.now(), services)),
     runnerToken: services.runnerToken(uid, Math.max(1, epoch)),
   };

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { artifactReference, bounded, isolation, requires, sampling, sandbox, sandboxStatus, scope, statusBase } from "./common.ts";
+import { artifactReference, bounded, isolation, losses, requires, sampling, sandbox, sandboxStatus, scope, statusBase } from "./common.ts";
 import { decimal, digest, objectName, text, time, whole } from "./field.ts";
 import { columns, defineKind, type ObjectOf } from "./kind.ts";
 import { sft } from "./training-run.ts";
@@ -81,11 +81,12 @@ const status = z.object({
     .optional()
     .describe("The frozen choice of memory, claimed from the ModelServer before any pod exists."),
   sandbox: sandboxStatus.optional(),
+  losses: losses.optional(),
   isolation: isolation.optional(),
   rounds: whole(0, 1000).optional().describe("Rounds that ended."),
   programs: whole(0, 100000).optional().describe("Programs that were executed."),
   outcome: z.enum(["Solved", "Exhausted", "DeadlineExceeded", "Aborted"]).optional().describe("How the work ended."),
-  startTime: time().optional().describe("When the first agent pod was created."),
+  startTime: time().optional().describe("When the first epoch began; the deadline counts from here, not from waiting for a turn."),
   endTime: time().optional().describe("When the work ended."),
   log: z
     .object({

@@ -1,5 +1,16 @@
 import { z } from "zod";
-import { artifactReference, bounded, interval, isolation, requires, sampling, sandbox, sandboxStatus, statusBase } from "./common.ts";
+import {
+  artifactReference,
+  bounded,
+  interval,
+  isolation,
+  losses,
+  requires,
+  sampling,
+  sandbox,
+  sandboxStatus,
+  statusBase,
+} from "./common.ts";
 import { byKey, digest, objectName, text, time, whole } from "./field.ts";
 import { columns, defineKind, type ObjectOf } from "./kind.ts";
 
@@ -70,6 +81,7 @@ const status = z.object({
     .optional()
     .describe("Where each arm stands."),
   sandbox: sandboxStatus.optional(),
+  losses: losses.optional(),
   startTime: time().optional().describe("When the work began."),
   activeArm: armName().optional().describe("Arm that is claimed from its ModelServer now; one at a time."),
   delta: interval.optional().describe("Gain of candidate over baseline in percentage points, paired by task."),
