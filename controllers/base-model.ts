@@ -1,8 +1,9 @@
 import { isDeepStrictEqual } from "node:util";
-import { ArtifactMissing, type Registry } from "@rune/clients/registry";
+import { ArtifactMissing, DigestMismatch, type Registry } from "@rune/clients/registry";
 import { modelConfig } from "@rune/crds/artifact";
 import type { BaseModel } from "@rune/crds/common";
 import type { ModelServer } from "@rune/crds/model-server";
+import { ZodError } from "zod";
 import { hubSource } from "./pod.ts";
 
 /** Identity of a base model: its name for people, its digest for everything else. */
@@ -35,6 +36,8 @@ export async function observeBase(
         missing: true,
         unresolved: `the registry has no ${base.oci.repository}@${base.oci.digest}; push the model, or correct spec.base.oci`,
       };
+    if (error instanceof DigestMismatch || error instanceof ZodError)
+      return { missing: true, unresolved: `${base.oci.repository}@${base.oci.digest} is no model artifact; correct spec.base.oci` };
     return { missing: false, unresolved: `can't read ${base.oci.repository}@${base.oci.digest}: ${(error as Error).message}` };
   }
 }

@@ -83,7 +83,7 @@ export async function readUpTo(body: Readable, maxBytes: number): Promise<Buffer
   return Buffer.concat(chunks);
 }
 
-const networkCodes = /^(E[A-Z]+|UND_ERR_[A-Z_]+)$/;
+const networkCodes = /^(E[A-Z_]+|UND_ERR_[A-Z_]+)$/;
 function isNetworkError(error: unknown): error is Error & { code: string } {
   return (
     error instanceof Error && "code" in error && typeof error.code === "string" && networkCodes.test(error.code) && !isFileError(error)

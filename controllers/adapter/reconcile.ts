@@ -22,7 +22,7 @@ export function register(manager: Manager, services: Services): Controller<Adapt
         spec.arms.map(({ adapter }) => adapter),
       ),
     )
-    .withOptions({ fieldManager: "rune-adapter" })
+    .withOptions({ fieldManager: "rune-adapter", reportFailures: true })
     .complete((adapter, ctx) => reconcile(adapter, ctx, services));
 }
 

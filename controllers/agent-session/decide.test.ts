@@ -295,10 +295,21 @@ describe("the ending", () => {
     expect(end("Aborted")).toMatchObject({ kind: "failed", status: { trajectory: seal } });
   });
 
+  it("isn't kept from ending by a ModelServer that is gone; it says that nothing is learnt", () => {
+    const session = { ...working(), spec: { ...working().spec, learn: { policy: "WhenSolved" as const } } };
+    const outcome = decideOn({ ...over, session, server: undefined, seal: { ...seal, stored: true } });
+    expect(outcome).toMatchObject({ kind: "succeeded", creates: [] });
+    expect(outcome.events).toContainEqual(expect.objectContaining({ type: "Warning", reason: "ServerMissing" }));
+  });
+
   it("starts the session's own training before it is told, so that no crash can lose it", () => {
     const session = { ...working(), spec: { ...working().spec, learn: { policy: "WhenSolved" as const } } };
     const first = decideOn({ ...over, session, seal: { ...seal, stored: true } });
-    expect(first).toMatchObject({ kind: "progressing", creates: [{ kind: "TrainingRun" }] });
+    expect(first).toMatchObject({ kind: "progressing", creates: [{ kind: "TrainingRun", spec: { base: server.spec.base } }] });
+    expect(first.creates[0]?.spec.resources).toEqual({ gpus: 1 });
+    const onCPUs = { ...config, engine: { ...config.engine, device: "CPU" as const } };
+    const training = decide(aWorld({ ...over, session, seal: { ...seal, stored: true } }), onCPUs, async () => {}, now);
+    expect(training.creates[0]?.spec.resources).toBeUndefined();
     expect(decideOn({ ...over, session, seal: { ...seal, stored: true }, learningExists: true })).toMatchObject({
       kind: "succeeded",
       creates: [],

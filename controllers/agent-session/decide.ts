@@ -1,5 +1,6 @@
 import type { AgentSession } from "@rune/crds/agent-session";
 import type { Trajectory } from "@rune/crds/artifact";
+import type { ModelServer } from "@rune/crds/model-server";
 import { failed, isTerminal, isTrue, type KubeObject, type Outcome, progressing, succeeded, timestamp, unchanged, waiting } from "kopf-ts";
 import { blocked, type Check, firstOf } from "../check.ts";
 import type { OperatorConfig } from "../config.ts";
@@ -50,7 +51,7 @@ export function decide(world: World, config: OperatorConfig, seal: Seal, now: Da
   if (session.metadata.deletionTimestamp) return unchanged();
   // An agent that has told its ending ends by itself; its Job stays, with what it logged.
   if (isTerminal(session)) return finished(session, now, session.status?.sandbox ? liveSandbox(world) : []);
-  if (world.ending) return end(world, seal);
+  if (world.ending) return end(world, config, seal);
   if (session.spec.suspend) return suspended(session, world);
   if ("unavailable" in world.log)
     return waiting(SessionReason.LogUnavailable, `the live log can't be read: ${world.log.unavailable}`, retrySeconds);
@@ -179,7 +180,7 @@ function said(world: World, outcome: Outcome): Outcome {
 }
 
 /** Whatever the ending: no agent lives on, the log is sealed, and only then the session ends. */
-function end(world: World, seal: Seal): Outcome {
+function end(world: World, config: OperatorConfig, seal: Seal): Outcome {
   const { session, log, seal: state, ending, job, worker, agentWrites } = world;
   if (!ending) return unchanged();
   const running = worker.state === "Running" && job ? [job] : [];
@@ -206,7 +207,7 @@ function end(world: World, seal: Seal): Outcome {
       .effect("seal", () => seal(trajectory))
       .again(0);
   }
-  return ended(world, { ...status, endTime: endTime(world), trajectory: { repository: state.repository, digest: state.digest } });
+  return ended(world, config, { ...status, endTime: endTime(world), trajectory: { repository: state.repository, digest: state.digest } });
 }
 
 function endTime({ session, log }: World): string {
@@ -214,12 +215,17 @@ function endTime({ session, log }: World): string {
   return timestamp(new Date(last ?? session.metadata.creationTimestamp));
 }
 
-function ended(world: World, status: { outcome: string; trajectory: { repository: string; digest: string }; endTime: string }): Outcome {
+function ended(
+  world: World,
+  config: OperatorConfig,
+  status: { outcome: string; trajectory: { repository: string; digest: string }; endTime: string },
+): Outcome {
   const { session, ending } = world;
   if (!ending) return unchanged();
   const solved = ending.outcome === "Solved";
   const result = solved || ending.outcome === "Exhausted";
-  const learning = solved && session.spec.learn.policy === "WhenSolved" ? learningRun(session, world) : null;
+  const learns = solved && session.spec.learn.policy === "WhenSolved";
+  const learning = learns && world.server ? learningRun(session, world.server, config) : null;
   // Before the ending is told: what has ended is never looked at again, and would never start it.
   if (learning && !world.learningExists)
     return progressing(SessionReason.Sealing, `the TrainingRun ${learning.metadata.name} is being created`, status)
@@ -229,15 +235,19 @@ function ended(world: World, status: { outcome: string; trajectory: { repository
   const outcome = result
     ? succeeded(full, { reason: ending.outcome, message: ending.message })
     : failed(ending.reason, `${ending.message}; the trajectory is sealed as ${status.trajectory.digest}`, full);
-  return said(world, outcome)
+  const told = learns && !learning ? outcome.event("Warning", SessionReason.ServerMissing, nothingLearnt) : outcome;
+  return said(world, told)
     .condition({ type: "Solved", status: solved ? "True" : "False", reason: ending.outcome, message: ending.message })
     .condition({ type: "TrajectorySealed", status: "True", reason: "Stored", message: status.trajectory.digest })
     .event(result ? "Normal" : "Warning", ending.outcome, ending.message)
     .again(0);
 }
 
+const nothingLearnt =
+  "nothing is learnt from this session by itself: its ModelServer is gone, and with it the word on the base model; create a TrainingRun that names the session";
+
 /** The TrainingRun of a session that is learnt from by itself. It has no owner: what was learnt outlives the session. */
-function learningRun(session: AgentSession, { server }: World): KubeObject {
+function learningRun(session: AgentSession, server: ModelServer, config: OperatorConfig): KubeObject {
   const run: KubeObject & { spec: object } = {
     apiVersion: session.apiVersion,
     kind: "TrainingRun",
@@ -247,7 +257,8 @@ function learningRun(session: AgentSession, { server }: World): KubeObject {
       labels: { "rune.dev/session": session.metadata.name },
     },
     spec: {
-      base: server?.spec.base,
+      base: server.spec.base,
+      ...(config.engine.device === "CUDA" && { resources: { gpus: 1 } }),
       sft: session.spec.learn.sft ?? {},
       corpus: { sessionNames: [session.metadata.name] },
       output: { scope: session.spec.scope },

@@ -42,7 +42,9 @@ const adaptersExist: Check<World> = ({ evaluation, adapters }) => {
 };
 const libraryExists: Check<World> = ({ evaluation, libraryExists: exists }) => (exists ? null : libraryMissing(evaluation.spec.sandbox));
 const tasksReadable: Check<World> = ({ tasks }) => {
-  if (tasks && "missing" in tasks) return { reason: EvaluationReason.TaskSetMissing, message: tasks.missing };
+  if (tasks && "missing" in tasks) return { reason: EvaluationReason.TaskSetMissing, message: tasks.missing, retrySeconds: 300 };
+  if (tasks && "unreadable" in tasks)
+    return { reason: EvaluationReason.NotATaskSet, message: `${tasks.unreadable}; correct spec.taskSet in a new evaluation` };
   if (tasks && "unavailable" in tasks)
     return { reason: Reason.RegistryUnavailable, message: `the task set can't be read: ${tasks.unavailable}`, retrySeconds };
   return null;

@@ -1,7 +1,8 @@
-import { ArtifactMissing } from "@rune/clients/registry";
+import { ArtifactMissing, DigestMismatch } from "@rune/clients/registry";
 import { evaluationSubject, taskSet } from "@rune/crds/artifact";
 import type { Evaluation } from "@rune/crds/evaluation";
 import { type Context, configMaps, isTerminal, jobs, pods } from "kopf-ts";
+import { prettifyError, ZodError } from "zod";
 import { probeTargets } from "../cluster-services.ts";
 import type { Services } from "../context.ts";
 import { leftoversOf } from "../epoch.ts";
@@ -92,12 +93,14 @@ async function observeTasks({ spec }: Evaluation, services: Services): Promise<W
   try {
     const { manifest } = await registry.manifest(repository, digest);
     const layer = manifest.layers[0];
-    if (!layer) return { missing: `${repository}@${digest} has no layer` };
+    if (!layer) return { unreadable: `${repository}@${digest} is no task set: it has no layer` };
     const { tasks } = await registry.json(repository, layer, taskSet);
     return { count: Math.min(tasks.length, maxTasks ?? tasks.length) };
   } catch (error) {
     if (error instanceof ArtifactMissing)
       return { missing: `the registry has no ${repository}@${digest}; push the task set, or correct spec.taskSet in a new evaluation` };
+    if (error instanceof DigestMismatch || error instanceof ZodError)
+      return { unreadable: `${repository}@${digest} is no task set: ${error instanceof ZodError ? prettifyError(error) : error.message}` };
     return { unavailable: (error as Error).message };
   }
 }

@@ -12,6 +12,8 @@ export const EvaluationReason = {
   AdapterRefused: "AdapterRefused",
   /** The task set is not in the registry. */
   TaskSetMissing: "TaskSetMissing",
+  /** What spec.taskSet names holds no tasks. */
+  NotATaskSet: "NotATaskSet",
   /** Arms answer tasks. */
   Measuring: "Measuring",
   /** An arm is done. */

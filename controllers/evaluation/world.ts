@@ -22,7 +22,7 @@ export interface World extends EpochWorld {
   readonly adapters: ReadonlyMap<string, Adapter>;
   readonly libraryExists: boolean;
   /** Tasks of the set, once it was read; or why it can't be. */
-  readonly tasks: { count: number } | { missing: string } | { unavailable: string } | undefined;
+  readonly tasks: { count: number } | { missing: string } | { unreadable: string } | { unavailable: string } | undefined;
   /** undefined while a service that the proof tries is missing. */
   readonly targets: ProbeTargets | undefined;
   readonly log: LogState;

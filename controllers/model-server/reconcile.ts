@@ -67,7 +67,7 @@ export function register(manager: Manager, services: Services): Controller<Model
     .watches(evaluations, (evaluation, cache) => serversOf(evaluation, cache));
   for (const resource of Object.values(resourceOfKind)) builder.watches(resource, requiring(manager, modelServers));
   return builder
-    .withOptions({ fieldManager: "rune-model-server", maxConcurrentReconciles: 8 })
+    .withOptions({ fieldManager: "rune-model-server", maxConcurrentReconciles: 8, reportFailures: true })
     .complete((server, ctx) => reconcile(server, ctx, services));
 }
 

@@ -1,7 +1,7 @@
 import { canonicalJSON, sha256 } from "@rune/clients/digest";
 import type { AgentSession } from "@rune/crds/agent-session";
 import type { ArtifactReference, Scope } from "@rune/crds/common";
-import type { TrainingRun } from "@rune/crds/training-run";
+import { mostTrajectories, type TrainingRun } from "@rune/crds/training-run";
 import { isTerminal } from "kopf-ts";
 import { RunReason as Reason } from "./reasons.ts";
 
@@ -41,6 +41,12 @@ export function corpusOf(run: TrainingRun, sessions: readonly AgentSession[]): C
       message: `${solved.length} of ${sessions.length} sessions ended solved, spec.corpus.minimumSessions asks for ${run.spec.corpus.minimumSessions}; run more sessions, or lower it in a new run`,
     };
   }
+  if (sealed.length > mostTrajectories)
+    return {
+      state: "Insufficient",
+      reason: Reason.CorpusTooLarge,
+      message: `${sealed.length} sessions match, and one run learns from at most ${mostTrajectories}; select fewer by spec.corpus.sessions in a new run`,
+    };
   const trajectories = sealed.flatMap((session) => (session.status?.trajectory ? [session.status.trajectory] : [])).sort(byDigest);
   return {
     state: "Sufficient",

@@ -81,6 +81,11 @@ describe("the corpus", () => {
     expect(decideOn({ sessions, run: aRun({ spec: { output: { scope: { project: "a" } } } }) }).message).not.toContain("spec.output.scope");
   });
 
+  it("stalls when more sessions match than one run can learn from", () => {
+    const outcome = decideOn({ sessions: Array.from({ length: 501 }, (_, n) => solved(`s${n}`)) });
+    expect(outcome).toMatchObject({ kind: "stalled", reason: "CorpusTooLarge", message: expect.stringContaining("at most 500") });
+  });
+
   it("stalls when too few sessions ended solved, and says how many", () => {
     const outcome = decideOn({
       run: aRun({ spec: { corpus: { sessions: { matchLabels: {} }, minimumSessions: 3 } } }),

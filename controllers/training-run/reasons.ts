@@ -6,6 +6,8 @@ export const RunReason = {
   SessionsRunning: "SessionsRunning",
   /** Fewer sessions ended solved than `minimumSessions` asks for. */
   CorpusTooSmall: "CorpusTooSmall",
+  /** More sessions match than one run can learn from. */
+  CorpusTooLarge: "CorpusTooLarge",
   /** The corpus is frozen. */
   CorpusFrozen: "CorpusFrozen",
   /** An attempt is under way. */

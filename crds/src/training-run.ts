@@ -36,7 +36,7 @@ const spec = z.object({
         .max(3)
         .default(["Programs"])
         .describe("What of a session becomes training text: its passing programs, its notes, its failed attempts with their corrections."),
-      minimumSessions: whole(1, 10000)
+      minimumSessions: whole(1, 500)
         .default(1)
         .describe("Fewest solved sessions; with fewer the run is stalled rather than trained on too little."),
     })
@@ -82,6 +82,9 @@ export const attempt = z.object({
   endTime: time().optional().describe("When it ended."),
 });
 
+/** Sessions that one run can learn from: their trajectories are listed in its status. */
+export const mostTrajectories = 500;
+
 const status = z.object({
   ...statusBase,
   baseDigest: digest().optional().describe("Identity of the base model's files."),
@@ -90,7 +93,7 @@ const status = z.object({
       digest: digest().describe("SHA-256 over the sorted trajectory digests: what exactly was learnt from."),
       count: whole(0, 10000).describe("Sessions in the corpus."),
       solved: whole(0, 10000).describe("Sessions in the corpus that ended solved."),
-      trajectories: z.array(artifactReference).max(500).describe("The sealed trajectories."),
+      trajectories: z.array(artifactReference).max(mostTrajectories).describe("The sealed trajectories."),
       scope: scope.optional().describe("What the sessions' scopes have in common: the adapter's scope where spec.output.scope is unset."),
     })
     .optional()
