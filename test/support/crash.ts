@@ -6,21 +6,23 @@ import { label } from "../../crds/src/common.ts";
 import type { Manifest } from "../../examples/00-quickstart/manifests.ts";
 import { isTrue } from "../../examples/00-quickstart/objects.ts";
 import { engineCore, signal } from "./engine-processes.ts";
-import { logOf, namespace, type Pod, registryOf, system, watchLogs } from "./installation.ts";
-import { create, over, readAll } from "./objects.ts";
+import { baseName, complete, logOf, namespace, type Pod, registryOf, system, watchLogs } from "./installation.ts";
+import { create, eventually, over, readAll } from "./objects.ts";
 import { digestOfLog, type Session, session } from "./sessions.ts";
 
 export type Victim = "operator" | "agent" | "vllm" | "nats" | "registry";
 /** Where in a session's life somebody dies: right after this was written. */
-export type Boundary =
-  | "status.epoch"
-  | "isolation"
-  | "generate intent"
-  | "generated"
-  | "execute intent"
-  | "executed"
-  | "reflected"
-  | "ended";
+export const boundaries = [
+  "status.epoch",
+  "isolation",
+  "generate intent",
+  "generated",
+  "execute intent",
+  "executed",
+  "reflected",
+  "ended",
+] as const;
+export type Boundary = (typeof boundaries)[number];
 
 const boundaryOf = (record: LogRecord): string => (record.type === "intent" ? `${record.effect} intent` : record.type);
 
@@ -60,6 +62,15 @@ export async function recovered(): Promise<void> {
   for (const workload of ["deployment/rune-operator", "deployment/rune-registry", "statefulset/rune-nats"])
     await kubectl(["rollout", "status", workload, "-n", system, "--timeout=180s"]);
   await sleep(5000);
+}
+
+/** The engine answers, be it anew. */
+export async function answering(): Promise<void> {
+  const answer = () =>
+    baseName()
+      .then((base) => complete(base, "1, 2,", 2))
+      .catch(() => "");
+  await eventually("the engine answers again", answer, (text) => text !== "", 4);
 }
 
 async function reached(name: string, boundary: Boundary, written: () => boolean): Promise<void> {
