@@ -1,11 +1,9 @@
 import { open } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { LoaderClient } from "../clients/src/loader.ts";
 import type { Registry } from "../clients/src/registry.ts";
 import { cluster, kubectl } from "../cluster/api.ts";
 import type { Adapter } from "../crds/src/adapter.ts";
-import { port } from "../crds/src/loader-api.ts";
 import type { ModelServer } from "../crds/src/model-server.ts";
 import { condition } from "../examples/00-quickstart/objects.ts";
 import { type Fault, type Forged, forge, type Original, original, unseen, withNaN, withTurnedMatrix } from "./support/forgery.ts";
@@ -16,7 +14,7 @@ import {
   complete,
   engineModels,
   enginePod,
-  keys,
+  loader,
   namespace,
   offeredModels,
   registryOf,
@@ -149,9 +147,7 @@ describe.skipIf(!canRun)("adapters that must never reach vLLM", { timeout: 240_0
   });
 
   test("the loader refuses them even when the operator itself asks", async () => {
-    const { metadata, status } = await enginePod();
-    const key = JSON.parse((await keys())["admin.jwk"] ?? "");
-    const loader = new LoaderClient({ address: `http://${status.podIP}:${port.admin}`, podUID: metadata.uid, key });
+    const admin = await loader();
     for (const [reason, fault] of [
       ["BaseMismatch", { config: (config) => ({ ...config, base: { ...config.base, digest: otherBase } }) }],
       ["RankTooLarge", { config: (config) => ({ ...config, rank: 128 }), peft: (peft) => ({ ...peft, r: 128 }) }],
@@ -161,10 +157,10 @@ describe.skipIf(!canRun)("adapters that must never reach vLLM", { timeout: 240_0
       const { repository } = manifest.spec.artifact;
       const { base, rank, targetModules } = manifest.spec;
       const registryToken = await bearer([{ repository, actions: ["pull"] }]);
-      const state = await loader.load(name, { repository, digest, baseDigest: base.digest, rank, targetModules, registryToken });
+      const state = await admin.load(name, { repository, digest, baseDigest: base.digest, rank, targetModules, registryToken });
       expect(state.adapters.find((each) => each.name === name)).toMatchObject({ state: "Refused", reason });
       await notServed(name);
-      await loader.unload(name);
+      await admin.unload(name);
     }
   });
 
