@@ -6,7 +6,17 @@ import { cluster, kubectl } from "../cluster/api.ts";
 import type { Adapter } from "../crds/src/adapter.ts";
 import type { ModelServer } from "../crds/src/model-server.ts";
 import { condition } from "../examples/00-quickstart/objects.ts";
-import { type Fault, type Forged, forge, type Original, original, unseen, withNaN, withTurnedMatrix } from "./support/forgery.ts";
+import {
+  type Fault,
+  type Forged,
+  forge,
+  type Original,
+  original,
+  unseen,
+  withNaN,
+  withoutEffect,
+  withTurnedMatrix,
+} from "./support/forgery.ts";
 import {
   baseName,
   bearer,
@@ -68,7 +78,31 @@ describe.skipIf(!canRun)("adapters that must never reach vLLM", { timeout: 240_0
     return { forged, session: session.metadata.name };
   }
 
-  const faults: { fault: string; stem: string; change: Fault; reason: string; words: RegExp }[] = [
+  interface Case {
+    fault: string;
+    stem: string;
+    change: Fault;
+    reason: string;
+    words: RegExp;
+  }
+
+  /** The session that wants it fails in words, the server tells the reason in an Event, and nobody is offered the adapter. */
+  async function refused({ stem, change, reason, words }: Case): Promise<void> {
+    const { forged, session } = await wanted(stem, change);
+    const ended = await over<Session>("AgentSession", namespace, session);
+    expect(reasonOf(ended, "Failed")).toBe("AdapterRefused");
+    expect(messageOf(ended, "Failed")).toMatch(words);
+    const event = await eventually(
+      "the server tells it",
+      () => refusals(forged.name),
+      (found) => found.length > 0,
+      1,
+    );
+    expect(event[0]).toContain(reason);
+    await notServed(forged.name);
+  }
+
+  const faults: Case[] = [
     { fault: "NaN in its weights", stem: "bad-nan", change: { weights: withNaN }, reason: "NotFinite", words: /holds NaN/ },
     {
       fault: "a matrix of another shape",
@@ -93,23 +127,7 @@ describe.skipIf(!canRun)("adapters that must never reach vLLM", { timeout: 240_0
     },
   ];
 
-  test.for(faults)(
-    "one with $fault is refused as $reason, and the session that wants it fails in words",
-    async ({ stem, change, reason, words }) => {
-      const { forged, session } = await wanted(stem, change);
-      const ended = await over<Session>("AgentSession", namespace, session);
-      expect(reasonOf(ended, "Failed")).toBe("AdapterRefused");
-      expect(messageOf(ended, "Failed")).toMatch(words);
-      const event = await eventually(
-        "the server tells it",
-        () => refusals(forged.name),
-        (found) => found.length > 0,
-        1,
-      );
-      expect(event[0]).toContain(reason);
-      await notServed(forged.name);
-    },
-  );
+  test.for(faults)("one with $fault is refused as $reason, and the session that wants it fails in words", refused);
 
   test("one that was made for another base is not even asked for, and its session says which base it would need", async () => {
     const { forged, session } = await wanted("bad-base", {
@@ -166,6 +184,12 @@ describe.skipIf(!canRun)("adapters that must never reach vLLM", { timeout: 240_0
 
   test("vLLM was not asked to load a single one of them", async () => {
     expect(await loads()).toBe(loadsBefore);
+  });
+
+  test("one without effect is found out by its canary and taken off again", async () => {
+    const change: Fault = { weights: withoutEffect };
+    await refused({ fault: "no effect", stem: "bad-weak", change, reason: "CanaryMismatch", words: /it has no effect on this engine/ });
+    expect(await loads()).toBe(loadsBefore + 1);
   });
 
   test("after all that the same engine's base and good adapter still give real answers, and different ones", async () => {
