@@ -4,7 +4,6 @@ import { defineConfig } from "vitest/config";
 const needs = {
   "**/*.cluster.test.ts": process.env.RUNE_TEST_CLUSTER === "1",
   "**/*.integration.test.ts": process.env.RUNE_TEST_SERVICES === "1",
-  "**/loader.integration.test.ts": process.env.RUNE_TEST_ENGINE_URL !== undefined,
 };
 const missing = Object.entries(needs).flatMap(([files, provided]) => (provided ? [] : [files]));
 

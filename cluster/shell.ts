@@ -55,6 +55,28 @@ export async function run(command: string, args: string[], options: RunOptions =
   return result.stdout;
 }
 
+/**
+ * Starts a command that runs beside this process, and gives the first thing that it says. It ends when it is disposed of, and with this
+ * process however that ends, even by SIGKILL: a shell between the two sees its standard input closed. It keeps nobody from ending.
+ */
+export async function beside(command: string, args: string[]): Promise<Disposable & { said: string }> {
+  const child = spawn("sh", ["-c", whileHeld, "sh", command, ...args], { stdio: ["pipe", "pipe", "inherit"] });
+  const said = await new Promise<string>((resolve, reject) => {
+    child.stdout.once("data", (data: Buffer) => resolve(data.toString()));
+    child.once("exit", (code) => reject(new Error(`\`${command} ${args.join(" ")}\` ended with exit status ${code}`)));
+  });
+  for (const held of [child, child.stdin, child.stdout] as { unref(): void }[]) held.unref();
+  return { said, [Symbol.dispose]: () => void child.stdin.destroy() };
+}
+
+const whileHeld = `exec 3<&0
+"$@" & command=$!
+exec 2>/dev/null
+{ read -r _ <&3; kill $command; } & watch=$!
+wait $command; status=$?
+kill $watch
+exit $status`;
+
 function lineSplitter(onLine: ((line: string) => void) | undefined): (text: string) => void {
   let rest = "";
   return (text) => {

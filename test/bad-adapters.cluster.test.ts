@@ -1,14 +1,22 @@
 import { open } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { LoaderClient } from "../clients/src/loader.ts";
 import type { Registry } from "../clients/src/registry.ts";
 import { cluster, kubectl } from "../cluster/api.ts";
 import type { Adapter } from "../crds/src/adapter.ts";
-import { port } from "../crds/src/loader-api.ts";
 import type { ModelServer } from "../crds/src/model-server.ts";
 import { condition } from "../examples/00-quickstart/objects.ts";
-import { type Fault, type Forged, forge, type Original, original, unseen, withNaN, withTurnedMatrix } from "./support/forgery.ts";
+import {
+  type Fault,
+  type Forged,
+  forge,
+  type Original,
+  original,
+  unseen,
+  withNaN,
+  withoutEffect,
+  withTurnedMatrix,
+} from "./support/forgery.ts";
 import {
   baseName,
   bearer,
@@ -16,7 +24,7 @@ import {
   complete,
   engineModels,
   enginePod,
-  keys,
+  loader,
   namespace,
   offeredModels,
   registryOf,
@@ -70,7 +78,31 @@ describe.skipIf(!canRun)("adapters that must never reach vLLM", { timeout: 240_0
     return { forged, session: session.metadata.name };
   }
 
-  const faults: { fault: string; stem: string; change: Fault; reason: string; words: RegExp }[] = [
+  interface Case {
+    fault: string;
+    stem: string;
+    change: Fault;
+    reason: string;
+    words: RegExp;
+  }
+
+  /** The session that wants it fails in words, the server tells the reason in an Event, and nobody is offered the adapter. */
+  async function refused({ stem, change, reason, words }: Case): Promise<void> {
+    const { forged, session } = await wanted(stem, change);
+    const ended = await over<Session>("AgentSession", namespace, session);
+    expect(reasonOf(ended, "Failed")).toBe("AdapterRefused");
+    expect(messageOf(ended, "Failed")).toMatch(words);
+    const event = await eventually(
+      "the server tells it",
+      () => refusals(forged.name),
+      (found) => found.length > 0,
+      1,
+    );
+    expect(event[0]).toContain(reason);
+    await notServed(forged.name);
+  }
+
+  const faults: Case[] = [
     { fault: "NaN in its weights", stem: "bad-nan", change: { weights: withNaN }, reason: "NotFinite", words: /holds NaN/ },
     {
       fault: "a matrix of another shape",
@@ -95,23 +127,7 @@ describe.skipIf(!canRun)("adapters that must never reach vLLM", { timeout: 240_0
     },
   ];
 
-  test.for(faults)(
-    "one with $fault is refused as $reason, and the session that wants it fails in words",
-    async ({ stem, change, reason, words }) => {
-      const { forged, session } = await wanted(stem, change);
-      const ended = await over<Session>("AgentSession", namespace, session);
-      expect(reasonOf(ended, "Failed")).toBe("AdapterRefused");
-      expect(messageOf(ended, "Failed")).toMatch(words);
-      const event = await eventually(
-        "the server tells it",
-        () => refusals(forged.name),
-        (found) => found.length > 0,
-        1,
-      );
-      expect(event[0]).toContain(reason);
-      await notServed(forged.name);
-    },
-  );
+  test.for(faults)("one with $fault is refused as $reason, and the session that wants it fails in words", refused);
 
   test("one that was made for another base is not even asked for, and its session says which base it would need", async () => {
     const { forged, session } = await wanted("bad-base", {
@@ -149,9 +165,7 @@ describe.skipIf(!canRun)("adapters that must never reach vLLM", { timeout: 240_0
   });
 
   test("the loader refuses them even when the operator itself asks", async () => {
-    const { metadata, status } = await enginePod();
-    const key = JSON.parse((await keys())["admin.jwk"] ?? "");
-    const loader = new LoaderClient({ address: `http://${status.podIP}:${port.admin}`, podUID: metadata.uid, key });
+    const admin = await loader();
     for (const [reason, fault] of [
       ["BaseMismatch", { config: (config) => ({ ...config, base: { ...config.base, digest: otherBase } }) }],
       ["RankTooLarge", { config: (config) => ({ ...config, rank: 128 }), peft: (peft) => ({ ...peft, r: 128 }) }],
@@ -161,15 +175,21 @@ describe.skipIf(!canRun)("adapters that must never reach vLLM", { timeout: 240_0
       const { repository } = manifest.spec.artifact;
       const { base, rank, targetModules } = manifest.spec;
       const registryToken = await bearer([{ repository, actions: ["pull"] }]);
-      const state = await loader.load(name, { repository, digest, baseDigest: base.digest, rank, targetModules, registryToken });
+      const state = await admin.load(name, { repository, digest, baseDigest: base.digest, rank, targetModules, registryToken });
       expect(state.adapters.find((each) => each.name === name)).toMatchObject({ state: "Refused", reason });
       await notServed(name);
-      await loader.unload(name);
+      await admin.unload(name);
     }
   });
 
   test("vLLM was not asked to load a single one of them", async () => {
     expect(await loads()).toBe(loadsBefore);
+  });
+
+  test("one without effect is found out by its canary and taken off again", async () => {
+    const change: Fault = { weights: withoutEffect };
+    await refused({ fault: "no effect", stem: "bad-weak", change, reason: "CanaryMismatch", words: /it has no effect on this engine/ });
+    expect(await loads()).toBe(loadsBefore + 1);
   });
 
   test("after all that the same engine's base and good adapter still give real answers, and different ones", async () => {

@@ -1,8 +1,8 @@
 import { afterAll, describe, expect, test } from "vitest";
 import type { Adapter } from "../crds/src/adapter.ts";
 import { label } from "../crds/src/common.ts";
-import { type Boundary, type Survival, strikeLater, survive } from "./support/crash.ts";
-import { baseName, canRun, complete, namespace, system } from "./support/installation.ts";
+import { answering, type Boundary, type Survival, strikeLater, survive } from "./support/crash.ts";
+import { canRun, namespace, system } from "./support/installation.ts";
 import { create, eventually, readAll, remove } from "./support/objects.ts";
 import { workingSession } from "./support/sessions.ts";
 import { runViolations, smallRun, trainer } from "./support/training.ts";
@@ -39,7 +39,7 @@ describe.skipIf(!canRun)("a crash costs time and nothing else", { timeout: 900_0
   const vllm: Boundary[] = ["isolation", "generate intent", "executed"];
   test.for(vllm.map((boundary, index) => ({ boundary, index })))("of vLLM after $boundary", async ({ boundary, index }) => {
     expect((await crash("vllm", boundary, 6 + index)).violations).toEqual([]);
-    await eventually("the engine answers again", answer, (text) => text !== "", 4);
+    await answering();
   });
 
   test("of the operator while the trainer runs and again right after it ended: one artifact, one Adapter", async () => {
@@ -69,11 +69,4 @@ describe.skipIf(!canRun)("a crash costs time and nothing else", { timeout: 900_0
 
 async function killOperator(): Promise<void> {
   await (await strikeLater(system, { "app.kubernetes.io/component": "operator" }))();
-}
-
-/** Something the base says, or nothing while there is no engine. */
-async function answer(): Promise<string> {
-  return await baseName()
-    .then((base) => complete(base, "1, 2,", 2))
-    .catch(() => "");
 }

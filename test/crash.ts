@@ -2,15 +2,15 @@ import { progress } from "../cluster/progress.ts";
 import type { Adapter } from "../crds/src/adapter.ts";
 import { label } from "../crds/src/common.ts";
 import type { TrainingRun } from "../crds/src/training-run.ts";
-import { type Boundary, recovered, strikeLater, survive, type Victim } from "./support/crash.ts";
-import { namespace } from "./support/installation.ts";
+import { answering, type Boundary, boundaries, recovered, strikeLater, survive, type Victim } from "./support/crash.ts";
+import { namespace, registryOf, system, tellTracker } from "./support/installation.ts";
 import { create, eventually, read, readAll, remove } from "./support/objects.ts";
 import { workingSession } from "./support/sessions.ts";
-import { runViolations, smallRun, trainer } from "./support/training.ts";
+import { type Death, runViolations, smallRun, trainer, trainerLog } from "./support/training.ts";
 
 /**
- * `node test/crash.ts [victim…]`: kills trainer, NATS and registry at three boundaries each and prints what came of it. It needs the
- * quickstart's installation and half an hour, so it is no part of `npm test`; what is quick enough for that is crash.cluster.test.ts.
+ * `node test/crash.ts [victim…]`: kills everybody at every boundary of a session and of a training that crash.cluster.test.ts leaves out,
+ * and prints what came of it. It needs the quickstart's installation and more than an hour, so it is no part of `npm test`.
  */
 interface Row {
   victim: string;
@@ -20,14 +20,14 @@ interface Row {
   violations: string[];
 }
 
-const sessionCases: [Victim, Boundary][] = [
-  ["nats", "isolation"],
-  ["nats", "generate intent"],
-  ["nats", "executed"],
-  ["registry", "isolation"],
-  ["registry", "executed"],
-  ["registry", "ended"],
-];
+/** An agent isn't there before its isolation is proven, nor after it said how it ended. */
+const sessionCases: Record<Victim, readonly Boundary[]> = {
+  operator: ["isolation", "generate intent", "execute intent", "executed", "reflected"],
+  agent: ["generated", "execute intent", "reflected"],
+  vllm: ["status.epoch", "generated", "execute intent", "reflected", "ended"],
+  nats: boundaries,
+  registry: boundaries,
+};
 
 async function sessionCase(victim: Victim, boundary: Boundary, index: number): Promise<Row> {
   const manifest = await workingSession(`crash-${victim}`, index);
@@ -36,28 +36,68 @@ async function sessionCase(victim: Victim, boundary: Boundary, index: number): P
   return { victim, boundary, seconds, outcome: `${session.status?.outcome}, epoch ${session.status?.epoch}`, violations };
 }
 
-/** Each kills the trainer of the first attempt; the run's second attempt must end it. */
-const trainerCases: [string, (run: string) => Promise<void>][] = [
-  ["its start", (run) => trainer(run, "running")],
-  ["its first checkpoint", (run) => step(run, 3)],
-  ["its last step", (run) => step(run, Number.POSITIVE_INFINITY)],
-];
+/** Where in a training somebody dies: as soon as this is so. */
+const moments = {
+  "the trainer's start": (run: string) => trainer(run, "running"),
+  "the first checkpoint": (run: string) => step(run, 3),
+  "the last step": (run: string) => step(run, Number.POSITIVE_INFINITY),
+  "the push": pushed,
+};
+type Moment = keyof typeof moments;
 
-async function trainerCase(boundary: string, reached: (run: string) => Promise<void>): Promise<Row> {
-  const manifest = await smallRun("crash-trainer", 3);
+const trainingCases: Record<"operator" | "trainer" | "nats" | "registry", Moment[]> = {
+  operator: ["the first checkpoint", "the last step", "the push"],
+  trainer: ["the trainer's start", "the first checkpoint", "the last step", "the push"],
+  nats: ["the trainer's start", "the first checkpoint", "the last step", "the push"],
+  registry: ["the trainer's start", "the first checkpoint", "the last step", "the push"],
+};
+
+async function trainingCase(victim: keyof typeof trainingCases, moment: Moment): Promise<Row> {
+  const manifest = await smallRun(`crash-${victim}`, 3);
   const { name } = manifest.metadata;
   const began = Date.now();
   await create(manifest);
-  await trainer(name, "running");
-  const kill = await strikeLater(namespace, { "batch.kubernetes.io/job-name": `${name}-a1` });
-  await reached(name);
-  await kill();
-  const { run, violations } = await runViolations(name);
+  const death = await killed(victim, moment, name);
+  const { run, violations } = await runViolations(name, death);
   const made = await readAll<Adapter>("Adapter", namespace, { [label.run]: name });
   await remove("TrainingRun", namespace, name);
   await remove("Adapter", namespace, ...made.map(({ metadata }) => metadata.name));
   const attempts = run.status?.attempts?.map(({ result }) => result).join(" → ") ?? "none";
-  return { victim: "trainer", boundary, seconds: Math.round((Date.now() - began) / 1000), outcome: attempts, violations };
+  return { victim, boundary: moment, seconds: Math.round((Date.now() - began) / 1000), outcome: attempts, violations };
+}
+
+/** Kills the victim at the moment, and says how far the trainer was where that is the victim. */
+async function killed(victim: keyof typeof trainingCases, moment: Moment, run: string): Promise<Death | undefined> {
+  await trainer(run, "running");
+  const kill =
+    victim === "trainer"
+      ? await strikeLater(namespace, { "batch.kubernetes.io/job-name": `${run}-a1` })
+      : await strikeLater(system, { "app.kubernetes.io/component": victim });
+  try {
+    await moments[moment](run);
+    const death = victim === "trainer" ? { log: await trainerLog(run, 1), pushed: moment === "the push" } : undefined;
+    await kill();
+    return death;
+  } finally {
+    await tellTracker("SIGCONT");
+  }
+}
+
+/**
+ * Waits until the run's artifact is in the registry. Its trainer's last words follow at once, so the tracker, which is told first, is made to
+ * keep it waiting: whoever is killed now is killed between the two.
+ */
+async function pushed(run: string): Promise<void> {
+  const { uid } = (await read<TrainingRun>("TrainingRun", namespace, run)).metadata;
+  const repository = `rune/${namespace}/adapters`;
+  const registry = await registryOf(repository);
+  await step(run, Number.POSITIVE_INFINITY);
+  await tellTracker("SIGSTOP");
+  await eventually(
+    `the artifact of ${run} is in the registry`,
+    () => registry.resolveTag(repository, `run-${uid}`),
+    (digest) => digest !== null,
+  );
 }
 
 /** Waits until the run has told of this step, or of its last one. */
@@ -80,14 +120,21 @@ async function main(victims: readonly string[]): Promise<void> {
     const failed = (error: Error): Row => ({ victim, boundary, seconds: 0, outcome: "–", violations: [error.message] });
     rows.push(await progress.step(`${victim} killed after ${boundary}`, () => work().catch(failed)));
     await recovered();
+    await answering();
   };
-  for (const [index, [victim, boundary]] of sessionCases.entries())
-    if (wanted(victim)) await tried(victim, boundary, () => sessionCase(victim, boundary, 10 + index));
-  if (wanted("trainer"))
-    for (const [boundary, reached] of trainerCases) await tried("trainer", boundary, () => trainerCase(boundary, reached));
-  console.log(table(rows));
+  try {
+    let index = 0;
+    for (const [victim, all] of entries(sessionCases).filter(([victim]) => wanted(victim)))
+      for (const boundary of all) await tried(victim, boundary, () => sessionCase(victim, boundary, index++));
+    for (const [victim, all] of entries(trainingCases).filter(([victim]) => wanted(victim)))
+      for (const moment of all) await tried(victim, moment, () => trainingCase(victim, moment));
+  } finally {
+    console.log(table(rows));
+  }
   process.exitCode = rows.every(({ violations }) => violations.length === 0) ? 0 : 1;
 }
+
+const entries = <Key extends string, Value>(record: Record<Key, Value>) => Object.entries(record) as [Key, Value][];
 
 function table(rows: readonly Row[]): string {
   const lines = rows.map(

@@ -20,8 +20,8 @@ const stages: Stage[] = [
     [
       "operator/kopf-ts/src/kubernetes.cluster",
       "operator/kopf-ts/src/handlers/operator.cluster",
-      "operator/kopf-ts/pack",
-      "operator/kopf-ts/examples",
+      "operator/kopf-ts/pack.cluster",
+      "operator/kopf-ts/examples/examples.cluster",
     ],
     apiServer,
   ),

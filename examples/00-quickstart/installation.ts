@@ -1,10 +1,10 @@
-import { spawn } from "node:child_process";
 import { join } from "node:path";
 import { Registry } from "@rune/clients/registry";
 import { registryToken } from "@rune/clients/registry-token";
 import { type BuiltImage, buildImages, cluster, ensureUp, helm, kubectl, loadImages } from "@rune/cluster/api";
 import { progress } from "@rune/cluster/progress";
 import { settings } from "@rune/cluster/settings";
+import { beside } from "@rune/cluster/shell";
 import { kubectlCommand } from "@rune/cluster/tools";
 import type { Options } from "./options.ts";
 
@@ -26,30 +26,38 @@ export async function install({ release, systemNamespace }: Options): Promise<Re
 }
 
 /** A client of the installation's registry for an administrator of the cluster: signs its own token with the installation's key. */
-export async function adminRegistry({ systemNamespace }: Options, repository: string): Promise<{ registry: Registry; close: () => void }> {
+export async function adminRegistry({ systemNamespace }: Options, repository: string): Promise<Disposable & { registry: Registry }> {
   const secret = JSON.parse(await kubectl(["get", "secret", "rune-keys", "-n", systemNamespace, "-o", "json"]));
   const key = JSON.parse(Buffer.from(secret.data["registry.jwk"], "base64").toString());
-  const { url, close } = await reach(systemNamespace, "rune-registry", 5000);
+  const { url, [Symbol.dispose]: close } = await reach(systemNamespace, "rune-registry", 5000);
   const grant = { subject: "quickstart", access: [{ repository, actions: ["pull", "push"] as const }], seconds: 3600 };
-  return { registry: new Registry({ url, token: () => registryToken(key, grant) }), close };
+  return { registry: new Registry({ url, token: () => registryToken(key, grant) }), [Symbol.dispose]: close };
 }
 
+/** Something in the cluster as this machine reaches it, until it is disposed of or this process ends. */
+type Reached = Disposable & { url: string };
+
 /** A Service of the cluster from this machine: by its cluster address where this machine is the node, by a forwarded port elsewhere. */
-export async function reach(namespace: string, service: string, port: number): Promise<{ url: string; close: () => void }> {
-  if (cluster().embedded) {
-    const address = (await kubectl(["get", "service", service, "-n", namespace, "-o", "jsonpath={.spec.clusterIP}"])).trim();
-    return { url: `http://${address}:${port}`, close: () => {} };
-  }
+export async function reach(namespace: string, service: string, port: number): Promise<Reached> {
+  if (!cluster().embedded) return await forward(namespace, `service/${service}`, port);
+  const address = (await kubectl(["get", "service", service, "-n", namespace, "-o", "jsonpath={.spec.clusterIP}"])).trim();
+  return { url: `http://${address}:${port}`, [Symbol.dispose]: () => {} };
+}
+
+/** A port of a pod, likewise. What is forwarded comes to the pod from within, so that no NetworkPolicy is in its way. */
+export async function reachPod(
+  namespace: string,
+  pod: { metadata: { name: string }; status: { podIP: string } },
+  port: number,
+): Promise<Reached> {
+  if (!cluster().embedded) return await forward(namespace, `pod/${pod.metadata.name}`, port);
+  return { url: `http://${pod.status.podIP}:${port}`, [Symbol.dispose]: () => {} };
+}
+
+async function forward(namespace: string, target: string, port: number): Promise<Reached> {
   const [command, ...first] = await kubectlCommand();
-  const child = spawn(
-    command,
-    [...first, "--kubeconfig", cluster().kubeconfig, "port-forward", "-n", namespace, `service/${service}`, `:${port}`],
-    { stdio: ["ignore", "pipe", "inherit"] },
-  );
-  const line = await new Promise<string>((resolve, reject) => {
-    child.stdout.once("data", (data: Buffer) => resolve(data.toString()));
-    child.once("exit", (code) => reject(new Error(`kubectl port-forward to ${service} ended with ${code}`)));
-  });
-  const local = /127\.0\.0\.1:(\d+)/.exec(line)?.[1];
-  return { url: `http://127.0.0.1:${local}`, close: () => void child.kill() };
+  const args = [...first, "--kubeconfig", cluster().kubeconfig, "port-forward", "-n", namespace, target, `:${port}`];
+  const { said, [Symbol.dispose]: close } = await beside(command, args);
+  const local = /127\.0\.0\.1:(\d+)/.exec(said)?.[1];
+  return { url: `http://127.0.0.1:${local}`, [Symbol.dispose]: close };
 }

@@ -115,18 +115,17 @@ async function provideModel(options: Options, images: Awaited<ReturnType<typeof 
   const trainer = images.trainer;
   if (!trainer) throw new Error("the trainer image was not built");
   const directory = await preparedModel(quickstartModel, trainer);
-  const { registry, close } = await adminRegistry(options, `rune/models/${quickstartModel}`);
-  return await storeModel(registry, quickstartModel, directory).finally(close);
+  using access = await adminRegistry(options, `rune/models/${quickstartModel}`);
+  return await storeModel(access.registry, quickstartModel, directory);
 }
 
 async function storeTasks(options: Options, tasks: HeldOutTask[]): Promise<ArtifactReference> {
   const repository = `rune/${options.namespace}/tasks`;
-  const { registry, close } = await adminRegistry(options, repository);
+  using access = await adminRegistry(options, repository);
   const document = { schema: "rune.dev/taskset/v1", name: "tessera held-out", tasks };
   const files = [{ title: "tasks.json", mediaType: mediaType.taskSet, bytes: Buffer.from(JSON.stringify(document)) }];
-  const { digest } = await registry
-    .push({ repository, artifactType: mediaType.taskSet, config: {}, configMediaType: mediaType.empty, files })
-    .finally(close);
+  const artifact = { repository, artifactType: mediaType.taskSet, config: {}, configMediaType: mediaType.empty, files };
+  const { digest } = await access.registry.push(artifact);
   return { repository, digest };
 }
 

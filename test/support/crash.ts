@@ -1,25 +1,28 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import { isDeepStrictEqual } from "node:util";
 import { kubectl } from "../../cluster/api.ts";
 import type { LogRecord } from "../../crds/src/artifact.ts";
 import { label } from "../../crds/src/common.ts";
 import type { Manifest } from "../../examples/00-quickstart/manifests.ts";
 import { isTrue } from "../../examples/00-quickstart/objects.ts";
 import { engineCore, signal } from "./engine-processes.ts";
-import { logOf, namespace, type Pod, registryOf, system, watchLogs } from "./installation.ts";
-import { create, over, readAll } from "./objects.ts";
+import { baseName, complete, logOf, namespace, type Pod, registryOf, system, watchLogs } from "./installation.ts";
+import { create, eventually, over, readAll } from "./objects.ts";
 import { digestOfLog, type Session, session } from "./sessions.ts";
 
 export type Victim = "operator" | "agent" | "vllm" | "nats" | "registry";
 /** Where in a session's life somebody dies: right after this was written. */
-export type Boundary =
-  | "status.epoch"
-  | "isolation"
-  | "generate intent"
-  | "generated"
-  | "execute intent"
-  | "executed"
-  | "reflected"
-  | "ended";
+export const boundaries = [
+  "status.epoch",
+  "isolation",
+  "generate intent",
+  "generated",
+  "execute intent",
+  "executed",
+  "reflected",
+  "ended",
+] as const;
+export type Boundary = (typeof boundaries)[number];
 
 const boundaryOf = (record: LogRecord): string => (record.type === "intent" ? `${record.effect} intent` : record.type);
 
@@ -59,6 +62,15 @@ export async function recovered(): Promise<void> {
   for (const workload of ["deployment/rune-operator", "deployment/rune-registry", "statefulset/rune-nats"])
     await kubectl(["rollout", "status", workload, "-n", system, "--timeout=180s"]);
   await sleep(5000);
+}
+
+/** The engine answers, be it anew. */
+export async function answering(): Promise<void> {
+  const answer = () =>
+    baseName()
+      .then((base) => complete(base, "1, 2,", 2))
+      .catch(() => "");
+  await eventually("the engine answers again", answer, (text) => text !== "", 4);
 }
 
 async function reached(name: string, boundary: Boundary, written: () => boolean): Promise<void> {
@@ -110,18 +122,70 @@ async function violationsOf(ended: Session, records: readonly LogRecord[]): Prom
 
 export function logViolations(records: readonly LogRecord[]): string[] {
   const steps = records.map((record) => `${record.type} ${record.n}`);
-  const programs = records.flatMap((record) => (record.type === "executed" ? [record.program] : []));
+  const programs = executedIn(records);
   const newest = records.map((_, index) => Math.max(...records.slice(0, index + 1).map(({ epoch }) => epoch)));
   return [
     ...repeated(steps).map((step) => `${step} stands in the log more than once`),
-    ...repeated(programs).map((program) => `a program was judged more than once: ${program.slice(0, 80)}`),
+    ...repeated(programs).map((program) => `a program was judged more than once: ${short(program)}`),
     ...records.flatMap((record, index) =>
       record.epoch < (newest[index] ?? 0) ? [`${record.type} ${record.n} is of epoch ${record.epoch}, after ${newest[index]}`] : [],
     ),
     ...records.flatMap(({ type, n }) => (isResult(type) && !steps.includes(`intent ${n}`) ? [`${type} ${n} has no intent`] : [])),
+    ...effectViolations(records),
+    ...roundViolations(records),
     ...(records.filter(({ type }) => type === "ended").length === 1 ? [] : ["it doesn't say once how it ended"]),
   ];
 }
 
+const resultOf = { generate: "generated", execute: "executed" } as const;
+
+/** Every effect came to one result of its kind, or was lost; only the last one may have been cut off by the end. */
+function effectViolations(records: readonly LogRecord[]): string[] {
+  const intents = records.filter((record) => record.type === "intent");
+  return intents.flatMap(({ n, effect }, index) => {
+    const results = records.filter((record) => record.n === n && isResult(record.type)).map(({ type }) => type);
+    const [only = "no result", ...others] = results;
+    if (others.length > 0) return [`the ${effect} of step ${n} has ${results.join(" and ")}`];
+    if (only === resultOf[effect] || only === "lost") return [];
+    return only === "no result" && index === intents.length - 1 && wasCutOff(records) ? [] : [`the ${effect} of step ${n} has ${only}`];
+  });
+}
+
+/** What was new in an answer was executed, all of it and in its order, and then looked back on; only the end may cut that short. */
+function roundViolations(records: readonly LogRecord[]): string[] {
+  const rounds: LogRecord[][] = [[]];
+  for (const record of records) {
+    if (record.type === "generated") rounds.push([]);
+    rounds.at(-1)?.push(record);
+  }
+  return rounds.flatMap((round, index) => {
+    const due = deedsAfter(round[0], executedIn(rounds.slice(0, index).flat()));
+    const done = round.flatMap(deedOf);
+    const isLast = index === rounds.length - 1;
+    if (isDeepStrictEqual(done, isLast && wasCutOff(records) ? due.slice(0, done.length) : due)) return [];
+    const missing = due.filter((deed) => !done.includes(deed)).map((deed) => `round ${index} lacks ${short(deed)}`);
+    const foreign = done.filter((deed) => !due.includes(deed)).map((deed) => `round ${index} has ${short(deed)}, which is not of it`);
+    return missing.length + foreign.length > 0 ? [...missing, ...foreign] : [`round ${index} didn't do its work once and in order`];
+  });
+}
+
+/** What must follow an answer. A program that was judged before would be judged the same. */
+function deedsAfter(answer: LogRecord | undefined, judged: readonly string[]): string[] {
+  if (answer?.type !== "generated") return [];
+  const fresh = [...new Set(answer.programs)].filter((program) => !judged.includes(program));
+  return [...fresh.map(executionOf), reflection];
+}
+
+function deedOf(record: LogRecord): string[] {
+  if (record.type === "executed") return [executionOf(record.program)];
+  return record.type === "reflected" ? [reflection] : [];
+}
+
+const reflection = "its reflection";
+const executionOf = (program: string) => `the execution of ${program}`;
+const wasCutOff = (records: readonly LogRecord[]) =>
+  records.some((record) => record.type === "ended" && ["DeadlineExceeded", "Aborted"].includes(record.outcome));
+const executedIn = (records: readonly LogRecord[]) => records.flatMap((record) => (record.type === "executed" ? [record.program] : []));
+const short = (text: string) => text.slice(0, 80);
 const isResult = (type: LogRecord["type"]) => ["generated", "executed", "lost"].includes(type);
 const repeated = (values: readonly string[]) => [...new Set(values.filter((value, index) => values.indexOf(value) !== index))];

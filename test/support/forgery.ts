@@ -112,14 +112,28 @@ export function unseen(weights: Buffer): Buffer {
   return changed;
 }
 
-function withFirstValue(weights: Buffer, bits: Record<string, number[]>): Buffer {
+function withFirstValue(weights: Buffer, bits: Bits): Buffer {
+  const { first, value, data } = firstOf(weights, bits);
+  const changed = Buffer.from(weights);
+  value.copy(changed, data + first.data_offsets[0]);
+  return changed;
+}
+
+/** 1e-20, or the smallest that F16 knows, for every value: finite and not zero, and nothing that an answer would show. */
+export function withoutEffect(weights: Buffer): Buffer {
+  const { value, data } = firstOf(weights, { BF16: [0x3c, 0x1e], F16: [0x01, 0x00], F32: [0x08, 0xe5, 0x3c, 0x1e] });
+  return Buffer.from(weights).fill(value, data);
+}
+
+/** Bytes of one value by the type of the weights. */
+type Bits = Record<string, number[]>;
+
+function firstOf(weights: Buffer, bits: Bits): { first: Tensor; value: Buffer; data: number } {
   const { tensors, data } = parsed(weights);
   const [first] = Object.values(tensors);
   const value = bits[first?.dtype ?? ""];
   if (!first || !value) throw new Error(`no weights of a known type, but ${first?.dtype}`);
-  const changed = Buffer.from(weights);
-  Buffer.from(value).copy(changed, data + first.data_offsets[0]);
-  return changed;
+  return { first, value: Buffer.from(value), data };
 }
 
 /** The first tensor on its side: as many bytes, another matrix. */

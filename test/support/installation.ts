@@ -8,7 +8,7 @@ import { kubectl } from "../../cluster/api.ts";
 import { type LogRecord, logRecord, sessionSubject } from "../../crds/src/artifact.ts";
 import { label } from "../../crds/src/common.ts";
 import { type LoaderState, port } from "../../crds/src/loader-api.ts";
-import { reach } from "../../examples/00-quickstart/installation.ts";
+import { reach, reachPod } from "../../examples/00-quickstart/installation.ts";
 import { read, readAll } from "./objects.ts";
 
 /** The installation that the quickstart made, and what it left in its namespace. */
@@ -95,12 +95,16 @@ export async function enginePod(): Promise<Pod> {
   return pod;
 }
 
-/** What the loader of the engine's pod says on its admin port. */
-export async function loaderState(): Promise<LoaderState> {
-  const { metadata, status } = await enginePod();
+/** The admin port of the loader in the engine's pod, with the operator's rights. */
+export async function loader(): Promise<LoaderClient> {
+  const pod = await enginePod();
   const key = JSON.parse((await keys())["admin.jwk"] ?? "");
-  return await new LoaderClient({ address: `http://${status.podIP}:${port.admin}`, podUID: metadata.uid, key }).state();
+  const { url } = await reachPod(namespace, pod, port.admin);
+  return new LoaderClient({ address: url, podUID: pod.metadata.uid, key });
 }
+
+/** What the loader of the engine's pod says. */
+export const loaderState = async (): Promise<LoaderState> => await (await loader()).state();
 
 interface Model {
   id: string;
@@ -110,8 +114,8 @@ interface Model {
 
 /** Models that are offered to everybody. */
 export async function offeredModels(): Promise<Model[]> {
-  const { url } = await reach(namespace, server, port.inference);
-  return ((await (await fetch(`${url}/v1/models`)).json()) as { data: Model[] }).data;
+  using service = await reach(namespace, server, port.inference);
+  return ((await (await fetch(`${service.url}/v1/models`)).json()) as { data: Model[] }).data;
 }
 
 /** Models that vLLM itself holds, asked inside its pod, where nobody filters. */
@@ -134,8 +138,8 @@ export async function baseName(): Promise<string> {
 
 /** A real greedy completion. */
 export async function complete(model: string, prompt: string, maxTokens = 12): Promise<string> {
-  const { url } = await reach(namespace, server, port.inference);
-  const answer = await fetch(`${url}/v1/completions`, {
+  using service = await reach(namespace, server, port.inference);
+  const answer = await fetch(`${service.url}/v1/completions`, {
     method: "POST",
     headers: { "content-type": "application/json" },
     body: JSON.stringify({ model, prompt, max_tokens: maxTokens, temperature: 0 }),
@@ -145,11 +149,18 @@ export async function complete(model: string, prompt: string, maxTokens = 12): P
   return ((await answer.json()) as { choices: { text: string }[] }).choices[0]?.text ?? "";
 }
 
+/** Stops the experiment tracker's server, which then takes requests and answers none, or lets it go on. */
+export async function tellTracker(name: "SIGSTOP" | "SIGCONT"): Promise<void> {
+  const others = '[int(pid) for pid in os.listdir("/proc") if pid.isdigit() and int(pid) not in (1, os.getpid())]';
+  const script = `import os, signal; [os.kill(pid, signal.${name}) for pid in ${others}]`;
+  await kubectl(["exec", "-n", system, "deployment/rune-mlflow", "--", "python3", "-c", script]);
+}
+
 /** GET from the experiment tracker's REST API, under its own name: it refuses those who call it by an address. */
 export async function mlflow<Answer>(path: string): Promise<Answer> {
-  const { url } = await reach(system, "rune-mlflow", 5000);
+  using service = await reach(system, "rune-mlflow", 5000);
   const headers = { host: `rune-mlflow.${system}.svc:5000` };
-  const answer = await exchange({ method: "GET", url: `${url}/api/2.0/mlflow/${path}`, headers, timeoutMilliseconds: 30_000 });
+  const answer = await exchange({ method: "GET", url: `${service.url}/api/2.0/mlflow/${path}`, headers, timeoutMilliseconds: 30_000 });
   if (answer.status !== 200) throw new Error(`MLflow answered ${answer.status} to ${path}: ${answer.body}`);
   return JSON.parse(answer.body.toString());
 }

@@ -1,3 +1,4 @@
+import { kubectl } from "../../cluster/api.ts";
 import type { Adapter } from "../../crds/src/adapter.ts";
 import type { AgentSession } from "../../crds/src/agent-session.ts";
 import { apiVersion, label } from "../../crds/src/common.ts";
@@ -40,8 +41,35 @@ export async function trainer(run: string, state: "running" | "terminated", atte
   );
 }
 
-/** What a crash might have broken about a run: it has one artifact and one Adapter, whatever happened. */
-export async function runViolations(name: string): Promise<{ run: TrainingRun; violations: string[] }> {
+/** What the trainer of an attempt has printed. */
+export const trainerLog = (run: string, attempt: number) => kubectl(["logs", "-n", namespace, `job/${run}-a${attempt}`, "-c", "trainer"]);
+
+/** How far a run's first trainer was when it was killed: what it had printed, and whether its artifact was in the registry. */
+export interface Death {
+  log: string;
+  pushed: boolean;
+}
+
+/** What a second attempt must not do: the work again that a checkpoint or even the artifact held. */
+export function resumptionViolations({ log, pushed }: Death, next: string, everySteps: number): string[] {
+  const last = stepsIn(log).at(-1) ?? 1;
+  // A step is told before its checkpoint is written.
+  const checkpoint = Math.floor((last - 1) / everySteps) * everySteps;
+  const [first] = stepsIn(next);
+  if (pushed && first !== undefined) return [`attempt 2 trained from step ${first} although the artifact was stored`];
+  if (first === undefined) return adoption.test(next) ? [] : ["attempt 2 neither trained nor adopted an artifact"];
+  return first > checkpoint ? [] : [`attempt 2 began at step ${first} although there was a checkpoint of step ${checkpoint}`];
+}
+
+/** What gpu-images/trainer prints: its first, its last and now and then another step, or that there is nothing left to do. */
+const stepsIn = (log: string) => [...log.matchAll(/^step (\d+)\/\d+ loss/gm)].map(([, step]) => Number(step));
+const adoption = /^an earlier attempt has already published sha256:/m;
+
+/**
+ * What a crash might have broken about a run: it has one artifact and one Adapter, whatever happened. Where its first trainer was killed, a
+ * second one went on.
+ */
+export async function runViolations(name: string, death?: Death): Promise<{ run: TrainingRun; violations: string[] }> {
   const run = await over<TrainingRun>("TrainingRun", namespace, name, 20);
   const adapters = await readAll<Adapter>("Adapter", namespace, { [label.run]: name });
   const { repository = "", digest = "" } = run.status?.result ?? {};
@@ -52,6 +80,13 @@ export async function runViolations(name: string): Promise<{ run: TrainingRun; v
     ...(adapters[0]?.metadata.name === run.status?.adapter ? [] : [`its status names ${run.status?.adapter}`]),
     ...(adapters[0]?.spec.artifact.digest === digest ? [] : ["its Adapter is of another digest"]),
     ...(stored === digest ? [] : [`the registry's tag leads to ${stored}, its status says ${digest}`]),
+    ...(death ? await secondLifeViolations(run, death) : []),
   ];
   return { run, violations };
+}
+
+async function secondLifeViolations(run: TrainingRun, death: Death): Promise<string[]> {
+  const { name } = run.metadata;
+  if (run.status?.attempts?.length !== 2) return [`it took ${run.status?.attempts?.length} attempts, not a second one after the kill`];
+  return resumptionViolations(death, await trainerLog(name, 2), run.spec.checkpoint.everySteps);
 }

@@ -1,45 +1,19 @@
-import { type ChildProcess, spawn } from "node:child_process";
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import {
-  configMaps,
-  type DynamicObject,
-  deployments,
-  leases,
-  namespaces,
-  persistentVolumeClaims,
-  pods,
-  type Resource,
-  resource,
-} from "kopf-ts";
-import { FakeApiServer, withCluster } from "kopf-ts/testing";
+import { configMaps, type DynamicObject, deployments, leases, namespaces, persistentVolumeClaims, pods, type Resource } from "kopf-ts";
+import { FakeApiServer } from "kopf-ts/testing";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { crds } from "./crds.ts";
-
-/** Each example as it stands: a program of its own, told where the server is by a kubeconfig, ended by SIGTERM. */
-const kindOf = (kind: string) => resource({ group: "examples.kopf-ts.dev", version: "v1", kind, plural: `${kind.toLowerCase()}s` });
-const [greetings, claims, heartbeats, folders, discounts] = ["Greeting", "EphemeralVolumeClaim", "Heartbeat", "Folder", "Discount"].map(
-  kindOf,
-) as [Resource<DynamicObject>, Resource<DynamicObject>, Resource<DynamicObject>, Resource<DynamicObject>, Resource<DynamicObject>];
-const key = { namespace: "shop", name: "a" };
-const object = (of: Resource, spec: object = {}, metadata: object = {}): DynamicObject => ({
-  apiVersion: of.group ? `${of.group}/${of.version}` : of.version,
-  kind: of.kind,
-  metadata: { ...key, ...metadata },
-  spec,
-});
+import { claims, discounts, end, folders, greetings, heartbeats, key, kill, launch, object, output, until } from "./program.ts";
 
 let server: FakeApiServer;
 let folder: string;
-let program: ChildProcess | undefined;
-let output = "";
 beforeEach(async () => {
   server = await FakeApiServer.start({ resources: [greetings, claims, heartbeats, folders, discounts] });
   folder = mkdtempSync(join(tmpdir(), "kopf-ts-example-"));
 });
 afterEach(async () => {
-  program?.kill("SIGKILL");
+  kill();
   await server.stop();
   rmSync(folder, { recursive: true });
 });
@@ -55,28 +29,9 @@ function run(name: string, environment: Record<string, string> = {}): void {
     contexts: [{ name: "fake", context: { cluster: "fake", user: "nobody" } }],
   };
   writeFileSync(kubeconfig, JSON.stringify(config));
-  output = "";
-  program = spawn(process.execPath, [join(import.meta.dirname, name)], { env: { ...process.env, KUBECONFIG: kubeconfig, ...environment } });
-  program.stderr?.on("data", (data) => {
-    output += String(data);
-  });
+  launch(name, { KUBECONFIG: kubeconfig, ...environment });
 }
 
-async function until<T>(answer: () => T | Promise<T>): Promise<NonNullable<T>> {
-  const deadline = Date.now() + 15_000;
-  for (;;) {
-    const found = await answer();
-    if (found !== undefined && found !== null && found !== false) return found;
-    if (Date.now() > deadline || program?.exitCode) throw new Error(`it did not come true; the program said:\n${output}`);
-    await new Promise((resolve) => setTimeout(resolve, 10));
-  }
-}
-
-async function end(): Promise<void> {
-  program?.kill("SIGTERM");
-  await until(() => program?.exitCode !== null);
-  expect(program?.exitCode, output).toBe(0);
-}
 const current = (of: Resource<DynamicObject>) => server.find(of, key);
 /** As a user's edit. */
 const edit = (of: Resource<DynamicObject>, change: Partial<DynamicObject>) =>
@@ -224,27 +179,3 @@ test("10: what has lived long enough is deleted, without its data ever being rea
   expect(reads.every(({ accept }) => accept.includes("PartialObjectMetadata"))).toBe(true);
   await end();
 });
-
-test.runIf(process.env.RUNE_TEST_CLUSTER === "1")(
-  "02, on a real cluster",
-  async () => {
-    const kubeconfig = process.env.KUBECONFIG as string;
-    await withCluster({ kubeconfig, crds }, async ({ client, namespace }) => {
-      run("02-ephemeral-volume-claim.ts", { KUBECONFIG: kubeconfig });
-      const at = { namespace, name: "a" };
-      const storage = async () => await client.find(persistentVolumeClaims, at);
-      await client.create(claims, object(claims, { size: "1Mi" }, { namespace, labels: { tier: "gold" } }));
-      await until(async () => (await storage())?.metadata.labels?.tier === "gold");
-      await until(async () => (await client.get(claims, at)).metadata.annotations?.["kopf-ts.dev/last-handled"]);
-      await client.modify(claims, at, ({ metadata }) => {
-        metadata.labels = { colour: "blue" };
-      });
-      await until(async () => (await storage())?.metadata.labels?.colour === "blue");
-      expect((await storage())?.metadata.labels).toEqual({ colour: "blue" });
-      await client.delete(claims, at);
-      await until(async () => (await client.find(claims, at)) === undefined);
-      await end();
-    });
-  },
-  60_000,
-);

@@ -1,0 +1,52 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { join } from "node:path";
+import { type DynamicObject, type Resource, resource } from "kopf-ts";
+import { expect } from "vitest";
+
+const kindOf = (kind: string) => resource({ group: "examples.kopf-ts.dev", version: "v1", kind, plural: `${kind.toLowerCase()}s` });
+export const greetings = kindOf("Greeting");
+export const claims = kindOf("EphemeralVolumeClaim");
+export const heartbeats = kindOf("Heartbeat");
+export const folders = kindOf("Folder");
+export const discounts = kindOf("Discount");
+export const key = { namespace: "shop", name: "a" };
+export const object = (of: Resource, spec: object = {}, metadata: object = {}): DynamicObject => ({
+  apiVersion: of.group ? `${of.group}/${of.version}` : of.version,
+  kind: of.kind,
+  metadata: { ...key, ...metadata },
+  spec,
+});
+
+/** The example that runs: as it stands, a program of its own, told where the server is by a kubeconfig, ended by SIGTERM. */
+let program: ChildProcess | undefined;
+/** What it has said. */
+export let output = "";
+
+export function launch(name: string, environment: Record<string, string>): void {
+  output = "";
+  program = spawn(process.execPath, [join(import.meta.dirname, name)], { env: { ...process.env, ...environment } });
+  program.stderr?.on("data", (data) => {
+    output += String(data);
+  });
+}
+
+export async function until<T>(answer: () => T | Promise<T>): Promise<NonNullable<T>> {
+  const deadline = Date.now() + 15_000;
+  for (;;) {
+    const found = await answer();
+    if (found !== undefined && found !== null && found !== false) return found;
+    if (Date.now() > deadline || program?.exitCode) throw new Error(`it did not come true; the program said:\n${output}`);
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+}
+
+export async function end(): Promise<void> {
+  program?.kill("SIGTERM");
+  await until(() => program?.exitCode !== null);
+  expect(program?.exitCode, output).toBe(0);
+}
+
+/** After a test that failed, too. */
+export function kill(): void {
+  program?.kill("SIGKILL");
+}
