@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
-"""probe.py [--deadline SECONDS] [--port PORT] [--model NAME]: exits 0 if the engine answers a real completion in time.
+"""probe.py [--deadline SECONDS] [--port PORT] [--model NAME] [--loader PORT]: exits 0 if the engine answers a real completion in time.
 
 The liveness and readiness probe of a vLLM pod, run in the engine's container because vLLM listens on localhost only.
 `/health` stays 200 when a later pipeline rank has died and every request hangs; one token through all the ranks
 doesn't lie. A busy engine answers late, not never: an engine that produced tokens since the last probe is alive too.
+One that the loader beside it found spoilt (NaN in its caches) answers tokens without text for ever, so it isn't alive.
 """
 
 import argparse
@@ -53,13 +54,25 @@ def advanced(now: float, memory: pathlib.Path = MEMORY) -> bool:
     return now > before
 
 
+def spoilt(loader: int, deadline: float) -> str:
+    """What the loader says only a restart cures, or nothing; a loader that is away has no say."""
+    try:
+        return get(f"http://127.0.0.1:{loader}/spoilt", min(deadline, time.monotonic() + 1)).decode(errors="replace")
+    except OSError:
+        return ""
+
+
 def main() -> int:
     parser = argparse.ArgumentParser()
     parser.add_argument("--deadline", type=float, default=20, help="seconds that the probe may take")
     parser.add_argument("--port", type=int, default=8000)
     parser.add_argument("--model", help="served name of the base; asked from the engine when unset")
+    parser.add_argument("--loader", type=int, default=9090, help="port of the loader in the same pod")
     asked = parser.parse_args()
     url, end = f"http://127.0.0.1:{asked.port}", time.monotonic() + asked.deadline
+    if problem := spoilt(asked.loader, end):
+        print(f"the engine is spoilt: {problem}", file=sys.stderr)
+        return 1
     patience = end - 0.1 * asked.deadline  # the rest is for asking whether it is only busy
     try:
         if completes(url, asked.model or base_name(url, patience), patience):

@@ -52,9 +52,40 @@ def engine():
     made.close()
 
 
-def probe(port: int, memory: pathlib.Path, deadline: float = 1) -> subprocess.CompletedProcess:
-    command = [sys.executable, str(PROBE), "--port", str(port), "--deadline", str(deadline)]
+def probe(port: int, memory: pathlib.Path, deadline: float = 1, loader: int = 1) -> subprocess.CompletedProcess:
+    command = [sys.executable, str(PROBE), "--port", str(port), "--deadline", str(deadline), "--loader", str(loader)]
     return subprocess.run(command, env={"TMPDIR": str(memory)}, capture_output=True, text=True, timeout=20)
+
+
+@pytest.fixture
+def loader():
+    class Handler(http.server.BaseHTTPRequestHandler):
+        spoilt = b""
+
+        def log_message(self, *_): ...
+
+        def do_GET(self):
+            self.send_response(200 if self.path == "/spoilt" and self.spoilt else 404)
+            self.end_headers()
+            self.wfile.write(self.spoilt)
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield server
+    server.shutdown()
+
+
+def test_an_engine_that_the_loader_calls_spoilt_is_not_alive(engine, loader, tmp_path):
+    port = loader.server_port
+    assert probe(engine.server.server_port, tmp_path, loader=port).returncode == 0
+    loader.RequestHandlerClass.spoilt = b"the base answers nothing any more"
+    failed = probe(engine.server.server_port, tmp_path, loader=port)
+    assert failed.returncode == 1
+    assert "the base answers nothing any more" in failed.stderr
+
+
+def test_a_loader_that_is_away_has_no_say(engine, tmp_path):
+    assert probe(engine.server.server_port, tmp_path, loader=1).returncode == 0
 
 
 def test_one_token_from_the_base_is_life(engine, tmp_path):

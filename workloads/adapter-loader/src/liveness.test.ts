@@ -78,3 +78,16 @@ it("believes the engine's own count of spoilt answers until it restarts", async 
   liveness.restarted();
   expect(await check(text)).toBe(true);
 });
+
+it("tells what only a restart cures, until the engine restarts or is sound again", async () => {
+  await check(text, gone);
+  expect(liveness.spoilt).toBeUndefined();
+  await check(text, nothing);
+  expect(liveness.spoilt).toContain("must be restarted");
+  await check(text);
+  expect(liveness.spoilt).toBeUndefined();
+  liveness.corrupted(3);
+  expect(liveness.spoilt).toContain("3 spoilt answers");
+  liveness.restarted();
+  expect(liveness.spoilt).toBeUndefined();
+});

@@ -16,6 +16,7 @@ export class Liveness {
   #answersText: boolean | undefined;
   #problem = "the engine has not answered yet";
   #corrupted: number | undefined;
+  #spoilt = false;
   #tokens: number | undefined;
 
   constructor(options: { engine: Engine; base: string; clock?: Clock }) {
@@ -33,17 +34,23 @@ export class Liveness {
     return this.#ready ? "" : this.#problem;
   }
 
+  /** What only a restart of the engine cures; undefined while it is sound. */
+  get spoilt(): string | undefined {
+    return this.#spoilt ? this.#problem : undefined;
+  }
+
   /** The engine is gone or another process now; what was known of the old one doesn't count. */
   restarted(): void {
     this.#answersText = undefined;
     this.#corrupted = undefined;
     this.#tokens = undefined;
+    this.#spoilt = false;
     this.#fail("the engine is starting");
   }
 
   /** The engine's own count of spoilt answers: where it rises, only a restart cures it. */
   corrupted(count: number): void {
-    if (count > (this.#corrupted ?? 0)) this.#fail(`the engine counted ${count} spoilt answers; it must be restarted`);
+    if (count > (this.#corrupted ?? 0)) this.#spoil(`the engine counted ${count} spoilt answers; it must be restarted`);
     this.#corrupted = Math.max(count, this.#corrupted ?? 0);
   }
 
@@ -75,12 +82,18 @@ export class Liveness {
   #judge(text: string, tokens: number): void {
     const silent = text === "" && this.#answersText === true;
     if (tokens < 1) this.#fail("the engine answered without a token");
-    else if (silent) this.#fail("the base answers nothing any more; the engine is spoilt and must be restarted");
+    else if (silent) this.#spoil("the base answers nothing any more; the engine is spoilt and must be restarted");
     else {
       this.#answersText ??= text !== "";
       this.#ready = true;
+      this.#spoilt = false;
       this.#lastAnswer = this.#clock.now();
     }
+  }
+
+  #spoil(problem: string): void {
+    this.#spoilt = true;
+    this.#fail(problem);
   }
 
   #fail(problem: string): void {

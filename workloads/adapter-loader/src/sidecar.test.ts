@@ -382,6 +382,7 @@ describe("the inference port", () => {
     const loading = load(adapterArtifact());
     await expect.poll(async () => (await admin.state()).adapters[0]?.state).toBe("Staging");
     expect((await page("/readyz")).status).toBe(200);
+    expect((await page("/spoilt")).status).toBe(404);
     open();
     await loading;
     await engine.stop();

@@ -72,7 +72,10 @@ export async function startSidecar(config: LoaderConfig, options: SidecarOptions
   const servers = await Promise.all([
     listen(inference, ports.inference),
     listen(adminApp(residency, config.adminKeys, options.podUID), ports.admin),
-    listen(metricsApp(metrics, settled, drain), ports.metrics),
+    listen(
+      metricsApp(metrics, settled, () => liveness.spoilt, drain),
+      ports.metrics,
+    ),
   ]);
   const watch = watchEngine(residency, liveness, log, clock, options.tickMilliseconds ?? 1_000);
   const stop = async () => {
@@ -95,13 +98,18 @@ async function stagedBase(config: LoaderConfig): Promise<{ base: { name: string;
 
 const loopback = ["127.0.0.1", "::1", "::ffff:127.0.0.1"];
 
-function metricsApp(metrics: Metrics, ready: () => boolean, drain: () => Promise<number>): Hono {
+function metricsApp(metrics: Metrics, ready: () => boolean, spoilt: () => string | undefined, drain: () => Promise<number>): Hono {
   const app = new Hono();
   app.get("/metrics", async (context) =>
     context.text(await metrics.text(), 200, { "content-type": "text/plain; version=0.0.4; charset=utf-8" }),
   );
   app.get("/healthz", (context) => context.text("ok"));
   app.get("/readyz", (context) => (ready() ? context.text("ok") : context.text("the engine or an adapter is not ready", 503)));
+  // The engine's own probe asks for this: its container is the one to restart, not this one.
+  app.get("/spoilt", (context) => {
+    const problem = spoilt();
+    return problem ? context.text(problem) : context.text("", 404);
+  });
   // The engine's preStop hook asks for this and waits: a sidecar itself is told to end only after the engine is gone.
   app.get("/drain", async (context) => {
     if (!loopback.includes(getConnInfo(context).remote.address ?? "")) return context.text("only the pod itself may ask for this", 403);
