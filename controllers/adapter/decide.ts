@@ -2,6 +2,7 @@ import type { Adapter } from "@rune/crds/adapter";
 import { group, label } from "@rune/crds/common";
 import { getCondition, type KubeObject, type Outcome, ready, timestamp, unchanged } from "kopf-ts";
 import { blocked, firstOf } from "../check.ts";
+import { scopeLabels } from "../labels.ts";
 import { Reason } from "../reasons.ts";
 import { checks } from "./checks.ts";
 import type { World } from "./world.ts";
@@ -115,13 +116,5 @@ function mirrored(outcome: Outcome, adapter: Adapter, status: Omit<Status, "cond
 }
 
 export function mirrorLabels({ spec }: Adapter, { tier = "Task", archived = false }: Omit<Status, "conditions">): Record<string, string> {
-  const wished = {
-    [label.tier]: tier,
-    [label.archived]: String(archived),
-    [label.project]: spec.scope.project,
-    [label.domain]: spec.scope.domain,
-  };
-  return Object.fromEntries(Object.entries(wished).filter((entry): entry is [string, string] => isLabelValue(entry[1])));
+  return { [label.tier]: tier, [label.archived]: String(archived), ...scopeLabels(spec.scope) };
 }
-
-const isLabelValue = (value: string | undefined) => value !== undefined && /^[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$/.test(value);

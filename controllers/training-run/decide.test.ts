@@ -234,6 +234,14 @@ describe("the result", () => {
     expect(adapter?.metadata.ownerReferences).toBeUndefined();
   });
 
+  it("is labelled with its scope as far as that can be a label, so that creating it can't be refused", () => {
+    const scope = { project: "acme/billing", domain: "parsing" };
+    const artifact = { artifact: { digest: digestOf("a"), sizeBytes: 10, config: { ...adapterConfig, scope } } };
+    const [adapter] = decideOn({ run: running({ result }), artifact }).creates;
+    expect(adapter).toMatchObject({ spec: { scope } });
+    expect(adapter?.metadata.labels).toEqual({ "rune.dev/run": "tessera", "rune.dev/domain": "parsing" });
+  });
+
   it("ends the run once the Adapter is there, and an ended run does nothing more", () => {
     const artifact = { artifact: { digest: digestOf("a"), sizeBytes: 10, config: adapterConfig } };
     const adapter = { metadata: { name: "x" } } as World["adapter"];
