@@ -2,6 +2,7 @@ import { failure, type TrainerResult, trainerResult } from "@rune/crds/artifact"
 import { exit, permanentExits } from "@rune/crds/job-spec";
 import type { TrainingRun } from "@rune/crds/training-run";
 import type { DynamicObject } from "kopf-ts";
+import { mayStillWrite } from "../worker.ts";
 import { RunReason as Reason } from "./reasons.ts";
 
 export type Attempt = NonNullable<NonNullable<TrainingRun["status"]>["attempts"]>[number];
@@ -20,13 +21,13 @@ interface Terminated {
   message?: string;
 }
 
-export function attemptState(job: DynamicObject | undefined, pods: readonly DynamicObject[]): AttemptState {
+export function attemptState(job: DynamicObject | undefined, pods: readonly DynamicObject[], now: Date): AttemptState {
   if (!job) return { state: "Missing" };
   const pod = pods.find((candidate) => candidate.metadata.ownerReferences?.some((owner) => owner.uid === job.metadata.uid));
-  const ended = jobCondition(job, "Complete") ? "Complete" : jobCondition(job, "Failed") ? "Failed" : null;
-  if (!ended) return { state: "Running" };
+  const ended = conditionOf(job, "Complete") ? "Complete" : conditionOf(job, "Failed") ? "Failed" : null;
+  if (!ended) return pod && isAbandoned(pod, now) ? { state: "Ended", attempt: classify(pod, undefined) } : { state: "Running" };
   if (ended === "Complete") return succeeded(pod);
-  return { state: "Ended", attempt: classify(pod, jobCondition(job, "Failed")) };
+  return { state: "Ended", attempt: classify(pod, conditionOf(job, "Failed")) };
 }
 
 function succeeded(pod: DynamicObject | undefined): AttemptState {
@@ -42,6 +43,8 @@ export function classify(
   jobFailure: DynamicObject | undefined,
 ): Pick<Attempt, "result" | "reason" | "message" | "exitCode"> {
   if (!pod) {
+    // The one rule of the Job's podFailurePolicy is a disruption; it is told even where the pod went before anybody looked.
+    if (jobFailure?.reason === "PodFailurePolicy") return { result: "Disrupted", reason: Reason.Disrupted, message: jobFailure.message };
     const deadline = jobFailure?.reason === Reason.DeadlineExceeded;
     return {
       result: "Failed",
@@ -49,9 +52,7 @@ export function classify(
       message: jobFailure?.message ?? "the pod vanished before it could say how it ended",
     };
   }
-  const disruption = pod.status?.conditions?.find(
-    (c: { type: string; status: string }) => c.type === "DisruptionTarget" && c.status === "True",
-  );
+  const disruption = conditionOf(pod, "DisruptionTarget");
   const stage = terminatedOf(pod, "stage-model");
   const trainer = terminatedOf(pod, "trainer");
   const terminated = trainer ?? (stage && stage.exitCode !== 0 ? stage : undefined);
@@ -114,8 +115,13 @@ export function remainingSeconds(run: TrainingRun, now: Date): number {
   return run.spec.deadlineSeconds - (start ? (now.getTime() - new Date(start).getTime()) / 1000 : 0);
 }
 
-function jobCondition(job: DynamicObject, type: string): DynamicObject | undefined {
-  return job.status?.conditions?.find((c: { type: string; status: string }) => c.type === type && c.status === "True");
+/** On a node that nobody hears from a disrupted pod never ends, nor does its Job; neither can start another pod. */
+function isAbandoned(pod: DynamicObject, now: Date): boolean {
+  return conditionOf(pod, "DisruptionTarget") !== undefined && pod.status?.phase !== "Succeeded" && !mayStillWrite([pod], now);
+}
+
+function conditionOf(object: DynamicObject, type: string): DynamicObject | undefined {
+  return object.status?.conditions?.find((c: { type: string; status: string }) => c.type === type && c.status === "True");
 }
 
 function terminatedOf(pod: DynamicObject, container: string): Terminated | undefined {

@@ -149,6 +149,26 @@ describe("an attempt", () => {
     expect(attempt(ended(terminated, conditions))).toMatchObject(expected);
   });
 
+  it("whose pod was drained counts as disrupted, though the pod went before its Job said so", () => {
+    const message = "Pod team/tessera-a1-0-x has condition DisruptionTarget matching FailJob rule at index 0";
+    const drained = decideOn({ run: running(), job: aJob("tessera-a1", "Failed", { reason: "PodFailurePolicy", message }) });
+    expect(attempt(drained)).toMatchObject({ result: "Disrupted", reason: "Disrupted", message });
+    const lost = decideOn({ run: running(), job: aJob("tessera-a1", "Failed", { reason: "BackoffLimitExceeded" }) });
+    expect(attempt(lost)).toMatchObject({ result: "Failed", reason: "PodLost" });
+  });
+
+  it("whose pod never ends on a lost node counts as disrupted a minute after the pod should have gone", () => {
+    const job = aJob("tessera-a1");
+    const conditions = [{ type: "DisruptionTarget", status: "True", reason: "DeletionByTaintManager", message: "node is gone" }];
+    const at = (deletionTimestamp: string, phase = "Running") => {
+      const pod = aPod(job, "trainer", undefined, { conditions, phase });
+      return decideOn({ run: running(), job, pods: [{ ...pod, metadata: { ...pod.metadata, deletionTimestamp } }] });
+    };
+    expect(at("2026-11-23T11:59:30Z")).toMatchObject({ reason: "Training", requeueAfterSeconds: 15 });
+    expect(at("2026-11-23T11:58:00Z", "Succeeded"), "its Job will say so").toMatchObject({ reason: "Training" });
+    expect(attempt(at("2026-11-23T11:58:00Z"))).toMatchObject({ result: "Disrupted", reason: "DeletionByTaintManager" });
+  });
+
   it("is followed by another one until the failures are spent", () => {
     const failures = (count: number) =>
       Array.from({ length: count }, (_, i) => ({

@@ -95,7 +95,7 @@ function nextAttempt({ run }: World, now: Date): Outcome {
 
 function follow(world: World, config: OperatorConfig, now: Date): Outcome {
   const { run, job, pods, credentials, base } = world;
-  const state = attemptState(job, pods);
+  const state = attemptState(job, pods, now);
   switch (state.state) {
     case "Missing": {
       if (!isResolved(base)) return waiting(Reason.BaseModelUnavailable, base.unresolved, retrySeconds);
@@ -139,7 +139,7 @@ function follow(world: World, config: OperatorConfig, now: Date): Outcome {
   }
 }
 
-function running({ run, progress }: World): Outcome {
+function running({ run, progress, pods }: World): Outcome {
   const percent = progress?.percent ?? run.status?.progress?.percent ?? 0;
   const status = progress && {
     progress: {
@@ -150,7 +150,9 @@ function running({ run, progress }: World): Outcome {
       ...(progress.remainingSeconds !== undefined && { remainingSeconds: Math.round(progress.remainingSeconds) }),
     },
   };
-  return progressing(RunReason.Training, `attempt ${run.status?.attempts?.length ?? 1} is at ${percent} %`, status ?? undefined);
+  const outcome = progressing(RunReason.Training, `attempt ${run.status?.attempts?.length ?? 1} is at ${percent} %`, status ?? undefined);
+  // A pod that is leaving a lost node never changes again.
+  return pods.some(({ metadata }) => metadata.deletionTimestamp) ? outcome.again(retrySeconds) : outcome;
 }
 
 /** The trainer ended well and its message is gone: what the run's tag leads to counts, once digest, config and owner agree. */

@@ -17,13 +17,13 @@ import type { ArtifactState, World } from "./world.ts";
 const spareSeconds = 600;
 
 /** Every read of a pass. */
-export async function observe(run: TrainingRun, { cache }: Context, services: Services): Promise<World> {
+export async function observe(run: TrainingRun, { cache, clock }: Context, services: Services): Promise<World> {
   const { namespace, name } = run.metadata;
   const result = run.status?.result;
   const attempt = run.status?.attempts?.at(-1);
   const job = attempt && ownChild(run, cache(jobs).get({ namespace, name: jobNameOfRun(name, attempt.number) }));
   const own = cache(pods).list({ namespace, labels: { [label.run]: name } });
-  const lost = !result && attempt?.result === "Running" && attemptState(job, own).state === "Silent";
+  const lost = !result && attempt?.result === "Running" && attemptState(job, own, clock.now()).state === "Silent";
   return {
     run,
     requirements: observeRequirements(run, cache),
