@@ -1,6 +1,6 @@
 import { failure, type TrainerResult, trainerResult } from "@rune/crds/artifact";
 import { exit, permanentExits } from "@rune/crds/job-spec";
-import type { TrainingRun } from "@rune/crds/training-run";
+import { mostAttempts, type TrainingRun } from "@rune/crds/training-run";
 import type { DynamicObject } from "kopf-ts";
 import { mayStillWrite } from "../worker.ts";
 import { RunReason as Reason } from "./reasons.ts";
@@ -91,7 +91,7 @@ export function budget(
   const last = attempts.at(-1);
   if (last?.result === "Refused")
     return { exhausted: true, reason: last.reason ?? Reason.NonZeroExit, message: last.message ?? "the trainer refused its input" };
-  const failures = attempts.filter((attempt) => attempt.result === "Failed").length;
+  const failures = attempts.filter((attempt) => attempt.result === "Failed" && !wasUnavailable(attempt)).length;
   const disruptions = attempts.filter((attempt) => attempt.result === "Disrupted").length;
   const told = last?.message ? `; the last one: ${last.message}` : "";
   if (failures > run.spec.retries.failures)
@@ -106,7 +106,29 @@ export function budget(
       reason: Reason.RetriesExhausted,
       message: `${disruptions} attempts were disrupted, spec.retries.disruptions allows ${run.spec.retries.disruptions}${told}`,
     };
+  if (attempts.length >= mostAttempts)
+    return {
+      exhausted: true,
+      reason: Reason.RetriesExhausted,
+      message: `${mostAttempts} attempts ended, and a run makes no more${told}; create a new run once that is mended`,
+    };
   return { exhausted: false };
+}
+
+/** Whether something that the attempt needs was away: the registry, the hub. That is nobody's failure, and passes. */
+const wasUnavailable = (attempt: Attempt) => attempt.result === "Failed" && attempt.exitCode === exit.unavailable;
+
+const firstPauseSeconds = 10;
+/** As many attempts as a run may make are enough for an outage of a day. */
+const longestPauseSeconds = 900;
+
+/** When the next attempt may start: a moment after a failure, twice as long after each further one that found something away. */
+export function nextStart(attempts: readonly Attempt[]): Date {
+  const last = attempts.at(-1);
+  if (last?.result !== "Failed" || !last.endTime) return new Date(0);
+  const away = attempts.length - 1 - attempts.findLastIndex((attempt) => !wasUnavailable(attempt));
+  const pause = Math.min(longestPauseSeconds, firstPauseSeconds * 2 ** Math.max(0, away - 1));
+  return new Date(Date.parse(last.endTime) + pause * 1000);
 }
 
 /** Seconds that are left of `deadlineSeconds`, which count from the start of the first attempt. */

@@ -186,6 +186,34 @@ describe("an attempt", () => {
     });
   });
 
+  describe("after others that ended", () => {
+    const attempts = (count: number, how: object) =>
+      Array.from({ length: count }, (_, i) => ({ number: i + 1, job: `tessera-a${i + 1}`, result: "Failed", ...how }));
+    const away = { exitCode: 75, reason: "RegistryUnavailable", message: "no answer", startTime: "2026-11-23T11:00:00Z" };
+    const after = (count: number, how: object) => decideOn({ run: aRun({ status: { corpus, attempts: attempts(count, how) } }) });
+
+    it("waits a moment after a failure", () => {
+      const how = { exitCode: 1, startTime: "2026-11-23T11:00:00Z" };
+      expect(after(1, { ...how, endTime: "2026-11-23T11:59:58Z" })).toMatchObject({ kind: "waiting", requeueAfterSeconds: 8 });
+      expect(after(1, { ...how, endTime: "2026-11-23T11:59:50Z" })).toMatchObject({ reason: "Training" });
+    });
+
+    it("waits longer each time that something was away, and that costs no retry", () => {
+      const pauses = [1, 2, 3, 8, 40].map((count) => after(count, { ...away, endTime: "2026-11-23T12:00:00Z" }).requeueAfterSeconds);
+      expect(pauses).toEqual([10, 20, 40, 900, 900]);
+      expect(after(40, { ...away, endTime: "2026-11-23T11:45:00Z" })).toMatchObject({ reason: "Training" });
+      const mixed = [...attempts(2, { exitCode: 1 }), ...attempts(2, away), ...attempts(1, { exitCode: 1 })];
+      expect(decideOn({ run: aRun({ status: { corpus, attempts: mixed } }) }).message).toContain("3 attempts failed");
+    });
+
+    it("is made until the deadline, and not more often than status can tell", () => {
+      const late = { ...away, startTime: "2026-11-22T12:01:00Z", endTime: "2026-11-23T12:00:00Z" };
+      expect(after(8, late)).toMatchObject({ kind: "waiting", requeueAfterSeconds: 60 });
+      expect(after(8, { ...late, startTime: "2026-11-22T12:00:00Z" })).toMatchObject({ kind: "failed", reason: "DeadlineExceeded" });
+      expect(after(128, away)).toMatchObject({ kind: "failed", reason: "RetriesExhausted", message: expect.stringContaining("no answer") });
+    });
+  });
+
   it("is not tried again after a permanent error", () => {
     const attempts = [
       {

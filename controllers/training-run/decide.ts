@@ -7,7 +7,7 @@ import { finished } from "../finished.ts";
 import { jobNameOfRun, repositoryOf } from "../names.ts";
 import { Reason } from "../reasons.ts";
 import { requirementsMet } from "../requires.ts";
-import { type Attempt, attemptState, budget, remainingSeconds } from "./attempts.ts";
+import { type Attempt, attemptState, budget, nextStart, remainingSeconds } from "./attempts.ts";
 import { type Corpus, corpusOf } from "./corpus.ts";
 import { adapterOf, attemptObjects } from "./job.ts";
 import { RunReason } from "./reasons.ts";
@@ -87,6 +87,12 @@ function nextAttempt({ run }: World, now: Date): Outcome {
       `spec.deadlineSeconds (${run.spec.deadlineSeconds} s) are over after ${attempts.length} attempts; create a new run with a longer deadline`,
     );
   const number = attempts.length + 1;
+  const start = nextStart(attempts);
+  const last = attempts.at(-1);
+  if (last && start > now) {
+    const seconds = Math.min((start.getTime() - now.getTime()) / 1000, remainingSeconds(run, now));
+    return waiting(RunReason.AttemptEnded, `${endingOf(last)}; attempt ${number} starts at ${timestamp(start)}`, seconds);
+  }
   const attempt: Attempt = { number, job: jobNameOfRun(run.metadata.name, number), result: "Running", startTime: timestamp(now) };
   return progressing(RunReason.Training, `starts attempt ${number}`, { attempts: [...attempts, attempt], progress: { percent: 0 } })
     .event("Normal", RunReason.Training, `attempt ${number} starts as Job ${attempt.job}`)
@@ -176,11 +182,14 @@ function endAttempt(run: TrainingRun, how: Partial<Attempt>, now: Date, status: 
   const last = attempts.at(-1);
   if (!last) return unchanged();
   const ended: Attempt = { ...last, ...how, endTime: timestamp(now) };
-  const words = ended.result === "Succeeded" ? "succeeded" : `ended ${ended.result}: ${ended.message ?? ended.reason ?? ""}`;
-  return progressing(RunReason.AttemptEnded, `attempt ${ended.number} ${words}`, { ...status, attempts: [...attempts.slice(0, -1), ended] })
-    .event(ended.result === "Succeeded" ? "Normal" : "Warning", RunReason.AttemptEnded, `attempt ${ended.number} ${words}`)
+  const words = endingOf(ended);
+  return progressing(RunReason.AttemptEnded, words, { ...status, attempts: [...attempts.slice(0, -1), ended] })
+    .event(ended.result === "Succeeded" ? "Normal" : "Warning", RunReason.AttemptEnded, words)
     .again(0);
 }
+
+const endingOf = ({ number, result, message, reason }: Attempt) =>
+  `attempt ${number} ${result === "Succeeded" ? "succeeded" : `ended ${result}: ${message ?? reason ?? ""}`}`;
 
 /** The digest is in status: exactly one Adapter follows, whatever happens in between. */
 function publish({ run, artifact, adapter }: World, result: NonNullable<NonNullable<TrainingRun["status"]>["result"]>): Outcome {
