@@ -1,5 +1,5 @@
 import type { TrainerResult } from "@rune/crds/artifact";
-import type { TrainingRun } from "@rune/crds/training-run";
+import { attempt as attemptSchema, type TrainingRun } from "@rune/crds/training-run";
 import type { Outcome } from "kopf-ts";
 import { describe, expect, it } from "vitest";
 import { aCondition, aConfig, aJob, aPod, aRun, aSession, digestOf, now } from "../testing/builders.ts";
@@ -147,6 +147,13 @@ describe("an attempt", () => {
     ["exit 143 without a disruption as a failure", { exitCode: 143 }, [], { result: "Failed", reason: "Terminated" }],
   ])("tells %s", (_, terminated, conditions, expected) => {
     expect(attempt(ended(terminated, conditions))).toMatchObject(expected);
+  });
+
+  it("is recorded with as much of a long message as status can hold", () => {
+    const message = JSON.stringify({ failure: { reason: "BadRow", message: "row 🙂".repeat(280) } });
+    const recorded = attempt(ended({ exitCode: 65, message }));
+    expect(recorded).toMatchObject({ result: "Refused", reason: "BadRow", message: expect.stringMatching(/^row.*…$/u) });
+    expect(attemptSchema.safeParse(recorded).success, "the API server takes it").toBe(true);
   });
 
   it("whose pod was drained counts as disrupted, though the pod went before its Job said so", () => {

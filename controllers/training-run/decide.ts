@@ -1,6 +1,7 @@
 import type { TrainingRun } from "@rune/crds/training-run";
 import { failed, isTerminal, type Outcome, progressing, succeeded, timestamp, unchanged, waiting } from "kopf-ts";
 import { isResolved } from "../base-model.ts";
+import { brief } from "../brief.ts";
 import { blocked, type Check, firstOf } from "../check.ts";
 import type { OperatorConfig } from "../config.ts";
 import { finished } from "../finished.ts";
@@ -181,7 +182,7 @@ function endAttempt(run: TrainingRun, how: Partial<Attempt>, now: Date, status: 
   const attempts = run.status?.attempts ?? [];
   const last = attempts.at(-1);
   if (!last) return unchanged();
-  const ended: Attempt = { ...last, ...how, endTime: timestamp(now) };
+  const ended: Attempt = { ...last, ...how, ...(how.message && { message: brief(how.message) }), endTime: timestamp(now) };
   const words = endingOf(ended);
   return progressing(RunReason.AttemptEnded, words, { ...status, attempts: [...attempts.slice(0, -1), ended] })
     .event(ended.result === "Succeeded" ? "Normal" : "Warning", RunReason.AttemptEnded, words)
