@@ -308,6 +308,15 @@ describe("the result", () => {
     });
   });
 
+  it("is looked for during ten minutes before it counts as gone", () => {
+    const after = (endTime: string) => {
+      const attempts = [{ number: 1, job: "tessera-a1", result: "Succeeded", startTime: "2026-11-23T11:00:00Z", endTime }];
+      return decideOn({ run: running({ result, attempts }), artifact: { missing: "404" } });
+    };
+    expect(after("2026-11-23T11:50:01Z")).toMatchObject({ kind: "waiting", reason: "ArtifactMissing", requeueAfterSeconds: 15 });
+    expect(after("2026-11-23T11:50:00Z")).toMatchObject({ kind: "failed", reason: "ArtifactMissing" });
+  });
+
   it("waits for a registry that is away instead of failing", () => {
     expect(decideOn({ run: running({ result }), artifact: { unavailable: "connection refused" } })).toMatchObject({
       kind: "waiting",

@@ -15,6 +15,8 @@ import { RunReason } from "./reasons.ts";
 import type { Artifact, World } from "./world.ts";
 
 const retrySeconds = 15;
+/** From the end of the training. */
+const longestSearchSeconds = 600;
 
 const baseResolved: Check<World> = ({ base }) =>
   isResolved(base) ? null : { reason: Reason.BaseModelUnavailable, message: base.unresolved, ...(base.missing ? {} : { retrySeconds }) };
@@ -26,7 +28,7 @@ export function decide(world: World, config: OperatorConfig, now: Date): Outcome
   const { run } = world;
   if (run.metadata.deletionTimestamp) return unchanged();
   if (isTerminal(run)) return finished(run, now);
-  if (run.status?.result) return publish(world, run.status.result);
+  if (run.status?.result) return publish(world, run.status.result, now);
   if (run.spec.suspend) return suspend(world, now);
   if (run.status?.attempts?.at(-1)?.result === "Running") return follow(world, config, now);
   const blocker = firstOf(checks, world);
@@ -193,17 +195,33 @@ const endingOf = ({ number, result, message, reason }: Attempt) =>
   `attempt ${number} ${result === "Succeeded" ? "succeeded" : `ended ${result}: ${message ?? reason ?? ""}`}`;
 
 /** The digest is in status: exactly one Adapter follows, whatever happens in between. */
-function publish({ run, artifact, adapter }: World, result: NonNullable<NonNullable<TrainingRun["status"]>["result"]>): Outcome {
+function publish({ run, artifact, adapter }: World, result: NonNullable<NonNullable<TrainingRun["status"]>["result"]>, now: Date): Outcome {
   if (!artifact || "unavailable" in artifact)
     return waiting(
       Reason.RegistryUnavailable,
       `the artifact ${result.digest} can't be read: ${artifact?.unavailable ?? "not yet"}`,
       retrySeconds,
     );
-  if ("missing" in artifact) return failed(Reason.ArtifactMissing, `the artifact that the trainer stored is gone: ${artifact.missing}`);
+  if ("missing" in artifact) return missing(run, artifact.missing, now);
   const wanted = adapterOf(run, result, artifact.artifact.config);
   if (adapter) return done(run, wanted.metadata.name, artifact.artifact);
   return progressing(RunReason.Publishing, `creates the Adapter ${wanted.metadata.name}`).creating(wanted);
+}
+
+/** What the trainer has just stored isn't gone because a registry that restarts, or what stands before it, says so for a while. */
+function missing(run: TrainingRun, what: string, now: Date): Outcome {
+  const ended = new Date(run.status?.attempts?.at(-1)?.endTime ?? 0);
+  const until = new Date(ended.getTime() + longestSearchSeconds * 1000);
+  if (now < until)
+    return waiting(
+      Reason.ArtifactMissing,
+      `the artifact that the trainer stored isn't found: ${what}; it is looked for until ${timestamp(until)}`,
+      retrySeconds,
+    );
+  return failed(
+    Reason.ArtifactMissing,
+    `the artifact that the trainer stored is gone: ${what}; restore the registry's storage and create a new run`,
+  );
 }
 
 function done(run: TrainingRun, name: string, { digest }: Artifact): Outcome {
