@@ -1,7 +1,7 @@
 import type { Adapter } from "@rune/crds/adapter";
 import { group, label } from "@rune/crds/common";
 import { getCondition, type KubeObject, type Outcome, ready, timestamp, unchanged } from "kopf-ts";
-import { blocked, firstOf } from "../check.ts";
+import { blocked, firstOf, repairSeconds } from "../check.ts";
 import { scopeLabels } from "../labels.ts";
 import { Reason } from "../reasons.ts";
 import { checks } from "./checks.ts";
@@ -10,8 +10,6 @@ import type { World } from "./world.ts";
 export const inUseFinalizer = `${group}/in-use`;
 /** An adapter in use is kept this long at most: a deletion must end. */
 const longestProtectionSeconds = 600;
-/** Nothing tells us of a registry that was repaired. */
-const repairSeconds = 300;
 /** Verified artifacts are looked at again this often. */
 export const reverifySeconds = 6 * 3600;
 

@@ -1,6 +1,6 @@
 import { type EvaluatorResult, evaluatorResult } from "@rune/crds/artifact";
 import { failed, isTerminal, isTrue, type KubeObject, type Outcome, progressing, succeeded, timestamp, unchanged, waiting } from "kopf-ts";
-import { blocked, type Check, firstOf } from "../check.ts";
+import { blocked, type Check, firstOf, repairSeconds } from "../check.ts";
 import type { OperatorConfig } from "../config.ts";
 import { beginEpoch, epochStep, livePods, nextEpoch, proofTargetMissing, suspended } from "../epoch.ts";
 import { finished } from "../finished.ts";
@@ -68,7 +68,7 @@ export function decide(world: World, config: OperatorConfig, now: Date): Outcome
   const result = resultOf(world);
   if (result) return recordArm(world, result);
   const blocker = firstOf(checks, world);
-  if (blocker) return blocked(blocker);
+  if (blocker) return blocked(blocker).again(repairSeconds);
   if (!status?.arms) return begin(world, now);
   const arm = nextArm(evaluation);
   if (!arm) return failed(Reason.ArtifactMissing, "every arm is measured, and no report was stored");

@@ -343,6 +343,23 @@ describe("a base model that is not known", () => {
     expect(decideOn({ base: { unresolved: "no such digest", missing: true } })).toMatchObject({
       kind: "stalled",
       reason: "BaseModelUnavailable",
+      requeueAfterSeconds: 300,
+    });
+  });
+
+  it("is not waited for beyond the deadline once a first attempt was made", () => {
+    const base = { unresolved: "the registry is away", missing: false };
+    const attempts = (result: string) => [{ number: 1, job: "tessera-a1", result, startTime: "2026-11-22T11:00:00Z" }];
+    const created = decideOn({ base, run: aRun({ status: { corpus, attempts: attempts("Running") } }) });
+    expect(created.status).toMatchObject({ attempts: [{ result: "Failed", reason: "DeadlineExceeded" }] });
+    const spec = { retries: { failures: 0, disruptions: 0 } };
+    expect(decideOn({ base, run: aRun({ spec, status: { corpus, attempts: attempts("Failed") } }) })).toMatchObject({
+      kind: "failed",
+      reason: "DeadlineExceeded",
+    });
+    expect(decideOn({ base, run: aRun({ status: { corpus, attempts: attempts("Refused") } }) })).toMatchObject({
+      kind: "failed",
+      message: "the trainer refused its input",
     });
   });
 });

@@ -2,7 +2,7 @@ import type { TrainingRun } from "@rune/crds/training-run";
 import { failed, isTerminal, type Outcome, progressing, succeeded, timestamp, unchanged, waiting } from "kopf-ts";
 import { isResolved } from "../base-model.ts";
 import { brief } from "../brief.ts";
-import { blocked, type Check, firstOf } from "../check.ts";
+import { blocked, type Check, firstOf, repairSeconds } from "../check.ts";
 import type { OperatorConfig } from "../config.ts";
 import { finished } from "../finished.ts";
 import { jobNameOfRun, repositoryOf } from "../names.ts";
@@ -31,8 +31,10 @@ export function decide(world: World, config: OperatorConfig, now: Date): Outcome
   if (run.status?.result) return publish(world, run.status.result, now);
   if (run.spec.suspend) return suspend(world, now);
   if (run.status?.attempts?.at(-1)?.result === "Running") return follow(world, config, now);
+  const end = outOfAttempts(run, now);
+  if (end) return end;
   const blocker = firstOf(checks, world);
-  if (blocker) return blocked(blocker);
+  if (blocker) return blocked(blocker).again(repairSeconds);
   return run.status?.corpus ? nextAttempt(world, now) : freezeCorpus(world);
 }
 
@@ -79,16 +81,21 @@ function nothingYet(run: TrainingRun): Outcome {
   return progressing(RunReason.CorpusFrozen, `learns from ${artifact.repository}@${artifact.digest}`, { corpus }).again(0);
 }
 
-/** An attempt is recorded before anything of it exists, so that no crash can hide one. */
-function nextAttempt({ run }: World, now: Date): Outcome {
+/** Whether no attempt may follow those that ended; before the first one no time counts. */
+function outOfAttempts(run: TrainingRun, now: Date): Outcome | null {
   const attempts = run.status?.attempts ?? [];
-  const spent = budget(run, attempts);
-  if (spent.exhausted) return failed(spent.reason, spent.message);
-  if (remainingSeconds(run, now) <= 0)
+  if (remainingSeconds(run, now) <= 0 && attempts.at(-1)?.result !== "Refused")
     return failed(
       RunReason.DeadlineExceeded,
       `spec.deadlineSeconds (${run.spec.deadlineSeconds} s) are over after ${attempts.length} attempts; create a new run with a longer deadline`,
     );
+  const spent = budget(run, attempts);
+  return spent.exhausted ? failed(spent.reason, spent.message) : null;
+}
+
+/** An attempt is recorded before anything of it exists, so that no crash can hide one. */
+function nextAttempt({ run }: World, now: Date): Outcome {
+  const attempts = run.status?.attempts ?? [];
   const number = attempts.length + 1;
   const start = nextStart(attempts);
   const last = attempts.at(-1);
@@ -107,6 +114,10 @@ function follow(world: World, config: OperatorConfig, now: Date): Outcome {
   const state = attemptState(job, pods, now);
   switch (state.state) {
     case "Missing": {
+      if (remainingSeconds(run, now) <= 0) {
+        const message = "spec.deadlineSeconds were over before its Job could be created";
+        return endAttempt(run, { result: "Failed", reason: RunReason.DeadlineExceeded, message }, now, {});
+      }
       if (!isResolved(base)) return waiting(Reason.BaseModelUnavailable, base.unresolved, retrySeconds);
       if (!credentials) return unchanged();
       const number = run.status?.attempts?.length ?? 1;
