@@ -24,3 +24,6 @@ export function firstOf<World>(checks: readonly Check<World>[], world: World): B
 export function blocked({ reason, message, retrySeconds }: Blocker, status?: object): Outcome {
   return retrySeconds === undefined ? stalled(reason, message, status) : waiting(reason, message, retrySeconds, status);
 }
+
+/** Nothing tells us of a registry that was repaired, or that something was pushed: what is stalled is looked at again this often. */
+export const repairSeconds = 300;

@@ -34,6 +34,7 @@ describe("what pods are made of", () => {
       completionMode: "Indexed",
       completions: 1,
       podReplacementPolicy: "Failed",
+      podFailurePolicy: { rules: [{ action: "FailJob", onPodConditions: [{ type: "DisruptionTarget", status: "True" }] }] },
       activeDeadlineSeconds: 60,
     });
     expect(made.spec.template).toMatchObject({ metadata: { labels: { a: "b" } }, spec: { restartPolicy: "Never" } });

@@ -236,6 +236,8 @@ export function job(
       parallelism: 1,
       backoffLimit: 0,
       podReplacementPolicy: "Failed",
+      // A pod that is drained, evicted or preempted is deleted with its status; this way its Job says why it failed.
+      podFailurePolicy: { rules: [{ action: "FailJob", onPodConditions: [{ type: "DisruptionTarget", status: "True" }] }] },
       ...(activeDeadlineSeconds !== undefined && { activeDeadlineSeconds }),
       ...(queueName && { suspend: true }),
       template,

@@ -1,7 +1,8 @@
 import type { Adapter } from "@rune/crds/adapter";
 import { group, label } from "@rune/crds/common";
 import { getCondition, type KubeObject, type Outcome, ready, timestamp, unchanged } from "kopf-ts";
-import { blocked, firstOf } from "../check.ts";
+import { blocked, firstOf, repairSeconds } from "../check.ts";
+import { scopeLabels } from "../labels.ts";
 import { Reason } from "../reasons.ts";
 import { checks } from "./checks.ts";
 import type { World } from "./world.ts";
@@ -9,8 +10,6 @@ import type { World } from "./world.ts";
 export const inUseFinalizer = `${group}/in-use`;
 /** An adapter in use is kept this long at most: a deletion must end. */
 const longestProtectionSeconds = 600;
-/** Nothing tells us of a registry that was repaired. */
-const repairSeconds = 300;
 /** Verified artifacts are looked at again this often. */
 export const reverifySeconds = 6 * 3600;
 
@@ -115,13 +114,5 @@ function mirrored(outcome: Outcome, adapter: Adapter, status: Omit<Status, "cond
 }
 
 export function mirrorLabels({ spec }: Adapter, { tier = "Task", archived = false }: Omit<Status, "conditions">): Record<string, string> {
-  const wished = {
-    [label.tier]: tier,
-    [label.archived]: String(archived),
-    [label.project]: spec.scope.project,
-    [label.domain]: spec.scope.domain,
-  };
-  return Object.fromEntries(Object.entries(wished).filter((entry): entry is [string, string] => isLabelValue(entry[1])));
+  return { [label.tier]: tier, [label.archived]: String(archived), ...scopeLabels(spec.scope) };
 }
-
-const isLabelValue = (value: string | undefined) => value !== undefined && /^[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$/.test(value);

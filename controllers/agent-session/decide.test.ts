@@ -1,4 +1,5 @@
 import type { Adapter } from "@rune/crds/adapter";
+import { type AgentSession, agentSession } from "@rune/crds/agent-session";
 import type { LogRecord } from "@rune/crds/artifact";
 import type { ModelServer } from "@rune/crds/model-server";
 import type { Outcome } from "kopf-ts";
@@ -86,17 +87,16 @@ describe("before work", () => {
       status: { startTime, adapter: { name: "a-1", digest: digestOf("a"), reason: "MostRelevant", message: "" } },
     });
     expect(decideOn({ session })).toMatchObject({ kind: "waiting", reason: "AdapterLoading" });
-    const refusing = {
-      ...server,
-      status: {
-        ...server.status,
-        adapters: [{ name: "a-1", digest: digestOf("a"), state: "Refused", engines: 0, reason: "NotFinite", message: "a weight is NaN" }],
-      },
-    } as unknown as ModelServer;
+    const refusal = { name: "a-1", digest: digestOf("a"), state: "Refused", engines: 0, reason: "NotFinite" };
+    const saying = (message: string) =>
+      ({ ...server, status: { ...server.status, adapters: [{ ...refusal, message }] } }) as unknown as ModelServer;
+    const refusing = saying("a weight is NaN");
     expect(decideOn({ session, server: refusing })).toMatchObject({
       reason: "AdapterRefused",
       status: { adapter: { reason: "AdapterRefused" } },
     });
+    const long = decideOn({ session, server: saying("NaN ".repeat(256)) }).status as AgentSession["status"];
+    expect(agentSession.status.shape.adapter.safeParse(long?.adapter).success, "the API server takes it").toBe(true);
     expect(
       decideOn({ session: { ...session, spec: { ...session.spec, adapter: { policy: "Fixed", name: "a-1" } } }, server: refusing }),
     ).toMatchObject({ kind: "failed", reason: "AdapterRefused", message: expect.stringContaining("NaN") });

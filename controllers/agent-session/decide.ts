@@ -2,6 +2,7 @@ import type { AgentSession } from "@rune/crds/agent-session";
 import type { Trajectory } from "@rune/crds/artifact";
 import type { ModelServer } from "@rune/crds/model-server";
 import { failed, isTerminal, isTrue, type KubeObject, type Outcome, progressing, succeeded, timestamp, unchanged, waiting } from "kopf-ts";
+import { brief } from "../brief.ts";
 import { blocked, type Check, firstOf } from "../check.ts";
 import type { OperatorConfig } from "../config.ts";
 import { beginEpoch, epochStep, liveSandbox, nextEpoch, paused, proofTargetMissing, suspended } from "../epoch.ts";
@@ -90,7 +91,7 @@ function adapterLoading({ session, server }: World): Outcome | null {
   const message = `${server?.metadata.name} refused ${chosen.name}: ${state.message ?? state.reason ?? "no reason given"}`;
   if (session.spec.adapter.policy === "Fixed") return failed(SessionReason.AdapterRefused, message);
   return progressing(SessionReason.AdapterRefused, `${message}; the base works without memory`, {
-    adapter: { reason: SessionReason.AdapterRefused, message },
+    adapter: { reason: SessionReason.AdapterRefused, message: brief(message) },
   })
     .event("Warning", SessionReason.AdapterRefused, message)
     .again(0);

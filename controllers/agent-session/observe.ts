@@ -27,9 +27,10 @@ export async function observe(session: AgentSession, { cache, client, clock }: C
   const job = ownChild(session, cache(jobs).get({ namespace, name: jobNameOfEpoch(session, epoch) }));
   const agents = cache(pods).list({ namespace, labels: ownedBy(session, "agent") });
   const worker = workerState(job, agents);
-  const starting = sandbox.state === "Ready" && worker.state === "Absent" && !isTerminal(session) ? sandbox : undefined;
-  const log = epoch > 0 && !isTerminal(session) ? await observeLog(session, services) : emptyLog;
-  const ending = endingOf(session, worker, log, clock.now());
+  const over = isTerminal(session) || session.metadata.deletionTimestamp !== undefined;
+  const starting = sandbox.state === "Ready" && worker.state === "Absent" && !over ? sandbox : undefined;
+  const log = epoch > 0 && !over ? await observeLog(session, services) : emptyLog;
+  const ending = over ? undefined : endingOf(session, worker, log, clock.now());
   return {
     session,
     requirements: observeRequirements(session, cache),

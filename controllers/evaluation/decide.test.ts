@@ -55,7 +55,11 @@ describe("an evaluation", () => {
     expect(decideOn({ servers: new Map() })).toMatchObject({ reason: "ServerMissing" });
     expect(decideOn({ adapters: new Map() })).toMatchObject({ reason: "AdapterMissing" });
     expect(decideOn({ libraryExists: false })).toMatchObject({ reason: "LibraryMissing" });
-    expect(decideOn({ tasks: { missing: "no such digest" } })).toMatchObject({ kind: "waiting", reason: "TaskSetMissing" });
+    expect(decideOn({ tasks: { missing: "no such digest" } })).toMatchObject({
+      kind: "stalled",
+      reason: "TaskSetMissing",
+      requeueAfterSeconds: 300,
+    });
     expect(decideOn({ tasks: { unreadable: "x is no task set" } })).toMatchObject({ kind: "stalled", reason: "NotATaskSet" });
     expect(decideOn({ tasks: { unavailable: "refused" } })).toMatchObject({ kind: "waiting", reason: "RegistryUnavailable" });
   });

@@ -1,6 +1,6 @@
 import { type EvaluatorResult, evaluatorResult } from "@rune/crds/artifact";
 import { failed, isTerminal, isTrue, type KubeObject, type Outcome, progressing, succeeded, timestamp, unchanged, waiting } from "kopf-ts";
-import { blocked, type Check, firstOf } from "../check.ts";
+import { blocked, type Check, firstOf, repairSeconds } from "../check.ts";
 import type { OperatorConfig } from "../config.ts";
 import { beginEpoch, epochStep, livePods, lossesWith, mostLosses, nextEpoch, paused, proofTargetMissing, suspended } from "../epoch.ts";
 import { finished } from "../finished.ts";
@@ -42,7 +42,7 @@ const adaptersExist: Check<World> = ({ evaluation, adapters }) => {
 };
 const libraryExists: Check<World> = ({ evaluation, libraryExists: exists }) => (exists ? null : libraryMissing(evaluation.spec.sandbox));
 const tasksReadable: Check<World> = ({ tasks }) => {
-  if (tasks && "missing" in tasks) return { reason: EvaluationReason.TaskSetMissing, message: tasks.missing, retrySeconds: 300 };
+  if (tasks && "missing" in tasks) return { reason: EvaluationReason.TaskSetMissing, message: tasks.missing };
   if (tasks && "unreadable" in tasks)
     return { reason: EvaluationReason.NotATaskSet, message: `${tasks.unreadable}; correct spec.taskSet in a new evaluation` };
   if (tasks && "unavailable" in tasks)
@@ -72,7 +72,7 @@ export function decide(world: World, config: OperatorConfig, now: Date): Outcome
   const result = resultOf(world);
   if (result) return recordArm(world, result);
   const blocker = firstOf(checks, world);
-  if (blocker) return blocked(blocker);
+  if (blocker) return blocked(blocker).again(repairSeconds);
   if (!status?.arms) return begin(world, now);
   const arm = nextArm(evaluation);
   if (!arm) return failed(Reason.ArtifactMissing, "every arm is measured, and no report was stored");

@@ -25,7 +25,7 @@ export async function observe(evaluation: Evaluation, { cache, client, clock }: 
   const job = ownChild(evaluation, cache(jobs).get({ namespace, name: jobNameOfEpoch(evaluation, epoch) }));
   const worker = workerState(job, cache(pods).list({ namespace, labels: ownedBy(evaluation, "evaluator", epoch) }));
   const server = activeArm(evaluation)?.serverRef.name ?? "";
-  const over = isTerminal(evaluation);
+  const over = isTerminal(evaluation) || evaluation.metadata.deletionTimestamp !== undefined;
   const starting = sandbox.state === "Ready" && worker.state === "Absent" && !over ? sandbox : undefined;
   const log = epoch > 0 && !over ? await observeLog(evaluation, services) : summarize([]);
   const named = <T>(names: readonly (string | undefined)[], get: (name: string) => T | undefined) =>

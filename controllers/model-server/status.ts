@@ -2,6 +2,7 @@ import type { HeldAdapter } from "@rune/crds/loader-api";
 import type { ModelServer } from "@rune/crds/model-server";
 import { timestamp } from "kopf-ts";
 import { isResolved } from "../base-model.ts";
+import { brief } from "../brief.ts";
 import { Reason } from "../reasons.ts";
 import { serverURL } from "../serving.ts";
 import type { Wish } from "./placement.ts";
@@ -81,7 +82,7 @@ function wishedState(wish: Wish, held: readonly HeldAdapter[]): AdapterState {
   const loaded = held.filter((entry) => entry.state === "Loaded" && entry.digest === digest);
   const common = { name: wish.name, digest, engines: loaded.length, ...canaryOf(held) };
   if (loaded.length > 0) return { ...common, state: "Loaded" };
-  if (wish.blocked) return { ...common, ...wish.blocked, message: wish.blocked.message.slice(0, 1024) };
+  if (wish.blocked) return { ...common, ...wish.blocked, message: brief(wish.blocked.message) };
   const refusal = held.find((entry) => entry.state === "Refused");
   if (refusal) return { ...common, state: "Pending", reason: refusal.reason, message: refusal.message };
   return { ...common, state: "Pending", reason: Reason.Loading, message: "waits for an engine to load it" };

@@ -85,8 +85,8 @@ export function anEvaluation(over: { spec?: object; status?: object } = {}): Eva
   };
 }
 
-export function aJob(name: string, ended?: "Complete" | "Failed"): DynamicObject {
-  const conditions = ended ? [{ type: ended, status: "True" }] : [];
+export function aJob(name: string, ended?: "Complete" | "Failed", why: { reason?: string; message?: string } = {}): DynamicObject {
+  const conditions = ended ? [{ type: ended, status: "True", ...why }] : [];
   return { apiVersion: "batch/v1", kind: "Job", metadata: { name, namespace: "team", uid: `uid-${name}` }, status: { conditions } };
 }
 
@@ -95,7 +95,7 @@ export function aPod(
   job: DynamicObject,
   container: string,
   terminated?: { exitCode: number; reason?: string; message?: string },
-  more: { conditions?: object[] } = {},
+  more: { conditions?: object[]; phase?: string } = {},
 ): DynamicObject {
   return {
     apiVersion: "v1",

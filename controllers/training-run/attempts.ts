@@ -1,7 +1,8 @@
 import { failure, type TrainerResult, trainerResult } from "@rune/crds/artifact";
 import { exit, permanentExits } from "@rune/crds/job-spec";
-import type { TrainingRun } from "@rune/crds/training-run";
+import { mostAttempts, type TrainingRun } from "@rune/crds/training-run";
 import type { DynamicObject } from "kopf-ts";
+import { mayStillWrite } from "../worker.ts";
 import { RunReason as Reason } from "./reasons.ts";
 
 export type Attempt = NonNullable<NonNullable<TrainingRun["status"]>["attempts"]>[number];
@@ -20,13 +21,13 @@ interface Terminated {
   message?: string;
 }
 
-export function attemptState(job: DynamicObject | undefined, pods: readonly DynamicObject[]): AttemptState {
+export function attemptState(job: DynamicObject | undefined, pods: readonly DynamicObject[], now: Date): AttemptState {
   if (!job) return { state: "Missing" };
   const pod = pods.find((candidate) => candidate.metadata.ownerReferences?.some((owner) => owner.uid === job.metadata.uid));
-  const ended = jobCondition(job, "Complete") ? "Complete" : jobCondition(job, "Failed") ? "Failed" : null;
-  if (!ended) return { state: "Running" };
+  const ended = conditionOf(job, "Complete") ? "Complete" : conditionOf(job, "Failed") ? "Failed" : null;
+  if (!ended) return pod && isAbandoned(pod, now) ? { state: "Ended", attempt: classify(pod, undefined) } : { state: "Running" };
   if (ended === "Complete") return succeeded(pod);
-  return { state: "Ended", attempt: classify(pod, jobCondition(job, "Failed")) };
+  return { state: "Ended", attempt: classify(pod, conditionOf(job, "Failed")) };
 }
 
 function succeeded(pod: DynamicObject | undefined): AttemptState {
@@ -42,6 +43,8 @@ export function classify(
   jobFailure: DynamicObject | undefined,
 ): Pick<Attempt, "result" | "reason" | "message" | "exitCode"> {
   if (!pod) {
+    // The one rule of the Job's podFailurePolicy is a disruption; it is told even where the pod went before anybody looked.
+    if (jobFailure?.reason === "PodFailurePolicy") return { result: "Disrupted", reason: Reason.Disrupted, message: jobFailure.message };
     const deadline = jobFailure?.reason === Reason.DeadlineExceeded;
     return {
       result: "Failed",
@@ -49,9 +52,7 @@ export function classify(
       message: jobFailure?.message ?? "the pod vanished before it could say how it ended",
     };
   }
-  const disruption = pod.status?.conditions?.find(
-    (c: { type: string; status: string }) => c.type === "DisruptionTarget" && c.status === "True",
-  );
+  const disruption = conditionOf(pod, "DisruptionTarget");
   const stage = terminatedOf(pod, "stage-model");
   const trainer = terminatedOf(pod, "trainer");
   const terminated = trainer ?? (stage && stage.exitCode !== 0 ? stage : undefined);
@@ -90,7 +91,7 @@ export function budget(
   const last = attempts.at(-1);
   if (last?.result === "Refused")
     return { exhausted: true, reason: last.reason ?? Reason.NonZeroExit, message: last.message ?? "the trainer refused its input" };
-  const failures = attempts.filter((attempt) => attempt.result === "Failed").length;
+  const failures = attempts.filter((attempt) => attempt.result === "Failed" && !wasUnavailable(attempt)).length;
   const disruptions = attempts.filter((attempt) => attempt.result === "Disrupted").length;
   const told = last?.message ? `; the last one: ${last.message}` : "";
   if (failures > run.spec.retries.failures)
@@ -105,7 +106,29 @@ export function budget(
       reason: Reason.RetriesExhausted,
       message: `${disruptions} attempts were disrupted, spec.retries.disruptions allows ${run.spec.retries.disruptions}${told}`,
     };
+  if (attempts.length >= mostAttempts)
+    return {
+      exhausted: true,
+      reason: Reason.RetriesExhausted,
+      message: `${mostAttempts} attempts ended, and a run makes no more${told}; create a new run once that is mended`,
+    };
   return { exhausted: false };
+}
+
+/** Whether something that the attempt needs was away: the registry, the hub. That is nobody's failure, and passes. */
+const wasUnavailable = (attempt: Attempt) => attempt.result === "Failed" && attempt.exitCode === exit.unavailable;
+
+const firstPauseSeconds = 10;
+/** As many attempts as a run may make are enough for an outage of a day. */
+const longestPauseSeconds = 900;
+
+/** When the next attempt may start: a moment after a failure, twice as long after each further one that found something away. */
+export function nextStart(attempts: readonly Attempt[]): Date {
+  const last = attempts.at(-1);
+  if (last?.result !== "Failed" || !last.endTime) return new Date(0);
+  const away = attempts.length - 1 - attempts.findLastIndex((attempt) => !wasUnavailable(attempt));
+  const pause = Math.min(longestPauseSeconds, firstPauseSeconds * 2 ** Math.max(0, away - 1));
+  return new Date(Date.parse(last.endTime) + pause * 1000);
 }
 
 /** Seconds that are left of `deadlineSeconds`, which count from the start of the first attempt. */
@@ -114,8 +137,13 @@ export function remainingSeconds(run: TrainingRun, now: Date): number {
   return run.spec.deadlineSeconds - (start ? (now.getTime() - new Date(start).getTime()) / 1000 : 0);
 }
 
-function jobCondition(job: DynamicObject, type: string): DynamicObject | undefined {
-  return job.status?.conditions?.find((c: { type: string; status: string }) => c.type === type && c.status === "True");
+/** On a node that nobody hears from a disrupted pod never ends, nor does its Job; neither can start another pod. */
+function isAbandoned(pod: DynamicObject, now: Date): boolean {
+  return conditionOf(pod, "DisruptionTarget") !== undefined && pod.status?.phase !== "Succeeded" && !mayStillWrite([pod], now);
+}
+
+function conditionOf(object: DynamicObject, type: string): DynamicObject | undefined {
+  return object.status?.conditions?.find((c: { type: string; status: string }) => c.type === type && c.status === "True");
 }
 
 function terminatedOf(pod: DynamicObject, container: string): Terminated | undefined {

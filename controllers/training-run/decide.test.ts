@@ -1,5 +1,5 @@
 import type { TrainerResult } from "@rune/crds/artifact";
-import type { TrainingRun } from "@rune/crds/training-run";
+import { attempt as attemptSchema, type TrainingRun } from "@rune/crds/training-run";
 import type { Outcome } from "kopf-ts";
 import { describe, expect, it } from "vitest";
 import { aCondition, aConfig, aJob, aPod, aRun, aSession, digestOf, now } from "../testing/builders.ts";
@@ -154,6 +154,33 @@ describe("an attempt", () => {
     expect(attempt(ended(terminated, conditions))).toMatchObject(expected);
   });
 
+  it("is recorded with as much of a long message as status can hold", () => {
+    const message = JSON.stringify({ failure: { reason: "BadRow", message: "row 🙂".repeat(280) } });
+    const recorded = attempt(ended({ exitCode: 65, message }));
+    expect(recorded).toMatchObject({ result: "Refused", reason: "BadRow", message: expect.stringMatching(/^row.*…$/u) });
+    expect(attemptSchema.safeParse(recorded).success, "the API server takes it").toBe(true);
+  });
+
+  it("whose pod was drained counts as disrupted, though the pod went before its Job said so", () => {
+    const message = "Pod team/tessera-a1-0-x has condition DisruptionTarget matching FailJob rule at index 0";
+    const drained = decideOn({ run: running(), job: aJob("tessera-a1", "Failed", { reason: "PodFailurePolicy", message }) });
+    expect(attempt(drained)).toMatchObject({ result: "Disrupted", reason: "Disrupted", message });
+    const lost = decideOn({ run: running(), job: aJob("tessera-a1", "Failed", { reason: "BackoffLimitExceeded" }) });
+    expect(attempt(lost)).toMatchObject({ result: "Failed", reason: "PodLost" });
+  });
+
+  it("whose pod never ends on a lost node counts as disrupted a minute after the pod should have gone", () => {
+    const job = aJob("tessera-a1");
+    const conditions = [{ type: "DisruptionTarget", status: "True", reason: "DeletionByTaintManager", message: "node is gone" }];
+    const at = (deletionTimestamp: string, phase = "Running") => {
+      const pod = aPod(job, "trainer", undefined, { conditions, phase });
+      return decideOn({ run: running(), job, pods: [{ ...pod, metadata: { ...pod.metadata, deletionTimestamp } }] });
+    };
+    expect(at("2026-11-23T11:59:30Z")).toMatchObject({ reason: "Training", requeueAfterSeconds: 15 });
+    expect(at("2026-11-23T11:58:00Z", "Succeeded"), "its Job will say so").toMatchObject({ reason: "Training" });
+    expect(attempt(at("2026-11-23T11:58:00Z"))).toMatchObject({ result: "Disrupted", reason: "DeletionByTaintManager" });
+  });
+
   it("is followed by another one until the failures are spent", () => {
     const failures = (count: number) =>
       Array.from({ length: count }, (_, i) => ({
@@ -168,6 +195,34 @@ describe("an attempt", () => {
       kind: "failed",
       reason: "RetriesExhausted",
       message: expect.stringContaining("boom"),
+    });
+  });
+
+  describe("after others that ended", () => {
+    const attempts = (count: number, how: object) =>
+      Array.from({ length: count }, (_, i) => ({ number: i + 1, job: `tessera-a${i + 1}`, result: "Failed", ...how }));
+    const away = { exitCode: 75, reason: "RegistryUnavailable", message: "no answer", startTime: "2026-11-23T11:00:00Z" };
+    const after = (count: number, how: object) => decideOn({ run: aRun({ status: { corpus, attempts: attempts(count, how) } }) });
+
+    it("waits a moment after a failure", () => {
+      const how = { exitCode: 1, startTime: "2026-11-23T11:00:00Z" };
+      expect(after(1, { ...how, endTime: "2026-11-23T11:59:58Z" })).toMatchObject({ kind: "waiting", requeueAfterSeconds: 8 });
+      expect(after(1, { ...how, endTime: "2026-11-23T11:59:50Z" })).toMatchObject({ reason: "Training" });
+    });
+
+    it("waits longer each time that something was away, and that costs no retry", () => {
+      const pauses = [1, 2, 3, 8, 40].map((count) => after(count, { ...away, endTime: "2026-11-23T12:00:00Z" }).requeueAfterSeconds);
+      expect(pauses).toEqual([10, 20, 40, 900, 900]);
+      expect(after(40, { ...away, endTime: "2026-11-23T11:45:00Z" })).toMatchObject({ reason: "Training" });
+      const mixed = [...attempts(2, { exitCode: 1 }), ...attempts(2, away), ...attempts(1, { exitCode: 1 })];
+      expect(decideOn({ run: aRun({ status: { corpus, attempts: mixed } }) }).message).toContain("3 attempts failed");
+    });
+
+    it("is made until the deadline, and not more often than status can tell", () => {
+      const late = { ...away, startTime: "2026-11-22T12:01:00Z", endTime: "2026-11-23T12:00:00Z" };
+      expect(after(8, late)).toMatchObject({ kind: "waiting", requeueAfterSeconds: 60 });
+      expect(after(8, { ...late, startTime: "2026-11-22T12:00:00Z" })).toMatchObject({ kind: "failed", reason: "DeadlineExceeded" });
+      expect(after(128, away)).toMatchObject({ kind: "failed", reason: "RetriesExhausted", message: expect.stringContaining("no answer") });
     });
   });
 
@@ -239,6 +294,14 @@ describe("the result", () => {
     expect(adapter?.metadata.ownerReferences).toBeUndefined();
   });
 
+  it("is labelled with its scope as far as that can be a label, so that creating it can't be refused", () => {
+    const scope = { project: "acme/billing", domain: "parsing" };
+    const artifact = { artifact: { digest: digestOf("a"), sizeBytes: 10, config: { ...adapterConfig, scope } } };
+    const [adapter] = decideOn({ run: running({ result }), artifact }).creates;
+    expect(adapter).toMatchObject({ spec: { scope } });
+    expect(adapter?.metadata.labels).toEqual({ "rune.dev/run": "tessera", "rune.dev/domain": "parsing" });
+  });
+
   it("ends the run once the Adapter is there, and an ended run does nothing more", () => {
     const artifact = { artifact: { digest: digestOf("a"), sizeBytes: 10, config: adapterConfig } };
     const adapter = { metadata: { name: "x" } } as World["adapter"];
@@ -248,6 +311,15 @@ describe("the result", () => {
       creates: [],
       deletes: [],
     });
+  });
+
+  it("is looked for during ten minutes before it counts as gone", () => {
+    const after = (endTime: string) => {
+      const attempts = [{ number: 1, job: "tessera-a1", result: "Succeeded", startTime: "2026-11-23T11:00:00Z", endTime }];
+      return decideOn({ run: running({ result, attempts }), artifact: { missing: "404" } });
+    };
+    expect(after("2026-11-23T11:50:01Z")).toMatchObject({ kind: "waiting", reason: "ArtifactMissing", requeueAfterSeconds: 15 });
+    expect(after("2026-11-23T11:50:00Z")).toMatchObject({ kind: "failed", reason: "ArtifactMissing" });
   });
 
   it("waits for a registry that is away instead of failing", () => {
@@ -276,6 +348,23 @@ describe("a base model that is not known", () => {
     expect(decideOn({ base: { unresolved: "no such digest", missing: true } })).toMatchObject({
       kind: "stalled",
       reason: "BaseModelUnavailable",
+      requeueAfterSeconds: 300,
+    });
+  });
+
+  it("is not waited for beyond the deadline once a first attempt was made", () => {
+    const base = { unresolved: "the registry is away", missing: false };
+    const attempts = (result: string) => [{ number: 1, job: "tessera-a1", result, startTime: "2026-11-22T11:00:00Z" }];
+    const created = decideOn({ base, run: aRun({ status: { corpus, attempts: attempts("Running") } }) });
+    expect(created.status).toMatchObject({ attempts: [{ result: "Failed", reason: "DeadlineExceeded" }] });
+    const spec = { retries: { failures: 0, disruptions: 0 } };
+    expect(decideOn({ base, run: aRun({ spec, status: { corpus, attempts: attempts("Failed") } }) })).toMatchObject({
+      kind: "failed",
+      reason: "DeadlineExceeded",
+    });
+    expect(decideOn({ base, run: aRun({ status: { corpus, attempts: attempts("Refused") } }) })).toMatchObject({
+      kind: "failed",
+      message: "the trainer refused its input",
     });
   });
 });

@@ -1,35 +1,43 @@
 import type { TrainingRun } from "@rune/crds/training-run";
 import { failed, isTerminal, type Outcome, progressing, succeeded, timestamp, unchanged, waiting } from "kopf-ts";
 import { isResolved } from "../base-model.ts";
-import { blocked, type Check, firstOf } from "../check.ts";
+import { brief } from "../brief.ts";
+import { blocked, type Check, firstOf, repairSeconds } from "../check.ts";
 import type { OperatorConfig } from "../config.ts";
 import { finished } from "../finished.ts";
 import { jobNameOfRun, repositoryOf } from "../names.ts";
 import { Reason } from "../reasons.ts";
 import { requirementsMet } from "../requires.ts";
-import { type Attempt, attemptState, budget, remainingSeconds } from "./attempts.ts";
+import { type Attempt, attemptState, budget, nextStart, remainingSeconds } from "./attempts.ts";
 import { type Corpus, corpusOf } from "./corpus.ts";
 import { adapterOf, attemptObjects } from "./job.ts";
 import { RunReason } from "./reasons.ts";
 import type { Artifact, World } from "./world.ts";
 
 const retrySeconds = 15;
+/** From the end of the training. */
+const longestSearchSeconds = 600;
 
 const baseResolved: Check<World> = ({ base }) =>
   isResolved(base) ? null : { reason: Reason.BaseModelUnavailable, message: base.unresolved, ...(base.missing ? {} : { retrySeconds }) };
 
-const checks: Check<World>[] = [requirementsMet, baseResolved];
+/** What a run requires holds once, at its beginning: its attempts aren't interrupted by what happens to others. */
+const mayBegin: Check<World> = (world) => (world.run.status?.attempts ? null : requirementsMet(world));
+
+const checks: Check<World>[] = [mayBegin, baseResolved];
 
 /** From what is seen to what should be, one step at a time: corpus → attempts → result → Adapter. */
 export function decide(world: World, config: OperatorConfig, now: Date): Outcome {
   const { run } = world;
   if (run.metadata.deletionTimestamp) return unchanged();
   if (isTerminal(run)) return finished(run, now);
-  if (run.status?.result) return publish(world, run.status.result);
+  if (run.status?.result) return publish(world, run.status.result, now);
   if (run.spec.suspend) return suspend(world, now);
   if (run.status?.attempts?.at(-1)?.result === "Running") return follow(world, config, now);
+  const end = outOfAttempts(run, now);
+  if (end) return end;
   const blocker = firstOf(checks, world);
-  if (blocker) return blocked(blocker);
+  if (blocker) return blocked(blocker).again(repairSeconds);
   return run.status?.corpus ? nextAttempt(world, now) : freezeCorpus(world);
 }
 
@@ -76,17 +84,28 @@ function nothingYet(run: TrainingRun): Outcome {
   return progressing(RunReason.CorpusFrozen, `learns from ${artifact.repository}@${artifact.digest}`, { corpus }).again(0);
 }
 
-/** An attempt is recorded before anything of it exists, so that no crash can hide one. */
-function nextAttempt({ run }: World, now: Date): Outcome {
+/** Whether no attempt may follow those that ended; before the first one no time counts. */
+function outOfAttempts(run: TrainingRun, now: Date): Outcome | null {
   const attempts = run.status?.attempts ?? [];
-  const spent = budget(run, attempts);
-  if (spent.exhausted) return failed(spent.reason, spent.message);
-  if (remainingSeconds(run, now) <= 0)
+  if (remainingSeconds(run, now) <= 0 && attempts.at(-1)?.result !== "Refused")
     return failed(
       RunReason.DeadlineExceeded,
       `spec.deadlineSeconds (${run.spec.deadlineSeconds} s) are over after ${attempts.length} attempts; create a new run with a longer deadline`,
     );
+  const spent = budget(run, attempts);
+  return spent.exhausted ? failed(spent.reason, spent.message) : null;
+}
+
+/** An attempt is recorded before anything of it exists, so that no crash can hide one. */
+function nextAttempt({ run }: World, now: Date): Outcome {
+  const attempts = run.status?.attempts ?? [];
   const number = attempts.length + 1;
+  const start = nextStart(attempts);
+  const last = attempts.at(-1);
+  if (last && start > now) {
+    const seconds = Math.min((start.getTime() - now.getTime()) / 1000, remainingSeconds(run, now));
+    return waiting(RunReason.AttemptEnded, `${endingOf(last)}; attempt ${number} starts at ${timestamp(start)}`, seconds);
+  }
   const attempt: Attempt = { number, job: jobNameOfRun(run.metadata.name, number), result: "Running", startTime: timestamp(now) };
   return progressing(RunReason.Training, `starts attempt ${number}`, { attempts: [...attempts, attempt], progress: { percent: 0 } })
     .event("Normal", RunReason.Training, `attempt ${number} starts as Job ${attempt.job}`)
@@ -95,9 +114,13 @@ function nextAttempt({ run }: World, now: Date): Outcome {
 
 function follow(world: World, config: OperatorConfig, now: Date): Outcome {
   const { run, job, pods, credentials, base } = world;
-  const state = attemptState(job, pods);
+  const state = attemptState(job, pods, now);
   switch (state.state) {
     case "Missing": {
+      if (remainingSeconds(run, now) <= 0) {
+        const message = "spec.deadlineSeconds were over before its Job could be created";
+        return endAttempt(run, { result: "Failed", reason: RunReason.DeadlineExceeded, message }, now, {});
+      }
       if (!isResolved(base)) return waiting(Reason.BaseModelUnavailable, base.unresolved, retrySeconds);
       if (!credentials) return unchanged();
       const number = run.status?.attempts?.length ?? 1;
@@ -139,7 +162,7 @@ function follow(world: World, config: OperatorConfig, now: Date): Outcome {
   }
 }
 
-function running({ run, progress }: World): Outcome {
+function running({ run, progress, pods }: World): Outcome {
   const percent = progress?.percent ?? run.status?.progress?.percent ?? 0;
   const status = progress && {
     progress: {
@@ -150,7 +173,9 @@ function running({ run, progress }: World): Outcome {
       ...(progress.remainingSeconds !== undefined && { remainingSeconds: Math.round(progress.remainingSeconds) }),
     },
   };
-  return progressing(RunReason.Training, `attempt ${run.status?.attempts?.length ?? 1} is at ${percent} %`, status ?? undefined);
+  const outcome = progressing(RunReason.Training, `attempt ${run.status?.attempts?.length ?? 1} is at ${percent} %`, status ?? undefined);
+  // A pod that is leaving a lost node never changes again.
+  return pods.some(({ metadata }) => metadata.deletionTimestamp) ? outcome.again(retrySeconds) : outcome;
 }
 
 /** The trainer ended well and its message is gone: what the run's tag leads to counts, once digest, config and owner agree. */
@@ -173,25 +198,44 @@ function endAttempt(run: TrainingRun, how: Partial<Attempt>, now: Date, status: 
   const attempts = run.status?.attempts ?? [];
   const last = attempts.at(-1);
   if (!last) return unchanged();
-  const ended: Attempt = { ...last, ...how, endTime: timestamp(now) };
-  const words = ended.result === "Succeeded" ? "succeeded" : `ended ${ended.result}: ${ended.message ?? ended.reason ?? ""}`;
-  return progressing(RunReason.AttemptEnded, `attempt ${ended.number} ${words}`, { ...status, attempts: [...attempts.slice(0, -1), ended] })
-    .event(ended.result === "Succeeded" ? "Normal" : "Warning", RunReason.AttemptEnded, `attempt ${ended.number} ${words}`)
+  const ended: Attempt = { ...last, ...how, ...(how.message && { message: brief(how.message) }), endTime: timestamp(now) };
+  const words = endingOf(ended);
+  return progressing(RunReason.AttemptEnded, words, { ...status, attempts: [...attempts.slice(0, -1), ended] })
+    .event(ended.result === "Succeeded" ? "Normal" : "Warning", RunReason.AttemptEnded, words)
     .again(0);
 }
 
+const endingOf = ({ number, result, message, reason }: Attempt) =>
+  `attempt ${number} ${result === "Succeeded" ? "succeeded" : `ended ${result}: ${message ?? reason ?? ""}`}`;
+
 /** The digest is in status: exactly one Adapter follows, whatever happens in between. */
-function publish({ run, artifact, adapter }: World, result: NonNullable<NonNullable<TrainingRun["status"]>["result"]>): Outcome {
+function publish({ run, artifact, adapter }: World, result: NonNullable<NonNullable<TrainingRun["status"]>["result"]>, now: Date): Outcome {
   if (!artifact || "unavailable" in artifact)
     return waiting(
       Reason.RegistryUnavailable,
       `the artifact ${result.digest} can't be read: ${artifact?.unavailable ?? "not yet"}`,
       retrySeconds,
     );
-  if ("missing" in artifact) return failed(Reason.ArtifactMissing, `the artifact that the trainer stored is gone: ${artifact.missing}`);
+  if ("missing" in artifact) return missing(run, artifact.missing, now);
   const wanted = adapterOf(run, result, artifact.artifact.config);
   if (adapter) return done(run, wanted.metadata.name, artifact.artifact);
   return progressing(RunReason.Publishing, `creates the Adapter ${wanted.metadata.name}`).creating(wanted);
+}
+
+/** What the trainer has just stored isn't gone because a registry that restarts, or what stands before it, says so for a while. */
+function missing(run: TrainingRun, what: string, now: Date): Outcome {
+  const ended = new Date(run.status?.attempts?.at(-1)?.endTime ?? 0);
+  const until = new Date(ended.getTime() + longestSearchSeconds * 1000);
+  if (now < until)
+    return waiting(
+      Reason.ArtifactMissing,
+      `the artifact that the trainer stored isn't found: ${what}; it is looked for until ${timestamp(until)}`,
+      retrySeconds,
+    );
+  return failed(
+    Reason.ArtifactMissing,
+    `the artifact that the trainer stored is gone: ${what}; restore the registry's storage and create a new run`,
+  );
 }
 
 function done(run: TrainingRun, name: string, { digest }: Artifact): Outcome {

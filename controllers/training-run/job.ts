@@ -7,6 +7,7 @@ import type { TrainingRun } from "@rune/crds/training-run";
 import type { KubeObject } from "kopf-ts";
 import type { BaseIdentity } from "../base-model.ts";
 import type { OperatorConfig } from "../config.ts";
+import { scopeLabels } from "../labels.ts";
 import type { PodSpec } from "../manifest.ts";
 import { generatedName, jobNameOfRun, repositoryOf } from "../names.ts";
 import {
@@ -148,11 +149,7 @@ export function adapterOf(
     metadata: {
       name: generatedName(run.metadata, result.digest),
       namespace: run.metadata.namespace,
-      labels: {
-        [label.run]: run.metadata.name,
-        ...(scope.project && { [label.project]: scope.project }),
-        ...(scope.domain && { [label.domain]: scope.domain }),
-      },
+      labels: { [label.run]: run.metadata.name, ...scopeLabels(scope) },
     },
     spec: {
       base: config.base,

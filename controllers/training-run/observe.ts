@@ -3,8 +3,8 @@ import type { AgentSession } from "@rune/crds/agent-session";
 import { adapterConfig, mediaType } from "@rune/crds/artifact";
 import { label } from "@rune/crds/common";
 import type { TrainingRun } from "@rune/crds/training-run";
-import { type Cache, type Context, jobs, pods } from "kopf-ts";
-import { observeBase } from "../base-model.ts";
+import { type Cache, type Context, isTerminal, jobs, pods } from "kopf-ts";
+import { type BaseState, isResolved, observeBase } from "../base-model.ts";
 import type { Services } from "../context.ts";
 import { generatedName, jobNameOfRun, repositoryOf } from "../names.ts";
 import { ownChild } from "../pod.ts";
@@ -17,33 +17,42 @@ import type { ArtifactState, World } from "./world.ts";
 const spareSeconds = 600;
 
 /** Every read of a pass. */
-export async function observe(run: TrainingRun, { cache }: Context, services: Services): Promise<World> {
+export async function observe(run: TrainingRun, { cache, clock }: Context, services: Services): Promise<World> {
   const { namespace, name } = run.metadata;
   const result = run.status?.result;
   const attempt = run.status?.attempts?.at(-1);
   const job = attempt && ownChild(run, cache(jobs).get({ namespace, name: jobNameOfRun(name, attempt.number) }));
+  const running = attempt?.result === "Running";
+  const over = isTerminal(run) || run.metadata.deletionTimestamp !== undefined;
+  const starting = !over && !result && !run.spec.suspend && !(running && job);
   const own = cache(pods).list({ namespace, labels: { [label.run]: name } });
-  const lost = !result && attempt?.result === "Running" && attemptState(job, own).state === "Silent";
+  const lost = !result && running && attemptState(job, own, clock.now()).state === "Silent";
+  const base = starting ? await readBase(run, cache, services) : notAsked;
   return {
     run,
     requirements: observeRequirements(run, cache),
     sessions: run.status?.corpus ? [] : corpusSessions(run, cache),
-    base: await observeBase(run.spec.base, cache(modelServers).list({ namespace }), (repository) =>
-      services.registry(repository, ["pull"]),
-    ),
+    base,
     job,
     pods: own,
     progress: services.progress(run.metadata.uid),
-    artifact: result || lost ? await observeArtifact(run, services, result?.digest) : undefined,
-    credentials: attempt?.result === "Running" && !job ? await mint(run, services) : undefined,
+    artifact: !over && (result || lost) ? await observeArtifact(run, services, result?.digest) : undefined,
+    credentials: running && isResolved(base) ? await mint(run, clock.now(), services) : undefined,
     adapter: result && cache(adapters).get({ namespace, name: generatedName(run.metadata, result.digest) }),
   };
 }
 
+const notAsked: BaseState = { unresolved: "no attempt is about to start", missing: false };
+
+function readBase(run: TrainingRun, cache: Cache, services: Services): Promise<BaseState> {
+  const servers = cache(modelServers).list({ namespace: run.metadata.namespace });
+  return observeBase(run.spec.base, servers, (repository) => services.registry(repository, ["pull"]));
+}
+
 /** Only what this run needs: its base, its corpus, and the one repository that it may push to. */
-async function mint(run: TrainingRun, services: Services): Promise<World["credentials"]> {
+async function mint(run: TrainingRun, now: Date, services: Services): Promise<World["credentials"]> {
   const { uid, namespace, name } = run.metadata;
-  const seconds = Math.ceil(remainingSeconds(run, new Date())) + spareSeconds;
+  const seconds = Math.ceil(remainingSeconds(run, now)) + spareSeconds;
   const read = new Set([
     ...(run.spec.base.oci ? [run.spec.base.oci.repository] : []),
     ...(run.status?.corpus?.trajectories ?? []).map(({ repository }) => repository),

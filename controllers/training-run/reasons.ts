@@ -24,6 +24,8 @@ export const RunReason = {
   DeadlineExceeded: "DeadlineExceeded",
   /** The trainer was killed for taking more memory than it may. */
   OutOfMemory: "OutOfMemory",
+  /** The pod was drained, evicted or preempted, and is gone. */
+  Disrupted: "Disrupted",
   /** The pod vanished before it could say how it ended. */
   PodLost: "PodLost",
   /** The trainer was told to stop. */

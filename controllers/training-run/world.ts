@@ -16,6 +16,7 @@ export interface World {
   readonly requirements: readonly ObservedRequirement[];
   /** Sessions of the corpus; empty once it is frozen. */
   readonly sessions: readonly AgentSession[];
+  /** Read where an attempt is about to start. */
   readonly base: BaseState;
   /** The Job of the newest attempt. */
   readonly job: DynamicObject | undefined;

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { artifactReference, bounded, isolation, losses, requires, sampling, sandbox, sandboxStatus, scope, statusBase } from "./common.ts";
-import { decimal, digest, objectName, text, time, whole } from "./field.ts";
+import { decimal, digest, objectName, serverName, text, time, whole } from "./field.ts";
 import { columns, defineKind, type ObjectOf } from "./kind.ts";
 import { sft } from "./training-run.ts";
 
@@ -29,7 +29,7 @@ export type Task = z.infer<typeof task>;
 const spec = z.object({
   task,
   scope,
-  serverRef: z.object({ name: objectName(40).describe("Name of the ModelServer.") }).describe("The ModelServer that answers."),
+  serverRef: z.object({ name: serverName().describe("Name of the ModelServer.") }).describe("The ModelServer that answers."),
   adapter: z
     .object({
       policy: z

@@ -11,7 +11,7 @@ import {
   sandboxStatus,
   statusBase,
 } from "./common.ts";
-import { byKey, digest, objectName, text, time, whole } from "./field.ts";
+import { byKey, digest, objectName, serverName, text, time, whole } from "./field.ts";
 import { columns, defineKind, type ObjectOf } from "./kind.ts";
 
 const armName = () =>
@@ -26,7 +26,7 @@ const spec = z.object({
     .array(
       z.object({
         name: armName().describe("Name of the arm."),
-        serverRef: z.object({ name: objectName(40).describe("Name of the ModelServer.") }).describe("The ModelServer that answers."),
+        serverRef: z.object({ name: serverName().describe("Name of the ModelServer.") }).describe("The ModelServer that answers."),
         adapter: objectName(52).optional().describe("Adapter of the arm; the base model alone when unset."),
       }),
     )

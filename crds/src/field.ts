@@ -15,6 +15,14 @@ export const objectName = (max = 63) =>
     .max(max)
     .regex(/^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/);
 
+/** The name of a ModelServer, and so of its Service: those begin with a letter (RFC 1035). */
+export const serverName = () =>
+  z
+    .string()
+    .min(1)
+    .max(40)
+    .regex(/^[a-z]([-a-z0-9]*[a-z0-9])?$/);
+
 /** A path in the installation's OCI registry, without host, tag or digest. */
 export const repository = () =>
   z

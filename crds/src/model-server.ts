@@ -123,6 +123,11 @@ export const modelServer = defineKind({
   frozenBecause: "what a ModelServer serves is relied on by adapters and evaluations; create a new object instead",
   rules: [
     {
+      rule: "self.metadata.name.matches('^[a-z]')",
+      field: ".metadata.name",
+      message: "metadata.name of a ModelServer must begin with a letter, because its Service has the same name",
+    },
+    {
       rule: "[has(self.spec.base.huggingFace), has(self.spec.base.oci), has(self.spec.base.pvc)].filter(x, x).size() == 1",
       field: ".spec.base",
       message: "spec.base needs exactly one of huggingFace, oci and pvc",

@@ -47,7 +47,11 @@ const spec = z.object({
     .describe("What becomes of the result."),
   retries: z
     .object({
-      failures: whole(0, 20).default(2).describe("Attempts after the first that may follow a failure."),
+      failures: whole(0, 20)
+        .default(2)
+        .describe(
+          "Attempts after the first that may follow a failure. Attempts that found the registry or the hub away (exit code 75) don't count; they are tried again with growing pauses until deadlineSeconds.",
+        ),
       disruptions: whole(0, 100).default(10).describe("Attempts after the first that may follow a disruption, such as a drained node."),
     })
     .default({ failures: 2, disruptions: 10 })
@@ -68,6 +72,9 @@ const spec = z.object({
   requires,
   ...bounded,
 });
+
+/** More are not recorded in status, so none is made. */
+export const mostAttempts = 128;
 
 export const attempt = z.object({
   number: whole(1, 1000).describe("Number of the attempt, from 1."),
@@ -98,7 +105,7 @@ const status = z.object({
     })
     .optional()
     .describe("The frozen corpus."),
-  attempts: z.array(attempt).max(128).meta(byKey("number")).optional().describe("Every attempt, oldest first."),
+  attempts: z.array(attempt).max(mostAttempts).meta(byKey("number")).optional().describe("Every attempt, oldest first."),
   progress: z
     .object({
       percent: whole(0, 100).describe("How far the running attempt is."),
