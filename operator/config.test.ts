@@ -31,7 +31,6 @@ it("what is left out has a default", () => {
   expect(parseConfig(least, "config.yaml")).toMatchObject({
     engine: { device: "CUDA", openInference: false },
     sandbox: { uidRange: { start: 100000 } },
-    canary: { port: 8099 },
     watchNamespaces: [],
     leaderElection: true,
   });
