@@ -1,9 +1,11 @@
 import { type Losses, label } from "@rune/crds/common";
 import { type Cache, type DynamicObject, jobs, type KubeObject, type Outcome, pods, progressing, timestamp, waiting } from "kopf-ts";
+import { blocked } from "./check.ts";
 import type { OperatorConfig } from "./config.ts";
 import { sandboxName } from "./names.ts";
 import { Reason } from "./reasons.ts";
 import { ownedBy, type SandboxState, sandboxUID } from "./sandbox.ts";
+import { podlessSeconds } from "./trouble.ts";
 import { hasEnded, type WorkerState } from "./worker.ts";
 
 /** One epoch is one sandbox and one worker (an agent or an evaluator). Whoever loses either goes on in the next. */
@@ -97,6 +99,13 @@ export function paused({ status }: EpochOwner, now: Date): Outcome | null {
   const seconds = (end - now.getTime()) / 1000;
   if (seconds <= 0) return null;
   return waiting(Reason.EpochLost, `pauses after ${count} lost epochs in a row; the events of this object say why they were lost`, seconds);
+}
+
+/** What is said of a worker at work, or what keeps its pod from coming up. */
+export function working({ worker }: EpochWorld, outcome: Outcome): Outcome {
+  if (worker.state !== "Running") return outcome;
+  if (worker.trouble) return blocked(worker.trouble);
+  return worker.hasPod ? outcome : outcome.again(podlessSeconds);
 }
 
 /** Live sandboxes and workers of other epochs: left behind where the operator ended between raising the epoch and deleting them. */

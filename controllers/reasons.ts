@@ -38,6 +38,10 @@ export const Reason = {
   Unschedulable: "Unschedulable",
   /** A container's image can't be pulled. */
   ImageUnavailable: "ImageUnavailable",
+  /** A container can't be started as it is described. */
+  ContainerRefused: "ContainerRefused",
+  /** A Job has no pod. */
+  PodMissing: "PodMissing",
   /** `spec.replicas` is 0. */
   ScaledToZero: "ScaledToZero",
   /** Every slot is taken by an adapter that is in use. */

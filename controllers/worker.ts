@@ -1,6 +1,7 @@
 import { failure } from "@rune/crds/artifact";
 import { exit, permanentExits } from "@rune/crds/job-spec";
 import type { DynamicObject, KubeObject } from "kopf-ts";
+import type { Blocker } from "./check.ts";
 import type { OperatorConfig } from "./config.ts";
 import { jobNameOfEpoch } from "./names.ts";
 import {
@@ -21,11 +22,13 @@ import {
 } from "./pod.ts";
 import { Reason } from "./reasons.ts";
 import { ownedBy } from "./sandbox.ts";
+import { jobTrouble, podsOf } from "./trouble.ts";
 
 /** How the agent or evaluator of the present epoch stands. */
 export type WorkerState =
   | { state: "Absent" }
-  | { state: "Running" }
+  /** `trouble`: why its pod doesn't come up. */
+  | { state: "Running"; hasPod?: boolean; trouble?: Blocker | null }
   /** It won't be started again in this epoch. `permanent`: no other epoch would fare better. `output`: its termination message, where it ended well. */
   | { state: "Ended"; permanent: boolean; reason: string; message: string; output?: unknown };
 
@@ -36,10 +39,10 @@ export const hasEnded = (job: DynamicObject): boolean =>
   ) ?? false;
 
 /** Reads how a worker's Job stands from the Job and its pod. */
-export function workerState(job: DynamicObject | undefined, pods: readonly DynamicObject[]): WorkerState {
+export function workerState(job: DynamicObject | undefined, pods: readonly DynamicObject[], now: Date): WorkerState {
   if (!job) return { state: "Absent" };
-  if (!hasEnded(job)) return { state: "Running" };
-  const pod = pods.find((candidate) => candidate.metadata.ownerReferences?.some((owner) => owner.uid === job.metadata.uid));
+  if (!hasEnded(job)) return { state: "Running", hasPod: podsOf(job, pods).length > 0, trouble: jobTrouble(job, pods, now) };
+  const [pod] = podsOf(job, pods);
   const terminated = pod?.status?.containerStatuses?.[0]?.state?.terminated;
   const exitCode: number | undefined = terminated?.exitCode;
   const output = parseJSON(terminated?.message);

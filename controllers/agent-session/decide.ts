@@ -5,7 +5,7 @@ import { failed, isTerminal, isTrue, type KubeObject, type Outcome, progressing,
 import { brief } from "../brief.ts";
 import { blocked, type Check, firstOf } from "../check.ts";
 import type { OperatorConfig } from "../config.ts";
-import { beginEpoch, epochStep, liveSandbox, nextEpoch, paused, proofTargetMissing, suspended } from "../epoch.ts";
+import { beginEpoch, epochStep, liveSandbox, nextEpoch, paused, proofTargetMissing, suspended, working } from "../epoch.ts";
 import { finished } from "../finished.ts";
 import { isolationVerified } from "../isolation.ts";
 import { generatedName } from "../names.ts";
@@ -120,7 +120,7 @@ function work(world: World, config: OperatorConfig, now: Date): Outcome {
     case "StartWorker":
       return startAgent(world, step, config);
     case "Working":
-      return said(world, progressing(SessionReason.Working, working(world), progressOf(world)));
+      return said(world, working(world, progressing(SessionReason.Working, wordsOn(world), progressOf(world))));
     default:
       return step satisfies never;
   }
@@ -156,7 +156,7 @@ const sandboxRequest = ({ session, runnerToken }: World) => ({
   token: runnerToken,
 });
 
-function working(world: World): string {
+function wordsOn(world: World): string {
   const { session } = world;
   const programs = "summary" in world.log ? world.log.summary.programs : 0;
   return `round ${(session.status?.rounds ?? 0) + 1} of ${session.spec.attempts}, ${programs} programs executed`;

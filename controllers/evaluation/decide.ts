@@ -2,7 +2,18 @@ import { type EvaluatorResult, evaluatorResult } from "@rune/crds/artifact";
 import { failed, isTerminal, isTrue, type KubeObject, type Outcome, progressing, succeeded, timestamp, unchanged, waiting } from "kopf-ts";
 import { blocked, type Check, firstOf, repairSeconds } from "../check.ts";
 import type { OperatorConfig } from "../config.ts";
-import { beginEpoch, epochStep, livePods, lossesWith, mostLosses, nextEpoch, paused, proofTargetMissing, suspended } from "../epoch.ts";
+import {
+  beginEpoch,
+  epochStep,
+  livePods,
+  lossesWith,
+  mostLosses,
+  nextEpoch,
+  paused,
+  proofTargetMissing,
+  suspended,
+  working,
+} from "../epoch.ts";
 import { finished } from "../finished.ts";
 import { isolationVerified } from "../isolation.ts";
 import { sandboxName } from "../names.ts";
@@ -135,7 +146,7 @@ function work(world: World, config: OperatorConfig, now: Date): Outcome {
     case "StartWorker":
       return startEvaluator(world, step, config, now);
     case "Working":
-      return said(world, measuring(world));
+      return said(world, working(world, measuring(world)));
     default:
       return step satisfies never;
   }

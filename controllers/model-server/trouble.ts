@@ -4,80 +4,32 @@ import type { DynamicObject } from "kopf-ts";
 import { z } from "zod";
 import type { Blocker } from "../check.ts";
 import { Reason } from "../reasons.ts";
-
-const terminated = z.object({ exitCode: z.number(), reason: z.string().optional(), message: z.string().optional() });
-const containerState = z.object({
-  waiting: z.object({ reason: z.string().optional(), message: z.string().optional() }).optional(),
-  terminated: terminated.optional(),
-});
-const containerStatus = z.object({
-  name: z.string(),
-  restartCount: z.number().default(0),
-  state: containerState.default({}),
-  lastState: containerState.default({}),
-});
-const podStatus = z.object({
-  conditions: z
-    .array(z.object({ type: z.string(), status: z.string(), reason: z.string().optional(), message: z.string().optional() }))
-    .default([]),
-  initContainerStatuses: z.array(containerStatus).default([]),
-  containerStatuses: z.array(containerStatus).default([]),
-});
-type ContainerStatus = z.output<typeof containerStatus>;
-
-const statusOf = (pod: DynamicObject) => podStatus.parse(pod.status ?? {});
+import { type ContainerStatus, cantStart, podStatusOf, unschedulable } from "../trouble.ts";
 
 /** What the stager printed: the identity of the files that it put there. */
 const stageResult = z.object({ digest: z.string().regex(/^sha256:[0-9a-f]{64}$/), name: z.string() });
 
 /** The identity of the base model in this pod, once it is staged. */
 export function stagedDigest(pod: DynamicObject): string | undefined {
-  const stage = statusOf(pod).initContainerStatuses.find(({ name }) => name === "stage-model");
+  const stage = podStatusOf(pod).initContainerStatuses.find(({ name }) => name === "stage-model");
   const ended = stage?.state.terminated;
   if (ended?.exitCode !== 0) return undefined;
   return stageResult.safeParse(parseJSON(ended.message)).data?.digest;
 }
 
 export const isPodReady = (pod: DynamicObject) =>
-  statusOf(pod).conditions.some(({ type, status }) => type === "Ready" && status === "True");
+  podStatusOf(pod).conditions.some(({ type, status }) => type === "Ready" && status === "True");
 
 /** Why a pod doesn't come up, where Kubernetes or its own containers say so. */
 export function troubleOf(pod: DynamicObject): Blocker | null {
-  const { conditions, initContainerStatuses, containerStatuses } = statusOf(pod);
+  const { conditions, initContainerStatuses, containerStatuses } = podStatusOf(pod);
   const all = [...initContainerStatuses, ...containerStatuses];
-  return unschedulable(pod, conditions) ?? imageTrouble(pod, all) ?? stageTrouble(pod, initContainerStatuses) ?? crashTrouble(pod, all);
-}
-
-function unschedulable(pod: DynamicObject, conditions: z.output<typeof podStatus>["conditions"]): Blocker | null {
-  const condition = conditions.find(
-    ({ type, status, reason }) => type === "PodScheduled" && status === "False" && reason === "Unschedulable",
+  return (
+    unschedulable(pod, conditions) ??
+    cantStart(pod, all, Reason.EngineCrashing) ??
+    stageTrouble(pod, initContainerStatuses) ??
+    crashTrouble(pod, all)
   );
-  if (!condition) return null;
-  return {
-    reason: Reason.Unschedulable,
-    message: `no node takes pod ${pod.metadata.name}: ${condition.message ?? "the scheduler doesn't say why"}`,
-    retrySeconds: 30,
-  };
-}
-
-function imageTrouble(pod: DynamicObject, containers: readonly ContainerStatus[]): Blocker | null {
-  const reasons = [
-    "ErrImagePull",
-    "ImagePullBackOff",
-    "InvalidImageName",
-    "ErrImageNeverPull",
-    "CreateContainerConfigError",
-    "CreateContainerError",
-  ];
-  const container = containers.find(({ state }) => reasons.includes(state.waiting?.reason ?? ""));
-  if (!container) return null;
-  const { reason, message } = container.state.waiting ?? {};
-  const isImage = reason?.includes("Image");
-  return {
-    reason: isImage ? Reason.ImageUnavailable : Reason.EngineCrashing,
-    message: `container ${container.name} of pod ${pod.metadata.name} can't start (${reason}): ${message ?? "the kubelet doesn't say why"}`,
-    retrySeconds: 30,
-  };
 }
 
 /** The stager says itself what is wrong with the base model. What no further try can heal is a person's. */

@@ -2,6 +2,7 @@ import { failure, type TrainerResult, trainerResult } from "@rune/crds/artifact"
 import { exit, permanentExits } from "@rune/crds/job-spec";
 import { mostAttempts, type TrainingRun } from "@rune/crds/training-run";
 import type { DynamicObject } from "kopf-ts";
+import { podsOf } from "../trouble.ts";
 import { mayStillWrite } from "../worker.ts";
 import { RunReason as Reason } from "./reasons.ts";
 
@@ -23,7 +24,7 @@ interface Terminated {
 
 export function attemptState(job: DynamicObject | undefined, pods: readonly DynamicObject[], now: Date): AttemptState {
   if (!job) return { state: "Missing" };
-  const pod = pods.find((candidate) => candidate.metadata.ownerReferences?.some((owner) => owner.uid === job.metadata.uid));
+  const pod = podsOf(job, pods)[0];
   const ended = conditionOf(job, "Complete") ? "Complete" : conditionOf(job, "Failed") ? "Failed" : null;
   if (!ended) return pod && isAbandoned(pod, now) ? { state: "Ended", attempt: classify(pod, undefined) } : { state: "Running" };
   if (ended === "Complete") return succeeded(pod);

@@ -8,6 +8,7 @@ import { finished } from "../finished.ts";
 import { jobNameOfRun, repositoryOf } from "../names.ts";
 import { Reason } from "../reasons.ts";
 import { requirementsMet } from "../requires.ts";
+import { jobTrouble } from "../trouble.ts";
 import { type Attempt, attemptState, budget, nextStart, remainingSeconds } from "./attempts.ts";
 import { type Corpus, corpusOf } from "./corpus.ts";
 import { adapterOf, attemptObjects } from "./job.ts";
@@ -136,7 +137,7 @@ function follow(world: World, config: OperatorConfig, now: Date): Outcome {
       return progressing(RunReason.Training, `attempt ${number} is being created`).creating(...objects);
     }
     case "Running":
-      return running(world);
+      return running(world, now);
     case "Succeeded": {
       const { result } = state;
       return endAttempt(run, { result: "Succeeded" }, now, {
@@ -162,7 +163,9 @@ function follow(world: World, config: OperatorConfig, now: Date): Outcome {
   }
 }
 
-function running({ run, progress, pods }: World): Outcome {
+function running({ run, progress, pods, job }: World, now: Date): Outcome {
+  const trouble = job && jobTrouble(job, pods, now);
+  if (trouble) return blocked(trouble);
   const percent = progress?.percent ?? run.status?.progress?.percent ?? 0;
   const status = progress && {
     progress: {
@@ -174,8 +177,8 @@ function running({ run, progress, pods }: World): Outcome {
     },
   };
   const outcome = progressing(RunReason.Training, `attempt ${run.status?.attempts?.length ?? 1} is at ${percent} %`, status ?? undefined);
-  // A pod that is leaving a lost node never changes again.
-  return pods.some(({ metadata }) => metadata.deletionTimestamp) ? outcome.again(retrySeconds) : outcome;
+  // A pod that is leaving a lost node never changes again, and nothing tells of one that can't be created.
+  return pods.length === 0 || pods.some(({ metadata }) => metadata.deletionTimestamp) ? outcome.again(retrySeconds) : outcome;
 }
 
 /** The trainer ended well and its message is gone: what the run's tag leads to counts, once digest, config and owner agree. */

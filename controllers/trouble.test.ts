@@ -1,0 +1,37 @@
+import { expect, it } from "vitest";
+import { aJob, aPod, now } from "./testing/builders.ts";
+import { jobTrouble } from "./trouble.ts";
+import { workerState } from "./worker.ts";
+
+const job = { ...aJob("fix-e1"), metadata: { ...aJob("fix-e1").metadata, creationTimestamp: "2026-11-23T11:59:00Z" } };
+const podWith = (status: object) => ({ ...aPod(job, "agent"), status });
+const waitingFor = (reason: string) =>
+  podWith({ containerStatuses: [{ name: "agent", state: { waiting: { reason, message: "no such thing" } } }] });
+
+it("a Job whose pod no node takes says so", () => {
+  const pod = podWith({
+    conditions: [{ type: "PodScheduled", status: "False", reason: "Unschedulable", message: "0/3 nodes: 3 Insufficient nvidia.com/gpu" }],
+  });
+  expect(jobTrouble(job, [pod], now)).toMatchObject({ reason: "Unschedulable", message: expect.stringContaining("nvidia.com/gpu") });
+});
+
+it.each([
+  ["ImagePullBackOff", "ImageUnavailable"],
+  ["CreateContainerConfigError", "ContainerRefused"],
+])("a Job whose container waits with %s says so", (reason, told) => {
+  expect(jobTrouble(job, [waitingFor(reason)], now)).toMatchObject({ reason: told, message: expect.stringContaining("no such thing") });
+});
+
+it("a Job without a pod is in trouble after half a minute, unless a queue holds it", () => {
+  expect(jobTrouble(job, [], now)).toMatchObject({ reason: "PodMissing" });
+  expect(jobTrouble(job, [], new Date("2026-11-23T11:59:20Z"))).toBeNull();
+  expect(jobTrouble({ ...job, spec: { suspend: true } }, [], now)).toBeNull();
+});
+
+it("a pod that starts or runs is none, and neither is another Job's", () => {
+  expect(
+    jobTrouble(job, [podWith({ containerStatuses: [{ name: "agent", state: { waiting: { reason: "ContainerCreating" } } }] })], now),
+  ).toBeNull();
+  const other = { ...waitingFor("ErrImagePull"), metadata: aPod(aJob("other"), "agent").metadata };
+  expect(workerState(job, [podWith({ phase: "Running" }), other], now)).toEqual({ state: "Running", hasPod: true, trouble: null });
+});

@@ -1,0 +1,87 @@
+import type { DynamicObject } from "kopf-ts";
+import { z } from "zod";
+import type { Blocker } from "./check.ts";
+import { Reason } from "./reasons.ts";
+
+const terminated = z.object({ exitCode: z.number(), reason: z.string().optional(), message: z.string().optional() });
+const containerState = z.object({
+  waiting: z.object({ reason: z.string().optional(), message: z.string().optional() }).optional(),
+  terminated: terminated.optional(),
+});
+const containerStatus = z.object({
+  name: z.string(),
+  restartCount: z.number().default(0),
+  state: containerState.default({}),
+  lastState: containerState.default({}),
+});
+const podStatus = z.object({
+  conditions: z
+    .array(z.object({ type: z.string(), status: z.string(), reason: z.string().optional(), message: z.string().optional() }))
+    .default([]),
+  initContainerStatuses: z.array(containerStatus).default([]),
+  containerStatuses: z.array(containerStatus).default([]),
+});
+export type ContainerStatus = z.output<typeof containerStatus>;
+
+/** What of a pod's status tells how it is. */
+export const podStatusOf = (pod: DynamicObject) => podStatus.parse(pod.status ?? {});
+
+/** Where no node takes the pod. */
+export function unschedulable(pod: DynamicObject, conditions: z.output<typeof podStatus>["conditions"]): Blocker | null {
+  const condition = conditions.find(
+    ({ type, status, reason }) => type === "PodScheduled" && status === "False" && reason === "Unschedulable",
+  );
+  if (!condition) return null;
+  return {
+    reason: Reason.Unschedulable,
+    message: `no node takes pod ${pod.metadata.name}: ${condition.message ?? "the scheduler doesn't say why"}`,
+    retrySeconds: 30,
+  };
+}
+
+/** Where the kubelet can't start a container. What isn't the image's fault is told under `other`. */
+export function cantStart(pod: DynamicObject, containers: readonly ContainerStatus[], other: Reason): Blocker | null {
+  const reasons = [
+    "ErrImagePull",
+    "ImagePullBackOff",
+    "InvalidImageName",
+    "ErrImageNeverPull",
+    "CreateContainerConfigError",
+    "CreateContainerError",
+  ];
+  const container = containers.find(({ state }) => reasons.includes(state.waiting?.reason ?? ""));
+  if (!container) return null;
+  const { reason, message } = container.state.waiting ?? {};
+  const isImage = reason?.includes("Image");
+  return {
+    reason: isImage ? Reason.ImageUnavailable : other,
+    message: `container ${container.name} of pod ${pod.metadata.name} can't start (${reason}): ${message ?? "the kubelet doesn't say why"}`,
+    retrySeconds: 30,
+  };
+}
+
+/** A Job without a pod for longer is in trouble. */
+export const podlessSeconds = 30;
+
+export const podsOf = (job: DynamicObject, pods: readonly DynamicObject[]): DynamicObject[] =>
+  pods.filter(({ metadata }) => metadata.ownerReferences?.some(({ uid }) => uid === job.metadata.uid));
+
+/** Why the pod of a Job doesn't come up, where Kubernetes says so, or says nothing for too long. */
+export function jobTrouble(job: DynamicObject, pods: readonly DynamicObject[], now: Date): Blocker | null {
+  const { name, creationTimestamp = "" } = job.metadata;
+  if (job.spec?.suspend) return null;
+  const own = podsOf(job, pods);
+  if (own.length === 0 && now.getTime() - Date.parse(creationTimestamp) > podlessSeconds * 1000)
+    return {
+      reason: Reason.PodMissing,
+      message: `Job ${name} has no pod; its events say why, such as a quota of the namespace that is used up`,
+      retrySeconds: 30,
+    };
+  for (const pod of own) {
+    const { conditions, initContainerStatuses, containerStatuses } = podStatusOf(pod);
+    const trouble =
+      unschedulable(pod, conditions) ?? cantStart(pod, [...initContainerStatuses, ...containerStatuses], Reason.ContainerRefused);
+    if (trouble) return trouble;
+  }
+  return null;
+}
