@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { operatorConfig } from "./config.ts";
 import type { Pod } from "./manifest.ts";
-import { type SandboxRequest, sandboxPod } from "./sandbox.ts";
+import { bytesOf, executionMemoryMiB, type SandboxRequest, sandboxPod } from "./sandbox.ts";
 import { agentSession, config } from "./testing/objects.ts";
 
 const request: SandboxRequest = { owner: agentSession("s"), epoch: 1, uid: 100_001, spec: {}, caller: "agent", token: "t" };
@@ -22,5 +22,12 @@ describe("a sandbox's CPU", () => {
   it("is set aside whole where the session says how much it needs", () => {
     const large = { ...request, spec: { cpu: "700m" } };
     expect(resourcesOf(sandboxPod(large, roomy))).toEqual({ asked: "700m", allowed: "700m" });
+  });
+});
+
+describe("a sandbox's memory", () => {
+  it.each(["256Mi", "512Mi", "1Gi", "32Gi"])("of %s holds a program, its tests with half as much, and the runner", (memory) => {
+    const program = executionMemoryMiB({ memory }, config);
+    expect(program + Math.max(64, program / 2) + 64).toBeLessThanOrEqual(bytesOf(memory) / 2 ** 20);
   });
 });

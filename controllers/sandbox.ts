@@ -150,7 +150,10 @@ export interface ProbeTargets {
   node: string;
 }
 
-/** Half of the pod's memory, in MiB: one program's share, so that the runner survives a program that takes too much. */
+/**
+ * Half of the pod's memory, in MiB: one program's share. Its tests may use half as much, and the runner needs 64 MiB, so with 256Mi and
+ * more both survive whatever takes too much.
+ */
 export function executionMemoryMiB(spec: SandboxSpec, config: OperatorConfig): number {
   return Math.max(64, Math.floor(bytesOf(spec.memory ?? config.sandbox.memory) / 2 ** 21));
 }

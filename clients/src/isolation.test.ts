@@ -1,7 +1,7 @@
 import { createServer } from "node:net";
 import type { Isolation } from "@rune/crds/common";
 import { expect, test } from "vitest";
-import type { Clock } from "./clock.ts";
+import { type Clock, systemClock } from "./clock.ts";
 import { ControlUnreachable, isComplete, isolationFailure, proveIsolation, reachesTCP } from "./isolation.ts";
 
 type Probe = Isolation["probes"][number];
@@ -66,6 +66,34 @@ test("a sandbox that doesn't trust itself is not trusted", async () => {
     clock: new FakeClock(),
   });
   expect(answer.verified).toBe(false);
+});
+
+test("a policy that is enforced seconds late is waited for, and the proof that holds is the one that is told", async () => {
+  const clock = new FakeClock();
+  const probe = async () => (clock.time >= 25_000 ? safe : { verified: false, probes: [blocked(1, "Reached"), blocked(2)] });
+  const answer = await proveIsolation({ targets, probe, reach: async () => true, clock });
+  expect(answer).toMatchObject({ verified: true, time: "1970-01-01T00:00:30.000Z" });
+  expect(answer.probes.slice(2)).toEqual(safe.probes);
+});
+
+test("a sandbox that stays open is asked for about a minute, and its last answer is told", async () => {
+  const clock = new FakeClock();
+  let asked = 0;
+  const probe = async () => ({ verified: false, probes: [{ ...blocked(1, "Reached"), name: `probe ${++asked}` }, blocked(2)] });
+  const answer = await proveIsolation({ targets, probe, reach: async () => true, clock });
+  expect(answer.verified).toBe(false);
+  expect(answer.probes[2]?.name).toBe("probe 7");
+  expect([asked, clock.time]).toEqual([7, 60_000]);
+});
+
+test("a proof that is waited for ends with its signal", async () => {
+  const stop = new AbortController();
+  const clock: Clock = { ...systemClock, wait: async () => stop.signal.throwIfAborted() };
+  const probe = async () => {
+    stop.abort(new Error("SIGTERM"));
+    return { verified: false, probes: [] };
+  };
+  await expect(proveIsolation({ targets, probe, reach: async () => true, clock, signal: stop.signal })).rejects.toThrow("SIGTERM");
 });
 
 test("a missing proof ends the pod for good and names the failed probes alone", () => {

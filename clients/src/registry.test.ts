@@ -4,7 +4,15 @@ import { join } from "node:path";
 import { afterEach, expect, it } from "vitest";
 import { z } from "zod";
 import { canonicalJSON, sha256 } from "./digest.ts";
-import { ArtifactMissing, DigestMismatch, Registry, RegistryDenied, RegistryUnavailable } from "./registry.ts";
+import {
+  ArtifactMissing,
+  DigestMismatch,
+  largestConfig,
+  largestTaskSet,
+  Registry,
+  RegistryDenied,
+  RegistryUnavailable,
+} from "./registry.ts";
 import { inTurn, json, reset, status, type TestServer, testClock, testServer, truncated } from "./testing/http-server.ts";
 
 let server: TestServer;
@@ -125,6 +133,19 @@ it("parses a JSON blob by its schema", async () => {
   const descriptor = { mediaType: "j", digest: sha256(blob), size: blob.length };
   expect(await registry.json("rune/a", descriptor, z.object({ a: z.number() }))).toEqual({ a: 1 });
   await expect(registry.json("rune/a", descriptor, z.object({ b: z.number() }))).rejects.toThrow(z.ZodError);
+});
+
+it("doesn't ask for a JSON blob whose manifest claims more than it may have", async () => {
+  const set = canonicalJSON({ a: "x".repeat(largestConfig) });
+  const { registry } = await against(ok(set));
+  const descriptor = { mediaType: "j", digest: sha256(set), size: set.length };
+  const schema = z.object({ a: z.string() });
+  const config = registry.json("rune/a", descriptor, schema);
+  await expect(config).rejects.toThrow(DigestMismatch);
+  await expect(config).rejects.toThrow("is larger than the 1048576 bytes it may have");
+  await expect(registry.json("rune/a", { ...descriptor, size: 2 ** 33 }, schema, largestTaskSet)).rejects.toThrow(DigestMismatch);
+  expect(server.requests).toEqual([]);
+  expect((await registry.json("rune/a", descriptor, schema, largestTaskSet)).a).toHaveLength(largestConfig);
 });
 
 it("counts a 401 at the root as a living registry, other pages not", async () => {

@@ -57,6 +57,9 @@ export type RegistryOptions = {
 };
 
 const mebibyte = 1024 * 1024;
+/** What a JSON blob may measure, whatever its manifest claims: the config of an artifact, and a task set. */
+export const largestConfig = mebibyte;
+export const largestTaskSet = 64 * mebibyte;
 const chunkBytes = 16 * mebibyte;
 const retries = { attempts: 5, firstWaitMilliseconds: 200, longestWaitMilliseconds: 10_000 };
 const shortTimeout = 30_000;
@@ -101,8 +104,9 @@ export class Registry {
     return { manifest: parsed.data, digest, sizeBytes: sizeOf(parsed.data) };
   }
 
-  /** A JSON blob that fits a schema. Throws ZodError when it doesn't. */
-  async json<T>(repository: string, blob: Descriptor, schema: ZodType<T>): Promise<T> {
+  /** A JSON blob of at most `largest` bytes that fits a schema. Throws DigestMismatch when it claims more, ZodError when it doesn't fit. */
+  async json<T>(repository: string, blob: Descriptor, schema: ZodType<T>, largest = largestConfig): Promise<T> {
+    if (blob.size > largest) throw tooLarge(repository, blob.digest, largest);
     return schema.parse(parseJSON(await this.blob(repository, blob.digest, { maxBytes: blob.size })));
   }
 
@@ -160,9 +164,7 @@ export class Registry {
         timeoutMilliseconds: transferTimeout(maxBytes),
         maxBytes,
       }).catch((error) => {
-        if (error instanceof AnswerTooLarge)
-          throw new DigestMismatch(`${repository}@${digest} is larger than the ${maxBytes} bytes it may have`);
-        throw error;
+        throw error instanceof AnswerTooLarge ? tooLarge(repository, digest, maxBytes) : error;
       });
       this.#expect(answer.status, [200], repository, digest);
       const found = sha256(answer.body);
@@ -285,6 +287,10 @@ export class Registry {
       throw new RegistryUnavailable(`${what} could not be reached after ${retries.attempts} attempts: ${error.message}`, { cause: error });
     }
   }
+}
+
+function tooLarge(repository: string, digest: string, maxBytes: number): DigestMismatch {
+  return new DigestMismatch(`${repository}@${digest} is larger than the ${maxBytes} bytes it may have`);
 }
 
 function transient(message: string, status: number, after: string | string[] | undefined, clock: Clock): Transient {

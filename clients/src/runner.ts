@@ -36,6 +36,17 @@ export type Program = {
 export type Executed = { execution: Execution; stdout: string; stderr: string };
 export type RunnerOptions = { url: string; token: string; clock?: Clock; dispatcher?: Dispatcher; signal?: AbortSignal };
 
+/** How often the execution of one program may be lost with its sandbox; then it isn't run again. */
+export const mostLosses = 2;
+
+/** The verdict on a program whose execution was lost that often. */
+export const lostTwice: Execution = {
+  passed: false,
+  outcome: "Error",
+  error: "the sandbox ended twice while this program ran in it, so it was not run again; most often it took all memory of the sandbox",
+  durationSeconds: 0,
+};
+
 const executed = execution.extend({ stdout: z.string(), stderr: z.string() });
 const refusal = z.object({ reason: z.string().optional(), error: z.string().optional(), message: z.string().optional() });
 const policy = { attempts: 8, firstWaitMilliseconds: 500, longestWaitMilliseconds: 10_000 };

@@ -1,4 +1,4 @@
-import { ArtifactMissing, DigestMismatch } from "@rune/clients/registry";
+import { ArtifactMissing, DigestMismatch, largestTaskSet } from "@rune/clients/registry";
 import { evaluationSubject, taskSet } from "@rune/crds/artifact";
 import type { Evaluation } from "@rune/crds/evaluation";
 import { type Context, configMaps, isTerminal, jobs, pods } from "kopf-ts";
@@ -94,7 +94,7 @@ async function observeTasks({ spec }: Evaluation, services: Services): Promise<W
     const { manifest } = await registry.manifest(repository, digest);
     const layer = manifest.layers[0];
     if (!layer) return { unreadable: `${repository}@${digest} is no task set: it has no layer` };
-    const { tasks } = await registry.json(repository, layer, taskSet);
+    const { tasks } = await registry.json(repository, layer, taskSet, largestTaskSet);
     return { count: Math.min(tasks.length, maxTasks ?? tasks.length) };
   } catch (error) {
     if (error instanceof ArtifactMissing)

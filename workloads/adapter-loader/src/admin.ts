@@ -2,7 +2,7 @@ import { type LoaderConfig, type LoaderState, type LoadRequest, loadRequest } fr
 import { type Context, Hono, type MiddlewareHandler } from "hono";
 import { bodyLimit } from "hono/body-limit";
 import { createLocalJWKSet, type JSONWebKeySet, jwtVerify } from "jose";
-import type { Entry } from "./entry.ts";
+import { away, type Entry } from "./entry.ts";
 
 /** What the admin port needs of the residency. */
 export type Adapters = {
@@ -12,9 +12,6 @@ export type Adapters = {
 };
 
 const adapterName = /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/;
-/** Refusals that are over when what is away comes back. */
-const away: readonly string[] = ["RegistryUnavailable", "EngineUnavailable"];
-
 /** The operator's port: nobody else has the key. */
 export function adminApp(adapters: Adapters, keys: LoaderConfig["adminKeys"], podUID: string): Hono {
   const app = new Hono();

@@ -9,6 +9,9 @@ export type Entry = { name: string; digest: string } & (
   | { state: "Refused"; reason: Refusal; message: string; bootID: string; staged?: undefined; proven?: CanaryResult }
 );
 
+/** Refusals that are over when what is away comes back. */
+export const away: readonly string[] = ["RegistryUnavailable", "EngineUnavailable"];
+
 /** What the operator is told of an entry. */
 export function held(entry: Entry): HeldAdapter {
   const { name, digest, state, proven } = entry;

@@ -6,7 +6,7 @@ import { bodyLimit } from "hono/body-limit";
 import { Agent, type Dispatcher, request } from "undici";
 import { z } from "zod";
 import type { Engine } from "./engine.ts";
-import type { Entry } from "./entry.ts";
+import { away, type Entry } from "./entry.ts";
 import type { InFlight } from "./in-flight.ts";
 import type { Metrics } from "./metrics.ts";
 
@@ -26,6 +26,10 @@ const asked = z.object({ model: z.string().min(1).max(253) });
 const largestBody = 16 * 1024 * 1024;
 const mostInFlight = 512;
 const longest = 30 * 60_000;
+/** An Adapter's name ends in the digest of its weights; only such a one can come to be served here, or be served by another replica. */
+const adapterName = /^[a-z0-9][-a-z0-9]*-[0-9a-f]{16}$/;
+/** Refusals that say something about this replica and nothing about the adapter. */
+const notHere: readonly string[] = [...away, "NoAdapterSlot"];
 const passedOn = ["content-type", "accept", "x-request-id", "traceparent", "tracestate"];
 const passedBack = ["content-type", "x-request-id", "retry-after"];
 
@@ -88,8 +92,12 @@ function refuse(context: Context, model: string, options: InferenceOptions): Res
   const entry = options.find(model);
   if (entry?.state === "Loaded") return undefined;
   if (entry?.state === "Staging") return later(context, `${model} is being loaded`, 2);
-  const reason = entry ? `was not loaded (${entry.reason}): ${entry.message}` : "is not held here";
-  return failure(context, 404, `the model ${model} ${reason}`);
+  if (entry && !notHere.includes(entry.reason))
+    return failure(context, 404, `the model ${model} was not loaded (${entry.reason}): ${entry.message}`);
+  if (!adapterName.test(model)) return failure(context, 404, `there is no model ${model} here`);
+  // The next try shall open a connection of its own: it may reach a replica that holds the adapter.
+  context.header("connection", "close");
+  return later(context, `the adapter ${model} is not held by this replica${entry ? ` (${entry.reason}): ${entry.message}` : ""}`, 2);
 }
 
 type Passing = { path: string; body: Buffer; model: string; done: (status: number) => void };

@@ -78,7 +78,7 @@ const textOf = async (answer: Response) => ((await answer.json()) as { choices: 
 describe("loading", () => {
   it("pulls, checks, loads and proves an adapter, and then routes to it", async () => {
     const artifact = adapterArtifact();
-    expect((await ask(artifact.name)).status).toBe(404);
+    expect((await ask(artifact.name)).status).toBe(503);
     expect(await load(artifact)).toMatchObject({
       state: "Loaded",
       canary: "Matched",
@@ -160,6 +160,7 @@ describe("loading", () => {
     await Promise.all([load(one), load({ ...two, name: two.name })]);
     const refused = await load(adapterArtifact({ name: "three", config: { generation: 99 } }));
     expect(refused).toMatchObject({ state: "Refused", reason: "NoAdapterSlot", message: expect.stringContaining(one.name) });
+    expect((await ask(refused?.name)).status).toBe(503);
     await admin.unload(one.name);
     expect(await load(adapterArtifact({ name: "three", config: { generation: 99 } }))).toMatchObject({ state: "Loaded" });
   });
@@ -280,7 +281,7 @@ describe("unloading", () => {
     await expect.poll(() => engine.completions.filter((model) => model === artifact.name).length).toBe(2);
     const unloading = admin.unload(artifact.name);
     await wait(50);
-    expect((await ask(artifact.name)).status).toBe(404);
+    expect((await ask(artifact.name)).status).toBe(503);
     expect(engine.held).toEqual([artifact.name]);
     release();
     expect((await open).status).toBe(200);
@@ -318,6 +319,18 @@ describe("the inference port", () => {
     const before = [engine.loads.length, engine.unloads.length];
     expect((await ask("tiny", { lora_name: "x", lora_path: "/x" }, path)).status).toBe(404);
     expect([engine.loads.length, engine.unloads.length]).toEqual(before);
+  });
+
+  it("asks for another try, on a new connection, where another replica may hold the adapter", async () => {
+    const answer = await ask("tessera-0123456789abcdef");
+    expect([answer.status, answer.headers.get("retry-after"), answer.headers.get("connection")]).toEqual([503, "2", "close"]);
+    expect(await answer.json()).toMatchObject({
+      error: { message: "the adapter tessera-0123456789abcdef is not held by this replica", type: "ServiceUnavailableError" },
+    });
+  });
+
+  it.each(["gpt-4", "tessera", "tessera-0123456789abcde", "Tessera-0123456789abcdef"])("has no model %s, now or later", async (name) => {
+    expect((await ask(name)).status).toBe(404);
   });
 
   it("lists the base and what is routable", async () => {

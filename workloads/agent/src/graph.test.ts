@@ -1,11 +1,12 @@
 import { InferenceUnavailable } from "@rune/clients/inference";
 import { Fenced } from "@rune/clients/log";
+import { RunnerGone } from "@rune/clients/runner";
 import { FakeLog, FakePower, FakeRunner, Killed, verified } from "@rune/clients/testing/fakes";
 import { type LogRecord, logRecord } from "@rune/crds/artifact";
 import { describe, expect, test } from "vitest";
 import { FakeInference, fakeWorld, jobOf } from "./fake-world.ts";
 import { route, work } from "./graph.ts";
-import { emptySession } from "./session.ts";
+import { emptySession, fold } from "./session.ts";
 
 const never = new AbortController().signal;
 const wrongTwice = [
@@ -198,6 +199,29 @@ describe("an agent that is killed", { timeout: 120_000 }, () => {
       expect(essence(log.records), `killed at ${fatal}`).toEqual(essence(reference.log.records));
       expectEachStepOnce(log.records);
     }
+  });
+
+  test("and whose sandbox goes with one program each time gives that program a verdict instead of a third run", async () => {
+    const log = new FakeLog();
+    const inference = new FakeSteadyInference(wrongTwice, log);
+    const asked: string[] = [];
+    const deadly = (epoch: number) => {
+      const world = fakeWorld(jobOf({ epoch }), { log, runner: new FakeRunner(), inference });
+      const execute: typeof world.execute = async (program) => {
+        asked.push(program.program.trim());
+        if (program.program.includes("wrong 2")) throw new RunnerGone("the sandbox is gone");
+        return await world.execute(program);
+      };
+      return work({ ...world, execute }, [...log.records], never);
+    };
+    for (const epoch of [1, 2]) await expect(deadly(epoch)).rejects.toBeInstanceOf(RunnerGone);
+    expect(await deadly(3)).toBe("Solved");
+    expect(asked.filter((program) => program.includes("wrong 2"))).toHaveLength(2);
+    expect(log.records.filter(({ type }) => type === "lost")).toHaveLength(2);
+    const verdict = log.records.find((record) => record.type === "executed" && record.program.includes("wrong 2"));
+    expect(verdict).toMatchObject({ epoch: 3, execution: { passed: false, outcome: "Error", error: expect.stringContaining("ended twice") } });
+    expect(fold(log.records)).toMatchObject({ losses: 0, outcome: "Solved" });
+    expectEachStepOnce(log.records);
   });
 
   function expectEachStepOnce(records: readonly LogRecord[]): void {

@@ -19,6 +19,8 @@ export type Session = {
   sampled: boolean;
   /** programs of this round that are still to be executed, in order */
   waiting: readonly string[];
+  /** how often the first of them was executed and its result lost */
+  losses: number;
   /** effect that was announced and whose result isn't known */
   open: Intent | undefined;
   attempts: readonly Attempt[];
@@ -38,6 +40,7 @@ export const emptySession: Session = {
   round: 0,
   sampled: false,
   waiting: [],
+  losses: 0,
   open: undefined,
   attempts: [],
   notes: [],
@@ -69,11 +72,12 @@ export function apply(before: Session, record: LogRecord): Session {
         ...session,
         open: undefined,
         waiting: before.waiting.slice(1),
+        losses: 0,
         attempts: [...before.attempts, { round: before.round, program: record.program, execution: record.execution }],
       };
     case "lost":
       if (before.open?.n !== record.n) throw broken(record, "no such step was open");
-      return { ...session, open: undefined };
+      return { ...session, open: undefined, losses: before.losses + (before.open.effect === "execute" ? 1 : 0) };
     case "reflected":
       if (before.open || !before.sampled || before.waiting.length > 0) throw broken(record, `round ${before.round} was not over`);
       return { ...session, round: before.round + 1, sampled: false, notes: record.notes };

@@ -1,6 +1,7 @@
 import { canonicalJSON, sha256 } from "@rune/clients/digest";
 import { isolationFailure } from "@rune/clients/isolation";
 import { conversation, defaultSampling, prefill, programOf, prompt } from "@rune/clients/prompt";
+import { lostTwice, mostLosses } from "@rune/clients/runner";
 import type { AgentJob } from "@rune/crds/job-spec";
 import { distil } from "./notes.ts";
 import { BrokenLog, type Intent, type Outcome, type Session, solved } from "./session.ts";
@@ -36,7 +37,10 @@ export async function generate(world: World, before: Session): Promise<Session> 
   return await write(world, session, { type: "generated", programs, ...answer.usage }, session.open?.n);
 }
 
-/** Executes the next waiting program. An intent of this epoch is asked again under its own id: the sandbox keeps its answers. */
+/**
+ * Executes the next waiting program. An intent of this epoch is asked again under its own id: the sandbox keeps its answers. A program
+ * that its sandbox didn't outlive twice gets its verdict without a third run.
+ */
 export async function execute(world: World, before: Session): Promise<Session> {
   const { job } = world;
   const program = before.waiting[0];
@@ -46,7 +50,8 @@ export async function execute(world: World, before: Session): Promise<Session> {
   const input = { program: sha256(program) };
   const session = await announce(world, before, { effect: "execute", inputDigest: digestOf(trial), input });
   const n = session.open?.n ?? 0;
-  const answer = await world.execute({ id: `${job.owner.uid}/${n}`, epoch: job.epoch, ...trial });
+  const answer =
+    session.losses < mostLosses ? await world.execute({ id: `${job.owner.uid}/${n}`, epoch: job.epoch, ...trial }) : lostTwice;
   const execution = { ...answer, error: answer.error.slice(0, longestError) };
   return await write(world, session, { type: "executed", program, execution }, n);
 }

@@ -17,6 +17,7 @@ export class Ledger {
   readonly #open = new Map<string, Intent>();
   readonly #sampled = new Map<string, Sampled>();
   readonly #judged = new Map<string, readonly Sample[]>();
+  readonly #losses = new Map<string, number>();
 
   constructor(records: readonly LogRecord[] = []) {
     for (const record of records) this.apply(record);
@@ -28,10 +29,11 @@ export class Ledger {
     if (record.type === "isolation" && record.isolation.verified) this.provenEpoch = Math.max(this.provenEpoch, record.epoch);
     if (record.type === "intent") this.#open.set(keyOf(subject.parse(record.input)), record);
     if (record.type === "generated") this.#settle(record.n, (key) => this.#sampled.set(key, { n: record.n, programs: record.programs }));
-    if (record.type === "lost") this.#settle(record.n, () => undefined);
-    if (record.type === "judged") this.#judged.set(keyOf(record), record.samples);
+    if (record.type === "lost") this.#settle(record.n, (_, intent) => this.#lose(intent));
+    if (record.type === "judged") this.#judge(keyOf(record), record.samples);
   }
 
+  /** What was announced last for a task and has no result yet. The programs of a task run one after the other, so it is the one that ran. */
   open(arm: string, taskId: string): Intent | undefined {
     return this.#open.get(keyOf({ arm, taskId }));
   }
@@ -44,11 +46,26 @@ export class Ledger {
     return this.#judged.get(keyOf({ arm, taskId }));
   }
 
-  #settle(n: number, then: (key: string) => void): void {
-    const key = [...this.#open].find(([, intent]) => intent.n === n)?.[0];
-    if (key === undefined) return;
+  /** How often an execution that was announced with this digest was lost. */
+  losses(arm: string, taskId: string, inputDigest: string): number {
+    return this.#losses.get(`${keyOf({ arm, taskId })}/${inputDigest}`) ?? 0;
+  }
+
+  #settle(n: number, then: (key: string, intent: Intent) => void): void {
+    const [key, intent] = [...this.#open].find(([, open]) => open.n === n) ?? [];
+    if (key === undefined || !intent) return;
     this.#open.delete(key);
-    then(key);
+    then(key, intent);
+  }
+
+  #lose({ input, inputDigest }: Intent): void {
+    const { arm, taskId } = subject.parse(input);
+    this.#losses.set(`${keyOf({ arm, taskId })}/${inputDigest}`, this.losses(arm, taskId, inputDigest) + 1);
+  }
+
+  #judge(key: string, samples: readonly Sample[]): void {
+    this.#open.delete(key);
+    this.#judged.set(key, samples);
   }
 }
 

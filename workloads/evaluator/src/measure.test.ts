@@ -1,4 +1,5 @@
 import { Fenced } from "@rune/clients/log";
+import { RunnerGone } from "@rune/clients/runner";
 import { FakePower, Killed, verified } from "@rune/clients/testing/fakes";
 import { type LogRecord, logRecord } from "@rune/crds/artifact";
 import { describe, expect, test } from "vitest";
@@ -96,8 +97,60 @@ describe("an evaluator that is killed", () => {
           "programs" in record && record.programs,
         );
       }
-      for (const { n } of intent)
-        expect(outside.records.filter((record) => record.n === n && ["generated", "lost"].includes(record.type))).toHaveLength(1);
+      for (const record of intent)
+        if (record.type === "intent" && record.effect === "generate")
+          expect(outside.records.filter(({ n, type }) => n === record.n && ["generated", "lost"].includes(type))).toHaveLength(1);
     }
+  });
+});
+
+describe("a program that takes its sandbox down", () => {
+  const target = tasks[3]?.id;
+  /** Epochs until one ends the arm; the sandbox is gone as soon as the program runs, and with it what else runs or is asked for. */
+  async function lives(deadly: (program: string, taskId: string) => boolean) {
+    const outside = new FakeOutside();
+    const runs = new Map<string, number>();
+    for (let epoch = 1; epoch <= 8; epoch++) {
+      const world = fakeWorld(jobOf({ epoch, concurrency: 3 }), { outside });
+      let gone = false;
+      const execute: typeof world.execute = async (program) => {
+        const taskId = outside.records.flatMap((record) =>
+          record.type === "intent" && program.id.startsWith(`uid/${record.n}/`) ? [(record.input as { taskId: string }).taskId] : [],
+        )[0];
+        await Promise.resolve();
+        const key = `${taskId} ${program.program.trim().split("\n").at(-1)?.trim()}`;
+        if (!gone) runs.set(key, (runs.get(key) ?? 0) + 1);
+        gone ||= deadly(program.program, taskId ?? "");
+        if (gone) throw new RunnerGone("the sandbox is gone");
+        return await world.execute(program);
+      };
+      const end = await measure({ ...world, execute }, never).then(
+        () => undefined,
+        (error: unknown) => error,
+      );
+      if (end === undefined) return { outside, runs, epoch };
+      expect(end).toBeInstanceOf(RunnerGone);
+      outside.runner.results.clear();
+    }
+    throw new Error("the arm was not judged in 8 epochs");
+  }
+
+  test("is judged as an error once it was lost twice, and nobody else is", async () => {
+    const { outside, epoch } = await lives((program, taskId) => taskId === target && /wrong$/.test(program.trim()));
+    expect(epoch).toBe(4);
+    const ledger = new Ledger(outside.records);
+    const judged = tasks.flatMap(({ id }) => (ledger.judged("base", id) ?? []).map((sample) => ({ id, ...sample })));
+    expect(judged).toHaveLength(tasks.length * 4);
+    const lost = judged.filter(({ execution }) => execution.error.includes("ended twice"));
+    expect(new Set(lost.map(({ id, program }) => `${id} ${program.trim().split("\n").at(-1)?.trim()}`))).toEqual(new Set([`${target} wrong`]));
+    expect(lost[0]?.execution).toMatchObject({ passed: false, outcome: "Error" });
+    expect(outside.records.filter(({ type }) => type === "lost")).toHaveLength(2);
+  });
+
+  test("is replayed from the log alone: the ledger of the same records says the same", async () => {
+    const { outside } = await lives((program, taskId) => taskId === target && /wrong$/.test(program.trim()));
+    const before = [...outside.records];
+    await measure(fakeWorld(jobOf({ epoch: 9 }), { outside }), never);
+    expect(outside.records).toEqual(before);
   });
 });

@@ -4,11 +4,12 @@ import { isolationFailure } from "@rune/clients/isolation";
 import { Fenced } from "@rune/clients/log";
 import { PodFailure } from "@rune/clients/pod";
 import { defaultSampling, prefill, programOf, prompt } from "@rune/clients/prompt";
+import { lostTwice, mostLosses, type Program } from "@rune/clients/runner";
 import type { Execution, HeldOutTask } from "@rune/crds/artifact";
 import { exit } from "@rune/crds/job-spec";
 import { eachOf, turnstile } from "./crew.ts";
 import { Journal } from "./journal.ts";
-import type { Sample, Sampled } from "./ledger.ts";
+import type { Intent, Sample, Sampled } from "./ledger.ts";
 import type { Question, World } from "./world.ts";
 
 /** Bytes of all samples of one record together: a NATS message holds 1 MiB. */
@@ -18,9 +19,12 @@ const longestError = (samples: number) => Math.min(1000, Math.floor(40_960 / sam
 /** Executions that are asked for at once; a sandbox runs two and lets a few wait. */
 const executionsAtOnce = 4;
 
+type Run = (program: Program) => Promise<Execution>;
+
 /**
  * Judges every task of this job's arm that its log doesn't hold yet. The programs of a task are fixed in the log before the first of them
- * runs, so that a program that takes the sandbox down with it is judged again and never replaced by a luckier one.
+ * runs, so that a program that takes the sandbox down with it is judged again and never replaced by a luckier one. Tasks that were begun
+ * before come first and alone, each execution announced: what is lost then is lost by the program that ran.
  */
 export async function measure(world: World, signal: AbortSignal): Promise<void> {
   const { job, tasks, ledger } = world;
@@ -30,12 +34,23 @@ export async function measure(world: World, signal: AbortSignal): Promise<void> 
   const journal = new Journal(world);
   await prove(world, journal);
   const gate = turnstile(executionsAtOnce);
-  await eachOf(left, job.concurrency, async (task) => {
+  const judge = async (task: HeldOutTask, sampled: Sampled, run: Run) => {
+    const samples = await execute(world, task, sampled, run);
+    await journal.write({ type: "judged", taskId: task.id, arm: job.arm, samples }, sampled.n);
+  };
+  const begun = new Map(left.map((task) => [task, ledger.sampled(job.arm, task.id)]));
+  await eachOf(left, 1, async (task) => {
+    const sampled = begun.get(task);
+    if (!sampled) return;
     signal.throwIfAborted();
     inTime(world);
-    const sampled = ledger.sampled(job.arm, task.id) ?? (await sample(world, journal, task));
-    const samples = await execute(world, task, sampled, gate);
-    await journal.write({ type: "judged", taskId: task.id, arm: job.arm, samples }, sampled.n);
+    await judge(task, sampled, (program) => executeAnnounced(world, journal, task, program));
+  });
+  await eachOf(left, job.concurrency, async (task) => {
+    if (begun.get(task)) return;
+    signal.throwIfAborted();
+    inTime(world);
+    await judge(task, await sample(world, journal, task), (program) => gate(() => world.execute(program)));
   });
 }
 
@@ -68,19 +83,32 @@ async function sample(world: World, journal: Journal, task: HeldOutTask): Promis
 }
 
 /** Appends the intent, unless this epoch's stands there already; what an earlier epoch announced is lost. */
-async function announce({ job, ledger }: World, journal: Journal, task: HeldOutTask, inputDigest: string): Promise<number> {
+async function announce(world: World, journal: Journal, task: HeldOutTask, inputDigest: string): Promise<number> {
+  const { job, ledger } = world;
   const open = ledger.open(job.arm, task.id);
   if (open?.epoch === job.epoch && open.inputDigest === inputDigest) return open.n;
-  if (open)
-    await journal.write(
-      { type: "lost", message: `epoch ${open.epoch} left no result of step ${open.n}; epoch ${job.epoch} repeats it` },
-      open.n,
-    );
+  if (open) await lose(world, journal, open);
   return await journal.write({ type: "intent", effect: "generate", inputDigest, round: 0, input: { arm: job.arm, taskId: task.id } });
 }
 
+async function lose({ job }: World, journal: Journal, { n, epoch }: Intent): Promise<void> {
+  await journal.write({ type: "lost", message: `epoch ${epoch} left no result of step ${n}; epoch ${job.epoch} repeats it` }, n);
+}
+
+/** Announces an execution and runs it, unless it was lost too often. */
+async function executeAnnounced(world: World, journal: Journal, task: HeldOutTask, program: Program): Promise<Execution> {
+  const { job, ledger } = world;
+  const { id: _, epoch: __, ...trial } = program;
+  const inputDigest = sha256(canonicalJSON(trial));
+  const open = ledger.open(job.arm, task.id);
+  if (open && open.epoch < job.epoch) await lose(world, journal, open);
+  if (ledger.losses(job.arm, task.id, inputDigest) >= mostLosses) return lostTwice;
+  await journal.write({ type: "intent", effect: "execute", inputDigest, round: 0, input: { arm: job.arm, taskId: task.id } });
+  return await world.execute(program);
+}
+
 /** Executes each distinct program once. */
-async function execute(world: World, task: HeldOutTask, sampled: Sampled, gate: ReturnType<typeof turnstile>): Promise<Sample[]> {
+async function execute(world: World, task: HeldOutTask, sampled: Sampled, run: Run): Promise<Sample[]> {
   const { job } = world;
   const { timeoutSeconds, memoryMiB } = job.sandbox;
   const answers = new Map<string, Execution>();
@@ -88,7 +116,7 @@ async function execute(world: World, task: HeldOutTask, sampled: Sampled, gate: 
     if (answers.has(program)) continue;
     const id = `${job.owner.uid}/${sampled.n}/${k}`;
     const trial = { id, epoch: job.epoch, entryPoint: task.entryPoint, program, tests: task.tests, timeoutSeconds, memoryMiB };
-    const execution = await gate(() => world.execute(trial));
+    const execution = await run(trial);
     answers.set(program, { ...execution, error: execution.error.slice(0, longestError(sampled.programs.length)).toWellFormed() });
   }
   return sampled.programs.flatMap((program) => {

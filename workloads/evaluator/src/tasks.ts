@@ -1,6 +1,6 @@
 import { PodFailure } from "@rune/clients/pod";
 import type { Registry } from "@rune/clients/registry";
-import { titleOf } from "@rune/clients/registry";
+import { largestTaskSet, titleOf } from "@rune/clients/registry";
 import { type HeldOutTask, mediaType, type TaskSet, taskSet } from "@rune/crds/artifact";
 import { type EvaluatorJob, exit } from "@rune/crds/job-spec";
 import { z } from "zod";
@@ -21,7 +21,7 @@ export async function loadTaskSet(registry: Pick<Registry, "manifest" | "json">,
   if (manifest.artifactType !== mediaType.taskSet) throw refuse(`its artifactType is ${manifest.artifactType ?? "unset"}`);
   const layer = manifest.layers.find((candidate) => titleOf(candidate) === file);
   if (!layer) throw refuse(`it has no ${file}`);
-  const set = await registry.json(repository, layer, taskSet).catch((error: unknown) => {
+  const set = await registry.json(repository, layer, taskSet, largestTaskSet).catch((error: unknown) => {
     throw error instanceof z.ZodError ? refuse(z.prettifyError(error)) : error;
   });
   const [twice] = [...Map.groupBy(set.tasks, ({ id }) => id)].find(([, tasks]) => tasks.length > 1) ?? [];

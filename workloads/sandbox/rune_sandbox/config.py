@@ -43,7 +43,7 @@ def from_environment(environment=os.environ) -> Config:
         processes=_positive(environment, "RUNE_SANDBOX_PROCESSES", 128),
         file_bytes=_positive(environment, "RUNE_SANDBOX_OUT_MIB", 16) * 1024 * 1024,
         stored_results=_positive(environment, "RUNE_RUNNER_STORED_RESULTS", 10_000),
-        stored_bytes=_positive(environment, "RUNE_RUNNER_STORED_MIB", 64) * 1024 * 1024,
+        stored_bytes=_positive(environment, "RUNE_RUNNER_STORED_MIB", 32) * 1024 * 1024,
         without_landlock=_substitute(environment.get("RUNE_SANDBOX_WITHOUT_LANDLOCK", "")),
     )
 

@@ -19,7 +19,7 @@ _TICK_SECONDS = 0.02
 _POLICE_SECONDS = 0.1
 _GRACE_SECONDS = 0.5  # for the candidate to end by itself after the verdict
 _REPORT_BYTES = 64 * 1024
-_JUDGE_BYTES = 256 << 20
+_LEAST_JUDGE_BYTES = 64 << 20
 _OUTCOMES = {"Passed", "Failed", "Error", "OutOfMemory", "NoTests"}
 
 
@@ -38,6 +38,11 @@ def lock_for(config: Config, directory: str, memory_bytes: int, seconds: float) 
         open_files=256,
         landlock=landlock.abi() > 0 or not config.without_landlock,
     )
+
+
+def judge_bytes(memory_bytes: int) -> int:
+    """What the tests may use beside a program that may use `memory_bytes`: half as much. An idle judge takes 15 MiB."""
+    return max(_LEAST_JUDGE_BYTES, memory_bytes // 2)
 
 
 def execute(asked: Execution, config: Config) -> dict:
@@ -102,7 +107,7 @@ class _Run:
                 stack,
                 "judge",
                 judge_directory,
-                max(_JUDGE_BYTES, asked.memory_bytes),
+                judge_bytes(asked.memory_bytes),
                 {"tests": asked.tests, "nonce": self._nonce},
                 {
                     1: self._judge_stdout.writing,
@@ -200,6 +205,9 @@ class _Run:
         threads, resident = self._candidate.usage()
         if resident > self._asked.memory_bytes:
             return "OutOfMemory", f"the program's processes used more than {self._asked.memory_bytes >> 20} MiB together"
+        _, tests_resident = self._judge.usage()
+        if tests_resident > (allowed := judge_bytes(self._asked.memory_bytes)):
+            return "OutOfMemory", f"the tests' processes used more than {allowed >> 20} MiB together"
         if threads > self._config.processes:
             return "Error", f"the program started more than {self._config.processes} processes and threads"
         if scratch.exceeds(self._directory, self._config.file_bytes):

@@ -233,6 +233,25 @@ class Attacks(unittest.TestCase):
         program = "import os, time\ndef solve(x):\n    for _ in range(8):\n        if os.fork() == 0:\n            held = b'x' * (100 << 20)\n            time.sleep(60)\n    time.sleep(60)"
         self.refused(program, "OutOfMemory", timeoutSeconds=20)
 
+    def test_tests_that_take_all_memory_are_out_of_memory(self):
+        program = "def solve(x):\n    return 2"
+        for hog in (
+            "held = bytearray(1 << 40)",
+            "held = []\nwhile True: held.append(bytearray(1 << 20))",
+            "held = []\nwhile True: held.append('x' * 100 + str(len(held)))",
+        ):
+            with self.subTest(hog):
+                self.refused(program, "OutOfMemory", tests=f"solve(1)\n{hog}", memoryMiB=128, timeoutSeconds=20)
+
+    def test_tests_that_take_all_memory_in_many_processes_are_out_of_memory(self):
+        tests = "import os, time\nsolve(1)\nfor _ in range(8):\n    if os.fork() == 0:\n        held = b'x' * (24 << 20)\n        time.sleep(60)\ntime.sleep(60)"
+        answer = self.refused("def solve(x):\n    return 2", "OutOfMemory", tests=tests, memoryMiB=128, timeoutSeconds=20)
+        self.assertEqual(answer["error"], "the tests' processes used more than 64 MiB together")
+
+    def test_tests_may_use_half_of_what_the_program_may(self):
+        answer = self.runner.execute("def solve(x):\n    return 2", f"held = bytearray(96 << 20)\n{WANTED}", memoryMiB=256)
+        self.assertEqual(answer["outcome"], "Passed")
+
     def test_a_hundred_megabytes_of_output_are_cut_off(self):
         before = self.runner.resident()
         answer = self.refused(

@@ -1,9 +1,9 @@
 """Experiment tracking over MLflow's REST API. Tracking never fails a run: every error ends in one line on stderr."""
 
+import http.client
 import json
 import sys
 import time
-import urllib.error
 import urllib.parse
 import urllib.request
 from typing import Any
@@ -26,7 +26,7 @@ class Tracker:
         if experiment is None:
             return
         run = self.call("POST", "runs/create", {"experiment_id": experiment, "run_name": name, "start_time": now()})
-        self.run_id = run["run"]["info"]["run_id"] if run else None
+        self.run_id = text_at(run, "run", "info", "run_id")
         self.log({"params": pairs(parameters), "tags": pairs(tags)})
 
     def metric(self, key: str, value: float, step: int) -> None:
@@ -49,27 +49,42 @@ class Tracker:
             return None
         name = urllib.parse.quote(self.where.experiment)
         found = self.call("GET", f"experiments/get-by-name?experiment_name={name}", quiet=True)
-        if found:
-            return found["experiment"]["experiment_id"]
-        made = self.call("POST", "experiments/create", {"name": self.where.experiment})
-        return made["experiment_id"] if made else None
+        known = text_at(found, "experiment", "experiment_id")
+        return known or text_at(self.call("POST", "experiments/create", {"name": self.where.experiment}), "experiment_id")
 
     def log(self, content: dict[str, Any]) -> None:
         if self.run_id and any(content.values()):
             self.call("POST", "runs/log-batch", {"run_id": self.run_id, **content})
 
-    def call(self, method: str, path: str, body: dict[str, Any] | None = None, quiet: bool = False) -> dict[str, Any] | None:
+    def call(self, method: str, path: str, body: dict[str, Any] | None = None, quiet: bool = False) -> Any:
+        """What the server answered, or None."""
         assert self.where
         url = f"{self.where.url.rstrip('/')}/api/2.0/mlflow/{path}"
         data = None if body is None else json.dumps(body).encode()
-        request = urllib.request.Request(url, data, {"content-type": "application/json"}, method=method)
         try:
+            request = urllib.request.Request(url, data, {"content-type": "application/json"}, method=method)
             with urllib.request.urlopen(request, timeout=TIMEOUT_SECONDS) as answer:
                 return json.loads(answer.read() or b"{}")
-        except (OSError, ValueError, urllib.error.URLError) as error:
+        except (OSError, ValueError, http.client.HTTPException) as error:
             if not quiet:
-                print(f"MLflow did not take {path.split('?')[0]} ({error}); the run goes on without it", file=sys.stderr, flush=True)
+                warn(path.split("?")[0], error)
             return None
+
+
+def text_at(answer: Any, *path: str) -> str | None:
+    """The text at `path` of an answer; None, with a line on stderr, where the answer is none of MLflow's."""
+    found = answer
+    for key in path:
+        found = found.get(key) if isinstance(found, dict) else None
+    if isinstance(found, str):
+        return found
+    if answer is not None:
+        warn(".".join(path), "its answer has none")
+    return None
+
+
+def warn(what: str, why: object) -> None:
+    print(f"MLflow did not take {what} ({why}); the run goes on without it", file=sys.stderr, flush=True)
 
 
 def now() -> int:

@@ -1,0 +1,109 @@
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
+
+import pytest
+
+from rune_trainer.mlflow import Tracker
+from rune_trainer.spec import Mlflow
+
+HONEST = {
+    "get-by-name": b'{"experiment": {"experiment_id": "7"}}',
+    "runs/create": b'{"run": {"info": {"run_id": "r1"}}}',
+}
+
+
+class Server:
+    """An MLflow whose answers a test sets: by the end of the path, then for all."""
+
+    def __init__(self):
+        self.answers: dict[str, bytes] = dict(HONEST)
+        self.otherwise = b"{}"
+        self.missing = 0
+        self.asked: list[str] = []
+        self.http = HTTPServer(("127.0.0.1", 0), self.handler())
+        self.where = Mlflow(f"http://127.0.0.1:{self.http.server_port}", "e")
+
+    def handler(server):  # the handler has a self of its own
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self):
+                path = self.path.partition("?")[0].removeprefix("/api/2.0/mlflow/")
+                self.rfile.read(int(self.headers.get("content-length") or 0))
+                server.asked.append(path)
+                body = next((answer for end, answer in server.answers.items() if path.endswith(end)), server.otherwise)
+                self.send_response(200)
+                self.send_header("content-length", str(len(body) + server.missing))
+                self.end_headers()
+                self.wfile.write(body)
+
+            do_POST = do_GET
+
+            def log_message(self, *_):
+                return
+
+        return Handler
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    server = Server()
+    thread = threading.Thread(target=server.http.serve_forever)
+    thread.start()
+    yield server
+    server.http.shutdown()
+    thread.join()
+    server.http.server_close()
+
+
+def whole_run(where: Mlflow | None) -> str | None:
+    tracker = Tracker(where)
+    tracker.start("run", {"rank": 4}, {"owner": "o"})
+    tracker.metric("loss", 1.5, 1)
+    tracker.end("FINISHED", {"digest": "d"})
+    return tracker.run_id
+
+
+def test_a_run_is_told_from_its_start_to_its_end(server, capsys):
+    assert whole_run(server.where) == "r1"
+    assert server.asked == ["experiments/get-by-name", "runs/create", *["runs/log-batch"] * 3, "runs/update"]
+    assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [b"", b"[]", b'"text"', b"7", b'{"run": null}', b'{"run": {"info": []}}', b'{"run": {"info": {"run_id": 7}}}', b"<html>", b"\xff"],
+)
+def test_an_odd_answer_costs_the_report_and_not_the_run(server, capsys, odd):
+    server.answers = {"get-by-name": HONEST["get-by-name"]}
+    server.otherwise = odd
+    assert whole_run(server.where) is None
+    assert "the run goes on without it" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("odd", [b"[]", b'{"experiment": "none"}', b"null"])
+def test_an_odd_experiment_is_made_anew(server, odd):
+    server.answers = {**HONEST, "get-by-name": odd, "experiments/create": b'{"experiment_id": "8"}'}
+    assert whole_run(server.where) == "r1"
+
+
+def test_an_answer_that_ends_early_costs_the_report_and_not_the_run(server, capsys):
+    server.missing = 10
+    assert whole_run(server.where) is None
+    assert "IncompleteRead" in capsys.readouterr().err
+
+
+def test_a_connection_that_breaks_in_the_middle_costs_the_rest_of_the_report(server, capsys):
+    tracker = Tracker(server.where)
+    tracker.start("run", {}, {})
+    server.missing = 10
+    tracker.metric("loss", 1.5, 1)
+    tracker.end("FAILED")
+    assert tracker.run_id == "r1"
+    assert "MLflow did not take runs/log-batch" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1:9", "no url", "http://[", "ftp://"])
+def test_a_server_that_is_away_or_no_server_is_done_without(capsys, url):
+    assert whole_run(Mlflow(url, "e")) is None
+    assert "the run goes on without it" in capsys.readouterr().err
+    assert whole_run(None) is None
