@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { operatorConfig } from "./config.ts";
 import type { Pod } from "./manifest.ts";
-import { type SandboxRequest, sandboxPod } from "./sandbox.ts";
+import { bytesOf, type SandboxRequest, sandboxPod } from "./sandbox.ts";
 import { agentSession, config } from "./testing/objects.ts";
 
 const request: SandboxRequest = { owner: agentSession("s"), epoch: 1, uid: 100_001, spec: {}, caller: "agent", token: "t" };
@@ -22,5 +22,27 @@ describe("a sandbox's CPU", () => {
   it("is set aside whole where the session says how much it needs", () => {
     const large = { ...request, spec: { cpu: "700m" } };
     expect(resourcesOf(sandboxPod(large, roomy))).toEqual({ asked: "700m", allowed: "700m" });
+  });
+});
+
+describe("bytes of a quantity", () => {
+  it.each([
+    ["1", 1],
+    ["1500m", 1.5],
+    ["0.5k", 500],
+    ["524288Ki", 2 ** 29],
+    ["512Mi", 2 ** 29],
+    ["1G", 1e9],
+    ["1T", 1e12],
+    ["1P", 1e15],
+    ["1E", 1e18],
+    ["1Pi", 2 ** 50],
+    ["1Ei", 2 ** 60],
+  ])("%s is %d", (quantity, bytes) => {
+    expect(bytesOf(quantity)).toBe(bytes);
+  });
+
+  it("are never guessed of a unit that Kubernetes doesn't know", () => {
+    expect(() => bytesOf("512ki")).toThrow("512ki is no Kubernetes quantity");
   });
 });

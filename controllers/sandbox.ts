@@ -155,12 +155,20 @@ export function executionMemoryMiB(spec: SandboxSpec, config: OperatorConfig): n
   return Math.max(64, Math.floor(bytesOf(spec.memory ?? config.sandbox.memory) / 2 ** 21));
 }
 
-const units: Record<string, number> = { "": 1, k: 1e3, M: 1e6, G: 1e9, T: 1e12, Ki: 2 ** 10, Mi: 2 ** 20, Gi: 2 ** 30, Ti: 2 ** 40 };
+const units: Readonly<Record<string, number>> = {
+  "": 1,
+  m: 1e-3,
+  ...Object.fromEntries([..."kMGTPE"].map((letter, index) => [letter, 1000 ** (index + 1)])),
+  ...Object.fromEntries([..."KMGTPE"].map((letter, index) => [`${letter}i`, 1024 ** (index + 1)])),
+};
 
-/** Bytes of a Kubernetes quantity. */
+/** Bytes of a Kubernetes quantity, in every unit that `quantity` of the schemas admits. */
 export function bytesOf(quantity: string): number {
-  const [, number = "0", unit = ""] = /^([0-9.]+)([A-Za-z]*)$/.exec(quantity) ?? [];
-  return Number(number) * (units[unit] ?? 1);
+  const [, number = "", unit = ""] = /^([0-9.]+)([A-Za-z]*)$/.exec(quantity) ?? [];
+  const factor = units[unit];
+  if (!number || factor === undefined)
+    throw new Error(`${quantity} is no Kubernetes quantity; write a number with m, k, M, G, T, P, E or Ki to Ei`);
+  return Number(number) * factor;
 }
 
 /** A user ID that none of `taken` has, the same for the same key while it is free. */

@@ -235,6 +235,7 @@ describe("wrong values are refused with the place and the reason", () => {
     ["an address of another protocol", { nats: { embedded: false, url: "http://nats" } }, "/nats/url"],
     ["two operators without leader", { operator: { replicas: 2, leaderElection: false } }, "/operator/leaderElection"],
     ["sandboxes that run as root", { sandbox: { uidRange: { start: 0, size: 1 } } }, "/sandbox/uidRange/start"],
+    ["a unit that Kubernetes doesn't know", { sandbox: { memory: "512ki" } }, "/sandbox/memory"],
     ["a number as text", { engine: { cpuThreads: "two" } }, "/engine/cpuThreads"],
   ])("%s", async (_, values, place) => {
     const message = await refusal(values);
