@@ -62,6 +62,10 @@ export const operatorConfig = z.object({
       cpuRequest: quantity().optional().describe("CPU that the scheduler sets aside where a session doesn't say; all of `cpu` when unset."),
       timeoutSeconds: z.number().int().min(1).max(120).default(10).describe("Deadline of one execution where a session doesn't say."),
       runtimeClassName: z.string().optional().describe("RuntimeClass of sandbox pods where a session doesn't say."),
+      landlockSubstitutes: z
+        .array(z.string().min(1))
+        .default([])
+        .describe("RuntimeClasses whose sandboxes may run where the kernel lacks Landlock, because they take its place."),
     })
     .prefault({})
     .describe("Where untrusted programs run."),

@@ -25,6 +25,24 @@ describe("a sandbox's CPU", () => {
   });
 });
 
+describe("a sandbox without Landlock", () => {
+  const sandbox = operatorConfig.shape.sandbox.parse({ landlockSubstitutes: ["gvisor"] });
+  const variable = { name: "RUNE_SANDBOX_WITHOUT_LANDLOCK", value: "substitute-runtime" };
+  const environmentOf = (runtimeClassName: string | undefined, settings = sandbox) =>
+    sandboxPod({ ...request, spec: { runtimeClassName } }, { ...config, sandbox: settings }).spec?.containers[0]?.env;
+
+  it("is allowed only in a runtime class that the installation names in Landlock's place", () => {
+    expect(environmentOf("gvisor")).toContainEqual(variable);
+    expect(environmentOf("kata")).not.toContainEqual(variable);
+    expect(environmentOf(undefined)).not.toContainEqual(variable);
+    expect(environmentOf("gvisor", config.sandbox)).not.toContainEqual(variable);
+  });
+
+  it("is allowed in the installation's own runtime class as well, if that is named", () => {
+    expect(environmentOf(undefined, { ...sandbox, runtimeClassName: "gvisor" })).toContainEqual(variable);
+  });
+});
+
 describe("bytes of a quantity", () => {
   it.each([
     ["1", 1],

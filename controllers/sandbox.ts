@@ -74,6 +74,7 @@ export function sandboxPod({ owner, epoch, uid, spec }: SandboxRequest, config: 
   const size = { cpu: spec.cpu ?? config.sandbox.cpu, memory, "ephemeral-storage": "128Mi" };
   const cpuRequest = spec.cpu ?? config.sandbox.cpuRequest ?? size.cpu;
   const runtimeClassName = spec.runtimeClassName ?? config.sandbox.runtimeClassName;
+  const isSubstitute = runtimeClassName !== undefined && config.sandbox.landlockSubstitutes.includes(runtimeClassName);
   const pod: DynamicObject & { spec: Pod["spec"] } = {
     apiVersion: "v1",
     kind: "Pod",
@@ -95,6 +96,7 @@ export function sandboxPod({ owner, epoch, uid, spec }: SandboxRequest, config: 
             { name: "RUNE_RUNNER_TOKEN_FILE", value: "/rune/token" },
             // One program at a time: two that take too much memory could take the runner with them.
             { name: "RUNE_RUNNER_CONCURRENCY", value: "1" },
+            ...(isSubstitute ? [{ name: "RUNE_SANDBOX_WITHOUT_LANDLOCK", value: "substitute-runtime" }] : []),
           ],
           ports: [{ name: "runner", containerPort: port.runner }],
           securityContext: restrictedContainer,

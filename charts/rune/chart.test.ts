@@ -150,6 +150,12 @@ describe("permissions", () => {
   });
 });
 
+test("sandboxes do without Landlock only in runtime classes that are named", async () => {
+  expect(configOf(await render()).sandbox.landlockSubstitutes).toEqual([]);
+  const named = await render({ sandbox: { landlockSubstitutes: ["gvisor", "kata"] } });
+  expect(configOf(named).sandbox.landlockSubstitutes).toEqual(["gvisor", "kata"]);
+});
+
 describe("images", () => {
   const imageOf = (all: Manifest[], name: string) =>
     (named(all, "Deployment", name) ?? named(all, "StatefulSet", name)).spec.template.spec.containers[0].image;
