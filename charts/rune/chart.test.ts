@@ -244,6 +244,18 @@ describe("embedded services", () => {
     }
   });
 
+  test("admit pods only of the namespaces that are watched, where those are listed", async () => {
+    const namespacesOf = (all: Manifest[], name: string) => named(all, "NetworkPolicy", name).spec.ingress[0].from.at(-1).namespaceSelector;
+    const everywhere = await render();
+    const listed = await render({ watchNamespaces: ["team-a", "rune-system"] });
+    for (const name of ["rune-registry", "rune-nats", "rune-mlflow"]) {
+      expect(namespacesOf(everywhere, name)).toEqual({});
+      expect(namespacesOf(listed, name)).toEqual({
+        matchExpressions: [{ key: "kubernetes.io/metadata.name", operator: "In", values: ["team-a", "rune-system"] }],
+      });
+    }
+  });
+
   test("of another release have other names", async () => {
     const all = await render({}, "memory");
     expect(named(all, "StatefulSet", "memory-rune-nats")).toBeDefined();
