@@ -1,3 +1,4 @@
+import { quantity } from "@rune/crds/field";
 import { z } from "zod";
 
 const image = z
@@ -45,7 +46,7 @@ export const operatorConfig = z.object({
       device: z.enum(["CUDA", "CPU"]).default("CUDA").describe("What the vLLM image was built for."),
       cpuThreads: z.number().int().min(1).default(2).describe("OpenMP threads of a CPU engine, over all its pipeline stages."),
       cpuKVCacheGiB: z.number().int().min(1).default(1).describe("Key-value cache of a CPU engine in GiB, for each pipeline stage."),
-      sharedMemory: z.string().default("1Gi").describe("Size of `/dev/shm`, over which the pipeline stages talk."),
+      sharedMemory: quantity().default("1Gi").describe("Size of `/dev/shm`, over which the pipeline stages talk."),
       openInference: z.boolean().default(false).describe("Lets every pod of the namespace ask a ModelServer, not only Rune's own."),
     })
     .prefault({})
@@ -56,11 +57,15 @@ export const operatorConfig = z.object({
         .object({ start: z.number().int().min(1000), size: z.number().int().min(1) })
         .default({ start: 100000, size: 10000 })
         .describe("User IDs that sandboxes get, each its own."),
-      memory: z.string().default("512Mi").describe("Memory of a sandbox pod where a session doesn't say."),
-      cpu: z.string().default("500m").describe("CPU of a sandbox pod where a session doesn't say."),
-      cpuRequest: z.string().optional().describe("CPU that the scheduler sets aside where a session doesn't say; all of `cpu` when unset."),
+      memory: quantity().default("512Mi").describe("Memory of a sandbox pod where a session doesn't say."),
+      cpu: quantity().default("500m").describe("CPU of a sandbox pod where a session doesn't say."),
+      cpuRequest: quantity().optional().describe("CPU that the scheduler sets aside where a session doesn't say; all of `cpu` when unset."),
       timeoutSeconds: z.number().int().min(1).max(120).default(10).describe("Deadline of one execution where a session doesn't say."),
       runtimeClassName: z.string().optional().describe("RuntimeClass of sandbox pods where a session doesn't say."),
+      landlockSubstitutes: z
+        .array(z.string().min(1))
+        .default([])
+        .describe("RuntimeClasses whose sandboxes may run where the kernel lacks Landlock, because they take its place."),
     })
     .prefault({})
     .describe("Where untrusted programs run."),

@@ -9,6 +9,8 @@ export type RegistryAction = "pull" | "push";
 
 /** What one registry token may do. */
 export interface RegistryGrant {
+  /** Of the object that it is for: another namespace's repositories are refused. */
+  readonly namespace: string;
   /** Who it is for, such as `TrainingRun default/tessera`; told in the registry's log. */
   readonly subject: string;
   readonly access: readonly { readonly repository: string; readonly actions: readonly RegistryAction[] }[];
@@ -39,9 +41,12 @@ export interface Notice {
 /** Everything outside the Kubernetes API that controllers use; each kind's `register(manager, services)` is given it. */
 export interface Services {
   readonly config: OperatorConfig;
-  /** A client whose requests carry a fresh token for this one repository. Its errors are those of `@rune/clients/registry`. */
-  registry(repository: string, actions: readonly RegistryAction[]): Registry;
-  /** A token to hand to a pod. */
+  /**
+   * A client whose requests carry a fresh token for this one repository, on behalf of an object of `namespace`. Its
+   * errors are those of `@rune/clients/registry`; throws `TerminalError` for a repository of another namespace.
+   */
+  registry(namespace: string, repository: string, actions: readonly RegistryAction[]): Registry;
+  /** A token to hand to a pod. Throws `TerminalError` where it would open a repository of another namespace. */
   registryToken(grant: RegistryGrant): Promise<string>;
   /** The text of a `nats.creds` to hand to a pod. */
   natsCredentials(grant: NatsGrant): Promise<string>;

@@ -12,6 +12,8 @@ export const Reason = {
   ArtifactMissing: "ArtifactMissing",
   /** The registry answered bytes that don't have the digest they were asked for by. */
   DigestMismatch: "DigestMismatch",
+  /** A repository that the spec names belongs to another namespace. */
+  ForeignRepository: "ForeignRepository",
   /** The artifact is not of the kind that it is used as. */
   NotAnAdapter: "NotAnAdapter",
   /** The Adapter's spec says something else than the artifact's config blob. */

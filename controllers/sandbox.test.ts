@@ -31,3 +31,43 @@ describe("a sandbox's memory", () => {
     expect(program + Math.max(64, program / 2) + 64).toBeLessThanOrEqual(bytesOf(memory) / 2 ** 20);
   });
 });
+
+describe("a sandbox without Landlock", () => {
+  const sandbox = operatorConfig.shape.sandbox.parse({ landlockSubstitutes: ["gvisor"] });
+  const variable = { name: "RUNE_SANDBOX_WITHOUT_LANDLOCK", value: "substitute-runtime" };
+  const environmentOf = (runtimeClassName: string | undefined, settings = sandbox) =>
+    sandboxPod({ ...request, spec: { runtimeClassName } }, { ...config, sandbox: settings }).spec?.containers[0]?.env;
+
+  it("is allowed only in a runtime class that the installation names in Landlock's place", () => {
+    expect(environmentOf("gvisor")).toContainEqual(variable);
+    expect(environmentOf("kata")).not.toContainEqual(variable);
+    expect(environmentOf(undefined)).not.toContainEqual(variable);
+    expect(environmentOf("gvisor", config.sandbox)).not.toContainEqual(variable);
+  });
+
+  it("is allowed in the installation's own runtime class as well, if that is named", () => {
+    expect(environmentOf(undefined, { ...sandbox, runtimeClassName: "gvisor" })).toContainEqual(variable);
+  });
+});
+
+describe("bytes of a quantity", () => {
+  it.each([
+    ["1", 1],
+    ["1500m", 1.5],
+    ["0.5k", 500],
+    ["524288Ki", 2 ** 29],
+    ["512Mi", 2 ** 29],
+    ["1G", 1e9],
+    ["1T", 1e12],
+    ["1P", 1e15],
+    ["1E", 1e18],
+    ["1Pi", 2 ** 50],
+    ["1Ei", 2 ** 60],
+  ])("%s is %d", (quantity, bytes) => {
+    expect(bytesOf(quantity)).toBe(bytes);
+  });
+
+  it("are never guessed of a unit that Kubernetes doesn't know", () => {
+    expect(() => bytesOf("512ki")).toThrow("512ki is no Kubernetes quantity");
+  });
+});

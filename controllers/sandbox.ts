@@ -74,6 +74,7 @@ export function sandboxPod({ owner, epoch, uid, spec }: SandboxRequest, config: 
   const size = { cpu: spec.cpu ?? config.sandbox.cpu, memory, "ephemeral-storage": "128Mi" };
   const cpuRequest = spec.cpu ?? config.sandbox.cpuRequest ?? size.cpu;
   const runtimeClassName = spec.runtimeClassName ?? config.sandbox.runtimeClassName;
+  const isSubstitute = runtimeClassName !== undefined && config.sandbox.landlockSubstitutes.includes(runtimeClassName);
   const pod: DynamicObject & { spec: Pod["spec"] } = {
     apiVersion: "v1",
     kind: "Pod",
@@ -95,6 +96,7 @@ export function sandboxPod({ owner, epoch, uid, spec }: SandboxRequest, config: 
             { name: "RUNE_RUNNER_TOKEN_FILE", value: "/rune/token" },
             // One program at a time: two that take too much memory could take the runner with them.
             { name: "RUNE_RUNNER_CONCURRENCY", value: "1" },
+            ...(isSubstitute ? [{ name: "RUNE_SANDBOX_WITHOUT_LANDLOCK", value: "substitute-runtime" }] : []),
           ],
           ports: [{ name: "runner", containerPort: port.runner }],
           securityContext: restrictedContainer,
@@ -158,12 +160,20 @@ export function executionMemoryMiB(spec: SandboxSpec, config: OperatorConfig): n
   return Math.max(64, Math.floor(bytesOf(spec.memory ?? config.sandbox.memory) / 2 ** 21));
 }
 
-const units: Record<string, number> = { "": 1, k: 1e3, M: 1e6, G: 1e9, T: 1e12, Ki: 2 ** 10, Mi: 2 ** 20, Gi: 2 ** 30, Ti: 2 ** 40 };
+const units: Readonly<Record<string, number>> = {
+  "": 1,
+  m: 1e-3,
+  ...Object.fromEntries([..."kMGTPE"].map((letter, index) => [letter, 1000 ** (index + 1)])),
+  ...Object.fromEntries([..."KMGTPE"].map((letter, index) => [`${letter}i`, 1024 ** (index + 1)])),
+};
 
-/** Bytes of a Kubernetes quantity. */
+/** Bytes of a Kubernetes quantity, in every unit that `quantity` of the schemas admits. */
 export function bytesOf(quantity: string): number {
-  const [, number = "0", unit = ""] = /^([0-9.]+)([A-Za-z]*)$/.exec(quantity) ?? [];
-  return Number(number) * (units[unit] ?? 1);
+  const [, number = "", unit = ""] = /^([0-9.]+)([A-Za-z]*)$/.exec(quantity) ?? [];
+  const factor = units[unit];
+  if (!number || factor === undefined)
+    throw new Error(`${quantity} is no Kubernetes quantity; write a number with m, k, M, G, T, P, E or Ki to Ei`);
+  return Number(number) * factor;
 }
 
 /** A user ID that none of `taken` has, the same for the same key while it is free. */

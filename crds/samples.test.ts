@@ -48,6 +48,19 @@ describe.each(kinds.map((kind) => [kind.kind, kind] as const))("%s", (name, kind
   });
 });
 
+test.each(
+  refusedSamples()
+    .filter(({ message }) => message.includes("in body should match"))
+    .map(({ file, manifest, message }) => [file, manifest, message] as const),
+)("%s is refused by a pattern", (_, manifest, message) => {
+  const validate = validators.get(manifest.kind);
+  expect(validate?.(manifest)).toBe(false);
+  const fields = validate?.errors
+    ?.filter(({ keyword }) => keyword === "pattern")
+    .map(({ instancePath }) => instancePath.slice(1).replaceAll("/", "."));
+  expect(fields).toContain(message.split(" ")[0]);
+});
+
 test("every rule has a sample that it refuses", () => {
   const messages = new Set(refusedSamples().map(({ message }) => message));
   expect(kinds.flatMap(({ rules }) => rules.map(({ message }) => message)).filter((message) => !messages.has(message))).toEqual([]);

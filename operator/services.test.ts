@@ -2,7 +2,7 @@ import { completeKeys } from "@rune/clients/keys";
 import type { OperatorNats } from "@rune/clients/nats";
 import type { Notice } from "@rune/controllers/context";
 import type { Progress } from "@rune/crds/artifact";
-import { services as serviceResource } from "kopf-ts";
+import { services as serviceResource, TerminalError } from "kopf-ts";
 import { FakeApiServer } from "kopf-ts/testing";
 import { expect, it } from "vitest";
 import { parseConfig } from "./config.ts";
@@ -37,7 +37,7 @@ const claims = (token: string) => JSON.parse(Buffer.from(token.split(".")[1] ?? 
 it("a registry token allows what it was asked for and ends when it was asked to", async () => {
   const { services } = await made();
   const access = [{ repository: "rune/default/adapters", actions: ["pull", "push"] as const }];
-  const told = claims(await services.registryToken({ subject: "TrainingRun default/a", access, seconds: 600 }));
+  const told = claims(await services.registryToken({ namespace: "default", subject: "TrainingRun default/a", access, seconds: 600 }));
   expect(told).toMatchObject({
     sub: "TrainingRun default/a",
     aud: "rune-registry",
@@ -49,7 +49,9 @@ it("a registry token allows what it was asked for and ends when it was asked to"
 it("tokens end at whole seconds, because Go's verifiers refuse others", async () => {
   const { services } = await made();
   const access = [{ repository: "a", actions: ["pull"] as const }];
-  expect(claims(await services.registryToken({ subject: "s", access, seconds: 86_998.989 })).exp).toSatisfy(Number.isInteger);
+  expect(claims(await services.registryToken({ namespace: "default", subject: "s", access, seconds: 86_998.989 })).exp).toSatisfy(
+    Number.isInteger,
+  );
   const creds = await services.natsCredentials({ kind: "progress", uid: "u", seconds: 86_998.989 });
   const jwt = /^-----BEGIN NATS USER JWT-----\n(\S+)/m.exec(creds)?.[1] ?? "";
   expect(claims(jwt).exp).toSatisfy(Number.isInteger);
@@ -84,8 +86,16 @@ it("the oldest progress is forgotten, so that memory has an end", async () => {
 
 it("one repository has one client, whoever asks", async () => {
   const { services } = await made();
-  expect(services.registry("a", ["pull"])).toBe(services.registry("a", ["pull"]));
-  expect(services.registry("a", ["pull"])).not.toBe(services.registry("b", ["pull"]));
+  expect(services.registry("default", "a", ["pull"])).toBe(services.registry("team", "a", ["pull"]));
+  expect(services.registry("default", "a", ["pull"])).not.toBe(services.registry("default", "b", ["pull"]));
+});
+
+it("nothing of another namespace is opened, whoever forgot to check", async () => {
+  const { services } = await made();
+  const access = ["rune/default/adapters", "rune/other/trajectories"].map((repository) => ({ repository, actions: ["pull"] as const }));
+  const token = services.registryToken({ namespace: "default", subject: "s", access, seconds: 600 });
+  await expect(token).rejects.toThrow("rune/other/trajectories belongs to the namespace other");
+  expect(() => services.registry("default", "rune/other/reports", ["pull"])).toThrow(TerminalError);
 });
 
 it("the cluster's DNS is the Service that clusters label as such, or a sentence on what to set", async () => {

@@ -6,6 +6,7 @@ import { Registry } from "@rune/clients/registry";
 import { registryToken } from "@rune/clients/registry-token";
 import type { OperatorConfig } from "@rune/controllers/config";
 import type { NatsGrant, Notice, RegistryAction, Services } from "@rune/controllers/context";
+import { refuseForeign } from "@rune/controllers/tenancy";
 import type { Progress } from "@rune/crds/artifact";
 import { port } from "@rune/crds/loader-api";
 import { type Client, services as kubernetesServices } from "kopf-ts";
@@ -32,15 +33,22 @@ export function createServices({
   const adminKey = JSON.parse(required(keys, "admin.jwk"));
   const accountSeed = required(keys, "nats-account.seed");
   const progress = remember(nats);
+  const registryOf = memoized((repository, actions) => {
+    const grant = { subject: "rune-operator", access: [{ repository, actions }], seconds: ownTokenSeconds };
+    return new Registry({ url: config.local.registryURL ?? config.registry.url, token: () => registryToken(registryKey, grant) });
+  });
   return {
     config,
     clusterDNS,
     adminKeys: JSON.parse(required(keys, "admin.jwks")),
-    registry: memoized((repository, actions) => {
-      const grant = { subject: "rune-operator", access: [{ repository, actions }], seconds: ownTokenSeconds };
-      return new Registry({ url: config.local.registryURL ?? config.registry.url, token: () => registryToken(registryKey, grant) });
-    }),
-    registryToken: (grant) => registryToken(registryKey, { ...grant, seconds: Math.ceil(grant.seconds) }),
+    registry: (namespace, repository, actions) => {
+      refuseForeign(repository, namespace);
+      return registryOf(repository, actions);
+    },
+    registryToken: async ({ namespace, subject, access, seconds }) => {
+      for (const { repository } of access) refuseForeign(repository, namespace);
+      return await registryToken(registryKey, { subject, access, seconds: Math.ceil(seconds) });
+    },
     natsCredentials: ({ kind, uid, seconds }) => userOf[kind]({ accountSeed, uid, seconds: Math.ceil(seconds) }),
     logs: nats,
     progress: (uid) => progress.get(uid),
@@ -63,7 +71,7 @@ function required(keys: Keys, name: string): string {
 }
 
 /** One client for each repository, because each keeps its own connections. */
-function memoized(make: (repository: string, actions: readonly RegistryAction[]) => Registry): Services["registry"] {
+function memoized(make: (repository: string, actions: readonly RegistryAction[]) => Registry): typeof make {
   const made = new Map<string, Registry>();
   return (repository, actions) => {
     const key = `${repository} ${actions.toSorted().join()}`;

@@ -122,25 +122,50 @@ describe.each(variants)("with %s", (_, values) => {
 });
 
 describe("permissions", () => {
-  const operatorRules = (all: Manifest[]) =>
-    named(all, "ClusterRole", "rune-operator").rules as { apiGroups: string[]; resources: string[]; verbs: string[] }[];
   const verbsOn = (rules: { resources: string[]; verbs: string[] }[], resource: string) =>
     new Set(rules.filter(({ resources }) => resources.includes(resource)).flatMap(({ verbs }) => verbs));
+  const granted = (role: Manifest) =>
+    role.rules.map(
+      ({ apiGroups, resources, resourceNames, verbs }: Record<string, string[]>) =>
+        `${apiGroups}/${resources}${resourceNames ? `[${resourceNames}]` : ""}: ${verbs?.join(" ")}`,
+    );
+  const plurals = kinds.map(({ plural }) => plural);
+  const subresources = (name: string) => plurals.map((plural) => `${plural}/${name}`);
 
-  test.each(kinds.map(({ kind, plural }) => [kind, plural]))("cover %s for operator, viewer and editor", async (_, plural) => {
+  test("of the operator are exactly what its code asks for: one more is a decision", async () => {
+    const all = await render({ keysSecret: "our-keys" });
+    expect(granted(named(all, "ClusterRole", "rune-operator")).sort()).toEqual(
+      [
+        `rune.dev/${plurals}: get list watch`,
+        `rune.dev/${subresources("status")}: update`,
+        `rune.dev/${subresources("finalizers")}: update`,
+        "rune.dev/adapters: patch",
+        "rune.dev/adapters,trainingruns: create",
+        "rune.dev/trainingruns,agentsessions,evaluations: delete",
+        "/pods: get list watch create delete",
+        "batch/jobs: get list watch create delete",
+        "/services,configmaps: get list watch create patch",
+        "apps/statefulsets: get list watch create patch",
+        "networking.k8s.io/networkpolicies: get list watch create patch",
+        "/secrets: get create patch",
+        "/persistentvolumeclaims: get create",
+        "events.k8s.io/events: create patch",
+      ].sort(),
+    );
+    expect(granted(named(all, "ClusterRole", "rune-operator-cluster"))).toEqual(["/services: get list", "/namespaces: get"]);
+    expect(granted(named(all, "Role", "rune-operator"))).toEqual([
+      "/secrets[our-keys]: get patch",
+      "/secrets: create",
+      "coordination.k8s.io/leases: get create update",
+      "events.k8s.io/events: create patch",
+    ]);
+  });
+
+  test.each(plurals)("of people cover %s", async (plural) => {
     const all = await render();
-    const rules = operatorRules(all);
-    for (const verb of ["get", "list", "watch", "patch"]) expect(verbsOn(rules, plural)).toContain(verb);
-    expect(verbsOn(rules, `${plural}/status`)).toContain("patch");
-    expect(verbsOn(rules, `${plural}/finalizers`)).toContain("update");
     expect(verbsOn(named(all, "ClusterRole", "rune-viewer").rules, plural)).toEqual(new Set(["get", "list", "watch"]));
     expect(verbsOn(named(all, "ClusterRole", "rune-editor").rules, plural)).toContain("create");
     expect(verbsOn(named(all, "ClusterRole", "rune-editor").rules, `${plural}/status`)).toEqual(new Set());
-  });
-
-  test("keys are touched by name, and only at home", async () => {
-    const { rules } = named(await render({ keysSecret: "our-keys" }), "Role", "rune-operator");
-    expect(rules[0]).toMatchObject({ resources: ["secrets"], resourceNames: ["our-keys"], verbs: ["get", "update", "patch"] });
   });
 
   test("with a list of namespaces nothing is granted outside them", async () => {
@@ -148,6 +173,12 @@ describe("permissions", () => {
     expect(ofKind(all, "ClusterRoleBinding").map(({ roleRef }) => roleRef.name)).toEqual(["rune-operator-cluster"]);
     expect(named(all, "RoleBinding", "rune-operator").metadata.namespace).toBe("team-a");
   });
+});
+
+test("sandboxes do without Landlock only in runtime classes that are named", async () => {
+  expect(configOf(await render()).sandbox.landlockSubstitutes).toEqual([]);
+  const named = await render({ sandbox: { landlockSubstitutes: ["gvisor", "kata"] } });
+  expect(configOf(named).sandbox.landlockSubstitutes).toEqual(["gvisor", "kata"]);
 });
 
 describe("images", () => {
@@ -213,6 +244,18 @@ describe("embedded services", () => {
     }
   });
 
+  test("admit pods only of the namespaces that are watched, where those are listed", async () => {
+    const namespacesOf = (all: Manifest[], name: string) => named(all, "NetworkPolicy", name).spec.ingress[0].from.at(-1).namespaceSelector;
+    const everywhere = await render();
+    const listed = await render({ watchNamespaces: ["team-a", "rune-system"] });
+    for (const name of ["rune-registry", "rune-nats", "rune-mlflow"]) {
+      expect(namespacesOf(everywhere, name)).toEqual({});
+      expect(namespacesOf(listed, name)).toEqual({
+        matchExpressions: [{ key: "kubernetes.io/metadata.name", operator: "In", values: ["team-a", "rune-system"] }],
+      });
+    }
+  });
+
   test("of another release have other names", async () => {
     const all = await render({}, "memory");
     expect(named(all, "StatefulSet", "memory-rune-nats")).toBeDefined();
@@ -235,6 +278,7 @@ describe("wrong values are refused with the place and the reason", () => {
     ["an address of another protocol", { nats: { embedded: false, url: "http://nats" } }, "/nats/url"],
     ["two operators without leader", { operator: { replicas: 2, leaderElection: false } }, "/operator/leaderElection"],
     ["sandboxes that run as root", { sandbox: { uidRange: { start: 0, size: 1 } } }, "/sandbox/uidRange/start"],
+    ["a unit that Kubernetes doesn't know", { sandbox: { memory: "512ki" } }, "/sandbox/memory"],
     ["a number as text", { engine: { cpuThreads: "two" } }, "/engine/cpuThreads"],
   ])("%s", async (_, values, place) => {
     const message = await refusal(values);

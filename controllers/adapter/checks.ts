@@ -4,9 +4,12 @@ import { type AdapterConfig, mediaType } from "@rune/crds/artifact";
 import { isTrue } from "kopf-ts";
 import type { Check } from "../check.ts";
 import { Reason } from "../reasons.ts";
+import { foreignRepository } from "../tenancy.ts";
 import type { World } from "./world.ts";
 
 const referenceOf = ({ spec }: Adapter) => `${spec.artifact.repository}@${spec.artifact.digest}`;
+
+const ownRepository: Check<World> = ({ adapter }) => foreignRepository(adapter.spec.artifact.repository, adapter.metadata.namespace);
 
 /** What was verified once stays true while the registry is away: an artifact never changes under its digest. */
 const registryAnswers: Check<World> = ({ adapter, artifact }) =>
@@ -83,4 +86,4 @@ function firstDifference({ spec }: Adapter, config: AdapterConfig, sizeBytes: nu
 const plain = (value: unknown): unknown => JSON.parse(JSON.stringify(value));
 const show = (value: unknown) => (typeof value === "string" ? value : JSON.stringify(value));
 
-export const checks: readonly Check<World>[] = [registryAnswers, artifactThere, digestRight, isAdapter, specAgrees];
+export const checks: readonly Check<World>[] = [ownRepository, registryAnswers, artifactThere, digestRight, isAdapter, specAgrees];

@@ -74,6 +74,13 @@ describe("verification", () => {
     expect(conditions[type]).toEqual(["True", reason]);
   });
 
+  it("is stalled on an artifact of another namespace, whatever the registry says", () => {
+    const artifact = { repository: "rune/other/adapters", digest: digestOf("1"), sizeBytes: 100 };
+    const foreign = adapter(name, { spec: { artifact } });
+    for (const state of [found(), { state: "Unavailable", message: "refused" }, { state: "VerifiedBefore" }] as World["artifact"][])
+      expect(decide(worldOf({ adapter: foreign, artifact: state }), now)).toMatchObject({ kind: "stalled", reason: "ForeignRepository" });
+  });
+
   it.each([
     ["base", { base: { name: "coder", digest: digestOf("c") } }],
     ["rank", { rank: 8 }],

@@ -35,10 +35,10 @@ function isFresh(adapter: Adapter, now: Date): boolean {
   return isTrue(adapter, "Ready") && time !== undefined && now.getTime() - new Date(time).getTime() < reverifySeconds * 1000;
 }
 
-async function observeArtifact({ spec }: Adapter, services: Services): Promise<ArtifactState> {
+async function observeArtifact({ metadata, spec }: Adapter, services: Services): Promise<ArtifactState> {
   const { repository, digest } = spec.artifact;
-  const registry = services.registry(repository, ["pull"]);
   try {
+    const registry = services.registry(metadata.namespace, repository, ["pull"]);
     const { manifest, sizeBytes } = await registry.manifest(repository, digest);
     const { artifactType, layers } = manifest;
     const config = await registry.json(repository, manifest.config, adapterConfig).catch((error: unknown) => {

@@ -85,7 +85,7 @@ async function observeSeal(
   const repository = repositoryOf.trajectories(session.metadata.namespace);
   const digest = await artifactDigest(trajectoryArtifact(trajectoryOf(session, log.records, outcome), repository));
   try {
-    await services.registry(repository, ["pull"]).manifest(repository, digest);
+    await services.registry(session.metadata.namespace, repository, ["pull"]).manifest(repository, digest);
     return { repository, digest, stored: true };
   } catch (error) {
     if (error instanceof ArtifactMissing) return { repository, digest, stored: false };

@@ -13,10 +13,11 @@ import { observe } from "./observe.ts";
 
 async function reconcile(session: AgentSession, context: Context, services: Services): Promise<Outcome> {
   const world = await observe(session, context, services);
-  const repository = repositoryOf.trajectories(session.metadata.namespace);
+  const { namespace } = session.metadata;
+  const repository = repositoryOf.trajectories(namespace);
   const now = context.clock.now();
   const seal: Seal = async (trajectory) =>
-    void (await services.registry(repository, ["pull", "push"]).push(trajectoryArtifact(trajectory, repository)));
+    void (await services.registry(namespace, repository, ["pull", "push"]).push(trajectoryArtifact(trajectory, repository)));
   const outcome = decide(world, services.config, seal, now).deleting(...world.leftovers);
   return untilDeadline(outcome, session, deadlineOf(session), now);
 }

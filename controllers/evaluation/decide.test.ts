@@ -64,6 +64,12 @@ describe("an evaluation", () => {
     expect(decideOn({ tasks: { unavailable: "refused" } })).toMatchObject({ kind: "waiting", reason: "RegistryUnavailable" });
   });
 
+  it("stalls on a task set in another namespace's own repository", () => {
+    const taskSet = { repository: "rune/other/trajectories", digest: digestOf("c") };
+    const evaluation = anEvaluation({ spec: { taskSet } });
+    expect(decideOn({ evaluation, tasks: { unavailable: "refused" } })).toMatchObject({ kind: "stalled", reason: "ForeignRepository" });
+  });
+
   it("freezes what each arm answers and with which digest before it starts", () => {
     expect(decideOn({ tasks: { count: 4 } }).status).toMatchObject({ startTime: "2026-11-23T12:00:00Z", arms });
   });

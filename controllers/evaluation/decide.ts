@@ -21,6 +21,7 @@ import { Reason } from "../reasons.ts";
 import { requirementsMet } from "../requires.ts";
 import { libraryMissing, sandboxObjects } from "../sandbox.ts";
 import { adapterOn, isServed } from "../serving.ts";
+import { foreignRepository } from "../tenancy.ts";
 import { activeArm, deadlineOf, intervalOf, nextArm, withCompleted } from "./arms.ts";
 import { evaluatorObjects } from "./job.ts";
 import { EvaluationReason } from "./reasons.ts";
@@ -52,6 +53,7 @@ const adaptersExist: Check<World> = ({ evaluation, adapters }) => {
     : null;
 };
 const libraryExists: Check<World> = ({ evaluation, libraryExists: exists }) => (exists ? null : libraryMissing(evaluation.spec.sandbox));
+const ownTaskSet: Check<World> = ({ evaluation: { metadata, spec } }) => foreignRepository(spec.taskSet.repository, metadata.namespace);
 const tasksReadable: Check<World> = ({ tasks }) => {
   if (tasks && "missing" in tasks) return { reason: EvaluationReason.TaskSetMissing, message: tasks.missing };
   if (tasks && "unreadable" in tasks)
@@ -64,7 +66,7 @@ const tasksReadable: Check<World> = ({ tasks }) => {
 /** What an evaluation requires holds once, at its beginning: its work isn't interrupted by what happens to others. */
 const mayBegin: Check<World> = (world) => (world.evaluation.status?.arms ? null : requirementsMet(world));
 
-const checks: Check<World>[] = [mayBegin, serversReady, adaptersExist, libraryExists, tasksReadable];
+const checks: Check<World>[] = [ownTaskSet, mayBegin, serversReady, adaptersExist, libraryExists, tasksReadable];
 
 /** From what is seen to what should be, arm by arm: claim → sandbox → evaluator → numbers; after the last one the report. */
 export function decide(world: World, config: OperatorConfig, now: Date): Outcome {

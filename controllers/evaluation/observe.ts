@@ -75,7 +75,7 @@ async function mint(evaluation: Evaluation, now: Date, services: Services): Prom
   ];
   return {
     nats: await services.natsCredentials({ kind: "evaluation", uid, seconds }),
-    registry: await services.registryToken({ subject: `Evaluation ${namespace}/${name}`, access, seconds }),
+    registry: await services.registryToken({ namespace, subject: `Evaluation ${namespace}/${name}`, access, seconds }),
   };
 }
 
@@ -87,10 +87,10 @@ async function observeLog(evaluation: Evaluation, services: Services): Promise<L
   }
 }
 
-async function observeTasks({ spec }: Evaluation, services: Services): Promise<World["tasks"]> {
+async function observeTasks({ metadata, spec }: Evaluation, services: Services): Promise<World["tasks"]> {
   const { repository, digest, maxTasks } = spec.taskSet;
-  const registry = services.registry(repository, ["pull"]);
   try {
+    const registry = services.registry(metadata.namespace, repository, ["pull"]);
     const { manifest } = await registry.manifest(repository, digest);
     const layer = manifest.layers[0];
     if (!layer) return { unreadable: `${repository}@${digest} is no task set: it has no layer` };

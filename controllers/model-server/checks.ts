@@ -2,6 +2,7 @@ import { isResolved } from "../base-model.ts";
 import type { Check } from "../check.ts";
 import { Reason } from "../reasons.ts";
 import { requirementsMet } from "../requires.ts";
+import { foreignRepository } from "../tenancy.ts";
 import { engineArgumentsAllowed } from "./engine.ts";
 import { stagedDigest } from "./trouble.ts";
 import type { World } from "./world.ts";
@@ -24,6 +25,8 @@ const oneNode: Check<World> = ({ server, leaderWorkerSets }) => {
   };
 };
 
+const ownBase: Check<World> = ({ server: { metadata, spec } }) => foreignRepository(spec.base.oci?.repository, metadata.namespace);
+
 /** The registry's word on the base, before a pod is started for it. Pods that run don't need the registry. */
 const baseKnown: Check<World> = ({ base }) => {
   if (!base || isResolved(base)) return null;
@@ -42,4 +45,4 @@ const baseUnchanged: Check<World> = ({ server, engines }) => {
   };
 };
 
-export const checks: readonly Check<World>[] = [mayStart, engineArgumentsAllowed, oneNode, baseKnown, baseUnchanged];
+export const checks: readonly Check<World>[] = [ownBase, mayStart, engineArgumentsAllowed, oneNode, baseKnown, baseUnchanged];

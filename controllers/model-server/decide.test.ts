@@ -84,6 +84,14 @@ describe("a new ModelServer", () => {
       { server: modelServer("coder", { spec: { engine: { environment: [{ name: "VLLM_COMPUTE_NANS_IN_LOGITS", value: "0" }] } } }) },
       "EngineArgumentRefused",
     ],
+    [
+      "names a base in another namespace's repository",
+      {
+        server: modelServer("coder", { spec: { base: { oci: { repository: "rune/other/adapters", digest: digestOf("a") } } } }),
+        base: { missing: false, unresolved: "refused" },
+      },
+      "ForeignRepository",
+    ],
     ["names a base that isn't in the registry", { base: { missing: true, unresolved: "no such model" } }, "BaseModelUnavailable"],
     ["can't reach the registry", { base: { missing: false, unresolved: "refused" } }, "RegistryUnavailable"],
   ] as [string, Partial<World>, string][])("creates nothing when it %s", (_what, more, reason) => {

@@ -66,19 +66,24 @@ export function networkPolicy(server: ModelServer, config: OperatorConfig): Kube
         // To any address, because node-local DNS answers on an address of the node.
         { ports: [{ port: 53, protocol: "UDP" }, tcp(53)] },
         { to: [peers], ports: [tcp(port.inference)] },
-        registryEgress(config.registry.url),
+        registryEgress(config),
         ...(server.spec.base.huggingFace ? [{ ports: [tcp(443)] }] : []),
       ],
     },
   };
 }
 
-/** A policy knows no host names: a Service is its namespace (any port, since policies see the pod's), everything else any address at that port. */
-export function registryEgress(url: string): object {
-  const { hostname, port: given, protocol } = new URL(url);
+/**
+ * A policy knows no host names: a Service is its namespace, everything else any address at the URL's port. Policies see
+ * the pod's port, which only of the operator's own neighbours is known to be the Service's.
+ */
+export function registryEgress({ registry, operatorNamespace }: Pick<OperatorConfig, "registry" | "operatorNamespace">): object {
+  const { hostname, port: given, protocol } = new URL(registry.url);
+  const ports = [tcp(given ? Number(given) : protocol === "https:" ? 443 : 80)];
   const namespace = /^[^.]+\.([^.]+)\.svc(\.|$)/.exec(hostname)?.[1];
-  if (namespace) return { to: [{ namespaceSelector: { matchLabels: { [namespaceLabel]: namespace } } }] };
-  return { ports: [tcp(given ? Number(given) : protocol === "https:" ? 443 : 80)] };
+  if (!namespace) return { ports };
+  const to = [{ namespaceSelector: { matchLabels: { [namespaceLabel]: namespace } } }];
+  return namespace === operatorNamespace ? { to, ports } : { to };
 }
 
 const tcp = (number: number) => ({ port: number, protocol: "TCP" });

@@ -5,6 +5,7 @@ import type { Services } from "../context.ts";
 import type { KubeObject } from "../manifest.ts";
 import { observeRequirements } from "../requires.ts";
 import { adapters, agentSessions, evaluations } from "../resources.ts";
+import { foreignRepository } from "../tenancy.ts";
 import { demands, lastUses } from "./claims.ts";
 import { owned } from "./owned.ts";
 import { inputsName, podLabels, tokenRenewalAnnotation } from "./pods.ts";
@@ -65,18 +66,23 @@ function isLoaderRunning(pod: DynamicObject): boolean {
 /** The registry is asked until the identity is known, and never again. What isn't in the registry only a stager can tell. */
 async function observeOwnBase(server: ModelServer, services: Services): Promise<World["base"]> {
   if (server.status?.baseDigest || !server.spec.base.oci) return undefined;
-  return await observeBase(server.spec.base, [], (repository) => services.registry(repository, ["pull"]));
+  return await observeBase(server.spec.base, [], (repository) => services.registry(server.metadata.namespace, repository, ["pull"]));
 }
 
 async function mintStagerToken(server: ModelServer, { client, clock, signal }: Context, services: Services): Promise<World["stagerToken"]> {
   const repository = server.spec.base.oci?.repository;
-  if (!repository) return undefined;
   const { namespace, name } = server.metadata;
+  if (!repository || foreignRepository(repository, namespace)) return undefined;
   const secret = await client.find(secrets, { namespace, name: inputsName(server) }, { signal });
   const renewal = secret?.metadata.annotations?.[tokenRenewalAnnotation];
   if (renewal && new Date(renewal) > clock.now()) return undefined;
   const subject = `${modelServer.kind} ${namespace}/${name}`;
-  const token = await services.registryToken({ subject, access: [{ repository, actions: ["pull"] }], seconds: stagerTokenSeconds });
+  const token = await services.registryToken({
+    namespace,
+    subject,
+    access: [{ repository, actions: ["pull"] }],
+    seconds: stagerTokenSeconds,
+  });
   return { token, renewal: new Date(clock.now().getTime() + (stagerTokenSeconds / 2) * 1000) };
 }
 

@@ -98,10 +98,18 @@ describe("the network of a server", () => {
     expect(JSON.stringify(ingress)).not.toContain("8000");
   });
 
-  it("reaches a registry in the cluster by its namespace, one outside by its port", () => {
-    expect(registryEgress("http://rune-registry.rune-system.svc:5000")).toEqual({
-      to: [{ namespaceSelector: { matchLabels: { "kubernetes.io/metadata.name": "rune-system" } } }],
+  const egressTo = (url: string) => registryEgress({ ...config, registry: { url } });
+  const inNamespace = (name: string) => [{ namespaceSelector: { matchLabels: { "kubernetes.io/metadata.name": name } } }];
+
+  it("reaches the operator's neighbours only at the registry's port", () => {
+    expect(egressTo("http://rune-registry.rune-system.svc:5000")).toEqual({
+      to: inNamespace("rune-system"),
+      ports: [{ port: 5000, protocol: "TCP" }],
     });
-    expect(registryEgress("https://registry.example")).toEqual({ ports: [{ port: 443, protocol: "TCP" }] });
+  });
+
+  it("reaches a registry elsewhere in the cluster by its namespace, one outside by its port", () => {
+    expect(egressTo("http://harbor.registries.svc")).toEqual({ to: inNamespace("registries") });
+    expect(egressTo("https://registry.example")).toEqual({ ports: [{ port: 443, protocol: "TCP" }] });
   });
 });

@@ -45,8 +45,9 @@ async function move(server: ModelServer, moves: Decision["moves"], services: Ser
 
 async function loadRequest(server: ModelServer, { spec }: Adapter, services: Services): Promise<LoadRequest> {
   const { repository, digest } = spec.artifact;
-  const subject = `ModelServer ${server.metadata.namespace}/${server.metadata.name}`;
-  const registryToken = await services.registryToken({ subject, access: [{ repository, actions: ["pull"] }], seconds: 600 });
+  const { namespace, name } = server.metadata;
+  const subject = `ModelServer ${namespace}/${name}`;
+  const registryToken = await services.registryToken({ namespace, subject, access: [{ repository, actions: ["pull"] }], seconds: 600 });
   return { repository, digest, baseDigest: spec.base.digest, rank: spec.rank, targetModules: spec.targetModules, registryToken };
 }
 

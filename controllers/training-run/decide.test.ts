@@ -339,6 +339,16 @@ describe("suspension", () => {
   });
 });
 
+describe("another namespace's own repositories", () => {
+  const foreign = { repository: "rune/other/trajectories", digest: digestOf("c") };
+  it.each([
+    ["corpus", { corpus: { artifact: foreign } }],
+    ["base", { base: { oci: foreign } }],
+  ])("stall a run that names one as its %s", (_, spec) => {
+    expect(decideOn({ run: aRun({ spec }) })).toMatchObject({ kind: "stalled", reason: "ForeignRepository", creates: [] });
+  });
+});
+
 describe("a base model that is not known", () => {
   it("waits while it may still come, and stalls when the registry doesn't have it", () => {
     expect(decideOn({ base: { unresolved: "not staged yet", missing: false } })).toMatchObject({

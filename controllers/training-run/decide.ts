@@ -8,6 +8,7 @@ import { finished } from "../finished.ts";
 import { jobNameOfRun, repositoryOf } from "../names.ts";
 import { Reason } from "../reasons.ts";
 import { requirementsMet } from "../requires.ts";
+import { foreignRepository } from "../tenancy.ts";
 import { jobTrouble } from "../trouble.ts";
 import { type Attempt, attemptState, budget, nextStart, remainingSeconds } from "./attempts.ts";
 import { type Corpus, corpusOf } from "./corpus.ts";
@@ -22,10 +23,14 @@ const longestSearchSeconds = 600;
 const baseResolved: Check<World> = ({ base }) =>
   isResolved(base) ? null : { reason: Reason.BaseModelUnavailable, message: base.unresolved, ...(base.missing ? {} : { retrySeconds }) };
 
+const ownRepositories: Check<World> = ({ run: { metadata, spec } }) =>
+  foreignRepository(spec.base.oci?.repository, metadata.namespace) ??
+  foreignRepository(spec.corpus.artifact?.repository, metadata.namespace);
+
 /** What a run requires holds once, at its beginning: its attempts aren't interrupted by what happens to others. */
 const mayBegin: Check<World> = (world) => (world.run.status?.attempts ? null : requirementsMet(world));
 
-const checks: Check<World>[] = [mayBegin, baseResolved];
+const checks: Check<World>[] = [ownRepositories, mayBegin, baseResolved];
 
 /** From what is seen to what should be, one step at a time: corpus → attempts → result → Adapter. */
 export function decide(world: World, config: OperatorConfig, now: Date): Outcome {

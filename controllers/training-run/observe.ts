@@ -46,7 +46,7 @@ const notAsked: BaseState = { unresolved: "no attempt is about to start", missin
 
 function readBase(run: TrainingRun, cache: Cache, services: Services): Promise<BaseState> {
   const servers = cache(modelServers).list({ namespace: run.metadata.namespace });
-  return observeBase(run.spec.base, servers, (repository) => services.registry(repository, ["pull"]));
+  return observeBase(run.spec.base, servers, (repository) => services.registry(run.metadata.namespace, repository, ["pull"]));
 }
 
 /** Only what this run needs: its base, its corpus, and the one repository that it may push to. */
@@ -62,7 +62,7 @@ async function mint(run: TrainingRun, now: Date, services: Services): Promise<Wo
     { repository: repositoryOf.adapters(namespace), actions: ["pull", "push"] as const },
   ];
   return {
-    registryToken: await services.registryToken({ subject: `TrainingRun ${namespace}/${name}`, access, seconds }),
+    registryToken: await services.registryToken({ namespace, subject: `TrainingRun ${namespace}/${name}`, access, seconds }),
     progress: await services.natsCredentials({ kind: "progress", uid, seconds }),
   };
 }
@@ -77,8 +77,8 @@ function corpusSessions(run: TrainingRun, cache: Cache): AgentSession[] {
 /** Follows status's digest or, where a result was lost, the run's tag; a tag counts only once digest, config and owner agree. */
 async function observeArtifact(run: TrainingRun, services: Services, known: string | undefined): Promise<ArtifactState> {
   const repository = repositoryOf.adapters(run.metadata.namespace);
-  const registry = services.registry(repository, ["pull"]);
   try {
+    const registry = services.registry(run.metadata.namespace, repository, ["pull"]);
     const digest = known ?? (await registry.resolveTag(repository, `run-${run.metadata.uid}`));
     if (!digest) return { missing: `no artifact is tagged run-${run.metadata.uid} in ${repository}` };
     const { manifest, sizeBytes } = await registry.manifest(repository, digest);

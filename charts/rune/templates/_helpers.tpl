@@ -61,12 +61,17 @@ imagePullSecrets:
 {{- end }}
 {{- end }}
 
-{{- /* Who may ask the embedded services: the operator, and its pods in every namespace, but never a sandbox. */ -}}
+{{- /* Who may ask the embedded services: the operator, and its pods in every namespace that it watches, but never a sandbox. */ -}}
 {{- define "rune.clients" -}}
 - podSelector:
     matchLabels:
       {{- include "rune.selector" (list . "operator") | nindent 6 }}
-- namespaceSelector: {}
+- namespaceSelector:
+    {{- with .Values.watchNamespaces }}
+    matchExpressions:
+      - { key: kubernetes.io/metadata.name, operator: In, values: {{ append . $.Release.Namespace | uniq | toJson }} }
+    {{- else }} {}
+    {{- end }}
   podSelector:
     matchExpressions:
       - { key: rune.dev/component, operator: Exists }

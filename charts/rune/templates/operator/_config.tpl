@@ -39,6 +39,7 @@ sandbox:
   {{- with .Values.sandbox.runtimeClassName }}
   runtimeClassName: {{ . }}
   {{- end }}
+  landlockSubstitutes: {{ toJson .Values.sandbox.landlockSubstitutes }}
 canary:
   host: {{ include "rune.name" . }}-canary.{{ .Release.Namespace }}.svc
 {{- with .Values.clusterDNS }}
