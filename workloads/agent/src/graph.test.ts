@@ -219,7 +219,10 @@ describe("an agent that is killed", { timeout: 120_000 }, () => {
     expect(asked.filter((program) => program.includes("wrong 2"))).toHaveLength(2);
     expect(log.records.filter(({ type }) => type === "lost")).toHaveLength(2);
     const verdict = log.records.find((record) => record.type === "executed" && record.program.includes("wrong 2"));
-    expect(verdict).toMatchObject({ epoch: 3, execution: { passed: false, outcome: "Error", error: expect.stringContaining("ended twice") } });
+    expect(verdict).toMatchObject({
+      epoch: 3,
+      execution: { passed: false, outcome: "Error", error: expect.stringContaining("ended twice") },
+    });
     expect(fold(log.records)).toMatchObject({ losses: 0, outcome: "Solved" });
     expectEachStepOnce(log.records);
   });
