@@ -195,6 +195,28 @@ it("an adapter that engines refuse is told with their reason, and isn't asked fo
   expect(loaders.requests).toHaveLength(1);
 });
 
+it("a loader whose registry is away is asked again every few seconds, and its server is observed all the while", async () => {
+  const learnt = publishAdapter();
+  const { name } = learnt.metadata;
+  loaders.registryAway = true;
+  api.put(modelServers, publishBase());
+  await until("the StatefulSet exists", () => api.find(statefulSets, key("coder")) !== undefined);
+  startPod();
+  api.put(adapters, learnt);
+  api.put(agentSessions, claiming(name, "s"));
+  await until("the loader was asked", () => loaders.requests.length > 0);
+  const since = clock.now().getTime();
+  await until("two minutes are over", () => clock.now().getTime() - since > 120_000);
+  expect(loaders.requests.length).toBeGreaterThan(15);
+  expect(loaders.requests.length).toBeLessThan(40);
+  expect(find().server?.status?.adapters?.[0]).toMatchObject({ name, state: "Pending", reason: "RegistryUnavailable" });
+  expect(isTrue(find().server ?? {}, "Ready")).toBe(true);
+  loaders.registryAway = false;
+  const back = clock.now().getTime();
+  await until("the adapter is held", () => loaders.held(podUID).includes(name));
+  expect(clock.now().getTime() - back).toBeLessThanOrEqual(10_000);
+});
+
 it("nothing is started while the registry is away, and all is once it is back", async () => {
   const server = publishBase();
   registry.away = true;

@@ -26,17 +26,36 @@ test("notes follow the task", () => {
 });
 
 test("a conversation shows each program with its error, and leaves out the oldest where it grows too long", () => {
-  const short = conversation(task, [{ program: "p1\n", error: "e1" }]);
+  const short = conversation(task, [{ program: "p1\n", error: "e1" }], 100_000);
   expect(short.slice(2)).toEqual([
     { role: "assistant", content: "```python\np1\n```" },
     { role: "user", content: "That program failed: e1\nWrite the whole program again." },
   ]);
-  const long = conversation(task, [
-    { program: "a".repeat(20_000), error: "" },
-    { program: "b".repeat(20_000), error: "" },
-  ]);
+  const long = conversation(
+    task,
+    [
+      { program: "a".repeat(20_000), error: "" },
+      { program: "b".repeat(20_000), error: "" },
+    ],
+    100_000,
+  );
   expect(long).toHaveLength(4);
   expect(long[2]?.content).toContain("bbb");
+});
+
+test("a conversation fits what the model takes: at least three bytes a token, with the template's words and the answer's beginning", () => {
+  const failures = Array.from({ length: 40 }, (_, k) => ({ program: `p${k} ${"x".repeat(400)}`, error: `e${k} ${"ü".repeat(200)}` }));
+  for (const tokens of [0, 100, 1000, 3584, 100_000]) {
+    const messages = conversation(task, failures, tokens);
+    const bytes = messages.reduce((sum, { content }) => sum + Buffer.byteLength(content), Buffer.byteLength(prefill(task)));
+    expect(messages.slice(0, 2)).toEqual(prompt(task));
+    if (messages.length > 2) expect(Math.ceil(bytes / 3) + 10 * (messages.length + 1)).toBeLessThanOrEqual(tokens + 1);
+    if (messages.length > 2) expect(messages.at(-1)?.content).toContain("e39");
+  }
+  const lengths = [0, 100, 1000, 3584, 100_000].map((tokens) => conversation(task, failures, tokens).length);
+  expect(lengths).toEqual(lengths.toSorted((a, b) => a - b));
+  expect(lengths.slice(0, 2)).toEqual([2, 2]);
+  expect(lengths[2]).toBeGreaterThan(2);
 });
 
 test("the answer begins with an open code block and the stub, and the program with the stub", () => {

@@ -11,8 +11,12 @@ export const defaultSystem = "You write short Python programs without comments o
 export const defaultSampling = { temperature: "0.8", topP: "0.95", maxTokens: 512, stop: ["```"] };
 
 const fence = "```python\n";
-/** Characters of earlier programs and errors that a prompt may carry; the oldest are left out first. */
+/** Bytes of earlier programs and errors that a prompt may carry at most; the oldest are left out first. */
 const longestHistory = 24_000;
+/** A token of code and errors has more bytes than this, nearly always: a prompt that is guessed too long loses a turn, one too short is refused. */
+const bytesPerToken = 3;
+/** What a chat template puts around a message. */
+const tokensPerMessage = 10;
 
 /** A fresh prompt: the task, and the notes that earlier programs left. Agent, evaluator and trainer ask in these words. */
 export function prompt(task: Task, notes: readonly string[] = []): Message[] {
@@ -23,9 +27,14 @@ export function prompt(task: Task, notes: readonly string[] = []): Message[] {
   ];
 }
 
-/** The whole conversation: the task, then each failed program with its error. */
-export function conversation(task: Task, failures: readonly Failure[]): Message[] {
-  return [...prompt(task), ...newest(failures).flatMap(exchangeOf)];
+/**
+ * The whole conversation: the task, then each failed program with its error, the newest that fit into `longestPrompt` tokens together
+ * with the beginning of the answer.
+ */
+export function conversation(task: Task, failures: readonly Failure[], longestPrompt: number): Message[] {
+  const fresh = prompt(task);
+  const room = longestPrompt * bytesPerToken - bytesOf(fresh) - Buffer.byteLength(prefill(task)) - tokensPerMessage * bytesPerToken;
+  return [...fresh, ...newest(failures.map(exchangeOf), Math.min(room, longestHistory)).flat()];
 }
 
 /** Beginning of the answer that is given to the model: the open code block and the task's stub. It saves most tokens of an answer. */
@@ -49,15 +58,20 @@ function exchangeOf({ program, error }: Failure): Message[] {
   ];
 }
 
-function newest(failures: readonly Failure[]): Failure[] {
-  const kept: Failure[] = [];
-  let length = 0;
-  for (const failure of failures.toReversed()) {
-    length += failure.program.length + failure.error.length;
-    if (length > longestHistory) break;
-    kept.unshift(failure);
+function newest(exchanges: readonly Message[][], room: number): Message[][] {
+  const kept: Message[][] = [];
+  let bytes = 0;
+  for (const exchange of exchanges.toReversed()) {
+    bytes += bytesOf(exchange);
+    if (bytes > room) break;
+    kept.unshift(exchange);
   }
   return kept;
+}
+
+/** What messages cost of a prompt, the template's own words counted as if they were bytes of text. */
+function bytesOf(messages: readonly Message[]): number {
+  return messages.reduce((sum, { content }) => sum + Buffer.byteLength(content) + tokensPerMessage * bytesPerToken, 0);
 }
 
 function cut(program: string, longest: number): string {

@@ -49,7 +49,12 @@ export function agentDocument({ session, server, epoch, sandboxIP, targets, dead
     owner: ownerOf(session),
     epoch,
     task: spec.task,
-    model: { url: serverURL({ name: server.metadata.name, namespace }), base, name: status?.adapter?.name ?? base },
+    model: {
+      url: serverURL({ name: server.metadata.name, namespace }),
+      base,
+      name: status?.adapter?.name ?? base,
+      maxModelLength: server.spec.maxModelLength,
+    },
     attempts: spec.attempts,
     candidates: spec.candidates,
     reflection: spec.reflection,

@@ -31,7 +31,8 @@ export function decide(world: World, now: Date): Decision {
   const outcome = tidings(verdict(world, status), world, status.adapters ?? [])
     .applying(...renewedToken(world), ...drifted(manifests(world, status.baseDigest), world.existing))
     .deleting(...stuckPods(world));
-  return { outcome: moves.length > 0 ? outcome.again(1) : outcome, moves };
+  if (moves.length === 0) return { outcome, moves };
+  return { outcome: outcome.again(moves.every(isRepeated) ? startingSeconds : 1), moves };
 }
 
 /** Everything that a server consists of, but for its token. */
@@ -51,6 +52,12 @@ export function manifests(
 
 const renewedToken = ({ server, stagerToken }: World) =>
   stagerToken ? [baseModelToken(server, stagerToken.token, stagerToken.renewal)] : [];
+
+/** Asks again for nothing but what the engine couldn't load before. */
+function isRepeated({ engine, move }: Decision["moves"][number]): boolean {
+  const known = new Set(engine.state?.adapters.map(({ name }) => name));
+  return move.unload.length === 0 && move.load.every(({ metadata }) => known.has(metadata.name));
+}
 
 function movesOf(world: World, wished: readonly Wish[]): Decision["moves"] {
   return world.engines.flatMap((engine) => {

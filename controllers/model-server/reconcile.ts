@@ -1,3 +1,4 @@
+import { LoaderUnavailable } from "@rune/clients/loader";
 import type { Adapter } from "@rune/crds/adapter";
 import type { AgentSession } from "@rune/crds/agent-session";
 import { label } from "@rune/crds/common";
@@ -10,6 +11,7 @@ import {
   type Controller,
   fieldChanged,
   type KubeObject,
+  type Logger,
   type Manager,
   type ObjectKey,
   type Outcome,
@@ -27,16 +29,24 @@ export async function reconcile(server: ModelServer, ctx: Context, services: Ser
   const world = await observe(server, ctx, services);
   const { outcome, moves } = decide(world, ctx.clock.now());
   if (moves.length === 0) return outcome;
-  return outcome.effect("move adapters", () => move(server, moves, services));
+  return outcome.effect("move adapters", () => move(server, moves, services, ctx.logger));
 }
 
-/** Engines are independent: what one of them can't do now doesn't keep the others waiting. */
-async function move(server: ModelServer, moves: Decision["moves"], services: Services): Promise<void> {
+/**
+ * Engines are independent: what one of them can't do now doesn't keep the others waiting. A loader that is away, or whose registry is,
+ * doesn't fail the pass: the next one, seconds later, asks it again.
+ */
+async function move(server: ModelServer, moves: Decision["moves"], services: Services, logger: Logger): Promise<void> {
   const results = await Promise.allSettled(
     moves.map(async ({ engine: { pod }, move }) => {
       const loader = services.loader({ ip: pod.status.podIP, podUID: pod.metadata.uid ?? "" });
-      for (const name of move.unload) await loader.unload(name);
-      for (const adapter of move.load) await loader.load(adapter.metadata.name, await loadRequest(server, adapter, services));
+      try {
+        for (const name of move.unload) await loader.unload(name);
+        for (const adapter of move.load) await loader.load(adapter.metadata.name, await loadRequest(server, adapter, services));
+      } catch (error) {
+        if (!(error instanceof LoaderUnavailable)) throw error;
+        logger.warn("a loader can't move adapters now; it is asked again soon", { pod: pod.metadata.name, error: error.message });
+      }
     }),
   );
   const failure = results.find((result) => result.status === "rejected");

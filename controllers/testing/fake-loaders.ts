@@ -5,6 +5,8 @@ import type { LoaderAddress, Services } from "../context.ts";
 
 /** Loaders of pods that exist only in a test: they hold what they are asked to hold. */
 export class FakeLoaders {
+  /** Whether the registry that loaders pull from is away. */
+  registryAway = false;
   readonly #states = new Map<string, LoaderState>();
   readonly requests: LoadRequest[] = [];
   /** Adapters that every loader refuses, with the reason. */
@@ -23,6 +25,10 @@ export class FakeLoaders {
     state: async () => structuredClone(this.#of(podUID)),
     load: async (name, request) => {
       this.requests.push(request);
+      if (this.registryAway) {
+        this.#set(podUID, name, { name, digest: request.digest, state: "Refused", reason: "RegistryUnavailable" });
+        throw new LoaderUnavailable("the registry is away");
+      }
       const reason = this.refusals.get(name);
       return this.#set(podUID, name, {
         name,

@@ -50,7 +50,9 @@ export const agentJob = z.object({
   owner,
   epoch: whole(1, 1000000),
   task,
-  model,
+  model: model.extend({
+    maxModelLength: whole(256, 1048576).describe("Longest sequence that the model takes, prompt and answer together, in tokens."),
+  }),
   attempts: whole(1, 50),
   candidates: whole(1, 16),
   reflection: z.enum(["Notes", "History"]),

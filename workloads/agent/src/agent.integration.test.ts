@@ -63,7 +63,7 @@ describe.runIf(enabled)("the agent with NATS, a sandbox and a library of their o
       owner: { kind: "AgentSession", namespace: "n", name: uid, uid },
       epoch,
       task: moniker,
-      model: { url: model.url, base: "base", name: "base" },
+      model: { url: model.url, base: "base", name: "base", maxModelLength: 4096 },
       attempts: 4,
       candidates: 3,
       reflection: "Notes",

@@ -24,7 +24,7 @@ export function jobOf(changes: Partial<AgentJob> = {}): AgentJob {
     owner: { kind: "AgentSession", namespace: "n", name: "s", uid: "uid" },
     epoch: 1,
     task: { id: "t", description: "Write solve.", tests: "assert solve(1) == 1", entryPoint: "solve", stub: "def solve(x):\n" },
-    model: { url: "http://model/v1", base: "base", name: "base" },
+    model: { url: "http://model/v1", base: "base", name: "base", maxModelLength: 4096 },
     attempts: 3,
     candidates: 3,
     reflection: "Notes",

@@ -62,6 +62,20 @@ describe("a session", () => {
     expect(inference.prompts[1]).toContain("That program failed: AttributeError: tessera has no 'x1'");
   });
 
+  test("leaves the oldest turns out where the server takes short sequences only", async () => {
+    const rounds = [1, 2, 3].map((round) => [`    wrong ${round} ${"x".repeat(200)}`]);
+    const { model } = jobOf();
+    const promptOf = async (maxModelLength: number) => {
+      const inference = new FakeInference(rounds);
+      const job = jobOf({ reflection: "History", model: { ...model, maxModelLength } });
+      await work(fakeWorld(job, { log: new FakeLog(), runner: new FakeRunner(), inference }), [], never);
+      return inference.prompts[2] ?? "";
+    };
+    expect(await promptOf(4096)).toMatch(/wrong 1[^]*wrong 2/);
+    expect(await promptOf(750)).toMatch(/^(?![^]*wrong 1)[^]*wrong 2/);
+    expect(await promptOf(512)).not.toContain("wrong");
+  });
+
   test("is exhausted when no round passed", async () => {
     const log = new FakeLog();
     expect(

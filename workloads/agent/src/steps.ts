@@ -69,8 +69,12 @@ export async function save(world: World, session: Session): Promise<Session> {
 }
 
 function questionOf(job: AgentJob, session: Session): Omit<Question, "requestID"> {
-  const messages = job.reflection === "History" ? conversation(job.task, failuresOf(session)) : prompt(job.task, session.notes);
-  return { messages, prefill: prefill(job.task), n: job.candidates, sampling: { ...defaultSampling, ...job.sampling } };
+  const sampling = { ...defaultSampling, ...job.sampling };
+  const messages =
+    job.reflection === "History"
+      ? conversation(job.task, failuresOf(session), job.model.maxModelLength - sampling.maxTokens)
+      : prompt(job.task, session.notes);
+  return { messages, prefill: prefill(job.task), n: job.candidates, sampling };
 }
 
 function failuresOf(session: Session) {
