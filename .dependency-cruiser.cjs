@@ -37,6 +37,13 @@ module.exports = {
           .map((other) => `^${other}${other.endsWith(")") ? "" : "/"}`),
       },
     })),
+    {
+      name: "rooms-meet-by-package-name",
+      severity: "error",
+      comment: "a relative path into another room goes past what its package.json exports",
+      from: { path: "^(operator/kopf-ts|operator|crds|clients|controllers|cluster|examples|workloads/[^/]+)/" },
+      to: { pathNot: "^$1/", dependencyTypes: ["local"] },
+    },
     ...kinds.map((kind) => ({
       name: `${kind}-does-not-import-a-sibling-kind`,
       severity: "error",

@@ -58,7 +58,10 @@ const status = z.object({
     .optional()
     .describe("Newest measured fitness."),
   verified: z
-    .object({ time: time().describe("When the artifact was last verified."), files: whole(0, 1000).describe("Files whose hashes agreed.") })
+    .object({
+      time: time().describe("When the artifact was last verified."),
+      files: whole(0, 1000).describe("Files that the verified manifest names; the loader checks their hashes when it fetches them."),
+    })
     .optional()
     .describe("Last verification against the registry."),
   holders: z
