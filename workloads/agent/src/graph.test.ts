@@ -71,8 +71,8 @@ describe("a session", () => {
       await work(fakeWorld(job, { log: new FakeLog(), runner: new FakeRunner(), inference }), [], never);
       return inference.prompts[2] ?? "";
     };
-    expect(await promptOf(4096)).toMatch(/wrong 1[^]*wrong 2/);
-    expect(await promptOf(750)).toMatch(/^(?![^]*wrong 1)[^]*wrong 2/);
+    expect(await promptOf(4096)).toMatch(/wrong 1.*wrong 2/s);
+    expect(await promptOf(750)).toMatch(/^(?!.*wrong 1).*wrong 2/s);
     expect(await promptOf(512)).not.toContain("wrong");
   });
 
@@ -233,7 +233,10 @@ describe("an agent that is killed", { timeout: 120_000 }, () => {
     expect(asked.filter((program) => program.includes("wrong 2"))).toHaveLength(2);
     expect(log.records.filter(({ type }) => type === "lost")).toHaveLength(2);
     const verdict = log.records.find((record) => record.type === "executed" && record.program.includes("wrong 2"));
-    expect(verdict).toMatchObject({ epoch: 3, execution: { passed: false, outcome: "Error", error: expect.stringContaining("ended twice") } });
+    expect(verdict).toMatchObject({
+      epoch: 3,
+      execution: { passed: false, outcome: "Error", error: expect.stringContaining("ended twice") },
+    });
     expect(fold(log.records)).toMatchObject({ losses: 0, outcome: "Solved" });
     expectEachStepOnce(log.records);
   });

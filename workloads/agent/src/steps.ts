@@ -50,8 +50,7 @@ export async function execute(world: World, before: Session): Promise<Session> {
   const input = { program: sha256(program) };
   const session = await announce(world, before, { effect: "execute", inputDigest: digestOf(trial), input });
   const n = session.open?.n ?? 0;
-  const answer =
-    session.losses < mostLosses ? await world.execute({ id: `${job.owner.uid}/${n}`, epoch: job.epoch, ...trial }) : lostTwice;
+  const answer = session.losses < mostLosses ? await world.execute({ id: `${job.owner.uid}/${n}`, epoch: job.epoch, ...trial }) : lostTwice;
   const execution = { ...answer, error: answer.error.slice(0, longestError) };
   return await write(world, session, { type: "executed", program, execution }, n);
 }

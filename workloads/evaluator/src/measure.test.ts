@@ -142,7 +142,9 @@ describe("a program that takes its sandbox down", () => {
     const judged = tasks.flatMap(({ id }) => (ledger.judged("base", id) ?? []).map((sample) => ({ id, ...sample })));
     expect(judged).toHaveLength(tasks.length * 4);
     const lost = judged.filter(({ execution }) => execution.error.includes("ended twice"));
-    expect(new Set(lost.map(({ id, program }) => `${id} ${program.trim().split("\n").at(-1)?.trim()}`))).toEqual(new Set([`${target} wrong`]));
+    expect(new Set(lost.map(({ id, program }) => `${id} ${program.trim().split("\n").at(-1)?.trim()}`))).toEqual(
+      new Set([`${target} wrong`]),
+    );
     expect(lost[0]?.execution).toMatchObject({ passed: false, outcome: "Error" });
     expect(outside.records.filter(({ type }) => type === "lost")).toHaveLength(2);
   });
