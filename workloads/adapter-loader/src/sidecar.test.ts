@@ -182,7 +182,9 @@ describe("loading", () => {
       reason: "EngineRefused",
       message: expect.stringContaining("out of luck"),
     });
+    const before = (await admin.state()).engine.bootID;
     await engine.restart();
+    await expect.poll(async () => (await admin.state()).engine.bootID).not.toBe(before);
     await ready();
     await wait(100);
     expect(engine.loads).toHaveLength(1);
