@@ -59,7 +59,12 @@ export class Informer<T extends KubeObject> implements CacheReader<T> {
   constructor(options: InformerOptions<T>) {
     this.resource = options.resource;
     this.#options = options;
-    this.#store = new Store<T>({ freeze: options.freeze });
+    const indexFailed = (index: string, { metadata }: T, error: unknown) =>
+      options.logger.error(
+        `the index ${index} has no values for ${options.resource.kind} ${keyOf(metadata)}, which is filed nowhere in it`,
+        { error },
+      );
+    this.#store = new Store<T>({ freeze: options.freeze, indexFailed });
     this.#namespaces = options.resource.namespaced && options.namespaces?.length ? options.namespaces : [undefined];
     this.#unsynced = new Set(this.#namespaces);
   }

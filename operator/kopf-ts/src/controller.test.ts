@@ -451,6 +451,41 @@ describe("a controller", () => {
     expect(reconciling()).toBeUndefined();
   });
 
+  test.for([
+    ["the same words", () => "the loader is away"],
+    ["other words each time", (n: number) => `the loader is away (${n})`],
+  ] as const)(
+    "an effect that keeps failing with %s is tried with growing pauses, and its word stays until it succeeds",
+    async ([, words]) => {
+      server.put(widgets, widget("a"));
+      let tries = 0;
+      let broken = true;
+      builder()
+        .withOptions({ reportFailures: true })
+        .complete(() =>
+          ready().effect("move", async () => {
+            tries += 1;
+            if (broken) throw new Error(words(tries));
+          }),
+        );
+      await manager.start();
+      const reconciling = () => getCondition(server.find(widgets, keyA) ?? {}, "Reconciling");
+      for (let step = 0; step < 200; step += 1) {
+        await clock.advance(300);
+        await new Promise((resolve) => setTimeout(resolve, 1));
+      }
+      expect(reconciling()).toMatchObject({ reason: "Retrying" });
+      expect(tries).toBeGreaterThan(5);
+      expect(tries).toBeLessThan(20);
+      const writes = server.requests.filter(({ method, path }) => method === "PUT" && path.endsWith("/status"));
+      expect(writes.length).toBeLessThan(tries + 2);
+      broken = false;
+      await clock.advance(200_000);
+      await eventually(() => reconciling() === undefined);
+      expect(isTrue(server.find(widgets, keyA) ?? {}, "Ready")).toBe(true);
+    },
+  );
+
   test("a cache with a selection is found with the same selection, counted in the metrics, and no other is made up", async () => {
     const selection = { labelSelector: { app: "x" } };
     server.put(widgets, widget("a"));

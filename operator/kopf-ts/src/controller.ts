@@ -13,6 +13,7 @@ import { type AddOptions, type QueueOptions, WorkQueue } from "./queue.ts";
 import { type Context, type Reconciler, TerminalError } from "./reconciler.ts";
 import type { Recorder } from "./recorder.ts";
 import type { Resource } from "./resource.ts";
+import { isOnlyRetrying } from "./status.ts";
 import { type Change, isResync } from "./store.ts";
 import { OutcomeWriter } from "./writer.ts";
 
@@ -78,7 +79,13 @@ export class ControllerBuilder<T extends KubeObject = KubeObject> {
     const informer = this.#surroundings.informers.of(resource, options);
     self.#resource = resource;
     self.#informer = informer;
-    self.#sources.push((controller) => controller.listen(informer, (object) => [object.metadata], options.predicate));
+    self.#sources.push((controller) =>
+      controller.listen(
+        informer,
+        (object) => [object.metadata],
+        (change) => !isOnlyRetrying(change) && (options.predicate?.(change) ?? true),
+      ),
+    );
     return self;
   }
 
@@ -258,7 +265,8 @@ export class Controller<T extends KubeObject> {
         `controller ${this.name} sees only the metadata of ${this.resource.plural}, so their status cannot be written; answer unchanged(), or cache them whole`,
       );
     }
-    return { outcome, written: await this.#writer.write(object, outcome, ctx) };
+    const failing = this.#queue.failures(keyOf(object.metadata)) >= failuresBeforeReport;
+    return { outcome, written: await this.#writer.write(object, outcome, { ...pass, failing }) };
   }
 
   #settle(key: string, priority: number, outcome: Outcome, written: "done" | "conflict" | "gone"): ReconcileResult {

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { LeaderElector, LeadershipLostError } from "./leader-election.ts";
+import { type LeaderElectionOptions, LeaderElector, LeadershipLostError } from "./leader-election.ts";
 import { silentLogger } from "./logger.ts";
 import { leases } from "./resource.ts";
 import { eventually, FakeApiServer, VirtualClock } from "./testing/index.ts";
@@ -18,11 +18,12 @@ afterEach(async () => {
   await server.stop();
 });
 
-function newElector(identity: string, time = clock) {
+function newElector(identity: string, time = clock, durations: Partial<LeaderElectionOptions> = {}) {
   const client = server.client({ clock: time, retries: 0 });
   const heard: (string | LeadershipLostError)[] = [];
   const elector = new LeaderElector({
     ...key,
+    ...durations,
     identity,
     client,
     clock: time,
@@ -115,6 +116,20 @@ describe("36: leader election", () => {
     expect(heard[1]).toBeInstanceOf(LeadershipLostError);
     expect(seconds).toBeLessThanOrEqual(13);
     expect(elector.leads).toBe(false);
+  });
+
+  test("tells of the loss at its deadline, not a retry period later, and counts from when the acquisition was sent", async () => {
+    const { heard, start, elector } = newElector("me", clock, {
+      leaseDurationSeconds: 15,
+      renewDeadlineSeconds: 14,
+      retryPeriodSeconds: 10,
+    });
+    start();
+    await eventually(() => elector.leads);
+    server.inject({ times: 1_000, action: { do: "refuse", status: 503 } });
+    const seconds = await pass(30, () => heard.length > 1);
+    expect(heard[1]).toBeInstanceOf(LeadershipLostError);
+    expect(seconds).toBeLessThanOrEqual(15);
   });
 
   test("stops at its next look when somebody else took the Lease", async () => {

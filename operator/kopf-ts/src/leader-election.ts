@@ -76,12 +76,16 @@ export class LeaderElector {
 
   /** Tries to lead, then to stay so, until the signal aborts or leadership is lost. Never rejects. */
   async run(signal: AbortSignal): Promise<void> {
-    while (!signal.aborted && (await this.#attempt(signal)) !== "ours") await sleep(this.#clock, this.#retry * 1000, signal);
+    let sentAt = this.#clock.monotonic();
+    while (!signal.aborted && (await this.#attempt(signal)) !== "ours") {
+      await sleep(this.#clock, this.#retry * 1000, signal);
+      sentAt = this.#clock.monotonic();
+    }
     if (signal.aborted) return;
     this.#leads = true;
     this.#options.logger.info(`leading: this process holds the Lease ${this.#title}`);
     this.#options.onStarted();
-    await this.#stay(signal);
+    await this.#stay(sentAt, signal);
     this.#leads = false;
   }
 
@@ -98,13 +102,14 @@ export class LeaderElector {
     }
   }
 
-  async #stay(signal: AbortSignal): Promise<void> {
-    let renewedAt = this.#clock.monotonic();
+  async #stay(acquiredAt: number, signal: AbortSignal): Promise<void> {
+    let renewedAt = acquiredAt;
+    const leftOf = (at: number) => this.#deadline * 1000 - (at - renewedAt);
     while (!signal.aborted) {
-      await sleep(this.#clock, this.#retry * 1000, signal);
+      await sleep(this.#clock, Math.max(0, Math.min(this.#retry * 1000, leftOf(this.#clock.monotonic()))), signal);
       if (signal.aborted) return;
       const startedAt = this.#clock.monotonic();
-      const left = this.#deadline * 1000 - (startedAt - renewedAt);
+      const left = leftOf(startedAt);
       const found = left > 0 ? await this.#attempt(signal, left) : "unknown";
       // Counted from when the renewal was sent: the server may have taken it at once.
       if (found === "ours") renewedAt = startedAt;
@@ -120,11 +125,19 @@ export class LeaderElector {
   /** Whose the Lease is now. A request never outlives max(1 s, half the deadline), nor what is left of it. */
   async #attempt(signal: AbortSignal, left = Number.POSITIVE_INFINITY): Promise<Holding> {
     const limit = new AbortController();
-    const abort = () => limit.abort(new Error("the request took too long"));
+    const late = Promise.withResolvers<never>();
+    const abort = () => {
+      const error = new Error("the request took too long");
+      limit.abort(error);
+      late.reject(error);
+    };
     const cancel = this.#clock.schedule(Math.min(left, Math.max(1_000, (this.#deadline * 1000) / 2)), abort);
     signal.addEventListener("abort", abort, { once: true });
     try {
-      return await this.#acquireOrRenew(limit.signal);
+      const holding = this.#acquireOrRenew(limit.signal);
+      holding.catch(() => undefined);
+      // Credentials that never come hear no signal.
+      return await Promise.race([holding, late.promise]);
     } catch (error) {
       const expected = isConflict(error) || isAlreadyExists(error) || signal.aborted;
       if (!expected) this.#options.logger.warn(`the Lease ${this.#title} could not be reached`, { error: (error as Error).message });

@@ -1,7 +1,17 @@
 import { isDeepStrictEqual } from "node:util";
-import { type Condition, type ConditionInput, conditionsOf, isTerminal, isTrue, removeCondition, setCondition } from "./conditions.ts";
+import {
+  type Condition,
+  type ConditionInput,
+  conditionsOf,
+  getCondition,
+  isTerminal,
+  isTrue,
+  removeCondition,
+  setCondition,
+} from "./conditions.ts";
 import type { KubeObject } from "./object.ts";
 import type { Outcome, OutcomeKind } from "./outcome.ts";
+import type { Change } from "./store.ts";
 
 type Told = Readonly<Record<string, "True" | "False">>;
 
@@ -57,6 +67,26 @@ function nextConditions(old: readonly Condition[], outcome: Outcome, at: { now: 
     conditions = setCondition(conditions, input, at);
   }
   return conditions;
+}
+
+/** The reason of `Reconciling` while passes keep failing. */
+export const retryingReason = "Retrying";
+
+/** The word that passes keep failing, where it stands on the object. */
+export function retryingOf(object: KubeObject): Condition | undefined {
+  const condition = getCondition(object, "Reconciling");
+  return condition?.reason === retryingReason ? condition : undefined;
+}
+
+/** Whether a change is nothing but that word: it must not cut the pause short that follows a failure. */
+export function isOnlyRetrying<T extends KubeObject>(change: Change<T>): boolean {
+  if (change.type !== "updated" || change.old === change.object || !retryingOf(change.object)) return false;
+  return isDeepStrictEqual(withoutReconciling(change.old), withoutReconciling(change.object));
+}
+
+function withoutReconciling(object: KubeObject): object {
+  const conditions = conditionsOf(object).filter(({ type }) => type !== "Reconciling");
+  return { ...object, metadata: { ...object.metadata, resourceVersion: "" }, status: { ...(object.status as object), conditions } };
 }
 
 /** As it will come back from the server: JSON knows no `undefined`. */

@@ -21,6 +21,25 @@ describe("a store", () => {
     expect(store.get("n/a")).toBeUndefined();
   });
 
+  test("16: an index function that throws loses no change, and files the object nowhere", () => {
+    const failed: string[] = [];
+    const store = new Store<DynamicObject>({ indexFailed: (index, { metadata }) => failed.push(`${index} ${metadata.name}`) });
+    store.addIndex("color", ({ spec }) => spec.color.toLowerCase());
+    const odd = (resourceVersion: string) => ({ ...object("b", resourceVersion), spec: {} });
+    expect(told(store.replace([object("a", "1"), odd("2"), object("c", "3")], true))).toEqual([
+      "added a uid-a",
+      "added b uid-b",
+      "added c uid-c",
+    ]);
+    expect(failed).toEqual(["color b"]);
+    expect(store.byIndex("color", "red").map(({ metadata }) => metadata.name)).toEqual(["a", "c"]);
+    expect(told(store.put({ ...object("a", "4"), spec: {} }))).toEqual(["updated a uid-a"]);
+    expect(store.byIndex("color", "red").map(({ metadata }) => metadata.name)).toEqual(["c"]);
+    expect(told(store.put(object("b", "5")))).toEqual(["updated b uid-b"]);
+    expect(told(store.remove(object("c", "3")))).toEqual(["deleted c uid-c"]);
+    expect(store.byIndex("color", "red").map(({ metadata }) => metadata.name)).toEqual(["b"]);
+  });
+
   test("9: a list of one namespace deletes nothing in another", () => {
     const store = new Store<DynamicObject>();
     store.replace([object("a", "1", { namespace: "one" })], true, ({ metadata }) => metadata.namespace === "one");

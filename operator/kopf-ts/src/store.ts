@@ -14,9 +14,15 @@ export function isResync<T extends KubeObject>(change: Change<T>): boolean {
 /** The values under which an object is found. */
 export type IndexFunction<T extends KubeObject> = (object: T) => readonly string[] | string | undefined;
 
+/** Told of an object whose values an index function could not give. */
+export type IndexFailed<T extends KubeObject> = (index: string, object: T, error: unknown) => void;
+
 interface Index<T extends KubeObject> {
+  readonly name: string;
   readonly values: IndexFunction<T>;
   readonly keys: Map<string, Set<string>>;
+  /** Under which values each key is filed. */
+  readonly filed: Map<string, readonly string[]>;
 }
 
 export type FreezeDepth = "shallow" | "deep";
@@ -30,9 +36,11 @@ export class Store<T extends KubeObject> {
   readonly #objects = new Map<string, T>();
   readonly #indexes = new Map<string, Index<T>>();
   readonly #freeze: FreezeDepth;
+  readonly #indexFailed: IndexFailed<T>;
 
-  constructor(options: { freeze?: FreezeDepth } = {}) {
+  constructor(options: { freeze?: FreezeDepth; indexFailed?: IndexFailed<T> } = {}) {
     this.#freeze = options.freeze ?? "shallow";
+    this.#indexFailed = options.indexFailed ?? (() => undefined);
   }
 
   get size(): number {
@@ -50,9 +58,9 @@ export class Store<T extends KubeObject> {
   /** Adds an index, filled from what is there already. */
   addIndex(name: string, values: IndexFunction<T>): void {
     if (this.#indexes.has(name)) throw new Error(`the index ${name} exists already`);
-    const index: Index<T> = { values, keys: new Map() };
+    const index: Index<T> = { name, values, keys: new Map(), filed: new Map() };
     this.#indexes.set(name, index);
-    for (const [key, object] of this.#objects) enter(index, key, object);
+    for (const [key, object] of this.#objects) this.#enter(index, key, object);
   }
 
   byIndex(name: string, value: string): T[] {
@@ -71,8 +79,8 @@ export class Store<T extends KubeObject> {
     const stored = this.#seal(object);
     this.#objects.set(key, stored);
     for (const index of this.#indexes.values()) {
-      if (old) leave(index, key, old);
-      enter(index, key, stored);
+      if (old) leave(index, key);
+      this.#enter(index, key, stored);
     }
     if (!old) return [{ type: "added", object: stored, initial }];
     if (old.metadata.uid === stored.metadata.uid) return [{ type: "updated", object: stored, old }];
@@ -87,7 +95,7 @@ export class Store<T extends KubeObject> {
     const key = keyOf(object.metadata);
     const old = this.#objects.get(key);
     if (!old || old.metadata.uid !== object.metadata.uid) return [];
-    this.#drop(key, old);
+    this.#drop(key);
     return [{ type: "deleted", object: this.#seal(object) }];
   }
 
@@ -97,16 +105,33 @@ export class Store<T extends KubeObject> {
     const changes: Change<T>[] = [];
     for (const [key, old] of this.#objects) {
       if (listed.has(key) || !scope(old)) continue;
-      this.#drop(key, old);
+      this.#drop(key);
       changes.push({ type: "deleted", object: old });
     }
     for (const object of objects) changes.push(...this.put(object, initial));
     return changes;
   }
 
-  #drop(key: string, old: T): void {
+  #drop(key: string): void {
     this.#objects.delete(key);
-    for (const index of this.#indexes.values()) leave(index, key, old);
+    for (const index of this.#indexes.values()) leave(index, key);
+  }
+
+  /** An object whose values can't be had is filed nowhere; it is cached, and told of, all the same. */
+  #enter(index: Index<T>, key: string, object: T): void {
+    let values: readonly string[];
+    try {
+      values = valuesOf(index, object);
+    } catch (error) {
+      this.#indexFailed(index.name, object, error);
+      return;
+    }
+    if (values.length > 0) index.filed.set(key, values);
+    for (const value of values) {
+      const keys = index.keys.get(value);
+      if (keys) keys.add(key);
+      else index.keys.set(value, new Set([key]));
+    }
   }
 
   #seal(object: T): T {
@@ -121,20 +146,13 @@ export class Store<T extends KubeObject> {
   }
 }
 
-function enter<T extends KubeObject>(index: Index<T>, key: string, object: T): void {
-  for (const value of valuesOf(index, object)) {
-    const keys = index.keys.get(value);
-    if (keys) keys.add(key);
-    else index.keys.set(value, new Set([key]));
-  }
-}
-
-function leave<T extends KubeObject>(index: Index<T>, key: string, object: T): void {
-  for (const value of valuesOf(index, object)) {
+function leave<T extends KubeObject>(index: Index<T>, key: string): void {
+  for (const value of index.filed.get(key) ?? []) {
     const keys = index.keys.get(value);
     keys?.delete(key);
     if (keys?.size === 0) index.keys.delete(value);
   }
+  index.filed.delete(key);
 }
 
 function valuesOf<T extends KubeObject>(index: Index<T>, object: T): readonly string[] {

@@ -119,6 +119,23 @@ describe("writing an outcome", () => {
     expect(current()?.metadata.finalizers).toEqual(["mine", "theirs"]);
   });
 
+  test("a status decided from an old spec isn't written as if it were about the new one that a finalizer's answer brings", async () => {
+    const stale = server.put(widgets, widget({ finalizers: ["theirs"] }));
+    server.put(widgets, { ...current()!, spec: { size: 2 } });
+    expect(await write(stale, failed("TooLarge", "size 1 is too large").finalizer("mine", true))).toBe("conflict");
+    expect(current()).toMatchObject({ metadata: { generation: 2, finalizers: ["theirs", "mine"] } });
+    expect(current()?.status).toBeUndefined();
+  });
+
+  test("a finalizer that the server refuses for another reason than a lost race is an error", async () => {
+    const object = server.put(widgets, widget());
+    server.inject({ match: ({ method }) => method === "PATCH", action: { do: "refuse", status: 422 } });
+    await expect(write(object, unchanged().finalizer("mine", true))).rejects.toThrow();
+    server.inject({ match: ({ method }) => method === "PATCH", action: { do: "refuse", status: 422 } });
+    server.put(widgets, { ...current()!, spec: { size: 3 } });
+    expect(await write(object, unchanged().finalizer("mine", true))).toBe("conflict");
+  });
+
   test("a status decided from an old object is a conflict and changes nothing", async () => {
     const stale = server.put(widgets, widget());
     server.put(widgets, { ...widget(), spec: { size: 2 } });

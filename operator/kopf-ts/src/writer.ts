@@ -11,7 +11,7 @@ import { controllerOf } from "./owner.ts";
 import { ForeignObjectError, TerminalError } from "./reconciler.ts";
 import type { Recorder } from "./recorder.ts";
 import type { Resource } from "./resource.ts";
-import { contradictsEnding, nextStatus } from "./status.ts";
+import { contradictsEnding, nextStatus, retryingOf, retryingReason } from "./status.ts";
 
 /** Somebody wrote before us: the next pass, soon, will decide from what is true now. */
 export type Written = "done" | "conflict" | "gone";
@@ -35,6 +35,8 @@ export interface WriteContext {
   readonly logger: Logger;
   readonly recorder: Recorder;
   readonly signal: AbortSignal;
+  /** Passes over the object have kept failing: what says so stays on it until a whole outcome has been carried out. */
+  readonly failing?: boolean;
 }
 
 /** Carries an Outcome out: every write of the framework to the API is here. */
@@ -54,9 +56,12 @@ export class OutcomeWriter {
   async write(object: KubeObject, outcome: Outcome, ctx: WriteContext): Promise<Written> {
     const withFinalizers = await this.#addFinalizers(object, outcome, ctx);
     if (typeof withFinalizers === "string") return withFinalizers;
-    const current = await this.#writeStatus(withFinalizers, outcome, ctx);
-    if (typeof current === "string") return current;
-    for (const event of outcome.events) ctx.recorder.event(current, event);
+    // The outcome is about the spec that it was decided on, not about one that came with the answer.
+    if (withFinalizers.metadata.generation !== object.metadata.generation) return "conflict";
+    const retrying = ctx.failing && asksForMore(outcome) ? retryingOf(withFinalizers) : undefined;
+    const told = await this.#writeStatus(withFinalizers, retrying ? outcome.condition(retrying) : outcome, ctx);
+    if (typeof told === "string") return told;
+    for (const event of outcome.events) ctx.recorder.event(told, event);
     for (const child of outcome.creates) await this.#create(child, ctx.signal);
     for (const child of outcome.applies) await this.#apply(object, child, ctx.signal);
     for (const child of outcome.deletes) {
@@ -66,6 +71,8 @@ export class OutcomeWriter {
       ctx.signal.throwIfAborted();
       await effect.run(ctx.signal);
     }
+    const current = retrying ? await this.#writeStatus(told, outcome, ctx) : told;
+    if (typeof current === "string") return current;
     return await this.#removeFinalizers(current, outcome, ctx);
   }
 
@@ -88,10 +95,15 @@ export class OutcomeWriter {
       return await this.#options.client.patch(this.#options.resource, object.metadata, patch, { signal });
     } catch (error) {
       if (isNotFound(error)) return "gone";
-      // A JSON patch whose test fails is answered with 422.
-      if (isConflict(error) || isInvalid(error)) return "conflict";
+      if (isConflict(error) || (isInvalid(error) && (await this.#hasMoved(object, signal)))) return "conflict";
       throw error;
     }
+  }
+
+  /** A JSON patch whose test fails is answered with 422, and so is one that a policy or a schema refuses: only the first is a lost race. */
+  async #hasMoved({ metadata }: KubeObject, signal: AbortSignal): Promise<boolean> {
+    const live = await this.#options.client.find(this.#options.resource, metadata, { signal });
+    return live?.metadata.uid !== metadata.uid || live?.metadata.resourceVersion !== metadata.resourceVersion;
   }
 
   async #writeStatus(object: KubeObject, outcome: Outcome, { logger, signal }: WriteContext): Promise<KubeObject | Written> {
@@ -171,7 +183,7 @@ export class OutcomeWriter {
         : {
             type: "Reconciling",
             status: "True",
-            reason: "Retrying",
+            reason: retryingReason,
             message: `the reconcile failed and is tried again: ${error.message}`.slice(0, 1024),
           },
     );
@@ -194,6 +206,10 @@ export class OutcomeWriter {
     return "done";
   }
 }
+
+/** Whether anything follows the status that may fail. */
+const asksForMore = ({ creates, applies, deletes, effects }: Outcome) =>
+  [creates, applies, deletes, effects].some(({ length }) => length > 0);
 
 /** Whether what exists is what we would have created: the same controller; for one without a controller, every label of ours. */
 function isSameCreation(wanted: KubeObject, existing: KubeObject): boolean {
