@@ -30,7 +30,11 @@ export interface Runnable {
   abort(reason: Error): void;
 }
 
+/** For events that are still to be sent when the manager stops. */
+const flushMilliseconds = 5_000;
+
 export interface ManagerOptions {
+  /** The manager's own from then on: it is closed when the manager stops. */
   readonly client?: Client;
   readonly kubeConfig?: KubeConfig;
   /** Only these namespaces are seen. Default: all. */
@@ -205,11 +209,11 @@ export class Manager {
   async #stop(): Promise<void> {
     await this.#drain();
     await this.#kopf?.end(this);
-    await Promise.all([...this.#recorders.values()].map((recorder) => recorder.flush()));
     const led = this.#elector?.leads;
     this.#electionStop.abort();
     await this.#election;
     if (led) await this.#elector?.release();
+    await this.#flushEvents();
     this.#cacheStop.abort();
     await this.#caches;
     await this.#health?.stop();
@@ -217,9 +221,20 @@ export class Manager {
     await this.client.close();
   }
 
+  /** Nobody waits long for events: a server that doesn't answer keeps nothing from ending. */
+  async #flushEvents(): Promise<void> {
+    const over = new AbortController();
+    const flushed = Promise.all([...this.#recorders.values()].map((recorder) => recorder.flush())).then(() => over.abort());
+    await Promise.race([flushed, sleep(this.clock, flushMilliseconds, over.signal)]);
+  }
+
   async #drain(): Promise<void> {
     const over = new AbortController();
-    const drained = Promise.all(this.#runnables.map((runnable) => runnable.drain())).then(() => over.abort());
+    const drained = Promise.allSettled(this.#runnables.map((runnable) => runnable.drain())).then((ends) => {
+      for (const end of ends)
+        if (end.status === "rejected") this.logger.error("something that ran could not be drained", { error: end.reason });
+      over.abort();
+    });
     const graceMilliseconds = (this.#options.gracePeriodSeconds ?? 30) * 1000;
     await Promise.race([drained, sleep(this.clock, graceMilliseconds, over.signal)]);
     if (!over.signal.aborted) this.logger.warn("some reconciles did not end within the grace period and are aborted");

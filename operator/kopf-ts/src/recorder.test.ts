@@ -93,4 +93,17 @@ describe("40: a recorder", () => {
     expect(published?.note).toHaveLength(1_024);
     expect(published?.metadata.name.length).toBeLessThan(64);
   });
+
+  test("names and words stay what the API server takes: DNS names, bytes", async () => {
+    const name = `${"n".repeat(44)}-${"m".repeat(20)}`;
+    const object = server.put(configMaps, { apiVersion: "v1", kind: "ConfigMap", metadata: { namespace: "shop", name } });
+    const recorder = newRecorder();
+    recorder.event(object, { type: "Normal", reason: "R".repeat(200), note: "é".repeat(900) });
+    await recorder.flush();
+    const published = server.all(events)[0];
+    expect(published?.metadata.name).toMatch(/^n{44}\.[0-9a-f]{16}$/);
+    expect(Buffer.byteLength(published?.note)).toBeLessThanOrEqual(1_024);
+    expect(published?.note).toBe("é".repeat(512));
+    expect([published?.reason.length, published?.action.length]).toEqual([128, 128]);
+  });
 });

@@ -30,6 +30,7 @@ interface Series {
 /** The same event again within this time is the same series (KEP-383 and kube-rs: six minutes). */
 const seriesMilliseconds = 6 * 60_000;
 const longestNote = 1024;
+const longestReason = 128;
 
 /** Publishes events.k8s.io/v1 Events in the background, one after the other. Never throws and never makes anybody wait; what fails is logged. */
 export class Recorder {
@@ -118,18 +119,27 @@ export class Recorder {
     return {
       apiVersion: "events.k8s.io/v1",
       kind: "Event",
-      metadata: { name: `${regarding.metadata.name.slice(0, 45)}.${suffix}`, namespace },
+      metadata: { name: `${regarding.metadata.name.slice(0, 45).replace(/[-.]+$/, "")}.${suffix}`, namespace },
       eventTime: microTimestamp(at),
       type: input.type,
-      reason: input.reason,
-      action: input.action ?? input.reason,
-      note: input.note.slice(0, longestNote),
+      reason: cut(input.reason, longestReason),
+      action: cut(input.action ?? input.reason, longestReason),
+      note: cut(input.note, longestNote),
       regarding: referenceTo(regarding),
       ...(input.related ? { related: referenceTo(input.related) } : {}),
       reportingController: controller,
       reportingInstance: instance,
     };
   }
+}
+
+/** The API server counts bytes. */
+function cut(text: string, longest: number): string {
+  if (Buffer.byteLength(text) <= longest) return text;
+  return Buffer.from(text)
+    .subarray(0, longest)
+    .toString("utf8")
+    .replace(/\uFFFD$/u, "");
 }
 
 function referenceTo({ apiVersion, kind, metadata }: KubeObject) {
