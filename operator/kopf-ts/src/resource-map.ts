@@ -1,3 +1,4 @@
+import { ApiError } from "./api-error.ts";
 import type { KubeObject } from "./object.ts";
 import { apiVersionOf, builtins, nameOf, type Resource } from "./resource.ts";
 
@@ -47,12 +48,16 @@ export class ResourceMap {
     return this.#known.get(`${object.apiVersion}/${object.kind}`) ?? this.#discover(object.apiVersion, object.kind);
   }
 
-  /** Everything the server serves, each group in the version it prefers. A group whose server does not answer (a broken APIService) is left out. */
+  /** Everything the server serves, each group in the version it prefers. A group whose own server is away (503: a broken APIService) is left out. */
   async list(): Promise<DiscoveredResource[]> {
     const { groups } = await this.#get<ApiGroupList>("/apis");
     const versions = ["v1", ...groups.map(({ preferredVersion }) => preferredVersion.groupVersion)];
     const answers = await Promise.allSettled(versions.map((version) => this.#describe(version)));
-    return answers.flatMap((answer) => (answer.status === "fulfilled" ? answer.value : []));
+    return answers.flatMap((answer) => {
+      if (answer.status === "fulfilled") return answer.value;
+      if (answer.reason instanceof ApiError && answer.reason.status === 503) return [];
+      throw answer.reason;
+    });
   }
 
   /** By what one would say to kubectl: `pods`, `pod`, `po`, `deployments.apps`, `Deployment`. */

@@ -119,6 +119,14 @@ describe("writing an outcome", () => {
     expect(current()?.metadata.finalizers).toEqual(["mine", "theirs"]);
   });
 
+  test("a child that exists when it is created and is gone when it is looked at is created by the next pass", async () => {
+    const object = server.put(widgets, widget());
+    server.inject({ match: ({ method }) => method === "POST", action: { do: "refuse", status: 409, reason: "AlreadyExists" } });
+    await expect(write(object, unchanged().creating(configMap("x")))).rejects.toThrow();
+    await write(object, unchanged().creating(configMap("x")));
+    expect(server.all(configMaps)).toHaveLength(1);
+  });
+
   test("a status decided from an old spec isn't written as if it were about the new one that a finalizer's answer brings", async () => {
     const stale = server.put(widgets, widget({ finalizers: ["theirs"] }));
     server.put(widgets, { ...current()!, spec: { size: 2 } });

@@ -64,6 +64,7 @@ export class OutcomeWriter {
     for (const event of outcome.events) ctx.recorder.event(told, event);
     for (const child of outcome.creates) await this.#create(child, ctx.signal);
     for (const child of outcome.applies) await this.#apply(object, child, ctx.signal);
+    if (outcome.applies.length > 0) this.#remember(object, outcome.applies);
     for (const child of outcome.deletes) {
       if ((await this.#delete(child, ctx.signal)) === "conflict") return "conflict";
     }
@@ -135,7 +136,9 @@ export class OutcomeWriter {
     } catch (error) {
       if (!isAlreadyExists(error)) throw error;
       const existing = await client.find(resource, child.metadata, { signal });
-      if (existing && !isSameCreation(child, existing)) {
+      // It went in between; the next pass creates it.
+      if (!existing) throw error;
+      if (!isSameCreation(child, existing)) {
         const owner = controllerOf(existing);
         const whose = owner ? `belongs to ${owner.kind} ${owner.name} (${owner.uid})` : "belongs to nobody";
         throw new ForeignObjectError(`${describe(child)} exists already and ${whose}; delete or rename it, nothing was changed`);
@@ -148,7 +151,7 @@ export class OutcomeWriter {
     const { client, fieldManager, cached } = this.#options;
     const resource = await client.resources.of(child);
     const applied = this.#appliedBy(parent);
-    const id = `${child.kind} ${keyOf(child.metadata)}`;
+    const id = childID(child);
     const sha = hash("sha1", JSON.stringify(child));
     const last = applied.get(id);
     const live = cached?.(resource, child.metadata);
@@ -162,6 +165,13 @@ export class OutcomeWriter {
     const known = this.#applied.get(key) ?? new Map<string, Applied>();
     this.#applied.set(key, known);
     return known;
+  }
+
+  /** Only what is applied now is remembered, so that a parent whose children come and go takes no more memory with time. */
+  #remember(parent: KubeObject, children: readonly KubeObject[]): void {
+    const applied = this.#appliedBy(parent);
+    const present = new Set(children.map(childID));
+    for (const id of applied.keys()) if (!present.has(id)) applied.delete(id);
   }
 
   /** The object is gone; nothing about it is remembered. */
@@ -206,6 +216,8 @@ export class OutcomeWriter {
     return "done";
   }
 }
+
+const childID = ({ kind, metadata }: KubeObject) => `${kind} ${keyOf(metadata)}`;
 
 /** Whether anything follows the status that may fail. */
 const asksForMore = ({ creates, applies, deletes, effects }: Outcome) =>
