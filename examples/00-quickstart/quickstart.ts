@@ -176,6 +176,7 @@ try {
     console.log(story(result, options.namespace));
     console.log(await kubectl(["get", "rune", "-A"]));
     console.log(`  export KUBECONFIG=${cluster().kubeconfig}`);
+    if (!result.isolation.verified) process.exitCode = 1;
   }
 } catch (error) {
   console.error(`\nThe quickstart stopped: ${(error as Error).message}`);
