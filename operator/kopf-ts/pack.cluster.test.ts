@@ -1,7 +1,7 @@
-import { configMaps, type DynamicObject } from "kopf-ts";
+import { configMaps } from "kopf-ts";
 import { withCluster } from "kopf-ts/testing";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { installPacked, type Packed, until, widgets, withProgram } from "./packed.ts";
+import { definition, installPacked, type Packed, sample, until, widgets, withProgram } from "./packed.ts";
 
 let packed: Packed;
 beforeAll(async () => {
@@ -12,30 +12,10 @@ afterAll(() => packed.remove());
 test("the packed package runs the README's example on a cluster", async () => {
   await withCluster({ crds: [definition] }, async ({ client, namespace }) => {
     const key = { namespace, name: "a" };
-    await client.create(widgets, { apiVersion: "example.dev/v1", kind: "Widget", metadata: key, spec: { size: 3 } });
+    await client.create(widgets, { ...sample, metadata: { ...sample.metadata, ...key } });
     await withProgram(packed.project, process.env.KUBECONFIG ?? "", () =>
       until(async () => (await client.get(widgets, key)).status?.size === 3),
     );
     expect((await client.get(configMaps, { namespace, name: "a-size" })).data).toEqual({ size: "3" });
   });
 }, 60_000);
-
-const definition: DynamicObject = {
-  apiVersion: "apiextensions.k8s.io/v1",
-  kind: "CustomResourceDefinition",
-  metadata: { name: "widgets.example.dev" },
-  spec: {
-    group: "example.dev",
-    scope: "Namespaced",
-    names: { kind: "Widget", plural: "widgets" },
-    versions: [
-      {
-        name: "v1",
-        served: true,
-        storage: true,
-        subresources: { status: {} },
-        schema: { openAPIV3Schema: { type: "object", "x-kubernetes-preserve-unknown-fields": true } },
-      },
-    ],
-  },
-};

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { configMaps } from "kopf-ts";
 import { FakeApiServer } from "kopf-ts/testing";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { environment, installPacked, type Packed, repository, run, until, widgets, withProgram } from "./packed.ts";
+import { environment, installPacked, type Packed, repository, run, sample, until, widgets, withProgram } from "./packed.ts";
 
 describe("the packed package", () => {
   let packed: Packed;
@@ -40,10 +40,10 @@ describe("the packed package", () => {
       "--types",
       "node",
     ];
-    const checked = run("node", [tsc, ...options, "example.ts", "handlers.ts", "kit.ts"], { cwd: project, env: environment });
+    const checked = run("node", [tsc, ...options, "operator.ts", "handlers.ts", "kit.ts"], { cwd: project, env: environment });
     const { stdout } = await checked.catch((error: { stdout: string }) => error);
     // Declarations are checked too; those of others are theirs to mend.
-    expect(stdout.split("\n").filter((line) => /^(node_modules\/kopf-ts|example|handlers|kit)/.test(line))).toEqual([]);
+    expect(stdout.split("\n").filter((line) => /^(node_modules\/kopf-ts|operator|handlers|kit)/.test(line))).toEqual([]);
   }, 60_000);
 
   test("loads its testing kit without a test framework", async () => {
@@ -57,7 +57,7 @@ describe("the packed package", () => {
     const kubeconfig = join(project, "kubeconfig");
     writeFileSync(kubeconfig, kubeconfigOf(server.url));
     const key = { namespace: "shop", name: "a" };
-    server.put(widgets, { apiVersion: "example.dev/v1", kind: "Widget", metadata: key, spec: { size: 3 } });
+    server.put(widgets, { ...sample, metadata: { ...sample.metadata, ...key } });
     await withProgram(project, kubeconfig, async () => {
       await until(() => server.find(widgets, key)?.status?.size === 3);
       expect(server.find(configMaps, { namespace: "shop", name: "a-size" })?.data).toEqual({ size: "3" });
@@ -70,7 +70,7 @@ describe("the packed package", () => {
     const kubeconfig = join(project, "kubeconfig");
     writeFileSync(kubeconfig, kubeconfigOf(server.url));
     const key = { namespace: "shop", name: "a" };
-    server.put(widgets, { apiVersion: "example.dev/v1", kind: "Widget", metadata: key, spec: { size: 3 } });
+    server.put(widgets, { ...sample, metadata: { ...sample.metadata, ...key } });
     await withProgram(project, kubeconfig, () => until(() => server.find(widgets, key)?.status?.address === "10.0.0.3"), "handlers.ts");
     await server.stop();
   });

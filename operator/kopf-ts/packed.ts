@@ -3,7 +3,8 @@ import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, wr
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { promisify } from "node:util";
-import { resource } from "kopf-ts";
+import { loadYaml } from "@kubernetes/client-node";
+import { type DynamicObject, resource } from "kopf-ts";
 import { expect } from "vitest";
 
 export const run = promisify(execFile);
@@ -11,7 +12,12 @@ export const repository = join(import.meta.dirname, "../..");
 export const environment = { ...process.env, PATH: `${dirname(process.execPath)}:${process.env.PATH}` };
 export const widgets = resource({ group: "example.dev", version: "v1", kind: "Widget", plural: "widgets" });
 const readme = readFileSync(join(import.meta.dirname, "README.md"), "utf8");
-const [example = "", handlers = "", kit = ""] = [...readme.matchAll(/```ts\n(.*?)```/gs)].map(([, block]) => block);
+const blocks = (language: string) =>
+  [...readme.matchAll(new RegExp(`\`\`\`${language}\n(.*?)\`\`\``, "gs"))].map(([, block = ""]) => block);
+const [install = ""] = blocks("sh");
+const [example = "", handlers = "", kit = ""] = blocks("ts");
+/** The CustomResourceDefinition and the object that the README has people apply. */
+export const [definition, sample] = blocks("yaml").map((block) => loadYaml<DynamicObject>(block)) as [DynamicObject, DynamicObject];
 
 export interface Packed {
   /** A copy of this folder, from which the package was made. */
@@ -31,13 +37,10 @@ export async function installPacked(): Promise<Packed> {
   symlinkSync(join(repository, "node_modules"), join(packing, "node_modules"));
   await run("npm", ["pack", "--loglevel=error"], { cwd: packing, env: environment });
   const packed = join(packing, readdirSync(packing).find((name) => name.endsWith(".tgz")) ?? "");
-  writeFileSync(join(project, "package.json"), JSON.stringify({ name: "user", private: true, type: "module" }));
-  await run("npm", ["install", "--prefer-offline", "--no-audit", "--no-fund", "--loglevel=error", packed], {
-    cwd: project,
-    env: environment,
-  });
+  const quiet = { npm_config_prefer_offline: "true", npm_config_audit: "false", npm_config_fund: "false", npm_config_loglevel: "error" };
+  await run("sh", ["-ec", install.replace("install kopf-ts", `install ${packed}`)], { cwd: project, env: { ...environment, ...quiet } });
   // Ports of the machine are not the test's to take.
-  writeFileSync(join(project, "example.ts"), example.replace("port: 8080", 'port: 0, host: "127.0.0.1"'));
+  writeFileSync(join(project, "operator.ts"), example.replace("port: 8080", 'port: 0, host: "127.0.0.1"'));
   writeFileSync(join(project, "handlers.ts"), handlers.replace("delay: 10", "delay: 0.1"));
   const named =
     'import type { DynamicObject, Resource } from "kopf-ts";\ndeclare const widgets: Resource<DynamicObject>, widget: never, key: { name: string };\n';
@@ -52,7 +55,7 @@ export async function installPacked(): Promise<Packed> {
 }
 
 /** Runs one of the README's programs until it did what is asked of it, and sees it end well. */
-export async function withProgram(project: string, kubeconfig: string, use: () => Promise<void>, name = "example.ts"): Promise<void> {
+export async function withProgram(project: string, kubeconfig: string, use: () => Promise<void>, name = "operator.ts"): Promise<void> {
   const program: ChildProcess = spawn(process.execPath, [name], { cwd: project, env: { ...environment, KUBECONFIG: kubeconfig } });
   let output = "";
   program.stderr?.on("data", (data) => {
