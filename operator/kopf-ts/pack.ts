@@ -3,9 +3,10 @@ import { existsSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSyn
 import { join } from "node:path";
 
 /**
- * What `npm pack` and `npm publish` run before and after: within the workspace `kopf-ts` is its TypeScript sources, in
- * the package it is JavaScript with declarations. `node pack.ts prepare` compiles to `dist/` and puts the package's
- * manifest in the place of the workspace's, which `node pack.ts restore` puts back.
+ * What `npm pack` runs before and after: within the workspace `kopf-ts` is its TypeScript sources, in the package it is
+ * JavaScript with declarations. `node pack.ts prepare` compiles to `dist/` and puts the package's manifest in the place
+ * of the workspace's, which `node pack.ts restore` puts back. Publish the tarball: `npm publish` of the folder reads the
+ * manifest once more after packing, finds the private one of the workspace, and refuses.
  */
 const folder = import.meta.dirname;
 const manifest = join(folder, "package.json");
