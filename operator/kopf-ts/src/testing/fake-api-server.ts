@@ -36,6 +36,7 @@ export class FakeApiServer {
   readonly #watches = new Watches(this.#storage);
   readonly #sockets = new Set<Socket>();
   readonly #pages = new Map<string, { objects: KubeObject[]; revision: number }>();
+  #tokens = 0;
   readonly #server = createServer((request, response) => void this.#serve(request, response));
   #url = "";
 
@@ -211,7 +212,7 @@ export class FakeApiServer {
       case "POST":
         return { status: 201, body: this.#create(place, JSON.parse(request.body) as KubeObject) };
       case "PUT":
-        return { status: 200, body: this.#storage.update(place.table, JSON.parse(request.body) as KubeObject, partOf(place)) };
+        return { status: 200, body: this.#replace(place, JSON.parse(request.body) as KubeObject) };
       case "PATCH":
         return { status: 200, body: this.#patch(place, request) };
       default: {
@@ -264,7 +265,8 @@ export class FakeApiServer {
     const rest = page.objects.slice(limit);
     const metadata: Record<string, unknown> = { resourceVersion: String(page.revision) };
     if (rest.length > 0) {
-      metadata.continue = `${page.revision}-${place.table}-${rest.length}`;
+      this.#tokens += 1;
+      metadata.continue = `${page.revision}-${this.#tokens}`;
       this.#pages.set(metadata.continue as string, { objects: rest, revision: page.revision });
     }
     if (request.accept.includes("as=Table")) return tableOf(items);
@@ -281,6 +283,24 @@ export class FakeApiServer {
   #create(place: Place, object: KubeObject): KubeObject {
     const namespace = place.namespace || undefined;
     return this.#storage.create(place.table, { ...object, metadata: { ...object.metadata, namespace } });
+  }
+
+  #replace(place: Place, object: KubeObject): KubeObject {
+    const { name = place.name, namespace = place.namespace || undefined, resourceVersion } = object.metadata;
+    if (keyOf({ name, namespace }) !== keyOf(place)) {
+      const message = `the name of the object (${keyOf({ name, namespace })}) does not match the name on the URL (${keyOf(place)})`;
+      throw new ApiError({ status: 400, reason: "BadRequest", message });
+    }
+    if (!resourceVersion && this.#isCustom(place)) {
+      const message = `${place.table} "${name}" is invalid: metadata.resourceVersion: Invalid value: 0: must be specified for an update`;
+      throw new ApiError({ status: 422, reason: "Invalid", message });
+    }
+    return this.#storage.update(place.table, { ...object, metadata: { ...object.metadata, name, namespace } }, partOf(place));
+  }
+
+  /** Built-in kinds allow updates without a version; those of CustomResourceDefinitions do not. */
+  #isCustom({ table }: Place): boolean {
+    return !builtins.some((resource) => nameOf(resource) === table);
   }
 
   #patch(place: Place, request: SeenRequest): KubeObject {

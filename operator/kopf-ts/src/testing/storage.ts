@@ -100,6 +100,11 @@ export class Storage {
       const message = `Operation cannot be fulfilled on ${table} "${input.metadata.name}": the object has been modified`;
       throw new ApiError({ status: 409, reason: "Conflict", message });
     }
+    const added = (input.metadata.finalizers ?? []).filter((finalizer) => !old.metadata.finalizers?.includes(finalizer));
+    if (old.metadata.deletionTimestamp && part === "all but status" && added.length > 0) {
+      const message = `${table} "${input.metadata.name}" is invalid: metadata.finalizers: Forbidden: no new finalizers can be added if the object is being deleted, found new finalizers ${JSON.stringify(added)}`;
+      throw new ApiError({ status: 422, reason: "Invalid", message });
+    }
     const next = structuredClone(part === "status" ? { ...old, status: input.status } : { ...input });
     if (part === "all but status") next.status = structuredClone(old.status);
     if (next.status === undefined) delete next.status;
