@@ -3,9 +3,9 @@ import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, wr
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { promisify } from "node:util";
-import { loadYaml } from "@kubernetes/client-node";
 import { type DynamicObject, resource } from "kopf-ts";
 import { expect } from "vitest";
+import { parse } from "yaml";
 
 export const run = promisify(execFile);
 export const repository = join(import.meta.dirname, "../..");
@@ -17,7 +17,7 @@ const blocks = (language: string) =>
 const [install = ""] = blocks("sh");
 const [example = "", handlers = "", kit = ""] = blocks("ts");
 /** The CustomResourceDefinition and the object that the README has people apply. */
-export const [definition, sample] = blocks("yaml").map((block) => loadYaml<DynamicObject>(block)) as [DynamicObject, DynamicObject];
+export const [definition, sample] = blocks("yaml").map((block) => parse(block)) as [DynamicObject, DynamicObject];
 
 export interface Packed {
   /** A copy of this folder, from which the package was made. */

@@ -13,7 +13,7 @@ from rune_sandbox import landlock, scratch
 from rune_sandbox.config import Config
 from rune_sandbox.contract import Execution
 from rune_sandbox.lock import Lock
-from rune_sandbox.processes import CHANNEL_FD, LOCK_FAILED, REPORT_FD, Ending, Group, channel_pair, spawn
+from rune_sandbox.processes import CHANNEL_FD, LOCK_FAILED, OUT_OF_MEMORY, REPORT_FD, Ending, Group, channel_pair, spawn
 
 _TICK_SECONDS = 0.02
 _POLICE_SECONDS = 0.1
@@ -243,7 +243,7 @@ def _printable(text: str) -> str:
 
 def _without_verdict(judge: Ending) -> tuple[str, str]:
     how = f"signal {judge.signal}" if judge.signal else f"exit code {judge.code}"
-    if judge.signal == "SIGKILL":
+    if judge.signal == "SIGKILL" or judge.code == OUT_OF_MEMORY:
         return "OutOfMemory", "the tests used up their memory or CPU time"
     return "Error", f"the tests ended without a verdict ({how})"
 
@@ -258,6 +258,8 @@ def _lost(candidate: Ending, error: str) -> tuple[str, str]:
         return "Timeout", "the program used up its CPU time"
     if candidate.signal:
         return "Error", f"the program was ended by {candidate.signal} before the tests were done"
+    if candidate.code == OUT_OF_MEMORY:
+        return "OutOfMemory", "the program used up its memory"
     if candidate.code == LOCK_FAILED:
         return "Error", f"the program ended with exit code {LOCK_FAILED} before the tests were done; see stderr"
     return "Error", f"the program ended with exit code {candidate.code} before the tests were done"

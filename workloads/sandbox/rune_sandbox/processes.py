@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass
 from rune_sandbox.lock import Lock
 
 DOCUMENT_FD, CHANNEL_FD, REPORT_FD = 3, 4, 5
-LOCK_FAILED = 70
+LOCK_FAILED, OUT_OF_MEMORY = 70, 71
 _ENTER = os.path.join(os.path.dirname(os.path.abspath(__file__)), "enter.py")
 _ABOVE_OURS = 64  # source descriptors are moved here, so that placing one never overwrites the next
 _PAGE = os.sysconf("SC_PAGE_SIZE")

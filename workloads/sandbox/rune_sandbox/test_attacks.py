@@ -243,6 +243,12 @@ class Attacks(unittest.TestCase):
             with self.subTest(hog):
                 self.refused(program, "OutOfMemory", tests=f"solve(1)\n{hog}", memoryMiB=128, timeoutSeconds=20)
 
+    def test_what_can_not_even_tell_of_its_memory_error_is_out_of_memory(self):
+        flush = "import sys\nclass Full:\n    def flush(self): raise MemoryError\n    write = flush\nsys.stdout = Full()"
+        self.refused("def solve(x):\n    return 2", "OutOfMemory", tests=f"assert solve(1) == 2\n{flush}")
+        describe = "class Full(Exception):\n    @property\n    def args(self): raise MemoryError\ndef solve(x):\n    raise Full"
+        self.refused(describe, "OutOfMemory")
+
     def test_tests_that_take_all_memory_in_many_processes_are_out_of_memory(self):
         tests = "import os, time\nsolve(1)\nfor _ in range(8):\n    if os.fork() == 0:\n        held = b'x' * (24 << 20)\n        time.sleep(60)\ntime.sleep(60)"
         answer = self.refused("def solve(x):\n    return 2", "OutOfMemory", tests=tests, memoryMiB=128, timeoutSeconds=20)
