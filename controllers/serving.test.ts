@@ -23,7 +23,7 @@ import { register as registerModelServer } from "./model-server/reconcile.ts";
 import { adapters, agentSessions, modelServers } from "./resources.ts";
 import { FakeLoaders } from "./testing/fake-loaders.ts";
 import { MemoryRegistry } from "./testing/memory-registry.ts";
-import { adapter, baseDigest, claiming, condition, config, enginePod, modelServer } from "./testing/objects.ts";
+import { adapter, baseDigest, claiming, condition, config, digestOf, enginePod, modelServer } from "./testing/objects.ts";
 
 let api: FakeApiServer;
 let registry: MemoryRegistry;
@@ -111,7 +111,7 @@ function publishBase() {
   return modelServer("coder", { spec: { base: { oci: { repository: "rune/models/coder", digest } } } });
 }
 
-function publishAdapter() {
+function publishAdapter(layer = { mediaType: mediaType.adapterFile, ...registry.put("weights") }) {
   const { spec } = adapter("any");
   const { base, rank, alpha, targetModules, scope, source, generation } = spec;
   const blob = registry.put({
@@ -126,7 +126,6 @@ function publishAdapter() {
     parents: [],
     files: {},
   });
-  const layer = { mediaType: mediaType.adapterFile, ...registry.put("weights") };
   const { digest } = registry.put({
     schemaVersion: 2,
     artifactType: mediaType.adapter,
@@ -228,4 +227,12 @@ it("nothing is started while the registry is away, and all is once it is back", 
   expect(api.find(statefulSets, key("coder"))).toBeUndefined();
   registry.away = false;
   await until("the StatefulSet exists", () => api.find(statefulSets, key("coder")) !== undefined);
+});
+
+it("an adapter whose weights the registry lost isn't Ready, although its manifest and config are there", async () => {
+  const learnt = publishAdapter({ mediaType: mediaType.adapterFile, digest: digestOf("0"), size: 7 });
+  api.put(adapters, learnt);
+  const found = () => api.find(adapters, key(learnt.metadata.name))?.status?.conditions?.find(({ type }) => type === "Ready");
+  await until("its status says so", () => found()?.reason === "ArtifactMissing");
+  expect(found()?.message).toContain(`the registry has no ${digestOf("0")} of rune/default/adapters@`);
 });

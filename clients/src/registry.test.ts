@@ -85,6 +85,14 @@ it("doesn't try again what was denied or isn't there", async () => {
   expect(server.requests).toHaveLength(3);
 });
 
+it("says whether a blob is there without fetching it, and doesn't take being away for an answer", async () => {
+  const { registry } = await against(status(200), status(404), status(503));
+  expect(await registry.has("rune/a", layer.digest)).toBe(true);
+  expect(await registry.has("rune/a", layer.digest)).toBe(false);
+  await expect(registry.has("rune/a", layer.digest)).rejects.toThrow(RegistryUnavailable);
+  expect(new Set(server.requests.map(({ method }) => method))).toEqual(new Set(["HEAD"]));
+});
+
 it("downloads into place only what is whole and right", async () => {
   const directory = await mkdtemp(join(tmpdir(), "rune-download-"));
   const { registry } = await against(

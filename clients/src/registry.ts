@@ -110,6 +110,11 @@ export class Registry {
     return schema.parse(parseJSON(await this.blob(repository, blob.digest, { maxBytes: blob.size })));
   }
 
+  /** Whether the registry has a blob. None of its bytes are fetched. */
+  async has(repository: string, digest: string): Promise<boolean> {
+    return await this.#retrying(`${repository}@${digest}`, () => this.#exists(repository, "blobs", digest));
+  }
+
   /** A whole blob in memory, hashed and compared. */
   async blob(repository: string, digest: string, options: { maxBytes: number }): Promise<Buffer> {
     return await this.#get(repository, "blobs", digest, options.maxBytes);

@@ -25,7 +25,7 @@ const artifactThere: Check<World> = ({ adapter, artifact }) =>
   artifact.state === "Missing"
     ? {
         reason: Reason.ArtifactMissing,
-        message: `the registry has no ${referenceOf(adapter)}; push the artifact again (equal bytes get the equal digest), or delete this Adapter`,
+        message: `the registry has no ${artifact.file ? `${artifact.file} of ` : ""}${referenceOf(adapter)}; push the artifact again (equal bytes get the equal digest), or delete this Adapter`,
         retrySeconds: 300,
       }
     : null;

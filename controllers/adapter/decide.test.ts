@@ -113,9 +113,15 @@ describe("verification", () => {
     expect(outcome.message).toContain("the registry is away");
   });
 
+  it("is refused to an artifact one of whose files is gone, and says which", () => {
+    const world = worldOf({ artifact: { state: "Missing", file: "adapter_model.safetensors" } });
+    expect(told(world).Ready).toEqual(["False", "ArtifactMissing"]);
+    expect(decide(world, now).message).toContain("the registry has no adapter_model.safetensors of rune/default/adapters@");
+  });
+
   it("is lost when the registry says that the artifact is gone", () => {
     const before = adapter(name, { status: { conditions: [condition("Ready")] } });
-    expect(decide(worldOf({ adapter: before, artifact: { state: "Missing", message: "" } }), now).reason).toBe("ArtifactMissing");
+    expect(decide(worldOf({ adapter: before, artifact: { state: "Missing" } }), now).reason).toBe("ArtifactMissing");
   });
 });
 

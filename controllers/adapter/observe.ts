@@ -1,4 +1,4 @@
-import { ArtifactMissing, DigestMismatch } from "@rune/clients/registry";
+import { ArtifactMissing, type Descriptor, DigestMismatch, type Registry, titleOf } from "@rune/clients/registry";
 import type { Adapter } from "@rune/crds/adapter";
 import { adapterConfig } from "@rune/crds/artifact";
 import { type Context, isTerminal, isTrue, namespaces } from "kopf-ts";
@@ -45,13 +45,21 @@ async function observeArtifact({ metadata, spec }: Adapter, services: Services):
       if (error instanceof ZodError) return undefined;
       throw error;
     });
+    const lost = await missingFile(registry, repository, layers);
+    if (lost) return { state: "Missing", file: lost };
     return { state: "Found", artifactType, config, sizeBytes, files: layers.length };
   } catch (error) {
     const { message } = error as Error;
-    if (error instanceof ArtifactMissing) return { state: "Missing", message };
+    if (error instanceof ArtifactMissing) return { state: "Missing" };
     if (error instanceof DigestMismatch) return { state: "Mismatched", message };
     return { state: "Unavailable", message };
   }
+}
+
+/** The first file that the registry doesn't have. Nobody's bytes are fetched: loaders hash them before every load. */
+async function missingFile(registry: Registry, repository: string, layers: readonly Descriptor[]): Promise<string | undefined> {
+  for (const layer of layers) if (!(await registry.has(repository, layer.digest))) return titleOf(layer) ?? layer.digest;
+  return undefined;
 }
 
 async function isTerminating(namespace: string, { client, signal }: Context): Promise<boolean> {

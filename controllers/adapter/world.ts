@@ -11,9 +11,12 @@ export type ArtifactState =
       readonly artifactType: string | undefined;
       readonly config: AdapterConfig | undefined;
       readonly sizeBytes: number;
+      /** Files, each of which the registry has. */
       readonly files: number;
     }
-  | { readonly state: "Missing" | "Mismatched" | "Unavailable"; readonly message: string };
+  /** `file`: the one that is missing, where the manifest is there. */
+  | { readonly state: "Missing"; readonly file?: string }
+  | { readonly state: "Mismatched" | "Unavailable"; readonly message: string };
 
 /** Everything that a pass over one Adapter knows. */
 export interface World {

@@ -60,7 +60,7 @@ const status = z.object({
   verified: z
     .object({
       time: time().describe("When the artifact was last verified."),
-      files: whole(0, 1000).describe("Files that the verified manifest names; the loader checks their hashes when it fetches them."),
+      files: whole(0, 1000).describe("Files of the artifact, each of which the registry had; their bytes are hashed before every load."),
     })
     .optional()
     .describe("Last verification against the registry."),
