@@ -45,7 +45,7 @@ test.each(documents)("the npm commands of %s exist", (file) => {
   const { scripts } = JSON.parse(read("package.json")) as { scripts: Record<string, string> };
   const code = (read(file).match(/^```.*?^```$|`[^`\n]+`/gms) ?? []).join("\n");
   const named = [...code.matchAll(/\bnpm (?:run (?:--silent )?)?([a-z][\w:-]*)/g)].map(([, name = ""]) => name);
-  const ofNpm = ["install", "ci", "pack"];
+  const ofNpm = ["init", "pkg", "install", "ci", "pack", "publish"];
   expect(named.filter((name) => !(name in scripts) && !ofNpm.includes(name))).toEqual([]);
 });
 

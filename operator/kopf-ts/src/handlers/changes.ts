@@ -1,4 +1,5 @@
 import { isDeepStrictEqual } from "node:util";
+import { ApiError } from "../api-error.ts";
 import { mergePatch } from "../merge-patch.ts";
 import { describe, type KubeObject } from "../object.ts";
 import { type Outcome, unchanged } from "../outcome.ts";
@@ -24,6 +25,8 @@ interface Selected<T extends KubeObject> {
 /** What came of one pass over the selected handlers. */
 interface Run {
   readonly records: ReadonlyMap<string, Progress>;
+  /** Those of them that were called in this pass. */
+  readonly called: ReadonlySet<string>;
   /** Seconds until the next attempt; undefined: all have ended. */
   readonly again: number | undefined;
 }
@@ -74,13 +77,18 @@ export class Changes<T extends KubeObject> {
     if (resumed.length === 0) memory.resuming = undefined;
     const patch = emptyPatch();
     const digest = changed.length > 0 ? digestOf(essence) : "";
-    const run = await this.#run(changed, object, { patch, digest, ctx, recall: (id) => persistence.progress(object, id) });
+    let run = await this.#run(changed, object, { patch, digest, ctx, recall: (id) => persistence.progress(object, id) });
     const resumption = memory.resuming;
-    const resume = await this.#run(resumed, object, { patch, digest: "resume", ctx, recall: (id) => resumption?.get(id) });
+    let resume = await this.#run(resumed, object, { patch, digest: "resume", ctx, recall: (id) => resumption?.get(id) });
+    memory.begun = new Set([...begun, ...run.records.keys()]);
+    const written = await this.#offer(object, partsOf(patch), ctx);
+    if (written instanceof ApiError) {
+      run = await this.#blame(changed, object, run, written, ctx);
+      resume = await this.#blame(resumed, object, resume, written, ctx);
+    }
     if (resume.again === undefined) memory.resuming = undefined;
     else for (const [id, record] of resume.records) resumption?.set(id, record);
-    memory.begun = new Set([...begun, ...run.records.keys()]);
-    await this.#write(object, { patch, essence, cause, run }, ctx);
+    if (written) await this.#remember(object, { patch, written, essence, cause, run }, ctx);
     memory.begun = undefined;
     return againAfter(run.again, resume.again);
   }
@@ -93,12 +101,22 @@ export class Changes<T extends KubeObject> {
     const selected = this.#selectDeletions(object).map((declaration): Selected<T> => ({ declaration, reason: "delete", change }));
     const patch = emptyPatch();
     const recall = (id: string) => this.#s.persistence.progress(object, id);
-    const { records, again } = await this.#run(selected, object, { patch, digest: deletion, ctx, recall });
-    memory.deletionHandled = again === undefined;
+    const run = await this.#run(selected, object, { patch, digest: deletion, ctx, recall });
+    memory.deletionHandled = run.again === undefined;
     const { body, status } = partsOf(patch);
-    const annotations = memory.deletionHandled ? undefined : this.#s.persistence.annotations(object, { progress: records });
-    await this.#patch(object, { status, body: annotations ? mergePatch(body ?? {}, { metadata: { annotations } }) : body }, ctx);
-    return memory.deletionHandled ? undefined : againAfter(again);
+    const progress = this.#unendedDeletion(object, run);
+    const written = await this.#offer(object, { status, body: progress ? (mergePatch(body ?? {}, progress) as typeof body) : body }, ctx);
+    if (!(written instanceof ApiError)) return memory.deletionHandled ? undefined : againAfter(run.again);
+    const blamed = await this.#blame(selected, object, run, written, ctx);
+    memory.deletionHandled = blamed.again === undefined;
+    await this.#patch(object, { body: this.#unendedDeletion(object, blamed) }, ctx);
+    return memory.deletionHandled ? undefined : againAfter(blamed.again);
+  }
+
+  /** What has to be remembered of delete handlers; undefined where that is nothing new, or all have ended. */
+  #unendedDeletion(object: T, { records, again }: Run): { metadata: object } | undefined {
+    const annotations = again === undefined ? undefined : this.#s.persistence.annotations(object, { progress: records });
+    return annotations && { metadata: { annotations } };
   }
 
   #selectDeletions(object: T): ChangeDeclaration<T>[] {
@@ -120,10 +138,12 @@ export class Changes<T extends KubeObject> {
   #cause(object: T, essence: Essence, begun: ReadonlySet<string>): Cause | undefined {
     if (!this.#remembersStates || !this.#isWatched(object)) return undefined;
     if (begun.size === 0 && this.#s.persistence.isHandled(object, essence)) return undefined;
-    const old = this.#s.persistence.lastHandled(object);
-    if (!old) return { reason: "create", change: { old, new: essence, diff: [{ op: "add", path: [], old, new: essence }] } };
+    const last = this.#s.persistence.lastHandled(object);
+    if (!last) return { reason: "create", change: { old: last, new: essence, diff: [{ op: "add", path: [], old: last, new: essence }] } };
     if (!this.#seesUpdates) return undefined;
-    const diff = diffOf(old, essence);
+    const old = typeof last === "string" ? undefined : last;
+    const isSame = last === digestOf(essence);
+    const diff = old ? diffOf(old, essence) : isSame ? [] : [{ op: "change" as const, path: [], old, new: essence }];
     return diff.length > 0 || begun.size > 0 ? { reason: "update", change: { old, new: essence, diff } } : undefined;
   }
 
@@ -164,18 +184,37 @@ export class Changes<T extends KubeObject> {
     how: { patch: ObjectPatch; digest: string; ctx: Context; recall: (id: string) => Progress | undefined },
   ): Promise<Run> {
     const records = new Map<string, Progress>();
-    let again: number | undefined;
+    const called = new Set<string>();
     for (const one of selected) {
       const { id } = one.declaration;
       const known = how.recall(id);
       const before = known?.of === how.digest ? known : undefined;
       const rest = before?.delayed ? (Date.parse(before.delayed) - how.ctx.clock.now().getTime()) / 1000 : 0;
-      const record = before && (before.ended || rest > 0) ? before : await this.#call(one, object, before, how);
-      records.set(id, record);
-      const wait = record.ended ? undefined : Math.max(0, (Date.parse(record.delayed ?? "") - how.ctx.clock.now().getTime()) / 1000);
-      if (wait !== undefined) again = Math.min(wait, again ?? wait);
+      const isKept = before && (before.ended || rest > 0);
+      if (!isKept) called.add(id);
+      records.set(id, isKept ? before : await this.#call(one, object, before, how));
     }
-    return { records, again };
+    return { records, called, again: nextAttempt(records, how.ctx) };
+  }
+
+  /** The server refuses what the handlers of this pass asked for together: those that thought that they had succeeded have failed this attempt. */
+  async #blame(selected: readonly Selected<T>[], object: T, run: Run, refusal: ApiError, ctx: Context): Promise<Run> {
+    const records = new Map(run.records);
+    for (const { declaration } of selected) {
+      const { id, options } = declaration;
+      const record = records.get(id);
+      if (record?.ended !== "success" || !run.called.has(id)) continue;
+      const attempts = { started: new Date(record.started), retries: record.retries - 1 };
+      const attempted = await attempt(
+        options,
+        attempts,
+        () => ctx.clock.now(),
+        () => Promise.reject(new Error(`what the handlers asked for in their patch is refused: ${refusal.message}`, { cause: refusal })),
+      );
+      report(object, id, attempted, ctx);
+      records.set(id, recordOf(attempted, { started: record.started, retries: record.retries, of: record.of }, ctx));
+    }
+    return { records, called: run.called, again: nextAttempt(records, ctx) };
   }
 
   async #call(
@@ -200,24 +239,34 @@ export class Changes<T extends KubeObject> {
     ctx.signal.throwIfAborted();
     report(object, id, attempted, { ...ctx, logger });
     if (attempted.ended === "success" && attempted.result !== undefined) patch.status[id] = attempted.result;
-    const record = { started: started.toISOString(), retries: retry + 1, of: digest };
-    if (attempted.ended === "success") return { ...record, ended: "success" };
-    if (attempted.ended === "failure") return { ...record, ended: "failure", message: attempted.error.message };
-    const delayed = new Date(clock.now().getTime() + attempted.again * 1000).toISOString();
-    return { ...record, delayed, message: attempted.error.message };
+    return recordOf(attempted, { started: started.toISOString(), retries: retry + 1, of: digest }, ctx);
+  }
+
+  /** Writes what handlers asked for. A refusal that the same patch would meet again is an answer, not thrown. */
+  async #offer(object: T, parts: ReturnType<typeof partsOf>, ctx: Context): Promise<T | ApiError | undefined> {
+    try {
+      return await this.#patch(object, parts, ctx);
+    } catch (error) {
+      if (isFinalRefusal(error)) return error;
+      throw error;
+    }
   }
 
   /**
-   * What the handlers asked for first, then what has to be remembered: a crash between the two calls them again, and
-   * never forgets them. What they changed themselves counts as handled, unless somebody else wrote at the same time.
+   * After what the handlers asked for, what has to be remembered: a crash between the two calls them again, and never
+   * forgets them. What they changed themselves counts as handled, unless somebody else wrote at the same time.
    */
-  async #write(object: T, pass: { patch: ObjectPatch; essence: Essence; cause: Cause | undefined; run: Run }, ctx: Context): Promise<void> {
+  async #remember(
+    object: T,
+    pass: { patch: ObjectPatch; written: T | ApiError; essence: Essence; cause: Cause | undefined; run: Run },
+    ctx: Context,
+  ): Promise<void> {
+    if (!this.#remembersStates) return;
     const { persistence } = this.#s;
-    const { body, status } = partsOf(pass.patch);
-    const after = await this.#patch(object, { body, status }, ctx);
-    if (!after || !this.#remembersStates) return;
+    const { written } = pass;
+    const { body } = written instanceof ApiError ? {} : partsOf(pass.patch);
     const expected = body ? essenceOf(mergePatch(object, body) as T, persistence.prefix) : pass.essence;
-    const found = body ? essenceOf(after, persistence.prefix) : pass.essence;
+    const found = body ? essenceOf(written as T, persistence.prefix) : pass.essence;
     const handled = isDeepStrictEqual(plain(found), plain(expected)) ? found : pass.essence;
     const isOver = pass.run.again === undefined;
     const progress = new Map<string, Progress | null>();
@@ -241,11 +290,32 @@ export class Changes<T extends KubeObject> {
   }
 }
 
-/** The change as a handler of one field sees it. */
+/** Whether the server would refuse the same request again, whoever else writes or however long one waits. */
+function isFinalRefusal(error: unknown): error is ApiError {
+  return error instanceof ApiError && error.status >= 400 && error.status < 500 && ![401, 404, 408, 409, 429].includes(error.status);
+}
+
+function recordOf(attempted: Attempted, record: Pick<Progress, "started" | "retries" | "of">, { clock }: Context): Progress {
+  if (attempted.ended === "success") return { ...record, ended: "success" };
+  if (attempted.ended === "failure") return { ...record, ended: "failure", message: attempted.error.message };
+  const delayed = new Date(clock.now().getTime() + attempted.again * 1000).toISOString();
+  return { ...record, delayed, message: attempted.error.message };
+}
+
+/** Seconds until the first of the attempts that are still to be made. */
+function nextAttempt(records: ReadonlyMap<string, Progress>, { clock }: Context): number | undefined {
+  const waits = [...records.values()]
+    .filter(({ ended }) => !ended)
+    .map(({ delayed }) => Math.max(0, (Date.parse(delayed ?? "") - clock.now().getTime()) / 1000));
+  return waits.length > 0 ? Math.min(...waits) : undefined;
+}
+
+/** The change as a handler of one field sees it. Where only the old digest is known, any field may have changed. */
 function narrow(change: Change, field: readonly string[] | undefined): Change {
   if (!field) return change;
   const [old, now] = [valueAt(change.old, field), valueAt(change.new, field)];
-  return { old, new: now, diff: diffOf(old, now) };
+  const isOldUnknown = change.diff[0]?.op === "change" && change.diff[0].path.length === 0;
+  return { old, new: now, diff: isOldUnknown ? [{ op: "change", path: [], old, new: now }] : diffOf(old, now) };
 }
 
 export function report(

@@ -21,7 +21,7 @@ export interface ObjectView<T extends KubeObject = KubeObject> {
   readonly name: string;
   readonly namespace: string | undefined;
   readonly reason: Reason;
-  /** What was handled last (of a handler with a `field`: that field). Undefined for what is new, and outside handlers of changes. */
+  /** What was handled last (of a handler with a `field`: that field). Undefined for what is new, for a state beyond 96 KiB (of which only the digest is kept), and outside handlers of changes. */
   readonly old: unknown;
   readonly new: unknown;
   readonly diff: Diff;

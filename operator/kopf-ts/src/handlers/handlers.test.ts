@@ -114,6 +114,63 @@ describe("handlers of changes", () => {
     });
   });
 
+  test("whose patch the server refuses have failed this attempt: they are called again, and told of when the last attempt is over", async () => {
+    const operator = newOperator();
+    const calls: string[] = [];
+    const paint = ({ name, patch }: { name: string; patch: { spec: Record<string, unknown> } }) => {
+      calls.push(name);
+      patch.spec.colour = "red";
+    };
+    operator.on.create(widgets, { id: "paint", retries: 2, backoff: 0.01, when: ({ name }) => name !== "c" }, paint);
+    operator.on.create(widgets, { id: "rest", backoff: 0.01 }, () => {});
+    operator.on.delete(widgets, { id: "leave", backoff: 0.01, when: ({ name }) => name === "c" }, paint);
+    const patches = (name: string) => (request: { method: string; path: string; body: string }) =>
+      request.method === "PATCH" && request.path.endsWith(`/${name}`) && request.body.includes("colour");
+    const refuse = { do: "refuse", status: 422, reason: "Invalid" } as const;
+    server.inject({ match: patches("a"), action: refuse });
+    server.inject({ match: patches("b"), times: 9, action: refuse });
+    server.inject({ match: patches("c"), action: refuse });
+    for (const name of ["a", "b", "c"]) server.put(widgets, widget(name));
+    await operator.start();
+    await eventually(() => ["a", "b", "c"].every((name) => handled(name) !== undefined));
+    const client = server.client();
+    stops.push(() => client.close());
+    await client.delete(widgets, { namespace: "shop", name: "c" });
+    await eventually(() => server.find(widgets, { namespace: "shop", name: "c" }) === undefined);
+    expect(calls.toSorted()).toEqual(["a", "a", "b", "b", "c", "c"]);
+    expect(server.find(widgets, { namespace: "shop", name: "a" })?.spec.colour).toBe("red");
+    expect(server.find(widgets, { namespace: "shop", name: "b" })?.spec.colour).toBeUndefined();
+    await eventually(() => server.all(events).some(({ reason }) => reason === "HandlerFailed"));
+    expect(server.all(events).find(({ reason }) => reason === "HandlerFailed")).toMatchObject({
+      note: expect.stringMatching(/^handler paint failed for good: .*what the handlers asked for in their patch is refused/),
+      regarding: { name: "b" },
+    });
+  });
+
+  test("remember a large state by its digest alone, and still see that it changed", async () => {
+    const operator = newOperator();
+    const seen: unknown[] = [];
+    operator.on.update(
+      widgets,
+      ({ old, new: now, diff }) => void seen.push([old, (now as Widget).spec.size, diff.map(({ op, path }) => [op, path])]),
+    );
+    operator.on.field(widgets, "spec.absent", ({ diff }) => void seen.push(["field", diff.map(({ op }) => op)]));
+    const large = { ...widget("a"), spec: { size: 1, colour: "x".repeat(200_000) } };
+    server.put(widgets, large);
+    await operator.start();
+    await watched();
+    await eventually(() => handled("a") !== undefined);
+    expect(handled("a")?.length).toBeLessThan(100);
+    const current = () => server.find(widgets, { namespace: "shop", name: "a" })!;
+    server.put(widgets, { ...current(), metadata: { ...current().metadata, finalizers: ["example.dev/other"] } });
+    server.put(widgets, { ...current(), spec: { ...large.spec, size: 2 } });
+    await eventually(() => seen.length > 1);
+    expect(seen).toEqual([
+      [undefined, 2, [["change", []]]],
+      ["field", ["change"]],
+    ]);
+  });
+
   test("of one id twice are refused at once", () => {
     const operator = newOperator();
     operator.on.create(widgets, () => {});

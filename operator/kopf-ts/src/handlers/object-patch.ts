@@ -57,7 +57,9 @@ export class Patcher {
     if (this.#hasStatusSubresource) {
       const written = await this.#patch(object, { status }, signal, true);
       if (written) return written;
-      if (!(await this.#client.find(this.#resource, object.metadata, { signal }))) return undefined;
+      // Gone, or gone and a namesake there: that says nothing about the kind.
+      const found = await this.#client.find(this.#resource, object.metadata, { signal });
+      if (!found || (object.metadata.uid && found.metadata.uid !== object.metadata.uid)) return undefined;
       this.#hasStatusSubresource = false;
     }
     return await this.#patch(object, { status }, signal);

@@ -1,6 +1,6 @@
 import { hash } from "node:crypto";
 import type { KubeObject } from "../object.ts";
-import type { Essence } from "./essence.ts";
+import { digestOf, type Essence } from "./essence.ts";
 
 /** How far one handler has come with one change of one object. */
 export interface Progress {
@@ -18,6 +18,8 @@ export interface Progress {
 }
 
 const longestMessage = 512;
+/** In bytes. All annotations of an object may have 256 KiB together, and kubectl may keep as large a copy beside ours. */
+const largestEssence = 96 * 1024;
 
 /**
  * What handlers of changes have to remember over restarts, in the object's own annotations, as Kopf keeps it: the state
@@ -35,12 +37,12 @@ export class Persistence {
 
   /** Whether this very essence was handled last, told without parsing: what is said of most objects in most passes. */
   isHandled(object: KubeObject, essence: Essence): boolean {
-    return object.metadata.annotations?.[this.#lastHandledName] === JSON.stringify(essence);
+    return object.metadata.annotations?.[this.#lastHandledName] === textOf(essence);
   }
 
-  /** The essence that was handled last; undefined for an object that is new to us (or whose record somebody garbled). */
-  lastHandled(object: KubeObject): Essence | undefined {
-    return parse<Essence>(object.metadata.annotations?.[this.#lastHandledName]);
+  /** The essence that was handled last, or its digest where it is large; undefined for an object that is new to us (or whose record somebody garbled). */
+  lastHandled(object: KubeObject): Essence | string | undefined {
+    return parse<Essence | string>(object.metadata.annotations?.[this.#lastHandledName]);
   }
 
   progress(object: KubeObject, id: string): Progress | undefined {
@@ -54,7 +56,7 @@ export class Persistence {
   ): Record<string, string | null> | undefined {
     const there = object.metadata.annotations ?? {};
     const written: Record<string, string | null> = {};
-    if (news.lastHandled) written[this.#lastHandledName] = JSON.stringify(news.lastHandled);
+    if (news.lastHandled) written[this.#lastHandledName] = textOf(news.lastHandled);
     for (const [id, record] of news.progress) {
       const text = record && JSON.stringify({ ...record, ...(record.message ? { message: record.message.slice(0, longestMessage) } : {}) });
       written[this.#nameOf(id)] = text;
@@ -79,6 +81,11 @@ export class Persistence {
     const isExact = clean === `progress.${id}` && clean.length <= 63 && /[A-Za-z0-9]$/.test(clean);
     return `${this.prefix}/${isExact ? clean : `${clean.slice(0, 50)}-${hash("sha1", id).slice(0, 8)}`}`;
   }
+}
+
+function textOf(essence: Essence): string {
+  const text = JSON.stringify(essence);
+  return Buffer.byteLength(text) > largestEssence ? JSON.stringify(digestOf(essence)) : text;
 }
 
 function parse<T>(text: string | undefined): T | undefined {
