@@ -1,6 +1,4 @@
-type Tree = Record<string, unknown>;
-
-const isTree = (value: unknown): value is Tree => typeof value === "object" && value !== null && !Array.isArray(value);
+import { isTree, type Tree } from "./tree.ts";
 
 /** RFC 7386: `target` with `patch` merged in; `null` removes. Neither is changed; what the patch does not touch is shared. */
 export function mergePatch(target: unknown, patch: unknown): unknown {

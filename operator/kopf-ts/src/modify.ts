@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from "node:util";
 import { isConflict } from "./api-error.ts";
 import type { KubeObject } from "./object.ts";
+import { isTree, type Tree } from "./tree.ts";
 
 /** Changes the draft in place. Called again with a fresh draft when somebody else wrote first, so it must depend on nothing but the draft. */
 export type Modification<T extends KubeObject> = (draft: T) => void;
@@ -31,8 +32,6 @@ export async function modifyWith<T extends KubeObject>(
   }
 }
 
-type Tree = Record<string, unknown>;
-
 /** The JSON merge patch (RFC 7386) that makes `old` be `now`; undefined if it is. */
 export function mergeDiff(old: unknown, now: unknown): Tree | undefined {
   const [before, after] = [old as Tree, now as Tree];
@@ -44,8 +43,4 @@ export function mergeDiff(old: unknown, now: unknown): Tree | undefined {
     else patch[name] = isTree(was) && isTree(is) ? mergeDiff(was, is) : is;
   }
   return Object.keys(patch).length > 0 ? patch : undefined;
-}
-
-function isTree(value: unknown): value is Tree {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }

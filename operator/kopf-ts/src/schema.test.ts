@@ -3,7 +3,7 @@ import { z } from "zod";
 import type { Client } from "./client.ts";
 import { silentLogger } from "./logger.ts";
 import { Manager } from "./manager.ts";
-import { unchanged } from "./outcome.ts";
+import { ready, unchanged } from "./outcome.ts";
 import { configMaps, pods, resource } from "./resource.ts";
 import { InvalidObjectError } from "./schema.ts";
 import { tableText } from "./table.ts";
@@ -81,6 +81,41 @@ describe("a resource with a schema", () => {
     expect(passes).toEqual(["good grey", "bad grey"]);
     await manager.stop();
   });
+});
+
+test("a schema that knows only some of status costs none of the rest when status is written", async () => {
+  const counters = resource({
+    group: "example.dev",
+    version: "v1",
+    kind: "Counter",
+    plural: "counters",
+    schema: z.object({
+      status: z
+        .object({ count: z.number(), parts: z.array(z.object({ name: z.string() })) })
+        .partial()
+        .optional(),
+    }),
+  });
+  const other = await FakeApiServer.start({ resources: [counters] });
+  const status = { parts: [{ name: "a", of: "another version" }], older: { deep: 1 }, conditions: [] };
+  other.put(counters, { apiVersion: "example.dev/v1", kind: "Counter", metadata: key("a"), status });
+  const manager = new Manager({ client: other.client(), logger: silentLogger, freeze: "deep" });
+  let passes = 0;
+  manager
+    .controller("counter")
+    .for(counters)
+    .complete(() => {
+      passes += 1;
+      return ready({ count: 1 });
+    });
+  await manager.start();
+  await eventually(() => passes > 1);
+  const written = other.find(counters, key("a"));
+  expect(written).toMatchObject({ status: { ...status, count: 1, conditions: [{ type: "Ready", status: "True" }] } });
+  // What the framework itself wrote is known again although the schema is silent on it: nothing more is written.
+  await manager.stop();
+  expect(other.requests.filter(({ method }) => method === "PUT")).toHaveLength(1);
+  await other.stop();
 });
 
 test("discovery lists what is served and finds a kind by any of its names", async () => {

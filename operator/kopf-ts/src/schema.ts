@@ -1,5 +1,6 @@
 import { describe, type KubeObject } from "./object.ts";
 import type { Resource } from "./resource.ts";
+import { isTree } from "./tree.ts";
 
 /** Anything that parses as zod does: `z.object({ spec: z.object({ size: z.number() }) })`. */
 export interface ObjectSchema<T extends object = object> {
@@ -17,14 +18,24 @@ export class InvalidObjectError extends Error {
 
 /**
  * The object as the resource's schema parses it; the object itself if there is no schema. `metadata` stays as the server
- * sent it, and so do fields that the schema does not answer.
+ * sent it, and so do fields that the schema does not answer; in status at any depth, for that is written back whole.
  */
 export function parseObject<T extends KubeObject>(resource: Resource<T>, object: T): T {
   if (!resource.schema) return object;
   try {
     const parsed = resource.schema.parse(object);
-    return { ...object, ...parsed, apiVersion: object.apiVersion, kind: object.kind, metadata: object.metadata };
+    const status = "status" in parsed ? { status: overlaid(object.status, parsed.status) } : {};
+    return { ...object, ...parsed, ...status, apiVersion: object.apiVersion, kind: object.kind, metadata: object.metadata };
   } catch (error) {
     throw new InvalidObjectError(object, error);
   }
+}
+
+/** What was parsed, with all that it leaves out. */
+function overlaid(sent: unknown, parsed: unknown): unknown {
+  if (Array.isArray(sent) && Array.isArray(parsed)) {
+    return sent.length === parsed.length ? parsed.map((item, i) => overlaid(sent[i], item)) : parsed;
+  }
+  if (!isTree(sent) || !isTree(parsed)) return parsed;
+  return { ...sent, ...Object.fromEntries(Object.entries(parsed).map(([name, value]) => [name, overlaid(sent[name], value)])) };
 }

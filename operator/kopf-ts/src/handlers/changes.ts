@@ -8,7 +8,7 @@ import { type Attempted, attempt } from "./attempt.ts";
 import { type Change, Invocation, type Reason, View } from "./context.ts";
 import type { ChangeDeclaration } from "./declarations.ts";
 import { diffOf, valueAt } from "./diff.ts";
-import { digestOf, type Essence, essenceOf } from "./essence.ts";
+import { digestOf, type Essence, essenceOf, withStatus } from "./essence.ts";
 import { matches } from "./filters.ts";
 import type { Memory } from "./memory.ts";
 import { emptyPatch, type ObjectPatch, partsOf } from "./object-patch.ts";
@@ -50,6 +50,8 @@ export class Changes<T extends KubeObject> {
   readonly #s: Surroundings<T>;
   readonly #remembersStates: boolean;
   readonly #seesUpdates: boolean;
+  /** The fields of status that a handler is for: only they are remembered of it. */
+  readonly #statusFields: readonly (readonly string[])[];
 
   constructor(declarations: readonly ChangeDeclaration<T>[], surroundings: Surroundings<T>) {
     this.#declarations = declarations;
@@ -57,6 +59,7 @@ export class Changes<T extends KubeObject> {
     const has = (...kinds: ChangeDeclaration<T>["kind"][]) => declarations.some(({ kind }) => kinds.includes(kind));
     this.#remembersStates = has("create", "update", "field");
     this.#seesUpdates = has("update", "field");
+    this.#statusFields = declarations.flatMap(({ field }) => (field?.[0] === "status" ? [field] : []));
   }
 
   /** Whether a delete handler is for this object that its deletion has to wait for. */
@@ -67,7 +70,7 @@ export class Changes<T extends KubeObject> {
   /** The handlers for what changed since the last time, and for an object that was there before us. */
   async handle(object: T, ctx: Context): Promise<Outcome> {
     const { persistence, memories } = this.#s;
-    const essence = essenceOf(object, persistence.prefix);
+    const essence = withStatus(essenceOf(object, persistence.prefix), object, this.#statusFields);
     const memory = memories.of(object);
     const begun = this.#begun(object, memory);
     const cause = this.#cause(object, essence, begun);
@@ -265,9 +268,11 @@ export class Changes<T extends KubeObject> {
     const { persistence } = this.#s;
     const { written } = pass;
     const { body } = written instanceof ApiError ? {} : partsOf(pass.patch);
-    const expected = body ? essenceOf(mergePatch(object, body) as T, persistence.prefix) : pass.essence;
-    const found = body ? essenceOf(written as T, persistence.prefix) : pass.essence;
-    const handled = isDeepStrictEqual(plain(found), plain(expected)) ? found : pass.essence;
+    const expected = body && essenceOf(mergePatch(object, body) as T, persistence.prefix);
+    const found = body && essenceOf(written as T, persistence.prefix);
+    // What became of status meanwhile is news to whoever is for it.
+    const isOurs = found && isDeepStrictEqual(plain(found), plain(expected));
+    const handled = isOurs ? withStatus(found, object, this.#statusFields) : pass.essence;
     const isOver = pass.run.again === undefined;
     const progress = new Map<string, Progress | null>();
     for (const { kind, id } of this.#declarations) if (kind !== "resume") progress.set(id, null);
@@ -310,9 +315,9 @@ function nextAttempt(records: ReadonlyMap<string, Progress>, { clock }: Context)
   return waits.length > 0 ? Math.min(...waits) : undefined;
 }
 
-/** The change as a handler of one field sees it. Where only the old digest is known, any field may have changed. */
+/** The change as one handler sees it: its field's, or all but those of status. Where only the old digest is known, any field may have changed. */
 function narrow(change: Change, field: readonly string[] | undefined): Change {
-  if (!field) return change;
+  if (!field) return { ...change, diff: change.diff.filter(({ path }) => path[0] !== "status") };
   const [old, now] = [valueAt(change.old, field), valueAt(change.new, field)];
   const isOldUnknown = change.diff[0]?.op === "change" && change.diff[0].path.length === 0;
   return { old, new: now, diff: isOldUnknown ? [{ op: "change", path: [], old, new: now }] : diffOf(old, now) };

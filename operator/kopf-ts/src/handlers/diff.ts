@@ -1,4 +1,5 @@
 import { isDeepStrictEqual } from "node:util";
+import { isTree } from "../tree.ts";
 
 /** One difference between two states: what was added, changed or removed, and where. */
 export interface DiffItem {
@@ -36,8 +37,4 @@ export function diffOf(old: unknown, now: unknown, path: readonly string[] = [])
   const items: DiffItem[] = [];
   for (const name of new Set([...Object.keys(old), ...Object.keys(now)])) items.push(...diffOf(old[name], now[name], [...path, name]));
   return items;
-}
-
-function isTree(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }

@@ -1,7 +1,8 @@
 import { hash } from "node:crypto";
 import type { KubeObject } from "../object.ts";
+import { valueAt } from "./diff.ts";
 
-/** What handlers of changes look at: the whole object but its status, the server's metadata and the framework's own annotations. */
+/** What handlers of changes look at: the whole object but its status (save for the fields that one of them is for), the server's metadata and the framework's own annotations. */
 export interface Essence {
   readonly metadata?: { readonly labels?: Readonly<Record<string, string>>; readonly annotations?: Readonly<Record<string, string>> };
   readonly spec?: unknown;
@@ -21,6 +22,21 @@ export function essenceOf(object: KubeObject, prefix: string): Essence {
   );
   if (!labels && !annotations) return rest;
   return { ...rest, metadata: { ...(labels ? { labels } : {}), ...(annotations ? { annotations } : {}) } };
+}
+
+/** The essence with these fields of the object's status, which is no part of it otherwise. */
+export function withStatus(essence: Essence, object: KubeObject, fields: readonly (readonly string[])[]): Essence {
+  let status: unknown;
+  for (const [, ...steps] of fields) status = planted(status, steps, valueAt(object.status, steps));
+  return status === undefined ? essence : { ...essence, status };
+}
+
+/** The tree with the value at the path; the same tree for no value. */
+function planted(tree: unknown, [step, ...rest]: readonly string[], value: unknown): unknown {
+  if (value === undefined) return tree;
+  if (step === undefined) return value;
+  const there = (tree ?? {}) as Record<string, unknown>;
+  return { ...there, [step]: planted(there[step], rest, value) };
 }
 
 /** Equal for equal essences, whatever the order of their fields. */

@@ -62,6 +62,31 @@ describe("handlers of changes", () => {
     ]);
   });
 
+  test("of a field of status are told of it, whoever wrote it; others are left alone", async () => {
+    const operator = newOperator();
+    const seen: unknown[] = [];
+    operator.on.create(widgets, { id: "begin" }, ({ patch }) => {
+      patch.metadata.labels.begun = "yes";
+      patch.status.phase = "Begun";
+    });
+    operator.on.update(widgets, ({ diff }) => void seen.push(["update", diff]));
+    operator.on.field(widgets, "status.phase", ({ reason, old, new: now }) => void seen.push([reason, old, now]));
+    operator.on.field(widgets, "status.other", () => void seen.push("never"));
+    server.put(widgets, widget("a"));
+    await operator.start();
+    await watched();
+    await eventually(() => seen.length === 1 && (handled("a")?.includes("Begun") ?? false));
+    const client = server.client();
+    stops.push(() => client.close());
+    await client.status.patch(widgets, { namespace: "shop", name: "a" }, { status: { phase: "Ended", count: 1 } });
+    await eventually(() => handled("a")?.includes("Ended") ?? false);
+    expect(seen).toEqual([
+      ["update", undefined, "Begun"],
+      ["update", "Begun", "Ended"],
+    ]);
+    expect(handled("a")).not.toContain("count");
+  });
+
   test("are chosen by labels, annotations and a function; what they are not for is left without annotations", async () => {
     const operator = newOperator();
     const seen: string[] = [];
