@@ -3,7 +3,8 @@ import { expect, it } from "vitest";
 import { observe as observeSession } from "./agent-session/observe.ts";
 import type { Services } from "./context.ts";
 import { observe as observeEvaluation } from "./evaluation/observe.ts";
-import { aCondition, anEvaluation, aRun, aSession, digestOf, now } from "./testing/builders.ts";
+import { aCondition, anEvaluation, aRun, aSession, now } from "./testing/builders.ts";
+import { digestOf } from "./testing/objects.ts";
 import { observe as observeRun } from "./training-run/observe.ts";
 
 const asked: string[] = [];

@@ -4,7 +4,8 @@ import type { LogRecord } from "@rune/crds/artifact";
 import type { ModelServer } from "@rune/crds/model-server";
 import type { Outcome } from "kopf-ts";
 import { describe, expect, it } from "vitest";
-import { aCondition, aConfig, aJob, aPod, aSession, digestOf, now } from "../testing/builders.ts";
+import { aCondition, aJob, aPod, aSession, now } from "../testing/builders.ts";
+import { config, digestOf } from "../testing/objects.ts";
 import { mayStillWrite } from "../worker.ts";
 import { decide } from "./decide.ts";
 import { endingOf } from "./ending.ts";
@@ -13,7 +14,6 @@ import { chooseAdapter } from "./retrieval.ts";
 import { turnOf } from "./turn.ts";
 import type { World } from "./world.ts";
 
-const config = aConfig();
 const baseDigest = digestOf("d");
 const startTime = "2026-11-23T11:59:00Z";
 const chosen = { reason: "NoneRelevant", message: "no memory" };

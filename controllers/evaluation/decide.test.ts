@@ -2,11 +2,11 @@ import type { Adapter } from "@rune/crds/adapter";
 import type { ModelServer } from "@rune/crds/model-server";
 import type { Outcome } from "kopf-ts";
 import { describe, expect, it } from "vitest";
-import { aCondition, aConfig, anEvaluation, digestOf, now } from "../testing/builders.ts";
+import { aCondition, anEvaluation, now } from "../testing/builders.ts";
+import { config, digestOf } from "../testing/objects.ts";
 import { decide } from "./decide.ts";
 import { summarize, type World } from "./world.ts";
 
-const config = aConfig();
 const serverWith = (adapters: object[] = []) =>
   ({
     metadata: { name: "coder" },

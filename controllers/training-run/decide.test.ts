@@ -2,12 +2,12 @@ import type { TrainerResult } from "@rune/crds/artifact";
 import { attempt as attemptSchema, type TrainingRun } from "@rune/crds/training-run";
 import type { Outcome } from "kopf-ts";
 import { describe, expect, it } from "vitest";
-import { aCondition, aConfig, aJob, aPod, aRun, aSession, digestOf, now } from "../testing/builders.ts";
+import { aCondition, aJob, aPod, aRun, aSession, now } from "../testing/builders.ts";
+import { config, digestOf } from "../testing/objects.ts";
 import { decide } from "./decide.ts";
 import { trainerDocument } from "./job.ts";
 import type { World } from "./world.ts";
 
-const config = aConfig();
 const base = { name: "m", digest: digestOf("d") };
 const corpus = {
   digest: digestOf("e"),
