@@ -6,7 +6,7 @@ import { answering, type Boundary, boundaries, recovered, strikeLater, survive, 
 import { namespace, registryOf, system, tellTracker } from "./support/installation.ts";
 import { create, eventually, read, readAll, remove } from "./support/objects.ts";
 import { workingSession } from "./support/sessions.ts";
-import { type Death, runViolations, smallRun, trainer, trainerLog } from "./support/training.ts";
+import { type Death, runViolations, smallRun, trainer, trainerLog, trainerStopped } from "./support/training.ts";
 
 /**
  * `node test/crash.ts [victim…]`: kills everybody at every boundary of a session and of a training that crash.cluster.test.ts leaves out,
@@ -77,6 +77,8 @@ async function killed(victim: keyof typeof trainingCases, moment: Moment, run: s
     await moments[moment](run);
     const death = victim === "trainer" ? { log: await trainerLog(run, 1), pushed: moment === "the push" } : undefined;
     await kill();
+    // Else the tracker's answer would reach it before the kubelet does.
+    if (victim === "trainer") await trainerStopped(run, 1);
     return death;
   } finally {
     await tellTracker("SIGCONT");

@@ -32,14 +32,26 @@ export async function smallRun(stem: string, epochs = 1): Promise<Manifest> {
 export async function trainer(run: string, state: "running" | "terminated", attempt = 1): Promise<void> {
   await eventually(
     `the trainer of ${run} is ${state}`,
-    () =>
-      readAll<Pod>("Pod", namespace, {
-        "batch.kubernetes.io/job-name": `${run}-a${attempt}`,
-      }),
-    (pods) => pods.some(({ status }) => status.containerStatuses?.some(({ name, state: found }) => name === "trainer" && found[state])),
+    () => trainersOf(run, attempt),
+    (pods) => pods.some((pod) => isTrainer(pod, state)),
     15,
   );
 }
+
+/** Waits until no trainer of an attempt runs: its pod may be gone with it. */
+export async function trainerStopped(run: string, attempt: number): Promise<void> {
+  await eventually(
+    `no trainer of ${run} runs`,
+    () => trainersOf(run, attempt),
+    (pods) => !pods.some((pod) => isTrainer(pod, "running")),
+  );
+}
+
+const trainersOf = (run: string, attempt: number) =>
+  readAll<Pod>("Pod", namespace, { "batch.kubernetes.io/job-name": `${run}-a${attempt}` });
+
+const isTrainer = ({ status }: Pod, state: "running" | "terminated") =>
+  status.containerStatuses?.some(({ name, state: found }) => name === "trainer" && found[state] !== undefined) ?? false;
 
 /** What the trainer of an attempt has printed. */
 export const trainerLog = (run: string, attempt: number) => kubectl(["logs", "-n", namespace, `job/${run}-a${attempt}`, "-c", "trainer"]);
