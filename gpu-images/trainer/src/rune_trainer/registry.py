@@ -4,23 +4,23 @@ Everything pulled is hashed before it is used. Pushing is idempotent: what is al
 crash between two blobs leaves nothing but unreferenced blobs. Only the standard library is needed.
 """
 
-import http.client
 import json
-import pathlib
 import time
-import urllib.error
 import urllib.parse
-import urllib.request
 from dataclasses import dataclass
 from typing import Any
 
 from rune_trainer.canonical import canonical, digest_of
-from rune_trainer.errors import data_error, misconfigured, unavailable
+from rune_trainer.errors import data_error, unavailable
+from rune_trainer.registry_http import Answer, Away, Client, resolved
 
 MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 TITLE = "org.opencontainers.image.title"
-TRIES = 5
-TIMEOUT_SECONDS = 120
+CREATED = 201
+ALSO_STORED = (200, 202, 204)
+"""What some registries answer for 201; it counts once the content is found."""
+SESSION_GONE = (400, 404, 416)
+"""What an upload session answers that its registry has forgotten, or whose offset it sees otherwise."""
 
 
 @dataclass(frozen=True)
@@ -36,24 +36,26 @@ class Descriptor:
 
 
 class Repository:
-    """One repository; the token is read from its file for every request, so a renewed one is used at once."""
+    """One repository of a registry."""
 
     def __init__(self, url: str, token_file: str, name: str, wait: Any = time.sleep):
-        self.root, self.token_file, self.name, self.wait = url.rstrip("/"), pathlib.Path(token_file), name, wait
+        self.client, self.name = Client(url, token_file, wait), name
 
     def pull_manifest(self, reference: str) -> tuple[str, dict[str, Any]] | None:
         """(digest, manifest) by digest or tag; None where there is none. By digest, the bytes must have it."""
-        status, _, body = self.request("GET", f"{self.base}/manifests/{reference}", headers={"Accept": MANIFEST})
-        if status == 404:
+        answer = self.get(f"{self.base}/manifests/{reference}", Accept=MANIFEST)
+        if answer.status == 404:
             return None
+        body = answer.body
         if reference.startswith("sha256:") and digest_of(body) != reference:
             raise data_error("DigestMismatch", f"the registry answered {digest_of(body)} for {self.name}@{reference}; nothing was used")
         return digest_of(body), json.loads(body)
 
     def pull_blob(self, digest: str) -> bytes:
-        status, _, body = self.request("GET", f"{self.base}/blobs/{digest}")
-        if status == 404:
+        answer = self.get(f"{self.base}/blobs/{digest}")
+        if answer.status == 404:
             raise data_error("ArtifactMissing", f"{self.name} has no blob {digest}")
+        body = answer.body
         if digest_of(body) != digest:
             raise data_error("DigestMismatch", f"the registry answered {digest_of(body)} for the blob {digest} of {self.name}; nothing was used")
         return body
@@ -70,16 +72,36 @@ class Repository:
 
     def push_blob(self, media_type: str, data: bytes, title: str | None = None) -> Descriptor:
         blob = Descriptor(media_type, digest_of(data), len(data), title)
-        status, _, _ = self.request("HEAD", f"{self.base}/blobs/{blob.digest}")
-        if status == 404:
-            self.upload(blob.digest, data)
+        url = f"{self.base}/blobs/{blob.digest}"
+        self.client.trying(f"the upload of {self.name}@{blob.digest}", lambda: self.holds(url) or self.upload(url, blob.digest, data))
         return blob
 
-    def upload(self, digest: str, data: bytes) -> None:
-        _, headers, _ = self.request("POST", f"{self.base}/blobs/uploads/", data=b"", allowed=(202,))
-        target = urllib.parse.urljoin(self.base, headers["Location"])
+    def upload(self, url: str, digest: str, data: bytes) -> None:
+        """Opens a session and sends everything. Whatever breaks a session, the next try looks whether the blob arrived and opens another."""
+        opened = self.client.ask("POST", f"{self.base}/blobs/uploads/", (202, 404), data=b"")
+        if opened.status == 404:
+            raise unavailable("RegistryUnavailable", f"the registry takes no uploads to {self.name} ({opened.words}); create that repository, or its project")
+        location = opened.headers.get("Location")
+        if location is None:
+            raise unavailable("RegistryUnavailable", f"the registry opened an upload to {self.name} without saying where (no Location header)")
+        target = resolved(opened.url, location)
         target += ("&" if "?" in target else "?") + urllib.parse.urlencode({"digest": digest})
-        self.request("PUT", target, data=data, headers={"Content-Type": "application/octet-stream"}, allowed=(201,))
+        stored = (CREATED, *ALSO_STORED, *SESSION_GONE)
+        answer = self.client.ask("PUT", target, stored, data=data, headers={"Content-Type": "application/octet-stream"})
+        if answer.status in SESSION_GONE:
+            raise Away(f"the registry no longer knows the upload session ({answer.words})")
+        self.make_sure(answer, url)
+
+    def make_sure(self, answer: Answer, url: str) -> None:
+        if answer.status != CREATED and not self.holds(url):
+            raise Away(f"the registry answered {answer.status} and doesn't have it yet")
+
+    def holds(self, url: str) -> bool:
+        """Whether a blob or a manifest is there."""
+        answer = self.client.ask("HEAD", url, (200, 404, 405), headers={"Accept": MANIFEST})
+        if answer.status == 405:
+            answer = self.client.ask("GET", url, (200, 404), headers={"Accept": MANIFEST})
+        return answer.status == 200
 
     def push_manifest(self, artifact_type: str, config: Descriptor, layers: list[Descriptor], annotations: dict[str, str], tag: str) -> str:
         """Stores the manifest under its digest and, as a hint, the tag; returns the digest."""
@@ -93,42 +115,18 @@ class Repository:
                 **({"annotations": annotations} if annotations else {}),
             }
         )
-        self.request("PUT", f"{self.base}/manifests/{tag}", data=body, headers={"Content-Type": MANIFEST}, allowed=(201,))
+        self.client.trying(f"storing the manifest {self.name}:{tag}", lambda: self.put_manifest(tag, body))
         return digest_of(body)
+
+    def put_manifest(self, tag: str, body: bytes) -> None:
+        answer = self.client.ask("PUT", f"{self.base}/manifests/{tag}", (CREATED, *ALSO_STORED, 400, 404), data=body, headers={"Content-Type": MANIFEST})
+        if answer.status in (400, 404):
+            raise Away(f"the registry refused the manifest: {answer.words}")
+        self.make_sure(answer, f"{self.base}/manifests/{digest_of(body)}")
 
     @property
     def base(self) -> str:
-        return f"{self.root}/v2/{self.name}"
+        return f"{self.client.root}/v2/{self.name}"
 
-    def request(self, method: str, url: str, data: bytes | None = None, headers: dict[str, str] | None = None, allowed: tuple[int, ...] = (200, 404)) -> tuple[int, Any, bytes]:
-        """(status, headers, body). Tries again while the registry is away or busy."""
-        problem = ""
-        for attempt in range(TRIES):
-            if attempt:
-                self.wait(2**attempt / 2)
-            try:
-                status, answered, body = self.send(method, url, data, headers or {})
-            except (OSError, http.client.HTTPException) as error:
-                problem = str(error)
-                continue
-            if status in allowed:
-                return status, answered, body
-            if status in (401, 403):
-                raise misconfigured("RegistryDenied", f"the registry refused {method} on {self.name} ({status}): the job's token must allow it and not be expired")
-            problem = f"{status} {body[:200].decode(errors='replace')}"
-            if status < 500 and status != 429:
-                break
-        raise unavailable("RegistryUnavailable", f"{method} {url} failed {attempt + 1} times, last: {problem}")
-
-    def send(self, method: str, url: str, data: bytes | None, headers: dict[str, str]) -> tuple[int, Any, bytes]:
-        try:
-            token = self.token_file.read_text().strip()
-        except FileNotFoundError:
-            token = ""
-        authorization = {"Authorization": f"Bearer {token}"} if token else {}
-        request = urllib.request.Request(url, data=data, method=method, headers={**headers, **authorization})
-        try:
-            with urllib.request.urlopen(request, timeout=TIMEOUT_SECONDS) as answer:
-                return answer.status, answer.headers, answer.read()
-        except urllib.error.HTTPError as error:
-            return error.code, error.headers, error.read()
+    def get(self, url: str, **headers: str) -> Answer:
+        return self.client.trying(f"GET {url}", lambda: self.client.ask("GET", url, (200, 404), headers=headers))

@@ -1,0 +1,148 @@
+"""HTTP as registries use it: redirects, uploads on other hosts, busy servers. Credentials go to the registry's own origin alone.
+
+The distribution specification: https://github.com/opencontainers/distribution-spec/blob/main/spec.md
+"""
+
+import http.client
+import pathlib
+import urllib.error
+import urllib.parse
+import urllib.request
+from collections.abc import Callable
+from dataclasses import dataclass
+from email.message import Message
+from typing import Any, TypeVar
+
+from rune_trainer.errors import misconfigured, unavailable
+
+T = TypeVar("T")
+TRIES = 5
+TIMEOUT_SECONDS = 120
+MOST_REDIRECTS = 5
+LONGEST_WAIT_SECONDS = 60.0
+KEEP_THE_METHOD = (307, 308)
+REDIRECTS = (301, 302, 303, *KEEP_THE_METHOD)
+
+
+class Away(Exception):
+    """Worth another try: the network failed, the server is busy, an upload session is gone."""
+
+    def __init__(self, problem: str, after_seconds: float | None = None):
+        super().__init__(problem)
+        self.after_seconds = after_seconds
+
+
+@dataclass(frozen=True)
+class Answer:
+    status: int
+    headers: Message
+    body: bytes
+    url: str
+    """Where it came from, after redirects: a relative Location starts there."""
+
+    @property
+    def words(self) -> str:
+        return f"{self.status} {self.body[:200].decode(errors='replace')}".strip()
+
+
+class Client:
+    """Speaks to one registry; the token is read from its file for every request, so a renewed one is used at once."""
+
+    def __init__(self, url: str, token_file: str, wait: Callable[[float], Any]):
+        self.root, self.token_file, self.wait = url.rstrip("/"), pathlib.Path(token_file), wait
+
+    def trying(self, what: str, attempt: Callable[[], T]) -> T:
+        """What `attempt` gives, which may raise Away a few times."""
+        problem = ""
+        for number in range(1, TRIES + 1):
+            try:
+                return attempt()
+            except Away as away:
+                problem = str(away)
+                if number < TRIES:
+                    self.wait(min(away.after_seconds or 2**number / 2, LONGEST_WAIT_SECONDS))
+        raise unavailable("RegistryUnavailable", f"{what} failed {TRIES} times, last: {problem}")
+
+    def ask(self, method: str, url: str, expected: tuple[int, ...], data: bytes | None = None, headers: dict[str, str] | None = None) -> Answer:
+        """One exchange. Raises Away where another may go better, Ending where none will."""
+        answer = self.follow(method, url, data, headers or {})
+        if answer.status in expected:
+            return answer
+        if answer.status in (401, 403):
+            raise misconfigured("RegistryDenied", self.denied(method, answer))
+        if answer.status == 429 or answer.status >= 500:
+            after = answer.headers.get("Retry-After", "")
+            raise Away(f"{method} {without_query(url)} answered {answer.words}", float(after) if after.isdecimal() else None)
+        raise unavailable("RegistryUnavailable", f"{method} {without_query(url)} answered {answer.words}")
+
+    def denied(self, method: str, answer: Answer) -> str:
+        if origin_of(answer.url) == origin_of(self.root):
+            return f"the registry refused {method} {without_query(answer.url)} ({answer.status}): the job's token must allow it and not be expired"
+        other = "://".join(urllib.parse.urlsplit(answer.url)[:2])
+        return (
+            f"the registry {self.root} sends clients on to {other}, which refused {method} ({answer.status}); the token goes to the registry's own address "
+            "alone: if that is another address of the same registry, set the installation's registry URL to it"
+        )
+
+    def follow(self, method: str, url: str, data: bytes | None, headers: dict[str, str]) -> Answer:
+        for _ in range(MOST_REDIRECTS + 1):
+            answer = self.send(method, url, data, headers)
+            location = answer.headers.get("Location")
+            if answer.status not in REDIRECTS or location is None:
+                return answer
+            if method not in ("GET", "HEAD") and answer.status not in KEEP_THE_METHOD:
+                words = f"{answer.status} to {method} {without_query(url)}, a redirect that turns it into a GET"
+                raise unavailable("RegistryUnavailable", f"the registry answered {words}; set the installation's registry URL to where it leads")
+            url = resolved(url, location)
+        raise unavailable("RegistryUnavailable", f"more than {MOST_REDIRECTS} redirects, the last to {without_query(url)}")
+
+    def send(self, method: str, url: str, data: bytes | None, headers: dict[str, str]) -> Answer:
+        authorization = self.authorization() if origin_of(url) == origin_of(self.root) else {}
+        request = urllib.request.Request(url, data=data, method=method, headers={**headers, **authorization})
+        try:
+            try:
+                with opener.open(request, timeout=TIMEOUT_SECONDS) as answer:
+                    return Answer(answer.status, answer.headers, answer.read(), url)
+            except urllib.error.HTTPError as error:
+                return Answer(error.code, error.headers, error.read(), url)
+        except (OSError, http.client.HTTPException) as error:
+            raise Away(f"{method} {without_query(url)}: {error}") from error
+
+    def authorization(self) -> dict[str, str]:
+        try:
+            token = self.token_file.read_text().strip()
+        except FileNotFoundError:
+            token = ""
+        return {"Authorization": f"Bearer {token}"} if token else {}
+
+
+class Stay(urllib.request.HTTPRedirectHandler):
+    """urllib would turn a HEAD into a GET and take the token along."""
+
+    def redirect_request(self, *_: Any) -> None:
+        return None
+
+
+opener = urllib.request.build_opener(Stay)
+
+
+def origin_of(url: str) -> tuple[str, str | None, int | None]:
+    """Scheme, host and port: what a credential belongs to."""
+    parts = urllib.parse.urlsplit(url)
+    return parts.scheme, parts.hostname, parts.port or {"http": 80, "https": 443}.get(parts.scheme)
+
+
+def resolved(url: str, location: str) -> str:
+    """A Location, as the answer of `url` means it. Never from TLS to plain text: addresses of uploads and stores are credentials themselves."""
+    target = urllib.parse.urljoin(url, location)
+    if url.startswith("https:") and not target.startswith("https:"):
+        raise misconfigured(
+            "RegistryDenied",
+            f"the registry is asked by https and leads to {without_query(target)}; nothing was sent there: a proxy before it must pass X-Forwarded-Proto",
+        )
+    return target
+
+
+def without_query(url: str) -> str:
+    """A URL for people: signatures stand in the query."""
+    return url.partition("?")[0]
