@@ -25,17 +25,25 @@ export class AnswerTooLarge extends Error {}
  * server answers 429 or 5xx; every other status is returned. The caller's abort passes as its own reason.
  */
 export async function exchange(input: HttpRequest & { maxBytes?: number }): Promise<HttpAnswer> {
-  return await streaming(input, async (status, headers, body) => {
-    if (status === 429 || status >= 500) {
-      const excerpt = await readUpTo(body, 64 * 1024).catch(() => Buffer.alloc(0));
-      const after = retryAfter(headers["retry-after"], (input.clock ?? systemClock).now());
-      const text = excerpt.toString("utf8").trim().slice(0, 300);
-      throw new Transient(`${input.method} ${withoutQuery(input.url)} answered ${status}${text ? `: ${text}` : ""}`, {
-        status,
-        ...(after === undefined ? {} : { retryAfterMilliseconds: after }),
-      });
-    }
-    return { status, headers, body: await readUpTo(body, input.maxBytes ?? 4 * 1024 * 1024) };
+  return await streaming(input, wholeAnswer(input));
+}
+
+/** Reads an answer whole; throws `Transient` where it is 429 or 5xx. */
+export function wholeAnswer(input: HttpRequest & { maxBytes?: number }) {
+  return async (status: number, headers: Headers, body: Readable): Promise<HttpAnswer> => {
+    if (status !== 429 && status < 500) return { status, headers, body: await readUpTo(body, input.maxBytes ?? 4 * 1024 * 1024) };
+    const excerpt = await readUpTo(body, 64 * 1024).catch(() => Buffer.alloc(0));
+    throw busy(input, status, headers, excerpt.toString("utf8"));
+  };
+}
+
+/** What 429 and 5xx are: the same may go well later, after as long as the server says. */
+export function busy(input: HttpRequest, status: number, headers: Headers, words = ""): Transient {
+  const after = retryAfter(headers["retry-after"], (input.clock ?? systemClock).now());
+  const text = words.trim().slice(0, 300);
+  return new Transient(`${input.method} ${withoutQuery(input.url)} answered ${status}${text ? `: ${text}` : ""}`, {
+    status,
+    ...(after === undefined ? {} : { retryAfterMilliseconds: after }),
   });
 }
 
@@ -101,6 +109,7 @@ function describe(error: Error & { code: string }): string {
   return error.message ? `${error.message} (${error.code})` : error.code;
 }
 
-function withoutQuery(url: string): string {
+/** A URL for people: signatures stand in the query. */
+export function withoutQuery(url: string): string {
   return url.split("?")[0] ?? url;
 }

@@ -4,15 +4,15 @@ import { basename, dirname, join } from "node:path";
 import type { Readable } from "node:stream";
 import { mediaType, titleAnnotation } from "@rune/crds/artifact";
 import type { ArtifactReference } from "@rune/crds/common";
-import { Agent, type Dispatcher, interceptors } from "undici";
 import { type ZodType, z } from "zod";
-import { type Clock, systemClock } from "./clock.ts";
 import { canonicalJSON, sha256 } from "./digest.ts";
-import { AnswerTooLarge, exchange, type HttpAnswer, type HttpRequest, streaming } from "./http.ts";
+import { AnswerTooLarge } from "./http.ts";
 import { parseJSON } from "./json.ts";
 import { type Blob, blobOfBytes, blobOfFile } from "./registry-blob.ts";
-import { ArtifactMissing, DigestMismatch, RegistryDenied, RegistryUnavailable } from "./registry-errors.ts";
-import { retry, retryAfter, Transient } from "./retry.ts";
+import { DigestMismatch, RegistryUnavailable } from "./registry-errors.ts";
+import { RegistryHttp, type RegistryOptions } from "./registry-http.ts";
+import { exists, putManifest, shortTimeout, transferTimeout, upload } from "./registry-upload.ts";
+import { retry, Transient } from "./retry.ts";
 
 export { ArtifactMissing, DigestMismatch, RegistryDenied, RegistryUnavailable } from "./registry-errors.ts";
 
@@ -47,24 +47,11 @@ export type Push = {
   /** a hint for people and recovery; nothing trusts it */
   tag?: string;
 };
-export type RegistryOptions = {
-  /** base URL, without `/v2` */
-  url: string;
-  /** bearer token, or what gives a fresh one */
-  token?: string | (() => Promise<string> | string);
-  clock?: Clock;
-  dispatcher?: Dispatcher;
-};
-
 const mebibyte = 1024 * 1024;
 /** What a JSON blob may measure, whatever its manifest claims: the config of an artifact, and a task set. */
 export const largestConfig = mebibyte;
 export const largestTaskSet = 64 * mebibyte;
-const chunkBytes = 16 * mebibyte;
 const retries = { attempts: 5, firstWaitMilliseconds: 200, longestWaitMilliseconds: 10_000 };
-const shortTimeout = 30_000;
-/** Files may come at 1 MiB/s; slower is broken. */
-const transferTimeout = (bytes: number) => 60_000 + Math.ceil(bytes / mebibyte) * 1000;
 
 /** The file that a layer is: its title, or nothing for a layer without one. */
 export function titleOf(layer: Descriptor): string | undefined {
@@ -73,26 +60,19 @@ export function titleOf(layer: Descriptor): string | undefined {
 
 /** Client of an OCI distribution registry. Whatever it hands out was hashed and compared with the digest that was asked for. */
 export class Registry {
-  readonly #url: string;
-  readonly #token: RegistryOptions["token"];
-  readonly #clock: Clock;
-  readonly #dispatcher: Dispatcher;
+  readonly #http: RegistryHttp;
 
   constructor(options: RegistryOptions) {
-    this.#url = options.url.replace(/\/+$/, "");
-    this.#token = options.token;
-    this.#clock = options.clock ?? systemClock;
-    this.#dispatcher = (options.dispatcher ?? new Agent({ connect: { timeout: 5_000 } })).compose(
-      interceptors.redirect({ maxRedirections: 3 }),
-    );
+    this.#http = new RegistryHttp(options);
   }
 
   /** Throws unless the registry answers its root; 401 without a token counts as an answer. */
   async ping(): Promise<void> {
     await this.#retrying("the registry", async () => {
-      const answer = await this.#exchange({ method: "GET", url: `${this.#url}/v2/`, timeoutMilliseconds: 5_000 });
+      const url = `${this.#http.url}/v2/`;
+      const answer = await this.#http.exchange({ method: "GET", url, timeoutMilliseconds: 5_000 });
       if (answer.status !== 200 && answer.status !== 401)
-        throw new RegistryUnavailable(`${this.#url}/v2/ answered ${answer.status}; is this an OCI registry?`);
+        throw new RegistryUnavailable(`${url} answered ${answer.status}; is this an OCI registry?`);
     });
   }
 
@@ -112,7 +92,7 @@ export class Registry {
 
   /** Whether the registry has a blob. None of its bytes are fetched. */
   async has(repository: string, digest: string): Promise<boolean> {
-    return await this.#retrying(`${repository}@${digest}`, () => this.#exists(repository, "blobs", digest));
+    return await this.#retrying(`${repository}@${digest}`, () => exists(this.#http, repository, "blobs", digest));
   }
 
   /** A whole blob in memory, hashed and compared. */
@@ -139,39 +119,42 @@ export class Registry {
   /** Uploads what is missing and then the manifest. Equal content gives the equal digest, so repeating it changes nothing. */
   async push(input: Push): Promise<ArtifactReference & { sizeBytes: number }> {
     const { blobs, document, bytes, digest } = await plan(input);
-    for (const blob of blobs) await this.#upload(input.repository, blob);
-    await this.#putManifest(input.repository, digest, bytes);
-    if (input.tag) await this.#putManifest(input.repository, input.tag, bytes);
-    return { repository: input.repository, digest, sizeBytes: sizeOf(document) };
+    const { repository, tag } = input;
+    for (const blob of blobs) await this.#retrying(`${repository}@${blob.digest}`, () => upload(this.#http, repository, blob));
+    for (const reference of [digest, ...(tag ? [tag] : [])])
+      await this.#retrying(`${repository}:${reference}`, () => putManifest(this.#http, repository, reference, bytes, digest));
+    return { repository, digest, sizeBytes: sizeOf(document) };
   }
 
   /** The digest that a tag leads to now, or null. What it leads to must be verified before it counts. */
   async resolveTag(repository: string, tag: string): Promise<string | null> {
     return await this.#retrying(`${repository}:${tag}`, async () => {
-      const answer = await this.#exchange({
+      const answer = await this.#http.exchange({
         method: "GET",
-        url: this.#path(repository, "manifests", tag),
+        url: this.#http.path(repository, "manifests", tag),
         headers: { accept: mediaType.manifest },
         timeoutMilliseconds: shortTimeout,
       });
       if (answer.status === 404) return null;
-      this.#expect(answer.status, [200], repository, tag);
+      this.#http.expect(answer, [200], `${repository}:${tag}`);
       return sha256(answer.body);
     });
   }
 
   async #get(repository: string, kind: "manifests" | "blobs", digest: string, maxBytes: number): Promise<Buffer> {
     return await this.#retrying(`${repository}@${digest}`, async () => {
-      const answer = await this.#exchange({
-        method: "GET",
-        url: this.#path(repository, kind, digest),
-        ...(kind === "manifests" ? { headers: { accept: mediaType.manifest } } : {}),
-        timeoutMilliseconds: transferTimeout(maxBytes),
-        maxBytes,
-      }).catch((error) => {
-        throw error instanceof AnswerTooLarge ? tooLarge(repository, digest, maxBytes) : error;
-      });
-      this.#expect(answer.status, [200], repository, digest);
+      const answer = await this.#http
+        .exchange({
+          method: "GET",
+          url: this.#http.path(repository, kind, digest),
+          ...(kind === "manifests" ? { headers: { accept: mediaType.manifest } } : {}),
+          timeoutMilliseconds: transferTimeout(maxBytes),
+          maxBytes,
+        })
+        .catch((error) => {
+          throw error instanceof AnswerTooLarge ? tooLarge(repository, digest, maxBytes) : error;
+        });
+      this.#http.expect(answer, [200], `${repository}@${digest}`);
       const found = sha256(answer.body);
       if (found !== digest) throw new DigestMismatch(`the registry answered ${found} for ${repository}@${digest}; nothing of it was used`);
       return answer.body;
@@ -179,114 +162,19 @@ export class Registry {
   }
 
   async #stream(repository: string, layer: Descriptor, path: string): Promise<void> {
-    const url = this.#path(repository, "blobs", layer.digest);
-    const input: HttpRequest = { method: "GET", url, timeoutMilliseconds: transferTimeout(layer.size), ...(await this.#common(url)) };
-    await streaming(input, async (status, headers, body) => {
-      if (status === 429 || status >= 500) throw transient(`GET ${url} answered ${status}`, status, headers["retry-after"], this.#clock);
-      this.#expect(status, [200], repository, layer.digest);
+    const url = this.#http.path(repository, "blobs", layer.digest);
+    const what = `${repository}@${layer.digest}`;
+    await this.#http.download({ method: "GET", url, timeoutMilliseconds: transferTimeout(layer.size) }, what, async (body) => {
       const found = await writeHashed(body, path, layer.size);
-      if (found.sizeBytes < layer.size)
-        throw new Transient(`${repository}@${layer.digest} ended after ${found.sizeBytes} of ${layer.size} bytes`);
+      if (found.sizeBytes < layer.size) throw new Transient(`${what} ended after ${found.sizeBytes} of ${layer.size} bytes`);
       if (found.digest !== layer.digest || found.sizeBytes > layer.size)
-        throw new DigestMismatch(`the registry answered other bytes for ${repository}@${layer.digest}; nothing of them was kept`);
+        throw new DigestMismatch(`the registry answered other bytes for ${what}; nothing of them was kept`);
     });
-  }
-
-  async #upload(repository: string, blob: Blob): Promise<void> {
-    await this.#retrying(`${repository}@${blob.digest}`, async () => {
-      if (await this.#exists(repository, "blobs", blob.digest)) return;
-      const start = await this.#exchange({
-        method: "POST",
-        url: `${this.#path(repository, "blobs", "uploads")}/`,
-        timeoutMilliseconds: shortTimeout,
-      });
-      this.#expect(start.status, [202], repository, blob.digest);
-      let location = this.#location(start);
-      const single = blob.size <= chunkBytes;
-      for (let offset = 0; !single && offset < blob.size; offset += chunkBytes) {
-        const bytes = await blob.read(offset, Math.min(chunkBytes, blob.size - offset));
-        const headers = { "content-type": "application/octet-stream", "content-range": `${offset}-${offset + bytes.length - 1}` };
-        const answer = await this.#exchange({
-          method: "PATCH",
-          url: location,
-          headers,
-          body: bytes,
-          timeoutMilliseconds: transferTimeout(bytes.length),
-        });
-        this.#expect(answer.status, [202], repository, blob.digest);
-        location = this.#location(answer);
-      }
-      const url = `${location}${location.includes("?") ? "&" : "?"}digest=${encodeURIComponent(blob.digest)}`;
-      const headers = { "content-type": "application/octet-stream" };
-      const body = single ? await blob.read(0, blob.size) : Buffer.alloc(0);
-      // Closing an upload makes the registry hash it all once more.
-      const end = await this.#exchange({ method: "PUT", url, headers, body, timeoutMilliseconds: transferTimeout(blob.size) });
-      this.#expect(end.status, [201], repository, blob.digest);
-    });
-  }
-
-  async #putManifest(repository: string, reference: string, bytes: Buffer): Promise<void> {
-    await this.#retrying(`${repository}:${reference}`, async () => {
-      if (reference.startsWith("sha256:") && (await this.#exists(repository, "manifests", reference))) return;
-      const answer = await this.#exchange({
-        method: "PUT",
-        url: this.#path(repository, "manifests", reference),
-        headers: { "content-type": mediaType.manifest },
-        body: bytes,
-        timeoutMilliseconds: shortTimeout,
-      });
-      this.#expect(answer.status, [201], repository, reference);
-    });
-  }
-
-  async #exists(repository: string, kind: "manifests" | "blobs", digest: string): Promise<boolean> {
-    const answer = await this.#exchange({
-      method: "HEAD",
-      url: this.#path(repository, kind, digest),
-      headers: { accept: mediaType.manifest },
-      timeoutMilliseconds: shortTimeout,
-    });
-    if (answer.status === 404) return false;
-    this.#expect(answer.status, [200], repository, digest);
-    return true;
-  }
-
-  /** Statuses that trying again doesn't change become errors with a name. */
-  #expect(status: number, expected: number[], repository: string, reference: string): void {
-    if (expected.includes(status)) return;
-    const what = `${repository}${reference.startsWith("sha256:") ? "@" : ":"}${reference}`;
-    if (status === 404) throw new ArtifactMissing(`the registry has no ${what}; push it again or correct the reference`);
-    if (status === 401 || status === 403)
-      throw new RegistryDenied(`the registry denied access to ${what} (${status}); the token doesn't allow it or has expired`);
-    throw new RegistryUnavailable(`the registry answered ${status} for ${what}, expected ${expected.join(" or ")}`);
-  }
-
-  #path(repository: string, kind: string, reference: string): string {
-    return `${this.#url}/v2/${repository}/${kind}/${reference}`;
-  }
-
-  #location(answer: HttpAnswer): string {
-    const location = answer.headers.location;
-    if (typeof location !== "string")
-      throw new RegistryUnavailable("the registry opened an upload without saying where (no Location header)");
-    return new URL(location, `${this.#url}/`).href;
-  }
-
-  async #exchange(input: HttpRequest & { maxBytes?: number }): Promise<HttpAnswer> {
-    const common = await this.#common(input.url);
-    return await exchange({ ...input, ...common, headers: { ...input.headers, ...common.headers }, clock: this.#clock });
-  }
-
-  /** The token goes to the registry itself only, not to another host that an upload is sent to. */
-  async #common(url: string): Promise<{ headers: Record<string, string>; dispatcher: Dispatcher }> {
-    const token = typeof this.#token === "function" ? await this.#token() : this.#token;
-    const own = new URL(url).origin === new URL(this.#url).origin;
-    return { headers: token && own ? { authorization: `Bearer ${token}` } : {}, dispatcher: this.#dispatcher };
   }
 
   async #retrying<T>(what: string, attempt: () => Promise<T>): Promise<T> {
     try {
-      return await retry(attempt, retries, this.#clock);
+      return await retry(attempt, retries, this.#http.clock);
     } catch (error) {
       if (!(error instanceof Transient)) throw error;
       throw new RegistryUnavailable(`${what} could not be reached after ${retries.attempts} attempts: ${error.message}`, { cause: error });
@@ -296,11 +184,6 @@ export class Registry {
 
 function tooLarge(repository: string, digest: string, maxBytes: number): DigestMismatch {
   return new DigestMismatch(`${repository}@${digest} is larger than the ${maxBytes} bytes it may have`);
-}
-
-function transient(message: string, status: number, after: string | string[] | undefined, clock: Clock): Transient {
-  const milliseconds = retryAfter(after, clock.now());
-  return new Transient(message, { status, ...(milliseconds === undefined ? {} : { retryAfterMilliseconds: milliseconds }) });
 }
 
 async function blobOf(file: ArtifactFile): Promise<Blob> {
