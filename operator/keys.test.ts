@@ -18,7 +18,7 @@ it("makes the keys once and hands out the same ever after", async () => {
   expect(Object.keys(first).sort()).toEqual(
     [
       ...["admin.jwk", "admin.jwks", "nats-account.jwt", "nats-account.seed", "nats-auth.conf", "nats-operator.jwt"],
-      ...["nats-system.jwt", "operator.creds", "registry.jwk", "registry.jwks"],
+      ...["nats-system.jwt", "operator.creds", "registry-http.secret", "registry.jwk", "registry.jwks"],
     ].sort(),
   );
   expect(await ensureKeys(api.client(), at)).toEqual(first);

@@ -261,6 +261,13 @@ describe("embedded services", () => {
     expect(named(all, "StatefulSet", "memory-rune-nats")).toBeDefined();
   });
 
+  test("the registry signs upload sessions with the secret that the operator keeps, so that they outlive its restart", async () => {
+    const all = await render({ keysSecret: "team-keys" });
+    const { containers } = named(all, "Deployment", "rune-registry").spec.template.spec;
+    const secret = containers[0].env.find(({ name }: { name: string }) => name === "REGISTRY_HTTP_SECRET");
+    expect(secret.valueFrom.secretKeyRef).toEqual({ name: "team-keys", key: "registry-http.secret" });
+  });
+
   test("MLflow accepts the names that pods call it by", async () => {
     const all = await render({ mlflow: { allowedHosts: ["mlflow.example.org"] } });
     const env = named(all, "Deployment", "rune-mlflow").spec.template.spec.containers[0].env;

@@ -14,6 +14,7 @@ const names = [
   "nats-operator.jwt",
   "nats-system.jwt",
   "operator.creds",
+  "registry-http.secret",
   "registry.jwk",
   "registry.jwks",
 ];
@@ -36,6 +37,15 @@ it("changes nothing that is complete, and puts back exactly what is missing", as
   const { "admin.jwk": newKey, "admin.jwks": _new, ...same } = await completeKeys(rest);
   expect(same).toEqual(rest);
   expect(newKey).not.toBe(keys["admin.jwk"]);
+});
+
+it("gives the registry one secret for good, since it signs the upload sessions that are open", async () => {
+  const { "registry-http.secret": secret, ...older } = await generateKeys();
+  expect(secret).toMatch(/^[0-9a-f]{64}$/);
+  const completed = await completeKeys(older);
+  expect(completed["registry-http.secret"]).toMatch(/^[0-9a-f]{64}$/);
+  expect(completed).toMatchObject(older);
+  expect(await completeKeys(completed)).toEqual(completed);
 });
 
 it("never keeps a public half whose private half is gone", async () => {

@@ -1,3 +1,4 @@
+import { randomBytes } from "node:crypto";
 import { calculateJwkThumbprint, exportJWK, generateKeyPair, type JWK } from "jose";
 import { generateNatsAuthority, natsAuthConfig, operatorCredentials } from "./nats-auth.ts";
 import { registryJWKS } from "./registry-token.ts";
@@ -23,6 +24,8 @@ export async function completeKeys(existing: Readonly<Record<string, string>>): 
     ...existing,
     ...(await completePair("registry", existing)),
     ...(await completePair("admin", existing)),
+    // With it the registry signs the state of open uploads: another one would end them.
+    "registry-http.secret": existing["registry-http.secret"] ?? randomBytes(32).toString("hex"),
     ...(await completeNats(existing)),
   };
 }

@@ -77,10 +77,13 @@ export class RegistryHttp {
     for (let hop = 0; hop <= mostRedirects; hop++) {
       const here = url;
       const headers = { ...input.headers, ...(await this.#authorization(here)) };
-      const step: { next: string } | { end: T } = await streaming({ ...input, url: here, headers, dispatcher: this.#dispatcher }, async (status, answered, body) => {
-        const next = redirectOf(input.method, here, status, answered);
-        return next ? { next } : { end: await consume(status, answered, body, here) };
-      });
+      const step: { next: string } | { end: T } = await streaming(
+        { ...input, url: here, headers, dispatcher: this.#dispatcher },
+        async (status, answered, body) => {
+          const next = redirectOf(input.method, here, status, answered);
+          return next ? { next } : { end: await consume(status, answered, body, here) };
+        },
+      );
       if ("end" in step) return step.end;
       url = step.next;
     }
