@@ -137,9 +137,14 @@ export function suspended(owner: EpochOwner, world: EpochWorld): Outcome {
   return progressing(Reason.Suspended, "spec.suspend is true; set it back to go on where the log ends", next).deleting(...running);
 }
 
-/** What of an epoch is still there: the worker's Job while it runs, and the sandbox. Ended Jobs stay, with their logs. */
+/** What of an epoch is still there: the worker's Job while it runs or lingers, and the sandbox. Ended Jobs stay, with their logs. */
 export function livePods({ job, worker, sandboxPod }: Pick<EpochWorld, "job" | "worker" | "sandboxPod">): KubeObject[] {
-  return [...(job && worker.state === "Running" ? [job] : []), ...liveSandbox({ sandboxPod })];
+  return [...(job && worker.state === "Running" ? [job] : []), ...lingeringWorker({ job, worker }), ...liveSandbox({ sandboxPod })];
+}
+
+/** The Job of a worker that has ended, where a container that isn't ours keeps it going. */
+export function lingeringWorker({ job, worker }: Pick<EpochWorld, "job" | "worker">): KubeObject[] {
+  return job && worker.state === "Ended" && worker.lingers ? [job] : [];
 }
 
 /** The sandbox while it is there. */

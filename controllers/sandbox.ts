@@ -3,10 +3,12 @@ import { port } from "@rune/crds/loader-api";
 import { type DynamicObject, isTerminal, type KubeObject } from "kopf-ts";
 import type { Blocker } from "./check.ts";
 import type { OperatorConfig } from "./config.ts";
+import { endOf } from "./main-container.ts";
 import type { Pod, Secret } from "./manifest.ts";
 import { sandboxName, sandboxPolicyName } from "./names.ts";
 import { componentLabels, credentialsSecret, ownedMetadata, pulling, restrictedContainer, restrictedPod } from "./pod.ts";
 import { Reason } from "./reasons.ts";
+import { podStatusOf } from "./trouble.ts";
 
 /** The sandbox of one epoch of a session or an evaluation. */
 export interface SandboxRequest {
@@ -89,7 +91,7 @@ export function sandboxPod({ owner, epoch, uid, spec }: SandboxRequest, config: 
       terminationGracePeriodSeconds: 1,
       containers: [
         {
-          name: "runner",
+          name: runner,
           image: config.images.sandbox,
           imagePullPolicy: config.imagePullPolicy,
           env: [
@@ -121,6 +123,9 @@ export function sandboxPod({ owner, epoch, uid, spec }: SandboxRequest, config: 
   return pod;
 }
 
+/** The container of the runner. */
+const runner = "runner";
+
 /** Where the sandbox stands: the agent starts only once it is Ready, and another epoch begins once it is Gone. */
 export type SandboxState =
   | { state: "Absent" }
@@ -136,7 +141,9 @@ export function sandboxState(pod: DynamicObject | undefined): SandboxState {
     return { state: "Gone", message: `sandbox pod ${name} ended: ${pod.status.reason ?? pod.status.phase}` };
   const isReady = pod.status?.conditions?.some((c: { type: string; status: string }) => c.type === "Ready" && c.status === "True");
   if (isReady && pod.status.podIP) return { state: "Ready", ip: pod.status.podIP, hostIP: pod.status.hostIP, podUID: uid };
-  const waiting = pod.status?.containerStatuses?.[0]?.state?.waiting;
+  const ended = endOf(pod, runner);
+  if (ended) return { state: "Gone", message: `sandbox pod ${name} ended: its runner ended with exit code ${ended.exitCode}` };
+  const waiting = podStatusOf(pod).containerStatuses.find((container) => container.name === runner)?.state.waiting;
   const unscheduled = pod.status?.conditions?.find(
     (c: { type: string; status: string }) => c.type === "PodScheduled" && c.status === "False",
   );

@@ -33,5 +33,5 @@ it("a pod that starts or runs is none, and neither is another Job's", () => {
     jobTrouble(job, [podWith({ containerStatuses: [{ name: "agent", state: { waiting: { reason: "ContainerCreating" } } }] })], now),
   ).toBeNull();
   const other = { ...waitingFor("ErrImagePull"), metadata: aPod(aJob("other"), "agent").metadata };
-  expect(workerState(job, [podWith({ phase: "Running" }), other], now)).toEqual({ state: "Running", hasPod: true, trouble: null });
+  expect(workerState(job, [podWith({ phase: "Running" }), other], "agent", now)).toEqual({ state: "Running", hasPod: true, trouble: null });
 });

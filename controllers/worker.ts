@@ -3,6 +3,7 @@ import { exit, permanentExits } from "@rune/crds/job-spec";
 import type { DynamicObject, KubeObject } from "kopf-ts";
 import type { Blocker } from "./check.ts";
 import type { OperatorConfig } from "./config.ts";
+import { endOf, isOutlived } from "./main-container.ts";
 import { jobNameOfEpoch } from "./names.ts";
 import {
   type Credential,
@@ -29,8 +30,11 @@ export type WorkerState =
   | { state: "Absent" }
   /** `trouble`: why its pod doesn't come up. */
   | { state: "Running"; hasPod?: boolean; trouble?: Blocker | null }
-  /** It won't be started again in this epoch. `permanent`: no other epoch would fare better. `output`: its termination message, where it ended well. */
-  | { state: "Ended"; permanent: boolean; reason: string; message: string; output?: unknown };
+  /**
+   * It won't be started again in this epoch. `permanent`: no other epoch would fare better. `output`: its termination message, where it
+   * ended well. `lingers`: its pod goes on, with a container that isn't ours.
+   */
+  | { state: "Ended"; permanent: boolean; reason: string; message: string; output?: unknown; lingers?: boolean };
 
 /** Whether a Job is over, either way. */
 export const hasEnded = (job: DynamicObject): boolean =>
@@ -38,13 +42,19 @@ export const hasEnded = (job: DynamicObject): boolean =>
     (c: { type: string; status: string }) => (c.type === "Complete" || c.type === "Failed") && c.status === "True",
   ) ?? false;
 
-/** Reads how a worker's Job stands from the Job and its pod. */
-export function workerState(job: DynamicObject | undefined, pods: readonly DynamicObject[], now: Date): WorkerState {
+/** Reads how a worker's Job stands from the Job and its pod, whose program runs in `container`. */
+export function workerState(
+  job: DynamicObject | undefined,
+  pods: readonly DynamicObject[],
+  container: WorkerInput["component"],
+  now: Date,
+): WorkerState {
   if (!job) return { state: "Absent" };
-  if (!hasEnded(job)) return { state: "Running", hasPod: podsOf(job, pods).length > 0, trouble: jobTrouble(job, pods, now) };
   const [pod] = podsOf(job, pods);
-  const terminated = pod?.status?.containerStatuses?.[0]?.state?.terminated;
-  const exitCode: number | undefined = terminated?.exitCode;
+  const lingers = !hasEnded(job) && pod !== undefined && isOutlived(pod, container);
+  if (!hasEnded(job) && !lingers) return { state: "Running", hasPod: pod !== undefined, trouble: jobTrouble(job, pods, now) };
+  const terminated = pod && endOf(pod, container);
+  const exitCode = terminated?.exitCode;
   const output = parseJSON(terminated?.message);
   const told = failure.safeParse(output);
   const words = told.success
@@ -55,16 +65,18 @@ export function workerState(job: DynamicObject | undefined, pods: readonly Dynam
     permanent: exitCode !== undefined && permanentExits.includes(exitCode),
     ...words,
     ...(exitCode === exit.done && { output }),
+    ...(lingers && { lingers }),
   };
 }
 
 /** A pod that is being deleted for longer than this is on a node that nobody hears from. */
 const patienceSeconds = 60;
 
-/** Whether one of these pods may still append to a log. */
-export function mayStillWrite(pods: readonly DynamicObject[], now: Date): boolean {
-  return pods.some(({ metadata, status }) => {
-    const over = status?.phase === "Succeeded" || status?.phase === "Failed";
+/** Whether the program of one of these pods, which runs in `container`, may still append to a log. */
+export function mayStillWrite(pods: readonly DynamicObject[], container: string, now: Date): boolean {
+  return pods.some((pod) => {
+    const { metadata, status } = pod;
+    const over = status?.phase === "Succeeded" || status?.phase === "Failed" || endOf(pod, container) !== undefined;
     const lost = metadata.deletionTimestamp && now.getTime() - Date.parse(metadata.deletionTimestamp) > patienceSeconds * 1000;
     return !over && !lost;
   });

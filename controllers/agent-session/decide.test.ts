@@ -266,10 +266,10 @@ describe("the ending", () => {
       status: { phase: "Running" },
       metadata: { ...pod.metadata, deletionTimestamp },
     });
-    expect(mayStillWrite([going("2026-11-23T11:59:30Z")], now)).toBe(true);
-    expect(mayStillWrite([going("2026-11-23T11:58:30Z")], now)).toBe(false);
-    expect(mayStillWrite([{ ...pod, status: { phase: "Failed" } }], now)).toBe(false);
-    expect(mayStillWrite([], now)).toBe(false);
+    expect(mayStillWrite([going("2026-11-23T11:59:30Z")], "agent", now)).toBe(true);
+    expect(mayStillWrite([going("2026-11-23T11:58:30Z")], "agent", now)).toBe(false);
+    expect(mayStillWrite([{ ...pod, status: { phase: "Failed" } }], "agent", now)).toBe(false);
+    expect(mayStillWrite([], "agent", now)).toBe(false);
   });
 
   it("stores the trajectory first, and ends only when the registry has it", () => {

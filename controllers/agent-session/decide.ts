@@ -5,7 +5,17 @@ import { failed, isTerminal, isTrue, type KubeObject, type Outcome, progressing,
 import { brief } from "../brief.ts";
 import { blocked, type Check, firstOf } from "../check.ts";
 import type { OperatorConfig } from "../config.ts";
-import { beginEpoch, epochStep, liveSandbox, nextEpoch, paused, proofTargetMissing, suspended, working } from "../epoch.ts";
+import {
+  beginEpoch,
+  epochStep,
+  lingeringWorker,
+  liveSandbox,
+  nextEpoch,
+  paused,
+  proofTargetMissing,
+  suspended,
+  working,
+} from "../epoch.ts";
 import { finished } from "../finished.ts";
 import { isolationVerified } from "../isolation.ts";
 import { generatedName } from "../names.ts";
@@ -50,8 +60,8 @@ const checks: Check<World>[] = [mayBegin, serverExists, serverReady, libraryExis
 export function decide(world: World, config: OperatorConfig, seal: Seal, now: Date): Outcome {
   const { session } = world;
   if (session.metadata.deletionTimestamp) return unchanged();
-  // An agent that has told its ending ends by itself; its Job stays, with what it logged.
-  if (isTerminal(session)) return finished(session, now, session.status?.sandbox ? liveSandbox(world) : []);
+  // An agent that has told its ending ends by itself; its Job stays, with what it logged, unless something else keeps it going.
+  if (isTerminal(session)) return finished(session, now, session.status?.sandbox ? [...liveSandbox(world), ...lingeringWorker(world)] : []);
   if (world.ending) return end(world, config, seal);
   if (session.spec.suspend) return suspended(session, world);
   if ("unavailable" in world.log)

@@ -26,7 +26,7 @@ export async function observe(session: AgentSession, { cache, client, clock }: C
   const sandbox = sandboxState(sandboxPod);
   const job = ownChild(session, cache(jobs).get({ namespace, name: jobNameOfEpoch(session, epoch) }));
   const agents = cache(pods).list({ namespace, labels: ownedBy(session, "agent") });
-  const worker = workerState(job, agents, clock.now());
+  const worker = workerState(job, agents, "agent", clock.now());
   const over = isTerminal(session) || session.metadata.deletionTimestamp !== undefined;
   const starting = sandbox.state === "Ready" && worker.state === "Absent" && !over ? sandbox : undefined;
   const log = epoch > 0 && !over ? await observeLog(session, services) : emptyLog;
@@ -46,7 +46,7 @@ export async function observe(session: AgentSession, { cache, client, clock }: C
     worker,
     progress: "summary" in log ? log.summary.programs : 0,
     leftovers: leftoversOf(session, "agent", cache),
-    agentWrites: mayStillWrite(agents, clock.now()),
+    agentWrites: mayStillWrite(agents, "agent", clock.now()),
     targets: starting && (await probeTargets(client, services, { namespace, name: spec.serverRef.name }, starting.hostIP)),
     log,
     ending,

@@ -23,7 +23,8 @@ export async function observe(evaluation: Evaluation, { cache, client, clock }: 
   const sandboxPod = ownChild(evaluation, cache(pods).get({ namespace, name: sandboxName(evaluation, epoch) }));
   const sandbox = sandboxState(sandboxPod);
   const job = ownChild(evaluation, cache(jobs).get({ namespace, name: jobNameOfEpoch(evaluation, epoch) }));
-  const worker = workerState(job, cache(pods).list({ namespace, labels: ownedBy(evaluation, "evaluator", epoch) }), clock.now());
+  const evaluators = cache(pods).list({ namespace, labels: ownedBy(evaluation, "evaluator", epoch) });
+  const worker = workerState(job, evaluators, "evaluator", clock.now());
   const server = activeArm(evaluation)?.serverRef.name ?? "";
   const over = isTerminal(evaluation) || evaluation.metadata.deletionTimestamp !== undefined;
   const starting = sandbox.state === "Ready" && worker.state === "Absent" && !over ? sandbox : undefined;

@@ -2,6 +2,7 @@ import { failure, type TrainerResult, trainerResult } from "@rune/crds/artifact"
 import { exit, permanentExits } from "@rune/crds/job-spec";
 import { mostAttempts, type TrainingRun } from "@rune/crds/training-run";
 import type { DynamicObject } from "kopf-ts";
+import { endOf } from "../main-container.ts";
 import { podsOf } from "../trouble.ts";
 import { mayStillWrite } from "../worker.ts";
 import { RunReason as Reason } from "./reasons.ts";
@@ -16,12 +17,6 @@ export type AttemptState =
   | { state: "Silent"; message: string }
   | { state: "Ended"; attempt: Pick<Attempt, "result" | "reason" | "message" | "exitCode"> };
 
-interface Terminated {
-  exitCode: number;
-  reason?: string;
-  message?: string;
-}
-
 export function attemptState(job: DynamicObject | undefined, pods: readonly DynamicObject[], now: Date): AttemptState {
   if (!job) return { state: "Missing" };
   const pod = podsOf(job, pods)[0];
@@ -32,7 +27,7 @@ export function attemptState(job: DynamicObject | undefined, pods: readonly Dyna
 }
 
 function succeeded(pod: DynamicObject | undefined): AttemptState {
-  const message = pod ? terminatedOf(pod, "trainer")?.message : undefined;
+  const message = pod ? endOf(pod, "trainer")?.message : undefined;
   const parsed = trainerResult.safeParse(parseJSON(message));
   if (parsed.success) return { state: "Succeeded", result: parsed.data };
   return { state: "Silent", message: "the trainer ended well, but its result was lost with its pod" };
@@ -54,8 +49,8 @@ export function classify(
     };
   }
   const disruption = conditionOf(pod, "DisruptionTarget");
-  const stage = terminatedOf(pod, "stage-model");
-  const trainer = terminatedOf(pod, "trainer");
+  const stage = endOf(pod, "stage-model");
+  const trainer = endOf(pod, "trainer");
   const terminated = trainer ?? (stage && stage.exitCode !== 0 ? stage : undefined);
   const exitCode = terminated?.exitCode;
   if (disruption) return { result: "Disrupted", reason: disruption.reason, message: disruption.message, exitCode };
@@ -140,16 +135,11 @@ export function remainingSeconds(run: TrainingRun, now: Date): number {
 
 /** On a node that nobody hears from a disrupted pod never ends, nor does its Job; neither can start another pod. */
 function isAbandoned(pod: DynamicObject, now: Date): boolean {
-  return conditionOf(pod, "DisruptionTarget") !== undefined && pod.status?.phase !== "Succeeded" && !mayStillWrite([pod], now);
+  return conditionOf(pod, "DisruptionTarget") !== undefined && pod.status?.phase !== "Succeeded" && !mayStillWrite([pod], "trainer", now);
 }
 
 function conditionOf(object: DynamicObject, type: string): DynamicObject | undefined {
   return object.status?.conditions?.find((c: { type: string; status: string }) => c.type === type && c.status === "True");
-}
-
-function terminatedOf(pod: DynamicObject, container: string): Terminated | undefined {
-  const all = [...(pod.status?.initContainerStatuses ?? []), ...(pod.status?.containerStatuses ?? [])];
-  return all.find((status: { name: string }) => status.name === container)?.state?.terminated;
 }
 
 function parseJSON(text: string | undefined): unknown {
