@@ -115,15 +115,76 @@ describe.each([
   ["NotAnAdapter", "a header that is longer than the file", { weights: Buffer.from("ffffffffffffff7f7b7d", "hex") }],
   ["NotAnAdapter", "an empty file", { weights: Buffer.alloc(0) }],
   ["NotAnAdapter", "a header that is no JSON", { weights: Buffer.concat([Buffer.from([4, 0, 0, 0, 0, 0, 0, 0]), Buffer.from("abcd")]) }],
-  ["NotAnAdapter", "DoRA", { peft: peft({ use_dora: true }) }],
-  ["NotAnAdapter", "whole modules beside the LoRA", { peft: peft({ modules_to_save: ["lm_head"] }) }],
-  ["NotAnAdapter", "a trained bias", { peft: peft({ bias: "all" }) }],
-  ["NotAnAdapter", "ranks by pattern", { peft: peft({ rank_pattern: { q_proj: 8 } }) }],
   ["NotAnAdapter", "another rank in adapter_config.json", { peft: peft({ r: 8 }) }],
   ["NotAnAdapter", "another alpha in adapter_config.json", { peft: peft({ lora_alpha: 99 }) }],
   ["NotAnAdapter", "another method of PEFT", { peft: peft({ peft_type: "IA3" }) }],
 ] as const)("refuses as %s", (reason, what, wrong) => {
   it(what, async () => {
     await expect(check(wrong as Parameters<typeof adapterArtifact>[0])).rejects.toMatchObject({ name: "Refused", reason });
+  });
+});
+
+/** As PEFT 0.21 writes it for a plain LoRA. */
+const written = {
+  ...{ alora_invocation_tokens: null, alpha_pattern: {}, arrow_config: null, auto_mapping: null, base_model_name_or_path: "org/base" },
+  ...{ bias: "none", corda_config: null, ensure_weight_tying: false, eva_config: null, exclude_modules: null, fan_in_fan_out: false },
+  ...{ inference_mode: true, init_lora_weights: true, layer_replication: null, layers_pattern: null, layers_to_transform: null },
+  ...{
+    loftq_config: {},
+    lora_bias: false,
+    lora_dropout: 0.05,
+    megatron_config: null,
+    megatron_core: "megatron.core",
+    modules_to_save: null,
+  },
+  ...{ peft_version: "0.21.2", qalora_group_size: 16, rank_pattern: {}, revision: null, target_parameters: null, task_type: "CAUSAL_LM" },
+  ...{ trainable_token_indices: null, use_bdlora: null, use_dora: false, use_qalora: false, use_rslora: false, kasa_config: null },
+};
+
+describe("adapter_config.json", () => {
+  it.each([
+    ["as PEFT writes it", {}],
+    ["with a rank-stabilised scale, which the engine knows too", { use_rslora: true }],
+    ["that started elsewhere", { init_lora_weights: "gaussian" }],
+    ["that started from EVA", { init_lora_weights: "eva", eva_config: { rho: 2 } }],
+    ["for some of the layers", { layers_to_transform: [0], exclude_modules: ["lm_head"] }],
+  ])("is accepted %s", async (_what, extra) => {
+    await check({ peft: peft({ ...written, ...extra }) });
+  });
+
+  it.each([
+    ...["pissa", "pissa_niter_4", "olora", "loftq", "corda", "lora_ga", "of_tomorrow"].map((init) => ["init_lora_weights", init]),
+    ["use_dora", true],
+    ["lora_bias", true],
+    ["bias", "all"],
+    ["bias", "lora_only"],
+    ["fan_in_fan_out", true],
+    ["modules_to_save", ["lm_head"]],
+    ["rank_pattern", { q_proj: 8 }],
+    ["alpha_pattern", { q_proj: 8 }],
+    ["trainable_token_indices", [1, 2]],
+    ["layer_replication", [[0, 1]]],
+    ["alora_invocation_tokens", [151644]],
+    ["use_qalora", true],
+    ["use_bdlora", { nblocks: 2 }],
+    ["target_parameters", ["mlp.experts.gate_up_proj"]],
+    ["arrow_config", { top_k: 3 }],
+    ["kasa_config", { beta: 0.1 }],
+    ["velora_config", { num_groups: 4 }],
+    ["monteclora_config", { num_samples: 8 }],
+    ["loftq_config", { loftq_bits: 4 }],
+    ["corda_config", { corda_method: "kpm" }],
+    ["megatron_config", { tensor_model_parallel_size: 2 }],
+    ["ensure_weight_tying", true],
+    // vLLM reads its own scale from the file.
+    ["vllm_lora_scaling_factor", 7.5],
+    ["use_method_of_tomorrow", 1],
+    ["constructor", "x"],
+    ["use_rslora", "yes"],
+  ] as [string, unknown][])("is refused with %s: %j, by that name", async (key, value) => {
+    await expect(check({ peft: peft({ ...written, [key]: value }) })).rejects.toMatchObject({
+      reason: "NotAnAdapter",
+      message: expect.stringContaining(`${key}: ${JSON.stringify(value)}`.slice(0, 40)),
+    });
   });
 });

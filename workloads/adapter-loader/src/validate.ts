@@ -1,28 +1,12 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { AdapterConfig } from "@rune/crds/artifact";
-import { z } from "zod";
 import type { BaseShapes } from "./base-shapes.ts";
+import { checkPeftConfig, names } from "./peft-config.ts";
 import { Refused } from "./refused.ts";
 import { BadSafetensors, floatTypes, readHeader, type Safetensors, scan, type Tensor } from "./safetensors.ts";
 
 export const adapterFiles = ["adapter_config.json", "adapter_model.safetensors"] as const;
-
-/** What PEFT writes, as far as it decides what is computed. */
-const peftConfig = z.object({
-  peft_type: z.literal("LORA"),
-  r: z.number().int(),
-  lora_alpha: z.number(),
-  target_modules: z.array(z.string()).min(1),
-  use_dora: z.boolean().nullish(),
-  lora_bias: z.boolean().nullish(),
-  bias: z.string().nullish(),
-  modules_to_save: z.array(z.string()).nullish(),
-  rank_pattern: z.record(z.string(), z.number()).nullish(),
-  alpha_pattern: z.record(z.string(), z.number()).nullish(),
-  trainable_token_indices: z.unknown().nullish(),
-  layer_replication: z.unknown().nullish(),
-});
 
 /**
  * Everything that must be true of staged files before the engine may see them; throws `Refused`. The engine itself answers 200 to wrong
@@ -41,28 +25,6 @@ export async function validateAdapter(directory: string, config: AdapterConfig, 
       throw new Refused("NotAnAdapter", `${weightsFile} is not a whole safetensors file: ${error.message}`, { cause: error });
     throw error;
   }
-}
-
-function checkPeftConfig(text: string, config: AdapterConfig): void {
-  const parsed = peftConfig.safeParse(parse(text));
-  if (!parsed.success)
-    throw new Refused("NotAnAdapter", `adapter_config.json is not one of a LoRA adapter: ${z.prettifyError(parsed.error)}`);
-  const { data } = parsed;
-  const unsupported = [
-    data.use_dora && "use_dora",
-    data.lora_bias && "lora_bias",
-    data.bias && data.bias !== "none" && `bias: ${data.bias}`,
-    data.modules_to_save?.length && "modules_to_save",
-    Object.keys(data.rank_pattern ?? {}).length && "rank_pattern",
-    Object.keys(data.alpha_pattern ?? {}).length && "alpha_pattern",
-    data.trainable_token_indices && "trainable_token_indices",
-    data.layer_replication && "layer_replication",
-  ].filter(Boolean);
-  if (unsupported.length > 0)
-    throw new Refused("NotAnAdapter", `adapter_config.json asks for ${unsupported.join(", ")}, which is not supported; train without`);
-  const said = `rank ${config.rank}, alpha ${config.alpha}, modules ${names(config.targetModules)}`;
-  const found = `rank ${data.r}, alpha ${data.lora_alpha}, modules ${names(data.target_modules)}`;
-  if (said !== found) throw new Refused("NotAnAdapter", `adapter_config.json says ${found}, the artifact's config ${said}`);
 }
 
 type Module = { path: string; a?: Tensor; b?: Tensor };
@@ -115,16 +77,4 @@ async function checkValues(path: string, file: Safetensors): Promise<void> {
   }
   if (zeros.size === modules.size)
     throw new Refused("AllZero", "the weights are zero in every module, so the adapter changes nothing; was it trained?");
-}
-
-function names(modules: readonly string[]): string {
-  return [...new Set(modules)].sort().join(",");
-}
-
-function parse(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }
