@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
 import { type BaseShapes, readBaseShapes } from "./base-shapes.ts";
-import { adapterArtifact, hidden, inner, loraTensors, peft, rank, safetensors, type TestTensor, writeBase } from "./testing/fixtures.ts";
+import { adapterArtifact, hidden, loraTensors, peft, rank, safetensors, type TestTensor, writeBase } from "./testing/fixtures.ts";
 import { validateAdapter } from "./validate.ts";
 
 let shapes: BaseShapes;
@@ -29,31 +29,6 @@ const changed = (changes: Record<string, TestTensor | undefined>) => {
   return Object.fromEntries(Object.entries(tensors).filter((entry): entry is [string, TestTensor] => entry[1] !== undefined));
 };
 const good = safetensors(loraTensors());
-
-it("reads the linear layers of the base from its weights", () => {
-  expect(shapes).toEqual({
-    "model.layers.0.self_attn.q_proj": [hidden, hidden],
-    "model.layers.0.mlp.down_proj": [inner, hidden],
-    "model.layers.1.self_attn.q_proj": [hidden, hidden],
-    "model.layers.1.mlp.down_proj": [inner, hidden],
-  });
-});
-
-it("takes the shapes of packed weights from config.json", async () => {
-  const place = await mkdtemp(join(tmpdir(), "rune-packed-"));
-  await writeBase(place);
-  await writeFile(
-    join(place, "model.safetensors"),
-    safetensors({
-      "model.layers.0.self_attn.q_proj.weight": { shape: [32, 1], dtype: "I8" },
-      "model.layers.0.mlp.down_proj.weight": { shape: [48, 1], dtype: "I8" },
-    }),
-  );
-  expect(await readBaseShapes(place)).toEqual({
-    "model.layers.0.self_attn.q_proj": [hidden, hidden],
-    "model.layers.0.mlp.down_proj": [inner, hidden],
-  });
-});
 
 it.each(["BF16", "F16", "F32"] as const)("accepts a good adapter in %s", async (dtype) => {
   const tensors = Object.fromEntries(Object.entries(loraTensors()).map(([name, tensor]) => [name, { ...tensor, dtype }]));

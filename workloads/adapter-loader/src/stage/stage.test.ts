@@ -58,6 +58,17 @@ describe("from a volume", () => {
     expect(await readMarker(target)).toBeUndefined();
   });
 
+  it("refuses a base whose packed layers aren't known, by the name of its quantization", async () => {
+    await writeFile(join(directory, "volume/tiny/config.json"), JSON.stringify({ quantization_config: { quant_method: "aqlm" } }));
+    const staging = run({ base: { pvc: { path: join(directory, "volume/tiny") } } });
+    await expect(staging).rejects.toMatchObject({
+      reason: "QuantizationUnsupported",
+      code: 65,
+      message: expect.stringContaining("aqlm"),
+    });
+    expect(await readMarker(target)).toBeUndefined();
+  });
+
   it("refuses a directory that isn't there or holds no model", async () => {
     await expect(run({ base: { pvc: { path: join(directory, "nowhere") } } })).rejects.toMatchObject({ reason: "NotAModel" });
     await expect(run({ base: { pvc: { path: join(directory, "volume") } } })).rejects.toMatchObject({ reason: "NotAModel" });

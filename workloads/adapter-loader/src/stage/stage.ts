@@ -3,6 +3,7 @@ import { canonicalJSON, modelDigest, sha256 } from "@rune/clients/digest";
 import { PodFailure } from "@rune/clients/pod";
 import { exit, type StageJob } from "@rune/crds/job-spec";
 import { readBaseShapes } from "../base-shapes.ts";
+import { QuantizationUnsupported } from "../quantization.ts";
 import { BadSafetensors } from "../safetensors.ts";
 import { fromHuggingFace, type Hub } from "./hugging-face.ts";
 import { readMarker, writeMarker } from "./marker.ts";
@@ -23,12 +24,14 @@ export async function stage(job: StageJob, hub: Hub, signal: AbortSignal): Promi
     throw new PodFailure(
       exit.badInput,
       "NotAModel",
-      `${name} has no config.json or no safetensors weights; other formats can't be served with adapters`,
+      `${name} has no config.json or no safetensors weights; other formats, GGUF among them, can't be served with adapters: convert it to the Hugging Face format`,
     );
   const result = expected(job, { digest: modelDigest(files), name });
   const shapes = await readBaseShapes(job.target).catch((error) => {
     if (error instanceof BadSafetensors)
       throw new PodFailure(exit.badInput, "NotAModel", `the weights of ${name} are damaged: ${error.message}`, { cause: error });
+    if (error instanceof QuantizationUnsupported)
+      throw new PodFailure(exit.badInput, "QuantizationUnsupported", `${name}: ${error.message}`, { cause: error });
     throw error;
   });
   await writeMarker(job.target, { schema: "rune.dev/staged-model/v1", ...result, source, shapes });

@@ -4,7 +4,11 @@ import { canonicalJSON, sha256 } from "@rune/clients/digest";
 import { type AdapterConfig, mediaType, titleAnnotation } from "@rune/crds/artifact";
 import type { LoadRequest } from "@rune/crds/loader-api";
 
-export type TestTensor = { shape: number[]; dtype?: "BF16" | "F16" | "F32" | "I8"; values?: (index: number) => number };
+export type TestTensor = {
+  shape: number[];
+  dtype?: "BF16" | "F16" | "F32" | "I8" | "U8" | "F8_E4M3" | "I32";
+  values?: (index: number) => number;
+};
 
 /** A safetensors file; values are the bits' numbers for F32, truncated for BF16, and 1 or 0 for the others. */
 export function safetensors(tensors: Record<string, TestTensor>): Buffer {
@@ -30,7 +34,8 @@ export function safetensors(tensors: Record<string, TestTensor>): Buffer {
 function encode(dtype: string, values: number[]): Buffer {
   const wide = Buffer.from(new Float32Array(values).buffer);
   if (dtype === "F32") return wide;
-  if (dtype === "I8") return Buffer.from(values.map((value) => value & 255));
+  if (dtype === "I32") return Buffer.from(new Int32Array(values).buffer);
+  if (["I8", "U8", "F8_E4M3"].includes(dtype)) return Buffer.from(values.map((value) => value & 255));
   const halves = Buffer.alloc(values.length * 2);
   for (const [index, value] of values.entries()) {
     const bits = wide.readUInt32LE(index * 4);
