@@ -9,7 +9,8 @@ import time
 import pytest
 import tiny
 
-from rune_trainer.canonical import digest_of
+from rune_trainer import publish
+from rune_trainer.canonical import digest_of, model_identity
 from rune_trainer.main import main
 
 SOURCE = pathlib.Path(__file__).parent.parent / "src"
@@ -31,6 +32,11 @@ class World:
             registry={"url": self.registry.url, "tokenFile": str(directory / "token")},
         )
         self.document["sft"].update(sft)
+
+    def template(self, text: str) -> None:
+        """Gives the staged base another chat template."""
+        (self.directory / "base" / "chat_template.jinja").write_text(text)
+        self.document["base"]["digest"] = model_identity(self.directory / "base")
 
     def start(self) -> subprocess.Popen:
         """As in a pod, in a process of its own."""
@@ -120,6 +126,57 @@ def test_a_corpus_without_a_passing_program_ends_with_64(world):
     assert (code, message["failure"]["reason"]) == (64, "EmptyCorpus")
 
 
+@pytest.mark.parametrize(
+    ("store", "reason"),
+    [
+        (lambda registry: registry.add_manifest({"schemaVersion": 2, "manifests": []}), "UnexpectedArtifact"),
+        (lambda registry: registry.add_blob(b"{}\n{}"), "UnexpectedArtifact"),
+        (lambda registry: registry.add_blob(b"[]"), "NotATrajectory"),
+    ],
+    ids=["an index", "JSON lines", "a list"],
+)
+def test_a_corpus_that_holds_something_else_is_never_retried(world, store, reason):
+    world.document["corpus"]["trajectories"] = [{"repository": "rune/demo/trajectories", "digest": store(world.registry)}]
+    code, message = world.run()
+    assert (code, message["failure"]["reason"]) == (64, reason)
+
+
+def test_a_base_without_a_system_role_is_trained_on_with_the_words_in_the_user_s_turn(world):
+    world.template("{% if messages[0]['role'] == 'system' %}{{ raise_exception('System role not supported') }}{% endif %}" + tiny.TEMPLATE)
+    code, message = world.run()
+    assert (code, message["examples"]) == (0, 4)
+
+
+@pytest.mark.parametrize("template", ["{{ raise_exception('Conversation roles must alternate') }}", "{{ 'no words of anybody' }}", "", "{% if %}"])
+def test_a_base_whose_template_renders_no_session_is_refused_before_its_weights_are_read(world, template):
+    world.template(template)
+    (world.directory / "base" / "model.safetensors").write_bytes(b"unread")
+    world.document["base"]["digest"] = model_identity(world.directory / "base")
+    code, message = world.run()
+    assert (code, message["failure"]["reason"]) == (64, "ChatTemplate")
+    assert "use a base" in message["failure"]["message"] or "use an instruction-tuned base" in message["failure"]["message"] or "can't be trained" in message["failure"]["message"]
+
+
+@pytest.mark.parametrize(("file", "content"), [("model.safetensors", b"broken"), ("config.json", b"{}"), ("tokenizer.json", b"{")])
+def test_a_base_that_can_t_be_loaded_is_never_retried(world, file, content):
+    (world.directory / "base" / file).write_bytes(content)
+    world.document["base"]["digest"] = model_identity(world.directory / "base")
+    code, message = world.run()
+    assert (code, message["failure"]["reason"]) == (64, "BaseUnusable")
+
+
+@pytest.mark.parametrize(
+    "manifest",
+    [{"artifactType": publish.TYPE}, {"artifactType": publish.TYPE, "config": {"digest": digest_of(b"[]")}}, ["no manifest"]],
+    ids=["no config", "a config of another shape", "a list"],
+)
+def test_a_tag_that_holds_something_else_is_not_adopted(world, manifest):
+    world.registry.blobs[digest_of(b"[]")] = b"[]"
+    world.registry.tags["run-1234"] = world.registry.add_manifest(manifest)
+    code, message = world.run()
+    assert (code, message["examples"]) == (0, 4)
+
+
 def test_trackers_that_are_away_do_not_fail_the_run(world):
     world.document["mlflow"] = {"url": "http://127.0.0.1:9", "experiment": "e"}
     world.document["nats"] = {"url": "nats://127.0.0.1:9", "credentialsFile": "/nowhere", "stream": "RUNE_LOGS", "subject": "s"}
@@ -128,8 +185,6 @@ def test_trackers_that_are_away_do_not_fail_the_run(world):
 
 
 def test_hidden_files_of_the_stager_are_no_part_of_a_model(tmp_path):
-    from rune_trainer.canonical import model_identity
-
     (tmp_path / "config.json").write_text("{}")
     before = model_identity(tmp_path)
     (tmp_path / ".rune-staged").write_text("{}")

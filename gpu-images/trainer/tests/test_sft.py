@@ -1,3 +1,4 @@
+import dataclasses
 import math
 import pathlib
 
@@ -10,7 +11,7 @@ from rune_trainer.corpus import rows_of
 from rune_trainer.errors import BAD_INPUT, TERMINATED, Ending
 from rune_trainer.model import add_lora, linear_shapes
 from rune_trainer.spec import Base, parse_job
-from rune_trainer.tokens import examples_of
+from rune_trainer.tokens import Example, examples_of
 
 SETTINGS = parse_job(tiny.document()).sft
 BASE = Base("/models/base", "tiny", "sha256:" + "0" * 64)
@@ -101,15 +102,40 @@ def test_a_module_that_the_base_lacks_is_refused():
         add_lora(tiny.model(), settings)
 
 
-def test_an_epoch_visits_every_example_once_in_an_order_of_its_own():
-    six = list(sft.batches(EXAMPLES, SETTINGS))
-    first, second = [e.prompt for b in six[:3] for e in b], [e.prompt for b in six[3:] for e in b]
-    assert sorted(first) == sorted(second) == sorted(e.prompt for e in EXAMPLES)
-    assert first != second
+@pytest.mark.parametrize(("examples", "size", "sizes"), [(7, 4, [3, 4]), (9, 4, [3, 3, 3]), (6, 2, [2, 2, 2]), (3, 8, [3]), (1, 1, [1]), (5, 1, [1] * 5)])
+def test_an_epoch_visits_every_example_once_in_batches_of_nearly_one_size_and_in_an_order_of_its_own(examples, size, sizes):
+    settings = dataclasses.replace(SETTINGS, batch_size=size, epochs=2)
+    some = [Example(str(n), (n,), (n,)) for n in range(examples)]
+    every = list(sft.batches(some, settings))
+    assert [len(b) for b in every] == sizes * 2
+    assert len(every) == sft.total_steps(some, settings)
+    first, second = [e for b in every[: len(sizes)] for e in b], [e for b in every[len(sizes) :] for e in b]
+    assert sorted(e.head for e in first) == sorted(e.head for e in second) == [(n,) for n in range(examples)]
+    assert examples < 5 or first != second
 
 
-def test_batches_from_a_step_on_are_the_rest_of_all_batches():
-    assert list(sft.batches(EXAMPLES, SETTINGS, 4)) == list(sft.batches(EXAMPLES, SETTINGS))[4:]
+@pytest.mark.parametrize("size", [1, 2, 4])
+def test_batches_from_a_step_on_are_the_rest_of_all_batches(size):
+    settings = dataclasses.replace(SETTINGS, batch_size=size)
+    every = list(sft.batches(EXAMPLES, settings))
+    assert all(list(sft.batches(EXAMPLES, settings, step)) == every[step:] for step in range(len(every) + 1))
+
+
+def test_a_run_that_was_stopped_within_an_epoch_of_unequal_batches_equals_one_that_was_not(tmp_path):
+    settings = dataclasses.replace(SETTINGS, batch_size=4)
+    whole_losses, whole = trained(run_in(tmp_path / "whole"), settings)
+    with pytest.raises(Ending):
+        trained(run_in(tmp_path / "parts", stop_after=3), settings)
+    part_losses, parts = trained(run_in(tmp_path / "parts"), settings)
+    assert len(whole_losses) == 4 and part_losses == whole_losses
+    assert all(torch.equal(whole[name], parts[name]) for name in whole)
+
+
+def test_progress_counts_every_step_of_every_epoch_and_the_rate_falls_to_its_end(tmp_path):
+    seen, settings = [], dataclasses.replace(SETTINGS, batch_size=4)
+    sft.train(add_lora(tiny.model(), settings), EXAMPLES, settings, sft.Run(tmp_path, {}, 100, report=seen.append))
+    assert [(p.step, p.total) for p in seen] == [(1, 4), (2, 4), (3, 4), (4, 4)]
+    assert [sft.rate_at(step, 4, 1.0) for step in range(4)] == [1.0, 0.75, 0.5, 0.25]
 
 
 def test_a_batch_that_is_too_long_is_split():

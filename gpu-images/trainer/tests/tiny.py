@@ -130,9 +130,14 @@ class Registry:
 
     def add_trajectory(self, content: dict[str, Any]) -> str:
         """Stores it as an artifact and gives the manifest's digest."""
-        blob = canonical(content)
+        return self.add_blob(canonical(content))
+
+    def add_blob(self, blob: bytes) -> str:
         self.blobs[digest_of(blob)] = blob
-        manifest = canonical({"schemaVersion": 2, "layers": [{"mediaType": "x", "digest": digest_of(blob), "size": len(blob)}]})
+        return self.add_manifest({"schemaVersion": 2, "layers": [{"mediaType": "x", "digest": digest_of(blob), "size": len(blob)}]})
+
+    def add_manifest(self, content: Any) -> str:
+        manifest = canonical(content)
         self.manifests[digest_of(manifest)] = manifest
         return digest_of(manifest)
 

@@ -7,13 +7,9 @@ words (clients/src/prompt.ts), without the notes that this session had: what the
 from dataclasses import dataclass
 from typing import Any
 
-from rune_trainer.errors import data_error
-
-SCHEMA = "rune.dev/trajectory/v1"
 SYSTEM = "You write short Python programs without comments or docstrings. Answer with one Python code block."
 FENCE = "```python\n"
 CORRECTIONS_PER_SESSION = 2
-ERROR_CHARACTERS = 500
 
 Message = dict[str, str]
 
@@ -30,12 +26,7 @@ class Row:
 
 def rows_of(trajectories: list[dict[str, Any]], include: tuple[str, ...]) -> list[Row]:
     """Every distinct row, in the order of the trajectories (which the corpus digest fixes)."""
-    rows: list[Row] = []
-    for trajectory in trajectories:
-        if trajectory.get("schema") != SCHEMA:
-            raise data_error("NotATrajectory", f"a trajectory of the corpus has schema {trajectory.get('schema')!r}, expected {SCHEMA!r}")
-        for kind in include:
-            rows += MAKERS[kind](trajectory)
+    rows = [row for trajectory in trajectories for kind in include for row in MAKERS[kind](trajectory)]
     return list({(str(r.messages), r.answer): r for r in rows}.values())
 
 
@@ -84,7 +75,7 @@ def correction_rows(trajectory: dict[str, Any]) -> list[Row]:
 def failed_turn(record: dict[str, Any]) -> tuple[Message, Message]:
     return (
         {"role": "assistant", "content": f"{FENCE}{record['program'].rstrip()}\n```"},
-        {"role": "user", "content": f"That program failed: {record['execution']['error'][:ERROR_CHARACTERS]}\nWrite the whole program again."},
+        {"role": "user", "content": f"That program failed: {record['execution']['error']}\nWrite the whole program again."},
     )
 
 

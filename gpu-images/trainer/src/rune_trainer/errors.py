@@ -1,5 +1,10 @@
 """How a run ends other than well: each ending has an exit code of the pod contract and a reason for programs."""
 
+import contextlib
+from collections.abc import Iterator
+
+from safetensors import SafetensorError
+
 DATA_ERROR = 64
 """The corpus, the base or an artifact is not what its digest or schema says."""
 BAD_INPUT = 65
@@ -38,3 +43,14 @@ def misconfigured(reason: str, message: str) -> Ending:
 
 def terminated(message: str) -> Ending:
     return Ending(TERMINATED, "Terminated", message)
+
+
+@contextlib.contextmanager
+def base_unusable(what: str) -> Iterator[None]:
+    """Within it, files that their digest vouches for are read: what fails there fails every time, unless the disk or the memory is at fault."""
+    try:
+        yield
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, ImportError, SafetensorError) as error:
+        if isinstance(error, OSError) and error.errno:
+            raise
+        raise data_error("BaseUnusable", f"{what} can't be loaded: {type(error).__name__}: {error}; use a base that transformers can load") from error

@@ -26,11 +26,17 @@ class Answer:
     text: str
 
 
-def candidates(examples: list[Example]) -> list[str]:
+def candidates(tokenizer: Any, examples: list[Example]) -> list[str]:
     """A few different prompts, evenly over the corpus."""
-    prompts = sorted({e.prompt for e in examples if len(e.prompt) <= PROMPT_CHARACTERS})
+    prompts = sorted({text for e in examples if len(e.prompt) <= PROMPT_CHARACTERS and (text := completion_text(tokenizer, e))})
     stride = max(1, len(prompts) // CANDIDATES)
     return prompts[::stride][:CANDIDATES]
+
+
+def completion_text(tokenizer: Any, example: Example) -> str | None:
+    """What a completion request must hold for the server to read the example's very prompt: it adds BOS where the tokenizer does."""
+    texts = (example.prompt, example.prompt.removeprefix(tokenizer.bos_token or ""))
+    return next((text for text in texts if tuple(tokenizer(text)["input_ids"]) == example.head), None)
 
 
 @torch.no_grad()
@@ -62,7 +68,7 @@ def divergence(one: tuple[int, ...], other: tuple[int, ...]) -> int:
 def canary_of(model: Any, tokenizer: Any, examples: list[Example]) -> dict[str, Any] | None:
     """The most robust of a few prompts, or None when adapter and base answer all of them alike."""
     best: tuple[float, dict[str, Any]] | None = None
-    for prompt in candidates(examples):
+    for prompt in candidates(tokenizer, examples):
         adapter = greedy(model, tokenizer, prompt)
         with model.disable_adapter():
             base = greedy(model, tokenizer, prompt)

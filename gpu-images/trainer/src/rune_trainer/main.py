@@ -8,6 +8,8 @@ import traceback
 from collections.abc import Callable
 from typing import Any
 
+import torch
+
 from rune_trainer import method_sft, result
 from rune_trainer.errors import BAD_INPUT, MISCONFIGURED, TERMINATED, Ending, bad_input
 from rune_trainer.mlflow import Tracker
@@ -60,7 +62,7 @@ def main() -> int:
         print(f"{ending.reason}: {ending.message}", file=sys.stderr)
         result.leave(result.message_of(ending))
         return ending.code
-    except MemoryError:
+    except (MemoryError, torch.OutOfMemoryError):
         result.leave(result.message_of(Ending(BAD_INPUT, "OutOfMemory", "the trainer ran out of memory; raise resources.memory or lower sft.batchSize and sft.maxLength")))
         return 1
     except Exception as error:

@@ -5,12 +5,13 @@ import tempfile
 import time
 from typing import Any
 
-from rune_trainer import adapter_io, fingerprint, publish
+from rune_trainer import adapter_io, fingerprint, publish, trajectory
 from rune_trainer.canonical import model_identity
 from rune_trainer.corpus import rows_of
 from rune_trainer.errors import bad_input, data_error
-from rune_trainer.model import PRECISIONS, add_lora, device_of, linear_shapes, load_base, load_tokenizer
+from rune_trainer.model import PRECISIONS, add_lora, device_of, linear_shapes, load_base
 from rune_trainer.registry import Repository
+from rune_trainer.rendering import load_tokenizer
 from rune_trainer.runtime import Runtime
 from rune_trainer.sft import Progress, Run, train
 from rune_trainer.spec import Job
@@ -59,7 +60,7 @@ def verify_base(job: Job) -> None:
 
 def examples_for(job: Job, tokenizer: Any) -> list[Example]:
     assert job.sft
-    trajectories = [Repository(job.registry.url, job.registry.token_file, t.repository).pull_json(t.digest) for t in job.corpus.trajectories]
+    trajectories = [trajectory.pull(Repository(job.registry.url, job.registry.token_file, t.repository), t.digest) for t in job.corpus.trajectories]
     rows = rows_of(trajectories, job.corpus.include)
     examples, long = examples_of(tokenizer, rows, job.sft.max_length)
     if long:

@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 
-from rune_trainer.errors import bad_input, data_error, misconfigured
+from rune_trainer.errors import bad_input, base_unusable, misconfigured
 from rune_trainer.spec import Sft
 
 PRECISIONS = {"BFloat16": torch.bfloat16, "Float32": torch.float32}
@@ -14,15 +14,6 @@ PRECISIONS = {"BFloat16": torch.bfloat16, "Float32": torch.float32}
 
 def device_of() -> torch.device:
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-
-
-def load_tokenizer(directory: str) -> Any:
-    from transformers import AutoTokenizer
-
-    tokenizer = AutoTokenizer.from_pretrained(directory, local_files_only=True)
-    if not tokenizer.chat_template:
-        raise data_error("ChatTemplate", f"the tokenizer in {directory} has no chat template; use an instruction-tuned base")
-    return tokenizer
 
 
 def load_base(directory: str, settings: Sft, device: torch.device) -> Any:
@@ -38,9 +29,10 @@ def load_base(directory: str, settings: Sft, device: torch.device) -> Any:
         quantized["quantization_config"] = BitsAndBytesConfig(
             load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_use_double_quant=True, bnb_4bit_compute_dtype=dtype
         )
-    model = AutoModelForCausalLM.from_pretrained(
-        directory, dtype=dtype, device_map={"": device.type}, attn_implementation="sdpa", local_files_only=True, **quantized
-    )
+    with base_unusable(f"the model in {directory}"):
+        model = AutoModelForCausalLM.from_pretrained(
+            directory, dtype=dtype, device_map={"": device.type}, attn_implementation="sdpa", local_files_only=True, **quantized
+        )
     return model.eval().requires_grad_(False)
 
 

@@ -48,11 +48,16 @@ def publish(repository: Repository, job: Job, directory: pathlib.Path, canary: d
 
 
 def adopt(repository: Repository, job: Job) -> dict[str, Any] | None:
-    """What this very run has published before its message was lost, or None. The tag is a hint; digest, config and owner decide."""
-    found = repository.pull_manifest(tag_of(job))
-    if found is None:
+    """What this very run has published before its message was lost, or None. The tag is a hint; digest, config and owner decide,
+    and what isn't shaped like an adapter of ours is none."""
+    try:
+        found = repository.pull_manifest(tag_of(job))
+        return result_of(repository, job, *found) if found else None
+    except (ValueError, LookupError, TypeError, AttributeError):
         return None
-    digest, manifest = found
+
+
+def result_of(repository: Repository, job: Job, digest: str, manifest: dict[str, Any]) -> dict[str, Any] | None:
     if manifest.get("artifactType") != TYPE:
         return None
     config = json.loads(repository.pull_blob(manifest["config"]["digest"]))

@@ -53,17 +53,22 @@ class Run:
 
 
 def batches(examples: list[Example], settings: Sft, step: int = 0) -> Iterator[list[Example]]:
-    """Batches from `step` on. Every epoch has its own order; the rest that fills no batch is left to the next epoch's order."""
-    size = min(settings.batch_size, len(examples))
-    per_epoch = len(examples) // size
+    """Batches from `step` on. An epoch holds every example once, in an order of its own, and its batches differ by one example at most:
+    a remainder as a batch of its own would give its few examples the weight of a whole step."""
+    per_epoch = steps_per_epoch(examples, settings)
     for epoch in range(step // per_epoch, settings.epochs):
         order = torch.randperm(len(examples), generator=torch.Generator().manual_seed(settings.seed * 1_000_003 + epoch)).tolist()
         for number in range(step % per_epoch if epoch == step // per_epoch else 0, per_epoch):
-            yield [examples[i] for i in order[number * size : (number + 1) * size]]
+            first, end = (len(order) * n // per_epoch for n in (number, number + 1))
+            yield [examples[i] for i in order[first:end]]
+
+
+def steps_per_epoch(examples: list[Example], settings: Sft) -> int:
+    return math.ceil(len(examples) / settings.batch_size)
 
 
 def total_steps(examples: list[Example], settings: Sft) -> int:
-    return settings.epochs * (len(examples) // min(settings.batch_size, len(examples)))
+    return settings.epochs * steps_per_epoch(examples, settings)
 
 
 def rate_at(step: int, total: int, peak: float) -> float:
