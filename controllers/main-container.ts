@@ -12,8 +12,8 @@ export function endOf(pod: DynamicObject, container: string) {
   return [...initContainerStatuses, ...containerStatuses].find(({ name }) => name === container)?.state.terminated;
 }
 
-/** Whether the program has ended and another container keeps its pod going: nothing but deletion ends that pod. */
+/** Whether the program has ended and another container keeps its pod going: nothing but the deletion that hasn't begun ends that pod. */
 export function isOutlived(pod: DynamicObject, container: string): boolean {
   const others = podStatusOf(pod).containerStatuses.filter(({ name }) => name !== container);
-  return endOf(pod, container) !== undefined && others.some(({ state }) => !state.terminated);
+  return !pod.metadata.deletionTimestamp && endOf(pod, container) !== undefined && others.some(({ state }) => !state.terminated);
 }

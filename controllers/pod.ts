@@ -15,6 +15,7 @@ import type {
   Volume,
   VolumeMount,
 } from "./manifest.ts";
+import { queueLabel } from "./trouble.ts";
 
 /** UID and GID of every program of ours but the sandbox. */
 export const programUID = 65532;
@@ -225,7 +226,7 @@ export function job(
   { labels, annotations, activeDeadlineSeconds, queueName }: JobOptions,
 ): Job {
   const template: PodTemplate = { metadata: { labels, ...(annotations && { annotations }) }, spec: { restartPolicy: "Never", ...pod } };
-  const queue: Record<string, string> = queueName ? { "kueue.x-k8s.io/queue-name": queueName } : {};
+  const queue: Record<string, string> = queueName ? { [queueLabel]: queueName } : {};
   return {
     apiVersion: "batch/v1",
     kind: "Job",

@@ -42,8 +42,10 @@ export const Reason = {
   ImageUnavailable: "ImageUnavailable",
   /** A container can't be started as it is described. */
   ContainerRefused: "ContainerRefused",
-  /** A Job has no pod. */
+  /** A Job or a server has no pod. */
   PodMissing: "PodMissing",
+  /** A Job is suspended, and not by Rune. */
+  JobSuspended: "JobSuspended",
   /** `spec.replicas` is 0. */
   ScaledToZero: "ScaledToZero",
   /** Every slot is taken by an adapter that is in use. */

@@ -25,7 +25,24 @@ it.each([
 it("a Job without a pod is in trouble after half a minute, unless a queue holds it", () => {
   expect(jobTrouble(job, [], now)).toMatchObject({ reason: "PodMissing" });
   expect(jobTrouble(job, [], new Date("2026-11-23T11:59:20Z"))).toBeNull();
-  expect(jobTrouble({ ...job, spec: { suspend: true } }, [], now)).toBeNull();
+  const labels = { "kueue.x-k8s.io/queue-name": "team" };
+  expect(jobTrouble({ ...job, metadata: { ...job.metadata, labels }, spec: { suspend: true } }, [], now)).toBeNull();
+});
+
+it("a Job that was let go on has no pod for too long once half a minute has passed since then", () => {
+  const resumed = (startTime: string, suspended = "False") => ({
+    ...job,
+    status: { startTime, conditions: [{ type: "Suspended", status: suspended }] },
+  });
+  expect(jobTrouble(resumed("2026-11-23T11:59:45Z"), [], now)).toBeNull();
+  expect(jobTrouble(resumed("2026-11-23T11:59:15Z"), [], now)).toMatchObject({ reason: "PodMissing" });
+  expect(jobTrouble(resumed("", "True"), [], now), "Kubernetes hasn't seen yet that it may go on").toBeNull();
+});
+
+it("a Job that somebody else suspended says so, whichever program it runs", () => {
+  const suspended = { ...job, spec: { suspend: true } };
+  expect(jobTrouble(suspended, [], now)).toMatchObject({ reason: "JobSuspended", retrySeconds: 30 });
+  expect(workerState(suspended, [], "agent", now)).toMatchObject({ state: "Running", trouble: { reason: "JobSuspended" } });
 });
 
 it("a pod that starts or runs is none, and neither is another Job's", () => {

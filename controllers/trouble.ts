@@ -66,12 +66,29 @@ export const podlessSeconds = 30;
 export const podsOf = (job: DynamicObject, pods: readonly DynamicObject[]): DynamicObject[] =>
   pods.filter(({ metadata }) => metadata.ownerReferences?.some(({ uid }) => uid === job.metadata.uid));
 
+/** Names the queue of a Job that Kueue admits. */
+export const queueLabel = "kueue.x-k8s.io/queue-name";
+
+const suspendedByOthers = (name: string): Blocker => ({
+  reason: Reason.JobSuspended,
+  message: `Job ${name} is suspended, and Rune didn't ask for that: Kueue takes every Job where manageJobsWithoutQueueName is set (leave this namespace out, or let it be admitted), or somebody set spec.suspend of the Job (set it back)`,
+  retrySeconds: 30,
+});
+
+/** Since when a Job may have a pod: its start, which moves with each time that a queue lets it go on. Undefined while it may not. */
+function startOf(job: DynamicObject): string | undefined {
+  const conditions: { type: string; status: string }[] = job.status?.conditions ?? [];
+  if (conditions.some(({ type, status }) => type === "Suspended" && status === "True")) return undefined;
+  return job.status?.startTime ?? job.metadata.creationTimestamp;
+}
+
 /** Why the pod of a Job doesn't come up, where Kubernetes says so, or says nothing for too long. */
 export function jobTrouble(job: DynamicObject, pods: readonly DynamicObject[], now: Date): Blocker | null {
-  const { name, creationTimestamp = "" } = job.metadata;
-  if (job.spec?.suspend) return null;
+  const { name } = job.metadata;
+  if (job.spec?.suspend) return job.metadata.labels?.[queueLabel] ? null : suspendedByOthers(name);
   const own = podsOf(job, pods);
-  if (own.length === 0 && now.getTime() - Date.parse(creationTimestamp) > podlessSeconds * 1000)
+  const start = startOf(job);
+  if (own.length === 0 && start && now.getTime() - Date.parse(start) > podlessSeconds * 1000)
     return {
       reason: Reason.PodMissing,
       message: `Job ${name} has no pod; its events say why, such as a quota of the namespace that is used up`,

@@ -2,14 +2,17 @@ import { failure, type TrainerResult, trainerResult } from "@rune/crds/artifact"
 import { exit, permanentExits } from "@rune/crds/job-spec";
 import { mostAttempts, type TrainingRun } from "@rune/crds/training-run";
 import type { DynamicObject } from "kopf-ts";
-import { endOf } from "../main-container.ts";
+import { endOf, isOutlived } from "../main-container.ts";
 import { podsOf } from "../trouble.ts";
-import { mayStillWrite } from "../worker.ts";
+import { hasEnded, mayStillWrite } from "../worker.ts";
 import { RunReason as Reason } from "./reasons.ts";
+
+/** Where the trainer runs in its pod. */
+export const container = "trainer";
 
 export type Attempt = NonNullable<NonNullable<TrainingRun["status"]>["attempts"]>[number];
 
-/** How one attempt's Job stands, read from the Job, its pod and, where the pod is gone, the artifact that it left behind. */
+/** How one attempt's Job stands, read from the Job and its pod. Silent: it ended well, and only the registry can say with what. */
 export type AttemptState =
   | { state: "Missing" }
   | { state: "Running" }
@@ -20,14 +23,19 @@ export type AttemptState =
 export function attemptState(job: DynamicObject | undefined, pods: readonly DynamicObject[], now: Date): AttemptState {
   if (!job) return { state: "Missing" };
   const pod = podsOf(job, pods)[0];
-  const ended = conditionOf(job, "Complete") ? "Complete" : conditionOf(job, "Failed") ? "Failed" : null;
-  if (!ended) return pod && isAbandoned(pod, now) ? { state: "Ended", attempt: classify(pod, undefined) } : { state: "Running" };
-  if (ended === "Complete") return succeeded(pod);
+  if (!hasEnded(job) && !(pod && (isOutlived(pod, container) || isAbandoned(pod, now)))) return { state: "Running" };
+  // What else was in the pod may have failed its Job; the trainer's own ending counts.
+  if (conditionOf(job, "Complete") || (pod && endOf(pod, container)?.exitCode === exit.done)) return succeeded(pod);
   return { state: "Ended", attempt: classify(pod, conditionOf(job, "Failed")) };
 }
 
+/** The Job of an attempt whose trainer has ended, where a container that isn't ours keeps it going. */
+export function lingeringJob(job: DynamicObject | undefined, pods: readonly DynamicObject[]): DynamicObject[] {
+  return job && !hasEnded(job) && podsOf(job, pods).some((pod) => isOutlived(pod, container)) ? [job] : [];
+}
+
 function succeeded(pod: DynamicObject | undefined): AttemptState {
-  const message = pod ? endOf(pod, "trainer")?.message : undefined;
+  const message = pod ? endOf(pod, container)?.message : undefined;
   const parsed = trainerResult.safeParse(parseJSON(message));
   if (parsed.success) return { state: "Succeeded", result: parsed.data };
   return { state: "Silent", message: "the trainer ended well, but its result was lost with its pod" };
@@ -50,7 +58,7 @@ export function classify(
   }
   const disruption = conditionOf(pod, "DisruptionTarget");
   const stage = endOf(pod, "stage-model");
-  const trainer = endOf(pod, "trainer");
+  const trainer = endOf(pod, container);
   const terminated = trainer ?? (stage && stage.exitCode !== 0 ? stage : undefined);
   const exitCode = terminated?.exitCode;
   if (disruption) return { result: "Disrupted", reason: disruption.reason, message: disruption.message, exitCode };
@@ -80,7 +88,7 @@ export function classify(
 }
 
 /** Whether another attempt may follow, given the ones that ended. */
-export function budget(
+function budget(
   run: TrainingRun,
   attempts: readonly Attempt[],
 ): { exhausted: false } | { exhausted: true; reason: string; message: string } {
@@ -111,6 +119,24 @@ export function budget(
   return { exhausted: false };
 }
 
+/** Why no attempt may follow those that ended, or null; before the first one no time counts. */
+export function outOfAttempts(run: TrainingRun, now: Date): { reason: string; message: string } | null {
+  const attempts = run.status?.attempts ?? [];
+  if (remainingSeconds(run, now) <= 0 && attempts.at(-1)?.result !== "Refused")
+    return {
+      reason: Reason.DeadlineExceeded,
+      message: `spec.deadlineSeconds (${run.spec.deadlineSeconds} s) are over after ${attempts.length} attempts; create a new run with a longer deadline`,
+    };
+  const spent = budget(run, attempts);
+  return spent.exhausted ? spent : null;
+}
+
+/** Whether the run ends, and its last attempt may have stored an artifact before it did: that is asked before the run is told as failed. */
+export function maySurvive(run: TrainingRun, now: Date): boolean {
+  const last = run.status?.attempts?.at(-1);
+  return (last?.result === "Failed" || last?.result === "Disrupted") && outOfAttempts(run, now) !== null;
+}
+
 /** Whether something that the attempt needs was away: the registry, the hub. That is nobody's failure, and passes. */
 const wasUnavailable = (attempt: Attempt) => attempt.result === "Failed" && attempt.exitCode === exit.unavailable;
 
@@ -135,7 +161,7 @@ export function remainingSeconds(run: TrainingRun, now: Date): number {
 
 /** On a node that nobody hears from a disrupted pod never ends, nor does its Job; neither can start another pod. */
 function isAbandoned(pod: DynamicObject, now: Date): boolean {
-  return conditionOf(pod, "DisruptionTarget") !== undefined && pod.status?.phase !== "Succeeded" && !mayStillWrite([pod], "trainer", now);
+  return conditionOf(pod, "DisruptionTarget") !== undefined && pod.status?.phase !== "Succeeded" && !mayStillWrite([pod], container, now);
 }
 
 function conditionOf(object: DynamicObject, type: string): DynamicObject | undefined {

@@ -68,8 +68,7 @@ describe("the corpus", () => {
     const sessions = ["parsing", "printing"].map((domain, n) => solved(`s${n}`, { scope: { project: "tessera", domain } }));
     const frozen = decideOn({ sessions });
     expect(frozen.status).toMatchObject({ corpus: { scope: { project: "tessera" } } });
-    const documentOf = (run: TrainingRun) =>
-      trainerDocument({ run, number: 1, base, config, remainingSeconds: 60, registryToken: "t", progressCredentials: "c" });
+    const documentOf = (run: TrainingRun) => trainerDocument({ run, number: 1, base, config, remainingSeconds: 60 });
     expect(documentOf(aRun({ status: frozen.status })).output.scope).toEqual({ project: "tessera" });
     const named = aRun({ spec: { output: { scope: { project: "other" } } }, status: frozen.status });
     expect(documentOf(named).output.scope).toEqual({ project: "other" });
@@ -202,7 +201,8 @@ describe("an attempt", () => {
     const attempts = (count: number, how: object) =>
       Array.from({ length: count }, (_, i) => ({ number: i + 1, job: `tessera-a${i + 1}`, result: "Failed", ...how }));
     const away = { exitCode: 75, reason: "RegistryUnavailable", message: "no answer", startTime: "2026-11-23T11:00:00Z" };
-    const after = (count: number, how: object) => decideOn({ run: aRun({ status: { corpus, attempts: attempts(count, how) } }) });
+    const after = (count: number, how: object) =>
+      decideOn({ run: aRun({ status: { corpus, attempts: attempts(count, how) } }), artifact: { missing: "nothing is tagged" } });
 
     it("waits a moment after a failure", () => {
       const how = { exitCode: 1, startTime: "2026-11-23T11:00:00Z" };

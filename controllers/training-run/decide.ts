@@ -10,9 +10,10 @@ import { Reason } from "../reasons.ts";
 import { requirementsMet } from "../requires.ts";
 import { foreignRepository } from "../tenancy.ts";
 import { jobTrouble } from "../trouble.ts";
-import { type Attempt, attemptState, budget, nextStart, remainingSeconds } from "./attempts.ts";
+import { type Attempt, attemptState, lingeringJob, maySurvive, nextStart, outOfAttempts, remainingSeconds } from "./attempts.ts";
 import { type Corpus, corpusOf } from "./corpus.ts";
-import { adapterOf, attemptObjects } from "./job.ts";
+import { adapterOf, attemptObjects, attemptSecret } from "./job.ts";
+import { isQueued, overdueIn, overdueWords, queued } from "./queue.ts";
 import { RunReason } from "./reasons.ts";
 import type { Artifact, World } from "./world.ts";
 
@@ -41,7 +42,7 @@ export function decide(world: World, config: OperatorConfig, now: Date): Outcome
   if (run.spec.suspend) return suspend(world, now);
   if (run.status?.attempts?.at(-1)?.result === "Running") return follow(world, config, now);
   const end = outOfAttempts(run, now);
-  if (end) return end;
+  if (end) return (maySurvive(run, now) && survived(world, end.message, now)) || failed(end.reason, end.message);
   const blocker = firstOf(checks, world);
   if (blocker) return blocked(blocker).again(repairSeconds);
   return run.status?.corpus ? nextAttempt(world, now) : freezeCorpus(world);
@@ -90,18 +91,6 @@ function nothingYet(run: TrainingRun): Outcome {
   return progressing(RunReason.CorpusFrozen, `learns from ${artifact.repository}@${artifact.digest}`, { corpus }).again(0);
 }
 
-/** Whether no attempt may follow those that ended; before the first one no time counts. */
-function outOfAttempts(run: TrainingRun, now: Date): Outcome | null {
-  const attempts = run.status?.attempts ?? [];
-  if (remainingSeconds(run, now) <= 0 && attempts.at(-1)?.result !== "Refused")
-    return failed(
-      RunReason.DeadlineExceeded,
-      `spec.deadlineSeconds (${run.spec.deadlineSeconds} s) are over after ${attempts.length} attempts; create a new run with a longer deadline`,
-    );
-  const spent = budget(run, attempts);
-  return spent.exhausted ? failed(spent.reason, spent.message) : null;
-}
-
 /** An attempt is recorded before anything of it exists, so that no crash can hide one. */
 function nextAttempt({ run }: World, now: Date): Outcome {
   const attempts = run.status?.attempts ?? [];
@@ -125,27 +114,19 @@ function follow(world: World, config: OperatorConfig, now: Date): Outcome {
     case "Missing": {
       if (remainingSeconds(run, now) <= 0) {
         const message = "spec.deadlineSeconds were over before its Job could be created";
-        return endAttempt(run, { result: "Failed", reason: RunReason.DeadlineExceeded, message }, now, {});
+        return endAttempt(world, { result: "Failed", reason: RunReason.DeadlineExceeded, message }, now, {});
       }
       if (!isResolved(base)) return waiting(Reason.BaseModelUnavailable, base.unresolved, retrySeconds);
-      if (!credentials) return unchanged();
+      if (!credentials && !run.spec.queueName) return unchanged();
       const number = run.status?.attempts?.length ?? 1;
-      const objects = attemptObjects({
-        run,
-        number,
-        base,
-        config,
-        remainingSeconds: remainingSeconds(run, now),
-        registryToken: credentials.registryToken,
-        progressCredentials: credentials.progress,
-      });
+      const objects = attemptObjects({ run, number, base, config, remainingSeconds: remainingSeconds(run, now), credentials });
       return progressing(RunReason.Training, `attempt ${number} is being created`).creating(...objects);
     }
     case "Running":
       return running(world, now);
     case "Succeeded": {
       const { result } = state;
-      return endAttempt(run, { result: "Succeeded" }, now, {
+      return endAttempt(world, { result: "Succeeded" }, now, {
         result: {
           repository: result.repository,
           digest: result.digest,
@@ -162,14 +143,30 @@ function follow(world: World, config: OperatorConfig, now: Date): Outcome {
     case "Silent":
       return adopt(world, state.message, now);
     case "Ended":
-      return endAttempt(run, state.attempt, now, {});
+      return endAttempt(world, state.attempt, now, {});
     default:
       return state satisfies never;
   }
 }
 
-function running({ run, progress, pods, job }: World, now: Date): Outcome {
-  const trouble = job && jobTrouble(job, pods, now);
+/** While the Job neither ends nor is ended: by its queue's leave, and until the run's deadline. */
+function running(world: World, now: Date): Outcome {
+  const { run, job, credentials } = world;
+  if (!job) return unchanged();
+  const seconds = overdueIn(run, job, now);
+  if (seconds <= 0)
+    return endAttempt(world, { result: "Failed", reason: RunReason.DeadlineExceeded, message: overdueWords(run, job) }, now, {}).deleting(
+      job,
+    );
+  if (isQueued(run, job)) return queued(run, now);
+  const secrets = credentials ? [attemptSecret(run, run.status?.attempts?.length ?? 1, credentials)] : [];
+  return training(world, job, now)
+    .creating(...secrets)
+    .again(seconds);
+}
+
+function training({ run, progress, pods }: World, job: NonNullable<World["job"]>, now: Date): Outcome {
+  const trouble = jobTrouble(job, pods, now);
   if (trouble) return blocked(trouble);
   const percent = progress?.percent ?? run.status?.progress?.percent ?? 0;
   const status = progress && {
@@ -187,7 +184,8 @@ function running({ run, progress, pods, job }: World, now: Date): Outcome {
 }
 
 /** The trainer ended well and its message is gone: what the run's tag leads to counts, once digest, config and owner agree. */
-function adopt({ run, artifact }: World, message: string, now: Date): Outcome {
+function adopt(world: World, message: string, now: Date): Outcome {
+  const { artifact } = world;
   if (!artifact || "unavailable" in artifact)
     return waiting(
       Reason.RegistryUnavailable,
@@ -195,14 +193,26 @@ function adopt({ run, artifact }: World, message: string, now: Date): Outcome {
       retrySeconds,
     );
   if ("missing" in artifact)
-    return endAttempt(run, { result: "Failed", reason: RunReason.PodLost, message: `${message}, and ${artifact.missing}` }, now, {});
-  const { digest, sizeBytes } = artifact.artifact;
-  return endAttempt(run, { result: "Succeeded", message: `${message}; adopted what it had stored` }, now, {
-    result: { repository: repositoryOf.adapters(run.metadata.namespace), digest, sizeBytes },
-  });
+    return endAttempt(world, { result: "Failed", reason: RunReason.PodLost, message: `${message}, and ${artifact.missing}` }, now, {});
+  return adopted(world, artifact.artifact, message, now);
 }
 
-function endAttempt(run: TrainingRun, how: Partial<Attempt>, now: Date, status: object): Outcome {
+/** The attempts are over; what the last one stored before it ended counts nevertheless. Null where there is nothing, or nobody can say. */
+function survived(world: World, message: string, now: Date): Outcome | null {
+  const { run, artifact } = world;
+  if (artifact && "artifact" in artifact) return adopted(world, artifact.artifact, "its Job or its time ended first", now);
+  if (artifact && "missing" in artifact) return null;
+  const words = `${message}; whether the last attempt stored its adapter can't be asked: ${artifact?.unavailable ?? "not yet"}`;
+  return now < searchEnd(run) ? waiting(Reason.RegistryUnavailable, words, retrySeconds) : null;
+}
+
+function adopted(world: World, { digest, sizeBytes }: Artifact, message: string, now: Date): Outcome {
+  const repository = repositoryOf.adapters(world.run.metadata.namespace);
+  const how = { result: "Succeeded" as const, reason: undefined, message: `${message}; adopted what it had stored` };
+  return endAttempt(world, how, now, { result: { repository, digest, sizeBytes } });
+}
+
+function endAttempt({ run, job, pods }: World, how: Partial<Attempt>, now: Date, status: object): Outcome {
   const attempts = run.status?.attempts ?? [];
   const last = attempts.at(-1);
   if (!last) return unchanged();
@@ -210,6 +220,7 @@ function endAttempt(run: TrainingRun, how: Partial<Attempt>, now: Date, status: 
   const words = endingOf(ended);
   return progressing(RunReason.AttemptEnded, words, { ...status, attempts: [...attempts.slice(0, -1), ended] })
     .event(ended.result === "Succeeded" ? "Normal" : "Warning", RunReason.AttemptEnded, words)
+    .deleting(...lingeringJob(job, pods))
     .again(0);
 }
 
@@ -230,10 +241,12 @@ function publish({ run, artifact, adapter }: World, result: NonNullable<NonNulla
   return progressing(RunReason.Publishing, `creates the Adapter ${wanted.metadata.name}`).creating(wanted);
 }
 
+const searchEnd = (run: TrainingRun) =>
+  new Date(Date.parse(run.status?.attempts?.at(-1)?.endTime ?? "1970-01-01") + longestSearchSeconds * 1000);
+
 /** What the trainer has just stored isn't gone because a registry that restarts, or what stands before it, says so for a while. */
 function missing(run: TrainingRun, what: string, now: Date): Outcome {
-  const ended = new Date(run.status?.attempts?.at(-1)?.endTime ?? 0);
-  const until = new Date(ended.getTime() + longestSearchSeconds * 1000);
+  const until = searchEnd(run);
   if (now < until)
     return waiting(
       Reason.ArtifactMissing,

@@ -33,6 +33,8 @@ import {
   temporaryMount,
   temporaryVolume,
 } from "../pod.ts";
+import { container } from "./attempts.ts";
+import type { World } from "./world.ts";
 
 const checkpointDirectory = "/checkpoints";
 /** SIGTERM to SIGKILL: long enough to write a checkpoint. */
@@ -44,17 +46,23 @@ export interface AttemptInput {
   readonly base: BaseIdentity;
   readonly config: OperatorConfig;
   readonly remainingSeconds: number;
-  readonly registryToken: string;
-  readonly progressCredentials: string;
+  /** Not needed yet where a queue admits the Job. */
+  readonly credentials?: World["credentials"];
 }
 
 /** Everything of one attempt. The volume is the run's own, so that a later attempt finds the checkpoints of an earlier one. */
 export function attemptObjects(input: AttemptInput): KubeObject[] {
-  const { run, number, config, base } = input;
+  const { run, number, config, base, credentials } = input;
   const name = jobNameOfRun(run.metadata.name, number);
   const stage = stageDocument(run.spec.base, config, base.digest);
-  const secret = credentialsSecret(run, name, { "registry-token": input.registryToken, "nats.creds": input.progressCredentials });
-  return [checkpointVolume(run), secret, jobSpecConfigMap(run, name, { spec: trainerDocument(input), stage }), trainerJob(input, name)];
+  const secrets = credentials && !run.spec.queueName ? [attemptSecret(run, number, credentials)] : [];
+  return [checkpointVolume(run), ...secrets, jobSpecConfigMap(run, name, { spec: trainerDocument(input), stage }), trainerJob(input, name)];
+}
+
+/** The credentials of one attempt. Where a queue admits its Job they follow the admission, and its pod waits for them. */
+export function attemptSecret(run: TrainingRun, number: number, credentials: NonNullable<World["credentials"]>): KubeObject {
+  const files = { "registry-token": credentials.registryToken, "nats.creds": credentials.progress };
+  return credentialsSecret(run, jobNameOfRun(run.metadata.name, number), files);
 }
 
 function checkpointVolume(run: TrainingRun): KubeObject {
@@ -81,7 +89,7 @@ function trainerJob({ run, number, config, remainingSeconds }: AttemptInput, nam
     initContainers: [model.initContainer],
     containers: [
       {
-        name: "trainer",
+        name: container,
         image: run.spec.image ?? config.images.trainer,
         imagePullPolicy: config.imagePullPolicy,
         securityContext: restrictedContainer,

@@ -10,7 +10,8 @@ import { generatedName, jobNameOfRun, repositoryOf } from "../names.ts";
 import { ownChild } from "../pod.ts";
 import { observeRequirements } from "../requires.ts";
 import { adapters, agentSessions, modelServers } from "../resources.ts";
-import { attemptState, remainingSeconds } from "./attempts.ts";
+import { attemptState, maySurvive, remainingSeconds } from "./attempts.ts";
+import { awaitsCredentials } from "./queue.ts";
 import type { ArtifactState, World } from "./world.ts";
 
 /** Credentials outlive the deadline by this much, for the last upload. */
@@ -19,6 +20,7 @@ const spareSeconds = 600;
 /** Every read of a pass. */
 export async function observe(run: TrainingRun, { cache, clock }: Context, services: Services): Promise<World> {
   const { namespace, name } = run.metadata;
+  const now = clock.now();
   const result = run.status?.result;
   const attempt = run.status?.attempts?.at(-1);
   const job = attempt && ownChild(run, cache(jobs).get({ namespace, name: jobNameOfRun(name, attempt.number) }));
@@ -26,7 +28,8 @@ export async function observe(run: TrainingRun, { cache, clock }: Context, servi
   const over = isTerminal(run) || run.metadata.deletionTimestamp !== undefined;
   const starting = !over && !result && !run.spec.suspend && !(running && job);
   const own = cache(pods).list({ namespace, labels: { [label.run]: name } });
-  const lost = !result && running && attemptState(job, own, clock.now()).state === "Silent";
+  const lost = !result && (running ? attemptState(job, own, now).state === "Silent" : !run.spec.suspend && maySurvive(run, now));
+  const admitted = running && awaitsCredentials(run, job, own);
   const base = starting ? await readBase(run, cache, services) : notAsked;
   return {
     run,
@@ -37,7 +40,7 @@ export async function observe(run: TrainingRun, { cache, clock }: Context, servi
     pods: own,
     progress: services.progress(run.metadata.uid),
     artifact: !over && (result || lost) ? await observeArtifact(run, services, result?.digest) : undefined,
-    credentials: running && isResolved(base) ? await mint(run, clock.now(), services) : undefined,
+    credentials: admitted || (running && isResolved(base)) ? await mint(run, now, services) : undefined,
     adapter: result && cache(adapters).get({ namespace, name: generatedName(run.metadata, result.digest) }),
   };
 }

@@ -10,6 +10,8 @@ export const RunReason = {
   CorpusTooLarge: "CorpusTooLarge",
   /** The corpus is frozen. */
   CorpusFrozen: "CorpusFrozen",
+  /** The Job of an attempt waits in Kueue's queue. */
+  Queued: "Queued",
   /** An attempt is under way. */
   Training: "Training",
   /** An attempt ended; another follows. */

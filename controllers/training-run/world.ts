@@ -23,9 +23,9 @@ export interface World {
   /** Pods of the run. */
   readonly pods: readonly DynamicObject[];
   readonly progress: Progress | undefined;
-  /** The artifact that status names, or that the run's tag leads to where a result was lost; undefined when neither is asked for. */
+  /** The artifact that status names, or that the run's tag leads to where a result was lost or the run would fail; else undefined. */
   readonly artifact: ArtifactState | undefined;
   readonly adapter: Adapter | undefined;
-  /** Freshly minted where an attempt's objects have to be created. */
+  /** Freshly minted where an attempt's objects have to be created, or its queue has admitted it. */
   readonly credentials: { readonly registryToken: string; readonly progress: string } | undefined;
 }

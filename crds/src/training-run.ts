@@ -56,7 +56,7 @@ const spec = z.object({
     })
     .default({ failures: 2, disruptions: 10 })
     .describe("How often the work is tried again."),
-  deadlineSeconds: whole(60, 2592000).default(86400).describe("Longest time from first start to end, over all attempts."),
+  deadlineSeconds: whole(60, 2592000).default(86400).describe("Longest time from first start to end, over all attempts; waiting in a queue counts."),
   checkpoint: z
     .object({
       everySteps: whole(1, 100000).default(20).describe("Optimizer steps between checkpoints."),
@@ -67,7 +67,7 @@ const spec = z.object({
     .describe("Checkpoints, from which a later attempt goes on."),
   image: text(500).optional().describe("Trainer image; the installation's image when unset."),
   resources: resources.default({}),
-  queueName: text(253).optional().describe("Kueue LocalQueue that admits the Job."),
+  queueName: text(253).optional().describe("Kueue LocalQueue that admits the Jobs."),
   ...scheduling,
   requires,
   ...bounded,

@@ -1,0 +1,41 @@
+import type { TrainingRun } from "@rune/crds/training-run";
+import { type DynamicObject, type Outcome, waiting } from "kopf-ts";
+import { hasEnded } from "../worker.ts";
+import { remainingSeconds } from "./attempts.ts";
+import { RunReason } from "./reasons.ts";
+
+/*
+ * Kueue admits a Job by setting `spec.suspend` to false, and takes its place away by setting it back. A Job's own deadline begins anew
+ * with each admission, so the run's is the operator's to keep.
+ */
+
+/** How long after the run's deadline a Job that runs may still end itself: the trainer's grace, and what Kubernetes needs. */
+const spareSeconds = 90;
+
+/** Whether the Job of the newest attempt stands in the queue that the run names. */
+export const isQueued = (run: TrainingRun, job: DynamicObject | undefined): boolean =>
+  run.spec.queueName !== undefined && job?.spec?.suspend === true;
+
+export function queued(run: TrainingRun, now: Date): Outcome {
+  const { queueName } = run.spec;
+  const message = `attempt ${run.status?.attempts?.length ?? 1} waits until Kueue admits it in the LocalQueue ${queueName}; \`kubectl get workloads\` says what for, and spec.deadlineSeconds go on counting`;
+  return waiting(RunReason.Queued, message, Math.max(1, remainingSeconds(run, now)));
+}
+
+/** Seconds until the operator ends an attempt that neither its queue nor its Job has ended. */
+export function overdueIn(run: TrainingRun, job: DynamicObject, now: Date): number {
+  if (hasEnded(job)) return Number.POSITIVE_INFINITY;
+  return remainingSeconds(run, now) + (job.spec?.suspend ? 0 : spareSeconds);
+}
+
+/** What is said of an attempt whose time was over before its Job had ended. */
+export function overdueWords(run: TrainingRun, job: DynamicObject): string {
+  const where = isQueued(run, job) ? `while it waited in the LocalQueue ${run.spec.queueName}` : "before its Job had ended";
+  return `spec.deadlineSeconds (${run.spec.deadlineSeconds} s) were over ${where}`;
+}
+
+/** Whether an admitted Job's pod may still wait for its credentials: they are minted at admission, and a pod can't begin without them. */
+export function awaitsCredentials(run: TrainingRun, job: DynamicObject | undefined, pods: readonly DynamicObject[]): boolean {
+  if (!run.spec.queueName || !job || job.spec?.suspend || hasEnded(job)) return false;
+  return pods.every(({ status }) => (status?.phase ?? "Pending") === "Pending");
+}
