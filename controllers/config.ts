@@ -40,6 +40,13 @@ export const operatorConfig = z.object({
     })
     .optional()
     .describe("Experiment tracker; nothing is logged when unset."),
+  pods: z
+    .object({
+      labels: z.record(z.string(), z.string()).default({}).describe("Labels, such as a service mesh's mark that it should stay out."),
+      annotations: z.record(z.string(), z.string()).default({}).describe("Annotations, for the same."),
+    })
+    .prefault({})
+    .describe("What every pod that the operator makes carries beside Rune's own."),
   gpuResourceName: z.string().default("nvidia.com/gpu").describe("Extended resource that GPUs are counted in."),
   engine: z
     .object({

@@ -1,15 +1,28 @@
 import { stageJob } from "@rune/crds/job-spec";
 import { describe, expect, it } from "vitest";
+import { loaderDocument, statefulSet } from "./model-server/pods.ts";
 import { generatedName, jobNameOfEpoch, sandboxName, sandboxPolicyName } from "./names.ts";
-import { credentialsSecret, job, jobSpecConfigMap, ownChild, resourcesOf, restrictedPod, stageDocument, stagedModel } from "./pod.ts";
+import {
+  componentLabels,
+  credentialsSecret,
+  job,
+  jobSpecConfigMap,
+  ownChild,
+  resourcesOf,
+  restrictedPod,
+  stageDocument,
+  stagedModel,
+} from "./pod.ts";
+import { sandboxPod } from "./sandbox.ts";
 import { config, digestOf, modelServer } from "./testing/objects.ts";
 
 const owner = modelServer("coder");
+const options = { config, container: "trainer" };
 const pvc = { pvc: { claimName: "models", path: "/coder" } };
 
 describe("what pods are made of", () => {
   it("a child of another owner is not its own, even if both have one name", () => {
-    const made = job(owner, "coder-a1", { containers: [] }, { labels: {}, activeDeadlineSeconds: 60 });
+    const made = job(owner, "coder-a1", { containers: [] }, { ...options, labels: {}, activeDeadlineSeconds: 60 });
     const anew = { ...owner, metadata: { ...owner.metadata, uid: "another" } };
     expect(ownChild(owner, made)).toBe(made);
     expect(ownChild(anew, made)).toBeUndefined();
@@ -28,7 +41,7 @@ describe("what pods are made of", () => {
   });
 
   it("a job is tried once, in one pod, and belongs to its owner", () => {
-    const made = job(owner, "coder-a1", { containers: [] }, { labels: { a: "b" }, activeDeadlineSeconds: 60 });
+    const made = job(owner, "coder-a1", { containers: [] }, { ...options, labels: { a: "b" }, activeDeadlineSeconds: 60 });
     expect(made.spec).toMatchObject({
       backoffLimit: 0,
       completionMode: "Indexed",
@@ -42,8 +55,38 @@ describe("what pods are made of", () => {
     expect(made.spec).not.toHaveProperty("suspend");
   });
 
+  it("every pod carries the installation's marks, and none of them takes the place of Rune's own", () => {
+    const marked = {
+      ...config,
+      pods: { labels: { "sidecar.istio.io/inject": "false", "rune.dev/component": "x" }, annotations: { "linkerd.io/inject": "disabled" } },
+    };
+    const server = modelServer("coder");
+    const request = {
+      owner: server as typeof server & { metadata: { uid: string } },
+      epoch: 1,
+      uid: 1,
+      spec: {},
+      caller: "agent" as const,
+      token: "",
+    };
+    const loader = loaderDocument(server, marked, { keys: [] });
+    const pods = [
+      [
+        job(owner, "a", { containers: [] }, { config: marked, container: "agent", labels: componentLabels("agent") }).spec.template,
+        "agent",
+      ],
+      [sandboxPod(request, marked), "runner"],
+      [statefulSet(server, marked, loader).spec.template, "vllm"],
+    ] as const;
+    for (const [{ metadata }, container] of pods) {
+      expect(metadata.labels).toMatchObject({ "sidecar.istio.io/inject": "false" });
+      expect(metadata.labels?.["rune.dev/component"]).not.toBe("x");
+      expect(metadata.annotations).toMatchObject({ "linkerd.io/inject": "disabled", "kubectl.kubernetes.io/default-container": container });
+    }
+  });
+
   it("a job in a queue waits for Kueue", () => {
-    const made = job(owner, "coder-a1", { containers: [] }, { labels: {}, queueName: "gpus" });
+    const made = job(owner, "coder-a1", { containers: [] }, { ...options, labels: {}, queueName: "gpus" });
     expect(made.spec.suspend).toBe(true);
     expect(made.metadata.labels).toMatchObject({ "kueue.x-k8s.io/queue-name": "gpus" });
   });

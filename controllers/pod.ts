@@ -67,6 +67,19 @@ export function componentLabels(
   };
 }
 
+/** Metadata of a pod: ours, over what the installation gives all of them. `container` runs its program, whose log kubectl then shows. */
+export function podMetadata(
+  config: Pick<OperatorConfig, "pods">,
+  container: string,
+  labels: Record<string, string>,
+  annotations: Record<string, string> = {},
+): { labels: Record<string, string>; annotations: Record<string, string> } {
+  return {
+    labels: { ...config.pods.labels, ...labels },
+    annotations: { ...config.pods.annotations, "kubectl.kubernetes.io/default-container": container, ...annotations },
+  };
+}
+
 export interface Scheduling {
   nodeSelector?: Record<string, string>;
   tolerations?: Toleration[];
@@ -211,8 +224,10 @@ export function stagedModel(base: BaseModel, config: OperatorConfig): StagedMode
 }
 
 export interface JobOptions {
+  readonly config: Pick<OperatorConfig, "pods">;
+  /** Where the program runs. */
+  readonly container: string;
   readonly labels: Record<string, string>;
-  readonly annotations?: Record<string, string>;
   readonly activeDeadlineSeconds?: number;
   /** Kueue's LocalQueue; Kueue then unsuspends the Job when it admits it. */
   readonly queueName?: string;
@@ -223,9 +238,9 @@ export function job(
   owner: KubeObject,
   name: string,
   pod: PodSpec,
-  { labels, annotations, activeDeadlineSeconds, queueName }: JobOptions,
+  { config, container, labels, activeDeadlineSeconds, queueName }: JobOptions,
 ): Job {
-  const template: PodTemplate = { metadata: { labels, ...(annotations && { annotations }) }, spec: { restartPolicy: "Never", ...pod } };
+  const template: PodTemplate = { metadata: podMetadata(config, container, labels), spec: { restartPolicy: "Never", ...pod } };
   const queue: Record<string, string> = queueName ? { [queueLabel]: queueName } : {};
   return {
     apiVersion: "batch/v1",

@@ -6,7 +6,7 @@ import type { OperatorConfig } from "./config.ts";
 import { endOf } from "./main-container.ts";
 import type { Pod, Secret } from "./manifest.ts";
 import { sandboxName, sandboxPolicyName } from "./names.ts";
-import { componentLabels, credentialsSecret, ownedMetadata, pulling, restrictedContainer, restrictedPod } from "./pod.ts";
+import { componentLabels, credentialsSecret, ownedMetadata, podMetadata, pulling, restrictedContainer, restrictedPod } from "./pod.ts";
 import { Reason } from "./reasons.ts";
 import { podStatusOf } from "./trouble.ts";
 
@@ -80,7 +80,10 @@ export function sandboxPod({ owner, epoch, uid, spec }: SandboxRequest, config: 
   const pod: DynamicObject & { spec: Pod["spec"] } = {
     apiVersion: "v1",
     kind: "Pod",
-    metadata: ownedMetadata(owner, name, componentLabels("sandbox", ownedBy(owner, "sandbox", epoch))),
+    metadata: {
+      ...ownedMetadata(owner, name),
+      ...podMetadata(config, runner, componentLabels("sandbox", ownedBy(owner, "sandbox", epoch))),
+    },
     spec: {
       ...restrictedPod(uid),
       ...pulling(config),

@@ -130,6 +130,6 @@ export function workerObjects(input: WorkerInput, config: OperatorConfig): KubeO
   return [
     credentialsSecret(owner, name, input.credentials),
     jobSpecConfigMap(owner, name, { spec: input.document }),
-    job(owner, name, pod, { labels, activeDeadlineSeconds }),
+    job(owner, name, pod, { config, container: component, labels, activeDeadlineSeconds }),
   ];
 }

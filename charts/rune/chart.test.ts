@@ -268,6 +268,15 @@ describe("embedded services", () => {
     expect(secret.valueFrom.secretKeyRef).toEqual({ name: "team-keys", key: "registry-http.secret" });
   });
 
+  test("the operator's pods are marked so that service meshes stay out of them, unless that is taken back", async () => {
+    const { pods } = operatorConfig.parse(configOf(await render()));
+    expect(pods.labels).toMatchObject({ "sidecar.istio.io/inject": "false" });
+    expect(pods.annotations).toMatchObject({ "linkerd.io/inject": "disabled" });
+    const values = { pods: { labels: { "sidecar.istio.io/inject": null, "example.org/team": "tessera" } } };
+    const own = operatorConfig.parse(configOf(await render(values))).pods.labels;
+    expect(own).toEqual({ "kuma.io/sidecar-injection": "disabled", "example.org/team": "tessera" });
+  });
+
   test("MLflow accepts the names that pods call it by", async () => {
     const all = await render({ mlflow: { allowedHosts: ["mlflow.example.org"] } });
     const env = named(all, "Deployment", "rune-mlflow").spec.template.spec.containers[0].env;
@@ -286,6 +295,8 @@ describe("wrong values are refused with the place and the reason", () => {
     ["two operators without leader", { operator: { replicas: 2, leaderElection: false } }, "/operator/leaderElection"],
     ["sandboxes that run as root", { sandbox: { uidRange: { start: 0, size: 1 } } }, "/sandbox/uidRange/start"],
     ["a unit that Kubernetes doesn't know", { sandbox: { memory: "512ki" } }, "/sandbox/memory"],
+    ["a label that is Rune's own", { pods: { labels: { "rune.dev/component": "x" } } }, "invalid propertyName 'rune.dev/component'"],
+    ["a label's value that Kubernetes refuses", { pods: { labels: { "example.org/team": "a team" } } }, "/pods/labels/example.org~1team"],
     ["a number as text", { engine: { cpuThreads: "two" } }, "/engine/cpuThreads"],
   ])("%s", async (_, values, place) => {
     const message = await refusal(values);

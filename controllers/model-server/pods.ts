@@ -11,6 +11,7 @@ import {
   credentialsVolume,
   modelDirectory,
   ownedMetadata,
+  podMetadata,
   pulling,
   restrictedContainer,
   restrictedPod,
@@ -99,7 +100,7 @@ function podTemplate(server: ModelServer, config: OperatorConfig, loader: Loader
   const base = stagedModel(server.spec.base, config);
   const labels = componentLabels("vllm", podLabels(server));
   return {
-    metadata: { labels, annotations: { [inputsAnnotation]: sha256(canonicalJSON(loader)).slice(7, 23) } },
+    metadata: podMetadata(config, "vllm", labels, { [inputsAnnotation]: sha256(canonicalJSON(loader)).slice(7, 23) }),
     spec: {
       ...restrictedPod(),
       ...pulling(config),

@@ -111,7 +111,8 @@ function trainerJob({ run, number, config, remainingSeconds }: AttemptInput, nam
       ...model.volumes,
     ],
   };
-  return job(run, name, pod, { labels, activeDeadlineSeconds: Math.max(1, Math.ceil(remainingSeconds)), queueName: run.spec.queueName });
+  const activeDeadlineSeconds = Math.max(1, Math.ceil(remainingSeconds));
+  return job(run, name, pod, { config, container, labels, activeDeadlineSeconds, queueName: run.spec.queueName });
 }
 
 /** The trainer's input, fully resolved. */

@@ -23,6 +23,9 @@ mlflow:
   url: {{ include "rune.mlflowURL" . }}
   experiment: {{ .Values.mlflow.experiment | quote }}
 {{- end }}
+pods:
+  labels: {{ toJson .Values.pods.labels }}
+  annotations: {{ toJson .Values.pods.annotations }}
 gpuResourceName: {{ .Values.gpuResourceName }}
 engine:
   {{- toYaml .Values.engine | nindent 2 }}
