@@ -28,6 +28,7 @@ class Seen:
     secrets: dict[str, str]
     outside: str | None  # what a bystander, or an attacker who is a caller, found
     runner: list[str]  # what changed of the runner's process
+    ended: list[str]  # processes that the runner keeps, and that are gone
     victim: dict[str, tuple[str | None, str | None]]
     problems: list[str]
 
@@ -86,14 +87,20 @@ def _runner(seen: Seen) -> str | None:
     return "; ".join([*seen.runner, *unanswered]) or None
 
 
+def _kept(seen: Seen) -> str | None:
+    return f"processes that the runner keeps were ended: {seen.ended}" if seen.ended else None
+
+
 def _answer(seen: Seen, name: str, word: str) -> str | None:
-    value = str(seen.answers[-1].get(name))
-    return f"{name}: {value[:200]}" if word in value else None
+    values = [str(answer.get(name)) for answer in seen.answers]
+    hits = [value[:200] for value in values if word in value]
+    return f"{name} of {len(hits)} answers: {hits[0]}" if hits else None
 
 
 def _judge(seen: Seen) -> str | None:
-    error = str(seen.answers[-1].get("error"))
-    return f"the judge died: {error}" if "without a verdict" in error else None
+    errors = [str(answer.get("error")) for answer in seen.answers]
+    died = [error for error in errors if "without a verdict" in error]
+    return f"the judge died in {len(died)} executions: {died[0]}" if died else None
 
 
 def _peak(seen: Seen, name: str, bound: str) -> str | None:
@@ -177,6 +184,7 @@ CHECKS: dict[str, Callable[..., str | None]] = {
     "changed": _changed,
     "victim": _victim,
     "runner": _runner,
+    "kept": _kept,
     "answer": _answer,
     "judge": _judge,
     "peak": _peak,

@@ -58,7 +58,6 @@ class Pod:
         self._own = self._settled()
         self.own_sessions = {int(fields[processes.SESSION]) for pid in self._own if (fields := processes.stat_fields(pid))}
         self.runner_inside = processes.number_inside(self.pid)
-        self._own_commands = [processes.command(pid) for pid in self._own - {self.init, self.pid, self.victim.pid}]
 
     def _lay_out(self) -> None:
         """The directories and files of the pod, with the modes and owners that its volumes have."""
@@ -118,11 +117,11 @@ class Pod:
         if status != 200 or not report.get("verified"):
             raise RuntimeError(f"the sandbox of variant {self.variant.name} proves no isolation: HTTP {status} {wrong}")
 
-    def _settled(self) -> set[int]:
-        """Its own processes when nothing runs: process 1, the runner, what that keeps, and the victim."""
+    def _settled(self) -> dict[int, str]:
+        """Its own processes, with their commands, when nothing runs: process 1, the runner, what that keeps, and the victim."""
         deadline = time.monotonic() + _SETTLE_SECONDS
-        before: set[int] = set()
-        while (now := set(processes.of_user(self.uid))) != before and time.monotonic() < deadline:
+        before: dict[int, str] = {}
+        while (now := processes.of_user(self.uid)) != before and time.monotonic() < deadline:
             before = now
             time.sleep(0.3)
         return now
@@ -145,6 +144,10 @@ class Pod:
     def runner_changes(self) -> list[str]:
         now = self._runner_state()
         return [f"the runner's {key} became {now.get(key)}" for key, was in self._runner_before.items() if now.get(key) != was]
+
+    def ended(self) -> list[str]:
+        """Commands of its own processes that are gone."""
+        return [self._own[pid] for pid in self._own if processes.state(pid) == "gone"]
 
     def inside(self, path: Path | str) -> str:
         """Where this machine sees a path of the pod: its volumes are mounted in its own namespace only."""
@@ -185,12 +188,11 @@ class Pod:
     def strangers(self) -> dict[int, str]:
         """Processes of the user that belong to an execution. One that the runner has started anew in place of a dead one of its own doesn't."""
         found = {pid: command for pid, command in processes.of_user(self.uid).items() if pid not in self._own}
-        gone = [pid for pid in self._own if processes.state(pid) == "gone"]
-        replaced = 0
+        replaced = self.ended()
         for pid, command in list(found.items()):
             fields = processes.stat_fields(pid)
-            if fields and replaced < len(gone) and int(fields[processes.PARENT]) == self.pid and command in self._own_commands:
-                replaced += 1
+            if fields and command in replaced and int(fields[processes.PARENT]) == self.pid:
+                replaced.remove(command)
                 del found[pid]
         return found
 

@@ -70,6 +70,7 @@ def _filled(program: Program, pod: Pod, canaries: Canaries, known: dict[str, str
         "OUT": pod.out, "LIB": pod.library, "TOKENFILE": pod.token_file, "HOME": pod.home, "PORT": pod.port,
         "BAIT": pod.bait.file, "BAITDIR": pod.bait.directory, "OPENDIR": pod.bait.open_directory,
         "RUNNER": pod.runner_inside, "VICTIM": pod.victim.number_inside, "SECRET": known["first"], "NEEDLE": known["needle"],
+        "ROUND": "__ROUND__",
     }  # fmt: skip
 
     def fill(text: str) -> str:
@@ -83,7 +84,12 @@ def _limits(program: Program) -> dict:
 
 
 def _executed(program: Program, filled: _Filled, pod: Pod) -> list[dict]:
-    return [pod.execute(text, filled.tests, **_limits(program)) for _ in range(program.repeat) for text in filled.executions]
+    """Round by round; `__ROUND__` in the text is the round's number, from 1."""
+    return [
+        pod.execute(text.replace("__ROUND__", str(number)), filled.tests, **_limits(program))
+        for number in range(1, program.repeat + 1)
+        for text in filled.executions
+    ]
 
 
 def _honest(program, filled, pod, _canaries, _known, controlled) -> tuple[str, str, list[dict], bool]:
@@ -131,6 +137,7 @@ def _attack(program, filled, pod, canaries, known, _controlled) -> tuple[str, st
         secrets=known,
         outside=outside,
         runner=pod.runner_changes(),
+        ended=pod.ended(),
         victim=pod.victim.changes(),
         problems=pod.problems(),
     )

@@ -5,7 +5,16 @@
 
 import os
 
-for pid in (1, __RUNNER__, __VICTIM__, os.getppid(), os.getpid() - 1, "self/../1", "self/task/../../1", "thread-self/../../../1"):
+for pid in (
+    1,
+    __RUNNER__,
+    __VICTIM__,
+    os.getppid(),
+    *range(max(2, os.getpid() - 6), os.getpid()),
+    "self/../1",
+    "self/task/../../1",
+    "thread-self/../../../1",
+):
     for n in (
         "environ",
         "mem",

@@ -1,37 +1,50 @@
-# TRIES: with a runner of concurrency 2: learn the name of another execution's directory by inotify and close it by chmod. SUCCESS: the
-# honest neighbour, which writes a file, is judged wrongly.
-#: variants = concurrent
-#: check = neighbour
-#: timeout = 9
-#: delay = 2
+# TRIES: to outlive its execution, and to close the directories of later ones by chmod as soon as inotify tells their names. SUCCESS: the
+# honest program after it, which writes a file, is judged wrongly.
+#: check = next Passed; hurt
+#: short = yes
 #: start = syscalls
 
-import time, re
+import re
+import signal
+import time
 
-fd = sc(294, 2048)
-print(tell(sc(254, fd, b"__OUT__", 0xFFF)))
+descriptor = sc(294, 2048)
+print(tell(sc(254, descriptor, b"__OUT__", 0xFFF)))
+mine = os.path.basename(os.getcwd())
+
+
+def close_others():
+    end = time.time() + 6
+    while time.time() < end:
+        try:
+            told = os.read(descriptor, 8192)
+        except OSError:
+            time.sleep(0.002)
+            continue
+        for name in set(re.findall(rb"[\w.-]{8,}", told)) - {mine.encode()}:
+            try:
+                os.chmod(b"__OUT__/" + name, 0)
+            except OSError:
+                pass
+
+
+for n in range(3):
+    if os.fork() == 0:
+        for number in range(1, 65):
+            try:
+                signal.signal(number, signal.SIG_IGN)
+            except (OSError, ValueError):
+                pass
+        if os.fork() == 0:
+            close_others()
+        os._exit(0)
 
 
 def solve(x):
-    end, mine, told = time.time() + 6, os.path.basename(os.getcwd()), set()
-    while time.time() < end:
-        try:
-            data = os.read(fd, 8192)
-        except BlockingIOError:
-            time.sleep(0.002)
-            continue
-        for name in set(re.findall(rb"(?:program|judge)-\w{8}", data)):
-            if name.decode() != mine:
-                try:
-                    os.chmod(b"__OUT__/" + name, 0)
-                    name in told or print("closed", name)
-                    told.add(name)
-                except OSError as e:
-                    pass
     return 2
 
 
-# ==== CONCURRENT EXECUTION ====
+# ==== NEXT EXECUTION ====
 import time
 
 

@@ -1,33 +1,33 @@
-# TRIES: two executions at once (a runner with its default concurrency of 2) talk over an abstract socket and over a path. SUCCESS: the
-# second one's output holds the first one's secret.
-#: variants = concurrent
-#: check = neighbourtext
+# TRIES: one execution leaves a process that listens on an abstract socket and on a path, and the next one asks it. SUCCESS: the second
+# one's output holds the first one's secret.
+#: check = secret first
+#: short = yes
 
-import socket, time, os
+import os
+import socket
 
-s = socket.socket(socket.AF_UNIX)
-s.bind("\0adv-talk")
-s.listen(1)
-s.settimeout(2)
-print(os.getcwd())
-try:
-    c, _ = s.accept()
-    c.send(b"__SECRET__")
-except OSError as e:
-    print(e)
+if os.fork() == 0:
+    listener = socket.socket(socket.AF_UNIX)
+    listener.bind("\0adversary-talk")
+    listener.listen(1)
+    listener.settimeout(5)
+    caller, _ = listener.accept()
+    caller.send(b"__SECRET__")
+    os._exit(0)
 
 
 def solve(x):
     return 2
 
 
-# ==== CONCURRENT EXECUTION ====
+# ==== NEXT EXECUTION ====
 import socket
 
-s = socket.socket(socket.AF_UNIX)
 try:
-    s.connect("\0adv-talk")
-    print(s.recv(100))
+    caller = socket.socket(socket.AF_UNIX)
+    caller.settimeout(1)
+    caller.connect("\0adversary-talk")
+    print(caller.recv(100))
 except OSError as e:
     print(e)
 

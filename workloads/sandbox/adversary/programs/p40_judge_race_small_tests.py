@@ -1,19 +1,20 @@
-# TRIES: as p35, with tests of ordinary size: how often does the judge start later than the program? SUCCESS: the needle of the tests is
-# in the program's output.
+# TRIES: to read the document of the judge, which starts at the same moment, from its descriptors in /proc before it locks itself. SUCCESS:
+# the needle of the tests is in the program's output in one of 40 executions.
 #: variants = nolandlock
 #: check = needle
 #: repeat = 40
 
 import os
 
-d, judge = None, os.getpid() - 1
-for t in range(300):
-    try:
-        d = open(f"/proc/{judge}/fd/3").read()
-        break
-    except OSError:
-        pass
-print(t, d)
+found = b""
+for attempt in range(100):
+    for judge in range(max(2, os.getpid() - 4), os.getpid() + 4):
+        for descriptor in (3, 4, 5, 6) if judge != os.getpid() else ():
+            try:
+                found += os.read(os.open(f"/proc/{judge}/fd/{descriptor}", os.O_RDONLY | os.O_NONBLOCK), 4096)
+            except OSError:
+                pass
+print(attempt, found)
 
 
 def solve(x):

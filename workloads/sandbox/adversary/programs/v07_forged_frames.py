@@ -1,6 +1,7 @@
 # TRIES: frames the protocol never sends: several keys at once, answers before being asked, huge numbers, duplicated keys, NaN, wrong
 # tags, tags nested, a report instead of an answer, null, strings. SUCCESS: a wrong program passes or the judge dies.
 #: check = passed; judge
+#: start = channel
 #: repeat = 14
 
 import os, time, hashlib
@@ -27,6 +28,6 @@ print(body[:60])
 
 
 def solve(x):
-    os.write(4, len(body).to_bytes(4, "big") + body)
+    say_frame(body)
     time.sleep(0.3)
     os._exit(0)

@@ -1,19 +1,15 @@
 # TRIES: 4 MB of JSON that takes the judge hundreds of MB, so that it fails in the middle of the tests, which catch everything. SUCCESS:
 # the wrong program passes.
 #: check = passed
+#: start = channel
 
-import os
+import time
 
 body = ('{"returned":[' + ",".join(["[]"] * 1390000) + "]}").encode()
 
 
 def solve(x):
-    os.write(4, len(body).to_bytes(4, "big"))
-    at = 0
-    while at < len(body):
-        at += os.write(4, body[at : at + 65536])
-    import time
-
+    say_frame(body)
     time.sleep(60)
 
 
