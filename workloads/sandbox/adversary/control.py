@@ -23,7 +23,7 @@ def failure(pod: Pod, program: str, tests: str, entry: str) -> str | None:
     try:
         done = subprocess.run(
             [*as_user(pod.uid), pod.python, "plain_python.py", "program.py", "tests.py", entry],
-            cwd=directory, capture_output=True, text=True, timeout=_SECONDS, stdin=subprocess.DEVNULL, env=environment, check=False,
+            cwd=directory, capture_output=True, text=True, errors="replace", timeout=_SECONDS, stdin=subprocess.DEVNULL, env=environment, check=False,
         )  # fmt: skip
     except subprocess.TimeoutExpired:
         return f"not done after {_SECONDS} seconds on {sys.platform}"

@@ -89,7 +89,6 @@ class Pod:
             "RUNE_RUNNER_TOKEN_FILE": str(self.token_file),
             "RUNE_SANDBOX_OUT": str(self.out),
             "RUNE_SANDBOX_LIB": str(self.library),
-            "RUNE_RUNNER_CONCURRENCY": "1",
             "RUNE_ADVERSARY_SECRET": self.runner_secret,
         }
         if self.variant.landlock_abi == 0:

@@ -1,6 +1,6 @@
 # TRIES: to create files in every directory outside its own. SUCCESS: the observer sees a new name in /, /tmp, /var/tmp, /dev/shm, the
 # output volume, the library, the runner's code or a world-writable directory.
-#: variants = pod, abi2
+#: variants = pod, abi2, abi1
 #: check = changed
 
 import os

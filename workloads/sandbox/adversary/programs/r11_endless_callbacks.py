@@ -1,6 +1,6 @@
 # TRIES: calls that go to and fro for ever: the program calls the tests' function, which calls the program, ever deeper. SUCCESS: the judge dies,
-# the answer is late, or the runner is hurt.
-#: check = judge; late 3; hurt; passed
+# the answer is late, the tests are blamed for it, or the runner is hurt.
+#: check = judge; late 3; hurt; passed; answer outcome TestsUnusable
 #: timeout = 4
 
 
