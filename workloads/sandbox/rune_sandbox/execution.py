@@ -20,7 +20,7 @@ _POLICE_SECONDS = 0.1
 _GRACE_SECONDS = 0.5  # for the candidate to end by itself after the verdict
 _REPORT_BYTES = 64 * 1024
 _LEAST_JUDGE_BYTES = 64 << 20
-_OUTCOMES = {"Passed", "Failed", "Error", "OutOfMemory", "NoTests"}
+_OUTCOMES = {"Passed", "Failed", "Error", "OutOfMemory", "OutputLimit", "NoTests", "TestsUnusable"}
 
 
 class Unavailable(Exception):
