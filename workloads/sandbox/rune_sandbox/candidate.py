@@ -10,7 +10,7 @@ import types
 
 from rune_sandbox import errors, wire
 from rune_sandbox.heap import Heap
-from rune_sandbox.peer import OPERATIONS, Peer, as_site_does, called, calling, generator, specials
+from rune_sandbox.peer import OPERATIONS, Peer, called, calling, generator, specials
 from rune_sandbox.processes import CHANNEL_FD
 
 PROGRAM_FILE = "<program>"
@@ -21,8 +21,7 @@ _ITERATORS = ("builtins", "itertools", "_collections")  # modules whose iterator
 
 def run(document: dict) -> None:
     sys.stdout.reconfigure(line_buffering=True, errors="replace")
-    as_site_does()
-    channel = wire.Channel(CHANNEL_FD, wire.frame_bytes(document["lock"]["memory_bytes"]))
+    channel = wire.Channel(CHANNEL_FD, document["frameBytes"])
     with contextlib.suppress(wire.Broken):  # the judge has seen enough
         Candidate(channel).serve(document["program"], document["entryPoint"])
     with contextlib.suppress(Exception):  # a program may have closed or replaced it

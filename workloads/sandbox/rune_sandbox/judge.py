@@ -12,13 +12,12 @@ from rune_sandbox import collect, errors, wire
 from rune_sandbox.candidate import tell
 from rune_sandbox.heap import Heap
 from rune_sandbox.instrument import MAX_VALUE, Prepared, Tally, install, prepare, shown
-from rune_sandbox.peer import OPERATIONS, Peer, as_site_does, called, short, specials
+from rune_sandbox.peer import OPERATIONS, Peer, called, short, specials
 from rune_sandbox.processes import CHANNEL_FD, REPORT_FD
 from rune_sandbox.proxies import Proxies
 
 MAX_ERROR = 2000
 TESTS_FILE = "<tests>"
-_MEMORY_SHARE = 8  # of the judge's memory, which is half of the program's: both sides have the same limit
 _REMEMBERED = 64  # exceptions of the program, to tell them from the tests' own
 
 
@@ -46,8 +45,7 @@ class TooMuch(Stop):
 
 def run(document: dict) -> None:
     """Report one verdict, with the nonce that only the runner and this process know, and end."""
-    as_site_does()
-    judge = Judge(document["tests"], document["entryPoint"], document["lock"]["memory_bytes"])
+    judge = Judge(document["tests"], document["entryPoint"], document["frameBytes"])
     outcome, error = judge.verdict()
     verdict = {"nonce": document["nonce"], "outcome": outcome, "error": error[:MAX_ERROR], "lost": isinstance(judge.fault, Lost)}
     for stream in (sys.__stdout__, sys.__stderr__):
@@ -58,10 +56,10 @@ def run(document: dict) -> None:
 
 
 class Judge:
-    def __init__(self, tests: str, entry_point: str, memory_bytes: int):
+    def __init__(self, tests: str, entry_point: str, frame_bytes: int):
         self._tests = tests
         self._entry_point = entry_point
-        self._memory_bytes = memory_bytes
+        self._frame_bytes = frame_bytes
         self._tally = Tally()
         self._proxies = Proxies(self._value, self._subclassed)
         self._heap = Heap(0, self._describe, self._proxies.adopt)
@@ -76,7 +74,7 @@ class Judge:
         """(outcome, error in one line)."""
         try:
             self._prepared = prepared(self._tests, self._entry_point, self._tally)
-            channel = wire.Channel(CHANNEL_FD, wire.frame_bytes(self._memory_bytes * wire.MEMORY_SHARE // _MEMORY_SHARE))
+            channel = wire.Channel(CHANNEL_FD, self._frame_bytes)
             self._peer = Peer(channel, self._heap, self._perform)
             self._run(self._answered(self._peer.hear))
         except BaseException as error:
@@ -129,7 +127,6 @@ class Judge:
         module = types.ModuleType("__main__")
         sys.modules["__main__"] = module
         sys.modules["solution"] = _Solution(self._named, self._patched, [self._entry_point, *self._prepared.names])
-        sys.argv = ["tests"]
         scope = module.__dict__
         self._proxies.name(entry)
         scope[self._entry_point] = scope["candidate"] = entry

@@ -16,7 +16,7 @@ _WRITE = (
     _READ_FILE | _READ_DIR | _WRITE_FILE | _REMOVE_DIR | _REMOVE_FILE | _MAKE_DIR | _MAKE_REG | _MAKE_FIFO | _MAKE_SYM | _REFER | _TRUNCATE
 )
 _OF_FILES = _EXECUTE | _WRITE_FILE | _READ_FILE | _TRUNCATE | _IOCTL_DEV
-SIGNAL_SCOPE_ABI = 6
+TRUNCATE_ABI, SIGNAL_SCOPE_ABI = 3, 6
 
 
 def _call(number: int, *arguments) -> int:
@@ -43,7 +43,7 @@ def _handled(version: int) -> tuple[int, int, int]:
     """Every right this kernel can refuse: on files, on TCP, and beyond this domain."""
     files = (1 << 13) - 1
     files |= _REFER if version >= 2 else 0
-    files |= _TRUNCATE if version >= 3 else 0
+    files |= _TRUNCATE if version >= TRUNCATE_ABI else 0
     files |= _IOCTL_DEV if version >= 5 else 0
     return files, 0b11 if version >= 4 else 0, 0b11 if version >= SIGNAL_SCOPE_ABI else 0
 

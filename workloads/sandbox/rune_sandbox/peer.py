@@ -3,13 +3,11 @@
 Questions nest as calls do: while a program's function waits for a function of the tests, that one may call the program again.
 """
 
-import builtins
 import copy
 import operator
 import os
 import threading
 import weakref
-from _sitebuiltins import Quitter
 
 from rune_sandbox import wire
 from rune_sandbox.heap import Heap
@@ -135,12 +133,6 @@ def generator(ask):
     made = run()
     itself = weakref.ref(made)
     return made
-
-
-def as_site_does() -> None:
-    """exit() and quit(), which an interpreter without the `site` module lacks."""
-    for name in ("exit", "quit"):
-        setattr(builtins, name, Quitter(name, "Ctrl-D (i.e. EOF)"))
 
 
 def short(value: object, most: int) -> str:

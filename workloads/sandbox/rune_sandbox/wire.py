@@ -5,7 +5,7 @@ import socket
 import struct
 
 _LEAST_FRAME_BYTES = 8 << 20
-MEMORY_SHARE = 16  # a frame, its text and its values are in memory at once, on both sides
+_MEMORY_SHARE = 16  # a frame, its text and its values are in memory at once, on both sides
 
 
 class TooLarge(Exception):
@@ -18,7 +18,7 @@ class Broken(Exception):
 
 def frame_bytes(memory_bytes: int) -> int:
     """The largest frame between processes of a program that may use `memory_bytes`."""
-    return max(_LEAST_FRAME_BYTES, memory_bytes // MEMORY_SHARE)
+    return max(_LEAST_FRAME_BYTES, memory_bytes // _MEMORY_SHARE)
 
 
 class Channel:
