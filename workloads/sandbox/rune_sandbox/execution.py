@@ -9,7 +9,7 @@ import socket
 import time
 from contextlib import ExitStack
 
-from rune_sandbox import scratch, usage
+from rune_sandbox import scratch, usage, wire
 from rune_sandbox.contract import Execution
 from rune_sandbox.nursery import Newborn
 from rune_sandbox.pipe import Pipe
@@ -22,7 +22,7 @@ _GRACE_SECONDS = 0.5  # for the candidate to end by itself after the verdict
 _REPORT_BYTES = 64 * 1024
 _LEAST_JUDGE_BYTES = 64 << 20
 _RUNNER_RESERVE_BYTES = 24 << 20  # of the sandbox's memory: nothing that a program holds may take it
-_OUTCOMES = {"Passed", "Failed", "Error", "OutOfMemory", "NoTests"}
+_OUTCOMES = {"Passed", "Failed", "Error", "OutOfMemory", "OutputLimit", "NoTests", "TestsUnusable"}
 
 
 class Unavailable(Exception):
@@ -87,9 +87,9 @@ class _Run:
         candidate.lock(self._place.lock_for(self._directory.path, memory, seconds, is_candidate=True))
         judge.await_lock()
         candidate.await_lock()
-        entry_point = {"entryPoint": self._asked.entry_point}
-        judge.begin({**entry_point, "tests": self._asked.tests, "nonce": self._nonce})
-        candidate.begin({**entry_point, "program": self._asked.program})
+        both = {"entryPoint": self._asked.entry_point, "frameBytes": wire.frame_bytes(memory)}
+        judge.begin({**both, "tests": self._asked.tests, "nonce": self._nonce})
+        candidate.begin({**both, "program": self._asked.program})
         self._started = self._policed = time.monotonic()
 
     def result(self) -> dict:
