@@ -69,11 +69,22 @@ function sandboxToken({ owner, epoch, token }: SandboxRequest): Secret {
   return credentialsSecret(owner, sandboxName(owner, epoch), { "runner-token": token });
 }
 
+/**
+ * Scratch volumes, in memory so that the kernel bounds every file at once, those without a name as well. `out` holds what a program and its
+ * tests may write (16 MiB each) and some room, `shm` semaphores and shared memory.
+ */
+const scratch = [
+  { name: "out", mountPath: "/workspace/out", mebibytes: 40 },
+  { name: "tmp", mountPath: "/tmp", mebibytes: 8 },
+  { name: "shm", mountPath: "/dev/shm", mebibytes: 16 },
+];
+/** The process that executions are forked from, and what the kernel holds for them. */
+const nurseryMiB = 32;
+
 /** No token of the API, no service links, no DNS, no writable place but sized scratch; memory and disk are set aside whole. */
 export function sandboxPod({ owner, epoch, uid, spec }: SandboxRequest, config: OperatorConfig): Pod {
   const name = sandboxName(owner, epoch);
-  const memory = spec.memory ?? config.sandbox.memory;
-  const size = { cpu: spec.cpu ?? config.sandbox.cpu, memory, "ephemeral-storage": "128Mi" };
+  const size = { cpu: spec.cpu ?? config.sandbox.cpu, memory: `${podMemoryMiB(spec, config)}Mi`, "ephemeral-storage": "128Mi" };
   const cpuRequest = spec.cpu ?? config.sandbox.cpuRequest ?? size.cpu;
   const runtimeClassName = spec.runtimeClassName ?? config.sandbox.runtimeClassName;
   const isSubstitute = runtimeClassName !== undefined && config.sandbox.landlockSubstitutes.includes(runtimeClassName);
@@ -99,8 +110,6 @@ export function sandboxPod({ owner, epoch, uid, spec }: SandboxRequest, config: 
           imagePullPolicy: config.imagePullPolicy,
           env: [
             { name: "RUNE_RUNNER_TOKEN_FILE", value: "/rune/token" },
-            // One program at a time: two that take too much memory could take the runner with them.
-            { name: "RUNE_RUNNER_CONCURRENCY", value: "1" },
             ...(isSubstitute ? [{ name: "RUNE_SANDBOX_WITHOUT_LANDLOCK", value: "substitute-runtime" }] : []),
           ],
           ports: [{ name: "runner", containerPort: port.runner }],
@@ -109,16 +118,14 @@ export function sandboxPod({ owner, epoch, uid, spec }: SandboxRequest, config: 
           readinessProbe: { httpGet: { path: "/healthz", port: port.runner }, periodSeconds: 1, timeoutSeconds: 5 },
           volumeMounts: [
             { name: "token", mountPath: "/rune/token", subPath: "runner-token", readOnly: true },
-            { name: "out", mountPath: "/workspace/out" },
-            { name: "tmp", mountPath: "/tmp" },
+            ...scratch.map(({ name: volume, mountPath }) => ({ name: volume, mountPath })),
             ...(spec.libraryConfigMap ? [{ name: "lib", mountPath: "/workspace/lib", readOnly: true }] : []),
           ],
         },
       ],
       volumes: [
         { name: "token", secret: { secretName: name, defaultMode: 0o440 } },
-        { name: "out", emptyDir: { sizeLimit: "64Mi" } },
-        { name: "tmp", emptyDir: { sizeLimit: "16Mi" } },
+        ...scratch.map((volume) => ({ name: volume.name, emptyDir: { medium: "Memory" as const, sizeLimit: `${volume.mebibytes}Mi` } })),
         ...(spec.libraryConfigMap ? [{ name: "lib", configMap: { name: spec.libraryConfigMap } }] : []),
       ],
     },
@@ -163,12 +170,19 @@ export interface ProbeTargets {
 }
 
 /**
- * Half of the pod's memory, in MiB: one program's share. Its tests may use half as much, and the runner needs 64 MiB, so with 256Mi and
- * more both survive whatever takes too much.
+ * Half of the memory that was asked for, in MiB: one program's share. Its tests may use half as much, and the runner needs 64 MiB, so with
+ * 256Mi and more both survive whatever takes too much.
  */
 export function executionMemoryMiB(spec: SandboxSpec, config: OperatorConfig): number {
-  return Math.max(64, Math.floor(bytesOf(spec.memory ?? config.sandbox.memory) / 2 ** 21));
+  return Math.max(64, Math.floor(askedMiB(spec, config) / 2));
 }
+
+/** What was asked for is for programs, tests and runner; files in memory and the kernel's share come on top. */
+function podMemoryMiB(spec: SandboxSpec, config: OperatorConfig): number {
+  return scratch.reduce((sum, { mebibytes }) => sum + mebibytes, Math.ceil(askedMiB(spec, config)) + nurseryMiB);
+}
+
+const askedMiB = (spec: SandboxSpec, config: OperatorConfig) => bytesOf(spec.memory ?? config.sandbox.memory) / 2 ** 20;
 
 const units: Readonly<Record<string, number>> = {
   "": 1,

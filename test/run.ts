@@ -1,6 +1,6 @@
 import { ensureUp, cluster as present } from "../cluster/api.ts";
 import { progress } from "../cluster/progress.ts";
-import { type Counts, command, gpuImageTests, type Stage, unittest, vitest } from "./stages.ts";
+import { type Counts, command, counted, gpuImageTests, type Stage, unittest, vitest } from "./stages.ts";
 
 /**
  * Everything there is to test, cheapest first. With names of stages as arguments only those.
@@ -12,6 +12,7 @@ const stages: Stage[] = [
   command("check", process.execPath, ["test/check.ts"]),
   vitest("unit", []),
   unittest("sandbox", "workloads/sandbox"),
+  counted("adversary", "python3", ["-B", "-m", "adversary", "--short"], "workloads/sandbox"),
   command("netpol", "go", ["-C", "cluster/kube", "test", "-trimpath", "./netpol/..."]),
   vitest("real registry and NATS", ["clients.integration", "agent.integration", "evaluator.integration"], { RUNE_TEST_SERVICES: "1" }),
   vitest("crds on a real API server", ["crds/crds.cluster.test.ts"], cluster),

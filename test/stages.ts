@@ -51,6 +51,18 @@ export function command(name: string, program: string, args: readonly string[]):
   };
 }
 
+/** A command whose last line says "N passed, N failed". */
+export function counted(name: string, program: string, args: readonly string[], directory: string): Stage {
+  return {
+    name,
+    async run() {
+      const { code, stdout } = await attempt(program, [...args], { cwd: join(settings.root, directory), onLine: show });
+      const [, passed = 0, failed = 0] = /^(\d+) passed, (\d+) failed$/m.exec(stdout) ?? [];
+      return { passed: Number(passed), failed: Math.max(Number(failed), code === 0 ? 0 : 1), skipped: 0 };
+    },
+  };
+}
+
 /** Python's unittest on a folder. */
 export function unittest(name: string, directory: string): Stage {
   return {

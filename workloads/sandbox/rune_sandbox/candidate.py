@@ -1,75 +1,233 @@
-"""The process the untrusted program lives in: loads it, then answers calls of its entry point. Nothing it says is believed but values."""
+"""The process the untrusted program lives in: loads it, then answers what the judge asks of its objects. Nothing it says is believed but values."""
 
-import builtins
 import contextlib
+import io
 import linecache
 import os
 import sys
 import traceback
 import types
 
-from rune_sandbox import wire
+from rune_sandbox import errors, wire
+from rune_sandbox.heap import Heap
+from rune_sandbox.peer import OPERATIONS, Peer, called, calling, generator, specials
 from rune_sandbox.processes import CHANNEL_FD
 
 PROGRAM_FILE = "<program>"
-MAX_MESSAGE = 4000
 MAX_TRACEBACK = 8000
+_STEP_SECONDS = 0.02
+_ITERATORS = ("builtins", "itertools", "_collections")  # modules whose iterators are no more than that
 
 
 def run(document: dict) -> None:
     sys.stdout.reconfigure(line_buffering=True, errors="replace")
-    channel = wire.Channel(CHANNEL_FD)
+    channel = wire.Channel(CHANNEL_FD, document["frameBytes"])
     with contextlib.suppress(wire.Broken):  # the judge has seen enough
-        _serve(channel, document["program"], document["entryPoint"])
-    sys.stdout.flush()
+        Candidate(channel).serve(document["program"], document["entryPoint"])
+    with contextlib.suppress(Exception):  # a program may have closed or replaced it
+        sys.stdout.flush()
     os._exit(0)
 
 
-def _serve(channel: wire.Channel, program: str, entry_point: str) -> None:
-    function, failure = _load(program, entry_point)
-    channel.send({"raised": failure} if failure else {"ready": True})
-    while not failure:
-        call = channel.receive()
-        channel.send(_answer(function, call))
+class Candidate:
+    def __init__(self, channel: wire.Channel):
+        self._heap = Heap(1, self._describe, self._adopt, self._prefers_object)
+        self._peer = Peer(channel, self._heap, self._perform)
+        self._module = types.ModuleType("solution")
+        self._named: set[type] = set()  # classes that the tests have asked for by name: theirs to look at, so never flattened
+        self._loop = None
+        self._actions = {
+            "name": self._name,
+            "get": getattr,
+            "set": setattr,
+            "delete": delattr,
+            "call": called,
+            "special": lambda name, value, *operands: OPERATIONS[name](value, *operands),
+            "resume": lambda value, sent: next(value) if sent is None else value.send(sent),
+            "throw": lambda value, error: value.throw(error),
+            "close": lambda value: value.close(),
+            "start": self._start,
+            "start next": lambda value, sent: self._start(_following(value, sent)),
+            "step": self._step,
+            "cancel": lambda task: task.cancel(),
+        }
+
+    def serve(self, program: str, entry_point: str) -> None:
+        failure = self._load(program, entry_point)
+        if failure is None:
+            self._peer.say("returned", self._name(entry_point))
+            self._peer.serve()
+        else:
+            self._peer.say("raised", failure)
+
+    def _load(self, program: str, entry_point: str) -> BaseException | None:
+        self._module.__file__ = PROGRAM_FILE
+        sys.modules[self._module.__name__] = self._module
+        linecache.cache[PROGRAM_FILE] = (len(program), None, program.splitlines(keepends=True), PROGRAM_FILE)
+        try:
+            exec(compile(program, PROGRAM_FILE, "exec"), self._module.__dict__)
+            if not callable(self._module.__dict__.get(entry_point)):
+                raise NameError(f"the program defines no function {entry_point!r}")
+        except BaseException as error:
+            tell(error, PROGRAM_FILE)
+            return error
+        return None
+
+    # answering
+
+    def _perform(self, operation: str, operands: list) -> tuple:
+        around, *operands = operands
+        with _Surroundings(around) as surroundings:
+            try:
+                answer = ("returned", self._actions[operation](*operands))
+            except StopIteration as end:
+                answer = ("stopped", end.value) if operation in ("resume", "throw") or operands[0] == "__next__" else ("raised", end)
+            except BaseException as error:
+                if operation != "name":
+                    tell(error, PROGRAM_FILE)
+                answer = ("raised", error)
+        return (*answer, surroundings.changes) if around else answer
+
+    def _name(self, name: str):
+        value = self._module.__dict__[name]
+        if isinstance(value, type):
+            self._named.add(value)
+        return value
+
+    def _start(self, awaitable):
+        """A task for what the tests await; it goes on whenever they ask for any task's step."""
+        import asyncio
+
+        if self._loop is None:
+            self._loop = asyncio.new_event_loop()
+
+        async def whole():
+            return await awaitable
+
+        return self._loop.create_task(whole())
+
+    def _step(self, task):
+        """[whether it is done, its result], after a moment of all tasks."""
+        import asyncio
+
+        self._loop.run_until_complete(asyncio.wait([task], timeout=_STEP_SECONDS))
+        return [True, task.result()] if task.done() else [False, None]
+
+    # objects of ours
+
+    def _prefers_object(self, value) -> bool:
+        return bool(self._named) and not self._named.isdisjoint(type(value).__mro__)
+
+    def _describe(self, value) -> tuple[str, list]:
+        if isinstance(value, BaseException):
+            return errors.contents(value)
+        if isinstance(value, type):
+            if issubclass(value, BaseException):
+                return "class", ["error", *errors.class_contents(value)]
+            return "class", ["object", value.__module__, value.__qualname__, specials(value), *(base for base in value.__bases__ if base is not object)]
+        if isinstance(value, types.GeneratorType) or (hasattr(type(value), "__next__") and type(value).__module__ in _ITERATORS):
+            return "generator", []
+        if isinstance(value, types.CoroutineType):
+            return "coroutine", []
+        if isinstance(value, types.AsyncGeneratorType):
+            return "async generator", []
+        if callable(value) and type(value).__module__ in ("builtins", "functools"):
+            return "function", [str(getattr(value, "__name__", type(value).__name__)), getattr(value, "__doc__", None) or ""]
+        return "object", [type(value)]
+
+    # objects of the tests
+
+    def _adopt(self, tag: str, children: list):
+        if tag == "error":
+            return errors.rebuilt(*children)
+        if tag == "error's rest":
+            return errors.finished(*children)
+        if tag == "class":
+            return errors.adopted_class(*children[1:])
+        return _THEIRS[tag](self._ask, *children)
+
+    def _ask(self, operation: str, *operands):
+        how, (value, *_) = self._peer.ask(operation, *operands)
+        if how == "raised":
+            raise value
+        if how == "unsupported":
+            raise TypeError(value)
+        return (how == "stopped", value) if operation in ("resume", "throw") else value
 
 
-def _load(program: str, entry_point: str):
-    """(the entry point, None) or (None, why there is none)."""
-    module = types.ModuleType("solution")
-    module.__file__ = PROGRAM_FILE
-    sys.modules[module.__name__] = module
-    linecache.cache[PROGRAM_FILE] = (len(program), None, program.splitlines(keepends=True), PROGRAM_FILE)
+def _function(ask, name: str):
+    def function(*arguments, **named):
+        return ask("call", function, *calling(arguments, named))
+
+    function.__name__ = function.__qualname__ = name
+    return function
+
+
+async def _following(value, sent):
+    """[whether an asynchronous generator has ended, its next value]."""
     try:
-        exec(compile(program, PROGRAM_FILE, "exec"), module.__dict__)
-        function = module.__dict__.get(entry_point)
-        if not callable(function):
-            raise NameError(f"the program defines no function {entry_point!r}")
-    except BaseException as error:
-        return None, _describe(error)
-    return function, None
+        return [False, await value.asend(sent)]
+    except StopAsyncIteration:
+        return [True, None]
 
 
-def _answer(function, call: dict) -> dict:
-    try:
-        arguments = wire.decode(call["arguments"])
-        named = wire.decode(call["named"])
-        result = function(*arguments, **named)
-    except BaseException as error:
-        return {"raised": _describe(error)}
-    try:
-        return {"returned": wire.encode(result)}
-    except (wire.Unsupported, RecursionError) as error:
-        return {"unsupported": _text(error)}
+def _object(ask, name: str, defined: str):
+    """An instance of a class of the tests."""
+
+    def forward(special: str):
+        def method(self, *operands):
+            return ask("special", special, self, *operands)
+
+        return method
+
+    members = {special: forward(special) for special in defined.split()}
+    members |= {
+        "__getattr__": lambda self, attribute: ask("get", self, attribute),
+        "__setattr__": lambda self, attribute, value: ask("set", self, attribute, value),
+    }
+    return type(name, (), members)()
 
 
-def _describe(error: BaseException) -> dict:
-    """Type, built-in ancestors, message and plain arguments: enough to raise it again on the other side."""
-    tell(error, PROGRAM_FILE)
-    kinds = [kind.__name__ for kind in type(error).__mro__ if getattr(builtins, kind.__name__, None) is kind]
-    description = {"type": type(error).__name__, "kinds": kinds, "message": _text(error)}
-    with contextlib.suppress(wire.Unsupported, RecursionError):
-        description["arguments"] = wire.encode(error.args)
-    return description
+_THEIRS = {"function": _function, "generator": generator, "object": _object}
+
+
+class _Surroundings:
+    """What the tests have put in the place of the process's own: streams, random's state, input and print."""
+
+    def __init__(self, given: dict | None):
+        self._given = given
+        self.changes: dict = {}
+
+    def __enter__(self):
+        if self._given:
+            import builtins
+
+            self._before = {name: getattr(sys, name) for name in ("stdin", "stdout", "stderr")}
+            self._streams = {name: io.StringIO() for name in self._given["captured"]}
+            vars(sys).update(self._streams)
+            if self._given["stdin"] is not None:
+                sys.stdin = io.StringIO(self._given["stdin"])
+            self._functions = {name: getattr(builtins, name) for name in self._given["functions"]}
+            vars(builtins).update(self._given["functions"])
+            if self._given["random"] is not None:
+                import random
+
+                random.setstate(self._given["random"])
+        return self
+
+    def __exit__(self, *_):
+        if self._given:
+            import builtins
+
+            vars(builtins).update(self._functions)
+            self.changes["written"] = {name: stream.getvalue() for name, stream in self._streams.items()}
+            if self._given["stdin"] is not None:
+                self.changes["left"] = sys.stdin.read() if isinstance(sys.stdin, io.StringIO) else ""
+            vars(sys).update(self._before)
+            if self._given["random"] is not None:
+                import random
+
+                self.changes["random"] = random.getstate()
 
 
 def tell(error: BaseException, file: str) -> None:
@@ -81,8 +239,3 @@ def tell(error: BaseException, file: str) -> None:
         print("".join(traceback.format_exception(type(error), error, frame))[-MAX_TRACEBACK:], end="", file=sys.stderr, flush=True)
 
 
-def _text(error: BaseException) -> str:
-    try:
-        return str(error)[:MAX_MESSAGE]
-    except Exception:
-        return "(its message can't be printed)"

@@ -15,20 +15,20 @@ class Config:
     token_file: str
     output: str  # executions get fresh directories below it
     library: str
-    concurrency: int
-    queue: int  # executions that may wait for a place
+    queue: int  # executions that may wait for the one that runs
     processes: int  # tasks of this user, the runner's own threads included
     file_bytes: int  # per file and per execution
     stored_results: int
-    stored_bytes: int
+    stored_bytes: int  # of output
     without_landlock: bool
+    contained: bool  # process 1 is ours: scratch directories of the system are, too
 
     @property
     def connections(self) -> int:
-        return 4 * (self.concurrency + self.queue) + 16
+        return 4 * (1 + self.queue) + 16
 
 
-def from_environment(environment=os.environ) -> Config:
+def from_environment(environment=os.environ, contained: bool = False) -> Config:
     """Raises OSError or ValueError with a sentence for the person who deployed the runner."""
     token_file = environment.get("RUNE_RUNNER_TOKEN_FILE", "/rune/token")
     return Config(
@@ -38,13 +38,13 @@ def from_environment(environment=os.environ) -> Config:
         token_file=token_file,
         output=environment.get("RUNE_SANDBOX_OUT", "/workspace/out"),
         library=environment.get("RUNE_SANDBOX_LIB", "/workspace/lib"),
-        concurrency=_positive(environment, "RUNE_RUNNER_CONCURRENCY", 2),
         queue=_positive(environment, "RUNE_RUNNER_QUEUE", 16),
         processes=_positive(environment, "RUNE_SANDBOX_PROCESSES", 128),
         file_bytes=_positive(environment, "RUNE_SANDBOX_OUT_MIB", 16) * 1024 * 1024,
         stored_results=_positive(environment, "RUNE_RUNNER_STORED_RESULTS", 10_000),
-        stored_bytes=_positive(environment, "RUNE_RUNNER_STORED_MIB", 32) * 1024 * 1024,
+        stored_bytes=_positive(environment, "RUNE_RUNNER_STORED_MIB", 16) * 1024 * 1024,
         without_landlock=_substitute(environment.get("RUNE_SANDBOX_WITHOUT_LANDLOCK", "")),
+        contained=contained,
     )
 
 

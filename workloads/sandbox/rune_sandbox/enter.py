@@ -1,33 +1,127 @@
-"""The script every locked process starts as: `enter.py candidate|judge|probe`. It locks itself first, then does its part."""
+"""The nursery: started once, by exec, with no secret in it; for each execution it forks children that lock themselves and then do their part.
 
+A child is nobody's to read from its first instruction on, because the nursery isn't dumpable, and it gets its document only when it is
+locked. It is given to the runner by a fork in between that ends: so the runner, a subreaper, is the parent that learns how it ends.
+"""
+
+import builtins
+import fcntl
+import gc
 import json
 import os
+import socket
 import sys
+import threading
+import traceback
+from _sitebuiltins import Quitter
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
 from rune_sandbox import candidate, judge, probe_inside  # noqa: E402 (the path must be set first)
-from rune_sandbox.lock import Lock, apply  # noqa: E402
-from rune_sandbox.processes import DOCUMENT_FD, LOCK_FAILED, OUT_OF_MEMORY  # noqa: E402
+from rune_sandbox.lock import Lock, apply, hide  # noqa: E402
+from rune_sandbox.nursery import LOCKED, MAX_ORDER, ORDERS_FD  # noqa: E402
+from rune_sandbox.processes import CONTROL_FD, OUT_OF_MEMORY  # noqa: E402
 
 PARTS = {"candidate": candidate.run, "judge": judge.run, "probe": probe_inside.run}
+_COMMON = "bisect collections contextlib copy dataclasses datetime functools heapq itertools math operator random re string time typing"
+_STACK_BYTES = 1 << 20  # of a thread: 8 MiB each, the system's default, would soon be all the memory that a program may map
 
 
 def main() -> None:
-    with open(DOCUMENT_FD, encoding="utf-8") as file:
-        document = json.load(file)
+    hide()
+    for name in _COMMON.split():
+        __import__(name)
+    builtins.exit, builtins.quit = Quitter("exit", "Ctrl-D (i.e. EOF)"), Quitter("quit", "Ctrl-D (i.e. EOF)")
+    threading.stack_size(_STACK_BYTES)
     del sys.path[0]
-    lock = Lock(**document["lock"])
+    gc.collect()
+    gc.freeze()
+    orders = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET, fileno=ORDERS_FD)
+    while True:
+        order, received, _, _ = socket.recv_fds(orders, MAX_ORDER, 8)
+        if not order:
+            return
+        answer = _hatch(orders, json.loads(order), received)
+        for descriptor in received:
+            os.close(descriptor)
+        orders.send(answer.encode())
+
+
+def _hatch(orders: socket.socket, order: dict, received: list[int]) -> str:
+    """Start the child; its process ID, which by then is the runner's child, or why there is none."""
+    reading, writing = os.pipe()
     try:
-        apply(lock)
-    except (OSError, ValueError) as error:
-        print(f"the lock could not be applied, so nothing was run: {error}", file=sys.stderr, flush=True)
-        os._exit(LOCK_FAILED)
-    sys.path.append(lock.library)
+        between = os.fork()
+        if between == 0:
+            _between(writing, order, received)
+        os.waitpid(between, 0)
+        os.set_blocking(reading, False)
+        return os.read(reading, 100).decode()
+    except OSError as error:
+        return f"the nursery can't fork: {error}"
+    finally:
+        os.close(reading)
+        os.close(writing)
+
+
+def _between(writing: int, order: dict, received: list[int]) -> None:
     try:
-        PARTS[sys.argv[1]](document)
+        child = os.fork()
+        if child == 0:
+            _live(order["part"], dict(zip(order["places"], received, strict=True)))
+        os.write(writing, str(child).encode())
+    except OSError as error:
+        os.write(writing, f"the nursery can't fork: {error}".encode()[:100])
+    finally:
+        os._exit(0)
+
+
+def _live(part: str, descriptors: dict[int, int]) -> None:
+    try:
+        os.setsid()
+        _place(descriptors)
+        document = _locked(part)
+        PARTS[part](document)
     except MemoryError:  # too little is left to say it with words
         os._exit(OUT_OF_MEMORY)
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        os._exit(1)
+
+
+def _place(descriptors: dict[int, int]) -> None:
+    """Each where it belongs, from above all the places so that none overwrites another; nothing else stays open."""
+    high = {place: fcntl.fcntl(each, fcntl.F_DUPFD_CLOEXEC, 64) for place, each in descriptors.items()}
+    for place, each in high.items():
+        os.dup2(each, place)
+    start = 0
+    for place in [*sorted(high), os.sysconf("SC_OPEN_MAX")]:
+        if start < place:  # an empty range would be taken for all
+            os.closerange(start, place)
+        start = place + 1
+    sys.stdin = sys.__stdin__ = open(0, encoding="utf-8", errors="surrogateescape", closefd=False)
+    sys.stdout = sys.__stdout__ = open(1, "w", encoding="utf-8", errors="surrogateescape", closefd=False)
+    sys.stderr = sys.__stderr__ = open(2, "w", encoding="utf-8", errors="backslashreplace", buffering=1, closefd=False)
+
+
+def _locked(part: str) -> dict:
+    """Lock this process as the runner says, tell it, and get what there is to do."""
+    with (
+        socket.socket(socket.AF_UNIX, socket.SOCK_STREAM, fileno=CONTROL_FD) as control,
+        control.makefile("r", encoding="utf-8", newline="\n") as incoming,
+    ):
+        lock = Lock(**json.loads(incoming.readline()))
+        os.environ.update(HOME=lock.directory, TMPDIR=lock.directory)
+        sys.argv = ["tests" if part == "judge" else "program"]
+        try:
+            apply(lock)
+        except (OSError, ValueError) as error:
+            control.sendall(f"the lock could not be applied, so nothing was run: {error}\n".encode())
+            os._exit(1)
+        sys.path.append(lock.library)
+        control.sendall(LOCKED)
+        return json.loads(incoming.read())
 
 
 main()

@@ -2,42 +2,31 @@
 
 import hmac
 import json
-import math
 import os
 import secrets
 import selectors
+import socket
 import time
 from contextlib import ExitStack
 
-from rune_sandbox import landlock, scratch
-from rune_sandbox.config import Config
+from rune_sandbox import scratch, usage, wire
 from rune_sandbox.contract import Execution
-from rune_sandbox.lock import Lock
-from rune_sandbox.processes import CHANNEL_FD, LOCK_FAILED, OUT_OF_MEMORY, REPORT_FD, Ending, Group, channel_pair, spawn
+from rune_sandbox.nursery import Newborn
+from rune_sandbox.pipe import Pipe
+from rune_sandbox.place import Place
+from rune_sandbox.processes import CHANNEL_FD, OUT_OF_MEMORY, REPORT_FD, Ending
 
 _TICK_SECONDS = 0.02
-_POLICE_SECONDS = 0.1
+_POLICE_SECONDS = 0.05
 _GRACE_SECONDS = 0.5  # for the candidate to end by itself after the verdict
 _REPORT_BYTES = 64 * 1024
 _LEAST_JUDGE_BYTES = 64 << 20
-_OUTCOMES = {"Passed", "Failed", "Error", "OutOfMemory", "NoTests"}
+_RUNNER_RESERVE_BYTES = 24 << 20  # of the sandbox's memory: nothing that a program holds may take it
+_OUTCOMES = {"Passed", "Failed", "Error", "OutOfMemory", "OutputLimit", "NoTests", "TestsUnusable"}
 
 
 class Unavailable(Exception):
     """The sandbox itself failed; nothing is known about the program, nothing is stored."""
-
-
-def lock_for(config: Config, directory: str, memory_bytes: int, seconds: float) -> Lock:
-    return Lock(
-        directory=directory,
-        library=config.library,
-        memory_bytes=memory_bytes,
-        cpu_seconds=math.ceil(seconds) + 1,
-        file_bytes=config.file_bytes,
-        processes=config.processes,
-        open_files=256,
-        landlock=landlock.abi() > 0 or not config.without_landlock,
-    )
 
 
 def judge_bytes(memory_bytes: int) -> int:
@@ -45,100 +34,63 @@ def judge_bytes(memory_bytes: int) -> int:
     return max(_LEAST_JUDGE_BYTES, memory_bytes // 2)
 
 
-def execute(asked: Execution, config: Config) -> dict:
-    """Run it and say how it went. Raises Unavailable when the sandbox, not the program, is at fault."""
+def execute(asked: Execution, place: Place) -> dict:
+    """Run it and say how it went. Raises Unavailable when the sandbox, not the program, is at fault, and anything else (Unending above all)
+    when it is no longer known what the sandbox holds: then the runner must end."""
     with ExitStack() as stack:
         try:
-            run = _Run(asked, config, stack)
+            run = _Run(asked, place, stack)
         except OSError as error:
             raise Unavailable(f"the execution could not be started: {error}") from error
         return run.result()
 
 
-class Pipe:
-    """The reading end of a pipe; keeps the first `limit` bytes, and says when there was more."""
-
-    def __init__(self, stack: ExitStack, limit: int):
-        self._reading, self.writing = os.pipe()
-        stack.callback(os.close, self._reading)
-        os.set_blocking(self._reading, False)
-        self._limit = limit
-        self.content = bytearray()
-        self.overflowed = False
-        self.ended = False
-
-    def fileno(self) -> int:
-        return self._reading
-
-    def read(self) -> bool:
-        """Read once; False when there was nothing to read now."""
-        try:
-            part = os.read(self._reading, 65536)
-        except BlockingIOError:
-            return False
-        self.ended = self.ended or not part
-        room = self._limit - len(self.content)
-        self.content += part[:room]
-        self.overflowed = self.overflowed or len(part) > room
-        return bool(part)
-
-    def drain(self) -> None:
-        while not self.overflowed and self.read():
-            pass
-
-    def text(self) -> str:
-        return self.content.decode("utf-8", "replace")
-
-
 class _Run:
-    def __init__(self, asked: Execution, config: Config, stack: ExitStack):
-        self._asked, self._config = asked, config
+    def __init__(self, asked: Execution, place: Place, stack: ExitStack):
+        self._asked, self._place = asked, place
         self._nonce = secrets.token_hex(32)
-        self._directory = stack.enter_context(scratch.fresh(config.output, "program-"))
-        judge_directory = stack.enter_context(scratch.fresh(config.output, "judge-"))
+        self._directory = stack.enter_context(place.volume.fresh("program-"))
+        self._judge_directory = stack.enter_context(place.volume.fresh("judge-"))
+        stack.enter_context(place.alone())  # so that the directories are removed when nobody is left who could write in them
         self._selector = stack.enter_context(selectors.DefaultSelector())
         pipes = [Pipe(stack, limit) for limit in (*[asked.output_bytes] * 4, _REPORT_BYTES)]
         self._stdout, self._stderr, self._judge_stdout, self._judge_stderr, self._report = pipes
-        ours, theirs = channel_pair()
-        self._started = time.monotonic()
-        self._policed = self._started
-        try:
-            self._judge = self._start(
-                stack,
-                "judge",
-                judge_directory,
-                judge_bytes(asked.memory_bytes),
-                {"tests": asked.tests, "nonce": self._nonce},
-                {
-                    1: self._judge_stdout.writing,
-                    2: self._judge_stderr.writing,
-                    CHANNEL_FD: ours,
-                    REPORT_FD: self._report.writing,
-                },
-            )
-            self._candidate = self._start(
-                stack,
-                "candidate",
-                self._directory,
-                asked.memory_bytes,
-                {"program": asked.program},
-                {
-                    1: self._stdout.writing,
-                    2: self._stderr.writing,
-                    CHANNEL_FD: theirs,
-                },
-            )
-        finally:
-            for descriptor in [ours, theirs, *(pipe.writing for pipe in pipes)]:
-                os.close(descriptor)
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
+        with ours, theirs:
+            judged = {1: self._stdout.writing, 2: self._stderr.writing, CHANNEL_FD: theirs.fileno()}
+            judging = {
+                1: self._judge_stdout.writing,
+                2: self._judge_stderr.writing,
+                CHANNEL_FD: ours.fileno(),
+                REPORT_FD: self._report.writing,
+            }
+            try:
+                newborns = self._born("judge", judging, stack), self._born("candidate", judged, stack)
+            finally:
+                for pipe in pipes:
+                    os.close(pipe.writing)
+        self._judge, self._candidate = (newborn.group for newborn in newborns)
+        self._begin(*newborns)
         for pipe in pipes:
             self._selector.register(pipe, selectors.EVENT_READ)
 
-    def _start(self, stack: ExitStack, part: str, directory: str, memory_bytes: int, document: dict, descriptors: dict) -> Group:
-        lock = lock_for(self._config, directory, memory_bytes, self._asked.timeout_seconds)
-        group = spawn(part, lock, {"entryPoint": self._asked.entry_point, **document}, descriptors)
-        stack.callback(group.kill)
-        return group
+    def _born(self, part: str, descriptors: dict[int, int], stack: ExitStack) -> Newborn:
+        newborn = self._place.nursery.born(part, descriptors)
+        stack.callback(newborn.group.kill)
+        stack.callback(newborn.close)
+        return newborn
+
+    def _begin(self, judge: Newborn, candidate: Newborn) -> None:
+        """Neither gets its document before both are locked: until then each could be read by the other. The clock starts then."""
+        memory, seconds = self._asked.memory_bytes, self._asked.timeout_seconds
+        judge.lock(self._place.lock_for(self._judge_directory.path, judge_bytes(memory), seconds))
+        candidate.lock(self._place.lock_for(self._directory.path, memory, seconds, is_candidate=True))
+        judge.await_lock()
+        candidate.await_lock()
+        both = {"entryPoint": self._asked.entry_point, "frameBytes": wire.frame_bytes(memory)}
+        judge.begin({**both, "tests": self._asked.tests, "nonce": self._nonce})
+        candidate.begin({**both, "program": self._asked.program})
+        self._started = self._policed = time.monotonic()
 
     def result(self) -> dict:
         stopped = self._watch()
@@ -147,7 +99,7 @@ class _Run:
         judge_ending, ending = self._judge.kill(), self._candidate.kill()
         for pipe in (self._stdout, self._stderr, self._judge_stdout, self._judge_stderr, self._report):
             pipe.drain()
-        outcome, error = stopped or self._overflow() or self._verdict(judge_ending, ending)
+        outcome, error = stopped or self._verdict(judge_ending, ending)
         return {
             "id": self._asked.id,
             "epoch": self._asked.epoch,
@@ -167,7 +119,7 @@ class _Run:
             self._read()
             if time.monotonic() > deadline:
                 return "Timeout", f"not done after {self._asked.timeout_seconds:g} seconds"
-            if reason := self._overflow() or self._police():
+            if reason := self._police():
                 return reason
             if self._candidate.ending():
                 self._candidate.kill()  # its children, too: so that the judge learns that nobody will answer
@@ -181,59 +133,71 @@ class _Run:
 
     def _await_candidate(self) -> None:
         end = time.monotonic() + _GRACE_SECONDS
-        while time.monotonic() < end and not self._candidate.ending() and not self._overflow():
+        while time.monotonic() < end and not self._candidate.ending():
             self._read()
             if not self._selector.get_map():
-                time.sleep(_TICK_SECONDS)
-
-    def _overflow(self) -> tuple[str, str] | None:
-        for name, pipe in (
-            ("stdout", self._stdout),
-            ("stderr", self._stderr),
-            ("the tests' stdout", self._judge_stdout),
-            ("the tests' stderr", self._judge_stderr),
-        ):
-            if pipe.overflowed:
-                return "OutputLimit", f"more than {self._asked.output_bytes} bytes on {name}"
-        return None
+                time.sleep(_TICK_SECONDS / 10)
 
     def _police(self) -> tuple[str, str] | None:
-        """What no rlimit bounds: the sums over all processes and all files of the execution."""
+        """What no rlimit bounds: the sums over all processes and all files of the execution, and what the kernel holds for them."""
         if time.monotonic() < self._policed + _POLICE_SECONDS:
             return None
+        reason = self._memory() or self._files()
         self._policed = time.monotonic()
-        threads, resident = self._candidate.usage()
-        if resident > self._asked.memory_bytes:
-            return "OutOfMemory", f"the program's processes used more than {self._asked.memory_bytes >> 20} MiB together"
-        _, tests_resident = self._judge.usage()
-        if tests_resident > (allowed := judge_bytes(self._asked.memory_bytes)):
+        return reason
+
+    def _memory(self) -> tuple[str, str] | None:
+        used = usage.of_groups((self._candidate.pid, self._judge.pid))
+        program, tests = used[self._candidate.pid], used[self._judge.pid]
+        if program.threads > self._place.processes:
+            return "Error", f"the program started more than {self._place.processes} processes and threads"
+        most = self._asked.memory_bytes
+        if program.resident > most:
+            return "OutOfMemory", f"the program's processes used more than {most >> 20} MiB together"
+        if tests.resident > (allowed := judge_bytes(most)):
             return "OutOfMemory", f"the tests' processes used more than {allowed >> 20} MiB together"
-        if threads > self._config.processes:
-            return "Error", f"the program started more than {self._config.processes} processes and threads"
-        if scratch.exceeds(self._directory, self._config.file_bytes):
-            return (
-                "OutputLimit",
-                f"more than {self._config.file_bytes >> 20} MiB or {scratch.MAX_ENTRIES} files in the output directory, or a directory closed to the runner",
-            )
+        if program.resident + tests.resident + (usage.of_unix_sockets() or 0) > most + allowed:
+            return "OutOfMemory", f"processes and buffers of sockets used more than {(most + allowed) >> 20} MiB together"
+        charged, limit = self._place.charged.bytes(), self._place.charged.limit
+        if charged is not None and charged > limit - _RUNNER_RESERVE_BYTES:
+            return "OutOfMemory", "program and tests used up the sandbox's memory, with what the kernel holds for them"
+        return None
+
+    def _files(self) -> tuple[str, str] | None:
+        volume, most = self._place.volume, self._place.config.file_bytes
+        too_much = "OutputLimit", f"more than {most >> 20} MiB or {scratch.MAX_ENTRIES} files in the output directory"
+        if volume.of_its_own:
+            used = volume.usage()
+            if used.bytes > 2 * most or used.files > 2 * scratch.MAX_ENTRIES:
+                return too_much
+        if self._place.shared and self._place.shared.usage().bytes > most:
+            return "OutputLimit", f"more than {most >> 20} MiB of shared memory"
+        for directory in (self._directory, self._judge_directory):
+            if scratch.exceeds(directory.descriptor, most, closed_count=not volume.of_its_own):
+                return too_much if volume.of_its_own else (too_much[0], f"{too_much[1]}, or a directory closed to the runner")
         return None
 
     def _verdict(self, judge_ending: Ending, ending: Ending) -> tuple[str, str]:
         """Only what carries this execution's nonce counts."""
-        if judge_ending.code == LOCK_FAILED:
-            raise Unavailable(self._judge_stderr.text().strip())
-        try:
-            report = json.loads(self._report.content)
-            genuine = hmac.compare_digest(str(report["nonce"]), self._nonce) and report["outcome"] in _OUTCOMES
-        except (ValueError, KeyError, TypeError):
-            genuine = False
-        if not genuine:
+        report = _genuine(self._report.content, self._nonce)
+        if report is None:
             return _without_verdict(judge_ending)
         if report["lost"]:
             return _lost(ending, _printable(report["error"]))
         return report["outcome"], _printable(report["error"])
 
     def _joined(self, program: Pipe, tests: Pipe) -> str:
-        return program.text() + tests.text()[: max(0, self._asked.output_bytes - len(program.content))]
+        return program.text() + tests.text(self._asked.output_bytes - len(program.content))
+
+
+def _genuine(content: bytes, nonce: str) -> dict | None:
+    """The judge's report, if it is one."""
+    try:
+        report = json.loads(content)
+        known = hmac.compare_digest(str(report["nonce"]).encode(), nonce.encode()) and report["outcome"] in _OUTCOMES
+        return report if known and isinstance(report["error"], str) and isinstance(report["lost"], bool) else None
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return None
 
 
 def _printable(text: str) -> str:
@@ -242,7 +206,7 @@ def _printable(text: str) -> str:
 
 
 def _without_verdict(judge: Ending) -> tuple[str, str]:
-    how = f"signal {judge.signal}" if judge.signal else f"exit code {judge.code}"
+    how = judge.signal or f"exit code {judge.code}"
     if judge.signal == "SIGKILL" or judge.code == OUT_OF_MEMORY:
         return "OutOfMemory", "the tests used up their memory or CPU time"
     return "Error", f"the tests ended without a verdict ({how})"
@@ -260,6 +224,4 @@ def _lost(candidate: Ending, error: str) -> tuple[str, str]:
         return "Error", f"the program was ended by {candidate.signal} before the tests were done"
     if candidate.code == OUT_OF_MEMORY:
         return "OutOfMemory", "the program used up its memory"
-    if candidate.code == LOCK_FAILED:
-        return "Error", f"the program ended with exit code {LOCK_FAILED} before the tests were done; see stderr"
     return "Error", f"the program ended with exit code {candidate.code} before the tests were done"

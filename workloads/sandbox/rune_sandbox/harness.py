@@ -19,8 +19,8 @@ _WITHOUT_LANDLOCK = """
 import runpy
 from rune_sandbox import lock, seccomp
 lock._prctl(38, 1)
-seccomp.program = lambda _: [(0x20, 0, 0, 0), (0x15, 0, 1, 444), (0x06, 0, 0, 0x50026), (0x06, 0, 0, 0x7FFF0000)]
-seccomp.install(False)
+seccomp.program = lambda version: [(0x20, 0, 0, 0), (0x15, 0, 1, 444), (0x06, 0, 0, 0x50026), (0x06, 0, 0, 0x7FFF0000)]
+seccomp.install(0)
 runpy.run_module("rune_sandbox", run_name="__main__")
 """
 
@@ -126,7 +126,7 @@ class LiveRunner:
             connection.close()
 
     def processes(self) -> int:
-        """How many processes the runner and its descendants are, zombies included."""
+        """How many processes the runner and its descendants are, zombies included: two with the nursery when nothing runs."""
         parents = {int(pid): int(_stat(pid)[1]) for pid in os.listdir("/proc") if pid.isdigit() and _stat(pid)}
         family = {self.pid}
         while more := {pid for pid, parent in parents.items() if parent in family} - family:

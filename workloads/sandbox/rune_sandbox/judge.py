@@ -1,55 +1,82 @@
-"""The process that runs the task's tests. The untrusted program never runs in here: the entry point is a proxy that asks the candidate."""
+"""The process that runs the task's tests. The untrusted program never runs in here: its objects are proxies that ask the candidate."""
 
 import builtins
-import contextlib
+import importlib
+import io
 import json
 import os
 import sys
 import types
-import unittest
 
-from rune_sandbox import wire
+from rune_sandbox import collect, errors, wire
 from rune_sandbox.candidate import tell
+from rune_sandbox.heap import Heap
+from rune_sandbox.instrument import MAX_VALUE, Prepared, Tally, install, prepare, shown
+from rune_sandbox.peer import OPERATIONS, Peer, called, short, specials
 from rune_sandbox.processes import CHANNEL_FD, REPORT_FD
-from rune_sandbox.instrument import MAX_VALUE, Tally, instrument, shown
+from rune_sandbox.proxies import Proxies
 
 MAX_ERROR = 2000
 TESTS_FILE = "<tests>"
+_REMEMBERED = 64  # exceptions of the program, to tell them from the tests' own
 
 
-class Lost(BaseException):
-    """The candidate can't be asked any more. No `except Exception` in a test may swallow that."""
+class Stop(BaseException):
+    """The tests can't go on. No `except Exception` in a test may swallow that; once there, nothing passes."""
+
+    outcome = "Error"
 
 
-class Uncrossable(BaseException):
-    """A value that is no plain data was passed or returned: the test can't be judged."""
+class Lost(Stop):
+    """The candidate can't be asked any more."""
+
+
+class Unusable(Stop):
+    """The tests do what can't be judged here, or can't run at all, whatever the program is."""
+
+    outcome = "TestsUnusable"
+
+
+class TooMuch(Stop):
+    """More came back than can cross."""
+
+    outcome = "OutputLimit"
 
 
 def run(document: dict) -> None:
     """Report one verdict, with the nonce that only the runner and this process know, and end."""
-    judge = Judge(wire.Channel(CHANNEL_FD), document["entryPoint"])
-    outcome, error = judge.verdict(document["tests"])
+    judge = Judge(document["tests"], document["entryPoint"], document["frameBytes"])
+    outcome, error = judge.verdict()
     verdict = {"nonce": document["nonce"], "outcome": outcome, "error": error[:MAX_ERROR], "lost": isinstance(judge.fault, Lost)}
-    sys.stdout.flush()
-    sys.stderr.flush()
+    for stream in (sys.__stdout__, sys.__stderr__):
+        stream.flush()
     with open(REPORT_FD, "w", encoding="utf-8") as report:
         json.dump(verdict, report)
     os._exit(0)
 
 
 class Judge:
-    def __init__(self, channel: wire.Channel, entry_point: str):
-        self._channel = channel
+    def __init__(self, tests: str, entry_point: str, frame_bytes: int):
+        self._tests = tests
         self._entry_point = entry_point
+        self._frame_bytes = frame_bytes
         self._tally = Tally()
-        self._raised: BaseException | None = None  # what the candidate raised last
-        self.fault: BaseException | None = None  # once set, nothing passes, whatever the tests swallow
+        self._proxies = Proxies(self._value, self._subclassed)
+        self._heap = Heap(0, self._describe, self._proxies.adopt)
+        self._raised: list[BaseException] = []
+        self._missing: dict[str, bool] = {}
+        self._ours = {name: getattr(sys, name) for name in ("stdin", "stdout", "stderr")} | {name: getattr(builtins, name) for name in ("input", "print")}
+        self._peer: Peer | None = None
+        self._prepared: Prepared | None = None
+        self.fault: Stop | None = None  # once set, nothing passes, whatever the tests swallow
 
-    def verdict(self, tests: str) -> tuple[str, str]:
+    def verdict(self) -> tuple[str, str]:
         """(outcome, error in one line)."""
         try:
-            self._await_program()
-            self._run(tests)
+            self._prepared = prepared(self._tests, self._entry_point, self._tally)
+            channel = wire.Channel(CHANNEL_FD, self._frame_bytes)
+            self._peer = Peer(channel, self._heap, self._perform)
+            self._run(self._answered(self._peer.hear))
         except BaseException as error:
             return self._failure(self.fault or error)
         if self.fault:
@@ -58,130 +85,303 @@ class Judge:
             return "NoTests", f"the tests never called {self._entry_point}"
         if self._tally.checks == 0:
             return "NoTests", f"the tests called {self._entry_point} but checked nothing"
+        if self._tally.unseen is not None:
+            return "NoTests", f"the program raised {_line(self._tally.unseen)}, and the tests checked nothing after it"
         return "Passed", ""
 
     def _failure(self, error: BaseException) -> tuple[str, str]:
-        if isinstance(error, (Lost, Uncrossable)):
-            return "Error", _text(error)
-        line = ": ".join(part for part in (type(error).__name__, _text(error)) if part)
+        if isinstance(error, Stop):
+            return error.outcome, errors.text(error)
+        error = self._decisive(error)
         if isinstance(error, MemoryError):
-            return "OutOfMemory", line
-        if isinstance(error, AssertionError) and error is not self._raised:
-            return "Failed", line
-        if error is not self._raised:
-            tell(error, TESTS_FILE)  # the tests' own mistake; the candidate has told its own
-        return "Error", line
+            return "OutOfMemory", _line(error)
+        if self._is_programs(error):
+            return "Error", _line(error)
+        if isinstance(error, AssertionError):
+            return "Failed", _line(error)
+        if isinstance(error, SystemExit):
+            return "Failed", f"the tests ended with exit code {error.code!r:.100}"
+        tell(error, TESTS_FILE)  # the tests' own mistake; the candidate has told its own
+        return self._own_mistake(error)
 
-    def _await_program(self) -> None:
-        answer = self._ask(None)
-        if "raised" in answer:
-            raise self._rebuilt(answer["raised"])
+    def _own_mistake(self, error: BaseException) -> tuple[str, str]:
+        if isinstance(error, NameError) and self._missing.get(error.name):
+            return "Error", f"NameError: the tests use {error.name!r}, which the program doesn't define"
+        if isinstance(error, ImportError) and error.name == "solution":
+            return "Error", _line(error)
+        if isinstance(error, (NameError, ImportError)) and not isinstance(error, UnboundLocalError):
+            return "TestsUnusable", f"{_where(error)}{_line(error)}"
+        return "Error", _line(error)
 
-    def _run(self, tests: str) -> None:
+    def _decisive(self, error: BaseException) -> BaseException:
+        """Of a group (an asyncio.TaskGroup's) what a single error would have said: a failed assertion first."""
+        leaves = list(_leaves(error))
+        return next((leaf for leaf in leaves if isinstance(leaf, AssertionError) and not self._is_programs(leaf)), leaves[0])
+
+    def _is_programs(self, error: BaseException) -> bool:
+        return isinstance(error, errors.FromProgram) or any(error is raised for raised in self._raised)
+
+    # running the tests
+
+    def _run(self, entry) -> None:
         module = types.ModuleType("__main__")
         sys.modules["__main__"] = module
+        sys.modules["solution"] = _Solution(self._named, self._patched, [self._entry_point, *self._prepared.names])
         scope = module.__dict__
-        scope[self._entry_point] = scope["candidate"] = self._proxy()
-        code = instrument(tests, TESTS_FILE, self._entry_point, self._tally, scope)
-        try:
-            exec(code, scope)
-        except SystemExit as leaving:
-            if leaving.code not in (None, 0, False):
-                raise
-        self._run_collected(scope)
-
-    def _run_collected(self, scope: dict) -> None:
-        """What a test file only defines: HumanEval's `check`, `test_…` functions, TestCases."""
-        for name in self._tally.uncalled():
-            scope[name](*([scope[self._entry_point]] if name == "check" else []))
-        cases = [
-            value
-            for value in scope.values()
-            if isinstance(value, type) and issubclass(value, unittest.TestCase) and value.__module__ == "__main__"
-        ]
-        for case in cases:
-            case.setUpClass()
-            for test in unittest.defaultTestLoader.loadTestsFromTestCase(case):
-                with contextlib.suppress(unittest.SkipTest):
-                    test.debug()
-            case.tearDownClass()
-
-    def _proxy(self):
-        def ask(*arguments, **named):
-            self._tally.calls += 1
-            shown = _shown_call(self._entry_point, arguments, named)
+        self._proxies.name(entry)
+        scope[self._entry_point] = scope["candidate"] = entry
+        for name, role in self._prepared.names.items():
             try:
-                call = {"arguments": wire.encode(arguments), "named": wire.encode(named)}
-            except wire.Unsupported as error:
-                raise self._faulted(Uncrossable(f"the tests call {self._entry_point} with a {error}")) from None
-            answer = self._ask(call)
-            if "raised" in answer:
-                raise self._rebuilt(answer["raised"])
-            if "returned" not in answer:
-                raise self._faulted(Uncrossable(f"{shown} returned a {str(answer.get('unsupported', 'malformed answer'))[:MAX_VALUE]}"))
-            result = self._decoded(answer["returned"])
-            self._tally.saw(shown, result)
-            return result
+                scope[name] = self._named(name)
+            except AttributeError:
+                self._missing[name] = role
+        install(scope, self._tally)
+        collect.neutralize_main()
+        try:
+            exec(self._prepared.code, scope)
+        except SystemExit as leaving:
+            if isinstance(leaving, errors.FromProgram) or leaving.code not in (None, 0, False):
+                raise
+        collect.run(scope, self._tally, entry)
 
-        ask.__name__ = ask.__qualname__ = self._entry_point
-        return ask
+    def _named(self, name: str):
+        """What the program defines as `name`; the tests are about it."""
+        if name == self._entry_point and (entry := vars(sys.modules["__main__"]).get("candidate")) is not None:
+            return entry
+        try:
+            value = self._answered(lambda: self._ask("name", name))
+        except KeyError:
+            raise AttributeError(f"the program defines no {name!r}") from None
+        self._proxies.name(value)
+        return value
 
-    def _ask(self, call: dict | None) -> dict:
+    def _subclassed(self, name: str):
+        raise self._faulted(Unusable(f"the tests derive {name} from a class of the program, which lives in another process"))
+
+    def _patched(self, name: str):
+        raise self._faulted(Unusable(f"the tests replace {name!r} of the program, which lives in another process"))
+
+    # asking the program
+
+    def _value(self, operation: str, *operands):
+        """The program's answer, or its exception."""
+        self._tally.calls += 1
+        call = _shown(operation, operands)
+        value = self._answered(lambda: self._ask(operation, *operands), operation, call)
+        if operation in ("call", "special"):
+            self._tally.saw(call, value)
+        return value
+
+    def _ask(self, operation: str, *operands) -> tuple[str, list]:
+        around = self._around()
+        self._heap.release()
+        how, values = self._peer.ask(operation, around, *operands)
+        if around:
+            self._restore(around, values.pop())
+        return how, values
+
+    def _answered(self, ask, operation: str = "", call: str = ""):
         if self.fault:
             raise self.fault
         try:
-            if call is not None:
-                self._channel.send(call)
-            return self._channel.receive()
-        except (wire.Broken, wire.Unsupported) as error:
+            how, values = ask()
+            (value,) = values
+        except wire.TooLarge as error:
+            raise self._faulted(Unusable(f"the tests call {call or self._entry_point} with {error}")) from None
+        except (wire.Broken, ValueError) as error:
             raise self._faulted(Lost(f"the program ended before the tests did ({error})")) from None
+        except RecursionError:
+            raise self._faulted(Unusable(f"the tests call {call or self._entry_point} with a value that is nested too deeply")) from None
+        if how == "raised" and isinstance(value, BaseException):
+            raise self._programs(value, operation)
+        if how == "unsupported":
+            raise self._faulted(TooMuch(f"{call} returned {short(value, MAX_VALUE)}"))
+        if how not in ("returned", "stopped"):
+            raise self._faulted(Lost("the program answered with something malformed"))
+        return (how == "stopped", value) if operation in ("resume", "throw") else value
 
-    def _decoded(self, form):
-        try:
-            return wire.decode(form)
-        except wire.Broken as error:
-            raise self._faulted(Lost(f"the program answered with {error}")) from None
+    def _programs(self, error: BaseException, operation: str) -> BaseException:
+        """What the program raised, as the tests may see it."""
+        if isinstance(error, (StopIteration, StopAsyncIteration)) and operation != "step" and not self._expects_stop():
+            cause, error = error, RuntimeError(f"the program raised {type(error).__name__}")  # as PEP 479: it ends no loop of the tests
+            error.__cause__ = cause
+        if (stand_in := errors.STAND_INS.get(type(error))) is not None:
+            error = stand_in(*error.args)
+        self._raised = [*self._raised[1 - _REMEMBERED :], error]
+        self._tally.unseen = error
+        return error
 
-    def _faulted(self, fault: BaseException) -> BaseException:
+    def _expects_stop(self) -> bool:
+        """Whether the tests' line that asks is one that waits for a StopIteration."""
+        frame = sys._getframe()
+        while frame and frame.f_code.co_filename != TESTS_FILE:
+            frame = frame.f_back
+        return frame is not None and any(frame.f_lineno in lines for lines in self._prepared.stops)
+
+    def _faulted(self, fault: Stop) -> Stop:
         self.fault = self.fault or fault
-        return fault
+        return self.fault
 
-    def _rebuilt(self, description: dict) -> BaseException:
-        """The candidate's exception as the same built-in, or as a subclass, named alike, of its nearest built-in."""
+    # what the tests have replaced around the program
+
+    def _around(self) -> dict | None:
+        captured = [name for name in ("stdout", "stderr") if getattr(sys, name) is not self._ours[name]]
+        functions = {name: getattr(builtins, name) for name in ("input", "print") if getattr(builtins, name) is not self._ours[name]}
+        typed = sys.stdin if sys.stdin is not self._ours["stdin"] and isinstance(sys.stdin, io.StringIO) else None
+        seeded = self._prepared is not None and self._prepared.seeds and "random" in sys.modules
+        if not captured and not functions and typed is None and not seeded:
+            return None
+        return {
+            "captured": captured,
+            "functions": functions,
+            "stdin": typed.read() if typed else None,
+            "random": sys.modules["random"].getstate() if seeded else None,
+        }
+
+    def _restore(self, around: dict, changes: dict) -> None:
         try:
-            self._raised = _exception(description)
-        except Exception:
-            raise self._faulted(Lost("the program raised something malformed")) from None
-        return self._raised
+            for name, text in changes["written"].items():
+                getattr(sys, name).write(text) if name in around["captured"] else None
+            if around["stdin"] is not None:
+                sys.stdin.seek(max(0, sys.stdin.tell() - len(changes["left"])))
+            if around["random"] is not None:
+                sys.modules["random"].setstate(changes["random"])
+        except (AttributeError, KeyError, TypeError, ValueError):
+            raise self._faulted(Lost("the program answered with something malformed")) from None
 
+    # what the program may do with objects of the tests
 
-def _exception(description: dict) -> Exception:
-    name, message = str(description["type"])[:100], str(description["message"])
-    base = next(kind for kind in map(_builtin, [*description["kinds"], "RuntimeError"]) if kind)
-    kind = base if base.__name__ == name else type(name, (base,), {})
-    arguments = tuple(wire.decode(description["arguments"])) if "arguments" in description else (message,)
-    for attempt in (arguments, (message,)):
+    def _describe(self, value) -> tuple[str, list]:
+        if isinstance(value, BaseException):
+            arguments = value.args if all(isinstance(each, (str, int, float, type(None))) for each in value.args) else (errors.text(value),)
+            return "error", [type(value), errors.text(value), arguments, [], None, None, False]
+        if isinstance(value, type) and issubclass(value, BaseException):
+            return "class", ["error", *errors.class_contents(value)]
+        if not isinstance(value, type) and hasattr(type(value), "__next__"):
+            return "generator", []
+        if _is_tests_object(value):
+            return "object", [type(value).__name__, specials(type(value))]
+        if callable(value) and not isinstance(value, types.CoroutineType):
+            return "function", [str(getattr(value, "__name__", type(value).__name__))]
+        raise self._faulted(Unusable(f"the tests pass a {type(value).__name__} to the program; only values, functions, iterators and objects of the tests' own classes can cross"))
+
+    def _perform(self, operation: str, operands: list) -> tuple:
         try:
-            error = kind(*attempt)
-            if str(error) == message:
-                return error
-        except Exception:
-            continue
-    return type(name, (kind,), {"__init__": lambda self: None, "__str__": lambda self: message})()
+            action = _ACTIONS.get(operation) if isinstance(operation, str) else None
+            value = operands[1] if operation == "special" else operands[0] if operands else None
+            if action is None or not self._heap.exported(value):
+                raise TypeError("the tests have no such object")
+            return "returned", action(*operands)
+        except Stop:
+            raise
+        except StopIteration as end:
+            return ("stopped", end.value) if operation in ("resume", "throw") else ("raised", end)
+        except BaseException as error:
+            if self.fault:
+                raise
+            return "raised", error
 
 
-def _builtin(name) -> type | None:
-    """A built-in that a test could sensibly catch; Exception itself and what isn't one (SystemExit) become RuntimeErrors."""
-    kind = getattr(builtins, name, None) if isinstance(name, str) else None
-    return kind if isinstance(kind, type) and issubclass(kind, Exception) and kind is not Exception else None
+def _attribute(value, name: str):
+    if not isinstance(name, str) or name.startswith("_") or not _is_tests_object(value):
+        raise AttributeError(f"{type(value).__name__!r} object of the tests has no public attribute {name!r:.100}")
+    return getattr(value, name)
 
 
-def _shown_call(name: str, arguments: tuple, named: dict) -> str:
-    return f"{name}({', '.join([*map(shown, arguments), *(f'{key}={shown(value)}' for key, value in named.items())])})"
+def _set_attribute(value, name: str, new) -> None:
+    _attribute(value, name) if isinstance(name, str) and name.startswith("_") else None
+    if not _is_tests_object(value):
+        raise AttributeError(f"{type(value).__name__!r} object of the tests can't be changed")
+    setattr(value, name, new)
 
 
-def _text(error: BaseException) -> str:
+# what a program may ask of the tests' functions, iterators and objects that were passed to it
+_ACTIONS = {
+    "call": called,
+    "get": _attribute,
+    "set": _set_attribute,
+    "special": lambda name, value, *operands: OPERATIONS[name](value, *operands) if name in specials(type(value)).split() else NotImplemented,
+    "resume": lambda value, sent: next(value) if sent is None else value.send(sent),
+    "throw": lambda value, error: value.throw(error),
+    "close": lambda value: value.close(),
+}
+
+
+def _is_tests_object(value) -> bool:
+    """An instance of a class that the tests define, a buffer, or a mock: no way from its public attributes leads to the tests themselves."""
+    kind = type(value)
+    return kind.__module__ in ("__main__", "unittest.mock") or kind in (io.StringIO, io.BytesIO)
+
+
+class _Solution(types.ModuleType):
+    """What `import solution` gives: the program's names, looked up when they are used."""
+
+    def __init__(self, named, patched, everything: list[str]):
+        super().__init__("solution")
+        vars(self).update(_rune=(named, patched), __all__=everything)
+
+    def __getattr__(self, name: str):
+        if name.startswith("__"):
+            raise AttributeError(f"module 'solution' has no attribute {name!r}")
+        return self._rune[0](name)
+
+    def __setattr__(self, name: str, value) -> None:
+        self._rune[1](name)
+
+
+def prepared(tests: str, entry_point: str, tally: Tally) -> Prepared:
+    """Raises Unusable where the tests can't run: they don't parse, or need a module that isn't there."""
     try:
-        return str(error)
-    except Exception:
-        return "(its message can't be printed)"
+        found = prepare(tests, TESTS_FILE, entry_point, tally)
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+        line = getattr(error, "lineno", None)
+        raise Unusable(f"line {line}: {type(error).__name__}: {error.msg}" if line else _line(error)) from None
+    for line, module, name in found.modules:
+        _imported(line, module, name)
+    return found
+
+
+def _imported(line: int, module: str, name: str | None) -> None:
+    if module == "solution" or module == "__future__":
+        return
+    try:
+        loaded = importlib.import_module(module)
+        if name not in (None, "*") and not hasattr(loaded, name):
+            importlib.import_module(f"{module}.{name}")
+    except ImportError as error:
+        hint = "" if module.partition(".")[0] in sys.stdlib_module_names else "; the program is the module 'solution'"
+        raise Unusable(f"line {line}: {_line(error)}{hint}") from None
+    except Exception as error:
+        raise Unusable(f"line {line}: importing {module} fails: {_line(error)}") from None
+
+
+def _leaves(error: BaseException):
+    if isinstance(error, BaseExceptionGroup):
+        for each in error.exceptions:
+            yield from _leaves(each)
+    else:
+        yield error
+
+
+def _line(error: BaseException) -> str:
+    return ": ".join(part for part in (type(error).__name__, errors.text(error)) if part)
+
+
+def _where(error: BaseException) -> str:
+    """`line 3: ` of the tests, if the error came from there."""
+    line, trace = None, error.__traceback__
+    while trace:
+        line = trace.tb_lineno if trace.tb_frame.f_code.co_filename == TESTS_FILE else line
+        trace = trace.tb_next
+    return f"line {line}: " if line else ""
+
+
+def _shown(operation: str, operands: tuple) -> str:
+    """`solve([1, 2], key=3)`, for the reader of an error."""
+    if operation != "call":
+        return f"{operands[0]}" if operation == "special" else operation
+    function, keywords, *values = operands
+    names = keywords.split("\0") if keywords else []
+    first = len(values) - len(names)
+    words = [*map(shown, values[:first]), *(f"{name}={shown(value)}" for name, value in zip(names, values[first:], strict=True))]
+    return f"{getattr(function, '__name__', 'it')}({', '.join(words)})"

@@ -11,14 +11,16 @@ from rune_sandbox import landlock, seccomp
 
 _PR_SET_PDEATHSIG, _PR_SET_DUMPABLE, _PR_SET_NO_NEW_PRIVS, _PR_SET_CHILD_SUBREAPER = 1, 4, 38, 36
 _SYSTEM_READABLE = ["/usr", "/lib", "/lib64", "/bin", "/etc/ld.so.cache", "/etc/localtime", "/etc/mime.types"]
-_DEVICES = ["/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom"]
+_DEVICES = ["/dev/null", "/dev/full", "/dev/random", "/dev/urandom"]  # not /dev/zero: mapped, it is memory that no count shows
+_PENDING_SIGNALS = 1024  # timers count as well
 
 
 @dataclass(frozen=True)
 class Lock:
     """What one execution may have."""
 
-    directory: str  # the only place it can write
+    directory: str  # where it can write
+    shared: list[str]  # and where its semaphores and shared memory may be; nowhere, where that can't be cleared afterwards
     library: str  # read-only modules
     memory_bytes: int
     cpu_seconds: int
@@ -42,6 +44,7 @@ def limits(lock: Lock) -> dict[str, int]:
         "RLIMIT_NPROC": lock.processes,
         "RLIMIT_NOFILE": lock.open_files,
         "RLIMIT_CORE": 0,
+        "RLIMIT_SIGPENDING": _PENDING_SIGNALS,
         "RLIMIT_MSGQUEUE": 0,
         "RLIMIT_MEMLOCK": 0,
     }
@@ -59,7 +62,7 @@ def apply(lock: Lock) -> None:
         _limit(getattr(resource, name), value)
     _prctl(_PR_SET_NO_NEW_PRIVS, 1)
     version = _restrict_files(lock) if lock.landlock else 0
-    seccomp.install(own_signals_only=version < landlock.SIGNAL_SCOPE_ABI)
+    seccomp.install(version)
 
 
 def _limit(limit: int, value: int) -> None:
@@ -79,7 +82,7 @@ def _die_first() -> None:
 
 def _restrict_files(lock: Lock) -> int:
     interpreter = [sys.base_prefix] if sys.base_prefix not in ("/", "/usr") else []
-    return landlock.restrict([*_SYSTEM_READABLE, *interpreter, lock.library], [lock.directory], _DEVICES)
+    return landlock.restrict([*_SYSTEM_READABLE, *interpreter, lock.library], [lock.directory], lock.shared, _DEVICES)
 
 
 def hide() -> None:

@@ -11,12 +11,13 @@ import subprocess
 import sys
 import time
 from contextlib import ExitStack
+from dataclasses import asdict
 
-from rune_sandbox import landlock, scratch
 from rune_sandbox.attempts import ANY, BLOCKED, ERROR, Attempt, attempt
 from rune_sandbox.config import Config
-from rune_sandbox.execution import Pipe, lock_for
-from rune_sandbox.processes import REPORT_FD, spawn
+from rune_sandbox.pipe import Pipe
+from rune_sandbox.place import Place
+from rune_sandbox.processes import REPORT_FD
 
 _REACH_SECONDS = 2
 _INSIDE_SECONDS = 30
@@ -26,9 +27,9 @@ _DNS_QUERY = b"\x52\x75\x01\x00\x00\x01\x00\x00\x00\x00\x00\x00\x0akubernetes\x0
 _UNREACHABLE = frozenset({errno.ECONNREFUSED, errno.EHOSTUNREACH, errno.ENETUNREACH, errno.ETIMEDOUT, errno.EPERM, errno.EACCES})
 
 
-def prove(targets: dict[str, tuple[str, int]], config: Config) -> dict:
+def prove(targets: dict[str, tuple[str, int]], place: Place) -> dict:
     """Every probe with its result; verified only if all that must hold does. `informational` holds what may be either way."""
-    attempts = [*_layer_one(targets), *_layer_two(targets, config)]
+    attempts = [*_layer_one(targets), *_layer_two(targets, place), _watched(place)]
     return {
         "verified": all(each.holds for each in attempts),
         "probes": [_told(each) for each in attempts if each.expected != ANY],
@@ -72,16 +73,23 @@ def _resolved(host: str, port: int) -> tuple[str, int]:
     raise ValueError(f"{host!r} is not an IP address; give the address, so that this probe doesn't depend on DNS")
 
 
-def _layer_two(targets: dict[str, tuple[str, int]], config: Config) -> list[Attempt]:
-    version = landlock.abi()
-    known = Attempt("Landlock", 2, BLOCKED, BLOCKED, f"ABI {version}") if version else _no_landlock(config)
+def _layer_two(targets: dict[str, tuple[str, int]], place: Place) -> list[Attempt]:
+    version = place.landlock
+    known = Attempt("Landlock", 2, BLOCKED, BLOCKED, f"ABI {version}") if version else _no_landlock(place.config)
     if not known.holds:
         return [known]
     try:
         with ExitStack() as stack:
-            return [known, *_inside(stack, targets, config)]
+            return [known, *_inside(stack, targets, place)]
     except (OSError, ValueError, KeyError, TypeError, TimeoutError) as error:
         return [known, Attempt("inside a locked process", 2, BLOCKED, ERROR, f"the probe could not be run: {error}")]
+
+
+def _watched(place: Place) -> Attempt:
+    """Whether what the kernel itself holds for a program counts, too. Where it doesn't, only the pod's own limit bounds that."""
+    limit = place.charged.limit
+    detail = f"watched against {limit >> 20} MiB" if limit else "no limit of the sandbox's own cgroup can be read; processes are watched"
+    return Attempt("memory that the kernel holds for programs", 2, ANY, BLOCKED if limit else ERROR, detail)
 
 
 def _no_landlock(config: Config) -> Attempt:
@@ -93,35 +101,40 @@ def _no_landlock(config: Config) -> Attempt:
     )
 
 
-def _inside(stack: ExitStack, targets: dict, config: Config) -> list[Attempt]:
-    directory = stack.enter_context(scratch.fresh(config.output, "probe-"))
-    others = stack.enter_context(scratch.fresh(config.output, "bait-"))
-    bait_file = os.path.join(others, "secret")
-    with open(bait_file, "w", encoding="ascii") as file:
-        file.write("not for you")
-    bait = stack.enter_context(_bait_process())
+def _inside(stack: ExitStack, targets: dict, place: Place) -> list[Attempt]:
+    directory = stack.enter_context(place.volume.fresh("probe-"))
+    others = stack.enter_context(place.volume.fresh("bait-"))
+    stack.enter_context(place.alone())
+    bait = _bait(stack, others.path, place.config)
     nonce = secrets.token_hex(32)
     report, noise = Pipe(stack, 1 << 20), Pipe(stack, 65536)
-    document = {
-        "nonce": nonce,
-        "targets": targets,
-        "bait": {"file": bait_file, "pid": bait.pid, "token": os.path.abspath(config.token_file)},
-    }
     try:
-        group = spawn(
-            "probe",
-            lock_for(config, directory, _MEMORY_BYTES, _INSIDE_SECONDS),
-            document,
-            {1: noise.writing, 2: noise.writing, REPORT_FD: report.writing},
-        )
+        newborn = place.nursery.born("probe", {1: noise.writing, 2: noise.writing, REPORT_FD: report.writing})
     finally:
         os.close(report.writing)
         os.close(noise.writing)
-    stack.callback(group.kill)
-    _await(group, report, noise)
-    group.kill()
+    stack.callback(newborn.group.kill)
+    stack.callback(newborn.close)
+    lock = place.lock_for(directory.path, _MEMORY_BYTES, _INSIDE_SECONDS, is_candidate=True)
+    newborn.lock(lock)
+    newborn.await_lock()
+    newborn.begin({"nonce": nonce, "targets": targets, "bait": bait, "lock": asdict(lock)})
+    _await(newborn.group, report, noise)
+    newborn.group.kill()
     noise.drain()
     return _reported(report, nonce, noise.text())
+
+
+def _bait(stack: ExitStack, directory: str, config: Config) -> dict:
+    """What must be out of reach: a file, a UNIX socket with a path and a process, all of this user, and the runner's token."""
+    file, path = os.path.join(directory, "secret"), os.path.join(directory, "socket")
+    with open(file, "w", encoding="ascii") as secret:
+        secret.write("not for you")
+    listener = stack.enter_context(socket.socket(socket.AF_UNIX))
+    listener.bind(path)
+    listener.listen()
+    process = stack.enter_context(_bait_process())
+    return {"file": file, "socket": path, "pid": process.pid, "token": os.path.abspath(config.token_file)}
 
 
 def _bait_process() -> subprocess.Popen:

@@ -3,11 +3,14 @@
 import contextlib
 import ctypes
 import errno
+import fcntl
 import json
+import mmap
 import os
 import resource
 import signal
 import socket
+import struct
 import tempfile
 import time
 from dataclasses import asdict
@@ -19,10 +22,25 @@ from rune_sandbox.lock import Lock, limits
 from rune_sandbox.processes import REPORT_FD
 
 _FAMILIES = 64  # Linux has 46
-_SYSTEM_CALLS = [
-    "io_uring_setup", "ptrace", "process_vm_readv", "process_vm_writev", "unshare", "mount", "setns", "keyctl", "bpf", "perf_event_open",
-    "userfaultfd", "open_by_handle_at", "pidfd_getfd", "memfd_create", "shmget", "chroot", "pivot_root", "personality",
-]  # fmt: skip
+# What a program must not have, by its x86_64 and aarch64 numbers; test_parts compares them with the kernel's headers.
+# fmt: off
+FORBIDDEN = {
+    "ptrace": (101, 117), "process_vm_readv": (310, 270), "process_vm_writev": (311, 271), "pidfd_open": (434, 434),
+    "pidfd_getfd": (438, 438), "unshare": (272, 97), "setns": (308, 268), "mount": (165, 40), "chroot": (161, 51), "pivot_root": (155, 41),
+    "io_uring_setup": (425, 425), "io_setup": (206, 0), "bpf": (321, 280), "perf_event_open": (298, 241), "userfaultfd": (323, 282),
+    "personality": (135, 92), "keyctl": (250, 219), "memfd_create": (319, 279), "shmget": (29, 194), "inotify_init1": (294, 26),
+    "inotify_add_watch": (254, 27), "fanotify_init": (300, 262), "name_to_handle_at": (303, 264), "open_by_handle_at": (304, 265),
+    "setxattr": (188, 5), "connect": (42, 203),
+}
+# fmt: on
+_KINDS_OF_CALLS = {
+    "system calls on other processes": "ptrace process_vm_readv process_vm_writev pidfd_open pidfd_getfd",
+    "system calls for namespaces and mounts": "unshare setns mount chroot pivot_root",
+    "system calls deep into the kernel": "io_uring_setup io_setup bpf perf_event_open userfaultfd personality",
+    "system calls for what outlives a process": "keyctl memfd_create shmget",
+    "system calls on files by other ways": "inotify_init1 inotify_add_watch fanotify_init name_to_handle_at open_by_handle_at setxattr",
+    "system call connect": "connect",
+}
 _HOST_FILES = ["/proc/sysrq-trigger", "/proc/sys/kernel/core_pattern", "/sys/kernel/uevent_helper", "/dev/mem", "/dev/kmsg"]
 _FILTERED = frozenset({errno.EPERM, errno.ENOSYS})
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -36,6 +54,7 @@ def run(document: dict) -> None:
         *_files(document["bait"], lock),
         *_other_processes(document["bait"], lock),
         *_system_calls(),
+        *_by_arguments(document["bait"]),
         *_limits(lock),
     ]
     with open(REPORT_FD, "w", encoding="utf-8") as report:
@@ -91,7 +110,7 @@ def _files(bait: dict, lock: Lock):
         lambda: _create(os.path.dirname(lock.directory)),
         by_landlock,
     )
-    yield every("create files in scratch directories of the system", _creations("/tmp", "/var/tmp", "/dev/shm", "/run"), by_landlock)
+    yield every("create files in scratch directories of the system", _creations(*[each for each in ("/tmp", "/var/tmp", "/dev/shm", "/run") if each not in lock.shared]), by_landlock)
     yield every("create files in directories of the system", _creations("/", "/usr", "/etc", "/workspace", lock.library))
     yield attempt(
         "link to a file outside the output directory",
@@ -107,6 +126,9 @@ def _files(bait: dict, lock: Lock):
         by_landlock,
         frozenset({errno.EPERM, errno.EACCES, errno.EXDEV}),
     )
+    # Landlock doesn't cover modes, and runner and programs have one user: no file that matters may be this user's own.
+    yield attempt("change the mode of a file of this user", 2, lambda: os.chmod(bait["file"], 0o600), ANY)
+    yield attempt("cut off a file of this user", 2, lambda: os.truncate(bait["file"], 0), by_landlock)
     yield attempt("read the runner's token", 2, lambda: _read(bait["token"]), by_landlock)
     yield attempt("read the service account token", 2, lambda: _read("/var/run/secrets/kubernetes.io/serviceaccount/token"))
     yield every("write files of the host", {path: partial(_open_for_writing, path) for path in _HOST_FILES})
@@ -166,9 +188,8 @@ def _other_processes(bait: dict, lock: Lock):
 
 
 def _system_calls():
-    for name in _SYSTEM_CALLS:
-        number = seccomp.REFUSED[name][seccomp.column()]
-        yield attempt(f"system call {name}", 2, lambda: _call(number), refusals=_FILTERED)
+    for kind, names in _KINDS_OF_CALLS.items():
+        yield every(kind, {name: partial(_call, FORBIDDEN[name][seccomp.column()]) for name in names.split()}, refusals=_FILTERED)
     yield _leave_the_group()
     yield attempt(
         "system call clone with a new user namespace",
@@ -189,20 +210,55 @@ def _call(number: int, *arguments: int) -> None:
 
 
 def _leave_the_group() -> Attempt:
-    """Tried by a child: a leader couldn't leave anyway. The deadline kills the group, so nothing may leave it."""
+    """Tried by a child: a leader couldn't leave anyway. The deadline kills the group, so nothing may leave it, whatever the calls answer."""
     child = os.fork()
     if child == 0:
-        os._exit(sum(_permitted(action) for action in (lambda: os.setpgid(0, 0), os.setsid)))
+        before = os.getpgrp(), os.getsid(0)
+        for leave in (lambda: os.setpgid(0, 0), os.setsid):
+            with contextlib.suppress(OSError):
+                leave()
+        os._exit((os.getpgrp(), os.getsid(0)) != before)
     left = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
     return Attempt("leaving the process group", 2, BLOCKED, REACHED if left else BLOCKED, "setpgid and setsid, tried by a child")
 
 
-def _permitted(action) -> bool:
-    try:
-        action()
-    except OSError:
-        return False
-    return True
+def _by_arguments(bait: dict):
+    """What some calls could do beside what programs need them for."""
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        owners = {
+            "F_SETOWN": lambda: fcntl.fcntl(ours, fcntl.F_SETOWN, bait["pid"]),
+            "F_SETOWN_EX": lambda: fcntl.fcntl(ours, 15, struct.pack("=ii", 1, bait["pid"])),
+            "FIOSETOWN": lambda: fcntl.ioctl(ours, 0x8901, struct.pack("=i", bait["pid"])),
+            "SIOCSPGRP": lambda: fcntl.ioctl(ours, 0x8902, struct.pack("=i", bait["pid"])),
+        }
+        yield every("signals to other processes by the owner of a descriptor", owners, refusals=_FILTERED | {errno.ENOTTY})
+        yield attempt("names of the pod's network interfaces", 2, lambda: _interface(ours), refusals=_FILTERED | {errno.ENOTTY})
+    yield every("sockets of other kinds, or with a name", {"connect to a path": partial(_connect_unix, bait["socket"]), **_KINDS}, refusals=_FILTERED)
+    with tempfile.TemporaryFile() as file:
+        yield attempt(
+            "disk beyond the limit of a file",
+            2,
+            lambda: _call(seccomp.RULED["fallocate"][seccomp.column()], file.fileno(), 1, 0, 1 << 30),
+            refusals=_FILTERED | {errno.EOPNOTSUPP},
+        )
+    yield attempt("shared memory that no count shows", 2, lambda: mmap.mmap(-1, mmap.PAGESIZE).close(), refusals=_FILTERED)
+
+
+_KINDS = {
+    "bind": lambda: socket.socket(socket.AF_UNIX).bind("\0abstract"),
+    "datagrams": lambda: socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM),
+}
+
+
+def _connect_unix(path: str) -> str:
+    with socket.socket(socket.AF_UNIX) as connection:
+        connection.connect(path)
+    return f"connected to {path}"
+
+
+def _interface(connection: socket.socket) -> str:
+    return f"interface {fcntl.ioctl(connection, 0x8910, struct.pack('=16si20x', b'', 1))[:16].decode()}"  # SIOCGIFNAME
 
 
 def _limits(lock: Lock):

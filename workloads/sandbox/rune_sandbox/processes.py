@@ -1,20 +1,22 @@
-"""Starting, watching and ending locked processes. Each is the leader of its own session and process group, which it can't leave."""
+"""Groups of processes: how their leaders ended, what they use, and how they are ended so that nothing of them is left.
 
-import fcntl
-import json
+Each group's leader is the leader of a session, which neither it nor its children can leave. The runner is a subreaper: whatever outlives
+its parent becomes the runner's own child.
+"""
+
 import os
 import signal
-import socket
-import sys
-from dataclasses import asdict, dataclass
+import time
+from dataclasses import dataclass
 
-from rune_sandbox.lock import Lock
+CONTROL_FD, CHANNEL_FD, REPORT_FD = 3, 4, 5
+OUT_OF_MEMORY = 71
+_END_SECONDS = 10
+_LOOK_SECONDS = 0.005
 
-DOCUMENT_FD, CHANNEL_FD, REPORT_FD = 3, 4, 5
-LOCK_FAILED, OUT_OF_MEMORY = 70, 71
-_ENTER = os.path.join(os.path.dirname(os.path.abspath(__file__)), "enter.py")
-_ABOVE_OURS = 64  # source descriptors are moved here, so that placing one never overwrites the next
-_PAGE = os.sysconf("SC_PAGE_SIZE")
+
+class Unending(Exception):
+    """Processes are left that can't be ended: nothing may run beside them."""
 
 
 @dataclass(frozen=True)
@@ -26,59 +28,16 @@ class Ending:
     by_us: bool = False
 
 
-def spawn(part: str, lock: Lock, document: dict, descriptors: dict[int, int]) -> "Group":
-    """Start `part`; `descriptors` maps its descriptor numbers to ours, which stay ours to close."""
-    held: list[int] = []
+def signal_name(number: int) -> str:
+    """SIGKILL and the like; real-time signals and those of libc have numbers only."""
     try:
-        placed = {
-            **descriptors,
-            0: _own(held, os.open(os.devnull, os.O_RDONLY)),
-            DOCUMENT_FD: _own(held, _in_memory({**document, "lock": asdict(lock)})),
-        }
-        high = {target: _own(held, fcntl.fcntl(source, fcntl.F_DUPFD_CLOEXEC, _ABOVE_OURS)) for target, source in placed.items()}
-        pid = os.posix_spawn(
-            sys.executable,
-            [sys.executable, "-I", "-S", "-B", _ENTER, part],
-            _environment(lock),
-            file_actions=[(os.POSIX_SPAWN_DUP2, source, target) for target, source in high.items()],
-            setsid=True,
-            setsigmask=[],
-            setsigdef=[signal.SIGINT, signal.SIGTERM, signal.SIGPIPE],
-        )
-    finally:
-        for descriptor in held:
-            os.close(descriptor)
-    return Group(pid)
-
-
-def _own(held: list[int], descriptor: int) -> int:
-    held.append(descriptor)
-    return descriptor
-
-
-def _in_memory(document: dict) -> int:
-    descriptor = os.memfd_create("document", os.MFD_CLOEXEC)
-    with open(descriptor, "w", encoding="utf-8", closefd=False) as file:
-        json.dump(document, file)
-    os.lseek(descriptor, 0, os.SEEK_SET)
-    return descriptor
-
-
-def _environment(lock: Lock) -> dict[str, str]:
-    """Nothing of the runner's own environment crosses."""
-    here = lock.directory
-    return {
-        "PATH": "/usr/local/bin:/usr/bin:/bin",
-        "LANG": "C.UTF-8",
-        "HOME": here,
-        "TMPDIR": here,
-        "OMP_NUM_THREADS": "1",
-        "OPENBLAS_NUM_THREADS": "1",
-    }
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"
 
 
 class Group:
-    """A process group whose leader we started. Not reaped before it is killed whole, so its number can't be given to another."""
+    """A process group whose leader is our child. Not reaped before it is killed whole, so its number can't be given to another."""
 
     def __init__(self, pid: int):
         self.pid = pid
@@ -91,35 +50,69 @@ class Group:
             state = os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
             if state is not None:
                 exited = state.si_code == os.CLD_EXITED
-                self._ending = Ending(state.si_status, None) if exited else Ending(None, signal.Signals(state.si_status).name)
+                self._ending = Ending(state.si_status, None) if exited else Ending(None, signal_name(state.si_status))
         return self._ending
 
     def kill(self) -> Ending:
-        """End every process of the group and reap it. Orphans have become ours (the runner is a subreaper), so none is left."""
+        """End every process of the group, then ask how the leader ended. Raises Unending where the kernel doesn't let go of one."""
         if not self._killed:
             ended = self.ending()
-            os.killpg(self.pid, signal.SIGKILL)
+            for end in (os.killpg, os.kill):  # before it has a session of its own, the leader is alone
+                _end(end, self.pid)
             self._reap()
             self._killed = True
             self._ending = ended or Ending(None, "SIGKILL", by_us=True)
         return self._ending
 
     def _reap(self) -> None:
-        while True:
-            try:
-                os.waitpid(-self.pid, 0)
-            except ChildProcessError:
-                return
+        """The leader, then its orphans: every member's ancestors are members, so once none is our child none is left."""
+        until = time.monotonic() + _END_SECONDS
+        for which in (self.pid, -self.pid):
+            while _reaped_or_alive(which, until):
+                pass
 
-    def usage(self) -> tuple[int, int]:
-        """(threads, resident bytes) of the whole group now; pages shared after a fork count for each."""
-        threads = resident = 0
-        for name in os.listdir("/proc"):
-            fields = stat_fields(name) if name.isdigit() else None
-            if fields is not None and int(fields[2]) == self.pid:
-                threads += int(fields[17])
-                resident += int(fields[21]) * _PAGE
-        return threads, resident
+
+def _reaped_or_alive(which: int, until: float) -> bool:
+    """Reap one of `which` if it is dead. False when there is none."""
+    try:
+        if os.waitpid(which, os.WNOHANG)[0] == 0:
+            _pause(until, f"a process of group {abs(which)} doesn't end")
+    except ChildProcessError:
+        return False
+    return True
+
+
+def _pause(until: float, message: str) -> None:
+    if time.monotonic() > until:
+        raise Unending(message)
+    time.sleep(_LOOK_SECONDS / 5)
+
+
+def _end(how, number: int) -> None:
+    try:
+        how(number, signal.SIGKILL)
+    except ProcessLookupError:
+        return
+
+
+def end_strangers(known: set[int]) -> None:
+    """End every descendant of this process but `known` and theirs. Raises Unending if one is left after all."""
+    until = time.monotonic() + _END_SECONDS
+    while strangers := _children() - known:
+        for pid in strangers:
+            _end(os.kill, pid)
+            try:
+                os.waitpid(pid, os.WNOHANG)
+            except ChildProcessError:
+                continue
+        if strangers := _children() - known:
+            _pause(until, f"{len(strangers)} processes don't end")
+
+
+def _children() -> set[int]:
+    """Every process that is ours to reap. What executions leave behind is among them, or below one that is."""
+    ours = str(os.getpid())
+    return {int(name) for name in os.listdir("/proc") if name.isdigit() and (fields := stat_fields(name)) and fields[1] == ours}
 
 
 def stat_fields(pid: str) -> list[str] | None:
@@ -129,8 +122,3 @@ def stat_fields(pid: str) -> list[str] | None:
             return file.read().rpartition(")")[2].split()
     except OSError:
         return None
-
-
-def channel_pair() -> tuple[int, int]:
-    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
-    return ours.detach(), theirs.detach()

@@ -1,10 +1,12 @@
 """Results by request id: each is executed once, however often and by however many it is asked for."""
 
-import json
 import threading
 from collections.abc import Callable
 
 from rune_sandbox.contract import Execution
+
+_KEPT_OUTPUT_BYTES, _KEPT_ERROR_BYTES = 4096, 1024
+_OUTPUTS = ("stdout", "stderr")
 
 
 class StaleEpoch(Exception):
@@ -23,31 +25,40 @@ class _Entry:
     def __init__(self, asked: Execution):
         self.digest = asked.digest
         self.epoch = asked.epoch
-        self.size = len(asked.id)
         self.done = threading.Event()
-        self.result: dict | None = None
-        self.failure: Exception | None = None
+        self.verdict: dict | None = None
+        self.outputs = (b"", b"")
+        self.failure: BaseException | None = None
+
+    @property
+    def output_size(self) -> int:
+        return sum(map(len, self.outputs))
+
+    def result(self) -> dict:
+        return {**self.verdict, **{name: kept.decode("utf-8", "replace") for name, kept in zip(_OUTPUTS, self.outputs, strict=True)}}
 
 
 class Results:
-    """At most `count` results and `size` bytes; the oldest of earlier epochs make room, those of the current one never do."""
+    """At most `count` verdicts; the oldest of earlier epochs make room, those of the current one never do. Of output the last few KiB are
+    kept, at most `size` bytes of all: the oldest make room."""
 
     def __init__(self, count: int, size: int):
         self._count, self._size = count, size
         self._entries: dict[str, _Entry] = {}
         self._epoch = 0
-        self._stored = 0
+        self._output = 0
         self._lock = threading.Lock()
 
     def once(self, asked: Execution, run: Callable[[], dict]) -> dict:
-        """The stored result, or that of the run in flight, or `run`'s. A `run` that raises is forgotten, and raised for all who waited."""
+        """`run`'s result, or what is stored of an earlier one's, or of that in flight. A `run` that raises is forgotten, and raised for all
+        who waited."""
         entry, mine = self._entry(asked)
         if mine:
-            self._settle(asked.id, entry, run)
+            return self._settle(asked.id, entry, run)
         entry.done.wait()
         if entry.failure:
             raise entry.failure
-        return entry.result
+        return entry.result()
 
     def _entry(self, asked: Execution) -> tuple[_Entry, bool]:
         with self._lock:
@@ -66,22 +77,42 @@ class Results:
 
     def _make_room(self) -> None:
         for identity in [each for each, entry in self._entries.items() if entry.epoch < self._epoch and entry.done.is_set()]:
-            if len(self._entries) < self._count and self._stored < self._size:
+            if len(self._entries) < self._count:
                 return
-            self._stored -= self._entries.pop(identity).size
-        if len(self._entries) >= self._count or self._stored >= self._size:
+            self._output -= self._entries.pop(identity).output_size
+        if len(self._entries) >= self._count:
             raise Full(f"{len(self._entries)} results of epoch {self._epoch} are stored; a new sandbox is needed for more")
 
-    def _settle(self, identity: str, entry: _Entry, run: Callable[[], dict]) -> None:
+    def _settle(self, identity: str, entry: _Entry, run: Callable[[], dict]) -> dict:
         try:
-            entry.result = run()
-            size = len(json.dumps(entry.result))
+            result = run()
             with self._lock:
-                entry.size += size
-                self._stored += entry.size
-        except Exception as failure:
+                self._store(entry, result)
+            return result
+        except BaseException as failure:
             entry.failure = failure
             with self._lock:
                 del self._entries[identity]
+            raise
         finally:
             entry.done.set()
+
+    def _store(self, entry: _Entry, result: dict) -> None:
+        entry.verdict = {**result, "error": _first(result.get("error", ""), _KEPT_ERROR_BYTES)}
+        entry.outputs = tuple(_last(entry.verdict.pop(name, ""), _KEPT_OUTPUT_BYTES) for name in _OUTPUTS)
+        self._output += entry.output_size
+        for older in self._entries.values():
+            if self._output <= self._size:
+                return
+            if older.verdict is not None:
+                self._output -= older.output_size
+                older.outputs = (b"", b"")
+
+
+def _first(text: str, most: int) -> str:
+    return text.encode("utf-8", "replace")[:most].decode("utf-8", "ignore")
+
+
+def _last(text: str, most: int) -> bytes:
+    """The last `most` bytes of its UTF-8, from the beginning of a character on."""
+    return text.encode("utf-8", "replace")[-most:].decode("utf-8", "ignore").encode()

@@ -2,6 +2,8 @@
 
 import hmac
 import json
+import os
+import socket
 import sys
 import threading
 from collections.abc import Callable
@@ -11,32 +13,34 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from rune_sandbox import contract
 from rune_sandbox.config import Config
 from rune_sandbox.execution import Unavailable, execute
+from rune_sandbox.place import Place
 from rune_sandbox.probe import prove
 from rune_sandbox.results import Full, IdReused, Results, StaleEpoch
 
 _SOCKET_SECONDS = 30
 _RETRY_SECONDS = 1
+_FAILED_EXIT_CODE = 70
 
 
 class Busy(Exception):
-    """All places and the queue are taken."""
+    """The place and the queue are taken."""
 
 
 class NotVerified(Exception):
     """No proof, no run."""
 
 
-class Places:
-    """A few executions at once, a few more waiting."""
+class Turns:
+    """One execution at a time, a few more waiting: two of one user could close each other's files and take each other's processes."""
 
-    def __init__(self, concurrency: int, queue: int):
-        self._running = threading.BoundedSemaphore(concurrency)
-        self._admitted = threading.BoundedSemaphore(concurrency + queue)
+    def __init__(self, queue: int):
+        self._running = threading.Lock()
+        self._admitted = threading.BoundedSemaphore(1 + queue)
 
     @contextmanager
     def one(self):
         if not self._admitted.acquire(blocking=False):
-            raise Busy("every place and the whole queue are taken")
+            raise Busy("an execution runs, and the whole queue is taken")
         try:
             with self._running:
                 yield
@@ -48,17 +52,16 @@ class Runner:
     """What the runner does, without HTTP."""
 
     def __init__(self, config: Config):
-        self._config = config
-        self._places = Places(config.concurrency, config.queue)
+        self._place = Place(config)
+        self._turns = Turns(config.queue)
         self._results = Results(config.stored_results, config.stored_bytes)
-        self._proving = threading.Lock()
         self._verified = False
 
     def probe(self, body: bytes) -> dict:
         """The latest proof is the one that counts: a failed one takes an earlier one back."""
         targets = contract.targets(body)
-        with self._proving:
-            report = prove(targets, self._config)
+        with self._turns.one():
+            report = prove(targets, self._place)
             self._verified = report["verified"]
         return report
 
@@ -68,8 +71,8 @@ class Runner:
             raise NotVerified("this sandbox has not proven its isolation; POST /probe first")
 
         def run() -> dict:
-            with self._places.one():
-                return execute(asked, self._config)
+            with self._turns.one():
+                return execute(asked, self._place)
 
         return self._results.once(asked, run)
 
@@ -85,26 +88,77 @@ _ANSWERS = {
 }
 
 
+class Connections:
+    """At most so many at once. When all are taken, the one that has waited longest without showing the token makes room."""
+
+    def __init__(self, most: int):
+        self._most = most
+        self._lock = threading.Lock()
+        self._idle: dict[socket.socket, None] = {}  # in the order in which they began to wait
+        self._busy: set[socket.socket] = set()
+
+    def admit(self, connection: socket.socket) -> bool:
+        """False where every other one is at work."""
+        with self._lock:
+            if len(self._idle) + len(self._busy) >= self._most:
+                if not self._idle:
+                    return False
+                oldest = next(iter(self._idle))
+                del self._idle[oldest]
+                _hang_up(oldest)
+            self._idle[connection] = None
+            return True
+
+    def works(self, connection: socket.socket) -> None:
+        """It has shown the token. Raises ConnectionAbortedError if it had to make room."""
+        with self._lock:
+            if connection not in self._idle:
+                raise ConnectionAbortedError("it made room for another connection")
+            del self._idle[connection]
+            self._busy.add(connection)
+
+    def waits(self, connection: socket.socket) -> None:
+        with self._lock:
+            self._busy.discard(connection)
+            self._idle[connection] = None
+
+    def ended(self, connection: socket.socket) -> None:
+        with self._lock:
+            self._busy.discard(connection)
+            self._idle.pop(connection, None)
+
+
+def _hang_up(connection: socket.socket) -> None:
+    try:
+        connection.shutdown(socket.SHUT_RDWR)  # its thread, which reads, sees the end and closes it
+    except OSError:
+        return
+
+
 class Server(ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 64
 
     def __init__(self, config: Config, runner: Runner):
         self.config, self.runner = config, runner
-        self._connections = threading.BoundedSemaphore(config.connections)
+        self.connections = Connections(config.connections)
         super().__init__((config.host, config.port), Handler)
 
     def process_request(self, request, client_address):
-        if not self._connections.acquire(blocking=False):
+        if not self.connections.admit(request):
             self.shutdown_request(request)
             return
-        super().process_request(request, client_address)
+        try:
+            super().process_request(request, client_address)
+        except RuntimeError:  # no thread could be started
+            self.connections.ended(request)
+            raise
 
     def process_request_thread(self, request, client_address):
         try:
             super().process_request_thread(request, client_address)
         finally:
-            self._connections.release()
+            self.connections.ended(request)
 
     def handle_error(self, request, client_address):
         print(f"connection dropped: {sys.exc_info()[1]}", file=sys.stderr, flush=True)
@@ -134,7 +188,9 @@ class Handler(BaseHTTPRequestHandler):
         elif length > contract.MAX_BODY_BYTES:
             self._refuse(413, "TooLarge", f"{length} bytes; at most {contract.MAX_BODY_BYTES} are read")
         else:
+            self.server.connections.works(self.connection)
             self._act(actions[self.path], self.rfile.read(length))
+            self.server.connections.waits(self.connection)
 
     def _act(self, action: Callable[[bytes], dict], body: bytes) -> None:
         try:
@@ -143,9 +199,16 @@ class Handler(BaseHTTPRequestHandler):
             status, reason = _ANSWERS[type(refusal)]
             answer = {"reason": reason, "message": str(refusal)}
         except Exception as error:
-            print(f"{self.path} failed: {type(error).__name__}: {error}", file=sys.stderr, flush=True)
-            status, answer = 500, {"reason": "Internal", "message": "the runner failed; see its log"}
+            self._give_up(error)
         self._answer(status, answer)
+
+    def _give_up(self, error: Exception) -> None:
+        """Nothing foreseen: what the sandbox holds is no longer known, so nothing may be run in it again."""
+        print(f"{self.path} failed, so the runner ends: {type(error).__name__}: {error}", file=sys.stderr, flush=True)
+        try:
+            self._answer(500, {"reason": "Internal", "message": "the runner failed and ends; see its log"})
+        finally:
+            os._exit(_FAILED_EXIT_CODE)
 
     def _authorized(self) -> bool:
         given = self.headers.get("Authorization", "").removeprefix("Bearer ")

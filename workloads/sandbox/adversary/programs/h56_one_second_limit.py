@@ -1,0 +1,7 @@
+# HONEST: a trivial program with a deadline of one second: start-up must fit. Must pass.
+#: kind = honest
+#: timeout = 1
+
+
+def solve(x):
+    return x + 1

@@ -1,0 +1,145 @@
+"""Exceptions that cross: rebuilt as the same class where both sides have it, else as a class of that name below the same built-ins.
+
+What would end the tests in silence arrives as a stand-in: `except SystemExit` and `assertRaises(SystemExit)` take it, and left alone
+it is an error of the program, never an end of the tests.
+"""
+
+import builtins
+import sys
+
+_MAX_MESSAGE = 4000
+_MAX_NAME = 100
+# what the standard library's own code takes for a sign to itself, not for an error
+_SIGNS = {("unittest.case", "SkipTest"), ("unittest.case", "_ShouldStop"), ("asyncio.exceptions", "CancelledError"), ("bdb", "BdbQuit")}
+_SLOTS = {ImportError: ("name", "path"), NameError: ("name",), AttributeError: ("name",), OSError: ("errno", "strerror", "filename")}
+_SPECIAL = ("__cause__", "__context__", "__suppress_context__", "__notes__")
+
+
+class FromProgram:
+    """Marks what the program raised and no `except` of ours may take for the tests' own leaving."""
+
+
+def _stand_in(kind: type) -> type:
+    return type(kind.__name__, (FromProgram, kind), {"__module__": "builtins"})
+
+
+STAND_INS = {kind: _stand_in(kind) for kind in (SystemExit, KeyboardInterrupt, GeneratorExit)}
+
+
+def text(error: BaseException) -> str:
+    try:
+        return str(error)[:_MAX_MESSAGE]
+    except Exception:
+        return "(its message can't be printed)"
+
+
+def contents(error: BaseException) -> tuple[str, list]:
+    """Children of an exception's node: class, message, arguments, then what is set after it is made."""
+    attributes = {name: value for name, value in getattr(error, "__dict__", {}).items() if name not in _SPECIAL and not isinstance(value, BaseException)}
+    for kind, names in _SLOTS.items():
+        if isinstance(error, kind):
+            attributes |= {name: value for name in names if (value := getattr(error, name, None)) is not None}
+    rest = [error.__cause__, error.__context__, error.__suppress_context__, *(part for pair in attributes.items() for part in pair)]
+    return "error", [type(error), text(error), _arguments(error), list(getattr(error, "__notes__", ())), *rest]
+
+
+def _arguments(error: BaseException) -> tuple:
+    if isinstance(error, BaseExceptionGroup):
+        return (error.message, *error.exceptions)
+    return () if any(argument is error for argument in error.args) else tuple.__getitem__(error.args, slice(None))
+
+
+def class_contents(kind: type) -> list:
+    """Children of an exception class's node: module, name, its bases, built-in or not."""
+    return [kind.__module__, kind.__qualname__, *(base for base in kind.__bases__ if base is not object and issubclass(base, BaseException))]
+
+
+def adopted_class(module: str, name: str, *bases: type) -> type:
+    """Our own class for one of the peer's: the standard library's if it is there already, else a new one below `bases`."""
+    if (known := _standard(module, name)) is not None:
+        return known
+    if not bases or not all(isinstance(base, type) and issubclass(base, BaseException) for base in bases):
+        raise ValueError("an exception's bases are exceptions")
+    short = str(name).rpartition(".")[2][:_MAX_NAME]
+    safe = tuple(STAND_INS.get(base, base) for base in bases)
+    return type(short, safe, {"__module__": str(module)[:_MAX_NAME], "__str__": _message, "__init__": _keep_arguments})
+
+
+def _standard(module, name) -> type | None:
+    if not isinstance(module, str) or not isinstance(name, str) or module.partition(".")[0] not in sys.stdlib_module_names or (module, name) in _SIGNS:
+        return None
+    kind = getattr(sys.modules.get(module), name, None)
+    return kind if isinstance(kind, type) and issubclass(kind, BaseException) and kind.__module__ == module else None
+
+
+def _message(self) -> str:
+    said = self.__dict__.get("_rune_message")
+    return next(kind for kind in type(self).__mro__ if "__str__" in vars(kind) and vars(kind)["__str__"] is not _message).__str__(self) if said is None else said
+
+
+def _keep_arguments(self, *arguments, **named) -> None:
+    """A program's own __init__ may take anything; what it made of it crosses as attributes."""
+    known = next(kind for kind in type(self).__mro__ if kind.__module__ == "builtins" and kind is not object and kind not in STAND_INS.values())
+    try:
+        known.__init__(self, *arguments)
+    except Exception:
+        self.args = arguments
+
+
+def rebuilt(kind: type, message: str, arguments: tuple) -> BaseException:
+    """An exception of `kind` that prints as `message`."""
+    kind = STAND_INS.get(kind, kind)
+    if not (isinstance(kind, type) and issubclass(kind, BaseException) and isinstance(message, str) and isinstance(arguments, tuple)):
+        raise ValueError("no exception")
+    for attempt in (_as_given(kind, arguments), (message,)):
+        try:
+            error = kind(*attempt)
+            if text(error) == message[:_MAX_MESSAGE] or isinstance(error, BaseExceptionGroup):
+                return error
+        except Exception:
+            continue
+    return _forced(kind, message, arguments)
+
+
+def _as_given(kind: type, arguments: tuple) -> tuple:
+    if issubclass(kind, BaseExceptionGroup):
+        return (arguments[0], list(arguments[1:]))
+    if issubclass(kind, (UnicodeEncodeError, UnicodeDecodeError, UnicodeTranslateError)) and len(arguments) >= 4:
+        *before, start, end, reason = arguments  # str() of positions out of range reads outside its text before CPython 3.13
+        most = len(before[-1])
+        start = max(0, min(start, most - 1))
+        return (*before, start, max(start, min(end, most)), reason)
+    return arguments
+
+
+def _forced(kind: type, message: str, arguments: tuple) -> BaseException:
+    """For a class whose instances print otherwise, or that can't be made from plain arguments."""
+    named = type(kind.__name__, (kind,), {"__module__": kind.__module__, "__str__": _message, "__init__": _keep_arguments})
+    try:
+        error = named.__new__(named, *_as_given(kind, arguments))
+    except Exception:
+        error = named.__new__(named, message, [Exception(message)]) if issubclass(kind, BaseExceptionGroup) else named.__new__(named)
+    error.args = arguments
+    error.__dict__["_rune_message"] = message
+    return error
+
+
+def finished(error: BaseException, notes: list, cause, context, suppress: bool, *attributes) -> None:
+    """Set what an exception carries beside its arguments; what it refuses stays as it is."""
+    for name, value in zip(attributes[::2], attributes[1::2], strict=True):
+        if isinstance(name, str) and not name.startswith("__") and name != "_rune_message" and not isinstance(error, UnicodeError):
+            try:
+                setattr(error, name, value)
+            except (AttributeError, TypeError):
+                continue
+    for note in notes:
+        error.add_note(str(note))
+    error.__cause__ = cause if isinstance(cause, BaseException) else None
+    error.__context__ = context if isinstance(context, BaseException) and context is not error else None
+    error.__suppress_context__ = bool(suppress)
+
+
+def builtin_exceptions() -> list[type]:
+    return sorted(
+        {kind for kind in vars(builtins).values() if isinstance(kind, type) and issubclass(kind, BaseException)}, key=lambda kind: kind.__name__
+    )

@@ -1,0 +1,334 @@
+"""What judge and candidate have in common: numbered containers that both hold a copy of, and objects that one holds and the other has a proxy of.
+
+Every message carries the containers that its sender has changed since the last one, so a list that is sorted in place, returned
+again, or changed after it was returned is the same list on both sides, as it is within one process. The receiver's own objects
+are updated; nothing is evaluated.
+"""
+
+import sys
+import weakref
+from collections import Counter, OrderedDict, defaultdict, deque
+from operator import is_, itemgetter
+
+from rune_sandbox import plain, wire
+
+_NAN = "nan"
+
+
+def _pairs(value: dict) -> list:
+    return [*dict.keys(value), *dict.values(value)]
+
+
+def _set_pairs(value: dict, children: list) -> None:
+    half = len(children) // 2
+    kind = OrderedDict if isinstance(value, OrderedDict) else dict
+    kind.clear(value)
+    for key, item in zip(children[:half], children[half:], strict=True):
+        kind.__setitem__(value, key, item)
+
+
+def _set_items(value: list, children: list) -> None:
+    list.__setitem__(value, slice(None), children)
+
+
+def _set_members(value: set, children: list) -> None:
+    set.clear(value)
+    set.update(value, children)
+
+
+def _set_queue(value: deque, children: list) -> None:
+    deque.clear(value)
+    deque.extend(value, children[1:])
+
+
+def _set_bytes(value: bytearray, children: list) -> None:
+    bytearray.__setitem__(value, slice(None), bytes.fromhex(children[0]))
+
+
+def _set_defaults(value: defaultdict, children: list) -> None:
+    value.default_factory = children[0]
+    _set_pairs(value, children[1:])
+
+
+# tag → (class, an empty one for a node's first child, children of a value, fill a value with children)
+_MUTABLE = {
+    "list": (list, lambda _: [], list.copy, _set_items),
+    "Counter": (Counter, lambda _: Counter(), _pairs, _set_pairs),
+    "OrderedDict": (OrderedDict, lambda _: OrderedDict(), lambda value: [*OrderedDict.keys(value), *OrderedDict.values(value)], _set_pairs),
+    "defaultdict": (defaultdict, lambda _: defaultdict(), lambda value: [value.default_factory, *_pairs(value)], _set_defaults),
+    "dict": (dict, lambda _: {}, _pairs, _set_pairs),
+    "set": (set, lambda _: set(), lambda value: list(set.__iter__(value)), _set_members),
+    "deque": (deque, lambda most: deque(maxlen=most), lambda value: [value.maxlen, *deque.__iter__(value)], _set_queue),
+    "bytearray": (bytearray, lambda _: bytearray(), lambda value: [bytes(memoryview(value)).hex()], _set_bytes),
+}
+_TAGS = {kind: tag for tag, (kind, *_) in _MUTABLE.items()} | {tuple: "tuple", frozenset: "frozenset"}
+PROXIED = frozenset({"function", "object", "generator", "coroutine", "async generator"})
+EARLY = {"error": 3}  # how many of a node's children must be there before it can be made; the others are set afterwards
+_SAME = {"bytearray": str.__eq__}  # how a child is compared with what it was, where not by identity
+_VIEWS = {type({}.keys()): "keys", type({}.values()): "values", type({}.items()): "items"}
+
+
+def _held_by_nobody() -> int:
+    """What sys.getrefcount says of a value that a table, a local variable and the call hold."""
+    table = {0: object()}
+    value = table[0]
+    return sys.getrefcount(value)
+
+
+def _record_class(name: str, fields: tuple) -> type:
+    """What collections.namedtuple makes, without its eval."""
+
+    def make(cls, *values, **named):
+        return tuple.__new__(cls, values + tuple(named[field] for field in fields[len(values) :]))
+
+    def shown(self):
+        return f"{name}({', '.join(f'{field}={value!r}' for field, value in zip(fields, self, strict=True))})"
+
+    members = {field: property(itemgetter(index)) for index, field in enumerate(fields)}
+    return type(
+        name,
+        (tuple,),
+        {
+            **members,
+            "__slots__": (),
+            "__new__": make,
+            "__repr__": shown,
+            "__getnewargs__": tuple,
+            "_fields": fields,
+            "_asdict": lambda self: dict(zip(fields, self, strict=True)),
+            "_replace": lambda self, **changes: type(self)(*(changes.get(field, value) for field, value in zip(fields, self, strict=True))),
+        },
+    )
+
+
+class Heap:
+    """One side's half. `describe(value)` gives (tag, children) of what is no plain value, `adopt(tag, children)` makes the proxy.
+
+    The two sides count up from 0 and 1 by two, so that neither can take the other's numbers.
+    """
+
+    def __init__(self, first: int, describe, adopt, prefers_object=lambda value: False):
+        self._next = self._first = first
+        self._describe, self._adopt, self._prefers_object = describe, adopt, prefers_object
+        self._objects: dict[int, object] = {}
+        self._numbers: dict[int, int] = {}
+        self._snapshots: dict[int, list] = {}
+        self._proxies: dict[int, weakref.ref] = {}
+        self._described: dict[int, tuple] = {}
+        self._dropped: list[int] = []
+        self._exported: set[int] = set()  # ours, and the peer's proxies may still call them
+        self._records: dict[tuple, type] = {}
+
+    # writing
+
+    def pack(self, *values) -> dict:
+        """`values`, and every shared container that has changed, as part of a frame."""
+        pending: list[tuple[int, str, list]] = []
+        package: dict = {"values": [self._form(value, pending, top=True) for value in values]}
+        for number, before in list(self._snapshots.items()):
+            tag, children = self._contents(self._objects[number])
+            if len(children) != len(before) or not all(map(_SAME.get(tag, is_), children, before)):
+                pending.append((number, tag, children))
+        nodes = []
+        while pending:
+            number, tag, children = pending.pop()
+            nodes.append([number, tag, children if plain.flat(children) else [self._form(child, pending) for child in children]])
+            if tag in _MUTABLE:
+                self._snapshots[number] = children
+        if nodes:
+            package["nodes"] = nodes
+        if self._dropped:
+            package["drop"], self._dropped = self._dropped, []
+            for number in package["drop"]:
+                self._described.pop(number, None)
+        return package
+
+    def _form(self, value, pending: list, top: bool = False):
+        if plain.is_atom(value):
+            return value
+        number = self._numbers.get(id(value))
+        if number is not None:
+            return [number]
+        if not top and type(value) is tuple and plain.flat(value):
+            return {"flat": list(value)}
+        form = plain.written(value)
+        if form is not None:
+            return form
+        if isinstance(value, type) and value.__module__ == "builtins" and plain.builtin_or_none(value.__name__) is value:
+            return {"builtin": value.__name__}
+        if type(value) not in _TAGS and not self._prefers_object(value):
+            base = plain.base_value(value)
+            if base is not NotImplemented:
+                return self._form(base, pending)
+        tag, children = self._contents(value)
+        number = self._next
+        self._next += 2
+        self._objects[number] = value
+        self._numbers[id(value)] = number
+        if tag in PROXIED:
+            self._exported.add(number)
+        pending.append((number, tag, children))
+        return [number]
+
+    def _contents(self, value) -> tuple[str, list]:
+        """(tag, children) by the methods of the plain class, whatever a subclass redefines."""
+        kind = type(value)
+        tag = _TAGS.get(kind)
+        if tag is None and not self._prefers_object(value):
+            tag = next((tag for base, tag in _TAGS.items() if isinstance(value, base)), None)
+        if tag in _MUTABLE:
+            return tag, _MUTABLE[tag][2](value)
+        if tag == "tuple" and kind is not tuple and isinstance(fields := getattr(kind, "_fields", None), tuple) and all(map(str.isidentifier, fields)):
+            return "record", [kind.__name__, ",".join(fields), *tuple.__iter__(value)]
+        if tag is not None:
+            return tag, list((tuple if tag == "tuple" else frozenset).__iter__(value))
+        if kind in _VIEWS:
+            return _VIEWS[kind], [dict(value.mapping)]
+        return (_NAN, []) if kind is float else self._describe(value)
+
+    # reading
+
+    def unpack(self, package: dict) -> list:
+        """What `pack` was given. Raises wire.Broken on anything that it can't have made."""
+        try:
+            return self._unpack(package)
+        except (ArithmeticError, AttributeError, ImportError, LookupError, OSError, RecursionError, TypeError, ValueError) as error:
+            raise wire.Broken(f"a malformed value: {str(error)[:200]}") from None
+
+    def _unpack(self, package: dict) -> list:
+        for number in package.get("drop", ()):
+            self._forget(number)
+        nodes = {number: (tag, body) for number, tag, body in package.get("nodes", ())}
+        held = [self._shell(number, tag, body) for number, (tag, body) in nodes.items() if tag in _MUTABLE]
+        for number, (tag, _) in nodes.items():
+            if tag not in _MUTABLE:
+                held += self._build(number, nodes)
+        for number, (tag, body) in nodes.items():
+            if tag in _MUTABLE:
+                _MUTABLE[tag][3](self._objects[number], self._values(body))
+                self._snapshots[number] = _MUTABLE[tag][2](self._objects[number])
+        for number, (tag, body) in nodes.items():
+            if tag == "error":
+                self._adopt("error's rest", [self._objects[number], *self._values(body)[EARLY["error"] :]])
+        return self._values(package["values"])
+
+    def _shell(self, number: int, tag: str, body: list):
+        """The container that node is about: one that is there already, or a new, empty one."""
+        kind, empty, *_ = _MUTABLE[tag]
+        if number in self._objects:
+            if number not in self._snapshots or not isinstance(self._objects[number], kind):
+                raise ValueError(f"{number} is no {tag}")
+            return self._objects[number]
+        return self._register(number, empty(body[0] if tag == "deque" else None))
+
+    def _build(self, number: int, nodes: dict) -> list:
+        """Make an unchangeable node after all that it holds, however deeply they are nested."""
+        stack, opened, made = [number], set(), []
+        while stack:
+            number = stack[-1]
+            tag, body = nodes[number]
+            if number in self._objects or number in self._proxies:
+                stack.pop()
+                continue
+            needed = body[: EARLY.get(tag, len(body))]
+            missing = [form[0] for form in needed if type(form) is list and form[0] in nodes and not self._known(form[0])]
+            if not missing:
+                made.append(self._made(number, tag, self._values(needed)))
+                stack.pop()
+            elif number in opened:
+                raise ValueError("a value that holds itself")
+            else:
+                opened.add(number)
+                stack += missing
+        return made
+
+    def _made(self, number: int, tag: str, children: list):
+        if tag in ("tuple", "frozenset"):
+            return self._register(number, (tuple if tag == "tuple" else frozenset)(children))
+        if tag == "record":
+            return self._register(number, tuple.__new__(self._record(children[0], children[1]), children[2:]))
+        if tag in ("keys", "values", "items"):
+            return self._register(number, getattr(dict, tag)(children[0]))
+        if tag == _NAN:
+            return self._register(number, float("nan"))
+        made = self._adopt(tag, children)
+        if tag not in PROXIED:
+            return self._register(number, made)
+        self._described[number] = (tag, children)
+        return self._watch(number, made)
+
+    def _record(self, name: str, fields: str) -> type:
+        if not name.isidentifier():
+            raise ValueError("a record without a name")
+        if (name, fields) not in self._records:
+            names = tuple(fields.split(",")) if fields else ()
+            if not all(field.isidentifier() and not field.startswith("_") for field in names):
+                raise ValueError("a record's fields are names")
+            self._records[name, fields] = _record_class(name, names)
+        return self._records[name, fields]
+
+    def _values(self, forms: list) -> list:
+        if set(map(type, forms)).isdisjoint((list, dict)):
+            return list(forms)
+        return [self._value(form) if type(form) in (list, dict) else form for form in forms]
+
+    def _value(self, form):
+        if type(form) is dict:
+            return plain.made(form)
+        (number,) = form
+        if number in self._objects:
+            return self._objects[number]
+        proxy = self._proxies[number]() if number in self._proxies else None
+        return proxy if proxy is not None else self._again(number)
+
+    # who holds what
+
+    def _known(self, number: int) -> bool:
+        return number in self._objects or number in self._proxies
+
+    def _register(self, number: int, value):
+        if type(number) is not int or number % 2 == self._first % 2 or self._known(number):
+            raise ValueError(f"{number!r:.20} can't be given to a new value")
+        self._objects[number] = value
+        self._numbers[id(value)] = number
+        return value
+
+    def _watch(self, number: int, proxy):
+        """Hold a proxy no longer than its users do; its owner hears of its end with the next message."""
+        if type(number) is not int or number % 2 == self._first % 2:
+            raise ValueError(f"{number!r:.20} can't be given to a new value")
+        identity = id(proxy)
+        self._proxies[number] = weakref.ref(proxy, lambda _: self._gone(number, identity))
+        self._numbers[identity] = number
+        return proxy
+
+    def _gone(self, number: int, identity: int) -> None:
+        self._proxies.pop(number, None)
+        self._numbers.pop(identity, None)
+        self._dropped.append(number)
+
+    def _again(self, number: int):
+        """A proxy that ended while a message that names it was on its way."""
+        self._dropped.remove(number)
+        return self._watch(number, self._adopt(*self._described[number]))
+
+    def _forget(self, number: int) -> None:
+        value = self._objects.pop(number, None)
+        self._numbers.pop(id(value), None)
+        self._snapshots.pop(number, None)
+        self._exported.discard(number)
+
+    def release(self) -> None:
+        """Stop sharing what only this table still holds (the tests have let go of it)."""
+        alone = _held_by_nobody()
+        for number in list(self._objects):
+            value = self._objects[number]
+            if number not in self._exported and not isinstance(value, type) and sys.getrefcount(value) <= alone:
+                self._forget(number)
+                self._dropped.append(number)
+
+    def exported(self, value) -> bool:
+        """Whether `value` is an object of ours that the other side was given to ask about."""
+        return self._numbers.get(id(value)) in self._exported
+
+
