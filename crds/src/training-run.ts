@@ -56,7 +56,9 @@ const spec = z.object({
     })
     .default({ failures: 2, disruptions: 10 })
     .describe("How often the work is tried again."),
-  deadlineSeconds: whole(60, 2592000).default(86400).describe("Longest time from first start to end, over all attempts; waiting in a queue counts."),
+  deadlineSeconds: whole(60, 2592000)
+    .default(86400)
+    .describe("Longest time from first start to end, over all attempts; waiting in a queue counts."),
   checkpoint: z
     .object({
       everySteps: whole(1, 100000).default(20).describe("Optimizer steps between checkpoints."),
