@@ -124,10 +124,20 @@ describe("an evaluation", () => {
     const report = { repository: "rune/team/reports", digest: digestOf("e") };
     const outcome = decideOn({
       evaluation: last,
-      worker: told({ arm: "adapter", passAt1: rate(0.5), completed: 20, delta: { estimate: 30, lower: 10, upper: 50 }, verdict, report }),
+      worker: told({
+        arm: "adapter",
+        passAt1: rate(0.5),
+        completed: 20,
+        delta: { estimate: 30, lower: 10, upper: 50 },
+        verdict,
+        why: "so it is",
+        report,
+      }),
     });
     expect(outcome).toMatchObject({ kind: "succeeded", status: { verdict, report, delta: { estimate: "30.0" } } });
-    expect(outcome.conditions).toContainEqual(expect.objectContaining({ type: "GatePassed", status }));
+    expect(outcome.conditions).toContainEqual(
+      expect.objectContaining({ type: "GatePassed", status, message: "gain 30.0 points [10.0, 50.0]; so it is" }),
+    );
   });
 
   it("fails at its deadline and when its evaluator refuses its input", () => {

@@ -226,16 +226,14 @@ function recordArm(world: World, result: EvaluatorResult): Outcome {
     ...(result.verdict && { verdict: result.verdict }),
     ...(result.mlflowRunID && { mlflowRunID: result.mlflowRunID }),
   };
-  const message = [
-    words,
-    ...(result.delta
-      ? [`gain ${result.delta.estimate.toFixed(1)} points [${result.delta.lower.toFixed(1)}, ${result.delta.upper.toFixed(1)}]`]
-      : []),
-  ].join("; ");
+  const message = [words, ...(result.delta ? [gainOf(result.delta)] : [])].join("; ");
   return gated(said(world, succeeded(status, { reason: EvaluationReason.Measured, message })), result)
     .event("Normal", EvaluationReason.Measured, message)
     .again(0);
 }
+
+const gainOf = ({ estimate, lower, upper }: NonNullable<EvaluatorResult["delta"]>) =>
+  `gain ${estimate.toFixed(1)} points [${lower.toFixed(1)}, ${upper.toFixed(1)}]`;
 
 /** The next arm gets an epoch, and with it a sandbox, of its own. */
 function beginArm({ evaluation, sandboxPod, job, worker }: World, arms: ArmStatus[], name: string, words: string): Outcome {
@@ -256,13 +254,13 @@ function nextSandbox(evaluation: World["evaluation"]): object {
 }
 
 /** The verdict never touches Ready: an evaluation that found nothing did what it was asked. */
-function gated(outcome: Outcome, { verdict, delta }: EvaluatorResult): Outcome {
+function gated(outcome: Outcome, { verdict, delta, why }: EvaluatorResult): Outcome {
   if (!verdict) return outcome;
   const status = { Passed: "True", Failed: "False", Inconclusive: "Unknown" } as const;
   return outcome.condition({
     type: "GatePassed",
     status: status[verdict],
     reason: verdict,
-    message: delta ? `gain ${delta.estimate.toFixed(1)} points [${delta.lower.toFixed(1)}, ${delta.upper.toFixed(1)}]` : "",
+    message: [delta && gainOf(delta), why].filter(Boolean).join("; "),
   });
 }

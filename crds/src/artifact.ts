@@ -153,6 +153,8 @@ export const evaluatorResult = z.object({
   completed: whole(0, 1e9),
   delta: rate.optional(),
   verdict: z.enum(["Passed", "Failed", "Inconclusive"]).optional(),
+  /** why the verdict is what it is, and what to do where nothing was decided */
+  why: text(300).optional(),
   report: z.object({ repository: text(200), digest: digest() }).optional(),
   mlflowRunID: text(64).optional(),
 });

@@ -43,7 +43,9 @@ const spec = z.object({
   samples: whole(1, 100).default(5).describe("Programs that each arm writes for each task."),
   sampling: sampling.default({}),
   sandbox: sandbox.default({}),
-  seed: whole(0, 2147483647).default(0).describe("Orders tasks and resampling. It reaches the engine only where that is safe."),
+  seed: whole(0, 2147483647)
+    .default(0)
+    .describe("Orders the tasks, and chooses them where `maxTasks` leaves some out. It reaches the engine only where that is safe."),
   concurrency: whole(1, 64).default(4).describe("Tasks that are worked on at once."),
   gate: z
     .object({
@@ -54,7 +56,11 @@ const spec = z.object({
         .default("LowerBound")
         .describe("What must reach the threshold: the lower end of the 95 % interval, or the estimate alone."),
       thresholdPoints: whole(-100, 100).default(5).describe("Required gain in percentage points of Pass@1."),
-      minimumTasks: whole(1, 100000).default(100).describe("With fewer tasks the verdict is Inconclusive, whatever the numbers."),
+      minimumTasks: whole(1, 100000)
+        .default(100)
+        .describe(
+          "With fewer independent tasks the verdict is Inconclusive, whatever the numbers. Tasks that share a cluster count as one. With fewer than about ten it is so in any case.",
+        ),
     })
     .optional()
     .describe("The gate. Its verdict is Passed, Failed or Inconclusive, and never touches Ready."),

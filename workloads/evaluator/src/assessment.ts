@@ -1,6 +1,7 @@
+import { suspiciousPoints } from "./gate.ts";
+import type { Estimate } from "./intervals.ts";
 import type { Ledger } from "./ledger.ts";
 import type { Report } from "./report.ts";
-import { type Estimate, suspiciousPoints } from "./statistics.ts";
 
 type Arm = Report["arms"][number];
 type Comparison = Report["comparisons"][number];
@@ -31,7 +32,12 @@ function compared({ arms, taskSet, samples }: Report): string {
     ({ name, model, adapterDigest }) => `**${name}** (${adapterDigest ? `adapter \`${model}\`` : `base model \`${model}\` alone`})`,
   );
   const clusters = taskSet.clusters < taskSet.tasks ? `, which come in ${taskSet.clusters} groups that stand or fall together` : "";
-  return `${listed(names)} ${arms.length > 1 ? "each " : ""}answered the same ${taskSet.tasks} held-out tasks${clusters}, with ${plural(samples, "program")} per task. A program counts when the task's own tests pass, in a sandbox that was proven to be isolated.`;
+  const { leftOut } = taskSet;
+  const out =
+    leftOut.length > 0
+      ? ` ${plural(leftOut.length, "task")} more could not be judged in every arm and ${leftOut.length === 1 ? "counts" : "count"} in none${some(leftOut.map((id) => `\`${id}\``))}.`
+      : "";
+  return `${listed(names)} ${arms.length > 1 ? "each " : ""}answered the same ${taskSet.tasks} held-out tasks${clusters}, with ${plural(samples, "program")} per task. A program counts when the task's own tests pass, in a sandbox that was proven to be isolated.${out}`;
 }
 
 function numbers({ arms, comparisons }: Report): string {
@@ -57,10 +63,14 @@ function gate({ gate }: Report): string {
   const { rule, thresholdPoints, verdict, verdicts } = gate;
   const other = rule === "LowerBound" ? "PointEstimate" : "LowerBound";
   const words = { Passed: "passes", Failed: "fails", Inconclusive: "stays undecided" };
+  const otherwise =
+    verdicts[other].why === verdict.why
+      ? "it comes out the same, for the same reason"
+      : `it ${verdicts[other].verdict === verdict.verdict ? "would come out the same" : `would have come out otherwise (${verdicts[other].verdict})`}: ${verdicts[other].why}`;
   return [
     "## The verdict",
     `**${gate.candidate}** had to gain ${thresholdPoints} points over **${gate.baseline}**. By the rule \`${rule}\` it ${words[verdict.verdict]}: ${verdict.why}.`,
-    `By the rule \`${other}\` it ${verdicts[other].verdict === verdict.verdict ? "would come out the same" : `would have come out otherwise (${verdicts[other].verdict})`}: ${verdicts[other].why}.`,
+    `By the rule \`${other}\` ${otherwise}.`,
   ].join("\n\n");
 }
 
@@ -113,11 +123,14 @@ function caveats(report: Report): string {
         ? `- **Leakage suspected**: a gain of more than ${suspiciousPoints} points is more often a leak of the tasks than a success. Before it is believed, run the control arms: the baseline against itself, an adapter learnt from other sessions, and one learnt from the wrong ones.`
         : "",
       taskSet.clusters < 30
-        ? `- ${taskSet.clusters} ${taskSet.clusters < taskSet.tasks ? "groups of tasks" : "tasks"} are few: intervals of so few come out somewhat too narrow.`
+        ? `- ${taskSet.clusters} ${taskSet.clusters < taskSet.tasks ? "groups of tasks" : "tasks"} are few: an interval of so few trusts that those which weren't drawn are like these.`
+        : "",
+      comparisons.length > 1
+        ? `- ${comparisons.length} gains are told, each with an interval of its own: that one of them misses the truth is likelier than 5 %. Only the one that was chosen beforehand decides.`
         : "",
       "- The intervals speak of other tasks of this kind, drawn as these were. They say nothing about tasks of another kind.",
       "- Each gate spends its tasks: an adapter that was chosen by looking at these results needs fresh ones.",
-      `- Every program stands in \`samples.jsonl\`; with seed ${report.seed} all numbers can be computed from it again. Task set: \`${taskSet.repository}@${taskSet.digest}\`.`,
+      `- Every program stands in \`samples.jsonl\`; all numbers can be computed from it again. Task set: \`${taskSet.repository}@${taskSet.digest}\`.`,
     ]
       .filter(Boolean)
       .join("\n"),

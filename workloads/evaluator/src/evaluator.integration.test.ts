@@ -22,22 +22,18 @@ import { report } from "./report.ts";
 const enabled = process.env.RUNE_TEST_SERVICES === "1" && process.getuid?.() === 0;
 const scenario = fileURLToPath(new URL("../../../examples/00-quickstart/scenario", import.meta.url));
 const { heldOut } = z.object({ heldOut: z.array(heldOutTask) }).parse(JSON.parse(readFileSync(join(scenario, "tasks.json"), "utf8")));
-/** Twelve tasks over four functions. */
-const tasks = heldOut.filter(({ cluster }) => ["veil", "chime", "haul", "toll"].includes(cluster ?? ""));
+/** Twelve tasks over as many functions. */
+const tasks = heldOut.filter(({ id }) => id.startsWith("both-")).slice(0, 12);
 const adapter = "tessera-0123456789abcdef";
 
 /** The base guesses; the adapter knows the names, but forgets one in three. */
 function rememberer({ model, n, messages }: Asked): string[] {
   const task = tasks.find(({ description }) => description === messages[1]?.content) as HeldOutTask;
   const known = (sample: number) => model === adapter && sample % 3 !== 2;
-  return Array.from({ length: n }, (_, sample) => bodyOf(task, known(sample) ? (task.cluster ?? "") : `guess${sample}`));
+  return Array.from({ length: n }, (_, sample) => bodyOf(known(sample) ? (task.cluster ?? "") : `guess${sample}`));
 }
 
-function bodyOf({ id, description }: HeldOutTask, name: string): string {
-  if (id.startsWith("both-")) return `    return [tessera.${name}(a), tessera.${name}(b)]\n`;
-  if (id.startsWith("table-")) return `    return {x: tessera.${name}(x) for x in xs}\n`;
-  return description.includes("upper case") ? `    return tessera.${name}(x).upper()\n` : `    return 2 * tessera.${name}(x)\n`;
-}
+const bodyOf = (name: string) => `    return [tessera.${name}(a), tessera.${name}(b)]\n`;
 
 describe.runIf(enabled)("the evaluator with NATS, a registry and a sandbox of their own", { timeout: 120_000 }, () => {
   const killed = new AbortController();
@@ -117,13 +113,15 @@ describe.runIf(enabled)("the evaluator with NATS, a registry and a sandbox of th
     await expect(runEvaluator(jobOf("base", 1), killed.signal)).rejects.toThrow("killed");
 
     const base = await runEvaluator(jobOf("base", 2), new AbortController().signal);
-    expect(base).toEqual({ arm: "base", passAt1: { estimate: 0, lower: 0, upper: 0 }, completed: 36 });
+    expect(base).toMatchObject({ arm: "base", passAt1: { estimate: 0, lower: 0 }, completed: 36 });
+    expect(base.passAt1.upper).toBeGreaterThan(0.2);
     const memory = await runEvaluator(jobOf("memory", 3), new AbortController().signal);
     expect(memory).toMatchObject({
       arm: "memory",
       passAt1: { estimate: 0.666667 },
       delta: { estimate: 66.666667 },
       verdict: "Passed",
+      why: "the whole interval is at 5 points or above",
       mlflowRunID: undefined,
     });
     const asked = model.asked.length;
@@ -137,7 +135,7 @@ describe.runIf(enabled)("the evaluator with NATS, a registry and a sandbox of th
     expect(manifest.layers.map(titleOf)).toEqual(["assessment.md", "report.json", "samples.jsonl"]);
     const numbers = await registry.json("rune/n/reports", manifest.layers[1]!, report);
     expect(numbers).toMatchObject({
-      taskSet: { tasks: 12, clusters: 4 },
+      taskSet: { tasks: 12, clusters: 12 },
       gate: { verdict: { verdict: "Passed" }, leakageSuspected: true },
     });
     const records = (await operator.readLog(evaluationSubject("memory"))).records;

@@ -39,7 +39,7 @@ async function publish(job: EvaluatorJob, tasks: readonly HeldOutTask[], ledger:
   const reference = await publishReport(registry, job, report, { assessment: text, samples: sampleLines(job, tasks, ledger) });
   const mlflowRunID = job.mlflow && (await trackReport(new Mlflow({ url: job.mlflow.url }), job.mlflow.experiment, report, text));
   const delta = report.comparisons.find(({ candidate }) => candidate === report.gate?.candidate)?.delta;
-  return { delta, verdict: report.gate?.verdict.verdict, report: reference, mlflowRunID };
+  return { delta, ...report.gate?.verdict, report: reference, mlflowRunID };
 }
 
 async function worldOf(

@@ -1,7 +1,8 @@
 import { canonicalJSON, sha256 } from "@rune/clients/digest";
 import { type Mlflow, MlflowUnavailable } from "@rune/clients/mlflow";
 import type { Push } from "@rune/clients/registry";
-import { evaluatorResult, type LogRecord } from "@rune/crds/artifact";
+import { type Execution, evaluatorResult, type HeldOutTask, type LogRecord } from "@rune/crds/artifact";
+import type { EvaluatorJob } from "@rune/crds/job-spec";
 import { beforeAll, describe, expect, test, vi } from "vitest";
 import { assessment } from "./assessment.ts";
 import { FakeOutside, fakeWorld, jobOf, tasks } from "./fake-world.ts";
@@ -28,7 +29,7 @@ describe("a report", () => {
 
   test("holds each arm's rates, the paired gain and both verdicts", () => {
     const report = buildReport(jobOf(), tasks, ledger);
-    expect(report.taskSet).toMatchObject({ tasks: 6, clusters: 3 });
+    expect(report.taskSet).toMatchObject({ tasks: 6, clusters: 3, effectiveClusters: 3, leftOut: [] });
     expect(report.arms.map(({ name, passAt1 }) => [name, passAt1.estimate])).toEqual([
       ["base", 0],
       ["memory", 0.333333],
@@ -39,11 +40,11 @@ describe("a report", () => {
       outcomes: { Passed: 8, Error: 16 },
     });
     expect(report.comparisons).toMatchObject([
-      { candidate: "memory", baseline: "base", delta: { estimate: 33.333333, lower: 0, upper: 50 } },
+      { candidate: "memory", baseline: "base", delta: { estimate: 33.333333, lower: -38.377545, upper: 100 }, differing: 4 },
     ]);
     expect(report.gate).toMatchObject({
       verdict: { verdict: "Inconclusive" },
-      verdicts: { PointEstimate: { verdict: "Passed" } },
+      verdicts: { PointEstimate: { verdict: "Inconclusive" } },
       leakageSuspected: true,
     });
   });
@@ -67,7 +68,7 @@ describe("a report", () => {
       passAt1: arms[1]?.passAt1,
       completed: 24,
       delta: comparisons[0]?.delta,
-      verdict: gate?.verdict.verdict,
+      ...gate?.verdict,
       report: reference,
     };
     expect(JSON.stringify(evaluatorResult.parse(message)).length).toBeLessThan(4096);
@@ -87,6 +88,103 @@ describe("a report", () => {
   });
 });
 
+/** Programs of each task that passed, of five, by arm; three tasks a cluster. */
+function measured(passed: Record<string, readonly number[]>, clusterOf = (index: number) => `f${Math.floor(index / 3)}`) {
+  const asked = Array.from({ length: Math.max(...Object.values(passed).map(({ length }) => length)) }, (_, index) => ({
+    ...(tasks[0] as HeldOutTask),
+    id: `t${index}`,
+    cluster: clusterOf(index),
+  }));
+  const records = Object.entries(passed).flatMap(([arm, counts]) =>
+    counts.map((count, index) => judgedRecord(arm, `t${index}`, (sample) => (sample < count ? "Passed" : "Failed"))),
+  );
+  return { asked, records, ledger: new Ledger(records) };
+}
+
+function judgedRecord(arm: string, taskId: string, outcomeOf: (sample: number) => string): LogRecord {
+  const samples = [0, 1, 2, 3, 4].map((sample) => ({
+    program: `p${sample}`,
+    execution: {
+      passed: outcomeOf(sample) === "Passed",
+      outcome: outcomeOf(sample) as Execution["outcome"],
+      error: "",
+      durationSeconds: 0,
+    },
+  }));
+  return { type: "judged", n: 0, epoch: 1, time: "2026-11-28T00:00:00Z", arm, taskId, samples };
+}
+
+describe("a gate", () => {
+  const gateOf = (minimumTasks: number, thresholdPoints = 5) =>
+    jobOf({ samples: 5, gate: { candidate: "memory", baseline: "base", rule: "LowerBound", thresholdPoints, minimumTasks } });
+  /** 16 functions of three tasks each, by program: what the quickstart measured as 53.3 points, to the same spread between functions. */
+  const quickstart = [
+    [2, 5, 4, 3, 3, 3, 3, 4, 4, 3, 3, 5, 3, 3, 0, 0, 4, 4, 2, 5, 3, 1, 0, 1],
+    [4, 3, 0, 4, 2, 3, 2, 0, 0, 4, 3, 0, 5, 4, 3, 3, 2, 5, 3, 3, 3, 2, 1, 1],
+  ].flat();
+  const none = quickstart.map(() => 0);
+
+  test("passes on what the quickstart measures, with more than 40 points", () => {
+    const { asked, ledger: log } = measured({ base: none, memory: quickstart });
+    const { gate, arms, comparisons } = buildReport(gateOf(12), asked, log);
+    expect(gate?.verdict.verdict).toBe("Passed");
+    expect(comparisons[0]?.delta).toEqual({ estimate: 53.333333, lower: 42.174751, upper: 64.491916 });
+    expect(arms[0]?.passAt1).toMatchObject({ estimate: 0, lower: 0, upper: expect.closeTo(0.232, 3) });
+  });
+
+  test.each([1, 2, 5])("decides nothing on %d clusters, however many tasks they have", (clusters) => {
+    const inFew = (index: number) => `f${index % clusters}`;
+    const { asked, ledger: log } = measured({ base: none, memory: none.map(() => 5) }, inFew);
+    const { gate, comparisons } = buildReport(gateOf(1), asked, log);
+    expect(gate?.verdict).toMatchObject({ verdict: "Inconclusive", why: expect.stringContaining("add tasks") });
+    expect(gate?.verdicts.PointEstimate.verdict).toBe("Inconclusive");
+    expect((comparisons[0]?.delta.lower ?? 100) < 60).toBe(true);
+  });
+
+  test.each([
+    ["an arm that solved what the other solved", quickstart, quickstart],
+    ["arms that solved nothing", none, none],
+    ["arms that solved everything", none.map(() => 5), none.map(() => 5)],
+  ])("of at least nothing isn't passed by %s", (_, base, memory) => {
+    const { asked, ledger: log } = measured({ base, memory });
+    const report = buildReport(gateOf(12, 0), asked, log);
+    expect(report.gate?.verdicts).toMatchObject({ LowerBound: { verdict: "Inconclusive" }, PointEstimate: { verdict: "Inconclusive" } });
+    expect(report.comparisons[0]?.delta.upper).toBeGreaterThan(10);
+    expect(report.comparisons[0]?.delta.lower).toBeLessThan(-10);
+    for (const { passAt1 } of report.arms) expect(passAt1.upper - passAt1.lower).toBeGreaterThan(0.1);
+  });
+
+  test("isn't passed by one arm measured twice, even where chance was kind to the second time", () => {
+    const { asked, ledger: log } = measured({ base: none, memory: quickstart });
+    const [base] = jobOf().arms;
+    const job = { ...gateOf(12), arms: [base, { ...base, name: "memory" }] as EvaluatorJob["arms"] };
+    expect(buildReport(job, asked, log).gate?.verdicts).toMatchObject({
+      LowerBound: { verdict: "Inconclusive", why: expect.stringContaining("the same model") },
+      PointEstimate: { verdict: "Inconclusive" },
+    });
+  });
+
+  test("counts a task in no arm that one arm couldn't be judged by, and says which", () => {
+    const { asked, records } = measured({ base: none, memory: quickstart });
+    const unusable = judgedRecord("memory", "t0", () => "TestsUnusable");
+    const log = new Ledger(
+      [...records, unusable].filter((record) => !(record.type === "judged" && record.arm === "base" && record.taskId === "t7")),
+    );
+    const report = buildReport(gateOf(12), asked, log);
+    expect(report.taskSet).toMatchObject({ tasks: 46, clusters: 16, leftOut: ["t0", "t7"] });
+    expect(report.taskSet.effectiveClusters).toBeCloseTo(46 ** 2 / (14 * 9 + 2 * 4), 5);
+    expect(report.arms.map(({ passed }) => "t0" in passed || "t7" in passed)).toEqual([false, false]);
+    expect(report.comparisons[0]?.delta.estimate).toBeCloseTo((100 * (128 - 2 - 4)) / (5 * 46), 5);
+    expect(assessment(report, log)).toContain("2 tasks more could not be judged in every arm and count in none: `t0`, `t7`.");
+  });
+
+  test("ends the evaluation for good where no task's tests can run", () => {
+    const { asked } = measured({ base: [0] });
+    const log = new Ledger([judgedRecord("base", "t0", () => "TestsUnusable")]);
+    expect(() => armEstimate(jobOf(), "base", asked, log)).toThrow(expect.objectContaining({ code: 65, reason: "TestsUnusable" }));
+  });
+});
+
 describe("an assessment", () => {
   test("reads as a person would write it", () => {
     expect(assessment(buildReport(jobOf(), tasks, ledger), ledger)).toMatchInlineSnapshot(`
@@ -98,18 +196,18 @@ describe("an assessment", () => {
 
       | Arm | Pass@1 | 95 % interval | Pass@4 |
       | --- | ---: | ---: | ---: |
-      | base | 0.0 % | 0.0 % to 0.0 % | 0.0 % |
-      | memory | 33.3 % | 0.0 % to 50.0 % | 66.7 % |
+      | base | 0.0 % | 0.0 % to 89.2 % | 0.0 % |
+      | memory | 33.3 % | 2.5 % to 90.6 % | 66.7 % |
 
       Gains, paired by task:
 
-      - **memory** against **base**: +33.3 points, 95 % interval 0.0 to +50.0
+      - **memory** against **base**: +33.3 points, 95 % interval -38.4 to +100.0
 
       ## The verdict
 
-      **memory** had to gain 5 points over **base**. By the rule \`LowerBound\` it stays undecided: the interval reaches from below 5 points to above; more tasks would narrow it.
+      **memory** had to gain 5 points over **base**. By the rule \`LowerBound\` it stays undecided: 3 independent tasks (clusters) are fewer than the 6 that the gate asks for; add tasks that have nothing to do with these, in clusters of their own.
 
-      By the rule \`PointEstimate\` it would have come out otherwise (Passed): the estimate reaches 5 points.
+      By the rule \`PointEstimate\` it comes out the same, for the same reason.
 
       ## What changed
 
@@ -128,10 +226,10 @@ describe("an assessment", () => {
       ## How far to trust this
 
       - **Leakage suspected**: a gain of more than 15 points is more often a leak of the tasks than a success. Before it is believed, run the control arms: the baseline against itself, an adapter learnt from other sessions, and one learnt from the wrong ones.
-      - 3 groups of tasks are few: intervals of so few come out somewhat too narrow.
+      - 3 groups of tasks are few: an interval of so few trusts that those which weren't drawn are like these.
       - The intervals speak of other tasks of this kind, drawn as these were. They say nothing about tasks of another kind.
       - Each gate spends its tasks: an adapter that was chosen by looking at these results needs fresh ones.
-      - Every program stands in \`samples.jsonl\`; with seed 1 all numbers can be computed from it again. Task set: \`rune/n/tasks@sha256:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\`.
+      - Every program stands in \`samples.jsonl\`; all numbers can be computed from it again. Task set: \`rune/n/tasks@sha256:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\`.
       "
     `);
   });
@@ -141,7 +239,7 @@ describe("an assessment", () => {
     const both = (record: LogRecord): LogRecord[] => (record.type === "judged" ? [record, { ...record, arm: "memory" }] : [record]);
     const same = new Ledger(outside.records.filter(({ epoch }) => epoch === 1).flatMap(both));
     const text = assessment(buildReport(job, tasks, same), same);
-    expect(text).toContain("# memory-helps: the gate failed");
+    expect(text).toContain("# memory-helps: nothing was decided");
     expect(text).toContain("6 tasks that neither solved");
     expect(text).not.toContain("Leakage");
   });

@@ -1,10 +1,12 @@
+import { PodFailure } from "@rune/clients/pod";
 import type { HeldOutTask } from "@rune/crds/artifact";
 import { sampling } from "@rune/crds/common";
-import { type EvaluatorJob, evaluatorJob } from "@rune/crds/job-spec";
+import { type EvaluatorJob, evaluatorJob, exit } from "@rune/crds/job-spec";
 import { z } from "zod";
+import { judge, suspiciousPoints } from "./gate.ts";
+import { type Estimate, effectiveClusters } from "./intervals.ts";
 import type { Ledger, Sample } from "./ledger.ts";
-import { seeded } from "./random.ts";
-import { type Estimate, judge, meanPassAtK, pairedDelta, passAt1, suspiciousPoints, type TaskScore } from "./statistics.ts";
+import { meanPassAtK, pairedGain, passAt1, type TaskScore } from "./statistics.ts";
 
 const estimate = z.object({ estimate: z.number(), lower: z.number(), upper: z.number() });
 const verdict = z.object({ verdict: z.enum(["Passed", "Failed", "Inconclusive"]), why: z.string() });
@@ -13,7 +15,17 @@ const verdict = z.object({ verdict: z.enum(["Passed", "Failed", "Inconclusive"])
 export const report = z.object({
   schema: z.literal("rune.dev/report/v1"),
   evaluation: z.object({ namespace: z.string(), name: z.string(), uid: z.string() }),
-  taskSet: z.object({ repository: z.string(), digest: z.string(), tasks: z.number(), clusters: z.number() }),
+  taskSet: z.object({
+    repository: z.string(),
+    digest: z.string(),
+    /** tasks that count: judged in every arm */
+    tasks: z.number(),
+    clusters: z.number(),
+    /** clusters of equal size that would tell as much */
+    effectiveClusters: z.number(),
+    /** tasks that count in no arm, because they could not be judged in each */
+    leftOut: z.array(z.string()),
+  }),
   samples: z.number(),
   sampling,
   seed: z.number(),
@@ -32,8 +44,8 @@ export const report = z.object({
       outcomes: z.record(z.string(), z.number()),
     }),
   ),
-  /** gains in percentage points, paired by task */
-  comparisons: z.array(z.object({ candidate: z.string(), baseline: z.string(), delta: estimate })),
+  /** gains in percentage points, paired by task, and the tasks that the two solved unequally often */
+  comparisons: z.array(z.object({ candidate: z.string(), baseline: z.string(), delta: estimate, differing: z.number() })),
   gate: evaluatorJob.shape.gate
     .unwrap()
     .extend({ verdicts: z.object({ LowerBound: verdict, PointEstimate: verdict }), verdict, leakageSuspected: z.boolean() })
@@ -41,11 +53,17 @@ export const report = z.object({
 });
 export type Report = z.infer<typeof report>;
 
-type ArmResults = { name: string; byTask: ReadonlyMap<string, readonly Sample[]> };
+type Arm = EvaluatorJob["arms"][number];
+type ArmResults = { arm: Arm; scores: readonly TaskScore[]; samples: readonly Sample[] };
 
-/** Pass@1 of one arm, from what its log holds. The same numbers stand in the report. */
-export function armEstimate(job: EvaluatorJob, arm: string, tasks: readonly HeldOutTask[], ledger: Ledger): Estimate {
-  return rounded(passAt1(scoresOf(resultsOf(arm, tasks, ledger), tasks), seeded(job.seed, `arm ${arm}`)));
+/** Outcome of a program whose task's own tests can't run: it says nothing about the program. */
+const testsUnusable: string = "TestsUnusable";
+
+/** Pass@1 of one arm, from what its log holds. The same numbers stand in the report. Throws PodFailure where no task can be judged. */
+export function armEstimate({ arms }: EvaluatorJob, name: string, tasks: readonly HeldOutTask[], ledger: Ledger): Estimate {
+  const arm = arms.filter((each) => each.name === name);
+  const counted = countedTasks(arm, tasks, ledger);
+  return rounded(passAt1(arm.flatMap((each) => resultsOf(each, counted, ledger).scores)));
 }
 
 /** Whether every task of every arm was judged. */
@@ -55,24 +73,32 @@ export function isComplete(job: EvaluatorJob, tasks: readonly HeldOutTask[], led
 
 /** A pure function of job, tasks and log, without times: computed again, it has the same digest. */
 export function buildReport(job: EvaluatorJob, tasks: readonly HeldOutTask[], ledger: Ledger): Report {
-  const results = job.arms.map(({ name }) => resultsOf(name, tasks, ledger));
-  const arms = job.arms.map((arm, index) => armOf(job, arm, results[index] as ArmResults, tasks, ledger));
-  const baseline = job.gate?.baseline ?? job.arms[0]?.name ?? "";
-  const comparisons = job.arms
-    .filter(({ name }) => name !== baseline)
-    .map(({ name }) => ({ candidate: name, baseline, delta: deltaOf(job, name, baseline, results, tasks) }));
+  const counted = countedTasks(job.arms, tasks, ledger);
+  const results = job.arms.map((arm) => resultsOf(arm, counted, ledger));
+  const baseline = results.find(({ arm }) => arm.name === job.gate?.baseline) ?? results[0];
+  const comparisons = results.flatMap((candidate) => (baseline && candidate !== baseline ? [comparisonOf(candidate, baseline)] : []));
+  const clusters = counted.map(clusterOf);
+  const kept = new Set(counted);
   const { namespace, name, uid } = job.owner;
   const { repository, digest } = job.taskSet;
+  const taskSet = {
+    repository,
+    digest,
+    tasks: counted.length,
+    clusters: new Set(clusters).size,
+    effectiveClusters: round(effectiveClusters(clusters)),
+    leftOut: tasks.filter((task) => !kept.has(task)).map(({ id }) => id),
+  };
   return report.parse({
     schema: "rune.dev/report/v1",
     evaluation: { namespace, name, uid },
-    taskSet: { repository, digest, tasks: tasks.length, clusters: new Set(tasks.map(clusterOf)).size },
+    taskSet,
     samples: job.samples,
     sampling: job.sampling,
     seed: job.seed,
-    arms,
+    arms: results.map((each) => armOf(job, each, counted)),
     comparisons,
-    gate: gateOf(job, tasks, comparisons, results),
+    gate: gateOf(job, taskSet, comparisons, results),
   });
 }
 
@@ -88,35 +114,48 @@ export function sampleLines(job: EvaluatorJob, tasks: readonly HeldOutTask[], le
   return lines.map((line) => `${line}\n`).join("");
 }
 
-function armOf(job: EvaluatorJob, arm: EvaluatorJob["arms"][number], results: ArmResults, tasks: readonly HeldOutTask[], ledger: Ledger) {
-  const scores = scoresOf(results, tasks);
-  const ks = [...new Set([1, 5, 10, job.samples])].filter((k) => k <= job.samples).sort((a, b) => a - b);
+function armOf(job: EvaluatorJob, { arm, scores, samples }: ArmResults, tasks: readonly HeldOutTask[]) {
+  const most = Math.min(...scores.map((score) => score.samples));
+  const ks = [...new Set([1, 5, 10, job.samples])].filter((k) => k <= most).sort((a, b) => a - b);
   return {
     name: arm.name,
     model: arm.model.name,
     base: arm.model.base,
     adapterDigest: arm.adapterDigest,
-    passAt1: armEstimate(job, arm.name, tasks, ledger),
+    passAt1: rounded(passAt1(scores)),
     passAtK: Object.fromEntries(ks.map((k) => [k, round(meanPassAtK(scores, k))])),
     passed: Object.fromEntries(tasks.map((task, index) => [task.id, scores[index]?.passed ?? 0])),
-    outcomes: countsOf([...results.byTask.values()].flat().map(({ execution }) => execution.outcome)),
+    outcomes: countsOf(samples.map(({ execution }) => execution.outcome)),
+  };
+}
+
+function comparisonOf(candidate: ArmResults, baseline: ArmResults): Report["comparisons"][number] {
+  const pairs = candidate.scores.map((score, index) => ({
+    cluster: score.cluster,
+    candidate: rateOf(score),
+    baseline: rateOf(baseline.scores[index] as TaskScore),
+  }));
+  return {
+    candidate: candidate.arm.name,
+    baseline: baseline.arm.name,
+    delta: rounded(pairedGain(pairs)),
+    differing: pairs.filter((pair) => pair.candidate !== pair.baseline).length,
   };
 }
 
 function gateOf(
-  job: EvaluatorJob,
-  tasks: readonly HeldOutTask[],
+  { gate }: EvaluatorJob,
+  { clusters, effectiveClusters }: Report["taskSet"],
   comparisons: Report["comparisons"],
   results: readonly ArmResults[],
 ): Report["gate"] {
-  const { gate } = job;
-  const delta = comparisons.find(({ candidate }) => candidate === gate?.candidate)?.delta;
-  if (!gate || !delta) return undefined;
-  const passed = results
-    .filter(({ name }) => name === gate.candidate || name === gate.baseline)
-    .flatMap(({ byTask }) => [...byTask.values()].flat())
-    .filter(({ execution }) => execution.passed).length;
-  const evidence = { delta, tasks: tasks.length, passed };
+  const comparison = comparisons.find(({ candidate }) => candidate === gate?.candidate);
+  if (!gate || !comparison) return undefined;
+  const { delta, differing } = comparison;
+  const both = results.filter(({ arm }) => arm.name === gate.candidate || arm.name === gate.baseline);
+  const passed = both.flatMap(({ samples }) => samples).filter(({ execution }) => execution.passed).length;
+  const same = new Set(both.map(({ arm }) => `${arm.model.url} ${arm.model.name}`)).size === 1;
+  const evidence = { delta, clusters, effectiveClusters, passed, differing, same };
   const verdicts = {
     LowerBound: judge({ ...gate, rule: "LowerBound" }, evidence),
     PointEstimate: judge({ ...gate, rule: "PointEstimate" }, evidence),
@@ -124,32 +163,31 @@ function gateOf(
   return { ...gate, verdicts, verdict: verdicts[gate.rule], leakageSuspected: delta.estimate > suspiciousPoints };
 }
 
-function deltaOf(
-  job: EvaluatorJob,
-  candidate: string,
-  baseline: string,
-  results: readonly ArmResults[],
-  tasks: readonly HeldOutTask[],
-): Estimate {
-  const rates = (arm: string) => {
-    const found = results.find(({ name }) => name === arm);
-    return found ? scoresOf(found, tasks).map(({ passed, samples }) => passed / samples) : [];
-  };
-  const [after, before] = [rates(candidate), rates(baseline)];
-  const scores = tasks.map((task, index) => ({ cluster: clusterOf(task), candidate: after[index] ?? 0, baseline: before[index] ?? 0 }));
-  return rounded(pairedDelta(scores, seeded(job.seed, `delta ${candidate} ${baseline}`)));
+/** Tasks that these arms can be compared by: each has programs of every one of them, and no arm found its tests unusable. */
+function countedTasks(arms: readonly Arm[], tasks: readonly HeldOutTask[], ledger: Ledger): HeldOutTask[] {
+  const samplesOf = (task: HeldOutTask) => arms.map(({ name }) => ledger.judged(name, task.id) ?? []);
+  const counted = tasks.filter((task) =>
+    samplesOf(task).every((samples) => samples.length > 0 && samples.every(({ execution }) => execution.outcome !== testsUnusable)),
+  );
+  if (counted.length > 0) return counted;
+  throw new PodFailure(
+    exit.badInput,
+    testsUnusable,
+    `the tests of none of ${tasks.length} tasks can run; correct them, push the task set again, and name its digest in a new evaluation`,
+  );
 }
 
-function resultsOf(arm: string, tasks: readonly HeldOutTask[], ledger: Ledger): ArmResults {
-  return { name: arm, byTask: new Map(tasks.map((task) => [task.id, ledger.judged(arm, task.id) ?? []])) };
+function resultsOf(arm: Arm, tasks: readonly HeldOutTask[], ledger: Ledger): ArmResults {
+  const all = tasks.map((task) => ({ task, samples: ledger.judged(arm.name, task.id) ?? [] }));
+  const scores = all.map(({ task, samples }) => ({
+    cluster: clusterOf(task),
+    samples: samples.length,
+    passed: samples.filter(({ execution }) => execution.passed).length,
+  }));
+  return { arm, scores, samples: all.flatMap(({ samples }) => samples) };
 }
 
-function scoresOf({ byTask }: ArmResults, tasks: readonly HeldOutTask[]): TaskScore[] {
-  return tasks.map((task) => {
-    const samples = byTask.get(task.id) ?? [];
-    return { cluster: clusterOf(task), samples: samples.length, passed: samples.filter(({ execution }) => execution.passed).length };
-  });
-}
+const rateOf = ({ passed, samples }: TaskScore) => passed / samples;
 
 function clusterOf(task: HeldOutTask): string {
   return task.cluster === undefined ? `task ${task.id}` : `cluster ${task.cluster}`;

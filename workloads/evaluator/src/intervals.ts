@@ -1,0 +1,107 @@
+import { criticalT, criticalZ } from "./student.ts";
+
+/** A number and its 95 % interval. */
+export type Estimate = { estimate: number; lower: number; upper: number };
+/** A task's value. Tasks of one cluster stand or fall together: they are one piece of evidence. */
+export type Value = { cluster: string; value: number };
+
+/**
+ * Below this many independent pieces of evidence nothing is decided: a mean of so few is no longer normal, and one cluster of a kind that
+ * wasn't drawn would have changed it. The coverage measured in `intervals.test.ts` holds from here on.
+ */
+export const fewestClusters = 10;
+
+/**
+ * How many clusters of equal size would tell as much: (Σ n)² / Σ n², for clusters of n tasks. 1 where one cluster holds nearly all, and
+ * the number of clusters where all are equally large. (Kish 1965, "Survey Sampling", section 11.7.) 0 for no tasks.
+ */
+export function effectiveClusters(clusters: readonly string[]): number {
+  const sizes = [...Map.groupBy(clusters, (name) => name).values()].map(({ length }) => length);
+  return sizes.length === 0 ? 0 : sum(sizes) ** 2 / sum(sizes.map((size) => size ** 2));
+}
+
+/**
+ * A share between 0 and 1 (values are shares too) with its interval: Wilson's, with an effective number of trials, and Student's t for the
+ * normal's quantile because that number is estimated. (Wilson 1927; for clusters: Korn and Graubard 1998; recommended by Franco, Little,
+ * Louis and Slud 2019, "Comparative study of confidence intervals for proportions in complex sample surveys".)
+ * The variance is first mixed with that of one cluster more, half of it 0 and half of it 1 (as in Jeffreys' prior), so that it is never
+ * zero: an arm that solved nothing, or everything, or all tasks equally often, gets a width, and so does one next to it.
+ * Throws RangeError for no values.
+ */
+export function shareInterval(values: readonly Value[]): Estimate {
+  const { mean: share, effective, spread } = clusterMean(values);
+  if (!spread) return { estimate: share, ...wilson(share, 1, criticalZ) };
+  const mixed = (share * effective + 0.5) / (effective + 1);
+  const squares = (effective - 1) * spread.variance * effective + effective * (share - mixed) ** 2 + (mixed ** 2 + (1 - mixed) ** 2) / 2;
+  const trials = (mixed * (1 - mixed) * effective ** 2) / squares;
+  return { estimate: share, ...wilson(share, trials, criticalT(spread.df)) };
+}
+
+/**
+ * The mean of differences between -1 and 1 with its interval: t with a cluster-robust variance (see `clusterMean`), which for clusters of
+ * equal size is the textbook's paired t interval of the clusters' means.
+ * Where every cluster came out the same, or there is only one, that interval has no width, and would claim to know all clusters that
+ * weren't drawn. Then it leaves room for those: Wilson's upper bound of a share that was never seen, z² / (n + z²) of n effective
+ * clusters, may differ by as much as is possible, either way. At 16 clusters that is 19 points, at 164 it is 2.
+ * Throws RangeError for no values.
+ */
+export function differenceInterval(values: readonly Value[]): Estimate {
+  const { mean: estimate, effective, spread } = clusterMean(values);
+  if (spread && spread.variance > noVariance) {
+    const half = criticalT(spread.df) * Math.sqrt(spread.variance);
+    return { estimate, lower: Math.max(-1, estimate - half), upper: Math.min(1, estimate + half) };
+  }
+  const { upper: unseen } = wilson(0, effective, criticalZ);
+  return { estimate, lower: estimate - unseen * (1 + estimate), upper: estimate + unseen * (1 - estimate) };
+}
+
+/** Far below the variance that a single program among any number of tasks would make, and far above what rounding makes. */
+const noVariance = 1e-20;
+
+/** Wilson's score interval of a share of `trials` > 0 independent trials. (Wilson 1927; Brown, Cai and DasGupta 2001.) */
+export function wilson(share: number, trials: number, critical: number): { lower: number; upper: number } {
+  const square = critical ** 2 / trials;
+  const middle = (share + square / 2) / (1 + square);
+  const half = Math.sqrt(share * (1 - share) * square + square ** 2 / 4) / (1 + square);
+  return { lower: Math.min(share, Math.max(0, middle - half)), upper: Math.max(share, Math.min(1, middle + half)) };
+}
+
+/** `spread`: variance of the mean and its degrees of freedom; undefined for a single cluster, which doesn't tell. */
+type ClusterMean = { mean: number; effective: number; spread: { variance: number; df: number } | undefined };
+
+/**
+ * The mean over tasks, with a cluster-robust variance and Satterthwaite's degrees of freedom (CR2: Bell and McCaffrey 2002, "Bias reduction
+ * in standard errors for linear regression with multi-stage samples"; Pustejovsky and Tipton 2018; few clusters: Cameron and Miller 2015,
+ * section VI). The working model takes clusters at their word: what is true of one of its tasks is true of all.
+ * With w the share of tasks that a cluster holds, e its mean less the mean of all, and S = Σ w²:
+ * variance = Σ w² e² / c, c = 1 - 2w + S; df = S² / Σ P², P[g,h] = w[g] w[h] (δ - w[g] - w[h] + S) / √(c[g] c[h]).
+ * Equal clusters give the variance of their means over their number, and one degree less than their number.
+ */
+function clusterMean(values: readonly Value[]): ClusterMean {
+  if (values.length === 0) throw new RangeError("there is nothing to take a mean of");
+  const clusters = [...Map.groupBy(values, ({ cluster }) => cluster).values()].map((members) => ({
+    weight: members.length / values.length,
+    mean: sum(members.map(({ value }) => value)) / members.length,
+  }));
+  const mean = sum(values.map(({ value }) => value)) / values.length;
+  const weights = clusters.map(({ weight }) => weight);
+  const squares = sum(weights.map((weight) => weight ** 2));
+  if (clusters.length < 2) return { mean, effective: 1, spread: undefined };
+  const variance = sum(clusters.map((cluster) => (cluster.weight * (cluster.mean - mean)) ** 2 / (1 - 2 * cluster.weight + squares)));
+  return { mean, effective: 1 / squares, spread: { variance, df: degreesOfFreedom(weights, squares) } };
+}
+
+/** In one pass: the double sum of P² is taken apart into sums of powers of w. */
+function degreesOfFreedom(weights: readonly number[], squares: number): number {
+  const scaled = weights.map((weight) => ({ weight, scale: weight ** 2 / (1 - 2 * weight + squares) }));
+  const power = (exponent: number) => sum(scaled.map(({ weight, scale }) => scale * weight ** exponent));
+  const [zeroth, first, second] = [power(0), power(1), power(2)];
+  // Off the diagonal P² is scale[g] scale[h] (S - w[g] - w[h])²; on it the square of (1 - 2w + S) takes that one's place.
+  const everywhere = squares ** 2 * zeroth ** 2 - 4 * squares * zeroth * first + 2 * zeroth * second + 2 * first ** 2;
+  const diagonal = sum(scaled.map(({ weight, scale }) => scale ** 2 * ((1 - 2 * weight + squares) ** 2 - (squares - 2 * weight) ** 2)));
+  return squares ** 2 / (everywhere + diagonal);
+}
+
+function sum(numbers: readonly number[]): number {
+  return numbers.reduce((total, each) => total + each, 0);
+}
