@@ -1,9 +1,11 @@
+import { type Adapter, mostEvidence } from "@rune/crds/adapter";
 import type { AdapterConfig } from "@rune/crds/artifact";
 import { mediaType } from "@rune/crds/artifact";
+import type { MeasuredTasks } from "@rune/crds/common";
 import { nextStatus } from "kopf-ts";
 import { describe, expect, it } from "vitest";
 import { adapter, baseDigest, condition, digestOf, evaluation, modelServer } from "../testing/objects.ts";
-import { decide, inUseFinalizer, mirrorLabels, newestFitness } from "./decide.ts";
+import { decide, evidenceOf, inUseFinalizer, mirrorLabels, newestFitness } from "./decide.ts";
 import type { World } from "./world.ts";
 
 const now = new Date("2026-03-01T00:00:00Z");
@@ -131,11 +133,13 @@ describe("status", () => {
     expect(decide(worldOf({ servers: [holding(2, digestOf("9"))] }), now).status).toMatchObject({ holders: { engines: 0 } });
   });
 
-  const measured = (evaluationName: string, time: string, estimate: string, more: { ended?: boolean; digest?: string } = {}) =>
+  type More = { ended?: boolean; digest?: string; taskSet?: MeasuredTasks };
+  const measured = (evaluationName: string, time: string, estimate: string, more: More = {}) =>
     evaluation(evaluationName, {
       spec: { arms: [{ name: "new", serverRef: { name: "coder" }, adapter: name }] },
       status: {
         conditions: more.ended === false ? [] : [condition("Succeeded", "True", time)],
+        ...(more.taskSet && { taskSet: more.taskSet }),
         arms: [
           {
             name: "new",
@@ -171,6 +175,46 @@ describe("status", () => {
     };
     const before = adapter(name, { status: { fitness } });
     expect(newestFitness({ adapter: before, evaluations: [measured("older", "2026-02-01T00:00:00Z", "0.1")] })).toEqual(fitness);
+  });
+
+  const own = { digest: digestOf("a"), tasks: 48, scope: { project: "tessera" } };
+  const day = (number: number) => `2026-02-${String(number).padStart(2, "0")}T00:00:00Z`;
+
+  it("names the tasks that fitness was measured on", () => {
+    expect(newestFitness({ adapter: fresh(), evaluations: [measured("m", day(1), "0.6", { taskSet: own })] })?.taskSet).toEqual(own);
+    expect(newestFitness({ adapter: fresh(), evaluations: [measured("m", day(1), "0.6")] })).not.toHaveProperty("taskSet");
+  });
+
+  it("keeps the newest evidence for each task set of the adapter's project, so that no other set pushes it out", () => {
+    const evaluations = [
+      measured("first", day(1), "0.5", { taskSet: own }),
+      measured("second", day(2), "0.6", { taskSet: own }),
+      measured("domain", day(3), "0.7", { taskSet: { ...own, digest: digestOf("d"), scope: { project: "tessera", domain: "x" } } }),
+      measured("part", day(4), "0.9", { taskSet: { ...own, tasks: 3, seed: 7 } }),
+      measured("foreign", day(5), "1.0", { taskSet: { ...own, digest: digestOf("f"), scope: { project: "other" } } }),
+      measured("nobodys", day(6), "1.0", { taskSet: { digest: digestOf("e"), tasks: 164 } }),
+      measured("old", day(7), "1.0"),
+    ];
+    const world = worldOf({ evaluations });
+    expect(evidenceOf(world).map(({ evaluation }) => evaluation)).toEqual(["part", "domain", "second"]);
+    expect(decide(world, now).status).toMatchObject({ fitness: { evaluation: "old" }, evidence: evidenceOf(world) });
+  });
+
+  it("keeps evidence whose evaluation was deleted, and no more of it than fits", () => {
+    const taskSets = Array.from({ length: mostEvidence + 1 }, (_, index) => ({
+      ...own,
+      digest: `sha256:${String(index).padStart(64, "0")}`,
+    }));
+    const evaluations = taskSets.map((taskSet, index) => measured(`m${index}`, day(index + 1), "0.5", { taskSet }));
+    const status = { evidence: evidenceOf({ adapter: fresh(), evaluations }) } satisfies Adapter["status"];
+    expect(status.evidence.map(({ evaluation }) => evaluation)).not.toContain("m0");
+    expect(status.evidence).toHaveLength(mostEvidence);
+    expect(evidenceOf({ adapter: adapter(name, { status }), evaluations: [] })).toEqual(status.evidence);
+  });
+
+  it("keeps no evidence for an adapter without a project, which no session chooses by itself", () => {
+    const nobodys = adapter(name, { spec: { scope: {} } });
+    expect(evidenceOf({ adapter: nobodys, evaluations: [measured("m", day(1), "0.5", { taskSet: { ...own, scope: {} } })] })).toEqual([]);
   });
 });
 

@@ -1,9 +1,10 @@
-import type { Adapter } from "@rune/crds/adapter";
+import { type Adapter, mostEvidence } from "@rune/crds/adapter";
 import { group, label } from "@rune/crds/common";
 import { getCondition, type KubeObject, type Outcome, ready, timestamp, unchanged } from "kopf-ts";
 import { blocked, firstOf, repairSeconds } from "../check.ts";
 import { scopeLabels } from "../labels.ts";
 import { Reason } from "../reasons.ts";
+import { sameTasks } from "../scope.ts";
 import { checks } from "./checks.ts";
 import type { World } from "./world.ts";
 
@@ -52,7 +53,8 @@ const isLive = (world: World) => usersOf(world).length > 0;
 export function statusOf(world: World): Omit<Status, "conditions" | "observedGeneration"> {
   const { adapter } = world;
   const holders = holdersOf(world);
-  const fitness = newestFitness(world) ?? adapter.status?.fitness;
+  const fitness = newestFitness(world);
+  const evidence = evidenceOf(world);
   return {
     tier: adapter.status?.tier ?? "Task",
     archived: adapter.status?.archived ?? false,
@@ -64,29 +66,47 @@ export function statusOf(world: World): Omit<Status, "conditions" | "observedGen
         .slice(0, 50),
     },
     ...(fitness && { fitness }),
+    ...(evidence.length > 0 && { evidence }),
   };
 }
 
-/** The Pass@1 of the evaluation that ended last; one that measured it earlier never overwrites it. */
-export function newestFitness({ adapter, evaluations }: Pick<World, "adapter" | "evaluations">): Status["fitness"] {
-  const measured = evaluations.flatMap((evaluation) => {
+type Fitness = NonNullable<Status["fitness"]>;
+type Evidence = NonNullable<Status["evidence"]>[number];
+type Measured = Pick<World, "adapter" | "evaluations">;
+
+/** What ended evaluations measured of these very weights. */
+function measurements({ adapter, evaluations }: Measured): Fitness[] {
+  return evaluations.flatMap((evaluation) => {
     const ended = getCondition(evaluation, "Succeeded");
     const arms = evaluation.spec.arms.filter((arm) => arm.adapter === adapter.metadata.name).map(({ name }) => name);
     const result = evaluation.status?.arms?.find(
       ({ name, passAt1, adapterDigest }) => arms.includes(name) && passAt1 && adapterDigest === adapter.spec.artifact.digest,
     );
     if (ended?.status !== "True" || !result?.passAt1) return [];
-    return [
-      {
-        passAt1: result.passAt1,
-        evaluation: evaluation.metadata.name,
-        evaluationUID: evaluation.metadata.uid,
-        time: ended.lastTransitionTime,
-      },
-    ];
+    const { taskSet } = evaluation.status ?? {};
+    const { name, uid } = evaluation.metadata;
+    return [{ passAt1: result.passAt1, evaluation: name, evaluationUID: uid, time: ended.lastTransitionTime, ...(taskSet && { taskSet }) }];
   });
-  const known = adapter.status?.fitness ? [adapter.status.fitness] : [];
-  return [...known, ...measured].toSorted((a, b) => b.time.localeCompare(a.time) || b.evaluation.localeCompare(a.evaluation))[0];
+}
+
+const newestFirst = (a: Fitness, b: Fitness) => b.time.localeCompare(a.time) || b.evaluation.localeCompare(a.evaluation);
+
+/** The Pass@1 of the evaluation that ended last; one that measured it earlier never overwrites it. */
+export function newestFitness(measured: Measured): Fitness | undefined {
+  const known = measured.adapter.status?.fitness;
+  return [...(known ? [known] : []), ...measurements(measured)].toSorted(newestFirst)[0];
+}
+
+/**
+ * The newest fitness on each task set of the adapter's own project. A set of another project, or of none, says nothing to a session of this
+ * one, and can't push out what does; so each set has an entry of its own.
+ */
+export function evidenceOf(measured: Measured): Evidence[] {
+  const { project } = measured.adapter.spec.scope;
+  const all = [...(measured.adapter.status?.evidence ?? []), ...measurements(measured)]
+    .flatMap((each) => (each.taskSet && project && each.taskSet.scope?.project === project ? [{ ...each, taskSet: each.taskSet }] : []))
+    .toSorted(newestFirst);
+  return all.filter((each, index) => all.findIndex(({ taskSet }) => sameTasks(taskSet, each.taskSet)) === index).slice(0, mostEvidence);
 }
 
 function verification({ adapter, artifact }: World, now: Date): Status["verified"] {

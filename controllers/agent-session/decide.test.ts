@@ -1,6 +1,7 @@
 import type { Adapter } from "@rune/crds/adapter";
 import { type AgentSession, agentSession } from "@rune/crds/agent-session";
 import type { LogRecord } from "@rune/crds/artifact";
+import type { MeasuredTasks } from "@rune/crds/common";
 import type { ModelServer } from "@rune/crds/model-server";
 import type { Outcome } from "kopf-ts";
 import { describe, expect, it } from "vitest";
@@ -329,37 +330,92 @@ describe("the ending", () => {
 });
 
 describe("the choice of memory", () => {
-  const adapter = (name: string, scope: object, lower?: string, more: object = {}): Adapter =>
+  const billing = { project: "tessera", domain: "billing" };
+  const own = { digest: digestOf("c"), tasks: 48, scope: { project: "tessera" } };
+  const easy = { ...own, digest: digestOf("e") };
+  type Measured = readonly [lower: string, taskSet: MeasuredTasks, time?: string];
+  const adapter = (name: string, scope: object, measured: readonly Measured[] = [], more: object = {}): Adapter =>
     ({
       metadata: { name, creationTimestamp: "2026-11-23T10:00:00Z" },
       spec: { base: { digest: baseDigest }, artifact: { digest: digestOf("a") }, scope },
       status: {
         conditions: [aCondition("Ready")],
-        ...(lower && { fitness: { passAt1: { estimate: lower, lower, upper: lower } } }),
+        evidence: measured.map(([lower, taskSet, time = "2026-11-23T11:00:00Z"]) => ({
+          passAt1: { estimate: lower, lower, upper: lower },
+          taskSet,
+          time,
+        })),
         ...more,
       },
     }) as unknown as Adapter;
-  const session = aSession({ spec: { scope: { project: "tessera", domain: "billing" } } });
+  const session = aSession({ spec: { scope: billing } });
+  const ranking = (...adapters: Adapter[]) => chooseAdapter(session, baseDigest, adapters).considered?.map(({ name }) => name);
 
   it("prefers the narrower scope, then the better lower bound", () => {
     const adapters = [
-      adapter("wide", { project: "tessera" }, "0.9"),
-      adapter("narrow-low", { project: "tessera", domain: "billing" }, "0.1"),
-      adapter("narrow-high", { project: "tessera", domain: "billing" }, "0.3"),
+      adapter("wide", { project: "tessera" }, [["0.9", own]]),
+      adapter("narrow-low", billing, [["0.1", own]]),
+      adapter("narrow-high", billing, [["0.3", own]]),
     ];
     expect(chooseAdapter(session, baseDigest, adapters)).toMatchObject({
       name: "narrow-high",
       reason: "MostRelevant",
-      considered: [{ name: "narrow-high" }, { name: "narrow-low" }, { name: "wide" }],
+      message: expect.stringContaining(`lower bound 0.3, on 48 tasks of ${own.digest}`),
+      considered: [
+        { name: "narrow-high", score: "2.300" },
+        { name: "narrow-low", score: "2.100" },
+        { name: "wide", score: "1.900" },
+      ],
+    });
+  });
+
+  it.each<[string, Measured[]]>([
+    ["an easy set of its own", [["1.0", easy]]],
+    ["a larger easy set of its own", [["1.0", { ...easy, tasks: 500 }]]],
+    ["a set of another project", [["1.0", { ...easy, scope: { project: "other" } }]]],
+    ["a set of another domain", [["1.0", { ...easy, scope: { project: "tessera", domain: "parsing" } }]]],
+    ["a set of no scope", [["1.0", { digest: easy.digest, tasks: 164 }]]],
+    ["a few tasks of the set", [["1.0", { ...own, tasks: 2, seed: 7 }]]],
+    [
+      "an easy set beside the hard one",
+      [
+        ["1.0", easy],
+        ["0.1", own],
+      ],
+    ],
+  ])("ranks no adapter higher for %s", (_, measured) => {
+    const others = [adapter("good", billing, [["0.6", own]]), adapter("fair", billing, [["0.4", own]])];
+    expect(ranking(adapter("x", billing, measured), ...others)).toEqual(["good", "fair", "x"]);
+  });
+
+  it("compares by the set that most were measured on, then the narrowest, then the one measured first", () => {
+    const narrow = { ...own, digest: digestOf("d"), scope: billing };
+    const mineAndOther = (mine: MeasuredTasks, other: MeasuredTasks, time?: string) =>
+      ranking(adapter("mine", billing, [["0.2", mine, time]]), adapter("other", billing, [["0.9", other]]));
+    expect(mineAndOther(narrow, own)).toEqual(["mine", "other"]);
+    expect(mineAndOther(own, narrow)).toEqual(["other", "mine"]);
+    expect(mineAndOther(own, { ...easy, tasks: 500 }, "2026-11-22T00:00:00Z")).toEqual(["mine", "other"]);
+    expect(mineAndOther(own, easy, "2026-11-24T00:00:00Z")).toEqual(["other", "mine"]);
+    const third = adapter("third", billing, [["0.1", easy]]);
+    const two = [adapter("mine", billing, [["0.2", narrow]]), adapter("other", billing, [["0.9", easy]]), third];
+    expect(ranking(...two)).toEqual(["other", "third", "mine"]);
+  });
+
+  it("says of an adapter that was measured elsewhere alone that it isn't measured", () => {
+    const elsewhere = adapter("x", billing, [["0.9", { ...own, scope: { project: "other" } }]]);
+    expect(chooseAdapter(session, baseDigest, [elsewhere])).toMatchObject({
+      name: "x",
+      message: expect.stringContaining("not measured on tasks of its scope"),
+      considered: [{ score: "2.000" }],
     });
   });
 
   it.each([
-    ["of another project", adapter("x", { project: "other" }, "0.9")],
-    ["of another domain", adapter("x", { project: "tessera", domain: "parsing" }, "0.9")],
-    ["without a scope", adapter("x", {}, "0.9")],
-    ["that is archived", adapter("x", { project: "tessera" }, "0.9", { archived: true })],
-    ["that isn't verified", adapter("x", { project: "tessera" }, "0.9", { conditions: [] })],
+    ["of another project", adapter("x", { project: "other" })],
+    ["of another domain", adapter("x", { project: "tessera", domain: "parsing" })],
+    ["without a scope", adapter("x", {})],
+    ["that is archived", adapter("x", { project: "tessera" }, [], { archived: true })],
+    ["that isn't verified", adapter("x", { project: "tessera" }, [], { conditions: [] })],
   ])("is none where there is only an adapter %s", (_, only) => {
     expect(chooseAdapter(session, baseDigest, [only])).toMatchObject({ reason: "NoneRelevant" });
   });

@@ -1,4 +1,7 @@
+import type { TaskSet } from "@rune/crds/artifact";
+import type { MeasuredTasks } from "@rune/crds/common";
 import type { Evaluation } from "@rune/crds/evaluation";
+import { sharedScope } from "../scope.ts";
 import type { Arm, ArmStatus } from "./world.ts";
 
 export function deadlineOf(evaluation: Evaluation): Date {
@@ -19,6 +22,18 @@ export function activeArm(evaluation: Evaluation): Arm | undefined {
 /** The arms' status with what the log says is done. */
 export function withCompleted(arms: readonly ArmStatus[], completed: Readonly<Record<string, number>>): ArmStatus[] {
   return arms.map((arm) => ({ ...arm, completed: Math.max(arm.completed, completed[arm.name] ?? 0) }));
+}
+
+/** What an evaluation measures on, by which measurements are compared: the whole set, or a part that a seed chose. */
+export function measuredTasks(asked: { digest: string; maxTasks: number | undefined; seed: number }, { tasks }: TaskSet): MeasuredTasks {
+  const { digest, maxTasks = tasks.length, seed } = asked;
+  const scope = sharedScope(tasks.map((task) => task.scope ?? {}));
+  return {
+    digest,
+    tasks: Math.min(maxTasks, tasks.length),
+    ...(maxTasks < tasks.length && { seed }),
+    ...(scope.project && { scope }),
+  };
 }
 
 /** A number as it stands in status: the API has no floats. */

@@ -1,9 +1,11 @@
 import type { Adapter } from "@rune/crds/adapter";
+import { type TaskSet, taskSet } from "@rune/crds/artifact";
 import type { ModelServer } from "@rune/crds/model-server";
 import type { Outcome } from "kopf-ts";
 import { describe, expect, it } from "vitest";
 import { aCondition, anEvaluation, now } from "../testing/builders.ts";
 import { config, digestOf } from "../testing/objects.ts";
+import { measuredTasks } from "./arms.ts";
 import { decide } from "./decide.ts";
 import { summarize, type World } from "./world.ts";
 
@@ -21,6 +23,7 @@ const arms = [
   { name: "adapter", completed: 0, total: 20, adapterDigest: digestOf("a") },
 ];
 const sandbox = { pod: "held-out-es1", uid: 100001 };
+const measured = { digest: digestOf("c"), tasks: 4, scope: { project: "tessera" } };
 const rate = (estimate: number) => ({ estimate, lower: estimate - 0.1, upper: estimate + 0.1 });
 
 function aWorld(over: Partial<World> = {}): World {
@@ -30,7 +33,7 @@ function aWorld(over: Partial<World> = {}): World {
     servers: new Map([["coder", serverWith([loaded])]]),
     adapters: new Map([["tessera-1", adapter]]),
     libraryExists: true,
-    tasks: { count: 4 },
+    tasks: { measured },
     takenUIDs: new Set<number>(),
     progress: 0,
     leftovers: [],
@@ -70,8 +73,29 @@ describe("an evaluation", () => {
     expect(decideOn({ evaluation, tasks: { unavailable: "refused" } })).toMatchObject({ kind: "stalled", reason: "ForeignRepository" });
   });
 
-  it("freezes what each arm answers and with which digest before it starts", () => {
-    expect(decideOn({ tasks: { count: 4 } }).status).toMatchObject({ startTime: "2026-11-23T12:00:00Z", arms });
+  it("freezes what each arm answers, with which digest and on which tasks, before it starts", () => {
+    expect(decideOn({}).status).toMatchObject({ startTime: "2026-11-23T12:00:00Z", arms, taskSet: measured });
+  });
+
+  const task = { id: "t", description: "d", tests: "assert f() == 1", entryPoint: "f" };
+  const setOf = (...scopes: (object | undefined)[]) =>
+    taskSet.parse({ schema: "rune.dev/taskset/v1", name: "s", tasks: scopes.map((scope, n) => ({ ...task, id: `t${n}`, scope })) });
+  const tessera = { project: "tessera" };
+  it.each<[string, TaskSet, number | undefined, object]>([
+    ["the whole of a set of one scope", setOf(tessera, tessera), undefined, { tasks: 2, scope: tessera }],
+    ["no more than there is", setOf(tessera, tessera), 5, { tasks: 2, scope: tessera }],
+    ["a part, with the seed that chose it", setOf(tessera, tessera), 1, { tasks: 1, seed: 7, scope: tessera }],
+    [
+      "several domains, which share a project",
+      setOf({ ...tessera, domain: "a" }, { ...tessera, domain: "b" }),
+      undefined,
+      { tasks: 2, scope: tessera },
+    ],
+    ["several projects, whose set is nobody's", setOf(tessera, { project: "other" }), undefined, { tasks: 2 }],
+    ["tasks without a scope, whose set is nobody's", setOf(undefined, tessera), undefined, { tasks: 2 }],
+    ["a domain of no project, which is none", setOf({ domain: "a" }), undefined, { tasks: 1 }],
+  ])("says what it measures on: %s", (_, set, maxTasks, expected) => {
+    expect(measuredTasks({ digest: digestOf("c"), maxTasks, seed: 7 }, set)).toEqual({ digest: digestOf("c"), ...expected });
   });
 
   it("claims one arm at a time, and waits until its adapter is loaded", () => {

@@ -95,7 +95,8 @@ export function decide(world: World, config: OperatorConfig, now: Date): Outcome
 }
 
 function begin({ evaluation, tasks, adapters }: World, now: Date): Outcome {
-  const total = (tasks && "count" in tasks ? tasks.count : 0) * evaluation.spec.samples;
+  const taskSet = tasks && "measured" in tasks ? tasks.measured : undefined;
+  const total = (taskSet?.tasks ?? 0) * evaluation.spec.samples;
   const arms: ArmStatus[] = evaluation.spec.arms.map((arm) => {
     const digest = arm.adapter ? adapters.get(arm.adapter)?.spec.artifact.digest : undefined;
     return { name: arm.name, completed: 0, total, ...(digest && { adapterDigest: digest }) };
@@ -103,6 +104,7 @@ function begin({ evaluation, tasks, adapters }: World, now: Date): Outcome {
   return progressing(EvaluationReason.Measuring, `${arms.length} arms answer ${total} times each`, {
     startTime: timestamp(now),
     arms,
+    ...(taskSet && { taskSet }),
   }).again(0);
 }
 

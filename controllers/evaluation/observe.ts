@@ -12,7 +12,7 @@ import { observeRequirements } from "../requires.ts";
 import { adapters, agentSessions, evaluations, modelServers } from "../resources.ts";
 import { liveSandboxUIDs, ownedBy, sandboxState } from "../sandbox.ts";
 import { workerState } from "../worker.ts";
-import { activeArm, deadlineOf } from "./arms.ts";
+import { activeArm, deadlineOf, measuredTasks } from "./arms.ts";
 import { type LogState, summarize, type World } from "./world.ts";
 
 /** Every read of a pass. */
@@ -95,8 +95,8 @@ async function observeTasks({ metadata, spec }: Evaluation, services: Services):
     const { manifest } = await registry.manifest(repository, digest);
     const layer = manifest.layers[0];
     if (!layer) return { unreadable: `${repository}@${digest} is no task set: it has no layer` };
-    const { tasks } = await registry.json(repository, layer, taskSet, largestTaskSet);
-    return { count: Math.min(tasks.length, maxTasks ?? tasks.length) };
+    const set = await registry.json(repository, layer, taskSet, largestTaskSet);
+    return { measured: measuredTasks({ digest, maxTasks, seed: spec.seed }, set) };
   } catch (error) {
     if (error instanceof ArtifactMissing)
       return { missing: `the registry has no ${repository}@${digest}; push the task set, or correct spec.taskSet in a new evaluation` };

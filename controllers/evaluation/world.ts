@@ -1,6 +1,6 @@
 import type { Adapter } from "@rune/crds/adapter";
 import type { LogRecord } from "@rune/crds/artifact";
-import type { Isolation } from "@rune/crds/common";
+import type { Isolation, MeasuredTasks } from "@rune/crds/common";
 import type { Evaluation } from "@rune/crds/evaluation";
 import type { ModelServer } from "@rune/crds/model-server";
 import type { EpochWorld } from "../epoch.ts";
@@ -22,7 +22,7 @@ export interface World extends EpochWorld {
   readonly adapters: ReadonlyMap<string, Adapter>;
   readonly libraryExists: boolean;
   /** Tasks of the set, once it was read; or why it can't be. */
-  readonly tasks: { count: number } | { missing: string } | { unreadable: string } | { unavailable: string } | undefined;
+  readonly tasks: { measured: MeasuredTasks } | { missing: string } | { unreadable: string } | { unavailable: string } | undefined;
   /** undefined while a service that the proof tries is missing. */
   readonly targets: ProbeTargets | undefined;
   readonly log: LogState;

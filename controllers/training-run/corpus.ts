@@ -1,8 +1,9 @@
 import { canonicalJSON, sha256 } from "@rune/clients/digest";
 import type { AgentSession } from "@rune/crds/agent-session";
-import type { ArtifactReference, Scope } from "@rune/crds/common";
+import type { ArtifactReference } from "@rune/crds/common";
 import { mostTrajectories, type TrainingRun } from "@rune/crds/training-run";
 import { isTerminal } from "kopf-ts";
+import { sharedScope } from "../scope.ts";
 import { RunReason as Reason } from "./reasons.ts";
 
 export type Corpus = NonNullable<NonNullable<TrainingRun["status"]>["corpus"]>;
@@ -47,26 +48,17 @@ export function corpusOf(run: TrainingRun, sessions: readonly AgentSession[]): C
       reason: Reason.CorpusTooLarge,
       message: `${sealed.length} sessions match, and one run learns from at most ${mostTrajectories}; select fewer by spec.corpus.sessions in a new run`,
     };
+  const scope = sharedScope(sealed.map((session) => session.spec.scope));
   const trajectories = sealed.flatMap((session) => (session.status?.trajectory ? [session.status.trajectory] : [])).sort(byDigest);
   return {
     state: "Sufficient",
-    corpus: { digest: corpusDigest(trajectories), count: sealed.length, solved: solved.length, trajectories, scope: commonScope(sealed) },
+    corpus: { digest: corpusDigest(trajectories), count: sealed.length, solved: solved.length, trajectories, scope },
   };
 }
 
 /** SHA-256 over the sorted trajectory digests. */
 export function corpusDigest(trajectories: readonly ArtifactReference[]): string {
   return sha256(canonicalJSON(trajectories.map((trajectory) => trajectory.digest).sort()));
-}
-
-/** The scope that all sessions share: an adapter learnt from several domains knows the project, not a domain. */
-export function commonScope(sessions: readonly AgentSession[]): Scope {
-  const shared = (key: keyof Scope) => {
-    const values = new Set(sessions.map((session) => session.spec.scope[key]));
-    return values.size === 1 ? [...values][0] : undefined;
-  };
-  const [project, domain, task] = [shared("project"), shared("domain"), shared("task")];
-  return { ...(project && { project }), ...(project && domain && { domain }), ...(project && domain && task && { task }) };
 }
 
 const byDigest = (a: ArtifactReference, b: ArtifactReference) => (a.digest < b.digest ? -1 : a.digest > b.digest ? 1 : 0);

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { artifactReference, interval, scope, statusBase } from "./common.ts";
+import { artifactReference, interval, measuredTasks, scope, statusBase } from "./common.ts";
 import { byKey, digest, objectName, text, time, whole } from "./field.ts";
 import { columns, defineKind, type ObjectOf } from "./kind.ts";
 
@@ -44,19 +44,31 @@ const spec = z.object({
   generation: whole(0, 1000000).default(0).describe("0 for an adapter learnt directly; one more than its parents' largest for a child."),
 });
 
+/** Measurements that an Adapter remembers, one per task set. */
+export const mostEvidence = 16;
+
+const measurement = z.object({
+  passAt1: interval.describe("Pass@1 with its interval over tasks."),
+  evaluation: objectName().describe("Evaluation that measured it."),
+  evaluationUID: text(64).describe("UID of that evaluation."),
+  time: time().describe("When it ended."),
+});
+
 const status = z.object({
   ...statusBase,
   tier: z.enum(["Task", "Domain", "ProjectRoot"]).optional().describe("How widely the adapter is trusted; promotion raises it."),
   archived: z.boolean().optional().describe("Archived adapters stay readable but are no longer picked."),
-  fitness: z
-    .object({
-      passAt1: interval.describe("Pass@1 of the newest evaluation that passed through this adapter."),
-      evaluation: objectName().describe("Evaluation that measured it."),
-      evaluationUID: text(64).describe("UID of that evaluation."),
-      time: time().describe("When it ended."),
-    })
+  fitness: measurement
+    .extend({ taskSet: measuredTasks.optional().describe("The tasks that it was measured on; unset in old measurements.") })
     .optional()
-    .describe("Newest measured fitness."),
+    .describe("Newest measured fitness, on whatever tasks."),
+  evidence: z
+    .array(measurement.extend({ taskSet: measuredTasks.describe("The tasks that it was measured on.") }))
+    .max(mostEvidence)
+    .optional()
+    .describe(
+      "Newest fitness on each task set of the adapter's own project, newest first. This is what sessions choose by; what was measured on tasks of another scope, or of none, isn't in it.",
+    ),
   verified: z
     .object({
       time: time().describe("When the artifact was last verified."),
@@ -97,6 +109,13 @@ export const adapter = defineKind({
     { name: "Rank", type: "integer", jsonPath: ".spec.rank", description: "LoRA rank." },
     { name: "Tier", type: "string", jsonPath: ".status.tier", description: "How widely it is trusted." },
     { name: "Pass@1", type: "string", jsonPath: ".status.fitness.passAt1.estimate", description: "Newest measured Pass@1." },
+    {
+      name: "Tasks",
+      type: "string",
+      jsonPath: ".status.fitness.taskSet.digest",
+      description: "Task set that it was measured on.",
+      priority: 1,
+    },
     { name: "Engines", type: "integer", jsonPath: ".status.holders.engines", description: "Engines that hold it." },
     { name: "Source", type: "string", jsonPath: ".spec.source.name", description: "What made it.", priority: 1 },
   ),

@@ -52,8 +52,11 @@ export const modelConfig = z.object({
 });
 export type ModelConfig = z.infer<typeof modelConfig>;
 
-/** A task of a task set. Tasks that can't be told apart as new evidence, such as those of one function or project, share a `cluster`. */
-export const heldOutTask = task.extend({ cluster: text(100).min(1).optional() });
+/**
+ * A task of a task set. Tasks that can't be told apart as new evidence, such as those of one function or project, share a `cluster`.
+ * `scope`: whose knowledge the task asks for. What is measured on tasks of another scope says nothing to a session of this one.
+ */
+export const heldOutTask = task.extend({ cluster: text(100).min(1).optional(), scope: scope.optional() });
 export type HeldOutTask = z.infer<typeof heldOutTask>;
 /** The single layer of a task set artifact. */
 export const taskSet = z.object({

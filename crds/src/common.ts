@@ -188,6 +188,15 @@ export const interval = z.object({
 });
 export type Interval = z.infer<typeof interval>;
 
+/** Tasks that were measured. Two measurements can be compared only where `digest`, `tasks` and `seed` are the same. */
+export const measuredTasks = z.object({
+  digest: digest().describe("Digest of the task set."),
+  tasks: whole(1, 100000).describe("How many of its tasks."),
+  seed: whole(0, 2147483647).optional().describe("Seed that chose them, where they are not the whole set."),
+  scope: scope.optional().describe("What scope all of the set's tasks share; unset where they share none."),
+});
+export type MeasuredTasks = z.infer<typeof measuredTasks>;
+
 /** Annotation-free labels that mirror status for selectors. */
 export const label = {
   project: `${group}/project`,

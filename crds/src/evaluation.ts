@@ -5,6 +5,7 @@ import {
   interval,
   isolation,
   losses,
+  measuredTasks,
   requires,
   sampling,
   sandbox,
@@ -86,6 +87,7 @@ const status = z.object({
     .meta(byKey("name"))
     .optional()
     .describe("Where each arm stands."),
+  taskSet: measuredTasks.optional().describe("The tasks, frozen before the first program runs."),
   sandbox: sandboxStatus.optional(),
   losses: losses.optional(),
   startTime: time().optional().describe("When the work began."),

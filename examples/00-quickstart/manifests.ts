@@ -12,6 +12,8 @@ export interface Manifest {
 }
 
 const project = "tessera";
+/** Whose knowledge sessions and held-out tasks ask for. */
+export const scope = { project };
 const server = "coder";
 const library = "tessera-library";
 /** Sessions that the TrainingRun learns from. */
@@ -58,7 +60,7 @@ export function serverManifest(namespace: string, base: BaseModel): Manifest {
 export function sessionManifest(namespace: string, name: string, task: Task, options: Options, labels?: Record<string, string>): Manifest {
   const spec = {
     task,
-    scope: { project },
+    scope,
     serverRef: { name: server },
     attempts: options.attempts,
     candidates: 3,
@@ -74,7 +76,7 @@ export function trainingRunManifest(namespace: string, base: BaseModel, options:
     base,
     sft: { rank: 16, alpha: 32, epochs: options.epochs, batchSize: 4, learningRate: "0.0004", maxLength: 512 },
     corpus: { sessions: { matchLabels: trainingLabel }, minimumSessions: 1 },
-    output: { scope: { project } },
+    output: { scope },
     checkpoint: { everySteps: 20, size: "2Gi" },
     resources: { cpu: "200m", memory: "8Gi", gpus: options.gpus },
   };

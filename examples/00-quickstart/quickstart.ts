@@ -16,6 +16,7 @@ import {
   libraryManifest,
   namespaceManifest,
   ownNamespace,
+  scope,
   serverManifest,
   sessionManifest,
   trainingLabel,
@@ -122,7 +123,7 @@ async function provideModel(options: Options, images: Awaited<ReturnType<typeof 
 async function storeTasks(options: Options, tasks: HeldOutTask[]): Promise<ArtifactReference> {
   const repository = `rune/${options.namespace}/tasks`;
   using access = await adminRegistry(options, repository);
-  const document = { schema: "rune.dev/taskset/v1", name: "tessera held-out", tasks };
+  const document = { schema: "rune.dev/taskset/v1", name: "tessera held-out", tasks: tasks.map((task) => ({ ...task, scope })) };
   const files = [{ title: "tasks.json", mediaType: mediaType.taskSet, bytes: Buffer.from(JSON.stringify(document)) }];
   const artifact = { repository, artifactType: mediaType.taskSet, config: {}, configMediaType: mediaType.empty, files };
   const { digest } = await access.registry.push(artifact);
