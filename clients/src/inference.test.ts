@@ -81,3 +81,36 @@ it("asks again when fewer answers come than were asked for", async () => {
   const { completed } = await ask([answer("one"), answer("one", "two")], { n: 2 });
   expect(completed.texts).toEqual(["one", "two"]);
 });
+
+const refusal = (message: string) => json(400, { error: { message, type: "BadRequestError", code: 400 } });
+const conversation: Completion["messages"] = [
+  { role: "system", content: "Be brief." },
+  { role: "user", content: "Add." },
+  { role: "assistant", content: "1" },
+  { role: "user", content: "Again." },
+];
+const asked = () => server.requests.map(({ body }) => JSON.parse(body.toString()).messages);
+
+it.each(["System role not supported", "Conversation roles must alternate user/assistant/user/assistant/..."])(
+  "puts the system message into the user's turn where the model's template says: %s",
+  async (message) => {
+    const { completed } = await ask([refusal(message), answer("2")], { messages: conversation, prefill: "```" });
+    expect(completed.texts).toEqual(["2"]);
+    expect(asked()).toEqual([
+      [...conversation, { role: "assistant", content: "```" }],
+      [{ role: "user", content: "Be brief.\n\nAdd." }, ...conversation.slice(2), { role: "assistant", content: "```" }],
+    ]);
+  },
+);
+
+it("says what the server said first where it refuses the words in the user's turn, too", async () => {
+  const twice = ask([refusal("System role not supported"), refusal("Conversation roles must alternate")], { messages: conversation });
+  await expect(twice).rejects.toThrow("System role not supported");
+});
+
+it("asks once more about nothing but roles, and only where there is a system message to move", async () => {
+  await expect(ask([refusal("maximum context length is 64 tokens")], { messages: conversation })).rejects.toThrow(InferenceRefused);
+  await server.close();
+  await expect(ask([refusal("System role not supported")])).rejects.toThrow(InferenceRefused);
+  expect(server.requests).toHaveLength(1);
+});

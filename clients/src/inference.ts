@@ -15,9 +15,12 @@ export class InferenceUnavailable extends Error {
 export class InferenceRefused extends Error {
   override readonly name = "InferenceRefused";
   readonly status: number;
-  constructor(message: string, status: number) {
+  /** what the server said, or the beginning of it */
+  readonly reason: string;
+  constructor(message: string, status: number, reason = message) {
     super(message);
     this.status = status;
+    this.reason = reason;
   }
 }
 
@@ -66,11 +69,34 @@ const refusal = z.union([
 
 const longestAttempt = 15 * 60_000;
 
+/** How chat templates speak that take no system message, in `error.message` of a 400; `ABOUT_ROLES` in the trainer's rendering.py. */
+const aboutRoles = /role|system/i;
+
 /**
  * Chat completion with several answers. 429, 503 and network failures are tried again until the deadline, as slowly as the server asks.
- * With `prefill` the last message is an assistant's turn that the model goes on with.
+ * With `prefill` the last message is an assistant's turn that the model goes on with. Where the model's chat template has no system role,
+ * the system message goes to the head of the first user's turn; the trainer learns such conversations in the same form.
  */
 export async function complete(input: Completion): Promise<Completed> {
+  try {
+    return await completion(input);
+  } catch (refusal) {
+    if (!(refusal instanceof InferenceRefused && refusal.status === 400 && aboutRoles.test(refusal.reason))) throw refusal;
+    const messages = folded(input.messages);
+    if (!messages) throw refusal;
+    return await completion({ ...input, messages }).catch((error: unknown) => {
+      throw error instanceof InferenceRefused ? refusal : error;
+    });
+  }
+}
+
+/** The same words without a system role, as Gemma 3's template puts them; undefined where they have none. */
+export function folded([system, user, ...rest]: readonly Message[]): Message[] | undefined {
+  if (system?.role !== "system" || user?.role !== "user") return undefined;
+  return [{ ...user, content: `${system.content}\n\n${user.content}` }, ...rest];
+}
+
+async function completion(input: Completion): Promise<Completed> {
   const clock = input.clock ?? systemClock;
   const policy = {
     attempts: Number.POSITIVE_INFINITY,
@@ -102,7 +128,10 @@ async function attempt(input: Completion, clock: Clock): Promise<Completed> {
     ...(input.dispatcher ? { dispatcher: input.dispatcher } : {}),
   });
   const document = parseJSON(body);
-  if (status !== 200) throw new InferenceRefused(`${input.model} at ${input.url} answered ${status}: ${reasonOf(document, body)}`, status);
+  if (status !== 200) {
+    const reason = reasonOf(document, body);
+    throw new InferenceRefused(`${input.model} at ${input.url} answered ${status}: ${reason}`, status, reason);
+  }
   const parsed = answer.safeParse(document);
   if (!parsed.success) throw new Transient(`${input.url} answered something that is not a chat completion`);
   return completed(parsed.data, input.n);

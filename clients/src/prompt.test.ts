@@ -1,6 +1,8 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import type { Task } from "@rune/crds/agent-session";
 import { expect, test } from "vitest";
-import { conversation, defaultSystem, prefill, programOf, prompt } from "./prompt.ts";
+import { conversation, defaultSystem, prefill, prompt } from "./prompt.ts";
 
 const task: Task = {
   id: "t",
@@ -58,16 +60,16 @@ test("a conversation fits what the model takes: at least three bytes a token, wi
   expect(lengths[2]).toBeGreaterThan(2);
 });
 
-test("the answer begins with an open code block and the stub, and the program with the stub", () => {
+test("the answer begins with an open code block and the stub", () => {
   expect(prefill(task)).toBe("```python\nimport lib\n\ndef solve(x):\n");
-  expect(programOf(task, "    return x\n```\nThat is it.")).toBe("import lib\n\ndef solve(x):\n    return x\n");
-  expect(programOf({ ...task, stub: undefined }, "def solve(): pass")).toBe("def solve(): pass");
+  expect(prefill({ ...task, stub: undefined })).toBe("```python\n");
 });
 
-test("a program is cut to what a log record carries, between characters, and is valid Unicode", () => {
-  const program = programOf({ ...task, stub: undefined }, "\u{1F600}\n".repeat(10_000), 5000);
-  expect(Buffer.byteLength(JSON.stringify(program))).toBeLessThanOrEqual(5000);
-  expect(Buffer.byteLength(JSON.stringify(program))).toBeGreaterThan(4000);
-  expect(program.isWellFormed()).toBe(true);
-  expect(programOf(task, "x = '\ud800'").isWellFormed()).toBe(true);
+test("the trainer learns in the same words", () => {
+  const corpus = readFileSync(join(import.meta.dirname, "../../gpu-images/trainer/src/rune_trainer/corpus.py"), "utf8");
+  const [, , failed, again] = conversation(task, [{ program: "p", error: "{record['execution']['error']}" }], 100_000);
+  expect(corpus).toContain(`SYSTEM = ${JSON.stringify(defaultSystem)}\n`);
+  expect(corpus).toContain(`FENCE = ${JSON.stringify(prefill({ ...task, stub: undefined }))}\n`);
+  expect(corpus).toContain(`f"${again?.content.replaceAll("\n", "\\n")}"`);
+  expect(failed?.content).toBe("```python\np\n```");
 });

@@ -7,8 +7,11 @@ export type Failure = { program: string; error: string };
 /** Said when a task says nothing else. */
 export const defaultSystem = "You write short Python programs without comments or docstrings. Answer with one Python code block.";
 
-/** How answers are sampled when the spec doesn't say; an answer ends with its code block. */
-export const defaultSampling = { temperature: "0.8", topP: "0.95", maxTokens: 512, stop: ["```"] };
+/**
+ * How answers are sampled when the spec doesn't say. An answer ends with its code block: with a line that is a fence alone, since three
+ * backticks stand in docstrings too, and a line with a language opens a block.
+ */
+export const defaultSampling = { temperature: "0.8", topP: "0.95", maxTokens: 512, stop: ["\n```\n"] };
 
 const fence = "```python\n";
 /** Bytes of earlier programs and errors that a prompt may carry at most; the oldest are left out first. */
@@ -42,15 +45,6 @@ export function prefill(task: Task): string {
   return fence + (task.stub ?? "");
 }
 
-/**
- * The program in a continuation of `prefill`: what stands before the end of the code block, with the stub in front.
- * It is cut after `longest` bytes of its JSON form, which is what a log has to carry.
- */
-export function programOf(task: Task, continuation: string, longest = 65_536): string {
-  const body = continuation.split("```")[0] ?? "";
-  return cut(((task.stub ?? "") + body).toWellFormed(), longest);
-}
-
 function exchangeOf({ program, error }: Failure): Message[] {
   return [
     { role: "assistant", content: `${fence}${program.trimEnd()}\n\`\`\`` },
@@ -72,11 +66,4 @@ function newest(exchanges: readonly Message[][], room: number): Message[][] {
 /** What messages cost of a prompt, the template's own words counted as if they were bytes of text. */
 function bytesOf(messages: readonly Message[]): number {
   return messages.reduce((sum, { content }) => sum + Buffer.byteLength(content) + tokensPerMessage * bytesPerToken, 0);
-}
-
-function cut(program: string, longest: number): string {
-  let characters = Array.from(program);
-  while (Buffer.byteLength(JSON.stringify(characters.join(""))) > longest)
-    characters = characters.slice(0, Math.floor(characters.length * 0.9));
-  return characters.join("");
 }

@@ -1,6 +1,7 @@
 import { canonicalJSON, sha256 } from "@rune/clients/digest";
 import { isolationFailure } from "@rune/clients/isolation";
-import { conversation, defaultSampling, prefill, programOf, prompt } from "@rune/clients/prompt";
+import { programOf } from "@rune/clients/program";
+import { conversation, defaultSampling, prefill, prompt } from "@rune/clients/prompt";
 import { lostTwice, mostLosses } from "@rune/clients/runner";
 import type { AgentJob } from "@rune/crds/job-spec";
 import { distil } from "./notes.ts";
@@ -51,7 +52,7 @@ export async function execute(world: World, before: Session): Promise<Session> {
   const session = await announce(world, before, { effect: "execute", inputDigest: digestOf(trial), input });
   const n = session.open?.n ?? 0;
   const answer = session.losses < mostLosses ? await world.execute({ id: `${job.owner.uid}/${n}`, epoch: job.epoch, ...trial }) : lostTwice;
-  const execution = { ...answer, error: answer.error.slice(0, longestError) };
+  const execution = { ...answer, error: answer.error.slice(0, longestError).toWellFormed() };
   return await write(world, session, { type: "executed", program, execution }, n);
 }
 
