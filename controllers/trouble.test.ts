@@ -23,7 +23,9 @@ it.each([
 });
 
 it("a Job without a pod is in trouble after half a minute, unless a queue holds it", () => {
-  expect(jobTrouble(job, [], now)).toMatchObject({ reason: "PodMissing" });
+  expect(jobTrouble(job, [], now)).toMatchObject({ reason: "PodMissing", message: expect.stringContaining("events") });
+  const refusal = 'pods "fix-e1" is forbidden: exceeded quota: compute';
+  expect(jobTrouble(job, [], now, refusal)).toMatchObject({ reason: "PodMissing", message: `Job fix-e1 has no pod: ${refusal}` });
   expect(jobTrouble(job, [], new Date("2026-11-23T11:59:20Z"))).toBeNull();
   const labels = { "kueue.x-k8s.io/queue-name": "team" };
   expect(jobTrouble({ ...job, metadata: { ...job.metadata, labels }, spec: { suspend: true } }, [], now)).toBeNull();
@@ -42,7 +44,7 @@ it("a Job that was let go on has no pod for too long once half a minute has pass
 it("a Job that somebody else suspended says so, whichever program it runs", () => {
   const suspended = { ...job, spec: { suspend: true } };
   expect(jobTrouble(suspended, [], now)).toMatchObject({ reason: "JobSuspended", retrySeconds: 30 });
-  expect(workerState(suspended, [], "agent", now)).toMatchObject({ state: "Running", trouble: { reason: "JobSuspended" } });
+  expect(workerState({ job: suspended, pods: [] }, "agent", now)).toMatchObject({ state: "Running", trouble: { reason: "JobSuspended" } });
 });
 
 it("a pod that starts or runs is none, and neither is another Job's", () => {
@@ -50,5 +52,9 @@ it("a pod that starts or runs is none, and neither is another Job's", () => {
     jobTrouble(job, [podWith({ containerStatuses: [{ name: "agent", state: { waiting: { reason: "ContainerCreating" } } }] })], now),
   ).toBeNull();
   const other = { ...waitingFor("ErrImagePull"), metadata: aPod(aJob("other"), "agent").metadata };
-  expect(workerState(job, [podWith({ phase: "Running" }), other], "agent", now)).toEqual({ state: "Running", hasPod: true, trouble: null });
+  expect(workerState({ job, pods: [podWith({ phase: "Running" }), other] }, "agent", now)).toEqual({
+    state: "Running",
+    hasPod: true,
+    trouble: null,
+  });
 });

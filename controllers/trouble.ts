@@ -1,4 +1,4 @@
-import type { DynamicObject } from "kopf-ts";
+import type { DynamicObject, KubeObject } from "kopf-ts";
 import { z } from "zod";
 import type { Blocker } from "./check.ts";
 import { Reason } from "./reasons.ts";
@@ -63,8 +63,8 @@ export function cantStart(pod: DynamicObject, containers: readonly ContainerStat
 /** A Job without a pod for longer is in trouble. */
 export const podlessSeconds = 30;
 
-export const podsOf = (job: DynamicObject, pods: readonly DynamicObject[]): DynamicObject[] =>
-  pods.filter(({ metadata }) => metadata.ownerReferences?.some(({ uid }) => uid === job.metadata.uid));
+export const podsOf = (owner: DynamicObject, pods: readonly DynamicObject[]): DynamicObject[] =>
+  pods.filter(({ metadata }) => metadata.ownerReferences?.some(({ uid }) => uid === owner.metadata.uid));
 
 /** Names the queue of a Job that Kueue admits. */
 export const queueLabel = "kueue.x-k8s.io/queue-name";
@@ -82,18 +82,25 @@ function startOf(job: DynamicObject): string | undefined {
   return job.status?.startTime ?? job.metadata.creationTimestamp;
 }
 
+/** Whether an owner without pods should have had one long ago. */
+export function isPodless(owner: DynamicObject, now: Date): boolean {
+  const start = owner.spec?.suspend ? undefined : startOf(owner);
+  return start !== undefined && now.getTime() - Date.parse(start) > podlessSeconds * 1000;
+}
+
+/** Where an owner gets no pod. `refusal`: what admission said of the last one, where it said something. */
+export const podMissing = ({ kind, metadata }: KubeObject, refusal: string | undefined): Blocker => ({
+  reason: Reason.PodMissing,
+  message: `${kind} ${metadata.name} has no pod${refusal ? `: ${refusal}` : "; its events say why, such as a quota of the namespace that is used up"}`,
+  retrySeconds: 30,
+});
+
 /** Why the pod of a Job doesn't come up, where Kubernetes says so, or says nothing for too long. */
-export function jobTrouble(job: DynamicObject, pods: readonly DynamicObject[], now: Date): Blocker | null {
+export function jobTrouble(job: DynamicObject, pods: readonly DynamicObject[], now: Date, refusal?: string): Blocker | null {
   const { name } = job.metadata;
   if (job.spec?.suspend) return job.metadata.labels?.[queueLabel] ? null : suspendedByOthers(name);
   const own = podsOf(job, pods);
-  const start = startOf(job);
-  if (own.length === 0 && start && now.getTime() - Date.parse(start) > podlessSeconds * 1000)
-    return {
-      reason: Reason.PodMissing,
-      message: `Job ${name} has no pod; its events say why, such as a quota of the namespace that is used up`,
-      retrySeconds: 30,
-    };
+  if (own.length === 0 && isPodless(job, now)) return podMissing(job, refusal);
   for (const pod of own) {
     const { conditions, initContainerStatuses, containerStatuses } = podStatusOf(pod);
     const trouble =

@@ -16,13 +16,13 @@ const output = JSON.stringify({ arm: "base" });
 it.each(["agent", "evaluator"] as const)("an %s's ending is that of its own container, whichever stand before it", (name) => {
   const job = aJob("fix-e1", "Complete");
   const pod = withContainers(aPod(job, name, { exitCode: 0, message: output }), foreign("aaa", { terminated: { exitCode: 137 } }));
-  expect(workerState(job, [pod], name, now)).toMatchObject({ state: "Ended", permanent: false, output: { arm: "base" } });
+  expect(workerState({ job, pods: [pod] }, name, now)).toMatchObject({ state: "Ended", permanent: false, output: { arm: "base" } });
 });
 
 it("a worker has ended with its program, though a mesh's proxy keeps the Job going, and the Job then goes", () => {
   const job = aJob("fix-e1");
   const pod = withContainers(aPod(job, "evaluator", { exitCode: 0, message: output }, { phase: "Running" }), foreign("envoy"));
-  const worker = workerState(job, [pod], "evaluator", now);
+  const worker = workerState({ job, pods: [pod] }, "evaluator", now);
   expect(worker).toMatchObject({ state: "Ended", lingers: true, output: { arm: "base" } });
   expect(livePods({ job, worker, sandboxPod: undefined })).toEqual([job]);
   expect(mayStillWrite([pod], "evaluator", now)).toBe(false);
@@ -31,7 +31,7 @@ it("a worker has ended with its program, though a mesh's proxy keeps the Job goi
 it("a worker at work is Running whatever happens to containers beside it", () => {
   const job = aJob("fix-e1");
   const pod = withContainers(aPod(job, "agent"), foreign("envoy", { terminated: { exitCode: 1 } }));
-  expect(workerState(job, [pod], "agent", now)).toMatchObject({ state: "Running", hasPod: true });
+  expect(workerState({ job, pods: [pod] }, "agent", now)).toMatchObject({ state: "Running", hasPod: true });
   expect(mayStillWrite([pod], "agent", now)).toBe(true);
 });
 
@@ -39,8 +39,8 @@ it("a Job whose only container has ended is left to say so itself", () => {
   const job = aJob("fix-e1");
   const pod = aPod(job, "agent", { exitCode: 0 });
   expect(isOutlived(pod, "agent")).toBe(false);
-  expect(workerState(job, [pod], "agent", now)).toMatchObject({ state: "Running" });
-  const ended = workerState(aJob("fix-e1", "Complete"), [pod], "agent", now);
+  expect(workerState({ job, pods: [pod] }, "agent", now)).toMatchObject({ state: "Running" });
+  const ended = workerState({ job: aJob("fix-e1", "Complete"), pods: [pod] }, "agent", now);
   expect(livePods({ job, worker: ended, sandboxPod: undefined }), "ended Jobs stay, with their logs").toEqual([]);
 });
 

@@ -42,17 +42,19 @@ export const hasEnded = (job: DynamicObject): boolean =>
     (c: { type: string; status: string }) => (c.type === "Complete" || c.type === "Failed") && c.status === "True",
   ) ?? false;
 
+/** A worker's Job with the pods among which its own is, and why it got none. */
+export interface SeenWorker {
+  readonly job: DynamicObject | undefined;
+  readonly pods: readonly DynamicObject[];
+  readonly refusal?: string | undefined;
+}
+
 /** Reads how a worker's Job stands from the Job and its pod, whose program runs in `container`. */
-export function workerState(
-  job: DynamicObject | undefined,
-  pods: readonly DynamicObject[],
-  container: WorkerInput["component"],
-  now: Date,
-): WorkerState {
+export function workerState({ job, pods, refusal }: SeenWorker, container: WorkerInput["component"], now: Date): WorkerState {
   if (!job) return { state: "Absent" };
   const [pod] = podsOf(job, pods);
   const lingers = !hasEnded(job) && pod !== undefined && isOutlived(pod, container);
-  if (!hasEnded(job) && !lingers) return { state: "Running", hasPod: pod !== undefined, trouble: jobTrouble(job, pods, now) };
+  if (!hasEnded(job) && !lingers) return { state: "Running", hasPod: pod !== undefined, trouble: jobTrouble(job, pods, now, refusal) };
   const terminated = pod && endOf(pod, container);
   const exitCode = terminated?.exitCode;
   const output = parseJSON(terminated?.message);

@@ -149,7 +149,7 @@ describe("permissions", () => {
         "networking.k8s.io/networkpolicies: get list watch create patch",
         "/secrets: get create patch",
         "/persistentvolumeclaims: get create",
-        "events.k8s.io/events: create patch",
+        "events.k8s.io/events: list create patch",
       ].sort(),
     );
     expect(granted(named(all, "ClusterRole", "rune-operator-cluster"))).toEqual(["/services: get list", "/namespaces: get"]);

@@ -7,6 +7,7 @@ import type { Services } from "../context.ts";
 import { leftoversOf } from "../epoch.ts";
 import { generatedName, jobNameOfEpoch, repositoryOf, sandboxName } from "../names.ts";
 import { ownChild } from "../pod.ts";
+import { observeRefusal } from "../refusal.ts";
 import { observeRequirements } from "../requires.ts";
 import { adapters, agentSessions, evaluations, modelServers, trainingRuns } from "../resources.ts";
 import { liveSandboxUIDs, ownedBy, sandboxState } from "../sandbox.ts";
@@ -17,7 +18,8 @@ import { turnOf } from "./turn.ts";
 import type { LogState, SealState, World } from "./world.ts";
 
 /** Every read of a pass. */
-export async function observe(session: AgentSession, { cache, client, clock }: Context, services: Services): Promise<World> {
+export async function observe(session: AgentSession, context: Context, services: Services): Promise<World> {
+  const { cache, client, clock } = context;
   const { namespace, uid } = session.metadata;
   const { spec, status } = session;
   const epoch = status?.epoch ?? 0;
@@ -26,7 +28,7 @@ export async function observe(session: AgentSession, { cache, client, clock }: C
   const sandbox = sandboxState(sandboxPod);
   const job = ownChild(session, cache(jobs).get({ namespace, name: jobNameOfEpoch(session, epoch) }));
   const agents = cache(pods).list({ namespace, labels: ownedBy(session, "agent") });
-  const worker = workerState(job, agents, "agent", clock.now());
+  const worker = workerState({ job, pods: agents, refusal: await observeRefusal(job, agents, context) }, "agent", clock.now());
   const over = isTerminal(session) || session.metadata.deletionTimestamp !== undefined;
   const starting = sandbox.state === "Ready" && worker.state === "Absent" && !over ? sandbox : undefined;
   const log = epoch > 0 && !over ? await observeLog(session, services) : emptyLog;

@@ -8,6 +8,7 @@ import type { Services } from "../context.ts";
 import { leftoversOf } from "../epoch.ts";
 import { jobNameOfEpoch, repositoryOf, sandboxName } from "../names.ts";
 import { ownChild } from "../pod.ts";
+import { observeRefusal } from "../refusal.ts";
 import { observeRequirements } from "../requires.ts";
 import { adapters, agentSessions, evaluations, modelServers } from "../resources.ts";
 import { liveSandboxUIDs, ownedBy, sandboxState } from "../sandbox.ts";
@@ -16,7 +17,8 @@ import { activeArm, deadlineOf, measuredTasks } from "./arms.ts";
 import { type LogState, summarize, type World } from "./world.ts";
 
 /** Every read of a pass. */
-export async function observe(evaluation: Evaluation, { cache, client, clock }: Context, services: Services): Promise<World> {
+export async function observe(evaluation: Evaluation, context: Context, services: Services): Promise<World> {
+  const { cache, client, clock } = context;
   const { namespace, uid } = evaluation.metadata;
   const { spec, status } = evaluation;
   const epoch = status?.epoch ?? 0;
@@ -24,7 +26,7 @@ export async function observe(evaluation: Evaluation, { cache, client, clock }: 
   const sandbox = sandboxState(sandboxPod);
   const job = ownChild(evaluation, cache(jobs).get({ namespace, name: jobNameOfEpoch(evaluation, epoch) }));
   const evaluators = cache(pods).list({ namespace, labels: ownedBy(evaluation, "evaluator", epoch) });
-  const worker = workerState(job, evaluators, "evaluator", clock.now());
+  const worker = workerState({ job, pods: evaluators, refusal: await observeRefusal(job, evaluators, context) }, "evaluator", clock.now());
   const server = activeArm(evaluation)?.serverRef.name ?? "";
   const over = isTerminal(evaluation) || evaluation.metadata.deletionTimestamp !== undefined;
   const starting = sandbox.state === "Ready" && worker.state === "Absent" && !over ? sandbox : undefined;

@@ -46,6 +46,15 @@ function told(world: World): Record<string, [string, string]> {
 }
 const applied = (outcome: Outcome) => outcome.applies.map(({ kind, metadata }) => `${kind} ${metadata.name}`);
 
+it("a server whose pods admission refuses says so, in admission's own words", () => {
+  const refusal = 'create Pod coder-0 in StatefulSet coder failed error: pods "coder-0" is forbidden: exceeded quota: compute';
+  const world = worldOf({ statefulSet: rolledOut, refusal });
+  expect(told(world).Ready).toEqual(["False", "PodMissing"]);
+  expect(decide(world, now).outcome.message).toBe(`StatefulSet coder has no pod: ${refusal}`);
+  const partly = { ...world, server: modelServer("coder", { spec: { replicas: 2 } }), engines: [serving] };
+  expect(decide(partly, now).outcome.message).toBe(`1 of 2 engines answer; another gets no pod: ${refusal}`);
+});
+
 describe("a new ModelServer", () => {
   it("gets its token, inputs and policy before the pods that need them", () => {
     const { outcome } = decide(worldOf({ stagerToken: { token: "t", renewal: now } }), now);

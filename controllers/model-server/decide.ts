@@ -4,6 +4,7 @@ import { blocked, firstOf } from "../check.ts";
 import { drifted } from "../drift.ts";
 import type { KubeObject } from "../manifest.ts";
 import { Reason } from "../reasons.ts";
+import { podMissing } from "../trouble.ts";
 import { checks } from "./checks.ts";
 import { headlessService, networkPolicy, service } from "./network.ts";
 import { type Move, moveOf, type Wish, wishes } from "./placement.ts";
@@ -68,7 +69,7 @@ function movesOf(world: World, wished: readonly Wish[]): Decision["moves"] {
 }
 
 /** Whether the server is as asked; never Ready without an engine that answers. */
-function verdict({ server, statefulSet: set, engines }: World, status: ReturnType<typeof statusOf>): Outcome {
+function verdict({ server, statefulSet: set, engines, refusal }: World, status: ReturnType<typeof statusOf>): Outcome {
   const asked = server.spec.replicas;
   const { readyReplicas: answering = 0, loadedAdapters: loaded } = status;
   const count = `${answering} of ${asked} engines answer`;
@@ -79,12 +80,13 @@ function verdict({ server, statefulSet: set, engines }: World, status: ReturnTyp
   if (answering === 0) {
     const trouble = engines.map(({ pod }) => troubleOf(pod)).find((found) => found !== null);
     if (trouble) return blocked(trouble, status).again(steadySeconds);
+    if (set && refusal) return blocked(podMissing(set, refusal), status).again(steadySeconds);
     return progressing(Reason.NoEngineReady, `${count}; ${stageOf(engines)}`, status).again(startingSeconds);
   }
   if (answering >= asked && isRolledOut(set, asked)) {
     return ready(status, { message: `${count}, ${loaded} ${loaded === 1 ? "adapter is" : "adapters are"} loaded` }).again(steadySeconds);
   }
-  return progressing(Reason.EnginesStarting, `${count}; the others are starting`, status)
+  return progressing(Reason.EnginesStarting, `${count}; ${refusal ? `another gets no pod: ${refusal}` : "the others are starting"}`, status)
     .condition({ type: "Ready", status: "True", reason: Reason.PartlyReady, message: count })
     .again(startingSeconds);
 }

@@ -3,6 +3,7 @@ import { type Context, type DynamicObject, pods, secrets, statefulSets } from "k
 import { observeBase } from "../base-model.ts";
 import type { Services } from "../context.ts";
 import type { KubeObject } from "../manifest.ts";
+import { observeRefusal } from "../refusal.ts";
 import { observeRequirements } from "../requires.ts";
 import { adapters, agentSessions, evaluations } from "../resources.ts";
 import { foreignRepository } from "../tenancy.ts";
@@ -20,7 +21,9 @@ export async function observe(server: ModelServer, ctx: Context, services: Servi
   const { cache } = ctx;
   const known = cache(adapters).list({ namespace });
   const users = [...cache(agentSessions).list({ namespace }), ...cache(evaluations).list({ namespace })];
-  const engines = await observeEngines(cache(pods).list({ namespace, labels: podLabels(server) }), ctx, services);
+  const own = cache(pods).list({ namespace, labels: podLabels(server) });
+  const engines = await observeEngines(own, ctx, services);
+  const statefulSet = cache(statefulSets).get({ namespace, name });
   return {
     server,
     config: services.config,
@@ -28,12 +31,13 @@ export async function observe(server: ModelServer, ctx: Context, services: Servi
     leaderWorkerSets: server.spec.nodesPerReplica > 1 && (await hasLeaderWorkerSets(ctx)),
     base: await observeOwnBase(server, services),
     adminKeys: services.adminKeys,
-    statefulSet: cache(statefulSets).get({ namespace, name }),
+    statefulSet,
     existing: (manifest: KubeObject) => {
       const resource = owned.find(({ kind }) => kind === manifest.kind);
       return resource && cache(resource).get(manifest.metadata);
     },
     engines,
+    refusal: await observeRefusal(statefulSet, own, ctx),
     stagerToken: await mintStagerToken(server, ctx, services),
     adapters: new Map(known.map((adapter) => [adapter.metadata.name, adapter])),
     demands: demands(server, known, users),

@@ -28,6 +28,8 @@ export interface World {
   /** What there is under the names of what the server owns. */
   readonly existing: (manifest: KubeObject) => KubeObject | undefined;
   readonly engines: readonly Engine[];
+  /** What admission said of the pods that the StatefulSet doesn't get. */
+  readonly refusal?: string | undefined;
   /** A new token for stagers, where the old one is missing or grows old. */
   readonly stagerToken: { readonly token: string; readonly renewal: Date } | undefined;
   readonly adapters: ReadonlyMap<string, Adapter>;

@@ -165,8 +165,8 @@ function running(world: World, now: Date): Outcome {
     .again(seconds);
 }
 
-function training({ run, progress, pods }: World, job: NonNullable<World["job"]>, now: Date): Outcome {
-  const trouble = jobTrouble(job, pods, now);
+function training({ run, progress, pods, refusal }: World, job: NonNullable<World["job"]>, now: Date): Outcome {
+  const trouble = jobTrouble(job, pods, now, refusal);
   if (trouble) return blocked(trouble);
   const percent = progress?.percent ?? run.status?.progress?.percent ?? 0;
   const status = progress && {

@@ -8,6 +8,7 @@ import { type BaseState, isResolved, observeBase } from "../base-model.ts";
 import type { Services } from "../context.ts";
 import { generatedName, jobNameOfRun, repositoryOf } from "../names.ts";
 import { ownChild } from "../pod.ts";
+import { observeRefusal } from "../refusal.ts";
 import { observeRequirements } from "../requires.ts";
 import { adapters, agentSessions, modelServers } from "../resources.ts";
 import { attemptState, maySurvive, remainingSeconds } from "./attempts.ts";
@@ -18,7 +19,8 @@ import type { ArtifactState, World } from "./world.ts";
 const spareSeconds = 600;
 
 /** Every read of a pass. */
-export async function observe(run: TrainingRun, { cache, clock }: Context, services: Services): Promise<World> {
+export async function observe(run: TrainingRun, context: Context, services: Services): Promise<World> {
+  const { cache, clock } = context;
   const { namespace, name } = run.metadata;
   const now = clock.now();
   const result = run.status?.result;
@@ -38,6 +40,7 @@ export async function observe(run: TrainingRun, { cache, clock }: Context, servi
     base,
     job,
     pods: own,
+    refusal: running ? await observeRefusal(job, own, context) : undefined,
     progress: services.progress(run.metadata.uid),
     artifact: !over && (result || lost) ? await observeArtifact(run, services, result?.digest) : undefined,
     credentials: admitted || (running && isResolved(base)) ? await mint(run, now, services) : undefined,

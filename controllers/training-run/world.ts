@@ -22,6 +22,8 @@ export interface World {
   readonly job: DynamicObject | undefined;
   /** Pods of the run. */
   readonly pods: readonly DynamicObject[];
+  /** What admission said of the pod that the Job doesn't get. */
+  readonly refusal?: string | undefined;
   readonly progress: Progress | undefined;
   /** The artifact that status names, or that the run's tag leads to where a result was lost or the run would fail; else undefined. */
   readonly artifact: ArtifactState | undefined;
