@@ -1,11 +1,12 @@
 import { randomBytes } from "node:crypto";
-import { mkdtemp, readFile, writeFile } from "node:fs/promises";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
 import { evaluationSubject, type LogRecord, logStream, mediaType, progressSubject, sessionSubject } from "@rune/crds/artifact";
 import type { JWK } from "jose";
 import type { NatsConnection } from "nats";
+import { Agent } from "undici";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { z } from "zod";
 import { sha256 } from "./digest.ts";
@@ -72,6 +73,45 @@ describe.runIf(enabled)("the registry client against CNCF Distribution", () => {
       a: [2],
       b: 1,
     });
+  });
+
+  /** Pushes a file of three parts; `before` happens once, before the second one is sent. Gives the methods from the file's POST on. */
+  const pushInParts = async (before: () => Promise<unknown>): Promise<string[]> => {
+    const methods: string[] = [];
+    const repository = "rune/default/adapters";
+    const token = await registryToken(key, { subject: "test", seconds: 300, access: [{ repository, actions: ["pull", "push"] }] });
+    const registry = new Registry({
+      url: service.url,
+      dispatcher: new Agent().compose((dispatch) => (options, handler) => {
+        methods.push(options.method);
+        return dispatch(options, handler);
+      }),
+      token: async () => {
+        if (methods.filter((method) => method === "PATCH").length === 1) await before();
+        return token;
+      },
+    });
+    const bytes = randomBytes(40 * 1024 * 1024);
+    const { digest } = await registry.push({ ...artifact, repository, files: [{ title: "f", mediaType: mediaType.adapterFile, bytes }] });
+    await registry.manifest(repository, digest);
+    return methods.slice(methods.indexOf("PATCH") - 1, methods.lastIndexOf("PATCH") + 2);
+  };
+
+  it("goes on with an upload after a restart of the registry, whose secret stays", async () => {
+    let restarts = 0;
+    const methods = await pushInParts(async () => {
+      if (restarts++ > 0) return;
+      await service.stop();
+      await service.start();
+    });
+    expect(methods).toEqual(["POST", "PATCH", "PATCH", "PATCH", "PUT"]);
+  });
+
+  it("begins an upload anew whose session the registry has lost", async () => {
+    const uploads = join(service.directory, "data/docker/registry/v2/repositories/rune/default/adapters/_uploads");
+    const methods = await pushInParts(() => rm(uploads, { recursive: true, force: true }));
+    expect(methods.slice(0, 5)).toEqual(["POST", "PATCH", "PATCH", "HEAD", "POST"]);
+    expect(methods.slice(-5)).toEqual(["POST", "PATCH", "PATCH", "PATCH", "PUT"]);
   });
 
   it("says that an artifact or a tag isn't there", async () => {

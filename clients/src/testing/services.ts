@@ -28,7 +28,7 @@ export async function startRegistry(jwks: string): Promise<Service> {
       version: 0.1,
       log: { level: "error", accesslog: { disabled: true } },
       storage: { filesystem: { rootdirectory: join(directory, "data") }, delete: { enabled: false } },
-      http: { addr: `127.0.0.1:${port}`, secret: "a secret of the test" },
+      http: { addr: `127.0.0.1:${port}` },
       auth: { token },
     };
     await writeFile(join(directory, "config.json"), JSON.stringify(config));
@@ -60,8 +60,10 @@ async function startService(name: string, prepare: (directory: string, port: num
   const port = await freePort();
   const { command, args, url } = await prepare(directory, port);
   let child: ChildProcess | undefined;
+  // The registry's secret comes as the chart gives it.
+  const env = { PATH: "/usr/bin:/bin", OTEL_TRACES_EXPORTER: "none", REGISTRY_HTTP_SECRET: "a secret of the test" };
   const start = async () => {
-    child = spawn(command, args, { stdio: "ignore", cwd: directory, env: { PATH: "/usr/bin:/bin", OTEL_TRACES_EXPORTER: "none" } });
+    child = spawn(command, args, { stdio: "ignore", cwd: directory, env });
     await reachable(url, name);
   };
   const stop = async () => {
