@@ -4,6 +4,7 @@ import { defineConfig } from "vitest/config";
 const needs = {
   "**/*.cluster.test.ts": process.env.RUNE_TEST_CLUSTER === "1",
   "**/*.integration.test.ts": process.env.RUNE_TEST_SERVICES === "1",
+  "**/*.image.test.ts": process.env.RUNE_TEST_IMAGES === "1",
 };
 const missing = Object.entries(needs).flatMap(([files, provided]) => (provided ? [] : [files]));
 

@@ -58,7 +58,9 @@ export interface Services {
   onNotice(listener: (notice: Notice) => void): void;
   /** The bearer token of one sandbox's runner: derived from the installation's key, so that it is the same at every call. */
   runnerToken(uid: string, epoch: number): string;
-  loader(address: LoaderAddress): Pick<LoaderClient, "state" | "load" | "unload">;
+  loader(address: LoaderAddress): Pick<LoaderClient, "state" | "load" | "unload" | "answer">;
+  /** Calls back whenever somebody asks this loader for an adapter that it doesn't hold. Forgotten after a minute unless asked for again. */
+  followDemand(address: LoaderAddress, wake: () => void): void;
   /** Public keys that loaders check admin tokens with. */
   readonly adminKeys: LoaderConfig["adminKeys"];
   /** Address of the cluster's DNS service. */

@@ -51,6 +51,7 @@ beforeEach(async () => {
     progress: () => undefined,
     onNotice: () => undefined,
     loader: loaders.loader,
+    followDemand: loaders.followDemand,
     adminKeys: { keys: [] },
     clusterDNS: "10.96.0.10",
   };
@@ -192,6 +193,29 @@ it("an adapter that engines refuse is told with their reason, and isn't asked fo
   expect(find().server?.status?.adapters?.[0]).toMatchObject({ name, engines: 0, reason: "NotFinite" });
   await clock.advance(60_000);
   expect(loaders.requests).toHaveLength(1);
+});
+
+it("an adapter that a client asks for by name is loaded at once; one that doesn't exist is answered", async () => {
+  const learnt = publishAdapter();
+  const { name } = learnt.metadata;
+  api.put(modelServers, publishBase());
+  await until("the StatefulSet exists", () => api.find(statefulSets, key("coder")) !== undefined);
+  startPod();
+  api.put(adapters, learnt);
+  await until("the server is Ready", () => isTrue(find().server ?? {}, "Ready"));
+  await until("the adapter is verified", () => isTrue(api.find(adapters, key(name)) ?? {}, "Ready"));
+  const asked = clock.now().getTime();
+  loaders.ask(podUID, "invented-0123456789abcdef", name);
+  await until("the adapter is held", () => loaders.held(podUID).includes(name));
+  expect(clock.now().getTime() - asked).toBeLessThanOrEqual(3_000);
+  expect(loaders.requests[0]).toMatchObject({ registryToken: "token for rune/default/adapters pull" });
+  expect([...loaders.answers]).toEqual([
+    [
+      "invented-0123456789abcdef",
+      { message: expect.stringContaining("there is no Adapter invented-0123456789abcdef in namespace default") },
+    ],
+  ]);
+  expect(isTrue(find().server ?? {}, "AdaptersLoaded")).toBe(true);
 });
 
 it("a loader whose registry is away is asked again every few seconds, and its server is observed all the while", async () => {

@@ -5,11 +5,12 @@ import { evaluationUser, progressUser, sessionUser } from "@rune/clients/nats-au
 import { Registry } from "@rune/clients/registry";
 import { registryToken } from "@rune/clients/registry-token";
 import type { OperatorConfig } from "@rune/controllers/config";
-import type { NatsGrant, Notice, RegistryAction, Services } from "@rune/controllers/context";
+import type { LoaderAddress, NatsGrant, Notice, RegistryAction, Services } from "@rune/controllers/context";
 import { refuseForeign } from "@rune/controllers/tenancy";
 import type { Progress } from "@rune/crds/artifact";
 import { port } from "@rune/crds/loader-api";
 import { type Client, services as kubernetesServices } from "kopf-ts";
+import { DemandWatch } from "./demand-watch.ts";
 import type { Keys } from "./keys.ts";
 
 /** Tokens for the operator's own requests to the registry. */
@@ -37,6 +38,9 @@ export function createServices({
     const grant = { subject: "rune-operator", access: [{ repository, actions }], seconds: ownTokenSeconds };
     return new Registry({ url: config.local.registryURL ?? config.registry.url, token: () => registryToken(registryKey, grant) });
   });
+  const loader = ({ ip, podUID }: LoaderAddress) =>
+    new LoaderClient({ address: `http://${ip.includes(":") ? `[${ip}]` : ip}:${port.admin}`, podUID, key: adminKey });
+  const demand = new DemandWatch(loader);
   return {
     config,
     clusterDNS,
@@ -54,8 +58,8 @@ export function createServices({
     progress: (uid) => progress.get(uid),
     runnerToken: (uid, epoch) => createHmac("sha256", runnerSecret(adminKey.d)).update(`${uid}/${epoch}`).digest("base64url"),
     onNotice: (listener) => listen(nats, listener),
-    loader: ({ ip, podUID }) =>
-      new LoaderClient({ address: `http://${ip.includes(":") ? `[${ip}]` : ip}:${port.admin}`, podUID, key: adminKey }),
+    loader,
+    followDemand: (address, wake) => demand.follow(address, wake),
   };
 }
 

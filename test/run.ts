@@ -28,6 +28,7 @@ const stages: Stage[] = [
   ),
   vitest("embedded cluster", ["cluster/embedded.cluster.test.ts", "cluster/down.cluster.test.ts"], cluster),
   gpuImageTests,
+  vitest("engine fuzz", ["test/engine-fuzz.image.test.ts"], { RUNE_TEST_IMAGES: "1" }),
   // The first of these installs everything; the others go on with what it left.
   vitest("the whole loop", ["test/loop.cluster.test.ts"], cluster),
   vitest("chart", ["charts/rune/chart.cluster.test.ts"], cluster),

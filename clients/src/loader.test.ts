@@ -12,7 +12,7 @@ const against = async (handler: Parameters<typeof testServer>[0]) => {
   server = await testServer(handler);
   return new LoaderClient({ address: server.url, podUID: "pod-uid", key });
 };
-const state = { engine: { ready: true, bootID: "1", slots: 4, maxRank: 16 }, adapters: [] };
+const state = { engine: { ready: true, bootID: "1", slots: 4, maxRank: 16 }, adapters: [], wanted: [] };
 const request = {
   repository: "rune/a/adapters",
   digest: `sha256:${"a".repeat(64)}`,

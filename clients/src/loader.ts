@@ -1,4 +1,12 @@
-import { type LoaderState, type LoadRequest, loaderState } from "@rune/crds/loader-api";
+import {
+  type DemandVerdict,
+  demandWatchSeconds,
+  type LoaderDemand,
+  type LoaderState,
+  type LoadRequest,
+  loaderDemand,
+  loaderState,
+} from "@rune/crds/loader-api";
 import { importJWK, type JWK, SignJWT } from "jose";
 import type { Dispatcher } from "undici";
 import { type Clock, systemClock } from "./clock.ts";
@@ -54,6 +62,22 @@ export class LoaderClient {
 
   async unload(name: string): Promise<LoaderState> {
     return this.#state(await this.#send("DELETE", `/adapters/${encodeURIComponent(name)}`, 60_000));
+  }
+
+  /** Answers when somebody asks for an adapter that nobody asked for at `after`, at the latest after `demandWatchSeconds`. */
+  async wanted(after: number): Promise<LoaderDemand> {
+    const answer = await this.#send("GET", `/wanted?after=${after}`, (demandWatchSeconds + 10) * 1_000);
+    const parsed = loaderDemand.safeParse(parseJSON(answer.body));
+    if (answer.status !== 200 || !parsed.success)
+      throw new LoaderUnavailable(
+        `the loader at ${this.#options.address} doesn't say what is wanted (${answer.status}); is it of this version?`,
+      );
+    return parsed.data;
+  }
+
+  /** Tells the clients who wait for an adapter why it isn't loaded. */
+  async answer(name: string, verdict: DemandVerdict): Promise<LoaderState> {
+    return this.#state(await this.#send("PUT", `/wanted/${encodeURIComponent(name)}`, 5_000, verdict));
   }
 
   async #send(method: "GET" | "PUT" | "DELETE", path: string, timeoutMilliseconds: number, body?: unknown): Promise<HttpAnswer> {

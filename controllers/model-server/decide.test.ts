@@ -10,7 +10,7 @@ import type { Engine, World } from "./world.ts";
 
 const now = new Date("2026-03-01T00:00:00Z");
 const adminKeys = { keys: [{ kty: "EC" }] };
-const answering: LoaderState = { engine: { ready: true, bootID: "boot-1", baseDigest, slots: 4, maxRank: 16 }, adapters: [] };
+const answering: LoaderState = { engine: { ready: true, bootID: "boot-1", baseDigest, slots: 4, maxRank: 16 }, adapters: [], wanted: [] };
 const rolledOut: DynamicObject = {
   apiVersion: "apps/v1",
   kind: "StatefulSet",

@@ -32,7 +32,7 @@ export function decide(world: World, now: Date): Decision {
   const outcome = tidings(verdict(world, status), world, status.adapters ?? [])
     .applying(...renewedToken(world), ...drifted(manifests(world, status.baseDigest), world.existing))
     .deleting(...stuckPods(world));
-  if (moves.length === 0) return { outcome, moves };
+  if (moves.every(({ move }) => move.load.length + move.unload.length === 0)) return { outcome, moves };
   return { outcome: outcome.again(moves.every(isRepeated) ? startingSeconds : 1), moves };
 }
 
@@ -63,8 +63,8 @@ function isRepeated({ engine, move }: Decision["moves"][number]): boolean {
 function movesOf(world: World, wished: readonly Wish[]): Decision["moves"] {
   return world.engines.flatMap((engine) => {
     if (!engine.state?.engine.ready || engine.pod.metadata.deletionTimestamp) return [];
-    const move = moveOf(engine.state, wished, world);
-    return move.load.length + move.unload.length > 0 ? [{ engine, move }] : [];
+    const move = moveOf(engine.state, wished, { ...world, baseDigest: baseDigestOf(world) });
+    return move.load.length + move.unload.length + move.answer.length > 0 ? [{ engine, move }] : [];
   });
 }
 

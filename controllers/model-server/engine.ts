@@ -91,6 +91,8 @@ export function engineEnvironment({ spec }: ModelServer, config: OperatorConfig)
     // Idle threads that spin would starve whatever else runs on the node.
     GOMP_SPINCOUNT: "0",
     OMP_WAIT_POLICY: "passive",
+    // The image has no compiler, and what torch compiles as requests ask for it (`logprobs`) would end the engine.
+    TORCHDYNAMO_DISABLE: "1",
   };
   const variables = {
     HOME: "/tmp",

@@ -16,13 +16,13 @@ import type { Engine, World } from "./world.ts";
 const stagerTokenSeconds = 24 * 3600;
 
 /** Every read of a pass, once. */
-export async function observe(server: ModelServer, ctx: Context, services: Services): Promise<World> {
+export async function observe(server: ModelServer, ctx: Context, services: Services, wake: () => void): Promise<World> {
   const { namespace, name } = server.metadata;
   const { cache } = ctx;
   const known = cache(adapters).list({ namespace });
   const users = [...cache(agentSessions).list({ namespace }), ...cache(evaluations).list({ namespace })];
   const own = cache(pods).list({ namespace, labels: podLabels(server) });
-  const engines = await observeEngines(own, ctx, services);
+  const engines = await observeEngines(own, ctx, services, wake);
   const statefulSet = cache(statefulSets).get({ namespace, name });
   return {
     server,
@@ -46,14 +46,21 @@ export async function observe(server: ModelServer, ctx: Context, services: Servi
 }
 
 /** Each loader is asked at the same time; one that doesn't answer costs the pass its time limit, not the pass. */
-async function observeEngines(found: readonly DynamicObject[], { logger }: Context, services: Services): Promise<Engine[]> {
+async function observeEngines(
+  found: readonly DynamicObject[],
+  { logger }: Context,
+  services: Services,
+  wake: () => void,
+): Promise<Engine[]> {
   const sorted = found.toSorted((a, b) => a.metadata.name.localeCompare(b.metadata.name));
   return await Promise.all(
     sorted.map(async (pod) => {
       const ip: string | undefined = pod.status?.podIP;
       if (!ip || !isLoaderRunning(pod) || !pod.metadata.uid) return { pod, state: undefined };
+      const address = { ip, podUID: pod.metadata.uid };
+      services.followDemand(address, wake);
       try {
-        return { pod, state: await services.loader({ ip, podUID: pod.metadata.uid }).state() };
+        return { pod, state: await services.loader(address).state() };
       } catch (error) {
         logger.debug("a loader doesn't answer", { pod: pod.metadata.name, error: (error as Error).message });
         return { pod, state: undefined };

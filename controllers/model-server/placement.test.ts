@@ -4,9 +4,10 @@ import { adapter, baseDigest, condition, digestOf, enginePod, modelServer } from
 import { moveOf, wishes } from "./placement.ts";
 
 const held = (name: string, more: Partial<HeldAdapter> = {}): HeldAdapter => ({ name, digest: digestOf("1"), state: "Loaded", ...more });
-const stateWith = (adapters: HeldAdapter[], slots = 2): LoaderState => ({
+const stateWith = (adapters: HeldAdapter[], slots = 2, wanted: string[] = []): LoaderState => ({
   engine: { ready: true, bootID: "b", baseDigest, slots, maxRank: 16 },
   adapters,
+  wanted,
 });
 
 function worldOf(options: { wanted: string[]; adapters?: ReturnType<typeof adapter>[]; slots?: number; states?: LoaderState[] }) {
@@ -22,7 +23,7 @@ function worldOf(options: { wanted: string[]; adapters?: ReturnType<typeof adapt
 const blockedBy = (world: ReturnType<typeof worldOf>) =>
   wishes(world, baseDigest).map(({ name, blocked }) => [name, blocked?.state, blocked?.reason]);
 const move = (world: ReturnType<typeof worldOf>, state: LoaderState) => {
-  const { load, unload } = moveOf(state, wishes(world, baseDigest), world);
+  const { load, unload } = moveOf(state, wishes(world, baseDigest), { ...world, baseDigest });
   return { load: load.map(({ metadata }) => metadata.name), unload };
 };
 
@@ -53,6 +54,71 @@ describe("wishes", () => {
     const refused = stateWith([held("a", { state: "Refused", reason: "NotFinite", message: "has NaN" })]);
     expect(blockedBy(worldOf({ wanted: ["a", "b"], slots: 1, states: [refused] }))[0]).toEqual(["a", "Refused", "NotFinite"]);
     expect(blockedBy(worldOf({ wanted: ["a", "b"], slots: 1, states: [refused, stateWith([])] }))[0]).toEqual(["a", undefined, undefined]);
+  });
+});
+
+describe("what clients ask for by name", () => {
+  const asked = (world: ReturnType<typeof worldOf>, state: LoaderState) => {
+    const { load, unload, answer } = moveOf(state, wishes(world, baseDigest), { ...world, baseDigest });
+    return { load: load.map(({ metadata }) => metadata.name), unload, answer };
+  };
+  const known = (names: string[], more: Partial<Parameters<typeof worldOf>[0]> = {}) =>
+    worldOf({ wanted: [], adapters: names.map((name) => adapter(name)), ...more });
+
+  it("is loaded where a slot is free", () => {
+    expect(asked(known(["a"]), stateWith([], 2, ["a"]))).toEqual({ load: ["a"], unload: [], answer: [] });
+  });
+
+  it("takes the slot of the adapter that was used least recently, by sessions or by clients, and answers nobody now", () => {
+    const held3 = [
+      held("busy", { open: 1 }),
+      held("new", { open: 0, lastUsed: "2026-03-01T00:00:00Z" }),
+      held("old", { lastUsed: "2026-01-05T00:00:00Z" }),
+      held("older"),
+    ];
+    const world = { ...known(["a", "busy", "new", "old", "older"]), lastUses: new Map([["older", "2026-02-01T00:00:00Z"]]) };
+    expect(asked(world, stateWith(held3, 4, ["a"]))).toEqual({ load: ["a"], unload: ["old"], answer: [] });
+  });
+
+  it("takes no slot from what sessions, evaluations and residents want", () => {
+    const world = known(["a", "b", "x"], { wanted: ["a", "b"], slots: 2 });
+    expect(asked(world, stateWith([held("a"), held("b")], 2, ["x"]))).toEqual({
+      load: [],
+      unload: [],
+      answer: [{ name: "x", retrySeconds: 15, message: expect.stringContaining("keep a, b") }],
+    });
+  });
+
+  it("waits for its turn where every idle adapter answers somebody", () => {
+    const { load, answer } = asked(known(["a", "b", "x"]), stateWith([held("a", { open: 2 }), held("b", { open: 1 })], 2, ["x"]));
+    expect([load, answer]).toEqual([[], [{ name: "x", retrySeconds: 5, message: expect.stringContaining("raise spec.adapters.slots") }]]);
+  });
+
+  it("comes after what is claimed, and several of them get what slots there are", () => {
+    const world = known(["a", "x", "y", "z"], { wanted: ["a"], slots: 3 });
+    const { load, unload, answer } = asked(world, stateWith([held("idle")], 3, ["x", "y", "z"]));
+    expect([load, unload, answer.map(({ name }) => name)]).toEqual([["a", "x", "y"], ["idle"], ["z"]]);
+  });
+
+  it.each([
+    ["doesn't exist", [], undefined, "there is no Adapter x in namespace default"],
+    ["is being deleted", [adapter("x", { metadata: { deletionTimestamp: "2026-01-02T00:00:00Z" } })], undefined, "there is no Adapter x"],
+    ["isn't verified yet", [adapter("x", { status: { conditions: [condition("Ready", "False")] } })], 5, "isn't verified"],
+    ["has too large a rank", [adapter("x", { spec: { rank: 64 } })], undefined, "raise spec.adapters.maxRank"],
+    [
+      "is for another base",
+      [adapter("x", { spec: { base: { name: "y", digest: digestOf("c") } } })],
+      undefined,
+      "use a server of that base",
+    ],
+  ])("is answered when it %s", (_what, adapters, retrySeconds, message) => {
+    const { load, answer } = asked(known([], { adapters }), stateWith([], 2, ["x"]));
+    const retry = retrySeconds === undefined ? {} : { retrySeconds };
+    expect([load, answer]).toEqual([[], [{ name: "x", message: expect.stringContaining(message), ...retry }]]);
+  });
+
+  it("isn't loaded twice while it is on its way", () => {
+    expect(asked(known(["a"]), stateWith([held("a", { state: "Staging" })], 2, ["a"]))).toEqual({ load: [], unload: [], answer: [] });
   });
 });
 

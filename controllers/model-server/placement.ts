@@ -1,5 +1,5 @@
 import type { Adapter } from "@rune/crds/adapter";
-import { type HeldAdapter, type LoaderState, permanentRefusals } from "@rune/crds/loader-api";
+import { type DemandVerdict, type HeldAdapter, type LoaderState, permanentRefusals } from "@rune/crds/loader-api";
 import { isTrue } from "kopf-ts";
 import { Reason } from "../reasons.ts";
 import type { Demand } from "./claims.ts";
@@ -43,7 +43,7 @@ const missing = ({ name, by }: Demand) => ({
 
 function unfit(
   adapter: Adapter,
-  { name }: Demand,
+  { name }: Pick<Demand, "name">,
   { baseDigest, maxRank, server }: { baseDigest: string | undefined; maxRank: number; server: string },
 ) {
   if (!isTrue(adapter, "Ready"))
@@ -70,10 +70,18 @@ function refused(adapter: Adapter, states: readonly LoaderState[]) {
 export interface Move {
   readonly unload: readonly string[];
   readonly load: readonly Adapter[];
+  /** What clients are told who wait for an adapter that isn't loaded. */
+  readonly answer: readonly (DemandVerdict & { readonly name: string })[];
 }
 
-/** Loads what is wanted and missing; idle adapters make room, the least recently used first, and leave at once only when they are deleted. */
-export function moveOf(state: LoaderState, wished: readonly Wish[], { adapters, lastUses }: Pick<World, "adapters" | "lastUses">): Move {
+type Placing = Pick<World, "server" | "adapters" | "lastUses"> & { readonly baseDigest: string | undefined };
+
+/**
+ * Loads what is wanted and missing; idle adapters make room, the least recently used first, and leave at once only when they are
+ * deleted. What clients ask this engine for by name comes last: it gets a free slot, or that of an adapter that answers nobody now.
+ */
+export function moveOf(state: LoaderState, wished: readonly Wish[], world: Placing): Move {
+  const { adapters } = world;
   const placed = wished.flatMap((wish) => (wish.blocked ? [] : [wish.adapter]));
   const held = state.adapters.filter((entry) => entry.state !== "Refused");
   const load = placed.filter(
@@ -81,12 +89,62 @@ export function moveOf(state: LoaderState, wished: readonly Wish[], { adapters, 
   );
   const idle = held.filter(({ name }) => !placed.some((adapter) => adapter.metadata.name === name));
   const gone = idle.filter(({ name }) => !adapters.has(name) || adapters.get(name)?.metadata.deletionTimestamp);
-  const leastRecent = idle
-    .filter((entry) => !gone.includes(entry))
-    .toSorted((a, b) => (lastUses.get(a.name) ?? "").localeCompare(lastUses.get(b.name) ?? ""));
-  const free = state.engine.slots - held.length + gone.length;
-  const evicted = leastRecent.slice(0, Math.max(0, load.length - free));
-  return { unload: [...gone, ...evicted].map(({ name }) => name), load };
+  const leaving = byLeastUse(
+    idle.filter((entry) => !gone.includes(entry)),
+    world.lastUses,
+  );
+  const free = state.engine.slots - held.length + gone.length - load.length;
+  const evicted = leaving.slice(0, Math.max(0, -free));
+  const asked = askedFor(state, world, {
+    taken: new Set([
+      ...held.filter((entry) => !gone.includes(entry)).map(({ name }) => name),
+      ...load.map(({ metadata }) => metadata.name),
+    ]),
+    free: Math.max(0, free),
+    evictable: leaving.slice(evicted.length).filter(({ name, open }) => !open && !state.wanted.includes(name)),
+    placed: placed.map(({ metadata }) => metadata.name),
+  });
+  return {
+    unload: [...[...gone, ...evicted].map(({ name }) => name), ...asked.unload],
+    load: [...load, ...asked.load],
+    answer: asked.answer,
+  };
+}
+
+type Room = { taken: ReadonlySet<string>; free: number; evictable: readonly HeldAdapter[]; placed: readonly string[] };
+
+function askedFor(state: LoaderState, { server, adapters, baseDigest }: Placing, { taken, free, evictable, placed }: Room): Move {
+  const { slots, maxRank } = server.spec.adapters;
+  const [unload, load, answer]: [string[], Adapter[], (DemandVerdict & { name: string })[]] = [[], [], []];
+  for (const name of state.wanted.filter((each) => !taken.has(each))) {
+    const adapter = adapters.get(name);
+    if (!adapter || adapter.metadata.deletionTimestamp) {
+      const message = `there is no Adapter ${name} in namespace ${server.metadata.namespace}; kubectl get adapters lists those that may be asked for`;
+      answer.push({ name, message });
+      continue;
+    }
+    const blocked = unfit(adapter, { name }, { baseDigest, maxRank, server: server.metadata.name });
+    if (blocked) answer.push({ name, message: blocked.message, ...(blocked.state === "Pending" && { retrySeconds: 5 }) });
+    else if (load.length < free + evictable.length) {
+      const leaver = evictable[load.length - free];
+      if (leaver) unload.push(leaver.name);
+      load.push(adapter);
+    } else answer.push({ name, ...noSlot(name, slots, placed) });
+  }
+  return { unload, load, answer };
+}
+
+function noSlot(name: string, slots: number, placed: readonly string[]): DemandVerdict {
+  const message = `all ${slots} slots of this server are in use, so ${name} can't be loaded now; ask again, or raise spec.adapters.slots of the ModelServer`;
+  return placed.length < slots
+    ? { message, retrySeconds: 5 }
+    : { message: `${message}; sessions, evaluations and residents keep ${placed.join(", ")}`, retrySeconds: 15 };
+}
+
+/** The least recently used first; one that is answering somebody last. */
+function byLeastUse(entries: readonly HeldAdapter[], lastUses: World["lastUses"]): HeldAdapter[] {
+  const lastUse = ({ name, lastUsed = "" }: HeldAdapter) => [lastUsed, lastUses.get(name) ?? ""].toSorted().at(-1) ?? "";
+  return entries.toSorted((a, b) => Number((a.open ?? 0) > 0) - Number((b.open ?? 0) > 0) || lastUse(a).localeCompare(lastUse(b)));
 }
 
 /** The same bytes would be refused again. */

@@ -25,8 +25,8 @@ import { type Decision, decide } from "./decide.ts";
 import { observe } from "./observe.ts";
 import { owned } from "./owned.ts";
 
-export async function reconcile(server: ModelServer, ctx: Context, services: Services): Promise<Outcome> {
-  const world = await observe(server, ctx, services);
+export async function reconcile(server: ModelServer, ctx: Context, services: Services, wake: () => void): Promise<Outcome> {
+  const world = await observe(server, ctx, services, wake);
   const { outcome, moves } = decide(world, ctx.clock.now());
   if (moves.length === 0) return outcome;
   return outcome.effect("move adapters", () => move(server, moves, services, ctx.logger));
@@ -41,6 +41,7 @@ async function move(server: ModelServer, moves: Decision["moves"], services: Ser
     moves.map(async ({ engine: { pod }, move }) => {
       const loader = services.loader({ ip: pod.status.podIP, podUID: pod.metadata.uid ?? "" });
       try {
+        for (const { name, ...verdict } of move.answer) await loader.answer(name, verdict);
         for (const name of move.unload) await loader.unload(name);
         for (const adapter of move.load) await loader.load(adapter.metadata.name, await loadRequest(server, adapter, services));
       } catch (error) {
@@ -77,9 +78,10 @@ export function register(manager: Manager, services: Services): Controller<Model
     .watches(agentSessions, (session, cache) => serversOf(session, cache))
     .watches(evaluations, (evaluation, cache) => serversOf(evaluation, cache));
   for (const resource of Object.values(resourceOfKind)) builder.watches(resource, requiring(manager, modelServers));
-  return builder
+  const controller: Controller<ModelServer> = builder
     .withOptions({ fieldManager: "rune-model-server", maxConcurrentReconciles: 8, reportFailures: true })
-    .complete((server, ctx) => reconcile(server, ctx, services));
+    .complete((server, ctx) => reconcile(server, ctx, services, () => controller.enqueue(server.metadata)));
+  return controller;
 }
 
 /** Servers whose demand an object is part of, now or before it ended. */

@@ -1,5 +1,5 @@
 import { LoaderUnavailable } from "@rune/clients/loader";
-import type { HeldAdapter, LoaderState, LoadRequest, refusal } from "@rune/crds/loader-api";
+import type { DemandVerdict, HeldAdapter, LoaderState, LoadRequest, refusal } from "@rune/crds/loader-api";
 import type { z } from "zod";
 import type { LoaderAddress, Services } from "../context.ts";
 
@@ -7,6 +7,9 @@ import type { LoaderAddress, Services } from "../context.ts";
 export class FakeLoaders {
   /** Whether the registry that loaders pull from is away. */
   registryAway = false;
+  /** What clients were told who waited for an adapter. */
+  readonly answers = new Map<string, DemandVerdict>();
+  readonly #followers = new Map<string, () => void>();
   readonly #states = new Map<string, LoaderState>();
   readonly requests: LoadRequest[] = [];
   /** Adapters that every loader refuses, with the reason. */
@@ -14,8 +17,22 @@ export class FakeLoaders {
 
   /** The engine of a pod answers from now on. */
   boot(podUID: string, engine: Partial<LoaderState["engine"]> = {}): void {
-    this.#states.set(podUID, { engine: { ready: true, bootID: `boot of ${podUID}`, slots: 4, maxRank: 16, ...engine }, adapters: [] });
+    this.#states.set(podUID, {
+      engine: { ready: true, bootID: `boot of ${podUID}`, slots: 4, maxRank: 16, ...engine },
+      adapters: [],
+      wanted: [],
+    });
   }
+
+  /** Clients ask a pod for adapters that it doesn't hold. */
+  ask(podUID: string, ...names: string[]): void {
+    this.#states.set(podUID, { ...this.#of(podUID), wanted: names });
+    this.#followers.get(podUID)?.();
+  }
+
+  readonly followDemand = ({ podUID }: LoaderAddress, wake: () => void): void => {
+    this.#followers.set(podUID, wake);
+  };
 
   held(podUID: string): string[] {
     return this.#of(podUID).adapters.flatMap(({ name, state }) => (state === "Loaded" ? [name] : []));
@@ -37,6 +54,12 @@ export class FakeLoaders {
       });
     },
     unload: async (name) => this.#set(podUID, name, undefined),
+    answer: async (name, verdict) => {
+      this.answers.set(name, verdict);
+      const state = this.#of(podUID);
+      this.#states.set(podUID, { ...state, wanted: state.wanted.filter((each) => each !== name) });
+      return structuredClone(this.#of(podUID));
+    },
   });
 
   #set(podUID: string, name: string, entry: HeldAdapter | undefined): LoaderState {

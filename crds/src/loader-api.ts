@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { digest, repository, text, whole } from "./field.ts";
+import { digest, repository, text, time, whole } from "./field.ts";
 
 /** Ports of a vLLM pod. vLLM itself listens on localhost only. */
 export const port = { inference: 8080, admin: 8081, metrics: 9090, engine: 8000, runner: 8090, canary: 8099 } as const;
@@ -57,8 +57,26 @@ export const heldAdapter = z.object({
     .object({ adapter: text(4096), base: text(4096) })
     .optional()
     .describe("What this engine answered to the canary prompt."),
+  open: whole(0, 1_000_000).optional().describe("Requests that it is answering now."),
+  lastUsed: time().optional().describe("When a request to it ended last, since the loader started."),
 });
 export type HeldAdapter = z.infer<typeof heldAdapter>;
+
+/** How many adapters may be waited for at once, and how long a client waits for one. */
+export const demandLimits = { names: 64, seconds: 60 } as const;
+const wantedNames = z.array(text(63)).max(demandLimits.names);
+
+/** `GET /wanted?after={sequence}` on the admin port answers when the sequence is another one, at the latest after `demandWatchSeconds`. */
+export const loaderDemand = z.object({ sequence: whole(0, Number.MAX_SAFE_INTEGER), wanted: wantedNames });
+export type LoaderDemand = z.infer<typeof loaderDemand>;
+export const demandWatchSeconds = 25;
+
+/** `PUT /wanted/{name}`: why an adapter that clients wait for isn't loaded. They are told at once. */
+export const demandVerdict = z.object({
+  message: text(1024),
+  retrySeconds: whole(1, 600).optional().describe("When to ask again; without it asking again changes nothing."),
+});
+export type DemandVerdict = z.infer<typeof demandVerdict>;
 
 /** `GET /state` on the admin port, and the answer to `PUT` and `DELETE /adapters/{name}`. */
 export const loaderState = z.object({
@@ -70,6 +88,7 @@ export const loaderState = z.object({
     maxRank: whole(0, 512),
   }),
   adapters: z.array(heldAdapter),
+  wanted: wantedNames.default([]).describe("Adapters that clients ask for and that aren't here, in the order of asking."),
 });
 export type LoaderState = z.infer<typeof loaderState>;
 

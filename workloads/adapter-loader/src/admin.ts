@@ -1,7 +1,9 @@
-import { type LoaderConfig, type LoaderState, type LoadRequest, loadRequest } from "@rune/crds/loader-api";
+import { demandVerdict, type LoaderConfig, type LoaderState, type LoadRequest, loadRequest } from "@rune/crds/loader-api";
 import { type Context, Hono, type MiddlewareHandler } from "hono";
 import { bodyLimit } from "hono/body-limit";
 import { createLocalJWKSet, type JSONWebKeySet, jwtVerify } from "jose";
+import { z } from "zod";
+import type { Demand } from "./demand.ts";
 import { away, type Entry } from "./entry.ts";
 
 /** What the admin port needs of the residency. */
@@ -11,12 +13,20 @@ export type Adapters = {
   remove(name: string): Promise<void>;
 };
 
+const since = z.coerce.number().int().min(0).catch(0);
 const adapterName = /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/;
 /** The operator's port: nobody else has the key. */
-export function adminApp(adapters: Adapters, keys: LoaderConfig["adminKeys"], podUID: string): Hono {
+export function adminApp(adapters: Adapters, demand: Demand, keys: LoaderConfig["adminKeys"], podUID: string): Hono {
   const app = new Hono();
   app.use(authenticated(keys, podUID), bodyLimit({ maxSize: 64 * 1024 }));
   app.get("/state", (context) => context.json(adapters.state()));
+  app.get("/wanted", async (context) => context.json(await demand.watch(since.parse(context.req.query("after")), context.req.raw.signal)));
+  app.put("/wanted/:name", async (context) => {
+    const verdict = demandVerdict.safeParse(await context.req.json().catch(() => undefined));
+    if (!verdict.success) return context.json({ message: `the body of this request is wrong: ${verdict.error}` }, 400);
+    demand.answer(context.req.param("name"), verdict.data);
+    return context.json(adapters.state());
+  });
   app.put("/adapters/:name", async (context) => {
     const name = context.req.param("name");
     const request = loadRequest.safeParse(await context.req.json().catch(() => undefined));

@@ -1,4 +1,4 @@
-import type { HeldAdapter, Refusal } from "@rune/crds/loader-api";
+import type { DemandVerdict, HeldAdapter, Refusal } from "@rune/crds/loader-api";
 import type { CanaryResult } from "./canary.ts";
 import type { Staged } from "./staging.ts";
 
@@ -11,6 +11,15 @@ export type Entry = { name: string; digest: string } & (
 
 /** Refusals that are over when what is away comes back. */
 export const away: readonly string[] = ["RegistryUnavailable", "EngineUnavailable"];
+
+/** Refusals that say something about this replica and nothing about the adapter. */
+const notHere: readonly string[] = [...away, "NoAdapterSlot"];
+
+/** What clients are told of an adapter that was refused. */
+export function verdictOf({ name, reason, message }: Extract<Entry, { state: "Refused" }>): DemandVerdict {
+  const told = `the model ${name} was not loaded (${reason}): ${message}`.slice(0, 1024);
+  return notHere.includes(reason) ? { message: told, retrySeconds: 2 } : { message: told };
+}
 
 /** What the operator is told of an entry. */
 export function held(entry: Entry): HeldAdapter {

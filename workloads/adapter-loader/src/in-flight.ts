@@ -3,7 +3,13 @@ import { type Clock, systemClock } from "@rune/clients/clock";
 /** Counts the requests that are being answered, by model, so that nothing is unloaded under them. */
 export class InFlight {
   readonly #counts = new Map<string, number>();
+  readonly #lastUses = new Map<string, number>();
   readonly #waiting = new Set<() => void>();
+  readonly #clock: Clock;
+
+  constructor(clock: Clock = systemClock) {
+    this.#clock = clock;
+  }
 
   /** The function that is given back ends it; calling it again changes nothing. */
   begin(model: string): () => void {
@@ -15,6 +21,7 @@ export class InFlight {
       const left = this.count(model) - 1;
       if (left > 0) this.#counts.set(model, left);
       else this.#counts.delete(model);
+      this.#lastUses.set(model, this.#clock.now());
       for (const look of this.#waiting) look();
     };
   }
@@ -23,12 +30,22 @@ export class InFlight {
     return this.#counts.get(model) ?? 0;
   }
 
+  /** When a request to the model ended last, in milliseconds since the epoch. */
+  lastUse(model: string): number | undefined {
+    return this.#lastUses.get(model);
+  }
+
+  /** The model is gone, and when it was used doesn't matter any more. */
+  forget(model: string): void {
+    this.#lastUses.delete(model);
+  }
+
   total(): number {
     return [...this.#counts.values()].reduce((sum, count) => sum + count, 0);
   }
 
   /** Whether all requests, or all of one model, ended within the time. */
-  async drained(milliseconds: number, model?: string, clock: Clock = systemClock): Promise<boolean> {
+  async drained(milliseconds: number, model?: string): Promise<boolean> {
     const left = () => (model === undefined ? this.total() : this.count(model));
     if (left() === 0) return true;
     const over = new AbortController();
@@ -40,7 +57,7 @@ export class InFlight {
       };
       this.#waiting.add(look);
     });
-    await Promise.race([idle, clock.wait(milliseconds, over.signal).catch(() => undefined)]);
+    await Promise.race([idle, this.#clock.wait(milliseconds, over.signal).catch(() => undefined)]);
     this.#waiting.delete(look);
     over.abort();
     return left() === 0;

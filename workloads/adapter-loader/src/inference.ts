@@ -1,12 +1,14 @@
 import { Readable } from "node:stream";
 import { type Clock, systemClock } from "@rune/clients/clock";
 import { parseJSON } from "@rune/clients/json";
+import type { DemandVerdict } from "@rune/crds/loader-api";
 import { type Context, Hono } from "hono";
 import { bodyLimit } from "hono/body-limit";
 import { Agent, type Dispatcher, request } from "undici";
 import { z } from "zod";
+import type { Demand } from "./demand.ts";
 import type { Engine } from "./engine.ts";
-import { away, type Entry } from "./entry.ts";
+import { type Entry, verdictOf } from "./entry.ts";
 import type { InFlight } from "./in-flight.ts";
 import type { Metrics } from "./metrics.ts";
 
@@ -18,6 +20,7 @@ export type InferenceOptions = {
   ready: () => { ready: boolean; problem: string };
   accepting: () => boolean;
   inFlight: InFlight;
+  demand: Demand;
   metrics: Metrics;
   clock?: Clock;
 };
@@ -26,10 +29,8 @@ const asked = z.object({ model: z.string().min(1).max(253) });
 const largestBody = 16 * 1024 * 1024;
 const mostInFlight = 512;
 const longest = 30 * 60_000;
-/** An Adapter's name ends in the digest of its weights; only such a one can come to be served here, or be served by another replica. */
-const adapterName = /^[a-z0-9][-a-z0-9]*-[0-9a-f]{16}$/;
-/** Refusals that say something about this replica and nothing about the adapter. */
-const notHere: readonly string[] = [...away, "NoAdapterSlot"];
+/** An Adapter's name ends in the digest of its weights; only such a one can come to be served here. */
+const adapterName = /^(?=.{18,52}$)[a-z0-9][-a-z0-9]*-[0-9a-f]{16}$/;
 const passedOn = ["content-type", "accept", "x-request-id", "traceparent", "tracestate"];
 const passedBack = ["content-type", "x-request-id", "retry-after"];
 
@@ -73,7 +74,7 @@ async function forward(context: Context, path: string, options: InferenceOptions
   const body = Buffer.from(await context.req.arrayBuffer());
   const parsed = asked.safeParse(parseJSON(body));
   const refusal = parsed.success
-    ? refuse(context, parsed.data.model, options)
+    ? await admit(context, parsed.data.model, options)
     : failure(context, 400, "the body must be JSON with the name of a model in `model`");
   if (refusal || !parsed.success) {
     done(refusal?.status ?? 400);
@@ -82,22 +83,42 @@ async function forward(context: Context, path: string, options: InferenceOptions
   return await pass(context, { path, body, model: parsed.data.model, done }, options, dispatcher);
 }
 
-/** Why a model can't be asked now, or nothing. */
-function refuse(context: Context, model: string, options: InferenceOptions): Response | undefined {
+/** Why a model can't be asked, or nothing; an adapter that isn't here is waited for while the operator loads it, or says why not. */
+async function admit(context: Context, model: string, options: InferenceOptions): Promise<Response | undefined> {
+  const busy = refuse(context, options);
+  if (busy || isHere(model, options)) return busy;
+  const entry = options.find(model);
+  if (entry?.state === "Refused" && !verdictOf(entry).retrySeconds) return told(context, verdictOf(entry));
+  if (!adapterName.test(model))
+    return failure(
+      context,
+      404,
+      `there is no model ${model.slice(0, 253)} here; GET /v1/models lists what is loaded, and any Adapter of this base in the server's namespace may be asked for by its name`,
+    );
+  if (options.demand.isFull(model))
+    return failure(context, 429, "too many requests wait for adapters that aren't loaded", { "retry-after": "5" });
+  const ending = await options.demand.wait(model, context.req.raw.signal);
+  if (ending.there)
+    return refuse(context, options) ?? (isHere(model, options) ? undefined : later(context, `${model} was unloaded again`, 1));
+  return told(context, ending.verdict ?? { message: "the client has gone", retrySeconds: 1 });
+}
+
+const isHere = (model: string, { base, find }: InferenceOptions) => model === base || find(model)?.state === "Loaded";
+
+/** Why nobody can be asked now, or nothing. */
+function refuse(context: Context, options: InferenceOptions): Response | undefined {
   const { ready, problem } = options.ready();
   if (!options.accepting()) return later(context, "this server is shutting down", 1);
   if (!ready) return later(context, `the engine is not ready: ${problem}`, 5);
   if (options.inFlight.total() >= mostInFlight) return failure(context, 429, "too many requests are open", { "retry-after": "2" });
-  if (model === options.base) return undefined;
-  const entry = options.find(model);
-  if (entry?.state === "Loaded") return undefined;
-  if (entry?.state === "Staging") return later(context, `${model} is being loaded`, 2);
-  if (entry && !notHere.includes(entry.reason))
-    return failure(context, 404, `the model ${model} was not loaded (${entry.reason}): ${entry.message}`);
-  if (!adapterName.test(model)) return failure(context, 404, `there is no model ${model} here`);
+  return undefined;
+}
+
+function told(context: Context, { message, retrySeconds }: DemandVerdict): Response {
+  if (retrySeconds === undefined) return failure(context, 404, message);
   // The next try shall open a connection of its own: it may reach a replica that holds the adapter.
   context.header("connection", "close");
-  return later(context, `the adapter ${model} is not held by this replica${entry ? ` (${entry.reason}): ${entry.message}` : ""}`, 2);
+  return later(context, message, retrySeconds);
 }
 
 type Passing = { path: string; body: Buffer; model: string; done: (status: number) => void };

@@ -1,8 +1,9 @@
 import { type Clock, systemClock } from "@rune/clients/clock";
 import { type LoaderState, type LoadRequest, permanentRefusals } from "@rune/crds/loader-api";
 import { askCanary, type CanaryResult } from "./canary.ts";
+import type { Demand } from "./demand.ts";
 import { type Engine, EngineRefused, EngineUnavailable, type ServedModel } from "./engine.ts";
-import { type Entry, held } from "./entry.ts";
+import { type Entry, held, verdictOf } from "./entry.ts";
 import type { InFlight } from "./in-flight.ts";
 import type { Liveness } from "./liveness.ts";
 import type { Metrics } from "./metrics.ts";
@@ -16,6 +17,7 @@ export type ResidencyOptions = {
   staging: Staging;
   liveness: Liveness;
   inFlight: InFlight;
+  demand: Demand;
   metrics: Metrics;
   base: { name: string; digest: string | undefined };
   slots: number;
@@ -59,9 +61,19 @@ export class Residency {
   }
 
   state(): LoaderState {
-    const { liveness, base, slots, maxRank } = this.#options;
+    const { liveness, base, slots, maxRank, demand } = this.#options;
     const engine = { ready: liveness.ready, bootID: this.#bootID, slots, maxRank, ...(base.digest ? { baseDigest: base.digest } : {}) };
-    return { engine, adapters: [...this.#entries.values()].map(held) };
+    return {
+      engine,
+      adapters: [...this.#entries.values()].map((entry) => ({ ...held(entry), ...this.#use(entry) })),
+      wanted: demand.wanted,
+    };
+  }
+
+  #use({ name, state }: Entry): Pick<LoaderState["adapters"][number], "open" | "lastUsed"> {
+    if (state === "Refused") return {};
+    const lastUse = this.#options.inFlight.lastUse(name);
+    return { open: this.#options.inFlight.count(name), ...(lastUse ? { lastUsed: new Date(lastUse).toISOString() } : {}) };
   }
 
   find(name: string): Entry | undefined {
@@ -220,13 +232,14 @@ export class Residency {
     const { engine, inFlight, staging, log } = this.#options;
     await this.#flights.get(name)?.catch(() => undefined);
     this.#entries.delete(name);
-    if (!(await inFlight.drained(drainTime, name, this.#clock)))
+    if (!(await inFlight.drained(drainTime, name)))
       log("requests still open while unloading", { adapter: name, open: inFlight.count(name) });
     await this.#engineChanges.run(async () => {
       // An engine that can't be asked is asked again by the next tick, which unloads whatever nobody wants.
       await engine.unload(name).catch((error) => log("not unloaded yet", { adapter: name, message: error.message }));
       await staging.remove(name);
     });
+    inFlight.forget(name);
     log("adapter unloaded", { adapter: name });
   }
 
@@ -288,7 +301,15 @@ export class Residency {
 
   #set(entry: Entry): Entry {
     this.#entries.set(entry.name, entry);
+    this.#tell(entry);
     return entry;
+  }
+
+  /** Who waits for an adapter hears that it is there, or why it won't be. */
+  #tell(entry: Entry): void {
+    const { demand } = this.#options;
+    if (entry.state === "Loaded") demand.arrived(entry.name);
+    if (entry.state === "Refused") demand.answer(entry.name, verdictOf(entry));
   }
 
   counts(): Record<Entry["state"], number> {

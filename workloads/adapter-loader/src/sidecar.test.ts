@@ -73,12 +73,12 @@ const ask = (model: unknown, extra: object = {}, path = "/v1/completions") =>
   });
 const inFlight = async () =>
   /rune_loader_in_flight (\d+)/.exec(await (await fetch(`http://127.0.0.1:${sidecar.ports.metrics}/metrics`)).text())?.[1];
+const wanting = (...names: string[]) => expect.poll(async () => (await admin.state()).wanted).toEqual(names);
 const textOf = async (answer: Response) => ((await answer.json()) as { choices: { text: string }[] }).choices[0]?.text;
 
 describe("loading", () => {
   it("pulls, checks, loads and proves an adapter, and then routes to it", async () => {
     const artifact = adapterArtifact();
-    expect((await ask(artifact.name)).status).toBe(503);
     expect(await load(artifact)).toMatchObject({
       state: "Loaded",
       canary: "Matched",
@@ -160,7 +160,6 @@ describe("loading", () => {
     await Promise.all([load(one), load({ ...two, name: two.name })]);
     const refused = await load(adapterArtifact({ name: "three", config: { generation: 99 } }));
     expect(refused).toMatchObject({ state: "Refused", reason: "NoAdapterSlot", message: expect.stringContaining(one.name) });
-    expect((await ask(refused?.name)).status).toBe(503);
     await admin.unload(one.name);
     expect(await load(adapterArtifact({ name: "three", config: { generation: 99 } }))).toMatchObject({ state: "Loaded" });
   });
@@ -283,11 +282,14 @@ describe("unloading", () => {
     await expect.poll(() => engine.completions.filter((model) => model === artifact.name).length).toBe(2);
     const unloading = admin.unload(artifact.name);
     await wait(50);
-    expect((await ask(artifact.name)).status).toBe(503);
+    const late = ask(artifact.name);
+    await wanting(artifact.name);
     expect(engine.held).toEqual([artifact.name]);
     release();
     expect((await open).status).toBe(200);
     expect((await unloading).adapters).toEqual([]);
+    await admin.answer(artifact.name, { message: "it is gone" });
+    expect((await late).status).toBe(404);
     expect(engine.held).toEqual([]);
     expect(await readdir(join(directory, "adapters"))).toEqual([]);
   });
@@ -323,14 +325,6 @@ describe("the inference port", () => {
     expect([engine.loads.length, engine.unloads.length]).toEqual(before);
   });
 
-  it("asks for another try, on a new connection, where another replica may hold the adapter", async () => {
-    const answer = await ask("tessera-0123456789abcdef");
-    expect([answer.status, answer.headers.get("retry-after"), answer.headers.get("connection")]).toEqual([503, "2", "close"]);
-    expect(await answer.json()).toMatchObject({
-      error: { message: "the adapter tessera-0123456789abcdef is not held by this replica", type: "ServiceUnavailableError" },
-    });
-  });
-
   it.each(["gpt-4", "tessera", "tessera-0123456789abcde", "Tessera-0123456789abcdef"])("has no model %s, now or later", async (name) => {
     expect((await ask(name)).status).toBe(404);
   });
@@ -364,19 +358,6 @@ describe("the inference port", () => {
     expect(((await answer.json()) as { error: { message: string } }).error.message).toContain("`model`");
   });
 
-  it("says that an adapter is on its way", async () => {
-    const artifact = adapterArtifact();
-    let open = () => undefined as undefined;
-    registry.gate = new Promise((resolve) => {
-      open = () => resolve() as undefined;
-    });
-    const loading = load(artifact);
-    await expect.poll(async () => (await ask(artifact.name)).status).toBe(503);
-    open();
-    await loading;
-    expect((await ask(artifact.name)).status).toBe(200);
-  });
-
   it("counts what happened for Prometheus", async () => {
     await load(adapterArtifact());
     await (await ask("tiny")).text();
@@ -404,6 +385,88 @@ describe("the inference port", () => {
     await expect.poll(async () => (await page("/readyz")).status).toBe(503);
     expect((await page("/healthz")).status).toBe(200);
     expect((await get("/health")).status).toBe(503);
+  });
+});
+
+describe("an adapter that isn't here", () => {
+  const invented = "tessera-0123456789abcdef";
+
+  it("is told to the operator once, however many ask for it, and they are answered when it is loaded", async () => {
+    const artifact = adapterArtifact();
+    const watching = admin.wanted(0);
+    const asking = [1, 2, 3].map(() => ask(artifact.name));
+    expect(await watching).toMatchObject({ wanted: [artifact.name] });
+    await wanting(artifact.name);
+    await load(artifact);
+    expect(await Promise.all(asking.map(async (each) => await textOf(await each)))).toEqual([" pare(x)", " pare(x)", " pare(x)"]);
+    expect(engine.loads).toEqual([artifact.name]);
+    await wanting();
+  });
+
+  it("is waited for while it is on its way", async () => {
+    const artifact = adapterArtifact();
+    let open = () => undefined as undefined;
+    registry.gate = new Promise((resolve) => {
+      open = () => resolve() as undefined;
+    });
+    const loading = load(artifact);
+    const asking = ask(artifact.name);
+    await wanting(artifact.name);
+    open();
+    await loading;
+    expect((await asking).status).toBe(200);
+  });
+
+  it("that doesn't exist is a 404 with the operator's words, remembered for a while", async () => {
+    const asking = ask(invented);
+    await wanting(invented);
+    await admin.answer(invented, { message: "there is no such Adapter" });
+    const error = { message: "there is no such Adapter", type: "NotFoundError", param: null, code: 404 };
+    expect([(await asking).status, await (await asking).json()]).toEqual([404, { error }]);
+    expect((await ask(invented)).status).toBe(404);
+  });
+
+  it("that can't be loaded now is a 503 that says when to come back, on a new connection", async () => {
+    const asking = ask(invented);
+    await wanting(invented);
+    await admin.answer(invented, { message: "all slots are in use", retrySeconds: 7 });
+    const { status, headers } = await asking;
+    expect([status, headers.get("retry-after"), headers.get("connection")]).toEqual([503, "7", "close"]);
+  });
+
+  it("and is refused when it comes is a 404 with the reason", async () => {
+    const artifact = adapterArtifact({ weights: Buffer.from("truncated") });
+    const asking = ask(artifact.name);
+    await wanting(artifact.name);
+    await load(artifact);
+    expect([(await asking).status, await (await asking).text()]).toEqual([404, expect.stringContaining("NotAnAdapter")]);
+  });
+
+  it("isn't wanted any more when its clients have gone", async () => {
+    const client = new AbortController();
+    const body = JSON.stringify({ model: invented, prompt: "p" });
+    const url = `http://127.0.0.1:${sidecar.ports.inference}/v1/completions`;
+    const asking = fetch(url, { method: "POST", body, signal: client.signal }).catch(() => undefined);
+    await wanting(invented);
+    client.abort();
+    await asking;
+    await wanting();
+  });
+
+  it("keeps nobody waiting when the pod ends", async () => {
+    const asking = ask(invented);
+    await wanting(invented);
+    const stopping = sidecar.stop();
+    expect((await asking).status).toBe(503);
+    await stopping;
+  });
+
+  it("is told with its use once it is here, so that the operator knows who may leave", async () => {
+    const artifact = adapterArtifact();
+    await load(artifact);
+    await (await ask(artifact.name)).text();
+    const [held] = (await admin.state()).adapters;
+    expect(held).toMatchObject({ open: 0, lastUsed: expect.stringMatching(/^20/) });
   });
 });
 

@@ -8,6 +8,7 @@ import { Hono } from "hono";
 import type { Logger } from "pino";
 import { adminApp } from "./admin.ts";
 import { type BaseShapes, readBaseShapes } from "./base-shapes.ts";
+import { Demand } from "./demand.ts";
 import { Doors } from "./doors.ts";
 import { Engine } from "./engine.ts";
 import { InFlight } from "./in-flight.ts";
@@ -34,7 +35,8 @@ export async function startSidecar(config: LoaderConfig, options: SidecarOptions
   const { log, clock = systemClock, ports = port } = options;
   const { base, shapes } = await stagedBase(config);
   const engine = new Engine({ url: config.engineURL, clock });
-  const inFlight = new InFlight();
+  const inFlight = new InFlight(clock);
+  const demand = new Demand(clock);
   const doors = new Doors(inFlight);
   const liveness = new Liveness({ engine, base: base.name, clock });
   const metrics: Metrics = createMetrics(() => ({
@@ -53,7 +55,7 @@ export async function startSidecar(config: LoaderConfig, options: SidecarOptions
   });
   const { slots, maxRank } = config;
   const residency: Residency = new Residency({
-    ...{ engine, staging, liveness, inFlight, metrics, base, slots, maxRank, clock },
+    ...{ engine, staging, liveness, inFlight, demand, metrics, base, slots, maxRank, clock },
     onBoot: () => doors.reopen(),
     log: (message, fields) => log.info(fields ?? {}, message),
   });
@@ -63,15 +65,19 @@ export async function startSidecar(config: LoaderConfig, options: SidecarOptions
   const settled = () => doors.open && liveness.ready && residency.settled;
   const { drainMilliseconds = 90_000 } = options;
   // A hanging engine answers nobody; then there is nothing to wait for.
-  const drain = () => doors.drain(liveness.ready ? drainMilliseconds : 0);
+  const drain = () => {
+    const drained = doors.drain(liveness.ready ? drainMilliseconds : 0);
+    demand.dismiss("this server is shutting down");
+    return drained;
+  };
   const inference = inferenceApp({
-    ...{ engineURL: config.engineURL.replace(/\/+$/, ""), engine, base: base.name, ready, inFlight, metrics, clock },
+    ...{ engineURL: config.engineURL.replace(/\/+$/, ""), engine, base: base.name, ready, inFlight, demand, metrics, clock },
     find: (name) => residency.find(name),
     accepting: () => doors.open,
   });
   const servers = await Promise.all([
     listen(inference, ports.inference),
-    listen(adminApp(residency, config.adminKeys, options.podUID), ports.admin),
+    listen(adminApp(residency, demand, config.adminKeys, options.podUID), ports.admin),
     listen(
       metricsApp(metrics, settled, () => liveness.spoilt, drain),
       ports.metrics,
@@ -80,7 +86,9 @@ export async function startSidecar(config: LoaderConfig, options: SidecarOptions
   const watch = watchEngine(residency, liveness, log, clock, options.tickMilliseconds ?? 1_000);
   const stop = async () => {
     watch.abort();
-    log.info({ unanswered: await doors.lock(drainMilliseconds) }, "stopping");
+    const locked = doors.lock(drainMilliseconds);
+    demand.dismiss("this server is shutting down");
+    log.info({ unanswered: await locked }, "stopping");
     await Promise.all(servers.map(close));
   };
   const [first, second, third] = servers.map((server) => (server.address() as AddressInfo).port);

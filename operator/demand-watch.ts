@@ -1,0 +1,51 @@
+import { type Clock, systemClock } from "@rune/clients/clock";
+import type { LoaderClient } from "@rune/clients/loader";
+import type { LoaderAddress } from "@rune/controllers/context";
+
+type Followed = { wake: () => void; until: number };
+
+const followed = 60_000;
+const pause = 5_000;
+/** Clients that ask for ever new names don't keep the operator busy with nothing else. */
+const breath = 500;
+
+/**
+ * Hears at once when clients ask a loader for an adapter that it doesn't hold: one open request for each engine that is looked after,
+ * and none for those that nobody mentions any more.
+ */
+export class DemandWatch {
+  readonly #open: (address: LoaderAddress) => Pick<LoaderClient, "wanted">;
+  readonly #clock: Clock;
+  readonly #followed = new Map<string, Followed>();
+
+  constructor(open: (address: LoaderAddress) => Pick<LoaderClient, "wanted">, clock: Clock = systemClock) {
+    this.#open = open;
+    this.#clock = clock;
+  }
+
+  follow(address: LoaderAddress, wake: () => void): void {
+    const key = `${address.podUID} ${address.ip}`;
+    const isNew = !this.#followed.has(key);
+    this.#followed.set(key, { wake, until: this.#clock.now() + followed });
+    if (isNew) void this.#watch(key, address);
+  }
+
+  async #watch(key: string, address: LoaderAddress): Promise<void> {
+    const loader = this.#open(address);
+    let sequence = 0;
+    for (let entry = this.#followed.get(key); entry && entry.until > this.#clock.now(); entry = this.#followed.get(key)) {
+      try {
+        const seen = await loader.wanted(sequence);
+        const isNew = seen.sequence !== sequence && seen.wanted.length > 0;
+        sequence = seen.sequence;
+        if (!isNew) continue;
+        this.#followed.get(key)?.wake();
+        await this.#clock.wait(breath);
+      } catch {
+        // Away, or of a version that can't be asked: whoever reconciles the server hears that as well.
+        await this.#clock.wait(pause);
+      }
+    }
+    this.#followed.delete(key);
+  }
+}
