@@ -67,7 +67,7 @@ export function beginEpoch(owner: EpochOwner, world: EpochWorld, config: Operato
   const sandbox = { pod: sandboxName(owner, epoch), uid };
   return progressing(Reason.SandboxStarting, why, { ...status, epoch, sandbox })
     .deleting(...livePods(world))
-    .again(0);
+    .atOnce();
 }
 
 /** The next epoch after a loss; what is left of this one goes. */

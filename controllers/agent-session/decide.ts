@@ -83,7 +83,7 @@ function choose({ session, server, adapters }: World): Outcome {
     return failed(adapter.reason, `${adapter.message}; create a new session with another adapter`);
   return progressing(SessionReason.AdapterChosen, adapter.message, { adapter })
     .event("Normal", SessionReason.AdapterChosen, adapter.message)
-    .again(0);
+    .atOnce();
 }
 
 /** A claimed adapter is waited for; one that the server refused is not used, and that is said. */
@@ -104,7 +104,7 @@ function adapterLoading({ session, server }: World): Outcome | null {
     adapter: { reason: SessionReason.AdapterRefused, message: brief(message) },
   })
     .event("Warning", SessionReason.AdapterRefused, message)
-    .again(0);
+    .atOnce();
 }
 
 /** In words that don't change while it waits, so that a long queue writes nothing. */
@@ -216,7 +216,7 @@ function end(world: World, config: OperatorConfig, seal: Seal): Outcome {
     const trajectory = trajectoryOf(session, log.records, ending.outcome);
     return said(world, progressing(SessionReason.Sealing, `the work is over (${ending.outcome}); its trajectory is being stored`, status))
       .effect("seal", () => seal(trajectory))
-      .again(0);
+      .atOnce();
   }
   return ended(world, config, { ...status, endTime: endTime(world), trajectory: { repository: state.repository, digest: state.digest } });
 }
@@ -251,7 +251,7 @@ function ended(
     .condition({ type: "Solved", status: solved ? "True" : "False", reason: ending.outcome, message: ending.message })
     .condition({ type: "TrajectorySealed", status: "True", reason: "Stored", message: status.trajectory.digest })
     .event(result ? "Normal" : "Warning", ending.outcome, ending.message)
-    .again(0);
+    .atOnce();
 }
 
 const nothingLearnt =

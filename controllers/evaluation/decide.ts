@@ -90,7 +90,7 @@ export function decide(world: World, config: OperatorConfig, now: Date): Outcome
   const arm = nextArm(evaluation);
   if (!arm) return failed(Reason.ArtifactMissing, "every arm is measured, and no report was stored");
   if (status.activeArm !== arm.name)
-    return progressing(EvaluationReason.Measuring, `arm ${arm.name} comes next`, { activeArm: arm.name }).again(0);
+    return progressing(EvaluationReason.Measuring, `arm ${arm.name} comes next`, { activeArm: arm.name }).atOnce();
   return adapterLoading(world) ?? work(world, config, now);
 }
 
@@ -105,7 +105,7 @@ function begin({ evaluation, tasks, adapters }: World, now: Date): Outcome {
     startTime: timestamp(now),
     arms,
     ...(taskSet && { taskSet }),
-  }).again(0);
+  }).atOnce();
 }
 
 function adapterLoading({ evaluation, servers }: World): Outcome | null {
@@ -231,7 +231,7 @@ function recordArm(world: World, result: EvaluatorResult): Outcome {
   const message = [words, ...(result.delta ? [gainOf(result.delta)] : [])].join("; ");
   return gated(said(world, succeeded(status, { reason: EvaluationReason.Measured, message })), result)
     .event("Normal", EvaluationReason.Measured, message)
-    .again(0);
+    .atOnce();
 }
 
 const gainOf = ({ estimate, lower, upper }: NonNullable<EvaluatorResult["delta"]>) =>
@@ -247,7 +247,7 @@ function beginArm({ evaluation, sandboxPod, job, worker }: World, arms: ArmStatu
   })
     .deleting(...livePods({ sandboxPod, job, worker }))
     .event("Normal", EvaluationReason.ArmMeasured, words)
-    .again(0);
+    .atOnce();
 }
 
 function nextSandbox(evaluation: World["evaluation"]): object {

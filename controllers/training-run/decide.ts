@@ -71,7 +71,7 @@ function freezeCorpus({ run, sessions }: World): Outcome {
           message: `${state.corpus.solved} sessions ended solved`,
         })
         .event("Normal", RunReason.CorpusFrozen, `froze a corpus of ${state.corpus.count} sessions: ${state.corpus.digest}`)
-        .again(0);
+        .atOnce();
     default:
       return state satisfies never;
   }
@@ -88,7 +88,7 @@ function nothingYet(run: TrainingRun): Outcome {
   const artifact = run.spec.corpus.artifact;
   if (!artifact) return unchanged();
   const corpus = { digest: artifact.digest, count: 1, solved: 1, trajectories: [artifact] };
-  return progressing(RunReason.CorpusFrozen, `learns from ${artifact.repository}@${artifact.digest}`, { corpus }).again(0);
+  return progressing(RunReason.CorpusFrozen, `learns from ${artifact.repository}@${artifact.digest}`, { corpus }).atOnce();
 }
 
 /** An attempt is recorded before anything of it exists, so that no crash can hide one. */
@@ -98,13 +98,13 @@ function nextAttempt({ run }: World, now: Date): Outcome {
   const start = nextStart(attempts);
   const last = attempts.at(-1);
   if (last && start > now) {
-    const seconds = Math.min((start.getTime() - now.getTime()) / 1000, remainingSeconds(run, now));
+    const seconds = Math.min((start.getTime() - now.getTime()) / 1000, Math.max(1, remainingSeconds(run, now)));
     return waiting(RunReason.AttemptEnded, `${endingOf(last)}; attempt ${number} starts at ${timestamp(start)}`, seconds);
   }
   const attempt: Attempt = { number, job: jobNameOfRun(run.metadata.name, number), result: "Running", startTime: timestamp(now) };
   return progressing(RunReason.Training, `starts attempt ${number}`, { attempts: [...attempts, attempt], progress: { percent: 0 } })
     .event("Normal", RunReason.Training, `attempt ${number} starts as Job ${attempt.job}`)
-    .again(0);
+    .atOnce();
 }
 
 function follow(world: World, config: OperatorConfig, now: Date): Outcome {
@@ -221,7 +221,7 @@ function endAttempt({ run, job, pods }: World, how: Partial<Attempt>, now: Date,
   return progressing(RunReason.AttemptEnded, words, { ...status, attempts: [...attempts.slice(0, -1), ended] })
     .event(ended.result === "Succeeded" ? "Normal" : "Warning", RunReason.AttemptEnded, words)
     .deleting(...lingeringJob(job, pods))
-    .again(0);
+    .atOnce();
 }
 
 const endingOf = ({ number, result, message, reason }: Attempt) =>

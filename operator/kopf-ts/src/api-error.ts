@@ -1,3 +1,5 @@
+import { messageOf } from "./thrown.ts";
+
 /** `details` of a `metav1.Status`. */
 export interface StatusDetails {
   name?: string;
@@ -60,7 +62,7 @@ function parseStatus(body: string): Status | undefined {
 /** The request never got a whole answer: connection refused, reset, timed out. */
 export class ConnectionError extends Error {
   constructor(request: string, cause: unknown) {
-    const reason = cause instanceof Error ? cause.message : String(cause);
+    const reason = messageOf(cause);
     super(`${request} got no answer: ${reason}`, { cause });
     this.name = "ConnectionError";
   }
@@ -75,6 +77,13 @@ export class SilentStreamError extends Error {
 }
 
 const hasStatus = (error: unknown, status: number): error is ApiError => error instanceof ApiError && error.status === status;
+
+/** Whether the server would refuse the same request again, whoever else writes or however long one waits. */
+export function isRefusal(error: unknown): error is ApiError {
+  if (!(error instanceof ApiError)) return false;
+  const isOversized = error.status >= 500 && /too large|larger than max/.test(error.message);
+  return isOversized || (error.status >= 400 && error.status < 500 && ![401, 404, 408, 409, 429].includes(error.status));
+}
 
 export const isNotFound = (error: unknown): error is ApiError => hasStatus(error, 404);
 export const isAlreadyExists = (error: unknown): error is ApiError => hasStatus(error, 409) && error.reason === "AlreadyExists";

@@ -4,7 +4,7 @@ import type { Logger } from "./logger.ts";
 import { type KubeObject, keyOf, type ObjectKey } from "./object.ts";
 import { Reflector, type ReflectorObserver } from "./reflector.ts";
 import { nameOf, type Resource } from "./resource.ts";
-import { parseObject } from "./schema.ts";
+import { InvalidObjectError, parseObject } from "./schema.ts";
 import { type Change, type FreezeDepth, type IndexFunction, Store } from "./store.ts";
 
 /** Reads that cost no request. Objects are frozen and shared: copy what you want to change. */
@@ -45,12 +45,20 @@ export interface InformerOptions<T extends KubeObject> extends CacheSelection {
   readonly observer?: ReflectorObserver;
 }
 
+/** An object that does not fit the schema of its resource, as the server sent it. */
+export interface Unfit<T extends KubeObject> {
+  readonly object: T;
+  readonly error: InvalidObjectError;
+}
+
 /** One shared cache of one resource: reflectors fill its store, handlers hear what changed. */
 export class Informer<T extends KubeObject> implements CacheReader<T> {
   readonly resource: Resource<T>;
   readonly #options: InformerOptions<T>;
   readonly #store: Store<T>;
   readonly #handlers: ChangeHandler<T>[] = [];
+  readonly #unfit = new Map<string, Unfit<T>>();
+  readonly #unfitHandlers: ((object: T) => void)[] = [];
   readonly #namespaces: readonly (string | undefined)[];
   readonly #unsynced: Set<string | undefined>;
   readonly #synced = Promise.withResolvers<void>();
@@ -94,6 +102,21 @@ export class Informer<T extends KubeObject> implements CacheReader<T> {
     for (const object of this.#store.values()) this.#tell(handler, { type: "added", object, initial: true });
   }
 
+  /** Hears of every object, as the server sent it, that does not fit the schema of the resource: whenever it changes without coming to fit. */
+  onUnfit(handler: (object: T) => void): void {
+    this.#unfitHandlers.push(handler);
+    for (const { object } of this.#unfit.values()) handler(object);
+  }
+
+  /** The object as it is now, if that does not fit the schema; `get` answers the last state that did, if one is known. */
+  unfit(key: ObjectKey): Unfit<T> | undefined {
+    return this.#unfit.get(keyOf(key));
+  }
+
+  get unfitSize(): number {
+    return this.#unfit.size;
+  }
+
   /** Files objects under what `values` answers for them, for `byIndex`. */
   indexField(name: string, values: IndexFunction<T>): this {
     this.#store.addIndex(name, values);
@@ -135,18 +158,29 @@ export class Informer<T extends KubeObject> implements CacheReader<T> {
     const inScope = (object: T) => namespace === undefined || object.metadata.namespace === namespace;
     const sink = {
       replace: (objects: readonly T[]) => {
-        const parsed = resource.schema ? objects.map((object) => this.#parse(object)).filter((object) => object !== undefined) : objects;
+        const listed = new Set(objects.map(({ metadata }) => keyOf(metadata)));
+        for (const [key, { object }] of this.#unfit) if (inScope(object) && !listed.has(key)) this.#unfit.delete(key);
+        const parsed = resource.schema ? objects.map((object) => this.#fit(object)).filter((object) => object !== undefined) : objects;
         this.#publish(this.#store.replace(parsed, this.#unsynced.has(namespace), inScope));
         this.#lastError = undefined;
         this.#unsynced.delete(namespace);
         if (this.#unsynced.size === 0) this.#synced.resolve();
       },
       put: (object: T) => {
-        const parsed = this.#parse(object);
-        // What was fit and is no longer is gone for whoever relies on the schema.
-        this.#publish(parsed ? this.#store.put(parsed) : this.#store.remove(object));
+        const known = this.#store.get(keyOf(object.metadata));
+        const fitting = this.#fit(object);
+        if (fitting) this.#publish(this.#store.put(fitting));
+        else if (known && known.metadata.uid !== object.metadata.uid) this.#publish(this.#store.remove(known));
       },
-      remove: (object: T) => this.#publish(this.#store.remove(object)),
+      remove: (object: T) => {
+        const key = keyOf(object.metadata);
+        const unfit = this.#unfit.get(key);
+        if (unfit?.object.metadata.uid === object.metadata.uid) this.#unfit.delete(key);
+        // Whoever was told of it is told of its end in the last state that fitted; the others' queues hear of it here.
+        const told = this.#store.remove({ ...(this.#parse(object) ?? this.#store.get(key) ?? object), metadata: object.metadata });
+        this.#publish(told);
+        if (unfit && told.length === 0) this.#tellUnfit(object);
+      },
     };
     const watched: ReflectorObserver = {
       ...observer,
@@ -171,14 +205,34 @@ export class Informer<T extends KubeObject> implements CacheReader<T> {
     signal.addEventListener("abort", cancel, { once: true });
   }
 
-  #parse(object: T): T | undefined {
+  /** The object as the schema answers it. One that does not fit is noted and told of; what stays known of it is its last fitting state. */
+  #fit(object: T): T | undefined {
+    const key = keyOf(object.metadata);
+    const fitting = this.#parse(object, (error) => this.#unfit.set(key, { object, error }));
+    if (fitting) {
+      this.#unfit.delete(key);
+      return fitting;
+    }
+    this.#options.logger.error("an object does not fit the schema of its resource; the last state that did stays in the cache", {
+      error: this.#unfit.get(key)?.error,
+    });
+    this.#tellUnfit(object);
+    const known = this.#store.get(key);
+    return known?.metadata.uid === object.metadata.uid ? known : undefined;
+  }
+
+  #parse(object: T, failed: (error: InvalidObjectError) => void = () => undefined): T | undefined {
     if (!this.resource.schema || this.metadataOnly) return object;
     try {
       return parseObject(this.resource, object);
     } catch (error) {
-      this.#options.logger.error("an object is kept out of the cache", { error });
+      failed(error instanceof InvalidObjectError ? error : new InvalidObjectError(object, error));
       return undefined;
     }
+  }
+
+  #tellUnfit(object: T): void {
+    for (const handler of this.#unfitHandlers) handler(object);
   }
 
   #publish(changes: readonly Change<T>[]): void {
@@ -197,16 +251,18 @@ export class Informer<T extends KubeObject> implements CacheReader<T> {
   }
 }
 
+type Sizes = Pick<Informer<KubeObject>, "size" | "unfitSize">;
+
 /** All informers of a manager, shared by resource and selector. */
 export class Informers {
   readonly #base: Omit<InformerOptions<KubeObject>, "resource" | keyof CacheSelection | "observer">;
-  readonly #observer: (resource: Resource, size: () => number) => ReflectorObserver;
+  readonly #observer: (resource: Resource, informer: () => Sizes) => ReflectorObserver;
   readonly #informers = new Map<string, Informer<KubeObject>>();
   #started = false;
 
   constructor(
     base: Omit<InformerOptions<KubeObject>, "resource" | keyof CacheSelection | "observer">,
-    observer: (resource: Resource, size: () => number) => ReflectorObserver = () => ({}),
+    observer: (resource: Resource, informer: () => Sizes) => ReflectorObserver = () => ({}),
   ) {
     this.#base = base;
     this.#observer = observer;
@@ -226,7 +282,7 @@ export class Informers {
         `nothing caches ${nameOf(resource)} with this selection; call manager.cache(…), .owns(…) or .watches(…) with it before the manager starts`,
       );
     }
-    const observer = this.#observer(resource, () => informer.size);
+    const observer = this.#observer(resource, () => informer);
     const informer: Informer<T> = new Informer<T>({ ...(this.#base as InformerOptions<T>), ...selection, resource, observer });
     this.#informers.set(id, informer as unknown as Informer<KubeObject>);
     this.#base.client.resources.add(resource);

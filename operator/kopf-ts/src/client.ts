@@ -1,6 +1,7 @@
 import { type ApiError, isNotFound } from "./api-error.ts";
 import { type Credentials, defaultCredentials, kubeConfigCredentials } from "./credentials.ts";
 import { fieldManagerPatch } from "./field-manager.ts";
+import { GuardedTransport } from "./guarded-transport.ts";
 import { type Modification, modifyWith } from "./modify.ts";
 import type { DynamicObject, KubeObject, ObjectKey } from "./object.ts";
 import {
@@ -57,9 +58,10 @@ export class Client {
   /** The same verbs on the `status` subresource. */
   readonly status: Subresource;
 
-  constructor(options: { transport: Transport } | TransportOptions) {
+  constructor(options: { transport: Transport; resources?: ResourceMap } | TransportOptions) {
     this.transport = "transport" in options ? options.transport : new Transport(options);
-    this.resources = new ResourceMap(<A>(path: string) => this.transport.json<A>({ method: "GET", path }));
+    const known = "transport" in options ? options.resources : undefined;
+    this.resources = known ?? new ResourceMap(<A>(path: string) => this.transport.json<A>({ method: "GET", path }));
     this.status = new Subresource(this.transport, "status");
   }
 
@@ -77,6 +79,11 @@ export class Client {
 
   static fromCredentials(credentials: Credentials, options: Omit<TransportOptions, "credentials"> = {}): Client {
     return new Client({ ...options, credentials });
+  }
+
+  /** The same client, over the same connections, except that no write goes out once `admit` throws: that is what the write rejects with. */
+  guardedBy(admit: () => void): Client {
+    return new Client({ transport: new GuardedTransport(this.transport, admit), resources: this.resources });
   }
 
   async get<T extends KubeObject>(resource: Resource<T>, key: ObjectKey, options: CallOptions = {}): Promise<T> {

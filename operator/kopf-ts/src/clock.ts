@@ -1,9 +1,13 @@
+import { uptime } from "node:os";
+
 /** Time as the framework sees it; tests put a virtual one in its place. */
 export interface Clock {
   /** Wall-clock time: for timestamps that people and other programs read. */
   now(): Date;
   /** Milliseconds that never jump: for every duration and deadline. */
   monotonic(): number;
+  /** Milliseconds since the machine started, in which, other than in `monotonic`, the time that it slept counts. Costs more. */
+  uptime?(): number;
   /** Calls `run` once, not before `milliseconds` have passed. The answer cancels it. */
   schedule(milliseconds: number, run: () => void): () => void;
 }
@@ -14,6 +18,7 @@ const longestTimerMilliseconds = 2 ** 31 - 1;
 export const realClock: Clock = {
   now: () => new Date(),
   monotonic: () => performance.now(),
+  uptime: () => uptime() * 1000,
   schedule(milliseconds, run) {
     let timer: NodeJS.Timeout;
     const arm = (left: number) => {

@@ -3,24 +3,32 @@ import { ApiError } from "./api-error.ts";
 import type { Cache, CacheSelection, Informer, Informers } from "./cache.ts";
 import type { Client } from "./client.ts";
 import { type Clock, realClock } from "./clock.ts";
+import { Deadline } from "./deadline.ts";
 import type { Logger } from "./logger.ts";
 import type { Metrics, ReconcileResult } from "./metrics.ts";
+import { checkNumbers } from "./numbers.ts";
 import { type KubeObject, keyOf, type ObjectKey, parseKey } from "./object.ts";
-import type { Outcome } from "./outcome.ts";
+import { isOutcome, type Outcome, stalled, unchanged } from "./outcome.ts";
 import { refersTo } from "./owner.ts";
 import type { Predicate } from "./predicate.ts";
 import { type AddOptions, type QueueOptions, WorkQueue } from "./queue.ts";
 import { type Context, type Reconciler, TerminalError } from "./reconciler.ts";
 import type { Recorder } from "./recorder.ts";
-import type { Resource } from "./resource.ts";
-import { isOnlyRetrying } from "./status.ts";
+import { isBuiltin, type Resource } from "./resource.ts";
+import { invalidReason, isOnlyRetrying } from "./status.ts";
 import { type Change, isResync } from "./store.ts";
+import type { Stragglers } from "./stragglers.ts";
+import { errorOf, isHonestError } from "./thrown.ts";
+import { Turn } from "./turn.ts";
 import { OutcomeWriter } from "./writer.ts";
 
 /** Keys of the first list, and of resyncs, yield to live changes (controller-runtime: `LowPriority`). */
 export const initialListPriority = -100;
 
 const failuresBeforeReport = 3;
+
+/** Between two passes of an object that asks for the next `atOnce` time and again. */
+const longestStepMilliseconds = 1_000;
 
 export interface ControllerOptions {
   /** Passes at the same time; never two for one object. Default 4. */
@@ -32,6 +40,11 @@ export interface ControllerOptions {
   readonly clock?: Clock;
   /** Says on the object itself, in its condition Reconciling, when its passes keep failing. Only for kinds whose status is ours. Default false. */
   readonly reportFailures?: boolean;
+  /**
+   * Says on the object itself, in its conditions, that it does not fit the schema of its resource. Default true; never for
+   * kinds that Kubernetes brings, whose status is not ours. An Event and a line in the log tell of it in any case.
+   */
+  readonly reportInvalid?: boolean;
   /** Runs only while this process leads. Default true. */
   readonly needLeaderElection?: boolean;
   readonly firstBackoffMilliseconds?: QueueOptions["firstBackoffMilliseconds"];
@@ -48,6 +61,11 @@ export type MapFunction<T extends KubeObject> = (object: T, cache: Cache) => Ite
 /** What a manager lends its controllers. */
 export interface Surroundings {
   readonly client: Client;
+  /** The client of those who need leadership: its writes are refused once this process does not lead any more. */
+  readonly leaderClient: Client;
+  /** Whether this process may act as the leader now. */
+  readonly leads: () => boolean;
+  readonly stragglers: Stragglers;
   readonly informers: Informers;
   readonly cache: Cache;
   readonly clock: Clock;
@@ -86,6 +104,7 @@ export class ControllerBuilder<T extends KubeObject = KubeObject> {
         (change) => !isOnlyRetrying(change) && (options.predicate?.(change) ?? true),
       ),
     );
+    self.#sources.push((controller) => informer.onUnfit(({ metadata }) => controller.enqueue(metadata)));
     return self;
   }
 
@@ -105,6 +124,12 @@ export class ControllerBuilder<T extends KubeObject = KubeObject> {
   }
 
   withOptions(options: ControllerOptions): this {
+    checkNumbers(`controller ${this.#name}`, options, {
+      maxConcurrentReconciles: "a count above zero",
+      reconcileTimeoutSeconds: "a time above zero",
+      firstBackoffMilliseconds: "a time above zero",
+      longestBackoffMilliseconds: "a time above zero",
+    });
     this.#options = { ...this.#options, ...options };
     return this;
   }
@@ -137,7 +162,11 @@ interface ControllerParts<T extends KubeObject> {
   readonly options: ControllerOptions;
 }
 
-/** Reconciles the objects of one kind: level-triggered, each object by one worker at a time, whatever fails again later. */
+/**
+ * Reconciles the objects of one kind: level-triggered, each object by one worker at a time, whatever fails again later.
+ * Nothing begins once the queue is closed, the signal aborted or leadership lost: that is asked at every take, and again
+ * right before every call and every write.
+ */
 export class Controller<T extends KubeObject> {
   readonly name: string;
   readonly resource: Resource<T>;
@@ -145,6 +174,7 @@ export class Controller<T extends KubeObject> {
   readonly #informer: Informer<T>;
   readonly #reconcile: Reconciler<T>;
   readonly #surroundings: Surroundings;
+  readonly #client: Client;
   readonly #clock: Clock;
   readonly #logger: Logger;
   readonly #queue: WorkQueue;
@@ -153,6 +183,10 @@ export class Controller<T extends KubeObject> {
   readonly #workers: number;
   readonly #timeoutSeconds: number;
   readonly #reportFailures: boolean;
+  readonly #reportInvalid: boolean;
+  /** What the Events said of objects that do not fit, by key: each sentence is said once. */
+  readonly #toldInvalid = new Map<string, string>();
+  readonly #turn = new Turn();
   readonly #abort = new AbortController();
   readonly #stragglers = new Set<Promise<void>>();
   #recorder: Recorder | undefined;
@@ -167,6 +201,7 @@ export class Controller<T extends KubeObject> {
     this.#informer = informer;
     this.#reconcile = reconcile;
     this.#surroundings = surroundings;
+    this.#client = this.needLeaderElection ? surroundings.leaderClient : surroundings.client;
     this.#clock = options.clock ?? surroundings.clock ?? realClock;
     this.#logger = surroundings.logger.child({ controller: name });
     this.#workers = options.maxConcurrentReconciles ?? 4;
@@ -176,10 +211,12 @@ export class Controller<T extends KubeObject> {
     const observer = surroundings.metrics.queue(name);
     this.#queue = new WorkQueue({ clock: this.#clock, observer, firstBackoffMilliseconds, longestBackoffMilliseconds });
     surroundings.metrics.watchQueue(name, this.#queue);
+    surroundings.metrics.watchStragglers(name, () => surroundings.stragglers.count(name));
     const fieldManager = options.fieldManager ?? name;
     this.#reportFailures = options.reportFailures ?? false;
+    this.#reportInvalid = (options.reportInvalid ?? true) && !isBuiltin(resource);
     const cached = (of: Resource, key: ObjectKey) => surroundings.informers.find(of, key);
-    this.#writer = new OutcomeWriter({ client: surroundings.client, resource, fieldManager, clock: this.#clock, cached });
+    this.#writer = new OutcomeWriter({ client: this.#client, resource, fieldManager, clock: this.#clock, cached });
   }
 
   /** Asks for a pass from outside the API: a message, a timer, a probe. */
@@ -218,55 +255,111 @@ export class Controller<T extends KubeObject> {
     this.#abort.abort(reason);
   }
 
+  /** Between two passes others get their turn, however fast keys come back. */
   async #work(): Promise<void> {
-    for (let taken = await this.#queue.take(); taken; taken = this.#queue.tryTake() ?? (await this.#queue.take())) {
+    while (this.#mayBegin()) {
+      const taken = this.#queue.tryTake() ?? (await this.#queue.take());
+      if (!taken) return;
       await this.#pass(taken.key, taken.priority);
+      await this.#turn.ending();
     }
+  }
+
+  #mayBegin(): boolean {
+    return (!this.needLeaderElection || this.#surroundings.leads()) && !this.#queue.closed && !this.#abort.signal.aborted;
   }
 
   /** One pass over one key. Never throws; gives the key back when the pass has really ended. */
   async #pass(key: string, priority: number): Promise<void> {
-    const object = this.#informer.get(parseKey(key));
-    if (!object) {
-      this.#queue.forget(key);
-      this.#writer.forget(key);
-      this.#queue.done(key);
-      return;
-    }
+    const object = this.#mayBegin() ? this.#read(key) : undefined;
+    if (!object) return this.#drop(key);
     const started = this.#clock.monotonic();
     const reconcileID = randomUUID();
     const recorder = this.#recorder as Recorder;
     const logger = this.#logger.child({ kind: this.resource.kind, object: key, reconcileID });
-    const deadline = this.#deadline();
+    const late = () => new Error(`the reconcile took longer than ${this.#timeoutSeconds} s`);
+    const deadline = new Deadline(this.#clock, this.#timeoutSeconds, this.#abort.signal, late);
     this.#counts.started();
     let result: ReconcileResult = "error";
-    const pass = this.#reconcileAndWrite(object, { logger, recorder, reconcileID, signal: deadline.signal });
+    const running = new Running();
+    const outlasts = (straggler: Promise<unknown>) => running.add(straggler);
+    const pass = running.add(this.#reconcileAndWrite(object, { logger, recorder, reconcileID, signal: deadline.signal, outlasts }));
     try {
       const { outcome, written } = await Promise.race([pass, deadline.passed]);
       result = this.#settle(key, priority, outcome, written);
-    } catch (error) {
-      if (deadline.expired()) this.#counts.timedOut();
+    } catch (thrown) {
+      const error = errorOf(thrown);
+      if (!isHonestError(thrown)) this.#counts.panicked();
+      if (deadline.expired) this.#counts.timedOut();
       this.#fail(key, priority, error, logger);
-      if (this.#isWorthReporting(key, error)) await this.#writer.report(object, error, { logger, recorder, signal: this.#abort.signal });
+      if (this.#isWorthReporting(key, error))
+        await this.#writer.report(object, error, { logger, recorder, ...this.#limits(this.#abort.signal) });
     } finally {
       this.#counts.ended(result, (this.#clock.monotonic() - started) / 1000);
-      this.#release(key, pass, deadline.expired(), logger);
+      if (deadline.expired) {
+        logger.warn("the reconcile took too long; its object waits until it has ended", { timeoutSeconds: this.#timeoutSeconds });
+      }
       deadline.clear();
+      this.#release(key, running);
     }
   }
 
-  async #reconcileAndWrite(object: T, pass: Pick<Context, "logger" | "recorder" | "reconcileID" | "signal">) {
-    const { client, cache } = this.#surroundings;
-    const ctx: Context = { client, cache, clock: this.#clock, ...pass };
+  /** The object as the cache has it. One that stopped fitting its schema comes in its last fitting state, or as it is if none is known, and with the metadata that it has now. */
+  #read(key: string): T | undefined {
+    const known = this.#informer.get(parseKey(key));
+    const unfit = this.#informer.unfit(parseKey(key));
+    if (!unfit) this.#toldInvalid.delete(key);
+    return unfit ? Object.freeze({ ...(known ?? unfit.object), metadata: unfit.object.metadata }) : known;
+  }
+
+  /** The object is gone, or nothing may begin any more. */
+  #drop(key: string): void {
+    this.#queue.forget(key);
+    this.#writer.forget(key);
+    this.#queue.done(key);
+  }
+
+  async #reconcileAndWrite(object: T, pass: Pick<Context, "logger" | "recorder" | "reconcileID" | "signal" | "outlasts">) {
+    const limits = this.#limits(pass.signal);
+    const key = keyOf(object.metadata);
+    const failing = this.#queue.failures(key) >= failuresBeforeReport;
+    const unfit = this.#informer.unfit(object.metadata);
+    if (unfit && !object.metadata.deletionTimestamp) {
+      const outcome = this.#complain(key, unfit.error, pass.recorder, unfit.object);
+      const written = this.#reportInvalid ? await this.#writer.write(unfit.object, outcome, { ...pass, ...limits, failing }) : "done";
+      return { outcome, written } as const;
+    }
+    const ctx: Context = { client: this.#client, cache: this.#surroundings.cache, clock: this.#clock, ...pass };
     const outcome = await this.#reconcile(object, ctx);
-    ctx.signal.throwIfAborted();
+    limits.admit();
+    this.#check(outcome);
+    return { outcome, written: await this.#writer.write(object, outcome, { ...pass, ...limits, failing }) };
+  }
+
+  /** A pass may go on until its signal aborts; a loss of leadership that nobody has noticed yet is noticed here. */
+  #limits(signal: AbortSignal): { readonly signal: AbortSignal; readonly admit: () => void } {
+    const admit = () => {
+      if (this.needLeaderElection) this.#surroundings.leads();
+      signal.throwIfAborted();
+    };
+    return { signal, admit };
+  }
+
+  #check(outcome: Outcome): void {
+    if (!isOutcome(outcome))
+      throw new TypeError(`controller ${this.name} answered no Outcome; answer ready(…), unchanged() or another of them`);
     if (this.#informer.metadataOnly && (outcome.kind !== "unchanged" || outcome.conditions.length > 0)) {
       throw new TerminalError(
         `controller ${this.name} sees only the metadata of ${this.resource.plural}, so their status cannot be written; answer unchanged(), or cache them whole`,
       );
     }
-    const failing = this.#queue.failures(keyOf(object.metadata)) >= failuresBeforeReport;
-    return { outcome, written: await this.#writer.write(object, outcome, { ...pass, failing }) };
+  }
+
+  /** What is said of an object that does not fit its schema: no pass is made over it until it fits again, or goes. */
+  #complain(key: string, { message }: Error, recorder: Recorder, object: T): Outcome {
+    if (this.#toldInvalid.get(key) !== message) recorder.event(object, { type: "Warning", reason: invalidReason, note: message });
+    this.#toldInvalid.set(key, message);
+    return this.#reportInvalid ? stalled(invalidReason, message.slice(0, 1024)) : unchanged();
   }
 
   #settle(key: string, priority: number, outcome: Outcome, written: "done" | "conflict" | "gone"): ReconcileResult {
@@ -275,15 +368,19 @@ export class Controller<T extends KubeObject> {
       this.#queue.retry(key, { priority });
       return "requeue";
     }
+    if (outcome.requeueAtOnce && written === "done") {
+      this.#queue.retry(key, { priority, atMostMilliseconds: longestStepMilliseconds });
+      return "requeue";
+    }
     this.#queue.forget(key);
-    if (written === "gone" || outcome.requeueAfterSeconds === undefined) return "success";
+    if (written === "gone") return "success";
+    if (outcome.requeueAfterSeconds === undefined) return "success";
     this.#queue.add(key, { afterMilliseconds: outcome.requeueAfterSeconds * 1000, priority });
     return "requeue_after";
   }
 
-  #fail(key: string, priority: number, error: unknown, logger: Logger): void {
+  #fail(key: string, priority: number, error: Error, logger: Logger): void {
     if (this.#abort.signal.aborted) return;
-    if (!(error instanceof Error)) this.#counts.panicked();
     if (error instanceof TerminalError) {
       this.#counts.terminalError();
       this.#queue.forget(key);
@@ -296,53 +393,46 @@ export class Controller<T extends KubeObject> {
   }
 
   /** The first failures are often a race that heals itself, and every word on the object costs another pass. */
-  #isWorthReporting(key: string, error: unknown): error is Error {
-    if (!this.#reportFailures || this.#abort.signal.aborted || !(error instanceof Error)) return false;
+  #isWorthReporting(key: string, error: Error): boolean {
+    if (!this.#reportFailures || this.#abort.signal.aborted) return false;
     return error instanceof TerminalError || this.#queue.failures(key) >= failuresBeforeReport;
   }
 
-  /** A pass that ignores its signal keeps its key, so that it never runs twice at once; its worker moves on. */
-  #release(key: string, pass: Promise<unknown>, expired: boolean, logger: Logger): void {
-    if (!expired) {
+  /** What ignores its signal keeps its key, so that it never runs twice at once; its worker moves on. */
+  #release(key: string, running: Running): void {
+    if (running.count === 0) {
       this.#queue.done(key);
       return;
     }
-    logger.warn("the reconcile took too long; its object waits until it has ended", { timeoutSeconds: this.#timeoutSeconds });
-    const straggler = pass.then(nothing, nothing).then(() => {
+    const straggler = this.#surroundings.stragglers.follow(this.name, key, running.ended()).then(() => {
       this.#queue.done(key);
       this.#stragglers.delete(straggler);
     });
     this.#stragglers.add(straggler);
   }
+}
 
-  /** A signal that aborts with the controller or when the time is up, and a promise that rejects then. */
-  #deadline() {
-    const own = new AbortController();
-    const { promise: passed, reject } = Promise.withResolvers<never>();
-    passed.catch(nothing);
-    let expired = false;
-    const stop = () => {
-      own.abort(this.#abort.signal.reason);
-      reject(this.#abort.signal.reason);
-    };
-    const cancel = this.#clock.schedule(this.#timeoutSeconds * 1000, () => {
-      expired = true;
-      const error = new Error(`the reconcile took longer than ${this.#timeoutSeconds} s`);
-      own.abort(error);
-      reject(error);
-    });
-    if (this.#abort.signal.aborted) stop();
-    else this.#abort.signal.addEventListener("abort", stop, { once: true });
-    const clear = () => {
-      cancel();
-      this.#abort.signal.removeEventListener("abort", stop);
-    };
-    return { signal: own.signal, passed, expired: () => expired, clear };
+/** What one pass has set going and has not ended yet. */
+class Running {
+  readonly #promises = new Set<Promise<unknown>>();
+
+  get count(): number {
+    return this.#promises.size;
+  }
+
+  add<P extends Promise<unknown>>(promise: P): P {
+    this.#promises.add(promise);
+    const remove = () => void this.#promises.delete(promise);
+    promise.then(remove, remove);
+    return promise;
+  }
+
+  /** Resolves once nothing is left, including what is added meanwhile. */
+  async ended(): Promise<void> {
+    while (this.#promises.size > 0) await Promise.allSettled(this.#promises);
   }
 }
 
 function isInitial<T extends KubeObject>(change: Change<T>): boolean {
   return change.type === "added" && change.initial;
 }
-
-function nothing(): void {}

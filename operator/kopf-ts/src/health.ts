@@ -1,5 +1,6 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
+import { messageOf } from "./thrown.ts";
 
 /** Answers null if all is well, else a sentence that says what is not. */
 export type Check = () => string | null | Promise<string | null>;
@@ -24,7 +25,7 @@ export class HealthServer {
     this.#options = options;
     this.#server = createServer((request, response) => {
       this.#answer(request, response).catch((error: unknown) => {
-        response.writeHead(500, { "content-type": "text/plain" }).end(`${String(error)}\n`);
+        response.writeHead(500, { "content-type": "text/plain" }).end(`${messageOf(error)}\n`);
       });
     });
   }
@@ -70,13 +71,13 @@ async function answerChecks(
     lines.push(problem === null ? `[+] ${name}` : `[-] ${name}: ${problem}`);
   }
   for (const [name, probe] of Object.entries(probes)) {
-    let answer: unknown;
+    let answer: string | undefined;
     const problem = await outcomeOf(async () => {
-      answer = await probe();
+      answer = JSON.stringify(await probe());
       return null;
     });
     if (problem !== null) well = false;
-    const said = answer === undefined ? "" : `: ${JSON.stringify(answer)}`;
+    const said = answer === undefined ? "" : `: ${answer}`;
     lines.push(problem === null ? `[+] ${name}${said}` : `[-] ${name}: ${problem}`);
   }
   response
@@ -88,6 +89,6 @@ async function outcomeOf(check: Check): Promise<string | null> {
   try {
     return await check();
   } catch (error) {
-    return (error as Error).message;
+    return messageOf(error);
   }
 }

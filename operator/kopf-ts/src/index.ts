@@ -18,7 +18,7 @@ export * from "./handlers/index.ts";
 export { type Check, type HealthOptions, HealthServer } from "./health.ts";
 export * from "./leader-election.ts";
 export * from "./logger.ts";
-export { Manager, type ManagerOptions, type Runnable } from "./manager.ts";
+export { Manager, type ManagerOptions, type Runnable, StillRunningError } from "./manager.ts";
 export { mergePatch } from "./merge-patch.ts";
 export { Metrics } from "./metrics.ts";
 export { type Modification, mergeDiff } from "./modify.ts";

@@ -3,8 +3,11 @@ import type { Client } from "./client.ts";
 import { type Clock, realClock, sleep } from "./clock.ts";
 import { microTimestamp } from "./conditions.ts";
 import type { Logger } from "./logger.ts";
+import { checkNumbers } from "./numbers.ts";
 import type { DynamicObject } from "./object.ts";
 import { leases } from "./resource.ts";
+import { Stopwatch } from "./stopwatch.ts";
+import { messageOf } from "./thrown.ts";
 
 export interface LeaderElectionOptions {
   /** Name of the Lease. */
@@ -12,7 +15,7 @@ export interface LeaderElectionOptions {
   readonly namespace: string;
   /** Unique for each process: the pod's name and something random. */
   readonly identity: string;
-  /** Others may take the Lease when it has not been renewed for so long. Default 15. */
+  /** Others may take the Lease when it has not been renewed for so long. Whole seconds, as the API keeps them. Default 15. */
   readonly leaseDurationSeconds?: number;
   /** We give up leading when we could not renew for so long: before others may take it. Default 10. */
   readonly renewDeadlineSeconds?: number;
@@ -57,35 +60,47 @@ export class LeaderElector {
   readonly #deadline: number;
   readonly #retry: number;
   #observed: { resourceVersion: string; at: number } | undefined;
+  /** Since the last renewal was sent: the server may have taken it at once. */
+  #renewed: Stopwatch;
   #leads = false;
 
   constructor(options: LeaderElectorOptions) {
     this.#options = options;
     this.#clock = options.clock ?? realClock;
+    this.#renewed = new Stopwatch(this.#clock);
     this.#duration = options.leaseDurationSeconds ?? 15;
     this.#deadline = options.renewDeadlineSeconds ?? 10;
     this.#retry = options.retryPeriodSeconds ?? 2;
+    checkNumbers(`leader election by ${options.name}`, options, {
+      leaseDurationSeconds: "a count above zero",
+      renewDeadlineSeconds: "a time above zero",
+      retryPeriodSeconds: "a time above zero",
+    });
     if (!(this.#duration > this.#deadline && this.#deadline > this.#retry)) {
       throw new Error("leader election needs leaseDurationSeconds > renewDeadlineSeconds > retryPeriodSeconds");
     }
   }
 
+  /**
+   * Whether this process may act as the leader now: to be asked right before anything begins. Where the deadline has
+   * passed while nobody looked (a process that was frozen, a machine that slept), the loss is told here and now.
+   */
   get leads(): boolean {
+    if (this.#leads && this.#isOverdue) this.#lose(`not renewed for ${this.#deadline} s`);
     return this.#leads;
   }
 
   /** Tries to lead, then to stay so, until the signal aborts or leadership is lost. Never rejects. */
   async run(signal: AbortSignal): Promise<void> {
-    let sentAt = this.#clock.monotonic();
-    while (!signal.aborted && (await this.#attempt(signal)) !== "ours") {
+    while (!(await this.#acquire(signal))) {
+      if (signal.aborted) return;
       await sleep(this.#clock, this.#retry * 1000, signal);
-      sentAt = this.#clock.monotonic();
     }
     if (signal.aborted) return;
     this.#leads = true;
     this.#options.logger.info(`leading: this process holds the Lease ${this.#title}`);
     this.#options.onStarted();
-    await this.#stay(sentAt, signal);
+    await this.#stay(signal);
     this.#leads = false;
   }
 
@@ -98,28 +113,41 @@ export class LeaderElector {
       const spec: LeaseSpec = { ...lease.spec, holderIdentity: "", leaseDurationSeconds: 1, renewTime: microTimestamp(this.#clock.now()) };
       await client.replace(leases, { ...lease, spec }, { signal: AbortSignal.timeout(2_000) });
     } catch (error) {
-      logger.warn(`the Lease ${this.#title} could not be released; another leads once it expires`, { error: (error as Error).message });
+      logger.warn(`the Lease ${this.#title} could not be released; another leads once it expires`, { error: messageOf(error) });
     }
   }
 
-  async #stay(acquiredAt: number, signal: AbortSignal): Promise<void> {
-    let renewedAt = acquiredAt;
-    const leftOf = (at: number) => this.#deadline * 1000 - (at - renewedAt);
+  /** What took so long that its deadline has passed already is no leadership. */
+  async #acquire(signal: AbortSignal): Promise<boolean> {
+    if (signal.aborted) return false;
+    this.#renewed.restart();
+    return (await this.#attempt(signal)) === "ours" && !this.#isOverdue;
+  }
+
+  async #stay(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
-      await sleep(this.#clock, Math.max(0, Math.min(this.#retry * 1000, leftOf(this.#clock.monotonic()))), signal);
-      if (signal.aborted) return;
-      const startedAt = this.#clock.monotonic();
-      const left = leftOf(startedAt);
-      const found = left > 0 ? await this.#attempt(signal, left) : "unknown";
-      // Counted from when the renewal was sent: the server may have taken it at once.
-      if (found === "ours") renewedAt = startedAt;
-      const overdue = this.#clock.monotonic() - renewedAt >= this.#deadline * 1000;
-      if ((overdue || found === "theirs") && !signal.aborted) {
-        this.#leads = false;
-        this.#options.onLost(new LeadershipLostError(this.#title, overdue ? `not renewed for ${this.#deadline} s` : "taken by another"));
-        return;
-      }
+      await sleep(this.#clock, Math.max(0, Math.min(this.#retry * 1000, this.#left)), signal);
+      if (signal.aborted || !this.leads) return;
+      const sent = new Stopwatch(this.#clock);
+      const found = await this.#attempt(signal, this.#left);
+      if (found === "ours") this.#renewed = sent;
+      if (signal.aborted || !this.leads) return;
+      if (found === "theirs") return this.#lose("taken by another");
     }
+  }
+
+  #lose(how: string): void {
+    this.#leads = false;
+    this.#options.onLost(new LeadershipLostError(this.#title, how));
+  }
+
+  /** Milliseconds until the deadline. */
+  get #left(): number {
+    return this.#deadline * 1000 - this.#renewed.elapsedMilliseconds;
+  }
+
+  get #isOverdue(): boolean {
+    return this.#left <= 0;
   }
 
   /** Whose the Lease is now. A request never outlives max(1 s, half the deadline), nor what is left of it. */
@@ -140,7 +168,7 @@ export class LeaderElector {
       return await Promise.race([holding, late.promise]);
     } catch (error) {
       const expected = isConflict(error) || isAlreadyExists(error) || signal.aborted;
-      if (!expected) this.#options.logger.warn(`the Lease ${this.#title} could not be reached`, { error: (error as Error).message });
+      if (!expected) this.#options.logger.warn(`the Lease ${this.#title} could not be reached`, { error: messageOf(error) });
       return "unknown";
     } finally {
       cancel();

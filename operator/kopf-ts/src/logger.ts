@@ -1,3 +1,5 @@
+import { errorOf, isHonestError } from "./thrown.ts";
+
 export type LogFields = Readonly<Record<string, unknown>>;
 
 /** What the framework needs of a logger; pino's and console's children fit behind it in a few lines. */
@@ -20,7 +22,7 @@ export function jsonLogger(
   const { level: least = "info", write = (line) => process.stderr.write(line), fields = {}, now = () => new Date() } = options;
   const log = (level: LogLevel) => (message: string, more?: LogFields) => {
     if (levels[level] < levels[least]) return;
-    write(`${JSON.stringify({ time: now().toISOString(), level, message, ...fields, ...more }, plain)}\n`);
+    write(`${textOf({ time: now().toISOString(), level, message, ...fields, ...more })}\n`);
   };
   return {
     debug: log("debug"),
@@ -34,7 +36,24 @@ export function jsonLogger(
 /** A logger that says nothing. */
 export const silentLogger: Logger = { debug() {}, info() {}, warn() {}, error() {}, child: () => silentLogger };
 
+/** A field that JSON cannot hold is said in words, and costs the line nothing else. */
+function textOf(fields: LogFields): string {
+  try {
+    return JSON.stringify(fields, plain);
+  } catch {
+    return JSON.stringify(Object.fromEntries(Object.entries(fields).map(([name, value]) => [name, sayable(value)])));
+  }
+}
+
+function sayable(value: unknown): unknown {
+  try {
+    return JSON.parse(JSON.stringify(value, plain) ?? "null");
+  } catch {
+    return errorOf(value).message;
+  }
+}
+
 /** Errors have no enumerable fields; a log line should still say what they were. */
 function plain(_key: string, value: unknown): unknown {
-  return value instanceof Error ? { name: value.name, message: value.message, stack: value.stack } : value;
+  return isHonestError(value) ? { name: value.name, message: value.message, stack: value.stack } : value;
 }

@@ -9,14 +9,24 @@ import { type Controller, ControllerBuilder, type Surroundings } from "./control
 import { Handlers } from "./handlers/handlers.ts";
 import type { HandlersOptions } from "./handlers/resource-handlers.ts";
 import { type Check, HealthServer } from "./health.ts";
-import { type LeaderElectionOptions, LeaderElector } from "./leader-election.ts";
+import { type LeaderElectionOptions, LeaderElector, LeadershipLostError } from "./leader-election.ts";
 import { jsonLogger, type Logger } from "./logger.ts";
 import { Metrics } from "./metrics.ts";
+import { checkNumbers } from "./numbers.ts";
 import type { KubeObject } from "./object.ts";
 import { Recorder } from "./recorder.ts";
 import { nameOf, type Resource } from "./resource.ts";
 import type { FreezeDepth } from "./store.ts";
+import { Stragglers } from "./stragglers.ts";
 import { terminationSignal } from "./termination.ts";
+
+/** The manager has stopped, and something of the program still runs that ignores its signal. */
+export class StillRunningError extends Error {
+  constructor() {
+    super("some passes or handlers ignore their signal and still run; the program must exit, so that they do not run beside another's");
+    this.name = "StillRunningError";
+  }
+}
 
 /** What a manager starts and stops beside its controllers, which are such things themselves. */
 export interface Runnable {
@@ -29,6 +39,9 @@ export interface Runnable {
   /** Ends what runs, at once: leadership is lost, or the grace period is over. */
   abort(reason: Error): void;
 }
+
+/** What heeds its signal ends within so long once it is told to. */
+const abortMilliseconds = 1_000;
 
 /** For events that are still to be sent when the manager stops. */
 const flushMilliseconds = 5_000;
@@ -60,7 +73,7 @@ export interface ManagerOptions {
   readonly freeze?: FreezeDepth;
   /** Fill caches from the watch itself (WatchList, KEP-3157) where the server can; otherwise by lists. Default false. */
   readonly watchList?: boolean;
-  /** Reconcile everything again after so long, ±10 %, from the caches and with low priority. Default: never; what is level-triggered needs none. */
+  /** Reconcile everything again after so long, ±10 %, from the caches and with low priority. Default, and 0: never; what is level-triggered needs none. */
   readonly resyncSeconds?: number;
   /** `reportingController` of events is `<prefix>/<controller>`. Default `kopf-ts`. */
   readonly eventPrefix?: string;
@@ -74,6 +87,11 @@ export interface ManagerOptions {
  */
 export class Manager {
   readonly client: Client;
+  /**
+   * The same client for whatever needs leadership: a write is refused with LeadershipLostError, right before it would go
+   * out, once this process does not lead any more. Without leader election it is `client`.
+   */
+  readonly leaderClient: Client;
   readonly metrics: Metrics;
   readonly logger: Logger;
   /** Time as this manager sees it. */
@@ -84,6 +102,7 @@ export class Manager {
   readonly #controllers: Controller<KubeObject>[] = [];
   readonly #runnables: Runnable[] = [];
   #kopf: Handlers | undefined;
+  readonly #stragglers: Stragglers;
   readonly #recorders = new Map<string, Recorder>();
   readonly #health: HealthServer | undefined;
   readonly #elector: LeaderElector | undefined;
@@ -97,19 +116,31 @@ export class Manager {
   #healthPort: number | undefined;
 
   constructor(options: ManagerOptions) {
+    checkNumbers("Manager", options, {
+      cacheSyncTimeoutSeconds: "a time above zero",
+      gracePeriodSeconds: "a time, zero or more",
+      resyncSeconds: "a time, zero or more",
+    });
     this.#options = options;
     this.clock = options.clock ?? realClock;
     this.client = options.client ?? clientFrom(options.kubeConfig);
     this.metrics = new Metrics(options.metrics);
     this.logger = options.logger ?? jsonLogger();
+    this.#stragglers = new Stragglers(this.clock);
     this.#identity = options.leaderElection?.identity ?? `${hostname()}_${randomUUID()}`;
     this.client.transport.observe(this.metrics.exchange);
     const { namespaces, random, freeze, watchList, resyncSeconds } = options;
     this.#informers = new Informers(
       { client: this.client, namespaces, clock: this.clock, logger: this.logger, random, freeze, watchList, resyncSeconds },
-      (resource, size) => this.metrics.cache(resource, size),
+      (resource, informer) =>
+        this.metrics.cache(
+          resource,
+          () => informer().size,
+          () => informer().unfitSize,
+        ),
     );
     this.#elector = options.leaderElection ? this.#newElector(options.leaderElection) : undefined;
+    this.leaderClient = this.#elector ? this.client.guardedBy(() => this.#insistOnLeading()) : this.client;
     this.#health = options.health ? this.#newHealthServer(options.health) : undefined;
     this.#kopf = options.handlers instanceof Handlers ? options.handlers : undefined;
     this.#done.promise.catch(() => {});
@@ -152,7 +183,7 @@ export class Manager {
     return recorder;
   }
 
-  /** Whether controllers run here: true without leader election. */
+  /** Whether controllers may run here, now: true without leader election. */
   get leads(): boolean {
     return this.#elector ? this.#elector.leads : true;
   }
@@ -162,7 +193,7 @@ export class Manager {
     return this.#healthPort;
   }
 
-  /** Resolves when the manager has stopped; rejects if leadership was lost: then the program should exit. */
+  /** Resolves when the manager has stopped; rejects if leadership was lost, or if something ignores that it is told to end: then the program must exit. */
   get done(): Promise<void> {
     return this.#done.promise;
   }
@@ -202,23 +233,26 @@ export class Manager {
 
   /** Stops in good order: reconciles end (those that do not within the grace period are aborted), then the rest. */
   stop(): Promise<void> {
-    this.#stopping ??= this.#stop().then(() => this.#done.resolve());
+    this.#stopping ??= this.#stop().then((hasEnded) => (hasEnded ? this.#done.resolve() : this.#done.reject(new StillRunningError())));
     return this.#stopping;
   }
 
-  async #stop(): Promise<void> {
-    await this.#drain();
+  /** Answers whether everything that ran has ended: only then may another process lead at once. */
+  async #stop(): Promise<boolean> {
+    const hasEnded = await this.#drain();
     await this.#kopf?.end(this);
     const led = this.#elector?.leads;
     this.#electionStop.abort();
     await this.#election;
-    if (led) await this.#elector?.release();
+    if (led && hasEnded) await this.#elector?.release();
+    else if (led) this.logger.error("something still runs, so the Lease is not released: another leads once it expires; end this process");
     await this.#flushEvents();
     this.#cacheStop.abort();
     await this.#caches;
     await this.#health?.stop();
     this.metrics.measureLag(false);
     await this.client.close();
+    return hasEnded;
   }
 
   /** Nobody waits long for events: a server that doesn't answer keeps nothing from ending. */
@@ -228,7 +262,7 @@ export class Manager {
     await Promise.race([flushed, sleep(this.clock, flushMilliseconds, over.signal)]);
   }
 
-  async #drain(): Promise<void> {
+  async #drain(): Promise<boolean> {
     const over = new AbortController();
     const drained = Promise.allSettled(this.#runnables.map((runnable) => runnable.drain())).then((ends) => {
       for (const end of ends)
@@ -239,6 +273,12 @@ export class Manager {
     await Promise.race([drained, sleep(this.clock, graceMilliseconds, over.signal)]);
     if (!over.signal.aborted) this.logger.warn("some reconciles did not end within the grace period and are aborted");
     this.#abortRunnables(new Error("the manager stops"));
+    await Promise.race([drained, sleep(this.clock, abortMilliseconds, over.signal)]);
+    return over.signal.aborted;
+  }
+
+  #insistOnLeading(): void {
+    if (!this.leads) throw new LeadershipLostError(this.#options.leaderElection?.name ?? "", "this was to be written after that");
   }
 
   async #sync(): Promise<void> {
@@ -284,7 +324,8 @@ export class Manager {
   #newHealthServer(health: NonNullable<ManagerOptions["health"]>): HealthServer {
     const caches: Check = () => (this.#synced ? null : "the caches are not complete yet");
     const probes = () => this.#kopf?.probes ?? {};
-    return new HealthServer({ ...health, ready: { caches, ...health.ready }, probes, metrics: this.metrics });
+    const stragglers: Check = () => this.#stragglers.complaint();
+    return new HealthServer({ ...health, ready: { caches, stragglers, ...health.ready }, probes, metrics: this.metrics });
   }
 
   #abortRunnables(reason: Error): void {
@@ -296,6 +337,9 @@ export class Manager {
     const recorder = (name: string) => this.recorder(name);
     return {
       client: this.client,
+      leaderClient: this.leaderClient,
+      leads: () => this.leads,
+      stragglers: this.#stragglers,
       informers: this.#informers,
       cache,
       clock: this.clock,

@@ -14,6 +14,23 @@ const reconcileBuckets = [
 const queueBuckets = [1e-8, 1e-7, 1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1, 10, 100, 1000];
 const requestBuckets = [0.005, 0.025, 0.1, 0.25, 0.5, 1, 2, 4, 8, 15, 30, 60];
 
+/** What is counted elsewhere and read at each scrape; several counts of one name are added up. */
+type Counts = Map<string, (() => number)[]>;
+
+function addTo(counts: Counts, name: string, count: () => number): void {
+  counts.set(name, [...(counts.get(name) ?? []), count]);
+}
+
+function summing<L extends string>(label: L, counts: Counts): (this: Gauge<L>) => void {
+  return function () {
+    for (const [name, all] of counts)
+      this.set(
+        { [label]: name } as Record<L, string>,
+        all.reduce((sum, count) => sum + count(), 0),
+      );
+  };
+}
+
 /** controller-runtime's metrics under controller-runtime's names (pkg/internal/controller/metrics, pkg/metrics), so that its dashboards work; and a few of our own, `kopf_…`. */
 export class Metrics {
   readonly registry: Registry;
@@ -33,12 +50,13 @@ export class Metrics {
   readonly #requests: Counter<"code" | "method" | "host">;
   readonly #requestSeconds: Histogram<"verb" | "host">;
   readonly #leader: Gauge<"name">;
-  readonly #cacheObjects: Gauge<"resource">;
   readonly #relists: Counter<"resource">;
   readonly #watches: Counter<"resource">;
   readonly #queues = new Map<string, WorkQueue>();
+  readonly #stragglers: Counts = new Map();
+  readonly #invalid: Counts = new Map();
   readonly #lag: IntervalHistogram = monitorEventLoopDelay({ resolution: 20 });
-  readonly #caches = new Map<string, (() => number)[]>();
+  readonly #caches: Counts = new Map();
 
   constructor(registry: Registry = new Registry()) {
     this.registry = registry;
@@ -88,7 +106,19 @@ export class Metrics {
       requestBuckets,
     );
     this.#leader = gauge("leader_election_master_status", "1 while this process leads.", ["name"]);
-    this.#cacheObjects = gauge("kopf_cache_objects", "Objects in a cache.", ["resource"], () => this.#readCaches());
+    gauge("kopf_cache_objects", "Objects in a cache.", ["resource"], summing("resource", this.#caches));
+    gauge(
+      "kopf_cache_invalid_objects",
+      "Objects that do not fit the schema of their resource.",
+      ["resource"],
+      summing("resource", this.#invalid),
+    );
+    gauge(
+      "kopf_stragglers",
+      "Passes and handlers that were told to end and still run.",
+      ["controller"],
+      summing("controller", this.#stragglers),
+    );
     const lag = this.#lag;
     gauge("kopf_event_loop_lag_seconds", "How late timers ran since the last scrape.", ["quantile"], function () {
       const seconds = (nanoseconds: number) => (Number.isFinite(nanoseconds) ? Math.max(0, nanoseconds / 1e9 - 0.02) : 0);
@@ -158,9 +188,16 @@ export class Metrics {
     this.#queues.set(name, queue);
   }
 
-  cache(resource: Resource, size: () => number): ReflectorObserver {
+  /** Lets scrapes read how many passes of a controller were told to end and still run. */
+  watchStragglers(name: string, count: () => number): void {
+    addTo(this.#stragglers, name, count);
+  }
+
+  /** What one cache counts. `size` and `invalid` are read at each scrape. */
+  cache(resource: Resource, size: () => number, invalid: () => number): ReflectorObserver {
     const name = nameOf(resource);
-    this.#caches.set(name, [...(this.#caches.get(name) ?? []), size]);
+    addTo(this.#caches, name, size);
+    addTo(this.#invalid, name, invalid);
     return { listed: () => this.#relists.labels(name).inc(), watchOpened: () => this.#watches.labels(name).inc() };
   }
 
@@ -180,11 +217,4 @@ export class Metrics {
   readonly #readRunning = (set: (name: string, seconds: number[]) => void): void => {
     for (const [name, queue] of this.#queues) set(name, queue.runningSeconds());
   };
-
-  #readCaches(): void {
-    for (const [resource, sizes] of this.#caches) {
-      const objects = sizes.reduce((sum, size) => sum + size(), 0);
-      this.#cacheObjects.set({ resource }, objects);
-    }
-  }
 }

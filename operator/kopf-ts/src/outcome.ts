@@ -1,4 +1,5 @@
 import type { ConditionInput } from "./conditions.ts";
+import { checkNumber } from "./numbers.ts";
 import type { DynamicObject, KubeObject } from "./object.ts";
 
 /**
@@ -49,6 +50,7 @@ interface Parts {
   readonly conditions: readonly ConditionInput[];
   readonly finalizers: Readonly<Record<string, boolean>>;
   readonly requeueAfterSeconds: number | undefined;
+  readonly requeueAtOnce: boolean;
 }
 
 /**
@@ -70,6 +72,7 @@ export class Outcome implements Parts {
   readonly conditions: readonly ConditionInput[];
   readonly finalizers: Readonly<Record<string, boolean>>;
   readonly requeueAfterSeconds: number | undefined;
+  readonly requeueAtOnce: boolean;
 
   /** Use the functions below: `ready(…)`, `waiting(…)`, … */
   constructor(parts: Pick<Parts, "kind" | "reason" | "message"> & Partial<Parts>) {
@@ -85,6 +88,7 @@ export class Outcome implements Parts {
     this.conditions = parts.conditions ?? [];
     this.finalizers = parts.finalizers ?? {};
     this.requeueAfterSeconds = parts.requeueAfterSeconds;
+    this.requeueAtOnce = parts.requeueAtOnce ?? false;
   }
 
   #with(change: Partial<Parts>): Outcome {
@@ -116,9 +120,20 @@ export class Outcome implements Parts {
     return this.#with({ events: [...this.events, { type, reason, note, ...more }] });
   }
 
-  /** Another pass after so many seconds, even if nothing changes. The shortest wish wins. */
+  /**
+   * Another pass after so many seconds, even if nothing changes. The shortest wish wins. 0 is no wish, as in
+   * controller-runtime's Result: a time that was computed and has run out asks for `atOnce()`.
+   * @throws RangeError for what is no time: NaN, negative, endless.
+   */
   again(seconds: number): Outcome {
+    checkNumber(".again(seconds)", seconds, "a time, zero or more");
+    if (seconds === 0) return this;
     return this.#with({ requeueAfterSeconds: Math.min(seconds, this.requeueAfterSeconds ?? seconds) });
+  }
+
+  /** Another pass when this one has been carried out, for what is done in several steps. One that asks again and again is made to wait, longer each time, as after failures. */
+  atOnce(): Outcome {
+    return this.#with({ requeueAtOnce: true });
   }
 
   /** Whether this finalizer should be there. It is added before anything else and removed after everything else succeeded. */
@@ -132,6 +147,15 @@ export class Outcome implements Parts {
   }
 }
 
+/** Whether a value is an Outcome, whatever else it may be. */
+export function isOutcome(value: unknown): value is Outcome {
+  try {
+    return value instanceof Outcome;
+  } catch {
+    return false;
+  }
+}
+
 /** Ready=True; nothing is left to do until something changes. */
 export function ready(status?: StatusFields, said: { reason?: string; message?: string } = {}): Outcome {
   return new Outcome({ kind: "ready", reason: said.reason ?? "Ready", message: said.message ?? "", status });
@@ -142,8 +166,12 @@ export function progressing(reason: string, message: string, status?: StatusFiel
   return new Outcome({ kind: "progressing", reason, message, status });
 }
 
-/** Ready=False, Reconciling=True; another pass after `afterSeconds`. */
+/**
+ * Ready=False, Reconciling=True; another pass after `afterSeconds`.
+ * @throws RangeError unless that is a time above zero.
+ */
 export function waiting(reason: string, message: string, afterSeconds: number, status?: StatusFields): Outcome {
+  checkNumber(`waiting("${reason}"): afterSeconds`, afterSeconds, "a time above zero");
   return new Outcome({ kind: "waiting", reason, message, status, requeueAfterSeconds: afterSeconds });
 }
 

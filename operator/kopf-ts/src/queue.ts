@@ -1,5 +1,6 @@
 import type { Clock } from "./clock.ts";
 import { Heap, type HeapItem } from "./heap.ts";
+import { checkNumbers } from "./numbers.ts";
 
 export interface AddOptions {
   /** Not before so many milliseconds from now. Default 0. */
@@ -62,6 +63,7 @@ export class WorkQueue {
   #closed = false;
 
   constructor(options: QueueOptions) {
+    checkNumbers("queue", options, { firstBackoffMilliseconds: "a time above zero", longestBackoffMilliseconds: "a time above zero" });
     this.#clock = options.clock;
     this.#first = options.firstBackoffMilliseconds ?? 5;
     this.#longest = options.longestBackoffMilliseconds ?? 1_000_000;
@@ -89,9 +91,12 @@ export class WorkQueue {
 
   add(key: string, options: AddOptions = {}): void {
     if (this.#closed) return;
+    const { afterMilliseconds = 0, priority = 0 } = options;
+    if (!Number.isFinite(afterMilliseconds) || !Number.isFinite(priority)) {
+      throw new RangeError(`${key} cannot be queued after ${afterMilliseconds} ms with priority ${priority}`);
+    }
     const now = this.#clock.monotonic();
-    const readyAt = now + Math.max(0, options.afterMilliseconds ?? 0);
-    const priority = options.priority ?? 0;
+    const readyAt = now + Math.max(0, afterMilliseconds);
     const known = this.#entries.get(key);
     if (known) this.#improve(known, readyAt, priority, now);
     else {
@@ -104,11 +109,12 @@ export class WorkQueue {
   }
 
   /** Adds the key after its back-off, which doubles each time until `forget`. Answers the delay in milliseconds. */
-  retry(key: string, options: { priority?: number; atLeastMilliseconds?: number } = {}): number {
+  retry(key: string, options: { priority?: number; atLeastMilliseconds?: number; atMostMilliseconds?: number } = {}): number {
     const failures = this.#failures.get(key) ?? 0;
     this.#failures.set(key, failures + 1);
     const backoff = Math.min(this.#longest, this.#first * 2 ** failures);
-    const afterMilliseconds = Math.max(backoff, options.atLeastMilliseconds ?? 0);
+    const atLeast = Math.min(this.#longest, options.atLeastMilliseconds ?? 0);
+    const afterMilliseconds = Math.min(options.atMostMilliseconds ?? Number.POSITIVE_INFINITY, Math.max(backoff, atLeast));
     this.#observer?.retried();
     this.add(key, { afterMilliseconds, ...(options.priority === undefined ? {} : { priority: options.priority }) });
     return afterMilliseconds;
@@ -124,9 +130,14 @@ export class WorkQueue {
     return this.#failures.get(key) ?? 0;
   }
 
-  /** The next ready key, to be given back with `done`; undefined if there is none now. */
+  /** Nothing is handed out any more. */
+  get closed(): boolean {
+    return this.#closed;
+  }
+
+  /** The next ready key, to be given back with `done`; undefined if there is none now, and always once the queue is closed. */
   tryTake(): Taken | undefined {
-    const entry = this.#ready.pop();
+    const entry = this.#closed ? undefined : this.#ready.pop();
     if (!entry) return undefined;
     const now = this.#clock.monotonic();
     this.#entries.delete(entry.key);

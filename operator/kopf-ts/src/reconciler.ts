@@ -8,7 +8,7 @@ import type { Recorder } from "./recorder.ts";
 
 /** What a reconciler is given beside the object. */
 export interface Context {
-  /** Live reads. Writes belong in the Outcome. */
+  /** Live reads. Writes belong in the Outcome; those that are made here are refused once leadership is lost. */
   readonly client: Client;
   /** Reads that cost nothing: `ctx.cache(pods).list({ labels })`. */
   readonly cache: Cache;
@@ -21,6 +21,8 @@ export interface Context {
   readonly reconcileID: string;
   /** For events outside an Outcome. */
   readonly recorder: Recorder;
+  /** @internal Keeps the object from its next pass until this has ended, however the pass ends. */
+  readonly outlasts?: (straggler: Promise<unknown>) => void;
 }
 
 /**

@@ -4,9 +4,11 @@ import type { Client } from "./client.ts";
 import { type Clock, realClock } from "./clock.ts";
 import { microTimestamp } from "./conditions.ts";
 import type { Logger } from "./logger.ts";
+import { checkNumbers } from "./numbers.ts";
 import { describe, type KubeObject } from "./object.ts";
 import type { EventInput } from "./outcome.ts";
 import { events } from "./resource.ts";
+import { messageOf } from "./thrown.ts";
 
 export interface RecorderOptions {
   readonly client: Client;
@@ -42,6 +44,7 @@ export class Recorder {
   #dropped = 0;
 
   constructor(options: RecorderOptions) {
+    checkNumbers("Recorder", options, { capacity: "a count above zero" });
     this.#options = options;
     this.#clock = options.clock ?? realClock;
   }
@@ -73,7 +76,7 @@ export class Recorder {
       try {
         await send();
       } catch (error) {
-        this.#options.logger.warn("an event could not be published and is dropped", { error: (error as Error).message });
+        this.#options.logger.warn("an event could not be published and is dropped", { error: messageOf(error) });
       }
     }
     this.#sending = undefined;

@@ -31,6 +31,11 @@ export function apiVersionOf({ group, version }: Pick<Resource, "group" | "versi
   return group ? `${group}/${version}` : version;
 }
 
+/** Whether Kubernetes itself brings this kind: its groups are unnamed, without a dot, or its own. */
+export function isBuiltin({ group }: Pick<Resource, "group">): boolean {
+  return !group.includes(".") || group.endsWith(".k8s.io");
+}
+
 /** `plural.group`, as in `kubectl get` and in RBAC. */
 export function nameOf({ plural, group }: Pick<Resource, "plural" | "group">): string {
   return group ? `${plural}.${group}` : plural;

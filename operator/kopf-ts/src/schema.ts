@@ -1,5 +1,6 @@
 import { describe, type KubeObject } from "./object.ts";
 import type { Resource } from "./resource.ts";
+import { messageOf } from "./thrown.ts";
 import { isTree } from "./tree.ts";
 
 /** Anything that parses as zod does: `z.object({ spec: z.object({ size: z.number() }) })`. */
@@ -10,7 +11,7 @@ export interface ObjectSchema<T extends object = object> {
 /** The server holds an object that is not what the resource's schema says. */
 export class InvalidObjectError extends Error {
   constructor(object: KubeObject, cause: unknown) {
-    const why = cause instanceof Error ? cause.message : String(cause);
+    const why = messageOf(cause);
     super(`${describe(object)} is not what its schema says; correct the object or the schema: ${why}`, { cause });
     this.name = "InvalidObjectError";
   }

@@ -10,7 +10,7 @@ import {
   setCondition,
 } from "./conditions.ts";
 import type { KubeObject } from "./object.ts";
-import type { Outcome, OutcomeKind } from "./outcome.ts";
+import { type Outcome, type OutcomeKind, unchanged } from "./outcome.ts";
 import type { Change } from "./store.ts";
 
 type Told = Readonly<Record<string, "True" | "False">>;
@@ -36,9 +36,10 @@ export function contradictsEnding(object: KubeObject, outcome: Outcome): boolean
 /**
  * The whole status that the outcome asks for, or undefined if the object has it already. Fields that the outcome does
  * not name stay; conditions of other types stay; times of transition move only with the status of their condition.
+ * `until`: what it claims is held back; this condition, which says why, takes its place.
  */
-export function nextStatus(object: KubeObject, outcome: Outcome, now: Date): Record<string, unknown> | undefined {
-  if (outcome.kind === "unchanged" && outcome.conditions.length === 0) return undefined;
+export function nextStatus(object: KubeObject, outcome: Outcome, now: Date, until?: ConditionInput): Record<string, unknown> | undefined {
+  if (outcome.kind === "unchanged" && outcome.conditions.length === 0 && !saysInvalid(object)) return undefined;
   const old = (object.status ?? {}) as Record<string, unknown>;
   const next: Record<string, unknown> = { ...old };
   for (const [name, value] of Object.entries(outcome.status ?? {})) {
@@ -46,15 +47,17 @@ export function nextStatus(object: KubeObject, outcome: Outcome, now: Date): Rec
     else next[name] = asJson(value);
   }
   const observedGeneration = object.metadata.generation;
-  next.conditions = nextConditions(conditionsOf(object), outcome, { now, observedGeneration });
-  next.observedGeneration = outcome.kind === "unchanged" ? old.observedGeneration : observedGeneration;
+  const said = until ? unchanged().condition(until) : outcome;
+  next.conditions = nextConditions(conditionsOf(object), said, { now, observedGeneration });
+  next.observedGeneration = said.kind === "unchanged" ? old.observedGeneration : observedGeneration;
   if (next.observedGeneration === undefined) delete next.observedGeneration;
   return isDeepStrictEqual(next, old) ? undefined : next;
 }
 
 function nextConditions(old: readonly Condition[], outcome: Outcome, at: { now: Date; observedGeneration?: number }): readonly Condition[] {
   const inputs: ConditionInput[] = [];
-  let conditions = old;
+  // An object over which a pass was made fits its schema.
+  let conditions = outcome.reason === invalidReason ? old : old.filter(({ reason }) => reason !== invalidReason);
   if (outcome.kind !== "unchanged") {
     const told = words[outcome.kind];
     for (const type of frameworkTypes) {
@@ -69,13 +72,31 @@ function nextConditions(old: readonly Condition[], outcome: Outcome, at: { now: 
   return conditions;
 }
 
+/** The reason of what is said of an object that does not fit the schema of its resource, and of the Event about it. */
+export const invalidReason = "InvalidObject";
+
+function saysInvalid(object: KubeObject): boolean {
+  return conditionsOf(object).some(({ reason }) => reason === invalidReason);
+}
+
 /** The reason of `Reconciling` while passes keep failing. */
 export const retryingReason = "Retrying";
+
+/** What is said in place of a claim until what it rests on has been written. */
+export const writing: ConditionInput = {
+  type: "Reconciling",
+  status: "True",
+  reason: "Writing",
+  message: "what this object needs is being written",
+};
+
+/** The reason of `Reconciling` while the server refuses what a pass asks it to write. */
+export const writeFailedReason = "WriteFailed";
 
 /** The word that passes keep failing, where it stands on the object. */
 export function retryingOf(object: KubeObject): Condition | undefined {
   const condition = getCondition(object, "Reconciling");
-  return condition?.reason === retryingReason ? condition : undefined;
+  return condition?.reason === retryingReason || condition?.reason === writeFailedReason ? condition : undefined;
 }
 
 /** Whether a change is nothing but that word: it must not cut the pause short that follows a failure. */

@@ -4,6 +4,8 @@ import { ApiError, ConnectionError, SilentStreamError } from "./api-error.ts";
 import { Backoff } from "./backoff.ts";
 import { type Clock, realClock, sleep } from "./clock.ts";
 import type { Access, Credentials, TlsSettings } from "./credentials.ts";
+import { checkNumbers } from "./numbers.ts";
+import { errorOf } from "./thrown.ts";
 
 export type Method = "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
 export type Query = Readonly<Record<string, string | number | boolean | undefined>>;
@@ -17,6 +19,8 @@ export interface Request {
   readonly contentType?: string;
   readonly accept?: string;
   readonly signal?: AbortSignal;
+  /** Asked right before the request goes out over its connection, however long it had to wait for one: what it throws ends the request. */
+  readonly admit?: () => void;
 }
 
 /** One HTTP exchange, for metrics. `code` is `<error>` where no answer came, as in client-go. */
@@ -58,6 +62,8 @@ const longestRetryAfterSeconds = 10;
  * Retries: 429 for every method (the request was not carried out); 5xx and lost connections for GET alone.
  */
 export class Transport {
+  /** What it was made with. */
+  readonly options: TransportOptions;
   readonly #credentials: Credentials;
   readonly #clock: Clock;
   readonly #random: () => number;
@@ -76,6 +82,12 @@ export class Transport {
   #accessInFlight: Promise<Access> | undefined;
 
   constructor(options: TransportOptions) {
+    checkNumbers("Transport", options, {
+      connections: "a count above zero",
+      watchSilenceMilliseconds: "a time above zero",
+      retries: "a count, zero or more",
+    });
+    this.options = options;
     const url = new URL(options.credentials.server);
     this.#credentials = options.credentials;
     this.#clock = options.clock ?? realClock;
@@ -172,11 +184,12 @@ export class Transport {
   /** An answer that breaks off in its middle is a lost connection too. */
   async #attempt<T>(request: Request, read: (text: string) => T): Promise<{ problem?: ApiError | ConnectionError; answer?: T }> {
     try {
-      const answer = await this.#exchange(request, "calls", (pool, options) => wholeAnswer(pool, options, request.signal));
+      const answer = await this.#exchange(request, "calls", (pool, options) => wholeAnswer(pool, options, request));
       if (answer.statusCode >= 400) return { problem: refusal(request, answer) };
       return { answer: read(answer.text) };
     } catch (error) {
       if (request.signal?.aborted) throw request.signal.reason;
+      request.admit?.();
       return { problem: new ConnectionError(title(request), error) };
     }
   }
@@ -300,13 +313,14 @@ interface Answer {
 }
 
 /** `pool.request` without the stream that it makes of every body, which was a sixth of a pass's CPU (bench/operator, burst). */
-function wholeAnswer(pool: Dispatcher, options: Dispatcher.RequestOptions, signal: AbortSignal | undefined): Promise<Answer> {
+function wholeAnswer(pool: Dispatcher, options: Dispatcher.RequestOptions, { signal, admit }: Request): Promise<Answer> {
   const { promise, resolve, reject } = Promise.withResolvers<Answer>();
   let controller: Dispatcher.DispatchController | undefined;
   const abort = () => {
     reject(signal?.reason);
     controller?.abort(signal?.reason);
   };
+  admit?.();
   signal?.throwIfAborted();
   signal?.addEventListener("abort", abort, { once: true });
   let head: Omit<Answer, "text"> | undefined;
@@ -314,7 +328,12 @@ function wholeAnswer(pool: Dispatcher, options: Dispatcher.RequestOptions, signa
   pool.dispatch(options, {
     onRequestStart(started) {
       controller = started;
-      if (signal?.aborted) started.abort(signal.reason);
+      try {
+        admit?.();
+        signal?.throwIfAborted();
+      } catch (error) {
+        started.abort(errorOf(error));
+      }
     },
     onResponseStart(_, statusCode, headers) {
       // Not what comes before the answer, such as 103.
@@ -338,7 +357,7 @@ function wholeAnswer(pool: Dispatcher, options: Dispatcher.RequestOptions, signa
 
 function refusal(request: Request, { statusCode, headers, text }: Answer): ApiError {
   const header = Number(headers["retry-after"]);
-  const retryAfter = Number.isFinite(header) ? header : undefined;
+  const retryAfter = Number.isFinite(header) && header >= 0 ? header : undefined;
   return ApiError.fromBody(statusCode, text, { request: title(request), ...(retryAfter === undefined ? {} : { retryAfter }) });
 }
 

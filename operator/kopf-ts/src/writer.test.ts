@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { Client } from "./client.ts";
-import { isTrue } from "./conditions.ts";
+import { conditionsOf, getCondition, isTrue } from "./conditions.ts";
 import { silentLogger } from "./logger.ts";
 import type { DynamicObject, KubeObject } from "./object.ts";
 import { failed, type Outcome, progressing, ready, succeeded, unchanged } from "./outcome.ts";
@@ -43,7 +43,8 @@ afterEach(async () => {
 
 const write = (object: KubeObject, outcome: Outcome) => {
   const writer = new OutcomeWriter({ client, resource: widgets, fieldManager: "widget", clock: new VirtualClock() });
-  return writer.write(object, outcome, { logger: silentLogger, recorder, signal: abort.signal });
+  const { signal } = abort;
+  return writer.write(object, outcome, { logger: silentLogger, recorder, signal, admit: () => signal.throwIfAborted() });
 };
 const writes = () =>
   server.requests.filter(({ method }) => method !== "GET").map(({ method, path }) => `${method} ${path.replace(/.*\/shop\//, "")}`);
@@ -71,6 +72,7 @@ describe("writing an outcome", () => {
       "PATCH configmaps/applied",
       "DELETE configmaps/orphan",
       "EFFECT tell",
+      "PUT widgets/a/status",
       "PATCH widgets/a",
     ]);
     expect(current()?.metadata.finalizers).toEqual(["new"]);
@@ -92,8 +94,46 @@ describe("writing an outcome", () => {
     expect([recorder.told.length, server.all(configMaps).length, effects]).toEqual([0, 0, 0]);
     server.inject({ match: ({ path }) => path.includes("configmaps"), action: { do: "refuse", status: 403, reason: "Forbidden" } });
     await expect(write(object, outcome)).rejects.toMatchObject({ status: 403 });
-    expect([recorder.told.length, effects]).toEqual([1, 0]);
+    expect([recorder.told.length, effects]).toEqual([0, 0]);
     expect(current()?.metadata.finalizers).toEqual(["old"]);
+  });
+
+  const conditionsNow = () => conditionsOf(current()!).map(({ type, status, reason }) => `${type}=${status} ${reason}`);
+
+  test.each(["ready", "succeeded"] as const)("%s is claimed only when what it rests on has been written", async (kind) => {
+    server.put(widgets, { ...widget(), status: { observedGeneration: 1, conditions: [] } });
+    const said: string[][] = [];
+    const outcome = (kind === "ready" ? ready({ size: 1 }) : succeeded({ size: 1 })).effect(
+      "look",
+      async () => void said.push(conditionsNow()),
+    );
+    expect(await write(current()!, outcome)).toBe("done");
+    expect(said).toEqual([["Reconciling=True Writing"]]);
+    expect(conditionsNow()).toContain(kind === "ready" ? "Ready=True Ready" : "Succeeded=True Succeeded");
+    expect(conditionsNow().join()).not.toContain("Reconciling");
+  });
+
+  test("what the server refuses is said on the object, whose new generation is not claimed to be ready; the next passes write nothing more about it", async () => {
+    const object = server.put(widgets, widget());
+    expect(await write(object, ready({ size: 1 }))).toBe("done");
+    server.put(widgets, { ...current()!, spec: { size: 2 } });
+    const generation = current()!.metadata.generation as number;
+    server.inject({ times: 3, match: ({ path }) => path.includes("configmaps"), action: { do: "refuse", status: 422, reason: "Invalid" } });
+    const outcome = () => ready({ size: 2 }).applying(configMap("x"));
+    await expect(write(current()!, outcome())).rejects.toMatchObject({ status: 422 });
+    const afterFirst = current()!.metadata.resourceVersion;
+    expect(getCondition(current()!, "Ready")).toMatchObject({ status: "True", observedGeneration: generation - 1 });
+    expect((current()!.status as { observedGeneration: number }).observedGeneration).toBe(generation - 1);
+    expect(getCondition(current()!, "Reconciling")).toMatchObject({
+      status: "True",
+      reason: "WriteFailed",
+      message: expect.stringContaining("422"),
+    });
+    for (let pass = 0; pass < 2; pass += 1) await expect(write(current()!, outcome())).rejects.toMatchObject({ status: 422 });
+    expect(current()!.metadata.resourceVersion).toBe(afterFirst);
+    expect(await write(current()!, outcome())).toBe("done");
+    expect(conditionsNow()).toEqual(["Ready=True Ready"]);
+    expect(getCondition(current()!, "Ready")?.observedGeneration).toBe(generation);
   });
 
   test("30: a finalizer stays when the clean-up before it fails", async () => {

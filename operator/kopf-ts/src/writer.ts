@@ -1,8 +1,8 @@
 import { hash } from "node:crypto";
-import { isAlreadyExists, isConflict, isInvalid, isNotFound } from "./api-error.ts";
+import { isAlreadyExists, isConflict, isInvalid, isNotFound, isRefusal } from "./api-error.ts";
 import type { Client } from "./client.ts";
 import type { Clock } from "./clock.ts";
-import { isTerminal } from "./conditions.ts";
+import { type Condition, type ConditionInput, isTerminal } from "./conditions.ts";
 import { finalizerPatch } from "./finalizer.ts";
 import type { Logger } from "./logger.ts";
 import { type DynamicObject, describe, type KubeObject, keyOf, type ObjectKey } from "./object.ts";
@@ -11,7 +11,7 @@ import { controllerOf } from "./owner.ts";
 import { ForeignObjectError, TerminalError } from "./reconciler.ts";
 import type { Recorder } from "./recorder.ts";
 import type { Resource } from "./resource.ts";
-import { contradictsEnding, nextStatus, retryingOf, retryingReason } from "./status.ts";
+import { contradictsEnding, nextStatus, retryingOf, retryingReason, writeFailedReason, writing } from "./status.ts";
 
 /** Somebody wrote before us: the next pass, soon, will decide from what is true now. */
 export type Written = "done" | "conflict" | "gone";
@@ -35,6 +35,8 @@ export interface WriteContext {
   readonly logger: Logger;
   readonly recorder: Recorder;
   readonly signal: AbortSignal;
+  /** Throws once nothing may begin any more: asked before each step that is no write. */
+  readonly admit: () => void;
   /** Passes over the object have kept failing: what says so stays on it until a whole outcome has been carried out. */
   readonly failing?: boolean;
 }
@@ -45,6 +47,9 @@ export class OutcomeWriter {
   /** By the key of the object, then by the child's. */
   readonly #applied = new Map<string, Map<string, Applied>>();
 
+  /** Errors that stand on their object already. */
+  readonly #told = new WeakSet<Error>();
+
   constructor(options: WriterOptions) {
     this.#options = options;
   }
@@ -52,16 +57,42 @@ export class OutcomeWriter {
   /**
    * In order, each step only if the one before succeeded: finalizers added → status → events → creates → applies →
    * deletes → effects → finalizers removed. What the API refuses is thrown, except that a lost race is an answer.
+   * That an object is ready or has succeeded is claimed, and its events are told, only when the writes and effects have
+   * been made; until then its status says Reconciling. What the server refuses is said on the object.
    */
   async write(object: KubeObject, outcome: Outcome, ctx: WriteContext): Promise<Written> {
     const withFinalizers = await this.#addFinalizers(object, outcome, ctx);
     if (typeof withFinalizers === "string") return withFinalizers;
     // The outcome is about the spec that it was decided on, not about one that came with the answer.
     if (withFinalizers.metadata.generation !== object.metadata.generation) return "conflict";
-    const retrying = ctx.failing && asksForMore(outcome) ? retryingOf(withFinalizers) : undefined;
-    const told = await this.#writeStatus(withFinalizers, retrying ? outcome.condition(retrying) : outcome, ctx);
+    const isClaim = (outcome.kind === "ready" || outcome.kind === "succeeded") && (await this.#hasWork(object, outcome));
+    const retrying = standingFailure(withFinalizers, outcome, ctx);
+    const first = retrying ? outcome.condition(retrying) : outcome;
+    const told = await this.#writeStatus(withFinalizers, first, ctx, isClaim ? (retrying ?? writing) : undefined);
     if (typeof told === "string") return told;
-    for (const event of outcome.events) ctx.recorder.event(told, event);
+    if (!isClaim) this.#publish(told, outcome, ctx);
+    const made = await this.#makeAll(object, outcome, ctx).catch((error: unknown) => this.#sayRefused(told, outcome, error, ctx));
+    if (made === "conflict") return made;
+    const current = isClaim || retrying ? await this.#writeStatus(told, outcome, ctx) : told;
+    if (typeof current === "string") return current;
+    if (isClaim) this.#publish(current, outcome, ctx);
+    return await this.#removeFinalizers(current, outcome, ctx);
+  }
+
+  /** Whether anything is left to be done after the status: what is applied and stands as it should is not. */
+  async #hasWork(object: KubeObject, { creates, applies, deletes, effects }: Outcome): Promise<boolean> {
+    if (creates.length + effects.length > 0 || deletes.some(({ metadata }) => !metadata.deletionTimestamp)) return true;
+    for (const child of applies) if (!this.#stands(object, await this.#options.client.resources.of(child), child)) return true;
+    return false;
+  }
+
+  #publish(object: KubeObject, { events }: Outcome, { recorder, admit }: WriteContext): void {
+    if (events.length > 0) admit();
+    for (const event of events) recorder.event(object, event);
+  }
+
+  /** Everything that follows the status. */
+  async #makeAll(object: KubeObject, outcome: Outcome, ctx: WriteContext): Promise<Written> {
     for (const child of outcome.creates) await this.#create(child, ctx.signal);
     for (const child of outcome.applies) await this.#apply(object, child, ctx.signal);
     if (outcome.applies.length > 0) this.#remember(object, outcome.applies);
@@ -69,12 +100,20 @@ export class OutcomeWriter {
       if ((await this.#delete(child, ctx.signal)) === "conflict") return "conflict";
     }
     for (const effect of outcome.effects) {
-      ctx.signal.throwIfAborted();
+      ctx.admit();
       await effect.run(ctx.signal);
     }
-    const current = retrying ? await this.#writeStatus(told, outcome, ctx) : told;
-    if (typeof current === "string") return current;
-    return await this.#removeFinalizers(current, outcome, ctx);
+    return "done";
+  }
+
+  /** Throws what was thrown; a refusal that only a person, or time, can change is said on the object first, where its status is ours. */
+  async #sayRefused(object: KubeObject, outcome: Outcome, thrown: unknown, ctx: WriteContext): Promise<never> {
+    if (outcome.kind !== "unchanged" && !isTerminal(object) && (isRefusal(thrown) || thrown instanceof ForeignObjectError)) {
+      const message = `what this object needs could not be written and is tried again: ${thrown.message}`.slice(0, 1024);
+      await this.#say(object, { type: "Reconciling", status: "True", reason: writeFailedReason, message }, ctx);
+      this.#told.add(thrown);
+    }
+    throw thrown;
   }
 
   async #addFinalizers(object: KubeObject, outcome: Outcome, ctx: WriteContext): Promise<KubeObject | Written> {
@@ -107,16 +146,23 @@ export class OutcomeWriter {
     return live?.metadata.uid !== metadata.uid || live?.metadata.resourceVersion !== metadata.resourceVersion;
   }
 
-  async #writeStatus(object: KubeObject, outcome: Outcome, { logger, signal }: WriteContext): Promise<KubeObject | Written> {
+  async #writeStatus(
+    object: KubeObject,
+    outcome: Outcome,
+    { logger, signal }: WriteContext,
+    until?: ConditionInput,
+  ): Promise<KubeObject | Written> {
     if (contradictsEnding(object, outcome)) {
-      if (!object.metadata.deletionTimestamp) {
+      if (!object.metadata.deletionTimestamp && !until) {
         logger.warn(`${describe(object)} has ended; the outcome ${outcome.kind} would take that back, so its status stays`, {
           reason: outcome.reason,
         });
       }
       return object;
     }
-    const status = nextStatus(object, outcome, this.#options.clock.now());
+    const now = this.#options.clock.now();
+    const whole = nextStatus(object, outcome, now);
+    const status = whole && until ? nextStatus(object, outcome, now, until) : whole;
     if (!status) return object;
     const { client, resource, fieldManager } = this.#options;
     try {
@@ -148,16 +194,17 @@ export class OutcomeWriter {
 
   /** Skipped while neither the manifest nor (as far as a cache knows) the live object has changed since it was last applied. */
   async #apply(parent: KubeObject, child: DynamicObject, signal: AbortSignal): Promise<void> {
-    const { client, fieldManager, cached } = this.#options;
+    const { client, fieldManager } = this.#options;
     const resource = await client.resources.of(child);
-    const applied = this.#appliedBy(parent);
-    const id = childID(child);
-    const sha = hash("sha1", JSON.stringify(child));
-    const last = applied.get(id);
-    const live = cached?.(resource, child.metadata);
-    if (live && last?.hash === sha && last.resourceVersion === live.metadata.resourceVersion) return;
+    if (this.#stands(parent, resource, child)) return;
     const { metadata } = await client.apply(resource, child, { fieldManager, signal });
-    applied.set(id, { hash: sha, resourceVersion: metadata.resourceVersion });
+    this.#appliedBy(parent).set(childID(child), { hash: hashOf(child), resourceVersion: metadata.resourceVersion });
+  }
+
+  #stands(parent: KubeObject, resource: Resource, child: DynamicObject): boolean {
+    const live = this.#options.cached?.(resource, child.metadata);
+    const last = live && this.#appliedBy(parent).get(childID(child));
+    return last !== undefined && last.resourceVersion === live?.metadata.resourceVersion && last.hash === hashOf(child);
   }
 
   #appliedBy({ metadata }: KubeObject): Map<string, Applied> {
@@ -181,24 +228,16 @@ export class OutcomeWriter {
 
   /** Says on the object that its reconciles keep failing, beside whatever else its status says. Never throws. */
   async report(object: KubeObject, error: Error, ctx: WriteContext): Promise<void> {
-    if (isTerminal(object)) return;
-    const outcome = unchanged().condition(
-      error instanceof TerminalError
-        ? {
-            type: "Stalled",
-            status: "True",
-            reason: "TerminalError",
-            message: `the reconcile failed for good: ${error.message}`.slice(0, 1024),
-          }
-        : {
-            type: "Reconciling",
-            status: "True",
-            reason: retryingReason,
-            message: `the reconcile failed and is tried again: ${error.message}`.slice(0, 1024),
-          },
-    );
+    if (isTerminal(object) || this.#told.has(error)) return;
+    const isFinal = error instanceof TerminalError;
+    const message = `the reconcile failed ${isFinal ? "for good" : "and is tried again"}: ${error.message}`.slice(0, 1024);
+    const condition = isFinal ? { type: "Stalled", reason: "TerminalError" } : { type: "Reconciling", reason: retryingReason };
+    await this.#say(object, { ...condition, status: "True", message }, ctx);
+  }
+
+  async #say(object: KubeObject, condition: ConditionInput, ctx: WriteContext): Promise<void> {
     try {
-      await this.#writeStatus(object, outcome, ctx);
+      await this.#writeStatus(object, unchanged().condition(condition), ctx);
     } catch (problem) {
       ctx.logger.warn("the failure could not be written to the object's status", { error: problem });
     }
@@ -217,7 +256,15 @@ export class OutcomeWriter {
   }
 }
 
+const hashOf = (child: KubeObject) => hash("sha1", JSON.stringify(child));
+
 const childID = ({ kind, metadata }: KubeObject) => `${kind} ${keyOf(metadata)}`;
+
+/** The word on the object that its passes fail, while it has to stay: until a whole outcome has been carried out. */
+function standingFailure(object: KubeObject, outcome: Outcome, { failing }: WriteContext): Condition | undefined {
+  const standing = asksForMore(outcome) ? retryingOf(object) : undefined;
+  return failing || standing?.reason === writeFailedReason ? standing : undefined;
+}
 
 /** Whether anything follows the status that may fail. */
 const asksForMore = ({ creates, applies, deletes, effects }: Outcome) =>

@@ -1,10 +1,13 @@
+import type { Clock } from "../clock.ts";
+import { Deadline } from "../deadline.ts";
+import { errorOf } from "../thrown.ts";
 import { PermanentError, TemporaryError } from "./errors.ts";
 
 /** What a handler's errors mean, and how patient we are with it. */
 export interface RetryOptions {
   /** Attempts at most. Default: without end. */
   readonly retries?: number;
-  /** Seconds from the first attempt on; then it has failed. Default: without end. */
+  /** Seconds from the first attempt on; then it has failed, and the signal of the attempt that is being made aborts. Default: without end. */
   readonly timeout?: number;
   /** Seconds before the next attempt after an error that says nothing of it. Default 60. */
   readonly backoff?: number;
@@ -18,34 +21,89 @@ export interface Attempts {
   readonly retries: number;
 }
 
-export type Attempted =
+export type Attempted = Ending & {
+  /** The handler did not end in time and still runs. Nothing else may begin for its object before this has settled. */
+  readonly straggler?: Promise<unknown>;
+};
+
+type Ending =
   | { readonly ended: "success"; readonly result?: unknown; readonly ignored?: Error }
   | { readonly ended: "failure"; readonly error: Error }
   | { readonly ended?: undefined; readonly again: number; readonly error: Error };
 
-/** Runs a handler once and says what that means. Never throws. An attempt that could not be made in time or number any more has failed already. */
+/** What an attempt is made under. */
+export interface Circumstances {
+  readonly clock: Clock;
+  /** Aborts for other reasons than the handler's own time. */
+  readonly signal: AbortSignal;
+  /** Seconds that this attempt may take, whatever the handler's options say. Default: without end. */
+  readonly limitSeconds?: number;
+}
+
+/**
+ * Runs a handler once and says what that means. Never throws. An attempt that could not be made in time or number any
+ * more has failed already. When its time is up the handler's signal aborts and the attempt has failed, whether the
+ * handler heeds that or not.
+ */
 export async function attempt(
   options: RetryOptions,
   attempts: Attempts,
-  now: () => Date,
-  run: () => unknown | Promise<unknown>,
+  at: Circumstances,
+  run: (signal: AbortSignal) => unknown | Promise<unknown>,
 ): Promise<Attempted> {
   const { retries = Number.POSITIVE_INFINITY, timeout = Number.POSITIVE_INFINITY, backoff = 60, errors = "temporary" } = options;
-  const left = (): number => timeout - (now().getTime() - attempts.started.getTime()) / 1000;
-  if (left() <= 0) return { ended: "failure", error: new PermanentError(`it has not succeeded within ${timeout} s`) };
-  try {
-    return { ended: "success", result: await run() };
-  } catch (thrown) {
-    const error = thrown instanceof Error ? thrown : new Error(String(thrown));
-    if (error instanceof PermanentError) return { ended: "failure", error };
-    if (!(error instanceof TemporaryError) && errors !== "temporary") {
-      return errors === "ignored" ? { ended: "success", ignored: error } : { ended: "failure", error };
-    }
-    if (attempts.retries + 1 >= retries) return { ended: "failure", error: finally_(`all ${retries} attempts failed`, error) };
-    const again = error instanceof TemporaryError ? error.delay : backoff;
-    if (left() <= again) return { ended: "failure", error: finally_(`it has not succeeded within ${timeout} s`, error) };
-    return { again, error };
+  const left = (): number => timeout - (at.clock.now().getTime() - attempts.started.getTime()) / 1000;
+  const first = left();
+  if (first <= 0) return { ended: "failure", error: new TooLateError(timeout) };
+  const { limitSeconds = Number.POSITIVE_INFINITY } = at;
+  const late = () => (first <= limitSeconds ? new TooLateError(timeout) : new TookTooLongError(limitSeconds));
+  const { result, thrown, straggler } = await inTime(run, new Deadline(at.clock, Math.min(first, limitSeconds), at.signal, late));
+  if (!thrown) return { ended: "success", result };
+  const error = errorOf(thrown.value);
+  if (error instanceof PermanentError) return { ended: "failure", error, ...straggler };
+  if (!straggler && !(error instanceof TemporaryError) && errors !== "temporary") {
+    return errors === "ignored" ? { ended: "success", ignored: error } : { ended: "failure", error };
   }
+  if (attempts.retries + 1 >= retries) return { ended: "failure", error: finally_(`all ${retries} attempts failed`, error), ...straggler };
+  const again = error instanceof TemporaryError ? error.delay : backoff;
+  if (left() <= again) return { ended: "failure", error: finally_(`it has not succeeded within ${timeout} s`, error), ...straggler };
+  return { again, error, ...straggler };
+}
+
+interface Ran {
+  readonly result?: unknown;
+  readonly thrown?: { readonly value: unknown };
+  readonly straggler?: { readonly straggler: Promise<unknown> };
+}
+
+/** Waits for the handler, but not beyond its time. */
+async function inTime(run: (signal: AbortSignal) => unknown, deadline: Deadline): Promise<Ran> {
+  const running = (async () => await run(deadline.signal))();
+  running.catch(() => undefined);
+  try {
+    return { result: await Promise.race([running, deadline.late]) };
+  } catch (value) {
+    return { thrown: { value }, ...(deadline.expired ? { straggler: { straggler: running } } : {}) };
+  } finally {
+    deadline.clear();
+  }
+}
+
+class TooLateError extends PermanentError {
+  constructor(seconds: number) {
+    super(`it has not succeeded within ${seconds} s`);
+  }
+}
+
+class TookTooLongError extends Error {
+  constructor(seconds: number) {
+    super(`the attempt took longer than ${seconds} s`);
+  }
+}
+
+/** Whether the signal of an attempt aborted because its time was up: it has been judged already. */
+export function isTimeUp({ aborted, reason }: AbortSignal): boolean {
+  return aborted && (reason instanceof TooLateError || reason instanceof TookTooLongError);
 }
 
 function finally_(what: string, cause: Error): PermanentError {

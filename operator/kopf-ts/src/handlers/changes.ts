@@ -1,19 +1,21 @@
 import { isDeepStrictEqual } from "node:util";
-import { ApiError } from "../api-error.ts";
+import { ApiError, isRefusal } from "../api-error.ts";
 import { mergePatch } from "../merge-patch.ts";
-import { describe, type KubeObject } from "../object.ts";
+import type { KubeObject } from "../object.ts";
 import { type Outcome, unchanged } from "../outcome.ts";
 import type { Context } from "../reconciler.ts";
-import { type Attempted, attempt } from "./attempt.ts";
+import { attempt, isTimeUp } from "./attempt.ts";
 import { type Change, Invocation, type Reason, View } from "./context.ts";
 import type { ChangeDeclaration } from "./declarations.ts";
 import { diffOf, valueAt } from "./diff.ts";
 import { digestOf, type Essence, essenceOf, withStatus } from "./essence.ts";
 import { matches } from "./filters.ts";
 import type { Memory } from "./memory.ts";
-import { emptyPatch, type ObjectPatch, partsOf } from "./object-patch.ts";
+import { asWritable, emptyPatch, type ObjectPatch, type Parts, patchFrom, UnrecordedError } from "./object-patch.ts";
 import type { Progress } from "./persistence.ts";
-import type { Surroundings } from "./resource-handlers.ts";
+import { nextAttempt, recordOf } from "./progress.ts";
+import { report } from "./report.ts";
+import { againIn, type Surroundings } from "./resource-handlers.ts";
 
 /** A handler and what it is called with. */
 interface Selected<T extends KubeObject> {
@@ -31,6 +33,30 @@ interface Run {
   readonly again: number | undefined;
 }
 
+/** What the handlers of one pass share while they are called, one after the other. */
+interface Turn {
+  patch: ObjectPatch;
+  /** Nothing more may begin: the program stops, or a handler did not end in time. */
+  isOver: boolean;
+  readonly ctx: Context;
+}
+
+/** A pass whose handlers have been called: what they came to and asked for, to be written. */
+interface Pass<T extends KubeObject> {
+  readonly object: T;
+  readonly essence: Essence;
+  readonly cause: Cause | undefined;
+  readonly changed: readonly Selected<T>[];
+  readonly resumed: readonly Selected<T>[];
+  readonly parts: Parts;
+  run: Run;
+  resume: Run;
+  /** How often it could not be written. */
+  failures: number;
+  /** Set once the server has taken (the object; undefined: it is gone) or refused what the handlers asked for. */
+  answer: { readonly written: T | UnrecordedError | undefined } | undefined;
+}
+
 /** Why handlers of changes are called. */
 interface Cause {
   readonly reason: "create" | "update";
@@ -38,6 +64,9 @@ interface Cause {
 }
 
 const deletion = "deletion";
+
+/** An error of the server's own (500) that a write meets so often is taken for its last word. */
+const mostFailures = 3;
 
 /**
  * Create, update, field, resume and delete handlers over the level-triggered engine: what changed is the difference
@@ -67,33 +96,68 @@ export class Changes<T extends KubeObject> {
     return this.#selectDeletions(object).some(({ options }) => !options.optional);
   }
 
-  /** The handlers for what changed since the last time, and for an object that was there before us. */
+  /**
+   * The handlers for what changed since the last time, and for an object that was there before us. A pass that could not
+   * be written because the server was out of reach is written first of all by the next one: its handlers are not called again for that.
+   */
   async handle(object: T, ctx: Context): Promise<Outcome> {
-    const { persistence, memories } = this.#s;
+    const memory = this.#s.memories.of(object);
+    const pass = (memory.unsettled as Pass<T> | undefined) ?? (await this.#perform(object, memory, ctx));
+    memory.unsettled = pass;
+    await this.#settle(pass, memory, ctx);
+    memory.unsettled = undefined;
+    return againAfter(pass.run.again, pass.resume.again, pass.object === object ? undefined : 0);
+  }
+
+  async #perform(object: T, memory: Memory, ctx: Context): Promise<Pass<T>> {
+    const { persistence } = this.#s;
     const essence = withStatus(essenceOf(object, persistence.prefix), object, this.#statusFields);
-    const memory = memories.of(object);
     const begun = this.#begun(object, memory);
     const cause = this.#cause(object, essence, begun);
     const changed = cause ? this.#select(object, cause, begun) : [];
     const called = new Set(changed.map(({ declaration }) => declaration.run));
     const resumed = memory.resuming ? this.#selectResumed(object).filter(({ declaration }) => !called.has(declaration.run)) : [];
     if (resumed.length === 0) memory.resuming = undefined;
-    const patch = emptyPatch();
+    const turn: Turn = { patch: emptyPatch(), isOver: false, ctx };
     const digest = changed.length > 0 ? digestOf(essence) : "";
-    let run = await this.#run(changed, object, { patch, digest, ctx, recall: (id) => persistence.progress(object, id) });
-    const resumption = memory.resuming;
-    let resume = await this.#run(resumed, object, { patch, digest: "resume", ctx, recall: (id) => resumption?.get(id) });
+    const run = await this.#run(changed, object, turn, { digest, recall: this.#recall(object, memory, digest) });
+    const resume = await this.#run(resumed, object, turn, { digest: "resume", recall: (id) => memory.resuming?.get(id) });
     memory.begun = new Set([...begun, ...run.records.keys()]);
-    const written = await this.#offer(object, partsOf(patch), ctx);
-    if (written instanceof ApiError) {
-      run = await this.#blame(changed, object, run, written, ctx);
-      resume = await this.#blame(resumed, object, resume, written, ctx);
+    return { object, essence, cause, changed, resumed, parts: asWritable(turn.patch), run, resume, failures: 0, answer: undefined };
+  }
+
+  /** Writes what came of a pass. What the server will never take has failed the attempts that asked for it; that it can't be reached is thrown. */
+  async #settle(pass: Pass<T>, memory: Memory, ctx: Context): Promise<void> {
+    const { object } = pass;
+    if (!pass.answer) {
+      const written = await this.#offer(object, pass, pass.parts, ctx);
+      pass.answer = { written };
+      if (written instanceof UnrecordedError) {
+        pass.run = await this.#blame(pass.changed, object, pass.run, written, ctx);
+        pass.resume = await this.#blame(pass.resumed, object, pass.resume, written, ctx);
+      }
     }
-    if (resume.again === undefined) memory.resuming = undefined;
-    else for (const [id, record] of resume.records) resumption?.set(id, record);
-    if (written) await this.#remember(object, { patch, written, essence, cause, run }, ctx);
-    memory.begun = undefined;
-    return againAfter(run.again, resume.again);
+    const { written } = pass.answer;
+    if (pass.resume.again === undefined) memory.resuming = undefined;
+    else for (const [id, record] of pass.resume.records) memory.resuming?.set(id, record);
+    if (!written || !this.#remembersStates) return;
+    const handled = this.#handledBy(pass, written);
+    const refused = await this.#offer(object, pass, this.#memento(pass, handled, written), ctx, "its progress is refused");
+    if (!(refused instanceof UnrecordedError)) {
+      memory.unwritten.clear();
+      memory.begun = undefined;
+      return;
+    }
+    pass.run = await this.#blame(pass.changed, object, pass.run, refused, ctx);
+    for (const [id, record] of pass.run.records) memory.unwritten.set(id, { ...record, of: digestOf(handled) });
+  }
+
+  /** What is known of a handler's attempts at this state: what could not be written counts too. */
+  #recall(object: T, memory: Memory, digest: string): (id: string) => Progress | undefined {
+    return (id) => {
+      const unwritten = memory.unwritten.get(id);
+      return unwritten?.of === digest ? unwritten : this.#s.persistence.progress(object, id);
+    };
   }
 
   /** The delete handlers. Answers undefined once all of them have ended: then the finalizer may go. */
@@ -102,18 +166,24 @@ export class Changes<T extends KubeObject> {
     if (memory.deletionHandled) return undefined;
     const change: Change = { old: undefined, new: undefined, diff: [] };
     const selected = this.#selectDeletions(object).map((declaration): Selected<T> => ({ declaration, reason: "delete", change }));
-    const patch = emptyPatch();
-    const recall = (id: string) => this.#s.persistence.progress(object, id);
-    const run = await this.#run(selected, object, { patch, digest: deletion, ctx, recall });
-    memory.deletionHandled = run.again === undefined;
-    const { body, status } = partsOf(patch);
+    const turn: Turn = { patch: emptyPatch(), isOver: false, ctx };
+    let run = await this.#run(selected, object, turn, { digest: deletion, recall: this.#recall(object, memory, deletion) });
+    const keep = () => {
+      for (const [id, record] of run.records) memory.unwritten.set(id, record);
+    };
+    keep();
+    const tried = { failures: 0 };
+    const { body, status } = asWritable(turn.patch);
     const progress = this.#unendedDeletion(object, run);
-    const written = await this.#offer(object, { status, body: progress ? (mergePatch(body ?? {}, progress) as typeof body) : body }, ctx);
-    if (!(written instanceof ApiError)) return memory.deletionHandled ? undefined : againAfter(run.again);
-    const blamed = await this.#blame(selected, object, run, written, ctx);
-    memory.deletionHandled = blamed.again === undefined;
-    await this.#patch(object, { body: this.#unendedDeletion(object, blamed) }, ctx);
-    return memory.deletionHandled ? undefined : againAfter(blamed.again);
+    const parts = { status, body: progress ? (mergePatch(body ?? {}, progress) as typeof body) : body };
+    const written = await this.#offer(object, tried, parts, ctx);
+    if (written instanceof UnrecordedError) {
+      run = await this.#blame(selected, object, run, written, ctx);
+      keep();
+      await this.#offer(object, tried, { body: this.#unendedDeletion(object, run) }, ctx);
+    }
+    memory.deletionHandled = run.again === undefined;
+    return memory.deletionHandled ? undefined : againAfter(run.again);
   }
 
   /** What has to be remembered of delete handlers; undefined where that is nothing new, or all have ended. */
@@ -184,108 +254,126 @@ export class Changes<T extends KubeObject> {
   async #run(
     selected: readonly Selected<T>[],
     object: T,
-    how: { patch: ObjectPatch; digest: string; ctx: Context; recall: (id: string) => Progress | undefined },
+    turn: Turn,
+    how: { digest: string; recall: (id: string) => Progress | undefined },
   ): Promise<Run> {
+    const { clock } = turn.ctx;
     const records = new Map<string, Progress>();
     const called = new Set<string>();
+    let isUnfinished = false;
     for (const one of selected) {
       const { id } = one.declaration;
       const known = how.recall(id);
       const before = known?.of === how.digest ? known : undefined;
-      const rest = before?.delayed ? (Date.parse(before.delayed) - how.ctx.clock.now().getTime()) / 1000 : 0;
+      const rest = before?.delayed ? (Date.parse(before.delayed) - clock.now().getTime()) / 1000 : 0;
       const isKept = before && (before.ended || rest > 0);
+      if (!isKept && (turn.isOver || !this.#s.mayBegin())) {
+        isUnfinished = true;
+        if (before) records.set(id, before);
+        continue;
+      }
       if (!isKept) called.add(id);
-      records.set(id, isKept ? before : await this.#call(one, object, before, how));
+      records.set(id, isKept ? before : await this.#call(one, object, before, turn, how.digest));
     }
-    return { records, called, again: nextAttempt(records, how.ctx) };
+    return { records, called, again: isUnfinished ? 0 : nextAttempt(records, turn.ctx) };
   }
 
-  /** The server refuses what the handlers of this pass asked for together: those that thought that they had succeeded have failed this attempt. */
-  async #blame(selected: readonly Selected<T>[], object: T, run: Run, refusal: ApiError, ctx: Context): Promise<Run> {
+  /** What the handlers of this pass asked for, or what has to be remembered of them, can't be written: those that thought that they had succeeded have failed this attempt. */
+  async #blame(selected: readonly Selected<T>[], object: T, run: Run, refusal: UnrecordedError, ctx: Context): Promise<Run> {
     const records = new Map(run.records);
     for (const { declaration } of selected) {
       const { id, options } = declaration;
       const record = records.get(id);
       if (record?.ended !== "success" || !run.called.has(id)) continue;
       const attempts = { started: new Date(record.started), retries: record.retries - 1 };
-      const attempted = await attempt(
-        options,
-        attempts,
-        () => ctx.clock.now(),
-        () => Promise.reject(new Error(`what the handlers asked for in their patch is refused: ${refusal.message}`, { cause: refusal })),
-      );
+      const attempted = await attempt({ ...options, errors: "temporary" }, attempts, ctx, () => Promise.reject(refusal));
       report(object, id, attempted, ctx);
       records.set(id, recordOf(attempted, { started: record.started, retries: record.retries, of: record.of }, ctx));
     }
-    return { records, called: run.called, again: nextAttempt(records, ctx) };
+    return { records, called: run.called, again: run.again === 0 ? 0 : nextAttempt(records, ctx) };
   }
 
   async #call(
     { declaration, reason, change }: Selected<T>,
     object: T,
     before: Progress | undefined,
-    { patch, digest, ctx }: { patch: ObjectPatch; digest: string; ctx: Context },
+    turn: Turn,
+    digest: string,
   ): Promise<Progress> {
+    const { ctx } = turn;
     const { id, options, run } = declaration;
     const { clock } = ctx;
     const started = before ? new Date(before.started) : clock.now();
     const retry = before?.retries ?? 0;
     const logger = ctx.logger.child({ handler: id });
     const parts = { ...this.#s.viewParts(object, reason), change };
-    const invocation = new Invocation<T>(parts, { ...ctx, logger, patch, retry, started });
-    const attempted = await attempt(
-      options,
-      { started, retries: retry },
-      () => clock.now(),
-      () => run(invocation),
-    );
+    const unspoilt = asWritable(turn.patch);
+    const at = { clock, signal: ctx.signal, limitSeconds: this.#s.limitSeconds };
+    const attempted = await attempt(options, { started, retries: retry }, at, async (signal) => {
+      const { patch } = turn;
+      const result = await run(new Invocation<T>(parts, { ...ctx, logger, patch, retry, started, signal }));
+      if (isTimeUp(signal)) return;
+      if (result !== undefined) patch.status[id] = result;
+      asWritable(patch);
+    });
     ctx.signal.throwIfAborted();
+    turn.patch = patchFrom(writableOr(turn.patch, unspoilt));
+    if (attempted.straggler) {
+      turn.isOver = true;
+      ctx.outlasts?.(attempted.straggler);
+    }
     report(object, id, attempted, { ...ctx, logger });
-    if (attempted.ended === "success" && attempted.result !== undefined) patch.status[id] = attempted.result;
     return recordOf(attempted, { started: started.toISOString(), retries: retry + 1, of: digest }, ctx);
   }
 
-  /** Writes what handlers asked for. A refusal that the same patch would meet again is an answer, not thrown. */
-  async #offer(object: T, parts: ReturnType<typeof partsOf>, ctx: Context): Promise<T | ApiError | undefined> {
+  /** Writes. What can never be written is an answer; what fails in passing is thrown, unless it is an error of the server's own that comes again and again. */
+  async #offer(
+    object: T,
+    tried: { failures: number },
+    parts: Parts,
+    ctx: Context,
+    what?: string,
+  ): Promise<T | UnrecordedError | undefined> {
     try {
       return await this.#patch(object, parts, ctx);
     } catch (error) {
-      if (isFinalRefusal(error)) return error;
+      tried.failures += 1;
+      const isStubborn = error instanceof ApiError && error.status === 500 && tried.failures >= mostFailures;
+      if (isRefusal(error) || isStubborn) return new UnrecordedError(error, what);
       throw error;
     }
   }
 
-  /**
-   * After what the handlers asked for, what has to be remembered: a crash between the two calls them again, and never
-   * forgets them. What they changed themselves counts as handled, unless somebody else wrote at the same time.
-   */
-  async #remember(
-    object: T,
-    pass: { patch: ObjectPatch; written: T | ApiError; essence: Essence; cause: Cause | undefined; run: Run },
-    ctx: Context,
-  ): Promise<void> {
-    if (!this.#remembersStates) return;
-    const { persistence } = this.#s;
-    const { written } = pass;
-    const { body } = written instanceof ApiError ? {} : partsOf(pass.patch);
-    const expected = body && essenceOf(mergePatch(object, body) as T, persistence.prefix);
-    const found = body && essenceOf(written as T, persistence.prefix);
+  /** The state that counts as handled: what handlers changed themselves is part of it, unless somebody else wrote at the same time. */
+  #handledBy({ parts: { body }, object, essence }: Pass<T>, written: T | UnrecordedError): Essence {
+    if (written instanceof UnrecordedError || !body) return essence;
+    const { prefix } = this.#s.persistence;
+    const found = essenceOf(written, prefix);
+    const isOurs = isDeepStrictEqual(plain(found), plain(essenceOf(mergePatch(object, body) as T, prefix)));
     // What became of status meanwhile is news to whoever is for it.
-    const isOurs = found && isDeepStrictEqual(plain(found), plain(expected));
-    const handled = isOurs ? withStatus(found, object, this.#statusFields) : pass.essence;
-    const isOver = pass.run.again === undefined;
+    return isOurs ? withStatus(found, object, this.#statusFields) : essence;
+  }
+
+  /**
+   * What has to be remembered, to be written after what the handlers asked for: a crash between the two calls them again,
+   * and never forgets them.
+   */
+  #memento({ object, parts, cause, run }: Pass<T>, handled: Essence, written: T | UnrecordedError): Parts {
+    const { persistence } = this.#s;
+    const isOver = run.again === undefined;
     const progress = new Map<string, Progress | null>();
     for (const { kind, id } of this.#declarations) if (kind !== "resume") progress.set(id, null);
     const of = isOver ? "" : digestOf(handled);
-    if (!isOver) for (const [id, record] of pass.run.records) progress.set(id, { ...record, of });
-    const lastHandled = isOver && (pass.cause || (body && persistence.lastHandled(object))) ? handled : undefined;
+    if (!isOver) for (const [id, record] of run.records) progress.set(id, { ...record, of });
+    const isChanged = parts.body !== undefined && !(written instanceof UnrecordedError);
+    const lastHandled = isOver && (cause || (isChanged && persistence.lastHandled(object))) ? handled : undefined;
     const annotations = persistence.annotations(object, { progress, ...(lastHandled ? { lastHandled } : {}) });
-    if (annotations) await this.#patch(object, { body: { metadata: { annotations } } }, ctx);
+    return annotations ? { body: { metadata: { annotations } } } : {};
   }
 
   /** Writes, and from then on waits for the cache to show it. */
-  async #patch(object: T, parts: { body?: unknown; status?: unknown }, ctx: Context): Promise<T | undefined> {
-    const written = await this.#s.patcher.write(object, parts as { body?: Record<string, unknown> }, ctx.signal);
+  async #patch(object: T, parts: Parts, ctx: Context): Promise<T | undefined> {
+    const written = await this.#s.patcher.write(object, parts, ctx.signal);
     if (written && written !== object) this.#s.awaitEcho(written);
     return written;
   }
@@ -293,26 +381,6 @@ export class Changes<T extends KubeObject> {
   #view(object: T, reason: Reason, change?: Change): View<T> {
     return new View<T>({ ...this.#s.viewParts(object, reason), ...(change ? { change } : {}) });
   }
-}
-
-/** Whether the server would refuse the same request again, whoever else writes or however long one waits. */
-function isFinalRefusal(error: unknown): error is ApiError {
-  return error instanceof ApiError && error.status >= 400 && error.status < 500 && ![401, 404, 408, 409, 429].includes(error.status);
-}
-
-function recordOf(attempted: Attempted, record: Pick<Progress, "started" | "retries" | "of">, { clock }: Context): Progress {
-  if (attempted.ended === "success") return { ...record, ended: "success" };
-  if (attempted.ended === "failure") return { ...record, ended: "failure", message: attempted.error.message };
-  const delayed = new Date(clock.now().getTime() + attempted.again * 1000).toISOString();
-  return { ...record, delayed, message: attempted.error.message };
-}
-
-/** Seconds until the first of the attempts that are still to be made. */
-function nextAttempt(records: ReadonlyMap<string, Progress>, { clock }: Context): number | undefined {
-  const waits = [...records.values()]
-    .filter(({ ended }) => !ended)
-    .map(({ delayed }) => Math.max(0, (Date.parse(delayed ?? "") - clock.now().getTime()) / 1000));
-  return waits.length > 0 ? Math.min(...waits) : undefined;
 }
 
 /** The change as one handler sees it: its field's, or all but those of status. Where only the old digest is known, any field may have changed. */
@@ -323,32 +391,18 @@ function narrow(change: Change, field: readonly string[] | undefined): Change {
   return { old, new: now, diff: isOldUnknown ? [{ op: "change", path: [], old, new: now }] : diffOf(old, now) };
 }
 
-export function report(
-  object: KubeObject,
-  id: string,
-  attempted: Attempted,
-  { logger, recorder }: Pick<Context, "logger" | "recorder">,
-  until = "until the object changes",
-): void {
-  if (attempted.ended === "success") {
-    if (attempted.ignored) logger.warn(`handler ${id} failed; its errors are ignored`, { error: attempted.ignored });
-    return;
-  }
-  const { message } = attempted.error;
-  if (attempted.ended === undefined) {
-    logger.warn(`handler ${id} failed and is tried again in ${attempted.again} s`, { error: message });
-    return;
-  }
-  logger.error(`handler ${id} failed for good on ${describe(object)}; it is not tried again ${until}`, {
-    error: attempted.error,
-  });
-  recorder.event(object, { type: "Warning", reason: "HandlerFailed", note: `handler ${id} failed for good: ${message}` });
+function againAfter(...waits: readonly (number | undefined)[]): Outcome {
+  const seconds = waits.filter((wait) => wait !== undefined);
+  return seconds.length > 0 ? againIn(Math.min(...seconds)) : unchanged();
 }
 
-function againAfter(...waits: readonly (number | undefined)[]): Outcome {
-  let outcome = unchanged();
-  for (const wait of waits) if (wait !== undefined) outcome = outcome.again(wait);
-  return outcome;
+/** The patch as JSON will hold it; what it was before a handler spoilt it where JSON can't. */
+function writableOr(patch: ObjectPatch, unspoilt: Parts): Parts {
+  try {
+    return asWritable(patch);
+  } catch {
+    return unspoilt;
+  }
 }
 
 function plain(value: unknown): unknown {

@@ -2,13 +2,13 @@ import { sleep } from "../clock.ts";
 import type { KubeObject } from "../object.ts";
 import type { Context } from "../reconciler.ts";
 import { attempt } from "./attempt.ts";
-import { report } from "./changes.ts";
-import { Invocation, View } from "./context.ts";
+import { View } from "./context.ts";
 import type { DaemonOptions, Declaration } from "./declarations.ts";
 import { valueAt } from "./diff.ts";
 import { matches } from "./filters.ts";
-import { emptyPatch, partsOf } from "./object-patch.ts";
+import { report } from "./report.ts";
 import type { Surroundings } from "./resource-handlers.ts";
+import { runAndWrite } from "./run-and-write.ts";
 
 /** One daemon of one object. One that has ended by itself stays here, so that it is not started again. */
 export interface Daemon {
@@ -99,27 +99,21 @@ export class Daemons<T extends KubeObject> {
 
   /** Until it succeeds, fails for good or is told to end. Never rejects. */
   async #run(declaration: Declaration<T, DaemonOptions<T>>, object: T, ctx: Context): Promise<void> {
-    const { id, options, run } = declaration;
+    const { id, options } = declaration;
     const { clock, signal } = ctx;
     const logger = ctx.logger.child({ handler: id });
-    const latest = () => this.#s.newest(object);
+    const view = { ...this.#s.viewParts(object, "daemon"), read: () => this.#s.newest(object) };
     if (options.initialDelay) await sleep(clock, options.initialDelay * 1000, signal);
     const started = clock.now();
-    for (let retry = 0; !signal.aborted; retry += 1) {
-      const patch = emptyPatch();
-      const parts = { ...this.#s.viewParts(object, "daemon"), read: latest };
-      const invocation = new Invocation<T>(parts, { ...ctx, logger, patch, retry, started });
-      const attempted = await attempt(
-        options,
-        { started, retries: retry },
-        () => clock.now(),
-        () => run(invocation),
+    for (let retry = 0; !signal.aborted && this.#s.mayBegin(); retry += 1) {
+      const attempted = await attempt(options, { started, retries: retry }, { clock, signal }, (own) =>
+        runAndWrite(declaration, object, this.#s, { view, run: { ...ctx, logger, signal: own, retry, started } }),
       );
       // What it throws because it was told to end is not a failure.
       const wasEnded = signal.aborted && attempted.ended !== "success";
       if (!wasEnded) report(object, id, attempted, { ...ctx, logger }, "while the object matches");
-      if (attempted.ended === "success" && attempted.result !== undefined) patch.status[id] = attempted.result;
-      await this.#s.writeQuietly(object, partsOf(patch), logger);
+      // Its object waits for its real end.
+      await attempted.straggler?.catch(() => undefined);
       if (attempted.ended) return;
       await sleep(clock, attempted.again * 1000, signal);
     }

@@ -1,6 +1,7 @@
 import type { Client } from "../client.ts";
 import type { Credentials } from "../credentials.ts";
 import type { Logger } from "../logger.ts";
+import { checkNumbers, type NumberRule } from "../numbers.ts";
 import type { KubeObject } from "../object.ts";
 import type { Resource } from "../resource.ts";
 import type { RetryOptions } from "./attempt.ts";
@@ -27,7 +28,7 @@ export interface DeletionOptions<T extends KubeObject> extends HandlerOptions<T>
 }
 
 export interface TimerOptions<T extends KubeObject> extends HandlerOptions<T> {
-  /** Seconds from the end of one run to the start of the next. */
+  /** Seconds from the end of one run to the start of the next. Above zero. */
   readonly interval: number;
   /** Seconds before the first run. Default 0. */
   readonly initialDelay?: number;
@@ -85,6 +86,17 @@ export interface Activity {
 
 export type Login = () => Credentials | undefined | Promise<Credentials | undefined>;
 
+/** What the numbers among the options of handlers and activities have to be. */
+export const numberRules: Readonly<Record<string, NumberRule>> = {
+  retries: "a limit of attempts",
+  timeout: "a limit above zero",
+  backoff: "a time, zero or more",
+  interval: "a time above zero",
+  initialDelay: "a time, zero or more",
+  idle: "a time, zero or more",
+  cancellationTimeout: "a time, zero or more",
+};
+
 /** The declaration of a handler, under an id that no other of its kind and resource has. */
 export function declare<T extends KubeObject, Options extends HandlerOptions<T>>(
   kind: string,
@@ -98,6 +110,7 @@ export function declare<T extends KubeObject, Options extends HandlerOptions<T>>
   if (others.some((other) => other.id === id)) {
     throw new Error(`${resource.kind} has a handler ${id} already; give this ${kind} handler an id of its own: { id: "…" }`);
   }
+  checkNumbers(`${kind} handler ${id} of ${resource.kind}`, options, numberRules);
   return { id, resource, options, field, run };
 }
 

@@ -1,3 +1,5 @@
+import { checkNumber } from "../numbers.ts";
+
 /** Not now: the handler is tried again after `delay` seconds (default 60), as often as its `retries` and `timeout` allow. */
 export class TemporaryError extends Error {
   /** Seconds. */
@@ -6,6 +8,7 @@ export class TemporaryError extends Error {
   constructor(message: string, options: ErrorOptions & { delay?: number } = {}) {
     super(message, options);
     this.name = "TemporaryError";
+    checkNumber("TemporaryError: delay", options.delay, "a time, zero or more");
     this.delay = options.delay ?? 60;
   }
 }

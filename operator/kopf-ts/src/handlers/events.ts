@@ -1,10 +1,12 @@
 import { type KubeObject, keyOf } from "../object.ts";
 import { type Change, isResync } from "../store.ts";
+import { errorOf, messageOf } from "../thrown.ts";
 import { Invocation, View, type ViewParts } from "./context.ts";
 import type { Declaration, EventHandler } from "./declarations.ts";
 import { valueAt } from "./diff.ts";
 import { matches } from "./filters.ts";
-import { emptyPatch, partsOf } from "./object-patch.ts";
+import { emptyPatch } from "./object-patch.ts";
+import { notRecorded } from "./report.ts";
 import type { Surroundings } from "./resource-handlers.ts";
 
 /** Event handlers: called for what the cache hears, in order for each object, once; their errors are logged and nothing is tried again. */
@@ -53,7 +55,7 @@ export class Events<T extends KubeObject> {
     const { object } = change;
     const patch = emptyPatch();
     for (const { id, run } of declarations) {
-      if (this.#stop.signal.aborted) return;
+      if (!this.#s.mayBegin()) return;
       const logger = this.#s.logger.child({ handler: id, object: object.metadata.name });
       const { client, cache, clock, recorder } = this.#s;
       const fields = { client, cache, clock, recorder, logger, patch, retry: 0, started: clock.now(), signal: this.#stop.signal };
@@ -61,10 +63,15 @@ export class Events<T extends KubeObject> {
       try {
         await (run as EventHandler<T>)(Object.assign(invocation, { type: typeOf(change) }));
       } catch (error) {
-        logger.error(`event handler ${id} failed; events are not told twice`, { error });
+        logger.error(`event handler ${id} failed; events are not told twice`, { error: errorOf(error) });
       }
     }
-    if (change.type !== "deleted") await this.#s.writeQuietly(object, partsOf(patch), this.#s.logger);
+    if (change.type === "deleted") return;
+    const { logger, recorder } = this.#s;
+    await this.#s.writeResult(object, patch, logger).catch((error: unknown) => {
+      logger.error("what event handlers asked for can never be written", { error });
+      recorder.event(object, { type: "Warning", reason: notRecorded, note: messageOf(error) });
+    });
   }
 }
 

@@ -346,7 +346,11 @@ test("nothing is written once leadership is lost, not even what a daemon says la
 
 describe("an attempt", () => {
   const at = { started: new Date(0), retries: 0 };
-  const now = (seconds: number) => () => new Date(seconds * 1000);
+  const after = async (seconds: number) => {
+    const clock = new VirtualClock(new Date(0));
+    await clock.advance(seconds * 1000);
+    return { clock, signal: new AbortController().signal };
+  };
   const fail = (error: Error) => () => Promise.reject(error);
 
   test.each([
@@ -361,12 +365,12 @@ describe("an attempt", () => {
     ["the last attempt", { retries: 1 }, fail(new Error("x")), { ended: "failure" }],
     ["an attempt whose next would come too late", { timeout: 30 }, fail(new Error("x")), { ended: "failure" }],
   ])("that meets %s", async (_what, options, run, expected) => {
-    expect(await attempt(options, at, now(0), run)).toMatchObject(expected);
+    expect(await attempt(options, at, await after(0), run)).toMatchObject(expected);
   });
 
   test("that comes too late is not made", async () => {
     let made = false;
-    const late = await attempt({ timeout: 10 }, at, now(11), () => {
+    const late = await attempt({ timeout: 10 }, at, await after(11), () => {
       made = true;
     });
     expect([late.ended, made]).toEqual(["failure", false]);

@@ -1,5 +1,6 @@
 import { sleep } from "../clock.ts";
 import type { Manager } from "../manager.ts";
+import { checkNumbers } from "../numbers.ts";
 import type { KubeObject } from "../object.ts";
 import { nameOf, type Resource } from "../resource.ts";
 import { attempt } from "./attempt.ts";
@@ -16,6 +17,7 @@ import {
   type Handler,
   type HandlerOptions,
   type Login,
+  numberRules,
   type ResourceDeclarations,
   type TimerOptions,
 } from "./declarations.ts";
@@ -23,6 +25,9 @@ import type { FieldPath } from "./diff.ts";
 import { type Filters, matches } from "./filters.ts";
 import { type Index, type IndexEntries, LiveIndex } from "./indices.ts";
 import { type HandlersOptions, ResourceHandlers } from "./resource-handlers.ts";
+
+/** Activities end by their own time alone. */
+const never = new AbortController().signal;
 
 /** `on.create(widgets, handler)` or `on.create(widgets, { retries: 3 }, handler)`. */
 export type Register<Options extends "change" | "delete" | "event"> = <T extends KubeObject>(
@@ -58,6 +63,11 @@ export class Handlers {
   #manager: Manager | undefined;
 
   constructor(options: HandlersOptions = {}) {
+    checkNumbers("handlers", options, {
+      maxConcurrentReconciles: "a count above zero",
+      passTimeoutSeconds: "a time above zero",
+      consistencySeconds: "a time, zero or more",
+    });
     this.#options = options;
   }
 
@@ -115,6 +125,7 @@ export class Handlers {
 
   /** Again and again beside each object, every `interval` seconds. Runs of one timer for one object never overlap. */
   timer<T extends KubeObject>(resource: Resource<T>, options: TimerOptions<T>, run: Handler<T>): void {
+    if (options.interval === undefined) throw new RangeError(`a timer of ${resource.kind} has no interval; give it one in seconds`);
     const { timers } = this.#of(resource);
     timers.push(declare("timer", resource, options, run, timers));
   }
@@ -165,11 +176,8 @@ export class Handlers {
   async #perform({ id, options, run }: Activity, { client, clock, logger }: Manager): Promise<void> {
     const started = clock.now();
     for (let retry = 0; ; retry += 1) {
-      const attempted = await attempt(
-        { errors: "permanent", ...options },
-        { started, retries: retry },
-        () => clock.now(),
-        () => run({ client, logger: logger.child({ handler: id }), retry }),
+      const attempted = await attempt({ errors: "permanent", ...options }, { started, retries: retry }, { clock, signal: never }, () =>
+        run({ client, logger: logger.child({ handler: id }), retry }),
       );
       if (attempted.ended === "success") return;
       if (attempted.ended === "failure") throw attempted.error;
@@ -184,6 +192,7 @@ export class Handlers {
       const id = options.id ?? (run.name || kind);
       if (list().some((other) => other.id === id))
         throw new Error(`there is a ${kind} handler ${id} already; give this one an id: { id: "…" }`);
+      checkNumbers(`${kind} handler ${id}`, options, numberRules);
       list().push({ id, options, run });
     };
   }

@@ -15,6 +15,10 @@ export class Memory {
   awaited: { readonly resourceVersion: string; readonly until: number } | undefined;
   /** Handlers that were called, though what came of it could not be recorded: they may have acted on a state that is no more. */
   begun: ReadonlySet<string> | undefined;
+  /** How far handlers have come where that could not be written on the object: it counts all the same. */
+  readonly unwritten = new Map<string, Progress>();
+  /** A pass whose handlers have run, though the server could not be reached to write what came of it: written first of all by the next pass. */
+  unsettled: unknown;
   /** All its delete handlers have ended; only the finalizer is left to take away. */
   deletionHandled = false;
   #daemons: Map<string, Daemon> | undefined;

@@ -2,6 +2,7 @@ import { isNotFound } from "../api-error.ts";
 import type { Client } from "../client.ts";
 import type { KubeObject } from "../object.ts";
 import type { Resource } from "../resource.ts";
+import { messageOf } from "../thrown.ts";
 
 // biome-ignore lint/suspicious/noExplicitAny: a patch names whatever fields the kind has
 type Fields = Record<string, any>;
@@ -19,8 +20,21 @@ export function emptyPatch(): ObjectPatch {
   return { metadata: { labels: {}, annotations: {} }, spec: {}, status: {}, data: {} };
 }
 
+/** What a patch says of the object, and of its status. */
+export interface Parts {
+  readonly body?: Fields | undefined;
+  readonly status?: Fields | undefined;
+}
+
+/** A patch that says this already. */
+export function patchFrom({ body, status }: Parts): ObjectPatch {
+  const empty = emptyPatch();
+  const metadata = { labels: { ...body?.metadata?.labels }, annotations: { ...body?.metadata?.annotations } };
+  return { ...empty, metadata, spec: { ...body?.spec }, data: { ...body?.data }, status: { ...status } };
+}
+
 /** The parts of a patch that say something: those of the object, and those of its status. */
-export function partsOf(patch: ObjectPatch): { body?: Fields; status?: Fields } {
+function partsOf(patch: ObjectPatch): Parts {
   const metadata = filled({ labels: filled(patch.metadata.labels), annotations: filled(patch.metadata.annotations) });
   const body = filled({ metadata, spec: filled(patch.spec), data: filled(patch.data) });
   const status = filled(patch.status);
@@ -30,6 +44,23 @@ export function partsOf(patch: ObjectPatch): { body?: Fields; status?: Fields } 
 function filled(fields: Fields): Fields | undefined {
   const there = Object.entries(fields).filter(([, value]) => value !== undefined);
   return there.length > 0 ? Object.fromEntries(there) : undefined;
+}
+
+/** The parts of a patch as JSON will hold them. @throws UnrecordedError for what JSON cannot hold: a BigInt, a cycle, whatever throws when it is read. */
+export function asWritable(patch: ObjectPatch): Parts {
+  try {
+    return JSON.parse(JSON.stringify(partsOf(patch))) as Parts;
+  } catch (thrown) {
+    throw new UnrecordedError(thrown);
+  }
+}
+
+/** What a handler answered or asked for, or what has to be remembered of it, can never be written as it is: its attempt has failed. */
+export class UnrecordedError extends Error {
+  constructor(cause: unknown, what = "what the handlers asked for in their patch is refused") {
+    super(`${what}: ${messageOf(cause)}`, { cause });
+    this.name = "UnrecordedError";
+  }
 }
 
 /** Writes merge patches to one kind; a kind without a status subresource has its status written with the rest. */
@@ -46,7 +77,7 @@ export class Patcher {
   }
 
   /** The object after the writes, or undefined if it is gone. Never hits a namesake: the UID is a precondition. Nothing to say: no request. */
-  async write<T extends KubeObject>(object: T, parts: { body?: Fields; status?: Fields }, signal?: AbortSignal): Promise<T | undefined> {
+  async write<T extends KubeObject>(object: T, parts: Parts, signal?: AbortSignal): Promise<T | undefined> {
     let current: T | undefined = object;
     if (parts.status) current = await this.#writeStatus(object, parts.status, signal);
     if (current && parts.body) current = await this.#patch(object, parts.body, signal);

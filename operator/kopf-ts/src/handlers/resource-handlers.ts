@@ -1,3 +1,4 @@
+import { isRefusal } from "../api-error.ts";
 import type { Cache, Informer } from "../cache.ts";
 import type { Client } from "../client.ts";
 import type { Clock } from "../clock.ts";
@@ -16,7 +17,7 @@ import type { ResourceDeclarations } from "./declarations.ts";
 import { Events } from "./events.ts";
 import type { Indices } from "./indices.ts";
 import { Memories, Memory } from "./memory.ts";
-import { Patcher, type partsOf } from "./object-patch.ts";
+import { asWritable, type ObjectPatch, Patcher, UnrecordedError } from "./object-patch.ts";
 import { Persistence } from "./persistence.ts";
 import { Timer } from "./timers.ts";
 
@@ -27,7 +28,7 @@ export interface HandlersOptions {
   readonly fieldManager?: string;
   /** Objects of a resource handled at the same time; never two handlers of changes for one object. Default 4. */
   readonly maxConcurrentReconciles?: number;
-  /** All handlers of one pass together; then their signal aborts. Default 3,600. */
+  /** One attempt of a handler, whatever its own `timeout` says; then its signal aborts and the attempt has failed. Default 3,600. */
   readonly passTimeoutSeconds?: number;
   /** How long a cached state older than our own last write is not believed. Default 5. */
   readonly consistencySeconds?: number;
@@ -48,9 +49,19 @@ export interface Surroundings<T extends KubeObject> {
   newest(object: T): T;
   /** Our own write made this version: until the cache shows it, older ones are not believed. */
   awaitEcho(written: T): void;
-  /** Writes what a timer, a daemon or an event handler asked for; what fails is logged. Nothing once leadership is lost. */
-  writeQuietly(object: T, parts: ReturnType<typeof partsOf>, logger: Logger): Promise<void>;
+  /** Whether anything may begin: asked right before every call of a handler. */
+  mayBegin(): boolean;
+  /** Seconds that one attempt may take. */
+  readonly limitSeconds: number;
+  /**
+   * Writes what a timer, a daemon or an event handler asked for. What fails in passing is logged; what can never be
+   * written is thrown. Nothing is written once leadership is lost.
+   */
+  writeResult(object: T, patch: ObjectPatch, logger: Logger): Promise<void>;
 }
+
+/** For the writes of a pass, beside the time of its handlers. */
+const writingSeconds = 120;
 
 /** All handlers of one resource, on the manager's engine: one controller for changes and daemons, one for each timer. */
 export class ResourceHandlers<T extends KubeObject> implements Runnable {
@@ -63,6 +74,7 @@ export class ResourceHandlers<T extends KubeObject> implements Runnable {
   readonly #events: Events<T>;
   readonly #resumes: boolean;
   readonly #abort = new AbortController();
+  #closed = false;
   #controller: Controller<T> | undefined;
 
   constructor(declarations: ResourceDeclarations<T>, manager: Manager, indices: Indices, options: HandlersOptions) {
@@ -78,19 +90,22 @@ export class ResourceHandlers<T extends KubeObject> implements Runnable {
     manager.add(this);
     const running = {
       maxConcurrentReconciles: options.maxConcurrentReconciles,
-      reconcileTimeoutSeconds: options.passTimeoutSeconds ?? 3_600,
+      reconcileTimeoutSeconds: this.#s.limitSeconds + writingSeconds,
     };
     if (changes.length > 0 || daemons.length > 0) {
       const reconcile = (object: T, ctx: Context) => this.#reconcile(object, ctx);
       this.#controller = manager.controller(nameOf(resource)).for(resource).withOptions(running).complete(reconcile);
     }
+    // One controller says of an object that it does not fit: the first of them.
+    let reportInvalid = !this.#controller;
     for (const declaration of timers) {
       const timer = new Timer<T>(declaration, this.#s);
       manager
         .controller(`${nameOf(resource)}/${declaration.id}`)
         .for(resource)
-        .withOptions(running)
+        .withOptions({ ...running, reportInvalid })
         .complete((object, ctx) => timer.reconcile(object, ctx));
+      reportInvalid = false;
     }
   }
 
@@ -108,6 +123,7 @@ export class ResourceHandlers<T extends KubeObject> implements Runnable {
   }
 
   async drain(): Promise<void> {
+    this.#closed = true;
     await Promise.all([this.#daemons.drain(), this.#events.drain()]);
   }
 
@@ -119,7 +135,7 @@ export class ResourceHandlers<T extends KubeObject> implements Runnable {
 
   async #reconcile(object: T, ctx: Context): Promise<Outcome> {
     const wait = this.#waitForEcho(object);
-    if (wait > 0) return unchanged().again(wait / 1000);
+    if (wait > 0) return againIn(wait / 1000);
     const { finalizer } = this.#s.persistence;
     const held = object.metadata.finalizers?.includes(finalizer) ?? false;
     if (object.metadata.deletionTimestamp) return await this.#leave(object, held, ctx);
@@ -150,7 +166,7 @@ export class ResourceHandlers<T extends KubeObject> implements Runnable {
   }
 
   #surroundings(manager: Manager, { resource }: ResourceDeclarations<T>, indices: Indices): Surroundings<T> {
-    const { client, clock } = manager;
+    const { leaderClient: client, clock } = manager;
     const memories = new Memories();
     const fieldManager = this.#options.fieldManager ?? "kopf-ts";
     const patcher = new Patcher(client, resource, fieldManager);
@@ -186,17 +202,25 @@ export class ResourceHandlers<T extends KubeObject> implements Runnable {
           memory.awaited = { resourceVersion: metadata.resourceVersion, until: clock.monotonic() + patience };
         }
       },
-      writeQuietly: async (object, parts, logger) => {
+      limitSeconds: this.#options.passTimeoutSeconds ?? 3_600,
+      mayBegin: () => manager.leads && !this.#closed && !this.#abort.signal.aborted,
+      writeResult: async (object, patch, logger) => {
+        const parts = asWritable(patch);
         try {
           this.#abort.signal.throwIfAborted();
           await patcher.write(object, parts, this.#abort.signal);
         } catch (error) {
-          if (this.#abort.signal.aborted) return;
-          logger.warn("what a handler asked for could not be written", { error });
+          if (isRefusal(error)) throw new UnrecordedError(error);
+          if (!this.#abort.signal.aborted) logger.warn("what a handler asked for could not be written", { error });
         }
       },
     };
   }
+}
+
+/** A wait that is over is as short as one can be. */
+export function againIn(seconds: number): Outcome {
+  return unchanged().again(Math.max(0.001, seconds));
 }
 
 /** Versions of one resource are comparable numbers (KEP-5504); of others we know only whether they are equal. */

@@ -2,14 +2,14 @@ import type { KubeObject } from "../object.ts";
 import { type Outcome, unchanged } from "../outcome.ts";
 import type { Context } from "../reconciler.ts";
 import { attempt } from "./attempt.ts";
-import { report } from "./changes.ts";
-import { Invocation, View } from "./context.ts";
+import { View } from "./context.ts";
 import type { Declaration, TimerOptions } from "./declarations.ts";
 import { valueAt } from "./diff.ts";
 import { digestOf, essenceOf } from "./essence.ts";
 import { matches } from "./filters.ts";
-import { emptyPatch, partsOf } from "./object-patch.ts";
-import type { Surroundings } from "./resource-handlers.ts";
+import { report } from "./report.ts";
+import { againIn, type Surroundings } from "./resource-handlers.ts";
+import { runAndWrite } from "./run-and-write.ts";
 
 /** How far one timer has come with one object. Times are monotonic milliseconds. */
 export interface TimerState {
@@ -52,9 +52,9 @@ export class Timer<T extends KubeObject> {
     memory.timers.set(id, state);
     if (state.over) return unchanged();
     const due = Math.max(state.due, this.#idleUntil(object, state, now));
-    if (due > now) return unchanged().again((due - now) / 1000);
+    if (due > now) return againIn((due - now) / 1000);
     await this.#run(object, state, ctx);
-    return state.over ? unchanged() : unchanged().again(Math.max(0, state.due - ctx.clock.monotonic()) / 1000);
+    return state.over ? unchanged() : againIn((state.due - ctx.clock.monotonic()) / 1000);
   }
 
   #begin(now: number): TimerState {
@@ -74,29 +74,28 @@ export class Timer<T extends KubeObject> {
   }
 
   async #run(object: T, state: TimerState, ctx: Context): Promise<void> {
-    const { id, options, run } = this.#declaration;
+    if (!this.#s.mayBegin()) return;
+    const { id, options } = this.#declaration;
     const { clock } = ctx;
     const began = clock.monotonic();
     const trying = state.trying ?? { started: clock.now(), retries: 0 };
-    const patch = emptyPatch();
     const logger = ctx.logger.child({ handler: id });
-    const parts = this.#s.viewParts(object, "timer");
-    const invocation = new Invocation<T>(parts, { ...ctx, logger, patch, retry: trying.retries, started: trying.started });
-    const attempted = await attempt(
-      options,
-      trying,
-      () => clock.now(),
-      () => run(invocation),
+    const retrying = { retry: trying.retries, started: trying.started };
+    const at = { clock, signal: ctx.signal, limitSeconds: this.#s.limitSeconds };
+    const attempted = await attempt(options, trying, at, (signal) =>
+      runAndWrite(this.#declaration, object, this.#s, {
+        view: this.#s.viewParts(object, "timer"),
+        run: { ...ctx, logger, signal, ...retrying },
+      }),
     );
+    if (attempted.straggler) ctx.outlasts?.(attempted.straggler);
     ctx.signal.throwIfAborted();
     report(object, id, attempted, { ...ctx, logger }, "for this object by this process");
-    if (attempted.ended === "success" && attempted.result !== undefined) patch.status[id] = attempted.result;
     const ended = clock.monotonic();
     state.trying = attempted.ended ? undefined : { ...trying, retries: trying.retries + 1 };
     state.over = attempted.ended === "failure";
     if (attempted.ended === undefined) state.due = ended + attempted.again * 1000;
     else state.due = options.sharp ? nextTurn(began, ended, options.interval * 1000) : ended + options.interval * 1000;
-    await this.#s.writeQuietly(object, partsOf(patch), logger);
   }
 }
 

@@ -1,0 +1,38 @@
+import type { KubeObject } from "../object.ts";
+import { isTimeUp } from "./attempt.ts";
+import { type HandlerContext, Invocation, type ObjectView, type ViewParts } from "./context.ts";
+import type { Declaration } from "./declarations.ts";
+import { emptyPatch } from "./object-patch.ts";
+import type { Surroundings } from "./resource-handlers.ts";
+
+/** What a handler is called with, beside its patch. */
+export interface Call<T extends KubeObject> {
+  readonly view: ViewParts<T>;
+  readonly run: Omit<HandlerContext<T>, keyof ObjectView<T> | "patch">;
+}
+
+/**
+ * One attempt of a timer or a daemon: the handler, then what it asked for. What can never be written fails the attempt,
+ * so that its retries and delays hold for that too; what a handler asked for before it threw is written all the same.
+ */
+export async function runAndWrite<T extends KubeObject>(
+  { id, run }: Declaration<T>,
+  object: T,
+  surroundings: Surroundings<T>,
+  call: Call<T>,
+): Promise<void> {
+  const patch = emptyPatch();
+  const { signal, logger } = call.run;
+  const write = () => surroundings.writeResult(object, patch, logger);
+  let result: unknown;
+  try {
+    result = await run(new Invocation<T>(call.view, { ...call.run, patch }));
+  } catch (thrown) {
+    if (!isTimeUp(signal))
+      await write().catch((error: unknown) => logger.error("what a handler asked for can never be written", { error }));
+    throw thrown;
+  }
+  if (isTimeUp(signal)) return;
+  if (result !== undefined) patch.status[id] = result;
+  await write();
+}

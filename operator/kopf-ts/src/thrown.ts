@@ -1,0 +1,36 @@
+/**
+ * What was thrown, as an Error whose name, message and stack are plain text. JavaScript throws anything: nothing at all,
+ * objects without a prototype, getters that throw themselves, revoked proxies. Never throws; an honest Error stays what it is.
+ */
+export function errorOf(thrown: unknown): Error {
+  if (isHonestError(thrown)) return thrown;
+  return new Error(textOf(thrown), { cause: thrown });
+}
+
+/** What was thrown, in words. Never throws. */
+export function messageOf(thrown: unknown): string {
+  return errorOf(thrown).message;
+}
+
+/** Whether it is an Error that can be looked at. */
+export function isHonestError(thrown: unknown): thrown is Error {
+  try {
+    return thrown instanceof Error && [thrown.name, thrown.message, thrown.stack ?? ""].every((text) => typeof text === "string");
+  } catch {
+    return false;
+  }
+}
+
+function textOf(value: unknown): string {
+  try {
+    return `something other than an Error was thrown: ${typeof value === "object" && value !== null ? described(value) : String(value)}`;
+  } catch {
+    return "something was thrown that cannot even be looked at";
+  }
+}
+
+/** What it says of itself; where that is nothing, its fields. */
+function described(value: object): string {
+  const said = typeof value.toString === "function" ? String(value) : "[object Object]";
+  return said === "[object Object]" ? (JSON.stringify(value) ?? said) : said;
+}
