@@ -257,10 +257,10 @@ class Judge:
             return "error", [type(value), errors.text(value), arguments, [], None, None, False]
         if isinstance(value, type) and issubclass(value, BaseException):
             return "class", ["error", *errors.class_contents(value)]
-        if not isinstance(value, type) and hasattr(type(value), "__next__"):
-            return "generator", []
         if _is_tests_object(value):
             return "object", [type(value).__name__, specials(type(value))]
+        if not isinstance(value, type) and hasattr(type(value), "__next__"):
+            return "generator", []
         if callable(value) and not isinstance(value, types.CoroutineType):
             return "function", [str(getattr(value, "__name__", type(value).__name__))]
         raise self._faulted(Unusable(f"the tests pass a {type(value).__name__} to the program; only values, functions, iterators and objects of the tests' own classes can cross"))
