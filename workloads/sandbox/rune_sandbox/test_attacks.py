@@ -236,7 +236,7 @@ class Attacks(unittest.TestCase):
                 self.refused(program, "OutOfMemory", tests=f"solve(1)\n{hog}", memoryMiB=128, timeoutSeconds=20)
 
     def test_what_can_not_even_tell_of_its_memory_error_is_out_of_memory(self):
-        flush = "import sys\nclass Full:\n    def flush(self): raise MemoryError\n    write = flush\nsys.stdout = Full()"
+        flush = "import sys\nclass Full:\n    def flush(self): raise MemoryError\n    write = flush\nsys.__stdout__ = Full()"
         self.refused("def solve(x):\n    return 2", "OutOfMemory", tests=f"assert solve(1) == 2\n{flush}")
         describe = "class Full(Exception):\n    @property\n    def args(self): raise MemoryError\ndef solve(x):\n    raise Full"
         self.refused(describe, "OutOfMemory")
@@ -282,7 +282,8 @@ class Attacks(unittest.TestCase):
         self.runner.execute("import os\ndef solve(x):\n    open('c', 'w').close(); os.chmod('.', 0)\n    return 2", WANTED)
 
     def test_a_huge_value_does_not_fill_the_judge(self):
-        self.refused("def solve(x):\n    return 'x' * (50 << 20)", "Error", "OutOfMemory")
+        answer = self.refused("def solve(x):\n    return 'x' * (50 << 20)", "OutputLimit")
+        self.assertRegex(answer["error"], r"solve\(1\) returned 524288\d\d bytes; at most 16777216 can cross at once")
         self.refused("def solve(x):\n    return 10 ** 5_000_000", "Failed", "Error", timeoutSeconds=20)
 
 
