@@ -57,7 +57,11 @@ export const operatorConfig = z.object({
         .object({ start: z.number().int().min(1000), size: z.number().int().min(1) })
         .default({ start: 100000, size: 10000 })
         .describe("User IDs that sandboxes get, each its own."),
-      memory: quantity().default("512Mi").describe("Memory for a program, its tests and the runner where a session doesn't say; the pod gets 80Mi more, for files in memory."),
+      memory: quantity()
+        .default("512Mi")
+        .describe(
+          "Memory for a program, its tests and the runner where a session doesn't say; the pod gets 96Mi more, for files in memory.",
+        ),
       cpu: quantity().default("500m").describe("CPU of a sandbox pod where a session doesn't say."),
       cpuRequest: quantity().optional().describe("CPU that the scheduler sets aside where a session doesn't say; all of `cpu` when unset."),
       timeoutSeconds: z.number().int().min(1).max(120).default(10).describe("Deadline of one execution where a session doesn't say."),

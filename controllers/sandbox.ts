@@ -69,9 +69,13 @@ function sandboxToken({ owner, epoch, token }: SandboxRequest): Secret {
 
 /**
  * Scratch volumes, in memory so that the kernel bounds every file at once, those without a name as well. `out` holds what a program and its
- * tests may write (16 MiB each) and some room.
+ * tests may write (16 MiB each) and some room, `shm` semaphores and shared memory.
  */
-const scratchMiB = { out: 40, tmp: 8 };
+const scratch = [
+  { name: "out", mountPath: "/workspace/out", mebibytes: 40 },
+  { name: "tmp", mountPath: "/tmp", mebibytes: 8 },
+  { name: "shm", mountPath: "/dev/shm", mebibytes: 16 },
+];
 /** The process that executions are forked from, and what the kernel holds for them. */
 const nurseryMiB = 32;
 
@@ -109,15 +113,14 @@ export function sandboxPod({ owner, epoch, uid, spec }: SandboxRequest, config: 
           readinessProbe: { httpGet: { path: "/healthz", port: port.runner }, periodSeconds: 1, timeoutSeconds: 5 },
           volumeMounts: [
             { name: "token", mountPath: "/rune/token", subPath: "runner-token", readOnly: true },
-            { name: "out", mountPath: "/workspace/out" },
-            { name: "tmp", mountPath: "/tmp" },
+            ...scratch.map(({ name: volume, mountPath }) => ({ name: volume, mountPath })),
             ...(spec.libraryConfigMap ? [{ name: "lib", mountPath: "/workspace/lib", readOnly: true }] : []),
           ],
         },
       ],
       volumes: [
         { name: "token", secret: { secretName: name, defaultMode: 0o440 } },
-        ...Object.entries(scratchMiB).map(([each, mebibytes]) => ({ name: each, emptyDir: { medium: "Memory", sizeLimit: `${mebibytes}Mi` } })),
+        ...scratch.map((volume) => ({ name: volume.name, emptyDir: { medium: "Memory" as const, sizeLimit: `${volume.mebibytes}Mi` } })),
         ...(spec.libraryConfigMap ? [{ name: "lib", configMap: { name: spec.libraryConfigMap } }] : []),
       ],
     },
@@ -166,7 +169,7 @@ export function executionMemoryMiB(spec: SandboxSpec, config: OperatorConfig): n
 
 /** What was asked for is for programs, tests and runner; files in memory and the kernel's share come on top. */
 function podMemoryMiB(spec: SandboxSpec, config: OperatorConfig): number {
-  return Math.ceil(askedMiB(spec, config)) + scratchMiB.out + scratchMiB.tmp + nurseryMiB;
+  return scratch.reduce((sum, { mebibytes }) => sum + mebibytes, Math.ceil(askedMiB(spec, config)) + nurseryMiB);
 }
 
 const askedMiB = (spec: SandboxSpec, config: OperatorConfig) => bytesOf(spec.memory ?? config.sandbox.memory) / 2 ** 20;

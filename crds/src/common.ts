@@ -127,7 +127,7 @@ export const sandbox = z
       .optional()
       .describe("ConfigMap whose files stand on the program's import path, read-only: the project's own library."),
     timeoutSeconds: whole(1, 120).optional().describe("Deadline of one execution; the whole process group is killed at it."),
-    memory: quantity().optional().describe("Memory for a program, its tests and the runner; the pod gets 80Mi more, for files in memory."),
+    memory: quantity().optional().describe("Memory for a program, its tests and the runner; the pod gets 96Mi more, for files in memory."),
     cpu: quantity().optional().describe("CPU of the sandbox pod, request and limit."),
     runtimeClassName: text(253).optional().describe("RuntimeClass of the sandbox pod, such as `gvisor` or `kata`."),
   })

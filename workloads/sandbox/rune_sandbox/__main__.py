@@ -11,9 +11,10 @@ from rune_sandbox.server import Runner, Server
 
 def main() -> int:
     lock.hide()
-    if os.getpid() == 1 and (runner := os.fork()):
+    contained = os.getpid() == 1
+    if contained and (runner := os.fork()):
         return _init(runner)
-    return _serve()
+    return _serve(contained)
 
 
 def _init(runner: int) -> int:
@@ -27,12 +28,12 @@ def _init(runner: int) -> int:
             return code if code >= 0 else 128 - code
 
 
-def _serve() -> int:
+def _serve(contained: bool) -> int:
     if os.getuid() == 0:
         print("the runner must not be root: give the pod a user of its own (runAsUser)", file=sys.stderr)
         return 78
     try:
-        settings = config.from_environment()
+        settings = config.from_environment(contained=contained)
     except (OSError, ValueError) as error:
         print(f"the runner can't start: {error}", file=sys.stderr)
         return 78

@@ -21,13 +21,14 @@ class Config:
     stored_results: int
     stored_bytes: int  # of output
     without_landlock: bool
+    contained: bool  # process 1 is ours: scratch directories of the system are, too
 
     @property
     def connections(self) -> int:
         return 4 * (1 + self.queue) + 16
 
 
-def from_environment(environment=os.environ) -> Config:
+def from_environment(environment=os.environ, contained: bool = False) -> Config:
     """Raises OSError or ValueError with a sentence for the person who deployed the runner."""
     token_file = environment.get("RUNE_RUNNER_TOKEN_FILE", "/rune/token")
     return Config(
@@ -43,6 +44,7 @@ def from_environment(environment=os.environ) -> Config:
         stored_results=_positive(environment, "RUNE_RUNNER_STORED_RESULTS", 10_000),
         stored_bytes=_positive(environment, "RUNE_RUNNER_STORED_MIB", 16) * 1024 * 1024,
         without_landlock=_substitute(environment.get("RUNE_SANDBOX_WITHOUT_LANDLOCK", "")),
+        contained=contained,
     )
 
 

@@ -84,7 +84,7 @@ class _Run:
         """Neither gets its document before both are locked: until then each could be read by the other. The clock starts then."""
         memory, seconds = self._asked.memory_bytes, self._asked.timeout_seconds
         judge.lock(self._place.lock_for(self._judge_directory.path, judge_bytes(memory), seconds))
-        candidate.lock(self._place.lock_for(self._directory.path, memory, seconds))
+        candidate.lock(self._place.lock_for(self._directory.path, memory, seconds, is_candidate=True))
         judge.await_lock()
         candidate.await_lock()
         both = {"entryPoint": self._asked.entry_point, "frameBytes": wire.frame_bytes(memory)}
@@ -170,6 +170,8 @@ class _Run:
             used = volume.usage()
             if used.bytes > 2 * most or used.files > 2 * scratch.MAX_ENTRIES:
                 return too_much
+        if self._place.shared and self._place.shared.usage().bytes > most:
+            return "OutputLimit", f"more than {most >> 20} MiB of shared memory"
         for directory in (self._directory, self._judge_directory):
             if scratch.exceeds(directory.descriptor, most, closed_count=not volume.of_its_own):
                 return too_much if volume.of_its_own else (too_much[0], f"{too_much[1]}, or a directory closed to the runner")

@@ -15,6 +15,7 @@ _READ = _EXECUTE | _READ_FILE | _READ_DIR
 _WRITE = (
     _READ_FILE | _READ_DIR | _WRITE_FILE | _REMOVE_DIR | _REMOVE_FILE | _MAKE_DIR | _MAKE_REG | _MAKE_FIFO | _MAKE_SYM | _REFER | _TRUNCATE
 )
+_SHARED = _READ_FILE | _READ_DIR | _WRITE_FILE | _REMOVE_FILE | _MAKE_REG | _REFER | _TRUNCATE
 _OF_FILES = _EXECUTE | _WRITE_FILE | _READ_FILE | _TRUNCATE | _IOCTL_DEV
 TRUNCATE_ABI, SIGNAL_SCOPE_ABI = 3, 6
 
@@ -48,8 +49,8 @@ def _handled(version: int) -> tuple[int, int, int]:
     return files, 0b11 if version >= 4 else 0, 0b11 if version >= SIGNAL_SCOPE_ABI else 0
 
 
-def restrict(readable: list[str], writable: list[str], devices: list[str]) -> int:
-    """Restrict this thread and everything it starts, for ever; returns the ABI. Needs no_new_privs. Paths that don't exist are left out."""
+def restrict(readable: list[str], writable: list[str], shared: list[str], devices: list[str]) -> int:
+    """`shared` holds files only. Restrict this thread and everything it starts, for ever; returns the ABI. Needs no_new_privs. Paths that don't exist are left out."""
     version = abi()
     if version == 0:
         raise OSError(errno.ENOSYS, "this kernel has no Landlock")
@@ -59,6 +60,7 @@ def restrict(readable: list[str], writable: list[str], devices: list[str]) -> in
     grants = (
         [(path, _READ) for path in readable]
         + [(path, _WRITE) for path in writable]
+        + [(path, _SHARED) for path in shared]
         + [(path, _READ_FILE | _WRITE_FILE) for path in devices]
     )
     try:

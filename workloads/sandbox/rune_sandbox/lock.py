@@ -19,7 +19,8 @@ _PENDING_SIGNALS = 1024  # timers count as well
 class Lock:
     """What one execution may have."""
 
-    directory: str  # the only place it can write
+    directory: str  # where it can write
+    shared: list[str]  # and where its semaphores and shared memory may be; nowhere, where that can't be cleared afterwards
     library: str  # read-only modules
     memory_bytes: int
     cpu_seconds: int
@@ -81,7 +82,7 @@ def _die_first() -> None:
 
 def _restrict_files(lock: Lock) -> int:
     interpreter = [sys.base_prefix] if sys.base_prefix not in ("/", "/usr") else []
-    return landlock.restrict([*_SYSTEM_READABLE, *interpreter, lock.library], [lock.directory], _DEVICES)
+    return landlock.restrict([*_SYSTEM_READABLE, *interpreter, lock.library], [lock.directory], lock.shared, _DEVICES)
 
 
 def hide() -> None:

@@ -16,7 +16,8 @@ from rune_sandbox.usage import Charged
 _OPEN_FILES = 256
 _TASKS_OF_THE_RUNNER = 32  # its threads, the nursery, process 1
 _FEWEST_TASKS = 8
-_SHARED_SCRATCH = ("/tmp", "/var/tmp", "/dev/shm")
+_SHARED_MEMORY = "/dev/shm"
+_SHARED_SCRATCH = ("/tmp", "/var/tmp", _SHARED_MEMORY)
 
 
 class Place:
@@ -24,15 +25,19 @@ class Place:
 
     def __init__(self, config: Config):
         self.config = config
+        # glibc's one place for named semaphores and shared memory, which multiprocessing uses. A container has its own.
+        self.shared = scratch.Volume(_SHARED_MEMORY) if config.contained and scratch.is_tmpfs(_SHARED_MEMORY) else None
         self.volume = scratch.Volume(config.output)
         self.charged = Charged()
         self.landlock = landlock.abi()
+        self._cleared = [self.volume, *([self.shared] if self.shared else []), *self._writable_without_landlock()]
         self.nursery = Nursery()
         self.processes = min(config.processes, max(_FEWEST_TASKS, _most_tasks() - _TASKS_OF_THE_RUNNER))
 
-    def lock_for(self, directory: str, memory_bytes: int, seconds: float) -> Lock:
+    def lock_for(self, directory: str, memory_bytes: int, seconds: float, is_candidate: bool = False) -> Lock:
         return Lock(
             directory=directory,
+            shared=[self.shared.path] if self.shared and is_candidate else [],
             library=self.config.library,
             memory_bytes=memory_bytes,
             cpu_seconds=math.ceil(seconds) + 1,
@@ -42,15 +47,21 @@ class Place:
             landlock=self.landlock > 0 or not self.config.without_landlock,
         )
 
+    def _writable_without_landlock(self) -> list[scratch.Volume]:
+        if self.landlock or not self.config.contained:
+            return []
+        return [scratch.Volume(path) for path in _SHARED_SCRATCH if os.path.isdir(path)]
+
     @contextmanager
     def alone(self):
-        """Whatever was started in here has ended when it is left. Raises Unending, after which nothing may be run."""
+        """Whatever was started in here has ended when it is left, and nothing of it waits for the next where programs can write. Raises
+        Unending, after which nothing may be run."""
         try:
             yield
         finally:
             end_strangers({self.nursery.pid})
-            if not self.landlock:
-                _clear_shared_scratch()
+            for volume in self._cleared:
+                volume.clear()
 
 
 def _most_tasks() -> int:
@@ -64,16 +75,3 @@ def _most_tasks() -> int:
             continue
         most += [int(value)] if value.isdigit() else []
     return min(most, default=1 << 20)
-
-
-def _clear_shared_scratch() -> None:
-    """Without Landlock programs can write here: nothing of one may wait for the next."""
-    for parent in _SHARED_SCRATCH:
-        try:
-            descriptor = os.open(parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        except OSError:
-            continue
-        try:
-            scratch.clear(descriptor)
-        finally:
-            os.close(descriptor)

@@ -115,7 +115,7 @@ def _inside(stack: ExitStack, targets: dict, place: Place) -> list[Attempt]:
         os.close(noise.writing)
     stack.callback(newborn.group.kill)
     stack.callback(newborn.close)
-    lock = place.lock_for(directory.path, _MEMORY_BYTES, _INSIDE_SECONDS)
+    lock = place.lock_for(directory.path, _MEMORY_BYTES, _INSIDE_SECONDS, is_candidate=True)
     newborn.lock(lock)
     newborn.await_lock()
     newborn.begin({"nonce": nonce, "targets": targets, "bait": bait, "lock": asdict(lock)})

@@ -110,7 +110,7 @@ def _files(bait: dict, lock: Lock):
         lambda: _create(os.path.dirname(lock.directory)),
         by_landlock,
     )
-    yield every("create files in scratch directories of the system", _creations("/tmp", "/var/tmp", "/dev/shm", "/run"), by_landlock)
+    yield every("create files in scratch directories of the system", _creations(*[each for each in ("/tmp", "/var/tmp", "/dev/shm", "/run") if each not in lock.shared]), by_landlock)
     yield every("create files in directories of the system", _creations("/", "/usr", "/etc", "/workspace", lock.library))
     yield attempt(
         "link to a file outside the output directory",

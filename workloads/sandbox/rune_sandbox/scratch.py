@@ -38,6 +38,7 @@ class Volume:
         self.path = path
         self._descriptor = os.open(path, _DIRECTORY)
         self.of_its_own = is_tmpfs(path)
+        self._used: set[str] = set()
 
     @contextmanager
     def fresh(self, prefix: str):
@@ -45,6 +46,7 @@ class Volume:
         can't be ended: they might lead the removal elsewhere."""
         self.open_again()
         name = prefix + secrets.token_hex(16)
+        self._used.add(name)
         os.mkdir(name, 0o700, dir_fd=self._descriptor)
         descriptor = os.open(name, _DIRECTORY, dir_fd=self._descriptor)
         is_over = True
@@ -58,6 +60,11 @@ class Volume:
             self.open_again()
             if is_over:
                 remove(name, self._descriptor)
+                self._used.remove(name)
+
+    def clear(self) -> None:
+        """Remove all of this user's that isn't in use."""
+        clear(self._descriptor, self._used)
 
     def open_again(self) -> None:
         """Where the volume is the runner's own, a program of the same user may have closed it."""
@@ -149,12 +156,12 @@ def remove(name: str, parent: int) -> None:
     os.rmdir(name, dir_fd=parent)
 
 
-def clear(directory: int) -> None:
+def clear(directory: int, but: set[str]) -> None:
     """Remove everything of this user's in a directory that others use, too."""
-    with os.scandir(directory) as entries:
-        ours = [(each.name, each.is_dir(follow_symlinks=False)) for each in entries if each.stat(follow_symlinks=False).st_uid == os.getuid()]
-    for name, is_directory in ours:
-        remove(name, directory) if is_directory else os.unlink(name, dir_fd=directory)
+    for name, is_directory in _listed(directory):
+        if name in but or os.stat(name, dir_fd=directory, follow_symlinks=False).st_uid != os.getuid():
+            continue
+        remove(name, directory) if is_directory else _unlink(name, directory)
 
 
 def _empty(top: int, name: str) -> None:
