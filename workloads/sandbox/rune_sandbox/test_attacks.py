@@ -153,7 +153,6 @@ def solve(node, function, lines):
             '{"is":"returned","values":[[101]],"nodes":[[101,"tuple",[[101]]]]}',
             '{"is":"returned","values":[[101]],"nodes":[[101,"tuple",[[3]]],[3,"tuple",[[101]]]]}',
             '{"is":"returned","values":[[0]],"nodes":[[0,"list",[2]]]}',
-            '{"is":"returned","values":[[101]],"nodes":[[101,"class",["object","m","C","__eval__ __eq__"]]]}',
             '{"is":"returned","values":[[101]],"nodes":[[101,"record",["a b","x",1]]]}',
             '{"is":"returned","values":[[101]],"nodes":[[101,"record",["A","x,__class__",1,2]]]}',
             '{"is":"returned","values":[[101]],"nodes":[[101,"object",[103]]]}',
