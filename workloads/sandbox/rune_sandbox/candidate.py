@@ -180,7 +180,9 @@ def _object(ask, name: str, defined: str):
 
         return method
 
-    members = {special: forward(special) for special in defined.split()}
+    members = {special: forward(special) for special in defined.split() if special in OPERATIONS}
+    if "__call__" in members:
+        members["__call__"] = lambda self, *arguments, **named: ask("call", self, *calling(arguments, named))
     members |= {
         "__getattr__": lambda self, attribute: ask("get", self, attribute),
         "__setattr__": lambda self, attribute, value: ask("set", self, attribute, value),

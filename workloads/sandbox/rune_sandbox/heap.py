@@ -125,10 +125,9 @@ class Heap:
         """`values`, and every shared container that has changed, as part of a frame."""
         pending: list[tuple[int, str, list]] = []
         package: dict = {"values": [self._form(value, pending, top=True) for value in values]}
-        for number, before in list(self._snapshots.items()):
-            tag, children = self._contents(self._objects[number])
-            if len(children) != len(before) or not all(map(_SAME.get(tag, is_), children, before)):
-                pending.append((number, tag, children))
+        for number in list(self._snapshots):
+            if (changed := self._changed(number)) is not None:
+                pending.append((number, *changed))
         nodes = []
         while pending:
             number, tag, children = pending.pop()
@@ -142,6 +141,13 @@ class Heap:
             for number in package["drop"]:
                 self._described.pop(number, None)
         return package
+
+    def _changed(self, number: int) -> tuple[str, list] | None:
+        """What a shared container holds now, if that isn't what both sides last agreed on."""
+        before = self._snapshots[number]
+        tag, children = self._contents(self._objects[number])
+        same = len(children) == len(before) and all(map(_SAME.get(tag, is_), children, before))
+        return None if same else (tag, children)
 
     def _form(self, value, pending: list, top: bool = False):
         if plain.is_atom(value):
@@ -324,8 +330,9 @@ class Heap:
         for number in list(self._objects):
             value = self._objects[number]
             if number not in self._exported and not isinstance(value, type) and sys.getrefcount(value) <= alone:
-                self._forget(number)
-                self._dropped.append(number)
+                if number not in self._snapshots or self._changed(number) is None:  # a last change is told first
+                    self._forget(number)
+                    self._dropped.append(number)
 
     def exported(self, value) -> bool:
         """Whether `value` is an object of ours that the other side was given to ask about."""

@@ -1,7 +1,7 @@
 """The process that runs the task's tests. The untrusted program never runs in here: its objects are proxies that ask the candidate."""
 
 import builtins
-import importlib
+import importlib.util
 import io
 import json
 import os
@@ -257,10 +257,10 @@ class Judge:
             return "error", [type(value), errors.text(value), arguments, [], None, None, False]
         if isinstance(value, type) and issubclass(value, BaseException):
             return "class", ["error", *errors.class_contents(value)]
-        if not isinstance(value, type) and hasattr(type(value), "__next__"):
-            return "generator", []
         if _is_tests_object(value):
             return "object", [type(value).__name__, specials(type(value))]
+        if hasattr(type(value), "__next__") and type(value).__module__ != "_io":
+            return "generator", []
         if callable(value) and not isinstance(value, types.CoroutineType):
             return "function", [str(getattr(value, "__name__", type(value).__name__))]
         raise self._faulted(Unusable(f"the tests pass a {type(value).__name__} to the program; only values, functions, iterators and objects of the tests' own classes can cross"))
@@ -295,12 +295,18 @@ def _set_attribute(value, name: str, new) -> None:
     setattr(value, name, new)
 
 
+def _special(name: str, value, *operands):
+    if name not in specials(type(value)).split():
+        raise TypeError(f"{type(value).__name__!r} object of the tests has no {name!r:.100}")
+    return OPERATIONS[name](value, *operands)
+
+
 # what a program may ask of the tests' functions, iterators and objects that were passed to it
 _ACTIONS = {
     "call": called,
     "get": _attribute,
     "set": _set_attribute,
-    "special": lambda name, value, *operands: OPERATIONS[name](value, *operands) if name in specials(type(value)).split() else NotImplemented,
+    "special": _special,
     "resume": lambda value, sent: next(value) if sent is None else value.send(sent),
     "throw": lambda value, error: value.throw(error),
     "close": lambda value: value.close(),
@@ -338,6 +344,8 @@ def prepared(tests: str, entry_point: str, tally: Tally) -> Prepared:
         raise Unusable(f"line {line}: {type(error).__name__}: {error.msg}" if line else _line(error)) from None
     for line, module, name in found.modules:
         _imported(line, module, name)
+    if found.out_of_reach:
+        raise Unusable("line {}: {}".format(*found.out_of_reach))
     return found
 
 
@@ -346,13 +354,17 @@ def _imported(line: int, module: str, name: str | None) -> None:
         return
     try:
         loaded = importlib.import_module(module)
-        if name not in (None, "*") and not hasattr(loaded, name):
-            importlib.import_module(f"{module}.{name}")
+        if name not in (None, "*") and not hasattr(loaded, name) and not _is_submodule(loaded, name):
+            raise ImportError(f"cannot import name {name!r} from {module!r}")
     except ImportError as error:
         hint = "" if module.partition(".")[0] in sys.stdlib_module_names else "; the program is the module 'solution'"
         raise Unusable(f"line {line}: {_line(error)}{hint}") from None
     except Exception as error:
         raise Unusable(f"line {line}: importing {module} fails: {_line(error)}") from None
+
+
+def _is_submodule(package: types.ModuleType, name: str) -> bool:
+    return hasattr(package, "__path__") and importlib.util.find_spec(f"{package.__name__}.{name}") is not None
 
 
 def _leaves(error: BaseException):
