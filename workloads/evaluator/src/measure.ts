@@ -77,7 +77,13 @@ async function tryTests(world: World, tasks: readonly HeldOutTask[]): Promise<vo
   }
   const [first, ...others] = unusable;
   if (!first) return;
-  const more = others.length > 0 ? `; nor by those of ${others.slice(0, mostNamed).map(({ id }) => id).join(", ")}` : "";
+  const more =
+    others.length > 0
+      ? `; nor by those of ${others
+          .slice(0, mostNamed)
+          .map(({ id }) => id)
+          .join(", ")}`
+      : "";
   const rest = others.length > mostNamed ? ` and ${others.length - mostNamed} more` : "";
   throw testsUnusable(`${first.why}${more}${rest}`, ` of task ${first.id}`);
 }
