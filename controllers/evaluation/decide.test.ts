@@ -33,7 +33,7 @@ function aWorld(over: Partial<World> = {}): World {
     servers: new Map([["coder", serverWith([loaded])]]),
     adapters: new Map([["tessera-1", adapter]]),
     libraryExists: true,
-    tasks: { measured },
+    tasks: { measured, clusters: 4 },
     takenUIDs: new Set<number>(),
     progress: 0,
     leftovers: [],
@@ -75,6 +75,17 @@ describe("an evaluation", () => {
 
   it("freezes what each arm answers, with which digest and on which tasks, before it starts", () => {
     expect(decideOn({}).status).toMatchObject({ startTime: "2026-11-23T12:00:00Z", arms, taskSet: measured });
+  });
+
+  it.each([
+    ["fewer clusters than the gate asks for", 30, 29, true],
+    ["fewer than any gate takes", 1, 9, true],
+    ["enough", 30, 30, false],
+  ])("says before it starts that no verdict will come of %s", (_, minimumTasks, clusters, said) => {
+    const gate = { candidate: "adapter", baseline: "base", rule: "LowerBound" as const, thresholdPoints: 5, minimumTasks };
+    const { conditions } = decideOn({ evaluation: anEvaluation({ spec: { gate } }), tasks: { measured, clusters } });
+    const condition = { type: "GatePassed", status: "Unknown", reason: "TooFewTasks", message: expect.stringContaining("more clusters") };
+    expect(conditions).toEqual(said ? expect.arrayContaining([expect.objectContaining(condition)]) : []);
   });
 
   const task = { id: "t", description: "d", tests: "assert f() == 1", entryPoint: "f" };

@@ -1,4 +1,5 @@
 import { type EvaluatorResult, evaluatorResult } from "@rune/crds/artifact";
+import { fewestClusters } from "@rune/crds/evaluation";
 import { failed, isTerminal, isTrue, type KubeObject, type Outcome, progressing, succeeded, timestamp, unchanged, waiting } from "kopf-ts";
 import { blocked, type Check, firstOf, repairSeconds } from "../check.ts";
 import type { OperatorConfig } from "../config.ts";
@@ -101,11 +102,22 @@ function begin({ evaluation, tasks, adapters }: World, now: Date): Outcome {
     const digest = arm.adapter ? adapters.get(arm.adapter)?.spec.artifact.digest : undefined;
     return { name: arm.name, completed: 0, total, ...(digest && { adapterDigest: digest }) };
   });
-  return progressing(EvaluationReason.Measuring, `${arms.length} arms answer ${total} times each`, {
+  const outcome = progressing(EvaluationReason.Measuring, `${arms.length} arms answer ${total} times each`, {
     startTime: timestamp(now),
     arms,
     ...(taskSet && { taskSet }),
   }).atOnce();
+  const few = tooFewTasks(evaluation, tasks);
+  return few ? outcome.condition({ type: "GatePassed", status: "Unknown", reason: EvaluationReason.TooFewTasks, message: few }) : outcome;
+}
+
+/** What can be known of the verdict before hours are spent on it. */
+function tooFewTasks({ spec: { gate } }: World["evaluation"], tasks: World["tasks"]): string | null {
+  if (!gate || !tasks || !("clusters" in tasks)) return null;
+  const wanted = Math.max(gate.minimumTasks, fewestClusters);
+  return tasks.clusters < wanted
+    ? `the verdict will be Inconclusive: these are at most ${tasks.clusters} independent tasks (clusters), and it takes ${wanted}; for a verdict, create an evaluation on a task set of more clusters`
+    : null;
 }
 
 function adapterLoading({ evaluation, servers }: World): Outcome | null {

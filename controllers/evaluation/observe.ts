@@ -1,5 +1,5 @@
 import { ArtifactMissing, DigestMismatch, largestTaskSet } from "@rune/clients/registry";
-import { evaluationSubject, taskSet } from "@rune/crds/artifact";
+import { clusterOf, evaluationSubject, taskSet } from "@rune/crds/artifact";
 import type { Evaluation } from "@rune/crds/evaluation";
 import { type Context, configMaps, isTerminal, jobs, pods } from "kopf-ts";
 import { prettifyError, ZodError } from "zod";
@@ -98,7 +98,8 @@ async function observeTasks({ metadata, spec }: Evaluation, services: Services):
     const layer = manifest.layers[0];
     if (!layer) return { unreadable: `${repository}@${digest} is no task set: it has no layer` };
     const set = await registry.json(repository, layer, taskSet, largestTaskSet);
-    return { measured: measuredTasks({ digest, maxTasks, seed: spec.seed }, set) };
+    const measured = measuredTasks({ digest, maxTasks, seed: spec.seed }, set);
+    return { measured, clusters: Math.min(measured.tasks, new Set(set.tasks.map(clusterOf)).size) };
   } catch (error) {
     if (error instanceof ArtifactMissing)
       return { missing: `the registry has no ${repository}@${digest}; push the task set, or correct spec.taskSet in a new evaluation` };

@@ -16,6 +16,8 @@ export const EvaluationReason = {
   NotATaskSet: "NotATaskSet",
   /** No program can be judged by the tests of a task. */
   TestsUnusable: "TestsUnusable",
+  /** The set has too few clusters for any verdict of the gate. */
+  TooFewTasks: "TooFewTasks",
   /** Arms answer tasks. */
   Measuring: "Measuring",
   /** An arm is done. */

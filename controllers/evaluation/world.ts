@@ -21,8 +21,13 @@ export interface World extends EpochWorld {
   readonly servers: ReadonlyMap<string, ModelServer>;
   readonly adapters: ReadonlyMap<string, Adapter>;
   readonly libraryExists: boolean;
-  /** Tasks of the set, once it was read; or why it can't be. */
-  readonly tasks: { measured: MeasuredTasks } | { missing: string } | { unreadable: string } | { unavailable: string } | undefined;
+  /** What is measured on, and the most clusters that it can have, once the set was read; or why it can't be. */
+  readonly tasks:
+    | { measured: MeasuredTasks; clusters: number }
+    | { missing: string }
+    | { unreadable: string }
+    | { unavailable: string }
+    | undefined;
   /** undefined while a service that the proof tries is missing. */
   readonly targets: ProbeTargets | undefined;
   readonly log: LogState;

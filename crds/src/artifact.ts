@@ -58,6 +58,12 @@ export type ModelConfig = z.infer<typeof modelConfig>;
  */
 export const heldOutTask = task.extend({ cluster: text(100).min(1).optional(), scope: scope.optional() });
 export type HeldOutTask = z.infer<typeof heldOutTask>;
+
+/** Which piece of evidence a task belongs to. A task without a cluster is one of its own, together with its copies under other ids. */
+export function clusterOf({ cluster, description, tests }: HeldOutTask): string {
+  return cluster === undefined ? `task ${JSON.stringify([description, tests])}` : `cluster ${cluster}`;
+}
+
 /** The single layer of a task set artifact. */
 export const taskSet = z.object({
   schema: z.literal("rune.dev/taskset/v1"),

@@ -22,6 +22,12 @@ const armName = () =>
     .max(30)
     .regex(/^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/);
 
+/**
+ * Below this many independent tasks no gate decides: a mean of so few isn't normal yet, and one cluster of a kind that wasn't drawn would
+ * have changed it. (ADR 0014.)
+ */
+export const fewestClusters = 10;
+
 const spec = z.object({
   arms: z
     .array(

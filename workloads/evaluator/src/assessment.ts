@@ -47,7 +47,7 @@ function numbers({ arms, comparisons }: Report): string {
     name,
     percent(passAt1.estimate),
     `${percent(passAt1.lower)} to ${percent(passAt1.upper)}`,
-    ...ks.map((k) => percent(passAtK[k] ?? 0)),
+    ...ks.map((k) => (passAtK[k] === undefined ? "–" : percent(passAtK[k]))),
   ]);
   const gains = comparisons.map(
     ({ candidate, baseline, delta }) =>

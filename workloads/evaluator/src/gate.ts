@@ -1,4 +1,5 @@
-import { type Estimate, fewestClusters } from "./intervals.ts";
+import { fewestClusters } from "@rune/crds/evaluation";
+import type { Estimate } from "./intervals.ts";
 
 export type Rule = "LowerBound" | "PointEstimate";
 export type Verdict = "Passed" | "Failed" | "Inconclusive";

@@ -6,12 +6,6 @@ export type Estimate = { estimate: number; lower: number; upper: number };
 export type Value = { cluster: string; value: number };
 
 /**
- * Below this many independent pieces of evidence nothing is decided: a mean of so few is no longer normal, and one cluster of a kind that
- * wasn't drawn would have changed it. The coverage measured in `intervals.test.ts` holds from here on.
- */
-export const fewestClusters = 10;
-
-/**
  * How many clusters of equal size would tell as much: (Σ n)² / Σ n², for clusters of n tasks. 1 where one cluster holds nearly all, and
  * the number of clusters where all are equally large. (Kish 1965, "Survey Sampling", section 11.7.) 0 for no tasks.
  */

@@ -164,6 +164,12 @@ describe("a gate", () => {
     });
   });
 
+  test("takes copies of one task for one", () => {
+    const { asked, ledger: log } = measured({ base: none, memory: quickstart });
+    const copies = asked.map(({ cluster: _, ...task }, index) => (index < 10 ? task : { ...task, description: `${index}` }));
+    expect(buildReport(gateOf(12), copies, log).taskSet).toMatchObject({ tasks: 48, clusters: 39 });
+  });
+
   test("counts a task in no arm that one arm couldn't be judged by, and says which", () => {
     const { asked, records } = measured({ base: none, memory: quickstart });
     const unusable = judgedRecord("memory", "t0", () => "TestsUnusable");

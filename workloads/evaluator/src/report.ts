@@ -1,5 +1,5 @@
 import { PodFailure } from "@rune/clients/pod";
-import type { HeldOutTask } from "@rune/crds/artifact";
+import { clusterOf, type HeldOutTask } from "@rune/crds/artifact";
 import { sampling } from "@rune/crds/common";
 import { type EvaluatorJob, evaluatorJob, exit } from "@rune/crds/job-spec";
 import { z } from "zod";
@@ -188,10 +188,6 @@ function resultsOf(arm: Arm, tasks: readonly HeldOutTask[], ledger: Ledger): Arm
 }
 
 const rateOf = ({ passed, samples }: TaskScore) => passed / samples;
-
-function clusterOf(task: HeldOutTask): string {
-  return task.cluster === undefined ? `task ${task.id}` : `cluster ${task.cluster}`;
-}
 
 function countsOf(names: readonly string[]): Record<string, number> {
   return Object.fromEntries([...Map.groupBy(names, (name) => name)].map(([name, all]) => [name, all.length]));
