@@ -107,7 +107,7 @@ describe.skipIf(!canRun)("the whole loop, as the quickstart runs it", { timeout:
       );
     });
 
-    test("a later session chose it by itself", async () => {
+    test("a later session chose it by itself, by what was measured on tasks of its project", async () => {
       const later = sessions.filter(({ metadata }) => metadata.name.startsWith("later-"));
       expect(later.length).toBeGreaterThan(0);
       for (const { status } of later)
@@ -115,6 +115,7 @@ describe.skipIf(!canRun)("the whole loop, as the quickstart runs it", { timeout:
           reason: "MostRelevant",
           name: adapter.metadata.name,
           digest: adapter.spec.artifact.digest,
+          message: expect.stringMatching(/ measured Pass@1 .* tasks of sha256:/),
         });
     });
   });
