@@ -26,6 +26,7 @@ const stages: Stage[] = [
     ],
     apiServer,
   ),
+  vitest("jobs on a real cluster", ["controllers/jobs.cluster.test.ts"], apiServer),
   vitest("embedded cluster", ["cluster/embedded.cluster.test.ts", "cluster/down.cluster.test.ts"], cluster),
   gpuImageTests,
   vitest("engine fuzz", ["test/engine-fuzz.image.test.ts"], { RUNE_TEST_IMAGES: "1" }),
