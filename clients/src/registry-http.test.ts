@@ -152,6 +152,16 @@ it.each([
   expect(seen().slice(3)).toEqual(["HEAD", "POST", "PUT"]);
 });
 
+it("begins an upload anew whose address on another host has expired", async () => {
+  const store = await origin(status(403), created);
+  const { registry, asked: seen } = await uploading(missing, session(`${store.url}/put?1`), missing, session(`${store.url}/put?2`));
+  await push(registry);
+  expect([seen(), store.requests.map(({ path }) => path.slice(0, 6))]).toEqual([
+    ["HEAD", "POST", "HEAD", "POST"],
+    ["/put?1", "/put?2"],
+  ]);
+});
+
 it.each([missing, status(416), unknown])("begins an upload in parts anew whose session is gone between two of them", async (gone) => {
   const large = Buffer.alloc(17 * 1024 * 1024, "x");
   const { registry, server } = await uploading(

@@ -1,7 +1,7 @@
 import { mediaType } from "@rune/crds/artifact";
 import type { Blob } from "./registry-blob.ts";
 import { ArtifactMissing, RegistryUnavailable } from "./registry-errors.ts";
-import { locationOf, type RegistryAnswer, type RegistryHttp } from "./registry-http.ts";
+import { isSameOrigin, locationOf, type RegistryAnswer, type RegistryHttp } from "./registry-http.ts";
 import { Transient } from "./retry.ts";
 
 const mebibyte = 1024 * 1024;
@@ -76,7 +76,9 @@ async function open(http: RegistryHttp, repository: string, what: string): Promi
 }
 
 function inSession(http: RegistryHttp, answer: RegistryAnswer, expected: readonly number[], what: string): void {
-  if (sessionGone.includes(answer.status))
+  // Addresses on other hosts are good for a while; the registry gives a new one.
+  const expired = (answer.status === 401 || answer.status === 403) && !isSameOrigin(answer.url, http.url);
+  if (expired || sessionGone.includes(answer.status))
     throw new Transient(`the registry no longer knows the upload session of ${what} (${wordsOf(answer)})`, { status: answer.status });
   http.expect(answer, expected, what);
 }

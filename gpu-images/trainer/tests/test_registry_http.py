@@ -166,6 +166,14 @@ def test_an_upload_session_that_the_registry_forgot_is_begun_anew(origin, reposi
     assert registry.asked[3:] == ["HEAD", "POST", "PUT"]
 
 
+def test_an_upload_whose_address_on_another_host_has_expired_is_begun_anew(origin, repository):
+    store = origin(status(403), CREATED)
+    registry = origin(MISSING, session(f"{store.url}/put?1"), MISSING, session(f"{store.url}/put?2"))
+    repository(registry.url).push_blob("x", WEIGHTS)
+    assert registry.asked == ["HEAD", "POST", "HEAD", "POST"]
+    assert [seen.path[:6] for seen in store.seen] == ["/put?1", "/put?2"]
+
+
 def test_sessions_that_are_always_forgotten_end_as_worth_another_run(origin, repository):
     registry = origin(lambda seen: session() if seen.method == "POST" else MISSING)
     with pytest.raises(Ending, match="upload") as ended:

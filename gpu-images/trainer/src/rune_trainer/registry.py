@@ -12,7 +12,7 @@ from typing import Any
 
 from rune_trainer.canonical import canonical, digest_of
 from rune_trainer.errors import data_error, unavailable
-from rune_trainer.registry_http import Answer, Away, Client, resolved
+from rune_trainer.registry_http import DENIED, Answer, Away, Client, resolved
 
 MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 TITLE = "org.opencontainers.image.title"
@@ -20,7 +20,7 @@ CREATED = 201
 ALSO_STORED = (200, 202, 204)
 """What some registries answer for 201; it counts once the content is found."""
 SESSION_GONE = (400, 404, 416)
-"""What an upload session answers that its registry has forgotten, or whose offset it sees otherwise."""
+"""What an upload session answers that its registry has forgotten, or whose offset it sees otherwise. Addresses on other hosts expire too."""
 
 
 @dataclass(frozen=True)
@@ -86,9 +86,10 @@ class Repository:
             raise unavailable("RegistryUnavailable", f"the registry opened an upload to {self.name} without saying where (no Location header)")
         target = resolved(opened.url, location)
         target += ("&" if "?" in target else "?") + urllib.parse.urlencode({"digest": digest})
-        stored = (CREATED, *ALSO_STORED, *SESSION_GONE)
+        gone = SESSION_GONE if self.client.is_own(target) else (*SESSION_GONE, *DENIED)
+        stored = (CREATED, *ALSO_STORED, *gone)
         answer = self.client.ask("PUT", target, stored, data=data, headers={"Content-Type": "application/octet-stream"})
-        if answer.status in SESSION_GONE:
+        if answer.status in gone:
             raise Away(f"the registry no longer knows the upload session ({answer.words})")
         self.make_sure(answer, url)
 

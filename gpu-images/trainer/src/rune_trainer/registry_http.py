@@ -21,6 +21,7 @@ TIMEOUT_SECONDS = 120
 MOST_REDIRECTS = 5
 LONGEST_WAIT_SECONDS = 60.0
 KEEP_THE_METHOD = (307, 308)
+DENIED = (401, 403)
 REDIRECTS = (301, 302, 303, *KEEP_THE_METHOD)
 
 
@@ -68,7 +69,7 @@ class Client:
         answer = self.follow(method, url, data, headers or {})
         if answer.status in expected:
             return answer
-        if answer.status in (401, 403):
+        if answer.status in DENIED:
             raise misconfigured("RegistryDenied", self.denied(method, answer))
         if answer.status == 429 or answer.status >= 500:
             after = answer.headers.get("Retry-After", "")
@@ -76,7 +77,7 @@ class Client:
         raise unavailable("RegistryUnavailable", f"{method} {without_query(url)} answered {answer.words}")
 
     def denied(self, method: str, answer: Answer) -> str:
-        if origin_of(answer.url) == origin_of(self.root):
+        if self.is_own(answer.url):
             return f"the registry refused {method} {without_query(answer.url)} ({answer.status}): the job's token must allow it and not be expired"
         other = "://".join(urllib.parse.urlsplit(answer.url)[:2])
         return (
@@ -97,7 +98,7 @@ class Client:
         raise unavailable("RegistryUnavailable", f"more than {MOST_REDIRECTS} redirects, the last to {without_query(url)}")
 
     def send(self, method: str, url: str, data: bytes | None, headers: dict[str, str]) -> Answer:
-        authorization = self.authorization() if origin_of(url) == origin_of(self.root) else {}
+        authorization = self.authorization() if self.is_own(url) else {}
         request = urllib.request.Request(url, data=data, method=method, headers={**headers, **authorization})
         try:
             try:
@@ -107,6 +108,9 @@ class Client:
                 return Answer(error.code, error.headers, error.read(), url)
         except (OSError, http.client.HTTPException) as error:
             raise Away(f"{method} {without_query(url)}: {error}") from error
+
+    def is_own(self, url: str) -> bool:
+        return origin_of(url) == origin_of(self.root)
 
     def authorization(self) -> dict[str, str]:
         try:
