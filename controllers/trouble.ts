@@ -63,8 +63,11 @@ export function cantStart(pod: DynamicObject, containers: readonly ContainerStat
 /** A Job without a pod for longer is in trouble. */
 export const podlessSeconds = 30;
 
+/** The pods of an owner, the newest first: a queue that takes a Job's place away and gives it back leaves an older one behind. */
 export const podsOf = (owner: DynamicObject, pods: readonly DynamicObject[]): DynamicObject[] =>
-  pods.filter(({ metadata }) => metadata.ownerReferences?.some(({ uid }) => uid === owner.metadata.uid));
+  pods
+    .filter(({ metadata }) => metadata.ownerReferences?.some(({ uid }) => uid === owner.metadata.uid))
+    .sort((one, other) => (other.metadata.creationTimestamp ?? "").localeCompare(one.metadata.creationTimestamp ?? ""));
 
 /** Names the queue of a Job that Kueue admits. */
 export const queueLabel = "kueue.x-k8s.io/queue-name";

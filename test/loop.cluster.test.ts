@@ -191,7 +191,7 @@ describe.skipIf(!canRun)("the whole loop, as the quickstart runs it", { timeout:
         expect(new Set(pods.map(({ spec }) => spec.securityContext.runAsUser)).size).toBe(2);
         for (const pod of pods) {
           expect(pod.spec).toMatchObject({ automountServiceAccountToken: false, enableServiceLinks: false });
-          expect(pod.spec.containers[0]?.securityContext).toMatchObject({
+          expect(pod.spec.containers.find(({ name }) => name === "runner")?.securityContext).toMatchObject({
             readOnlyRootFilesystem: true,
             allowPrivilegeEscalation: false,
             capabilities: { drop: ["ALL"] },

@@ -96,6 +96,16 @@ describe("a run in a queue", () => {
   });
 });
 
+it("an attempt that was let go on ends as its newest pod does", () => {
+  const job = { ...admitted("2026-11-23T11:00:00Z"), status: { conditions: [{ type: "Failed", status: "True" }] } };
+  const pod = (exitCode: number, creationTimestamp: string) => {
+    const made = aPod(job, "trainer", { exitCode });
+    return { ...made, metadata: { ...made.metadata, creationTimestamp } };
+  };
+  const pods = [pod(143, "2026-11-23T09:00:00Z"), pod(78, "2026-11-23T11:00:01Z")];
+  expect(decideOn({ job, pods }).status).toMatchObject({ attempts: [{ result: "Refused", exitCode: 78 }] });
+});
+
 it("a Job that is suspended though the run names no queue says so, and how that comes", () => {
   const outcome = decideOn({ run: queued(created, {}), job: held({}, {}) });
   expect(outcome).toMatchObject({ kind: "waiting", reason: "JobSuspended" });
