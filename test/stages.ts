@@ -77,47 +77,61 @@ export function unittest(name: string, directory: string): Stage {
   };
 }
 
-/** The tests of gpu-images, in the trainer's image: torch is what they are about. What only tests and builds need is installed for them alone. */
+/**
+ * The tests of gpu-images, in the trainer's image, because torch is what they are about; the engine's own reading of prompts in its image.
+ * What only tests and builds need is installed for them alone.
+ */
 export const gpuImageTests: Stage = {
   name: "gpu-images",
   async run() {
-    const { trainer } = await buildImages(["trainer"]);
-    if (!trainer) throw new Error("the trainer image was not built");
+    const { trainer, vllm } = await buildImages(["trainer", "vllm"]);
+    if (!trainer || !vllm) throw new Error("the images were not built");
     let output = "";
     const onLine = (line: string) => {
       output += `${line}\n`;
       show(line);
     };
     await inStore(async () => {
-      const container = (await buildah(["from", "--pull-never", `${trainer.repository}:${trainer.tag}`])).trim();
-      try {
-        await buildah(["run", "--user", "0", ...volumes, container, "--", "sh", "-c", binutils], { onLine });
-        await buildah(["run", "--user", "65532", ...volumes, container, "--", "env", ...environment, "sh", "-c", pytests], { onLine });
-      } finally {
-        await buildah(["rm", container]);
-      }
+      await inContainer(trainer, async (run) => {
+        await run("0", ["sh", "-c", binutils], onLine);
+        await run("65532", ["env", ...environment, "sh", "-c", pytests(suites)], onLine);
+      });
+      await inContainer(vllm, (run) => run("65532", ["env", ...environment, "sh", "-c", pytests(engineSuites)], onLine));
     }).catch((error: Error) => onLine(error.message));
     return pytestCounts(output);
   },
 };
 
+type Run = (user: string, command: readonly string[], onLine: (line: string) => void) => Promise<unknown>;
+
+async function inContainer({ repository, tag }: { repository: string; tag: string }, work: (run: Run) => Promise<unknown>): Promise<void> {
+  const container = (await buildah(["from", "--pull-never", `${repository}:${tag}`])).trim();
+  try {
+    await work((user, command, onLine) => buildah(["run", "--user", user, ...volumes, container, "--", ...command], { onLine }));
+  } finally {
+    await buildah(["rm", container]);
+  }
+}
+
 const authorities = "/etc/ssl/certs/ca-certificates.crt";
 const volumes = [`${join(settings.root, "gpu-images")}:/work:ro`, `${authorities}:${authorities}:ro`].flatMap((each) => ["--volume", each]);
 const environment = ["HOME=/tmp", "PYTHONDONTWRITEBYTECODE=1", "PYTHONPATH=/tmp/pytest:src:cpu"];
-const suites = { trainer: ".", vllm: "-c cpu/pyproject.toml --rootdir . .", models: ".", "torch-cpu": "." };
+/** Folder of gpu-images → arguments of pytest. */
+type Suites = Record<string, string>;
+const suites: Suites = { trainer: "tests", vllm: "-c cpu/pyproject.toml --rootdir . .", models: ".", "torch-cpu": "." };
+const engineSuites: Suites = { trainer: "engine-tests" };
 const binutils = "apt-get update -qq && apt-get install -y -qq --no-install-recommends binutils >/dev/null";
-const pytests = [
-  "python3 -m pip install --quiet --target /tmp/pytest pytest pyelftools",
-  ...Object.entries(suites).map(
-    ([directory, what]) => `(cd /work/${directory} && python3 -m pytest -q -p no:cacheprovider ${what}) || true`,
-  ),
-].join(" && ");
+const pytests = (of: Suites) =>
+  [
+    "python3 -m pip install --quiet --target /tmp/pytest pytest pyelftools",
+    ...Object.entries(of).map(([directory, what]) => `(cd /work/${directory} && python3 -m pytest -q -p no:cacheprovider ${what}) || true`),
+  ].join(" && ");
 
 /** pytest's closing lines, one of each suite; a suite without one did not run, and that is a failure. */
 function pytestCounts(output: string): Counts {
   const closing = output.split("\n").filter((line) => /^\d+ (passed|failed|error|skipped).* in [\d.]+s/.test(line));
   const of = (word: string) => closing.reduce((sum, line) => sum + Number(new RegExp(`(\\d+) ${word}`).exec(line)?.[1] ?? 0), 0);
-  const silent = Object.keys(suites).length - closing.length;
+  const silent = Object.keys(suites).length + Object.keys(engineSuites).length - closing.length;
   return { passed: of("passed"), failed: of("failed") + of("error") + silent, skipped: of("skipped") };
 }
 

@@ -154,7 +154,7 @@ def test_a_base_whose_template_renders_no_session_is_refused_before_its_weights_
     world.document["base"]["digest"] = model_identity(world.directory / "base")
     code, message = world.run()
     assert (code, message["failure"]["reason"]) == (64, "ChatTemplate")
-    assert "use a base" in message["failure"]["message"] or "use an instruction-tuned base" in message["failure"]["message"] or "can't be trained" in message["failure"]["message"]
+    assert "use a" in message["failure"]["message"]
 
 
 @pytest.mark.parametrize(("file", "content"), [("model.safetensors", b"broken"), ("config.json", b"{}"), ("tokenizer.json", b"{")])
