@@ -10,7 +10,9 @@ export const sft = z
     alpha: whole(1, 4096).default(32).describe("LoRA alpha."),
     targetModules: targetModules.default(["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]),
     epochs: whole(1, 100).default(5).describe("Passes over the corpus."),
-    batchSize: whole(1, 1024).default(4).describe("Most examples of one optimizer step. An epoch has every example once, in steps of nearly one size."),
+    batchSize: whole(1, 1024)
+      .default(4)
+      .describe("Most examples of one optimizer step. An epoch has every example once, in steps of nearly one size."),
     learningRate: decimal().default("0.0004").describe("Peak learning rate; it falls linearly to a twentieth."),
     maxLength: whole(64, 131072).default(1024).describe("Longest example in tokens; longer ones are left out and counted."),
     precision: z.enum(["BFloat16", "Float32"]).default("BFloat16").describe("Precision of the frozen base and of the arithmetic."),
