@@ -35,7 +35,7 @@ export type Completion = {
   sampling: Sampling;
   /** how the answer begins; it is not part of the texts that come back */
   prefill?: string;
-  /** leave it out on CPU builds of vLLM, whose engine it can kill */
+  /** makes samples repeatable where the batch is the same; no promise between batches or engines */
   seed?: number;
   /** identifies the request in the server's log */
   requestID?: string;

@@ -97,8 +97,29 @@ export const oddValues: readonly string[] = [
 const schema = { type: "object", properties: { a: { type: "integer" }, b: { type: "array", items: { type: "string" } } }, required: ["a"] };
 const endless = { $defs: { n: { type: "object", properties: { n: { $ref: "#/$defs/n" } } } }, $ref: "#/$defs/n" };
 const tool = { type: "function", function: { name: "add", description: "adds", parameters: schema } };
-const nasty = ["(a|a)*b", "a{1,10000}", "((((a*)*)*)*)*", "(?=a)b", "[", "\\p{L}+", "(a?){500}a{500}", "", "^$", "\\u0000"];
-const grammars = ['root ::= "a" root | "b"', "root ::= root", 'root ::= ("a" | "b"){1,100000}', "root ::=", "?start: /a/"];
+const brackets = (count: number) => `${"(".repeat(count)}a${")".repeat(count)}`;
+const nasty = [
+  ...[brackets(60), brackets(5_000), brackets(100_000)],
+  "(a|a)*b",
+  "a{1,10000}",
+  "((((a*)*)*)*)*",
+  "(?=a)b",
+  "[",
+  "\\p{L}+",
+  "(a?){500}a{500}",
+  "",
+  "^$",
+  "\\u0000",
+];
+const grammars = [
+  `root ::= ${brackets(60)}`,
+  `root ::= ${brackets(100_000)}`,
+  'root ::= "a" root | "b"',
+  "root ::= root",
+  'root ::= ("a" | "b"){1,100000}',
+  "root ::=",
+  "?start: /a/",
+];
 
 /** What people really ask for, and what lies just beyond it. */
 export const tellingValues: Readonly<Record<string, readonly string[]>> = {

@@ -11,6 +11,7 @@ import type { Engine } from "./engine.ts";
 import { type Entry, verdictOf } from "./entry.ts";
 import type { InFlight } from "./in-flight.ts";
 import type { Metrics } from "./metrics.ts";
+import { objectionTo } from "./request-rules.ts";
 
 export type InferenceOptions = {
   engineURL: string;
@@ -25,7 +26,7 @@ export type InferenceOptions = {
   clock?: Clock;
 };
 
-const asked = z.object({ model: z.string().min(1).max(253) });
+const asked = z.looseObject({ model: z.string().min(1).max(253) });
 const largestBody = 16 * 1024 * 1024;
 const mostInFlight = 512;
 const longest = 30 * 60_000;
@@ -74,13 +75,19 @@ async function forward(context: Context, path: string, options: InferenceOptions
   const body = Buffer.from(await context.req.arrayBuffer());
   const parsed = asked.safeParse(parseJSON(body));
   const refusal = parsed.success
-    ? await admit(context, parsed.data.model, options)
-    : failure(context, 400, "the body must be JSON with the name of a model in `model`");
+    ? (refuseFields(context, parsed.data) ?? (await admit(context, parsed.data.model, options)))
+    : failure(context, 400, "the body must be JSON with the name of a model in `model`", {}, "model");
   if (refusal || !parsed.success) {
     done(refusal?.status ?? 400);
     return refusal ?? failure(context, 400, "no model");
   }
   return await pass(context, { path, body, model: parsed.data.model, done }, options, dispatcher);
+}
+
+/** What would do the engine harm doesn't reach it. */
+function refuseFields(context: Context, document: z.infer<typeof asked>): Response | undefined {
+  const objection = objectionTo(document);
+  return objection && failure(context, 400, objection.message, {}, objection.param);
 }
 
 /** Why a model can't be asked, or nothing; an adapter that isn't here is waited for while the operator loads it, or says why not. */
@@ -168,6 +175,7 @@ function failure(
   status: 400 | 404 | 413 | 429 | 500 | 503,
   message: string,
   headers: Record<string, string> = {},
+  param: string | null = null,
 ): Response {
   const type = {
     400: "BadRequestError",
@@ -177,5 +185,5 @@ function failure(
     500: "InternalServerError",
     503: "ServiceUnavailableError",
   }[status];
-  return context.json({ error: { message, type, param: null, code: status } }, status, headers);
+  return context.json({ error: { message, type, param, code: status } }, status, headers);
 }

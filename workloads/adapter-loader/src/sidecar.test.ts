@@ -351,6 +351,12 @@ describe("the inference port", () => {
     await expect.poll(inFlight).toBe("0");
   });
 
+  it("refuses what would do the engine harm, by the field's name", async () => {
+    const answer = await ask("tiny", { vllm_xargs: { a: 1 } });
+    const error = { message: expect.stringContaining("vllm_xargs"), type: "BadRequestError", param: "vllm_xargs", code: 400 };
+    expect([answer.status, await answer.json()]).toEqual([400, { error }]);
+  });
+
   it("wants a model's name and JSON", async () => {
     expect((await ask(undefined)).status).toBe(400);
     expect((await ask(7)).status).toBe(400);

@@ -1,0 +1,71 @@
+/** Why a request isn't let through to the engine: the field, and a sentence with what to do. */
+export type Objection = { param: string; message: string };
+
+type Rule = (value: unknown) => string | undefined;
+
+/** As deep as anybody's schema or tool goes; the engine's parsers of grammars are recursive, and one that overflows its stack ends it. */
+const deepest = 64;
+/** Answers to one request, over all its prompts: each is a sequence of its own in the engine. */
+const mostSequences = 1_024;
+
+const ofOtherEngines: Rule = () => "is for engines that share their caches, or were extended; this one doesn't and isn't, so leave it out";
+const object: Rule = (value) => (typeof value === "object" && !Array.isArray(value) ? undefined : "must be an object");
+
+/** Fields that the engine takes without looking, or that are none of a client's business. */
+const rules: Readonly<Record<string, Rule>> = {
+  kv_transfer_params: ofOtherEngines,
+  ec_transfer_params: ofOtherEngines,
+  vllm_xargs: ofOtherEngines,
+  structured_outputs: (value) => object(value) ?? nested(value),
+  response_format: (value) => object(value),
+};
+
+/** What is wrong with a request before the engine is asked; the engine itself refuses the rest. */
+export function objectionTo(document: Readonly<Record<string, unknown>>): Objection | undefined {
+  for (const [param, rule] of Object.entries(rules)) {
+    const value = document[param];
+    const message = value === undefined || value === null ? undefined : rule(value);
+    if (message) return { param, message: `${param} ${message}` };
+  }
+  const sequences = Number(document.n ?? 1) * promptsOf(document.prompt);
+  if (sequences > mostSequences)
+    return {
+      param: "n",
+      message: `n times the number of prompts is ${sequences}; ask for ${mostSequences} answers at most, and for more in another request`,
+    };
+  const param = Object.keys(document).find((key) => depthOf(document[key]) > deepest);
+  return param === undefined
+    ? undefined
+    : { param, message: `${param.slice(0, 63)} is nested deeper than ${deepest} levels; make it flatter` };
+}
+
+const promptsOf = (prompt: unknown) => (Array.isArray(prompt) && typeof prompt[0] !== "number" ? prompt.length : 1);
+
+/** Grammars come as text, whose brackets nest as well. */
+function nested(value: unknown): string | undefined {
+  const texts = Object.values(value as object).filter((each) => typeof each === "string");
+  return texts.some((text) => bracketsOf(text) > deepest)
+    ? `holds brackets nested deeper than ${deepest} levels; make it flatter`
+    : undefined;
+}
+
+function bracketsOf(text: string): number {
+  let [open, most] = [0, 0];
+  for (const character of text) {
+    if ("([{".includes(character)) most = Math.max(most, ++open);
+    else if (")]}".includes(character)) open--;
+  }
+  return most;
+}
+
+/** Levels of lists and objects. Without recursion, because what is measured may be deeper than the stack. */
+function depthOf(value: unknown): number {
+  let level = [value].filter(isContainer);
+  for (let depth = 0; depth <= deepest; depth++) {
+    if (level.length === 0) return depth;
+    level = level.flatMap((each) => Object.values(each)).filter(isContainer);
+  }
+  return deepest + 1;
+}
+
+const isContainer = (value: unknown): value is object => typeof value === "object" && value !== null;
