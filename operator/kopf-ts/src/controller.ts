@@ -1,5 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { ApiError } from "./api-error.ts";
+import { attentive } from "./attentive.ts";
 import type { Cache, CacheSelection, Informer, Informers } from "./cache.ts";
 import type { Client } from "./client.ts";
 import { type Clock, realClock } from "./clock.ts";
@@ -201,6 +202,7 @@ export class Controller<T extends KubeObject> {
     this.#informer = informer;
     this.#reconcile = reconcile;
     this.#surroundings = surroundings;
+    if (this.needLeaderElection) attentive(this.#abort.signal, surroundings.leads);
     this.#client = this.needLeaderElection ? surroundings.leaderClient : surroundings.client;
     this.#clock = options.clock ?? surroundings.clock ?? realClock;
     this.#logger = surroundings.logger.child({ controller: name });
@@ -266,7 +268,7 @@ export class Controller<T extends KubeObject> {
   }
 
   #mayBegin(): boolean {
-    return (!this.needLeaderElection || this.#surroundings.leads()) && !this.#queue.closed && !this.#abort.signal.aborted;
+    return !this.#abort.signal.aborted && !this.#queue.closed;
   }
 
   /** One pass over one key. Never throws; gives the key back when the pass has really ended. */
@@ -292,8 +294,7 @@ export class Controller<T extends KubeObject> {
       if (!isHonestError(thrown)) this.#counts.panicked();
       if (deadline.expired) this.#counts.timedOut();
       this.#fail(key, priority, error, logger);
-      if (this.#isWorthReporting(key, error))
-        await this.#writer.report(object, error, { logger, recorder, ...this.#limits(this.#abort.signal) });
+      if (this.#isWorthReporting(key, error)) await this.#writer.report(object, error, { logger, recorder, signal: this.#abort.signal });
     } finally {
       this.#counts.ended(result, (this.#clock.monotonic() - started) / 1000);
       if (deadline.expired) {
@@ -320,29 +321,19 @@ export class Controller<T extends KubeObject> {
   }
 
   async #reconcileAndWrite(object: T, pass: Pick<Context, "logger" | "recorder" | "reconcileID" | "signal" | "outlasts">) {
-    const limits = this.#limits(pass.signal);
     const key = keyOf(object.metadata);
     const failing = this.#queue.failures(key) >= failuresBeforeReport;
     const unfit = this.#informer.unfit(object.metadata);
     if (unfit && !object.metadata.deletionTimestamp) {
       const outcome = this.#complain(key, unfit.error, pass.recorder, unfit.object);
-      const written = this.#reportInvalid ? await this.#writer.write(unfit.object, outcome, { ...pass, ...limits, failing }) : "done";
+      const written = this.#reportInvalid ? await this.#writer.write(unfit.object, outcome, { ...pass, failing }) : "done";
       return { outcome, written } as const;
     }
     const ctx: Context = { client: this.#client, cache: this.#surroundings.cache, clock: this.#clock, ...pass };
     const outcome = await this.#reconcile(object, ctx);
-    limits.admit();
+    pass.signal.throwIfAborted();
     this.#check(outcome);
-    return { outcome, written: await this.#writer.write(object, outcome, { ...pass, ...limits, failing }) };
-  }
-
-  /** A pass may go on until its signal aborts; a loss of leadership that nobody has noticed yet is noticed here. */
-  #limits(signal: AbortSignal): { readonly signal: AbortSignal; readonly admit: () => void } {
-    const admit = () => {
-      if (this.needLeaderElection) this.#surroundings.leads();
-      signal.throwIfAborted();
-    };
-    return { signal, admit };
+    return { outcome, written: await this.#writer.write(object, outcome, { ...pass, failing }) };
   }
 
   #check(outcome: Outcome): void {

@@ -1,3 +1,4 @@
+import { attentive } from "./attentive.ts";
 import type { Clock } from "./clock.ts";
 
 /** The time limit of one piece of work: a signal that aborts with the one above it or when the time is up, and a promise that rejects then. */
@@ -12,6 +13,7 @@ export class Deadline {
   constructor(clock: Clock, seconds: number, above: AbortSignal, late: () => Error) {
     for (const { promise } of [this.#passed, this.#late]) promise.catch(() => undefined);
     this.#above = above;
+    attentive(this.#own.signal, () => above.aborted);
     this.#cancel = Number.isFinite(seconds)
       ? clock.schedule(seconds * 1000, () => {
           const error = late();

@@ -43,8 +43,7 @@ afterEach(async () => {
 
 const write = (object: KubeObject, outcome: Outcome) => {
   const writer = new OutcomeWriter({ client, resource: widgets, fieldManager: "widget", clock: new VirtualClock() });
-  const { signal } = abort;
-  return writer.write(object, outcome, { logger: silentLogger, recorder, signal, admit: () => signal.throwIfAborted() });
+  return writer.write(object, outcome, { logger: silentLogger, recorder, signal: abort.signal });
 };
 const writes = () =>
   server.requests.filter(({ method }) => method !== "GET").map(({ method, path }) => `${method} ${path.replace(/.*\/shop\//, "")}`);

@@ -35,8 +35,6 @@ export interface WriteContext {
   readonly logger: Logger;
   readonly recorder: Recorder;
   readonly signal: AbortSignal;
-  /** Throws once nothing may begin any more: asked before each step that is no write. */
-  readonly admit: () => void;
   /** Passes over the object have kept failing: what says so stays on it until a whole outcome has been carried out. */
   readonly failing?: boolean;
 }
@@ -86,8 +84,8 @@ export class OutcomeWriter {
     return false;
   }
 
-  #publish(object: KubeObject, { events }: Outcome, { recorder, admit }: WriteContext): void {
-    if (events.length > 0) admit();
+  #publish(object: KubeObject, { events }: Outcome, { recorder, signal }: WriteContext): void {
+    if (events.length > 0) signal.throwIfAborted();
     for (const event of events) recorder.event(object, event);
   }
 
@@ -100,7 +98,7 @@ export class OutcomeWriter {
       if ((await this.#delete(child, ctx.signal)) === "conflict") return "conflict";
     }
     for (const effect of outcome.effects) {
-      ctx.admit();
+      ctx.signal.throwIfAborted();
       await effect.run(ctx.signal);
     }
     return "done";

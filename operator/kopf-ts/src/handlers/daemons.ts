@@ -1,3 +1,4 @@
+import { attentive } from "../attentive.ts";
 import { sleep } from "../clock.ts";
 import type { KubeObject } from "../object.ts";
 import type { Context } from "../reconciler.ts";
@@ -87,6 +88,7 @@ export class Daemons<T extends KubeObject> {
 
   #start(declaration: Declaration<T, DaemonOptions<T>>, object: T, ctx: Context): Daemon {
     const stop = new AbortController();
+    attentive(stop.signal, () => this.#s.mayBegin());
     const { promise: done, resolve } = Promise.withResolvers<void>();
     const daemon: Daemon = { stop, done, ended: false };
     void this.#run(declaration, object, { ...ctx, signal: stop.signal }).then(() => {

@@ -1,3 +1,4 @@
+import { attentive } from "../attentive.ts";
 import { type KubeObject, keyOf } from "../object.ts";
 import { type Change, isResync } from "../store.ts";
 import { errorOf, messageOf } from "../thrown.ts";
@@ -20,6 +21,7 @@ export class Events<T extends KubeObject> {
   constructor(declarations: readonly Declaration<T>[], surroundings: Surroundings<T>) {
     this.#declarations = declarations;
     this.#s = surroundings;
+    attentive(this.#stop.signal, () => surroundings.mayBegin());
   }
 
   hear(change: Change<T>): void {
