@@ -49,7 +49,9 @@ class ProgramsTest(unittest.TestCase):
 
 class ReadingTest(unittest.TestCase):
     def test_a_program_is_split_into_executions_and_tests_and_never_sees_its_directives(self):
-        program = read(f"# TRIES: a.\n#: check = passed; peak held 2M\nfirst = 1\n{catalogue.NEXT}second = 2\n{catalogue.TESTS}assert third\n")
+        program = read(
+            f"# TRIES: a.\n#: check = passed; peak held 2M\nfirst = 1\n{catalogue.NEXT}second = 2\n{catalogue.TESTS}assert third\n"
+        )
         self.assertEqual(program.executions, ("# TRIES: a.\nfirst = 1\n", "second = 2\n"))
         self.assertEqual(program.tests, "assert third\n")
         self.assertEqual(program.checks, (("passed",), ("peak", "held", "2M")))
@@ -92,4 +94,6 @@ class SnapshotTest(unittest.TestCase):
     def test_differences_name_what_is_new_gone_and_changed(self):
         before = {"a": ("0o600", 1), "b": ("0o600", 1), "names": ["x"]}
         after = {"a": ("0o777", 1), "c": ("0o600", 1), "names": ["y"]}
-        self.assertEqual(snapshot.differences(before, after), ["a: 0o600 became 0o777", "b: gone", "c: new", "names: new ['y'], gone ['x']"])
+        self.assertEqual(
+            snapshot.differences(before, after), ["a: 0o600 became 0o777", "b: gone", "c: new", "names: new ['y'], gone ['x']"]
+        )
