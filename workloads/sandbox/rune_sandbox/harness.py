@@ -26,7 +26,7 @@ runpy.run_module("rune_sandbox", run_name="__main__")
 
 
 _CONTAINER = ["unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc", "sh", "-c"]
-_CONTAINER += ['mount -t tmpfs -o size=16m,mode=1777 shm /dev/shm; exec setpriv "$@"', "sh"]
+_CONTAINER += ['mount -t tmpfs -o size=16m,mode=1777 shm /dev/shm; mount -t tmpfs -o size=40m,mode=1777 out "$RUNE_SANDBOX_OUT"; exec setpriv "$@"', "sh"]
 
 
 class LiveRunner:
@@ -34,7 +34,7 @@ class LiveRunner:
 
     def __init__(self, verify: bool = True, landlock: bool = True, start: str = "", contained: bool = False, **environment: str):
         """`start` is the program that starts the runner, where that isn't the runner's own. `contained` (root only) is as in a container: in a
-        PID and mount namespace of its own, with a /dev/shm of its own."""
+        PID and mount namespace of its own, with volumes in memory."""
         code = start or ("" if landlock else _WITHOUT_LANDLOCK)
         self._start = ["-c", code] if code else ["-m", "rune_sandbox"]
         self._verify = verify
