@@ -122,25 +122,34 @@ class Heap:
     # writing
 
     def pack(self, *values) -> dict:
-        """`values`, and every shared container that has changed, as part of a frame."""
+        """`values`, and every shared container that has changed, as part of a frame. What can't be described leaves no trace."""
+        first = self._next
         pending: list[tuple[int, str, list]] = []
-        package: dict = {"values": [self._form(value, pending, top=True) for value in values]}
-        for number in list(self._snapshots):
-            if (changed := self._changed(number)) is not None:
-                pending.append((number, *changed))
-        nodes = []
+        try:
+            forms = [self._form(value, pending, top=True) for value in values]
+            for number in list(self._snapshots):
+                if (changed := self._changed(number)) is not None:
+                    pending.append((number, *changed))
+            nodes, snapshots = self._nodes(pending)
+        except BaseException:
+            for number in range(first, self._next, 2):
+                self._forget(number)
+            raise
+        self._snapshots |= snapshots
+        dropped, self._dropped = self._dropped, []
+        for number in dropped:
+            self._described.pop(number, None)
+        return {"values": forms, **({"nodes": nodes} if nodes else {}), **({"drop": dropped} if dropped else {})}
+
+    def _nodes(self, pending: list) -> tuple[list, dict]:
+        """The nodes of all that is pending and of what they hold, and what they hold now."""
+        nodes, snapshots = [], {}
         while pending:
             number, tag, children = pending.pop()
             nodes.append([number, tag, children if plain.flat(children) else [self._form(child, pending) for child in children]])
             if tag in _MUTABLE:
-                self._snapshots[number] = children
-        if nodes:
-            package["nodes"] = nodes
-        if self._dropped:
-            package["drop"], self._dropped = self._dropped, []
-            for number in package["drop"]:
-                self._described.pop(number, None)
-        return package
+                snapshots[number] = children
+        return nodes, snapshots
 
     def _changed(self, number: int) -> tuple[str, list] | None:
         """What a shared container holds now, if that isn't what both sides last agreed on."""

@@ -27,6 +27,10 @@ class Stop(BaseException):
     outcome = "Error"
 
 
+class Uncrossable(TypeError):
+    """A value that can't cross, and has no proxy either."""
+
+
 class Lost(Stop):
     """The candidate can't be asked any more."""
 
@@ -186,6 +190,8 @@ class Judge:
         try:
             how, values = ask()
             (value,) = values
+        except Uncrossable as error:
+            raise self._faulted(Unusable(f"the tests pass {error}")) from None
         except wire.TooLarge as error:
             raise self._faulted(Unusable(f"the tests call {call or self._entry_point} with {error}")) from None
         except (wire.Broken, ValueError) as error:
@@ -263,7 +269,7 @@ class Judge:
             return "generator", []
         if callable(value) and not isinstance(value, types.CoroutineType):
             return "function", [str(getattr(value, "__name__", type(value).__name__))]
-        raise self._faulted(Unusable(f"the tests pass a {type(value).__name__} to the program; only values, functions, iterators and objects of the tests' own classes can cross"))
+        raise Uncrossable(f"a {type(value).__name__} to the program; only values, functions, iterators and objects of the tests' own classes can cross")
 
     def _perform(self, operation: str, operands: list) -> tuple:
         try:

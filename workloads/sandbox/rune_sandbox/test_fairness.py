@@ -145,6 +145,10 @@ CALLBACKS = {
         "def solve(node):\n    before = None\n    while node: node.next, before, node = before, node, node.next\n    return before",
         "class Node:\n    def __init__(self, value, next=None): self.value, self.next = value, next\nlast = Node(2)\nfirst = Node(1, last)\nassert solve(first) is last\nassert last.next is first and first.next is None",
     ),
+    "what a function of the tests can't give is the program's error to catch": (
+        "def solve(f):\n    try: return f()\n    except TypeError: return 'no'",
+        "import sys\nassert solve(lambda: sys) in ('no', sys)",
+    ),
     "a buffer": ("def solve(out): out.write('hi')", "import io\nout = io.StringIO()\nsolve(out)\nassert out.getvalue() == 'hi'"),
 }
 STACK = "class Stack:\n    'a stack'\n    made = 0\n    def __init__(self, *items): self.items = list(items); Stack.made += 1\n    def push(self, x): self.items.append(x); return self\n    def pop(self):\n        if not self.items: raise IndexError('empty')\n        return self.items.pop()\n    def __len__(self): return len(self.items)\n    def __iter__(self): return iter(self.items)\n    def __getitem__(self, k): return self.items[k]\n    def __contains__(self, x): return x in self.items\n    def __eq__(self, other): return isinstance(other, Stack) and self.items == other.items\n    def __hash__(self): return hash(tuple(self.items))\n    def __add__(self, other): return Stack(*self.items, *other)\n    def __lt__(self, other): return len(self) < len(other)\n    def __repr__(self): return f'Stack{tuple(self.items)}'\n    def __enter__(self): return self\n    def __exit__(self, *a): self.items.clear(); return a[0] is KeyError\n    def __call__(self, x): return x * 2\n    @classmethod\n    def of(cls, n): return cls(*range(n))\n    @staticmethod\n    def two(): return 2\n    @property\n    def top(self): return self.items[-1]\ndef solve(*a): return Stack(*a)\n"
