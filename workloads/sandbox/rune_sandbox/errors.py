@@ -63,7 +63,12 @@ def adopted_class(module: str, name: str, *bases: type) -> type:
         raise ValueError("an exception's bases are exceptions")
     short = str(name).rpartition(".")[2][:_MAX_NAME]
     safe = tuple(STAND_INS.get(base, base) for base in bases)
-    return type(short, safe, {"__module__": str(module)[:_MAX_NAME], "__str__": _message, "__init__": _keep_arguments})
+    return type(short, safe, {"__module__": module_name(module), "__str__": _message, "__init__": _keep_arguments})
+
+
+def module_name(name) -> str:
+    """Where a class of the program says that it comes from. `__main__` would make it one of the tests' own."""
+    return "solution" if name == "__main__" else str(name)[:_MAX_NAME]
 
 
 def _standard(module, name) -> type | None:

@@ -64,6 +64,7 @@ _MUTABLE = {
 _TAGS = {kind: tag for tag, (kind, *_) in _MUTABLE.items()} | {tuple: "tuple", frozenset: "frozenset"}
 PROXIED = frozenset({"function", "object", "generator", "coroutine", "async generator"})
 EARLY = {"error": 3}  # how many of a node's children must be there before it can be made; the others are set afterwards
+_MOST_SHARED = 500  # containers; each is compared with what it was at every crossing
 _SAME = {"bytearray": str.__eq__}  # how a child is compared with what it was, where not by identity
 _VIEWS = {type({}.keys()): "keys", type({}.values()): "values", type({}.items()): "items"}
 
@@ -153,8 +154,10 @@ class Heap:
 
     def _changed(self, number: int) -> tuple[str, list] | None:
         """What a shared container holds now, if that isn't what both sides last agreed on."""
-        before = self._snapshots[number]
-        tag, children = self._contents(self._objects[number])
+        before, value = self._snapshots[number], self._objects[number]
+        if type(value) is list and len(value) == len(before) and all(map(is_, value, before)):
+            return None
+        tag, children = self._contents(value)
         same = len(children) == len(before) and all(map(_SAME.get(tag, is_), children, before))
         return None if same else (tag, children)
 
@@ -342,6 +345,15 @@ class Heap:
                 if number not in self._snapshots or self._changed(number) is None:  # a last change is told first
                     self._forget(number)
                     self._dropped.append(number)
+
+    def settle(self) -> None:
+        """After a whole call, when both sides agree: stop sharing everything, if it has become so much that comparing it would cost."""
+        if len(self._objects) - len(self._exported) <= _MOST_SHARED:
+            return
+        for number, value in list(self._objects.items()):
+            if number not in self._exported and not isinstance(value, type):
+                self._forget(number)
+                self._dropped.append(number)
 
     def exported(self, value) -> bool:
         """Whether `value` is an object of ours that the other side was given to ask about."""

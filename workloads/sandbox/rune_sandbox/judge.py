@@ -6,6 +6,7 @@ import io
 import json
 import os
 import sys
+import threading
 import types
 
 from rune_sandbox import collect, errors, wire
@@ -41,6 +42,16 @@ class Unusable(Stop):
     outcome = "TestsUnusable"
 
 
+class TooDeep(Stop):
+    """Tests and program call each other without end."""
+
+
+class Spent(Stop):
+    """What came back is more than this process can hold."""
+
+    outcome = "OutOfMemory"
+
+
 class TooMuch(Stop):
     """More came back than can cross."""
 
@@ -67,6 +78,8 @@ class Judge:
         self._tally = Tally()
         self._proxies = Proxies(self._value, self._subclassed)
         self._heap = Heap(0, self._describe, self._proxies.adopt)
+        self._turn = threading.RLock()
+        self._depth = 0  # questions that wait for each other; a failed one ends the tests, so nobody counts it back
         self._raised: list[BaseException] = []
         self._missing: dict[str, bool] = {}
         self._ours = {name: getattr(sys, name) for name in ("stdin", "stdout", "stderr")} | {name: getattr(builtins, name) for name in ("input", "print")}
@@ -177,12 +190,17 @@ class Judge:
         return value
 
     def _ask(self, operation: str, *operands) -> tuple[str, list]:
-        around = self._around()
-        self._heap.release()
-        how, values = self._peer.ask(operation, around, *operands)
-        if around:
-            self._restore(around, values.pop())
-        return how, values
+        with self._turn:  # threads of the tests come one after the other
+            around = self._around()
+            self._heap.release()
+            self._depth += 1
+            how, values = self._peer.ask(operation, around, *operands)
+            self._depth -= 1
+            if around:
+                self._restore(around, values.pop())
+            if self._depth == 0:
+                self._heap.settle()
+            return how, values
 
     def _answered(self, ask, operation: str = "", call: str = ""):
         if self.fault:
@@ -197,7 +215,9 @@ class Judge:
         except (wire.Broken, ValueError) as error:
             raise self._faulted(Lost(f"the program ended before the tests did ({error})")) from None
         except RecursionError:
-            raise self._faulted(Unusable(f"the tests call {call or self._entry_point} with a value that is nested too deeply")) from None
+            raise self._faulted(TooDeep("RecursionError: program and tests call each other too deeply")) from None
+        except MemoryError:
+            raise self._faulted(Spent("the tests' memory is too small for what the program answered")) from None
         if how == "raised" and isinstance(value, BaseException):
             raise self._programs(value, operation)
         if how == "unsupported":
@@ -252,7 +272,7 @@ class Judge:
                 sys.stdin.seek(max(0, sys.stdin.tell() - len(changes["left"])))
             if around["random"] is not None:
                 sys.modules["random"].setstate(changes["random"])
-        except (AttributeError, KeyError, TypeError, ValueError):
+        except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError):
             raise self._faulted(Lost("the program answered with something malformed")) from None
 
     # what the program may do with objects of the tests
