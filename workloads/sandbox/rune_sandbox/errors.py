@@ -34,6 +34,11 @@ def text(error: BaseException) -> str:
         return "(its message can't be printed)"
 
 
+def line(error: BaseException) -> str:
+    """`ValueError: what it says`."""
+    return ": ".join(part for part in (type(error).__name__, text(error)) if part)
+
+
 def contents(error: BaseException) -> tuple[str, list]:
     """Children of an exception's node: class, message, arguments, then what is set after it is made."""
     attributes = {name: value for name, value in getattr(error, "__dict__", {}).items() if name not in _SPECIAL and not isinstance(value, BaseException)}
