@@ -16,6 +16,11 @@ export class PodFailure extends Error {
   }
 }
 
+/** Tests by which no program can be judged: whoever wrote the task must correct it. */
+export function testsUnusable(why: string, of = ""): PodFailure {
+  return new PodFailure(exit.badInput, "TestsUnusable", `no program can be judged by the tests${of}: ${why}; correct them`);
+}
+
 export type PodPaths = { spec: string; terminationLog: string };
 const paths: PodPaths = { spec: specPath, terminationLog: "/dev/termination-log" };
 

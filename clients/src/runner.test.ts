@@ -20,6 +20,15 @@ it("runs a program and tells result and output apart", async () => {
   expect(JSON.parse(server.requests[0]?.body.toString() ?? "")).toEqual(program);
 });
 
+it("tries tests without a program, and gives why they can't be used", async () => {
+  const { runner } = await against(json(200, { usable: true, error: "" }), json(200, { usable: false, error: "line 1: SyntaxError" }));
+  const { entryPoint, tests } = program;
+  expect(await runner.tryTests({ entryPoint, tests })).toBe("");
+  expect(await runner.tryTests({ entryPoint, tests })).toBe("line 1: SyntaxError");
+  expect(server.requests[0]).toMatchObject({ method: "POST", path: "/tests", headers: { authorization: "Bearer secret" } });
+  expect(JSON.parse(server.requests[0]?.body.toString() ?? "")).toEqual({ entryPoint, tests });
+});
+
 it("asks again, with the same id, when it was busy or the answer was lost", async () => {
   const { runner, clock } = await against(status(429, { "retry-after": "1" }), reset, json(200, passed));
   await runner.execute(program);

@@ -48,6 +48,7 @@ export const lostTwice: Execution = {
 };
 
 const executed = execution.extend({ stdout: z.string(), stderr: z.string() });
+const tried = z.object({ usable: z.boolean(), error: z.string() });
 const refusal = z.object({ reason: z.string().optional(), error: z.string().optional(), message: z.string().optional() });
 const policy = { attempts: 8, firstWaitMilliseconds: 500, longestWaitMilliseconds: 10_000 };
 
@@ -74,6 +75,11 @@ export class Runner {
     const answer = await this.#call("POST", "/execute", (program.timeoutSeconds + 30) * 1000, program);
     const { stdout, stderr, ...result } = this.#parse(answer, executed);
     return { execution: result, stdout, stderr };
+  }
+
+  /** Why no program can be judged by these tests, in one sentence; empty where nothing speaks against them. */
+  async tryTests(tests: Pick<Program, "entryPoint" | "tests">): Promise<string> {
+    return this.#parse(await this.#call("POST", "/tests", 60_000, tests), tried).error;
   }
 
   async #call(method: "GET" | "POST", path: string, timeoutMilliseconds: number, body?: unknown): Promise<HttpAnswer> {

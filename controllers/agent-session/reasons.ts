@@ -38,6 +38,8 @@ export const SessionReason = {
   DeadlineExceeded: "DeadlineExceeded",
   /** The agent can't go on. */
   Aborted: "Aborted",
+  /** No program can be judged by the task's tests. */
+  TestsUnusable: "TestsUnusable",
   /** More epochs were lost than make sense. */
   EpochsExhausted: "EpochsExhausted",
 } as const;

@@ -14,6 +14,8 @@ export const EvaluationReason = {
   TaskSetMissing: "TaskSetMissing",
   /** What spec.taskSet names holds no tasks. */
   NotATaskSet: "NotATaskSet",
+  /** No program can be judged by the tests of a task. */
+  TestsUnusable: "TestsUnusable",
   /** Arms answer tasks. */
   Measuring: "Measuring",
   /** An arm is done. */

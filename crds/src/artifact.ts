@@ -63,10 +63,10 @@ export const taskSet = z.object({
 });
 export type TaskSet = z.infer<typeof taskSet>;
 
-/** What one execution in the sandbox answered. */
+/** What one execution in the sandbox answered. `TestsUnusable` says nothing of the program: its tests can't run, or can't be judged there. */
 export const execution = z.object({
   passed: z.boolean(),
-  outcome: z.enum(["Passed", "Failed", "Error", "Timeout", "OutOfMemory", "OutputLimit", "NoTests"]),
+  outcome: z.enum(["Passed", "Failed", "Error", "Timeout", "OutOfMemory", "OutputLimit", "NoTests", "TestsUnusable"]),
   error: text(4000),
   durationSeconds: z.number(),
 });

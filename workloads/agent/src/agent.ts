@@ -39,6 +39,7 @@ async function worldOf(job: AgentJob, log: SessionLog, written: { lastSequence: 
     },
     ask: (question) => complete({ ...question, url: job.model.url, model: job.model.name, deadline: Date.parse(job.deadline), signal }),
     execute: async (program) => (await runner.execute(program)).execution,
+    tryTests: () => runner.tryTests({ entryPoint: job.task.entryPoint, tests: job.task.tests }),
     prove: () =>
       proveIsolation({
         targets: job.sandbox.probeTargets,

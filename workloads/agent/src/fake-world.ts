@@ -49,12 +49,14 @@ export type Fakes = {
   power?: FakePower;
   now?: () => Date;
   isolation?: Isolation;
+  /** why the tests can't be used */
+  unusable?: string;
 };
 
 /** One process's view of the fakes. */
 export function fakeWorld(
   job: AgentJob,
-  { log, runner, inference, power = new FakePower(), now = () => new Date(0), isolation = verified }: Fakes,
+  { log, runner, inference, power = new FakePower(), now = () => new Date(0), isolation = verified, unusable = "" }: Fakes,
 ): World {
   const write = log.writer();
   return {
@@ -66,6 +68,7 @@ export function fakeWorld(
       return { texts: power.across(() => inference.ask(prompt)), usage: { promptTokens: 7, completionTokens: 9 } };
     },
     execute: async ({ id, program }) => power.across(() => runner.execute(id, program)),
+    tryTests: async () => unusable,
     prove: async () => {
       power.boundary();
       return isolation;

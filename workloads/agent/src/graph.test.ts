@@ -121,6 +121,28 @@ describe("a session", () => {
     expect([runner.executed.length, inference.asked]).toEqual([0, 0]);
   });
 
+  test("asks for no program that its tests couldn't judge, and says why", async () => {
+    const [log, runner, inference] = [new FakeLog(), new FakeRunner(), new FakeInference([["    right"]])];
+    const unusable = "line 1: SyntaxError: invalid syntax";
+    await expect(work(fakeWorld(jobOf(), { log, runner, inference, unusable }), [], never)).rejects.toMatchObject({
+      code: 65,
+      reason: "TestsUnusable",
+      message: "no program can be judged by the tests: line 1: SyntaxError: invalid syntax; correct them",
+    });
+    expect([inference.asked, runner.executed.length]).toEqual([0, 0]);
+  });
+
+  test("asks for no second program where the first one showed that the tests are at fault, also when it starts anew", async () => {
+    const [log, runner, inference] = [new FakeLog(), new FakeRunner(), new FakeInference([["    wrong"]])];
+    const world = fakeWorld(jobOf(), { log, runner, inference });
+    const execution = { passed: false, outcome: "TestsUnusable" as const, error: "line 3: NameError: x", durationSeconds: 0 };
+    const unlucky = { ...world, execute: () => Promise.resolve(execution) };
+    await expect(work(unlucky, [], never)).rejects.toMatchObject({ reason: "TestsUnusable", message: expect.stringContaining("line 3") });
+    expect(log.records.at(-1)).toMatchObject({ type: "executed", execution });
+    await expect(work(fakeWorld(jobOf(), { log, runner, inference }), log.records, never)).rejects.toMatchObject({ reason: "TestsUnusable" });
+    expect(inference.asked).toBe(1);
+  });
+
   test("proves each epoch's sandbox anew", async () => {
     const fakes = { log: new FakeLog(), runner: new FakeRunner(), inference: new FakeInference(wrongTwice) };
     await expect(work(fakeWorld(jobOf(), { ...fakes, power: new FakePower(14) }), [], never)).rejects.toBeInstanceOf(Killed);

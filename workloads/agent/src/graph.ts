@@ -4,7 +4,7 @@ import { Fenced } from "@rune/clients/log";
 import type { LogRecord } from "@rune/crds/artifact";
 import type { AgentJob } from "@rune/crds/job-spec";
 import { fold, type Outcome, type Session, solved } from "./session.ts";
-import { execute, generate, prove, reflect, save } from "./steps.ts";
+import { execute, generate, judged, prove, reflect, save } from "./steps.ts";
 import type { World } from "./world.ts";
 
 type Step = (world: World, session: Session) => Promise<Session>;
@@ -31,7 +31,7 @@ export function route(session: Session, job: Pick<AgentJob, "attempts" | "deadli
 /** Works on a session from where its log ends until its own end. */
 export async function work(world: World, records: readonly LogRecord[], signal: AbortSignal): Promise<Outcome> {
   const { job } = world;
-  let session = fold(records);
+  let session = judged(fold(records));
   if (session.epoch > job.epoch) throw new Fenced(`epoch ${session.epoch} has written to the log; this agent is of epoch ${job.epoch}`);
   const first = route(session, job, world.now());
   if (first !== END && first !== "save" && session.provenEpoch < job.epoch) session = await prove(world, session);

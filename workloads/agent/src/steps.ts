@@ -1,5 +1,6 @@
 import { canonicalJSON, sha256 } from "@rune/clients/digest";
 import { isolationFailure } from "@rune/clients/isolation";
+import { testsUnusable } from "@rune/clients/pod";
 import { conversation, defaultSampling, prefill, programOf, prompt } from "@rune/clients/prompt";
 import { lostTwice, mostLosses } from "@rune/clients/runner";
 import type { AgentJob } from "@rune/crds/job-spec";
@@ -12,12 +13,17 @@ const recordBudget = 768 * 1024;
 const longestProgram = (candidates: number) => Math.min(65_536, Math.floor(recordBudget / candidates));
 const longestError = 4000;
 
-/** Step before all others: without a proof for this epoch's sandbox nothing is executed. Throws PodFailure. */
+/**
+ * Step before all others: without a proof for this epoch's sandbox nothing is executed, and without tests that can judge a program none is
+ * asked for. Throws PodFailure.
+ */
 export async function prove(world: World, before: Session): Promise<Session> {
   const isolation = await world.prove();
   const session = await write(world, before, { type: "isolation", isolation });
   const failure = isolationFailure(isolation, world.job.epoch);
   if (failure) throw failure;
+  const why = await world.tryTests();
+  if (why) throw testsUnusable(why);
   return session;
 }
 
@@ -52,7 +58,14 @@ export async function execute(world: World, before: Session): Promise<Session> {
   const n = session.open?.n ?? 0;
   const answer = session.losses < mostLosses ? await world.execute({ id: `${job.owner.uid}/${n}`, epoch: job.epoch, ...trial }) : lostTwice;
   const execution = { ...answer, error: answer.error.slice(0, longestError) };
-  return await write(world, session, { type: "executed", program, execution }, n);
+  return judged(await write(world, session, { type: "executed", program, execution }, n));
+}
+
+/** The same session, unless its newest verdict says that no further program can be judged. Throws PodFailure. */
+export function judged(session: Session): Session {
+  const newest = session.attempts.at(-1)?.execution;
+  if (newest?.outcome === "TestsUnusable") throw testsUnusable(newest.error);
+  return session;
 }
 
 /** Ends the round, and keeps what its errors taught. */

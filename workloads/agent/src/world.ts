@@ -16,6 +16,8 @@ export type World = {
   ask(question: Question): Promise<Pick<Completed, "texts" | "usage">>;
   /** Answers an id that it has answered before with the stored result. */
   execute(program: Program): Promise<Execution>;
+  /** Why the task's tests can't judge any program; empty where nothing speaks against them. */
+  tryTests(): Promise<string>;
   prove(): Promise<Isolation>;
   now(): Date;
 };

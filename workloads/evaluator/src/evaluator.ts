@@ -66,6 +66,7 @@ async function worldOf(
     },
     ask: (question) => complete({ ...question, url: arm.model.url, model: arm.model.name, deadline: Date.parse(job.deadline), signal }),
     execute: async (program) => (await runner.execute(program)).execution,
+    tryTests: ({ entryPoint, tests }) => runner.tryTests({ entryPoint, tests }),
     prove: () => proveIsolation({ targets: job.sandbox.probeTargets, probe: (targets) => runner.probe(job.epoch, targets), signal }),
     now: () => new Date(),
   };

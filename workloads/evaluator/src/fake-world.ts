@@ -54,12 +54,12 @@ export class FakeOutside {
   }
 }
 
-export type Fakes = { outside: FakeOutside; power?: FakePower; now?: () => Date; isolation?: Isolation };
+export type Fakes = { outside: FakeOutside; power?: FakePower; now?: () => Date; isolation?: Isolation; unusable?: Readonly<Record<string, string>> };
 
 /** One process's view. The model with memory solves all but tasks over `seal`; each question is answered with other wrong programs. */
 export function fakeWorld(
   job: EvaluatorJob,
-  { outside, power = new FakePower(), now = () => new Date(0), isolation = verified }: Fakes,
+  { outside, power = new FakePower(), now = () => new Date(0), isolation = verified, unusable = {} }: Fakes,
 ): World {
   const write = outside.log.writer();
   return {
@@ -77,6 +77,7 @@ export function fakeWorld(
       return { texts: texts.slice(0, n), usage: { promptTokens: 3, completionTokens: 4 } };
     },
     execute: async ({ id, program }) => power.across(() => outside.runner.execute(id, program)),
+    tryTests: async ({ id }) => unusable[id] ?? "",
     prove: async () => isolation,
   };
 }

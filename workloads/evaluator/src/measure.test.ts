@@ -55,6 +55,26 @@ describe("an arm", () => {
     expect([outside.asked, outside.runner.executed.length]).toEqual([0, 0]);
   });
 
+  test("asks no model where a task's tests can't judge any program, and names these tasks", async () => {
+    const outside = new FakeOutside();
+    const unusable = { "both-haul": "line 2: SyntaxError: invalid syntax", "table-seal": "the tests never use solve" };
+    await expect(measure(fakeWorld(jobOf(), { outside, unusable }), never)).rejects.toMatchObject({
+      code: 65,
+      reason: "TestsUnusable",
+      message:
+        "no program can be judged by the tests of task both-haul: line 2: SyntaxError: invalid syntax; nor by those of table-seal; correct them",
+    });
+    expect([outside.asked, outside.runner.executed.length]).toEqual([0, 0]);
+  });
+
+  test("counts no task against an arm whose tests turn out to be at fault", async () => {
+    const outside = new FakeOutside();
+    const execution = { passed: false, outcome: "TestsUnusable" as const, error: "line 3: NameError: x", durationSeconds: 0 };
+    const world = { ...fakeWorld(jobOf(), { outside }), execute: () => Promise.resolve(execution) };
+    await expect(measure(world, never)).rejects.toMatchObject({ reason: "TestsUnusable", message: expect.stringMatching(/of task .*line 3/) });
+    expect(types(outside.records).get("judged")).toBeUndefined();
+  });
+
   test("stops when its time is over, and what was judged stays", async () => {
     const outside = new FakeOutside();
     let asked = 0;

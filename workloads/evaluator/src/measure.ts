@@ -2,7 +2,7 @@ import { canonicalJSON, sha256 } from "@rune/clients/digest";
 import { InferenceRefused } from "@rune/clients/inference";
 import { isolationFailure } from "@rune/clients/isolation";
 import { Fenced } from "@rune/clients/log";
-import { PodFailure } from "@rune/clients/pod";
+import { PodFailure, testsUnusable } from "@rune/clients/pod";
 import { defaultSampling, prefill, programOf, prompt } from "@rune/clients/prompt";
 import { lostTwice, mostLosses, type Program } from "@rune/clients/runner";
 import type { Execution, HeldOutTask } from "@rune/crds/artifact";
@@ -19,6 +19,9 @@ const longestError = (samples: number) => Math.min(1000, Math.floor(40_960 / sam
 /** Executions that are asked for at once; a sandbox runs two and lets a few wait. */
 const executionsAtOnce = 4;
 
+/** Tasks whose names a failure holds. */
+const mostNamed = 10;
+
 type Run = (program: Program) => Promise<Execution>;
 
 /**
@@ -33,6 +36,7 @@ export async function measure(world: World, signal: AbortSignal): Promise<void> 
   if (left.length === 0) return;
   const journal = new Journal(world);
   await prove(world, journal);
+  await tryTests(world, left);
   const gate = turnstile(executionsAtOnce);
   const judge = async (task: HeldOutTask, sampled: Sampled, run: Run) => {
     const samples = await execute(world, task, sampled, run);
@@ -61,6 +65,20 @@ async function prove(world: World, journal: Journal): Promise<void> {
   await journal.write({ type: "isolation", isolation });
   const failure = isolationFailure(isolation, job.epoch);
   if (failure) throw failure;
+}
+
+/** Before any arm is asked: a task that no program could pass would count against every arm. Throws PodFailure that names them. */
+async function tryTests(world: World, tasks: readonly HeldOutTask[]): Promise<void> {
+  const unusable: { id: string; why: string }[] = [];
+  for (const task of tasks) {
+    const why = await world.tryTests(task);
+    if (why) unusable.push({ id: task.id, why });
+  }
+  const [first, ...others] = unusable;
+  if (!first) return;
+  const more = others.length > 0 ? `; nor by those of ${others.slice(0, mostNamed).map(({ id }) => id).join(", ")}` : "";
+  const rest = others.length > mostNamed ? ` and ${others.length - mostNamed} more` : "";
+  throw testsUnusable(`${first.why}${more}${rest}`, ` of task ${first.id}`);
 }
 
 /** Samples a task's programs and fixes them in the log. */
@@ -117,6 +135,7 @@ async function execute(world: World, task: HeldOutTask, sampled: Sampled, run: R
     const id = `${job.owner.uid}/${sampled.n}/${k}`;
     const trial = { id, epoch: job.epoch, entryPoint: task.entryPoint, program, tests: task.tests, timeoutSeconds, memoryMiB };
     const execution = await run(trial);
+    if (execution.outcome === "TestsUnusable") throw testsUnusable(execution.error, ` of task ${task.id}`);
     answers.set(program, { ...execution, error: execution.error.slice(0, longestError(sampled.programs.length)).toWellFormed() });
   }
   return sampled.programs.flatMap((program) => {

@@ -18,6 +18,8 @@ export type World = {
   ask(question: Question): Promise<Pick<Completed, "texts" | "usage">>;
   /** Answers an id that it has answered before with the stored result. */
   execute(program: Program): Promise<Execution>;
+  /** Why a task's tests can't judge any program; empty where nothing speaks against them. */
+  tryTests(task: HeldOutTask): Promise<string>;
   prove(): Promise<Isolation>;
   now(): Date;
 };

@@ -34,14 +34,11 @@ def execution(body: bytes) -> Execution:
     identity = _text(document, "id")
     if not _ID.fullmatch(identity):
         raise BadRequest("id must be <uid>/<n> or <uid>/<n>/<k>")
-    entry_point = _text(document, "entryPoint")
-    if not entry_point.isidentifier():
-        raise BadRequest("entryPoint must be the name of a Python function")
     same = {key: value for key, value in document.items() if key != "epoch"}
     return Execution(
         id=identity,
         epoch=_integer(document, "epoch", 0, 2**53),
-        entry_point=entry_point,
+        entry_point=_entry_point(document),
         program=_text(document, "program"),
         tests=_text(document, "tests"),
         timeout_seconds=_seconds(document),
@@ -49,6 +46,17 @@ def execution(body: bytes) -> Execution:
         output_bytes=_integer(document, "outputBytes", 0, 1 << 22, 65536),
         digest=hashlib.sha256(json.dumps(same, sort_keys=True).encode()).hexdigest(),
     )
+
+
+@dataclass(frozen=True)
+class Trial:
+    entry_point: str
+    tests: str
+
+
+def trial(body: bytes) -> Trial:
+    document = _document(body)
+    return Trial(_entry_point(document), _text(document, "tests"))
 
 
 def targets(body: bytes) -> dict[str, tuple[str, int]]:
@@ -64,6 +72,13 @@ def _address(name: str, value) -> tuple[str, int]:
     if not host or not port.isdigit() or not 0 < int(port) < 65536:
         raise BadRequest(f"targets.{name} must be host:port")
     return host.strip("[]"), int(port)
+
+
+def _entry_point(document: dict) -> str:
+    name = _text(document, "entryPoint")
+    if not name.isidentifier():
+        raise BadRequest("entryPoint must be the name of a Python function or class")
+    return name
 
 
 def _document(body: bytes) -> dict:

@@ -17,12 +17,12 @@ from _sitebuiltins import Quitter
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
-from rune_sandbox import candidate, judge, probe_inside  # noqa: E402 (the path must be set first)
+from rune_sandbox import candidate, judge, probe_inside, usable  # noqa: E402 (the path must be set first)
 from rune_sandbox.lock import Lock, apply, hide  # noqa: E402
 from rune_sandbox.nursery import LOCKED, MAX_ORDER, ORDERS_FD  # noqa: E402
 from rune_sandbox.processes import CONTROL_FD, OUT_OF_MEMORY  # noqa: E402
 
-PARTS = {"candidate": candidate.run, "judge": judge.run, "probe": probe_inside.run}
+PARTS = {"candidate": candidate.run, "judge": judge.run, "probe": probe_inside.run, "tests": usable.run}
 _COMMON = "bisect collections contextlib copy dataclasses datetime functools heapq itertools math operator random re string time typing"
 _STACK_BYTES = 1 << 20  # of a thread: 8 MiB each, the system's default, would soon be all the memory that a program may map
 

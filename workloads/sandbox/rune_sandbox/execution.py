@@ -183,8 +183,8 @@ class _Run:
         if report is None:
             return _without_verdict(judge_ending)
         if report["lost"]:
-            return _lost(ending, _printable(report["error"]))
-        return report["outcome"], _printable(report["error"])
+            return _lost(ending, printable(report["error"]))
+        return report["outcome"], printable(report["error"])
 
     def _joined(self, program: Pipe, tests: Pipe) -> str:
         return program.text() + tests.text(self._asked.output_bytes - len(program.content))
@@ -200,7 +200,7 @@ def _genuine(content: bytes, nonce: str) -> dict | None:
         return None
 
 
-def _printable(text: str) -> str:
+def printable(text: str) -> str:
     """Lone surrogates are legal in Python's strings, in UTF-8 they are not."""
     return text.encode("utf-8", "replace").decode()
 

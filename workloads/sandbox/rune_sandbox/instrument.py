@@ -2,8 +2,10 @@
 
 import ast
 import builtins
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import islice
+
+from rune_sandbox.reach import out_of_reach
 
 _HOOK = "__rune__"
 MAX_VALUE = 300
@@ -86,7 +88,8 @@ class Prepared:
     checks: int  # statements that check something
     seeds: bool  # the tests seed the random module
     modules: list[tuple[int, str, str | None]]  # (line, module, name imported from it)
-    stops: list[range] = field(default_factory=list)  # lines where a StopIteration is what the tests wait for
+    stops: list[range]  # lines where a StopIteration is what the tests wait for
+    out_of_reach: tuple[int, str] | None  # (line, what can't be had there)
 
 
 def prepare(source: str, file: str, entry_point: str, tally: Tally) -> Prepared:
@@ -94,6 +97,7 @@ def prepare(source: str, file: str, entry_point: str, tally: Tally) -> Prepared:
     tree = ast.parse(source, file)
     tree.body = [node for node in tree.body if not (_is_function(node) and node.name == entry_point)]
     seen = _Seen(tree, entry_point)
+    beyond = out_of_reach(tree, {entry_point, "candidate", *seen.free()})
     for node in tree.body:
         if _is_function(node) and _is_test(node):
             tally.define(node.name)
@@ -101,7 +105,7 @@ def prepare(source: str, file: str, entry_point: str, tally: Tally) -> Prepared:
     explaining = _Explaining(source)
     tree = ast.fix_missing_locations(explaining.visit(tree))
     code = compile(tree, file, "exec", dont_inherit=True)
-    return Prepared(code, seen.free(), seen.uses_entry_point(), explaining.checks, seen.seeds, seen.modules, seen.stops)
+    return Prepared(code, seen.free(), seen.uses_entry_point(), explaining.checks, seen.seeds, seen.modules, seen.stops, beyond)
 
 
 def install(scope: dict, tally: Tally) -> None:

@@ -15,6 +15,7 @@ from rune_sandbox.config import Config
 from rune_sandbox.execution import Unavailable, execute
 from rune_sandbox.place import Place
 from rune_sandbox.probe import prove
+from rune_sandbox.trial import try_tests
 from rune_sandbox.results import Full, IdReused, Results, StaleEpoch
 
 _SOCKET_SECONDS = 30
@@ -65,16 +66,26 @@ class Runner:
             self._verified = report["verified"]
         return report
 
+    def try_tests(self, body: bytes) -> dict:
+        asked = contract.trial(body)
+        self._require_proof()
+        with self._turns.one():
+            return try_tests(asked, self._place)
+
     def execute(self, body: bytes) -> dict:
         asked = contract.execution(body)
-        if not self._verified:
-            raise NotVerified("this sandbox has not proven its isolation; POST /probe first")
+        self._require_proof()
 
         def run() -> dict:
             with self._turns.one():
                 return execute(asked, self._place)
 
         return self._results.once(asked, run)
+
+
+    def _require_proof(self) -> None:
+        if not self._verified:
+            raise NotVerified("this sandbox has not proven its isolation; POST /probe first")
 
 
 _ANSWERS = {
@@ -178,7 +189,7 @@ class Handler(BaseHTTPRequestHandler):
             self._answer(404, {"reason": "NotFound", "message": f"there is no {self.path}"})
 
     def do_POST(self) -> None:
-        actions: dict[str, Callable[[bytes], dict]] = {"/execute": self.server.runner.execute, "/probe": self.server.runner.probe}
+        actions: dict[str, Callable[[bytes], dict]] = {"/execute": self.server.runner.execute, "/tests": self.server.runner.try_tests, "/probe": self.server.runner.probe}
         if not self._authorized():
             self._refuse(401, "Unauthorized", "the bearer token is missing or not this sandbox's")
         elif self.path not in actions:

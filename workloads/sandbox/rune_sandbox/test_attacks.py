@@ -80,14 +80,93 @@ class Attacks(unittest.TestCase):
         for base in ("object", "int", "str", "list"):
             self.refused(f"class Same({base}):\n    __eq__ = lambda s, o: True\n    __hash__ = None\ndef solve(x):\n    return Same()")
 
+    def test_an_object_never_learns_what_it_is_compared_with(self):
+        everything = "class Same:\n" + "".join(
+            f"    __{name}__ = lambda s, *o: {answer}\n"
+            for answer, names in {
+                "True": "eq le ge contains bool",
+                "False": "ne lt gt",
+                "0": "sub rsub add mod floordiv xor hash len",
+                "s": "abs neg round iadd and call",
+                "[s, s]": "divmod",
+            }.items()
+            for name in names.split()
+        )
+        for tests in (
+            "assert solve(1) == 2",
+            "assert 2 == solve(1)",
+            "assert not solve(1) != 2",
+            "assert abs(solve(1) - 2) < 1e-9",
+            "assert abs(2 - solve(1)) < 1e-9",
+            "assert solve(1) >= 2 and solve(1) <= 2",
+            "assert 2 in solve(1)",
+            "assert solve(1) in [2]",
+            "assert [solve(1)] == [2]",
+            "assert {'a': solve(1)} == {'a': 2}",
+            "assert solve(1) in {2: 1}",
+            "import math\nassert math.isclose(solve(1), 2)",
+            "import unittest\nclass T(unittest.TestCase):\n    def test_it(self):\n        self.assertEqual(solve(1), 2)",
+            "import unittest\nclass T(unittest.TestCase):\n    def test_it(self):\n        self.assertAlmostEqual(solve(1), 2)",
+            "import unittest\nclass T(unittest.TestCase):\n    def test_it(self):\n        self.assertCountEqual([solve(1)], [2])",
+            "def check(candidate):\n    assert candidate(1) == 2\n    assert isinstance(candidate(1), int)",
+        ):
+            with self.subTest(tests):
+                self.refused(f"{everything}def solve(x):\n    return Same()", "Failed", "Error", tests=tests)
+                self.refused(f"{everything}def solve(x):\n    return (Same(), [Same()])[x]", "Failed", "Error", tests=tests)
+
+    def test_a_program_reaches_nothing_of_the_tests_through_what_they_pass(self):
+        """Public names of what was passed, calls of functions that were passed, and no more."""
+        program = """
+def solve(node, function, lines):
+    found = []
+    for owner in (node, function, lines, node.method):
+        for name in ("__class__", "__dict__", "__globals__", "__init__", "__self__", "__func__", "__code__", "__builtins__", "gi_frame", "f_globals", "tb_frame"):
+            try: value = getattr(owner, name)
+            except Exception: continue
+            if "needle" in repr(value) or "needle" in repr(getattr(value, "__globals__", "")): found.append(name)
+    ask = type(node).__getattr__.__closure__[0].cell_contents if type(node).__getattr__.__closure__ else None
+    for name in ("__class__", "__init__", "_secret", "__globals__", "__dict__"):
+        for owner in (node, function, lines):
+            try: found.append(str(ask("get", owner, name)))
+            except Exception: pass
+    for special in ("__getattribute__", "__setattr__", "__reduce__", "__init_subclass__"):
+        try: found.append(str(ask("special", special, node, "_secret")))
+        except Exception: pass
+    for target in (type, int, "text", [1], 5):
+        try: found.append(str(ask("call", target, "", "x", [], {})))
+        except Exception: pass
+    for operation in ("eval", "name", "start", None, 3, "import"):
+        try: found.append(str(ask(operation, node)))
+        except Exception: pass
+    try: ask("set", node, "__class__", int); found.append("set")
+    except Exception: pass
+    return found
+"""
+        tests = "needle = 'needle'\nclass Node:\n    _secret = 1\n    def __init__(self): self.x = 1\n    def method(self): return 2\nnode = Node()\ngot = solve(node, lambda: needle, (k for k in [1]))\nassert got == [], got\nassert type(node) is Node"
+        answer = self.runner.execute(program, tests)
+        self.assertEqual(answer["outcome"], "Passed", answer)
+
     def test_forged_frames_are_errors(self):
         for frame in (
-            '{"returned":{"frozenset":[[1]]}}',
-            '{"returned":{"eval":"2"}}',
+            '{"is":"returned","values":[[101]],"nodes":[[101,"frozenset",[[3]]],[3,"list",[]]]}',
+            '{"is":"returned","values":[{"eval":"2"}]}',
+            '{"is":"returned","values":[[101]],"nodes":[[101,"tuple",[[101]]]]}',
+            '{"is":"returned","values":[[101]],"nodes":[[101,"tuple",[[3]]],[3,"tuple",[[101]]]]}',
+            '{"is":"returned","values":[[0]],"nodes":[[0,"list",[2]]]}',
+            '{"is":"returned","values":[[101]],"nodes":[[101,"record",["a b","x",1]]]}',
+            '{"is":"returned","values":[[101]],"nodes":[[101,"record",["A","x,__class__",1,2]]]}',
+            '{"is":"returned","values":[[101]],"nodes":[[101,"object",[103]]]}',
+            '{"is":"returned","values":[2,2]}',
+            '{"is":"returned"}',
+            '{"is":["returned"],"values":[2]}',
+            '{"is":"raised","values":[2]}',
+            '{"is":"raised","values":[[101]],"nodes":[[101,"error",[{"builtin":"int"},"m",[]]]]}',
+            '{"do":"call","values":[{"builtin":"type"},"","X",[],{}]}',
+            '{"do":"get","values":[{"builtin":"object"},"__subclasses__"]}',
+            '{"drop":[0,1,2],"is":"returned","values":[[0]]}',
             "[]",
-            '{"raised":{"type":1}}',
             '{"outcome":"Passed"}',
-            '{"returned":' + "[" * 5000 + "]" * 5000 + "}",
+            '{"is":"returned","values":' + "[" * 5000 + "]" * 5000 + "}",
             "junk",
         ):
             with self.subTest(frame[:40]):
@@ -236,7 +315,7 @@ class Attacks(unittest.TestCase):
                 self.refused(program, "OutOfMemory", tests=f"solve(1)\n{hog}", memoryMiB=128, timeoutSeconds=20)
 
     def test_what_can_not_even_tell_of_its_memory_error_is_out_of_memory(self):
-        flush = "import sys\nclass Full:\n    def flush(self): raise MemoryError\n    write = flush\nsys.stdout = Full()"
+        flush = "import sys\nclass Full:\n    def flush(self): raise MemoryError\n    write = flush\nsys.__stdout__ = Full()"
         self.refused("def solve(x):\n    return 2", "OutOfMemory", tests=f"assert solve(1) == 2\n{flush}")
         describe = "class Full(Exception):\n    @property\n    def args(self): raise MemoryError\ndef solve(x):\n    raise Full"
         self.refused(describe, "OutOfMemory")
@@ -282,7 +361,8 @@ class Attacks(unittest.TestCase):
         self.runner.execute("import os\ndef solve(x):\n    open('c', 'w').close(); os.chmod('.', 0)\n    return 2", WANTED)
 
     def test_a_huge_value_does_not_fill_the_judge(self):
-        self.refused("def solve(x):\n    return 'x' * (50 << 20)", "Error", "OutOfMemory")
+        answer = self.refused("def solve(x):\n    return 'x' * (50 << 20)", "OutputLimit")
+        self.assertRegex(answer["error"], r"solve\(1\) returned 524288\d\d bytes; at most 16777216 can cross at once")
         self.refused("def solve(x):\n    return 10 ** 5_000_000", "Failed", "Error", timeoutSeconds=20)
 
 

@@ -1,8 +1,46 @@
+import time
 import unittest
 
 from rune_sandbox.harness import LiveRunner
+from rune_sandbox.instrument import Tally, prepare
+
+UNUSABLE = {
+    "assert solve(1) ==": "line 1: SyntaxError: invalid syntax",
+    "\nimport nowhere\nassert solve(1) == 2": "line 2: ModuleNotFoundError: No module named 'nowhere'; the program is the module 'solution'",
+    "from math import nothing\nassert solve(1) == 2": "line 1: ImportError: cannot import name 'nothing' from 'math'",
+    "from unittest.mock import patch\nwith patch('time.sleep'): assert solve(1) == 2": "line 2: time.sleep is replaced here, but the program, in another process, keeps its own",
+    "import solution\nsolution.limit = 3\nassert solve(1) == 2": "line 2: solution.limit is replaced here, but the program, in another process, keeps its own",
+    "class Mine(Base):\n    pass\nassert solve(Mine()) == 2": "line 1: Mine derives from Base, a class of the program, which lives in another process",
+    "def test_one(capsys):\n    assert solve(1) == 2": "line 1: test_one takes 'capsys'; nothing here gives a test its arguments",
+}
+CASE = "import unittest\nclass T(unittest.TestCase):\n    def test_one(self):\n        {}"
+CHECKS = (
+    "try:\n    solve(-1)\nexcept ValueError:\n    pass\nelse:\n    raise AssertionError('no ValueError')",
+    "try:\n    solve(-1)\n    assert False, 'no ValueError'\nexcept ValueError:\n    pass",
+    "try:\n    solve(-1)\nexcept Exception:\n    pass\nelse:\n    raise AssertionError",
+    "import sys\nif solve(1) != 2:\n    print('wrong')\n    sys.exit(1)",
+    "if solve(1) == 2:\n    pass\nelse:\n    raise SystemExit('wrong')",
+    "if solve(1) != 2:\n    exit(1)",
+    "class TestSolve:\n    def setup_method(self, method):\n        self.x = 1\n    def test_one(self):\n        assert solve(self.x) == 2",
+    "async def test_one():\n    assert solve(1) == 2",
+    "class TestSolve:\n    async def test_one(self):\n        assert solve(1) == 2",
+    "import unittest\nclass T(unittest.IsolatedAsyncioTestCase):\n    async def test_one(self):\n        self.assertEqual(solve(1), 2)",
+    CASE.format("if solve(1) != 2: self.fail('wrong')"),
+    CASE.format("self.assertEqual(solve(1), 2)") + "\nif __name__ == '__main__':\n    unittest.main()",
+    CASE.format("self.assertRaises(ValueError, solve, -1)"),
+    CASE.format("for k in range(3):\n            with self.subTest(k=k): self.assertEqual(solve(k), k + 1)"),
+    "import unittest\nready = []\ndef setUpModule(): ready.append(1)\n" + CASE.format("self.assertEqual([solve(1), ready], [2, [1]])"),
+    "import unittest\nclass T(unittest.TestCase):\n    @unittest.expectedFailure\n    def test_one(self): self.assertEqual(solve(16), 3 if solve(1) == 2 else 17)",
+    "for given, wanted in [(1, 2), (2, 3)]:\n    def test_it(given=given, wanted=wanted):\n        assert solve(given) == wanted\n    test_it()",
+)
 
 INCREMENT = "def solve(x):\n    return x + 1\n"
+
+
+def _cpu_seconds(work) -> float:
+    start = time.process_time()
+    work()
+    return time.process_time() - start
 
 
 class Verdicts(unittest.TestCase):
@@ -57,21 +95,24 @@ class Verdicts(unittest.TestCase):
         tests = f"got = solve({values})\nassert got == {values}\nassert [type(x) for x in got] == [type(x) for x in {values}]\nimport math\nassert math.isnan(solve(float('nan')))"
         self.judged("def solve(x):\n    return x", tests, "Passed")
 
-    def test_subclasses_cross_as_what_they_extend(self):
-        self.judged(
-            "from collections import Counter\ndef solve(x):\n    return Counter(x)", "assert solve('aab') == {'a': 2, 'b': 1}", "Passed"
-        )
+    def test_an_object_is_equal_to_a_value_only_where_the_tests_name_its_class(self):
+        program = "class Money:\n    def __init__(self, n): self.n = n\n    def __eq__(self, other): return self.n == getattr(other, 'n', other)\ndef solve(x):\n    return Money(x)"
+        answer = self.judged(program, "assert solve(1) == 1", "Failed")
+        self.assertIn("solve(1) returned <solution.Money object", answer["error"])
+        self.judged(program, "assert solve(1).n == 1", "Passed")
+        self.judged(program, "assert solve(1) == 1 and isinstance(solve(1), Money)", "Passed")
+        self.judged(program, "assert solve(2) == 1 and isinstance(solve(1), Money)", "Failed")
 
-    def test_an_object_cannot_cross_and_the_error_says_so(self):
-        answer = self.judged(
-            "class Same:\n    def __eq__(self, other):\n        return True\ndef solve(x):\n    return Same()",
-            "assert solve(1) == 2",
-            "Error",
-        )
-        self.assertIn("solve(1) returned a Same: only None", answer["error"])
+    def test_what_can_not_cross_is_no_fault_of_the_program(self):
+        for passed, kind in (("sys", "module"), ("threading.Lock()", "lock"), ("object()", "object"), ("open('/dev/null')", "TextIOWrapper")):
+            answer = self.judged(INCREMENT, f"import sys, threading\nassert solve({passed}) == 2", "TestsUnusable")
+            self.assertIn(f"the tests pass a {kind} to the program; only", answer["error"])
 
-    def test_a_function_cannot_be_passed_and_the_error_says_so(self):
-        self.assertIn("with a function", self.judged(INCREMENT, "assert solve(len.__class__ and (lambda: 1)) == 2", "Error")["error"])
+    def test_what_is_too_large_is_said_with_its_size_both_ways(self):
+        answer = self.judged(INCREMENT, "assert solve('x' * (20 << 20)) == 2", "TestsUnusable")
+        self.assertRegex(answer["error"], r"^the tests call solve\('x+…\) with 209715\d\d bytes; at most 16777216 can cross at once$")
+        answer = self.judged("def solve(x):\n    return 'x' * x", "assert solve(20 << 20) == 2", "OutputLimit")
+        self.assertRegex(answer["error"], r"^solve\(20971520\) returned 209715\d\d bytes; at most 16777216 can cross at once$")
 
     def test_expected_exceptions_can_be_caught(self):
         program = "class Odd(ValueError):\n    pass\ndef solve(x):\n    if x == 1: raise Odd('one')\n    if x == 2: raise KeyError('two')\n    raise UnicodeDecodeError('utf-8', b'x', 0, 1, 'three')"
@@ -117,8 +158,54 @@ class Verdicts(unittest.TestCase):
             with self.subTest(tests):
                 self.judged(INCREMENT, tests, "NoTests")
 
-    def test_a_mistake_in_the_tests_is_an_error(self):
-        self.judged(INCREMENT, "assert solve(1) == undefined", "Error")
+    def test_tests_that_can_not_run_are_told_from_programs_that_fail(self):
+        for tests, why in UNUSABLE.items():
+            for program in (INCREMENT, "def solve(:", "def solve(x): return 0"):
+                with self.subTest(tests, program=program):
+                    self.assertEqual(self.judged(program, tests, "TestsUnusable")["error"], why)
+
+    def test_a_name_that_nothing_defines_is_the_tests_mistake_and_a_missing_helper_the_programs(self):
+        self.assertEqual(self.judged(INCREMENT, "x = 1\nassert solve(1) == undefined", "TestsUnusable")["error"], "line 2: NameError: name 'undefined' is not defined")
+        for tests in ("assert helper(1) == 2", "from solution import helper\nassert helper(1) == solve(1)", "try: solve(1)\nexcept helper: pass\nassert helper.x"):
+            self.assertIn("helper", self.judged(INCREMENT, tests, "Error")["error"])
+
+    def test_tests_are_tried_before_there_is_a_program(self):
+        for tests, why in UNUSABLE.items():
+            self.assertEqual(self.runner.post("/tests", {"entryPoint": "solve", "tests": tests}), (200, {"usable": False, "error": why}))
+        for tests, why in {
+            "": "the tests never use solve",
+            "assert True": "the tests never use solve",
+            "assert other(1) == 2": "the tests never use solve",
+            "print(solve(1))": "the tests use solve but check nothing",
+            "assert math.isclose(solve(1), 2)": "the tests use math and never import it",
+            "import tessera\nassert tessera.pare('abc') == solve('b')": "",
+            "assert solve(1) == 2": "",
+            "def check(candidate):\n    assert candidate(1) == 2\n": "",
+            "from solution import solve as s\nassert s(1) == 2": "",
+            "import solution\nassert solution.solve(1) == 2": "",
+        }.items():
+            with self.subTest(tests):
+                self.assertEqual(self.runner.post("/tests", {"entryPoint": "solve", "tests": tests}), (200, {"usable": not why, "error": why}))
+        self.assertEqual(self.runner.post("/tests", {"entryPoint": "solve"})[0], 400)
+
+    def test_every_usual_way_to_check_counts(self):
+        for tests in CHECKS:
+            with self.subTest(tests):
+                self.judged("def solve(x):\n    if x < 0: raise ValueError('negative')\n    return x + 1", tests, "Passed")
+                self.assertFalse(self.runner.execute("def solve(x):\n    return 17", tests)["passed"])
+
+    def test_tests_that_leave_say_how(self):
+        answer = self.judged("def solve(x): return 3", "import sys\nif solve(1) != 2:\n    sys.exit(1)", "Failed")
+        self.assertEqual(answer["error"], "the tests ended with exit code 1")
+
+    def test_a_table_of_thousands_of_cases_costs_little(self):
+        tests = "import time\nstart = time.process_time()\nCASES = [([k, [k]], (k, [k])) for k in range(2000)]\nfor given, wanted in CASES:\n    assert solve(given) == wanted\nassert time.process_time() - start < 3"
+        self.judged("def solve(x):\n    return tuple(x)", tests, "Passed", timeoutSeconds=30)
+
+    def test_thousands_of_assertions_cost_little(self):
+        tests = "".join(f"assert solve({k}) == {k + 1}\n" for k in range(3000))
+        self.assertLess(_cpu_seconds(lambda: prepare(tests, "<tests>", "solve", Tally())), 1)
+        self.judged(INCREMENT, tests[:65536].rpartition("\n")[0], "Passed", timeoutSeconds=20)
 
     def test_an_error_can_be_written_down_whatever_the_program_says(self):
         answer = self.judged("def solve(x):\n    raise ValueError('\\ud800' + 'x' * 9999)", "assert solve(1) == 1", "Error")
