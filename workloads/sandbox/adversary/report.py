@@ -30,10 +30,8 @@ class Report:
         failed = [result for result in self._results if _failed(result)]
         attacks = [result for result in self._results if result.word in ("held", "succeeded")]
         honest = [result for result in self._results if result.word in ("fair", "unfair")]
-        print(
-            f"\n{len(attacks)} attacks, {sum(r.word == 'succeeded' for r in attacks)} succeeded, {sum(map(_was_accepted, attacks))} of them as documented"
-        )
-        print(f"{len(honest)} honest programs, {sum(r.word == 'unfair' for r in honest)} judged otherwise than they should be")
+        print(f"\n{len(attacks)} attacks, {_numbers(attacks, 'succeeded')}")
+        print(f"{len(honest)} honest programs, {_numbers(honest, 'unfair')}")
         for result in failed:
             print(f"  {result.program} [{result.variant}] {result.word}: {result.evidence[:600]}")
         for trouble in self._troubles:
@@ -43,8 +41,13 @@ class Report:
         return 0 if count == 0 and self._results else 1
 
 
+def _numbers(results: list[Result], word: str) -> str:
+    bad = [result for result in results if result.word == word]
+    return f"{len(bad)} {word}, {sum(map(_was_accepted, bad))} of them as documented"
+
+
 def _accepted(result: Result) -> str | None:
-    return expectations.reason(result.program, result.variant) if result.word == "succeeded" else None
+    return expectations.reason(result.program, result.variant) if result.word in ("succeeded", "unfair") else None
 
 
 def _was_accepted(result: Result) -> bool:
@@ -52,4 +55,4 @@ def _was_accepted(result: Result) -> bool:
 
 
 def _failed(result: Result) -> bool:
-    return result.word in ("unfair", "broken") or (result.word == "succeeded" and not _was_accepted(result))
+    return result.word in ("succeeded", "unfair", "broken") and not _was_accepted(result)

@@ -1,7 +1,6 @@
 """The process the untrusted program lives in: loads it, then answers what the judge asks of its objects. Nothing it says is believed but values."""
 
 import contextlib
-import io
 import linecache
 import os
 import sys
@@ -9,6 +8,7 @@ import traceback
 import types
 
 from rune_sandbox import errors, wire
+from rune_sandbox.around import Surroundings
 from rune_sandbox.heap import Heap
 from rune_sandbox.peer import OPERATIONS, Peer, called, calling, generator, specials
 from rune_sandbox.processes import CHANNEL_FD
@@ -77,7 +77,7 @@ class Candidate:
 
     def _perform(self, operation: str, operands: list) -> tuple:
         around, *operands = operands
-        with _Surroundings(around) as surroundings:
+        with Surroundings(around) as surroundings:
             try:
                 answer = ("returned", self._actions[operation](*operands))
             except StopIteration as end:
@@ -191,45 +191,6 @@ def _object(ask, name: str, defined: str):
 
 
 _THEIRS = {"function": _function, "generator": generator, "object": _object}
-
-
-class _Surroundings:
-    """What the tests have put in the place of the process's own: streams, random's state, input and print."""
-
-    def __init__(self, given: dict | None):
-        self._given = given
-        self.changes: dict = {}
-
-    def __enter__(self):
-        if self._given:
-            import builtins
-
-            self._before = {name: getattr(sys, name) for name in ("stdin", "stdout", "stderr")}
-            self._streams = {name: io.StringIO() for name in self._given["captured"]}
-            vars(sys).update(self._streams)
-            if self._given["stdin"] is not None:
-                sys.stdin = io.StringIO(self._given["stdin"])
-            self._functions = {name: getattr(builtins, name) for name in self._given["functions"]}
-            vars(builtins).update(self._given["functions"])
-            if self._given["random"] is not None:
-                import random
-
-                random.setstate(self._given["random"])
-        return self
-
-    def __exit__(self, *_):
-        if self._given:
-            import builtins
-
-            vars(builtins).update(self._functions)
-            self.changes["written"] = {name: stream.getvalue() for name, stream in self._streams.items()}
-            if self._given["stdin"] is not None:
-                self.changes["left"] = sys.stdin.read() if isinstance(sys.stdin, io.StringIO) else ""
-            vars(sys).update(self._before)
-            if self._given["random"] is not None:
-                import random
-
-                self.changes["random"] = random.getstate()
 
 
 def tell(error: BaseException, file: str) -> None:

@@ -64,6 +64,7 @@ _MUTABLE = {
 _TAGS = {kind: tag for tag, (kind, *_) in _MUTABLE.items()} | {tuple: "tuple", frozenset: "frozenset"}
 PROXIED = frozenset({"function", "object", "generator", "coroutine", "async generator"})
 EARLY = {"error": 3}  # how many of a node's children must be there before it can be made; the others are set afterwards
+_MOST_SHARED = 500  # containers; each is compared with what it was at every crossing
 _SAME = {"bytearray": str.__eq__}  # how a child is compared with what it was, where not by identity
 _VIEWS = {type({}.keys()): "keys", type({}.values()): "values", type({}.items()): "items"}
 
@@ -122,30 +123,41 @@ class Heap:
     # writing
 
     def pack(self, *values) -> dict:
-        """`values`, and every shared container that has changed, as part of a frame."""
+        """`values`, and every shared container that has changed, as part of a frame. What can't be described leaves no trace."""
+        first = self._next
         pending: list[tuple[int, str, list]] = []
-        package: dict = {"values": [self._form(value, pending, top=True) for value in values]}
-        for number in list(self._snapshots):
-            if (changed := self._changed(number)) is not None:
-                pending.append((number, *changed))
-        nodes = []
+        try:
+            forms = [self._form(value, pending, top=True) for value in values]
+            for number in list(self._snapshots):
+                if (changed := self._changed(number)) is not None:
+                    pending.append((number, *changed))
+            nodes, snapshots = self._nodes(pending)
+        except BaseException:
+            for number in range(first, self._next, 2):
+                self._forget(number)
+            raise
+        self._snapshots |= snapshots
+        dropped, self._dropped = self._dropped, []
+        for number in dropped:
+            self._described.pop(number, None)
+        return {"values": forms, **({"nodes": nodes} if nodes else {}), **({"drop": dropped} if dropped else {})}
+
+    def _nodes(self, pending: list) -> tuple[list, dict]:
+        """The nodes of all that is pending and of what they hold, and what they hold now."""
+        nodes, snapshots = [], {}
         while pending:
             number, tag, children = pending.pop()
             nodes.append([number, tag, children if plain.flat(children) else [self._form(child, pending) for child in children]])
             if tag in _MUTABLE:
-                self._snapshots[number] = children
-        if nodes:
-            package["nodes"] = nodes
-        if self._dropped:
-            package["drop"], self._dropped = self._dropped, []
-            for number in package["drop"]:
-                self._described.pop(number, None)
-        return package
+                snapshots[number] = children
+        return nodes, snapshots
 
     def _changed(self, number: int) -> tuple[str, list] | None:
         """What a shared container holds now, if that isn't what both sides last agreed on."""
-        before = self._snapshots[number]
-        tag, children = self._contents(self._objects[number])
+        before, value = self._snapshots[number], self._objects[number]
+        if type(value) is list and len(value) == len(before) and all(map(is_, value, before)):
+            return None
+        tag, children = self._contents(value)
         same = len(children) == len(before) and all(map(_SAME.get(tag, is_), children, before))
         return None if same else (tag, children)
 
@@ -333,6 +345,15 @@ class Heap:
                 if number not in self._snapshots or self._changed(number) is None:  # a last change is told first
                     self._forget(number)
                     self._dropped.append(number)
+
+    def settle(self) -> None:
+        """After a whole call, when both sides agree: stop sharing everything, if it has become so much that comparing it would cost."""
+        if len(self._objects) - len(self._exported) <= _MOST_SHARED:
+            return
+        for number, value in list(self._objects.items()):
+            if number not in self._exported and not isinstance(value, type):
+                self._forget(number)
+                self._dropped.append(number)
 
     def exported(self, value) -> bool:
         """Whether `value` is an object of ours that the other side was given to ask about."""

@@ -1,46 +1,23 @@
 """The process that runs the task's tests. The untrusted program never runs in here: its objects are proxies that ask the candidate."""
 
-import builtins
-import importlib.util
-import io
 import json
 import os
 import sys
+import threading
 import types
 
-from rune_sandbox import collect, errors, wire
+from rune_sandbox import collect, errors, offered, wire
+from rune_sandbox.around import Replaced
 from rune_sandbox.candidate import tell
 from rune_sandbox.heap import Heap
-from rune_sandbox.instrument import MAX_VALUE, Prepared, Tally, install, prepare, shown
-from rune_sandbox.peer import OPERATIONS, Peer, called, short, specials
+from rune_sandbox.instrument import MAX_VALUE, Prepared, Tally, install, shown
+from rune_sandbox.peer import Peer, short
 from rune_sandbox.processes import CHANNEL_FD, REPORT_FD
 from rune_sandbox.proxies import Proxies
+from rune_sandbox.stops import MAX_ERROR, Lost, Spent, Stop, TooDeep, TooMuch, Uncrossable, Unusable
+from rune_sandbox.usable import TESTS_FILE, prepared
 
-MAX_ERROR = 2000
-TESTS_FILE = "<tests>"
 _REMEMBERED = 64  # exceptions of the program, to tell them from the tests' own
-
-
-class Stop(BaseException):
-    """The tests can't go on. No `except Exception` in a test may swallow that; once there, nothing passes."""
-
-    outcome = "Error"
-
-
-class Lost(Stop):
-    """The candidate can't be asked any more."""
-
-
-class Unusable(Stop):
-    """The tests do what can't be judged here, or can't run at all, whatever the program is."""
-
-    outcome = "TestsUnusable"
-
-
-class TooMuch(Stop):
-    """More came back than can cross."""
-
-    outcome = "OutputLimit"
 
 
 def run(document: dict) -> None:
@@ -62,10 +39,12 @@ class Judge:
         self._frame_bytes = frame_bytes
         self._tally = Tally()
         self._proxies = Proxies(self._value, self._subclassed)
-        self._heap = Heap(0, self._describe, self._proxies.adopt)
+        self._heap = Heap(0, offered.describe, self._proxies.adopt)
+        self._turn = threading.RLock()
+        self._depth = 0  # questions that wait for each other; a failed one ends the tests, so nobody counts it back
         self._raised: list[BaseException] = []
         self._missing: dict[str, bool] = {}
-        self._ours = {name: getattr(sys, name) for name in ("stdin", "stdout", "stderr")} | {name: getattr(builtins, name) for name in ("input", "print")}
+        self._replaced = Replaced()
         self._peer: Peer | None = None
         self._prepared: Prepared | None = None
         self.fault: Stop | None = None  # once set, nothing passes, whatever the tests swallow
@@ -74,6 +53,7 @@ class Judge:
         """(outcome, error in one line)."""
         try:
             self._prepared = prepared(self._tests, self._entry_point, self._tally)
+            self._replaced.seeds = self._prepared.seeds
             channel = wire.Channel(CHANNEL_FD, self._frame_bytes)
             self._peer = Peer(channel, self._heap, self._perform)
             self._run(self._answered(self._peer.hear))
@@ -86,7 +66,7 @@ class Judge:
         if self._tally.checks == 0:
             return "NoTests", f"the tests called {self._entry_point} but checked nothing"
         if self._tally.unseen is not None:
-            return "NoTests", f"the program raised {_line(self._tally.unseen)}, and the tests checked nothing after it"
+            return "NoTests", f"the program raised {errors.line(self._tally.unseen)}, and the tests checked nothing after it"
         return "Passed", ""
 
     def _failure(self, error: BaseException) -> tuple[str, str]:
@@ -94,11 +74,11 @@ class Judge:
             return error.outcome, errors.text(error)
         error = self._decisive(error)
         if isinstance(error, MemoryError):
-            return "OutOfMemory", _line(error)
+            return "OutOfMemory", errors.line(error)
         if self._is_programs(error):
-            return "Error", _line(error)
+            return "Error", errors.line(error)
         if isinstance(error, AssertionError):
-            return "Failed", _line(error)
+            return "Failed", errors.line(error)
         if isinstance(error, SystemExit):
             return "Failed", f"the tests ended with exit code {error.code!r:.100}"
         tell(error, TESTS_FILE)  # the tests' own mistake; the candidate has told its own
@@ -108,10 +88,10 @@ class Judge:
         if isinstance(error, NameError) and self._missing.get(error.name):
             return "Error", f"NameError: the tests use {error.name!r}, which the program doesn't define"
         if isinstance(error, ImportError) and error.name == "solution":
-            return "Error", _line(error)
+            return "Error", errors.line(error)
         if isinstance(error, (NameError, ImportError)) and not isinstance(error, UnboundLocalError):
-            return "TestsUnusable", f"{_where(error)}{_line(error)}"
-        return "Error", _line(error)
+            return "TestsUnusable", f"{_where(error)}{errors.line(error)}"
+        return "Error", errors.line(error)
 
     def _decisive(self, error: BaseException) -> BaseException:
         """Of a group (an asyncio.TaskGroup's) what a single error would have said: a failed assertion first."""
@@ -173,12 +153,23 @@ class Judge:
         return value
 
     def _ask(self, operation: str, *operands) -> tuple[str, list]:
-        around = self._around()
-        self._heap.release()
-        how, values = self._peer.ask(operation, around, *operands)
-        if around:
-            self._restore(around, values.pop())
-        return how, values
+        with self._turn:  # threads of the tests come one after the other
+            around = self._replaced.given()
+            self._heap.release()
+            self._depth += 1
+            how, values = self._peer.ask(operation, around, *operands)
+            self._depth -= 1
+            if around:
+                self._take_back(around, values.pop())
+            if self._depth == 0:
+                self._heap.settle()
+            return how, values
+
+    def _take_back(self, around: dict, changes) -> None:
+        try:
+            self._replaced.take_back(around, changes)
+        except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError):
+            raise self._faulted(Lost("the program answered with something malformed")) from None
 
     def _answered(self, ask, operation: str = "", call: str = ""):
         if self.fault:
@@ -186,12 +177,16 @@ class Judge:
         try:
             how, values = ask()
             (value,) = values
+        except Uncrossable as error:
+            raise self._faulted(Unusable(f"the tests pass {error}")) from None
         except wire.TooLarge as error:
             raise self._faulted(Unusable(f"the tests call {call or self._entry_point} with {error}")) from None
         except (wire.Broken, ValueError) as error:
             raise self._faulted(Lost(f"the program ended before the tests did ({error})")) from None
         except RecursionError:
-            raise self._faulted(Unusable(f"the tests call {call or self._entry_point} with a value that is nested too deeply")) from None
+            raise self._faulted(TooDeep("RecursionError: program and tests call each other too deeply")) from None
+        except MemoryError:
+            raise self._faulted(Spent("the tests' memory is too small for what the program answered")) from None
         if how == "raised" and isinstance(value, BaseException):
             raise self._programs(value, operation)
         if how == "unsupported":
@@ -222,52 +217,11 @@ class Judge:
         self.fault = self.fault or fault
         return self.fault
 
-    # what the tests have replaced around the program
-
-    def _around(self) -> dict | None:
-        captured = [name for name in ("stdout", "stderr") if getattr(sys, name) is not self._ours[name]]
-        functions = {name: getattr(builtins, name) for name in ("input", "print") if getattr(builtins, name) is not self._ours[name]}
-        typed = sys.stdin if sys.stdin is not self._ours["stdin"] and isinstance(sys.stdin, io.StringIO) else None
-        seeded = self._prepared is not None and self._prepared.seeds and "random" in sys.modules
-        if not captured and not functions and typed is None and not seeded:
-            return None
-        return {
-            "captured": captured,
-            "functions": functions,
-            "stdin": typed.read() if typed else None,
-            "random": sys.modules["random"].getstate() if seeded else None,
-        }
-
-    def _restore(self, around: dict, changes: dict) -> None:
-        try:
-            for name, text in changes["written"].items():
-                getattr(sys, name).write(text) if name in around["captured"] else None
-            if around["stdin"] is not None:
-                sys.stdin.seek(max(0, sys.stdin.tell() - len(changes["left"])))
-            if around["random"] is not None:
-                sys.modules["random"].setstate(changes["random"])
-        except (AttributeError, KeyError, TypeError, ValueError):
-            raise self._faulted(Lost("the program answered with something malformed")) from None
-
     # what the program may do with objects of the tests
-
-    def _describe(self, value) -> tuple[str, list]:
-        if isinstance(value, BaseException):
-            arguments = value.args if all(isinstance(each, (str, int, float, type(None))) for each in value.args) else (errors.text(value),)
-            return "error", [type(value), errors.text(value), arguments, [], None, None, False]
-        if isinstance(value, type) and issubclass(value, BaseException):
-            return "class", ["error", *errors.class_contents(value)]
-        if _is_tests_object(value):
-            return "object", [type(value).__name__, specials(type(value))]
-        if hasattr(type(value), "__next__") and type(value).__module__ != "_io":
-            return "generator", []
-        if callable(value) and not isinstance(value, types.CoroutineType):
-            return "function", [str(getattr(value, "__name__", type(value).__name__))]
-        raise self._faulted(Unusable(f"the tests pass a {type(value).__name__} to the program; only values, functions, iterators and objects of the tests' own classes can cross"))
 
     def _perform(self, operation: str, operands: list) -> tuple:
         try:
-            action = _ACTIONS.get(operation) if isinstance(operation, str) else None
+            action = offered.ACTIONS.get(operation) if isinstance(operation, str) else None
             value = operands[1] if operation == "special" else operands[0] if operands else None
             if action is None or not self._heap.exported(value):
                 raise TypeError("the tests have no such object")
@@ -280,43 +234,6 @@ class Judge:
             if self.fault:
                 raise
             return "raised", error
-
-
-def _attribute(value, name: str):
-    if not isinstance(name, str) or name.startswith("_") or not _is_tests_object(value):
-        raise AttributeError(f"{type(value).__name__!r} object of the tests has no public attribute {name!r:.100}")
-    return getattr(value, name)
-
-
-def _set_attribute(value, name: str, new) -> None:
-    _attribute(value, name) if isinstance(name, str) and name.startswith("_") else None
-    if not _is_tests_object(value):
-        raise AttributeError(f"{type(value).__name__!r} object of the tests can't be changed")
-    setattr(value, name, new)
-
-
-def _special(name: str, value, *operands):
-    if name not in specials(type(value)).split():
-        raise TypeError(f"{type(value).__name__!r} object of the tests has no {name!r:.100}")
-    return OPERATIONS[name](value, *operands)
-
-
-# what a program may ask of the tests' functions, iterators and objects that were passed to it
-_ACTIONS = {
-    "call": called,
-    "get": _attribute,
-    "set": _set_attribute,
-    "special": _special,
-    "resume": lambda value, sent: next(value) if sent is None else value.send(sent),
-    "throw": lambda value, error: value.throw(error),
-    "close": lambda value: value.close(),
-}
-
-
-def _is_tests_object(value) -> bool:
-    """An instance of a class that the tests define, a buffer, or a mock: no way from its public attributes leads to the tests themselves."""
-    kind = type(value)
-    return kind.__module__ in ("__main__", "unittest.mock") or kind in (io.StringIO, io.BytesIO)
 
 
 class _Solution(types.ModuleType):
@@ -335,48 +252,12 @@ class _Solution(types.ModuleType):
         self._rune[1](name)
 
 
-def prepared(tests: str, entry_point: str, tally: Tally) -> Prepared:
-    """Raises Unusable where the tests can't run: they don't parse, or need a module that isn't there."""
-    try:
-        found = prepare(tests, TESTS_FILE, entry_point, tally)
-    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
-        line = getattr(error, "lineno", None)
-        raise Unusable(f"line {line}: {type(error).__name__}: {error.msg}" if line else _line(error)) from None
-    for line, module, name in found.modules:
-        _imported(line, module, name)
-    if found.out_of_reach:
-        raise Unusable("line {}: {}".format(*found.out_of_reach))
-    return found
-
-
-def _imported(line: int, module: str, name: str | None) -> None:
-    if module == "solution" or module == "__future__":
-        return
-    try:
-        loaded = importlib.import_module(module)
-        if name not in (None, "*") and not hasattr(loaded, name) and not _is_submodule(loaded, name):
-            raise ImportError(f"cannot import name {name!r} from {module!r}")
-    except ImportError as error:
-        hint = "" if module.partition(".")[0] in sys.stdlib_module_names else "; the program is the module 'solution'"
-        raise Unusable(f"line {line}: {_line(error)}{hint}") from None
-    except Exception as error:
-        raise Unusable(f"line {line}: importing {module} fails: {_line(error)}") from None
-
-
-def _is_submodule(package: types.ModuleType, name: str) -> bool:
-    return hasattr(package, "__path__") and importlib.util.find_spec(f"{package.__name__}.{name}") is not None
-
-
 def _leaves(error: BaseException):
     if isinstance(error, BaseExceptionGroup):
         for each in error.exceptions:
             yield from _leaves(each)
     else:
         yield error
-
-
-def _line(error: BaseException) -> str:
-    return ": ".join(part for part in (type(error).__name__, errors.text(error)) if part)
 
 
 def _where(error: BaseException) -> str:

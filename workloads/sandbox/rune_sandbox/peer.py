@@ -93,7 +93,7 @@ class Peer:
         how, *answer = self._perform(operation, values)
         try:
             self.say(how, *answer)
-        except (wire.TooLarge, RecursionError) as error:
+        except (wire.TooLarge, RecursionError, TypeError) as error:
             self.say("unsupported", str(error))
 
 

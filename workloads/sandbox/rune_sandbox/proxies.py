@@ -122,7 +122,7 @@ class Proxies:
         members = {special: self._forward(special) for special in defined.split() if special in OPERATIONS}
         if "__await__" in defined.split():
             members["__await__"] = lambda proxy: self._coroutine(proxy).__await__()
-        members |= {"__slots__": (), "__module__": str(module)[:_MAX_NAME]}
+        members |= {"__slots__": (), "__module__": errors.module_name(module)}
         return self._meta(short, bases, members, ours=True)
 
     def _object(self, kind: type):

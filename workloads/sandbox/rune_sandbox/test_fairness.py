@@ -48,6 +48,10 @@ IN_PLACE = {
     "the same object twice": ("from functools import cache\n@cache\ndef solve(x): return [x]", "assert solve(1) is solve(1)"),
     "a new object each time is not the same": ("def solve(x): return [x]", "a = solve(1)\nassert a is solve(1)"),
     "an argument that comes back is the argument": ("def solve(x): return x", "n = float('nan')\na = [n, (n,)]\nassert solve(a) is a\nassert a == [n, (n,)]"),
+    "a grid is shared from call to call, whatever its size": (
+        "def solve(g): g[0][0] += 1; return sum(map(sum, g))",
+        "for n in (3, 40, 700):\n    g = [[0] for _ in range(n)]\n    assert solve(g) == 1\n    g[n - 1][0] += 5\n    assert solve(g) == 7 and g[0] == [2] and g[-1] == [5]",
+    ),
     "what is changed during a callback is seen in it": (
         "def solve(a, look): a.append(1); return look()",
         "a = []\nassert solve(a, lambda: list(a)) == [1]",
@@ -132,6 +136,7 @@ CALLBACKS = {
         "error = LookupError('x')\ndef bad(): raise error\ntry: solve(bad)\nexcept LookupError as e: assert e is error\nelse: assert False",
     ),
     "calls within calls": ("def solve(n, f): return n if n == 0 else f(n) + 1", "def f(n): return solve(n - 1, f)\nassert solve(5, f) == 5"),
+    "calls without end": ("def solve(f): return f()", "def f(): return solve(f)\nassert solve(f) == 1"),
     "a decorator": (
         "def solve(f):\n    def inner(*a, **k): return f(*a, **k) * 2\n    return inner",
         "@solve\ndef three(x): return x + 3\nassert three(1) == 8\nassert callable(three)",
@@ -144,6 +149,10 @@ CALLBACKS = {
     "a list of the tests' own class is turned round": (
         "def solve(node):\n    before = None\n    while node: node.next, before, node = before, node, node.next\n    return before",
         "class Node:\n    def __init__(self, value, next=None): self.value, self.next = value, next\nlast = Node(2)\nfirst = Node(1, last)\nassert solve(first) is last\nassert last.next is first and first.next is None",
+    ),
+    "what a function of the tests can't give is the program's error to catch": (
+        "def solve(f):\n    try: return f()\n    except TypeError: return 'no'",
+        "import sys\nassert solve(lambda: sys) in ('no', sys)",
     ),
     "a buffer": ("def solve(out): out.write('hi')", "import io\nout = io.StringIO()\nsolve(out)\nassert out.getvalue() == 'hi'"),
 }

@@ -198,6 +198,10 @@ class Verdicts(unittest.TestCase):
         answer = self.judged("def solve(x): return 3", "import sys\nif solve(1) != 2:\n    sys.exit(1)", "Failed")
         self.assertEqual(answer["error"], "the tests ended with exit code 1")
 
+    def test_a_table_of_thousands_of_cases_costs_little(self):
+        tests = "import time\nstart = time.process_time()\nCASES = [([k, [k]], (k, [k])) for k in range(2000)]\nfor given, wanted in CASES:\n    assert solve(given) == wanted\nassert time.process_time() - start < 3"
+        self.judged("def solve(x):\n    return tuple(x)", tests, "Passed", timeoutSeconds=30)
+
     def test_thousands_of_assertions_cost_little(self):
         tests = "".join(f"assert solve({k}) == {k + 1}\n" for k in range(3000))
         self.assertLess(_cpu_seconds(lambda: prepare(tests, "<tests>", "solve", Tally())), 1)

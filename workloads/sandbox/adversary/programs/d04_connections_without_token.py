@@ -1,6 +1,7 @@
 # TRIES: 100 idle connections from a caller that knows no token (in a cluster: whoever the NetworkPolicy lets in, and the node). SUCCESS:
 # the health check, which Kubernetes asks every second, isn't answered meanwhile.
 #: kind = http
+#: short = yes
 #: check = outside; hurt
 #: after = 1
 

@@ -1,6 +1,7 @@
 # TRIES: wrong tokens: empty, prefix, other case, other scheme, non-ASCII, doubled headers, none, in other places. SUCCESS: anything but
 # 401.
 #: kind = http
+#: short = yes
 #: check = outside; hurt
 
 import os, socket

@@ -1,6 +1,7 @@
 # TRIES: to replay an id with another program, other tests, another limit; with an older epoch; to run the same id twice at once; to get
 # another's result by id. SUCCESS: a second run or another's result.
 #: kind = http
+#: short = yes
 #: check = outside; hurt
 
 import os, json, http.client, threading

@@ -1,6 +1,7 @@
 # TRIES: what a confused caller does: asks for the proof of isolation (its fork bomb takes the user's processes) while an honest threaded
 # program runs. SUCCESS: the honest program is judged wrongly.
 #: kind = http
+#: short = yes
 #: variants = pod
 #: check = outside; hurt
 

@@ -2,6 +2,7 @@
 # output volume, the library, the runner's code or a world-writable directory.
 #: variants = pod, abi2, abi1
 #: check = changed
+#: short = yes
 
 import os
 

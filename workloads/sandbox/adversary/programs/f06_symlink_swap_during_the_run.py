@@ -1,6 +1,7 @@
 # TRIES: children swap a directory of the output for a symlink to a bait directory as fast as they can while the runner looks through and
 # then removes the tree. SUCCESS: something in the bait directory is gone or has another mode.
 #: check = changed; leftover; hurt
+#: short = yes
 #: timeout = 3
 #: start = syscalls
 

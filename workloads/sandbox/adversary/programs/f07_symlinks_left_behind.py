@@ -1,6 +1,7 @@
 # TRIES: to leave symlinks to outside directories everywhere, also under the names that the cleaner uses (moved-0…), so that the cleaning
 # follows them. SUCCESS: something outside is changed, or something is left in the output volume.
 #: check = changed; leftover
+#: short = yes
 
 import os
 

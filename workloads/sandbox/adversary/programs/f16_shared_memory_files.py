@@ -1,6 +1,6 @@
 # TRIES: /dev/shm by path, shm_open, sem_open, memfd_create, memfd_secret, hugetlb, to hold memory or leave something. SUCCESS: a new name
 # in /dev/shm or /dev/mqueue, or the observer sees a memfd.
-#: check = changed; descriptor memfd:f16 /dev/shm secretmem mqueue
+#: check = changed; descriptor memfd:f16 secretmem mqueue
 #: start = syscalls
 
 import time

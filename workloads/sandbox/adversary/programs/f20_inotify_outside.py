@@ -1,6 +1,7 @@
 # TRIES: to watch directories that it may not read, by inotify. SUCCESS: the name of a file that an observer creates outside during the
 # run is in the answer.
 #: check = secret touched
+#: short = yes
 #: touch = yes
 #: timeout = 4
 #: start = syscalls

@@ -1,6 +1,7 @@
 # TRIES: to hide data in extended attributes, which the directory's limit may not see: many files with 4 to 64 KiB each. SUCCESS: over 200
 # MiB are held on the volume, or files are left.
 #: check = peak held 200M; leftover
+#: short = yes
 
 import os
 

@@ -1,5 +1,6 @@
 # HONEST: a trivial program with a deadline of one second: start-up must fit. Must pass.
 #: kind = honest
+#: short = no
 #: timeout = 1
 
 

@@ -1,5 +1,6 @@
 # TRIES: a UDP datagram to the canary, by sendto, sendmsg and a connected socket. SUCCESS: the UDP canary receives bytes.
 #: check = canary udp
+#: short = yes
 
 import socket
 

@@ -1,6 +1,7 @@
 # TRIES: netlink (route, generic, audit, sock_diag) to read the node's interfaces. SUCCESS: a hardware address of the host's network is in
 # the answer.
 #: check = hardware
+#: short = yes
 
 import socket, struct, time
 

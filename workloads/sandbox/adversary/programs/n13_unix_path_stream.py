@@ -1,6 +1,7 @@
 # TRIES: a UNIX socket with a path outside the output directory, that file permissions let everybody use (a service on the node or a
 # sidecar). SUCCESS: the canary at that path accepts and receives bytes.
 #: check = canary unix
+#: short = yes
 
 import socket
 

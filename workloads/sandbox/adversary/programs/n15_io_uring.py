@@ -1,6 +1,7 @@
 # TRIES: io_uring (setup, then socket and connect as ring operations, past the filter). SUCCESS: the observer sees an io_uring descriptor,
 # or the TCP canary is reached.
 #: check = canary tcp; descriptor io_uring
+#: short = yes
 #: start = syscalls
 
 import time

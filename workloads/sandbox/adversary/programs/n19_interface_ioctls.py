@@ -1,6 +1,7 @@
 # TRIES: SIOCGIFCONF, SIOCGIFHWADDR and others on a UNIX socket, which the filter lets be made. SUCCESS: a hardware address of the pod's
 # real interfaces is in the answer.
 #: check = hardware
+#: short = yes
 
 import fcntl, socket, struct
 

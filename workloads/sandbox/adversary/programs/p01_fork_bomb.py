@@ -1,6 +1,7 @@
 # TRIES: a fork bomb whose processes ignore all signals they can. SUCCESS: processes survive, the runner stops answering, or the answer
 # comes over 3 s after the deadline.
 #: check = survivor; hurt; late 3
+#: short = yes
 #: timeout = 2
 #: variants = pod, abi5
 

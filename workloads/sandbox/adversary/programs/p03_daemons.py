@@ -2,6 +2,7 @@
 # shell's job control, vfork), that would go on after the answer. SUCCESS: a process of the sandbox user lives after the answer, or one
 # has left the group.
 #: check = survivor; group
+#: short = yes
 #: timeout = 6
 #: start = syscalls
 

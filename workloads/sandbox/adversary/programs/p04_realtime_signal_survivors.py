@@ -1,6 +1,7 @@
 # TRIES: the leader ends itself with a real-time signal that Python's signal.Signals has no name for (40), after forking children that
 # sleep. SUCCESS: the observer finds processes of the sandbox user after the answer, or the runner answers 500.
 #: check = survivor; runner
+#: short = yes
 
 import os, signal, time
 

@@ -1,6 +1,7 @@
 # TRIES: to send signals as the owner of asynchronous descriptors: fcntl F_SETOWN and F_SETOWN_EX with F_SETSIG=SIGKILL on a pipe, pointed
 # at the runner, the judge and the victim. SUCCESS: the victim or the runner is dead, the judge died.
 #: check = victim; runner; judge; hurt
+#: short = yes
 #: variants = pod, abi5, abi2, nolandlock
 
 import fcntl, os, struct

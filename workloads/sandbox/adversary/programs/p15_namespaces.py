@@ -1,6 +1,7 @@
 # TRIES: namespaces of every kind by unshare, clone (also with high bits), clone3, setns on its own and the runner's, then staying alive.
 # SUCCESS: the observer sees a process of the sandbox in a namespace that isn't the runner's.
 #: check = namespace
+#: short = yes
 #: start = syscalls
 
 import time

@@ -1,6 +1,7 @@
 # TRIES: to take the node's asynchronous I/O contexts (fs.aio-max-nr counts for the whole node, not per container) by io_setup. SUCCESS:
 # the observer sees /proc/sys/fs/aio-nr grow by over 20,000 while the program runs.
 #: check = peak aio 20000
+#: short = yes
 #: start = syscalls
 
 import time

@@ -1,6 +1,7 @@
 # TRIES: more seccomp filters: one that allows everything, a user notification listener that answers for its own calls with success or
 # CONTINUE, TSYNC, strict mode off. SUCCESS: the TCP canary is reached.
 #: check = canary tcp
+#: short = yes
 #: start = syscalls
 
 import struct, threading, socket

@@ -2,6 +2,7 @@
 # 120 MiB; /proc/<pid>/stat then tells of no memory. SUCCESS: the observer sees over 600 MiB resident where 256 MiB are allowed, and the
 # program isn't stopped for it.
 #: check = peak resident 600M
+#: short = yes
 #: timeout = 8
 #: start = syscalls
 

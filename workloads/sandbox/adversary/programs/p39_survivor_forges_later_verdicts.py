@@ -2,6 +2,7 @@
 # take their nonce from their descriptors, end them and report "Passed" in their place. SUCCESS: a wrong benign program passes afterwards.
 #: variants = nolandlock
 #: check = misjudged; survivor
+#: short = yes
 
 import fcntl
 import json

@@ -2,6 +2,7 @@
 # program computes on for ever. SUCCESS: the runner is stopped, and the program still runs 5 s after its deadline.
 #: variants = abi5, pod
 #: check = runner; hurt
+#: short = yes
 #: timeout = 2
 
 import fcntl, os, time

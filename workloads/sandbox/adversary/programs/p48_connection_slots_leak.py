@@ -3,6 +3,7 @@
 # for ever. SUCCESS: after the program has ended, the health check isn't answered any more while another program runs.
 #: variants = pids
 #: check = slots
+#: short = yes
 #: timeout = 4
 #: poll = yes
 

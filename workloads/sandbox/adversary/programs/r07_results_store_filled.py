@@ -1,6 +1,7 @@
 # TRIES: to fill the runner's store of results with flooded output (each byte 0xff is six bytes of JSON): 48 executions; afterwards the
 # runner refuses everybody in this epoch. SUCCESS: a benign program afterwards gets no verdict.
 #: check = misjudged; hurt
+#: short = yes
 #: repeat = 48
 
 import os

@@ -1,6 +1,7 @@
 # TRIES: to answer each of many calls just in time, so that the whole goes on for ever; the deadline is for all calls together. SUCCESS:
 # the answer comes over 2 s after the deadline.
 #: check = late 2
+#: short = yes
 #: timeout = 2
 
 import time

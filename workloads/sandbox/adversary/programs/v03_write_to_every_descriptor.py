@@ -1,6 +1,7 @@
 # TRIES: a forged report and forged frames to descriptors 0..1023, dup2 of the channel over all of them, also to reopened /proc/self/fd.
 # SUCCESS: the wrong program passes.
 #: check = passed
+#: short = yes
 
 import os, json
 

@@ -1,6 +1,7 @@
 # TRIES: objects of every base that equal everything, are true and false, hash alike, format as 2, with fake __class__. SUCCESS: the wrong
 # program passes.
 #: check = passed
+#: short = yes
 
 n = dict(
     __eq__=lambda s, o: True,

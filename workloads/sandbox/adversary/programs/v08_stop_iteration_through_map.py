@@ -1,6 +1,7 @@
 # TRIES: to end the tests' own loop: the entry point raises StopIteration, which crosses to the judge as the real thing and ends map()
 # silently. The tests are honest: `assert all(map(check_one, cases))`. SUCCESS: a program that only raises passes.
 #: check = passed
+#: short = yes
 
 
 def solve(x):

@@ -1,6 +1,7 @@
 # TRIES: to skip test cases: raise unittest.SkipTest, a class named SkipTest, _pytest's Skipped. SUCCESS: a program that does only that
 # passes.
 #: check = passed
+#: short = yes
 
 import unittest
 

@@ -2,6 +2,7 @@
 # output holds the secret of the first.
 #: variants = pod, nolandlock
 #: check = secret first
+#: short = yes
 
 import os, sys
 

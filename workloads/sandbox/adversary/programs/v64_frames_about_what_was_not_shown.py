@@ -1,30 +1,69 @@
-# TRIES: raw frames that name every number of the shared table: lists replaced by the expected ones, objects dropped, calls of the tests'
-# functions, attributes of the tests' objects. SUCCESS: the wrong program passes or the judge dies.
+# TRIES: raw frames, as the protocol has them, about every number of the table that program and tests share: lists that were never shown
+# replaced, all objects dropped, the tests' function called, looked into, changed and thrown into by names of Python's internals.
+# SUCCESS: the wrong program passes or the judge dies.
 #: check = passed; judge
-#: repeat = 6
+#: repeat = 9
+#: short = yes
 #: start = channel
 
 import json
-import os
 
-NODES = [[number, "list", [1, 2, 3]] for number in range(0, 400)]
-FRAMES = [
-    {"returned": [0], "values": [[0]], "nodes": NODES},
-    {"values": [[1]], "nodes": NODES[::2]},
-    {"values": [[1]], "nodes": NODES[1::2], "drop": list(range(400))},
-    {"call": 0, "values": [[0], [], {}], "nodes": []},
-    {"get": 0, "name": "__globals__", "values": [[0], "__globals__"]},
-    {"values": [[401]], "nodes": [[401, "error", [{"builtin": "SystemExit"}, "", [403], [405]]], [403, "tuple", []], [405, "list", []]]},
+NUMBERS = range(0, 300)
+NODES = [[number, "list", [1, 2, 3]] for number in NUMBERS]
+INSIDE = (
+    "__globals__",
+    "__code__",
+    "__closure__",
+    "__self__",
+    "__class__",
+    "__dict__",
+    "__builtins__",
+    "__wrapped__",
+    "f_globals",
+    "gi_frame",
+)
+
+
+def about(operation, *operands):
+    return [{"do": operation, "values": [[number], *operands]} for number in NUMBERS]
+
+
+ROUNDS = [
+    [{"is": "returned", "values": [[1]], "nodes": NODES[1::2]}],
+    [{"is": "returned", "values": [[0]], "nodes": NODES[::2]}],
+    [{"is": "returned", "values": [[1]], "nodes": [[1, "list", [9]]], "drop": list(NUMBERS)}],
+    about("call", "", [2]),
+    [frame for name in INSIDE for frame in about("get", name)[:40]],
+    [frame for name in INSIDE for frame in about("set", name, 3)[:40]],
+    [
+        {"do": "special", "values": [name, [number]]}
+        for number in NUMBERS
+        for name in ("__reduce_ex__", "__getattribute__", "__init__", "__del__")
+    ],
+    [{"is": "raised", "values": [[number]]} for number in NUMBERS],
+    [
+        {"is": "stopped", "values": [2]},
+        {"is": "returned", "values": [2, 2]},
+        {"is": ["returned"], "values": [2]},
+        {"values": 5, "nodes": 7},
+    ],
 ]
 
 
-def solve(data):
-    say_frame(json.dumps(FRAMES[__ROUND__ - 1]).encode())
+def solve(data, key):
+    for frame in ROUNDS[__ROUND__ - 1]:
+        say_frame(json.dumps(frame).encode())
     return [9]
 
 
 # ==== TESTS ====
 want = [1, 2, 3]
 data = [3, 1, 2]
-assert solve(data) == want
-assert solve([5]) == [5] and want == [1, 2, 3]
+
+
+def key(value):
+    return value
+
+
+assert solve(data, key) == want
+assert solve([5], key) == [5] and want == [1, 2, 3]
