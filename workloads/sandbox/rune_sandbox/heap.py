@@ -196,7 +196,12 @@ class Heap:
             tag = next((tag for base, tag in _TAGS.items() if isinstance(value, base)), None)
         if tag in _MUTABLE:
             return tag, _MUTABLE[tag][2](value)
-        if tag == "tuple" and kind is not tuple and isinstance(fields := getattr(kind, "_fields", None), tuple) and all(map(str.isidentifier, fields)):
+        if (
+            tag == "tuple"
+            and kind is not tuple
+            and isinstance(fields := getattr(kind, "_fields", None), tuple)
+            and all(map(str.isidentifier, fields))
+        ):
             return "record", [kind.__name__, ",".join(fields), *tuple.__iter__(value)]
         if tag is not None:
             return tag, list((tuple if tag == "tuple" else frozenset).__iter__(value))
@@ -358,5 +363,3 @@ class Heap:
     def exported(self, value) -> bool:
         """Whether `value` is an object of ours that the other side was given to ask about."""
         return self._numbers.get(id(value)) in self._exported
-
-

@@ -191,7 +191,9 @@ class _Seen(ast.NodeVisitor):
         self.generic_visit(node)
 
     def visit_Try(self, node) -> None:
-        guards = any(handler.type is None or _catches(handler.type, {"ImportError", "ModuleNotFoundError", *_CATCH_ALL}) for handler in node.handlers)
+        guards = any(
+            handler.type is None or _catches(handler.type, {"ImportError", "ModuleNotFoundError", *_CATCH_ALL}) for handler in node.handlers
+        )
         self._guarded += guards
         if node.body and any(handler.type and _names_a_stop(handler.type) for handler in node.handlers):
             self.stops.append(range(node.body[0].lineno, (node.body[-1].end_lineno or node.body[-1].lineno) + 1))

@@ -49,13 +49,17 @@ class _Found(ast.NodeVisitor):
     def visit_Assign(self, node: ast.Assign) -> None:
         for each in node.targets:
             if isinstance(each, ast.Attribute) and isinstance(each.value, ast.Name) and each.value.id == "solution":
-                self.reasons.append((node.lineno, f"solution.{each.attr} is replaced here, but the program, in another process, keeps its own"))
+                self.reasons.append(
+                    (node.lineno, f"solution.{each.attr} is replaced here, but the program, in another process, keeps its own")
+                )
         self.generic_visit(node)
 
     def visit_ClassDef(self, node: ast.ClassDef) -> None:
         for base in node.bases:
             if (name := _dotted(base)).partition(".")[0] in self._program:
-                self.reasons.append((node.lineno, f"{node.name} derives from {name}, a class of the program, which lives in another process"))
+                self.reasons.append(
+                    (node.lineno, f"{node.name} derives from {name}, a class of the program, which lives in another process")
+                )
         self.generic_visit(node)
 
 

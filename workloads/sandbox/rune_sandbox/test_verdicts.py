@@ -104,7 +104,12 @@ class Verdicts(unittest.TestCase):
         self.judged(program, "assert solve(2) == 1 and isinstance(solve(1), Money)", "Failed")
 
     def test_what_can_not_cross_is_no_fault_of_the_program(self):
-        for passed, kind in (("sys", "module"), ("threading.Lock()", "lock"), ("object()", "object"), ("open('/dev/null')", "TextIOWrapper")):
+        for passed, kind in (
+            ("sys", "module"),
+            ("threading.Lock()", "lock"),
+            ("object()", "object"),
+            ("open('/dev/null')", "TextIOWrapper"),
+        ):
             answer = self.judged(INCREMENT, f"import sys, threading\nassert solve({passed}) == 2", "TestsUnusable")
             self.assertIn(f"the tests pass a {kind} to the program; only", answer["error"])
 
@@ -165,8 +170,15 @@ class Verdicts(unittest.TestCase):
                     self.assertEqual(self.judged(program, tests, "TestsUnusable")["error"], why)
 
     def test_a_name_that_nothing_defines_is_the_tests_mistake_and_a_missing_helper_the_programs(self):
-        self.assertEqual(self.judged(INCREMENT, "x = 1\nassert solve(1) == undefined", "TestsUnusable")["error"], "line 2: NameError: name 'undefined' is not defined")
-        for tests in ("assert helper(1) == 2", "from solution import helper\nassert helper(1) == solve(1)", "try: solve(1)\nexcept helper: pass\nassert helper.x"):
+        self.assertEqual(
+            self.judged(INCREMENT, "x = 1\nassert solve(1) == undefined", "TestsUnusable")["error"],
+            "line 2: NameError: name 'undefined' is not defined",
+        )
+        for tests in (
+            "assert helper(1) == 2",
+            "from solution import helper\nassert helper(1) == solve(1)",
+            "try: solve(1)\nexcept helper: pass\nassert helper.x",
+        ):
             self.assertIn("helper", self.judged(INCREMENT, tests, "Error")["error"])
 
     def test_tests_are_tried_before_there_is_a_program(self):
@@ -185,7 +197,9 @@ class Verdicts(unittest.TestCase):
             "import solution\nassert solution.solve(1) == 2": "",
         }.items():
             with self.subTest(tests):
-                self.assertEqual(self.runner.post("/tests", {"entryPoint": "solve", "tests": tests}), (200, {"usable": not why, "error": why}))
+                self.assertEqual(
+                    self.runner.post("/tests", {"entryPoint": "solve", "tests": tests}), (200, {"usable": not why, "error": why})
+                )
         self.assertEqual(self.runner.post("/tests", {"entryPoint": "solve"})[0], 400)
 
     def test_every_usual_way_to_check_counts(self):
