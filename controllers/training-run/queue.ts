@@ -22,11 +22,9 @@ export function queued(run: TrainingRun, now: Date): Outcome {
   return waiting(RunReason.Queued, message, Math.max(1, remainingSeconds(run, now)));
 }
 
-/** Seconds until the operator ends an attempt that neither its queue nor its Job has ended. */
-export function overdueIn(run: TrainingRun, job: DynamicObject, now: Date): number {
-  if (hasEnded(job)) return Number.POSITIVE_INFINITY;
-  return remainingSeconds(run, now) + (job.spec?.suspend ? 0 : spareSeconds);
-}
+/** Seconds until the operator ends an attempt whose Job has not ended. */
+export const overdueIn = (run: TrainingRun, job: DynamicObject, now: Date): number =>
+  remainingSeconds(run, now) + (job.spec?.suspend ? 0 : spareSeconds);
 
 /** What is said of an attempt whose time was over before its Job had ended. */
 export function overdueWords(run: TrainingRun, job: DynamicObject): string {
