@@ -97,11 +97,11 @@ export function runsOf(replica: Replica, lastSign: number): Run[] {
     const from = open.get(id);
     if ((what !== "end" && what !== "aborted") || from === undefined) continue;
     open.delete(id);
-    // What hears that it is told to end did nothing since the process was frozen.
+    // What hears that it is told to end did nothing since its process was frozen.
     runs.push({ id, pid: replica.pid, from, to: what === "end" ? at : Math.min(at, Math.max(from, lastSign)) });
   }
   for (const [id, from] of open) runs.push({ id, pid: replica.pid, from, to: Math.max(from, lastSign) });
-  return runs;
+  return runs.filter((run) => run.to > run.from);
 }
 
 /** Pairs of runs of the same handler for the same object that went on at the same time. */

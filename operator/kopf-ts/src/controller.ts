@@ -16,6 +16,7 @@ import { type AddOptions, type QueueOptions, WorkQueue } from "./queue.ts";
 import { type Context, type Reconciler, TerminalError } from "./reconciler.ts";
 import type { Recorder } from "./recorder.ts";
 import { isBuiltin, type Resource } from "./resource.ts";
+import { Running } from "./running.ts";
 import { invalidReason, isOnlyRetrying } from "./status.ts";
 import { type Change, isResync } from "./store.ts";
 import type { Stragglers } from "./stragglers.ts";
@@ -400,27 +401,6 @@ export class Controller<T extends KubeObject> {
       this.#stragglers.delete(straggler);
     });
     this.#stragglers.add(straggler);
-  }
-}
-
-/** What one pass has set going and has not ended yet. */
-class Running {
-  readonly #promises = new Set<Promise<unknown>>();
-
-  get count(): number {
-    return this.#promises.size;
-  }
-
-  add<P extends Promise<unknown>>(promise: P): P {
-    this.#promises.add(promise);
-    const remove = () => void this.#promises.delete(promise);
-    promise.then(remove, remove);
-    return promise;
-  }
-
-  /** Resolves once nothing is left, including what is added meanwhile. */
-  async ended(): Promise<void> {
-    while (this.#promises.size > 0) await Promise.allSettled(this.#promises);
   }
 }
 

@@ -12,56 +12,11 @@ import { digestOf, type Essence, essenceOf, withStatus } from "./essence.ts";
 import { matches } from "./filters.ts";
 import type { Memory } from "./memory.ts";
 import { asWritable, emptyPatch, type ObjectPatch, type Parts, patchFrom, UnrecordedError } from "./object-patch.ts";
+import type { Cause, Pass, Run, Selected, Turn } from "./pass.ts";
 import type { Progress } from "./persistence.ts";
 import { nextAttempt, recordOf } from "./progress.ts";
 import { report } from "./report.ts";
 import { againIn, type Surroundings } from "./resource-handlers.ts";
-
-/** A handler and what it is called with. */
-interface Selected<T extends KubeObject> {
-  readonly declaration: ChangeDeclaration<T>;
-  readonly reason: Reason;
-  readonly change: Change;
-}
-
-/** What came of one pass over the selected handlers. */
-interface Run {
-  readonly records: ReadonlyMap<string, Progress>;
-  /** Those of them that were called in this pass. */
-  readonly called: ReadonlySet<string>;
-  /** Seconds until the next attempt; undefined: all have ended. */
-  readonly again: number | undefined;
-}
-
-/** What the handlers of one pass share while they are called, one after the other. */
-interface Turn {
-  patch: ObjectPatch;
-  /** Nothing more may begin: the program stops, or a handler did not end in time. */
-  isOver: boolean;
-  readonly ctx: Context;
-}
-
-/** A pass whose handlers have been called: what they came to and asked for, to be written. */
-interface Pass<T extends KubeObject> {
-  readonly object: T;
-  readonly essence: Essence;
-  readonly cause: Cause | undefined;
-  readonly changed: readonly Selected<T>[];
-  readonly resumed: readonly Selected<T>[];
-  readonly parts: Parts;
-  run: Run;
-  resume: Run;
-  /** How often it could not be written. */
-  failures: number;
-  /** Set once the server has taken (the object; undefined: it is gone) or refused what the handlers asked for. */
-  answer: { readonly written: T | UnrecordedError | undefined } | undefined;
-}
-
-/** Why handlers of changes are called. */
-interface Cause {
-  readonly reason: "create" | "update";
-  readonly change: Change;
-}
 
 const deletion = "deletion";
 

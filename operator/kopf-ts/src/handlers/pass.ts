@@ -1,0 +1,53 @@
+import type { KubeObject } from "../object.ts";
+import type { Context } from "../reconciler.ts";
+import type { Change, Reason } from "./context.ts";
+import type { ChangeDeclaration } from "./declarations.ts";
+import type { Essence } from "./essence.ts";
+import type { ObjectPatch, Parts, UnrecordedError } from "./object-patch.ts";
+import type { Progress } from "./persistence.ts";
+
+/** A handler and what it is called with. */
+export interface Selected<T extends KubeObject> {
+  readonly declaration: ChangeDeclaration<T>;
+  readonly reason: Reason;
+  readonly change: Change;
+}
+
+/** What came of one pass over the selected handlers. */
+export interface Run {
+  readonly records: ReadonlyMap<string, Progress>;
+  /** Those of them that were called in this pass. */
+  readonly called: ReadonlySet<string>;
+  /** Seconds until the next attempt; undefined: all have ended. */
+  readonly again: number | undefined;
+}
+
+/** What the handlers of one pass share while they are called, one after the other. */
+export interface Turn {
+  patch: ObjectPatch;
+  /** Nothing more may begin: the program stops, or a handler did not end in time. */
+  isOver: boolean;
+  readonly ctx: Context;
+}
+
+/** A pass whose handlers have been called: what they came to and asked for, to be written. */
+export interface Pass<T extends KubeObject> {
+  readonly object: T;
+  readonly essence: Essence;
+  readonly cause: Cause | undefined;
+  readonly changed: readonly Selected<T>[];
+  readonly resumed: readonly Selected<T>[];
+  readonly parts: Parts;
+  run: Run;
+  resume: Run;
+  /** How often it could not be written. */
+  failures: number;
+  /** Set once the server has taken (the object; undefined: it is gone) or refused what the handlers asked for. */
+  answer: { readonly written: T | UnrecordedError | undefined } | undefined;
+}
+
+/** Why handlers of changes are called. */
+export interface Cause {
+  readonly reason: "create" | "update";
+  readonly change: Change;
+}
