@@ -113,9 +113,9 @@ class _Run:
         }
 
     def _watch(self) -> tuple[str, str] | None:
-        """Until the judge has reported (None), or the reason why it was stopped."""
+        """Until the judge has reported or ended (None), or the reason why it was stopped. Its children may hold the report open."""
         deadline = self._started + self._asked.timeout_seconds
-        while not self._report.ended:
+        while not self._report.ended and not self._judge.ending():
             self._read()
             if time.monotonic() > deadline:
                 return "Timeout", f"not done after {self._asked.timeout_seconds:g} seconds"

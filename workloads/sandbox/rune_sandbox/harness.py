@@ -25,12 +25,20 @@ runpy.run_module("rune_sandbox", run_name="__main__")
 """
 
 
+_CONTAINER = ["unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc", "sh", "-c"]
+_CONTAINER += ['mount -t tmpfs -o size=16m,mode=1777 shm /dev/shm; mount -t tmpfs -o size=40m,mode=1777 out "$RUNE_SANDBOX_OUT"; exec setpriv "$@"', "sh"]
+
+
 class LiveRunner:
     """Started by `with`; everything it uses lies in one temporary directory."""
 
-    def __init__(self, verify: bool = True, landlock: bool = True, **environment: str):
-        self._start = ["-m", "rune_sandbox"] if landlock else ["-c", _WITHOUT_LANDLOCK]
+    def __init__(self, verify: bool = True, landlock: bool = True, start: str = "", contained: bool = False, **environment: str):
+        """`start` is the program that starts the runner, where that isn't the runner's own. `contained` (root only) is as in a container: in a
+        PID and mount namespace of its own, with volumes in memory."""
+        code = start or ("" if landlock else _WITHOUT_LANDLOCK)
+        self._start = ["-c", code] if code else ["-m", "rune_sandbox"]
         self._verify = verify
+        self._contained = contained
         self._environment = environment
 
     def __enter__(self) -> "LiveRunner":
@@ -46,18 +54,24 @@ class LiveRunner:
             "def pare(x):\n    return x[1:-1]\n\n\ndef __getattr__(name):\n    raise AttributeError(f\"tessera has no '{name}'; use pare\")\n",
         )
         os.chmod(self.library, 0o555)
+        command = [_python(), "-u", *self._start]
+        identity = {}
+        if self._contained:
+            command = [*_CONTAINER, f"--reuid={self._uid}", f"--regid={self._uid}", "--clear-groups", "--no-new-privs", *command]
+        elif os.getuid() == 0:
+            identity = {"user": self._uid, "group": self._uid, "extra_groups": []}
         self._process = subprocess.Popen(
-            [_python(), "-u", *self._start],
+            command,
             cwd=os.path.join(self.home, "app"),
             env={**self._settings(), **self._environment},
             stdout=subprocess.PIPE,
-            user=self._uid if os.getuid() == 0 else None,
-            group=self._uid if os.getuid() == 0 else None,
-            extra_groups=[] if os.getuid() == 0 else None,
             text=True,
+            **identity,
         )
         self.port = int(self._process.stdout.readline().rpartition(":")[2])
         self.pid = self._process.pid
+        if self._contained:  # below unshare and process 1
+            self.pid = _only_child(_only_child(self.pid))
         if self._verify:
             status, report = self.post("/probe", {})
             if status != 200 or not report["verified"]:
@@ -81,7 +95,7 @@ class LiveRunner:
             )
 
     def __exit__(self, *_) -> None:
-        self._process.terminate()
+        self._process.kill() if self._contained else self._process.terminate()  # unshare heeds no other signal, and takes all with it
         self._process.wait(10)
         self._process.stdout.close()
         os.chmod(self.library, 0o755)
@@ -133,6 +147,14 @@ class LiveRunner:
             family |= more
         return len(family)
 
+    def nursery(self) -> int:
+        """The process that executions are forked from."""
+        return _only_child(self.pid)
+
+    def exit_code(self) -> int:
+        """Of a runner that ends by itself."""
+        return self._process.wait(10)
+
     def resident(self) -> int:
         return int(_stat(str(self.pid))[21]) * os.sysconf("SC_PAGE_SIZE")
 
@@ -156,6 +178,11 @@ class LiveRunner:
         if status != 200:
             raise AssertionError(f"{status} {answer}")
         return answer
+
+
+def _only_child(pid: int) -> int:
+    (child,) = [int(each) for each in os.listdir("/proc") if each.isdigit() and (_stat(each) or ["", ""])[1] == str(pid)]
+    return child
 
 
 def _python() -> str:

@@ -1,10 +1,16 @@
 import os
 import re
+import socket
 import tempfile
 import unittest
+from contextlib import ExitStack, contextmanager
 from unittest import mock
 
 from rune_sandbox import probe_inside, scratch, seccomp
+from rune_sandbox.contract import Execution
+from rune_sandbox.pipe import Pipe
+from rune_sandbox.results import Full, Results
+from rune_sandbox.server import Connections
 
 HEADERS = {0: "/usr/include/x86_64-linux-gnu/asm/unistd_64.h", 1: "/usr/include/asm-generic/unistd.h"}
 
@@ -87,6 +93,85 @@ class Directories(unittest.TestCase):
         self.assertFalse(scratch.Volume(self.top).of_its_own)
         self.assertTrue(scratch.is_tmpfs("/dev/shm"))
         self.assertFalse(scratch.is_tmpfs("/dev/shm/.."))
+
+
+class Outputs(unittest.TestCase):
+    def pipe(self, written: bytes, limit: int) -> Pipe:
+        stack = self.enterContext(ExitStack())
+        pipe = Pipe(stack, limit)
+        os.write(pipe.writing, written)
+        os.close(pipe.writing)
+        while not pipe.ended:
+            pipe.read()
+        return pipe
+
+    def test_within_the_limit_all_is_kept_and_beyond_it_a_mark_says_so(self):
+        self.assertEqual(self.pipe(b"x" * 100, 100).text(), "x" * 100)
+        self.assertEqual(self.pipe(b"x" * 101, 100).text(), "x" * 90 + "\n[cut off]")
+        self.assertEqual(self.pipe(b"x" * 101, 5).text(), "xxxxx")
+        self.assertEqual(self.pipe(b"x", 0).text(), "")
+
+    def test_the_second_stream_gets_what_the_first_leaves(self):
+        self.assertEqual(self.pipe(b"y" * 60, 100).text(40), "y" * 30 + "\n[cut off]")
+        self.assertEqual(self.pipe(b"y" * 60, 100).text(-1), "")
+
+
+class Stored(unittest.TestCase):
+    def asked(self, number: int, epoch: int = 1) -> Execution:
+        return Execution(f"u/{number}", epoch, "f", "", "", 1.0, 1, 1, f"digest {number}")
+
+    def result(self, output: str = "") -> dict:
+        return {"outcome": "Passed", "error": "é" * 2000, "stdout": output, "stderr": output}
+
+    def test_a_flood_of_output_takes_no_room_from_verdicts(self):
+        results = Results(count=500, size=100_000)
+        for number in range(500):
+            first = results.once(self.asked(number), lambda: self.result("\ufffd" * 65_536))
+            self.assertEqual(len(first["stdout"]), 65_536)
+        kept = [results.once(self.asked(number), self.fail) for number in range(500)]
+        self.assertEqual({each["outcome"] for each in kept}, {"Passed"})
+        self.assertLessEqual(sum(len((each["stdout"] + each["stderr"]).encode()) for each in kept), 100_000)
+        self.assertEqual(len(kept[-1]["stdout"].encode()), 4095)
+        self.assertLessEqual(max(len(each["error"].encode()) for each in kept), 1024)
+        with self.assertRaises(Full):
+            results.once(self.asked(500), self.result)
+
+    def test_earlier_epochs_make_room_the_oldest_first(self):
+        results = Results(count=2, size=1000)
+        for number in range(2):
+            results.once(self.asked(number), self.result)
+        results.once(self.asked(2, epoch=2), self.result)
+        self.assertEqual(results.once(self.asked(1, epoch=2), self.fail)["outcome"], "Passed")
+
+    def test_what_failed_is_asked_for_again(self):
+        results = Results(count=1, size=1000)
+        with self.assertRaises(ValueError):
+            results.once(self.asked(0), lambda: int("x"))
+        self.assertEqual(results.once(self.asked(0), self.result)["outcome"], "Passed")
+
+
+class Waiting(unittest.TestCase):
+    def test_the_connection_that_has_waited_longest_makes_room(self):
+        pairs = [self.enterContext(pair) for pair in (closing_pair() for _ in range(4))]
+        connections = Connections(2)
+        self.assertTrue(connections.admit(pairs[0][0]))
+        self.assertTrue(connections.admit(pairs[1][0]))
+        connections.works(pairs[0][0])
+        self.assertTrue(connections.admit(pairs[2][0]))
+        self.assertEqual(pairs[1][1].recv(1), b"")
+        with self.assertRaises(ConnectionAbortedError):
+            connections.works(pairs[1][0])
+        connections.works(pairs[2][0])
+        self.assertFalse(connections.admit(pairs[3][0]))
+        connections.ended(pairs[2][0])
+        self.assertTrue(connections.admit(pairs[3][0]))
+
+
+@contextmanager
+def closing_pair():
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        yield ours, theirs
 
 
 if __name__ == "__main__":

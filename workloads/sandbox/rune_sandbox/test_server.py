@@ -111,6 +111,44 @@ class Bounds(unittest.TestCase):
             self.assertEqual(runner.post("/execute", {**requests[2], "epoch": 2})[0], 200)
 
 
+    def test_connections_without_a_token_keep_nobody_out(self):
+        with LiveRunner(RUNE_RUNNER_QUEUE="1") as runner:
+            idle = [socket.create_connection(("127.0.0.1", runner.port)) for _ in range(60)]
+            started = time.monotonic()
+            self.assertEqual(runner.get("/healthz")[0], 200)
+            self.assertEqual(runner.execute(INCREMENT, TESTS)["outcome"], "Passed")
+            self.assertLess(time.monotonic() - started, 10)
+            for each in idle:
+                each.close()
+
+    def test_a_connection_for_which_no_thread_starts_takes_no_room(self):
+        failing = "import threading\nstart = threading.Thread.start\ncalls = []\ndef refuse(thread):\n    calls.append(1)\n    if 3 <= len(calls) <= 40: raise RuntimeError('no more threads')\n    start(thread)\nthreading.Thread.start = refuse"
+        with LiveRunner(start=f'import runpy\n{failing}\nrunpy.run_module("rune_sandbox", run_name="__main__")', RUNE_RUNNER_QUEUE="1") as runner:
+            for _ in range(50):
+                with socket.create_connection(("127.0.0.1", runner.port)):
+                    pass
+            self.assertEqual(runner.get("/healthz")[0], 200)
+
+    def test_a_proof_waits_for_the_program_that_runs(self):
+        with LiveRunner() as runner:
+            slow = threading.Thread(target=runner.post, args=("/execute", runner.request("import time\ndef solve(x):\n    time.sleep(1)\n    return 2", TESTS)))
+            slow.start()
+            time.sleep(0.3)
+            self.assertTrue(runner.post("/probe", {})[1]["verified"])
+            slow.join()
+
+    def test_a_limit_on_tasks_is_kept_clear_of_by_programs(self):
+        """Otherwise a program could keep the runner from starting the thread that answers the health check."""
+        few = "import resource\nresource.setrlimit(resource.RLIMIT_NPROC, (60, 60))"
+        with LiveRunner(start=f'import runpy\n{few}\nrunpy.run_module("rune_sandbox", run_name="__main__")') as runner:
+            bomb = "import os, time\ndef solve(x):\n    try:\n        while os.fork(): pass\n    except OSError: pass\n    time.sleep(2)\n    return 2"
+            running = threading.Thread(target=runner.post, args=("/execute", runner.request(bomb, TESTS, timeoutSeconds=3)))
+            running.start()
+            time.sleep(1)
+            self.assertEqual([runner.get("/healthz")[0] for _ in range(5)], [200] * 5)
+            running.join()
+
+
 class Proof(unittest.TestCase):
     def failing(self, report: dict) -> list[tuple[str, int]]:
         return [(each["name"], each["layer"]) for each in report["probes"] if each["expected"] != each["observed"]]
