@@ -139,7 +139,9 @@ describe("a session", () => {
     const unlucky = { ...world, execute: () => Promise.resolve(execution) };
     await expect(work(unlucky, [], never)).rejects.toMatchObject({ reason: "TestsUnusable", message: expect.stringContaining("line 3") });
     expect(log.records.at(-1)).toMatchObject({ type: "executed", execution });
-    await expect(work(fakeWorld(jobOf(), { log, runner, inference }), log.records, never)).rejects.toMatchObject({ reason: "TestsUnusable" });
+    await expect(work(fakeWorld(jobOf(), { log, runner, inference }), log.records, never)).rejects.toMatchObject({
+      reason: "TestsUnusable",
+    });
     expect(inference.asked).toBe(1);
   });
 

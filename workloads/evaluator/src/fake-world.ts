@@ -54,7 +54,13 @@ export class FakeOutside {
   }
 }
 
-export type Fakes = { outside: FakeOutside; power?: FakePower; now?: () => Date; isolation?: Isolation; unusable?: Readonly<Record<string, string>> };
+export type Fakes = {
+  outside: FakeOutside;
+  power?: FakePower;
+  now?: () => Date;
+  isolation?: Isolation;
+  unusable?: Readonly<Record<string, string>>;
+};
 
 /** One process's view. The model with memory solves all but tasks over `seal`; each question is answered with other wrong programs. */
 export function fakeWorld(

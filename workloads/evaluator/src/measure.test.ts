@@ -71,7 +71,10 @@ describe("an arm", () => {
     const outside = new FakeOutside();
     const execution = { passed: false, outcome: "TestsUnusable" as const, error: "line 3: NameError: x", durationSeconds: 0 };
     const world = { ...fakeWorld(jobOf(), { outside }), execute: () => Promise.resolve(execution) };
-    await expect(measure(world, never)).rejects.toMatchObject({ reason: "TestsUnusable", message: expect.stringMatching(/of task .*line 3/) });
+    await expect(measure(world, never)).rejects.toMatchObject({
+      reason: "TestsUnusable",
+      message: expect.stringMatching(/of task .*line 3/),
+    });
     expect(types(outside.records).get("judged")).toBeUndefined();
   });
 

@@ -76,9 +76,10 @@ async function tryTests(world: World, tasks: readonly HeldOutTask[]): Promise<vo
   }
   const [first, ...others] = unusable;
   if (!first) return;
-  const more = others.length > 0 ? `; nor by those of ${others.slice(0, mostNamed).map(({ id }) => id).join(", ")}` : "";
+  const named = others.slice(0, mostNamed).map(({ id }) => id);
   const rest = others.length > mostNamed ? ` and ${others.length - mostNamed} more` : "";
-  throw testsUnusable(`${first.why}${more}${rest}`, ` of task ${first.id}`);
+  const more = others.length > 0 ? `; nor by those of ${named.join(", ")}${rest}` : "";
+  throw testsUnusable(`${first.why}${more}`, ` of task ${first.id}`);
 }
 
 /** Samples a task's programs and fixes them in the log. */

@@ -124,7 +124,13 @@ class Candidate:
         if isinstance(value, type):
             if issubclass(value, BaseException):
                 return "class", ["error", *errors.class_contents(value)]
-            return "class", ["object", value.__module__, value.__qualname__, specials(value), *(base for base in value.__bases__ if base is not object)]
+            return "class", [
+                "object",
+                value.__module__,
+                value.__qualname__,
+                specials(value),
+                *(base for base in value.__bases__ if base is not object),
+            ]
         if isinstance(value, types.GeneratorType) or (hasattr(type(value), "__next__") and type(value).__module__ in _ITERATORS):
             return "generator", []
         if isinstance(value, types.CoroutineType):
@@ -200,5 +206,3 @@ def tell(error: BaseException, file: str) -> None:
         frame = frame.tb_next
     with contextlib.suppress(Exception):
         print("".join(traceback.format_exception(type(error), error, frame))[-MAX_TRACEBACK:], end="", file=sys.stderr, flush=True)
-
-

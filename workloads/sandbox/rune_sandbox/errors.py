@@ -41,7 +41,11 @@ def line(error: BaseException) -> str:
 
 def contents(error: BaseException) -> tuple[str, list]:
     """Children of an exception's node: class, message, arguments, then what is set after it is made."""
-    attributes = {name: value for name, value in getattr(error, "__dict__", {}).items() if name not in _SPECIAL and not isinstance(value, BaseException)}
+    attributes = {
+        name: value
+        for name, value in getattr(error, "__dict__", {}).items()
+        if name not in _SPECIAL and not isinstance(value, BaseException)
+    }
     for kind, names in _SLOTS.items():
         if isinstance(error, kind):
             attributes |= {name: value for name in names if (value := getattr(error, name, None)) is not None}
@@ -57,7 +61,11 @@ def _arguments(error: BaseException) -> tuple:
 
 def class_contents(kind: type) -> list:
     """Children of an exception class's node: module, name, its bases, built-in or not."""
-    return [kind.__module__, kind.__qualname__, *(base for base in kind.__bases__ if base is not object and issubclass(base, BaseException))]
+    return [
+        kind.__module__,
+        kind.__qualname__,
+        *(base for base in kind.__bases__ if base is not object and issubclass(base, BaseException)),
+    ]
 
 
 def adopted_class(module: str, name: str, *bases: type) -> type:
@@ -77,7 +85,12 @@ def module_name(name) -> str:
 
 
 def _standard(module, name) -> type | None:
-    if not isinstance(module, str) or not isinstance(name, str) or module.partition(".")[0] not in sys.stdlib_module_names or (module, name) in _SIGNS:
+    if (
+        not isinstance(module, str)
+        or not isinstance(name, str)
+        or module.partition(".")[0] not in sys.stdlib_module_names
+        or (module, name) in _SIGNS
+    ):
         return None
     kind = getattr(sys.modules.get(module), name, None)
     return kind if isinstance(kind, type) and issubclass(kind, BaseException) and kind.__module__ == module else None
@@ -85,12 +98,18 @@ def _standard(module, name) -> type | None:
 
 def _message(self) -> str:
     said = self.__dict__.get("_rune_message")
-    return next(kind for kind in type(self).__mro__ if "__str__" in vars(kind) and vars(kind)["__str__"] is not _message).__str__(self) if said is None else said
+    return (
+        next(kind for kind in type(self).__mro__ if "__str__" in vars(kind) and vars(kind)["__str__"] is not _message).__str__(self)
+        if said is None
+        else said
+    )
 
 
 def _keep_arguments(self, *arguments, **named) -> None:
     """A program's own __init__ may take anything; what it made of it crosses as attributes."""
-    known = next(kind for kind in type(self).__mro__ if kind.__module__ == "builtins" and kind is not object and kind not in STAND_INS.values())
+    known = next(
+        kind for kind in type(self).__mro__ if kind.__module__ == "builtins" and kind is not object and kind not in STAND_INS.values()
+    )
     try:
         known.__init__(self, *arguments)
     except Exception:
@@ -154,5 +173,6 @@ def finished(error: BaseException, notes: list, cause, context, suppress: bool, 
 
 def builtin_exceptions() -> list[type]:
     return sorted(
-        {kind for kind in vars(builtins).values() if isinstance(kind, type) and issubclass(kind, BaseException)}, key=lambda kind: kind.__name__
+        {kind for kind in vars(builtins).values() if isinstance(kind, type) and issubclass(kind, BaseException)},
+        key=lambda kind: kind.__name__,
     )

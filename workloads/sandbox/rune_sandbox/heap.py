@@ -196,7 +196,12 @@ class Heap:
             tag = next((tag for base, tag in _TAGS.items() if isinstance(value, base)), None)
         if tag in _MUTABLE:
             return tag, _MUTABLE[tag][2](value)
-        if tag == "tuple" and kind is not tuple and isinstance(fields := getattr(kind, "_fields", None), tuple) and all(map(str.isidentifier, fields)):
+        if (
+            tag == "tuple"
+            and kind is not tuple
+            and isinstance(fields := getattr(kind, "_fields", None), tuple)
+            and all(map(str.isidentifier, fields))
+        ):
             return "record", [kind.__name__, ",".join(fields), *tuple.__iter__(value)]
         if tag is not None:
             return tag, list((tuple if tag == "tuple" else frozenset).__iter__(value))
@@ -217,6 +222,8 @@ class Heap:
         for number in package.get("drop", ()):
             self._forget(number)
         nodes = {number: (tag, body) for number, tag, body in package.get("nodes", ())}
+        if not all(type(body) is list for _, body in nodes.values()):
+            raise ValueError("a node's children are a list")
         held = [self._shell(number, tag, body) for number, (tag, body) in nodes.items() if tag in _MUTABLE]
         for number, (tag, _) in nodes.items():
             if tag not in _MUTABLE:
@@ -358,5 +365,3 @@ class Heap:
     def exported(self, value) -> bool:
         """Whether `value` is an object of ours that the other side was given to ask about."""
         return self._numbers.get(id(value)) in self._exported
-
-

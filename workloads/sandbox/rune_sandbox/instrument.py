@@ -97,7 +97,7 @@ def prepare(source: str, file: str, entry_point: str, tally: Tally) -> Prepared:
     tree = ast.parse(source, file)
     tree.body = [node for node in tree.body if not (_is_function(node) and node.name == entry_point)]
     seen = _Seen(tree, entry_point)
-    beyond = out_of_reach(tree, {entry_point, "candidate", *seen.free()})
+    beyond = out_of_reach(tree, source, {entry_point, "candidate", *seen.free()})
     for node in tree.body:
         if _is_function(node) and _is_test(node):
             tally.define(node.name)
@@ -191,7 +191,9 @@ class _Seen(ast.NodeVisitor):
         self.generic_visit(node)
 
     def visit_Try(self, node) -> None:
-        guards = any(handler.type is None or _catches(handler.type, {"ImportError", "ModuleNotFoundError", *_CATCH_ALL}) for handler in node.handlers)
+        guards = any(
+            handler.type is None or _catches(handler.type, {"ImportError", "ModuleNotFoundError", *_CATCH_ALL}) for handler in node.handlers
+        )
         self._guarded += guards
         if node.body and any(handler.type and _names_a_stop(handler.type) for handler in node.handlers):
             self.stops.append(range(node.body[0].lineno, (node.body[-1].end_lineno or node.body[-1].lineno) + 1))

@@ -21,7 +21,9 @@ def describe(value) -> tuple[str, list]:
         return "generator", []
     if callable(value) and not isinstance(value, types.CoroutineType):
         return "function", [str(getattr(value, "__name__", type(value).__name__))]
-    raise Uncrossable(f"a {type(value).__name__} to the program; only values, functions, iterators and objects of the tests' own classes can cross")
+    raise Uncrossable(
+        f"a {type(value).__name__} to the program; only values, functions, iterators and objects of the tests' own classes can cross"
+    )
 
 
 def _attribute(value, name: str):

@@ -74,9 +74,15 @@ def _time_made(kind, body):
 # (module, class) → (write down, make again); the class's name is the tag
 _KINDS = {
     ("builtins", "int"): (hex, lambda body: int(body, 16)),
-    ("builtins", "complex"): (lambda value: [float.hex(value.real), float.hex(value.imag)], lambda body: complex(*map(float.fromhex, body))),
+    ("builtins", "complex"): (
+        lambda value: [float.hex(value.real), float.hex(value.imag)],
+        lambda body: complex(float.fromhex(body[0]), float.fromhex(body[1])),
+    ),
     ("builtins", "bytes"): (bytes.hex, bytes.fromhex),
-    ("builtins", "range"): (lambda value: [hex(value.start), hex(value.stop), hex(value.step)], lambda body: range(*(int(each, 16) for each in body))),
+    ("builtins", "range"): (
+        lambda value: [hex(value.start), hex(value.stop), hex(value.step)],
+        lambda body: range(*(int(each, 16) for each in body)),
+    ),
     ("builtins", "ellipsis"): (lambda value: None, lambda body: ...),
     ("builtins", "NotImplementedType"): (lambda value: None, lambda body: NotImplemented),
     ("decimal", "Decimal"): (str, lambda body: _module("decimal").Decimal(body)),

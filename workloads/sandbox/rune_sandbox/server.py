@@ -15,8 +15,8 @@ from rune_sandbox.config import Config
 from rune_sandbox.execution import Unavailable, execute
 from rune_sandbox.place import Place
 from rune_sandbox.probe import prove
-from rune_sandbox.trial import try_tests
 from rune_sandbox.results import Full, IdReused, Results, StaleEpoch
+from rune_sandbox.trial import try_tests
 
 _SOCKET_SECONDS = 30
 _RETRY_SECONDS = 1
@@ -81,7 +81,6 @@ class Runner:
                 return execute(asked, self._place)
 
         return self._results.once(asked, run)
-
 
     def _require_proof(self) -> None:
         if not self._verified:
@@ -189,7 +188,11 @@ class Handler(BaseHTTPRequestHandler):
             self._answer(404, {"reason": "NotFound", "message": f"there is no {self.path}"})
 
     def do_POST(self) -> None:
-        actions: dict[str, Callable[[bytes], dict]] = {"/execute": self.server.runner.execute, "/tests": self.server.runner.try_tests, "/probe": self.server.runner.probe}
+        actions: dict[str, Callable[[bytes], dict]] = {
+            "/execute": self.server.runner.execute,
+            "/tests": self.server.runner.try_tests,
+            "/probe": self.server.runner.probe,
+        }
         if not self._authorized():
             self._refuse(401, "Unauthorized", "the bearer token is missing or not this sandbox's")
         elif self.path not in actions:

@@ -69,16 +69,14 @@ class Exceptions(unittest.TestCase):
             "import asyncio\nasync def test_it(): assert solve(1) == 2",
             "import asyncio\nasync def main():\n    async with asyncio.TaskGroup() as g: g.create_task(one())\nasync def one(): assert solve(1) == 2\nasyncio.run(main())",
         )
-        raised = [f"{kind.__name__}()" for kind in builtin_exceptions() if not issubclass(kind, (UnicodeError, BaseExceptionGroup))]
-        raised += ["ExceptionGroup('x', [StopIteration()])", "BaseExceptionGroup('x', [SystemExit(0)])", "asyncio.CancelledError()", "unittest.SkipTest()", "type('Exit', (SystemExit,), {})(0)"]
-        for check in tests:
-            program = f"import asyncio, unittest\nRAISED = iter([{', '.join(f'lambda: {each}' for each in raised)}] * 99)\n"
-            for each in ("StopIteration()", "SystemExit(0)", "KeyboardInterrupt()", "GeneratorExit()", "asyncio.CancelledError()", "unittest.SkipTest()", "StopAsyncIteration()", "ValueError()", "AssertionError()"):
-                with self.subTest(f"{each}: {check[:50]}"):
-                    self.assertFalse(self.passed(f"{program}def solve(x): raise {each}", check))
-        for each in raised:
-            with self.subTest(each):
-                self.assertFalse(self.passed(f"import asyncio, unittest\ndef solve(x): raise {each}", tests[0]))
+        silent = ("StopIteration()", "SystemExit(0)", "KeyboardInterrupt()", "GeneratorExit()", "StopAsyncIteration()")
+        silent += ("asyncio.CancelledError()", "unittest.SkipTest()", "type('Exit', (SystemExit,), {})(0)", "AssertionError()")
+        groups = ("ExceptionGroup('x', [StopIteration()])", "BaseExceptionGroup('x', [SystemExit(0)])")
+        others = [f"{kind.__name__}()" for kind in builtin_exceptions() if not issubclass(kind, (UnicodeError, BaseExceptionGroup))]
+        for raised, checks in [*((each, tests) for each in silent), *((each, tests[:1]) for each in (*groups, *others))]:
+            for check in checks:
+                with self.subTest(f"{raised}: {check[:50]}"):
+                    self.assertFalse(self.passed(f"import asyncio, unittest\ndef solve(x): raise {raised}", check))
 
     def test_a_stop_iteration_arrives_where_the_tests_wait_for_it(self):
         program = "def solve(x):\n    if x: raise StopIteration(x)\n    return 1\n"
@@ -99,7 +97,10 @@ class Exceptions(unittest.TestCase):
                 "class Base(Exception): pass\nclass Odd(Base): pass\ndef solve(x): raise Odd('x')",
                 "from solution import Odd\ntry: solve(1)\nexcept Base as e: assert type(e) is Odd and isinstance(e, Odd)\nelse: assert False\ntry: raise Odd('mine')\nexcept Base as e: assert str(e) == 'mine'",
             ),
-            "another class doesn't do": ("class Odd(Exception): pass\nclass Other(Exception): pass\ndef solve(x): raise Other", "try: solve(1)\nexcept Odd: pass\nelse: assert False"),
+            "another class doesn't do": (
+                "class Odd(Exception): pass\nclass Other(Exception): pass\ndef solve(x): raise Other",
+                "try: solve(1)\nexcept Odd: pass\nelse: assert False",
+            ),
             "classes of the standard library": (
                 "import json, queue, subprocess\ndef solve(x): raise [json.JSONDecodeError('m', 'doc', 1), queue.Empty(), subprocess.CalledProcessError(3, 'c')][x]",
                 "import json, queue, subprocess\ntry: solve(0)\nexcept json.JSONDecodeError as e: assert (e.pos, e.doc, e.msg) == (1, 'doc', 'm')\ntry: solve(1)\nexcept queue.Empty: ok = True\nassert ok\ntry: solve(2)\nexcept subprocess.CalledProcessError as e: assert e.returncode == 3",
@@ -108,11 +109,26 @@ class Exceptions(unittest.TestCase):
                 "import sys\ndef solve(x): sys.exit(x)",
                 "for code in (2, 'text', None):\n    try: solve(code)\n    except SystemExit as e: assert e.code == code\n    else: assert False",
             ),
-            "errno": ("def solve(x): open('nowhere/at/all')", "import errno\ntry: solve(1)\nexcept FileNotFoundError as e: assert e.errno == errno.ENOENT and e.filename == 'nowhere/at/all'"),
-            "a plain Exception is no RuntimeError": ("def solve(x): raise Exception('x')", "try: solve(1)\nexcept RuntimeError: kind = 1\nexcept Exception: kind = 2\nassert kind == 2"),
-            "an exit is no RuntimeError": ("def solve(x): raise SystemExit", "try: solve(1)\nexcept RuntimeError: ok = True\nexcept BaseException: ok = False\nassert ok"),
-            "exceptions that are returned": ("def solve(x): return ValueError('x')", "e = solve(1)\nassert isinstance(e, ValueError) and e.args == ('x',)"),
-            "attributes that a program makes up": ("class E(Exception):\n    @property\n    def __class__(self): return ValueError\ndef solve(x): raise E", "try: solve(1)\nexcept ValueError: ok = True\nexcept Exception: ok = False\nassert ok"),
+            "errno": (
+                "def solve(x): open('nowhere/at/all')",
+                "import errno\ntry: solve(1)\nexcept FileNotFoundError as e: assert e.errno == errno.ENOENT and e.filename == 'nowhere/at/all'",
+            ),
+            "a plain Exception is no RuntimeError": (
+                "def solve(x): raise Exception('x')",
+                "try: solve(1)\nexcept RuntimeError: kind = 1\nexcept Exception: kind = 2\nassert kind == 2",
+            ),
+            "an exit is no RuntimeError": (
+                "def solve(x): raise SystemExit",
+                "try: solve(1)\nexcept RuntimeError: ok = True\nexcept BaseException: ok = False\nassert ok",
+            ),
+            "exceptions that are returned": (
+                "def solve(x): return ValueError('x')",
+                "e = solve(1)\nassert isinstance(e, ValueError) and e.args == ('x',)",
+            ),
+            "attributes that a program makes up": (
+                "class E(Exception):\n    @property\n    def __class__(self): return ValueError\ndef solve(x): raise E",
+                "try: solve(1)\nexcept ValueError: ok = True\nexcept Exception: ok = False\nassert ok",
+            ),
         }
         for name, (program, tests) in cases.items():
             with self.subTest(name):

@@ -31,7 +31,10 @@ IN_PLACE = {
         "def solve(grid): grid[0][0] = 7; grid.append(grid[0])",
         "row = [0]\ngrid = [row]\nsolve(grid)\nassert row == [7] and grid[0] is row and grid[1] is row",
     ),
-    "one list passed twice is one list": ("def solve(a, b): a.append(1); return a is b", "x = []\nassert solve(x, x)\nassert not solve([], [])"),
+    "one list passed twice is one list": (
+        "def solve(a, b): a.append(1); return a is b",
+        "x = []\nassert solve(x, x)\nassert not solve([], [])",
+    ),
     "dicts, sets, bytearrays and deques too": (
         "def solve(d, s, b, q): d['a'] = 1; s.add(2); b[:] = b'xy'; q.appendleft(0); return d",
         "from collections import deque\nd, s, b, q = {}, set(), bytearray(b'a'), deque([1], maxlen=2)\nassert solve(d, s, b, q) is d\nassert (d, s, b, list(q)) == ({'a': 1}, {2}, bytearray(b'xy'), [0, 1])",
@@ -47,7 +50,10 @@ IN_PLACE = {
     ),
     "the same object twice": ("from functools import cache\n@cache\ndef solve(x): return [x]", "assert solve(1) is solve(1)"),
     "a new object each time is not the same": ("def solve(x): return [x]", "a = solve(1)\nassert a is solve(1)"),
-    "an argument that comes back is the argument": ("def solve(x): return x", "n = float('nan')\na = [n, (n,)]\nassert solve(a) is a\nassert a == [n, (n,)]"),
+    "an argument that comes back is the argument": (
+        "def solve(x): return x",
+        "n = float('nan')\na = [n, (n,)]\nassert solve(a) is a\nassert a == [n, (n,)]",
+    ),
     "a grid is shared from call to call, whatever its size": (
         "def solve(g): g[0][0] += 1; return sum(map(sum, g))",
         "for n in (3, 40, 700):\n    g = [[0] for _ in range(n)]\n    assert solve(g) == 1\n    g[n - 1][0] += 5\n    assert solve(g) == 7 and g[0] == [2] and g[-1] == [5]",
@@ -102,9 +108,18 @@ LAZY = {
         "def solve():\n    yield 1\n    return 7",
         "def outer():\n    got = yield from solve()\n    yield got\nassert list(outer()) == [1, 7]",
     ),
-    "iterators": ("def solve(x): return [map(str, x), zip(x, x), reversed(x), enumerate(x)]", "assert [list(i) for i in solve([1, 2])] == [['1', '2'], [(1, 1), (2, 2)], [2, 1], [(0, 1), (1, 2)]]"),
-    "iterators of the tests": ("def solve(x): return next(x), list(x)", "assert solve(k for k in range(3)) == (0, [1, 2])\nassert solve(iter([5])) == (5, [])"),
-    "a coroutine function": ("import asyncio\nasync def solve(x):\n    await asyncio.sleep(0)\n    return x + 1", "import asyncio\nassert asyncio.run(solve(1)) == 2"),
+    "iterators": (
+        "def solve(x): return [map(str, x), zip(x, x), reversed(x), enumerate(x)]",
+        "assert [list(i) for i in solve([1, 2])] == [['1', '2'], [(1, 1), (2, 2)], [2, 1], [(0, 1), (1, 2)]]",
+    ),
+    "iterators of the tests": (
+        "def solve(x): return next(x), list(x)",
+        "assert solve(k for k in range(3)) == (0, [1, 2])\nassert solve(iter([5])) == (5, [])",
+    ),
+    "a coroutine function": (
+        "import asyncio\nasync def solve(x):\n    await asyncio.sleep(0)\n    return x + 1",
+        "import asyncio\nassert asyncio.run(solve(1)) == 2",
+    ),
     "coroutines go on beside each other": (
         "import asyncio\nasync def solve(x):\n    await asyncio.sleep(0.2)\n    return x",
         "import asyncio, time\nasync def main():\n    return await asyncio.gather(*[solve(k) for k in range(10)])\nstart = time.monotonic()\nassert asyncio.run(main()) == list(range(10))\nassert time.monotonic() - start < 1",
@@ -125,7 +140,10 @@ LAZY = {
 }
 CALLBACKS = {
     "a predicate": ("def solve(items, keep): return [i for i in items if keep(i)]", "assert solve([1, 2, 3], lambda v: v > 1) == [2, 3]"),
-    "built-in functions and classes": ("def solve(x, *f): return [each(x) for each in f]", "assert solve('12', len, int, list, str.upper) == [2, 12, ['1', '2'], '12']"),
+    "built-in functions and classes": (
+        "def solve(x, *f): return [each(x) for each in f]",
+        "assert solve('12', len, int, list, str.upper) == [2, 12, ['1', '2'], '12']",
+    ),
     "keywords": ("def solve(f): return f(1, b=2)", "def f(a, b, c=3): return [a, b, c]\nassert solve(f) == [1, 2, 3]"),
     "a function's error passes through the program": (
         "def solve(f):\n    try: return f()\n    except ValueError as e: return str(e)",
@@ -135,13 +153,19 @@ CALLBACKS = {
         "def solve(f): return f()",
         "error = LookupError('x')\ndef bad(): raise error\ntry: solve(bad)\nexcept LookupError as e: assert e is error\nelse: assert False",
     ),
-    "calls within calls": ("def solve(n, f): return n if n == 0 else f(n) + 1", "def f(n): return solve(n - 1, f)\nassert solve(5, f) == 5"),
+    "calls within calls": (
+        "def solve(n, f): return n if n == 0 else f(n) + 1",
+        "def f(n): return solve(n - 1, f)\nassert solve(5, f) == 5",
+    ),
     "calls without end": ("def solve(f): return f()", "def f(): return solve(f)\nassert solve(f) == 1"),
     "a decorator": (
         "def solve(f):\n    def inner(*a, **k): return f(*a, **k) * 2\n    return inner",
         "@solve\ndef three(x): return x + 3\nassert three(1) == 8\nassert callable(three)",
     ),
-    "a mock": ("def solve(db): db.save(5, key='a'); return db.load()", "from unittest.mock import MagicMock\ndb = MagicMock()\ndb.load.return_value = 7\nassert solve(db) == 7\ndb.save.assert_called_once_with(5, key='a')"),
+    "a mock": (
+        "def solve(db): db.save(5, key='a'); return db.load()",
+        "from unittest.mock import MagicMock\ndb = MagicMock()\ndb.load.return_value = 7\nassert solve(db) == 7\ndb.save.assert_called_once_with(5, key='a')",
+    ),
     "objects of the tests' own classes": (
         "def solve(node):\n    total = 0\n    while node: total, node = total + node.value, node.next\n    return total",
         "class Node:\n    def __init__(self, value, next=None): self.value, self.next = value, next\nassert solve(Node(1, Node(2))) == 3",
@@ -158,13 +182,31 @@ CALLBACKS = {
 }
 STACK = "class Stack:\n    'a stack'\n    made = 0\n    def __init__(self, *items): self.items = list(items); Stack.made += 1\n    def push(self, x): self.items.append(x); return self\n    def pop(self):\n        if not self.items: raise IndexError('empty')\n        return self.items.pop()\n    def __len__(self): return len(self.items)\n    def __iter__(self): return iter(self.items)\n    def __getitem__(self, k): return self.items[k]\n    def __contains__(self, x): return x in self.items\n    def __eq__(self, other): return isinstance(other, Stack) and self.items == other.items\n    def __hash__(self): return hash(tuple(self.items))\n    def __add__(self, other): return Stack(*self.items, *other)\n    def __lt__(self, other): return len(self) < len(other)\n    def __repr__(self): return f'Stack{tuple(self.items)}'\n    def __enter__(self): return self\n    def __exit__(self, *a): self.items.clear(); return a[0] is KeyError\n    def __call__(self, x): return x * 2\n    @classmethod\n    def of(cls, n): return cls(*range(n))\n    @staticmethod\n    def two(): return 2\n    @property\n    def top(self): return self.items[-1]\ndef solve(*a): return Stack(*a)\n"
 CLASSES = {
-    "methods and attributes": (STACK, "s = Stack()\ns.push(1).push(2)\nassert s.pop() == 2 and s.items == [1] and s.top == 1\nassert Stack.of(3).items == [0, 1, 2] and Stack.two() == 2 and Stack.made == 2"),
-    "operators": (STACK, "s = Stack(1, 2)\nassert len(s) == 2 and list(s) == [1, 2] and s[0] == 1 and 2 in s and 5 not in s\nassert s == Stack(1, 2) and s != Stack() and Stack() < s\nassert (s + [3]).items == [1, 2, 3] and s(4) == 8 and bool(s) and not Stack()\nassert repr(s) == str(s) == f'{s}' == 'Stack(1, 2)'\nassert {s: 1}[Stack(1, 2)] == 1"),
+    "methods and attributes": (
+        STACK,
+        "s = Stack()\ns.push(1).push(2)\nassert s.pop() == 2 and s.items == [1] and s.top == 1\nassert Stack.of(3).items == [0, 1, 2] and Stack.two() == 2 and Stack.made == 2",
+    ),
+    "operators": (
+        STACK,
+        "s = Stack(1, 2)\nassert len(s) == 2 and list(s) == [1, 2] and s[0] == 1 and 2 in s and 5 not in s\nassert s == Stack(1, 2) and s != Stack() and Stack() < s\nassert (s + [3]).items == [1, 2, 3] and s(4) == 8 and bool(s) and not Stack()\nassert repr(s) == str(s) == f'{s}' == 'Stack(1, 2)'\nassert {s: 1}[Stack(1, 2)] == 1",
+    ),
     "a wrong operator is found": (STACK, "assert Stack(1) + [2] == Stack(1)"),
-    "classes": (STACK, "s = Stack()\nassert isinstance(s, Stack) and type(s) is Stack and not isinstance(1, Stack)\nassert Stack.__name__ == 'Stack'\nassert s.push(1) is s"),
-    "context managers": (STACK, "with Stack(1) as s: assert len(s) == 1\nassert len(s) == 0\nwith Stack(1): raise KeyError\nwith Stack(1): raise ValueError"),
-    "errors of methods": (STACK, "try: Stack().pop()\nexcept IndexError as e: assert str(e) == 'empty'\nelse: assert False\nassert not hasattr(Stack(), 'nothing')\nassert getattr(Stack(), 'nothing', 3) == 3"),
-    "attributes that are set": (STACK, "s = Stack()\ns.name = 'x'\nassert s.name == 'x' and vars(s)['name'] == 'x'\ndel s.name\nassert not hasattr(s, 'name')"),
+    "classes": (
+        STACK,
+        "s = Stack()\nassert isinstance(s, Stack) and type(s) is Stack and not isinstance(1, Stack)\nassert Stack.__name__ == 'Stack'\nassert s.push(1) is s",
+    ),
+    "context managers": (
+        STACK,
+        "with Stack(1) as s: assert len(s) == 1\nassert len(s) == 0\nwith Stack(1): raise KeyError\nwith Stack(1): raise ValueError",
+    ),
+    "errors of methods": (
+        STACK,
+        "try: Stack().pop()\nexcept IndexError as e: assert str(e) == 'empty'\nelse: assert False\nassert not hasattr(Stack(), 'nothing')\nassert getattr(Stack(), 'nothing', 3) == 3",
+    ),
+    "attributes that are set": (
+        STACK,
+        "s = Stack()\ns.name = 'x'\nassert s.name == 'x' and vars(s)['name'] == 'x'\ndel s.name\nassert not hasattr(s, 'name')",
+    ),
     "attributes that are changed in place": (STACK, "s = Stack(1)\ns.items.append(5)\nassert s.pop() == 5"),
     "dataclasses": (
         "from dataclasses import dataclass\n@dataclass(frozen=True, order=True)\nclass Point:\n    x: int\n    y: int = 0\ndef solve(): return Point(1)",
@@ -190,18 +232,42 @@ CLASSES = {
     "lists of objects": (STACK, "assert solve(1, 2) in [Stack(), Stack(1, 2)]\nassert sorted([Stack(1, 1), Stack()])[0] == Stack()"),
 }
 NAMES = {
-    "a helper beside the entry point": ("LIMIT = 5\ndef helper(x): return x + 1\ndef solve(x): return helper(x)", "assert helper(1) == 2\nassert solve(LIMIT) == 6"),
-    "from solution import": ("def other(): return 1\ndef solve(x): return x", "from solution import solve, other as o\nimport solution\nassert solve(1) == o() == solution.solve(1)"),
-    "the tests' own names win": ("def helper(): return 1\ndef solve(): return 2", "def helper(): return 3\nassert helper() == 3 and solve() == 2"),
-    "what functools gives": ("from functools import lru_cache\n@lru_cache\ndef solve(x):\n    'doc'\n    return x", "solve(1)\nsolve(1)\nassert solve.cache_info().hits == 1 and solve.__name__ == 'solve' and solve.__doc__ == 'doc'"),
-    "captured output": ("def solve(name): print('hello', name)", "import io, contextlib\nout = io.StringIO()\nwith contextlib.redirect_stdout(out): solve('x')\nassert out.getvalue() == 'hello x\\n'"),
-    "captured output that is wrong": ("def solve(name): print('bye', name)", "import io, contextlib\nout = io.StringIO()\nwith contextlib.redirect_stdout(out): solve('x')\nassert out.getvalue() == 'hello x\\n'"),
-    "typed input": ("import sys\ndef solve(): return [input(), sys.stdin.readline()]", "import io, sys\nsys.stdin = io.StringIO('a\\nb\\nc\\n')\nassert solve() == ['a', 'b\\n']\nassert sys.stdin.read() == 'c\\n'"),
+    "a helper beside the entry point": (
+        "LIMIT = 5\ndef helper(x): return x + 1\ndef solve(x): return helper(x)",
+        "assert helper(1) == 2\nassert solve(LIMIT) == 6",
+    ),
+    "from solution import": (
+        "def other(): return 1\ndef solve(x): return x",
+        "from solution import solve, other as o\nimport solution\nassert solve(1) == o() == solution.solve(1)",
+    ),
+    "the tests' own names win": (
+        "def helper(): return 1\ndef solve(): return 2",
+        "def helper(): return 3\nassert helper() == 3 and solve() == 2",
+    ),
+    "what functools gives": (
+        "from functools import lru_cache\n@lru_cache\ndef solve(x):\n    'doc'\n    return x",
+        "solve(1)\nsolve(1)\nassert solve.cache_info().hits == 1 and solve.__name__ == 'solve' and solve.__doc__ == 'doc'",
+    ),
+    "captured output": (
+        "def solve(name): print('hello', name)",
+        "import io, contextlib\nout = io.StringIO()\nwith contextlib.redirect_stdout(out): solve('x')\nassert out.getvalue() == 'hello x\\n'",
+    ),
+    "captured output that is wrong": (
+        "def solve(name): print('bye', name)",
+        "import io, contextlib\nout = io.StringIO()\nwith contextlib.redirect_stdout(out): solve('x')\nassert out.getvalue() == 'hello x\\n'",
+    ),
+    "typed input": (
+        "import sys\ndef solve(): return [input(), sys.stdin.readline()]",
+        "import io, sys\nsys.stdin = io.StringIO('a\\nb\\nc\\n')\nassert solve() == ['a', 'b\\n']\nassert sys.stdin.read() == 'c\\n'",
+    ),
     "replaced input and print": (
         "def solve(): print('got', input('? '))",
         "from unittest.mock import patch\nwith patch('builtins.input', return_value='x') as i, patch('builtins.print') as p: solve()\ni.assert_called_with('? ')\np.assert_called_with('got', 'x')\nassert p.call_count == 1",
     ),
-    "a seeded generator of numbers": ("import random\ndef solve(): return random.random()", "import random\nrandom.seed(42)\nwanted = [random.random(), random.random()]\nrandom.seed(42)\nassert [solve(), solve()] == wanted"),
+    "a seeded generator of numbers": (
+        "import random\ndef solve(): return random.random()",
+        "import random\nrandom.seed(42)\nwanted = [random.random(), random.random()]\nrandom.seed(42)\nassert [solve(), solve()] == wanted",
+    ),
     "a group of exceptions from the tests' own tasks": (
         "async def solve(x): return x",
         "import asyncio\nasync def one(x): assert await solve(x) == x\nasync def main():\n    async with asyncio.TaskGroup() as g:\n        for k in range(3): g.create_task(one(k))\nasyncio.run(main())",
@@ -210,7 +276,10 @@ NAMES = {
         "def solve(): raise ExceptionGroup('many', [ValueError(1), ExceptionGroup('inner', [TypeError(2)])])",
         "got = []\ntry: solve()\nexcept* ValueError as g: got.append(len(g.exceptions))\nexcept* TypeError as g: got.append('t')\nassert got == [1, 't']",
     ),
-    "a million numbers both ways": ("def solve(x): return [sum(x), x]", "data = [k / 2 for k in range(150_000)]\ntotal, back = solve(data)\nassert total == sum(data) and back is data"),
+    "a million numbers both ways": (
+        "def solve(x): return [sum(x), x]",
+        "data = [k / 2 for k in range(150_000)]\ntotal, back = solve(data)\nassert total == sum(data) and back is data",
+    ),
 }
 
 

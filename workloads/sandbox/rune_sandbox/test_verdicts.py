@@ -104,9 +104,26 @@ class Verdicts(unittest.TestCase):
         self.judged(program, "assert solve(2) == 1 and isinstance(solve(1), Money)", "Failed")
 
     def test_what_can_not_cross_is_no_fault_of_the_program(self):
-        for passed, kind in (("sys", "module"), ("threading.Lock()", "lock"), ("object()", "object"), ("open('/dev/null')", "TextIOWrapper")):
+        for passed, kind in (
+            ("sys", "module"),
+            ("threading.Lock()", "lock"),
+            ("object()", "object"),
+            ("open('/dev/null')", "TextIOWrapper"),
+        ):
             answer = self.judged(INCREMENT, f"import sys, threading\nassert solve({passed}) == 2", "TestsUnusable")
             self.assertIn(f"the tests pass a {kind} to the program; only", answer["error"])
+
+    def test_a_file_of_the_tests_is_no_fault_of_the_program(self):
+        tests = "import tempfile\nwith tempfile.NamedTemporaryFile('w') as f:\n    assert solve(f.name) == ''"
+        answer = self.judged("def solve(path):\n    return open(path).read()", tests, "TestsUnusable")
+        self.assertIn("the tests hand the program a file of theirs, which it can't open: PermissionError", answer["error"])
+        self.judged("def solve(path):\n    return open('other').read()", tests, "Error")
+
+    def test_an_error_puts_calls_in_words_without_asking_the_program(self):
+        program = "asked = []\nclass Box:\n    def __repr__(self): asked.append(1); return 'Box'\ndef solve(x): return len(asked)"
+        self.judged(program, "assert solve([Box(), {1: Box()}]) == 0\nassert solve(Box()) == 0", "Passed")
+        answer = self.judged(program, "assert solve([Box(), 2]) == 1", "Failed")
+        self.assertEqual(answer["error"], "AssertionError: solve([<Box>, 2]) returned 0, expected 1")
 
     def test_what_is_too_large_is_said_with_its_size_both_ways(self):
         answer = self.judged(INCREMENT, "assert solve('x' * (20 << 20)) == 2", "TestsUnusable")
@@ -165,8 +182,15 @@ class Verdicts(unittest.TestCase):
                     self.assertEqual(self.judged(program, tests, "TestsUnusable")["error"], why)
 
     def test_a_name_that_nothing_defines_is_the_tests_mistake_and_a_missing_helper_the_programs(self):
-        self.assertEqual(self.judged(INCREMENT, "x = 1\nassert solve(1) == undefined", "TestsUnusable")["error"], "line 2: NameError: name 'undefined' is not defined")
-        for tests in ("assert helper(1) == 2", "from solution import helper\nassert helper(1) == solve(1)", "try: solve(1)\nexcept helper: pass\nassert helper.x"):
+        self.assertEqual(
+            self.judged(INCREMENT, "x = 1\nassert solve(1) == undefined", "TestsUnusable")["error"],
+            "line 2: NameError: name 'undefined' is not defined",
+        )
+        for tests in (
+            "assert helper(1) == 2",
+            "from solution import helper\nassert helper(1) == solve(1)",
+            "try: solve(1)\nexcept helper: pass\nassert helper.x",
+        ):
             self.assertIn("helper", self.judged(INCREMENT, tests, "Error")["error"])
 
     def test_tests_are_tried_before_there_is_a_program(self):
@@ -185,7 +209,9 @@ class Verdicts(unittest.TestCase):
             "import solution\nassert solution.solve(1) == 2": "",
         }.items():
             with self.subTest(tests):
-                self.assertEqual(self.runner.post("/tests", {"entryPoint": "solve", "tests": tests}), (200, {"usable": not why, "error": why}))
+                self.assertEqual(
+                    self.runner.post("/tests", {"entryPoint": "solve", "tests": tests}), (200, {"usable": not why, "error": why})
+                )
         self.assertEqual(self.runner.post("/tests", {"entryPoint": "solve"})[0], 400)
 
     def test_every_usual_way_to_check_counts(self):
