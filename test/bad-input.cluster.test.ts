@@ -28,16 +28,16 @@ describe.skipIf(!canRun)("what people and models get wrong", { timeout: 300_000 
       { what: "tests that never end", program: harmless, tests: `while solve(1) == 1:\n    pass\n${once}`, outcomes: ["Timeout"] },
       { what: "a program that never ends", program: "def solve(x):\n    while True:\n        pass", tests: once, outcomes: ["Timeout"] },
       {
-        what: "tests that print 100 MB",
+        what: "tests that print 100 MB, of which the first part is kept",
         program: harmless,
-        tests: `for _ in range(100):\n    print("x" * 1_000_000)\n${once}`,
-        outcomes: ["OutputLimit"],
+        tests: `for _ in range(100):\n    print("x" * 1_000_000)\nassert solve(1) == 2`,
+        outcomes: ["Failed"],
       },
       {
         what: "a program that prints without end",
         program: 'def solve(x):\n    while True:\n        print("x" * 1_000_000)',
         tests: once,
-        outcomes: ["OutputLimit"],
+        outcomes: ["Timeout"],
       },
       {
         what: "tests that fork without end",

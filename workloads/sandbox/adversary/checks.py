@@ -155,8 +155,9 @@ def _late(seen: Seen, slack: str) -> str | None:
 
 
 def _toolong(seen: Seen) -> str | None:
-    longest = max(len(str(answer.get(stream, "")).encode()) for answer in seen.answers for stream in ("stdout", "stderr"))
-    return f"{longest} bytes of output came back" if longest > seen.program.output else None
+    """`outputBytes` bounds what the program wrote; what is no UTF-8 of it comes back as one character a byte."""
+    longest = max(len(str(answer.get(stream, ""))) for answer in seen.answers for stream in ("stdout", "stderr"))
+    return f"{longest} characters of output came back" if longest > seen.program.output else None
 
 
 def _slots(seen: Seen) -> str | None:

@@ -18,8 +18,8 @@ class Report:
         mark = "FAILED" if _failed(result) else "ok    "
         line = f"{mark} {result.program} [{result.variant}] {result.word}, {result.seconds:.1f} s"
         print(line + (f": {result.evidence[:900]}" if result.evidence else "") + (f" ({accepted})" if accepted else ""), flush=True)
-        if self._verbose:
-            print(f"       {json.dumps(result.answers)[:2000]}", flush=True)
+        for answer in result.answers if self._verbose else []:
+            print(f"       {json.dumps(answer)[:1000]}", flush=True)
 
     def trouble(self, message: str) -> None:
         self._troubles.append(message)

@@ -222,6 +222,8 @@ class Heap:
         for number in package.get("drop", ()):
             self._forget(number)
         nodes = {number: (tag, body) for number, tag, body in package.get("nodes", ())}
+        if not all(type(body) is list for _, body in nodes.values()):
+            raise ValueError("a node's children are a list")
         held = [self._shell(number, tag, body) for number, (tag, body) in nodes.items() if tag in _MUTABLE]
         for number, (tag, _) in nodes.items():
             if tag not in _MUTABLE:

@@ -97,7 +97,7 @@ def prepare(source: str, file: str, entry_point: str, tally: Tally) -> Prepared:
     tree = ast.parse(source, file)
     tree.body = [node for node in tree.body if not (_is_function(node) and node.name == entry_point)]
     seen = _Seen(tree, entry_point)
-    beyond = out_of_reach(tree, {entry_point, "candidate", *seen.free()})
+    beyond = out_of_reach(tree, source, {entry_point, "candidate", *seen.free()})
     for node in tree.body:
         if _is_function(node) and _is_test(node):
             tally.define(node.name)

@@ -41,6 +41,8 @@ class Judge:
         self._proxies = Proxies(self._value, self._subclassed)
         self._heap = Heap(0, offered.describe, self._proxies.adopt)
         self._turn = threading.RLock()
+        self._directory = os.getcwd()
+        self._wording = False  # whether a call is being put in words
         self._depth = 0  # questions that wait for each other; a failed one ends the tests, so nobody counts it back
         self._raised: list[BaseException] = []
         self._missing: dict[str, bool] = {}
@@ -76,6 +78,8 @@ class Judge:
         if isinstance(error, MemoryError):
             return "OutOfMemory", errors.line(error)
         if self._is_programs(error):
+            if isinstance(error, OSError) and str(error.filename).startswith(self._directory):
+                return "TestsUnusable", f"the tests hand the program a file of theirs, which it can't open: {errors.line(error)}"
             return "Error", errors.line(error)
         if isinstance(error, AssertionError):
             return "Failed", errors.line(error)
@@ -145,8 +149,12 @@ class Judge:
 
     def _value(self, operation: str, *operands):
         """The program's answer, or its exception."""
+        if self._wording and operation == "special" and operands[0] == "__repr__":
+            return f"<{type(operands[1]).__name__}>"  # words for a reader are no reason to ask the program
         self._tally.calls += 1
+        self._wording = True
         call = _shown(operation, operands)
+        self._wording = False
         value = self._answered(lambda: self._ask(operation, *operands), operation, call)
         if operation in ("call", "special"):
             self._tally.saw(call, value)

@@ -76,7 +76,7 @@ _KINDS = {
     ("builtins", "int"): (hex, lambda body: int(body, 16)),
     ("builtins", "complex"): (
         lambda value: [float.hex(value.real), float.hex(value.imag)],
-        lambda body: complex(*map(float.fromhex, body)),
+        lambda body: complex(float.fromhex(body[0]), float.fromhex(body[1])),
     ),
     ("builtins", "bytes"): (bytes.hex, bytes.fromhex),
     ("builtins", "range"): (

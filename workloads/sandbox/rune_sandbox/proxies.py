@@ -15,13 +15,15 @@ _SHARED_ATTRIBUTES = {"__dict__", "__doc__", "__annotations__", "__signature__",
 
 
 class Proxies:
-    """Makes the proxies of one judge. `ask(operation, *operands)` gives the program's answer or raises its exception."""
+    """Makes the proxies of one judge. `ask(operation, *operands)` gives the program's answer or raises its exception; `subclassed(name)`
+    is called where the tests derive from a class of the program."""
 
     def __init__(self, ask, subclassed):
         self._ask = ask
         self._named: set[type] = set()
-        self._subclassed = subclassed  # called when tests derive from a class of the program
-        self._base, self._meta, self._callable = self._foundations()
+        self._meta = _class_of_classes(ask, subclassed)
+        self._base = _class_of_objects(ask, self._meta)
+        self._callable = _class_of_functions(ask)
         self._makers = {
             "function": self._function,
             "object": self._object,
@@ -40,78 +42,6 @@ class Proxies:
         """The tests use `value` by name; where it is a class, they are about it."""
         if isinstance(value, self._meta):
             self._named.add(value)
-
-    def _foundations(self) -> tuple[type, type, type]:
-        ask, subclassed = self._ask, self._subclassed
-
-        class ProgramClass(type):
-            """A class of the program."""
-
-            def __new__(meta, name, bases, namespace, ours=False, **named):
-                return super().__new__(meta, name, bases, namespace) if ours else subclassed(name)
-
-            def __init__(cls, name, bases, namespace, ours=False, **named):
-                super().__init__(name, bases, namespace)
-
-            def __call__(cls, *arguments, **named):
-                return ask("call", cls, *calling(arguments, named))
-
-            def __getattr__(cls, name):
-                return _attribute(ask, cls, name)
-
-            def __iter__(cls):
-                return ask("special", "__iter__", cls)
-
-            def __len__(cls):
-                return ask("special", "__len__", cls)
-
-            def __getitem__(cls, key):
-                return ask("special", "__getitem__", cls, key)
-
-            def __contains__(cls, value):
-                return ask("special", "__contains__", cls, value)
-
-            def __setattr__(cls, name, value):
-                type.__setattr__(cls, name, value) if name.startswith("__") else ask("set", cls, name, value)
-
-        class Object(metaclass=ProgramClass, ours=True):
-            __slots__ = ("__weakref__",)
-
-            def __getattr__(self, name):
-                return _attribute(ask, self, name)
-
-            def __setattr__(self, name, value):
-                ask("set", self, name, value)
-
-            def __delattr__(self, name):
-                ask("delete", self, name)
-
-            @property
-            def __dict__(self):
-                return ask("get", self, "__dict__")
-
-            def __copy__(self):
-                return ask("special", "__copy__", self)
-
-            def __deepcopy__(self, memo):
-                return ask("special", "__deepcopy__", self)
-
-        class Function:
-            """A function of the program."""
-
-            def __call__(self, *arguments, **named):
-                return ask("call", self, *calling(arguments, named))
-
-            def __getattr__(self, attribute):
-                return _attribute(ask, self, attribute)
-
-            def __get__(self, instance, owner=None):
-                return self if instance is None else types.MethodType(self, instance)
-
-            def __repr__(self):
-                return f"<function {self.__name__}>"
-
-        return Object, ProgramClass, Function
 
     def _class(self, kind: str, module: str, name: str, *rest) -> type:
         if kind == "error":
@@ -182,6 +112,91 @@ class Proxies:
         made = run()
         itself = _Weak(made)
         return made
+
+
+def _class_of_classes(ask, subclassed) -> type:
+    """The class of the program's classes."""
+
+    class ProgramClass(type):
+        """A class of the program."""
+
+        def __new__(meta, name, bases, namespace, ours=False, **named):
+            return super().__new__(meta, name, bases, namespace) if ours else subclassed(name)
+
+        def __init__(cls, name, bases, namespace, ours=False, **named):
+            super().__init__(name, bases, namespace)
+
+        def __call__(cls, *arguments, **named):
+            return ask("call", cls, *calling(arguments, named))
+
+        def __getattr__(cls, name):
+            return _attribute(ask, cls, name)
+
+        def __iter__(cls):
+            return ask("special", "__iter__", cls)
+
+        def __len__(cls):
+            return ask("special", "__len__", cls)
+
+        def __getitem__(cls, key):
+            return ask("special", "__getitem__", cls, key)
+
+        def __contains__(cls, value):
+            return ask("special", "__contains__", cls, value)
+
+        def __setattr__(cls, name, value):
+            type.__setattr__(cls, name, value) if name.startswith("__") else ask("set", cls, name, value)
+
+    return ProgramClass
+
+
+def _class_of_objects(ask, meta: type) -> type:
+    """What the program's other classes derive from."""
+
+    class Object(metaclass=meta, ours=True):
+        __slots__ = ("__weakref__",)
+
+        def __getattr__(self, name):
+            return _attribute(ask, self, name)
+
+        def __setattr__(self, name, value):
+            ask("set", self, name, value)
+
+        def __delattr__(self, name):
+            ask("delete", self, name)
+
+        @property
+        def __dict__(self):
+            return ask("get", self, "__dict__")
+
+        def __copy__(self):
+            return ask("special", "__copy__", self)
+
+        def __deepcopy__(self, memo):
+            return ask("special", "__deepcopy__", self)
+
+    return Object
+
+
+def _class_of_functions(ask) -> type:
+    """The class of the program's functions."""
+
+    class Function:
+        """A function of the program."""
+
+        def __call__(self, *arguments, **named):
+            return ask("call", self, *calling(arguments, named))
+
+        def __getattr__(self, attribute):
+            return _attribute(ask, self, attribute)
+
+        def __get__(self, instance, owner=None):
+            return self if instance is None else types.MethodType(self, instance)
+
+        def __repr__(self):
+            return f"<function {self.__name__}>"
+
+    return Function
 
 
 def _next(ask):

@@ -3,14 +3,18 @@
 import ast
 
 _REPLACEABLE = {"builtins.input", "builtins.print", "sys.stdin", "sys.stdout", "sys.stderr"}
+_WORDS = ("patch", "solution", "class ")  # where none stands there is nothing to look for
 _FIXTURES = "nothing here gives a test its arguments"
 
 
-def out_of_reach(tree: ast.Module, program_names: set[str]) -> tuple[int, str] | None:
+def out_of_reach(tree: ast.Module, source: str, program_names: set[str]) -> tuple[int, str] | None:
     """(line, why) of the first such thing. `program_names` are the entry point and what else only the program can define."""
-    found = _Found({"solution", *program_names}, _imported(tree))
-    found.visit(tree)
-    return min([*found.reasons, *_fixtures(tree)], default=None)
+    reasons = _fixtures(tree)
+    if any(word in source for word in _WORDS):
+        found = _Found({"solution", *program_names}, _imported(tree))
+        found.visit(tree)
+        reasons += found.reasons
+    return min(reasons, default=None)
 
 
 def _imported(tree: ast.Module) -> set[str]:
@@ -21,12 +25,17 @@ def _imported(tree: ast.Module) -> set[str]:
 
 def _fixtures(tree: ast.Module) -> list[tuple[int, str]]:
     """pytest's fixtures: test functions with arguments, which nobody calls."""
-    used = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
+    asking = [
+        node
+        for node in tree.body
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)) and node.name.startswith("test")
+        if len(node.args.args) > len(node.args.defaults)
+    ]
+    used = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)} if asking else set()
     return [
         (node.lineno, f"{node.name} takes {', '.join(repr(each.arg) for each in node.args.args)}; {_FIXTURES}")
-        for node in tree.body
-        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)) and node.name.startswith("test") and node.name not in used
-        if len(node.args.args) > len(node.args.defaults)
+        for node in asking
+        if node.name not in used
     ]
 
 

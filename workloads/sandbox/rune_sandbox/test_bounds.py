@@ -127,13 +127,11 @@ class OwnVolume(unittest.TestCase):
 
 class Cgroups(unittest.TestCase):
     def test_the_limit_of_either_version_is_found_and_what_can_be_given_back_is_left_out(self):
-        for current, limit, inactive in (
-            ("memory.current", "memory.max", "inactive_file"),
-            ("memory.usage_in_bytes", "memory.limit_in_bytes", "total_inactive_file"),
-        ):
-            with self.subTest(limit), usage_at({current: "3000", limit: "5000", "memory.stat": f"anon 1\n{inactive} 1000\n"}):
+        for current, limit, prefix in (("memory.current", "memory.max", ""), ("memory.usage_in_bytes", "memory.limit_in_bytes", "total_")):
+            stat = f"anon 1\n{prefix}inactive_file 1000\n{prefix}active_file 500\n"
+            with self.subTest(limit), usage_at({current: "3000", limit: "5000", "memory.stat": stat}):
                 charged = usage.Charged()
-                self.assertEqual((charged.limit, charged.bytes()), (5000, 2000))
+                self.assertEqual((charged.limit, charged.bytes()), (5000, 1500))
 
     def test_without_a_limit_nothing_is_measured(self):
         for limit in ("max", str(1 << 62)):

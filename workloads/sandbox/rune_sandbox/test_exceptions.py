@@ -69,32 +69,14 @@ class Exceptions(unittest.TestCase):
             "import asyncio\nasync def test_it(): assert solve(1) == 2",
             "import asyncio\nasync def main():\n    async with asyncio.TaskGroup() as g: g.create_task(one())\nasync def one(): assert solve(1) == 2\nasyncio.run(main())",
         )
-        raised = [f"{kind.__name__}()" for kind in builtin_exceptions() if not issubclass(kind, (UnicodeError, BaseExceptionGroup))]
-        raised += [
-            "ExceptionGroup('x', [StopIteration()])",
-            "BaseExceptionGroup('x', [SystemExit(0)])",
-            "asyncio.CancelledError()",
-            "unittest.SkipTest()",
-            "type('Exit', (SystemExit,), {})(0)",
-        ]
-        for check in tests:
-            program = f"import asyncio, unittest\nRAISED = iter([{', '.join(f'lambda: {each}' for each in raised)}] * 99)\n"
-            for each in (
-                "StopIteration()",
-                "SystemExit(0)",
-                "KeyboardInterrupt()",
-                "GeneratorExit()",
-                "asyncio.CancelledError()",
-                "unittest.SkipTest()",
-                "StopAsyncIteration()",
-                "ValueError()",
-                "AssertionError()",
-            ):
-                with self.subTest(f"{each}: {check[:50]}"):
-                    self.assertFalse(self.passed(f"{program}def solve(x): raise {each}", check))
-        for each in raised:
-            with self.subTest(each):
-                self.assertFalse(self.passed(f"import asyncio, unittest\ndef solve(x): raise {each}", tests[0]))
+        silent = ("StopIteration()", "SystemExit(0)", "KeyboardInterrupt()", "GeneratorExit()", "StopAsyncIteration()")
+        silent += ("asyncio.CancelledError()", "unittest.SkipTest()", "type('Exit', (SystemExit,), {})(0)", "AssertionError()")
+        groups = ("ExceptionGroup('x', [StopIteration()])", "BaseExceptionGroup('x', [SystemExit(0)])")
+        others = [f"{kind.__name__}()" for kind in builtin_exceptions() if not issubclass(kind, (UnicodeError, BaseExceptionGroup))]
+        for raised, checks in [*((each, tests) for each in silent), *((each, tests[:1]) for each in (*groups, *others))]:
+            for check in checks:
+                with self.subTest(f"{raised}: {check[:50]}"):
+                    self.assertFalse(self.passed(f"import asyncio, unittest\ndef solve(x): raise {raised}", check))
 
     def test_a_stop_iteration_arrives_where_the_tests_wait_for_it(self):
         program = "def solve(x):\n    if x: raise StopIteration(x)\n    return 1\n"

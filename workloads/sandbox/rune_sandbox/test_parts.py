@@ -6,7 +6,7 @@ import unittest
 from contextlib import ExitStack, contextmanager
 from unittest import mock
 
-from rune_sandbox import probe_inside, scratch, seccomp, wire
+from rune_sandbox import probe_inside, scratch, seccomp
 from rune_sandbox.contract import Execution
 from rune_sandbox.pipe import Pipe
 from rune_sandbox.results import Full, Results
@@ -37,51 +37,6 @@ class Numbers(unittest.TestCase):
                     for at, (_, if_true, if_false, _) in enumerate(rules):
                         self.assertLess(at + 1 + max(if_true, if_false), len(rules) + 1)
                         self.assertLess(max(if_true, if_false), 256)
-
-
-class Values(unittest.TestCase):
-    def test_values_come_back_equal_and_of_the_same_type(self):
-        for value in (
-            None,
-            True,
-            0,
-            -(2**80),
-            0.1,
-            float("-inf"),
-            1 + 2j,
-            "é\ud800",
-            b"\0\xff",
-            [],
-            [[1], (2,)],
-            {(1,): {2}},
-            frozenset({"a"}),
-            bytearray(b"x"),
-        ):
-            again = wire.decode(wire.encode(value))
-            self.assertEqual((again, type(again)), (value, type(value)))
-
-    def test_what_is_no_plain_value_is_refused(self):
-        for value in (object(), len, iter([]), [object()], {1: lambda: 0}, type):
-            with self.assertRaises(wire.Unsupported):
-                wire.encode(value)
-
-    def test_malformed_forms_are_broken_never_evaluated(self):
-        for form in (
-            {},
-            {"a": 1, "b": 2},
-            {"eval": "1"},
-            {"set": [[1]]},
-            {"set": 1},
-            {"dict": [[[], 1]]},
-            {"dict": [1]},
-            {"int": "zz"},
-            {"float": 1},
-            {"bytes": "x"},
-            {"complex": []},
-            1.5,
-        ):
-            with self.subTest(form), self.assertRaises(wire.Broken):
-                wire.decode(form)
 
 
 class Directories(unittest.TestCase):

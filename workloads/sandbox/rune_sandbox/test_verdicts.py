@@ -113,6 +113,18 @@ class Verdicts(unittest.TestCase):
             answer = self.judged(INCREMENT, f"import sys, threading\nassert solve({passed}) == 2", "TestsUnusable")
             self.assertIn(f"the tests pass a {kind} to the program; only", answer["error"])
 
+    def test_a_file_of_the_tests_is_no_fault_of_the_program(self):
+        tests = "import tempfile\nwith tempfile.NamedTemporaryFile('w') as f:\n    assert solve(f.name) == ''"
+        answer = self.judged("def solve(path):\n    return open(path).read()", tests, "TestsUnusable")
+        self.assertIn("the tests hand the program a file of theirs, which it can't open: PermissionError", answer["error"])
+        self.judged("def solve(path):\n    return open('other').read()", tests, "Error")
+
+    def test_an_error_puts_calls_in_words_without_asking_the_program(self):
+        program = "asked = []\nclass Box:\n    def __repr__(self): asked.append(1); return 'Box'\ndef solve(x): return len(asked)"
+        self.judged(program, "assert solve([Box(), {1: Box()}]) == 0\nassert solve(Box()) == 0", "Passed")
+        answer = self.judged(program, "assert solve([Box(), 2]) == 1", "Failed")
+        self.assertEqual(answer["error"], "AssertionError: solve([<Box>, 2]) returned 0, expected 1")
+
     def test_what_is_too_large_is_said_with_its_size_both_ways(self):
         answer = self.judged(INCREMENT, "assert solve('x' * (20 << 20)) == 2", "TestsUnusable")
         self.assertRegex(answer["error"], r"^the tests call solve\('x+…\) with 209715\d\d bytes; at most 16777216 can cross at once$")

@@ -93,7 +93,7 @@ class Charged:
     """Memory that the kernel charges to this sandbox's cgroup, version 1 or 2: all of it, its own included, less what it would give back."""
 
     def __init__(self):
-        self._current, self._stat, self._inactive, self.limit = _memory_cgroup()
+        self._current, self._stat, self._prefix, self.limit = _memory_cgroup()
 
     def bytes(self) -> int | None:
         """None where there is no limit of the sandbox's own, or none that can be read."""
@@ -104,7 +104,7 @@ class Charged:
             kept = dict(line.split() for line in self._stat.read_text(encoding="ascii").splitlines())
         except OSError:
             return None
-        return current - int(kept.get(self._inactive, 0))
+        return current - sum(int(kept.get(f"{self._prefix}{each}_file", 0)) for each in ("active", "inactive"))  # copies of what is on disk
 
 
 def _memory_cgroup() -> tuple[Path, Path, str, int | None]:
@@ -112,16 +112,16 @@ def _memory_cgroup() -> tuple[Path, Path, str, int | None]:
     machine = os.sysconf("SC_PHYS_PAGES") * _PAGE
     found = Path("/nowhere"), Path("/nowhere"), ""
     for directory in _own_cgroups():
-        for current, limit, inactive in (
-            ("memory.current", "memory.max", "inactive_file"),
-            ("memory.usage_in_bytes", "memory.limit_in_bytes", "total_inactive_file"),
+        for current, limit, prefix in (
+            ("memory.current", "memory.max", ""),
+            ("memory.usage_in_bytes", "memory.limit_in_bytes", "total_"),
         ):
             try:
                 most = (directory / limit).read_text(encoding="ascii").strip()
             except OSError:
                 continue
             if most.isdigit() and int(most) < machine:
-                return directory / current, directory / "memory.stat", inactive, int(most)
+                return directory / current, directory / "memory.stat", prefix, int(most)
     return *found, None
 
 
