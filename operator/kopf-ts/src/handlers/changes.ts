@@ -12,11 +12,11 @@ import { digestOf, type Essence, essenceOf, withStatus } from "./essence.ts";
 import { matches } from "./filters.ts";
 import type { Memory } from "./memory.ts";
 import { asWritable, emptyPatch, type ObjectPatch, type Parts, patchFrom, UnrecordedError } from "./object-patch.ts";
-import type { Cause, Pass, Run, Selected, Turn } from "./pass.ts";
+import { againIn, type Cause, type Pass, type Run, type Selected, type Turn } from "./pass.ts";
 import type { Progress } from "./persistence.ts";
 import { nextAttempt, recordOf } from "./progress.ts";
 import { report } from "./report.ts";
-import { againIn, type Surroundings } from "./resource-handlers.ts";
+import type { Surroundings } from "./resource-handlers.ts";
 
 const deletion = "deletion";
 

@@ -1,4 +1,5 @@
 import type { KubeObject } from "../object.ts";
+import { type Outcome, unchanged } from "../outcome.ts";
 import type { Context } from "../reconciler.ts";
 import type { Change, Reason } from "./context.ts";
 import type { ChangeDeclaration } from "./declarations.ts";
@@ -50,4 +51,9 @@ export interface Pass<T extends KubeObject> {
 export interface Cause {
   readonly reason: "create" | "update";
   readonly change: Change;
+}
+
+/** A wait that is over is as short as one can be. */
+export function againIn(seconds: number): Outcome {
+  return unchanged().again(Math.max(0.001, seconds));
 }

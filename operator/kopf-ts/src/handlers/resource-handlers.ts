@@ -18,6 +18,7 @@ import { Events } from "./events.ts";
 import type { Indices } from "./indices.ts";
 import { Memories, Memory } from "./memory.ts";
 import { asWritable, type ObjectPatch, Patcher, UnrecordedError } from "./object-patch.ts";
+import { againIn } from "./pass.ts";
 import { Persistence } from "./persistence.ts";
 import { Timer } from "./timers.ts";
 
@@ -216,11 +217,6 @@ export class ResourceHandlers<T extends KubeObject> implements Runnable {
       },
     };
   }
-}
-
-/** A wait that is over is as short as one can be. */
-export function againIn(seconds: number): Outcome {
-  return unchanged().again(Math.max(0.001, seconds));
 }
 
 /** Versions of one resource are comparable numbers (KEP-5504); of others we know only whether they are equal. */

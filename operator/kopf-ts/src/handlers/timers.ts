@@ -7,8 +7,9 @@ import type { Declaration, TimerOptions } from "./declarations.ts";
 import { valueAt } from "./diff.ts";
 import { digestOf, essenceOf } from "./essence.ts";
 import { matches } from "./filters.ts";
+import { againIn } from "./pass.ts";
 import { report } from "./report.ts";
-import { againIn, type Surroundings } from "./resource-handlers.ts";
+import type { Surroundings } from "./resource-handlers.ts";
 import { runAndWrite } from "./run-and-write.ts";
 
 /** How far one timer has come with one object. Times are monotonic milliseconds. */
