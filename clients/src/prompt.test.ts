@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Task } from "@rune/crds/agent-session";
 import { expect, test } from "vitest";
-import { conversation, defaultSystem, prefill, prompt } from "./prompt.ts";
+import { conversation, defaultSampling, defaultSystem, prefill, prompt } from "./prompt.ts";
 
 const task: Task = {
   id: "t",
@@ -63,6 +63,14 @@ test("a conversation fits what the model takes: at least three bytes a token, wi
 test("the answer begins with an open code block and the stub", () => {
   expect(prefill(task)).toBe("```python\nimport lib\n\ndef solve(x):\n");
   expect(prefill({ ...task, stub: undefined })).toBe("```python\n");
+});
+
+test.each([
+  ["a closed block", "    return x\n```\nThat is it.", "    return x"],
+  ["a docstring with a fence", '    """Doc.\n    ```\n    """\n    return x\n```\n', '    """Doc.\n    ```\n    """\n    return x'],
+  ["a block of its own", "Here it is:\n```python\nx = 1\n```\nDone.", "Here it is:\n```python\nx = 1"],
+])("where nothing else is asked for, an answer stops at a line that is a fence alone: %s", (_, answer, stopped) => {
+  expect(defaultSampling.stop.reduce((text, stop) => text.split(stop)[0] ?? "", answer)).toBe(stopped);
 });
 
 test("the trainer learns in the same words", () => {
