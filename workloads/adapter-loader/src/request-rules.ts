@@ -3,7 +3,10 @@ export type Objection = { param: string; message: string };
 
 type Rule = (value: unknown) => string | undefined;
 
-/** As deep as anybody's schema or tool goes; the engine's parsers of grammars are recursive, and one that overflows its stack ends it. */
+/**
+ * As deep as anybody's schema or tool goes. What the engine hands from process to process and its parsers of grammars are recursive:
+ * vLLM 0.32 ended by a field of 900 levels (`RecursionError` while it was pickled).
+ */
 const deepest = 64;
 /** Answers to one request, over all its prompts: each is a sequence of its own in the engine. */
 const mostSequences = 1_024;
@@ -33,10 +36,11 @@ export function objectionTo(document: Readonly<Record<string, unknown>>): Object
       param: "n",
       message: `n times the number of prompts is ${sequences}; ask for ${mostSequences} answers at most, and for more in another request`,
     };
-  const param = Object.keys(document).find((key) => depthOf(document[key]) > deepest);
-  return param === undefined
-    ? undefined
-    : { param, message: `${param.slice(0, 63)} is nested deeper than ${deepest} levels; make it flatter` };
+  for (const [param, value] of Object.entries(document)) {
+    const message = unfit(value);
+    if (message) return { param, message: `${param.slice(0, 63)} ${message}` };
+  }
+  return undefined;
 }
 
 const promptsOf = (prompt: unknown) => (Array.isArray(prompt) && typeof prompt[0] !== "number" ? prompt.length : 1);
@@ -58,14 +62,17 @@ function bracketsOf(text: string): number {
   return most;
 }
 
-/** Levels of lists and objects. Without recursion, because what is measured may be deeper than the stack. */
-function depthOf(value: unknown): number {
-  let level = [value].filter(isContainer);
+/** What no field may hold. Without recursion, because what is looked at may be deeper than the stack. */
+function unfit(value: unknown): string | undefined {
+  let level = [value];
   for (let depth = 0; depth <= deepest; depth++) {
-    if (level.length === 0) return depth;
-    level = level.flatMap((each) => Object.values(each)).filter(isContainer);
+    if (level.some((each) => typeof each === "string" && !each.isWellFormed()))
+      return "holds half of a surrogate pair, which is no text; send UTF-8";
+    const containers = level.filter(isContainer);
+    if (containers.length === 0) return undefined;
+    level = containers.flatMap((each) => Object.values(each));
   }
-  return deepest + 1;
+  return `is nested deeper than ${deepest} levels; make it flatter`;
 }
 
 const isContainer = (value: unknown): value is object => typeof value === "object" && value !== null;

@@ -23,7 +23,7 @@ export type Ports = { inference: number; admin: number; metrics: number };
 export type Sidecar = { ports: Ports; residency: Residency; liveness: Liveness; stop(): Promise<void> };
 export type SidecarOptions = {
   podUID: string;
-  log: Logger;
+  log: Pick<Logger, "info" | "error">;
   ports?: Ports;
   clock?: Clock;
   tickMilliseconds?: number;
@@ -127,7 +127,13 @@ function metricsApp(metrics: Metrics, ready: () => boolean, spoilt: () => string
 }
 
 /** Residency every second, liveness when it is due; each never twice at once, and neither waits for the other. */
-function watchEngine(residency: Residency, liveness: Liveness, log: Logger, clock: Clock, milliseconds: number): AbortController {
+function watchEngine(
+  residency: Residency,
+  liveness: Liveness,
+  log: SidecarOptions["log"],
+  clock: Clock,
+  milliseconds: number,
+): AbortController {
   const over = new AbortController();
   const repeat = async (what: string, work: () => Promise<void>) => {
     while (!over.signal.aborted) {
