@@ -159,7 +159,7 @@ def _forced(kind: type, message: str, arguments: tuple) -> BaseException:
 def finished(error: BaseException, notes: list, cause, context, suppress: bool, *attributes) -> None:
     """Set what an exception carries beside its arguments; what it refuses stays as it is."""
     for name, value in zip(attributes[::2], attributes[1::2], strict=True):
-        if isinstance(name, str) and not name.startswith("__") and name not in _KEPT:
+        if isinstance(name, str) and not name.startswith("__") and name not in _KEPT and not callable(getattr(type(error), name, None)):
             try:
                 setattr(error, name, value)
             except (AttributeError, TypeError):

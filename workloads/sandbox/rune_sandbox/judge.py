@@ -1,5 +1,6 @@
 """The process that runs the task's tests. The untrusted program never runs in here: its objects are proxies that ask the candidate."""
 
+import contextlib
 import json
 import os
 import sys
@@ -14,7 +15,16 @@ from rune_sandbox.instrument import MAX_VALUE, Prepared, Tally, install, shown
 from rune_sandbox.peer import Peer, short
 from rune_sandbox.processes import CHANNEL_FD, REPORT_FD
 from rune_sandbox.proxies import Proxies
-from rune_sandbox.stops import MAX_ERROR, Lost, Spent, Stop, TooDeep, TooMuch, Uncrossable, Unusable
+from rune_sandbox.stops import (
+    MAX_ERROR,
+    Lost,
+    Spent,
+    Stop,
+    TooDeep,
+    TooMuch,
+    Uncrossable,
+    Unusable,
+)
 from rune_sandbox.usable import TESTS_FILE, prepared
 
 _REMEMBERED = 64  # exceptions of the program, to tell them from the tests' own
@@ -26,7 +36,8 @@ def run(document: dict) -> None:
     outcome, error = judge.verdict()
     verdict = {"nonce": document["nonce"], "outcome": outcome, "error": error[:MAX_ERROR], "lost": isinstance(judge.fault, Lost)}
     for stream in (sys.__stdout__, sys.__stderr__):
-        stream.flush()
+        with contextlib.suppress(OSError, ValueError):  # the tests may have closed it
+            stream.flush()
     with open(REPORT_FD, "w", encoding="utf-8") as report:
         json.dump(verdict, report)
     os._exit(0)

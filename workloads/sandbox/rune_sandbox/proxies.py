@@ -21,7 +21,7 @@ class Proxies:
     def __init__(self, ask, subclassed):
         self._ask = ask
         self._named: set[type] = set()
-        self._meta = _class_of_classes(ask, subclassed)
+        self._meta = _class_of_classes(ask, subclassed, self._named)
         self._base = _class_of_objects(ask, self._meta)
         self._callable = _class_of_functions(ask)
         self._makers = {
@@ -114,7 +114,7 @@ class Proxies:
         return made
 
 
-def _class_of_classes(ask, subclassed) -> type:
+def _class_of_classes(ask, subclassed, named: set[type]) -> type:
     """The class of the program's classes."""
 
     class ProgramClass(type):
@@ -142,6 +142,8 @@ def _class_of_classes(ask, subclassed) -> type:
             return ask("special", "__getitem__", cls, key)
 
         def __contains__(cls, value):
+            if named.isdisjoint(cls.__mro__):
+                return _own_answer("__contains__", cls, value)
             return ask("special", "__contains__", cls, value)
 
         def __setattr__(cls, name, value):

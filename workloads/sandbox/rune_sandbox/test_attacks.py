@@ -113,6 +113,12 @@ class Attacks(unittest.TestCase):
             with self.subTest(tests):
                 self.refused(f"{everything}def solve(x):\n    return Same()", "Failed", "Error", tests=tests)
                 self.refused(f"{everything}def solve(x):\n    return (Same(), [Same()])[x]", "Failed", "Error", tests=tests)
+                meta = everything.replace("class Same:", "class Meta(type):") + "    __iter__ = lambda s: iter([s])\n"
+                self.refused(f"{meta}class Same(metaclass=Meta): pass\ndef solve(x):\n    return Same", "Failed", "Error", tests=tests)
+
+    def test_an_exception_brings_no_methods_along(self):
+        program = "def solve(x):\n    error = ExceptionGroup('x', [ValueError()])\n    error.split = error.derive = lambda *a: (None, None)\n    raise error"
+        self.refused(program, "Error", tests="try: solve(1)\nexcept* TypeError: pass\nassert True")
 
     def test_a_program_reaches_nothing_of_the_tests_through_what_they_pass(self):
         """Public names of what was passed, calls of functions that were passed, and no more."""

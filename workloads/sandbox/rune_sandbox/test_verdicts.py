@@ -220,6 +220,9 @@ class Verdicts(unittest.TestCase):
                 self.judged("def solve(x):\n    if x < 0: raise ValueError('negative')\n    return x + 1", tests, "Passed")
                 self.assertFalse(self.runner.execute("def solve(x):\n    return 17", tests)["passed"])
 
+    def test_tests_may_close_their_output(self):
+        self.judged(INCREMENT, "import sys\nassert solve(1) == 2\nsys.stdout.close()", "Passed")
+
     def test_tests_that_leave_say_how(self):
         answer = self.judged("def solve(x): return 3", "import sys\nif solve(1) != 2:\n    sys.exit(1)", "Failed")
         self.assertEqual(answer["error"], "the tests ended with exit code 1")
