@@ -3,7 +3,6 @@
 #: check = passed; judge; hurt
 #: repeat = 8
 #: timeout = 6
-#: short = yes
 
 
 def nested(wrap):
