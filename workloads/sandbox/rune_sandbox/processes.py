@@ -12,7 +12,7 @@ from dataclasses import dataclass
 CONTROL_FD, CHANNEL_FD, REPORT_FD = 3, 4, 5
 OUT_OF_MEMORY = 71
 _END_SECONDS = 10
-_LOOK_SECONDS = 0.005
+_LOOK_SECONDS = 0.001
 
 
 class Unending(Exception):
@@ -54,13 +54,15 @@ class Group:
         return self._ending
 
     def kill(self) -> Ending:
-        """End every process of the group, then ask how the leader ended. Raises Unending where the kernel doesn't let go of one."""
+        """End every process of the group; how the leader ended. Raises Unending where the kernel doesn't let go of one."""
         if not self._killed:
-            ended = self.ending()
-            for end in (os.killpg, os.kill):  # before it has a session of its own, the leader is alone
-                _end(end, self.pid)
-            self._reap()
-            self._killed = True
+            try:
+                ended = self.ending()
+            finally:  # whatever there is to say of it
+                for end in (os.killpg, os.kill):  # before it has a session of its own, the leader is alone
+                    _end(end, self.pid)
+                self._reap()
+                self._killed = True
             self._ending = ended or Ending(None, "SIGKILL", by_us=True)
         return self._ending
 
@@ -85,7 +87,7 @@ def _reaped_or_alive(which: int, until: float) -> bool:
 def _pause(until: float, message: str) -> None:
     if time.monotonic() > until:
         raise Unending(message)
-    time.sleep(_LOOK_SECONDS / 5)
+    time.sleep(_LOOK_SECONDS)
 
 
 def _end(how, number: int) -> None:
