@@ -30,7 +30,7 @@ STAND_INS = {kind: _stand_in(kind) for kind in (SystemExit, KeyboardInterrupt, G
 def text(error: BaseException) -> str:
     try:
         return str(error)[:_MAX_MESSAGE]
-    except Exception:
+    except BaseException:  # a message is made by code of the program, which may raise what it likes
         return "(its message can't be printed)"
 
 

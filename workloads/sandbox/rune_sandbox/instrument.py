@@ -5,6 +5,7 @@ import builtins
 from dataclasses import dataclass
 from itertools import islice
 
+from rune_sandbox.classes import taken_for_classes
 from rune_sandbox.reach import out_of_reach
 
 _HOOK = "__rune__"
@@ -90,6 +91,7 @@ class Prepared:
     modules: list[tuple[int, str, str | None]]  # (line, module, name imported from it)
     stops: list[range]  # lines where a StopIteration is what the tests wait for
     out_of_reach: tuple[int, str] | None  # (line, what can't be had there)
+    classes: set[str]  # names that the tests take for classes
 
 
 def prepare(source: str, file: str, entry_point: str, tally: Tally) -> Prepared:
@@ -97,6 +99,7 @@ def prepare(source: str, file: str, entry_point: str, tally: Tally) -> Prepared:
     tree = ast.parse(source, file)
     tree.body = [node for node in tree.body if not (_is_function(node) and node.name == entry_point)]
     seen = _Seen(tree, entry_point)
+    classes = taken_for_classes(tree, entry_point)
     beyond = out_of_reach(tree, source, {entry_point, "candidate", *seen.free()})
     for node in tree.body:
         if _is_function(node) and _is_test(node):
@@ -105,7 +108,7 @@ def prepare(source: str, file: str, entry_point: str, tally: Tally) -> Prepared:
     explaining = _Explaining(source)
     tree = ast.fix_missing_locations(explaining.visit(tree))
     code = compile(tree, file, "exec", dont_inherit=True)
-    return Prepared(code, seen.free(), seen.uses_entry_point(), explaining.checks, seen.seeds, seen.modules, seen.stops, beyond)
+    return Prepared(code, seen.free(), seen.uses_entry_point(), explaining.checks, seen.seeds, seen.modules, seen.stops, beyond, classes)
 
 
 def install(scope: dict, tally: Tally) -> None:

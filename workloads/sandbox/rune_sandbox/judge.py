@@ -10,6 +10,7 @@ import types
 from rune_sandbox import collect, errors, offered, wire
 from rune_sandbox.around import Replaced
 from rune_sandbox.candidate import tell
+from rune_sandbox.classes import is_class_name
 from rune_sandbox.heap import Heap
 from rune_sandbox.instrument import MAX_VALUE, Prepared, Tally, install, shown
 from rune_sandbox.peer import Peer, short
@@ -28,6 +29,7 @@ from rune_sandbox.stops import (
 from rune_sandbox.usable import TESTS_FILE, prepared
 
 _REMEMBERED = 64  # exceptions of the program, to tell them from the tests' own
+_SMALL_BYTES = 64 << 10  # with less than this from the program, what tests pass is of their own making
 
 
 def run(document: dict) -> None:
@@ -71,9 +73,9 @@ class Judge:
             self._peer = Peer(channel, self._heap, self._perform)
             self._run(self._answered(self._peer.hear))
         except BaseException as error:
-            return self._failure(self.fault or error)
+            return self._failed(self.fault or error)
         if self.fault:
-            return self._failure(self.fault)
+            return self._failed(self.fault)
         if self._tally.calls == 0:
             return "NoTests", f"the tests never called {self._entry_point}"
         if self._tally.checks == 0:
@@ -81,6 +83,13 @@ class Judge:
         if self._tally.unseen is not None:
             return "NoTests", f"the program raised {errors.line(self._tally.unseen)}, and the tests checked nothing after it"
         return "Passed", ""
+
+    def _failed(self, error: BaseException) -> tuple[str, str]:
+        """What `_failure` says. Errors of the program may fail once more while they are put in words: that is the program's error."""
+        try:
+            return self._failure(error)
+        except BaseException as another:
+            return "Error", f"{type(error).__name__} (putting it in words ended in {type(another).__name__})"
 
     def _failure(self, error: BaseException) -> tuple[str, str]:
         if isinstance(error, Stop):
@@ -110,7 +119,9 @@ class Judge:
 
     def _decisive(self, error: BaseException) -> BaseException:
         """Of a group (an asyncio.TaskGroup's) what a single error would have said: a failed assertion first."""
-        leaves = list(_leaves(error))
+        if self._is_programs(error):
+            return error
+        leaves = _leaves(error)
         return next((leaf for leaf in leaves if isinstance(leaf, AssertionError) and not self._is_programs(leaf)), leaves[0])
 
     def _is_programs(self, error: BaseException) -> bool:
@@ -123,7 +134,7 @@ class Judge:
         sys.modules["__main__"] = module
         sys.modules["solution"] = _Solution(self._named, self._patched, [self._entry_point, *self._prepared.names])
         scope = module.__dict__
-        self._proxies.name(entry)
+        self._about(self._entry_point, entry)
         scope[self._entry_point] = scope["candidate"] = entry
         for name, role in self._prepared.names.items():
             try:
@@ -140,15 +151,20 @@ class Judge:
         collect.run(scope, self._tally, entry)
 
     def _named(self, name: str):
-        """What the program defines as `name`; the tests are about it."""
+        """What the program defines as `name`."""
         if name == self._entry_point and (entry := vars(sys.modules["__main__"]).get("candidate")) is not None:
             return entry
         try:
             value = self._answered(lambda: self._ask("name", name))
         except KeyError:
             raise AttributeError(f"the program defines no {name!r}") from None
-        self._proxies.name(value)
+        self._about(name, value)
         return value
+
+    def _about(self, name: str, value) -> None:
+        """A class that the tests take for one decides by its own operators; in place of a function it doesn't."""
+        if is_class_name(name) or name in self._prepared.classes:
+            self._proxies.name(value)
 
     def _subclassed(self, name: str):
         raise self._faulted(Unusable(f"the tests derive {name} from a class of the program, which lives in another process"))
@@ -199,7 +215,8 @@ class Judge:
         except Uncrossable as error:
             raise self._faulted(Unusable(f"the tests pass {error}")) from None
         except wire.TooLarge as error:
-            raise self._faulted(Unusable(f"the tests call {call or self._entry_point} with {error}")) from None
+            kind = TooMuch if self._peer.heard_bytes > _SMALL_BYTES else Unusable  # what grew large in the program's hands is the program's
+            raise self._faulted(kind(f"the tests call {call or self._entry_point} with {error}")) from None
         except (wire.Broken, ValueError) as error:
             raise self._faulted(Lost(f"the program ended before the tests did ({error})")) from None
         except RecursionError:
@@ -271,12 +288,16 @@ class _Solution(types.ModuleType):
         self._rune[1](name)
 
 
-def _leaves(error: BaseException):
-    if isinstance(error, BaseExceptionGroup):
-        for each in error.exceptions:
-            yield from _leaves(each)
-    else:
-        yield error
+def _leaves(error: BaseException) -> list[BaseException]:
+    """The errors of a group, however deep, in their order; of another error itself."""
+    leaves, left = [], [error]
+    while left:
+        each = left.pop()
+        if isinstance(each, BaseExceptionGroup):
+            left += reversed(each.exceptions)
+        else:
+            leaves.append(each)
+    return leaves
 
 
 def _where(error: BaseException) -> str:

@@ -59,6 +59,11 @@ class Peer:
         self._turn = threading.RLock()
         self._process = os.getpid()
 
+    @property
+    def heard_bytes(self) -> int:
+        """What has come from the other side so far, in bytes."""
+        return self._channel.received_bytes
+
     def ask(self, operation: str, *operands) -> tuple[str, list]:
         """(how it went, values). Raises wire.Broken, wire.TooLarge, and what describing an operand raises."""
         if os.getpid() != self._process:

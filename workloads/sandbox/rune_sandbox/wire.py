@@ -27,6 +27,7 @@ class Channel:
     def __init__(self, descriptor: int, most: int):
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM, fileno=descriptor)
         self._most = most
+        self.received_bytes = 0
 
     def send(self, frame: dict) -> None:
         """Raises TooLarge, or Broken when nobody reads any more."""
@@ -46,6 +47,7 @@ class Channel:
             raise Broken(f"a frame of {length} bytes; at most {self._most} can cross at once")
         try:
             frame = json.loads(self._exactly(length))
+            self.received_bytes += length
         except (ValueError, RecursionError) as error:
             raise Broken(f"a malformed frame: {error}") from None
         if not isinstance(frame, dict):
