@@ -1,7 +1,7 @@
 """What stands in the judge for objects of the program. Every answer is the program's, so the judge asks for no more than the tests do.
 
-The rule of equality: an object never learns what it is compared or combined with, unless the tests name its class (it is the entry
-point, or they use it by name). For other objects `==` is identity, as for any object without `__eq__`: returning something that equals
+The rule of equality: an object never learns what it is compared or combined with, unless the tests take its class for one (`classes.py`).
+For other objects `==` is identity, as for any object without `__eq__`: returning something that equals
 everything makes no wrong function right, while a class that the tests are about decides by its own `__eq__`, as in plain Python.
 """
 
