@@ -8,11 +8,13 @@ import { type Sidecar, startSidecar } from "../workloads/adapter-loader/src/side
 import { FakeRegistry } from "../workloads/adapter-loader/src/testing/fake-registry.ts";
 import { adapterArtifact, baseDigest, peft, rank, type TestArtifact } from "../workloads/adapter-loader/src/testing/fixtures.ts";
 import { type Laboratory, withLaboratory } from "./support/laboratory.ts";
-import { type Body, combinations, oddValues, type Path, paths, singles, tellingValues, textOf } from "./support/odd-requests.ts";
+import { type Body, combinations, type Path, paths, plainBody, singles, tellingValues, textOf } from "./support/odd-requests.ts";
 
 /** Another seed tries other combinations: `RUNE_FUZZ_SEED=7 npm test -- fuzz`. */
 const seed = Number(process.env.RUNE_FUZZ_SEED ?? 1);
 const secondsPerEngine = Number(process.env.RUNE_FUZZ_SECONDS ?? 40);
+/** However slow the machine is. */
+const fewest = 500;
 const batchSize = 32;
 
 test.for([1, 2])(
@@ -26,8 +28,8 @@ test.for([1, 2])(
         console.log(`${stages} stage(s): ${tried.total} requests, ${JSON.stringify(tried.statuses)}`);
         for (const failure of tried.failures) console.log(failure);
         expect(tried.failures).toEqual([]);
-        expect(tried.statuses["200"]).toBeGreaterThan(100);
-        expect(tried.statuses["400"]).toBeGreaterThan(100);
+        expect(tried.statuses["200"]).toBeGreaterThan(fewest / 10);
+        expect(tried.statuses["400"]).toBeGreaterThan(fewest / 10);
       } finally {
         await door.close();
       }
@@ -95,10 +97,10 @@ async function requestsFor({ adapter }: Door, { url, baseName }: Laboratory): Pr
   const of = (make: (path: Path, model: string, names: readonly string[]) => Body[]) =>
     paths.flatMap((path) => make(path, "", fields[path]).map((body, index) => sent(path, body, models[index % 2] ?? baseName, index)));
   const one = of(singles);
-  const isTelling = ({ body }: Sent) =>
-    Object.entries(body).some(
-      ([name, value]) => name !== "max_tokens" && tellingValues[name]?.includes(value) && !oddValues.includes(value),
-    );
+  const isTelling = ({ path, body }: Sent) => {
+    const plain = plainBody(path, "");
+    return Object.entries(body).some(([name, value]) => name !== "model" && value !== plain[name] && tellingValues[name]?.includes(value));
+  };
   const many = of((path, model, names) => combinations(path, model, names, { seed, count: 300 }));
   return [...shuffled(one.filter(isTelling)), ...shuffled(many), ...shuffled(one.filter((each) => !isTelling(each)))];
 }
@@ -141,7 +143,7 @@ async function fuzz(door: Door, laboratory: Laboratory, requests: readonly Sent[
   const tried: Tried = { total: 0, statuses: {}, failures: [] };
   const before = await vitalSigns(door, laboratory);
   const until = Date.now() + secondsPerEngine * 1_000;
-  for (let from = 0; from < requests.length && Date.now() < until; from += batchSize) {
+  for (let from = 0; from < requests.length && (tried.total < fewest || Date.now() < until); from += batchSize) {
     const batch = requests.slice(from, from + batchSize);
     await Promise.all(
       batch.map(async (each) => {
