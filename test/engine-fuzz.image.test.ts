@@ -163,8 +163,8 @@ async function fuzz(door: Door, laboratory: Laboratory, requests: readonly Sent[
   return tried;
 }
 
-/** vLLM finds out only in the engine that a grammar says nothing, answers 500, and lives. */
-const isLateRefusal = ({ body }: Sent) => body.structured_outputs?.includes('{"grammar":') ?? false;
+/** A grammar or regular expression that can't be compiled vLLM finds out only in the engine: it answers 500, and lives. */
+const isLateRefusal = ({ body }: Sent) => /^\{"(grammar|regex)":/.test(body.structured_outputs ?? "");
 
 /** The same process, sound, with the same answers as ever. */
 async function vitalSigns({ url, adapter, admin, sidecar }: Door, { baseName, ended }: Laboratory): Promise<object> {
