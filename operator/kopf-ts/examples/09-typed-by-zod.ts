@@ -1,4 +1,4 @@
-/** A kind typed by its schema: what the cluster holds is parsed before any code sees it, defaults are filled in, and objects that do not fit stay outside. */
+/** A kind typed by its schema: what the cluster holds is parsed before any code sees it, defaults are filled in, and objects that do not fit say so and stay outside. */
 import { Client, Manager, ready, resource } from "kopf-ts";
 import { z } from "zod";
 

@@ -1,7 +1,17 @@
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { configMaps, type DynamicObject, deployments, leases, namespaces, persistentVolumeClaims, pods, type Resource } from "kopf-ts";
+import {
+  configMaps,
+  type DynamicObject,
+  deployments,
+  getCondition,
+  leases,
+  namespaces,
+  persistentVolumeClaims,
+  pods,
+  type Resource,
+} from "kopf-ts";
 import { FakeApiServer } from "kopf-ts/testing";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { claims, discounts, end, folders, greetings, heartbeats, key, kill, launch, object, output, until } from "./program.ts";
@@ -162,7 +172,8 @@ test("09: what fits its schema is served, what does not is said", async () => {
   run("09-typed-by-zod.ts");
   await until(() => current(discounts)?.status?.text === "20 % off everything");
   expect(output).toContain("Discount shop/wrong is not what its schema says");
-  expect(server.find(discounts, { namespace: "shop", name: "wrong" })?.status).toBeUndefined();
+  const wrong = () => server.find(discounts, { namespace: "shop", name: "wrong" });
+  await until(() => getCondition(wrong() ?? {}, "Ready")?.reason === "InvalidObject");
   await end();
 });
 
