@@ -203,7 +203,7 @@ it("an adapter that a client asks for by name is loaded at once; one that doesn'
   startPod();
   api.put(adapters, learnt);
   await until("the server is Ready", () => isTrue(find().server ?? {}, "Ready"));
-  await until("the adapter is verified", () => isTrue(api.find(adapters, key(name)) ?? {}, "Ready"));
+  await until("the operator has seen that the adapter is verified", () => isTrue(manager.cache(adapters).get(key(name)) ?? {}, "Ready"));
   const asked = clock.now().getTime();
   loaders.ask(podUID, "invented-0123456789abcdef", name);
   await until("the adapter is held", () => loaders.held(podUID).includes(name));
