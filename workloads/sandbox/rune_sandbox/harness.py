@@ -4,6 +4,7 @@ import http.client
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -95,7 +96,9 @@ class LiveRunner:
             )
 
     def __exit__(self, *_) -> None:
-        self._process.kill() if self._contained else self._process.terminate()  # unshare heeds no other signal, and takes all with it
+        if self._contained and self._process.poll() is None:
+            os.kill(_only_child(self._process.pid), signal.SIGKILL)  # process 1, and all with it; unshare heeds no other signal
+        self._process.terminate()
         self._process.wait(10)
         self._process.stdout.close()
         os.chmod(self.library, 0o755)
