@@ -5,11 +5,9 @@ import hmac
 import json
 import os
 import secrets
-import selectors
 import socket
 import subprocess
 import sys
-import time
 from contextlib import ExitStack
 from dataclasses import asdict
 
@@ -17,7 +15,7 @@ from rune_sandbox.attempts import ANY, BLOCKED, ERROR, Attempt, attempt
 from rune_sandbox.config import Config
 from rune_sandbox.pipe import Pipe
 from rune_sandbox.place import Place
-from rune_sandbox.processes import REPORT_FD
+from rune_sandbox.reporter import Reporter
 
 _REACH_SECONDS = 2
 _INSIDE_SECONDS = 30
@@ -107,22 +105,16 @@ def _inside(stack: ExitStack, targets: dict, place: Place) -> list[Attempt]:
     stack.enter_context(place.alone())
     bait = _bait(stack, others.path, place.config)
     nonce = secrets.token_hex(32)
-    report, noise = Pipe(stack, 1 << 20), Pipe(stack, 65536)
-    try:
-        newborn = place.nursery.born("probe", {1: noise.writing, 2: noise.writing, REPORT_FD: report.writing})
-    finally:
-        os.close(report.writing)
-        os.close(noise.writing)
-    stack.callback(newborn.group.kill)
-    stack.callback(newborn.close)
     lock = place.lock_for(directory.path, _MEMORY_BYTES, _INSIDE_SECONDS, is_candidate=True)
-    newborn.lock(lock)
-    newborn.await_lock()
-    newborn.begin({"nonce": nonce, "targets": targets, "bait": bait, "lock": asdict(lock)})
-    _await(newborn.group, report, noise)
-    newborn.group.kill()
-    noise.drain()
-    return _reported(report, nonce, noise.text())
+    document = {"nonce": nonce, "targets": targets, "bait": bait, "lock": asdict(lock)}
+    trying = Reporter(stack, place, "probe", lock, document, Pipe(stack, 1 << 20), Pipe(stack, 65536))
+    # Children of its fork bomb hold the pipes open, so their end isn't waited for.
+    if not trying.read_until(trying.group.ending, _INSIDE_SECONDS):
+        raise TimeoutError(f"it was not done after {_INSIDE_SECONDS} seconds")
+    trying.report.drain()
+    trying.group.kill()
+    trying.noise.drain()
+    return _reported(trying.report, nonce, trying.noise.text())
 
 
 def _bait(stack: ExitStack, directory: str, config: Config) -> dict:
@@ -141,22 +133,6 @@ def _bait_process() -> subprocess.Popen:
     """A process of this user with a secret in its environment, in a session of its own; ends when its standard input closes."""
     wait = [sys.executable, "-I", "-S", "-c", "import sys; sys.stdin.read()"]
     return subprocess.Popen(wait, stdin=subprocess.PIPE, env={"SECRET": "not for you"}, start_new_session=True)
-
-
-def _await(group, report: Pipe, noise: Pipe) -> None:
-    """Until it has reported and ended, or died. Children of its fork bomb hold the pipes open, so their end isn't waited for."""
-    end = time.monotonic() + _INSIDE_SECONDS
-    with selectors.DefaultSelector() as selector:
-        selector.register(report, selectors.EVENT_READ)
-        selector.register(noise, selectors.EVENT_READ)
-        while not group.ending():
-            if time.monotonic() > end:
-                raise TimeoutError(f"it was not done after {_INSIDE_SECONDS} seconds")
-            for key, _ in selector.select(0.05):
-                key.fileobj.read()
-                if key.fileobj.ended:
-                    selector.unregister(key.fileobj)
-    report.drain()
 
 
 def _reported(report: Pipe, nonce: str, noise: str) -> list[Attempt]:

@@ -1,0 +1,47 @@
+"""A locked process that isn't judged: it gets a document, says what it has found over a pipe of its own, and ends."""
+
+import os
+import selectors
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+
+from rune_sandbox.lock import Lock
+from rune_sandbox.pipe import Pipe
+from rune_sandbox.place import Place
+from rune_sandbox.processes import REPORT_FD, Group
+
+_TICK_SECONDS = 0.05
+
+
+class Reporter:
+    """One process of the nursery's; it goes with `stack`. Raises OSError where it can't be started or locked."""
+
+    def __init__(self, stack: ExitStack, place: Place, part: str, lock: Lock, document: dict, report: Pipe, noise: Pipe):
+        self.report, self.noise = report, noise
+        try:
+            newborn = place.nursery.born(part, {1: noise.writing, 2: noise.writing, REPORT_FD: report.writing})
+        finally:
+            os.close(report.writing)
+            os.close(noise.writing)
+        self.group: Group = newborn.group
+        stack.callback(newborn.group.kill)
+        stack.callback(newborn.close)
+        newborn.lock(lock)
+        newborn.await_lock()
+        newborn.begin(document)
+
+    def read_until(self, is_done: Callable[[], object], seconds: float) -> bool:
+        """Read what it says until that is so; False if it takes longer."""
+        end = time.monotonic() + seconds
+        with selectors.DefaultSelector() as selector:
+            selector.register(self.report, selectors.EVENT_READ)
+            selector.register(self.noise, selectors.EVENT_READ)
+            while not is_done():
+                if time.monotonic() > end:
+                    return False
+                for key, _ in selector.select(_TICK_SECONDS):
+                    key.fileobj.read()
+                    if key.fileobj.ended:
+                        selector.unregister(key.fileobj)
+        return True
