@@ -41,7 +41,9 @@ describe.skipIf(!canRun)("the chart on a real cluster", { timeout: 300_000 }, ()
 
   test("registry and NATS wait for the Secret that the operator makes, then everything starts", async () => {
     const nats = ["-n", release, "pod", "-l", "app.kubernetes.io/component=nats"];
-    await kubectl(["wait", ...nats, "--for=condition=PodScheduled", "--timeout=60s"]);
+    await scheduled(nats);
+    // Its kubelet needs a moment to say so.
+    await expect.poll(() => kubectl(["get", ...nats, "-o", "jsonpath={..ready}"]), { timeout: 30_000, interval: 500 }).not.toBe("");
     expect(await kubectl(["get", ...nats, "-o", "jsonpath={..ready}"])).toBe("false");
     await install({});
     const deployments = ["operator", "registry", "mlflow"].map((name) => `deployment/${release}-${name}`);
@@ -74,7 +76,7 @@ describe.skipIf(!canRun)("the chart on a real cluster", { timeout: 300_000 }, ()
       const name = parse(readFileSync(file, "utf8")).metadata.name;
       await kubectl(["wait", "-n", team, `${singular}/${name}`, "--for=jsonpath={.status.observedGeneration}=1", "--timeout=60s"]);
     }
-    await kubectl(["wait", "-n", team, "pod", "-l", "rune.dev/component=vllm", "--for=condition=PodScheduled", "--timeout=60s"]);
+    await scheduled(["-n", team, "pod", "-l", "rune.dev/component=vllm"]);
     expect(await kubectl(["logs", "-n", release, `deployment/${release}-operator`])).not.toMatch(/forbidden/i);
   });
 
@@ -102,6 +104,12 @@ describe.skipIf(!canRun)("the chart on a real cluster", { timeout: 300_000 }, ()
     return JSON.parse(await kubectl(["logs", "-n", team, component]));
   }
 });
+
+/** Waits until pods are on a node. `kubectl wait` alone fails at once where their controller has not made them yet. */
+async function scheduled(pods: readonly string[]): Promise<void> {
+  await expect.poll(() => kubectl(["get", ...pods, "-o", "name"]), { timeout: 60_000, interval: 500 }).not.toBe("");
+  await kubectl(["wait", ...pods, "--for=condition=PodScheduled", "--timeout=60s"]);
+}
 
 function apply(manifest: object): Promise<string> {
   return kubectl(["apply", "-f", "-"], { input: JSON.stringify(manifest) });
