@@ -24,7 +24,7 @@ interface Row {
 const sessionCases: Record<Victim, readonly Boundary[]> = {
   operator: ["isolation", "generate intent", "execute intent", "executed", "reflected"],
   agent: ["generated", "execute intent", "reflected"],
-  vllm: ["status.epoch", "generated", "execute intent", "reflected", "ended"],
+  vllm: ["status.epoch", "isolation", "generated", "execute intent", "reflected", "ended"],
   nats: boundaries,
   registry: boundaries,
 };
