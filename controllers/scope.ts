@@ -22,5 +22,5 @@ export function narrowness(scope: Scope, inner: Scope): number {
 
 /** Whether two measurements were made on the same tasks, and so can be compared. */
 export function sameTasks(a: MeasuredTasks, b: MeasuredTasks): boolean {
-  return a.digest === b.digest && a.tasks === b.tasks && a.seed === b.seed;
+  return a.digest === b.digest && (a.part ?? "All") === (b.part ?? "All") && a.tasks === b.tasks && a.seed === b.seed;
 }

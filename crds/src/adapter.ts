@@ -41,6 +41,10 @@ const spec = z.object({
     .meta(byKey("name"))
     .optional()
     .describe("Adapters that this one was merged or continued from."),
+  control: z
+    .literal(true)
+    .optional()
+    .describe("Set for an adapter that knows nothing and is there to be compared with: Auto never chooses it and nothing promotes it."),
   generation: whole(0, 1000000).default(0).describe("0 for an adapter learnt directly; one more than its parents' largest for a child."),
 });
 

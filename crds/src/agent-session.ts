@@ -2,7 +2,7 @@ import { z } from "zod";
 import { artifactReference, bounded, isolation, losses, requires, sampling, sandbox, sandboxStatus, scope, statusBase } from "./common.ts";
 import { decimal, digest, objectName, serverName, text, time, whole } from "./field.ts";
 import { columns, defineKind, type ObjectOf } from "./kind.ts";
-import { sft } from "./training-run.ts";
+import { sft } from "./methods.ts";
 
 export const task = z
   .object({

@@ -67,6 +67,32 @@ export const artifactReference = z.object({
 });
 export type ArtifactReference = z.infer<typeof artifactReference>;
 
+/** Task sets that come with the installation. */
+export const bundledTaskSets = ["HumanEval"] as const;
+/**
+ * Which tasks of a set: by SHA-256 of the cluster, or of the id where a task has none, read as a number, modulo 100: below 50 Train,
+ * below 75 Validation, the others Test. It is the same everywhere and for ever, so a task that was learnt from is never one that decides.
+ */
+export const parts = ["All", "Train", "Validation", "Test"] as const;
+export type Part = (typeof parts)[number];
+
+export const taskSetReference = z
+  .object({
+    repository: repository().optional().describe("Repository in the installation's registry, with digest."),
+    digest: digest().optional().describe("Digest of the artifact's manifest."),
+    configMap: z
+      .object({
+        name: objectName(253).describe("ConfigMap in this namespace."),
+        key: text(253).min(1).default("tasks.jsonl").describe("Its entry: a task set in JSON, a list of tasks, or a task a line."),
+      })
+      .optional()
+      .describe("Tasks in a ConfigMap; they are stored as an artifact, whose digest is frozen, before the first program runs."),
+    bundled: z.enum(bundledTaskSets).optional().describe("A task set that comes with the installation."),
+    part: z.enum(parts).default("All").describe("Which of the set's tasks. Learn from Train, select by Validation, decide by Test."),
+    maxTasks: whole(1, 100000).optional().describe("Uses only this many tasks of the part, chosen by the seed."),
+  })
+  .describe("The held-out tasks: repository and digest, configMap, or bundled.");
+
 export const requires = z
   .array(
     z.object({
@@ -188,10 +214,13 @@ export const interval = z.object({
 });
 export type Interval = z.infer<typeof interval>;
 
-/** Tasks that were measured. Two measurements can be compared only where `digest`, `tasks` and `seed` are the same. */
+/** Tasks that were measured. Two measurements can be compared only where `digest`, `part`, `tasks` and `seed` are the same. */
 export const measuredTasks = z.object({
   digest: digest().describe("Digest of the task set."),
+  repository: repository().optional().describe("Repository that holds it."),
+  part: z.enum(parts).optional().describe("Part of the set, where it isn't the whole."),
   tasks: whole(1, 100000).describe("How many of its tasks."),
+  clusters: whole(1, 100000).optional().describe("How many of them are independent: tasks that share a cluster count as one."),
   seed: whole(0, 2147483647).optional().describe("Seed that chose them, where they are not the whole set."),
   scope: scope.optional().describe("What scope all of the set's tasks share; unset where they share none."),
 });

@@ -1,8 +1,9 @@
 import { z } from "zod";
 import { task } from "./agent-session.ts";
-import { artifactReference, sampling, scope } from "./common.ts";
+import { artifactReference, parts, sampling, scope } from "./common.ts";
+import { gate } from "./evaluation.ts";
 import { digest, repository, text, whole } from "./field.ts";
-import { sft } from "./training-run.ts";
+import { control, generate, hypernetwork, merge, methodNames, sft } from "./methods.ts";
 
 /** Where a pod's input document is mounted. */
 export const specPath = "/rune/spec.json";
@@ -63,29 +64,48 @@ export const agentJob = z.object({
 });
 export type AgentJob = z.infer<typeof agentJob>;
 
-/** Input of the evaluator: one epoch of one evaluation, which is one arm. */
+/** Arms of the evaluator, resolved. */
+const evaluatorArm = z.object({
+  name: text(30),
+  model: model.describe("`name` is what is asked where no assignment names another."),
+  adapterDigest: digest().optional(),
+  assigned: z
+    .record(text(100), text(63))
+    .optional()
+    .describe("Id of a task → name of the adapter that answers it; a task that isn't here is answered by the base."),
+  adapters: z
+    .array(artifactReference.extend({ name: text(63), generation: whole(0, 1000000) }))
+    .max(512)
+    .describe("Every adapter of the arm: what they learnt from may not hold a task of the set."),
+  context: z
+    .object({
+      artifacts: z.array(artifactReference).max(500).describe("Trajectories, or corpora of many."),
+      pick: z.enum(["Nearest", "All"]),
+      as: z.enum(["Notes", "Trajectories"]),
+      maxTokens: whole(64, 131072),
+    })
+    .optional(),
+});
+
+/** Input of the evaluator: one epoch of one evaluation, which is one arm, or what of it the claimed adapters answer, up to one look. */
 export const evaluatorJob = z.object({
   owner,
   epoch: whole(1, 1000000),
   arm: text(30).describe("Name of the arm that this pod works on."),
-  arms: z
-    .array(z.object({ name: text(30), model, adapterDigest: digest().optional() }))
-    .min(1)
-    .max(8),
-  taskSet: z.object({ ...artifactReference.shape, maxTasks: whole(1, 100000).optional() }),
+  claimed: z.array(text(63)).max(512).optional().describe("Adapters that may be asked now; all of the arm's when unset."),
+  arms: z.array(evaluatorArm).min(1).max(8),
+  taskSet: z.object({
+    ...artifactReference.shape,
+    part: z.enum(parts),
+    maxTasks: whole(1, 100000).optional(),
+  }),
+  seenTasks: z.enum(["Refuse", "Allow"]),
   samples: whole(1, 100),
   sampling,
   seed: whole(0, 2147483647),
   concurrency: whole(1, 64),
-  gate: z
-    .object({
-      candidate: text(30),
-      baseline: text(30),
-      rule: z.enum(["LowerBound", "PointEstimate"]),
-      thresholdPoints: whole(-100, 100),
-      minimumTasks: whole(1, 100000),
-    })
-    .optional(),
+  gate: gate.optional(),
+  look: z.object({ number: whole(1, 5), of: whole(1, 5) }).describe("Tasks up to this share of the set are worked on."),
   sandbox: resolvedSandbox,
   registry,
   report: z.object({ repository: repository() }),
@@ -95,25 +115,43 @@ export const evaluatorJob = z.object({
 });
 export type EvaluatorJob = z.infer<typeof evaluatorJob>;
 
-/** Input of the trainer. */
+/** Input of the trainer. `method` names the one section that is there. */
 export const trainerJob = z.object({
   owner,
   attempt: whole(1, 1000),
-  method: z.enum(["sft"]),
+  method: z.enum(methodNames),
   sft: sft.optional(),
+  hypernetwork: hypernetwork.optional(),
+  generate: generate.optional(),
+  merge: merge.optional(),
+  control: control.optional(),
   base: z.object({
     path: text(500).describe("Directory that holds the staged base model, read-only."),
     name: text(200).describe("Name of the base model."),
     digest: digest().describe("Identity of the base model's files."),
   }),
-  corpus: z.object({
-    trajectories: z.array(artifactReference).max(10000),
-    include: z.array(z.enum(["Programs", "Notes", "Corrections"])).min(1),
-    digest: digest(),
-  }),
+  corpus: z
+    .object({
+      trajectories: z
+        .array(
+          artifactReference.extend({
+            adapter: artifactReference.optional().describe("The adapter that was fine-tuned from this trajectory alone."),
+          }),
+        )
+        .max(10000)
+        .describe("Trajectories, or artifacts that hold a corpus of many."),
+      include: z.array(z.enum(["Programs", "Notes", "Corrections"])).min(1),
+      digest: digest(),
+    })
+    .optional(),
+  adapters: z
+    .array(artifactReference.extend({ name: text(63) }))
+    .max(16)
+    .describe("Adapters that the method starts from, in the order of its section: those to merge, the one to imitate or to go on from."),
+  generator: artifactReference.optional().describe("The hypernetwork of `generate`."),
   output: z.object({
     repository: repository(),
-    scope,
+    scope: scope.optional().describe("Scope of the adapter; with `generate` of each session, each session's own where this is unset."),
     generation: whole(0, 1000000),
     parents: z.array(z.object({ name: text(63), digest: digest() })),
   }),

@@ -1,29 +1,16 @@
 import { z } from "zod";
-import { targetModules } from "./adapter.ts";
 import { artifactReference, baseModel, bounded, requires, resources, scheduling, scope, statusBase } from "./common.ts";
-import { byKey, decimal, digest, labels, objectName, quantity, text, time, whole } from "./field.ts";
+import { byKey, digest, labels, objectName, quantity, text, time, whole } from "./field.ts";
 import { columns, defineKind, type ObjectOf } from "./kind.ts";
-
-export const sft = z
-  .object({
-    rank: whole(1, 512).default(16).describe("LoRA rank."),
-    alpha: whole(1, 4096).default(32).describe("LoRA alpha."),
-    targetModules: targetModules.default(["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]),
-    epochs: whole(1, 100).default(5).describe("Passes over the corpus."),
-    batchSize: whole(1, 1024)
-      .default(4)
-      .describe("Most examples of one optimizer step. An epoch has every example once, in steps of nearly one size."),
-    learningRate: decimal().default("0.0004").describe("Peak learning rate; it falls linearly to a twentieth."),
-    maxLength: whole(64, 131072).default(1024).describe("Longest example in tokens; longer ones are left out and counted."),
-    precision: z.enum(["BFloat16", "Float32"]).default("BFloat16").describe("Precision of the frozen base and of the arithmetic."),
-    quantization: z.enum(["None", "NF4"]).default("None").describe("Quantization of the frozen base; NF4 makes it QLoRA."),
-    seed: whole(0, 2147483647).default(0).describe("Seed of initial weights and of the order of examples."),
-  })
-  .describe("Supervised fine-tuning of a LoRA adapter on what sessions wrote.");
+import { control, generate, hypernetwork, learningMethods, merge, methodNames, sft } from "./methods.ts";
 
 const spec = z.object({
   base: baseModel,
   sft: sft.optional(),
+  hypernetwork: hypernetwork.optional(),
+  generate: generate.optional(),
+  merge: merge.optional(),
+  control: control.optional(),
   corpus: z
     .object({
       sessions: z
@@ -31,7 +18,9 @@ const spec = z.object({
         .optional()
         .describe("Learns from every matching session. The run waits until none of them is still running, then freezes their digests."),
       sessionNames: z.array(objectName()).max(500).optional().describe("Learns from these sessions."),
-      artifact: artifactReference.optional().describe("Learns from a corpus that already is in the registry."),
+      artifact: artifactReference
+        .optional()
+        .describe("Learns from what already is in the registry: a trajectory, or a corpus of many trajectories."),
       include: z
         .array(z.enum(["Programs", "Notes", "Corrections"]))
         .min(1)
@@ -42,7 +31,10 @@ const spec = z.object({
         .default(1)
         .describe("Fewest solved sessions; with fewer the run is stalled rather than trained on too little."),
     })
-    .describe("What is learnt from. Exactly one of sessions, sessionNames and artifact."),
+    .optional()
+    .describe(
+      "What sft, hypernetwork and generate learn from; unset with merge and control. Exactly one of sessions, sessionNames and artifact.",
+    ),
   output: z
     .object({ scope: scope.optional().describe("Scope of the adapter; the sessions' common scope when unset.") })
     .default({})
@@ -96,6 +88,27 @@ export const attempt = z.object({
 /** Sessions that one run can learn from: their trajectories are listed in its status. */
 export const mostTrajectories = 500;
 
+const metric = (what: string) => text(20).optional().describe(`${what}, a decimal.`);
+
+/** What a method found out about its own result. */
+export const trainingMetrics = z
+  .object({
+    droppedPercent: metric("Share of the examples that were too long to be learnt"),
+    cosineDiversity: metric("1 − mean cosine between the adapters of held-out trajectories, without the static part"),
+    varianceRatio: metric("Share of the adapters' squared norm that is not their mean"),
+    effectiveRank: metric("Exponential of the entropy of the centred adapters' singular values"),
+    behaviourDistance: metric("Mean Jensen-Shannon distance between the adapters' answers to the same questions, in bits"),
+    rightMinusWrong: metric(
+      "Loss with another trajectory's adapter minus loss with the right one, in nats per token, on held-out trajectories",
+    ),
+    rightMinusMean: metric("Loss with the mean adapter minus loss with the right one, in nats per token, on held-out trajectories"),
+    relativeNorm: metric("Largest norm of a layer's change, relative to the layer's weights"),
+    retainedEnergy: metric("Share of the merged change's squared norm that its rank holds"),
+    relativeErrorToExactSum: metric("Norm of the difference to the exact weighted sum, relative to that sum"),
+    weights: text(400).optional().describe("Weights that a search found, in the order of the adapters."),
+  })
+  .describe("What the method measured on its own result.");
+
 const status = z.object({
   ...statusBase,
   baseDigest: digest().optional().describe("Identity of the base model's files."),
@@ -126,13 +139,22 @@ const status = z.object({
       sizeBytes: whole(1, Number.MAX_SAFE_INTEGER).describe("Size of all layers in bytes."),
       examples: whole(0, 10000000).optional().describe("Training examples."),
       steps: whole(0, 1000000000).optional().describe("Optimizer steps."),
+      adapters: whole(0, 10000).optional().describe("Adapters that it holds, where it is an index of several."),
+      metrics: trainingMetrics.optional(),
       trainingLoss: text(20).optional().describe("Mean loss of the last tenth of the steps, a decimal."),
       deltaWNorm: text(20).optional().describe("Frobenius norm of the change of the weights, a decimal."),
       durationSeconds: whole(0, 31536000).optional().describe("Training time of the last attempt."),
     })
     .optional()
-    .describe("The one artifact; frozen here before the Adapter is created."),
-  adapter: objectName().optional().describe("The Adapter that was created."),
+    .describe("The one artifact; frozen here before any Adapter is created."),
+  adapter: objectName().optional().describe("The Adapter that was created, where it is one."),
+  adapters: z
+    .object({
+      created: whole(0, 10000).describe("Adapters that exist."),
+      total: whole(0, 10000).describe("Adapters in all. The label `rune.dev/run` finds them."),
+    })
+    .optional()
+    .describe("Adapters of a run that makes one for each session."),
   mlflowRunID: text(64).optional().describe("Run in the experiment tracker."),
 });
 
@@ -141,21 +163,50 @@ export const trainingRun = defineKind({
   plural: "trainingruns",
   singular: "trainingrun",
   shortNames: ["rtr"],
-  description: "One training: it reads a frozen corpus, publishes one artifact and creates exactly one Adapter.",
+  description: "One training, generation or merge: it freezes its inputs, publishes one artifact, and creates the Adapters that are in it.",
   nameMaxLength: 45,
   spec,
   status,
   mutable: ["suspend", "ttlSecondsAfterFinished"],
-  frozenBecause: "a TrainingRun is one training of one corpus; create a new object instead",
+  frozenBecause: "a TrainingRun is one training of frozen inputs; create a new object instead",
   rules: [
-    { rule: "has(self.spec.sft)", field: ".spec", message: "spec needs exactly one method; this version knows sft" },
+    {
+      rule: `[${methodNames.map((name) => `has(self.spec.${name})`).join(", ")}].filter(x, x).size() == 1`,
+      field: ".spec",
+      message: `spec needs exactly one method: ${methodNames.join(", ")}`,
+    },
+    {
+      rule: `has(self.spec.corpus) == (${learningMethods.map((name) => `has(self.spec.${name})`).join(" || ")})`,
+      field: ".spec.corpus",
+      message: "sft, hypernetwork and generate need spec.corpus; merge and control take none",
+    },
+    {
+      rule: "!has(self.spec.generate) || (has(self.spec.generate.hypernetwork.run) ? !has(self.spec.generate.hypernetwork.repository) && !has(self.spec.generate.hypernetwork.digest) : has(self.spec.generate.hypernetwork.repository) && has(self.spec.generate.hypernetwork.digest))",
+      field: ".spec.generate.hypernetwork",
+      message: "spec.generate.hypernetwork needs either run, or repository and digest",
+    },
+    {
+      rule: "!has(self.spec.merge) || self.spec.merge.adapters.all(a, self.spec.merge.adapters.filter(b, b == a).size() == 1)",
+      field: ".spec.merge.adapters",
+      message: "spec.merge.adapters names an adapter twice; give it a larger weight instead",
+    },
+    {
+      rule: "!has(self.spec.merge) || !has(self.spec.merge.weights) || (!has(self.spec.merge.search) && self.spec.merge.weights.size() == self.spec.merge.adapters.size())",
+      field: ".spec.merge.weights",
+      message: "spec.merge.weights needs one weight for each adapter, and none with search",
+    },
+    {
+      rule: "!has(self.spec.hypernetwork) || self.spec.hypernetwork.width % self.spec.hypernetwork.heads == 0",
+      field: ".spec.hypernetwork.heads",
+      message: "spec.hypernetwork.heads must divide spec.hypernetwork.width",
+    },
     {
       rule: "[has(self.spec.base.huggingFace), has(self.spec.base.oci), has(self.spec.base.pvc)].filter(x, x).size() == 1",
       field: ".spec.base",
       message: "spec.base needs exactly one of huggingFace, oci and pvc",
     },
     {
-      rule: "[has(self.spec.corpus.sessions), has(self.spec.corpus.sessionNames), has(self.spec.corpus.artifact)].filter(x, x).size() == 1",
+      rule: "!has(self.spec.corpus) || [has(self.spec.corpus.sessions), has(self.spec.corpus.sessionNames), has(self.spec.corpus.artifact)].filter(x, x).size() == 1",
       field: ".spec.corpus",
       message: "spec.corpus needs exactly one of sessions, sessionNames and artifact",
     },
