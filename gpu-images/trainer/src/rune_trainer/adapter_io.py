@@ -13,7 +13,8 @@ from safetensors.torch import load_file, save_file
 
 from rune_trainer.canonical import canonical
 from rune_trainer.errors import BAD_INPUT, Ending
-from rune_trainer.spec import Base, Sft
+from rune_trainer.settings import Sft
+from rune_trainer.spec import Base
 
 CONFIG, WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
 PREFIX = "base_model.model."
