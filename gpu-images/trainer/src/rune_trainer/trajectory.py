@@ -6,7 +6,7 @@ from rune_trainer.errors import Ending, data_error
 from rune_trainer.registry import Repository
 
 SCHEMA = "rune.dev/trajectory/v1"
-SHAPE = {"task": {"description": str, "stub?": str, "system?": str}, "records": [{"type": str}]}
+SHAPE = {"task": {"description": str, "id?": str, "tests?": str, "stub?": str, "system?": str}, "records": [{"type": str}]}
 RECORDS = {"executed": {"program": str, "execution": {"passed": bool, "error": str}}, "reflected": {"notes": [str]}}
 """What else a record of a type holds; records of other types are not read."""
 NAMES = {str: "text", bool: "true or false", dict: "an object", list: "a list", type(None): "nothing"}
