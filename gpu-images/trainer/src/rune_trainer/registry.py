@@ -60,15 +60,15 @@ class Repository:
             raise data_error("DigestMismatch", f"the registry answered {digest_of(body)} for the blob {digest} of {self.name}; nothing was used")
         return body
 
-    def pull_json(self, digest: str) -> Any:
-        """The content of an artifact with a single JSON layer."""
+    def pull_layer(self, digest: str) -> tuple[str | None, bytes]:
+        """(artifact type, content) of an artifact with a single layer."""
         found = self.pull_manifest(digest)
         if found is None:
             raise data_error("ArtifactMissing", f"{self.name}@{digest} is not in the registry")
         layers = found[1]["layers"]
         if len(layers) != 1:
-            raise data_error("UnexpectedArtifact", f"{self.name}@{digest} has {len(layers)} layers, expected one JSON document")
-        return json.loads(self.pull_blob(layers[0]["digest"]))
+            raise data_error("UnexpectedArtifact", f"{self.name}@{digest} has {len(layers)} layers, expected one")
+        return found[1].get("artifactType"), self.pull_blob(layers[0]["digest"])
 
     def push_blob(self, media_type: str, data: bytes, title: str | None = None) -> Descriptor:
         blob = Descriptor(media_type, digest_of(data), len(data), title)
