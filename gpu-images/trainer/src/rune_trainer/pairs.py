@@ -11,7 +11,7 @@ from typing import Any
 
 from rune_trainer.canonical import canonical
 from rune_trainer.context import context_of
-from rune_trainer.corpus import Row, answer_row, executions, prompt_of, rows_of
+from rune_trainer.corpus import Row, asked_rows, executions, rows_of
 from rune_trainer.spec import Reference
 from rune_trainer.trajectory import Item
 
@@ -85,11 +85,8 @@ def pairs_of(sources: list[Source], include: tuple[str, ...], group_of: Callable
 
     def rows(source: Source) -> tuple[Row, ...]:
         if source.item.examples is not None:
-            return example_rows(source.item)
+            return tuple(asked_rows(source.item, include))
         return shared.get(scope_of(source.trajectory)) or tuple(rows_of([source.trajectory], include))
 
     return tuple(Pair(s.trajectory, group_of(s.trajectory), rows(s), s.adapter) for s in sources)
 
-
-def example_rows(item: Item) -> tuple[Row, ...]:
-    return tuple(answer_row(*prompt_of(example), example["program"]) for example in item.examples or ())

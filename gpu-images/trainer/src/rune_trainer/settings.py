@@ -25,6 +25,23 @@ class Loading:
 
 
 @dataclass(frozen=True)
+class Shape:
+    """Of an adapter, uniform over its layers: engines read no patterns."""
+
+    rank: int
+    alpha: int
+    target_modules: tuple[str, ...]
+
+    @property
+    def scale(self) -> float:
+        return self.alpha / self.rank
+
+    def fields(self) -> dict[str, Any]:
+        """As configs and results name it."""
+        return {"rank": self.rank, "alpha": self.alpha, "targetModules": list(self.target_modules)}
+
+
+@dataclass(frozen=True)
 class Sft:
     objective: str
     top_k: int
@@ -40,6 +57,10 @@ class Sft:
     precision: str
     quantization: str
     seed: int
+
+    @property
+    def shape(self) -> Shape:
+        return Shape(self.rank, self.alpha, self.target_modules)
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from rune_trainer.registry import Repository
 SCHEMA = "rune.dev/trajectory/v1"
 CORPUS = "application/vnd.rune.corpus.v1+json"
 """Artifact of one layer with a document a line."""
-TASK = {"description": str, "stub?": str, "system?": str}
+TASK = {"description": str, "id?": str, "tests?": str, "stub?": str, "system?": str}
 SHAPE = {"task": TASK, "scope?": dict, "records": [{"type": str}]}
 EXAMPLES = {"examples?": [{"task": TASK, "program": str}]}
 RECORDS = {"executed": {"program": str, "execution": {"passed": bool, "error": str}}, "reflected": {"notes": [str]}}
@@ -27,6 +27,10 @@ class Item:
     trajectory: dict[str, Any]
     examples: tuple[dict[str, Any], ...] | None = None
     """Each with a task and a program that passes."""
+
+    def tasks(self) -> list[dict[str, Any]]:
+        """Every task that whoever learns from it has seen."""
+        return [self.trajectory["task"], *(example["task"] for example in self.examples or ())]
 
 
 def pull(repository: Repository, digest: str) -> list[Item]:
