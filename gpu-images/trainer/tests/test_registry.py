@@ -37,13 +37,13 @@ def test_bytes_that_are_not_what_their_digest_says_are_not_used(registry):
     digest = registry.add_trajectory(tiny.trajectory("a", ["return x"]))
     registry.blobs = {name: b"other" for name in registry.blobs}
     with pytest.raises(Ending) as ended:
-        repository(registry).pull_json(digest)
+        repository(registry).pull_layer(digest)
     assert (ended.value.code, ended.value.reason) == (DATA_ERROR, "DigestMismatch")
 
 
 def test_a_missing_artifact_is_not_asked_for_again(registry):
     with pytest.raises(Ending) as ended:
-        repository(registry).pull_json("sha256:" + "1" * 64)
+        repository(registry).pull_layer("sha256:" + "1" * 64)
     assert ended.value.reason == "ArtifactMissing"
     assert len(registry.requests) == 1
 

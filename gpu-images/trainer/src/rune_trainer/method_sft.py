@@ -7,7 +7,7 @@ from typing import Any
 
 from rune_trainer import adapter_io, fingerprint, learnt, publish, trajectory
 from rune_trainer.canonical import model_identity
-from rune_trainer.corpus import rows_of
+from rune_trainer.corpus import asked_rows, distinct
 from rune_trainer.errors import data_error
 from rune_trainer.model import PRECISIONS, add_lora, device_of, linear_shapes, load_base
 from rune_trainer.registry import Repository
@@ -16,6 +16,7 @@ from rune_trainer.runtime import Runtime
 from rune_trainer.sft import Progress, Run, train
 from rune_trainer.spec import Job
 from rune_trainer.tokens import Example, examples_of
+from rune_trainer.trajectory import Item
 
 
 def run(job: Job, runtime: Runtime) -> dict[str, Any]:
@@ -31,8 +32,8 @@ def learn(job: Job, runtime: Runtime, output: Repository) -> dict[str, Any]:
     started = time.monotonic()
     verify_base(job)
     tokenizer = load_tokenizer(job.base.path)
-    trajectories = pull_corpus(job)
-    examples = examples_for(job, tokenizer, trajectories)
+    items = pull_corpus(job)
+    examples = examples_for(job, tokenizer, items)
     base = load_base(job.base.path, job.sft, device_of())
     shapes = linear_shapes(base, job.sft.target_modules)
     model = add_lora(base, job.sft)
@@ -43,7 +44,7 @@ def learn(job: Job, runtime: Runtime, output: Repository) -> dict[str, Any]:
     statistics = {"examples": len(examples), "steps": len(losses), "trainingLoss": round(last_tenth(losses), 5), "deltaWNorm": round(norm, 4)}
     with tempfile.TemporaryDirectory(prefix="adapter.") as scratch:
         adapter_io.write(pathlib.Path(scratch), job.base, job.sft.shape, tensors, shapes)
-        learnt_from(job, trajectories).write(pathlib.Path(scratch))
+        learnt_from(job, items).write(pathlib.Path(scratch))
         canary = fingerprint.canary_of(model, tokenizer, examples)
         config = publish.adapter_config(job, job.sft.shape, canary)
         published = publish.publish(output, job, publish.Artifact(publish.ADAPTER, pathlib.Path(scratch), config), statistics)
@@ -51,9 +52,9 @@ def learn(job: Job, runtime: Runtime, output: Repository) -> dict[str, Any]:
     return {**published, **statistics, "durationSeconds": round(time.monotonic() - started, 1)}
 
 
-def learnt_from(job: Job, trajectories: list[dict[str, Any]]) -> learnt.Learnt:
+def learnt_from(job: Job, items: list[Item]) -> learnt.Learnt:
     assert job.corpus
-    return learnt.of_tasks((t.digest for t in job.corpus.trajectories), (t["task"] for t in trajectories))
+    return learnt.of_tasks((t.digest for t in job.corpus.trajectories), (task for item in items for task in item.tasks()))
 
 
 def verify_base(job: Job) -> None:
@@ -62,20 +63,20 @@ def verify_base(job: Job) -> None:
         raise data_error("BaseMismatch", f"the model staged at {job.base.path} is {found}, the job asks for {job.base.digest}; nothing was trained")
 
 
-def pull_corpus(job: Job) -> list[dict[str, Any]]:
+def pull_corpus(job: Job) -> list[Item]:
     assert job.corpus
-    return [trajectory.pull(Repository(job.registry.url, job.registry.token_file, t.repository), t.digest) for t in job.corpus.trajectories]
+    return [item for t in job.corpus.trajectories for item in trajectory.pull(Repository(job.registry.url, job.registry.token_file, t.repository), t.digest)]
 
 
-def examples_for(job: Job, tokenizer: Any, trajectories: list[dict[str, Any]]) -> list[Example]:
+def examples_for(job: Job, tokenizer: Any, items: list[Item]) -> list[Example]:
     assert job.sft and job.corpus
-    rows = rows_of(trajectories, job.corpus.include)
+    rows = distinct([row for item in items for row in asked_rows(item, job.corpus.include)])
     examples, long = examples_of(tokenizer, rows, job.sft.max_length)
     if long:
         print(f"{long} of {len(rows)} examples are longer than {job.sft.max_length} tokens and were left out", flush=True)
     if not examples:
-        raise data_error("EmptyCorpus", f"none of the {len(trajectories)} trajectories has a program that passed and fits sft.maxLength; learn from sessions that were solved")
-    print(f"{len(examples)} examples from {len(trajectories)} trajectories, {sum(map(len, examples))} tokens, {sum(len(e.tail) for e in examples)} of them to learn", flush=True)
+        raise data_error("EmptyCorpus", f"none of the {len(items)} trajectories has a program that passed and fits sft.maxLength; learn from sessions that were solved")
+    print(f"{len(examples)} examples from {len(items)} trajectories, {sum(map(len, examples))} tokens, {sum(len(e.tail) for e in examples)} of them to learn", flush=True)
     return examples
 
 

@@ -87,12 +87,13 @@ class Repository:
             raise data_error("ArtifactMissing", f"{self.name}@{digest} is not in the registry")
         return found[1]
 
-    def pull_json(self, digest: str) -> Any:
-        """The content of an artifact with a single JSON layer."""
-        layers = self.need_manifest(digest)["layers"]
+    def pull_layer(self, digest: str) -> tuple[str | None, bytes]:
+        """(artifact type, content) of an artifact with a single layer."""
+        manifest = self.need_manifest(digest)
+        layers = manifest["layers"]
         if len(layers) != 1:
-            raise data_error("UnexpectedArtifact", f"{self.name}@{digest} has {len(layers)} layers, expected one JSON document")
-        return json.loads(self.pull_blob(layers[0]["digest"]))
+            raise data_error("UnexpectedArtifact", f"{self.name}@{digest} has {len(layers)} layers, expected one")
+        return manifest.get("artifactType"), self.pull_blob(layers[0]["digest"])
 
     def push_blob(self, media_type: str, data: bytes, title: str | None = None) -> Descriptor:
         return self.push(Descriptor(media_type, digest_of(data), len(data), title), data)
