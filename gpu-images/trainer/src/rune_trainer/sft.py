@@ -37,7 +37,8 @@ PACK_TOKENS = 8192
 class Progress:
     step: int
     total: int
-    loss: float
+    loss: float | None
+    """None where the method has none."""
     seconds_per_step: float
 
 
