@@ -6,6 +6,7 @@ import { ZodError, type z } from "zod";
 import type { Services } from "../context.ts";
 import { generatedName } from "../names.ts";
 import { type OutputKind, outputKindOf, outputRepositoryOf } from "./methods.ts";
+import { statisticsPrefix } from "./result.ts";
 import type { Artifact, ArtifactState, CorpusArtifactState, GeneratorState, MembersState, Unread } from "./world.ts";
 
 /** What the controller reads in the registry: what a run names, and what it left there. Nothing here throws. */
@@ -92,7 +93,7 @@ async function readIndex(run: TrainingRun, registry: Registry, digest: string): 
   if (artifactType !== mediaType.adapters || first === undefined)
     throw new NotOurs(`${repository}@${digest} is a ${artifactType} of ${members.length} manifests, not an index of adapters`);
   await readers.Adapter(run, registry, first);
-  const sizeBytes = Number(annotations["dev.rune.training.sizeBytes"]) || manifests.reduce((sum, { size }) => sum + size, 0);
+  const sizeBytes = Number(annotations[`${statisticsPrefix}sizeBytes`]) || manifests.reduce((sum, { size }) => sum + size, 0);
   return { kind: "Adapters", digest, sizeBytes, annotations, members };
 }
 

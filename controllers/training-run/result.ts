@@ -1,6 +1,7 @@
-import type { TrainerResult } from "@rune/crds/artifact";
+import { type TrainerResult, trainerResult } from "@rune/crds/artifact";
 import { type TrainingRun, trainingMetrics } from "@rune/crds/training-run";
 import type { ConditionInput } from "kopf-ts";
+import { parseJSON } from "./attempts.ts";
 import { outputRepositoryOf } from "./methods.ts";
 import { RunReason } from "./reasons.ts";
 import type { Artifact } from "./world.ts";
@@ -8,7 +9,7 @@ import type { Artifact } from "./world.ts";
 export type Result = NonNullable<NonNullable<TrainingRun["status"]>["result"]>;
 
 /** Prefix of the annotations that hold a trainer's statistics (docs/contracts.md, Artifacts). */
-const statistics = "dev.rune.training.";
+export const statisticsPrefix = "dev.rune.training.";
 const metricNames = Object.keys(trainingMetrics.shape).filter((name) => name !== "weights");
 /** Where the artifact says that its training collapsed, and nobody by which alarm. */
 export const unnamedAlarm = "an alarm ended the training";
@@ -45,24 +46,24 @@ function metricsOf({ metrics = {}, weights }: Told): Result["metrics"] {
   return { ...Object.fromEntries(known), ...(list && { weights: list.slice(0, mostText.weights) }) };
 }
 
+/** What a manifest's annotations repeat of it, each as JSON; one that isn't readable is left out. */
+const recorded = trainerResult
+  .pick({ examples: true, steps: true, trainingLoss: true, deltaWNorm: true, collapsed: true, metrics: true, weights: true })
+  .partial();
+
 /** The same of an artifact whose trainer's last words were lost. */
 export function resultOfArtifact(run: TrainingRun, { annotations, ...artifact }: Artifact): Result {
-  const number = (name: string) => {
-    const value = Number(annotations[statistics + name] ?? Number.NaN);
-    return Number.isFinite(value) ? value : undefined;
-  };
-  const collapsed = artifact.kind === "Hypernetwork" && artifact.config.collapsed;
+  const statistics = Object.entries(recorded.shape).flatMap(([name, schema]) => {
+    const parsed = schema.safeParse(parseJSON(annotations[statisticsPrefix + name]));
+    return parsed.success && parsed.data !== undefined ? [[name, parsed.data] as const] : [];
+  });
   return resultOf({
     repository: outputRepositoryOf(run),
     digest: artifact.digest,
     sizeBytes: artifact.sizeBytes,
     ...(artifact.kind === "Adapters" && { adapters: artifact.members.length }),
-    ...(collapsed && { collapsed: annotations[`${statistics}collapsed`] ?? unnamedAlarm }),
-    examples: number("examples"),
-    steps: number("steps"),
-    trainingLoss: number("trainingLoss"),
-    deltaWNorm: number("deltaWNorm"),
-    metrics: Object.fromEntries(metricNames.flatMap((name) => (number(name) === undefined ? [] : [[name, number(name) as number]]))),
+    ...(artifact.kind === "Hypernetwork" && artifact.config.collapsed && { collapsed: unnamedAlarm }),
+    ...Object.fromEntries(statistics),
   });
 }
 
