@@ -127,7 +127,7 @@ function madeOf({ spec, status }: TrainingRun): string {
   const sessions = status?.corpus?.count === undefined ? "a corpus" : `${status.corpus.count} sessions`;
   if (spec.merge) return `merged ${spec.merge.adapters.length} adapters into`;
   if (spec.control) return `made, in the shape of ${spec.control.like},`;
-  if (spec.generate) return `generated from ${sessions}`;
+  if (spec.generate) return `generated, from ${sessions},`;
   return `learnt ${sessions} into`;
 }
 
