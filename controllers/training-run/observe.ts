@@ -4,11 +4,12 @@ import type { TrainingRun } from "@rune/crds/training-run";
 import { type Cache, type Context, isTerminal, jobs, pods } from "kopf-ts";
 import { type BaseState, isResolved, observeBase } from "../base-model.ts";
 import type { Services } from "../context.ts";
-import { jobNameOfRun, repositoryOf } from "../names.ts";
+import { jobNameOfRun } from "../names.ts";
 import { ownChild } from "../pod.ts";
 import { observeRefusal } from "../refusal.ts";
 import { observeRequirements } from "../requires.ts";
 import { adapters, agentSessions, modelServers, trainingRuns } from "../resources.ts";
+import { foreignRepository } from "../tenancy.ts";
 import { attemptState, maySurvive, remainingSeconds } from "./attempts.ts";
 import { hasOpenInputs } from "./inputs.ts";
 import { namedAdapters, outputRepositoryOf } from "./methods.ts";
@@ -112,18 +113,18 @@ async function mint(run: TrainingRun, now: Date, services: Services): Promise<Wo
   };
 }
 
-/** Repositories that a run's trainer reads. A search for weights reads what the adapters learnt from, wherever sessions keep it. */
-export function readBy({ metadata, spec, status }: TrainingRun): Set<string> {
-  const trajectories = status?.corpus?.trajectories ?? [];
-  const inputs = status?.inputs;
+/** Repositories that a run's trainer reads. */
+function readBy({ metadata, spec, status }: TrainingRun): Set<string> {
+  const { corpus, inputs } = status ?? {};
   const references = [
-    ...trajectories,
-    ...trajectories.flatMap(({ adapter }) => adapter ?? []),
+    ...(corpus?.trajectories.flatMap((each) => [each, ...(each.adapter ? [each.adapter] : [])]) ?? []),
     ...(inputs?.adapters ?? []),
     ...(inputs?.hypernetwork ? [inputs.hypernetwork] : []),
   ].map(({ repository }) => repository);
-  const searched = spec.merge?.search ? [repositoryOf.trajectories(metadata.namespace)] : [];
-  return new Set([...(spec.base.oci ? [spec.base.oci.repository] : []), ...references, ...searched]);
+  // A search for weights reads what the adapters learnt from, which is kept beside them; what isn't this namespace's is as good as gone.
+  const searched = spec.merge?.search ? references.map((repository) => repository.replace(/[^/]*$/, "trajectories")) : [];
+  const own = searched.filter((repository) => foreignRepository(repository, metadata.namespace) === null);
+  return new Set([...(spec.base.oci ? [spec.base.oci.repository] : []), ...references, ...own]);
 }
 
 function corpusSessions(run: TrainingRun, cache: Cache): AgentSession[] {

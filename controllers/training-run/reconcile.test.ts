@@ -182,11 +182,11 @@ it("waits for the run that trains its hypernetwork, and goes on as soon as that 
 });
 
 it("opens to a trainer that merges by search what it reads and the one repository that it writes, and nothing else", async () => {
-  for (const [name, digit] of [
-    ["left-1111111111111111", "1"],
-    ["right-2222222222222222", "2"],
+  for (const [name, digit, repository] of [
+    ["left-1111111111111111", "1", "rune/default/adapters"],
+    ["right-2222222222222222", "2", "rune/other/adapters-of-old"],
   ] as const) {
-    const spec = { base, artifact: { repository: "rune/shared/adapters-of-old", digest: digestOf(digit), sizeBytes: 9 } };
+    const spec = { base, artifact: { repository, digest: digestOf(digit), sizeBytes: 9 } };
     api.put(adapters, adapter(name, { spec }));
   }
   const merge = { adapters: ["left-1111111111111111", "right-2222222222222222"], search: {} };
@@ -196,7 +196,7 @@ it("opens to a trainer that merges by search what it reads and the one repositor
     "rune/default/adapters pull+push",
     "rune/default/trajectories pull",
     "rune/models/coder pull",
-    "rune/shared/adapters-of-old pull",
+    "rune/other/adapters-of-old pull",
   ]);
 });
 
