@@ -28,6 +28,7 @@ export function generatedName(parent: { name: string; uid: string }, digest?: st
 /** Repositories of an installation's registry (docs/contracts.md, Artifacts). */
 export const repositoryOf = {
   adapters: (namespace: string) => `rune/${namespace}/adapters`,
+  hypernetworks: (namespace: string) => `rune/${namespace}/hypernetworks`,
   trajectories: (namespace: string) => `rune/${namespace}/trajectories`,
   reports: (namespace: string) => `rune/${namespace}/reports`,
 };

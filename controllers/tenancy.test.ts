@@ -1,7 +1,7 @@
 import { expect, it } from "vitest";
 import { foreignRepository, refuseForeign } from "./tenancy.ts";
 
-it.each(["adapters", "trajectories", "reports"])(
+it.each(["adapters", "hypernetworks", "trajectories", "reports"])(
   "what another namespace keeps in its %s is refused, in words that say what to do",
   (kept) => {
     const blocker = foreignRepository(`rune/b/${kept}`, "a");

@@ -8,7 +8,7 @@ import type { Structural } from "./src/generate/structural.ts";
 import type { KindDefinition } from "./src/kind.ts";
 import { kinds } from "./src/kinds.ts";
 import { type Mutation, mutationsOf } from "./testing/mutations.ts";
-import { type Manifest, refusedSamples, sampleOf, validSamples } from "./testing/samples.ts";
+import { fullSamplesOf, type Manifest, refusedSamples, sampleOf, validSamples } from "./testing/samples.ts";
 import { type Answer, connect, type Server, testKubeconfig } from "./testing/server.ts";
 
 const kubeconfig = testKubeconfig();
@@ -75,22 +75,23 @@ describe.skipIf(!kubeconfig)("on a real API server", { timeout: 60_000 }, () => 
       return { object, path: `${pathOf(kind.kind)}/${object.metadata.name}${dryRun}` };
     };
 
-    for (const size of ["minimal", "full"] as const) {
-      const mutations = mutationsOf(schema, kind.spec.parse(sampleOf(kind.kind, size).spec));
+    for (const sample of [sampleOf(kind.kind, "minimal"), ...fullSamplesOf(kind.kind)]) {
+      const { name } = sample.metadata;
+      const mutations = mutationsOf(schema, kind.spec.parse(sample.spec));
 
       test.each(mutations.filter(({ field }) => frozen.has(field)).map((mutation) => [mutation.name, mutation] as const))(
-        `${size}: "%s" is refused, because it is frozen`,
+        `${name}: "%s" is refused, because it is frozen`,
         async (_name, mutation) => {
-          const { object, path } = await attempt(sampleOf(kind.kind, size));
+          const { object, path } = await attempt(sample);
           const answer = await server.send("PUT", path, { ...object, spec: mutation.spec });
           expectFrozen(answer, kind, mutation.field);
         },
       );
 
       test.each(mutations.filter(({ field }) => !frozen.has(field)).map((mutation) => [mutation.name, mutation] as const))(
-        `${size}: "%s" is accepted or refused by a rule of the kind, never as frozen`,
+        `${name}: "%s" is accepted or refused by a rule of the kind, never as frozen`,
         async (_name, mutation) => {
-          const { object, path } = await attempt(sampleOf(kind.kind, size));
+          const { object, path } = await attempt(sample);
           const answer = await server.send("PUT", path, { ...object, spec: mutation.spec });
           expectChanged(answer, kind, mutation, object.spec);
         },

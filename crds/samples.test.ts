@@ -5,8 +5,8 @@ import { apiVersion } from "./src/common.ts";
 import { rootSchema } from "./src/generate/definition.ts";
 import type { Structural } from "./src/generate/structural.ts";
 import { kinds } from "./src/kinds.ts";
-import { fieldPaths } from "./testing/mutations.ts";
-import { refusedSamples, sampleOf, validSamples } from "./testing/samples.ts";
+import { fieldPaths, mutationsOf } from "./testing/mutations.ts";
+import { fullSamplesOf, refusedSamples, sampleOf, validSamples } from "./testing/samples.ts";
 
 const ajv = new Ajv({ strict: false });
 addFormats.default(ajv);
@@ -33,19 +33,34 @@ describe.each(kinds.map((kind) => [kind.kind, kind] as const))("%s", (name, kind
   });
 
   test("every top-level field is in the full sample, so that tests of frozen fields meet it", () => {
-    expect(Object.keys(sampleOf(name, "full").spec ?? {}).sort()).toEqual(Object.keys(kind.spec.shape).sort());
+    const fields = new Set(fullSamplesOf(name).flatMap(({ spec }) => Object.keys(spec ?? {})));
+    expect([...fields].sort()).toEqual(Object.keys(kind.spec.shape).sort());
   });
 
-  test("the full sample differs from every default, so that removing a field is a change", () => {
-    const spec = sampleOf(name, "full").spec as Record<string, unknown>;
-    const schema = rootSchema(kind).properties?.spec as Structural;
-    const same = fieldPaths(schema).filter((path) => {
-      const value = path.split(".").reduce<unknown>((at, key) => (at as Record<string, unknown> | undefined)?.[key], spec);
-      const field = path.split(".").reduce<Structural | undefined>((at, key) => at?.properties?.[key], schema);
-      return field?.default !== undefined && JSON.stringify(value) === JSON.stringify(field.default);
-    });
-    expect(same).toEqual([]);
-  });
+  test.each(fullSamplesOf(name).map((sample) => [sample.metadata.name, sample] as const))(
+    "%s, a full sample, differs from every default, so that removing a field is a change",
+    (_, sample) => {
+      const spec = sample.spec as Record<string, unknown>;
+      const schema = rootSchema(kind).properties?.spec as Structural;
+      const same = fieldPaths(schema).filter((path) => {
+        const value = path.split(".").reduce<unknown>((at, key) => (at as Record<string, unknown> | undefined)?.[key], spec);
+        const field = path.split(".").reduce<Structural | undefined>((at, key) => at?.properties?.[key], schema);
+        return field?.default !== undefined && JSON.stringify(value) === JSON.stringify(field.default);
+      });
+      expect(same).toEqual([]);
+    },
+  );
+
+  test.each([sampleOf(name, "minimal"), ...fullSamplesOf(name)].map((sample) => [sample.metadata.name, sample] as const))(
+    "every change that a test makes of %s is one that the schema allows",
+    (_, sample) => {
+      const schema = rootSchema(kind).properties?.spec as Structural;
+      const mutations = mutationsOf(schema, kind.spec.parse(sample.spec));
+      expect(mutations.length).toBeGreaterThan(10);
+      const refused = mutations.filter(({ spec }) => !validators.get(name)?.({ ...sample, spec }));
+      expect(refused.map((mutation) => mutation.name)).toEqual([]);
+    },
+  );
 });
 
 test.each(

@@ -38,6 +38,21 @@ it("sends the token and hands out a manifest whose bytes have the digest", async
   });
 });
 
+it("reads an index by digest, lists what is in it, and asks for what a tag leads to by either type", async () => {
+  const index = canonicalJSON({ schemaVersion: 2, artifactType: "application/x", manifests: [{ ...layer, size: 7 }] });
+  const { registry } = await against(ok(index));
+  expect(await registry.index("rune/a", sha256(index))).toMatchObject({ manifests: [{ digest: layer.digest }] });
+  expect(await registry.resolveTag("rune/a", "run-1")).toBe(sha256(index));
+  for (const { headers } of server.requests) expect(headers.accept).toMatch(/manifest\.v1.*index\.v1/);
+});
+
+it("takes a manifest for no index, and an index for no manifest", async () => {
+  const index = canonicalJSON({ schemaVersion: 2, manifests: [] });
+  const { registry } = await against(ok(manifest), ok(index));
+  await expect(registry.index("rune/a", sha256(manifest))).rejects.toThrow("is not an OCI image index");
+  await expect(registry.manifest("rune/a", sha256(index))).rejects.toThrow("is not an OCI image manifest");
+});
+
 it("asks for a fresh token before every request", async () => {
   server = await testServer(ok(bytes));
   let count = 0;

@@ -36,6 +36,16 @@ export const manifest = z.object({
 });
 export type Manifest = z.infer<typeof manifest>;
 
+/** Several artifacts under one digest: an OCI image index. */
+export const index = z.object({
+  schemaVersion: z.literal(2),
+  mediaType: z.literal(mediaType.index).optional(),
+  artifactType: z.string().max(255).optional(),
+  manifests: z.array(descriptor).max(10_000),
+  annotations: z.record(z.string(), z.string()).optional(),
+});
+export type Index = z.infer<typeof index>;
+
 /** A file of an artifact: its bytes, or the path where they are. */
 export type ArtifactFile = { title: string; mediaType: string; bytes?: Uint8Array; path?: string };
 export type Push = {
@@ -51,6 +61,8 @@ const mebibyte = 1024 * 1024;
 /** What a JSON blob may measure, whatever its manifest claims: the config of an artifact, and a task set. */
 export const largestConfig = mebibyte;
 export const largestTaskSet = 64 * mebibyte;
+/** A registry says of an index that isn't asked for by its type that it isn't there. */
+const acceptManifests = { accept: `${mediaType.manifest}, ${mediaType.index}` };
 const retries = { attempts: 5, firstWaitMilliseconds: 200, longestWaitMilliseconds: 10_000 };
 
 /** The file that a layer is: its title, or nothing for a layer without one. */
@@ -82,6 +94,14 @@ export class Registry {
     const parsed = manifest.safeParse(parseJSON(body));
     if (!parsed.success) throw new DigestMismatch(`${repository}@${digest} is not an OCI image manifest; push it again as an artifact`);
     return { manifest: parsed.data, digest, sizeBytes: sizeOf(parsed.data) };
+  }
+
+  /** The index with this digest, its bytes hashed and compared; what it lists isn't read. */
+  async index(repository: string, digest: string): Promise<Index> {
+    const body = await this.#get(repository, "manifests", digest, 4 * mebibyte);
+    const parsed = index.safeParse(parseJSON(body));
+    if (!parsed.success) throw new DigestMismatch(`${repository}@${digest} is not an OCI image index; push it again as one`);
+    return parsed.data;
   }
 
   /** A JSON blob of at most `largest` bytes that fits a schema. Throws DigestMismatch when it claims more, ZodError when it doesn't fit. */
@@ -132,7 +152,7 @@ export class Registry {
       const answer = await this.#http.exchange({
         method: "GET",
         url: this.#http.path(repository, "manifests", tag),
-        headers: { accept: mediaType.manifest },
+        headers: acceptManifests,
         timeoutMilliseconds: shortTimeout,
       });
       if (answer.status === 404) return null;
@@ -147,7 +167,7 @@ export class Registry {
         .exchange({
           method: "GET",
           url: this.#http.path(repository, kind, digest),
-          ...(kind === "manifests" ? { headers: { accept: mediaType.manifest } } : {}),
+          ...(kind === "manifests" ? { headers: acceptManifests } : {}),
           timeoutMilliseconds: transferTimeout(maxBytes),
           maxBytes,
         })

@@ -77,13 +77,14 @@ function firstDifference({ spec }: Adapter, config: AdapterConfig, sizeBytes: nu
     ["source", spec.source, config.source],
     ["parents", spec.parents ?? [], config.parents],
     ["generation", spec.generation, config.generation],
+    ["control", spec.control, config.control],
     ["artifact.sizeBytes", spec.artifact.sizeBytes, sizeBytes],
   ];
   return pairs.find(([, said, found]) => !isDeepStrictEqual(plain(said), plain(found)));
 }
 
 /** As JSON sees it: absent and undefined are the same. */
-const plain = (value: unknown): unknown => JSON.parse(JSON.stringify(value));
-const show = (value: unknown) => (typeof value === "string" ? value : JSON.stringify(value));
+const plain = (value: unknown): unknown => (value === undefined ? undefined : JSON.parse(JSON.stringify(value)));
+const show = (value: unknown) => (typeof value === "string" ? value : (JSON.stringify(value) ?? "unset"));
 
 export const checks: readonly Check<World>[] = [ownRepository, registryAnswers, artifactThere, digestRight, isAdapter, specAgrees];

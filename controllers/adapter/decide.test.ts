@@ -92,10 +92,18 @@ describe("verification", () => {
     ["source", { source: { kind: "TrainingRun" as const, name: "r", uid: "u" } }],
     ["parents", { parents: [{ name: "p", digest: digestOf("2") }] }],
     ["generation", { generation: 1 }],
+    ["control", { control: true as const }],
   ])("is stalled when the spec and the artifact disagree on %s, and names it", (field, change) => {
     const outcome = decide(worldOf({ artifact: found(change) }), now);
     expect(outcome).toMatchObject({ kind: "stalled", reason: "SpecDiffersFromArtifact" });
     expect(outcome.message).toContain(`spec.${field} is`);
+  });
+
+  it("is stalled when a control adapter's spec says that it is one and the artifact doesn't, and Ready when both do", () => {
+    const control = adapter(name, { spec: { control: true }, status: undefined });
+    expect(decide(worldOf({ adapter: control }), now).message).toContain("spec.control is true, but");
+    expect(decide(worldOf({ adapter: control }), now).message).toContain("says unset");
+    expect(decide(worldOf({ adapter: control, artifact: found({ control: true }) }), now).kind).toBe("ready");
   });
 
   it("doesn't care in which order modules are listed", () => {

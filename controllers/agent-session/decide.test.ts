@@ -348,6 +348,10 @@ describe("the choice of memory", () => {
         ...more,
       },
     }) as unknown as Adapter;
+  const control = () => {
+    const plain = adapter("x", { project: "tessera" });
+    return { ...plain, spec: { ...plain.spec, control: true as const } };
+  };
   const session = aSession({ spec: { scope: billing } });
   const ranking = (...adapters: Adapter[]) => chooseAdapter(session, baseDigest, adapters).considered?.map(({ name }) => name);
 
@@ -416,6 +420,7 @@ describe("the choice of memory", () => {
     ["without a scope", adapter("x", {})],
     ["that is archived", adapter("x", { project: "tessera" }, [], { archived: true })],
     ["that isn't verified", adapter("x", { project: "tessera" }, [], { conditions: [] })],
+    ["that is a control", control()],
   ])("is none where there is only an adapter %s", (_, only) => {
     expect(chooseAdapter(session, baseDigest, [only])).toMatchObject({ reason: "NoneRelevant" });
   });
@@ -424,5 +429,16 @@ describe("the choice of memory", () => {
     expect(chooseAdapter(session, digestOf("9"), [adapter("x", { project: "tessera" })])).toMatchObject({ reason: "NoneRelevant" });
     const fixed = aSession({ spec: { adapter: { policy: "Fixed", name: "x" } } });
     expect(chooseAdapter(fixed, digestOf("9"), [adapter("x", {})])).toMatchObject({ reason: "BaseMismatch" });
+  });
+
+  it("is never a control adapter: a session that names one ends in words, before anything runs", () => {
+    const fixed = aSession({ spec: { adapter: { policy: "Fixed", name: "x" } } });
+    const outcome = decideOn({
+      session: fixed,
+      server: { ...server, status: { ...server.status, baseDigest } } as ModelServer,
+      adapters: [control()],
+    });
+    expect(outcome).toMatchObject({ kind: "failed", reason: "ControlAdapter", creates: [] });
+    expect(outcome.message).toContain("knows nothing; only Evaluations use it");
   });
 });

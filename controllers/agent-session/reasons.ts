@@ -14,6 +14,8 @@ export const SessionReason = {
   AdapterMissing: "AdapterMissing",
   /** The named Adapter was made for another base. */
   BaseMismatch: "BaseMismatch",
+  /** The named Adapter is a control, which only Evaluations use. */
+  ControlAdapter: "ControlAdapter",
   /** The ModelServer doesn't exist. */
   ServerMissing: "ServerMissing",
   /** The ModelServer doesn't answer yet. */

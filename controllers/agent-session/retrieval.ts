@@ -32,6 +32,11 @@ function fixed(name: string, baseDigest: string, adapters: readonly Adapter[]): 
       reason: Reason.BaseMismatch,
       message: `the Adapter ${name} was made for base ${adapter.spec.base.digest}, the server runs ${baseDigest}`,
     };
+  if (adapter.spec.control)
+    return {
+      reason: Reason.ControlAdapter,
+      message: `the Adapter ${name} is a control that knows nothing; only Evaluations use it, to measure others against`,
+    };
   return { name, digest: adapter.spec.artifact.digest, reason: Reason.PolicyFixed, message: `spec.adapter names ${name}` };
 }
 
@@ -41,6 +46,7 @@ function automatic(session: AgentSession, baseDigest: string, adapters: readonly
       (adapter) =>
         isTrue(adapter, "Ready") &&
         !adapter.status?.archived &&
+        !adapter.spec.control &&
         !adapter.metadata.deletionTimestamp &&
         adapter.spec.base.digest === baseDigest,
     )

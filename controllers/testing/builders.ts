@@ -3,6 +3,7 @@ import { apiVersion } from "@rune/crds/common";
 import type { Evaluation } from "@rune/crds/evaluation";
 import { type TrainingRun, trainingRun } from "@rune/crds/training-run";
 import type { Condition, DynamicObject } from "kopf-ts";
+import type { World as TrainingWorld } from "../training-run/world.ts";
 import { agentSession, condition, digestOf, evaluation, metadata } from "./objects.ts";
 
 /** A session, a run and an evaluation at work in one namespace, with the Jobs and pods that they own. For tests of what they decide. */
@@ -32,6 +33,30 @@ export function aRun(over: { spec?: object; status?: object } = {}): TrainingRun
     metadata: metadata("tessera", { ...team, uid: "0a1b2c3d-0000-0000-0000-000000000000" }),
     spec: trainingRun.spec.parse({ base, sft: {}, corpus, ...over.spec }),
     status: over.status as TrainingRun["status"],
+  };
+}
+
+/** What a decision about that run is made from: no more than a resolved base. */
+export function aTrainingWorld(over: Partial<TrainingWorld> = {}): TrainingWorld {
+  return {
+    run: aRun(),
+    requirements: [],
+    sessions: [],
+    corpusArtifact: undefined,
+    pairs: new Map(),
+    adapters: [],
+    generatorRun: undefined,
+    generator: undefined,
+    servers: [],
+    base: { name: "m", digest: digestOf("d") },
+    job: undefined,
+    pods: [],
+    progress: undefined,
+    artifact: undefined,
+    created: new Set(),
+    members: undefined,
+    credentials: undefined,
+    ...over,
   };
 }
 

@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { aJob, aPod, aRun, now } from "../testing/builders.ts";
+import { aJob, aPod, aRun, aTrainingWorld, now } from "../testing/builders.ts";
 import { config, digestOf } from "../testing/objects.ts";
 import { decide } from "./decide.ts";
 import type { World } from "./world.ts";
@@ -20,14 +20,12 @@ const told = {
   durationSeconds: 3,
 };
 const message = JSON.stringify(told);
-const artifact = { artifact: { digest: digestOf("a"), sizeBytes: 10, config: {} } } as NonNullable<World["artifact"]>;
+const artifact = {
+  artifact: { kind: "Adapter", digest: digestOf("a"), sizeBytes: 10, annotations: {}, config: {} },
+} as NonNullable<World["artifact"]>;
 const runWith = (attempt: object) =>
   aRun({ status: { corpus, attempts: [{ number: 1, job: "tessera-a1", startTime: "2026-11-23T11:59:00Z", ...attempt }] } });
-const decideOn = (over: Partial<World>) => {
-  const nothing = { job: undefined, progress: undefined, artifact: undefined, adapter: undefined, credentials: undefined };
-  const base = { name: "m", digest: digestOf("d") };
-  return decide({ run: runWith({ result: "Running" }), requirements: [], sessions: [], base, pods: [], ...nothing, ...over }, config, now);
-};
+const decideOn = (over: Partial<World>) => decide(aTrainingWorld({ run: runWith({ result: "Running" }), ...over }), config, now);
 /** A mesh's proxy, whose name comes before ours. */
 const beside = (pod: ReturnType<typeof aPod>, state: object = { running: {} }) => ({
   ...pod,

@@ -168,7 +168,8 @@ function conditionOf(object: DynamicObject, type: string): DynamicObject | undef
   return object.status?.conditions?.find((c: { type: string; status: string }) => c.type === type && c.status === "True");
 }
 
-function parseJSON(text: string | undefined): unknown {
+/** Undefined for what is no JSON. */
+export function parseJSON(text: string | undefined): unknown {
   try {
     return JSON.parse(text ?? "");
   } catch {

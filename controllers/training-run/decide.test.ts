@@ -1,8 +1,8 @@
-import type { TrainerResult } from "@rune/crds/artifact";
+import type { AdapterConfig, TrainerResult } from "@rune/crds/artifact";
 import { attempt as attemptSchema, type TrainingRun } from "@rune/crds/training-run";
 import type { Outcome } from "kopf-ts";
 import { describe, expect, it } from "vitest";
-import { aCondition, aJob, aPod, aRun, aSession, now } from "../testing/builders.ts";
+import { aCondition, aJob, aPod, aRun, aSession, aTrainingWorld, now } from "../testing/builders.ts";
 import { config, digestOf } from "../testing/objects.ts";
 import { decide } from "./decide.ts";
 import { trainerDocument } from "./job.ts";
@@ -29,10 +29,9 @@ const adapterConfig = {
   files: {},
 };
 
-function aWorld(over: Partial<World> = {}): World {
-  const nothing = { job: undefined, progress: undefined, artifact: undefined, adapter: undefined, credentials: undefined };
-  return { run: aRun(), requirements: [], sessions: [], base, pods: [], ...nothing, ...over };
-}
+const stored = (over: Partial<AdapterConfig> = {}): NonNullable<World["artifact"]> => ({
+  artifact: { kind: "Adapter", digest: digestOf("a"), sizeBytes: 10, annotations: {}, config: { ...adapterConfig, ...over } },
+});
 
 const solved = (name: string, spec?: object) =>
   aSession({
@@ -48,7 +47,7 @@ const running = (status: object = {}) =>
   aRun({
     status: { corpus, attempts: [{ number: 1, job: "tessera-a1", result: "Running", startTime: "2026-11-23T11:59:00Z" }], ...status },
   });
-const decideOn = (over: Partial<World>): Outcome => decide(aWorld(over), config, now);
+const decideOn = (over: Partial<World>): Outcome => decide(aTrainingWorld(over), config, now);
 
 describe("the corpus", () => {
   it("is waited for while a matching session still runs", () => {
@@ -271,7 +270,7 @@ describe("the result", () => {
       run: running(),
       job,
       pods: [],
-      artifact: { artifact: { digest: digestOf("a"), sizeBytes: 10, config: adapterConfig } },
+      artifact: stored(),
     });
     expect(outcome.status).toMatchObject({ result: { digest: digestOf("a"), repository: "rune/team/adapters" } });
   });
@@ -284,7 +283,7 @@ describe("the result", () => {
 
   it("becomes one Adapter whose name ends in the digest and which the run doesn't own", () => {
     const run = running({ result });
-    const artifact = { artifact: { digest: digestOf("a"), sizeBytes: 10, config: adapterConfig } };
+    const artifact = stored();
     const [adapter] = decideOn({ run, artifact }).creates;
     expect(adapter).toMatchObject({
       kind: "Adapter",
@@ -296,16 +295,16 @@ describe("the result", () => {
 
   it("is labelled with its scope as far as that can be a label, so that creating it can't be refused", () => {
     const scope = { project: "acme/billing", domain: "parsing" };
-    const artifact = { artifact: { digest: digestOf("a"), sizeBytes: 10, config: { ...adapterConfig, scope } } };
+    const artifact = stored({ scope });
     const [adapter] = decideOn({ run: running({ result }), artifact }).creates;
     expect(adapter).toMatchObject({ spec: { scope } });
     expect(adapter?.metadata.labels).toEqual({ "rune.dev/run": "tessera", "rune.dev/domain": "parsing" });
   });
 
   it("ends the run once the Adapter is there, and an ended run does nothing more", () => {
-    const artifact = { artifact: { digest: digestOf("a"), sizeBytes: 10, config: adapterConfig } };
-    const adapter = { metadata: { name: "x" } } as World["adapter"];
-    expect(decideOn({ run: running({ result }), artifact, adapter })).toMatchObject({ kind: "succeeded", reason: "AdapterCreated" });
+    const artifact = stored();
+    const created = new Set([`tessera-0a1b2c3d-${"a".repeat(16)}`]);
+    expect(decideOn({ run: running({ result }), artifact, created })).toMatchObject({ kind: "succeeded", reason: "AdapterCreated" });
     expect(decideOn({ run: aRun({ status: { conditions: [aCondition("Succeeded")] } }) })).toMatchObject({
       kind: "unchanged",
       creates: [],

@@ -9,7 +9,7 @@ import type { BaseIdentity } from "../base-model.ts";
 import type { OperatorConfig } from "../config.ts";
 import { scopeLabels } from "../labels.ts";
 import type { PodSpec } from "../manifest.ts";
-import { generatedName, jobNameOfRun, repositoryOf } from "../names.ts";
+import { generatedName, jobNameOfRun } from "../names.ts";
 import {
   componentLabels,
   credentialFile,
@@ -34,6 +34,7 @@ import {
   temporaryVolume,
 } from "../pod.ts";
 import { container } from "./attempts.ts";
+import { descentOf, methodOf, outputKindOf, outputRepositoryOf } from "./methods.ts";
 import type { World } from "./world.ts";
 
 const checkpointDirectory = "/checkpoints";
@@ -117,20 +118,20 @@ function trainerJob({ run, number, config, remainingSeconds }: AttemptInput, nam
 
 /** The trainer's input, fully resolved. */
 export function trainerDocument({ run, number, base, config }: AttemptInput): TrainerJob {
-  const corpus = run.status?.corpus;
+  const { corpus, inputs } = run.status ?? {};
+  const method = methodOf(run);
   return {
     owner: ownerOf(run),
     attempt: number,
-    method: "sft",
-    sft: run.spec.sft,
+    method,
+    [method]: run.spec[method],
     base: { path: modelDirectory, ...base },
-    corpus: { trajectories: corpus?.trajectories ?? [], include: run.spec.corpus.include, digest: corpus?.digest ?? "" },
-    output: {
-      repository: repositoryOf.adapters(run.metadata.namespace),
-      scope: run.spec.output.scope ?? corpus?.scope ?? {},
-      generation: 0,
-      parents: [],
-    },
+    ...(run.spec.corpus && {
+      corpus: { trajectories: corpus?.trajectories ?? [], include: run.spec.corpus.include, digest: corpus?.digest ?? "" },
+    }),
+    adapters: (inputs?.adapters ?? []).map(({ name, repository, digest }) => ({ name, repository, digest })),
+    ...(inputs?.hypernetwork && { generator: { repository: inputs.hypernetwork.repository, digest: inputs.hypernetwork.digest } }),
+    output: { repository: outputRepositoryOf(run), ...scopeOf(run), ...descentOf(run) },
     checkpoint: { directory: checkpointDirectory, everySteps: run.spec.checkpoint.everySteps },
     registry: { url: config.registry.url, tokenFile: credentialFile("registry-token") },
     nats: {
@@ -143,7 +144,14 @@ export function trainerDocument({ run, number, base, config }: AttemptInput): Tr
   };
 }
 
-/** The one Adapter of a run. It has no owner: memory outlives the run that made it. */
+/** A hypernetwork has no scope; of several adapters each has its own session's, unless the run says otherwise. */
+function scopeOf(run: TrainingRun): Pick<TrainerJob["output"], "scope"> {
+  const { scope } = run.spec.output;
+  if (outputKindOf(run) !== "Adapter") return outputKindOf(run) === "Adapters" && scope ? { scope } : {};
+  return { scope: scope ?? run.status?.corpus?.scope ?? run.status?.inputs?.scope ?? {} };
+}
+
+/** An Adapter of a run. It has no owner: memory outlives the run that made it. */
 export function adapterOf(
   run: TrainingRun,
   result: Pick<TrainerResult, "repository" | "digest" | "sizeBytes">,
@@ -158,7 +166,11 @@ export function adapterOf(
     metadata: {
       name: generatedName(run.metadata, result.digest),
       namespace: run.metadata.namespace,
-      labels: { [label.run]: run.metadata.name, ...scopeLabels(scope) },
+      labels: {
+        [label.run]: run.metadata.name,
+        ...(config.session && { [label.session]: config.session.name }),
+        ...scopeLabels(scope),
+      },
     },
     spec: {
       base: config.base,
@@ -170,6 +182,7 @@ export function adapterOf(
       source: config.source,
       parents: config.parents,
       generation: config.generation,
+      ...(config.control && { control: config.control }),
     },
   };
   return adapter as Adapter & KubeObject;

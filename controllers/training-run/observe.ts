@@ -1,19 +1,22 @@
-import { ArtifactMissing, DigestMismatch } from "@rune/clients/registry";
 import type { AgentSession } from "@rune/crds/agent-session";
-import { adapterConfig, mediaType } from "@rune/crds/artifact";
 import { label } from "@rune/crds/common";
 import type { TrainingRun } from "@rune/crds/training-run";
 import { type Cache, type Context, isTerminal, jobs, pods } from "kopf-ts";
 import { type BaseState, isResolved, observeBase } from "../base-model.ts";
 import type { Services } from "../context.ts";
-import { generatedName, jobNameOfRun, repositoryOf } from "../names.ts";
+import { jobNameOfRun } from "../names.ts";
 import { ownChild } from "../pod.ts";
 import { observeRefusal } from "../refusal.ts";
 import { observeRequirements } from "../requires.ts";
-import { adapters, agentSessions, modelServers } from "../resources.ts";
+import { adapters, agentSessions, modelServers, trainingRuns } from "../resources.ts";
+import { foreignRepository } from "../tenancy.ts";
 import { attemptState, maySurvive, remainingSeconds } from "./attempts.ts";
+import { hasOpenInputs } from "./inputs.ts";
+import { namedAdapters, outputRepositoryOf } from "./methods.ts";
+import { adaptersOfOneTrajectory } from "./pairs.ts";
 import { awaitsCredentials } from "./queue.ts";
-import type { ArtifactState, World } from "./world.ts";
+import { observeArtifact, observeCorpusArtifact, observeGenerator, observeMembers } from "./registry.ts";
+import type { World } from "./world.ts";
 
 /** Credentials outlive the deadline by this much, for the last upload. */
 const spareSeconds = 600;
@@ -32,40 +35,77 @@ export async function observe(run: TrainingRun, context: Context, services: Serv
   const own = cache(pods).list({ namespace, labels: { [label.run]: name } });
   const lost = !result && (running ? attemptState(job, own, now).state === "Silent" : !run.spec.suspend && maySurvive(run, now));
   const admitted = running && awaitsCredentials(run, job, own);
-  const base = starting ? await readBase(run, cache, services) : notAsked;
+  const servers = cache(modelServers).list({ namespace });
+  const base = starting ? await observeBase(run.spec.base, servers, readerOf(run, services)) : notAsked;
+  const artifact = !over && (result || lost) ? await observeArtifact(run, services, result?.digest) : undefined;
+  const created = new Set(
+    result &&
+      cache(adapters)
+        .list({ namespace, labels: { [label.run]: name } })
+        .map((each) => each.metadata.name),
+  );
   return {
     run,
     requirements: observeRequirements(run, cache),
-    sessions: run.status?.corpus ? [] : corpusSessions(run, cache),
+    ...(await observeInputs(run, cache, services, { starting, base })),
+    servers,
     base,
     job,
     pods: own,
     refusal: running ? await observeRefusal(job, own, context) : undefined,
     progress: services.progress(run.metadata.uid),
-    artifact: !over && (result || lost) ? await observeArtifact(run, services, result?.digest) : undefined,
+    artifact,
+    created,
+    members: result && artifact && "artifact" in artifact ? await observeMembers(run, services, artifact.artifact, created) : undefined,
     credentials: admitted || (running && isResolved(base)) ? await mint(run, now, services) : undefined,
-    adapter: result && cache(adapters).get({ namespace, name: generatedName(run.metadata, result.digest) }),
   };
 }
 
 const notAsked: BaseState = { unresolved: "no attempt is about to start", missing: false };
 
-function readBase(run: TrainingRun, cache: Cache, services: Services): Promise<BaseState> {
-  const servers = cache(modelServers).list({ namespace: run.metadata.namespace });
-  return observeBase(run.spec.base, servers, (repository) => services.registry(run.metadata.namespace, repository, ["pull"]));
+const readerOf =
+  ({ metadata }: TrainingRun, services: Services) =>
+  (repository: string) =>
+    services.registry(metadata.namespace, repository, ["pull"]);
+
+type Inputs = Pick<World, "sessions" | "corpusArtifact" | "pairs" | "adapters" | "generatorRun" | "generator">;
+
+/** What the run starts from, as long as it isn't frozen. */
+async function observeInputs(
+  run: TrainingRun,
+  cache: Cache,
+  services: Services,
+  { starting, base }: { starting: boolean; base: BaseState },
+): Promise<Inputs> {
+  const { namespace } = run.metadata;
+  const growing = run.spec.corpus !== undefined && !run.status?.corpus;
+  const open = hasOpenInputs(run);
+  const generatorRun = open ? cache(trainingRuns).get({ namespace, name: run.spec.generate?.hypernetwork.run ?? "" }) : undefined;
+  const pairing = growing && run.spec.hypernetwork && isResolved(base);
+  return {
+    sessions: growing ? corpusSessions(run, cache) : [],
+    corpusArtifact: growing && starting ? await observeCorpusArtifact(run, services) : undefined,
+    pairs: pairing
+      ? adaptersOfOneTrajectory(base.digest, cache(trainingRuns).list({ namespace }), cache(adapters).list({ namespace }))
+      : new Map<string, never>(),
+    adapters: open
+      ? namedAdapters(run)
+          .names.map((name) => cache(adapters).get({ namespace, name }))
+          .filter((adapter) => adapter !== undefined)
+      : [],
+    generatorRun,
+    generator: open && starting ? await observeGenerator(run, generatorRun, services) : undefined,
+  };
 }
 
-/** Only what this run needs: its base, its corpus, and the one repository that it may push to. */
+/** Only what this run needs: its base, what it learns from and starts from, and the one repository that it may push to. */
 async function mint(run: TrainingRun, now: Date, services: Services): Promise<World["credentials"]> {
   const { uid, namespace, name } = run.metadata;
   const seconds = Math.ceil(remainingSeconds(run, now)) + spareSeconds;
-  const read = new Set([
-    ...(run.spec.base.oci ? [run.spec.base.oci.repository] : []),
-    ...(run.status?.corpus?.trajectories ?? []).map(({ repository }) => repository),
-  ]);
+  const output = outputRepositoryOf(run);
   const access = [
-    ...[...read].map((repository) => ({ repository, actions: ["pull"] as const })),
-    { repository: repositoryOf.adapters(namespace), actions: ["pull", "push"] as const },
+    ...[...readBy(run)].filter((repository) => repository !== output).map((repository) => ({ repository, actions: ["pull"] as const })),
+    { repository: output, actions: ["pull", "push"] as const },
   ];
   return {
     registryToken: await services.registryToken({ namespace, subject: `TrainingRun ${namespace}/${name}`, access, seconds }),
@@ -73,29 +113,23 @@ async function mint(run: TrainingRun, now: Date, services: Services): Promise<Wo
   };
 }
 
-function corpusSessions(run: TrainingRun, cache: Cache): AgentSession[] {
-  const { namespace } = run.metadata;
-  const { sessions, sessionNames } = run.spec.corpus;
-  if (sessions) return cache(agentSessions).list({ namespace, labels: sessions.matchLabels });
-  return (sessionNames ?? []).flatMap((name) => cache(agentSessions).get({ namespace, name }) ?? []);
+/** Repositories that a run's trainer reads. */
+function readBy({ metadata, spec, status }: TrainingRun): Set<string> {
+  const { corpus, inputs } = status ?? {};
+  const references = [
+    ...(corpus?.trajectories.flatMap((each) => [each, ...(each.adapter ? [each.adapter] : [])]) ?? []),
+    ...(inputs?.adapters ?? []),
+    ...(inputs?.hypernetwork ? [inputs.hypernetwork] : []),
+  ].map(({ repository }) => repository);
+  // A search for weights reads what the adapters learnt from, which is kept beside them; what isn't this namespace's is as good as gone.
+  const searched = spec.merge?.search ? references.map((repository) => repository.replace(/[^/]*$/, "trajectories")) : [];
+  const own = searched.filter((repository) => foreignRepository(repository, metadata.namespace) === null);
+  return new Set([...(spec.base.oci ? [spec.base.oci.repository] : []), ...references, ...own]);
 }
 
-/** Follows status's digest or, where a result was lost, the run's tag; a tag counts only once digest, config and owner agree. */
-async function observeArtifact(run: TrainingRun, services: Services, known: string | undefined): Promise<ArtifactState> {
-  const repository = repositoryOf.adapters(run.metadata.namespace);
-  try {
-    const registry = services.registry(run.metadata.namespace, repository, ["pull"]);
-    const digest = known ?? (await registry.resolveTag(repository, `run-${run.metadata.uid}`));
-    if (!digest) return { missing: `no artifact is tagged run-${run.metadata.uid} in ${repository}` };
-    const { manifest, sizeBytes } = await registry.manifest(repository, digest);
-    if (manifest.artifactType !== mediaType.adapter)
-      return { missing: `${repository}@${digest} is a ${manifest.artifactType}, not an adapter` };
-    const config = await registry.json(repository, manifest.config, adapterConfig);
-    if (config.source.uid !== run.metadata.uid)
-      return { missing: `${repository}@${digest} was made by ${config.source.name}, not by this run` };
-    return { artifact: { digest, sizeBytes, config } };
-  } catch (error) {
-    if (error instanceof ArtifactMissing || error instanceof DigestMismatch) return { missing: error.message };
-    return { unavailable: (error as Error).message };
-  }
+function corpusSessions(run: TrainingRun, cache: Cache): AgentSession[] {
+  const { namespace } = run.metadata;
+  const { sessions, sessionNames } = run.spec.corpus ?? {};
+  if (sessions) return cache(agentSessions).list({ namespace, labels: sessions.matchLabels });
+  return (sessionNames ?? []).flatMap((name) => cache(agentSessions).get({ namespace, name }) ?? []);
 }

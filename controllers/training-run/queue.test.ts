@@ -1,6 +1,6 @@
 import type { DynamicObject } from "kopf-ts";
 import { describe, expect, it } from "vitest";
-import { aJob, aPod, aRun, now } from "../testing/builders.ts";
+import { aJob, aPod, aRun, aTrainingWorld, now } from "../testing/builders.ts";
 import { config, digestOf } from "../testing/objects.ts";
 import { decide } from "./decide.ts";
 import { awaitsCredentials } from "./queue.ts";
@@ -32,11 +32,7 @@ const corpus = { digest: digestOf("e"), count: 1, solved: 1, trajectories: [] };
 const queued = (startTime = created, spec: object = { queueName: "team" }) =>
   aRun({ spec, status: { corpus, attempts: [{ number: 1, job: "tessera-a1", result: "Running", startTime }] } });
 const credentials = { registryToken: "t", progress: "c" };
-const decideOn = (over: Partial<World>) => {
-  const nothing = { job: undefined, progress: undefined, artifact: undefined, adapter: undefined, credentials: undefined };
-  const base = { name: "m", digest: digestOf("d") };
-  return decide({ run: queued(), requirements: [], sessions: [], base, pods: [], ...nothing, ...over }, config, now);
-};
+const decideOn = (over: Partial<World>) => decide(aTrainingWorld({ run: queued(), ...over }), config, now);
 const kinds = (outcome: ReturnType<typeof decideOn>) => outcome.creates.map(({ kind }) => kind);
 
 describe("a run in a queue", () => {

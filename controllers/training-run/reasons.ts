@@ -8,6 +8,30 @@ export const RunReason = {
   CorpusTooSmall: "CorpusTooSmall",
   /** More sessions match than one run can learn from. */
   CorpusTooLarge: "CorpusTooLarge",
+  /** The sessions are too much alike to learn from what tells them apart. */
+  CorpusTooUniform: "CorpusTooUniform",
+  /** The artifact that the corpus names holds no trajectories. */
+  NotACorpus: "NotACorpus",
+  /** Too few sessions have an adapter of their own that a hypernetwork could imitate. */
+  AdaptersTooFew: "AdaptersTooFew",
+  /** The TrainingRun that is named doesn't exist. */
+  RunMissing: "RunMissing",
+  /** The TrainingRun that is named hasn't ended. */
+  RunRunning: "RunRunning",
+  /** The TrainingRun that is named has failed. */
+  RunFailed: "RunFailed",
+  /** What is named as a hypernetwork is none. */
+  NotAHypernetwork: "NotAHypernetwork",
+  /** A hypernetwork makes nearly the same adapter of every trajectory. */
+  ModeCollapse: "ModeCollapse",
+  /** A control adapter is named as a parent. */
+  ControlAdapter: "ControlAdapter",
+  /** The adapter to go on from has another rank, alpha or other modules. */
+  ShapeMismatch: "ShapeMismatch",
+  /** More GPUs are asked for than the trainer works with. */
+  TooManyGPUs: "TooManyGPUs",
+  /** Adapters or the hypernetwork that the run starts from are frozen. */
+  InputsFrozen: "InputsFrozen",
   /** The corpus is frozen. */
   CorpusFrozen: "CorpusFrozen",
   /** The Job of an attempt waits in Kueue's queue. */
@@ -18,8 +42,12 @@ export const RunReason = {
   AttemptEnded: "AttemptEnded",
   /** The artifact is stored; its Adapter is being created. */
   Publishing: "Publishing",
-  /** The Adapter exists. */
+  /** The Adapter exists, or all of them do. */
   AdapterCreated: "AdapterCreated",
+  /** The hypernetwork is stored. */
+  HypernetworkStored: "HypernetworkStored",
+  /** The training of a hypernetwork ended without an alarm. */
+  NoAlarm: "NoAlarm",
   /** More attempts failed or were disrupted than `retries` allows. */
   RetriesExhausted: "RetriesExhausted",
   /** `deadlineSeconds` are over. */

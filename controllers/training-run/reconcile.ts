@@ -5,6 +5,8 @@ import type { Services } from "../context.ts";
 import { adapters, agentSessions, evaluations, modelServers, trainingRuns } from "../resources.ts";
 import { indexByUID, labelled, requiring, wakeByNotice } from "../wake.ts";
 import { decide } from "./decide.ts";
+import { hasOpenInputs } from "./inputs.ts";
+import { namedAdapters } from "./methods.ts";
 import { observe } from "./observe.ts";
 
 async function reconcile(run: TrainingRun, context: Context, services: Services): Promise<Outcome> {
@@ -12,7 +14,7 @@ async function reconcile(run: TrainingRun, context: Context, services: Services)
   return decide(world, services.config, context.clock.now());
 }
 
-/** Wakes on its Jobs and their pods, on sessions that its corpus waits for, on what it requires, and on progress. */
+/** Wakes on its Jobs and their pods, on what its inputs and its corpus wait for, on what it requires, and on progress. */
 export function register(manager: Manager, services: Services): void {
   indexByUID(manager, trainingRuns);
   const required = requiring(manager, trainingRuns);
@@ -23,7 +25,8 @@ export function register(manager: Manager, services: Services): void {
     .owns(jobs)
     .watches(pods, labelled(label.run))
     .watches(agentSessions, (session) => [...learning(session), ...required(session)])
-    .watches(adapters, (adapter) => [...labelled(label.run)(adapter), ...required(adapter)])
+    .watches(adapters, (adapter) => [...labelled(label.run)(adapter), ...required(adapter), ...startingFrom(manager, adapter)])
+    .watches(trainingRuns, (run) => [...required(run), ...startingFrom(manager, run)])
     .watches(modelServers, required)
     .watches(evaluations, required)
     .withOptions({ reportFailures: true })
@@ -40,7 +43,20 @@ function waitingRuns(manager: Manager, session: KubeObject): KubeObject["metadat
     .map((run) => run.metadata);
 }
 
+/** Runs whose inputs are still open and that name this adapter, or this run for its hypernetwork. */
+function startingFrom(manager: Manager, { kind, metadata }: KubeObject): KubeObject["metadata"][] {
+  const names = (run: TrainingRun) =>
+    kind === "Adapter" ? namedAdapters(run).names.includes(metadata.name) : run.spec.generate?.hypernetwork.run === metadata.name;
+  return manager
+    .cache(trainingRuns)
+    .list({ namespace: metadata.namespace })
+    .filter((run) => hasOpenInputs(run) && names(run))
+    .map((run) => run.metadata);
+}
+
 function learnsFrom({ spec: { corpus } }: TrainingRun, { metadata }: KubeObject): boolean {
+  if (!corpus) return false;
   if (corpus.sessionNames) return corpus.sessionNames.includes(metadata.name);
+  if (corpus.artifact) return false;
   return Object.entries(corpus.sessions?.matchLabels ?? {}).every(([name, value]) => metadata.labels?.[name] === value);
 }

@@ -1,14 +1,45 @@
 import type { Adapter } from "@rune/crds/adapter";
 import type { AgentSession } from "@rune/crds/agent-session";
-import type { AdapterConfig, Progress } from "@rune/crds/artifact";
+import type { AdapterConfig, HypernetworkConfig, Progress } from "@rune/crds/artifact";
+import type { ArtifactReference } from "@rune/crds/common";
+import type { ModelServer } from "@rune/crds/model-server";
 import type { TrainingRun } from "@rune/crds/training-run";
 import type { DynamicObject } from "kopf-ts";
 import type { BaseState } from "../base-model.ts";
 import type { ObservedRequirement } from "../requires.ts";
+import type { Corpus } from "./corpus.ts";
+
+interface Stored {
+  readonly digest: string;
+  readonly sizeBytes: number;
+  /** Of the manifest: the trainer's statistics, for a run whose termination message was lost. */
+  readonly annotations: Readonly<Record<string, string>>;
+}
 
 /** What an attempt left in the registry, verified: the manifest by digest, the config's source by this run's UID. */
-export type Artifact = { digest: string; sizeBytes: number; config: AdapterConfig };
-export type ArtifactState = { artifact: Artifact } | { missing: string } | { unavailable: string };
+export type Artifact =
+  | (Stored & { readonly kind: "Adapter"; readonly config: AdapterConfig })
+  | (Stored & { readonly kind: "Hypernetwork"; readonly config: HypernetworkConfig })
+  /** `members`: digests of the adapters in it, none twice. */
+  | (Stored & { readonly kind: "Adapters"; readonly members: readonly string[] });
+
+export type Unread = { readonly missing: string } | { readonly unavailable: string };
+export type ArtifactState = { readonly artifact: Artifact } | Unread;
+
+/** Adapters of an index that have no object yet, a few at a time. */
+export type MembersState = { readonly members: readonly { digest: string; sizeBytes: number; config: AdapterConfig }[] } | Unread;
+
+/** A hypernetwork that a run names. */
+export type GeneratorState =
+  | { readonly reference: ArtifactReference; readonly config: HypernetworkConfig }
+  | { readonly wrong: string }
+  | Unread;
+
+/** What an artifact that is named as a corpus says of itself. */
+export type CorpusArtifactState =
+  | { readonly counted: Pick<Corpus, "count" | "solved" | "tasks" | "scope"> }
+  | { readonly wrong: string }
+  | Unread;
 
 /** Everything that a decision needs, read once. */
 export interface World {
@@ -16,6 +47,17 @@ export interface World {
   readonly requirements: readonly ObservedRequirement[];
   /** Sessions of the corpus; empty once it is frozen. */
   readonly sessions: readonly AgentSession[];
+  /** The artifact of the corpus, until it is frozen. */
+  readonly corpusArtifact: CorpusArtifactState | undefined;
+  /** Adapters that were fine-tuned from one trajectory alone, by its digest; for a hypernetwork whose corpus isn't frozen. */
+  readonly pairs: ReadonlyMap<string, ArtifactReference>;
+  /** Those that the spec names and that exist, in its order; empty once they are frozen. */
+  readonly adapters: readonly Adapter[];
+  /** The run whose hypernetwork generates, and that hypernetwork, until they are frozen. */
+  readonly generatorRun: TrainingRun | undefined;
+  readonly generator: GeneratorState | undefined;
+  /** ModelServers of the namespace. */
+  readonly servers: readonly ModelServer[];
   /** Read where an attempt is about to start. */
   readonly base: BaseState;
   /** The Job of the newest attempt. */
@@ -27,7 +69,10 @@ export interface World {
   readonly progress: Progress | undefined;
   /** The artifact that status names, or that the run's tag leads to where a result was lost or the run would fail; else undefined. */
   readonly artifact: ArtifactState | undefined;
-  readonly adapter: Adapter | undefined;
+  /** Names of the Adapters of the artifact that exist. */
+  readonly created: ReadonlySet<string>;
+  /** Where the artifact is an index. */
+  readonly members: MembersState | undefined;
   /** Freshly minted where an attempt's objects have to be created, or its queue has admitted it. */
   readonly credentials: { readonly registryToken: string; readonly progress: string } | undefined;
 }

@@ -6,6 +6,9 @@ import { decimal, digest, objectName, repository, whole } from "./field.ts";
  * What a TrainingRun may do, a schema per method. A field that several methods have is defined once.
  */
 
+/** Largest rank of an adapter: what vLLM can be told to hold. */
+export const largestRank = 512;
+
 const precision = z.enum(["BFloat16", "Float32"]).default("BFloat16").describe("Precision of the frozen base and of the arithmetic.");
 const quantization = z.enum(["None", "NF4"]).default("None").describe("Quantization of the frozen base; NF4 makes it QLoRA.");
 const seed = (what: string) => whole(0, 2147483647).default(0).describe(`Seed of ${what}.`);

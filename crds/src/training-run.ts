@@ -2,7 +2,7 @@ import { z } from "zod";
 import { artifactReference, baseModel, bounded, requires, resources, scheduling, scope, statusBase } from "./common.ts";
 import { byKey, digest, labels, objectName, quantity, text, time, whole } from "./field.ts";
 import { columns, defineKind, type ObjectOf } from "./kind.ts";
-import { control, generate, hypernetwork, learningMethods, merge, methodNames, sft } from "./methods.ts";
+import { control, generate, hypernetwork, largestRank, learningMethods, merge, methodNames, sft } from "./methods.ts";
 
 const spec = z.object({
   base: baseModel,
@@ -85,6 +85,9 @@ export const attempt = z.object({
   endTime: time().optional().describe("When it ended."),
 });
 
+/** Adapters that one run can start from. */
+const mostAdapters = 16;
+
 /** Sessions that one run can learn from: their trajectories are listed in its status. */
 export const mostTrajectories = 500;
 
@@ -111,17 +114,55 @@ export const trainingMetrics = z
 
 const status = z.object({
   ...statusBase,
+  method: z.enum(methodNames).optional().describe("The method of spec."),
   baseDigest: digest().optional().describe("Identity of the base model's files."),
   corpus: z
     .object({
       digest: digest().describe("SHA-256 over the sorted trajectory digests: what exactly was learnt from."),
-      count: whole(0, 10000).describe("Sessions in the corpus."),
-      solved: whole(0, 10000).describe("Sessions in the corpus that ended solved."),
-      trajectories: z.array(artifactReference).max(mostTrajectories).describe("The sealed trajectories."),
+      count: whole(0, 10000).optional().describe("Sessions in the corpus; unset where an artifact holds them and doesn't say how many."),
+      solved: whole(0, 10000).optional().describe("Sessions in the corpus that ended solved; unset where nobody has counted them."),
+      tasks: whole(0, 10000)
+        .optional()
+        .describe("Distinct tasks of the solved sessions: those of equal description and tests are one. Unset where nobody has counted."),
+      trajectories: z
+        .array(
+          artifactReference.extend({
+            adapter: artifactReference
+              .optional()
+              .describe("For a hypernetwork: the adapter that was fine-tuned from this trajectory alone."),
+          }),
+        )
+        .max(mostTrajectories)
+        .describe("The sealed trajectories, or the one artifact that holds them."),
       scope: scope.optional().describe("What the sessions' scopes have in common: the adapter's scope where spec.output.scope is unset."),
     })
     .optional()
     .describe("The frozen corpus."),
+  inputs: z
+    .object({
+      adapters: z
+        .array(
+          z.object({
+            name: objectName().describe("Name of the Adapter."),
+            ...artifactReference.shape,
+            rank: whole(1, 512).describe("Its rank."),
+            generation: whole(0, 1000000).describe("Its generation."),
+          }),
+        )
+        .max(mostAdapters)
+        .optional()
+        .describe("Adapters that are merged, imitated or gone on from, in the order of the spec."),
+      hypernetwork: artifactReference
+        .extend({
+          rank: whole(1, 512).describe("Rank of the adapter that it makes of one chunk."),
+          collapsed: z.boolean().describe("Whether its training ended as collapsed."),
+        })
+        .optional()
+        .describe("The hypernetwork that generates."),
+      scope: scope.optional().describe("What the adapters' scopes have in common: the result's scope where spec.output.scope is unset."),
+    })
+    .optional()
+    .describe("What the method starts from beside the corpus, frozen by digest."),
   attempts: z.array(attempt).max(mostAttempts).meta(byKey("number")).optional().describe("Every attempt, oldest first."),
   progress: z
     .object({
@@ -141,6 +182,7 @@ const status = z.object({
       steps: whole(0, 1000000000).optional().describe("Optimizer steps."),
       adapters: whole(0, 10000).optional().describe("Adapters that it holds, where it is an index of several."),
       metrics: trainingMetrics.optional(),
+      collapsed: text(500).optional().describe("Which alarm ended the training of a hypernetwork, and at what value."),
       trainingLoss: text(20).optional().describe("Mean loss of the last tenth of the steps, a decimal."),
       deltaWNorm: text(20).optional().describe("Frobenius norm of the change of the weights, a decimal."),
       durationSeconds: whole(0, 31536000).optional().describe("Training time of the last attempt."),
@@ -201,6 +243,11 @@ export const trainingRun = defineKind({
       message: "spec.hypernetwork.heads must divide spec.hypernetwork.width",
     },
     {
+      rule: `!has(self.spec.hypernetwork) || self.spec.hypernetwork.rank * (self.spec.hypernetwork.maxChunks + 1) <= ${largestRank}`,
+      field: ".spec.hypernetwork.rank",
+      message: `spec.hypernetwork.rank times one more than maxChunks exceeds ${largestRank}, the largest rank of an adapter; lower one of them`,
+    },
+    {
       rule: "[has(self.spec.base.huggingFace), has(self.spec.base.oci), has(self.spec.base.pvc)].filter(x, x).size() == 1",
       field: ".spec.base",
       message: "spec.base needs exactly one of huggingFace, oci and pvc",
@@ -212,10 +259,18 @@ export const trainingRun = defineKind({
     },
   ],
   columns: columns(
+    { name: "Method", type: "string", jsonPath: ".status.method", description: "What it does." },
     { name: "Progress", type: "integer", jsonPath: ".status.progress.percent", description: "Percent of the running attempt." },
     { name: "Loss", type: "string", jsonPath: ".status.progress.loss", description: "Training loss." },
     { name: "Sessions", type: "integer", jsonPath: ".status.corpus.count", description: "Sessions in the corpus." },
     { name: "Adapter", type: "string", jsonPath: ".status.adapter", description: "The Adapter that was created." },
+    {
+      name: "Adapters",
+      type: "integer",
+      jsonPath: ".status.adapters.created",
+      description: "Adapters of a run that makes several.",
+      priority: 1,
+    },
   ),
 });
 export type TrainingRun = ObjectOf<typeof trainingRun>;

@@ -13,8 +13,8 @@ type Path = (string | number)[];
 type Place = Record<string | number, unknown>;
 
 /**
- * Every way to change one thing of a spec that the schema alone would allow: each leaf changed, each optional field that is there
- * removed, each one that isn't added.
+ * Every way to change one thing of a spec that the schema alone would allow: each leaf changed that may be anything else, each optional
+ * field that is there removed, each one that isn't added.
  */
 export function mutationsOf(schema: Structural, spec: Record<string, unknown>): Mutation[] {
   const mutations: Mutation[] = [];
@@ -27,7 +27,7 @@ export function mutationsOf(schema: Structural, spec: Record<string, unknown>): 
       return;
     }
     if (!required && field.default === undefined) record("remove", path);
-    if (!field.properties) record("change", path, otherValue(field, value));
+    if (!field.properties && !(field.enum?.length === 1)) record("change", path, otherValue(field, value));
   });
   return mutations;
 }
@@ -91,11 +91,16 @@ function candidates(schema: Structural): unknown[] {
     case "string":
       return words.filter((word) => isLegalText(schema, word));
     case "array":
-      return candidates(schema.items as Structural).map((item) => [item]);
+      return runsOf(candidates(schema.items as Structural), schema.minItems || 1);
     case "object":
       if (schema.additionalProperties) return [{ x: "y" }, { x: "z" }];
       return [Object.fromEntries((schema.required ?? []).map((name) => [name, legalValue(schema.properties?.[name] as Structural)]))];
   }
+}
+
+/** Every `length` neighbours of a list. */
+function runsOf(items: unknown[], length: number): unknown[][] {
+  return items.slice(0, items.length - length + 1).map((_, start) => items.slice(start, start + length));
 }
 
 /** Lists of objects change by losing or doubling an item; everything else by another value. */

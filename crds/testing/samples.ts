@@ -38,6 +38,11 @@ export function refusedSamples(): RefusedSample[] {
   });
 }
 
+/** The full sample of a kind, and, where its spec has alternatives that exclude each other, one more for each: `<kind>-full-….yaml`. */
+export function fullSamplesOf(kind: string): Manifest[] {
+  return validSamples().flatMap(({ file, manifest }) => (file.startsWith(`${kind.toLowerCase()}-full`) ? [manifest] : []));
+}
+
 export function sampleOf(kind: string, size: "minimal" | "full"): Manifest {
   const found = validSamples().find(({ file }) => file === `${kind.toLowerCase()}-${size}.yaml`);
   if (!found) throw new Error(`crds/samples lacks ${kind.toLowerCase()}-${size}.yaml`);

@@ -1,0 +1,22 @@
+import { type Outcome, progressing, timestamp, unchanged } from "kopf-ts";
+import { brief } from "../brief.ts";
+import { type Attempt, lingeringJob } from "./attempts.ts";
+import { RunReason } from "./reasons.ts";
+import type { World } from "./world.ts";
+
+/** Records how the newest attempt ended, and with it what is known from then on. Another pass follows at once. */
+export function endAttempt({ run, job, pods }: World, how: Partial<Attempt>, now: Date, status: object): Outcome {
+  const attempts = run.status?.attempts ?? [];
+  const last = attempts.at(-1);
+  if (!last) return unchanged();
+  const ended: Attempt = { ...last, ...how, ...(how.message && { message: brief(how.message) }), endTime: timestamp(now) };
+  const words = endingOf(ended);
+  return progressing(RunReason.AttemptEnded, words, { ...status, attempts: [...attempts.slice(0, -1), ended] })
+    .event(ended.result === "Succeeded" ? "Normal" : "Warning", RunReason.AttemptEnded, words)
+    .deleting(...lingeringJob(job, pods))
+    .atOnce();
+}
+
+/** How an attempt ended, in words. */
+export const endingOf = ({ number, result, message, reason }: Attempt) =>
+  `attempt ${number} ${result === "Succeeded" ? "succeeded" : `ended ${result}: ${message ?? reason ?? ""}`}`;

@@ -1,0 +1,184 @@
+import type { Adapter } from "@rune/crds/adapter";
+import type { TrainingRun } from "@rune/crds/training-run";
+import { getCondition, isTrue, type Outcome, progressing } from "kopf-ts";
+import { isResolved } from "../base-model.ts";
+import type { Check } from "../check.ts";
+import { Reason } from "../reasons.ts";
+import { sharedScope } from "../scope.ts";
+import { methodOf, namedAdapters } from "./methods.ts";
+import { RunReason } from "./reasons.ts";
+import type { World } from "./world.ts";
+
+/*
+ * What a method starts from beside its corpus: adapters that are merged, imitated or gone on from, and the hypernetwork that generates.
+ * What isn't there yet is waited for, what is wrong is said at once, and what is right is frozen by digest before anything runs.
+ */
+
+type Inputs = NonNullable<NonNullable<TrainingRun["status"]>["inputs"]>;
+
+const retrySeconds = 60;
+
+/** Whether the run has inputs of this kind that aren't frozen yet. */
+export const hasOpenInputs = (run: TrainingRun): boolean =>
+  run.status?.inputs === undefined && (run.spec.generate !== undefined || namedAdapters(run).names.length > 0);
+
+const open = ({ run, adapters }: World): readonly Adapter[] => (hasOpenInputs(run) ? adapters : []);
+
+const adaptersThere: Check<World> = ({ run, adapters }) => {
+  const { field, names } = namedAdapters(run);
+  const missing = hasOpenInputs(run) ? names.filter((name) => !adapters.some(({ metadata }) => metadata.name === name)) : [];
+  if (missing.length === 0) return null;
+  const message = `waits for the Adapter ${missing.join(", ")}, which ${field} names and this namespace doesn't have`;
+  return { reason: Reason.AdapterMissing, message, retrySeconds };
+};
+
+/** A parent's knowledge is its child's, and a control adapter has none; whatever is merged with it would hide that. */
+const parentsKnowSomething: Check<World> = (world) => {
+  const { run } = world;
+  const control = run.spec.control ? undefined : open(world).find(({ spec }) => spec.control);
+  if (!control) return null;
+  return {
+    reason: RunReason.ControlAdapter,
+    message: `${namedAdapters(run).field} names ${control.metadata.name}, a control adapter that knows nothing; name adapters that learnt something in a new run`,
+  };
+};
+
+const adaptersVerified: Check<World> = (world) => {
+  const unverified = open(world).find((adapter) => !isTrue(adapter, "Ready"));
+  if (!unverified) return null;
+  const why = getCondition(unverified, "Ready")?.message;
+  return {
+    reason: Reason.AdapterNotReady,
+    message: `waits for the Adapter ${unverified.metadata.name} to be verified${why ? `: ${why}` : ""}`,
+    retrySeconds,
+  };
+};
+
+const adaptersOfOneBase: Check<World> = (world) => {
+  const [first, ...others] = open(world);
+  const other = others.find(({ spec }) => spec.base.digest !== first?.spec.base.digest);
+  if (!first || !other) return null;
+  return {
+    reason: Reason.BaseMismatch,
+    message: `${namedAdapters(world.run).field} names adapters of different bases: ${ofBase(first)}, ${ofBase(other)}; changes of different weights have no sum, so name adapters of one base in a new run`,
+  };
+};
+
+const generatorTrained: Check<World> = ({ run, generatorRun }) => {
+  const name = run.spec.generate?.hypernetwork.run;
+  if (!name || !hasOpenInputs(run)) return null;
+  if (!generatorRun)
+    return { reason: RunReason.RunMissing, message: `waits for the TrainingRun ${name}, which this namespace doesn't have`, retrySeconds };
+  if (!generatorRun.spec.hypernetwork)
+    return {
+      reason: RunReason.NotAHypernetwork,
+      message: `the TrainingRun ${name} trains no hypernetwork, its method is ${methodOf(generatorRun)}; name one whose method is hypernetwork in a new run`,
+    };
+  if (isTrue(generatorRun, "Failed"))
+    return {
+      reason: RunReason.RunFailed,
+      message: `the TrainingRun ${name} has failed: ${getCondition(generatorRun, "Failed")?.message ?? ""}; name one that succeeded in a new run`,
+    };
+  return isTrue(generatorRun, "Succeeded")
+    ? null
+    : { reason: RunReason.RunRunning, message: `waits until the TrainingRun ${name} has trained its hypernetwork`, retrySeconds };
+};
+
+const generatorReadable: Check<World> = ({ run, generator }) => {
+  if (!generator || !hasOpenInputs(run) || "config" in generator) return null;
+  if ("unavailable" in generator)
+    return {
+      reason: Reason.RegistryUnavailable,
+      message: `the hypernetwork can't be read: ${generator.unavailable}; it is tried again`,
+      retrySeconds,
+    };
+  const reason = "missing" in generator ? Reason.ArtifactMissing : RunReason.NotAHypernetwork;
+  const what = "missing" in generator ? generator.missing : generator.wrong;
+  return { reason, message: `${what}; name a hypernetwork's artifact in a new run` };
+};
+
+/** An alarm that ended a training is a result; what it warns of isn't handed out as memory unless somebody asks for it by name. */
+const generatorSound: Check<World> = ({ run, generator }) => {
+  if (!hasOpenInputs(run) || !generator || !("config" in generator) || !generator.config.collapsed || run.spec.generate?.force) return null;
+  return {
+    reason: RunReason.ModeCollapse,
+    message:
+      "the training of this hypernetwork ended as collapsed: it makes nearly the same adapter of every trajectory; train another one, or set spec.generate.force in a new run to study it",
+  };
+};
+
+const adaptersOfThisBase: Check<World> = (world) => {
+  const { base } = world;
+  const other = isResolved(base) && open(world).find(({ spec }) => spec.base.digest !== base.digest);
+  if (!other) return null;
+  return { reason: Reason.BaseMismatch, message: otherBase(`the Adapter ${ofBase(other)}`, base.digest) };
+};
+
+const generatorOfThisBase: Check<World> = ({ run, generator, base }) => {
+  if (!hasOpenInputs(run) || !isResolved(base) || !generator || !("config" in generator)) return null;
+  const made = generator.config.base;
+  if (made.digest === base.digest) return null;
+  return { reason: Reason.BaseMismatch, message: otherBase(`the hypernetwork (for ${made.name}, ${made.digest})`, base.digest) };
+};
+
+/** A warm start goes on in the very matrices that are there. */
+const warmStartFits: Check<World> = (world) => {
+  const { sft } = world.run.spec;
+  const [parent] = open(world);
+  if (!sft?.warmStart || !parent) return null;
+  const modules = (names: readonly string[]) => [...new Set(names)].sort().join(", ");
+  const pairs = [
+    ["rank", sft.rank, parent.spec.rank],
+    ["alpha", sft.alpha, parent.spec.alpha],
+    ["targetModules", modules(sft.targetModules), modules(parent.spec.targetModules)],
+  ] as const;
+  const different = pairs.find(([, asked, found]) => asked !== found);
+  if (!different) return null;
+  const [field, asked, found] = different;
+  return {
+    reason: RunReason.ShapeMismatch,
+    message: `spec.sft.${field} is ${asked}, and the Adapter ${parent.metadata.name} that it goes on from has ${found}; ask for the same in a new run`,
+  };
+};
+
+/** What can be told before the base is known. */
+export const inputsThere: readonly Check<World>[] = [
+  adaptersThere,
+  parentsKnowSomething,
+  adaptersVerified,
+  adaptersOfOneBase,
+  generatorTrained,
+  generatorReadable,
+  generatorSound,
+];
+
+/** What needs the base's identity. */
+export const inputsFit: readonly Check<World>[] = [adaptersOfThisBase, generatorOfThisBase, warmStartFits];
+
+/** Once every check has passed: from here on only digests count, whatever becomes of the objects. */
+export function freezeInputs({ run, adapters, generator }: World): Outcome {
+  const frozen: Inputs = {
+    ...(adapters.length > 0 && { adapters: adapters.map(frozenAdapter) }),
+    ...(generator &&
+      "config" in generator && {
+        hypernetwork: { ...generator.reference, rank: generator.config.rank, collapsed: generator.config.collapsed },
+      }),
+    ...(!run.spec.corpus && { scope: sharedScope(adapters.map(({ spec }) => spec.scope)) }),
+  };
+  const words = `starts from ${adapters.map(({ metadata }) => metadata.name).join(", ") || `the hypernetwork ${frozen.hypernetwork?.digest}`}`;
+  return progressing(RunReason.InputsFrozen, words, { inputs: frozen, method: methodOf(run) })
+    .event("Normal", RunReason.InputsFrozen, words)
+    .atOnce();
+}
+
+const frozenAdapter = ({ metadata, spec }: Adapter) => ({
+  name: metadata.name,
+  repository: spec.artifact.repository,
+  digest: spec.artifact.digest,
+  rank: spec.rank,
+  generation: spec.generation,
+});
+
+const ofBase = ({ metadata, spec }: Adapter) => `${metadata.name} (for ${spec.base.name}, ${spec.base.digest})`;
+const otherBase = (what: string, digest: string) =>
+  `${what} was made for another base than spec.base, whose identity is ${digest}; name what was made for this base in a new run`;

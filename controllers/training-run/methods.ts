@@ -1,0 +1,59 @@
+import { type Method, methodNames } from "@rune/crds/methods";
+import type { TrainingRun } from "@rune/crds/training-run";
+import { repositoryOf } from "../names.ts";
+
+/** What is known of a method without looking at the world. */
+
+/** The one method of a run: its spec has exactly one section. */
+export function methodOf({ spec }: TrainingRun): Method {
+  return methodNames.find((name) => spec[name] !== undefined) ?? "sft";
+}
+
+/** What a run leaves in the registry: an adapter, an index of several adapters, or a hypernetwork. */
+export type OutputKind = "Adapter" | "Adapters" | "Hypernetwork";
+
+export function outputKindOf(run: TrainingRun): OutputKind {
+  if (run.spec.hypernetwork) return "Hypernetwork";
+  return run.spec.generate?.each === "Session" ? "Adapters" : "Adapter";
+}
+
+/** The one repository that a run may push to. */
+export function outputRepositoryOf(run: TrainingRun): string {
+  const { namespace } = run.metadata;
+  return outputKindOf(run) === "Hypernetwork" ? repositoryOf.hypernetworks(namespace) : repositoryOf.adapters(namespace);
+}
+
+/** Adapters that the spec names, in its order, and the field that names them. */
+export function namedAdapters({ spec }: TrainingRun): { readonly field: string; readonly names: readonly string[] } {
+  if (spec.merge) return { field: "spec.merge.adapters", names: spec.merge.adapters };
+  if (spec.control) return { field: "spec.control.like", names: [spec.control.like] };
+  if (spec.sft?.warmStart) return { field: "spec.sft.warmStart.adapter", names: [spec.sft.warmStart.adapter] };
+  return { field: "", names: [] };
+}
+
+type Inputs = NonNullable<NonNullable<TrainingRun["status"]>["inputs"]>;
+
+/** Parents and generation of the result: a control adapter learns nothing from what it imitates, so it has no parent. */
+export function descentOf(run: TrainingRun): { generation: number; parents: { name: string; digest: string }[] } {
+  const adapters: Inputs["adapters"] = run.spec.control ? [] : (run.status?.inputs?.adapters ?? []);
+  if (adapters.length === 0) return { generation: 0, parents: [] };
+  return {
+    generation: 1 + Math.max(...adapters.map(({ generation }) => generation)),
+    parents: adapters.map(({ name, digest }) => ({ name, digest })),
+  };
+}
+
+/** The rank that the result has at least, or undefined where it is no adapter. `ranks`: those of the adapters that the spec names. */
+export function leastRank(
+  { spec }: TrainingRun,
+  ranks: readonly number[],
+  generator?: { rank: number; chunks: number },
+): number | undefined {
+  if (spec.sft) return spec.sft.rank;
+  if (spec.control) return ranks[0];
+  if (spec.generate) return generator && generator.rank * (generator.chunks + 1);
+  if (!spec.merge) return undefined;
+  if (spec.merge.rank) return spec.merge.rank;
+  const exact = spec.merge.combine === "Cat" || spec.merge.combine === "Mean";
+  return exact ? ranks.reduce((sum, rank) => sum + rank, 0) : Math.max(...ranks);
+}

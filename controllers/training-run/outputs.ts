@@ -1,0 +1,137 @@
+import type { TrainingRun } from "@rune/crds/training-run";
+import { failed, type Outcome, progressing, succeeded, timestamp, waiting } from "kopf-ts";
+import { generatedName } from "../names.ts";
+import { Reason } from "../reasons.ts";
+import { endAttempt } from "./ending.ts";
+import { adapterOf } from "./job.ts";
+import { RunReason } from "./reasons.ts";
+import { modeCollapse, type Result, resultOfArtifact, unnamedAlarm } from "./result.ts";
+import type { Artifact, World } from "./world.ts";
+
+/*
+ * From what an attempt stored to what the run is for. The digest stands in status first; from there exactly its Adapters follow, whatever
+ * happens in between: their names end in their digests, so that nothing is made twice.
+ */
+
+const retrySeconds = 15;
+/** From the end of the training. */
+const longestSearchSeconds = 600;
+
+/** The trainer ended well and its message is gone: what the run's tag leads to counts, once digest, config and owner agree. */
+export function adopt(world: World, message: string, now: Date): Outcome {
+  const { artifact } = world;
+  if (!artifact || "unavailable" in artifact)
+    return waiting(
+      Reason.RegistryUnavailable,
+      `${message}; the registry can't be asked: ${artifact?.unavailable ?? "not yet"}`,
+      retrySeconds,
+    );
+  if ("missing" in artifact)
+    return endAttempt(world, { result: "Failed", reason: RunReason.PodLost, message: `${message}, and ${artifact.missing}` }, now, {});
+  return adopted(world, artifact.artifact, message, now);
+}
+
+/** The attempts are over; what the last one stored before it ended counts nevertheless. Null where there is nothing, or nobody can say. */
+export function survived(world: World, message: string, now: Date): Outcome | null {
+  const { run, artifact } = world;
+  if (artifact && "artifact" in artifact) return adopted(world, artifact.artifact, "its Job or its time ended first", now);
+  if (artifact && "missing" in artifact) return null;
+  const words = `${message}; whether the last attempt stored its result can't be asked: ${artifact?.unavailable ?? "not yet"}`;
+  return now < searchEnd(run) ? waiting(Reason.RegistryUnavailable, words, retrySeconds) : null;
+}
+
+function adopted(world: World, artifact: Artifact, message: string, now: Date): Outcome {
+  const how = { result: "Succeeded" as const, reason: undefined, message: `${message}; adopted what it had stored` };
+  return endAttempt(world, how, now, { result: resultOfArtifact(world.run, artifact) });
+}
+
+/** The digest is in status: what it stands for follows. */
+export function publish(world: World, result: Result, now: Date): Outcome {
+  const { run, artifact, created } = world;
+  if (!artifact || "unavailable" in artifact)
+    return waiting(
+      Reason.RegistryUnavailable,
+      `the artifact ${result.digest} can't be read: ${artifact?.unavailable ?? "not yet"}`,
+      retrySeconds,
+    );
+  if ("missing" in artifact) return missing(run, artifact.missing, now);
+  const stored = artifact.artifact;
+  switch (stored.kind) {
+    case "Adapter": {
+      const wanted = adapterOf(run, result, stored.config);
+      const name = generatedName(run.metadata, result.digest);
+      if (created.has(name)) return done(run, { adapter: name }, RunReason.AdapterCreated, `${madeOf(run)} the Adapter ${name}`);
+      return progressing(RunReason.Publishing, `creates the Adapter ${name}`).creating(wanted);
+    }
+    case "Adapters":
+      return publishMembers(world, result, stored.members, now);
+    case "Hypernetwork":
+      return publishHypernetwork(run, { ...result, collapsed: result.collapsed ?? (stored.config.collapsed ? unnamedAlarm : undefined) });
+    default:
+      return stored satisfies never;
+  }
+}
+
+/** A hypernetwork becomes no object: runs that generate name this run, or the artifact. */
+function publishHypernetwork(run: TrainingRun, result: Result): Outcome {
+  const alarm = modeCollapse(result);
+  const words = `${madeOf(run)} the hypernetwork ${result.repository}@${result.digest}`;
+  const ending = result.collapsed ? `${words}; it ended as collapsed: ${result.collapsed}` : words;
+  const outcome = done(run, {}, RunReason.HypernetworkStored, ending).condition(alarm);
+  return result.collapsed ? outcome.event("Warning", RunReason.ModeCollapse, alarm.message) : outcome;
+}
+
+/** An Adapter for each manifest of the index, a batch a pass. */
+function publishMembers(world: World, result: Result, digests: readonly string[], now: Date): Outcome {
+  const { run, members, created } = world;
+  const total = digests.length;
+  const open = digests.filter((digest) => !created.has(generatedName(run.metadata, digest)));
+  const adapters = { created: total - open.length, total };
+  if (open.length === 0) return done(run, { adapters }, RunReason.AdapterCreated, `${madeOf(run)} ${total} Adapters`);
+  if (!members || "unavailable" in members)
+    return waiting(
+      Reason.RegistryUnavailable,
+      `${open.length} of ${total} adapters can't be read: ${members?.unavailable ?? "not yet"}`,
+      retrySeconds,
+      { adapters },
+    );
+  if ("missing" in members) return missing(run, members.missing, now);
+  const wanted = members.members.map(({ digest, sizeBytes, config }) =>
+    adapterOf(run, { repository: result.repository, digest, sizeBytes }, config),
+  );
+  return progressing(RunReason.Publishing, `${adapters.created} of ${total} Adapters exist; creates ${wanted.length} more`, { adapters })
+    .creating(...wanted)
+    .again(1);
+}
+
+const searchEnd = (run: TrainingRun) =>
+  new Date(Date.parse(run.status?.attempts?.at(-1)?.endTime ?? "1970-01-01") + longestSearchSeconds * 1000);
+
+/** What the trainer has just stored isn't gone because a registry that restarts, or what stands before it, says so for a while. */
+function missing(run: TrainingRun, what: string, now: Date): Outcome {
+  const until = searchEnd(run);
+  if (now < until)
+    return waiting(
+      Reason.ArtifactMissing,
+      `the artifact that the trainer stored isn't found: ${what}; it is looked for until ${timestamp(until)}`,
+      retrySeconds,
+    );
+  return failed(
+    Reason.ArtifactMissing,
+    `the artifact that the trainer stored is gone: ${what}; restore the registry's storage and create a new run`,
+  );
+}
+
+/** What was done with what, such as `learnt 3 sessions into`. */
+function madeOf({ spec, status }: TrainingRun): string {
+  const sessions = status?.corpus?.count === undefined ? "a corpus" : `${status.corpus.count} sessions`;
+  if (spec.merge) return `merged ${spec.merge.adapters.length} adapters into`;
+  if (spec.control) return `made, in the shape of ${spec.control.like},`;
+  if (spec.generate) return `generated, from ${sessions},`;
+  return `learnt ${sessions} into`;
+}
+
+function done(run: TrainingRun, status: object, reason: string, message: string): Outcome {
+  const progress = { ...run.status?.progress, percent: 100, remainingSeconds: 0 };
+  return succeeded({ ...status, progress }, { reason, message }).event("Normal", reason, `${message} (${run.status?.result?.digest})`);
+}

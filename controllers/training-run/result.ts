@@ -1,0 +1,83 @@
+import { type TrainerResult, trainerResult } from "@rune/crds/artifact";
+import { type TrainingRun, trainingMetrics } from "@rune/crds/training-run";
+import type { ConditionInput } from "kopf-ts";
+import { parseJSON } from "./attempts.ts";
+import { outputRepositoryOf } from "./methods.ts";
+import { RunReason } from "./reasons.ts";
+import type { Artifact } from "./world.ts";
+
+export type Result = NonNullable<NonNullable<TrainingRun["status"]>["result"]>;
+
+/** Prefix of the annotations that hold a trainer's statistics (docs/contracts.md, Artifacts). */
+export const statisticsPrefix = "dev.rune.training.";
+const metricNames = Object.keys(trainingMetrics.shape).filter((name) => name !== "weights");
+/** Where the artifact says that its training collapsed, and nobody by which alarm. */
+export const unnamedAlarm = "an alarm ended the training";
+/** As much as status can hold. */
+const mostText = { weights: 400, collapsed: 500 };
+
+type Told = Pick<TrainerResult, "repository" | "digest" | "sizeBytes"> &
+  Partial<Omit<TrainerResult, "repository" | "digest" | "sizeBytes">>;
+
+/** What the trainer told, as status holds it. A training without a step has no loss. */
+export function resultOf(told: Told): Result {
+  const { repository, digest, sizeBytes, examples, steps, adapters, collapsed } = told;
+  const metrics = metricsOf(told);
+  return {
+    repository,
+    digest,
+    sizeBytes,
+    examples,
+    steps,
+    adapters,
+    ...(metrics && { metrics }),
+    ...(collapsed && { collapsed: collapsed.slice(0, mostText.collapsed).toWellFormed() }),
+    ...(told.trainingLoss !== undefined && told.steps !== 0 && { trainingLoss: told.trainingLoss.toPrecision(6) }),
+    ...(told.deltaWNorm !== undefined && { deltaWNorm: told.deltaWNorm.toPrecision(6) }),
+    ...(told.durationSeconds !== undefined && { durationSeconds: Math.round(told.durationSeconds) }),
+  };
+}
+
+/** Metrics that a status knows; what else a trainer may tell is left to the tracker. */
+function metricsOf({ metrics = {}, weights }: Told): Result["metrics"] {
+  const known = metricNames.flatMap((name) => (metrics[name] === undefined ? [] : [[name, metrics[name].toPrecision(4)] as const]));
+  const list = weights?.map((weight) => Number(weight.toPrecision(4))).join(", ");
+  if (known.length === 0 && !list) return undefined;
+  return { ...Object.fromEntries(known), ...(list && { weights: list.slice(0, mostText.weights) }) };
+}
+
+/** What a manifest's annotations repeat of it, each as JSON; one that isn't readable is left out. */
+const recorded = trainerResult
+  .pick({ examples: true, steps: true, trainingLoss: true, deltaWNorm: true, collapsed: true, metrics: true, weights: true })
+  .partial();
+
+/** The same of an artifact whose trainer's last words were lost. */
+export function resultOfArtifact(run: TrainingRun, { annotations, ...artifact }: Artifact): Result {
+  const statistics = Object.entries(recorded.shape).flatMap(([name, schema]) => {
+    const parsed = schema.safeParse(parseJSON(annotations[statisticsPrefix + name]));
+    return parsed.success && parsed.data !== undefined ? [[name, parsed.data] as const] : [];
+  });
+  return resultOf({
+    repository: outputRepositoryOf(run),
+    digest: artifact.digest,
+    sizeBytes: artifact.sizeBytes,
+    ...(artifact.kind === "Adapters" && { adapters: artifact.members.length }),
+    ...(artifact.kind === "Hypernetwork" && artifact.config.collapsed && { collapsed: unnamedAlarm }),
+    ...Object.fromEntries(statistics),
+  });
+}
+
+/** Whether the hypernetwork learnt what tells trajectories apart. A negative result is a result, and is told as one. */
+export function modeCollapse({ collapsed, metrics }: Result): ConditionInput & { message: string } {
+  const { weights: _, ...figures } = metrics ?? {};
+  const told = Object.entries(figures).map(([name, value]) => `${name} ${value}`);
+  const sentence = told.length > 0 ? ` (${told.join(", ")})` : "";
+  return collapsed
+    ? {
+        type: "ModeCollapse",
+        status: "True",
+        reason: RunReason.ModeCollapse,
+        message: `${collapsed}${sentence}; the artifact is kept for study, and generate takes it only with spec.generate.force`,
+      }
+    : { type: "ModeCollapse", status: "False", reason: RunReason.NoAlarm, message: `no alarm ended the training${sentence}` };
+}

@@ -1,0 +1,64 @@
+import type { TrainingRun } from "@rune/crds/training-run";
+import type { Corpus } from "./corpus.ts";
+import { RunReason as Reason } from "./reasons.ts";
+
+/*
+ * Whether a corpus is enough for what is asked of it, as far as that can be told by counting: before anything asks for a GPU. What an
+ * artifact doesn't say isn't held against it here; the trainer counts again, and refuses in the same words.
+ */
+
+/**
+ * Fewest distinct solved tasks for learning from corrections. Adapters that were trained on a few dozen sessions of several turns
+ * transferred nothing or did harm where that was measured: so few tasks teach no behaviour.
+ */
+export const leastCorrectedTasks = 100;
+
+type Shortfall = { reason: string; message: string } | null;
+
+export function shortfallOf(run: TrainingRun, corpus: Corpus): Shortfall {
+  return pairsMissing(run, corpus) ?? tooUniform(run, corpus) ?? adaptersMissing(run, corpus) ?? correctionsMissing(run, corpus);
+}
+
+function pairsMissing({ spec }: TrainingRun, { solved, count }: Corpus): Shortfall {
+  const wanted = spec.hypernetwork?.minimumPairs;
+  if (wanted === undefined || solved === undefined || solved >= wanted) return null;
+  return {
+    reason: Reason.CorpusTooSmall,
+    message: `${solved} of ${count ?? solved} sessions ended solved, spec.hypernetwork.minimumPairs asks for ${wanted}; ${wanted - solved} more are missing: run more sessions, or lower it in a new run`,
+  };
+}
+
+/**
+ * Held-out trajectories of tasks that were trained on measure nothing, and the adapters of two trajectories of one task differ in nothing
+ * that matters. At least half of the pairs that are asked for must be of tasks of their own.
+ */
+function tooUniform({ spec }: TrainingRun, { solved, tasks }: Corpus): Shortfall {
+  if (!spec.hypernetwork || tasks === undefined) return null;
+  const wanted = Math.ceil(spec.hypernetwork.minimumPairs / 2);
+  if (tasks >= wanted) return null;
+  return {
+    reason: Reason.CorpusTooUniform,
+    message: `the ${solved} solved sessions are of ${tasks} distinct tasks, and a hypernetwork needs ${wanted}, half of spec.hypernetwork.minimumPairs: it learns what tells trajectories apart; run sessions of other tasks`,
+  };
+}
+
+function adaptersMissing({ spec }: TrainingRun, { trajectories }: Corpus): Shortfall {
+  if (spec.hypernetwork?.objective !== "Reconstruction") return null;
+  const paired = trajectories.filter(({ adapter }) => adapter).length;
+  const wanted = spec.hypernetwork.minimumPairs;
+  if (paired >= wanted) return null;
+  return {
+    reason: Reason.AdaptersTooFew,
+    message: `${paired} of ${trajectories.length} trajectories have an adapter that was fine-tuned from them alone, and Reconstruction needs ${wanted} (spec.hypernetwork.minimumPairs); make them with TrainingRuns of method sft whose corpus is one session each, or take another objective`,
+  };
+}
+
+function correctionsMissing({ spec }: TrainingRun, { tasks, solved }: Corpus): Shortfall {
+  const counted = tasks ?? solved;
+  if (spec.generate || !spec.corpus?.include.includes("Corrections") || counted === undefined || counted >= leastCorrectedTasks)
+    return null;
+  return {
+    reason: Reason.CorpusTooSmall,
+    message: `${counted} distinct tasks were solved, and learning from corrections needs ${leastCorrectedTasks}: examples of several turns teach habits, and those of few tasks don't carry over; leave Corrections out of spec.corpus.include in a new run, or run sessions of more tasks`,
+  };
+}
