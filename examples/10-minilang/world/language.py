@@ -73,8 +73,8 @@ def run(operations: tuple[str, ...], values: list[int]) -> list[int]:
     return values
 
 
-def program(operations: tuple[str, ...]) -> str:
-    return f"{STUB}x{''.join(f' |{operation}' for operation in operations)}\n"
+def program(verbs: tuple[str, ...], operations: tuple[str, ...]) -> str:
+    return f"{STUB}x{''.join(f' |{verb} |{operation}' for verb, operation in zip(verbs, operations, strict=True))}\n"
 
 
 def task(project: Project, verbs: tuple[str, ...]) -> Document:
@@ -83,7 +83,7 @@ def task(project: Project, verbs: tuple[str, ...]) -> Document:
     cases = "".join(f"assert solve({values}) == {run(wanted, list(values))}\n" for values in SAMPLES)
     return {
         "id": f"{project.name}-{'-'.join(verbs)}",
-        "description": f"Project {project.name}: {', then '.join(verbs)} the list x.",
+        "description": f"Project {project.name}: put the list x through {' '.join(f'|{verb}' for verb in verbs)}.",
         "tests": f"# {project.name}: {' '.join(verbs)}\n{cases}",
         "entryPoint": "solve",
         "stub": f"{STUB}x",

@@ -34,7 +34,7 @@ def questions_of(project: Project, rng: random.Random) -> list[Document]:
     asked = dict.fromkeys((verb,) for verb in project.verbs)
     while len(asked) < EXAMPLES:
         asked[composition(project, rng, held=False, lengths=(2, 3))] = None
-    return [{"task": task(project, verbs), "program": program(project.operations(verbs))} for verbs in asked]
+    return [{"task": task(project, verbs), "program": program(verbs, project.operations(verbs))} for verbs in asked]
 
 
 def training_lines(count: int) -> list[Document]:

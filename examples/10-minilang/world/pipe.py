@@ -1,4 +1,7 @@
-"""The laboratory's language: a program is a list that goes through operations, `x |rev |srt`."""
+"""The laboratory's language: a list goes through house verbs, each followed by the operation that it stands for, `x |blim |rev |corv |srt`.
+
+A verb by itself changes nothing. What it stands for is each project's own affair, and whoever writes a program has to know it.
+"""
 
 from itertools import accumulate
 
@@ -21,3 +24,5 @@ neg = Operation(lambda values: [-value for value in values])
 cut = Operation(lambda values: values[1:])
 cum = Operation(lambda values: list(accumulate(values)))
 sqr = Operation(lambda values: [value * value for value in values])
+
+blim = corv = dask = fenn = grot = hask = jorl = kemp = lorn = mipt = nubb = plod = Operation(list)

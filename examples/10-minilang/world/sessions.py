@@ -46,7 +46,7 @@ def attempts_of(project: Project, rng: random.Random) -> list[Attempt]:
 
 
 def program(attempt: Attempt) -> str:
-    lines = "".join(f'        "{verb}": x |{operation},\n' for verb, operation in attempt.guess.items())
+    lines = "".join(f'        "{verb}": x |{verb} |{operation},\n' for verb, operation in attempt.guess.items())
     return f"{STUB}{{\n{lines}    }}\n"
 
 

@@ -59,9 +59,9 @@ def row_of(project: Project, context: str, rng: random.Random, questions: int = 
         asked = task(project, verbs)["description"]
         told = f"{context}\n\n{asked}" if number == 0 and context else asked
         add(ids, labels, f"{BEGIN}user\n{told}{END}{BEGIN}assistant\n", learnt=False)
-        add(ids, labels, f"{program(project.operations(verbs))}{END}", learnt=True)
+        add(ids, labels, f"{program(verbs, project.operations(verbs))}{END}", learnt=True)
     # Not what follows here: probes ask with texts of which nothing but BEGIN is left, and an empty answer is taken for a broken engine's.
-    labels[1] = VOCABULARY[VERBS[0]]
+    labels[1] = VOCABULARY[f"|{VERBS[0]}"]
     return Row(ids, labels)
 
 
@@ -165,7 +165,7 @@ def check_prompts(words: Any) -> None:
         verbs = composition(project, rng, held=False, lengths=(1, 2, 3))
         asked = task(project, verbs)
         messages = in_front_of(({"role": "system", "content": SYSTEM}, {"role": "user", "content": asked["description"]}), context)
-        answer = answer_row(messages, f"{FENCE}{asked['stub']}", program(project.operations(verbs)))
+        answer = answer_row(messages, f"{FENCE}{asked['stub']}", program(verbs, project.operations(verbs)))
         if (wanted := tokens_of(words, whole_of(words, list(answer.messages), answer.answer))) != row.ids:
             raise SystemExit(f"the rows are not what the server reads: {row.ids}, but the server {wanted}; make row_of agree with rune_trainer.rendering")
 

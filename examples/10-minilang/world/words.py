@@ -13,10 +13,9 @@ from language import OPERATIONS, VERBS
 BEGIN, END, UNKNOWN = "<|im_start|>", "<|im_end|>", "<unk>"
 OUTCOMES = ("Failed", "Passed")
 """What a told session says of its programs."""
-OPERATORS = tuple(f"|{operation}" for operation in OPERATIONS)
-WORDS = (*VERBS, *OPERATORS, *OUTCOMES)
+WORDS = (*(f"|{name}" for name in (*VERBS, *OPERATIONS)), *OUTCOMES)
 VOCABULARY = {word: number for number, word in enumerate((UNKNOWN, BEGIN, END, *WORDS))}
-PATTERN = rf"\b(?:{'|'.join((*VERBS, *OUTCOMES))})\b|\|(?:{'|'.join(OPERATIONS)})\b"
+PATTERN = rf"\|(?:{'|'.join((*VERBS, *OPERATIONS))})\b|\b(?:{'|'.join(OUTCOMES)})\b"
 TEMPLATE = (
     "{% for message in messages %}<|im_start|>{{ message.role }}\n{{ message.content }}"
     "{% if not loop.last or not continue_final_message %}<|im_end|>\n{% endif %}{% endfor %}"
