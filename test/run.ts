@@ -12,6 +12,7 @@ const stages: Stage[] = [
   command("check", process.execPath, ["test/check.ts"]),
   vitest("unit", []),
   unittest("sandbox", "workloads/sandbox"),
+  unittest("minilang's world", "examples/10-minilang/world"),
   counted("adversary", "python3", ["-B", "-m", "adversary", "--short"], "workloads/sandbox"),
   command("netpol", "go", ["-C", "cluster/kube", "test", "-trimpath", "./netpol/..."]),
   vitest("real registry and NATS", ["clients.integration", "agent.integration", "evaluator.integration"], { RUNE_TEST_SERVICES: "1" }),
