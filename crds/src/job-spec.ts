@@ -92,7 +92,11 @@ export const evaluatorJob = z.object({
   owner,
   epoch: whole(1, 1000000),
   arm: text(30).describe("Name of the arm that this pod works on."),
-  claimed: z.array(text(63)).max(512).optional().describe("Adapters that may be asked now; all of the arm's when unset."),
+  claimed: z
+    .array(text(63))
+    .max(512)
+    .optional()
+    .describe("Adapters that may be asked now, beside the base: tasks of others come in another epoch. All of the arm's when unset."),
   arms: z.array(evaluatorArm).min(1).max(8),
   taskSet: z.object({
     ...artifactReference.shape,
@@ -105,6 +109,17 @@ export const evaluatorJob = z.object({
   seed: whole(0, 2147483647),
   concurrency: whole(1, 64),
   gate: gate.optional(),
+  controls: z
+    .object({
+      wanted: z
+        .boolean()
+        .describe("Whether the gate's candidate answers with generated adapters: then it needs control arms whatever it gains."),
+      missing: z
+        .array(z.enum(["WrongTrajectory", "MeanOrRandom"]))
+        .max(2)
+        .describe("Control arms that the evaluation doesn't have."),
+    })
+    .default({ wanted: false, missing: [] }),
   look: z.object({ number: whole(1, 5), of: whole(1, 5) }).describe("Tasks up to this share of the set are worked on."),
   sandbox: resolvedSandbox,
   registry,

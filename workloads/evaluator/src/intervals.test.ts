@@ -1,7 +1,7 @@
+import { type Random, seeded, shuffled } from "@rune/clients/random";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { differenceInterval, type Estimate, effectiveClusters, shareInterval, type Value, wilson } from "./intervals.ts";
-import { type Random, seeded, shuffled } from "./random.ts";
 import { criticalZ } from "./student.ts";
 
 /** One list per cluster. */
