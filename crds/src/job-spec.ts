@@ -73,6 +73,12 @@ const evaluatorArm = z.object({
     .record(text(100), text(63))
     .optional()
     .describe("Id of a task → name of the adapter that answers it; a task that isn't here is answered by the base."),
+  control: z
+    .enum(["WrongTrajectory", "Mean", "Random", "Zero"])
+    .optional()
+    .describe(
+      "What the arm is there to be compared with, where it is a control: other tasks' adapters, the mean of the right ones, or noise.",
+    ),
   adapters: z
     .array(artifactReference.extend({ name: text(63), generation: whole(0, 1000000) }))
     .max(512)
