@@ -79,6 +79,10 @@ const evaluatorArm = z.object({
     .describe(
       "What the arm is there to be compared with, where it is a control: other tasks' adapters, the mean of the right ones, or noise.",
     ),
+  generated: z
+    .boolean()
+    .optional()
+    .describe("Whether a hypernetwork made the arm's adapters: a gate on them wants control arms whatever the gain."),
   adapters: z
     .array(artifactReference.extend({ name: text(63), generation: whole(0, 1000000) }))
     .max(512)
@@ -115,17 +119,6 @@ export const evaluatorJob = z.object({
   seed: whole(0, 2147483647),
   concurrency: whole(1, 64),
   gate: gate.optional(),
-  controls: z
-    .object({
-      wanted: z
-        .boolean()
-        .describe("Whether the gate's candidate answers with generated adapters: then it needs control arms whatever it gains."),
-      missing: z
-        .array(z.enum(["WrongTrajectory", "MeanOrRandom"]))
-        .max(2)
-        .describe("Control arms that the evaluation doesn't have."),
-    })
-    .default({ wanted: false, missing: [] }),
   look: z.object({ number: whole(1, 5), of: whole(1, 5) }).describe("Tasks up to this share of the set are worked on."),
   sandbox: resolvedSandbox,
   registry,
