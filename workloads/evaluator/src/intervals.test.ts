@@ -1,8 +1,5 @@
 import { criticalZ } from "@rune/clients/normal";
-import fc from "fast-check";
-import { describe, expect, test } from "vitest";
-import { differenceInterval, type Estimate, effectiveClusters, shareInterval, type Value, wilson } from "./intervals.ts";
-import { type Random, seeded, shuffled } from "./random.ts";
+import { type Random, seeded, shuffled } from "@rune/clients/random";
 
 /** One list per cluster. */
 const inClusters = (...clusters: number[][]): Value[] =>
