@@ -2,6 +2,7 @@ import { z } from "zod";
 import {
   artifactReference,
   bounded,
+  costs,
   interval,
   isolation,
   losses,
@@ -57,6 +58,13 @@ export const gate = z.object({
       "With fewer independent tasks the verdict is Inconclusive, whatever the numbers. Tasks that share a cluster count as one. With fewer than about ten it is so in any case.",
     ),
 });
+
+export type Gate = z.infer<typeof gate>;
+
+/** With fewer independent tasks than this the gate's verdict is Inconclusive. A smoke test asks for no more than any verdict takes. */
+export function clustersNeeded({ mode, minimumTasks }: Gate): number {
+  return mode === "Smoke" ? fewestClusters : Math.max(minimumTasks, fewestClusters);
+}
 
 const spec = z.object({
   arms: z
@@ -125,15 +133,6 @@ const spec = z.object({
   requires,
   ...bounded,
 });
-
-const costs = z
-  .object({
-    promptTokens: whole(0, Number.MAX_SAFE_INTEGER).describe("Tokens of all prompts."),
-    completionTokens: whole(0, Number.MAX_SAFE_INTEGER).describe("Tokens of all answers."),
-    engineSeconds: whole(0, Number.MAX_SAFE_INTEGER).describe("Seconds that requests took, added up."),
-    programs: whole(0, Number.MAX_SAFE_INTEGER).describe("Programs that were executed."),
-  })
-  .describe("What the arm cost.");
 
 const status = z.object({
   ...statusBase,
@@ -220,6 +219,11 @@ export const evaluation = defineKind({
       rule: "!has(self.spec.gate) || (self.spec.gate.candidate != self.spec.gate.baseline && self.spec.arms.exists(a, a.name == self.spec.gate.candidate) && self.spec.arms.exists(a, a.name == self.spec.gate.baseline))",
       field: ".spec.gate",
       message: "spec.gate must name two of spec.arms",
+    },
+    {
+      rule: "!has(self.spec.gate) || (double(self.spec.gate.confidence) >= 0.5 && double(self.spec.gate.confidence) <= 0.9999)",
+      field: ".spec.gate.confidence",
+      message: "spec.gate.confidence must be between 0.5 and 0.9999, such as 0.95",
     },
   ],
   columns: columns(
