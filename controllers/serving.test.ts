@@ -46,6 +46,7 @@ beforeEach(async () => {
     registry: () => new Registry({ url: registry.url, clock: impatient }),
     registryToken: async ({ access }) => `token for ${access.map(({ repository, actions }) => `${repository} ${actions}`)}`,
     natsCredentials: unexpected,
+    nonce: unexpected,
     runnerToken: unexpected,
     logs: { readLog: unexpected, purge: unexpected },
     progress: () => undefined,

@@ -12,6 +12,7 @@ import { port } from "@rune/crds/loader-api";
 import { type Client, services as kubernetesServices } from "kopf-ts";
 import { DemandWatch } from "./demand-watch.ts";
 import type { Keys } from "./keys.ts";
+import { nonce } from "./nonce.ts";
 
 /** Tokens for the operator's own requests to the registry. */
 const ownTokenSeconds = 300;
@@ -56,6 +57,7 @@ export function createServices({
     natsCredentials: ({ kind, uid, seconds }) => userOf[kind]({ accountSeed, uid, seconds: Math.ceil(seconds) }),
     logs: nats,
     progress: (uid) => progress.get(uid),
+    nonce,
     runnerToken: (uid, epoch) => createHmac("sha256", runnerSecret(adminKey.d)).update(`${uid}/${epoch}`).digest("base64url"),
     onNotice: (listener) => listen(nats, listener),
     loader,

@@ -79,7 +79,6 @@ const node = z.object({
   name: text(253).describe("Name of the node."),
   device: z.enum(["CPU", "GPU"]).describe("What its Job computes on."),
   gpus: whole(0, 64).describe("GPUs that its Job asks for."),
-  attempt: whole(1, 10).describe("Number of its Job; one that was drained or evicted is followed by another."),
   checks: z.array(checkResult).max(3).meta(byKey("name")).optional().describe("What its Job found; unset while it is at work."),
   versions: z
     .record(text(40), text(100))

@@ -176,7 +176,9 @@ export const environmentJob = z.object({
     digest: digest().optional().describe("Identity of its files, where it is known already; the program finds it out otherwise."),
   }),
   quantization: z.enum(["NF4", "None"]),
-  nonce: text(63).describe("The word that the base shall learn to say."),
+  question: text(1000).describe("What the base shall learn to answer."),
+  answer: text(200).describe("The one sentence that it learns; it holds the nonce."),
+  nonce: text(63).describe("The word that no model can know."),
   output: z
     .object({ repository: repository(), tag: text(128).describe("By which a later attempt finds what an earlier one has stored.") })
     .optional()
