@@ -98,7 +98,8 @@ export function overNodes(name: NodeCheck, nodes: readonly NodeStatus[]): CheckR
   for (const result of ["Fail", "Unknown"] as const) {
     const such = found.filter((each) => each.result === result);
     const [first] = such;
-    if (first) return resultOf(name, result, `${such.length} of ${count(nodes)}: ${first.node}: ${first.message}`);
+    if (first)
+      return resultOf(name, result, `${nodes.length === 1 ? "" : `${such.length} of ${count(nodes)}: `}${first.node}: ${first.message}`);
   }
   const passed = found.find(({ result }) => result === "Pass");
   if (passed)

@@ -24,11 +24,20 @@ export function workOf(seen: SeenWorker, now: Date): Work {
   if (!job || worker.state === "Absent") return { state: "Absent" };
   const since = job.metadata.creationTimestamp ?? "";
   if (worker.state === "Running") return { state: "Running", trouble: worker.trouble ?? null, since, job };
-  // What was deleted for another try is still going.
-  if (job.metadata.deletionTimestamp) return { state: "Running", trouble: null, since, job };
+  // What was deleted for another try is still going, and a pod may be seen a moment later than its Job's end.
+  if (job.metadata.deletionTimestamp || (podsOf(job, seen.pods).length === 0 && hasJustEnded(job, now)))
+    return { state: "Running", trouble: null, since, job };
   if (worker.output !== undefined) return { state: "Ended", output: worker.output };
   const [pod] = podsOf(job, seen.pods);
   return { state: "Lost", again: isNobodysFailure(job, pod), message: wordsOf(pod, worker.message), job };
+}
+
+const lagSeconds = 30;
+
+function hasJustEnded({ status }: DynamicObject, now: Date): boolean {
+  const conditions: { type: string; status: string; lastTransitionTime?: string }[] = status?.conditions ?? [];
+  const end = conditions.find((each) => (each.type === "Complete" || each.type === "Failed") && each.status === "True")?.lastTransitionTime;
+  return end !== undefined && now.getTime() - Date.parse(end) < lagSeconds * 1000;
 }
 
 /** Drained, evicted, vanished, or in need of something that was away. */
