@@ -56,4 +56,8 @@ function fromServers(base: BaseModel, servers: readonly ModelServer[]): BaseStat
 
 const sourceOf = ({ huggingFace, pvc }: BaseModel) => ({ huggingFace: huggingFace && hubSource(huggingFace), pvc });
 
+/** Whether two specs name the same files. */
+export const sameBase = (one: BaseModel, other: BaseModel): boolean =>
+  isDeepStrictEqual({ ...sourceOf(one), oci: one.oci?.digest }, { ...sourceOf(other), oci: other.oci?.digest });
+
 export const isResolved = (state: BaseState): state is BaseIdentity => "digest" in state;

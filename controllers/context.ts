@@ -59,6 +59,8 @@ export interface Services {
   progress(uid: string): Progress | undefined;
   /** Hears of every append to a log and every word of progress. A hint: nothing is told of what was missed. */
   onNotice(listener: (notice: Notice) => void): void;
+  /** A word that nobody can guess and no model has read: random, another one at every call. */
+  nonce(): string;
   /** The bearer token of one sandbox's runner: derived from the installation's key, so that it is the same at every call. */
   runnerToken(uid: string, epoch: number): string;
   loader(address: LoaderAddress): Pick<LoaderClient, "state" | "load" | "unload" | "answer">;

@@ -1,7 +1,7 @@
 import { configMaps, isTerminal, jobs, type KubeObject, type Manager, type ObjectKey, pods, type Reconciler, type Resource } from "kopf-ts";
 import type { Notice, Services } from "./context.ts";
 import type { Requirement } from "./requires.ts";
-import { adapters, agentSessions, evaluations, modelServers, trainingRuns } from "./resources.ts";
+import { adapters, agentSessions, environmentChecks, evaluations, modelServers, trainingRuns } from "./resources.ts";
 import { indexByUID, labelled, requiring, wakeByNotice } from "./wake.ts";
 
 /** A kind that works in epochs: sessions and evaluations. */
@@ -44,6 +44,7 @@ export function registerEpochKind<T extends KubeObject & { metadata: { namespace
     .watches(trainingRuns, required)
     .watches(agentSessions, required)
     .watches(evaluations, required)
+    .watches(environmentChecks, required)
     .withOptions({ maxConcurrentReconciles: 8, reportFailures: true })
     .complete(kind.reconcile);
   wakeByNotice(manager, controller, services, kind.notice);

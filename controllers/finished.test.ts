@@ -2,8 +2,9 @@ import type { Context } from "kopf-ts";
 import { expect, it } from "vitest";
 import { observe as observeSession } from "./agent-session/observe.ts";
 import type { Services } from "./context.ts";
+import { observe as observeCheck } from "./environment-check/observe.ts";
 import { observe as observeEvaluation } from "./evaluation/observe.ts";
-import { aCondition, anEvaluation, aRun, aSession, now } from "./testing/builders.ts";
+import { aCheck, aCondition, anEvaluation, aRun, aSession, now } from "./testing/builders.ts";
 import { digestOf } from "./testing/objects.ts";
 import { observe as observeRun } from "./training-run/observe.ts";
 
@@ -29,6 +30,10 @@ it.each([
   ["a TrainingRun that failed", () => observeRun(aRun({ status: { conditions, attempts: running } }), context, services)],
   ["an AgentSession", () => observeSession(aSession({ status: { conditions, epoch: 1, startTime } }), context, services)],
   ["an Evaluation", () => observeEvaluation(anEvaluation({ status: { conditions, epoch: 1, startTime } }), context, services)],
+  [
+    "an EnvironmentCheck",
+    () => observeCheck(aCheck({ status: { conditions, startTime, nodes: [{ name: "n", device: "CPU", gpus: 0 }] } }), context, services),
+  ],
 ])("%s that has ended asks neither registry nor NATS, so that their absence can't hold up an operator that starts", async (_, observe) => {
   asked.length = 0;
   await observe();

@@ -79,6 +79,7 @@ export interface PodSpec {
   terminationGracePeriodSeconds?: number;
   imagePullSecrets?: { name: string }[];
   nodeSelector?: Record<string, string>;
+  affinity?: object;
   tolerations?: Toleration[];
   priorityClassName?: string;
   runtimeClassName?: string;

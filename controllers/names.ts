@@ -14,6 +14,8 @@ export const jobNameOfEpoch = (owner: Named, epoch: number) => `${owner.metadata
 export const sandboxName = (owner: Named, epoch: number) => `${owner.metadata.name}-${epochLetters(owner).sandbox}${epoch}`;
 export const sandboxPolicyName = (owner: Named) => `${owner.metadata.name}-${epochLetters(owner).policy}`;
 export const planName = (evaluation: Named) => `${evaluation.metadata.name}-plan`;
+export const jobNameOfNode = (check: string, node: number) => `${check}-n${node}`;
+export const askJobName = (check: string) => `${check}-ask`;
 export const headlessServiceName = (server: string) => `${server}-pods`;
 
 /** The first 16 hex digits of a digest: the end of an Adapter's name. */

@@ -55,7 +55,7 @@ export function pulling(config: OperatorConfig): Partial<PodSpec> {
 
 /** The labels by which network policies and people find a pod. */
 export function componentLabels(
-  component: "vllm" | "trainer" | "agent" | "evaluator" | "sandbox",
+  component: "vllm" | "trainer" | "agent" | "evaluator" | "environment" | "sandbox",
   own: Record<string, string> = {},
 ): Record<string, string> {
   return {

@@ -1,5 +1,6 @@
 import { type Adapter, adapter } from "@rune/crds/adapter";
 import { type AgentSession, agentSession } from "@rune/crds/agent-session";
+import { type EnvironmentCheck, environmentCheck } from "@rune/crds/environment-check";
 import { type Evaluation, evaluation } from "@rune/crds/evaluation";
 import { resourceOf } from "@rune/crds/kind";
 import { type ModelServer, modelServer } from "@rune/crds/model-server";
@@ -9,6 +10,7 @@ import type { Resource } from "kopf-ts";
 /** How Rune's kinds are addressed. */
 export const adapters: Resource<Adapter> = resourceOf(adapter);
 export const agentSessions: Resource<AgentSession> = resourceOf(agentSession);
+export const environmentChecks: Resource<EnvironmentCheck> = resourceOf(environmentCheck);
 export const evaluations: Resource<Evaluation> = resourceOf(evaluation);
 export const modelServers: Resource<ModelServer> = resourceOf(modelServer);
 export const trainingRuns: Resource<TrainingRun> = resourceOf(trainingRun);
@@ -17,6 +19,7 @@ export const trainingRuns: Resource<TrainingRun> = resourceOf(trainingRun);
 export const resourceOfKind: Readonly<Record<string, Resource>> = {
   Adapter: adapters,
   AgentSession: agentSessions,
+  EnvironmentCheck: environmentChecks,
   Evaluation: evaluations,
   ModelServer: modelServers,
   TrainingRun: trainingRuns,

@@ -47,6 +47,7 @@ beforeEach(async () => {
     bundledTaskSet: unexpected,
     registryToken: async ({ access }) => `token for ${access.map(({ repository, actions }) => `${repository} ${actions}`)}`,
     natsCredentials: unexpected,
+    nonce: unexpected,
     runnerToken: unexpected,
     logs: { readLog: unexpected, purge: unexpected },
     progress: () => undefined,

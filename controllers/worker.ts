@@ -50,7 +50,7 @@ export interface SeenWorker {
 }
 
 /** Reads how a worker's Job stands from the Job and its pod, whose program runs in `container`. */
-export function workerState({ job, pods, refusal }: SeenWorker, container: WorkerInput["component"], now: Date): WorkerState {
+export function workerState({ job, pods, refusal }: SeenWorker, container: string, now: Date): WorkerState {
   if (!job) return { state: "Absent" };
   const [pod] = podsOf(job, pods);
   const lingers = !hasEnded(job) && pod !== undefined && isOutlived(pod, container);
@@ -84,7 +84,8 @@ export function mayStillWrite(pods: readonly DynamicObject[], container: string,
   });
 }
 
-function parseJSON(text: string | undefined): unknown {
+/** What a program left as its termination message; undefined where that is no JSON. */
+export function parseJSON(text: string | undefined): unknown {
   try {
     return JSON.parse(text ?? "");
   } catch {

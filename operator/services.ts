@@ -13,6 +13,7 @@ import { type Client, services as kubernetesServices } from "kopf-ts";
 import { DemandWatch } from "./demand-watch.ts";
 import type { Keys } from "./keys.ts";
 import { bundledTaskSets } from "./task-sets.ts";
+import { nonce } from "./nonce.ts";
 
 /** Tokens for the operator's own requests to the registry. */
 const ownTokenSeconds = 300;
@@ -58,6 +59,7 @@ export function createServices({
     natsCredentials: ({ kind, uid, seconds }) => userOf[kind]({ accountSeed, uid, seconds: Math.ceil(seconds) }),
     logs: nats,
     progress: (uid) => progress.get(uid),
+    nonce,
     runnerToken: (uid, epoch) => createHmac("sha256", runnerSecret(adminKey.d)).update(`${uid}/${epoch}`).digest("base64url"),
     onNotice: (listener) => listen(nats, listener),
     loader,

@@ -140,8 +140,9 @@ describe("permissions", () => {
         `rune.dev/${subresources("status")}: update`,
         `rune.dev/${subresources("finalizers")}: update`,
         "rune.dev/adapters: patch",
-        "rune.dev/adapters,trainingruns: create",
-        "rune.dev/trainingruns,agentsessions,evaluations: delete",
+        "rune.dev/modelservers,adapters,trainingruns: create",
+        "rune.dev/modelservers,adapters: delete",
+        "rune.dev/environmentchecks,trainingruns,agentsessions,evaluations: delete",
         "/pods: get list watch create delete",
         "batch/jobs: get list watch create delete",
         "/services,configmaps: get list watch create patch",
@@ -152,7 +153,7 @@ describe("permissions", () => {
         "events.k8s.io/events: list create patch",
       ].sort(),
     );
-    expect(granted(named(all, "ClusterRole", "rune-operator-cluster"))).toEqual(["/services: get list", "/namespaces: get"]);
+    expect(granted(named(all, "ClusterRole", "rune-operator-cluster"))).toEqual(["/services: get list", "/nodes: list", "/namespaces: get"]);
     expect(granted(named(all, "Role", "rune-operator"))).toEqual([
       "/secrets[our-keys]: get patch",
       "/secrets: create",

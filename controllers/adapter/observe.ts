@@ -4,7 +4,7 @@ import { adapterConfig } from "@rune/crds/artifact";
 import { type Context, isTerminal, isTrue, namespaces } from "kopf-ts";
 import { ZodError } from "zod";
 import type { Services } from "../context.ts";
-import { agentSessions, evaluations, modelServers } from "../resources.ts";
+import { agentSessions, environmentChecks, evaluations, modelServers } from "../resources.ts";
 import { reverifySeconds } from "./decide.ts";
 import type { ArtifactState, World } from "./world.ts";
 
@@ -18,6 +18,9 @@ export async function observe(adapter: Adapter, ctx: Context, services: Services
   const sessions = cache(agentSessions)
     .list({ namespace })
     .filter(({ status }) => status?.adapter?.name === name);
+  const checking = cache(environmentChecks)
+    .list({ namespace })
+    .filter(({ status }) => status?.claim?.adapter === name);
   const leaving = adapter.metadata.deletionTimestamp !== undefined;
   return {
     adapter,
@@ -25,6 +28,7 @@ export async function observe(adapter: Adapter, ctx: Context, services: Services
     servers: cache(modelServers).list({ namespace }),
     evaluations: measuring,
     claims: [...sessions, ...new Set([...measuring, ...answering])]
+    claims: [...sessions, ...measuring, ...checking]
       .filter((user) => !isTerminal(user))
       .map((user) => `${user.kind} ${user.metadata.name}`),
     namespaceTerminating: leaving && (await isTerminating(namespace, ctx)),

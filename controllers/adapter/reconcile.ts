@@ -2,7 +2,7 @@ import type { Adapter } from "@rune/crds/adapter";
 import type { ModelServer } from "@rune/crds/model-server";
 import { type Context, type Controller, fieldChanged, type Manager, type ObjectKey, type Outcome } from "kopf-ts";
 import type { Services } from "../context.ts";
-import { adapters, agentSessions, evaluations, modelServers } from "../resources.ts";
+import { adapters, agentSessions, environmentChecks, evaluations, modelServers } from "../resources.ts";
 import { decide } from "./decide.ts";
 import { observe } from "./observe.ts";
 
@@ -15,6 +15,7 @@ export function register(manager: Manager, services: Services): Controller<Adapt
     .controller("adapter")
     .for(adapters)
     .watches(modelServers, heldBy, { predicate: fieldChanged(({ status }) => status?.adapters) })
+    .watches(environmentChecks, ({ metadata, status }) => inNamespace(metadata.namespace, [status?.claim?.adapter]))
     .watches(agentSessions, ({ metadata, status }) => inNamespace(metadata.namespace, [status?.adapter?.name]))
     .watches(evaluations, ({ metadata, spec, status }) =>
       inNamespace(metadata.namespace, [...spec.arms.map(({ adapter }) => adapter), ...(status?.activeAdapters ?? [])]),

@@ -1,5 +1,6 @@
 import type { Adapter } from "@rune/crds/adapter";
 import type { AgentSession } from "@rune/crds/agent-session";
+import type { EnvironmentCheck } from "@rune/crds/environment-check";
 import type { Evaluation } from "@rune/crds/evaluation";
 import type { ModelServer } from "@rune/crds/model-server";
 import { conditionsOf, isTerminal } from "kopf-ts";
@@ -11,7 +12,7 @@ export interface Demand {
   readonly by: string;
 }
 
-type User = AgentSession | Evaluation;
+export type User = AgentSession | Evaluation | EnvironmentCheck;
 
 /** Adapters that are wanted, each once: residents, then the claims of objects that haven't ended, oldest first. */
 export function demands(server: ModelServer, adapters: readonly Adapter[], users: readonly User[]): Demand[] {
@@ -44,6 +45,10 @@ function claims(server: ModelServer, users: readonly User[]): Demand[] {
 /** The adapters that an object has frozen in its status and needs from this server now: a session's one, an evaluation's arm's or batch's. */
 export function claimsOf(user: User, server: string): readonly string[] {
   if (isSession(user)) return user.spec.serverRef.name === server && user.status?.adapter?.name ? [user.status.adapter.name] : [];
+/** The adapter that an object has frozen in its status and needs from this server now. */
+export function claimOf(user: User, server: string): string | undefined {
+  if (isSession(user)) return user.spec.serverRef.name === server ? user.status?.adapter?.name : undefined;
+  if (isCheck(user)) return user.status?.claim?.server === server ? user.status.claim.adapter : undefined;
   const active = user.spec.arms.find(({ name }) => name === user.status?.activeArm);
   if (active?.serverRef.name !== server) return [];
   return active.adapter ? [active.adapter] : (user.status?.activeAdapters ?? []);
@@ -63,9 +68,12 @@ export function lastUses(server: ModelServer, users: readonly User[]): ReadonlyM
 
 function usedBy(user: User, server: string): string[] {
   if (isSession(user)) return user.spec.serverRef.name === server && user.status?.adapter?.name ? [user.status.adapter.name] : [];
+  // What a check has claimed is deleted when it ends, or was loaded for others.
+  if (isCheck(user)) return [];
   return user.spec.arms.flatMap((arm) => (arm.serverRef.name === server && arm.adapter ? [arm.adapter] : []));
 }
 
+const isCheck = (user: User): user is EnvironmentCheck => user.kind === "EnvironmentCheck";
 const isSession = (user: User): user is AgentSession => user.kind === "AgentSession";
 const byAge = (a: Adapter | User, b: Adapter | User) =>
   a.metadata.creationTimestamp.localeCompare(b.metadata.creationTimestamp) || a.metadata.name.localeCompare(b.metadata.name);

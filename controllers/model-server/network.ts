@@ -44,7 +44,7 @@ export function headlessService(server: ModelServer): KubeObject & { spec: objec
 export function networkPolicy(server: ModelServer, config: OperatorConfig): KubeObject & { spec: object } {
   const clients = config.engine.openInference
     ? { podSelector: {} }
-    : { podSelector: { matchExpressions: [{ key: label.component, operator: "In", values: ["agent", "evaluator"] }] } };
+    : { podSelector: { matchExpressions: [{ key: label.component, operator: "In", values: ["agent", "evaluator", "environment"] }] } };
   const peers = { podSelector: { matchLabels: podLabels(server) } };
   const operator = {
     namespaceSelector: { matchLabels: { [namespaceLabel]: config.operatorNamespace } },

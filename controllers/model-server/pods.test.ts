@@ -90,10 +90,10 @@ describe("a vLLM pod", () => {
 });
 
 describe("the network of a server", () => {
-  it("lets only agents, evaluators and its own pods ask, and only the operator administer", () => {
+  it("lets only agents, evaluators, environment checks and its own pods ask, and only the operator administer", () => {
     const { ingress } = networkPolicy(modelServer(), config).spec as { ingress: { from?: object[]; ports: { port: number }[] }[] };
     expect(ingress.map(({ ports }) => ports[0]?.port)).toEqual([8080, 8081, 9090]);
-    expect(JSON.stringify(ingress[0]?.from)).toContain('"values":["agent","evaluator"]');
+    expect(JSON.stringify(ingress[0]?.from)).toContain('"values":["agent","evaluator","environment"]');
     expect(JSON.stringify(ingress[1]?.from)).toContain("rune-system");
     expect(JSON.stringify(ingress)).not.toContain("8000");
   });

@@ -1,8 +1,6 @@
 import { LoaderUnavailable } from "@rune/clients/loader";
 import type { Adapter } from "@rune/crds/adapter";
-import type { AgentSession } from "@rune/crds/agent-session";
 import { label } from "@rune/crds/common";
-import type { Evaluation } from "@rune/crds/evaluation";
 import type { LoadRequest } from "@rune/crds/loader-api";
 import type { ModelServer } from "@rune/crds/model-server";
 import {
@@ -18,9 +16,10 @@ import {
   pods,
 } from "kopf-ts";
 import type { Services } from "../context.ts";
-import { adapters, agentSessions, evaluations, modelServers, resourceOfKind } from "../resources.ts";
+import { adapters, agentSessions, environmentChecks, evaluations, modelServers, resourceOfKind } from "../resources.ts";
 import { labelled, requiring } from "../wake.ts";
 import { claimsOf } from "./claims.ts";
+import { claimOf, type User } from "./claims.ts";
 import { type Decision, decide } from "./decide.ts";
 import { observe } from "./observe.ts";
 import { owned } from "./owned.ts";
@@ -76,7 +75,8 @@ export function register(manager: Manager, services: Services): Controller<Model
       ]),
     })
     .watches(agentSessions, (session, cache) => serversOf(session, cache))
-    .watches(evaluations, (evaluation, cache) => serversOf(evaluation, cache));
+    .watches(evaluations, (evaluation, cache) => serversOf(evaluation, cache))
+    .watches(environmentChecks, (check, cache) => serversOf(check, cache));
   for (const resource of Object.values(resourceOfKind)) builder.watches(resource, requiring(manager, modelServers));
   const controller: Controller<ModelServer> = builder
     .withOptions({ fieldManager: "rune-model-server", maxConcurrentReconciles: 8, reportFailures: true })
@@ -87,6 +87,8 @@ export function register(manager: Manager, services: Services): Controller<Model
 /** Servers whose demand an object is part of, now or before it ended. */
 function serversOf(user: AgentSession | Evaluation, cache: Cache): ObjectKey[] {
   return all(cache, user).filter(({ name }) => claimsOf(user, name).length > 0);
+function serversOf(user: User, cache: Cache): ObjectKey[] {
+  return all(cache, user).filter(({ name }) => claimOf(user, name) !== undefined);
 }
 
 const all = (cache: Cache, { metadata: { namespace } }: KubeObject): ObjectKey[] =>

@@ -1,12 +1,13 @@
 import type { AgentSession } from "@rune/crds/agent-session";
 import { apiVersion } from "@rune/crds/common";
+import { type EnvironmentCheck, environmentCheck } from "@rune/crds/environment-check";
 import type { Evaluation } from "@rune/crds/evaluation";
 import { type TrainingRun, trainingRun } from "@rune/crds/training-run";
 import type { Condition, DynamicObject } from "kopf-ts";
 import type { World as TrainingWorld } from "../training-run/world.ts";
 import { agentSession, condition, digestOf, evaluation, metadata } from "./objects.ts";
 
-/** A session, a run and an evaluation at work in one namespace, with the Jobs and pods that they own. For tests of what they decide. */
+/** A session, a run, an evaluation and a check at work in one namespace, with the Jobs and pods that they own. For tests of what they decide. */
 export const now = new Date("2026-11-23T12:00:00Z");
 
 const team = { namespace: "team", creationTimestamp: "2026-11-23T11:00:00Z" };
@@ -70,6 +71,17 @@ export function anEvaluation(over: { spec?: object; status?: object } = {}): Eva
     spec: { arms, taskSet: { repository: "rune/team/tasks", digest: digestOf("c") }, ...over.spec },
     status: over.status as Evaluation["status"],
   });
+}
+
+export function aCheck(over: { spec?: object; status?: object } = {}): EnvironmentCheck {
+  const base = { oci: { repository: "rune/models/m", digest: digestOf("b") } };
+  return {
+    apiVersion,
+    kind: "EnvironmentCheck",
+    metadata: metadata("cluster", { ...team, uid: "0a1b2c3d-0000-0000-0000-000000000000" }),
+    spec: environmentCheck.spec.parse({ base, device: "CPU", ...over.spec }),
+    status: over.status as EnvironmentCheck["status"],
+  };
 }
 
 export function aJob(name: string, ended?: "Complete" | "Failed", why: { reason?: string; message?: string } = {}): DynamicObject {

@@ -30,7 +30,7 @@ const spec = z.object({
   scope,
   source: z
     .object({
-      kind: z.enum(["TrainingRun", "Import"]).describe("What made the adapter."),
+      kind: z.enum(["TrainingRun", "EnvironmentCheck", "Import"]).describe("What made the adapter."),
       name: objectName().optional().describe("Name of the object that made it."),
       uid: text(64).optional().describe("UID of the object that made it."),
     })

@@ -1,6 +1,8 @@
 import { z } from "zod";
 import { task } from "./agent-session.ts";
 import { costs, isolation, scope } from "./common.ts";
+import { artifactReference, isolation, scope } from "./common.ts";
+import { checkResult } from "./environment-check.ts";
 import { digest, text, whole } from "./field.ts";
 
 /** Media types of what Rune stores. */
@@ -33,7 +35,7 @@ export const adapterConfig = z.object({
   alpha: whole(1, 4096),
   targetModules: z.array(text(63)).min(1),
   scope,
-  source: z.object({ kind: z.enum(["TrainingRun", "Import"]), name: text(63).optional(), uid: text(64).optional() }),
+  source: z.object({ kind: z.enum(["TrainingRun", "EnvironmentCheck", "Import"]), name: text(63).optional(), uid: text(64).optional() }),
   parents: z.array(z.object({ name: text(63), digest: digest() })),
   generation: whole(0, 1000000),
   control: z.literal(true).optional(),
@@ -248,6 +250,27 @@ export const evaluatorResult = z.object({
   mlflowRunID: text(64).optional(),
 });
 export type EvaluatorResult = z.infer<typeof evaluatorResult>;
+
+/** Termination message of a node's Job of an EnvironmentCheck. */
+export const environmentResult = z.object({
+  checks: z.array(checkResult).max(3),
+  versions: z.record(text(40), text(100)),
+  adapter: z
+    .object({
+      ...artifactReference.shape,
+      sizeBytes: whole(1, Number.MAX_SAFE_INTEGER),
+      rank: whole(1, 512),
+      alpha: whole(1, 4096),
+      targetModules: z.array(text(63)).min(1),
+      base: z.object({ name: text(200), digest: digest() }),
+    })
+    .optional()
+    .describe("What the check QLoRA stored, where it was asked to."),
+});
+export type EnvironmentResult = z.infer<typeof environmentResult>;
+
+/** Termination message of `rune_trainer.environment.ask`. */
+export const askResult = z.object({ answers: z.array(text(800)).max(4).describe("In the order of the models.") });
 
 /** Every failure that a program of ours knows the reason of ends in this termination message. */
 export const failure = z.object({ failure: z.object({ reason: text(63), message: text(2000) }) });

@@ -249,6 +249,7 @@ export const label = {
   server: `${group}/server`,
   run: `${group}/run`,
   evaluation: `${group}/evaluation`,
+  check: `${group}/check`,
   component: `${group}/component`,
   epoch: `${group}/epoch`,
   attempt: `${group}/attempt`,

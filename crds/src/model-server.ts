@@ -68,6 +68,25 @@ const spec = z.object({
   requires,
 });
 
+/** What of a server another kind's spec may say, for a server of its own. */
+export const serving = spec.pick({
+  pipelineParallelSize: true,
+  tensorParallelSize: true,
+  allowTensorParallelWithAdapters: true,
+  quantization: true,
+  maxModelLength: true,
+  maxSequences: true,
+  adapters: true,
+  resources: true,
+});
+
+/** Tensor parallelism with adapters is asked for twice, wherever a server is described. */
+export const tensorParallel = {
+  rule: (server: string) => `(${server}.tensorParallelSize == 1 || ${server}.allowTensorParallelWithAdapters)`,
+  message:
+    "above 1 together with adapters was reported to corrupt answers (vllm-project/vllm#21471); use pipelineParallelSize, or set allowTensorParallelWithAdapters to accept that",
+};
+
 const status = z.object({
   ...statusBase,
   baseDigest: digest().optional().describe("Identity of the base model's files."),
@@ -144,10 +163,9 @@ export const modelServer = defineKind({
         "spec.engine.extraArguments may not set what the operator sets: model, names, LoRA, parallelism, host and port; use the fields of spec",
     },
     {
-      rule: "self.spec.tensorParallelSize == 1 || self.spec.allowTensorParallelWithAdapters",
+      rule: tensorParallel.rule("self.spec"),
       field: ".spec.tensorParallelSize",
-      message:
-        "spec.tensorParallelSize above 1 together with adapters was reported to corrupt answers (vllm-project/vllm#21471); use pipelineParallelSize, or set allowTensorParallelWithAdapters to accept that",
+      message: `spec.tensorParallelSize ${tensorParallel.message}`,
     },
   ],
   columns: columns(

@@ -8,6 +8,8 @@ export const contracts: Readonly<Record<string, z.ZodType>> = {
   "agent-job": job.agentJob,
   "evaluator-job": job.evaluatorJob,
   "trainer-job": job.trainerJob,
+  "environment-job": job.environmentJob,
+  "ask-job": job.askJob,
   "stage-job": job.stageJob,
   "loader-config": loader.loaderConfig,
   "load-request": loader.loadRequest,
@@ -22,6 +24,8 @@ export const contracts: Readonly<Record<string, z.ZodType>> = {
   "agent-result": artifact.agentResult,
   "evaluator-result": artifact.evaluatorResult,
   "trainer-result": artifact.trainerResult,
+  "environment-result": artifact.environmentResult,
+  "ask-result": artifact.askResult,
   failure: artifact.failure,
 };
 

@@ -1,0 +1,214 @@
+import type { CheckName, CheckResult, EnvironmentCheck } from "@rune/crds/environment-check";
+import {
+  type DynamicObject,
+  getCondition,
+  isTerminal,
+  type KubeObject,
+  type Outcome,
+  progressing,
+  succeeded,
+  timestamp,
+  unchanged,
+  waiting,
+} from "kopf-ts";
+import { isResolved } from "../base-model.ts";
+import { brief } from "../brief.ts";
+import { blocked, type Check, firstOf, repairSeconds } from "../check.ts";
+import type { OperatorConfig } from "../config.ts";
+import { finished } from "../finished.ts";
+import { Reason } from "../reasons.ts";
+import { requirementsMet } from "../requires.ts";
+import { adapterOn, isServed } from "../serving.ts";
+import { foreignRepository } from "../tenancy.ts";
+import { hasEnded } from "../worker.ts";
+import { isTaken, known, newFindings, nodesDone, wantedChecks } from "./findings.ts";
+import { adapterOf, askObjects, nodeObjects, serverOf } from "./job.ts";
+import { resultOf, wantedOfNode } from "./nodes.ts";
+import { CheckReason } from "./reasons.ts";
+import type { World } from "./world.ts";
+
+const retrySeconds = 10;
+
+const ownBase: Check<World> = ({ check: { metadata, spec } }) => foreignRepository(spec.base.oci?.repository, metadata.namespace);
+const nodesThere: Check<World> = ({ check, chosen }) =>
+  chosen?.nodes.length === 0 && wantedOfNode(check).length > 0
+    ? {
+        reason: CheckReason.NoNodes,
+        message:
+          "no node carries the labels of spec.nodeSelector without a taint that spec.tolerations doesn't tolerate; label one, or create a new check that selects others",
+        retrySeconds: 60,
+      }
+    : null;
+const checks: Check<World>[] = [ownBase, requirementsMet, nodesThere];
+
+/** From what is seen to what should be: nodes and server → adapter → its word → an end. Each result is in status before anything follows from it. */
+export function decide(world: World, config: OperatorConfig, now: Date): Outcome {
+  const { check } = world;
+  if (check.metadata.deletionTimestamp) return unchanged();
+  if (isTerminal(check)) return finished(check, now, leftovers(world));
+  if (!check.status?.startTime) return check.spec.suspend ? suspended(world) : begin(world, now);
+  const news = newFindings(world, config, now);
+  if (news)
+    return progressing(CheckReason.CheckingNodes, progressOf(check, news.checks ?? []), news)
+      .deleting(...takenJobs(world, now))
+      .atOnce();
+  if (wantedChecks(check).every((name) => known(check, name))) return conclude(world, []);
+  const seconds = secondsLeft(check, now);
+  const next = step(world, config, seconds);
+  if (seconds <= 0) return conclude(world, overdue(check, next.message));
+  return check.spec.suspend ? suspended(world) : next.again(seconds);
+}
+
+export const secondsLeft = ({ spec, status }: EnvironmentCheck, now: Date): number =>
+  spec.deadlineSeconds - (now.getTime() - Date.parse(status?.startTime ?? now.toISOString())) / 1000;
+
+/** Nodes and word are frozen before anything is made of them. */
+function begin(world: World, now: Date): Outcome {
+  const { check, chosen, nonce } = world;
+  const blocker = firstOf(checks, world);
+  if (blocker) return blocked(blocker).again(repairSeconds);
+  if (!chosen || !nonce) return unchanged();
+  const nodes = wantedOfNode(check).length > 0 ? chosen.nodes : [];
+  const message = nodes.length === 1 ? `looks at node ${nodes[0]?.name}` : `looks at ${nodes.length} nodes`;
+  const more = chosen.omitted > 0 ? { omittedNodes: chosen.omitted } : {};
+  return progressing(CheckReason.CheckingNodes, message, { startTime: timestamp(now), nonce, nodes, ...more }).atOnce();
+}
+
+function progressOf(check: EnvironmentCheck, found: readonly CheckResult[]): string {
+  const wanted = wantedChecks(check);
+  return `${found.length} of ${wanted.length} checks are done${found.length > 0 ? `: ${found.map(({ name, result }) => `${name} ${result}`).join(", ")}` : ""}`;
+}
+
+/** What comes next, while something is still to be found out. Its message says what is waited for. */
+function step(world: World, config: OperatorConfig, seconds: number): Outcome {
+  const { check } = world;
+  // A server of its own needs the GPUs that the nodes' Jobs hold, so it comes after them.
+  if (!nodesDone(check)) return lookAtNodes(world, config, seconds);
+  if (!known(check, "Serving") && wantedChecks(check).includes("Serving")) return awaitServer(world);
+  if (!known(check, "Adapter") && check.status?.adapter) return awaitWord(world, config, seconds);
+  return awaitKnownGood(world);
+}
+
+function lookAtNodes(world: World, config: OperatorConfig, seconds: number): Outcome {
+  const { check, work, base, registryToken } = world;
+  const nodes = check.status?.nodes ?? [];
+  const absent = nodes.filter((node, index) => !node.checks && work[index]?.state === "Absent");
+  // What isn't in the registry is known once it is staged: the program on the node says what it was.
+  if (absent.length > 0 && check.spec.base.oci && !isResolved(base))
+    return waiting(Reason.BaseModelUnavailable, base.unresolved, retrySeconds);
+  const lost = work.flatMap((each) => (each.state === "Lost" && each.again ? [each.job] : []));
+  const objects = registryToken
+    ? absent.flatMap((node) => nodeObjects({ check, config, remainingSeconds: seconds }, node, base, registryToken))
+    : [];
+  const done = nodes.filter((node) => node.checks).length;
+  const trouble = work.map((each) => (each.state === "Running" ? each.trouble : null)).find((each) => each !== null);
+  return waiting(
+    CheckReason.CheckingNodes,
+    `${done} of ${nodes.length} nodes are done${trouble ? `; ${trouble.message}` : ""}`,
+    retrySeconds,
+  )
+    .creating(...objects)
+    .deleting(...lost);
+}
+
+function awaitServer({ check, server }: World): Outcome {
+  const { serverRef } = check.spec.server;
+  if (serverRef && !server)
+    return waiting(CheckReason.ServerMissing, `the ModelServer ${serverRef.name} doesn't exist; create it`, retrySeconds);
+  if (!server) return progressing(CheckReason.ServerNotReady, "creates a ModelServer of its own").creating(serverOf(check));
+  const words = getCondition(server, "Ready")?.message ?? "it was just created";
+  return waiting(CheckReason.ServerNotReady, `waits for the ModelServer ${server.metadata.name} to be Ready: ${words}`, retrySeconds);
+}
+
+/** Adapter → claim → loaded → asked. */
+function awaitWord(world: World, config: OperatorConfig, seconds: number): Outcome {
+  const { check, server, adapter, ask } = world;
+  const made = check.status?.adapter;
+  if (!made || !server) return unchanged();
+  if (!adapter) return progressing(CheckReason.AdapterLoading, `creates the Adapter ${made.name}`).creating(adapterOf(check, made));
+  const loading = claimed(world, made.name);
+  if (loading) return loading;
+  if (ask.state === "Absent")
+    return progressing(CheckReason.Asking, `asks ${server.metadata.name} for the word`).creating(
+      ...askObjects({ check, config, remainingSeconds: seconds }, server, made.name),
+    );
+  const words =
+    ask.state === "Lost"
+      ? `; it couldn't be asked: ${ask.message}`
+      : ask.state === "Running" && ask.trouble
+        ? `; ${ask.trouble.message}`
+        : "";
+  return waiting(CheckReason.Asking, `asks ${server.metadata.name} for the word${words}`, retrySeconds).deleting(
+    ...(ask.state === "Lost" ? [ask.job] : []),
+  );
+}
+
+function awaitKnownGood(world: World): Outcome {
+  const name = world.check.spec.knownGood?.adapter ?? "";
+  if (!world.knownGoodExists) return waiting(Reason.AdapterMissing, `the Adapter ${name} of spec.knownGood doesn't exist`, retrySeconds);
+  return claimed(world, name) ?? waiting(CheckReason.AdapterLoading, `waits for the fingerprint of ${name}`, retrySeconds);
+}
+
+/** Claims an adapter of the server, and waits until it is loaded; null once it is. */
+function claimed({ check, server }: World, adapter: string): Outcome | null {
+  if (!server) return unchanged();
+  const { name } = server.metadata;
+  if (check.status?.claim?.adapter !== adapter)
+    return progressing(CheckReason.AdapterLoading, `claims ${adapter} of ${name}`, { claim: { server: name, adapter } }).atOnce();
+  const state = adapterOn(server, adapter);
+  if (isServed(state)) return null;
+  const why = state?.message ?? state?.reason;
+  return waiting(CheckReason.AdapterLoading, `waits for ${name} to load ${adapter}${why ? `: ${why}` : ""}`, retrySeconds);
+}
+
+/** What isn't known by the deadline stays unknown, with what it was that didn't come. */
+function overdue(check: EnvironmentCheck, message: string): CheckResult[] {
+  const why = brief(`spec.deadlineSeconds (${check.spec.deadlineSeconds} s) were over: ${message}`);
+  return wantedChecks(check)
+    .filter((name) => !known(check, name))
+    .map((name) => resultOf(name, "Unknown", why));
+}
+
+/** The end: results first, then what was only made for them goes. Like an evaluation's verdict, a failure never touches Ready. */
+function conclude(world: World, late: readonly CheckResult[]): Outcome {
+  const { check } = world;
+  const found = wantedChecks(check).flatMap((name: CheckName) => known(check, name) ?? late.find((each) => each.name === name) ?? []);
+  const verdict = verdictOf(found);
+  return succeeded({ checks: found, claim: undefined }, verdict)
+    .condition({ type: "ChecksPassed", status: verdict.status, reason: verdict.reason, message: verdict.message })
+    .event(verdict.status === "True" ? "Normal" : "Warning", verdict.reason, verdict.message)
+    .deleting(...leftovers(world));
+}
+
+function verdictOf(found: readonly CheckResult[]): { status: "True" | "False" | "Unknown"; reason: string; message: string } {
+  const of = (result: CheckResult["result"]) => found.filter((each) => each.result === result);
+  const told = (those: readonly CheckResult[]) => those.map(({ name, message }) => `${name}: ${message}`).join("; ");
+  if (of("Fail").length > 0) return { status: "False", reason: CheckReason.SomeFailed, message: told(of("Fail")) };
+  if (of("Unknown").length > 0) return { status: "Unknown", reason: CheckReason.SomeUnknown, message: told(of("Unknown")) };
+  const message = `passed: ${of("Pass")
+    .map(({ name }) => name)
+    .join(", ")}${
+    of("NotApplicable").length > 0
+      ? `; not applicable: ${of("NotApplicable")
+          .map(({ name }) => name)
+          .join(", ")}`
+      : ""
+  }`;
+  return { status: "True", reason: CheckReason.AllPassed, message };
+}
+
+/** What a check has made and nobody needs once it is over: its server, its Adapter, and Jobs that still run. */
+function leftovers({ ownServer, adapter, jobs }: World): KubeObject[] {
+  return [...(ownServer ? [ownServer] : []), ...(adapter ? [adapter] : []), ...jobs.filter((job) => !hasEnded(job))].filter(
+    ({ metadata }) => !metadata.deletionTimestamp,
+  );
+}
+
+const takenJobs = ({ work }: World, now: Date): DynamicObject[] =>
+  work.flatMap((each) => (each.state === "Running" && isTaken(each, now) ? [each.job] : []));
+
+/** GPUs are let go; what was found out stays. The deadline goes on counting. */
+function suspended(world: World): Outcome {
+  const message = "spec.suspend is true; set it back to go on with what isn't known yet";
+  return waiting(Reason.Suspended, message, repairSeconds).deleting(...leftovers(world));
+}

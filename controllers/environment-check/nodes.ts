@@ -1,0 +1,121 @@
+import type { CheckName, CheckResult, EnvironmentCheck, NodeCheck, NodeStatus } from "@rune/crds/environment-check";
+import { mostNodes, nodeChecks } from "@rune/crds/environment-check";
+import type { DynamicObject } from "kopf-ts";
+import type { OperatorConfig } from "../config.ts";
+import type { Toleration } from "../manifest.ts";
+
+type GPUs = Pick<OperatorConfig, "gpuResourceName">;
+interface Taint {
+  key: string;
+  value?: string;
+  effect: string;
+}
+
+/** Kubernetes' own taints say how a node is, not who may use it: such a node is told of, not passed over. */
+const ownTaints = "node.kubernetes.io/";
+
+export const resultOf = (name: CheckName, result: CheckResult["result"], message: string): CheckResult => ({ name, result, message });
+
+/** Checks of the spec that a node's Job may make, in their order. */
+export const wantedOfNode = ({ spec }: EnvironmentCheck): NodeCheck[] => nodeChecks.filter((name) => spec.checks.includes(name));
+
+/** Checks that this node's Job makes; none where nothing is left to look at. */
+export function checksOfJob(check: EnvironmentCheck, node: Pick<NodeStatus, "device">): NodeCheck[] {
+  if (node.device === "GPU") return wantedOfNode(check);
+  return check.spec.device === "CPU" ? wantedOfNode(check).filter((name) => name !== "GPU") : [];
+}
+
+/** What is known of the check GPU without asking: a node that offers no GPU has none to look at. */
+export function withoutGPU(check: EnvironmentCheck, { gpuResourceName }: GPUs): CheckResult[] {
+  if (!check.spec.checks.includes("GPU")) return [];
+  if (check.spec.device === "CPU") return [resultOf("GPU", "NotApplicable", "spec.device is CPU: no GPU is expected here")];
+  const message = `the node offers no ${gpuResourceName}; install the driver and the device plugin, or set device: CPU in a new check where the cluster is meant to have none`;
+  return [resultOf("GPU", "Fail", message)];
+}
+
+/** The nodes that are looked at, by name, and how many more would match. */
+export function chosenNodes(
+  check: EnvironmentCheck,
+  nodes: readonly DynamicObject[],
+  config: GPUs,
+): { nodes: NodeStatus[]; omitted: number } {
+  const matching = nodes
+    .filter((node) => matches(node, check))
+    .toSorted((one, other) => one.metadata.name.localeCompare(other.metadata.name));
+  const offering = matching.filter((node) => gpusOf(node, config) > 0);
+  const chosen = check.spec.device === "Auto" && offering.length > 0 ? offering : matching;
+  return { nodes: chosen.slice(0, mostNodes).map((node) => atStart(check, node, config)), omitted: Math.max(0, chosen.length - mostNodes) };
+}
+
+function atStart(check: EnvironmentCheck, node: DynamicObject, config: GPUs): NodeStatus {
+  const offered = check.spec.device === "CPU" ? 0 : gpusOf(node, config);
+  const device = offered > 0 ? ("GPU" as const) : ("CPU" as const);
+  const seen = { name: node.metadata.name, device, gpus: offered > 0 ? (check.spec.resources.gpus ?? offered) : 0 };
+  const away = unavailable(node);
+  if (away) return { ...seen, checks: wantedOfNode(check).map((name) => resultOf(name, "Unknown", away)) };
+  if (checksOfJob(check, seen).length > 0) return seen;
+  const rest = wantedOfNode(check).filter((name) => name !== "GPU");
+  return {
+    ...seen,
+    checks: [
+      ...withoutGPU(check, config),
+      ...rest.map((name) => resultOf(name, "Unknown", `not tried, because the node offers no ${config.gpuResourceName}`)),
+    ],
+  };
+}
+
+function matches({ metadata, spec }: DynamicObject, { spec: asked }: EnvironmentCheck): boolean {
+  const labels = Object.entries(asked.nodeSelector ?? {});
+  const taints: Taint[] = spec?.taints ?? [];
+  return (
+    labels.every(([name, value]) => metadata.labels?.[name] === value) &&
+    taints.every((taint) => taint.effect === "PreferNoSchedule" || taint.key.startsWith(ownTaints) || isTolerated(taint, asked.tolerations))
+  );
+}
+
+const isTolerated = ({ key, value = "", effect }: Taint, tolerations: readonly Toleration[] = []): boolean =>
+  tolerations.some(
+    (each) =>
+      (each.key === undefined || each.key === "" || each.key === key) &&
+      (each.effect === undefined || each.effect === effect) &&
+      (each.operator === "Exists" || (each.value ?? "") === value),
+  );
+
+const gpusOf = ({ status }: DynamicObject, { gpuResourceName }: GPUs): number =>
+  Math.min(64, Number(status?.allocatable?.[gpuResourceName] ?? 0));
+
+function unavailable({ metadata, spec, status }: DynamicObject): string | null {
+  if (spec?.unschedulable) return `node ${metadata.name} is cordoned; uncordon it and create a new check`;
+  const ready = status?.conditions?.find(({ type }: { type: string }) => type === "Ready");
+  return ready?.status === "True" ? null : `node ${metadata.name} isn't Ready${ready?.message ? `: ${ready.message}` : ""}`;
+}
+
+/** One result over all nodes: a failure is one wherever it is, and nothing passed that isn't known everywhere. */
+export function overNodes(name: NodeCheck, nodes: readonly NodeStatus[]): CheckResult {
+  const found = nodes.flatMap((node) =>
+    (node.checks ?? []).filter((each) => each.name === name).map((each) => ({ node: node.name, ...each })),
+  );
+  for (const result of ["Fail", "Unknown"] as const) {
+    const such = found.filter((each) => each.result === result);
+    const [first] = such;
+    if (first)
+      return resultOf(name, result, `${nodes.length === 1 ? "" : `${such.length} of ${count(nodes)}: `}${first.node}: ${first.message}`);
+  }
+  const passed = found.find(({ result }) => result === "Pass");
+  if (passed)
+    return resultOf(name, "Pass", nodes.length === 1 ? passed.message : `on ${count(nodes)}; on ${passed.node}: ${passed.message}`);
+  return resultOf(name, "NotApplicable", found[0]?.message ?? "no node was looked at");
+}
+
+const count = (nodes: readonly NodeStatus[]) => `${nodes.length} ${nodes.length === 1 ? "node" : "nodes"}`;
+
+/** Versions that all nodes agree on; where they don't, which there are. */
+export function commonVersions(nodes: readonly NodeStatus[]): Record<string, string> {
+  const entries = nodes.flatMap(({ versions }) => Object.entries(versions ?? {}));
+  const grouped = Map.groupBy(entries, ([name]) => name);
+  return Object.fromEntries(
+    [...grouped]
+      .slice(0, 16)
+      .map(([name, found]) => [name, [...new Set(found.map(([, version]) => version))].sort().join(", ").slice(0, 100)]),
+  );
+}

@@ -1,0 +1,65 @@
+import { failure } from "@rune/crds/artifact";
+import { exit } from "@rune/crds/job-spec";
+import type { DynamicObject } from "kopf-ts";
+import type { Blocker } from "../check.ts";
+import { endOf } from "../main-container.ts";
+import { podsOf } from "../trouble.ts";
+import { parseJSON, type SeenWorker, workerState } from "../worker.ts";
+
+/** Where the program of a Job runs in its pod. */
+export const container = "environment";
+
+/** How one Job of a check stands. */
+export type Work =
+  | { readonly state: "Absent" }
+  /** `since`: when its Job was created. */
+  | { readonly state: "Running"; readonly trouble: Blocker | null; readonly since: string; readonly job: DynamicObject }
+  | { readonly state: "Ended"; readonly output: unknown }
+  /** It said nothing that counts. `again`: that was nobody's failure, so another Job may fare better. */
+  | { readonly state: "Lost"; readonly again: boolean; readonly message: string; readonly job: DynamicObject };
+
+export function workOf(seen: SeenWorker, now: Date): Work {
+  const { job } = seen;
+  const worker = workerState(seen, container, now);
+  if (!job || worker.state === "Absent") return { state: "Absent" };
+  const since = job.metadata.creationTimestamp ?? "";
+  if (worker.state === "Running") return { state: "Running", trouble: worker.trouble ?? null, since, job };
+  // What was deleted for another try is still going, and a pod may be seen a moment later than its Job's end.
+  if (job.metadata.deletionTimestamp || (podsOf(job, seen.pods).length === 0 && hasJustEnded(job, now)))
+    return { state: "Running", trouble: null, since, job };
+  if (worker.output !== undefined) return { state: "Ended", output: worker.output };
+  const [pod] = podsOf(job, seen.pods);
+  return { state: "Lost", again: isNobodysFailure(job, pod), message: wordsOf(pod, worker.message), job };
+}
+
+const lagSeconds = 30;
+
+function hasJustEnded({ status }: DynamicObject, now: Date): boolean {
+  const conditions: { type: string; status: string; lastTransitionTime?: string }[] = status?.conditions ?? [];
+  const end = conditions.find((each) => (each.type === "Complete" || each.type === "Failed") && each.status === "True")?.lastTransitionTime;
+  return end !== undefined && now.getTime() - Date.parse(end) < lagSeconds * 1000;
+}
+
+/** Drained, evicted, vanished, or in need of something that was away. */
+function isNobodysFailure(job: DynamicObject, pod: DynamicObject | undefined): boolean {
+  const conditions: { type: string; status: string; reason?: string }[] = [
+    ...(pod?.status?.conditions ?? []),
+    ...(job.status?.conditions ?? []),
+  ];
+  const disrupted = conditions.some(
+    ({ type, status, reason }) => status === "True" && (type === "DisruptionTarget" || reason === "PodFailurePolicy"),
+  );
+  const codes = pod ? [endOf(pod, "stage-model")?.exitCode, endOf(pod, container)?.exitCode] : [];
+  return disrupted || !pod || codes.includes(exit.unavailable);
+}
+
+/** Where the base couldn't be staged, its stager's words. */
+function wordsOf(pod: DynamicObject | undefined, message: string): string {
+  const stage = pod && endOf(pod, "stage-model");
+  if (!stage || stage.exitCode === 0) {
+    const killed = pod && endOf(pod, container)?.reason === "OOMKilled";
+    return killed ? "it needed more memory than it may have; raise spec.resources.memory in a new check" : message;
+  }
+  const told = failure.safeParse(parseJSON(stage.message));
+  return `the base model can't be staged: ${told.success ? told.data.failure.message : `exit code ${stage.exitCode}`}`;
+}

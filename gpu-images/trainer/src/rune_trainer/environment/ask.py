@@ -1,0 +1,87 @@
+"""Asks a server one question, once for each model, over its OpenAI-compatible API: `askJob` → `askResult`.
+
+A client like any other: it has no credential, and nothing of torch is loaded.
+"""
+
+import json
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from rune_trainer import result
+from rune_trainer.environment.job import owner_of, read_document, run
+from rune_trainer.errors import data_error, unavailable
+from rune_trainer.fields import Fields
+from rune_trainer.spec import Owner
+
+ANSWER_BYTES = 800
+LATER = (408, 425, 429, 500, 502, 503, 504)
+"""Answers after which asking again may help."""
+PAUSE_SECONDS = 2.0
+ANSWER_SECONDS = 120
+
+
+@dataclass(frozen=True)
+class Question:
+    owner: Owner
+    url: str
+    models: tuple[str, ...]
+    question: str
+    max_tokens: int
+    seconds: int
+
+
+class Away(Exception):
+    """Worth another try."""
+
+
+def parse_question(f: Fields) -> Question:
+    return Question(
+        f.inner("owner", owner_of), f.text("url"), tuple(f.items("models", least=1)), f.text("question"), f.whole("maxTokens", 1, 256), f.whole("seconds", 1, 86400)
+    )
+
+
+def post(url: str, body: dict[str, Any]) -> str:
+    """The text of the answer. Raises `Away` for what may pass, and an `Ending` for what won't."""
+    request = urllib.request.Request(f"{url}/chat/completions", json.dumps(body).encode(), {"Content-Type": "application/json"})
+    try:
+        with urllib.request.urlopen(request, timeout=ANSWER_SECONDS) as answer:
+            return json.load(answer)["choices"][0]["message"]["content"] or ""
+    except urllib.error.HTTPError as error:
+        words = f"{error.code} {error.read(500).decode(errors='replace')}".strip()
+        if error.code in LATER:
+            raise Away(words) from error
+        raise data_error("Refused", f"the server refused to answer as {body['model']}: {words}") from error
+    except (OSError, ValueError) as error:
+        raise Away(str(error)) from error
+    except (LookupError, TypeError) as error:
+        raise data_error("NoCompletion", f"what answers at {url} isn't an OpenAI-compatible server: {error!r}") from error
+
+
+def ask(asked: Question, send: Callable[[str, dict[str, Any]], str] = post, clock: Any = time) -> dict[str, Any]:
+    """Greedy answers, in the order of the models."""
+    until = clock.monotonic() + asked.seconds
+
+    def answer(model: str) -> str:
+        message = {"role": "user", "content": asked.question}
+        while True:
+            try:
+                return send(asked.url, {"model": model, "messages": [message], "temperature": 0, "max_tokens": asked.max_tokens})
+            except Away as away:
+                if clock.monotonic() >= until:
+                    raise unavailable("ServerUnavailable", f"{asked.url} didn't answer as {model}: {away}") from away
+                clock.sleep(PAUSE_SECONDS)
+
+    return {"answers": [result.cut(answer(model), ANSWER_BYTES) for model in asked.models]}
+
+
+def main() -> int:
+    return run(lambda: ask(read_document(parse_question)))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
