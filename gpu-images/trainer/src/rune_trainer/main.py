@@ -39,7 +39,7 @@ def work(job: Job) -> dict[str, Any]:
     reporter, tracker = Reporter(job.nats, job.owner.uid), Tracker(job.mlflow)
     runtime = Runtime(reporter, tracker)
     runtime.heed_signals()
-    tracker.start(f"{job.owner.name}-a{job.attempt}", {"run_id": job.owner.uid, "phase": job.method, "attempt": job.attempt, "corpus": job.corpus.digest}, {"rune.namespace": job.owner.namespace})
+    tracker.start(f"{job.owner.name}-a{job.attempt}", {"run_id": job.owner.uid, "phase": job.method, "attempt": job.attempt, **({"corpus": job.corpus.digest} if job.corpus else {})}, {"rune.namespace": job.owner.namespace})
     status, tags = "FAILED", dict[str, str]()
     try:
         values = METHODS[job.method](job, runtime)
@@ -63,7 +63,7 @@ def main() -> int:
         result.leave(result.message_of(ending))
         return ending.code
     except (MemoryError, torch.OutOfMemoryError):
-        result.leave(result.message_of(Ending(BAD_INPUT, "OutOfMemory", "the trainer ran out of memory; raise resources.memory or lower sft.batchSize and sft.maxLength")))
+        result.leave(result.message_of(Ending(BAD_INPUT, "OutOfMemory", "the trainer ran out of memory; raise resources.memory or lower batchSize and maxLength of the method")))
         return 1
     except Exception as error:
         traceback.print_exc()

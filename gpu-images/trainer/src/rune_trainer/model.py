@@ -7,7 +7,7 @@ from typing import Any
 import torch
 
 from rune_trainer.errors import bad_input, base_unusable, misconfigured
-from rune_trainer.spec import Sft
+from rune_trainer.settings import Loading, Sft
 
 PRECISIONS = {"BFloat16": torch.bfloat16, "Float32": torch.float32}
 
@@ -16,7 +16,7 @@ def device_of() -> torch.device:
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
-def load_base(directory: str, settings: Sft, device: torch.device) -> Any:
+def load_base(directory: str, settings: Sft | Loading, device: torch.device) -> Any:
     """The base as transformers gives it; quantized to 4 bits on the way in where the job says NF4."""
     from transformers import AutoModelForCausalLM, BitsAndBytesConfig
 
