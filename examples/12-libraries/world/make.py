@@ -2,11 +2,12 @@
 
     make.py --out DIR [--training N] [--held-out N] [--seed N] [--shuffled] [--sources]
 
-    training.jsonl  a corpus: a session of each training library, with other uses of its functions as examples
-    held-out.jsonl  a corpus: a session of each held-out library, with examples likewise; no training library has its name
-    tasks.json      a task set: uses of the held-out libraries' functions that no example shows
-    shuffled.jsonl  with --shuffled: the training corpus with each session's examples exchanged for the next one's: nothing can be learnt from a session here
-    sources/        with --sources: every held-out library as a file, for a sandbox's import path
+    training.jsonl    a corpus: a session of each training library, with other uses of its functions as examples
+    held-out.jsonl    a corpus: a session of each held-out library, with examples likewise; no training library has its name
+    tasks.json        a task set: uses of the held-out libraries' functions that no example shows
+    references.jsonl  a program that passes, for each of them
+    shuffled.jsonl    with --shuffled: the training corpus with each session's examples exchanged for the next one's: nothing can be learnt from a session here
+    sources/          with --sources: every held-out library as a file, for a sandbox's import path
 """
 
 import argparse
@@ -30,11 +31,11 @@ SEED = 12
 
 @dataclass(frozen=True)
 class HeldOut:
-    """A library that nothing is trained on."""
+    """A library that nothing is trained on. `references`: its tasks, each with a program that passes."""
 
     library: Library
     line: Document
-    tasks: list[Document]
+    references: list[Document]
 
 
 def scope_of(library: Library) -> Document:
@@ -61,7 +62,8 @@ def line_of(asker: Asker) -> Document:
 def held_out(asker: Asker) -> HeldOut:
     """Tasks of one library are one piece of evidence."""
     belongs = {"cluster": asker.library.name, "scope": scope_of(asker.library)}
-    return HeldOut(asker.library, line_of(asker), [{**question.task, **belongs} for question in held_out_of(asker)])
+    references = [{"task": {**question.task, **belongs}, "program": question.program} for question in held_out_of(asker)]
+    return HeldOut(asker.library, line_of(asker), references)
 
 
 def shuffled(lines: list[Document]) -> list[Document]:
@@ -77,10 +79,12 @@ def make(out: pathlib.Path, training: int, held: int, seed: int) -> tuple[list[D
     names = names_of(training + held, seed)
     lines = [drawn(name, seed, line_of) for name in names[:training]]
     others = [drawn(name, seed, held_out) for name in names[training:]]
-    task_set = {"schema": "rune.dev/taskset/v1", "name": "held-out libraries", "tasks": [task for other in others for task in other.tasks]}
+    references = [reference for other in others for reference in other.references]
+    task_set = {"schema": "rune.dev/taskset/v1", "name": "held-out libraries", "tasks": [reference["task"] for reference in references]}
     out.mkdir(parents=True, exist_ok=True)
     (out / "training.jsonl").write_text(text_of(lines))
     (out / "held-out.jsonl").write_text(text_of([other.line for other in others]))
+    (out / "references.jsonl").write_text(text_of(references))
     (out / "tasks.json").write_text(json.dumps(task_set, indent=1) + "\n")
     return lines, others
 
