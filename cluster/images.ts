@@ -1,6 +1,7 @@
 import { copyFile, link } from "node:fs/promises";
 import { join } from "node:path";
 import { bundle } from "./bundle.ts";
+import { bundleTaskSets } from "./human-eval.ts";
 import { goCommand } from "./programs.ts";
 import { settings } from "./settings.ts";
 
@@ -49,7 +50,7 @@ export const images: Record<string, ImageSpec> = {
   },
   python: { directory: "cluster/images/python", base: debianBase },
 
-  operator: typescript("operator"),
+  operator: { ...typescript("operator"), stage: bundleTaskSets },
   agent: typescript("workloads/agent"),
   evaluator: typescript("workloads/evaluator"),
   "adapter-loader": typescript("workloads/adapter-loader"),

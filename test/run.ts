@@ -1,4 +1,5 @@
 import { ensureUp, cluster as present } from "../cluster/api.ts";
+import { referenceCases } from "../cluster/human-eval.ts";
 import { progress } from "../cluster/progress.ts";
 import { type Counts, command, counted, gpuImageTests, type Stage, unittest, vitest } from "./stages.ts";
 
@@ -12,6 +13,10 @@ const stages: Stage[] = [
   command("check", process.execPath, ["test/check.ts"]),
   vitest("unit", []),
   unittest("sandbox", "workloads/sandbox"),
+  {
+    name: "HumanEval in the sandbox",
+    run: async () => await counted("", "python3", ["-B", "references.py", await referenceCases()], "workloads/sandbox").run(),
+  },
   counted("adversary", "python3", ["-B", "-m", "adversary", "--short"], "workloads/sandbox"),
   command("netpol", "go", ["-C", "cluster/kube", "test", "-trimpath", "./netpol/..."]),
   vitest("real registry and NATS", ["clients.integration", "agent.integration", "evaluator.integration"], { RUNE_TEST_SERVICES: "1" }),

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { adapter, claiming, condition, evaluation, modelServer } from "../testing/objects.ts";
-import { claimOf, demands, lastUses } from "./claims.ts";
+import { claimsOf, demands, lastUses } from "./claims.ts";
 
 const names = (found: ReturnType<typeof demands>) => found.map(({ name }) => name);
 const armed = (activeArm: string | undefined, conditions?: ReturnType<typeof condition>[]) =>
@@ -47,11 +47,18 @@ describe("demand for adapters", () => {
   });
 
   it("of an evaluation is that of its active arm alone", () => {
-    expect(claimOf(armed("new"), "coder")).toBe("new");
-    expect(claimOf(armed("base"), "coder")).toBeUndefined();
-    expect(claimOf(armed(undefined), "coder")).toBeUndefined();
-    expect(claimOf(armed("elsewhere"), "coder")).toBeUndefined();
-    expect(claimOf(armed("elsewhere"), "other")).toBe("far");
+    expect(claimsOf(armed("new"), "coder")).toEqual(["new"]);
+    expect(claimsOf(armed("base"), "coder")).toEqual([]);
+    expect(claimsOf(armed(undefined), "coder")).toEqual([]);
+    expect(claimsOf(armed("elsewhere"), "coder")).toEqual([]);
+    expect(claimsOf(armed("elsewhere"), "other")).toEqual(["far"]);
+  });
+
+  it("of an arm with an adapter for each task is the batch that is measured now", () => {
+    const arms = [{ name: "each", serverRef: { name: "coder" }, adapters: { matchLabels: { by: "generator" } } }];
+    const status = { activeArm: "each", activeAdapters: ["a", "b"] };
+    expect(claimsOf(evaluation("batches", { spec: { arms }, status }), "coder")).toEqual(["a", "b"]);
+    expect(names(demands(modelServer(), [], [evaluation("batches", { spec: { arms }, status })]))).toEqual(["a", "b"]);
   });
 
   it("remembers when an adapter was used last, by what has ended", () => {

@@ -38,17 +38,15 @@ function claims(server: ModelServer, users: readonly User[]): Demand[] {
   return users
     .filter((user) => !isTerminal(user) && !user.spec.suspend && !user.metadata.deletionTimestamp)
     .toSorted(byAge)
-    .flatMap((user) => {
-      const name = claimOf(user, server.metadata.name);
-      return name ? [{ name, by: `${user.kind} ${user.metadata.name}` }] : [];
-    });
+    .flatMap((user) => claimsOf(user, server.metadata.name).map((name) => ({ name, by: `${user.kind} ${user.metadata.name}` })));
 }
 
-/** The adapter that an object has frozen in its status and needs from this server now. */
-export function claimOf(user: User, server: string): string | undefined {
-  if (isSession(user)) return user.spec.serverRef.name === server ? user.status?.adapter?.name : undefined;
+/** The adapters that an object has frozen in its status and needs from this server now: a session's one, an evaluation's arm's or batch's. */
+export function claimsOf(user: User, server: string): readonly string[] {
+  if (isSession(user)) return user.spec.serverRef.name === server && user.status?.adapter?.name ? [user.status.adapter.name] : [];
   const active = user.spec.arms.find(({ name }) => name === user.status?.activeArm);
-  return active?.serverRef.name === server ? active.adapter : undefined;
+  if (active?.serverRef.name !== server) return [];
+  return active.adapter ? [active.adapter] : (user.status?.activeAdapters ?? []);
 }
 
 /** When each adapter was last used here, from the endings of what used it: least recently used leaves first. */

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { task } from "./agent-session.ts";
-import { isolation, scope } from "./common.ts";
+import { costs, isolation, scope } from "./common.ts";
 import { digest, text, whole } from "./field.ts";
 
 /** Media types of what Rune stores. */
@@ -110,7 +110,17 @@ export function clusterOf({ cluster, description, tests }: HeldOutTask): string 
 export const taskSet = z.object({
   schema: z.literal("rune.dev/taskset/v1"),
   name: text(200),
-  tasks: z.array(heldOutTask).min(1).max(100000),
+  tasks: z
+    .array(heldOutTask)
+    .min(1)
+    .max(100000)
+    .superRefine((tasks, context) => {
+      const seen = new Set<string>();
+      for (const [index, { id }] of tasks.entries()) {
+        if (seen.has(id)) context.addIssue({ code: "custom", path: [index, "id"], message: `two tasks are called ${id}` });
+        seen.add(id);
+      }
+    }),
 });
 export type TaskSet = z.infer<typeof taskSet>;
 
@@ -141,6 +151,7 @@ export const logRecord = z.discriminatedUnion("type", [
     programs: z.array(text(65536)).max(64),
     promptTokens: whole(0, 1e9),
     completionTokens: whole(0, 1e9),
+    seconds: z.number().nonnegative().optional().describe("How long the request took; logs of earlier versions don't say."),
   }),
   z.object({ type: z.literal("executed"), ...header, program: text(65536), execution }),
   z.object({
@@ -214,12 +225,22 @@ export const agentResult = z.object({
 });
 
 const rate = z.object({ estimate: z.number(), lower: z.number(), upper: z.number() });
-/** Termination message of the evaluator: of one arm, or, after the last arm, with the report. */
+/** Termination message of the evaluator (at most 4 KiB): of one arm, or what of it the claimed adapters answer; after the last, with the report. */
 export const evaluatorResult = z.object({
   arm: text(30),
-  passAt1: rate,
+  passAt1: rate.optional().describe("Of all that the arm answered so far; unset while a task of this look is unanswered."),
   completed: whole(0, 1e9),
+  costs: costs.optional().describe("Of the arm so far, over all looks."),
+  decided: z
+    .boolean()
+    .optional()
+    .describe("After the last arm of a look: whether the evaluation ends here. Unset and false go on, where there are looks left."),
   delta: rate.optional(),
+  comparisons: z
+    .array(z.object({ candidate: text(30), delta: rate }))
+    .max(8)
+    .optional(),
+  controlsMissing: text(300).optional().describe("Why the verdict is at best Inconclusive for want of control arms."),
   verdict: z.enum(["Passed", "Failed", "Inconclusive"]).optional(),
   /** why the verdict is what it is, and what to do where nothing was decided */
   why: text(300).optional(),

@@ -226,6 +226,18 @@ export const measuredTasks = z.object({
 });
 export type MeasuredTasks = z.infer<typeof measuredTasks>;
 
+/** What an evaluation's arm took. */
+export const costs = z
+  .object({
+    promptTokens: whole(0, Number.MAX_SAFE_INTEGER).describe("Tokens of all prompts."),
+    completionTokens: whole(0, Number.MAX_SAFE_INTEGER).describe("Tokens of all answers."),
+    engineSeconds: whole(0, Number.MAX_SAFE_INTEGER).describe("Seconds that requests took, added up."),
+    programs: whole(0, Number.MAX_SAFE_INTEGER).describe("Programs that were executed."),
+  })
+  .describe("What the arm cost.");
+
+export type Costs = z.infer<typeof costs>;
+
 /** Annotation-free labels that mirror status for selectors. */
 export const label = {
   project: `${group}/project`,

@@ -2,6 +2,7 @@ import { z } from "zod";
 import {
   artifactReference,
   bounded,
+  costs,
   interval,
   isolation,
   losses,
@@ -125,15 +126,6 @@ const spec = z.object({
   requires,
   ...bounded,
 });
-
-const costs = z
-  .object({
-    promptTokens: whole(0, Number.MAX_SAFE_INTEGER).describe("Tokens of all prompts."),
-    completionTokens: whole(0, Number.MAX_SAFE_INTEGER).describe("Tokens of all answers."),
-    engineSeconds: whole(0, Number.MAX_SAFE_INTEGER).describe("Seconds that requests took, added up."),
-    programs: whole(0, Number.MAX_SAFE_INTEGER).describe("Programs that were executed."),
-  })
-  .describe("What the arm cost.");
 
 const status = z.object({
   ...statusBase,

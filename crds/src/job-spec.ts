@@ -73,6 +73,16 @@ const evaluatorArm = z.object({
     .record(text(100), text(63))
     .optional()
     .describe("Id of a task → name of the adapter that answers it; a task that isn't here is answered by the base."),
+  control: z
+    .enum(["WrongTrajectory", "Mean", "Random", "Zero"])
+    .optional()
+    .describe(
+      "What the arm is there to be compared with, where it is a control: other tasks' adapters, the mean of the right ones, or noise.",
+    ),
+  generated: z
+    .boolean()
+    .optional()
+    .describe("Whether a hypernetwork made the arm's adapters: a gate on them wants control arms whatever the gain."),
   adapters: z
     .array(artifactReference.extend({ name: text(63), generation: whole(0, 1000000) }))
     .max(512)
@@ -92,7 +102,11 @@ export const evaluatorJob = z.object({
   owner,
   epoch: whole(1, 1000000),
   arm: text(30).describe("Name of the arm that this pod works on."),
-  claimed: z.array(text(63)).max(512).optional().describe("Adapters that may be asked now; all of the arm's when unset."),
+  claimed: z
+    .array(text(63))
+    .max(512)
+    .optional()
+    .describe("Adapters that may be asked now, beside the base: tasks of others come in another epoch. All of the arm's when unset."),
   arms: z.array(evaluatorArm).min(1).max(8),
   taskSet: z.object({
     ...artifactReference.shape,

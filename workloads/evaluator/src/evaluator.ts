@@ -6,6 +6,7 @@ import { Mlflow } from "@rune/clients/mlflow";
 import { PodFailure } from "@rune/clients/pod";
 import { Registry } from "@rune/clients/registry";
 import { Runner } from "@rune/clients/runner";
+import { chosenTasks } from "@rune/clients/task-set";
 import type { EvaluatorResult, HeldOutTask } from "@rune/crds/artifact";
 import { type EvaluatorJob, exit } from "@rune/crds/job-spec";
 import { assessment } from "./assessment.ts";
@@ -13,13 +14,13 @@ import { Ledger } from "./ledger.ts";
 import { measure } from "./measure.ts";
 import { publishReport, trackReport } from "./publish.ts";
 import { armEstimate, buildReport, isComplete, sampleLines } from "./report.ts";
-import { chosenTasks, loadTaskSet } from "./tasks.ts";
+import { loadTaskSet } from "./tasks.ts";
 import type { World } from "./world.ts";
 
 /** One epoch of one evaluation: judges what its arm still lacks, and publishes the report once no arm lacks anything. */
 export async function runEvaluator(job: EvaluatorJob, signal: AbortSignal): Promise<EvaluatorResult> {
   const registry = new Registry({ url: job.registry.url, token: () => secret(job.registry.tokenFile) });
-  const tasks = chosenTasks(await loadTaskSet(registry, job.taskSet), job);
+  const tasks = chosenTasks(await loadTaskSet(registry, job.taskSet), { ...job.taskSet, seed: job.seed });
   const { url, stream, subject } = job.nats;
   const credentials = await readFile(job.nats.credentialsFile, "utf8");
   const log = await connectLog({ url, credentials, stream, subject, uid: job.owner.uid, signal, deadline: Date.parse(job.deadline) });

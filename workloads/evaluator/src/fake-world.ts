@@ -2,6 +2,7 @@ import { FakeLog, FakePower, FakeRunner, verified } from "@rune/clients/testing/
 import type { HeldOutTask, LogRecord } from "@rune/crds/artifact";
 import type { Isolation } from "@rune/crds/common";
 import { type EvaluatorJob, evaluatorJob } from "@rune/crds/job-spec";
+import type { z } from "zod";
 import { Ledger } from "./ledger.ts";
 import type { World } from "./world.ts";
 
@@ -9,16 +10,23 @@ const digest = `sha256:${"a".repeat(64)}`;
 const nats = { url: "nats://n", credentialsFile: "/c", stream: "S", subject: "rune.evaluation.uid" };
 const targets = { canary: "c:1", dns: "d:1", modelServer: "m:1", apiServer: "a:1", node: "n:1" };
 
-export function jobOf(changes: Partial<EvaluatorJob> = {}): EvaluatorJob {
+export function jobOf(changes: Partial<z.input<typeof evaluatorJob>> = {}): EvaluatorJob {
   return evaluatorJob.parse({
     owner: { kind: "Evaluation", namespace: "n", name: "memory-helps", uid: "uid" },
     epoch: 1,
     arm: "base",
     arms: [
-      { name: "base", model: { url: "http://m/v1", base: "qwen", name: "qwen" } },
-      { name: "memory", model: { url: "http://m/v1", base: "qwen", name: "tessera-0123456789abcdef" }, adapterDigest: digest },
+      { name: "base", model: { url: "http://m/v1", base: "qwen", name: "qwen" }, adapters: [] },
+      {
+        name: "memory",
+        model: { url: "http://m/v1", base: "qwen", name: "tessera-0123456789abcdef" },
+        adapterDigest: digest,
+        adapters: [{ name: "tessera-0123456789abcdef", repository: "rune/n/adapters", digest, generation: 0 }],
+      },
     ],
-    taskSet: { repository: "rune/n/tasks", digest },
+    taskSet: { repository: "rune/n/tasks", digest, part: "All" },
+    seenTasks: "Refuse",
+    look: { number: 1, of: 1 },
     samples: 4,
     sampling: {},
     seed: 1,

@@ -1,6 +1,10 @@
-import { criticalT, criticalZ } from "./student.ts";
+import { criticalZ } from "@rune/clients/normal";
+import { criticalT } from "@rune/clients/student";
 
-/** A number and its 95 % interval. */
+/** Chance to miss the truth of the intervals that are shown, whatever a gate asks for. */
+export const shownAlpha = 0.05;
+
+/** A number and its interval, of 95 % where nothing else is said. */
 export type Estimate = { estimate: number; lower: number; upper: number };
 /** A task's value. Tasks of one cluster stand or fall together: they are one piece of evidence. */
 export type Value = { cluster: string; value: number };
@@ -24,29 +28,29 @@ export function effectiveClusters(clusters: readonly string[]): number {
  */
 export function shareInterval(values: readonly Value[]): Estimate {
   const { mean: share, effective, spread } = clusterMean(values);
-  if (!spread) return { estimate: share, ...wilson(share, 1, criticalZ) };
+  if (!spread) return { estimate: share, ...wilson(share, 1, criticalZ(shownAlpha)) };
   const mixed = (share * effective + 0.5) / (effective + 1);
   const squares = (effective - 1) * spread.variance * effective + effective * (share - mixed) ** 2 + (mixed ** 2 + (1 - mixed) ** 2) / 2;
   const trials = (mixed * (1 - mixed) * effective ** 2) / squares;
-  return { estimate: share, ...wilson(share, trials, criticalT(spread.df)) };
+  return { estimate: share, ...wilson(share, trials, criticalT(spread.df, shownAlpha)) };
 }
 
 /**
- * The mean of differences between -1 and 1 with its interval: t with a cluster-robust variance (see `clusterMean`), which for clusters of
+ * The mean of differences between `lowest` and `highest` with the interval that misses it with chance `alpha`: t with a cluster-robust variance (see `clusterMean`), which for clusters of
  * equal size is the textbook's paired t interval of the clusters' means.
  * Where every cluster came out the same, or there is only one, that interval has no width, and would claim to know all clusters that
  * weren't drawn. Then it leaves room for those: Wilson's upper bound of a share that was never seen, z² / (n + z²) of n effective
  * clusters, may differ by as much as is possible, either way. At 16 clusters that is 19 points, at 164 it is 2.
  * Throws RangeError for no values.
  */
-export function differenceInterval(values: readonly Value[]): Estimate {
+export function differenceInterval(values: readonly Value[], { alpha = shownAlpha, lowest = -1, highest = 1 } = {}): Estimate {
   const { mean: estimate, effective, spread } = clusterMean(values);
   if (spread && spread.variance > noVariance) {
-    const half = criticalT(spread.df) * Math.sqrt(spread.variance);
-    return { estimate, lower: Math.max(-1, estimate - half), upper: Math.min(1, estimate + half) };
+    const half = criticalT(spread.df, alpha) * Math.sqrt(spread.variance);
+    return { estimate, lower: Math.max(lowest, estimate - half), upper: Math.min(highest, estimate + half) };
   }
-  const { upper: unseen } = wilson(0, effective, criticalZ);
-  return { estimate, lower: estimate - unseen * (1 + estimate), upper: estimate + unseen * (1 - estimate) };
+  const { upper: unseen } = wilson(0, effective, criticalZ(alpha));
+  return { estimate, lower: estimate - unseen * (estimate - lowest), upper: estimate + unseen * (highest - estimate) };
 }
 
 /** Far below the variance that a single program among any number of tasks would make, and far above what rounding makes. */

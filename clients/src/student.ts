@@ -1,18 +1,17 @@
-/** Two-sided 95 % of the normal distribution. */
-export const criticalZ = 1.959963984540054;
+import { criticalZ } from "./normal.ts";
 
 /**
- * Two-sided 95 % critical value of Student's t with `df` > 0 degrees of freedom, which need not be whole: P(|T| > t) = .05.
+ * The t with P(|T| > t) = `alpha` of Student's distribution with `df` > 0 degrees of freedom, which need not be whole.
  * Newton's method from the normal distribution's value: that is too small, and the tail is convex, so it never steps too far.
- * Throws RangeError unless df > 0.
+ * Throws RangeError unless df > 0 and 0 < alpha < 1.
  */
-export function criticalT(df: number): number {
+export function criticalT(df: number, alpha: number): number {
   if (!(df > 0)) throw new RangeError(`Student's t with ${df} degrees of freedom is not defined`);
   const scale = (2 * Math.exp(logGamma((df + 1) / 2) - logGamma(df / 2))) / Math.sqrt(df * Math.PI);
-  let t = criticalZ;
-  for (let step = 0; step < 200; step++) {
+  let t = criticalZ(alpha);
+  for (let step = 0; step < 500; step++) {
     const slope = scale * Math.exp((-(df + 1) / 2) * Math.log1p((t * t) / df));
-    const distance = (outside(t, df) - 0.05) / slope;
+    const distance = (outside(t, df) - alpha) / slope;
     t += distance;
     if (Math.abs(distance) < 1e-11 * t) break;
   }

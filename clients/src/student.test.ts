@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
-import { criticalT, criticalZ } from "./student.ts";
+import { criticalZ } from "./normal.ts";
+import { criticalT } from "./student.ts";
 
 /** scipy 1.x: `stats.t.ppf(.975, df)`; whole numbers stand in every textbook's table. */
 const table: [df: number, t: number][] = [
@@ -17,13 +18,22 @@ const table: [df: number, t: number][] = [
 ];
 
 test.each(table)("Student's t with %d degrees of freedom has 95 %% within ±%d", (df, t) => {
-  expect(criticalT(df) / t).toBeCloseTo(1, 8);
+  expect(criticalT(df, 0.05) / t).toBeCloseTo(1, 8);
+});
+
+/** By the regularized incomplete beta function of mpmath with 30 digits. */
+test.each([
+  [9, 0.2, 1.383028738396632],
+  [24, 0.4, 0.856855458075656],
+  [15, 1e-6, 7.903233627313883],
+])("Student's t with %d degrees of freedom lies outside with a chance of %d beyond ±%d", (df, alpha, t) => {
+  expect(criticalT(df, alpha) / t).toBeCloseTo(1, 8);
 });
 
 test("Student's t becomes the normal distribution", () => {
-  expect(criticalT(1e9)).toBeCloseTo(criticalZ, 5);
+  expect(criticalT(1e9, 0.05)).toBeCloseTo(criticalZ(0.05), 5);
 });
 
 test.each([0, -1, Number.NaN])("Student's t with %d degrees of freedom is an error", (df) => {
-  expect(() => criticalT(df)).toThrow(RangeError);
+  expect(() => criticalT(df, 0.05)).toThrow(RangeError);
 });

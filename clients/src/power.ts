@@ -1,0 +1,43 @@
+import { alphaOfLook } from "./looks.ts";
+import { criticalT } from "./student.ts";
+
+/** Chance with which a gain of the size that is named is shown. */
+export const power = 0.8;
+
+/**
+ * How much candidate and baseline differ from task to task where nothing is known beforehand, as shares: `ofGain` is the variance of the
+ * gain itself between clusters, a spread of 15 points; `ofChance` is p (1 - p) of one program in both arms together, 2 × 0.7 / 1.7 × 1/4 for
+ * difficulties spread as Beta(0.35, 0.35): half of the tasks solved, most of them nearly always or nearly never. Rates elsewhere vary less.
+ */
+const prior = { ofGain: 0.022, ofChance: 0.206 };
+
+export type Design = {
+  /** independent tasks */
+  clusters: number;
+  /** tasks in all, at least one a cluster; as many as clusters where unset */
+  tasks?: number;
+  /** programs of each arm for each task */
+  samples: number;
+  /** of the gate's two-sided interval, over all looks */
+  confidence: number;
+  looks?: number;
+  /** variance of one cluster's gain in squared points, as an earlier evaluation of these tasks saw it (`varianceSeen`) */
+  variance?: number | undefined;
+};
+
+/**
+ * The smallest true gain, in percentage points beyond the gate's threshold, that the interval's lower end reaches with a chance of 80 %: at
+ * the last look, (t of the confidence + t of 80 %) standard errors. Throws RangeError for fewer than two clusters, which show nothing.
+ */
+export function smallestGain({ clusters, tasks = clusters, samples, confidence, looks = 1, variance }: Design): number {
+  if (!(clusters >= 2)) throw new RangeError(`${clusters} clusters can't show a gain; it takes at least two`);
+  const ofCluster = variance ?? 1e4 * (prior.ofGain + prior.ofChance / (samples * Math.max(1, tasks / clusters)));
+  const df = clusters - 1;
+  const critical = criticalT(df, alphaOfLook(1 - confidence, { number: looks, of: looks }));
+  return (critical + criticalT(df, 2 * (1 - power))) * Math.sqrt(ofCluster / clusters);
+}
+
+/** Variance of one cluster's gain in squared points, from a gain's 95 % interval over that many clusters, such as an A/A evaluation's. */
+export function varianceSeen({ lower, upper }: { lower: number; upper: number }, clusters: number): number {
+  return clusters * ((upper - lower) / 2 / criticalT(clusters - 1, 0.05)) ** 2;
+}

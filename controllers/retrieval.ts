@@ -1,0 +1,58 @@
+import type { Adapter } from "@rune/crds/adapter";
+import type { MeasuredTasks, Scope } from "@rune/crds/common";
+import { isTrue } from "kopf-ts";
+import { narrowness, sameTasks } from "./scope.ts";
+
+/** Whether an adapter can be chosen on this base at all. */
+export function isEligible(adapter: Adapter, baseDigest: string): boolean {
+  return (
+    isTrue(adapter, "Ready") && !adapter.status?.archived && !adapter.metadata.deletionTimestamp && adapter.spec.base.digest === baseDigest
+  );
+}
+
+/**
+ * The adapters whose scope takes in this one, the best first: of the narrowest scope, and within a scope the one with the best lower bound
+ * on the tasks that they are compared by. This is what a session of that scope chooses by, and what an evaluation assigns by.
+ */
+export function rankedFor(scope: Scope, adapters: readonly Adapter[]): Ranked[] {
+  const relevant = adapters.map((adapter) => ({ adapter, level: narrowness(adapter.spec.scope, scope) })).filter(({ level }) => level > 0);
+  return [...Map.groupBy(relevant, ({ level }) => level)]
+    .sort(([a], [b]) => b - a)
+    .flatMap(([level, members]) => rankedAt(level, members, scope));
+}
+
+type Evidence = NonNullable<NonNullable<Adapter["status"]>["evidence"]>[number];
+export type Ranked = { adapter: Adapter; score: number; evidence: Evidence | undefined };
+
+/** Adapters of one level, the best first: the level plus the lower bound of Pass@1 (0 to 1) on the tasks that all are compared by. */
+function rankedAt(level: number, members: readonly { adapter: Adapter }[], scope: Scope): Ranked[] {
+  const yardstick = yardstickOf(
+    members.flatMap(({ adapter }) => adapter.status?.evidence ?? []),
+    scope,
+  );
+  return members
+    .map(({ adapter }) => {
+      const evidence = adapter.status?.evidence?.find(({ taskSet }) => yardstick && sameTasks(taskSet, yardstick));
+      return { adapter, evidence, score: level + Number(evidence?.passAt1.lower ?? 0) };
+    })
+    .sort((a, b) => b.score - a.score || newestFirst(a.adapter, b.adapter));
+}
+
+const newestFirst = ({ metadata: a }: Adapter, { metadata: b }: Adapter) =>
+  b.creationTimestamp.localeCompare(a.creationTimestamp) || a.name.localeCompare(b.name);
+
+/**
+ * The tasks that adapters are compared by: a set whose scope takes in the session, and of those the one that most of them were measured on,
+ * then the narrowest, then the one that was measured first. Whoever wasn't measured on it counts as not measured: an easy set of one's own,
+ * or somebody else's, buys no rank, and a newcomer is measured on what the incumbent was.
+ */
+function yardstickOf(evidence: readonly Evidence[], scope: Scope): MeasuredTasks | undefined {
+  const own = evidence.map((each) => {
+    const alike = evidence.filter(({ taskSet }) => sameTasks(taskSet, each.taskSet));
+    const [first = each.time] = alike.map(({ time }) => time).sort();
+    return { taskSet: each.taskSet, narrow: narrowness(each.taskSet.scope ?? {}, scope), measured: alike.length, first };
+  });
+  return own
+    .filter(({ narrow }) => narrow > 0)
+    .toSorted((a, b) => b.measured - a.measured || b.narrow - a.narrow || a.first.localeCompare(b.first))[0]?.taskSet;
+}
