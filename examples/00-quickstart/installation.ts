@@ -8,8 +8,11 @@ import { beside } from "@rune/cluster/shell";
 import { kubectlCommand } from "@rune/cluster/tools";
 import type { Options } from "./options.ts";
 
+/** Where Rune is installed, and as which Helm release. */
+export type Installation = Pick<Options, "release" | "systemNamespace">;
+
 /** Rune on a cluster: images built and loaded, the chart installed, its services answering. */
-export async function install({ release, systemNamespace }: Options): Promise<Record<string, BuiltImage>> {
+export async function install({ release, systemNamespace }: Installation): Promise<Record<string, BuiltImage>> {
   await ensureUp();
   const images = await progress.step("images", async () => loadImages(await buildImages()));
   await progress.step("helm upgrade --install rune", () =>
@@ -26,7 +29,7 @@ export async function install({ release, systemNamespace }: Options): Promise<Re
 }
 
 /** A client of the installation's registry for an administrator of the cluster: signs its own token with the installation's key. */
-export async function adminRegistry({ systemNamespace }: Options, repository: string): Promise<Disposable & { registry: Registry }> {
+export async function adminRegistry({ systemNamespace }: Installation, repository: string): Promise<Disposable & { registry: Registry }> {
   const secret = JSON.parse(await kubectl(["get", "secret", "rune-keys", "-n", systemNamespace, "-o", "json"]));
   const key = JSON.parse(Buffer.from(secret.data["registry.jwk"], "base64").toString());
   const { url, [Symbol.dispose]: close } = await reach(systemNamespace, "rune-registry", 5000);

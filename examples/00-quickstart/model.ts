@@ -28,23 +28,21 @@ export async function preparedModel(name: string, trainer: BuiltImage): Promise<
 }
 
 async function convert(name: string, directory: string, models: string, script: string, trainer: BuiltImage): Promise<void> {
+  const volumes = [`${models}:${models}`, `${script}:/prepare.py:ro`];
+  await inTrainer(trainer, volumes, ["python3", "/prepare.py", "--model", name, "--out", directory, "--wheels", join(models, "wheels")]);
+}
+
+/** Runs a command as root in a container of the trainer image, which has what models are made with. */
+export async function inTrainer(
+  trainer: BuiltImage,
+  volumes: readonly string[],
+  command: readonly string[],
+  onLine?: (line: string) => void,
+): Promise<void> {
   const container = (await buildah(["from", "--pull-never", `${trainer.repository}:${trainer.tag}`])).trim();
   try {
-    const inside = ["--model", name, "--out", directory, "--wheels", join(models, "wheels")];
-    await buildah([
-      "run",
-      "--user",
-      "0",
-      "--volume",
-      `${models}:${models}`,
-      "--volume",
-      `${script}:/prepare.py:ro`,
-      container,
-      "--",
-      "python3",
-      "/prepare.py",
-      ...inside,
-    ]);
+    const mounts = volumes.flatMap((volume) => ["--volume", volume]);
+    await buildah(["run", "--user", "0", ...mounts, container, "--", ...command], { onLine });
   } finally {
     await buildah(["rm", container]);
   }
@@ -74,7 +72,7 @@ export async function storeModel(registry: Registry, name: string, directory: st
   return { repository: stored.repository, digest: stored.digest, identity };
 }
 
-const exists = (path: string) =>
+export const exists = (path: string) =>
   access(path).then(
     () => true,
     () => false,

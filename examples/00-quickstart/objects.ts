@@ -1,8 +1,10 @@
 import { mkdir, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { kubectl } from "@rune/cluster/api";
+import { progress } from "@rune/cluster/progress";
 import { settings } from "@rune/cluster/settings";
 import type { Condition } from "@rune/crds/common";
+import type { ModelServer } from "@rune/crds/model-server";
 import { stringify } from "yaml";
 import type { Manifest } from "./manifests.ts";
 
@@ -14,12 +16,28 @@ export interface Seen<Status> {
 }
 
 /** `kubectl apply` of manifests that a person finds again in out/quickstart. */
-export async function apply(file: string, ...manifests: Manifest[]): Promise<void> {
-  const directory = join(settings.out, "quickstart");
+export function apply(file: string, ...manifests: Manifest[]): Promise<void> {
+  return applyKept(join("quickstart", file), ...manifests);
+}
+
+/** `kubectl apply` of manifests that a person finds again in a file under `out`. */
+export async function applyKept(path: string, ...manifests: Manifest[]): Promise<void> {
   const text = manifests.map((manifest) => stringify(manifest)).join("---\n");
-  await mkdir(directory, { recursive: true });
-  await writeFile(join(directory, file), text);
+  const file = join(settings.out, path);
+  await mkdir(dirname(file), { recursive: true });
+  await writeFile(file, text);
   await kubectl(["apply", "--server-side", "-f", "-"], { input: text });
+}
+
+/** Specs are frozen, so a second run needs an empty namespace; only one that carries the example's own labels is emptied. */
+export async function beginAnew(namespace: string, ownLabels: Record<string, string>): Promise<void> {
+  const own = await kubectl(["get", "namespace", "-l", selectorOf(ownLabels), "-o", "name"]);
+  if (!own.split("\n").includes(`namespace/${namespace}`)) return;
+  await progress.step(`deleting what an earlier run left in namespace ${namespace}`, async () => {
+    // First what has pods with a long grace period: half of it would go by until Kubernetes looks at the namespace again.
+    await kubectl(["delete", "modelservers", "--all", "-n", namespace, "--cascade=foreground", "--timeout=3m"]);
+    await kubectl(["delete", "namespace", namespace, "--timeout=5m"]);
+  });
 }
 
 export async function get<Status>(kind: string, namespace: string, name: string): Promise<Seen<Status>> {
@@ -27,10 +45,14 @@ export async function get<Status>(kind: string, namespace: string, name: string)
 }
 
 export async function list<Status>(kind: string, namespace: string, labels: Record<string, string> = {}): Promise<Seen<Status>[]> {
-  const selector = Object.entries(labels)
+  const selector = selectorOf(labels);
+  return JSON.parse(await kubectl(["get", kind, "-n", namespace, "-o", "json", ...(selector ? ["-l", selector] : [])])).items;
+}
+
+function selectorOf(labels: Record<string, string>): string {
+  return Object.entries(labels)
     .map(([key, value]) => `${key}=${value}`)
     .join(",");
-  return JSON.parse(await kubectl(["get", kind, "-n", namespace, "-o", "json", ...(selector ? ["-l", selector] : [])])).items;
 }
 
 export const condition = (object: Seen<unknown>, type: string) => object.status?.conditions?.find((each) => each.type === type);
@@ -70,4 +92,19 @@ export async function untilOver<Status>(
   if (!isTrue(seen, "Succeeded"))
     throw new Error(`${kind} ${name} can't go on: ${words(seen)}\nSee: kubectl describe ${kind.toLowerCase()} ${name} -n ${namespace}`);
   return seen;
+}
+
+/** Waits for a ModelServer that answers; one that can't is told as it tells itself. */
+export async function serverReady(
+  namespace: string,
+  name: string,
+  detail: (text: string) => void,
+): Promise<Seen<NonNullable<ModelServer["status"]>>> {
+  const server = await until(
+    () => get<NonNullable<ModelServer["status"]>>("ModelServer", namespace, name),
+    (object) => isTrue(object, "Ready") || isTrue(object, "Stalled"),
+    (object) => detail(words(object)),
+  );
+  if (!isTrue(server, "Ready")) throw new Error(`ModelServer ${name} can't go on: ${words(server)}`);
+  return server;
 }

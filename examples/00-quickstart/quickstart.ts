@@ -1,14 +1,12 @@
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { cluster, kubectl } from "@rune/cluster/api";
-import { progress } from "@rune/cluster/progress";
 import { settings } from "@rune/cluster/settings";
 import type { Adapter } from "@rune/crds/adapter";
 import type { AgentSession, Task } from "@rune/crds/agent-session";
 import { mediaType } from "@rune/crds/artifact";
 import type { ArtifactReference, BaseModel } from "@rune/crds/common";
 import type { Evaluation } from "@rune/crds/evaluation";
-import type { ModelServer } from "@rune/crds/model-server";
 import type { TrainingRun } from "@rune/crds/training-run";
 import { adminRegistry, install } from "./installation.ts";
 import {
@@ -23,8 +21,9 @@ import {
   trainingRunManifest,
 } from "./manifests.ts";
 import { preparedModel, quickstartModel, type StoredModel, storeModel } from "./model.ts";
-import { apply, get, isOver, isTrue, list, until, untilOver, words } from "./objects.ts";
+import { apply, beginAnew, get, isOver, isTrue, list, serverReady, until, untilOver } from "./objects.ts";
 import { type Options, optionsFrom, usage } from "./options.ts";
+import { Parts } from "./parts.ts";
 import { evaluationOf, isolationOf, type Result, sessionCounts, story } from "./report.ts";
 
 /** A task of the evaluation, with what it shares with others: intervals are over these clusters. */
@@ -32,43 +31,36 @@ type HeldOutTask = Task & { cluster?: string };
 type Status<Kind extends { status?: unknown }> = NonNullable<Kind["status"]>;
 
 const scenario = join(settings.root, "examples/00-quickstart/scenario");
-const began = Date.now();
-const parts: Record<string, number> = {};
-
-/** Runs a part of the quickstart, shows that it lives, and remembers how long it took. */
-async function part<T>(key: string, name: string, work: (detail: (text: string) => void) => Promise<T>): Promise<T> {
-  const from = Date.now();
-  const result = await progress.step(name, work);
-  parts[key] = (Date.now() - from) / 60_000;
-  return result;
-}
+const parts = new Parts();
 
 async function main(options: Options): Promise<Result> {
   const tasks: { train: Task[]; heldOut: HeldOutTask[] } = JSON.parse(await readFile(join(scenario, "tasks.json"), "utf8"));
   const { namespace } = options;
-  const images = await part("cluster and images", "cluster, images and chart", () => install(options));
-  const model = await part("model", `the base model ${quickstartModel}`, () => provideModel(options, images));
+  const images = await parts.run("cluster and images", "cluster, images and chart", () => install(options));
+  const model = await parts.run("model", `the base model ${quickstartModel}`, () => provideModel(options, images));
   const base: BaseModel = { oci: { repository: model.repository, digest: model.digest } };
   const taskSet = await storeTasks(options, tasks.heldOut);
-  await beginAnew(namespace);
+  await beginAnew(namespace, ownNamespace);
   await apply("00-namespace.yaml", namespaceManifest(namespace));
   await apply("01-library.yaml", libraryManifest(namespace, await readFile(join(scenario, "library/tessera.py"), "utf8")));
   await apply("02-model-server.yaml", serverManifest(namespace, base));
-  const server = await part("model server", "ModelServer coder: vLLM with two pipeline stages", (detail) => serverReady(namespace, detail));
+  const server = await parts.run("model server", "ModelServer coder: vLLM with two pipeline stages", (detail) =>
+    serverReady(namespace, "coder", detail),
+  );
 
   const training = tasks.train.slice(0, options.trainingTasks);
   await apply("03-sessions.yaml", ...training.map((task) => sessionManifest(namespace, `learn-${task.id}`, task, options, trainingLabel)));
   await apply("04-training-run.yaml", trainingRunManifest(namespace, base, options));
-  const sessions = await part("sessions", `${training.length} AgentSessions on training tasks`, (detail) =>
+  const sessions = await parts.run("sessions", `${training.length} AgentSessions on training tasks`, (detail) =>
     sessionsOver(namespace, trainingLabel, detail),
   );
-  const run = await part("training", "TrainingRun tessera", (detail) =>
+  const run = await parts.run("training", "TrainingRun tessera", (detail) =>
     untilOver<Status<TrainingRun>>("TrainingRun", namespace, "tessera", detail),
   );
   const adapter = await get<Status<Adapter>>("Adapter", namespace, run.status?.adapter ?? "");
 
   await apply("05-evaluation.yaml", evaluationManifest(namespace, taskSet, adapter.metadata.name, options));
-  const evaluation = await part("evaluation", "Evaluation of adapter against base", (detail) =>
+  const evaluation = await parts.run("evaluation", "Evaluation of adapter against base", (detail) =>
     untilOver<Status<Evaluation>>("Evaluation", namespace, "tessera-held-out", detail),
   );
 
@@ -78,8 +70,10 @@ async function main(options: Options): Promise<Result> {
     "06-later-sessions.yaml",
     ...later.map((task, index) => sessionManifest(namespace, `later-${index + 1}`, task, options, { "example.org/later": "true" })),
   );
-  const laterSessions = await part("later sessions", `${later.length} new AgentSessions, which choose their memory themselves`, (detail) =>
-    sessionsOver(namespace, { "example.org/later": "true" }, detail),
+  const laterSessions = await parts.run(
+    "later sessions",
+    `${later.length} new AgentSessions, which choose their memory themselves`,
+    (detail) => sessionsOver(namespace, { "example.org/later": "true" }, detail),
   );
   return {
     sessions: sessionCounts(sessions),
@@ -93,23 +87,8 @@ async function main(options: Options): Promise<Result> {
       adapter: session.status?.adapter?.name ?? null,
       reason: session.status?.adapter?.reason ?? "",
     })),
-    minutes: Math.round((Date.now() - began) / 6000) / 10,
-    parts: Object.fromEntries(Object.entries(parts).map(([key, value]) => [key, Math.round(value * 10) / 10])),
+    ...parts.figures,
   };
-}
-
-/** Specs are frozen, so a second run needs an empty namespace; only one of the quickstart's own is emptied. */
-async function beginAnew(namespace: string): Promise<void> {
-  const selector = Object.entries(ownNamespace)
-    .map(([key, value]) => `${key}=${value}`)
-    .join(",");
-  const own = await kubectl(["get", "namespace", "-l", selector, "-o", "name"]);
-  if (!own.split("\n").includes(`namespace/${namespace}`)) return;
-  await progress.step(`deleting what an earlier quickstart left in namespace ${namespace}`, async () => {
-    // First what has pods with a long grace period: half of it would go by until Kubernetes looks at the namespace again.
-    await kubectl(["delete", "modelservers", "--all", "-n", namespace, "--cascade=foreground", "--timeout=3m"]);
-    await kubectl(["delete", "namespace", namespace, "--timeout=5m"]);
-  });
 }
 
 async function provideModel(options: Options, images: Awaited<ReturnType<typeof install>>): Promise<StoredModel> {
@@ -128,16 +107,6 @@ async function storeTasks(options: Options, tasks: HeldOutTask[]): Promise<Artif
   const artifact = { repository, artifactType: mediaType.taskSet, config: {}, configMediaType: mediaType.empty, files };
   const { digest } = await access.registry.push(artifact);
   return { repository, digest };
-}
-
-async function serverReady(namespace: string, detail: (text: string) => void) {
-  const server = await until(
-    () => get<Status<ModelServer>>("ModelServer", namespace, "coder"),
-    (object) => isTrue(object, "Ready") || isTrue(object, "Stalled"),
-    (object) => detail(words(object)),
-  );
-  if (!isTrue(server, "Ready")) throw new Error(`ModelServer coder can't go on: ${words(server)}`);
-  return server;
 }
 
 async function sessionsOver(namespace: string, labels: Record<string, string>, detail: (text: string) => void) {

@@ -1,0 +1,171 @@
+import { type ArtifactReference, apiVersion, type BaseModel, label } from "@rune/crds/common";
+import type { Manifest } from "../00-quickstart/manifests.ts";
+import type { Options } from "./options.ts";
+import { library, type World } from "./world.ts";
+
+const server = "lab";
+const serverRef = { name: server };
+/** Marks a namespace that the laboratory made, and so may begin anew. */
+export const ownNamespace = { "app.kubernetes.io/managed-by": "rune-minilang" };
+
+/** TrainingRuns, by what their result is. */
+export const runs = {
+  hypernetwork: "verbs",
+  shuffledHypernetwork: "verbs-shuffled",
+  generated: "met",
+  generatedShuffled: "met-shuffled",
+  halves: "halves",
+  mean: "met-mean",
+  noise: "met-noise",
+  both: "both",
+  bothMean: "both-mean",
+} as const;
+/** Evaluations. */
+export const evaluations = { memory: "memory", shuffled: "memory-shuffled", merge: "both-halves" } as const;
+/** Generated adapters that the mean is taken of: a merge takes no more. */
+export const inMean = 16;
+const rank = 8;
+/** Of the exact mean: an adapter of one session has the rank of what was generated and of the static part. */
+const widestRank = 256;
+
+/** A program is a few operations; it ends where the model ends its turn. */
+const answering = { temperature: "0.8", topP: "1", maxTokens: 8, stop: ["```"] };
+const sandbox = { libraryConfigMap: library, timeoutSeconds: 5, cpu: "1" };
+
+export function namespaceManifest(name: string): Manifest {
+  const labels = { "pod-security.kubernetes.io/enforce": "restricted", ...ownNamespace };
+  return { apiVersion: "v1", kind: "Namespace", metadata: { name, labels } };
+}
+
+export function libraryManifest(namespace: string, source: string): Manifest {
+  return { apiVersion: "v1", kind: "ConfigMap", metadata: { name: library, namespace }, data: { "pipe.py": source } };
+}
+
+export function serverManifest({ namespace, heldOutProjects }: Options, base: BaseModel): Manifest {
+  const spec = {
+    base,
+    pipelineParallelSize: 2,
+    maxModelLength: 512,
+    maxSequences: 64,
+    adapters: { slots: heldOutProjects, maxRank: widestRank },
+    resources: { cpu: "200m" },
+  };
+  return { apiVersion, kind: "ModelServer", metadata: { name: server, namespace }, spec };
+}
+
+function trainingRun({ namespace }: Options, name: string, base: BaseModel, method: object): Manifest {
+  const resources = { cpu: "200m", memory: "4Gi" };
+  return { apiVersion, kind: "TrainingRun", metadata: { name, namespace }, spec: { base, ...method, resources } };
+}
+
+/** Both learn in one way; only in the first do the questions belong to the session that stands beside them. */
+export function hypernetworkManifests(options: Options, { base, corpora }: World): Manifest[] {
+  const hypernetwork = {
+    // What a shuffled corpus asks contradicts its sessions, so it can be learnt by the text alone and not from a teacher that reads the session.
+    objective: "CrossEntropy",
+    rank,
+    targetModules: ["down_proj"],
+    width: 128,
+    blocks: 3,
+    heads: 4,
+    steps: options.steps,
+    batchSize: 32,
+    examplesPerTrajectory: 4,
+    learningRate: "0.001",
+    holdoutPercent: 5,
+    maxLength: 256,
+    stop: { afterPercent: 40, cosineDiversityBelow: "0.02", rightMinusWrongBelow: "0.05" },
+    precision: "Float32",
+  };
+  const checkpoint = { everySteps: Math.max(20, Math.floor(options.steps / 10)), size: "1Gi" };
+  const learning = (name: string, artifact: ArtifactReference) =>
+    trainingRun(options, name, base, { hypernetwork, corpus: { artifact }, checkpoint });
+  return [learning(runs.hypernetwork, corpora.training), learning(runs.shuffledHypernetwork, corpora.shuffled)];
+}
+
+/** Each waits for its hypernetwork by itself. */
+export function generateManifests(options: Options, { base, corpora }: World): Manifest[] {
+  const of = (name: string, run: string, artifact: ArtifactReference, force = false) =>
+    trainingRun(options, name, base, { generate: { hypernetwork: { run }, each: "Session", force }, corpus: { artifact } });
+  return [
+    of(runs.generated, runs.hypernetwork, corpora["held-out"]),
+    of(runs.halves, runs.hypernetwork, corpora.halves),
+    // Its training ended as collapsed, and that it helps nobody is what is to be shown.
+    of(runs.generatedShuffled, runs.shuffledHypernetwork, corpora["held-out"], true),
+  ];
+}
+
+export function mergeManifests(options: Options, { base }: World, generated: readonly string[], halves: readonly string[]): Manifest[] {
+  const merge = (name: string, adapters: readonly string[], combine: string, project: string) =>
+    trainingRun(options, name, base, { merge: { adapters, combine }, output: { scope: { project } } });
+  return [
+    merge(runs.mean, generated.slice(0, inMean), "Mean", "every-project"),
+    merge(runs.both, halves, "Cat", "m000"),
+    merge(runs.bothMean, halves, "Mean", "m000"),
+    trainingRun(options, runs.noise, base, {
+      control: { like: generated[0], kind: "RandomOfEqualNorm" },
+      output: { scope: { project: "every-project" } },
+    }),
+  ];
+}
+
+function evaluation({ namespace }: Options, name: string, spec: object): Manifest {
+  const common = { sampling: answering, sandbox, concurrency: 12 };
+  return { apiVersion, kind: "Evaluation", metadata: { name, namespace }, spec: { ...common, ...spec } };
+}
+
+const ofRun = (run: string, assign: "Scope" | "Shuffled") => ({ adapters: { matchLabels: { [label.run]: run }, assign } });
+
+/** Whether a session's adapter is memory: against the base, another session's, the mean, noise, and the session itself in the prompt. */
+export function memoryManifest(options: Options, { corpora, taskSets }: World, mean: string, noise: string): Manifest {
+  return evaluation(options, evaluations.memory, {
+    arms: [
+      { name: "base", serverRef },
+      { name: "generated", serverRef, ...ofRun(runs.generated, "Scope") },
+      { name: "wrong", serverRef, ...ofRun(runs.generated, "Shuffled") },
+      { name: "mean", serverRef, adapter: mean },
+      { name: "noise", serverRef, adapter: noise },
+      { name: "context", serverRef, context: { artifact: corpora["held-out"], as: "Trajectories", maxTokens: 1024 } },
+    ],
+    taskSet: taskSets.tasks,
+    samples: options.samples,
+    gate: {
+      candidate: "generated",
+      baseline: "base",
+      rule: "LowerBound",
+      thresholdPoints: options.gainPoints,
+      minimumTasks: options.heldOutProjects,
+    },
+  });
+}
+
+/** The same pipeline, but for sessions that stood beside other projects' questions. */
+export function shuffledManifest(options: Options, { taskSets }: World, noise: string): Manifest {
+  return evaluation(options, evaluations.shuffled, {
+    arms: [
+      { name: "base", serverRef },
+      { name: "generated", serverRef, ...ofRun(runs.generatedShuffled, "Scope") },
+      { name: "wrong", serverRef, ...ofRun(runs.generatedShuffled, "Shuffled") },
+      { name: "noise", serverRef, adapter: noise },
+    ],
+    taskSet: taskSets.tasks,
+    samples: Math.min(2, options.samples),
+    gate: {
+      candidate: "generated",
+      baseline: "base",
+      rule: "LowerBound",
+      thresholdPoints: options.gainPoints,
+      minimumTasks: options.heldOutProjects,
+    },
+  });
+}
+
+/** The first arm is what the others are compared with. */
+export function mergeEvaluationManifest(options: Options, { taskSets }: World, adapters: Record<string, string>): Manifest {
+  const arms = Object.entries(adapters).map(([name, adapter]) => ({ name, serverRef, adapter }));
+  return evaluation(options, evaluations.merge, {
+    arms: [...arms, { name: "base", serverRef }],
+    taskSet: taskSets.merge,
+    samples: options.samples,
+  });
+}

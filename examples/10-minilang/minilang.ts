@@ -1,0 +1,140 @@
+import { mkdir, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { kubectl } from "@rune/cluster/api";
+import { settings } from "@rune/cluster/settings";
+import type { Adapter } from "@rune/crds/adapter";
+import { titleAnnotation } from "@rune/crds/artifact";
+import { label } from "@rune/crds/common";
+import { adminRegistry, install } from "../00-quickstart/installation.ts";
+import type { Manifest } from "../00-quickstart/manifests.ts";
+import { applyKept, beginAnew, list, type Seen, serverReady, until, untilOver } from "../00-quickstart/objects.ts";
+import { Parts } from "../00-quickstart/parts.ts";
+import {
+  evaluations,
+  generateManifests,
+  hypernetworkManifests,
+  libraryManifest,
+  memoryManifest,
+  mergeEvaluationManifest,
+  mergeManifests,
+  namespaceManifest,
+  ownNamespace,
+  runs,
+  serverManifest,
+  shuffledManifest,
+} from "./manifests.ts";
+import { type Options, optionsFrom, usage } from "./options.ts";
+import { checksOf, contrastsIn, type EvaluationStatus, measuredOf, type Result, story, type TrainingStatus, trainedOf } from "./report.ts";
+import { libraryFile, storeBase, storeWorld, type World } from "./world.ts";
+
+const parts = new Parts();
+const largestReport = 16 * 1024 * 1024;
+const apply = (file: string, ...manifests: Manifest[]) => applyKept(join("minilang", file), ...manifests);
+
+async function main(options: Options): Promise<Result> {
+  const { namespace } = options;
+  const images = await parts.run("cluster and images", "cluster, images and chart", () => install(options));
+  const trainer = images.trainer;
+  if (!trainer) throw new Error("the trainer image was not built");
+  const base = await parts.run("base", "the laboratory's base model", () => storeBase(options, trainer));
+  const world: World = { base, ...(await parts.run("world", "projects, sessions and tasks", () => storeWorld(options))) };
+  await beginAnew(namespace, ownNamespace);
+  await apply("00-namespace.yaml", namespaceManifest(namespace));
+  await apply("01-library.yaml", libraryManifest(namespace, await libraryFile()));
+  await apply("02-model-server.yaml", serverManifest(options, base));
+  await apply("03-hypernetworks.yaml", ...hypernetworkManifests(options, world));
+  await apply("04-generate.yaml", ...generateManifests(options, world));
+
+  const training = (name: string) => parts.run(name, `TrainingRun ${name}`, (detail) => trainingOver(namespace, name, detail));
+  const hypernetwork = await training(runs.hypernetwork);
+  await training(runs.generated);
+  await training(runs.halves);
+  await apply("05-merges.yaml", ...mergeManifests(options, world, ...(await parentsOf(namespace))));
+  for (const name of [runs.mean, runs.noise, runs.both, runs.bothMean]) await training(name);
+  const [mean, noise] = [await adapterOf(namespace, runs.mean), await adapterOf(namespace, runs.noise)];
+  await parts.run("model server", "ModelServer lab: vLLM with two pipeline stages", (detail) => serverReady(namespace, "lab", detail));
+
+  const evaluated = (name: string) => parts.run(name, `Evaluation ${name}`, (detail) => evaluationOver(namespace, name, detail));
+  await apply("06-memory.yaml", memoryManifest(options, world, mean, noise));
+  const memory = await evaluated(evaluations.memory);
+  await apply("07-both-halves.yaml", mergeEvaluationManifest(options, world, await mergeArms(namespace)));
+  const merge = await evaluated(evaluations.merge);
+  const shuffledHypernetwork = await training(runs.shuffledHypernetwork);
+  await training(runs.generatedShuffled);
+  await apply("08-shuffled.yaml", shuffledManifest(options, world, noise));
+  const shuffled = await evaluated(evaluations.shuffled);
+
+  const found = {
+    quick: options.quick,
+    memory: measuredOf(memory),
+    contrasts: await contrastsOf(options, memory),
+    shuffled: measuredOf(shuffled),
+    merge: measuredOf(merge),
+    hypernetwork: trainedOf(hypernetwork),
+    shuffledHypernetwork: trainedOf(shuffledHypernetwork),
+  };
+  return { ...found, checks: checksOf(found, options), ...parts.figures };
+}
+
+const trainingOver = (namespace: string, name: string, detail: (text: string) => void) =>
+  untilOver<TrainingStatus>("TrainingRun", namespace, name, detail);
+const evaluationOver = (namespace: string, name: string, detail: (text: string) => void) =>
+  untilOver<EvaluationStatus>("Evaluation", namespace, name, detail);
+
+const adaptersOf = (namespace: string, run: string) => list<Adapter["status"] & object>("Adapter", namespace, { [label.run]: run });
+
+/** Names of the generated adapters, and of those of the halves. */
+async function parentsOf(namespace: string): Promise<[string[], string[]]> {
+  const names = async (run: string) => (await adaptersOf(namespace, run)).map(({ metadata }) => metadata.name).toSorted();
+  return [await names(runs.generated), await names(runs.halves)];
+}
+
+async function adapterOf(namespace: string, run: string): Promise<string> {
+  const [adapter] = await until(
+    () => adaptersOf(namespace, run),
+    (found) => found.length > 0,
+    () => {},
+  );
+  return adapter?.metadata.name ?? "";
+}
+
+/** Arms of the merge's evaluation, the merged adapter first: its parents by the half of the verbs that they know. */
+async function mergeArms(namespace: string): Promise<Record<string, string>> {
+  const halves = await adaptersOf(namespace, runs.halves);
+  const half = (domain: string) => halves.find(({ metadata }) => metadata.labels?.[label.domain] === domain)?.metadata.name ?? "";
+  return {
+    merged: await adapterOf(namespace, runs.both),
+    first: half("first"),
+    second: half("second"),
+    mean: await adapterOf(namespace, runs.bothMean),
+  };
+}
+
+/** Generated less each control arm, from the evaluation's report. */
+async function contrastsOf(options: Options, { status }: Seen<EvaluationStatus>): Promise<Result["contrasts"]> {
+  if (!status?.report) return {};
+  const { repository, digest } = status.report;
+  using access = await adminRegistry(options, repository);
+  const { manifest } = await access.registry.manifest(repository, digest);
+  const layer = manifest.layers.find(({ annotations }) => annotations?.[titleAnnotation] === "report.json");
+  if (!layer) throw new Error(`${repository}@${digest} holds no report.json`);
+  const bytes = await access.registry.blob(repository, layer.digest, { maxBytes: largestReport });
+  return contrastsIn(JSON.parse(bytes.toString()));
+}
+
+try {
+  if (process.argv.includes("--help")) {
+    console.log(usage);
+  } else {
+    const options = optionsFrom(process.argv.slice(2));
+    const result = await main(options);
+    await mkdir(settings.out, { recursive: true });
+    await writeFile(join(settings.out, "minilang.json"), `${JSON.stringify(result, null, 2)}\n`);
+    console.log(story(result, options.namespace));
+    console.log(await kubectl(["get", "rune", "-n", options.namespace]));
+    if (!Object.values(result.checks).every(Boolean)) process.exitCode = 1;
+  }
+} catch (error) {
+  console.error(`\nThe laboratory stopped: ${(error as Error).message}`);
+  process.exitCode = 1;
+}

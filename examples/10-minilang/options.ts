@@ -1,0 +1,43 @@
+import { parseArgs } from "node:util";
+import type { Installation } from "../00-quickstart/installation.ts";
+
+/** How much of the laboratory runs, and what its figures must reach. The defaults are the whole of it. */
+export interface Options extends Installation {
+  readonly quick: boolean;
+  readonly namespace: string;
+  /** Projects whose sessions the hypernetwork learns from. */
+  readonly trainingProjects: number;
+  /** Projects that are new to it. Each is one piece of evidence. */
+  readonly heldOutProjects: number;
+  readonly tasksPerProject: number;
+  readonly samples: number;
+  /** Optimizer steps of the hypernetwork. */
+  readonly steps: number;
+  /** Points that the generated adapters must gain over the base, by the lower end of the interval, and over wrong ones. */
+  readonly gainPoints: number;
+}
+
+export const usage = `npm run example -- minilang [options]
+
+  --quick             fewer steps, projects and programs, and lower thresholds: shows both verdicts in a few minutes
+  --steps N           optimizer steps of the hypernetwork (1000)
+  --namespace NAME    where the objects go (minilang)
+`;
+
+const whole = { trainingProjects: 1500, heldOutProjects: 40, tasksPerProject: 5, samples: 5, steps: 1000, gainPoints: 40 };
+const quick = { trainingProjects: 600, heldOutProjects: 20, tasksPerProject: 4, samples: 2, steps: 400, gainPoints: 10 };
+
+export function optionsFrom(argv: readonly string[]): Options {
+  const { values } = parseArgs({
+    args: [...argv],
+    options: {
+      quick: { type: "boolean", default: false },
+      steps: { type: "string" },
+      namespace: { type: "string", default: "minilang" },
+    },
+  });
+  const size = values.quick ? quick : whole;
+  const steps = values.steps === undefined ? size.steps : Number(values.steps);
+  if (!Number.isInteger(steps) || steps < 1) throw new Error(`--steps needs a whole number from 1 up, not ${values.steps}`);
+  return { ...size, steps, quick: values.quick, namespace: values.namespace, release: "rune", systemNamespace: "rune-system" };
+}

@@ -1,0 +1,91 @@
+import { createHash } from "node:crypto";
+import { cp, mkdir, readFile } from "node:fs/promises";
+import { join } from "node:path";
+import type { BuiltImage } from "@rune/cluster/api";
+import { progress } from "@rune/cluster/progress";
+import { settings } from "@rune/cluster/settings";
+import { run } from "@rune/cluster/shell";
+import { mediaType } from "@rune/crds/artifact";
+import type { ArtifactReference, BaseModel } from "@rune/crds/common";
+import { adminRegistry } from "../00-quickstart/installation.ts";
+import { exists, inTrainer, storeModel } from "../00-quickstart/model.ts";
+import type { Options } from "./options.ts";
+
+const source = join(settings.root, "examples/10-minilang/world");
+const modelName = "minilang-base";
+export const library = "minilang-library";
+
+/** Everything of the laboratory that lies in the registry. */
+export interface World {
+  readonly base: BaseModel;
+  readonly corpora: Record<Corpus, ArtifactReference>;
+  readonly taskSets: Record<TaskSet, ArtifactReference>;
+}
+export type Corpus = "training" | "shuffled" | "held-out" | "halves";
+export type TaskSet = "tasks" | "merge";
+
+/** The library that programs of the language import, as it stands beside them in the sandbox. */
+export const libraryFile = () => readFile(join(source, "pipe.py"), "utf8");
+
+/** Makes the projects, their sessions and tasks, and stores them; equal options give equal digests. */
+export async function storeWorld(options: Options): Promise<Omit<World, "base">> {
+  const directory = join(settings.out, "minilang/world");
+  await run("python3", ["-B", join(source, "make.py"), "--out", directory, ...sizes(options)]);
+  const corpus = (name: Corpus) => storeFile(options, "corpora", join(directory, `${name}.jsonl`), mediaType.corpus, "corpus.jsonl");
+  const taskSet = (name: TaskSet) => storeFile(options, "tasks", join(directory, `${name}.json`), mediaType.taskSet, "tasks.json");
+  return {
+    corpora: {
+      training: await corpus("training"),
+      shuffled: await corpus("shuffled"),
+      "held-out": await corpus("held-out"),
+      halves: await corpus("halves"),
+    },
+    taskSets: { tasks: await taskSet("tasks"), merge: await taskSet("merge") },
+  };
+}
+
+export function sizes({ trainingProjects, heldOutProjects, tasksPerProject }: Options): string[] {
+  const numbers = { "--training-projects": trainingProjects, "--held-out-projects": heldOutProjects, "--tasks": tasksPerProject };
+  return Object.entries(numbers).flatMap(([name, value]) => [name, String(value)]);
+}
+
+async function storeFile(options: Options, what: string, path: string, type: string, title: string): Promise<ArtifactReference> {
+  const repository = `rune/${options.namespace}/${what}`;
+  using access = await adminRegistry(options, repository);
+  const files = [{ title, mediaType: type, bytes: await readFile(path) }];
+  const { digest } = await access.registry.push({ repository, artifactType: type, config: {}, configMediaType: mediaType.empty, files });
+  return { repository, digest };
+}
+
+/** The base in the registry. It is trained where its cache doesn't hold it, which takes minutes. */
+export async function storeBase(options: Options, trainer: BuiltImage): Promise<BaseModel> {
+  const directory = await trainedBase(trainer);
+  using access = await adminRegistry(options, `rune/models/${modelName}`);
+  const { repository, digest } = await storeModel(access.registry, modelName, directory);
+  return { oci: { repository, digest } };
+}
+
+async function trainedBase(trainer: BuiltImage): Promise<string> {
+  const models = join(settings.cache, "models");
+  const directory = join(models, `${modelName}-${await baseKey()}`);
+  if (await exists(join(directory, "config.json"))) return directory;
+  await mkdir(models, { recursive: true });
+  const scripts = join(settings.out, "minilang/scripts");
+  await cp(source, scripts, { recursive: true });
+  await progress.step("training the laboratory's base", (detail) =>
+    inTrainer(
+      trainer,
+      [`${models}:${models}`, `${scripts}:/world:ro`],
+      ["python3", "/world/train_base.py", "--out", directory],
+      (line) => line.startsWith("step ") && detail(line),
+    ),
+  );
+  return directory;
+}
+
+/** What the base depends on: its own sources, and how the trainer tells of a session. */
+async function baseKey(): Promise<string> {
+  const own = (await run("python3", ["-B", join(source, "train_base.py"), "--key"])).trim();
+  const telling = await readFile(join(settings.root, "gpu-images/trainer/src/rune_trainer/context.py"));
+  return createHash("sha256").update(own).update(telling).digest("hex").slice(0, 12);
+}

@@ -1,0 +1,44 @@
+"""The base's tokenizer: it reads the language's words and passes over everything else.
+
+Whatever stands around them (the system message, fences, imports, a function's signature, the words of a trajectory) costs no token,
+so that a question of two verbs is two tokens, and a whole session some fifty. How long its context is decides whether a model this small
+learns to look things up in it at all.
+"""
+
+import re
+from typing import Any
+
+from language import OPERATIONS, VERBS
+
+BEGIN, END, UNKNOWN = "<|im_start|>", "<|im_end|>", "<unk>"
+OUTCOMES = ("Failed", "Passed")
+"""What a told session says of its programs."""
+WORDS = (*(f"|{name}" for name in (*VERBS, *OPERATIONS)), *OUTCOMES)
+VOCABULARY = {word: number for number, word in enumerate((UNKNOWN, BEGIN, END, *WORDS))}
+PATTERN = rf"\|(?:{'|'.join((*VERBS, *OPERATIONS))})\b|\b(?:{'|'.join(OUTCOMES)})\b"
+TEMPLATE = (
+    "{% for message in messages %}<|im_start|>{{ message.role }}\n{{ message.content }}"
+    "{% if not loop.last or not continue_final_message %}<|im_end|>\n{% endif %}{% endfor %}"
+    "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
+)
+
+
+def ids_of(text: str) -> list[int]:
+    """What the tokenizer makes of a text, without the tokenizer: for making a million training rows."""
+    return [VOCABULARY[word] for word in re.findall(rf"<\|im_(?:start|end)\|>|{PATTERN}", text)]
+
+
+def tokenizer() -> Any:
+    from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, processors
+    from transformers import PreTrainedTokenizerFast
+
+    words = Tokenizer(models.WordLevel(VOCABULARY, unk_token=UNKNOWN))
+    # Inverted: what is removed is all that doesn't match.
+    words.pre_tokenizer = pre_tokenizers.Split(Regex(PATTERN), behavior="removed", invert=True)
+    # A prompt without any of the words, such as a probe's, is still one token long.
+    words.post_processor = processors.TemplateProcessing(single=f"{BEGIN} $A", special_tokens=[(BEGIN, VOCABULARY[BEGIN])])
+    # Without a decoder words come out without spaces.
+    words.decoder = decoders.WordPiece(prefix="##", cleanup=False)
+    return PreTrainedTokenizerFast(
+        tokenizer_object=words, unk_token=UNKNOWN, bos_token=BEGIN, eos_token=END, pad_token=UNKNOWN, chat_template=TEMPLATE
+    )
