@@ -27,11 +27,14 @@ async function packageLines(): Promise<string> {
 
 const wheelOf = (requirement: string) => requirement.replace("-", "_").replace("==", "-");
 
+/** The task set, as the operator's image has it. */
+export const humanEvalTasks = async () => humanEval(await packageLines());
+
 /** Puts the task set into the operator's image, where it serves `taskSet.bundled`. */
 export async function bundleTaskSets(context: string): Promise<void> {
   const directory = join(context, "dist/task-sets");
   await mkdir(directory, { recursive: true });
-  await writeFile(join(directory, "HumanEval.json"), canonicalJSON(humanEval(await packageLines())));
+  await writeFile(join(directory, "HumanEval.json"), canonicalJSON(await humanEvalTasks()));
 }
 
 /** Every task with its authors' solution, for the test that the sandbox judges them all: where that file is. */

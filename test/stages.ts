@@ -117,13 +117,20 @@ const authorities = "/etc/ssl/certs/ca-certificates.crt";
 const schemas = "crds/generated/schema";
 const volumes = [
   `${join(settings.root, "gpu-images")}:/work:ro`,
+  `${join(settings.root, "examples")}:/examples:ro`,
   `${join(settings.root, schemas)}:/${schemas}:ro`,
   `${authorities}:${authorities}:ro`,
 ].flatMap((each) => ["--volume", each]);
 const environment = ["HOME=/tmp", "PYTHONDONTWRITEBYTECODE=1", "PYTHONPATH=/tmp/pytest:src:cpu"];
 /** Folder of gpu-images → arguments of pytest. */
 type Suites = Record<string, string>;
-const suites: Suites = { trainer: "tests", vllm: "-c cpu/pyproject.toml --rootdir . .", models: ".", "torch-cpu": "." };
+const suites: Suites = {
+  trainer: "tests",
+  vllm: "-c cpu/pyproject.toml --rootdir . .",
+  models: ".",
+  "torch-cpu": ".",
+  "../examples/12-libraries/trial": ".",
+};
 const engineSuites: Suites = { trainer: "engine-tests" };
 const binutils = "apt-get update -qq && apt-get install -y -qq --no-install-recommends binutils >/dev/null";
 const pytests = (of: Suites) =>

@@ -8,7 +8,8 @@ import unittest
 
 import make_tasks
 import tessera
-from make_tasks import HERE, HELD_OUT, TRAIN, is_text, reference, shortcuts, uses
+from make_tasks import HERE, HELD_OUT, TRAIN, reference, uses_of, wrong_programs
+from uses import is_text
 
 TASKS = json.loads((HERE / "tasks.json").read_text())
 ALL = [*TASKS["train"], *TASKS["heldOut"]]
@@ -17,7 +18,7 @@ ALL = [*TASKS["train"], *TASKS["heldOut"]]
 def parts(task):
     """(use's name, house function, Use) of a task."""
     name, f = task["id"].split("-")
-    return name, f, uses(f)[name]
+    return name, f, uses_of(f)[name]
 
 
 def passes(task, solve):
@@ -59,7 +60,7 @@ class Tasks(unittest.TestCase):
     def test_are_failed_by_every_other_house_function_and_every_shortcut(self):
         for task in ALL:
             name, f, use = parts(task)
-            for number, wrong in enumerate(shortcuts(f, name, use)):
+            for number, wrong in enumerate(wrong_programs(f, name, use)):
                 with self.subTest(task["id"], shortcut=number):
                     self.assertFalse(passes(task, wrong))
 
@@ -83,7 +84,7 @@ class Tasks(unittest.TestCase):
     def test_need_their_own_use_of_the_right_function(self):
         for task in ALL:
             name, f, use = parts(task)
-            for other, another in uses(f).items():
+            for other, another in uses_of(f).items():
                 if other != name and another.signature == use.signature and not (f == "brand" and {name, other} == {"plain", "shout"}):
                     with self.subTest(task["id"], use=other):
                         self.assertFalse(passes(task, solve_of(reference(another))))
@@ -127,8 +128,8 @@ class Library(unittest.TestCase):
 
     def test_answers_with_text_or_a_number_as_it_says(self):
         for f in tessera.HOUSE:
-            answer = getattr(tessera, f)("Amber Birch" if is_text(f) else 7)
-            self.assertIs(type(answer), str if is_text(f) else int)
+            answer = getattr(tessera, f)("Amber Birch" if is_text(tessera.HOUSE[f]) else 7)
+            self.assertIs(type(answer), str if is_text(tessera.HOUSE[f]) else int)
 
 
 if __name__ == "__main__":

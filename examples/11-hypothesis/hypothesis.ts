@@ -1,0 +1,163 @@
+import { mkdir, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { kubectl } from "@rune/cluster/api";
+import { humanEvalTasks } from "@rune/cluster/human-eval";
+import { progress } from "@rune/cluster/progress";
+import { settings } from "@rune/cluster/settings";
+import type { Adapter } from "@rune/crds/adapter";
+import type { AgentSession } from "@rune/crds/agent-session";
+import { type BaseModel, label } from "@rune/crds/common";
+import { adminRegistry, install } from "../00-quickstart/installation.ts";
+import type { Manifest } from "../00-quickstart/manifests.ts";
+import { preparedModel, quickstartModel, storeModel } from "../00-quickstart/model.ts";
+import { applyKept, beginAnew, isOver, isTrue, list, type Seen, serverReady, until, untilOver } from "../00-quickstart/objects.ts";
+import { Parts } from "../00-quickstart/parts.ts";
+import { reportFile } from "../00-quickstart/reports.ts";
+import {
+  evaluationManifest,
+  evaluationName,
+  fineTunedManifest,
+  generateManifest,
+  hypernetworkManifest,
+  learningLabel,
+  meanManifest,
+  namespaceManifest,
+  ownNamespace,
+  runs,
+  server,
+  serverManifest,
+  sessionManifest,
+  taskSetManifest,
+} from "./manifests.ts";
+import { type Options, optionsFrom, usage } from "./options.ts";
+import { type EvaluationStatus, measuredOf, resultPage, type Result, story, type TrainingStatus, trainedOf } from "./report.ts";
+import { askedFor, heldOutTasks, type TrainingTask, trainingTasks, withNearestScope } from "./tasks.ts";
+
+type SessionStatus = NonNullable<AgentSession["status"]>;
+type AdapterStatus = NonNullable<Adapter["status"]>;
+
+const parts = new Parts();
+const apply = (file: string, ...manifests: Manifest[]) => applyKept(join("hypothesis", file), ...manifests);
+
+async function main(options: Options): Promise<Result> {
+  const { namespace } = options;
+  const images = await parts.run("cluster and images", "cluster, images and chart", () => install(options));
+  const base = await parts.run("model", `the base model ${quickstartModel}`, () => storeBase(options, images));
+  const humanEval = await humanEvalTasks();
+  await beginAnew(namespace, ownNamespace);
+  await apply("00-namespace.yaml", namespaceManifest(namespace));
+  await apply("01-model-server.yaml", serverManifest(namespace, base));
+  await parts.run("model server", `ModelServer ${server}`, (detail) => serverReady(namespace, server, detail));
+
+  const training = trainingTasks(humanEval, options);
+  await apply("02-sessions.yaml", ...training.map((each) => sessionManifest(options, each)));
+  const sessions = await parts.run("sessions", `${training.length} AgentSessions on HumanEval's Train part`, (detail) =>
+    sessionsOver(namespace, detail),
+  );
+  const solved = solvedOf(training, sessions);
+  const heldOut = withNearestScope(heldOutTasks(humanEval, options), solved);
+  const nearest = askedFor(heldOut, solved);
+  await apply("03-tasks.yaml", taskSetManifest(namespace, heldOut));
+  await apply("04-fine-tuned.yaml", fineTunedManifest(options, base, solved));
+  const fineTuned = await trained(namespace, runs.fineTuned);
+  await apply("05-hypernetwork.yaml", hypernetworkManifest(options, base, solved));
+  const hypernetwork = await trained(namespace, runs.hypernetwork);
+  await apply("06-generate.yaml", generateManifest(options, base, nearest));
+  const generated = await trained(namespace, runs.generated);
+  const adapters = await adaptersOf(namespace, runs.generated, nearest.length);
+  await apply("07-mean.yaml", meanManifest(options, base, adapters));
+  const mean = await trained(namespace, runs.mean);
+
+  const names = { mean: await onlyAdapterOf(namespace, runs.mean), fineTuned: await onlyAdapterOf(namespace, runs.fineTuned) };
+  await apply("08-evaluation.yaml", evaluationManifest(options, names));
+  const evaluation = await parts.run("evaluation", `Evaluation ${evaluationName}: six arms`, (detail) =>
+    untilOver<EvaluationStatus>("Evaluation", namespace, evaluationName, detail),
+  );
+  return {
+    options: { ...options },
+    sessions: { total: sessions.length, solved: solved.length },
+    nearestSessions: nearest.length,
+    training: { fineTuned: trainedOf(fineTuned), hypernetwork: trainedOf(hypernetwork), generated: trainedOf(generated), mean: trainedOf(mean) },
+    evaluation: measuredOf(evaluation, JSON.parse(await fileOf(options, evaluation, "report.json"))),
+    ...parts.figures,
+    assessment: await fileOf(options, evaluation, "assessment.md"),
+    page: await fileOf(options, evaluation, "assessment.html"),
+  };
+}
+
+async function storeBase(options: Options, images: Awaited<ReturnType<typeof install>>): Promise<BaseModel> {
+  const trainer = images.trainer;
+  if (!trainer) throw new Error("the trainer image was not built");
+  const directory = await preparedModel(quickstartModel, trainer);
+  using access = await adminRegistry(options, `rune/models/${quickstartModel}`);
+  const { repository, digest } = await storeModel(access.registry, quickstartModel, directory);
+  return { oci: { repository, digest } };
+}
+
+async function sessionsOver(namespace: string, detail: (text: string) => void): Promise<Seen<SessionStatus>[]> {
+  return await until(
+    () => list<SessionStatus>("AgentSession", namespace, learningLabel),
+    (sessions) => sessions.every(isOver),
+    (sessions) => {
+      const solved = sessions.filter((session) => isTrue(session, "Solved")).length;
+      detail(`${sessions.filter(isOver).length} of ${sessions.length} ended, ${solved} solved`);
+    },
+  );
+}
+
+function solvedOf(training: readonly TrainingTask[], sessions: readonly Seen<SessionStatus>[]): TrainingTask[] {
+  const solved = new Set(sessions.filter((session) => isTrue(session, "Solved")).map(({ metadata }) => metadata.name));
+  return training.filter(({ name }) => solved.has(name));
+}
+
+const trained = (namespace: string, name: string) =>
+  parts.run(name, `TrainingRun ${name}`, (detail) => untilOver<TrainingStatus>("TrainingRun", namespace, name, detail));
+
+/** Names of the adapters that a run made, once there are `count`. */
+async function adaptersOf(namespace: string, run: string, count: number): Promise<string[]> {
+  const found = await until(
+    () => list<AdapterStatus>("Adapter", namespace, { [label.run]: run }),
+    (adapters) => adapters.length >= count,
+    () => {},
+  );
+  return found.map(({ metadata }) => metadata.name).toSorted();
+}
+
+async function onlyAdapterOf(namespace: string, run: string): Promise<string> {
+  const [name = ""] = await adaptersOf(namespace, run, 1);
+  return name;
+}
+
+async function fileOf(options: Options, { status }: Seen<EvaluationStatus>, title: string): Promise<string> {
+  if (!status?.report) throw new Error(`evaluation ${evaluationName} ended without a report`);
+  return await reportFile(options, status.report, title);
+}
+
+/** Figures and page go to `out`; with --keep, figures and assessment become a page of docs/results. */
+async function write({ page, assessment, ...figures }: Result, keep: boolean): Promise<void> {
+  const json = `${JSON.stringify(figures, null, 2)}\n`;
+  await mkdir(join(settings.out, "hypothesis"), { recursive: true });
+  await writeFile(join(settings.out, "hypothesis.json"), json);
+  await writeFile(join(settings.out, "hypothesis/assessment.html"), page);
+  await writeFile(join(settings.out, "hypothesis/assessment.md"), assessment);
+  if (!keep) return;
+  const results = join(settings.root, "docs/results");
+  await mkdir(results, { recursive: true });
+  await writeFile(join(results, "hypothesis.md"), resultPage({ page, assessment, ...figures }));
+  await writeFile(join(results, "hypothesis.json"), json);
+}
+
+try {
+  if (process.argv.includes("--help")) {
+    console.log(usage);
+  } else {
+    const options = optionsFrom(process.argv.slice(2), settings.imageVariant);
+    const result = await main(options);
+    await progress.step("writing what was found", () => write(result, options.keep));
+    console.log(story(result));
+    console.log(await kubectl(["get", "rune", "-n", options.namespace]));
+  }
+} catch (error) {
+  console.error(`\nThe experiment stopped: ${(error as Error).message}`);
+  process.exitCode = 1;
+}

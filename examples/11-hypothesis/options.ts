@@ -1,0 +1,62 @@
+import { parseArgs } from "node:util";
+import type { Installation } from "../00-quickstart/installation.ts";
+
+/** How much of the experiment runs. The defaults are the plan's Phase 1. */
+export interface Options extends Installation {
+  readonly namespace: string;
+  /** Sessions to learn from, on tasks of the Train part. */
+  readonly sessions: number;
+  /** Held-out tasks, of the Test part. */
+  readonly heldOutTasks: number;
+  readonly samples: number;
+  /** Optimizer steps of the hypernetwork. */
+  readonly steps: number;
+  /** Fewest solved sessions that the hypernetwork learns from. */
+  readonly minimumPairs: number;
+  /** GPUs of the trainer: one where the images were built for them. */
+  readonly gpus: 0 | 1;
+  /** Whether the assessment becomes a page of docs/results. */
+  readonly keep: boolean;
+}
+
+export const usage = `npm run example -- hypothesis [options]
+
+  --quick             a few tasks, programs and steps: shows that it works, finds nothing out
+  --sessions N        sessions to learn from (82: all of HumanEval's Train part)
+  --held-out-tasks N  tasks of the evaluation (25)
+  --samples N         programs per held-out task and arm (5)
+  --steps N           optimizer steps of the hypernetwork (60)
+  --namespace NAME    where the objects go (hypothesis)
+  --keep              writes the assessment into docs/results
+`;
+
+const whole = { sessions: 82, heldOutTasks: 25, samples: 5, steps: 60, minimumPairs: 50 };
+const quick = { sessions: 16, heldOutTasks: 6, samples: 1, steps: 4, minimumPairs: 4 };
+const numbers = { sessions: "sessions", "held-out-tasks": "heldOutTasks", samples: "samples", steps: "steps" } as const;
+
+export function optionsFrom(argv: readonly string[], imageVariant: "cpu" | "cuda"): Options {
+  const number = { type: "string" } as const;
+  const { values } = parseArgs({
+    args: [...argv],
+    options: {
+      quick: { type: "boolean", default: false },
+      keep: { type: "boolean", default: false },
+      namespace: { type: "string", default: "hypothesis" },
+      sessions: number,
+      "held-out-tasks": number,
+      samples: number,
+      steps: number,
+    },
+  });
+  const size = { ...(values.quick ? quick : whole) };
+  for (const [flag, field] of Object.entries(numbers)) size[field] = count(values[flag as keyof typeof numbers], size[field], `--${flag}`);
+  const gpus = imageVariant === "cuda" ? 1 : 0;
+  return { ...size, gpus, keep: values.keep, namespace: values.namespace, release: "rune", systemNamespace: "rune-system" };
+}
+
+function count(text: string | undefined, otherwise: number, name: string): number {
+  if (text === undefined) return otherwise;
+  const number = Number(text);
+  if (!Number.isInteger(number) || number < 1) throw new Error(`${name} needs a whole number from 1 up, not ${text}`);
+  return number;
+}

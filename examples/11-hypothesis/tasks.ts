@@ -1,0 +1,53 @@
+import { similarity } from "@rune/clients/similar";
+import { chosenTasks } from "@rune/clients/task-set";
+import type { Task } from "@rune/crds/agent-session";
+import type { HeldOutTask, TaskSet } from "@rune/crds/artifact";
+import type { Scope } from "@rune/crds/common";
+import type { Options } from "./options.ts";
+
+/** A task that sessions learn from, and whose knowledge that is. */
+export interface TrainingTask {
+  readonly name: string;
+  readonly task: Task;
+  readonly scope: Scope;
+}
+
+export const project = "humaneval";
+/** Orders the tasks, in the example as in its evaluation. */
+export const seed = 0;
+
+/** `HumanEval/23` as names of objects and scopes have it. */
+const nameOf = ({ id }: Pick<Task, "id">) => id.toLowerCase().replaceAll(/[^a-z0-9]+/g, "-");
+const scopeOf = (task: Pick<Task, "id">): Scope => ({ project, task: nameOf(task) });
+
+/** Tasks of the Train part: each session's knowledge is of its own task, so that a hypernetwork can be asked whose it has. */
+export function trainingTasks(set: TaskSet, { sessions }: Pick<Options, "sessions">): TrainingTask[] {
+  return chosenTasks(set, { part: "Train", maxTasks: sessions, seed }).map((held) => {
+    const { cluster: _, scope: __, ...task } = held;
+    return { name: `learn-${nameOf(held)}`, task, scope: scopeOf(held) };
+  });
+}
+
+/** The held-out tasks of the Test part, as an Evaluation with the same seed chooses them. */
+export function heldOutTasks(set: TaskSet, { heldOutTasks: maxTasks }: Pick<Options, "heldOutTasks">): HeldOutTask[] {
+  return chosenTasks(set, { part: "Test", maxTasks, seed });
+}
+
+/**
+ * Each held-out task asks for the knowledge of the most similar task that a session has solved, by the words of their descriptions: that
+ * task's scope becomes its own. Its nearest session's adapter, and that session as text, then answer it.
+ */
+export function withNearestScope(heldOut: readonly HeldOutTask[], solved: readonly TrainingTask[]): HeldOutTask[] {
+  const similar = similarity(solved.map(({ task }) => task.description));
+  return heldOut.map((held) => {
+    const near = similar(held.description);
+    const nearest = solved[near.indexOf(Math.max(...near))];
+    return { ...held, scope: nearest?.scope ?? { project } };
+  });
+}
+
+/** The sessions that the held-out tasks ask for, each once, the most asked for first. */
+export function askedFor(heldOut: readonly HeldOutTask[], solved: readonly TrainingTask[]): TrainingTask[] {
+  const times = (one: TrainingTask) => heldOut.filter(({ scope }) => scope?.task === one.scope.task).length;
+  return solved.filter((one) => times(one) > 0).toSorted((a, b) => times(b) - times(a));
+}
