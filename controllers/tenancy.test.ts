@@ -1,8 +1,7 @@
 import { expect, it } from "vitest";
 import { foreignRepository, refuseForeign } from "./tenancy.ts";
 
-it.each(["adapters", "hypernetworks", "trajectories", "reports"])(
-it.each(["adapters", "trajectories", "reports", "tasks"])(
+it.each(["adapters", "hypernetworks", "trajectories", "reports", "tasks"])(
   "what another namespace keeps in its %s is refused, in words that say what to do",
   (kept) => {
     const blocker = foreignRepository(`rune/b/${kept}`, "a");

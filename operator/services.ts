@@ -12,8 +12,8 @@ import { port } from "@rune/crds/loader-api";
 import { type Client, services as kubernetesServices } from "kopf-ts";
 import { DemandWatch } from "./demand-watch.ts";
 import type { Keys } from "./keys.ts";
-import { bundledTaskSets } from "./task-sets.ts";
 import { nonce } from "./nonce.ts";
+import { bundledTaskSets } from "./task-sets.ts";
 
 /** Tokens for the operator's own requests to the registry. */
 const ownTokenSeconds = 300;

@@ -13,7 +13,6 @@ const stages: Stage[] = [
   command("check", process.execPath, ["test/check.ts"]),
   vitest("unit", []),
   unittest("sandbox", "workloads/sandbox"),
-  unittest("minilang's world", "examples/10-minilang/world"),
   {
     name: "HumanEval in the sandbox",
     run: async () => await counted("", "python3", ["-B", "references.py", await referenceCases()], "workloads/sandbox").run(),

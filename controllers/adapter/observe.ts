@@ -27,8 +27,7 @@ export async function observe(adapter: Adapter, ctx: Context, services: Services
     artifact: leaving || isFresh(adapter, ctx.clock.now()) ? { state: "VerifiedBefore" } : await observeArtifact(adapter, services),
     servers: cache(modelServers).list({ namespace }),
     evaluations: measuring,
-    claims: [...sessions, ...new Set([...measuring, ...answering])]
-    claims: [...sessions, ...measuring, ...checking]
+    claims: [...sessions, ...new Set([...measuring, ...answering]), ...checking]
       .filter((user) => !isTerminal(user))
       .map((user) => `${user.kind} ${user.metadata.name}`),
     namespaceTerminating: leaving && (await isTerminating(namespace, ctx)),

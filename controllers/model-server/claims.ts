@@ -42,13 +42,10 @@ function claims(server: ModelServer, users: readonly User[]): Demand[] {
     .flatMap((user) => claimsOf(user, server.metadata.name).map((name) => ({ name, by: `${user.kind} ${user.metadata.name}` })));
 }
 
-/** The adapters that an object has frozen in its status and needs from this server now: a session's one, an evaluation's arm's or batch's. */
+/** The adapters that an object has frozen in its status and needs from this server now: a session's or a check's one, an evaluation's arm's or batch's. */
 export function claimsOf(user: User, server: string): readonly string[] {
   if (isSession(user)) return user.spec.serverRef.name === server && user.status?.adapter?.name ? [user.status.adapter.name] : [];
-/** The adapter that an object has frozen in its status and needs from this server now. */
-export function claimOf(user: User, server: string): string | undefined {
-  if (isSession(user)) return user.spec.serverRef.name === server ? user.status?.adapter?.name : undefined;
-  if (isCheck(user)) return user.status?.claim?.server === server ? user.status.claim.adapter : undefined;
+  if (isCheck(user)) return user.status?.claim?.server === server ? [user.status.claim.adapter] : [];
   const active = user.spec.arms.find(({ name }) => name === user.status?.activeArm);
   if (active?.serverRef.name !== server) return [];
   return active.adapter ? [active.adapter] : (user.status?.activeAdapters ?? []);

@@ -18,8 +18,7 @@ import {
 import type { Services } from "../context.ts";
 import { adapters, agentSessions, environmentChecks, evaluations, modelServers, resourceOfKind } from "../resources.ts";
 import { labelled, requiring } from "../wake.ts";
-import { claimsOf } from "./claims.ts";
-import { claimOf, type User } from "./claims.ts";
+import { claimsOf, type User } from "./claims.ts";
 import { type Decision, decide } from "./decide.ts";
 import { observe } from "./observe.ts";
 import { owned } from "./owned.ts";
@@ -85,10 +84,8 @@ export function register(manager: Manager, services: Services): Controller<Model
 }
 
 /** Servers whose demand an object is part of, now or before it ended. */
-function serversOf(user: AgentSession | Evaluation, cache: Cache): ObjectKey[] {
-  return all(cache, user).filter(({ name }) => claimsOf(user, name).length > 0);
 function serversOf(user: User, cache: Cache): ObjectKey[] {
-  return all(cache, user).filter(({ name }) => claimOf(user, name) !== undefined);
+  return all(cache, user).filter(({ name }) => claimsOf(user, name).length > 0);
 }
 
 const all = (cache: Cache, { metadata: { namespace } }: KubeObject): ObjectKey[] =>

@@ -57,6 +57,8 @@ function services(): Services {
     progress: () => undefined,
     onNotice: () => undefined,
     runnerToken: unexpected,
+    bundledTaskSet: unexpected,
+    nonce: unexpected,
     logs: { readLog: unexpected, purge: unexpected },
     loader: unexpected,
     followDemand: unexpected,

@@ -1,7 +1,6 @@
 import { z } from "zod";
 import { task } from "./agent-session.ts";
-import { costs, isolation, scope } from "./common.ts";
-import { artifactReference, isolation, scope } from "./common.ts";
+import { artifactReference, costs, isolation, scope } from "./common.ts";
 import { checkResult } from "./environment-check.ts";
 import { digest, text, whole } from "./field.ts";
 
