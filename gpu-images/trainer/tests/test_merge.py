@@ -175,6 +175,15 @@ def tiny_digest(data: bytes) -> str:
     return f"sha256:{tiny.sha(data)}"
 
 
+def test_a_control_is_not_merged(world):
+    document = parents.document(world.directory, world.registry, world.base, "control", {"like": "b"}, [world.adapters[1]])
+    made = main.METHODS["control"](parse_job(document), Runtime(lambda _: None, Tracker(None)))
+    world.adapters[1]["digest"] = made["digest"]
+    with pytest.raises(Ending, match="adapter b is a control, which knows nothing") as ended:
+        world.run()
+    assert ended.value.reason == "ControlAdapter"
+
+
 def test_a_parent_that_is_gone_or_no_adapter_is_refused(world):
     world.adapters[1]["digest"] = world.digests[0]
     with pytest.raises(Ending, match="adapter b .* is of type None") as ended:

@@ -80,6 +80,7 @@ def make(job: Job, settings: Merge, runtime: Runtime, output: Repository) -> dic
     started = time.monotonic()
     verify_base(job)
     parents = [adapters.load(job, reference) for reference in job.adapters]
+    require_knowledge(parents)
     shape = shape_of(settings, parents)
     tokenizer = load_tokenizer(job.base.path)
     examples = validation_examples(job, parents, tokenizer) if settings.search else []
@@ -122,6 +123,12 @@ def shape_of(settings: Merge, parents: list[Adapter]) -> Shape:
     if settings.combine == "Mean" and settings.weights and not sum(settings.weights):
         raise bad_input("merge.weights are all 0, which has no mean; give at least one adapter a weight")
     return Shape(rank, rank, tuple(sorted(set().union(*(p.shape.target_modules for p in parents)))))
+
+
+def require_knowledge(parents: list[Adapter]) -> None:
+    """What is merged with a control would hide that a part of it knows nothing."""
+    if control := next((p.name for p in parents if p.config.get("control")), None):
+        raise data_error("ControlAdapter", f"adapter {control} is a control, which knows nothing; merge adapters that learnt something")
 
 
 def require_layers(parents: list[Adapter], shapes: dict[str, tuple[int, int]]) -> None:
