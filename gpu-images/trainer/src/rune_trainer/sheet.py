@@ -13,8 +13,8 @@ import torch
 from rune_trainer.packing import Packed, pack
 from rune_trainer.tokens import Example
 
-SHEET_TOKENS = 8192
-"""Most tokens of a batch, padding included; more are several batches whose gradients add up."""
+SHEET_TOKENS = 2048
+"""Most tokens of a batch, padding included; more are several batches whose gradients add up. (A token of a 0.5B base keeps 1.5 MB for its gradient.)"""
 SHEET_LOGITS = 1 << 28
 """Most outputs of a batch (learnt tokens × vocabulary): 1 GiB in single precision."""
 
