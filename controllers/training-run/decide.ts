@@ -46,7 +46,26 @@ const gpusUsed: Check<World> = ({ run }) => {
 /** What a run requires holds once, at its beginning: its attempts aren't interrupted by what happens to others. */
 const mayBegin: Check<World> = (world) => (world.run.status?.attempts ? null : requirementsMet(world));
 
-const checks: Check<World>[] = [ownRepositories, gpusUsed, mayBegin, ...inputsThere, baseResolved, ...inputsFit, ...ranksFit];
+/** A volume may be written again; what inputs were compared with, and what checkpoints were trained on, is the base of then. */
+const baseUnchanged: Check<World> = ({ run, base }) => {
+  const before = run.status?.baseDigest;
+  if (!before || !isResolved(base) || base.digest === before) return null;
+  return {
+    reason: Reason.BaseModelChanged,
+    message: `spec.base was ${before} when this run began, and is ${base.digest} now; restore its files, or create a new run`,
+  };
+};
+
+const checks: Check<World>[] = [
+  ownRepositories,
+  gpusUsed,
+  mayBegin,
+  ...inputsThere,
+  baseResolved,
+  baseUnchanged,
+  ...inputsFit,
+  ...ranksFit,
+];
 
 /** From what is seen to what should be, one step at a time: inputs → corpus → attempts → result → Adapters. */
 export function decide(world: World, config: OperatorConfig, now: Date): Outcome {

@@ -163,6 +163,11 @@ describe("a hypernetwork that generates", () => {
     expect(outcome.status ?? {}).not.toHaveProperty("inputs");
   });
 
+  it("of another base is refused while its run still trains", () => {
+    const training = { ...houses("Reconciling"), status: { baseDigest: other.digest } };
+    expect(decideOn(generating(), { generatorRun: training })).toMatchObject({ kind: "stalled", reason: "BaseMismatch" });
+  });
+
   it("that collapsed is taken where somebody asks for it, and by digest without any run", () => {
     const collapsed = generatorOf({ collapsed: true });
     const forced = decideOn(generating({ force: true }), { generatorRun: houses(), generator: collapsed });
@@ -227,8 +232,21 @@ describe("the servers of the base", () => {
       "rank 32, and the ModelServer of this base (only) takes 16",
     );
     expect(decideOn(merging({ combine: "Svd" }), { servers, adapters: parents() })).toMatchObject({ reason: "InputsFrozen" });
+    expect(decideOn(merging({ rank: 16 }), { servers, adapters: parents() })).toMatchObject({ reason: "InputsFrozen" });
+    expect(decideOn(merging({ rank: 64, combine: "Ties" }), { servers, adapters: parents() }).message).toContain("rank 64");
     const control = { ...noCorpus, control: { like: "left-1" } };
     expect(decideOn(control, { servers, adapters: [parent("left-1", { rank: 64 })] })).toMatchObject({ reason: "RankTooLarge" });
+  });
+});
+
+describe("the base", () => {
+  it("of a later attempt is the one of the first, or the run is stalled", () => {
+    const attempts = [{ number: 1, job: "tessera-a1", result: "Disrupted", startTime: "2026-11-23T11:59:00Z" }];
+    const first = decideOn({}, {}, { corpus });
+    expect(first.status).toMatchObject({ baseDigest: base.digest, method: "sft" });
+    const status = { corpus, attempts, baseDigest: base.digest };
+    expect(decideOn({}, {}, status)).toMatchObject({ reason: "Training" });
+    expect(decideOn({}, { base: other }, status)).toMatchObject({ kind: "stalled", reason: "BaseModelChanged" });
   });
 });
 
