@@ -76,11 +76,19 @@ export function decide(world: World, config: OperatorConfig, now: Date): Outcome
   if (run.spec.suspend) return suspend(world, now);
   if (run.status?.attempts?.at(-1)?.result === "Running") return follow(world, config, now);
   const end = outOfAttempts(run, now);
-  if (end) return (maySurvive(run, now) && survived(world, end.message, now)) || failed(end.reason, end.message);
+  if (end) return (maySurvive(run, now) && survived(world, end.message, now)) || over(end);
   const blocker = firstOf(checks, world);
   if (blocker) return blocked(blocker).again(repairSeconds);
   if (hasOpenInputs(run)) return freezeInputs(world);
   return run.spec.corpus && !run.status?.corpus ? freezeCorpus(world) : nextAttempt(world, now);
+}
+
+/** What the trainer calls a corpus that can't teach: it counts what only who reads trajectories can. */
+const corpusRefusals: readonly string[] = ["CorpusInsufficient", "EmptyCorpus"];
+
+function over({ reason, message }: { reason: string; message: string }): Outcome {
+  const outcome = failed(reason, message);
+  return corpusRefusals.includes(reason) ? outcome.condition({ type: "CorpusSufficient", status: "False", reason, message }) : outcome;
 }
 
 function freezeCorpus(world: World): Outcome {

@@ -125,6 +125,17 @@ describe("a corpus in the registry", () => {
   });
 });
 
+describe("a corpus that only its trainer could count", () => {
+  it.each(["CorpusInsufficient", "EmptyCorpus"])("is told as insufficient by the same condition when that refuses it: %s", (reason) => {
+    const corpus = { digest: digestOf("c"), trajectories: [] };
+    const message = "the solved trajectories are of 2 scopes or tasks, and 4 are needed";
+    const attempts = [{ number: 1, job: "tessera-a1", result: "Refused", reason, message, startTime: "2026-11-23T11:59:00Z" }];
+    const outcome = decide(aTrainingWorld({ run: aRun({ spec: hypernetwork(), status: { corpus, attempts } }) }), config, now);
+    expect(outcome).toMatchObject({ kind: "failed", reason, message });
+    expect(outcome.conditions).toEqual([{ type: "CorpusSufficient", status: "False", reason, message }]);
+  });
+});
+
 describe("the adapter of one trajectory", () => {
   const trajectory = { repository: "rune/team/trajectories", digest: hex(1) };
   const made = (name: string, digit: string, over: { spec?: object; corpus?: object; conditions?: object[] } = {}): TrainingRun => {
