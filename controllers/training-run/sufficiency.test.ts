@@ -1,3 +1,4 @@
+import { trainerJob } from "@rune/crds/job-spec";
 import type { TrainingRun } from "@rune/crds/training-run";
 import { describe, expect, it } from "vitest";
 import { aCondition, aRun, aSession, aTrainingWorld, now } from "../testing/builders.ts";
@@ -63,7 +64,9 @@ describe("a hypernetwork's corpus", () => {
     const pairs = new Map([[hex(2), { repository: "rune/team/adapters", digest: digestOf("a") }]]);
     const spec = hypernetwork({ minimumPairs: 2 });
     const frozen = decideOn(spec, { sessions: sessionsOf(3), pairs });
-    const document = trainerDocument({ run: aRun({ spec, status: frozen.status }), number: 1, base, config, remainingSeconds: 60 });
+    const document = trainerJob.parse(
+      trainerDocument({ run: aRun({ spec, status: frozen.status }), number: 1, base, config, remainingSeconds: 60 }),
+    );
     expect(document.corpus?.trajectories.map((each) => each.adapter?.digest)).toEqual([undefined, digestOf("a"), undefined]);
     expect(document.output).toEqual({ repository: "rune/team/hypernetworks", generation: 0, parents: [] });
     expect(document).not.toHaveProperty("sft");
