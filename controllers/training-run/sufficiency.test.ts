@@ -77,7 +77,11 @@ describe("a hypernetwork's corpus", () => {
     const pairs = new Map([[hex(2), { repository: "rune/team/adapters", digest: digestOf("a") }]]);
     const outcome = decideOn(spec, { sessions: sessionsOf(3), pairs });
     expect(outcome).toMatchObject({ kind: "stalled", reason: "AdaptersTooFew" });
-    expect(outcome.message).toContain("1 of 3 trajectories have an adapter");
+    expect(outcome.message).toContain(
+      "1 of 3 trajectories have an adapter that was fine-tuned from them alone, and Reconstruction needs 3",
+    );
+    const all = new Map([1, 2, 3].map((n) => [hex(n), { repository: "rune/team/adapters", digest: digestOf(String(n)) }]));
+    expect(decideOn(spec, { sessions: sessionsOf(3), pairs: all })).toMatchObject({ reason: "CorpusFrozen" });
   });
 });
 
