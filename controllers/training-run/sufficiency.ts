@@ -11,7 +11,7 @@ import { RunReason as Reason } from "./reasons.ts";
  * Fewest distinct solved tasks for learning from corrections. Adapters that were trained on a few dozen sessions of several turns
  * transferred nothing or did harm where that was measured: so few tasks teach no behaviour.
  */
-export const leastCorrectedTasks = 100;
+const leastCorrectedTasks = 100;
 
 type Shortfall = { reason: string; message: string } | null;
 
@@ -34,7 +34,7 @@ function pairsMissing({ spec }: TrainingRun, { solved, count }: Corpus): Shortfa
  */
 function tooUniform({ spec }: TrainingRun, { solved, tasks }: Corpus): Shortfall {
   if (!spec.hypernetwork || tasks === undefined) return null;
-  const wanted = Math.ceil(spec.hypernetwork.minimumPairs / 2);
+  const wanted = Math.max(2, Math.ceil(spec.hypernetwork.minimumPairs / 2));
   if (tasks >= wanted) return null;
   return {
     reason: Reason.CorpusTooUniform,
