@@ -2,8 +2,12 @@ import { label, type Scope } from "@rune/crds/common";
 
 const isLabelValue = (value: string | undefined) => value !== undefined && /^[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$/.test(value);
 
-/** The labels by which selectors find a scope. A scope is free text; what can't be a label's value gets none. */
+/** The labels by which selectors find a scope. */
 export function scopeLabels({ project, domain }: Scope): Record<string, string> {
-  const wished = { [label.project]: project, [label.domain]: domain };
+  return legalLabels({ [label.project]: project, [label.domain]: domain });
+}
+
+/** Those of the wished labels that the API server takes: scopes and names in artifacts are free text; what can't be a value gets no label. */
+export function legalLabels(wished: Record<string, string | undefined>): Record<string, string> {
   return Object.fromEntries(Object.entries(wished).filter((entry): entry is [string, string] => isLabelValue(entry[1])));
 }

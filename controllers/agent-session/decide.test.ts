@@ -3,6 +3,7 @@ import { type AgentSession, agentSession } from "@rune/crds/agent-session";
 import type { LogRecord } from "@rune/crds/artifact";
 import type { MeasuredTasks } from "@rune/crds/common";
 import type { ModelServer } from "@rune/crds/model-server";
+import { trainingRun } from "@rune/crds/training-run";
 import type { Outcome } from "kopf-ts";
 import { describe, expect, it } from "vitest";
 import { aCondition, aJob, aPod, aSession, now } from "../testing/builders.ts";
@@ -308,6 +309,10 @@ describe("the ending", () => {
     const first = decideOn({ ...over, session, seal: { ...seal, stored: true } });
     expect(first).toMatchObject({ kind: "progressing", creates: [{ kind: "TrainingRun", spec: { base: server.spec.base } }] });
     expect(first.creates[0]?.spec.resources).toEqual({ gpus: 1 });
+    expect(trainingRun.spec.parse(first.creates[0]?.spec)).toMatchObject({
+      sft: { objective: "CrossEntropy" },
+      corpus: { sessionNames: ["fix-parser"] },
+    });
     const onCPUs = { ...config, engine: { ...config.engine, device: "CPU" as const } };
     const training = decide(aWorld({ ...over, session, seal: { ...seal, stored: true } }), onCPUs, async () => {}, now);
     expect(training.creates[0]?.spec.resources).toBeUndefined();

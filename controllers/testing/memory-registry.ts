@@ -2,7 +2,7 @@ import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { canonicalJSON, sha256 } from "@rune/clients/digest";
 
-/** A registry that only answers what a test put in it, by digest, over real HTTP. A fake: it checks no token. */
+/** A registry that only answers what a test put in it, by digest or tag, over real HTTP. A fake: it checks no token. */
 export class MemoryRegistry {
   readonly #content = new Map<string, Buffer>();
   readonly #server: Server;
@@ -28,11 +28,11 @@ export class MemoryRegistry {
     return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
   }
 
-  /** Stores a value as canonical JSON. */
-  put(value: unknown): { digest: string; size: number } {
+  /** Stores a value as canonical JSON, by its digest and by a tag. */
+  put(value: unknown, tag?: string): { digest: string; size: number } {
     const bytes = canonicalJSON(value);
     const digest = sha256(bytes);
-    this.#content.set(digest, bytes);
+    for (const name of [digest, ...(tag ? [tag] : [])]) this.#content.set(name, bytes);
     return { digest, size: bytes.length };
   }
 

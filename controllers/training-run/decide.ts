@@ -46,7 +46,26 @@ const gpusUsed: Check<World> = ({ run }) => {
 /** What a run requires holds once, at its beginning: its attempts aren't interrupted by what happens to others. */
 const mayBegin: Check<World> = (world) => (world.run.status?.attempts ? null : requirementsMet(world));
 
-const checks: Check<World>[] = [ownRepositories, gpusUsed, mayBegin, ...inputsThere, baseResolved, ...inputsFit, ...ranksFit];
+/** A volume may be written again; what inputs were compared with, and what checkpoints were trained on, is the base of then. */
+const baseUnchanged: Check<World> = ({ run, base }) => {
+  const before = run.status?.baseDigest;
+  if (!before || !isResolved(base) || base.digest === before) return null;
+  return {
+    reason: Reason.BaseModelChanged,
+    message: `spec.base was ${before} when this run began, and is ${base.digest} now; restore its files, or create a new run`,
+  };
+};
+
+const checks: Check<World>[] = [
+  ownRepositories,
+  gpusUsed,
+  mayBegin,
+  ...inputsThere,
+  baseResolved,
+  baseUnchanged,
+  ...inputsFit,
+  ...ranksFit,
+];
 
 /** From what is seen to what should be, one step at a time: inputs → corpus → attempts → result → Adapters. */
 export function decide(world: World, config: OperatorConfig, now: Date): Outcome {
@@ -57,11 +76,19 @@ export function decide(world: World, config: OperatorConfig, now: Date): Outcome
   if (run.spec.suspend) return suspend(world, now);
   if (run.status?.attempts?.at(-1)?.result === "Running") return follow(world, config, now);
   const end = outOfAttempts(run, now);
-  if (end) return (maySurvive(run, now) && survived(world, end.message, now)) || failed(end.reason, end.message);
+  if (end) return (maySurvive(run, now) && survived(world, end.message, now)) || over(end);
   const blocker = firstOf(checks, world);
   if (blocker) return blocked(blocker).again(repairSeconds);
   if (hasOpenInputs(run)) return freezeInputs(world);
   return run.spec.corpus && !run.status?.corpus ? freezeCorpus(world) : nextAttempt(world, now);
+}
+
+/** What the trainer calls a corpus that can't teach: it counts what only who reads trajectories can. */
+const corpusRefusals: readonly string[] = ["CorpusInsufficient", "EmptyCorpus"];
+
+function over({ reason, message }: { reason: string; message: string }): Outcome {
+  const outcome = failed(reason, message);
+  return corpusRefusals.includes(reason) ? outcome.condition({ type: "CorpusSufficient", status: "False", reason, message }) : outcome;
 }
 
 function freezeCorpus(world: World): Outcome {

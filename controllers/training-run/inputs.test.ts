@@ -1,5 +1,6 @@
 import type { Adapter } from "@rune/crds/adapter";
 import type { HypernetworkConfig } from "@rune/crds/artifact";
+import { trainerJob } from "@rune/crds/job-spec";
 import type { TrainingRun } from "@rune/crds/training-run";
 import { describe, expect, it } from "vitest";
 import { aCondition, aRun, aTrainingWorld, now } from "../testing/builders.ts";
@@ -44,6 +45,9 @@ const houses = (type: string | undefined = "Succeeded", spec: object = { sft: un
   return { ...run, metadata: { ...run.metadata, name: "houses" } };
 };
 
+/** What the trainer is told; it must fit the schema that the trainer reads by. */
+const documentOf = (run: TrainingRun) => trainerJob.parse(trainerDocument({ run, number: 1, base, config, remainingSeconds: 60 }));
+
 const decideOn = (spec: object, over: Partial<World> = {}, status: object = {}) =>
   decide(aTrainingWorld({ run: aRun({ spec, status }), ...over }), config, now);
 
@@ -84,7 +88,7 @@ describe("the adapters of a merge", () => {
     expect(frozen).toMatchObject({ reason: "InputsFrozen", creates: [], status: { method: "merge" } });
     const run = aRun({ spec: merging(), status: frozen.status });
     expect(decide(aTrainingWorld({ run }), config, now), "gone Adapters change nothing any more").toMatchObject({ reason: "Training" });
-    const document = trainerDocument({ run, number: 1, base, config, remainingSeconds: 60 });
+    const document = documentOf(run);
     expect(document).toMatchObject({
       method: "merge",
       merge: { combine: "Cat" },
@@ -111,13 +115,7 @@ describe("a control", () => {
   const control = { ...noCorpus, control: { like: "left-1" } };
   it("has the shape and the scope of what it imitates, and descends from nobody", () => {
     const frozen = decideOn(control, { adapters: [parent("left-1", { generation: 4 })] });
-    const document = trainerDocument({
-      run: aRun({ spec: control, status: frozen.status }),
-      number: 1,
-      base,
-      config,
-      remainingSeconds: 60,
-    });
+    const document = documentOf(aRun({ spec: control, status: frozen.status }));
     expect(document).toMatchObject({ method: "control", adapters: [{ name: "left-1" }] });
     expect(document.output).toEqual({ repository: "rune/team/adapters", scope: { project: "tessera" }, generation: 0, parents: [] });
   });
@@ -139,7 +137,7 @@ describe("a warm start", () => {
   it("makes a child of the adapter it goes on from, with the scope of its own corpus", () => {
     const frozen = decideOn(warm(), { adapters: [parent("left-1")] });
     const status = { ...frozen.status, corpus: { ...corpus, scope: { project: "tessera", domain: "text" } } };
-    const document = trainerDocument({ run: aRun({ spec: warm(), status }), number: 1, base, config, remainingSeconds: 60 });
+    const document = documentOf(aRun({ spec: warm(), status }));
     expect(document.output).toMatchObject({ generation: 1, parents: [{ name: "left-1" }], scope: { domain: "text" } });
     expect(document.corpus).toMatchObject({ trajectories });
   });
@@ -163,6 +161,11 @@ describe("a hypernetwork that generates", () => {
     expect(outcome.status ?? {}).not.toHaveProperty("inputs");
   });
 
+  it("of another base is refused while its run still trains", () => {
+    const training = { ...houses("Reconciling"), status: { baseDigest: other.digest } };
+    expect(decideOn(generating(), { generatorRun: training })).toMatchObject({ kind: "stalled", reason: "BaseMismatch" });
+  });
+
   it("that collapsed is taken where somebody asks for it, and by digest without any run", () => {
     const collapsed = generatorOf({ collapsed: true });
     const forced = decideOn(generating({ force: true }), { generatorRun: houses(), generator: collapsed });
@@ -181,15 +184,14 @@ describe("a hypernetwork that generates", () => {
 
   it("is told to the trainer with the scope that one adapter gets, and with none where each session has its own", () => {
     const status = { inputs: { hypernetwork: { ...reference, rank: 8, collapsed: false } }, corpus };
-    const documentOf = (each: string, output: object = {}) =>
-      trainerDocument({ run: aRun({ spec: { ...generating({ each }), output }, status }), number: 1, base, config, remainingSeconds: 60 });
-    expect(documentOf("Corpus")).toMatchObject({
+    const toldOf = (each: string, output: object = {}) => documentOf(aRun({ spec: { ...generating({ each }), output }, status }));
+    expect(toldOf("Corpus")).toMatchObject({
       generator: reference,
       adapters: [],
       output: { scope: { project: "tessera" }, generation: 0 },
     });
-    expect(documentOf("Session").output).not.toHaveProperty("scope");
-    expect(documentOf("Session", { scope: { project: "all" } }).output.scope).toEqual({ project: "all" });
+    expect(toldOf("Session").output).not.toHaveProperty("scope");
+    expect(toldOf("Session", { scope: { project: "all" } }).output.scope).toEqual({ project: "all" });
   });
 
   it("makes no adapter of more sessions than one adapter has ranks for", () => {
@@ -227,8 +229,21 @@ describe("the servers of the base", () => {
       "rank 32, and the ModelServer of this base (only) takes 16",
     );
     expect(decideOn(merging({ combine: "Svd" }), { servers, adapters: parents() })).toMatchObject({ reason: "InputsFrozen" });
+    expect(decideOn(merging({ rank: 16 }), { servers, adapters: parents() })).toMatchObject({ reason: "InputsFrozen" });
+    expect(decideOn(merging({ rank: 64, combine: "Ties" }), { servers, adapters: parents() }).message).toContain("rank 64");
     const control = { ...noCorpus, control: { like: "left-1" } };
     expect(decideOn(control, { servers, adapters: [parent("left-1", { rank: 64 })] })).toMatchObject({ reason: "RankTooLarge" });
+  });
+});
+
+describe("the base", () => {
+  it("of a later attempt is the one of the first, or the run is stalled", () => {
+    const attempts = [{ number: 1, job: "tessera-a1", result: "Disrupted", startTime: "2026-11-23T11:59:00Z" }];
+    const first = decideOn({}, {}, { corpus });
+    expect(first.status).toMatchObject({ baseDigest: base.digest, method: "sft" });
+    const status = { corpus, attempts, baseDigest: base.digest };
+    expect(decideOn({}, {}, status)).toMatchObject({ reason: "Training" });
+    expect(decideOn({}, { base: other }, status)).toMatchObject({ kind: "stalled", reason: "BaseModelChanged" });
   });
 });
 

@@ -84,6 +84,16 @@ const generatorTrained: Check<World> = ({ run, generatorRun }) => {
     : { reason: RunReason.RunRunning, message: `waits until the TrainingRun ${name} has trained its hypernetwork`, retrySeconds };
 };
 
+/** Said before its training is waited for. */
+const generatorRunOfThisBase: Check<World> = ({ run, generatorRun, base }) => {
+  const trained = generatorRun?.spec.hypernetwork && generatorRun.status?.baseDigest;
+  if (!trained || !hasOpenInputs(run) || !isResolved(base) || trained === base.digest) return null;
+  return {
+    reason: Reason.BaseMismatch,
+    message: otherBase(`the hypernetwork of ${generatorRun.metadata.name} (for ${trained})`, base.digest),
+  };
+};
+
 const generatorReadable: Check<World> = ({ run, generator }) => {
   if (!generator || !hasOpenInputs(run) || "config" in generator) return null;
   if ("unavailable" in generator)
@@ -141,12 +151,13 @@ const warmStartFits: Check<World> = (world) => {
   };
 };
 
-/** What can be told before the base is known. */
+/** What can be told before the base is known, or at least before anything is waited for. */
 export const inputsThere: readonly Check<World>[] = [
   adaptersThere,
   parentsKnowSomething,
   adaptersVerified,
   adaptersOfOneBase,
+  generatorRunOfThisBase,
   generatorTrained,
   generatorReadable,
   generatorSound,
@@ -156,7 +167,7 @@ export const inputsThere: readonly Check<World>[] = [
 export const inputsFit: readonly Check<World>[] = [adaptersOfThisBase, generatorOfThisBase, warmStartFits];
 
 /** Once every check has passed: from here on only digests count, whatever becomes of the objects. */
-export function freezeInputs({ run, adapters, generator }: World): Outcome {
+export function freezeInputs({ run, base, adapters, generator }: World): Outcome {
   const frozen: Inputs = {
     ...(adapters.length > 0 && { adapters: adapters.map(frozenAdapter) }),
     ...(generator &&
@@ -166,7 +177,11 @@ export function freezeInputs({ run, adapters, generator }: World): Outcome {
     ...(!run.spec.corpus && { scope: sharedScope(adapters.map(({ spec }) => spec.scope)) }),
   };
   const words = `starts from ${adapters.map(({ metadata }) => metadata.name).join(", ") || `the hypernetwork ${frozen.hypernetwork?.digest}`}`;
-  return progressing(RunReason.InputsFrozen, words, { inputs: frozen, method: methodOf(run) })
+  return progressing(RunReason.InputsFrozen, words, {
+    inputs: frozen,
+    method: methodOf(run),
+    ...(isResolved(base) && { baseDigest: base.digest }),
+  })
     .event("Normal", RunReason.InputsFrozen, words)
     .atOnce();
 }

@@ -7,7 +7,7 @@ import type { TrainingRun } from "@rune/crds/training-run";
 import type { KubeObject } from "kopf-ts";
 import type { BaseIdentity } from "../base-model.ts";
 import type { OperatorConfig } from "../config.ts";
-import { scopeLabels } from "../labels.ts";
+import { legalLabels, scopeLabels } from "../labels.ts";
 import type { PodSpec } from "../manifest.ts";
 import { generatedName, jobNameOfRun } from "../names.ts";
 import {
@@ -168,7 +168,7 @@ export function adapterOf(
       namespace: run.metadata.namespace,
       labels: {
         [label.run]: run.metadata.name,
-        ...(config.session && { [label.session]: config.session.name }),
+        ...legalLabels({ [label.session]: config.session?.name }),
         ...scopeLabels(scope),
       },
     },

@@ -53,7 +53,9 @@ export function leastRank(
   if (spec.control) return ranks[0];
   if (spec.generate) return generator && generator.rank * (generator.chunks + 1);
   if (!spec.merge) return undefined;
-  if (spec.merge.rank) return spec.merge.rank;
-  const exact = spec.merge.combine === "Cat" || spec.merge.combine === "Mean";
-  return exact ? ranks.reduce((sum, rank) => sum + rank, 0) : Math.max(...ranks);
+  const { combine, rank } = spec.merge;
+  const sum = ranks.reduce((total, each) => total + each, 0);
+  const usual = combine === "Cat" || combine === "Mean" ? sum : Math.max(...ranks);
+  const sparse = combine === "Ties" || combine === "DareTies";
+  return sparse ? (rank ?? usual) : Math.min(rank ?? usual, sum);
 }

@@ -24,7 +24,7 @@ const remedy = (world: World) =>
     sft: "lower spec.sft.rank",
     hypernetwork: "lower spec.hypernetwork.rank",
     generate: "select fewer sessions, make one adapter of each (spec.generate.each: Session), or train a hypernetwork of a smaller rank",
-    merge: "set a smaller spec.merge.rank with Svd, Ties or DareTies, or merge fewer adapters",
+    merge: "set a smaller spec.merge.rank, or merge fewer adapters",
     control: "imitate an adapter of a smaller rank",
   })[methodOf(world.run)];
 

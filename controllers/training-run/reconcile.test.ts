@@ -72,13 +72,13 @@ function unexpected(): never {
 }
 
 /** Lets seconds pass until it is so: nothing waits in real time but for the loopback. */
-async function until(what: string, holds: () => boolean): Promise<void> {
-  for (let seconds = 0; seconds < 300; seconds++) {
+async function until(what: string, holds: () => boolean, pace = 1000): Promise<void> {
+  for (let turns = 0; turns < 2000; turns++) {
     if (holds()) return;
-    await clock.advance(1000);
+    await clock.advance(pace);
     await new Promise((resolve) => setTimeout(resolve, 3));
   }
-  throw new Error(`${what} didn't come true within 300 seconds`);
+  throw new Error(`${what} didn't come true`);
 }
 
 function artifact(artifactType: string, configuration: object, more: { layers?: object[]; annotations?: object } = {}): string {
@@ -101,8 +101,8 @@ const tokenOf = (secret: string) =>
     .split("\n");
 const corpus = { sessions: { matchLabels: { learn: "yes" } } };
 
-/** A run that has stored an index of `count` adapters and done nothing else. */
-function putRunWithIndex(count: number, source: object = {}): void {
+/** A run that has stored an index of `count` adapters and done nothing else; unless told, it had no time to say so. */
+function putRunWithIndex(count: number, source: object = {}, told = true): void {
   const spec = { generate: { hypernetwork: { run: "houses" }, each: "Session" }, corpus };
   const { uid } = api.put(trainingRuns, aRun("each", { ...spec, suspend: true })).metadata;
   const manifests = Array.from({ length: count }, (_, n) => {
@@ -121,10 +121,12 @@ function putRunWithIndex(count: number, source: object = {}): void {
     });
     return { mediaType: mediaType.manifest, digest, size: 400 };
   });
-  const { digest } = registry.put({ schemaVersion: 2, mediaType: mediaType.index, artifactType: mediaType.adapters, manifests });
-  const ended = { number: 1, job: "each-a1", result: "Succeeded" as const, endTime: "2026-03-01T00:00:00Z" };
+  const index = { schemaVersion: 2, mediaType: mediaType.index, artifactType: mediaType.adapters, manifests };
+  const { digest } = registry.put(index, `run-${uid}`);
+  const ended = { number: 1, job: "each-a1", result: told ? ("Succeeded" as const) : ("Failed" as const), endTime: "2026-03-01T00:00:00Z" };
   const result = { repository: "rune/default/adapters", digest, sizeBytes: 1000, adapters: count };
-  const run = aRun("each", spec, { attempts: [ended], result });
+  const late = { ...ended, startTime: "2026-02-01T00:00:00Z" };
+  const run = aRun("each", spec, told ? { attempts: [ended], result } : { attempts: [late] });
   api.put(trainingRuns, { ...run, metadata: { ...run.metadata, uid } });
 }
 
@@ -147,6 +149,24 @@ it("makes exactly one Adapter for each session, whatever fails and whenever the 
   expect(made).toHaveLength(45);
   expect(new Set(made.map(({ metadata }) => metadata.labels?.["rune.dev/session"])).size).toBe(45);
   expect(find("each")?.status).toMatchObject({ adapters: { created: 45, total: 45 } });
+});
+
+it("adopts an index that a trainer stored before its time was over, though nobody heard of it", async () => {
+  putRunWithIndex(3, {}, false);
+  await until("the run has succeeded", () => isTrue(find("each") ?? {}, "Succeeded"));
+  expect(find("each")?.status).toMatchObject({
+    attempts: [{ number: 1, result: "Succeeded", message: "its Job or its time ended first; adopted what it had stored" }],
+    result: { adapters: 3, sizeBytes: 1200 },
+    adapters: { created: 3, total: 3 },
+  });
+  expect(api.all(adapters)).toHaveLength(3);
+});
+
+it("adopts no index whose adapters another run made", async () => {
+  putRunWithIndex(3, { uid: "another", name: "other" }, false);
+  await until("the run has failed", () => isTrue(find("each") ?? {}, "Failed"));
+  expect(reasonOf("each")).toBe("DeadlineExceeded");
+  expect(api.all(adapters)).toEqual([]);
 });
 
 it("makes no Adapter of what another run made, whatever an index lists", async () => {
@@ -175,7 +195,7 @@ it("waits for the run that trains its hypernetwork, and goes on as soon as that 
   const ended = { result: { repository: "rune/default/hypernetworks", digest, sizeBytes: 9 }, conditions: [condition("Succeeded")] };
   api.put(trainingRuns, { ...houses, status: ended });
   const since = clock.now().getTime();
-  await until("its inputs are frozen", () => find("held-out")?.status?.inputs !== undefined);
+  await until("its inputs are frozen", () => find("held-out")?.status?.inputs !== undefined, 10);
   expect(clock.now().getTime() - since, "it was woken, and didn't just look again").toBeLessThan(30_000);
   expect(find("held-out")?.status?.inputs).toEqual({
     hypernetwork: { repository: "rune/default/hypernetworks", digest, rank: 8, collapsed: false },

@@ -1,3 +1,4 @@
+import { trainerJob } from "@rune/crds/job-spec";
 import type { TrainingRun } from "@rune/crds/training-run";
 import { describe, expect, it } from "vitest";
 import { aCondition, aRun, aSession, aTrainingWorld, now } from "../testing/builders.ts";
@@ -63,7 +64,9 @@ describe("a hypernetwork's corpus", () => {
     const pairs = new Map([[hex(2), { repository: "rune/team/adapters", digest: digestOf("a") }]]);
     const spec = hypernetwork({ minimumPairs: 2 });
     const frozen = decideOn(spec, { sessions: sessionsOf(3), pairs });
-    const document = trainerDocument({ run: aRun({ spec, status: frozen.status }), number: 1, base, config, remainingSeconds: 60 });
+    const document = trainerJob.parse(
+      trainerDocument({ run: aRun({ spec, status: frozen.status }), number: 1, base, config, remainingSeconds: 60 }),
+    );
     expect(document.corpus?.trajectories.map((each) => each.adapter?.digest)).toEqual([undefined, digestOf("a"), undefined]);
     expect(document.output).toEqual({ repository: "rune/team/hypernetworks", generation: 0, parents: [] });
     expect(document).not.toHaveProperty("sft");
@@ -74,7 +77,11 @@ describe("a hypernetwork's corpus", () => {
     const pairs = new Map([[hex(2), { repository: "rune/team/adapters", digest: digestOf("a") }]]);
     const outcome = decideOn(spec, { sessions: sessionsOf(3), pairs });
     expect(outcome).toMatchObject({ kind: "stalled", reason: "AdaptersTooFew" });
-    expect(outcome.message).toContain("1 of 3 trajectories have an adapter");
+    expect(outcome.message).toContain(
+      "1 of 3 trajectories have an adapter that was fine-tuned from them alone, and Reconstruction needs 3",
+    );
+    const all = new Map([1, 2, 3].map((n) => [hex(n), { repository: "rune/team/adapters", digest: digestOf(String(n)) }]));
+    expect(decideOn(spec, { sessions: sessionsOf(3), pairs: all })).toMatchObject({ reason: "CorpusFrozen" });
   });
 });
 
@@ -122,6 +129,17 @@ describe("a corpus in the registry", () => {
     expect(outcome).toMatchObject({ kind, reason });
     expect(outcome.requeueAfterSeconds, "it is looked at again").toBeGreaterThan(0);
     expect(outcome.status ?? {}).not.toHaveProperty("corpus");
+  });
+});
+
+describe("a corpus that only its trainer could count", () => {
+  it.each(["CorpusInsufficient", "EmptyCorpus"])("is told as insufficient by the same condition when that refuses it: %s", (reason) => {
+    const corpus = { digest: digestOf("c"), trajectories: [] };
+    const message = "the solved trajectories are of 2 scopes or tasks, and 4 are needed";
+    const attempts = [{ number: 1, job: "tessera-a1", result: "Refused", reason, message, startTime: "2026-11-23T11:59:00Z" }];
+    const outcome = decide(aTrainingWorld({ run: aRun({ spec: hypernetwork(), status: { corpus, attempts } }) }), config, now);
+    expect(outcome).toMatchObject({ kind: "failed", reason, message });
+    expect(outcome.conditions).toEqual([{ type: "CorpusSufficient", status: "False", reason, message }]);
   });
 });
 

@@ -11,7 +11,7 @@ import { RunReason as Reason } from "./reasons.ts";
  * Fewest distinct solved tasks for learning from corrections. Adapters that were trained on a few dozen sessions of several turns
  * transferred nothing or did harm where that was measured: so few tasks teach no behaviour.
  */
-export const leastCorrectedTasks = 100;
+const leastCorrectedTasks = 100;
 
 type Shortfall = { reason: string; message: string } | null;
 
@@ -34,7 +34,7 @@ function pairsMissing({ spec }: TrainingRun, { solved, count }: Corpus): Shortfa
  */
 function tooUniform({ spec }: TrainingRun, { solved, tasks }: Corpus): Shortfall {
   if (!spec.hypernetwork || tasks === undefined) return null;
-  const wanted = Math.ceil(spec.hypernetwork.minimumPairs / 2);
+  const wanted = Math.max(2, Math.ceil(spec.hypernetwork.minimumPairs / 2));
   if (tasks >= wanted) return null;
   return {
     reason: Reason.CorpusTooUniform,
@@ -42,14 +42,15 @@ function tooUniform({ spec }: TrainingRun, { solved, tasks }: Corpus): Shortfall
   };
 }
 
-function adaptersMissing({ spec }: TrainingRun, { trajectories }: Corpus): Shortfall {
+/** What has no adapter can't be imitated; the trainer leaves none of the solved ones out by itself. */
+function adaptersMissing({ spec }: TrainingRun, { trajectories, solved = 0 }: Corpus): Shortfall {
   if (spec.hypernetwork?.objective !== "Reconstruction") return null;
   const paired = trajectories.filter(({ adapter }) => adapter).length;
-  const wanted = spec.hypernetwork.minimumPairs;
+  const wanted = Math.max(spec.hypernetwork.minimumPairs, solved);
   if (paired >= wanted) return null;
   return {
     reason: Reason.AdaptersTooFew,
-    message: `${paired} of ${trajectories.length} trajectories have an adapter that was fine-tuned from them alone, and Reconstruction needs ${wanted} (spec.hypernetwork.minimumPairs); make them with TrainingRuns of method sft whose corpus is one session each, or take another objective`,
+    message: `${paired} of ${trajectories.length} trajectories have an adapter that was fine-tuned from them alone, and Reconstruction needs ${wanted}: as many as spec.hypernetwork.minimumPairs, and one for every solved session; make them with TrainingRuns of method sft whose corpus is one session each, select those sessions alone, or take another objective`,
   };
 }
 
