@@ -1,5 +1,5 @@
 import { smallestGain, varianceSeen } from "@rune/clients/power";
-import { type Evaluation, fewestClusters } from "@rune/crds/evaluation";
+import { clustersNeeded, type Evaluation, type Gate } from "@rune/crds/evaluation";
 import { isTrue, type Outcome } from "kopf-ts";
 import { sameTasks } from "../scope.ts";
 import { missingControls } from "./controls.ts";
@@ -12,7 +12,7 @@ type Condition = Parameters<Outcome["condition"]>[0];
 export function foreseen({ spec }: Evaluation, plan: Plan, earlier: readonly Evaluation[]): Condition[] {
   const { gate } = spec;
   if (!gate) return [];
-  const few = tooFewTasks(gate.minimumTasks, plan.taskSet.clusters);
+  const few = tooFewTasks(gate, plan.taskSet.clusters);
   return [
     powerKnown(spec, gate, plan, earlier),
     ...(few ? [{ type: "GatePassed", status: "Unknown" as const, reason: EvaluationReason.TooFewTasks, message: few }] : []),
@@ -20,10 +20,8 @@ export function foreseen({ spec }: Evaluation, plan: Plan, earlier: readonly Eva
   ];
 }
 
-type Gate = NonNullable<Evaluation["spec"]["gate"]>;
-
-function tooFewTasks(minimumTasks: number, clusters: number): string | null {
-  const wanted = Math.max(minimumTasks, fewestClusters);
+function tooFewTasks(gate: Gate, clusters: number): string | null {
+  const wanted = clustersNeeded(gate);
   return clusters < wanted
     ? `the verdict will be Inconclusive: these are ${clusters} independent tasks (clusters), and it takes ${wanted}; for a verdict, create an evaluation on a task set of more clusters`
     : null;
