@@ -38,7 +38,8 @@ function afterFail({ contrasts, gate }: Report): string[] {
 
 function afterNothing({ gate, taskSet, comparisons, look }: Report): string[] {
   if (!gate) return [];
-  if (gate.controlsMissing) return [`Create a new evaluation with the control arms: ${gate.controlsMissing}.`];
+  if (gate.controlsMissing)
+    return ["Create a new evaluation with the control arms that the verdict names, on the same tasks: what was seen here chose nothing."];
   const { estimate, lower, upper } = comparisons.find(({ candidate }) => candidate === gate.candidate)?.delta ?? {
     estimate: 0,
     lower: 0,
@@ -82,7 +83,7 @@ function withoutGate({ comparisons }: Report): string[] {
 function rival({ arms, gate, contrasts, taskSet }: Report): string {
   const told = arms.filter(({ context }) => context);
   const right = arms.find(({ name }) => name === (contrasts[0]?.candidate ?? gate?.candidate));
-  if (told.length === 0 || !right || right.context) return "";
+  if (told.length === 0 || !right || right.context || right.costs.promptTokens === 0) return "";
   const each = (tokens: number) => grouped(tokens / Math.max(1, taskSet.tasks + taskSet.leftOut.length));
   const rivals = told.map(
     ({ name, passAt1, costs }) => `**${name}** solved ${percent(passAt1.estimate)} with ${each(costs.promptTokens)} prompt tokens a task`,
@@ -99,7 +100,7 @@ export function trust({ taskSet, gate, comparisons, seen }: Report): Block[] {
       ? `**Seen tasks were allowed**: what these adapters have learnt from is measured here, so their numbers say how well they recite: ${listed(leaks.slice(0, 10))}${leaks.length > 10 ? ` and ${leaks.length - 10} more` : ""}.`
       : "",
     seen.unknown.length > 0
-      ? `Nobody knows what ${listed(seen.unknown.slice(0, 5).map((name) => `\`${name}\``))}${seen.unknown.length > 5 ? ` and ${seen.unknown.length - 5} more` : ""} learnt from: their artifacts don't say, and may have seen these tasks.`
+      ? `Adapters that don't say what they have learnt from may have seen these tasks: ${listed(seen.unknown.slice(0, 5).map((name) => `\`${name}\``))}${seen.unknown.length > 5 ? ` and ${seen.unknown.length - 5} more` : ""}.`
       : "",
     gate?.mode === "Smoke" ? "A smoke test decides on few tasks and without control arms: it is a first look, not a proof." : "",
     gate?.leakageSuspected || largest > suspiciousPoints

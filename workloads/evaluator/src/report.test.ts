@@ -212,7 +212,10 @@ describe("a gate", () => {
       buildReport(measuredOf({ base: none, memory, wrong: none, mean: none }, controlled({ look: { number: 1, of: 3 } }))).gate;
     expect(early(quickstart)).toMatchObject({ verdict: { verdict: "Passed" }, decided: true });
     expect(early(quickstart)?.intervalConfidence).toBeGreaterThan(0.999);
-    expect(early(none.map((_, index) => (index % 12 === 0 ? 5 : 0)))).toMatchObject({ verdict: { verdict: "Inconclusive" }, decided: false });
+    expect(early(none.map((_, index) => (index % 12 === 0 ? 5 : 0)))).toMatchObject({
+      verdict: { verdict: "Inconclusive" },
+      decided: false,
+    });
   });
 
   test.each([1, 2, 5])("decides nothing on %d clusters, however many tasks they have", (clusters) => {
