@@ -10,16 +10,20 @@ const space = "[\\t-\\r\\x1c-\\x20\\x85\\xa0\\u1680\\u2000-\\u200a\\u2028\\u2029
 const ends = new RegExp(`^${space}+|${space}+$`, "g");
 const strip = (text: string) => text.replace(ends, "");
 
-/** Every program that was executed, each once, in the order in which they were last tried. */
+/** Every program that was executed, once, oldest first. */
 export function attemptsOf({ records }: Pick<Trajectory, "records">): Attempt[] {
-  const executed = records.filter((record) => record.type === "executed");
-  const once = new Map(executed.toReversed().map((record) => [record.program, record]));
-  return [...once.values()].toReversed().map(({ program, execution: { passed, error } }) => ({ program, passed, error }));
+  const first = new Map<string, Attempt>();
+  for (const record of records)
+    if (record.type === "executed" && !first.has(record.program)) {
+      const { passed, error } = record.execution;
+      first.set(record.program, { program: record.program, passed, error });
+    }
+  return [...first.values()];
 }
 
 /**
  * A trajectory as text: the task, then every attempt with what became of it. Where the text doesn't fit, the oldest failed attempts are
- * left out, then the oldest of all but the newest; undefined where even that doesn't fit. The trainer's `context_of` writes the same text
+ * left out, then the oldest that passed, never the last of them; undefined where even that doesn't fit. The trainer's `context_of` writes the same text
  * (docs/contracts.md): what a hypernetwork reads and its teacher is told is what an evaluation's context arm tells.
  */
 export function trajectoryText(description: string, all: readonly Attempt[], fits: (text: string) => boolean): string | undefined {

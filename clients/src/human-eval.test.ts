@@ -24,6 +24,7 @@ describe("a HumanEval task", () => {
       stub: "import math\n\n\ndef halved(x: float) -> float:\n",
       tests: "def check(candidate):\n    assert candidate(2) == 1\n\ncheck(halved)\n",
       entryPoint: "halved",
+      scope: { project: "humaneval", task: "HumanEval/x" },
     });
   });
 

@@ -63,6 +63,7 @@ function taskOf(each: Problem): HeldOutTask {
     stub: stubOf(each),
     entryPoint: each.entry_point,
     tests: testsOf(each),
-    scope: { project: "humaneval" },
+    // An adapter of the project answers every task, one of a task's own scope that task.
+    scope: { project: "humaneval", task: each.task_id },
   };
 }

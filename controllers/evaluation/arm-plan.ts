@@ -24,6 +24,8 @@ export function armPlan(arm: Arm, world: World, looks: Looks): PlannedArm | Bloc
   if (context && "reason" in context) return context;
   const chosen = arm.adapters ? adaptersForTasks(arm, world, looks) : adapterOfArm(arm, world, looks);
   if ("reason" in chosen) return chosen;
+  const larger = tooLarge(arm, chosen.adapters, world);
+  if (larger) return larger;
   const control = controlOfArm(arm, world.evaluation, world.adapters, world.runs);
   const { adapters, ...rest } = chosen;
   return {
@@ -111,6 +113,19 @@ function candidatesOf(arm: Arm, { selected, servers }: World): Adapter[] | Block
     message: `arm ${arm.name} has nothing to assign: ${why}; create them, or correct spec.arms in a new evaluation`,
     retrySeconds,
   };
+}
+
+/** What the server would refuse in the middle of the work is said before it begins. */
+function tooLarge({ name, serverRef }: Arm, adapters: readonly Adapter[], { servers }: World): Blocker | null {
+  const maxRank = servers.get(serverRef.name)?.spec.adapters.maxRank ?? Number.POSITIVE_INFINITY;
+  const larger = adapters.find(({ spec }) => spec.rank > maxRank);
+  return larger
+    ? {
+        reason: Reason.RankTooLarge,
+        message: `the Adapter ${larger.metadata.name} of arm ${name} has rank ${larger.spec.rank}, and ${serverRef.name} takes ${maxRank}; raise spec.adapters.maxRank of the ModelServer`,
+        retrySeconds,
+      }
+    : null;
 }
 
 /** The trajectories that an arm is told of, frozen; sessions that still run are waited for. */

@@ -41,11 +41,6 @@ describe("an evaluation", () => {
     expect(decideOn({ evaluation })).toMatchObject({ kind: "stalled", reason: "ForeignRepository" });
   });
 
-  it.each(["0.5", "1", "0.9999", "5"])("refuses a gate whose confidence is %s, before anything is measured", (confidence) => {
-    const evaluation = anEvaluation({ spec: { gate: { candidate: "adapter", baseline: "base", confidence } } });
-    expect(decideOn({ evaluation })).toMatchObject({ kind: "stalled", reason: "ConfidenceInvalid" });
-  });
-
   it("stores tasks that come from elsewhere before it freezes them", async () => {
     const outcome = decideOn({ tasks: { ...found(), stored: false } });
     expect(outcome).toMatchObject({ reason: "Planning", creates: [], requeueAtOnce: true });

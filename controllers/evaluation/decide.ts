@@ -60,20 +60,10 @@ const ownArtifacts: Check<World> = ({ evaluation: { metadata, spec } }) => {
   const named = [spec.taskSet.repository, ...spec.arms.map((arm) => arm.context?.artifact?.repository)];
   return named.map((repository) => foreignRepository(repository, metadata.namespace)).find((blocker) => blocker !== null) ?? null;
 };
-/** The schema has no bounds for a decimal. */
-const confidencePossible: Check<World> = ({ evaluation: { spec } }) => {
-  const confidence = spec.gate?.confidence;
-  return confidence === undefined || (Number(confidence) > 0.5 && Number(confidence) < 0.9999)
-    ? null
-    : {
-        reason: EvaluationReason.ConfidenceInvalid,
-        message: `spec.gate.confidence is ${confidence}, and must lie between 0.5 and 0.9999; correct it in a new evaluation`,
-      };
-};
 /** What an evaluation requires holds once, at its beginning: its work isn't interrupted by what happens to others. */
 const mayBegin: Check<World> = (world) => (world.evaluation.status?.arms ? null : requirementsMet(world));
 
-const checks: Check<World>[] = [ownArtifacts, confidencePossible, mayBegin, serversReady, adaptersExist, libraryExists];
+const checks: Check<World>[] = [ownArtifacts, mayBegin, serversReady, adaptersExist, libraryExists];
 
 /** Stores a task set in the registry. */
 export type Store = (set: TaskSet, repository: string) => Promise<void>;

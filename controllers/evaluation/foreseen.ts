@@ -1,5 +1,5 @@
 import { smallestGain, varianceSeen } from "@rune/clients/power";
-import { type Evaluation, fewestClusters } from "@rune/crds/evaluation";
+import { clustersNeeded, type Evaluation, type Gate } from "@rune/crds/evaluation";
 import { isTrue, type Outcome } from "kopf-ts";
 import { sameTasks } from "../scope.ts";
 import { missingControls } from "./controls.ts";
@@ -12,7 +12,7 @@ type Condition = Parameters<Outcome["condition"]>[0];
 export function foreseen({ spec }: Evaluation, plan: Plan, earlier: readonly Evaluation[]): Condition[] {
   const { gate } = spec;
   if (!gate) return [];
-  const few = tooFewTasks(gate.minimumTasks, plan.taskSet.clusters);
+  const few = tooFewTasks(gate, plan.taskSet.clusters);
   return [
     powerKnown(spec, gate, plan, earlier),
     ...(few ? [{ type: "GatePassed", status: "Unknown" as const, reason: EvaluationReason.TooFewTasks, message: few }] : []),
@@ -20,10 +20,8 @@ export function foreseen({ spec }: Evaluation, plan: Plan, earlier: readonly Eva
   ];
 }
 
-type Gate = NonNullable<Evaluation["spec"]["gate"]>;
-
-function tooFewTasks(minimumTasks: number, clusters: number): string | null {
-  const wanted = Math.max(minimumTasks, fewestClusters);
+function tooFewTasks(gate: Gate, clusters: number): string | null {
+  const wanted = clustersNeeded(gate);
   return clusters < wanted
     ? `the verdict will be Inconclusive: these are ${clusters} independent tasks (clusters), and it takes ${wanted}; for a verdict, create an evaluation on a task set of more clusters`
     : null;
@@ -34,7 +32,7 @@ function powerKnown({ samples, looks }: Evaluation["spec"], gate: Gate, { taskSe
   if (clusters < 2)
     return { type: "PowerKnown", status: "False", reason: EvaluationReason.TooFewTasks, message: "one independent task can't show a gain" };
   const seen = seenVariance({ samples, taskSet }, earlier);
-  const gain = smallestGain({ clusters, tasks, samples, confidence: Number(gate.confidence), looks, variance: seen?.variance });
+  const gain = smallestGain({ clusters, tasks, samples, confidence: Number(gate.confidence), looks, chance: seen?.variance });
   const independent = clusters === tasks ? `${tasks} tasks` : `${tasks} tasks in ${clusters} clusters`;
   const source = seen ? `as ${seen.evaluation} saw equal arms vary` : "as tasks vary where nothing is known of them";
   const aim =

@@ -30,9 +30,9 @@ export async function observe(evaluation: Evaluation, context: Context, services
   const worker = workerState({ job, pods: evaluators, refusal: await observeRefusal(job, evaluators, context) }, "evaluator", clock.now());
   const server = activeArm(evaluation)?.serverRef.name ?? "";
   const over = isTerminal(evaluation) || evaluation.metadata.deletionTimestamp !== undefined;
+  const plan = over ? undefined : readPlan(ownChild(evaluation, cache(configMaps).get({ namespace, name: planName(evaluation) })));
   const starting = sandbox.state === "Ready" && worker.state === "Absent" && !over ? sandbox : undefined;
   const log = epoch > 0 && !over ? await observeLog(evaluation, services) : summarize([]);
-  const plan = readPlan(ownChild(evaluation, cache(configMaps).get({ namespace, name: planName(evaluation) })));
   const named = <T>(names: readonly (string | undefined)[], get: (name: string) => T | undefined) =>
     new Map(
       names.flatMap((each) => {

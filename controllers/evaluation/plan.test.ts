@@ -125,6 +125,11 @@ describe("an arm with one adapter", () => {
     expect(planOf(aWorld({ evaluation: withArms(arms), adapters }))).toMatchObject({ reason: "BaseMismatch" });
   });
 
+  it("waits for a server that takes its rank", () => {
+    const servers = new Map([["coder", serverWith([], { maxRank: 8 })]]);
+    expect(planOf(aWorld({ evaluation: withArms(arms), servers }))).toMatchObject({ reason: "RankTooLarge", retrySeconds: 10 });
+  });
+
   it.each([
     ["the mean of others", { merge: { adapters: [], combine: "Mean" } }, undefined, "Mean"],
     ["noise", { control: { kind: "RandomOfEqualNorm" } }, true, "Random"],

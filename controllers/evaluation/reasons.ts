@@ -16,8 +16,6 @@ export const EvaluationReason = {
   NotATaskSet: "NotATaskSet",
   /** No task of the set belongs to the part that is asked for. */
   PartEmpty: "PartEmpty",
-  /** `gate.confidence` is no confidence. */
-  ConfidenceInvalid: "ConfidenceInvalid",
   /** No task has an adapter among those that an arm selects, or none but its own. */
   NoneAssigned: "NoneAssigned",
   /** An arm has more adapters or trajectories than an evaluation takes. */

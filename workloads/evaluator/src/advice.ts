@@ -1,4 +1,5 @@
 import { power, smallestGain, varianceSeen } from "@rune/clients/power";
+import { clustersNeeded, fewestClusters } from "@rune/crds/evaluation";
 import { type Block, list } from "./document.ts";
 import { suspiciousPoints } from "./gate.ts";
 import type { Report } from "./report.ts";
@@ -38,22 +39,26 @@ function afterFail({ contrasts, gate }: Report): string[] {
 
 function afterNothing({ gate, taskSet, comparisons, look }: Report): string[] {
   if (!gate) return [];
-  if (gate.controlsMissing) return [`Create a new evaluation with the control arms: ${gate.controlsMissing}.`];
-  const { estimate, lower, upper } = comparisons.find(({ candidate }) => candidate === gate.candidate)?.delta ?? {
-    estimate: 0,
-    lower: 0,
-    upper: 0,
-  };
-  const beyond = gate.tested.estimate - gate.threshold;
-  if (taskSet.clusters < 2 || beyond <= 0)
+  const asked = clustersNeeded(gate);
+  const few = taskSet.clusters < asked || taskSet.effectiveClusters < fewestClusters;
+  if (few || gate.controlsMissing)
     return [
-      `What was seen doesn't reach the threshold (${points(estimate)} points): a clearer answer takes a better candidate, or, to be sure of a fail, more tasks in clusters of their own.`,
+      few ? `Take at least ${plural(asked, "independent task")}, in clusters of nearly one size; these were ${taskSet.clusters}.` : "",
+      gate.controlsMissing ? "Give the next evaluation the control arms: the wrong adapters, and their mean or noise." : "",
     ];
-  const needed = clustersFor(beyond, varianceSeen({ lower, upper }, taskSet.clusters), Number(gate.confidence), look.of);
+  if (gate.tested.lower >= gate.threshold) return [`Mend what the verdict names: ${gate.verdict.why}.`];
+  const delta = comparisons.find(({ candidate }) => candidate === gate.candidate)?.delta;
+  if (!delta) return [];
+  const beyond = gate.tested.estimate - gate.threshold;
+  if (beyond <= 0)
+    return [
+      `What was seen doesn't reach the threshold (${points(delta.estimate)} points): a clearer answer takes a better candidate, or, to be sure of a fail, more tasks in clusters of their own.`,
+    ];
+  const needed = clustersFor(beyond, varianceSeen(delta, taskSet.clusters), Number(gate.confidence), look.of);
   return [
     needed === null
       ? "The gain that was seen is too near to the threshold for any number of tasks in reach."
-      : `To show a gain as large as the one that was seen (${points(estimate)} points) with a chance of ${percent(power)}, take about ${grouped(needed)} independent tasks; these were ${taskSet.clusters}.`,
+      : `To show a gain as large as the one that was seen (${points(delta.estimate)} points) with a chance of ${percent(power)}, take about ${grouped(needed)} independent tasks; these were ${taskSet.clusters}.`,
   ];
 }
 
@@ -82,7 +87,7 @@ function withoutGate({ comparisons }: Report): string[] {
 function rival({ arms, gate, contrasts, taskSet }: Report): string {
   const told = arms.filter(({ context }) => context);
   const right = arms.find(({ name }) => name === (contrasts[0]?.candidate ?? gate?.candidate));
-  if (told.length === 0 || !right || right.context) return "";
+  if (told.length === 0 || !right || right.context || right.costs.promptTokens === 0) return "";
   const each = (tokens: number) => grouped(tokens / Math.max(1, taskSet.tasks + taskSet.leftOut.length));
   const rivals = told.map(
     ({ name, passAt1, costs }) => `**${name}** solved ${percent(passAt1.estimate)} with ${each(costs.promptTokens)} prompt tokens a task`,
@@ -99,7 +104,7 @@ export function trust({ taskSet, gate, comparisons, seen }: Report): Block[] {
       ? `**Seen tasks were allowed**: what these adapters have learnt from is measured here, so their numbers say how well they recite: ${listed(leaks.slice(0, 10))}${leaks.length > 10 ? ` and ${leaks.length - 10} more` : ""}.`
       : "",
     seen.unknown.length > 0
-      ? `Nobody knows what ${listed(seen.unknown.slice(0, 5).map((name) => `\`${name}\``))}${seen.unknown.length > 5 ? ` and ${seen.unknown.length - 5} more` : ""} learnt from: their artifacts don't say, and may have seen these tasks.`
+      ? `Adapters that don't say what they have learnt from may have seen these tasks: ${listed(seen.unknown.slice(0, 5).map((name) => `\`${name}\``))}${seen.unknown.length > 5 ? ` and ${seen.unknown.length - 5} more` : ""}.`
       : "",
     gate?.mode === "Smoke" ? "A smoke test decides on few tasks and without control arms: it is a first look, not a proof." : "",
     gate?.leakageSuspected || largest > suspiciousPoints

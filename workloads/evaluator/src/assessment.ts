@@ -49,7 +49,7 @@ function compared({ arms, taskSet, samples }: Report): Block[] {
 
 /** What answers in an arm. */
 export function natureOf({ model, base, adapterDigest, assigned, context, control, generated }: Arm): string {
-  const controls = { WrongTrajectory: "the wrong ones", Mean: "their mean", Random: "noise", Zero: "nothing learnt" };
+  const controls = { WrongTrajectory: "wrong-trajectory", Mean: "mean", Random: "noise", Zero: "zero" };
   const made = generated ? "generated " : "";
   const unassigned = assigned?.unassigned ? `; ${plural(assigned.unassigned, "task")} without one answered by the base` : "";
   const who = assigned
@@ -60,7 +60,7 @@ export function natureOf({ model, base, adapterDigest, assigned, context, contro
   const told = context
     ? `, told ${context.as === "Notes" ? "the notes" : "the trajectories"} of ${context.pick === "All" ? "all" : "the nearest"} sessions in at most ${context.maxTokens} tokens${context.untold > 0 ? `; before ${plural(context.untold, "task")} there was nothing to tell` : ""}`
     : "";
-  return `${who}${told}${control ? `; a control: ${controls[control]}` : ""}`;
+  return `${who}${told}${control ? `, the ${controls[control]} control` : ""}`;
 }
 
 function numbers({ arms, comparisons }: Report): Block[] {
@@ -98,7 +98,7 @@ function verdictOf({ gate, look }: Report): Block[] {
       : "";
   return [
     ...paragraph(
-      `**${gate.candidate}** ${goal}${gate.maxRelativeDropPercent === undefined ? "; it gained" : " is"} ${points(tested.estimate)} points, ${sureness(gate.intervalConfidence)} interval ${interval(tested)}. By the rule \`${rule}\` it ${words[verdict.verdict]}: ${verdict.why}.${ended}`,
+      `**${gate.candidate}** ${goal}${gate.maxRelativeDropPercent === undefined ? "; its gain is" : " is"} ${points(tested.estimate)} points, ${sureness(gate.intervalConfidence)} interval ${interval(tested)}. By the rule \`${rule}\` it ${words[verdict.verdict]}: ${verdict.why}.${ended}`,
     ),
     ...paragraph(`By the rule \`${other}\` ${otherwise}.`),
   ];

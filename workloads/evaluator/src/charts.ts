@@ -19,9 +19,10 @@ export type Plot = {
 };
 
 const width = 720;
-const left = 168;
-const right = 132;
+const left = 204;
+const right = 96;
 const rowHeight = 30;
+const mostCharacters = 26;
 
 /** A dot with a whisker for every row, over one axis. */
 export function intervalPlot({ title, description, rows, domain: [low, high], unit, lines = [] }: Plot): string {
@@ -38,7 +39,7 @@ export function intervalPlot({ title, description, rows, domain: [low, high], un
     const y = 14 + index * rowHeight + rowHeight / 2;
     return [
       `<g class="${tone}"><title>${escaped(`${label}: ${words}`)}</title>`,
-      `<text class="name" x="${left - 14}" y="${y + 5}">${escaped(label)}</text>`,
+      `<text class="name" x="${left - 14}" y="${y + 5}">${escaped(short(label))}</text>`,
       `<line class="whisker" x1="${x(value.lower)}" x2="${x(value.upper)}" y1="${y}" y2="${y}"/>`,
       `<circle class="dot" cx="${x(value.estimate)}" cy="${y}" r="5"/>`,
       `<text class="value" x="${width - right + 14}" y="${y + 5}">${escaped(words)}</text></g>`,
@@ -65,13 +66,15 @@ export function matrixPlot({ title, description, rows, columns }: Matrix): strin
   let [x, band] = [left, 0];
   const drawn = columns.flatMap(({ gap: apart, cells }) => {
     if (apart && x > left) x += gap;
-    if (x + cell > width) [x, band] = [left, band + 1];
+    if (x + cell >= width) [x, band] = [left, band + 1];
     const at = x;
     x += cell + 2;
     return cells.map(({ share, words }, row) => cellAt(at, band * height + row * (cell + 2) + 6, share, words));
   });
   const names = Array.from({ length: band + 1 }, (_, each) =>
-    rows.map((name, row) => `<text class="name" x="${left - 14}" y="${each * height + row * (cell + 2) + 15}">${escaped(name)}</text>`),
+    rows.map(
+      (name, row) => `<text class="name" x="${left - 14}" y="${each * height + row * (cell + 2) + 15}">${escaped(short(name))}</text>`,
+    ),
   ).flat();
   return svg(title, description, (band + 1) * height, [...names, ...drawn]);
 }
@@ -96,6 +99,11 @@ export function ticksOf(low: number, high: number): number[] {
   const step = power * ([1, 2, 5].find((each) => each * power >= rough) ?? 10);
   const first = Math.ceil(low / step);
   return Array.from({ length: Math.floor(high / step) - first + 1 }, (_, index) => number((first + index) * step));
+}
+
+/** As much of a name as has room; the whole of it stands in the mark's title. */
+function short(name: string): string {
+  return name.length > mostCharacters ? `${name.slice(0, mostCharacters - 1)}…` : name;
 }
 
 /** Two digits are finer than any screen, and the same on every machine. */

@@ -1,6 +1,7 @@
 import { PodFailure } from "@rune/clients/pod";
 import { type EvaluatorJob, exit } from "@rune/crds/job-spec";
 import type { Facts } from "./adapters.ts";
+import { plural } from "./words.ts";
 
 /** Tasks of the set that an arm's adapter has learnt from. */
 export type Seen = { arm: string; adapter: string; tasks: string[] };
@@ -23,7 +24,7 @@ export function refuseSeen(job: EvaluatorJob, facts: Facts): void {
   const { seen } = seenTasks(job, facts);
   if (seen.length === 0 || job.seenTasks === "Allow") return;
   const told = seen.slice(0, mostAdapters).map(({ arm, adapter, tasks }) => `arm ${arm}: ${adapter} has learnt from ${some(tasks)}`);
-  const more = seen.length > mostAdapters ? `; and ${seen.length - mostAdapters} more adapters from others` : "";
+  const more = seen.length > mostAdapters ? `; and ${plural(seen.length - mostAdapters, "more adapter")} from others` : "";
   throw new PodFailure(
     exit.badInput,
     "TasksSeen",

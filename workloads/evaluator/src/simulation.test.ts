@@ -117,8 +117,8 @@ describe("of 1,000 experiments with a gain", () => {
       const { lower, upper } = pairedGain(clusters.flat(), { alpha: alphaOfLook(1 - confidence, { number: 1, of: 1 }) });
       return lower <= 10 && 10 <= upper;
     });
-    expect(covered.length / runs).toBeGreaterThanOrEqual(confidence - 0.025);
-    expect(covered.length / runs).toBeLessThanOrEqual(Math.min(1, confidence + 0.03));
+    const chance = 3 * Math.sqrt((confidence * (1 - confidence)) / runs);
+    expect(Math.abs(covered.length / runs - confidence)).toBeLessThanOrEqual(chance);
   });
 
   test("a relative drop's interval covers what a tenth less than the baseline leaves", () => {

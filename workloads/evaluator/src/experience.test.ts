@@ -1,0 +1,71 @@
+import type { Descriptor } from "@rune/clients/registry";
+import { type LogRecord, mediaType, type Trajectory, titleAnnotation } from "@rune/crds/artifact";
+import { expect, test } from "vitest";
+import type { ZodType } from "zod";
+import { loadExperience } from "./experience.ts";
+import { jobOf, tasks } from "./fake-world.ts";
+
+const digestOf = (name: string) => `sha256:${name.repeat(64)}`;
+const at = { epoch: 1, time: "2026-11-28T00:00:00Z" };
+const reflected = (n: number, notes: string[]): LogRecord => ({ type: "reflected", n, round: n, notes, ...at });
+const trajectory = (description: string, records: LogRecord[] = []): Trajectory => ({
+  schema: "rune.dev/trajectory/v1",
+  session: { namespace: "n", name: "s", uid: "u" },
+  task: { ...tasks[0]!, description },
+  scope: { project: "parsers" },
+  outcome: "Solved",
+  records,
+});
+
+/** A registry of artifacts by digest. */
+function registryOf(artifacts: Record<string, { artifactType: string; file: string; content: string }>) {
+  return {
+    manifest: async (_: string, digest: string) => {
+      const { artifactType, file } = artifacts[digest]!;
+      const layer: Descriptor = { mediaType: artifactType, digest, size: 1, annotations: { [titleAnnotation]: file } };
+      return { manifest: { schemaVersion: 2 as const, artifactType, config: layer, layers: [layer] }, digest, sizeBytes: 1 };
+    },
+    json: async <T>(_: string, layer: Descriptor, schema: ZodType<T>) => schema.parse(JSON.parse(artifacts[layer.digest]!.content)),
+    blob: async (_: string, digest: string) => Buffer.from(artifacts[digest]!.content),
+  };
+}
+const armOf = (...names: string[]) => {
+  const artifacts = names.map((name) => ({ repository: "rune/n/trajectories", digest: digestOf(name) }));
+  return { ...jobOf().arms[0]!, context: { artifacts, pick: "All" as const, as: "Notes" as const, maxTokens: 1000 } };
+};
+const single = (content: unknown) => ({ artifactType: mediaType.trajectory, file: "trajectory.json", content: JSON.stringify(content) });
+
+test("trajectories and corpora are read in the order of their digests, a session's last notes with them", async () => {
+  const lines = ["b1", "b2"].map((description) => JSON.stringify({ trajectory: trajectory(description) }));
+  const registry = registryOf({
+    [digestOf("c")]: single(trajectory("c", [reflected(1, ["one"]), reflected(2, ["one", "two"]), reflected(3, [])])),
+    [digestOf("b")]: { artifactType: mediaType.corpus, file: "corpus.jsonl", content: `${lines.join("\n")}\n` },
+  });
+  const lived = await loadExperience(registry, armOf("c", "b"));
+  expect(lived.map(({ description, notes }) => [description, notes])).toEqual([
+    ["b1", []],
+    ["b2", []],
+    ["c", ["one", "two"]],
+  ]);
+});
+
+test("an arm without context asks for nothing", async () => {
+  expect(await loadExperience(registryOf({}), jobOf().arms[0]!)).toEqual([]);
+});
+
+test.each([
+  [
+    "another artifact",
+    { artifactType: mediaType.adapter, file: "x", content: "" },
+    "its artifactType is application/vnd.rune.adapter.v1+json",
+  ],
+  ["one without its file", { ...single({}), file: "other.json" }, "it has no trajectory.json"],
+  ["one that isn't one", single({ schema: "other" }), "schema"],
+  ["a corpus of which a line isn't one", { artifactType: mediaType.corpus, file: "corpus.jsonl", content: "{" }, "expected object"],
+])("%s is refused for good, and the message says why", async (_, artifact, why) => {
+  await expect(loadExperience(registryOf({ [digestOf("a")]: artifact }), armOf("a"))).rejects.toMatchObject({
+    code: 65,
+    reason: "NotATrajectory",
+    message: expect.stringContaining(why),
+  });
+});
