@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { aCheck, aCondition } from "../testing/builders.ts";
 import { adapter, claiming, condition, evaluation, modelServer } from "../testing/objects.ts";
 import { claimOf, demands, lastUses } from "./claims.ts";
 
@@ -52,6 +53,14 @@ describe("demand for adapters", () => {
     expect(claimOf(armed(undefined), "coder")).toBeUndefined();
     expect(claimOf(armed("elsewhere"), "coder")).toBeUndefined();
     expect(claimOf(armed("elsewhere"), "other")).toBe("far");
+  });
+
+  it("of a check is what it claims now, of this server", () => {
+    const check = aCheck({ status: { claim: { server: "coder", adapter: "word" } } });
+    expect(claimOf(check, "coder")).toBe("word");
+    expect(claimOf(check, "other")).toBeUndefined();
+    expect(claimOf(aCheck(), "coder")).toBeUndefined();
+    expect([...lastUses(modelServer(), [aCheck({ status: { ...check.status, conditions: [aCondition("Succeeded")] } })])]).toEqual([]);
   });
 
   it("remembers when an adapter was used last, by what has ended", () => {
