@@ -57,9 +57,9 @@ describe("demand for adapters", () => {
 
   it("of a check is what it claims now, of this server", () => {
     const check = aCheck({ status: { claim: { server: "coder", adapter: "word" } } });
-    expect(claimOf(check, "coder")).toBe("word");
-    expect(claimOf(check, "other")).toBeUndefined();
-    expect(claimOf(aCheck(), "coder")).toBeUndefined();
+    expect(demands(modelServer("coder"), [], [check])).toEqual([{ name: "word", by: "EnvironmentCheck cluster" }]);
+    expect(demands(modelServer("other"), [], [check])).toEqual([]);
+    expect(demands(modelServer("coder"), [], [aCheck()])).toEqual([]);
     expect([...lastUses(modelServer(), [aCheck({ status: { ...check.status, conditions: [aCondition("Succeeded")] } })])]).toEqual([]);
   });
 
