@@ -5,7 +5,7 @@ anything by itself; right minus wrong, on trajectories that were never trained o
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,7 +15,7 @@ from rune_trainer.functional import Pairs, applied, by_trajectory, chosen, joine
 from rune_trainer.encoder import Encoder
 from rune_trainer.hypernetwork import Hypernetwork
 from rune_trainer.lessons import Lesson
-from rune_trainer.objectives import Asking, gram_of, products
+from rune_trainer.objectives import Asking, gram_of, products, reconstruction_errors
 from rune_trainer.settings import Stop
 from rune_trainer.sheet import logits_at, sheet_of
 from rune_trainer.tokens import Example
@@ -75,6 +75,8 @@ class Watch:
     held_out: list[Lesson]
     weight_norms: dict[str, float]
     """‖W‖ of each target layer"""
+    wanted: Callable[[list[Lesson]], Pairs] | None = None
+    """With `Reconstruction`, the adapters that were fine-tuned from these trajectories."""
 
     def __post_init__(self) -> None:
         self.held_out = spread_over_groups(self.held_out)[:MEASURED]
@@ -93,6 +95,7 @@ class Watch:
             "behaviourDistance": self.behaviour(pairs),
             **self.contrasts(pairs),
             **self.norms(pairs),
+            **self.reconstruction(pairs),
         }
 
     def contrasts(self, pairs: Pairs) -> dict[str, float]:
@@ -117,6 +120,16 @@ class Watch:
     def say(self, pair: Pairs, probes: list[Example]) -> torch.Tensor:
         with applied(self.asking.model, pair):
             return torch.log_softmax(logits_at(self.asking.model, sheet_of([probes], self.asking.together, self.asking.model.device)), -1)
+
+    def reconstruction(self, pairs: Pairs) -> dict[str, float]:
+        """Against 1, the zero adapter's, and the mean adapter's."""
+        if self.wanted is None:
+            return {}
+        wanted = self.wanted(self.held_out)
+        return {
+            "reconstructionError": reconstruction_errors(pairs, wanted).mean().item(),
+            "reconstructionErrorOfMean": reconstruction_errors(mean_of(pairs), wanted).mean().item(),
+        }
 
     def norms(self, pairs: Pairs) -> dict[str, float]:
         sizes = {path: products({path: pair}, {path: pair}).clamp_min(0).double() for path, pair in pairs.items()}

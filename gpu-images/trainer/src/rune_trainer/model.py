@@ -7,7 +7,7 @@ from typing import Any
 import torch
 
 from rune_trainer.errors import bad_input, base_unusable, misconfigured
-from rune_trainer.settings import Loading, Sft
+from rune_trainer.settings import Hypernetwork, Loading, Sft, Shape
 
 PRECISIONS = {"BFloat16": torch.bfloat16, "Float32": torch.float32}
 
@@ -16,7 +16,7 @@ def device_of() -> torch.device:
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
-def load_base(directory: str, settings: Sft | Loading, device: torch.device) -> Any:
+def load_base(directory: str, settings: Sft | Hypernetwork | Loading, device: torch.device) -> Any:
     """The base as transformers gives it; quantized to 4 bits on the way in where the job says NF4."""
     from transformers import AutoModelForCausalLM, BitsAndBytesConfig
 
@@ -45,17 +45,38 @@ def linear_shapes(model: Any, modules: tuple[str, ...]) -> dict[str, tuple[int, 
     }
 
 
+def target_shapes(model: Any, modules: tuple[str, ...], section: str) -> dict[str, tuple[int, int]]:
+    """`linear_shapes`, or a refusal of modules that the base doesn't have; `section` is the job document's."""
+    shapes = linear_shapes(model, modules)
+    if absent := sorted(set(modules) - {path.rsplit(".", 1)[-1] for path in shapes}):
+        raise bad_input(f"{section}.targetModules names {', '.join(absent)}, which the base does not have; leave them out")
+    return shapes
+
+
 def add_lora(model: Any, settings: Sft) -> Any:
     """A PEFT model whose A is drawn from the job's seed and whose B is zero: at the start it answers as the base."""
+    target_shapes(model, settings.target_modules, "sft")
+    torch.manual_seed(settings.seed)
+    return with_lora(model, settings.shape)
+
+
+def with_lora(model: Any, shape: Shape) -> Any:
+    """A PEFT model with a pair on every layer of the shape's modules."""
     from peft import LoraConfig, get_peft_model
 
-    found = {name.rsplit(".", 1)[-1] for name in linear_shapes(model, settings.target_modules)}
-    if absent := sorted(set(settings.target_modules) - found):
-        raise bad_input(f"sft.targetModules names {', '.join(absent)}, which the base does not have; leave them out")
-    torch.manual_seed(settings.seed)
     return get_peft_model(
-        model, LoraConfig(r=settings.rank, lora_alpha=settings.alpha, lora_dropout=0.0, bias="none", task_type="CAUSAL_LM", target_modules=list(settings.target_modules))
+        model, LoraConfig(r=shape.rank, lora_alpha=shape.alpha, lora_dropout=0.0, bias="none", task_type="CAUSAL_LM", target_modules=list(shape.target_modules))
     )
+
+
+def put_weights(model: Any, tensors: dict[str, torch.Tensor]) -> None:
+    """Gives a PEFT model the weights of an adapter's file; every one of its pairs must be there."""
+    own = {name.replace(".default.weight", ".weight"): p for name, p in model.named_parameters() if ".lora_" in name}
+    if own.keys() != tensors.keys():
+        raise bad_input(f"{len(own.keys() ^ tensors.keys())} tensors of the adapter and of the model are not the same, first {min(own.keys() ^ tensors.keys())}")
+    with torch.no_grad():
+        for name, p in own.items():
+            p.copy_(tensors[name])
 
 
 def trainable(model: Any) -> dict[str, torch.nn.Parameter]:

@@ -12,23 +12,11 @@ from typing import Any
 from rune_trainer.canonical import canonical
 from rune_trainer.context import context_of
 from rune_trainer.corpus import Row, asked_rows, executions, rows_of
+from rune_trainer.sources import Source
 from rune_trainer.spec import Reference
-from rune_trainer.trajectory import Item
 
 FEWEST_SCOPES = 4
 """With fewer different scopes, single tasks are held out instead."""
-
-
-@dataclass(frozen=True)
-class Source:
-    """An item of the corpus, and the adapter that was fine-tuned from it alone, where there is one."""
-
-    item: Item
-    adapter: Reference | None = None
-
-    @property
-    def trajectory(self) -> dict[str, Any]:
-        return self.item.trajectory
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,9 @@ everything (design-learning: the audited failure of its best-known kin).
 
 from rune_trainer.errors import Ending, data_error
 from rune_trainer.lessons import Count
-from rune_trainer.pairs import Source, Split, grouping, task_of
+from rune_trainer.pairs import Split, grouping, task_of
 from rune_trainer.settings import Hypernetwork
+from rune_trainer.sources import Source
 
 DISTINCT_SHARE = 0.5
 """Least share of `minimumPairs` that must be different tasks."""

@@ -1,0 +1,64 @@
+import { mkdir, writeFile } from "node:fs/promises";
+import { availableParallelism, cpus, loadavg, totalmem } from "node:os";
+import { delimiter, join } from "node:path";
+import { progress } from "@rune/cluster/progress";
+import { run } from "@rune/cluster/shell";
+import { pythonWithPeers } from "./python.ts";
+import { lines, pictureOf, type Sample, summarize } from "./report.ts";
+import { type CaseName, cases, type Settings, settingsFrom } from "./settings.ts";
+
+const here = import.meta.dirname;
+const out = join(here, "../../out/bench");
+const source = join(here, "../../gpu-images/trainer/src");
+
+async function main(): Promise<void> {
+  const settings = settingsFrom(process.argv.slice(2));
+  const python = settings.python ?? (await pythonWithPeers());
+  const machine = { cpu: cpus()[0]?.model, cores: availableParallelism(), memoryGiB: Math.round(totalmem() / 2 ** 30), load: loadavg()[0] };
+  const startedAt = new Date();
+  const samples: Sample[] = [];
+  for (let round = 1; round <= settings.rounds; round += 1) {
+    for (const name of settings.only) {
+      // Each round begins with the other side, so that what drifts on the machine harms both alike.
+      const sides = round % 2 === 1 ? [...cases[name]] : [...cases[name]].reverse();
+      for (const side of sides) samples.push({ round, case: name, side, ...(await measured(python, name, side, settings)) });
+      // After each case, so that a run that is cut short has said what it found.
+      await write(settings, samples, { machine, startedAt: startedAt.toISOString() });
+    }
+  }
+  process.stdout.write(`\n${lines(summarize(samples, settings.sizes))}\n\nwritten: out/bench/training.json, out/bench/training.svg\n`);
+}
+
+type Figures = Pick<Sample, "seconds" | "tokens" | "peakMiB">;
+
+/** In a process of its own, so that each has its own peak of memory. */
+function measured(python: string, name: CaseName, side: string, { sizes }: Settings): Promise<Figures> {
+  return progress.step(`measuring ${name}, ${side}`, async () => {
+    const asked = JSON.stringify({ case: name, side, size: sizes[name] });
+    const environment = {
+      ...process.env,
+      PYTHONPATH: [source, here].join(delimiter),
+      HF_HUB_OFFLINE: "1",
+      TOKENIZERS_PARALLELISM: "false",
+    };
+    const said = await run(python, [join(here, "measure.py"), asked], { env: environment });
+    return JSON.parse(said.trim().split("\n").at(-1) ?? "") as Figures;
+  });
+}
+
+async function write(
+  settings: Settings,
+  samples: readonly Sample[],
+  about: { readonly machine: object; readonly startedAt: string },
+): Promise<void> {
+  const summaries = summarize(samples, settings.sizes);
+  const { form, rounds, sizes, only } = settings;
+  await mkdir(out, { recursive: true });
+  await writeFile(join(out, "training.json"), `${JSON.stringify({ ...about, form, rounds, sizes, only, summaries, samples }, null, 2)}\n`);
+  await writeFile(
+    join(out, "training.svg"),
+    pictureOf(summaries, `${form} form, medians of ${rounds} rounds, ${about.startedAt.slice(0, 10)}`),
+  );
+}
+
+await main();

@@ -1,0 +1,51 @@
+"""The adapters that were fine-tuned from single trajectories: what `Reconstruction` must equal."""
+
+from collections.abc import Iterable
+
+import torch
+
+from rune_trainer import adapters
+from rune_trainer.errors import data_error
+from rune_trainer.functional import Pairs
+from rune_trainer.lessons import Lesson
+from rune_trainer.spec import Job, NamedReference, Reference
+
+
+class Wanted:
+    """Reads each adapter once."""
+
+    def __init__(self, job: Job, shapes: dict[str, tuple[int, int]], device: torch.device):
+        self.job, self.shapes, self.device, self.known = job, shapes, device, dict[Reference, Pairs]()
+
+    def check(self, lessons: Iterable[Lesson]) -> None:
+        """Pulls them all, so that a wrong one is named before anything is trained."""
+        for lesson in lessons:
+            self.pull(lesson)
+
+    def __call__(self, lessons: list[Lesson]) -> Pairs:
+        """N pairs, the smaller ranks filled with zeros."""
+        found = [self.pull(lesson) for lesson in lessons]
+        return {path: (filled([f[path][0] for f in found]), filled([f[path][1] for f in found])) for path in self.shapes}
+
+    def pull(self, lesson: Lesson) -> Pairs:
+        assert lesson.adapter
+        if lesson.adapter not in self.known:
+            self.known[lesson.adapter] = self.read(lesson.adapter)
+        return self.known[lesson.adapter]
+
+    def read(self, reference: Reference) -> Pairs:
+        """A (r, inputs) and B (r, outputs) of every layer, the scale in B"""
+        adapter = adapters.load(self.job, NamedReference(reference.repository, reference.digest, "fine-tuned from one session"))
+        pairs = adapter.pairs()
+        shapes = {path: (pair.a.shape[1], pair.b.shape[0]) for path, pair in pairs.items()}
+        if shapes != self.shapes:
+            raise data_error(
+                "WrongModules",
+                f"{reference.repository}@{reference.digest} changes {len(shapes)} layers of {', '.join(adapter.shape.target_modules)}, "
+                f"the hypernetwork changes {len(self.shapes)}; fine-tune the adapters with hypernetwork.targetModules",
+            )
+        return {path: (pair.a.to(self.device), pair.b.T.contiguous().to(self.device)) for path, pair in pairs.items()}
+
+
+def filled(rows: list[torch.Tensor]) -> torch.Tensor:
+    return torch.nn.utils.rnn.pad_sequence(rows, batch_first=True)
