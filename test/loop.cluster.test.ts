@@ -52,6 +52,7 @@ describe.skipIf(!canRun)("the whole loop, as the quickstart runs it", { timeout:
   test("out/quickstart.json says what happened, in the shape that is documented", () => {
     const rate = { passAt1: expect.any(Number), ci: [expect.any(Number), expect.any(Number)] };
     expect(result).toEqual({
+      environment: { checks: expect.any(Object), word: expect.stringMatching(/^[a-z]{6}-[a-z]{6}$/), versions: expect.any(Object) },
       sessions: { total: expect.any(Number), solved: expect.any(Number), exhausted: expect.any(Number) },
       adapter: {
         name: expect.any(String),
@@ -64,6 +65,7 @@ describe.skipIf(!canRun)("the whole loop, as the quickstart runs it", { timeout:
       minutes: expect.any(Number),
       parts: expect.any(Object),
     });
+    expect(result.environment.checks).toEqual({ GPU: "NotApplicable", Torch: "Pass", QLoRA: "Pass", Serving: "Pass", Adapter: "Pass" });
     expect(result.sessions.total).toBe(result.sessions.solved + result.sessions.exhausted);
     expect(result.sessions.solved).toBeGreaterThan(0);
     expect(result.isolation.probes).toBeGreaterThan(20);

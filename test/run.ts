@@ -41,6 +41,7 @@ const stages: Stage[] = [
   // The first of these installs everything; the others go on with what it left.
   vitest("the whole loop", ["test/loop.cluster.test.ts"], cluster),
   vitest("chart", ["charts/rune/chart.cluster.test.ts"], cluster),
+  vitest("environment check", ["test/environment.cluster.test.ts"], cluster),
   vitest("bad adapters", ["test/bad-adapters.cluster.test.ts"], cluster),
   vitest("bad input", ["test/bad-input.cluster.test.ts"], cluster),
   vitest("lost ranks", ["test/serving.cluster.test.ts"], cluster),

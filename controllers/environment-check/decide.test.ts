@@ -178,6 +178,8 @@ describe("a node", () => {
     const outcome = decideOn(looking, { work: [waiting("2026-11-23T11:50:00Z")] });
     expect(found(outcome).Torch).toContain("Unknown: worker-1: no node takes pod x: insufficient nvidia.com/gpu");
     expect(outcome.deletes).toEqual([job]);
+    const crashed = { ...looking, nodes: [{ ...node, checks: [resultOf("QLoRA", "Unknown", "no room")] }] };
+    expect(decideOn(crashed, { spec: { checks: ["QLoRA", "Serving"] }, work: [waiting(startTime)] }).deletes).toEqual([job]);
   });
 });
 

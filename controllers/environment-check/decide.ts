@@ -1,4 +1,4 @@
-import type { CheckName, CheckResult, EnvironmentCheck } from "@rune/crds/environment-check";
+import type { CheckName, CheckResult, EnvironmentCheck, NodeStatus } from "@rune/crds/environment-check";
 import {
   type DynamicObject,
   getCondition,
@@ -21,7 +21,7 @@ import { requirementsMet } from "../requires.ts";
 import { adapterOn, isServed } from "../serving.ts";
 import { foreignRepository } from "../tenancy.ts";
 import { hasEnded } from "../worker.ts";
-import { isTaken, known, newFindings, nodesDone, wantedChecks } from "./findings.ts";
+import { known, newFindings, nodesDone, wantedChecks } from "./findings.ts";
 import { adapterOf, askObjects, nodeObjects, serverOf } from "./job.ts";
 import { resultOf, wantedOfNode } from "./nodes.ts";
 import { CheckReason } from "./reasons.ts";
@@ -50,13 +50,13 @@ export function decide(world: World, config: OperatorConfig, now: Date): Outcome
   const news = newFindings(world, config, now);
   if (news)
     return progressing(CheckReason.CheckingNodes, progressOf(check, news.checks ?? []), news)
-      .deleting(...takenJobs(world, now))
+      .deleting(...idleJobs(news.nodes ?? [], world))
       .atOnce();
   if (wantedChecks(check).every((name) => known(check, name))) return conclude(world, []);
   const seconds = secondsLeft(check, now);
   const next = step(world, config, seconds);
   if (seconds <= 0) return conclude(world, overdue(check, next.message));
-  return check.spec.suspend ? suspended(world) : next.again(seconds);
+  return check.spec.suspend ? suspended(world) : next.deleting(...idleJobs(check.status.nodes ?? [], world)).again(seconds);
 }
 
 export const secondsLeft = ({ spec, status }: EnvironmentCheck, now: Date): number =>
@@ -204,8 +204,11 @@ function leftovers({ ownServer, adapter, jobs }: World): KubeObject[] {
   );
 }
 
-const takenJobs = ({ work }: World, now: Date): DynamicObject[] =>
-  work.flatMap((each) => (each.state === "Running" && isTaken(each, now) ? [each.job] : []));
+/** Jobs that nobody waits for any more: their node's checks are known, because it had no room for them. */
+const idleJobs = (nodes: readonly NodeStatus[], { work }: World): DynamicObject[] =>
+  work.flatMap((each, index) =>
+    nodes[index]?.checks && each.state === "Running" && !each.job.metadata.deletionTimestamp ? [each.job] : [],
+  );
 
 /** GPUs are let go; what was found out stays. The deadline goes on counting. */
 function suspended(world: World): Outcome {

@@ -79,8 +79,8 @@ function seenOf(
   };
 }
 
-/** A Job that waits for room longer than its node can be expected to make some; it is ended. */
-export const isTaken = (work: Work, now: Date): boolean =>
+/** Whether a Job waits for room longer than its node can be expected to make some. */
+const isTaken = (work: Work, now: Date): boolean =>
   work.state === "Running" &&
   work.trouble?.reason === Reason.Unschedulable &&
   now.getTime() - Date.parse(work.since) > schedulingSeconds * 1000;

@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { aCheck, aCondition } from "../testing/builders.ts";
 import { adapter, claiming, condition, evaluation, modelServer } from "../testing/objects.ts";
 import { claimsOf, demands, lastUses } from "./claims.ts";
 
@@ -59,6 +60,14 @@ describe("demand for adapters", () => {
     const status = { activeArm: "each", activeAdapters: ["a", "b"] };
     expect(claimsOf(evaluation("batches", { spec: { arms }, status }), "coder")).toEqual(["a", "b"]);
     expect(names(demands(modelServer(), [], [evaluation("batches", { spec: { arms }, status })]))).toEqual(["a", "b"]);
+  });
+
+  it("of a check is what it claims now, of this server", () => {
+    const check = aCheck({ status: { claim: { server: "coder", adapter: "word" } } });
+    expect(demands(modelServer("coder"), [], [check])).toEqual([{ name: "word", by: "EnvironmentCheck cluster" }]);
+    expect(demands(modelServer("other"), [], [check])).toEqual([]);
+    expect(demands(modelServer("coder"), [], [aCheck()])).toEqual([]);
+    expect([...lastUses(modelServer(), [aCheck({ status: { ...check.status, conditions: [aCondition("Succeeded")] } })])]).toEqual([]);
   });
 
   it("remembers when an adapter was used last, by what has ended", () => {

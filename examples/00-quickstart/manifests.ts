@@ -16,6 +16,8 @@ const project = "tessera";
 export const scope = { project };
 const server = "coder";
 const library = "tessera-library";
+/** The first object, which every session requires. */
+export const environment = "environment";
 /** Sessions that the TrainingRun learns from. */
 export const trainingLabel = { "example.org/learn": project };
 
@@ -45,6 +47,18 @@ export function libraryManifest(namespace: string, source: string): Manifest {
   return { apiVersion: "v1", kind: "ConfigMap", metadata: { name: library, namespace }, data: { "tessera.py": source } };
 }
 
+/** Whether all of this can work here: the base learns a word that nobody knows, and the server says it. */
+export function environmentManifest(namespace: string, base: BaseModel, options: Options): Manifest {
+  const spec = {
+    base,
+    device: options.gpus > 0 ? "GPU" : "CPU",
+    server: { serverRef: { name: server } },
+    resources: { cpu: "200m", memory: "6Gi", gpus: options.gpus },
+    deadlineSeconds: 2400,
+  };
+  return { apiVersion, kind: "EnvironmentCheck", metadata: { name: environment, namespace }, spec };
+}
+
 export function serverManifest(namespace: string, base: BaseModel): Manifest {
   const spec = {
     base,
@@ -67,6 +81,7 @@ export function sessionManifest(namespace: string, name: string, task: Task, opt
     sampling: exploring,
     sandbox,
     deadlineSeconds: 5400,
+    requires: [{ kind: "EnvironmentCheck", name: environment, condition: "ChecksPassed" }],
   };
   return { apiVersion, kind: "AgentSession", metadata: { name, namespace, ...(labels && { labels }) }, spec };
 }

@@ -6,10 +6,13 @@ import type { Adapter } from "@rune/crds/adapter";
 import type { AgentSession, Task } from "@rune/crds/agent-session";
 import { mediaType } from "@rune/crds/artifact";
 import type { ArtifactReference, BaseModel } from "@rune/crds/common";
+import type { EnvironmentCheck } from "@rune/crds/environment-check";
 import type { Evaluation } from "@rune/crds/evaluation";
 import type { TrainingRun } from "@rune/crds/training-run";
 import { adminRegistry, install } from "./installation.ts";
 import {
+  environment,
+  environmentManifest,
   evaluationManifest,
   libraryManifest,
   namespaceManifest,
@@ -21,10 +24,10 @@ import {
   trainingRunManifest,
 } from "./manifests.ts";
 import { preparedModel, quickstartModel, type StoredModel, storeModel } from "./model.ts";
-import { apply, beginAnew, get, isOver, isTrue, list, serverReady, until, untilOver } from "./objects.ts";
+import { apply, beginAnew, get, isOver, isTrue, list, serverReady, until, untilOver, words } from "./objects.ts";
 import { type Options, optionsFrom, usage } from "./options.ts";
 import { Parts } from "./parts.ts";
-import { evaluationOf, isolationOf, type Result, sessionCounts, story } from "./report.ts";
+import { environmentOf, evaluationOf, isolationOf, type Result, sessionCounts, story } from "./report.ts";
 
 /** A task of the evaluation, with what it shares with others: intervals are over these clusters. */
 type HeldOutTask = Task & { cluster?: string };
@@ -42,15 +45,20 @@ async function main(options: Options): Promise<Result> {
   const taskSet = await storeTasks(options, tasks.heldOut);
   await beginAnew(namespace, ownNamespace);
   await apply("00-namespace.yaml", namespaceManifest(namespace));
-  await apply("01-library.yaml", libraryManifest(namespace, await readFile(join(scenario, "library/tessera.py"), "utf8")));
-  await apply("02-model-server.yaml", serverManifest(namespace, base));
+  await apply("01-environment-check.yaml", environmentManifest(namespace, base, options));
+  await apply("02-library.yaml", libraryManifest(namespace, await readFile(join(scenario, "library/tessera.py"), "utf8")));
+  await apply("03-model-server.yaml", serverManifest(namespace, base));
   const server = await parts.run("model server", "ModelServer coder: vLLM with two pipeline stages", (detail) =>
     serverReady(namespace, "coder", detail),
   );
+  // It began with the server, so what it adds is what is left of it now.
+  const checked = await parts.run("environment check", "EnvironmentCheck: a word that only a working chain can say", (detail) =>
+    environmentChecked(namespace, detail),
+  );
 
   const training = tasks.train.slice(0, options.trainingTasks);
-  await apply("03-sessions.yaml", ...training.map((task) => sessionManifest(namespace, `learn-${task.id}`, task, options, trainingLabel)));
-  await apply("04-training-run.yaml", trainingRunManifest(namespace, base, options));
+  await apply("04-sessions.yaml", ...training.map((task) => sessionManifest(namespace, `learn-${task.id}`, task, options, trainingLabel)));
+  await apply("05-training-run.yaml", trainingRunManifest(namespace, base, options));
   const sessions = await parts.run("sessions", `${training.length} AgentSessions on training tasks`, (detail) =>
     sessionsOver(namespace, trainingLabel, detail),
   );
@@ -59,7 +67,7 @@ async function main(options: Options): Promise<Result> {
   );
   const adapter = await get<Status<Adapter>>("Adapter", namespace, run.status?.adapter ?? "");
 
-  await apply("05-evaluation.yaml", evaluationManifest(namespace, taskSet, adapter.metadata.name, options));
+  await apply("06-evaluation.yaml", evaluationManifest(namespace, taskSet, adapter.metadata.name, options));
   const evaluation = await parts.run("evaluation", "Evaluation of adapter against base", (detail) =>
     untilOver<Status<Evaluation>>("Evaluation", namespace, "tessera-held-out", detail),
   );
@@ -67,7 +75,7 @@ async function main(options: Options): Promise<Result> {
   const later = laterTasks(tasks.heldOut);
   await untilFitnessIsKnown(namespace, adapter.metadata.name);
   await apply(
-    "06-later-sessions.yaml",
+    "07-later-sessions.yaml",
     ...later.map((task, index) => sessionManifest(namespace, `later-${index + 1}`, task, options, { "example.org/later": "true" })),
   );
   const laterSessions = await parts.run(
@@ -76,6 +84,7 @@ async function main(options: Options): Promise<Result> {
     (detail) => sessionsOver(namespace, { "example.org/later": "true" }, detail),
   );
   return {
+    environment: environmentOf(checked.status ?? {}),
     sessions: sessionCounts(sessions),
     adapter: { name: adapter.metadata.name, digest: run.status?.result?.digest ?? "", servedBy: server.status?.url ?? "" },
     evaluation: evaluationOf(evaluation.status ?? {}),
@@ -107,6 +116,13 @@ async function storeTasks(options: Options, tasks: HeldOutTask[]): Promise<Artif
   const artifact = { repository, artifactType: mediaType.taskSet, config: {}, configMediaType: mediaType.empty, files };
   const { digest } = await access.registry.push(artifact);
   return { repository, digest };
+}
+
+/** What doesn't work here is told before an hour is spent on it. */
+async function environmentChecked(namespace: string, detail: (text: string) => void) {
+  const seen = await untilOver<Status<EnvironmentCheck>>("EnvironmentCheck", namespace, environment, detail);
+  if (!isTrue(seen, "ChecksPassed")) throw new Error(`this environment can't run the quickstart: ${words(seen)}`);
+  return seen;
 }
 
 async function sessionsOver(namespace: string, labels: Record<string, string>, detail: (text: string) => void) {

@@ -1,5 +1,6 @@
 import type { AgentSession } from "@rune/crds/agent-session";
 import type { Isolation } from "@rune/crds/common";
+import type { EnvironmentCheck } from "@rune/crds/environment-check";
 import type { Evaluation } from "@rune/crds/evaluation";
 import type { Seen } from "./objects.ts";
 import { isTrue } from "./objects.ts";
@@ -9,6 +10,7 @@ type EvaluationStatus = NonNullable<Evaluation["status"]>;
 
 /** What `out/quickstart.json` says. */
 export interface Result {
+  environment: { checks: Record<string, string>; word: string; versions: Record<string, string> };
   sessions: { total: number; solved: number; exhausted: number };
   adapter: { name: string; digest: string; servedBy: string };
   evaluation: { base: Arm; adapter: Arm; delta: { pp: number; ci: [number, number] } };
@@ -20,6 +22,10 @@ export interface Result {
 interface Arm {
   passAt1: number;
   ci: [number, number];
+}
+
+export function environmentOf({ checks = [], nonce = "", versions = {} }: NonNullable<EnvironmentCheck["status"]>): Result["environment"] {
+  return { checks: Object.fromEntries(checks.map(({ name, result }) => [name, result])), word: nonce, versions };
 }
 
 export function sessionCounts(sessions: readonly Seen<SessionStatus>[]): Result["sessions"] {
@@ -53,12 +59,16 @@ export function isolationOf(proofs: readonly (Isolation | undefined)[]): Result[
 
 /** What a person reads at the end. */
 export function story(result: Result, namespace: string): string {
-  const { sessions, adapter, evaluation, isolation, laterSessions, parts, minutes } = result;
+  const { environment, sessions, adapter, evaluation, isolation, laterSessions, parts, minutes } = result;
   const number = (value: number) => value.toFixed(3);
   const arm = ({ passAt1, ci }: Arm) => `${number(passAt1)}  [${number(ci[0])}, ${number(ci[1])}]  ${bar(passAt1)}`;
   const longest = Object.entries(parts).toSorted((a, b) => b[1] - a[1]);
   return `
   What happened
+    The environment was checked first: ${Object.entries(environment.checks)
+      .map(([name, result]) => `${name} ${result}`)
+      .join(", ")}.
+    Its adapter made the server say ${environment.word}, a word made up minutes before.
     ${sessions.total} sessions worked on tasks over an in-house library that no public model knows.
     ${sessions.solved} solved theirs, ${sessions.exhausted} ran out of attempts. All ran behind ${isolation.probes} probes of isolation, ${isolation.verified ? "every one answered as it must" : "NOT all answered as they must"}.
     What they wrote became one LoRA adapter, stored once:

@@ -1,0 +1,70 @@
+import { afterAll, describe, expect, test } from "vitest";
+import { kubectl } from "../cluster/api.ts";
+import { apiVersion, label } from "../crds/src/common.ts";
+import type { EnvironmentCheck } from "../crds/src/environment-check.ts";
+import type { ModelServer } from "../crds/src/model-server.ts";
+import { isTrue } from "../examples/00-quickstart/objects.ts";
+import { canRun, engineModels, namespace, server } from "./support/installation.ts";
+import { create, eventually, fresh, over, read, readAll, reasonOf, remove } from "./support/objects.ts";
+import { goodAdapter } from "./support/sessions.ts";
+
+describe.skipIf(!canRun)("an environment check", { timeout: 1_200_000 }, () => {
+  const names: string[] = [];
+  afterAll(() => remove("EnvironmentCheck", namespace, ...names), 60_000);
+
+  async function check(spec: object): Promise<EnvironmentCheck> {
+    const name = fresh("environment");
+    names.push(name);
+    const { base } = (await read<ModelServer>("ModelServer", namespace, server)).spec;
+    await create({ apiVersion, kind: "EnvironmentCheck", metadata: { name, namespace }, spec: { base, ...spec } } as Parameters<
+      typeof create
+    >[0]);
+    return await over<EnvironmentCheck>("EnvironmentCheck", namespace, name, 19);
+  }
+
+  const table = ({ status }: EnvironmentCheck) => Object.fromEntries((status?.checks ?? []).map(({ name, result }) => [name, result]));
+  const messageOf = ({ status }: EnvironmentCheck, name: string) => status?.checks?.find((each) => each.name === name)?.message;
+
+  test("passes where the server says the word with the adapter alone, and leaves nothing behind", async () => {
+    const adapter = (await goodAdapter()).metadata.name;
+    const ended = await check({
+      device: "CPU",
+      server: { serverRef: { name: server } },
+      knownGood: { adapter },
+      resources: { cpu: "200m", memory: "6Gi" },
+    });
+    expect(table(ended)).toEqual({
+      GPU: "NotApplicable",
+      Torch: "Pass",
+      QLoRA: "Pass",
+      Serving: "Pass",
+      Adapter: "Pass",
+      KnownGood: "Pass",
+    });
+    expect(isTrue(ended, "ChecksPassed")).toBe(true);
+    expect(messageOf(ended, "Adapter")).toContain(ended.status?.nonce);
+    expect(ended.status?.versions).toMatchObject({ torch: expect.any(String), bitsandbytes: expect.any(String) });
+    console.log(messageOf(ended, "QLoRA"));
+
+    const made = ended.status?.adapter?.name ?? "";
+    await eventually("the engine has unloaded the adapter", engineModels, (models) => models.every(({ id }) => id !== made));
+    const own = { [label.check]: ended.metadata.name };
+    await eventually(
+      "the Adapter is gone",
+      () => readAll("Adapter", namespace, own),
+      (left) => left.length === 0,
+    );
+    expect(await readAll<ModelServer>("ModelServer", namespace, own)).toEqual([]);
+    const events = await kubectl(["get", "events", "-n", namespace, "-o", "json"]);
+    expect(events).not.toMatch(new RegExp(`"message":[^}]*learnt[^}]*${ended.status?.nonce}`));
+  });
+
+  test("fails at once on a cluster without GPUs where nobody said that this is meant", async () => {
+    const ended = await check({ checks: ["GPU", "Torch"] });
+    expect(table(ended)).toEqual({ GPU: "Fail", Torch: "Unknown" });
+    expect(messageOf(ended, "GPU")).toContain("set device: CPU");
+    expect(isTrue(ended, "Succeeded")).toBe(true);
+    expect(reasonOf(ended, "ChecksPassed")).toBe("SomeFailed");
+    expect(await readAll("Job", namespace, { [label.check]: ended.metadata.name })).toEqual([]);
+  });
+});
