@@ -114,7 +114,12 @@ async function inContainer({ repository, tag }: { repository: string; tag: strin
 }
 
 const authorities = "/etc/ssl/certs/ca-certificates.crt";
-const volumes = [`${join(settings.root, "gpu-images")}:/work:ro`, `${authorities}:${authorities}:ro`].flatMap((each) => ["--volume", each]);
+const schemas = "crds/generated/schema";
+const volumes = [
+  `${join(settings.root, "gpu-images")}:/work:ro`,
+  `${join(settings.root, schemas)}:/${schemas}:ro`,
+  `${authorities}:${authorities}:ro`,
+].flatMap((each) => ["--volume", each]);
 const environment = ["HOME=/tmp", "PYTHONDONTWRITEBYTECODE=1", "PYTHONPATH=/tmp/pytest:src:cpu"];
 /** Folder of gpu-images → arguments of pytest. */
 type Suites = Record<string, string>;

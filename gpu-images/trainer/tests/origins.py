@@ -42,7 +42,7 @@ class Origin:
                     return self.connection.close()
                 code, headers, content = answer
                 self.send_response(code)
-                for name, value in {**headers, "Content-Length": str(len(content))}.items():
+                for name, value in {"Content-Length": str(len(content)), **headers}.items():
                     self.send_header(name, value)
                 self.end_headers()
                 if self.command != "HEAD":

@@ -41,7 +41,7 @@ def test_weights_that_would_harm_an_engine_are_never_written(tmp_path, spoil, sa
     tensors = weights()
     spoil(tensors, "base_model.model.model.layers.0.self_attn.q_proj.lora_A.weight")
     with pytest.raises(Ending) as ended:
-        adapter_io.write(tmp_path / "out", BASE, SETTINGS, tensors, SHAPES)
+        adapter_io.write(tmp_path / "out", BASE, SETTINGS.shape, tensors, SHAPES)
     assert said in ended.value.message
     assert not (tmp_path / "out").exists()
 
@@ -52,7 +52,7 @@ def test_peft_loads_the_files_and_answers_as_the_trained_model(tmp_path):
     model = add_lora(tiny.model(), SETTINGS)
     for p in trainable(model).values():
         torch.nn.init.normal_(p, std=0.1)
-    adapter_io.write(tmp_path, BASE, SETTINGS, adapter_io.weights_of(model, torch.float32), SHAPES)
+    adapter_io.write(tmp_path, BASE, SETTINGS.shape, adapter_io.weights_of(model, torch.float32), SHAPES)
     loaded = PeftModel.from_pretrained(tiny.model(), tmp_path)
     ids = torch.tensor([[1, 2, 3]])
     assert torch.allclose(model(ids).logits, loaded(ids).logits, atol=1e-6)
@@ -60,7 +60,7 @@ def test_peft_loads_the_files_and_answers_as_the_trained_model(tmp_path):
 
 
 def test_the_config_names_the_base_by_digest_and_nothing_that_vllm_does_not_read(tmp_path):
-    adapter_io.write(tmp_path, BASE, SETTINGS, weights(), SHAPES)
+    adapter_io.write(tmp_path, BASE, SETTINGS.shape, weights(), SHAPES)
     config = json.loads((tmp_path / adapter_io.CONFIG).read_bytes())
     assert config["base_model_name_or_path"] == f"tiny@{BASE.digest}"
     assert (config["r"], config["lora_alpha"], config["modules_to_save"], config["bias"]) == (4, 8, None, "none")

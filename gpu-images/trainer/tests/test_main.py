@@ -167,7 +167,7 @@ def test_a_base_that_can_t_be_loaded_is_never_retried(world, file, content):
 
 @pytest.mark.parametrize(
     "manifest",
-    [{"artifactType": publish.TYPE}, {"artifactType": publish.TYPE, "config": {"digest": digest_of(b"[]")}}, ["no manifest"]],
+    [{"artifactType": publish.ADAPTER}, {"artifactType": publish.ADAPTER, "config": {"digest": digest_of(b"[]")}}, ["no manifest"]],
     ids=["no config", "a config of another shape", "a list"],
 )
 def test_a_tag_that_holds_something_else_is_not_adopted(world, manifest):

@@ -27,7 +27,7 @@ def test_a_blob_is_sent_once(registry):
 def test_a_manifest_is_stored_by_digest_and_tag_with_its_layers_sorted(registry):
     r = repository(registry)
     layers = [r.push_blob("x", b"2", "b"), r.push_blob("x", b"1", "a")]
-    digest = r.push_manifest("type", r.push_blob("type", b"{}"), layers, {}, "run-1")
+    digest = r.push_manifest("type", r.push_blob("type", b"{}"), layers, {}, "run-1").digest
     found, manifest = r.pull_manifest("run-1")
     assert (found, [layer["annotations"]["org.opencontainers.image.title"] for layer in manifest["layers"]]) == (digest, ["a", "b"])
     assert r.pull_manifest(digest)[0] == digest
@@ -37,13 +37,13 @@ def test_bytes_that_are_not_what_their_digest_says_are_not_used(registry):
     digest = registry.add_trajectory(tiny.trajectory("a", ["return x"]))
     registry.blobs = {name: b"other" for name in registry.blobs}
     with pytest.raises(Ending) as ended:
-        repository(registry).pull_json(digest)
+        repository(registry).pull_layer(digest)
     assert (ended.value.code, ended.value.reason) == (DATA_ERROR, "DigestMismatch")
 
 
 def test_a_missing_artifact_is_not_asked_for_again(registry):
     with pytest.raises(Ending) as ended:
-        repository(registry).pull_json("sha256:" + "1" * 64)
+        repository(registry).pull_layer("sha256:" + "1" * 64)
     assert ended.value.reason == "ArtifactMissing"
     assert len(registry.requests) == 1
 
@@ -70,3 +70,38 @@ def test_the_token_is_read_anew_for_every_request(registry, tmp_path):
     assert ended.value.code == MISCONFIGURED
     token.write_text("second\n")
     r.push_blob("x", b"weights")
+
+
+def test_a_file_is_sent_and_fetched_without_being_whole_in_memory(registry, tmp_path):
+    sent, fetched = tmp_path / "sent", tmp_path / "fetched"
+    sent.write_bytes(b"weights" * 1000)
+    r = repository(registry)
+    blob = r.push_file("x", sent, "sent")
+    assert (blob.digest, blob.size) == (digest_of(sent.read_bytes()), 7000)
+    r.pull_file(blob.digest, fetched)
+    assert fetched.read_bytes() == sent.read_bytes()
+
+
+@pytest.mark.parametrize(("stored", "reason"), [({digest_of(b"a"): b"b"}, "DigestMismatch"), ({}, "ArtifactMissing")])
+def test_a_file_that_is_not_what_its_digest_says_is_not_there(registry, tmp_path, stored, reason):
+    registry.blobs = stored
+    with pytest.raises(Ending) as ended:
+        repository(registry).pull_file(digest_of(b"a"), tmp_path / "file")
+    assert (ended.value.reason, list(tmp_path.iterdir())) == (reason, [])
+
+
+def test_a_busy_registry_gets_the_whole_file_again(registry, tmp_path):
+    (tmp_path / "f").write_bytes(b"weights")
+    registry.failures = 2
+    assert repository(registry).push_file("x", tmp_path / "f", "f").digest in registry.blobs
+
+
+def test_an_index_is_stored_with_its_manifests_in_their_order(registry):
+    r = repository(registry)
+    config = r.push_blob("type", b"{}")
+    manifests = [r.push_manifest("type", config, [], {"n": n}) for n in "ba"]
+    index = r.push_index("types", manifests, {}, "run-1")
+    digest, found = r.pull_manifest("run-1")
+    assert (digest, found["mediaType"]) == (index.digest, "application/vnd.oci.image.index.v1+json")
+    assert [m["digest"] for m in found["manifests"]] == [m.digest for m in manifests]
+    assert {m["artifactType"] for m in found["manifests"]} == {"type"}

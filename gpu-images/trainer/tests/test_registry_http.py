@@ -228,4 +228,19 @@ def test_a_busy_registry_is_given_the_time_that_it_asks_for(origin, repository):
 
 
 def push_manifest(repository: Repository) -> str:
-    return repository.push_manifest("type", Descriptor("type", DIGEST, 2), [], {}, "run-1")
+    return repository.push_manifest("type", Descriptor("type", DIGEST, 2), [], {}, "run-1").digest
+
+
+@pytest.mark.parametrize("body", [b"weig", WEIGHTS])
+def test_a_file_that_broke_off_is_fetched_again(origin, repository, tmp_path, body):
+    registry = origin((200, {"Content-Length": "7"}, body), status(200, WEIGHTS))
+    repository(registry.url).pull_file(DIGEST, tmp_path / "file")
+    assert (tmp_path / "file").read_bytes() == WEIGHTS
+
+
+def test_a_file_follows_a_redirect_whole(origin, repository, tmp_path):
+    (tmp_path / "file").write_bytes(WEIGHTS)
+    store = origin(CREATED)
+    registry = origin(MISSING, session(), status(307, Location=f"{store.url}/upload"), status(200))
+    repository(registry.url).push_file("x", tmp_path / "file", "file")
+    assert [seen.body for seen in store.seen] == [WEIGHTS]

@@ -78,7 +78,7 @@ def test_a_draft_left_by_a_crash_is_no_checkpoint(tmp_path):
 def test_equal_runs_give_equal_bytes(tmp_path):
     shapes = linear_shapes(tiny.model(), SETTINGS.target_modules)
     for name in ("one", "two"):
-        adapter_io.write(tmp_path / name, BASE, SETTINGS, trained(run_in(tmp_path / f"{name}-checkpoints"))[1], shapes)
+        adapter_io.write(tmp_path / name, BASE, SETTINGS.shape, trained(run_in(tmp_path / f"{name}-checkpoints"))[1], shapes)
     for file in (adapter_io.CONFIG, adapter_io.WEIGHTS):
         assert (tmp_path / "one" / file).read_bytes() == (tmp_path / "two" / file).read_bytes()
 

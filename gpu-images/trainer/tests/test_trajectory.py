@@ -39,7 +39,7 @@ def changed(path: str, value: object) -> dict:
 
 
 def test_a_trajectory_is_read_as_it_was_stored(registry):
-    assert trajectory.pull(Repository(registry.url, "/nowhere", "t"), registry.add_trajectory(WHOLE)) == WHOLE
+    assert trajectory.pull(Repository(registry.url, "/nowhere", "t"), registry.add_trajectory(WHOLE)) == [trajectory.Item(WHOLE)]
 
 
 @pytest.mark.parametrize(
@@ -113,3 +113,29 @@ def test_records_that_nothing_is_learnt_from_may_hold_anything():
 def test_half_of_a_surrogate_pair_is_replaced_and_whole_ones_are_kept():
     document = changed("records.0.execution.error", "\ud83d \U0001f600")
     assert trajectory.parse(document, "t")["records"][0]["execution"]["error"] == "\ufffd \U0001f600"
+
+
+def pulled(registry, digest: str) -> list[trajectory.Item]:
+    return trajectory.pull(Repository(registry.url, "/nowhere", "t"), digest)
+
+
+def test_a_corpus_is_read_line_by_line_with_the_examples_that_it_names(registry):
+    examples = [{"task": WHOLE["task"], "program": "x"}]
+    digest = registry.add_corpus([{"trajectory": WHOLE}, {"trajectory": WHOLE, "examples": examples}])
+    assert pulled(registry, digest) == [trajectory.Item(WHOLE), trajectory.Item(WHOLE, tuple(examples))]
+
+
+@pytest.mark.parametrize(
+    ("lines", "reason", "said"),
+    [
+        ([], "EmptyCorpus", "a trajectory a line"),
+        ([{"trajectory": WHOLE}, {}], "NotATrajectory", "line 2 of t@"),
+        ([WHOLE], "NotATrajectory", "line 1 of t@"),
+        ([[]], "NotATrajectory", "a list"),
+        ([{"trajectory": WHOLE, "examples": [{"task": WHOLE["task"]}]}], "NotATrajectory", "examples[0].program is nothing"),
+        ([{"trajectory": WHOLE, "examples": [{"task": {}, "program": "x"}]}], "NotATrajectory", "examples[0].task.description is nothing"),
+    ],
+)
+def test_a_corpus_with_a_wrong_line_is_refused_and_the_line_named(registry, lines, reason, said):
+    ended = ending_of(lambda: pulled(registry, registry.add_corpus(lines)))
+    assert (ended.reason, said in ended.message) == (reason, True), ended.message

@@ -132,9 +132,13 @@ class Registry:
         """Stores it as an artifact and gives the manifest's digest."""
         return self.add_blob(canonical(content))
 
-    def add_blob(self, blob: bytes) -> str:
+    def add_corpus(self, lines: list[dict[str, Any]]) -> str:
+        """A corpus artifact of these lines."""
+        return self.add_blob(b"".join(canonical(line) + b"\n" for line in lines), artifactType="application/vnd.rune.corpus.v1+json")
+
+    def add_blob(self, blob: bytes, **fields: str) -> str:
         self.blobs[digest_of(blob)] = blob
-        return self.add_manifest({"schemaVersion": 2, "layers": [{"mediaType": "x", "digest": digest_of(blob), "size": len(blob)}]})
+        return self.add_manifest({"schemaVersion": 2, **fields, "layers": [{"mediaType": "x", "digest": digest_of(blob), "size": len(blob)}]})
 
     def add_manifest(self, content: Any) -> str:
         manifest = canonical(content)

@@ -13,10 +13,12 @@ from safetensors.torch import load_file, save_file
 
 from rune_trainer.canonical import canonical
 from rune_trainer.errors import BAD_INPUT, Ending
-from rune_trainer.spec import Base, Sft
+from rune_trainer.settings import Shape
+from rune_trainer.spec import Base
 
 CONFIG, WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
 PREFIX = "base_model.model."
+TRAIN_BETTER = "lower sft.learningRate, or train longer or on more sessions"
 
 Tensors = dict[str, torch.Tensor]
 
@@ -36,27 +38,28 @@ def round_in_place(model: Any, dtype: torch.dtype) -> None:
                 p.copy_(p.to(dtype))
 
 
-def config_of(base: Base, rank: int, alpha: int, modules: tuple[str, ...]) -> dict[str, Any]:
+def config_of(base: Base, shape: Shape) -> dict[str, Any]:
     return {
         "base_model_name_or_path": f"{base.name}@{base.digest}",
         "bias": "none",
         "fan_in_fan_out": False,
         "inference_mode": True,
         "init_lora_weights": True,
-        "lora_alpha": alpha,
+        "lora_alpha": shape.alpha,
         "lora_dropout": 0.0,
         "modules_to_save": None,
         "peft_type": "LORA",
-        "r": rank,
-        "target_modules": sorted(modules),
+        "r": shape.rank,
+        "target_modules": sorted(shape.target_modules),
         "task_type": "CAUSAL_LM",
         "use_dora": False,
         "use_rslora": False,
     }
 
 
-def problem_of(tensors: Tensors, shapes: dict[str, tuple[int, int]], rank: int) -> str | None:
-    """Why the weights may not be loaded on a base whose target layers are `shapes` (path → inputs, outputs), or None."""
+def problem_of(tensors: Tensors, shapes: dict[str, tuple[int, int]], rank: int, zero: bool = False) -> str | None:
+    """Why the weights may not be loaded on a base whose target layers are `shapes` (path → inputs, outputs), or None.
+    Only a control may be `zero`."""
     expected = {f"{PREFIX}{path}.lora_A.weight": (rank, inputs) for path, (inputs, _) in shapes.items()}
     expected |= {f"{PREFIX}{path}.lora_B.weight": (outputs, rank) for path, (_, outputs) in shapes.items()}
     if odd := sorted(set(expected) ^ set(tensors)):
@@ -65,7 +68,7 @@ def problem_of(tensors: Tensors, shapes: dict[str, tuple[int, int]], rank: int) 
         return f"{wrong[0]} has shape {tuple(tensors[wrong[0]].shape)}, the base needs {expected[wrong[0]]}"
     if bad := sorted(name for name, t in tensors.items() if not torch.isfinite(t).all()):
         return f"{len(bad)} tensors hold NaN or infinity, first {bad[0]}"
-    if not any(t.any() for name, t in tensors.items() if ".lora_B." in name):
+    if not zero and not any(t.any() for name, t in tensors.items() if ".lora_B." in name):
         return "every B is zero, so the adapter changes nothing"
     return None
 
@@ -80,13 +83,15 @@ def delta_norm(tensors: Tensors, scale: float) -> float:
     return scale * math.sqrt(squares)
 
 
-def write(directory: pathlib.Path, base: Base, settings: Sft, tensors: Tensors, shapes: dict[str, tuple[int, int]]) -> None:
-    """Writes the adapter's files, or refuses weights that would harm an engine."""
-    if problem := problem_of(tensors, shapes, settings.rank):
-        raise Ending(BAD_INPUT, "UnusableAdapter", f"training ended with weights that may not be served: {problem}; lower sft.learningRate, or train longer or on more sessions")
+def write(
+    directory: pathlib.Path, base: Base, shape: Shape, tensors: Tensors, shapes: dict[str, tuple[int, int]], zero: bool = False, advice: str = TRAIN_BETTER
+) -> None:
+    """Writes the adapter's files, or refuses weights that would harm an engine. `shapes` are those of the base's target layers."""
+    if problem := problem_of(tensors, shapes, shape.rank, zero):
+        raise Ending(BAD_INPUT, "UnusableAdapter", f"the run ended with weights that may not be served: {problem}; {advice}")
     directory.mkdir(parents=True, exist_ok=True)
     save_file(dict(sorted(tensors.items())), directory / WEIGHTS, metadata={"format": "pt"})
-    (directory / CONFIG).write_bytes(canonical(config_of(base, settings.rank, settings.alpha, settings.target_modules)))
+    (directory / CONFIG).write_bytes(canonical(config_of(base, shape)))
     for path in directory.iterdir():
         path.chmod(0o644)
 

@@ -7,6 +7,8 @@ words (clients/src/prompt.ts), without the notes that this session had: what the
 from dataclasses import dataclass
 from typing import Any
 
+from rune_trainer.trajectory import Item
+
 SYSTEM = "You write short Python programs without comments or docstrings. Answer with one Python code block."
 FENCE = "```python\n"
 CORRECTIONS_PER_SESSION = 2
@@ -26,8 +28,18 @@ class Row:
 
 def rows_of(trajectories: list[dict[str, Any]], include: tuple[str, ...]) -> list[Row]:
     """Every distinct row, in the order of the trajectories (which the corpus digest fixes)."""
-    rows = [row for trajectory in trajectories for kind in include for row in MAKERS[kind](trajectory)]
+    return distinct([row for trajectory in trajectories for kind in include for row in MAKERS[kind](trajectory)])
+
+
+def distinct(rows: list[Row]) -> list[Row]:
     return list({(str(r.messages), r.answer): r for r in rows}.values())
+
+
+def asked_rows(item: Item, include: tuple[str, ...]) -> list[Row]:
+    """What an item of a corpus teaches by itself: the examples that it names, or what its trajectory holds."""
+    if item.examples is None:
+        return rows_of([item.trajectory], include)
+    return [answer_row(*prompt_of(example), example["program"]) for example in item.examples]
 
 
 def prompt_of(trajectory: dict[str, Any]) -> tuple[tuple[Message, ...], str]:

@@ -10,14 +10,14 @@ from typing import Any
 
 import torch
 
-from rune_trainer import method_sft, result
+from rune_trainer import method_generate, method_hypernetwork, method_sft, result
 from rune_trainer.errors import BAD_INPUT, MISCONFIGURED, TERMINATED, Ending, bad_input
 from rune_trainer.mlflow import Tracker
 from rune_trainer.progress import Reporter
 from rune_trainer.runtime import Runtime
 from rune_trainer.spec import Job, parse_job
 
-METHODS: dict[str, Callable[[Job, Runtime], dict[str, Any]]] = {"sft": method_sft.run}
+METHODS: dict[str, Callable[[Job, Runtime], dict[str, Any]]] = {"sft": method_sft.run, "hypernetwork": method_hypernetwork.run, "generate": method_generate.run}
 
 
 def read_job() -> Job:
@@ -39,7 +39,7 @@ def work(job: Job) -> dict[str, Any]:
     reporter, tracker = Reporter(job.nats, job.owner.uid), Tracker(job.mlflow)
     runtime = Runtime(reporter, tracker)
     runtime.heed_signals()
-    tracker.start(f"{job.owner.name}-a{job.attempt}", {"run_id": job.owner.uid, "phase": job.method, "attempt": job.attempt, "corpus": job.corpus.digest}, {"rune.namespace": job.owner.namespace})
+    tracker.start(f"{job.owner.name}-a{job.attempt}", {"run_id": job.owner.uid, "phase": job.method, "attempt": job.attempt, **({"corpus": job.corpus.digest} if job.corpus else {})}, {"rune.namespace": job.owner.namespace})
     status, tags = "FAILED", dict[str, str]()
     try:
         values = METHODS[job.method](job, runtime)
@@ -63,7 +63,7 @@ def main() -> int:
         result.leave(result.message_of(ending))
         return ending.code
     except (MemoryError, torch.OutOfMemoryError):
-        result.leave(result.message_of(Ending(BAD_INPUT, "OutOfMemory", "the trainer ran out of memory; raise resources.memory or lower sft.batchSize and sft.maxLength")))
+        result.leave(result.message_of(Ending(BAD_INPUT, "OutOfMemory", "the trainer ran out of memory; raise resources.memory or lower batchSize and maxLength of the method")))
         return 1
     except Exception as error:
         traceback.print_exc()

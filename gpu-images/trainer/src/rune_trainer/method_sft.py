@@ -5,10 +5,10 @@ import tempfile
 import time
 from typing import Any
 
-from rune_trainer import adapter_io, fingerprint, publish, trajectory
+from rune_trainer import adapter_io, fingerprint, learnt, publish, trajectory
 from rune_trainer.canonical import model_identity
-from rune_trainer.corpus import rows_of
-from rune_trainer.errors import bad_input, data_error
+from rune_trainer.corpus import asked_rows, distinct
+from rune_trainer.errors import data_error
 from rune_trainer.model import PRECISIONS, add_lora, device_of, linear_shapes, load_base
 from rune_trainer.registry import Repository
 from rune_trainer.rendering import load_tokenizer
@@ -16,18 +16,15 @@ from rune_trainer.runtime import Runtime
 from rune_trainer.sft import Progress, Run, train
 from rune_trainer.spec import Job
 from rune_trainer.tokens import Example, examples_of
+from rune_trainer.trajectory import Item
 
 
 def run(job: Job, runtime: Runtime) -> dict[str, Any]:
     """Publishes one adapter and returns the values of `trainerResult`."""
-    if job.sft is None:
-        raise bad_input("method is sft, but the sft section is missing")
-    settings = {"rank": job.sft.rank, "alpha": job.sft.alpha, "targetModules": list(job.sft.target_modules)}
+    assert job.sft
     output = Repository(job.registry.url, job.registry.token_file, job.output.repository)
-    if earlier := publish.adopt(output, job):
-        print(f"an earlier attempt has already published {earlier['digest']}; nothing is trained again", flush=True)
-        return {"examples": 0, "steps": 0, "trainingLoss": 0, "deltaWNorm": 0, "durationSeconds": 0, **settings, **earlier}
-    return {**settings, **learn(job, runtime, output)}
+    shape = job.sft.shape
+    return publish.adopt(output, job, publish.ADAPTER, shape.fields()) or {**shape.fields(), **learn(job, runtime, output)}
 
 
 def learn(job: Job, runtime: Runtime, output: Repository) -> dict[str, Any]:
@@ -35,21 +32,29 @@ def learn(job: Job, runtime: Runtime, output: Repository) -> dict[str, Any]:
     started = time.monotonic()
     verify_base(job)
     tokenizer = load_tokenizer(job.base.path)
-    examples = examples_for(job, tokenizer)
+    items = pull_corpus(job)
+    examples = examples_for(job, tokenizer, items)
     base = load_base(job.base.path, job.sft, device_of())
     shapes = linear_shapes(base, job.sft.target_modules)
     model = add_lora(base, job.sft)
     losses = train(model, examples, job.sft, run_of(job, runtime))
     adapter_io.round_in_place(model, PRECISIONS[job.sft.precision])
     tensors = adapter_io.weights_of(model, PRECISIONS[job.sft.precision])
-    norm = adapter_io.delta_norm(tensors, job.sft.alpha / job.sft.rank)
+    norm = adapter_io.delta_norm(tensors, job.sft.shape.scale)
     statistics = {"examples": len(examples), "steps": len(losses), "trainingLoss": round(last_tenth(losses), 5), "deltaWNorm": round(norm, 4)}
     with tempfile.TemporaryDirectory(prefix="adapter.") as scratch:
-        adapter_io.write(pathlib.Path(scratch), job.base, job.sft, tensors, shapes)
+        adapter_io.write(pathlib.Path(scratch), job.base, job.sft.shape, tensors, shapes)
+        learnt_from(job, items).write(pathlib.Path(scratch))
         canary = fingerprint.canary_of(model, tokenizer, examples)
-        published = publish.publish(output, job, pathlib.Path(scratch), canary, statistics)
+        config = publish.adapter_config(job, job.sft.shape, canary)
+        published = publish.publish(output, job, publish.Artifact(publish.ADAPTER, pathlib.Path(scratch), config), statistics)
     runtime.tracker.metric("delta_w_norm", norm, len(losses))
     return {**published, **statistics, "durationSeconds": round(time.monotonic() - started, 1)}
+
+
+def learnt_from(job: Job, items: list[Item]) -> learnt.Learnt:
+    assert job.corpus
+    return learnt.of_tasks((t.digest for t in job.corpus.trajectories), (task for item in items for task in item.tasks()))
 
 
 def verify_base(job: Job) -> None:
@@ -58,21 +63,25 @@ def verify_base(job: Job) -> None:
         raise data_error("BaseMismatch", f"the model staged at {job.base.path} is {found}, the job asks for {job.base.digest}; nothing was trained")
 
 
-def examples_for(job: Job, tokenizer: Any) -> list[Example]:
-    assert job.sft
-    trajectories = [trajectory.pull(Repository(job.registry.url, job.registry.token_file, t.repository), t.digest) for t in job.corpus.trajectories]
-    rows = rows_of(trajectories, job.corpus.include)
+def pull_corpus(job: Job) -> list[Item]:
+    assert job.corpus
+    return [item for t in job.corpus.trajectories for item in trajectory.pull(Repository(job.registry.url, job.registry.token_file, t.repository), t.digest)]
+
+
+def examples_for(job: Job, tokenizer: Any, items: list[Item]) -> list[Example]:
+    assert job.sft and job.corpus
+    rows = distinct([row for item in items for row in asked_rows(item, job.corpus.include)])
     examples, long = examples_of(tokenizer, rows, job.sft.max_length)
     if long:
         print(f"{long} of {len(rows)} examples are longer than {job.sft.max_length} tokens and were left out", flush=True)
     if not examples:
-        raise data_error("EmptyCorpus", f"none of the {len(trajectories)} trajectories has a program that passed and fits sft.maxLength; learn from sessions that were solved")
-    print(f"{len(examples)} examples from {len(trajectories)} trajectories, {sum(map(len, examples))} tokens, {sum(len(e.tail) for e in examples)} of them to learn", flush=True)
+        raise data_error("EmptyCorpus", f"none of the {len(items)} trajectories has a program that passed and fits sft.maxLength; learn from sessions that were solved")
+    print(f"{len(examples)} examples from {len(items)} trajectories, {sum(map(len, examples))} tokens, {sum(len(e.tail) for e in examples)} of them to learn", flush=True)
     return examples
 
 
 def run_of(job: Job, runtime: Runtime) -> Run:
-    assert job.sft
+    assert job.sft and job.corpus
     identity = {"base": job.base.digest, "corpus": job.corpus.digest, "include": list(job.corpus.include), "sft": repr(job.sft), "uid": job.owner.uid}
 
     def report(progress: Progress) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 
 from rune_trainer.errors import bad_input, base_unusable, misconfigured
-from rune_trainer.spec import Sft
+from rune_trainer.settings import Hypernetwork, Loading, Sft
 
 PRECISIONS = {"BFloat16": torch.bfloat16, "Float32": torch.float32}
 
@@ -16,7 +16,7 @@ def device_of() -> torch.device:
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
-def load_base(directory: str, settings: Sft, device: torch.device) -> Any:
+def load_base(directory: str, settings: Sft | Hypernetwork | Loading, device: torch.device) -> Any:
     """The base as transformers gives it; quantized to 4 bits on the way in where the job says NF4."""
     from transformers import AutoModelForCausalLM, BitsAndBytesConfig
 
@@ -45,13 +45,19 @@ def linear_shapes(model: Any, modules: tuple[str, ...]) -> dict[str, tuple[int, 
     }
 
 
+def target_shapes(model: Any, modules: tuple[str, ...], section: str) -> dict[str, tuple[int, int]]:
+    """`linear_shapes`, or a refusal of modules that the base doesn't have; `section` is the job document's."""
+    shapes = linear_shapes(model, modules)
+    if absent := sorted(set(modules) - {path.rsplit(".", 1)[-1] for path in shapes}):
+        raise bad_input(f"{section}.targetModules names {', '.join(absent)}, which the base does not have; leave them out")
+    return shapes
+
+
 def add_lora(model: Any, settings: Sft) -> Any:
     """A PEFT model whose A is drawn from the job's seed and whose B is zero: at the start it answers as the base."""
     from peft import LoraConfig, get_peft_model
 
-    found = {name.rsplit(".", 1)[-1] for name in linear_shapes(model, settings.target_modules)}
-    if absent := sorted(set(settings.target_modules) - found):
-        raise bad_input(f"sft.targetModules names {', '.join(absent)}, which the base does not have; leave them out")
+    target_shapes(model, settings.target_modules, "sft")
     torch.manual_seed(settings.seed)
     return get_peft_model(
         model, LoraConfig(r=settings.rank, lora_alpha=settings.alpha, lora_dropout=0.0, bias="none", task_type="CAUSAL_LM", target_modules=list(settings.target_modules))

@@ -1,70 +1,122 @@
-"""One adapter directory → one OCI artifact, and back: what an earlier attempt of the same run has already published."""
+"""What a run has made → one OCI artifact, and back: what an earlier attempt of the same run has already published.
+
+An artifact is a directory of files with a config blob that lists them. No times anywhere, so equal runs give equal digests.
+"""
 
 import json
 import pathlib
+from dataclasses import dataclass
 from typing import Any
 
-from rune_trainer.adapter_io import CONFIG, WEIGHTS
-from rune_trainer.canonical import canonical
-from rune_trainer.registry import Repository
+from rune_trainer.canonical import canonical, file_sha256
+from rune_trainer.errors import DATA_ERROR, Ending
+from rune_trainer.registry import Descriptor, Repository
+from rune_trainer.settings import Shape
 from rune_trainer.spec import Job
 
-TYPE = "application/vnd.rune.adapter.v1+json"
-FILE = "application/vnd.rune.adapter.file.v1"
+ADAPTER, HYPERNETWORK = "application/vnd.rune.adapter.v1+json", "application/vnd.rune.hypernetwork.v1+json"
+ADAPTERS = "application/vnd.rune.adapters.v1+json"
+"""An index of adapters."""
+FILES = {ADAPTER: "application/vnd.rune.adapter.file.v1", HYPERNETWORK: "application/vnd.rune.hypernetwork.file.v1"}
+"""Type of an artifact → type of its layers."""
 STATISTICS = "dev.rune.training."
-"""Prefix of the manifest's annotations that say how training went; without times, so that equal runs give equal digests."""
+"""Prefix of the manifest's annotations that say how the work went."""
+RECORDED = ("examples", "steps", "trainingLoss", "deltaWNorm", "adapters", "collapsed", "metrics", "weights")
+"""Statistics that an attempt after a lost message needs again."""
+NOTHING_DONE = {"examples": 0, "steps": 0, "trainingLoss": 0, "deltaWNorm": 0, "durationSeconds": 0}
+
+
+@dataclass(frozen=True)
+class Artifact:
+    """A directory of files that is to become an artifact; `config` is its config blob without `files`."""
+
+    type: str
+    directory: pathlib.Path
+    config: dict[str, Any]
 
 
 def tag_of(job: Job) -> str:
     return f"run-{job.owner.uid}"
 
 
-def config_of(job: Job, files: dict[str, dict[str, Any]], canary: dict[str, Any] | None) -> dict[str, Any]:
-    """The artifact's config blob: `adapterConfig` in crds/src/artifact.ts."""
-    assert job.sft
+def source_of(job: Job) -> dict[str, str]:
+    return {"kind": job.owner.kind, "name": job.owner.name, "uid": job.owner.uid}
+
+
+def adapter_config(job: Job, shape: Shape, canary: dict[str, Any] | None, **more: Any) -> dict[str, Any]:
+    """`adapterConfig` in crds/src/artifact.ts; `more` holds scope, control and session where the job's output doesn't say them."""
     return {
         "schema": "rune.dev/adapter/v1",
         "base": {"name": job.base.name, "digest": job.base.digest},
-        "rank": job.sft.rank,
-        "alpha": job.sft.alpha,
-        "targetModules": list(job.sft.target_modules),
-        "scope": job.output.scope,
-        "source": {"kind": job.owner.kind, "name": job.owner.name, "uid": job.owner.uid},
+        **shape.fields(),
+        "scope": job.output.scope or {},
+        "source": source_of(job),
         "parents": list(job.output.parents),
         "generation": job.output.generation,
         **({"canary": canary} if canary else {}),
-        "files": files,
+        **more,
     }
 
 
-def publish(repository: Repository, job: Job, directory: pathlib.Path, canary: dict[str, Any] | None, statistics: dict[str, Any]) -> dict[str, Any]:
-    """Pushes the adapter and returns where it is."""
-    layers = [repository.push_blob(FILE, (directory / name).read_bytes(), name) for name in (CONFIG, WEIGHTS)]
-    files = {layer.title: {"sha256": layer.digest.removeprefix("sha256:"), "sizeBytes": layer.size} for layer in layers}
-    config = repository.push_blob(TYPE, canonical(config_of(job, files, canary)))
-    annotations = {STATISTICS + name: str(value) for name, value in statistics.items()}
-    digest = repository.push_manifest(TYPE, config, layers, annotations, tag_of(job))
-    return {"repository": repository.name, "digest": digest, "sizeBytes": sum(layer.size for layer in layers)}
+def push(repository: Repository, artifact: Artifact, annotations: dict[str, str], tag: str | None) -> tuple[Descriptor, int]:
+    """(the manifest, size of all layers in bytes)"""
+    paths = sorted(path for path in artifact.directory.iterdir() if path.is_file())
+    layers = [repository.push_file(FILES[artifact.type], path, path.name) for path in paths]
+    files = {path.name: {"sha256": file_sha256(path), "sizeBytes": path.stat().st_size} for path in paths}
+    config = repository.push_blob(artifact.type, canonical({**artifact.config, "files": files}))
+    return repository.push_manifest(artifact.type, config, layers, annotations, tag), sum(layer.size for layer in layers)
 
 
-def adopt(repository: Repository, job: Job) -> dict[str, Any] | None:
+def publish(repository: Repository, job: Job, artifact: Artifact, statistics: dict[str, Any]) -> dict[str, Any]:
+    """Pushes an adapter or a hypernetwork and returns where it is."""
+    stored, size = push(repository, artifact, annotations_of(statistics), tag_of(job))
+    return {"repository": repository.name, "digest": stored.digest, "sizeBytes": size}
+
+
+def publish_index(repository: Repository, job: Job, artifacts: list[Artifact], statistics: dict[str, Any]) -> dict[str, Any]:
+    """Pushes adapters, each under its digest alone, and an index of them in their order."""
+    pushed = [push(repository, artifact, {}, None) for artifact in artifacts]
+    size = sum(size for _, size in pushed)
+    counted = {**statistics, "adapters": len(pushed)}
+    annotations = {**annotations_of(counted), f"{STATISTICS}sizeBytes": str(size)}
+    stored = repository.push_index(ADAPTERS, [manifest for manifest, _ in pushed], annotations, tag_of(job))
+    return {"repository": repository.name, "digest": stored.digest, "sizeBytes": size, "adapters": len(pushed)}
+
+
+def annotations_of(statistics: dict[str, Any]) -> dict[str, str]:
+    return {STATISTICS + name: canonical(value).decode() for name, value in statistics.items() if value is not None}
+
+
+def adopt(repository: Repository, job: Job, type_: str, expected: dict[str, Any]) -> dict[str, Any] | None:
     """What this very run has published before its message was lost, or None. The tag is a hint; digest, config and owner decide,
-    and what isn't shaped like an adapter of ours is none."""
+    and what isn't shaped like an artifact of ours, or whose config hasn't the `expected` fields, is none."""
     try:
         found = repository.pull_manifest(tag_of(job))
-        return result_of(repository, job, *found) if found else None
+        adopted = result_of(repository, job, *found, type_, expected) if found else None
     except (ValueError, LookupError, TypeError, AttributeError):
         return None
-
-
-def result_of(repository: Repository, job: Job, digest: str, manifest: dict[str, Any]) -> dict[str, Any] | None:
-    if manifest.get("artifactType") != TYPE:
+    except Ending as ending:
+        if ending.code != DATA_ERROR:
+            raise
         return None
-    config = json.loads(repository.pull_blob(manifest["config"]["digest"]))
-    assert job.sft
-    ours = config["source"].get("uid") == job.owner.uid and config["base"]["digest"] == job.base.digest and config["rank"] == job.sft.rank
-    if not ours:
+    if adopted:
+        print(f"an earlier attempt has already published {adopted['digest']}; nothing is done again", flush=True)
+    return adopted
+
+
+def result_of(repository: Repository, job: Job, digest: str, manifest: dict[str, Any], type_: str, expected: dict[str, Any]) -> dict[str, Any] | None:
+    if manifest.get("artifactType") != type_:
+        return None
+    inner = repository.need_manifest(manifest["manifests"][0]["digest"]) if type_ == ADAPTERS else manifest
+    config = json.loads(repository.pull_blob(inner["config"]["digest"]))
+    ours = {"source": source_of(job), "base": {"name": job.base.name, "digest": job.base.digest}, **expected}
+    if any(config[name] != value for name, value in ours.items()):
         return None
     annotations = manifest.get("annotations", {})
-    statistics = {name: json.loads(annotations[STATISTICS + name]) for name in ("examples", "steps", "trainingLoss", "deltaWNorm") if STATISTICS + name in annotations}
-    return {"repository": repository.name, "digest": digest, "sizeBytes": sum(layer["size"] for layer in manifest["layers"]), **statistics}
+    recorded = {name: json.loads(annotations[STATISTICS + name]) for name in RECORDED if STATISTICS + name in annotations}
+    if type_ == ADAPTERS:
+        size, shape = json.loads(annotations[f"{STATISTICS}sizeBytes"]), {}
+    else:
+        size = sum(layer["size"] for layer in manifest["layers"])
+        shape = {name: config[name] for name in ("rank", "alpha", "targetModules")} if type_ == ADAPTER else {}
+    return {**NOTHING_DONE, "repository": repository.name, "digest": digest, "sizeBytes": size, **shape, **recorded}

@@ -5,16 +5,19 @@ crash between two blobs leaves nothing but unreferenced blobs. Only the standard
 """
 
 import json
+import pathlib
 import time
 import urllib.parse
 from dataclasses import dataclass
 from typing import Any
 
-from rune_trainer.canonical import canonical, digest_of
+from rune_trainer.canonical import canonical, digest_of, file_sha256
 from rune_trainer.errors import data_error, unavailable
-from rune_trainer.registry_http import DENIED, Answer, Away, Client, resolved
+from rune_trainer.registry_http import DENIED, Answer, Away, Client, Content, resolved
 
 MANIFEST = "application/vnd.oci.image.manifest.v1+json"
+INDEX = "application/vnd.oci.image.index.v1+json"
+ANY_MANIFEST = f"{MANIFEST}, {INDEX}"
 TITLE = "org.opencontainers.image.title"
 CREATED = 201
 ALSO_STORED = (200, 202, 204)
@@ -29,10 +32,13 @@ class Descriptor:
     digest: str
     size: int
     title: str | None = None
+    artifact_type: str | None = None
+    """Of a manifest in an index."""
 
     def json(self) -> dict[str, Any]:
         titled = {"annotations": {TITLE: self.title}} if self.title else {}
-        return {"mediaType": self.media_type, "digest": self.digest, "size": self.size, **titled}
+        typed = {"artifactType": self.artifact_type} if self.artifact_type else {}
+        return {"mediaType": self.media_type, "digest": self.digest, "size": self.size, **typed, **titled}
 
 
 class Repository:
@@ -43,7 +49,7 @@ class Repository:
 
     def pull_manifest(self, reference: str) -> tuple[str, dict[str, Any]] | None:
         """(digest, manifest) by digest or tag; None where there is none. By digest, the bytes must have it."""
-        answer = self.get(f"{self.base}/manifests/{reference}", Accept=MANIFEST)
+        answer = self.get(f"{self.base}/manifests/{reference}", Accept=ANY_MANIFEST)
         if answer.status == 404:
             return None
         body = answer.body
@@ -60,23 +66,48 @@ class Repository:
             raise data_error("DigestMismatch", f"the registry answered {digest_of(body)} for the blob {digest} of {self.name}; nothing was used")
         return body
 
-    def pull_json(self, digest: str) -> Any:
-        """The content of an artifact with a single JSON layer."""
+    def pull_file(self, digest: str, path: pathlib.Path) -> None:
+        """A blob that may be larger than memory, into a file, which is there only if it has the digest."""
+        draft = path.with_name(f".{path.name}.part")
+        url = f"{self.base}/blobs/{digest}"
+        answer = self.client.trying(f"GET {url}", lambda: self.client.ask("GET", url, (200, 404), into=draft))
+        try:
+            if answer.status == 404:
+                raise data_error("ArtifactMissing", f"{self.name} has no blob {digest}")
+            if (found := f"sha256:{file_sha256(draft)}") != digest:
+                raise data_error("DigestMismatch", f"the registry answered {found} for the blob {digest} of {self.name}; nothing was used")
+            draft.rename(path)
+        finally:
+            draft.unlink(missing_ok=True)
+
+    def need_manifest(self, digest: str) -> dict[str, Any]:
+        """The manifest or index that a job names; it is an error where there is none."""
         found = self.pull_manifest(digest)
         if found is None:
             raise data_error("ArtifactMissing", f"{self.name}@{digest} is not in the registry")
-        layers = found[1]["layers"]
+        return found[1]
+
+    def pull_layer(self, digest: str) -> tuple[str | None, bytes]:
+        """(artifact type, content) of an artifact with a single layer."""
+        manifest = self.need_manifest(digest)
+        layers = manifest["layers"]
         if len(layers) != 1:
-            raise data_error("UnexpectedArtifact", f"{self.name}@{digest} has {len(layers)} layers, expected one JSON document")
-        return json.loads(self.pull_blob(layers[0]["digest"]))
+            raise data_error("UnexpectedArtifact", f"{self.name}@{digest} has {len(layers)} layers, expected one")
+        return manifest.get("artifactType"), self.pull_blob(layers[0]["digest"])
 
     def push_blob(self, media_type: str, data: bytes, title: str | None = None) -> Descriptor:
-        blob = Descriptor(media_type, digest_of(data), len(data), title)
+        return self.push(Descriptor(media_type, digest_of(data), len(data), title), data)
+
+    def push_file(self, media_type: str, path: pathlib.Path, title: str) -> Descriptor:
+        """A file, which is never whole in memory."""
+        return self.push(Descriptor(media_type, f"sha256:{file_sha256(path)}", path.stat().st_size, title), path)
+
+    def push(self, blob: Descriptor, content: Content) -> Descriptor:
         url = f"{self.base}/blobs/{blob.digest}"
-        self.client.trying(f"the upload of {self.name}@{blob.digest}", lambda: self.holds(url) or self.upload(url, blob.digest, data))
+        self.client.trying(f"the upload of {self.name}@{blob.digest}", lambda: self.holds(url) or self.upload(url, blob.digest, content))
         return blob
 
-    def upload(self, url: str, digest: str, data: bytes) -> None:
+    def upload(self, url: str, digest: str, data: Content) -> None:
         """Opens a session and sends everything. Whatever breaks a session, the next try looks whether the blob arrived and opens another."""
         opened = self.client.ask("POST", f"{self.base}/blobs/uploads/", (202, 404), data=b"")
         if opened.status == 404:
@@ -99,31 +130,38 @@ class Repository:
 
     def holds(self, url: str) -> bool:
         """Whether a blob or a manifest is there."""
-        answer = self.client.ask("HEAD", url, (200, 404, 405), headers={"Accept": MANIFEST})
+        answer = self.client.ask("HEAD", url, (200, 404, 405), headers={"Accept": ANY_MANIFEST})
         if answer.status == 405:
-            answer = self.client.ask("GET", url, (200, 404), headers={"Accept": MANIFEST})
+            answer = self.client.ask("GET", url, (200, 404), headers={"Accept": ANY_MANIFEST})
         return answer.status == 200
 
-    def push_manifest(self, artifact_type: str, config: Descriptor, layers: list[Descriptor], annotations: dict[str, str], tag: str) -> str:
-        """Stores the manifest under its digest and, as a hint, the tag; returns the digest."""
-        body = canonical(
-            {
-                "schemaVersion": 2,
-                "mediaType": MANIFEST,
-                "artifactType": artifact_type,
-                "config": config.json(),
-                "layers": [layer.json() for layer in sorted(layers, key=lambda layer: layer.title or "")],
-                **({"annotations": annotations} if annotations else {}),
-            }
-        )
-        self.client.trying(f"storing the manifest {self.name}:{tag}", lambda: self.put_manifest(tag, body))
-        return digest_of(body)
+    def push_manifest(self, artifact_type: str, config: Descriptor, layers: list[Descriptor], annotations: dict[str, str], tag: str | None = None) -> Descriptor:
+        """Stores the manifest under its digest and, as a hint, the tag."""
+        content = {
+            "mediaType": MANIFEST,
+            "artifactType": artifact_type,
+            "config": config.json(),
+            "layers": [layer.json() for layer in sorted(layers, key=lambda layer: layer.title or "")],
+        }
+        return self.store(content, annotations, tag)
 
-    def put_manifest(self, tag: str, body: bytes) -> None:
-        answer = self.client.ask("PUT", f"{self.base}/manifests/{tag}", (CREATED, *ALSO_STORED, 400, 404), data=body, headers={"Content-Type": MANIFEST})
+    def push_index(self, artifact_type: str, manifests: list[Descriptor], annotations: dict[str, str], tag: str | None = None) -> Descriptor:
+        """Stores an index of manifests that are there already, in their order."""
+        return self.store({"mediaType": INDEX, "artifactType": artifact_type, "manifests": [m.json() for m in manifests]}, annotations, tag)
+
+    def store(self, content: dict[str, Any], annotations: dict[str, str], tag: str | None) -> Descriptor:
+        body = canonical({"schemaVersion": 2, **content, **({"annotations": annotations} if annotations else {})})
+        stored = Descriptor(content["mediaType"], digest_of(body), len(body), artifact_type=content["artifactType"])
+        reference = tag or stored.digest
+        self.client.trying(f"storing the manifest {self.name}:{reference}", lambda: self.put_manifest(reference, stored, body))
+        return stored
+
+    def put_manifest(self, reference: str, stored: Descriptor, body: bytes) -> None:
+        url, kind = f"{self.base}/manifests/{reference}", {"Content-Type": stored.media_type}
+        answer = self.client.ask("PUT", url, (CREATED, *ALSO_STORED, 400, 404), data=body, headers=kind)
         if answer.status in (400, 404):
             raise Away(f"the registry refused the manifest: {answer.words}")
-        self.make_sure(answer, f"{self.base}/manifests/{digest_of(body)}")
+        self.make_sure(answer, f"{self.base}/manifests/{stored.digest}")
 
     @property
     def base(self) -> str:

@@ -3,12 +3,14 @@
 The distribution specification: https://github.com/opencontainers/distribution-spec/blob/main/spec.md
 """
 
+import contextlib
 import http.client
 import pathlib
+import shutil
 import urllib.error
 import urllib.parse
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from email.message import Message
 from typing import Any, TypeVar
@@ -16,6 +18,8 @@ from typing import Any, TypeVar
 from rune_trainer.errors import misconfigured, unavailable
 
 T = TypeVar("T")
+Content = bytes | pathlib.Path
+"""A body, or the file that holds it."""
 TRIES = 5
 TIMEOUT_SECONDS = 120
 MOST_REDIRECTS = 5
@@ -64,9 +68,9 @@ class Client:
                     self.wait(min(away.after_seconds or 2**number / 2, LONGEST_WAIT_SECONDS))
         raise unavailable("RegistryUnavailable", f"{what} failed {TRIES} times, last: {problem}")
 
-    def ask(self, method: str, url: str, expected: tuple[int, ...], data: bytes | None = None, headers: dict[str, str] | None = None) -> Answer:
-        """One exchange. Raises Away where another may go better, Ending where none will."""
-        answer = self.follow(method, url, data, headers or {})
+    def ask(self, method: str, url: str, expected: tuple[int, ...], data: Content | None = None, headers: dict[str, str] | None = None, into: pathlib.Path | None = None) -> Answer:
+        """One exchange. Raises Away where another may go better, Ending where none will. The content of a good answer goes `into` a file."""
+        answer = self.follow(method, url, data, headers or {}, into)
         if answer.status in expected:
             return answer
         if answer.status in DENIED:
@@ -85,9 +89,9 @@ class Client:
             "alone: if that is another address of the same registry, set the installation's registry URL to it"
         )
 
-    def follow(self, method: str, url: str, data: bytes | None, headers: dict[str, str]) -> Answer:
+    def follow(self, method: str, url: str, data: Content | None, headers: dict[str, str], into: pathlib.Path | None) -> Answer:
         for _ in range(MOST_REDIRECTS + 1):
-            answer = self.send(method, url, data, headers)
+            answer = self.send(method, url, data, headers, into)
             location = answer.headers.get("Location")
             if answer.status not in REDIRECTS or location is None:
                 return answer
@@ -97,17 +101,18 @@ class Client:
             url = resolved(url, location)
         raise unavailable("RegistryUnavailable", f"more than {MOST_REDIRECTS} redirects, the last to {without_query(url)}")
 
-    def send(self, method: str, url: str, data: bytes | None, headers: dict[str, str]) -> Answer:
+    def send(self, method: str, url: str, data: Content | None, headers: dict[str, str], into: pathlib.Path | None) -> Answer:
         authorization = self.authorization() if self.is_own(url) else {}
-        request = urllib.request.Request(url, data=data, method=method, headers={**headers, **authorization})
-        try:
+        with body_of(data) as (body, length):
+            request = urllib.request.Request(url, data=body, method=method, headers={**headers, **length, **authorization})
             try:
-                with opener.open(request, timeout=TIMEOUT_SECONDS) as answer:
-                    return Answer(answer.status, answer.headers, answer.read(), url)
-            except urllib.error.HTTPError as error:
-                return Answer(error.code, error.headers, error.read(), url)
-        except (OSError, http.client.HTTPException) as error:
-            raise Away(f"{method} {without_query(url)}: {error}") from error
+                try:
+                    with opener.open(request, timeout=TIMEOUT_SECONDS) as answer:
+                        return Answer(answer.status, answer.headers, received(answer, into), url)
+                except urllib.error.HTTPError as error:
+                    return Answer(error.code, error.headers, error.read(), url)
+            except (OSError, http.client.HTTPException) as error:
+                raise Away(f"{method} {without_query(url)}: {error}") from error
 
     def is_own(self, url: str) -> bool:
         return origin_of(url) == origin_of(self.root)
@@ -118,6 +123,26 @@ class Client:
         except FileNotFoundError:
             token = ""
         return {"Authorization": f"Bearer {token}"} if token else {}
+
+
+@contextlib.contextmanager
+def body_of(data: Content | None) -> Iterator[tuple[Any, dict[str, str]]]:
+    """What urllib sends, and the length that it can't see of a file."""
+    if isinstance(data, pathlib.Path):
+        with data.open("rb") as file:
+            yield file, {"Content-Length": str(data.stat().st_size)}
+    else:
+        yield data, {}
+
+
+def received(answer: Any, into: pathlib.Path | None) -> bytes:
+    if into is None:
+        return answer.read()
+    with into.open("wb") as file:
+        shutil.copyfileobj(answer, file, 1 << 20)
+    if answer.length:  # what is left of the announced length
+        raise Away(f"the answer ended {answer.length} bytes early")
+    return b""
 
 
 class Stay(urllib.request.HTTPRedirectHandler):

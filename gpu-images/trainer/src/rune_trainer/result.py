@@ -1,5 +1,6 @@
 """The last words of a run: its result, or why there is none, where Kubernetes keeps them."""
 
+import math
 import os
 import pathlib
 import sys
@@ -10,17 +11,41 @@ from rune_trainer.errors import Ending
 
 LIMIT = 4096
 """Kubernetes keeps no more of a termination message."""
-MESSAGE_CHARACTERS = 1000
-RESULT_FIELDS = ("repository", "digest", "sizeBytes", "rank", "alpha", "targetModules", "examples", "steps", "trainingLoss", "deltaWNorm", "durationSeconds", "mlflowRunID")
+MESSAGE_BYTES, COLLAPSED_BYTES = 2000, 500
+"""As JSON, in which a quotation mark is two bytes and a control character six."""
+RESULT_FIELDS = (
+    *("repository", "digest", "sizeBytes", "rank", "alpha", "targetModules", "adapters", "collapsed", "metrics", "weights"),
+    *("examples", "steps", "trainingLoss", "deltaWNorm", "durationSeconds", "mlflowRunID"),
+)
+DIGITS = 6
+"""Significant digits of a metric and of a weight."""
 
 
 def message_of(ending: Ending) -> dict[str, Any]:
-    return {"failure": {"reason": ending.reason, "message": ending.message[:MESSAGE_CHARACTERS]}}
+    return {"failure": {"reason": ending.reason, "message": cut(ending.message, MESSAGE_BYTES)}}
+
+
+def cut(text: str, most: int) -> str:
+    """The beginning of a text that takes no more bytes as JSON."""
+    while len(canonical(text)) > most:
+        text = text[: min(len(text) - 1, len(text) * most // len(canonical(text)))]
+    return text
 
 
 def result_of(values: dict[str, Any]) -> dict[str, Any]:
-    """`trainerResult` in crds/src/artifact.ts; what is unknown is left out."""
-    return {name: values[name] for name in RESULT_FIELDS if values.get(name) is not None}
+    """`trainerResult` in crds/src/artifact.ts; what is unknown, or no number, is left out."""
+    result = {name: values[name] for name in RESULT_FIELDS if values.get(name) is not None}
+    if "collapsed" in result:
+        result["collapsed"] = cut(result["collapsed"], COLLAPSED_BYTES)
+    if "metrics" in result:
+        result["metrics"] = {name: short(value) for name, value in result["metrics"].items() if math.isfinite(value)}
+    if "weights" in result:
+        result["weights"] = [short(weight) for weight in result["weights"]]
+    return result
+
+
+def short(value: float) -> float:
+    return float(f"{value:.{DIGITS}g}")
 
 
 def leave(content: dict[str, Any]) -> None:

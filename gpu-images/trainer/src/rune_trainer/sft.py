@@ -25,7 +25,7 @@ from rune_trainer import checkpoint
 from rune_trainer.errors import Ending, BAD_INPUT, terminated
 from rune_trainer.model import packs_well, trainable
 from rune_trainer.packing import pack
-from rune_trainer.spec import Sft
+from rune_trainer.settings import Sft
 from rune_trainer.tokens import Example
 
 FINAL_RATE = 0.05

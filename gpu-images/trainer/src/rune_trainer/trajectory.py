@@ -1,12 +1,18 @@
-"""A corpus's documents as they come from the registry: `trajectory` in crds/src/artifact.ts, as far as the trainer reads it."""
+"""A corpus's documents as they come from the registry: `trajectory` and `corpusLine` in crds/src/artifact.ts, as far as the trainer reads them."""
 
+import json
+from dataclasses import dataclass
 from typing import Any
 
 from rune_trainer.errors import Ending, data_error
 from rune_trainer.registry import Repository
 
 SCHEMA = "rune.dev/trajectory/v1"
-SHAPE = {"task": {"description": str, "stub?": str, "system?": str}, "records": [{"type": str}]}
+CORPUS = "application/vnd.rune.corpus.v1+json"
+"""Artifact of one layer with a document a line."""
+TASK = {"description": str, "id?": str, "tests?": str, "stub?": str, "system?": str}
+SHAPE = {"task": TASK, "scope?": dict, "records": [{"type": str}]}
+EXAMPLES = {"examples?": [{"task": TASK, "program": str}]}
 RECORDS = {"executed": {"program": str, "execution": {"passed": bool, "error": str}}, "reflected": {"notes": [str]}}
 """What else a record of a type holds; records of other types are not read."""
 NAMES = {str: "text", bool: "true or false", dict: "an object", list: "a list", type(None): "nothing"}
@@ -14,17 +20,49 @@ NAMES = {str: "text", bool: "true or false", dict: "an object", list: "a list", 
 Shape = type | dict[str, Any] | list[Any]
 
 
-def pull(repository: Repository, digest: str) -> dict[str, Any]:
-    """The trajectory in an artifact; anything else ends the run for good."""
+@dataclass(frozen=True)
+class Item:
+    """A trajectory, and the questions that it helps with where its corpus says them."""
+
+    trajectory: dict[str, Any]
+    examples: tuple[dict[str, Any], ...] | None = None
+    """Each with a task and a program that passes."""
+
+    def tasks(self) -> list[dict[str, Any]]:
+        """Every task that whoever learns from it has seen."""
+        return [self.trajectory["task"], *(example["task"] for example in self.examples or ())]
+
+
+def pull(repository: Repository, digest: str) -> list[Item]:
+    """The trajectory in an artifact, or all that a corpus holds; anything else ends the run for good."""
     where = f"{repository.name}@{digest}"
     try:
-        return parse(repository.pull_json(digest), where)
+        kind, layer = repository.pull_layer(digest)
+        if kind == CORPUS:
+            return lines_of(layer, where)
+        return [Item(parse(json.loads(layer), where))]
     except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
         raise data_error(
             "UnexpectedArtifact",
-            f"{where} is not an artifact of one JSON document, as sessions store them ({type(error).__name__}: {error}); "
-            "an index, a list of lines and an archive can't be learnt from: name a trajectory's digest",
+            f"{where} is not an artifact of one JSON document, as sessions store them, nor a corpus of such lines ({type(error).__name__}: {error}); "
+            "an index and an archive can't be learnt from: name a trajectory's or a corpus's digest",
         ) from error
+
+
+def lines_of(layer: bytes, where: str) -> list[Item]:
+    items = [item_of(json.loads(line), f"line {number} of {where}") for number, line in enumerate(layer.splitlines(), start=1) if line.strip()]
+    if not items:
+        raise data_error("EmptyCorpus", f"{where} holds no line; a corpus has a trajectory a line")
+    return items
+
+
+def item_of(line: Any, where: str) -> Item:
+    if not isinstance(line, dict):
+        raise not_a_trajectory(f"{where} holds {name_of(type(line))}, expected an object with a trajectory")
+    trajectory = parse(line.get("trajectory"), where)
+    if wrong := mismatch(line, EXAMPLES, ""):
+        raise not_a_trajectory(f"{where} has unusable examples: {wrong}")
+    return Item(trajectory, tuple(well_formed(line["examples"])) if "examples" in line else None)
 
 
 def parse(document: Any, where: str) -> dict[str, Any]:

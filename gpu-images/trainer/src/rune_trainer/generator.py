@@ -1,0 +1,114 @@
+"""A hypernetwork as its artifact has it, and what it makes of a trajectory."""
+
+import contextlib
+import json
+import pathlib
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from safetensors.torch import load_file
+
+from rune_trainer import publish
+from rune_trainer.encoder import Encoder, Kept, Text
+from rune_trainer.errors import Ending, data_error
+from rune_trainer.fields import parsed
+from rune_trainer.functional import Pairs, applied, by_trajectory
+from rune_trainer.hypernetwork import Hypernetwork
+from rune_trainer.model import target_shapes
+from rune_trainer.registry import TITLE, Repository
+from rune_trainer.settings import Hypernetwork as Settings
+from rune_trainer.settings import parse_hypernetwork
+from rune_trainer.spec import Job
+
+WEIGHTS = "hypernetwork.safetensors"
+
+
+@dataclass(frozen=True)
+class Stored:
+    where: str
+    settings: Settings
+    tensors: dict[str, torch.Tensor]
+
+
+def read(repository: Repository, job: Job) -> Stored:
+    """The job's hypernetwork, or why it can't be used, before any base is loaded."""
+    assert job.generator and job.generate
+    where = f"{repository.name}@{job.generator.digest}"
+    manifest = repository.need_manifest(job.generator.digest)
+    try:
+        if manifest.get("artifactType") != publish.HYPERNETWORK:
+            raise unusable(where, f"its type is {manifest.get('artifactType')!r}")
+        config = json.loads(repository.pull_blob(manifest["config"]["digest"]))
+        check(where, config, job)
+        settings = parsed(config["settings"], "settings", parse_hypernetwork)
+        if config["rank"] != settings.rank:
+            raise data_error("WrongRank", f"{where} says rank {config['rank']}, it was trained with rank {settings.rank}; train it again")
+        return Stored(where, settings, pull_weights(repository, manifest))
+    except (ValueError, LookupError, TypeError) as error:
+        raise unusable(where, f"{type(error).__name__}: {error}") from error
+
+
+def check(where: str, config: dict[str, Any], job: Job) -> None:
+    assert job.generate
+    if config["base"]["digest"] != job.base.digest:
+        raise data_error("WrongBase", f"{where} was trained on the base {config['base']['name']} {config['base']['digest']}, the job's is {job.base.name} {job.base.digest}; name the base that it was trained on")
+    if config["collapsed"] and not job.generate.force:
+        raise data_error("Collapsed", f"the training of {where} ended as collapsed: its adapters hardly depend on the trajectory; train it on more or other sessions, or set generate.force to study it")
+
+
+def unusable(where: str, why: str) -> Ending:
+    return data_error("UnexpectedArtifact", f"{where} is no hypernetwork of Rune's ({why}); name one that a TrainingRun made")
+
+
+def pull_weights(repository: Repository, manifest: dict[str, Any]) -> dict[str, torch.Tensor]:
+    digest = next(layer["digest"] for layer in manifest["layers"] if layer["annotations"][TITLE] == WEIGHTS)
+    with tempfile.TemporaryDirectory(prefix="hypernetwork.") as scratch:
+        path = pathlib.Path(scratch, WEIGHTS)
+        repository.pull_file(digest, path)
+        return load_file(path)
+
+
+class Generator:
+    """Reads a text and says its pairs, rank r for every chunk, as one row (N = 1)."""
+
+    def __init__(self, model: Any, stored: Stored):
+        shapes = target_shapes(model, stored.settings.target_modules, "hypernetwork")
+        self.model, self.encoder = model, Encoder(model, Kept(0))
+        self.network = Hypernetwork(self.encoder.features, shapes, stored.settings)
+        try:
+            self.network.load_state_dict(stored.tensors)
+        except RuntimeError as error:
+            raise data_error("WrongShape", f"the weights of {stored.where} don't fit this base, rank {stored.settings.rank} and width {stored.settings.width}: {error}") from error
+        self.network.to(model.device).eval()
+
+    @torch.no_grad()
+    def pairs_of(self, text: Text) -> Pairs:
+        features, mask, counts = self.encoder.batch([text])
+        return by_trajectory(self.network(features, mask), counts)
+
+    @torch.no_grad()
+    def static(self) -> Pairs:
+        return self.network.static()
+
+
+class Switchable:
+    """The base with one adapter, as `fingerprint` asks it."""
+
+    def __init__(self, model: Any, pairs: Pairs):
+        self.model, self.pairs, self.device = model, pairs, model.device
+        self.on = True
+
+    def generate(self, **arguments: Any) -> Any:
+        with applied(self.model, self.pairs) if self.on else contextlib.nullcontext():
+            return self.model.generate(**arguments)
+
+    @contextlib.contextmanager
+    def disable_adapter(self) -> Iterator[None]:
+        self.on = False
+        try:
+            yield
+        finally:
+            self.on = True

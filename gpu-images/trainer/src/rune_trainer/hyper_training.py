@@ -1,0 +1,154 @@
+"""Training of a hypernetwork: which trajectory is asked what in which step, and the steps themselves.
+
+What a step asks follows from seed and step alone, and all that the base says of a trajectory is the same in every
+step, so a run that was interrupted equals one that wasn't. AdamW with the laboratory's settings, gradients clipped to
+norm 1. The gradient is gathered on the generated pairs over as many passes through the base as memory asks for, then
+goes through the hypernetwork once.
+"""
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import torch
+
+from rune_trainer import checkpoint
+from rune_trainer.alarms import Watch, repeated, tripped
+from rune_trainer.encoder import Encoder
+from rune_trainer.errors import BAD_INPUT, Ending, terminated
+from rune_trainer.functional import Pairs, by_trajectory, detached, joined, tensors_of
+from rune_trainer.hypernetwork import Hypernetwork
+from rune_trainer.lessons import Lesson
+from rune_trainer.objectives import Asking, Draw, mean_cosine, reconstruction_errors
+from rune_trainer.settings import Hypernetwork as Settings
+from rune_trainer.sft import FINAL_RATE, Progress, Run, moments, restore
+
+WARMING_STEPS, WARMING_SHARE = 100, 0.1
+BETAS, WEIGHT_DECAY = (0.9, 0.98), 0.01
+
+
+@dataclass
+class Training:
+    """What a step works with."""
+
+    network: Hypernetwork
+    encoder: Encoder
+    asking: Asking
+    lessons: list[Lesson]
+    settings: Settings
+    watch: Watch
+    wanted: Callable[[list[Lesson]], Pairs] | None = None
+    """Pairs of the adapters that were fine-tuned from these trajectories, for `Reconstruction`."""
+
+
+@dataclass
+class Outcome:
+    losses: list[float] = field(default_factory=list)
+    measured: dict[str, float] = field(default_factory=dict)
+    """What the alarms last said."""
+    collapsed: str | None = None
+    """Which of them ended the run."""
+
+
+def draws_of(lessons: list[Lesson], settings: Settings, step: int) -> list[Draw]:
+    """What step `step` asks: an epoch has every trajectory once, in an order of its own, and goes on to each one's next questions."""
+    drawn = []
+    for place in range(step * settings.batch_size, (step + 1) * settings.batch_size):
+        epoch, number = divmod(place, len(lessons))
+        order = torch.randperm(len(lessons), generator=torch.Generator().manual_seed(settings.seed * 1_000_003 + epoch))
+        lesson = lessons[int(order[number])]
+        drawn.append((lesson, epoch % len(lesson.groups)))
+    return drawn
+
+
+def rate_at(step: int, total: int, peak: float) -> float:
+    """Rises over a tenth of the steps, at most 100, and falls linearly to a twentieth."""
+    warming = max(1, min(WARMING_STEPS, round(total * WARMING_SHARE)))
+    return peak * min(1.0, (step + 1) / warming) * max(FINAL_RATE, 1 - step / total)
+
+
+def step_loss(training: Training, draws: list[Draw]) -> float:
+    """Adds the gradient of one step to the network's parameters and returns the loss."""
+    lessons = [lesson for lesson, _ in draws]
+    features, mask, counts = training.encoder.batch([lesson.text for lesson in lessons])
+    generated = by_trajectory(training.network(features, mask), counts)
+    pairs = joined([generated, repeated(training.network.static(), len(lessons))])
+    leaves = detached(pairs)
+    loss = pairs_loss(training, draws, leaves)
+    targets, gradients = tensors_of(pairs), [leaf.grad for leaf in tensors_of(leaves)]
+    weight = training.settings.diversity_weight
+    if weight and len(lessons) > 1:
+        penalty = weight * mean_cosine(generated)
+        loss += penalty.item()
+        targets, gradients = [*targets, penalty], [*gradients, None]
+    torch.autograd.backward(targets, gradients)
+    return loss
+
+
+def pairs_loss(training: Training, draws: list[Draw], leaves: Pairs) -> float:
+    """Leaves the gradient on the pairs."""
+    if training.wanted:
+        loss = reconstruction_errors(leaves, training.wanted([lesson for lesson, _ in draws])).mean()
+        loss.backward()
+        return loss.item()
+    total, learnt = training.asking.losses(draws, leaves, backward=True)
+    return total / learnt
+
+
+def train(training: Training, run: Run, tell: Callable[[dict[str, float], int], None] = lambda *_: None) -> Outcome:
+    """Trains the network in place, from the newest checkpoint of this run if there is one, until the last step or an alarm.
+
+    `tell` gets what the alarms measured, and after which step.
+    """
+    settings, parameters = training.settings, dict(training.network.named_parameters())
+    optimizer = torch.optim.AdamW(parameters.values(), lr=settings.learning_rate, betas=BETAS, weight_decay=WEIGHT_DECAY)
+    done = Outcome()
+    if state := checkpoint.newest(run.directory, run.identity):
+        restore(optimizer, parameters, state)
+        done.losses = list(state.losses)
+
+    def save() -> None:
+        tensors = {**{f"param/{name}": p for name, p in parameters.items()}, **moments(optimizer, parameters)}
+        checkpoint.save(run.directory, run.identity, checkpoint.State(len(done.losses), tensors, done.losses))
+
+    started, first = time.monotonic(), len(done.losses)
+    if first and first < settings.steps and first % run.every_steps == 0 and look(training, done, tell):
+        return done
+    while len(done.losses) < settings.steps:
+        if run.stopping():
+            if done.losses:
+                save()
+            raise terminated(f"asked to stop after {len(done.losses)} of {settings.steps} steps; the next attempt goes on from there")
+        one_step(training, optimizer, parameters, done.losses)
+        step = len(done.losses)
+        run.report(Progress(step, settings.steps, done.losses[-1], (time.monotonic() - started) / (step - first)))
+        if step % run.every_steps == 0 and step < settings.steps:
+            save()
+            if look(training, done, tell):
+                return done
+    look(training, done, tell)
+    return done
+
+
+def one_step(training: Training, optimizer: torch.optim.AdamW, parameters: dict[str, torch.nn.Parameter], losses: list[float]) -> None:
+    settings, step = training.settings, len(losses)
+    for group in optimizer.param_groups:
+        group["lr"] = rate_at(step, settings.steps, settings.learning_rate)
+    optimizer.zero_grad()
+    loss = step_loss(training, draws_of(training.lessons, settings, step))
+    norm = torch.nn.utils.clip_grad_norm_(parameters.values(), 1.0)
+    if not (math.isfinite(loss) and math.isfinite(norm.item())):
+        raise Ending(BAD_INPUT, "NotFinite", f"loss {loss}, gradient norm {norm.item()} in step {step + 1} of {settings.steps}: training diverged; lower hypernetwork.learningRate or use precision Float32")
+    optimizer.step()
+    losses.append(loss)
+
+
+def look(training: Training, done: Outcome, tell: Callable[[dict[str, float], int], None]) -> bool:
+    """Measures; whether the run has collapsed."""
+    step = len(done.losses)
+    done.measured = training.watch.measure(training.network)
+    tell(done.measured, step)
+    if 100 * step >= training.settings.stop.after_percent * training.settings.steps:
+        done.collapsed = tripped(done.measured, training.settings.stop)
+    return done.collapsed is not None

@@ -1,0 +1,84 @@
+"""What a model of ours has learnt from: the layer `corpus.json` (`learntFrom` in crds/src/artifact.ts) of every adapter and hypernetwork.
+
+An evaluation refuses tasks that are in it. It holds what its parents' layers hold, too. An adapter without such a
+layer, one that was imported, has told nobody anything: it counts as having learnt from nothing.
+"""
+
+import hashlib
+import json
+import pathlib
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from rune_trainer.canonical import canonical
+from rune_trainer.errors import data_error
+from rune_trainer.registry import TITLE, Repository
+
+FILE = "corpus.json"
+SCHEMA = "rune.dev/learnt/v1"
+MOST_TRAJECTORIES, MOST_TASKS = 20_000, 100_000
+SPACES = re.compile("[\t\n\v\f\r \u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000\ufeff]+")
+"""What `\\s` is in JavaScript, where the same hashes are computed."""
+
+
+@dataclass(frozen=True, order=True)
+class Task:
+    description: str
+    tests: str
+    """Both hashed."""
+    id: str
+
+
+@dataclass(frozen=True)
+class Learnt:
+    trajectories: frozenset[str] = frozenset()
+    """Digests of trajectories and corpora."""
+    tasks: frozenset[Task] = frozenset()
+
+    def __or__(self, other: "Learnt") -> "Learnt":
+        return Learnt(self.trajectories | other.trajectories, self.tasks | other.tasks)
+
+    def document(self) -> dict[str, Any]:
+        """Of one task under two ids the first is kept."""
+        tasks = list({(t.description, t.tests): t for t in sorted(self.tasks, reverse=True)}.values())[::-1]
+        if len(self.trajectories) > MOST_TRAJECTORIES or len(tasks) > MOST_TASKS:
+            raise data_error(
+                "TooMuchLearnt",
+                f"together, {len(self.trajectories)} trajectories and {len(tasks)} tasks were learnt from; an artifact names at most {MOST_TRAJECTORIES} and "
+                f"{MOST_TASKS}: learn from fewer, or store them as one corpus",
+            )
+        return {"schema": SCHEMA, "trajectories": sorted(self.trajectories), "tasks": [{"id": t.id, "description": t.description, "tests": t.tests} for t in tasks]}
+
+    def write(self, directory: pathlib.Path) -> None:
+        """Equal content gives equal bytes."""
+        (directory / FILE).write_bytes(canonical(self.document()))
+
+
+def hash_of(text: str) -> str:
+    """The first 16 hex digits of SHA-256 over the text with every run of white space made one space and none at its ends."""
+    return hashlib.sha256(SPACES.sub(" ", text).strip(" ").encode()).hexdigest()[:16]
+
+
+def of_tasks(digests: Iterable[str], tasks: Iterable[dict[str, Any]]) -> Learnt:
+    """`tasks` are those of trajectories and of the examples beside them."""
+    return Learnt(frozenset(digests), frozenset(Task(hash_of(t["description"]), hash_of(t.get("tests", "")), t.get("id", "")) for t in tasks))
+
+
+def of_artifact(repository: Repository, digest: str) -> Learnt:
+    """What an adapter or a hypernetwork says of itself."""
+    layers = repository.need_manifest(digest).get("layers", [])
+    layer = next((each for each in layers if each.get("annotations", {}).get(TITLE) == FILE), None)
+    if layer is None:
+        return Learnt()
+    try:
+        return parse(json.loads(repository.pull_blob(layer["digest"])))
+    except (ValueError, LookupError, TypeError) as error:
+        raise data_error("UnexpectedArtifact", f"{FILE} of {repository.name}@{digest} is none of Rune's ({type(error).__name__}: {error}); publish the adapter again") from error
+
+
+def parse(document: dict[str, Any]) -> Learnt:
+    if document["schema"] != SCHEMA:
+        raise ValueError(f"schema {document['schema']!r}")
+    return Learnt(frozenset(document["trajectories"]), frozenset(Task(t["description"], t["tests"], t["id"]) for t in document["tasks"]))

@@ -1,0 +1,135 @@
+"""The whole of method `generate`: a hypernetwork and trajectories → adapters, by one forward pass over each."""
+
+import pathlib
+import tempfile
+import time
+from dataclasses import dataclass
+from typing import Any
+
+from rune_trainer import adapter_io, fingerprint, learnt, publish
+from rune_trainer.corpus import asked_rows
+from rune_trainer.encoder import Text, text_of
+from rune_trainer.errors import data_error, terminated
+from rune_trainer.exporting import pairs_from, tensors_from
+from rune_trainer.functional import Pairs, joined
+from rune_trainer.generator import Generator, Switchable, read
+from rune_trainer.method_sft import verify_base
+from rune_trainer.model import PRECISIONS, device_of, linear_shapes, load_base
+from rune_trainer.registry import Repository
+from rune_trainer.rendering import load_tokenizer
+from rune_trainer.runtime import Runtime
+from rune_trainer.settings import HIGHEST_RANK, Shape
+from rune_trainer.settings import Hypernetwork as Settings
+from rune_trainer.sft import Progress
+from rune_trainer.sources import Source, pull_sources
+from rune_trainer.spec import Job
+from rune_trainer.tokens import examples_of
+
+CANARY_EXAMPLES = 2
+"""Questions of each trajectory that an adapter is asked when it is made."""
+IDENTITY = ("namespace", "name", "uid")
+ADVICE = "train the hypernetwork longer, or on more sessions"
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A trajectory, as it is read."""
+
+    source: Source
+    text: Text
+
+
+def run(job: Job, runtime: Runtime) -> dict[str, Any]:
+    """Publishes one adapter, or an index of one for each trajectory, and returns the values of `trainerResult`."""
+    assert job.generate
+    output = Repository(job.registry.url, job.registry.token_file, job.output.repository)
+    type_ = publish.ADAPTER if job.generate.each == "Corpus" else publish.ADAPTERS
+    return publish.adopt(output, job, type_, {}) or generate(job, runtime, output)
+
+
+def generate(job: Job, runtime: Runtime, output: Repository) -> dict[str, Any]:
+    assert job.generate and job.generator
+    started = time.monotonic()
+    origin = Repository(job.registry.url, job.registry.token_file, job.generator.repository)
+    stored = read(origin, job)
+    verify_base(job)
+    tokenizer = load_tokenizer(job.base.path)
+    settings = stored.settings
+    pieces = [Piece(s, text_of(tokenizer, s.trajectory, settings.chunk_tokens, settings.max_chunks)) for s in pull_sources(job)]
+    together = job.generate.each == "Corpus"
+    parts = [pieces] if together else [[piece] for piece in pieces]
+    for part in parts:
+        check_rank(part, settings.rank)
+    model = load_base(job.base.path, settings, device_of())
+    workshop = Workshop(job, tokenizer, model, Generator(model, stored), settings, learnt.of_artifact(origin, job.generator.digest))
+    with tempfile.TemporaryDirectory(prefix="adapters.") as scratch:
+        made, norms = [], []
+        for number, part in enumerate(parts):
+            if runtime.stopping():
+                raise terminated(f"asked to stop after {number} of {len(parts)} adapters; the next attempt begins again")
+            artifact, norm = workshop.make(part, pathlib.Path(scratch, str(number)))
+            made.append(artifact)
+            norms.append(norm)
+            runtime.report(Progress(number + 1, len(parts), 0.0, (time.monotonic() - started) / (number + 1)))
+        statistics = {"examples": len(pieces), "steps": 0, "trainingLoss": 0, "deltaWNorm": round(sum(norms) / len(norms), 4)}
+        published = publish.publish(output, job, made[0], statistics) if together else publish.publish_index(output, job, made, statistics)
+    runtime.tracker.metric("delta_w_norm", statistics["deltaWNorm"], 0)
+    shape = shape_of(pieces, settings).fields() if together else {}
+    return {**shape, **published, **statistics, "durationSeconds": round(time.monotonic() - started, 1)}
+
+
+def check_rank(part: list[Piece], rank: int) -> None:
+    chunks = sum(len(piece.text.chunks) for piece in part)
+    if (total := (chunks + 1) * rank) > HIGHEST_RANK:
+        raise data_error(
+            "RankTooLarge",
+            f"{len(part)} trajectories in {chunks} chunks make an adapter of rank {total} ({rank} for each chunk and for the static part), a server takes at most {HIGHEST_RANK}: "
+            "generate from fewer or shorter trajectories, or each: Session and merge the adapters",
+        )
+
+
+def shape_of(part: list[Piece], settings: Settings) -> Shape:
+    rank = settings.rank * (1 + sum(len(piece.text.chunks) for piece in part))
+    return Shape(rank, rank, settings.target_modules)
+
+
+@dataclass(frozen=True)
+class Workshop:
+    """Everything that an adapter is made with."""
+
+    job: Job
+    tokenizer: Any
+    model: Any
+    generator: Generator
+    settings: Settings
+    """Of the hypernetwork."""
+    learnt: learnt.Learnt
+    """By the hypernetwork."""
+
+    def make(self, part: list[Piece], directory: pathlib.Path) -> tuple[publish.Artifact, float]:
+        """(the adapter of these trajectories together, ‖ΔW‖)"""
+        shape = shape_of(part, self.settings)
+        pairs = joined([*(self.generator.pairs_of(piece.text) for piece in part), self.generator.static()])
+        tensors = tensors_from(pairs, 0, PRECISIONS[self.settings.precision])
+        shapes = linear_shapes(self.model, shape.target_modules)
+        adapter_io.write(directory, self.job.base, shape, tensors, shapes, advice=ADVICE)
+        seen = learnt.of_tasks((piece.source.digest for piece in part), (piece.source.trajectory["task"] for piece in part))
+        (self.learnt | seen).write(directory)
+        served = pairs_from(tensors, shape.scale, list(shapes), self.model.device)
+        config = publish.adapter_config(self.job, shape, self.canary(part, served), **self.identity(part))
+        return publish.Artifact(publish.ADAPTER, directory, config), adapter_io.delta_norm(tensors, shape.scale)
+
+    def canary(self, part: list[Piece], served: Pairs) -> dict[str, Any] | None:
+        rows = [row for piece in part for row in asked_rows(piece.source.item, ("Programs",))[:CANARY_EXAMPLES]]
+        examples, _ = examples_of(self.tokenizer, rows, self.settings.max_length) if rows else ([], 0)
+        return fingerprint.canary_of(Switchable(self.model, served), self.tokenizer, examples)
+
+    def identity(self, part: list[Piece]) -> dict[str, Any]:
+        """Of an adapter of one session: whose it is, and its scope where the job doesn't say one."""
+        assert self.job.generate
+        if self.job.generate.each == "Corpus":
+            return {}
+        trajectory = part[0].source.trajectory
+        session = {name: (trajectory.get("session") or {}).get(name) for name in IDENTITY}
+        scope = self.job.output.scope if self.job.output.scope is not None else trajectory.get("scope") or {}
+        return {"scope": scope, **({"session": session} if all(isinstance(value, str) for value in session.values()) else {})}

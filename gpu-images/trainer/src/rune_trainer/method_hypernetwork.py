@@ -1,0 +1,192 @@
+"""The whole of method `hypernetwork`: corpus → lessons → training under alarms → artifact."""
+
+import dataclasses
+import pathlib
+import re
+import tempfile
+import time
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from safetensors.torch import save_file
+
+from rune_trainer import publish, sufficiency
+from rune_trainer.alarms import Watch, weight_norms
+from rune_trainer.encoder import Encoder, Kept, activation_ratios
+from rune_trainer.generator import WEIGHTS
+from rune_trainer.hyper_training import Outcome, Training, train
+from rune_trainer.hypernetwork import Hypernetwork
+from rune_trainer.lessons import Lesson, Reader
+from rune_trainer.method_sft import last_tenth, verify_base
+from rune_trainer.model import device_of, load_base, packs_well, target_shapes
+from rune_trainer.objectives import Asking
+from rune_trainer.pairs import solved, split_of
+from rune_trainer.registry import Repository
+from rune_trainer.rendering import load_tokenizer
+from rune_trainer.runtime import Runtime
+from rune_trainer.sft import Progress, Run
+from rune_trainer.sources import Source, learnt_from, pull_sources
+from rune_trainer.spec import Job
+from rune_trainer.wanted import Wanted
+
+SCALED_BY = 8
+"""Trajectories whose activations set the scales of the layers."""
+STATUS = ("cosineDiversity", "varianceRatio", "effectiveRank", "behaviourDistance", "rightMinusWrong", "rightMinusMean", "relativeNorm")
+"""Metrics that a TrainingRun's status has a place for."""
+TRACKED = {
+    "cosineDiversity": "adapter_cosine_diversity",
+    "deltaWNorm": "delta_w_norm",
+    "varianceRatio": "variance_ratio",
+    "effectiveRank": "effective_rank",
+    "behaviourDistance": "behaviour_distance",
+    "rightMinusWrong": "right_minus_wrong",
+    "rightMinusMean": "right_minus_mean",
+    "relativeNorm": "relative_norm",
+    "heldOutLoss": "held_out_loss",
+    "reconstructionError": "reconstruction_error",
+    "reconstructionErrorOfMean": "reconstruction_error_of_mean",
+}
+"""Names in the tracker; every layer's relative norm is `relative_norm/<path>`."""
+
+
+def run(job: Job, runtime: Runtime) -> dict[str, Any]:
+    """Publishes one hypernetwork and returns the values of `trainerResult`."""
+    output = Repository(job.registry.url, job.registry.token_file, job.output.repository)
+    return publish.adopt(output, job, publish.HYPERNETWORK, {"settings": settings_of(job)}) or learn(job, runtime, output)
+
+
+def settings_of(job: Job) -> dict[str, Any]:
+    """The section as it was read, defaults included, as the job document has it: `generate` reads it again."""
+    assert job.hypernetwork
+    return as_written(dataclasses.asdict(job.hypernetwork))
+
+
+def as_written(values: Any) -> Any:
+    if isinstance(values, float):
+        return repr(values)
+    if isinstance(values, tuple):
+        return list(values)
+    if not isinstance(values, dict):
+        return values
+    return {re.sub("_(.)", lambda found: found[1].upper(), name): as_written(value) for name, value in values.items()}
+
+
+@dataclasses.dataclass(frozen=True)
+class Material:
+    """What is learnt from, before any weight is read."""
+
+    training: list[Lesson]
+    held_out: list[Lesson]
+    examples: int
+    dropped_percent: float
+
+
+def learn(job: Job, runtime: Runtime, output: Repository) -> dict[str, Any]:
+    assert job.hypernetwork
+    started = time.monotonic()
+    verify_base(job)
+    tokenizer = load_tokenizer(job.base.path)
+    sources = pull_sources(job)
+    material = material_of(job, tokenizer, sources)
+    training = training_of(job, tokenizer, material)
+    done = train(training, run_of(job, runtime), teller(runtime))
+    if done.collapsed:
+        print(f"the training ended as collapsed: {done.collapsed}", flush=True)
+    statistics = statistics_of(material, done)
+    with tempfile.TemporaryDirectory(prefix="hypernetwork.") as scratch:
+        published = store(job, output, training, sources, statistics, pathlib.Path(scratch))
+    return {**published, **statistics, "durationSeconds": round(time.monotonic() - started, 1)}
+
+
+def material_of(job: Job, tokenizer: Any, sources: list[Source]) -> Material:
+    """Refuses in words what can't teach a hypernetwork."""
+    assert job.hypernetwork and job.corpus
+    settings, include = job.hypernetwork, job.corpus.include
+    usable = solved(sources)
+    sufficiency.check_sources(usable, len(sources), include, settings)
+    split = split_of(usable, include, settings.holdout_percent, settings.seed)
+    sufficiency.check_adapters(split, settings)
+    reader = Reader(tokenizer, settings)
+    training, held_out = reader.lessons(split.training), reader.lessons(split.held_out, len(split.training))
+    sufficiency.check_lengths(reader.count, settings)
+    sufficiency.check_lessons(len(training), len(held_out), settings)
+    cut = sum(lesson.text.left_out > 0 for lesson in (*training, *held_out))
+    count = reader.count
+    print(
+        f"{len(training)} trajectories to learn from and {len(held_out)} held out, {count.examples} examples of which {count.long} are too long and left out; "
+        f"{count.changed} are changed by the base's chat template and left out; {cut} trajectories are longer than maxChunks · chunkTokens and lost their oldest attempts",
+        flush=True,
+    )
+    return Material(training, held_out, count.examples - count.long, 100 * count.long / max(1, count.examples))
+
+
+def training_of(job: Job, tokenizer: Any, material: Material) -> Training:
+    assert job.hypernetwork
+    settings = job.hypernetwork
+    model = load_base(job.base.path, settings, device_of())
+    shapes = target_shapes(model, settings.target_modules, "hypernetwork")
+    kept = Kept()
+    encoder, asking = Encoder(model, kept), Asking(model, tokenizer, settings.objective, settings.top_k, packs_well(model), kept)
+    torch.manual_seed(settings.seed)
+    network = Hypernetwork(encoder.features, shapes, settings)
+    network.set_scales(activation_ratios(model, list(shapes), [lesson.text for lesson in material.training[:SCALED_BY]]))
+    wanted = None
+    if settings.objective == "Reconstruction":
+        wanted = Wanted(job, shapes, model.device)
+        wanted.check((*material.training, *material.held_out))
+    watch = Watch(asking, encoder, material.held_out, weight_norms(model, list(shapes)), wanted)
+    print(f"the hypernetwork has {sum(p.numel() for p in network.parameters())} parameters for {len(shapes)} layers of the base", flush=True)
+    return Training(network.to(model.device), encoder, asking, material.training, settings, watch, wanted)
+
+
+def run_of(job: Job, runtime: Runtime) -> Run:
+    assert job.hypernetwork and job.corpus
+    identity = {"base": job.base.digest, "corpus": job.corpus.digest, "include": list(job.corpus.include), "hypernetwork": repr(job.hypernetwork), "uid": job.owner.uid}
+
+    def report(progress: Progress) -> None:
+        runtime.report(progress)
+        runtime.tracker.metric("training_loss", progress.loss, progress.step)
+
+    return Run(pathlib.Path(job.checkpoint.directory), identity, job.checkpoint.every_steps, runtime.stopping, report)
+
+
+def teller(runtime: Runtime) -> Callable[[dict[str, float], int], None]:
+    def tell(measured: dict[str, float], step: int) -> None:
+        for name, value in measured.items():
+            kind, _, layer = name.partition("/")
+            runtime.tracker.metric(f"{TRACKED[kind]}/{layer}" if layer else TRACKED[kind], value, step)
+        runtime.tracker.flush()
+        print(f"after step {step}: " + ", ".join(f"{TRACKED[name]} {measured[name]:.4f}" for name in STATUS), flush=True)
+
+    return tell
+
+
+def statistics_of(material: Material, done: Outcome) -> dict[str, Any]:
+    metrics = {"droppedPercent": material.dropped_percent, **{name: done.measured[name] for name in STATUS}}
+    return {
+        "examples": material.examples,
+        "steps": len(done.losses),
+        "trainingLoss": round(last_tenth(done.losses), 5),
+        "deltaWNorm": round(done.measured["deltaWNorm"], 4),
+        "metrics": {name: float(f"{value:.6g}") for name, value in metrics.items()},
+        **({"collapsed": done.collapsed} if done.collapsed else {}),
+    }
+
+
+def store(job: Job, output: Repository, training: Training, sources: list[Source], statistics: dict[str, Any], directory: pathlib.Path) -> dict[str, Any]:
+    assert job.hypernetwork and job.corpus
+    save_file({name: t.detach().cpu().contiguous() for name, t in sorted(training.network.state_dict().items())}, directory / WEIGHTS)
+    learnt_from(job, sources).write(directory)
+    config = {
+        "schema": "rune.dev/hypernetwork/v1",
+        "base": {"name": job.base.name, "digest": job.base.digest},
+        "rank": job.hypernetwork.rank,
+        "targetModules": list(job.hypernetwork.target_modules),
+        "chunkTokens": job.hypernetwork.chunk_tokens,
+        "maxChunks": job.hypernetwork.max_chunks,
+        "source": publish.source_of(job),
+        "collapsed": "collapsed" in statistics,
+        "settings": settings_of(job),
+    }
+    return publish.publish(output, job, publish.Artifact(publish.HYPERNETWORK, directory, config), statistics)

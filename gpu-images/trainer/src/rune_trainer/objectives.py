@@ -1,0 +1,99 @@
+"""What generated adapters are asked to do: answer as the teacher does, say the text itself, or equal another adapter."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from rune_trainer.distillation import Taught, divergence, kept_of
+from rune_trainer.encoder import Kept
+from rune_trainer.functional import Pairs, applied
+from rune_trainer.lessons import Lesson, taught_example
+from rune_trainer.sheet import Sheet, logits_at, portions, sheet_of
+
+Draw = tuple[Lesson, int]
+"""A trajectory, and which group of its questions it is asked."""
+
+
+@dataclass
+class Asking:
+    """The frozen base as student and teacher."""
+
+    model: Any
+    tokenizer: Any
+    objective: str
+    top_k: int
+    together: bool
+    """`model.packs_well`"""
+    kept: Kept
+
+    def losses(self, draws: list[Draw], pairs: Pairs, backward: bool = False) -> tuple[float, int]:
+        """(sum of the loss over all learnt tokens, their number) with `pairs[n]` answering draw n; one pair may answer all.
+
+        With `backward` the gradient of the mean reaches the pairs, which are leaves.
+        """
+        groups = [lesson.examples(which) for lesson, which in draws]
+        learnt, total = sum(len(e.tail) for g in groups for e in g), 0.0
+        for first, end in portions(groups, self.model.config.get_text_config().vocab_size):
+            sheet = sheet_of(groups[first:end], self.together, self.model.device)
+            with torch.set_grad_enabled(backward):
+                loss = self.loss(draws[first:end], sheet, self.answers(sheet, portion_of(pairs, first, end)))
+            if backward:
+                (loss / learnt).backward()
+            total += loss.item()
+        return total, learnt
+
+    def answers(self, sheet: Sheet, pairs: Pairs) -> torch.Tensor:
+        shared = next(iter(pairs.values()))[0].shape[0] == 1
+        with applied(self.model, pairs, None if shared else sheet.owner):
+            return logits_at(self.model, sheet)
+
+    def loss(self, draws: list[Draw], sheet: Sheet, logits: torch.Tensor) -> torch.Tensor:
+        if self.objective != "Distillation":
+            return torch.nn.functional.cross_entropy(logits, sheet.targets, reduction="sum")
+        taught = [self.taught(lesson, which) for lesson, which in draws]
+        return divergence(Taught(torch.cat([t.tokens for t in taught]), torch.cat([t.log_probabilities for t in taught])), logits)
+
+    def taught(self, lesson: Lesson, which: int) -> Taught:
+        return self.kept.get((lesson.number, which), lambda: self.teach(lesson, which), lambda t: t.tokens.nbytes + t.log_probabilities.nbytes)
+
+    @torch.no_grad()
+    def teach(self, lesson: Lesson, which: int) -> Taught:
+        """Always asked of one trajectory and one group alone, so that the same numbers come out in whatever step."""
+        examples = [taught_example(self.tokenizer, lesson.text, question) for question in lesson.groups[which]]
+        return kept_of(logits_at(self.model, sheet_of([examples], self.together, self.model.device)), self.top_k)
+
+
+def portion_of(pairs: Pairs, first: int, end: int) -> Pairs:
+    return {path: (a, b) if len(a) == 1 else (a[first:end], b[first:end]) for path, (a, b) in pairs.items()}
+
+
+def products(one: Pairs, other: Pairs) -> torch.Tensor:
+    """(N,) Σ over layers of ⟨ΔWₙ, ΔVₙ⟩ = tr((Bₙ Dₙᵀ)(Cₙ Aₙᵀ)), without forming any ΔW; pairs of N or 1 on either side"""
+    return sum(((a @ c.transpose(1, 2)) * (b @ d.transpose(1, 2))).sum((1, 2)) for (a, b), (c, d) in ((one[path], other[path]) for path in one))
+
+
+def reconstruction_errors(pairs: Pairs, wanted: Pairs) -> torch.Tensor:
+    """(N,) ‖ΔW − ΔV‖² / ‖ΔV‖² over all layers together. The zero adapter has 1, one of equal norm at random about 2 (research: T2L's losses on factors depend on their gauge; this doesn't)."""
+    size = products(wanted, wanted)
+    return (products(pairs, pairs) - 2 * products(pairs, wanted) + size).clamp_min(0) / size
+
+
+def mean_cosine(pairs: Pairs) -> torch.Tensor:
+    """Mean cosine between different rows' ΔW, with a gradient: what `diversityWeight` penalises."""
+    gram = gram_of(pairs)
+    norms = gram.diagonal().clamp_min(1e-12).sqrt()
+    cosines = gram / norms[:, None] / norms[None, :]
+    count = len(gram)
+    return (cosines.sum() - cosines.diagonal().sum()) / max(1, count * (count - 1))
+
+
+def gram_of(pairs: Pairs) -> torch.Tensor:
+    """(N, N) inner products of the rows' ΔW over all layers"""
+    return sum(gram_of_layer(a, b) for a, b in pairs.values())
+
+
+def gram_of_layer(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
+    count, rank = a.shape[:2]
+    a, b = a.flatten(0, 1), b.flatten(0, 1)
+    return ((a @ a.T) * (b @ b.T)).view(count, rank, count, rank).sum((1, 3))

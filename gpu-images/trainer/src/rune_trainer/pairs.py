@@ -1,0 +1,80 @@
+"""What a hypernetwork learns from: trajectories, each with the questions that it helps with, and what of them is held out.
+
+A trajectory is asked the examples that its corpus names, or else what the sessions of its own scope were asked, its
+own included. Held out are whole scopes where there are several, so that what is measured on them was never trained on.
+"""
+
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from rune_trainer.canonical import canonical
+from rune_trainer.context import context_of
+from rune_trainer.corpus import Row, asked_rows, executions, rows_of
+from rune_trainer.sources import Source
+from rune_trainer.spec import Reference
+
+FEWEST_SCOPES = 4
+"""With fewer different scopes, single tasks are held out instead."""
+
+
+@dataclass(frozen=True)
+class Pair:
+    trajectory: dict[str, Any]
+    group: str
+    """What knows of each other: its scope or its task. Adapters of two groups may be expected to differ."""
+    rows: tuple[Row, ...]
+    adapter: Reference | None
+
+
+@dataclass(frozen=True)
+class Split:
+    training: tuple[Pair, ...]
+    held_out: tuple[Pair, ...]
+
+
+def solved(sources: list[Source]) -> list[Source]:
+    """Those with a program that passed, each text once."""
+    found = [s for s in sources if executions(s.trajectory, passed=True)]
+    return list({context_of(s.trajectory)[0] + scope_of(s.trajectory): s for s in found}.values())
+
+
+def scope_of(trajectory: dict[str, Any]) -> str:
+    scope = trajectory.get("scope") or {}
+    return canonical(scope).decode() if scope else ""
+
+
+def task_of(trajectory: dict[str, Any]) -> str:
+    """Two tasks of unlike scopes are unlike tasks, even in the same words."""
+    return f"{scope_of(trajectory)} {' '.join(trajectory['task']['description'].split())}"
+
+
+def grouping(sources: list[Source]) -> Callable[[dict[str, Any]], str]:
+    """What is held out together: a scope, or, where there are too few of them, a task."""
+    return scope_of if len({scope_of(s.trajectory) for s in sources}) >= FEWEST_SCOPES else task_of
+
+
+def split_of(sources: list[Source], include: tuple[str, ...], holdout_percent: int, seed: int) -> Split:
+    """At least two groups are held out, where there are as many: one's adapter is the wrong one for the other."""
+    group_of = grouping(sources)
+    groups = sorted({group_of(s.trajectory) for s in sources})
+    random.Random(seed).shuffle(groups)
+    held = set(groups[: max(2, round(len(groups) * holdout_percent / 100))])
+    sides = [s for s in sources if group_of(s.trajectory) not in held], [s for s in sources if group_of(s.trajectory) in held]
+    return Split(*(pairs_of(side, include, group_of) for side in sides))
+
+
+def pairs_of(sources: list[Source], include: tuple[str, ...], group_of: Callable[[dict[str, Any]], str]) -> tuple[Pair, ...]:
+    by_scope: dict[str, list[dict[str, Any]]] = {}
+    for source in sources:
+        by_scope.setdefault(scope_of(source.trajectory), []).append(source.trajectory)
+    shared = {scope: tuple(rows_of(trajectories, include)) for scope, trajectories in by_scope.items() if scope}
+
+    def rows(source: Source) -> tuple[Row, ...]:
+        if source.item.examples is not None:
+            return tuple(asked_rows(source.item, include))
+        return shared.get(scope_of(source.trajectory)) or tuple(rows_of([source.trajectory], include))
+
+    return tuple(Pair(s.trajectory, group_of(s.trajectory), rows(s), s.adapter) for s in sources)
+

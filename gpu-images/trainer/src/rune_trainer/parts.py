@@ -1,0 +1,13 @@
+"""Which part of a task set a task belongs to: the same everywhere and for ever (`parts` in crds/src/common.ts)."""
+
+import hashlib
+from typing import Any
+
+TRAIN_BELOW, VALIDATION_BELOW = 50, 75
+
+
+def part_of(task: dict[str, Any]) -> str:
+    """By SHA-256 of the cluster, or of the id where a task has none, read as a number, modulo 100."""
+    name = task.get("cluster", task["id"])
+    place = int.from_bytes(hashlib.sha256(name.encode()).digest(), "big") % 100
+    return "Train" if place < TRAIN_BELOW else "Validation" if place < VALIDATION_BELOW else "Test"

@@ -1,0 +1,38 @@
+"""The corpus of a job, as it comes from the registry."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from rune_trainer import learnt, trajectory
+from rune_trainer.registry import Repository
+from rune_trainer.spec import Job, Reference
+from rune_trainer.trajectory import Item
+
+
+@dataclass(frozen=True)
+class Source:
+    """An item of the corpus, and the adapter that was fine-tuned from it alone, where there is one."""
+
+    item: Item
+    adapter: Reference | None = None
+    digest: str = ""
+    """Of the artifact that holds it."""
+
+    @property
+    def trajectory(self) -> dict[str, Any]:
+        return self.item.trajectory
+
+
+def pull_sources(job: Job) -> list[Source]:
+    """In the order of the job; an artifact of many gives all of its lines."""
+    assert job.corpus
+    return [
+        Source(item, named.adapter, named.digest)
+        for named in job.corpus.trajectories
+        for item in trajectory.pull(Repository(job.registry.url, job.registry.token_file, named.repository), named.digest)
+    ]
+
+
+def learnt_from(job: Job, sources: list[Source]) -> learnt.Learnt:
+    assert job.corpus
+    return learnt.of_tasks((named.digest for named in job.corpus.trajectories), (task for source in sources for task in source.item.tasks()))

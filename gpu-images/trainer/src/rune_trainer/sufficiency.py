@@ -1,0 +1,62 @@
+"""Whether a corpus can teach a hypernetwork at all. What is missing is said in words before anything is trained.
+
+A hypernetwork learns from the differences between trajectories: many of one task teach it one good adapter for
+everything (design-learning: the audited failure of its best-known kin).
+"""
+
+from rune_trainer.errors import Ending, data_error
+from rune_trainer.lessons import Count
+from rune_trainer.pairs import Split, grouping, task_of
+from rune_trainer.settings import Hypernetwork
+from rune_trainer.sources import Source
+
+DISTINCT_SHARE = 0.5
+"""Least share of `minimumPairs` that must be different tasks."""
+TASKS_FOR_CORRECTIONS = 100
+"""Fewest distinct solved tasks from which examples of several turns may be learnt."""
+LONGEST_SHARE = 0.2
+"""Largest share of the examples that `maxLength` may leave out."""
+FEWEST_GROUPS = 4
+"""Two to learn from, and two held out, whose adapters are each other's wrong one."""
+
+
+def insufficient(message: str) -> Ending:
+    return data_error("CorpusInsufficient", message)
+
+
+def check_sources(sources: list[Source], total: int, include: tuple[str, ...], settings: Hypernetwork) -> None:
+    """`sources` are the solved ones among `total`, each text once."""
+    if len(sources) < settings.minimum_pairs:
+        raise insufficient(
+            f"the corpus has {len(sources)} different trajectories with a program that passed, of {total}; hypernetwork.minimumPairs asks for {settings.minimum_pairs}: "
+            "run more sessions on other tasks, or learn a single adapter with sft"
+        )
+    tasks = len({task_of(s.trajectory) for s in sources})
+    wanted = max(2, round(settings.minimum_pairs * DISTINCT_SHARE))
+    if tasks < wanted:
+        raise insufficient(f"the {len(sources)} solved trajectories are of {tasks} distinct tasks, at least {wanted} are needed: there is no diversity to learn from; run sessions on other tasks or projects")
+    if "Corrections" in include and tasks < TASKS_FOR_CORRECTIONS:
+        raise insufficient(f"Corrections are examples of several turns, and {tasks} distinct solved tasks teach no behaviour, at least {TASKS_FOR_CORRECTIONS} are needed; leave Corrections out of corpus.include")
+    group_of = grouping(sources)
+    groups = len({group_of(s.trajectory) for s in sources})
+    if groups < FEWEST_GROUPS:
+        raise insufficient(f"the solved trajectories are of {groups} scopes or tasks, and {FEWEST_GROUPS} are needed, two of them to hold out; run sessions on other tasks or projects")
+
+
+def check_adapters(split: Split, settings: Hypernetwork) -> None:
+    pairs = (*split.training, *split.held_out)
+    if settings.objective == "Reconstruction" and (without := sum(p.adapter is None for p in pairs)):
+        raise insufficient(f"{without} of {len(pairs)} trajectories have no adapter that was fine-tuned from them alone, which Reconstruction must equal; train one from each session, or use objective Distillation")
+
+
+def check_lengths(count: Count, settings: Hypernetwork) -> None:
+    if count.examples and count.long > LONGEST_SHARE * count.examples:
+        raise insufficient(
+            f"{count.long} of {count.examples} examples ({100 * count.long // count.examples} %) are longer than hypernetwork.maxLength {settings.max_length} tokens, "
+            f"more than {round(100 * LONGEST_SHARE)} % may not be left out; raise maxLength"
+        )
+
+
+def check_lessons(training: int, held_out: int, settings: Hypernetwork) -> None:
+    if training < 2 or held_out < 2:
+        raise insufficient(f"{training} trajectories to learn from and {held_out} held out have an example that fits hypernetwork.maxLength {settings.max_length}; two of each are needed")

@@ -1,0 +1,65 @@
+import math
+
+import hyper_world
+import pytest
+import torch
+
+from rune_trainer.alarms import divergence_bits, others, spread_of, tripped
+from rune_trainer.settings import Stop
+
+STOP = Stop(30, 0.1, 0.0)
+
+
+def gram(*vectors: tuple[float, ...]) -> torch.Tensor:
+    rows = torch.tensor(vectors, dtype=torch.float64)
+    return rows @ rows.T
+
+
+def test_orthogonal_adapters_of_one_size_are_as_unlike_as_can_be():
+    spread = spread_of(gram((1, 0, 0), (0, 1, 0), (0, 0, 1)))
+    assert (spread.cosine_diversity, spread.variance_ratio, spread.effective_rank) == pytest.approx((1, 2 / 3, 2))
+
+
+def test_equal_adapters_have_no_spread():
+    spread = spread_of(gram((1, 2), (1, 2), (1, 2)))
+    assert (spread.cosine_diversity, spread.variance_ratio, spread.effective_rank) == pytest.approx((0, 0, 1), abs=1e-9)
+
+
+def test_one_direction_with_two_signs_looks_diverse_by_its_cosine_and_has_rank_one():
+    """How a diversity penalty is satisfied without information: the effective rank tells."""
+    spread = spread_of(gram((1, 0), (-1, 0), (1, 0), (-1, 0)))
+    assert spread.cosine_diversity > 1
+    assert spread.effective_rank == pytest.approx(1)
+
+
+def test_adapters_that_change_nothing_are_all_the_same():
+    assert spread_of(torch.zeros(3, 3, dtype=torch.float64)).cosine_diversity == 0
+
+
+def test_answers_are_a_bit_apart_where_they_never_agree_and_none_where_they_are_the_same():
+    sure = torch.tensor([[0.0, -1e9], [0.0, -1e9]])
+    assert divergence_bits(sure, sure) == pytest.approx(0, abs=1e-6)
+    assert divergence_bits(sure, sure.flip(-1)) == pytest.approx(1)
+    half = torch.tensor([[0.0, -1e9], [math.log(0.5), math.log(0.5)]])
+    assert 0 < divergence_bits(sure, half) < 1
+
+
+def test_the_wrong_adapter_is_another_group_s():
+    assert others(["a", "a", "b", "c"]) == [2, 2, 3, 0]
+    assert others(["a", "b"]) == [1, 0]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "diversity", "said"),
+    [(0.5, 0.4, None), (-0.01, 0.4, "right minus wrong is -0.0100"), (0.5, 0.05, "cosine diversity is 0.0500"), (0.0, 0.1, None)],
+)
+def test_an_alarm_says_what_it_measured(wrong, diversity, said):
+    found = tripped({"rightMinusWrong": wrong, "cosineDiversity": diversity}, STOP)
+    assert found is None if said is None else said in found
+
+
+def test_what_is_measured_before_a_step_is_what_a_network_that_changes_nothing_has():
+    training = hyper_world.training_of(hyper_world.settings_of())
+    measured = training.watch.measure(training.network)
+    assert measured["rightMinusWrong"] == measured["rightMinusMean"] == measured["deltaWNorm"] == measured["cosineDiversity"] == 0
+    assert measured["behaviourDistance"] == pytest.approx(0, abs=1e-6)

@@ -1,0 +1,281 @@
+import json
+import pathlib
+
+import hyper_world
+import pytest
+import tiny
+import torch
+from peft import PeftModel
+from safetensors.torch import load
+from test_main import World
+
+from rune_trainer import adapter_io
+from rune_trainer.canonical import canonical
+from rune_trainer.encoder import text_of
+from rune_trainer.functional import applied, joined
+from rune_trainer.generator import Generator, read
+from rune_trainer.registry import Repository
+from rune_trainer.spec import parse_job
+
+MEDIA = {"hypernetwork": "application/vnd.rune.hypernetwork.v1+json", "adapter": "application/vnd.rune.adapter.v1+json", "adapters": "application/vnd.rune.adapters.v1+json"}
+
+
+class Factory(World):
+    """A world whose corpus is one artifact of many trajectories, and jobs of both methods on it."""
+
+    def __init__(self, directory: pathlib.Path):
+        super().__init__(directory)
+        del self.document["sft"], self.document["output"]["scope"]
+        self.lines = [{"trajectory": t} for t in hyper_world.trajectories()]
+        self.asks_to_train()
+
+    def corpus(self, lines: list[dict] | None = None) -> None:
+        digest = self.registry.add_corpus(self.lines if lines is None else lines)
+        self.document["corpus"]["trajectories"] = [{"repository": "rune/demo/trajectories", "digest": digest}]
+
+    def asks_to_train(self, **changed: object) -> None:
+        self.corpus()
+        self.document |= {"method": "hypernetwork", "hypernetwork": {**hyper_world.SECTION, **changed}}
+        self.document["owner"]["uid"] = "maker"
+        for name in ("generate", "generator"):
+            self.document.pop(name, None)
+
+    def asks_to_generate(self, made: dict, each: str, **changed: object) -> None:
+        self.document.pop("hypernetwork", None)
+        reference = {"repository": made["repository"], "digest": made["digest"]}
+        self.document |= {"method": "generate", "generate": {"hypernetwork": reference, "each": each, **changed}, "generator": reference}
+        self.document["owner"]["uid"] = f"user-{each}"
+
+    def manifest(self, digest: str) -> dict:
+        return json.loads(self.registry.manifests[digest])
+
+    def config(self, digest: str) -> dict:
+        return json.loads(self.registry.blobs[self.manifest(digest)["config"]["digest"]])
+
+    def files(self, digest: str) -> dict[str, bytes]:
+        return {layer["annotations"]["org.opencontainers.image.title"]: self.registry.blobs[layer["digest"]] for layer in self.manifest(digest)["layers"]}
+
+
+@pytest.fixture
+def factory(tmp_path):
+    made = Factory(tmp_path)
+    yield made
+    made.registry.close()
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """A factory that has trained one hypernetwork, and the result."""
+    made = Factory(tmp_path_factory.mktemp("factory"))
+    code, message = made.run()
+    assert code == 0, message
+    yield made, message
+    made.registry.close()
+
+
+def test_one_hypernetwork_is_published_with_what_it_learnt_from_and_what_was_measured(trained):
+    factory, message = trained
+    config, files = factory.config(message["digest"]), factory.files(message["digest"])
+    assert factory.manifest(message["digest"])["artifactType"] == MEDIA["hypernetwork"]
+    assert set(files) == set(config["files"]) == {"corpus.json", "hypernetwork.safetensors"}
+    assert (config["rank"], config["collapsed"], config["chunkTokens"], config["settings"]["learningRate"]) == (2, False, 256, "0.005")
+    assert (message["steps"], message["examples"], "rank" in message, "collapsed" in message) == (6, 10, False, False)
+    names = {"cosineDiversity", "varianceRatio", "effectiveRank", "behaviourDistance", "rightMinusWrong", "rightMinusMean", "relativeNorm", "droppedPercent"}
+    assert set(message["metrics"]) == names
+    assert json.loads(files["corpus.json"])["trajectories"] == [factory.document["corpus"]["trajectories"][0]["digest"]]
+
+
+def test_an_attempt_after_a_lost_message_adopts_the_hypernetwork(trained):
+    factory, first = trained
+    factory.asks_to_train()
+    code, second = factory.run()
+    assert code == 0
+    assert {**second, "durationSeconds": 0} == {**first, "durationSeconds": 0}
+
+
+def test_one_adapter_of_the_whole_corpus_holds_a_part_for_each_chunk_and_the_static_one(trained):
+    factory, made = trained
+    factory.asks_to_generate(made, "Corpus")
+    code, message = factory.run()
+    assert code == 0, message
+    assert factory.manifest(message["digest"])["artifactType"] == MEDIA["adapter"]
+    assert message["rank"] == message["alpha"] == 2 * (10 * 1 + 1)
+    config = factory.config(message["digest"])
+    assert (config["scope"], "session" in config, config["rank"]) == ({}, False, 22)
+    seen = json.loads(factory.files(message["digest"])["corpus.json"])
+    assert seen == json.loads(factory.files(made["digest"])["corpus.json"])
+
+
+def test_an_index_holds_an_adapter_for_each_session_with_its_own_scope_and_equal_jobs_give_equal_bytes(trained):
+    factory, made = trained
+    factory.asks_to_generate(made, "Session")
+    code, message = factory.run()
+    assert (code, message["adapters"], "rank" in message) == (0, 10, False), message
+    index = factory.manifest(message["digest"])
+    assert index["artifactType"] == MEDIA["adapters"]
+    configs = [factory.config(each["digest"]) for each in index["manifests"]]
+    assert [c["scope"] for c in configs] == [{"project": name} for name in hyper_world.NAMES]
+    assert [c["session"] for c in configs] == [t["session"] for t in hyper_world.trajectories()]
+    assert {c["rank"] for c in configs} == {4}
+    assert len({factory.files(each["digest"])["adapter_model.safetensors"] for each in index["manifests"]}) == 10
+    del factory.registry.tags["run-user-Session"]
+    assert factory.run()[1]["digest"] == message["digest"]
+
+
+def test_the_scope_of_the_job_goes_before_a_session_s_own(trained):
+    factory, made = trained
+    factory.asks_to_generate(made, "Session")
+    factory.document["owner"]["uid"] = "scoped"
+    factory.document["output"]["scope"] = {"project": "all"}
+    _, message = factory.run()
+    del factory.document["output"]["scope"]
+    configs = [factory.config(each["digest"]) for each in factory.manifest(message["digest"])["manifests"]]
+    assert all(c["scope"] == {"project": "all"} for c in configs)
+
+
+def test_what_peft_loads_answers_as_the_hypernetwork_s_own_forward(trained, tmp_path):
+    factory, made = trained
+    factory.asks_to_generate(made, "Session")
+    _, message = factory.run()
+    stored = read(Repository(factory.registry.url, "/nowhere", made["repository"]), parse_job(factory.document))
+    base, ids = tiny.model(), torch.arange(40)[None]
+    generator = Generator(base, stored)
+    for each, trajectory in list(zip(factory.manifest(message["digest"])["manifests"], hyper_world.trajectories(), strict=True))[:3]:
+        for name, content in factory.files(each["digest"]).items():
+            (tmp_path / name).write_bytes(content)
+        pairs = joined([generator.pairs_of(text_of(tiny.tokenizer(), trajectory, 256, 3)), generator.static()])
+        with torch.no_grad():
+            with applied(base, pairs):
+                functional = base(input_ids=ids).logits
+            loaded = PeftModel.from_pretrained(tiny.model(), tmp_path)(input_ids=ids).logits
+            assert not torch.allclose(functional, base(input_ids=ids).logits, atol=1e-3)
+        torch.testing.assert_close(loaded, functional, rtol=1e-4, atol=1e-5)
+
+
+def rewritten(factory: Factory, made: dict, **changed: object) -> dict:
+    """The artifact with another config."""
+    manifest = factory.manifest(made["digest"])
+    blob = canonical({**factory.config(made["digest"]), **changed})
+    digest = f"sha256:{tiny.sha(blob)}"
+    factory.registry.blobs[digest] = blob
+    return {**made, "digest": factory.registry.add_manifest({**manifest, "config": {**manifest["config"], "digest": digest}})}
+
+
+@pytest.mark.parametrize(
+    ("changed", "reason", "said"),
+    [
+        ({"base": {"name": "other", "digest": "sha256:" + "f" * 64}}, "WrongBase", "was trained on the base other"),
+        ({"collapsed": True}, "Collapsed", "generate.force"),
+        ({"rank": 3}, "WrongRank", "says rank 3"),
+        ({"settings": {**hyper_world.SECTION, "width": 64}}, "WrongShape", "don't fit this base"),
+        ({"settings": None}, "InvalidSpec", "settings"),
+    ],
+)
+def test_a_hypernetwork_that_doesn_t_fit_is_refused_in_words(trained, changed, reason, said):
+    factory, made = trained
+    factory.asks_to_generate(rewritten(factory, made, **changed), "Corpus")
+    factory.document["owner"]["uid"] = f"refused-{reason}"
+    code, message = factory.run()
+    assert (message["failure"]["reason"], said in message["failure"]["message"]) == (reason, True), message
+    assert code in (64, 65)
+
+
+def test_a_collapsed_hypernetwork_is_taken_by_force(trained):
+    factory, made = trained
+    factory.asks_to_generate(rewritten(factory, made, collapsed=True), "Session", force=True)
+    factory.document["owner"]["uid"] = "forced"
+    assert factory.run()[0] == 0
+
+
+def test_an_adapter_is_no_hypernetwork(trained):
+    factory, made = trained
+    digest = factory.registry.add_manifest({**factory.manifest(made["digest"]), "artifactType": MEDIA["adapter"]})
+    factory.asks_to_generate({**made, "digest": digest}, "Corpus")
+    factory.document["owner"]["uid"] = "another"
+    assert factory.run()[1]["failure"]["reason"] == "UnexpectedArtifact"
+
+
+def test_more_trajectories_than_a_rank_has_room_for_are_refused_with_what_to_do(trained):
+    factory, made = trained
+    factory.asks_to_generate(made, "Corpus")
+    factory.document["owner"]["uid"] = "many"
+    factory.corpus(factory.lines * 26)
+    _, message = factory.run()
+    factory.corpus()
+    assert message["failure"]["reason"] == "RankTooLarge"
+    assert "rank 522" in message["failure"]["message"] and "each: Session" in message["failure"]["message"]
+
+
+def test_a_run_that_an_alarm_stops_is_published_as_collapsed_with_the_alarm_s_words(factory):
+    factory.asks_to_train(stop={"afterPercent": 0, "cosineDiversityBelow": "0", "rightMinusWrongBelow": "100"})
+    factory.document["checkpoint"]["everySteps"] = 2
+    code, message = factory.run()
+    assert (code, message["steps"]) == (0, 2)
+    assert "right minus wrong is" in message["collapsed"]
+    assert factory.config(message["digest"])["collapsed"] is True
+    assert factory.run()[1]["collapsed"] == message["collapsed"]
+
+
+@pytest.mark.parametrize(
+    ("section", "lines", "said"),
+    [
+        ({"minimumPairs": 50}, lambda lines: lines, "10 different trajectories"),
+        ({}, lambda lines: lines[:1] * 20, "1 different trajectories"),
+        ({}, lambda lines: [{"trajectory": {**line["trajectory"], "scope": {}}} for line in lines], "1 distinct tasks"),
+        ({"minimumPairs": 3}, lambda lines: lines[:3], "3 scopes or tasks"),
+        ({"maxLength": 64}, lambda lines: lines, "raise maxLength"),
+        ({"objective": "Reconstruction"}, lambda lines: lines, "10 of 10 trajectories have no adapter"),
+    ],
+)
+def test_a_corpus_that_can_t_teach_is_refused_in_words_before_any_weight_is_read(factory, section, lines, said):
+    factory.asks_to_train(**section)
+    factory.corpus(lines(factory.lines))
+    code, message = factory.run()
+    assert (code, message["failure"]["reason"]) == (64, "CorpusInsufficient"), message
+    assert said in message["failure"]["message"]
+
+
+def test_corrections_of_few_tasks_are_refused(factory):
+    factory.document["corpus"]["include"] = ["Programs", "Corrections"]
+    assert "leave Corrections out" in factory.run()[1]["failure"]["message"]
+
+
+def test_a_module_that_the_base_lacks_is_named(factory):
+    factory.asks_to_train(targetModules=["in_proj"])
+    code, message = factory.run()
+    assert (code, "hypernetwork.targetModules names in_proj" in message["failure"]["message"]) == (65, True)
+
+
+def test_weights_that_are_equalled_come_from_the_pair_s_own_adapter(factory):
+    factory.asks_to_train(objective="Reconstruction", steps=30, batchSize=8)
+    tensors = {}
+    trajectories = []
+    for number, line in enumerate(factory.lines):
+        adapter = factory.directory / f"adapter-{number}"
+        shapes = {f"model.layers.{layer}.mlp.down_proj": (48, 32) for layer in range(2)}
+        torch.manual_seed(number % 2)
+        tensors = {f"{adapter_io.PREFIX}{path}.lora_A.weight": torch.randn(4, i) for path, (i, _) in shapes.items()}
+        tensors |= {f"{adapter_io.PREFIX}{path}.lora_B.weight": torch.randn(o, 4) for path, (_, o) in shapes.items()}
+        base = parse_job(factory.document).base
+        adapter_io.write(adapter, base, parse_shape(4, 4), tensors, shapes)
+        layers = []
+        for path in sorted(adapter.iterdir()):
+            digest = f"sha256:{tiny.sha(path.read_bytes())}"
+            factory.registry.blobs[digest] = path.read_bytes()
+            layers.append({"digest": digest, "size": path.stat().st_size, "annotations": {"org.opencontainers.image.title": path.name}})
+        config = canonical({"base": {"name": "tiny", "digest": base.digest}})
+        factory.registry.blobs[f"sha256:{tiny.sha(config)}"] = config
+        manifest = factory.registry.add_manifest({"config": {"digest": f"sha256:{tiny.sha(config)}"}, "layers": layers})
+        digest = factory.registry.add_trajectory(line["trajectory"])
+        trajectories.append({"repository": "rune/demo/trajectories", "digest": digest, "adapter": {"repository": "rune/demo/adapters", "digest": manifest}})
+    factory.document["corpus"]["trajectories"] = trajectories
+    code, message = factory.run()
+    assert code == 0, message
+    assert message["trainingLoss"] < 1
+    assert load(factory.files(message["digest"])["hypernetwork.safetensors"])
+
+
+def parse_shape(rank: int, alpha: int):
+    from rune_trainer.settings import Shape
+
+    return Shape(rank, alpha, ("down_proj",))
