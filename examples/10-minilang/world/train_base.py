@@ -28,7 +28,7 @@ SOURCES = ("language.py", "pipe.py", "sessions.py", "train_base.py", "words.py")
 SEED = 1
 STEPS = 1600
 """More than it needs: training ends when both halves of the test are answered."""
-BATCH = 16
+BATCH = 32
 LEARNING_RATE, WARMING_STEPS = 2e-3, 50
 QUESTIONS = 4
 """Of one row, one after the other; what is learnt at the first is what is asked later."""
