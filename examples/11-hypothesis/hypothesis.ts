@@ -30,7 +30,7 @@ import {
   taskSetManifest,
 } from "./manifests.ts";
 import { type Options, optionsFrom, usage } from "./options.ts";
-import { type EvaluationStatus, measuredOf, resultPage, type Result, story, type TrainingStatus, trainedOf } from "./report.ts";
+import { type EvaluationStatus, measuredOf, type Result, resultPage, story, type TrainingStatus, trainedOf } from "./report.ts";
 import { askedFor, heldOutTasks, type TrainingTask, trainingTasks, withNearestScope } from "./tasks.ts";
 
 type SessionStatus = NonNullable<AgentSession["status"]>;
@@ -77,7 +77,12 @@ async function main(options: Options): Promise<Result> {
     options: { ...options },
     sessions: { total: sessions.length, solved: solved.length },
     nearestSessions: nearest.length,
-    training: { fineTuned: trainedOf(fineTuned), hypernetwork: trainedOf(hypernetwork), generated: trainedOf(generated), mean: trainedOf(mean) },
+    training: {
+      fineTuned: trainedOf(fineTuned),
+      hypernetwork: trainedOf(hypernetwork),
+      generated: trainedOf(generated),
+      mean: trainedOf(mean),
+    },
     evaluation: measuredOf(evaluation, JSON.parse(await fileOf(options, evaluation, "report.json"))),
     ...parts.figures,
     assessment: await fileOf(options, evaluation, "assessment.md"),

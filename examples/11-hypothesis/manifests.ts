@@ -1,5 +1,5 @@
-import { apiVersion, type BaseModel, label } from "@rune/crds/common";
 import type { HeldOutTask } from "@rune/crds/artifact";
+import { apiVersion, type BaseModel, label } from "@rune/crds/common";
 import type { Manifest } from "../00-quickstart/manifests.ts";
 import type { Options } from "./options.ts";
 import { project, seed, type TrainingTask } from "./tasks.ts";
@@ -151,4 +151,3 @@ export function evaluationManifest(options: Options, adapters: { mean: string; f
   };
   return { apiVersion, kind: "Evaluation", metadata: { name: evaluationName, namespace: options.namespace }, spec };
 }
-
