@@ -1,7 +1,8 @@
 import type { LoaderClient } from "@rune/clients/loader";
 import type { OperatorNats } from "@rune/clients/nats";
 import type { Registry } from "@rune/clients/registry";
-import type { Progress } from "@rune/crds/artifact";
+import type { Progress, TaskSet } from "@rune/crds/artifact";
+import type { BundledTaskSet } from "@rune/crds/common";
 import type { LoaderConfig } from "@rune/crds/loader-api";
 import type { OperatorConfig } from "./config.ts";
 
@@ -46,6 +47,8 @@ export interface Services {
    * errors are those of `@rune/clients/registry`; throws `TerminalError` for a repository of another namespace.
    */
   registry(namespace: string, repository: string, actions: readonly RegistryAction[]): Registry;
+  /** A task set that comes with the operator's image; undefined where this build has none. */
+  bundledTaskSet(name: BundledTaskSet): Promise<TaskSet | undefined>;
   /** A token to hand to a pod. Throws `TerminalError` where it would open a repository of another namespace. */
   registryToken(grant: RegistryGrant): Promise<string>;
   /** The text of a `nats.creds` to hand to a pod. */

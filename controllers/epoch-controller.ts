@@ -1,4 +1,4 @@
-import { configMaps, jobs, type KubeObject, type Manager, type ObjectKey, pods, type Reconciler, type Resource } from "kopf-ts";
+import { configMaps, isTerminal, jobs, type KubeObject, type Manager, type ObjectKey, pods, type Reconciler, type Resource } from "kopf-ts";
 import type { Notice, Services } from "./context.ts";
 import type { Requirement } from "./requires.ts";
 import { adapters, agentSessions, evaluations, modelServers, trainingRuns } from "./resources.ts";
@@ -13,6 +13,8 @@ export interface EpochKind<T extends KubeObject> {
   readonly notice: Notice["kind"];
   /** Whether the object waits for this ModelServer, or works with it. */
   readonly uses: (object: T, server: string) => boolean;
+  /** The ConfigMaps that the object begins with. */
+  readonly configMapsOf: (object: T) => readonly (string | undefined)[];
   readonly reconcile: Reconciler<T>;
 }
 
@@ -23,13 +25,12 @@ export function registerEpochKind<T extends KubeObject & { metadata: { namespace
   kind: EpochKind<T>,
 ): void {
   indexByUID(manager, kind.resource);
-  manager.cache(configMaps);
   const required = requiring(manager, kind.resource);
-  const using = (server: KubeObject): ObjectKey[] =>
+  const those = ({ metadata }: KubeObject, use: (object: T, name: string) => boolean): ObjectKey[] =>
     manager
       .cache(kind.resource)
-      .list({ namespace: server.metadata.namespace })
-      .filter((object) => kind.uses(object, server.metadata.name))
+      .list({ namespace: metadata.namespace })
+      .filter((object) => use(object, metadata.name))
       .map((object) => object.metadata);
   const controller = manager
     .controller(kind.name)
@@ -37,7 +38,8 @@ export function registerEpochKind<T extends KubeObject & { metadata: { namespace
     .owns(pods)
     .owns(jobs)
     .watches(pods, labelled(kind.ownerLabel))
-    .watches(modelServers, (server) => [...using(server), ...required(server)])
+    .watches(configMaps, (configMap) => those(configMap, (object, name) => !isTerminal(object) && kind.configMapsOf(object).includes(name)))
+    .watches(modelServers, (server) => [...those(server, kind.uses), ...required(server)])
     .watches(adapters, required)
     .watches(trainingRuns, required)
     .watches(agentSessions, required)

@@ -13,6 +13,7 @@ export const jobNameOfRun = (run: string, attempt: number) => `${run}-a${attempt
 export const jobNameOfEpoch = (owner: Named, epoch: number) => `${owner.metadata.name}-${epochLetters(owner).job}${epoch}`;
 export const sandboxName = (owner: Named, epoch: number) => `${owner.metadata.name}-${epochLetters(owner).sandbox}${epoch}`;
 export const sandboxPolicyName = (owner: Named) => `${owner.metadata.name}-${epochLetters(owner).policy}`;
+export const planName = (evaluation: Named) => `${evaluation.metadata.name}-plan`;
 export const headlessServiceName = (server: string) => `${server}-pods`;
 
 /** The first 16 hex digits of a digest: the end of an Adapter's name. */
@@ -30,4 +31,8 @@ export const repositoryOf = {
   adapters: (namespace: string) => `rune/${namespace}/adapters`,
   trajectories: (namespace: string) => `rune/${namespace}/trajectories`,
   reports: (namespace: string) => `rune/${namespace}/reports`,
+  tasks: (namespace: string) => `rune/${namespace}/tasks`,
 };
+
+/** Where a task set that comes with the installation is, for all namespaces. */
+export const bundledRepository = (name: string) => `rune/tasks/${name.toLowerCase()}`;

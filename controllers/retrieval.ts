@@ -1,7 +1,8 @@
+import { narrowness } from "@rune/clients/scope";
 import type { Adapter } from "@rune/crds/adapter";
 import type { MeasuredTasks, Scope } from "@rune/crds/common";
 import { isTrue } from "kopf-ts";
-import { narrowness, sameTasks } from "./scope.ts";
+import { sameTasks } from "./scope.ts";
 
 /** Whether an adapter can be chosen on this base at all. */
 export function isEligible(adapter: Adapter, baseDigest: string): boolean {

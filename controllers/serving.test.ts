@@ -44,6 +44,7 @@ beforeEach(async () => {
   const services: Services = {
     config,
     registry: () => new Registry({ url: registry.url, clock: impatient }),
+    bundledTaskSet: unexpected,
     registryToken: async ({ access }) => `token for ${access.map(({ repository, actions }) => `${repository} ${actions}`)}`,
     natsCredentials: unexpected,
     runnerToken: unexpected,

@@ -1,7 +1,7 @@
 import { expect, it } from "vitest";
 import { foreignRepository, refuseForeign } from "./tenancy.ts";
 
-it.each(["adapters", "trajectories", "reports"])(
+it.each(["adapters", "trajectories", "reports", "tasks"])(
   "what another namespace keeps in its %s is refused, in words that say what to do",
   (kept) => {
     const blocker = foreignRepository(`rune/b/${kept}`, "a");
@@ -12,13 +12,19 @@ it.each(["adapters", "trajectories", "reports"])(
   },
 );
 
-it.each(["rune/a/adapters", "rune/a/trajectories", "rune/models/coder", "rune/b/tasks", "library/adapters", "rune/adapters", "adapters"])(
-  "%s is its own or shared",
-  (repository) => {
-    expect(foreignRepository(repository, "a")).toBeNull();
-    expect(() => refuseForeign(repository, "a")).not.toThrow();
-  },
-);
+it.each([
+  "rune/a/adapters",
+  "rune/a/trajectories",
+  "rune/models/coder",
+  "rune/a/tasks",
+  "rune/tasks/humaneval",
+  "library/adapters",
+  "rune/adapters",
+  "adapters",
+])("%s is its own or shared", (repository) => {
+  expect(foreignRepository(repository, "a")).toBeNull();
+  expect(() => refuseForeign(repository, "a")).not.toThrow();
+});
 
 it("what names no repository names no foreign one", () => {
   expect(foreignRepository(undefined, "a")).toBeNull();

@@ -12,6 +12,7 @@ import { port } from "@rune/crds/loader-api";
 import { type Client, services as kubernetesServices } from "kopf-ts";
 import { DemandWatch } from "./demand-watch.ts";
 import type { Keys } from "./keys.ts";
+import { bundledTaskSets } from "./task-sets.ts";
 
 /** Tokens for the operator's own requests to the registry. */
 const ownTokenSeconds = 300;
@@ -49,6 +50,7 @@ export function createServices({
       refuseForeign(repository, namespace);
       return registryOf(repository, actions);
     },
+    bundledTaskSet: bundledTaskSets(),
     registryToken: async ({ namespace, subject, access, seconds }) => {
       for (const { repository } of access) refuseForeign(repository, namespace);
       return await registryToken(registryKey, { subject, access, seconds: Math.ceil(seconds) });

@@ -20,7 +20,7 @@ export function alphaOfLook(alpha: number, { number, of }: Look): number {
  */
 export function boundaryConstant(alpha: number, looks: number): number {
   let [low, high] = [criticalZ(alpha), criticalZ(alpha / looks)];
-  while (high - low > 1e-9) {
+  while (high - low > 1e-7) {
     const middle = (low + high) / 2;
     if (1 - stays(middle * Math.sqrt(looks), looks) > alpha) low = middle;
     else high = middle;

@@ -13,7 +13,7 @@ export const defaultSystem = "You write short Python programs without comments o
  */
 export const defaultSampling = { temperature: "0.8", topP: "0.95", maxTokens: 512, stop: ["\n```\n"] };
 
-const fence = "```python\n";
+export const fence = "```python\n";
 /** Bytes of earlier programs and errors that a prompt may carry at most; the oldest are left out first. */
 const longestHistory = 24_000;
 /** A token of code and errors has more bytes than this, nearly always: a prompt that is guessed too long loses a turn, one too short is refused. */

@@ -133,10 +133,10 @@ describe("status", () => {
     expect(decide(worldOf({ servers: [holding(2, digestOf("9"))] }), now).status).toMatchObject({ holders: { engines: 0 } });
   });
 
-  type More = { ended?: boolean; digest?: string; taskSet?: MeasuredTasks };
+  type More = { ended?: boolean; digest?: string; taskSet?: MeasuredTasks; arm?: object };
   const measured = (evaluationName: string, time: string, estimate: string, more: More = {}) =>
     evaluation(evaluationName, {
-      spec: { arms: [{ name: "new", serverRef: { name: "coder" }, adapter: name }] },
+      spec: { arms: [{ name: "new", serverRef: { name: "coder" }, ...(more.arm ?? { adapter: name }) }] },
       status: {
         conditions: more.ended === false ? [] : [condition("Succeeded", "True", time)],
         ...(more.taskSet && { taskSet: more.taskSet }),
@@ -164,6 +164,15 @@ describe("status", () => {
       passAt1: { estimate: "0.6" },
       time: "2026-02-02T00:00:00Z",
     });
+  });
+
+  it("takes none from an arm that has an adapter for each task, or is told something beside: that measures more than these weights", () => {
+    const context = { artifact: { repository: "rune/default/trajectories", digest: digestOf("c") } };
+    const evaluations = [
+      measured("each", "2026-02-01T00:00:00Z", "0.5", { arm: { adapters: { matchLabels: { by: "generator" } } } }),
+      measured("told", "2026-02-02T00:00:00Z", "0.6", { arm: { adapter: name, context } }),
+    ];
+    expect(newestFitness({ adapter: fresh(), evaluations })).toBeUndefined();
   });
 
   it("keeps a fitness whose evaluation was deleted", () => {

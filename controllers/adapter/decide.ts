@@ -74,11 +74,14 @@ type Fitness = NonNullable<Status["fitness"]>;
 type Evidence = NonNullable<Status["evidence"]>[number];
 type Measured = Pick<World, "adapter" | "evaluations">;
 
-/** What ended evaluations measured of these very weights. */
+/**
+ * What ended evaluations measured of these very weights, alone. An arm that has other adapters for other tasks, or is told something beside,
+ * measures those as well.
+ */
 function measurements({ adapter, evaluations }: Measured): Fitness[] {
   return evaluations.flatMap((evaluation) => {
     const ended = getCondition(evaluation, "Succeeded");
-    const arms = evaluation.spec.arms.filter((arm) => arm.adapter === adapter.metadata.name).map(({ name }) => name);
+    const arms = evaluation.spec.arms.filter((arm) => arm.adapter === adapter.metadata.name && !arm.context).map(({ name }) => name);
     const result = evaluation.status?.arms?.find(
       ({ name, passAt1, adapterDigest }) => arms.includes(name) && passAt1 && adapterDigest === adapter.spec.artifact.digest,
     );

@@ -12,9 +12,9 @@ import type { ArtifactState, World } from "./world.ts";
 export async function observe(adapter: Adapter, ctx: Context, services: Services): Promise<World> {
   const { namespace, name } = adapter.metadata;
   const { cache } = ctx;
-  const measuring = cache(evaluations)
-    .list({ namespace })
-    .filter(({ spec }) => spec.arms.some((arm) => arm.adapter === name));
+  const known = cache(evaluations).list({ namespace });
+  const measuring = known.filter(({ spec }) => spec.arms.some((arm) => arm.adapter === name));
+  const answering = known.filter(({ status }) => status?.activeAdapters?.includes(name));
   const sessions = cache(agentSessions)
     .list({ namespace })
     .filter(({ status }) => status?.adapter?.name === name);
@@ -24,7 +24,9 @@ export async function observe(adapter: Adapter, ctx: Context, services: Services
     artifact: leaving || isFresh(adapter, ctx.clock.now()) ? { state: "VerifiedBefore" } : await observeArtifact(adapter, services),
     servers: cache(modelServers).list({ namespace }),
     evaluations: measuring,
-    claims: [...sessions, ...measuring].filter((user) => !isTerminal(user)).map((user) => `${user.kind} ${user.metadata.name}`),
+    claims: [...sessions, ...new Set([...measuring, ...answering])]
+      .filter((user) => !isTerminal(user))
+      .map((user) => `${user.kind} ${user.metadata.name}`),
     namespaceTerminating: leaving && (await isTerminating(namespace, ctx)),
   };
 }

@@ -16,11 +16,8 @@ export function register(manager: Manager, services: Services): Controller<Adapt
     .for(adapters)
     .watches(modelServers, heldBy, { predicate: fieldChanged(({ status }) => status?.adapters) })
     .watches(agentSessions, ({ metadata, status }) => inNamespace(metadata.namespace, [status?.adapter?.name]))
-    .watches(evaluations, ({ metadata, spec }) =>
-      inNamespace(
-        metadata.namespace,
-        spec.arms.map(({ adapter }) => adapter),
-      ),
+    .watches(evaluations, ({ metadata, spec, status }) =>
+      inNamespace(metadata.namespace, [...spec.arms.map(({ adapter }) => adapter), ...(status?.activeAdapters ?? [])]),
     )
     .withOptions({ fieldManager: "rune-adapter", reportFailures: true })
     .complete((adapter, ctx) => reconcile(adapter, ctx, services));

@@ -29,6 +29,7 @@ export function register(manager: Manager, services: Services): void {
     ownerLabel: label.session,
     notice: "session",
     uses: (session, server) => session.spec.serverRef.name === server && !session.status?.outcome,
+    configMapsOf: ({ spec }) => [spec.sandbox.libraryConfigMap],
     reconcile: (session, context) => reconcile(session, context, services),
   });
 }

@@ -1,118 +1,89 @@
-import type { Adapter } from "@rune/crds/adapter";
-import { type TaskSet, taskSet } from "@rune/crds/artifact";
-import type { ModelServer } from "@rune/crds/model-server";
 import type { Outcome } from "kopf-ts";
 import { describe, expect, it } from "vitest";
-import { aCondition, anEvaluation, now } from "../testing/builders.ts";
+import { anEvaluation, now } from "../testing/builders.ts";
+import { aPlan, aWorld, found, loaded, serverWith } from "../testing/evaluation-world.ts";
 import { config, digestOf } from "../testing/objects.ts";
-import { measuredTasks } from "./arms.ts";
-import { decide } from "./decide.ts";
-import { summarize, type World } from "./world.ts";
+import { decide, type Store } from "./decide.ts";
+import type { World } from "./world.ts";
 
-const serverWith = (adapters: object[] = []) =>
-  ({
-    metadata: { name: "coder" },
-    spec: { base: { oci: { repository: "rune/models/m", digest: digestOf("b") } } },
-    status: { conditions: [aCondition("Ready")], adapters },
-  }) as unknown as ModelServer;
-const loaded = { name: "tessera-1", digest: digestOf("a"), state: "Loaded", engines: 1 };
-const adapter = { spec: { artifact: { digest: digestOf("a") } } } as unknown as Adapter;
+const stored: string[] = [];
+const store: Store = async (set, repository) => void stored.push(`${repository} ${set.tasks.length}`);
 const startTime = "2026-11-23T11:59:00Z";
 const arms = [
   { name: "base", completed: 0, total: 20 },
   { name: "adapter", completed: 0, total: 20, adapterDigest: digestOf("a") },
 ];
 const sandbox = { pod: "held-out-es1", uid: 100001 };
-const measured = { digest: digestOf("c"), tasks: 4, scope: { project: "tessera" } };
 const rate = (estimate: number) => ({ estimate, lower: estimate - 0.1, upper: estimate + 0.1 });
-
-function aWorld(over: Partial<World> = {}): World {
-  const nothing = { sandboxPod: undefined, job: undefined, targets: undefined, credentials: undefined };
-  const fine = {
-    requirements: [],
-    servers: new Map([["coder", serverWith([loaded])]]),
-    adapters: new Map([["tessera-1", adapter]]),
-    libraryExists: true,
-    tasks: { measured, clusters: 4 },
-    takenUIDs: new Set<number>(),
-    progress: 0,
-    leftovers: [],
-    runnerToken: "t",
-  };
-  return {
-    evaluation: anEvaluation(),
-    sandbox: { state: "Absent" },
-    worker: { state: "Absent" },
-    log: summarize([]),
-    ...nothing,
-    ...fine,
-    ...over,
-  };
-}
-const decideOn = (over: Partial<World>): Outcome => decide(aWorld(over), config, now);
+const decideOn = (over: Partial<World>): Outcome => decide(aWorld(over), config, store, now);
 const measuring = (status: object = {}) => anEvaluation({ status: { startTime, arms, activeArm: "base", epoch: 1, sandbox, ...status } });
 const told = (output: object) => ({ state: "Ended" as const, permanent: false, reason: "", message: "", output });
+const blocker = { reason: "TaskSetMissing", message: "no such digest" };
 
 describe("an evaluation", () => {
   it("says what it misses: server, adapter, library, task set", () => {
     expect(decideOn({ servers: new Map() })).toMatchObject({ reason: "ServerMissing" });
     expect(decideOn({ adapters: new Map() })).toMatchObject({ reason: "AdapterMissing" });
     expect(decideOn({ libraryExists: false })).toMatchObject({ reason: "LibraryMissing" });
-    expect(decideOn({ tasks: { missing: "no such digest" } })).toMatchObject({
-      kind: "stalled",
-      reason: "TaskSetMissing",
-      requeueAfterSeconds: 300,
-    });
-    expect(decideOn({ tasks: { unreadable: "x is no task set" } })).toMatchObject({ kind: "stalled", reason: "NotATaskSet" });
-    expect(decideOn({ tasks: { unavailable: "refused" } })).toMatchObject({ kind: "waiting", reason: "RegistryUnavailable" });
+    expect(decideOn({ tasks: { blocker } })).toMatchObject({ kind: "stalled", reason: "TaskSetMissing", requeueAfterSeconds: 300 });
+    expect(decideOn({ tasks: { blocker: { ...blocker, retrySeconds: 10 } } })).toMatchObject({ kind: "waiting" });
   });
 
   it("stalls on a task set in another namespace's own repository", () => {
     const taskSet = { repository: "rune/other/trajectories", digest: digestOf("c") };
     const evaluation = anEvaluation({ spec: { taskSet } });
-    expect(decideOn({ evaluation, tasks: { unavailable: "refused" } })).toMatchObject({ kind: "stalled", reason: "ForeignRepository" });
+    expect(decideOn({ evaluation })).toMatchObject({ kind: "stalled", reason: "ForeignRepository" });
+  });
+
+  it("stalls on a context in another namespace's own repository", () => {
+    const artifact = { repository: "rune/other/trajectories", digest: digestOf("c") };
+    const evaluation = anEvaluation({ spec: { arms: [{ name: "base", serverRef: { name: "coder" }, context: { artifact } }] } });
+    expect(decideOn({ evaluation })).toMatchObject({ kind: "stalled", reason: "ForeignRepository" });
+  });
+
+  it.each(["0.5", "1", "0.9999", "5"])("refuses a gate whose confidence is %s, before anything is measured", (confidence) => {
+    const evaluation = anEvaluation({ spec: { gate: { candidate: "adapter", baseline: "base", confidence } } });
+    expect(decideOn({ evaluation })).toMatchObject({ kind: "stalled", reason: "ConfidenceInvalid" });
+  });
+
+  it("stores tasks that come from elsewhere before it freezes them", async () => {
+    const outcome = decideOn({ tasks: { ...found(), stored: false } });
+    expect(outcome).toMatchObject({ reason: "Planning", creates: [], requeueAtOnce: true });
+    await outcome.effects[0]?.run(new AbortController().signal);
+    expect(stored).toEqual(["rune/team/tasks 4"]);
   });
 
   it("freezes what each arm answers, with which digest and on which tasks, before it starts", () => {
-    expect(decideOn({}).status).toMatchObject({ startTime: "2026-11-23T12:00:00Z", arms, taskSet: measured });
+    const [configMap] = decideOn({}).creates;
+    expect(configMap).toMatchObject({ kind: "ConfigMap", metadata: { name: "held-out-plan" }, immutable: true });
+    expect(JSON.parse(configMap?.data["plan.json"])).toEqual(aPlan());
+    expect(decideOn({ plan: aPlan() }).status).toMatchObject({ startTime: "2026-11-23T12:00:00Z", arms, taskSet: aPlan().taskSet });
   });
 
-  it.each([
-    ["fewer clusters than the gate asks for", 30, 29, true],
-    ["fewer than any gate takes", 1, 9, true],
-    ["enough", 30, 30, false],
-  ])("says before it starts that no verdict will come of %s", (_, minimumTasks, clusters, said) => {
-    const gate = { candidate: "adapter", baseline: "base", rule: "LowerBound" as const, thresholdPoints: 5, minimumTasks };
-    const { conditions } = decideOn({ evaluation: anEvaluation({ spec: { gate } }), tasks: { measured, clusters } });
-    const condition = { type: "GatePassed", status: "Unknown", reason: "TooFewTasks", message: expect.stringContaining("more clusters") };
-    expect(conditions).toEqual(said ? expect.arrayContaining([expect.objectContaining(condition)]) : []);
+  it("goes on by what was frozen, whatever became of the tasks and adapters", () => {
+    const evaluation = anEvaluation({ status: { startTime, arms } });
+    expect(decideOn({ evaluation, plan: aPlan(), tasks: undefined }).status).toMatchObject({ activeArm: "base" });
   });
 
-  const task = { id: "t", description: "d", tests: "assert f() == 1", entryPoint: "f" };
-  const setOf = (...scopes: (object | undefined)[]) =>
-    taskSet.parse({ schema: "rune.dev/taskset/v1", name: "s", tasks: scopes.map((scope, n) => ({ ...task, id: `t${n}`, scope })) });
-  const tessera = { project: "tessera" };
-  it.each<[string, TaskSet, number | undefined, object]>([
-    ["the whole of a set of one scope", setOf(tessera, tessera), undefined, { tasks: 2, scope: tessera }],
-    ["no more than there is", setOf(tessera, tessera), 5, { tasks: 2, scope: tessera }],
-    ["a part, with the seed that chose it", setOf(tessera, tessera), 1, { tasks: 1, seed: 7, scope: tessera }],
-    [
-      "several domains, which share a project",
-      setOf({ ...tessera, domain: "a" }, { ...tessera, domain: "b" }),
-      undefined,
-      { tasks: 2, scope: tessera },
-    ],
-    ["several projects, whose set is nobody's", setOf(tessera, { project: "other" }), undefined, { tasks: 2 }],
-    ["tasks without a scope, whose set is nobody's", setOf(undefined, tessera), undefined, { tasks: 2 }],
-    ["a domain of no project, which is none", setOf({ domain: "a" }), undefined, { tasks: 1 }],
-  ])("says what it measures on: %s", (_, set, maxTasks, expected) => {
-    expect(measuredTasks({ digest: digestOf("c"), maxTasks, seed: 7 }, set)).toEqual({ digest: digestOf("c"), ...expected });
+  it("fails where what it froze is gone: it would mix two measurements", () => {
+    const each = { name: "each", serverRef: { name: "coder" }, adapters: { matchLabels: { by: "h" } } };
+    const evaluation = anEvaluation({ spec: { arms: [each] }, status: { startTime, arms } });
+    expect(decideOn({ evaluation })).toMatchObject({ kind: "failed", reason: "PlanLost" });
+  });
+
+  it("says how many tasks of an arm have an adapter, and how many the base answers", () => {
+    const batches = [{ adapters: ["a", "b"], looks: [1] }];
+    const plan = aPlan({ arms: [{ name: "base", adapters: [], assigned: { t0: "a", t1: "b", t2: "a" }, batches }] });
+    expect(decideOn({ plan }).status).toMatchObject({ arms: [{ name: "base", assigned: 3, unassigned: 1, total: 20 }] });
   });
 
   it("claims one arm at a time, and waits until its adapter is loaded", () => {
-    expect(decideOn({ evaluation: anEvaluation({ status: { startTime, arms } }) }).status).toEqual({ activeArm: "base" });
+    expect(decideOn({ evaluation: anEvaluation({ status: { startTime, arms } }), plan: aPlan() }).status).toEqual({
+      activeArm: "base",
+      activeAdapters: undefined,
+    });
     const second = measuring({ activeArm: "adapter", arms: [{ ...arms[0], passAt1: { estimate: "0", lower: "0", upper: "0" } }, arms[1]] });
-    expect(decideOn({ evaluation: second, servers: new Map([["coder", serverWith()]]) })).toMatchObject({
+    expect(decideOn({ evaluation: second, plan: aPlan(), servers: new Map([["coder", serverWith()]]) })).toMatchObject({
       kind: "waiting",
       reason: "AdapterLoading",
     });
@@ -121,7 +92,7 @@ describe("an evaluation", () => {
   it("fails when the server refuses an arm's adapter: the other arms alone would say nothing", () => {
     const second = measuring({ activeArm: "adapter", arms: [{ ...arms[0], passAt1: { estimate: "0", lower: "0", upper: "0" } }, arms[1]] });
     const servers = new Map([["coder", serverWith([{ ...loaded, state: "Refused", message: "a weight is NaN" }])]]);
-    expect(decideOn({ evaluation: second, servers })).toMatchObject({
+    expect(decideOn({ evaluation: second, plan: aPlan(), servers })).toMatchObject({
       kind: "failed",
       reason: "AdapterRefused",
       message: expect.stringContaining("NaN"),
@@ -129,7 +100,7 @@ describe("an evaluation", () => {
   });
 
   it("freezes an arm's numbers and gives the next arm an epoch of its own", () => {
-    const outcome = decideOn({ evaluation: measuring(), worker: told({ arm: "base", passAt1: rate(0.2), completed: 20 }) });
+    const outcome = decideOn({ evaluation: measuring(), plan: aPlan(), worker: told({ arm: "base", passAt1: rate(0.2), completed: 20 }) });
     expect(outcome.status).toMatchObject({
       activeArm: "adapter",
       epoch: 2,
@@ -141,6 +112,7 @@ describe("an evaluation", () => {
   it("goes on in the next epoch when the evaluator is lost, with the same arm", () => {
     const outcome = decideOn({
       evaluation: measuring(),
+      plan: aPlan(),
       worker: { state: "Ended", permanent: false, reason: "EpochLost", message: "its pod vanished" },
     });
     expect(outcome.status).toMatchObject({ epoch: 2 });
@@ -159,6 +131,7 @@ describe("an evaluation", () => {
     const report = { repository: "rune/team/reports", digest: digestOf("e") };
     const outcome = decideOn({
       evaluation: last,
+      plan: aPlan(),
       worker: told({
         arm: "adapter",
         passAt1: rate(0.5),
@@ -176,13 +149,14 @@ describe("an evaluation", () => {
   });
 
   it("fails at its deadline and when its evaluator refuses its input", () => {
-    expect(decide(aWorld({ evaluation: measuring() }), config, new Date("2027-01-01T00:00:00Z"))).toMatchObject({
+    expect(decide(aWorld({ evaluation: measuring(), plan: aPlan() }), config, store, new Date("2027-01-01T00:00:00Z"))).toMatchObject({
       kind: "failed",
       reason: "DeadlineExceeded",
     });
     expect(
       decideOn({
         evaluation: measuring(),
+        plan: aPlan(),
         worker: { state: "Ended", permanent: true, reason: "IsolationUnproven", message: "canary reached" },
       }),
     ).toMatchObject({ kind: "failed", reason: "IsolationUnproven" });

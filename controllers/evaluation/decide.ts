@@ -1,6 +1,5 @@
-import { type EvaluatorResult, evaluatorResult } from "@rune/crds/artifact";
-import { fewestClusters } from "@rune/crds/evaluation";
-import { failed, isTerminal, isTrue, type KubeObject, type Outcome, progressing, succeeded, timestamp, unchanged, waiting } from "kopf-ts";
+import type { TaskSet } from "@rune/crds/artifact";
+import { failed, isTerminal, isTrue, type KubeObject, type Outcome, progressing, timestamp, unchanged, waiting } from "kopf-ts";
 import { blocked, type Check, firstOf, repairSeconds } from "../check.ts";
 import type { OperatorConfig } from "../config.ts";
 import {
@@ -16,16 +15,19 @@ import {
   working,
 } from "../epoch.ts";
 import { finished } from "../finished.ts";
-import { isolationVerified } from "../isolation.ts";
-import { sandboxName } from "../names.ts";
+import { planName } from "../names.ts";
 import { Reason } from "../reasons.ts";
 import { requirementsMet } from "../requires.ts";
 import { libraryMissing, sandboxObjects } from "../sandbox.ts";
 import { adapterOn, isServed } from "../serving.ts";
 import { foreignRepository } from "../tenancy.ts";
-import { activeArm, deadlineOf, intervalOf, nextArm, withCompleted } from "./arms.ts";
+import { activeArm, deadlineOf, withCompleted } from "./arms.ts";
+import { nameOfUnit, statusOfUnit, type Unit, unitNow, unitsOf } from "./batches.ts";
+import { foreseen } from "./foreseen.ts";
 import { evaluatorObjects } from "./job.ts";
+import { type Plan, type PlannedArm, planConfigMap, planOf } from "./plan.ts";
 import { EvaluationReason } from "./reasons.ts";
+import { record, resultOf, said } from "./record.ts";
 import type { ArmStatus, World } from "./world.ts";
 
 const retrySeconds = 10;
@@ -54,23 +56,30 @@ const adaptersExist: Check<World> = ({ evaluation, adapters }) => {
     : null;
 };
 const libraryExists: Check<World> = ({ evaluation, libraryExists: exists }) => (exists ? null : libraryMissing(evaluation.spec.sandbox));
-const ownTaskSet: Check<World> = ({ evaluation: { metadata, spec } }) => foreignRepository(spec.taskSet.repository, metadata.namespace);
-const tasksReadable: Check<World> = ({ tasks }) => {
-  if (tasks && "missing" in tasks) return { reason: EvaluationReason.TaskSetMissing, message: tasks.missing };
-  if (tasks && "unreadable" in tasks)
-    return { reason: EvaluationReason.NotATaskSet, message: `${tasks.unreadable}; correct spec.taskSet in a new evaluation` };
-  if (tasks && "unavailable" in tasks)
-    return { reason: Reason.RegistryUnavailable, message: `the task set can't be read: ${tasks.unavailable}`, retrySeconds };
-  return null;
+const ownArtifacts: Check<World> = ({ evaluation: { metadata, spec } }) => {
+  const named = [spec.taskSet.repository, ...spec.arms.map((arm) => arm.context?.artifact?.repository)];
+  return named.map((repository) => foreignRepository(repository, metadata.namespace)).find((blocker) => blocker !== null) ?? null;
 };
-
+/** The schema has no bounds for a decimal. */
+const confidencePossible: Check<World> = ({ evaluation: { spec } }) => {
+  const confidence = spec.gate?.confidence;
+  return confidence === undefined || (Number(confidence) > 0.5 && Number(confidence) < 0.9999)
+    ? null
+    : {
+        reason: EvaluationReason.ConfidenceInvalid,
+        message: `spec.gate.confidence is ${confidence}, and must lie between 0.5 and 0.9999; correct it in a new evaluation`,
+      };
+};
 /** What an evaluation requires holds once, at its beginning: its work isn't interrupted by what happens to others. */
 const mayBegin: Check<World> = (world) => (world.evaluation.status?.arms ? null : requirementsMet(world));
 
-const checks: Check<World>[] = [ownTaskSet, mayBegin, serversReady, adaptersExist, libraryExists, tasksReadable];
+const checks: Check<World>[] = [ownArtifacts, confidencePossible, mayBegin, serversReady, adaptersExist, libraryExists];
 
-/** From what is seen to what should be, arm by arm: claim → sandbox → evaluator → numbers; after the last one the report. */
-export function decide(world: World, config: OperatorConfig, now: Date): Outcome {
+/** Stores a task set in the registry. */
+export type Store = (set: TaskSet, repository: string) => Promise<void>;
+
+/** From what is seen to what should be: tasks and adapters frozen, then unit by unit: claim → sandbox → evaluator → numbers; at last the report. */
+export function decide(world: World, config: OperatorConfig, store: Store, now: Date): Outcome {
   const { evaluation } = world;
   const { status } = evaluation;
   if (evaluation.metadata.deletionTimestamp) return unchanged();
@@ -83,60 +92,98 @@ export function decide(world: World, config: OperatorConfig, now: Date): Outcome
   if (evaluation.spec.suspend) return suspended(evaluation, world);
   if ("unavailable" in world.log)
     return waiting(EvaluationReason.LogUnavailable, `the live log can't be read: ${world.log.unavailable}`, retrySeconds);
-  const result = resultOf(world);
-  if (result) return recordArm(world, result);
+  const { plan } = world;
+  const result = plan && resultOf(world);
+  if (result) return record(world, plan, result);
   const blocker = firstOf(checks, world);
   if (blocker) return blocked(blocker).again(repairSeconds);
-  if (!status?.arms) return begin(world, now);
-  const arm = nextArm(evaluation);
-  if (!arm) return failed(Reason.ArtifactMissing, "every arm is measured, and no report was stored");
-  if (status.activeArm !== arm.name)
-    return progressing(EvaluationReason.Measuring, `arm ${arm.name} comes next`, { activeArm: arm.name }).atOnce();
-  return adapterLoading(world) ?? work(world, config, now);
+  if (!plan) return isPlanLost(evaluation) ? planLost(evaluation) : freeze(world, store);
+  if (!status?.arms) return begin(world, plan, now);
+  const units = unitsOf(plan);
+  const unit = units[unitNow(evaluation, units)];
+  if (!unit) return first(units, plan);
+  return adaptersLoading(world) ?? work(world, plan, config, now);
 }
 
-function begin({ evaluation, tasks, adapters }: World, now: Date): Outcome {
-  const taskSet = tasks && "measured" in tasks ? tasks.measured : undefined;
-  const total = (taskSet?.tasks ?? 0) * evaluation.spec.samples;
-  const arms: ArmStatus[] = evaluation.spec.arms.map((arm) => {
-    const digest = arm.adapter ? adapters.get(arm.adapter)?.spec.artifact.digest : undefined;
-    return { name: arm.name, completed: 0, total, ...(digest && { adapterDigest: digest }) };
-  });
+/** Adapters come and go: whoever lost what was frozen would go on with others, and mix two measurements. */
+const isPlanLost = ({ spec, status }: World["evaluation"]) => status?.arms && spec.arms.some((arm) => arm.adapters || arm.context);
+const planLost = (evaluation: World["evaluation"]) =>
+  failed(
+    EvaluationReason.PlanLost,
+    `the ConfigMap ${planName(evaluation)} is gone, which froze what each task is answered by; create a new evaluation`,
+  );
+
+/** The tasks become an artifact, and with what answers them a ConfigMap that nothing changes any more: whatever comes and goes after that. */
+function freeze(world: World, store: Store): Outcome {
+  const { evaluation, tasks } = world;
+  const content = planOf(world);
+  if ("reason" in content) return blocked(content).again(repairSeconds);
+  if (tasks && "set" in tasks && !tasks.stored) {
+    const { set, reference } = tasks;
+    const message = `${set.tasks.length} tasks are being stored as ${reference.repository}@${reference.digest}`;
+    return progressing(EvaluationReason.Planning, message)
+      .effect("task set", () => store(set, reference.repository))
+      .atOnce();
+  }
+  return progressing(EvaluationReason.Planning, "what is measured, and by what, is being frozen")
+    .creating(planConfigMap(evaluation, content))
+    .atOnce();
+}
+
+function begin({ evaluation, earlier }: World, plan: Plan, now: Date): Outcome {
+  const total = plan.taskSet.tasks * evaluation.spec.samples;
+  const arms = plan.arms.map((arm) => armStatus(arm, plan, total));
   const outcome = progressing(EvaluationReason.Measuring, `${arms.length} arms answer ${total} times each`, {
     startTime: timestamp(now),
     arms,
-    ...(taskSet && { taskSet }),
+    taskSet: plan.taskSet,
   }).atOnce();
-  const few = tooFewTasks(evaluation, tasks);
-  return few ? outcome.condition({ type: "GatePassed", status: "Unknown", reason: EvaluationReason.TooFewTasks, message: few }) : outcome;
+  return foreseen(evaluation, plan, earlier).reduce((said, condition) => said.condition(condition), outcome);
 }
 
-/** What can be known of the verdict before hours are spent on it. */
-function tooFewTasks({ spec: { gate } }: World["evaluation"], tasks: World["tasks"]): string | null {
-  if (!gate || !tasks || !("clusters" in tasks)) return null;
-  const wanted = Math.max(gate.minimumTasks, fewestClusters);
-  return tasks.clusters < wanted
-    ? `the verdict will be Inconclusive: these are at most ${tasks.clusters} independent tasks (clusters), and it takes ${wanted}; for a verdict, create an evaluation on a task set of more clusters`
-    : null;
+function armStatus({ name, adapters, assigned }: PlannedArm, { taskSet }: Plan, total: number): ArmStatus {
+  if (!assigned) return { name, completed: 0, total, ...(adapters[0] && { adapterDigest: adapters[0].digest }) };
+  const count = Object.keys(assigned).length;
+  return { name, completed: 0, total, assigned: count, unassigned: taskSet.tasks - count };
 }
 
-function adapterLoading({ evaluation, servers }: World): Outcome | null {
+function first(units: readonly Unit[], plan: Plan): Outcome {
+  const [unit] = units;
+  if (!unit) return failed(Reason.ArtifactMissing, "nothing is left to measure, and no report was stored");
+  return progressing(EvaluationReason.Measuring, `${nameOfUnit(unit, plan)} comes next`, statusOfUnit(unit, plan.looks.length)).atOnce();
+}
+
+/** Every adapter that is claimed now must answer; one that is gone, or refused, leaves tasks that nothing else may answer. */
+function adaptersLoading(world: World): Outcome | null {
+  const { evaluation, servers } = world;
   const arm = activeArm(evaluation);
-  if (!arm?.adapter) return null;
+  if (!arm) return null;
+  const claimed = arm.adapter ? [arm.adapter] : (evaluation.status?.activeAdapters ?? []);
   const server = servers.get(arm.serverRef.name);
-  const state = adapterOn(server, arm.adapter);
-  if (isServed(state)) return null;
+  const gone = arm.adapter ? undefined : claimed.find((name) => !world.adapters.has(name));
+  if (gone)
+    return failed(
+      EvaluationReason.AdapterMissing,
+      `the Adapter ${gone} of arm ${arm.name} is gone, and its tasks are nobody else's; create it again from its artifact, and a new evaluation`,
+    );
+  for (const name of claimed) {
+    const state = adapterOn(server, name);
+    if (state?.state !== "Refused") continue;
+    const why = state.message ?? state.reason;
+    return failed(EvaluationReason.AdapterRefused, `${arm.serverRef.name} refused ${name}${why ? `: ${why}` : ""}`);
+  }
+  const loading = claimed.find((name) => !isServed(adapterOn(server, name)));
+  if (!loading) return null;
+  const state = adapterOn(server, loading);
   const why = state?.message ?? state?.reason;
-  if (state?.state === "Refused")
-    return failed(EvaluationReason.AdapterRefused, `${arm.serverRef.name} refused ${arm.adapter}${why ? `: ${why}` : ""}`);
   return waiting(
     EvaluationReason.AdapterLoading,
-    `waits for ${arm.serverRef.name} to load ${arm.adapter}${why ? `: ${why}` : ""}`,
+    `waits for ${arm.serverRef.name} to load ${loading}${why ? `: ${why}` : ""}`,
     retrySeconds,
   );
 }
 
-function work(world: World, config: OperatorConfig, now: Date): Outcome {
+function work(world: World, plan: Plan, config: OperatorConfig, now: Date): Outcome {
   const { evaluation, worker } = world;
   const epoch = evaluation.status?.epoch ?? 0;
   if (epoch === 0) return beginEpoch(evaluation, world, config, "the sandbox is being created");
@@ -160,21 +207,28 @@ function work(world: World, config: OperatorConfig, now: Date): Outcome {
     case "AwaitSandbox":
       return said(world, progressing(Reason.SandboxStarting, step.message));
     case "StartWorker":
-      return startEvaluator(world, step, config, now);
+      return startEvaluator(world, plan, step, config, now);
     case "Working":
-      return said(world, working(world, measuring(world)));
+      return said(world, working(world, measuring(world, plan)));
     default:
       return step satisfies never;
   }
 }
 
-function startEvaluator(world: World, { ip, podUID }: { ip: string; podUID: string }, config: OperatorConfig, now: Date): Outcome {
+function startEvaluator(
+  world: World,
+  plan: Plan,
+  { ip, podUID }: { ip: string; podUID: string },
+  config: OperatorConfig,
+  now: Date,
+): Outcome {
   const { evaluation, targets, credentials } = world;
   const { epoch = 1, activeArm: arm = "", sandbox } = evaluation.status ?? {};
   if (!credentials) return unchanged();
   if (!targets) return proofTargetMissing();
   const objects = evaluatorObjects({
     world,
+    plan,
     epoch,
     arm,
     sandboxIP: ip,
@@ -199,82 +253,12 @@ const sandboxRequest = ({ evaluation, runnerToken }: World) => ({
   token: runnerToken,
 });
 
-function measuring({ evaluation, log }: World): Outcome {
+function measuring({ evaluation, log }: World, plan: Plan): Outcome {
   const completed = "completed" in log ? log.completed : {};
   const arms = withCompleted(evaluation.status?.arms ?? [], completed);
   const active = arms.find(({ name }) => name === evaluation.status?.activeArm);
-  return progressing(EvaluationReason.Measuring, `arm ${active?.name}: ${active?.completed} of ${active?.total} programs judged`, { arms });
-}
-
-/** The condition that follows from the log alone. */
-function said({ log }: World, outcome: Outcome): Outcome {
-  return "unavailable" in log ? outcome : outcome.condition(isolationVerified(log.isolation));
-}
-
-/** What the active arm's evaluator said, if it ended well and this arm isn't recorded yet. */
-function resultOf({ evaluation, worker }: World): EvaluatorResult | null {
-  if (worker.state !== "Ended") return null;
-  const parsed = evaluatorResult.safeParse(worker.output);
-  return parsed.success && parsed.data.arm === evaluation.status?.activeArm && nextArm(evaluation)?.name === parsed.data.arm
-    ? parsed.data
-    : null;
-}
-
-/** An arm's numbers are frozen in status; the last one comes with the report, and ends the evaluation. */
-function recordArm(world: World, result: EvaluatorResult): Outcome {
-  const { evaluation, log } = world;
-  const isolation = "isolation" in log && log.isolation ? { isolation: log.isolation } : {};
-  const arms = (evaluation.status?.arms ?? []).map((arm) =>
-    arm.name === result.arm ? { ...arm, completed: result.completed, passAt1: intervalOf(result.passAt1) } : arm,
-  );
-  const words = `arm ${result.arm}: Pass@1 ${result.passAt1.estimate.toFixed(3)} [${result.passAt1.lower.toFixed(3)}, ${result.passAt1.upper.toFixed(3)}]`;
-  const following = evaluation.spec.arms.find((arm) => arm.name !== result.arm && !arms.find(({ name }) => name === arm.name)?.passAt1);
-  if (following) return beginArm(world, arms, following.name, words);
-  if (!result.report) return said(world, failed(Reason.ArtifactMissing, `${words}; it was the last arm, and no report was stored`));
-  const status = {
-    ...isolation,
-    arms,
-    activeArm: undefined,
-    report: result.report,
-    ...(result.delta && { delta: intervalOf(result.delta, 1) }),
-    ...(result.verdict && { verdict: result.verdict }),
-    ...(result.mlflowRunID && { mlflowRunID: result.mlflowRunID }),
-  };
-  const message = [words, ...(result.delta ? [gainOf(result.delta)] : [])].join("; ");
-  return gated(said(world, succeeded(status, { reason: EvaluationReason.Measured, message })), result)
-    .event("Normal", EvaluationReason.Measured, message)
-    .atOnce();
-}
-
-const gainOf = ({ estimate, lower, upper }: NonNullable<EvaluatorResult["delta"]>) =>
-  `gain ${estimate.toFixed(1)} points [${lower.toFixed(1)}, ${upper.toFixed(1)}]`;
-
-/** The next arm gets an epoch, and with it a sandbox, of its own. */
-function beginArm({ evaluation, sandboxPod, job, worker }: World, arms: ArmStatus[], name: string, words: string): Outcome {
-  return progressing(EvaluationReason.ArmMeasured, `${words}; arm ${name} comes next`, {
-    arms,
-    activeArm: name,
-    epoch: (evaluation.status?.epoch ?? 0) + 1,
-    sandbox: nextSandbox(evaluation),
-  })
-    .deleting(...livePods({ sandboxPod, job, worker }))
-    .event("Normal", EvaluationReason.ArmMeasured, words)
-    .atOnce();
-}
-
-function nextSandbox(evaluation: World["evaluation"]): object {
-  const { epoch = 0, sandbox } = evaluation.status ?? {};
-  return { pod: sandboxName(evaluation, epoch + 1), uid: sandbox?.uid };
-}
-
-/** The verdict never touches Ready: an evaluation that found nothing did what it was asked. */
-function gated(outcome: Outcome, { verdict, delta, why }: EvaluatorResult): Outcome {
-  if (!verdict) return outcome;
-  const status = { Passed: "True", Failed: "False", Inconclusive: "Unknown" } as const;
-  return outcome.condition({
-    type: "GatePassed",
-    status: status[verdict],
-    reason: verdict,
-    message: [delta && gainOf(delta), why].filter(Boolean).join("; "),
-  });
+  const units = unitsOf(plan);
+  const unit = units[unitNow(evaluation, units)];
+  const where = unit ? nameOfUnit(unit, plan) : `arm ${active?.name}`;
+  return progressing(EvaluationReason.Measuring, `${where}: ${active?.completed} of ${active?.total} programs judged`, { arms });
 }

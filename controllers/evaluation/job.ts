@@ -1,6 +1,5 @@
 import { evaluationSubject, logStream } from "@rune/crds/artifact";
 import { label } from "@rune/crds/common";
-import type { Evaluation } from "@rune/crds/evaluation";
 import type { EvaluatorJob } from "@rune/crds/job-spec";
 import { port } from "@rune/crds/loader-api";
 import type { KubeObject } from "kopf-ts";
@@ -10,10 +9,12 @@ import { credentialFile, ownerOf } from "../pod.ts";
 import { executionMemoryMiB, type ProbeTargets } from "../sandbox.ts";
 import { servedBaseName, serverURL } from "../serving.ts";
 import { workerObjects } from "../worker.ts";
-import type { World } from "./world.ts";
+import type { Plan } from "./plan.ts";
+import type { Arm, World } from "./world.ts";
 
 export interface EvaluatorInput {
   readonly world: World;
+  readonly plan: Plan;
   readonly epoch: number;
   readonly arm: string;
   readonly sandboxIP: string;
@@ -41,20 +42,29 @@ export function evaluatorObjects(input: EvaluatorInput): KubeObject[] {
 }
 
 /** The evaluator's input, fully resolved. */
-export function evaluatorDocument({ world, epoch, arm, sandboxIP, targets, deadline, config }: EvaluatorInput): EvaluatorJob {
+export function evaluatorDocument({ world, plan, epoch, arm, sandboxIP, targets, deadline, config }: EvaluatorInput): EvaluatorJob {
   const { evaluation } = world;
-  const { spec, metadata } = evaluation;
+  const { spec, metadata, status } = evaluation;
+  const adapters = status?.activeAdapters;
   return {
     owner: ownerOf(evaluation),
     epoch,
     arm,
-    arms: spec.arms.map((each) => resolvedArm(each, world, metadata.namespace)),
-    taskSet: spec.taskSet,
+    ...(adapters && { claimed: [...adapters] }),
+    arms: spec.arms.map((each) => resolvedArm(each, plan, world, metadata.namespace)),
+    taskSet: {
+      repository: plan.taskSet.repository,
+      digest: plan.taskSet.digest,
+      part: spec.taskSet.part,
+      ...(spec.taskSet.maxTasks !== undefined && { maxTasks: spec.taskSet.maxTasks }),
+    },
+    seenTasks: spec.seenTasks,
     samples: spec.samples,
     sampling: spec.sampling,
     seed: spec.seed,
     concurrency: spec.concurrency,
     gate: spec.gate,
+    look: { number: status?.look ?? 1, of: spec.looks },
     sandbox: {
       url: `http://${sandboxIP}:${port.runner}`,
       tokenFile: credentialFile("runner-token"),
@@ -75,17 +85,28 @@ export function evaluatorDocument({ world, epoch, arm, sandboxIP, targets, deadl
   };
 }
 
-function resolvedArm(
-  arm: Evaluation["spec"]["arms"][number],
-  { servers, adapters }: World,
-  namespace: string,
-): EvaluatorJob["arms"][number] {
+function resolvedArm(arm: Arm, plan: Plan, { servers }: World, namespace: string): EvaluatorJob["arms"][number] {
   const server = servers.get(arm.serverRef.name);
   const base = server ? servedBaseName(server.spec.base) : "";
-  const digest = arm.adapter ? adapters.get(arm.adapter)?.spec.artifact.digest : undefined;
+  const planned = plan.arms.find(({ name }) => name === arm.name);
+  const { adapters = [], assigned, control, generated, context } = planned ?? {};
+  const [only] = arm.adapter ? adapters : [];
   return {
     name: arm.name,
     model: { url: serverURL({ name: arm.serverRef.name, namespace }), base, name: arm.adapter ?? base },
-    ...(digest && { adapterDigest: digest }),
+    ...(only && { adapterDigest: only.digest }),
+    adapters,
+    ...(assigned && { assigned }),
+    ...(control && { control }),
+    ...(generated && { generated }),
+    ...(arm.context &&
+      context && {
+        context: {
+          artifacts: context.artifacts,
+          pick: arm.context.pick,
+          as: arm.context.as,
+          maxTokens: arm.context.maxTokens,
+        },
+      }),
   };
 }

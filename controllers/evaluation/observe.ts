@@ -1,20 +1,21 @@
-import { ArtifactMissing, DigestMismatch, largestTaskSet } from "@rune/clients/registry";
-import { clusterOf, evaluationSubject, taskSet } from "@rune/crds/artifact";
+import type { Adapter } from "@rune/crds/adapter";
+import { evaluationSubject } from "@rune/crds/artifact";
 import type { Evaluation } from "@rune/crds/evaluation";
-import { type Context, configMaps, isTerminal, jobs, pods } from "kopf-ts";
-import { prettifyError, ZodError } from "zod";
+import { type Cache, type Context, configMaps, isTerminal, jobs, pods } from "kopf-ts";
 import { probeTargets } from "../cluster-services.ts";
 import type { Services } from "../context.ts";
 import { leftoversOf } from "../epoch.ts";
-import { jobNameOfEpoch, repositoryOf, sandboxName } from "../names.ts";
+import { jobNameOfEpoch, planName, repositoryOf, sandboxName } from "../names.ts";
 import { ownChild } from "../pod.ts";
 import { observeRefusal } from "../refusal.ts";
 import { observeRequirements } from "../requires.ts";
-import { adapters, agentSessions, evaluations, modelServers } from "../resources.ts";
+import { adapters, agentSessions, evaluations, modelServers, trainingRuns } from "../resources.ts";
 import { liveSandboxUIDs, ownedBy, sandboxState } from "../sandbox.ts";
 import { workerState } from "../worker.ts";
-import { activeArm, deadlineOf, measuredTasks } from "./arms.ts";
-import { type LogState, summarize, type World } from "./world.ts";
+import { activeArm, deadlineOf } from "./arms.ts";
+import { type Plan, readPlan } from "./plan.ts";
+import { observeTasks } from "./tasks.ts";
+import { type Arm, type LogState, summarize, type World } from "./world.ts";
 
 /** Every read of a pass. */
 export async function observe(evaluation: Evaluation, context: Context, services: Services): Promise<World> {
@@ -31,6 +32,7 @@ export async function observe(evaluation: Evaluation, context: Context, services
   const over = isTerminal(evaluation) || evaluation.metadata.deletionTimestamp !== undefined;
   const starting = sandbox.state === "Ready" && worker.state === "Absent" && !over ? sandbox : undefined;
   const log = epoch > 0 && !over ? await observeLog(evaluation, services) : summarize([]);
+  const plan = readPlan(ownChild(evaluation, cache(configMaps).get({ namespace, name: planName(evaluation) })));
   const named = <T>(names: readonly (string | undefined)[], get: (name: string) => T | undefined) =>
     new Map(
       names.flatMap((each) => {
@@ -45,13 +47,14 @@ export async function observe(evaluation: Evaluation, context: Context, services
       spec.arms.map((arm) => arm.serverRef.name),
       (each) => cache(modelServers).get({ namespace, name: each }),
     ),
-    adapters: named(
-      spec.arms.map((arm) => arm.adapter),
-      (each) => cache(adapters).get({ namespace, name: each }),
+    adapters: named([...spec.arms.map((arm) => arm.adapter), ...(status?.activeAdapters ?? [])], (each) =>
+      cache(adapters).get({ namespace, name: each }),
     ),
     libraryExists:
       !spec.sandbox.libraryConfigMap || cache(configMaps).get({ namespace, name: spec.sandbox.libraryConfigMap }) !== undefined,
-    tasks: over || status?.arms ? undefined : await observeTasks(evaluation, services),
+    plan,
+    tasks: over || plan ? undefined : await observeTasks(evaluation, cache, services),
+    ...(over || plan ? nothingToPlan : observeChoices(evaluation, cache)),
     takenUIDs: liveSandboxUIDs([...cache(agentSessions).list(), ...cache(evaluations).list()], uid),
     sandboxPod,
     sandbox,
@@ -61,7 +64,7 @@ export async function observe(evaluation: Evaluation, context: Context, services
     leftovers: leftoversOf(evaluation, "evaluator", cache),
     targets: starting && (await probeTargets(client, services, { namespace, name: server }, starting.hostIP)),
     log,
-    credentials: starting && (await mint(evaluation, clock.now(), services)),
+    credentials: starting && plan && (await mint(evaluation, plan, clock.now(), services)),
     runnerToken: services.runnerToken(uid, Math.max(1, epoch)),
   };
 }
@@ -69,11 +72,12 @@ export async function observe(evaluation: Evaluation, context: Context, services
 /** Credentials outlive the deadline by this much, for the report. */
 const spareSeconds = 600;
 
-async function mint(evaluation: Evaluation, now: Date, services: Services): Promise<World["credentials"]> {
+async function mint(evaluation: Evaluation, plan: Plan, now: Date, services: Services): Promise<World["credentials"]> {
   const { uid, namespace, name } = evaluation.metadata;
   const seconds = Math.max(0, Math.ceil((deadlineOf(evaluation).getTime() - now.getTime()) / 1000)) + spareSeconds;
+  const read = [plan.taskSet, ...plan.arms.flatMap((arm) => [...arm.adapters, ...(arm.context?.artifacts ?? [])])];
   const access = [
-    { repository: evaluation.spec.taskSet.repository, actions: ["pull"] as const },
+    ...[...new Set(read.map(({ repository }) => repository))].map((repository) => ({ repository, actions: ["pull"] as const })),
     { repository: repositoryOf.reports(namespace), actions: ["pull", "push"] as const },
   ];
   return {
@@ -90,21 +94,46 @@ async function observeLog(evaluation: Evaluation, services: Services): Promise<L
   }
 }
 
-async function observeTasks({ metadata, spec }: Evaluation, services: Services): Promise<World["tasks"]> {
-  const { repository, digest, maxTasks } = spec.taskSet;
-  try {
-    const registry = services.registry(metadata.namespace, repository, ["pull"]);
-    const { manifest } = await registry.manifest(repository, digest);
-    const layer = manifest.layers[0];
-    if (!layer) return { unreadable: `${repository}@${digest} is no task set: it has no layer` };
-    const set = await registry.json(repository, layer, taskSet, largestTaskSet);
-    const measured = measuredTasks({ digest, maxTasks, seed: spec.seed }, set);
-    return { measured, clusters: Math.min(measured.tasks, new Set(set.tasks.map(clusterOf)).size) };
-  } catch (error) {
-    if (error instanceof ArtifactMissing)
-      return { missing: `the registry has no ${repository}@${digest}; push the task set, or correct spec.taskSet in a new evaluation` };
-    if (error instanceof DigestMismatch || error instanceof ZodError)
-      return { unreadable: `${repository}@${digest} is no task set: ${error instanceof ZodError ? prettifyError(error) : error.message}` };
-    return { unavailable: (error as Error).message };
-  }
+type Choices = Pick<World, "selected" | "told" | "residents" | "runs" | "earlier">;
+const nothingToPlan: Choices = { selected: new Map(), told: new Map(), residents: new Map(), runs: new Map(), earlier: [] };
+
+/** What a plan is made from beside the tasks. */
+function observeChoices({ metadata: { namespace, name }, spec }: Evaluation, cache: Cache): Choices {
+  const byArm = <T>(labelsOf: (arm: Arm) => Readonly<Record<string, string>> | undefined, list: (labels: Record<string, string>) => T[]) =>
+    new Map(
+      spec.arms.flatMap((arm) => {
+        const labels = labelsOf(arm);
+        return labels ? [[arm.name, list(labels)] as const] : [];
+      }),
+    );
+  const servers = new Set(spec.arms.map((arm) => arm.serverRef.name));
+  return {
+    selected: byArm(
+      (arm) => arm.adapters?.matchLabels,
+      (labels) => cache(adapters).list({ namespace, labels }),
+    ),
+    told: byArm(
+      (arm) => arm.context?.sessions?.matchLabels,
+      (labels) => cache(agentSessions).list({ namespace, labels }),
+    ),
+    residents: new Map([...servers].map((server) => [server, residentsOf(server, namespace, cache)])),
+    runs: new Map(
+      cache(trainingRuns)
+        .list({ namespace })
+        .map((run) => [run.metadata.name, run]),
+    ),
+    earlier: cache(evaluations)
+      .list({ namespace })
+      .filter((other) => other.metadata.name !== name),
+  };
+}
+
+function residentsOf(server: string, namespace: string, cache: Cache): string[] {
+  const resident = cache(modelServers).get({ namespace, name: server })?.spec.adapters.resident;
+  if (!resident) return [];
+  const isWanted = ({ metadata, status }: Adapter) => !metadata.deletionTimestamp && !status?.archived;
+  return cache(adapters)
+    .list({ namespace, labels: resident.matchLabels ?? {} })
+    .filter(isWanted)
+    .map(({ metadata }) => metadata.name);
 }

@@ -10,10 +10,30 @@ export const EvaluationReason = {
   AdapterLoading: "AdapterLoading",
   /** An arm's adapter was refused by its server. */
   AdapterRefused: "AdapterRefused",
-  /** The task set is not in the registry. */
+  /** What spec.taskSet names is not there: no artifact, no ConfigMap, or no entry of it. */
   TaskSetMissing: "TaskSetMissing",
   /** What spec.taskSet names holds no tasks. */
   NotATaskSet: "NotATaskSet",
+  /** No task of the set belongs to the part that is asked for. */
+  PartEmpty: "PartEmpty",
+  /** `gate.confidence` is no confidence. */
+  ConfidenceInvalid: "ConfidenceInvalid",
+  /** No task has an adapter among those that an arm selects, or none but its own. */
+  NoneAssigned: "NoneAssigned",
+  /** An arm has more adapters or trajectories than an evaluation takes. */
+  PlanTooLarge: "PlanTooLarge",
+  /** The ConfigMap that froze what each task is answered by is gone. */
+  PlanLost: "PlanLost",
+  /** What is measured on is being stored and frozen. */
+  Planning: "Planning",
+  /** An arm's adapter has learnt from tasks of the set. */
+  TasksSeen: "TasksSeen",
+  /** The smallest gain that can be shown is known. */
+  PowerKnown: "PowerKnown",
+  /** A gate that needs control arms has them. */
+  ControlsPresent: "ControlsPresent",
+  /** A gate that needs control arms lacks some. */
+  ControlsMissing: "ControlsMissing",
   /** No program can be judged by the tests of a task. */
   TestsUnusable: "TestsUnusable",
   /** The set has too few clusters for any verdict of the gate. */

@@ -1,18 +1,22 @@
+import { taskSetArtifact } from "@rune/clients/task-set";
 import { label } from "@rune/crds/common";
 import type { Evaluation } from "@rune/crds/evaluation";
 import type { Context, Manager, Outcome } from "kopf-ts";
 import type { Services } from "../context.ts";
 import { untilDeadline } from "../epoch.ts";
 import { registerEpochKind } from "../epoch-controller.ts";
+import { planName } from "../names.ts";
 import { evaluations } from "../resources.ts";
 import { deadlineOf } from "./arms.ts";
-import { decide } from "./decide.ts";
+import { decide, type Store } from "./decide.ts";
 import { observe } from "./observe.ts";
 
 async function reconcile(evaluation: Evaluation, context: Context, services: Services): Promise<Outcome> {
   const world = await observe(evaluation, context, services);
   const now = context.clock.now();
-  const outcome = decide(world, services.config, now).deleting(...world.leftovers);
+  const store: Store = async (set, repository) =>
+    void (await services.registry(evaluation.metadata.namespace, repository, ["pull", "push"]).push(taskSetArtifact(set, repository)));
+  const outcome = decide(world, services.config, store, now).deleting(...world.leftovers);
   return untilDeadline(outcome, evaluation, deadlineOf(evaluation), now);
 }
 
@@ -23,6 +27,7 @@ export function register(manager: Manager, services: Services): void {
     ownerLabel: label.evaluation,
     notice: "evaluation",
     uses: (evaluation, server) => evaluation.spec.arms.some((arm) => arm.serverRef.name === server),
+    configMapsOf: (evaluation) => [evaluation.spec.sandbox.libraryConfigMap, evaluation.spec.taskSet.configMap?.name, planName(evaluation)],
     reconcile: (evaluation, context) => reconcile(evaluation, context, services),
   });
 }

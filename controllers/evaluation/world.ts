@@ -1,11 +1,15 @@
 import type { Adapter } from "@rune/crds/adapter";
+import type { AgentSession } from "@rune/crds/agent-session";
 import type { LogRecord } from "@rune/crds/artifact";
-import type { Isolation, MeasuredTasks } from "@rune/crds/common";
+import type { Isolation } from "@rune/crds/common";
 import type { Evaluation } from "@rune/crds/evaluation";
 import type { ModelServer } from "@rune/crds/model-server";
 import type { EpochWorld } from "../epoch.ts";
 import type { ObservedRequirement } from "../requires.ts";
 import type { ProbeTargets } from "../sandbox.ts";
+import type { Runs } from "./controls.ts";
+import type { Plan } from "./plan.ts";
+import type { TasksState } from "./tasks.ts";
 
 export type Arm = Evaluation["spec"]["arms"][number];
 export type ArmStatus = NonNullable<NonNullable<Evaluation["status"]>["arms"]>[number];
@@ -17,17 +21,20 @@ export type LogState = { completed: Record<string, number>; isolation?: Isolatio
 export interface World extends EpochWorld {
   readonly evaluation: Evaluation;
   readonly requirements: readonly ObservedRequirement[];
-  /** By name, those that arms refer to. */
+  /** By name, those that arms refer to, and Adapters that are claimed now. */
   readonly servers: ReadonlyMap<string, ModelServer>;
   readonly adapters: ReadonlyMap<string, Adapter>;
   readonly libraryExists: boolean;
-  /** What is measured on, and the most clusters that it can have, once the set was read; or why it can't be. */
-  readonly tasks:
-    | { measured: MeasuredTasks; clusters: number }
-    | { missing: string }
-    | { unreadable: string }
-    | { unavailable: string }
-    | undefined;
+  /** What was frozen before the first program; undefined until then, and then what follows is read that it is made from. */
+  readonly plan: Plan | undefined;
+  readonly tasks: TasksState | undefined;
+  /** By the name of the arm: Adapters with the labels of its `adapters`, sessions with those of its `context`. */
+  readonly selected: ReadonlyMap<string, readonly Adapter[]>;
+  readonly told: ReadonlyMap<string, readonly AgentSession[]>;
+  /** By the name of the ModelServer: the adapters that always take its slots. */
+  readonly residents: ReadonlyMap<string, readonly string[]>;
+  readonly runs: Runs;
+  readonly earlier: readonly Evaluation[];
   /** undefined while a service that the proof tries is missing. */
   readonly targets: ProbeTargets | undefined;
   readonly log: LogState;

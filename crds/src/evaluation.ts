@@ -59,6 +59,13 @@ export const gate = z.object({
     ),
 });
 
+export type Gate = z.infer<typeof gate>;
+
+/** With fewer independent tasks than this the gate's verdict is Inconclusive. A smoke test asks for no more than any verdict takes. */
+export function clustersNeeded({ mode, minimumTasks }: Gate): number {
+  return mode === "Smoke" ? fewestClusters : Math.max(minimumTasks, fewestClusters);
+}
+
 const spec = z.object({
   arms: z
     .array(
@@ -212,6 +219,11 @@ export const evaluation = defineKind({
       rule: "!has(self.spec.gate) || (self.spec.gate.candidate != self.spec.gate.baseline && self.spec.arms.exists(a, a.name == self.spec.gate.candidate) && self.spec.arms.exists(a, a.name == self.spec.gate.baseline))",
       field: ".spec.gate",
       message: "spec.gate must name two of spec.arms",
+    },
+    {
+      rule: "!has(self.spec.gate) || (double(self.spec.gate.confidence) >= 0.5 && double(self.spec.gate.confidence) <= 0.9999)",
+      field: ".spec.gate.confidence",
+      message: "spec.gate.confidence must be between 0.5 and 0.9999, such as 0.95",
     },
   ],
   columns: columns(

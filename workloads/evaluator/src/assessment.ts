@@ -1,46 +1,69 @@
-import { suspiciousPoints } from "./gate.ts";
-import type { Estimate } from "./intervals.ts";
+import { advice, trust } from "./advice.ts";
+import { type Block, type Document, list, paragraph } from "./document.ts";
+import { goalOf } from "./gate.ts";
 import type { Ledger } from "./ledger.ts";
 import type { Report } from "./report.ts";
+import { alphabetical, grouped, interval, listed, percent, plural, points, some, sureness } from "./words.ts";
 
-type Arm = Report["arms"][number];
-type Comparison = Report["comparisons"][number];
-const mostTasks = 12;
+export type Arm = Report["arms"][number];
 const mostErrors = 5;
 
-/** `assessment.md`: what was compared, what came out, what was learnt, and how far to trust it; for a person who reads only this. */
-export function assessment(report: Report, ledger: Ledger): string {
-  const sections = [
-    title(report),
-    compared(report),
-    numbers(report),
-    gate(report),
-    changes(report),
-    errors(report, ledger),
-    caveats(report),
-  ];
-  return `${sections.filter(Boolean).join("\n\n")}\n`;
+/** What was compared, what came out, what was learnt, what to do next and how far to trust it; for a person who reads only this. */
+export function assessment(report: Report, ledger: Ledger): Document {
+  return {
+    title: titleOf(report),
+    lead: compared(report),
+    sections: [
+      { heading: "The numbers", blocks: numbers(report) },
+      { heading: "The verdict", blocks: verdictOf(report) },
+      { heading: "Is it memory?", blocks: memory(report) },
+      { heading: "What it cost", blocks: costs(report) },
+      { heading: "What changed", blocks: changes(report) },
+      { heading: "What is left to learn", blocks: errors(report, ledger) },
+      { heading: "What to do next", blocks: advice(report) },
+      { heading: "How far to trust this", blocks: trust(report) },
+    ],
+  };
 }
 
-function title({ evaluation, gate }: Report): string {
+export function titleOf({ evaluation, gate, seen }: Report): string {
   const ends = { Passed: "the gate passed", Failed: "the gate failed", Inconclusive: "nothing was decided" };
-  return `# ${evaluation.name}: ${gate ? ends[gate.verdict.verdict] : "what each arm can do"}`;
+  const end = gate ? ends[gate.verdict.verdict] : "what each arm can do";
+  const smoke = gate?.mode === "Smoke" ? ", in a smoke test" : "";
+  const leak = seen.tasks.length > 0 ? ", on tasks that its adapters have learnt from" : "";
+  return `${evaluation.name}: ${end}${smoke}${leak}`;
 }
 
-function compared({ arms, taskSet, samples }: Report): string {
-  const names = arms.map(
-    ({ name, model, adapterDigest }) => `**${name}** (${adapterDigest ? `adapter \`${model}\`` : `base model \`${model}\` alone`})`,
-  );
+function compared({ arms, taskSet, samples }: Report): Block[] {
   const clusters = taskSet.clusters < taskSet.tasks ? `, which come in ${taskSet.clusters} groups that stand or fall together` : "";
+  const part = taskSet.part === "All" ? "" : ` of the part ${taskSet.part}`;
   const { leftOut } = taskSet;
   const out =
     leftOut.length > 0
       ? ` ${plural(leftOut.length, "task")} more could not be judged in every arm and ${leftOut.length === 1 ? "counts" : "count"} in none${some(leftOut.map((id) => `\`${id}\``))}.`
       : "";
-  return `${listed(names)} ${arms.length > 1 ? "each " : ""}answered the same ${taskSet.tasks} held-out tasks${clusters}, with ${plural(samples, "program")} per task. A program counts when the task's own tests pass, in a sandbox that was proven to be isolated.${out}`;
+  return paragraph(
+    `${listed(arms.map((arm) => `**${arm.name}** (${natureOf(arm)})`))} ${arms.length > 1 ? "each " : ""}answered the same ${taskSet.tasks} held-out tasks${part}${clusters}, with ${plural(samples, "program")} per task. A program counts when the task's own tests pass, in a sandbox that was proven to be isolated.${out}`,
+  );
 }
 
-function numbers({ arms, comparisons }: Report): string {
+/** What answers in an arm. */
+export function natureOf({ model, base, adapterDigest, assigned, context, control, generated }: Arm): string {
+  const controls = { WrongTrajectory: "the wrong ones", Mean: "their mean", Random: "noise", Zero: "nothing learnt" };
+  const made = generated ? "generated " : "";
+  const unassigned = assigned?.unassigned ? `; ${plural(assigned.unassigned, "task")} without one answered by the base` : "";
+  const who = assigned
+    ? `one of ${assigned.adapters} ${made}adapters for each task${unassigned}`
+    : adapterDigest
+      ? `${made}adapter \`${model}\``
+      : `base model \`${base}\` alone`;
+  const told = context
+    ? `, told ${context.as === "Notes" ? "the notes" : "the trajectories"} of ${context.pick === "All" ? "all" : "the nearest"} sessions in at most ${context.maxTokens} tokens${context.untold > 0 ? `; before ${plural(context.untold, "task")} there was nothing to tell` : ""}`
+    : "";
+  return `${who}${told}${control ? `; a control: ${controls[control]}` : ""}`;
+}
+
+function numbers({ arms, comparisons }: Report): Block[] {
   const ks = Object.keys(arms[0]?.passAtK ?? {}).filter((k) => k !== "1");
   const head = ["Arm", "Pass@1", "95 % interval", ...ks.map((k) => `Pass@${k}`)];
   const rows = arms.map(({ name, passAt1, passAtK }) => [
@@ -51,99 +74,119 @@ function numbers({ arms, comparisons }: Report): string {
   ]);
   const gains = comparisons.map(
     ({ candidate, baseline, delta }) =>
-      `- **${candidate}** against **${baseline}**: ${points(delta.estimate)} points, ${intervalOf(delta)}`,
+      `**${candidate}** against **${baseline}**: ${points(delta.estimate)} points, 95 % interval ${interval(delta)}`,
   );
-  return ["## The numbers", table([head, ...rows]), gains.length > 0 ? `Gains, paired by task:\n\n${gains.join("\n")}` : ""]
-    .filter(Boolean)
-    .join("\n\n");
+  return [{ table: [head, ...rows] }, ...(gains.length > 0 ? paragraph("Gains, paired by task:") : []), ...list(gains)];
 }
 
-function gate({ gate }: Report): string {
-  if (!gate) return "";
-  const { rule, thresholdPoints, verdict, verdicts } = gate;
+function verdictOf({ gate, look }: Report): Block[] {
+  if (!gate) return [];
+  const { rule, verdict, verdicts, tested } = gate;
   const other = rule === "LowerBound" ? "PointEstimate" : "LowerBound";
   const words = { Passed: "passes", Failed: "fails", Inconclusive: "stays undecided" };
   const otherwise =
     verdicts[other].why === verdict.why
       ? "it comes out the same, for the same reason"
       : `it ${verdicts[other].verdict === verdict.verdict ? "would come out the same" : `would have come out otherwise (${verdicts[other].verdict})`}: ${verdicts[other].why}`;
+  const goal =
+    gate.maxRelativeDropPercent === undefined
+      ? `had to gain ${goalOf(gate)} over **${gate.baseline}**`
+      : `had to keep ${goalOf(gate)}, that of **${gate.baseline}**; what it has above that`;
+  const ended =
+    look.of > 1
+      ? ` The evaluation ended at look ${look.number} of ${look.of}, whose interval is stricter so that all looks together keep the gate's confidence.`
+      : "";
   return [
-    "## The verdict",
-    `**${gate.candidate}** had to gain ${thresholdPoints} points over **${gate.baseline}**. By the rule \`${rule}\` it ${words[verdict.verdict]}: ${verdict.why}.`,
-    `By the rule \`${other}\` ${otherwise}.`,
-  ].join("\n\n");
+    ...paragraph(
+      `**${gate.candidate}** ${goal}${gate.maxRelativeDropPercent === undefined ? "; it gained" : " is"} ${points(tested.estimate)} points, ${sureness(gate.intervalConfidence)} interval ${interval(tested)}. By the rule \`${rule}\` it ${words[verdict.verdict]}: ${verdict.why}.${ended}`,
+    ),
+    ...paragraph(`By the rule \`${other}\` ${otherwise}.`),
+  ];
 }
 
-function changes(report: Report): string {
-  const comparison = mainComparison(report);
-  if (!comparison) return "";
-  const [after, before] = [armNamed(report, comparison.candidate), armNamed(report, comparison.baseline)];
-  if (!after || !before) return "";
-  const moved = Object.keys(after.passed).map((id) => ({ id, from: before.passed[id] ?? 0, to: after.passed[id] ?? 0 }));
-  const gained = moved.filter(({ from, to }) => to > from).sort((a, b) => b.to - b.from - (a.to - a.from) || order(a.id, b.id));
-  const lost = moved.filter(({ from, to }) => to < from).sort((a, b) => a.to - a.from - (b.to - b.from) || order(a.id, b.id));
-  const never = moved.filter(({ from, to }) => from + to === 0).sort((a, b) => order(a.id, b.id));
-  const show = ({ id, from, to }: (typeof moved)[number]) => `\`${id}\` (${from} → ${to})`;
+function memory({ contrasts, arms, gate }: Report): Block[] {
+  const right = contrasts[0]?.candidate;
+  if (!right) {
+    const able = arms.find((arm) => arm.name === gate?.candidate && (arm.adapterDigest || arm.assigned));
+    return able
+      ? paragraph(
+          `There was no control arm: whether **${able.name}** remembers something of these tasks, or is one better adapter for everything, isn't known.`,
+        )
+      : [];
+  }
+  const names = { WrongTrajectory: "wrong", Mean: "mean", Random: "noise", Zero: "nothing" };
   return [
-    "## What changed",
-    `From **${before.name}** to **${after.name}**, of ${report.samples} each:`,
-    [
-      `- ${plural(gained.length, "task")} gained${some(gained.map(show))}`,
-      `- ${plural(lost.length, "task")} lost${some(lost.map(show))}`,
-      `- ${plural(never.length, "task")} that neither solved${some(never.map(({ id }) => `\`${id}\``))}`,
-    ].join("\n"),
-  ].join("\n\n");
+    ...paragraph("A gain over the base alone doesn't tell memory from one better adapter for everything. The control arms do:"),
+    ...list(
+      contrasts.map(
+        ({ control, baseline, delta }) =>
+          `Right minus ${names[control]} (**${right}** against **${baseline}**): ${points(delta.estimate)} points, 95 % interval ${interval(delta)}: ${meaning(control, delta)}`,
+      ),
+    ),
+  ];
 }
 
-function errors(report: Report, ledger: Ledger): string {
-  const arm = mainComparison(report)?.candidate ?? report.arms[0]?.name ?? "";
-  const failed = Object.keys(armNamed(report, arm)?.passed ?? {})
-    .flatMap((id) => ledger.judged(arm, id) ?? [])
-    .filter(({ execution }) => !execution.passed);
-  if (failed.length === 0) return `## What is left to learn\n\nEvery program of **${arm}** passed; only harder tasks could tell more.`;
+function meaning(control: NonNullable<Arm["control"]>, { lower, upper }: { lower: number; upper: number }): string {
+  const other = {
+    WrongTrajectory: "another task's adapter",
+    Mean: "the mean adapter",
+    Random: "noise of the same size",
+    Zero: "an empty adapter",
+  }[control];
+  if (lower > 0) return `it helps more than ${other}`;
+  if (upper < 0) return `it is worse than ${other}`;
+  return `nothing shows that it helps more than ${other}`;
+}
+
+function costs({ arms, samples }: Report): Block[] {
+  const head = ["Arm", "Prompt tokens", "Answer tokens", "Seconds of requests", "Programs run"];
+  const rows = arms.map(({ name, costs }) => [
+    name,
+    grouped(costs.promptTokens),
+    grouped(costs.completionTokens),
+    grouped(costs.engineSeconds),
+    grouped(costs.programs),
+  ]);
+  return [
+    { table: [head, ...rows] },
+    ...paragraph(`A prompt is counted once for its ${plural(samples, "program")}; equal programs of a task are run once.`),
+  ];
+}
+
+function changes(report: Report): Block[] {
+  const { comparisons, gate, matrix, samples } = report;
+  const comparison = comparisons.find(({ candidate }) => candidate === gate?.candidate) ?? comparisons[0];
+  if (!comparison) return [];
+  const { candidate: after, baseline: before } = comparison;
+  const moved = matrix.map(({ task, passed }) => ({ task, from: passed[before] ?? 0, to: passed[after] ?? 0 }));
+  const by = (change: (row: (typeof moved)[number]) => number) => (a: (typeof moved)[number], b: (typeof moved)[number]) =>
+    change(b) - change(a) || alphabetical(a.task, b.task);
+  const gained = moved.filter(({ from, to }) => to > from).sort(by(({ from, to }) => to - from));
+  const lost = moved.filter(({ from, to }) => to < from).sort(by(({ from, to }) => from - to));
+  const never = moved.filter(({ from, to }) => from + to === 0).sort(by(() => 0));
+  const show = ({ task, from, to }: (typeof moved)[number]) => `\`${task}\` (${from} → ${to})`;
+  return [
+    ...paragraph(`From **${before}** to **${after}**, of ${samples} each:`),
+    ...list([
+      `${plural(gained.length, "task")} gained${some(gained.map(show))}`,
+      `${plural(lost.length, "task")} lost${some(lost.map(show))}`,
+      `${plural(never.length, "task")} that neither solved${some(never.map(({ task }) => `\`${task}\``))}`,
+    ]),
+  ];
+}
+
+function errors({ gate, comparisons, arms, matrix }: Report, ledger: Ledger): Block[] {
+  const arm = gate?.candidate ?? comparisons[0]?.candidate ?? arms[0]?.name ?? "";
+  const failed = matrix.flatMap(({ task }) => ledger.judged(arm, task) ?? []).filter(({ execution }) => !execution.passed);
+  if (failed.length === 0) return paragraph(`Every program of **${arm}** passed; only harder tasks could tell more.`);
   const kinds = [...Map.groupBy(failed, ({ execution }) => kindOf(execution.outcome, execution.error))].sort(
-    ([a, some], [b, others]) => others.length - some.length || order(a, b),
+    ([a, some], [b, others]) => others.length - some.length || alphabetical(a, b),
   );
-  const lines = kinds.slice(0, mostErrors).map(([kind, all]) => `- ${all.length} × ${kind}`);
   const rest = kinds.slice(mostErrors).reduce((sum, [, all]) => sum + all.length, 0);
   return [
-    `## What is left to learn`,
-    `${plural(failed.length, "program")} of **${arm}** failed, most often so:`,
-    [...lines, ...(rest > 0 ? [`- ${rest} × something else`] : [])].join("\n"),
-  ].join("\n\n");
-}
-
-function caveats(report: Report): string {
-  const { taskSet, gate, comparisons } = report;
-  const largest = Math.max(...comparisons.map(({ delta }) => delta.estimate), 0);
-  return [
-    "## How far to trust this",
-    [
-      gate?.leakageSuspected || largest > suspiciousPoints
-        ? `- **Leakage suspected**: a gain of more than ${suspiciousPoints} points is more often a leak of the tasks than a success. Before it is believed, run the control arms: the baseline against itself, an adapter learnt from other sessions, and one learnt from the wrong ones.`
-        : "",
-      taskSet.clusters < 30
-        ? `- ${taskSet.clusters} ${taskSet.clusters < taskSet.tasks ? "groups of tasks" : "tasks"} are few: an interval of so few trusts that those which weren't drawn are like these.`
-        : "",
-      comparisons.length > 1
-        ? `- ${comparisons.length} gains are told, each with an interval of its own: that one of them misses the truth is likelier than 5 %. Only the one that was chosen beforehand decides.`
-        : "",
-      "- The intervals speak of other tasks of this kind, drawn as these were. They say nothing about tasks of another kind.",
-      "- Each gate spends its tasks: an adapter that was chosen by looking at these results needs fresh ones.",
-      `- Every program stands in \`samples.jsonl\`; all numbers can be computed from it again. Task set: \`${taskSet.repository}@${taskSet.digest}\`.`,
-    ]
-      .filter(Boolean)
-      .join("\n"),
-  ].join("\n\n");
-}
-
-/** The comparison that the gate is about, or the first. */
-function mainComparison({ gate, comparisons }: Report): Comparison | undefined {
-  return comparisons.find(({ candidate }) => candidate === gate?.candidate) ?? comparisons[0];
-}
-
-function armNamed({ arms }: Report, name: string): Arm | undefined {
-  return arms.find((arm) => arm.name === name);
+    ...paragraph(`${plural(failed.length, "program")} of **${arm}** failed, most often so:`),
+    ...list([...kinds.slice(0, mostErrors).map(([kind, all]) => `${all.length} × ${kind}`), rest > 0 ? `${rest} × something else` : ""]),
+  ];
 }
 
 /** An error with what is particular to one program left out, so that its like are counted together. */
@@ -156,23 +199,3 @@ function kindOf(outcome: string, error: string): string {
     .slice(0, 160);
   return general ? `${outcome}: \`${general}\`` : outcome;
 }
-
-function some(items: readonly string[]): string {
-  if (items.length === 0) return "";
-  const more = items.length > mostTasks ? ` and ${items.length - mostTasks} more` : "";
-  return `: ${items.slice(0, mostTasks).join(", ")}${more}`;
-}
-
-function table([head = [], ...rows]: string[][]): string {
-  return [head, head.map((_, column) => (column === 0 ? "---" : "---:")), ...rows].map((cells) => `| ${cells.join(" | ")} |`).join("\n");
-}
-
-function listed(items: readonly string[]): string {
-  return items.length < 2 ? items.join("") : `${items.slice(0, -1).join(", ")} and ${items.at(-1)}`;
-}
-
-const order = (a: string, b: string) => (a < b ? -1 : 1);
-const plural = (count: number, noun: string) => `${count} ${noun}${count === 1 ? "" : "s"}`;
-const percent = (fraction: number) => `${(100 * fraction).toFixed(1)} %`;
-const points = (value: number) => `${value > 0 ? "+" : ""}${value.toFixed(1)}`;
-const intervalOf = ({ lower, upper }: Estimate) => `95 % interval ${points(lower)} to ${points(upper)}`;

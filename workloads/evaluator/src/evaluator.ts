@@ -3,60 +3,86 @@ import { complete } from "@rune/clients/inference";
 import { proveIsolation } from "@rune/clients/isolation";
 import { connectLog, type SessionLog } from "@rune/clients/log";
 import { Mlflow } from "@rune/clients/mlflow";
-import { PodFailure } from "@rune/clients/pod";
 import { Registry } from "@rune/clients/registry";
 import { Runner } from "@rune/clients/runner";
-import { chosenTasks } from "@rune/clients/task-set";
-import type { EvaluatorResult, HeldOutTask } from "@rune/crds/artifact";
-import { type EvaluatorJob, exit } from "@rune/crds/job-spec";
+import { tasksUpToLook } from "@rune/clients/task-set";
+import type { EvaluatorResult } from "@rune/crds/artifact";
+import type { EvaluatorJob } from "@rune/crds/job-spec";
+import { pullFacts } from "./adapters.ts";
+import { activeArm } from "./arms.ts";
 import { assessment } from "./assessment.ts";
+import { markdown } from "./document.ts";
+import { loadExperience } from "./experience.ts";
 import { Ledger } from "./ledger.ts";
 import { measure } from "./measure.ts";
+import { page } from "./page.ts";
 import { publishReport, trackReport } from "./publish.ts";
-import { armEstimate, buildReport, isComplete, sampleLines } from "./report.ts";
-import { loadTaskSet } from "./tasks.ts";
+import { buildReport, type Report, sampleLines } from "./report.ts";
+import { armEstimate, costsOf, isComplete, isJudged, judgedPrograms, type Measured } from "./results.ts";
+import { refuseSeen } from "./seen.ts";
+import { loadTasks } from "./tasks.ts";
+import { teller } from "./telling.ts";
 import type { World } from "./world.ts";
 
-/** One epoch of one evaluation: judges what its arm still lacks, and publishes the report once no arm lacks anything. */
+/**
+ * One epoch of one evaluation: judges what its arm still lacks of this look, as far as the claimed adapters answer it. After the last arm
+ * it decides whether the evaluation ends at this look, and publishes the report if so.
+ */
 export async function runEvaluator(job: EvaluatorJob, signal: AbortSignal): Promise<EvaluatorResult> {
   const registry = new Registry({ url: job.registry.url, token: () => secret(job.registry.tokenFile) });
-  const tasks = chosenTasks(await loadTaskSet(registry, job.taskSet), { ...job.taskSet, seed: job.seed });
+  const chosen = await loadTasks(registry, job);
+  const facts = await pullFacts(registry, job, chosen);
+  refuseSeen(job, facts);
   const { url, stream, subject } = job.nats;
   const credentials = await readFile(job.nats.credentialsFile, "utf8");
   const log = await connectLog({ url, credentials, stream, subject, uid: job.owner.uid, signal, deadline: Date.parse(job.deadline) });
   try {
     const ledger = new Ledger((await log.read()).records);
-    await measure(await worldOf(job, tasks, ledger, log, signal), signal);
-    const result = { arm: job.arm, passAt1: armEstimate(job, job.arm, tasks, ledger), completed: tasks.length * job.samples };
-    return isComplete(job, tasks, ledger) ? { ...result, ...(await publish(job, tasks, ledger, registry)) } : result;
+    const measured = { job, tasks: tasksUpToLook(chosen, job.look), ledger, facts };
+    await measure(await worldOf(measured, registry, log, signal), signal);
+    return isComplete(measured) ? { ...resultOf(measured), ...(await conclude(measured, registry)) } : resultOf(measured);
   } finally {
     await log.close();
   }
 }
 
-async function publish(job: EvaluatorJob, tasks: readonly HeldOutTask[], ledger: Ledger, registry: Registry) {
-  const report = buildReport(job, tasks, ledger);
-  const text = assessment(report, ledger);
-  const reference = await publishReport(registry, job, report, { assessment: text, samples: sampleLines(job, tasks, ledger) });
-  const mlflowRunID = job.mlflow && (await trackReport(new Mlflow({ url: job.mlflow.url }), job.mlflow.experiment, report, text));
-  const delta = report.comparisons.find(({ candidate }) => candidate === report.gate?.candidate)?.delta;
-  return { delta, ...report.gate?.verdict, report: reference, mlflowRunID };
+/** What this job's arm has done so far. */
+function resultOf(measured: Measured): EvaluatorResult {
+  const arm = activeArm(measured.job);
+  return {
+    arm: arm.name,
+    completed: judgedPrograms(arm, measured),
+    costs: costsOf(arm, measured),
+    ...(isJudged(arm.name, measured) && { passAt1: armEstimate(arm, measured) }),
+  };
 }
 
-async function worldOf(
-  job: EvaluatorJob,
-  tasks: readonly HeldOutTask[],
-  ledger: Ledger,
-  log: SessionLog,
-  signal: AbortSignal,
-): Promise<World> {
-  const arm = job.arms.find(({ name }) => name === job.arm);
-  if (!arm)
-    throw new PodFailure(
-      exit.misconfigured,
-      "NoSuchArm",
-      `the spec's arm ${job.arm} is none of its arms; the operator wrote a spec that contradicts itself`,
-    );
+/** What every arm together says; only the last look, and one that decides, has a verdict and a report. */
+async function conclude(measured: Measured, registry: Registry): Promise<Partial<EvaluatorResult>> {
+  const { job } = measured;
+  const report = buildReport(measured);
+  const decided = report.gate?.decided ?? job.look.number === job.look.of;
+  const numbers = { decided, ...numbersOf(report) };
+  if (!decided) return numbers;
+  const written = assessment(report, measured.ledger);
+  const text = markdown(written);
+  const texts = { assessment: text, page: page(report, written), samples: sampleLines(measured) };
+  const reference = await publishReport(registry, job, report, texts);
+  const told = { report, assessment: text, reference };
+  const mlflowRunID = job.mlflow && (await trackReport(new Mlflow({ url: job.mlflow.url }), job.mlflow.experiment, told));
+  return { ...numbers, ...report.gate?.verdict, report: reference, mlflowRunID };
+}
+
+function numbersOf({ comparisons, gate }: Report): Partial<EvaluatorResult> {
+  return {
+    comparisons: comparisons.map(({ candidate, delta }) => ({ candidate, delta })),
+    delta: comparisons.find(({ candidate }) => candidate === gate?.candidate)?.delta,
+    controlsMissing: gate?.controlsMissing ?? undefined,
+  };
+}
+
+async function worldOf({ job, tasks, ledger }: Measured, registry: Registry, log: SessionLog, signal: AbortSignal): Promise<World> {
+  const arm = activeArm(job);
   const runner = new Runner({ url: job.sandbox.url, token: await secret(job.sandbox.tokenFile), signal });
   return {
     job,
@@ -65,7 +91,8 @@ async function worldOf(
     append: async (record) => {
       await log.append(record);
     },
-    ask: (question) => complete({ ...question, url: arm.model.url, model: arm.model.name, deadline: Date.parse(job.deadline), signal }),
+    ask: (question) => complete({ ...question, url: arm.model.url, deadline: Date.parse(job.deadline), signal }),
+    tell: teller(arm.context, await loadExperience(registry, arm)),
     execute: async (program) => (await runner.execute(program)).execution,
     tryTests: ({ entryPoint, tests }) => runner.tryTests({ entryPoint, tests }),
     prove: () => proveIsolation({ targets: job.sandbox.probeTargets, probe: (targets) => runner.probe(job.epoch, targets), signal }),

@@ -71,20 +71,20 @@ export type Fakes = {
 };
 
 /** One process's view. The model with memory solves all but tasks over `seal`; each question is answered with other wrong programs. */
-export function fakeWorld(
-  job: EvaluatorJob,
-  { outside, power = new FakePower(), now = () => new Date(0), isolation = verified, unusable = {} }: Fakes,
-): World {
+export function fakeWorld(job: EvaluatorJob, { outside, power = new FakePower(), now, isolation = verified, unusable = {} }: Fakes): World {
   const write = outside.log.writer();
+  let seconds = 0;
   return {
     job,
     tasks,
     ledger: new Ledger(outside.records),
-    now,
+    now: now ?? (() => new Date(1000 * seconds)),
     append: async (record) => power.across(() => write(record)),
+    tell: () => ({ text: "", trajectories: 0 }),
     ask: async ({ messages, n }) => {
       const texts = power.across(() => {
         outside.asked += 1;
+        seconds += 2;
         const solves = job.arm === "memory" && !messages.some(({ content }) => content.includes("seal"));
         return [solves ? "    right" : "    wrong", "    wrong", `    wrong ${outside.asked}`, solves ? "    right" : "    wrong"];
       });

@@ -3,11 +3,13 @@ import { z } from "zod";
 
 export type Sample = { program: string; execution: Execution };
 export type Intent = Extract<LogRecord, { type: "intent" }>;
-/** Programs that were sampled for a task, under the number of their step. */
-export type Sampled = { n: number; programs: readonly string[] };
+/** What a request took. Logs of earlier versions don't say how many seconds. */
+export type Usage = { promptTokens: number; completionTokens: number; seconds?: number | undefined };
+/** Programs that were sampled for a task, under the number of their step. `told`: trajectories that stood in front of the task. */
+export type Sampled = { n: number; programs: readonly string[]; usage: Usage; told: number };
 
 /** What an intent of an evaluation says it is for. */
-const subject = z.object({ arm: z.string(), taskId: z.string() });
+const subject = z.object({ arm: z.string(), taskId: z.string(), told: z.number().default(0) });
 
 /** Everything an evaluation knows, folded from its log: what was announced, sampled and judged, by arm and task. */
 export class Ledger {
@@ -28,7 +30,11 @@ export class Ledger {
     this.epoch = Math.max(this.epoch, record.epoch);
     if (record.type === "isolation" && record.isolation.verified) this.provenEpoch = Math.max(this.provenEpoch, record.epoch);
     if (record.type === "intent") this.#open.set(keyOf(subject.parse(record.input)), record);
-    if (record.type === "generated") this.#settle(record.n, (key) => this.#sampled.set(key, { n: record.n, programs: record.programs }));
+    if (record.type === "generated") {
+      const { n, programs, promptTokens, completionTokens, seconds } = record;
+      const usage = { promptTokens, completionTokens, seconds };
+      this.#settle(n, (key, { input }) => this.#sampled.set(key, { n, programs, usage, told: subject.parse(input).told }));
+    }
     if (record.type === "lost") this.#settle(record.n, (_, intent) => this.#lose(intent));
     if (record.type === "judged") this.#judge(keyOf(record), record.samples);
   }

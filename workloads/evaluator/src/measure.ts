@@ -1,3 +1,4 @@
+import { inFrontOf } from "@rune/clients/context";
 import { canonicalJSON, sha256 } from "@rune/clients/digest";
 import { InferenceRefused } from "@rune/clients/inference";
 import { isolationFailure } from "@rune/clients/isolation";
@@ -8,6 +9,7 @@ import { defaultSampling, prefill, prompt } from "@rune/clients/prompt";
 import { lostTwice, mostLosses, type Program } from "@rune/clients/runner";
 import type { Execution, HeldOutTask } from "@rune/crds/artifact";
 import { exit } from "@rune/crds/job-spec";
+import { activeArm, mayAsk, modelFor } from "./arms.ts";
 import { eachOf, turnstile } from "./crew.ts";
 import { Journal } from "./journal.ts";
 import type { Intent, Sample, Sampled } from "./ledger.ts";
@@ -26,14 +28,15 @@ const mostNamed = 10;
 type Run = (program: Program) => Promise<Execution>;
 
 /**
- * Judges every task of this job's arm that its log doesn't hold yet. The programs of a task are fixed in the log before the first of them
+ * Judges every task that this job's arm may ask now and its log doesn't hold yet. The programs of a task are fixed in the log before the first of them
  * runs, so that a program that takes the sandbox down with it is judged again and never replaced by a luckier one. Tasks that were begun
  * before come first and alone, each execution announced: what is lost then is lost by the program that ran.
  */
 export async function measure(world: World, signal: AbortSignal): Promise<void> {
   const { job, tasks, ledger } = world;
   if (ledger.epoch > job.epoch) throw new Fenced(`epoch ${ledger.epoch} has written to the log; this evaluator is of epoch ${job.epoch}`);
-  const left = tasks.filter((task) => !ledger.judged(job.arm, task.id));
+  const arm = activeArm(job);
+  const left = tasks.filter((task) => !ledger.judged(job.arm, task.id) && mayAsk(job, arm, task));
   if (left.length === 0) return;
   const journal = new Journal(world);
   await prove(world, journal);
@@ -85,30 +88,40 @@ async function tryTests(world: World, tasks: readonly HeldOutTask[]): Promise<vo
 
 /** Samples a task's programs and fixes them in the log. */
 async function sample(world: World, journal: Journal, task: HeldOutTask): Promise<Sampled> {
-  const { job } = world;
+  const { job, now } = world;
+  const { text, trajectories: told } = world.tell(task);
   const question: Question = {
-    messages: prompt(task),
+    model: modelFor(activeArm(job), task.id),
+    messages: inFrontOf(prompt(task), text),
     prefill: prefill(task),
     n: job.samples,
     sampling: { ...defaultSampling, ...job.sampling },
   };
-  const n = await announce(world, journal, task, sha256(canonicalJSON(question)));
+  const n = await announce(world, journal, task, { inputDigest: sha256(canonicalJSON(question)), told });
+  const asked = now().getTime();
   const answer = await world.ask({ ...question, requestID: `${job.owner.uid}/${n}` }).catch((error: unknown) => {
     if (error instanceof InferenceRefused) error.message = `task ${task.id}: ${error.message}`;
     throw error;
   });
+  const usage = { ...answer.usage, seconds: Math.max(0, now().getTime() - asked) / 1000 };
   const programs = answer.texts.map((text) => programOf(task, text, longestProgram(job.samples)));
-  await journal.write({ type: "generated", programs, ...answer.usage }, n);
-  return { n, programs };
+  await journal.write({ type: "generated", programs, ...usage }, n);
+  return { n, programs, usage, told };
 }
 
 /** Appends the intent, unless this epoch's stands there already; what an earlier epoch announced is lost. */
-async function announce(world: World, journal: Journal, task: HeldOutTask, inputDigest: string): Promise<number> {
+async function announce(
+  world: World,
+  journal: Journal,
+  task: HeldOutTask,
+  { inputDigest, told }: { inputDigest: string; told: number },
+): Promise<number> {
   const { job, ledger } = world;
   const open = ledger.open(job.arm, task.id);
   if (open?.epoch === job.epoch && open.inputDigest === inputDigest) return open.n;
   if (open) await lose(world, journal, open);
-  return await journal.write({ type: "intent", effect: "generate", inputDigest, round: 0, input: { arm: job.arm, taskId: task.id } });
+  const input = { arm: job.arm, taskId: task.id, ...(told > 0 && { told }) };
+  return await journal.write({ type: "intent", effect: "generate", inputDigest, round: 0, input });
 }
 
 async function lose({ job }: World, journal: Journal, { n, epoch }: Intent): Promise<void> {

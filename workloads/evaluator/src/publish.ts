@@ -2,7 +2,9 @@ import { canonicalJSON } from "@rune/clients/digest";
 import type { Mlflow } from "@rune/clients/mlflow";
 import type { Registry } from "@rune/clients/registry";
 import { mediaType } from "@rune/crds/artifact";
+import type { ArtifactReference } from "@rune/crds/common";
 import type { EvaluatorJob } from "@rune/crds/job-spec";
+import type { Estimate } from "./intervals.ts";
 import type { Report } from "./report.ts";
 
 /** Stores the report; equal reports have one digest. */
@@ -10,7 +12,7 @@ export async function publishReport(
   registry: Pick<Registry, "push">,
   job: EvaluatorJob,
   report: Report,
-  texts: { assessment: string; samples: string },
+  texts: { assessment: string; page: string; samples: string },
 ) {
   const file = (title: string, bytes: Uint8Array) => ({ title, mediaType: mediaType.reportFile, bytes });
   const { repository, digest } = await registry.push({
@@ -20,6 +22,7 @@ export async function publishReport(
     configMediaType: mediaType.empty,
     files: [
       file("report.json", canonicalJSON(report)),
+      file("assessment.html", Buffer.from(texts.page)),
       file("assessment.md", Buffer.from(texts.assessment)),
       file("samples.jsonl", Buffer.from(texts.samples)),
     ],
@@ -30,15 +33,18 @@ export async function publishReport(
 
 const uidTag = "rune.evaluation.uid";
 
+type Told = { report: Report; assessment: string; reference: ArtifactReference };
+
 /** Tells the experiment tracker, in a run of its own that a second attempt goes on with. Gives the run's ID, or nothing: it never fails an evaluation. */
-export async function trackReport(mlflow: Mlflow, experiment: string, report: Report, assessment: string): Promise<string | undefined> {
+export async function trackReport(mlflow: Mlflow, experiment: string, told: Told): Promise<string | undefined> {
+  const { report, assessment } = told;
   try {
     const { uid, name } = report.evaluation;
     const run =
       (await mlflow.findRun({ experiment, tag: uidTag, value: uid })) ??
-      (await mlflow.startRun({ experiment, name, tags: { [uidTag]: uid }, params: paramsOf(report) }));
+      (await mlflow.startRun({ experiment, name, tags: tagsOf(told), params: paramsOf(report) }));
     await mlflow.logMetrics(run, metricsOf(report));
-    await mlflow.note(run, [noteOf(report), assessment].filter(Boolean).join("\n\n"));
+    await mlflow.note(run, noteOf(report) ?? assessment);
     await mlflow.endRun(run);
     return run.runID;
   } catch (error) {
@@ -49,39 +55,60 @@ export async function trackReport(mlflow: Mlflow, experiment: string, report: Re
   }
 }
 
-/** The plan's words for the gate's end. */
-export function noteOf({ gate }: Report): string {
-  if (!gate) return "";
-  return { Passed: "Gate PASSED", Failed: "Gate FAILED — reassessing", Inconclusive: "Gate INCONCLUSIVE" }[gate.verdict.verdict];
+function tagsOf({ report, reference }: Told): Record<string, string> {
+  return { [uidTag]: report.evaluation.uid, "rune.report": `${reference.repository}@${reference.digest}` };
 }
 
-/** `pass_at_1` is that of the gate's candidate, or of the first arm; each arm's own stands beside it. */
+/** The plan's words for the gate's end; nothing where there is no gate. */
+export function noteOf({ gate }: Report): string | undefined {
+  return gate && { Passed: "Gate PASSED", Failed: "Gate FAILED — reassessing", Inconclusive: "Gate INCONCLUSIVE" }[gate.verdict.verdict];
+}
+
+/**
+ * Under the plan's names, of the gate's candidate or of the first arm: its Pass@1, and what its adapter's training said. Each arm's Pass@1
+ * and every gain stand beside them. What isn't known is left out.
+ */
 export function metricsOf(report: Report): Record<string, number> {
-  const { arms, comparisons } = report;
-  return {
-    pass_at_1: mainArm(report)?.passAt1.estimate ?? Number.NaN,
-    ...Object.fromEntries(arms.map(({ name, passAt1 }) => [`pass_at_1.${name}`, passAt1.estimate])),
-    ...Object.fromEntries(
-      comparisons.flatMap(({ candidate, delta }) => [
-        [`delta_points.${candidate}`, delta.estimate],
-        [`delta_points_lower.${candidate}`, delta.lower],
-        [`delta_points_upper.${candidate}`, delta.upper],
-      ]),
-    ),
+  const { arms, comparisons, contrasts } = report;
+  const { passAt1, training } = mainArm(report) ?? {};
+  const known = {
+    pass_at_1: passAt1?.estimate,
+    training_loss: training?.trainingLoss,
+    adapter_cosine_diversity: training?.cosineDiversity,
+    delta_w_norm: training?.deltaWNorm,
   };
+  return Object.fromEntries([
+    ...Object.entries(known).flatMap(([name, value]) => (value === undefined ? [] : [[name, value] as const])),
+    ...arms.map(({ name, passAt1 }) => [`pass_at_1.${name}`, passAt1.estimate] as const),
+    ...comparisons.flatMap(({ candidate, delta }) => intervalMetrics("delta_points", candidate, delta)),
+    ...contrasts.flatMap(({ baseline, delta }) => intervalMetrics("right_minus", baseline, delta)),
+  ]);
+}
+
+function intervalMetrics(metric: string, arm: string, { estimate, lower, upper }: Estimate): (readonly [string, number])[] {
+  return [
+    [`${metric}.${arm}`, estimate],
+    [`${metric}_lower.${arm}`, lower],
+    [`${metric}_upper.${arm}`, upper],
+  ];
 }
 
 export function paramsOf(report: Report): Record<string, string> {
-  const arm = mainArm(report);
   return {
     run_id: report.evaluation.uid,
     phase: report.evaluation.name,
-    adapter_id: arm?.adapterDigest ? arm.model : "none",
+    adapter_id: adapterOf(mainArm(report)),
     task_set: report.taskSet.digest,
+    part: report.taskSet.part,
     tasks: String(report.taskSet.tasks),
     samples: String(report.samples),
     seed: String(report.seed),
   };
+}
+
+function adapterOf(arm: Report["arms"][number] | undefined): string {
+  if (arm?.assigned) return `${arm.assigned.adapters} adapters`;
+  return arm?.adapterDigest ? arm.model : "none";
 }
 
 function mainArm({ arms, gate }: Report) {

@@ -1,141 +1,223 @@
 import { canonicalJSON, sha256 } from "@rune/clients/digest";
-import { type Mlflow, MlflowUnavailable } from "@rune/clients/mlflow";
-import type { Push } from "@rune/clients/registry";
-import { type Execution, evaluatorResult, type HeldOutTask, type LogRecord } from "@rune/crds/artifact";
+import { evaluatorResult } from "@rune/crds/artifact";
 import type { EvaluatorJob } from "@rune/crds/job-spec";
-import { beforeAll, describe, expect, test, vi } from "vitest";
-import { assessment } from "./assessment.ts";
+import { beforeAll, describe, expect, test } from "vitest";
+import { activeArm } from "./arms.ts";
+import { adapterArm, controlled, judgedRecord, measuredOf, none, quickstart, recordsOf } from "./fake-results.ts";
 import { FakeOutside, fakeWorld, jobOf, tasks } from "./fake-world.ts";
 import { Ledger } from "./ledger.ts";
 import { measure } from "./measure.ts";
-import { metricsOf, noteOf, paramsOf, publishReport, trackReport } from "./publish.ts";
-import { armEstimate, buildReport, isComplete, sampleLines } from "./report.ts";
+import { buildReport, sampleLines } from "./report.ts";
+import { armEstimate, costsOf, isComplete, judgedPrograms, type Measured } from "./results.ts";
 
 const never = new AbortController().signal;
 const outside = new FakeOutside();
-let ledger = new Ledger();
+let measured: Measured;
 
 beforeAll(async () => {
   await measure(fakeWorld(jobOf(), { outside }), never);
   await measure(fakeWorld(jobOf({ epoch: 2, arm: "memory" }), { outside }), never);
-  ledger = new Ledger(outside.records);
+  measured = { job: jobOf(), tasks, ledger: new Ledger(outside.records), facts: new Map() };
 });
 
 describe("a report", () => {
   test("waits for the last arm", () => {
-    expect(isComplete(jobOf(), tasks, ledger)).toBe(true);
-    expect(isComplete(jobOf(), tasks, new Ledger(outside.records.filter(({ epoch }) => epoch === 1)))).toBe(false);
+    expect(isComplete(measured)).toBe(true);
+    expect(isComplete({ ...measured, ledger: new Ledger(outside.records.filter(({ epoch }) => epoch === 1)) })).toBe(false);
   });
 
-  test("holds each arm's rates, the paired gain and both verdicts", () => {
-    const report = buildReport(jobOf(), tasks, ledger);
-    expect(report.taskSet).toMatchObject({ tasks: 6, clusters: 3, effectiveClusters: 3, leftOut: [] });
+  test("holds each arm's rates, the matrix, the paired gain and both verdicts", () => {
+    const report = buildReport(measured);
+    expect(report.taskSet).toMatchObject({ part: "All", tasks: 6, clusters: 3, effectiveClusters: 3, leftOut: [] });
+    expect(report.look).toEqual({ number: 1, of: 1 });
     expect(report.arms.map(({ name, passAt1 }) => [name, passAt1.estimate])).toEqual([
       ["base", 0],
       ["memory", 0.333333],
     ]);
-    expect(report.arms[1]).toMatchObject({
-      passAtK: { 1: 0.333333, 4: 0.666667 },
-      passed: { "both-seal": 0, "both-veil": 2 },
-      outcomes: { Passed: 8, Error: 16 },
-    });
+    expect(report.arms[1]).toMatchObject({ passAtK: { 1: 0.333333, 4: 0.666667 }, outcomes: { Passed: 8, Error: 16 } });
+    expect(report.matrix.map(({ task }) => task)).toEqual([
+      "both-haul",
+      "table-haul",
+      "both-seal",
+      "table-seal",
+      "both-veil",
+      "table-veil",
+    ]);
+    expect(report.matrix[2]).toEqual({ task: "both-seal", cluster: "seal", passed: { base: 0, memory: 0 } });
+    expect(report.matrix[4]?.passed).toEqual({ base: 0, memory: 2 });
     expect(report.comparisons).toMatchObject([
       { candidate: "memory", baseline: "base", delta: { estimate: 33.333333, lower: -38.377545, upper: 100 }, differing: 4 },
     ]);
     expect(report.gate).toMatchObject({
       verdict: { verdict: "Inconclusive" },
       verdicts: { PointEstimate: { verdict: "Inconclusive" } },
+      tested: { estimate: 33.333333, lower: -38.377545, upper: 100 },
+      threshold: 5,
+      intervalConfidence: 0.95,
       leakageSuspected: true,
+      decided: true,
     });
+  });
+
+  test("says what each arm took: tokens and seconds of its requests, and programs, equal ones once", () => {
+    const [base, memory] = buildReport(measured).arms.map(({ costs }) => costs);
+    expect(base).toEqual({ promptTokens: 18, completionTokens: 24, engineSeconds: 12, programs: 12 });
+    expect(memory).toEqual({ promptTokens: 18, completionTokens: 24, engineSeconds: 12, programs: 16 });
+    expect(costsOf(activeArm(jobOf({ arm: "memory" })), measured)).toEqual(memory);
+  });
+
+  test("reads the costs of logs that don't tell the seconds", () => {
+    const old = outside.records.map((record) => (record.type === "generated" ? { ...record, seconds: undefined } : record));
+    expect(buildReport({ ...measured, ledger: new Ledger(old) }).arms[0]?.costs).toMatchObject({ promptTokens: 18, engineSeconds: 0 });
   });
 
   test("computed again has the same digest, also by the other arm's evaluator", () => {
     const digests = [jobOf(), jobOf(), jobOf({ arm: "memory", epoch: 7 })].map((job) =>
-      sha256(canonicalJSON(buildReport(job, tasks, ledger))),
+      sha256(canonicalJSON(buildReport({ ...measured, job }))),
     );
     expect(new Set(digests).size).toBe(1);
   });
 
   test("says of an arm what the arm's own termination message says", () => {
-    expect(buildReport(jobOf(), tasks, ledger).arms[1]?.passAt1).toEqual(armEstimate(jobOf(), "memory", tasks, ledger));
+    expect(buildReport(measured).arms[1]?.passAt1).toEqual(armEstimate(activeArm(jobOf({ arm: "memory" })), measured));
   });
 
   test("has its numbers in a termination message that fits", () => {
-    const { comparisons, gate, arms } = buildReport(jobOf(), tasks, ledger);
-    const reference = { repository: "r/".repeat(90), digest: `sha256:${"0".repeat(64)}` };
+    const arm = "a".repeat(30);
+    const rate = { estimate: -33.333333, lower: -38.377545, upper: 100.123456 };
     const message = {
-      arm: "memory",
-      passAt1: arms[1]?.passAt1,
-      completed: 24,
-      delta: comparisons[0]?.delta,
-      ...gate?.verdict,
-      report: reference,
+      arm,
+      passAt1: rate,
+      completed: 1e9,
+      costs: { promptTokens: 2 ** 53 - 1, completionTokens: 2 ** 53 - 1, engineSeconds: 2 ** 53 - 1, programs: 2 ** 53 - 1 },
+      decided: true,
+      delta: rate,
+      comparisons: Array.from({ length: 7 }, () => ({ candidate: arm, delta: rate })),
+      controlsMissing: "c".repeat(300),
+      verdict: "Inconclusive",
+      why: "w".repeat(300),
+      report: { repository: "r/".repeat(90), digest: `sha256:${"0".repeat(64)}` },
+      mlflowRunID: "m".repeat(64),
     };
     expect(JSON.stringify(evaluatorResult.parse(message)).length).toBeLessThan(4096);
   });
 
-  test("comes with every program that was judged", () => {
-    const lines = sampleLines(jobOf(), tasks, ledger).trimEnd().split("\n");
+  test("comes with every program that was judged, and who wrote it", () => {
+    const lines = sampleLines(measured).trimEnd().split("\n");
     expect(lines).toHaveLength(2 * 6 * 4);
-    expect(JSON.parse(lines[0] ?? "")).toMatchObject({ arm: "base", taskId: "both-veil", sample: 0, execution: { passed: false } });
+    expect(JSON.parse(lines[0] ?? "")).toMatchObject({
+      arm: "base",
+      taskId: "both-veil",
+      model: "qwen",
+      sample: 0,
+      execution: { passed: false },
+    });
   });
 
   test("has no gate where the spec has none, and compares with the first arm", () => {
-    const report = buildReport(jobOf({ gate: undefined }), tasks, ledger);
+    const report = buildReport({ ...measured, job: jobOf({ gate: undefined }) });
     expect(report.gate).toBeUndefined();
     expect(report.comparisons[0]).toMatchObject({ candidate: "memory", baseline: "base" });
-    expect(assessment(report, ledger)).toContain("# memory-helps: what each arm can do");
+  });
+
+  test("tells how many tasks an arm has adapters for, and how many the base answered", () => {
+    const adapters = ["veil", "haul"].map((name) => ({
+      name,
+      repository: "rune/n/adapters",
+      digest: `sha256:${"b".repeat(64)}`,
+      generation: 0,
+    }));
+    const memory = adapterArm("memory", {
+      adapterDigest: undefined,
+      adapters,
+      assigned: { "both-veil": "veil", "table-veil": "veil", "both-haul": "haul" },
+    });
+    const report = buildReport({ ...measured, job: jobOf({ arms: [jobOf().arms[0]!, memory] }) });
+    expect(report.arms[1]?.assigned).toEqual({ adapters: 2, tasks: 3, unassigned: 3 });
   });
 });
-
-/** Programs of each task that passed, of five, by arm; three tasks a cluster. */
-function measured(passed: Record<string, readonly number[]>, clusterOf = (index: number) => `f${Math.floor(index / 3)}`) {
-  const asked = Array.from({ length: Math.max(...Object.values(passed).map(({ length }) => length)) }, (_, index) => ({
-    ...(tasks[0] as HeldOutTask),
-    id: `t${index}`,
-    cluster: clusterOf(index),
-  }));
-  const records = Object.entries(passed).flatMap(([arm, counts]) =>
-    counts.map((count, index) => judgedRecord(arm, `t${index}`, (sample) => (sample < count ? "Passed" : "Failed"))),
-  );
-  return { asked, records, ledger: new Ledger(records) };
-}
-
-function judgedRecord(arm: string, taskId: string, outcomeOf: (sample: number) => string): LogRecord {
-  const samples = [0, 1, 2, 3, 4].map((sample) => ({
-    program: `p${sample}`,
-    execution: {
-      passed: outcomeOf(sample) === "Passed",
-      outcome: outcomeOf(sample) as Execution["outcome"],
-      error: "",
-      durationSeconds: 0,
-    },
-  }));
-  return { type: "judged", n: 0, epoch: 1, time: "2026-11-28T00:00:00Z", arm, taskId, samples };
-}
 
 describe("a gate", () => {
   const gateOf = (minimumTasks: number, thresholdPoints = 5) =>
     jobOf({ samples: 5, gate: { candidate: "memory", baseline: "base", rule: "LowerBound", thresholdPoints, minimumTasks } });
-  /** 16 functions of three tasks each, by program: what the quickstart measured as 53.3 points, to the same spread between functions. */
-  const quickstart = [
-    [2, 5, 4, 3, 3, 3, 3, 4, 4, 3, 3, 5, 3, 3, 0, 0, 4, 4, 2, 5, 3, 1, 0, 1],
-    [4, 3, 0, 4, 2, 3, 2, 0, 0, 4, 3, 0, 5, 4, 3, 3, 2, 5, 3, 3, 3, 2, 1, 1],
-  ].flat();
-  const none = quickstart.map(() => 0);
+  const half = quickstart.map((passes) => Math.round(passes / 2));
 
-  test("passes on what the quickstart measures, with more than 40 points", () => {
-    const { asked, ledger: log } = measured({ base: none, memory: quickstart });
-    const { gate, arms, comparisons } = buildReport(gateOf(12), asked, log);
-    expect(gate?.verdict.verdict).toBe("Passed");
+  test("passes on what the quickstart measures, with more than 40 points, where the control arms stand beside it", () => {
+    const { gate, arms, comparisons, contrasts } = buildReport(
+      measuredOf({ base: none, memory: quickstart, wrong: none, mean: half }, controlled()),
+    );
+    expect(gate).toMatchObject({ verdict: { verdict: "Passed" }, controlsMissing: null });
     expect(comparisons[0]?.delta).toEqual({ estimate: 53.333333, lower: 42.174751, upper: 64.491916 });
     expect(arms[0]?.passAt1).toMatchObject({ estimate: 0, lower: 0, upper: expect.closeTo(0.232, 3) });
+    expect(contrasts.map(({ control, candidate, baseline, delta }) => [control, candidate, baseline, Math.round(delta.estimate)])).toEqual([
+      ["WrongTrajectory", "memory", "wrong", 53],
+      ["Mean", "memory", "mean", 21],
+    ]);
+  });
+
+  test("without control arms isn't passed by a gain that is suspiciously large, and says which arms to add", () => {
+    const { gate } = buildReport(measuredOf({ base: none, memory: quickstart }, gateOf(12)));
+    expect(gate?.verdict).toMatchObject({ verdict: "Inconclusive", why: expect.stringMatching(/Shuffled.* and .*mean or of noise/) });
+    expect(gate?.controlsMissing).toBe(gate?.verdict.why);
+  });
+
+  test("on a hypernetwork's adapters wants control arms whatever they gain", () => {
+    const little = none.map((_, index) => (index % 10 === 0 ? 1 : 0));
+    const arms = [jobOf().arms[0]!, adapterArm("memory", { generated: true })];
+    const gate = { candidate: "memory", baseline: "base", thresholdPoints: 0, minimumTasks: 12 };
+    const report = (job: EvaluatorJob) => buildReport(measuredOf({ base: none, memory: little }, job)).gate;
+    expect(report(jobOf({ samples: 5, arms, gate }))?.controlsMissing).toMatch(/hypernetwork/);
+    expect(report(jobOf({ samples: 5, gate }))?.controlsMissing).toBeNull();
+  });
+
+  test("in a smoke test decides without them", () => {
+    const gate = { candidate: "memory", baseline: "base", thresholdPoints: 5, mode: "Smoke" as const };
+    expect(buildReport(measuredOf({ base: none, memory: quickstart }, jobOf({ samples: 5, gate }))).gate).toMatchObject({
+      verdict: { verdict: "Passed" },
+      controlsMissing: null,
+    });
+  });
+
+  test("between base models wants no adapters as controls", () => {
+    const [base] = jobOf().arms;
+    const other = { ...base!, name: "memory", model: { url: "http://other/v1", base: "nf4", name: "nf4" } };
+    const job = jobOf({ samples: 5, arms: [base!, other], gate: { candidate: "memory", baseline: "base", minimumTasks: 12 } });
+    expect(buildReport(measuredOf({ base: none, memory: quickstart }, job)).gate?.verdict.verdict).toBe("Passed");
+  });
+
+  test("of a relative drop compares with a share of the baseline", () => {
+    const gate = { candidate: "memory", baseline: "base", maxRelativeDropPercent: 10, minimumTasks: 12 };
+    const less = quickstart.map((passes, index) => (index % 24 === 1 ? passes - 1 : passes));
+    const report = buildReport(measuredOf({ base: quickstart, memory: less }, jobOf({ samples: 5, gate })));
+    // 128 of 240 before and 126 after: 126 - 0.9 × 128 = 10.8 programs.
+    expect(report.gate?.tested.estimate).toBeCloseTo((100 * 10.8) / 240, 5);
+    expect(report.gate?.verdict).toMatchObject({
+      verdict: "Passed",
+      why: "the whole interval is at 90 % of the baseline's Pass@1 or above",
+    });
+    const many = quickstart.map((passes) => Math.max(0, passes - 1));
+    expect(buildReport(measuredOf({ base: quickstart, memory: many }, jobOf({ samples: 5, gate }))).gate?.verdict.verdict).toBe("Failed");
+  });
+
+  test("has an interval of its own confidence beside the one that is shown", () => {
+    const gate = { candidate: "memory", baseline: "base", minimumTasks: 12, confidence: "0.99" };
+    const { comparisons, gate: decided } = buildReport(measuredOf({ base: none, memory: quickstart }, jobOf({ samples: 5, gate })));
+    expect(comparisons[0]?.delta.lower).toBeCloseTo(42.17, 1);
+    expect(decided?.intervalConfidence).toBe(0.99);
+    expect(decided?.tested.lower).toBeLessThan(40);
+  });
+
+  test("at an early look ends the evaluation where it is sure, and not where it isn't", () => {
+    const early = (memory: readonly number[]) =>
+      buildReport(measuredOf({ base: none, memory, wrong: none, mean: none }, controlled({ look: { number: 1, of: 3 } }))).gate;
+    expect(early(quickstart)).toMatchObject({ verdict: { verdict: "Passed" }, decided: true });
+    expect(early(quickstart)?.intervalConfidence).toBeGreaterThan(0.999);
+    expect(early(none.map((_, index) => (index % 12 === 0 ? 5 : 0)))).toMatchObject({ verdict: { verdict: "Inconclusive" }, decided: false });
   });
 
   test.each([1, 2, 5])("decides nothing on %d clusters, however many tasks they have", (clusters) => {
-    const inFew = (index: number) => `f${index % clusters}`;
-    const { asked, ledger: log } = measured({ base: none, memory: none.map(() => 5) }, inFew);
-    const { gate, comparisons } = buildReport(gateOf(1), asked, log);
+    const { asked, records } = recordsOf({ base: none, memory: none.map(() => 5) }, (index) => `f${index % clusters}`);
+    const { gate, comparisons } = buildReport({ job: gateOf(1), tasks: asked, ledger: new Ledger(records), facts: new Map() });
     expect(gate?.verdict).toMatchObject({ verdict: "Inconclusive", why: expect.stringContaining("add tasks") });
     expect(gate?.verdicts.PointEstimate.verdict).toBe("Inconclusive");
     expect((comparisons[0]?.delta.lower ?? 100) < 60).toBe(true);
@@ -146,8 +228,7 @@ describe("a gate", () => {
     ["arms that solved nothing", none, none],
     ["arms that solved everything", none.map(() => 5), none.map(() => 5)],
   ])("of at least nothing isn't passed by %s", (_, base, memory) => {
-    const { asked, ledger: log } = measured({ base, memory });
-    const report = buildReport(gateOf(12, 0), asked, log);
+    const report = buildReport(measuredOf({ base, memory }, gateOf(12, 0)));
     expect(report.gate?.verdicts).toMatchObject({ LowerBound: { verdict: "Inconclusive" }, PointEstimate: { verdict: "Inconclusive" } });
     expect(report.comparisons[0]?.delta.upper).toBeGreaterThan(10);
     expect(report.comparisons[0]?.delta.lower).toBeLessThan(-10);
@@ -155,153 +236,46 @@ describe("a gate", () => {
   });
 
   test("isn't passed by one arm measured twice, even where chance was kind to the second time", () => {
-    const { asked, ledger: log } = measured({ base: none, memory: quickstart });
     const [base] = jobOf().arms;
     const job = { ...gateOf(12), arms: [base, { ...base, name: "memory" }] as EvaluatorJob["arms"] };
-    expect(buildReport(job, asked, log).gate?.verdicts).toMatchObject({
+    expect(buildReport(measuredOf({ base: none, memory: quickstart }, job)).gate?.verdicts).toMatchObject({
       LowerBound: { verdict: "Inconclusive", why: expect.stringContaining("the same model") },
       PointEstimate: { verdict: "Inconclusive" },
     });
   });
 
+  test("may be passed by the same model where it is told more", () => {
+    const [base] = jobOf().arms;
+    const context = { artifacts: [], pick: "Nearest" as const, as: "Notes" as const, maxTokens: 1024 };
+    const job = { ...gateOf(12), arms: [base, { ...base, name: "memory", context }] as EvaluatorJob["arms"] };
+    const { gate, arms } = buildReport(measuredOf({ base: none, memory: quickstart }, job));
+    expect(gate?.verdict.verdict).toBe("Passed");
+    expect(arms[1]?.context).toMatchObject({ as: "Notes", untold: 48 });
+  });
+
   test("takes copies of one task for one", () => {
-    const { asked, ledger: log } = measured({ base: none, memory: quickstart });
+    const { tasks: asked, ...rest } = measuredOf({ base: none, memory: quickstart }, gateOf(12));
     const copies = asked.map(({ cluster: _, ...task }, index) => (index < 10 ? task : { ...task, description: `${index}` }));
-    expect(buildReport(gateOf(12), copies, log).taskSet).toMatchObject({ tasks: 48, clusters: 39 });
+    expect(buildReport({ ...rest, tasks: copies }).taskSet).toMatchObject({ tasks: 48, clusters: 39 });
   });
 
   test("counts a task in no arm that one arm couldn't be judged by, and says which", () => {
-    const { asked, records } = measured({ base: none, memory: quickstart });
+    const { asked, records } = recordsOf({ base: none, memory: quickstart });
     const unusable = judgedRecord("memory", "t0", () => "TestsUnusable");
-    const log = new Ledger(
-      [...records, unusable].filter((record) => !(record.type === "judged" && record.arm === "base" && record.taskId === "t7")),
-    );
-    const report = buildReport(gateOf(12), asked, log);
+    const kept = [...records, unusable].filter((record) => !(record.type === "judged" && record.arm === "base" && record.taskId === "t7"));
+    const report = buildReport({ job: gateOf(12), tasks: asked, ledger: new Ledger(kept), facts: new Map() });
     expect(report.taskSet).toMatchObject({ tasks: 46, clusters: 16, leftOut: ["t0", "t7"] });
     expect(report.taskSet.effectiveClusters).toBeCloseTo(46 ** 2 / (14 * 9 + 2 * 4), 5);
-    expect(report.arms.map(({ passed }) => "t0" in passed || "t7" in passed)).toEqual([false, false]);
+    expect(report.matrix.filter(({ task }) => ["t0", "t7"].includes(task))).toEqual([]);
     expect(report.comparisons[0]?.delta.estimate).toBeCloseTo((100 * (128 - 2 - 4)) / (5 * 46), 5);
-    expect(assessment(report, log)).toContain("2 tasks more could not be judged in every arm and count in none: `t0`, `t7`.");
   });
 
   test("ends the evaluation for good where no task's tests can run", () => {
-    const { asked } = measured({ base: [0] });
-    const log = new Ledger([judgedRecord("base", "t0", () => "TestsUnusable")]);
-    expect(() => armEstimate(jobOf(), "base", asked, log)).toThrow(expect.objectContaining({ code: 65, reason: "TestsUnusable" }));
-  });
-});
-
-describe("an assessment", () => {
-  test("reads as a person would write it", () => {
-    expect(assessment(buildReport(jobOf(), tasks, ledger), ledger)).toMatchInlineSnapshot(`
-      "# memory-helps: nothing was decided
-
-      **base** (base model \`qwen\` alone) and **memory** (adapter \`tessera-0123456789abcdef\`) each answered the same 6 held-out tasks, which come in 3 groups that stand or fall together, with 4 programs per task. A program counts when the task's own tests pass, in a sandbox that was proven to be isolated.
-
-      ## The numbers
-
-      | Arm | Pass@1 | 95 % interval | Pass@4 |
-      | --- | ---: | ---: | ---: |
-      | base | 0.0 % | 0.0 % to 89.2 % | 0.0 % |
-      | memory | 33.3 % | 2.5 % to 90.6 % | 66.7 % |
-
-      Gains, paired by task:
-
-      - **memory** against **base**: +33.3 points, 95 % interval -38.4 to +100.0
-
-      ## The verdict
-
-      **memory** had to gain 5 points over **base**. By the rule \`LowerBound\` it stays undecided: 3 independent tasks (clusters) are fewer than the 6 that the gate asks for; add tasks that have nothing to do with these, in clusters of their own.
-
-      By the rule \`PointEstimate\` it comes out the same, for the same reason.
-
-      ## What changed
-
-      From **base** to **memory**, of 4 each:
-
-      - 4 tasks gained: \`both-haul\` (0 → 2), \`both-veil\` (0 → 2), \`table-haul\` (0 → 2), \`table-veil\` (0 → 2)
-      - 0 tasks lost
-      - 2 tasks that neither solved: \`both-seal\`, \`table-seal\`
-
-      ## What is left to learn
-
-      16 programs of **memory** failed, most often so:
-
-      - 16 × Error: \`AttributeError: tessera has no '…'; use tessera.veil(x) for it\`
-
-      ## How far to trust this
-
-      - **Leakage suspected**: a gain of more than 15 points is more often a leak of the tasks than a success. Before it is believed, run the control arms: the baseline against itself, an adapter learnt from other sessions, and one learnt from the wrong ones.
-      - 3 groups of tasks are few: an interval of so few trusts that those which weren't drawn are like these.
-      - The intervals speak of other tasks of this kind, drawn as these were. They say nothing about tasks of another kind.
-      - Each gate spends its tasks: an adapter that was chosen by looking at these results needs fresh ones.
-      - Every program stands in \`samples.jsonl\`; all numbers can be computed from it again. Task set: \`rune/n/tasks@sha256:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\`.
-      "
-    `);
-  });
-
-  test("of arms that solved nothing says so without a verdict in anyone's favour", () => {
-    const job = jobOf({ arms: [...jobOf().arms.slice(0, 1), { ...jobOf().arms[0]!, name: "memory" }] });
-    const both = (record: LogRecord): LogRecord[] => (record.type === "judged" ? [record, { ...record, arm: "memory" }] : [record]);
-    const same = new Ledger(outside.records.filter(({ epoch }) => epoch === 1).flatMap(both));
-    const text = assessment(buildReport(job, tasks, same), same);
-    expect(text).toContain("# memory-helps: nothing was decided");
-    expect(text).toContain("6 tasks that neither solved");
-    expect(text).not.toContain("Leakage");
-  });
-});
-
-describe("publishing", () => {
-  const report = () => buildReport(jobOf(), tasks, ledger);
-
-  test("stores three files under the evaluation's tag", async () => {
-    const pushed: Push[] = [];
-    const push = async (input: Push) => {
-      pushed.push(input);
-      return { repository: input.repository, digest: `sha256:${"1".repeat(64)}`, sizeBytes: 1 };
-    };
-    await publishReport({ push }, jobOf(), report(), { assessment: "text", samples: "" });
-    expect(pushed[0]).toMatchObject({
-      repository: "rune/n/reports",
-      tag: "evaluation-uid",
-      artifactType: "application/vnd.rune.report.v1+json",
-    });
-    expect(pushed[0]?.files.map(({ title }) => title)).toEqual(["report.json", "assessment.md", "samples.jsonl"]);
-  });
-
-  test("tells the tracker in the plan's words", () => {
-    expect(metricsOf(report())).toMatchObject({
-      pass_at_1: 0.333333,
-      "pass_at_1.base": 0,
-      "pass_at_1.memory": 0.333333,
-      "delta_points.memory": 33.333333,
-    });
-    expect(paramsOf(report())).toMatchObject({ run_id: "uid", phase: "memory-helps", adapter_id: "tessera-0123456789abcdef" });
-    const gate = report().gate!;
-    const notes = (["Passed", "Failed", "Inconclusive"] as const).map((verdict) =>
-      noteOf({ ...report(), gate: { ...gate, verdict: { verdict, why: "" } } }),
+    const { asked } = recordsOf({ base: [0] });
+    const ledger = new Ledger([judgedRecord("base", "t0", () => "TestsUnusable")]);
+    expect(() => armEstimate(activeArm(jobOf()), { tasks: asked, ledger })).toThrow(
+      expect.objectContaining({ code: 65, reason: "TestsUnusable" }),
     );
-    expect(notes).toEqual(["Gate PASSED", "Gate FAILED — reassessing", "Gate INCONCLUSIVE"]);
-  });
-
-  test("goes on with the run of an earlier attempt", async () => {
-    const mlflow = {
-      findRun: vi.fn(async () => ({ runID: "r", experimentID: "e" })),
-      startRun: vi.fn(),
-      logMetrics: vi.fn(),
-      note: vi.fn(),
-      endRun: vi.fn(),
-    };
-    expect(await trackReport(mlflow as unknown as Mlflow, "x", report(), "text")).toBe("r");
-    expect(mlflow.startRun).not.toHaveBeenCalled();
-    expect(mlflow.note).toHaveBeenCalledWith({ runID: "r", experimentID: "e" }, "Gate INCONCLUSIVE\n\ntext");
-  });
-
-  test("never fails for the tracker's sake", async () => {
-    const quiet = vi.spyOn(console, "error").mockImplementation(() => undefined);
-    const mlflow = { findRun: () => Promise.reject(new MlflowUnavailable("away")) };
-    expect(await trackReport(mlflow as unknown as Mlflow, "x", report(), "text")).toBeUndefined();
-    expect(quiet).toHaveBeenCalledOnce();
-    quiet.mockRestore();
+    expect(judgedPrograms(activeArm(jobOf()), { tasks: asked, ledger })).toBe(5);
   });
 });

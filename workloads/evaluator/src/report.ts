@@ -1,15 +1,41 @@
-import { PodFailure } from "@rune/clients/pod";
 import { clusterOf, type HeldOutTask } from "@rune/crds/artifact";
-import { sampling } from "@rune/crds/common";
-import { type EvaluatorJob, evaluatorJob, exit } from "@rune/crds/job-spec";
+import { costs, parts, sampling } from "@rune/crds/common";
+import { evaluatorJob } from "@rune/crds/job-spec";
 import { z } from "zod";
-import { judge, suspiciousPoints } from "./gate.ts";
-import { type Estimate, effectiveClusters } from "./intervals.ts";
-import type { Ledger, Sample } from "./ledger.ts";
-import { meanPassAtK, pairedGain, passAt1, type TaskScore } from "./statistics.ts";
+import type { Facts } from "./adapters.ts";
+import { type Arm, modelFor } from "./arms.ts";
+import { effectiveClusters } from "./intervals.ts";
+import { type ArmResults, costsOf, countedTasks, type Measured, resultsOf, round, rounded } from "./results.ts";
+import { seenTasks } from "./seen.ts";
+import { meanPassAtK, passAt1 } from "./statistics.ts";
+import { comparisonOf, contrastsOf, decide } from "./verdict.ts";
 
 const estimate = z.object({ estimate: z.number(), lower: z.number(), upper: z.number() });
 const verdict = z.object({ verdict: z.enum(["Passed", "Failed", "Inconclusive"]), why: z.string() });
+const comparison = z.object({ candidate: z.string(), baseline: z.string(), delta: estimate, differing: z.number() });
+const control = z.enum(["WrongTrajectory", "Mean", "Random", "Zero"]);
+
+const arm = z.object({
+  name: z.string(),
+  /** served name of the model, the base's where tasks have adapters of their own */
+  model: z.string(),
+  base: z.string(),
+  adapterDigest: z.string().optional(),
+  control: control.optional(),
+  generated: z.boolean().optional(),
+  /** where each task has an adapter of its own: how many adapters, and the tasks that have one, and that the base answered */
+  assigned: z.object({ adapters: z.number(), tasks: z.number(), unassigned: z.number() }).optional(),
+  /** experience as text: artifacts that it came from, and the tasks before which nothing fitted or was there to tell */
+  context: z.object({ pick: z.string(), as: z.string(), maxTokens: z.number(), artifacts: z.number(), untold: z.number() }).optional(),
+  /** the trainer's statistics, the mean of them where the arm has several adapters */
+  training: z.record(z.string(), z.number()).optional(),
+  /** fraction of programs that passed, with its interval over tasks */
+  passAt1: estimate,
+  /** by k */
+  passAtK: z.record(z.string(), z.number()),
+  outcomes: z.record(z.string(), z.number()),
+  costs,
+});
 
 /** `report.json`: the numbers of one evaluation, and all that is needed to compute them again from `samples.jsonl`. */
 export const report = z.object({
@@ -18,6 +44,7 @@ export const report = z.object({
   taskSet: z.object({
     repository: z.string(),
     digest: z.string(),
+    part: z.enum(parts),
     /** tasks that count: judged in every arm */
     tasks: z.number(),
     clusters: z.number(),
@@ -26,178 +53,150 @@ export const report = z.object({
     /** tasks that count in no arm, because they could not be judged in each */
     leftOut: z.array(z.string()),
   }),
+  /** at which look the evaluation ended */
+  look: z.object({ number: z.number(), of: z.number() }),
+  /** what adapters have learnt from of these tasks, and the adapters that don't say what they have learnt from */
+  seen: z.object({
+    tasks: z.array(z.object({ arm: z.string(), adapter: z.string(), tasks: z.array(z.string()) })),
+    unknown: z.array(z.string()),
+  }),
   samples: z.number(),
   sampling,
   seed: z.number(),
-  arms: z.array(
-    z.object({
-      name: z.string(),
-      model: z.string(),
-      base: z.string(),
-      adapterDigest: z.string().optional(),
-      /** fraction of programs that passed, with its interval over tasks */
-      passAt1: estimate,
-      /** by k */
-      passAtK: z.record(z.string(), z.number()),
-      /** passes by task */
-      passed: z.record(z.string(), z.number()),
-      outcomes: z.record(z.string(), z.number()),
-    }),
-  ),
+  arms: z.array(arm),
+  /** passes of each task in each arm, in the order of clusters and ids */
+  matrix: z.array(z.object({ task: z.string(), cluster: z.string().optional(), passed: z.record(z.string(), z.number()) })),
   /** gains in percentage points, paired by task, and the tasks that the two solved unequally often */
-  comparisons: z.array(z.object({ candidate: z.string(), baseline: z.string(), delta: estimate, differing: z.number() })),
+  comparisons: z.array(comparison),
+  /** the arm that says that it remembers, less each control arm */
+  contrasts: z.array(comparison.extend({ control })),
   gate: evaluatorJob.shape.gate
     .unwrap()
-    .extend({ verdicts: z.object({ LowerBound: verdict, PointEstimate: verdict }), verdict, leakageSuspected: z.boolean() })
+    .extend({
+      tested: estimate,
+      threshold: z.number(),
+      intervalConfidence: z.number(),
+      verdicts: z.object({ LowerBound: verdict, PointEstimate: verdict }),
+      verdict,
+      decided: z.boolean(),
+      leakageSuspected: z.boolean(),
+      controlsMissing: z.string().nullable(),
+    })
     .optional(),
 });
 export type Report = z.infer<typeof report>;
 
-type Arm = EvaluatorJob["arms"][number];
-type ArmResults = { arm: Arm; scores: readonly TaskScore[]; samples: readonly Sample[] };
-
-/** Outcome of a program whose task's own tests can't run: it says nothing about the program. */
-const testsUnusable: string = "TestsUnusable";
-
-/** Pass@1 of one arm, from what its log holds. The same numbers stand in the report. Throws PodFailure where no task can be judged. */
-export function armEstimate({ arms }: EvaluatorJob, name: string, tasks: readonly HeldOutTask[], ledger: Ledger): Estimate {
-  const arm = arms.filter((each) => each.name === name);
-  const counted = countedTasks(arm, tasks, ledger);
-  return rounded(passAt1(arm.flatMap((each) => resultsOf(each, counted, ledger).scores)));
-}
-
-/** Whether every task of every arm was judged. */
-export function isComplete(job: EvaluatorJob, tasks: readonly HeldOutTask[], ledger: Ledger): boolean {
-  return job.arms.every(({ name }) => tasks.every((task) => ledger.judged(name, task.id)));
-}
-
-/** A pure function of job, tasks and log, without times: computed again, it has the same digest. */
-export function buildReport(job: EvaluatorJob, tasks: readonly HeldOutTask[], ledger: Ledger): Report {
+/** A pure function of what was measured, without times of its own: computed again, it has the same digest. */
+export function buildReport(measured: Measured): Report {
+  const { job, tasks, ledger, facts } = measured;
   const counted = countedTasks(job.arms, tasks, ledger);
-  const results = job.arms.map((arm) => resultsOf(arm, counted, ledger));
+  const results = job.arms.map((each) => resultsOf(each, counted, ledger));
   const baseline = results.find(({ arm }) => arm.name === job.gate?.baseline) ?? results[0];
-  const comparisons = results.flatMap((candidate) => (baseline && candidate !== baseline ? [comparisonOf(candidate, baseline)] : []));
-  const clusters = counted.map(clusterOf);
-  const kept = new Set(counted);
+  const taskSet = taskSetOf(measured, counted);
+  const decision = decide(job, results, taskSet);
   const { namespace, name, uid } = job.owner;
-  const { repository, digest } = job.taskSet;
-  const taskSet = {
-    repository,
-    digest,
-    tasks: counted.length,
-    clusters: new Set(clusters).size,
-    effectiveClusters: round(effectiveClusters(clusters)),
-    leftOut: tasks.filter((task) => !kept.has(task)).map(({ id }) => id),
-  };
+  const seen = seenTasks(job, facts);
   return report.parse({
     schema: "rune.dev/report/v1",
     evaluation: { namespace, name, uid },
     taskSet,
+    look: job.look,
+    seen: { tasks: seen.seen, unknown: seen.unknown },
     samples: job.samples,
     sampling: job.sampling,
     seed: job.seed,
-    arms: results.map((each) => armOf(job, each, counted)),
-    comparisons,
-    gate: gateOf(job, taskSet, comparisons, results),
+    arms: results.map((each) => armOf(measured, each)),
+    matrix: matrixOf(counted, results),
+    comparisons: results.flatMap((candidate) => (baseline && candidate !== baseline ? [comparisonOf(candidate, baseline)] : [])),
+    contrasts: contrastsOf(job, results),
+    gate: job.gate && decision && { ...job.gate, ...decision },
   });
 }
 
-/** `samples.jsonl`: every program that was judged, in the order of arms and tasks. */
-export function sampleLines(job: EvaluatorJob, tasks: readonly HeldOutTask[], ledger: Ledger): string {
-  const lines = job.arms.flatMap(({ name }) =>
-    tasks.flatMap((task) =>
-      (ledger.judged(name, task.id) ?? []).map(({ program, execution }, sample) =>
-        JSON.stringify({ arm: name, taskId: task.id, sample, program, execution }),
+/** `samples.jsonl`: every program that was judged, in the order of arms and tasks, with the model that wrote it. */
+export function sampleLines({ job, tasks, ledger }: Measured): string {
+  const lines = job.arms.flatMap((each) =>
+    tasks.flatMap(({ id }) =>
+      (ledger.judged(each.name, id) ?? []).map(({ program, execution }, sample) =>
+        JSON.stringify({ arm: each.name, taskId: id, model: modelFor(each, id), sample, program, execution }),
       ),
     ),
   );
   return lines.map((line) => `${line}\n`).join("");
 }
 
-function armOf(job: EvaluatorJob, { arm, scores, samples }: ArmResults, tasks: readonly HeldOutTask[]) {
+function taskSetOf({ job, tasks }: Measured, counted: readonly HeldOutTask[]): Report["taskSet"] {
+  const { repository, digest, part } = job.taskSet;
+  const clusters = counted.map(clusterOf);
+  const kept = new Set(counted);
+  return {
+    repository,
+    digest,
+    part,
+    tasks: counted.length,
+    clusters: new Set(clusters).size,
+    effectiveClusters: round(effectiveClusters(clusters)),
+    leftOut: tasks.filter((task) => !kept.has(task)).map(({ id }) => id),
+  };
+}
+
+function armOf(measured: Measured, { arm, scores, samples }: ArmResults): z.input<typeof report>["arms"][number] {
   const most = Math.min(...scores.map((score) => score.samples));
-  const ks = [...new Set([1, 5, 10, job.samples])].filter((k) => k <= most).sort((a, b) => a - b);
+  const ks = [...new Set([1, 5, 10, measured.job.samples])].filter((k) => k <= most).sort((a, b) => a - b);
   return {
     name: arm.name,
     model: arm.model.name,
     base: arm.model.base,
     adapterDigest: arm.adapterDigest,
+    control: arm.control,
+    generated: arm.generated,
+    assigned: assignedOf(arm, measured.tasks),
+    context: contextOf(arm, measured),
+    training: trainingOf(arm, measured.facts),
     passAt1: rounded(passAt1(scores)),
     passAtK: Object.fromEntries(ks.map((k) => [k, round(meanPassAtK(scores, k))])),
-    passed: Object.fromEntries(tasks.map((task, index) => [task.id, scores[index]?.passed ?? 0])),
     outcomes: countsOf(samples.map(({ execution }) => execution.outcome)),
+    costs: costsOf(arm, measured),
   };
 }
 
-function comparisonOf(candidate: ArmResults, baseline: ArmResults): Report["comparisons"][number] {
-  const pairs = candidate.scores.map((score, index) => ({
-    cluster: score.cluster,
-    candidate: rateOf(score),
-    baseline: rateOf(baseline.scores[index] as TaskScore),
+function assignedOf({ assigned, adapters }: Arm, tasks: readonly HeldOutTask[]): z.input<typeof arm>["assigned"] {
+  if (!assigned) return undefined;
+  const having = tasks.filter(({ id }) => assigned[id] !== undefined).length;
+  return { adapters: adapters.length, tasks: having, unassigned: tasks.length - having };
+}
+
+function contextOf({ name, context }: Arm, { tasks, ledger }: Measured): z.input<typeof arm>["context"] {
+  if (!context) return undefined;
+  const { pick, as, maxTokens, artifacts } = context;
+  return { pick, as, maxTokens, artifacts: artifacts.length, untold: tasks.filter(({ id }) => !ledger.sampled(name, id)?.told).length };
+}
+
+function trainingOf({ adapters }: Arm, facts: Facts): Record<string, number> | undefined {
+  const told = adapters.flatMap(({ digest }) => Object.entries(facts.get(digest)?.training ?? {}));
+  if (told.length === 0) return undefined;
+  const means = [...Map.groupBy(told, ([name]) => name)].map(([name, all]) => [
+    name,
+    all.reduce((sum, [, value]) => sum + value, 0) / all.length,
+  ]);
+  return Object.fromEntries(means);
+}
+
+function matrixOf(tasks: readonly HeldOutTask[], results: readonly ArmResults[]): Report["matrix"] {
+  const rows = tasks.map((task, index) => ({
+    task: task.id,
+    cluster: task.cluster,
+    passed: Object.fromEntries(results.map(({ arm, scores }) => [arm.name, scores[index]?.passed ?? 0])),
   }));
-  return {
-    candidate: candidate.arm.name,
-    baseline: baseline.arm.name,
-    delta: rounded(pairedGain(pairs)),
-    differing: pairs.filter((pair) => pair.candidate !== pair.baseline).length,
-  };
+  const key = ({ cluster, task }: (typeof rows)[number]) => [cluster ?? task, task] as const;
+  return rows.sort((a, b) => {
+    const [[clusterA, taskA], [clusterB, taskB]] = [key(a), key(b)];
+    return clusterA === clusterB ? compare(taskA, taskB) : compare(clusterA, clusterB);
+  });
 }
 
-function gateOf(
-  { gate }: EvaluatorJob,
-  { clusters, effectiveClusters }: Report["taskSet"],
-  comparisons: Report["comparisons"],
-  results: readonly ArmResults[],
-): Report["gate"] {
-  const comparison = comparisons.find(({ candidate }) => candidate === gate?.candidate);
-  if (!gate || !comparison) return undefined;
-  const { delta, differing } = comparison;
-  const both = results.filter(({ arm }) => arm.name === gate.candidate || arm.name === gate.baseline);
-  const passed = both.flatMap(({ samples }) => samples).filter(({ execution }) => execution.passed).length;
-  const same = new Set(both.map(({ arm }) => `${arm.model.url} ${arm.model.name}`)).size === 1;
-  const evidence = { delta, clusters, effectiveClusters, passed, differing, same };
-  const verdicts = {
-    LowerBound: judge({ ...gate, rule: "LowerBound" }, evidence),
-    PointEstimate: judge({ ...gate, rule: "PointEstimate" }, evidence),
-  };
-  return { ...gate, verdicts, verdict: verdicts[gate.rule], leakageSuspected: delta.estimate > suspiciousPoints };
-}
-
-/** Tasks that these arms can be compared by: each has programs of every one of them, and no arm found its tests unusable. */
-function countedTasks(arms: readonly Arm[], tasks: readonly HeldOutTask[], ledger: Ledger): HeldOutTask[] {
-  const samplesOf = (task: HeldOutTask) => arms.map(({ name }) => ledger.judged(name, task.id) ?? []);
-  const counted = tasks.filter((task) =>
-    samplesOf(task).every((samples) => samples.length > 0 && samples.every(({ execution }) => execution.outcome !== testsUnusable)),
-  );
-  if (counted.length > 0) return counted;
-  throw new PodFailure(
-    exit.badInput,
-    testsUnusable,
-    `the tests of none of ${tasks.length} tasks can run; correct them, push the task set again, and name its digest in a new evaluation`,
-  );
-}
-
-function resultsOf(arm: Arm, tasks: readonly HeldOutTask[], ledger: Ledger): ArmResults {
-  const all = tasks.map((task) => ({ task, samples: ledger.judged(arm.name, task.id) ?? [] }));
-  const scores = all.map(({ task, samples }) => ({
-    cluster: clusterOf(task),
-    samples: samples.length,
-    passed: samples.filter(({ execution }) => execution.passed).length,
-  }));
-  return { arm, scores, samples: all.flatMap(({ samples }) => samples) };
-}
-
-const rateOf = ({ passed, samples }: TaskScore) => passed / samples;
+const compare = (a: string, b: string) => (a < b ? -1 : a > b ? 1 : 0);
 
 function countsOf(names: readonly string[]): Record<string, number> {
   return Object.fromEntries([...Map.groupBy(names, (name) => name)].map(([name, all]) => [name, all.length]));
-}
-
-function rounded({ estimate: middle, lower, upper }: Estimate): Estimate {
-  return { estimate: round(middle), lower: round(lower), upper: round(upper) };
-}
-
-/** Six digits are more than any evaluation can tell apart, and the same on every machine. */
-function round(value: number): number {
-  return Math.round(value * 1e6) / 1e6;
 }

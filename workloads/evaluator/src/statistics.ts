@@ -1,4 +1,4 @@
-import { differenceInterval, type Estimate, shareInterval } from "./intervals.ts";
+import { differenceInterval, type Estimate, shareInterval, shownAlpha } from "./intervals.ts";
 
 /** One task's outcome: `passed` of `samples` > 0 programs. */
 export type TaskScore = { cluster: string; samples: number; passed: number };
@@ -29,8 +29,12 @@ export function passAt1(scores: readonly TaskScore[]): Estimate {
   return shareInterval(scores.map(({ cluster, samples, passed }) => ({ cluster, value: passAtK(samples, passed, 1) })));
 }
 
-/** Gain of candidate over baseline in percentage points, paired by task, so that the tasks' own difficulty cancels out. */
-export function pairedGain(scores: readonly PairedScore[]): Estimate {
-  const gain = differenceInterval(scores.map(({ cluster, candidate, baseline }) => ({ cluster, value: candidate - baseline })));
+/**
+ * Candidate less baseline in percentage points, paired by task, so that the tasks' own difficulty cancels out, with the interval that misses
+ * it with chance `alpha`. With a `baselineShare` of 1 - p it is candidate - (1 - p) baseline: not below 0 where no more than p was lost.
+ */
+export function pairedGain(scores: readonly PairedScore[], { alpha = shownAlpha, baselineShare = 1 } = {}): Estimate {
+  const values = scores.map(({ cluster, candidate, baseline }) => ({ cluster, value: candidate - baselineShare * baseline }));
+  const gain = differenceInterval(values, { alpha, lowest: -baselineShare });
   return { estimate: 100 * gain.estimate, lower: 100 * gain.lower, upper: 100 * gain.upper };
 }

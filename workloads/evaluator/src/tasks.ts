@@ -1,8 +1,8 @@
 import { PodFailure } from "@rune/clients/pod";
 import type { Registry } from "@rune/clients/registry";
 import { largestTaskSet, titleOf } from "@rune/clients/registry";
-import { taskSetFile } from "@rune/clients/task-set";
-import { mediaType, type TaskSet, taskSet } from "@rune/crds/artifact";
+import { chosenTasks, taskSetFile } from "@rune/clients/task-set";
+import { type HeldOutTask, mediaType, type TaskSet, taskSet } from "@rune/crds/artifact";
 import { type EvaluatorJob, exit } from "@rune/crds/job-spec";
 import { z } from "zod";
 
@@ -23,4 +23,18 @@ export async function loadTaskSet(registry: Pick<Registry, "manifest" | "json">,
   return await registry.json(repository, layer, taskSet, largestTaskSet).catch((error: unknown) => {
     throw error instanceof z.ZodError ? refuse(z.prettifyError(error)) : error;
   });
+}
+
+/** The tasks that a job works on, in the order of its seed. Throws PodFailure where the part that it names holds none. */
+export async function loadTasks(
+  registry: Pick<Registry, "manifest" | "json">,
+  { taskSet, seed }: Pick<EvaluatorJob, "taskSet" | "seed">,
+): Promise<HeldOutTask[]> {
+  const tasks = chosenTasks(await loadTaskSet(registry, taskSet), { ...taskSet, seed });
+  if (tasks.length > 0) return tasks;
+  throw new PodFailure(
+    exit.badInput,
+    "NotATaskSet",
+    `no task of ${taskSet.repository}@${taskSet.digest} belongs to its part ${taskSet.part}; add tasks, or take another part`,
+  );
 }

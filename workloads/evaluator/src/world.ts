@@ -5,17 +5,21 @@ import type { Isolation } from "@rune/crds/common";
 import type { EvaluatorJob } from "@rune/crds/job-spec";
 import type { Ledger } from "./ledger.ts";
 
-export type Question = Pick<Completion, "messages" | "prefill" | "n" | "sampling" | "requestID">;
+export type Question = Pick<Completion, "model" | "messages" | "prefill" | "n" | "sampling" | "requestID">;
+/** Experience that stands in front of a task, and of how many trajectories it tells; empty where there is none. */
+export type Telling = { text: string; trajectories: number };
 
 /** All that an evaluator touches outside itself. */
 export type World = {
   job: EvaluatorJob;
-  /** the tasks in the order that the seed gives them */
+  /** the tasks of this look, in the order that the seed gives them */
   tasks: readonly HeldOutTask[];
   ledger: Ledger;
   /** Appends one record after the last one that this evaluator knows. Rejects with Fenced when another one wrote. */
   append(record: LogRecord): Promise<void>;
   ask(question: Question): Promise<Pick<Completed, "texts" | "usage">>;
+  /** What the arm's context tells before a task. */
+  tell(task: HeldOutTask): Telling;
   /** Answers an id that it has answered before with the stored result. */
   execute(program: Program): Promise<Execution>;
   /** Why a task's tests can't judge any program; empty where nothing speaks against them. */

@@ -1,0 +1,36 @@
+import { canonicalJSON } from "@rune/clients/digest";
+import { below, seeded } from "@rune/clients/random";
+import type { Adapter } from "@rune/crds/adapter";
+import type { HeldOutTask } from "@rune/crds/artifact";
+import { rankedFor } from "../retrieval.ts";
+
+/** Id of a task → name of the adapter that answers it. Tasks without one are answered by the base. */
+export type Assignment = Record<string, string>;
+
+/** Each task gets the adapter that a session of its scope would choose among these. */
+export function assignedByScope(tasks: readonly HeldOutTask[], adapters: readonly Adapter[]): Assignment {
+  const byScope = Map.groupBy(tasks, ({ scope = {} }) => canonicalJSON(scope).toString());
+  return Object.fromEntries(
+    [...byScope.values()].flatMap((alike) => {
+      const [best] = rankedFor(alike[0]?.scope ?? {}, adapters);
+      return best ? alike.map(({ id }) => [id, best.adapter.metadata.name] as const) : [];
+    }),
+  );
+}
+
+/**
+ * Each task gets the adapter of others: the adapters that were assigned go round in one cycle that the seed draws (Sattolo 1986), so that
+ * none stays where it was, each is used as often as another was, and tasks that shared an adapter still do. Null for fewer than two adapters.
+ */
+export function shuffledAssignment(assigned: Assignment, seed: number): Assignment | null {
+  const names = [...new Set(Object.values(assigned))].sort();
+  if (names.length < 2) return null;
+  const others = [...names];
+  const random = seeded(seed, "wrong trajectories");
+  for (let last = others.length - 1; last > 0; last--) {
+    const other = below(last, random);
+    [others[last], others[other]] = [others[other] as string, others[last] as string];
+  }
+  const wrong = new Map(names.map((name, index) => [name, others[index] as string]));
+  return Object.fromEntries(Object.entries(assigned).map(([id, name]) => [id, wrong.get(name) ?? name]));
+}

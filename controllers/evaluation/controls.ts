@@ -1,0 +1,49 @@
+import type { Adapter } from "@rune/crds/adapter";
+import type { Evaluation } from "@rune/crds/evaluation";
+import type { EvaluatorJob } from "@rune/crds/job-spec";
+import type { TrainingRun } from "@rune/crds/training-run";
+
+export type Control = NonNullable<EvaluatorJob["arms"][number]["control"]>;
+export type Runs = ReadonlyMap<string, TrainingRun>;
+
+/** The run that made an adapter, as long as that very run is there. */
+function makerOf({ spec: { source } }: Adapter, runs: Runs): TrainingRun | undefined {
+  const run = source.kind === "TrainingRun" && source.name ? runs.get(source.name) : undefined;
+  return run && (source.uid === undefined || source.uid === run.metadata.uid) ? run : undefined;
+}
+
+/** Whether a hypernetwork made it. */
+export const isGenerated = (adapter: Adapter, runs: Runs): boolean => makerOf(adapter, runs)?.spec.generate !== undefined;
+
+/** What kind of control an adapter is that knows nothing of its own: noise, zero, or the mean of others. */
+function controlOfAdapter(adapter: Adapter, runs: Runs): Control | undefined {
+  const maker = makerOf(adapter, runs)?.spec;
+  if (adapter.spec.control) return maker?.control?.kind === "Zero" ? "Zero" : "Random";
+  return maker?.merge?.combine === "Mean" ? "Mean" : undefined;
+}
+
+type Arm = Evaluation["spec"]["arms"][number];
+
+/**
+ * What an arm is there to be compared with, if it is a control. Beside a shuffled arm, one whose single adapter was generated from something
+ * else than the candidate's counts as a wrong trajectory.
+ */
+export function controlOfArm(arm: Arm, { spec }: Evaluation, adapters: ReadonlyMap<string, Adapter>, runs: Runs): Control | undefined {
+  if (arm.adapters) return arm.adapters.assign === "Shuffled" ? "WrongTrajectory" : undefined;
+  const adapter = arm.adapter ? adapters.get(arm.adapter) : undefined;
+  if (!adapter) return undefined;
+  const kind = controlOfAdapter(adapter, runs);
+  if (kind) return kind;
+  const candidate = spec.arms.find(({ name }) => name === spec.gate?.candidate);
+  const isOther = candidate?.adapter && candidate.adapter !== arm.adapter && arm.name !== spec.gate?.baseline;
+  return isOther && isGenerated(adapter, runs) ? "WrongTrajectory" : undefined;
+}
+
+/** Control arms that a gate on what a hypernetwork made needs and the evaluation doesn't have, in words. */
+export function missingControls(arms: readonly { control?: Control | undefined }[]): string[] {
+  const has = (...kinds: Control[]) => arms.some(({ control }) => control && kinds.includes(control));
+  return [
+    ...(has("WrongTrajectory") ? [] : ["one with other tasks' adapters (`adapters` with `assign: Shuffled`)"]),
+    ...(has("Mean", "Random") ? [] : ["one with their mean or with noise of equal norm (made by a TrainingRun with `merge` or `control`)"]),
+  ];
+}

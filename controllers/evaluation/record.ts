@@ -1,0 +1,109 @@
+import { type EvaluatorResult, evaluatorResult } from "@rune/crds/artifact";
+import { failed, type Outcome, progressing, succeeded } from "kopf-ts";
+import { livePods } from "../epoch.ts";
+import { isolationVerified } from "../isolation.ts";
+import { sandboxName } from "../names.ts";
+import { Reason } from "../reasons.ts";
+import { intervalOf } from "./arms.ts";
+import { nameOfUnit, statusOfUnit, type Unit, unitNow, unitsOf } from "./batches.ts";
+import type { Plan } from "./plan.ts";
+import { EvaluationReason } from "./reasons.ts";
+import type { ArmStatus, World } from "./world.ts";
+
+/** The condition that follows from the log alone. */
+export function said({ log }: World, outcome: Outcome): Outcome {
+  return "unavailable" in log ? outcome : outcome.condition(isolationVerified(log.isolation));
+}
+
+/** What the evaluator of the present epoch said, if it ended well. The next unit has an epoch of its own, so nothing is recorded twice. */
+export function resultOf({ evaluation, worker }: World): EvaluatorResult | null {
+  if (worker.state !== "Ended") return null;
+  const parsed = evaluatorResult.safeParse(worker.output);
+  return parsed.success && parsed.data.arm === evaluation.status?.activeArm ? parsed.data : null;
+}
+
+/** What was measured is put down in status; the last of it comes with the report, and ends the evaluation. */
+export function record(world: World, plan: Plan, result: EvaluatorResult): Outcome {
+  const { evaluation } = world;
+  const units = unitsOf(plan);
+  const now = unitNow(evaluation, units);
+  const arms = (evaluation.status?.arms ?? []).map((arm) => (arm.name === result.arm ? measured(arm, result) : arm));
+  const words = wordsOf(result, units[now] ?? { look: 1, arm: result.arm, adapters: [] }, plan);
+  if (result.report) return end(world, plan, arms, result, words);
+  const following = units[now + 1];
+  if (following && !result.decided) return begin(world, plan, arms, following, words);
+  return said(world, failed(Reason.ArtifactMissing, `${words}; it was the last arm, and no report was stored`));
+}
+
+const measured = (arm: ArmStatus, { completed, passAt1, costs }: EvaluatorResult): ArmStatus => ({
+  ...arm,
+  completed,
+  ...(passAt1 && { passAt1: intervalOf(passAt1) }),
+  ...(costs && { costs }),
+});
+
+function wordsOf({ passAt1, completed }: EvaluatorResult, unit: Unit, plan: Plan): string {
+  const what = passAt1
+    ? `Pass@1 ${passAt1.estimate.toFixed(3)} [${passAt1.lower.toFixed(3)}, ${passAt1.upper.toFixed(3)}]`
+    : `${completed} programs judged`;
+  return `${nameOfUnit(unit, plan)}: ${what}`;
+}
+
+/** The next unit gets an epoch, and with it a sandbox, of its own. */
+function begin({ evaluation, sandboxPod, job, worker }: World, plan: Plan, arms: ArmStatus[], next: Unit, words: string): Outcome {
+  const { epoch = 0, sandbox } = evaluation.status ?? {};
+  return progressing(EvaluationReason.ArmMeasured, `${words}; ${nameOfUnit(next, plan)} comes next`, {
+    arms,
+    ...statusOfUnit(next, plan.looks.length),
+    epoch: epoch + 1,
+    sandbox: { pod: sandboxName(evaluation, epoch + 1), uid: sandbox?.uid },
+  })
+    .deleting(...livePods({ sandboxPod, job, worker }))
+    .event("Normal", EvaluationReason.ArmMeasured, words)
+    .atOnce();
+}
+
+function end(world: World, plan: Plan, arms: ArmStatus[], result: EvaluatorResult, words: string): Outcome {
+  const { evaluation, log } = world;
+  const look = evaluation.status?.look ?? 1;
+  const reached = plan.looks[look - 1];
+  const early = look < plan.looks.length && reached;
+  const { verdict, delta, comparisons, mlflowRunID, report } = result;
+  const status = {
+    ...("isolation" in log && log.isolation ? { isolation: log.isolation } : {}),
+    arms,
+    activeArm: undefined,
+    activeAdapters: undefined,
+    report,
+    // Fewer tasks are another measurement: nobody may take it for one of all of them.
+    ...(early && { taskSet: { ...plan.taskSet, ...reached, seed: evaluation.spec.seed } }),
+    ...(comparisons && { comparisons: comparisons.map((each) => ({ ...each, delta: intervalOf(each.delta, 1) })) }),
+    ...(delta && { delta: intervalOf(delta, 1) }),
+    ...(verdict && { verdict }),
+    ...(mlflowRunID && { mlflowRunID }),
+  };
+  const ended = early ? [`ended at look ${look} of ${plan.looks.length}, because more tasks would not have changed the verdict`] : [];
+  const message = [words, ...(delta ? [gainOf(delta)] : []), ...ended].join("; ");
+  return judged(said(world, succeeded(status, { reason: EvaluationReason.Measured, message })), result)
+    .event("Normal", EvaluationReason.Measured, message)
+    .atOnce();
+}
+
+const gainOf = ({ estimate, lower, upper }: NonNullable<EvaluatorResult["delta"]>) =>
+  `gain ${estimate.toFixed(1)} points [${lower.toFixed(1)}, ${upper.toFixed(1)}]`;
+
+/** The verdict never touches Ready: an evaluation that found nothing did what it was asked. */
+function judged(outcome: Outcome, { verdict, delta, why, controlsMissing }: EvaluatorResult): Outcome {
+  const { ControlsMissing } = EvaluationReason;
+  const withControls = controlsMissing
+    ? outcome.condition({ type: "ControlsMissing", status: "True", reason: ControlsMissing, message: controlsMissing })
+    : outcome;
+  if (!verdict) return withControls;
+  const status = { Passed: "True", Failed: "False", Inconclusive: "Unknown" } as const;
+  return withControls.condition({
+    type: "GatePassed",
+    status: status[verdict],
+    reason: verdict,
+    message: [delta && gainOf(delta), why].filter(Boolean).join("; "),
+  });
+}

@@ -1,0 +1,90 @@
+import type { Adapter } from "@rune/crds/adapter";
+import { type TaskSet, taskSet } from "@rune/crds/artifact";
+import type { ModelServer } from "@rune/crds/model-server";
+import type { TrainingRun } from "@rune/crds/training-run";
+import type { Plan } from "../evaluation/plan.ts";
+import { summarize, type World } from "../evaluation/world.ts";
+import { aCondition, anEvaluation } from "./builders.ts";
+import { adapter, digestOf, metadata } from "./objects.ts";
+
+/** What a decision about an evaluation is made from, for its tests: everything fine, and nothing begun. */
+
+export const loaded = { name: "tessera-1", digest: digestOf("a"), state: "Loaded", engines: 1 };
+
+export const serverWith = (adapters: object[] = [], held: Partial<ModelServer["spec"]["adapters"]> = {}) =>
+  ({
+    metadata: { name: "coder" },
+    spec: { base: { oci: { repository: "rune/models/m", digest: digestOf("b") } }, adapters: { slots: 4, maxRank: 16, ...held } },
+    status: { conditions: [aCondition("Ready")], adapters, baseDigest: digestOf("b") },
+  }) as unknown as ModelServer;
+
+/** An adapter of a scope, made by the run `by` where one is named. */
+export function adapterOf(name: string, scope: object, by?: string): Adapter {
+  const source = by ? ({ kind: "TrainingRun", name: by } as const) : ({ kind: "Import" } as const);
+  return adapter(name, { spec: { scope, source, artifact: { repository: "rune/team/adapters", digest: digestOf("a"), sizeBytes: 1 } } });
+}
+
+export const aRunOf = (name: string, method: object) => ({ metadata: metadata(name), spec: method }) as unknown as TrainingRun;
+
+const task = { description: "d", tests: "assert f() == 1", entryPoint: "f" };
+/** Tasks t0, t1, … of these scopes, each a cluster of its own unless `cluster` says otherwise. */
+export const setOf = (scopes: readonly (object | undefined)[], cluster?: (n: number) => string): TaskSet =>
+  taskSet.parse({
+    schema: "rune.dev/taskset/v1",
+    name: "s",
+    tasks: scopes.map((scope, n) => ({
+      ...task,
+      id: `t${n}`,
+      tests: `assert f() == ${n}`,
+      ...(scope && { scope }),
+      ...(cluster && { cluster: cluster(n) }),
+    })),
+  });
+
+export const reference = { repository: "rune/team/tasks", digest: digestOf("c") };
+const tessera = { project: "tessera" };
+export const found = (set: TaskSet = setOf([tessera, tessera, tessera, tessera])) => ({ set, reference, stored: true });
+
+/** Of an evaluation with the arms base and adapter, on four tasks. */
+export const aPlan = (over: Partial<Plan> = {}): Plan => ({
+  taskSet: { ...reference, tasks: 4, clusters: 4, scope: tessera },
+  looks: [{ tasks: 4, clusters: 4 }],
+  arms: [
+    { name: "base", adapters: [], batches: [{ adapters: [], looks: [1] }] },
+    {
+      name: "adapter",
+      adapters: [{ name: "tessera-1", repository: "rune/team/adapters", digest: digestOf("a"), generation: 0 }],
+      batches: [{ adapters: [], looks: [1] }],
+    },
+  ],
+  ...over,
+});
+
+export function aWorld(over: Partial<World> = {}): World {
+  return {
+    evaluation: anEvaluation(),
+    requirements: [],
+    servers: new Map([["coder", serverWith([loaded])]]),
+    adapters: new Map([["tessera-1", adapterOf("tessera-1", tessera)]]),
+    libraryExists: true,
+    plan: undefined,
+    tasks: found(),
+    selected: new Map(),
+    told: new Map(),
+    residents: new Map(),
+    runs: new Map(),
+    earlier: [],
+    takenUIDs: new Set<number>(),
+    sandboxPod: undefined,
+    sandbox: { state: "Absent" },
+    job: undefined,
+    worker: { state: "Absent" },
+    progress: 0,
+    leftovers: [],
+    targets: undefined,
+    log: summarize([]),
+    credentials: undefined,
+    runnerToken: "t",
+    ...over,
+  };
+}

@@ -1,0 +1,21 @@
+import { readFile } from "node:fs/promises";
+import type { Services } from "@rune/controllers/context";
+import { taskSet } from "@rune/crds/artifact";
+
+/** The task sets that were put beside the program when its image was built, each `<name>.json`; each is read once. */
+export function bundledTaskSets(directory = new URL("./task-sets/", import.meta.url)): Services["bundledTaskSet"] {
+  const read = new Map<string, ReturnType<Services["bundledTaskSet"]>>();
+  return (name) => {
+    const known = read.get(name) ?? readTaskSet(new URL(`${name}.json`, directory));
+    read.set(name, known);
+    return known;
+  };
+}
+
+async function readTaskSet(file: URL): ReturnType<Services["bundledTaskSet"]> {
+  const text = await readFile(file, "utf8").catch((error: NodeJS.ErrnoException) => {
+    if (error.code === "ENOENT") return undefined;
+    throw error;
+  });
+  return text === undefined ? undefined : taskSet.parse(JSON.parse(text));
+}

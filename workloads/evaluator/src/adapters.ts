@@ -1,0 +1,70 @@
+import { parseJSON } from "@rune/clients/json";
+import { learntHash } from "@rune/clients/learnt";
+import { PodFailure } from "@rune/clients/pod";
+import { largestTaskSet, type Registry, titleOf } from "@rune/clients/registry";
+import { type HeldOutTask, type LearntFrom, learntFile, learntFrom } from "@rune/crds/artifact";
+import { type EvaluatorJob, exit } from "@rune/crds/job-spec";
+import { z } from "zod";
+import { eachOf } from "./crew.ts";
+
+/** What an adapter's artifact says of how it was made. */
+export type AdapterFacts = {
+  /** whether the artifact says what it has learnt from; those that were imported don't */
+  known: boolean;
+  /** ids of tasks of the set that it has learnt from, in the set's order */
+  seen: readonly string[];
+  /** the trainer's statistics, such as `trainingLoss` */
+  training: Readonly<Record<string, number>>;
+};
+/** By manifest digest. */
+export type Facts = ReadonlyMap<string, AdapterFacts>;
+type Pulled = Pick<Registry, "manifest" | "json">;
+
+const trainingPrefix = "dev.rune.training.";
+const pulledAtOnce = 8;
+
+/** Asks every adapter of every arm, once each, what it has learnt from. Throws PodFailure where one's answer can't be read. */
+export async function pullFacts(registry: Pulled, { arms }: Pick<EvaluatorJob, "arms">, tasks: readonly HeldOutTask[]): Promise<Facts> {
+  const hashed = tasks.map(({ id, description, tests }) => ({ id, hashes: [learntHash(description), learntHash(tests)] as const }));
+  const adapters = new Map(arms.flatMap(({ adapters }) => adapters).map((adapter) => [adapter.digest, adapter]));
+  const facts = new Map<string, AdapterFacts>();
+  await eachOf([...adapters.values()], pulledAtOnce, async ({ name, repository, digest }) => {
+    const { manifest } = await registry.manifest(repository, digest);
+    const layer = manifest.layers.find((candidate) => titleOf(candidate) === learntFile);
+    const learnt = layer && (await registry.json(repository, layer, learntFrom, largestTaskSet).catch(unreadable(name)));
+    facts.set(digest, {
+      known: learnt !== undefined,
+      seen: learnt ? seenBy(learnt, hashed) : [],
+      training: trainingOf(manifest.annotations ?? {}),
+    });
+  });
+  return facts;
+}
+
+/** A task was seen under whatever name it had, by what it asks for or by how it is judged. */
+function seenBy({ tasks }: LearntFrom, hashed: readonly { id: string; hashes: readonly [string, string] }[]): string[] {
+  const descriptions = new Set(tasks.map(({ description }) => description));
+  const tests = new Set(tasks.map((task) => task.tests));
+  return hashed.filter(({ hashes: [description, test] }) => descriptions.has(description) || tests.has(test)).map(({ id }) => id);
+}
+
+/** Each is JSON: a number, or numbers by name. */
+function trainingOf(annotations: Readonly<Record<string, string>>): Record<string, number> {
+  const told = Object.entries(annotations).flatMap(([key, value]) => {
+    if (!key.startsWith(trainingPrefix)) return [];
+    const parsed = parseJSON(Buffer.from(value));
+    return typeof parsed === "object" && parsed !== null ? Object.entries(parsed) : [[key.slice(trainingPrefix.length), parsed] as const];
+  });
+  return Object.fromEntries(told.flatMap(([name, value]) => (typeof value === "number" && Number.isFinite(value) ? [[name, value]] : [])));
+}
+
+function unreadable(adapter: string): (error: unknown) => never {
+  return (error) => {
+    if (!(error instanceof z.ZodError)) throw error;
+    throw new PodFailure(
+      exit.badInput,
+      "LearntUnreadable",
+      `${learntFile} of adapter ${adapter} can't be read: ${z.prettifyError(error)}; publish the adapter again`,
+    );
+  };
+}

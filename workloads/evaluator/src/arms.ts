@@ -1,0 +1,32 @@
+import { PodFailure } from "@rune/clients/pod";
+import type { HeldOutTask } from "@rune/crds/artifact";
+import { type EvaluatorJob, exit } from "@rune/crds/job-spec";
+
+export type Arm = EvaluatorJob["arms"][number];
+
+/** The arm that this job works on. Throws PodFailure when the job contradicts itself. */
+export function activeArm({ arm, arms }: EvaluatorJob): Arm {
+  const found = arms.find(({ name }) => name === arm);
+  if (found) return found;
+  throw new PodFailure(
+    exit.misconfigured,
+    "NoSuchArm",
+    `the spec's arm ${arm} is none of its arms; the operator wrote a spec that contradicts itself`,
+  );
+}
+
+/** Served name of the model that answers a task: its adapter where the arm has one for each task, the base where none fits it. */
+export function modelFor({ model, assigned }: Arm, taskId: string): string {
+  return assigned ? (assigned[taskId] ?? model.base) : model.name;
+}
+
+/** Whether a task may be asked in this epoch. The base needs no claim, so whichever epoch comes first asks what no adapter answers. */
+export function mayAsk({ claimed }: EvaluatorJob, arm: Arm, { id }: HeldOutTask): boolean {
+  const model = modelFor(arm, id);
+  return claimed === undefined || model === arm.model.base || claimed.includes(model);
+}
+
+/** Whether any adapter answers in this arm. */
+export function hasAdapters({ adapters, adapterDigest }: Arm): boolean {
+  return adapters.length > 0 || adapterDigest !== undefined;
+}

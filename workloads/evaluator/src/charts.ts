@@ -1,0 +1,104 @@
+import { escaped } from "./document.ts";
+import type { Estimate } from "./intervals.ts";
+
+/*
+ * Plots as SVG that stands inside a page and takes its colours from it (`page.css`). Each has a name and a description for those who don't
+ * see it; every mark has a title.
+ */
+
+/** A row of an interval plot. `tone` picks its colour. */
+export type Row = { label: string; value: Estimate; tone: "plain" | "main" | "control"; words: string };
+export type Line = { at: number; label: string };
+export type Plot = {
+  title: string;
+  description: string;
+  rows: readonly Row[];
+  domain: readonly [number, number];
+  unit: string;
+  lines?: readonly Line[];
+};
+
+const width = 720;
+const left = 168;
+const right = 132;
+const rowHeight = 30;
+
+/** A dot with a whisker for every row, over one axis. */
+export function intervalPlot({ title, description, rows, domain: [low, high], unit, lines = [] }: Plot): string {
+  const bottom = 14 + rows.length * rowHeight;
+  const x = (value: number) => number(left + ((value - low) / (high - low)) * (width - left - right));
+  const ticks = ticksOf(low, high).map(
+    (tick) =>
+      `<line class="grid" x1="${x(tick)}" x2="${x(tick)}" y1="6" y2="${bottom}"/><text class="tick" x="${x(tick)}" y="${bottom + 18}">${tick}${unit}</text>`,
+  );
+  const marks = lines.map(
+    ({ at, label }) => `<line class="mark" x1="${x(at)}" x2="${x(at)}" y1="6" y2="${bottom}"><title>${escaped(label)}</title></line>`,
+  );
+  const drawn = rows.map(({ label, value, tone, words }, index) => {
+    const y = 14 + index * rowHeight + rowHeight / 2;
+    return [
+      `<g class="${tone}"><title>${escaped(`${label}: ${words}`)}</title>`,
+      `<text class="name" x="${left - 14}" y="${y + 5}">${escaped(label)}</text>`,
+      `<line class="whisker" x1="${x(value.lower)}" x2="${x(value.upper)}" y1="${y}" y2="${y}"/>`,
+      `<circle class="dot" cx="${x(value.estimate)}" cy="${y}" r="5"/>`,
+      `<text class="value" x="${width - right + 14}" y="${y + 5}">${escaped(words)}</text></g>`,
+    ].join("");
+  });
+  return svg(title, description, bottom + 26, [...ticks, ...marks, ...drawn]);
+}
+
+/** `share`: how much of the cell is filled, 0 to 1. */
+export type Cell = { share: number; words: string };
+export type Matrix = {
+  title: string;
+  description: string;
+  rows: readonly string[];
+  columns: readonly { gap: boolean; cells: readonly Cell[] }[];
+};
+
+const cell = 11;
+const gap = 5;
+
+/** A cell for each row and column, filled as far as its share; columns that don't fit go on below. */
+export function matrixPlot({ title, description, rows, columns }: Matrix): string {
+  const height = rows.length * (cell + 2) + 14;
+  let [x, band] = [left, 0];
+  const drawn = columns.flatMap(({ gap: apart, cells }) => {
+    if (apart && x > left) x += gap;
+    if (x + cell > width) [x, band] = [left, band + 1];
+    const at = x;
+    x += cell + 2;
+    return cells.map(({ share, words }, row) => cellAt(at, band * height + row * (cell + 2) + 6, share, words));
+  });
+  const names = Array.from({ length: band + 1 }, (_, each) =>
+    rows.map((name, row) => `<text class="name" x="${left - 14}" y="${each * height + row * (cell + 2) + 15}">${escaped(name)}</text>`),
+  ).flat();
+  return svg(title, description, (band + 1) * height, [...names, ...drawn]);
+}
+
+function cellAt(x: number, y: number, share: number, words: string): string {
+  const full = number(cell * share);
+  return [
+    `<g class="cell"><title>${escaped(words)}</title><rect class="hollow" x="${x}" y="${y}" width="${cell}" height="${cell}"/>`,
+    share > 0 ? `<rect class="filled" x="${x}" y="${number(y + cell - full)}" width="${cell}" height="${full}"/>` : "",
+    "</g>",
+  ].join("");
+}
+
+function svg(title: string, description: string, height: number, parts: readonly string[]): string {
+  return `<svg role="img" aria-label="${escaped(title)}" viewBox="0 0 ${width} ${height}"><title>${escaped(title)}</title><desc>${escaped(description)}</desc>${parts.join("")}</svg>`;
+}
+
+/** Round numbers between two ends, about five of them. */
+export function ticksOf(low: number, high: number): number[] {
+  const rough = (high - low) / 5;
+  const power = 10 ** Math.floor(Math.log10(rough));
+  const step = power * ([1, 2, 5].find((each) => each * power >= rough) ?? 10);
+  const first = Math.ceil(low / step);
+  return Array.from({ length: Math.floor(high / step) - first + 1 }, (_, index) => number((first + index) * step));
+}
+
+/** Two digits are finer than any screen, and the same on every machine. */
+function number(value: number): number {
+  return Math.round(value * 100) / 100 + 0;
+}

@@ -1,0 +1,60 @@
+import { attemptsOf } from "@rune/clients/context";
+import { parseJSON } from "@rune/clients/json";
+import { PodFailure } from "@rune/clients/pod";
+import { largestTaskSet, type Registry, titleOf } from "@rune/clients/registry";
+import { corpusLine, mediaType, type Trajectory, trajectory } from "@rune/crds/artifact";
+import { exit } from "@rune/crds/job-spec";
+import { z } from "zod";
+import type { Arm } from "./arms.ts";
+import type { Experience } from "./telling.ts";
+
+type Pulled = Pick<Registry, "manifest" | "json" | "blob">;
+type Reference = NonNullable<Arm["context"]>["artifacts"][number];
+
+/** What the sessions of an arm's context lived through, in the order of their artifacts' digests; none where it has no context. */
+export async function loadExperience(registry: Pulled, { context }: Arm): Promise<Experience[]> {
+  const ordered = (context?.artifacts ?? []).toSorted((a, b) => (a.digest < b.digest ? -1 : 1));
+  const experiences: Experience[] = [];
+  for (const artifact of ordered) experiences.push(...(await trajectoriesIn(registry, artifact)).map(experienceOf));
+  return experiences;
+}
+
+async function trajectoriesIn(registry: Pulled, reference: Reference): Promise<Trajectory[]> {
+  const { repository, digest } = reference;
+  const { manifest } = await registry.manifest(repository, digest);
+  const single = manifest.artifactType === mediaType.trajectory;
+  if (!single && manifest.artifactType !== mediaType.corpus)
+    throw refused(reference, `its artifactType is ${manifest.artifactType ?? "unset"}`);
+  const file = single ? "trajectory.json" : "corpus.jsonl";
+  const layer = manifest.layers.find((candidate) => titleOf(candidate) === file);
+  if (!layer) throw refused(reference, `it has no ${file}`);
+  try {
+    if (single) return [await registry.json(repository, layer, trajectory, largestTaskSet)];
+    return linesOf(await registry.blob(repository, layer.digest, { maxBytes: largestTaskSet }));
+  } catch (error) {
+    throw error instanceof z.ZodError ? refused(reference, z.prettifyError(error)) : error;
+  }
+}
+
+function linesOf(bytes: Buffer): Trajectory[] {
+  const lines = bytes
+    .toString("utf8")
+    .split("\n")
+    .filter((line) => line.trim() !== "");
+  return lines.map((line) => corpusLine.parse(parseJSON(Buffer.from(line))).trajectory);
+}
+
+/** A session's notes grow from round to round, so its last ones are all. */
+function experienceOf(lived: Trajectory): Experience {
+  const { task, scope, records } = lived;
+  const reflected = records.flatMap((record) => (record.type === "reflected" && record.notes.length > 0 ? [record.notes] : []));
+  return { description: task.description, scope, notes: reflected.at(-1) ?? [], attempts: attemptsOf(lived) };
+}
+
+function refused({ repository, digest }: Reference, why: string): PodFailure {
+  return new PodFailure(
+    exit.badInput,
+    "NotATrajectory",
+    `${repository}@${digest} is neither a trajectory nor a corpus: ${why}; name artifacts of sessions in the arm's context`,
+  );
+}

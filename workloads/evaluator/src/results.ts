@@ -1,0 +1,84 @@
+import { PodFailure } from "@rune/clients/pod";
+import { clusterOf, type HeldOutTask } from "@rune/crds/artifact";
+import type { Costs } from "@rune/crds/common";
+import { type EvaluatorJob, exit } from "@rune/crds/job-spec";
+import type { Facts } from "./adapters.ts";
+import type { Arm } from "./arms.ts";
+import type { Estimate } from "./intervals.ts";
+import type { Ledger, Sample } from "./ledger.ts";
+import { passAt1, type TaskScore } from "./statistics.ts";
+
+/** All that a report is computed from. `tasks`: those up to the job's look, in the order that the seed gives them. */
+export type Measured = { job: EvaluatorJob; tasks: readonly HeldOutTask[]; ledger: Ledger; facts: Facts };
+/** Of the tasks that count, in their order. */
+export type ArmResults = { arm: Arm; scores: readonly TaskScore[]; samples: readonly Sample[] };
+
+/** Outcome of a program whose task's own tests can't run: it says nothing about the program. */
+const testsUnusable: string = "TestsUnusable";
+
+/** Whether every task of an arm was judged. */
+export function isJudged(name: string, { tasks, ledger }: Pick<Measured, "tasks" | "ledger">): boolean {
+  return tasks.every((task) => ledger.judged(name, task.id));
+}
+
+/** Whether every task of every arm was judged. */
+export function isComplete(measured: Measured): boolean {
+  return measured.job.arms.every(({ name }) => isJudged(name, measured));
+}
+
+/** Pass@1 of one arm, from what its log holds. Throws PodFailure where no task can be judged. */
+export function armEstimate(arm: Arm, { tasks, ledger }: Pick<Measured, "tasks" | "ledger">): Estimate {
+  return rounded(passAt1(resultsOf(arm, countedTasks([arm], tasks, ledger), ledger).scores));
+}
+
+/** What an arm took so far: requests that were lost with their process aren't known, nor the seconds of earlier versions. */
+export function costsOf({ name }: Arm, { tasks, ledger }: Pick<Measured, "tasks" | "ledger">): Costs {
+  const usages = tasks.flatMap(({ id }) => ledger.sampled(name, id)?.usage ?? []);
+  const total = (value: (usage: (typeof usages)[number]) => number) => usages.reduce((sum, usage) => sum + value(usage), 0);
+  return {
+    promptTokens: total(({ promptTokens }) => promptTokens),
+    completionTokens: total(({ completionTokens }) => completionTokens),
+    engineSeconds: Math.round(total(({ seconds }) => seconds ?? 0)),
+    programs: tasks.reduce((sum, { id }) => sum + new Set(ledger.judged(name, id)?.map(({ program }) => program)).size, 0),
+  };
+}
+
+/** Programs of an arm that were judged. */
+export function judgedPrograms({ name }: Arm, { tasks, ledger }: Pick<Measured, "tasks" | "ledger">): number {
+  return tasks.reduce((sum, { id }) => sum + (ledger.judged(name, id)?.length ?? 0), 0);
+}
+
+/** Tasks that these arms can be compared by: each has programs of every one of them, and no arm found its tests unusable. */
+export function countedTasks(arms: readonly Arm[], tasks: readonly HeldOutTask[], ledger: Ledger): HeldOutTask[] {
+  const samplesOf = (task: HeldOutTask) => arms.map(({ name }) => ledger.judged(name, task.id) ?? []);
+  const counted = tasks.filter((task) =>
+    samplesOf(task).every((samples) => samples.length > 0 && samples.every(({ execution }) => execution.outcome !== testsUnusable)),
+  );
+  if (counted.length > 0) return counted;
+  throw new PodFailure(
+    exit.badInput,
+    testsUnusable,
+    `the tests of none of ${tasks.length} tasks can run; correct them, push the task set again, and name its digest in a new evaluation`,
+  );
+}
+
+export function resultsOf(arm: Arm, tasks: readonly HeldOutTask[], ledger: Ledger): ArmResults {
+  const all = tasks.map((task) => ({ task, samples: ledger.judged(arm.name, task.id) ?? [] }));
+  const scores = all.map(({ task, samples }) => ({
+    cluster: clusterOf(task),
+    samples: samples.length,
+    passed: samples.filter(({ execution }) => execution.passed).length,
+  }));
+  return { arm, scores, samples: all.flatMap(({ samples }) => samples) };
+}
+
+export const rateOf = ({ passed, samples }: TaskScore) => passed / samples;
+
+export function rounded({ estimate, lower, upper }: Estimate): Estimate {
+  return { estimate: round(estimate), lower: round(lower), upper: round(upper) };
+}
+
+/** Six digits are more than any evaluation can tell apart, and the same on every machine. */
+export function round(value: number): number {
+  return Math.round(value * 1e6) / 1e6;
+}

@@ -1,0 +1,38 @@
+import { PodFailure } from "@rune/clients/pod";
+import { type EvaluatorJob, exit } from "@rune/crds/job-spec";
+import type { Facts } from "./adapters.ts";
+
+/** Tasks of the set that an arm's adapter has learnt from. */
+export type Seen = { arm: string; adapter: string; tasks: string[] };
+
+const mostAdapters = 3;
+const mostTasks = 4;
+
+/** What the arms' adapters have seen of the set, and the names of those that don't say what they have learnt from. */
+export function seenTasks({ arms }: Pick<EvaluatorJob, "arms">, facts: Facts): { seen: Seen[]; unknown: string[] } {
+  const each = arms.flatMap(({ name, adapters }) => adapters.map((adapter) => ({ arm: name, adapter, facts: facts.get(adapter.digest) })));
+  const seen = each.flatMap(({ arm, adapter, facts }) =>
+    facts?.seen.length ? [{ arm, adapter: adapter.name, tasks: [...facts.seen] }] : [],
+  );
+  const unknown = each.flatMap(({ adapter, facts }) => (facts?.known ? [] : [adapter.name]));
+  return { seen, unknown: [...new Set(unknown)].sort() };
+}
+
+/** Throws PodFailure where an adapter would be measured on what it has learnt from, unless the spec allows it. */
+export function refuseSeen(job: EvaluatorJob, facts: Facts): void {
+  const { seen } = seenTasks(job, facts);
+  if (seen.length === 0 || job.seenTasks === "Allow") return;
+  const told = seen.slice(0, mostAdapters).map(({ arm, adapter, tasks }) => `arm ${arm}: ${adapter} has learnt from ${some(tasks)}`);
+  const more = seen.length > mostAdapters ? `; and ${seen.length - mostAdapters} more adapters from others` : "";
+  throw new PodFailure(
+    exit.badInput,
+    "TasksSeen",
+    `${told.join("; ")}${more}; measure on tasks that weren't learnt from, such as taskSet.part: Test, or set seenTasks: Allow`,
+  );
+}
+
+/** Some names, and how many there are. */
+function some(tasks: readonly string[]): string {
+  const named = tasks.slice(0, mostTasks).join(", ");
+  return tasks.length > mostTasks ? `${named} and ${tasks.length - mostTasks} more tasks` : named;
+}

@@ -1,0 +1,76 @@
+import { type Attempt, trajectoryText } from "@rune/clients/context";
+import { narrowness } from "@rune/clients/scope";
+import type { HeldOutTask } from "@rune/crds/artifact";
+import type { Scope } from "@rune/crds/common";
+import type { Arm } from "./arms.ts";
+import { similarity } from "./similar.ts";
+import type { Telling } from "./world.ts";
+
+/** Of one session, what may be told. */
+export type Experience = { description: string; scope: Scope; notes: readonly string[]; attempts: readonly Attempt[] };
+type Context = NonNullable<Arm["context"]>;
+
+const charactersPerToken = 4;
+const nothing: Telling = { text: "", trajectories: 0 };
+
+/** Gives what an arm tells before each task; `experiences` in the order of their artifacts' digests. Nothing where the arm has no context. */
+export function teller(context: Context | undefined, experiences: readonly Experience[]): (task: HeldOutTask) => Telling {
+  if (!context) return () => nothing;
+  const near = nearest(experiences);
+  return (task) => {
+    const chosen = context.pick === "All" ? experiences : near(task);
+    const most = context.maxTokens * charactersPerToken;
+    return context.as === "Notes" ? notesOf(chosen, most) : trajectoriesOf(chosen, most);
+  };
+}
+
+/**
+ * Those of the narrowest scope that takes in the task's, as a session of that scope would choose an adapter; where none does, those whose
+ * task has the most words in common with it, the first in order where several have.
+ */
+function nearest(experiences: readonly Experience[]): (task: HeldOutTask) => Experience[] {
+  const similar = similarity(experiences.map(({ description }) => description));
+  return ({ scope, description }) => {
+    const narrow = experiences.map((experience) => narrowness(experience.scope, scope ?? {}));
+    const narrowest = Math.max(0, ...narrow);
+    if (narrowest > 0) return experiences.filter((_, index) => narrow[index] === narrowest);
+    const near = similar(description);
+    const most = Math.max(0, ...near);
+    const like = most > 0 ? experiences[near.indexOf(most)]?.description : undefined;
+    return experiences.filter((experience) => experience.description === like);
+  };
+}
+
+/** Each trajectory in turn, as much of it as still fits, an empty line between two. */
+function trajectoriesOf(experiences: readonly Experience[], most: number): Telling {
+  let told = nothing;
+  for (const { description, attempts } of experiences) {
+    const before = told.text === "" ? "" : `${told.text}\n\n`;
+    const text = trajectoryText(description, attempts, (each) => lengthOf(before + each) <= most);
+    if (text !== undefined) told = { text: before + text, trajectories: told.trajectories + 1 };
+  }
+  return told;
+}
+
+/** What the sessions noted, each note once, as many as fit. */
+function notesOf(experiences: readonly Experience[], most: number): Telling {
+  const head = "Notes from earlier runs:";
+  const told = new Set<string>();
+  let [text, trajectories] = [head, 0];
+  for (const { notes } of experiences) {
+    const before = told.size;
+    for (const note of notes) {
+      const longer = `${text}\n- ${note}`;
+      if (told.has(note) || lengthOf(longer) > most) continue;
+      told.add(note);
+      text = longer;
+    }
+    if (told.size > before) trajectories += 1;
+  }
+  return told.size > 0 ? { text, trajectories } : nothing;
+}
+
+/** In characters, as Python counts them. */
+function lengthOf(text: string): number {
+  return [...text].length;
+}
