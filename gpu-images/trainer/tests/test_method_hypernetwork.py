@@ -263,9 +263,9 @@ def test_weights_that_are_equalled_come_from_the_pair_s_own_adapter(factory):
             digest = f"sha256:{tiny.sha(path.read_bytes())}"
             factory.registry.blobs[digest] = path.read_bytes()
             layers.append({"digest": digest, "size": path.stat().st_size, "annotations": {"org.opencontainers.image.title": path.name}})
-        config = canonical({"base": {"name": "tiny", "digest": base.digest}})
+        config = canonical({"base": {"name": "tiny", "digest": base.digest}, **parse_shape(4, 4).fields()})
         factory.registry.blobs[f"sha256:{tiny.sha(config)}"] = config
-        manifest = factory.registry.add_manifest({"config": {"digest": f"sha256:{tiny.sha(config)}"}, "layers": layers})
+        manifest = factory.registry.add_manifest({"artifactType": MEDIA["adapter"], "config": {"digest": f"sha256:{tiny.sha(config)}"}, "layers": layers})
         digest = factory.registry.add_trajectory(line["trajectory"])
         trajectories.append({"repository": "rune/demo/trajectories", "digest": digest, "adapter": {"repository": "rune/demo/adapters", "digest": manifest}})
     factory.document["corpus"]["trajectories"] = trajectories

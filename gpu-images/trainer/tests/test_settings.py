@@ -144,6 +144,7 @@ def test_a_section_s_mistake_is_named(section, said):
             {"method": "merge", "sft": None, "merge": {"adapters": ["a", "b"]}, "adapters": [{"repository": "r", "digest": DIGEST, "name": n} for n in "ba"]},
             "adapters must be a, b, in this order; they are b, a",
         ),
+        ({"sft": {"warmStart": {"adapter": "a"}}, "adapters": [{"repository": "r", "digest": DIGEST, "name": "a"}]}, "output.parents must be the adapters a with their digests; they are none"),
     ],
 )
 def test_a_document_whose_parts_disagree_is_refused(changed, said):

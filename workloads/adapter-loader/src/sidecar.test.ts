@@ -76,6 +76,8 @@ const inFlight = async () =>
 const wanting = (...names: string[]) => expect.poll(async () => (await admin.state()).wanted).toEqual(names);
 const textOf = async (answer: Response) => ((await answer.json()) as { choices: { text: string }[] }).choices[0]?.text;
 
+const zero = Object.fromEntries(Object.entries(loraTensors()).map(([name, tensor]) => [name, { ...tensor, values: () => 0 }]));
+
 describe("loading", () => {
   it("pulls, checks, loads and proves an adapter, and then routes to it", async () => {
     const artifact = adapterArtifact();
@@ -91,6 +93,22 @@ describe("loading", () => {
     expect(await readdir(join(directory, "adapters"))).toEqual([artifact.name]);
   });
 
+  it("leaves what an adapter learnt from where it is", async () => {
+    const artifact = adapterArtifact({ extraFile: "corpus.json" });
+    expect(await load(artifact)).toMatchObject({ state: "Loaded", canary: "Matched" });
+    expect((await readdir(join(directory, "adapters", artifact.name))).sort()).toEqual([
+      ".rune-adapter.json",
+      "adapter_config.json",
+      "adapter_model.safetensors",
+    ]);
+  });
+
+  it("loads a control, which has no effect and no canary", async () => {
+    const artifact = adapterArtifact({ tensors: zero, config: { control: true, canary: undefined } });
+    engine.answers[artifact.name] = engine.baseAnswer;
+    expect(await load(artifact)).toMatchObject({ state: "Loaded", canary: "Unknown" });
+  });
+
   it("does it once however often it is asked, at the same time or later", async () => {
     const artifact = adapterArtifact();
     registry.add(artifact);
@@ -103,14 +121,13 @@ describe("loading", () => {
 
   const first = "base_model.model.model.layers.0.self_attn.q_proj.lora_A.weight";
   const nan = { ...loraTensors(), [first]: { shape: [rank, hidden], values: () => Number.NaN } };
-  const zero = Object.fromEntries(Object.entries(loraTensors()).map(([name, tensor]) => [name, { ...tensor, values: () => 0 }]));
   const wide = { ...loraTensors(), [first]: { shape: [rank, hidden * 2] } };
   it.each([
     ["NotFinite", { tensors: nan }, {}],
     ["AllZero", { tensors: zero }, {}],
     ["ShapeMismatch", { tensors: wide }, {}],
     ["NotAnAdapter", { weights: Buffer.from("truncated") }, {}],
-    ["NotAnAdapter", { extraFile: true }, {}],
+    ["NotAnAdapter", { extraFile: "evil.py" }, {}],
     ["UnknownModule", {}, { targetModules: ["lm_head"] }],
     ["RankTooLarge", { tensors: loraTensors(16), peft: peft({ r: 16 }), config: { rank: 16 } }, { rank: 16 }],
     ["NotAnAdapter", {}, { rank: 8 }],

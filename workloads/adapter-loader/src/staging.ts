@@ -13,7 +13,7 @@ import {
   RegistryUnavailable,
   titleOf,
 } from "@rune/clients/registry";
-import { type AdapterConfig, adapterConfig, mediaType } from "@rune/crds/artifact";
+import { type AdapterConfig, adapterConfig, learntFile, mediaType } from "@rune/crds/artifact";
 import type { LoadRequest } from "@rune/crds/loader-api";
 import { z } from "zod";
 import type { BaseShapes } from "./base-shapes.ts";
@@ -136,15 +136,20 @@ export class Staging {
   }
 }
 
-/** Exactly the two files of an adapter, with the hashes that its config says. */
+/** The two files of an adapter, with the hashes that its config says. What it learnt from may stand beside them; the engine needs it not. */
 function layersOf(manifest: Manifest, config: AdapterConfig): Descriptor[] {
   const titles = manifest.layers.map((layer) => titleOf(layer) ?? "(untitled)");
   const listed = Object.keys(config.files);
   for (const found of [titles, listed]) {
-    if ([...found].sort().join() !== [...adapterFiles].sort().join())
+    if (
+      found
+        .filter((file) => file !== learntFile)
+        .sort()
+        .join() !== [...adapterFiles].sort().join()
+    )
       throw new Refused(
         "NotAnAdapter",
-        `the artifact has the files ${found.join(", ") || "(none)"}; an adapter has exactly ${adapterFiles.join(" and ")}`,
+        `the artifact has the files ${found.join(", ") || "(none)"}; an adapter has ${adapterFiles.join(" and ")}, and may have ${learntFile}`,
       );
   }
   for (const layer of manifest.layers) {
@@ -152,7 +157,7 @@ function layersOf(manifest: Manifest, config: AdapterConfig): Descriptor[] {
     if (layer.digest !== `sha256:${file?.sha256}` || layer.size !== file?.sizeBytes)
       throw new Refused("DigestMismatch", `the manifest and the config of the artifact name different bytes for ${titleOf(layer)}`);
   }
-  return manifest.layers;
+  return manifest.layers.filter((layer) => titleOf(layer) !== learntFile);
 }
 
 function refusalOf(error: unknown, request: LoadRequest): unknown {

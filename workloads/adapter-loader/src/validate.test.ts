@@ -39,6 +39,12 @@ it("accepts an adapter whose B is zero in some modules but not in all", async ()
   await check({ tensors: changed({ [firstB]: { shape: [hidden, rank], values: () => 0 } }) });
 });
 
+it("accepts a control without any effect", async () => {
+  const zero = Object.fromEntries(Object.entries(loraTensors()).map(([name, tensor]) => [name, { ...tensor, values: () => 0 }]));
+  await check({ tensors: zero, config: { control: true } });
+  await expect(check({ tensors: zero })).rejects.toMatchObject({ reason: "AllZero" });
+});
+
 const nan = (index: number) => (index === 3 ? Number.NaN : 0.01);
 const infinite = (index: number) => (index === 31 ? Number.POSITIVE_INFINITY : 0.01);
 describe.each([

@@ -19,7 +19,7 @@ export async function validateAdapter(directory: string, config: AdapterConfig, 
   try {
     const file = await readHeader(weights);
     checkModules(file, config, shapes);
-    await checkValues(weights, file);
+    await checkValues(weights, file, config.control === true);
   } catch (error) {
     if (error instanceof BadSafetensors)
       throw new Refused("NotAnAdapter", `${weightsFile} is not a whole safetensors file: ${error.message}`, { cause: error });
@@ -61,8 +61,8 @@ function checkModule({ path, a, b }: Module, rank: number, shapes: BaseShapes): 
     throw new Refused("ShapeMismatch", `${path}: lora_A and lora_B are [${said}], the base and rank ${rank} need [${needed}]`);
 }
 
-/** All finite and in range, and at least one pair of which neither half is all zero: else the adapter changes nothing. */
-async function checkValues(path: string, file: Safetensors): Promise<void> {
+/** All finite and in range, and at least one pair of which neither half is all zero: else the adapter changes nothing, as only a control may. */
+async function checkValues(path: string, file: Safetensors, control: boolean): Promise<void> {
   const zeros = new Set<string>();
   const modules = new Set<string>();
   for await (const { tensor, scan: found } of scan(path, file)) {
@@ -75,6 +75,6 @@ async function checkValues(path: string, file: Safetensors): Promise<void> {
     modules.add(module);
     if (found.zero) zeros.add(module);
   }
-  if (zeros.size === modules.size)
+  if (zeros.size === modules.size && !control)
     throw new Refused("AllZero", "the weights are zero in every module, so the adapter changes nothing; was it trained?");
 }

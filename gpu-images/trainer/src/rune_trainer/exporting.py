@@ -2,6 +2,7 @@
 
 import torch
 
+from rune_trainer import adapters
 from rune_trainer.adapter_io import PREFIX, Tensors
 from rune_trainer.functional import Pairs
 
@@ -15,14 +16,7 @@ def tensors_from(pairs: Pairs, row: int, dtype: torch.dtype) -> Tensors:
     return dict(sorted(tensors.items()))
 
 
-def pairs_from(tensors: Tensors, scale: float, paths: list[str], device: torch.device) -> Pairs:
-    """One row (N = 1) with the scale in B. A layer that the adapter leaves alone is zero; `KeyError` names nothing, so check first."""
-    found = {}
-    for path in paths:
-        a, b = tensors[f"{PREFIX}{path}.lora_A.weight"], tensors[f"{PREFIX}{path}.lora_B.weight"]
-        found[path] = (a.float()[None].to(device), b.float().T[None].to(device) * scale)
-    return found
-
-
-def paths_of(tensors: Tensors) -> set[str]:
-    return {name.removeprefix(PREFIX).removesuffix(".lora_A.weight") for name in tensors if name.endswith(".lora_A.weight")}
+def pairs_from(tensors: Tensors, device: torch.device) -> Pairs:
+    """One row (N = 1) of what was written, rounded as it is in the files."""
+    pairs = adapters.pairs_of(tensors, 1.0)
+    return {path: (pair.a[None].to(device), pair.b.T[None].to(device)) for path, pair in pairs.items()}

@@ -66,9 +66,13 @@ def divergence(one: tuple[int, ...], other: tuple[int, ...]) -> int:
 
 
 def canary_of(model: Any, tokenizer: Any, examples: list[Example]) -> dict[str, Any] | None:
-    """The most robust of a few prompts, or None when adapter and base answer all of them alike."""
+    """The most robust of a few prompts of the corpus, or None when adapter and base answer all of them alike."""
+    return canary_among(model, tokenizer, candidates(tokenizer, examples))
+
+
+def canary_among(model: Any, tokenizer: Any, prompts: list[str]) -> dict[str, Any] | None:
     best: tuple[float, dict[str, Any]] | None = None
-    for prompt in candidates(tokenizer, examples):
+    for prompt in prompts:
         adapter = greedy(model, tokenizer, prompt)
         with model.disable_adapter():
             base = greedy(model, tokenizer, prompt)

@@ -4,6 +4,7 @@ An evaluation refuses tasks that are in it. It holds what its parents' layers ho
 layer, one that was imported, has told nobody anything: it counts as having learnt from nothing.
 """
 
+import functools
 import hashlib
 import json
 import pathlib
@@ -64,6 +65,10 @@ def hash_of(text: str) -> str:
 def of_tasks(digests: Iterable[str], tasks: Iterable[dict[str, Any]]) -> Learnt:
     """`tasks` are those of trajectories and of the examples beside them."""
     return Learnt(frozenset(digests), frozenset(Task(hash_of(t["description"]), hash_of(t.get("tests", "")), t.get("id", "")) for t in tasks))
+
+
+def together(parts: Iterable[Learnt]) -> Learnt:
+    return functools.reduce(Learnt.__or__, parts, Learnt())
 
 
 def of_artifact(repository: Repository, digest: str) -> Learnt:

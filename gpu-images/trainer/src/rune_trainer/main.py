@@ -10,14 +10,20 @@ from typing import Any
 
 import torch
 
-from rune_trainer import method_generate, method_hypernetwork, method_sft, result
+from rune_trainer import method_control, method_generate, method_hypernetwork, method_merge, method_sft, result
 from rune_trainer.errors import BAD_INPUT, MISCONFIGURED, TERMINATED, Ending, bad_input
 from rune_trainer.mlflow import Tracker
 from rune_trainer.progress import Reporter
 from rune_trainer.runtime import Runtime
 from rune_trainer.spec import Job, parse_job
 
-METHODS: dict[str, Callable[[Job, Runtime], dict[str, Any]]] = {"sft": method_sft.run, "hypernetwork": method_hypernetwork.run, "generate": method_generate.run}
+METHODS: dict[str, Callable[[Job, Runtime], dict[str, Any]]] = {
+    "sft": method_sft.run,
+    "hypernetwork": method_hypernetwork.run,
+    "generate": method_generate.run,
+    "merge": method_merge.run,
+    "control": method_control.run,
+}
 
 
 def read_job() -> Job:

@@ -53,8 +53,7 @@ def generate(job: Job, runtime: Runtime, output: Repository) -> dict[str, Any]:
     origin = Repository(job.registry.url, job.registry.token_file, job.generator.repository)
     stored = read(origin, job)
     verify_base(job)
-    tokenizer = load_tokenizer(job.base.path)
-    settings = stored.settings
+    tokenizer, settings = load_tokenizer(job.base.path), stored.settings
     pieces = [Piece(s, text_of(tokenizer, s.trajectory, settings.chunk_tokens, settings.max_chunks)) for s in pull_sources(job)]
     together = job.generate.each == "Corpus"
     parts = [pieces] if together else [[piece] for piece in pieces]
@@ -63,19 +62,25 @@ def generate(job: Job, runtime: Runtime, output: Repository) -> dict[str, Any]:
     model = load_base(job.base.path, settings, device_of())
     workshop = Workshop(job, tokenizer, model, Generator(model, stored), settings, learnt.of_artifact(origin, job.generator.digest))
     with tempfile.TemporaryDirectory(prefix="adapters.") as scratch:
-        made, norms = [], []
-        for number, part in enumerate(parts):
-            if runtime.stopping():
-                raise terminated(f"asked to stop after {number} of {len(parts)} adapters; the next attempt begins again")
-            artifact, norm = workshop.make(part, pathlib.Path(scratch, str(number)))
-            made.append(artifact)
-            norms.append(norm)
-            runtime.report(Progress(number + 1, len(parts), 0.0, (time.monotonic() - started) / (number + 1)))
-        statistics = {"examples": len(pieces), "steps": 0, "trainingLoss": 0, "deltaWNorm": round(sum(norms) / len(norms), 4)}
+        made, norm = make_all(workshop, parts, pathlib.Path(scratch), runtime)
+        statistics = {"examples": len(pieces), "steps": 0, "trainingLoss": 0, "deltaWNorm": round(norm, 4)}
         published = publish.publish(output, job, made[0], statistics) if together else publish.publish_index(output, job, made, statistics)
-    runtime.tracker.metric("delta_w_norm", statistics["deltaWNorm"], 0)
+    runtime.tracker.metric("delta_w_norm", norm, 0)
     shape = shape_of(pieces, settings).fields() if together else {}
     return {**shape, **published, **statistics, "durationSeconds": round(time.monotonic() - started, 1)}
+
+
+def make_all(workshop: "Workshop", parts: list[list[Piece]], directory: pathlib.Path, runtime: Runtime) -> tuple[list[publish.Artifact], float]:
+    """(an adapter of each part, their mean ‖ΔW‖)"""
+    made, norms, started = [], [], time.monotonic()
+    for number, part in enumerate(parts):
+        if runtime.stopping():
+            raise terminated(f"asked to stop after {number} of {len(parts)} adapters; the next attempt begins again")
+        artifact, norm = workshop.make(part, directory / str(number))
+        made.append(artifact)
+        norms.append(norm)
+        runtime.report(Progress(number + 1, len(parts), None, (time.monotonic() - started) / (number + 1)))
+    return made, sum(norms) / len(norms)
 
 
 def check_rank(part: list[Piece], rank: int) -> None:
@@ -115,7 +120,7 @@ class Workshop:
         adapter_io.write(directory, self.job.base, shape, tensors, shapes, advice=ADVICE)
         seen = learnt.of_tasks((piece.source.digest for piece in part), (piece.source.trajectory["task"] for piece in part))
         (self.learnt | seen).write(directory)
-        served = pairs_from(tensors, shape.scale, list(shapes), self.model.device)
+        served = pairs_from(tensors, self.model.device)
         config = publish.adapter_config(self.job, shape, self.canary(part, served), **self.identity(part))
         return publish.Artifact(publish.ADAPTER, directory, config), adapter_io.delta_norm(tensors, shape.scale)
 

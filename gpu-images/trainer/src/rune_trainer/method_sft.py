@@ -1,19 +1,22 @@
 """The whole of method `sft`: corpus → training → files → canary → artifact."""
 
+import dataclasses
 import pathlib
 import tempfile
 import time
 from typing import Any
 
-from rune_trainer import adapter_io, fingerprint, learnt, publish, trajectory
+from rune_trainer import adapter_io, adapters, fingerprint, learnt, publish, teaching
 from rune_trainer.canonical import model_identity
 from rune_trainer.corpus import asked_rows, distinct
-from rune_trainer.errors import data_error
-from rune_trainer.model import PRECISIONS, add_lora, device_of, linear_shapes, load_base
+from rune_trainer.errors import bad_input, data_error
+from rune_trainer.model import PRECISIONS, add_lora, device_of, linear_shapes, load_base, put_weights
 from rune_trainer.registry import Repository
 from rune_trainer.rendering import load_tokenizer
 from rune_trainer.runtime import Runtime
-from rune_trainer.sft import Progress, Run, train
+from rune_trainer.settings import Shape
+from rune_trainer.sft import Loss, Progress, Run, cross_entropy, train
+from rune_trainer.sources import learnt_from, pull_sources
 from rune_trainer.spec import Job
 from rune_trainer.tokens import Example, examples_of
 from rune_trainer.trajectory import Item
@@ -32,19 +35,24 @@ def learn(job: Job, runtime: Runtime, output: Repository) -> dict[str, Any]:
     started = time.monotonic()
     verify_base(job)
     tokenizer = load_tokenizer(job.base.path)
-    items = pull_corpus(job)
+    sources = pull_sources(job)
+    items = [source.item for source in sources]
+    parent = parent_of(job)
     examples = examples_for(job, tokenizer, items)
     base = load_base(job.base.path, job.sft, device_of())
     shapes = linear_shapes(base, job.sft.target_modules)
+    loss_of = teachers_loss(job, tokenizer, items, examples, base, runtime) if job.sft.objective == "Distillation" else cross_entropy
     model = add_lora(base, job.sft)
-    losses = train(model, examples, job.sft, run_of(job, runtime))
+    if parent:
+        put_weights(model, parent.tensors)
+    losses = train(model, examples, job.sft, run_of(job, runtime), loss_of)
     adapter_io.round_in_place(model, PRECISIONS[job.sft.precision])
     tensors = adapter_io.weights_of(model, PRECISIONS[job.sft.precision])
     norm = adapter_io.delta_norm(tensors, job.sft.shape.scale)
     statistics = {"examples": len(examples), "steps": len(losses), "trainingLoss": round(last_tenth(losses), 5), "deltaWNorm": round(norm, 4)}
     with tempfile.TemporaryDirectory(prefix="adapter.") as scratch:
         adapter_io.write(pathlib.Path(scratch), job.base, job.sft.shape, tensors, shapes)
-        learnt_from(job, items).write(pathlib.Path(scratch))
+        learnt.together([learnt_from(job, sources), *([parent.learnt] if parent else [])]).write(pathlib.Path(scratch))
         canary = fingerprint.canary_of(model, tokenizer, examples)
         config = publish.adapter_config(job, job.sft.shape, canary)
         published = publish.publish(output, job, publish.Artifact(publish.ADAPTER, pathlib.Path(scratch), config), statistics)
@@ -52,20 +60,32 @@ def learn(job: Job, runtime: Runtime, output: Repository) -> dict[str, Any]:
     return {**published, **statistics, "durationSeconds": round(time.monotonic() - started, 1)}
 
 
-def learnt_from(job: Job, items: list[Item]) -> learnt.Learnt:
-    assert job.corpus
-    return learnt.of_tasks((t.digest for t in job.corpus.trajectories), (task for item in items for task in item.tasks()))
+def parent_of(job: Job) -> adapters.Adapter | None:
+    """The adapter whose weights are gone on from. It must have the very shape of the run's."""
+    assert job.sft
+    if not job.sft.warm_start:
+        return None
+    parent, wanted = adapters.load(job, job.adapters[0]), job.sft.shape
+    if parent.shape != wanted:
+        raise bad_input(f"sft.warmStart names {parent.name}, which has {in_words(parent.shape)}; the run has {in_words(wanted)}: give sft what {parent.name} has")
+    return parent
+
+
+def in_words(shape: Shape) -> str:
+    return f"rank {shape.rank}, alpha {shape.alpha} and the modules {', '.join(shape.target_modules)}"
+
+
+def teachers_loss(job: Job, tokenizer: Any, items: list[Item], examples: list[Example], base: Any, runtime: Runtime) -> Loss:
+    assert job.sft and job.corpus
+    lessons = teaching.lessons_of(tokenizer, items, job.corpus.include, examples, teaching.window_of(base))
+    run = run_of(job, runtime)
+    return teaching.distance(teaching.teach(base, lessons, job.sft.top_k, dataclasses.replace(run, directory=run.directory / "teacher")))
 
 
 def verify_base(job: Job) -> None:
     found = model_identity(pathlib.Path(job.base.path))
     if found != job.base.digest:
         raise data_error("BaseMismatch", f"the model staged at {job.base.path} is {found}, the job asks for {job.base.digest}; nothing was trained")
-
-
-def pull_corpus(job: Job) -> list[Item]:
-    assert job.corpus
-    return [item for t in job.corpus.trajectories for item in trajectory.pull(Repository(job.registry.url, job.registry.token_file, t.repository), t.digest)]
 
 
 def examples_for(job: Job, tokenizer: Any, items: list[Item]) -> list[Example]:

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 
 from rune_trainer.errors import bad_input, base_unusable, misconfigured
-from rune_trainer.settings import Hypernetwork, Loading, Sft
+from rune_trainer.settings import Hypernetwork, Loading, Sft, Shape
 
 PRECISIONS = {"BFloat16": torch.bfloat16, "Float32": torch.float32}
 
@@ -55,13 +55,28 @@ def target_shapes(model: Any, modules: tuple[str, ...], section: str) -> dict[st
 
 def add_lora(model: Any, settings: Sft) -> Any:
     """A PEFT model whose A is drawn from the job's seed and whose B is zero: at the start it answers as the base."""
-    from peft import LoraConfig, get_peft_model
-
     target_shapes(model, settings.target_modules, "sft")
     torch.manual_seed(settings.seed)
+    return with_lora(model, settings.shape)
+
+
+def with_lora(model: Any, shape: Shape) -> Any:
+    """A PEFT model with a pair on every layer of the shape's modules."""
+    from peft import LoraConfig, get_peft_model
+
     return get_peft_model(
-        model, LoraConfig(r=settings.rank, lora_alpha=settings.alpha, lora_dropout=0.0, bias="none", task_type="CAUSAL_LM", target_modules=list(settings.target_modules))
+        model, LoraConfig(r=shape.rank, lora_alpha=shape.alpha, lora_dropout=0.0, bias="none", task_type="CAUSAL_LM", target_modules=list(shape.target_modules))
     )
+
+
+def put_weights(model: Any, tensors: dict[str, torch.Tensor]) -> None:
+    """Gives a PEFT model the weights of an adapter's file; every one of its pairs must be there."""
+    own = {name.replace(".default.weight", ".weight"): p for name, p in model.named_parameters() if ".lora_" in name}
+    if own.keys() != tensors.keys():
+        raise bad_input(f"{len(own.keys() ^ tensors.keys())} tensors of the adapter and of the model are not the same, first {min(own.keys() ^ tensors.keys())}")
+    with torch.no_grad():
+        for name, p in own.items():
+            p.copy_(tensors[name])
 
 
 def trainable(model: Any) -> dict[str, torch.nn.Parameter]:

@@ -5,6 +5,7 @@ from typing import Any
 
 import torch
 
+from rune_trainer import distillation
 from rune_trainer.distillation import Taught, divergence, kept_of
 from rune_trainer.encoder import Kept
 from rune_trainer.functional import Pairs, applied
@@ -51,8 +52,7 @@ class Asking:
     def loss(self, draws: list[Draw], sheet: Sheet, logits: torch.Tensor) -> torch.Tensor:
         if self.objective != "Distillation":
             return torch.nn.functional.cross_entropy(logits, sheet.targets, reduction="sum")
-        taught = [self.taught(lesson, which) for lesson, which in draws]
-        return divergence(Taught(torch.cat([t.tokens for t in taught]), torch.cat([t.log_probabilities for t in taught])), logits)
+        return divergence(distillation.joined([self.taught(lesson, which) for lesson, which in draws]), logits)
 
     def taught(self, lesson: Lesson, which: int) -> Taught:
         return self.kept.get((lesson.number, which), lambda: self.teach(lesson, which), lambda t: t.tokens.nbytes + t.log_probabilities.nbytes)

@@ -23,7 +23,7 @@ def message_of(progress: Progress) -> dict[str, Any]:
         "percent": 100 * progress.step // progress.total,
         "step": progress.step,
         "totalSteps": progress.total,
-        "loss": round(progress.loss, 4),
+        **({} if progress.loss is None else {"loss": round(progress.loss, 4)}),
         "remainingSeconds": round((progress.total - progress.step) * progress.seconds_per_step),
     }
 
@@ -40,7 +40,8 @@ class Reporter:
             return
         self.last = self.clock()
         message = message_of(progress)
-        print(f"step {progress.step}/{progress.total} loss {progress.loss:.4f}, {progress.seconds_per_step:.2f} s a step, {message['remainingSeconds']} s left", flush=True)
+        loss = "" if progress.loss is None else f" loss {progress.loss:.4f}"
+        print(f"step {progress.step}/{progress.total}{loss}, {progress.seconds_per_step:.2f} s a step, {message['remainingSeconds']} s left", flush=True)
         if self.publisher:
             self.publisher.send(canonical(message))
 

@@ -8,7 +8,7 @@ PEFT holds the adapter; the loop is plain torch rather than TRL's SFTTrainer, be
 - SIGTERM must lead to a checkpoint within one step;
 - TRL brings datasets, pandas and pyarrow, a quarter of a gigabyte, for a list of a few hundred rows.
 
-Loss: mean cross-entropy over the batch's learnt tokens. AdamW without weight decay, gradients clipped to norm 1,
+Loss: mean over the batch's learnt tokens of the cross-entropy, or of the divergence from a teacher (teaching.py). AdamW without weight decay, gradients clipped to norm 1,
 learning rate falling linearly from its peak to a twentieth (the recipe measured in the quickstart's scenario).
 """
 
@@ -28,6 +28,9 @@ from rune_trainer.packing import pack
 from rune_trainer.settings import Sft
 from rune_trainer.tokens import Example
 
+Loss = Callable[[list[Example], torch.Tensor, torch.Tensor], torch.Tensor]
+"""(examples of one sequence, logits (K, V) at their K learnt tokens in single precision, those tokens (K,)) → the sum of their losses"""
+
 FINAL_RATE = 0.05
 PACK_TOKENS = 8192
 """Longest packed sequence; a larger batch is accumulated over several, with the same gradient."""
@@ -37,7 +40,8 @@ PACK_TOKENS = 8192
 class Progress:
     step: int
     total: int
-    loss: float
+    loss: float | None
+    """None where the method has none."""
     seconds_per_step: float
 
 
@@ -86,13 +90,17 @@ def packs_of(batch: list[Example], together: bool) -> list[list[Example]]:
     return groups
 
 
-def batch_loss(model: Any, batch: list[Example], together: bool) -> float:
+def cross_entropy(_: list[Example], logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+    return torch.nn.functional.cross_entropy(logits, targets, reduction="sum")
+
+
+def batch_loss(model: Any, batch: list[Example], together: bool, loss_of: Loss = cross_entropy) -> float:
     """Adds the gradient of the batch's mean loss to the parameters and returns that loss."""
     learnt, loss = sum(len(e.tail) for e in batch), 0.0
     for group in packs_of(batch, together):
         packed = pack(group)
         logits = model(**packed.inputs(model.device), use_cache=False).logits[0]
-        part = torch.nn.functional.cross_entropy(logits.float(), packed.targets.to(model.device), reduction="sum") / learnt
+        part = loss_of(group, logits.float(), packed.targets.to(model.device)) / learnt
         part.backward()
         loss += part.item()
     return loss
@@ -112,7 +120,7 @@ def restore(optimizer: torch.optim.AdamW, parameters: dict[str, torch.nn.Paramet
             }
 
 
-def train(model: Any, examples: list[Example], settings: Sft, run: Run) -> list[float]:
+def train(model: Any, examples: list[Example], settings: Sft, run: Run, loss_of: Loss = cross_entropy) -> list[float]:
     """Trains the adapter in place, from the newest checkpoint of this run if there is one; returns every step's loss."""
     parameters, total, together = trainable(model), total_steps(examples, settings), packs_well(model)
     optimizer = torch.optim.AdamW(parameters.values(), lr=settings.learning_rate, weight_decay=0.0)
@@ -134,7 +142,7 @@ def train(model: Any, examples: list[Example], settings: Sft, run: Run) -> list[
             raise terminated(f"asked to stop after {len(losses)} of {total} steps; the next attempt goes on from there")
         for group in optimizer.param_groups:
             group["lr"] = rate_at(len(losses), total, settings.learning_rate)
-        loss = batch_loss(model, batch, together)
+        loss = batch_loss(model, batch, together, loss_of)
         norm = torch.nn.utils.clip_grad_norm_(parameters.values(), 1.0)
         if not (math.isfinite(loss) and math.isfinite(norm.item())):
             raise Ending(BAD_INPUT, "NotFinite", f"loss {loss}, gradient norm {norm.item()} in step {len(losses) + 1} of {total}: training diverged; lower sft.learningRate or use precision Float32")

@@ -183,6 +183,8 @@ def parse_job(document: Any) -> Job:
     if names := expected_adapters(job):
         if tuple(a.name for a in job.adapters) != names:
             raise bad_input(f"adapters must be {', '.join(names)}, in this order; they are {', '.join(a.name for a in job.adapters) or 'none'}")
+        if job.method != "control" and job.output.parents != tuple({"name": a.name, "digest": a.digest} for a in job.adapters):
+            raise bad_input(f"output.parents must be the adapters {', '.join(names)} with their digests; they are {', '.join(p['name'] for p in job.output.parents) or 'none'}")
     return job
 
 

@@ -1,19 +1,14 @@
 """The adapters that were fine-tuned from single trajectories: what `Reconstruction` must equal."""
 
-import json
 from collections.abc import Iterable
-from typing import Any
 
 import torch
-from safetensors.torch import load
 
-from rune_trainer.adapter_io import CONFIG, WEIGHTS
+from rune_trainer import adapters
 from rune_trainer.errors import data_error
-from rune_trainer.exporting import pairs_from, paths_of
 from rune_trainer.functional import Pairs
 from rune_trainer.lessons import Lesson
-from rune_trainer.registry import TITLE, Repository
-from rune_trainer.spec import Job, Reference
+from rune_trainer.spec import Job, NamedReference, Reference
 
 
 class Wanted:
@@ -30,7 +25,7 @@ class Wanted:
     def __call__(self, lessons: list[Lesson]) -> Pairs:
         """N pairs, the smaller ranks filled with zeros."""
         found = [self.pull(lesson) for lesson in lessons]
-        return {path: (filled([f[path][0][0] for f in found]), filled([f[path][1][0] for f in found])) for path in self.shapes}
+        return {path: (filled([f[path][0] for f in found]), filled([f[path][1] for f in found])) for path in self.shapes}
 
     def pull(self, lesson: Lesson) -> Pairs:
         assert lesson.adapter
@@ -39,24 +34,17 @@ class Wanted:
         return self.known[lesson.adapter]
 
     def read(self, reference: Reference) -> Pairs:
-        repository = Repository(self.job.registry.url, self.job.registry.token_file, reference.repository)
-        where = f"{reference.repository}@{reference.digest}"
-        manifest = repository.need_manifest(reference.digest)
-        try:
-            config = json.loads(repository.pull_blob(manifest["config"]["digest"]))
-            files = {layer["annotations"][TITLE]: layer["digest"] for layer in manifest["layers"]}
-            peft = json.loads(repository.pull_blob(files[CONFIG]))
-            tensors = load(repository.pull_blob(files[WEIGHTS]))
-            self.compare(where, config, paths_of(tensors))
-            return pairs_from(tensors, peft["lora_alpha"] / peft["r"], list(self.shapes), self.device)
-        except (ValueError, LookupError, TypeError) as error:
-            raise data_error("UnexpectedArtifact", f"{where} is no adapter that Reconstruction can equal ({type(error).__name__}: {error}); name adapters that sft made") from error
-
-    def compare(self, where: str, config: dict[str, Any], paths: set[str]) -> None:
-        if config["base"]["digest"] != self.job.base.digest:
-            raise data_error("WrongBase", f"{where} was fine-tuned on the base {config['base']['digest']}, the hypernetwork is trained for {self.job.base.digest}; fine-tune it on this base")
-        if paths != set(self.shapes):
-            raise data_error("WrongModules", f"{where} changes {len(paths)} layers, the hypernetwork's targetModules are {len(self.shapes)}; fine-tune it with the same targetModules")
+        """A (r, inputs) and B (r, outputs) of every layer, the scale in B"""
+        adapter = adapters.load(self.job, NamedReference(reference.repository, reference.digest, "fine-tuned from one session"))
+        pairs = adapter.pairs()
+        shapes = {path: (pair.a.shape[1], pair.b.shape[0]) for path, pair in pairs.items()}
+        if shapes != self.shapes:
+            raise data_error(
+                "WrongModules",
+                f"{reference.repository}@{reference.digest} changes {len(shapes)} layers of {', '.join(adapter.shape.target_modules)}, "
+                f"the hypernetwork changes {len(self.shapes)}; fine-tune the adapters with hypernetwork.targetModules",
+            )
+        return {path: (pair.a.to(self.device), pair.b.T.contiguous().to(self.device)) for path, pair in pairs.items()}
 
 
 def filled(rows: list[torch.Tensor]) -> torch.Tensor:

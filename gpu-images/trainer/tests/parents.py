@@ -1,0 +1,74 @@
+"""Adapters in the tests' registry, as runs publish them, and job documents that start from them."""
+
+import pathlib
+import tempfile
+from typing import Any
+
+import tiny
+import torch
+
+from rune_trainer import adapter_io, learnt, publish
+from rune_trainer.canonical import canonical
+from rune_trainer.adapters import tensors_of
+from rune_trainer.delta import Pair
+from rune_trainer.model import linear_shapes
+from rune_trainer.registry import Repository
+from rune_trainer.settings import Shape
+from rune_trainer.spec import Base, parse_job
+
+REPOSITORY = "rune/demo/adapters"
+
+
+def random_tensors(shape: Shape, seed: int, dtype: torch.dtype = torch.float32, size: float = 0.1) -> adapter_io.Tensors:
+    generator = torch.Generator().manual_seed(seed)
+    shapes = linear_shapes(tiny.model(), shape.target_modules)
+    drawn = {path: Pair(size * torch.randn(shape.rank, i, generator=generator), size * torch.randn(o, shape.rank, generator=generator)) for path, (i, o) in shapes.items()}
+    return tensors_of(drawn, dtype)
+
+
+def published(registry: tiny.Registry, base: Base, name: str, shape: Shape, tensors: adapter_io.Tensors, known: learnt.Learnt = learnt.Learnt(), **peft: Any) -> dict[str, str]:
+    """The adapter as `adapters` of a job document names it; `peft` changes its adapter_config.json, `canary` its config."""
+    repository = Repository(registry.url, "/nowhere", REPOSITORY)
+    job = parse_job(tiny.document(base={"path": base.path, "name": base.name, "digest": base.digest}))
+    canary = peft.pop("canary", None)
+    with tempfile.TemporaryDirectory() as scratch:
+        directory = pathlib.Path(scratch)
+        adapter_io.write(directory, base, shape, tensors, linear_shapes(tiny.model(), shape.target_modules))
+        (directory / adapter_io.CONFIG).write_bytes(canonical({**adapter_io.config_of(base, shape), **peft}))
+        known.write(directory)
+        artifact = publish.Artifact(publish.ADAPTER, directory, publish.adapter_config(job, shape, canary))
+        stored, _ = publish.push(repository, artifact, {}, None)
+    return {"repository": REPOSITORY, "digest": stored.digest, "name": name}
+
+
+def document(directory: pathlib.Path, registry: tiny.Registry, base: Base, method: str, section: dict[str, Any], adapters: list[dict[str, str]], **changed: Any) -> dict[str, Any]:
+    parents = [{"name": a["name"], "digest": a["digest"]} for a in adapters]
+    made = tiny.document(
+        method=method,
+        adapters=adapters,
+        base={"path": base.path, "name": base.name, "digest": base.digest},
+        output={"repository": REPOSITORY, "scope": {"project": "tessera"}, "generation": 1, "parents": parents},
+        checkpoint={"directory": str(directory / "checkpoints"), "everySteps": 3},
+        registry={"url": registry.url, "tokenFile": str(directory / "token")},
+    )
+    for name in ("sft", "corpus"):
+        del made[name]
+    return {**made, method: section, **changed}
+
+
+def staged(directory: pathlib.Path) -> Base:
+    (directory / "base").mkdir()
+    return Base(str(directory / "base"), "tiny", tiny.model_directory(directory / "base"))
+
+
+def config_at(registry: tiny.Registry, digest: str) -> dict[str, Any]:
+    return layers_at(registry, digest)[0]
+
+
+def layers_at(registry: tiny.Registry, digest: str) -> tuple[dict[str, Any], dict[str, bytes]]:
+    """(config, title → content) of a published artifact"""
+    import json
+
+    manifest = json.loads(registry.manifests[digest])
+    layers = {layer["annotations"]["org.opencontainers.image.title"]: registry.blobs[layer["digest"]] for layer in manifest["layers"]}
+    return json.loads(registry.blobs[manifest["config"]["digest"]]), layers
