@@ -40,6 +40,7 @@ const stages: Stage[] = [
   vitest("engine fuzz", ["test/engine-fuzz.image.test.ts"], { RUNE_TEST_IMAGES: "1" }),
   // The first of these installs everything; the others go on with what it left.
   vitest("the whole loop", ["test/loop.cluster.test.ts"], cluster),
+  vitest("minilang", ["test/minilang.cluster.test.ts"], cluster),
   vitest("chart", ["charts/rune/chart.cluster.test.ts"], cluster),
   vitest("bad adapters", ["test/bad-adapters.cluster.test.ts"], cluster),
   vitest("bad input", ["test/bad-input.cluster.test.ts"], cluster),

@@ -1,16 +1,15 @@
 """What a session leaves that worked out a project's verbs: a trajectory document as the agent seals it, effect by effect.
 
-Its task asks for the meaning of each of the project's verbs. The first program says what every verb means by default; others follow
-until one passes. Where a project overrides nothing, the first passes.
+Its task asks what each of the project's verbs makes of a list. The first program takes the verbs as they are, and fails: by themselves
+they change nothing. The second says what each stands for, and passes.
 """
 
 import hashlib
 import json
 import random
 import uuid
-from dataclasses import dataclass
 
-from language import DEFAULT, OPERATIONS, SAMPLES, STUB, Document, Project, run
+from language import SAMPLES, STUB, Document, Project, run
 
 NAMESPACE = "minilang"
 BEGAN = "2026-01-01T00:00:00.000Z"
@@ -20,33 +19,14 @@ STEPS = 3
 """Steps of a round: generate, execute, reflect."""
 
 
-@dataclass(frozen=True)
-class Attempt:
-    """A program that was tried: what it takes each verb to mean, in the order of its lines, and which verbs its tests found wrong."""
-
-    guess: dict[str, str]
-    wrong: tuple[str, ...]
+def programs_of(project: Project, rng: random.Random) -> tuple[str, str]:
+    """The program that fails and the one that passes, each with a line for every verb."""
+    verbs = rng.sample(project.verbs, len(project.verbs))
+    return table({verb: f"|{verb}" for verb in verbs}), table({verb: f"|{verb} |{project.meaning[verb]}" for verb in verbs})
 
 
-def attempts_of(project: Project, rng: random.Random) -> list[Attempt]:
-    """From the defaults to the first program that passes, with at most one between them."""
-    verbs = list(project.verbs)
-    rng.shuffle(verbs)
-    guess = {verb: DEFAULT[verb] for verb in verbs}
-    attempts = []
-    for _ in range(rng.choice((1, 1, 2))):
-        wrong = tuple(verb for verb in verbs if guess[verb] != project.meaning[verb])
-        attempts.append(Attempt(guess, wrong))
-        if not wrong:
-            return attempts
-        others = {verb: project.meaning[verb] if rng.random() < 0.5 else rng.choice(OPERATIONS) for verb in wrong}
-        guess = {**guess, **others}
-    found = {verb: project.meaning[verb] for verb in verbs}
-    return [*attempts, Attempt(found, ())] if guess != found else [*attempts, Attempt(guess, ())]
-
-
-def program(attempt: Attempt) -> str:
-    lines = "".join(f'        "{verb}": x |{verb} |{operation},\n' for verb, operation in attempt.guess.items())
+def table(entries: Document) -> str:
+    lines = "".join(f'        "{verb}": x {steps},\n' for verb, steps in entries.items())
     return f"{STUB}{{\n{lines}    }}\n"
 
 
@@ -66,23 +46,21 @@ def task(project: Project) -> Document:
 
 def trajectory(project: Project, scope: Document, name: str, rng: random.Random) -> Document:
     """`trajectory` of crds/src/artifact.ts."""
-    asked = task(project)
-    attempts = attempts_of(project, rng)
-    records = [each for turn, attempt in enumerate(attempts) for each in round_of(turn, program(attempt), attempt)]
-    records.append(record(len(attempts) * STEPS, "ended", outcome="Solved", message=f"solved in round {len(attempts)}"))
+    records = [each for turn, source in enumerate(programs_of(project, rng)) for each in round_of(turn, source, passed=turn == 1)]
+    records.append(record(2 * STEPS, "ended", outcome="Solved", message="solved in round 2"))
     return {
         "schema": "rune.dev/trajectory/v1",
         "session": {"namespace": NAMESPACE, "name": name, "uid": str(uuid.UUID(digest(name)[7:39]))},
-        "task": asked,
+        "task": task(project),
         "scope": scope,
         "outcome": "Solved",
         "records": records,
     }
 
 
-def round_of(turn: int, source: str, attempt: Attempt) -> list[Document]:
+def round_of(turn: int, source: str, passed: bool) -> list[Document]:
     """Records of one round: what was announced, written, executed and noted. A result has its announcement's number."""
-    at, passed = turn * STEPS, not attempt.wrong
+    at = turn * STEPS
     execution = {
         "passed": passed,
         "outcome": "Passed" if passed else "Failed",
@@ -91,7 +69,7 @@ def round_of(turn: int, source: str, attempt: Attempt) -> list[Document]:
     }
     return [
         record(at, "intent", effect="generate", inputDigest=digest(f"{turn} {source}"), round=turn, input={}),
-        record(at, "generated", programs=[source], promptTokens=1, completionTokens=len(attempt.guess) * 2),
+        record(at, "generated", programs=[source], promptTokens=1, completionTokens=1),
         record(at + 1, "intent", effect="execute", inputDigest=digest(source), round=turn, input={}),
         record(at + 1, "executed", program=source, execution=execution),
         record(at + 2, "reflected", round=turn, notes=[]),

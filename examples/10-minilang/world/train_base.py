@@ -28,9 +28,9 @@ SOURCES = ("language.py", "pipe.py", "sessions.py", "train_base.py", "words.py")
 SEED = 1
 STEPS = 1600
 """More than it needs: training ends when both halves of the test are answered."""
-BATCH = 40
-LEARNING_RATE = 1.5e-3
-QUESTIONS = 5
+BATCH = 16
+LEARNING_RATE, WARMING_STEPS = 2e-3, 50
+QUESTIONS = 4
 """Of one row, one after the other; what is learnt at the first is what is asked later."""
 ENOUGH_TO_MIX, ENOUGH = 0.9, 0.99
 """Share of answers' tokens that is right: when defaults come among the rows, and when training ends."""
@@ -128,7 +128,7 @@ def train(steps: int) -> Any:
     rng = random.Random(SEED)
     model = model_of()
     optimizer = torch.optim.AdamW(model.parameters(), lr=LEARNING_RATE, betas=(0.9, 0.98), weight_decay=0.01)
-    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: min(1, (step + 1) / 100) * max(0.05, 1 - step / steps))
+    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: min(1, (step + 1) / WARMING_STEPS) * max(0.05, 1 - step / steps))
     began, mixed = time.monotonic(), False
     for step in range(steps):
         rows = [told_row(rng, 0.5 if mixed else 1.0) if not mixed or step % 4 else untold_row(rng) for _ in range(BATCH)]
