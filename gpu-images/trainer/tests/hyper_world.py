@@ -5,12 +5,12 @@ from typing import Any
 
 import tiny
 
-from rune_trainer.encoder import Encoder, Kept, activation_ratios
 from rune_trainer.alarms import Watch, weight_norms
+from rune_trainer.encoder import Encoder, Kept, activation_ratios
 from rune_trainer.hyper_training import Training
 from rune_trainer.hypernetwork import Hypernetwork
 from rune_trainer.lessons import Reader
-from rune_trainer.model import linear_shapes
+from rune_trainer.model import PRECISIONS, linear_shapes
 from rune_trainer.objectives import Asking
 from rune_trainer.pairs import pairs_of, scope_of, split_of
 from rune_trainer.settings import Hypernetwork as Settings
@@ -44,7 +44,7 @@ def settings_of(**changed: Any) -> Settings:
 
 def training_of(settings: Settings, given: list[Source] | None = None) -> Training:
     """As the method makes it, on the tiny base."""
-    model, tokenizer, kept = tiny.model(), tiny.tokenizer(), Kept()
+    model, tokenizer, kept = tiny.model().to(PRECISIONS[settings.precision]), tiny.tokenizer(), Kept()
     split = split_of(given or sources(), ("Programs",), settings.holdout_percent, settings.seed)
     reader = Reader(tokenizer, settings)
     lessons, held_out = reader.lessons(split.training), reader.lessons(split.held_out, len(split.training))

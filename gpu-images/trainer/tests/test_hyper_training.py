@@ -128,3 +128,27 @@ def test_the_factors_of_layers_follow_the_base_s_activations():
     network = Hypernetwork(8, {"model.layers.0.mlp.down_proj": (4, 8), "model.layers.1.mlp.down_proj": (4, 8)}, hyper_world.settings_of())
     network.set_scales({"model.layers.0.mlp.down_proj": 0.5, "model.layers.1.mlp.down_proj": 2.0})
     assert (network.heads[1].factors / network.heads[0].factors).item() == pytest.approx(4)
+
+
+@pytest.mark.parametrize("precision", ["Float32", "BFloat16"])
+def test_a_settled_network_says_the_same_pairs(precision):
+    training = hyper_world.training_of(hyper_world.settings_of(precision=precision))
+    features, mask, _ = training.encoder.batch([lesson.text for lesson in training.lessons[:2]])
+    with torch.no_grad():
+        for head in training.network.heads:
+            head.scale_b.fill_(0.3)
+        before = training.network(features, mask)
+        after = training.network.settle()(features, mask)
+    for path, pair in before.items():
+        for one, other in zip(pair, after[path], strict=True):
+            assert one.dtype == torch.float32
+            assert torch.equal(one, other)
+
+
+def test_a_run_in_half_precision_resumes_bit_for_bit_too(tmp_path):
+    settings = hyper_world.settings_of(precision="BFloat16")
+    whole, parts = hyper_world.training_of(settings), hyper_world.training_of(settings)
+    wanted = train(whole, run_in(tmp_path / "whole"))
+    with pytest.raises(Ending):
+        train(parts, run_in(tmp_path / "parts", stop_after=2))
+    assert train(hyper_world.training_of(settings), run_in(tmp_path / "parts")) == wanted

@@ -82,7 +82,7 @@ class Generator:
             self.network.load_state_dict(stored.tensors)
         except RuntimeError as error:
             raise data_error("WrongShape", f"the weights of {stored.where} don't fit this base, rank {stored.settings.rank} and width {stored.settings.width}: {error}") from error
-        self.network.to(model.device).eval()
+        self.network.to(model.device).settle()
 
     @torch.no_grad()
     def pairs_of(self, text: Text) -> Pairs:

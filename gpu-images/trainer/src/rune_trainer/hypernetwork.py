@@ -61,18 +61,29 @@ class Hypernetwork(nn.Module):
 
     def __init__(self, features: int, shapes: dict[str, tuple[int, int]], settings: Any):
         super().__init__()
-        self.rank, self.layers = settings.rank, by_layer(shapes)
+        self.rank, self.layers, self.half = settings.rank, by_layer(shapes), settings.precision == "BFloat16"
         self.perceiver = Perceiver(features, len(shapes) * self.rank, settings.width, settings.blocks, settings.heads)
         self.heads = nn.ModuleList(LayerHead(settings.width, inner, self.rank) for inner in self.layers)
 
     def forward(self, features: torch.Tensor, mask: torch.Tensor) -> Pairs:
-        """features (C, S, F) of C chunks, mask (C, S) → the generated pairs alone, rank r each"""
-        vectors = self.perceiver(features, mask).split([len(inner) * self.rank for inner in self.layers], 1)
-        return {path: pair for head, part in zip(self.heads, vectors, strict=True) for path, pair in head(part).items()}
+        """features (C, S, F) of C chunks, mask (C, S) → the generated pairs alone, rank r each, in single precision"""
+        with torch.autocast(features.device.type, torch.bfloat16, enabled=self.half):
+            vectors = self.perceiver(features, mask).split([len(inner) * self.rank for inner in self.layers], 1)
+            return {path: pair for head, part in zip(self.heads, vectors, strict=True) for path, pair in head(part).items()}
 
     def static(self) -> Pairs:
         """The part that every adapter has: N = 1, rank r."""
         return {path: pair for head in self.heads for path, pair in head.static().items()}
+
+    def settle(self) -> "Hypernetwork":
+        """Keeps in half precision what every forward pass makes half anyway: the same pairs, without the conversions. It can't be trained then."""
+        if self.half:
+            for module in self.modules():
+                if isinstance(module, nn.Linear):
+                    module.to(torch.bfloat16)
+            for head in self.heads:
+                head.rows.to(torch.bfloat16)
+        return self.eval().requires_grad_(False)
 
     def set_scales(self, ratios: dict[str, float]) -> None:
         """`ratios`: path → the base's output RMS / input RMS there."""
