@@ -3,12 +3,12 @@ import { join } from "node:path";
 import { kubectl } from "@rune/cluster/api";
 import { settings } from "@rune/cluster/settings";
 import type { Adapter } from "@rune/crds/adapter";
-import { titleAnnotation } from "@rune/crds/artifact";
 import { label } from "@rune/crds/common";
-import { adminRegistry, install } from "../00-quickstart/installation.ts";
+import { install } from "../00-quickstart/installation.ts";
 import type { Manifest } from "../00-quickstart/manifests.ts";
 import { applyKept, beginAnew, list, type Seen, serverReady, until, untilOver } from "../00-quickstart/objects.ts";
 import { Parts } from "../00-quickstart/parts.ts";
+import { reportFile } from "../00-quickstart/reports.ts";
 import {
   evaluations,
   generateManifests,
@@ -28,7 +28,6 @@ import { checksOf, contrastsIn, type EvaluationStatus, measuredOf, type Result, 
 import { libraryFile, storeBase, storeWorld, type World } from "./world.ts";
 
 const parts = new Parts();
-const largestReport = 16 * 1024 * 1024;
 const apply = (file: string, ...manifests: Manifest[]) => applyKept(join("minilang", file), ...manifests);
 
 async function main(options: Options): Promise<Result> {
@@ -112,14 +111,7 @@ async function mergeArms(namespace: string): Promise<Record<string, string>> {
 
 /** Generated less each control arm, from the evaluation's report. */
 async function contrastsOf(options: Options, { status }: Seen<EvaluationStatus>): Promise<Result["contrasts"]> {
-  if (!status?.report) return {};
-  const { repository, digest } = status.report;
-  using access = await adminRegistry(options, repository);
-  const { manifest } = await access.registry.manifest(repository, digest);
-  const layer = manifest.layers.find(({ annotations }) => annotations?.[titleAnnotation] === "report.json");
-  if (!layer) throw new Error(`${repository}@${digest} holds no report.json`);
-  const bytes = await access.registry.blob(repository, layer.digest, { maxBytes: largestReport });
-  return contrastsIn(JSON.parse(bytes.toString()));
+  return status?.report ? contrastsIn(JSON.parse(await reportFile(options, status.report, "report.json"))) : {};
 }
 
 try {

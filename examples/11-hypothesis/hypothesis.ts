@@ -64,7 +64,7 @@ async function main(options: Options): Promise<Result> {
   const hypernetwork = await trained(namespace, runs.hypernetwork);
   await apply("06-generate.yaml", generateManifest(options, base, nearest));
   const generated = await trained(namespace, runs.generated);
-  const adapters = await adaptersOf(namespace, runs.generated, nearest.length);
+  const adapters = await adaptersOf(namespace, runs.generated, generated.status?.adapters?.total ?? nearest.length);
   await apply("07-mean.yaml", meanManifest(options, base, adapters));
   const mean = await trained(namespace, runs.mean);
 

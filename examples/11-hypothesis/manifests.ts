@@ -78,7 +78,7 @@ export function fineTunedManifest(options: Options, base: BaseModel, solved: rea
   });
 }
 
-/** Small enough for two cores: 60 steps of 8 trajectories see each of about 60 sessions eight times. */
+/** Small enough for two cores: 50 steps of 4 trajectories see each of about 50 sessions four times. */
 export function hypernetworkManifest(options: Options, base: BaseModel, solved: readonly TrainingTask[]): Manifest {
   return trainingRun(options, runs.hypernetwork, base, {
     hypernetwork: {
@@ -91,7 +91,7 @@ export function hypernetworkManifest(options: Options, base: BaseModel, solved: 
       chunkTokens: 512,
       maxChunks: 2,
       steps: options.steps,
-      batchSize: 8,
+      batchSize: 4,
       examplesPerTrajectory: 2,
       learningRate: "0.0008",
       maxLength: 768,

@@ -25,12 +25,12 @@ export const usage = `npm run example -- hypothesis [options]
   --sessions N        sessions to learn from (82: all of HumanEval's Train part)
   --held-out-tasks N  tasks of the evaluation (25)
   --samples N         programs per held-out task and arm (5)
-  --steps N           optimizer steps of the hypernetwork (60)
+  --steps N           optimizer steps of the hypernetwork (50)
   --namespace NAME    where the objects go (hypothesis)
   --keep              writes the assessment into docs/results
 `;
 
-const whole = { sessions: 82, heldOutTasks: 25, samples: 5, steps: 60, minimumPairs: 50 };
+const whole = { sessions: 82, heldOutTasks: 25, samples: 5, steps: 50, minimumPairs: 50 };
 const quick = { sessions: 16, heldOutTasks: 6, samples: 1, steps: 4, minimumPairs: 4 };
 const numbers = { sessions: "sessions", "held-out-tasks": "heldOutTasks", samples: "samples", steps: "steps" } as const;
 

@@ -1,7 +1,7 @@
 import type { Evaluation } from "@rune/crds/evaluation";
 import type { TrainingRun } from "@rune/crds/training-run";
 import { z } from "zod";
-import { condition, isTrue, type Seen } from "../00-quickstart/objects.ts";
+import { isTrue, type Seen } from "../00-quickstart/objects.ts";
 import type { Options } from "./options.ts";
 
 export type EvaluationStatus = NonNullable<Evaluation["status"]>;

@@ -4,7 +4,10 @@ set -eu
 cd "$(dirname "$0")"
 install -m 755 probe.py /usr/local/bin/rune-probe
 case "$1" in
-  cuda) ;;
+  cuda)
+    # What serves `quantization: NF4`: vLLM has no bitsandbytes of its own since 0.28.
+    python3 -m uv pip install --quiet --system --break-system-packages --no-deps vllm-bnb-plugin==0.0.3 bitsandbytes==0.50.2
+    ;;
   cpu)
     export UV_LINK_MODE=copy
     python3 -m uv pip install --quiet --system --break-system-packages --overrides /opt/torch-cpu/overrides.txt --overrides cpu/overrides.txt -c /opt/torch-cpu/constraints.txt \

@@ -1,6 +1,6 @@
 """Trains a hypernetwork on private libraries and says what it is worth on libraries that it never saw. It needs no network.
 
-    python3 run.py --base DIR --data DIR --out DIR [--preset gpu|cores|smoke] [--minutes 8] [--steps N] [--batch N] [--probes N] [--keep]
+    python3 run.py --base DIR --data DIR --out DIR [--preset gpu|cores|smoke] [--minutes 7] [--steps N] [--batch N] [--probes N] [--keep]
 
 `--base`: a Hugging Face directory; `--data`: what world/make.py made. The trainer's own method does the work: its corpus checks, steps,
 alarms and stop. After `--minutes` of training it ends where it is, and everything is measured all the same. Into `--out` come report.json,
@@ -161,7 +161,7 @@ def arguments(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--out", type=pathlib.Path, required=True)
     parser.add_argument("--corpus", default="training.jsonl", help="file of --data to learn from; shuffled.jsonl is the control that must collapse")
     parser.add_argument("--preset", choices=("gpu", "cores", "smoke"), default="gpu")
-    parser.add_argument("--minutes", type=float, default=8, help="most minutes of training")
+    parser.add_argument("--minutes", type=float, default=7, help="most minutes of training")
     parser.add_argument("--steps", type=int)
     parser.add_argument("--batch", type=int)
     parser.add_argument("--probes", type=int, default=64, help="held-out libraries that are measured")

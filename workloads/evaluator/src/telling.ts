@@ -1,9 +1,9 @@
 import { type Attempt, trajectoryText } from "@rune/clients/context";
 import { narrowness } from "@rune/clients/scope";
+import { similarity } from "@rune/clients/similar";
 import type { HeldOutTask } from "@rune/crds/artifact";
 import type { Scope } from "@rune/crds/common";
 import type { Arm } from "./arms.ts";
-import { similarity } from "./similar.ts";
 import type { Telling } from "./world.ts";
 
 /** Of one session, what may be told. */

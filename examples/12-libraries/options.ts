@@ -1,0 +1,54 @@
+import { parseArgs } from "node:util";
+import type { Installation } from "../00-quickstart/installation.ts";
+
+export interface Options extends Installation {
+  readonly namespace: string;
+  /** Libraries that the hypernetwork learns from. */
+  readonly training: number;
+  /** Libraries that it is measured on. */
+  readonly heldOut: number;
+  readonly samples: number;
+  /** Whether only the files are made, for trial/run.py on another machine. */
+  readonly dataOnly: boolean;
+}
+
+export const usage = `npm run example -- libraries [options]
+
+  --data-only         makes the libraries' files in out/libraries and stops; no cluster is needed
+  --training N        libraries to learn from (1200)
+  --held-out N        libraries to measure on (64)
+  --samples N         programs per held-out task and arm (5)
+  --namespace NAME    where the objects go (libraries)
+
+Without --data-only it needs a cluster with a GPU, and images built for it.
+`;
+
+export function optionsFrom(argv: readonly string[]): Options {
+  const number = { type: "string" } as const;
+  const { values } = parseArgs({
+    args: [...argv],
+    options: {
+      "data-only": { type: "boolean", default: false },
+      namespace: { type: "string", default: "libraries" },
+      training: number,
+      "held-out": number,
+      samples: number,
+    },
+  });
+  return {
+    dataOnly: values["data-only"],
+    training: count(values.training, 1200, "--training"),
+    heldOut: count(values["held-out"], 64, "--held-out"),
+    samples: count(values.samples, 5, "--samples"),
+    namespace: values.namespace,
+    release: "rune",
+    systemNamespace: "rune-system",
+  };
+}
+
+function count(text: string | undefined, otherwise: number, name: string): number {
+  if (text === undefined) return otherwise;
+  const number = Number(text);
+  if (!Number.isInteger(number) || number < 1) throw new Error(`${name} needs a whole number from 1 up, not ${text}`);
+  return number;
+}

@@ -1,0 +1,37 @@
+import { kinds } from "@rune/crds/kinds";
+import { expect, test } from "vitest";
+import type { Manifest } from "../00-quickstart/manifests.ts";
+import { optionsFrom } from "../00-quickstart/options.ts";
+import { comparisonManifest, quantizedServerManifest, quantizedTrainingManifest } from "./manifests.ts";
+
+const stored = { repository: "rune/quickstart/things", digest: `sha256:${"0".repeat(64)}` };
+const options = optionsFrom([], "cpu");
+const arms = { bf16: { server: "coder", adapter: "tessera-1" }, nf4: { server: "coder-nf4", adapter: "tessera-1" } };
+const server = quantizedServerManifest("quickstart", { oci: stored });
+const training = quantizedTrainingManifest("quickstart", { oci: stored }, options);
+const comparison = comparisonManifest(options, stored, arms);
+
+const parsed = ({ kind, spec }: Manifest) =>
+  kinds
+    .find((each) => each.kind === kind)
+    ?.spec.strict()
+    .parse(spec);
+
+test("the manifests have nothing but fields that their kinds have", () => {
+  for (const manifest of [server, training, comparison]) expect(() => parsed(manifest)).not.toThrow();
+});
+
+test("nothing but the quantization tells the two trainings and servers apart", () => {
+  expect(parsed(training)).toMatchObject({ sft: { quantization: "NF4", rank: 16, epochs: options.epochs } });
+  expect(parsed(server)).toMatchObject({ quantization: "NF4", maxModelLength: 2048 });
+});
+
+test("NF4 passes where it loses less than a tenth of bf16's Pass@1", () => {
+  expect(parsed(comparison)).toMatchObject({
+    arms: [
+      { name: "bf16", serverRef: { name: "coder" }, adapter: "tessera-1" },
+      { name: "nf4", serverRef: { name: "coder-nf4" }, adapter: "tessera-1" },
+    ],
+    gate: { candidate: "nf4", baseline: "bf16", maxRelativeDropPercent: 10 },
+  });
+});

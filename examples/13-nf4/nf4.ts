@@ -1,0 +1,91 @@
+import { mkdir, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { settings } from "@rune/cluster/settings";
+import type { BaseModel } from "@rune/crds/common";
+import type { Evaluation } from "@rune/crds/evaluation";
+import type { TrainingRun } from "@rune/crds/training-run";
+import { applyKept, condition, get, type Seen, serverReady, untilOver } from "../00-quickstart/objects.ts";
+import { type Options, optionsFrom } from "../00-quickstart/options.ts";
+import { Parts } from "../00-quickstart/parts.ts";
+import {
+  type Arms,
+  comparisonManifest,
+  evaluationName,
+  quantized,
+  quantizedServerManifest,
+  quantizedTrainingManifest,
+} from "./manifests.ts";
+
+const usage = `npm run example -- nf4 [options]
+
+  --namespace NAME    where the quickstart has run (quickstart)
+
+On GPUs the quickstart's adapter is served on a base in bf16 and on one in NF4. On CPUs vLLM serves no such base: there the same adapter is
+trained anew on a base in NF4, and both are served in bf16.
+`;
+
+type EvaluationStatus = NonNullable<Evaluation["status"]>;
+type TrainingStatus = NonNullable<TrainingRun["status"]>;
+type Learnt = Seen<TrainingStatus> & { spec: { base: BaseModel } };
+
+const parts = new Parts();
+
+async function main(options: Options): Promise<Seen<EvaluationStatus>> {
+  const { namespace } = options;
+  const run = (await get<TrainingStatus>("TrainingRun", namespace, "tessera").catch(missing)) as Learnt;
+  const held = (await get<EvaluationStatus>("Evaluation", namespace, "tessera-held-out").catch(missing)) as Seen<EvaluationStatus>;
+  const { adapter } = run.status ?? {};
+  const { repository, digest } = held.status?.taskSet ?? {};
+  if (!adapter || !repository || !digest) throw missing();
+  const arms = settings.imageVariant === "cuda" ? await served(options, run, adapter) : await trained(options, run, adapter);
+  await applyKept("nf4/02-evaluation.yaml", comparisonManifest(options, { repository, digest }, arms));
+  return await parts.run("evaluation", `Evaluation ${evaluationName}`, (detail) =>
+    untilOver<EvaluationStatus>("Evaluation", namespace, evaluationName, detail),
+  );
+}
+
+function missing(): never {
+  throw new Error("the quickstart's adapter and evaluation aren't there; run `npm run quickstart` first, or name its namespace");
+}
+
+/** One adapter on two servers. */
+async function served({ namespace }: Options, { spec }: Learnt, adapter: string): Promise<Arms> {
+  await applyKept("nf4/01-model-server.yaml", quantizedServerManifest(namespace, spec.base));
+  await parts.run("model server", `ModelServer ${quantized.server}`, (detail) => serverReady(namespace, quantized.server, detail));
+  return { bf16: { server: "coder", adapter }, nf4: { server: quantized.server, adapter } };
+}
+
+/** Two trainings on one server. */
+async function trained(options: Options, { spec }: Learnt, adapter: string): Promise<Arms> {
+  await applyKept("nf4/01-training-run.yaml", quantizedTrainingManifest(options.namespace, spec.base, options));
+  const { status } = await parts.run("training", `TrainingRun ${quantized.run}`, (detail) =>
+    untilOver<TrainingStatus>("TrainingRun", options.namespace, quantized.run, detail),
+  );
+  return { bf16: { server: "coder", adapter }, nf4: { server: "coder", adapter: status?.adapter ?? "" } };
+}
+
+function figures({ status = {} as EvaluationStatus, ...evaluation }: Seen<EvaluationStatus>) {
+  return {
+    quantized: settings.imageVariant === "cuda" ? "Serving" : "Training",
+    arms: Object.fromEntries((status.arms ?? []).map(({ name, passAt1 }) => [name, passAt1])),
+    delta: status.delta ?? null,
+    verdict: status.verdict ?? null,
+    why: condition({ status, ...evaluation }, "GatePassed")?.message ?? "",
+    ...parts.figures,
+  };
+}
+
+try {
+  if (process.argv.includes("--help")) {
+    console.log(usage);
+  } else {
+    const found = figures(await main(optionsFrom(process.argv.slice(2), settings.imageVariant)));
+    const text = JSON.stringify(found, null, 2);
+    await mkdir(settings.out, { recursive: true });
+    await writeFile(join(settings.out, "nf4.json"), `${text}\n`);
+    console.log(text);
+  }
+} catch (error) {
+  console.error(`\nNF4 against bf16 stopped: ${(error as Error).message}`);
+  process.exitCode = 1;
+}
