@@ -21,23 +21,26 @@ export type Design = {
   /** of the gate's two-sided interval, over all looks */
   confidence: number;
   looks?: number;
-  /** variance of one cluster's gain in squared points, as an earlier evaluation of these tasks saw it (`varianceSeen`) */
+  /** variance of one cluster's gain in squared points, as an earlier evaluation of these arms saw it (`varianceSeen`) */
   variance?: number | undefined;
+  /** the same where nothing was gained (A/A): what chance alone does; how unequally tasks gain is added to it */
+  chance?: number | undefined;
 };
 
 /**
  * The smallest true gain, in percentage points beyond the gate's threshold, that the interval's lower end reaches with a chance of 80 %: at
  * the last look, (t of the confidence + t of 80 %) standard errors. Throws RangeError for fewer than two clusters, which show nothing.
  */
-export function smallestGain({ clusters, tasks = clusters, samples, confidence, looks = 1, variance }: Design): number {
+export function smallestGain({ clusters, tasks = clusters, samples, confidence, looks = 1, variance, chance }: Design): number {
   if (!(clusters >= 2)) throw new RangeError(`${clusters} clusters can't show a gain; it takes at least two`);
-  const ofCluster = variance ?? 1e4 * (prior.ofGain + prior.ofChance / (samples * Math.max(1, tasks / clusters)));
+  const ofChance = chance ?? (1e4 * prior.ofChance) / (samples * Math.max(1, tasks / clusters));
+  const ofCluster = variance ?? 1e4 * prior.ofGain + ofChance;
   const df = clusters - 1;
   const critical = criticalT(df, alphaOfLook(1 - confidence, { number: looks, of: looks }));
   return (critical + criticalT(df, 2 * (1 - power))) * Math.sqrt(ofCluster / clusters);
 }
 
-/** Variance of one cluster's gain in squared points, from a gain's 95 % interval over that many clusters, such as an A/A evaluation's. */
+/** Variance of one cluster's gain in squared points, from a gain's 95 % interval over that many clusters. */
 export function varianceSeen({ lower, upper }: { lower: number; upper: number }, clusters: number): number {
   return clusters * ((upper - lower) / 2 / criticalT(clusters - 1, 0.05)) ** 2;
 }

@@ -26,7 +26,7 @@ type Arm = Evaluation["spec"]["arms"][number];
 
 /**
  * What an arm is there to be compared with, if it is a control. Beside a shuffled arm, one whose single adapter was generated from something
- * else than the candidate's counts as a wrong trajectory.
+ * else than the candidate's, or learnt in another project, counts as a wrong trajectory.
  */
 export function controlOfArm(arm: Arm, { spec }: Evaluation, adapters: ReadonlyMap<string, Adapter>, runs: Runs): Control | undefined {
   if (arm.adapters) return arm.adapters.assign === "Shuffled" ? "WrongTrajectory" : undefined;
@@ -35,8 +35,10 @@ export function controlOfArm(arm: Arm, { spec }: Evaluation, adapters: ReadonlyM
   const kind = controlOfAdapter(adapter, runs);
   if (kind) return kind;
   const candidate = spec.arms.find(({ name }) => name === spec.gate?.candidate);
-  const isOther = candidate?.adapter && candidate.adapter !== arm.adapter && arm.name !== spec.gate?.baseline;
-  return isOther && isGenerated(adapter, runs) ? "WrongTrajectory" : undefined;
+  const right = candidate?.adapter && candidate.adapter !== arm.adapter ? adapters.get(candidate.adapter) : undefined;
+  if (!right || arm.name === spec.gate?.baseline) return undefined;
+  const isElsewhere = adapter.spec.scope.project !== right.spec.scope.project;
+  return isElsewhere || isGenerated(adapter, runs) ? "WrongTrajectory" : undefined;
 }
 
 /** Control arms that a gate on what a hypernetwork made needs and the evaluation doesn't have, in words. */

@@ -32,7 +32,7 @@ function powerKnown({ samples, looks }: Evaluation["spec"], gate: Gate, { taskSe
   if (clusters < 2)
     return { type: "PowerKnown", status: "False", reason: EvaluationReason.TooFewTasks, message: "one independent task can't show a gain" };
   const seen = seenVariance({ samples, taskSet }, earlier);
-  const gain = smallestGain({ clusters, tasks, samples, confidence: Number(gate.confidence), looks, variance: seen?.variance });
+  const gain = smallestGain({ clusters, tasks, samples, confidence: Number(gate.confidence), looks, chance: seen?.variance });
   const independent = clusters === tasks ? `${tasks} tasks` : `${tasks} tasks in ${clusters} clusters`;
   const source = seen ? `as ${seen.evaluation} saw equal arms vary` : "as tasks vary where nothing is known of them";
   const aim =

@@ -1,4 +1,5 @@
 import { power, smallestGain, varianceSeen } from "@rune/clients/power";
+import { clustersNeeded, fewestClusters } from "@rune/crds/evaluation";
 import { type Block, list } from "./document.ts";
 import { suspiciousPoints } from "./gate.ts";
 import type { Report } from "./report.ts";
@@ -38,23 +39,26 @@ function afterFail({ contrasts, gate }: Report): string[] {
 
 function afterNothing({ gate, taskSet, comparisons, look }: Report): string[] {
   if (!gate) return [];
-  if (gate.controlsMissing)
-    return ["Create a new evaluation with the control arms that the verdict names, on the same tasks: what was seen here chose nothing."];
-  const { estimate, lower, upper } = comparisons.find(({ candidate }) => candidate === gate.candidate)?.delta ?? {
-    estimate: 0,
-    lower: 0,
-    upper: 0,
-  };
-  const beyond = gate.tested.estimate - gate.threshold;
-  if (taskSet.clusters < 2 || beyond <= 0)
+  const asked = clustersNeeded(gate);
+  const few = taskSet.clusters < asked || taskSet.effectiveClusters < fewestClusters;
+  if (few || gate.controlsMissing)
     return [
-      `What was seen doesn't reach the threshold (${points(estimate)} points): a clearer answer takes a better candidate, or, to be sure of a fail, more tasks in clusters of their own.`,
+      few ? `Take at least ${plural(asked, "independent task")}, in clusters of nearly one size; these were ${taskSet.clusters}.` : "",
+      gate.controlsMissing ? "Give the next evaluation the control arms: the wrong adapters, and their mean or noise." : "",
     ];
-  const needed = clustersFor(beyond, varianceSeen({ lower, upper }, taskSet.clusters), Number(gate.confidence), look.of);
+  if (gate.tested.lower >= gate.threshold) return [`Mend what the verdict names: ${gate.verdict.why}.`];
+  const delta = comparisons.find(({ candidate }) => candidate === gate.candidate)?.delta;
+  if (!delta) return [];
+  const beyond = gate.tested.estimate - gate.threshold;
+  if (beyond <= 0)
+    return [
+      `What was seen doesn't reach the threshold (${points(delta.estimate)} points): a clearer answer takes a better candidate, or, to be sure of a fail, more tasks in clusters of their own.`,
+    ];
+  const needed = clustersFor(beyond, varianceSeen(delta, taskSet.clusters), Number(gate.confidence), look.of);
   return [
     needed === null
       ? "The gain that was seen is too near to the threshold for any number of tasks in reach."
-      : `To show a gain as large as the one that was seen (${points(estimate)} points) with a chance of ${percent(power)}, take about ${grouped(needed)} independent tasks; these were ${taskSet.clusters}.`,
+      : `To show a gain as large as the one that was seen (${points(delta.estimate)} points) with a chance of ${percent(power)}, take about ${grouped(needed)} independent tasks; these were ${taskSet.clusters}.`,
   ];
 }
 

@@ -74,7 +74,8 @@ describe("an assessment", () => {
 
       ## What to do next
 
-      - Create a new evaluation with the control arms that the verdict names, on the same tasks: what was seen here chose nothing.
+      - Take at least 10 independent tasks, in clusters of nearly one size; these were 3.
+      - Give the next evaluation the control arms: the wrong adapters, and their mean or noise.
 
       ## How far to trust this
 

@@ -101,7 +101,7 @@ describe.runIf(enabled)("the evaluator with NATS, a registry and a sandbox of th
       sampling: { maxTokens: 96 },
       seed: 7,
       concurrency: 4,
-      gate: { candidate: "memory", baseline: "base", rule: "LowerBound", thresholdPoints: 5, minimumTasks: 12 },
+      gate: { candidate: "memory", baseline: "base", rule: "LowerBound", thresholdPoints: 5, mode: "Smoke" },
       sandbox: { url: sandbox.url, tokenFile: sandbox.tokenFile, timeoutSeconds: 10, memoryMiB: 256, probeTargets },
       registry: { url: registryService?.url, tokenFile: join(directory, "registry-token") },
       report: { repository: "rune/n/reports" },
@@ -125,6 +125,8 @@ describe.runIf(enabled)("the evaluator with NATS, a registry and a sandbox of th
       verdict: "Passed",
       why: "the whole interval is at 5 points or above",
       mlflowRunID: undefined,
+      decided: true,
+      costs: { programs: 24 },
     });
     const asked = model.asked.length;
     const again = await runEvaluator(jobOf("memory", 4), new AbortController().signal);
@@ -134,8 +136,8 @@ describe.runIf(enabled)("the evaluator with NATS, a registry and a sandbox of th
     const digest = memory.report?.digest ?? "";
     expect(await registry.resolveTag("rune/n/reports", "evaluation-memory")).toBe(digest);
     const { manifest } = await registry.manifest("rune/n/reports", digest);
-    expect(manifest.layers.map(titleOf)).toEqual(["assessment.md", "report.json", "samples.jsonl"]);
-    const numbers = await registry.json("rune/n/reports", manifest.layers[1]!, report);
+    expect(manifest.layers.map(titleOf)).toEqual(["assessment.html", "assessment.md", "report.json", "samples.jsonl"]);
+    const numbers = await registry.json("rune/n/reports", manifest.layers[2]!, report);
     expect(numbers).toMatchObject({
       taskSet: { tasks: 12, clusters: 12 },
       gate: { verdict: { verdict: "Passed" }, leakageSuspected: true },

@@ -93,10 +93,8 @@ function missingControls(candidate: Arm, arms: readonly Arm[], gain: number): st
   if (!hasAdapters(candidate) || !(candidate.generated || gain > suspiciousPoints)) return null;
   const kinds = new Set(arms.map(({ control }) => control));
   const missing = [
-    ...(kinds.has("WrongTrajectory") ? [] : ["one of other tasks' adapters (assign: Shuffled, or another project's)"]),
-    ...(kinds.has("Mean") || kinds.has("Random") || kinds.has("Zero")
-      ? []
-      : ["one of their mean or of noise (a TrainingRun with merge or control)"]),
+    ...(kinds.has("WrongTrajectory") ? [] : ["one of other tasks' adapters (assign: Shuffled), or of another project's adapter"]),
+    ...(kinds.has("Mean") || kinds.has("Random") ? [] : ["one of their mean or of noise (a TrainingRun with merge or control)"]),
   ];
   if (missing.length === 0) return null;
   const cause = candidate.generated ? "adapters that a hypernetwork made" : `a gain of more than ${suspiciousPoints} points`;
