@@ -27,6 +27,8 @@ const found = (): Evaluation => {
 const reasonOf = () => found().status?.conditions?.find(({ type }) => type === "Ready")?.reason;
 const planOf = () => JSON.parse(api.find(configMaps, key("held-out-plan"))?.data["plan.json"] ?? "null");
 
+const sandboxes = () => api.all(pods).map(({ metadata }) => metadata.name);
+
 function unexpected(): never {
   throw new Error("no controller of this test should ask for this");
 }
@@ -199,4 +201,27 @@ it("goes on with the same plan where the operator ended before it had told of it
   await until("it has begun", () => found().status?.arms !== undefined);
   expect(planOf()).toEqual(plan);
   expect(found().status?.arms?.[0]).toMatchObject({ assigned: 3 });
+});
+
+it.each([1, 2, 3, 4, 5, 6, 7, 8])("loses and doubles nothing where the operator is lost with the answer to write %i", async (lost) => {
+  putServer();
+  for (const name of names) putAdapter(name);
+  putTasks("a", "b", "c");
+  let writes = 0;
+  const strikes = ({ method, path }: SeenRequest) => method !== "GET" && !path.includes("/events") && ++writes === lost;
+  api.inject({ match: strikes, action: { do: "reset after" } });
+  putEvaluation();
+  await until("the write is lost, or there is none", () => writes >= lost || sandboxes().length > 0);
+  await manager.stop();
+  api.clearFaults();
+  const frozen = planOf();
+  putTasks("c");
+  if (frozen) api.delete(adapters, key(frozen.arms[0].batches[1].adapters[0]));
+  await startOperator();
+  await until("the sandbox of the first batch is there", () => sandboxes().length > 0);
+  expect(sandboxes()).toEqual([`held-out-es${found().status?.epoch}`]);
+  const plan = planOf();
+  if (frozen) expect(plan).toEqual(frozen);
+  expect(found().status).toMatchObject({ activeAdapters: plan.arms[0].batches[0].adapters, taskSet: { digest: plan.taskSet.digest } });
+  expect(stored).toContain(`rune/default/tasks@${plan.taskSet.digest}`);
 });
