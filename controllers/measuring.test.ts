@@ -183,6 +183,25 @@ it("measures what it froze, batch by batch, whatever comes and goes", async () =
   expect(found().status).not.toHaveProperty("activeAdapters");
 });
 
+it("says before it begins what it can show, by what equal arms varied by on the same tasks", async () => {
+  putServer();
+  putTasks("a", "b", "c");
+  const arms = ["one", "other"].map((name) => ({ name, serverRef: { name: "coder" } }));
+  const gate = { candidate: "one", baseline: "other" };
+  const spec = { arms, gate, taskSet: { configMap: { name: "tasks" } } };
+  const foretold = () => found().status?.conditions?.find(({ type }) => type === "PowerKnown");
+  api.put(evaluations, evaluation("held-out", { spec }));
+  await until("it has begun", () => found().status?.epoch === 1);
+  expect(foretold()?.message).toContain("nothing is known of them");
+  const { taskSet } = found().status ?? {};
+  api.delete(evaluations, key("held-out"));
+  const delta = { estimate: "0.0", lower: "-3.0", upper: "3.0" };
+  api.put(evaluations, evaluation("equal", { spec, status: { conditions: [condition("Succeeded")], taskSet, delta } }));
+  api.put(evaluations, evaluation("held-out", { spec, metadata: { uid: "uid-of-the-second" } }));
+  await until("the second has begun", () => found().status?.epoch === 1);
+  expect(foretold()?.message).toContain("as equal saw equal arms vary");
+});
+
 it("goes on with the same plan where the operator ended before it had told of it", async () => {
   putServer();
   for (const name of names) putAdapter(name);
