@@ -27,6 +27,8 @@ const found = (): Evaluation => {
 const reasonOf = () => found().status?.conditions?.find(({ type }) => type === "Ready")?.reason;
 const planOf = () => JSON.parse(api.find(configMaps, key("held-out-plan"))?.data["plan.json"] ?? "null");
 
+const sandboxes = () => api.all(pods).map(({ metadata }) => metadata.name);
+
 function unexpected(): never {
   throw new Error("no controller of this test should ask for this");
 }
@@ -181,6 +183,25 @@ it("measures what it froze, batch by batch, whatever comes and goes", async () =
   expect(found().status).not.toHaveProperty("activeAdapters");
 });
 
+it("says before it begins what it can show, by what equal arms varied by on the same tasks", async () => {
+  putServer();
+  putTasks("a", "b", "c");
+  const arms = ["one", "other"].map((name) => ({ name, serverRef: { name: "coder" } }));
+  const gate = { candidate: "one", baseline: "other" };
+  const spec = { arms, gate, taskSet: { configMap: { name: "tasks" } } };
+  const foretold = () => found().status?.conditions?.find(({ type }) => type === "PowerKnown");
+  api.put(evaluations, evaluation("held-out", { spec }));
+  await until("it has begun", () => found().status?.epoch === 1);
+  expect(foretold()?.message).toContain("nothing is known of them");
+  const { taskSet } = found().status ?? {};
+  api.delete(evaluations, key("held-out"));
+  const delta = { estimate: "0.0", lower: "-3.0", upper: "3.0" };
+  api.put(evaluations, evaluation("equal", { spec, status: { conditions: [condition("Succeeded")], taskSet, delta } }));
+  api.put(evaluations, evaluation("held-out", { spec, metadata: { uid: "uid-of-the-second" } }));
+  await until("the second has begun", () => found().status?.epoch === 1);
+  expect(foretold()?.message).toContain("as equal saw equal arms vary");
+});
+
 it("goes on with the same plan where the operator ended before it had told of it", async () => {
   putServer();
   for (const name of names) putAdapter(name);
@@ -199,4 +220,27 @@ it("goes on with the same plan where the operator ended before it had told of it
   await until("it has begun", () => found().status?.arms !== undefined);
   expect(planOf()).toEqual(plan);
   expect(found().status?.arms?.[0]).toMatchObject({ assigned: 3 });
+});
+
+it.each([1, 2, 3, 4, 5, 6, 7, 8])("loses and doubles nothing where the operator is lost with the answer to write %i", async (lost) => {
+  putServer();
+  for (const name of names) putAdapter(name);
+  putTasks("a", "b", "c");
+  let writes = 0;
+  const strikes = ({ method, path }: SeenRequest) => method !== "GET" && !path.includes("/events") && ++writes === lost;
+  api.inject({ match: strikes, action: { do: "reset after" } });
+  putEvaluation();
+  await until("the write is lost, or there is none", () => writes >= lost || sandboxes().length > 0);
+  await manager.stop();
+  api.clearFaults();
+  const frozen = planOf();
+  putTasks("c");
+  if (frozen) api.delete(adapters, key(frozen.arms[0].batches[1].adapters[0]));
+  await startOperator();
+  await until("the sandbox of the first batch is there", () => sandboxes().length > 0);
+  expect(sandboxes()).toEqual([`held-out-es${found().status?.epoch}`]);
+  const plan = planOf();
+  if (frozen) expect(plan).toEqual(frozen);
+  expect(found().status).toMatchObject({ activeAdapters: plan.arms[0].batches[0].adapters, taskSet: { digest: plan.taskSet.digest } });
+  expect(stored).toContain(`rune/default/tasks@${plan.taskSet.digest}`);
 });

@@ -55,6 +55,7 @@ export async function observe(evaluation: Evaluation, context: Context, services
     plan,
     tasks: over || plan ? undefined : await observeTasks(evaluation, cache, services),
     ...(over || plan ? nothingToPlan : observeChoices(evaluation, cache)),
+    earlier: over || status?.arms ? [] : cache(evaluations).list({ namespace }),
     takenUIDs: liveSandboxUIDs([...cache(agentSessions).list(), ...cache(evaluations).list()], uid),
     sandboxPod,
     sandbox,
@@ -94,11 +95,11 @@ async function observeLog(evaluation: Evaluation, services: Services): Promise<L
   }
 }
 
-type Choices = Pick<World, "selected" | "told" | "residents" | "runs" | "earlier">;
-const nothingToPlan: Choices = { selected: new Map(), told: new Map(), residents: new Map(), runs: new Map(), earlier: [] };
+type Choices = Pick<World, "selected" | "told" | "residents" | "runs">;
+const nothingToPlan: Choices = { selected: new Map(), told: new Map(), residents: new Map(), runs: new Map() };
 
 /** What a plan is made from beside the tasks. */
-function observeChoices({ metadata: { namespace, name }, spec }: Evaluation, cache: Cache): Choices {
+function observeChoices({ metadata: { namespace }, spec }: Evaluation, cache: Cache): Choices {
   const byArm = <T>(labelsOf: (arm: Arm) => Readonly<Record<string, string>> | undefined, list: (labels: Record<string, string>) => T[]) =>
     new Map(
       spec.arms.flatMap((arm) => {
@@ -122,9 +123,6 @@ function observeChoices({ metadata: { namespace, name }, spec }: Evaluation, cac
         .list({ namespace })
         .map((run) => [run.metadata.name, run]),
     ),
-    earlier: cache(evaluations)
-      .list({ namespace })
-      .filter((other) => other.metadata.name !== name),
   };
 }
 

@@ -34,6 +34,7 @@ export interface World extends EpochWorld {
   /** By the name of the ModelServer: the adapters that always take its slots. */
   readonly residents: ReadonlyMap<string, readonly string[]>;
   readonly runs: Runs;
+  /** Evaluations of the namespace, until this one has begun: what they measured says how far this one can see. */
   readonly earlier: readonly Evaluation[];
   /** undefined while a service that the proof tries is missing. */
   readonly targets: ProbeTargets | undefined;

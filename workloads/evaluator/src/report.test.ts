@@ -159,6 +159,7 @@ describe("a gate", () => {
     const { gate } = buildReport(measuredOf({ base: none, memory: quickstart }, gateOf(12)));
     expect(gate?.verdict).toMatchObject({ verdict: "Inconclusive", why: expect.stringMatching(/Shuffled.* and .*mean or of noise/) });
     expect(gate?.controlsMissing).toBe(gate?.verdict.why);
+    expect(gate?.verdict.why.length).toBeLessThanOrEqual(300);
   });
 
   test("on a hypernetwork's adapters wants control arms whatever they gain", () => {
