@@ -1,45 +1,28 @@
-import type { LogRecord } from "@rune/crds/artifact";
+import { readFileSync } from "node:fs";
+import { task } from "@rune/crds/agent-session";
+import { logRecord } from "@rune/crds/artifact";
 import { describe, expect, test } from "vitest";
+import { z } from "zod";
 import { attemptsOf, inFrontOf, trajectoryText } from "./context.ts";
 
-const executed = (n: number, program: string, passed: boolean, error = ""): LogRecord => ({
-  type: "executed",
-  n,
-  epoch: 1,
-  time: "2026-11-28T00:00:00Z",
-  program,
-  execution: { passed, outcome: passed ? "Passed" : "Error", error, durationSeconds: 0.5 },
-});
-const records = [
-  executed(1, "\ndef solve(x):\n    return sorted(x)\n", false, "wrong answer for [3, 1, 2]\n"),
-  executed(2, "def solve(x):\n    return y", false, " NameError: größe\u00a0\u0085"),
-  executed(3, "\ndef solve(x):\n    return sorted(x)\n", false, "said otherwise later"),
-  executed(4, "def solve(x):\n    return sorted(x[::-1])\n", true),
-  executed(5, "def solve(x):\n    return sorted(list(x))\n", true),
-];
-const description = "\ufeffProject heron: reverse, then sort the list x. \n";
-
-const head = "Task: \ufeffProject heron: reverse, then sort the list x.";
-const parts = {
-  sorted: "\nAttempt:\n```python\ndef solve(x):\n    return sorted(x)\n```\nFailed: wrong answer for [3, 1, 2]",
-  y: "\nAttempt:\n```python\ndef solve(x):\n    return y\n```\nFailed: NameError: größe",
-  reversed: "\nAttempt:\n```python\ndef solve(x):\n    return sorted(x[::-1])\n```\nPassed",
-  list: "\nAttempt:\n```python\ndef solve(x):\n    return sorted(list(x))\n```\nPassed",
-};
+/** What the trainer's `context_of` makes of these records; its own test compares with the same file. */
+const vector = z
+  .object({ task, records: z.array(logRecord), texts: z.array(z.object({ most: z.number(), text: z.string() })) })
+  .parse(JSON.parse(readFileSync(new URL("testing/trajectory-text.json", import.meta.url), "utf8")));
+const textOf = (most: number) => trajectoryText(vector.task.description, attemptsOf(vector), (text) => [...text].length <= most);
 
 describe("a trajectory as text", () => {
-  /** The trainer's `context_of` gives the same texts for these records and limits. */
-  test.each([
-    ["whole", 10_000, head + parts.sorted + parts.y + parts.reversed + parts.list],
-    ["without its oldest failed attempt", 330, head + parts.y + parts.reversed + parts.list],
-    ["without its failed attempts", 220, head + parts.reversed + parts.list],
-    ["as its last program that passed", 140, head + parts.list],
-  ])("is told %s where it has %d characters", (_, most, text) => {
-    expect(trajectoryText(description, attemptsOf({ records }), (each) => each.length <= most)).toBe(text);
+  test.each(vector.texts.map(({ most, text }) => [most, text]))("of at most %d characters is what the trainer reads", (most, text) => {
+    expect(textOf(most)).toBe(text);
+  });
+
+  test("leaves out the oldest failed attempts first, then the oldest that passed", () => {
+    const kept = vector.texts.map(({ text }) => [...text.matchAll(/^(Failed|Passed)/gm)].map(([, end]) => end));
+    expect(kept).toEqual([["Failed", "Failed", "Passed", "Passed"], ["Failed", "Passed", "Passed"], ["Passed", "Passed"], ["Passed"]]);
   });
 
   test("isn't told where not even its task and last program fit", () => {
-    expect(trajectoryText(description, attemptsOf({ records }), (text) => text.length <= 60)).toBeUndefined();
+    expect(textOf(60)).toBeUndefined();
   });
 });
 

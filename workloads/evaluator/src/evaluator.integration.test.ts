@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { canonicalJSON } from "@rune/clients/digest";
 import { generateKeys } from "@rune/clients/keys";
+import { learntHash } from "@rune/clients/learnt";
 import { connectNats, type OperatorNats } from "@rune/clients/nats";
 import { evaluationUser } from "@rune/clients/nats-auth";
 import { Registry, titleOf } from "@rune/clients/registry";
@@ -12,13 +13,14 @@ import { registryToken } from "@rune/clients/registry-token";
 import { type Asked, type ScriptedModel, startScriptedModel } from "@rune/clients/testing/model";
 import { type Sandbox, startSandbox } from "@rune/clients/testing/sandbox";
 import { removeService, type Service, startNats, startRegistry } from "@rune/clients/testing/services";
-import { evaluationSubject, type HeldOutTask, heldOutTask, logStream, mediaType } from "@rune/crds/artifact";
+import { evaluationSubject, type HeldOutTask, heldOutTask, learntFile, logStream, mediaType } from "@rune/crds/artifact";
 import { type EvaluatorJob, evaluatorJob } from "@rune/crds/job-spec";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { z } from "zod";
 import { runEvaluator } from "./evaluator.ts";
 import { report } from "./report.ts";
 
+const never = new AbortController().signal;
 const enabled = process.env.RUNE_TEST_SERVICES === "1" && process.getuid?.() === 0;
 const scenario = fileURLToPath(new URL("../../../examples/00-quickstart/scenario", import.meta.url));
 const { heldOut } = z.object({ heldOut: z.array(heldOutTask) }).parse(JSON.parse(readFileSync(join(scenario, "tasks.json"), "utf8")));
@@ -37,7 +39,7 @@ const bodyOf = (name: string) => `    return [tessera.${name}(a), tessera.${name
 
 describe.runIf(enabled)("the evaluator with NATS, a registry and a sandbox of their own", { timeout: 120_000 }, () => {
   const killed = new AbortController();
-  const killedAt = 6;
+  const killedAt = 4;
   let directory: string;
   let [nats, registryService]: Service[] = [];
   let operator: OperatorNats;
@@ -45,6 +47,8 @@ describe.runIf(enabled)("the evaluator with NATS, a registry and a sandbox of th
   let sandbox: Sandbox;
   let model: ScriptedModel;
   let taskSet: { repository: string; digest: string };
+  /** Artifacts of adapters: of one that has learnt from other tasks, and of one that has learnt from these. */
+  let [learnt, leaky]: { repository: string; digest: string }[] = [];
 
   beforeAll(async () => {
     const keys = await generateKeys();
@@ -70,6 +74,7 @@ describe.runIf(enabled)("the evaluator with NATS, a registry and a sandbox of th
       configMediaType: mediaType.empty,
       files: [{ title: "tasks.json", mediaType: mediaType.taskSet, bytes }],
     });
+    [learnt, leaky] = await Promise.all(["another task", tasks[0]?.description ?? ""].map(adapterThatLearnt));
     model = await startScriptedModel((asked) => {
       if (model.asked.length === killedAt) killed.abort(new Error("killed"));
       return rememberer(asked);
@@ -83,7 +88,19 @@ describe.runIf(enabled)("the evaluator with NATS, a registry and a sandbox of th
     await rm(directory, { recursive: true, force: true });
   });
 
-  function jobOf(arm: string, epoch: number): EvaluatorJob {
+  async function adapterThatLearnt(description: string) {
+    const learnt = { id: "x", description: learntHash(description), tests: learntHash("other tests") };
+    const bytes = canonicalJSON({ schema: "rune.dev/learnt/v1", trajectories: [], tasks: [learnt] });
+    return await registry.push({
+      repository: "rune/n/tasks",
+      artifactType: mediaType.adapter,
+      config: {},
+      configMediaType: mediaType.empty,
+      files: [{ title: learntFile, mediaType: mediaType.adapterFile, bytes }],
+    });
+  }
+
+  function jobOf(arm: string, epoch: number, look: number, artifact = learnt): EvaluatorJob {
     const nothing = "127.0.0.1:9";
     const probeTargets = { canary: model.address, dns: "127.0.0.53:53", modelServer: model.address, apiServer: nothing, node: nothing };
     return evaluatorJob.parse({
@@ -92,11 +109,15 @@ describe.runIf(enabled)("the evaluator with NATS, a registry and a sandbox of th
       arm,
       arms: [
         { name: "base", model: { url: model.url, base: "base", name: "base" }, adapters: [] },
-        { name: "memory", model: { url: model.url, base: "base", name: adapter }, adapters: [] },
+        {
+          name: "memory",
+          model: { url: model.url, base: "base", name: adapter },
+          adapters: [{ ...artifact, name: adapter, generation: 0 }],
+        },
       ],
       taskSet: { repository: taskSet.repository, digest: taskSet.digest, part: "All" },
       seenTasks: "Refuse",
-      look: { number: 1, of: 1 },
+      look: { number: look, of: 2 },
       samples: 3,
       sampling: { maxTokens: 96 },
       seed: 7,
@@ -111,13 +132,28 @@ describe.runIf(enabled)("the evaluator with NATS, a registry and a sandbox of th
     });
   }
 
-  test("goes on after a kill, and publishes one report when both arms were judged, with or without a tracker", async () => {
-    await expect(runEvaluator(jobOf("base", 1), killed.signal)).rejects.toThrow("killed");
+  test("runs nothing where an adapter has learnt from a task", async () => {
+    await expect(runEvaluator(jobOf("base", 1, 1, leaky), never)).rejects.toMatchObject({
+      code: 65,
+      reason: "TasksSeen",
+      message: expect.stringContaining(`arm memory: ${adapter} has learnt from ${tasks[0]?.id}`),
+    });
+    expect(model.asked).toEqual([]);
+  });
 
-    const base = await runEvaluator(jobOf("base", 2), new AbortController().signal);
+  test("goes on after a kill, looks twice, and publishes one report when both arms were judged, with or without a tracker", async () => {
+    await expect(runEvaluator(jobOf("base", 1, 1), killed.signal)).rejects.toThrow("killed");
+
+    const half = await runEvaluator(jobOf("base", 2, 1), never);
+    expect(half).toMatchObject({ arm: "base", passAt1: { estimate: 0, lower: 0 }, completed: 18 });
+    const first = await runEvaluator(jobOf("memory", 3, 1), never);
+    expect(first).toMatchObject({ arm: "memory", completed: 18, decided: false, comparisons: [{ candidate: "memory" }] });
+    expect([first.verdict, first.report]).toEqual([undefined, undefined]);
+
+    const base = await runEvaluator(jobOf("base", 4, 2), never);
     expect(base).toMatchObject({ arm: "base", passAt1: { estimate: 0, lower: 0 }, completed: 36 });
     expect(base.passAt1?.upper).toBeGreaterThan(0.2);
-    const memory = await runEvaluator(jobOf("memory", 3), new AbortController().signal);
+    const memory = await runEvaluator(jobOf("memory", 5, 2), never);
     expect(memory).toMatchObject({
       arm: "memory",
       passAt1: { estimate: 0.666667 },
@@ -129,7 +165,7 @@ describe.runIf(enabled)("the evaluator with NATS, a registry and a sandbox of th
       costs: { programs: 24 },
     });
     const asked = model.asked.length;
-    const again = await runEvaluator(jobOf("memory", 4), new AbortController().signal);
+    const again = await runEvaluator(jobOf("memory", 6, 2), never);
     expect(again).toEqual(memory);
     expect(model.asked.length).toBe(asked);
 
@@ -140,6 +176,8 @@ describe.runIf(enabled)("the evaluator with NATS, a registry and a sandbox of th
     const numbers = await registry.json("rune/n/reports", manifest.layers[2]!, report);
     expect(numbers).toMatchObject({
       taskSet: { tasks: 12, clusters: 12 },
+      look: { number: 2, of: 2 },
+      seen: { tasks: [], unknown: [] },
       gate: { verdict: { verdict: "Passed" }, leakageSuspected: true },
     });
     const records = (await operator.readLog(evaluationSubject("memory"))).records;
