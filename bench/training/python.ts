@@ -14,7 +14,12 @@ export async function pythonWithPeers(): Promise<string> {
   const gpu = existsSync("/dev/nvidiactl");
   const requirements = join(images, "trainer/requirements.txt");
   const overrides = join(images, "torch-cpu/overrides.txt");
-  const key = keyOf({ trl, gpu: String(gpu), requirements: await readFile(requirements, "utf8"), overrides: await readFile(overrides, "utf8") });
+  const key = keyOf({
+    trl,
+    gpu: String(gpu),
+    requirements: await readFile(requirements, "utf8"),
+    overrides: await readFile(overrides, "utf8"),
+  });
   const folder = await cached("bench", `training-${key.slice(0, 16)}`, (out) =>
     progress.step("installing the trainer's packages and TRL (minutes the first time)", async () => {
       const python = join(out, "bin", "python");

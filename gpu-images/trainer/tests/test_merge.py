@@ -10,9 +10,10 @@ from rune_trainer import adapters, learnt, main, merging, method_merge, weight_s
 from rune_trainer.combining import Recipe
 from rune_trainer.delta import Pair
 from rune_trainer.errors import DATA_ERROR, TERMINATED, Ending
+from rune_trainer.fields import parsed
 from rune_trainer.mlflow import Tracker
 from rune_trainer.runtime import Runtime
-from rune_trainer.settings import Search, Shape
+from rune_trainer.settings import Search, Shape, parse_merge
 from rune_trainer.sft import Run
 from rune_trainer.spec import parse_job
 
@@ -204,7 +205,7 @@ def test_a_parent_that_is_gone_or_no_adapter_is_refused(world):
     ],
 )
 def test_a_merge_that_makes_no_sense_is_refused_with_what_to_change(ranks, section, said):
-    settings = parse_job(tiny.document(method="merge", sft=None, merge={"adapters": ["a", "b"], **section}, adapters=[{"repository": "r", "digest": "sha256:" + "0" * 64, "name": n} for n in "ab"])).merge
+    settings = parsed({"adapters": ["a", "b"], **section}, "merge", parse_merge)
     some = [adapters.Adapter("a", "d", Shape(rank, rank, ("q_proj",)), {}, {}, learnt.Learnt()) for rank in ranks]
     with pytest.raises(Ending, match=said):
         method_merge.shape_of(settings, some)
