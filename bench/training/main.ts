@@ -29,7 +29,7 @@ async function main(): Promise<void> {
   process.stdout.write(`\n${lines(summarize(samples, settings.sizes))}\n\nwritten: out/bench/training.json, out/bench/training.svg\n`);
 }
 
-type Figures = Pick<Sample, "seconds" | "tokens" | "peakMiB">;
+type Figures = Pick<Sample, "seconds" | "cpuSeconds" | "tokens" | "peakMiB">;
 
 /** In a process of its own, so that each has its own peak of memory. */
 function measured(python: string, name: CaseName, side: string, { sizes }: Settings): Promise<Figures> {

@@ -1,6 +1,7 @@
 """One measurement in a process of its own: `measure.py '{"case": ..., "side": ..., "size": {...}}'` says one line of JSON.
 
-`seconds` of the work alone (no imports, no model loading), `tokens` that it worked on where it did, `peakMiB` of the process.
+`seconds` of the work alone (no imports, no model loading), `cpuSeconds` of it over all cores, `tokens` that it worked on where
+it did, `peakMiB` of the process.
 """
 
 import json
@@ -23,20 +24,25 @@ from rune_trainer.fields import parsed  # noqa: E402
 RANK, ALPHA, BATCH, RATE = 16, 32, 4, "0.0004"
 
 
-def timed(work: Callable[[], Any]) -> float:
+def timed(work: Callable[[], Any]) -> dict[str, float]:
     if torch.cuda.is_available():
         torch.cuda.synchronize()
-    started = time.perf_counter()
+    started, cpu = time.perf_counter(), time.process_time()
     work()
     if torch.cuda.is_available():
         torch.cuda.synchronize()
-    return time.perf_counter() - started
+    return {"seconds": time.perf_counter() - started, "cpuSeconds": time.process_time() - cpu}
 
 
-def repeated(work: Callable[[], Any], times: int) -> float:
-    """Median after one to warm up."""
+def repeated(work: Callable[[], Any], times: int) -> dict[str, float]:
+    """Medians after one to warm up."""
     work()
-    return statistics.median(timed(work) for _ in range(times))
+    found = [timed(work) for _ in range(times)]
+    return {name: statistics.median(each[name] for each in found) for name in found[0]}
+
+
+def shared_by(count: int, found: dict[str, float]) -> dict[str, float]:
+    return {name: value / count for name, value in found.items()}
 
 
 def settings(epochs: int) -> Sft:
@@ -58,7 +64,7 @@ def sft_rune(case: str, size: dict[str, Any]) -> dict[str, float]:
     examples, wanted = examples_of(case, size), settings(size["epochs"])
     model = add_lora(world.base(size), wanted)
     run = sft.Run(world.scratch(), {}, 10**9)
-    return {"seconds": timed(lambda: sft.train(model, examples, wanted, run)), "tokens": size["epochs"] * sum(map(len, examples))}
+    return {**timed(lambda: sft.train(model, examples, wanted, run)), "tokens": size["epochs"] * sum(map(len, examples))}
 
 
 def sft_trl(case: str, size: dict[str, Any]) -> dict[str, float]:
@@ -76,7 +82,7 @@ def sft_trl(case: str, size: dict[str, Any]) -> dict[str, float]:
     )
     lora = LoraConfig(r=RANK, lora_alpha=ALPHA, lora_dropout=0.0, bias="none", task_type="CAUSAL_LM", target_modules=list(wanted.target_modules))
     trainer = SFTTrainer(model=world.base(size), args=arguments, train_dataset=Dataset.from_list(rows), processing_class=world.tokenizer(), peft_config=lora)
-    return {"seconds": timed(trainer.train), "tokens": size["epochs"] * sum(map(len, examples))}
+    return {**timed(trainer.train), "tokens": size["epochs"] * sum(map(len, examples))}
 
 
 def hyper_training(size: dict[str, Any]) -> Any:
@@ -111,7 +117,7 @@ def hyper_step(_: str, size: dict[str, Any]) -> dict[str, float]:
 
     training = hyper_training(size)
     draws = draws_of(training.lessons, training.settings, 0)
-    return {"seconds": repeated(lambda: step_loss(training, draws), size["repeats"])}
+    return repeated(lambda: step_loss(training, draws), size["repeats"])
 
 
 def hyper_forwards(_: str, size: dict[str, Any]) -> dict[str, float]:
@@ -129,7 +135,7 @@ def hyper_forwards(_: str, size: dict[str, Any]) -> dict[str, float]:
             training.asking.teach(lesson, which)
         logits_at(model, sheet_of([lesson.examples(which) for lesson, which in draws], True, model.device))
 
-    return {"seconds": repeated(forwards, size["repeats"])}
+    return repeated(forwards, size["repeats"])
 
 
 def generate_adapter(_: str, size: dict[str, Any]) -> dict[str, float]:
@@ -145,13 +151,13 @@ def generate_adapter(_: str, size: dict[str, Any]) -> dict[str, float]:
         features, mask, counts = training.encoder.batch([text])
         tensors_from(joined([by_trajectory(training.network(features, mask), counts), training.network.static()]), 0, world.DTYPE)
 
-    return {"seconds": repeated(make, size["repeats"]), "tokens": sum(map(len, text.chunks))}
+    return {**repeated(make, size["repeats"]), "tokens": sum(map(len, text.chunks))}
 
 
 def generate_forward(_: str, size: dict[str, Any]) -> dict[str, float]:
     training = hyper_training(size)
     text = training.lessons[0].text
-    return {"seconds": repeated(lambda: training.encoder.read(text), size["repeats"]), "tokens": sum(map(len, text.chunks))}
+    return {**repeated(lambda: training.encoder.read(text), size["repeats"]), "tokens": sum(map(len, text.chunks))}
 
 
 def merge_factors(size: dict[str, Any], layer: int) -> list[tuple[torch.Tensor, torch.Tensor]]:
@@ -165,7 +171,7 @@ def merge_rune(case: str, size: dict[str, Any]) -> dict[str, float]:
 
     recipe = Recipe("Cat", (1.0, 1.0), 2 * RANK, 0.5, 0) if case == "mergeCat" else Recipe("Svd", (1.0, 1.0), RANK, 0.5, 0)
     layers = [[Pair(a, b * ALPHA / RANK) for a, b in merge_factors(size, layer)] for layer in range(size["mergeLayers"])]
-    return {"seconds": timed(lambda: [combined(str(n), pairs, recipe) for n, pairs in enumerate(layers)]) / len(layers)}
+    return shared_by(len(layers), timed(lambda: [combined(str(n), pairs, recipe) for n, pairs in enumerate(layers)]))
 
 
 def merge_peft(case: str, size: dict[str, Any]) -> dict[str, float]:
@@ -190,8 +196,8 @@ def merge_peft(case: str, size: dict[str, Any]) -> dict[str, float]:
                 layer["down_proj"].lora_B[name].weight.copy_(b)
     more = {} if case == "mergeCat" else {"svd_rank": RANK, "svd_full_matrices": False}
     kind = "cat" if case == "mergeCat" else "svd"
-    seconds = timed(lambda: model.add_weighted_adapter(["one", "two"], [1.0, 1.0], "merged", combination_type=kind, **more))
-    return {"seconds": seconds / size["mergeLayers"]}
+    found = timed(lambda: model.add_weighted_adapter(["one", "two"], [1.0, 1.0], "merged", combination_type=kind, **more))
+    return shared_by(size["mergeLayers"], found)
 
 
 SIDES: dict[tuple[str, str], Callable[[str, dict[str, Any]], dict[str, float]]] = {

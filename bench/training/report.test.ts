@@ -4,7 +4,7 @@ import { settingsFrom } from "./settings.ts";
 
 const { sizes } = settingsFrom(["--quick"]);
 const sample = (round: number, side: string, seconds: number, peakMiB: number): Sample => ({
-  ...{ round, case: "sftShared", side, seconds, tokens: 100, peakMiB },
+  ...{ round, case: "sftShared", side, seconds, cpuSeconds: 2 * seconds, tokens: 100, peakMiB },
 });
 const samples = [
   sample(1, "rune", 1, 10),
@@ -17,7 +17,7 @@ const samples = [
 it("takes medians of each side and says how many times longer the other took", () => {
   const [summary, ...others] = summarize(samples, sizes);
   expect(others).toEqual([]);
-  expect(summary).toMatchObject({ case: "sftShared", ratio: 2 });
+  expect(summary).toMatchObject({ case: "sftShared", ratio: 2, cpuRatio: 2 });
   expect(summary?.sides.map(({ side, seconds, peakMiB }) => [side, seconds.median, peakMiB.median])).toEqual([
     ["rune", 2, 11],
     ["trl", 4, 21],

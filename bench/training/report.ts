@@ -7,6 +7,8 @@ export interface Sample {
   readonly case: CaseName;
   readonly side: string;
   readonly seconds: number;
+  /** Over all cores: what a busy machine changes least. */
+  readonly cpuSeconds: number;
   readonly tokens?: number;
   readonly peakMiB: number;
 }
@@ -17,27 +19,42 @@ export interface Summary {
   readonly sides: readonly {
     readonly side: string;
     readonly seconds: Spread;
+    readonly cpuSeconds: Spread;
     readonly tokensPerSecond?: Spread;
     readonly peakMiB: Spread;
   }[];
   /** Median seconds of the other side over Rune's: above 1, Rune is faster. */
   readonly ratio?: number;
+  /** The same of CPU seconds. */
+  readonly cpuRatio?: number;
 }
+
+type Side = Summary["sides"][number];
 
 /** Every case that was measured, with its sides in their order. */
 export function summarize(samples: readonly Sample[], sizes: Readonly<Record<CaseName, Size>>): Summary[] {
   return caseNames
     .map((name) => {
-      const sides = cases[name].flatMap((side) => {
-        const own = samples.filter((sample) => sample.case === name && sample.side === side);
-        const [seconds, peakMiB] = [spreadOf(own.map((sample) => sample.seconds)), spreadOf(own.map((sample) => sample.peakMiB))];
-        const tokensPerSecond = spreadOf(own.map((sample) => sample.tokens && sample.tokens / sample.seconds));
-        return seconds && peakMiB ? [{ side, seconds, peakMiB, ...(tokensPerSecond ? { tokensPerSecond } : {}) }] : [];
-      });
+      const sides = cases[name].flatMap((side) =>
+        sideOf(
+          side,
+          samples.filter((sample) => sample.case === name && sample.side === side),
+        ),
+      );
       const [ours, other] = sides;
-      return { case: name, size: sizes[name], sides, ...(ours && other ? { ratio: other.seconds.median / ours.seconds.median } : {}) };
+      const over = (of: "seconds" | "cpuSeconds") => (other?.[of].median ?? Number.NaN) / (ours?.[of].median ?? Number.NaN);
+      return { case: name, size: sizes[name], sides, ...(ours && other ? { ratio: over("seconds"), cpuRatio: over("cpuSeconds") } : {}) };
     })
     .filter(({ sides }) => sides.length > 0);
+}
+
+/** None where nothing was measured. */
+function sideOf(side: string, samples: readonly Sample[]): Side[] {
+  const of = (pick: (sample: Sample) => number | undefined) => spreadOf(samples.map(pick));
+  const [seconds, cpuSeconds, peakMiB] = [of((s) => s.seconds), of((s) => s.cpuSeconds), of((s) => s.peakMiB)];
+  const tokensPerSecond = of((s) => s.tokens && s.tokens / s.seconds);
+  if (!seconds || !cpuSeconds || !peakMiB) return [];
+  return [{ side, seconds, cpuSeconds, peakMiB, ...(tokensPerSecond ? { tokensPerSecond } : {}) }];
 }
 
 const titles: Readonly<Record<CaseName, string>> = {
@@ -58,8 +75,8 @@ const colors: Readonly<Record<string, string>> = {
 const labels: Readonly<Record<string, string>> = { rune: "Rune", trl: "TRL", peft: "PEFT", forwards: "base alone", forward: "base alone" };
 
 export function lines(summaries: readonly Summary[]): string {
-  const rows = summaries.flatMap(({ case: name, sides, ratio }) => [
-    `${titles[name]}${ratio ? ` (others' time over Rune's: ${ratio.toFixed(2)})` : ""}`,
+  const rows = summaries.flatMap(({ case: name, sides, ratio, cpuRatio }) => [
+    `${titles[name]}${ratio && cpuRatio ? ` (the other's time over Rune's: ${ratio.toFixed(2)}, CPU time ${cpuRatio.toFixed(2)})` : ""}`,
     ...sides.map(({ side, seconds, tokensPerSecond, peakMiB }) => {
       const speed = tokensPerSecond ? `, ${tokensPerSecond.median.toFixed(0)} tokens/s` : "";
       return `  ${(labels[side] ?? side).padEnd(12)}${seconds.median.toPrecision(3)} s${speed}, peak ${peakMiB.median} MiB`;

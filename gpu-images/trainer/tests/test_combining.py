@@ -48,6 +48,12 @@ def test_mean_is_the_exact_weighted_mean():
     assert close(combined("m", PAIRS, recipe("Mean", 10, weights=(1.0,) * 3)).pair.formed(), sum(p.formed() for p in PAIRS) / 3)
 
 
+@pytest.mark.parametrize("combine", ["Cat", "Mean", "Svd", "Ties", "DareTies"])
+def test_weights_of_nothing_give_nothing(combine):
+    made = combined("m", PAIRS, recipe(combine, 4, weights=(0.0,) * 3))
+    assert not made.pair.formed().any() and made.kept == 0
+
+
 def test_svd_is_the_nearest_change_of_its_rank_and_says_what_it_keeps():
     made = combined("m", PAIRS, recipe("Svd", 4))
     u, s, vt = torch.linalg.svd(EXACT)

@@ -266,7 +266,7 @@ def test_weights_beyond_all_numbers_end_the_merge(tmp_path):
 
 def test_losses_that_are_no_numbers_are_passed_over_and_all_of_them_end_the_search(tmp_path):
     values = iter([float("nan"), 2.0, float("inf")])
-    assert weight_search.search(2, Search("Grid", 3), 0, lambda _: next(values), run_in(tmp_path / "some"))[1] == 2.0
+    assert weight_search.search(2, Search("Grid", 3), 0, lambda _: next(values), run_in(tmp_path / "some")).loss == 2.0
     with pytest.raises(Ending, match="none of 3 sets of weights"):
         weight_search.search(2, Search("Grid", 3), 0, lambda _: float("nan"), run_in(tmp_path / "none"))
 
@@ -274,5 +274,6 @@ def test_losses_that_are_no_numbers_are_passed_over_and_all_of_them_end_the_sear
 @pytest.mark.parametrize("method", ["Grid", "CMAES"])
 def test_a_search_comes_near_to_the_best_weights(tmp_path, method):
     best = (0.7, 0.7) if method == "Grid" else (0.4, 1.3)
-    weights, _ = weight_search.search(2, Search(method, 60), 0, lambda w: sum((a - b) ** 2 for a, b in zip(w, best, strict=True)), run_in(tmp_path))
-    assert weights == pytest.approx(best, abs=0.15)
+    found = weight_search.search(2, Search(method, 60), 0, lambda w: sum((a - b) ** 2 for a, b in zip(w, best, strict=True)), run_in(tmp_path))
+    assert found.weights == pytest.approx(best, abs=0.15)
+    assert found.tried == 60

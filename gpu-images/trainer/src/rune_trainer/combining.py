@@ -47,7 +47,7 @@ def rank_of(combine: str, ranks: list[int], asked: int | None) -> int:
 def combined(path: str, pairs: list[Pair | None], recipe: Recipe) -> Combined:
     """The layer at `path`; an adapter that leaves it alone has None. At least one has not."""
     present = [(p, w, n) for n, (p, w) in enumerate(zip(pairs, recipe.weights, strict=True)) if p is not None]
-    share = sum(recipe.weights) if recipe.combine == "Mean" else 1.0
+    share = (sum(recipe.weights) if recipe.combine == "Mean" else 1.0) or 1.0  # a search may try weights of 0 alone
     exact = delta.total([p for p, _, _ in present], [w / share for _, w, _ in present])
     if recipe.combine in MERGERS:
         sparse = [PRUNERS[recipe.combine](p.formed(), recipe.density, draws(recipe.seed, path, n)) for p, _, n in present]

@@ -25,6 +25,7 @@ from rune_trainer.sft import Run
 from rune_trainer.spec import Job
 from rune_trainer.tokens import Example, examples_of
 from rune_trainer.trajectory import Item
+from rune_trainer.weight_search import Found
 
 LONGEST = 4096
 """Tokens of an example that weights are judged by."""
@@ -88,12 +89,12 @@ def make(job: Job, settings: Merge, runtime: Runtime, output: Repository) -> dic
     shapes = linear_shapes(base, shape.target_modules)
     require_layers(parents, shapes)
     work, parts = Work(job, settings, runtime, parents, shape, shapes, with_lora(base, shape)), [on(p, device_of()) for p in parents]
-    weights, loss = searched(work, parts, examples) if settings.search else (settings.weights or (1.0,) * len(parents), 0.0)
-    pairs, losses = merging.merged(parts, work.recipe(weights), work.dtype, work.run("layers", weights))
+    found = searched(work, parts, examples) if settings.search else Found(settings.weights or (1.0,) * len(parents), 0.0, 0)
+    pairs, losses = merging.merged(parts, work.recipe(found.weights), work.dtype, work.run("layers", found.weights))
     tensors = work.tensors(pairs)
     statistics = {
-        **{"examples": len(examples), "steps": settings.search.evaluations if settings.search else 0, "trainingLoss": round(loss, 5)},
-        **{"deltaWNorm": round(adapter_io.delta_norm(tensors, 1.0), 4), "metrics": losses.metrics(), "weights": list(weights) if settings.search else None},
+        **{"examples": len(examples), "steps": found.tried, "trainingLoss": round(found.loss, 5), "deltaWNorm": round(adapter_io.delta_norm(tensors, 1.0), 4)},
+        **{"metrics": losses.metrics(), "weights": list(found.weights) if settings.search else None},
     }
     published = store(work, tokenizer, tensors, statistics, output)
     for name, value in losses.metrics().items():
@@ -153,8 +154,7 @@ def prompts_of(parents: list[Adapter]) -> list[str]:
     return list(dict.fromkeys(p.config["canary"]["prompt"] for p in parents if p.config.get("canary")))
 
 
-def searched(work: Work, parts: list[Pairs], examples: list[Example]) -> tuple[tuple[float, ...], float]:
-    """(weights, their loss)"""
+def searched(work: Work, parts: list[Pairs], examples: list[Example]) -> Found:
     settings, together = work.settings.search, packs_well(work.model)
     assert settings
 
@@ -163,9 +163,9 @@ def searched(work: Work, parts: list[Pairs], examples: list[Example]) -> tuple[t
         put_weights(work.model, work.tensors({path: merging.layer(path, parts, recipe, work.dtype)[0] for path in merging.paths_of(parts)}))
         return weight_search.mean_loss(work.model, examples, together)
 
-    weights, loss = weight_search.search(len(parts), settings, work.settings.seed, evaluate, work.run("search"))
-    print(f"of {settings.evaluations} sets of weights {', '.join(f'{w:g}' for w in weights)} has the smallest loss, {loss:.4f} on {len(examples)} programs", flush=True)
-    return weights, loss
+    found = weight_search.search(len(parts), settings, work.settings.seed, evaluate, work.run("search"))
+    print(f"of {found.tried} sets of weights {', '.join(f'{w:g}' for w in found.weights)} has the smallest loss, {found.loss:.4f} on {len(examples)} programs", flush=True)
+    return found
 
 
 def validation_examples(job: Job, parents: list[Adapter], tokenizer: Any) -> list[Example]:

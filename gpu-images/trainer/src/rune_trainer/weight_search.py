@@ -8,6 +8,7 @@ import math
 import time
 import warnings
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -33,6 +34,14 @@ Evaluate = Callable[[Weights], float]
 
 class Enough(Exception):
     """The evaluations are used up."""
+
+
+@dataclass(frozen=True)
+class Found:
+    weights: Weights
+    loss: float
+    tried: int
+    """Sets of weights."""
 
 
 class Record:
@@ -63,15 +72,15 @@ class Record:
         self.run.report(Progress(number + 1, self.most, self.known[number], (time.monotonic() - self.started) / (number + 1 - self.first)))
         return self.known[number]
 
-    def best(self) -> tuple[Weights, float]:
+    def best(self) -> Found:
         weights, loss = min(self.tried, key=lambda each: each[1])
         if loss >= WORST:
             raise Ending(BAD_INPUT, "NotFinite", f"none of {len(self.tried)} sets of weights gave a loss that is a number; are the adapters sound?")
-        return weights, loss
+        return Found(weights, loss, len(self.tried))
 
 
-def search(count: int, settings: Search, seed: int, evaluate: Evaluate, run: Run) -> tuple[Weights, float]:
-    """(weights of `count` adapters, their loss): the best of those tried; of equals, the first."""
+def search(count: int, settings: Search, seed: int, evaluate: Evaluate, run: Run) -> Found:
+    """The best weights of `count` adapters; of equals, the first."""
     record = Record(evaluate, settings.evaluations, run)
     try:
         METHODS[settings.method](count, settings.evaluations, seed, record)
