@@ -189,6 +189,8 @@ it("waits for the run that trains its hypernetwork, and goes on as soon as that 
   });
   api.put(trainingRuns, aRun("held-out", { generate: { hypernetwork: { run: "houses" } }, corpus }));
   await until("it waits for the run", () => reasonOf("held-out") === "RunMissing");
+  let turns = 0;
+  await until("its own writes have been heard", () => ++turns > 50, 10);
   const houses = aRun("houses", { hypernetwork: {}, corpus });
   const ended = { result: { repository: "rune/default/hypernetworks", digest, sizeBytes: 9 }, conditions: [condition("Succeeded")] };
   api.put(trainingRuns, { ...houses, status: ended });
