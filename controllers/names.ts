@@ -32,6 +32,7 @@ export function generatedName(parent: { name: string; uid: string }, digest?: st
 export const repositoryOf = {
   adapters: (namespace: string) => `rune/${namespace}/adapters`,
   hypernetworks: (namespace: string) => `rune/${namespace}/hypernetworks`,
+  corpora: (namespace: string) => `rune/${namespace}/corpora`,
   trajectories: (namespace: string) => `rune/${namespace}/trajectories`,
   reports: (namespace: string) => `rune/${namespace}/reports`,
   tasks: (namespace: string) => `rune/${namespace}/tasks`,

@@ -342,6 +342,7 @@ describe("another namespace's own repositories", () => {
   const foreign = { repository: "rune/other/trajectories", digest: digestOf("c") };
   it.each([
     ["corpus", { corpus: { artifact: foreign } }],
+    ["corpus of many sessions", { corpus: { artifact: { ...foreign, repository: "rune/other/corpora" } } }],
     ["base", { base: { oci: foreign } }],
   ])("stall a run that names one as its %s", (_, spec) => {
     expect(decideOn({ run: aRun({ spec }) })).toMatchObject({ kind: "stalled", reason: "ForeignRepository", creates: [] });

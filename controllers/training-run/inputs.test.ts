@@ -170,6 +170,7 @@ describe("a hypernetwork that generates", () => {
     const collapsed = generatorOf({ collapsed: true });
     const forced = decideOn(generating({ force: true }), { generatorRun: houses(), generator: collapsed });
     expect(forced).toMatchObject({ reason: "InputsFrozen", status: { inputs: { hypernetwork: { ...reference, collapsed: true } } } });
+    expect(forced.message).toContain("whose training ended as collapsed, because spec.generate.force is true");
     const named = decideOn(generating({ hypernetwork: reference }), { generator: generatorOf() });
     expect(named).toMatchObject({
       reason: "InputsFrozen",

@@ -176,7 +176,7 @@ export function freezeInputs({ run, base, adapters, generator }: World): Outcome
       }),
     ...(!run.spec.corpus && { scope: sharedScope(adapters.map(({ spec }) => spec.scope)) }),
   };
-  const words = `starts from ${adapters.map(({ metadata }) => metadata.name).join(", ") || `the hypernetwork ${frozen.hypernetwork?.digest}`}`;
+  const words = `starts from ${adapters.map(({ metadata }) => metadata.name).join(", ") || wordsOn(frozen.hypernetwork)}`;
   return progressing(RunReason.InputsFrozen, words, {
     inputs: frozen,
     method: methodOf(run),
@@ -185,6 +185,9 @@ export function freezeInputs({ run, base, adapters, generator }: World): Outcome
     .event("Normal", RunReason.InputsFrozen, words)
     .atOnce();
 }
+
+const wordsOn = (hypernetwork: Inputs["hypernetwork"]) =>
+  `the hypernetwork ${hypernetwork?.digest}${hypernetwork?.collapsed ? ", whose training ended as collapsed, because spec.generate.force is true" : ""}`;
 
 const frozenAdapter = ({ metadata, spec }: Adapter) => ({
   name: metadata.name,

@@ -4,7 +4,7 @@ import type { TrainingRun } from "@rune/crds/training-run";
 import { type Cache, type Context, isTerminal, jobs, pods } from "kopf-ts";
 import { type BaseState, isResolved, observeBase } from "../base-model.ts";
 import type { Services } from "../context.ts";
-import { jobNameOfRun } from "../names.ts";
+import { generatedName, jobNameOfRun } from "../names.ts";
 import { ownChild } from "../pod.ts";
 import { observeRefusal } from "../refusal.ts";
 import { observeRequirements } from "../requires.ts";
@@ -16,7 +16,7 @@ import { namedAdapters, outputRepositoryOf } from "./methods.ts";
 import { adaptersOfOneTrajectory } from "./pairs.ts";
 import { awaitsCredentials } from "./queue.ts";
 import { observeArtifact, observeCorpusArtifact, observeGenerator, observeMembers } from "./registry.ts";
-import type { World } from "./world.ts";
+import type { ArtifactState, World } from "./world.ts";
 
 /** Credentials outlive the deadline by this much, for the last upload. */
 const spareSeconds = 600;
@@ -38,12 +38,7 @@ export async function observe(run: TrainingRun, context: Context, services: Serv
   const servers = cache(modelServers).list({ namespace });
   const base = starting ? await observeBase(run.spec.base, servers, readerOf(run, services)) : notAsked;
   const artifact = !over && (result || lost) ? await observeArtifact(run, services, result?.digest) : undefined;
-  const created = new Set(
-    result &&
-      cache(adapters)
-        .list({ namespace, labels: { [label.run]: name } })
-        .map((each) => each.metadata.name),
-  );
+  const created = new Set(namesOfResult(run, artifact).filter((each) => cache(adapters).get({ namespace, name: each })));
   return {
     run,
     requirements: observeRequirements(run, cache),
@@ -59,6 +54,13 @@ export async function observe(run: TrainingRun, context: Context, services: Serv
     members: result && artifact && "artifact" in artifact ? await observeMembers(run, services, artifact.artifact, created) : undefined,
     credentials: admitted || (running && isResolved(base)) ? await mint(run, now, services) : undefined,
   };
+}
+
+/** What the Adapters of an artifact are called; their labels are for people. */
+function namesOfResult({ metadata }: TrainingRun, state: ArtifactState | undefined): string[] {
+  if (!state || !("artifact" in state)) return [];
+  const { artifact } = state;
+  return (artifact.kind === "Adapters" ? artifact.members : [artifact.digest]).map((digest) => generatedName(metadata, digest));
 }
 
 const notAsked: BaseState = { unresolved: "no attempt is about to start", missing: false };

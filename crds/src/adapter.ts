@@ -122,6 +122,7 @@ export const adapter = defineKind({
     },
     { name: "Engines", type: "integer", jsonPath: ".status.holders.engines", description: "Engines that hold it." },
     { name: "Source", type: "string", jsonPath: ".spec.source.name", description: "What made it.", priority: 1 },
+    { name: "Control", type: "boolean", jsonPath: ".spec.control", description: "Whether it only is measured against.", priority: 1 },
   ),
 });
 export type Adapter = ObjectOf<typeof adapter>;
