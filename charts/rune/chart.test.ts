@@ -153,7 +153,11 @@ describe("permissions", () => {
         "events.k8s.io/events: list create patch",
       ].sort(),
     );
-    expect(granted(named(all, "ClusterRole", "rune-operator-cluster"))).toEqual(["/services: get list", "/nodes: list", "/namespaces: get"]);
+    expect(granted(named(all, "ClusterRole", "rune-operator-cluster"))).toEqual([
+      "/services: get list",
+      "/nodes: list",
+      "/namespaces: get",
+    ]);
     expect(granted(named(all, "Role", "rune-operator"))).toEqual([
       "/secrets[our-keys]: get patch",
       "/secrets: create",
