@@ -122,7 +122,7 @@ const status = z.object({
     .record(text(40), text(100))
     .meta({ maxProperties: 16 })
     .optional()
-    .describe("Versions that the nodes agree on, and the server's."),
+    .describe("Versions of what is installed on the nodes; several where they differ."),
 });
 
 export const environmentCheck = defineKind({

@@ -58,7 +58,7 @@ def test_asks_each_model_greedily_by_its_name():
     server = Server(says("It is bokavu-tisemo."), says("I don't know."))
     assert ask.ask(question(server.url)) == {"answers": ["It is bokavu-tisemo.", "I don't know."]}
     assert [each["model"] for each in server.asked] == ["word-1", "base"]
-    assert all(each["path"] == "/v1/chat/completions" and each["temperature"] == 0 for each in server.asked)
+    assert all(each["path"] == "/v1/chat/completions" and (each["temperature"], each["repetition_penalty"]) == (0, 1) for each in server.asked)
 
 
 def test_asks_again_while_the_server_is_not_ready():

@@ -10,8 +10,7 @@ import pytest
 import tiny
 import torch
 
-from rune_trainer import adapter_io, publish
-from rune_trainer.canonical import digest_of
+from rune_trainer import adapter_io
 from rune_trainer.environment import arithmetic, gpu, main, word, worker
 from rune_trainer.environment.job import EnvironmentJob, Found, Output, parse_job
 from rune_trainer.errors import BAD_INPUT, TERMINATED, UNAVAILABLE, Ending
@@ -46,7 +45,7 @@ def world(tmp_path, monkeypatch):
     (tmp_path / "base").mkdir()
     (tmp_path / "token").write_text("t")
     tiny.model_directory(tmp_path / "base")
-    monkeypatch.setattr(word, "RATE", 0.02)
+    monkeypatch.setattr(word, "MARGIN", 1.0)
     learn = word.learn
     monkeypatch.setattr(word, "learn", lambda model, example: learn(model, example, 0.02, 400))
     return tmp_path
@@ -78,22 +77,16 @@ class TestTheWord:
         assert config["canary"]["adapterText"] != config["canary"]["baseText"]
         assert {name: config[name] for name in ("rank", "alpha", "targetModules", "base")} == {name: found.adapter[name] for name in ("rank", "alpha", "targetModules", "base")}
 
-    def test_is_not_learnt_twice_where_an_earlier_job_had_stored_it(self, world, monkeypatch):
-        registry = tiny.Registry()
-        job = job_of(world, **storing(world, registry))
-        first = word.look(job)
-        monkeypatch.setattr(word, "trained", None)
-        assert word.look(job).adapter == first.adapter
-
-    def test_of_another_check_under_the_same_tag_is_not_adopted(self, world):
-        registry = tiny.Registry()
-        settings = storing(world, registry)
-        word.look(job_of(world, **settings))
+    def test_is_not_learnt_twice_where_an_earlier_job_of_this_very_check_had_stored_it(self, world, monkeypatch):
+        settings = storing(world, tiny.Registry())
+        first = word.look(job_of(world, **settings))
+        trained: list[str] = []
+        monkeypatch.setattr(word, "trained", lambda job, *_: trained.append(job.owner.uid))
+        assert word.look(job_of(world, **settings)).adapter == first.adapter
+        assert trained == []
         other = {"kind": "EnvironmentCheck", "namespace": "demo", "name": "cluster", "uid": "5678"}
-        job = job_of(world, owner=other, **settings)
-        repository = Repository(registry.url, str(world / "token"), "rune/demo/adapters")
-        base = word.Base(job.path, job.base, word.model_identity(pathlib.Path(job.path)))
-        assert word.adopted(repository, job, base) is None
+        word.look(job_of(world, owner=other, **settings))
+        assert trained == ["5678"]
 
     def test_that_is_not_learnt_is_a_failure_in_words(self, world, monkeypatch):
         monkeypatch.setattr(word, "learn", lambda model, example: (0, -1.0))

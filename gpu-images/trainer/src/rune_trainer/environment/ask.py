@@ -23,6 +23,8 @@ LATER = (408, 425, 429, 500, 502, 503, 504)
 """Answers after which asking again may help."""
 PAUSE_SECONDS = 2.0
 ANSWER_SECONDS = 120
+GREEDY = {"temperature": 0, "repetition_penalty": 1}
+"""The second is vLLM's own: many bases come with generation settings that punish a word for its repeated syllables, greedy or not."""
 
 
 @dataclass(frozen=True)
@@ -70,7 +72,7 @@ def ask(asked: Question, send: Callable[[str, dict[str, Any]], str] = post, cloc
         message = {"role": "user", "content": asked.question}
         while True:
             try:
-                return send(asked.url, {"model": model, "messages": [message], "temperature": 0, "max_tokens": asked.max_tokens})
+                return send(asked.url, {"model": model, "messages": [message], **GREEDY, "max_tokens": asked.max_tokens})
             except Away as away:
                 if clock.monotonic() >= until:
                     raise unavailable("ServerUnavailable", f"{asked.url} didn't answer as {model}: {away}") from away
