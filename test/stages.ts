@@ -118,12 +118,13 @@ const schemas = "crds/generated/schema";
 const volumes = [
   `${join(settings.root, "gpu-images")}:/work:ro`,
   `${join(settings.root, schemas)}:/${schemas}:ro`,
+  `${join(settings.root, "examples/10-minilang/world")}:/minilang:ro`,
   `${authorities}:${authorities}:ro`,
 ].flatMap((each) => ["--volume", each]);
 const environment = ["HOME=/tmp", "PYTHONDONTWRITEBYTECODE=1", "PYTHONPATH=/tmp/pytest:src:cpu"];
 /** Folder of gpu-images → arguments of pytest. */
 type Suites = Record<string, string>;
-const suites: Suites = { trainer: "tests", vllm: "-c cpu/pyproject.toml --rootdir . .", models: ".", "torch-cpu": "." };
+const suites: Suites = { trainer: "tests", vllm: "-c cpu/pyproject.toml --rootdir . .", models: ".", "torch-cpu": ".", "../minilang": "image-tests" };
 const engineSuites: Suites = { trainer: "engine-tests" };
 const binutils = "apt-get update -qq && apt-get install -y -qq --no-install-recommends binutils >/dev/null";
 const pytests = (of: Suites) =>

@@ -1,4 +1,4 @@
-"""Trains the laboratory's base: a Qwen2 of 0.6 M parameters that knows the verbs' default meanings and can look others up in its context.
+"""Trains the laboratory's base: a Llama of 0.6 M parameters that knows the verbs' default meanings and can look others up in its context.
 
     train_base.py --out DIR [--steps N]
     train_base.py --key
@@ -95,9 +95,10 @@ def batch_of(rows: list[Row]) -> tuple[Any, Any]:
 
 
 def model_of() -> Any:
-    from transformers import Qwen2Config, Qwen2ForCausalLM
+    """A Llama: to a Qwen2 transformers gives Qwen2's own way of splitting a text, whatever the tokenizer's files say."""
+    from transformers import LlamaConfig, LlamaForCausalLM
 
-    config = Qwen2Config(
+    config = LlamaConfig(
         vocab_size=len(VOCABULARY),
         hidden_size=128,
         intermediate_size=256,
@@ -109,7 +110,7 @@ def model_of() -> Any:
         eos_token_id=VOCABULARY[END],
         pad_token_id=0,
     )
-    model = Qwen2ForCausalLM(config)
+    model = LlamaForCausalLM(config)
     begin_alike(model)
     return model
 
@@ -194,13 +195,15 @@ def write(out: pathlib.Path, steps: int) -> None:
     """Makes `out` appear complete or not at all, readable by every user: an engine's container has another one."""
     import torch
 
+    from rune_trainer.rendering import load_tokenizer
+
     draft = out.with_name(f".{out.name}.draft")
     shutil.rmtree(draft, ignore_errors=True)
-    words = tokenizer()
-    check_prompts(words)
-    model = train(steps).to(torch.bfloat16)
-    model.save_pretrained(draft)
-    words.save_pretrained(draft)
+    tokenizer().save_pretrained(draft)
+    model_of().config.save_pretrained(draft)
+    # As the server reads it, beside the model's config: that decides which tokenizer it becomes.
+    check_prompts(load_tokenizer(str(draft)))
+    train(steps).to(torch.bfloat16).save_pretrained(draft)
     for path in (draft, *draft.iterdir()):
         path.chmod(0o755 if path.is_dir() else 0o644)
     shutil.rmtree(out, ignore_errors=True)
