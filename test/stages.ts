@@ -129,6 +129,7 @@ const suites: Suites = {
   vllm: "-c cpu/pyproject.toml --rootdir . .",
   models: ".",
   "torch-cpu": ".",
+  "../examples/10-minilang/world": "image-tests",
   "../examples/12-libraries/trial": ".",
 };
 const engineSuites: Suites = { trainer: "engine-tests" };

@@ -117,6 +117,8 @@ export function evaluationManifest(namespace: string, taskSet: ArtifactReference
       thresholdPoints: 5,
       // Counts clusters: the tasks are of 16 functions, three each.
       minimumTasks: Math.min(options.heldOutTasks, 12),
+      // Control arms would double its time; examples/10-minilang has them all.
+      mode: "Smoke",
     },
   };
   return { apiVersion, kind: "Evaluation", metadata: { name: `${project}-held-out`, namespace }, spec };

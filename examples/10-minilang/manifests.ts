@@ -29,7 +29,7 @@ const rank = 8;
 const widestRank = 256;
 
 /** A program is a few operations; it ends where the model ends its turn. */
-const answering = { temperature: "0.8", topP: "1", maxTokens: 10, stop: ["```"] };
+const answering = { temperature: "0.8", topP: "1", maxTokens: 6, stop: ["```"] };
 const sandbox = { libraryConfigMap: library, timeoutSeconds: 5, cpu: "700m" };
 
 export function namespaceManifest(name: string): Manifest {
