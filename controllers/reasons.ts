@@ -28,6 +28,8 @@ export const Reason = {
   LeaderWorkerSetMissing: "LeaderWorkerSetMissing",
   /** More than one node per replica, which this version does not serve. */
   NodesPerReplicaUnsupported: "NodesPerReplicaUnsupported",
+  /** A quantization of the base that the engines' build doesn't have. */
+  QuantizationUnsupported: "QuantizationUnsupported",
   /** An argument or variable of `spec.engine` is the operator's own. */
   EngineArgumentRefused: "EngineArgumentRefused",
   /** No engine answers completions yet. */

@@ -25,6 +25,15 @@ const oneNode: Check<World> = ({ server, leaderWorkerSets }) => {
   };
 };
 
+/** An engine that is asked for what its build doesn't have ends at its start, again and again. */
+const quantizationServed: Check<World> = ({ server, config }) => {
+  if (server.spec.quantization === "None" || config.engine.device !== "CPU") return null;
+  return {
+    reason: Reason.QuantizationUnsupported,
+    message: `spec.quantization is ${server.spec.quantization}, which engines on CPUs don't serve; create the server anew without it. An adapter that was trained with it is served in bf16 too`,
+  };
+};
+
 const ownBase: Check<World> = ({ server: { metadata, spec } }) => foreignRepository(spec.base.oci?.repository, metadata.namespace);
 
 /** The registry's word on the base, before a pod is started for it. Pods that run don't need the registry. */
@@ -45,4 +54,12 @@ const baseUnchanged: Check<World> = ({ server, engines }) => {
   };
 };
 
-export const checks: readonly Check<World>[] = [ownBase, mayStart, engineArgumentsAllowed, oneNode, baseKnown, baseUnchanged];
+export const checks: readonly Check<World>[] = [
+  ownBase,
+  mayStart,
+  engineArgumentsAllowed,
+  quantizationServed,
+  oneNode,
+  baseKnown,
+  baseUnchanged,
+];

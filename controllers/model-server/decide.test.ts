@@ -94,6 +94,14 @@ describe("a new ModelServer", () => {
       "EngineArgumentRefused",
     ],
     [
+      "wants four bits of an engine on CPUs",
+      {
+        server: modelServer("coder", { spec: { quantization: "NF4" } }),
+        config: { ...config, engine: { ...config.engine, device: "CPU" } },
+      },
+      "QuantizationUnsupported",
+    ],
+    [
       "names a base in another namespace's repository",
       {
         server: modelServer("coder", { spec: { base: { oci: { repository: "rune/other/adapters", digest: digestOf("a") } } } }),
