@@ -8,14 +8,19 @@ import torch
 from peft import PeftModel
 from safetensors.torch import load
 from test_main import World
+from tokenizers import Regex, normalizers
 
 from rune_trainer import adapter_io
 from rune_trainer.canonical import canonical
 from rune_trainer.encoder import text_of
+from rune_trainer.errors import Ending
 from rune_trainer.functional import applied, joined
 from rune_trainer.generator import Generator, read
+from rune_trainer.lessons import Reader
+from rune_trainer.pairs import pairs_of, scope_of
 from rune_trainer.registry import Repository
 from rune_trainer.spec import parse_job
+from rune_trainer.sufficiency import check_lessons
 
 MEDIA = {"hypernetwork": "application/vnd.rune.hypernetwork.v1+json", "adapter": "application/vnd.rune.adapter.v1+json", "adapters": "application/vnd.rune.adapters.v1+json"}
 
@@ -233,6 +238,16 @@ def test_a_corpus_that_can_t_teach_is_refused_in_words_before_any_weight_is_read
     code, message = factory.run()
     assert (code, message["failure"]["reason"]) == (64, "CorpusInsufficient"), message
     assert said in message["failure"]["message"]
+
+
+def test_a_tokenizer_to_which_all_trajectories_read_alike_is_found_out():
+    tokenizer, settings = tiny.tokenizer(), hyper_world.settings_of()
+    pairs = pairs_of(hyper_world.sources(), ("Programs",), scope_of)
+    check_lessons(Reader(tokenizer, settings).lessons(pairs), 2, settings)
+    tokenizer.backend_tokenizer.normalizer = normalizers.Replace(Regex("Task: [\\s\\S]*Passed"), "a")
+    with pytest.raises(Ending, match="10 trajectories read as 1 different sequences of tokens") as ended:
+        check_lessons(Reader(tokenizer, settings).lessons(pairs), 2, settings)
+    assert ended.value.reason == "CorpusInsufficient"
 
 
 def test_corrections_of_few_tasks_are_refused(factory):

@@ -110,7 +110,7 @@ def material_of(job: Job, tokenizer: Any, sources: list[Source]) -> Material:
     reader = Reader(tokenizer, settings)
     training, held_out = reader.lessons(split.training), reader.lessons(split.held_out, len(split.training))
     sufficiency.check_lengths(reader.count, settings)
-    sufficiency.check_lessons(len(training), len(held_out), settings)
+    sufficiency.check_lessons([*training, *held_out], len(held_out), settings)
     cut = sum(lesson.text.left_out > 0 for lesson in (*training, *held_out))
     count = reader.count
     print(

@@ -5,7 +5,7 @@ everything (design-learning: the audited failure of its best-known kin).
 """
 
 from rune_trainer.errors import Ending, data_error
-from rune_trainer.lessons import Count
+from rune_trainer.lessons import Count, Lesson
 from rune_trainer.pairs import Split, grouping, task_of
 from rune_trainer.settings import Hypernetwork
 from rune_trainer.sources import Source
@@ -57,6 +57,10 @@ def check_lengths(count: Count, settings: Hypernetwork) -> None:
         )
 
 
-def check_lessons(training: int, held_out: int, settings: Hypernetwork) -> None:
+def check_lessons(lessons: list[Lesson], held_out: int, settings: Hypernetwork) -> None:
+    """`lessons` are all of them, the held-out ones included."""
+    training, read = len(lessons) - held_out, len({lesson.text.chunks for lesson in lessons})
+    if read < DISTINCT_SHARE * len(lessons):
+        raise insufficient(f"{len(lessons)} trajectories read as {read} different sequences of tokens: the base's tokenizer doesn't know their words, so nothing can tell them apart; use the tokenizer that the base was trained with")
     if training < 2 or held_out < 2:
         raise insufficient(f"{training} trajectories to learn from and {held_out} held out have an example that fits hypernetwork.maxLength {settings.max_length}; two of each are needed")
