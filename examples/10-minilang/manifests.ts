@@ -69,7 +69,7 @@ export function hypernetworkManifests(options: Options, { base, corpora }: World
     blocks: 3,
     heads: 4,
     steps: options.steps,
-    batchSize: 32,
+    batchSize: 24,
     examplesPerTrajectory: 4,
     learningRate: "0.001",
     holdoutPercent: 5,
