@@ -124,7 +124,13 @@ const volumes = [
 const environment = ["HOME=/tmp", "PYTHONDONTWRITEBYTECODE=1", "PYTHONPATH=/tmp/pytest:src:cpu"];
 /** Folder of gpu-images → arguments of pytest. */
 type Suites = Record<string, string>;
-const suites: Suites = { trainer: "tests", vllm: "-c cpu/pyproject.toml --rootdir . .", models: ".", "torch-cpu": ".", "../minilang": "image-tests" };
+const suites: Suites = {
+  trainer: "tests",
+  vllm: "-c cpu/pyproject.toml --rootdir . .",
+  models: ".",
+  "torch-cpu": ".",
+  "../minilang": "image-tests",
+};
 const engineSuites: Suites = { trainer: "engine-tests" };
 const binutils = "apt-get update -qq && apt-get install -y -qq --no-install-recommends binutils >/dev/null";
 const pytests = (of: Suites) =>
