@@ -11,6 +11,7 @@ import { z } from "zod";
 import type { Manifest } from "../00-quickstart/manifests.ts";
 import {
   generateManifests,
+  halfManifests,
   hypernetworkManifests,
   memoryManifest,
   mergeEvaluationManifest,
@@ -25,7 +26,13 @@ const digest = `sha256:${"0".repeat(64)}`;
 const stored = (name: string) => ({ repository: `rune/minilang/${name}`, digest });
 const world: World = {
   base: { oci: stored("base") },
-  corpora: { training: stored("corpora"), shuffled: stored("corpora"), "held-out": stored("corpora"), halves: stored("corpora") },
+  corpora: {
+    training: stored("corpora"),
+    shuffled: stored("corpora"),
+    "held-out": stored("corpora"),
+    first: stored("corpora"),
+    second: stored("corpora"),
+  },
   taskSets: { tasks: stored("tasks"), merge: stored("tasks") },
 };
 const adapters = Array.from({ length: 40 }, (_, number) => `met-h${number}-0123456789abcdef`);
@@ -40,6 +47,7 @@ describe.each([
     serverManifest(options, world.base),
     ...hypernetworkManifests(options, world),
     ...generateManifests(options, world),
+    ...halfManifests(options, world),
     ...mergeManifests(options, world, adapters, [one, other]),
     memoryManifest(options, world, one, other),
     shuffledManifest(options, world, one),
@@ -80,12 +88,12 @@ describe("the world's files", () => {
   execFileSync("python3", ["-B", join(import.meta.dirname, "world/make.py"), "--out", directory, ...sizes(few)]);
   const text = (name: string) => readFileSync(join(directory, name), "utf8");
 
-  test.each(["training", "shuffled", "held-out", "halves"])(
+  test.each(["training", "shuffled", "held-out", "first", "second"])(
     "%s.jsonl is a corpus, and its sessions are trajectories as agents seal them",
     (name) => {
       const lines = text(`${name}.jsonl`).trimEnd().split("\n");
       for (const line of lines) expect(() => corpusLine.strict().parse(JSON.parse(line))).not.toThrow();
-      expect(lines).toHaveLength({ training: 20, shuffled: 20, "held-out": 4, halves: 2 }[name] ?? 0);
+      expect(lines).toHaveLength({ training: 20, shuffled: 20, "held-out": 4, first: 1, second: 1 }[name] ?? 0);
     },
   );
 

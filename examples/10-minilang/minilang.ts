@@ -12,6 +12,7 @@ import { reportFile } from "../00-quickstart/reports.ts";
 import {
   evaluations,
   generateManifests,
+  halfManifests,
   hypernetworkManifests,
   libraryManifest,
   memoryManifest,
@@ -42,12 +43,12 @@ async function main(options: Options): Promise<Result> {
   await apply("01-library.yaml", libraryManifest(namespace, await libraryFile()));
   await apply("02-model-server.yaml", serverManifest(options, base));
   await apply("03-hypernetworks.yaml", ...hypernetworkManifests(options, world));
-  await apply("04-generate.yaml", ...generateManifests(options, world));
+  await apply("04-generate.yaml", ...generateManifests(options, world), ...halfManifests(options, world));
 
   const training = (name: string) => parts.run(name, `TrainingRun ${name}`, (detail) => trainingOver(namespace, name, detail));
   const hypernetwork = await training(runs.hypernetwork);
   await training(runs.generated);
-  await training(runs.halves);
+  for (const name of [runs.first, runs.second]) await training(name);
   await apply("05-merges.yaml", ...mergeManifests(options, world, ...(await parentsOf(namespace))));
   for (const name of [runs.mean, runs.noise, runs.both, runs.bothMean]) await training(name);
   const [mean, noise] = [await adapterOf(namespace, runs.mean), await adapterOf(namespace, runs.noise)];
@@ -84,8 +85,8 @@ const adaptersOf = (namespace: string, run: string) => list<Adapter["status"] & 
 
 /** Names of the generated adapters, and of those of the halves. */
 async function parentsOf(namespace: string): Promise<[string[], string[]]> {
-  const names = async (run: string) => (await adaptersOf(namespace, run)).map(({ metadata }) => metadata.name).toSorted();
-  return [await names(runs.generated), await names(runs.halves)];
+  const generated = (await adaptersOf(namespace, runs.generated)).map(({ metadata }) => metadata.name).toSorted();
+  return [generated, [await adapterOf(namespace, runs.first), await adapterOf(namespace, runs.second)]];
 }
 
 async function adapterOf(namespace: string, run: string): Promise<string> {
@@ -97,14 +98,12 @@ async function adapterOf(namespace: string, run: string): Promise<string> {
   return adapter?.metadata.name ?? "";
 }
 
-/** Arms of the merge's evaluation, the merged adapter first: its parents by the half of the verbs that they know. */
+/** Arms of the merge's evaluation, the merged adapter first. */
 async function mergeArms(namespace: string): Promise<Record<string, string>> {
-  const halves = await adaptersOf(namespace, runs.halves);
-  const half = (domain: string) => halves.find(({ metadata }) => metadata.labels?.[label.domain] === domain)?.metadata.name ?? "";
   return {
     merged: await adapterOf(namespace, runs.both),
-    first: half("first"),
-    second: half("second"),
+    first: await adapterOf(namespace, runs.first),
+    second: await adapterOf(namespace, runs.second),
     mean: await adapterOf(namespace, runs.bothMean),
   };
 }

@@ -21,7 +21,7 @@ export interface World {
   readonly corpora: Record<Corpus, ArtifactReference>;
   readonly taskSets: Record<TaskSet, ArtifactReference>;
 }
-export type Corpus = "training" | "shuffled" | "held-out" | "halves";
+export type Corpus = "training" | "shuffled" | "held-out" | "first" | "second";
 export type TaskSet = "tasks" | "merge";
 
 /** The library that programs of the language import, as it stands beside them in the sandbox. */
@@ -38,7 +38,8 @@ export async function storeWorld(options: Options): Promise<Omit<World, "base">>
       training: await corpus("training"),
       shuffled: await corpus("shuffled"),
       "held-out": await corpus("held-out"),
-      halves: await corpus("halves"),
+      first: await corpus("first"),
+      second: await corpus("second"),
     },
     taskSets: { tasks: await taskSet("tasks"), merge: await taskSet("merge") },
   };

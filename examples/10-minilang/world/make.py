@@ -6,7 +6,8 @@
     shuffled.jsonl  the same sessions, each with the questions of another project: nothing can be learnt from a session here
     held-out.jsonl  a corpus: a session of each held-out project, without questions
     tasks.json      a task set: compositions in the held-out projects that no training shows
-    halves.jsonl    a corpus: two sessions of one more project, each of which met three of its six verbs
+    first.jsonl     a corpus: a session of one more project that met three of its six verbs, with questions about them
+    second.jsonl    the same for the other three
     merge.json      a task set: compositions that need what both of those sessions found out
 """
 
@@ -20,8 +21,8 @@ from language import DEFAULT, Document, Project, composition, half_of, program, 
 from sessions import line, trajectory
 
 SEED = 20_260
-EXAMPLES = 8
-"""Questions of each training session."""
+EXAMPLES, HALF_EXAMPLES = 8, 16
+"""Questions of each training session, and of each half's."""
 HALVES = ("first", "second")
 
 
@@ -29,10 +30,10 @@ def scope_of(project: Project, half: str | None = None) -> Document:
     return {"project": project.name, **({"domain": half} if half else {})}
 
 
-def questions_of(project: Project, rng: random.Random) -> list[Document]:
+def questions_of(project: Project, rng: random.Random, count: int = EXAMPLES) -> list[Document]:
     """None of those that are held out, none twice."""
     asked: dict[tuple[str, ...], None] = {}
-    while len(asked) < EXAMPLES:
+    while len(asked) < count:
         asked[composition(project, rng, held=False, lengths=(1, 2, 3))] = None
     return [{"task": task(project, verbs), "program": program(verbs, project.operations(verbs))} for verbs in asked]
 
@@ -77,10 +78,10 @@ def merge_project() -> Project:
             return project
 
 
-def half_lines(project: Project) -> list[Document]:
-    rng = random.Random(SEED + 5)
-    halves = zip(HALVES, (half_of(project, 0), half_of(project, 1)), strict=True)
-    return [{"trajectory": trajectory(half, scope_of(project, name), f"meet-{project.name}-{name}", rng)} for name, half in halves]
+def half_line(project: Project, which: int) -> Document:
+    rng, half, name = random.Random(SEED + 5 + 10 * which), half_of(project, which), HALVES[which]
+    told = trajectory(half, scope_of(project, name), f"meet-{project.name}-{name}", rng)
+    return {"trajectory": told, "examples": questions_of(half, rng, HALF_EXAMPLES)}
 
 
 def needs_both(project: Project, verbs: tuple[str, ...]) -> bool:
@@ -107,7 +108,8 @@ def task_set(name: str, tasks: Iterable[Document]) -> str:
 def files_of(training_projects: int, held_out: int, tasks: int, for_merge: int) -> dict[str, str]:
     """Name → text."""
     lines, projects, both = training_lines(training_projects), held_out_projects(held_out), merge_project()
-    corpora = {"training": lines, "shuffled": shuffled(lines), "held-out": held_out_lines(projects), "halves": half_lines(both)}
+    corpora = {"training": lines, "shuffled": shuffled(lines), "held-out": held_out_lines(projects)}
+    corpora |= {name: [half_line(both, which)] for which, name in enumerate(HALVES)}
     sets = {"tasks": ("minilang held-out projects", held_out_tasks(projects, tasks)), "merge": ("minilang both halves", merge_tasks(both, for_merge))}
     return {
         **{f"{name}.jsonl": "".join(f"{line(each)}\n" for each in documents) for name, documents in corpora.items()},

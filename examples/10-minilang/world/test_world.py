@@ -88,7 +88,7 @@ class Training(unittest.TestCase):
 
 class Sessions(unittest.TestCase):
     def test_say_the_truth_of_their_programs(self):
-        for each in [*documents("training.jsonl")[:20], *documents("held-out.jsonl"), *documents("halves.jsonl")]:
+        for each in [*documents("training.jsonl")[:20], *documents("held-out.jsonl"), *documents("first.jsonl"), *documents("second.jsonl")]:
             trajectory = each["trajectory"]
             executed = [record for record in trajectory["records"] if record["type"] == "executed"]
             for record in executed:
@@ -104,7 +104,7 @@ class Sessions(unittest.TestCase):
             self.assertTrue(each.startswith(session_task(project)["stub"]))
 
     def test_of_the_halves_know_three_verbs_each_and_none_of_the_other_s(self):
-        first, second = (set(ids_of(each["trajectory"]["records"][-3]["program"])) for each in documents("halves.jsonl"))
+        first, second = (set(ids_of(each["trajectory"]["records"][-3]["program"])) for each in [*documents("first.jsonl"), *documents("second.jsonl")])
         self.assertEqual((len(first), len(second), len(first & second)), (3, 3, 0))
 
 
@@ -138,7 +138,7 @@ class Tasks(unittest.TestCase):
             self.assertTrue(make.needs_both(project, tuple(each["id"].split("-")[1:])))
 
     def test_were_seen_by_nobody_by_description_or_by_tests(self):
-        lines = [each for name in ("training.jsonl", "held-out.jsonl", "halves.jsonl") for each in documents(name)]
+        lines = [each for name in ("training.jsonl", "held-out.jsonl", "first.jsonl", "second.jsonl") for each in documents(name)]
         seen = [each["trajectory"]["task"] for each in lines] + [example["task"] for each in lines for example in each.get("examples", [])]
         for field in ("description", "tests"):
             known = {words_of(each[field]) for each in seen}
