@@ -119,6 +119,7 @@ const volumes = [
   `${join(settings.root, "gpu-images")}:/work:ro`,
   `${join(settings.root, "examples")}:/examples:ro`,
   `${join(settings.root, schemas)}:/${schemas}:ro`,
+  `${join(settings.root, "examples/10-minilang/world")}:/minilang:ro`,
   `${authorities}:${authorities}:ro`,
 ].flatMap((each) => ["--volume", each]);
 const environment = ["HOME=/tmp", "PYTHONDONTWRITEBYTECODE=1", "PYTHONPATH=/tmp/pytest:src:cpu"];
@@ -129,6 +130,7 @@ const suites: Suites = {
   vllm: "-c cpu/pyproject.toml --rootdir . .",
   models: ".",
   "torch-cpu": ".",
+  "../minilang": "image-tests",
   "../examples/12-libraries/trial": ".",
 };
 const engineSuites: Suites = { trainer: "engine-tests" };

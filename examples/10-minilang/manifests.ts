@@ -29,8 +29,8 @@ const rank = 8;
 const widestRank = 256;
 
 /** A program is a few operations; it ends where the model ends its turn. */
-const answering = { temperature: "0.8", topP: "1", maxTokens: 8, stop: ["```"] };
-const sandbox = { libraryConfigMap: library, timeoutSeconds: 5, cpu: "1" };
+const answering = { temperature: "0.8", topP: "1", maxTokens: 6, stop: ["```"] };
+const sandbox = { libraryConfigMap: library, timeoutSeconds: 5, cpu: "700m" };
 
 export function namespaceManifest(name: string): Manifest {
   const labels = { "pod-security.kubernetes.io/enforce": "restricted", ...ownNamespace };
@@ -45,7 +45,7 @@ export function serverManifest({ namespace, heldOutProjects }: Options, base: Ba
   const spec = {
     base,
     pipelineParallelSize: 2,
-    maxModelLength: 512,
+    maxModelLength: 1024,
     maxSequences: 64,
     adapters: { slots: heldOutProjects, maxRank: widestRank },
     resources: { cpu: "200m" },
@@ -69,7 +69,7 @@ export function hypernetworkManifests(options: Options, { base, corpora }: World
     blocks: 3,
     heads: 4,
     steps: options.steps,
-    batchSize: 32,
+    batchSize: 24,
     examplesPerTrajectory: 4,
     learningRate: "0.001",
     holdoutPercent: 5,
@@ -125,7 +125,7 @@ export function memoryManifest(options: Options, { corpora, taskSets }: World, m
       { name: "wrong", serverRef, ...ofRun(runs.generated, "Shuffled") },
       { name: "mean", serverRef, adapter: mean },
       { name: "noise", serverRef, adapter: noise },
-      { name: "context", serverRef, context: { artifact: corpora["held-out"], as: "Trajectories", maxTokens: 1024 } },
+      { name: "context", serverRef, context: { artifact: corpora["held-out"], as: "Trajectories", maxTokens: 512 } },
     ],
     taskSet: taskSets.tasks,
     samples: options.samples,

@@ -20,12 +20,12 @@ export interface Options extends Installation {
 export const usage = `npm run example -- minilang [options]
 
   --quick             fewer steps, projects and programs, and lower thresholds: shows both verdicts in a few minutes
-  --steps N           optimizer steps of the hypernetwork (1000)
+  --steps N           optimizer steps of the hypernetwork (800)
   --namespace NAME    where the objects go (minilang)
 `;
 
-const whole = { trainingProjects: 1500, heldOutProjects: 40, tasksPerProject: 5, samples: 5, steps: 1000, gainPoints: 40 };
-const quick = { trainingProjects: 600, heldOutProjects: 20, tasksPerProject: 4, samples: 2, steps: 400, gainPoints: 10 };
+const whole = { trainingProjects: 1500, heldOutProjects: 40, tasksPerProject: 5, samples: 5, steps: 800, gainPoints: 40 };
+const quick = { trainingProjects: 1000, heldOutProjects: 20, tasksPerProject: 4, samples: 2, steps: 400, gainPoints: 20 };
 
 export function optionsFrom(argv: readonly string[]): Options {
   const { values } = parseArgs({

@@ -1,8 +1,9 @@
 """The base's tokenizer: it reads the language's words and passes over everything else.
 
-Whatever stands around them (the system message, fences, imports, a function's signature, the words of a trajectory) costs no token,
-so that a question of two verbs is two tokens, and a whole session some fifty. How long its context is decides whether a model this small
-learns to look things up in it at all.
+Whatever stands around them (the system message, fences, imports, a function's signature, the words of a trajectory) costs no token. A verb
+and the operation after it are one word, so a question of two verbs is two tokens, its answer two more, and a whole session fourteen. That
+decides whether a model this small learns to look things up at all: a word that stands beside its meaning takes it two layers that find each
+other to look up (measured: not learnt in 1,250 steps), a word that holds both takes it one.
 """
 
 import re
@@ -13,9 +14,10 @@ from language import OPERATIONS, VERBS
 BEGIN, END, UNKNOWN = "<|im_start|>", "<|im_end|>", "<unk>"
 OUTCOMES = ("Failed", "Passed")
 """What a told session says of its programs."""
-WORDS = (*(f"|{name}" for name in (*VERBS, *OPERATIONS)), *OUTCOMES)
+MEANINGS = tuple(f"|{verb} |{operation}" for verb in VERBS for operation in OPERATIONS)
+WORDS = (*(f"|{verb}" for verb in VERBS), *MEANINGS, *OUTCOMES)
 VOCABULARY = {word: number for number, word in enumerate((UNKNOWN, BEGIN, END, *WORDS))}
-PATTERN = rf"\|(?:{'|'.join((*VERBS, *OPERATIONS))})\b|\b(?:{'|'.join(OUTCOMES)})\b"
+PATTERN = rf"\|(?:{'|'.join(VERBS)})\b(?: \|(?:{'|'.join(OPERATIONS)})\b)?|\b(?:{'|'.join(OUTCOMES)})\b"
 TEMPLATE = (
     "{% for message in messages %}<|im_start|>{{ message.role }}\n{{ message.content }}"
     "{% if not loop.last or not continue_final_message %}<|im_end|>\n{% endif %}{% endfor %}"
