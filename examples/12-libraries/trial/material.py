@@ -2,7 +2,6 @@
 
 import json
 import pathlib
-from collections.abc import Iterator
 from typing import Any
 
 from rune_trainer.canonical import file_sha256, model_identity
@@ -13,6 +12,8 @@ from rune_trainer.trajectory import lines_of
 HERE = pathlib.Path(__file__).resolve().parent
 NOWHERE = "http://127.0.0.1:9"
 """No registry is asked: what a trial makes stays where it is."""
+LOOKS = 5
+"""How often the alarms are measured."""
 
 
 def sources_of(path: pathlib.Path) -> list[Source]:
@@ -47,11 +48,6 @@ def job_of(base: pathlib.Path, corpus: pathlib.Path, scratch: pathlib.Path, sett
         "corpus": {"trajectories": [{"repository": "rune/libraries/corpora", "digest": digest}], "include": ["Programs"], "digest": digest},
         "adapters": [],
         "output": {"repository": "rune/libraries/hypernetworks", "generation": 0, "parents": []},
-        "checkpoint": {"directory": str(scratch / "checkpoints"), "everySteps": max(1, settings["steps"] // 10)},
+        "checkpoint": {"directory": str(scratch / "checkpoints"), "everySteps": max(1, settings["steps"] // LOOKS)},
         "registry": {"url": NOWHERE, "tokenFile": "/dev/null"},
     })  # fmt: skip
-
-
-def chunks(values: list[Any], size: int) -> Iterator[list[Any]]:
-    for first in range(0, len(values), size):
-        yield values[first : first + size]

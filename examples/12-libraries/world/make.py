@@ -18,7 +18,6 @@ import random
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
-from collections.abc import Iterator
 
 from library import Library, library_of, names_of
 from questions import Asker, Document, examples_of, held_out_of

@@ -9,7 +9,7 @@ from typing import Any
 from library import SCENARIO, House, Library
 
 sys.path.insert(0, str(SCENARIO))
-from uses import SYSTEM, Use, Values, assertions, shortcuts, telling, uses  # noqa: E402
+from uses import SYSTEM, Values, assertions, shortcuts, telling, uses  # noqa: E402
 
 Document = dict[str, Any]
 Program = Callable[..., Any]

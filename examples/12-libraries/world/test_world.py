@@ -1,6 +1,5 @@
 """Run with `python3 -m unittest discover examples/12-libraries/world`; LIBRARIES=1200 looks at as many instead of a few."""
 
-import json
 import os
 import pathlib
 import subprocess
@@ -13,7 +12,7 @@ from types import CodeType
 from library import FUNCTIONS, House, Library, words_of
 from make import SEED, drawn, line_of, names_of
 from questions import Asker, Document, Program, held_out_of, shortcuts, uses
-from sessions import error_of, guess_of, programs_of
+from sessions import error_of, guess_of
 
 COUNT = int(os.environ.get("LIBRARIES", "6"))
 NAMES = names_of(COUNT, SEED)
