@@ -129,11 +129,7 @@ const suites: Suites = {
   vllm: "-c cpu/pyproject.toml --rootdir . .",
   models: ".",
   "torch-cpu": ".",
-<<<<<<< HEAD
   "../examples/10-minilang/world": "image-tests",
-=======
-  "../minilang": "image-tests",
->>>>>>> 5a5b59f6f35291848c3ae8428b415507e0aaf31a
   "../examples/12-libraries/trial": ".",
 };
 const engineSuites: Suites = { trainer: "engine-tests" };
