@@ -26,7 +26,7 @@ from words import BEGIN, END, VOCABULARY, ids_of, tokenizer
 HERE = pathlib.Path(__file__).parent
 SOURCES = ("language.py", "pipe.py", "sessions.py", "train_base.py", "words.py")
 SEED = 1
-STEPS = 1600
+STEPS = 800
 """More than it needs: training ends when both halves of the test are answered."""
 BATCH = 24
 LEARNING_RATE, WARMING_STEPS = 2e-3, 50
