@@ -114,11 +114,12 @@ async function inContainer({ repository, tag }: { repository: string; tag: strin
 }
 
 const authorities = "/etc/ssl/certs/ca-certificates.crt";
-const schemas = "crds/generated/schema";
+/** What tests of the images share with other rooms. */
+const shared = ["crds/generated/schema", "clients/src/testing"];
 const volumes = [
   `${join(settings.root, "gpu-images")}:/work:ro`,
   `${join(settings.root, "examples")}:/examples:ro`,
-  `${join(settings.root, schemas)}:/${schemas}:ro`,
+  ...shared.map((folder) => `${join(settings.root, folder)}:/${folder}:ro`),
   `${authorities}:${authorities}:ro`,
 ].flatMap((each) => ["--volume", each]);
 const environment = ["HOME=/tmp", "PYTHONDONTWRITEBYTECODE=1", "PYTHONPATH=/tmp/pytest:src:cpu"];
