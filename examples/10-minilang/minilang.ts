@@ -122,7 +122,7 @@ try {
     await mkdir(settings.out, { recursive: true });
     await writeFile(join(settings.out, "minilang.json"), `${JSON.stringify(result, null, 2)}\n`);
     console.log(story(result, options.namespace));
-    console.log(await kubectl(["get", "rune", "-n", options.namespace]));
+    console.log(await kubectl(["get", "modelservers,trainingruns,evaluations", "-n", options.namespace]));
     if (!Object.values(result.checks).every(Boolean)) process.exitCode = 1;
   }
 } catch (error) {

@@ -160,7 +160,7 @@ try {
     const result = await main(options);
     await progress.step("writing what was found", () => write(result, options.keep));
     console.log(story(result));
-    console.log(await kubectl(["get", "rune", "-n", options.namespace]));
+    console.log(await kubectl(["get", "modelservers,trainingruns,evaluations", "-n", options.namespace]));
   }
 } catch (error) {
   console.error(`\nThe experiment stopped: ${(error as Error).message}`);

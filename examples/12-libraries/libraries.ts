@@ -128,7 +128,7 @@ try {
     } else {
       const assessment = await main(options);
       console.log(`${await readFile(assessment, "utf8")}\nMinutes: ${JSON.stringify(parts.figures)}\n`);
-      console.log(await kubectl(["get", "rune", "-n", options.namespace]));
+      console.log(await kubectl(["get", "modelservers,trainingruns,evaluations", "-n", options.namespace]));
     }
   }
 } catch (error) {
