@@ -4,6 +4,9 @@ import type { Requirement } from "./requires.ts";
 import { adapters, agentSessions, environmentChecks, evaluations, modelServers, trainingRuns } from "./resources.ts";
 import { indexByUID, labelled, requiring, wakeByNotice } from "./wake.ts";
 
+/** Files objects that go on under the ConfigMaps they begin with: every epoch makes a ConfigMap of its own, and none of them is looked for here. */
+const byConfigMap = "configMap";
+
 /** A kind that works in epochs: sessions and evaluations. */
 export interface EpochKind<T extends KubeObject> {
   readonly name: string;
@@ -25,12 +28,22 @@ export function registerEpochKind<T extends KubeObject & { metadata: { namespace
   kind: EpochKind<T>,
 ): void {
   indexByUID(manager, kind.resource);
-  const required = requiring(manager, kind.resource);
-  const those = ({ metadata }: KubeObject, use: (object: T, name: string) => boolean): ObjectKey[] =>
+  manager
+    .cache(kind.resource)
+    .indexField(byConfigMap, (object) =>
+      isTerminal(object) ? [] : kind.configMapsOf(object).flatMap((name) => (name ? [`${object.metadata.namespace}/${name}`] : [])),
+    );
+  const beginningWith = ({ metadata: { namespace, name } }: KubeObject): ObjectKey[] =>
     manager
       .cache(kind.resource)
-      .list({ namespace: metadata.namespace })
-      .filter((object) => use(object, metadata.name))
+      .byIndex(byConfigMap, `${namespace}/${name}`)
+      .map((object) => object.metadata);
+  const required = requiring(manager, kind.resource);
+  const using = (server: KubeObject): ObjectKey[] =>
+    manager
+      .cache(kind.resource)
+      .list({ namespace: server.metadata.namespace })
+      .filter((object) => kind.uses(object, server.metadata.name))
       .map((object) => object.metadata);
   const controller = manager
     .controller(kind.name)
@@ -38,8 +51,8 @@ export function registerEpochKind<T extends KubeObject & { metadata: { namespace
     .owns(pods)
     .owns(jobs)
     .watches(pods, labelled(kind.ownerLabel))
-    .watches(configMaps, (configMap) => those(configMap, (object, name) => !isTerminal(object) && kind.configMapsOf(object).includes(name)))
-    .watches(modelServers, (server) => [...those(server, kind.uses), ...required(server)])
+    .watches(configMaps, beginningWith)
+    .watches(modelServers, (server) => [...using(server), ...required(server)])
     .watches(adapters, required)
     .watches(trainingRuns, required)
     .watches(agentSessions, required)

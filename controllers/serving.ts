@@ -20,5 +20,11 @@ type AdapterOnServer = NonNullable<NonNullable<ModelServer["status"]>["adapters"
 export const adapterOn = (server: ModelServer | undefined, name: string): AdapterOnServer | undefined =>
   server?.status?.adapters?.find((adapter) => adapter.name === name);
 
+/** What a server says of an adapter that doesn't answer yet, or never will, to stand behind a sentence; empty where it says nothing. */
+export function detailOf(adapter: AdapterOnServer | undefined): string {
+  const why = adapter?.message ?? adapter?.reason;
+  return why ? `: ${why}` : "";
+}
+
 /** Whether an engine answers with it. */
 export const isServed = (adapter: AdapterOnServer | undefined): boolean => adapter?.state === "Loaded" && adapter.engines > 0;

@@ -18,7 +18,7 @@ import type { OperatorConfig } from "../config.ts";
 import { finished } from "../finished.ts";
 import { Reason } from "../reasons.ts";
 import { requirementsMet } from "../requires.ts";
-import { adapterOn, isServed } from "../serving.ts";
+import { adapterOn, detailOf, isServed } from "../serving.ts";
 import { foreignRepository } from "../tenancy.ts";
 import { hasEnded } from "../worker.ts";
 import { known, newFindings, nodesDone, wantedChecks } from "./findings.ts";
@@ -132,15 +132,11 @@ function awaitWord(world: World, config: OperatorConfig, seconds: number): Outco
     return progressing(CheckReason.Asking, `asks ${server.metadata.name} for the word`).creating(
       ...askObjects({ check, config, remainingSeconds: seconds }, server, made.name),
     );
-  const words =
-    ask.state === "Lost"
-      ? `; it couldn't be asked: ${ask.message}`
-      : ask.state === "Running" && ask.trouble
-        ? `; ${ask.trouble.message}`
-        : "";
-  return waiting(CheckReason.Asking, `asks ${server.metadata.name} for the word${words}`, retrySeconds).deleting(
-    ...(ask.state === "Lost" ? [ask.job] : []),
-  );
+  const asking = `asks ${server.metadata.name} for the word`;
+  if (ask.state === "Lost")
+    return waiting(CheckReason.Asking, `${asking}; it couldn't be asked: ${ask.message}`, retrySeconds).deleting(ask.job);
+  const trouble = ask.state === "Running" && ask.trouble ? `; ${ask.trouble.message}` : "";
+  return waiting(CheckReason.Asking, `${asking}${trouble}`, retrySeconds);
 }
 
 function awaitKnownGood(world: World): Outcome {
@@ -157,8 +153,7 @@ function claimed({ check, server }: World, adapter: string): Outcome | null {
     return progressing(CheckReason.AdapterLoading, `claims ${adapter} of ${name}`, { claim: { server: name, adapter } }).atOnce();
   const state = adapterOn(server, adapter);
   if (isServed(state)) return null;
-  const why = state?.message ?? state?.reason;
-  return waiting(CheckReason.AdapterLoading, `waits for ${name} to load ${adapter}${why ? `: ${why}` : ""}`, retrySeconds);
+  return waiting(CheckReason.AdapterLoading, `waits for ${name} to load ${adapter}${detailOf(state)}`, retrySeconds);
 }
 
 /** What isn't known by the deadline stays unknown, with what it was that didn't come. */
@@ -185,16 +180,9 @@ function verdictOf(found: readonly CheckResult[]): { status: "True" | "False" | 
   const told = (those: readonly CheckResult[]) => those.map(({ name, message }) => `${name}: ${message}`).join("; ");
   if (of("Fail").length > 0) return { status: "False", reason: CheckReason.SomeFailed, message: told(of("Fail")) };
   if (of("Unknown").length > 0) return { status: "Unknown", reason: CheckReason.SomeUnknown, message: told(of("Unknown")) };
-  const message = `passed: ${of("Pass")
-    .map(({ name }) => name)
-    .join(", ")}${
-    of("NotApplicable").length > 0
-      ? `; not applicable: ${of("NotApplicable")
-          .map(({ name }) => name)
-          .join(", ")}`
-      : ""
-  }`;
-  return { status: "True", reason: CheckReason.AllPassed, message };
+  const names = (those: readonly CheckResult[]) => those.map(({ name }) => name).join(", ");
+  const needless = of("NotApplicable").length > 0 ? `; not applicable: ${names(of("NotApplicable"))}` : "";
+  return { status: "True", reason: CheckReason.AllPassed, message: `passed: ${names(of("Pass"))}${needless}` };
 }
 
 /** What a check has made and nobody needs once it is over: its server, its Adapter, and Jobs that still run. */

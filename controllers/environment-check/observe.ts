@@ -32,7 +32,7 @@ export async function observe(check: EnvironmentCheck, context: Context, service
   return {
     check,
     requirements: observeRequirements(check, cache),
-    chosen: starting ? chosenOf(check, (await client.list(nodes, { signal })).items, services) : undefined,
+    chosen: starting ? chosenNodes(check, (await client.list(nodes, { signal })).items, services.config) : undefined,
     nonce: starting ? services.nonce() : undefined,
     base: creates ? await readBase(check, context, services) : notAsked,
     work: await Promise.all(nodeJobs.map((job) => observeWork(job, own, context))),
@@ -50,10 +50,6 @@ const notAsked: BaseState = { unresolved: "no Job is about to be created", missi
 
 /** One that is going, because the check was suspended, is no server to wait for. */
 const staying = (server: ModelServer | undefined) => (server?.metadata.deletionTimestamp ? undefined : server);
-
-function chosenOf(check: EnvironmentCheck, found: readonly DynamicObject[], services: Services): World["chosen"] {
-  return chosenNodes(check, found, services.config);
-}
 
 async function observeWork(job: DynamicObject | undefined, all: readonly DynamicObject[], context: Context): Promise<Work> {
   const own = job ? podsOf(job, all) : [];

@@ -20,7 +20,10 @@ export interface Unit {
 /** What each look adds, in the order of the tasks. */
 export function tasksOfLooks(tasks: readonly HeldOutTask[], looks: number): HeldOutTask[][] {
   const upTo = Array.from({ length: looks }, (_, index) => tasksUpToLook(tasks, { number: index + 1, of: looks }));
-  return upTo.map((reached, index) => reached.filter((task) => !upTo[index - 1]?.includes(task)));
+  return upTo.map((reached, index) => {
+    const before = new Set(upTo[index - 1]);
+    return reached.filter((task) => !before.has(task));
+  });
 }
 
 /** The batches of an arm with an adapter for each task, none larger than `size`: adapters whose tasks come early are claimed early. */

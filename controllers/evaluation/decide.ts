@@ -19,7 +19,7 @@ import { planName } from "../names.ts";
 import { Reason } from "../reasons.ts";
 import { requirementsMet } from "../requires.ts";
 import { libraryMissing, sandboxObjects } from "../sandbox.ts";
-import { adapterOn, isServed } from "../serving.ts";
+import { adapterOn, detailOf, isServed } from "../serving.ts";
 import { foreignRepository } from "../tenancy.ts";
 import { activeArm, deadlineOf, withCompleted } from "./arms.ts";
 import { nameOfUnit, statusOfUnit, type Unit, unitNow, unitsOf } from "./batches.ts";
@@ -158,19 +158,13 @@ function adaptersLoading(world: World): Outcome | null {
     );
   for (const name of claimed) {
     const state = adapterOn(server, name);
-    if (state?.state !== "Refused") continue;
-    const why = state.message ?? state.reason;
-    return failed(EvaluationReason.AdapterRefused, `${arm.serverRef.name} refused ${name}${why ? `: ${why}` : ""}`);
+    if (state?.state === "Refused")
+      return failed(EvaluationReason.AdapterRefused, `${arm.serverRef.name} refused ${name}${detailOf(state)}`);
   }
   const loading = claimed.find((name) => !isServed(adapterOn(server, name)));
   if (!loading) return null;
-  const state = adapterOn(server, loading);
-  const why = state?.message ?? state?.reason;
-  return waiting(
-    EvaluationReason.AdapterLoading,
-    `waits for ${arm.serverRef.name} to load ${loading}${why ? `: ${why}` : ""}`,
-    retrySeconds,
-  );
+  const words = `waits for ${arm.serverRef.name} to load ${loading}${detailOf(adapterOn(server, loading))}`;
+  return waiting(EvaluationReason.AdapterLoading, words, retrySeconds);
 }
 
 function work(world: World, plan: Plan, config: OperatorConfig, now: Date): Outcome {

@@ -39,10 +39,12 @@ export async function observeArtifact(run: TrainingRun, services: Services, know
   }
 }
 
+const anAdapter = { artifactType: mediaType.adapter, config: adapterConfig, what: "an adapter" };
+
 const readers: Record<OutputKind, (run: TrainingRun, registry: Registry, digest: string) => Promise<Artifact>> = {
   Adapter: async (run, registry, digest) => ({
     kind: "Adapter",
-    ...(await readOwn(run, registry, digest, { artifactType: mediaType.adapter, config: adapterConfig, what: "an adapter" })),
+    ...(await readOwn(run, registry, digest, anAdapter)),
   }),
   Hypernetwork: async (run, registry, digest) => ({
     kind: "Hypernetwork",
@@ -109,8 +111,7 @@ export async function observeMembers(
   const open = artifact.members.filter((digest) => !created.has(generatedName(run.metadata, digest))).slice(0, mostMembers);
   try {
     const registry = services.registry(run.metadata.namespace, repository, ["pull"]);
-    const wanted = { artifactType: mediaType.adapter, config: adapterConfig, what: "an adapter" };
-    return { members: await Promise.all(open.map((digest) => readOwn(run, registry, digest, wanted))) };
+    return { members: await Promise.all(open.map((digest) => readOwn(run, registry, digest, anAdapter))) };
   } catch (error) {
     return unread(error);
   }
