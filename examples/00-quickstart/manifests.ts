@@ -1,5 +1,5 @@
 import type { Task } from "@rune/crds/agent-session";
-import { type ArtifactReference, apiVersion, type BaseModel } from "@rune/crds/common";
+import { type ArtifactReference, apiVersion, type BaseModel, label } from "@rune/crds/common";
 import type { Options } from "./options.ts";
 
 /** A manifest as a person would write it. */
@@ -35,13 +35,17 @@ const sandbox = { libraryConfigMap: library, timeoutSeconds: 10 };
 /** Marks a namespace that the quickstart made, and so may begin anew. */
 export const ownNamespace = { "app.kubernetes.io/managed-by": "rune-quickstart" };
 
-export function namespaceManifest(name: string): Manifest {
+/** A namespace of an example's own, known by the labels `own`. */
+export function namespaceManifest(name: string, own: Readonly<Record<string, string>> = ownNamespace): Manifest {
   return {
     apiVersion: "v1",
     kind: "Namespace",
-    metadata: { name, labels: { "pod-security.kubernetes.io/enforce": "restricted", ...ownNamespace } },
+    metadata: { name, labels: { "pod-security.kubernetes.io/enforce": "restricted", ...own } },
   };
 }
+
+/** The adapters of an arm that a run made, one for each task. */
+export const ofRun = (run: string, assign: "Scope" | "Shuffled") => ({ adapters: { matchLabels: { [label.run]: run }, assign } });
 
 export function libraryManifest(namespace: string, source: string): Manifest {
   return { apiVersion: "v1", kind: "ConfigMap", metadata: { name: library, namespace }, data: { "tessera.py": source } };

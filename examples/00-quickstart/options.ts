@@ -54,7 +54,8 @@ export function optionsFrom(argv: readonly string[], imageVariant: "cpu" | "cuda
   };
 }
 
-function count(text: string | undefined, otherwise: number, name: string): number {
+/** The whole number that an option says; `otherwise` where it isn't given. */
+export function count(text: string | undefined, otherwise: number, name: string): number {
   if (text === undefined) return otherwise;
   const number = Number(text);
   if (!Number.isInteger(number) || number < 1) throw new Error(`${name} needs a whole number from 1 up, not ${text}`);

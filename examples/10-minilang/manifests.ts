@@ -1,5 +1,5 @@
-import { type ArtifactReference, apiVersion, type BaseModel, label } from "@rune/crds/common";
-import type { Manifest } from "../00-quickstart/manifests.ts";
+import { type ArtifactReference, apiVersion, type BaseModel } from "@rune/crds/common";
+import { type Manifest, ofRun } from "../00-quickstart/manifests.ts";
 import type { Options } from "./options.ts";
 import { library, type World } from "./world.ts";
 
@@ -32,11 +32,6 @@ const widestRank = 256;
 /** A program is a few operations; it ends where the model ends its turn. */
 const answering = { temperature: "0.8", topP: "1", maxTokens: 6, stop: ["```"] };
 const sandbox = { libraryConfigMap: library, timeoutSeconds: 5, cpu: "700m" };
-
-export function namespaceManifest(name: string): Manifest {
-  const labels = { "pod-security.kubernetes.io/enforce": "restricted", ...ownNamespace };
-  return { apiVersion: "v1", kind: "Namespace", metadata: { name, labels } };
-}
 
 export function libraryManifest(namespace: string, source: string): Manifest {
   return { apiVersion: "v1", kind: "ConfigMap", metadata: { name: library, namespace }, data: { "pipe.py": source } };
@@ -125,7 +120,13 @@ function evaluation({ namespace }: Options, name: string, spec: object): Manifes
   return { apiVersion, kind: "Evaluation", metadata: { name, namespace }, spec: { ...common, ...spec } };
 }
 
-const ofRun = (run: string, assign: "Scope" | "Shuffled") => ({ adapters: { matchLabels: { [label.run]: run }, assign } });
+const gate = ({ gainPoints, heldOutProjects }: Options) => ({
+  candidate: "generated",
+  baseline: "base",
+  rule: "LowerBound",
+  thresholdPoints: gainPoints,
+  minimumTasks: heldOutProjects,
+});
 
 /** Whether a session's adapter is memory: against the base, another session's, the mean, noise, and the session itself in the prompt. */
 export function memoryManifest(options: Options, { corpora, taskSets }: World, mean: string, noise: string): Manifest {
@@ -140,13 +141,7 @@ export function memoryManifest(options: Options, { corpora, taskSets }: World, m
     ],
     taskSet: taskSets.tasks,
     samples: options.samples,
-    gate: {
-      candidate: "generated",
-      baseline: "base",
-      rule: "LowerBound",
-      thresholdPoints: options.gainPoints,
-      minimumTasks: options.heldOutProjects,
-    },
+    gate: gate(options),
   });
 }
 
@@ -161,13 +156,7 @@ export function shuffledManifest(options: Options, { taskSets }: World, noise: s
     ],
     taskSet: taskSets.tasks,
     samples: Math.min(2, options.samples),
-    gate: {
-      candidate: "generated",
-      baseline: "base",
-      rule: "LowerBound",
-      thresholdPoints: options.gainPoints,
-      minimumTasks: options.heldOutProjects,
-    },
+    gate: gate(options),
   });
 }
 

@@ -5,7 +5,7 @@ import { settings } from "@rune/cluster/settings";
 import type { Adapter } from "@rune/crds/adapter";
 import { label } from "@rune/crds/common";
 import { install } from "../00-quickstart/installation.ts";
-import type { Manifest } from "../00-quickstart/manifests.ts";
+import { type Manifest, namespaceManifest } from "../00-quickstart/manifests.ts";
 import { applyKept, beginAnew, list, type Seen, serverReady, until, untilOver } from "../00-quickstart/objects.ts";
 import { Parts } from "../00-quickstart/parts.ts";
 import { reportFile } from "../00-quickstart/reports.ts";
@@ -18,7 +18,6 @@ import {
   memoryManifest,
   mergeEvaluationManifest,
   mergeManifests,
-  namespaceManifest,
   ownNamespace,
   runs,
   serverManifest,
@@ -39,7 +38,7 @@ async function main(options: Options): Promise<Result> {
   const base = await parts.run("base", "the laboratory's base model", () => storeBase(options, trainer));
   const world: World = { base, ...(await parts.run("world", "projects, sessions and tasks", () => storeWorld(options))) };
   await beginAnew(namespace, ownNamespace);
-  await apply("00-namespace.yaml", namespaceManifest(namespace));
+  await apply("00-namespace.yaml", namespaceManifest(namespace, ownNamespace));
   await apply("01-library.yaml", libraryManifest(namespace, await libraryFile()));
   await apply("02-model-server.yaml", serverManifest(options, base));
   await apply("03-hypernetworks.yaml", ...hypernetworkManifests(options, world));

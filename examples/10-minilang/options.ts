@@ -1,5 +1,6 @@
 import { parseArgs } from "node:util";
 import type { Installation } from "../00-quickstart/installation.ts";
+import { count } from "../00-quickstart/options.ts";
 
 /** How much of the laboratory runs, and what its figures must reach. The defaults are the whole of it. */
 export interface Options extends Installation {
@@ -37,7 +38,6 @@ export function optionsFrom(argv: readonly string[]): Options {
     },
   });
   const size = values.quick ? quick : whole;
-  const steps = values.steps === undefined ? size.steps : Number(values.steps);
-  if (!Number.isInteger(steps) || steps < 1) throw new Error(`--steps needs a whole number from 1 up, not ${values.steps}`);
+  const steps = count(values.steps, size.steps, "--steps");
   return { ...size, steps, quick: values.quick, namespace: values.namespace, release: "rune", systemNamespace: "rune-system" };
 }

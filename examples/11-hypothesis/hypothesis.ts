@@ -8,7 +8,7 @@ import type { Adapter } from "@rune/crds/adapter";
 import type { AgentSession } from "@rune/crds/agent-session";
 import { type BaseModel, label } from "@rune/crds/common";
 import { adminRegistry, install } from "../00-quickstart/installation.ts";
-import type { Manifest } from "../00-quickstart/manifests.ts";
+import { type Manifest, namespaceManifest } from "../00-quickstart/manifests.ts";
 import { preparedModel, quickstartModel, storeModel } from "../00-quickstart/model.ts";
 import { applyKept, beginAnew, isOver, isTrue, list, type Seen, serverReady, until, untilOver } from "../00-quickstart/objects.ts";
 import { Parts } from "../00-quickstart/parts.ts";
@@ -21,7 +21,6 @@ import {
   hypernetworkManifest,
   learningLabel,
   meanManifest,
-  namespaceManifest,
   ownNamespace,
   runs,
   server,
@@ -45,7 +44,7 @@ async function main(options: Options): Promise<Result> {
   const base = await parts.run("model", `the base model ${quickstartModel}`, () => storeBase(options, images));
   const humanEval = await humanEvalTasks();
   await beginAnew(namespace, ownNamespace);
-  await apply("00-namespace.yaml", namespaceManifest(namespace));
+  await apply("00-namespace.yaml", namespaceManifest(namespace, ownNamespace));
   await apply("01-model-server.yaml", serverManifest(namespace, base));
   await parts.run("model server", `ModelServer ${server}`, (detail) => serverReady(namespace, server, detail));
 

@@ -1,6 +1,6 @@
 import type { HeldOutTask } from "@rune/crds/artifact";
-import { apiVersion, type BaseModel, label } from "@rune/crds/common";
-import type { Manifest } from "../00-quickstart/manifests.ts";
+import { apiVersion, type BaseModel } from "@rune/crds/common";
+import { type Manifest, ofRun } from "../00-quickstart/manifests.ts";
 import type { Options } from "./options.ts";
 import { project, seed, type TrainingTask } from "./tasks.ts";
 
@@ -24,11 +24,6 @@ const answer = { topP: "1", maxTokens: 224, stop: ["\n```", "\ndef ", "\nif __na
 const exploring = { ...answer, temperature: "0.8" };
 const answering = { ...answer, temperature: "0.2" };
 const sandbox = { timeoutSeconds: 10 };
-
-export function namespaceManifest(name: string): Manifest {
-  const labels = { "pod-security.kubernetes.io/enforce": "restricted", ...ownNamespace };
-  return { apiVersion: "v1", kind: "Namespace", metadata: { name, labels } };
-}
 
 export function serverManifest(namespace: string, base: BaseModel): Manifest {
   const spec = {
@@ -119,8 +114,6 @@ export function meanManifest(options: Options, base: BaseModel, adapters: readon
     output: { scope: { project } },
   });
 }
-
-const ofRun = (run: string, assign: "Scope" | "Shuffled") => ({ adapters: { matchLabels: { [label.run]: run }, assign } });
 
 /** Phase 1's gate, and every arm that tells a memory from a better generic adapter. */
 export function evaluationManifest(options: Options, adapters: { mean: string; fineTuned: string }): Manifest {

@@ -1,5 +1,6 @@
 import { parseArgs } from "node:util";
 import type { Installation } from "../00-quickstart/installation.ts";
+import { count } from "../00-quickstart/options.ts";
 
 /** How much of the experiment runs. The defaults are the plan's Phase 1. */
 export interface Options extends Installation {
@@ -52,11 +53,4 @@ export function optionsFrom(argv: readonly string[], imageVariant: "cpu" | "cuda
   for (const [flag, field] of Object.entries(numbers)) size[field] = count(values[flag as keyof typeof numbers], size[field], `--${flag}`);
   const gpus = imageVariant === "cuda" ? 1 : 0;
   return { ...size, gpus, keep: values.keep, namespace: values.namespace, release: "rune", systemNamespace: "rune-system" };
-}
-
-function count(text: string | undefined, otherwise: number, name: string): number {
-  if (text === undefined) return otherwise;
-  const number = Number(text);
-  if (!Number.isInteger(number) || number < 1) throw new Error(`${name} needs a whole number from 1 up, not ${text}`);
-  return number;
 }

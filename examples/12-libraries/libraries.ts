@@ -8,7 +8,7 @@ import type { Adapter } from "@rune/crds/adapter";
 import { mediaType } from "@rune/crds/artifact";
 import { type ArtifactReference, label } from "@rune/crds/common";
 import { adminRegistry, install } from "../00-quickstart/installation.ts";
-import type { Manifest } from "../00-quickstart/manifests.ts";
+import { type Manifest, namespaceManifest } from "../00-quickstart/manifests.ts";
 import { preparedModel, quickstartModel, storeModel } from "../00-quickstart/model.ts";
 import { applyKept, beginAnew, list, serverReady, until, untilOver } from "../00-quickstart/objects.ts";
 import { Parts } from "../00-quickstart/parts.ts";
@@ -20,7 +20,6 @@ import {
   generateManifest,
   hypernetworkManifest,
   libraryManifest,
-  namespaceManifest,
   ownNamespace,
   runs,
   serverManifest,
@@ -52,7 +51,7 @@ async function main(options: Options): Promise<string> {
     storeWorld(options, await preparedModel(quickstartModel, trainer)),
   );
   await beginAnew(namespace, ownNamespace);
-  await apply("00-namespace.yaml", namespaceManifest(namespace));
+  await apply("00-namespace.yaml", namespaceManifest(namespace, ownNamespace));
   await apply("01-libraries.yaml", libraryManifest(namespace, await sources()));
   await apply("02-model-server.yaml", serverManifest(options, world));
   await apply("03-training.yaml", hypernetworkManifest(options, world), generateManifest(options, world));

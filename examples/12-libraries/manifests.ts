@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
-import { type ArtifactReference, apiVersion, type BaseModel, label } from "@rune/crds/common";
-import type { Manifest } from "../00-quickstart/manifests.ts";
+import { type ArtifactReference, apiVersion, type BaseModel } from "@rune/crds/common";
+import { type Manifest, ofRun } from "../00-quickstart/manifests.ts";
 import type { Options } from "./options.ts";
 
 /** Everything that lies in the registry before the first object is applied. */
@@ -25,11 +25,6 @@ const widestRank = 32;
 
 /** The sections `hypernetwork` by name: what the trial of trial/run.py trains with, too. */
 export const presets: Record<string, object> = JSON.parse(readFileSync(new URL("hypernetwork.json", import.meta.url), "utf8"));
-
-export function namespaceManifest(name: string): Manifest {
-  const labels = { "pod-security.kubernetes.io/enforce": "restricted", ...ownNamespace };
-  return { apiVersion: "v1", kind: "Namespace", metadata: { name, labels } };
-}
 
 /** `files`: name of a file → its text. */
 export function libraryManifest(namespace: string, files: Record<string, string>): Manifest {
@@ -71,8 +66,6 @@ export function controlManifests(options: Options, world: World, generated: read
   const control = { like: generated[0], kind: "RandomOfEqualNorm" };
   return [trainingRun(options, world, runs.mean, { merge, output }, 0), trainingRun(options, world, runs.noise, { control, output }, 0)];
 }
-
-const ofRun = (run: string, assign: "Scope" | "Shuffled") => ({ adapters: { matchLabels: { [label.run]: run }, assign } });
 
 /** Every library is one piece of evidence; its tasks share a cluster. */
 export function evaluationManifest({ namespace, heldOut, samples }: Options, world: World, mean: string, noise: string): Manifest {

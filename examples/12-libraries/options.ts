@@ -1,5 +1,6 @@
 import { parseArgs } from "node:util";
 import type { Installation } from "../00-quickstart/installation.ts";
+import { count } from "../00-quickstart/options.ts";
 
 export interface Options extends Installation {
   readonly namespace: string;
@@ -44,11 +45,4 @@ export function optionsFrom(argv: readonly string[]): Options {
     release: "rune",
     systemNamespace: "rune-system",
   };
-}
-
-function count(text: string | undefined, otherwise: number, name: string): number {
-  if (text === undefined) return otherwise;
-  const number = Number(text);
-  if (!Number.isInteger(number) || number < 1) throw new Error(`${name} needs a whole number from 1 up, not ${text}`);
-  return number;
 }
