@@ -1,8 +1,6 @@
 import json
 
 import pytest
-import tiny
-
 from rune_trainer import learnt
 from rune_trainer.errors import DATA_ERROR, Ending
 from rune_trainer.learnt import Learnt, Task
@@ -14,13 +12,6 @@ ONE, TWO = "sha256:" + "1" * 64, "sha256:" + "2" * 64
 
 def task(name: str, description: str = "Sort.", tests: str = "assert True") -> dict:
     return {"id": name, "description": description, "tests": tests}
-
-
-@pytest.fixture
-def registry():
-    made = tiny.Registry()
-    yield made
-    made.close()
 
 
 def repository(registry) -> Repository:

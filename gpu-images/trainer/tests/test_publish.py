@@ -16,13 +16,6 @@ SHAPE = Shape(4, 8, ("q_proj",))
 STATISTICS = {"examples": 3, "steps": 2, "trainingLoss": 0.5, "deltaWNorm": 1e-05}
 
 
-@pytest.fixture
-def registry():
-    made = tiny.Registry()
-    yield made
-    made.close()
-
-
 def repository(registry) -> Repository:
     return Repository(registry.url, "/nowhere", "rune/demo/adapters", wait=lambda _: None)
 

@@ -1,16 +1,8 @@
 import pytest
 import tiny
-
 from rune_trainer.canonical import digest_of
 from rune_trainer.errors import DATA_ERROR, MISCONFIGURED, UNAVAILABLE, Ending
 from rune_trainer.registry import Repository
-
-
-@pytest.fixture
-def registry():
-    made = tiny.Registry()
-    yield made
-    made.close()
 
 
 def repository(registry, token_file="/nowhere") -> Repository:

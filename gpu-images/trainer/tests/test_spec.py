@@ -1,23 +1,9 @@
-import copy
 
 import pytest
 import tiny
 
 from rune_trainer.errors import BAD_INPUT, Ending
 from rune_trainer.spec import parse_job
-
-
-def changed(path: str, value: object) -> dict:
-    document = copy.deepcopy(tiny.document())
-    *parents, last = path.split(".")
-    inner = document
-    for name in parents:
-        inner = inner[name]
-    if value is ...:
-        del inner[last]
-    else:
-        inner[last] = value
-    return document
 
 
 def test_a_complete_document_is_read():
@@ -45,6 +31,6 @@ def test_a_complete_document_is_read():
 )
 def test_a_mistake_is_named_with_its_field_and_never_retried(path, value, said):
     with pytest.raises(Ending) as ended:
-        parse_job(changed(path, value))
+        parse_job(tiny.changed(tiny.document(), path, value))
     assert said in ended.value.message
     assert ended.value.code == BAD_INPUT

@@ -1,4 +1,3 @@
-import copy
 import json
 
 import pytest
@@ -11,31 +10,11 @@ from rune_trainer.registry import Repository
 WHOLE = tiny.trajectory("a", ["return x"], [("return 1", "E")], ["note"])
 
 
-@pytest.fixture
-def registry():
-    made = tiny.Registry()
-    yield made
-    made.close()
-
-
 def ending_of(work) -> Ending:
     with pytest.raises(Ending) as ended:
         work()
     assert ended.value.code == DATA_ERROR
     return ended.value
-
-
-def changed(path: str, value: object) -> dict:
-    document = copy.deepcopy(WHOLE)
-    *parents, last = (int(name) if name.isdigit() else name for name in path.split("."))
-    inner = document
-    for name in parents:
-        inner = inner[name]
-    if value is ...:
-        del inner[last]
-    else:
-        inner[last] = value
-    return document
 
 
 def test_a_trajectory_is_read_as_it_was_stored(registry):
@@ -101,17 +80,17 @@ def test_a_document_that_is_no_trajectory_is_refused_with_its_reason(registry, b
     ],
 )
 def test_a_trajectory_with_a_wrong_field_is_refused_and_the_field_named(path, value, said):
-    ended = ending_of(lambda: trajectory.parse(changed(path, value), "t@sha256:0"))
+    ended = ending_of(lambda: trajectory.parse(tiny.changed(WHOLE, path, value), "t@sha256:0"))
     assert (ended.reason, said in ended.message, "t@sha256:0" in ended.message) == ("NotATrajectory", True, True)
 
 
 def test_records_that_nothing_is_learnt_from_may_hold_anything():
-    document = changed("records.0", {"type": "generated", "programs": 7})
+    document = tiny.changed(WHOLE, "records.0", {"type": "generated", "programs": 7})
     assert trajectory.parse(document, "t") == document
 
 
 def test_half_of_a_surrogate_pair_is_replaced_and_whole_ones_are_kept():
-    document = changed("records.0.execution.error", "\ud83d \U0001f600")
+    document = tiny.changed(WHOLE, "records.0.execution.error", "\ud83d \U0001f600")
     assert trajectory.parse(document, "t")["records"][0]["execution"]["error"] == "\ufffd \U0001f600"
 
 

@@ -1,5 +1,6 @@
 """A two-layer random Qwen2 with a small tokenizer, a job document, and a registry in memory: what the tests stand on."""
 
+import copy
 import hashlib
 import http.server
 import json
@@ -73,6 +74,20 @@ def document(**changed: Any) -> dict[str, Any]:
         "registry": {"url": "http://127.0.0.1:1", "tokenFile": "/rune/credentials/registry-token"},
         **changed,
     }
+
+
+def changed(document: dict[str, Any], path: str, value: object) -> dict[str, Any]:
+    """A copy with another value at `path`, such as `records.0.type`; without it where the value is `...`."""
+    copied = copy.deepcopy(document)
+    *parents, last = (int(name) if name.isdigit() else name for name in path.split("."))
+    inner: Any = copied
+    for name in parents:
+        inner = inner[name]
+    if value is ...:
+        del inner[last]
+    else:
+        inner[last] = value
+    return copied
 
 
 class Registry:

@@ -3,17 +3,14 @@
 import torch
 
 from rune_trainer import adapters
-from rune_trainer.adapter_io import PREFIX, Tensors
+from rune_trainer.adapter_io import Tensors
+from rune_trainer.delta import Pair
 from rune_trainer.functional import Pairs
 
 
 def tensors_from(pairs: Pairs, row: int, dtype: torch.dtype) -> Tensors:
     """The adapter of one row: A (rank, inputs), B (outputs, rank)."""
-    tensors = {}
-    for path, (a, b) in pairs.items():
-        tensors[f"{PREFIX}{path}.lora_A.weight"] = a[row].detach().to("cpu", dtype).contiguous()
-        tensors[f"{PREFIX}{path}.lora_B.weight"] = b[row].detach().T.to("cpu", dtype).contiguous()
-    return dict(sorted(tensors.items()))
+    return adapters.tensors_of({path: Pair(a[row].detach(), b[row].detach().T) for path, (a, b) in pairs.items()}, dtype)
 
 
 def pairs_from(tensors: Tensors, device: torch.device) -> Pairs:

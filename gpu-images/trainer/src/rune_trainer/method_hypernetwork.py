@@ -25,7 +25,7 @@ from rune_trainer.pairs import solved, split_of
 from rune_trainer.registry import Repository
 from rune_trainer.rendering import load_tokenizer
 from rune_trainer.runtime import Runtime
-from rune_trainer.sft import Progress, Run
+from rune_trainer.sft import Run
 from rune_trainer.sources import Source, learnt_from, pull_sources
 from rune_trainer.spec import Job
 from rune_trainer.wanted import Wanted
@@ -143,12 +143,7 @@ def training_of(job: Job, tokenizer: Any, material: Material) -> Training:
 def run_of(job: Job, runtime: Runtime) -> Run:
     assert job.hypernetwork and job.corpus
     identity = {"base": job.base.digest, "corpus": job.corpus.digest, "include": list(job.corpus.include), "hypernetwork": repr(job.hypernetwork), "uid": job.owner.uid}
-
-    def report(progress: Progress) -> None:
-        runtime.report(progress)
-        runtime.tracker.metric("training_loss", progress.loss, progress.step)
-
-    return Run(pathlib.Path(job.checkpoint.directory), identity, job.checkpoint.every_steps, runtime.stopping, report)
+    return Run(pathlib.Path(job.checkpoint.directory), identity, job.checkpoint.every_steps, runtime.stopping, runtime.report_loss)
 
 
 def teller(runtime: Runtime) -> Callable[[dict[str, float], int], None]:

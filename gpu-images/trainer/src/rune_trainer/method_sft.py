@@ -105,8 +105,7 @@ def run_of(job: Job, runtime: Runtime) -> Run:
     identity = {"base": job.base.digest, "corpus": job.corpus.digest, "include": list(job.corpus.include), "sft": repr(job.sft), "uid": job.owner.uid}
 
     def report(progress: Progress) -> None:
-        runtime.report(progress)
-        runtime.tracker.metric("training_loss", progress.loss, progress.step)
+        runtime.report_loss(progress)
         if progress.step % 20 == 0:
             runtime.tracker.flush()
 

@@ -15,6 +15,11 @@ class Runtime:
     tracker: Tracker
     stop: threading.Event = field(default_factory=threading.Event)
 
+    def report_loss(self, progress: Progress) -> None:
+        """Reports a step of training, and tells the tracker its loss."""
+        self.report(progress)
+        self.tracker.metric("training_loss", progress.loss, progress.step)
+
     def stopping(self) -> bool:
         return self.stop.is_set()
 
