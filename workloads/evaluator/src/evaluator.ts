@@ -18,7 +18,7 @@ import { measure } from "./measure.ts";
 import { page } from "./page.ts";
 import { publishReport, trackReport } from "./publish.ts";
 import { buildReport, type Report, sampleLines } from "./report.ts";
-import { armEstimate, costsOf, isComplete, isJudged, judgedPrograms, type Measured } from "./results.ts";
+import { armEstimate, costsOf, isComplete, isJudged, type Judged, judgedPrograms, type Measured } from "./results.ts";
 import { refuseSeen } from "./seen.ts";
 import { loadTasks } from "./tasks.ts";
 import { teller } from "./telling.ts";
@@ -31,23 +31,26 @@ import type { World } from "./world.ts";
 export async function runEvaluator(job: EvaluatorJob, signal: AbortSignal): Promise<EvaluatorResult> {
   const registry = new Registry({ url: job.registry.url, token: () => secret(job.registry.tokenFile) });
   const chosen = await loadTasks(registry, job);
-  const facts = await pullFacts(registry, job, chosen);
-  refuseSeen(job, facts);
   const { url, stream, subject } = job.nats;
   const credentials = await readFile(job.nats.credentialsFile, "utf8");
   const log = await connectLog({ url, credentials, stream, subject, uid: job.owner.uid, signal, deadline: Date.parse(job.deadline) });
   try {
     const ledger = new Ledger((await log.read()).records);
-    const measured = { job, tasks: tasksUpToLook(chosen, job.look), ledger, facts };
-    await measure(await worldOf(measured, registry, log, signal), signal);
-    return isComplete(measured) ? { ...resultOf(measured), ...(await conclude(measured, registry)) } : resultOf(measured);
+    // Artifacts never change: what an earlier epoch has found in them before its proof still holds.
+    const facts = ledger.provenEpoch === 0 ? await pullFacts(registry, job, chosen) : undefined;
+    if (facts) refuseSeen(job, facts);
+    const judged = { job, tasks: tasksUpToLook(chosen, job.look), ledger };
+    await measure(await worldOf(judged, registry, log, signal), signal);
+    if (!isComplete(judged)) return resultOf(judged);
+    const measured = { ...judged, facts: facts ?? (await pullFacts(registry, job, chosen)) };
+    return { ...resultOf(judged), ...(await conclude(measured, registry)) };
   } finally {
     await log.close();
   }
 }
 
 /** What this job's arm has done so far. */
-function resultOf(measured: Measured): EvaluatorResult {
+function resultOf(measured: Judged): EvaluatorResult {
   const arm = activeArm(measured.job);
   return {
     arm: arm.name,
@@ -81,7 +84,7 @@ function numbersOf({ comparisons, gate }: Report): Partial<EvaluatorResult> {
   };
 }
 
-async function worldOf({ job, tasks, ledger }: Measured, registry: Registry, log: SessionLog, signal: AbortSignal): Promise<World> {
+async function worldOf({ job, tasks, ledger }: Judged, registry: Registry, log: SessionLog, signal: AbortSignal): Promise<World> {
   const arm = activeArm(job);
   const runner = new Runner({ url: job.sandbox.url, token: await secret(job.sandbox.tokenFile), signal });
   return {

@@ -40,7 +40,11 @@ export async function measure(world: World, signal: AbortSignal): Promise<void> 
   if (left.length === 0) return;
   const journal = new Journal(world);
   await prove(world, journal);
-  await tryTests(world, left);
+  // Tests that have judged a program of any arm can judge.
+  await tryTests(
+    world,
+    left.filter((task) => !job.arms.some(({ name }) => ledger.judged(name, task.id))),
+  );
   const gate = turnstile(executionsAtOnce);
   const judge = async (task: HeldOutTask, sampled: Sampled, run: Run) => {
     const samples = await execute(world, task, sampled, run);

@@ -8,8 +8,10 @@ import type { Estimate } from "./intervals.ts";
 import type { Ledger, Sample } from "./ledger.ts";
 import { passAt1, type TaskScore } from "./statistics.ts";
 
-/** All that a report is computed from. `tasks`: those up to the job's look, in the order that the seed gives them. */
-export type Measured = { job: EvaluatorJob; tasks: readonly HeldOutTask[]; ledger: Ledger; facts: Facts };
+/** What was judged so far. `tasks`: those up to the job's look, in the order that the seed gives them. */
+export type Judged = { job: EvaluatorJob; tasks: readonly HeldOutTask[]; ledger: Ledger };
+/** All that a report is computed from. */
+export type Measured = Judged & { facts: Facts };
 /** Of the tasks that count, in their order. */
 export type ArmResults = { arm: Arm; scores: readonly TaskScore[]; samples: readonly Sample[] };
 
@@ -17,22 +19,22 @@ export type ArmResults = { arm: Arm; scores: readonly TaskScore[]; samples: read
 const testsUnusable: string = "TestsUnusable";
 
 /** Whether every task of an arm was judged. */
-export function isJudged(name: string, { tasks, ledger }: Pick<Measured, "tasks" | "ledger">): boolean {
+export function isJudged(name: string, { tasks, ledger }: Pick<Judged, "tasks" | "ledger">): boolean {
   return tasks.every((task) => ledger.judged(name, task.id));
 }
 
 /** Whether every task of every arm was judged. */
-export function isComplete(measured: Measured): boolean {
-  return measured.job.arms.every(({ name }) => isJudged(name, measured));
+export function isComplete(judged: Judged): boolean {
+  return judged.job.arms.every(({ name }) => isJudged(name, judged));
 }
 
 /** Pass@1 of one arm, from what its log holds. Throws PodFailure where no task can be judged. */
-export function armEstimate(arm: Arm, { tasks, ledger }: Pick<Measured, "tasks" | "ledger">): Estimate {
+export function armEstimate(arm: Arm, { tasks, ledger }: Pick<Judged, "tasks" | "ledger">): Estimate {
   return rounded(passAt1(resultsOf(arm, countedTasks([arm], tasks, ledger), ledger).scores));
 }
 
 /** What an arm took so far: requests that were lost with their process aren't known, nor the seconds of earlier versions. */
-export function costsOf({ name }: Arm, { tasks, ledger }: Pick<Measured, "tasks" | "ledger">): Costs {
+export function costsOf({ name }: Arm, { tasks, ledger }: Pick<Judged, "tasks" | "ledger">): Costs {
   const usages = tasks.flatMap(({ id }) => ledger.sampled(name, id)?.usage ?? []);
   const total = (value: (usage: (typeof usages)[number]) => number) => usages.reduce((sum, usage) => sum + value(usage), 0);
   return {
@@ -44,7 +46,7 @@ export function costsOf({ name }: Arm, { tasks, ledger }: Pick<Measured, "tasks"
 }
 
 /** Programs of an arm that were judged. */
-export function judgedPrograms({ name }: Arm, { tasks, ledger }: Pick<Measured, "tasks" | "ledger">): number {
+export function judgedPrograms({ name }: Arm, { tasks, ledger }: Pick<Judged, "tasks" | "ledger">): number {
   return tasks.reduce((sum, { id }) => sum + (ledger.judged(name, id)?.length ?? 0), 0);
 }
 
