@@ -30,6 +30,22 @@ describe("an arm", () => {
     expect(outside.records).toEqual(before);
   });
 
+  test("doesn't try tests again that have judged another arm's programs", async () => {
+    const outside = new FakeOutside();
+    const tried: string[] = [];
+    const worldOf = (job: ReturnType<typeof jobOf>) => ({
+      ...fakeWorld(job, { outside }),
+      tryTests: async ({ id }: { id: string }) => {
+        tried.push(id);
+        return "";
+      },
+    });
+    await measure(worldOf(jobOf()), never);
+    expect(tried.toSorted()).toEqual(tasks.map(({ id }) => id).toSorted());
+    await measure(worldOf(jobOf({ epoch: 2, arm: "memory" })), never);
+    expect(tried).toHaveLength(tasks.length);
+  });
+
   test("leaves the other arm's results alone", async () => {
     const outside = new FakeOutside();
     await measure(fakeWorld(jobOf(), { outside }), never);
