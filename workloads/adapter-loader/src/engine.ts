@@ -70,6 +70,14 @@ export class Engine {
     return parseVitals(answer.body.toString("utf8"));
   }
 
+  /** Whether its core and all its ranks are there: `/health` answers 503 once the engine knows that they aren't. */
+  async alive(): Promise<boolean> {
+    return await this.#send({ method: "GET", path: "/health", timeout: timeouts.look }).then(
+      ({ status }) => status === 200,
+      () => false,
+    );
+  }
+
   /** Done also when the engine already has this very directory under this name. */
   async load(name: string, directory: string): Promise<void> {
     try {

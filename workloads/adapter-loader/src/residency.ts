@@ -191,7 +191,7 @@ export class Residency {
       }
       this.#options.metrics.loaded((this.#clock.now() - started) / 1000, "reload");
     } catch (error) {
-      await this.#failed(staged.name, staged.digest, error, staged, proven);
+      await this.#failed(staged.name, staged.digest, proven ? await this.#blamed(error) : error, staged, proven);
     }
   }
 
@@ -204,9 +204,15 @@ export class Residency {
         const proven = await this.#engineChanges.run(() => this.#prove(entry.staged));
         if (this.#entries.get(name) === entry) this.#set({ ...entry, proven });
       } catch (error) {
-        await this.#failed(name, entry.digest, error, entry.staged);
+        await this.#failed(name, entry.digest, await this.#blamed(error), entry.staged, entry.proven);
       }
     }
+  }
+
+  /** An engine that ends answers 500 to whatever it was asked: no refusal of an adapter that answered here before. */
+  async #blamed(error: unknown): Promise<unknown> {
+    if (!(error instanceof EngineRefused) || error.status !== 500 || (await this.#options.engine.alive())) return error;
+    return new EngineUnavailable(error.message, { cause: error });
   }
 
   /** Where only the engine is away, files and wish stay, and the next tick tries again; everything else is a refusal. */

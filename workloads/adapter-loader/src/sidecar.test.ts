@@ -224,6 +224,24 @@ describe("the engine's comings and goings", () => {
     expect(engine.loads).toEqual([artifact.name, artifact.name]);
   });
 
+  it("doesn't blame an adapter that answered before for an engine that ends while it is proven again", async () => {
+    const artifact = adapterArtifact();
+    await load(artifact);
+    let open = () => {};
+    engine.gate = new Promise((resolve) => {
+      open = resolve;
+    });
+    const asked = engine.completions.length;
+    await engine.restart();
+    await expect.poll(() => engine.completions.length).toBeGreaterThan(asked);
+    engine.ending = true;
+    open();
+    await expect.poll(async () => (await admin.state()).adapters[0]?.message).toContain("EngineCore encountered an issue");
+    expect((await admin.state()).adapters[0]).toMatchObject({ state: "Staging", canary: "Matched" });
+    await engine.restart();
+    await expect.poll(async () => (await ask(artifact.name)).status).toBe(200);
+  });
+
   it("notices a restart also where the engine doesn't say when it started", async () => {
     engine.startTimeInMetrics = false;
     await engine.restart();

@@ -20,6 +20,8 @@ export class FakeEngine {
   /** what adapters answer, by name */
   answers: Record<string, string> = {};
   baseAnswer = " the knife";
+  /** its core has ended, and its API is about to: everything is answered with 500, `/health` with 503 */
+  ending = false;
   /** requests wait for this before they are answered */
   gate: Promise<void> = Promise.resolve();
   loads: string[] = [];
@@ -48,6 +50,7 @@ export class FakeEngine {
     this.#started += 1.5;
     this.#adapters.clear();
     this.#poisoned = false;
+    this.ending = false;
     const server = createServer((request, response) => void this.#answer(request, response));
     this.#server = server;
     await new Promise<void>((resolve) => server.listen(this.#port, "127.0.0.1", resolve));
@@ -77,6 +80,8 @@ export class FakeEngine {
     for await (const chunk of request) chunks.push(chunk);
     const body = chunks.length > 0 ? JSON.parse(Buffer.concat(chunks).toString()) : {};
     switch (`${request.method} ${request.url}`) {
+      case "GET /health":
+        return void response.writeHead(this.ending ? 503 : 200).end();
       case "GET /v1/models":
         return this.#json(response, 200, { object: "list", data: this.#models() });
       case "GET /metrics":
@@ -102,6 +107,7 @@ export class FakeEngine {
 
   async #load(response: ServerResponse, name: string, path: string): Promise<void> {
     this.loads.push(name);
+    if (this.ending) return this.#end(response);
     if (name === this.base) return this.#refuse(response, 400, `The lora adapter '${name}' is the base model.`);
     if (this.#adapters.has(name)) return this.#refuse(response, 400, `The lora adapter '${name}' has already been loaded.`);
     if (!(await stat(path).catch(() => undefined))) return this.#refuse(response, 404, `No adapter found for ${path}`);
@@ -127,6 +133,7 @@ export class FakeEngine {
   async #complete(response: ServerResponse, body: { model: string; max_tokens?: number; stream?: boolean }): Promise<void> {
     this.completions.push(body.model);
     await this.gate;
+    if (this.ending) return this.#end(response);
     const adapter = this.#adapters.get(body.model);
     if (!adapter && body.model !== this.base)
       return this.#json(response, 404, this.#error(`The model \`${body.model}\` does not exist.`, 404));
@@ -140,6 +147,10 @@ export class FakeEngine {
     }
     const choices = [{ index: 0, text, message: { role: "assistant", content: text }, finish_reason: "length" }];
     this.#json(response, 200, { choices, usage: { prompt_tokens: 5, completion_tokens: Math.min(8, body.max_tokens ?? 8) } });
+  }
+
+  #end(response: ServerResponse): void {
+    this.#json(response, 500, this.#error("EngineCore encountered an issue. See stack trace (above) for the root cause.", 500));
   }
 
   #refuse(response: ServerResponse, status: number, message: string): void {
