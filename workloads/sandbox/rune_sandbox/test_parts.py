@@ -2,11 +2,12 @@ import os
 import re
 import socket
 import tempfile
+import threading
 import unittest
 from contextlib import ExitStack, contextmanager
 from unittest import mock
 
-from rune_sandbox import probe_inside, scratch, seccomp
+from rune_sandbox import probe, probe_inside, scratch, seccomp
 from rune_sandbox.contract import Execution
 from rune_sandbox.pipe import Pipe
 from rune_sandbox.results import Full, Results
@@ -172,6 +173,27 @@ def closing_pair():
     ours, theirs = socket.socketpair()
     with ours, theirs:
         yield ours, theirs
+
+
+class AskingTheNetwork(unittest.TestCase):
+    def test_no_target_waits_for_the_silence_of_another(self):
+        targets = {name: ("127.0.0.1", 1) for name in ("canary", "dns", "modelServer", "apiServer", "node")}
+        together = threading.Barrier(len(targets))
+
+        def refused(*_address):
+            together.wait(10)
+            raise TimeoutError("no answer")
+
+        place = mock.Mock()
+        place.charged.limit = 0
+        with (
+            mock.patch.object(probe, "_connect", refused),
+            mock.patch.object(probe, "_ask_dns", refused),
+            mock.patch.object(probe, "_layer_two", return_value=[]),
+        ):
+            report = probe.prove(targets, place)
+        self.assertTrue(report["verified"], report)
+        self.assertEqual({each["observed"] for each in report["probes"]}, {"Blocked"})
 
 
 if __name__ == "__main__":
