@@ -21,7 +21,7 @@ describe.skipIf(!canRun)("a crash costs time and nothing else", { timeout: 900_0
     return survival;
   }
 
-  const operator: Boundary[] = ["status.epoch", "generated", "ended"];
+  const operator: Boundary[] = ["status.epoch", "ended"];
   test.for(operator.map((boundary, index) => ({ boundary, index })))("of the operator after $boundary", async ({ boundary, index }) => {
     expect((await crash("operator", boundary, index)).violations).toEqual([]);
   });
@@ -36,9 +36,8 @@ describe.skipIf(!canRun)("a crash costs time and nothing else", { timeout: 900_0
     });
   });
 
-  const vllm: Boundary[] = ["generate intent", "executed"];
-  test.for(vllm.map((boundary, index) => ({ boundary, index })))("of vLLM after $boundary", async ({ boundary, index }) => {
-    expect((await crash("vllm", boundary, 6 + index)).violations).toEqual([]);
+  test("of vLLM after generate intent", async () => {
+    expect((await crash("vllm", "generate intent", 6)).violations).toEqual([]);
     await answering();
   });
 

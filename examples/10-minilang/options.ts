@@ -26,7 +26,7 @@ export const usage = `npm run example -- minilang [options]
 `;
 
 const whole = { trainingProjects: 1500, heldOutProjects: 40, tasksPerProject: 5, samples: 5, steps: 1000, gainPoints: 40 };
-const quick = { trainingProjects: 1000, heldOutProjects: 20, tasksPerProject: 4, samples: 2, steps: 400, gainPoints: 20 };
+const quick = { trainingProjects: 1000, heldOutProjects: 20, tasksPerProject: 3, samples: 2, steps: 400, gainPoints: 20 };
 
 export function optionsFrom(argv: readonly string[]): Options {
   const { values } = parseArgs({

@@ -92,7 +92,7 @@ export function checksOf(result: Omit<Result, "checks" | "minutes" | "parts">, {
     [`generated adapters gain ${gainPoints} points or more over the base (lower end)`]: (memory.gains.generated?.ci[0] ?? 0) >= gainPoints,
     [`right adapters beat wrong ones by ${gainPoints} points or more`]:
       100 * (pass(memory, "generated") - pass(memory, "wrong")) >= gainPoints,
-    "the mean adapter is not above the base": (memory.gains.mean?.ci[0] ?? 0) <= 0,
+    "the mean adapter is not above the base": (memory.gains.mean?.ci[0] ?? Number.NaN) <= 0,
     "the context arm was measured": "context" in memory.arms,
     "the gate passed": memory.verdict === "Passed",
     "the hypernetwork did not collapse": !hypernetwork.modeCollapse,

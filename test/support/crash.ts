@@ -5,12 +5,13 @@ import type { LogRecord } from "../../crds/src/artifact.ts";
 import { label } from "../../crds/src/common.ts";
 import type { Manifest } from "../../examples/00-quickstart/manifests.ts";
 import { isTrue } from "../../examples/00-quickstart/objects.ts";
-import { engineCore, signal } from "./engine-processes.ts";
+import { engineCore, secondRank, signal } from "./engine-processes.ts";
 import { baseName, complete, logOf, namespace, type Pod, registryOf, system, watchLogs } from "./installation.ts";
 import { create, eventually, over, readAll } from "./objects.ts";
 import { digestOfLog, type Session, session } from "./sessions.ts";
 
-export type Victim = "operator" | "agent" | "vllm" | "nats" | "registry";
+/** `rank`: the second pipeline rank of vLLM, where `vllm` is its core. */
+export type Victim = "operator" | "agent" | "vllm" | "rank" | "nats" | "registry";
 /** Where in a session's life somebody dies: right after this was written. */
 export const boundaries = [
   "status.epoch",
@@ -87,6 +88,8 @@ async function weapon(victim: Victim, sessionName: string): Promise<() => Promis
   switch (victim) {
     case "vllm":
       return () => signal(engineCore, "SIGKILL");
+    case "rank":
+      return () => signal(secondRank, "SIGKILL");
     case "agent":
       return () => strike(namespace, { [label.component]: "agent", [label.session]: sessionName });
     default:
