@@ -101,17 +101,22 @@ async function strike(inNamespace: string, labels: Record<string, string>): Prom
   await (await strikeLater(inNamespace, labels))();
 }
 
-/** Deletes the pods that are there now as a lost node would: at once and without a word. */
+/** Deletes the pods that are there now at once and without a word. */
 export async function strikeLater(inNamespace: string, labels: Record<string, string>): Promise<() => Promise<void>> {
   const names = (await readAll<Pod>("Pod", inNamespace, labels))
     .filter(({ status }) => status.phase === "Running")
     .map(({ metadata }) => metadata.name);
   if (names.length === 0) throw new Error(`there is nobody to kill in ${inNamespace}: ${JSON.stringify(labels)}`);
-  return async () => void (await kubectl(["delete", "pod", "-n", inNamespace, "--grace-period=0", "--force", "--wait=false", ...names]));
+  return () => deleteAtOnce(inNamespace, ...names);
+}
+
+/** Deletes pods as a lost node would. */
+export async function deleteAtOnce(inNamespace: string, ...pods: string[]): Promise<void> {
+  await kubectl(["delete", "pod", "-n", inNamespace, "--grace-period=0", "--force", "--wait=false", ...pods]);
 }
 
 /** Every promise about a session's record that a crash might have broken. */
-async function violationsOf(ended: Session, records: readonly LogRecord[]): Promise<string[]> {
+export async function violationsOf(ended: Session, records: readonly LogRecord[]): Promise<string[]> {
   const { repository = "", digest = "" } = ended.status?.trajectory ?? {};
   const stored = digest ? await (await registryOf(repository)).resolveTag(repository, `session-${ended.metadata.uid}`) : null;
   return [
