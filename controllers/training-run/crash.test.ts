@@ -1,0 +1,165 @@
+import { Registry } from "@rune/clients/registry";
+import { mediaType } from "@rune/crds/artifact";
+import { apiVersion } from "@rune/crds/common";
+import { type TrainingRun, trainingRun } from "@rune/crds/training-run";
+import { isTrue, jobs } from "kopf-ts";
+import type { FakeApiServer } from "kopf-ts/testing";
+import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+import type { Services } from "../context.ts";
+import { adapters, trainingRuns } from "../resources.ts";
+import { Interrupted, type Story, strikes } from "../testing/interrupted.ts";
+import { MemoryRegistry } from "../testing/memory-registry.ts";
+import { config, digestOf, metadata } from "../testing/objects.ts";
+import { register } from "./reconcile.ts";
+
+/** A whole run against an API server, interrupted after each of its writes, before it or after it was carried out. */
+const base = { name: "coder", digest: digestOf("d") };
+const sourceOf = (uid: string) => ({ kind: "TrainingRun", name: "houses", uid });
+
+let registry: MemoryRegistry;
+beforeAll(async () => {
+  registry = await MemoryRegistry.start();
+});
+afterAll(() => registry.stop());
+
+let run: Interrupted;
+afterEach(() => run.stop());
+
+const services = {
+  config,
+  registry: () => new Registry({ url: registry.url, clock: { now: () => Date.now(), wait: async () => undefined, random: () => 0 } }),
+  registryToken: async () => "token",
+  natsCredentials: async () => "credentials",
+  progress: () => undefined,
+  onNotice: () => undefined,
+} as unknown as Services;
+
+function artifact(artifactType: string, configuration: object, more: { annotations?: object; tag?: string } = {}): string {
+  const blob = { mediaType: artifactType, ...registry.put(configuration) };
+  const manifest = { schemaVersion: 2, artifactType, config: blob, layers: [], annotations: more.annotations };
+  return registry.put(manifest, more.tag).digest;
+}
+
+function hypernetwork(uid: string): string {
+  const shape = { rank: 8, targetModules: ["down_proj"], chunkTokens: 512, maxChunks: 7 };
+  const made = { schema: "rune.dev/hypernetwork/v1", base, ...shape, source: sourceOf(uid), collapsed: false, settings: {}, files: {} };
+  return artifact(mediaType.hypernetwork, made, { tag: `run-${uid}` });
+}
+
+function adapterOf(session: string, uid: string): string {
+  const shape = { rank: 16, alpha: 16, targetModules: ["down_proj"], scope: { project: "tessera" }, parents: [], generation: 0 };
+  const made = {
+    schema: "rune.dev/adapter/v1",
+    base,
+    ...shape,
+    source: sourceOf(uid),
+    session: { namespace: "default", name: session, uid: session },
+    files: {},
+  };
+  return artifact(mediaType.adapter, made);
+}
+
+function indexOf(sessions: readonly string[], uid: string): string {
+  const manifests = sessions.map((session) => ({ mediaType: mediaType.manifest, digest: adapterOf(session, uid), size: 400 }));
+  return registry.put({ schemaVersion: 2, mediaType: mediaType.index, artifactType: mediaType.adapters, manifests }, `run-${uid}`).digest;
+}
+
+/** What the trainer of a run of this UID stores under its tag, and what its last words say of it. */
+interface Trained {
+  readonly repository: string;
+  readonly store: (uid: string) => string;
+  readonly words?: object;
+}
+
+const hypernetworks = "rune/default/hypernetworks";
+const trained: Trained = { repository: hypernetworks, store: hypernetwork };
+const generated: Trained = {
+  repository: "rune/default/adapters",
+  store: (uid) => indexOf(["s1", "s2", "s3"], uid),
+  words: { adapters: 3 },
+};
+const told = { sizeBytes: 1000, examples: 60, steps: 0, trainingLoss: 0, deltaWNorm: 2, durationSeconds: 3 };
+
+const find = (api: FakeApiServer) => api.find(trainingRuns, { namespace: "default", name: "houses" }) as TrainingRun;
+
+/** A whole run, whose trainer's last words may be lost with its pod. */
+const storyOf = (method: () => object, { repository, store, words }: Trained, heard = true): Story => ({
+  register: (manager) => register(manager, services),
+  begin(api) {
+    const digest = artifact(mediaType.model, { schema: "rune.dev/model/v1", ...base, files: {} });
+    const corpus = artifact(mediaType.corpus, {}, { annotations: { "dev.rune.corpus.count": "60", "dev.rune.corpus.solved": "60" } });
+    const spec = trainingRun.spec.parse({
+      base: { oci: { repository: "rune/models/coder", digest } },
+      corpus: { artifact: { repository: "rune/default/corpora", digest: corpus } },
+      ...method(),
+    });
+    const made: TrainingRun = { apiVersion, kind: "TrainingRun", metadata: metadata("houses"), spec };
+    api.put(trainingRuns, made);
+  },
+  proceed(run) {
+    for (const job of run.api.all(jobs)) {
+      if (job.status) continue;
+      const digest = store(find(run.api).metadata.uid);
+      run.complete(job, heard ? { ...told, ...words, repository, digest } : undefined);
+    }
+  },
+  subject: find,
+  made: [jobs, adapters],
+});
+
+const trains = storyOf(() => ({ hypernetwork: {} }), trained);
+const generates = (heard?: boolean) => {
+  const generate = () => ({ hypernetwork: { repository: hypernetworks, digest: hypernetwork("another") }, each: "Session" });
+  return storyOf(() => ({ generate: generate() }), generated, heard);
+};
+
+const endsWell = () => {
+  expect(isTrue(find(run.api), "Succeeded")).toBe(true);
+  expect(find(run.api).status?.attempts).toMatchObject([{ number: 1, result: "Succeeded" }]);
+  expect(run.api.faultsLeft).toBe(0);
+};
+
+describe("a run that trains a hypernetwork", () => {
+  const writes = 13;
+
+  it("makes one Job and no Adapter", async () => {
+    run = await Interrupted.run(trains);
+    endsWell();
+    expect(run.made).toEqual({ Job: 1 });
+    expect(run.writes, "more wouldn't be struck").toBeLessThanOrEqual(writes);
+  });
+
+  it.each(strikes(writes))("makes no second Job and ends with its one result, killed %s write %i", async (_, __, strike) => {
+    run = await Interrupted.run(trains, strike);
+    endsWell();
+    expect(run.made).toEqual({ Job: 1 });
+    expect(find(run.api).status?.result?.repository).toBe(hypernetworks);
+  });
+});
+
+describe("a run that generates an adapter of each session", () => {
+  const writes = 18;
+  const sessions = () => run.api.all(adapters).map(({ metadata: { labels } }) => labels?.["rune.dev/session"]);
+  const each = () => {
+    endsWell();
+    expect(run.made).toEqual({ Job: 1, Adapter: 3 });
+    expect(sessions().sort()).toEqual(["s1", "s2", "s3"]);
+    expect(find(run.api).status?.adapters).toEqual({ created: 3, total: 3 });
+  };
+
+  it("makes one Job and an Adapter of each", async () => {
+    run = await Interrupted.run(generates());
+    each();
+    expect(run.writes, "more wouldn't be struck").toBeLessThanOrEqual(writes);
+  });
+
+  it.each(strikes(writes))("makes each Adapter exactly once, killed %s write %i", async (_, __, strike) => {
+    run = await Interrupted.run(generates(), strike);
+    each();
+  });
+
+  it.each(strikes(writes, ["after"]))("and where its trainer's words were lost, killed %s write %i", async (_, __, strike) => {
+    run = await Interrupted.run(generates(false), strike);
+    each();
+  });
+});
