@@ -17,6 +17,29 @@ from rune_trainer.settings import Shape
 from rune_trainer.spec import Base, parse_job
 
 REPOSITORY = "rune/demo/adapters"
+SMALL, LARGE = Shape(2, 4, ("q_proj",)), Shape(4, 4, ("down_proj", "q_proj"))
+CANARY = {"prompt": "<|im_start|>user\nWrite.<|im_end|>\n<|im_start|>assistant\n", "maxTokens": 4, "adapterText": "a", "baseText": "b"}
+
+
+class Family:
+    """A registry with the adapters `a` and `b` of a staged base, and the trajectories that they have learnt from."""
+
+    def __init__(self, directory: pathlib.Path):
+        self.directory, self.registry = directory, tiny.Registry()
+        self.base = staged(directory)
+        self.digests = [self.registry.add_trajectory(tiny.trajectory(name, [f"return {name[-1]}"])) for name in ("HumanEval/0", "HumanEval/1", "HumanEval/2")]
+        tasks = [{"id": f"HumanEval/{n}", "description": str(n), "tests": ""} for n in range(3)]
+        known = [learnt.of_tasks(self.digests[:2], tasks[:2]), learnt.of_tasks(self.digests[1:], tasks[1:])]
+        shapes = (SMALL, LARGE)
+        self.tensors = [random_tensors(shape, seed, size=0.2) for seed, shape in enumerate(shapes)]
+        self.adapters = [
+            published(self.registry, self.base, name, shape, tensors, learn, canary=CANARY)
+            for name, shape, tensors, learn in zip("ab", shapes, self.tensors, known, strict=True)
+        ]
+
+    def document(self, **section: Any) -> dict[str, Any]:
+        """A job that merges both."""
+        return document(self.directory, self.registry, self.base, "merge", {"adapters": ["a", "b"], **section}, self.adapters)
 
 
 def random_tensors(shape: Shape, seed: int, dtype: torch.dtype = torch.float32, size: float = 0.1) -> adapter_io.Tensors:

@@ -6,7 +6,7 @@ import torch
 
 from rune_trainer import sft
 from rune_trainer.errors import BAD_INPUT, TERMINATED, Ending
-from rune_trainer.hyper_training import Training, draws_of, rate_at, step_loss, train
+from rune_trainer.hyper_training import Outcome, Training, draws_of, look, rate_at, step_loss, train
 from rune_trainer.hypernetwork import Hypernetwork
 from rune_trainer.encoder import Kept
 
@@ -104,6 +104,15 @@ def test_what_is_not_a_number_ends_the_run_with_what_to_change(tmp_path):
         train(training, run_in(tmp_path))
     assert (ended.value.code, ended.value.reason) == (BAD_INPUT, "NotFinite")
     assert "hypernetwork.learningRate" in ended.value.message
+
+
+def test_what_is_not_a_number_after_the_last_step_ends_the_run_in_the_same_words(tmp_path):
+    training, told = hyper_world.training_of(SETTINGS), []
+    with torch.no_grad():
+        training.network.heads[0].scale_b.fill_(float("nan"))
+    with pytest.raises(Ending, match="after step 1 of 6 heldOutLoss on held-out trajectories is nan.*hypernetwork.learningRate") as ended:
+        look(training, Outcome([1.0]), lambda *_: told.append(1))
+    assert (ended.value.code, ended.value.reason, told) == (BAD_INPUT, "NotFinite", [])
 
 
 def test_every_epoch_has_every_trajectory_once_and_goes_on_to_its_next_questions():

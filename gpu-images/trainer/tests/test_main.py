@@ -1,59 +1,15 @@
 import json
-import os
 import pathlib
+import re
 import signal
-import subprocess
-import sys
 import time
 
 import pytest
 import tiny
+from worlds import World
 
 from rune_trainer import publish
 from rune_trainer.canonical import digest_of, model_identity
-from rune_trainer.main import main
-
-SOURCE = pathlib.Path(__file__).parent.parent / "src"
-
-
-class World:
-    """A staged base, a registry with a corpus, and a place for each file that a pod would have."""
-
-    def __init__(self, directory: pathlib.Path, **sft: object):
-        self.directory, self.registry = directory, tiny.Registry()
-        (directory / "base").mkdir()
-        base = {"path": str(directory / "base"), "name": "tiny", "digest": tiny.model_directory(directory / "base")}
-        corpus = [tiny.trajectory(n, [f"return {n}(x)"]) for n in ("pare", "hue", "weld", "mint")]
-        trajectories = [{"repository": "rune/demo/trajectories", "digest": self.registry.add_trajectory(t)} for t in corpus]
-        self.document = tiny.document(
-            base=base,
-            corpus={"trajectories": trajectories, "include": ["Programs"], "digest": "sha256:" + "1" * 64},
-            checkpoint={"directory": str(directory / "checkpoints"), "everySteps": 10},
-            registry={"url": self.registry.url, "tokenFile": str(directory / "token")},
-        )
-        self.document["sft"].update(sft)
-
-    def template(self, text: str) -> None:
-        """Gives the staged base another chat template."""
-        (self.directory / "base" / "chat_template.jinja").write_text(text)
-        self.document["base"]["digest"] = model_identity(self.directory / "base")
-
-    def start(self) -> subprocess.Popen:
-        """As in a pod, in a process of its own."""
-        environment = {**os.environ, **self.environment(), "PYTHONPATH": str(SOURCE)}
-        return subprocess.Popen([sys.executable, "-m", "rune_trainer"], env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-
-    def environment(self) -> dict[str, str]:
-        spec = tiny.dump(self.directory / "spec.json", self.document)
-        return {"RUNE_SPEC": str(spec), "RUNE_TERMINATION_LOG": str(self.directory / "termination")}
-
-    def run(self) -> tuple[int, dict]:
-        """In this process, which has torch loaded already."""
-        with pytest.MonkeyPatch.context() as patch:
-            for name, value in self.environment().items():
-                patch.setenv(name, value)
-            code = main()
-        return code, json.loads((self.directory / "termination").read_text())
 
 
 @pytest.fixture
@@ -104,6 +60,22 @@ def test_sigterm_leads_to_a_checkpoint_and_exit_143_and_the_next_attempt_goes_on
     code, message = world.run()
     assert (code, message["steps"]) == (0, 40)
     world.registry.close()
+
+
+def test_a_trainer_that_still_imports_ends_at_once(world):
+    process = world.start()
+    while not listens(process.pid, signal.SIGTERM):
+        assert process.poll() is None, process.stdout.read()
+        time.sleep(0.005)
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(60) == 143
+    assert not world.termination.exists()
+
+
+def listens(pid, sign):
+    """Whether the process has a handler of its own, which process 1 of a container needs."""
+    caught = re.search(r"SigCgt:\s*(\w+)", pathlib.Path(f"/proc/{pid}/status").read_text())
+    return bool(int(caught[1], 16) >> (sign - 1) & 1)
 
 
 def test_a_wrong_document_ends_with_65_and_names_the_field(world):

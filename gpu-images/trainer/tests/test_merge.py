@@ -1,15 +1,10 @@
 import json
-import os
-import pathlib
-import signal
-import subprocess
-import sys
-import time
 
 import parents
 import pytest
 import tiny
 import torch
+from parents import CANARY, LARGE, SMALL
 from safetensors.torch import load, save
 
 from rune_trainer import adapters, learnt, main, merging, method_merge, weight_search
@@ -23,30 +18,8 @@ from rune_trainer.settings import Search, Shape, parse_merge
 from rune_trainer.sft import Run
 from rune_trainer.spec import parse_job
 
-SOURCE = str(pathlib.Path(__file__).parent.parent / "src")
-SMALL, LARGE = Shape(2, 4, ("q_proj",)), Shape(4, 4, ("down_proj", "q_proj"))
-CANARY = {"prompt": "<|im_start|>user\nWrite.<|im_end|>\n<|im_start|>assistant\n", "maxTokens": 4, "adapterText": "a", "baseText": "b"}
 
-
-class World:
-    """A registry with two adapters of a staged base, and the trajectories that they have learnt from."""
-
-    def __init__(self, directory):
-        self.directory, self.registry = directory, tiny.Registry()
-        self.base = parents.staged(directory)
-        self.digests = [self.registry.add_trajectory(tiny.trajectory(name, [f"return {name[-1]}"])) for name in ("HumanEval/0", "HumanEval/1", "HumanEval/2")]
-        tasks = [{"id": f"HumanEval/{n}", "description": str(n), "tests": ""} for n in range(3)]
-        known = [learnt.of_tasks(self.digests[:2], tasks[:2]), learnt.of_tasks(self.digests[1:], tasks[1:])]
-        shapes = (SMALL, LARGE)
-        self.tensors = [parents.random_tensors(shape, seed, size=0.2) for seed, shape in enumerate(shapes)]
-        self.adapters = [
-            parents.published(self.registry, self.base, name, shape, tensors, learn, canary=CANARY)
-            for name, shape, tensors, learn in zip("ab", shapes, self.tensors, known, strict=True)
-        ]
-
-    def document(self, **section):
-        return parents.document(self.directory, self.registry, self.base, "merge", {"adapters": ["a", "b"], **section}, self.adapters)
-
+class World(parents.Family):
     def run(self, stop_after=None, document=None, **section):
         """The values of the result; `stop_after` reports it is asked to stop."""
         seen = []
@@ -127,22 +100,6 @@ def test_a_search_minimises_the_loss_of_validation_programs_and_resumes_where_it
     assert len(asked) == 7 and len(asked[0]) == 2, "HumanEval/1 is for training"
     assert (result["trainingLoss"], result["steps"], result["examples"]) == (0, 7, 2)
     assert len(result["weights"]) == 2 and (len(set(result["weights"])) == 1) == (method == "Grid")
-
-
-@pytest.mark.parametrize(("sign", "code"), [(signal.SIGTERM, 143), (signal.SIGKILL, -signal.SIGKILL)])
-def test_a_search_that_is_ended_in_its_pod_goes_on_to_the_one_result(world, sign, code):
-    document = world.document(search={"evaluations": 15})
-    environment = {"RUNE_SPEC": str(tiny.dump(world.directory / "spec.json", document)), "RUNE_TERMINATION_LOG": str(world.directory / "termination"), "PYTHONPATH": SOURCE}
-    process = subprocess.Popen([sys.executable, "-m", "rune_trainer"], env={**os.environ, **environment}, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-    while not list((world.directory / "checkpoints/search").glob("step-*")):
-        assert process.poll() is None, process.stdout.read()
-        time.sleep(0.02)
-    process.send_signal(sign)
-    output, _ = process.communicate(timeout=120)
-    assert process.returncode == code, output
-    before = set(world.registry.tags)
-    result = world.run(document=document)
-    assert (result["steps"], before, set(world.registry.tags) & {"run-1234"}) == (15, before - {"run-1234"}, {"run-1234"})
 
 
 def test_a_search_finds_no_worse_weights_than_one_each(world):

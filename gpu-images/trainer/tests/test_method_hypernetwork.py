@@ -1,14 +1,13 @@
 import json
-import pathlib
 
 import hyper_world
 import pytest
 import tiny
 import torch
 from peft import PeftModel
-from safetensors.torch import load
-from test_main import World
+from safetensors.torch import load, save
 from tokenizers import Regex, normalizers
+from worlds import Factory
 
 from rune_trainer import adapter_io
 from rune_trainer.canonical import canonical
@@ -23,42 +22,6 @@ from rune_trainer.spec import parse_job
 from rune_trainer.sufficiency import check_lessons
 
 MEDIA = {"hypernetwork": "application/vnd.rune.hypernetwork.v1+json", "adapter": "application/vnd.rune.adapter.v1+json", "adapters": "application/vnd.rune.adapters.v1+json"}
-
-
-class Factory(World):
-    """A world whose corpus is one artifact of many trajectories, and jobs of both methods on it."""
-
-    def __init__(self, directory: pathlib.Path):
-        super().__init__(directory)
-        del self.document["sft"], self.document["output"]["scope"]
-        self.lines = [{"trajectory": t} for t in hyper_world.trajectories()]
-        self.asks_to_train()
-
-    def corpus(self, lines: list[dict] | None = None) -> None:
-        digest = self.registry.add_corpus(self.lines if lines is None else lines)
-        self.document["corpus"]["trajectories"] = [{"repository": "rune/demo/trajectories", "digest": digest}]
-
-    def asks_to_train(self, **changed: object) -> None:
-        self.corpus()
-        self.document |= {"method": "hypernetwork", "hypernetwork": {**hyper_world.SECTION, **changed}}
-        self.document["owner"]["uid"] = "maker"
-        for name in ("generate", "generator"):
-            self.document.pop(name, None)
-
-    def asks_to_generate(self, made: dict, each: str, **changed: object) -> None:
-        self.document.pop("hypernetwork", None)
-        reference = {"repository": made["repository"], "digest": made["digest"]}
-        self.document |= {"method": "generate", "generate": {"hypernetwork": reference, "each": each, **changed}, "generator": reference}
-        self.document["owner"]["uid"] = f"user-{each}"
-
-    def manifest(self, digest: str) -> dict:
-        return json.loads(self.registry.manifests[digest])
-
-    def config(self, digest: str) -> dict:
-        return json.loads(self.registry.blobs[self.manifest(digest)["config"]["digest"]])
-
-    def files(self, digest: str) -> dict[str, bytes]:
-        return {layer["annotations"]["org.opencontainers.image.title"]: self.registry.blobs[layer["digest"]] for layer in self.manifest(digest)["layers"]}
 
 
 @pytest.fixture
@@ -190,6 +153,21 @@ def test_a_collapsed_hypernetwork_is_taken_by_force(trained):
     factory.asks_to_generate(rewritten(factory, made, collapsed=True), "Session", force=True)
     factory.document["owner"]["uid"] = "forced"
     assert factory.run()[0] == 0
+
+
+def test_a_hypernetwork_that_says_nan_makes_no_adapter(trained):
+    factory, made = trained
+    manifest, tensors = factory.manifest(made["digest"]), load(factory.files(made["digest"])["hypernetwork.safetensors"])
+    spoilt = save({name: t * float("nan") if name.endswith("scale_b") else t for name, t in tensors.items()})
+    [layer] = [each for each in manifest["layers"] if each["annotations"]["org.opencontainers.image.title"] == "hypernetwork.safetensors"]
+    layer["digest"] = f"sha256:{tiny.sha(spoilt)}"
+    factory.registry.blobs[layer["digest"]] = spoilt
+    factory.asks_to_generate({**made, "digest": factory.registry.add_manifest(manifest)}, "Corpus")
+    factory.document["owner"]["uid"] = "nan"
+    code, message = factory.run()
+    assert (code, message["failure"]["reason"]) == (65, "UnusableAdapter")
+    assert "NaN" in message["failure"]["message"] and "train the hypernetwork longer" in message["failure"]["message"]
+    assert "run-nan" not in factory.registry.tags
 
 
 def test_an_adapter_is_no_hypernetwork(trained):

@@ -70,9 +70,13 @@ def test_a_checkpoint_of_another_run_is_not_used(tmp_path):
     assert checkpoint.newest(tmp_path, {"uid": "another"}) is None
 
 
-def test_a_draft_left_by_a_crash_is_no_checkpoint(tmp_path):
-    (tmp_path / ".step-000000001.77").mkdir()
+def test_a_draft_left_by_a_crash_is_no_checkpoint_and_goes_with_the_next_one(tmp_path):
+    draft = tmp_path / ".step-000000001.77"
+    draft.mkdir()
+    (draft / checkpoint.TENSORS).write_bytes(b"half")
     assert checkpoint.newest(tmp_path, {"uid": "one"}) is None
+    checkpoint.save(tmp_path, {"uid": "one"}, checkpoint.State(2, {"a": torch.ones(1)}, [0.5]))
+    assert [p.name for p in tmp_path.iterdir()] == ["step-000000002"]
 
 
 def test_equal_runs_give_equal_bytes(tmp_path):

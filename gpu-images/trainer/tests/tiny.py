@@ -6,6 +6,7 @@ import http.server
 import json
 import pathlib
 import threading
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -91,9 +92,10 @@ def changed(document: dict[str, Any], path: str, value: object) -> dict[str, Any
 
 
 class Registry:
-    """An OCI registry in memory, as strict about digests as a real one. `requests` lists (method, path)."""
+    """An OCI registry in memory, as strict about digests as a real one. `requests` lists (method, path); `on_write` is called before anything is stored."""
 
     def __init__(self, token: str = ""):
+        self.on_write: Callable[[], object] = lambda: None
         self.blobs, self.manifests, self.tags = dict[str, bytes](), dict[str, bytes](), dict[str, str]()
         self.token, self.requests, self.failures = token, list[tuple[str, str]](), 0
         outer = self
@@ -128,6 +130,8 @@ class Registry:
     def respond(self, method: str, path: str, body: bytes) -> tuple:
         path, _, query = path.partition("?")
         reference = path.rsplit("/", 1)[1]
+        if method == "PUT":
+            self.on_write()
         if path.endswith("/blobs/uploads/"):
             return 202, b"", {"Location": f"{path}session?state=1"}
         if method == "PUT" and "/blobs/uploads/" in path:

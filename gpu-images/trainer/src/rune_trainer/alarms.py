@@ -39,8 +39,10 @@ class Spread:
 
 
 def spread_of(gram: torch.Tensor) -> Spread:
-    """gram (N, N), float64. Adapters that change nothing are all the same."""
+    """gram (N, N), float64. Adapters that change nothing are all the same; of what isn't a number nothing can be said."""
     count, mass = len(gram), gram.diagonal().sum().item()
+    if not torch.isfinite(gram).all():
+        return Spread(math.nan, math.nan, math.nan)
     if mass <= 0 or count < 2:
         return Spread(0.0, 0.0, 1.0)
     norms = gram.diagonal().clamp_min(1e-300).sqrt()

@@ -40,12 +40,13 @@ def flush(path: pathlib.Path) -> None:
 
 
 def save(directory: pathlib.Path, run: dict[str, Any], state: State) -> pathlib.Path:
-    """Writes `directory/step-<n>` and removes all but the newest two."""
+    """Writes `directory/step-<n>` and removes all but the newest two, drafts included: a volume has room for a few states, not for every crash's."""
     final = directory / f"step-{state.step:09d}"
     draft = directory / f".{final.name}.{os.getpid()}"
     try:
         directory.mkdir(parents=True, exist_ok=True)
-        shutil.rmtree(draft, ignore_errors=True)
+        for left in directory.glob(".step-*"):  # by a pod that was killed while it wrote
+            shutil.rmtree(left, ignore_errors=True)
         draft.mkdir()
         save_file({name: t.detach().cpu().contiguous() for name, t in sorted(state.tensors.items())}, draft / TENSORS)
         manifest = {"run": run, "step": state.step, "losses": state.losses, "sha256": file_sha256(draft / TENSORS)}

@@ -26,6 +26,9 @@ from rune_trainer.sft import FINAL_RATE, Progress, Run, moments, restore
 
 WARMING_STEPS, WARMING_SHARE = 100, 0.1
 BETAS, WEIGHT_DECAY = (0.9, 0.98), 0.01
+DECISIVE = ("heldOutLoss", "rightMinusWrong", "rightMinusMean", "cosineDiversity", "deltaWNorm")
+"""What is measured that alarms and verdicts rest on."""
+DIVERGED = "training diverged; lower hypernetwork.learningRate or use precision Float32"
 
 
 @dataclass
@@ -139,15 +142,17 @@ def one_step(training: Training, optimizer: torch.optim.AdamW, parameters: dict[
     loss = step_loss(training, draws_of(training.lessons, settings, step))
     norm = torch.nn.utils.clip_grad_norm_(parameters.values(), 1.0)
     if not (math.isfinite(loss) and math.isfinite(norm.item())):
-        raise Ending(BAD_INPUT, "NotFinite", f"loss {loss}, gradient norm {norm.item()} in step {step + 1} of {settings.steps}: training diverged; lower hypernetwork.learningRate or use precision Float32")
+        raise Ending(BAD_INPUT, "NotFinite", f"loss {loss}, gradient norm {norm.item()} in step {step + 1} of {settings.steps}: {DIVERGED}")
     optimizer.step()
     losses.append(loss)
 
 
 def look(training: Training, done: Outcome, tell: Callable[[dict[str, float], int], None]) -> bool:
-    """Measures; whether the run has collapsed."""
+    """Measures; whether the run has collapsed. What isn't a number is below no limit, so it would pass every alarm."""
     step = len(done.losses)
     done.measured = training.watch.measure(training.network)
+    if wrong := [name for name in DECISIVE if not math.isfinite(done.measured[name])]:
+        raise Ending(BAD_INPUT, "NotFinite", f"after step {step} of {training.settings.steps} {wrong[0]} on held-out trajectories is {done.measured[wrong[0]]}: {DIVERGED}")
     tell(done.measured, step)
     if 100 * step >= training.settings.stop.after_percent * training.settings.steps:
         done.collapsed = tripped(done.measured, training.settings.stop)

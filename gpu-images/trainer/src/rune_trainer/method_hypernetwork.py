@@ -1,6 +1,7 @@
 """The whole of method `hypernetwork`: corpus → lessons → training under alarms → artifact."""
 
 import dataclasses
+import math
 import pathlib
 import re
 import tempfile
@@ -164,7 +165,7 @@ def statistics_of(material: Material, done: Outcome) -> dict[str, Any]:
         "steps": len(done.losses),
         "trainingLoss": round(last_tenth(done.losses), 5),
         "deltaWNorm": round(done.measured["deltaWNorm"], 4),
-        "metrics": {name: float(f"{value:.6g}") for name, value in metrics.items()},
+        "metrics": {name: float(f"{value:.6g}") for name, value in metrics.items() if math.isfinite(value)},
         **({"collapsed": done.collapsed} if done.collapsed else {}),
     }
 
