@@ -75,6 +75,8 @@ def serve() -> None:
     SERVER.set_forkserver_preload(IMPORTED)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PYTHONPATH", str(SOURCE))
+        # Killed pods leave the semaphores of progress bars, which multiprocessing removes at its end, with a warning.
+        patch.setenv("PYTHONWARNINGS", "ignore:resource_tracker:UserWarning")
         multiprocessing.forkserver.ensure_running()
 
 

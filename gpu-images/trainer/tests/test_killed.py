@@ -32,7 +32,7 @@ SIGNALS = (signal.SIGKILL, signal.SIGTERM)
 
 
 def warm(directory: pathlib.Path) -> Place:
-    world = World(directory, epochs=5, warmStart={"adapter": "a"})
+    world = World(directory, epochs=4, warmStart={"adapter": "a"})
     shape = Shape(4, 8, tuple(tiny.MODULES))
     parent = parents.published(world.registry, Base(**world.document["base"]), "a", shape, parents.random_tensors(shape, 0, size=0.05))
     world.document["adapters"] = [parent]
@@ -47,6 +47,7 @@ def generating(directory: pathlib.Path, each: str) -> Place:
     assert code == 0, made
     factory.registry.tags.clear()
     factory.asks_to_generate(made, each)
+    factory.corpus(factory.lines[:4])
     return factory
 
 
@@ -61,8 +62,8 @@ def control(directory: pathlib.Path) -> Place:
 
 
 JOBS: dict[str, Callable[[pathlib.Path], Place]] = {
-    "sft": lambda directory: World(directory, epochs=5),
-    "sft, Distillation": lambda directory: World(directory, epochs=5, objective="Distillation", topK=8),
+    "sft": lambda directory: World(directory, epochs=4),
+    "sft, Distillation": lambda directory: World(directory, epochs=4, objective="Distillation", topK=8),
     "sft, warmStart": warm,
     "hypernetwork": Factory,
     "generate, each Corpus": lambda directory: generating(directory, "Corpus"),
