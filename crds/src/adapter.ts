@@ -53,6 +53,7 @@ export const mostEvidence = 16;
 
 const measurement = z.object({
   passAt1: interval.describe("Pass@1 with its interval over tasks."),
+  base: interval.optional().describe("Pass@1 of the base on the same tasks, where the evaluation measured it."),
   evaluation: objectName().describe("Evaluation that measured it."),
   evaluationUID: text(64).describe("UID of that evaluation."),
   time: time().describe("When it ended."),
@@ -62,6 +63,22 @@ const status = z.object({
   ...statusBase,
   tier: z.enum(["Task", "Domain", "ProjectRoot"]).optional().describe("How widely the adapter is trusted; promotion raises it."),
   archived: z.boolean().optional().describe("Archived adapters stay readable but are no longer picked."),
+  champion: scope
+    .optional()
+    .describe(
+      "Scope whose champion it is: promoted there, and not retired by a later one. Sessions prefer champions to others of the scope.",
+    ),
+  gate: z
+    .object({
+      verdict: z.enum(["Passed", "Failed", "Inconclusive"]).describe("What the gate said."),
+      evaluation: objectName().describe("Evaluation whose candidate it was."),
+      time: time().describe("When that ended."),
+    })
+    .optional()
+    .describe("Newest gate that it was the candidate of. No session chooses an adapter that failed it."),
+  evidenceDigest: digest()
+    .optional()
+    .describe("Of the list of its evidence in the registry that this status was made from; another list is read anew."),
   fitness: measurement
     .extend({ taskSet: measuredTasks.optional().describe("The tasks that it was measured on; unset in old measurements.") })
     .optional()

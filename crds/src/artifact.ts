@@ -1,8 +1,8 @@
 import { z } from "zod";
 import { task } from "./agent-session.ts";
-import { artifactReference, costs, isolation, scope } from "./common.ts";
+import { artifactReference, costs, isolation, measuredTasks, scope } from "./common.ts";
 import { checkResult } from "./environment-check.ts";
-import { digest, text, whole } from "./field.ts";
+import { digest, text, time, whole } from "./field.ts";
 
 /** Media types of what Rune stores. */
 export const mediaType = {
@@ -18,6 +18,7 @@ export const mediaType = {
   modelFile: "application/vnd.rune.model.file.v1",
   trajectory: "application/vnd.rune.trajectory.v1+json",
   taskSet: "application/vnd.rune.taskset.v1+json",
+  evidence: "application/vnd.rune.evidence.v1+json",
   report: "application/vnd.rune.report.v1+json",
   reportFile: "application/vnd.rune.report.file.v1",
   empty: "application/vnd.oci.empty.v1+json",
@@ -85,6 +86,50 @@ export const hypernetworkConfig = z.object({
   files: z.record(text(200), z.object({ sha256: z.string().length(64), sizeBytes: whole(0, Number.MAX_SAFE_INTEGER) })),
 });
 export type HypernetworkConfig = z.infer<typeof hypernetworkConfig>;
+
+const rateOf = z.object({ estimate: z.number(), lower: z.number(), upper: z.number() });
+const evidenceHeader = {
+  schema: z.literal("rune.dev/evidence/v1"),
+  adapter: z.object({ name: text(63), digest: digest() }).describe("Whom it is about; the manifest's subject has the same digest."),
+  by: z
+    .object({ kind: z.enum(["Evaluation", "EvolutionGeneration", "Person"]), namespace: text(63), name: text(63), uid: text(64) })
+    .describe("The object that decided. A person's decision has the Adapter's name and, as UID, what the annotation said."),
+  time: time().describe("When it was decided. An adapter is what its newest evidence of a kind says."),
+};
+/**
+ * Config blob of a piece of evidence: a manifest without files whose subject is an adapter, in that adapter's repository. It is stored
+ * once under the tag `<first 16 hex digits of the adapter's digest>.<kind, in lower case>.<UID>` and never changed. What an Adapter's
+ * status says of fitness, tier, archive and championship is a fold of them.
+ */
+export const evidence = z.discriminatedUnion("kind", [
+  z.object({
+    kind: z.literal("Evaluation"),
+    ...evidenceHeader,
+    passAt1: rateOf.describe("Of these weights alone."),
+    taskSet: measuredTasks.optional(),
+    base: rateOf.optional().describe("Pass@1 of the base on the same tasks, where an arm measured it alone."),
+    gate: z
+      .object({ verdict: z.enum(["Passed", "Failed", "Inconclusive"]), delta: rateOf.optional() })
+      .optional()
+      .describe("Where the adapter was the gate's candidate; the difference is in points."),
+    report: artifactReference.optional(),
+  }),
+  z.object({
+    kind: z.literal("Promotion"),
+    ...evidenceHeader,
+    tier: z.enum(["Task", "Domain", "ProjectRoot"]),
+    scope: scope.describe("Of which it is the champion from now on."),
+    over: z
+      .array(z.object({ name: text(63), digest: digest() }))
+      .max(8)
+      .describe("Whom it beat: its best parent, and who was champion before."),
+    delta: rateOf.describe("Points of Pass@1 above the best of those."),
+  }),
+  z.object({ kind: z.literal("Retirement"), ...evidenceHeader, scope, successor: z.object({ name: text(63), digest: digest() }) }),
+  z.object({ kind: z.literal("Archival"), ...evidenceHeader, why: text(500) }),
+  z.object({ kind: z.literal("Restoration"), ...evidenceHeader, why: text(500) }),
+]);
+export type Evidence = z.infer<typeof evidence>;
 
 /** Config blob of a model artifact; `digest` is the identity of design §2: SHA-256 over the sorted lines `<sha256>  <name>\n`. */
 export const modelConfig = z.object({
