@@ -22,7 +22,7 @@ import type { Services } from "./context.ts";
 import { register as registerModelServer } from "./model-server/reconcile.ts";
 import { adapters, agentSessions, modelServers } from "./resources.ts";
 import { FakeLoaders } from "./testing/fake-loaders.ts";
-import { MemoryRegistry } from "./testing/memory-registry.ts";
+import { MemoryRegistry } from "@rune/clients/testing/memory-registry";
 import { adapter, baseDigest, claiming, condition, config, digestOf, enginePod, modelServer } from "./testing/objects.ts";
 
 let api: FakeApiServer;

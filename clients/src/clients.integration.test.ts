@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
@@ -10,6 +10,7 @@ import { Agent } from "undici";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { z } from "zod";
 import { sha256 } from "./digest.ts";
+import { evidenceTag, readEvidence, storeEvidence } from "./evidence.ts";
 import { generateKeys, generateSigningKey } from "./keys.ts";
 import { connectLog, Fenced, type SessionLog } from "./log.ts";
 import { connectNats, type OperatorNats } from "./nats.ts";
@@ -129,6 +130,47 @@ describe.runIf(enabled)("the registry client against CNCF Distribution", () => {
     await expect((await grant("rune/b/adapters", ["pull", "push"])).manifest("rune/a/adapters", digest)).rejects.toThrow(RegistryDenied);
     await expect(new Registry({ url: service.url }).manifest("rune/a/adapters", digest)).rejects.toThrow(RegistryDenied);
   });
+
+  it("stores evidence once, finds it by its tags, and leaves what was there as it was", async () => {
+    const repository = "rune/evidence/adapters";
+    const registry = await grant(repository, ["pull", "push"]);
+    const adapters = await Promise.all(
+      ["one", "other"].map((name) => registry.push({ ...artifact, repository, config: { name }, files: [], tag: `run-${name}` })),
+    );
+    const evidence = (digest: string, uid: string, time = "2026-03-01T00:00:00Z") => ({
+      schema: "rune.dev/evidence/v1" as const,
+      kind: "Archival" as const,
+      adapter: { name: "tessera", digest },
+      by: { kind: "Person" as const, namespace: "evidence", name: "tessera", uid },
+      time,
+      why: "replaced",
+    });
+    const files = async () =>
+      new Map(
+        await Promise.all(
+          (await readdir(join(service.directory, "data"), { recursive: true, withFileTypes: true }))
+            .filter((each) => each.isFile())
+            .map(async (each) => [join(each.parentPath, each.name), await readFile(join(each.parentPath, each.name))] as const),
+        ),
+      );
+    const before = await files();
+    const uids = ["u1", "u2", "u3"];
+    const [one, other] = adapters.map(({ digest }) => digest) as [string, string];
+    for (const uid of uids) await storeEvidence(registry, repository, evidence(one, uid));
+    const foreign = await storeEvidence(registry, repository, evidence(other, "u1"));
+    expect(await storeEvidence(registry, repository, evidence(other, "u1", "2026-03-02T00:00:00Z"))).toEqual(foreign);
+    const after = await files();
+    for (const [path, bytes] of before) expect(after.get(path)).toEqual(bytes);
+
+    const found = await readEvidence(await grant(repository, ["pull"]), repository, one);
+    expect(found.ignored).toEqual([]);
+    expect(found.evidence.map(({ tag }) => tag)).toEqual(uids.map((uid) => evidenceTag(one, "Archival", uid)));
+    expect((await readEvidence(registry, repository, other)).evidence).toMatchObject([{ digest: foreign.digest }]);
+    const nothing = await grant("rune/nobody/adapters", ["pull"]);
+    expect((await readEvidence(nothing, "rune/nobody/adapters", one)).evidence).toEqual([]);
+    const elsewhere = await grant("rune/b/adapters", ["pull", "push"]);
+    await expect(readEvidence(elsewhere, repository, one)).rejects.toThrow(RegistryDenied);
+  }, 60_000);
 
   it("refuses tokens that have expired or that another key signed", async () => {
     const expired = await grant("rune/a/adapters", ["pull"], { now: Date.now() - 10 * minutes, seconds: 60 });

@@ -163,6 +163,43 @@ it("doesn't ask for a JSON blob whose manifest claims more than it may have", as
   expect((await registry.json("rune/a", descriptor, schema, largestTaskSet)).a).toHaveLength(largestConfig);
 });
 
+async function all(tags: AsyncIterable<string>): Promise<string[]> {
+  const found: string[] = [];
+  for await (const tag of tags) found.push(tag);
+  return found;
+}
+
+it("reads tags page by page, as far as they are wanted, by the links that the registry gives", async () => {
+  const { registry } = await against(
+    json(200, { name: "rune/a", tags: ["b", "c"] }, { link: '</v2/rune/a/tags/list?n=100&last=c>; rel="next"' }),
+    json(200, { name: "rune/a", tags: null }, { link: '<http://elsewhere.example/>; rel="prev"' }),
+  );
+  expect(await all(registry.tags("rune/a", "a"))).toEqual(["b", "c"]);
+  expect(server.requests.map(({ path }) => path)).toEqual(["/v2/rune/a/tags/list?n=100&last=a", "/v2/rune/a/tags/list?n=100&last=c"]);
+  for await (const tag of registry.tags("rune/a", "a")) if (tag === "b") break;
+  expect(server.requests).toHaveLength(3);
+});
+
+it("finds no tags where the registry doesn't know the repository, and takes neither being away nor another page for that", async () => {
+  const { registry } = await against(status(404), status(401), status(200, {}, "<html>"), status(503));
+  expect(await all(registry.tags("rune/a", ""))).toEqual([]);
+  await expect(all(registry.tags("rune/a", ""))).rejects.toThrow(RegistryDenied);
+  await expect(all(registry.tags("rune/a", ""))).rejects.toThrow("answered no list for the tags of rune/a");
+  await expect(all(registry.tags("rune/a", ""))).rejects.toThrow(RegistryUnavailable);
+});
+
+it("doesn't follow a list that has no end", async () => {
+  const { registry } = await against(json(200, { tags: ["a"] }, { link: "<?n=100&last=a>; rel=next" }));
+  await expect(all(registry.tags("rune/a", ""))).rejects.toThrow("don't end after 100 pages");
+});
+
+it("tells no referrers from no referrers API", async () => {
+  const { registry } = await against(json(200, { schemaVersion: 2, manifests: [] }), status(404));
+  expect(await registry.referrers("rune/a", layer.digest, "application/x")).toEqual([]);
+  expect(await registry.referrers("rune/a", layer.digest, "application/x")).toBeNull();
+  expect(server.requests[0]?.path).toBe(`/v2/rune/a/referrers/${layer.digest}?artifactType=application%2Fx`);
+});
+
 it("counts a 401 at the root as a living registry, other pages not", async () => {
   const { registry } = await against(status(401), json(200, {}), status(404));
   await registry.ping();

@@ -11,6 +11,7 @@ import { parseJSON } from "./json.ts";
 import { type Blob, blobOfBytes, blobOfFile } from "./registry-blob.ts";
 import { DigestMismatch, RegistryUnavailable } from "./registry-errors.ts";
 import { RegistryHttp, type RegistryOptions } from "./registry-http.ts";
+import { type Page, referrersOf, referrersPage, tagsAfter, tagsPage } from "./registry-lists.ts";
 import { exists, putManifest, shortTimeout, transferTimeout, upload } from "./registry-upload.ts";
 import { retry, Transient } from "./retry.ts";
 
@@ -56,13 +57,20 @@ export type Push = {
   files: ArtifactFile[];
   /** a hint for people and recovery; nothing trusts it */
   tag?: string;
+  /** what it is about: a manifest of the same repository. Such an artifact may be without files */
+  subject?: Descriptor;
 };
 const mebibyte = 1024 * 1024;
 /** What a JSON blob may measure, whatever its manifest claims: the config of an artifact, and a task set. */
 export const largestConfig = mebibyte;
 export const largestTaskSet = 64 * mebibyte;
+const largestManifest = 4 * mebibyte;
 /** A registry says of an index that isn't asked for by its type that it isn't there. */
 const acceptManifests = { accept: `${mediaType.manifest}, ${mediaType.index}` };
+/** Pages of one list that are read: a registry whose list has no end is broken. */
+const mostPages = 100;
+/** OCI image-spec, "Guidance for an Empty Descriptor": what stands in for the layer of a manifest without files. */
+const emptyLayer = { mediaType: mediaType.empty, digest: sha256("{}"), size: 2 };
 const retries = { attempts: 5, firstWaitMilliseconds: 200, longestWaitMilliseconds: 10_000 };
 
 /** The file that a layer is: its title, or nothing for a layer without one. */
@@ -90,15 +98,13 @@ export class Registry {
 
   /** The manifest with this digest, its bytes hashed and compared; `sizeBytes` is that of all its layers. */
   async manifest(repository: string, digest: string): Promise<{ manifest: Manifest; digest: string; sizeBytes: number }> {
-    const body = await this.#get(repository, "manifests", digest, 4 * mebibyte);
-    const parsed = manifest.safeParse(parseJSON(body));
-    if (!parsed.success) throw new DigestMismatch(`${repository}@${digest} is not an OCI image manifest; push it again as an artifact`);
-    return { manifest: parsed.data, digest, sizeBytes: sizeOf(parsed.data) };
+    const found = ofManifest(await this.#get(repository, "manifests", digest, largestManifest), `${repository}@${digest}`);
+    return { manifest: found, digest, sizeBytes: sizeOf(found) };
   }
 
   /** The index with this digest, its bytes hashed and compared; what it lists isn't read. */
   async index(repository: string, digest: string): Promise<Index> {
-    const body = await this.#get(repository, "manifests", digest, 4 * mebibyte);
+    const body = await this.#get(repository, "manifests", digest, largestManifest);
     const parsed = index.safeParse(parseJSON(body));
     if (!parsed.success) throw new DigestMismatch(`${repository}@${digest} is not an OCI image index; push it again as one`);
     return parsed.data;
@@ -136,12 +142,15 @@ export class Registry {
     });
   }
 
-  /** Uploads what is missing and then the manifest. Equal content gives the equal digest, so repeating it changes nothing. */
+  /**
+   * Uploads what is missing and then the manifest. Equal content gives the equal digest, so repeating it changes nothing. One with a subject
+   * and a tag is stored under the tag in one request: whoever finds it by its subject finds it by its tag too.
+   */
   async push(input: Push): Promise<ArtifactReference & { sizeBytes: number }> {
     const { blobs, document, bytes, digest } = await plan(input);
-    const { repository, tag } = input;
+    const { repository, tag, subject } = input;
     for (const blob of blobs) await this.#retrying(`${repository}@${blob.digest}`, () => upload(this.#http, repository, blob));
-    for (const reference of [digest, ...(tag ? [tag] : [])])
+    for (const reference of [...(subject && tag ? [] : [digest]), ...(tag ? [tag] : [])])
       await this.#retrying(`${repository}:${reference}`, () => putManifest(this.#http, repository, reference, bytes, digest));
     return { repository, digest, sizeBytes: sizeOf(document) };
   }
@@ -159,6 +168,42 @@ export class Registry {
       this.#http.expect(answer, [200], `${repository}:${tag}`);
       return sha256(answer.body);
     });
+  }
+
+  /** The descriptor of the manifest with this digest, for another one that has it as its subject. */
+  async descriptor(repository: string, digest: string): Promise<Descriptor> {
+    const body = await this.#get(repository, "manifests", digest, largestManifest);
+    const { mediaType: type = mediaType.manifest } = ofManifest(body, `${repository}@${digest}`);
+    return { mediaType: type, digest, size: body.length };
+  }
+
+  /** The tags after `last`, in lexical order; pages are fetched as they are needed. None where the registry doesn't know the repository. */
+  async *tags(repository: string, last: string): AsyncGenerator<string> {
+    const what = `the tags of ${repository}`;
+    yield* this.#pages(what, tagsAfter(this.#http, repository, last), (url) => tagsPage(this.#http, url, what));
+  }
+
+  /** Digests of the manifests of a type that have this one as their subject; null where the registry has no referrers API. */
+  async referrers(repository: string, digest: string, artifactType: string): Promise<string[] | null> {
+    const what = `the referrers of ${repository}@${digest}`;
+    const page = (url: string) => referrersPage(this.#http, url, what, artifactType);
+    const first = await this.#retrying(what, () => page(referrersOf(this.#http, repository, digest, artifactType)));
+    if (!first) return null;
+    const found = [...first.entries];
+    if (first.next)
+      for await (const each of this.#pages(what, first.next, async (url) => (await page(url)) ?? { entries: [] })) found.push(each);
+    return [...new Set(found)];
+  }
+
+  async *#pages(what: string, url: string, page: (url: string) => Promise<Page>): AsyncGenerator<string> {
+    let next: string | undefined = url;
+    for (let count = 0; next !== undefined; count++) {
+      if (count >= mostPages) throw new RegistryUnavailable(`${what} don't end after ${mostPages} pages; is this an OCI registry?`);
+      const here: string = next;
+      const { entries, next: following } = await this.#retrying(what, () => page(here));
+      yield* entries;
+      next = following;
+    }
   }
 
   async #get(repository: string, kind: "manifests" | "blobs", digest: string, maxBytes: number): Promise<Buffer> {
@@ -212,6 +257,12 @@ async function blobOf(file: ArtifactFile): Promise<Blob> {
   throw new TypeError(`${file.title} has neither bytes nor a path`);
 }
 
+function ofManifest(body: Buffer, name: string): Manifest {
+  const parsed = manifest.safeParse(parseJSON(body));
+  if (!parsed.success) throw new DigestMismatch(`${name} is not an OCI image manifest; push it again as an artifact`);
+  return parsed.data;
+}
+
 function sizeOf(document: Manifest): number {
   return document.layers.reduce((sum, layer) => sum + layer.size, 0);
 }
@@ -249,18 +300,23 @@ async function plan(input: Push): Promise<{ blobs: Blob[]; document: Manifest; b
   const config = blobOfBytes(canonicalJSON(input.config));
   const files = await Promise.all(input.files.map(async (file) => ({ file, blob: await blobOf(file) })));
   files.sort((a, b) => (a.file.title < b.file.title ? -1 : 1));
+  const isEmpty = input.subject !== undefined && files.length === 0;
   const document: Manifest = {
     schemaVersion: 2,
     mediaType: mediaType.manifest,
     artifactType: input.artifactType,
     config: { mediaType: input.configMediaType, digest: config.digest, size: config.size },
-    layers: files.map(({ file, blob }) => ({
-      mediaType: file.mediaType,
-      digest: blob.digest,
-      size: blob.size,
-      annotations: { [titleAnnotation]: file.title },
-    })),
+    layers: isEmpty
+      ? [emptyLayer]
+      : files.map(({ file, blob }) => ({
+          mediaType: file.mediaType,
+          digest: blob.digest,
+          size: blob.size,
+          annotations: { [titleAnnotation]: file.title },
+        })),
+    ...(input.subject && { subject: input.subject }),
   };
   const bytes = canonicalJSON(document);
-  return { blobs: [config, ...files.map((entry) => entry.blob)], document, bytes, digest: sha256(bytes) };
+  const blobs = [config, ...files.map((entry) => entry.blob), ...(isEmpty ? [blobOfBytes(Buffer.from("{}"))] : [])];
+  return { blobs, document, bytes, digest: sha256(bytes) };
 }

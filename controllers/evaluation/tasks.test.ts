@@ -6,7 +6,7 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { Services } from "../context.ts";
 import { anEvaluation } from "../testing/builders.ts";
 import { setOf } from "../testing/evaluation-world.ts";
-import { MemoryRegistry } from "../testing/memory-registry.ts";
+import { MemoryRegistry } from "@rune/clients/testing/memory-registry";
 import { digestOf } from "../testing/objects.ts";
 import { observeTasks } from "./tasks.ts";
 

@@ -9,7 +9,7 @@ import { FakeApiServer, VirtualClock } from "kopf-ts/testing";
 import { afterEach, beforeEach, expect, it } from "vitest";
 import type { Services } from "../context.ts";
 import { adapters, trainingRuns } from "../resources.ts";
-import { MemoryRegistry } from "../testing/memory-registry.ts";
+import { MemoryRegistry } from "@rune/clients/testing/memory-registry";
 import { adapter, condition, config, digestOf, metadata } from "../testing/objects.ts";
 import { register } from "./reconcile.ts";
 

@@ -87,7 +87,7 @@ export const hypernetworkConfig = z.object({
 });
 export type HypernetworkConfig = z.infer<typeof hypernetworkConfig>;
 
-const rateOf = z.object({ estimate: z.number(), lower: z.number(), upper: z.number() });
+const rate = z.object({ estimate: z.number(), lower: z.number(), upper: z.number() });
 const evidenceHeader = {
   schema: z.literal("rune.dev/evidence/v1"),
   adapter: z.object({ name: text(63), digest: digest() }).describe("Whom it is about; the manifest's subject has the same digest."),
@@ -105,11 +105,11 @@ export const evidence = z.discriminatedUnion("kind", [
   z.object({
     kind: z.literal("Evaluation"),
     ...evidenceHeader,
-    passAt1: rateOf.describe("Of these weights alone."),
+    passAt1: rate.describe("Of these weights alone."),
     taskSet: measuredTasks.optional(),
-    base: rateOf.optional().describe("Pass@1 of the base on the same tasks, where an arm measured it alone."),
+    base: rate.optional().describe("Pass@1 of the base on the same tasks, where an arm measured it alone."),
     gate: z
-      .object({ verdict: z.enum(["Passed", "Failed", "Inconclusive"]), delta: rateOf.optional() })
+      .object({ verdict: z.enum(["Passed", "Failed", "Inconclusive"]), delta: rate.optional() })
       .optional()
       .describe("Where the adapter was the gate's candidate; the difference is in points."),
     report: artifactReference.optional(),
@@ -123,7 +123,7 @@ export const evidence = z.discriminatedUnion("kind", [
       .array(z.object({ name: text(63), digest: digest() }))
       .max(8)
       .describe("Whom it beat: its best parent, and who was champion before."),
-    delta: rateOf.describe("Points of Pass@1 above the best of those."),
+    delta: rate.describe("Points of Pass@1 above the best of those."),
   }),
   z.object({ kind: z.literal("Retirement"), ...evidenceHeader, scope, successor: z.object({ name: text(63), digest: digest() }) }),
   z.object({ kind: z.literal("Archival"), ...evidenceHeader, why: text(500) }),
@@ -270,7 +270,6 @@ export const agentResult = z.object({
   lastSequence: whole(0, Number.MAX_SAFE_INTEGER),
 });
 
-const rate = z.object({ estimate: z.number(), lower: z.number(), upper: z.number() });
 /** Termination message of the evaluator (at most 4 KiB): of one arm, or what of it the claimed adapters answer; after the last, with the report. */
 export const evaluatorResult = z.object({
   arm: text(30),
