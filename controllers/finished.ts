@@ -12,7 +12,8 @@ export function finished(object: Bounded, now: Date, leftovers: readonly KubeObj
   return remaining <= 0 ? outcome.deleting(object) : outcome.again(remaining);
 }
 
-function endedAt(object: Bounded): Date {
+/** When an object ended; now, where it hasn't. */
+export function endedAt(object: KubeObject): Date {
   const condition = isTerminal(object)
     ? getCondition(object, "Succeeded")?.status === "True"
       ? getCondition(object, "Succeeded")

@@ -2,13 +2,13 @@ import { ArtifactMissing, artifactDigest } from "@rune/clients/registry";
 import type { Evaluation } from "@rune/crds/evaluation";
 import { resourceOf } from "@rune/crds/kind";
 import { kinds } from "@rune/crds/kinds";
-import { configMaps, jobs, type KubeObject, Manager, namespaces, pods, silentLogger } from "kopf-ts";
+import { configMaps, type KubeObject, Manager, namespaces, pods, silentLogger } from "kopf-ts";
 import { FakeApiServer, type SeenRequest, VirtualClock } from "kopf-ts/testing";
 import { afterEach, beforeEach, expect, it } from "vitest";
 import type { Services } from "./context.ts";
 import { register } from "./evaluation/reconcile.ts";
 import { adapters, evaluations, modelServers } from "./resources.ts";
-import { ownedBy } from "./sandbox.ts";
+import { endEvaluator as endEvaluatorOf } from "./testing/evaluator.ts";
 import { adapter, baseDigest, condition, config, digestOf, evaluation, modelServer } from "./testing/objects.ts";
 
 /** An evaluation with tasks of a ConfigMap and an adapter for each, on a fake API server: what is frozen stays so. */
@@ -116,30 +116,7 @@ const putEvaluation = () =>
     }),
   );
 
-/** What the Job controller and the kubelet would say once the evaluator of an epoch has ended well. */
-function endEvaluator(epoch: number, output: object): void {
-  const { uid = "" } = found().metadata;
-  const name = `held-out-ev${epoch}`;
-  const ownedJob = { apiVersion: "rune.dev/v1alpha1", kind: "Evaluation", name: "held-out", uid, controller: true };
-  const status = { conditions: [{ type: "Complete", status: "True" }] };
-  const job = api.put(jobs, {
-    apiVersion: "batch/v1",
-    kind: "Job",
-    metadata: { ...key(name), ownerReferences: [ownedJob] },
-    status,
-  } as KubeObject);
-  const terminated = { exitCode: 0, message: JSON.stringify(output) };
-  api.put(pods, {
-    apiVersion: "v1",
-    kind: "Pod",
-    metadata: {
-      ...key(`${name}-0`),
-      labels: ownedBy({ metadata: { uid } }, "evaluator", epoch),
-      ownerReferences: [{ apiVersion: "batch/v1", kind: "Job", name, uid: job.metadata.uid ?? "" }],
-    },
-    status: { containerStatuses: [{ name: "evaluator", state: { terminated } }] },
-  } as KubeObject);
-}
+const endEvaluator = (epoch: number, output: object) => endEvaluatorOf(api, found(), epoch, output);
 
 it("waits in words for a ConfigMap, and goes on when it comes", async () => {
   putServer();

@@ -12,11 +12,12 @@ export function isEligible(adapter: Adapter, baseDigest: string): boolean {
 }
 
 /**
- * The adapters whose scope takes in this one, the best first: of the narrowest scope, and within a scope the one with the best lower bound
- * on the tasks that they are compared by. This is what a session of that scope chooses by, and what an evaluation assigns by.
+ * The adapters whose scope takes in this one, the best first: the champions, of the narrowest scope first; then all others, of the narrowest
+ * scope, and within a scope the one with the best lower bound on the tasks that they are compared by. This is what a session of that scope
+ * chooses by, and what an evaluation assigns by.
  */
 export function rankedFor(scope: Scope, adapters: readonly Adapter[]): Ranked[] {
-  const relevant = adapters.map((adapter) => ({ adapter, level: narrowness(adapter.spec.scope, scope) })).filter(({ level }) => level > 0);
+  const relevant = adapters.map((adapter) => ({ adapter, level: levelOf(adapter, scope) })).filter(({ level }) => level > 0);
   return [...Map.groupBy(relevant, ({ level }) => level)]
     .sort(([a], [b]) => b - a)
     .flatMap(([level, members]) => rankedAt(level, members, scope));
@@ -24,6 +25,28 @@ export function rankedFor(scope: Scope, adapters: readonly Adapter[]): Ranked[] 
 
 type Evidence = NonNullable<NonNullable<Adapter["status"]>["evidence"]>[number];
 export type Ranked = { adapter: Adapter; score: number; evidence: Evidence | undefined };
+
+/** A score is a level of at most 3 and a rate of at most 1. */
+const championsAbove = 4;
+
+export const isChampionScore = (score: number) => score > championsAbove;
+
+/** How narrow a scope is of which it is the champion, above all that are none; else how narrow its own is. */
+function levelOf({ spec, status }: Adapter, scope: Scope): number {
+  const championship = narrowness(status?.champion ?? {}, scope);
+  return championship > 0 ? championsAbove + championship : narrowness(spec.scope, scope);
+}
+
+/**
+ * What its own evidence says against choosing an adapter by itself, in words, or null: it failed the newest gate that it was the candidate
+ * of, or even the upper end of its Pass@1 is below what the base has on the tasks that it is compared by.
+ */
+export function reasonAgainst({ adapter, evidence }: Ranked): string | null {
+  const { gate } = adapter.status ?? {};
+  if (gate?.verdict === "Failed") return `it failed the gate of the Evaluation ${gate.evaluation}`;
+  if (!evidence?.base || Number(evidence.passAt1.upper) >= Number(evidence.base.estimate)) return null;
+  return `its Pass@1 is at most ${evidence.passAt1.upper}, and the base's ${evidence.base.estimate}, in the Evaluation ${evidence.evaluation}`;
+}
 
 /** Adapters of one level, the best first: the level plus the lower bound of Pass@1 (0 to 1) on the tasks that all are compared by. */
 function rankedAt(level: number, members: readonly { adapter: Adapter }[], scope: Scope): Ranked[] {

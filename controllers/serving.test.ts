@@ -1,4 +1,5 @@
 import { Registry } from "@rune/clients/registry";
+import { MemoryRegistry } from "@rune/clients/testing/memory-registry";
 import type { AgentSession } from "@rune/crds/agent-session";
 import { mediaType } from "@rune/crds/artifact";
 import { resourceOf } from "@rune/crds/kind";
@@ -22,7 +23,6 @@ import type { Services } from "./context.ts";
 import { register as registerModelServer } from "./model-server/reconcile.ts";
 import { adapters, agentSessions, modelServers } from "./resources.ts";
 import { FakeLoaders } from "./testing/fake-loaders.ts";
-import { MemoryRegistry } from "@rune/clients/testing/memory-registry";
 import { adapter, baseDigest, claiming, condition, config, digestOf, enginePod, modelServer } from "./testing/objects.ts";
 
 let api: FakeApiServer;

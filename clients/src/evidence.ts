@@ -29,29 +29,35 @@ export function evidenceTag(adapterDigest: string, kind: Evidence["kind"], uid: 
 }
 
 /**
- * Stores evidence beside the adapter that it is about, as a manifest with that as its subject. Where its tag leads to evidence of the same
- * adapter, kind and UID already, that is what counts, and nothing is written. Throws `EvidenceTagTaken` where the tag leads to anything
- * else, and what the registry throws.
+ * Where a piece of evidence is stored already: of the same adapter, kind and UID, at whatever time. Null where it isn't; throws
+ * `EvidenceTagTaken` where its tag leads to anything else.
+ */
+export async function findEvidence(registry: Registry, repository: string, evidence: Evidence): Promise<ArtifactReference | null> {
+  const tag = tagOf(evidence);
+  const digest = await registry.resolveTag(repository, tag);
+  if (!digest) return null;
+  const found = await read({ registry, repository, adapterDigest: evidence.adapter.digest }, { digest, tag });
+  if (!("wrong" in found)) return { repository, digest };
+  throw new EvidenceTagTaken(
+    `${repository}:${tag} leads to ${digest}, which isn't this evidence: ${found.wrong}; nothing was overwritten, delete that tag if nobody needs it`,
+  );
+}
+
+/**
+ * Stores evidence beside the adapter that it is about, as a manifest with that as its subject. Where it is there already, nothing is
+ * written. Throws what `findEvidence` throws, `ArtifactMissing` without the adapter, and what the registry throws.
  */
 export async function storeEvidence(registry: Registry, repository: string, evidence: Evidence): Promise<ArtifactReference> {
-  const { adapter, kind, by } = evidence;
-  const tag = evidenceTag(adapter.digest, kind, by.uid);
-  const there = await registry.resolveTag(repository, tag);
-  if (there) {
-    const found = await read({ registry, repository, adapterDigest: adapter.digest }, { digest: there, tag });
-    if (!("wrong" in found)) return { repository, digest: there };
-    throw new EvidenceTagTaken(
-      `${repository}:${tag} leads to ${there}, which isn't this evidence: ${found.wrong}; nothing was overwritten, delete that tag if nobody needs it`,
-    );
-  }
+  const there = await findEvidence(registry, repository, evidence);
+  if (there) return there;
   const { digest } = await registry.push({
     repository,
     artifactType: mediaType.evidence,
     config: evidenceSchema.parse(evidence),
     configMediaType: mediaType.evidence,
     files: [],
-    tag,
-    subject: await registry.descriptor(repository, adapter.digest),
+    tag: tagOf(evidence),
+    subject: await registry.descriptor(repository, evidence.adapter.digest),
   });
   return { repository, digest };
 }

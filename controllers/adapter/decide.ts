@@ -1,12 +1,17 @@
-import { type Adapter, mostEvidence } from "@rune/crds/adapter";
+import { evidenceTag } from "@rune/clients/evidence";
+import type { Adapter } from "@rune/crds/adapter";
+import type { Evidence } from "@rune/crds/artifact";
 import { group, label } from "@rune/crds/common";
-import { getCondition, type KubeObject, type Outcome, ready, timestamp, unchanged } from "kopf-ts";
+import { type KubeObject, type Outcome, ready, timestamp, unchanged } from "kopf-ts";
 import { blocked, firstOf, repairSeconds } from "../check.ts";
 import { scopeLabels } from "../labels.ts";
 import { Reason } from "../reasons.ts";
-import { sameTasks } from "../scope.ts";
 import { checks } from "./checks.ts";
-import type { World } from "./world.ts";
+import { newsOf, piecesOf } from "./evidence.ts";
+import { foldEvidence, type Status } from "./fold.ts";
+import { AdapterReason } from "./reasons.ts";
+import { evidenceOfWord, heardOf, unclear, type Word, wordsOf } from "./words.ts";
+import type { EvidenceState, World } from "./world.ts";
 
 export const inUseFinalizer = `${group}/in-use`;
 /** An adapter in use is kept this long at most: a deletion must end. */
@@ -14,20 +19,54 @@ const longestProtectionSeconds = 600;
 /** Verified artifacts are looked at again this often. */
 export const reverifySeconds = 6 * 3600;
 
-type Status = NonNullable<Adapter["status"]>;
+/** Stores evidence beside the adapter; what is there already is left as it is. */
+export type Store = (evidence: Evidence) => Promise<void>;
 
-export function decide(world: World, now: Date): Outcome {
-  if (world.adapter.metadata.deletionTimestamp) return leaving(world, now);
+export function decide(world: World, store: Store, now: Date): Outcome {
+  const { adapter, evidence } = world;
+  if (adapter.metadata.deletionTimestamp) return leaving(world, now);
   const status = statusOf(world);
   const blocker = firstOf(checks, world);
-  if (blocker)
-    return mirrored(blocked(blocker, status), world.adapter, status).finalizer(inUseFinalizer, isLive(world)).again(repairSeconds);
-  const verified = { ...status, verified: verification(world, now) };
-  const outcome = mirrored(ready(verified, { message: messageOf(world) }), world.adapter, verified).finalizer(
+  if (blocker) return mirrored(blocked(blocker, status), adapter, status).finalizer(inUseFinalizer, isLive(world)).again(repairSeconds);
+  const known = evidence.state === "Read" ? readings(world, evidence) : { status: {}, unheard: [], news: [] };
+  const said = { ...status, verified: verification(world, now), ...known.status };
+  const outcome = mirrored(ready(said, { message: messageOf(world, known.unheard) }), adapter, said).finalizer(
     inUseFinalizer,
     isLive(world),
   );
-  return outcome.again(world.artifact.state === "Unavailable" ? repairSeconds : reverifySeconds);
+  const isAway = world.artifact.state === "Unavailable" || evidence.state === "Unavailable";
+  const told = known.news.reduce((all, { type, reason, note }) => all.event(type, reason, note), outcome);
+  return heeding(world, told, { unheard: known.unheard, store, now }).again(isAway ? repairSeconds : reverifySeconds);
+}
+
+/** What follows from the evidence that was read: status, and what of it is news; and what a person said that isn't evidence yet. */
+function readings({ adapter, evaluations }: World, { digest, time, evidence, ignored }: Extract<EvidenceState, { state: "Read" }>) {
+  const stored = evidence.map((each) => each.evidence);
+  const folded = foldEvidence(adapter, piecesOf(adapter, stored, evaluations));
+  const words = wordsOf(adapter);
+  const tags = new Set(evidence.map(({ tag }) => tag));
+  const heard = words.filter(({ kind, uid }) => tags.has(evidenceTag(adapter.spec.artifact.digest, kind, uid)));
+  const [first] = ignored;
+  const note = `${ignored.length} manifests in the registry look like evidence about this adapter and were ignored; ${first?.tag}: ${first?.why}`;
+  return {
+    status: { ...folded, evidenceDigest: digest, evidenceTime: time, heard: heardOf(heard) },
+    unheard: words.filter((word) => !heard.includes(word)),
+    news: [
+      ...newsOf(adapter, folded, stored),
+      ...(first ? [{ type: "Warning" as const, reason: AdapterReason.EvidenceIgnored, note }] : []),
+    ],
+  };
+}
+
+/** What a person said becomes evidence, and counts in the next pass, which reads it. */
+function heeding(
+  { adapter }: World,
+  outcome: Outcome,
+  { unheard, store, now }: { unheard: readonly Word[]; store: Store; now: Date },
+): Outcome {
+  const [word] = unheard;
+  if (!word || unheard.length > 1) return outcome;
+  return outcome.effect(`${word.kind} by a person`, () => store(evidenceOfWord(adapter, word, now))).atOnce();
 }
 
 /** Waits for live use to end, but never longer than a person waits, and never for a namespace that is going. */
@@ -51,13 +90,11 @@ const usersOf = (world: World) => [...world.claims, ...holdersOf(world).map(({ s
 const isLive = (world: World) => usersOf(world).length > 0;
 
 export function statusOf(world: World): Omit<Status, "conditions" | "observedGeneration"> {
-  const { adapter } = world;
+  const { status } = world.adapter;
   const holders = holdersOf(world);
-  const fitness = newestFitness(world);
-  const evidence = evidenceOf(world);
   return {
-    tier: adapter.status?.tier ?? "Task",
-    archived: adapter.status?.archived ?? false,
+    tier: status?.tier ?? "Task",
+    archived: status?.archived ?? false,
     holders: {
       engines: holders.reduce((sum, { engines }) => sum + engines, 0),
       servers: holders
@@ -65,51 +102,7 @@ export function statusOf(world: World): Omit<Status, "conditions" | "observedGen
         .sort()
         .slice(0, 50),
     },
-    ...(fitness && { fitness }),
-    ...(evidence.length > 0 && { evidence }),
   };
-}
-
-type Fitness = NonNullable<Status["fitness"]>;
-type Evidence = NonNullable<Status["evidence"]>[number];
-type Measured = Pick<World, "adapter" | "evaluations">;
-
-/**
- * What ended evaluations measured of these very weights, alone. An arm that has other adapters for other tasks, or is told something beside,
- * measures those as well.
- */
-function measurements({ adapter, evaluations }: Measured): Fitness[] {
-  return evaluations.flatMap((evaluation) => {
-    const ended = getCondition(evaluation, "Succeeded");
-    const arms = evaluation.spec.arms.filter((arm) => arm.adapter === adapter.metadata.name && !arm.context).map(({ name }) => name);
-    const result = evaluation.status?.arms?.find(
-      ({ name, passAt1, adapterDigest }) => arms.includes(name) && passAt1 && adapterDigest === adapter.spec.artifact.digest,
-    );
-    if (ended?.status !== "True" || !result?.passAt1) return [];
-    const { taskSet } = evaluation.status ?? {};
-    const { name, uid } = evaluation.metadata;
-    return [{ passAt1: result.passAt1, evaluation: name, evaluationUID: uid, time: ended.lastTransitionTime, ...(taskSet && { taskSet }) }];
-  });
-}
-
-const newestFirst = (a: Fitness, b: Fitness) => b.time.localeCompare(a.time) || b.evaluation.localeCompare(a.evaluation);
-
-/** The Pass@1 of the evaluation that ended last; one that measured it earlier never overwrites it. */
-export function newestFitness(measured: Measured): Fitness | undefined {
-  const known = measured.adapter.status?.fitness;
-  return [...(known ? [known] : []), ...measurements(measured)].toSorted(newestFirst)[0];
-}
-
-/**
- * The newest fitness on each task set of the adapter's own project. A set of another project, or of none, says nothing to a session of this
- * one, and can't push out what does; so each set has an entry of its own.
- */
-export function evidenceOf(measured: Measured): Evidence[] {
-  const { project } = measured.adapter.spec.scope;
-  const all = [...(measured.adapter.status?.evidence ?? []), ...measurements(measured)]
-    .flatMap((each) => (each.taskSet && project && each.taskSet.scope?.project === project ? [{ ...each, taskSet: each.taskSet }] : []))
-    .toSorted(newestFirst);
-  return all.filter((each, index) => all.findIndex(({ taskSet }) => sameTasks(taskSet, each.taskSet)) === index).slice(0, mostEvidence);
 }
 
 function verification({ adapter, artifact }: World, now: Date): Status["verified"] {
@@ -117,10 +110,12 @@ function verification({ adapter, artifact }: World, now: Date): Status["verified
   return { time: timestamp(now), files: artifact.files };
 }
 
-function messageOf({ adapter, artifact }: World): string {
+function messageOf({ adapter, artifact, evidence }: World, unheard: readonly Word[]): string {
   const since = adapter.status?.verified?.time;
   if (artifact.state === "Unavailable") return `verified at ${since}; the registry is away now: ${artifact.message}`;
-  return "the artifact is in the registry and is what the spec says";
+  const verified = "the artifact is in the registry and is what the spec says";
+  const more = evidence.state === "Unavailable" ? `its evidence can't be read now: ${evidence.message}` : unclear(adapter, unheard);
+  return more ? `${verified}; ${more}` : verified;
 }
 
 /** Labels are how selectors see status. */

@@ -1,3 +1,4 @@
+import type { KnownEvidence } from "@rune/clients/evidence";
 import { ArtifactMissing, type Descriptor, DigestMismatch, type Registry, titleOf } from "@rune/clients/registry";
 import type { Adapter } from "@rune/crds/adapter";
 import { adapterConfig } from "@rune/crds/artifact";
@@ -6,15 +7,16 @@ import { ZodError } from "zod";
 import type { Services } from "../context.ts";
 import { agentSessions, environmentChecks, evaluations, modelServers } from "../resources.ts";
 import { reverifySeconds } from "./decide.ts";
+import { isDue, observeEvidence } from "./evidence.ts";
 import type { ArtifactState, World } from "./world.ts";
 
 /** Every read of a pass, once. */
-export async function observe(adapter: Adapter, ctx: Context, services: Services): Promise<World> {
+export async function observe(adapter: Adapter, ctx: Context, services: Services, known: KnownEvidence): Promise<World> {
   const { namespace, name } = adapter.metadata;
   const { cache } = ctx;
-  const known = cache(evaluations).list({ namespace });
-  const measuring = known.filter(({ spec }) => spec.arms.some((arm) => arm.adapter === name));
-  const answering = known.filter(({ status }) => status?.activeAdapters?.includes(name));
+  const all = cache(evaluations).list({ namespace });
+  const measuring = all.filter(({ spec }) => spec.arms.some((arm) => arm.adapter === name));
+  const answering = all.filter(({ status }) => status?.activeAdapters?.includes(name));
   const sessions = cache(agentSessions)
     .list({ namespace })
     .filter(({ status }) => status?.adapter?.name === name);
@@ -22,9 +24,13 @@ export async function observe(adapter: Adapter, ctx: Context, services: Services
     .list({ namespace })
     .filter(({ status }) => status?.claim?.adapter === name);
   const leaving = adapter.metadata.deletionTimestamp !== undefined;
+  const artifact: ArtifactState =
+    leaving || isFresh(adapter, ctx.clock.now()) ? { state: "VerifiedBefore" } : await observeArtifact(adapter, services);
+  const isRead = !leaving && isDue(adapter, artifact, measuring);
   return {
     adapter,
-    artifact: leaving || isFresh(adapter, ctx.clock.now()) ? { state: "VerifiedBefore" } : await observeArtifact(adapter, services),
+    artifact,
+    evidence: isRead ? await observeEvidence(adapter, services, known, ctx.clock.now()) : { state: "NotRead" },
     servers: cache(modelServers).list({ namespace }),
     evaluations: measuring,
     claims: [...sessions, ...new Set([...measuring, ...answering]), ...checking]

@@ -1,16 +1,24 @@
+import { storeEvidence } from "@rune/clients/evidence";
 import type { Adapter } from "@rune/crds/adapter";
 import type { ModelServer } from "@rune/crds/model-server";
 import { type Context, type Controller, fieldChanged, type Manager, type ObjectKey, type Outcome } from "kopf-ts";
 import type { Services } from "../context.ts";
 import { adapters, agentSessions, environmentChecks, evaluations, modelServers } from "../resources.ts";
-import { decide } from "./decide.ts";
+import { decide, type Store } from "./decide.ts";
+import { EvidenceMemory } from "./memory.ts";
 import { observe } from "./observe.ts";
 
-export async function reconcile(adapter: Adapter, ctx: Context, services: Services): Promise<Outcome> {
-  return decide(await observe(adapter, ctx, services), ctx.clock.now());
+export async function reconcile(adapter: Adapter, ctx: Context, services: Services, known: EvidenceMemory): Promise<Outcome> {
+  const world = await observe(adapter, ctx, services, known.pieces);
+  if (world.evidence.state === "Read") known.remember(world.evidence.evidence);
+  const { repository } = adapter.spec.artifact;
+  const store: Store = async (evidence) =>
+    void (await storeEvidence(services.registry(adapter.metadata.namespace, repository, ["pull", "push"]), repository, evidence));
+  return decide(world, store, ctx.clock.now());
 }
 
 export function register(manager: Manager, services: Services): Controller<Adapter> {
+  const known = new EvidenceMemory();
   return manager
     .controller("adapter")
     .for(adapters)
@@ -21,7 +29,7 @@ export function register(manager: Manager, services: Services): Controller<Adapt
       inNamespace(metadata.namespace, [...spec.arms.map(({ adapter }) => adapter), ...(status?.activeAdapters ?? [])]),
     )
     .withOptions({ fieldManager: "rune-adapter", reportFailures: true })
-    .complete((adapter, ctx) => reconcile(adapter, ctx, services));
+    .complete((adapter, ctx) => reconcile(adapter, ctx, services, known));
 }
 
 const heldBy = ({ metadata, status }: ModelServer) => inNamespace(metadata.namespace, status?.adapters?.map(({ name }) => name) ?? []);

@@ -1,3 +1,4 @@
+import type { AdapterEvidence } from "@rune/clients/evidence";
 import type { Adapter } from "@rune/crds/adapter";
 import type { AdapterConfig } from "@rune/crds/artifact";
 import type { Evaluation } from "@rune/crds/evaluation";
@@ -18,10 +19,18 @@ export type ArtifactState =
   | { readonly state: "Missing"; readonly file?: string }
   | { readonly state: "Mismatched" | "Unavailable"; readonly message: string };
 
+/** What the registry says of its evidence; `NotRead` where it can't have changed. */
+export type EvidenceState =
+  | { readonly state: "NotRead" }
+  /** `time`: when the reading began. */
+  | ({ readonly state: "Read"; readonly time: string } & AdapterEvidence)
+  | { readonly state: "Unavailable"; readonly message: string };
+
 /** Everything that a pass over one Adapter knows. */
 export interface World {
   readonly adapter: Adapter;
   readonly artifact: ArtifactState;
+  readonly evidence: EvidenceState;
   /** ModelServers of the namespace. */
   readonly servers: readonly ModelServer[];
   /** Evaluations of the namespace that have an arm with this adapter. */

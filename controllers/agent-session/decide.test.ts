@@ -410,6 +410,61 @@ describe("the choice of memory", () => {
     expect(ranking(...two)).toEqual(["other", "third", "mine"]);
   });
 
+  it("prefers champions, of the narrowest scope first, to all others", () => {
+    const champion = (name: string, scope: object, lower: string, of: object = scope) =>
+      adapter(name, scope, [[lower, own]], { champion: of });
+    const others = [adapter("narrow", billing, [["0.9", own]]), adapter("wide", { project: "tessera" })];
+    const root = champion("root", { project: "tessera" }, "0.2");
+    expect(ranking(...others, root)).toEqual(["root", "narrow", "wide"]);
+    expect(ranking(...others, root, champion("of-domain", billing, "0.1"))).toEqual(["of-domain", "root", "narrow", "wide"]);
+    const widened = champion("widened", { ...billing, task: "t9" }, "0.1", billing);
+    expect(chooseAdapter(session, baseDigest, [...others, widened])).toMatchObject({
+      name: "widened",
+      message: expect.stringContaining("the champion of tessera/billing"),
+      considered: [{ score: "6.100" }, { score: "2.900" }, { score: "1.000" }],
+    });
+    expect(ranking(...others, champion("elsewhere", billing, "0.1", { project: "other" }))).toEqual(["narrow", "elsewhere", "wide"]);
+  });
+
+  const withBase = (upper: string, base: string) => ({
+    evidence: [
+      {
+        passAt1: { estimate: "0.2", lower: "0.1", upper },
+        base: { estimate: base, lower: "0", upper: "1" },
+        evaluation: "e7",
+        taskSet: own,
+      },
+    ],
+  });
+
+  it("takes none that failed its newest gate, or that is worse than the base on the same tasks, and says so", () => {
+    const failed = adapter("failed", billing, [["0.9", own]], { gate: { verdict: "Failed", evaluation: "e9" } });
+    const worse = adapter("worse", billing, [], withBase("0.30", "0.31"));
+    const even = adapter("even", billing, [], withBase("0.31", "0.31"));
+    expect(chooseAdapter(session, baseDigest, [failed, worse, even])).toMatchObject({
+      name: "even",
+      considered: [{ name: "even" }],
+      message: expect.stringMatching(/2 passed over: .*failed: it failed the gate of the Evaluation e9/),
+    });
+    expect(chooseAdapter(session, baseDigest, [worse])).toMatchObject({
+      reason: "NoneRelevant",
+      message: expect.stringContaining("worse: its Pass@1 is at most 0.30, and the base's 0.31, in the Evaluation e7"),
+      considered: [],
+    });
+    const champion = adapter("champion", billing, [], { ...withBase("0.30", "0.31"), champion: billing });
+    expect(ranking(champion, even)).toEqual(["even"]);
+  });
+
+  it.each(["Passed", "Inconclusive"])("takes one whose newest gate was %s", (verdict) => {
+    expect(ranking(adapter("x", billing, [], { gate: { verdict, evaluation: "e" } }))).toEqual(["x"]);
+  });
+
+  it("gives one that failed its gate to a session that names it", () => {
+    const failed = adapter("x", billing, [], { gate: { verdict: "Failed", evaluation: "e9" } });
+    const fixed = aSession({ spec: { adapter: { policy: "Fixed", name: "x" } } });
+    expect(chooseAdapter(fixed, baseDigest, [failed])).toMatchObject({ name: "x", reason: "PolicyFixed" });
+  });
+
   it("says of an adapter that was measured elsewhere alone that it isn't measured", () => {
     const elsewhere = adapter("x", billing, [["0.9", { ...own, scope: { project: "other" } }]]);
     expect(chooseAdapter(session, baseDigest, [elsewhere])).toMatchObject({

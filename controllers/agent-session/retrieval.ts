@@ -1,6 +1,6 @@
 import type { Adapter } from "@rune/crds/adapter";
 import type { AgentSession } from "@rune/crds/agent-session";
-import { isEligible, rankedFor } from "../retrieval.ts";
+import { isChampionScore, isEligible, type Ranked, rankedFor, reasonAgainst } from "../retrieval.ts";
 import { SessionReason as Reason } from "./reasons.ts";
 
 type Choice = NonNullable<NonNullable<AgentSession["status"]>["adapter"]>;
@@ -36,27 +36,40 @@ function fixed(name: string, baseDigest: string, adapters: readonly Adapter[]): 
 }
 
 function automatic(session: AgentSession, baseDigest: string, adapters: readonly Adapter[]): Choice {
-  const ranked = rankedFor(
+  const relevant = rankedFor(
     session.spec.scope,
     adapters.filter((adapter) => isEligible(adapter, baseDigest) && !adapter.spec.control),
   );
+  const refused = relevant.flatMap((each) => {
+    const why = reasonAgainst(each);
+    return why ? [`${each.adapter.metadata.name}: ${why}`] : [];
+  });
+  const ranked = relevant.filter((each) => !reasonAgainst(each));
   const considered = ranked.slice(0, 20).map(({ adapter, score }) => ({ name: adapter.metadata.name, score: score.toFixed(3) }));
+  const passedOver = refused.length > 0 ? `; ${refused.length} passed over: ${refused.slice(0, mostTold).join("; ")}` : "";
   const best = ranked[0];
   if (!best)
     return {
       reason: Reason.NoneRelevant,
-      message: `none of ${adapters.length} adapters is Ready, made for this base and of this scope; the base works without memory`,
+      message: `none of ${adapters.length} adapters is Ready, made for this base, of this scope and not known to be worse; the base works without memory${passedOver}`,
       considered,
     };
-  const { adapter, evidence } = best;
-  const measured = evidence
-    ? `measured Pass@1 ${evidence.passAt1.estimate}, lower bound ${evidence.passAt1.lower}, on ${evidence.taskSet.tasks} tasks of ${evidence.taskSet.digest}`
-    : "not measured on tasks of its scope that others can be compared by";
+  const { adapter } = best;
   return {
     name: adapter.metadata.name,
     digest: adapter.spec.artifact.digest,
     reason: Reason.MostRelevant,
-    message: `${adapter.metadata.name} is the most relevant of ${ranked.length}: ${measured}`,
+    message: `${adapter.metadata.name} is the most relevant of ${ranked.length}: ${meritOf(best)}${passedOver}`,
     considered,
   };
+}
+
+/** Of those that are passed over, how many are told why. */
+const mostTold = 3;
+
+function meritOf({ adapter, evidence, score }: Ranked): string {
+  const measured = evidence
+    ? `measured Pass@1 ${evidence.passAt1.estimate}, lower bound ${evidence.passAt1.lower}, on ${evidence.taskSet.tasks} tasks of ${evidence.taskSet.digest}`
+    : "not measured on tasks of its scope that others can be compared by";
+  return isChampionScore(score) ? `the champion of ${Object.values(adapter.status?.champion ?? {}).join("/")}, ${measured}` : measured;
 }

@@ -15,12 +15,3 @@ export function activeArm(evaluation: Evaluation): Arm | undefined {
 export function withCompleted(arms: readonly ArmStatus[], completed: Readonly<Record<string, number>>): ArmStatus[] {
   return arms.map((arm) => ({ ...arm, completed: Math.max(arm.completed, completed[arm.name] ?? 0) }));
 }
-
-/** A number as it stands in status: the API has no floats. */
-export const decimalOf = (value: number, digits = 3) => value.toFixed(digits);
-
-export const intervalOf = ({ estimate, lower, upper }: { estimate: number; lower: number; upper: number }, digits?: number) => ({
-  estimate: decimalOf(estimate, digits),
-  lower: decimalOf(lower, digits),
-  upper: decimalOf(upper, digits),
-});

@@ -53,6 +53,7 @@ const spec = {
   ],
 };
 const served = (name: string) => ({ ...loaded, name });
+const nothing = async () => undefined;
 const adapters = new Map(["a", "b", "c"].map((name) => [name, adapterOf(name, {})]));
 const at = (status: object, over: Partial<World> = {}): Outcome => {
   const armed = [
@@ -61,7 +62,7 @@ const at = (status: object, over: Partial<World> = {}): Outcome => {
   ];
   const evaluation = anEvaluation({ spec, status: { startTime: "2026-11-23T11:59:00Z", arms: armed, epoch: 3, ...status } });
   const servers = new Map([["coder", serverWith(["a", "b", "c"].map(served))]]);
-  return decide(aWorld({ evaluation, plan, servers, adapters, ...over }), config, async () => undefined, now);
+  return decide(aWorld({ evaluation, plan, servers, adapters, ...over }), config, { tasks: nothing, evidence: nothing }, now);
 };
 const ended = (output: object) => ({ worker: { state: "Ended" as const, permanent: false, reason: "", message: "", output } });
 const rate = { estimate: 0.5, lower: 0.4, upper: 0.6 };

@@ -1,5 +1,6 @@
 import type { Outcome } from "kopf-ts";
 import { describe, expect, it } from "vitest";
+import { measuredAlone } from "../measured.ts";
 import { anEvaluation, now } from "../testing/builders.ts";
 import { aPlan, aWorld, found, loaded, serverWith } from "../testing/evaluation-world.ts";
 import { config, digestOf } from "../testing/objects.ts";
@@ -7,7 +8,10 @@ import { decide, type Store } from "./decide.ts";
 import type { World } from "./world.ts";
 
 const stored: string[] = [];
-const store: Store = async (set, repository) => void stored.push(`${repository} ${set.tasks.length}`);
+const store: Store = {
+  tasks: async (set, repository) => void stored.push(`${repository} ${set.tasks.length}`),
+  evidence: async ({ repository, evidence }) => void stored.push(`${repository} ${evidence.adapter.name}`),
+};
 const startTime = "2026-11-23T11:59:00Z";
 const arms = [
   { name: "base", completed: 0, total: 20 },
@@ -140,6 +144,42 @@ describe("an evaluation", () => {
     expect(outcome).toMatchObject({ kind: "succeeded", status: { verdict, report, delta: { estimate: "30.0" } } });
     expect(outcome.conditions).toContainEqual(
       expect.objectContaining({ type: "GatePassed", status, message: "gain 30.0 points [10.0, 50.0]; so it is" }),
+    );
+  });
+
+  const reported = {
+    evaluation: measuring({ activeArm: "adapter" }),
+    plan: aPlan(),
+    worker: told({ arm: "adapter", passAt1: rate(0.5), completed: 20, report: { repository: "rune/team/reports", digest: digestOf("e") } }),
+  };
+  const [measured] = measuredAlone(
+    anEvaluation({ status: { arms: [{ ...arms[1], passAt1: { estimate: "0.5", lower: "0.4", upper: "0.6" } }] } }),
+    startTime,
+  );
+  const unstored = measured ? [{ repository: "rune/team/adapters", evidence: measured }] : [];
+
+  it("stores what was measured with the adapters before it ends, and ends once it is there", async () => {
+    const outcome = decideOn({ ...reported, evidence: { unstored, taken: [] } });
+    expect(outcome).toMatchObject({ kind: "progressing", reason: "StoringEvidence", status: undefined, requeueAtOnce: true });
+    stored.length = 0;
+    for (const effect of outcome.effects) await effect.run(new AbortController().signal);
+    expect(stored).toEqual(["rune/team/adapters tessera-1"]);
+    expect(decideOn(reported)).toMatchObject({ kind: "succeeded", effects: [] });
+  });
+
+  it("waits for the registry with it, but not beyond its deadline: what was measured isn't lost for that", () => {
+    const away = { ...reported, evidence: { unavailable: "refused" } };
+    expect(decideOn(away)).toMatchObject({ kind: "waiting", reason: "RegistryUnavailable", requeueAfterSeconds: 10 });
+    const late = decide(aWorld(away), config, store, new Date("2027-01-01T00:00:00Z"));
+    expect(late).toMatchObject({ kind: "succeeded", status: { report: { digest: digestOf("e") } } });
+    expect(late.events).toContainEqual(expect.objectContaining({ type: "Warning", reason: "EvidenceMissing" }));
+  });
+
+  it("ends though the tag of its evidence is somebody else's, and says so", () => {
+    const outcome = decideOn({ ...reported, evidence: { unstored: [], taken: ["rune/team/adapters:x leads elsewhere"] } });
+    expect(outcome.kind).toBe("succeeded");
+    expect(outcome.events).toContainEqual(
+      expect.objectContaining({ reason: "EvidenceMissing", note: expect.stringContaining("x leads elsewhere") }),
     );
   });
 

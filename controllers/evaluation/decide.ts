@@ -23,6 +23,7 @@ import { adapterOn, detailOf, isServed } from "../serving.ts";
 import { foreignRepository } from "../tenancy.ts";
 import { activeArm, deadlineOf, withCompleted } from "./arms.ts";
 import { nameOfUnit, statusOfUnit, type Unit, unitNow, unitsOf } from "./batches.ts";
+import { type StoreEvidence, storing, withMissing } from "./evidence.ts";
 import { foreseen } from "./foreseen.ts";
 import { evaluatorObjects } from "./job.ts";
 import { type Plan, type PlannedArm, planConfigMap, planOf } from "./plan.ts";
@@ -65,8 +66,11 @@ const mayBegin: Check<World> = (world) => (world.evaluation.status?.arms ? null 
 
 const checks: Check<World>[] = [ownArtifacts, mayBegin, serversReady, adaptersExist, libraryExists];
 
-/** Stores a task set in the registry. */
-export type Store = (set: TaskSet, repository: string) => Promise<void>;
+/** What is stored in the registry. */
+export interface Store {
+  readonly tasks: (set: TaskSet, repository: string) => Promise<void>;
+  readonly evidence: StoreEvidence;
+}
 
 /** From what is seen to what should be: tasks and adapters frozen, then unit by unit: claim → sandbox → evaluator → numbers; at last the report. */
 export function decide(world: World, config: OperatorConfig, store: Store, now: Date): Outcome {
@@ -74,25 +78,42 @@ export function decide(world: World, config: OperatorConfig, store: Store, now: 
   const { status } = evaluation;
   if (evaluation.metadata.deletionTimestamp) return unchanged();
   if (isTerminal(evaluation)) return finished(evaluation, now, status?.sandbox ? livePods(world) : []);
-  if (status?.startTime && now >= deadlineOf(evaluation))
-    return failed(
-      EvaluationReason.DeadlineExceeded,
-      `spec.deadlineSeconds (${evaluation.spec.deadlineSeconds} s) are over; what was judged stays in the log`,
-    );
+  const late = overdue(world, now);
+  if (late) return late;
   if (evaluation.spec.suspend) return suspended(evaluation, world);
   if ("unavailable" in world.log)
     return waiting(EvaluationReason.LogUnavailable, `the live log can't be read: ${world.log.unavailable}`, retrySeconds);
-  const { plan } = world;
-  const result = plan && resultOf(world);
-  if (result) return record(world, plan, result);
+  const recorded = recording(world, store, now);
+  if (recorded) return recorded;
   const blocker = firstOf(checks, world);
   if (blocker) return blocked(blocker).again(repairSeconds);
+  const { plan } = world;
   if (!plan) return isPlanLost(evaluation) ? planLost(evaluation) : freeze(world, store);
   if (!status?.arms) return begin(world, plan, now);
   const units = unitsOf(plan);
   const unit = units[unitNow(evaluation, units)];
   if (!unit) return first(units, plan);
   return adaptersLoading(world) ?? work(world, plan, config, now);
+}
+
+const isLate = ({ evaluation }: World, now: Date) => evaluation.status?.startTime !== undefined && now >= deadlineOf(evaluation);
+
+/** A report that is there counts, however late it is. */
+function overdue(world: World, now: Date): Outcome | null {
+  if (!isLate(world, now) || (world.plan && resultOf(world)?.report)) return null;
+  return failed(
+    EvaluationReason.DeadlineExceeded,
+    `spec.deadlineSeconds (${world.evaluation.spec.deadlineSeconds} s) are over; what was judged stays in the log`,
+  );
+}
+
+/** What the evaluator said. At the end it is stored with the adapters first, as long as there is time. */
+function recording(world: World, store: Store, now: Date): Outcome | null {
+  const { plan } = world;
+  const result = plan && resultOf(world);
+  if (!plan || !result) return null;
+  const unstored = result.report && !isLate(world, now) ? storing(world, store.evidence) : null;
+  return unstored ?? withMissing(record(world, plan, result), world);
 }
 
 /** Adapters come and go: whoever lost what was frozen would go on with others, and mix two measurements. */
@@ -112,7 +133,7 @@ function freeze(world: World, store: Store): Outcome {
     const { set, reference } = tasks;
     const message = `${set.tasks.length} tasks are being stored as ${reference.repository}@${reference.digest}`;
     return progressing(EvaluationReason.Planning, message)
-      .effect("task set", () => store(set, reference.repository))
+      .effect("task set", () => store.tasks(set, reference.repository))
       .atOnce();
   }
   return progressing(EvaluationReason.Planning, "what is measured, and by what, is being frozen")

@@ -13,6 +13,7 @@ import { adapters, agentSessions, evaluations, modelServers, trainingRuns } from
 import { liveSandboxUIDs, ownedBy, sandboxState } from "../sandbox.ts";
 import { workerState } from "../worker.ts";
 import { activeArm, deadlineOf } from "./arms.ts";
+import { observeEvidence } from "./evidence.ts";
 import { type Plan, readPlan } from "./plan.ts";
 import { observeTasks } from "./tasks.ts";
 import { type Arm, type LogState, summarize, type World } from "./world.ts";
@@ -65,6 +66,7 @@ export async function observe(evaluation: Evaluation, context: Context, services
     leftovers: leftoversOf(evaluation, "evaluator", cache),
     targets: starting && (await probeTargets(client, services, { namespace, name: server }, starting.hostIP)),
     log,
+    evidence: await observeEvidence({ evaluation, worker, plan }, services, clock.now()),
     credentials: starting && plan && (await mint(evaluation, plan, clock.now(), services)),
     runnerToken: services.runnerToken(uid, Math.max(1, epoch)),
   };

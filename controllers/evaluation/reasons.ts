@@ -42,6 +42,10 @@ export const EvaluationReason = {
   ArmMeasured: "ArmMeasured",
   /** The live log can't be read. */
   LogUnavailable: "LogUnavailable",
+  /** What was measured of adapters is being stored with them. */
+  StoringEvidence: "StoringEvidence",
+  /** What was measured of an adapter could not be stored with it. */
+  EvidenceMissing: "EvidenceMissing",
   /** The report is stored. */
   Measured: "Measured",
   /** `deadlineSeconds` are over. */

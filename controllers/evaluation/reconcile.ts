@@ -1,3 +1,4 @@
+import { storeEvidence } from "@rune/clients/evidence";
 import { taskSetArtifact } from "@rune/clients/task-set";
 import { label } from "@rune/crds/common";
 import type { Evaluation } from "@rune/crds/evaluation";
@@ -14,8 +15,11 @@ import { observe } from "./observe.ts";
 async function reconcile(evaluation: Evaluation, context: Context, services: Services): Promise<Outcome> {
   const world = await observe(evaluation, context, services);
   const now = context.clock.now();
-  const store: Store = async (set, repository) =>
-    void (await services.registry(evaluation.metadata.namespace, repository, ["pull", "push"]).push(taskSetArtifact(set, repository)));
+  const registry = (repository: string) => services.registry(evaluation.metadata.namespace, repository, ["pull", "push"]);
+  const store: Store = {
+    tasks: async (set, repository) => void (await registry(repository).push(taskSetArtifact(set, repository))),
+    evidence: async ({ repository, evidence }) => void (await storeEvidence(registry(repository), repository, evidence)),
+  };
   const outcome = decide(world, services.config, store, now).deleting(...world.leftovers);
   return untilDeadline(outcome, evaluation, deadlineOf(evaluation), now);
 }

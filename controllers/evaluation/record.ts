@@ -1,22 +1,23 @@
 import { type EvaluatorResult, evaluatorResult } from "@rune/crds/artifact";
+import type { Evaluation } from "@rune/crds/evaluation";
 import { failed, type Outcome, progressing, succeeded } from "kopf-ts";
 import { livePods } from "../epoch.ts";
+import { intervalOf } from "../interval.ts";
 import { isolationVerified } from "../isolation.ts";
 import { sandboxName } from "../names.ts";
 import { Reason } from "../reasons.ts";
-import { intervalOf } from "./arms.ts";
 import { nameOfUnit, statusOfUnit, type Unit, unitNow, unitsOf } from "./batches.ts";
 import type { Plan } from "./plan.ts";
 import { EvaluationReason } from "./reasons.ts";
 import type { ArmStatus, World } from "./world.ts";
 
 /** The condition that follows from the log alone. */
-export function said({ log }: World, outcome: Outcome): Outcome {
+export function said({ log }: Pick<World, "log">, outcome: Outcome): Outcome {
   return "unavailable" in log ? outcome : outcome.condition(isolationVerified(log.isolation));
 }
 
 /** What the evaluator of the present epoch said, if it ended well. The next unit has an epoch of its own, so nothing is recorded twice. */
-export function resultOf({ evaluation, worker }: World): EvaluatorResult | null {
+export function resultOf({ evaluation, worker }: Pick<World, "evaluation" | "worker">): EvaluatorResult | null {
   if (worker.state !== "Ended") return null;
   const parsed = evaluatorResult.safeParse(worker.output);
   return parsed.success && parsed.data.arm === evaluation.status?.activeArm ? parsed.data : null;
@@ -27,13 +28,16 @@ export function record(world: World, plan: Plan, result: EvaluatorResult): Outco
   const { evaluation } = world;
   const units = unitsOf(plan);
   const now = unitNow(evaluation, units);
-  const arms = (evaluation.status?.arms ?? []).map((arm) => (arm.name === result.arm ? measured(arm, result) : arm));
+  const arms = armsWith(evaluation, result);
   const words = wordsOf(result, units[now] ?? { look: 1, arm: result.arm, adapters: [] }, plan);
-  if (result.report) return end(world, plan, arms, result, words);
+  if (result.report) return end(world, plan, result, words);
   const following = units[now + 1];
   if (following && !result.decided) return begin(world, plan, arms, following, words);
   return said(world, failed(Reason.ArtifactMissing, `${words}; it was the last arm, and no report was stored`));
 }
+
+const armsWith = ({ status }: Evaluation, result: EvaluatorResult): ArmStatus[] =>
+  (status?.arms ?? []).map((arm) => (arm.name === result.arm ? measured(arm, result) : arm));
 
 const measured = (arm: ArmStatus, { completed, passAt1, costs }: EvaluatorResult): ArmStatus => ({
   ...arm,
@@ -63,17 +67,14 @@ function begin({ evaluation, sandboxPod, job, worker }: World, plan: Plan, arms:
     .atOnce();
 }
 
-function end(world: World, plan: Plan, arms: ArmStatus[], result: EvaluatorResult, words: string): Outcome {
-  const { evaluation, log } = world;
+/** What status says at the end. */
+export function ending(evaluation: Evaluation, plan: Plan, result: EvaluatorResult) {
   const look = evaluation.status?.look ?? 1;
   const reached = plan.looks[look - 1];
   const early = look < plan.looks.length && reached;
   const { verdict, delta, comparisons, mlflowRunID, report } = result;
-  const status = {
-    ...("isolation" in log && log.isolation ? { isolation: log.isolation } : {}),
-    arms,
-    activeArm: undefined,
-    activeAdapters: undefined,
+  return {
+    arms: armsWith(evaluation, result),
     report,
     // Fewer tasks are another measurement: nobody may take it for one of all of them.
     ...(early && { taskSet: { ...plan.taskSet, ...reached, seed: evaluation.spec.seed } }),
@@ -82,9 +83,23 @@ function end(world: World, plan: Plan, arms: ArmStatus[], result: EvaluatorResul
     ...(verdict && { verdict }),
     ...(mlflowRunID && { mlflowRunID }),
   };
-  const ended = early ? [`ended at look ${look} of ${plan.looks.length}, because more tasks would not have changed the verdict`] : [];
-  const message = [words, ...(delta ? [gainOf(delta)] : []), ...ended].join("; ");
-  return judged(said(world, succeeded(status, { reason: EvaluationReason.Measured, message })), result)
+}
+
+function end({ evaluation, log }: World, plan: Plan, result: EvaluatorResult, words: string): Outcome {
+  const look = evaluation.status?.look ?? 1;
+  const status = {
+    ...("isolation" in log && log.isolation ? { isolation: log.isolation } : {}),
+    ...ending(evaluation, plan, result),
+    activeArm: undefined,
+    activeAdapters: undefined,
+  };
+  const early =
+    look < plan.looks.length
+      ? [`ended at look ${look} of ${plan.looks.length}, because more tasks would not have changed the verdict`]
+      : [];
+  const { delta } = result;
+  const message = [words, ...(delta ? [gainOf(delta)] : []), ...early].join("; ");
+  return judged(said({ log }, succeeded(status, { reason: EvaluationReason.Measured, message })), result)
     .event("Normal", EvaluationReason.Measured, message)
     .atOnce();
 }

@@ -1,12 +1,12 @@
 import { Registry } from "@rune/clients/registry";
 import { taskSetArtifact } from "@rune/clients/task-set";
+import { MemoryRegistry } from "@rune/clients/testing/memory-registry";
 import { mediaType, type TaskSet, taskSet } from "@rune/crds/artifact";
 import type { Cache } from "kopf-ts";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { Services } from "../context.ts";
 import { anEvaluation } from "../testing/builders.ts";
 import { setOf } from "../testing/evaluation-world.ts";
-import { MemoryRegistry } from "@rune/clients/testing/memory-registry";
 import { digestOf } from "../testing/objects.ts";
 import { observeTasks } from "./tasks.ts";
 

@@ -8,6 +8,7 @@ import type { EpochWorld } from "../epoch.ts";
 import type { ObservedRequirement } from "../requires.ts";
 import type { ProbeTargets } from "../sandbox.ts";
 import type { Runs } from "./controls.ts";
+import type { Piece } from "./evidence.ts";
 import type { Plan } from "./plan.ts";
 import type { TasksState } from "./tasks.ts";
 
@@ -16,6 +17,9 @@ export type ArmStatus = NonNullable<NonNullable<Evaluation["status"]>["arms"]>[n
 
 /** What the log says so far, or why it can't be read now. */
 export type LogState = { completed: Record<string, number>; isolation?: Isolation } | { unavailable: string };
+
+/** Evidence that the registry doesn't have yet, and why some can't be stored; or why that isn't known. */
+export type EvidenceState = { unstored: readonly Piece[]; taken: readonly string[] } | { unavailable: string };
 
 /** Everything that a decision needs, read once. */
 export interface World extends EpochWorld {
@@ -39,6 +43,8 @@ export interface World extends EpochWorld {
   /** undefined while a service that the proof tries is missing. */
   readonly targets: ProbeTargets | undefined;
   readonly log: LogState;
+  /** Of what was measured, once the report is there. */
+  readonly evidence: EvidenceState;
   /** Freshly minted where the evaluator has to be created. */
   readonly credentials: { readonly nats: string; readonly registry: string } | undefined;
   readonly runnerToken: string;

@@ -103,6 +103,7 @@ describe("what clients ask for by name", () => {
   it.each([
     ["doesn't exist", [], undefined, "there is no Adapter x in namespace default"],
     ["is being deleted", [adapter("x", { metadata: { deletionTimestamp: "2026-01-02T00:00:00Z" } })], undefined, "there is no Adapter x"],
+    ["is archived", [adapter("x", { status: { archived: true, conditions: [condition("Ready")] } })], undefined, "rune.dev/restore"],
     ["isn't verified yet", [adapter("x", { status: { conditions: [condition("Ready", "False")] } })], 5, "isn't verified"],
     ["has too large a rank", [adapter("x", { spec: { rank: 64 } })], undefined, "raise spec.adapters.maxRank"],
     [
@@ -162,4 +163,13 @@ describe("moves", () => {
     ]);
     expect(move(world, state)).toEqual({ load: ["a"], unload: [] });
   });
+});
+
+it("an archived adapter leaves where nobody claims it and it answers nobody, though its slot isn't needed", () => {
+  const archived = adapter("a", { status: { archived: true, conditions: [condition("Ready")] } });
+  const idle = worldOf({ wanted: [], adapters: [archived, adapter("b")], slots: 4 });
+  expect(move(idle, stateWith([held("a"), held("b")], 4)).unload).toEqual(["a"]);
+  expect(move(idle, stateWith([held("a", { open: 1 })], 4)).unload).toEqual([]);
+  const claimed = worldOf({ wanted: ["a"], adapters: [archived], slots: 4 });
+  expect(move(claimed, stateWith([held("a")], 4)).unload).toEqual([]);
 });

@@ -1,4 +1,5 @@
 import type { Adapter } from "@rune/crds/adapter";
+import { annotation } from "@rune/crds/common";
 import { type DemandVerdict, type HeldAdapter, type LoaderState, permanentRefusals } from "@rune/crds/loader-api";
 import { isTrue } from "kopf-ts";
 import { Reason } from "../reasons.ts";
@@ -77,8 +78,8 @@ export interface Move {
 type Placing = Pick<World, "server" | "adapters" | "lastUses"> & { readonly baseDigest: string | undefined };
 
 /**
- * Loads what is wanted and missing; idle adapters make room, the least recently used first, and leave at once only when they are
- * deleted. What clients ask this engine for by name comes last: it gets a free slot, or that of an adapter that answers nobody now.
+ * Loads what is wanted and missing; idle adapters make room, the least recently used first, and leave at once only when they are deleted,
+ * or archived and answering nobody. What clients ask this engine for by name comes last: it gets a free slot, or that of an adapter that answers nobody now.
  */
 export function moveOf(state: LoaderState, wished: readonly Wish[], world: Placing): Move {
   const { adapters } = world;
@@ -88,7 +89,7 @@ export function moveOf(state: LoaderState, wished: readonly Wish[], world: Placi
     (adapter) => !held.some(({ name }) => name === adapter.metadata.name) && !state.adapters.some((entry) => isHopeless(entry, adapter)),
   );
   const idle = held.filter(({ name }) => !placed.some((adapter) => adapter.metadata.name === name));
-  const gone = idle.filter(({ name }) => !adapters.has(name) || adapters.get(name)?.metadata.deletionTimestamp);
+  const gone = idle.filter((entry) => isGone(adapters.get(entry.name), entry));
   const leaving = byLeastUse(
     idle.filter((entry) => !gone.includes(entry)),
     world.lastUses,
@@ -111,6 +112,11 @@ export function moveOf(state: LoaderState, wished: readonly Wish[], world: Placi
   };
 }
 
+function isGone(adapter: Adapter | undefined, { open }: HeldAdapter): boolean {
+  if (!adapter || adapter.metadata.deletionTimestamp) return true;
+  return adapter.status?.archived === true && !open;
+}
+
 type Room = { taken: ReadonlySet<string>; free: number; evictable: readonly HeldAdapter[]; placed: readonly string[] };
 
 function askedFor(state: LoaderState, { server, adapters, baseDigest }: Placing, { taken, free, evictable, placed }: Room): Move {
@@ -121,6 +127,10 @@ function askedFor(state: LoaderState, { server, adapters, baseDigest }: Placing,
     if (!adapter || adapter.metadata.deletionTimestamp) {
       const message = `there is no Adapter ${name} in namespace ${server.metadata.namespace}; kubectl get adapters lists those that may be asked for`;
       answer.push({ name, message });
+      continue;
+    }
+    if (adapter.status?.archived) {
+      answer.push({ name, message: `Adapter ${name} is archived; annotate it with ${annotation.restore}="<why>" to bring it back` });
       continue;
     }
     const blocked = unfit(adapter, { name }, { baseDigest, maxRank, server: server.metadata.name });

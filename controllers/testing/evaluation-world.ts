@@ -83,6 +83,7 @@ export function aWorld(over: Partial<World> = {}): World {
     leftovers: [],
     targets: undefined,
     log: summarize([]),
+    evidence: { unstored: [], taken: [] },
     credentials: undefined,
     runnerToken: "t",
     ...over,

@@ -1,4 +1,5 @@
 import { Registry } from "@rune/clients/registry";
+import { MemoryRegistry } from "@rune/clients/testing/memory-registry";
 import { mediaType } from "@rune/crds/artifact";
 import { apiVersion } from "@rune/crds/common";
 import { resourceOf } from "@rune/crds/kind";
@@ -9,7 +10,6 @@ import { FakeApiServer, VirtualClock } from "kopf-ts/testing";
 import { afterEach, beforeEach, expect, it } from "vitest";
 import type { Services } from "../context.ts";
 import { adapters, trainingRuns } from "../resources.ts";
-import { MemoryRegistry } from "@rune/clients/testing/memory-registry";
 import { adapter, condition, config, digestOf, metadata } from "../testing/objects.ts";
 import { register } from "./reconcile.ts";
 

@@ -76,9 +76,15 @@ const status = z.object({
     })
     .optional()
     .describe("Newest gate that it was the candidate of. No session chooses an adapter that failed it."),
-  evidenceDigest: digest()
+  evidenceDigest: digest().optional().describe("Of the list of its evidence in the registry that this status was made from."),
+  evidenceTime: time().optional().describe("When that list was last read."),
+  heard: z
+    .object({
+      archive: text(16).optional().describe("Of the annotation `rune.dev/archive`."),
+      restore: text(16).optional().describe("Of the annotation `rune.dev/restore`."),
+    })
     .optional()
-    .describe("Of the list of its evidence in the registry that this status was made from; another list is read anew."),
+    .describe("What a person said last that its evidence has: the first 16 hex digits of the SHA-256 of the annotation's value."),
   fitness: measurement
     .extend({ taskSet: measuredTasks.optional().describe("The tasks that it was measured on; unset in old measurements.") })
     .optional()

@@ -239,6 +239,12 @@ export const costs = z
 
 export type Costs = z.infer<typeof costs>;
 
+/** Annotations by which a person decides about an object; the value says why, in words. */
+export const annotation = {
+  archive: `${group}/archive`,
+  restore: `${group}/restore`,
+} as const;
+
 /** Annotation-free labels that mirror status for selectors. */
 export const label = {
   project: `${group}/project`,

@@ -1,0 +1,96 @@
+import { type KnownEvidence, readEvidence } from "@rune/clients/evidence";
+import type { Adapter } from "@rune/crds/adapter";
+import type { Evidence } from "@rune/crds/artifact";
+import type { Evaluation } from "@rune/crds/evaluation";
+import { type EventInput, isTerminal, isTrue, type KubeObject, timestamp } from "kopf-ts";
+import type { Services } from "../context.ts";
+import { endedAt } from "../finished.ts";
+import { rateOf } from "../interval.ts";
+import { measuredAlone } from "../measured.ts";
+import { type Folded, newestFirst, ofKind } from "./fold.ts";
+import { AdapterReason } from "./reasons.ts";
+import { isNewlySaid } from "./words.ts";
+import type { ArtifactState, EvidenceState } from "./world.ts";
+
+/**
+ * Whether the registry can have evidence that status doesn't know of: it was never read, the artifact is being verified anyway, one of the
+ * objects that may have decided something ended since, or an annotation says something new. Whoever decides stores its evidence before it
+ * ends; what ended in the second of the last reading counts as later.
+ */
+export function isDue(adapter: Adapter, artifact: ArtifactState, deciders: readonly KubeObject[]): boolean {
+  const { evidenceDigest, evidenceTime } = adapter.status ?? {};
+  if (artifact.state === "Found") return true;
+  if (artifact.state !== "VerifiedBefore") return false;
+  if (!evidenceDigest || !evidenceTime || isNewlySaid(adapter)) return true;
+  return deciders.some((decider) => isTerminal(decider) && endedAt(decider).getTime() >= Date.parse(evidenceTime));
+}
+
+export async function observeEvidence(
+  { metadata, spec }: Adapter,
+  services: Services,
+  known: KnownEvidence,
+  now: Date,
+): Promise<EvidenceState> {
+  const { repository, digest } = spec.artifact;
+  try {
+    const registry = services.registry(metadata.namespace, repository, ["pull"]);
+    return { state: "Read", time: timestamp(now), ...(await readEvidence(registry, repository, digest, known)) };
+  } catch (error) {
+    return { state: "Unavailable", message: (error as Error).message };
+  }
+}
+
+/**
+ * All that is known: what the registry has, what evaluations measured that are still there and couldn't store it, and what status remembers
+ * of older ones.
+ */
+export function piecesOf(adapter: Adapter, stored: readonly Evidence[], evaluations: readonly Evaluation[]): Evidence[] {
+  const ended = evaluations.filter((evaluation) => isTrue(evaluation, "Succeeded"));
+  const pieces: Evidence[] = [...stored];
+  const add = (more: readonly Evidence[]) => {
+    const uids = new Set(ofKind(pieces, "Evaluation").map(({ by }) => by.uid));
+    pieces.push(...more.filter((piece) => piece.adapter.digest === adapter.spec.artifact.digest && !uids.has(piece.by.uid)));
+  };
+  add(ended.flatMap((evaluation) => measuredAlone(evaluation, timestamp(endedAt(evaluation)))));
+  add(remembered(adapter));
+  return pieces;
+}
+
+/** Measurements in status. */
+function remembered({ metadata, spec, status }: Adapter): Evidence[] {
+  const all = [...(status?.fitness ? [status.fitness] : []), ...(status?.evidence ?? [])];
+  const distinct = all.filter(({ evaluationUID }, index) => all.findIndex((other) => other.evaluationUID === evaluationUID) === index);
+  return distinct.map(({ passAt1, base, evaluation, evaluationUID, time, taskSet }) => ({
+    schema: "rune.dev/evidence/v1",
+    kind: "Evaluation",
+    adapter: { name: metadata.name, digest: spec.artifact.digest },
+    by: { kind: "Evaluation", namespace: metadata.namespace, name: evaluation, uid: evaluationUID },
+    time,
+    passAt1: rateOf(passAt1),
+    ...(base && { base: rateOf(base) }),
+    ...(taskSet && { taskSet }),
+  }));
+}
+
+/** What evidence has changed, for people. Nothing is told where an Adapter is new here: all of it happened before. */
+export function newsOf({ status }: Adapter, folded: Folded, stored: readonly Evidence[]): EventInput[] {
+  if (!status?.evidenceDigest) return [];
+  const newest = stored.toSorted(newestFirst);
+  const news: EventInput[] = [];
+  const tell = (reason: string, note: string) => void news.push({ type: "Normal", reason, note });
+  if (folded.archived !== (status.archived ?? false)) {
+    const [piece] = folded.archived ? ofKind(newest, "Archival") : ofKind(newest, "Restoration");
+    if (piece) tell(folded.archived ? AdapterReason.Archived : AdapterReason.Restored, `${decider(piece)}: ${piece.why}`);
+  }
+  const [promotion] = ofKind(newest, "Promotion");
+  const [retirement] = ofKind(newest, "Retirement");
+  const [before, after] = [scopeText(status.champion), scopeText(folded.champion)];
+  if (promotion && ((after && after !== before) || folded.tier !== (status.tier ?? "Task")))
+    tell(AdapterReason.Promoted, `${decider(promotion)}: tier ${folded.tier}${after ? `, champion of ${after}` : ""}`);
+  else if (retirement && before && !after)
+    tell(AdapterReason.Retired, `${decider(retirement)}: ${retirement.successor.name} is the champion of ${before} now`);
+  return news;
+}
+
+const decider = ({ by }: Evidence) => (by.kind === "Person" ? "a person said by annotation" : `${by.kind} ${by.name}`);
+const scopeText = (scope: Folded["champion"]) => (scope ? Object.values(scope).join("/") : undefined);

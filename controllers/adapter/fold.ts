@@ -1,0 +1,81 @@
+import { type Adapter, mostEvidence } from "@rune/crds/adapter";
+import type { Evidence } from "@rune/crds/artifact";
+import type { Scope } from "@rune/crds/common";
+import { intervalOf } from "../interval.ts";
+import { sameTasks } from "../scope.ts";
+
+export type Status = NonNullable<Adapter["status"]>;
+type Fitness = NonNullable<Status["fitness"]>;
+type Measurement = NonNullable<Status["evidence"]>[number];
+/** What an Adapter's status says of itself by its evidence alone. */
+export type Folded = Pick<Status, "fitness" | "evidence" | "champion" | "gate"> & Required<Pick<Status, "tier" | "archived">>;
+
+type OfKind<Kind extends Evidence["kind"]> = Extract<Evidence, { kind: Kind }>;
+const tiers = ["Task", "Domain", "ProjectRoot"] as const;
+
+/**
+ * What an adapter is, by all that was ever decided about it: the newest of each kind, by time and then by UID. In whatever order the pieces
+ * come, and whenever and wherever they are folded, the result is the same. What another namespace decided doesn't count: a shared adapter
+ * is nobody's to archive or to promote for others.
+ */
+export function foldEvidence(adapter: Pick<Adapter, "metadata" | "spec">, pieces: readonly Evidence[]): Folded {
+  const { artifact, control } = adapter.spec;
+  const own = pieces.filter((piece) => piece.adapter.digest === artifact.digest && piece.by.namespace === adapter.metadata.namespace);
+  const sorted = own.toSorted(newestFirst);
+  const promotions = control ? [] : ofKind(sorted, "Promotion");
+  const measured = ofKind(sorted, "Evaluation");
+  const [archive] = sorted.filter(({ kind }) => kind === "Archival" || kind === "Restoration");
+  const gate = measured.find((piece) => piece.gate);
+  return {
+    fitness: measured.map(fitnessOf)[0],
+    evidence: measurementsOf(adapter, measured),
+    tier: tiers[Math.max(0, ...promotions.map(({ tier }) => tiers.indexOf(tier)))] ?? "Task",
+    archived: archive?.kind === "Archival",
+    champion: championOf(promotions, ofKind(sorted, "Retirement")),
+    gate: gate?.gate && { verdict: gate.gate.verdict, evaluation: gate.by.name, time: gate.time },
+  };
+}
+
+/** Newest first; equal times by UID, so that there is one order. */
+export function newestFirst(a: Evidence, b: Evidence): number {
+  return Date.parse(b.time) - Date.parse(a.time) || compare(b.by.uid, a.by.uid) || compare(b.kind, a.kind);
+}
+
+const compare = (a: string, b: string) => (a < b ? -1 : a > b ? 1 : 0);
+
+export function ofKind<Kind extends Evidence["kind"]>(pieces: readonly Evidence[], kind: Kind): OfKind<Kind>[] {
+  return pieces.filter((piece): piece is OfKind<Kind> => piece.kind === kind);
+}
+
+function fitnessOf({ passAt1, base, taskSet, by, time }: OfKind<"Evaluation">): Fitness {
+  return {
+    passAt1: intervalOf(passAt1),
+    ...(base && { base: intervalOf(base) }),
+    evaluation: by.name,
+    evaluationUID: by.uid,
+    time,
+    ...(taskSet && { taskSet }),
+  };
+}
+
+/**
+ * The newest fitness on each task set of the adapter's own project. A set of another project, or of none, says nothing to a session of this
+ * one, and can't push out what does; so each set has an entry of its own.
+ */
+function measurementsOf({ spec }: Pick<Adapter, "spec">, measured: readonly OfKind<"Evaluation">[]): Measurement[] | undefined {
+  const { project } = spec.scope;
+  const relevant = measured
+    .map(fitnessOf)
+    .flatMap((each) => (each.taskSet && project && each.taskSet.scope?.project === project ? [{ ...each, taskSet: each.taskSet }] : []));
+  const newest = relevant.filter((each, index) => relevant.findIndex(({ taskSet }) => sameTasks(taskSet, each.taskSet)) === index);
+  return newest.length > 0 ? newest.slice(0, mostEvidence) : undefined;
+}
+
+/** The scope of the newest promotion that no retirement for that scope came after. */
+function championOf(promotions: readonly OfKind<"Promotion">[], retirements: readonly OfKind<"Retirement">[]): Scope | undefined {
+  return promotions.find(
+    (promotion) => !retirements.some((retired) => sameScope(retired.scope, promotion.scope) && newestFirst(retired, promotion) < 0),
+  )?.scope;
+}
+
+const sameScope = (a: Scope, b: Scope) => a.project === b.project && a.domain === b.domain && a.task === b.task;

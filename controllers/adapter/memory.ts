@@ -1,0 +1,25 @@
+import type { StoredEvidence } from "@rune/clients/evidence";
+import type { Evidence } from "@rune/crds/artifact";
+
+/** A few megabytes. */
+const mostPieces = 4096;
+
+/** Evidence that was read lately, by the digest of its manifest: it never changes, so no pass fetches it again. The oldest is forgotten. */
+export class EvidenceMemory {
+  readonly #pieces = new Map<string, Evidence>();
+
+  get pieces(): ReadonlyMap<string, Evidence> {
+    return this.#pieces;
+  }
+
+  remember(read: readonly StoredEvidence[]): void {
+    for (const { digest, evidence } of read) {
+      this.#pieces.delete(digest);
+      this.#pieces.set(digest, evidence);
+    }
+    for (const digest of this.#pieces.keys()) {
+      if (this.#pieces.size <= mostPieces) return;
+      this.#pieces.delete(digest);
+    }
+  }
+}

@@ -1,0 +1,88 @@
+import { EvidenceTagTaken, findEvidence } from "@rune/clients/evidence";
+import type { EvaluatorResult } from "@rune/crds/artifact";
+import { type Outcome, progressing, timestamp, waiting } from "kopf-ts";
+import type { Services } from "../context.ts";
+import { type MeasuredEvidence, measuredAlone } from "../measured.ts";
+import { Reason } from "../reasons.ts";
+import type { Plan } from "./plan.ts";
+import { EvaluationReason } from "./reasons.ts";
+import { ending, resultOf } from "./record.ts";
+import type { EvidenceState, World } from "./world.ts";
+
+const retrySeconds = 10;
+
+/** What was measured of one adapter, and the repository of that adapter, where it belongs. */
+export interface Piece {
+  readonly repository: string;
+  readonly evidence: MeasuredEvidence;
+}
+
+/** Stores a piece of evidence; one that is there already is left as it is. */
+export type StoreEvidence = (piece: Piece) => Promise<void>;
+
+/** Of each adapter that was measured alone, once the report is there. */
+function piecesOf({ evaluation }: Pick<World, "evaluation">, plan: Plan, result: EvaluatorResult, now: Date): Piece[] {
+  const repositories = new Map(plan.arms.flatMap(({ adapters }) => adapters.map(({ digest, repository }) => [digest, repository])));
+  const ended = { ...evaluation, status: { ...evaluation.status, ...ending(evaluation, plan, result) } };
+  return measuredAlone(ended, timestamp(now)).flatMap((evidence) => {
+    const repository = repositories.get(evidence.adapter.digest);
+    return repository ? [{ repository, evidence }] : [];
+  });
+}
+
+/** Which evidence isn't in the registry yet, once the report is there. */
+export async function observeEvidence(
+  world: Pick<World, "evaluation" | "worker" | "plan">,
+  services: Services,
+  now: Date,
+): Promise<EvidenceState> {
+  const { evaluation, plan } = world;
+  const result = resultOf(world);
+  if (!plan || !result?.report) return { unstored: [], taken: [] };
+  const unstored: Piece[] = [];
+  const taken: string[] = [];
+  try {
+    for (const piece of piecesOf(world, plan, result, now)) {
+      const registry = services.registry(evaluation.metadata.namespace, piece.repository, ["pull"]);
+      const found = await findEvidence(registry, piece.repository, piece.evidence).catch((error: unknown) => {
+        if (!(error instanceof EvidenceTagTaken)) throw error;
+        return error;
+      });
+      if (found instanceof EvidenceTagTaken) taken.push(found.message);
+      else if (!found) unstored.push(piece);
+    }
+    return { unstored, taken };
+  } catch (error) {
+    return { unavailable: (error as Error).message };
+  }
+}
+
+/** What was measured is with its adapter before the evaluation has ended; null once it is. */
+export function storing({ evidence }: World, store: StoreEvidence): Outcome | null {
+  if ("unavailable" in evidence)
+    return waiting(
+      Reason.RegistryUnavailable,
+      `what was measured can't be stored with its adapters now: ${evidence.unavailable}`,
+      retrySeconds,
+    );
+  if (evidence.unstored.length === 0) return null;
+  const names = evidence.unstored.map(({ evidence: { adapter } }) => adapter.name).join(", ");
+  const outcome = progressing(EvaluationReason.StoringEvidence, `what was measured of ${names} is being stored with it`).atOnce();
+  return evidence.unstored.reduce(
+    (made, piece) => made.effect(`evidence about ${piece.evidence.adapter.name}`, () => store(piece)),
+    outcome,
+  );
+}
+
+/** What could not be stored is said: the adapter then knows of it for as long as this evaluation exists. */
+export function withMissing(outcome: Outcome, { evidence }: World): Outcome {
+  const why =
+    "unavailable" in evidence
+      ? [evidence.unavailable]
+      : [
+          ...evidence.taken,
+          ...evidence.unstored.map((piece) => `that of ${piece.evidence.adapter.name} wasn't within spec.deadlineSeconds`),
+        ];
+  if (why.length === 0) return outcome;
+  return outcome.event("Warning", EvaluationReason.EvidenceMissing, `what was measured isn't stored with every adapter: ${why.join("; ")}`);
+}
