@@ -94,6 +94,10 @@ export const Reason = {
   PolicyFixed: "PolicyFixed",
   /** The session wants the base model alone. */
   PolicyNone: "PolicyNone",
+  /** The task set that is named is not there: no artifact, no ConfigMap, or no entry of it. */
+  TaskSetMissing: "TaskSetMissing",
+  /** What is named as a task set holds no tasks. */
+  NotATaskSet: "NotATaskSet",
   /** The ConfigMap of the sandbox's library doesn't exist. */
   LibraryMissing: "LibraryMissing",
   /** The sandbox of an epoch is starting. */

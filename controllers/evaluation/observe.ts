@@ -11,11 +11,11 @@ import { observeRefusal } from "../refusal.ts";
 import { observeRequirements } from "../requires.ts";
 import { adapters, agentSessions, evaluations, modelServers, trainingRuns } from "../resources.ts";
 import { liveSandboxUIDs, ownedBy, sandboxState } from "../sandbox.ts";
+import { type AskedTasks, observeTasks } from "../task-set.ts";
 import { workerState } from "../worker.ts";
 import { activeArm, deadlineOf } from "./arms.ts";
 import { observeEvidence } from "./evidence.ts";
 import { type Plan, readPlan } from "./plan.ts";
-import { observeTasks } from "./tasks.ts";
 import { type Arm, type LogState, summarize, type World } from "./world.ts";
 
 /** Every read of a pass. */
@@ -54,7 +54,7 @@ export async function observe(evaluation: Evaluation, context: Context, services
     libraryExists:
       !spec.sandbox.libraryConfigMap || cache(configMaps).get({ namespace, name: spec.sandbox.libraryConfigMap }) !== undefined,
     plan,
-    tasks: over || plan ? undefined : await observeTasks(evaluation, cache, services),
+    tasks: over || plan ? undefined : await observeTasks(tasksAsked(evaluation), cache, services),
     ...(over || plan ? nothingToPlan : observeChoices(evaluation, cache)),
     earlier: over || status?.arms ? [] : cache(evaluations).list({ namespace }),
     takenUIDs: liveSandboxUIDs([...cache(agentSessions).list(), ...cache(evaluations).list()], uid),
@@ -71,6 +71,14 @@ export async function observe(evaluation: Evaluation, context: Context, services
     runnerToken: services.runnerToken(uid, Math.max(1, epoch)),
   };
 }
+
+const tasksAsked = ({ metadata, spec, status }: Evaluation): AskedTasks => ({
+  namespace: metadata.namespace,
+  reference: spec.taskSet,
+  frozen: status?.taskSet,
+  field: "spec.taskSet",
+  again: "a new evaluation",
+});
 
 /** Credentials outlive the deadline by this much, for the report. */
 const spareSeconds = 600;

@@ -1,5 +1,5 @@
 import { chosenTasks } from "@rune/clients/task-set";
-import { clusterOf, type HeldOutTask, type TaskSet } from "@rune/crds/artifact";
+import { clusterOf, type HeldOutTask } from "@rune/crds/artifact";
 import { artifactReference, measuredTasks } from "@rune/crds/common";
 import type { Evaluation } from "@rune/crds/evaluation";
 import type { DynamicObject } from "kopf-ts";
@@ -8,7 +8,8 @@ import type { Blocker } from "../check.ts";
 import type { ConfigMap } from "../manifest.ts";
 import { planName } from "../names.ts";
 import { ownedMetadata } from "../pod.ts";
-import { sharedScope } from "../scope.ts";
+import { Reason } from "../reasons.ts";
+import { measuredOn } from "../task-set.ts";
 import { armPlan } from "./arm-plan.ts";
 import { tasksOfLooks } from "./batches.ts";
 import { EvaluationReason } from "./reasons.ts";
@@ -59,29 +60,10 @@ export const readPlan = (configMap: DynamicObject | undefined): Plan | undefined
 
 const distinct = (tasks: readonly HeldOutTask[]) => new Set(tasks.map(clusterOf)).size;
 
-/** What is measured on, by which measurements are compared: the whole set, a part of it, or some that a seed chose. */
-export function measuredOn(
-  { spec }: Evaluation,
-  { set, reference }: { set: TaskSet; reference: { repository: string; digest: string } },
-  tasks: readonly HeldOutTask[],
-): Plan["taskSet"] {
-  const { part } = spec.taskSet;
-  const scope = sharedScope(set.tasks.map((task) => task.scope ?? {}));
-  const whole = chosenTasks(set, { part, seed: spec.seed }).length;
-  return {
-    ...reference,
-    ...(part !== "All" && { part }),
-    tasks: tasks.length,
-    clusters: distinct(tasks),
-    ...(tasks.length < whole && { seed: spec.seed }),
-    ...(scope.project && { scope }),
-  };
-}
-
 /** The plan of an evaluation, or why none can be made yet. */
 export function planOf(world: World): Plan | Blocker {
   const { evaluation, tasks: found } = world;
-  if (!found || "blocker" in found) return found?.blocker ?? { reason: EvaluationReason.TaskSetMissing, message: "no task set was read" };
+  if (!found || "blocker" in found) return found?.blocker ?? { reason: Reason.TaskSetMissing, message: "no task set was read" };
   const { spec } = evaluation;
   const { part, maxTasks } = spec.taskSet;
   const tasks = chosenTasks(found.set, { part, maxTasks, seed: spec.seed });
@@ -98,7 +80,7 @@ export function planOf(world: World): Plan | Blocker {
     arms.push(planned);
   }
   const content: Plan = {
-    taskSet: measuredOn(evaluation, found, tasks),
+    taskSet: measuredOn(spec, found, tasks),
     looks: looks.map((_, index) => {
       const reached = looks.slice(0, index + 1).flat();
       return { tasks: reached.length, clusters: distinct(reached) };

@@ -10,10 +10,6 @@ export const EvaluationReason = {
   AdapterLoading: "AdapterLoading",
   /** An arm's adapter was refused by its server. */
   AdapterRefused: "AdapterRefused",
-  /** What spec.taskSet names is not there: no artifact, no ConfigMap, or no entry of it. */
-  TaskSetMissing: "TaskSetMissing",
-  /** What spec.taskSet names holds no tasks. */
-  NotATaskSet: "NotATaskSet",
   /** No task of the set belongs to the part that is asked for. */
   PartEmpty: "PartEmpty",
   /** No task has an adapter among those that an arm selects, or none but its own. */

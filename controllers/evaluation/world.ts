@@ -7,10 +7,10 @@ import type { ModelServer } from "@rune/crds/model-server";
 import type { EpochWorld } from "../epoch.ts";
 import type { ObservedRequirement } from "../requires.ts";
 import type { ProbeTargets } from "../sandbox.ts";
+import type { TasksState } from "../task-set.ts";
 import type { Runs } from "./controls.ts";
 import type { Piece } from "./evidence.ts";
 import type { Plan } from "./plan.ts";
-import type { TasksState } from "./tasks.ts";
 
 export type Arm = Evaluation["spec"]["arms"][number];
 export type ArmStatus = NonNullable<NonNullable<Evaluation["status"]>["arms"]>[number];

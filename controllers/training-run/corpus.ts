@@ -19,7 +19,8 @@ export type CorpusState =
 
 /** What a run learns from, as far as the world lets it be frozen now. */
 export function corpusOf(world: Pick<World, "run" | "sessions" | "corpusArtifact" | "pairs">): CorpusState {
-  const state = world.run.spec.corpus?.artifact ? corpusOfArtifact(world) : corpusOfSessions(world.run, world.sessions);
+  const { artifact, artifacts } = world.run.spec.corpus ?? {};
+  const state = artifacts ? corpusOfArtifacts(artifacts) : artifact ? corpusOfArtifact(world) : corpusOfSessions(world.run, world.sessions);
   if (state.state !== "Sufficient") return state;
   const corpus = world.run.spec.hypernetwork ? withPairs(state.corpus, world.pairs) : state.corpus;
   const shortfall = shortfallOf(world.run, corpus);
@@ -97,6 +98,12 @@ function corpusOfArtifact({ run, corpusArtifact: found }: Pick<World, "run" | "c
       message: `${solved} sessions of the corpus ended solved, spec.corpus.minimumSessions asks for ${least}; name another artifact in a new run`,
     };
   return { state: "Sufficient", corpus: { digest: artifact.digest, ...found.counted, trajectories: [artifact] } };
+}
+
+/** What several artifacts hold is counted by the trainer, which opens them. */
+function corpusOfArtifacts(artifacts: readonly ArtifactReference[]): CorpusState {
+  const trajectories = artifacts.toSorted(byDigest);
+  return { state: "Sufficient", corpus: { digest: corpusDigest(trajectories), trajectories } };
 }
 
 /** Each trajectory with the adapter that was fine-tuned from it alone, where there is one. */

@@ -56,6 +56,13 @@ describe("the corpus", () => {
     expect(outcome.message).toContain("s2");
   });
 
+  it("of several artifacts is them, whatever their order, and waits for no session", () => {
+    const artifacts = ["f", "e"].map((digit) => ({ repository: "rune/team/trajectories", digest: digestOf(digit) }));
+    const of = (those: typeof artifacts) => decideOn({ run: aRun({ spec: { corpus: { artifacts: those } } }) });
+    expect(of(artifacts)).toMatchObject({ reason: "CorpusFrozen", status: { corpus: { trajectories: artifacts.toReversed() } } });
+    expect(of(artifacts).status).toEqual(of(artifacts.toReversed()).status);
+  });
+
   it("is frozen by digest once none runs, whatever the order of sessions", () => {
     const one = decideOn({ sessions: [solved("s1"), solved("s2")] });
     const other = decideOn({ sessions: [solved("s2"), solved("s1")] });
@@ -343,6 +350,7 @@ describe("another namespace's own repositories", () => {
   it.each([
     ["corpus", { corpus: { artifact: foreign } }],
     ["corpus of many sessions", { corpus: { artifact: { ...foreign, repository: "rune/other/corpora" } } }],
+    ["corpus of several artifacts", { corpus: { artifacts: [{ ...foreign, repository: "rune/team/trajectories" }, foreign] } }],
     ["base", { base: { oci: foreign } }],
   ])("stall a run that names one as its %s", (_, spec) => {
     expect(decideOn({ run: aRun({ spec }) })).toMatchObject({ kind: "stalled", reason: "ForeignRepository", creates: [] });

@@ -31,7 +31,9 @@ const baseResolved: Check<World> = ({ base }) =>
 
 const ownRepositories: Check<World> = ({ run: { metadata, spec } }) =>
   foreignRepository(spec.base.oci?.repository, metadata.namespace) ??
-  foreignRepository(spec.corpus?.artifact?.repository, metadata.namespace) ??
+  [spec.corpus?.artifact, ...(spec.corpus?.artifacts ?? [])]
+    .map((each) => foreignRepository(each?.repository, metadata.namespace))
+    .find((blocker) => blocker !== null) ??
   foreignRepository(spec.generate?.hypernetwork.repository, metadata.namespace);
 
 const gpusUsed: Check<World> = ({ run }) => {
@@ -120,6 +122,7 @@ function sayTooSmall(outcome: Outcome, { reason, message }: { reason: string; me
 }
 
 function sizeOf({ count, solved, tasks, trajectories }: Corpus): string {
+  if (count === undefined && trajectories.length > 1) return `${trajectories.length} artifacts that don't say how much is in them`;
   if (count === undefined) return `a corpus that doesn't say how much is in it (${trajectories[0]?.repository})`;
   const of = [solved !== undefined && `${solved} of them solved`, tasks !== undefined && `${tasks} distinct tasks`].filter(Boolean);
   return [`${count} sessions`, ...of].join(", ");

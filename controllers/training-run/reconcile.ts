@@ -58,6 +58,6 @@ function startingFrom(manager: Manager, { kind, metadata }: KubeObject): KubeObj
 function learnsFrom({ spec: { corpus } }: TrainingRun, { metadata }: KubeObject): boolean {
   if (!corpus) return false;
   if (corpus.sessionNames) return corpus.sessionNames.includes(metadata.name);
-  if (corpus.artifact) return false;
+  if (corpus.artifact || corpus.artifacts) return false;
   return Object.entries(corpus.sessions?.matchLabels ?? {}).every(([name, value]) => metadata.labels?.[name] === value);
 }

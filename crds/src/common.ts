@@ -256,6 +256,7 @@ export const label = {
   run: `${group}/run`,
   evaluation: `${group}/evaluation`,
   check: `${group}/check`,
+  generation: `${group}/generation`,
   component: `${group}/component`,
   epoch: `${group}/epoch`,
   attempt: `${group}/attempt`,

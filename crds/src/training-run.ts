@@ -4,6 +4,9 @@ import { byKey, digest, labels, objectName, quantity, text, time, whole } from "
 import { columns, defineKind, type ObjectOf } from "./kind.ts";
 import { control, generate, hypernetwork, largestRank, learningMethods, merge, methodNames, sft } from "./methods.ts";
 
+/** Sessions that one run can learn from: their trajectories are listed in its status. */
+export const mostTrajectories = 500;
+
 const spec = z.object({
   base: baseModel,
   sft: sft.optional(),
@@ -21,6 +24,13 @@ const spec = z.object({
       artifact: artifactReference
         .optional()
         .describe("Learns from what already is in the registry: a trajectory, or a corpus of many trajectories."),
+      artifacts: z
+        .array(artifactReference)
+        .min(1)
+        .max(mostTrajectories)
+        .meta(byKey("repository", "digest"))
+        .optional()
+        .describe("Learns from several of these together."),
       include: z
         .array(z.enum(["Programs", "Notes", "Corrections"]))
         .min(1)
@@ -33,7 +43,7 @@ const spec = z.object({
     })
     .optional()
     .describe(
-      "What sft, hypernetwork and generate learn from; unset with merge and control. Exactly one of sessions, sessionNames and artifact.",
+      "What sft, hypernetwork and generate learn from; unset with merge and control. Exactly one of sessions, sessionNames, artifact and artifacts.",
     ),
   output: z
     .object({ scope: scope.optional().describe("Scope of the adapter; the sessions' common scope when unset.") })
@@ -88,9 +98,6 @@ export const attempt = z.object({
 /** Adapters that one run can start from. */
 const mostAdapters = 16;
 
-/** Sessions that one run can learn from: their trajectories are listed in its status. */
-export const mostTrajectories = 500;
-
 const metric = (what: string) => text(20).optional().describe(`${what}, a decimal.`);
 
 /** What a method found out about its own result. */
@@ -133,7 +140,7 @@ const status = z.object({
           }),
         )
         .max(mostTrajectories)
-        .describe("The sealed trajectories, or the one artifact that holds them."),
+        .describe("The sealed trajectories, or the artifacts that hold them."),
       scope: scope.optional().describe("What the sessions' scopes have in common: the adapter's scope where spec.output.scope is unset."),
     })
     .optional()
@@ -253,9 +260,9 @@ export const trainingRun = defineKind({
       message: "spec.base needs exactly one of huggingFace, oci and pvc",
     },
     {
-      rule: "!has(self.spec.corpus) || [has(self.spec.corpus.sessions), has(self.spec.corpus.sessionNames), has(self.spec.corpus.artifact)].filter(x, x).size() == 1",
+      rule: "!has(self.spec.corpus) || [has(self.spec.corpus.sessions), has(self.spec.corpus.sessionNames), has(self.spec.corpus.artifact), has(self.spec.corpus.artifacts)].filter(x, x).size() == 1",
       field: ".spec.corpus",
-      message: "spec.corpus needs exactly one of sessions, sessionNames and artifact",
+      message: "spec.corpus needs exactly one of sessions, sessionNames, artifact and artifacts",
     },
   ],
   columns: columns(

@@ -1,63 +1,73 @@
 import { ArtifactMissing, artifactDigest, DigestMismatch, largestTaskSet, titleOf } from "@rune/clients/registry";
-import { taskSetArtifact, taskSetFile } from "@rune/clients/task-set";
+import { chosenTasks, taskSetArtifact, taskSetFile } from "@rune/clients/task-set";
 import { NotATaskSet, parseTaskSet } from "@rune/clients/task-set-text";
-import { mediaType, type TaskSet, taskSet } from "@rune/crds/artifact";
-import type { ArtifactReference } from "@rune/crds/common";
-import type { Evaluation } from "@rune/crds/evaluation";
+import { clusterOf, type HeldOutTask, mediaType, type TaskSet, taskSet } from "@rune/crds/artifact";
+import type { ArtifactReference, MeasuredTasks, taskSetReference } from "@rune/crds/common";
 import { type Cache, configMaps } from "kopf-ts";
-import { prettifyError, ZodError } from "zod";
-import type { Blocker } from "../check.ts";
-import type { Services } from "../context.ts";
-import { bundledRepository, repositoryOf } from "../names.ts";
-import { Reason } from "../reasons.ts";
-import { foreignRepository } from "../tenancy.ts";
-import { EvaluationReason } from "./reasons.ts";
+import { prettifyError, ZodError, type z } from "zod";
+import type { Blocker } from "./check.ts";
+import type { Services } from "./context.ts";
+import { bundledRepository, repositoryOf } from "./names.ts";
+import { Reason } from "./reasons.ts";
+import { sharedScope } from "./scope.ts";
+import { foreignRepository } from "./tenancy.ts";
 
 const retrySeconds = 10;
 
 /** The tasks, and the artifact that they are, which isn't stored yet where they come from elsewhere; or why they can't be had. */
 export type TasksState = { set: TaskSet; reference: ArtifactReference; stored: boolean } | { blocker: Blocker };
 
-/** Reads what `spec.taskSet` names, or what was frozen of it. */
-export async function observeTasks({ metadata, spec, status }: Evaluation, cache: Cache, services: Services): Promise<TasksState> {
-  const { namespace } = metadata;
-  const { repository, digest, configMap, bundled } = spec.taskSet;
-  const frozen = status?.taskSet;
-  if (frozen?.repository) return await inRegistry({ repository: frozen.repository, digest: frozen.digest }, namespace, services);
+/** A task set that somebody names. */
+export interface AskedTasks {
+  readonly namespace: string;
+  readonly reference: z.infer<typeof taskSetReference>;
+  /** What was frozen of it, if it was. */
+  readonly frozen?: MeasuredTasks | undefined;
+  /** Where it is named, such as `spec.taskSet`, and what would name another one, such as `a new evaluation`. */
+  readonly field: string;
+  readonly again: string;
+}
+
+/** Reads what is named, or what was frozen of it. */
+export async function observeTasks(asked: AskedTasks, cache: Cache, services: Services): Promise<TasksState> {
+  const { namespace, frozen } = asked;
+  const { repository, digest, configMap, bundled } = asked.reference;
+  if (frozen?.repository) return await inRegistry({ repository: frozen.repository, digest: frozen.digest }, asked, services);
   if (configMap) {
     const found = cache(configMaps).get({ namespace, name: configMap.name });
-    const set = inConfigMap(configMap, found?.data, found !== undefined);
+    const set = inConfigMap(configMap, found?.data, found !== undefined, asked);
     return "blocker" in set ? set : await toStore(set.set, repositoryOf.tasks(namespace), namespace, services);
   }
   if (bundled) {
     const set = await services.bundledTaskSet(bundled);
     if (set) return await toStore(set, bundledRepository(bundled), namespace, services);
     const message = `this build of the operator comes without ${bundled}; build its image by \`npm run cluster -- images\`, or name a task set of your own`;
-    return { blocker: { reason: EvaluationReason.TaskSetMissing, message } };
+    return { blocker: { reason: Reason.TaskSetMissing, message } };
   }
-  return await inRegistry({ repository: repository ?? "", digest: digest ?? "" }, namespace, services);
+  return await inRegistry({ repository: repository ?? "", digest: digest ?? "" }, asked, services);
 }
 
 function inConfigMap(
   { name, key }: { name: string; key: string },
   data: Readonly<Record<string, string>> | undefined,
   exists: boolean,
+  { field, again }: AskedTasks,
 ): { set: TaskSet } | { blocker: Blocker } {
   const text = data?.[key];
   if (text === undefined) {
     const keys = Object.keys(data ?? {});
     const has = keys.length > 0 ? `; it has ${keys.slice(0, 5).join(", ")}` : "";
     const message = exists
-      ? `the ConfigMap ${name} of spec.taskSet has no entry ${key}${has}; add it, or name another key in a new evaluation`
-      : `waits for the ConfigMap ${name} of spec.taskSet, which doesn't exist; create it, or correct spec.taskSet in a new evaluation`;
-    return { blocker: { reason: EvaluationReason.TaskSetMissing, message, retrySeconds } };
+      ? `the ConfigMap ${name} of ${field} has no entry ${key}${has}; add it, or name another key in ${again}`
+      : `waits for the ConfigMap ${name} of ${field}, which doesn't exist; create it, or correct ${field} in ${again}`;
+    return { blocker: { reason: Reason.TaskSetMissing, message, retrySeconds } };
   }
   try {
     return { set: parseTaskSet(text) };
   } catch (error) {
     if (!(error instanceof NotATaskSet)) throw error;
     const message = `${key} of the ConfigMap ${name} is no task set: ${error.message}; correct it there`;
-    return { blocker: { reason: EvaluationReason.NotATaskSet, message } };
+    return { blocker: { reason: Reason.NotATaskSet, message } };
   }
 }
 
@@ -74,12 +84,13 @@ async function toStore(set: TaskSet, repository: string, namespace: string, serv
   }
 }
 
-async function inRegistry({ repository, digest }: ArtifactReference, namespace: string, services: Services): Promise<TasksState> {
+async function inRegistry({ repository, digest }: ArtifactReference, asked: AskedTasks, services: Services): Promise<TasksState> {
+  const { namespace, field, again } = asked;
   const foreign = foreignRepository(repository, namespace);
   if (foreign) return { blocker: foreign };
   const name = `${repository}@${digest}`;
   const unreadable = (why: string): TasksState => ({
-    blocker: { reason: EvaluationReason.NotATaskSet, message: `${name} is no task set: ${why}; correct spec.taskSet in a new evaluation` },
+    blocker: { reason: Reason.NotATaskSet, message: `${name} is no task set: ${why}; correct ${field} in ${again}` },
   });
   try {
     const registry = services.registry(namespace, repository, ["pull"]);
@@ -91,8 +102,8 @@ async function inRegistry({ repository, digest }: ArtifactReference, namespace: 
     return { set, reference: { repository, digest }, stored: true };
   } catch (error) {
     if (error instanceof ArtifactMissing) {
-      const message = `the registry has no ${name}; push the task set, or correct spec.taskSet in a new evaluation`;
-      return { blocker: { reason: EvaluationReason.TaskSetMissing, message } };
+      const message = `the registry has no ${name}; push the task set, or correct ${field} in ${again}`;
+      return { blocker: { reason: Reason.TaskSetMissing, message } };
     }
     if (error instanceof ZodError) return unreadable(prettifyError(error));
     if (error instanceof DigestMismatch) return unreadable(error.message);
@@ -103,3 +114,20 @@ async function inRegistry({ repository, digest }: ArtifactReference, namespace: 
 const unavailable = ({ message }: Error): TasksState => ({
   blocker: { reason: Reason.RegistryUnavailable, message: `the task set can't be read: ${message}`, retrySeconds },
 });
+
+/** What is measured on, by which measurements are compared: the whole set, a part of it, or some that a seed chose. */
+export function measuredOn(
+  { taskSet: { part }, seed }: { taskSet: AskedTasks["reference"]; seed: number },
+  { set, reference }: { set: TaskSet; reference: ArtifactReference },
+  tasks: readonly HeldOutTask[],
+): MeasuredTasks & Required<Pick<MeasuredTasks, "repository" | "clusters">> {
+  const scope = sharedScope(set.tasks.map((task) => task.scope ?? {}));
+  return {
+    ...reference,
+    ...(part !== "All" && { part }),
+    tasks: tasks.length,
+    clusters: new Set(tasks.map(clusterOf)).size,
+    ...(tasks.length < chosenTasks(set, { part, seed }).length && { seed }),
+    ...(scope.project && { scope }),
+  };
+}

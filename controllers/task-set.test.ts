@@ -2,13 +2,13 @@ import { Registry } from "@rune/clients/registry";
 import { taskSetArtifact } from "@rune/clients/task-set";
 import { MemoryRegistry } from "@rune/clients/testing/memory-registry";
 import { mediaType, type TaskSet, taskSet } from "@rune/crds/artifact";
+import { type MeasuredTasks, taskSetReference } from "@rune/crds/common";
 import type { Cache } from "kopf-ts";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import type { Services } from "../context.ts";
-import { anEvaluation } from "../testing/builders.ts";
-import { setOf } from "../testing/evaluation-world.ts";
-import { digestOf } from "../testing/objects.ts";
-import { observeTasks } from "./tasks.ts";
+import type { Services } from "./context.ts";
+import { observeTasks } from "./task-set.ts";
+import { setOf } from "./testing/evaluation-world.ts";
+import { digestOf } from "./testing/objects.ts";
 
 const set = setOf([{ project: "tessera" }, undefined]);
 const sorted = (tasks: TaskSet["tasks"]) => taskSet.parse({ schema: "rune.dev/taskset/v1", name: "tasks", tasks });
@@ -26,13 +26,14 @@ beforeEach(async () => {
 });
 afterEach(() => memory.stop());
 
-const observed = (reference: object, status?: object) => {
+const observed = (reference: object, frozen?: MeasuredTasks) => {
   const cache = (() => ({ get: ({ name }: { name: string }) => configMaps[name] })) as unknown as Cache;
   const services = {
     registry: () => new Registry({ url: memory.url, clock: impatient }),
     bundledTaskSet: async () => bundled,
   } as unknown as Services;
-  return observeTasks(anEvaluation({ spec: { taskSet: reference }, status: status as object }), cache, services);
+  const asked = { namespace: "team", reference: taskSetReference.parse(reference), field: "spec.taskSet", again: "a new evaluation" };
+  return observeTasks({ ...asked, frozen }, cache, services);
 };
 /** Puts an artifact into the registry as a push would. */
 const push = (content: unknown, artifactType?: string, title = "tasks.json") => {
@@ -79,8 +80,8 @@ describe("a task set in a ConfigMap", () => {
   it("that changes after it was frozen changes nothing", async () => {
     const { digest } = push(sorted(set.tasks));
     configMaps["held-out"] = { data: { "tasks.jsonl": "something else" } };
-    const taskSet = { repository: "rune/team/tasks", digest, tasks: 2 };
-    expect(await observed(reference, { taskSet })).toMatchObject({ set: sorted(set.tasks), stored: true });
+    const frozen = { repository: "rune/team/tasks", digest, tasks: 2 };
+    expect(await observed(reference, frozen)).toMatchObject({ set: sorted(set.tasks), stored: true });
   });
 });
 
