@@ -9,7 +9,7 @@ const rooms = {
   "workloads/adapter-loader": ["crds", "clients"],
 };
 const every = [...Object.keys(rooms), "operator/(?!kopf-ts)", "cluster", "examples", "test", "bench"];
-const kinds = ["adapter", "model-server", "training-run", "agent-session", "evaluation", "environment-check"];
+const kinds = ["adapter", "model-server", "training-run", "agent-session", "evaluation", "environment-check", "evolution-generation"];
 
 module.exports = {
   forbidden: [

@@ -1,7 +1,7 @@
 import { configMaps, isTerminal, jobs, type KubeObject, type Manager, type ObjectKey, pods, type Reconciler, type Resource } from "kopf-ts";
 import type { Notice, Services } from "./context.ts";
 import type { Requirement } from "./requires.ts";
-import { adapters, agentSessions, environmentChecks, evaluations, modelServers, trainingRuns } from "./resources.ts";
+import { adapters, agentSessions, environmentChecks, evaluations, evolutionGenerations, modelServers, trainingRuns } from "./resources.ts";
 import { indexByUID, labelled, requiring, wakeByNotice } from "./wake.ts";
 
 /** Files objects that go on under the ConfigMaps they begin with: every epoch makes a ConfigMap of its own, and none of them is looked for here. */
@@ -58,6 +58,7 @@ export function registerEpochKind<T extends KubeObject & { metadata: { namespace
     .watches(agentSessions, required)
     .watches(evaluations, required)
     .watches(environmentChecks, required)
+    .watches(evolutionGenerations, required)
     .withOptions({ maxConcurrentReconciles: 8, reportFailures: true })
     .complete(kind.reconcile);
   wakeByNotice(manager, controller, services, kind.notice);

@@ -2,6 +2,7 @@ import { type Adapter, adapter } from "@rune/crds/adapter";
 import { type AgentSession, agentSession } from "@rune/crds/agent-session";
 import { type EnvironmentCheck, environmentCheck } from "@rune/crds/environment-check";
 import { type Evaluation, evaluation } from "@rune/crds/evaluation";
+import { type EvolutionGeneration, evolutionGeneration } from "@rune/crds/evolution-generation";
 import { resourceOf } from "@rune/crds/kind";
 import { type ModelServer, modelServer } from "@rune/crds/model-server";
 import { type TrainingRun, trainingRun } from "@rune/crds/training-run";
@@ -12,6 +13,7 @@ export const adapters: Resource<Adapter> = resourceOf(adapter);
 export const agentSessions: Resource<AgentSession> = resourceOf(agentSession);
 export const environmentChecks: Resource<EnvironmentCheck> = resourceOf(environmentCheck);
 export const evaluations: Resource<Evaluation> = resourceOf(evaluation);
+export const evolutionGenerations: Resource<EvolutionGeneration> = resourceOf(evolutionGeneration);
 export const modelServers: Resource<ModelServer> = resourceOf(modelServer);
 export const trainingRuns: Resource<TrainingRun> = resourceOf(trainingRun);
 
@@ -21,6 +23,7 @@ export const resourceOfKind: Readonly<Record<string, Resource>> = {
   AgentSession: agentSessions,
   EnvironmentCheck: environmentChecks,
   Evaluation: evaluations,
+  EvolutionGeneration: evolutionGenerations,
   ModelServer: modelServers,
   TrainingRun: trainingRuns,
 };

@@ -3,6 +3,7 @@ import { register as agentSession } from "@rune/controllers/agent-session/reconc
 import type { Services } from "@rune/controllers/context";
 import { register as environmentCheck } from "@rune/controllers/environment-check/reconcile";
 import { register as evaluation } from "@rune/controllers/evaluation/reconcile";
+import { register as evolutionGeneration } from "@rune/controllers/evolution-generation/reconcile";
 import { register as modelServer } from "@rune/controllers/model-server/reconcile";
 import { register as trainingRun } from "@rune/controllers/training-run/reconcile";
 import type { Manager } from "kopf-ts";
@@ -15,4 +16,5 @@ export const registrations: readonly ((manager: Manager, services: Services) => 
   trainingRun,
   agentSession,
   evaluation,
+  evolutionGeneration,
 ];

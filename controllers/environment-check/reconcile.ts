@@ -2,7 +2,7 @@ import { label } from "@rune/crds/common";
 import type { EnvironmentCheck } from "@rune/crds/environment-check";
 import { type Context, jobs, type KubeObject, type Manager, type ObjectKey, type Outcome, pods } from "kopf-ts";
 import type { Services } from "../context.ts";
-import { adapters, agentSessions, environmentChecks, evaluations, modelServers, trainingRuns } from "../resources.ts";
+import { adapters, agentSessions, environmentChecks, evaluations, evolutionGenerations, modelServers, trainingRuns } from "../resources.ts";
 import { labelled, requiring } from "../wake.ts";
 import { decide } from "./decide.ts";
 import { observe } from "./observe.ts";
@@ -32,6 +32,7 @@ export function register(manager: Manager, services: Services): void {
     .watches(agentSessions, required)
     .watches(evaluations, required)
     .watches(environmentChecks, required)
+    .watches(evolutionGenerations, required)
     .withOptions({ maxConcurrentReconciles: 4, reportFailures: true })
     .complete((check, context) => reconcile(check, context, services));
 }

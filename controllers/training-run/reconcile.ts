@@ -2,7 +2,7 @@ import { label } from "@rune/crds/common";
 import type { TrainingRun } from "@rune/crds/training-run";
 import { type Context, jobs, type KubeObject, type Manager, type Outcome, pods } from "kopf-ts";
 import type { Services } from "../context.ts";
-import { adapters, agentSessions, environmentChecks, evaluations, modelServers, trainingRuns } from "../resources.ts";
+import { adapters, agentSessions, environmentChecks, evaluations, evolutionGenerations, modelServers, trainingRuns } from "../resources.ts";
 import { indexByUID, labelled, requiring, wakeByNotice } from "../wake.ts";
 import { decide } from "./decide.ts";
 import { hasOpenInputs } from "./inputs.ts";
@@ -30,6 +30,7 @@ export function register(manager: Manager, services: Services): void {
     .watches(modelServers, required)
     .watches(evaluations, required)
     .watches(environmentChecks, required)
+    .watches(evolutionGenerations, required)
     .withOptions({ reportFailures: true })
     .complete((run, context) => reconcile(run, context, services));
   wakeByNotice(manager, controller, services, "progress");

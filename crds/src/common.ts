@@ -257,6 +257,7 @@ export const label = {
   evaluation: `${group}/evaluation`,
   check: `${group}/check`,
   generation: `${group}/generation`,
+  formerUID: `${group}/former-uid`,
   component: `${group}/component`,
   epoch: `${group}/epoch`,
   attempt: `${group}/attempt`,

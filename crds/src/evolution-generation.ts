@@ -153,8 +153,9 @@ const spec = z.object({
       priorityClassName: trainingRun.spec.shape.priorityClassName,
       checkpoint: trainingRun.spec.shape.checkpoint,
       deadlineSeconds: trainingRun.spec.shape.deadlineSeconds,
+      runsAtOnce: whole(1, 10).default(2).describe("TrainingRuns that are under way at once."),
     })
-    .default({ resources: {}, checkpoint: { everySteps: 20, size: "2Gi" }, deadlineSeconds: 86400 })
+    .default({ runsAtOnce: 2, resources: {}, checkpoint: { everySteps: 20, size: "2Gi" }, deadlineSeconds: 86400 })
     .describe("How its TrainingRuns run."),
   seed: whole(0, 2147483647).default(0).describe("Seed of draws and of what children are made by; and the one that chooses tasks."),
   generation: whole(1, 100).default(1).describe("Number of this generation. The operator writes it; leave it out."),
@@ -230,6 +231,10 @@ const status = z.object({
   startTime: time().optional().describe("When the population was frozen."),
   taskSet: measuredTasks.optional().describe("The tasks that select, frozen at the start."),
   promotionTaskSet: measuredTasks.optional().describe("The tasks that decide, frozen at the start."),
+  shuffled: z
+    .boolean()
+    .optional()
+    .describe("Whether the promotion tasks have several members' scopes, so that an arm can give each task another task's adapter."),
   base: interval.optional().describe("Pass@1 of the base on the fitness tasks."),
   memberCount: whole(0, mostMembers).optional().describe("Members."),
   members: z.array(member).max(mostMembers).meta(byKey("name")).optional().describe("The population, frozen at the start."),
@@ -396,6 +401,11 @@ export const evolutionGeneration = defineKind({
       rule: "self.spec.pruning.minimumPopulation >= self.spec.selection.parents",
       field: ".spec.pruning.minimumPopulation",
       message: "spec.pruning.minimumPopulation must be at least spec.selection.parents, so that the next generation finds as many",
+    },
+    {
+      rule: "self.spec.variation.merge.combine != 'Mean'",
+      field: ".spec.variation.merge.combine",
+      message: "spec.variation.merge.combine can't be Mean, which is what children are compared with by spec.variation.mean; take another",
     },
     {
       rule: "!has(self.spec.variation.merge.search) || self.spec.variation.merge.weights == 'Search'",

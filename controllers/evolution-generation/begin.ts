@@ -1,0 +1,135 @@
+import { chosenTasks } from "@rune/clients/task-set";
+import type { Adapter } from "@rune/crds/adapter";
+import type { HeldOutTask } from "@rune/crds/artifact";
+import type { EvolutionGeneration } from "@rune/crds/evolution-generation";
+import { isTrue, type Outcome, progressing, timestamp, unchanged } from "kopf-ts";
+import { blocked, type Check, firstOf, repairSeconds } from "../check.ts";
+import { requirementsMet } from "../requires.ts";
+import { rankedFor } from "../retrieval.ts";
+import { measuredOn, type TasksState } from "../task-set.ts";
+import { foreignRepository } from "../tenancy.ts";
+import { eligible, freezePopulation } from "./population.ts";
+import { GenerationReason } from "./reasons.ts";
+import type { World } from "./world.ts";
+
+const retrySeconds = 30;
+/** Fewer can't be crossed. */
+export const fewestParents = 2;
+
+const ownTasks: Check<World> = ({ generation: { metadata, spec } }) =>
+  foreignRepository(spec.fitness.taskSet.repository, metadata.namespace) ??
+  foreignRepository(spec.promotion.taskSet.repository, metadata.namespace);
+
+const serverReady: Check<World> = ({ generation: { spec }, server }) => {
+  const { name } = spec.serverRef;
+  if (!server)
+    return {
+      reason: GenerationReason.ServerMissing,
+      message: `the ModelServer ${name} of spec.serverRef doesn't exist; create it, or name another one in a new generation`,
+      retrySeconds,
+    };
+  if (isTrue(server, "Ready") && server.status?.baseDigest) return null;
+  return { reason: GenerationReason.ServerNotReady, message: `waits for the ModelServer ${name} to be Ready`, retrySeconds };
+};
+
+/** Both sets with what was chosen of them, once both are read. */
+function tasksOf({ generation: { spec }, tasks }: World) {
+  if (!tasks) return undefined;
+  const chosen = (state: TasksState, asked: EvolutionGeneration["spec"]["fitness"]) => {
+    if ("blocker" in state) return undefined;
+    const those = chosenTasks(state.set, { ...asked.taskSet, seed: spec.seed });
+    return { those, measured: measuredOn({ taskSet: asked.taskSet, seed: spec.seed }, state, those) };
+  };
+  const [fitness, promotion] = [chosen(tasks.fitness, spec.fitness), chosen(tasks.promotion, spec.promotion)];
+  return fitness && promotion && { fitness, promotion };
+}
+
+const tasksRead: Check<World> = ({ tasks }) => {
+  for (const state of tasks ? [tasks.fitness, tasks.promotion] : []) if ("blocker" in state) return state.blocker;
+  return null;
+};
+
+const partsHold: Check<World> = (world) => {
+  const found = tasksOf(world);
+  const empty = (["fitness", "promotion"] as const).find((name) => found?.[name].those.length === 0);
+  if (!empty) return null;
+  const { part } = world.generation.spec[empty].taskSet;
+  return {
+    reason: GenerationReason.PartEmpty,
+    message: `no task of spec.${empty}.taskSet is in part ${part}; add tasks to the set, or name another part in a new generation`,
+  };
+};
+
+const tasksApart: Check<World> = (world) => {
+  const found = tasksOf(world);
+  if (!found) return null;
+  const known = new Set(found.fitness.those.map(identityOf));
+  const both = found.promotion.those.filter((task) => known.has(identityOf(task)));
+  if (both.length === 0) return null;
+  return {
+    reason: GenerationReason.TasksOverlap,
+    message: `${both.length} tasks of spec.promotion.taskSet are in spec.fitness.taskSet too, such as ${both[0]?.id}: who is selected by a task can't be tested by it; take the parts Test and Validation in a new generation`,
+  };
+};
+
+const identityOf = ({ description, tests }: HeldOutTask) => JSON.stringify([description, tests]);
+
+const populated: Check<World> = ({ generation, population, server }) => {
+  const labels = Object.entries(generation.spec.population.matchLabels)
+    .map(([key, value]) => `${key}=${value}`)
+    .join(", ");
+  const base = server?.status?.baseDigest;
+  const pending = population.find(
+    (adapter) => adapter.spec.base.digest === base && !isTrue(adapter, "Ready") && !isTrue(adapter, "Stalled"),
+  );
+  if (pending)
+    return {
+      reason: GenerationReason.PopulationTooSmall,
+      message: `waits for the Adapter ${pending.metadata.name} to be verified`,
+      retrySeconds,
+    };
+  const count = server ? eligible(population, server).length : 0;
+  if (count >= fewestParents) return null;
+  return {
+    reason: GenerationReason.PopulationTooSmall,
+    message: `${count} of ${population.length} Adapters with ${labels} can be members, and it takes ${fewestParents}: they are Ready, not archived, no controls, of the base of ${generation.spec.serverRef.name} and of no larger rank than it takes; train more, or select others in a new generation`,
+    retrySeconds,
+  };
+};
+
+const checks: Check<World>[] = [ownTasks, requirementsMet, serverReady, tasksRead, partsHold, tasksApart, populated];
+
+/** The population and both task sets are frozen: what comes and goes from here on changes nothing. */
+export function begin(world: World, now: Date): Outcome {
+  const { generation, population, server } = world;
+  const blocker = firstOf(checks, world);
+  if (blocker) return blocked(blocker).again(repairSeconds);
+  const found = tasksOf(world);
+  if (!server || !found) return unchanged();
+  const members = eligible(population, server);
+  const frozen = freezePopulation(generation, members, found.fitness.measured);
+  const known = frozen.members?.filter(({ passAt1 }) => passAt1).length;
+  return progressing(
+    GenerationReason.PopulationFrozen,
+    `${frozen.memberCount} members, ${known} of which were measured on these tasks before`,
+    {
+      startTime: timestamp(now),
+      taskSet: found.fitness.measured,
+      promotionTaskSet: found.promotion.measured,
+      shuffled: isShuffling(found.promotion.those, members),
+      ...frozen,
+      spent: generation.spec.former?.spent ?? { evaluations: 0, gpuSeconds: 0 },
+      archived: 0,
+    },
+  ).atOnce();
+}
+
+/** Whether these tasks have at least two adapters between them, so that each can be answered by another task's. */
+function isShuffling(tasks: readonly HeldOutTask[], adapters: readonly Adapter[]): boolean {
+  const chosen = new Map<string, string | undefined>();
+  for (const { scope = {} } of tasks) {
+    const key = JSON.stringify(scope);
+    if (!chosen.has(key)) chosen.set(key, rankedFor(scope, adapters)[0]?.adapter.metadata.name);
+  }
+  return new Set([...chosen.values()].filter((name) => name !== undefined)).size >= 2;
+}

@@ -1,0 +1,125 @@
+import type { Adapter } from "@rune/crds/adapter";
+import type { TrainingRun } from "@rune/crds/training-run";
+import { getCondition, isTrue, type Outcome, progressing, waiting } from "kopf-ts";
+import { Reason } from "../reasons.ts";
+import { hoursSpent, spentOf } from "./budget.ts";
+import { runOf } from "./manifests.ts";
+import { placeOf } from "./place.ts";
+import { GenerationReason } from "./reasons.ts";
+import { type Child, isUnavailable, type Learnt, type World } from "./world.ts";
+
+const retrySeconds = 30;
+/** A run's Adapter is created before the run has succeeded, and may be seen a little after it. */
+const longestGapSeconds = 60;
+
+/** Makes the children by TrainingRuns. One that fails is a child that couldn't be made, not a generation that failed. */
+export function breed(world: World, now: Date): Outcome {
+  const { generation, learnt } = world;
+  const before = generation.status?.children ?? [];
+  const children = before.map((child) => next(child, world, now));
+  if (JSON.stringify(children) !== JSON.stringify(before)) return changed(world, before, children);
+  const planned = before.filter(({ state }) => state === "Planned");
+  const underWay = before.filter(({ state }) => state === "Training").length;
+  const spent = planned.length > 0 ? hoursSpent(generation) : null;
+  if (spent) return withoutBudget(world, spent);
+  const free = Math.max(0, generation.spec.training.runsAtOnce - underWay);
+  const due = planned.slice(0, free);
+  if (isUnavailable(learnt) && due.some(({ kind }) => kind === "UnionRetrain"))
+    return waiting(Reason.RegistryUnavailable, `what the parents have learnt from can't be read: ${learnt.unavailable}`, retrySeconds);
+  const unmade = due.find((child) => child.kind === "UnionRetrain" && unionOf(child, world).artifacts.length === 0);
+  if (unmade)
+    return changed(
+      world,
+      before,
+      before.map((child) => (child === unmade ? { ...child, ...nothingLearnt } : child)),
+    );
+  const message = `${before.filter(({ state }) => state !== "Planned" && state !== "Training").length} of ${before.length} children are made`;
+  return waiting(GenerationReason.Breeding, message, retrySeconds).creating(...due.flatMap((child) => manifestOf(child, world)));
+}
+
+const nothingLearnt = {
+  state: "Failed" as const,
+  why: "no parent says what it has learnt from, so nothing can be learnt anew; import adapters with their corpus.json",
+};
+
+function changed({ generation }: World, before: readonly Child[], children: readonly Child[]): Outcome {
+  const news = children.filter((child, index) => child.state !== before[index]?.state && child.state !== "Training");
+  const words = news.map((child) => `${child.run} ${child.state === "Born" ? `is ${child.adapter}` : `failed: ${child.why}`}`).join("; ");
+  const outcome = progressing(GenerationReason.Breeding, words || "children are being made", {
+    children,
+    spent: spentOf(generation, { children }),
+  });
+  return news
+    .reduce((said, child) => said.event("Normal", child.state === "Born" ? "ChildBorn" : "ChildFailed", storyOf(child)), outcome)
+    .atOnce();
+}
+
+const storyOf = ({ run, kind, parents, adapter, why }: Child) =>
+  `${adapter ?? run}: ${kind} of ${parents.join(", ")}${why ? `; ${why}` : ""}`;
+
+function withoutBudget({ generation }: World, spent: string): Outcome {
+  const children = generation.status?.children?.map((child) =>
+    child.state === "Planned" ? { ...child, state: "Failed", why: `it wasn't made: ${spent}` } : child,
+  );
+  return progressing(GenerationReason.Breeding, spent, { children, exhausted: spent }).atOnce();
+}
+
+/** A child as it is now. */
+function next(child: Child, world: World, now: Date): Child {
+  if (child.state !== "Planned" && child.state !== "Training") return child;
+  const run = world.runs.get(child.run);
+  if (!run) return child.state === "Planned" ? child : failed(child, "its TrainingRun was deleted");
+  const seen: Child = { ...child, state: "Training", runUID: run.metadata.uid };
+  const ended = [getCondition(run, "Failed"), getCondition(run, "Stalled")].find((condition) => condition?.status === "True");
+  if (ended) return { ...failed(seen, `${ended.reason}: ${ended.message}`), gpuSeconds: gpuSecondsOf(run) };
+  if (isTrue(run, "Succeeded")) return born({ ...seen, gpuSeconds: gpuSecondsOf(run) }, run, world, now);
+  const gone = run.status?.attempts ? undefined : child.parents.find((name) => !world.adapters.has(name));
+  return gone ? failed(seen, `its parent ${gone} was deleted`) : seen;
+}
+
+const failed = (child: Child, why: string): Child => ({ ...child, state: "Failed", why: why.slice(0, 500) });
+
+function born(child: Child, run: TrainingRun, { adapters, server }: World, now: Date): Child {
+  const name = run.status?.adapter;
+  const adapter = name ? adapters.get(name) : undefined;
+  if (!name || !adapter) {
+    const since = Date.parse(getCondition(run, "Succeeded")?.lastTransitionTime ?? "");
+    return now.getTime() - since < longestGapSeconds * 1000 ? waitingFor(child) : failed(child, `its Adapter ${name ?? ""} was deleted`);
+  }
+  if (isTrue(adapter, "Stalled")) return failed(child, `its Adapter ${name} is refused: ${getCondition(adapter, "Stalled")?.message}`);
+  if (!isTrue(adapter, "Ready")) return waitingFor(child);
+  const most = server?.spec.adapters.maxRank ?? Number.POSITIVE_INFINITY;
+  if (adapter.spec.rank > most) return failed(child, `it has rank ${adapter.spec.rank}, and ${server?.metadata.name} takes ${most}`);
+  return { ...child, state: "Born", adapter: name, ...artifactOf(adapter), ...weightsOf(run) };
+}
+
+const waitingFor = ({ gpuSeconds: _, ...child }: Child): Child => child;
+const artifactOf = ({ spec: { artifact } }: Adapter) => ({ digest: artifact.digest, repository: artifact.repository });
+const weightsOf = ({ status }: TrainingRun) => (status?.result?.metrics?.weights ? { weights: status.result.metrics.weights } : {});
+
+function gpuSecondsOf({ spec, status }: TrainingRun): number {
+  const seconds = (status?.attempts ?? []).reduce((sum, { startTime, endTime }) => {
+    const lasted = startTime && endTime ? (Date.parse(endTime) - Date.parse(startTime)) / 1000 : 0;
+    return sum + Math.max(0, lasted);
+  }, 0);
+  return Math.round(seconds * (spec.resources.gpus ?? 0));
+}
+
+/** What all parents have learnt from, each artifact once, by the settings of the best parent that has some. */
+function unionOf({ parents }: Child, { learnt }: World): Learnt {
+  if (isUnavailable(learnt)) return { artifacts: [] };
+  const all = parents.flatMap((name) => learnt.get(name) ?? []);
+  const byDigest = new Map(all.flatMap(({ artifacts }) => artifacts.map((artifact) => [artifact.digest, artifact])));
+  const { sft, include } = all.find((each) => each.sft) ?? {};
+  return { artifacts: [...byDigest.values()].toSorted((a, b) => (a.digest < b.digest ? -1 : 1)).slice(0, 500), sft, include };
+}
+
+function manifestOf(child: Child, world: World) {
+  const { generation, server } = world;
+  if (!server) return [];
+  const parents = child.parents.flatMap((name) => world.adapters.get(name) ?? []);
+  const rank = parents.reduce((sum, { spec }) => sum + spec.rank, 0);
+  const scopes = (generation.status?.members ?? []).filter(({ name }) => child.parents.includes(name)).map(({ scope }) => scope);
+  const learnt = child.kind === "UnionRetrain" ? unionOf(child, world) : undefined;
+  return [runOf(generation, child, { server, place: placeOf(scopes), rank, learnt })];
+}

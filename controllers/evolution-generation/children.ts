@@ -1,0 +1,19 @@
+import { seeded, shuffled } from "@rune/clients/random";
+import type { EvolutionGeneration } from "@rune/crds/evolution-generation";
+import type { Child } from "./world.ts";
+
+/** The children of these parents, who are ordered by their lower bounds. Each has its run's name, and so is made once. */
+export function plannedChildren({ metadata, spec }: EvolutionGeneration, parents: readonly string[]): Child[] {
+  const { merge, mean, unionRetrain } = spec.variation;
+  const random = seeded(spec.seed, `children of generation ${spec.generation}`);
+  const pairs = parents.flatMap((one, index) => parents.slice(index + 1).map((other) => [one, other]));
+  // Of two parents the only pair is all of them.
+  const others = parents.length > 2 ? shuffled(pairs, random) : [];
+  const families = [[...parents], ...others].slice(0, merge.children);
+  const wanted = [
+    ...families.map((family) => ({ kind: "Merge" as const, parents: family })),
+    ...(mean ? [{ kind: "Mean" as const, parents: [...parents] }] : []),
+    ...(unionRetrain ? [{ kind: "UnionRetrain" as const, parents: [...parents] }] : []),
+  ];
+  return wanted.map((child, index) => ({ run: `${metadata.name}-c${index + 1}`, ...child, state: "Planned" as const }));
+}

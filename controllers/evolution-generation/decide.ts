@@ -1,0 +1,80 @@
+import type { EvolutionGeneration } from "@rune/crds/evolution-generation";
+import { type DynamicObject, isTerminal, type Outcome, progressing, unchanged, waiting } from "kopf-ts";
+import { repairSeconds } from "../check.ts";
+import { finished } from "../finished.ts";
+import { Reason } from "../reasons.ts";
+import { begin } from "./begin.ts";
+import { breed } from "./breed.ts";
+import { end } from "./ending.ts";
+import type { StoreEvidence } from "./evidence.ts";
+import { measure } from "./measure.ts";
+import { promote } from "./promote.ts";
+import { prune } from "./prune.ts";
+import { recordDecisions } from "./record.ts";
+import { select } from "./select.ts";
+import { sift } from "./sift.ts";
+import { stepOf } from "./steps.ts";
+import type { World } from "./world.ts";
+
+/** From what is seen to what should be, one step at a time. Each decision stands in status with its numbers before anything follows from it. */
+export function decide(world: World, store: StoreEvidence, now: Date): Outcome {
+  const { generation } = world;
+  if (generation.metadata.deletionTimestamp) return unchanged();
+  if (isTerminal(generation)) return finished(generation, now);
+  const holding = suspender(world);
+  if (holding) return suspend(world, holding);
+  if (generation.status?.paused) return resume(world);
+  const step = stepOf(generation);
+  switch (step) {
+    case "Begin":
+      return begin(world, now);
+    case "MeasureMembers":
+      return measure(world, "Members");
+    case "Select":
+      return select(world);
+    case "Breed":
+      return breed(world, now);
+    case "MeasureChildren":
+      return measure(world, "Children");
+    case "Sift":
+      return sift(world, now);
+    case "Promote":
+      return promote(world, now);
+    case "Prune":
+      return prune(world, now);
+    case "Record":
+      return recordDecisions(world, store);
+    case "End":
+      return end(world);
+    default:
+      return step satisfies never;
+  }
+}
+
+/** Who holds this generation: itself, or the first of its chain. */
+function suspender({ generation, root }: World): string | null {
+  if (generation.spec.suspend) return "spec.suspend is true";
+  return root?.spec.suspend ? `spec.suspend of ${root.metadata.name}, the first generation, is true` : null;
+}
+
+/** Runs and evaluations that haven't ended stop with it. They go on when it does, even those that somebody had suspended before. */
+function suspend(world: World, why: string): Outcome {
+  const running = underWay(world).filter(({ spec }) => !spec.suspend);
+  const status = running.length > 0 || world.generation.status?.paused ? { paused: true } : {};
+  return waiting(Reason.Suspended, `${why}; set it back to go on`, repairSeconds, status).applying(
+    ...running.map((each) => suspended(each, true)),
+  );
+}
+
+function resume(world: World): Outcome {
+  const held = underWay(world).filter(({ spec }) => spec.suspend);
+  if (held.length === 0) return progressing(Reason.Suspended, "goes on", { paused: undefined }).atOnce();
+  return progressing(Reason.Suspended, `${held.length} runs and evaluations go on`).applying(...held.map((each) => suspended(each, false)));
+}
+
+const underWay = ({ runs, evaluations }: World) => [...runs.values(), ...evaluations.values()].filter((each) => !isTerminal(each));
+
+const suspended = (
+  { apiVersion, kind, metadata: { name, namespace, uid } }: Pick<EvolutionGeneration, "apiVersion" | "kind" | "metadata">,
+  suspend: boolean,
+): DynamicObject => ({ apiVersion, kind, metadata: { name, namespace, uid }, spec: { suspend } });

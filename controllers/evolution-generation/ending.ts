@@ -1,0 +1,98 @@
+import { apiVersion, label } from "@rune/crds/common";
+import type { EvolutionGeneration } from "@rune/crds/evolution-generation";
+import { type DynamicObject, type Outcome, progressing, succeeded } from "kopf-ts";
+import { sameTasks } from "../scope.ts";
+import { evaluationsSpent, hoursSpent, spentOf } from "./budget.ts";
+import { byLowerBound, measured, rateOf, words } from "./numbers.ts";
+import { GenerationReason } from "./reasons.ts";
+import { labelsMissing } from "./record.ts";
+import { isIn } from "./steps.ts";
+import type { Status, World } from "./world.ts";
+
+/** Generations in a row without a better adapter, after which nobody expects one. */
+const longestStandstill = 2;
+
+type Best = NonNullable<Status["best"]>;
+type Former = NonNullable<EvolutionGeneration["spec"]["former"]>;
+
+/** The best adapter so far, and for how many generations it has been the best. What was measured on other tasks before is no yardstick. */
+export function standingOf({ spec, status = {} }: EvolutionGeneration): { best: Best | undefined; withoutImprovement: number } {
+  const { taskSet, members = [], children = [] } = status;
+  const mine = members.filter(isIn);
+  const born = children.flatMap((child) => (child.state === "Kept" && child.adapter ? [{ ...child, name: child.adapter }] : []));
+  const of = (found: { name: string; passAt1: Best["passAt1"] } | undefined): Best | undefined =>
+    found && taskSet && { adapter: found.name, taskSet, passAt1: found.passAt1 };
+  const best = of([...measured(mine), ...measured(born)].toSorted(byLowerBound)[0]);
+  const before = spec.former?.best;
+  const comparable = before && taskSet && sameTasks(before.taskSet, taskSet) ? before : undefined;
+  const yardstick = comparable ?? of(measured(mine).toSorted(byLowerBound)[0]);
+  const improved = best && (!yardstick || rateOf(best.passAt1).lower > rateOf(yardstick.passAt1).lower);
+  if (improved) return { best, withoutImprovement: 0 };
+  return { best: comparable ?? best, withoutImprovement: (spec.former?.withoutImprovement ?? 0) + 1 };
+}
+
+/** The end of a generation: the next one, or why there is none. */
+export function end(world: World): Outcome {
+  const { generation } = world;
+  const labels = labelsMissing(world);
+  if (labels.length > 0)
+    return progressing(GenerationReason.Recording, `labels ${labels.length} children`)
+      .applying(...labels)
+      .atOnce();
+  const { spec, status = {} } = generation;
+  const spent = spentOf(generation);
+  const { best, withoutImprovement } = standingOf(generation);
+  const known = { spent, withoutImprovement, ...(best && { best }) };
+  const over = whyOver(generation, withoutImprovement);
+  const { promotion, memberCount, archived = 0 } = status;
+  const story = `${memberCount} members, ${archived} archived; ${promotion?.why ?? "nothing was promoted"}`;
+  if (over)
+    return succeeded(known, { reason: over.reason, message: `${over.message}; ${story}` }).event("Normal", over.reason, over.message);
+  const former = formerOf(generation, known);
+  const next = nextGeneration(generation, former);
+  const name = next.metadata.name;
+  return succeeded({ ...known, next: name }, { reason: GenerationReason.Continued, message: `${name} goes on; ${story}` })
+    .creating(next)
+    .event(
+      "Normal",
+      GenerationReason.Continued,
+      `generation ${spec.generation + 1} is ${name}; the best adapter is ${best?.adapter} with ${best && words(best.passAt1)}`,
+    );
+}
+
+function whyOver(generation: EvolutionGeneration, withoutImprovement: number): { reason: string; message: string } | null {
+  const { spec, status } = generation;
+  const exhausted = status?.exhausted ?? evaluationsSpent(generation) ?? hoursSpent(generation);
+  if (exhausted) return { reason: GenerationReason.BudgetExhausted, message: exhausted };
+  if (spec.generation >= spec.maxGenerations)
+    return { reason: GenerationReason.GenerationsReached, message: `this was the last of ${spec.maxGenerations} generations` };
+  if (withoutImprovement >= longestStandstill)
+    return { reason: GenerationReason.NoImprovement, message: `${withoutImprovement} generations brought no better adapter` };
+  return null;
+}
+
+/** What the next generation has to know, in its own spec: this one may be gone by then. */
+function formerOf({ metadata, status = {} }: EvolutionGeneration, known: Omit<Former, "name" | "belowBase">): Former {
+  const archived = new Set(status.decisions?.filter(({ kind }) => kind === "Archival").map(({ adapter }) => adapter));
+  const belowBase = (status.members ?? []).flatMap(({ name, belowBase: generations }) =>
+    generations && !archived.has(name) ? [{ name, generations }] : [],
+  );
+  return { name: metadata.name, ...known, belowBase };
+}
+
+/** It has no owner, because what it decides outlives the first one; the label by which it is known again after a crash names this one's UID. */
+function nextGeneration({ metadata, spec }: EvolutionGeneration, former: Former): DynamicObject {
+  const root = spec.rootRef ?? { name: metadata.name, uid: metadata.uid };
+  const generation = spec.generation + 1;
+  const { suspend: _, requires: __, ...copied } = spec;
+  return {
+    apiVersion,
+    kind: "EvolutionGeneration",
+    metadata: {
+      name: `${root.name}-g${generation}`,
+      namespace: metadata.namespace,
+      labels: { [label.generation]: metadata.name, [label.formerUID]: metadata.uid },
+    },
+    spec: { ...copied, generation, rootRef: root, former },
+  };
+}

@@ -1,0 +1,52 @@
+import type { Evidence } from "@rune/crds/artifact";
+import type { EvolutionGeneration } from "@rune/crds/evolution-generation";
+import { shortDigest } from "../names.ts";
+import { rateOf } from "./numbers.ts";
+import type { Decision } from "./world.ts";
+
+/** Stores a piece of evidence in an adapter's repository; twice is once, by its tag. */
+export type StoreEvidence = (repository: string, evidence: Evidence) => Promise<unknown>;
+
+/** The tag of a decision's evidence: one of a kind about an adapter by one generation. */
+export const tagOf = ({ metadata }: EvolutionGeneration, { digest, kind }: Pick<Decision, "digest" | "kind">): string =>
+  `${shortDigest(digest)}.${kind.toLowerCase()}.${metadata.uid}`;
+
+/** A decision as evidence: a pure function of status, so that storing it again stores the same bytes. */
+export function evidenceOf(generation: EvolutionGeneration, decision: Decision): Evidence {
+  const { namespace, name, uid } = generation.metadata;
+  const { adapter, digest, time, kind, why } = decision;
+  const header = {
+    schema: "rune.dev/evidence/v1" as const,
+    adapter: { name: adapter, digest },
+    by: { kind: "EvolutionGeneration" as const, namespace, name, uid },
+    time,
+  };
+  const { promotion, children = [] } = generation.status ?? {};
+  switch (kind) {
+    case "Archival":
+      return { kind, ...header, why };
+    case "Promotion": {
+      const { tier = "Task", scope = {}, delta } = promotion ?? {};
+      const nothing = { estimate: "0", lower: "0", upper: "0" };
+      return { kind, ...header, tier, scope, over: beaten(generation), delta: rateOf(delta ?? nothing) };
+    }
+    case "Retirement": {
+      const successor = children.find((child) => child.adapter === promotion?.candidate);
+      const { adapter: of = "", digest: by = digest } = successor ?? {};
+      return { kind, ...header, scope: promotion?.scope ?? {}, successor: { name: of, digest: by } };
+    }
+    default:
+      return kind satisfies never;
+  }
+}
+
+/** The best parent, and the champion before. */
+function beaten({ status }: EvolutionGeneration): { name: string; digest: string }[] {
+  const { bestParent, incumbent } = status?.promotion ?? {};
+  const parent = status?.members?.find(({ name }) => name === bestParent);
+  const retired = status?.decisions?.find(({ kind, adapter }) => kind === "Retirement" && adapter === incumbent);
+  return [
+    ...(parent ? [{ name: parent.name, digest: parent.digest }] : []),
+    ...(retired && retired.adapter !== bestParent ? [{ name: retired.adapter, digest: retired.digest }] : []),
+  ];
+}

@@ -1,0 +1,73 @@
+import { ArtifactMissing, DigestMismatch, titleOf } from "@rune/clients/registry";
+import type { Adapter } from "@rune/crds/adapter";
+import { learntFile, learntFrom } from "@rune/crds/artifact";
+import type { Cache } from "kopf-ts";
+import { ZodError } from "zod";
+import type { Services } from "../context.ts";
+import { adapters, trainingRuns } from "../resources.ts";
+import type { Learnt, Unavailable } from "./world.ts";
+
+const largestLearnt = 64 * 1024 * 1024;
+
+/**
+ * What each adapter has learnt from. Its run names the artifacts; where that is gone, those of its parents do, and else `corpus.json` of
+ * its own artifact, which gives digests alone: those are looked for beside the adapters, in `/trajectories`.
+ */
+export async function readLearnt(
+  names: readonly string[],
+  namespace: string,
+  cache: Cache,
+  services: Services,
+): Promise<ReadonlyMap<string, Learnt> | Unavailable> {
+  const get = (name: string) => cache(adapters).get({ namespace, name });
+  try {
+    const found = new Map<string, Learnt>();
+    for (const name of names) {
+      const adapter = get(name);
+      if (adapter) found.set(name, ofRuns(adapter, cache) ?? { artifacts: await ofArtifact(adapter, services) });
+    }
+    return found;
+  } catch (error) {
+    return { unavailable: (error as Error).message };
+  }
+}
+
+/** As runs tell; null where one of them is gone. */
+function ofRuns({ metadata, spec }: Adapter, cache: Cache): Learnt | null {
+  const { namespace } = metadata;
+  const { source, parents = [] } = spec;
+  const run = source.kind === "TrainingRun" && source.name ? cache(trainingRuns).get({ namespace, name: source.name }) : undefined;
+  const own = run && run.metadata.uid === source.uid ? run : undefined;
+  const trajectories = own?.status?.corpus?.trajectories ?? [];
+  if (own && parents.length === 0 && trajectories.length > 0)
+    return { artifacts: trajectories.map(artifactOf), sft: own.spec.sft, include: own.spec.corpus?.include };
+  const inherited = parents.map(({ name, digest }) => {
+    const parent = cache(adapters).get({ namespace, name });
+    return parent?.spec.artifact.digest === digest ? ofRuns(parent, cache) : null;
+  });
+  if (parents.length === 0 || inherited.some((each) => each === null)) return null;
+  const all = inherited.flatMap((each) => each ?? []);
+  const told = all.find(({ sft }) => sft);
+  return {
+    artifacts: [...trajectories.map(artifactOf), ...all.flatMap(({ artifacts }) => artifacts)],
+    sft: told?.sft,
+    include: told?.include,
+  };
+}
+
+const artifactOf = ({ repository, digest }: Learnt["artifacts"][number]) => ({ repository, digest });
+
+async function ofArtifact({ metadata, spec }: Adapter, services: Services): Promise<Learnt["artifacts"]> {
+  const { repository, digest } = spec.artifact;
+  const registry = services.registry(metadata.namespace, repository, ["pull"]);
+  try {
+    const { manifest } = await registry.manifest(repository, digest);
+    const layer = manifest.layers.find((candidate) => titleOf(candidate) === learntFile);
+    if (!layer) return [];
+    const { trajectories } = await registry.json(repository, layer, learntFrom, largestLearnt);
+    return trajectories.map((each) => ({ repository: repository.replace(/[^/]*$/, "trajectories"), digest: each }));
+  } catch (error) {
+    if (error instanceof ArtifactMissing || error instanceof DigestMismatch || error instanceof ZodError) return [];
+    throw error;
+  }
+}

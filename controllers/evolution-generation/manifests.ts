@@ -1,0 +1,128 @@
+import { apiVersion, label } from "@rune/crds/common";
+import type { EvolutionGeneration } from "@rune/crds/evolution-generation";
+import type { ModelServer } from "@rune/crds/model-server";
+import type { DynamicObject, KubeObject } from "kopf-ts";
+import { ownedMetadata, schedulingOf } from "../pod.ts";
+import type { Place } from "./place.ts";
+import type { Child, Learnt, Measurement, Promotion } from "./world.ts";
+
+/** What a generation makes: whole manifests, by status alone, so that whoever starts again makes the same. */
+
+const owned = (generation: EvolutionGeneration, name: string) =>
+  ownedMetadata(generation as EvolutionGeneration & KubeObject, name, { [label.generation]: generation.metadata.name });
+
+/** Arms of an evaluation, by the place of an adapter in its list. */
+export const armOf = (index: number) => `a${index + 1}`;
+export const baseArm = "base";
+
+/** The base and the adapters of an entry, on the tasks that select. */
+export function measuringEvaluation(generation: EvolutionGeneration, { name, adapters }: Measurement): DynamicObject {
+  const { serverRef, fitness } = generation.spec;
+  const arms = [{ name: baseArm, serverRef }, ...adapters.map((adapter, index) => ({ name: armOf(index), serverRef, adapter }))];
+  return evaluationOf(generation, name, { arms, ...fitness });
+}
+
+/** Arms of the evaluation that decides. */
+export const decidingArms = {
+  base: "base",
+  candidate: "candidate",
+  BestParent: "parent",
+  Incumbent: "champion",
+  Mean: "mean",
+  UnionRetrain: "union",
+} as const;
+export type RivalRole = Exclude<keyof typeof decidingArms, "base" | "candidate">;
+/** Each task answered by another task's adapter: what tells memory from one good adapter for everything. */
+const shuffledArm = "shuffled";
+
+/** The candidate against whom it must beat, all paired on the tasks that decide. */
+export function decidingEvaluation(
+  generation: EvolutionGeneration,
+  name: string,
+  { candidate = "", confidence }: Promotion,
+  rivals: ReadonlyMap<RivalRole, string>,
+  baseline: RivalRole,
+): DynamicObject {
+  const { serverRef, promotion, population } = generation.spec;
+  const { taskSet, samples, marginPoints, minimumTasks } = promotion;
+  const arms = [
+    { name: decidingArms.base, serverRef },
+    { name: decidingArms.candidate, serverRef, adapter: candidate },
+    ...[...rivals].map(([role, adapter]) => ({ name: decidingArms[role], serverRef, adapter })),
+    ...(generation.status?.shuffled
+      ? [{ name: shuffledArm, serverRef, adapters: { matchLabels: population.matchLabels, assign: "Shuffled" } }]
+      : []),
+  ];
+  const gate = {
+    candidate: decidingArms.candidate,
+    baseline: decidingArms[baseline],
+    rule: "LowerBound",
+    thresholdPoints: marginPoints,
+    confidence,
+    minimumTasks,
+  };
+  return evaluationOf(generation, name, { arms, taskSet, samples, gate });
+}
+
+function evaluationOf(generation: EvolutionGeneration, name: string, measured: object): DynamicObject {
+  const { sampling, sandbox, concurrency, seed } = generation.spec;
+  return { apiVersion, kind: "Evaluation", metadata: owned(generation, name), spec: { ...measured, sampling, sandbox, concurrency, seed } };
+}
+
+/** What a child is made from beside its parents' names. */
+export interface Making {
+  readonly server: ModelServer;
+  readonly place: Place | null;
+  /** Sum of the parents' ranks. */
+  readonly rank: number;
+  /** For the union: what all parents have learnt from, by the best parent's settings. */
+  readonly learnt?: Learnt | undefined;
+}
+
+/** The TrainingRun of a child. */
+export function runOf(generation: EvolutionGeneration, child: Child, making: Making): DynamicObject {
+  const { image, resources, queueName, checkpoint, deadlineSeconds, ...rest } = generation.spec.training;
+  const spec = {
+    base: making.server.spec.base,
+    ...methodOf(generation, child, making),
+    output: { scope: making.place?.scope ?? {} },
+    ...(image && { image }),
+    resources,
+    ...(queueName && { queueName }),
+    ...schedulingOf(rest),
+    checkpoint,
+    deadlineSeconds,
+  };
+  return { apiVersion, kind: "TrainingRun", metadata: owned(generation, child.run), spec };
+}
+
+function methodOf(generation: EvolutionGeneration, { run, kind, parents }: Child, { server, rank, learnt }: Making): object {
+  const { merge, sft } = generation.spec.variation;
+  // What has more rank than the server takes could never be measured.
+  const { maxRank } = server.spec.adapters;
+  const most = rank > maxRank ? { rank: maxRank } : {};
+  const seed = seedOf(generation, run);
+  switch (kind) {
+    case "Merge": {
+      const { children: _, weights, search, ...how } = merge;
+      const searched = weights === "Search" ? { search: search ?? {} } : {};
+      return { merge: { adapters: parents, ...most, ...how, ...searched, seed } };
+    }
+    case "Mean":
+      return { merge: { adapters: parents, combine: "Mean", ...most } };
+    case "UnionRetrain": {
+      const { artifacts = [], include } = learnt ?? {};
+      const corpus = { artifacts, ...(include && { include }) };
+      const { warmStart: _, ...how } = { ...(sft ?? learnt?.sft ?? {}), seed };
+      return { sft: how, corpus };
+    }
+    default:
+      return kind satisfies never;
+  }
+}
+
+/** Children of one generation differ in what chance does; the same child made again doesn't. */
+function seedOf({ spec }: EvolutionGeneration, run: string): number {
+  const place = Number(run.match(/\d+$/)?.[0] ?? 0);
+  return (spec.seed + 1000 * spec.generation + place) % 2 ** 31;
+}

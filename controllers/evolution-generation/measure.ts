@@ -1,0 +1,165 @@
+import type { Evaluation } from "@rune/crds/evaluation";
+import { getCondition, isTrue, type Outcome, progressing, waiting } from "kopf-ts";
+import { sameTasks } from "../scope.ts";
+import { evaluationsSpent, spentOf } from "./budget.ts";
+import { armOf, baseArm, measuringEvaluation } from "./manifests.ts";
+import { GenerationReason } from "./reasons.ts";
+import { isIn } from "./steps.ts";
+import type { Child, Measurement, Member, Status, World } from "./world.ts";
+
+/** An evaluation has eight arms, and the base is always one. */
+const mostAdapters = 7;
+const retrySeconds = 30;
+
+type Purpose = "Members" | "Children";
+type Passes = NonNullable<NonNullable<Evaluation["status"]>["arms"]>[number]["passAt1"];
+
+const reasonOf = { Members: GenerationReason.MeasuringMembers, Children: GenerationReason.MeasuringChildren } as const;
+
+/** Measures members or children on the tasks that select, at most seven at once, beside the base. */
+export function measure(world: World, purpose: Purpose): Outcome {
+  const { generation } = world;
+  const evaluations = generation.status?.evaluations ?? [];
+  const open = evaluations.find((each) => each.purpose === purpose && (each.state === "Planned" || each.state === "Running"));
+  return open ? follow(world, open) : plan(world, purpose);
+}
+
+/** Who has to be measured yet. */
+function unmeasured({ members = [], children = [] }: Status, purpose: Purpose): string[] {
+  if (purpose === "Members") return members.filter((member) => isIn(member) && !member.passAt1).map(({ name }) => name);
+  return children.flatMap(({ state, adapter }) => (state === "Born" && adapter ? [adapter] : []));
+}
+
+function plan({ generation }: World, purpose: Purpose): Outcome {
+  const { status = {}, metadata } = generation;
+  const names = unmeasured(status, purpose);
+  const batches = names.length === 0 ? [[]] : chunks(names, mostAdapters);
+  const evaluations = withPlanned(metadata.name, status.evaluations ?? [], purpose, batches);
+  const message = `${names.length} adapters are measured in ${batches.length} evaluations, one after the other`;
+  return progressing(reasonOf[purpose], message, { evaluations }).atOnce();
+}
+
+function withPlanned(
+  generation: string,
+  before: readonly Measurement[],
+  purpose: Measurement["purpose"],
+  batches: readonly (readonly string[])[],
+): Measurement[] {
+  const planned = batches.map((adapters, index) => ({
+    name: `${generation}-m${before.length + index + 1}`,
+    purpose,
+    adapters: [...adapters],
+    state: "Planned" as const,
+  }));
+  return [...before, ...planned];
+}
+
+function chunks<T>(items: readonly T[], size: number): T[][] {
+  const count = Math.ceil(items.length / size);
+  return Array.from({ length: count }, (_, index) => items.slice(index * size, (index + 1) * size));
+}
+
+/** What became of the evaluation that is under way. */
+function follow(world: World, entry: Measurement): Outcome {
+  const { generation } = world;
+  const found = world.evaluations.get(entry.name);
+  if (!found) {
+    if (entry.state === "Running") return failedToMeasure(world, entry, `the Evaluation ${entry.name} was deleted`);
+    const spent = evaluationsSpent(generation);
+    if (spent) return failedToMeasure(world, { ...entry, adapters: entry.adapters }, spent, spent);
+    return progressing(reasonOf[entry.purpose as Purpose], `creates the Evaluation ${entry.name}`).creating(
+      measuringEvaluation(generation, entry),
+    );
+  }
+  const running: Measurement = { ...entry, state: "Running", uid: found.metadata.uid };
+  if (entry.state === "Planned") {
+    const evaluations = replaced(generation.status?.evaluations ?? [], running);
+    const status = { evaluations, spent: spentOf(generation, { evaluations }) };
+    return progressing(
+      reasonOf[entry.purpose as Purpose],
+      `the Evaluation ${entry.name} measures ${entry.adapters.length} adapters`,
+      status,
+    );
+  }
+  const why = whyFailed(world, found);
+  if (why) return failedToMeasure(world, entry, why);
+  return isTrue(found, "Succeeded") ? take(world, entry, found) : measuring(entry, found);
+}
+
+function measuring(entry: Measurement, found: Evaluation): Outcome {
+  const words = getCondition(found, "Ready")?.message;
+  return waiting(
+    reasonOf[entry.purpose as Purpose],
+    `the Evaluation ${entry.name} measures ${entry.adapters.length} adapters${words ? `: ${words}` : ""}`,
+    retrySeconds,
+  );
+}
+
+/** Why nothing can come of an evaluation; null where something may. One that is stalled waits for a person: nobody does here. */
+export function whyFailed({ generation }: Pick<World, "generation">, found: Evaluation): string | null {
+  const ended = [getCondition(found, "Failed"), getCondition(found, "Stalled")].find((condition) => condition?.status === "True");
+  if (ended) return `${ended.reason}: ${ended.message}`;
+  const { taskSet } = generation.status ?? {};
+  const isOn = found.status?.taskSet && taskSet && sameTasks(found.status.taskSet, taskSet);
+  return isTrue(found, "Succeeded") && !isOn ? "it measured on other tasks than the population was frozen with" : null;
+}
+
+export const replaced = (all: readonly Measurement[], entry: Measurement): Measurement[] =>
+  all.map((each) => (each.name === entry.name ? entry : each));
+
+/** The numbers of an evaluation that ended. */
+function take({ generation }: World, entry: Measurement, found: Evaluation): Outcome {
+  const { status = {} } = generation;
+  const passes = new Map(found.status?.arms?.map(({ name, passAt1 }) => [name, passAt1]));
+  const of = new Map(entry.adapters.map((name, index) => [name, passes.get(armOf(index))]));
+  const base = status.base ?? passes.get(baseArm);
+  return progressing(reasonOf[entry.purpose as Purpose], `the Evaluation ${entry.name} measured ${entry.adapters.length} adapters`, {
+    evaluations: replaced(status.evaluations ?? [], { ...entry, state: "Measured" }),
+    ...(base && { base }),
+    ...scored(status, of, found.metadata.uid),
+  }).atOnce();
+}
+
+function scored(status: Status, of: ReadonlyMap<string, Passes>, evaluationUID: string): Pick<Status, "members" | "children"> {
+  const member = (each: Member): Member => {
+    if (!of.has(each.name)) return each;
+    const passAt1 = of.get(each.name);
+    return passAt1 ? { ...each, passAt1, evaluationUID } : { ...each, leftOut: "its evaluation has no Pass@1 of it" };
+  };
+  const child = (each: Child): Child => {
+    if (!each.adapter || !of.has(each.adapter)) return each;
+    const passAt1 = of.get(each.adapter);
+    return passAt1
+      ? { ...each, passAt1, evaluationUID, state: "Measured" }
+      : { ...each, state: "Failed", why: "its evaluation has no Pass@1 of it" };
+  };
+  return {
+    ...(status.members && { members: status.members.map(member) }),
+    ...(status.children && { children: status.children.map(child) }),
+  };
+}
+
+/** One adapter that can't be measured keeps nobody else from it: each half is measured by itself, until it is known which it was. */
+function failedToMeasure({ generation }: World, entry: Measurement, why: string, exhausted?: string): Outcome {
+  const { status = {}, metadata } = generation;
+  const failed = replaced(status.evaluations ?? [], { ...entry, state: "Failed", message: why.slice(0, 500) });
+  const reason = reasonOf[entry.purpose as Purpose];
+  if (!exhausted && entry.adapters.length > 1) {
+    const half = Math.ceil(entry.adapters.length / 2);
+    const halves = [entry.adapters.slice(0, half), entry.adapters.slice(half)];
+    const evaluations = withPlanned(metadata.name, failed, entry.purpose, halves);
+    return progressing(reason, `the Evaluation ${entry.name} failed, so each half of its adapters is measured: ${why}`, {
+      evaluations,
+    }).atOnce();
+  }
+  const those = new Set(entry.adapters);
+  const sentence = `it couldn't be measured: ${why}`.slice(0, 500);
+  return progressing(reason, `the Evaluation ${entry.name} measures nothing: ${why}`, {
+    evaluations: failed,
+    members: status.members?.map((each) => (those.has(each.name) && !each.passAt1 ? { ...each, leftOut: sentence } : each)),
+    children: status.children?.map((each) =>
+      each.adapter && those.has(each.adapter) && each.state === "Born" ? { ...each, state: "Failed", why: sentence } : each,
+    ),
+    ...(exhausted && { exhausted }),
+  }).atOnce();
+}

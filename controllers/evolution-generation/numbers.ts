@@ -1,0 +1,26 @@
+import type { Interval } from "@rune/crds/common";
+
+/** Pass@1 of 0 to 1 or points, as numbers. */
+export const rateOf = ({ estimate, lower, upper }: Interval) => ({
+  estimate: Number(estimate),
+  lower: Number(lower),
+  upper: Number(upper),
+});
+
+/** Such as `0.51 (0.44 to 0.58)`. */
+export const words = ({ estimate, lower, upper }: Interval) => `${estimate} (${lower} to ${upper})`;
+
+interface Measured {
+  readonly name: string;
+  readonly passAt1: Interval;
+}
+
+/** The best lower bound first; then the estimate, then the name, so that equal ones have an order too. */
+export function byLowerBound(a: Measured, b: Measured): number {
+  const [one, other] = [rateOf(a.passAt1), rateOf(b.passAt1)];
+  return other.lower - one.lower || other.estimate - one.estimate || (a.name < b.name ? -1 : 1);
+}
+
+/** Those that have a Pass@1. */
+export const measured = <T extends { passAt1?: Interval | undefined }>(all: readonly T[]): (T & { passAt1: Interval })[] =>
+  all.flatMap((each) => (each.passAt1 ? [{ ...each, passAt1: each.passAt1 }] : []));

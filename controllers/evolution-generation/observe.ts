@@ -1,0 +1,123 @@
+import type { EvolutionGeneration } from "@rune/crds/evolution-generation";
+import { type Cache, type Context, isTerminal, type KubeObject, type Resource } from "kopf-ts";
+import type { Services } from "../context.ts";
+import { ownChild } from "../pod.ts";
+import { observeRequirements } from "../requires.ts";
+import { adapters, agentSessions, environmentChecks, evaluations, evolutionGenerations, modelServers, trainingRuns } from "../resources.ts";
+import { observeTasks } from "../task-set.ts";
+import { tagOf } from "./evidence.ts";
+import { readLearnt } from "./learnt.ts";
+import { readResults } from "./results.ts";
+import { type Step, stepOf } from "./steps.ts";
+import type { World } from "./world.ts";
+
+/** Every read of a pass. What costs the more the more adapters there are is read in the one step that needs it. */
+export async function observe(generation: EvolutionGeneration, { cache }: Context, services: Services): Promise<World> {
+  const { namespace } = generation.metadata;
+  const { spec, status = {} } = generation;
+  const over = isTerminal(generation) || generation.metadata.deletionTimestamp !== undefined;
+  const root = spec.rootRef && cache(evolutionGenerations).get({ namespace, name: spec.rootRef.name });
+  const step = over || spec.suspend || root?.spec.suspend ? undefined : stepOf(generation);
+  const { children = [], members = [], promotion } = status;
+  const named = [...members.map(({ name }) => name), ...children.map((child) => adapterOf(child, namespace, cache)), promotion?.incumbent];
+  return {
+    generation,
+    root: root?.metadata.uid === spec.rootRef?.uid ? root : undefined,
+    requirements: observeRequirements(generation, cache),
+    server: cache(modelServers).get({ namespace, name: spec.serverRef.name }),
+    tasks: step === "Begin" ? await observeBothTasks(generation, cache, services) : undefined,
+    population: step === "Begin" ? cache(adapters).list({ namespace, labels: spec.population.matchLabels }) : [],
+    adapters: found(named, (name) => cache(adapters).get({ namespace, name })),
+    champions:
+      step === "Promote" && !promotion
+        ? cache(adapters)
+            .list({ namespace })
+            .filter((adapter) => adapter.status?.champion && !adapter.status.archived && !adapter.metadata.deletionTimestamp)
+        : [],
+    runs: own(
+      generation,
+      trainingRuns,
+      children.map(({ run }) => run),
+      cache,
+    ),
+    evaluations: own(
+      generation,
+      evaluations,
+      (status.evaluations ?? []).map(({ name }) => name),
+      cache,
+    ),
+    ...(await observeRegistry(generation, step, cache, services)),
+    users: step === "Prune" ? usersOf(namespace, cache) : new Map(),
+  };
+}
+
+/** A child's Adapter, before its name stands in status, is its run's. */
+const adapterOf = (child: { run: string; adapter?: string | undefined }, namespace: string, cache: Cache) =>
+  child.adapter ?? cache(trainingRuns).get({ namespace, name: child.run })?.status?.adapter;
+
+function found<T>(names: readonly (string | undefined)[], get: (name: string) => T | undefined): Map<string, T> {
+  return new Map(
+    names.flatMap((name) => {
+      const each = name ? get(name) : undefined;
+      return name && each ? [[name, each] as const] : [];
+    }),
+  );
+}
+
+const own = <T extends KubeObject>(generation: EvolutionGeneration, resource: Resource<T>, names: readonly string[], cache: Cache) =>
+  found(names, (name) => ownChild(generation as KubeObject, cache(resource).get({ namespace: generation.metadata.namespace, name })));
+
+async function observeBothTasks({ metadata, spec }: EvolutionGeneration, cache: Cache, services: Services) {
+  const asked = (name: "fitness" | "promotion") => ({
+    namespace: metadata.namespace,
+    reference: spec[name].taskSet,
+    field: `spec.${name}.taskSet`,
+    again: "a new generation",
+  });
+  return {
+    fitness: await observeTasks(asked("fitness"), cache, services),
+    promotion: await observeTasks(asked("promotion"), cache, services),
+  };
+}
+
+async function observeRegistry(
+  generation: EvolutionGeneration,
+  step: Step | undefined,
+  cache: Cache,
+  services: Services,
+): Promise<Pick<World, "results" | "learnt" | "stored">> {
+  const { namespace } = generation.metadata;
+  const { children = [], members = [], decisions = [] } = generation.status ?? {};
+  const measured =
+    step === "Select" || step === "Sift" ? [...members, ...children].flatMap(({ evaluationUID }) => evaluationUID ?? []) : [];
+  const union = step === "Breed" ? children.filter(({ kind, state }) => kind === "UnionRetrain" && state === "Planned") : [];
+  const stored = new Set<string>();
+  for (const decision of step === "Record" ? decisions.filter(({ recorded }) => !recorded) : []) {
+    const tag = tagOf(generation, decision);
+    const registry = services.registry(namespace, decision.repository, ["pull"]);
+    if (await registry.resolveTag(decision.repository, tag)) stored.add(tag);
+  }
+  return {
+    results: await readResults([...new Set(measured)], namespace, services),
+    learnt: await readLearnt(
+      union.flatMap(({ parents }) => parents),
+      namespace,
+      cache,
+      services,
+    ),
+    stored,
+  };
+}
+
+/** Who uses which adapter now. */
+function usersOf(namespace: string, cache: Cache): Map<string, string> {
+  const users = new Map<string, string>();
+  const use = (user: KubeObject, names: readonly (string | undefined)[]) => {
+    for (const name of isTerminal(user) ? [] : names) if (name && !users.has(name)) users.set(name, `${user.kind} ${user.metadata.name}`);
+  };
+  for (const session of cache(agentSessions).list({ namespace })) use(session, [session.status?.adapter?.name]);
+  for (const check of cache(environmentChecks).list({ namespace })) use(check, [check.status?.claim?.adapter]);
+  for (const each of cache(evaluations).list({ namespace }))
+    use(each, [...each.spec.arms.map(({ adapter }) => adapter), ...(each.status?.activeAdapters ?? [])]);
+  return users;
+}

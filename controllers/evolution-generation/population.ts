@@ -1,0 +1,59 @@
+import type { Adapter } from "@rune/crds/adapter";
+import type { MeasuredTasks } from "@rune/crds/common";
+import type { EvolutionGeneration } from "@rune/crds/evolution-generation";
+import type { ModelServer } from "@rune/crds/model-server";
+import { isEligible } from "../retrieval.ts";
+import { sameTasks } from "../scope.ts";
+import { rateOf } from "./numbers.ts";
+import type { Member, Status } from "./world.ts";
+
+/** Adapters that can be members: verified, of the server's base, not archived, no controls, and small enough to be loaded. */
+export function eligible(population: readonly Adapter[], server: ModelServer): Adapter[] {
+  const base = server.status?.baseDigest ?? "";
+  return population.filter(
+    (adapter) => isEligible(adapter, base) && !adapter.spec.control && adapter.spec.rank <= server.spec.adapters.maxRank,
+  );
+}
+
+/** What an adapter's status says it was worth on these very tasks. */
+export function evidenceOn({ status }: Adapter, taskSet: MeasuredTasks) {
+  const known = [...(status?.evidence ?? []), ...(status?.fitness ? [status.fitness] : [])];
+  return known.find((each) => each.taskSet && sameTasks(each.taskSet, taskSet));
+}
+
+/** The members, frozen; those of the best `maximum` alone: champions first, then who was never measured on these tasks, then by lower bound. */
+export function freezePopulation(
+  { spec }: EvolutionGeneration,
+  adapters: readonly Adapter[],
+  taskSet: MeasuredTasks,
+): Pick<Status, "members" | "memberCount" | "omitted" | "base"> {
+  const ranked = adapters.map((adapter) => ({ adapter, evidence: evidenceOn(adapter, taskSet) })).toSorted(byWorth);
+  const kept = ranked.slice(0, spec.population.maximum);
+  const left = ranked.slice(spec.population.maximum).map(({ adapter }) => adapter.metadata.name);
+  const base = kept.find(({ evidence }) => evidence?.base)?.evidence?.base;
+  return {
+    memberCount: kept.length,
+    members: kept.map(({ adapter, evidence }) => memberOf(adapter, evidence)),
+    ...(left.length > 0 && { omitted: { count: left.length, names: left.slice(0, 50) } }),
+    ...(base && { base }),
+  };
+}
+
+type Ranked = { adapter: Adapter; evidence: ReturnType<typeof evidenceOn> };
+
+function byWorth(a: Ranked, b: Ranked): number {
+  const rank = ({ adapter, evidence }: Ranked) => (adapter.status?.champion ? 3 : evidence ? rateOf(evidence.passAt1).lower : 2);
+  return rank(b) - rank(a) || (a.adapter.metadata.name < b.adapter.metadata.name ? -1 : 1);
+}
+
+function memberOf({ metadata, spec, status }: Adapter, evidence: Ranked["evidence"]): Member {
+  const { repository, digest } = spec.artifact;
+  return {
+    name: metadata.name,
+    digest,
+    repository,
+    scope: spec.scope,
+    ...(status?.champion && { champion: true as const }),
+    ...(evidence && { passAt1: evidence.passAt1, evaluationUID: evidence.evaluationUID }),
+  };
+}

@@ -1,0 +1,57 @@
+import { type Outcome, progressing, timestamp } from "kopf-ts";
+import { measured, rateOf } from "./numbers.ts";
+import { GenerationReason } from "./reasons.ts";
+import { isIn } from "./steps.ts";
+import type { Decision, Member, World } from "./world.ts";
+
+/** Archives members that have been below the base for long enough, the worst first, as long as enough are left; and says who was spared, and why. */
+export function prune(world: World, now: Date): Outcome {
+  const { generation } = world;
+  const { status = {}, spec } = generation;
+  const { belowBase, patience, minimumPopulation } = spec.pruning;
+  const members = (status.members ?? []).map((member) => counted(member, world));
+  const due = belowBase ? measured(members).filter(({ belowBase: count = 0 }) => count >= patience) : [];
+  const kept = (status.children ?? []).filter(({ state }) => state === "Kept").length;
+  let population = members.length + kept;
+  const archived: Decision[] = [];
+  const spared: { name: string; why: string }[] = [];
+  for (const member of due.toSorted((a, b) => rateOf(a.passAt1).upper - rateOf(b.passAt1).upper)) {
+    const why =
+      whySpared(member, world) ?? (population <= minimumPopulation ? `only ${population} adapters would be left but for it` : null);
+    if (why) spared.push({ name: member.name, why: why.slice(0, 300) });
+    else {
+      archived.push(archivalOf(member, world, now));
+      population--;
+    }
+  }
+  const message = `${archived.length} of ${members.length} members are archived${spared.length > 0 ? `, ${spared.length} are spared` : ""}`;
+  return progressing(GenerationReason.Pruning, message, {
+    members,
+    decisions: [...(status.decisions ?? []), ...archived],
+    ...(spared.length > 0 && { spared }),
+    pruned: true,
+  }).atOnce();
+}
+
+/** A member with the generations in a row that its whole interval has been below the base. One that wasn't measured keeps its count. */
+function counted(member: Member, { generation }: World): Member {
+  const { belowBase: _, ...rest } = member;
+  const before = generation.spec.former?.belowBase.find(({ name }) => name === member.name)?.generations ?? 0;
+  const base = generation.status?.base;
+  if (!member.passAt1 || !base || !isIn(member)) return before > 0 ? { ...rest, belowBase: before } : rest;
+  return rateOf(member.passAt1).upper < rateOf(base).estimate ? { ...rest, belowBase: Math.min(100, before + 1) } : rest;
+}
+
+function whySpared(member: Member, { generation, adapters, users }: World): string | null {
+  const status = adapters.get(member.name)?.status;
+  if (member.champion || status?.champion || generation.status?.promotion?.incumbent === member.name) return "it is a champion";
+  const user = users.get(member.name);
+  if (user) return `${user} uses it`;
+  const servers = (status?.holders?.engines ?? 0) > 0 ? status?.holders?.servers.join(", ") : "";
+  return servers ? `${servers} has it loaded` : null;
+}
+
+function archivalOf({ name, digest, repository, passAt1, belowBase }: Member, { generation }: World, now: Date): Decision {
+  const why = `its upper bound ${passAt1?.upper} has been below the base's ${generation.status?.base?.estimate} for ${belowBase} generations`;
+  return { kind: "Archival", adapter: name, digest, repository, time: timestamp(now), why, recorded: false };
+}

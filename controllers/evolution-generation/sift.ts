@@ -1,0 +1,63 @@
+import { type Outcome, progressing, timestamp, waiting } from "kopf-ts";
+import { Reason } from "../reasons.ts";
+import { words } from "./numbers.ts";
+import { GenerationReason } from "./reasons.ts";
+import { type Child, type Decision, isUnavailable, type Results, resultsIn, type Status, type World } from "./world.ts";
+
+const retrySeconds = 30;
+
+interface Known {
+  readonly name: string;
+  readonly digest: string;
+}
+
+/** Drops children that answer every task as a member, or a sibling before them, does: they are nothing new, however they were made. */
+export function sift(world: World, now: Date): Outcome {
+  const { generation, results } = world;
+  if (isUnavailable(results))
+    return waiting(Reason.RegistryUnavailable, `the reports of the evaluations can't be read: ${results.unavailable}`, retrySeconds);
+  const { status = {} } = generation;
+  const known: Known[] = [...(status.members ?? [])];
+  const children: Child[] = [];
+  for (const child of status.children ?? []) {
+    const { adapter, digest } = child;
+    if (child.state !== "Measured" || !adapter || !digest) {
+      children.push(child);
+      continue;
+    }
+    const twin = twinOf({ name: adapter, digest }, known, resultsIn(world));
+    children.push({
+      ...child,
+      state: twin ? "Dropped" : "Kept",
+      why: twin ? `answers every task as ${twin} does` : standing(child, status),
+    });
+    if (!twin) known.push({ name: adapter, digest });
+  }
+  const dropped = children.filter((child, index) => child.state === "Dropped" && status.children?.[index]?.state === "Measured");
+  const message = `${children.filter(({ state }) => state === "Kept").length} children are new, ${dropped.length} are not`;
+  return progressing(GenerationReason.Sifting, message, {
+    children,
+    decisions: [...(status.decisions ?? []), ...dropped.flatMap((child) => archivalOf(child, now))],
+  }).atOnce();
+}
+
+/** Who answers every task just so. Nobody is the twin of an adapter whose answers nobody knows. */
+function twinOf({ digest }: Known, known: readonly Known[], results: Results): string | undefined {
+  const own = results.get(digest);
+  if (!own) return undefined;
+  return known.find((other) => {
+    const theirs = results.get(other.digest);
+    return theirs?.size === own.size && [...own].every(([task, share]) => theirs.get(task) === share);
+  })?.name;
+}
+
+function standing({ passAt1, parents }: Child, { members = [], base }: Status): string {
+  const best = members.find(({ name }) => name === parents[0])?.passAt1;
+  const against = [best && `its best parent ${words(best)}`, base && `the base ${words(base)}`].filter(Boolean).join(", ");
+  return `${passAt1 && words(passAt1)}${against ? `; ${against}` : ""}`;
+}
+
+function archivalOf({ adapter, digest, repository, why }: Child, now: Date): Decision[] {
+  if (!adapter || !digest || !repository) return [];
+  return [{ kind: "Archival", adapter, digest, repository, time: timestamp(now), why: `a child that ${why}`, recorded: false }];
+}

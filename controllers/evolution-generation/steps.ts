@@ -1,0 +1,26 @@
+import type { EvolutionGeneration } from "@rune/crds/evolution-generation";
+import type { Member } from "./world.ts";
+
+/** The steps of a generation, in their order. Each writes into status what it decided, and is over once that stands there. */
+export type Step = "Begin" | "MeasureMembers" | "Select" | "Breed" | "MeasureChildren" | "Sift" | "Promote" | "Prune" | "Record" | "End";
+
+/** Whether a member can be a parent as far as is known. */
+export const isIn = ({ leftOut }: Pick<Member, "leftOut">) => leftOut === undefined;
+
+/** The step that a generation is in: what isn't decided yet. */
+export function stepOf({ status }: EvolutionGeneration): Step {
+  const { members = [], children = [], evaluations = [], decisions = [] } = status ?? {};
+  const begotten = (...states: (typeof children)[number]["state"][]) => children.some(({ state }) => states.includes(state));
+  if (!status?.startTime) return "Begin";
+  const open = evaluations.some(({ purpose, state }) => purpose === "Members" && (state === "Planned" || state === "Running"));
+  if (open || (!status.selection && members.some((member) => isIn(member) && !member.passAt1))) return "MeasureMembers";
+  if (!status.base && !evaluations.some(({ purpose }) => purpose === "Members")) return "MeasureMembers";
+  if (!status.selection) return "Select";
+  if (begotten("Planned", "Training")) return "Breed";
+  if (begotten("Born")) return "MeasureChildren";
+  if (begotten("Measured")) return "Sift";
+  if (!status.promotion?.outcome) return "Promote";
+  if (!status.pruned) return "Prune";
+  if (decisions.some(({ recorded }) => !recorded)) return "Record";
+  return "End";
+}

@@ -1,0 +1,63 @@
+import type { Adapter } from "@rune/crds/adapter";
+import type { ArtifactReference } from "@rune/crds/common";
+import type { Evaluation } from "@rune/crds/evaluation";
+import type { EvolutionGeneration } from "@rune/crds/evolution-generation";
+import type { ModelServer } from "@rune/crds/model-server";
+import type { TrainingRun } from "@rune/crds/training-run";
+import type { ObservedRequirement } from "../requires.ts";
+import type { TasksState } from "../task-set.ts";
+
+export type Status = NonNullable<EvolutionGeneration["status"]>;
+export type Member = NonNullable<Status["members"]>[number];
+export type Child = NonNullable<Status["children"]>[number];
+export type Measurement = NonNullable<Status["evaluations"]>[number];
+export type Decision = NonNullable<Status["decisions"]>[number];
+export type Promotion = NonNullable<Status["promotion"]>;
+
+/** The share of its programs that passed, of each task, by the manifest digest of who answered; the base's is under `base`. */
+export type Results = ReadonlyMap<string, ReadonlyMap<string, number>>;
+
+/** What an adapter has learnt from, its parents' share included, and how it was trained, as far as its run tells. */
+export interface Learnt {
+  readonly artifacts: readonly ArtifactReference[];
+  readonly sft?: NonNullable<TrainingRun["spec"]["sft"]> | undefined;
+  readonly include?: NonNullable<TrainingRun["spec"]["corpus"]>["include"] | undefined;
+}
+
+/** Why something in the registry couldn't be read now. */
+export interface Unavailable {
+  readonly unavailable: string;
+}
+
+/** Everything that a decision needs, read once. What only one step needs is read in that step, and empty in all others. */
+export interface World {
+  readonly generation: EvolutionGeneration;
+  /** The first generation of the chain, where this isn't it and it still exists. */
+  readonly root: EvolutionGeneration | undefined;
+  readonly requirements: readonly ObservedRequirement[];
+  readonly server: ModelServer | undefined;
+  /** Until the population is frozen. */
+  readonly tasks: { readonly fitness: TasksState; readonly promotion: TasksState } | undefined;
+  /** Adapters with the labels of the population, until it is frozen. */
+  readonly population: readonly Adapter[];
+  /** Members, children and the champion in question, by name. */
+  readonly adapters: ReadonlyMap<string, Adapter>;
+  /** Adapters that are champions of something, when it is asked who a child must beat. */
+  readonly champions: readonly Adapter[];
+  /** The generation's own, by name. */
+  readonly runs: ReadonlyMap<string, TrainingRun>;
+  readonly evaluations: ReadonlyMap<string, Evaluation>;
+  /** Where parents are selected and where children are compared with members. */
+  readonly results: Results | Unavailable;
+  /** What each parent has learnt from, where the union is about to be trained. */
+  readonly learnt: ReadonlyMap<string, Learnt> | Unavailable;
+  /** Who uses an adapter now, such as `AgentSession fix-parser`, where it is decided who is archived. */
+  readonly users: ReadonlyMap<string, string>;
+  /** Tags of decisions that the registry holds. */
+  readonly stored: ReadonlySet<string>;
+}
+
+export const isUnavailable = (value: object): value is Unavailable => "unavailable" in value;
+
+/** Results by digest, where they were read. */
+export const resultsIn = ({ results }: Pick<World, "results">): Results => (isUnavailable(results) ? new Map() : results);
