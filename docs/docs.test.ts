@@ -165,6 +165,7 @@ function pagesOfReasons(): Record<string, string[]> {
   return {
     "docs/kinds/agentsession.md": ["controllers/agent-session/reasons.ts"],
     "docs/kinds/environmentcheck.md": ["controllers/environment-check/reasons.ts"],
+    "docs/kinds/evolutiongeneration.md": ["controllers/evolution-generation/reasons.ts"],
     "docs/kinds/evaluation.md": ["controllers/evaluation/reasons.ts"],
     "docs/kinds/trainingrun.md": ["controllers/training-run/reasons.ts"],
     "docs/kinds": ["controllers/reasons.ts"],

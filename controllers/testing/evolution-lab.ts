@@ -1,0 +1,291 @@
+import { sha256 } from "@rune/clients/digest";
+import { ArtifactMissing, RegistryUnavailable } from "@rune/clients/registry";
+import { partOf } from "@rune/clients/task-set";
+import { type Adapter, adapter as adapterKind } from "@rune/crds/adapter";
+import { mediaType } from "@rune/crds/artifact";
+import { apiVersion } from "@rune/crds/common";
+import type { Evaluation } from "@rune/crds/evaluation";
+import { type EvolutionGeneration, evolutionGeneration } from "@rune/crds/evolution-generation";
+import { resourceOf } from "@rune/crds/kind";
+import { kinds } from "@rune/crds/kinds";
+import type { TrainingRun } from "@rune/crds/training-run";
+import { conditionsOf, configMaps, type DynamicObject, isTerminal, Manager, silentLogger } from "kopf-ts";
+import { FakeApiServer, VirtualClock } from "kopf-ts/testing";
+import type { Services } from "../context.ts";
+import { register } from "../evolution-generation/reconcile.ts";
+import { generatedName } from "../names.ts";
+import { adapters, evaluations, evolutionGenerations, modelServers, trainingRuns } from "../resources.ts";
+import { baseDigest, condition, config, modelServer } from "./objects.ts";
+
+/*
+ * Evolution on a fake API server and a fake registry: what evaluators, trainers and the Adapter controller would do is played, by a table
+ * of which adapter solves which tasks. A fake: it judges nothing and trains nothing.
+ */
+
+const key = (name: string) => ({ namespace: "default", name });
+const scope = { project: "parsers", domain: "text" };
+const tasks = Array.from({ length: 80 }, (_, n) => ({
+  id: `t${n}`,
+  description: `task ${n}`,
+  tests: `assert f() == ${n}`,
+  entryPoint: "f",
+  scope: { ...scope, task: `k${n % 4}` },
+}));
+type Part = "Validation" | "Test";
+const idsOf = (part: Part) => tasks.filter((task) => partOf(task) === part).map(({ id }) => id);
+const halfWidth = 0.05;
+const intervalOf = (value: number, half = halfWidth) => ({
+  estimate: value.toFixed(3),
+  lower: (value - half).toFixed(3),
+  upper: (value + half).toFixed(3),
+});
+
+/** Tasks that an adapter solves, by number; all that are told of it. */
+export type Skill = (task: number) => boolean;
+
+/** What a child can do, from what its parents can. */
+export type Breeding = (kind: "Merge" | "Mean" | "UnionRetrain", parents: readonly Skill[]) => Skill;
+
+/** A write that an operator is killed at: the nth one, counted over the API and the registry, before or after it was carried out. */
+export interface Strike {
+  readonly write: number;
+  readonly before: boolean;
+}
+
+const isWrite = (method: string, path: string) => method !== "GET" && !path.includes("/events");
+
+export class EvolutionLab {
+  readonly clock = new VirtualClock("2026-11-23T12:00:00Z");
+  /** What each tag of the registry leads to. */
+  readonly registry = new Map<string, string>();
+  /** UIDs of everything that ever was, by kind. */
+  readonly seen = new Map<string, Set<string>>();
+  readonly api: FakeApiServer;
+  writes = 0;
+  manager: Manager | undefined;
+  /** While true the registry takes nothing. */
+  away = false;
+
+  readonly #skills = new Map<string, Skill>();
+  readonly #breeding: Breeding;
+  readonly #reports = new Map<string, object>();
+  #strike: Strike | undefined;
+  #struck = false;
+
+  private constructor(api: FakeApiServer, breeding: Breeding, strike?: Strike) {
+    this.api = api;
+    this.#breeding = breeding;
+    this.#strike = strike;
+  }
+
+  static async start(
+    given: { members: Readonly<Record<string, Skill>>; breeding: Breeding; spec?: object; scopes?: Readonly<Record<string, object>> },
+    strike?: Strike,
+  ): Promise<EvolutionLab> {
+    const lab = new EvolutionLab(await FakeApiServer.start({ resources: kinds.map(resourceOf) }), given.breeding, strike);
+    lab.api.put(configMaps, {
+      apiVersion: "v1",
+      kind: "ConfigMap",
+      metadata: key("held-out"),
+      data: { "tasks.jsonl": tasks.map((task) => JSON.stringify(task)).join("\n") },
+    });
+    const server = modelServer("qwen", { status: { conditions: [condition("Ready")], baseDigest } });
+    lab.api.put(modelServers, { ...server, spec: { ...server.spec, adapters: { ...server.spec.adapters, maxRank: 256 } } });
+    for (const [name, skill] of Object.entries(given.members)) lab.addAdapter(name, skill, { scope: given.scopes?.[name] ?? scope });
+    lab.api.put(evolutionGenerations, rootOf(given.spec) as EvolutionGeneration);
+    lab.#injectStrike();
+    await lab.restart();
+    return lab;
+  }
+
+  #injectStrike(): void {
+    const strikes = ({ method, path }: { method: string; path: string }) => {
+      if (!isWrite(method, path)) return false;
+      return ++this.writes === this.#strike?.write;
+    };
+    const action = { do: this.#strike?.before ? ("reset" as const) : ("reset after" as const) };
+    this.api.inject({ match: strikes, action });
+  }
+
+  addAdapter(name: string, skill: Skill, given: { scope?: object; run?: TrainingRun; parents?: Adapter["spec"]["parents"] } = {}): Adapter {
+    const digest = sha256(Buffer.from(name));
+    this.#skills.set(digest, skill);
+    const full = given.run ? generatedName(given.run.metadata, digest) : `${name}-${digest.slice(7, 23)}`;
+    const source = given.run
+      ? { kind: "TrainingRun" as const, name: given.run.metadata.name, uid: given.run.metadata.uid }
+      : { kind: "Import" as const };
+    const artifact = { repository: "rune/default/adapters", digest, sizeBytes: 1 };
+    const spec = {
+      base: { name: "m", digest: baseDigest },
+      artifact,
+      rank: 8,
+      alpha: 8,
+      targetModules: ["q_proj"],
+      scope: given.scope ?? scope,
+      source,
+    };
+    const labels = { "rune.dev/project": "parsers", ...(given.run ? {} : { team: "blue" }) };
+    const parents = given.parents ? { parents: given.parents } : {};
+    const made = { apiVersion, kind: "Adapter", metadata: { ...key(full), labels }, spec: adapterKind.spec.parse({ ...spec, ...parents }) };
+    return this.api.put(adapters, { ...made, status: { conditions: [condition("Ready")] } } as unknown as Adapter) as Adapter;
+  }
+
+  async restart(): Promise<void> {
+    await this.manager?.stop();
+    this.manager = new Manager({ client: this.api.client(), clock: this.clock, logger: silentLogger, freeze: "deep" });
+    register(this.manager, this.#services());
+    await this.manager.start();
+  }
+
+  async stop(): Promise<void> {
+    await this.manager?.stop();
+    await this.api.stop();
+  }
+
+  /** The registry of one namespace; a push can be what the operator is killed at. */
+  #services(): Services {
+    const registry = {
+      resolveTag: async (_: string, tag: string) => (this.#reports.has(tag) ? tag : (this.registry.get(tag) ?? null)),
+      manifest: async (_: string, digest: string) => {
+        const report = this.#reports.get(digest);
+        if (!report) throw new ArtifactMissing(`${digest} isn't there`);
+        return { manifest: { layers: [{ digest, annotations: { "org.opencontainers.image.title": "report.json" } }] } };
+      },
+      json: async (_: string, { digest }: { digest: string }) => this.#reports.get(digest),
+      push: async (input: { tag: string; config: unknown; artifactType: string }) => {
+        if (this.away) throw new RegistryUnavailable("away");
+        const isStruck = ++this.writes === this.#strike?.write;
+        if (isStruck && this.#strike?.before) this.#kill();
+        const before = this.registry.get(input.tag);
+        const bytes = JSON.stringify(input.config);
+        if (input.artifactType !== mediaType.evidence) throw new Error(`a ${input.artifactType} was pushed`);
+        if (before !== undefined && before !== bytes) throw new Error(`${input.tag} was ${before} and became ${bytes}`);
+        this.registry.set(input.tag, bytes);
+        if (isStruck) this.#kill();
+      },
+    };
+    return { config, registry: () => registry } as unknown as Services;
+  }
+
+  #kill(): never {
+    this.#struck = true;
+    throw new RegistryUnavailable("the operator was killed here");
+  }
+
+  /** Whether the operator was killed where it should have been. */
+  get isStruck(): boolean {
+    return this.#struck || this.api.faultsLeft === 0;
+  }
+
+  get generations(): EvolutionGeneration[] {
+    return this.api.all(evolutionGenerations).toSorted((a, b) => a.spec.generation - b.spec.generation);
+  }
+
+  /** Pieces of evidence by kind, each the adapter that it is about. */
+  evidence(kind: string): string[] {
+    return [...this.registry.values()].map((each) => JSON.parse(each)).flatMap((each) => (each.kind === kind ? [each.adapter.name] : []));
+  }
+
+  count(kind: string): number {
+    return this.seen.get(kind)?.size ?? 0;
+  }
+
+  /** What trainers, evaluators and the controllers of the other kinds would do. */
+  proceed(): void {
+    for (const resource of [trainingRuns, evaluations, evolutionGenerations, adapters])
+      for (const object of this.api.all(resource as typeof trainingRuns)) {
+        const uids = this.seen.get(object.kind) ?? new Set();
+        this.seen.set(object.kind, uids.add(object.metadata.uid));
+      }
+    for (const run of this.api.all(trainingRuns)) if (!run.status && !run.spec.suspend) this.train(run);
+    for (const evaluation of this.api.all(evaluations)) if (!evaluation.status && !evaluation.spec.suspend) this.judge(evaluation);
+    for (const adapter of this.api.all(adapters)) this.#fold(adapter);
+  }
+
+  train(run: TrainingRun): void {
+    const kind = run.spec.sft ? "UnionRetrain" : run.spec.merge?.combine === "Mean" ? "Mean" : "Merge";
+    const names = run.spec.merge?.adapters ?? [];
+    const parents = names.flatMap((name) => this.api.find(adapters, key(name)) ?? []);
+    const skills = parents.map(({ spec }) => this.#skills.get(spec.artifact.digest) as Skill);
+    const adapter = this.addAdapter(run.metadata.name, this.#breeding(kind, skills), { run, scope: run.spec.output.scope ?? {} });
+    this.api.put(trainingRuns, { ...run, status: { adapter: adapter.metadata.name, conditions: [this.#now("Succeeded")] } } as TrainingRun);
+  }
+
+  #now = (type: string) => condition(type, "True", this.clock.now().toISOString());
+
+  judge(evaluation: Evaluation): void {
+    const { part } = evaluation.spec.taskSet as { part: Part };
+    const ids = idsOf(part);
+    const digestOfArm = ({ adapter }: { adapter?: string | undefined }) =>
+      adapter && this.api.find(adapters, key(adapter))?.spec.artifact.digest;
+    const solves = (digest: string | undefined, id: string) =>
+      digest ? (this.#skills.get(digest)?.(Number(id.slice(1))) ?? false) : Number(id.slice(1)) % 5 === 0;
+    const arms = evaluation.spec.arms.map((arm) => {
+      const digest = digestOfArm(arm) || undefined;
+      return { name: arm.name, digest, share: ids.filter((id) => solves(digest, id)).length / ids.length };
+    });
+    const { gate, samples } = evaluation.spec;
+    const shareOf = (name: string | undefined) => arms.find((arm) => arm.name === name)?.share ?? 0;
+    const gains = arms.map(({ name, share }) => ({ candidate: name, delta: intervalOf(100 * (share - shareOf(gate?.baseline)), 5) }));
+    const root = this.generations[0]?.status;
+    const delta = gains.find(({ candidate }) => candidate === gate?.candidate)?.delta;
+    const verdict = delta && { delta, verdict: Number(delta.lower) >= (gate?.thresholdPoints ?? 0) ? "Passed" : "Inconclusive" };
+    this.#reports.set(`evaluation-${evaluation.metadata.uid}`, {
+      evaluation: { uid: evaluation.metadata.uid },
+      samples,
+      arms: arms.map(({ name, digest }) => ({ name, ...(digest && { adapterDigest: digest }) })),
+      matrix: ids.map((task) => ({
+        task,
+        passed: Object.fromEntries(arms.map(({ name, digest }) => [name, solves(digest, task) ? samples : 0])),
+      })),
+    });
+    const status = {
+      taskSet: part === "Test" ? root?.promotionTaskSet : root?.taskSet,
+      arms: arms.map(({ name, share }) => ({ name, completed: 1, total: 1, passAt1: intervalOf(share) })),
+      ...(gate && { comparisons: gains.filter(({ candidate }) => candidate !== gate.baseline), ...verdict }),
+      conditions: [this.#now("Succeeded")],
+    };
+    this.api.put(evaluations, { ...evaluation, status } as Evaluation);
+  }
+
+  /** Evidence becomes status, as the Adapter controller makes it. */
+  #fold(adapter: Adapter): void {
+    const own = [...this.registry.values()]
+      .map((each) => JSON.parse(each))
+      .filter((each) => each.adapter.digest === adapter.spec.artifact.digest);
+    const promotion = own.find(({ kind }) => kind === "Promotion");
+    const archived = own.some(({ kind }) => kind === "Archival");
+    const champion = promotion && !own.some(({ kind }) => kind === "Retirement") ? { champion: promotion.scope, tier: promotion.tier } : {};
+    const status = { ...adapter.status, ...champion, ...(archived && { archived }) };
+    if (JSON.stringify(status) !== JSON.stringify(adapter.status)) this.api.put(adapters, { ...adapter, status } as Adapter);
+  }
+
+  /** Until the newest generation has ended and made no other. */
+  async untilOver(seconds = 900): Promise<void> {
+    let isWhole = this.#strike === undefined;
+    for (let second = 0; second < seconds; second++) {
+      this.proceed();
+      const last = this.generations.at(-1);
+      if (last && isTerminal(last) && !last.status?.next && isWhole) return;
+      await this.clock.advance(1000);
+      await new Promise((resolve) => setTimeout(resolve, 2));
+      if (isWhole || !this.isStruck) continue;
+      isWhole = true;
+      await this.restart();
+    }
+    throw new Error(`evolution didn't end: ${JSON.stringify(this.generations.map((each) => conditionsOf(each)))}`);
+  }
+}
+
+/** The first generation as a person writes it. */
+function rootOf(spec: object = {}): DynamicObject {
+  const held = (part: Part) => ({ taskSet: { configMap: { name: "held-out" }, part } });
+  const given = {
+    serverRef: { name: "qwen" },
+    population: { matchLabels: { team: "blue" } },
+    fitness: held("Validation"),
+    promotion: held("Test"),
+    ...spec,
+  };
+  return { apiVersion, kind: "EvolutionGeneration", metadata: key("parsers"), spec: evolutionGeneration.spec.parse(given) };
+}
