@@ -14,7 +14,10 @@ const longestGapSeconds = 60;
 
 /** Makes the children by TrainingRuns. One that fails is a child that couldn't be made, not a generation that failed. */
 export function breed(world: World, now: Date): Outcome {
-  const { generation, learnt } = world;
+  const { generation, learnt, server } = world;
+  const { name } = generation.spec.serverRef;
+  if (!server)
+    return waiting(GenerationReason.ServerMissing, `the ModelServer ${name} of spec.serverRef is gone; create it again`, retrySeconds);
   const before = generation.status?.children ?? [];
   const children = before.map((child) => next(child, world, now));
   if (JSON.stringify(children) !== JSON.stringify(before)) return changed(world, before, children);
@@ -114,12 +117,18 @@ function unionOf({ parents }: Child, { learnt }: World): Learnt {
   return { artifacts: [...byDigest.values()].toSorted((a, b) => (a.digest < b.digest ? -1 : 1)).slice(0, 500), sft, include };
 }
 
+/** Where nobody knows how an adapter was trained, another one of its shape is at least as large. */
+const shapeOf = (adapter: Adapter | undefined): Learnt["sft"] =>
+  adapter && { rank: adapter.spec.rank, alpha: adapter.spec.alpha, targetModules: adapter.spec.targetModules };
+
 function manifestOf(child: Child, world: World) {
   const { generation, server } = world;
   if (!server) return [];
   const parents = child.parents.flatMap((name) => world.adapters.get(name) ?? []);
   const rank = parents.reduce((sum, { spec }) => sum + spec.rank, 0);
   const scopes = (generation.status?.members ?? []).filter(({ name }) => child.parents.includes(name)).map(({ scope }) => scope);
-  const learnt = child.kind === "UnionRetrain" ? unionOf(child, world) : undefined;
+  const [best] = parents;
+  const union = child.kind === "UnionRetrain" ? unionOf(child, world) : undefined;
+  const learnt = union && { ...union, sft: union.sft ?? shapeOf(best) };
   return [runOf(generation, child, { server, place: placeOf(scopes), rank, learnt })];
 }

@@ -1,64 +1,139 @@
-import { isTrue } from "kopf-ts";
+import { isTerminal, isTrue } from "kopf-ts";
 import { afterEach, describe, expect, it } from "vitest";
+import { evolutionGenerations, trainingRuns } from "../resources.ts";
 import { type Breeding, EvolutionLab, type Skill, type Strike } from "../testing/evolution-lab.ts";
 
-/** A whole chain against an API server and a registry, interrupted after each of its writes, before it or after it was carried out. */
+/** A whole generation against an API server and a registry, interrupted after each of its writes, before it or after it was carried out. */
 
-/** Six adapters, each good at its own tasks; the last two at none. */
+/** Six adapters, each good at its own tasks; the last two at none. The first is the champion of their domain. */
 const members = Object.fromEntries(
   Array.from({ length: 6 }, (_, n): [string, Skill] => [`m${n}`, (task) => n < 4 && (task % 8 === n || task % 8 === n + 2)]),
 );
-/** A merge can do what each of its parents can, a mean only what all can, and the union all but some of it. */
+const scopes = Object.fromEntries(Object.keys(members).map((name, n) => [name, { project: "parsers", domain: "text", task: `k${n % 4}` }]));
+/** A merge can do what any of its parents can, a mean only what all can, and the union less. */
 const breeding: Breeding = (kind, parents) => {
   if (kind === "Merge") return (task) => parents.some((solves) => solves(task));
   return kind === "Mean" ? (task) => parents.every((solves) => solves(task)) : (task) => task % 8 === 0;
 };
-const spec = { maxGenerations: 2, selection: { parents: 3, tournamentSize: 2 }, pruning: { patience: 2, minimumPopulation: 3 } };
+const spec = {
+  maxGenerations: 2,
+  selection: { parents: 3, tournamentSize: 2 },
+  variation: { merge: { children: 1 } },
+  pruning: { patience: 1, minimumPopulation: 3 },
+};
 
 let lab: EvolutionLab;
 afterEach(() => lab.stop());
 
+const hasNext = ({ generations }: EvolutionLab) => generations[1]?.status?.startTime !== undefined;
+
 async function whole(strike?: Strike): Promise<EvolutionLab> {
-  lab = await EvolutionLab.start({ members, breeding, spec }, strike);
-  await lab.untilOver();
+  lab = await EvolutionLab.start({ members, breeding, spec, scopes, champion: "m0" }, strike);
+  await lab.untilOver(hasNext);
   return lab;
 }
 
-/** What came of it, without times and UIDs. */
-const story = ({ generations }: EvolutionLab) =>
-  generations.map(({ metadata, status }) => ({
-    name: metadata.name,
-    members: status?.members?.map(({ name, passAt1, parent, belowBase }) => [name.slice(0, 8), passAt1?.estimate, parent, belowBase]),
-    children: status?.children?.map(({ run, kind, state }) => [run, kind, state]),
-    outcome: status?.promotion?.outcome,
-    archived: status?.archived,
-    spent: status?.spent,
-    reason: status?.conditions?.find(({ type }) => type === "Succeeded")?.reason,
-  }));
+const named = (kind: string) =>
+  lab
+    .evidence(kind)
+    .map((name) => name.split("-").slice(0, -1).join("-"))
+    .map((name) => name.replace(/-[0-9a-f]{8}$/, ""))
+    .sort();
 
-const counts = (of: EvolutionLab) =>
-  Object.fromEntries(["EvolutionGeneration", "TrainingRun", "Evaluation", "Adapter"].map((kind) => [kind, of.count(kind)]));
-const evidence = (of: EvolutionLab) =>
-  Object.fromEntries(
-    ["Promotion", "Retirement", "Archival"].map((kind) => [
-      kind,
-      of
-        .evidence(kind)
-        .map((name) => name.slice(0, 10))
-        .sort(),
-    ]),
-  );
+/** What came of it, without times and UIDs: nothing lost, nothing doubled. */
+function expectOneOfEach(): void {
+  const made = ["EvolutionGeneration", "TrainingRun", "Evaluation"].map((kind) => lab.count(kind));
+  expect(made).toEqual([2, 3, 3]);
+  expect(lab.count("Adapter")).toBe(6 + 3);
+  expect(named("Promotion")).toEqual(["parsers-c1"]);
+  expect(named("Retirement")).toEqual(["m0"]);
+  expect(named("Archival")).toEqual(["m4", "m5", "parsers-c2"]);
+  const [first, next] = lab.generations;
+  expect(first?.status?.children?.map(({ kind, state }) => `${kind} ${state}`)).toEqual([
+    "Merge Kept",
+    "Mean Dropped",
+    "UnionRetrain Kept",
+  ]);
+  expect(first?.status).toMatchObject({ archived: 3, spent: { evaluations: 3 }, next: "parsers-g2" });
+  expect(first?.status?.decisions?.every(({ recorded }) => recorded)).toBe(true);
+  expect(next?.spec).toMatchObject({
+    generation: 2,
+    rootRef: { name: "parsers", uid: first?.metadata.uid },
+    former: { spent: { evaluations: 3 } },
+  });
+  // What was measured in the generation before is not measured again, and who was archived is no member.
+  expect(next?.status?.members?.map(({ passAt1 }) => passAt1 !== undefined)).toEqual([true, true, true, true, true, true]);
+}
 
-describe("a chain of two generations", () => {
-  it("promotes what beats its parents, archives who is below the base, and ends", async () => {
-    await whole();
-    console.log(
-      lab.writes,
-      JSON.stringify(story(lab), null, 1),
-      counts(lab),
-      evidence(lab),
-      JSON.stringify(lab.generations[0]?.status?.promotion),
-    );
-    expect(isTrue(lab.generations[1] as object as never, "Succeeded")).toBe(true);
+it("a generation measures, begets, promotes what beats its parents, retires the champion, archives, and goes on", async () => {
+  await whole();
+  expectOneOfEach();
+  expect(lab.generations[0]?.status?.promotion).toMatchObject({
+    outcome: "Promoted",
+    tier: "Domain",
+    incumbent: expect.stringMatching(/^m0-/),
+  });
+  expect(lab.writes).toBeLessThanOrEqual(writesOfAll);
+});
+
+/** Room for what the next generation writes before it is seen. */
+const writesOfAll = 50;
+/** What is killed before a write has done what one did that was killed after the write before it; so only some are. */
+const strikes = Array.from({ length: writesOfAll }, (_, index) => index + 1).flatMap((write) => [
+  ["after", write, false] as const,
+  ...(write % 5 === 1 ? [["before", write, true] as const] : []),
+]);
+it.each(strikes)(
+  "an operator that is killed %s write %i makes no second child, promotion, archival or generation, and loses none",
+  { timeout: 120_000 },
+  async (_, write, before) => {
+    await whole({ write, before });
+    expect(lab.isStruck).toBe(true);
+    expectOneOfEach();
+  },
+);
+
+describe("a chain", { timeout: 120_000 }, () => {
+  it("over copies of one adapter promotes nothing, archives nobody of them, and ends by itself", async () => {
+    const copies = Object.fromEntries(Array.from({ length: 4 }, (_, n): [string, Skill] => [`copy${n}`, (task) => task % 3 === 0]));
+    const same: Breeding = (_, [first]) => first ?? (() => false);
+    lab = await EvolutionLab.start({ members: copies, breeding: same, spec: { ...spec, maxGenerations: 5 } });
+    await lab.untilOver();
+    expect(lab.evidence("Promotion")).toEqual([]);
+    expect(lab.evidence("Archival").filter((name) => name.startsWith("copy"))).toEqual([]);
+    const last = lab.generations.at(-1);
+    expect(last?.status?.conditions?.find(({ type }) => type === "Succeeded")?.reason).toBe("NoImprovement");
+    expect(lab.generations).toHaveLength(2);
+  });
+
+  it("waits while the registry takes nothing, and decides nothing anew when it is back", async () => {
+    lab = await EvolutionLab.start({ members, breeding, spec, scopes, champion: "m0" });
+    lab.away = true;
+    await lab.untilOver(({ generations }) => generations[0]?.status?.pruned === true);
+    const decided = lab.generations[0]?.status?.decisions?.map(({ time }) => time);
+    expect(lab.generations).toHaveLength(1);
+    expect(lab.generations[0]?.status).toMatchObject({ archived: 0 });
+    lab.away = false;
+    await lab.untilOver(hasNext);
+    expectOneOfEach();
+    expect(lab.generations[0]?.status?.decisions?.map(({ time }) => time)).toEqual(decided);
+  });
+
+  it("stops while its first generation is suspended, with its runs, and goes on", async () => {
+    lab = await EvolutionLab.start({ members, breeding, spec, scopes });
+    await lab.untilOver(hasNext);
+    const suspend = (suspend: boolean) => {
+      const root = lab.generations[0];
+      if (root) lab.api.put(evolutionGenerations, { ...root, spec: { ...root.spec, suspend } });
+    };
+    suspend(true);
+    await lab.untilOver(({ generations }) => generations[1]?.status?.conditions?.some(({ reason }) => reason === "Suspended") ?? false);
+    const before = lab.writes;
+    for (let second = 0; second < 20; second++) await lab.clock.advance(1000);
+    expect(lab.api.all(trainingRuns).filter((run) => !isTerminal(run) && !run.spec.suspend)).toEqual([]);
+    expect(lab.writes).toBe(before);
+    suspend(false);
+    await lab.untilOver();
+    expect(lab.generations.map((each) => isTrue(each, "Succeeded"))).toEqual([true, true]);
   });
 });

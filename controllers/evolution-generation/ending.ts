@@ -1,6 +1,7 @@
 import { apiVersion, label } from "@rune/crds/common";
 import type { EvolutionGeneration } from "@rune/crds/evolution-generation";
-import { type DynamicObject, type Outcome, progressing, succeeded } from "kopf-ts";
+import { type DynamicObject, type Outcome, progressing, stalled, succeeded } from "kopf-ts";
+import { repairSeconds } from "../check.ts";
 import { sameTasks } from "../scope.ts";
 import { evaluationsSpent, hoursSpent, spentOf } from "./budget.ts";
 import { byLowerBound, measured, rateOf, words } from "./numbers.ts";
@@ -48,9 +49,13 @@ export function end(world: World): Outcome {
   const story = `${memberCount} members, ${archived} archived; ${promotion?.why ?? "nothing was promoted"}`;
   if (over)
     return succeeded(known, { reason: over.reason, message: `${over.message}; ${story}` }).event("Normal", over.reason, over.message);
-  const former = formerOf(generation, known);
-  const next = nextGeneration(generation, former);
+  const next = nextGeneration(generation, formerOf(generation, known));
   const name = next.metadata.name;
+  if (world.next && world.next.metadata.labels?.[label.formerUID] !== generation.metadata.uid)
+    return stalled(
+      GenerationReason.NextExists,
+      `an EvolutionGeneration ${name} of another chain exists; delete it, and this chain goes on`,
+    ).again(repairSeconds);
   return succeeded({ ...known, next: name }, { reason: GenerationReason.Continued, message: `${name} goes on; ${story}` })
     .creating(next)
     .event(
@@ -80,8 +85,11 @@ function formerOf({ metadata, status = {} }: EvolutionGeneration, known: Omit<Fo
   return { name: metadata.name, ...known, belowBase };
 }
 
+export const nameOfNext = ({ metadata, spec }: EvolutionGeneration) => `${spec.rootRef?.name ?? metadata.name}-g${spec.generation + 1}`;
+
 /** It has no owner, because what it decides outlives the first one; the label by which it is known again after a crash names this one's UID. */
-function nextGeneration({ metadata, spec }: EvolutionGeneration, former: Former): DynamicObject {
+function nextGeneration(source: EvolutionGeneration, former: Former): DynamicObject {
+  const { metadata, spec } = source;
   const root = spec.rootRef ?? { name: metadata.name, uid: metadata.uid };
   const generation = spec.generation + 1;
   const { suspend: _, requires: __, ...copied } = spec;
@@ -89,7 +97,7 @@ function nextGeneration({ metadata, spec }: EvolutionGeneration, former: Former)
     apiVersion,
     kind: "EvolutionGeneration",
     metadata: {
-      name: `${root.name}-g${generation}`,
+      name: nameOfNext(source),
       namespace: metadata.namespace,
       labels: { [label.generation]: metadata.name, [label.formerUID]: metadata.uid },
     },

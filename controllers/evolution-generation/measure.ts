@@ -1,5 +1,5 @@
 import type { Evaluation } from "@rune/crds/evaluation";
-import { getCondition, isTrue, type Outcome, progressing, waiting } from "kopf-ts";
+import { getCondition, isTerminal, isTrue, type Outcome, progressing, waiting } from "kopf-ts";
 import { sameTasks } from "../scope.ts";
 import { evaluationsSpent, spentOf } from "./budget.ts";
 import { armOf, baseArm, measuringEvaluation } from "./manifests.ts";
@@ -63,10 +63,12 @@ function chunks<T>(items: readonly T[], size: number): T[][] {
 function follow(world: World, entry: Measurement): Outcome {
   const { generation } = world;
   const found = world.evaluations.get(entry.name);
+  const gone = entry.adapters.filter((name) => !world.adapters.has(name));
+  if (gone.length > 0 && !(found && isTerminal(found))) return withoutGone(world, entry, gone).deleting(...(found ? [found] : []));
   if (!found) {
     if (entry.state === "Running") return failedToMeasure(world, entry, `the Evaluation ${entry.name} was deleted`);
     const spent = evaluationsSpent(generation);
-    if (spent) return failedToMeasure(world, { ...entry, adapters: entry.adapters }, spent, spent);
+    if (spent) return failedToMeasure(world, entry, spent, spent);
     return progressing(reasonOf[entry.purpose as Purpose], `creates the Evaluation ${entry.name}`).creating(
       measuringEvaluation(generation, entry),
     );
@@ -139,6 +141,33 @@ function scored(status: Status, of: ReadonlyMap<string, Passes>, evaluationUID: 
   };
 }
 
+/** An evaluation would wait for ever for an Adapter that was deleted; the others are measured without it. */
+function withoutGone({ generation }: World, entry: Measurement, gone: readonly string[]): Outcome {
+  const { status = {}, metadata } = generation;
+  const message = `the Adapter ${gone.join(", ")} was deleted`.slice(0, 500);
+  const failed = replaced(status.evaluations ?? [], { ...entry, state: "Failed", message });
+  const left = entry.adapters.filter((name) => !gone.includes(name));
+  const evaluations = left.length > 0 ? withPlanned(metadata.name, failed, entry.purpose, [left]) : failed;
+  return progressing(reasonOf[entry.purpose as Purpose], message, {
+    evaluations,
+    ...unmeasurable(status, new Set(gone), "it was deleted"),
+  }).atOnce();
+}
+
+/** Members and children that nobody can measure, with why. */
+function unmeasurable(status: Status, names: ReadonlySet<string>, why: string): Pick<Status, "members" | "children"> {
+  return {
+    ...(status.members && {
+      members: status.members.map((each) => (names.has(each.name) && !each.passAt1 ? { ...each, leftOut: why } : each)),
+    }),
+    ...(status.children && {
+      children: status.children.map((each) =>
+        each.adapter && names.has(each.adapter) && each.state === "Born" ? { ...each, state: "Failed" as const, why } : each,
+      ),
+    }),
+  };
+}
+
 /** One adapter that can't be measured keeps nobody else from it: each half is measured by itself, until it is known which it was. */
 function failedToMeasure({ generation }: World, entry: Measurement, why: string, exhausted?: string): Outcome {
   const { status = {}, metadata } = generation;
@@ -152,14 +181,9 @@ function failedToMeasure({ generation }: World, entry: Measurement, why: string,
       evaluations,
     }).atOnce();
   }
-  const those = new Set(entry.adapters);
-  const sentence = `it couldn't be measured: ${why}`.slice(0, 500);
   return progressing(reason, `the Evaluation ${entry.name} measures nothing: ${why}`, {
     evaluations: failed,
-    members: status.members?.map((each) => (those.has(each.name) && !each.passAt1 ? { ...each, leftOut: sentence } : each)),
-    children: status.children?.map((each) =>
-      each.adapter && those.has(each.adapter) && each.state === "Born" ? { ...each, state: "Failed", why: sentence } : each,
-    ),
+    ...unmeasurable(status, new Set(entry.adapters), `it couldn't be measured: ${why}`.slice(0, 500)),
     ...(exhausted && { exhausted }),
   }).atOnce();
 }

@@ -5,6 +5,7 @@ import { ownChild } from "../pod.ts";
 import { observeRequirements } from "../requires.ts";
 import { adapters, agentSessions, environmentChecks, evaluations, evolutionGenerations, modelServers, trainingRuns } from "../resources.ts";
 import { observeTasks } from "../task-set.ts";
+import { nameOfNext } from "./ending.ts";
 import { tagOf } from "./evidence.ts";
 import { readLearnt } from "./learnt.ts";
 import { readResults } from "./results.ts";
@@ -23,6 +24,7 @@ export async function observe(generation: EvolutionGeneration, { cache }: Contex
   return {
     generation,
     root: root?.metadata.uid === spec.rootRef?.uid ? root : undefined,
+    next: step === "End" ? cache(evolutionGenerations).get({ namespace, name: nameOfNext(generation) }) : undefined,
     requirements: observeRequirements(generation, cache),
     server: cache(modelServers).get({ namespace, name: spec.serverRef.name }),
     tasks: step === "Begin" ? await observeBothTasks(generation, cache, services) : undefined,

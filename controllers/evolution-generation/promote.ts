@@ -1,7 +1,7 @@
 import type { Adapter } from "@rune/crds/adapter";
 import type { Interval } from "@rune/crds/common";
 import type { Evaluation } from "@rune/crds/evaluation";
-import { getCondition, isTrue, type Outcome, progressing, timestamp, waiting } from "kopf-ts";
+import { getCondition, isTerminal, isTrue, type Outcome, progressing, timestamp, waiting } from "kopf-ts";
 import { sameTasks } from "../scope.ts";
 import { evaluationsSpent, spentOf } from "./budget.ts";
 import { inflationPoints } from "./inflation.ts";
@@ -107,6 +107,9 @@ const baselineRole = ({ baseline, incumbent }: Promotion): RivalRole => (baselin
 function follow(world: World, promotion: Promotion, entry: Measurement, now: Date): Outcome {
   const { generation } = world;
   const found = world.evaluations.get(entry.name);
+  const gone = entry.adapters.find((name) => !world.adapters.has(name));
+  if (gone && !(found && isTerminal(found)))
+    return untested(world, promotion, entry, `the Adapter ${gone} was deleted`).deleting(...(found ? [found] : []));
   if (!found) {
     if (entry.state === "Running") return untested(world, promotion, entry, `the Evaluation ${entry.name} was deleted`);
     const spent = evaluationsSpent(generation);
@@ -161,7 +164,12 @@ function judge(world: World, promotion: Promotion, entry: Measurement, found: Ev
   if (!delta || found.status?.verdict !== "Passed")
     return settled(
       world,
-      { ...known, ...not(`${promotion.candidate} ${said}; the gate is ${found.status?.verdict ?? "unknown"}: ${gate?.message ?? ""}`) },
+      {
+        ...known,
+        ...not(
+          `${promotion.candidate} ${said}; the gate is ${found.status?.verdict ?? "unknown"}${gate?.message ? `: ${gate.message}` : ""}`,
+        ),
+      },
       { evaluations },
     );
   const stronger = rivals.find((rival) => rateOf(rival.delta).estimate >= rateOf(delta).estimate);

@@ -16,12 +16,16 @@ export function prune(world: World, now: Date): Outcome {
   const archived: Decision[] = [];
   const spared: { name: string; why: string }[] = [];
   for (const member of due.toSorted((a, b) => rateOf(a.passAt1).upper - rateOf(b.passAt1).upper)) {
+    // What is said of weights holds for every Adapter that has them.
+    if (archived.some(({ digest }) => digest === member.digest)) continue;
+    const twins = members.filter(({ digest }) => digest === member.digest);
     const why =
-      whySpared(member, world) ?? (population <= minimumPopulation ? `only ${population} adapters would be left but for it` : null);
+      twins.map((twin) => whySpared(twin, world)).find((each) => each !== null) ??
+      (population - twins.length < minimumPopulation ? `fewer than ${minimumPopulation} adapters would be left` : null);
     if (why) spared.push({ name: member.name, why: why.slice(0, 300) });
     else {
       archived.push(archivalOf(member, world, now));
-      population--;
+      population -= twins.length;
     }
   }
   const message = `${archived.length} of ${members.length} members are archived${spared.length > 0 ? `, ${spared.length} are spared` : ""}`;

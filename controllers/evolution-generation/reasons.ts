@@ -36,6 +36,8 @@ export const GenerationReason = {
   Recording: "Recording",
   /** The next generation exists. */
   Continued: "Continued",
+  /** Another chain's generation has the next one's name. */
+  NextExists: "NextExists",
   /** Two generations brought no better adapter. */
   NoImprovement: "NoImprovement",
   /** `budget` is spent. */

@@ -1,7 +1,7 @@
 import { mediaType } from "@rune/crds/artifact";
 import { label } from "@rune/crds/common";
 import type { EvolutionGeneration } from "@rune/crds/evolution-generation";
-import type { Context, KubeObject, Manager, ObjectKey, Outcome } from "kopf-ts";
+import { type Context, configMaps, type KubeObject, type Manager, type ObjectKey, type Outcome } from "kopf-ts";
 import type { Services } from "../context.ts";
 import { adapters, agentSessions, environmentChecks, evaluations, evolutionGenerations, modelServers, trainingRuns } from "../resources.ts";
 import { requiring } from "../wake.ts";
@@ -50,6 +50,7 @@ export function register(manager: Manager, services: Services): void {
       ...inNamespace(server, ({ spec, status }) => !status?.startTime && spec.serverRef.name === server.metadata.name),
       ...required(server),
     ])
+    .watches(configMaps, (configMap) => inNamespace(configMap, (generation) => beginsWith(generation, configMap.metadata.name)))
     .watches(evolutionGenerations, (root) => [
       ...inNamespace(root, ({ spec }) => spec.rootRef?.name === root.metadata.name),
       ...required(root),
@@ -61,6 +62,10 @@ export function register(manager: Manager, services: Services): void {
     .withOptions({ maxConcurrentReconciles: 4, reportFailures: true })
     .complete((generation, context) => reconcile(generation, context, services));
 }
+
+/** Tasks that a generation begins with. */
+const beginsWith = ({ spec, status }: EvolutionGeneration, configMap: string) =>
+  !status?.startTime && [spec.fitness, spec.promotion].some(({ taskSet }) => taskSet.configMap?.name === configMap);
 
 /** One that may become a member of a population that isn't frozen, or that is about to be a child. */
 function concerns({ spec, status }: EvolutionGeneration, { metadata }: KubeObject): boolean {

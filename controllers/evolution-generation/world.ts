@@ -20,7 +20,7 @@ export type Results = ReadonlyMap<string, ReadonlyMap<string, number>>;
 /** What an adapter has learnt from, its parents' share included, and how it was trained, as far as its run tells. */
 export interface Learnt {
   readonly artifacts: readonly ArtifactReference[];
-  readonly sft?: NonNullable<TrainingRun["spec"]["sft"]> | undefined;
+  readonly sft?: Partial<NonNullable<TrainingRun["spec"]["sft"]>> | undefined;
   readonly include?: NonNullable<TrainingRun["spec"]["corpus"]>["include"] | undefined;
 }
 
@@ -36,6 +36,8 @@ export interface World {
   readonly root: EvolutionGeneration | undefined;
   readonly requirements: readonly ObservedRequirement[];
   readonly server: ModelServer | undefined;
+  /** Whatever has the next generation's name. */
+  readonly next: EvolutionGeneration | undefined;
   /** Until the population is frozen. */
   readonly tasks: { readonly fitness: TasksState; readonly promotion: TasksState } | undefined;
   /** Adapters with the labels of the population, until it is frozen. */

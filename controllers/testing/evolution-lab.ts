@@ -58,7 +58,7 @@ export class EvolutionLab {
   readonly clock = new VirtualClock("2026-11-23T12:00:00Z");
   /** What each tag of the registry leads to. */
   readonly registry = new Map<string, string>();
-  /** UIDs of everything that ever was, by kind. */
+  /** Everything that ever was, by kind, as its name and UID. */
   readonly seen = new Map<string, Set<string>>();
   readonly api: FakeApiServer;
   writes = 0;
@@ -79,7 +79,13 @@ export class EvolutionLab {
   }
 
   static async start(
-    given: { members: Readonly<Record<string, Skill>>; breeding: Breeding; spec?: object; scopes?: Readonly<Record<string, object>> },
+    given: {
+      members: Readonly<Record<string, Skill>>;
+      breeding: Breeding;
+      spec?: object;
+      scopes?: Readonly<Record<string, object>>;
+      champion?: string;
+    },
     strike?: Strike,
   ): Promise<EvolutionLab> {
     const lab = new EvolutionLab(await FakeApiServer.start({ resources: kinds.map(resourceOf) }), given.breeding, strike);
@@ -91,7 +97,8 @@ export class EvolutionLab {
     });
     const server = modelServer("qwen", { status: { conditions: [condition("Ready")], baseDigest } });
     lab.api.put(modelServers, { ...server, spec: { ...server.spec, adapters: { ...server.spec.adapters, maxRank: 256 } } });
-    for (const [name, skill] of Object.entries(given.members)) lab.addAdapter(name, skill, { scope: given.scopes?.[name] ?? scope });
+    for (const [name, skill] of Object.entries(given.members))
+      lab.addAdapter(name, skill, { scope: given.scopes?.[name] ?? scope, champion: name === given.champion });
     lab.api.put(evolutionGenerations, rootOf(given.spec) as EvolutionGeneration);
     lab.#injectStrike();
     await lab.restart();
@@ -107,7 +114,7 @@ export class EvolutionLab {
     this.api.inject({ match: strikes, action });
   }
 
-  addAdapter(name: string, skill: Skill, given: { scope?: object; run?: TrainingRun; parents?: Adapter["spec"]["parents"] } = {}): Adapter {
+  addAdapter(name: string, skill: Skill, given: { scope?: object; run?: TrainingRun; champion?: boolean } = {}): Adapter {
     const digest = sha256(Buffer.from(name));
     this.#skills.set(digest, skill);
     const full = given.run ? generatedName(given.run.metadata, digest) : `${name}-${digest.slice(7, 23)}`;
@@ -125,9 +132,9 @@ export class EvolutionLab {
       source,
     };
     const labels = { "rune.dev/project": "parsers", ...(given.run ? {} : { team: "blue" }) };
-    const parents = given.parents ? { parents: given.parents } : {};
-    const made = { apiVersion, kind: "Adapter", metadata: { ...key(full), labels }, spec: adapterKind.spec.parse({ ...spec, ...parents }) };
-    return this.api.put(adapters, { ...made, status: { conditions: [condition("Ready")] } } as unknown as Adapter) as Adapter;
+    const made = { apiVersion, kind: "Adapter", metadata: { ...key(full), labels }, spec: adapterKind.spec.parse(spec) };
+    const status = { conditions: [condition("Ready")], ...(given.champion && { champion: scope, tier: "Domain" }) };
+    return this.api.put(adapters, { ...made, status } as unknown as Adapter) as Adapter;
   }
 
   async restart(): Promise<void> {
@@ -147,11 +154,11 @@ export class EvolutionLab {
     const registry = {
       resolveTag: async (_: string, tag: string) => (this.#reports.has(tag) ? tag : (this.registry.get(tag) ?? null)),
       manifest: async (_: string, digest: string) => {
-        const report = this.#reports.get(digest);
-        if (!report) throw new ArtifactMissing(`${digest} isn't there`);
-        return { manifest: { layers: [{ digest, annotations: { "org.opencontainers.image.title": "report.json" } }] } };
+        const title = this.#reports.has(digest) ? "report.json" : "corpus.json";
+        if (!this.#reports.has(digest) && !this.#skills.has(digest)) throw new ArtifactMissing(`${digest} isn't there`);
+        return { manifest: { layers: [{ digest, annotations: { "org.opencontainers.image.title": title } }] } };
       },
-      json: async (_: string, { digest }: { digest: string }) => this.#reports.get(digest),
+      json: async (_: string, { digest }: { digest: string }) => this.#reports.get(digest) ?? { trajectories: [digest] },
       push: async (input: { tag: string; config: unknown; artifactType: string }) => {
         if (this.away) throw new RegistryUnavailable("away");
         const isStruck = ++this.writes === this.#strike?.write;
@@ -186,8 +193,9 @@ export class EvolutionLab {
     return [...this.registry.values()].map((each) => JSON.parse(each)).flatMap((each) => (each.kind === kind ? [each.adapter.name] : []));
   }
 
+  /** How many there ever were of a kind, without what a later generation made. */
   count(kind: string): number {
-    return this.seen.get(kind)?.size ?? 0;
+    return [...(this.seen.get(kind) ?? [])].filter((each) => !/^parsers-g[0-9]+-/.test(each)).length;
   }
 
   /** What trainers, evaluators and the controllers of the other kinds would do. */
@@ -195,7 +203,7 @@ export class EvolutionLab {
     for (const resource of [trainingRuns, evaluations, evolutionGenerations, adapters])
       for (const object of this.api.all(resource as typeof trainingRuns)) {
         const uids = this.seen.get(object.kind) ?? new Set();
-        this.seen.set(object.kind, uids.add(object.metadata.uid));
+        this.seen.set(object.kind, uids.add(`${object.metadata.name} ${object.metadata.uid}`));
       }
     for (const run of this.api.all(trainingRuns)) if (!run.status && !run.spec.suspend) this.train(run);
     for (const evaluation of this.api.all(evaluations)) if (!evaluation.status && !evaluation.spec.suspend) this.judge(evaluation);
@@ -248,25 +256,38 @@ export class EvolutionLab {
     this.api.put(evaluations, { ...evaluation, status } as Evaluation);
   }
 
-  /** Evidence becomes status, as the Adapter controller makes it. */
+  /** Evidence and measurements become status, as the Adapter controller makes it. */
   #fold(adapter: Adapter): void {
-    const own = [...this.registry.values()]
-      .map((each) => JSON.parse(each))
-      .filter((each) => each.adapter.digest === adapter.spec.artifact.digest);
+    const { digest } = adapter.spec.artifact;
+    const own = [...this.registry.values()].map((each) => JSON.parse(each)).filter((each) => each.adapter.digest === digest);
     const promotion = own.find(({ kind }) => kind === "Promotion");
-    const archived = own.some(({ kind }) => kind === "Archival");
-    const champion = promotion && !own.some(({ kind }) => kind === "Retirement") ? { champion: promotion.scope, tier: promotion.tier } : {};
-    const status = { ...adapter.status, ...champion, ...(archived && { archived }) };
+    const isRetired = own.some(({ kind }) => kind === "Retirement");
+    const { champion, ...rest } = adapter.status ?? {};
+    const evidence = this.api.all(evaluations).flatMap((evaluation) => this.#measured(evaluation, adapter.metadata.name));
+    const status = {
+      ...rest,
+      ...(promotion ? { champion: promotion.scope, tier: promotion.tier } : champion && !isRetired ? { champion } : {}),
+      ...(own.some(({ kind }) => kind === "Archival") && { archived: true }),
+      ...(evidence.length > 0 && { evidence }),
+    };
     if (JSON.stringify(status) !== JSON.stringify(adapter.status)) this.api.put(adapters, { ...adapter, status } as Adapter);
   }
 
-  /** Until the newest generation has ended and made no other. */
-  async untilOver(seconds = 900): Promise<void> {
+  #measured({ metadata, spec, status }: Evaluation, adapter: string) {
+    const arm = spec.arms.find((each) => each.adapter === adapter)?.name;
+    const of = (name: string | undefined) => status?.arms?.find((each) => each.name === name)?.passAt1;
+    const [passAt1, base] = [of(arm), of("base")];
+    const time = status?.conditions?.[0]?.lastTransitionTime;
+    if (!passAt1 || !status?.taskSet || !time) return [];
+    return [{ passAt1, base, evaluation: metadata.name, evaluationUID: metadata.uid, time, taskSet: status.taskSet }];
+  }
+
+  /** Until the newest generation has ended and made no other, or what is asked for holds; and the operator, if it was killed, is back. */
+  async untilOver(holds: (lab: EvolutionLab) => boolean = isOver, seconds = 900): Promise<void> {
     let isWhole = this.#strike === undefined;
     for (let second = 0; second < seconds; second++) {
       this.proceed();
-      const last = this.generations.at(-1);
-      if (last && isTerminal(last) && !last.status?.next && isWhole) return;
+      if (isWhole && holds(this)) return;
       await this.clock.advance(1000);
       await new Promise((resolve) => setTimeout(resolve, 2));
       if (isWhole || !this.isStruck) continue;
@@ -275,6 +296,11 @@ export class EvolutionLab {
     }
     throw new Error(`evolution didn't end: ${JSON.stringify(this.generations.map((each) => conditionsOf(each)))}`);
   }
+}
+
+function isOver({ generations }: EvolutionLab): boolean {
+  const last = generations.at(-1);
+  return last !== undefined && isTerminal(last) && !last.status?.next;
 }
 
 /** The first generation as a person writes it. */
