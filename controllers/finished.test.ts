@@ -4,7 +4,9 @@ import { observe as observeSession } from "./agent-session/observe.ts";
 import type { Services } from "./context.ts";
 import { observe as observeCheck } from "./environment-check/observe.ts";
 import { observe as observeEvaluation } from "./evaluation/observe.ts";
+import { observe as observeGeneration } from "./evolution-generation/observe.ts";
 import { aCheck, aCondition, anEvaluation, aRun, aSession, now } from "./testing/builders.ts";
+import { aGeneration } from "./testing/evolution-world.ts";
 import { digestOf } from "./testing/objects.ts";
 import { observe as observeRun } from "./training-run/observe.ts";
 
@@ -34,6 +36,7 @@ it.each([
     "an EnvironmentCheck",
     () => observeCheck(aCheck({ status: { conditions, startTime, nodes: [{ name: "n", device: "CPU", gpus: 0 }] } }), context, services),
   ],
+  ["an EvolutionGeneration", () => observeGeneration(aGeneration({ status: { conditions, startTime, members: [] } }), context, services)],
 ])("%s that has ended asks neither registry nor NATS, so that their absence can't hold up an operator that starts", async (_, observe) => {
   asked.length = 0;
   await observe();

@@ -106,6 +106,17 @@ describe("a chain", { timeout: 120_000 }, () => {
     expect(lab.generations).toHaveLength(2);
   });
 
+  it("ends where its budget does, with what it knows by then", async () => {
+    lab = await EvolutionLab.start({ members, breeding, spec: { ...spec, budget: { evaluations: 1 } }, scopes });
+    await lab.untilOver();
+    const [only, ...others] = lab.generations;
+    expect(others).toEqual([]);
+    expect(only?.status?.conditions?.find(({ type }) => type === "Succeeded")?.reason).toBe("BudgetExhausted");
+    expect(only?.status?.children?.map(({ state }) => state)).toEqual(["Failed", "Failed", "Failed"]);
+    expect(only?.status).toMatchObject({ spent: { evaluations: 1 }, promotion: { outcome: "NotPromoted" }, archived: 2 });
+    expect(lab.count("Evaluation")).toBe(1);
+  });
+
   it("waits while the registry takes nothing, and decides nothing anew when it is back", async () => {
     lab = await EvolutionLab.start({ members, breeding, spec, scopes, champion: "m0" });
     lab.away = true;

@@ -17,7 +17,7 @@ type Best = NonNullable<Status["best"]>;
 type Former = NonNullable<EvolutionGeneration["spec"]["former"]>;
 
 /** The best adapter so far, and for how many generations it has been the best. What was measured on other tasks before is no yardstick. */
-export function standingOf({ spec, status = {} }: EvolutionGeneration): { best: Best | undefined; withoutImprovement: number } {
+function standingOf({ spec, status = {} }: EvolutionGeneration): { best: Best | undefined; withoutImprovement: number } {
   const { taskSet, members = [], children = [] } = status;
   const mine = members.filter(isIn);
   const born = children.flatMap((child) => (child.state === "Kept" && child.adapter ? [{ ...child, name: child.adapter }] : []));

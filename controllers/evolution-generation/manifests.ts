@@ -38,10 +38,8 @@ const shuffledArm = "shuffled";
 /** The candidate against whom it must beat, all paired on the tasks that decide. */
 export function decidingEvaluation(
   generation: EvolutionGeneration,
-  name: string,
-  { candidate = "", confidence }: Promotion,
+  { candidate = "", confidence, evaluation = "", baseline }: Promotion,
   rivals: ReadonlyMap<RivalRole, string>,
-  baseline: RivalRole,
 ): DynamicObject {
   const { serverRef, promotion, population } = generation.spec;
   const { taskSet, samples, marginPoints, minimumTasks } = promotion;
@@ -55,13 +53,13 @@ export function decidingEvaluation(
   ];
   const gate = {
     candidate: decidingArms.candidate,
-    baseline: decidingArms[baseline],
+    baseline: decidingArms[baseline === rivals.get("Incumbent") ? "Incumbent" : "BestParent"],
     rule: "LowerBound",
     thresholdPoints: marginPoints,
     confidence,
     minimumTasks,
   };
-  return evaluationOf(generation, name, { arms, taskSet, samples, gate });
+  return evaluationOf(generation, evaluation, { arms, taskSet, samples, gate });
 }
 
 function evaluationOf(generation: EvolutionGeneration, name: string, measured: object): DynamicObject {
@@ -70,7 +68,7 @@ function evaluationOf(generation: EvolutionGeneration, name: string, measured: o
 }
 
 /** What a child is made from beside its parents' names. */
-export interface Making {
+interface Making {
   readonly server: ModelServer;
   readonly place: Place | null;
   /** Sum of the parents' ranks. */

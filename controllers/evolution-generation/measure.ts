@@ -98,7 +98,7 @@ function measuring(entry: Measurement, found: Evaluation): Outcome {
 }
 
 /** Why nothing can come of an evaluation; null where something may. One that is stalled waits for a person: nobody does here. */
-export function whyFailed({ generation }: Pick<World, "generation">, found: Evaluation): string | null {
+function whyFailed({ generation }: Pick<World, "generation">, found: Evaluation): string | null {
   const ended = [getCondition(found, "Failed"), getCondition(found, "Stalled")].find((condition) => condition?.status === "True");
   if (ended) return `${ended.reason}: ${ended.message}`;
   const { taskSet } = generation.status ?? {};

@@ -16,7 +16,7 @@ export function eligible(population: readonly Adapter[], server: ModelServer): A
 }
 
 /** What an adapter's status says it was worth on these very tasks. */
-export function evidenceOn({ status }: Adapter, taskSet: MeasuredTasks) {
+function evidenceOn({ status }: Adapter, taskSet: MeasuredTasks) {
   const known = [...(status?.evidence ?? []), ...(status?.fitness ? [status.fitness] : [])];
   return known.find((each) => each.taskSet && sameTasks(each.taskSet, taskSet));
 }

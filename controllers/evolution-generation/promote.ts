@@ -1,20 +1,16 @@
-import type { Adapter } from "@rune/crds/adapter";
-import type { Interval } from "@rune/crds/common";
 import type { Evaluation } from "@rune/crds/evaluation";
 import { getCondition, isTerminal, isTrue, type Outcome, progressing, timestamp, waiting } from "kopf-ts";
 import { sameTasks } from "../scope.ts";
 import { evaluationsSpent, spentOf } from "./budget.ts";
-import { inflationPoints } from "./inflation.ts";
-import { decidingArms, decidingEvaluation, type RivalRole } from "./manifests.ts";
+import { candidateFor, rivalsOf } from "./candidate.ts";
+import { decidingArms, decidingEvaluation } from "./manifests.ts";
 import { replaced } from "./measure.ts";
-import { byLowerBound, measured, rateOf, words } from "./numbers.ts";
-import { placeOf, sameScope, scopeWords } from "./place.ts";
+import { rateOf, words } from "./numbers.ts";
+import { scopeWords } from "./place.ts";
 import { GenerationReason } from "./reasons.ts";
-import type { Child, Decision, Measurement, Promotion, World } from "./world.ts";
+import type { Decision, Measurement, Promotion, World } from "./world.ts";
 
 const retrySeconds = 30;
-/** All gates of a chain together may be wrong as often as one of 95 %. */
-const chanceOfError = 0.05;
 
 /** Puts the best child to the test, on tasks that nobody was selected by: at most one of a generation, and it must win by its lower bound. */
 export function promote(world: World, now: Date): Outcome {
@@ -26,83 +22,17 @@ export function promote(world: World, now: Date): Outcome {
 
 const not = (why: string) => ({ outcome: "NotPromoted" as const, why: why.slice(0, 1000) });
 
-type Scored = Child & { adapter: string; name: string; passAt1: Interval };
-
-/** Children that were measured, the best lower bound first. */
-const scored = (children: readonly Child[]): Scored[] =>
-  measured(children)
-    .flatMap((child) => (child.adapter ? [{ ...child, adapter: child.adapter, name: child.adapter }] : []))
-    .toSorted(byLowerBound);
-
 function choose(world: World): Outcome {
-  const { generation } = world;
-  const { status = {}, spec, metadata } = generation;
-  const all = scored(status.children ?? []);
-  const inflation = inflationPoints(all.map(({ passAt1 }) => passAt1)).toFixed(1);
-  const nobody = (why: string) => settled(world, { inflationPoints: inflation, ...not(why) });
-  const merged = all.filter(({ kind, state }) => kind === "Merge" && state === "Kept");
-  if (merged.length === 0) return nobody("no merged child was made, measured and new; status.children says why");
-  const baselines = all.filter(({ kind }) => kind !== "Merge");
-  const candidate = merged.find((child) => baselines.every((other) => isAbove(child.passAt1, other.passAt1)));
-  if (!candidate) return nobody(beatenBy(merged, baselines));
-  const parents = measured(status.members ?? []).filter(({ name }) => candidate.parents.includes(name));
-  const [parent] = parents.toSorted(byLowerBound);
-  const place = placeOf(parents.map(({ scope }) => scope));
-  if (!parent || !place) return nobody(`${candidate.adapter} would be nobody's champion: its parents have no project in common`);
-  const champion = world.champions.find((each) => each.status?.champion && sameScope(each.status.champion, place.scope));
-  const incumbent = champion?.metadata.name === candidate.adapter ? undefined : champion;
-  const baseline = strongerOf(parent, incumbent, world);
-  if (!isAbove(candidate.passAt1, baseline.passAt1 ?? parent.passAt1))
-    return nobody(
-      `${candidate.adapter} (${words(candidate.passAt1)}) is no better than ${baseline.name} (${words(baseline.passAt1 ?? parent.passAt1)}) on the tasks that select`,
-    );
-  const promotion: Promotion = {
-    candidate: candidate.adapter,
-    ...place,
-    bestParent: parent.name,
-    ...(incumbent && { incumbent: incumbent.metadata.name }),
-    baseline: baseline.name,
-    confidence: String(Number((1 - chanceOfError / spec.maxGenerations).toFixed(6))),
-    inflationPoints: inflation,
-    evaluation: `${metadata.name}-p`,
-  };
-  const adapters = [...new Set([candidate.adapter, ...rivalsOf(world, promotion).values()])];
-  const entry: Measurement = { name: `${metadata.name}-p`, purpose: "Promotion", adapters, state: "Planned" };
-  const message = `${candidate.adapter} is compared with ${baseline.name} on ${status.promotionTaskSet?.tasks} tasks that nobody was selected by`;
+  const { status = {}, metadata } = world.generation;
+  const chosen = candidateFor(world);
+  if ("why" in chosen) return settled(world, { inflationPoints: chosen.inflationPoints, ...not(chosen.why) });
+  const name = `${metadata.name}-p`;
+  const promotion = { ...chosen, evaluation: name };
+  const adapters = [...new Set([promotion.candidate, ...rivalsOf(world, promotion).values()])];
+  const entry: Measurement = { name, purpose: "Promotion", adapters, state: "Planned" };
+  const message = `${promotion.candidate} is compared with ${promotion.baseline} on ${status.promotionTaskSet?.tasks} tasks that nobody was selected by`;
   return progressing(GenerationReason.Promoting, message, { promotion, evaluations: [...(status.evaluations ?? []), entry] }).atOnce();
 }
-
-const isAbove = (one: Interval, other: Interval) => rateOf(one).estimate > rateOf(other).estimate;
-
-function beatenBy(merged: readonly Scored[], baselines: readonly Scored[]): string {
-  const told = baselines.map(({ kind, adapter, passAt1 }) => `${kind === "Mean" ? "the mean" : "the union"} ${adapter} ${words(passAt1)}`);
-  const [best] = merged;
-  return `no child beats what it is compared with: the best, ${best?.adapter}, has ${best && words(best.passAt1)}, ${told.join(" and ")}`;
-}
-
-/** Whom the gate compares with: of the best parent and the champion of the scope, who is better on the tasks that select. */
-function strongerOf(parent: { name: string; passAt1: Interval }, incumbent: Adapter | undefined, { generation }: World) {
-  if (!incumbent) return parent;
-  const name = incumbent.metadata.name;
-  const known = generation.status?.members?.find((member) => member.name === name)?.passAt1;
-  return known && isAbove(known, parent.passAt1) ? { name, passAt1: known } : parent;
-}
-
-/** Whom a candidate must beat, each once: the best parent may be the champion. */
-function rivalsOf({ generation }: World, { bestParent, incumbent, candidate }: Promotion): Map<RivalRole, string> {
-  const of = (kind: Child["kind"]) =>
-    generation.status?.children?.find((child) => child.kind === kind && child.adapter && child.passAt1 && child.adapter !== candidate)
-      ?.adapter;
-  const wanted: [RivalRole, string | undefined][] = [
-    ["BestParent", bestParent],
-    ["Incumbent", incumbent === bestParent ? undefined : incumbent],
-    ["Mean", of("Mean")],
-    ["UnionRetrain", of("UnionRetrain")],
-  ];
-  return new Map(wanted.flatMap(([role, name]) => (name ? [[role, name] as const] : [])));
-}
-
-const baselineRole = ({ baseline, incumbent }: Promotion): RivalRole => (baseline === incumbent ? "Incumbent" : "BestParent");
 
 function follow(world: World, promotion: Promotion, entry: Measurement, now: Date): Outcome {
   const { generation } = world;
@@ -115,9 +45,8 @@ function follow(world: World, promotion: Promotion, entry: Measurement, now: Dat
     const spent = evaluationsSpent(generation);
     if (spent) return untested(world, promotion, entry, spent, spent);
     const rivals = rivalsOf(world, promotion);
-    const role = rivals.has(baselineRole(promotion)) ? baselineRole(promotion) : "BestParent";
     return progressing(GenerationReason.Promoting, `creates the Evaluation ${entry.name}`).creating(
-      decidingEvaluation(generation, entry.name, promotion, rivals, role),
+      decidingEvaluation(generation, promotion, rivals),
     );
   }
   if (entry.state === "Planned") {
@@ -149,42 +78,41 @@ function untested(world: World, promotion: Promotion, entry: Measurement, why: s
 
 function judge(world: World, promotion: Promotion, entry: Measurement, found: Evaluation, now: Date): Outcome {
   const { status = {} } = world.generation;
-  const gains = new Map(found.status?.comparisons?.map(({ candidate, delta }) => [candidate, delta]));
-  const delta = found.status?.delta;
-  const rivals = [...rivalsOf(world, promotion)].flatMap(([role, adapter]) => {
-    const gain = gains.get(decidingArms[role]);
-    return gain ? [{ adapter, role, delta: gain }] : [];
-  });
   const evaluations = replaced(status.evaluations ?? [], { ...entry, state: "Measured" });
-  const known: Promotion = { ...promotion, ...(delta && { delta }), ...(rivals.length > 0 && { rivals }) };
-  const isOn = found.status?.taskSet && status.promotionTaskSet && sameTasks(found.status.taskSet, status.promotionTaskSet);
-  if (!isOn) return settled(world, { ...known, ...not("it was tested on other tasks than the generation began with") }, { evaluations });
-  const said = delta ? `gained ${words(delta)} points over ${promotion.baseline}` : "has no interval";
-  const gate = getCondition(found, "GatePassed");
-  if (!delta || found.status?.verdict !== "Passed")
-    return settled(
-      world,
-      {
-        ...known,
-        ...not(
-          `${promotion.candidate} ${said}; the gate is ${found.status?.verdict ?? "unknown"}${gate?.message ? `: ${gate.message}` : ""}`,
-        ),
-      },
-      { evaluations },
-    );
+  const known = withNumbers(world, promotion, found);
+  const lost = whyNot(world, known, found);
+  if (lost) return settled(world, { ...known, ...not(lost) }, { evaluations });
+  const why = `${gainOf(known)} on ${status.promotionTaskSet?.tasks} tasks at a confidence of ${promotion.confidence}`;
+  const decisions = [...(status.decisions ?? []), ...decisionsOf(world, known, why, now)];
+  return settled(world, { ...known, outcome: "Promoted", why }, { evaluations, decisions });
+}
+
+/** What the evaluation found of the candidate, and of whom it must beat beside the gate's baseline. */
+function withNumbers(world: World, promotion: Promotion, { status }: Evaluation): Promotion {
+  const gains = new Map(status?.comparisons?.map(({ candidate, delta }) => [candidate, delta]));
+  const rivals = [...rivalsOf(world, promotion)].flatMap(([role, adapter]) => {
+    const delta = gains.get(decidingArms[role]);
+    return delta ? [{ adapter, role, delta }] : [];
+  });
+  return { ...promotion, ...(status?.delta && { delta: status.delta }), ...(rivals.length > 0 && { rivals }) };
+}
+
+const gainOf = ({ candidate, baseline, delta }: Promotion) =>
+  `${candidate} ${delta ? `gained ${words(delta)} points over ${baseline}` : "has no interval"}`;
+
+/** Why the candidate doesn't deserve it; null where it does. */
+function whyNot({ generation }: World, promotion: Promotion, found: Evaluation): string | null {
+  const { status } = found;
+  const decidedBy = generation.status?.promotionTaskSet;
+  if (!status?.taskSet || !decidedBy || !sameTasks(status.taskSet, decidedBy))
+    return "it was tested on other tasks than the generation began with";
+  const { delta, rivals = [] } = promotion;
+  if (!delta || status.verdict !== "Passed") {
+    const gate = getCondition(found, "GatePassed")?.message;
+    return `${gainOf(promotion)}; the gate is ${status.verdict ?? "unknown"}${gate ? `: ${gate}` : ""}`;
+  }
   const stronger = rivals.find((rival) => rateOf(rival.delta).estimate >= rateOf(delta).estimate);
-  if (stronger)
-    return settled(
-      world,
-      { ...known, ...not(`${promotion.candidate} ${said}, and ${stronger.adapter} (${stronger.role}) ${words(stronger.delta)}`) },
-      { evaluations },
-    );
-  const why = `${promotion.candidate} ${said} on ${status.promotionTaskSet?.tasks} tasks at a confidence of ${promotion.confidence}`;
-  return settled(
-    world,
-    { ...known, outcome: "Promoted", why },
-    { evaluations, decisions: [...(status.decisions ?? []), ...decisionsOf(world, known, why, now)] },
-  );
+  return stronger ? `${gainOf(promotion)}, and ${stronger.adapter} (${stronger.role}) ${words(stronger.delta)}` : null;
 }
 
 /** The new champion, and the one before it. */
@@ -192,33 +120,21 @@ function decisionsOf({ generation, adapters }: World, promotion: Promotion, why:
   const child = generation.status?.children?.find(({ adapter }) => adapter === promotion.candidate);
   const before = promotion.incumbent ? adapters.get(promotion.incumbent) : undefined;
   const of = scopeWords(promotion.scope ?? {});
-  const time = timestamp(now);
+  const common = { time: timestamp(now), recorded: false };
+  const promoted = child?.adapter &&
+    child.digest &&
+    child.repository && { adapter: child.adapter, digest: child.digest, repository: child.repository };
+  const retired = before && {
+    adapter: before.metadata.name,
+    digest: before.spec.artifact.digest,
+    repository: before.spec.artifact.repository,
+  };
   return [
-    ...(child?.adapter && child.digest && child.repository
-      ? [
-          {
-            kind: "Promotion" as const,
-            adapter: child.adapter,
-            digest: child.digest,
-            repository: child.repository,
-            time,
-            why: `${promotion.tier} champion of ${of}: ${why}`.slice(0, 500),
-            recorded: false,
-          },
-        ]
+    ...(promoted
+      ? [{ kind: "Promotion" as const, ...promoted, ...common, why: `${promotion.tier} champion of ${of}: ${why}`.slice(0, 500) }]
       : []),
-    ...(before
-      ? [
-          {
-            kind: "Retirement" as const,
-            adapter: before.metadata.name,
-            digest: before.spec.artifact.digest,
-            repository: before.spec.artifact.repository,
-            time,
-            why: `${promotion.candidate} is the champion of ${of} now`,
-            recorded: false,
-          },
-        ]
+    ...(retired
+      ? [{ kind: "Retirement" as const, ...retired, ...common, why: `${promotion.candidate} is the champion of ${of} now` }]
       : []),
   ];
 }

@@ -18,7 +18,7 @@ const report = z.object({
   ),
   matrix: z.array(z.object({ task: z.string(), passed: z.record(z.string(), z.number()) })),
 });
-export type Report = z.infer<typeof report>;
+type Report = z.infer<typeof report>;
 
 const reportFile = "report.json";
 const largestReport = 32 * 1024 * 1024;

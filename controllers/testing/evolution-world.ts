@@ -2,8 +2,10 @@ import { apiVersion, type Scope } from "@rune/crds/common";
 import type { Evaluation } from "@rune/crds/evaluation";
 import { type EvolutionGeneration, evolutionGeneration } from "@rune/crds/evolution-generation";
 import type { TrainingRun } from "@rune/crds/training-run";
+import type { Outcome } from "kopf-ts";
+import { decide } from "../evolution-generation/decide.ts";
 import type { Child, Member, World } from "../evolution-generation/world.ts";
-import { aCondition } from "./builders.ts";
+import { aCondition, now } from "./builders.ts";
 import { found, setOf } from "./evaluation-world.ts";
 import { adapter, baseDigest, digestOf, metadata, modelServer } from "./objects.ts";
 
@@ -108,3 +110,22 @@ export function anEvolutionWorld(over: Partial<World> = {}): World {
     ...over,
   };
 }
+
+const unexpected = async () => {
+  throw new Error("nothing should be stored here");
+};
+/** What is decided of a world, where nothing may be stored. */
+export const decideOn = (over: Partial<World> = {}): Outcome => decide(anEvolutionWorld(over), unexpected, now);
+type Status = Record<string, unknown>;
+/** The status that an outcome writes, to look into. */
+export const statusOf = (outcome: Outcome) => outcome.status as Status & { [key: string]: never };
+
+/** A generation that has begun, and one whose parents are selected. */
+export const begun = { startTime: "2026-11-23T11:00:00Z", taskSet, promotionTaskSet, base: interval(0.3) };
+const measuredBy = { name: "parsers-m1", purpose: "Members", adapters: ["a", "b"], state: "Measured", uid: "u" };
+export const selected = {
+  ...begun,
+  evaluations: [measuredBy],
+  members: [aMember("a", 0.5), aMember("b", 0.4)],
+  selection: { draws: [], parents: ["a", "b"] },
+};

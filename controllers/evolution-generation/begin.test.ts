@@ -1,0 +1,69 @@
+import { describe, expect, it } from "vitest";
+import { found, setOf } from "../testing/evaluation-world.ts";
+import { aGeneration, anAdapter, decideOn, interval, statusOf, taskSet, text } from "../testing/evolution-world.ts";
+import { modelServer } from "../testing/objects.ts";
+import type { World } from "./world.ts";
+
+describe("the beginning", () => {
+  it("freezes members, tasks and what is known of the members on these very tasks", () => {
+    const evidence = { passAt1: interval(0.5), base: interval(0.2), evaluation: "e", evaluationUID: "u", time: "2026-01-01T00:00:00Z" };
+    const first = decideOn();
+    expect(first).toMatchObject({
+      reason: "PopulationFrozen",
+      status: { memberCount: 2, members: [{ name: "a" }, { name: "b" }], shuffled: false },
+    });
+    const measured = { evidence: [{ ...evidence, taskSet: statusOf(first).taskSet }] };
+    const again = decideOn({ population: [anAdapter("a", { status: measured }), anAdapter("b")] });
+    expect(again.status).toMatchObject({ members: [{ name: "b" }, { name: "a", passAt1: interval(0.5) }], base: interval(0.2) });
+    const elsewhere = { evidence: [{ ...evidence, taskSet: { ...taskSet, tasks: 3 } }] };
+    expect(statusOf(decideOn({ population: [anAdapter("a", { status: elsewhere }), anAdapter("b")] })).members).not.toContainEqual(
+      expect.objectContaining({ passAt1: expect.anything() }),
+    );
+  });
+
+  it("leaves out who can't be a member, and beyond the maximum who is worst", () => {
+    const wrong = [
+      anAdapter("archived", { status: { archived: true } }),
+      anAdapter("control", { spec: { control: true } }),
+      anAdapter("large", { spec: { rank: 512 } }),
+      anAdapter("other", { spec: { base: { name: "o", digest: taskSet.digest } } }),
+    ];
+    expect(statusOf(decideOn({ population: [...wrong, anAdapter("a"), anAdapter("b")] })).memberCount).toBe(2);
+    const generation = aGeneration({ spec: { population: { matchLabels: {}, maximum: 2 }, selection: { parents: 2, tournamentSize: 2 } } });
+    const champion = anAdapter("z", { status: { champion: text } });
+    expect(decideOn({ generation, population: [anAdapter("a"), anAdapter("b"), champion] }).status).toMatchObject({
+      members: [{ name: "z", champion: true }, { name: "a" }],
+      omitted: { count: 1, names: ["b"] },
+    });
+  });
+
+  it("gives the test an arm of other tasks' adapters where members have several scopes among its tasks", () => {
+    const population = ["k0", "k1"].map((task) => anAdapter(task, { spec: { scope: { ...text, task } } }));
+    expect(statusOf(decideOn({ population })).shuffled).toBe(true);
+  });
+
+  const set = setOf([text, text, text]);
+  it.each<[string, Partial<World>, string]>([
+    ["without its server", { server: undefined }, "ServerMissing"],
+    ["while its server starts", { server: modelServer("qwen") }, "ServerNotReady"],
+    ["without tasks of the part", { tasks: { fitness: found(setOf([text])), promotion: found(setOf([text])) } }, "PartEmpty"],
+    ["with one adapter", { population: [anAdapter("a")] }, "PopulationTooSmall"],
+    [
+      "while an adapter is verified",
+      { population: [anAdapter("a"), anAdapter("b", { status: { conditions: [] } })] },
+      "PopulationTooSmall",
+    ],
+    [
+      "where tasks that select decide as well",
+      {
+        generation: aGeneration({
+          spec: { fitness: { taskSet: { configMap: { name: "x" } } }, promotion: { taskSet: { configMap: { name: "y" } } } },
+        }),
+        tasks: { fitness: found(set), promotion: found(set) },
+      },
+      "TasksOverlap",
+    ],
+  ])("waits %s", (_, world, reason) => {
+    expect(decideOn(world)).toMatchObject({ reason, creates: [], status: undefined });
+  });
+});

@@ -1,0 +1,88 @@
+import { describe, expect, it } from "vitest";
+import { aCondition } from "../testing/builders.ts";
+import { aChild, aGeneration, aMember, decideOn, interval, ours, selected, taskSet, text } from "../testing/evolution-world.ts";
+import { baseDigest, modelServer } from "../testing/objects.ts";
+import type { World } from "./world.ts";
+
+describe("children", () => {
+  const children = [
+    aChild("parsers-c1", "Planned"),
+    aChild("parsers-c2", "Planned", { kind: "Mean" }),
+    aChild("parsers-c3", "Planned", { kind: "UnionRetrain" }),
+  ];
+  const at = (status: object, over: Partial<World> = {}, spec: object = {}) =>
+    decideOn({ generation: aGeneration({ spec, status: { ...selected, ...status } }), ...over });
+  const learnt = new Map([["a", { artifacts: [{ repository: "rune/team/trajectories", digest: taskSet.digest }] }]]);
+
+  it("are named with the parents: merges of families, the mean and the union", () => {
+    const { selection: _, ...measured } = selected;
+    expect(decideOn({ generation: aGeneration({ status: measured }) }).status).toMatchObject({
+      selection: { parents: ["a", "b"] },
+      children: [{ kind: "Merge", parents: ["a", "b"] }, { kind: "Mean" }, { kind: "UnionRetrain" }],
+    });
+  });
+
+  it("are made by no more runs at once than the spec allows", () => {
+    expect(at({ children }, { learnt }).creates.map(({ metadata }) => metadata.name)).toEqual(["parsers-c1", "parsers-c2"]);
+    const all = at({ children }, { learnt }, { training: { runsAtOnce: 3 } }).creates;
+    expect(all.map(({ spec }) => Object.keys(spec).filter((key) => ["merge", "sft"].includes(key)))).toEqual([
+      ["merge"],
+      ["merge"],
+      ["sft"],
+    ]);
+    expect(all[2]?.spec).toMatchObject({
+      sft: { rank: 16, alpha: 32 },
+      corpus: { artifacts: learnt.get("a")?.artifacts },
+      output: { scope: text },
+    });
+  });
+
+  it("never have more rank than the server takes", () => {
+    const server = modelServer("qwen", {
+      spec: { adapters: { maxRank: 16 } as never },
+      status: { conditions: [aCondition("Ready")], baseDigest },
+    });
+    expect(at({ children }, { server }).creates[0]?.spec.merge).toMatchObject({ rank: 16 });
+  });
+
+  it("of which nobody knows what to learn fail, and say so", () => {
+    const outcome = at({ children: [children[2]] });
+    expect(outcome).toMatchObject({
+      creates: [],
+      status: { children: [{ state: "Failed", why: expect.stringContaining("no parent says") }] },
+    });
+  });
+
+  it("whose run failed, is stalled or was deleted are children that failed, not a generation", () => {
+    const training = [{ ...children[0], state: "Training" }];
+    const withRun = (...conditions: string[]) =>
+      at({ children: training }, { runs: new Map([["parsers-c1", ours("parsers-c1", conditions) as never]]) });
+    expect(withRun("Failed").status).toMatchObject({ children: [{ state: "Failed", why: expect.stringContaining("because of Failed") }] });
+    expect(withRun("Stalled").status).toMatchObject({
+      children: [{ state: "Failed", why: expect.stringContaining("because of Stalled") }],
+    });
+    expect(at({ children: training }).status).toMatchObject({ children: [{ state: "Failed", why: expect.stringContaining("deleted") }] });
+  });
+
+  it("aren't made beyond the GPU hours", () => {
+    const former = { name: "g1", spent: { evaluations: 0, gpuSeconds: 7200 }, withoutImprovement: 0, belowBase: [] };
+    const spec = { generation: 2, rootRef: { name: "root", uid: "u" }, former, budget: { gpuHours: 2 } };
+    expect(at({ children }, {}, spec)).toMatchObject({ creates: [], status: { exhausted: expect.stringContaining("2.0 GPU hours") } });
+  });
+
+  it("that answer every task as a member are dropped and archived; whose answers nobody knows are kept", () => {
+    const measured = [
+      aChild("parsers-c1", "Measured", { passAt1: interval(0.5) }),
+      aChild("parsers-c2", "Measured", { passAt1: interval(0.5) }),
+    ];
+    const solves = (share: number) => new Map([["t1", share]]);
+    const results = new Map([
+      [aMember("b").digest, solves(1)],
+      [measured[0]?.digest ?? "", solves(1)],
+    ]);
+    expect(at({ children: measured }, { results }).status).toMatchObject({
+      children: [{ state: "Dropped", why: "answers every task as b does" }, { state: "Kept" }],
+      decisions: [{ kind: "Archival", adapter: "of-parsers-c1", recorded: false }],
+    });
+  });
+});

@@ -1,0 +1,88 @@
+import type { Adapter } from "@rune/crds/adapter";
+import type { Interval } from "@rune/crds/common";
+import { inflationPoints } from "./inflation.ts";
+import type { RivalRole } from "./manifests.ts";
+import { byLowerBound, measured, rateOf, words } from "./numbers.ts";
+import { placeOf, sameScope } from "./place.ts";
+import type { Child, Promotion, World } from "./world.ts";
+
+/** All gates of a chain together may be wrong as often as one of 95 %. */
+const chanceOfError = 0.05;
+
+type Scored = Child & { adapter: string; name: string; passAt1: Interval };
+type Candidate = Promotion & Required<Pick<Promotion, "candidate" | "bestParent" | "baseline">>;
+
+/** Children that were measured, the best lower bound first. */
+const scored = (children: readonly Child[]): Scored[] =>
+  measured(children)
+    .flatMap((child) => (child.adapter ? [{ ...child, adapter: child.adapter, name: child.adapter }] : []))
+    .toSorted(byLowerBound);
+
+/** The child that is put to the test: the best merged one that looks better than all that it must beat; or why there is none. */
+export function candidateFor(world: World): Candidate | { why: string; inflationPoints: string } {
+  const { children = [], members = [] } = world.generation.status ?? {};
+  const all = scored(children);
+  const inflation = inflationPoints(all.map(({ passAt1 }) => passAt1)).toFixed(1);
+  const nobody = (why: string) => ({ why, inflationPoints: inflation });
+  const merged = all.filter(({ kind, state }) => kind === "Merge" && state === "Kept");
+  if (merged.length === 0) return nobody("no merged child was made, measured and new; status.children says why");
+  const baselines = all.filter(({ kind }) => kind !== "Merge");
+  const candidate = merged.find((child) => baselines.every((other) => isAbove(child.passAt1, other.passAt1)));
+  if (!candidate) return nobody(beatenBy(merged, baselines));
+  const parents = measured(members)
+    .filter(({ name }) => candidate.parents.includes(name))
+    .toSorted(byLowerBound);
+  const place = placeOf(parents.map(({ scope }) => scope));
+  const [parent] = parents;
+  if (!parent || !place) return nobody(`${candidate.adapter} would be nobody's champion: its parents have no project in common`);
+  const incumbent = championOf(place.scope, world);
+  const baseline = strongerOf(parent, incumbent, world);
+  if (!isAbove(candidate.passAt1, baseline.passAt1)) {
+    const [one, other] = [words(candidate.passAt1), words(baseline.passAt1)];
+    return nobody(`${candidate.adapter} (${one}) is no better than ${baseline.name} (${other}) on the tasks that select`);
+  }
+  return {
+    candidate: candidate.adapter,
+    ...place,
+    bestParent: parent.name,
+    ...(incumbent && { incumbent: incumbent.metadata.name }),
+    baseline: baseline.name,
+    confidence: String(Number((1 - chanceOfError / world.generation.spec.maxGenerations).toFixed(6))),
+    inflationPoints: inflation,
+  };
+}
+
+const isAbove = (one: Interval, other: Interval) => rateOf(one).estimate > rateOf(other).estimate;
+
+function beatenBy(merged: readonly Scored[], baselines: readonly Scored[]): string {
+  const told = baselines.map(({ kind, adapter, passAt1 }) => `${kind === "Mean" ? "the mean" : "the union"} ${adapter} ${words(passAt1)}`);
+  const [best] = merged;
+  return `no child beats what it is compared with: the best, ${best?.adapter}, has ${best && words(best.passAt1)}, ${told.join(" and ")}`;
+}
+
+/** The champion of exactly this scope, on this base. */
+const championOf = (scope: NonNullable<Promotion["scope"]>, { champions, server }: World): Adapter | undefined =>
+  champions.find(
+    ({ spec, status }) => status?.champion && sameScope(status.champion, scope) && spec.base.digest === server?.status?.baseDigest,
+  );
+
+/** Whom the gate compares with: of the best parent and the champion of the scope, who is better on the tasks that select. */
+function strongerOf(parent: { name: string; passAt1: Interval }, incumbent: Adapter | undefined, { generation }: World) {
+  if (!incumbent) return parent;
+  const name = incumbent.metadata.name;
+  const known = generation.status?.members?.find((member) => member.name === name)?.passAt1;
+  return known && isAbove(known, parent.passAt1) ? { name, passAt1: known } : parent;
+}
+
+/** Whom a candidate must beat, each once: the best parent may be the champion. */
+export function rivalsOf({ generation }: World, { bestParent, incumbent }: Promotion): Map<RivalRole, string> {
+  const of = (kind: Child["kind"]) =>
+    generation.status?.children?.find((child) => child.kind === kind && child.adapter && child.passAt1)?.adapter;
+  const wanted: [RivalRole, string | undefined][] = [
+    ["BestParent", bestParent],
+    ["Incumbent", incumbent === bestParent ? undefined : incumbent],
+    ["Mean", of("Mean")],
+    ["UnionRetrain", of("UnionRetrain")],
+  ];
+  return new Map(wanted.flatMap(([role, name]) => (name ? [[role, name] as const] : [])));
+}

@@ -1,0 +1,96 @@
+import { describe, expect, it } from "vitest";
+import {
+  aChild,
+  adaptersOf,
+  aGeneration,
+  aMember,
+  anAdapter,
+  decideOn,
+  interval,
+  ours,
+  promotionTaskSet,
+  selected,
+  statusOf,
+  taskSet,
+  text,
+} from "../testing/evolution-world.ts";
+import type { World } from "./world.ts";
+
+describe("promotion", () => {
+  const kept = (kind: "Merge" | "Mean" | "UnionRetrain", run: string, passAt1: number) =>
+    aChild(run, "Kept", { kind, passAt1: interval(passAt1) });
+  const family = (merge: number, mean: number, union: number) => ({
+    ...selected,
+    children: [kept("Merge", "c1", merge), kept("Mean", "c2", mean), kept("UnionRetrain", "c3", union)],
+  });
+  const names = ["a", "b", "of-c1", "of-c2", "of-c3"];
+  const at = (status: object, over: Partial<World> = {}) =>
+    decideOn({ generation: aGeneration({ status }), adapters: adaptersOf(...names), ...over });
+
+  it("puts the best child that beats mean and union to the test, at 1 - 0.05 / maxGenerations", () => {
+    const chosen = at(family(0.7, 0.6, 0.5));
+    expect(chosen.status).toMatchObject({
+      promotion: {
+        candidate: "of-c1",
+        bestParent: "a",
+        baseline: "a",
+        tier: "Domain",
+        scope: text,
+        confidence: "0.99",
+        evaluation: "parsers-p",
+      },
+    });
+    const [evaluation] = at({ ...family(0.7, 0.6, 0.5), ...chosen.status }).creates;
+    expect(evaluation?.spec).toMatchObject({
+      gate: { candidate: "candidate", baseline: "parent", rule: "LowerBound", confidence: "0.99" },
+      taskSet: { part: "Test" },
+    });
+    expect(evaluation?.spec.arms.map(({ name }: { name: string }) => name)).toEqual(["base", "candidate", "parent", "mean", "union"]);
+  });
+
+  it("compares with the champion where that is better than the best parent", () => {
+    const champion = anAdapter("king", { status: { champion: text } });
+    const members = [...selected.members, aMember("king", 0.6)];
+    const chosen = at({ ...family(0.7, 0.6, 0.5), members }, { champions: [champion] });
+    expect(chosen.status).toMatchObject({ promotion: { incumbent: "king", baseline: "king" } });
+    const generation = aGeneration({ status: { ...family(0.7, 0.6, 0.5), members, ...chosen.status } });
+    const [evaluation] = decideOn({ generation, adapters: adaptersOf(...names, "king") }).creates;
+    expect(evaluation?.spec.gate.baseline).toBe("champion");
+  });
+
+  it.each([
+    ["the mean is better", family(0.7, 0.8, 0.5), /doesn't beat|no child beats .* the mean of-c2 0\.800/],
+    ["the union is better", family(0.7, 0.6, 0.75), /the union of-c3 0\.750/],
+    ["its best parent is", family(0.45, 0.3, 0.3), /no better than a \(0\.500/],
+    ["none was made", { ...selected, children: [aChild("c1", "Failed")] }, /no merged child/],
+  ])("doesn't happen where %s, and says so with intervals", (_, status, why) => {
+    const outcome = at(status);
+    expect(outcome.status).toMatchObject({ promotion: { outcome: "NotPromoted", why: expect.stringMatching(why) } });
+    expect(outcome.conditions).toContainEqual(expect.objectContaining({ type: "Promoted", status: "False" }));
+  });
+
+  const tested = (result: object, comparisons: object[] = []) => {
+    const status = { ...family(0.7, 0.6, 0.5), ...at(family(0.7, 0.6, 0.5)).status } as { evaluations: { name: string }[] };
+    const evaluations = status.evaluations.map((each) => (each.name === "parsers-p" ? { ...each, state: "Running", uid: "u" } : each));
+    const found = ours("parsers-p", ["Succeeded"], {
+      status: { taskSet: promotionTaskSet, delta: interval(9, 3), comparisons, ...result },
+    });
+    return at({ ...status, evaluations }, { evaluations: new Map([["parsers-p", found as never]]) });
+  };
+
+  it("is decided by the gate, and by the mean and the union beside it", () => {
+    expect(tested({ verdict: "Passed" }).status).toMatchObject({
+      promotion: { outcome: "Promoted" },
+      decisions: [{ kind: "Promotion", adapter: "of-c1" }],
+    });
+    expect(tested({ verdict: "Inconclusive" }).status).toMatchObject({ promotion: { outcome: "NotPromoted" } });
+    expect(statusOf(tested({ verdict: "Inconclusive" })).decisions).toBeUndefined();
+    const better = [{ candidate: "union", delta: interval(10, 3) }];
+    expect(tested({ verdict: "Passed" }, better).status).toMatchObject({
+      promotion: { outcome: "NotPromoted", why: expect.stringContaining("of-c3 (UnionRetrain)") },
+    });
+    expect(tested({ verdict: "Passed", taskSet }).status).toMatchObject({
+      promotion: { outcome: "NotPromoted", why: expect.stringContaining("other tasks") },
+    });
+  });
+});
