@@ -64,6 +64,26 @@ describe("children", () => {
     expect(at({ children: training }).status).toMatchObject({ children: [{ state: "Failed", why: expect.stringContaining("deleted") }] });
   });
 
+  it("are made again with equal weights where a search of weights has nothing to measure by", () => {
+    const training = [{ ...children[0], state: "Training", runUID: "u" }];
+    const run = ours("parsers-c1", [], {
+      status: { conditions: [{ ...aCondition("Failed", "True", "NoValidationTasks"), message: "none has" }] },
+    });
+    const again = at({ children: training }, { runs: new Map([["parsers-c1", run as never]]) });
+    expect(again.status).toMatchObject({
+      children: [{ run: "parsers-e1", state: "Planned", equalWeights: true, why: expect.stringContaining("none has") }],
+    });
+    expect(at({ children }).creates[0]?.spec.merge).toMatchObject({ search: {} });
+    const [made] = at({ ...again.status }).creates;
+    expect(made?.metadata.name).toBe("parsers-e1");
+    expect(made?.spec.merge).not.toHaveProperty("search");
+    const failed = at(
+      { ...again.status, children: [{ ...children[0], run: "parsers-e1", state: "Training", equalWeights: true }] },
+      { runs: new Map([["parsers-e1", run as never]]) },
+    );
+    expect(failed.status).toMatchObject({ children: [{ state: "Failed" }] });
+  });
+
   it("aren't made beyond the GPU hours", () => {
     const former = { name: "g1", spent: { evaluations: 0, gpuSeconds: 7200 }, withoutImprovement: 0, belowBase: [] };
     const spec = { generation: 2, rootRef: { name: "root", uid: "u" }, former, budget: { gpuHours: 2 } };

@@ -46,7 +46,9 @@ const nothingLearnt = {
 };
 
 function changed({ generation }: World, before: readonly Child[], children: readonly Child[]): Outcome {
-  const news = children.filter((child, index) => child.state !== before[index]?.state && child.state !== "Training");
+  const news = children.filter(
+    (child, index) => child.state !== before[index]?.state && (child.state === "Born" || child.state === "Failed"),
+  );
   const words = news.map((child) => `${child.run} ${child.state === "Born" ? `is ${child.adapter}` : `failed: ${child.why}`}`).join("; ");
   const outcome = progressing(GenerationReason.Breeding, words || "children are being made", {
     children,
@@ -74,10 +76,20 @@ function next(child: Child, world: World, now: Date): Child {
   if (!run) return child.state === "Planned" ? child : failed(child, "its TrainingRun was deleted");
   const seen: Child = { ...child, state: "Training", runUID: run.metadata.uid };
   const ended = [getCondition(run, "Failed"), getCondition(run, "Stalled")].find((condition) => condition?.status === "True");
+  if (ended?.reason === nothingToSearchBy && child.kind === "Merge" && !child.equalWeights) return withEqualWeights(seen, ended.message);
   if (ended) return { ...failed(seen, `${ended.reason}: ${ended.message}`), gpuSeconds: gpuSecondsOf(run) };
   if (isTrue(run, "Succeeded")) return born({ ...seen, gpuSeconds: gpuSecondsOf(run) }, run, world, now);
   const gone = run.status?.attempts ? undefined : child.parents.find((name) => !world.adapters.has(name));
   return gone ? failed(seen, `its parent ${gone} was deleted`) : seen;
+}
+
+/** What a trainer says whose search finds no program that passed on a Validation task: sessions learn from Train alone, most of the time. */
+const nothingToSearchBy = "NoValidationTasks";
+
+/** Another run, under another name: the one that failed stays, to be looked at. */
+function withEqualWeights({ runUID: _, ...child }: Child, why: string): Child {
+  const run = child.run.replace(/-c([0-9]+)$/, "-e$1");
+  return { ...child, run, equalWeights: true, state: "Planned", why: `made again with equal weights: ${why}`.slice(0, 500) };
 }
 
 const failed = (child: Child, why: string): Child => ({ ...child, state: "Failed", why: why.slice(0, 500) });

@@ -12,6 +12,9 @@ const chanceOfError = 0.05;
 type Scored = Child & { adapter: string; name: string; passAt1: Interval };
 type Candidate = Promotion & Required<Pick<Promotion, "candidate" | "bestParent" | "baseline">>;
 
+/** That no child is put to the test, and why. */
+type Nobody = { readonly whyNobody: string; readonly inflationPoints: string };
+
 /** Children that were measured, the best lower bound first. */
 const scored = (children: readonly Child[]): Scored[] =>
   measured(children)
@@ -19,11 +22,11 @@ const scored = (children: readonly Child[]): Scored[] =>
     .toSorted(byLowerBound);
 
 /** The child that is put to the test: the best merged one that looks better than all that it must beat; or why there is none. */
-export function candidateFor(world: World): Candidate | { why: string; inflationPoints: string } {
+export function candidateFor(world: World): Candidate | Nobody {
   const { children = [], members = [] } = world.generation.status ?? {};
   const all = scored(children);
   const inflation = inflationPoints(all.map(({ passAt1 }) => passAt1)).toFixed(1);
-  const nobody = (why: string) => ({ why, inflationPoints: inflation });
+  const nobody = (whyNobody: string): Nobody => ({ whyNobody, inflationPoints: inflation });
   const merged = all.filter(({ kind, state }) => kind === "Merge" && state === "Kept");
   if (merged.length === 0) return nobody("no merged child was made, measured and new; status.children says why");
   const baselines = all.filter(({ kind }) => kind !== "Merge");

@@ -94,7 +94,7 @@ export function runOf(generation: EvolutionGeneration, child: Child, making: Mak
   return { apiVersion, kind: "TrainingRun", metadata: owned(generation, child.run), spec };
 }
 
-function methodOf(generation: EvolutionGeneration, { run, kind, parents }: Child, { server, rank, learnt }: Making): object {
+function methodOf(generation: EvolutionGeneration, { run, kind, parents, equalWeights }: Child, { server, rank, learnt }: Making): object {
   const { merge, sft } = generation.spec.variation;
   // What has more rank than the server takes could never be measured.
   const { maxRank } = server.spec.adapters;
@@ -103,7 +103,7 @@ function methodOf(generation: EvolutionGeneration, { run, kind, parents }: Child
   switch (kind) {
     case "Merge": {
       const { children: _, weights, search, ...how } = merge;
-      const searched = weights === "Search" ? { search: search ?? {} } : {};
+      const searched = weights === "Search" && !equalWeights ? { search: search ?? {} } : {};
       return { merge: { adapters: parents, ...most, ...how, ...searched, seed } };
     }
     case "Mean":

@@ -25,7 +25,7 @@ const not = (why: string) => ({ outcome: "NotPromoted" as const, why: why.slice(
 function choose(world: World): Outcome {
   const { status = {}, metadata } = world.generation;
   const chosen = candidateFor(world);
-  if ("why" in chosen) return settled(world, { inflationPoints: chosen.inflationPoints, ...not(chosen.why) });
+  if ("whyNobody" in chosen) return settled(world, { inflationPoints: chosen.inflationPoints, ...not(chosen.whyNobody) });
   const name = `${metadata.name}-p`;
   const promotion = { ...chosen, evaluation: name };
   const adapters = [...new Set([promotion.candidate, ...rivalsOf(world, promotion).values()])];

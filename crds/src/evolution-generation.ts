@@ -56,7 +56,9 @@ const spec = z.object({
           weights: z
             .enum(["Search", "Equal"])
             .default("Search")
-            .describe("Search finds the weights on what passed in the parents' Validation tasks; Equal gives each parent 1."),
+            .describe(
+              "Search finds the weights on what passed in the parents' Validation tasks; Equal gives each parent 1, and so does Search where none of them has passed one.",
+            ),
           search: merge.shape.search.describe("How weights are searched; as a TrainingRun does it when unset."),
           rank: merge.shape.rank,
           density: merge.shape.density,

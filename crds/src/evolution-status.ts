@@ -54,6 +54,7 @@ const child = z.object({
   runUID: text(64).optional().describe("UID of that run."),
   kind: z.enum(childKinds).describe("How it is made. Mean and UnionRetrain are there to be beaten."),
   parents: z.array(adapterName()).min(1).max(mostParents).describe("Adapters that begot it."),
+  equalWeights: z.literal(true).optional().describe("Made again with equal weights, because a search had nothing to measure by."),
   weights: text(400).optional().describe("Weights that a search gave the parents, in their order."),
   adapter: adapterName().optional().describe("The Adapter."),
   digest: digest().optional().describe("Manifest digest of its weights."),
