@@ -5,7 +5,7 @@ import { adapterConfig } from "@rune/crds/artifact";
 import { type Context, isTerminal, isTrue, namespaces } from "kopf-ts";
 import { ZodError } from "zod";
 import type { Services } from "../context.ts";
-import { agentSessions, environmentChecks, evaluations, modelServers } from "../resources.ts";
+import { agentSessions, environmentChecks, evaluations, evolutionGenerations, modelServers } from "../resources.ts";
 import { reverifySeconds } from "./decide.ts";
 import { isDue, observeEvidence } from "./evidence.ts";
 import type { ArtifactState, World } from "./world.ts";
@@ -23,10 +23,13 @@ export async function observe(adapter: Adapter, ctx: Context, services: Services
   const checking = cache(environmentChecks)
     .list({ namespace })
     .filter(({ status }) => status?.claim?.adapter === name);
+  const deciding = cache(evolutionGenerations)
+    .list({ namespace })
+    .filter(({ status }) => status?.decisions?.some((decision) => decision.adapter === name));
   const leaving = adapter.metadata.deletionTimestamp !== undefined;
   const artifact: ArtifactState =
     leaving || isFresh(adapter, ctx.clock.now()) ? { state: "VerifiedBefore" } : await observeArtifact(adapter, services);
-  const isRead = !leaving && isDue(adapter, artifact, measuring);
+  const isRead = !leaving && isDue(adapter, artifact, [...measuring, ...deciding]);
   return {
     adapter,
     artifact,

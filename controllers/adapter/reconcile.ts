@@ -3,7 +3,7 @@ import type { Adapter } from "@rune/crds/adapter";
 import type { ModelServer } from "@rune/crds/model-server";
 import { type Context, type Controller, fieldChanged, type Manager, type ObjectKey, type Outcome } from "kopf-ts";
 import type { Services } from "../context.ts";
-import { adapters, agentSessions, environmentChecks, evaluations, modelServers } from "../resources.ts";
+import { adapters, agentSessions, environmentChecks, evaluations, evolutionGenerations, modelServers } from "../resources.ts";
 import { decide, type Store } from "./decide.ts";
 import { EvidenceMemory } from "./memory.ts";
 import { observe } from "./observe.ts";
@@ -27,6 +27,9 @@ export function register(manager: Manager, services: Services): Controller<Adapt
     .watches(agentSessions, ({ metadata, status }) => inNamespace(metadata.namespace, [status?.adapter?.name]))
     .watches(evaluations, ({ metadata, spec, status }) =>
       inNamespace(metadata.namespace, [...spec.arms.map(({ adapter }) => adapter), ...(status?.activeAdapters ?? [])]),
+    )
+    .watches(evolutionGenerations, ({ metadata, status }) =>
+      inNamespace(metadata.namespace, status?.decisions?.map(({ adapter }) => adapter) ?? []),
     )
     .withOptions({ fieldManager: "rune-adapter", reportFailures: true })
     .complete((adapter, ctx) => reconcile(adapter, ctx, services, known));

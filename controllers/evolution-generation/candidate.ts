@@ -1,8 +1,9 @@
 import type { Adapter } from "@rune/crds/adapter";
 import type { Interval } from "@rune/crds/common";
+import { rateOf } from "../interval.ts";
 import { inflationPoints } from "./inflation.ts";
 import type { RivalRole } from "./manifests.ts";
-import { byLowerBound, measured, rateOf, words } from "./numbers.ts";
+import { byLowerBound, measured, words } from "./numbers.ts";
 import { placeOf, sameScope } from "./place.ts";
 import type { Child, Promotion, World } from "./world.ts";
 

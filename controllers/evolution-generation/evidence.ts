@@ -1,7 +1,7 @@
+import { evidenceTag } from "@rune/clients/evidence";
 import type { Evidence } from "@rune/crds/artifact";
 import type { EvolutionGeneration } from "@rune/crds/evolution-generation";
-import { shortDigest } from "../names.ts";
-import { rateOf } from "./numbers.ts";
+import { rateOf } from "../interval.ts";
 import type { Decision } from "./world.ts";
 
 /** Stores a piece of evidence in an adapter's repository; twice is once, by its tag. */
@@ -9,7 +9,7 @@ export type StoreEvidence = (repository: string, evidence: Evidence) => Promise<
 
 /** The tag of a decision's evidence: one of a kind about an adapter by one generation. */
 export const tagOf = ({ metadata }: EvolutionGeneration, { digest, kind }: Pick<Decision, "digest" | "kind">): string =>
-  `${shortDigest(digest)}.${kind.toLowerCase()}.${metadata.uid}`;
+  evidenceTag(digest, kind, metadata.uid);
 
 /** A decision as evidence: a pure function of status, so that storing it again stores the same bytes. */
 export function evidenceOf(generation: EvolutionGeneration, decision: Decision): Evidence {

@@ -1,6 +1,6 @@
 import { criticalZ } from "@rune/clients/normal";
 import type { Interval } from "@rune/crds/common";
-import { rateOf } from "./numbers.ts";
+import { rateOf } from "../interval.ts";
 
 /** Half the width of a 95 % interval, in standard errors. */
 const halfWidth = criticalZ(0.05);

@@ -1,4 +1,5 @@
 import { Registry } from "@rune/clients/registry";
+import { MemoryRegistry } from "@rune/clients/testing/memory-registry";
 import type { Adapter } from "@rune/crds/adapter";
 import { mediaType } from "@rune/crds/artifact";
 import type { TrainingRun } from "@rune/crds/training-run";
@@ -7,7 +8,6 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { Services } from "../context.ts";
 import { aRun } from "../testing/builders.ts";
 import { anAdapter } from "../testing/evolution-world.ts";
-import { MemoryRegistry } from "../testing/memory-registry.ts";
 import { digestOf } from "../testing/objects.ts";
 import { readLearnt } from "./learnt.ts";
 

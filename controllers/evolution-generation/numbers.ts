@@ -1,11 +1,5 @@
 import type { Interval } from "@rune/crds/common";
-
-/** Pass@1 of 0 to 1 or points, as numbers. */
-export const rateOf = ({ estimate, lower, upper }: Interval) => ({
-  estimate: Number(estimate),
-  lower: Number(lower),
-  upper: Number(upper),
-});
+import { rateOf } from "../interval.ts";
 
 /** Such as `0.51 (0.44 to 0.58)`. */
 export const words = ({ estimate, lower, upper }: Interval) => `${estimate} (${lower} to ${upper})`;

@@ -2,9 +2,9 @@ import type { Adapter } from "@rune/crds/adapter";
 import type { MeasuredTasks } from "@rune/crds/common";
 import type { EvolutionGeneration } from "@rune/crds/evolution-generation";
 import type { ModelServer } from "@rune/crds/model-server";
+import { rateOf } from "../interval.ts";
 import { isEligible } from "../retrieval.ts";
 import { sameTasks } from "../scope.ts";
-import { rateOf } from "./numbers.ts";
 import type { Member, Status } from "./world.ts";
 
 /** Adapters that can be members: verified, of the server's base, not archived, no controls, and small enough to be loaded. */

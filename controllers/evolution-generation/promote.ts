@@ -1,11 +1,12 @@
 import type { Evaluation } from "@rune/crds/evaluation";
 import { getCondition, isTerminal, isTrue, type Outcome, progressing, timestamp, waiting } from "kopf-ts";
+import { rateOf } from "../interval.ts";
 import { sameTasks } from "../scope.ts";
 import { evaluationsSpent, spentOf } from "./budget.ts";
 import { candidateFor, rivalsOf } from "./candidate.ts";
 import { decidingArms, decidingEvaluation } from "./manifests.ts";
 import { replaced } from "./measure.ts";
-import { rateOf, words } from "./numbers.ts";
+import { words } from "./numbers.ts";
 import { scopeWords } from "./place.ts";
 import { GenerationReason } from "./reasons.ts";
 import type { Decision, Measurement, Promotion, World } from "./world.ts";

@@ -1,5 +1,6 @@
 import { type Outcome, progressing, timestamp } from "kopf-ts";
-import { measured, rateOf } from "./numbers.ts";
+import { rateOf } from "../interval.ts";
+import { measured } from "./numbers.ts";
 import { GenerationReason } from "./reasons.ts";
 import { isIn } from "./steps.ts";
 import type { Decision, Member, World } from "./world.ts";

@@ -1,4 +1,4 @@
-import { mediaType } from "@rune/crds/artifact";
+import { storeEvidence } from "@rune/clients/evidence";
 import { label } from "@rune/crds/common";
 import type { EvolutionGeneration } from "@rune/crds/evolution-generation";
 import { type Context, configMaps, type KubeObject, type Manager, type ObjectKey, type Outcome } from "kopf-ts";
@@ -6,7 +6,7 @@ import type { Services } from "../context.ts";
 import { adapters, agentSessions, environmentChecks, evaluations, evolutionGenerations, modelServers, trainingRuns } from "../resources.ts";
 import { requiring } from "../wake.ts";
 import { decide } from "./decide.ts";
-import { type StoreEvidence, tagOf } from "./evidence.ts";
+import type { StoreEvidence } from "./evidence.ts";
 import { observe } from "./observe.ts";
 
 async function reconcile(generation: EvolutionGeneration, context: Context, services: Services): Promise<Outcome> {
@@ -14,21 +14,10 @@ async function reconcile(generation: EvolutionGeneration, context: Context, serv
   return decide(world, storing(generation, services), context.clock.now());
 }
 
-/** Evidence is a manifest without files, under a tag of its own. */
-function storing(generation: EvolutionGeneration, services: Services): StoreEvidence {
-  return async (repository, evidence) => {
-    if (evidence.kind === "Evaluation" || evidence.kind === "Restoration") return;
-    const tag = tagOf(generation, { digest: evidence.adapter.digest, kind: evidence.kind });
-    const registry = services.registry(generation.metadata.namespace, repository, ["pull", "push"]);
-    await registry.push({
-      repository,
-      artifactType: mediaType.evidence,
-      config: evidence,
-      configMediaType: mediaType.evidence,
-      files: [],
-      tag,
-    });
-  };
+/** Evidence stands beside the adapter that it is about. */
+function storing({ metadata }: EvolutionGeneration, services: Services): StoreEvidence {
+  return async (repository, evidence) =>
+    await storeEvidence(services.registry(metadata.namespace, repository, ["pull", "push"]), repository, evidence);
 }
 
 /** Wakes on its evaluations and runs, on its server, on the adapters of its population and of its children, on the first of its chain, and on what it requires. */

@@ -1,8 +1,8 @@
 import { Registry } from "@rune/clients/registry";
+import { MemoryRegistry } from "@rune/clients/testing/memory-registry";
 import { mediaType } from "@rune/crds/artifact";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { Services } from "../context.ts";
-import { MemoryRegistry } from "../testing/memory-registry.ts";
 import { digestOf } from "../testing/objects.ts";
 import { readResults, resultsOf } from "./results.ts";
 

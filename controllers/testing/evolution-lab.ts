@@ -153,12 +153,16 @@ export class EvolutionLab {
   #services(): Services {
     const registry = {
       resolveTag: async (_: string, tag: string) => (this.#reports.has(tag) ? tag : (this.registry.get(tag) ?? null)),
+      descriptor: async (_: string, digest: string) => ({ mediaType: mediaType.manifest, digest, size: 1 }),
       manifest: async (_: string, digest: string) => {
+        if (isEvidence(digest))
+          return { manifest: { artifactType: mediaType.evidence, subject: JSON.parse(digest).adapter, config: { digest }, layers: [] } };
         const title = this.#reports.has(digest) ? "report.json" : "corpus.json";
         if (!this.#reports.has(digest) && !this.#skills.has(digest)) throw new ArtifactMissing(`${digest} isn't there`);
         return { manifest: { layers: [{ digest, annotations: { "org.opencontainers.image.title": title } }] } };
       },
-      json: async (_: string, { digest }: { digest: string }) => this.#reports.get(digest) ?? { trajectories: [digest] },
+      json: async (_: string, { digest }: { digest: string }) =>
+        isEvidence(digest) ? JSON.parse(digest) : (this.#reports.get(digest) ?? { trajectories: [digest] }),
       push: async (input: { tag: string; config: unknown; artifactType: string }) => {
         if (this.away) throw new RegistryUnavailable("away");
         const isStruck = ++this.writes === this.#strike?.write;
@@ -315,3 +319,6 @@ function rootOf(spec: object = {}): DynamicObject {
   };
   return { apiVersion, kind: "EvolutionGeneration", metadata: key("parsers"), spec: evolutionGeneration.spec.parse(given) };
 }
+
+/** Evidence is kept under its own text in place of a digest. */
+const isEvidence = (digest: string) => digest.startsWith("{");

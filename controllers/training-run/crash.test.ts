@@ -1,4 +1,5 @@
 import { Registry } from "@rune/clients/registry";
+import { MemoryRegistry } from "@rune/clients/testing/memory-registry";
 import { mediaType } from "@rune/crds/artifact";
 import { apiVersion } from "@rune/crds/common";
 import { type TrainingRun, trainingRun } from "@rune/crds/training-run";
@@ -8,7 +9,6 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import type { Services } from "../context.ts";
 import { adapters, trainingRuns } from "../resources.ts";
 import { Interrupted, type Story, strikes } from "../testing/interrupted.ts";
-import { MemoryRegistry } from "../testing/memory-registry.ts";
 import { config, digestOf, metadata } from "../testing/objects.ts";
 import { register } from "./reconcile.ts";
 
