@@ -77,7 +77,7 @@ it("a generation measures, begets, promotes what beats its parents, retires the 
 });
 
 /** Room for what the next generation writes before it is seen. */
-const writesOfAll = 50;
+const writesOfAll = 64;
 /** What is killed before a write has done what one did that was killed after the write before it; so only some are. */
 const strikes = Array.from({ length: writesOfAll }, (_, index) => index + 1).flatMap((write) => [
   ["after", write, false] as const,
