@@ -37,6 +37,13 @@ describe("the beginning", () => {
     });
   });
 
+  it("leaves out whom the generation before archived, though the Adapter doesn't show it yet", () => {
+    const former = { name: "g1", spent: { evaluations: 0, gpuSeconds: 0 }, withoutImprovement: 0, belowBase: [], archived: ["a"] };
+    const generation = aGeneration({ spec: { generation: 2, rootRef: { name: "root", uid: "u" }, former } });
+    const population = [anAdapter("a"), anAdapter("b"), anAdapter("c")];
+    expect(decideOn({ generation, population }).status).toMatchObject({ members: [{ name: "b" }, { name: "c" }] });
+  });
+
   it("gives the test an arm of other tasks' adapters where members have several scopes among its tasks", () => {
     const population = ["k0", "k1"].map((task) => anAdapter(task, { spec: { scope: { ...text, task } } }));
     expect(statusOf(decideOn({ population })).shuffled).toBe(true);

@@ -88,7 +88,7 @@ const populated: Check<World> = ({ generation, population, server }) => {
       message: `waits for the Adapter ${pending.metadata.name} to be verified`,
       retrySeconds,
     };
-  const count = server ? eligible(population, server).length : 0;
+  const count = server ? eligible(generation, population, server).length : 0;
   if (count >= fewestParents) return null;
   return {
     reason: GenerationReason.PopulationTooSmall,
@@ -106,7 +106,7 @@ export function begin(world: World, now: Date): Outcome {
   if (blocker) return blocked(blocker).again(repairSeconds);
   const found = tasksOf(world);
   if (!server || !found) return unchanged();
-  const members = eligible(population, server);
+  const members = eligible(generation, population, server);
   const frozen = freezePopulation(generation, members, found.fitness.measured);
   const known = frozen.members?.filter(({ passAt1 }) => passAt1).length;
   return progressing(

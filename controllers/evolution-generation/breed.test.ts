@@ -85,7 +85,7 @@ describe("children", () => {
   });
 
   it("aren't made beyond the GPU hours", () => {
-    const former = { name: "g1", spent: { evaluations: 0, gpuSeconds: 7200 }, withoutImprovement: 0, belowBase: [] };
+    const former = { name: "g1", spent: { evaluations: 0, gpuSeconds: 7200 }, withoutImprovement: 0, belowBase: [], archived: [] };
     const spec = { generation: 2, rootRef: { name: "root", uid: "u" }, former, budget: { gpuHours: 2 } };
     expect(at({ children }, {}, spec)).toMatchObject({ creates: [], status: { exhausted: expect.stringContaining("2.0 GPU hours") } });
   });

@@ -22,6 +22,7 @@ describe("pruning", () => {
       { name: "low", generations: 1 },
       { name: "king", generations: 1 },
     ],
+    archived: [],
   };
   const spec = {
     generation: 2,
@@ -94,7 +95,7 @@ describe("the end", () => {
   const later = (more: object) => ({
     generation: 2,
     rootRef: { name: "parsers", uid: "u" },
-    former: { name: "parsers", spent: { evaluations: 3, gpuSeconds: 60 }, withoutImprovement: 1, belowBase: [], ...more },
+    former: { name: "parsers", spent: { evaluations: 3, gpuSeconds: 60 }, withoutImprovement: 1, belowBase: [], archived: [], ...more },
   });
 
   it("is the next generation, with all that it has to know and without an owner", () => {
@@ -110,7 +111,7 @@ describe("the end", () => {
     expect(next?.spec).toMatchObject({
       generation: 2,
       rootRef: { name: "parsers", uid: "uid-of-parsers" },
-      former: { name: "parsers", best: { adapter: "of-c1" }, spent: { evaluations: 1 }, withoutImprovement: 0 },
+      former: { name: "parsers", best: { adapter: "of-c1" }, spent: { evaluations: 1 }, withoutImprovement: 0, archived: [] },
       ttlSecondsAfterFinished: 60,
     });
   });

@@ -8,10 +8,15 @@ import { sameTasks } from "../scope.ts";
 import type { Member, Status } from "./world.ts";
 
 /** Adapters that can be members: verified, of the server's base, not archived, no controls, and small enough to be loaded. */
-export function eligible(population: readonly Adapter[], server: ModelServer): Adapter[] {
+export function eligible({ spec }: EvolutionGeneration, population: readonly Adapter[], server: ModelServer): Adapter[] {
   const base = server.status?.baseDigest ?? "";
+  const archived = spec.former?.archived ?? [];
   return population.filter(
-    (adapter) => isEligible(adapter, base) && !adapter.spec.control && adapter.spec.rank <= server.spec.adapters.maxRank,
+    (adapter) =>
+      isEligible(adapter, base) &&
+      !archived.includes(adapter.metadata.name) &&
+      !adapter.spec.control &&
+      adapter.spec.rank <= server.spec.adapters.maxRank,
   );
 }
 

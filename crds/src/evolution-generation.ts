@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { bounded, requires, sampling, sandbox, taskSetReference } from "./common.ts";
 import { gate } from "./evaluation.ts";
-import { adapterName, best, mostMembers, mostParents, spent, status } from "./evolution-status.ts";
+import { adapterName, best, mostDecisions, mostMembers, mostParents, spent, status } from "./evolution-status.ts";
 import { byKey, labels, objectName, serverName, text, whole } from "./field.ts";
 import { columns, defineKind, type ObjectOf, type Rule } from "./kind.ts";
 import { merge, sft } from "./methods.ts";
@@ -150,6 +150,7 @@ const spec = z.object({
         .max(mostMembers)
         .meta(byKey("name"))
         .describe("Members that were below the base."),
+      archived: z.array(adapterName()).max(mostDecisions).describe("Adapters that it archived, which may not show it yet."),
     })
     .optional()
     .describe("What a generation has to know of those before. The operator writes it."),

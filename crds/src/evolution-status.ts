@@ -15,7 +15,7 @@ const mostChildren = 10;
 /** Evaluations of one generation. */
 const mostMeasurements = 200;
 /** Promotion, retirement, and an archival for each member and child. */
-const mostDecisions = 96;
+export const mostDecisions = 96;
 export const adapterName = () => objectName(52);
 const points = () => text(20);
 
