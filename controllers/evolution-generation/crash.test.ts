@@ -73,10 +73,10 @@ it("a generation measures, begets, promotes what beats its parents, retires the 
     tier: "Domain",
     incumbent: expect.stringMatching(/^m0-/),
   });
-  expect(lab.writes).toBeLessThanOrEqual(writesOfAll);
+  expect(lab.writesOfFirst).toBeGreaterThan(0);
+  expect(lab.writesOfFirst).toBeLessThanOrEqual(writesOfAll);
 });
 
-/** Room for what the next generation writes before it is seen. */
 const writesOfAll = 64;
 /** What is killed before a write has done what one did that was killed after the write before it; so only some are. */
 const strikes = Array.from({ length: writesOfAll }, (_, index) => index + 1).flatMap((write) => [
@@ -139,8 +139,13 @@ describe("a chain", { timeout: 120_000 }, () => {
     };
     suspend(true);
     await lab.untilOver(({ generations }) => generations[1]?.status?.conditions?.some(({ reason }) => reason === "Suspended") ?? false);
+    const settled = async () => {
+      for (let second = 0; second < 20; second++) await lab.clock.advance(1000);
+      await new Promise((resolve) => setTimeout(resolve, 200));
+    };
+    await settled();
     const before = lab.writes;
-    for (let second = 0; second < 20; second++) await lab.clock.advance(1000);
+    await settled();
     expect(lab.api.all(trainingRuns).filter((run) => !isTerminal(run) && !run.spec.suspend)).toEqual([]);
     expect(lab.writes).toBe(before);
     suspend(false);

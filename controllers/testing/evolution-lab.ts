@@ -62,6 +62,8 @@ export class EvolutionLab {
   readonly seen = new Map<string, Set<string>>();
   readonly api: FakeApiServer;
   writes = 0;
+  /** Those of the first generation, the next one included. */
+  writesOfFirst = 0;
   manager: Manager | undefined;
   /** While true the registry takes nothing. */
   away = false;
@@ -108,6 +110,7 @@ export class EvolutionLab {
   #injectStrike(): void {
     const strikes = ({ method, path }: { method: string; path: string }) => {
       if (!isWrite(method, path)) return false;
+      if (method === "POST" && path.endsWith("/evolutiongenerations")) this.writesOfFirst = this.writes + 1;
       return ++this.writes === this.#strike?.write;
     };
     const action = { do: this.#strike?.before ? ("reset" as const) : ("reset after" as const) };
