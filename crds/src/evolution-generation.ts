@@ -168,7 +168,14 @@ const taskSetRules: Rule[] = ["fitness", "promotion"].map((name) => {
 });
 
 const [selecting, deciding] = ["self.spec.fitness.taskSet", "self.spec.promotion.taskSet"];
-const equal = (name: string) => `has(${selecting}.${name}) && has(${deciding}.${name}) && ${selecting}.${name} == ${deciding}.${name}`;
+const both = (name: string) => `has(${selecting}.${name}) && has(${deciding}.${name})`;
+const equal = (name: string) => `${selecting}.${name} == ${deciding}.${name}`;
+/** One set, however it is named. CEL compares no objects of two places. */
+const sameSet = [
+  `(${both("digest")} && ${equal("digest")})`,
+  `(${both("configMap")} && ${equal("configMap.name")} && ${equal("configMap.key")})`,
+  `(${both("bundled")} && ${equal("bundled")})`,
+].join(" || ");
 
 export const evolutionGeneration = defineKind({
   kind: "EvolutionGeneration",
@@ -196,7 +203,7 @@ export const evolutionGeneration = defineKind({
         "spec.generation, rootRef and former are the operator's; leave them out, and the generations after the first follow by themselves",
     },
     {
-      rule: `!((${equal("digest")}) || (${equal("configMap")}) || (${equal("bundled")})) || (${selecting}.part != ${deciding}.part && ${selecting}.part != 'All' && ${deciding}.part != 'All')`,
+      rule: `!(${sameSet}) || (${selecting}.part != ${deciding}.part && ${selecting}.part != 'All' && ${deciding}.part != 'All')`,
       field: ".spec.promotion.taskSet",
       message: "spec.promotion.taskSet must have other tasks than spec.fitness.taskSet; of one set, take the parts Test and Validation",
     },
