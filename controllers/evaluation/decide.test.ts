@@ -159,7 +159,7 @@ describe("an evaluation", () => {
   const unstored = measured ? [{ repository: "rune/team/adapters", evidence: measured }] : [];
 
   it("stores what was measured with the adapters before it ends, and ends once it is there", async () => {
-    const outcome = decideOn({ ...reported, evidence: { unstored, taken: [] } });
+    const outcome = decideOn({ ...reported, evidence: { unstored, refused: [] } });
     expect(outcome).toMatchObject({ kind: "progressing", reason: "StoringEvidence", status: undefined, requeueAtOnce: true });
     stored.length = 0;
     for (const effect of outcome.effects) await effect.run(new AbortController().signal);
@@ -176,7 +176,7 @@ describe("an evaluation", () => {
   });
 
   it("ends though the tag of its evidence is somebody else's, and says so", () => {
-    const outcome = decideOn({ ...reported, evidence: { unstored: [], taken: ["rune/team/adapters:x leads elsewhere"] } });
+    const outcome = decideOn({ ...reported, evidence: { unstored: [], refused: ["rune/team/adapters:x leads elsewhere"] } });
     expect(outcome.kind).toBe("succeeded");
     expect(outcome.events).toContainEqual(
       expect.objectContaining({ reason: "EvidenceMissing", note: expect.stringContaining("x leads elsewhere") }),

@@ -1,4 +1,5 @@
 import { EvidenceTagTaken, findEvidence } from "@rune/clients/evidence";
+import { ArtifactMissing, type Registry } from "@rune/clients/registry";
 import type { EvaluatorResult } from "@rune/crds/artifact";
 import { type Outcome, progressing, timestamp, waiting } from "kopf-ts";
 import type { Services } from "../context.ts";
@@ -38,22 +39,31 @@ export async function observeEvidence(
 ): Promise<EvidenceState> {
   const { evaluation, plan } = world;
   const result = resultOf(world);
-  if (!plan || !result?.report) return { unstored: [], taken: [] };
+  if (!plan || !result?.report) return { unstored: [], refused: [] };
   const unstored: Piece[] = [];
-  const taken: string[] = [];
+  const refused: string[] = [];
   try {
     for (const piece of piecesOf(world, plan, result, now)) {
       const registry = services.registry(evaluation.metadata.namespace, piece.repository, ["pull"]);
-      const found = await findEvidence(registry, piece.repository, piece.evidence).catch((error: unknown) => {
-        if (!(error instanceof EvidenceTagTaken)) throw error;
-        return error;
-      });
-      if (found instanceof EvidenceTagTaken) taken.push(found.message);
-      else if (!found) unstored.push(piece);
+      const state = await stateOf(registry, piece);
+      if (state === "unstored") unstored.push(piece);
+      else if (state !== "stored") refused.push(state.refused);
     }
-    return { unstored, taken };
+    return { unstored, refused };
   } catch (error) {
     return { unavailable: (error as Error).message };
+  }
+}
+
+/** Whether a piece is stored, can be, or can't ever be: its tag is somebody else's, or the adapter that it is about isn't there any more. */
+async function stateOf(registry: Registry, { repository, evidence }: Piece): Promise<"stored" | "unstored" | { refused: string }> {
+  try {
+    if (await findEvidence(registry, repository, evidence)) return "stored";
+    await registry.descriptor(repository, evidence.adapter.digest);
+    return "unstored";
+  } catch (error) {
+    if (error instanceof EvidenceTagTaken || error instanceof ArtifactMissing) return { refused: error.message };
+    throw error;
   }
 }
 
@@ -80,7 +90,7 @@ export function withMissing(outcome: Outcome, { evidence }: World): Outcome {
     "unavailable" in evidence
       ? [evidence.unavailable]
       : [
-          ...evidence.taken,
+          ...evidence.refused,
           ...evidence.unstored.map((piece) => `that of ${piece.evidence.adapter.name} wasn't within spec.deadlineSeconds`),
         ];
   if (why.length === 0) return outcome;

@@ -19,7 +19,7 @@ export type ArmStatus = NonNullable<NonNullable<Evaluation["status"]>["arms"]>[n
 export type LogState = { completed: Record<string, number>; isolation?: Isolation } | { unavailable: string };
 
 /** Evidence that the registry doesn't have yet, and why some can't be stored; or why that isn't known. */
-export type EvidenceState = { unstored: readonly Piece[]; taken: readonly string[] } | { unavailable: string };
+export type EvidenceState = { unstored: readonly Piece[]; refused: readonly string[] } | { unavailable: string };
 
 /** Everything that a decision needs, read once. */
 export interface World extends EpochWorld {

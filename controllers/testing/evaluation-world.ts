@@ -83,7 +83,7 @@ export function aWorld(over: Partial<World> = {}): World {
     leftovers: [],
     targets: undefined,
     log: summarize([]),
-    evidence: { unstored: [], taken: [] },
+    evidence: { unstored: [], refused: [] },
     credentials: undefined,
     runnerToken: "t",
     ...over,
