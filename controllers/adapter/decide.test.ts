@@ -299,12 +299,14 @@ describe("evidence", () => {
     expect(nextStatus(world.adapter, decide(world, now), now)).not.toHaveProperty("champion");
   });
 
-  it("that wasn't read, or can't be now, leaves status as it is", () => {
+  it("that wasn't read, or can't be now, leaves what is known as it is; a reading that failed stays due", () => {
     const status = { archived: true, tier: "Domain" as const, champion: { project: "tessera" } };
     const world = worldOf({ adapter: knowing(status), artifact: seen });
     expect(nextStatus(world.adapter, decide(world, now), now)).toMatchObject({ ...status, evidenceTime: "2026-02-28T23:00:00Z" });
     const away = decide({ ...world, evidence: { state: "Unavailable", message: "refused" } }, now);
-    expect(nextStatus(world.adapter, away, now)).toMatchObject({ ...status, evidenceTime: "2026-02-28T23:00:00Z" });
+    const unread = nextStatus(world.adapter, away, now);
+    expect(unread).toMatchObject(status);
+    expect(unread?.evidenceTime).toBeUndefined();
     expect(away).toMatchObject({
       kind: "ready",
       requeueAfterSeconds: 300,

@@ -28,7 +28,7 @@ export function decide(world: World, store: Store, now: Date): Outcome {
   const status = statusOf(world);
   const blocker = firstOf(checks, world);
   if (blocker) return mirrored(blocked(blocker, status), adapter, status).finalizer(inUseFinalizer, isLive(world)).again(repairSeconds);
-  const known = evidence.state === "Read" ? readings(world, evidence) : { status: {}, unheard: [], news: [] };
+  const known = evidence.state === "Read" ? readings(world, evidence) : { status: notRead(evidence), unheard: [], news: [] };
   const said = { ...status, verified: verification(world, now), ...known.status };
   const outcome = mirrored(ready(said, { message: messageOf(world, known.unheard) }), adapter, said).finalizer(
     inUseFinalizer,
@@ -38,6 +38,9 @@ export function decide(world: World, store: Store, now: Date): Outcome {
   const told = known.news.reduce((all, { type, reason, note }) => all.event(type, reason, note), outcome);
   return heeding(world, told, { unheard: known.unheard, store, now }).again(isAway ? repairSeconds : reverifySeconds);
 }
+
+/** A reading that failed stays due, whatever becomes of the object that it was due for. */
+const notRead = ({ state }: EvidenceState) => (state === "Unavailable" ? { evidenceTime: undefined } : {});
 
 /** What follows from the evidence that was read: status, and what of it is news; and what a person said that isn't evidence yet. */
 function readings({ adapter, evaluations }: World, { digest, time, evidence, ignored }: Extract<EvidenceState, { state: "Read" }>) {

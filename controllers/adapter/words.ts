@@ -7,7 +7,7 @@ import { timestamp } from "kopf-ts";
 import { shortDigest } from "../names.ts";
 import type { Status } from "./fold.ts";
 
-/** What a person said by an annotation. The same words count once, for ever; other words count again. */
+/** What a person said by an annotation. In one namespace the same words count once, for ever; other words count again. */
 export interface Word {
   readonly field: "archive" | "restore";
   readonly kind: "Archival" | "Restoration";
@@ -23,7 +23,9 @@ export function wordsOf({ metadata }: Pick<Adapter, "metadata">): Word[] {
   return (["archive", "restore"] as const).flatMap((field) => {
     const value = metadata.annotations?.[annotation[field]];
     if (!value?.trim()) return [];
-    return [{ field, kind: kinds[field], why: value.trim().slice(0, longestWhy), uid: shortDigest(sha256(value)) }];
+    return [
+      { field, kind: kinds[field], why: value.trim().slice(0, longestWhy), uid: shortDigest(sha256(`${metadata.namespace}\n${value}`)) },
+    ];
   });
 }
 

@@ -2,7 +2,7 @@ import type { Adapter } from "@rune/crds/adapter";
 import type { TrainingRun } from "@rune/crds/training-run";
 import { getCondition, isTrue, type Outcome, progressing, waiting } from "kopf-ts";
 import { Reason } from "../reasons.ts";
-import { hoursSpent, spentOf } from "./budget.ts";
+import { evaluationsSpent, hoursSpent, spentOf } from "./budget.ts";
 import { runOf } from "./manifests.ts";
 import { placeOf } from "./place.ts";
 import { GenerationReason } from "./reasons.ts";
@@ -23,7 +23,8 @@ export function breed(world: World, now: Date): Outcome {
   if (JSON.stringify(children) !== JSON.stringify(before)) return changed(world, before, children);
   const planned = before.filter(({ state }) => state === "Planned");
   const underWay = before.filter(({ state }) => state === "Training").length;
-  const spent = planned.length > 0 ? hoursSpent(generation) : null;
+  // A child that can't be measured is not worth making.
+  const spent = planned.length > 0 ? (hoursSpent(generation) ?? evaluationsSpent(generation)) : null;
   if (spent) return withoutBudget(world, spent);
   const free = Math.max(0, generation.spec.training.runsAtOnce - underWay);
   const due = planned.slice(0, free);

@@ -93,7 +93,7 @@ const evidenceHeader = {
   adapter: z.object({ name: text(63), digest: digest() }).describe("Whom it is about; the manifest's subject has the same digest."),
   by: z
     .object({ kind: z.enum(["Evaluation", "EvolutionGeneration", "Person"]), namespace: text(63), name: text(63), uid: text(64) })
-    .describe("The object that decided. A person's decision has the Adapter's name and, as UID, what the annotation said."),
+    .describe("The object that decided. A person's decision has the Adapter's name and, as UID, a digest of namespace and words."),
   time: time().describe("When it was decided. An adapter is what its newest evidence of a kind says."),
 };
 /**
