@@ -150,7 +150,7 @@ describe.runIf(enabled)("the registry client against CNCF Distribution", () => {
         await Promise.all(
           (await readdir(join(service.directory, "data"), { recursive: true, withFileTypes: true }))
             .filter((each) => each.isFile())
-            .map(async (each) => [join(each.parentPath, each.name), await readFile(join(each.parentPath, each.name))] as const),
+            .map(async (each) => [join(each.parentPath, each.name), sha256(await readFile(join(each.parentPath, each.name)))] as const),
         ),
       );
     const before = await files();
@@ -160,7 +160,7 @@ describe.runIf(enabled)("the registry client against CNCF Distribution", () => {
     const foreign = await storeEvidence(registry, repository, evidence(other, "u1"));
     expect(await storeEvidence(registry, repository, evidence(other, "u1", "2026-03-02T00:00:00Z"))).toEqual(foreign);
     const after = await files();
-    for (const [path, bytes] of before) expect(after.get(path)).toEqual(bytes);
+    for (const [path, digest] of before) expect(after.get(path), path).toBe(digest);
 
     const found = await readEvidence(await grant(repository, ["pull"]), repository, one);
     expect(found.ignored).toEqual([]);
