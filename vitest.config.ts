@@ -14,8 +14,6 @@ export default defineConfig({
     exclude: ["**/node_modules/**", "**/dist/**", ...missing],
     testTimeout: 20_000,
     pool: "forks",
-    // A process for each file would spend more on imports than on tests: what a test changes for all, it changes back.
-    isolate: false,
     maxWorkers: 2,
   },
 });

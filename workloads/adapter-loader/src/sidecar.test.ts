@@ -237,7 +237,9 @@ describe("the engine's comings and goings", () => {
     engine.ending = true;
     open();
     await expect.poll(async () => (await admin.state()).adapters[0]?.message).toContain("EngineCore encountered an issue");
-    expect((await admin.state()).adapters[0]).toMatchObject({ state: "Staging", canary: "Matched" });
+    // Until the engine is gone it is taken for loaded and fails its proof again, at every look.
+    expect(["Staging", "Loaded"]).toContain((await admin.state()).adapters[0]?.state);
+    expect((await admin.state()).adapters[0]?.canary).toBe("Matched");
     await engine.restart();
     await expect.poll(async () => (await ask(artifact.name)).status).toBe(200);
   });
