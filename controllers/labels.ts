@@ -11,3 +11,9 @@ export function scopeLabels({ project, domain }: Scope): Record<string, string> 
 export function legalLabels(wished: Record<string, string | undefined>): Record<string, string> {
   return Object.fromEntries(Object.entries(wished).filter((entry): entry is [string, string] => isLabelValue(entry[1])));
 }
+
+/** Whether an object carries all of these labels. */
+export const hasLabels = (
+  { metadata }: { metadata: { labels?: Record<string, string> | undefined } },
+  wanted: Readonly<Record<string, string>>,
+) => Object.entries(wanted).every(([name, value]) => metadata.labels?.[name] === value);

@@ -12,6 +12,12 @@ export function sharedScope(scopes: readonly Scope[]): Scope {
   return shared;
 }
 
+/** Whether two scopes are one; a level that is empty is none. */
+export const sameScope = (a: Scope, b: Scope): boolean => scopeLevels.every((level) => (a[level] ?? "") === (b[level] ?? ""));
+
+/** Such as `parsers/text`. */
+export const scopeWords = (scope: Scope): string => scopeLevels.flatMap((level) => scope[level] ?? []).join("/") || "no project";
+
 /** Whether two measurements were made on the same tasks, and so can be compared. */
 export function sameTasks(a: MeasuredTasks, b: MeasuredTasks): boolean {
   return a.digest === b.digest && (a.part ?? "All") === (b.part ?? "All") && a.tasks === b.tasks && a.seed === b.seed;

@@ -1,4 +1,4 @@
-import { ArtifactMissing, artifactDigest, DigestMismatch, largestTaskSet, titleOf } from "@rune/clients/registry";
+import { ArtifactMissing, artifactDigest, DigestMismatch, largestTaskSet, layerOf } from "@rune/clients/registry";
 import { chosenTasks, taskSetArtifact, taskSetFile } from "@rune/clients/task-set";
 import { NotATaskSet, parseTaskSet } from "@rune/clients/task-set-text";
 import { clusterOf, type HeldOutTask, mediaType, type TaskSet, taskSet } from "@rune/crds/artifact";
@@ -96,7 +96,7 @@ async function inRegistry({ repository, digest }: ArtifactReference, asked: Aske
     const registry = services.registry(namespace, repository, ["pull"]);
     const { manifest } = await registry.manifest(repository, digest);
     if (manifest.artifactType !== mediaType.taskSet) return unreadable(`its artifactType is ${manifest.artifactType ?? "unset"}`);
-    const layer = manifest.layers.find((candidate) => titleOf(candidate) === taskSetFile);
+    const layer = layerOf(manifest, taskSetFile);
     if (!layer) return unreadable(`it has no ${taskSetFile}`);
     const set = await registry.json(repository, layer, taskSet, largestTaskSet);
     return { set, reference: { repository, digest }, stored: true };

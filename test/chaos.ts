@@ -8,6 +8,7 @@ import { settings } from "../cluster/settings.ts";
 import type { LogRecord } from "../crds/src/artifact.ts";
 import { label } from "../crds/src/common.ts";
 import { isOver } from "../examples/00-quickstart/objects.ts";
+import { count } from "../examples/00-quickstart/options.ts";
 import { answering, deleteAtOnce, recovered, violationsOf } from "./support/crash.ts";
 import { engineCore, signal } from "./support/engine-processes.ts";
 import { logOf, namespace, type Pod, system } from "./support/installation.ts";
@@ -141,24 +142,30 @@ async function rowOf(session: Session): Promise<Row> {
 }
 
 function told(rows: readonly Row[], kills: Record<string, number>, minutes: number): string {
-  const count = (of: (row: Row) => number) => rows.reduce((sum, row) => sum + of(row), 0);
+  const sum = (of: (row: Row) => number) => rows.reduce((total, row) => total + of(row), 0);
   const outcomes = Object.entries(Object.groupBy(rows, ({ outcome }) => outcome)).map(([outcome, some]) => `${some?.length} ${outcome}`);
   return [
     `${rows.length} sessions ended in ${minutes.toFixed(1)} minutes: ${outcomes.join(", ")}`,
     `killed: ${Object.entries(kills)
       .map(([name, times]) => `${name} ${times}`)
       .join(", ")}`,
-    `${count(({ epochs }) => epochs)} epochs, ${count(({ lost }) => lost)} steps lost and repeated, ${rows.filter(({ violations }) => violations.length > 0).length} sessions with a violation`,
+    `${sum(({ epochs }) => epochs)} epochs, ${sum(({ lost }) => lost)} steps lost and repeated, ${rows.filter(({ violations }) => violations.length > 0).length} sessions with a violation`,
   ].join("\n");
 }
 
 const { values } = parseArgs({
   options: {
     help: { type: "boolean", default: false },
-    sessions: { type: "string", default: "200" },
-    seconds: { type: "string", default: "12" },
-    seed: { type: "string", default: "1" },
+    sessions: { type: "string" },
+    seconds: { type: "string" },
+    seed: { type: "string" },
   },
 });
 if (values.help) console.log(usage);
-else await main({ sessions: Number(values.sessions), seconds: Number(values.seconds), seed: Number(values.seed) });
+else {
+  await main({
+    sessions: count(values.sessions, 200, "--sessions"),
+    seconds: count(values.seconds, 12, "--seconds"),
+    seed: count(values.seed, 1, "--seed"),
+  });
+}

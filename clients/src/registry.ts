@@ -78,6 +78,11 @@ export function titleOf(layer: Descriptor): string | undefined {
   return layer.annotations?.[titleAnnotation];
 }
 
+/** The layer that is this file, if the artifact has one. */
+export function layerOf({ layers }: Manifest, title: string): Descriptor | undefined {
+  return layers.find((layer) => titleOf(layer) === title);
+}
+
 /** Client of an OCI distribution registry. Whatever it hands out was hashed and compared with the digest that was asked for. */
 export class Registry {
   readonly #http: RegistryHttp;

@@ -7,6 +7,7 @@ import type { Services } from "../context.ts";
 import { endedAt } from "../finished.ts";
 import { rateOf } from "../interval.ts";
 import { measuredAlone } from "../measured.ts";
+import { scopeWords } from "../scope.ts";
 import { type Folded, newestFirst, ofKind } from "./fold.ts";
 import { AdapterReason } from "./reasons.ts";
 import { isNewlySaid } from "./words.ts";
@@ -93,4 +94,4 @@ export function newsOf({ status }: Adapter, folded: Folded, stored: readonly Evi
 }
 
 const decider = ({ by }: Evidence) => (by.kind === "Person" ? "a person said by annotation" : `${by.kind} ${by.name}`);
-const scopeText = (scope: Folded["champion"]) => (scope ? Object.values(scope).join("/") : undefined);
+const scopeText = (scope: Folded["champion"]) => scope && scopeWords(scope);

@@ -2,7 +2,7 @@ import { type Adapter, mostEvidence } from "@rune/crds/adapter";
 import type { Evidence } from "@rune/crds/artifact";
 import type { Scope } from "@rune/crds/common";
 import { intervalOf } from "../interval.ts";
-import { sameTasks } from "../scope.ts";
+import { sameScope, sameTasks } from "../scope.ts";
 
 export type Status = NonNullable<Adapter["status"]>;
 type Fitness = NonNullable<Status["fitness"]>;
@@ -77,5 +77,3 @@ function championOf(promotions: readonly OfKind<"Promotion">[], retirements: rea
     (promotion) => !retirements.some((retired) => sameScope(retired.scope, promotion.scope) && newestFirst(retired, promotion) < 0),
   )?.scope;
 }
-
-const sameScope = (a: Scope, b: Scope) => a.project === b.project && a.domain === b.domain && a.task === b.task;

@@ -1,6 +1,7 @@
 import type { Adapter } from "@rune/crds/adapter";
 import type { AgentSession } from "@rune/crds/agent-session";
 import { isChampionScore, isEligible, type Ranked, rankedFor, reasonAgainst } from "../retrieval.ts";
+import { scopeWords } from "../scope.ts";
 import { SessionReason as Reason } from "./reasons.ts";
 
 type Choice = NonNullable<NonNullable<AgentSession["status"]>["adapter"]>;
@@ -40,11 +41,9 @@ function automatic(session: AgentSession, baseDigest: string, adapters: readonly
     session.spec.scope,
     adapters.filter((adapter) => isEligible(adapter, baseDigest) && !adapter.spec.control),
   );
-  const refused = relevant.flatMap((each) => {
-    const why = reasonAgainst(each);
-    return why ? [`${each.adapter.metadata.name}: ${why}`] : [];
-  });
-  const ranked = relevant.filter((each) => !reasonAgainst(each));
+  const against = new Map(relevant.map((each) => [each, reasonAgainst(each)]));
+  const refused = relevant.flatMap((each) => (against.get(each) ? [`${each.adapter.metadata.name}: ${against.get(each)}`] : []));
+  const ranked = relevant.filter((each) => !against.get(each));
   const considered = ranked.slice(0, 20).map(({ adapter, score }) => ({ name: adapter.metadata.name, score: score.toFixed(3) }));
   const passedOver = refused.length > 0 ? `; ${refused.length} passed over: ${refused.slice(0, mostTold).join("; ")}` : "";
   const best = ranked[0];
@@ -71,5 +70,5 @@ function meritOf({ adapter, evidence, score }: Ranked): string {
   const measured = evidence
     ? `measured Pass@1 ${evidence.passAt1.estimate}, lower bound ${evidence.passAt1.lower}, on ${evidence.taskSet.tasks} tasks of ${evidence.taskSet.digest}`
     : "not measured on tasks of its scope that others can be compared by";
-  return isChampionScore(score) ? `the champion of ${Object.values(adapter.status?.champion ?? {}).join("/")}, ${measured}` : measured;
+  return isChampionScore(score) ? `the champion of ${scopeWords(adapter.status?.champion ?? {})}, ${measured}` : measured;
 }

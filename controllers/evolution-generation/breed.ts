@@ -6,7 +6,7 @@ import { evaluationsSpent, hoursSpent, spentOf } from "./budget.ts";
 import { runOf } from "./manifests.ts";
 import { placeOf } from "./place.ts";
 import { GenerationReason } from "./reasons.ts";
-import { type Child, isUnavailable, type Learnt, type World } from "./world.ts";
+import { type Child, failureOf, isUnavailable, type Learnt, type World } from "./world.ts";
 
 const retrySeconds = 30;
 /** A run's Adapter is created before the run has succeeded, and may be seen a little after it. */
@@ -76,7 +76,7 @@ function next(child: Child, world: World, now: Date): Child {
   const run = world.runs.get(child.run);
   if (!run) return child.state === "Planned" ? child : failed(child, "its TrainingRun was deleted");
   const seen: Child = { ...child, state: "Training", runUID: run.metadata.uid };
-  const ended = [getCondition(run, "Failed"), getCondition(run, "Stalled")].find((condition) => condition?.status === "True");
+  const ended = failureOf(run);
   if (ended?.reason === nothingToSearchBy && child.kind === "Merge" && !child.equalWeights) return withEqualWeights(seen, ended.message);
   if (ended) return { ...failed(seen, `${ended.reason}: ${ended.message}`), gpuSeconds: gpuSecondsOf(run) };
   if (isTrue(run, "Succeeded")) return born({ ...seen, gpuSeconds: gpuSecondsOf(run) }, run, world, now);

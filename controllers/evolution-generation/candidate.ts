@@ -1,10 +1,11 @@
 import type { Adapter } from "@rune/crds/adapter";
 import type { Interval } from "@rune/crds/common";
 import { rateOf } from "../interval.ts";
+import { sameScope } from "../scope.ts";
 import { inflationPoints } from "./inflation.ts";
 import type { RivalRole } from "./manifests.ts";
 import { byLowerBound, measured, words } from "./numbers.ts";
-import { placeOf, sameScope } from "./place.ts";
+import { placeOf } from "./place.ts";
 import type { Child, Promotion, World } from "./world.ts";
 
 /** All gates of a chain together may be wrong as often as one of 95 %. */

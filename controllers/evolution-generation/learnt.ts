@@ -1,4 +1,4 @@
-import { ArtifactMissing, DigestMismatch, titleOf } from "@rune/clients/registry";
+import { ArtifactMissing, DigestMismatch, layerOf } from "@rune/clients/registry";
 import type { Adapter } from "@rune/crds/adapter";
 import { learntFile, learntFrom } from "@rune/crds/artifact";
 import type { Cache } from "kopf-ts";
@@ -62,7 +62,7 @@ async function ofArtifact({ metadata, spec }: Adapter, services: Services): Prom
   const registry = services.registry(metadata.namespace, repository, ["pull"]);
   try {
     const { manifest } = await registry.manifest(repository, digest);
-    const layer = manifest.layers.find((candidate) => titleOf(candidate) === learntFile);
+    const layer = layerOf(manifest, learntFile);
     if (!layer) return [];
     const { trajectories } = await registry.json(repository, layer, learntFrom, largestLearnt);
     return trajectories.map((each) => ({ repository: repository.replace(/[^/]*$/, "trajectories"), digest: each }));

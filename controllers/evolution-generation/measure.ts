@@ -5,7 +5,7 @@ import { evaluationsSpent, spentOf } from "./budget.ts";
 import { armOf, baseArm, measuringEvaluation } from "./manifests.ts";
 import { GenerationReason } from "./reasons.ts";
 import { isIn } from "./steps.ts";
-import type { Child, Measurement, Member, Status, World } from "./world.ts";
+import { type Child, failureOf, type Measurement, type Member, type Status, type World } from "./world.ts";
 
 /** An evaluation has eight arms, and the base is always one. */
 const mostAdapters = 7;
@@ -97,9 +97,9 @@ function measuring(entry: Measurement, found: Evaluation): Outcome {
   );
 }
 
-/** Why nothing can come of an evaluation; null where something may. One that is stalled waits for a person: nobody does here. */
+/** Why nothing can come of an evaluation; null where something may. */
 function whyFailed({ generation }: Pick<World, "generation">, found: Evaluation): string | null {
-  const ended = [getCondition(found, "Failed"), getCondition(found, "Stalled")].find((condition) => condition?.status === "True");
+  const ended = failureOf(found);
   if (ended) return `${ended.reason}: ${ended.message}`;
   const { taskSet } = generation.status ?? {};
   const isOn = found.status?.taskSet && taskSet && sameTasks(found.status.taskSet, taskSet);

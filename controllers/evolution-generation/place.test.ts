@@ -1,7 +1,8 @@
 import { describe, expect, it, test } from "vitest";
+import { sameScope } from "../scope.ts";
 import { interval } from "../testing/evolution-world.ts";
 import { inflationPoints } from "./inflation.ts";
-import { placeOf, sameScope } from "./place.ts";
+import { placeOf } from "./place.ts";
 
 const at = (domain?: string, task?: string, project = "parsers") => ({ project, ...(domain && { domain }), ...(task && { task }) });
 

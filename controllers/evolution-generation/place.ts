@@ -1,4 +1,3 @@
-import { scopeLevels } from "@rune/clients/scope";
 import type { Scope } from "@rune/crds/common";
 import { sharedScope } from "../scope.ts";
 import type { Promotion } from "./world.ts";
@@ -17,8 +16,3 @@ export function placeOf(parents: readonly Scope[]): Place | null {
   if (!scope.project) return null;
   return { tier: scope.task ? "Task" : scope.domain ? "Domain" : "ProjectRoot", scope };
 }
-
-export const sameScope = (a: Scope, b: Scope): boolean => scopeLevels.every((level) => (a[level] ?? "") === (b[level] ?? ""));
-
-/** Such as `parsers/text`. */
-export const scopeWords = (scope: Scope): string => scopeLevels.flatMap((level) => scope[level] ?? []).join("/") || "no project";

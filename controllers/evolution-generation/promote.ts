@@ -1,15 +1,14 @@
 import type { Evaluation } from "@rune/crds/evaluation";
 import { getCondition, isTerminal, isTrue, type Outcome, progressing, timestamp, waiting } from "kopf-ts";
 import { rateOf } from "../interval.ts";
-import { sameTasks } from "../scope.ts";
+import { sameTasks, scopeWords } from "../scope.ts";
 import { evaluationsSpent, spentOf } from "./budget.ts";
 import { candidateFor, rivalsOf } from "./candidate.ts";
 import { decidingArms, decidingEvaluation } from "./manifests.ts";
 import { replaced } from "./measure.ts";
 import { words } from "./numbers.ts";
-import { scopeWords } from "./place.ts";
 import { GenerationReason } from "./reasons.ts";
-import type { Decision, Measurement, Promotion, World } from "./world.ts";
+import { type Decision, failureOf, type Measurement, type Promotion, type World } from "./world.ts";
 
 const retrySeconds = 30;
 
@@ -57,7 +56,7 @@ function follow(world: World, promotion: Promotion, entry: Measurement, now: Dat
       spent: spentOf(generation, { evaluations }),
     });
   }
-  const ended = [getCondition(found, "Failed"), getCondition(found, "Stalled")].find((condition) => condition?.status === "True");
+  const ended = failureOf(found);
   if (ended) return untested(world, promotion, entry, `${ended.reason}: ${ended.message}`);
   if (isTrue(found, "Succeeded")) return judge(world, promotion, entry, found, now);
   const why = getCondition(found, "Ready")?.message;

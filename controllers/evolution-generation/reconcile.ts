@@ -3,6 +3,7 @@ import { label } from "@rune/crds/common";
 import type { EvolutionGeneration } from "@rune/crds/evolution-generation";
 import { type Context, configMaps, type KubeObject, type Manager, type ObjectKey, type Outcome } from "kopf-ts";
 import type { Services } from "../context.ts";
+import { hasLabels } from "../labels.ts";
 import { adapters, agentSessions, environmentChecks, evaluations, evolutionGenerations, modelServers, trainingRuns } from "../resources.ts";
 import { requiring } from "../wake.ts";
 import { decide } from "./decide.ts";
@@ -57,7 +58,7 @@ const beginsWith = ({ spec, status }: EvolutionGeneration, configMap: string) =>
   !status?.startTime && [spec.fitness, spec.promotion].some(({ taskSet }) => taskSet.configMap?.name === configMap);
 
 /** One that may become a member of a population that isn't frozen, or that is about to be a child. */
-function concerns({ spec, status }: EvolutionGeneration, { metadata }: KubeObject): boolean {
-  if (!status?.startTime) return Object.entries(spec.population.matchLabels).every(([key, value]) => metadata.labels?.[key] === value);
-  return status.children?.some(({ run, state }) => state === "Training" && metadata.labels?.[label.run] === run) ?? false;
+function concerns({ spec, status }: EvolutionGeneration, adapter: KubeObject): boolean {
+  if (!status?.startTime) return hasLabels(adapter, spec.population.matchLabels);
+  return status.children?.some(({ run, state }) => state === "Training" && adapter.metadata.labels?.[label.run] === run) ?? false;
 }

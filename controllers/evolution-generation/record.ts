@@ -1,6 +1,7 @@
 import { apiVersion, group } from "@rune/crds/common";
 import type { DynamicObject, Outcome } from "kopf-ts";
 import { progressing } from "kopf-ts";
+import { hasLabels } from "../labels.ts";
 import { evidenceOf, type StoreEvidence, tagOf } from "./evidence.ts";
 import { GenerationReason } from "./reasons.ts";
 import type { Child, Decision, World } from "./world.ts";
@@ -45,12 +46,12 @@ function told(before: readonly Decision[], now: readonly Decision[], outcome: Ou
 
 /** Labels of the population that kept children lack. Those of `rune.dev/` mirror what an adapter is, and are nobody's to give. */
 export function labelsMissing({ generation, adapters }: World): DynamicObject[] {
-  const wished = Object.entries(generation.spec.population.matchLabels).filter(([key]) => !key.startsWith(`${group}/`));
+  const wished = Object.fromEntries(Object.entries(generation.spec.population.matchLabels).filter(([key]) => !key.startsWith(`${group}/`)));
   const kept = (generation.status?.children ?? []).flatMap(({ state, adapter }: Child) => (state === "Kept" && adapter ? [adapter] : []));
   return kept.flatMap((name) => {
     const found = adapters.get(name);
-    if (!found || wished.every(([key, value]) => found.metadata.labels?.[key] === value)) return [];
+    if (!found || hasLabels(found, wished)) return [];
     const { namespace, uid } = found.metadata;
-    return [{ apiVersion, kind: "Adapter", metadata: { name, namespace, uid, labels: Object.fromEntries(wished) } }];
+    return [{ apiVersion, kind: "Adapter", metadata: { name, namespace, uid, labels: wished } }];
   });
 }

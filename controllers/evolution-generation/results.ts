@@ -1,4 +1,4 @@
-import { ArtifactMissing, DigestMismatch, type Registry, titleOf } from "@rune/clients/registry";
+import { ArtifactMissing, DigestMismatch, layerOf, type Registry } from "@rune/clients/registry";
 import { ZodError, z } from "zod";
 import type { Services } from "../context.ts";
 import { repositoryOf } from "../names.ts";
@@ -62,7 +62,7 @@ async function readReport(registry: Registry, repository: string, uid: string): 
     const digest = await registry.resolveTag(repository, `evaluation-${uid}`);
     if (!digest) return null;
     const { manifest } = await registry.manifest(repository, digest);
-    const layer = manifest.layers.find((candidate) => titleOf(candidate) === reportFile);
+    const layer = layerOf(manifest, reportFile);
     const found = layer && (await registry.json(repository, layer, report, largestReport));
     return found?.evaluation.uid === uid ? found : null;
   } catch (error) {

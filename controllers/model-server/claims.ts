@@ -4,6 +4,7 @@ import type { EnvironmentCheck } from "@rune/crds/environment-check";
 import type { Evaluation } from "@rune/crds/evaluation";
 import type { ModelServer } from "@rune/crds/model-server";
 import { conditionsOf, isTerminal } from "kopf-ts";
+import { hasLabels } from "../labels.ts";
 
 /** An adapter that somebody wants here. */
 export interface Demand {
@@ -25,12 +26,8 @@ export function demands(server: ModelServer, adapters: readonly Adapter[], users
 function residents(server: ModelServer, adapters: readonly Adapter[]): Demand[] {
   const { resident } = server.spec.adapters;
   if (!resident) return [];
-  const wanted = Object.entries(resident.matchLabels ?? {});
   return adapters
-    .filter(
-      ({ metadata, status }) =>
-        !metadata.deletionTimestamp && !status?.archived && wanted.every(([key, value]) => metadata.labels?.[key] === value),
-    )
+    .filter((adapter) => !adapter.metadata.deletionTimestamp && !adapter.status?.archived && hasLabels(adapter, resident.matchLabels ?? {}))
     .toSorted(byAge)
     .map(({ metadata }) => ({ name: metadata.name, by: "spec.adapters.resident" }));
 }

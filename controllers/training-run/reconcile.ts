@@ -2,6 +2,7 @@ import { label } from "@rune/crds/common";
 import type { TrainingRun } from "@rune/crds/training-run";
 import { type Context, jobs, type KubeObject, type Manager, type Outcome, pods } from "kopf-ts";
 import type { Services } from "../context.ts";
+import { hasLabels } from "../labels.ts";
 import { adapters, agentSessions, environmentChecks, evaluations, evolutionGenerations, modelServers, trainingRuns } from "../resources.ts";
 import { indexByUID, labelled, requiring, wakeByNotice } from "../wake.ts";
 import { decide } from "./decide.ts";
@@ -60,5 +61,5 @@ function learnsFrom({ spec: { corpus } }: TrainingRun, { metadata }: KubeObject)
   if (!corpus) return false;
   if (corpus.sessionNames) return corpus.sessionNames.includes(metadata.name);
   if (corpus.artifact || corpus.artifacts) return false;
-  return Object.entries(corpus.sessions?.matchLabels ?? {}).every(([name, value]) => metadata.labels?.[name] === value);
+  return hasLabels({ metadata }, corpus.sessions?.matchLabels ?? {});
 }

@@ -130,7 +130,10 @@ const gate = ({ gainPoints, heldOutProjects }: Options) => ({
   minimumTasks: heldOutProjects,
 });
 
-/** Whether a session's adapter is memory: against the base, another session's, the mean, noise, and the session itself in the prompt. An arm takes half a minute, so the short form leaves out what another evaluation of it measures. */
+/**
+ * Whether a session's adapter is memory: against the base, another session's, the mean, noise, and the session itself in the prompt. The
+ * short form leaves out arms of a kind that another of its evaluations measures.
+ */
 export function memoryManifest(options: Options, { corpora, taskSets }: World, mean: string, noise: string): Manifest {
   return evaluation(options, evaluations.memory, {
     arms: [

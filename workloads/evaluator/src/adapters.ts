@@ -1,7 +1,7 @@
 import { parseJSON } from "@rune/clients/json";
 import { learntHash } from "@rune/clients/learnt";
 import { PodFailure } from "@rune/clients/pod";
-import { largestTaskSet, type Registry, titleOf } from "@rune/clients/registry";
+import { largestTaskSet, layerOf, type Registry } from "@rune/clients/registry";
 import { type HeldOutTask, type LearntFrom, learntFile, learntFrom } from "@rune/crds/artifact";
 import { type EvaluatorJob, exit } from "@rune/crds/job-spec";
 import { z } from "zod";
@@ -30,7 +30,7 @@ export async function pullFacts(registry: Pulled, { arms }: Pick<EvaluatorJob, "
   const facts = new Map<string, AdapterFacts>();
   await eachOf([...adapters.values()], pulledAtOnce, async ({ name, repository, digest }) => {
     const { manifest } = await registry.manifest(repository, digest);
-    const layer = manifest.layers.find((candidate) => titleOf(candidate) === learntFile);
+    const layer = layerOf(manifest, learntFile);
     const learnt = layer && (await registry.json(repository, layer, learntFrom, largestTaskSet).catch(unreadable(name)));
     facts.set(digest, {
       known: learnt !== undefined,

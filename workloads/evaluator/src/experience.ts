@@ -1,7 +1,7 @@
 import { attemptsOf } from "@rune/clients/context";
 import { parseJSON } from "@rune/clients/json";
 import { PodFailure } from "@rune/clients/pod";
-import { largestTaskSet, type Registry, titleOf } from "@rune/clients/registry";
+import { largestTaskSet, layerOf, type Registry } from "@rune/clients/registry";
 import { corpusLine, mediaType, type Trajectory, trajectory } from "@rune/crds/artifact";
 import { exit } from "@rune/crds/job-spec";
 import { z } from "zod";
@@ -26,7 +26,7 @@ async function trajectoriesIn(registry: Pulled, reference: Reference): Promise<T
   if (!single && manifest.artifactType !== mediaType.corpus)
     throw refused(reference, `its artifactType is ${manifest.artifactType ?? "unset"}`);
   const file = single ? "trajectory.json" : "corpus.jsonl";
-  const layer = manifest.layers.find((candidate) => titleOf(candidate) === file);
+  const layer = layerOf(manifest, file);
   if (!layer) throw refused(reference, `it has no ${file}`);
   try {
     if (single) return [await registry.json(repository, layer, trajectory, largestTaskSet)];

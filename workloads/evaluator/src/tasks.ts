@@ -1,6 +1,6 @@
 import { PodFailure } from "@rune/clients/pod";
 import type { Registry } from "@rune/clients/registry";
-import { largestTaskSet, titleOf } from "@rune/clients/registry";
+import { largestTaskSet, layerOf } from "@rune/clients/registry";
 import { chosenTasks, taskSetFile } from "@rune/clients/task-set";
 import { type HeldOutTask, mediaType, type TaskSet, taskSet } from "@rune/crds/artifact";
 import { type EvaluatorJob, exit } from "@rune/crds/job-spec";
@@ -18,7 +18,7 @@ export async function loadTaskSet(registry: Pick<Registry, "manifest" | "json">,
     );
   const { manifest } = await registry.manifest(repository, digest);
   if (manifest.artifactType !== mediaType.taskSet) throw refuse(`its artifactType is ${manifest.artifactType ?? "unset"}`);
-  const layer = manifest.layers.find((candidate) => titleOf(candidate) === taskSetFile);
+  const layer = layerOf(manifest, taskSetFile);
   if (!layer) throw refuse(`it has no ${taskSetFile}`);
   return await registry.json(repository, layer, taskSet, largestTaskSet).catch((error: unknown) => {
     throw error instanceof z.ZodError ? refuse(z.prettifyError(error)) : error;
