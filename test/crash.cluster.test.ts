@@ -1,22 +1,23 @@
 import { afterAll, describe, expect, test } from "vitest";
 import type { Adapter } from "../crds/src/adapter.ts";
 import { label } from "../crds/src/common.ts";
-import { answering, type Boundary, type Survival, strikeLater, survive } from "./support/crash.ts";
-import { canRun, namespace, system } from "./support/installation.ts";
-import { create, eventually, readAll, remove } from "./support/objects.ts";
-import { workingSession } from "./support/sessions.ts";
+import type { ModelServer } from "../crds/src/model-server.ts";
+import { type Boundary, type Survival, strikeLater, survive } from "./support/crash.ts";
+import { baseName, canRun, complete, engineModels, enginePod, loaderState, namespace, server, system } from "./support/installation.ts";
+import { create, eventually, read, readAll, remove } from "./support/objects.ts";
+import { goodAdapter, held, workingSession } from "./support/sessions.ts";
 import { runViolations, smallRun, trainer } from "./support/training.ts";
 
 describe.skipIf(!canRun)("a crash costs time and nothing else", { timeout: 900_000 }, () => {
   const sessions: string[] = [];
   afterAll(() => remove("AgentSession", namespace, ...sessions), 60_000);
 
-  async function crash(victim: "operator" | "agent" | "vllm", boundary: Boundary, index: number): Promise<Survival> {
+  async function crash(victim: "operator" | "agent" | "hung-rank", boundary: Boundary, index: number): Promise<Survival> {
     const manifest = await workingSession(`crash-${victim}`, index);
     sessions.push(manifest.metadata.name);
     const survival = await survive(manifest, victim, boundary);
     console.log(
-      `${victim} killed after ${boundary}: ${survival.session.status?.outcome} in epoch ${survival.session.status?.epoch}, ${survival.seconds} s`,
+      `${victim} struck after ${boundary}: ${survival.session.status?.outcome} in epoch ${survival.session.status?.epoch}, ${survival.seconds} s`,
     );
     return survival;
   }
@@ -36,9 +37,23 @@ describe.skipIf(!canRun)("a crash costs time and nothing else", { timeout: 900_0
     });
   });
 
-  test("of vLLM after generate intent", async () => {
-    expect((await crash("vllm", "generate intent", 6)).violations).toEqual([]);
-    await answering();
+  test("of a pipeline rank that hangs after generate intent: its engine is restarted as a whole, and holds its adapter again", async () => {
+    const adapter = (await goodAdapter()).metadata.name;
+    await held(adapter);
+    const before = await engine(adapter);
+    expect((await crash("hung-rank", "generate intent", 6)).violations).toEqual([]);
+    const after = await eventually(
+      `the engine is another one and holds ${adapter}`,
+      () => engine(adapter),
+      (seen) => seen.bootID !== "" && seen.bootID !== before.bootID && seen.ready && seen.adapter === "Loaded",
+      5,
+    );
+    expect(after.podUID).toBe(before.podUID);
+    expect(after.restarts).toBeGreaterThan(before.restarts);
+    expect((await engineModels()).map(({ id }) => id)).toContain(adapter);
+    expect((await loaderState()).adapters.find((each) => each.name === adapter)).toMatchObject({ state: "Loaded" });
+    for (const model of [await baseName(), adapter])
+      expect((await complete(model, "def add(a, b):\n    return", 4)).length).toBeGreaterThan(0);
   });
 
   test("of the operator while the trainer runs and again right after it ended: one artifact, one Adapter", async () => {
@@ -65,6 +80,19 @@ describe.skipIf(!canRun)("a crash costs time and nothing else", { timeout: 900_0
     }
   });
 });
+
+/** What the operator and Kubernetes say of the engine. */
+async function engine(adapter: string) {
+  const { status } = await read<ModelServer>("ModelServer", namespace, server);
+  const pod = await enginePod();
+  return {
+    podUID: pod.metadata.uid,
+    restarts: pod.status.containerStatuses?.find((container) => container.name === "vllm")?.restartCount ?? 0,
+    bootID: status?.engines?.[0]?.bootID ?? "",
+    ready: status?.engines?.[0]?.ready ?? false,
+    adapter: status?.adapters?.find((each) => each.name === adapter && each.engines > 0)?.state,
+  };
+}
 
 async function killOperator(): Promise<void> {
   await (await strikeLater(system, { "app.kubernetes.io/component": "operator" }))();

@@ -24,8 +24,9 @@ interface Row {
 const sessionCases: Record<Victim, readonly Boundary[]> = {
   operator: ["isolation", "generate intent", "generated", "execute intent", "executed", "reflected"],
   agent: ["generated", "execute intent", "reflected"],
-  vllm: ["status.epoch", "isolation", "generated", "execute intent", "executed", "reflected", "ended"],
+  vllm: ["status.epoch", "isolation", "generate intent", "generated", "execute intent", "executed", "reflected", "ended"],
   rank: ["generate intent", "executed"],
+  "hung-rank": ["executed"],
   nats: boundaries,
   registry: boundaries,
 };

@@ -1,11 +1,10 @@
 import { afterAll, describe, expect, test } from "vitest";
-import { kubectl } from "../cluster/api.ts";
 import { apiVersion, label } from "../crds/src/common.ts";
 import type { EnvironmentCheck } from "../crds/src/environment-check.ts";
 import type { ModelServer } from "../crds/src/model-server.ts";
 import { isTrue } from "../examples/00-quickstart/objects.ts";
-import { canRun, engineModels, namespace, server } from "./support/installation.ts";
-import { create, eventually, fresh, over, read, readAll, reasonOf, remove } from "./support/objects.ts";
+import { canRun, namespace, server } from "./support/installation.ts";
+import { create, fresh, over, read, readAll, reasonOf, remove } from "./support/objects.ts";
 import { goodAdapter } from "./support/sessions.ts";
 
 describe.skipIf(!canRun)("an environment check", { timeout: 1_200_000 }, () => {
@@ -25,38 +24,13 @@ describe.skipIf(!canRun)("an environment check", { timeout: 1_200_000 }, () => {
   const table = ({ status }: EnvironmentCheck) => Object.fromEntries((status?.checks ?? []).map(({ name, result }) => [name, result]));
   const messageOf = ({ status }: EnvironmentCheck, name: string) => status?.checks?.find((each) => each.name === name)?.message;
 
-  test("passes where the server says the word with the adapter alone, and leaves nothing behind", async () => {
+  // All of its checks pass in the quickstart; the whole loop looks at what that left.
+  test("asks a known good adapter of a server that is there", async () => {
     const adapter = (await goodAdapter()).metadata.name;
-    const ended = await check({
-      device: "CPU",
-      server: { serverRef: { name: server } },
-      knownGood: { adapter },
-      resources: { cpu: "200m", memory: "6Gi" },
-    });
-    expect(table(ended)).toEqual({
-      GPU: "NotApplicable",
-      Torch: "Pass",
-      QLoRA: "Pass",
-      Serving: "Pass",
-      Adapter: "Pass",
-      KnownGood: "Pass",
-    });
+    const ended = await check({ checks: ["Serving"], server: { serverRef: { name: server } }, knownGood: { adapter } });
+    expect(table(ended)).toEqual({ Serving: "Pass", KnownGood: "Pass" });
     expect(isTrue(ended, "ChecksPassed")).toBe(true);
-    expect(messageOf(ended, "Adapter")).toContain(ended.status?.nonce);
-    expect(ended.status?.versions).toMatchObject({ torch: expect.any(String), bitsandbytes: expect.any(String) });
-    console.log(messageOf(ended, "QLoRA"));
-
-    const made = ended.status?.adapter?.name ?? "";
-    await eventually("the engine has unloaded the adapter", engineModels, (models) => models.every(({ id }) => id !== made));
-    const own = { [label.check]: ended.metadata.name };
-    await eventually(
-      "the Adapter is gone",
-      () => readAll("Adapter", namespace, own),
-      (left) => left.length === 0,
-    );
-    expect(await readAll<ModelServer>("ModelServer", namespace, own)).toEqual([]);
-    const events = await kubectl(["get", "events", "-n", namespace, "-o", "json"]);
-    expect(events).not.toMatch(new RegExp(`"message":[^}]*learnt[^}]*${ended.status?.nonce}`));
+    expect(await readAll<ModelServer>("ModelServer", namespace, { [label.check]: ended.metadata.name })).toEqual([]);
   });
 
   test("fails on a node that offers GPUs which no driver knows, as the embedded cluster's does so that pods can ask for them", async () => {

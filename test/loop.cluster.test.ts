@@ -8,11 +8,13 @@ import { run } from "../cluster/shell.ts";
 import type { Adapter } from "../crds/src/adapter.ts";
 import { adapterConfig, mediaType } from "../crds/src/artifact.ts";
 import { label } from "../crds/src/common.ts";
+import type { EnvironmentCheck } from "../crds/src/environment-check.ts";
 import type { Evaluation } from "../crds/src/evaluation.ts";
 import type { ModelServer } from "../crds/src/model-server.ts";
 import type { TrainingRun } from "../crds/src/training-run.ts";
 import { reach } from "../examples/00-quickstart/installation.ts";
-import { isOver } from "../examples/00-quickstart/objects.ts";
+import { environment } from "../examples/00-quickstart/manifests.ts";
+import { isOver, isTrue } from "../examples/00-quickstart/objects.ts";
 import type { Result } from "../examples/00-quickstart/report.ts";
 import {
   bearer,
@@ -69,6 +71,20 @@ describe.skipIf(!canRun)("the whole loop, as the quickstart runs it", { timeout:
     expect(result.sessions.total).toBe(result.sessions.solved + result.sessions.exhausted);
     expect(result.sessions.solved).toBeGreaterThan(0);
     expect(result.isolation.probes).toBeGreaterThan(20);
+  });
+
+  test("the environment's check heard the word from its adapter alone, and left nothing behind", async () => {
+    const check = await read<EnvironmentCheck>("EnvironmentCheck", namespace, environment);
+    const { nonce = "", adapter: made, checks = [], versions } = check.status ?? {};
+    expect(isTrue(check, "ChecksPassed")).toBe(true);
+    expect(checks.find(({ name }) => name === "Adapter")?.message).toContain(nonce);
+    expect(versions).toMatchObject({ torch: expect.any(String), bitsandbytes: expect.any(String) });
+    expect((await engineModels()).map(({ id }) => id)).not.toContain(made?.name);
+    const own = { [label.check]: environment };
+    expect(await readAll<Adapter>("Adapter", namespace, own)).toEqual([]);
+    expect(await readAll<ModelServer>("ModelServer", namespace, own)).toEqual([]);
+    const events = await kubectl(["get", "events", "-n", namespace, "-o", "json"]);
+    expect(events).not.toMatch(new RegExp(`"message":[^}]*learnt[^}]*${nonce}`));
   });
 
   describe("memory in weights, written once", () => {
@@ -184,7 +200,7 @@ describe.skipIf(!canRun)("the whole loop, as the quickstart runs it", { timeout:
     }, async () => {
       const endless = ["first", "second"].map((each) =>
         forcedSession(`sandbox-${each}`, "def solve(x):\n    return x", "while solve(1):\n    pass\nassert True", {
-          sandbox: { timeoutSeconds: 30 },
+          sandbox: { timeoutSeconds: 15 },
         }),
       );
       await create(...endless);

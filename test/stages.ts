@@ -1,5 +1,5 @@
 import { mkdir, readFile, rm } from "node:fs/promises";
-import { join } from "node:path";
+import { join, relative } from "node:path";
 import { buildImages } from "../cluster/api.ts";
 import { buildah, inStore } from "../cluster/buildah.ts";
 import { settings } from "../cluster/settings.ts";
@@ -11,6 +11,8 @@ export interface Counts {
   passed: number;
   failed: number;
   skipped: number;
+  /** What failed, a line each, as far as the stage's own report names it: a log's end is all that some readers see. */
+  failures: readonly string[];
 }
 
 export interface Stage {
@@ -34,11 +36,36 @@ export function vitest(name: string, files: readonly string[], environment: Reco
         env: { ...toolEnvironment, ...environment },
         onLine: show,
       });
-      const { numPassedTests = 0, numFailedTests = 0, numPendingTests = 0 } = JSON.parse(await readFile(report, "utf8").catch(() => "{}"));
-      return { passed: numPassedTests, failed: numFailedTests + (code !== 0 && numFailedTests === 0 ? 1 : 0), skipped: numPendingTests };
+      const found: VitestReport = JSON.parse(await readFile(report, "utf8").catch(() => "{}"));
+      const { numPassedTests = 0, numFailedTests = 0, numPendingTests = 0 } = found;
+      const failed = numFailedTests + (code !== 0 && numFailedTests === 0 ? 1 : 0);
+      return { passed: numPassedTests, failed, skipped: numPendingTests, failures: vitestFailures(found) };
     },
   };
 }
+
+interface VitestReport {
+  numPassedTests?: number;
+  numFailedTests?: number;
+  numPendingTests?: number;
+  testResults?: { name: string; status: string; message: string; assertionResults: VitestResult[] }[];
+}
+interface VitestResult {
+  status: string;
+  fullName: string;
+  failureMessages: string[];
+}
+
+function vitestFailures({ testResults = [] }: VitestReport): string[] {
+  return testResults.flatMap(({ name, status, message, assertionResults }) => {
+    const failed = assertionResults.filter((each) => each.status === "failed");
+    const lines = failed.map(({ fullName, failureMessages }) => `${fullName}: ${firstLine(failureMessages[0] ?? "")}`);
+    const whole = status === "failed" && failed.length === 0 ? [firstLine(message)] : [];
+    return [...lines, ...whole].map((line) => `${relative(settings.root, name)}: ${line}`);
+  });
+}
+
+const firstLine = (text: string) => text.split("\n", 1)[0] ?? "";
 
 /** One command that passes or fails as a whole. */
 export function command(name: string, program: string, args: readonly string[]): Stage {
@@ -46,7 +73,7 @@ export function command(name: string, program: string, args: readonly string[]):
     name,
     async run() {
       const { code } = await attempt(program, [...args], { cwd: settings.root, onLine: show });
-      return code === 0 ? { passed: 1, failed: 0, skipped: 0 } : { passed: 0, failed: 1, skipped: 0 };
+      return code === 0 ? { passed: 1, failed: 0, skipped: 0, failures: [] } : { passed: 0, failed: 1, skipped: 0, failures: [] };
     },
   };
 }
@@ -58,7 +85,7 @@ export function counted(name: string, program: string, args: readonly string[], 
     async run() {
       const { code, stdout } = await attempt(program, [...args], { cwd: join(settings.root, directory), onLine: show });
       const [, passed = 0, failed = 0] = /^(\d+) passed, (\d+) failed$/m.exec(stdout) ?? [];
-      return { passed: Number(passed), failed: Math.max(Number(failed), code === 0 ? 0 : 1), skipped: 0 };
+      return { passed: Number(passed), failed: Math.max(Number(failed), code === 0 ? 0 : 1), skipped: 0, failures: failuresIn(stdout) };
     },
   };
 }
@@ -122,7 +149,8 @@ const volumes = [
   ...shared.map((folder) => `${join(settings.root, folder)}:/${folder}:ro`),
   `${authorities}:${authorities}:ro`,
 ].flatMap((each) => ["--volume", each]);
-const environment = ["HOME=/tmp", "PYTHONDONTWRITEBYTECODE=1", "PYTHONPATH=/tmp/pytest:src:cpu"];
+// Two small processes at once are faster than one whose threads wait for each other.
+const environment = ["OMP_NUM_THREADS=1", "HOME=/tmp", "PYTHONDONTWRITEBYTECODE=1", "PYTHONPATH=/tmp/pytest:src:cpu"];
 /** Folder of gpu-images → arguments of pytest. */
 type Suites = Record<string, string>;
 const suites: Suites = {
@@ -137,8 +165,10 @@ const engineSuites: Suites = { trainer: "engine-tests" };
 const binutils = "apt-get update -qq && apt-get install -y -qq --no-install-recommends binutils >/dev/null";
 const pytests = (of: Suites) =>
   [
-    "python3 -m pip install --quiet --target /tmp/pytest pytest pyelftools",
-    ...Object.entries(of).map(([directory, what]) => `(cd /work/${directory} && python3 -m pytest -q -p no:cacheprovider ${what}) || true`),
+    "python3 -m pip install --quiet --target /tmp/pytest pytest pytest-xdist pyelftools",
+    ...Object.entries(of).map(
+      ([directory, what]) => `(cd /work/${directory} && python3 -m pytest -q -n auto -p no:cacheprovider ${what}) || true`,
+    ),
   ].join(" && ");
 
 /** pytest's closing lines, one of each suite; a suite without one did not run, and that is a failure. */
@@ -146,13 +176,16 @@ function pytestCounts(output: string): Counts {
   const closing = output.split("\n").filter((line) => /^\d+ (passed|failed|error|skipped).* in [\d.]+s/.test(line));
   const of = (word: string) => closing.reduce((sum, line) => sum + Number(new RegExp(`(\\d+) ${word}`).exec(line)?.[1] ?? 0), 0);
   const silent = Object.keys(suites).length + Object.keys(engineSuites).length - closing.length;
-  return { passed: of("passed"), failed: of("failed") + of("error") + silent, skipped: of("skipped") };
+  return { passed: of("passed"), failed: of("failed") + of("error") + silent, skipped: of("skipped"), failures: failuresIn(output) };
 }
+
+/** Lines in which pytest, unittest and our own runners name what failed. */
+const failuresIn = (output: string) => output.split("\n").filter((line) => /^(FAILED|FAIL|ERROR):? /.test(line));
 
 function pythonCounts(code: number, stderr: string): Counts {
   const ran = Number(/^Ran (\d+) tests?/m.exec(stderr)?.[1] ?? 0);
   const of = (word: string) => Number(new RegExp(`${word}=(\\d+)`).exec(stderr)?.[1] ?? 0);
   const failed = of("failures") + of("errors") + (code !== 0 && of("failures") + of("errors") === 0 ? 1 : 0);
   const skipped = of("skipped");
-  return { passed: Math.max(0, ran - failed - skipped), failed, skipped };
+  return { passed: Math.max(0, ran - failed - skipped), failed, skipped, failures: failuresIn(stderr) };
 }

@@ -10,8 +10,8 @@ import { baseName, complete, logOf, namespace, type Pod, registryOf, system, wat
 import { create, eventually, over, readAll } from "./objects.ts";
 import { digestOfLog, type Session, session } from "./sessions.ts";
 
-/** `rank`: the second pipeline rank of vLLM, where `vllm` is its core. */
-export type Victim = "operator" | "agent" | "vllm" | "rank" | "nats" | "registry";
+/** `rank`: the second pipeline rank of vLLM, where `vllm` is its core. A hung rank is stopped: nothing ends, and /health stays 200. */
+export type Victim = "operator" | "agent" | "vllm" | "rank" | "hung-rank" | "nats" | "registry";
 /** Where in a session's life somebody dies: right after this was written. */
 export const boundaries = [
   "status.epoch",
@@ -90,6 +90,8 @@ async function weapon(victim: Victim, sessionName: string): Promise<() => Promis
       return () => signal(engineCore, "SIGKILL");
     case "rank":
       return () => signal(secondRank, "SIGKILL");
+    case "hung-rank":
+      return () => signal(secondRank, "SIGSTOP");
     case "agent":
       return () => strike(namespace, { [label.component]: "agent", [label.session]: sessionName });
     default:
