@@ -1,3 +1,4 @@
+import { cpus } from "node:os";
 import { ensureUp, cluster as present } from "../cluster/api.ts";
 import { referenceCases } from "../cluster/human-eval.ts";
 import { progress } from "../cluster/progress.ts";
@@ -57,18 +58,26 @@ async function main(wanted: readonly string[]): Promise<void> {
   const failures: string[] = [];
   for (const stage of chosen) {
     if (stage.name.includes("cluster") || stage.name.includes("API server")) await ensureUp();
-    const from = Date.now();
+    const [from, busyBefore] = [Date.now(), busyMilliseconds()];
     const counts = await progress.step(stage.name, () => outcome(stage));
     total.passed += counts.passed;
     total.failed += counts.failed;
     failures.push(...counts.failures.map((failure) => `${stage.name}: ${failure}`));
-    rows.push(
-      `${stage.name.padEnd(28)} ${String(counts.passed).padStart(5)} passed ${String(counts.failed).padStart(4)} failed ${String(counts.skipped).padStart(4)} skipped  ${((Date.now() - from) / 60_000).toFixed(1).padStart(5)} min`,
-    );
+    const took = Date.now() - from;
+    const cells = [
+      stage.name.padEnd(28),
+      `${String(counts.passed).padStart(5)} passed ${String(counts.failed).padStart(4)} failed ${String(counts.skipped).padStart(4)} skipped`,
+      `${(took / 60_000).toFixed(1).padStart(6)} min`,
+      `${((busyMilliseconds() - busyBefore) / took).toFixed(1).padStart(4)} cores busy`,
+    ];
+    rows.push(cells.join(" "));
   }
   console.log(`\n${[...failures, "", ...rows].join("\n")}\n\n${total.passed} passed, ${total.failed} failed`);
   process.exitCode = total.failed === 0 && total.passed > 0 ? 0 : 1;
 }
+
+/** Of the machine's CPUs together, since it started. */
+const busyMilliseconds = () => cpus().reduce((sum, { times: { user, nice, sys, irq } }) => sum + user + nice + sys + irq, 0);
 
 /** A stage that throws has failed; the others still say what they know. */
 async function outcome(stage: Stage): Promise<Counts> {

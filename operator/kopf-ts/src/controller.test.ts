@@ -74,7 +74,7 @@ describe("a controller", () => {
     server.put(widgets, widget("a"));
     await eventually(() => started.length === 1);
     for (let size = 2; size < 6; size += 1) server.put(widgets, widget("a", size));
-    await new Promise((resolve) => setTimeout(resolve, 20));
+    await eventually(() => manager.cache(widgets).get(keyA)?.spec.size === 5);
     expect(started).toHaveLength(1);
     open();
     await eventually(() => started.length === 2);
@@ -102,7 +102,7 @@ describe("a controller", () => {
     await manager.start();
     await eventually(() => started.length === 1 && server.watches === 1);
     server.put(widgets, widget("z"));
-    await new Promise((resolve) => setTimeout(resolve, 20));
+    await eventually(() => manager.cache(widgets).get({ namespace: "shop", name: "z" }) !== undefined);
     for (let turn = 2; turn <= 4; turn += 1) {
       open();
       await eventually(() => started.length === turn);
@@ -329,9 +329,10 @@ describe("a controller", () => {
     });
     await manager.start();
     await eventually(() => passes === 1 && server.faultsLeft === 0);
-    await new Promise((resolve) => setTimeout(resolve, 10));
-    await clock.advance(5);
-    await eventually(() => isTrue(server.find(widgets, keyA) ?? {}, "Ready"));
+    while (!isTrue(server.find(widgets, keyA) ?? {}, "Ready")) {
+      await new Promise((resolve) => setTimeout(resolve, 1));
+      await clock.advance(5);
+    }
     expect(await metric('controller_runtime_reconcile_errors_total{controller="widget"}')).toBe("0");
     expect(await metric('controller_runtime_reconcile_total{controller="widget",result="requeue"}')).toBe("1");
   });

@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import { isConflict } from "./api-error.ts";
 import { type ManagedFieldsEntry, mergeFieldManagers } from "./field-manager.ts";
 import { configMaps } from "./resource.ts";
-import { FakeApiServer } from "./testing/index.ts";
+import { eventually, FakeApiServer } from "./testing/index.ts";
 
 const entry = (
   manager: string,
@@ -58,9 +58,9 @@ describe("taking over from other field managers", () => {
     await client.migrateFieldManager(configMaps, key, managers);
     expect(server.requests.length).toBe(before + 1);
     put([entry("old", "Update", {})]);
-    server.inject({ match: ({ method }) => method === "PATCH", action: { do: "slow", milliseconds: 30 } });
+    server.inject({ match: ({ method }) => method === "PATCH", action: { do: "slow", milliseconds: 300 } });
     const late = client.migrateFieldManager(configMaps, key, managers).catch((error: unknown) => error);
-    await new Promise((resolve) => setTimeout(resolve, 15));
+    await eventually(() => server.requests.at(-1)?.method === "PATCH" && server.requests.length > before + 1);
     put([entry("old", "Update", { "f:metadata": {} })]);
     expect(isConflict(await late)).toBe(true);
     await client.close();

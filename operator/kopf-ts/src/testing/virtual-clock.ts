@@ -62,11 +62,11 @@ export function settle(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));
 }
 
-/** Waits (in real time, a few milliseconds at a time) until real I/O has made `condition` true; fails after five seconds. */
+/** Waits (in real time, a few milliseconds at a time) until real I/O has made `condition` true; fails after ten seconds. */
 export async function eventually(condition: () => boolean, what = "the condition"): Promise<void> {
-  const deadline = performance.now() + 5_000;
+  const deadline = performance.now() + 10_000;
   while (!condition()) {
-    if (performance.now() > deadline) throw new Error(`${what} did not come true within 5 s`);
+    if (performance.now() > deadline) throw new Error(`${what} did not come true within 10 s`);
     await new Promise((resolve) => setTimeout(resolve, 1));
   }
 }
