@@ -30,8 +30,8 @@ const rank = 8;
 const widestRank = 256;
 
 /** A program is a few operations; it ends where the model ends its turn. */
-const answering = { temperature: "0.8", topP: "1", maxTokens: 6, stop: ["```"] };
-const sandbox = { libraryConfigMap: library, timeoutSeconds: 5, cpu: "700m" };
+export const answering = { temperature: "0.8", topP: "1", maxTokens: 6, stop: ["```"] };
+export const sandbox = { libraryConfigMap: library, timeoutSeconds: 5, cpu: "700m" };
 
 export function libraryManifest(namespace: string, source: string): Manifest {
   return { apiVersion: "v1", kind: "ConfigMap", metadata: { name: library, namespace }, data: { "pipe.py": source } };

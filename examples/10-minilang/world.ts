@@ -7,7 +7,7 @@ import { settings } from "@rune/cluster/settings";
 import { run } from "@rune/cluster/shell";
 import { mediaType } from "@rune/crds/artifact";
 import type { ArtifactReference, BaseModel } from "@rune/crds/common";
-import { adminRegistry } from "../00-quickstart/installation.ts";
+import { adminRegistry, type Installation } from "../00-quickstart/installation.ts";
 import { exists, inTrainer, storeModel } from "../00-quickstart/model.ts";
 import type { Options } from "./options.ts";
 
@@ -50,7 +50,14 @@ export function sizes({ trainingProjects, heldOutProjects, tasksPerProject }: Op
   return Object.entries(numbers).flatMap(([name, value]) => [name, String(value)]);
 }
 
-async function storeFile(options: Options, what: string, path: string, type: string, title: string): Promise<ArtifactReference> {
+/** Stores a file as an artifact of the namespace. */
+export async function storeFile(
+  options: Installation & { readonly namespace: string },
+  what: string,
+  path: string,
+  type: string,
+  title: string,
+): Promise<ArtifactReference> {
   const repository = `rune/${options.namespace}/${what}`;
   using access = await adminRegistry(options, repository);
   const files = [{ title, mediaType: type, bytes: await readFile(path) }];
@@ -59,7 +66,7 @@ async function storeFile(options: Options, what: string, path: string, type: str
 }
 
 /** The base in the registry. It is trained where its cache doesn't hold it, which takes minutes. */
-export async function storeBase(options: Options, trainer: BuiltImage): Promise<BaseModel> {
+export async function storeBase(options: Installation, trainer: BuiltImage): Promise<BaseModel> {
   const directory = await trainedBase(trainer);
   using access = await adminRegistry(options, `rune/models/${modelName}`);
   const { repository, digest } = await storeModel(access.registry, modelName, directory);

@@ -1,0 +1,105 @@
+import { execFileSync } from "node:child_process";
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { chosenTasks, partOf } from "@rune/clients/task-set";
+import { corpusLine, taskSet } from "@rune/crds/artifact";
+import { kinds } from "@rune/crds/kinds";
+import { afterAll, describe, expect, test } from "vitest";
+import { copyManifests, generationManifests, serverManifest, trainingManifests } from "./manifests.ts";
+import { optionsFrom } from "./options.ts";
+import { checksOf, type Result } from "./report.ts";
+import type { World } from "./world.ts";
+
+const digest = `sha256:${"0".repeat(64)}`;
+const stored = (name: string) => ({ repository: `rune/evolution/${name}`, digest });
+const options = optionsFrom([]);
+const world: World = {
+  base: { oci: stored("base") },
+  corpora: Array.from({ length: options.adapters }, () => stored("corpora")),
+  taskSet: stored("tasks"),
+};
+const spec = {
+  base: { name: "base", digest },
+  artifact: { ...stored("adapters"), sizeBytes: 1 },
+  ...{ rank: 8, alpha: 16, targetModules: ["down_proj"], scope: {}, source: { kind: "Import" as const }, generation: 0 },
+};
+
+describe("the manifests", () => {
+  const manifests = [
+    serverManifest(options, world.base),
+    ...trainingManifests(options, world),
+    ...copyManifests(options, { spec }),
+    ...generationManifests(options, world),
+  ];
+
+  test("have nothing but fields that their kinds have", () => {
+    for (const { kind, spec } of manifests) {
+      const schema = kinds.find((each) => each.kind === kind)?.spec.strict();
+      expect(() => schema?.parse(spec), kind).not.toThrow();
+    }
+  });
+
+  test("give every object a name of its own", () => {
+    const names = manifests.map(({ kind, metadata }) => `${kind}/${metadata.name}`);
+    expect(new Set(names).size).toBe(names.length);
+  });
+});
+
+describe("the world's files", () => {
+  const directory = mkdtempSync(join(tmpdir(), "evolution-"));
+  afterAll(() => rmSync(directory, { recursive: true }));
+  const script = join(import.meta.dirname, "../10-minilang/world/pairs.py");
+  execFileSync("python3", ["-B", script, "--out", directory, "--sessions", String(options.adapters)]);
+  const text = (name: string) => readFileSync(join(directory, name), "utf8");
+  const corpora = readdirSync(directory).filter((name) => name.endsWith(".jsonl"));
+
+  test("hold a corpus of one session for each adapter", () => {
+    expect(corpora).toHaveLength(options.adapters);
+    for (const name of corpora) expect(() => corpusLine.strict().parse(JSON.parse(text(name)))).not.toThrow();
+  });
+
+  test("ask for three verbs, of which no session met more than two", () => {
+    const set = taskSet.parse(JSON.parse(text("tasks.json")));
+    const verbsOf = (id: string) => id.split("-").slice(1);
+    const met = corpora.map((name) => {
+      const { examples = [] } = corpusLine.parse(JSON.parse(text(name)));
+      return new Set(examples.flatMap(({ task }) => verbsOf(task.id)));
+    });
+    for (const { id } of set.tasks) for (const verbs of met) expect(verbsOf(id).filter((verb) => verbs.has(verb)).length).toBeLessThan(3);
+    for (const part of ["Validation", "Test"] as const) {
+      const chosen = chosenTasks(set, { part, seed: 0 });
+      expect(chosen.length).toBeGreaterThanOrEqual(20);
+      expect(chosen.every((task) => partOf(task) === part)).toBe(true);
+    }
+  });
+});
+
+describe("what it was to show", () => {
+  const rate = (estimate: number, lower: number) => ({ estimate, ci: [lower, estimate + 5] as [number, number] });
+  const generation = (promotion: Partial<Result["verbs"][number]["promotion"]>, runs: string[] = []): Result["verbs"][number] => ({
+    ...{ name: "g", reason: "Continued", members: 12, best: null, archived: 0 },
+    children: runs.map((run) => ({ run, kind: "Merge", parents: 2, state: "Kept", passAt1: null, why: "" })),
+    promotion: { outcome: "NotPromoted", candidate: null, delta: null, rivals: [], why: "nobody is better", ...promotion },
+  });
+  const registry = { before: 1, after: 2, changed: [] };
+  const failedIn = (found: Parameters<typeof checksOf>[0]) => Object.entries(checksOf(found)).filter(([, holds]) => !holds);
+
+  test("holds where nobody deserved it and it says why", () => {
+    expect(failedIn({ verbs: [generation({}, ["a"])], copies: [generation({}, ["b"])], runs: ["b", "a"], registry })).toEqual([]);
+  });
+
+  test.each([
+    ["a copy was promoted", { copies: [generation({ outcome: "Promoted" })] }],
+    ["a child has two runs", { runs: ["a", "a"] }],
+    ["the registry lost a tag", { registry: { ...registry, changed: ["x"] } }],
+    ["nothing is said", { verbs: [generation({ why: "" })] }],
+    [
+      "the mean is as good",
+      { verbs: [generation({ outcome: "Promoted", delta: rate(10, 2), rivals: [{ role: "Mean", delta: rate(10, 2) }] })] },
+    ],
+    ["the gain may be none", { verbs: [generation({ outcome: "Promoted", delta: rate(10, -1) })] }],
+  ])("fails where %s", (_, changed) => {
+    expect(failedIn({ verbs: [generation({})], copies: [generation({})], runs: [], registry, ...changed }).length).toBeGreaterThan(0);
+  });
+});

@@ -1,0 +1,120 @@
+import { mkdir, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { kubectl } from "@rune/cluster/api";
+import { settings } from "@rune/cluster/settings";
+import type { Adapter } from "@rune/crds/adapter";
+import { label } from "@rune/crds/common";
+import { install } from "../00-quickstart/installation.ts";
+import { type Manifest, namespaceManifest } from "../00-quickstart/manifests.ts";
+import { applyKept, beginAnew, get, isOver, isTrue, list, type Seen, serverReady, until, words } from "../00-quickstart/objects.ts";
+import { Parts } from "../00-quickstart/parts.ts";
+import { libraryManifest } from "../10-minilang/manifests.ts";
+import { libraryFile, storeBase } from "../10-minilang/world.ts";
+import {
+  copied,
+  copyManifests,
+  generationManifests,
+  generations,
+  ownNamespace,
+  server,
+  serverManifest,
+  trainingManifests,
+} from "./manifests.ts";
+import { type Options, optionsFrom, usage } from "./options.ts";
+import { checksOf, type GenerationStatus, generationOf, type Result, story } from "./report.ts";
+import { inventory, storeWorld, type World } from "./world.ts";
+
+const parts = new Parts();
+const apply = (file: string, ...manifests: Manifest[]) => applyKept(join("evolution", file), ...manifests);
+
+async function main(options: Options): Promise<Result> {
+  const { namespace } = options;
+  const images = await parts.run("cluster and images", "cluster, images and chart", () => install(options));
+  const trainer = images.trainer;
+  if (!trainer) throw new Error("the trainer image was not built");
+  const base = await parts.run("base", "the laboratory's base model", () => storeBase(options, trainer));
+  const world: World = { base, ...(await parts.run("world", "sessions and tasks", () => storeWorld(options))) };
+  await beginAnew(namespace, ownNamespace);
+  await apply("00-namespace.yaml", namespaceManifest(namespace, ownNamespace));
+  await apply("01-library.yaml", libraryManifest(namespace, await libraryFile()));
+  await apply("02-model-server.yaml", serverManifest(options, base));
+  const trainings = trainingManifests(options, world);
+  await apply("03-training-runs.yaml", ...trainings);
+  const adapters = await parts.run("training", `${trainings.length} adapters, each of one session`, (detail) =>
+    adaptersOf(namespace, trainings.length, detail),
+  );
+  const source = adapters.find(({ metadata }) => metadata.labels?.[label.run] === copied);
+  if (!source) throw new Error(`no Adapter has the label ${label.run}=${copied}`);
+  await apply(
+    "04-copies.yaml",
+    ...copyManifests(options, (await get<unknown>("Adapter", namespace, source.metadata.name)) as unknown as Adapter),
+  );
+  await parts.run("model server", `ModelServer ${server}: vLLM with two pipeline stages`, (detail) =>
+    serverReady(namespace, server, detail),
+  );
+  const before = await inventory(options);
+  await apply("05-generations.yaml", ...generationManifests(options, world));
+
+  const verbs = await chain(options, generations.verbs);
+  const copies = await chain(options, generations.copies);
+  const runs = await list<object>("TrainingRun", namespace);
+  const after = await inventory(options);
+  const found = {
+    verbs: verbs.map(generationOf),
+    copies: copies.map(generationOf),
+    runs: runs.filter(({ metadata }) => metadata.labels?.[label.generation]).map(({ metadata }) => metadata.name),
+    registry: {
+      before: before.size,
+      after: after.size,
+      changed: [...before].filter(([tag, value]) => after.get(tag) !== value).map(([tag]) => tag),
+    },
+  };
+  return { ...found, checks: checksOf(found), ...parts.figures };
+}
+
+/** Adapters of runs, once there are as many. */
+async function adaptersOf(namespace: string, count: number, detail: (text: string) => void): Promise<Seen<object>[]> {
+  return await until(
+    () => list<object>("Adapter", namespace),
+    (adapters) => adapters.filter((adapter) => isTrue(adapter, "Ready")).length >= count,
+    (adapters) => detail(`${adapters.filter((adapter) => isTrue(adapter, "Ready")).length} of ${count} are there`),
+  );
+}
+
+/** Every generation of a chain, once the last has ended. */
+async function chain({ namespace }: Options, first: string): Promise<Seen<GenerationStatus>[]> {
+  const all: Seen<GenerationStatus>[] = [];
+  for (let name: string | undefined = first; name; name = all.at(-1)?.status?.next) {
+    const current: string = name;
+    all.push(await parts.run(current, `EvolutionGeneration ${current}`, (detail) => generationOver(namespace, current, detail)));
+  }
+  return all;
+}
+
+async function generationOver(namespace: string, name: string, detail: (text: string) => void): Promise<Seen<GenerationStatus>> {
+  const ended = await until(
+    () => get<GenerationStatus>("EvolutionGeneration", namespace, name),
+    (seen) => isOver(seen) || isTrue(seen, "Stalled"),
+    (seen) => detail(words(seen)),
+  );
+  if (!isTrue(ended, "Succeeded"))
+    throw new Error(`EvolutionGeneration ${name} can't go on: ${words(ended)}\nSee: kubectl describe reg ${name} -n ${namespace}`);
+  return ended;
+}
+
+try {
+  if (process.argv.includes("--help")) {
+    console.log(usage);
+  } else {
+    const options = optionsFrom(process.argv.slice(2));
+    const result = await main(options);
+    await mkdir(settings.out, { recursive: true });
+    await writeFile(join(settings.out, "evolution.json"), `${JSON.stringify(result, null, 2)}\n`);
+    console.log(story(result, options.namespace));
+    console.log(await kubectl(["get", "evolutiongenerations", "-n", options.namespace]));
+    if (!Object.values(result.checks).every(Boolean)) process.exitCode = 1;
+  }
+} catch (error) {
+  console.error(`\nEvolution stopped: ${(error as Error).message}`);
+  process.exitCode = 1;
+}

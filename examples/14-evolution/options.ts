@@ -1,0 +1,41 @@
+import { parseArgs } from "node:util";
+import type { Installation } from "../00-quickstart/installation.ts";
+import { count } from "../00-quickstart/options.ts";
+
+/** How much evolves. */
+export interface Options extends Installation {
+  readonly namespace: string;
+  /** Sessions that met two of the project's six verbs each; each becomes an adapter. At most 15, because there are no more pairs. */
+  readonly adapters: number;
+  readonly generations: number;
+  /** Copies of one adapter, which are a population of their own. */
+  readonly copies: number;
+}
+
+export const usage = `npm run example -- evolution [options]
+
+  --adapters N      adapters that evolution begins with (12; 4 to 15)
+  --generations N   most generations (3)
+  --namespace NAME  where the objects go (evolution)
+`;
+
+export function optionsFrom(argv: readonly string[]): Options {
+  const { values } = parseArgs({
+    args: [...argv],
+    options: {
+      adapters: { type: "string" },
+      generations: { type: "string" },
+      namespace: { type: "string", default: "evolution" },
+    },
+  });
+  const adapters = count(values.adapters, 12, "--adapters");
+  if (adapters < 4 || adapters > 15) throw new Error("--adapters must be from 4 to 15: six verbs have fifteen pairs");
+  return {
+    adapters,
+    generations: count(values.generations, 3, "--generations"),
+    copies: 4,
+    namespace: values.namespace,
+    release: "rune",
+    systemNamespace: "rune-system",
+  };
+}

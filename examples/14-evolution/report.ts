@@ -1,0 +1,124 @@
+import type { EvolutionGeneration } from "@rune/crds/evolution-generation";
+import { condition, type Seen } from "../00-quickstart/objects.ts";
+
+export type GenerationStatus = NonNullable<EvolutionGeneration["status"]>;
+
+/** Estimate and the ends of its 95 % interval. */
+interface Rate {
+  estimate: number;
+  ci: [number, number];
+}
+
+/** What a generation decided. */
+interface Generation {
+  name: string;
+  reason: string;
+  members: number;
+  best: { adapter: string; passAt1: Rate } | null;
+  children: { run: string; kind: string; parents: number; state: string; passAt1: Rate | null; why: string }[];
+  promotion: {
+    outcome: string;
+    candidate: string | null;
+    delta: Rate | null;
+    rivals: { role: string; delta: Rate }[];
+    why: string;
+  };
+  archived: number;
+}
+
+/** What `out/evolution.json` says. Whether it is as it should be stands in `checks`. */
+export interface Result {
+  verbs: Generation[];
+  copies: Generation[];
+  /** TrainingRuns that generations made. */
+  runs: string[];
+  /** Tags in the adapters' repository before evolution and after, and those that lead to something else or nowhere now. */
+  registry: { before: number; after: number; changed: string[] };
+  checks: Record<string, boolean>;
+  minutes: number;
+  parts: Record<string, number>;
+}
+
+type Interval = { estimate: string; lower: string; upper: string };
+const rateOf = ({ estimate, lower, upper }: Interval): Rate => ({ estimate: Number(estimate), ci: [Number(lower), Number(upper)] });
+
+export function generationOf(seen: Seen<GenerationStatus>): Generation {
+  const { memberCount = 0, best, children = [], promotion, archived = 0 } = seen.status ?? {};
+  return {
+    name: seen.metadata.name,
+    reason: condition(seen, "Succeeded")?.reason ?? "",
+    members: memberCount,
+    best: best ? { adapter: best.adapter, passAt1: rateOf(best.passAt1) } : null,
+    children: children.map(({ run, kind, parents, state, passAt1, why = "" }) => ({
+      ...{ run, kind, parents: parents.length, state, why },
+      passAt1: passAt1 ? rateOf(passAt1) : null,
+    })),
+    promotion: {
+      outcome: promotion?.outcome ?? "NotPromoted",
+      candidate: promotion?.candidate ?? null,
+      delta: promotion?.delta ? rateOf(promotion.delta) : null,
+      rivals: (promotion?.rivals ?? []).map(({ role, delta }) => ({ role, delta: rateOf(delta) })),
+      why: promotion?.why ?? "",
+    },
+    archived,
+  };
+}
+
+/** What evolution is there to show, whichever way it went. */
+export function checksOf({ verbs, copies, runs, registry }: Omit<Result, "checks" | "minutes" | "parts">): Record<string, boolean> {
+  const children = [...verbs, ...copies].flatMap((generation) => generation.children.map(({ run }) => run));
+  const promotions = verbs.map(({ promotion }) => promotion).filter(({ outcome }) => outcome === "Promoted");
+  return {
+    "every generation says who was promoted or why nobody was": verbs.every(({ promotion }) => promotion.why !== ""),
+    "who was promoted gained over its best parent or the champion (lower end above 0)": promotions.every(
+      ({ delta }) => (delta?.ci[0] ?? -1) > 0,
+    ),
+    "and more than the mean and the adapter retrained on the union": promotions.every(
+      ({ delta, rivals }) =>
+        ["Mean", "UnionRetrain"].every((role) => rivals.some((rival) => rival.role === role)) &&
+        rivals.every((rival) => rival.delta.estimate < (delta?.estimate ?? Number.NaN)),
+    ),
+    "copies of one adapter promoted nothing": copies.every(({ promotion }) => promotion.outcome !== "Promoted"),
+    "each child was made by one TrainingRun":
+      new Set(children).size === children.length && children.toSorted().join() === runs.toSorted().join(),
+    "the registry holds everything that it held, unchanged": registry.changed.length === 0,
+  };
+}
+
+/** What a person reads at the end. */
+export function story({ verbs, copies, registry, checks, parts, minutes }: Result, namespace: string): string {
+  const longest = Object.entries(parts).toSorted((a, b) => b[1] - a[1]);
+  return `
+${[...verbs, ...copies].map(paragraph).join("\n")}
+  The registry had ${registry.before} tags of adapters and their evidence before, and has ${registry.after} now.
+
+  What this was to show
+${Object.entries(checks)
+  .map(([what, holds]) => `    ${holds ? "yes" : "NO "}  ${what}`)
+  .join("\n")}
+
+  Where the time went (${minutes} minutes)
+${longest.map(([part, value]) => `    ${part.padEnd(26)} ${value.toFixed(1).padStart(5)} min`).join("\n")}
+
+  Where to look next
+    kubectl get reg -n ${namespace}
+    kubectl describe reg verbs -n ${namespace}
+    out/evolution/ holds every manifest that was applied and the world's files, out/evolution.json these figures
+`;
+}
+
+function paragraph({ name, reason, members, best, children, promotion, archived }: Generation): string {
+  const born = children.map(
+    ({ run, kind, parents, state, passAt1, why }) =>
+      `    ${run.padEnd(16)} ${kind.padEnd(13)} of ${parents}  ${passAt1 ? shown(passAt1) : "not measured"}  ${state}${why ? `: ${why}` : ""}`,
+  );
+  return `
+  ${name}: ${members} members, ${archived} archived; best ${best ? `${best.adapter} ${shown(best.passAt1)}` : "unknown"}
+${born.join("\n")}
+    ${promotion.outcome}: ${promotion.why}
+${promotion.rivals.map(({ role, delta }) => `      ${role.padEnd(13)} ${shown(delta)} points over the same`).join("\n")}
+    ${reason}
+`;
+}
+
+const shown = ({ estimate, ci: [lower, upper] }: Rate) => `${estimate} [${lower}, ${upper}]`;

@@ -1,0 +1,43 @@
+import { join } from "node:path";
+import { settings } from "@rune/cluster/settings";
+import { run } from "@rune/cluster/shell";
+import { mediaType } from "@rune/crds/artifact";
+import type { ArtifactReference, BaseModel } from "@rune/crds/common";
+import { adminRegistry } from "../00-quickstart/installation.ts";
+import { storeFile } from "../10-minilang/world.ts";
+import type { Options } from "./options.ts";
+
+const script = join(settings.root, "examples/10-minilang/world/pairs.py");
+
+/** What evolution begins with, in the registry. */
+export interface World {
+  readonly base: BaseModel;
+  /** A corpus of one session each. */
+  readonly corpora: readonly ArtifactReference[];
+  readonly taskSet: ArtifactReference;
+}
+
+/** Makes the sessions and the tasks, and stores them; equal options give equal digests. */
+export async function storeWorld(options: Options): Promise<Omit<World, "base">> {
+  const directory = join(settings.out, "evolution/world");
+  await run("python3", ["-B", script, "--out", directory, "--sessions", String(options.adapters)]);
+  const corpora: ArtifactReference[] = [];
+  for (let number = 1; number <= options.adapters; number += 1) {
+    const path = join(directory, `pair-${String(number).padStart(2, "0")}.jsonl`);
+    corpora.push(await storeFile(options, "corpora", path, mediaType.corpus, "corpus.jsonl"));
+  }
+  return { corpora, taskSet: await storeFile(options, "tasks", join(directory, "tasks.json"), mediaType.taskSet, "tasks.json") };
+}
+
+/** Every tag of the namespace's adapters with the manifest that it leads to, and every file with its size: what must never change. */
+export async function inventory(options: Options): Promise<ReadonlyMap<string, string>> {
+  const repository = `rune/${options.namespace}/adapters`;
+  using access = await adminRegistry(options, repository);
+  const found = new Map<string, string>();
+  for await (const tag of access.registry.tags(repository, "")) {
+    const digest = (await access.registry.resolveTag(repository, tag)) ?? "gone";
+    const { manifest } = await access.registry.manifest(repository, digest);
+    found.set(tag, [digest, ...manifest.layers.map((layer) => layer.digest)].join(" "));
+  }
+  return found;
+}
