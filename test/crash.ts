@@ -22,7 +22,7 @@ interface Row {
 
 /** An agent isn't there before its isolation is proven, nor after it said how it ended. */
 const sessionCases: Record<Victim, readonly Boundary[]> = {
-  operator: ["isolation", "generate intent", "generated", "execute intent", "executed", "reflected"],
+  operator: ["status.epoch", "isolation", "generate intent", "generated", "execute intent", "executed", "reflected"],
   agent: ["generated", "execute intent", "reflected"],
   vllm: ["status.epoch", "isolation", "generate intent", "generated", "execute intent", "executed", "reflected", "ended"],
   rank: ["generate intent", "executed"],

@@ -14,7 +14,7 @@ import { type Body, combinations, type Path, paths, plainBody, singles, tellingV
 const seed = Number(process.env.RUNE_FUZZ_SEED ?? 1);
 const secondsPerEngine = Number(process.env.RUNE_FUZZ_SECONDS ?? 20);
 /** However slow the machine is: the telling values come first. */
-const fewest = Number(process.env.RUNE_FUZZ_REQUESTS ?? 192);
+const fewest = Number(process.env.RUNE_FUZZ_REQUESTS ?? 96);
 const batchSize = 32;
 
 test.for([1, 2])(

@@ -2,11 +2,11 @@ import { cpus } from "node:os";
 import { ensureUp, cluster as present } from "../cluster/api.ts";
 import { referenceCases } from "../cluster/human-eval.ts";
 import { progress } from "../cluster/progress.ts";
-import { type Counts, command, counted, gpuImageTests, type Stage, unittest, vitest } from "./stages.ts";
+import { type Counts, command, counted, gpuImageTests, long, type Stage, unittest, vitest } from "./stages.ts";
 
 /**
- * Everything there is to test, cheapest first. With names of stages as arguments only those.
- * The last line is what counts.
+ * Everything there is to test, cheapest first. Three long stages are left to `--all`, which is what CI runs. With names of stages as
+ * arguments only those. The last line is what counts.
  */
 const cluster = { RUNE_TEST_CLUSTER: "1" };
 const apiServer = { ...cluster, KUBECONFIG: present().kubeconfig };
@@ -38,19 +38,22 @@ const stages: Stage[] = [
   vitest("jobs on a real cluster", ["controllers/jobs.cluster.test.ts"], apiServer),
   vitest("embedded cluster", ["cluster/embedded.cluster.test.ts", "cluster/down.cluster.test.ts"], cluster),
   gpuImageTests,
-  vitest("engine fuzz", ["test/engine-fuzz.image.test.ts"], { RUNE_TEST_IMAGES: "1" }),
+  long(vitest("engine fuzz", ["test/engine-fuzz.image.test.ts"], { RUNE_TEST_IMAGES: "1" })),
   // The first of these installs everything; the others go on with what it left.
   vitest("the whole loop", ["test/loop.cluster.test.ts"], cluster),
-  vitest("minilang", ["test/minilang.cluster.test.ts"], cluster),
+  long(vitest("minilang", ["test/minilang.cluster.test.ts"], cluster)),
   vitest("chart", ["charts/rune/chart.cluster.test.ts"], cluster),
   vitest("environment check", ["test/environment.cluster.test.ts"], cluster),
   vitest("bad adapters", ["test/bad-adapters.cluster.test.ts"], cluster),
   vitest("bad input", ["test/bad-input.cluster.test.ts"], cluster),
-  vitest("crashes", ["test/crash.cluster.test.ts"], cluster),
+  long(vitest("crashes", ["test/crash.cluster.test.ts"], cluster)),
 ];
 
-async function main(wanted: readonly string[]): Promise<void> {
-  const chosen = stages.filter(({ name }) => wanted.length === 0 || wanted.some((each) => name.includes(each)));
+async function main(args: readonly string[]): Promise<void> {
+  const wanted = args.filter((each) => each !== "--all");
+  const isChosen = ({ name, isLong }: Stage) =>
+    wanted.length > 0 ? wanted.some((each) => name.includes(each)) : !isLong || args.includes("--all");
+  const chosen = stages.filter(isChosen);
   if (chosen.length === 0)
     throw new Error(`no stage is called ${wanted.join(", ")}; there are: ${stages.map(({ name }) => name).join(", ")}`);
   const total = { passed: 0, failed: 0 };
@@ -63,17 +66,18 @@ async function main(wanted: readonly string[]): Promise<void> {
     total.passed += counts.passed;
     total.failed += counts.failed;
     failures.push(...counts.failures.map((failure) => `${stage.name}: ${failure}`));
-    const took = Date.now() - from;
-    const cells = [
-      stage.name.padEnd(28),
-      `${String(counts.passed).padStart(5)} passed ${String(counts.failed).padStart(4)} failed ${String(counts.skipped).padStart(4)} skipped`,
-      `${(took / 60_000).toFixed(1).padStart(6)} min`,
-      `${((busyMilliseconds() - busyBefore) / took).toFixed(1).padStart(4)} cores busy`,
-    ];
-    rows.push(cells.join(" "));
+    rows.push(row(stage.name, counts, Date.now() - from, busyMilliseconds() - busyBefore));
   }
-  console.log(`\n${[...failures, "", ...rows].join("\n")}\n\n${total.passed} passed, ${total.failed} failed`);
+  const left = stages.filter((stage) => wanted.length === 0 && !isChosen(stage)).map(({ name }) => name);
+  const leftOut = left.length > 0 ? `\n\nnot run, for their length: ${left.join(", ")}; npm test -- --all runs them too` : "";
+  console.log(`\n${[...failures, "", ...rows].join("\n")}${leftOut}\n\n${total.passed} passed, ${total.failed} failed`);
   process.exitCode = total.failed === 0 && total.passed > 0 ? 0 : 1;
+}
+
+function row(name: string, { passed, failed, skipped }: Counts, took: number, busy: number): string {
+  const cell = (value: number | string, width: number) => String(value).padStart(width);
+  const counts = `${cell(passed, 5)} passed ${cell(failed, 4)} failed ${cell(skipped, 4)} skipped`;
+  return `${name.padEnd(28)} ${counts} ${cell((took / 60_000).toFixed(1), 6)} min ${cell((busy / took).toFixed(1), 4)} cores busy`;
 }
 
 /** Of the machine's CPUs together, since it started. */

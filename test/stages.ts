@@ -17,8 +17,12 @@ export interface Counts {
 
 export interface Stage {
   name: string;
+  /** Whether it is left to `npm test -- --all`. */
+  isLong?: boolean;
   run(): Promise<Counts>;
 }
+
+export const long = (stage: Stage): Stage => ({ ...stage, isLong: true });
 
 const show = (line: string) => process.stdout.write(`${line}\n`);
 
