@@ -21,7 +21,7 @@ export interface EpochKind<T extends KubeObject> {
   readonly reconcile: Reconciler<T>;
 }
 
-/** Wakes objects on their sandbox, their worker's Job and pod, their servers, what they require, and every append to their log. */
+/** Wakes objects on their sandbox, their worker's Job and pod, what learns from them, their servers, what they require, and every append to their log. */
 export function registerEpochKind<T extends KubeObject & { metadata: { namespace?: string }; spec: { requires?: readonly Requirement[] } }>(
   manager: Manager,
   services: Services,
@@ -54,7 +54,7 @@ export function registerEpochKind<T extends KubeObject & { metadata: { namespace
     .watches(configMaps, beginningWith)
     .watches(modelServers, (server) => [...using(server), ...required(server)])
     .watches(adapters, required)
-    .watches(trainingRuns, required)
+    .watches(trainingRuns, (run) => [...labelled(kind.ownerLabel)(run), ...required(run)])
     .watches(agentSessions, required)
     .watches(evaluations, required)
     .watches(environmentChecks, required)

@@ -66,6 +66,10 @@ export const Reason = {
   RankTooLarge: "RankTooLarge",
   /** The adapter is loaded or claimed; its deletion waits. */
   InUse: "InUse",
+  /** The TrainingRun that is named has failed. */
+  RunFailed: "RunFailed",
+  /** What is named as a hypernetwork is none. */
+  NotAHypernetwork: "NotAHypernetwork",
   /** An Adapter that is named doesn't exist. */
   AdapterMissing: "AdapterMissing",
   /** Too few solved sessions to learn from. */

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { requirementsMet } from "./requires.ts";
-import { condition, evaluation } from "./testing/objects.ts";
+import { agentSession, condition, evaluation } from "./testing/objects.ts";
 
 const gate = (conditions?: ReturnType<typeof condition>[]) => ({
   requirements: [
@@ -32,5 +32,16 @@ describe("spec.requires", () => {
     expect(blocker).toMatchObject({ reason: "RequirementFailed" });
     expect(blocker?.retrySeconds).toBeUndefined();
     expect(requirementsMet(gate([condition("Failed")]))).toMatchObject({ reason: "RequirementFailed" });
+  });
+
+  it("waits for what comes of learning from a session that has ended, and no longer than that", () => {
+    const learnt = (status: "Unknown" | "False" | "True") => {
+      const conditions = [condition("Succeeded"), { ...condition("Learnt"), status }];
+      const object = agentSession("widest", { status: { conditions } });
+      return requirementsMet({ requirements: [{ kind: "AgentSession", name: "widest", condition: "Learnt", object }] });
+    };
+    expect(learnt("Unknown")).toMatchObject({ reason: "RequirementNotMet" });
+    expect(learnt("False")).toMatchObject({ reason: "RequirementFailed" });
+    expect(learnt("True")).toBeNull();
   });
 });

@@ -1,3 +1,4 @@
+import { learntCondition } from "@rune/crds/agent-session";
 import { type Cache, getCondition, isTerminal, isTrue, type KubeObject } from "kopf-ts";
 import type { Check } from "./check.ts";
 import { Reason } from "./reasons.ts";
@@ -29,7 +30,9 @@ export function observeRequirements(
 
 /** Whether every required condition is True; what can't become True any more stalls. */
 export const requirementsMet: Check<{ readonly requirements: readonly ObservedRequirement[] }> = ({ requirements }) => {
-  const failed = requirements.find(({ object, condition }) => object && isTerminal(object) && !isTrue(object, condition));
+  const failed = requirements.find(
+    ({ object, condition }) => object && isTerminal(object) && !isTrue(object, condition) && !isOpen(object, condition),
+  );
   if (failed) {
     return {
       reason: Reason.RequirementFailed,
@@ -45,6 +48,10 @@ export const requirementsMet: Check<{ readonly requirements: readonly ObservedRe
       }
     : null;
 };
+
+/** What is said of an object after it has ended, and isn't said yet. */
+const isOpen = (object: KubeObject, condition: string) =>
+  condition === learntCondition && getCondition(object, condition)?.status === "Unknown";
 
 function sentence({ kind, name, condition, object }: ObservedRequirement): string {
   if (!object) return `${kind} ${name} doesn't exist yet`;

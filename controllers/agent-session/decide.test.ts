@@ -3,27 +3,21 @@ import { type AgentSession, agentSession } from "@rune/crds/agent-session";
 import type { LogRecord } from "@rune/crds/artifact";
 import type { MeasuredTasks } from "@rune/crds/common";
 import type { ModelServer } from "@rune/crds/model-server";
-import { trainingRun } from "@rune/crds/training-run";
 import type { Outcome } from "kopf-ts";
 import { describe, expect, it } from "vitest";
 import { aCondition, aJob, aPod, aSession, now } from "../testing/builders.ts";
 import { config, digestOf } from "../testing/objects.ts";
+import { aSessionWorld, servedBase as baseDigest, logOf, aServer as server } from "../testing/session-world.ts";
 import { mayStillWrite } from "../worker.ts";
 import { decide } from "./decide.ts";
 import { endingOf } from "./ending.ts";
-import { summarize, trajectoryOf } from "./log.ts";
+import { trajectoryOf } from "./log.ts";
 import { chooseAdapter } from "./retrieval.ts";
 import { turnOf } from "./turn.ts";
 import type { World } from "./world.ts";
 
-const baseDigest = digestOf("d");
 const startTime = "2026-11-23T11:59:00Z";
 const chosen = { reason: "NoneRelevant", message: "no memory" };
-const server = {
-  metadata: { name: "coder" },
-  spec: { base: { oci: { repository: "rune/models/m", digest: digestOf("b") } } },
-  status: { baseDigest, conditions: [aCondition("Ready")] },
-} as unknown as ModelServer;
 const targets = {
   canary: "10.0.0.1:80",
   dns: "10.0.0.2:53",
@@ -39,34 +33,7 @@ const proof: LogRecord = {
   isolation: { verified: true, probes: [{ name: "canary", layer: 1, expected: "Blocked", observed: "Blocked" }] },
 };
 const ended: LogRecord = { type: "ended", ...at(3), outcome: "Solved", message: "a program passed" };
-const logOf = (...records: LogRecord[]) => ({ records, lastSequence: records.length, summary: summarize(records) });
-
-function aWorld(over: Partial<World> = {}): World {
-  const nothing = {
-    sandboxPod: undefined,
-    job: undefined,
-    targets: undefined,
-    ending: undefined,
-    seal: undefined,
-    natsCredentials: undefined,
-  };
-  const fine = {
-    requirements: [],
-    server,
-    adapters: [],
-    libraryExists: true,
-    turn: { mine: true as const },
-    agentWrites: false,
-    takenUIDs: new Set<number>(),
-    progress: 0,
-    leftovers: [],
-    learningExists: false,
-    runnerToken: "t",
-  };
-  return { session: aSession(), sandbox: { state: "Absent" }, worker: { state: "Absent" }, log: logOf(), ...nothing, ...fine, ...over };
-}
-
-const decideOn = (over: Partial<World>): Outcome => decide(aWorld(over), config, async () => {}, now);
+const decideOn = (over: Partial<World>): Outcome => decide(aSessionWorld(over), config, async () => {}, now);
 const working = (status: object = {}) =>
   aSession({ status: { startTime, adapter: chosen, epoch: 1, sandbox: { pod: "fix-parser-s1", uid: 100001 }, ...status } });
 const ready = { state: "Ready" as const, ip: "10.1.0.1", hostIP: "10.0.0.5", podUID: "p" };
@@ -295,32 +262,6 @@ describe("the ending", () => {
     expect(end("Exhausted")).toMatchObject({ kind: "succeeded" });
     expect(end("Exhausted").conditions).toContainEqual(expect.objectContaining({ type: "Solved", status: "False" }));
     expect(end("Aborted")).toMatchObject({ kind: "failed", status: { trajectory: seal } });
-  });
-
-  it("isn't kept from ending by a ModelServer that is gone; it says that nothing is learnt", () => {
-    const session = { ...working(), spec: { ...working().spec, learn: { policy: "WhenSolved" as const } } };
-    const outcome = decideOn({ ...over, session, server: undefined, seal: { ...seal, stored: true } });
-    expect(outcome).toMatchObject({ kind: "succeeded", creates: [] });
-    expect(outcome.events).toContainEqual(expect.objectContaining({ type: "Warning", reason: "ServerMissing" }));
-  });
-
-  it("starts the session's own training before it is told, so that no crash can lose it", () => {
-    const session = { ...working(), spec: { ...working().spec, learn: { policy: "WhenSolved" as const } } };
-    const first = decideOn({ ...over, session, seal: { ...seal, stored: true } });
-    expect(first).toMatchObject({ kind: "progressing", creates: [{ kind: "TrainingRun", spec: { base: server.spec.base } }] });
-    expect(first.creates[0]?.spec.resources).toEqual({ gpus: 1 });
-    expect(trainingRun.spec.parse(first.creates[0]?.spec)).toMatchObject({
-      sft: { objective: "CrossEntropy" },
-      corpus: { sessionNames: ["fix-parser"] },
-    });
-    const onCPUs = { ...config, engine: { ...config.engine, device: "CPU" as const } };
-    const training = decide(aWorld({ ...over, session, seal: { ...seal, stored: true } }), onCPUs, async () => {}, now);
-    expect(training.creates[0]?.spec.resources).toBeUndefined();
-    expect(decideOn({ ...over, session, seal: { ...seal, stored: true }, learningExists: true })).toMatchObject({
-      kind: "succeeded",
-      creates: [],
-      status: { trainingRun: first.creates[0]?.metadata.name },
-    });
   });
 
   it("takes the sandbox away, also when that was missed before", () => {

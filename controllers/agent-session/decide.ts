@@ -1,9 +1,8 @@
 import type { AgentSession } from "@rune/crds/agent-session";
 import type { Trajectory } from "@rune/crds/artifact";
-import type { ModelServer } from "@rune/crds/model-server";
 import { failed, isTerminal, isTrue, type KubeObject, type Outcome, progressing, succeeded, timestamp, unchanged, waiting } from "kopf-ts";
 import { brief } from "../brief.ts";
-import { blocked, type Check, firstOf } from "../check.ts";
+import { blocked, type Check, firstOf, repairSeconds } from "../check.ts";
 import type { OperatorConfig } from "../config.ts";
 import {
   beginEpoch,
@@ -18,13 +17,13 @@ import {
 } from "../epoch.ts";
 import { finished } from "../finished.ts";
 import { isolationVerified } from "../isolation.ts";
-import { generatedName } from "../names.ts";
 import { Reason } from "../reasons.ts";
 import { requirementsMet } from "../requires.ts";
 import { libraryMissing, sandboxObjects } from "../sandbox.ts";
 import { adapterOn, isServed } from "../serving.ts";
 import { deadlineOf } from "./ending.ts";
 import { agentObjects } from "./job.ts";
+import { hypernetworkFits, learningAtEnd, learnOn, stillLearns } from "./learning.ts";
 import { trajectoryOf } from "./log.ts";
 import { SessionReason } from "./reasons.ts";
 import { chooseAdapter } from "./retrieval.ts";
@@ -54,20 +53,19 @@ const libraryExists: Check<World> = ({ session, libraryExists: exists }) => (exi
 /** What a session requires holds once, at its beginning: its work isn't interrupted by what happens to others. */
 const mayBegin: Check<World> = (world) => (world.session.status?.epoch ? null : requirementsMet(world));
 
-const checks: Check<World>[] = [mayBegin, serverExists, serverReady, libraryExists];
+const checks: Check<World>[] = [mayBegin, serverExists, serverReady, libraryExists, hypernetworkFits];
 
 /** From what is seen to what should be, one step at a time: choice of memory → sandbox → agent → sealed trajectory. */
 export function decide(world: World, config: OperatorConfig, seal: Seal, now: Date): Outcome {
   const { session } = world;
   if (session.metadata.deletionTimestamp) return unchanged();
-  // An agent that has told its ending ends by itself; its Job stays, with what it logged, unless something else keeps it going.
-  if (isTerminal(session)) return finished(session, now, session.status?.sandbox ? [...liveSandbox(world), ...lingeringWorker(world)] : []);
-  if (world.ending) return end(world, config, seal);
+  if (isTerminal(session)) return afterwards(world, config, now);
+  if (world.ending) return end(world, seal);
   if (session.spec.suspend) return suspended(session, world);
   if ("unavailable" in world.log)
     return waiting(SessionReason.LogUnavailable, `the live log can't be read: ${world.log.unavailable}`, retrySeconds);
   const blocker = firstOf(checks, world);
-  if (blocker) return blocked(blocker);
+  if (blocker) return blocked(blocker).again(repairSeconds);
   if (!session.status?.adapter) return choose(world);
   const loading = adapterLoading(world);
   if (loading) return loading;
@@ -191,7 +189,7 @@ function said(world: World, outcome: Outcome): Outcome {
 }
 
 /** Whatever the ending: no agent lives on, the log is sealed, and only then the session ends. */
-function end(world: World, config: OperatorConfig, seal: Seal): Outcome {
+function end(world: World, seal: Seal): Outcome {
   const { session, log, seal: state, ending, job, worker, agentWrites } = world;
   if (!ending) return unchanged();
   const running = worker.state === "Running" && job ? [job] : [];
@@ -218,7 +216,7 @@ function end(world: World, config: OperatorConfig, seal: Seal): Outcome {
       .effect("seal", () => seal(trajectory))
       .atOnce();
   }
-  return ended(world, config, { ...status, endTime: endTime(world), trajectory: { repository: state.repository, digest: state.digest } });
+  return ended(world, { ...status, endTime: endTime(world), trajectory: { repository: state.repository, digest: state.digest } });
 }
 
 function endTime({ session, log }: World): string {
@@ -226,54 +224,29 @@ function endTime({ session, log }: World): string {
   return timestamp(new Date(last ?? session.metadata.creationTimestamp));
 }
 
-function ended(
-  world: World,
-  config: OperatorConfig,
-  status: { outcome: string; trajectory: { repository: string; digest: string }; endTime: string },
-): Outcome {
-  const { session, ending } = world;
+function ended(world: World, status: { outcome: string; trajectory: { repository: string; digest: string }; endTime: string }): Outcome {
+  const { ending } = world;
   if (!ending) return unchanged();
   const solved = ending.outcome === "Solved";
   const result = solved || ending.outcome === "Exhausted";
-  const learns = solved && session.spec.learn.policy === "WhenSolved";
-  const learning = learns && world.server ? learningRun(session, world.server, config) : null;
-  // Before the ending is told: what has ended is never looked at again, and would never start it.
-  if (learning && !world.learningExists)
-    return progressing(SessionReason.Sealing, `the TrainingRun ${learning.metadata.name} is being created`, status)
-      .creating(learning)
-      .again(1);
-  const full = { ...status, ...(learning && { trainingRun: learning.metadata.name }) };
+  const learning = learningAtEnd(world);
+  const full = { ...status, ...learning?.status };
   const outcome = result
     ? succeeded(full, { reason: ending.outcome, message: ending.message })
     : failed(ending.reason, `${ending.message}; the trajectory is sealed as ${status.trajectory.digest}`, full);
-  const told = learns && !learning ? outcome.event("Warning", SessionReason.ServerMissing, nothingLearnt) : outcome;
-  return said(world, told)
+  const unlearnt = learning?.condition.reason === SessionReason.ServerMissing;
+  const told = unlearnt ? outcome.event("Warning", SessionReason.ServerMissing, learning.condition.message) : outcome;
+  return said(world, learning ? told.condition(learning.condition) : told)
     .condition({ type: "Solved", status: solved ? "True" : "False", reason: ending.outcome, message: ending.message })
     .condition({ type: "TrajectorySealed", status: "True", reason: "Stored", message: status.trajectory.digest })
     .event(result ? "Normal" : "Warning", ending.outcome, ending.message)
     .atOnce();
 }
 
-const nothingLearnt =
-  "nothing is learnt from this session by itself: its ModelServer is gone, and with it the word on the base model; create a TrainingRun that names the session";
-
-/** The TrainingRun of a session that is learnt from by itself. It has no owner: what was learnt outlives the session. */
-function learningRun(session: AgentSession, server: ModelServer, config: OperatorConfig): KubeObject {
-  const run: KubeObject & { spec: object } = {
-    apiVersion: session.apiVersion,
-    kind: "TrainingRun",
-    metadata: {
-      name: generatedName(session.metadata),
-      namespace: session.metadata.namespace,
-      labels: { "rune.dev/session": session.metadata.name },
-    },
-    spec: {
-      base: server.spec.base,
-      ...(config.engine.device === "CUDA" && { resources: { gpus: 1 } }),
-      sft: session.spec.learn.sft ?? {},
-      corpus: { sessionNames: [session.metadata.name] },
-      output: { scope: session.spec.scope },
-    },
-  };
-  return run;
+/** An agent that has told its ending ends by itself; its Job stays, with what it logged, unless something else keeps it going. */
+function afterwards(world: World, config: OperatorConfig, now: Date): Outcome {
+  const { session } = world;
+  const leftovers = session.status?.sandbox ? [...liveSandbox(world), ...lingeringWorker(world)] : [];
+  const rest = stillLearns(session) ? unchanged().deleting(...leftovers) : finished(session, now, leftovers);
+  return learnOn(rest, world, config);
 }

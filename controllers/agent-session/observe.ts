@@ -5,7 +5,7 @@ import { type Context, configMaps, isTerminal, jobs, pods } from "kopf-ts";
 import { probeTargets } from "../cluster-services.ts";
 import type { Services } from "../context.ts";
 import { leftoversOf } from "../epoch.ts";
-import { generatedName, jobNameOfEpoch, repositoryOf, sandboxName } from "../names.ts";
+import { jobNameOfEpoch, repositoryOf, sandboxName } from "../names.ts";
 import { ownChild } from "../pod.ts";
 import { observeRefusal } from "../refusal.ts";
 import { observeRequirements } from "../requires.ts";
@@ -32,6 +32,7 @@ export async function observe(session: AgentSession, context: Context, services:
   const over = isTerminal(session) || session.metadata.deletionTimestamp !== undefined;
   const starting = sandbox.state === "Ready" && worker.state === "Absent" && !over ? sandbox : undefined;
   const log = epoch > 0 && !over ? await observeLog(session, services) : emptyLog;
+  const runNamed = (name?: string) => (name ? cache(trainingRuns).get({ namespace, name }) : undefined);
   const ending = over ? undefined : endingOf(session, worker, log, clock.now());
   return {
     session,
@@ -40,8 +41,8 @@ export async function observe(session: AgentSession, context: Context, services:
     adapters: status?.adapter ? [] : cache(adapters).list({ namespace }),
     libraryExists:
       !spec.sandbox.libraryConfigMap || cache(configMaps).get({ namespace, name: spec.sandbox.libraryConfigMap }) !== undefined,
-    turn: turnOf(session, server, cache(agentSessions).list({ namespace })),
-    takenUIDs: liveSandboxUIDs([...cache(agentSessions).list(), ...cache(evaluations).list()], uid),
+    turn: over ? { mine: true } : turnOf(session, server, cache(agentSessions).list({ namespace })),
+    takenUIDs: over ? new Set() : liveSandboxUIDs([...cache(agentSessions).list(), ...cache(evaluations).list()], uid),
     sandboxPod,
     sandbox,
     job,
@@ -53,7 +54,8 @@ export async function observe(session: AgentSession, context: Context, services:
     log,
     ending,
     seal: ending && "records" in log ? await observeSeal(session, log, ending.outcome, services) : undefined,
-    learningExists: cache(trainingRuns).get({ namespace, name: generatedName(session.metadata) }) !== undefined,
+    learning: runNamed(status?.trainingRun),
+    hypernetworkRun: epoch > 0 ? undefined : runNamed(spec.learn.hypernetwork?.run),
     natsCredentials: starting && (await mint(session, clock.now(), services)),
     runnerToken: services.runnerToken(uid, Math.max(1, epoch)),
   };

@@ -42,6 +42,18 @@ export const SessionReason = {
   Aborted: "Aborted",
   /** No program can be judged by the task's tests. */
   TestsUnusable: "TestsUnusable",
+  /** Nothing is learnt by itself from a session that isn't solved. */
+  NotSolved: "NotSolved",
+  /** The TrainingRun that learns from the session is about to be created. */
+  LearningStarts: "LearningStarts",
+  /** The TrainingRun that learns from the session is under way. */
+  Learning: "Learning",
+  /** An Adapter was made of the session. */
+  AdapterMade: "AdapterMade",
+  /** The TrainingRun that learnt from the session was deleted too early. */
+  RunDeleted: "RunDeleted",
+  /** The hypernetwork that is named makes nearly the same adapter of every session. */
+  ModeCollapse: "ModeCollapse",
   /** More epochs were lost than make sense. */
   EpochsExhausted: "EpochsExhausted",
 } as const;

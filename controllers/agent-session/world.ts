@@ -2,6 +2,7 @@ import type { Adapter } from "@rune/crds/adapter";
 import type { AgentSession } from "@rune/crds/agent-session";
 import type { LogRecord } from "@rune/crds/artifact";
 import type { ModelServer } from "@rune/crds/model-server";
+import type { TrainingRun } from "@rune/crds/training-run";
 import type { EpochWorld } from "../epoch.ts";
 import type { ObservedRequirement } from "../requires.ts";
 import type { ProbeTargets } from "../sandbox.ts";
@@ -29,8 +30,10 @@ export interface World extends EpochWorld {
   readonly log: LogState;
   /** How the work ended, once it has. */
   readonly ending: { outcome: NonNullable<NonNullable<AgentSession["status"]>["outcome"]>; reason: string; message: string } | undefined;
-  /** Whether the TrainingRun that this session starts by itself is there. */
-  readonly learningExists: boolean;
+  /** The TrainingRun that this session has started by itself. */
+  readonly learning: TrainingRun | undefined;
+  /** The TrainingRun whose hypernetwork is to generate, until the work begins. */
+  readonly hypernetworkRun: TrainingRun | undefined;
   readonly seal: SealState | undefined;
   /** Freshly minted where the agent has to be created. */
   readonly natsCredentials: string | undefined;

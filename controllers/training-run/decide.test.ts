@@ -305,7 +305,11 @@ describe("the result", () => {
     const artifact = stored({ scope });
     const [adapter] = decideOn({ run: running({ result }), artifact }).creates;
     expect(adapter).toMatchObject({ spec: { scope } });
-    expect(adapter?.metadata.labels).toEqual({ "rune.dev/run": "tessera", "rune.dev/domain": "parsing" });
+    expect(adapter?.metadata.labels).toEqual({
+      "rune.dev/run": "tessera",
+      "rune.dev/method": "sft",
+      "rune.dev/domain": "parsing",
+    });
   });
 
   it("ends the run once the Adapter is there, and an ended run does nothing more", () => {

@@ -1,3 +1,4 @@
+import { methodOf } from "@rune/crds/methods";
 import type { TrainingRun } from "@rune/crds/training-run";
 import { failed, isTerminal, type Outcome, progressing, timestamp, unchanged, waiting } from "kopf-ts";
 import { isResolved } from "../base-model.ts";
@@ -14,7 +15,7 @@ import { type Corpus, corpusOf } from "./corpus.ts";
 import { endAttempt, endingOf } from "./ending.ts";
 import { freezeInputs, hasOpenInputs, inputsFit, inputsThere } from "./inputs.ts";
 import { attemptObjects, attemptSecret } from "./job.ts";
-import { methodOf, outputKindOf } from "./methods.ts";
+import { outputKindOf } from "./methods.ts";
 import { adopt, publish, survived } from "./outputs.ts";
 import { isQueued, overdueIn, overdueWords, queued } from "./queue.ts";
 import { ranksFit } from "./ranks.ts";

@@ -1,11 +1,13 @@
 import type { Adapter } from "@rune/crds/adapter";
+import { methodOf } from "@rune/crds/methods";
 import type { TrainingRun } from "@rune/crds/training-run";
 import { getCondition, isTrue, type Outcome, progressing } from "kopf-ts";
 import { isResolved } from "../base-model.ts";
 import type { Check } from "../check.ts";
+import { neverAHypernetwork } from "../hypernetwork-run.ts";
 import { Reason } from "../reasons.ts";
 import { sharedScope } from "../scope.ts";
-import { methodOf, namedAdapters } from "./methods.ts";
+import { namedAdapters } from "./methods.ts";
 import { RunReason } from "./reasons.ts";
 import type { World } from "./world.ts";
 
@@ -69,16 +71,8 @@ const generatorTrained: Check<World> = ({ run, generatorRun }) => {
   if (!name || !hasOpenInputs(run)) return null;
   if (!generatorRun)
     return { reason: RunReason.RunMissing, message: `waits for the TrainingRun ${name}, which this namespace doesn't have`, retrySeconds };
-  if (!generatorRun.spec.hypernetwork)
-    return {
-      reason: RunReason.NotAHypernetwork,
-      message: `the TrainingRun ${name} trains no hypernetwork, its method is ${methodOf(generatorRun)}; name one whose method is hypernetwork in a new run`,
-    };
-  if (isTrue(generatorRun, "Failed"))
-    return {
-      reason: RunReason.RunFailed,
-      message: `the TrainingRun ${name} has failed: ${getCondition(generatorRun, "Failed")?.message ?? ""}; name one that succeeded in a new run`,
-    };
+  const never = neverAHypernetwork(generatorRun);
+  if (never) return { ...never, message: `${never.message}; name one that trains a hypernetwork, and succeeds, in a new run` };
   return isTrue(generatorRun, "Succeeded")
     ? null
     : { reason: RunReason.RunRunning, message: `waits until the TrainingRun ${name} has trained its hypernetwork`, retrySeconds };
@@ -102,7 +96,7 @@ const generatorReadable: Check<World> = ({ run, generator }) => {
       message: `the hypernetwork can't be read: ${generator.unavailable}; it is tried again`,
       retrySeconds,
     };
-  const reason = "missing" in generator ? Reason.ArtifactMissing : RunReason.NotAHypernetwork;
+  const reason = "missing" in generator ? Reason.ArtifactMissing : Reason.NotAHypernetwork;
   const what = "missing" in generator ? generator.missing : generator.wrong;
   return { reason, message: `${what}; name a hypernetwork's artifact in a new run` };
 };

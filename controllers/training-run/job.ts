@@ -3,6 +3,7 @@ import type { AdapterConfig, TrainerResult } from "@rune/crds/artifact";
 import { logStream, progressSubject } from "@rune/crds/artifact";
 import { label } from "@rune/crds/common";
 import type { TrainerJob } from "@rune/crds/job-spec";
+import { methodOf } from "@rune/crds/methods";
 import type { TrainingRun } from "@rune/crds/training-run";
 import type { KubeObject } from "kopf-ts";
 import type { BaseIdentity } from "../base-model.ts";
@@ -34,7 +35,7 @@ import {
   temporaryVolume,
 } from "../pod.ts";
 import { container } from "./attempts.ts";
-import { descentOf, methodOf, outputKindOf, outputRepositoryOf } from "./methods.ts";
+import { descentOf, outputKindOf, outputRepositoryOf } from "./methods.ts";
 import type { World } from "./world.ts";
 
 const checkpointDirectory = "/checkpoints";
@@ -168,6 +169,7 @@ export function adapterOf(
       namespace: run.metadata.namespace,
       labels: {
         [label.run]: run.metadata.name,
+        [label.method]: methodOf(run),
         ...legalLabels({ [label.session]: config.session?.name }),
         ...scopeLabels(scope),
       },

@@ -1,13 +1,7 @@
-import { type Method, methodNames } from "@rune/crds/methods";
 import type { TrainingRun } from "@rune/crds/training-run";
 import { repositoryOf } from "../names.ts";
 
 /** What is known of a method without looking at the world. */
-
-/** The one method of a run: its spec has exactly one section. */
-export function methodOf({ spec }: TrainingRun): Method {
-  return methodNames.find((name) => spec[name] !== undefined) ?? "sft";
-}
 
 /** What a run leaves in the registry: an adapter, an index of several adapters, or a hypernetwork. */
 export type OutputKind = "Adapter" | "Adapters" | "Hypernetwork";

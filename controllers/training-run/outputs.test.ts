@@ -147,6 +147,7 @@ describe("an index of adapters", () => {
       metadata: {
         labels: {
           "rune.dev/run": "tessera",
+          "rune.dev/method": "generate",
           "rune.dev/session": "s1",
           "rune.dev/project": "tessera",
           "rune.dev/domain": "text",
@@ -167,6 +168,14 @@ describe("an index of adapters", () => {
     });
     expect(outcome.message).toBe("generated, from 60 sessions, 45 Adapters");
     expect(outcome.status).not.toHaveProperty("adapter");
+  });
+
+  it("of one session names its Adapter, as every run does that makes one alone", () => {
+    const [only = ""] = digests;
+    const single = { artifact: { ...artifact, members: [only] } };
+    const outcome = decide(aTrainingWorld({ run, artifact: single, created: new Set([nameOf(only)]), members: undefined }), config, now);
+    expect(outcome).toMatchObject({ kind: "succeeded", status: { adapters: { created: 1, total: 1 }, adapter: nameOf(only) } });
+    expect(outcome.message).toContain(`the Adapter ${nameOf(only)}`);
   });
 
   it("waits for a registry that is away, and for ten minutes for an adapter that isn't found", () => {

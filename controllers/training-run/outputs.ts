@@ -87,6 +87,11 @@ function publishMembers(world: World, result: Result, digests: readonly string[]
   const total = digests.length;
   const open = digests.filter((digest) => !created.has(generatedName(run.metadata, digest)));
   const adapters = { created: total - open.length, total };
+  const [only] = digests;
+  if (open.length === 0 && total === 1 && only) {
+    const adapter = generatedName(run.metadata, only);
+    return done(run, { adapters, adapter }, RunReason.AdapterCreated, `${madeOf(run)} the Adapter ${adapter}`);
+  }
   if (open.length === 0) return done(run, { adapters }, RunReason.AdapterCreated, `${madeOf(run)} ${total} Adapters`);
   if (!members || "unavailable" in members)
     return waiting(

@@ -1,9 +1,9 @@
-import { largestRank } from "@rune/crds/methods";
+import { largestRank, methodOf } from "@rune/crds/methods";
 import type { ModelServer } from "@rune/crds/model-server";
 import { isResolved } from "../base-model.ts";
 import type { Check } from "../check.ts";
 import { Reason } from "../reasons.ts";
-import { leastRank, methodOf } from "./methods.ts";
+import { leastRank } from "./methods.ts";
 import type { World } from "./world.ts";
 
 /*

@@ -18,10 +18,6 @@ export const RunReason = {
   RunMissing: "RunMissing",
   /** The TrainingRun that is named hasn't ended. */
   RunRunning: "RunRunning",
-  /** The TrainingRun that is named has failed. */
-  RunFailed: "RunFailed",
-  /** What is named as a hypernetwork is none. */
-  NotAHypernetwork: "NotAHypernetwork",
   /** A hypernetwork makes nearly the same adapter of every trajectory. */
   ModeCollapse: "ModeCollapse",
   /** A control adapter is named as a parent. */

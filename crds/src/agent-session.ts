@@ -2,7 +2,7 @@ import { z } from "zod";
 import { artifactReference, bounded, isolation, losses, requires, sampling, sandbox, sandboxStatus, scope, statusBase } from "./common.ts";
 import { decimal, digest, objectName, serverName, text, time, whole } from "./field.ts";
 import { columns, defineKind, type ObjectOf } from "./kind.ts";
-import { sft } from "./methods.ts";
+import { hypernetworkReference, isOneHypernetwork, sft } from "./methods.ts";
 
 export const task = z
   .object({
@@ -25,6 +25,9 @@ export const task = z
   })
   .describe("The task.");
 export type Task = z.infer<typeof task>;
+
+/** Condition of a session that learns by itself: what came of it. It alone may change when the session has ended. */
+export const learntCondition = "Learnt";
 
 const spec = z.object({
   task,
@@ -51,10 +54,17 @@ const spec = z.object({
   learn: z
     .object({
       policy: z
-        .enum(["None", "WhenSolved"])
+        .enum(["None", "WhenSolved", "Generate"])
         .default("None")
-        .describe("Whether this session alone starts a TrainingRun when it ends solved."),
+        .describe(
+          "Whether this session alone starts a TrainingRun when it ends solved: WhenSolved trains an adapter, Generate has a hypernetwork say it in one forward pass.",
+        ),
       sft: sft.optional(),
+      hypernetwork: hypernetworkReference
+        .optional()
+        .describe(
+          "What generates the adapter, with policy Generate: a hypernetwork of the server's base, by run, or by repository and digest.",
+        ),
     })
     .default({ policy: "None" })
     .describe("What is learnt from this session by itself; many sessions are usually learnt from together by one TrainingRun."),
@@ -96,7 +106,9 @@ const status = z.object({
     .optional()
     .describe("The live log."),
   trajectory: artifactReference.optional().describe("The sealed trajectory: every record of the log, stored once."),
-  trainingRun: objectName().optional().describe("The TrainingRun that this session started by itself."),
+  trainingRun: objectName()
+    .optional()
+    .describe("The TrainingRun that this session starts by itself. The condition Learnt says what came of it."),
 });
 
 export const agentSession = defineKind({
@@ -121,6 +133,21 @@ export const agentSession = defineKind({
       field: ".spec.task.tests",
       message: "spec.task.tests has no assertion, so it could never fail; write tests that assert what the program must do",
     },
+    {
+      rule: "(self.spec.learn.policy == 'Generate') == has(self.spec.learn.hypernetwork)",
+      field: ".spec.learn.hypernetwork",
+      message: "spec.learn.hypernetwork goes with policy Generate, and only with it",
+    },
+    {
+      rule: `!has(self.spec.learn.hypernetwork) || ${isOneHypernetwork("self.spec.learn.hypernetwork")}`,
+      field: ".spec.learn.hypernetwork",
+      message: "spec.learn.hypernetwork needs either run, or repository and digest",
+    },
+    {
+      rule: "self.spec.learn.policy != 'Generate' || !has(self.spec.learn.sft)",
+      field: ".spec.learn.sft",
+      message: "spec.learn.sft says how to train, and policy Generate trains nothing; leave it out, or take policy WhenSolved",
+    },
   ],
   columns: columns(
     { name: "Task", type: "string", jsonPath: ".spec.task.id", description: "Task." },
@@ -132,6 +159,13 @@ export const agentSession = defineKind({
     },
     { name: "Rounds", type: "integer", jsonPath: ".status.rounds", description: "Rounds that ended." },
     { name: "Adapter", type: "string", jsonPath: ".status.adapter.name", description: "Memory that was used." },
+    {
+      name: "Learnt",
+      type: "string",
+      jsonPath: `.status.conditions[?(@.type=="${learntCondition}")].status`,
+      description: "Whether an adapter came of what it starts by itself.",
+      priority: 1,
+    },
   ),
 });
 export type AgentSession = ObjectOf<typeof agentSession>;

@@ -254,6 +254,7 @@ export const label = {
   session: `${group}/session`,
   server: `${group}/server`,
   run: `${group}/run`,
+  method: `${group}/method`,
   evaluation: `${group}/evaluation`,
   check: `${group}/check`,
   generation: `${group}/generation`,

@@ -101,15 +101,20 @@ export const hypernetwork = z
   })
   .describe("Training of a Doc-to-LoRA hypernetwork: from a trajectory to an adapter in one forward pass.");
 
+/** A hypernetwork by who trained it, or by its artifact; `isOneHypernetwork` is its rule. */
+export const hypernetworkReference = z.object({
+  run: objectName(45).optional().describe("TrainingRun that trained it; its result is waited for."),
+  repository: repository().optional().describe("Repository that holds it, with digest."),
+  digest: digest().optional().describe("Digest of the hypernetwork's manifest."),
+});
+
+/** CEL: the reference at this path says one of the two, and all of it. */
+export const isOneHypernetwork = (path: string) =>
+  `(has(${path}.run) ? !has(${path}.repository) && !has(${path}.digest) : has(${path}.repository) && has(${path}.digest))`;
+
 export const generate = z
   .object({
-    hypernetwork: z
-      .object({
-        run: objectName(45).optional().describe("TrainingRun that trained it; the run waits for its result."),
-        repository: repository().optional().describe("Repository that holds it, with digest."),
-        digest: digest().optional().describe("Digest of the hypernetwork's manifest."),
-      })
-      .describe("The hypernetwork: run, or repository and digest."),
+    hypernetwork: hypernetworkReference.describe("The hypernetwork: run, or repository and digest."),
     each: z
       .enum(["Corpus", "Session"])
       .default("Corpus")
@@ -155,5 +160,8 @@ export const control = z
 export const methods = { sft, hypernetwork, generate, merge, control };
 export type Method = keyof typeof methods;
 export const methodNames = Object.keys(methods) as Method[];
+/** The one method of a TrainingRun: its spec has exactly one section. */
+export const methodOf = ({ spec }: { spec: { readonly [name in Method]?: unknown } }): Method =>
+  methodNames.find((name) => spec[name] !== undefined) ?? "sft";
 /** Methods that learn from a corpus. */
 export const learningMethods: readonly Method[] = ["sft", "hypernetwork", "generate"];

@@ -2,7 +2,7 @@ import { z } from "zod";
 import { artifactReference, baseModel, bounded, requires, resources, scheduling, scope, statusBase } from "./common.ts";
 import { byKey, digest, labels, objectName, quantity, text, time, whole } from "./field.ts";
 import { columns, defineKind, type ObjectOf } from "./kind.ts";
-import { control, generate, hypernetwork, largestRank, learningMethods, merge, methodNames, sft } from "./methods.ts";
+import { control, generate, hypernetwork, isOneHypernetwork, largestRank, learningMethods, merge, methodNames, sft } from "./methods.ts";
 
 /** Sessions that one run can learn from: their trajectories are listed in its status. */
 export const mostTrajectories = 500;
@@ -196,7 +196,7 @@ const status = z.object({
     })
     .optional()
     .describe("The one artifact; frozen here before any Adapter is created."),
-  adapter: objectName().optional().describe("The Adapter that was created, where it is one."),
+  adapter: objectName().optional().describe("The Adapter that was created, where it is one alone."),
   adapters: z
     .object({
       created: whole(0, 10000).describe("Adapters that exist."),
@@ -230,7 +230,7 @@ export const trainingRun = defineKind({
       message: "sft, hypernetwork and generate need spec.corpus; merge and control take none",
     },
     {
-      rule: "!has(self.spec.generate) || (has(self.spec.generate.hypernetwork.run) ? !has(self.spec.generate.hypernetwork.repository) && !has(self.spec.generate.hypernetwork.digest) : has(self.spec.generate.hypernetwork.repository) && has(self.spec.generate.hypernetwork.digest))",
+      rule: `!has(self.spec.generate) || ${isOneHypernetwork("self.spec.generate.hypernetwork")}`,
       field: ".spec.generate.hypernetwork",
       message: "spec.generate.hypernetwork needs either run, or repository and digest",
     },

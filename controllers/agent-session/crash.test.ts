@@ -1,0 +1,99 @@
+import { Registry } from "@rune/clients/registry";
+import { MemoryRegistry } from "@rune/clients/testing/memory-registry";
+import { type AgentSession, agentSession, learntCondition } from "@rune/crds/agent-session";
+import type { LogRecord } from "@rune/crds/artifact";
+import { apiVersion } from "@rune/crds/common";
+import type { TrainingRun } from "@rune/crds/training-run";
+import { type Condition, getCondition, isControlledBy, isTrue, type KubeObject } from "kopf-ts";
+import type { FakeApiServer } from "kopf-ts/testing";
+import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+import type { Services } from "../context.ts";
+import { agentSessions, modelServers, trainingRuns } from "../resources.ts";
+import { Interrupted, type Story, strikes } from "../testing/interrupted.ts";
+import { baseDigest, condition, config, metadata, modelServer } from "../testing/objects.ts";
+import { register } from "./reconcile.ts";
+
+/** From a log that ends solved to what came of learning from it, interrupted after each write, before it or after it was carried out. */
+const task = { id: "t", description: "d", tests: "assert f() == 1", entryPoint: "f" };
+const learn = { policy: "Generate" as const, hypernetwork: { run: "houses" } };
+const session = {
+  apiVersion,
+  kind: "AgentSession",
+  metadata: metadata("widest"),
+  spec: agentSession.spec.parse({ task, scope: { project: "tessera" }, serverRef: { name: "coder" }, learn }),
+  status: { startTime: "2026-11-23T11:59:00Z", epoch: 1, adapter: { reason: "NoneRelevant", message: "" } },
+};
+const records: LogRecord[] = [
+  { type: "ended", n: 1, epoch: 1, time: "2026-11-23T11:59:30Z", outcome: "Solved", message: "a program passed" },
+];
+
+let registry: MemoryRegistry;
+beforeAll(async () => {
+  registry = await MemoryRegistry.start();
+});
+afterAll(() => registry.stop());
+
+let story: Interrupted | undefined;
+afterEach(() => story?.stop());
+
+const services = {
+  config,
+  registry: () => new Registry({ url: registry.url, clock: { now: () => Date.now(), wait: async () => undefined, random: () => 0 } }),
+  runnerToken: () => "token",
+  logs: { readLog: async () => ({ records, lastSequence: 1 }) },
+  onNotice: () => undefined,
+} as unknown as Services;
+
+const find = (api: FakeApiServer) => api.find(agentSessions, { namespace: "default", name: "widest" }) as AgentSession;
+const learnt = (api: FakeApiServer) => getCondition(find(api), learntCondition);
+
+/** The run's own controller, which has a test of this kind itself, ends it like this once the session knows of it. */
+const ending = (conditions: Condition[], status: object = {}): Story => ({
+  register: (manager) => register(manager, services),
+  begin(api) {
+    api.put(modelServers, { ...modelServer("coder"), status: { baseDigest, conditions: [condition("Ready")] } });
+    api.put(agentSessions, session);
+  },
+  proceed({ api }) {
+    const [run] = api.all<TrainingRun & KubeObject>(trainingRuns);
+    if (run && !run.status && learnt(api)?.reason === "Learning") api.put(trainingRuns, { ...run, status: { ...status, conditions } });
+  },
+  subject: find,
+  isTidy: (api) => ["True", "False"].includes(learnt(api)?.status ?? ""),
+  made: [trainingRuns],
+});
+
+const succeeds = ending([condition("Ready"), condition("Succeeded")], { adapter: "widest-1" });
+
+/** How the session ended, with its one run. */
+function expectOneRun({ api, made }: Interrupted): void {
+  const [run] = api.all(trainingRuns);
+  expect(made).toEqual({ TrainingRun: 1 });
+  expect(run && isControlledBy(run, find(api))).toBe(true);
+  expect(isTrue(find(api), "Succeeded")).toBe(true);
+  expect(find(api).status).toMatchObject({ outcome: "Solved", trainingRun: run?.metadata.name });
+}
+
+const writes = 5;
+
+describe("a session whose adapter is generated", () => {
+  it("starts one run, and says which Adapter came of it", async () => {
+    story = await Interrupted.run(succeeds);
+    expectOneRun(story);
+    expect(learnt(story.api)).toMatchObject({ status: "True", message: expect.stringContaining("made the Adapter widest-1") });
+    expect(story.writes, "more wouldn't be struck").toBe(writes);
+  });
+
+  it.each(strikes(writes))("starts no second one and loses none, killed %s write %i", async (_, __, strike) => {
+    story = await Interrupted.run(succeeds, strike);
+    expectOneRun(story);
+    expect(learnt(story.api)?.status).toBe("True");
+    expect(story.api.faultsLeft).toBe(0);
+  });
+
+  it("keeps its outcome where the run fails, and says so", async () => {
+    story = await Interrupted.run(ending([{ ...condition("Failed"), reason: "Collapsed", message: "why" }]));
+    expectOneRun(story);
+    expect(learnt(story.api)).toMatchObject({ status: "False", reason: "Collapsed", message: expect.stringMatching(/failed: why$/) });
+  });
+});

@@ -1,0 +1,16 @@
+import { methodOf } from "@rune/crds/methods";
+import type { TrainingRun } from "@rune/crds/training-run";
+import { getCondition, isTrue } from "kopf-ts";
+import type { Blocker } from "./check.ts";
+import { Reason } from "./reasons.ts";
+
+/** Why a TrainingRun that is named for its hypernetwork will never give one; null where it has one, or may have one yet. */
+export function neverAHypernetwork(run: TrainingRun): Blocker | null {
+  const { name } = run.metadata;
+  if (!run.spec.hypernetwork) {
+    const message = `the TrainingRun ${name} trains no hypernetwork, its method is ${methodOf(run)}`;
+    return { reason: Reason.NotAHypernetwork, message };
+  }
+  if (!isTrue(run, "Failed")) return null;
+  return { reason: Reason.RunFailed, message: `the TrainingRun ${name} has failed: ${getCondition(run, "Failed")?.message ?? ""}` };
+}
