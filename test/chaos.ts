@@ -2,124 +2,221 @@ import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { parseArgs } from "node:util";
-import { below, type Random, seeded } from "../clients/src/random.ts";
+import { below, type Random, seeded, shuffled } from "../clients/src/random.ts";
 import { progress } from "../cluster/progress.ts";
 import { settings } from "../cluster/settings.ts";
 import type { LogRecord } from "../crds/src/artifact.ts";
 import { label } from "../crds/src/common.ts";
 import { isOver } from "../examples/00-quickstart/objects.ts";
 import { count } from "../examples/00-quickstart/options.ts";
+import { type Chaos, complaints, hitWork, type Kill, type Row, told, type Work, witnessViolations } from "./support/chaos.ts";
 import { answering, deleteAtOnce, recovered, violationsOf } from "./support/crash.ts";
 import { engineCore, signal } from "./support/engine-processes.ts";
 import { logOf, namespace, type Pod, system } from "./support/installation.ts";
-import { create, readAll, remove } from "./support/objects.ts";
+import { create, eventually, readAll, remove } from "./support/objects.ts";
 import { forcedSession, type Session, workingSession } from "./support/sessions.ts";
 
 /**
  * `npm run chaos:sessions`: many sessions at once, and somebody is killed every few seconds until all have ended. Each must end with a
- * sealed trajectory equal to its log, in which no step stands twice. It needs the quickstart's installation, and prints what was counted.
+ * sealed trajectory equal to its log, in which no step stands twice and nothing is missing that was there before. It needs the quickstart's
+ * installation, prints what was counted and what that is worth, and fails where it shows nothing.
  */
 const usage = `npm run chaos:sessions -- [options]
 
   --sessions N   sessions in all (200); every fourth asks the model for real, the others' programs are known
   --seconds N    mean time between two kills (12)
+  --minutes N    longest time in which somebody is killed (180); a third of it more is waited for what goes on
   --seed N       of who is killed when (1)
 `;
 
+/** Who is killed, and what was under way there; undefined where there is none now. */
+type Strike = (random: Random, mine: readonly Session[]) => Promise<readonly Work[] | undefined>;
+
 interface Victim {
   readonly name: string;
+  readonly scope: Kill["scope"];
   /** How often it is the one, relative to the others. */
   readonly weight: number;
-  /** Kills one, or says that there is none now. */
-  strike(random: Random): Promise<boolean>;
+  readonly strike: Strike;
 }
 
-const podOf =
-  (inNamespace: string, labels: Record<string, string>): Victim["strike"] =>
-  async (random) => {
-    const pods = (await readAll<Pod>("Pod", inNamespace, labels)).filter(({ status }) => status.phase === "Running");
+const isAtWork = (session: Session) => !isOver(session) && (session.status?.epoch ?? 0) > 0;
+const workOf = ({ metadata, status }: Session): Work => ({ session: metadata.name, epoch: status?.epoch ?? 0 });
+const ownerOf = (pod: Pod) => pod.metadata.labels[`${label.component}-owner`];
+
+/** Pods that nobody has killed or deleted yet. */
+const alive = async (inNamespace: string, labels: Record<string, string>) =>
+  (await readAll<Pod & { metadata: { deletionTimestamp?: string } }>("Pod", inNamespace, labels)).filter(
+    ({ metadata, status }) => status.phase === "Running" && !metadata.deletionTimestamp,
+  );
+
+/** An agent or a sandbox of one of these sessions. */
+const ofSessions =
+  (component: string): Strike =>
+  async (random, mine) => {
+    const byUID = new Map(mine.map((session) => [session.metadata.uid, session]));
+    const pods = (await alive(namespace, { [label.component]: component })).filter((pod) => byUID.has(ownerOf(pod) ?? ""));
     const pod = pods[below(pods.length, random)];
-    // What was there a moment ago may have ended by itself.
-    return pod ? await succeeded(deleteAtOnce(inNamespace, pod.metadata.name)) : false;
+    const session = pod && byUID.get(ownerOf(pod) ?? "");
+    if (!session) return undefined;
+    await deleteAtOnce(namespace, pod.metadata.name);
+    return [{ session: session.metadata.name, epoch: Number(pod.metadata.labels[label.epoch]) }];
   };
 
-const succeeded = (work: Promise<unknown>) =>
-  work.then(
-    () => true,
-    () => false,
-  );
+const ofSystem =
+  (component: string): Strike =>
+  async (random, mine) => {
+    const pods = await alive(system, { "app.kubernetes.io/component": component });
+    const pod = pods[below(pods.length, random)];
+    if (!pod) return undefined;
+    await deleteAtOnce(system, pod.metadata.name);
+    return mine.filter(isAtWork).map(workOf);
+  };
 
-const ofSystem = (component: string) => podOf(system, { "app.kubernetes.io/component": component });
-const ofSessions = (component: string) => podOf(namespace, { [label.component]: component });
+const engine: Strike = async (_, mine) => {
+  await signal(engineCore, "SIGKILL");
+  return mine.filter(isAtWork).map(workOf);
+};
 
 const victims: readonly Victim[] = [
-  { name: "agent", weight: 10, strike: ofSessions("agent") },
-  { name: "sandbox", weight: 6, strike: ofSessions("sandbox") },
-  { name: "operator", weight: 3, strike: ofSystem("operator") },
-  { name: "nats", weight: 1, strike: ofSystem("nats") },
+  { name: "agent", scope: "Own", weight: 10, strike: ofSessions("agent") },
+  { name: "sandbox", scope: "Own", weight: 6, strike: ofSessions("sandbox") },
+  { name: "operator", scope: "Shared", weight: 3, strike: ofSystem("operator") },
+  { name: "nats", scope: "Shared", weight: 1, strike: ofSystem("nats") },
   // It takes a minute to be back, in which all wait.
-  { name: "engine", weight: 0.3, strike: () => succeeded(signal(engineCore, "SIGKILL")) },
+  { name: "engine", scope: "Shared", weight: 0.3, strike: engine },
 ];
 
-interface Row {
-  session: string;
-  outcome: string;
-  epochs: number;
-  lost: number;
-  violations: string[];
+const labels = { "example.org/chaos": "true" };
+const knownAnswer = "example.org/answer-is-known";
+
+interface Asked {
+  readonly sessions: number;
+  readonly seconds: number;
+  readonly minutes: number;
+  readonly seed: number;
 }
 
-const labels = { "example.org/chaos": "true" };
-
-async function main(asked: { sessions: number; seconds: number; seed: number }): Promise<void> {
-  const random = seeded(asked.seed, "chaos");
-  await remove("AgentSession", namespace, ...(await sessions()).map(({ metadata }) => metadata.name));
-  const manifests = await Promise.all(Array.from({ length: asked.sessions }, (_, index) => sessionAt(index)));
+async function main(asked: Asked): Promise<void> {
+  const created = await begin(asked.sessions);
   const began = Date.now();
-  await create(...manifests);
-  const kills = await progress.step(`${asked.sessions} sessions, and a kill every ${asked.seconds} s`, (detail) =>
-    chaos(random, asked.seconds, detail),
-  );
+  const storm = new Storm(asked, created);
+  await progress.step(`${asked.sessions} sessions, and a kill every ${asked.seconds} s`, (detail) => storm.rage(detail));
   const minutes = (Date.now() - began) / 60_000;
-  await recovered();
-  await answering();
+  const problems = [...storm.problems, ...(await brokenParts(created))];
   const rows = await progress.step("comparing logs, statuses and trajectories", async () => {
     const all: Row[] = [];
-    for (const session of await sessions()) all.push(await rowOf(session));
+    for (const session of await patiently(() => own(created))) all.push(await rowOf(session, storm.witnessed.get(session.metadata.uid)));
     return all;
   });
-  const missing = asked.sessions - rows.length;
-  const broken = rows.filter(({ violations }) => violations.length > 0);
+  const { kills, tries } = storm;
+  const witnessed = [...storm.witnessed.values()].reduce((sum, records) => sum + records.length, 0);
+  const chaos: Chaos = {
+    asked: asked.sessions,
+    minutes,
+    victims: victims.map(({ name }) => name),
+    tries,
+    kills,
+    rows,
+    witnessed,
+    problems,
+  };
+  const wrong = complaints(chaos);
   await mkdir(settings.out, { recursive: true });
-  await writeFile(join(settings.out, "chaos.json"), `${JSON.stringify({ ...asked, minutes, kills, missing, rows }, null, 2)}\n`);
-  console.log(told(rows, kills, minutes));
-  for (const { session, violations } of broken) console.log(`${session}: ${violations.join("; ")}`);
-  process.exitCode = missing === 0 && broken.length === 0 ? 0 : 1;
+  await writeFile(join(settings.out, "chaos.json"), `${JSON.stringify({ ...asked, ...chaos, wrong }, null, 2)}\n`);
+  console.log([told(chaos), ...wrong].join("\n"));
+  process.exitCode = wrong.length === 0 ? 0 : 1;
 }
 
-const sessions = () => readAll<Session>("AgentSession", namespace, labels);
+/** UIDs of the sessions that this run has made, once those of an earlier one are gone. */
+async function begin(wanted: number): Promise<ReadonlySet<string>> {
+  await remove("AgentSession", namespace, ...(await all()).map(({ metadata }) => metadata.name));
+  await eventually("the sessions of an earlier run are gone", all, (left) => left.length === 0, 5);
+  await create(...(await Promise.all(Array.from({ length: wanted }, (_, index) => sessionAt(index)))));
+  return new Set((await all()).map(({ metadata }) => metadata.uid));
+}
+
+const all = () => readAll<Session>("AgentSession", namespace, labels);
+const own = async (created: ReadonlySet<string>) => (await all()).filter(({ metadata }) => created.has(metadata.uid));
 
 async function sessionAt(index: number) {
-  const manifest =
-    index % 4 === 0
-      ? await workingSession("chaos", index)
-      : forcedSession("chaos", `def solve(x):\n    return x + ${index}`, `assert solve(1) == ${index + 1}`);
+  const isKnown = index % 4 !== 0;
+  const manifest = isKnown
+    ? forcedSession("chaos", `def solve(x):\n    return x + ${index}`, `assert solve(1) == ${index + 1}`)
+    : await workingSession("chaos", index);
   const name = `chaos-${index}-${manifest.metadata.name.split("-").at(-1)}`;
-  return { ...manifest, metadata: { ...manifest.metadata, name, labels } };
+  return { ...manifest, metadata: { ...manifest.metadata, name, labels: { ...labels, [knownAnswer]: String(isKnown) } } };
 }
 
-/** Kills until every session has ended, and counts whom. */
-async function chaos(random: Random, seconds: number, detail: (text: string) => void): Promise<Record<string, number>> {
-  const kills: Record<string, number> = {};
-  for (;;) {
-    await sleep(2000 * seconds * random());
-    const open = (await sessions()).filter((session) => !isOver(session)).length;
-    detail(`${open} open, ${Object.values(kills).reduce((sum, times) => sum + times, 0)} kills`);
-    if (open === 0) return kills;
-    const victim = weighted(random);
-    if (await victim.strike(random)) kills[victim.name] = (kills[victim.name] ?? 0) + 1;
+/** Kills until every session has ended or the time is over, and remembers whom, and what stood in the logs before. */
+class Storm {
+  readonly kills: Kill[] = [];
+  readonly tries: Record<string, number> = {};
+  readonly problems: string[] = [];
+  /** By UID: the longest log that was read of a session at work. */
+  readonly witnessed = new Map<string, readonly LogRecord[]>();
+  readonly #asked: Asked;
+  readonly #created: ReadonlySet<string>;
+  readonly #random: Random;
+  /** Who hasn't been killed in the middle of work yet: every other turn is the first one's, the rest are chance's. */
+  #due: Victim[];
+
+  constructor(asked: Asked, created: ReadonlySet<string>) {
+    this.#asked = asked;
+    this.#created = created;
+    this.#random = seeded(asked.seed, "chaos");
+    this.#due = shuffled(victims, this.#random);
+  }
+
+  async rage(detail: (text: string) => void): Promise<void> {
+    const calm = Date.now() + this.#asked.minutes * 60_000;
+    const end = calm + (this.#asked.minutes * 60_000) / 3;
+    for (;;) {
+      await sleep(2000 * this.#asked.seconds * this.#random());
+      const mine = await patiently(() => own(this.#created));
+      const open = mine.filter((session) => !isOver(session));
+      detail(`${open.length} open, ${this.kills.length} kills`);
+      if (open.length === 0) return;
+      if (Date.now() > end) {
+        this.problems.push(`${open.length} sessions were still open after ${Math.round((this.#asked.minutes * 4) / 3)} minutes`);
+        return;
+      }
+      if (Date.now() > calm) continue;
+      await this.#witness(open.filter(isAtWork));
+      await this.#kill(mine);
+    }
+  }
+
+  /** What is stored before a kill must be there after it. NATS may be the one that was killed last. */
+  async #witness(working: readonly Session[]): Promise<void> {
+    for (const { metadata } of shuffled(working, this.#random).slice(0, 6)) {
+      const records = await logOf(metadata.uid).catch(() => []);
+      if (records.length > (this.witnessed.get(metadata.uid)?.length ?? 0)) this.witnessed.set(metadata.uid, records);
+    }
+  }
+
+  async #kill(mine: readonly Session[]): Promise<void> {
+    const rows = mine.map(soFar);
+    this.#due = shuffled(this.#due, this.#random).filter(
+      ({ name }) => !this.kills.some((kill) => kill.victim === name && hitWork(kill, rows)),
+    );
+    const due = this.#random() < 0.5 ? this.#due[0] : undefined;
+    const { name, scope, strike } = due ?? weighted(this.#random);
+    this.tries[name] = (this.tries[name] ?? 0) + 1;
+    const time = new Date().toISOString();
+    // What was there a moment ago may have ended by itself, or be on its way back.
+    const work = await strike(this.#random, mine).catch(() => undefined);
+    if (work) this.kills.push({ victim: name, time, scope, work });
   }
 }
+
+const soFar = ({ metadata, status }: Session): Row => ({
+  session: metadata.name,
+  outcome: status?.outcome ?? "",
+  epochs: status?.epoch ?? 0,
+  lost: 0,
+  violations: [],
+});
 
 function weighted(random: Random): Victim {
   let left = random() * victims.reduce((sum, { weight }) => sum + weight, 0);
@@ -130,27 +227,53 @@ function weighted(random: Random): Victim {
   return victims[0] as Victim;
 }
 
-async function rowOf(session: Session): Promise<Row> {
-  const records: LogRecord[] = await logOf(session.metadata.uid);
-  return {
-    session: session.metadata.name,
-    outcome: session.status?.outcome ?? "none",
-    epochs: session.status?.epoch ?? 0,
-    lost: records.filter(({ type }) => type === "lost").length,
-    violations: await violationsOf(session, records),
-  };
+/** The API server may be slow while others are killed; what keeps failing ends the run. */
+async function patiently<T>(look: () => Promise<T>): Promise<T> {
+  for (let tries = 1; ; tries++) {
+    try {
+      return await look();
+    } catch (error) {
+      if (tries === 10) throw error;
+      await sleep(3000);
+    }
+  }
 }
 
-function told(rows: readonly Row[], kills: Record<string, number>, minutes: number): string {
-  const sum = (of: (row: Row) => number) => rows.reduce((total, row) => total + of(row), 0);
-  const outcomes = Object.entries(Object.groupBy(rows, ({ outcome }) => outcome)).map(([outcome, some]) => `${some?.length} ${outcome}`);
+/** What isn't back, and what of these sessions still runs. */
+async function brokenParts(created: ReadonlySet<string>): Promise<string[]> {
+  const attempt = (work: Promise<unknown>) =>
+    work.then(
+      () => [],
+      (error: Error) => [`the installation isn't as it was: ${error.message.slice(0, 500)}`],
+    );
+  const ofMine = async (component: string) =>
+    (await alive(namespace, { [label.component]: component })).filter((pod) => created.has(ownerOf(pod) ?? ""));
+  const survivors = async () => [...(await ofMine("agent")), ...(await ofMine("sandbox"))].map(({ metadata }) => metadata.name);
   return [
-    `${rows.length} sessions ended in ${minutes.toFixed(1)} minutes: ${outcomes.join(", ")}`,
-    `killed: ${Object.entries(kills)
-      .map(([name, times]) => `${name} ${times}`)
-      .join(", ")}`,
-    `${sum(({ epochs }) => epochs)} epochs, ${sum(({ lost }) => lost)} steps lost and repeated, ${rows.filter(({ violations }) => violations.length > 0).length} sessions with a violation`,
-  ].join("\n");
+    ...(await attempt(recovered())),
+    ...(await attempt(answering())),
+    ...(await attempt(eventually("no agent or sandbox of an ended session runs", survivors, (names) => names.length === 0, 3))),
+  ];
+}
+
+async function rowOf(session: Session, witnessed: readonly LogRecord[] = []): Promise<Row> {
+  const row = soFar(session);
+  if (!isOver(session)) return { ...row, outcome: "" };
+  try {
+    const records = await logOf(session.metadata.uid);
+    const isMistaken = session.metadata.labels?.[knownAnswer] === "true" && row.outcome !== "Solved";
+    return {
+      ...row,
+      lost: records.filter(({ type }) => type === "lost").length,
+      violations: [
+        ...(isMistaken ? [`its program passes its tests, and it ended ${row.outcome}`] : []),
+        ...witnessViolations(witnessed, records),
+        ...(await violationsOf(session, records)),
+      ],
+    };
+  } catch (error) {
+    return { ...row, violations: [`it can't be checked: ${(error as Error).message}`] };
+  }
 }
 
 const { values } = parseArgs({
@@ -158,6 +281,7 @@ const { values } = parseArgs({
     help: { type: "boolean", default: false },
     sessions: { type: "string" },
     seconds: { type: "string" },
+    minutes: { type: "string" },
     seed: { type: "string" },
   },
 });
@@ -166,6 +290,7 @@ else {
   await main({
     sessions: count(values.sessions, 200, "--sessions"),
     seconds: count(values.seconds, 12, "--seconds"),
+    minutes: count(values.minutes, 180, "--minutes"),
     seed: count(values.seed, 1, "--seed"),
   });
 }

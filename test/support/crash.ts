@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { isDeepStrictEqual } from "node:util";
 import { kubectl } from "../../cluster/api.ts";
-import type { LogRecord } from "../../crds/src/artifact.ts";
-import { label } from "../../crds/src/common.ts";
+import { type LogRecord, trajectory } from "../../crds/src/artifact.ts";
+import { type ArtifactReference, label } from "../../crds/src/common.ts";
 import type { Manifest } from "../../examples/00-quickstart/manifests.ts";
 import { isTrue } from "../../examples/00-quickstart/objects.ts";
 import { engineCore, secondRank, signal } from "./engine-processes.ts";
@@ -126,8 +126,22 @@ export async function violationsOf(ended: Session, records: readonly LogRecord[]
     ...(isTrue(ended, "TrajectorySealed") ? [] : ["its trajectory isn't sealed"]),
     ...(digest === (await digestOfLog(ended)) ? [] : [`its trajectory ${digest} is not what its log says`]),
     ...(stored === digest ? [] : [`the registry's tag leads to ${stored}, its status says ${digest}`]),
+    ...(digest ? await sealViolations({ repository, digest }, records) : []),
     ...logViolations(records),
   ];
+}
+
+/** What the registry gives out under the sealed digest, byte by byte, is what the log says: a digest alone could be that of nothing. */
+async function sealViolations({ repository, digest }: ArtifactReference, records: readonly LogRecord[]): Promise<string[]> {
+  try {
+    const registry = await registryOf(repository);
+    const [layer] = (await registry.manifest(repository, digest)).manifest.layers;
+    if (!layer) return ["its sealed trajectory is empty"];
+    const sealed = await registry.json(repository, layer, trajectory, layer.size);
+    return isDeepStrictEqual(sealed.records, records) ? [] : ["its sealed trajectory has other records than its log"];
+  } catch (error) {
+    return [`its sealed trajectory can't be read: ${(error as Error).message}`];
+  }
 }
 
 export function logViolations(records: readonly LogRecord[]): string[] {

@@ -1,0 +1,103 @@
+import { isDeepStrictEqual } from "node:util";
+import type { LogRecord } from "../../crds/src/artifact.ts";
+
+/** What is counted while sessions run under chaos, and what the counts are worth. Nothing here looks at a cluster. */
+
+/** A session's epoch that was at work where somebody was killed. */
+export interface Work {
+  readonly session: string;
+  readonly epoch: number;
+}
+
+export interface Kill {
+  readonly victim: string;
+  /** RFC 3339. */
+  readonly time: string;
+  /** One session's own agent or sandbox; else something that all of them need. */
+  readonly scope: "Own" | "Shared";
+  /** Of its own kind that one session; else all that were at work. */
+  readonly work: readonly Work[];
+}
+
+/** What became of one session. */
+export interface Row {
+  readonly session: string;
+  /** Empty where it hasn't ended. */
+  readonly outcome: string;
+  readonly epochs: number;
+  /** Steps whose result was lost. */
+  readonly lost: number;
+  readonly violations: readonly string[];
+}
+
+export interface Chaos {
+  readonly asked: number;
+  readonly minutes: number;
+  readonly victims: readonly string[];
+  /** How often somebody of a kind was to be killed, whether there was one or not. */
+  readonly tries: Readonly<Record<string, number>>;
+  readonly kills: readonly Kill[];
+  readonly rows: readonly Row[];
+  /** Records that were read from the live logs in between. */
+  readonly witnessed: number;
+  /** What is wrong with the installation, or with the run itself. */
+  readonly problems: readonly string[];
+}
+
+/**
+ * Whether a kill hit work. An agent or sandbox that ended a moment before it was killed is missed by nobody: only what had to go on in a
+ * later epoch was struck.
+ */
+export function hitWork(kill: Kill, rows: readonly Row[]): boolean {
+  if (kill.scope === "Shared") return kill.work.length > 0;
+  return kill.work.some(({ session, epoch }) => rows.some((row) => row.session === session && row.epochs > epoch));
+}
+
+/** Kinds that nothing can be said of, because none of them was killed in the middle of work. */
+export const unproven = ({ victims, kills, rows }: Chaos): string[] =>
+  victims.filter((victim) => !kills.some((kill) => kill.victim === victim && hitWork(kill, rows)));
+
+/** What was there of a log while the session ran must stand at the beginning of the whole: nothing of it is lost, changed or reordered. */
+export function witnessViolations(witnessed: readonly LogRecord[], records: readonly LogRecord[]): string[] {
+  return witnessed.flatMap((record, index) =>
+    isDeepStrictEqual(record, records[index])
+      ? []
+      : [`${record.type} ${record.n} of epoch ${record.epoch} was in the live log as record ${index}, and isn't there any more`],
+  );
+}
+
+/** Why the run shows nothing, or not what it should; empty where all is as it must be. */
+export function complaints(chaos: Chaos): string[] {
+  const { asked, rows, problems } = chaos;
+  const names = new Set(rows.map(({ session }) => session));
+  return [
+    ...problems,
+    ...(names.size === asked ? [] : [`${asked - names.size} of ${asked} sessions don't exist any more`]),
+    ...rows.filter(({ outcome }) => !outcome).map(({ session }) => `${session}: it hasn't ended`),
+    ...rows.flatMap(({ session, violations }) => violations.map((violation) => `${session}: ${violation}`)),
+    ...unproven(chaos).map((victim) => `this run shows nothing of ${victim}: none was killed in the middle of work; take more --sessions`),
+    ...(chaos.witnessed > 0 ? [] : ["no live log was read in between, so records could have been lost unseen"]),
+  ];
+}
+
+/** The counts, each with what it rests on. */
+export function told(chaos: Chaos): string {
+  const { asked, rows, kills, minutes, victims, tries } = chaos;
+  const ended = rows.filter(({ outcome }) => outcome);
+  const outcomes = Object.entries(Object.groupBy(ended, ({ outcome }) => outcome)).map(([outcome, some]) => `${some?.length} ${outcome}`);
+  const sum = (of: (row: Row) => number) => rows.reduce((total, row) => total + of(row), 0);
+  const struck = new Set(kills.filter((kill) => hitWork(kill, rows)).flatMap(({ work }) => work.map(({ session }) => session)));
+  const lines = victims.map((victim) => {
+    const mine = kills.filter((kill) => kill.victim === victim);
+    const hits = mine.filter((kill) => hitWork(kill, rows)).length;
+    return `  ${victim}: ${mine.length} killed in ${tries[victim] ?? 0} tries, ${hits} in the middle of work`;
+  });
+  return [
+    `${ended.length} of ${asked} sessions ended in ${minutes.toFixed(1)} minutes: ${outcomes.join(", ") || "none"}`,
+    ...lines,
+    `${struck.size} sessions were at work when somebody was killed, ${asked - struck.size} were struck by nobody`,
+    `${sum(({ epochs }) => epochs)} epochs, ${sum(({ lost }) => lost)} steps whose result was lost`,
+    `${chaos.witnessed} records were read from live logs, and looked for in the whole ones`,
+    `${rows.filter(({ violations }) => violations.length > 0).length} sessions with a violation`,
+  ].join("\n");
+}
