@@ -20,7 +20,7 @@ import {
   shuffledManifest,
 } from "./manifests.ts";
 import { optionsFrom } from "./options.ts";
-import { sizes, type World } from "./world.ts";
+import { corpora, sizes, taskSets, type World } from "./world.ts";
 
 const digest = `sha256:${"0".repeat(64)}`;
 const stored = (name: string) => ({ repository: `rune/minilang/${name}`, digest });
@@ -32,8 +32,9 @@ const world: World = {
     "held-out": stored("corpora"),
     first: stored("corpora"),
     second: stored("corpora"),
+    project: stored("corpora"),
   },
-  taskSets: { tasks: stored("tasks"), merge: stored("tasks") },
+  taskSets: { tasks: stored("tasks"), merge: stored("tasks"), project: stored("tasks") },
 };
 const adapters = Array.from({ length: 40 }, (_, number) => `met-h${number}-0123456789abcdef`);
 const [one = "", other = ""] = adapters;
@@ -88,16 +89,13 @@ describe("the world's files", () => {
   execFileSync("python3", ["-B", join(import.meta.dirname, "world/make.py"), "--out", directory, ...sizes(few)]);
   const text = (name: string) => readFileSync(join(directory, name), "utf8");
 
-  test.each(["training", "shuffled", "held-out", "first", "second"])(
-    "%s.jsonl is a corpus, and its sessions are trajectories as agents seal them",
-    (name) => {
-      const lines = text(`${name}.jsonl`).trimEnd().split("\n");
-      for (const line of lines) expect(() => corpusLine.strict().parse(JSON.parse(line))).not.toThrow();
-      expect(lines).toHaveLength({ training: 20, shuffled: 20, "held-out": 4, first: 1, second: 1 }[name] ?? 0);
-    },
-  );
+  test.each(corpora)("%s.jsonl is a corpus, and its sessions are trajectories as agents seal them", (name) => {
+    const lines = text(`${name}.jsonl`).trimEnd().split("\n");
+    for (const line of lines) expect(() => corpusLine.strict().parse(JSON.parse(line))).not.toThrow();
+    expect(lines).toHaveLength({ training: 20, shuffled: 20, "held-out": 4, first: 1, second: 1, project: 1 }[name]);
+  });
 
-  test.each(["tasks", "merge"])("%s.json is a task set", (name) => {
+  test.each(taskSets)("%s.json is a task set", (name) => {
     expect(() => taskSet.parse(JSON.parse(text(`${name}.json`)))).not.toThrow();
   });
 

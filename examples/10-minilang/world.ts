@@ -21,8 +21,10 @@ export interface World {
   readonly corpora: Record<Corpus, ArtifactReference>;
   readonly taskSets: Record<TaskSet, ArtifactReference>;
 }
-export type Corpus = "training" | "shuffled" | "held-out" | "first" | "second";
-export type TaskSet = "tasks" | "merge";
+export const corpora = ["training", "shuffled", "held-out", "first", "second", "project"] as const;
+export type Corpus = (typeof corpora)[number];
+export const taskSets = ["tasks", "merge", "project"] as const;
+export type TaskSet = (typeof taskSets)[number];
 
 /** The library that programs of the language import, as it stands beside them in the sandbox. */
 export const libraryFile = () => readFile(join(source, "pipe.py"), "utf8");
@@ -33,16 +35,13 @@ export async function storeWorld(options: Options): Promise<Omit<World, "base">>
   await run("python3", ["-B", join(source, "make.py"), "--out", directory, ...sizes(options)]);
   const corpus = (name: Corpus) => storeFile(options, "corpora", join(directory, `${name}.jsonl`), mediaType.corpus, "corpus.jsonl");
   const taskSet = (name: TaskSet) => storeFile(options, "tasks", join(directory, `${name}.json`), mediaType.taskSet, "tasks.json");
-  return {
-    corpora: {
-      training: await corpus("training"),
-      shuffled: await corpus("shuffled"),
-      "held-out": await corpus("held-out"),
-      first: await corpus("first"),
-      second: await corpus("second"),
-    },
-    taskSets: { tasks: await taskSet("tasks"), merge: await taskSet("merge") },
-  };
+  return { corpora: await storedEach(corpora, corpus), taskSets: await storedEach(taskSets, taskSet) };
+}
+
+async function storedEach<Name extends string>(names: readonly Name[], store: (name: Name) => Promise<ArtifactReference>) {
+  const stored: [Name, ArtifactReference][] = [];
+  for (const name of names) stored.push([name, await store(name)]);
+  return Object.fromEntries(stored) as Record<Name, ArtifactReference>;
 }
 
 export function sizes({ trainingProjects, heldOutProjects, tasksPerProject }: Options): string[] {

@@ -9,20 +9,25 @@
     first.jsonl     a corpus: a session of one more project that met three of its six verbs, with questions about them
     second.jsonl    the same for the other three
     merge.json      a task set: compositions that need what both of those sessions found out
+    project.jsonl   a corpus: the session of one of the held-out projects, with questions about it
+    project.json    a task set: every composition in that project that no training shows, each a piece of evidence by itself
 """
 
 import argparse
+import itertools
 import json
 import pathlib
 import random
 from collections.abc import Iterable, Iterator
 
-from language import DEFAULT, Document, Project, composition, half_of, program, project_of, task
+from language import DEFAULT, Document, Project, composition, half_of, held_out, program, project_of, task
 from sessions import line, trajectory
 
 SEED = 20_260
-EXAMPLES, HALF_EXAMPLES = 8, 16
-"""Questions of each training session, and of each half's."""
+EXAMPLES, HALF_EXAMPLES, PROJECT_EXAMPLES = 8, 16, 24
+"""Questions of each training session, of each half's, and of the one project's."""
+PROJECT = 2
+"""Place of the one project among those that are held out: it overrides five of its six verbs, and has the most compositions."""
 HALVES = ("first", "second")
 
 
@@ -101,6 +106,17 @@ def merge_tasks(project: Project, count: int) -> list[Document]:
     return [{**task(project, verbs), "scope": scope_of(project)} for verbs in asked]
 
 
+def project_line(project: Project) -> Document:
+    (line,) = held_out_lines([project])
+    return {**line, "examples": questions_of(project, random.Random(SEED + 7), PROJECT_EXAMPLES)}
+
+
+def project_tasks(project: Project) -> list[Document]:
+    """Of two or three verbs, and none that the defaults answer."""
+    verbs = [each for length in (2, 3) for each in itertools.product(project.verbs, repeat=length)]
+    return [{**task(project, each), "scope": scope_of(project)} for each in verbs if held_out(each) and project.overridden(each)]
+
+
 def task_set(name: str, tasks: Iterable[Document]) -> str:
     return json.dumps({"schema": "rune.dev/taskset/v1", "name": name, "tasks": list(tasks)})
 
@@ -108,9 +124,11 @@ def task_set(name: str, tasks: Iterable[Document]) -> str:
 def files_of(training_projects: int, held_out: int, tasks: int, for_merge: int) -> dict[str, str]:
     """Name → text."""
     lines, projects, both = training_lines(training_projects), held_out_projects(held_out), merge_project()
-    corpora = {"training": lines, "shuffled": shuffled(lines), "held-out": held_out_lines(projects)}
+    one = held_out_projects(PROJECT + 1)[PROJECT]
+    corpora = {"training": lines, "shuffled": shuffled(lines), "held-out": held_out_lines(projects), "project": [project_line(one)]}
     corpora |= {name: [half_line(both, which)] for which, name in enumerate(HALVES)}
     sets = {"tasks": ("minilang held-out projects", held_out_tasks(projects, tasks)), "merge": ("minilang both halves", merge_tasks(both, for_merge))}
+    sets["project"] = (f"minilang project {one.name}", project_tasks(one))
     return {
         **{f"{name}.jsonl": "".join(f"{line(each)}\n" for each in documents) for name, documents in corpora.items()},
         **{f"{name}.json": task_set(title, each) for name, (title, each) in sets.items()},

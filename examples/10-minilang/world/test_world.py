@@ -137,14 +137,29 @@ class Tasks(unittest.TestCase):
         for each in tasks("merge.json"):
             self.assertTrue(make.needs_both(project, tuple(each["id"].split("-")[1:])))
 
+    def test_of_the_one_project_need_its_session_and_are_enough_for_every_part(self):
+        (known,) = documents("project.jsonl")
+        name = known["trajectory"]["scope"]["project"]
+        project = make.held_out_projects(make.PROJECT + 1)[make.PROJECT]
+        self.assertEqual(name, project.name)
+        self.assertGreaterEqual(len(tasks("project.json")), 80)
+        for each in tasks("project.json"):
+            verbs = tuple(each["id"].split("-")[1:])
+            self.assertEqual(each["scope"], {"project": name})
+            self.assertTrue(held_out(verbs) and project.overridden(verbs))
+            self.assertTrue(passed(each, reference(each, project.meaning)))
+        self.assertEqual(len(known["examples"]), make.PROJECT_EXAMPLES)
+
     def test_were_seen_by_nobody_by_description_or_by_tests(self):
-        lines = [each for name in ("training.jsonl", "held-out.jsonl", "first.jsonl", "second.jsonl") for each in documents(name)]
+        files = ("training.jsonl", "held-out.jsonl", "first.jsonl", "second.jsonl", "project.jsonl")
+        lines = [each for name in files for each in documents(name)]
         seen = [each["trajectory"]["task"] for each in lines] + [example["task"] for each in lines for example in each.get("examples", [])]
         for field in ("description", "tests"):
             known = {words_of(each[field]) for each in seen}
-            asked = [words_of(each[field]) for each in [*tasks("tasks.json"), *tasks("merge.json")]]
-            self.assertEqual([each for each in asked if each in known], [])
-            self.assertEqual(len(set(asked)), len(asked))
+            for sets in (("tasks.json", "merge.json"), ("project.json",)):
+                asked = [words_of(each[field]) for name in sets for each in tasks(name)]
+                self.assertEqual([each for each in asked if each in known], [])
+                self.assertEqual(len(set(asked)), len(asked))
 
     def test_have_ids_of_their_own(self):
         ids = [each["id"] for each in [*tasks("tasks.json"), *tasks("merge.json")]]
