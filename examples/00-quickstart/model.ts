@@ -9,6 +9,7 @@ import { settings } from "@rune/cluster/settings";
 import { run } from "@rune/cluster/shell";
 import { mediaType } from "@rune/crds/artifact";
 import type { ArtifactReference } from "@rune/crds/common";
+import { adminRegistry, type Installation } from "./installation.ts";
 
 /** The real code model of the quickstart, made from pinned packages so that a machine without the hub can have it. */
 export const quickstartModel = "qwen2.5-coder-0.5b";
@@ -70,6 +71,14 @@ export async function storeModel(registry: Registry, name: string, directory: st
     files: titles.map((title) => ({ title, mediaType: mediaType.modelFile, path: join(directory, title) })),
   });
   return { repository: stored.repository, digest: stored.digest, identity };
+}
+
+/** The quickstart's model in the installation's registry; it is made where the cache doesn't hold it. */
+export async function storeQuickstartModel(installation: Installation, trainer: BuiltImage | undefined): Promise<StoredModel> {
+  if (!trainer) throw new Error("the trainer image was not built");
+  const directory = await preparedModel(quickstartModel, trainer);
+  using access = await adminRegistry(installation, `rune/models/${quickstartModel}`);
+  return await storeModel(access.registry, quickstartModel, directory);
 }
 
 export const exists = (path: string) =>

@@ -23,7 +23,7 @@ import {
   trainingLabel,
   trainingRunManifest,
 } from "./manifests.ts";
-import { preparedModel, quickstartModel, type StoredModel, storeModel } from "./model.ts";
+import { quickstartModel, storeQuickstartModel } from "./model.ts";
 import { apply, beginAnew, get, isOver, isTrue, list, serverReady, until, untilOver, words } from "./objects.ts";
 import { type Options, optionsFrom, usage } from "./options.ts";
 import { Parts } from "./parts.ts";
@@ -40,7 +40,7 @@ async function main(options: Options): Promise<Result> {
   const tasks: { train: Task[]; heldOut: HeldOutTask[] } = JSON.parse(await readFile(join(scenario, "tasks.json"), "utf8"));
   const { namespace } = options;
   const images = await parts.run("cluster and images", "cluster, images and chart", () => install(options));
-  const model = await parts.run("model", `the base model ${quickstartModel}`, () => provideModel(options, images));
+  const model = await parts.run("model", `the base model ${quickstartModel}`, () => storeQuickstartModel(options, images.trainer));
   const base: BaseModel = { oci: { repository: model.repository, digest: model.digest } };
   const taskSet = await storeTasks(options, tasks.heldOut);
   await beginAnew(namespace, ownNamespace);
@@ -98,14 +98,6 @@ async function main(options: Options): Promise<Result> {
     })),
     ...parts.figures,
   };
-}
-
-async function provideModel(options: Options, images: Awaited<ReturnType<typeof install>>): Promise<StoredModel> {
-  const trainer = images.trainer;
-  if (!trainer) throw new Error("the trainer image was not built");
-  const directory = await preparedModel(quickstartModel, trainer);
-  using access = await adminRegistry(options, `rune/models/${quickstartModel}`);
-  return await storeModel(access.registry, quickstartModel, directory);
 }
 
 async function storeTasks(options: Options, tasks: HeldOutTask[]): Promise<ArtifactReference> {

@@ -7,9 +7,9 @@ import { settings } from "@rune/cluster/settings";
 import type { Adapter } from "@rune/crds/adapter";
 import type { AgentSession } from "@rune/crds/agent-session";
 import { type BaseModel, label } from "@rune/crds/common";
-import { adminRegistry, install } from "../00-quickstart/installation.ts";
+import { install } from "../00-quickstart/installation.ts";
 import { type Manifest, namespaceManifest } from "../00-quickstart/manifests.ts";
-import { preparedModel, quickstartModel, storeModel } from "../00-quickstart/model.ts";
+import { quickstartModel, storeQuickstartModel } from "../00-quickstart/model.ts";
 import { applyKept, beginAnew, isOver, isTrue, list, type Seen, serverReady, until, untilOver } from "../00-quickstart/objects.ts";
 import { Parts } from "../00-quickstart/parts.ts";
 import { reportFile } from "../00-quickstart/reports.ts";
@@ -41,7 +41,10 @@ const apply = (file: string, ...manifests: Manifest[]) => applyKept(join("hypoth
 async function main(options: Options): Promise<Result> {
   const { namespace } = options;
   const images = await parts.run("cluster and images", "cluster, images and chart", () => install(options));
-  const base = await parts.run("model", `the base model ${quickstartModel}`, () => storeBase(options, images));
+  const { repository, digest } = await parts.run("model", `the base model ${quickstartModel}`, () =>
+    storeQuickstartModel(options, images.trainer),
+  );
+  const base: BaseModel = { oci: { repository, digest } };
   const humanEval = await humanEvalTasks();
   await beginAnew(namespace, ownNamespace);
   await apply("00-namespace.yaml", namespaceManifest(namespace, ownNamespace));
@@ -87,15 +90,6 @@ async function main(options: Options): Promise<Result> {
     assessment: await fileOf(options, evaluation, "assessment.md"),
     page: await fileOf(options, evaluation, "assessment.html"),
   };
-}
-
-async function storeBase(options: Options, images: Awaited<ReturnType<typeof install>>): Promise<BaseModel> {
-  const trainer = images.trainer;
-  if (!trainer) throw new Error("the trainer image was not built");
-  const directory = await preparedModel(quickstartModel, trainer);
-  using access = await adminRegistry(options, `rune/models/${quickstartModel}`);
-  const { repository, digest } = await storeModel(access.registry, quickstartModel, directory);
-  return { oci: { repository, digest } };
 }
 
 async function sessionsOver(namespace: string, detail: (text: string) => void): Promise<Seen<SessionStatus>[]> {
