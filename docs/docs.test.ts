@@ -3,7 +3,10 @@ import { dirname, join, relative } from "node:path";
 import { Ajv, type ValidateFunction } from "ajv";
 import addFormats from "ajv-formats";
 import { describe, expect, test } from "vitest";
-import { parse, parseAllDocuments } from "yaml";
+import { parse, parseAllDocuments, stringify } from "yaml";
+import { build, folderOf } from "../examples/plan/kustomize.ts";
+import { namespaces, type Overlay } from "../examples/plan/options.ts";
+import { copyOfPlan } from "../examples/plan/testing.ts";
 
 const root = join(import.meta.dirname, "..");
 const read = (file: string) => readFileSync(join(root, file), "utf8");
@@ -13,10 +16,19 @@ const leftOut = new Set(["node_modules", "out", "dist", ".git"]);
 const documents = find("**/*.md");
 const readers = documents.filter((file) => !file.includes("/") || file.startsWith("docs/"));
 
-/** Every manifest that a person could copy: fenced YAML of the documents, and the YAML of the examples. */
+/** What `kubectl apply -k` makes of the plan and its overlays. */
+async function builtPlans(): Promise<[string, string][]> {
+  await using copy = await copyOfPlan();
+  const overlays = Object.keys(namespaces) as Overlay[];
+  const text = async (overlay: Overlay) => (await build(folderOf(overlay, copy.root))).map((each) => stringify(each)).join("---\n");
+  return await Promise.all(overlays.map(async (overlay): Promise<[string, string]> => [`the plan, ${overlay}`, await text(overlay)]));
+}
+
+/** Every manifest that a person could copy: fenced YAML of the documents, the YAML of the examples, and what kustomize makes of it. */
 const texts = [
   ...readers.flatMap((file) => fencesOf(read(file), "yaml").map((text, index) => [`${file}, block ${index + 1}`, text] as const)),
   ...find("examples/**/*.yaml").map((file) => [file, read(file)] as const),
+  ...(await builtPlans()),
 ];
 
 describe.each(texts)("%s", (_, text) => {

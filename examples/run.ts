@@ -1,17 +1,19 @@
+import { existsSync } from "node:fs";
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 
-/** `npm run example -- NAME [options]`: runs `examples/<number>-NAME/NAME.ts` with the options. */
+const nameOf = (folder: string) => folder.replace(/^\d+-/, "");
+const scriptOf = (folder: string) => join(import.meta.dirname, folder, `${nameOf(folder)}.ts`);
+
+/** `npm run example -- NAME [options]`: runs `NAME.ts` of the folder `NAME`, or `<number>-NAME`, with the options. */
 const [name, ...options] = process.argv.slice(2);
-const folders = (await readdir(import.meta.dirname)).filter((folder) => /^\d+-/.test(folder)).sort();
-const names = folders.map((folder) => folder.replace(/^\d+-/, ""));
-const folder = folders[names.indexOf(name ?? "")];
+const folders = (await readdir(import.meta.dirname)).filter((folder) => existsSync(scriptOf(folder))).sort();
+const folder = folders.find((each) => nameOf(each) === name);
 if (folder) {
-  const script = join(import.meta.dirname, folder, `${name}.ts`);
-  process.argv = [process.argv[0] ?? "node", script, ...options];
-  await import(pathToFileURL(script).href);
+  process.argv = [process.argv[0] ?? "node", scriptOf(folder), ...options];
+  await import(pathToFileURL(scriptOf(folder)).href);
 } else {
-  console.error(`Which example? npm run example -- ${names.join(" | ")}`);
+  console.error(`Which example? npm run example -- ${folders.map(nameOf).join(" | ")}`);
   process.exitCode = 1;
 }

@@ -1,0 +1,64 @@
+import type { BuiltImage } from "@rune/cluster/api";
+import { humanEvalTasks } from "@rune/cluster/human-eval";
+import { settings } from "@rune/cluster/settings";
+import type { Manifest } from "../00-quickstart/manifests.ts";
+import { storeQuickstartModel } from "../00-quickstart/model.ts";
+import { optionsFrom as laboratoryOptions } from "../10-minilang/options.ts";
+import { storeBase, storeWorld } from "../10-minilang/world.ts";
+import { sessionManifest, taskSetManifest } from "../11-hypothesis/manifests.ts";
+import { optionsFrom as hypothesisOptions } from "../11-hypothesis/options.ts";
+import { heldOutTasks, trainingTasks, withNearestScope } from "../11-hypothesis/tasks.ts";
+import { type Digests, writeDigests } from "./kustomize.ts";
+import type { Options } from "./options.ts";
+import { phaseLabel } from "./phases.ts";
+
+type Images = Readonly<Record<string, BuiltImage>>;
+
+/** Stores what an overlay names by digest, and writes the digests where it reads them. The base names its model by the hub's commit. */
+export async function storeData(options: Options, images: Images): Promise<void> {
+  switch (options.overlay) {
+    case "minilang":
+      return await writeDigests("minilang", await laboratory(options, images));
+    case "coder":
+      return await writeDigests("coder", { base: (await storeQuickstartModel(options, images.trainer)).digest });
+    case "base":
+      return;
+    default:
+      return options.overlay satisfies never;
+  }
+}
+
+/** As much of the laboratory as its short form has. */
+async function laboratory({ namespace }: Options, { trainer }: Images): Promise<Digests<"minilang">> {
+  if (!trainer) throw new Error("the trainer image was not built");
+  const options = { ...laboratoryOptions(["--quick"]), namespace };
+  const { oci } = await storeBase(options, trainer);
+  const { corpora, taskSets } = await storeWorld(options);
+  return {
+    base: oci?.digest ?? "",
+    training: corpora.training.digest,
+    "held-out": corpora["held-out"].digest,
+    tasks: taskSets.tasks.digest,
+    project: corpora.project.digest,
+    "project-tasks": taskSets.project.digest,
+  };
+}
+
+/**
+ * What stands beside the manifests because it is HumanEval's, whose tasks come from their package and are never typed in: Phase 1's
+ * sessions, and the held-out tasks, each with the scope of the task that is nearest to it.
+ */
+export async function besideManifests({ overlay, namespace }: Options): Promise<Manifest[]> {
+  if (overlay === "minilang") return [];
+  const options = { ...hypothesisOptions([], settings.imageVariant), namespace };
+  const set = await humanEvalTasks();
+  const training = trainingTasks(set, options);
+  const heldOut = withNearestScope(heldOutTasks(set, options), training);
+  return [taskSetManifest(namespace, heldOut), ...training.map((each) => ofPhase1(sessionManifest(options, each)))];
+}
+
+const ofPhase1 = ({ metadata, spec, ...manifest }: Manifest): Manifest => ({
+  ...manifest,
+  metadata: { ...metadata, labels: { [phaseLabel]: "1" } },
+  spec: { ...spec, requires: [{ kind: "EnvironmentCheck", name: "environment", condition: "ChecksPassed" }] },
+});

@@ -1,0 +1,129 @@
+import { mkdir, writeFile } from "node:fs/promises";
+import { join, relative } from "node:path";
+import { kubectl } from "@rune/cluster/api";
+import { settings } from "@rune/cluster/settings";
+import { install } from "../00-quickstart/installation.ts";
+import { applyKept, beginAnew, condition, isOver, list, type Seen, until, words } from "../00-quickstart/objects.ts";
+import { Parts } from "../00-quickstart/parts.ts";
+import { besideManifests, storeData } from "./data.ts";
+import { build, folderOf } from "./kustomize.ts";
+import { type Options, optionsFrom, usage } from "./options.ts";
+import {
+  hasStarted,
+  isDone,
+  isStuck,
+  nameOf,
+  ownNamespace,
+  type Phase,
+  phaseLabel,
+  phaseNames,
+  phases,
+  standing,
+  withFailingGate,
+} from "./phases.ts";
+
+/** What `out/plan.json` says. */
+export interface Result {
+  readonly overlay: string;
+  readonly failGate: string | null;
+  /** Every object of the plan, in the order of the phases. */
+  readonly objects: { phase: Phase; name: string; ready: string; gate: string | null; started: boolean }[];
+  /** Phase that could not go on, and in its own words why not; null where the plan went to its end. */
+  readonly stopped: { phase: Phase; why: string } | null;
+  readonly minutes: number;
+  readonly parts: Record<string, number>;
+}
+
+const parts = new Parts();
+
+async function main(options: Options): Promise<Result | undefined> {
+  const { overlay, namespace, failGate } = options;
+  const images = await parts.run("cluster and images", "cluster, images and chart", () => install(options));
+  await parts.run("data", "base, corpora and tasks", () => storeData(options, images));
+  await beginAnew(namespace, ownNamespace);
+  const folder = folderOf(overlay);
+  const manifests = await build(folder);
+  const [first, ...others] = manifests;
+  if (first?.kind !== "Namespace") throw new Error(`${folder} doesn't begin with its Namespace`);
+  const beside = await besideManifests(options);
+  if (beside.length > 0) await applyKept(`plan/${overlay}/beside.yaml`, first, ...beside);
+  if (options.dataOnly) {
+    console.log(`\nNow: kubectl apply --server-side -k ${relative(settings.root, folder)}`);
+    return undefined;
+  }
+  if (failGate) await applyKept(`plan/${overlay}/plan.yaml`, first, ...withFailingGate(others, failGate));
+  else await kubectl(["apply", "--server-side", "-k", folder]);
+  const stopped = await follow(namespace);
+  if (!stopped) await parts.run("generations", "generations after the first", (detail) => generationsOver(namespace, detail));
+  return { overlay, failGate: failGate ?? null, objects: await found(namespace), stopped, ...parts.figures };
+}
+
+const ofPhase = (namespace: string, phase: Phase) => list<object>("rune", namespace, { [phaseLabel]: phase });
+
+/** Goes along with the objects, phase by phase, to the end, or to the phase that can't go on. */
+async function follow(namespace: string): Promise<Result["stopped"]> {
+  for (const phase of phaseNames) {
+    const objects = await parts.run(`phase ${phase}`, `Phase ${phase}: ${phases[phase]}`, (detail) =>
+      until(
+        () => ofPhase(namespace, phase),
+        (seen) => seen.some(isStuck) || (seen.length > 0 && seen.every(isDone)),
+        (seen) => detail(standing(seen)),
+      ),
+    );
+    console.log(await kubectl(["get", "rune", "-n", namespace, "-l", `${phaseLabel}=${phase}`]));
+    const stuck = objects.find(isStuck);
+    if (stuck) return { phase, why: `${nameOf(stuck)}: ${words(stuck)}` };
+  }
+  return null;
+}
+
+/** The first generation ends when it has created the next one. */
+async function generationsOver(namespace: string, detail: (text: string) => void): Promise<void> {
+  await until(
+    () => list<object>("EvolutionGeneration", namespace),
+    (seen) => seen.every(isOver),
+    (seen) => detail(standing(seen)),
+  );
+}
+
+async function found(namespace: string): Promise<Result["objects"]> {
+  const each = async (phase: Phase) => (await ofPhase(namespace, phase)).map((object) => told(phase, object));
+  return (await Promise.all(phaseNames.map(each))).flat();
+}
+
+const told = (phase: Phase, object: Seen<object>): Result["objects"][number] => ({
+  phase,
+  name: nameOf(object),
+  ready: words(object),
+  gate: condition(object, "GatePassed")?.status ?? null,
+  started: hasStarted(object),
+});
+
+/** What a person reads at the end, and whether it is what was asked for. */
+function story({ failGate, objects, stopped, minutes }: Result, { namespace }: Options): { text: string; asAsked: boolean } {
+  const early = stopped ? objects.filter(({ phase, started }) => phase >= stopped.phase && started) : [];
+  const asAsked = failGate ? stopped !== null && stopped.phase === String(Number(failGate) + 1) && early.length === 0 : stopped === null;
+  const end = stopped
+    ? `Phase ${stopped.phase} can't go on. ${stopped.why}\n  ${early.length === 0 ? "Nothing from there on has started." : `These have started nevertheless: ${early.map(({ name }) => name).join(", ")}`}`
+    : "Every phase went to its end.";
+  return { text: `\n  ${end}\n  ${minutes} minutes. kubectl get rune -n ${namespace}\n  Figures: out/plan.json\n`, asAsked };
+}
+
+try {
+  if (process.argv.includes("--help")) {
+    console.log(usage);
+  } else {
+    const options = optionsFrom(process.argv.slice(2));
+    const result = await main(options);
+    if (result) {
+      await mkdir(settings.out, { recursive: true });
+      await writeFile(join(settings.out, "plan.json"), `${JSON.stringify(result, null, 2)}\n`);
+      const { text, asAsked } = story(result, options);
+      console.log(text);
+      if (!asAsked) process.exitCode = 1;
+    }
+  }
+} catch (error) {
+  console.error(`\nThe plan stopped: ${(error as Error).message}`);
+  process.exitCode = 1;
+}
