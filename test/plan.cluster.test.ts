@@ -1,0 +1,66 @@
+import { readFile, rm } from "node:fs/promises";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { kubectl } from "../cluster/api.ts";
+import { settings } from "../cluster/settings.ts";
+import { run } from "../cluster/shell.ts";
+import type { Result } from "../examples/plan/plan.ts";
+import { canRun } from "./support/installation.ts";
+
+const minutes = 60_000;
+
+/** Runs the plan in the laboratory; what it found, also where that isn't what was asked for. */
+async function plan(...options: string[]): Promise<Result> {
+  const onLine = (line: string) => void process.stdout.write(`${line}\n`);
+  const script = join(settings.root, "examples/plan/plan.ts");
+  const figures = join(settings.out, "plan.json");
+  await rm(figures, { force: true });
+  await run(process.execPath, [script, ...options], { cwd: settings.root, onLine, timeoutSeconds: 59 * 60 }).catch((error: Error) =>
+    onLine(error.message),
+  );
+  return JSON.parse(await readFile(figures, "utf8"));
+}
+
+describe.skipIf(!canRun)("the plan in the laboratory", () => {
+  // Its server would go on beside whatever is tested next.
+  afterAll(() => kubectl(["delete", "namespace", "plan-minilang", "--wait=false"]), minutes);
+
+  describe("with a gate of Phase 1 that nothing passes", () => {
+    let result: Result;
+    beforeAll(async () => {
+      result = await plan("--fail-gate", "1");
+    }, 60 * minutes);
+
+    test("stops in front of Phase 2, and says which gate it was", () => {
+      expect(result.stopped?.phase).toBe("2");
+      expect(result.stopped?.why).toMatch(/RequirementFailed: Evaluation hypothesis has GatePassed=(False|Unknown)/);
+    });
+
+    test("has started everything up to it and nothing after it", () => {
+      const started = result.objects.filter((each) => each.started).map(({ phase }) => phase);
+      expect(new Set(started)).toEqual(new Set(["0", "1"]));
+      expect(result.objects.filter(({ phase }) => phase < "2").every((each) => each.started)).toBe(true);
+      expect(result.objects.filter(({ phase }) => phase >= "2").length).toBeGreaterThan(5);
+    });
+  });
+
+  describe("as it is", () => {
+    let result: Result;
+    beforeAll(async () => {
+      result = await plan();
+    }, 60 * minutes);
+
+    test("goes through every phase by itself", () => {
+      expect(result.stopped).toBeNull();
+      expect(result.objects.filter((each) => !each.started)).toEqual([]);
+    });
+
+    test("has passed the gates that are Evaluations", () => {
+      const gates = result.objects.flatMap(({ name, gate }) => (gate ? [[name, gate]] : []));
+      expect(gates).toEqual([
+        ["Evaluation hypothesis", "True"],
+        ["Evaluation quantization", "True"],
+      ]);
+    });
+  });
+});
