@@ -28,6 +28,14 @@ export interface AskedTasks {
   readonly again: string;
 }
 
+/** Stores a task set in the registry: equal tasks are one artifact, however often. */
+export type StoreTasks = (set: TaskSet, repository: string) => Promise<void>;
+
+export const storingTasks =
+  (namespace: string, services: Services): StoreTasks =>
+  async (set, repository) =>
+    void (await services.registry(namespace, repository, ["pull", "push"]).push(taskSetArtifact(set, repository)));
+
 /** Reads what is named, or what was frozen of it. */
 export async function observeTasks(asked: AskedTasks, cache: Cache, services: Services): Promise<TasksState> {
   const { namespace, frozen } = asked;

@@ -1,4 +1,3 @@
-import type { TaskSet } from "@rune/crds/artifact";
 import { failed, isTerminal, isTrue, type KubeObject, type Outcome, progressing, timestamp, unchanged, waiting } from "kopf-ts";
 import { blocked, type Check, firstOf, repairSeconds } from "../check.ts";
 import type { OperatorConfig } from "../config.ts";
@@ -20,6 +19,7 @@ import { Reason } from "../reasons.ts";
 import { requirementsMet } from "../requires.ts";
 import { libraryMissing, sandboxObjects } from "../sandbox.ts";
 import { adapterOn, detailOf, isServed } from "../serving.ts";
+import type { StoreTasks } from "../task-set.ts";
 import { foreignRepository } from "../tenancy.ts";
 import { activeArm, deadlineOf, withCompleted } from "./arms.ts";
 import { nameOfUnit, statusOfUnit, type Unit, unitNow, unitsOf } from "./batches.ts";
@@ -68,7 +68,7 @@ const checks: Check<World>[] = [ownArtifacts, mayBegin, serversReady, adaptersEx
 
 /** What is stored in the registry. */
 export interface Store {
-  readonly tasks: (set: TaskSet, repository: string) => Promise<void>;
+  readonly tasks: StoreTasks;
   readonly evidence: StoreEvidence;
 }
 

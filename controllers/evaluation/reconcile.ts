@@ -1,5 +1,4 @@
 import { storeEvidence } from "@rune/clients/evidence";
-import { taskSetArtifact } from "@rune/clients/task-set";
 import { label } from "@rune/crds/common";
 import type { Evaluation } from "@rune/crds/evaluation";
 import type { Context, Manager, Outcome } from "kopf-ts";
@@ -8,6 +7,7 @@ import { untilDeadline } from "../epoch.ts";
 import { registerEpochKind } from "../epoch-controller.ts";
 import { planName } from "../names.ts";
 import { evaluations } from "../resources.ts";
+import { storingTasks } from "../task-set.ts";
 import { deadlineOf } from "./arms.ts";
 import { decide, type Store } from "./decide.ts";
 import { observe } from "./observe.ts";
@@ -17,7 +17,7 @@ async function reconcile(evaluation: Evaluation, context: Context, services: Ser
   const now = context.clock.now();
   const registry = (repository: string) => services.registry(evaluation.metadata.namespace, repository, ["pull", "push"]);
   const store: Store = {
-    tasks: async (set, repository) => void (await registry(repository).push(taskSetArtifact(set, repository))),
+    tasks: storingTasks(evaluation.metadata.namespace, services),
     evidence: async ({ repository, evidence }) => void (await storeEvidence(registry(repository), repository, evidence)),
   };
   const outcome = decide(world, services.config, store, now).deleting(...world.leftovers);

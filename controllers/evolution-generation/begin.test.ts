@@ -49,6 +49,18 @@ describe("the beginning", () => {
     expect(statusOf(decideOn({ population })).shuffled).toBe(true);
   });
 
+  it("stores its tasks in the registry first, and each set once", async () => {
+    const set = setOf(Array.from({ length: 40 }, () => text));
+    const apart = { ...found(set), stored: false };
+    const stored: unknown[] = [];
+    const keep = { tasks: async (...pushed: unknown[]) => void stored.push(pushed) };
+    const outcome = decideOn({ tasks: { fitness: apart, promotion: apart } }, keep);
+    expect(outcome).toMatchObject({ reason: "StoringTasks", status: undefined, requeueAtOnce: true });
+    for (const { run } of outcome.effects) await run(new AbortController().signal);
+    expect(stored).toEqual([[set, "rune/team/tasks"]]);
+    expect(decideOn({ tasks: { fitness: found(set), promotion: apart } }, keep).effects).toHaveLength(1);
+  });
+
   const set = setOf([text, text, text]);
   it.each<[string, Partial<World>, string]>([
     ["without its server", { server: undefined }, "ServerMissing"],

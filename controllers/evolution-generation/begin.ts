@@ -6,7 +6,7 @@ import { isTrue, type Outcome, progressing, timestamp, unchanged } from "kopf-ts
 import { blocked, type Check, firstOf, repairSeconds } from "../check.ts";
 import { requirementsMet } from "../requires.ts";
 import { rankedFor } from "../retrieval.ts";
-import { measuredOn, type TasksState } from "../task-set.ts";
+import { measuredOn, type StoreTasks, type TasksState } from "../task-set.ts";
 import { foreignRepository } from "../tenancy.ts";
 import { eligible, freezePopulation } from "./population.ts";
 import { GenerationReason } from "./reasons.ts";
@@ -99,13 +99,24 @@ const populated: Check<World> = ({ generation, population, server }) => {
 
 const checks: Check<World>[] = [ownTasks, requirementsMet, serverReady, tasksRead, partsHold, tasksApart, populated];
 
-/** The population and both task sets are frozen: what comes and goes from here on changes nothing. */
-export function begin(world: World, now: Date): Outcome {
+/** Task sets that the registry doesn't have yet, each once. */
+function unstored({ tasks }: World) {
+  const open = (tasks ? [tasks.fitness, tasks.promotion] : []).flatMap((state) => ("set" in state && !state.stored ? [state] : []));
+  return [...new Map(open.map((state) => [`${state.reference.repository}@${state.reference.digest}`, state]))];
+}
+
+/** The population and both task sets are frozen, those in the registry: what comes and goes from here on changes nothing. */
+export function begin(world: World, store: StoreTasks, now: Date): Outcome {
   const { generation, population, server } = world;
   const blocker = firstOf(checks, world);
   if (blocker) return blocked(blocker).again(repairSeconds);
   const found = tasksOf(world);
   if (!server || !found) return unchanged();
+  const open = unstored(world);
+  if (open.length > 0) {
+    const outcome = progressing(GenerationReason.StoringTasks, `the tasks are being stored as ${open.map(([name]) => name).join(" and ")}`);
+    return open.reduce((all, [name, { set, reference }]) => all.effect(name, () => store(set, reference.repository)), outcome).atOnce();
+  }
   const members = eligible(generation, population, server);
   const frozen = freezePopulation(generation, members, found.fitness.measured);
   const known = frozen.members?.filter(({ passAt1 }) => passAt1).length;

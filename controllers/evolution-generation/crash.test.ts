@@ -119,6 +119,7 @@ describe("a chain", { timeout: 120_000 }, () => {
 
   it("waits while the registry takes nothing, and decides nothing anew when it is back", async () => {
     lab = await EvolutionLab.start({ members, breeding, spec, scopes, champion: "m0" });
+    await lab.untilOver(({ generations }) => generations[0]?.status?.startTime !== undefined);
     lab.away = true;
     await lab.untilOver(({ generations }) => generations[0]?.status?.pruned === true);
     const decided = lab.generations[0]?.status?.decisions?.map(({ time }) => time);

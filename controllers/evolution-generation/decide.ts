@@ -3,6 +3,7 @@ import { type DynamicObject, isTerminal, type Outcome, progressing, unchanged, w
 import { repairSeconds } from "../check.ts";
 import { finished } from "../finished.ts";
 import { Reason } from "../reasons.ts";
+import type { StoreTasks } from "../task-set.ts";
 import { begin } from "./begin.ts";
 import { breed } from "./breed.ts";
 import { end } from "./ending.ts";
@@ -16,8 +17,14 @@ import { sift } from "./sift.ts";
 import { stepOf } from "./steps.ts";
 import type { World } from "./world.ts";
 
+/** What is stored in the registry. */
+export interface Store {
+  readonly tasks: StoreTasks;
+  readonly evidence: StoreEvidence;
+}
+
 /** From what is seen to what should be, one step at a time. Each decision stands in status with its numbers before anything follows from it. */
-export function decide(world: World, store: StoreEvidence, now: Date): Outcome {
+export function decide(world: World, store: Store, now: Date): Outcome {
   const { generation } = world;
   if (generation.metadata.deletionTimestamp) return unchanged();
   if (isTerminal(generation)) return finished(generation, now);
@@ -27,7 +34,7 @@ export function decide(world: World, store: StoreEvidence, now: Date): Outcome {
   const step = stepOf(generation);
   switch (step) {
     case "Begin":
-      return begin(world, now);
+      return begin(world, store.tasks, now);
     case "MeasureMembers":
       return measure(world, "Members");
     case "Select":
@@ -43,7 +50,7 @@ export function decide(world: World, store: StoreEvidence, now: Date): Outcome {
     case "Prune":
       return prune(world, now);
     case "Record":
-      return recordDecisions(world, store);
+      return recordDecisions(world, store.evidence);
     case "End":
       return end(world);
     default:

@@ -1,4 +1,4 @@
-import { apiVersion, label } from "@rune/crds/common";
+import { apiVersion, label, type MeasuredTasks } from "@rune/crds/common";
 import type { EvolutionGeneration } from "@rune/crds/evolution-generation";
 import type { ModelServer } from "@rune/crds/model-server";
 import type { DynamicObject, KubeObject } from "kopf-ts";
@@ -11,6 +11,8 @@ import type { Child, Learnt, Measurement, Promotion } from "./world.ts";
 const owned = (generation: EvolutionGeneration, name: string) =>
   ownedMetadata(generation as EvolutionGeneration & KubeObject, name, { [label.generation]: generation.metadata.name });
 
+type TaskSetReference = EvolutionGeneration["spec"]["fitness"]["taskSet"];
+
 /** Arms of an evaluation, by the place of an adapter in its list. */
 export const armOf = (index: number) => `a${index + 1}`;
 export const baseArm = "base";
@@ -19,7 +21,8 @@ export const baseArm = "base";
 export function measuringEvaluation(generation: EvolutionGeneration, { name, adapters }: Measurement): DynamicObject {
   const { serverRef, fitness } = generation.spec;
   const arms = [{ name: baseArm, serverRef }, ...adapters.map((adapter, index) => ({ name: armOf(index), serverRef, adapter }))];
-  return evaluationOf(generation, name, { arms, ...fitness });
+  const taskSet = frozenTasks(fitness.taskSet, generation.status?.taskSet);
+  return evaluationOf(generation, name, { arms, ...fitness, taskSet });
 }
 
 /** Arms of the evaluation that decides. */
@@ -42,7 +45,8 @@ export function decidingEvaluation(
   rivals: ReadonlyMap<RivalRole, string>,
 ): DynamicObject {
   const { serverRef, promotion, population } = generation.spec;
-  const { taskSet, samples, marginPoints, minimumTasks } = promotion;
+  const { samples, marginPoints, minimumTasks } = promotion;
+  const taskSet = frozenTasks(promotion.taskSet, generation.status?.promotionTaskSet);
   const arms = [
     { name: decidingArms.base, serverRef },
     { name: decidingArms.candidate, serverRef, adapter: candidate },
@@ -61,6 +65,14 @@ export function decidingEvaluation(
   };
   return evaluationOf(generation, evaluation, { arms, taskSet, samples, gate });
 }
+
+/** The same tasks by the digest that was frozen: what they were named by may be gone, or hold others by now. */
+const frozenTasks = ({ part, maxTasks }: TaskSetReference, frozen: MeasuredTasks | undefined): TaskSetReference => ({
+  repository: frozen?.repository,
+  digest: frozen?.digest,
+  part,
+  ...(maxTasks !== undefined && { maxTasks }),
+});
 
 function evaluationOf(generation: EvolutionGeneration, name: string, measured: object): DynamicObject {
   const { sampling, sandbox, concurrency, seed } = generation.spec;

@@ -14,6 +14,7 @@ describe("measuring", () => {
     const [evaluation, ...others] = at({ ...unmeasured, ...planned }).creates;
     expect(others).toEqual([]);
     expect(evaluation).toMatchObject({ kind: "Evaluation", metadata: { name: "parsers-m1" } });
+    expect(evaluation?.spec.taskSet).toEqual({ repository: taskSet.repository, digest: taskSet.digest, part: "Validation" });
     expect(evaluation?.spec.arms.map(({ adapter }: { adapter?: string }) => adapter)).toEqual([undefined, ...names.slice(0, 7)]);
   });
 

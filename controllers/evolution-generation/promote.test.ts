@@ -43,7 +43,7 @@ describe("promotion", () => {
     const [evaluation] = at({ ...family(0.7, 0.6, 0.5), ...chosen.status }).creates;
     expect(evaluation?.spec).toMatchObject({
       gate: { candidate: "candidate", baseline: "parent", rule: "LowerBound", confidence: "0.99" },
-      taskSet: { part: "Test" },
+      taskSet: { repository: promotionTaskSet.repository, digest: promotionTaskSet.digest, part: "Test" },
     });
     expect(evaluation?.spec.arms.map(({ name }: { name: string }) => name)).toEqual(["base", "candidate", "parent", "mean", "union"]);
   });

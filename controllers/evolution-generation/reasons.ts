@@ -10,6 +10,8 @@ export const GenerationReason = {
   TasksOverlap: "TasksOverlap",
   /** Fewer than two Adapters can be parents. */
   PopulationTooSmall: "PopulationTooSmall",
+  /** The task sets are being stored in the registry. */
+  StoringTasks: "StoringTasks",
   /** The population is frozen. */
   PopulationFrozen: "PopulationFrozen",
   /** Members are measured. */

@@ -5,9 +5,9 @@ import { type Context, configMaps, type KubeObject, type Manager, type ObjectKey
 import type { Services } from "../context.ts";
 import { hasLabels } from "../labels.ts";
 import { adapters, agentSessions, environmentChecks, evaluations, evolutionGenerations, modelServers, trainingRuns } from "../resources.ts";
+import { storingTasks } from "../task-set.ts";
 import { requiring } from "../wake.ts";
-import { decide } from "./decide.ts";
-import type { StoreEvidence } from "./evidence.ts";
+import { decide, type Store } from "./decide.ts";
 import { observe } from "./observe.ts";
 
 async function reconcile(generation: EvolutionGeneration, context: Context, services: Services): Promise<Outcome> {
@@ -16,9 +16,11 @@ async function reconcile(generation: EvolutionGeneration, context: Context, serv
 }
 
 /** Evidence stands beside the adapter that it is about. */
-function storing({ metadata }: EvolutionGeneration, services: Services): StoreEvidence {
-  return async (repository, evidence) =>
-    await storeEvidence(services.registry(metadata.namespace, repository, ["pull", "push"]), repository, evidence);
+function storing({ metadata: { namespace } }: EvolutionGeneration, services: Services): Store {
+  return {
+    tasks: storingTasks(namespace, services),
+    evidence: (repository, evidence) => storeEvidence(services.registry(namespace, repository, ["pull", "push"]), repository, evidence),
+  };
 }
 
 /** Wakes on its evaluations and runs, on its server, on the adapters of its population and of its children, on the first of its chain, and on what it requires. */

@@ -1,18 +1,16 @@
 import { type Evidence, evidence as evidenceSchema } from "@rune/crds/artifact";
 import { describe, expect, it } from "vitest";
-import { now } from "../testing/builders.ts";
 import {
   aChild,
   aGeneration,
   aMember,
   anAdapter,
-  anEvolutionWorld,
+  decideOn,
   interval,
   promotionTaskSet,
   taskSet,
   text,
 } from "../testing/evolution-world.ts";
-import { decide } from "./decide.ts";
 import { tagOf } from "./evidence.ts";
 import type { Decision, World } from "./world.ts";
 
@@ -58,9 +56,9 @@ const status = {
 const generation = aGeneration({ status });
 
 /** What a pass stores, in the order in which it does. */
-async function storedBy(over: Partial<World> = {}): Promise<{ outcome: ReturnType<typeof decide>; stored: [string, Evidence][] }> {
+async function storedBy(over: Partial<World> = {}): Promise<{ outcome: ReturnType<typeof decideOn>; stored: [string, Evidence][] }> {
   const stored: [string, Evidence][] = [];
-  const outcome = decide(anEvolutionWorld({ generation, ...over }), async (...pushed) => stored.push(pushed), now);
+  const outcome = decideOn({ generation, ...over }, { evidence: async (...pushed) => stored.push(pushed) });
   for (const { run } of outcome.effects) await run(new AbortController().signal);
   return { outcome, stored };
 }

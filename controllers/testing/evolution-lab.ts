@@ -1,6 +1,6 @@
 import { sha256 } from "@rune/clients/digest";
-import { ArtifactMissing, RegistryUnavailable } from "@rune/clients/registry";
-import { partOf } from "@rune/clients/task-set";
+import { ArtifactMissing, artifactDigest, type Push, RegistryUnavailable } from "@rune/clients/registry";
+import { partOf, taskSetFile } from "@rune/clients/task-set";
 import { type Adapter, adapter as adapterKind } from "@rune/crds/adapter";
 import { mediaType } from "@rune/crds/artifact";
 import { apiVersion } from "@rune/crds/common";
@@ -58,6 +58,8 @@ export class EvolutionLab {
   readonly clock = new VirtualClock("2026-11-23T12:00:00Z");
   /** What each tag of the registry leads to. */
   readonly registry = new Map<string, string>();
+  /** Task sets that were stored, by digest. */
+  readonly taskSets = new Map<string, unknown>();
   /** Everything that ever was, by kind, as its name and UID. */
   readonly seen = new Map<string, Set<string>>();
   readonly api: FakeApiServer;
@@ -160,25 +162,41 @@ export class EvolutionLab {
       manifest: async (_: string, digest: string) => {
         if (isEvidence(digest))
           return { manifest: { artifactType: mediaType.evidence, subject: JSON.parse(digest).adapter, config: { digest }, layers: [] } };
-        const title = this.#reports.has(digest) ? "report.json" : "corpus.json";
-        if (!this.#reports.has(digest) && !this.#skills.has(digest)) throw new ArtifactMissing(`${digest} isn't there`);
-        return { manifest: { layers: [{ digest, annotations: { "org.opencontainers.image.title": title } }] } };
+        const isTasks = this.taskSets.has(digest);
+        const title = this.#reports.has(digest) ? "report.json" : isTasks ? taskSetFile : "corpus.json";
+        if (!isTasks && !this.#reports.has(digest) && !this.#skills.has(digest)) throw new ArtifactMissing(`${digest} isn't there`);
+        return {
+          manifest: {
+            ...(isTasks && { artifactType: mediaType.taskSet }),
+            layers: [{ digest, annotations: { "org.opencontainers.image.title": title } }],
+          },
+        };
       },
       json: async (_: string, { digest }: { digest: string }) =>
-        isEvidence(digest) ? JSON.parse(digest) : (this.#reports.get(digest) ?? { trajectories: [digest] }),
-      push: async (input: { tag: string; config: unknown; artifactType: string }) => {
+        isEvidence(digest) ? JSON.parse(digest) : (this.taskSets.get(digest) ?? this.#reports.get(digest) ?? { trajectories: [digest] }),
+      push: async (input: Push) => {
         if (this.away) throw new RegistryUnavailable("away");
         const isStruck = ++this.writes === this.#strike?.write;
         if (isStruck && this.#strike?.before) this.#kill();
-        const before = this.registry.get(input.tag);
-        const bytes = JSON.stringify(input.config);
-        if (input.artifactType !== mediaType.evidence) throw new Error(`a ${input.artifactType} was pushed`);
-        if (before !== undefined && before !== bytes) throw new Error(`${input.tag} was ${before} and became ${bytes}`);
-        this.registry.set(input.tag, bytes);
+        await this.#take(input);
         if (isStruck) this.#kill();
       },
     };
     return { config, registry: () => registry } as unknown as Services;
+  }
+
+  /** Evidence by its tag, once; task sets by their digest. */
+  async #take(input: Push): Promise<void> {
+    const [file] = input.files;
+    if (input.artifactType === mediaType.taskSet && file?.bytes) {
+      this.taskSets.set(await artifactDigest(input), JSON.parse(Buffer.from(file.bytes).toString("utf8")));
+      return;
+    }
+    const { tag = "", config } = input;
+    const [before, bytes] = [this.registry.get(tag), JSON.stringify(config)];
+    if (input.artifactType !== mediaType.evidence) throw new Error(`a ${input.artifactType} was pushed`);
+    if (before !== undefined && before !== bytes) throw new Error(`${tag} was ${before} and became ${bytes}`);
+    this.registry.set(tag, bytes);
   }
 
   #kill(): never {

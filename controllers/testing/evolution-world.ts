@@ -3,7 +3,7 @@ import type { Evaluation } from "@rune/crds/evaluation";
 import { type EvolutionGeneration, evolutionGeneration } from "@rune/crds/evolution-generation";
 import type { TrainingRun } from "@rune/crds/training-run";
 import type { Outcome } from "kopf-ts";
-import { decide } from "../evolution-generation/decide.ts";
+import { decide, type Store } from "../evolution-generation/decide.ts";
 import type { Child, Member, World } from "../evolution-generation/world.ts";
 import { aCondition, now } from "./builders.ts";
 import { found, setOf } from "./evaluation-world.ts";
@@ -114,8 +114,9 @@ export function anEvolutionWorld(over: Partial<World> = {}): World {
 const unexpected = async () => {
   throw new Error("nothing should be stored here");
 };
-/** What is decided of a world, where nothing may be stored. */
-export const decideOn = (over: Partial<World> = {}): Outcome => decide(anEvolutionWorld(over), unexpected, now);
+/** What is decided of a world, where nothing may be stored but what a test takes. */
+export const decideOn = (over: Partial<World> = {}, store: Partial<Store> = {}): Outcome =>
+  decide(anEvolutionWorld(over), { tasks: unexpected, evidence: unexpected, ...store }, now);
 type Status = Record<string, unknown>;
 /** The status that an outcome writes, to look into. */
 export const statusOf = (outcome: Outcome) => outcome.status as Status & { [key: string]: never };
