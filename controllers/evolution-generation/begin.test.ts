@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { now } from "../testing/builders.ts";
 import { found, setOf } from "../testing/evaluation-world.ts";
 import { aGeneration, anAdapter, decideOn, interval, statusOf, taskSet, text } from "../testing/evolution-world.ts";
 import { modelServer } from "../testing/objects.ts";
@@ -10,7 +11,7 @@ describe("the beginning", () => {
     const first = decideOn();
     expect(first).toMatchObject({
       reason: "PopulationFrozen",
-      status: { memberCount: 2, members: [{ name: "a" }, { name: "b" }], shuffled: false },
+      status: { memberCount: 2, members: [{ name: "a" }, { name: "b" }] },
     });
     const measured = { evidence: [{ ...evidence, taskSet: statusOf(first).taskSet }] };
     const again = decideOn({ population: [anAdapter("a", { status: measured }), anAdapter("b")] });
@@ -44,9 +45,17 @@ describe("the beginning", () => {
     expect(decideOn({ generation, population }).status).toMatchObject({ members: [{ name: "b" }, { name: "c" }] });
   });
 
-  it("gives the test an arm of other tasks' adapters where members have several scopes among its tasks", () => {
-    const population = ["k0", "k1"].map((task) => anAdapter(task, { spec: { scope: { ...text, task } } }));
-    expect(statusOf(decideOn({ population })).shuffled).toBe(true);
+  it("waits until who was promoted before shows it, but for none that is gone or archived, and for ten minutes at most", () => {
+    const former = { name: "g1", spent: { evaluations: 0, gpuSeconds: 0 }, withoutImprovement: 0, belowBase: [], archived: [] };
+    const spec = { generation: 2, rootRef: { name: "root", uid: "u" }, former: { ...former, promoted: "queen" } };
+    const after = (minutes: number, queen?: object) => {
+      const creationTimestamp = new Date(now.getTime() - minutes * 60_000).toISOString();
+      const { metadata, ...rest } = aGeneration({ spec });
+      const generation = { ...rest, metadata: { ...metadata, creationTimestamp } };
+      return decideOn({ generation, adapters: new Map(queen ? [["queen", anAdapter("queen", { status: queen })]] : []) }).reason;
+    };
+    expect([after(1, {}), after(9, {}), after(10, {})]).toEqual(["ChampionPending", "ChampionPending", "PopulationFrozen"]);
+    for (const status of [{ champion: text }, { archived: true }, undefined]) expect(after(1, status)).toBe("PopulationFrozen");
   });
 
   it("stores its tasks in the registry first, and each set once", async () => {

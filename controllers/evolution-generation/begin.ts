@@ -1,11 +1,9 @@
 import { chosenTasks } from "@rune/clients/task-set";
-import type { Adapter } from "@rune/crds/adapter";
 import type { HeldOutTask } from "@rune/crds/artifact";
 import type { EvolutionGeneration } from "@rune/crds/evolution-generation";
 import { isTrue, type Outcome, progressing, timestamp, unchanged } from "kopf-ts";
-import { blocked, type Check, firstOf, repairSeconds } from "../check.ts";
+import { type Blocker, blocked, type Check, firstOf, repairSeconds } from "../check.ts";
 import { requirementsMet } from "../requires.ts";
-import { rankedFor } from "../retrieval.ts";
 import { measuredOn, type StoreTasks, type TasksState } from "../task-set.ts";
 import { foreignRepository } from "../tenancy.ts";
 import { eligible, freezePopulation } from "./population.ts";
@@ -13,6 +11,8 @@ import { GenerationReason } from "./reasons.ts";
 import type { World } from "./world.ts";
 
 const retrySeconds = 30;
+/** An Adapter that doesn't show by then that it was promoted may never do so. */
+const longestChampionSeconds = 600;
 /** Fewer can't be crossed. */
 export const fewestParents = 2;
 
@@ -105,10 +105,24 @@ function unstored({ tasks }: World) {
   return [...new Map(open.map((state) => [`${state.reference.repository}@${state.reference.digest}`, state]))];
 }
 
+/** The generation before made a champion: until that shows it, whom sessions and this generation would choose isn't known. */
+function championPending({ generation: { metadata, spec }, adapters }: World, now: Date): Blocker | null {
+  const { promoted, name } = spec.former ?? {};
+  const champion = promoted ? adapters.get(promoted) : undefined;
+  if (!champion || champion.status?.champion || champion.status?.archived || champion.metadata.deletionTimestamp) return null;
+  const left = longestChampionSeconds - (now.getTime() - Date.parse(metadata.creationTimestamp)) / 1000;
+  if (left <= 0) return null;
+  return {
+    reason: GenerationReason.ChampionPending,
+    message: `waits until the Adapter ${promoted} shows that it is a champion, which ${name} made it; at most ${longestChampionSeconds / 60} minutes`,
+    retrySeconds: Math.min(left, retrySeconds),
+  };
+}
+
 /** The population and both task sets are frozen, those in the registry: what comes and goes from here on changes nothing. */
 export function begin(world: World, store: StoreTasks, now: Date): Outcome {
   const { generation, population, server } = world;
-  const blocker = firstOf(checks, world);
+  const blocker = firstOf(checks, world) ?? championPending(world, now);
   if (blocker) return blocked(blocker).again(repairSeconds);
   const found = tasksOf(world);
   if (!server || !found) return unchanged();
@@ -127,20 +141,9 @@ export function begin(world: World, store: StoreTasks, now: Date): Outcome {
       startTime: timestamp(now),
       taskSet: found.fitness.measured,
       promotionTaskSet: found.promotion.measured,
-      shuffled: isShuffling(found.promotion.those, members),
       ...frozen,
       spent: generation.spec.former?.spent ?? { evaluations: 0, gpuSeconds: 0 },
       archived: 0,
     },
   ).atOnce();
-}
-
-/** Whether these tasks have at least two adapters between them, so that each can be answered by another task's. */
-function isShuffling(tasks: readonly HeldOutTask[], adapters: readonly Adapter[]): boolean {
-  const chosen = new Map<string, string | undefined>();
-  for (const { scope = {} } of tasks) {
-    const key = JSON.stringify(scope);
-    if (!chosen.has(key)) chosen.set(key, rankedFor(scope, adapters)[0]?.adapter.metadata.name);
-  }
-  return new Set([...chosen.values()].filter((name) => name !== undefined)).size >= 2;
 }

@@ -116,6 +116,11 @@ describe("the end", () => {
     });
   });
 
+  it("names whom it promoted to the next one", () => {
+    const [next] = at({}, {}, { promoted: "of-c1" }).creates;
+    expect(next?.spec.former).toMatchObject({ promoted: "of-c1" });
+  });
+
   it.each([
     ["GenerationsReached", { maxGenerations: 1 }, {}],
     ["BudgetExhausted", { budget: { evaluations: 1 } }, {}],

@@ -78,12 +78,16 @@ function whyOver(generation: EvolutionGeneration, withoutImprovement: number): {
 }
 
 /** What the next generation has to know, in its own spec: this one may be gone by then. */
-function formerOf({ metadata, status = {} }: EvolutionGeneration, known: Omit<Former, "name" | "belowBase" | "archived">): Former {
+function formerOf(
+  { metadata, status = {} }: EvolutionGeneration,
+  known: Omit<Former, "name" | "belowBase" | "promoted" | "archived">,
+): Former {
   const archived = new Set((status.decisions ?? []).filter(({ kind }) => kind === "Archival").map(({ adapter }) => adapter));
   const belowBase = (status.members ?? []).flatMap(({ name, belowBase: generations }) =>
     generations && !archived.has(name) ? [{ name, generations }] : [],
   );
-  return { name: metadata.name, ...known, belowBase, archived: [...archived] };
+  const { promoted } = status;
+  return { name: metadata.name, ...known, belowBase, ...(promoted && { promoted }), archived: [...archived] };
 }
 
 export const nameOfNext = ({ metadata, spec }: EvolutionGeneration) => `${spec.rootRef?.name ?? metadata.name}-g${spec.generation + 1}`;

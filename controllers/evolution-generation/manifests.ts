@@ -41,7 +41,7 @@ const shuffledArm = "shuffled";
 /** The candidate against whom it must beat, all paired on the tasks that decide. */
 export function decidingEvaluation(
   generation: EvolutionGeneration,
-  { candidate = "", confidence, evaluation = "", baseline }: Promotion,
+  { candidate = "", confidence, evaluation = "", baseline, shuffled }: Promotion,
   rivals: ReadonlyMap<RivalRole, string>,
 ): DynamicObject {
   const { serverRef, promotion, population } = generation.spec;
@@ -51,9 +51,7 @@ export function decidingEvaluation(
     { name: decidingArms.base, serverRef },
     { name: decidingArms.candidate, serverRef, adapter: candidate },
     ...[...rivals].map(([role, adapter]) => ({ name: decidingArms[role], serverRef, adapter })),
-    ...(generation.status?.shuffled
-      ? [{ name: shuffledArm, serverRef, adapters: { matchLabels: population.matchLabels, assign: "Shuffled" } }]
-      : []),
+    ...(shuffled ? [{ name: shuffledArm, serverRef, adapters: { matchLabels: population.matchLabels, assign: "Shuffled" } }] : []),
   ];
   const gate = {
     candidate: decidingArms.candidate,

@@ -4,7 +4,7 @@ import type { Services } from "../context.ts";
 import { ownChild } from "../pod.ts";
 import { observeRequirements } from "../requires.ts";
 import { adapters, agentSessions, environmentChecks, evaluations, evolutionGenerations, modelServers, trainingRuns } from "../resources.ts";
-import { observeTasks } from "../task-set.ts";
+import { type AskedTasks, observeTasks } from "../task-set.ts";
 import { nameOfNext } from "./ending.ts";
 import { tagOf } from "./evidence.ts";
 import { readLearnt } from "./learnt.ts";
@@ -20,7 +20,9 @@ export async function observe(generation: EvolutionGeneration, { cache }: Contex
   const root = spec.rootRef && cache(evolutionGenerations).get({ namespace, name: spec.rootRef.name });
   const step = over || spec.suspend || root?.spec.suspend ? undefined : stepOf(generation);
   const { children = [], members = [], promotion } = status;
-  const named = [...members.map(({ name }) => name), ...children.map((child) => adapterOf(child, namespace, cache)), promotion?.incumbent];
+  const champions = [promotion?.incumbent, step === "Begin" ? spec.former?.promoted : undefined];
+  const named = [...members.map(({ name }) => name), ...children.map((child) => adapterOf(child, namespace, cache)), ...champions];
+  const isChoosing = step === "Promote" && !promotion;
   return {
     generation,
     root: root?.metadata.uid === spec.rootRef?.uid ? root : undefined,
@@ -28,14 +30,14 @@ export async function observe(generation: EvolutionGeneration, { cache }: Contex
     requirements: observeRequirements(generation, cache),
     server: cache(modelServers).get({ namespace, name: spec.serverRef.name }),
     tasks: step === "Begin" ? await observeBothTasks(generation, cache, services) : undefined,
-    population: step === "Begin" ? cache(adapters).list({ namespace, labels: spec.population.matchLabels }) : [],
+    deciding: isChoosing ? await observeDeciding(generation, cache, services) : undefined,
+    population: step === "Begin" || isChoosing ? cache(adapters).list({ namespace, labels: spec.population.matchLabels }) : [],
     adapters: found(named, (name) => cache(adapters).get({ namespace, name })),
-    champions:
-      step === "Promote" && !promotion
-        ? cache(adapters)
-            .list({ namespace })
-            .filter((adapter) => adapter.status?.champion && !adapter.status.archived && !adapter.metadata.deletionTimestamp)
-        : [],
+    champions: isChoosing
+      ? cache(adapters)
+          .list({ namespace })
+          .filter((adapter) => adapter.status?.champion && !adapter.status.archived && !adapter.metadata.deletionTimestamp)
+      : [],
     runs: own(
       generation,
       trainingRuns,
@@ -69,18 +71,22 @@ function found<T>(names: readonly (string | undefined)[], get: (name: string) =>
 const own = <T extends KubeObject>(generation: EvolutionGeneration, resource: Resource<T>, names: readonly string[], cache: Cache) =>
   found(names, (name) => ownChild(generation as KubeObject, cache(resource).get({ namespace: generation.metadata.namespace, name })));
 
-async function observeBothTasks({ metadata, spec }: EvolutionGeneration, cache: Cache, services: Services) {
-  const asked = (name: "fitness" | "promotion") => ({
-    namespace: metadata.namespace,
-    reference: spec[name].taskSet,
-    field: `spec.${name}.taskSet`,
-    again: "a new generation",
-  });
+const asked = ({ metadata, spec }: EvolutionGeneration, name: "fitness" | "promotion"): AskedTasks => ({
+  namespace: metadata.namespace,
+  reference: spec[name].taskSet,
+  field: `spec.${name}.taskSet`,
+  again: "a new generation",
+});
+
+async function observeBothTasks(generation: EvolutionGeneration, cache: Cache, services: Services) {
   return {
-    fitness: await observeTasks(asked("fitness"), cache, services),
-    promotion: await observeTasks(asked("promotion"), cache, services),
+    fitness: await observeTasks(asked(generation, "fitness"), cache, services),
+    promotion: await observeTasks(asked(generation, "promotion"), cache, services),
   };
 }
+
+const observeDeciding = (generation: EvolutionGeneration, cache: Cache, services: Services) =>
+  observeTasks({ ...asked(generation, "promotion"), frozen: generation.status?.promotionTaskSet }, cache, services);
 
 async function observeRegistry(
   generation: EvolutionGeneration,

@@ -48,6 +48,30 @@ describe("promotion", () => {
     expect(evaluation?.spec.arms.map(({ name }: { name: string }) => name)).toEqual(["base", "candidate", "parent", "mean", "union"]);
   });
 
+  it("has an arm of other tasks' adapters where sessions of its tasks would choose several as the population is by then", () => {
+    const armsWith = (over: Partial<World>) => {
+      const chosen = at(family(0.7, 0.6, 0.5), over);
+      const [evaluation] = at({ ...family(0.7, 0.6, 0.5), ...chosen.status }).creates;
+      return [statusOf(chosen).promotion, evaluation?.spec.arms.at(-1).name];
+    };
+    const several = ["k0", "k1"].map((task) => anAdapter(task, { spec: { scope: { ...text, task } } }));
+    expect(armsWith({ population: several })).toMatchObject([{ shuffled: true }, "shuffled"]);
+    // A champion is what every session of its scope chooses.
+    const champion = anAdapter("king", { status: { champion: text } });
+    expect(armsWith({ population: [...several, champion] })).toMatchObject([{ shuffled: false }, "union"]);
+    const large = anAdapter("k1", { spec: { scope: { ...text, task: "k1" }, rank: 512 } });
+    expect(armsWith({ population: [several[0] as typeof large, large] })).toMatchObject([{ shuffled: false }, "union"]);
+  });
+
+  it("waits for its tasks while they can't be read, and doesn't happen where they are gone", () => {
+    const blocked = (retrySeconds?: number) =>
+      at(family(0.7, 0.6, 0.5), { deciding: { blocker: { reason: "R", message: "no tasks", retrySeconds } } });
+    expect(blocked(10)).toMatchObject({ kind: "waiting", reason: "R", status: undefined });
+    expect(blocked().status).toMatchObject({
+      promotion: { candidate: "of-c1", outcome: "NotPromoted", why: "of-c1 couldn't be tested: no tasks" },
+    });
+  });
+
   it("compares with the champion where that is better than the best parent", () => {
     const champion = anAdapter("king", { status: { champion: text } });
     const members = [...selected.members, aMember("king", 0.6)];

@@ -1,6 +1,10 @@
+import { chosenTasks } from "@rune/clients/task-set";
 import type { Evaluation } from "@rune/crds/evaluation";
 import { getCondition, isTerminal, isTrue, type Outcome, progressing, timestamp, waiting } from "kopf-ts";
+import type { Blocker } from "../check.ts";
 import { rateOf } from "../interval.ts";
+import { Reason } from "../reasons.ts";
+import { isEligible, rankedFor } from "../retrieval.ts";
 import { sameTasks, scopeWords } from "../scope.ts";
 import { evaluationsSpent, spentOf } from "./budget.ts";
 import { candidateFor, rivalsOf } from "./candidate.ts";
@@ -26,12 +30,31 @@ function choose(world: World): Outcome {
   const { status = {}, metadata } = world.generation;
   const chosen = candidateFor(world);
   if ("whyNobody" in chosen) return settled(world, { inflationPoints: chosen.inflationPoints, ...not(chosen.whyNobody) });
+  const shuffled = isShuffling(world);
+  if (typeof shuffled === "object") {
+    if (shuffled.retrySeconds !== undefined) return waiting(shuffled.reason, shuffled.message, shuffled.retrySeconds);
+    return settled(world, { ...chosen, ...not(`${chosen.candidate} couldn't be tested: ${shuffled.message}`) });
+  }
   const name = `${metadata.name}-p`;
-  const promotion = { ...chosen, evaluation: name };
+  const promotion = { ...chosen, shuffled, evaluation: name };
   const adapters = [...new Set([promotion.candidate, ...rivalsOf(world, promotion).values()])];
   const entry: Measurement = { name, purpose: "Promotion", adapters, state: "Planned" };
   const message = `${promotion.candidate} is compared with ${promotion.baseline} on ${status.promotionTaskSet?.tasks} tasks that nobody was selected by`;
   return progressing(GenerationReason.Promoting, message, { promotion, evaluations: [...(status.evaluations ?? []), entry] }).atOnce();
+}
+
+/**
+ * Whether an arm can give each task that decides another task's adapter: as the population is now, sessions of these tasks would choose at
+ * least two adapters of it, and the server takes them. Or why the tasks can't be read.
+ */
+function isShuffling({ generation: { spec }, deciding, population, server }: World): boolean | Blocker {
+  if (!deciding || "blocker" in deciding) return deciding?.blocker ?? { reason: Reason.TaskSetMissing, message: "no task set was read" };
+  const tasks = chosenTasks(deciding.set, { ...spec.promotion.taskSet, seed: spec.seed });
+  const adapters = population.filter((adapter) => isEligible(adapter, server?.status?.baseDigest ?? ""));
+  const scopes = new Map(tasks.map(({ scope = {} }) => [JSON.stringify(scope), scope]));
+  const chosen = new Set([...scopes.values()].flatMap((scope) => rankedFor(scope, adapters)[0]?.adapter ?? []));
+  const most = server?.spec.adapters.maxRank ?? Number.POSITIVE_INFINITY;
+  return chosen.size >= 2 && [...chosen].every(({ spec: { rank } }) => rank <= most);
 }
 
 function follow(world: World, promotion: Promotion, entry: Measurement, now: Date): Outcome {

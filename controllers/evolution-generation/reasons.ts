@@ -12,6 +12,8 @@ export const GenerationReason = {
   PopulationTooSmall: "PopulationTooSmall",
   /** The task sets are being stored in the registry. */
   StoringTasks: "StoringTasks",
+  /** The Adapter that the generation before promoted doesn't show it yet. */
+  ChampionPending: "ChampionPending",
   /** The population is frozen. */
   PopulationFrozen: "PopulationFrozen",
   /** Members are measured. */

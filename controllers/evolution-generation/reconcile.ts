@@ -61,6 +61,6 @@ const beginsWith = ({ spec, status }: EvolutionGeneration, configMap: string) =>
 
 /** One that may become a member of a population that isn't frozen, or that is about to be a child. */
 function concerns({ spec, status }: EvolutionGeneration, adapter: KubeObject): boolean {
-  if (!status?.startTime) return hasLabels(adapter, spec.population.matchLabels);
+  if (!status?.startTime) return hasLabels(adapter, spec.population.matchLabels) || adapter.metadata.name === spec.former?.promoted;
   return status.children?.some(({ run, state }) => state === "Training" && adapter.metadata.labels?.[label.run] === run) ?? false;
 }

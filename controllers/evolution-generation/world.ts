@@ -41,9 +41,11 @@ export interface World {
   readonly next: EvolutionGeneration | undefined;
   /** Until the population is frozen. */
   readonly tasks: { readonly fitness: TasksState; readonly promotion: TasksState } | undefined;
-  /** Adapters with the labels of the population, until it is frozen. */
+  /** The tasks that decide, as they were frozen, where a child is about to be put to the test. */
+  readonly deciding: TasksState | undefined;
+  /** Adapters with the labels of the population, until it is frozen and where a child is about to be put to the test. */
   readonly population: readonly Adapter[];
-  /** Members, children and the champion in question, by name. */
+  /** Members, children and the champions in question, by name. */
   readonly adapters: ReadonlyMap<string, Adapter>;
   /** Adapters that are champions of something, when it is asked who a child must beat. */
   readonly champions: readonly Adapter[];

@@ -98,6 +98,7 @@ export function anEvolutionWorld(over: Partial<World> = {}): World {
     requirements: [],
     server,
     tasks: { fitness: found(set), promotion: found(set) },
+    deciding: found(set),
     population: [anAdapter("a"), anAdapter("b")],
     adapters: adaptersOf("a", "b"),
     champions: [],

@@ -150,6 +150,7 @@ const spec = z.object({
         .max(mostMembers)
         .meta(byKey("name"))
         .describe("Members that were below the base."),
+      promoted: adapterName().optional().describe("The champion that it made, which may not show it yet."),
       archived: z.array(adapterName()).max(mostDecisions).describe("Adapters that it archived, which may not show it yet."),
     })
     .optional()

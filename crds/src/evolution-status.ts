@@ -75,10 +75,6 @@ export const status = z.object({
   startTime: time().optional().describe("When the population was frozen."),
   taskSet: measuredTasks.optional().describe("The tasks that select, frozen at the start."),
   promotionTaskSet: measuredTasks.optional().describe("The tasks that decide, frozen at the start."),
-  shuffled: z
-    .boolean()
-    .optional()
-    .describe("Whether the promotion tasks have several members' scopes, so that an arm can give each task another task's adapter."),
   base: interval.optional().describe("Pass@1 of the base on the fitness tasks."),
   memberCount: whole(0, mostMembers).optional().describe("Members."),
   members: z.array(member).max(mostMembers).meta(byKey("name")).optional().describe("The population, frozen at the start."),
@@ -136,6 +132,10 @@ export const status = z.object({
       inflationPoints: points()
         .optional()
         .describe("Points by which the best of so many equally good children is expected to look better than it is on the fitness tasks."),
+      shuffled: z
+        .boolean()
+        .optional()
+        .describe("Whether an arm gives each promotion task another task's adapter: the population has several adapters for them."),
       evaluation: objectName(45).optional().describe("Evaluation that decided."),
       delta: interval.optional().describe("Gain over the baseline in points on the promotion tasks, with its 95 % interval."),
       rivals: z
