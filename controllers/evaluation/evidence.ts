@@ -1,8 +1,7 @@
-import { EvidenceTagTaken, findEvidence } from "@rune/clients/evidence";
-import { ArtifactMissing, type Registry } from "@rune/clients/registry";
 import type { EvaluatorResult } from "@rune/crds/artifact";
 import { type Outcome, progressing, timestamp, waiting } from "kopf-ts";
 import type { Services } from "../context.ts";
+import { stateOf } from "../evidence-state.ts";
 import { type MeasuredEvidence, measuredAlone } from "../measured.ts";
 import { Reason } from "../reasons.ts";
 import type { Plan } from "./plan.ts";
@@ -45,25 +44,13 @@ export async function observeEvidence(
   try {
     for (const piece of piecesOf(world, plan, result, now)) {
       const registry = services.registry(evaluation.metadata.namespace, piece.repository, ["pull"]);
-      const state = await stateOf(registry, piece);
+      const state = await stateOf(registry, piece.repository, piece.evidence);
       if (state === "unstored") unstored.push(piece);
       else if (state !== "stored") refused.push(state.refused);
     }
     return { unstored, refused };
   } catch (error) {
     return { unavailable: (error as Error).message };
-  }
-}
-
-/** Whether a piece is stored, can be, or can't ever be: its tag is somebody else's, or the adapter that it is about isn't there any more. */
-async function stateOf(registry: Registry, { repository, evidence }: Piece): Promise<"stored" | "unstored" | { refused: string }> {
-  try {
-    if (await findEvidence(registry, repository, evidence)) return "stored";
-    await registry.descriptor(repository, evidence.adapter.digest);
-    return "unstored";
-  } catch (error) {
-    if (error instanceof EvidenceTagTaken || error instanceof ArtifactMissing) return { refused: error.message };
-    throw error;
   }
 }
 

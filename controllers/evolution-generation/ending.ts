@@ -82,7 +82,9 @@ function formerOf(
   { metadata, status = {} }: EvolutionGeneration,
   known: Omit<Former, "name" | "belowBase" | "promoted" | "archived">,
 ): Former {
-  const archived = new Set((status.decisions ?? []).filter(({ kind }) => kind === "Archival").map(({ adapter }) => adapter));
+  const archived = new Set(
+    (status.decisions ?? []).filter(({ kind, recorded }) => kind === "Archival" && recorded).map(({ adapter }) => adapter),
+  );
   const belowBase = (status.members ?? []).flatMap(({ name, belowBase: generations }) =>
     generations && !archived.has(name) ? [{ name, generations }] : [],
   );

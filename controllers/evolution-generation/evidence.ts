@@ -1,7 +1,10 @@
 import { evidenceTag } from "@rune/clients/evidence";
 import type { Evidence } from "@rune/crds/artifact";
 import type { EvolutionGeneration } from "@rune/crds/evolution-generation";
+import type { Services } from "../context.ts";
+import { type PieceState, stateOf } from "../evidence-state.ts";
 import { rateOf } from "../interval.ts";
+import { isOpen } from "./steps.ts";
 import type { Decision } from "./world.ts";
 
 /** Stores a piece of evidence in an adapter's repository; twice is once, by its tag. */
@@ -38,6 +41,21 @@ export function evidenceOf(generation: EvolutionGeneration, decision: Decision):
     default:
       return kind satisfies never;
   }
+}
+
+/** What the registry says of each decision that is to be recorded. A repository that can't be asked now keeps no other from it. */
+export async function readRecords(generation: EvolutionGeneration, services: Services): Promise<ReadonlyMap<string, PieceState>> {
+  const records = new Map<string, PieceState>();
+  const away = new Set<string>();
+  for (const decision of generation.status?.decisions?.filter(isOpen) ?? []) {
+    const { repository } = decision;
+    if (away.has(repository)) continue;
+    const registry = services.registry(generation.metadata.namespace, repository, ["pull"]);
+    const state = await stateOf(registry, repository, evidenceOf(generation, decision)).catch(() => undefined);
+    if (state) records.set(tagOf(generation, decision), state);
+    else away.add(repository);
+  }
+  return records;
 }
 
 /** The best parent, and the champion before. */

@@ -6,7 +6,7 @@ import { observeRequirements } from "../requires.ts";
 import { adapters, agentSessions, environmentChecks, evaluations, evolutionGenerations, modelServers, trainingRuns } from "../resources.ts";
 import { type AskedTasks, observeTasks } from "../task-set.ts";
 import { nameOfNext } from "./ending.ts";
-import { tagOf } from "./evidence.ts";
+import { readRecords } from "./evidence.ts";
 import { readLearnt } from "./learnt.ts";
 import { readResults } from "./results.ts";
 import { type Step, stepOf } from "./steps.ts";
@@ -93,18 +93,12 @@ async function observeRegistry(
   step: Step | undefined,
   cache: Cache,
   services: Services,
-): Promise<Pick<World, "results" | "learnt" | "stored">> {
+): Promise<Pick<World, "results" | "learnt" | "records">> {
   const { namespace } = generation.metadata;
-  const { children = [], members = [], decisions = [] } = generation.status ?? {};
+  const { children = [], members = [] } = generation.status ?? {};
   const measured =
     step === "Select" || step === "Sift" ? [...members, ...children].flatMap(({ evaluationUID }) => evaluationUID ?? []) : [];
   const union = step === "Breed" ? children.filter(({ kind, state }) => kind === "UnionRetrain" && state === "Planned") : [];
-  const stored = new Set<string>();
-  for (const decision of step === "Record" ? decisions.filter(({ recorded }) => !recorded) : []) {
-    const tag = tagOf(generation, decision);
-    const registry = services.registry(namespace, decision.repository, ["pull"]);
-    if (await registry.resolveTag(decision.repository, tag)) stored.add(tag);
-  }
   return {
     results: await readResults([...new Set(measured)], namespace, services),
     learnt: await readLearnt(
@@ -113,7 +107,7 @@ async function observeRegistry(
       cache,
       services,
     ),
-    stored,
+    records: step === "Record" ? await readRecords(generation, services) : new Map(),
   };
 }
 

@@ -38,6 +38,8 @@ export const GenerationReason = {
   Pruning: "Pruning",
   /** What was decided is being stored in the registry. */
   Recording: "Recording",
+  /** A decision can't ever be stored, and isn't in force. */
+  DecisionRefused: "DecisionRefused",
   /** The next generation exists. */
   Continued: "Continued",
   /** Another chain's generation has the next one's name. */

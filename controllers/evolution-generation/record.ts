@@ -1,35 +1,70 @@
 import { apiVersion, group } from "@rune/crds/common";
-import type { DynamicObject, Outcome } from "kopf-ts";
-import { progressing } from "kopf-ts";
+import type { EvolutionGeneration } from "@rune/crds/evolution-generation";
+import { type DynamicObject, type Outcome, progressing } from "kopf-ts";
+import type { PieceState } from "../evidence-state.ts";
 import { hasLabels } from "../labels.ts";
 import { evidenceOf, type StoreEvidence, tagOf } from "./evidence.ts";
 import { GenerationReason } from "./reasons.ts";
+import { isOpen } from "./steps.ts";
 import type { Child, Decision, World } from "./world.ts";
 
 const retrySeconds = 10;
 
-/** Stores what was decided; status says that it is recorded once the registry has it. */
+/** Stores what was decided; status says that it is recorded once the registry has it, and of what can't ever be stored why. */
 export function recordDecisions(world: World, store: StoreEvidence): Outcome {
-  const { generation, stored } = world;
-  const { status = {} } = generation;
-  const before = status.decisions ?? [];
-  const decisions = before.map((decision) => (stored.has(tagOf(generation, decision)) ? { ...decision, recorded: true } : decision));
-  const open = decisions.filter(({ recorded }) => !recorded);
-  if (decisions.some(({ recorded }, index) => recorded !== before[index]?.recorded)) {
-    const message = `${decisions.length - open.length} of ${decisions.length} decisions are in the registry`;
-    return told(before, decisions, progressing(GenerationReason.Recording, message, { decisions, ...countsOf(decisions) })).atOnce();
+  const { generation, records } = world;
+  const before = generation.status?.decisions ?? [];
+  const decisions = inForce(before.map((decision) => settledBy(decision, records.get(tagOf(generation, decision)))));
+  const news = decisions.filter((decision, index) => isOpen(before[index] as Decision) && !isOpen(decision));
+  if (news.length > 0) {
+    const message = `${decisions.filter(({ recorded }) => recorded).length} of ${decisions.length} decisions are in the registry`;
+    const promotion = promotionWith(news, generation);
+    const status = { decisions, ...countsOf(decisions), ...(promotion && { promotion }) };
+    const outcome = told(news, progressing(GenerationReason.Recording, message, status)).atOnce();
+    return promotion
+      ? outcome.condition({ type: "Promoted", status: "False", reason: GenerationReason.NotPromoted, message: promotion.why })
+      : outcome;
   }
-  const message = `stores ${open.length} decisions in the registry`;
-  return open
-    .reduce(
-      (outcome, decision) =>
-        outcome.effect(`${decision.kind} of ${decision.adapter}`, async () => {
-          await store(decision.repository, evidenceOf(generation, decision));
-        }),
-      progressing(GenerationReason.Recording, message),
-    )
+  const open = decisions.filter(isOpen);
+  // Nobody is retired before the new champion is one.
+  const isPromoting = open.some(({ kind }) => kind === "Promotion");
+  const due = open.filter(({ kind }) => !(isPromoting && kind === "Retirement"));
+  return progressing(GenerationReason.Recording, `stores ${due.length} decisions in the registry`)
+    .effect("decisions", (signal) => storeAll(generation, due, store, signal))
     .again(retrySeconds)
     .atOnce();
+}
+
+function settledBy(decision: Decision, state: PieceState | undefined): Decision {
+  if (!state || state === "unstored") return decision;
+  return state === "stored" ? { ...decision, recorded: true } : { ...decision, refused: state.refused.slice(0, 300) };
+}
+
+/** Nobody is retired for a champion that there isn't. */
+function inForce(decisions: readonly Decision[]): Decision[] {
+  const refused = decisions.find((decision) => decision.kind === "Promotion" && decision.refused);
+  return decisions.map((decision) =>
+    refused && decision.kind === "Retirement" && isOpen(decision)
+      ? { ...decision, refused: `the promotion of ${refused.adapter} isn't in force` }
+      : decision,
+  );
+}
+
+/** A repository that can't be pushed to now keeps no other from it. Throws the first error. */
+async function storeAll(
+  generation: EvolutionGeneration,
+  decisions: readonly Decision[],
+  store: StoreEvidence,
+  signal: AbortSignal,
+): Promise<void> {
+  const errors = new Map<string, unknown>();
+  for (const decision of decisions) {
+    const { repository } = decision;
+    signal.throwIfAborted();
+    if (!errors.has(repository))
+      await store(repository, evidenceOf(generation, decision)).catch((error: unknown) => errors.set(repository, error));
+  }
+  for (const error of errors.values()) throw error;
 }
 
 function countsOf(decisions: readonly Decision[]) {
@@ -38,10 +73,23 @@ function countsOf(decisions: readonly Decision[]) {
   return { ...(promoted && { promoted }), ...(retired && { retired }), archived: of("Archival").length };
 }
 
-function told(before: readonly Decision[], now: readonly Decision[], outcome: Outcome): Outcome {
-  const news = now.filter((decision, index) => decision.recorded && !before[index]?.recorded);
+function told(news: readonly Decision[], outcome: Outcome): Outcome {
   const names = { Promotion: "Promoted", Retirement: "Retired", Archival: "Archived" } as const;
-  return news.reduce((said, { kind, adapter, why }) => said.event("Normal", names[kind], `${adapter}: ${why}`), outcome);
+  return news.reduce(
+    (said, { kind, adapter, why, refused }) =>
+      refused
+        ? said.event("Warning", GenerationReason.DecisionRefused, `the ${kind} of ${adapter} isn't in force: ${refused}`)
+        : said.event("Normal", names[kind], `${adapter}: ${why}`),
+    outcome,
+  );
+}
+
+/** What becomes of a promotion that can't ever be stored; undefined where it can. */
+function promotionWith(news: readonly Decision[], { status }: EvolutionGeneration) {
+  const refused = news.find(({ kind }) => kind === "Promotion")?.refused;
+  if (!refused) return undefined;
+  const why = `it isn't in force, because it can't be stored: ${refused}; ${status?.promotion?.why}`.slice(0, 1000);
+  return { ...status?.promotion, outcome: "NotPromoted" as const, why };
 }
 
 /** Labels of the population that kept children lack. Those of `rune.dev/` mirror what an adapter is, and are nobody's to give. */

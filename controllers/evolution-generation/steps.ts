@@ -1,11 +1,14 @@
 import type { EvolutionGeneration } from "@rune/crds/evolution-generation";
-import type { Member } from "./world.ts";
+import type { Decision, Member } from "./world.ts";
 
 /** The steps of a generation, in their order. Each writes into status what it decided, and is over once that stands there. */
 export type Step = "Begin" | "MeasureMembers" | "Select" | "Breed" | "MeasureChildren" | "Sift" | "Promote" | "Prune" | "Record" | "End";
 
 /** Whether a member can be a parent as far as is known. */
 export const isIn = ({ leftOut }: Pick<Member, "leftOut">) => leftOut === undefined;
+
+/** Whether a decision isn't in the registry yet, and can be. */
+export const isOpen = ({ recorded, refused }: Pick<Decision, "recorded" | "refused">) => !recorded && refused === undefined;
 
 /** The step that a generation is in: what isn't decided yet. */
 export function stepOf({ status }: EvolutionGeneration): Step {
@@ -21,6 +24,6 @@ export function stepOf({ status }: EvolutionGeneration): Step {
   if (begotten("Measured")) return "Sift";
   if (!status.promotion?.outcome) return "Promote";
   if (!status.pruned) return "Prune";
-  if (decisions.some(({ recorded }) => !recorded)) return "Record";
+  if (decisions.some(isOpen)) return "Record";
   return "End";
 }

@@ -5,6 +5,7 @@ import type { EvolutionGeneration } from "@rune/crds/evolution-generation";
 import type { ModelServer } from "@rune/crds/model-server";
 import type { TrainingRun } from "@rune/crds/training-run";
 import { getCondition, type KubeObject } from "kopf-ts";
+import type { PieceState } from "../evidence-state.ts";
 import type { ObservedRequirement } from "../requires.ts";
 import type { TasksState } from "../task-set.ts";
 
@@ -58,8 +59,8 @@ export interface World {
   readonly learnt: ReadonlyMap<string, Learnt> | Unavailable;
   /** Who uses an adapter now, such as `AgentSession fix-parser`, where it is decided who is archived. */
   readonly users: ReadonlyMap<string, string>;
-  /** Tags of decisions that the registry holds. */
-  readonly stored: ReadonlySet<string>;
+  /** What the registry says of decisions that are to be recorded, by tag; nothing of those that it can't be asked about now. */
+  readonly records: ReadonlyMap<string, PieceState>;
 }
 
 export const isUnavailable = (value: object): value is Unavailable => "unavailable" in value;

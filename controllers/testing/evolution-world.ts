@@ -107,7 +107,7 @@ export function anEvolutionWorld(over: Partial<World> = {}): World {
     results: new Map(),
     learnt: new Map(),
     users: new Map(),
-    stored: new Set(),
+    records: new Map(),
     ...over,
   };
 }

@@ -1,0 +1,19 @@
+import { EvidenceTagTaken, findEvidence } from "@rune/clients/evidence";
+import { ArtifactMissing, DigestMismatch, type Registry } from "@rune/clients/registry";
+import type { Evidence } from "@rune/crds/artifact";
+
+/** Whether a piece of evidence is in the registry, or why it can't ever be: its tag is another's, or the adapter that it is about isn't there any more or isn't whole. */
+export type PieceState = "stored" | "unstored" | { readonly refused: string };
+
+/** Looks a piece of evidence up. Throws what the registry throws while it is away. */
+export async function stateOf(registry: Registry, repository: string, evidence: Evidence): Promise<PieceState> {
+  try {
+    if (await findEvidence(registry, repository, evidence)) return "stored";
+    await registry.descriptor(repository, evidence.adapter.digest);
+    return "unstored";
+  } catch (error) {
+    if (error instanceof EvidenceTagTaken || error instanceof ArtifactMissing || error instanceof DigestMismatch)
+      return { refused: error.message };
+    throw error;
+  }
+}
