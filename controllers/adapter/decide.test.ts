@@ -7,7 +7,7 @@ import { nextStatus } from "kopf-ts";
 import { describe, expect, it } from "vitest";
 import { adapter, baseDigest, condition, digestOf, evaluation, modelServer } from "../testing/objects.ts";
 import { decide as decideWith, inUseFinalizer, mirrorLabels, type Store } from "./decide.ts";
-import { isDue, piecesOf } from "./evidence.ts";
+import { isDue as isDueBy, piecesOf } from "./evidence.ts";
 import { foldEvidence } from "./fold.ts";
 import type { World } from "./world.ts";
 
@@ -280,6 +280,9 @@ describe("evidence", () => {
       },
     });
   const seen = { state: "VerifiedBefore" } as const;
+  type Decisions = Parameters<typeof isDueBy>[3];
+  const isDue = (of: Adapter, artifact: World["artifact"], evaluations: World["evaluations"], decisions: Decisions = []) =>
+    isDueBy(of, artifact, evaluations, decisions);
 
   it("becomes status and labels, with the digest of what was read and when that began", () => {
     const outcome = decide(worldOf({ evidence: read(measured, archival) }), now);
@@ -350,6 +353,11 @@ describe("evidence", () => {
     expect(isDue(knowing({}, { "rune.dev/restore": "again" }), seen, [])).toBe(true);
   });
 
+  it("is read once a generation has recorded a decision, though it hasn't ended, and not while it hasn't", () => {
+    const recorded = (recordedTime?: string) => isDue(knowing(), seen, [], [{ recordedTime }]);
+    expect([recorded(), recorded("2026-02-28T22:59:59Z"), recorded("2026-02-28T23:00:00Z")]).toEqual([false, false, true]);
+  });
+
   const says = (annotations: Record<string, string>, ...pieces: Evidence[]) =>
     worldOf({ adapter: knowing({}, annotations), artifact: seen, evidence: read(...pieces) });
 
@@ -376,6 +384,12 @@ describe("evidence", () => {
     });
     const both = decide(says({ "rune.dev/archive": "a", "rune.dev/restore": "b" }), now);
     expect(both).toMatchObject({ effects: [], message: expect.stringContaining("neither was done; remove one of them") });
+    const annotations = { "rune.dev/archive": "a", "rune.dev/restore": "b" };
+    const { heard, unheard } = both.status as NonNullable<Adapter["status"]>;
+    const later = knowing({ heard, unheard }, annotations);
+    expect(isDue(later, seen, [])).toBe(false);
+    expect(decide(worldOf({ adapter: later, artifact: seen }), now)).toMatchObject({ effects: [], message: both.message });
+    expect(isDue(knowing({ heard, unheard }, { "rune.dev/archive": "a" }), seen, [])).toBe(true);
   });
 
   it("that doesn't verify is told of once it is read, and counts for nothing", () => {

@@ -10,7 +10,7 @@ import { checks } from "./checks.ts";
 import { newsOf, piecesOf } from "./evidence.ts";
 import { foldEvidence, type Status } from "./fold.ts";
 import { AdapterReason } from "./reasons.ts";
-import { evidenceOfWord, heardOf, unclear, type Word, wordsOf } from "./words.ts";
+import { evidenceOfWord, heardOf, unclear, unheardOf, type Word, wordsOf } from "./words.ts";
 import type { EvidenceState, World } from "./world.ts";
 
 export const inUseFinalizer = `${group}/in-use`;
@@ -28,7 +28,8 @@ export function decide(world: World, store: Store, now: Date): Outcome {
   const status = statusOf(world);
   const blocker = firstOf(checks, world);
   if (blocker) return mirrored(blocked(blocker, status), adapter, status).finalizer(inUseFinalizer, isLive(world)).again(repairSeconds);
-  const known = evidence.state === "Read" ? readings(world, evidence) : { status: notRead(evidence), unheard: [], news: [] };
+  const known =
+    evidence.state === "Read" ? readings(world, evidence) : { status: notRead(evidence), unheard: unheardOf(adapter), news: [] };
   const said = { ...status, verified: verification(world, now), ...known.status };
   const outcome = mirrored(ready(said, { message: messageOf(world, known.unheard) }), adapter, said).finalizer(
     inUseFinalizer,
@@ -36,7 +37,8 @@ export function decide(world: World, store: Store, now: Date): Outcome {
   );
   const isAway = world.artifact.state === "Unavailable" || evidence.state === "Unavailable";
   const told = known.news.reduce((all, { type, reason, note }) => all.event(type, reason, note), outcome);
-  return heeding(world, told, { unheard: known.unheard, store, now }).again(isAway ? repairSeconds : reverifySeconds);
+  const heeded = evidence.state === "Read" ? heeding(adapter, told, { unheard: known.unheard, store, now }) : told;
+  return heeded.again(isAway ? repairSeconds : reverifySeconds);
 }
 
 /** A reading that failed stays due, whatever becomes of the object that it was due for. */
@@ -48,12 +50,20 @@ function readings({ adapter, evaluations }: World, { digest, time, evidence, ign
   const folded = foldEvidence(adapter, piecesOf(adapter, stored, evaluations));
   const words = wordsOf(adapter);
   const tags = new Set(evidence.map(({ tag }) => tag));
-  const heard = words.filter(({ kind, uid }) => tags.has(evidenceTag(adapter.spec.artifact.digest, kind, uid)));
+  const isThere = ({ kind, uid }: Word) => tags.has(evidenceTag(adapter.spec.artifact.digest, kind, uid));
+  const heard = words.filter(isThere);
+  const unheard = words.filter((word) => !isThere(word));
   const [first] = ignored;
   const note = `${ignored.length} manifests in the registry look like evidence about this adapter and were ignored; ${first?.tag}: ${first?.why}`;
   return {
-    status: { ...folded, evidenceDigest: digest, evidenceTime: time, heard: heardOf(heard) },
-    unheard: words.filter((word) => !heard.includes(word)),
+    status: {
+      ...folded,
+      evidenceDigest: digest,
+      evidenceTime: time,
+      heard: heardOf(heard),
+      unheard: unheard.length > 1 ? heardOf(unheard) : undefined,
+    },
+    unheard,
     news: [
       ...newsOf(adapter, folded, stored),
       ...(first ? [{ type: "Warning" as const, reason: AdapterReason.EvidenceIgnored, note }] : []),
@@ -63,7 +73,7 @@ function readings({ adapter, evaluations }: World, { digest, time, evidence, ign
 
 /** What a person said becomes evidence, and counts in the next pass, which reads it. */
 function heeding(
-  { adapter }: World,
+  adapter: Adapter,
   outcome: Outcome,
   { unheard, store, now }: { unheard: readonly Word[]; store: Store; now: Date },
 ): Outcome {

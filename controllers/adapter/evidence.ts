@@ -2,7 +2,8 @@ import { type KnownEvidence, readEvidence } from "@rune/clients/evidence";
 import type { Adapter } from "@rune/crds/adapter";
 import type { Evidence } from "@rune/crds/artifact";
 import type { Evaluation } from "@rune/crds/evaluation";
-import { type EventInput, isTerminal, isTrue, type KubeObject, timestamp } from "kopf-ts";
+import type { EvolutionGeneration } from "@rune/crds/evolution-generation";
+import { type EventInput, isTerminal, isTrue, timestamp } from "kopf-ts";
 import type { Services } from "../context.ts";
 import { endedAt } from "../finished.ts";
 import { rateOf } from "../interval.ts";
@@ -13,17 +14,28 @@ import { AdapterReason } from "./reasons.ts";
 import { isNewlySaid } from "./words.ts";
 import type { ArtifactState, EvidenceState } from "./world.ts";
 
+type Decision = NonNullable<NonNullable<EvolutionGeneration["status"]>["decisions"]>[number];
+
 /**
- * Whether the registry can have evidence that status doesn't know of: it was never read, the artifact is being verified anyway, one of the
- * objects that may have decided something ended since, or an annotation says something new. Whoever decides stores its evidence before it
- * ends; what ended in the second of the last reading counts as later.
+ * Whether the registry can have evidence that status doesn't know of: it was never read, the artifact is being verified anyway, an
+ * evaluation ended since, a generation recorded what it decided about these weights since, or an annotation says something new. Whoever
+ * decides stores its evidence before status says so; what was said in the second of the last reading counts as later.
  */
-export function isDue(adapter: Adapter, artifact: ArtifactState, deciders: readonly KubeObject[]): boolean {
+export function isDue(
+  adapter: Adapter,
+  artifact: ArtifactState,
+  evaluations: readonly Evaluation[],
+  decisions: readonly Pick<Decision, "recordedTime">[],
+): boolean {
   const { evidenceDigest, evidenceTime } = adapter.status ?? {};
   if (artifact.state === "Found") return true;
   if (artifact.state !== "VerifiedBefore") return false;
   if (!evidenceDigest || !evidenceTime || isNewlySaid(adapter)) return true;
-  return deciders.some((decider) => isTerminal(decider) && endedAt(decider).getTime() >= Date.parse(evidenceTime));
+  const since = Date.parse(evidenceTime);
+  return (
+    evaluations.some((evaluation) => isTerminal(evaluation) && endedAt(evaluation).getTime() >= since) ||
+    decisions.some(({ recordedTime }) => recordedTime !== undefined && Date.parse(recordedTime) >= since)
+  );
 }
 
 export async function observeEvidence(

@@ -23,13 +23,14 @@ export async function observe(adapter: Adapter, ctx: Context, services: Services
   const checking = cache(environmentChecks)
     .list({ namespace })
     .filter(({ status }) => status?.claim?.adapter === name);
-  const deciding = cache(evolutionGenerations)
+  const decisions = cache(evolutionGenerations)
     .list({ namespace })
-    .filter(({ status }) => status?.decisions?.some((decision) => decision.adapter === name));
+    .flatMap(({ status }) => status?.decisions ?? [])
+    .filter(({ digest }) => digest === adapter.spec.artifact.digest);
   const leaving = adapter.metadata.deletionTimestamp !== undefined;
   const artifact: ArtifactState =
     leaving || isFresh(adapter, ctx.clock.now()) ? { state: "VerifiedBefore" } : await observeArtifact(adapter, services);
-  const isRead = !leaving && isDue(adapter, artifact, [...measuring, ...deciding]);
+  const isRead = !leaving && isDue(adapter, artifact, measuring, decisions);
   return {
     adapter,
     artifact,

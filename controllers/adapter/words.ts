@@ -42,10 +42,14 @@ export function heardOf(words: readonly Word[]): Status["heard"] {
   return words.length > 0 ? Object.fromEntries(words.map(({ field, uid }) => [field, uid])) : undefined;
 }
 
-/** Whether an annotation says something else than what status remembers. */
+/** Whether an annotation says something else than what status remembers, be it that it was done or that it couldn't be. */
 export function isNewlySaid(adapter: Adapter): boolean {
-  return !isDeepStrictEqual(heardOf(wordsOf(adapter)) ?? {}, { ...adapter.status?.heard });
+  const { heard, unheard } = adapter.status ?? {};
+  return !isDeepStrictEqual(heardOf(wordsOf(adapter)) ?? {}, { ...heard, ...unheard });
 }
+
+/** Words that status doesn't remember as done. */
+export const unheardOf = (adapter: Adapter): Word[] => wordsOf(adapter).filter(({ field, uid }) => adapter.status?.heard?.[field] !== uid);
 
 export function evidenceOfWord({ metadata, spec }: Adapter, { kind, why, uid }: Word, now: Date): Evidence {
   return {

@@ -50,7 +50,7 @@ export function decide(world: World, store: Store, now: Date): Outcome {
     case "Prune":
       return prune(world, now);
     case "Record":
-      return recordDecisions(world, store.evidence);
+      return recordDecisions(world, store.evidence, now);
     case "End":
       return end(world);
     default:

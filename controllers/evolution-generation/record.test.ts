@@ -1,9 +1,11 @@
 import { Registry } from "@rune/clients/registry";
 import { MemoryRegistry } from "@rune/clients/testing/memory-registry";
 import { type Evidence, evidence as evidenceSchema } from "@rune/crds/artifact";
+import { timestamp } from "kopf-ts";
 import { describe, expect, it } from "vitest";
 import type { Services } from "../context.ts";
 import type { PieceState } from "../evidence-state.ts";
+import { now } from "../testing/builders.ts";
 import {
   aChild,
   aGeneration,
@@ -101,7 +103,7 @@ describe("what was decided", () => {
     expect(outcome.status).toMatchObject({
       promoted: child.adapter,
       archived: 1,
-      decisions: [{ recorded: true }, { recorded: false }, { recorded: true }],
+      decisions: [{ recorded: true, recordedTime: timestamp(now) }, { recorded: false }, { recorded: true }],
     });
     expect(outcome.events.map(({ reason }) => reason)).toEqual(["Promoted", "Archived"]);
     const rest = aGeneration({ status: { ...status, ...outcome.status } });

@@ -1,6 +1,6 @@
 import { apiVersion, group } from "@rune/crds/common";
 import type { EvolutionGeneration } from "@rune/crds/evolution-generation";
-import { type DynamicObject, type Outcome, progressing } from "kopf-ts";
+import { type DynamicObject, type Outcome, progressing, timestamp } from "kopf-ts";
 import type { PieceState } from "../evidence-state.ts";
 import { hasLabels } from "../labels.ts";
 import { evidenceOf, type StoreEvidence, tagOf } from "./evidence.ts";
@@ -11,10 +11,10 @@ import type { Child, Decision, World } from "./world.ts";
 const retrySeconds = 10;
 
 /** Stores what was decided; status says that it is recorded once the registry has it, and of what can't ever be stored why. */
-export function recordDecisions(world: World, store: StoreEvidence): Outcome {
+export function recordDecisions(world: World, store: StoreEvidence, now: Date): Outcome {
   const { generation, records } = world;
   const before = generation.status?.decisions ?? [];
-  const decisions = inForce(before.map((decision) => settledBy(decision, records.get(tagOf(generation, decision)))));
+  const decisions = inForce(before.map((decision) => settledBy(decision, records.get(tagOf(generation, decision)), now)));
   const news = decisions.filter((decision, index) => isOpen(before[index] as Decision) && !isOpen(decision));
   if (news.length > 0) {
     const message = `${decisions.filter(({ recorded }) => recorded).length} of ${decisions.length} decisions are in the registry`;
@@ -35,9 +35,11 @@ export function recordDecisions(world: World, store: StoreEvidence): Outcome {
     .atOnce();
 }
 
-function settledBy(decision: Decision, state: PieceState | undefined): Decision {
+function settledBy(decision: Decision, state: PieceState | undefined, now: Date): Decision {
   if (!state || state === "unstored") return decision;
-  return state === "stored" ? { ...decision, recorded: true } : { ...decision, refused: state.refused.slice(0, 300) };
+  return state === "stored"
+    ? { ...decision, recorded: true, recordedTime: timestamp(now) }
+    : { ...decision, refused: state.refused.slice(0, 300) };
 }
 
 /** Nobody is retired for a champion that there isn't. */

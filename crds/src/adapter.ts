@@ -59,6 +59,12 @@ const measurement = z.object({
   time: time().describe("When it ended."),
 });
 
+/** The first 16 hex digits of the SHA-256 of an annotation's value. */
+const words = z.object({
+  archive: text(16).optional().describe("Of the annotation `rune.dev/archive`."),
+  restore: text(16).optional().describe("Of the annotation `rune.dev/restore`."),
+});
+
 const status = z.object({
   ...statusBase,
   tier: z.enum(["Task", "Domain", "ProjectRoot"]).optional().describe("How widely the adapter is trusted; promotion raises it."),
@@ -78,13 +84,10 @@ const status = z.object({
     .describe("Newest gate that it was the candidate of. No session chooses an adapter that failed it."),
   evidenceDigest: digest().optional().describe("Of the list of its evidence in the registry that this status was made from."),
   evidenceTime: time().optional().describe("When that list was last read."),
-  heard: z
-    .object({
-      archive: text(16).optional().describe("Of the annotation `rune.dev/archive`."),
-      restore: text(16).optional().describe("Of the annotation `rune.dev/restore`."),
-    })
+  heard: words
     .optional()
     .describe("What a person said last that its evidence has: the first 16 hex digits of the SHA-256 of the annotation's value."),
+  unheard: words.optional().describe("What both annotations said anew at once, so that neither was done; in the same form."),
   fitness: measurement
     .extend({ taskSet: measuredTasks.optional().describe("The tasks that it was measured on; unset in old measurements.") })
     .optional()

@@ -165,6 +165,7 @@ export const status = z.object({
         time: time().describe("When."),
         why: text(500).describe("Why."),
         recorded: z.boolean().describe("Whether the registry holds it; it counts from then on."),
+        recordedTime: time().optional().describe("When that was seen; adapters that it is about read anew what is decided of them."),
         refused: text(300).optional().describe("Why it can't ever be stored; it isn't in force."),
       }),
     )
