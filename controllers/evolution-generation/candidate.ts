@@ -1,5 +1,6 @@
 import type { Adapter } from "@rune/crds/adapter";
 import type { Interval } from "@rune/crds/common";
+import { isTrue } from "kopf-ts";
 import { rateOf } from "../interval.ts";
 import { sameScope } from "../scope.ts";
 import { inflationPoints } from "./inflation.ts";
@@ -41,7 +42,8 @@ export function candidateFor(world: World): Candidate | Nobody {
   const [parent] = parents;
   if (!parent || !place) return nobody(`${candidate.adapter} would be nobody's champion: its parents have no project in common`);
   const incumbent = championOf(place.scope, world);
-  const baseline = strongerOf(parent, incumbent, world);
+  const leftOut = incumbent && whyUnmeasurable(incumbent, world);
+  const baseline = strongerOf(parent, leftOut ? undefined : incumbent, world);
   if (!isAbove(candidate.passAt1, baseline.passAt1)) {
     const [one, other] = [words(candidate.passAt1), words(baseline.passAt1)];
     return nobody(`${candidate.adapter} (${one}) is no better than ${baseline.name} (${other}) on the tasks that select`);
@@ -51,6 +53,7 @@ export function candidateFor(world: World): Candidate | Nobody {
     ...place,
     bestParent: parent.name,
     ...(incumbent && { incumbent: incumbent.metadata.name }),
+    ...(leftOut && { leftOut }),
     baseline: baseline.name,
     confidence: String(Number((1 - chanceOfError / world.generation.spec.maxGenerations).toFixed(6))),
     inflationPoints: inflation,
@@ -71,6 +74,15 @@ const championOf = (scope: NonNullable<Promotion["scope"]>, { champions, server 
     ({ spec, status }) => status?.champion && sameScope(status.champion, scope) && spec.base.digest === server?.status?.baseDigest,
   );
 
+/** Why an evaluation would wait for a champion for ever; null where it wouldn't. */
+function whyUnmeasurable(champion: Adapter, { server }: World): string | null {
+  const { name } = champion.metadata;
+  if (!isTrue(champion, "Ready")) return `the champion ${name} isn't measured, because it isn't Ready`;
+  const most = server?.spec.adapters.maxRank ?? Number.POSITIVE_INFINITY;
+  if (champion.spec.rank <= most) return null;
+  return `the champion ${name} isn't measured: it has rank ${champion.spec.rank}, and ${server?.metadata.name} takes ${most}`;
+}
+
 /** Whom the gate compares with: of the best parent and the champion of the scope, who is better on the tasks that select. */
 function strongerOf(parent: { name: string; passAt1: Interval }, incumbent: Adapter | undefined, { generation }: World) {
   if (!incumbent) return parent;
@@ -80,12 +92,12 @@ function strongerOf(parent: { name: string; passAt1: Interval }, incumbent: Adap
 }
 
 /** Whom a candidate must beat, each once: the best parent may be the champion. */
-export function rivalsOf({ generation }: World, { bestParent, incumbent }: Promotion): Map<RivalRole, string> {
+export function rivalsOf({ generation }: World, { bestParent, incumbent, leftOut }: Promotion): Map<RivalRole, string> {
   const of = (kind: Child["kind"]) =>
     generation.status?.children?.find((child) => child.kind === kind && child.adapter && child.passAt1)?.adapter;
   const wanted: [RivalRole, string | undefined][] = [
     ["BestParent", bestParent],
-    ["Incumbent", incumbent === bestParent ? undefined : incumbent],
+    ["Incumbent", incumbent === bestParent || leftOut ? undefined : incumbent],
     ["Mean", of("Mean")],
     ["UnionRetrain", of("UnionRetrain")],
   ];

@@ -58,13 +58,13 @@ export async function readRecords(generation: EvolutionGeneration, services: Ser
   return records;
 }
 
-/** The best parent, and the champion before. */
+/** The best parent, and the champion before where it was measured. */
 function beaten({ status }: EvolutionGeneration): { name: string; digest: string }[] {
-  const { bestParent, incumbent } = status?.promotion ?? {};
+  const { bestParent, incumbent, leftOut } = status?.promotion ?? {};
   const parent = status?.members?.find(({ name }) => name === bestParent);
   const retired = status?.decisions?.find(({ kind, adapter }) => kind === "Retirement" && adapter === incumbent);
   return [
     ...(parent ? [{ name: parent.name, digest: parent.digest }] : []),
-    ...(retired && retired.adapter !== bestParent ? [{ name: retired.adapter, digest: retired.digest }] : []),
+    ...(retired && retired.adapter !== bestParent && !leftOut ? [{ name: retired.adapter, digest: retired.digest }] : []),
   ];
 }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { adaptersOf, aGeneration, aMember, begun, decideOn, ours, taskSet } from "../testing/evolution-world.ts";
+import { adaptersOf, aGeneration, aMember, begun, decideOn, ours, statusOf, taskSet } from "../testing/evolution-world.ts";
 import type { World } from "./world.ts";
 
 describe("measuring", () => {
@@ -47,9 +47,17 @@ describe("measuring", () => {
 
   it("doesn't count what was measured on other tasks", () => {
     const evaluation = ours("parsers-m1", ["Succeeded"], { status: { taskSet: { ...taskSet, tasks: 7 }, arms: [] } });
-    expect(at(status, { evaluations: new Map([["parsers-m1", evaluation as never]]) }).status).toMatchObject({
-      evaluations: [{ state: "Failed" }, {}, {}],
-    });
+    const { evaluations, members } = statusOf(at(status, { evaluations: new Map([["parsers-m1", evaluation as never]]) }));
+    expect(evaluations).toMatchObject([{ state: "Failed" }]);
+    expect(members).toMatchObject([0, 1, 2].map(() => ({ leftOut: expect.stringContaining("other tasks") })).concat(Array(6).fill({})));
+  });
+
+  it("blames no adapter for what is wrong with the tasks: no half is measured either", () => {
+    const stalled = { type: "Stalled", status: "True", reason: "TaskSetMissing", message: "the registry has no rune/team/tasks@…" };
+    const evaluation = ours("parsers-m1", [], { status: { conditions: [stalled] } });
+    const { evaluations, members } = statusOf(at(status, { evaluations: new Map([["parsers-m1", evaluation as never]]) }));
+    expect(evaluations).toMatchObject([{ state: "Failed", message: expect.stringContaining("TaskSetMissing") }]);
+    expect(members).toMatchObject([0, 1, 2].map(() => ({ leftOut: expect.stringContaining("TaskSetMissing") })).concat(Array(6).fill({})));
   });
 
   it("begins nothing beyond the budget", () => {

@@ -1,5 +1,6 @@
 import type { Evaluation } from "@rune/crds/evaluation";
 import { getCondition, isTerminal, isTrue, type Outcome, progressing, waiting } from "kopf-ts";
+import { Reason } from "../reasons.ts";
 import { sameTasks } from "../scope.ts";
 import { evaluationsSpent, spentOf } from "./budget.ts";
 import { armOf, baseArm, measuringEvaluation } from "./manifests.ts";
@@ -12,6 +13,16 @@ const mostAdapters = 7;
 const retrySeconds = 30;
 
 type Purpose = "Members" | "Children";
+/** Why an evaluation came to nothing, be it so that no adapter is to blame: no half of them would be measured either. */
+interface Failure {
+  readonly why: string;
+  readonly isCommon?: boolean;
+  /** What the budget doesn't pay for any more. */
+  readonly exhausted?: string;
+}
+/** What an evaluation says where nothing is wrong but its tasks. */
+const ofTasks: readonly string[] = [Reason.TaskSetMissing, Reason.NotATaskSet, GenerationReason.PartEmpty];
+
 type Passes = NonNullable<NonNullable<Evaluation["status"]>["arms"]>[number]["passAt1"];
 
 const reasonOf = { Members: GenerationReason.MeasuringMembers, Children: GenerationReason.MeasuringChildren } as const;
@@ -66,9 +77,9 @@ function follow(world: World, entry: Measurement): Outcome {
   const gone = entry.adapters.filter((name) => !world.adapters.has(name));
   if (gone.length > 0 && !(found && isTerminal(found))) return withoutGone(world, entry, gone).deleting(...(found ? [found] : []));
   if (!found) {
-    if (entry.state === "Running") return failedToMeasure(world, entry, `the Evaluation ${entry.name} was deleted`);
+    if (entry.state === "Running") return failedToMeasure(world, entry, { why: `the Evaluation ${entry.name} was deleted` });
     const spent = evaluationsSpent(generation);
-    if (spent) return failedToMeasure(world, entry, spent, spent);
+    if (spent) return failedToMeasure(world, entry, { why: spent, isCommon: true, exhausted: spent });
     return progressing(reasonOf[entry.purpose as Purpose], `creates the Evaluation ${entry.name}`).creating(
       measuringEvaluation(generation, entry),
     );
@@ -83,8 +94,8 @@ function follow(world: World, entry: Measurement): Outcome {
       status,
     );
   }
-  const why = whyFailed(world, found);
-  if (why) return failedToMeasure(world, entry, why);
+  const failure = failureIn(world, found);
+  if (failure) return failedToMeasure(world, entry, failure);
   return isTrue(found, "Succeeded") ? take(world, entry, found) : measuring(entry, found);
 }
 
@@ -98,12 +109,14 @@ function measuring(entry: Measurement, found: Evaluation): Outcome {
 }
 
 /** Why nothing can come of an evaluation; null where something may. */
-function whyFailed({ generation }: Pick<World, "generation">, found: Evaluation): string | null {
+function failureIn({ generation }: Pick<World, "generation">, found: Evaluation): Failure | null {
   const ended = failureOf(found);
-  if (ended) return `${ended.reason}: ${ended.message}`;
+  if (ended) return { why: `${ended.reason}: ${ended.message}`, isCommon: ofTasks.includes(ended.reason) };
   const { taskSet } = generation.status ?? {};
   const isOn = found.status?.taskSet && taskSet && sameTasks(found.status.taskSet, taskSet);
-  return isTrue(found, "Succeeded") && !isOn ? "it measured on other tasks than the population was frozen with" : null;
+  return isTrue(found, "Succeeded") && !isOn
+    ? { why: "it measured on other tasks than the population was frozen with", isCommon: true }
+    : null;
 }
 
 export const replaced = (all: readonly Measurement[], entry: Measurement): Measurement[] =>
@@ -169,11 +182,11 @@ function unmeasurable(status: Status, names: ReadonlySet<string>, why: string): 
 }
 
 /** One adapter that can't be measured keeps nobody else from it: each half is measured by itself, until it is known which it was. */
-function failedToMeasure({ generation }: World, entry: Measurement, why: string, exhausted?: string): Outcome {
+function failedToMeasure({ generation }: World, entry: Measurement, { why, isCommon, exhausted }: Failure): Outcome {
   const { status = {}, metadata } = generation;
   const failed = replaced(status.evaluations ?? [], { ...entry, state: "Failed", message: why.slice(0, 500) });
   const reason = reasonOf[entry.purpose as Purpose];
-  if (!exhausted && entry.adapters.length > 1) {
+  if (!isCommon && entry.adapters.length > 1) {
     const half = Math.ceil(entry.adapters.length / 2);
     const halves = [entry.adapters.slice(0, half), entry.adapters.slice(half)];
     const evaluations = withPlanned(metadata.name, failed, entry.purpose, halves);

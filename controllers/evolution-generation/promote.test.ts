@@ -83,6 +83,21 @@ describe("promotion", () => {
   });
 
   it.each([
+    ["isn't Ready", { status: { champion: text, conditions: [] } }],
+    ["is too large for the server", { status: { champion: text }, spec: { rank: 512 } }],
+  ])("leaves out a champion that %s, for which the test would wait for ever, and says so", (_, over) => {
+    const members = [...selected.members, aMember("king", 0.6)];
+    const status = { ...family(0.7, 0.6, 0.5), members };
+    const chosen = at(status, { champions: [anAdapter("king", over)] });
+    expect(chosen.status).toMatchObject({
+      promotion: { incumbent: "king", baseline: "a", leftOut: expect.stringContaining("the champion king isn't measured") },
+      evaluations: [{}, { adapters: ["of-c1", "a", "of-c2", "of-c3"] }],
+    });
+    const [evaluation] = at({ ...status, ...chosen.status }).creates;
+    expect(evaluation?.spec.arms.map(({ name }: { name: string }) => name)).not.toContain("champion");
+  });
+
+  it.each([
     ["the mean is better", family(0.7, 0.8, 0.5), /doesn't beat|no child beats .* the mean of-c2 0\.800/],
     ["the union is better", family(0.7, 0.6, 0.75), /the union of-c3 0\.750/],
     ["its best parent is", family(0.45, 0.3, 0.3), /no better than a \(0\.500/],

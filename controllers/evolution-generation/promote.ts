@@ -105,7 +105,9 @@ function judge(world: World, promotion: Promotion, entry: Measurement, found: Ev
   const known = withNumbers(world, promotion, found);
   const lost = whyNot(world, known, found);
   if (lost) return settled(world, { ...known, ...not(lost) }, { evaluations });
-  const why = `${gainOf(known)} on ${status.promotionTaskSet?.tasks} tasks at a confidence of ${promotion.confidence}`;
+  const { confidence, leftOut } = promotion;
+  const tested = `${gainOf(known)} on ${status.promotionTaskSet?.tasks} tasks at a confidence of ${confidence}`;
+  const why = leftOut ? `${tested}; ${leftOut}` : tested;
   const decisions = [...(status.decisions ?? []), ...decisionsOf(world, known, why, now)];
   return settled(world, { ...known, outcome: "Promoted", why }, { evaluations, decisions });
 }

@@ -125,6 +125,7 @@ export const status = z.object({
       scope: scope.optional().describe("Scope that it would be the champion of."),
       bestParent: adapterName().optional().describe("Parent with the best lower bound."),
       incumbent: adapterName().optional().describe("Champion of that scope."),
+      leftOut: text(300).optional().describe("Why that champion isn't measured beside the candidate."),
       baseline: adapterName()
         .optional()
         .describe("Which of the two it was compared with by the gate: the better one on the fitness tasks."),
