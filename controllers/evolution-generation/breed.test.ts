@@ -4,6 +4,33 @@ import { aChild, aGeneration, aMember, decideOn, interval, ours, selected, taskS
 import { baseDigest, modelServer } from "../testing/objects.ts";
 import type { World } from "./world.ts";
 
+describe("what was given up", () => {
+  const failed = (...names: string[]) => ({ ...selected, children: names.map((name) => aChild(name, "Failed")) });
+  const at = (status: object, runs: Map<string, never>) => decideOn({ generation: aGeneration({ status }), runs }).deletes;
+
+  it("is deleted though it waits for a person, once status calls it failed, and what has ended stays", () => {
+    const stalled = ours("c1", ["Stalled"]);
+    const runs = new Map([
+      ["c1", stalled as never],
+      ["c2", ours("c2", ["Failed"]) as never],
+      ["c3", ours("c3") as never],
+    ]);
+    expect(at({ ...selected, children: [aChild("c1", "Training")] }, runs)).toEqual([]);
+    expect(at({ ...failed("c1", "c2"), children: [...failed("c1", "c2").children, aChild("c3", "Training")] }, runs)).toEqual([stalled]);
+  });
+
+  it("is deleted by a generation that has ended or is suspended too, and by none that is being deleted", () => {
+    const runs = new Map([["c1", ours("c1", ["Stalled"]) as never]]);
+    const ended = { type: "Succeeded", status: "True", reason: "Continued", message: "", lastTransitionTime: "2026-11-23T11:00:00Z" };
+    expect(at({ ...failed("c1"), conditions: [ended] }, runs)).toHaveLength(1);
+    const held = decideOn({ generation: aGeneration({ status: failed("c1"), spec: { suspend: true } }), runs });
+    expect([held.deletes.length, held.applies.length]).toEqual([1, 0]);
+    const { metadata, ...rest } = aGeneration({ status: failed("c1") });
+    const leaving = { ...rest, metadata: { ...metadata, deletionTimestamp: "2026-11-23T11:00:00Z" } };
+    expect(decideOn({ generation: leaving, runs }).deletes).toEqual([]);
+  });
+});
+
 describe("children", () => {
   const children = [
     aChild("parsers-c1", "Planned"),

@@ -1,4 +1,6 @@
+import type { Evaluation } from "@rune/crds/evaluation";
 import type { EvolutionGeneration } from "@rune/crds/evolution-generation";
+import type { TrainingRun } from "@rune/crds/training-run";
 import { type DynamicObject, isTerminal, type Outcome, progressing, unchanged, waiting } from "kopf-ts";
 import { repairSeconds } from "../check.ts";
 import { finished } from "../finished.ts";
@@ -25,14 +27,17 @@ export interface Store {
 
 /** From what is seen to what should be, one step at a time. Each decision stands in status with its numbers before anything follows from it. */
 export function decide(world: World, store: Store, now: Date): Outcome {
+  return world.generation.metadata.deletionTimestamp ? unchanged() : step(world, store, now).deleting(...givenUp(world));
+}
+
+function step(world: World, store: Store, now: Date): Outcome {
   const { generation } = world;
-  if (generation.metadata.deletionTimestamp) return unchanged();
   if (isTerminal(generation)) return finished(generation, now);
   const holding = suspender(world);
   if (holding) return suspend(world, holding);
   if (generation.status?.paused) return resume(world);
-  const step = stepOf(generation);
-  switch (step) {
+  const current = stepOf(generation);
+  switch (current) {
     case "Begin":
       return begin(world, store.tasks, now);
     case "MeasureMembers":
@@ -54,7 +59,7 @@ export function decide(world: World, store: Store, now: Date): Outcome {
     case "End":
       return end(world);
     default:
-      return step satisfies never;
+      return current satisfies never;
   }
 }
 
@@ -79,7 +84,19 @@ function resume(world: World): Outcome {
   return progressing(Reason.Suspended, `${held.length} runs and evaluations go on`).applying(...held.map((each) => suspended(each, false)));
 }
 
-const underWay = ({ runs, evaluations }: World) => [...runs.values(), ...evaluations.values()].filter((each) => !isTerminal(each));
+/** What status calls failed and hasn't ended: it waits for a person, and meanwhile its adapters are in use. Status says so first, and every pass looks, so that a crash in between leaves none. */
+function givenUp({ generation: { status = {} }, runs, evaluations }: World): (TrainingRun | Evaluation)[] {
+  const failed = [
+    ...(status.children ?? []).flatMap(({ run, state }) => (state === "Failed" ? (runs.get(run) ?? []) : [])),
+    ...(status.evaluations ?? []).flatMap(({ name, state }) => (state === "Failed" ? (evaluations.get(name) ?? []) : [])),
+  ];
+  return failed.filter((each) => !isTerminal(each) && !each.metadata.deletionTimestamp);
+}
+
+function underWay(world: World) {
+  const left = givenUp(world);
+  return [...world.runs.values(), ...world.evaluations.values()].filter((each) => !isTerminal(each) && !left.includes(each));
+}
 
 const suspended = (
   { apiVersion, kind, metadata: { name, namespace, uid } }: Pick<EvolutionGeneration, "apiVersion" | "kind" | "metadata">,

@@ -75,7 +75,7 @@ function follow(world: World, entry: Measurement): Outcome {
   const { generation } = world;
   const found = world.evaluations.get(entry.name);
   const gone = entry.adapters.filter((name) => !world.adapters.has(name));
-  if (gone.length > 0 && !(found && isTerminal(found))) return withoutGone(world, entry, gone).deleting(...(found ? [found] : []));
+  if (gone.length > 0 && !(found && isTerminal(found))) return withoutGone(world, entry, gone);
   if (!found) {
     if (entry.state === "Running") return failedToMeasure(world, entry, { why: `the Evaluation ${entry.name} was deleted` });
     const spent = evaluationsSpent(generation);

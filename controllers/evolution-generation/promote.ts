@@ -61,8 +61,7 @@ function follow(world: World, promotion: Promotion, entry: Measurement, now: Dat
   const { generation } = world;
   const found = world.evaluations.get(entry.name);
   const gone = entry.adapters.find((name) => !world.adapters.has(name));
-  if (gone && !(found && isTerminal(found)))
-    return untested(world, promotion, entry, `the Adapter ${gone} was deleted`).deleting(...(found ? [found] : []));
+  if (gone && !(found && isTerminal(found))) return untested(world, promotion, entry, `the Adapter ${gone} was deleted`);
   if (!found) {
     if (entry.state === "Running") return untested(world, promotion, entry, `the Evaluation ${entry.name} was deleted`);
     const spent = evaluationsSpent(generation);
