@@ -1,8 +1,9 @@
 import type { Adapter } from "@rune/crds/adapter";
 import type { Interval } from "@rune/crds/common";
+import { mostChampions } from "@rune/crds/evolution-status";
 import { isTrue } from "kopf-ts";
 import { rateOf } from "../interval.ts";
-import { sameScope } from "../scope.ts";
+import { championsOf } from "./champions.ts";
 import { inflationPoints } from "./inflation.ts";
 import type { RivalRole } from "./manifests.ts";
 import { byLowerBound, measured, words } from "./numbers.ts";
@@ -41,7 +42,7 @@ export function candidateFor(world: World): Candidate | Nobody {
   const place = placeOf(parents.map(({ scope }) => scope));
   const [parent] = parents;
   if (!parent || !place) return nobody(`${candidate.adapter} would be nobody's champion: its parents have no project in common`);
-  const incumbent = championOf(place.scope, world);
+  const [incumbent, ...others] = incumbentsOf(place.scope, world);
   const leftOut = incumbent && whyUnmeasurable(incumbent, world);
   const baseline = strongerOf(parent, leftOut ? undefined : incumbent, world);
   if (!isAbove(candidate.passAt1, baseline.passAt1)) {
@@ -53,6 +54,7 @@ export function candidateFor(world: World): Candidate | Nobody {
     ...place,
     bestParent: parent.name,
     ...(incumbent && { incumbent: incumbent.metadata.name }),
+    ...(others.length > 0 && { alsoChampions: others.map(({ metadata }) => metadata.name).slice(0, mostChampions) }),
     ...(leftOut && { leftOut }),
     baseline: baseline.name,
     confidence: String(Number((1 - chanceOfError / world.generation.spec.maxGenerations).toFixed(6))),
@@ -68,11 +70,17 @@ function beatenBy(merged: readonly Scored[], baselines: readonly Scored[]): stri
   return `no child beats what it is compared with: the best, ${best?.adapter}, has ${best && words(best.passAt1)}, ${told.join(" and ")}`;
 }
 
-/** The champion of exactly this scope, on this base. */
-const championOf = (scope: NonNullable<Promotion["scope"]>, { champions, server }: World): Adapter | undefined =>
-  champions.find(
-    ({ spec, status }) => status?.champion && sameScope(status.champion, scope) && spec.base.digest === server?.status?.baseDigest,
+/** The champions of a scope, the best on the tasks that select first. */
+function incumbentsOf(scope: NonNullable<Promotion["scope"]>, { generation, champions, server }: World): Adapter[] {
+  const known = new Map(generation.status?.members?.map(({ name, passAt1 }) => [name, passAt1]));
+  const worth = ({ metadata: { name } }: Adapter) => {
+    const passAt1 = known.get(name);
+    return passAt1 ? rateOf(passAt1).lower : -1;
+  };
+  return championsOf(scope, server?.status?.baseDigest, champions).toSorted(
+    (a, b) => worth(b) - worth(a) || (a.metadata.name < b.metadata.name ? -1 : 1),
   );
+}
 
 /** Why an evaluation would wait for a champion for ever; null where it wouldn't. */
 function whyUnmeasurable(champion: Adapter, { server }: World): string | null {

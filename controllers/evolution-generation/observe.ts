@@ -1,10 +1,11 @@
 import type { EvolutionGeneration } from "@rune/crds/evolution-generation";
-import { type Cache, type Context, isTerminal, type KubeObject, type Resource } from "kopf-ts";
+import { type Cache, type Context, isTerminal, isTrue, type KubeObject, type Resource } from "kopf-ts";
 import type { Services } from "../context.ts";
 import { ownChild } from "../pod.ts";
 import { observeRequirements } from "../requires.ts";
 import { adapters, agentSessions, environmentChecks, evaluations, evolutionGenerations, modelServers, trainingRuns } from "../resources.ts";
 import { type AskedTasks, observeTasks } from "../task-set.ts";
+import { championsIn } from "./champions.ts";
 import { nameOfNext } from "./ending.ts";
 import { readRecords } from "./evidence.ts";
 import { readLearnt } from "./learnt.ts";
@@ -20,9 +21,17 @@ export async function observe(generation: EvolutionGeneration, { cache }: Contex
   const root = spec.rootRef && cache(evolutionGenerations).get({ namespace, name: spec.rootRef.name });
   const step = over || spec.suspend || root?.spec.suspend ? undefined : stepOf(generation);
   const { children = [], members = [], promotion } = status;
-  const champions = [promotion?.incumbent, step === "Begin" ? spec.former?.promoted : undefined];
+  const champions = [promotion?.incumbent, ...(promotion?.alsoChampions ?? []), step === "Begin" ? spec.former?.promoted : undefined];
   const named = [...members.map(({ name }) => name), ...children.map((child) => adapterOf(child, namespace, cache)), ...champions];
   const isChoosing = step === "Promote" && !promotion;
+  const measured = own(
+    generation,
+    evaluations,
+    (status.evaluations ?? []).map(({ name }) => name),
+    cache,
+  );
+  const decidedBy = step === "Promote" && promotion?.evaluation ? measured.get(promotion.evaluation) : undefined;
+  const isJudging = decidedBy !== undefined && isTrue(decidedBy, "Succeeded");
   return {
     generation,
     root: root?.metadata.uid === spec.rootRef?.uid ? root : undefined,
@@ -33,23 +42,14 @@ export async function observe(generation: EvolutionGeneration, { cache }: Contex
     deciding: isChoosing ? await observeDeciding(generation, cache, services) : undefined,
     population: step === "Begin" || isChoosing ? cache(adapters).list({ namespace, labels: spec.population.matchLabels }) : [],
     adapters: found(named, (name) => cache(adapters).get({ namespace, name })),
-    champions: isChoosing
-      ? cache(adapters)
-          .list({ namespace })
-          .filter((adapter) => adapter.status?.champion && !adapter.status.archived && !adapter.metadata.deletionTimestamp)
-      : [],
+    champions: isChoosing || isJudging ? championsIn(generation, cache) : [],
     runs: own(
       generation,
       trainingRuns,
       children.map(({ run }) => run),
       cache,
     ),
-    evaluations: own(
-      generation,
-      evaluations,
-      (status.evaluations ?? []).map(({ name }) => name),
-      cache,
-    ),
+    evaluations: measured,
     ...(await observeRegistry(generation, step, cache, services)),
     users: step === "Prune" ? usersOf(namespace, cache) : new Map(),
   };

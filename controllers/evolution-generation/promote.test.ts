@@ -14,6 +14,7 @@ import {
   taskSet,
   text,
 } from "../testing/evolution-world.ts";
+import { championsIn } from "./champions.ts";
 import type { World } from "./world.ts";
 
 describe("promotion", () => {
@@ -75,7 +76,7 @@ describe("promotion", () => {
   it("compares with the champion where that is better than the best parent", () => {
     const champion = anAdapter("king", { status: { champion: text } });
     const members = [...selected.members, aMember("king", 0.6)];
-    const chosen = at({ ...family(0.7, 0.6, 0.5), members }, { champions: [champion] });
+    const chosen = at({ ...family(0.7, 0.6, 0.5), members }, { champions: [{ adapter: champion, scope: text }] });
     expect(chosen.status).toMatchObject({ promotion: { incumbent: "king", baseline: "king" } });
     const generation = aGeneration({ status: { ...family(0.7, 0.6, 0.5), members, ...chosen.status } });
     const [evaluation] = decideOn({ generation, adapters: adaptersOf(...names, "king") }).creates;
@@ -88,7 +89,7 @@ describe("promotion", () => {
   ])("leaves out a champion that %s, for which the test would wait for ever, and says so", (_, over) => {
     const members = [...selected.members, aMember("king", 0.6)];
     const status = { ...family(0.7, 0.6, 0.5), members };
-    const chosen = at(status, { champions: [anAdapter("king", over)] });
+    const chosen = at(status, { champions: [{ adapter: anAdapter("king", over), scope: text }] });
     expect(chosen.status).toMatchObject({
       promotion: { incumbent: "king", baseline: "a", leftOut: expect.stringContaining("the champion king isn't measured") },
       evaluations: [{}, { adapters: ["of-c1", "a", "of-c2", "of-c3"] }],
@@ -108,13 +109,24 @@ describe("promotion", () => {
     expect(outcome.conditions).toContainEqual(expect.objectContaining({ type: "Promoted", status: "False" }));
   });
 
-  const tested = (result: object, comparisons: object[] = []) => {
-    const status = { ...family(0.7, 0.6, 0.5), ...at(family(0.7, 0.6, 0.5)).status } as { evaluations: { name: string }[] };
+  const king = { adapter: anAdapter("king", { status: { champion: text } }), scope: text };
+  const queen = { adapter: anAdapter("queen", { status: { champion: text } }), scope: text };
+  type Champions = World["champions"];
+  const tested = (
+    result: object,
+    comparisons: object[] = [],
+    { before = [], now = before }: { before?: Champions; now?: Champions } = {},
+  ) => {
+    const chosen = at(family(0.7, 0.6, 0.5), { champions: before });
+    const status = { ...family(0.7, 0.6, 0.5), ...chosen.status } as { evaluations: { name: string }[] };
     const evaluations = status.evaluations.map((each) => (each.name === "parsers-p" ? { ...each, state: "Running", uid: "u" } : each));
     const found = ours("parsers-p", ["Succeeded"], {
       status: { taskSet: promotionTaskSet, delta: interval(9, 3), comparisons, ...result },
     });
-    return at({ ...status, evaluations }, { evaluations: new Map([["parsers-p", found as never]]) });
+    return at(
+      { ...status, evaluations },
+      { evaluations: new Map([["parsers-p", found as never]]), champions: now, adapters: adaptersOf(...names, "king", "queen") },
+    );
   };
 
   it("is decided by the gate, and by the mean and the union beside it", () => {
@@ -131,5 +143,57 @@ describe("promotion", () => {
     expect(tested({ verdict: "Passed", taskSet }).status).toMatchObject({
       promotion: { outcome: "NotPromoted", why: expect.stringContaining("other tasks") },
     });
+  });
+
+  it("doesn't happen where another one has become the champion meanwhile, whom the next generation meets; and nobody is retired", () => {
+    const outcome = tested({ verdict: "Passed" }, [], { before: [king], now: [king, queen] });
+    expect(outcome.status).toMatchObject({
+      promotion: { outcome: "NotPromoted", why: expect.stringContaining("queen has become the champion of parsers/text meanwhile") },
+    });
+    expect(statusOf(outcome).decisions).toBeUndefined();
+    const elsewhere = { ...queen, scope: { project: "parsers" } };
+    expect(statusOf(tested({ verdict: "Passed" }, [], { before: [king], now: [king, elsewhere] })).decisions).toHaveLength(2);
+  });
+
+  it("takes the place of all where there were several champions", () => {
+    const outcome = tested({ verdict: "Passed" }, [], { before: [queen, king] });
+    expect(outcome.status).toMatchObject({
+      promotion: { incumbent: "king", alsoChampions: ["queen"], outcome: "Promoted" },
+      decisions: [
+        { kind: "Promotion", adapter: "of-c1" },
+        { kind: "Retirement", adapter: "king" },
+        { kind: "Retirement", adapter: "queen" },
+      ],
+    });
+  });
+
+  it("knows champions that another generation has made or retired, before their Adapters show it", () => {
+    const at = (adapter: string, kind: string, more: object) => ({
+      kind,
+      adapter,
+      recorded: true,
+      recordedTime: "2026-11-23T11:30:00Z",
+      ...more,
+    });
+    const others = (more: object) => [
+      aGeneration({
+        name: "other",
+        status: { promotion: { scope: text }, decisions: [at("of-c1", "Promotion", more), at("king", "Retirement", more)] },
+      }),
+    ];
+    const read = (evidenceTime: string) => [
+      anAdapter("of-c1", { status: { evidenceTime } }),
+      anAdapter("king", { status: { champion: text, evidenceTime } }),
+      anAdapter("old", { status: { champion: text, archived: true } }),
+    ];
+    const champions = (adapters: unknown[], more: object = {}) => {
+      const cache = ((resource: { kind: string }) => ({ list: () => (resource.kind === "Adapter" ? adapters : others(more)) })) as never;
+      return championsIn(aGeneration(), cache).map(({ adapter }) => adapter.metadata.name);
+    };
+    expect(champions(read("2026-11-23T11:00:00Z"))).toEqual(["of-c1"]);
+    expect(champions(read("2026-11-23T11:59:00Z"), { recorded: false, recordedTime: undefined })).toEqual(["of-c1"]);
+    // Read since, and so what they show is what they are.
+    expect(champions(read("2026-11-23T11:59:00Z"))).toEqual(["king"]);
+    expect(champions(read("2026-11-23T11:00:00Z"), { recorded: false, refused: "it is gone" })).toEqual(["king"]);
   });
 });

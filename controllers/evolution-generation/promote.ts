@@ -8,6 +8,7 @@ import { isEligible, rankedFor } from "../retrieval.ts";
 import { sameTasks, scopeWords } from "../scope.ts";
 import { evaluationsSpent, spentOf } from "./budget.ts";
 import { candidateFor, rivalsOf } from "./candidate.ts";
+import { championsOf } from "./champions.ts";
 import { decidingArms, decidingEvaluation } from "./manifests.ts";
 import { replaced } from "./measure.ts";
 import { words } from "./numbers.ts";
@@ -102,7 +103,7 @@ function judge(world: World, promotion: Promotion, entry: Measurement, found: Ev
   const { status = {} } = world.generation;
   const evaluations = replaced(status.evaluations ?? [], { ...entry, state: "Measured" });
   const known = withNumbers(world, promotion, found);
-  const lost = whyNot(world, known, found);
+  const lost = whyNot(world, known, found) ?? overtaken(world, known);
   if (lost) return settled(world, { ...known, ...not(lost) }, { evaluations });
   const { confidence, leftOut } = promotion;
   const tested = `${gainOf(known)} on ${status.promotionTaskSet?.tasks} tasks at a confidence of ${confidence}`;
@@ -139,27 +140,41 @@ function whyNot({ generation }: World, promotion: Promotion, found: Evaluation):
   return stronger ? `${gainOf(promotion)}, and ${stronger.adapter} (${stronger.role}) ${words(stronger.delta)}` : null;
 }
 
-/** The new champion, and the one before it. */
+/** Why another champion keeps the candidate from the place that it was tested for: it wasn't compared with that one. Null where there is none. */
+function overtaken({ adapters, champions, server }: World, promotion: Promotion): string | null {
+  const { candidate = "", incumbent, alsoChampions = [], scope = {} } = promotion;
+  const base = adapters.get(candidate)?.spec.base.digest ?? server?.status?.baseDigest;
+  const newcomer = championsOf(scope, base, champions)
+    .map(({ metadata }) => metadata.name)
+    .find((name) => ![candidate, incumbent, ...alsoChampions].includes(name));
+  if (!newcomer) return null;
+  return `${gainOf(promotion)}, but ${newcomer} has become the champion of ${scopeWords(scope)} meanwhile, and wasn't measured beside it; the next generation will meet that one`;
+}
+
+/** The new champion, and whoever was it before. */
 function decisionsOf({ generation, adapters }: World, promotion: Promotion, why: string, now: Date): Decision[] {
   const child = generation.status?.children?.find(({ adapter }) => adapter === promotion.candidate);
-  const before = promotion.incumbent ? adapters.get(promotion.incumbent) : undefined;
+  const before = [promotion.incumbent, ...(promotion.alsoChampions ?? [])].flatMap((name) => (name ? (adapters.get(name) ?? []) : []));
   const of = scopeWords(promotion.scope ?? {});
   const common = { time: timestamp(now), recorded: false };
   const promoted = child?.adapter &&
     child.digest &&
     child.repository && { adapter: child.adapter, digest: child.digest, repository: child.repository };
-  const retired = before && {
-    adapter: before.metadata.name,
-    digest: before.spec.artifact.digest,
-    repository: before.spec.artifact.repository,
-  };
+  const retired = before.map(({ metadata: { name }, spec: { artifact } }) => ({
+    adapter: name,
+    digest: artifact.digest,
+    repository: artifact.repository,
+  }));
   return [
     ...(promoted
       ? [{ kind: "Promotion" as const, ...promoted, ...common, why: `${promotion.tier} champion of ${of}: ${why}`.slice(0, 500) }]
       : []),
-    ...(retired
-      ? [{ kind: "Retirement" as const, ...retired, ...common, why: `${promotion.candidate} is the champion of ${of} now` }]
-      : []),
+    ...retired.map((each) => ({
+      kind: "Retirement" as const,
+      ...each,
+      ...common,
+      why: `${promotion.candidate} is the champion of ${of} now`,
+    })),
   ];
 }
 

@@ -1,3 +1,4 @@
+import type { EvolutionGeneration } from "@rune/crds/evolution-generation";
 import { type Outcome, progressing, timestamp } from "kopf-ts";
 import { rateOf } from "../interval.ts";
 import { measured } from "./numbers.ts";
@@ -47,9 +48,12 @@ function counted(member: Member, { generation }: World): Member {
   return rateOf(member.passAt1).upper < rateOf(base).estimate ? { ...rest, belowBase: Math.min(100, before + 1) } : rest;
 }
 
+const isIncumbent = (name: string, { status }: EvolutionGeneration) =>
+  status?.promotion?.incumbent === name || status?.promotion?.alsoChampions?.includes(name);
+
 function whySpared(member: Member, { generation, adapters, users }: World): string | null {
   const status = adapters.get(member.name)?.status;
-  if (member.champion || status?.champion || generation.status?.promotion?.incumbent === member.name) return "it is a champion";
+  if (member.champion || status?.champion || isIncumbent(member.name, generation)) return "it is a champion";
   const user = users.get(member.name);
   if (user) return `${user} uses it`;
   const servers = (status?.holders?.engines ?? 0) > 0 ? status?.holders?.servers.join(", ") : "";

@@ -1,5 +1,5 @@
 import type { Adapter } from "@rune/crds/adapter";
-import type { ArtifactReference } from "@rune/crds/common";
+import type { ArtifactReference, Scope } from "@rune/crds/common";
 import type { Evaluation } from "@rune/crds/evaluation";
 import type { EvolutionGeneration } from "@rune/crds/evolution-generation";
 import type { ModelServer } from "@rune/crds/model-server";
@@ -26,6 +26,12 @@ export interface Learnt {
   readonly include?: NonNullable<TrainingRun["spec"]["corpus"]>["include"] | undefined;
 }
 
+/** A champion of a scope, whether or not its Adapter shows that yet. */
+export interface Champion {
+  readonly adapter: Adapter;
+  readonly scope: Scope;
+}
+
 /** Why something in the registry couldn't be read now. */
 export interface Unavailable {
   readonly unavailable: string;
@@ -48,8 +54,8 @@ export interface World {
   readonly population: readonly Adapter[];
   /** Members, children and the champions in question, by name. */
   readonly adapters: ReadonlyMap<string, Adapter>;
-  /** Adapters that are champions of something, when it is asked who a child must beat. */
-  readonly champions: readonly Adapter[];
+  /** Where it is asked whom a child must beat, and where it is judged. */
+  readonly champions: readonly Champion[];
   /** The generation's own, by name. */
   readonly runs: ReadonlyMap<string, TrainingRun>;
   readonly evaluations: ReadonlyMap<string, Evaluation>;

@@ -14,9 +14,11 @@ export const mostParents = 16;
 const mostChildren = 10;
 /** Evaluations of one generation. */
 const mostMeasurements = 200;
-/** Promotion, retirement, and an archival for each member and child. */
+/** Promotion, retirements, and an archival for each member and child. */
 export const mostDecisions = 96;
 export const adapterName = () => objectName(52);
+/** Champions of one scope beside the first. */
+export const mostChampions = 16;
 const points = () => text(20);
 
 /** What generations have taken. */
@@ -125,6 +127,11 @@ export const status = z.object({
       scope: scope.optional().describe("Scope that it would be the champion of."),
       bestParent: adapterName().optional().describe("Parent with the best lower bound."),
       incumbent: adapterName().optional().describe("Champion of that scope."),
+      alsoChampions: z
+        .array(adapterName())
+        .max(mostChampions)
+        .optional()
+        .describe("Further champions of that scope, where several chains made one at the same time; whoever wins takes the place of all."),
       leftOut: text(300).optional().describe("Why that champion isn't measured beside the candidate."),
       baseline: adapterName()
         .optional()

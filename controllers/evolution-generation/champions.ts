@@ -1,0 +1,44 @@
+import type { Adapter } from "@rune/crds/adapter";
+import type { Scope } from "@rune/crds/common";
+import type { EvolutionGeneration } from "@rune/crds/evolution-generation";
+import type { Cache } from "kopf-ts";
+import { adapters, evolutionGenerations } from "../resources.ts";
+import { sameScope } from "../scope.ts";
+import type { Champion, Decision } from "./world.ts";
+
+/** Whether an Adapter can't show yet what a generation has decided of it. */
+function isUntold({ refused, recorded, recordedTime }: Decision, adapter: Adapter): boolean {
+  if (refused) return false;
+  const { evidenceTime } = adapter.status ?? {};
+  return !recorded || (recordedTime !== undefined && evidenceTime !== undefined && Date.parse(evidenceTime) <= Date.parse(recordedTime));
+}
+
+/** Champions of a generation's namespace: those that show it, and those that another generation has made or retired and that don't show that yet. */
+export function championsIn({ metadata: { namespace, uid } }: EvolutionGeneration, cache: Cache): Champion[] {
+  const all = cache(adapters)
+    .list({ namespace })
+    .filter(({ metadata, status }) => !status?.archived && !metadata.deletionTimestamp);
+  const byName = new Map(all.map((adapter) => [adapter.metadata.name, adapter]));
+  const untold = cache(evolutionGenerations)
+    .list({ namespace })
+    .filter(({ metadata }) => metadata.uid !== uid)
+    .flatMap(({ status }) =>
+      (status?.decisions ?? []).flatMap((decision) => {
+        const adapter = byName.get(decision.adapter);
+        return adapter && isUntold(decision, adapter) ? [{ adapter, kind: decision.kind, scope: status?.promotion?.scope ?? {} }] : [];
+      }),
+    );
+  const isLeaving = (adapter: Adapter, scope: Scope) =>
+    untold.some((each) => each.kind === "Retirement" && each.adapter === adapter && sameScope(each.scope, scope));
+  const shown = all.flatMap((adapter) => {
+    const scope = adapter.status?.champion;
+    return scope && !isLeaving(adapter, scope) ? [{ adapter, scope }] : [];
+  });
+  return [...shown, ...untold.flatMap(({ kind, adapter, scope }) => (kind === "Promotion" ? [{ adapter, scope }] : []))];
+}
+
+/** The champions of exactly this scope on this base, each once: one, unless two chains made one each at the same time. */
+export function championsOf(scope: Scope, base: string | undefined, champions: readonly Champion[]): Adapter[] {
+  const found = champions.filter((champion) => sameScope(champion.scope, scope) && champion.adapter.spec.base.digest === base);
+  return [...new Map(found.map(({ adapter }) => [adapter.metadata.name, adapter])).values()];
+}
