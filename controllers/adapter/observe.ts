@@ -2,10 +2,11 @@ import type { KnownEvidence } from "@rune/clients/evidence";
 import { ArtifactMissing, type Descriptor, DigestMismatch, type Registry, titleOf } from "@rune/clients/registry";
 import type { Adapter } from "@rune/crds/adapter";
 import { adapterConfig } from "@rune/crds/artifact";
-import { type Context, isTerminal, isTrue, namespaces } from "kopf-ts";
+import { type Context, isTrue, namespaces } from "kopf-ts";
 import { ZodError } from "zod";
 import type { Services } from "../context.ts";
-import { agentSessions, environmentChecks, evaluations, evolutionGenerations, modelServers } from "../resources.ts";
+import { evaluations, evolutionGenerations, modelServers } from "../resources.ts";
+import { nameOfUser, usersIn, usesOf } from "../users.ts";
 import { reverifySeconds } from "./decide.ts";
 import { isDue, observeEvidence } from "./evidence.ts";
 import type { ArtifactState, World } from "./world.ts";
@@ -14,15 +15,9 @@ import type { ArtifactState, World } from "./world.ts";
 export async function observe(adapter: Adapter, ctx: Context, services: Services, known: KnownEvidence): Promise<World> {
   const { namespace, name } = adapter.metadata;
   const { cache } = ctx;
-  const all = cache(evaluations).list({ namespace });
-  const measuring = all.filter(({ spec }) => spec.arms.some((arm) => arm.adapter === name));
-  const answering = all.filter(({ status }) => status?.activeAdapters?.includes(name));
-  const sessions = cache(agentSessions)
+  const measuring = cache(evaluations)
     .list({ namespace })
-    .filter(({ status }) => status?.adapter?.name === name);
-  const checking = cache(environmentChecks)
-    .list({ namespace })
-    .filter(({ status }) => status?.claim?.adapter === name);
+    .filter(({ spec }) => spec.arms.some((arm) => arm.adapter === name));
   const decisions = cache(evolutionGenerations)
     .list({ namespace })
     .flatMap(({ status }) => status?.decisions ?? [])
@@ -37,9 +32,9 @@ export async function observe(adapter: Adapter, ctx: Context, services: Services
     evidence: isRead ? await observeEvidence(adapter, services, known, ctx.clock.now()) : { state: "NotRead" },
     servers: cache(modelServers).list({ namespace }),
     evaluations: measuring,
-    claims: [...sessions, ...new Set([...measuring, ...answering]), ...checking]
-      .filter((user) => !isTerminal(user))
-      .map((user) => `${user.kind} ${user.metadata.name}`),
+    claims: usersIn(namespace, cache)
+      .filter((user) => usesOf(user).includes(name))
+      .map(nameOfUser),
     namespaceTerminating: leaving && (await isTerminating(namespace, ctx)),
   };
 }

@@ -1,8 +1,11 @@
+import { ArtifactMissing } from "@rune/clients/registry";
 import { describe, expect, it } from "vitest";
+import type { Services } from "../context.ts";
 import { now } from "../testing/builders.ts";
-import { found, setOf } from "../testing/evaluation-world.ts";
+import { found, reference, setOf } from "../testing/evaluation-world.ts";
 import { aGeneration, anAdapter, decideOn, interval, statusOf, taskSet, text } from "../testing/evolution-world.ts";
 import { modelServer } from "../testing/objects.ts";
+import { observe } from "./observe.ts";
 import type { World } from "./world.ts";
 
 describe("the beginning", () => {
@@ -68,6 +71,33 @@ describe("the beginning", () => {
     for (const { run } of outcome.effects) await run(new AbortController().signal);
     expect(stored).toEqual([[set, "rune/team/tasks"]]);
     expect(decideOn({ tasks: { fitness: found(set), promotion: apart } }, keep).effects).toHaveLength(1);
+  });
+
+  it("chooses from each set once a pass, and reads a set that both are parts of once", async () => {
+    const { tasks, ...rest } = setOf(Array.from({ length: 40 }, () => text));
+    let chosen = 0;
+    const counted = {
+      ...rest,
+      get tasks() {
+        chosen += 1;
+        return tasks;
+      },
+    };
+    const state = { set: counted, reference, stored: true };
+    expect(decideOn({ tasks: { fitness: state, promotion: state } }).reason).toBe("PopulationFrozen");
+    // Of each the part, all of the part, and the scope that all share.
+    expect(chosen).toBe(6);
+    let asked = 0;
+    const manifest = async () => {
+      asked += 1;
+      throw new ArtifactMissing("not there");
+    };
+    const configMap = { data: { "tasks.jsonl": tasks.map((task) => JSON.stringify(task)).join("\n") } };
+    const cache = ({ kind }: { kind: string }) => ({ get: () => (kind === "ConfigMap" ? configMap : undefined), list: () => [] });
+    const services = { registry: () => ({ manifest }) } as unknown as Services;
+    const world = await observe(aGeneration(), { cache } as never, services);
+    expect(world.tasks?.fitness).toMatchObject({ stored: false });
+    expect([world.tasks?.promotion === world.tasks?.fitness, asked]).toEqual([true, 1]);
   });
 
   const set = setOf([text, text, text]);

@@ -49,19 +49,22 @@ const tasksRead: Check<World> = ({ tasks }) => {
   return null;
 };
 
-const partsHold: Check<World> = (world) => {
-  const found = tasksOf(world);
+/** The world, and what was chosen of both task sets, which is costly. */
+interface Beginning extends World {
+  readonly found: ReturnType<typeof tasksOf>;
+}
+
+const partsHold: Check<Beginning> = ({ generation, found }) => {
   const empty = (["fitness", "promotion"] as const).find((name) => found?.[name].those.length === 0);
   if (!empty) return null;
-  const { part } = world.generation.spec[empty].taskSet;
+  const { part } = generation.spec[empty].taskSet;
   return {
     reason: GenerationReason.PartEmpty,
     message: `no task of spec.${empty}.taskSet is in part ${part}; add tasks to the set, or name another part in a new generation`,
   };
 };
 
-const tasksApart: Check<World> = (world) => {
-  const found = tasksOf(world);
+const tasksApart: Check<Beginning> = ({ found }) => {
   if (!found) return null;
   const known = new Set(found.fitness.those.map(identityOf));
   const both = found.promotion.those.filter((task) => known.has(identityOf(task)));
@@ -97,7 +100,7 @@ const populated: Check<World> = ({ generation, population, server }) => {
   };
 };
 
-const checks: Check<World>[] = [ownTasks, requirementsMet, serverReady, tasksRead, partsHold, tasksApart, populated];
+const checks: Check<Beginning>[] = [ownTasks, requirementsMet, serverReady, tasksRead, partsHold, tasksApart, populated];
 
 /** Task sets that the registry doesn't have yet, each once. */
 function unstored({ tasks }: World) {
@@ -122,9 +125,9 @@ function championPending({ generation: { metadata, spec }, adapters }: World, no
 /** The population and both task sets are frozen, those in the registry: what comes and goes from here on changes nothing. */
 export function begin(world: World, store: StoreTasks, now: Date): Outcome {
   const { generation, population, server } = world;
-  const blocker = firstOf(checks, world) ?? championPending(world, now);
-  if (blocker) return blocked(blocker).again(repairSeconds);
   const found = tasksOf(world);
+  const blocker = firstOf(checks, { ...world, found }) ?? championPending(world, now);
+  if (blocker) return blocked(blocker).again(repairSeconds);
   if (!server || !found) return unchanged();
   const open = unstored(world);
   if (open.length > 0) {

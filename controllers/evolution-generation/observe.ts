@@ -1,10 +1,12 @@
+import { isDeepStrictEqual } from "node:util";
 import type { EvolutionGeneration } from "@rune/crds/evolution-generation";
 import { type Cache, type Context, isTerminal, isTrue, type KubeObject, type Resource } from "kopf-ts";
 import type { Services } from "../context.ts";
 import { ownChild } from "../pod.ts";
 import { observeRequirements } from "../requires.ts";
-import { adapters, agentSessions, environmentChecks, evaluations, evolutionGenerations, modelServers, trainingRuns } from "../resources.ts";
+import { adapters, evaluations, evolutionGenerations, modelServers, trainingRuns } from "../resources.ts";
 import { type AskedTasks, observeTasks } from "../task-set.ts";
+import { nameOfUser, usersIn, usesOf } from "../users.ts";
 import { championsIn } from "./champions.ts";
 import { nameOfNext } from "./ending.ts";
 import { readRecords } from "./evidence.ts";
@@ -78,12 +80,15 @@ const asked = ({ metadata, spec }: EvolutionGeneration, name: "fitness" | "promo
   again: "a new generation",
 });
 
+/** Both sets, which are read once where they are parts of one. */
 async function observeBothTasks(generation: EvolutionGeneration, cache: Cache, services: Services) {
-  return {
-    fitness: await observeTasks(asked(generation, "fitness"), cache, services),
-    promotion: await observeTasks(asked(generation, "promotion"), cache, services),
-  };
+  const [selecting, deciding] = [asked(generation, "fitness"), asked(generation, "promotion")];
+  const fitness = await observeTasks(selecting, cache, services);
+  const isOne = isDeepStrictEqual(sourceOf(selecting), sourceOf(deciding));
+  return { fitness, promotion: isOne ? fitness : await observeTasks(deciding, cache, services) };
 }
+
+const sourceOf = ({ reference: { repository, digest, configMap, bundled } }: AskedTasks) => ({ repository, digest, configMap, bundled });
 
 const observeDeciding = (generation: EvolutionGeneration, cache: Cache, services: Services) =>
   observeTasks({ ...asked(generation, "promotion"), frozen: generation.status?.promotionTaskSet }, cache, services);
@@ -111,15 +116,6 @@ async function observeRegistry(
   };
 }
 
-/** Who uses which adapter now. */
-function usersOf(namespace: string, cache: Cache): Map<string, string> {
-  const users = new Map<string, string>();
-  const use = (user: KubeObject, names: readonly (string | undefined)[]) => {
-    for (const name of isTerminal(user) ? [] : names) if (name && !users.has(name)) users.set(name, `${user.kind} ${user.metadata.name}`);
-  };
-  for (const session of cache(agentSessions).list({ namespace })) use(session, [session.status?.adapter?.name]);
-  for (const check of cache(environmentChecks).list({ namespace })) use(check, [check.status?.claim?.adapter]);
-  for (const each of cache(evaluations).list({ namespace }))
-    use(each, [...each.spec.arms.map(({ adapter }) => adapter), ...(each.status?.activeAdapters ?? [])]);
-  return users;
-}
+/** Who uses which adapter now: one of them. */
+const usersOf = (namespace: string, cache: Cache): Map<string, string> =>
+  new Map(usersIn(namespace, cache).flatMap((user) => usesOf(user).map((name) => [name, nameOfUser(user)] as const)));

@@ -1,10 +1,8 @@
 import type { Adapter } from "@rune/crds/adapter";
-import type { AgentSession } from "@rune/crds/agent-session";
-import type { EnvironmentCheck } from "@rune/crds/environment-check";
-import type { Evaluation } from "@rune/crds/evaluation";
 import type { ModelServer } from "@rune/crds/model-server";
 import { conditionsOf, isTerminal } from "kopf-ts";
 import { hasLabels } from "../labels.ts";
+import { isCheck, isSession, nameOfUser, type User } from "../users.ts";
 
 /** An adapter that somebody wants here. */
 export interface Demand {
@@ -12,8 +10,6 @@ export interface Demand {
   /** Who wants it, for people. */
   readonly by: string;
 }
-
-export type User = AgentSession | Evaluation | EnvironmentCheck;
 
 /** Adapters that are wanted, each once: residents, then the claims of objects that haven't ended, oldest first. */
 export function demands(server: ModelServer, adapters: readonly Adapter[], users: readonly User[]): Demand[] {
@@ -36,10 +32,13 @@ function claims(server: ModelServer, users: readonly User[]): Demand[] {
   return users
     .filter((user) => !isTerminal(user) && !user.spec.suspend && !user.metadata.deletionTimestamp)
     .toSorted(byAge)
-    .flatMap((user) => claimsOf(user, server.metadata.name).map((name) => ({ name, by: `${user.kind} ${user.metadata.name}` })));
+    .flatMap((user) => claimsOf(user, server.metadata.name).map((name) => ({ name, by: nameOfUser(user) })));
 }
 
-/** The adapters that an object has frozen in its status and needs from this server now: a session's or a check's one, an evaluation's arm's or batch's. */
+/**
+ * The adapters that an object has frozen in its status and needs from this server now: a session's or a check's one, an evaluation's arm's or
+ * batch's. Less than what it uses until it has ended (`usesOf`): arms whose turn it isn't take no slot.
+ */
 export function claimsOf(user: User, server: string): readonly string[] {
   if (isSession(user)) return user.spec.serverRef.name === server && user.status?.adapter?.name ? [user.status.adapter.name] : [];
   if (isCheck(user)) return user.status?.claim?.server === server ? [user.status.claim.adapter] : [];
@@ -60,6 +59,7 @@ export function lastUses(server: ModelServer, users: readonly User[]): ReadonlyM
   return uses;
 }
 
+/** What an object that has ended had loaded here, which nothing uses any more. */
 function usedBy(user: User, server: string): string[] {
   if (isSession(user)) return user.spec.serverRef.name === server && user.status?.adapter?.name ? [user.status.adapter.name] : [];
   // What a check has claimed is deleted when it ends, or was loaded for others.
@@ -67,7 +67,5 @@ function usedBy(user: User, server: string): string[] {
   return user.spec.arms.flatMap((arm) => (arm.serverRef.name === server && arm.adapter ? [arm.adapter] : []));
 }
 
-const isCheck = (user: User): user is EnvironmentCheck => user.kind === "EnvironmentCheck";
-const isSession = (user: User): user is AgentSession => user.kind === "AgentSession";
 const byAge = (a: Adapter | User, b: Adapter | User) =>
   a.metadata.creationTimestamp.localeCompare(b.metadata.creationTimestamp) || a.metadata.name.localeCompare(b.metadata.name);

@@ -1,13 +1,14 @@
 import { type ModelServer, modelServer } from "@rune/crds/model-server";
-import { type Context, type DynamicObject, pods, type Resource, secrets, statefulSets } from "kopf-ts";
+import { type Context, type DynamicObject, pods, secrets, statefulSets } from "kopf-ts";
 import { observeBase } from "../base-model.ts";
 import type { Services } from "../context.ts";
 import type { KubeObject } from "../manifest.ts";
 import { observeRefusal } from "../refusal.ts";
 import { observeRequirements } from "../requires.ts";
-import { adapters, agentSessions, environmentChecks, evaluations } from "../resources.ts";
+import { adapters } from "../resources.ts";
 import { foreignRepository } from "../tenancy.ts";
-import { demands, lastUses, type User } from "./claims.ts";
+import { usersIn } from "../users.ts";
+import { demands, lastUses } from "./claims.ts";
 import { owned } from "./owned.ts";
 import { inputsName, podLabels, tokenRenewalAnnotation } from "./pods.ts";
 import type { Engine, World } from "./world.ts";
@@ -20,7 +21,7 @@ export async function observe(server: ModelServer, ctx: Context, services: Servi
   const { namespace, name } = server.metadata;
   const { cache } = ctx;
   const known = cache(adapters).list({ namespace });
-  const users = [agentSessions, evaluations, environmentChecks].flatMap((users: Resource<User>) => cache(users).list({ namespace }));
+  const users = usersIn(namespace, cache);
   const own = cache(pods).list({ namespace, labels: podLabels(server) });
   const engines = await observeEngines(own, ctx, services, wake);
   const statefulSet = cache(statefulSets).get({ namespace, name });

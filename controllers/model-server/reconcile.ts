@@ -17,8 +17,9 @@ import {
 } from "kopf-ts";
 import type { Services } from "../context.ts";
 import { adapters, agentSessions, environmentChecks, evaluations, modelServers, resourceOfKind } from "../resources.ts";
+import type { User } from "../users.ts";
 import { labelled, requiring } from "../wake.ts";
-import { claimsOf, type User } from "./claims.ts";
+import { claimsOf } from "./claims.ts";
 import { type Decision, decide } from "./decide.ts";
 import { observe } from "./observe.ts";
 import { owned } from "./owned.ts";

@@ -1,0 +1,32 @@
+import type { AgentSession } from "@rune/crds/agent-session";
+import type { EnvironmentCheck } from "@rune/crds/environment-check";
+import type { Evaluation } from "@rune/crds/evaluation";
+import { type Cache, isTerminal } from "kopf-ts";
+import { agentSessions, environmentChecks, evaluations } from "./resources.ts";
+
+/** What has adapters loaded for itself. */
+export type User = AgentSession | Evaluation | EnvironmentCheck;
+
+export const isCheck = (user: User): user is EnvironmentCheck => user.kind === "EnvironmentCheck";
+export const isSession = (user: User): user is AgentSession => user.kind === "AgentSession";
+
+/** Such as `AgentSession fix-parser`. */
+export const nameOfUser = ({ kind, metadata }: User) => `${kind} ${metadata.name}`;
+
+/**
+ * Adapters that an object uses until it has ended, and that must stay until then: what it has frozen, and every arm of an evaluation, be it
+ * that arm's turn or not. Of these a server holds what it must answer with now, which is less (`claimsOf` of model-server).
+ */
+export function usesOf(user: User): readonly string[] {
+  if (isTerminal(user)) return [];
+  if (isSession(user)) return user.status?.adapter?.name ? [user.status.adapter.name] : [];
+  if (isCheck(user)) return user.status?.claim ? [user.status.claim.adapter] : [];
+  return [...user.spec.arms.flatMap(({ adapter }) => adapter ?? []), ...(user.status?.activeAdapters ?? [])];
+}
+
+/** Everything in a namespace that may use adapters. */
+export const usersIn = (namespace: string, cache: Cache): User[] => [
+  ...cache(agentSessions).list({ namespace }),
+  ...cache(evaluations).list({ namespace }),
+  ...cache(environmentChecks).list({ namespace }),
+];
