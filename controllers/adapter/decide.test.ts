@@ -338,8 +338,22 @@ describe("evidence", () => {
     const of = (evaluations: World["evaluations"], ...pieces: Evidence[]) =>
       decide(worldOf({ adapter: knowing({ fitness: old }), artifact: seen, evidence: read(...pieces), evaluations }), now).status;
     expect(of([])).toMatchObject({ fitness: old });
+    expect(of([])).not.toMatchObject({ fitness: { stored: true } });
     expect(of([], measured)).toMatchObject({ fitness: { evaluation: "held-out" } });
     expect(of([lost], measured)).toMatchObject({ fitness: { evaluation: "lost" }, gate: { verdict: "Failed" } });
+  });
+
+  it("that was deleted from the registry is taken back by the next reading, in fitness and in what sessions choose by", () => {
+    const taskSet = { digest: digestOf("a"), tasks: 48, scope: { project: "tessera" } };
+    const piece = { ...measured, taskSet } as Evidence;
+    const of = (status: object, ...pieces: Evidence[]) =>
+      decide(worldOf({ adapter: knowing(status), artifact: seen, evidence: read(...pieces) }), now).status as NonNullable<
+        Adapter["status"]
+      >;
+    const { fitness, evidence } = of({}, piece);
+    expect([fitness, evidence?.[0]]).toMatchObject([{ stored: true }, { stored: true }]);
+    expect(of({ fitness, evidence })).toMatchObject({ fitness: undefined, evidence: undefined });
+    expect(of({ fitness, evidence }, piece)).toMatchObject({ fitness, evidence });
   });
 
   it("is read where it can have changed, and else not", () => {

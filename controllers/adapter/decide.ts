@@ -7,7 +7,7 @@ import { blocked, firstOf, repairSeconds } from "../check.ts";
 import { scopeLabels } from "../labels.ts";
 import { Reason } from "../reasons.ts";
 import { checks } from "./checks.ts";
-import { newsOf, piecesOf } from "./evidence.ts";
+import { newsOf, piecesOf, withStored } from "./evidence.ts";
 import { foldEvidence, type Status } from "./fold.ts";
 import { AdapterReason } from "./reasons.ts";
 import { evidenceOfWord, heardOf, unclear, unheardOf, type Word, wordsOf } from "./words.ts";
@@ -47,7 +47,7 @@ const notRead = ({ state }: EvidenceState) => (state === "Unavailable" ? { evide
 /** What follows from the evidence that was read: status, and what of it is news; and what a person said that isn't evidence yet. */
 function readings({ adapter, evaluations }: World, { digest, time, evidence, ignored }: Extract<EvidenceState, { state: "Read" }>) {
   const stored = evidence.map((each) => each.evidence);
-  const folded = foldEvidence(adapter, piecesOf(adapter, stored, evaluations));
+  const folded = withStored(foldEvidence(adapter, piecesOf(adapter, stored, evaluations)), stored);
   const words = wordsOf(adapter);
   const tags = new Set(evidence.map(({ tag }) => tag));
   const isThere = ({ kind, uid }: Word) => tags.has(evidenceTag(adapter.spec.artifact.digest, kind, uid));

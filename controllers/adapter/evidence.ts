@@ -55,7 +55,7 @@ export async function observeEvidence(
 
 /**
  * All that is known: what the registry has, what evaluations measured that are still there and couldn't store it, and what status remembers
- * of older ones.
+ * of older ones that the registry never had.
  */
 export function piecesOf(adapter: Adapter, stored: readonly Evidence[], evaluations: readonly Evaluation[]): Evidence[] {
   const ended = evaluations.filter((evaluation) => isTrue(evaluation, "Succeeded"));
@@ -69,10 +69,19 @@ export function piecesOf(adapter: Adapter, stored: readonly Evidence[], evaluati
   return pieces;
 }
 
-/** Measurements in status. */
+/** Measurements that say that the registry has them: whoever deletes one there takes it back. */
+export function withStored({ fitness, evidence, ...rest }: Folded, stored: readonly Evidence[]): Folded {
+  const uids = new Set(ofKind(stored, "Evaluation").map(({ by }) => by.uid));
+  const told = <T extends { evaluationUID: string }>(each: T): T => (uids.has(each.evaluationUID) ? { ...each, stored: true } : each);
+  return { ...rest, fitness: fitness && told(fitness), evidence: evidence?.map(told) };
+}
+
+/** Measurements in status that the registry never had. */
 function remembered({ metadata, spec, status }: Adapter): Evidence[] {
   const all = [...(status?.fitness ? [status.fitness] : []), ...(status?.evidence ?? [])];
-  const distinct = all.filter(({ evaluationUID }, index) => all.findIndex((other) => other.evaluationUID === evaluationUID) === index);
+  const distinct = all.filter(
+    ({ evaluationUID, stored }, index) => !stored && all.findIndex((other) => other.evaluationUID === evaluationUID) === index,
+  );
   return distinct.map(({ passAt1, base, evaluation, evaluationUID, time, taskSet }) => ({
     schema: "rune.dev/evidence/v1",
     kind: "Evaluation",

@@ -57,6 +57,7 @@ const measurement = z.object({
   evaluation: objectName().describe("Evaluation that measured it."),
   evaluationUID: text(64).describe("UID of that evaluation."),
   time: time().describe("When it ended."),
+  stored: z.literal(true).optional().describe("The registry has it as evidence. It counts for as long as that is so."),
 });
 
 /** The first 16 hex digits of the SHA-256 of an annotation's value. */
