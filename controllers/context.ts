@@ -1,4 +1,5 @@
 import type { LoaderClient } from "@rune/clients/loader";
+import type { Mlflow } from "@rune/clients/mlflow";
 import type { OperatorNats } from "@rune/clients/nats";
 import type { Registry } from "@rune/clients/registry";
 import type { Progress, TaskSet } from "@rune/crds/artifact";
@@ -39,6 +40,9 @@ export interface Notice {
   readonly uid: string;
 }
 
+/** What the operator itself tells the experiment tracker by. */
+export type Tracker = Pick<Mlflow, "findRun" | "startRun" | "logParams" | "logMetrics" | "note" | "tag" | "endRun">;
+
 /** Everything outside the Kubernetes API that controllers use; each kind's `register(manager, services)` is given it. */
 export interface Services {
   readonly config: OperatorConfig;
@@ -55,6 +59,8 @@ export interface Services {
   natsCredentials(grant: NatsGrant): Promise<string>;
   /** The live logs. Throws `NatsUnavailable` while NATS is away. */
   readonly logs: Pick<OperatorNats, "readLog" | "purge">;
+  /** The experiment tracker; undefined where the installation has none. Throws `MlflowUnavailable`. */
+  readonly mlflow: Tracker | undefined;
   /** What a job said last of how far it is; forgotten when the operator restarts. */
   progress(uid: string): Progress | undefined;
   /** Hears of every append to a log and every word of progress. A hint: nothing is told of what was missed. */

@@ -51,6 +51,7 @@ beforeEach(async () => {
     runnerToken: unexpected,
     logs: { readLog: unexpected, purge: unexpected },
     progress: () => undefined,
+    mlflow: undefined,
     onNotice: () => undefined,
     loader: loaders.loader,
     followDemand: loaders.followDemand,

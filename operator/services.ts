@@ -1,5 +1,6 @@
 import { createHmac, hkdfSync } from "node:crypto";
 import { LoaderClient } from "@rune/clients/loader";
+import { Mlflow } from "@rune/clients/mlflow";
 import type { OperatorNats } from "@rune/clients/nats";
 import { evaluationUser, progressUser, sessionUser } from "@rune/clients/nats-auth";
 import { Registry } from "@rune/clients/registry";
@@ -58,6 +59,7 @@ export function createServices({
     },
     natsCredentials: ({ kind, uid, seconds }) => userOf[kind]({ accountSeed, uid, seconds: Math.ceil(seconds) }),
     logs: nats,
+    mlflow: config.mlflow && new Mlflow({ url: config.mlflow.url }),
     progress: (uid) => progress.get(uid),
     nonce,
     runnerToken: (uid, epoch) => createHmac("sha256", runnerSecret(adminKey.d)).update(`${uid}/${epoch}`).digest("base64url"),

@@ -79,7 +79,12 @@ export class Mlflow {
 
   /** The text that people read at the top of the run's page. */
   async note(run: MlflowRun, text: string): Promise<void> {
-    await this.#post("runs/set-tag", { run_id: run.runID, key: "mlflow.note.content", value: text.slice(0, most.tagLength) });
+    await this.tag(run, "mlflow.note.content", text);
+  }
+
+  /** Sets a tag, whatever it was before. */
+  async tag(run: MlflowRun, key: string, value: string): Promise<void> {
+    await this.#post("runs/set-tag", { run_id: run.runID, key, value: value.slice(0, most.tagLength) });
   }
 
   async endRun(run: MlflowRun, status: RunStatus = "FINISHED"): Promise<void> {

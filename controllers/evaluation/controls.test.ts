@@ -1,7 +1,8 @@
 import { expect, it } from "vitest";
+import { isGenerated } from "../makers.ts";
 import { anEvaluation } from "../testing/builders.ts";
 import { adapterOf, aRunOf } from "../testing/evaluation-world.ts";
-import { controlOfArm, isGenerated } from "./controls.ts";
+import { controlOfArm } from "./controls.ts";
 import type { Arm } from "./world.ts";
 
 const serverRef = { name: "coder" };

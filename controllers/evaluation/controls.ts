@@ -1,23 +1,9 @@
 import type { Adapter } from "@rune/crds/adapter";
-import { label } from "@rune/crds/common";
 import type { Evaluation } from "@rune/crds/evaluation";
 import type { EvaluatorJob } from "@rune/crds/job-spec";
-import type { Method } from "@rune/crds/methods";
-import type { TrainingRun } from "@rune/crds/training-run";
-import { hasLabels } from "../labels.ts";
+import { isGenerated, makerOf, type Runs } from "../makers.ts";
 
 export type Control = NonNullable<EvaluatorJob["arms"][number]["control"]>;
-export type Runs = ReadonlyMap<string, TrainingRun>;
-
-/** The run that made an adapter, as long as that very run is there. */
-function makerOf({ spec: { source } }: Adapter, runs: Runs): TrainingRun | undefined {
-  const run = source.kind === "TrainingRun" && source.name ? runs.get(source.name) : undefined;
-  return run && (source.uid === undefined || source.uid === run.metadata.uid) ? run : undefined;
-}
-
-/** Whether a hypernetwork made it. A session's own run goes with the session; the label that it gave its Adapter stays. */
-export const isGenerated = (adapter: Adapter, runs: Runs): boolean =>
-  hasLabels(adapter, { [label.method]: "generate" satisfies Method }) || makerOf(adapter, runs)?.spec.generate !== undefined;
 
 /** What kind of control an adapter is that knows nothing of its own: noise, zero, or the mean of others. */
 function controlOfAdapter(adapter: Adapter, runs: Runs): Control | undefined {

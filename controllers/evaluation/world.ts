@@ -5,10 +5,10 @@ import type { Isolation } from "@rune/crds/common";
 import type { Evaluation } from "@rune/crds/evaluation";
 import type { ModelServer } from "@rune/crds/model-server";
 import type { EpochWorld } from "../epoch.ts";
+import type { Runs } from "../makers.ts";
 import type { ObservedRequirement } from "../requires.ts";
 import type { ProbeTargets } from "../sandbox.ts";
 import type { TasksState } from "../task-set.ts";
-import type { Runs } from "./controls.ts";
 import type { Piece } from "./evidence.ts";
 import type { Plan } from "./plan.ts";
 

@@ -17,12 +17,14 @@ import { recordDecisions } from "./record.ts";
 import { select } from "./select.ts";
 import { sift } from "./sift.ts";
 import { stepOf } from "./steps.ts";
+import type { Track } from "./tracking.ts";
 import type { World } from "./world.ts";
 
-/** What is stored in the registry. */
+/** What is stored in the registry, and told the experiment tracker. */
 export interface Store {
   readonly tasks: StoreTasks;
   readonly evidence: StoreEvidence;
+  readonly track: Track;
 }
 
 /** From what is seen to what should be, one step at a time. Each decision stands in status with its numbers before anything follows from it. */
@@ -57,7 +59,7 @@ function step(world: World, store: Store, now: Date): Outcome {
     case "Record":
       return recordDecisions(world, store.evidence, now);
     case "End":
-      return end(world);
+      return end(world, store.track);
     default:
       return current satisfies never;
   }

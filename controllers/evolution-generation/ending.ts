@@ -9,6 +9,7 @@ import { byLowerBound, measured, words } from "./numbers.ts";
 import { GenerationReason } from "./reasons.ts";
 import { labelsMissing } from "./record.ts";
 import { isIn } from "./steps.ts";
+import { type Track, tracked } from "./tracking.ts";
 import type { Status, World } from "./world.ts";
 
 /** Generations in a row without a better adapter, after which nobody expects one. */
@@ -34,7 +35,7 @@ function standingOf({ spec, status = {} }: EvolutionGeneration): { best: Best | 
 }
 
 /** The end of a generation: the next one, or why there is none. */
-export function end(world: World): Outcome {
+export function end(world: World, track: Track): Outcome {
   const { generation } = world;
   const labels = labelsMissing(world);
   if (labels.length > 0)
@@ -45,6 +46,8 @@ export function end(world: World): Outcome {
   const spent = spentOf(generation);
   const { best, withoutImprovement } = standingOf(generation);
   const known = { spent, withoutImprovement, ...(best && { best }) };
+  const telling = tracked(world, known, track);
+  if (telling) return telling;
   const over = whyOver(generation, withoutImprovement);
   const { promotion, memberCount, archived = 0 } = status;
   const story = `${memberCount} members, ${archived} archived; ${promotion?.why ?? "nothing was promoted"}`;

@@ -13,6 +13,7 @@ import { readRecords } from "./evidence.ts";
 import { readLearnt } from "./learnt.ts";
 import { readResults } from "./results.ts";
 import { type Step, stepOf } from "./steps.ts";
+import { makersOf, readTracking } from "./tracking.ts";
 import type { World } from "./world.ts";
 
 /** Every read of a pass. What costs the more the more adapters there are is read in the one step that needs it. */
@@ -34,16 +35,16 @@ export async function observe(generation: EvolutionGeneration, { cache }: Contex
   );
   const decidedBy = step === "Promote" && promotion?.evaluation ? measured.get(promotion.evaluation) : undefined;
   const isJudging = decidedBy !== undefined && isTrue(decidedBy, "Succeeded");
+  const known = found(named, (name) => cache(adapters).get({ namespace, name }));
   return {
     generation,
     root: root?.metadata.uid === spec.rootRef?.uid ? root : undefined,
-    next: step === "End" ? cache(evolutionGenerations).get({ namespace, name: nameOfNext(generation) }) : undefined,
     requirements: observeRequirements(generation, cache),
     server: cache(modelServers).get({ namespace, name: spec.serverRef.name }),
     tasks: step === "Begin" ? await observeBothTasks(generation, cache, services) : undefined,
     deciding: isChoosing ? await observeDeciding(generation, cache, services) : undefined,
     population: step === "Begin" || isChoosing ? cache(adapters).list({ namespace, labels: spec.population.matchLabels }) : [],
-    adapters: found(named, (name) => cache(adapters).get({ namespace, name })),
+    adapters: known,
     champions: isChoosing || isJudging ? championsIn(generation, cache) : [],
     runs: own(
       generation,
@@ -53,7 +54,20 @@ export async function observe(generation: EvolutionGeneration, { cache }: Contex
     ),
     evaluations: measured,
     ...(await observeRegistry(generation, step, cache, services)),
+    ...(step === "End" ? await observeEnd(generation, known, cache, services) : beforeEnd),
     users: step === "Prune" ? usersOf(namespace, cache) : new Map(),
+  };
+}
+
+type AtEnd = Pick<World, "next" | "tracking" | "makers">;
+const beforeEnd: AtEnd = { next: undefined, tracking: undefined, makers: new Map() };
+
+async function observeEnd(generation: EvolutionGeneration, known: World["adapters"], cache: Cache, services: Services): Promise<AtEnd> {
+  const { namespace } = generation.metadata;
+  return {
+    next: cache(evolutionGenerations).get({ namespace, name: nameOfNext(generation) }),
+    tracking: await readTracking(generation, services),
+    makers: makersOf(known.values(), { get: (name) => cache(trainingRuns).get({ namespace, name }) }),
   };
 }
 

@@ -40,6 +40,8 @@ export const GenerationReason = {
   Recording: "Recording",
   /** A decision can't ever be stored, and isn't in force. */
   DecisionRefused: "DecisionRefused",
+  /** The experiment tracker has no run of the generation. */
+  NotTracked: "NotTracked",
   /** The next generation exists. */
   Continued: "Continued",
   /** Another chain's generation has the next one's name. */

@@ -9,6 +9,7 @@ import { storingTasks } from "../task-set.ts";
 import { requiring } from "../wake.ts";
 import { decide, type Store } from "./decide.ts";
 import { observe } from "./observe.ts";
+import { tracking } from "./tracking.ts";
 
 async function reconcile(generation: EvolutionGeneration, context: Context, services: Services): Promise<Outcome> {
   const world = await observe(generation, context, services);
@@ -16,9 +17,11 @@ async function reconcile(generation: EvolutionGeneration, context: Context, serv
 }
 
 /** Evidence stands beside the adapter that it is about. */
-function storing({ metadata: { namespace } }: EvolutionGeneration, services: Services): Store {
+function storing(generation: EvolutionGeneration, services: Services): Store {
+  const { namespace } = generation.metadata;
   return {
     tasks: storingTasks(namespace, services),
+    track: tracking(generation, services),
     evidence: (repository, evidence) => storeEvidence(services.registry(namespace, repository, ["pull", "push"]), repository, evidence),
   };
 }

@@ -8,6 +8,7 @@ import { getCondition, type KubeObject } from "kopf-ts";
 import type { PieceState } from "../evidence-state.ts";
 import type { ObservedRequirement } from "../requires.ts";
 import type { TasksState } from "../task-set.ts";
+import type { Maker, Tracking } from "./tracking.ts";
 
 export type Status = NonNullable<EvolutionGeneration["status"]>;
 export type Member = NonNullable<Status["members"]>[number];
@@ -65,6 +66,10 @@ export interface World {
   readonly learnt: ReadonlyMap<string, Learnt> | Unavailable;
   /** Who uses an adapter now, such as `AgentSession fix-parser`, where it is decided who is archived. */
   readonly users: ReadonlyMap<string, string>;
+  /** What the experiment tracker has of this generation, at its end; undefined where nobody asks. */
+  readonly tracking: Tracking | undefined;
+  /** What made each member and child, at its end. */
+  readonly makers: ReadonlyMap<string, Maker>;
   /** What the registry says of decisions that are to be recorded, by tag; nothing of those that it can't be asked about now. */
   readonly records: ReadonlyMap<string, PieceState>;
 }

@@ -108,6 +108,8 @@ export function anEvolutionWorld(over: Partial<World> = {}): World {
     learnt: new Map(),
     users: new Map(),
     records: new Map(),
+    tracking: undefined,
+    makers: new Map(),
     ...over,
   };
 }
@@ -117,7 +119,7 @@ const unexpected = async () => {
 };
 /** What is decided of a world, where nothing may be stored but what a test takes. */
 export const decideOn = (over: Partial<World> = {}, store: Partial<Store> = {}): Outcome =>
-  decide(anEvolutionWorld(over), { tasks: unexpected, evidence: unexpected, ...store }, now);
+  decide(anEvolutionWorld(over), { tasks: unexpected, evidence: unexpected, track: unexpected, ...store }, now);
 type Status = Record<string, unknown>;
 /** The status that an outcome writes, to look into. */
 export const statusOf = (outcome: Outcome) => outcome.status as Status & { [key: string]: never };

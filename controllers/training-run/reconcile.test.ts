@@ -55,6 +55,7 @@ function services(): Services {
     registryToken: async ({ access }) => access.map(({ repository, actions }) => `${repository} ${actions.join("+")}`).join("\n"),
     natsCredentials: async () => "credentials",
     progress: () => undefined,
+    mlflow: undefined,
     onNotice: () => undefined,
     runnerToken: unexpected,
     bundledTaskSet: unexpected,

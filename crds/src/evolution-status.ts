@@ -196,5 +196,13 @@ export const status = z.object({
   spent: spent.optional().describe("What all generations so far have taken."),
   exhausted: text(200).optional().describe("What the budget didn't pay for any more."),
   paused: z.boolean().optional().describe("Whether its runs and evaluations were suspended with it."),
+  mlflowRunID: text(64).optional().describe("Run in the experiment tracker."),
+  tracking: z
+    .object({
+      tries: whole(0, 3).describe("How often the experiment tracker was told."),
+      why: text(300).optional().describe("Why it has no run of this generation."),
+    })
+    .optional()
+    .describe("Whether the experiment tracker knows; a generation ends without it."),
   next: objectName(45).optional().describe("The next generation."),
 });

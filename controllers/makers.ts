@@ -1,0 +1,18 @@
+import type { Adapter } from "@rune/crds/adapter";
+import { label } from "@rune/crds/common";
+import type { Method } from "@rune/crds/methods";
+import type { TrainingRun } from "@rune/crds/training-run";
+import { hasLabels } from "./labels.ts";
+
+/** TrainingRuns of a namespace by name. */
+export type Runs = Pick<ReadonlyMap<string, TrainingRun>, "get">;
+
+/** The run that made an adapter, as long as that very run is there. */
+export function makerOf({ spec: { source } }: Adapter, runs: Runs): TrainingRun | undefined {
+  const run = source.kind === "TrainingRun" && source.name ? runs.get(source.name) : undefined;
+  return run && (source.uid === undefined || source.uid === run.metadata.uid) ? run : undefined;
+}
+
+/** Whether a hypernetwork made it. A session's own run goes with the session; the label that it gave its Adapter stays. */
+export const isGenerated = (adapter: Adapter, runs: Runs): boolean =>
+  hasLabels(adapter, { [label.method]: "generate" satisfies Method }) || makerOf(adapter, runs)?.spec.generate !== undefined;
