@@ -53,9 +53,11 @@ async function main(options: Options): Promise<Result> {
     serverReady(namespace, server, detail),
   );
   const before = await inventory(options);
-  await apply("05-generations.yaml", ...generationManifests(options, world));
-
+  // One after the other: two evaluations at once have no room on two cores.
+  const [ofVerbs, ofCopies] = generationManifests(options, world);
+  await apply("05-verbs.yaml", ofVerbs);
   const verbs = await chain(options, generations.verbs);
+  await apply("06-copies.yaml", ofCopies);
   const copies = await chain(options, generations.copies);
   const runs = await list<object>("TrainingRun", namespace);
   const after = await inventory(options);

@@ -68,7 +68,7 @@ export function copyManifests({ namespace, copies }: Options, { spec }: Pick<Ada
 }
 
 /** A chain of generations over the adapters of the sessions, and one over the copies, which has nothing to find. */
-export function generationManifests(options: Options, { taskSet }: World): Manifest[] {
+export function generationManifests(options: Options, { taskSet }: World): [verbs: Manifest, copies: Manifest] {
   const of = (name: string, matchLabels: Record<string, string>, maxGenerations: number): Manifest => {
     const spec = {
       serverRef,
