@@ -12,7 +12,9 @@ export default defineConfig({
   test: {
     include: ["{bench,operator,crds,clients,controllers,workloads,cluster,charts,docs,examples,test}/**/*.test.ts"],
     exclude: ["**/node_modules/**", "**/dist/**", ...missing],
-    testTimeout: 20_000,
+    // Generous, because machines are busy: nothing here is timed.
+    testTimeout: 40_000,
+    hookTimeout: 40_000,
     pool: "forks",
     maxWorkers: 2,
   },
