@@ -21,3 +21,7 @@ export function endedAt(object: KubeObject): Date {
     : undefined;
   return new Date(condition?.lastTransitionTime ?? Date.now());
 }
+
+/** What says that nothing comes of an object by itself: it failed, or it is stalled and waits for a person. */
+export const failureOf = (object: Pick<KubeObject, "status">) =>
+  [getCondition(object, "Failed"), getCondition(object, "Stalled")].find((condition) => condition?.status === "True");

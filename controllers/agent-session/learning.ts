@@ -5,6 +5,7 @@ import type { TrainingRun } from "@rune/crds/training-run";
 import { type Condition, type ConditionInput, type DynamicObject, getCondition, isTrue, type KubeObject, type Outcome } from "kopf-ts";
 import type { Check } from "../check.ts";
 import type { OperatorConfig } from "../config.ts";
+import { failureOf } from "../finished.ts";
 import { neverAHypernetwork } from "../hypernetwork-run.ts";
 import { generatedName } from "../names.ts";
 import { ownedMetadata } from "../pod.ts";
@@ -96,7 +97,7 @@ function toldBy(run: TrainingRun): Told {
   const { name } = run.metadata;
   if (isTrue(run, "Succeeded"))
     return told("True", SessionReason.AdapterMade, `the TrainingRun ${name} made the Adapter ${run.status?.adapter}`);
-  const ending = ["Failed", "Stalled"].map((type) => getCondition(run, type)).find((condition) => condition?.status === "True");
+  const ending = failureOf(run);
   if (!ending) return told("Unknown", SessionReason.Learning, `the TrainingRun ${name} makes an Adapter of it`);
   const how = ending.type === "Failed" ? "failed" : "is stalled";
   return told("False", ending.reason, `the TrainingRun ${name} ${how}: ${ending.message}`);

@@ -1,12 +1,13 @@
 import type { Adapter } from "@rune/crds/adapter";
 import type { TrainingRun } from "@rune/crds/training-run";
 import { getCondition, isTrue, type Outcome, progressing, waiting } from "kopf-ts";
+import { failureOf } from "../finished.ts";
 import { Reason } from "../reasons.ts";
 import { evaluationsSpent, hoursSpent, spentOf } from "./budget.ts";
 import { runOf } from "./manifests.ts";
 import { placeOf } from "./place.ts";
 import { GenerationReason } from "./reasons.ts";
-import { type Child, failureOf, isUnavailable, type Learnt, type World } from "./world.ts";
+import { type Child, isUnavailable, type Learnt, type World } from "./world.ts";
 
 const retrySeconds = 30;
 /** A run's Adapter is created before the run has succeeded, and may be seen a little after it. */

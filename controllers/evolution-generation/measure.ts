@@ -1,12 +1,13 @@
 import type { Evaluation } from "@rune/crds/evaluation";
 import { getCondition, isTerminal, isTrue, type Outcome, progressing, waiting } from "kopf-ts";
+import { failureOf } from "../finished.ts";
 import { Reason } from "../reasons.ts";
 import { sameTasks } from "../scope.ts";
 import { evaluationsSpent, spentOf } from "./budget.ts";
 import { armOf, baseArm, measuringEvaluation } from "./manifests.ts";
 import { GenerationReason } from "./reasons.ts";
 import { isIn } from "./steps.ts";
-import { type Child, failureOf, type Measurement, type Member, type Status, type World } from "./world.ts";
+import type { Child, Measurement, Member, Status, World } from "./world.ts";
 
 /** An evaluation has eight arms, and the base is always one. */
 const mostAdapters = 7;

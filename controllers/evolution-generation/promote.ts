@@ -2,6 +2,7 @@ import { chosenTasks } from "@rune/clients/task-set";
 import type { Evaluation } from "@rune/crds/evaluation";
 import { getCondition, isTerminal, isTrue, type Outcome, progressing, timestamp, waiting } from "kopf-ts";
 import type { Blocker } from "../check.ts";
+import { failureOf } from "../finished.ts";
 import { rateOf } from "../interval.ts";
 import { Reason } from "../reasons.ts";
 import { isEligible, rankedFor } from "../retrieval.ts";
@@ -13,7 +14,7 @@ import { decidingArms, decidingEvaluation } from "./manifests.ts";
 import { replaced } from "./measure.ts";
 import { words } from "./numbers.ts";
 import { GenerationReason } from "./reasons.ts";
-import { type Decision, failureOf, type Measurement, type Promotion, type World } from "./world.ts";
+import type { Decision, Measurement, Promotion, World } from "./world.ts";
 
 const retrySeconds = 30;
 

@@ -4,7 +4,6 @@ import type { Evaluation } from "@rune/crds/evaluation";
 import type { EvolutionGeneration } from "@rune/crds/evolution-generation";
 import type { ModelServer } from "@rune/crds/model-server";
 import type { TrainingRun } from "@rune/crds/training-run";
-import { getCondition, type KubeObject } from "kopf-ts";
 import type { PieceState } from "../evidence-state.ts";
 import type { ObservedRequirement } from "../requires.ts";
 import type { TasksState } from "../task-set.ts";
@@ -78,7 +77,3 @@ export const isUnavailable = (value: object): value is Unavailable => "unavailab
 
 /** Results by digest, where they were read. */
 export const resultsIn = ({ results }: Pick<World, "results">): Results => (isUnavailable(results) ? new Map() : results);
-
-/** What says that nothing comes of a run or an evaluation. One that is stalled waits for a person: nobody does here. */
-export const failureOf = (object: KubeObject) =>
-  [getCondition(object, "Failed"), getCondition(object, "Stalled")].find((condition) => condition?.status === "True");

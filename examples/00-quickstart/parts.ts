@@ -20,4 +20,17 @@ export class Parts {
   }
 }
 
+/** Lines of a report: where the time went, the longest part first. */
+export function timesOf({ minutes, parts }: Parts["figures"], width = 26): string {
+  const longest = Object.entries(parts).toSorted((a, b) => b[1] - a[1]);
+  const lines = longest.map(([part, value]) => `    ${part.padEnd(width)} ${value.toFixed(1).padStart(5)} min`);
+  return [`  Where the time went (${minutes} minutes)`, ...lines].join("\n");
+}
+
+/** Lines of a report: what an example was to show, and whether it did. */
+export function checksShown(checks: Readonly<Record<string, boolean>>): string {
+  const lines = Object.entries(checks).map(([what, holds]) => `    ${holds ? "yes" : "NO "}  ${what}`);
+  return ["  What this was to show", ...lines].join("\n");
+}
+
 const minutes = (milliseconds: number) => Math.round(milliseconds / 6000) / 10;

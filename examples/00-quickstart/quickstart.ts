@@ -1,4 +1,4 @@
-import { mkdir, readFile, writeFile } from "node:fs/promises";
+import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { cluster, kubectl } from "@rune/cluster/api";
 import { settings } from "@rune/cluster/settings";
@@ -28,6 +28,7 @@ import { apply, beginAnew, get, isOver, isTrue, list, serverReady, until, untilO
 import { type Options, optionsFrom, usage } from "./options.ts";
 import { Parts } from "./parts.ts";
 import { environmentOf, evaluationOf, isolationOf, type Result, sessionCounts, story } from "./report.ts";
+import { script, writeFigures } from "./script.ts";
 
 /** A task of the evaluation, with what it shares with others: intervals are over these clusters. */
 type HeldOutTask = Task & { cluster?: string };
@@ -143,20 +144,12 @@ function laterTasks(heldOut: readonly HeldOutTask[]): Task[] {
   return (tables.length >= 2 ? tables : heldOut).slice(0, 2).map(({ cluster: _, ...task }) => task);
 }
 
-try {
-  if (process.argv.includes("--help")) {
-    console.log(usage);
-  } else {
-    const options = optionsFrom(process.argv.slice(2), settings.imageVariant);
-    const result = await main(options);
-    await mkdir(settings.out, { recursive: true });
-    await writeFile(join(settings.out, "quickstart.json"), `${JSON.stringify(result, null, 2)}\n`);
-    console.log(story(result, options.namespace));
-    console.log(await kubectl(["get", "rune", "-A"]));
-    console.log(`  export KUBECONFIG=${cluster().kubeconfig}`);
-    if (!result.isolation.verified) process.exitCode = 1;
-  }
-} catch (error) {
-  console.error(`\nThe quickstart stopped: ${(error as Error).message}`);
-  process.exitCode = 1;
-}
+await script("The quickstart", usage, async (argv) => {
+  const options = optionsFrom(argv, settings.imageVariant);
+  const result = await main(options);
+  await writeFigures("quickstart", result);
+  console.log(story(result, options.namespace));
+  console.log(await kubectl(["get", "rune", "-A"]));
+  console.log(`  export KUBECONFIG=${cluster().kubeconfig}`);
+  if (!result.isolation.verified) process.exitCode = 1;
+});

@@ -4,6 +4,7 @@ import type { EnvironmentCheck } from "@rune/crds/environment-check";
 import type { Evaluation } from "@rune/crds/evaluation";
 import type { Seen } from "./objects.ts";
 import { isTrue } from "./objects.ts";
+import { timesOf } from "./parts.ts";
 
 type SessionStatus = NonNullable<AgentSession["status"]>;
 type EvaluationStatus = NonNullable<Evaluation["status"]>;
@@ -62,7 +63,6 @@ export function story(result: Result, namespace: string): string {
   const { environment, sessions, adapter, evaluation, isolation, laterSessions, parts, minutes } = result;
   const number = (value: number) => value.toFixed(3);
   const arm = ({ passAt1, ci }: Arm) => `${number(passAt1)}  [${number(ci[0])}, ${number(ci[1])}]  ${bar(passAt1)}`;
-  const longest = Object.entries(parts).toSorted((a, b) => b[1] - a[1]);
   return `
   What happened
     The environment was checked first: ${Object.entries(environment.checks)
@@ -84,8 +84,7 @@ export function story(result: Result, namespace: string): string {
   Later sessions, which chose their memory themselves
 ${laterSessions.map(({ name, task, solved, adapter: used, reason }) => `    ${name} (${task}): ${solved ? "solved" : "not solved"} with ${used ?? "the base"} (${reason})`).join("\n")}
 
-  Where the time went (${minutes} minutes)
-${longest.map(([part, value]) => `    ${part.padEnd(22)} ${value.toFixed(1).padStart(5)} min`).join("\n")}
+${timesOf({ minutes, parts }, 22)}
 
   Where to look next
     kubectl get rune -n ${namespace}

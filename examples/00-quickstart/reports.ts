@@ -1,4 +1,4 @@
-import { titleAnnotation } from "@rune/crds/artifact";
+import { layerOf } from "@rune/clients/registry";
 import type { ArtifactReference } from "@rune/crds/common";
 import { adminRegistry, type Installation } from "./installation.ts";
 
@@ -8,7 +8,7 @@ const largest = 16 * 1024 * 1024;
 export async function reportFile(installation: Installation, { repository, digest }: ArtifactReference, title: string): Promise<string> {
   using access = await adminRegistry(installation, repository);
   const { manifest } = await access.registry.manifest(repository, digest);
-  const layer = manifest.layers.find(({ annotations }) => annotations?.[titleAnnotation] === title);
+  const layer = layerOf(manifest, title);
   if (!layer) throw new Error(`${repository}@${digest} holds no ${title}`);
   const bytes = await access.registry.blob(repository, layer.digest, { maxBytes: largest });
   return bytes.toString();

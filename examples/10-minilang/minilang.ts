@@ -1,7 +1,5 @@
-import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { kubectl } from "@rune/cluster/api";
-import { settings } from "@rune/cluster/settings";
 import type { Adapter } from "@rune/crds/adapter";
 import { label } from "@rune/crds/common";
 import { install } from "../00-quickstart/installation.ts";
@@ -9,6 +7,7 @@ import { type Manifest, namespaceManifest } from "../00-quickstart/manifests.ts"
 import { applyKept, beginAnew, list, type Seen, serverReady, until, untilOver } from "../00-quickstart/objects.ts";
 import { Parts } from "../00-quickstart/parts.ts";
 import { reportFile } from "../00-quickstart/reports.ts";
+import { script, writeFigures } from "../00-quickstart/script.ts";
 import {
   evaluations,
   generateManifests,
@@ -33,9 +32,7 @@ const apply = (file: string, ...manifests: Manifest[]) => applyKept(join("minila
 async function main(options: Options): Promise<Result> {
   const { namespace } = options;
   const images = await parts.run("cluster and images", "cluster, images and chart", () => install(options));
-  const trainer = images.trainer;
-  if (!trainer) throw new Error("the trainer image was not built");
-  const base = await parts.run("base", "the laboratory's base model", () => storeBase(options, trainer));
+  const base = await parts.run("base", "the laboratory's base model", () => storeBase(options, images.trainer));
   const world: World = { base, ...(await parts.run("world", "projects, sessions and tasks", () => storeWorld(options))) };
   await beginAnew(namespace, ownNamespace);
   await apply("00-namespace.yaml", namespaceManifest(namespace, ownNamespace));
@@ -112,19 +109,11 @@ async function contrastsOf(options: Options, { status }: Seen<EvaluationStatus>)
   return status?.report ? contrastsIn(JSON.parse(await reportFile(options, status.report, "report.json"))) : {};
 }
 
-try {
-  if (process.argv.includes("--help")) {
-    console.log(usage);
-  } else {
-    const options = optionsFrom(process.argv.slice(2));
-    const result = await main(options);
-    await mkdir(settings.out, { recursive: true });
-    await writeFile(join(settings.out, "minilang.json"), `${JSON.stringify(result, null, 2)}\n`);
-    console.log(story(result, options.namespace));
-    console.log(await kubectl(["get", "modelservers,trainingruns,evaluations", "-n", options.namespace]));
-    if (!Object.values(result.checks).every(Boolean)) process.exitCode = 1;
-  }
-} catch (error) {
-  console.error(`\nThe laboratory stopped: ${(error as Error).message}`);
-  process.exitCode = 1;
-}
+await script("The laboratory", usage, async (argv) => {
+  const options = optionsFrom(argv);
+  const result = await main(options);
+  await writeFigures("minilang", result);
+  console.log(story(result, options.namespace));
+  console.log(await kubectl(["get", "modelservers,trainingruns,evaluations", "-n", options.namespace]));
+  if (!Object.values(result.checks).every(Boolean)) process.exitCode = 1;
+});

@@ -2,6 +2,7 @@ import type { Evaluation } from "@rune/crds/evaluation";
 import type { TrainingRun } from "@rune/crds/training-run";
 import { z } from "zod";
 import { condition, type Seen } from "../00-quickstart/objects.ts";
+import { checksShown, timesOf } from "../00-quickstart/parts.ts";
 import type { Options } from "./options.ts";
 
 export type EvaluationStatus = NonNullable<Evaluation["status"]>;
@@ -105,7 +106,6 @@ export function checksOf(result: Omit<Result, "checks" | "minutes" | "parts">, {
 /** What a person reads at the end. */
 export function story(result: Result, namespace: string): string {
   const { memory, shuffled, merge, hypernetwork, shuffledHypernetwork, contrasts: less, checks, parts, minutes } = result;
-  const longest = Object.entries(parts).toSorted((a, b) => b[1] - a[1]);
   return `
   Memory in weights, on ${memory.tasks} tasks of ${memory.clusters} projects that no training saw (Pass@1, 95 % interval over projects)
 ${table(memory)}
@@ -123,13 +123,9 @@ ${table(shuffled)}
   Two adapters, each of a session that met half of a project's verbs, on ${merge.tasks} tasks that need both
 ${table(merge)}
 
-  What this was to show
-${Object.entries(checks)
-  .map(([what, holds]) => `    ${holds ? "yes" : "NO "}  ${what}`)
-  .join("\n")}
+${checksShown(checks)}
 
-  Where the time went (${minutes} minutes)
-${longest.map(([part, value]) => `    ${part.padEnd(26)} ${value.toFixed(1).padStart(5)} min`).join("\n")}
+${timesOf({ minutes, parts })}
 
   Where to look next
     kubectl get rune -n ${namespace}

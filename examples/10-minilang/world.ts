@@ -65,7 +65,8 @@ export async function storeFile(
 }
 
 /** The base in the registry. It is trained where its cache doesn't hold it, which takes minutes. */
-export async function storeBase(options: Installation, trainer: BuiltImage): Promise<BaseModel> {
+export async function storeBase(options: Installation, trainer: BuiltImage | undefined): Promise<BaseModel> {
+  if (!trainer) throw new Error("the trainer image was not built");
   const directory = await trainedBase(trainer);
   using access = await adminRegistry(options, `rune/models/${modelName}`);
   const { repository, digest } = await storeModel(access.registry, modelName, directory);

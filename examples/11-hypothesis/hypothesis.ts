@@ -13,6 +13,7 @@ import { quickstartModel, storeQuickstartModel } from "../00-quickstart/model.ts
 import { applyKept, beginAnew, isOver, isTrue, list, type Seen, serverReady, until, untilOver } from "../00-quickstart/objects.ts";
 import { Parts } from "../00-quickstart/parts.ts";
 import { reportFile } from "../00-quickstart/reports.ts";
+import { script } from "../00-quickstart/script.ts";
 import {
   evaluationManifest,
   evaluationName,
@@ -145,17 +146,10 @@ async function write({ page, assessment, ...figures }: Result, keep: boolean): P
   await writeFile(join(results, "hypothesis.json"), json);
 }
 
-try {
-  if (process.argv.includes("--help")) {
-    console.log(usage);
-  } else {
-    const options = optionsFrom(process.argv.slice(2), settings.imageVariant);
-    const result = await main(options);
-    await progress.step("writing what was found", () => write(result, options.keep));
-    console.log(story(result));
-    console.log(await kubectl(["get", "modelservers,trainingruns,evaluations", "-n", options.namespace]));
-  }
-} catch (error) {
-  console.error(`\nThe experiment stopped: ${(error as Error).message}`);
-  process.exitCode = 1;
-}
+await script("The experiment", usage, async (argv) => {
+  const options = optionsFrom(argv, settings.imageVariant);
+  const result = await main(options);
+  await progress.step("writing what was found", () => write(result, options.keep));
+  console.log(story(result));
+  console.log(await kubectl(["get", "modelservers,trainingruns,evaluations", "-n", options.namespace]));
+});

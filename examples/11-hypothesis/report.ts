@@ -2,6 +2,7 @@ import type { Evaluation } from "@rune/crds/evaluation";
 import type { TrainingRun } from "@rune/crds/training-run";
 import { z } from "zod";
 import { isTrue, type Seen } from "../00-quickstart/objects.ts";
+import { timesOf } from "../00-quickstart/parts.ts";
 import type { Options } from "./options.ts";
 
 export type EvaluationStatus = NonNullable<Evaluation["status"]>;
@@ -109,11 +110,7 @@ ${lines(Object.entries(evaluation.gains).map(([name, value]) => [name, points(va
     So few tasks show a gain of twelve points at the least; a smaller one can be neither shown nor excluded.
     Noted in MLflow run ${evaluation.mlflowRunID ?? "– (not reached)"}.
 
-  Where the time went (${minutes} minutes)
-${Object.entries(parts)
-  .toSorted((a, b) => b[1] - a[1])
-  .map(([part, value]) => `    ${part.padEnd(22)} ${value.toFixed(1).padStart(5)} min`)
-  .join("\n")}
+${timesOf({ minutes, parts }, 22)}
 
   out/hypothesis/ holds every manifest that was applied and the assessment, out/hypothesis.json these figures
 `;

@@ -1,5 +1,3 @@
-import { mkdir, writeFile } from "node:fs/promises";
-import { join } from "node:path";
 import { settings } from "@rune/cluster/settings";
 import type { BaseModel } from "@rune/crds/common";
 import type { Evaluation } from "@rune/crds/evaluation";
@@ -7,6 +5,7 @@ import type { TrainingRun } from "@rune/crds/training-run";
 import { applyKept, condition, get, type Seen, serverReady, untilOver } from "../00-quickstart/objects.ts";
 import { type Options, optionsFrom } from "../00-quickstart/options.ts";
 import { Parts } from "../00-quickstart/parts.ts";
+import { script, writeFigures } from "../00-quickstart/script.ts";
 import {
   type Arms,
   comparisonManifest,
@@ -75,17 +74,6 @@ function figures({ status = {} as EvaluationStatus, ...evaluation }: Seen<Evalua
   };
 }
 
-try {
-  if (process.argv.includes("--help")) {
-    console.log(usage);
-  } else {
-    const found = figures(await main(optionsFrom(process.argv.slice(2), settings.imageVariant)));
-    const text = JSON.stringify(found, null, 2);
-    await mkdir(settings.out, { recursive: true });
-    await writeFile(join(settings.out, "nf4.json"), `${text}\n`);
-    console.log(text);
-  }
-} catch (error) {
-  console.error(`\nNF4 against bf16 stopped: ${(error as Error).message}`);
-  process.exitCode = 1;
-}
+await script("NF4 against bf16", usage, async (argv) => {
+  console.log(await writeFigures("nf4", figures(await main(optionsFrom(argv, settings.imageVariant)))));
+});

@@ -1,5 +1,6 @@
 import type { EvolutionGeneration } from "@rune/crds/evolution-generation";
 import { condition, type Seen } from "../00-quickstart/objects.ts";
+import { checksShown, timesOf } from "../00-quickstart/parts.ts";
 
 export type GenerationStatus = NonNullable<EvolutionGeneration["status"]>;
 
@@ -87,18 +88,13 @@ export function checksOf({ verbs, copies, runs, registry }: Omit<Result, "checks
 
 /** What a person reads at the end. */
 export function story({ verbs, copies, registry, checks, parts, minutes }: Result, namespace: string): string {
-  const longest = Object.entries(parts).toSorted((a, b) => b[1] - a[1]);
   return `
 ${[...verbs, ...copies].map(paragraph).join("\n")}
   The registry had ${registry.before} tags of adapters and their evidence before, and has ${registry.after} now.
 
-  What this was to show
-${Object.entries(checks)
-  .map(([what, holds]) => `    ${holds ? "yes" : "NO "}  ${what}`)
-  .join("\n")}
+${checksShown(checks)}
 
-  Where the time went (${minutes} minutes)
-${longest.map(([part, value]) => `    ${part.padEnd(26)} ${value.toFixed(1).padStart(5)} min`).join("\n")}
+${timesOf({ minutes, parts })}
 
   Where to look next
     kubectl get reg -n ${namespace}

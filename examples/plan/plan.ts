@@ -1,10 +1,10 @@
-import { mkdir, writeFile } from "node:fs/promises";
-import { join, relative } from "node:path";
+import { relative } from "node:path";
 import { kubectl } from "@rune/cluster/api";
 import { settings } from "@rune/cluster/settings";
 import { install } from "../00-quickstart/installation.ts";
 import { applyKept, beginAnew, condition, isOver, list, type Seen, until, words } from "../00-quickstart/objects.ts";
 import { Parts } from "../00-quickstart/parts.ts";
+import { script, writeFigures } from "../00-quickstart/script.ts";
 import { besideManifests, storeData } from "./data.ts";
 import { build, folderOf } from "./kustomize.ts";
 import { type Options, optionsFrom, usage } from "./options.ts";
@@ -109,21 +109,12 @@ function story({ failGate, objects, stopped, minutes }: Result, { namespace }: O
   return { text: `\n  ${end}\n  ${minutes} minutes. kubectl get rune -n ${namespace}\n  Figures: out/plan.json\n`, asAsked };
 }
 
-try {
-  if (process.argv.includes("--help")) {
-    console.log(usage);
-  } else {
-    const options = optionsFrom(process.argv.slice(2));
-    const result = await main(options);
-    if (result) {
-      await mkdir(settings.out, { recursive: true });
-      await writeFile(join(settings.out, "plan.json"), `${JSON.stringify(result, null, 2)}\n`);
-      const { text, asAsked } = story(result, options);
-      console.log(text);
-      if (!asAsked) process.exitCode = 1;
-    }
-  }
-} catch (error) {
-  console.error(`\nThe plan stopped: ${(error as Error).message}`);
-  process.exitCode = 1;
-}
+await script("The plan", usage, async (argv) => {
+  const options = optionsFrom(argv);
+  const result = await main(options);
+  if (!result) return;
+  await writeFigures("plan", result);
+  const { text, asAsked } = story(result, options);
+  console.log(text);
+  if (!asAsked) process.exitCode = 1;
+});

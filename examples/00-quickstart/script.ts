@@ -1,0 +1,22 @@
+import { mkdir, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { settings } from "@rune/cluster/settings";
+
+/** Runs an example as a command: `--help` shows how it is used, and whatever stops it is told in a line, with exit status 1. */
+export async function script(what: string, usage: string, work: (argv: readonly string[]) => Promise<void>): Promise<void> {
+  try {
+    if (process.argv.includes("--help")) console.log(usage);
+    else await work(process.argv.slice(2));
+  } catch (error) {
+    console.error(`\n${what} stopped: ${(error as Error).message}`);
+    process.exitCode = 1;
+  }
+}
+
+/** Writes what an example found to `out/NAME.json`, and gives the text. */
+export async function writeFigures(name: string, found: object): Promise<string> {
+  const text = JSON.stringify(found, null, 2);
+  await mkdir(settings.out, { recursive: true });
+  await writeFile(join(settings.out, `${name}.json`), `${text}\n`);
+  return text;
+}
