@@ -50,20 +50,9 @@ export const embedded = {
 
   /** containerd's client on the cluster's containerd. */
   ctr(args: string[]): Promise<string> {
-    return run(ctr.program, [...ctr.args, ...args], { env: ctr.env });
+    const env = { CONTAINERD_SUPPRESS_DEPRECATION_WARNINGS: "1" };
+    return run(join(embedded.bin, "ctr"), ["-a", join(settings.state, "run/containerd.sock"), "-n", "k8s.io", ...args], { env });
   },
-
-  /** Imports an OCI archive as tar makes it with these arguments, without a file in between: an image has gigabytes. */
-  async importArchive(tar: string[]): Promise<void> {
-    const piped = `tar "$@" | "$CTR" ${ctr.args.join(" ")} images import --local -`;
-    await run("bash", ["-o", "pipefail", "-c", piped, "bash", ...tar], { env: { ...ctr.env, CTR: ctr.program } });
-  },
-};
-
-const ctr = {
-  program: join(embedded.bin, "ctr"),
-  args: ["-a", join(settings.state, "run/containerd.sock"), "-n", "k8s.io"],
-  env: { CONTAINERD_SUPPRESS_DEPRECATION_WARNINGS: "1" },
 };
 
 const script = join(import.meta.dirname, "host/cluster.sh");

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { type BuiltImage, referenceOf } from "./build.ts";
 import { buildah } from "./buildah.ts";
 import { embedded } from "./embedded.ts";
-import { archiving, makeLayout } from "./oci-archive.ts";
+import { archiveDirectory } from "./oci-archive.ts";
 import { progress } from "./progress.ts";
 import { settings } from "./settings.ts";
 import { run } from "./shell.ts";
@@ -21,12 +21,12 @@ export async function load(image: BuiltImage): Promise<BuiltImage> {
     case "registry":
       return pushTo(to.registry, image);
     case "kind":
-      return withArchive(image, async (archive) => {
+      return withArchive(image, new Set(), async (archive) => {
         await run("kind", ["load", "image-archive", archive, "--name", to.cluster]);
         return byTagOnly(image);
       });
     case "k3d":
-      return withArchive(image, async (archive) => {
+      return withArchive(image, new Set(), async (archive) => {
         await run("k3d", ["image", "import", archive, "--cluster", to.cluster]);
         return byTagOnly(image);
       });
@@ -61,8 +61,8 @@ async function loadIntoContainerd(image: BuiltImage): Promise<BuiltImage> {
   if (names.every((name) => present.get(name) === image.digest)) return image;
   const blobs = new Set((await embedded.ctr(["content", "ls", "-q"])).split("\n"));
   return progress.step(`loading ${referenceOf(image)} into the cluster`, () =>
-    withLayout(image, blobs, async (layout) => {
-      await embedded.importArchive(archiving(layout));
+    withArchive(image, blobs, async (archive) => {
+      await embedded.ctr(["images", "import", "--local", archive]);
       const taken = digestsByName(await embedded.ctr(["images", "ls"])).get(referenceOf(image));
       if (taken !== image.digest)
         throw new Error(`containerd took ${referenceOf(image)} as ${taken ?? "nothing"} and not as ${image.digest}`);
@@ -95,23 +95,15 @@ export function isLoopback(registry: string): boolean {
   return /^(localhost|127\.[0-9.]+|\[::1\])(:\d+)?(\/|$)/.test(registry);
 }
 
-/** Lends `use` the image as a file that is an OCI archive. */
-function withArchive<T>(image: BuiltImage, use: (archive: string) => Promise<T>): Promise<T> {
-  return withLayout(image, new Set(), async (layout) => {
-    const archive = `${layout}.tar`;
-    await run("tar", [...archiving(layout), "-f", archive]);
-    await rm(layout, { recursive: true });
-    return use(archive);
-  });
-}
-
-/** Lends `use` the image as a directory whose manifest, and so its digest, are those of buildah's store, without the blobs that are `present`. */
-function withLayout<T>(image: BuiltImage, present: ReadonlySet<string>, use: (layout: string) => Promise<T>): Promise<T> {
+/** Lends `use` the image as an OCI archive whose manifest, and so its digest, are those of buildah's store. */
+function withArchive<T>(image: BuiltImage, present: ReadonlySet<string>, use: (archive: string) => Promise<T>): Promise<T> {
   return withScratch(async (scratch) => {
+    const archive = join(scratch, "image.tar");
     const layout = join(scratch, "layout");
     await buildah(["push", "-q", "--disable-compression", referenceOf(image), `dir:${layout}`]);
-    await makeLayout(layout, referenceOf(image), present);
-    return use(layout);
+    await archiveDirectory(layout, referenceOf(image), archive, present);
+    await rm(layout, { recursive: true });
+    return use(archive);
   });
 }
 

@@ -1,13 +1,14 @@
 import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { sha256 } from "./content-key.ts";
+import { run } from "./shell.ts";
 
 /**
- * Turns what `buildah push dir:` wrote (a manifest and blobs as they are in buildah's store) into an OCI layout, in its place.
+ * Turns what `buildah push dir:` wrote (a manifest and blobs as they are in buildah's store) into an OCI archive.
  * buildah's own `oci-archive:` compresses every layer on the way, whatever it is told: slow, and another digest.
  * Blobs that the reader has already (`present`, as sha256:…) are left out.
  */
-export async function makeLayout(directory: string, reference: string, present: ReadonlySet<string>): Promise<void> {
+export async function archiveDirectory(directory: string, reference: string, archive: string, present: ReadonlySet<string>): Promise<void> {
   const blobs = join(directory, "blobs/sha256");
   await mkdir(blobs, { recursive: true });
   for (const file of await readdir(directory))
@@ -19,10 +20,8 @@ export async function makeLayout(directory: string, reference: string, present: 
   await rm(join(directory, "version"), { force: true });
   await writeFile(join(directory, "oci-layout"), JSON.stringify({ imageLayoutVersion: "1.0.0" }));
   await writeFile(join(directory, "index.json"), JSON.stringify(index));
+  await run("tar", ["-C", directory, "-cf", archive, "oci-layout", "index.json", "blobs"]);
 }
-
-/** tar's arguments that make the layout an archive, on its standard output. */
-export const archiving = (directory: string): string[] => ["-c", "-C", directory, "oci-layout", "index.json", "blobs"];
 
 const isBlob = (name: string) => /^[0-9a-f]{64}$/.test(name);
 
