@@ -146,7 +146,7 @@ it("measures what it froze, batch by batch, whatever comes and goes", async () =
   putAdapter("d");
   await manager.stop();
   await startOperator();
-  endEvaluator(1, { arm: "each", completed: 4 });
+  endEvaluator(1, { arms: [{ name: "each", completed: 4 }] });
   await until("the second batch is claimed", () => found().status?.epoch === 2);
   expect(found().status).toMatchObject({ activeAdapters: second.adapters, taskSet: { tasks: 3 }, arms: [{ completed: 4, total: 6 }] });
   expect(planOf()).toEqual(plan);
@@ -154,7 +154,7 @@ it("measures what it froze, batch by batch, whatever comes and goes", async () =
   const passAt1 = { estimate: 0.5, lower: 0.1, upper: 0.9 };
   const costs = { promptTokens: 60, completionTokens: 30, engineSeconds: 3, programs: 6 };
   const report = { repository: "rune/default/reports", digest: digestOf("e") };
-  endEvaluator(2, { arm: "each", completed: 6, passAt1, costs, decided: true, report });
+  endEvaluator(2, { arms: [{ name: "each", completed: 6, passAt1, costs }], decided: true, report });
   await until("it has ended", () => reasonOf() === "Measured");
   expect(found().status).toMatchObject({ report, arms: [{ completed: 6, costs, passAt1: { estimate: "0.500" } }] });
   expect(found().status).not.toHaveProperty("activeAdapters");

@@ -16,6 +16,8 @@ import type { Arm, World } from "./world.ts";
 const mostAdapters = 512;
 const mostArtifacts = 500;
 const retrySeconds = 10;
+/** What arms that are measured together leave of a server's slots to sessions. */
+const slotsForOthers = 1;
 
 type Looks = readonly (readonly HeldOutTask[])[];
 
@@ -33,6 +35,7 @@ export function armPlan(arm: Arm, world: World, looks: Looks): PlannedArm | Bloc
     name: arm.name,
     ...(control && { control }),
     ...(adapters.some((adapter) => isGenerated(adapter, world.runs)) && { generated: true }),
+    server: { name: arm.serverRef.name, shared: Math.max(1, freeSlots(arm, world) - slotsForOthers) },
     adapters: adapters.map(({ metadata: { name }, spec: { artifact, generation } }) => {
       const { repository, digest } = artifact;
       return { name, repository, digest, generation };
@@ -53,7 +56,8 @@ function adapterOfArm(arm: Arm, { adapters, servers }: World, looks: Looks): Cho
       reason: Reason.BaseMismatch,
       message: `the Adapter ${arm.adapter} of arm ${arm.name} was made for base ${adapter.spec.base.digest}, and ${arm.serverRef.name} runs ${base}; name another adapter or server in a new evaluation`,
     };
-  return { adapters: adapter ? [adapter] : [], batches: [{ adapters: [], looks: looks.map((_, index) => index + 1) }] };
+  const claimed = adapter ? [adapter.metadata.name] : [];
+  return { adapters: adapter ? [adapter] : [], batches: [{ adapters: claimed, looks: looks.map((_, index) => index + 1) }] };
 }
 
 /** An arm with an adapter for each task. */
@@ -84,11 +88,14 @@ function chosenFor(arm: Arm, world: World, found: readonly Adapter[], looks: Loo
       reason: EvaluationReason.PlanTooLarge,
       message: `arm ${arm.name} has ${names.size} adapters, and one arm takes at most ${mostAdapters}; select fewer, or set spec.taskSet.maxTasks, in a new evaluation`,
     };
-  const server = world.servers.get(arm.serverRef.name);
-  const residents = (world.residents.get(arm.serverRef.name) ?? []).filter((name) => !names.has(name));
-  const free = Math.max(1, (server?.spec.adapters.slots ?? 1) - residents.length);
   const adapters = found.filter(({ metadata }) => names.has(metadata.name));
-  return { adapters, assigned, batches: batchesOf(looks, assigned, free) };
+  return { adapters, assigned, batches: batchesOf(looks, assigned, freeSlots(arm, world, names)) };
+}
+
+/** Slots of an arm's server that residents leave free; one that is resident itself takes no other. */
+function freeSlots({ serverRef: { name } }: Arm, { servers, residents }: World, names: ReadonlySet<string> = new Set()): number {
+  const others = (residents.get(name) ?? []).filter((resident) => !names.has(resident));
+  return Math.max(1, (servers.get(name)?.spec.adapters.slots ?? 1) - others.length);
 }
 
 /** The adapters that an arm may assign. Those that are still being verified are waited for, so that when it begins isn't left to chance. */

@@ -1,5 +1,5 @@
 import type { Evaluation } from "@rune/crds/evaluation";
-import type { Arm, ArmStatus } from "./world.ts";
+import type { ArmStatus } from "./world.ts";
 
 export function deadlineOf(evaluation: Evaluation): Date {
   return new Date(
@@ -7,8 +7,9 @@ export function deadlineOf(evaluation: Evaluation): Date {
   );
 }
 
-export function activeArm(evaluation: Evaluation): Arm | undefined {
-  return evaluation.spec.arms.find(({ name }) => name === evaluation.status?.activeArm);
+/** Name of the ModelServer that answers now; undefined before the first arm. */
+export function activeServer({ spec, status }: Evaluation): string | undefined {
+  return spec.arms.find(({ name }) => status?.activeArms?.includes(name))?.serverRef.name;
 }
 
 /** The arms' status with what the log says is done. */

@@ -2,7 +2,7 @@ import type { Outcome } from "kopf-ts";
 import { describe, expect, it } from "vitest";
 import { measuredAlone } from "../measured.ts";
 import { anEvaluation, now } from "../testing/builders.ts";
-import { aPlan, aWorld, found, loaded, serverWith } from "../testing/evaluation-world.ts";
+import { aPlan, aWorld, found, loaded, server, serverWith } from "../testing/evaluation-world.ts";
 import { config, digestOf } from "../testing/objects.ts";
 import { decide, type Store } from "./decide.ts";
 import type { World } from "./world.ts";
@@ -20,7 +20,10 @@ const arms = [
 const sandbox = { pod: "held-out-es1", uid: 100001 };
 const rate = (estimate: number) => ({ estimate, lower: estimate - 0.1, upper: estimate + 0.1 });
 const decideOn = (over: Partial<World>): Outcome => decide(aWorld(over), config, store, now);
-const measuring = (status: object = {}) => anEvaluation({ status: { startTime, arms, activeArm: "base", epoch: 1, sandbox, ...status } });
+const measuring = (status: object = {}) =>
+  anEvaluation({ status: { startTime, arms, activeArms: ["base"], epoch: 1, sandbox, ...status } });
+const both = { activeArms: ["base", "adapter"], activeAdapters: ["tessera-1"] };
+const apart = aPlan({ arms: aPlan().arms.map((arm) => ({ ...arm, server: { ...server, name: arm.name } })) });
 const told = (output: object) => ({ state: "Ended" as const, permanent: false, reason: "", message: "", output });
 const blocker = { reason: "TaskSetMissing", message: "no such digest" };
 
@@ -61,7 +64,7 @@ describe("an evaluation", () => {
 
   it("goes on by what was frozen, whatever became of the tasks and adapters", () => {
     const evaluation = anEvaluation({ status: { startTime, arms } });
-    expect(decideOn({ evaluation, plan: aPlan(), tasks: undefined }).status).toMatchObject({ activeArm: "base" });
+    expect(decideOn({ evaluation, plan: aPlan(), tasks: undefined }).status).toMatchObject({ activeArms: ["base", "adapter"] });
   });
 
   it("fails where what it froze is gone: it would mix two measurements", () => {
@@ -72,50 +75,46 @@ describe("an evaluation", () => {
 
   it("says how many tasks of an arm have an adapter, and how many the base answers", () => {
     const batches = [{ adapters: ["a", "b"], looks: [1] }];
-    const plan = aPlan({ arms: [{ name: "base", adapters: [], assigned: { t0: "a", t1: "b", t2: "a" }, batches }] });
+    const plan = aPlan({ arms: [{ name: "base", adapters: [], server, assigned: { t0: "a", t1: "b", t2: "a" }, batches }] });
     expect(decideOn({ plan }).status).toMatchObject({ arms: [{ name: "base", assigned: 3, unassigned: 1, total: 20 }] });
   });
 
-  it("claims one arm at a time, and waits until its adapter is loaded", () => {
-    expect(decideOn({ evaluation: anEvaluation({ status: { startTime, arms } }), plan: aPlan() }).status).toEqual({
-      activeArm: "base",
-      activeAdapters: undefined,
-    });
-    const second = measuring({ activeArm: "adapter", arms: [{ ...arms[0], passAt1: { estimate: "0", lower: "0", upper: "0" } }, arms[1]] });
-    expect(decideOn({ evaluation: second, plan: aPlan(), servers: new Map([["coder", serverWith()]]) })).toMatchObject({
+  it("claims what its arms answer with, and waits until each adapter is loaded", () => {
+    expect(decideOn({ evaluation: anEvaluation({ status: { startTime, arms } }), plan: aPlan() }).status).toEqual(both);
+    expect(decideOn({ evaluation: measuring(both), plan: aPlan(), servers: new Map([["coder", serverWith()]]) })).toMatchObject({
       kind: "waiting",
       reason: "AdapterLoading",
     });
   });
 
   it("fails when the server refuses an arm's adapter: the other arms alone would say nothing", () => {
-    const second = measuring({ activeArm: "adapter", arms: [{ ...arms[0], passAt1: { estimate: "0", lower: "0", upper: "0" } }, arms[1]] });
     const servers = new Map([["coder", serverWith([{ ...loaded, state: "Refused", message: "a weight is NaN" }])]]);
-    expect(decideOn({ evaluation: second, plan: aPlan(), servers })).toMatchObject({
+    expect(decideOn({ evaluation: measuring(both), plan: aPlan(), servers })).toMatchObject({
       kind: "failed",
       reason: "AdapterRefused",
       message: expect.stringContaining("NaN"),
     });
   });
 
-  it("freezes an arm's numbers and gives the next arm an epoch of its own", () => {
-    const outcome = decideOn({ evaluation: measuring(), plan: aPlan(), worker: told({ arm: "base", passAt1: rate(0.2), completed: 20 }) });
+  it("freezes an arm's numbers, and gives one that has no place beside it an epoch of its own", () => {
+    const worker = told({ arms: [{ name: "base", passAt1: rate(0.2), completed: 20 }] });
+    const outcome = decideOn({ evaluation: measuring(), plan: apart, worker });
     expect(outcome.status).toMatchObject({
-      activeArm: "adapter",
+      activeArms: ["adapter"],
       epoch: 2,
       sandbox: { pod: "held-out-es2", uid: 100001 },
       arms: [{ completed: 20, passAt1: { estimate: "0.200" } }, { completed: 0 }],
     });
   });
 
-  it("goes on in the next epoch when the evaluator is lost, with the same arm", () => {
+  it("goes on in the next epoch when the evaluator is lost, with the same arms", () => {
     const outcome = decideOn({
-      evaluation: measuring(),
+      evaluation: measuring(both),
       plan: aPlan(),
       worker: { state: "Ended", permanent: false, reason: "EpochLost", message: "its pod vanished" },
     });
     expect(outcome.status).toMatchObject({ epoch: 2 });
-    expect(outcome.status).not.toHaveProperty("activeArm");
+    expect(outcome.status).not.toHaveProperty("activeArms");
   });
 
   it.each([
@@ -123,18 +122,15 @@ describe("an evaluation", () => {
     ["Failed", "False"],
     ["Inconclusive", "Unknown"],
   ])("ends Ready whatever the verdict: %s is GatePassed=%s", (verdict, status) => {
-    const last = measuring({
-      activeArm: "adapter",
-      arms: [{ ...arms[0], completed: 20, passAt1: { estimate: "0.2", lower: "0.1", upper: "0.3" } }, arms[1]],
-    });
     const report = { repository: "rune/team/reports", digest: digestOf("e") };
     const outcome = decideOn({
-      evaluation: last,
+      evaluation: measuring(both),
       plan: aPlan(),
       worker: told({
-        arm: "adapter",
-        passAt1: rate(0.5),
-        completed: 20,
+        arms: [
+          { name: "base", passAt1: rate(0.2), completed: 20 },
+          { name: "adapter", passAt1: rate(0.5), completed: 20 },
+        ],
         delta: { estimate: 30, lower: 10, upper: 50 },
         verdict,
         why: "so it is",
@@ -142,15 +138,20 @@ describe("an evaluation", () => {
       }),
     });
     expect(outcome).toMatchObject({ kind: "succeeded", status: { verdict, report, delta: { estimate: "30.0" } } });
+    expect(outcome.status).toMatchObject({ arms: [{ passAt1: { estimate: "0.200" } }, { passAt1: { estimate: "0.500" } }] });
+    expect(outcome.message).toContain("arms base, adapter: base Pass@1 0.200 [0.100, 0.300]; adapter Pass@1 0.500 [0.400, 0.600]");
     expect(outcome.conditions).toContainEqual(
       expect.objectContaining({ type: "GatePassed", status, message: "gain 30.0 points [10.0, 50.0]; so it is" }),
     );
   });
 
   const reported = {
-    evaluation: measuring({ activeArm: "adapter" }),
+    evaluation: measuring({ activeArms: ["adapter"] }),
     plan: aPlan(),
-    worker: told({ arm: "adapter", passAt1: rate(0.5), completed: 20, report: { repository: "rune/team/reports", digest: digestOf("e") } }),
+    worker: told({
+      arms: [{ name: "adapter", passAt1: rate(0.5), completed: 20 }],
+      report: { repository: "rune/team/reports", digest: digestOf("e") },
+    }),
   };
   const [measured] = measuredAlone(
     anEvaluation({ status: { arms: [{ ...arms[1], passAt1: { estimate: "0.5", lower: "0.4", upper: "0.6" } }] } }),
@@ -184,13 +185,13 @@ describe("an evaluation", () => {
   });
 
   it("fails at its deadline and when its evaluator refuses its input", () => {
-    expect(decide(aWorld({ evaluation: measuring(), plan: aPlan() }), config, store, new Date("2027-01-01T00:00:00Z"))).toMatchObject({
+    expect(decide(aWorld({ evaluation: measuring(both), plan: aPlan() }), config, store, new Date("2027-01-01T00:00:00Z"))).toMatchObject({
       kind: "failed",
       reason: "DeadlineExceeded",
     });
     expect(
       decideOn({
-        evaluation: measuring(),
+        evaluation: measuring(both),
         plan: aPlan(),
         worker: { state: "Ended", permanent: true, reason: "IsolationUnproven", message: "canary reached" },
       }),
@@ -198,7 +199,7 @@ describe("an evaluation", () => {
   });
 
   it("waits while the log can't be read", () => {
-    expect(decideOn({ evaluation: measuring(), log: { unavailable: "refused" } })).toMatchObject({
+    expect(decideOn({ evaluation: measuring(both), log: { unavailable: "refused" } })).toMatchObject({
       kind: "waiting",
       reason: "LogUnavailable",
     });

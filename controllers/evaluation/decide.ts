@@ -21,7 +21,7 @@ import { libraryMissing, sandboxObjects } from "../sandbox.ts";
 import { adapterOn, detailOf, isServed } from "../serving.ts";
 import type { StoreTasks } from "../task-set.ts";
 import { foreignRepository } from "../tenancy.ts";
-import { activeArm, deadlineOf, withCompleted } from "./arms.ts";
+import { activeServer, deadlineOf, withCompleted } from "./arms.ts";
 import { nameOfUnit, statusOfUnit, type Unit, unitNow, unitsOf } from "./batches.ts";
 import { type StoreEvidence, storing, withMissing } from "./evidence.ts";
 import { foreseen } from "./foreseen.ts";
@@ -93,7 +93,7 @@ export function decide(world: World, config: OperatorConfig, store: Store, now: 
   const units = unitsOf(plan);
   const unit = units[unitNow(evaluation, units)];
   if (!unit) return first(units, plan);
-  return adaptersLoading(world) ?? work(world, plan, config, now);
+  return adaptersLoading(world, nameOfUnit(unit, plan)) ?? work(world, { plan, unit }, config, now);
 }
 
 const isLate = ({ evaluation }: World, now: Date) => evaluation.status?.startTime !== undefined && now >= deadlineOf(evaluation);
@@ -165,30 +165,34 @@ function first(units: readonly Unit[], plan: Plan): Outcome {
 }
 
 /** Every adapter that is claimed now must answer; one that is gone, or refused, leaves tasks that nothing else may answer. */
-function adaptersLoading(world: World): Outcome | null {
+function adaptersLoading(world: World, unit: string): Outcome | null {
   const { evaluation, servers } = world;
-  const arm = activeArm(evaluation);
-  if (!arm) return null;
-  const claimed = arm.adapter ? [arm.adapter] : (evaluation.status?.activeAdapters ?? []);
-  const server = servers.get(arm.serverRef.name);
-  const gone = arm.adapter ? undefined : claimed.find((name) => !world.adapters.has(name));
+  const serverName = activeServer(evaluation) ?? "";
+  const server = servers.get(serverName);
+  const claimed = evaluation.status?.activeAdapters ?? [];
+  const gone = claimed.find((name) => !world.adapters.has(name));
   if (gone)
     return failed(
       EvaluationReason.AdapterMissing,
-      `the Adapter ${gone} of arm ${arm.name} is gone, and its tasks are nobody else's; create it again from its artifact, and a new evaluation`,
+      `the Adapter ${gone} of ${unit} is gone, and its tasks are nobody else's; create it again from its artifact, and a new evaluation`,
     );
   for (const name of claimed) {
     const state = adapterOn(server, name);
-    if (state?.state === "Refused")
-      return failed(EvaluationReason.AdapterRefused, `${arm.serverRef.name} refused ${name}${detailOf(state)}`);
+    if (state?.state === "Refused") return failed(EvaluationReason.AdapterRefused, `${serverName} refused ${name}${detailOf(state)}`);
   }
   const loading = claimed.find((name) => !isServed(adapterOn(server, name)));
   if (!loading) return null;
-  const words = `waits for ${arm.serverRef.name} to load ${loading}${detailOf(adapterOn(server, loading))}`;
+  const words = `waits for ${serverName} to load ${loading}${detailOf(adapterOn(server, loading))}`;
   return waiting(EvaluationReason.AdapterLoading, words, retrySeconds);
 }
 
-function work(world: World, plan: Plan, config: OperatorConfig, now: Date): Outcome {
+/** What is worked on now, of what was planned. */
+interface Turn {
+  readonly plan: Plan;
+  readonly unit: Unit;
+}
+
+function work(world: World, turn: Turn, config: OperatorConfig, now: Date): Outcome {
   const { evaluation, worker } = world;
   const epoch = evaluation.status?.epoch ?? 0;
   if (epoch === 0) return beginEpoch(evaluation, world, config, "the sandbox is being created");
@@ -212,9 +216,9 @@ function work(world: World, plan: Plan, config: OperatorConfig, now: Date): Outc
     case "AwaitSandbox":
       return said(world, progressing(Reason.SandboxStarting, step.message));
     case "StartWorker":
-      return startEvaluator(world, plan, step, config, now);
+      return startEvaluator(world, turn, step, config, now);
     case "Working":
-      return said(world, working(world, measuring(world, plan)));
+      return said(world, working(world, measuring(world, turn)));
     default:
       return step satisfies never;
   }
@@ -222,20 +226,20 @@ function work(world: World, plan: Plan, config: OperatorConfig, now: Date): Outc
 
 function startEvaluator(
   world: World,
-  plan: Plan,
+  { plan, unit }: Turn,
   { ip, podUID }: { ip: string; podUID: string },
   config: OperatorConfig,
   now: Date,
 ): Outcome {
   const { evaluation, targets, credentials } = world;
-  const { epoch = 1, activeArm: arm = "", sandbox } = evaluation.status ?? {};
+  const { epoch = 1, sandbox } = evaluation.status ?? {};
   if (!credentials) return unchanged();
   if (!targets) return proofTargetMissing();
   const objects = evaluatorObjects({
     world,
     plan,
     epoch,
-    arm,
+    unit,
     sandboxIP: ip,
     targets,
     deadline: deadlineOf(evaluation),
@@ -245,7 +249,9 @@ function startEvaluator(
   });
   return said(
     world,
-    progressing(EvaluationReason.Measuring, `the evaluator of arm ${arm} is being created`, { sandbox: { ...sandbox, podUID } }),
+    progressing(EvaluationReason.Measuring, `the evaluator of ${nameOfUnit(unit, plan)} is being created`, {
+      sandbox: { ...sandbox, podUID },
+    }),
   ).creating(...objects);
 }
 
@@ -258,12 +264,10 @@ const sandboxRequest = ({ evaluation, runnerToken }: World) => ({
   token: runnerToken,
 });
 
-function measuring({ evaluation, log }: World, plan: Plan): Outcome {
-  const completed = "completed" in log ? log.completed : {};
-  const arms = withCompleted(evaluation.status?.arms ?? [], completed);
-  const active = arms.find(({ name }) => name === evaluation.status?.activeArm);
-  const units = unitsOf(plan);
-  const unit = units[unitNow(evaluation, units)];
-  const where = unit ? nameOfUnit(unit, plan) : `arm ${active?.name}`;
-  return progressing(EvaluationReason.Measuring, `${where}: ${active?.completed} of ${active?.total} programs judged`, { arms });
+function measuring({ evaluation, log }: World, { plan, unit }: Turn): Outcome {
+  const arms = withCompleted(evaluation.status?.arms ?? [], "completed" in log ? log.completed : {});
+  const active = arms.filter(({ name }) => unit.arms.includes(name));
+  const sum = (of: "completed" | "total") => active.reduce((total, arm) => total + arm[of], 0);
+  const words = `${nameOfUnit(unit, plan)}: ${sum("completed")} of ${sum("total")} programs judged`;
+  return progressing(EvaluationReason.Measuring, words, { arms });
 }

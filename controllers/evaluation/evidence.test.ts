@@ -27,11 +27,12 @@ function observe(report: object | null = { repository: "rune/team/reports", dige
     { name: "base", completed: 20, total: 20 },
     { name: "adapter", completed: 0, total: 20, adapterDigest: digest },
   ];
-  const output = { arm: "adapter", completed: 20, passAt1: { estimate: 0.5, lower: 0.4, upper: 0.6 }, ...(report && { report }) };
+  const passAt1 = { estimate: 0.5, lower: 0.4, upper: 0.6 };
+  const output = { arms: [{ name: "adapter", completed: 20, passAt1 }], ...(report && { report }) };
   const worker = { state: "Ended" as const, permanent: false, reason: "", message: "", output };
   const clock = { now: () => 0, wait: async () => undefined, random: () => 0 };
   const services = { registry: () => new Registry({ url: memory.url, clock }) } as unknown as Services;
-  return observeEvidence({ evaluation: anEvaluation({ status: { arms, activeArm: "adapter" } }), plan, worker }, services, now);
+  return observeEvidence({ evaluation: anEvaluation({ status: { arms, activeArms: ["adapter"] } }), plan, worker }, services, now);
 }
 
 it("what isn't with the adapter yet is to be stored there, once the report is", async () => {

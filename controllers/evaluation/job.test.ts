@@ -1,20 +1,24 @@
 import { evaluatorJob } from "@rune/crds/job-spec";
 import { expect, it } from "vitest";
 import { anEvaluation } from "../testing/builders.ts";
-import { aPlan, aWorld } from "../testing/evaluation-world.ts";
+import { aPlan, aWorld, server } from "../testing/evaluation-world.ts";
 import { config, digestOf } from "../testing/objects.ts";
 import { evaluatorDocument } from "./job.ts";
 
 const target = "10.0.0.1:80";
 const targets = { canary: target, dns: target, modelServer: target, apiServer: target, node: target };
 
-const documentOf = (evaluation: ReturnType<typeof anEvaluation>, plan = aPlan()) =>
+const documentOf = (
+  evaluation: ReturnType<typeof anEvaluation>,
+  plan = aPlan(),
+  unit = { look: 1, arms: ["base"], adapters: [] as string[] },
+) =>
   evaluatorJob.parse(
     evaluatorDocument({
       world: aWorld({ evaluation }),
       plan,
       epoch: 1,
-      arm: "base",
+      unit,
       sandboxIP: "10.0.0.2",
       targets,
       deadline: new Date("2026-11-24T00:00:00Z"),
@@ -29,8 +33,7 @@ it("an evaluator is told of what was frozen, whatever the spec names it by", () 
   const told = documentOf(anEvaluation({ spec: { taskSet } }));
   const { repository, digest } = aPlan().taskSet;
   expect(told.taskSet).toEqual({ repository, digest, part: "Test", maxTasks: 3 });
-  expect(told).toMatchObject({ look: { number: 1, of: 1 }, seenTasks: "Refuse" });
-  expect(told).not.toHaveProperty("claimed");
+  expect(told).toMatchObject({ active: ["base"], claimed: [], look: { number: 1, of: 1 }, seenTasks: "Refuse" });
   expect(told.arms[0]).toMatchObject({ name: "base", model: { name: "m", base: "m" }, adapters: [] });
   expect(told.arms[1]).toMatchObject({ adapterDigest: digestOf("a"), model: { name: "tessera-1" }, adapters: [{ name: "tessera-1" }] });
 });
@@ -38,13 +41,10 @@ it("an evaluator is told of what was frozen, whatever the spec names it by", () 
 it("an evaluator of an arm with an adapter for each task is told which may be asked now, and what its context is", () => {
   const artifact = { repository: "rune/team/trajectories", digest: digestOf("7") };
   const arm = { name: "base", serverRef: { name: "coder" }, adapters: { matchLabels: {} }, context: { artifact, maxTokens: 256 } };
-  const evaluation = anEvaluation({
-    spec: { arms: [arm], looks: 2 },
-    status: { activeArm: "base", activeAdapters: ["a", "b"], look: 2 },
-  });
+  const evaluation = anEvaluation({ spec: { arms: [arm], looks: 2 } });
   const planned = { assigned: { t0: "a" }, control: "WrongTrajectory" as const, generated: true, context: { artifacts: [artifact] } };
-  const plan = aPlan({ arms: [{ name: "base", adapters: [], batches: [{ adapters: ["a", "b"], looks: [1] }], ...planned }] });
-  const told = documentOf(evaluation, plan);
+  const plan = aPlan({ arms: [{ name: "base", server, adapters: [], batches: [{ adapters: ["a", "b"], looks: [1] }], ...planned }] });
+  const told = documentOf(evaluation, plan, { look: 2, arms: ["base"], adapters: ["a", "b"] });
   expect(told).toMatchObject({ claimed: ["a", "b"], look: { number: 2, of: 2 } });
   expect(told.arms[0]).toMatchObject({
     ...planned,

@@ -9,6 +9,7 @@ import { credentialFile, ownerOf } from "../pod.ts";
 import { executionMemoryMiB, type ProbeTargets } from "../sandbox.ts";
 import { servedBaseName, serverURL } from "../serving.ts";
 import { workerObjects } from "../worker.ts";
+import type { Unit } from "./batches.ts";
 import type { Plan } from "./plan.ts";
 import type { Arm, World } from "./world.ts";
 
@@ -16,7 +17,7 @@ export interface EvaluatorInput {
   readonly world: World;
   readonly plan: Plan;
   readonly epoch: number;
-  readonly arm: string;
+  readonly unit: Unit;
   readonly sandboxIP: string;
   readonly targets: ProbeTargets;
   readonly deadline: Date;
@@ -42,15 +43,14 @@ export function evaluatorObjects(input: EvaluatorInput): KubeObject[] {
 }
 
 /** The evaluator's input, fully resolved. */
-export function evaluatorDocument({ world, plan, epoch, arm, sandboxIP, targets, deadline, config }: EvaluatorInput): EvaluatorJob {
+export function evaluatorDocument({ world, plan, epoch, unit, sandboxIP, targets, deadline, config }: EvaluatorInput): EvaluatorJob {
   const { evaluation } = world;
-  const { spec, metadata, status } = evaluation;
-  const adapters = status?.activeAdapters;
+  const { spec, metadata } = evaluation;
   return {
     owner: ownerOf(evaluation),
     epoch,
-    arm,
-    ...(adapters && { claimed: [...adapters] }),
+    active: [...unit.arms],
+    claimed: [...unit.adapters],
     arms: spec.arms.map((each) => resolvedArm(each, plan, world, metadata.namespace)),
     taskSet: {
       repository: plan.taskSet.repository,
@@ -64,7 +64,7 @@ export function evaluatorDocument({ world, plan, epoch, arm, sandboxIP, targets,
     seed: spec.seed,
     concurrency: spec.concurrency,
     gate: spec.gate,
-    look: { number: status?.look ?? 1, of: spec.looks },
+    look: { number: unit.look, of: spec.looks },
     sandbox: {
       url: `http://${sandboxIP}:${port.runner}`,
       tokenFile: credentialFile("runner-token"),

@@ -13,7 +13,7 @@ import { adapters, agentSessions, evaluations, modelServers, trainingRuns } from
 import { liveSandboxUIDs, ownedBy, sandboxState } from "../sandbox.ts";
 import { type AskedTasks, observeTasks } from "../task-set.ts";
 import { workerState } from "../worker.ts";
-import { activeArm, deadlineOf } from "./arms.ts";
+import { activeServer, deadlineOf } from "./arms.ts";
 import { observeEvidence } from "./evidence.ts";
 import { type Plan, readPlan } from "./plan.ts";
 import { type Arm, type LogState, summarize, type World } from "./world.ts";
@@ -29,7 +29,7 @@ export async function observe(evaluation: Evaluation, context: Context, services
   const job = ownChild(evaluation, cache(jobs).get({ namespace, name: jobNameOfEpoch(evaluation, epoch) }));
   const evaluators = cache(pods).list({ namespace, labels: ownedBy(evaluation, "evaluator", epoch) });
   const worker = workerState({ job, pods: evaluators, refusal: await observeRefusal(job, evaluators, context) }, "evaluator", clock.now());
-  const server = activeArm(evaluation)?.serverRef.name ?? "";
+  const server = activeServer(evaluation) ?? "";
   const over = isTerminal(evaluation) || evaluation.metadata.deletionTimestamp !== undefined;
   const plan = over ? undefined : readPlan(ownChild(evaluation, cache(configMaps).get({ namespace, name: planName(evaluation) })));
   const starting = sandbox.state === "Ready" && worker.state === "Absent" && !over ? sandbox : undefined;

@@ -20,6 +20,10 @@ const plannedArm = z.object({
   name: z.string(),
   control: z.enum(["WrongTrajectory", "Mean", "Random", "Zero"]).optional(),
   generated: z.boolean().optional(),
+  server: z.object({
+    name: z.string(),
+    shared: z.number().describe("Adapters that several arms may claim together."),
+  }),
   adapters: z.array(plannedAdapter),
   assigned: z.record(z.string(), z.string()).optional(),
   batches: z.array(z.object({ adapters: z.array(z.string()), looks: z.array(z.number()) })).min(1),

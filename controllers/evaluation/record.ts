@@ -20,7 +20,8 @@ export function said({ log }: Pick<World, "log">, outcome: Outcome): Outcome {
 export function resultOf({ evaluation, worker }: Pick<World, "evaluation" | "worker">): EvaluatorResult | null {
   if (worker.state !== "Ended") return null;
   const parsed = evaluatorResult.safeParse(worker.output);
-  return parsed.success && parsed.data.arm === evaluation.status?.activeArm ? parsed.data : null;
+  const isOfNow = parsed.success && parsed.data.arms.map(({ name }) => name).join() === evaluation.status?.activeArms?.join();
+  return isOfNow ? parsed.data : null;
 }
 
 /** What was measured is put down in status; the last of it comes with the report, and ends the evaluation. */
@@ -29,29 +30,35 @@ export function record(world: World, plan: Plan, result: EvaluatorResult): Outco
   const units = unitsOf(plan);
   const now = unitNow(evaluation, units);
   const arms = armsWith(evaluation, result);
-  const words = wordsOf(result, units[now] ?? { look: 1, arm: result.arm, adapters: [] }, plan);
+  const words = wordsOf(result, units[now], plan);
   if (result.report) return end(world, plan, result, words);
   const following = units[now + 1];
   if (following && !result.decided) return begin(world, plan, arms, following, words);
   return said(world, failed(Reason.ArtifactMissing, `${words}; it was the last arm, and no report was stored`));
 }
 
-const armsWith = ({ status }: Evaluation, result: EvaluatorResult): ArmStatus[] =>
-  (status?.arms ?? []).map((arm) => (arm.name === result.arm ? measured(arm, result) : arm));
+type ArmResult = EvaluatorResult["arms"][number];
 
-const measured = (arm: ArmStatus, { completed, passAt1, costs }: EvaluatorResult): ArmStatus => ({
+const armsWith = ({ status }: Evaluation, { arms }: EvaluatorResult): ArmStatus[] =>
+  (status?.arms ?? []).map((arm) => measured(arm, arms.find(({ name }) => name === arm.name) ?? { completed: arm.completed }));
+
+const measured = (arm: ArmStatus, { completed, passAt1, costs }: Omit<ArmResult, "name">): ArmStatus => ({
   ...arm,
   completed,
   ...(passAt1 && { passAt1: intervalOf(passAt1) }),
   ...(costs && { costs }),
 });
 
-function wordsOf({ passAt1, completed }: EvaluatorResult, unit: Unit, plan: Plan): string {
-  const what = passAt1
+/** Such as `arms base, memory: base Pass@1 0.200 [0.100, 0.300]; memory 40 programs judged`. */
+function wordsOf({ arms }: EvaluatorResult, unit: Unit | undefined, plan: Plan): string {
+  const each = arms.map((arm) => (arms.length > 1 ? `${arm.name} ${whatOf(arm)}` : whatOf(arm)));
+  return [...(unit ? [nameOfUnit(unit, plan)] : []), each.join("; ")].join(": ");
+}
+
+const whatOf = ({ passAt1, completed }: ArmResult) =>
+  passAt1
     ? `Pass@1 ${passAt1.estimate.toFixed(3)} [${passAt1.lower.toFixed(3)}, ${passAt1.upper.toFixed(3)}]`
     : `${completed} programs judged`;
-  return `${nameOfUnit(unit, plan)}: ${what}`;
-}
 
 /** The next unit gets an epoch, and with it a sandbox, of its own. */
 function begin({ evaluation, sandboxPod, job, worker }: World, plan: Plan, arms: ArmStatus[], next: Unit, words: string): Outcome {
@@ -90,7 +97,7 @@ function end({ evaluation, log }: World, plan: Plan, result: EvaluatorResult, wo
   const status = {
     ...("isolation" in log && log.isolation ? { isolation: log.isolation } : {}),
     ...ending(evaluation, plan, result),
-    activeArm: undefined,
+    activeArms: undefined,
     activeAdapters: undefined,
   };
   const early =

@@ -4,7 +4,7 @@ import { adapter, claiming, condition, evaluation, modelServer } from "../testin
 import { claimsOf, demands, lastUses } from "./claims.ts";
 
 const names = (found: ReturnType<typeof demands>) => found.map(({ name }) => name);
-const armed = (activeArm: string | undefined, conditions?: ReturnType<typeof condition>[]) =>
+const armed = (activeArms: string[] | undefined, activeAdapters?: string[], conditions?: ReturnType<typeof condition>[]) =>
   evaluation("compare", {
     spec: {
       arms: [
@@ -13,7 +13,7 @@ const armed = (activeArm: string | undefined, conditions?: ReturnType<typeof con
         { name: "elsewhere", serverRef: { name: "other" }, adapter: "far" },
       ],
     },
-    status: { activeArm, conditions },
+    status: { activeArms, activeAdapters, conditions },
   });
 
 describe("demand for adapters", () => {
@@ -47,19 +47,13 @@ describe("demand for adapters", () => {
     expect(demands(modelServer("other"), [], [claiming("a")])).toEqual([]);
   });
 
-  it("of an evaluation is that of its active arm alone", () => {
-    expect(claimsOf(armed("new"), "coder")).toEqual(["new"]);
-    expect(claimsOf(armed("base"), "coder")).toEqual([]);
+  it("of an evaluation is that of its active arms alone", () => {
+    expect(claimsOf(armed(["base", "new"], ["new"]), "coder")).toEqual(["new"]);
+    expect(names(demands(modelServer(), [], [armed(["base", "new"], ["new"])]))).toEqual(["new"]);
+    expect(claimsOf(armed(["base"]), "coder")).toEqual([]);
     expect(claimsOf(armed(undefined), "coder")).toEqual([]);
-    expect(claimsOf(armed("elsewhere"), "coder")).toEqual([]);
-    expect(claimsOf(armed("elsewhere"), "other")).toEqual(["far"]);
-  });
-
-  it("of an arm with an adapter for each task is the batch that is measured now", () => {
-    const arms = [{ name: "each", serverRef: { name: "coder" }, adapters: { matchLabels: { by: "generator" } } }];
-    const status = { activeArm: "each", activeAdapters: ["a", "b"] };
-    expect(claimsOf(evaluation("batches", { spec: { arms }, status }), "coder")).toEqual(["a", "b"]);
-    expect(names(demands(modelServer(), [], [evaluation("batches", { spec: { arms }, status })]))).toEqual(["a", "b"]);
+    expect(claimsOf(armed(["elsewhere"], ["far"]), "coder")).toEqual([]);
+    expect(claimsOf(armed(["elsewhere"], ["far"]), "other")).toEqual(["far"]);
   });
 
   it("of a check is what it claims now, of this server", () => {
@@ -74,7 +68,7 @@ describe("demand for adapters", () => {
     const users = [
       claiming("a", "s1", { conditions: [condition("Succeeded", "True", "2026-03-01T00:00:00Z")] }),
       claiming("a", "s2", { conditions: [condition("Failed", "True", "2026-03-02T00:00:00Z")] }),
-      armed(undefined, [condition("Succeeded", "True", "2026-03-03T00:00:00Z")]),
+      armed(undefined, undefined, [condition("Succeeded", "True", "2026-03-03T00:00:00Z")]),
       claiming("b"),
     ];
     expect([...lastUses(modelServer(), users)]).toEqual([

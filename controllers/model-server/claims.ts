@@ -36,15 +36,15 @@ function claims(server: ModelServer, users: readonly User[]): Demand[] {
 }
 
 /**
- * The adapters that an object has frozen in its status and needs from this server now: a session's or a check's one, an evaluation's arm's or
- * batch's. Less than what it uses until it has ended (`usesOf`): arms whose turn it isn't take no slot.
+ * The adapters that an object has frozen in its status and needs from this server now: a session's or a check's one, those of an evaluation's
+ * arms that are measured. Less than what it uses until it has ended (`usesOf`): arms whose turn it isn't take no slot.
  */
 export function claimsOf(user: User, server: string): readonly string[] {
   if (isSession(user)) return user.spec.serverRef.name === server && user.status?.adapter?.name ? [user.status.adapter.name] : [];
   if (isCheck(user)) return user.status?.claim?.server === server ? [user.status.claim.adapter] : [];
-  const active = user.spec.arms.find(({ name }) => name === user.status?.activeArm);
-  if (active?.serverRef.name !== server) return [];
-  return active.adapter ? [active.adapter] : (user.status?.activeAdapters ?? []);
+  const { activeArms = [], activeAdapters = [] } = user.status ?? {};
+  const answers = user.spec.arms.some(({ name, serverRef }) => activeArms.includes(name) && serverRef.name === server);
+  return answers ? activeAdapters : [];
 }
 
 /** When each adapter was last used here, from the endings of what used it: least recently used leaves first. */

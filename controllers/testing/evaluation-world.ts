@@ -45,16 +45,20 @@ export const reference = { repository: "rune/team/tasks", digest: digestOf("c") 
 const tessera = { project: "tessera" };
 export const found = (set: TaskSet = setOf([tessera, tessera, tessera, tessera])) => ({ set, reference, stored: true });
 
+/** What a plan says of `serverWith`'s server. */
+export const server = { name: "coder", shared: 3 };
+
 /** Of an evaluation with the arms base and adapter, on four tasks. */
 export const aPlan = (over: Partial<Plan> = {}): Plan => ({
   taskSet: { ...reference, tasks: 4, clusters: 4, scope: tessera },
   looks: [{ tasks: 4, clusters: 4 }],
   arms: [
-    { name: "base", adapters: [], batches: [{ adapters: [], looks: [1] }] },
+    { name: "base", server, adapters: [], batches: [{ adapters: [], looks: [1] }] },
     {
       name: "adapter",
+      server,
       adapters: [{ name: "tessera-1", repository: "rune/team/adapters", digest: digestOf("a"), generation: 0 }],
-      batches: [{ adapters: [], looks: [1] }],
+      batches: [{ adapters: ["tessera-1"], looks: [1] }],
     },
   ],
   ...over,

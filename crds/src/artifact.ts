@@ -2,6 +2,7 @@ import { z } from "zod";
 import { task } from "./agent-session.ts";
 import { artifactReference, costs, isolation, measuredTasks, scope } from "./common.ts";
 import { checkResult } from "./environment-check.ts";
+import { mostArmsTogether } from "./evaluation.ts";
 import { digest, text, time, whole } from "./field.ts";
 
 /** Media types of what Rune stores. */
@@ -270,12 +271,19 @@ export const agentResult = z.object({
   lastSequence: whole(0, Number.MAX_SAFE_INTEGER),
 });
 
-/** Termination message of the evaluator (at most 4 KiB): of one arm, or what of it the claimed adapters answer; after the last, with the report. */
+/** Termination message of the evaluator (at most 4 KiB): of the arms that it worked on; after the last, with the report. */
 export const evaluatorResult = z.object({
-  arm: text(30),
-  passAt1: rate.optional().describe("Of all that the arm answered so far; unset while a task of this look is unanswered."),
-  completed: whole(0, 1e9),
-  costs: costs.optional().describe("Of the arm so far, over all looks."),
+  arms: z
+    .array(
+      z.object({
+        name: text(30),
+        passAt1: rate.optional().describe("Of all that the arm answered so far; unset while a task of this look is unanswered."),
+        completed: whole(0, 1e9),
+        costs: costs.optional().describe("Of the arm so far, over all looks."),
+      }),
+    )
+    .min(1)
+    .max(mostArmsTogether),
   decided: z
     .boolean()
     .optional()

@@ -17,6 +17,9 @@ import {
 import { byKey, decimal, digest, labels, objectName, serverName, text, time, whole } from "./field.ts";
 import { columns, defineKind, type ObjectOf } from "./kind.ts";
 
+/** Arms that one evaluator works on: what each did has a place in its termination message of 4 KiB. */
+export const mostArmsTogether = 6;
+
 const armName = () =>
   z
     .string()
@@ -158,12 +161,12 @@ const status = z.object({
   sandbox: sandboxStatus.optional(),
   losses: losses.optional(),
   startTime: time().optional().describe("When the work began."),
-  activeArm: armName().optional().describe("Arm that is claimed from its ModelServer now; one at a time."),
+  activeArms: z.array(armName()).max(mostArmsTogether).optional().describe("Arms that are measured now, all by one ModelServer."),
   activeAdapters: z
     .array(objectName(52))
     .max(512)
     .optional()
-    .describe("Adapters of that arm that are claimed now, no more than its server has slots for."),
+    .describe("Adapters of those arms that are claimed now, no more than their server has slots for."),
   look: whole(1, 5).optional().describe("Look that is being measured, or at which the evaluation ended."),
   comparisons: z
     .array(

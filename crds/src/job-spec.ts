@@ -2,7 +2,7 @@ import { z } from "zod";
 import { task } from "./agent-session.ts";
 import { artifactReference, parts, sampling, scope } from "./common.ts";
 import { nodeChecks } from "./environment-check.ts";
-import { gate } from "./evaluation.ts";
+import { gate, mostArmsTogether } from "./evaluation.ts";
 import { digest, repository, text, whole } from "./field.ts";
 import { control, generate, hypernetwork, merge, methodNames, sft } from "./methods.ts";
 
@@ -98,16 +98,16 @@ const evaluatorArm = z.object({
     .optional(),
 });
 
-/** Input of the evaluator: one epoch of one evaluation, which is one arm, or what of it the claimed adapters answer, up to one look. */
+/** Input of the evaluator: one epoch of one evaluation, which is some of its arms, as far as the claimed adapters answer them, up to one look. */
 export const evaluatorJob = z.object({
   owner,
   epoch: whole(1, 1000000),
-  arm: text(30).describe("Name of the arm that this pod works on."),
-  claimed: z
-    .array(text(63))
-    .max(512)
-    .optional()
-    .describe("Adapters that may be asked now, beside the base: tasks of others come in another epoch. All of the arm's when unset."),
+  active: z
+    .array(text(30))
+    .min(1)
+    .max(mostArmsTogether)
+    .describe("Names of the arms that this pod works on, in their order; one server answers them all."),
+  claimed: z.array(text(63)).max(512).describe("Adapters that may be asked now, beside the base: tasks of others come in another epoch."),
   arms: z.array(evaluatorArm).min(1).max(8),
   taskSet: z.object({
     ...artifactReference.shape,

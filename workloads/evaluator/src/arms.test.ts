@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { activeArm, mayAsk, modelFor } from "./arms.ts";
+import { activeArms, mayAsk, modelFor } from "./arms.ts";
 import { adapterArm } from "./fake-results.ts";
 import { FakeOutside, fakeWorld, jobOf, tasks } from "./fake-world.ts";
 import { Ledger } from "./ledger.ts";
@@ -10,7 +10,7 @@ const never = new AbortController().signal;
 const assigned = { "both-veil": "veil-1", "table-veil": "veil-1", "both-haul": "haul-1", "table-haul": "haul-1" };
 const scoped = adapterArm("scoped", { model: { url: "http://m/v1", base: "qwen", name: "qwen" }, assigned });
 const jobWith = (changes: Parameters<typeof jobOf>[0] = {}) =>
-  jobOf({ arms: [jobOf().arms[0]!, scoped], arm: "scoped", gate: undefined, ...changes });
+  jobOf({ arms: [jobOf().arms[0]!, scoped], active: ["scoped"], gate: undefined, ...changes });
 const unassigned = ["both-seal", "table-seal"];
 
 describe("an arm with an adapter for each task", () => {
@@ -20,10 +20,10 @@ describe("an arm with an adapter for each task", () => {
   });
 
   test("may ask what is claimed, and the base always", () => {
-    const asked = (claimed: string[] | undefined) => tasks.filter((task) => mayAsk(jobWith({ claimed }), scoped, task)).map(({ id }) => id);
+    const asked = (claimed: string[]) => tasks.filter((task) => mayAsk(jobWith({ claimed }), scoped, task)).map(({ id }) => id);
     expect(asked(["veil-1"])).toEqual(["both-veil", "table-veil", ...unassigned]);
     expect(asked([])).toEqual(unassigned);
-    expect(asked(undefined)).toEqual(tasks.map(({ id }) => id));
+    expect(asked(["veil-1", "haul-1"])).toEqual(tasks.map(({ id }) => id));
   });
 
   test("is measured in batches: each asks what it claims, and none asks again", async () => {
@@ -31,9 +31,9 @@ describe("an arm with an adapter for each task", () => {
     const models: string[] = [];
     const batch = async (epoch: number, claimed: string[]) => {
       const world = fakeWorld(jobWith({ epoch, claimed }), { outside });
-      const ask: typeof world.ask = async (question) => {
+      const ask: typeof world.ask = async (arm, question) => {
         models.push(question.model);
-        return await world.ask(question);
+        return await world.ask(arm, question);
       };
       await measure({ ...world, ask }, never);
       return isJudged("scoped", { tasks, ledger: new Ledger(outside.records) });
@@ -51,11 +51,12 @@ test("what an arm tells stands in front of the task, and the log says of how man
   const outside = new FakeOutside();
   const world = fakeWorld(jobOf(), { outside });
   const prompts: string[] = [];
-  const ask: typeof world.ask = async (question) => {
+  const ask: typeof world.ask = async (arm, question) => {
     prompts.push(question.messages[1]?.content ?? "");
-    return await world.ask(question);
+    return await world.ask(arm, question);
   };
-  const tell = ({ id }: { id: string }) => (id === "both-veil" ? { text: "told", trajectories: 2 } : { text: "", trajectories: 0 });
+  const tell = (_: unknown, { id }: { id: string }) =>
+    id === "both-veil" ? { text: "told", trajectories: 2 } : { text: "", trajectories: 0 };
   await measure({ ...world, ask, tell }, never);
   expect(prompts).toContain("told\n\nDo both-veil.");
   expect(prompts).toContain("Do both-haul.");
@@ -64,5 +65,5 @@ test("what an arm tells stands in front of the task, and the log says of how man
 });
 
 test("a job that names an arm it doesn't have is misconfigured", () => {
-  expect(() => activeArm(jobOf({ arm: "other" }))).toThrow(expect.objectContaining({ code: 78, reason: "NoSuchArm" }));
+  expect(() => activeArms(jobOf({ active: ["base", "other"] }))).toThrow(expect.objectContaining({ code: 78, reason: "NoSuchArm" }));
 });

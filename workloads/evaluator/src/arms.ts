@@ -4,15 +4,17 @@ import { type EvaluatorJob, exit } from "@rune/crds/job-spec";
 
 export type Arm = EvaluatorJob["arms"][number];
 
-/** The arm that this job works on. Throws PodFailure when the job contradicts itself. */
-export function activeArm({ arm, arms }: EvaluatorJob): Arm {
-  const found = arms.find(({ name }) => name === arm);
-  if (found) return found;
-  throw new PodFailure(
-    exit.misconfigured,
-    "NoSuchArm",
-    `the spec's arm ${arm} is none of its arms; the operator wrote a spec that contradicts itself`,
-  );
+/** The arms that this job works on. Throws PodFailure when the job contradicts itself. */
+export function activeArms({ active, arms }: EvaluatorJob): Arm[] {
+  return active.map((wanted) => {
+    const found = arms.find(({ name }) => name === wanted);
+    if (found) return found;
+    throw new PodFailure(
+      exit.misconfigured,
+      "NoSuchArm",
+      `the spec's arm ${wanted} is none of its arms; the operator wrote a spec that contradicts itself`,
+    );
+  });
 }
 
 /** Served name of the model that answers a task: its adapter where the arm has one for each task, the base where none fits it. */
@@ -23,7 +25,7 @@ export function modelFor({ model, assigned }: Arm, taskId: string): string {
 /** Whether a task may be asked in this epoch. The base needs no claim, so whichever epoch comes first asks what no adapter answers. */
 export function mayAsk({ claimed }: EvaluatorJob, arm: Arm, { id }: HeldOutTask): boolean {
   const model = modelFor(arm, id);
-  return claimed === undefined || model === arm.model.base || claimed.includes(model);
+  return model === arm.model.base || claimed.includes(model);
 }
 
 /** Whether any adapter answers in this arm. */

@@ -16,7 +16,7 @@ let measured: Measured;
 
 beforeAll(async () => {
   await measure(fakeWorld(jobOf(), { outside }), never);
-  await measure(fakeWorld(jobOf({ epoch: 2, arm: "memory" }), { outside }), never);
+  await measure(fakeWorld(jobOf({ epoch: 2, active: ["memory"] }), { outside }), never);
   const facts = new Map([[`sha256:${"a".repeat(64)}`, { known: true, seen: [], training: {} }]]);
   measured = { job: jobOf(), tasks, ledger: new Ledger(outside.records), facts };
 });

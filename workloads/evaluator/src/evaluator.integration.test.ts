@@ -100,13 +100,14 @@ describe.runIf(enabled)("the evaluator with NATS, a registry and a sandbox of th
     });
   }
 
-  function jobOf(arm: string, epoch: number, look: number, artifact = learnt): EvaluatorJob {
+  function jobOf(active: string[], epoch: number, look: number, artifact = learnt): EvaluatorJob {
     const nothing = "127.0.0.1:9";
     const probeTargets = { canary: model.address, dns: "127.0.0.53:53", modelServer: model.address, apiServer: nothing, node: nothing };
     return evaluatorJob.parse({
       owner: { kind: "Evaluation", namespace: "n", name: "memory-helps", uid: "memory" },
       epoch,
-      arm,
+      active,
+      claimed: [adapter],
       arms: [
         { name: "base", model: { url: model.url, base: "base", name: "base" }, adapters: [] },
         {
@@ -133,7 +134,7 @@ describe.runIf(enabled)("the evaluator with NATS, a registry and a sandbox of th
   }
 
   test("runs nothing where an adapter has learnt from a task", async () => {
-    await expect(runEvaluator(jobOf("base", 1, 1, leaky), never)).rejects.toMatchObject({
+    await expect(runEvaluator(jobOf(["base"], 1, 1, leaky), never)).rejects.toMatchObject({
       code: 65,
       reason: "TasksSeen",
       message: expect.stringContaining(`arm memory: ${adapter} has learnt from ${tasks[0]?.id}`),
@@ -142,34 +143,37 @@ describe.runIf(enabled)("the evaluator with NATS, a registry and a sandbox of th
   });
 
   test("goes on after a kill, looks twice, and publishes one report when both arms were judged, with or without a tracker", async () => {
-    await expect(runEvaluator(jobOf("base", 1, 1), killed.signal)).rejects.toThrow("killed");
+    await expect(runEvaluator(jobOf(["base"], 1, 1), killed.signal)).rejects.toThrow("killed");
 
-    const half = await runEvaluator(jobOf("base", 2, 1), never);
-    expect(half).toMatchObject({ arm: "base", passAt1: { estimate: 0, lower: 0 }, completed: 18 });
-    const first = await runEvaluator(jobOf("memory", 3, 1), never);
-    expect(first).toMatchObject({ arm: "memory", completed: 18, decided: false, comparisons: [{ candidate: "memory" }] });
+    const half = await runEvaluator(jobOf(["base"], 2, 1), never);
+    expect(half.arms).toMatchObject([{ name: "base", passAt1: { estimate: 0, lower: 0 }, completed: 18 }]);
+    const first = await runEvaluator(jobOf(["memory"], 3, 1), never);
+    expect(first).toMatchObject({
+      arms: [{ name: "memory", completed: 18 }],
+      decided: false,
+      comparisons: [{ candidate: "memory" }],
+    });
     expect([first.verdict, first.report]).toEqual([undefined, undefined]);
 
-    const base = await runEvaluator(jobOf("base", 4, 2), never);
-    expect(base).toMatchObject({ arm: "base", passAt1: { estimate: 0, lower: 0 }, completed: 36 });
-    expect(base.passAt1?.upper).toBeGreaterThan(0.2);
-    const memory = await runEvaluator(jobOf("memory", 5, 2), never);
-    expect(memory).toMatchObject({
-      arm: "memory",
-      passAt1: { estimate: 0.666667 },
+    const both = await runEvaluator(jobOf(["base", "memory"], 4, 2), never);
+    expect(both.arms[0]?.passAt1?.upper).toBeGreaterThan(0.2);
+    expect(both).toMatchObject({
+      arms: [
+        { name: "base", passAt1: { estimate: 0, lower: 0 }, completed: 36 },
+        { name: "memory", passAt1: { estimate: 0.666667 }, completed: 36, costs: { programs: 24 } },
+      ],
       delta: { estimate: 66.666667 },
       verdict: "Passed",
       why: "the whole interval is at 5 points or above",
       mlflowRunID: undefined,
       decided: true,
-      costs: { programs: 24 },
     });
     const asked = model.asked.length;
-    const again = await runEvaluator(jobOf("memory", 6, 2), never);
-    expect(again).toEqual(memory);
+    const again = await runEvaluator(jobOf(["base", "memory"], 5, 2), never);
+    expect(again).toEqual(both);
     expect(model.asked.length).toBe(asked);
 
-    const digest = memory.report?.digest ?? "";
+    const digest = both.report?.digest ?? "";
     expect(await registry.resolveTag("rune/n/reports", "evaluation-memory")).toBe(digest);
     const { manifest } = await registry.manifest("rune/n/reports", digest);
     expect(manifest.layers.map(titleOf)).toEqual(["assessment.html", "assessment.md", "report.json", "samples.jsonl"]);

@@ -9,7 +9,7 @@ import { tasksUpToLook } from "@rune/clients/task-set";
 import type { EvaluatorResult } from "@rune/crds/artifact";
 import type { EvaluatorJob } from "@rune/crds/job-spec";
 import { pullFacts } from "./adapters.ts";
-import { activeArm } from "./arms.ts";
+import { type Arm, activeArms } from "./arms.ts";
 import { assessment } from "./assessment.ts";
 import { markdown } from "./document.ts";
 import { loadExperience } from "./experience.ts";
@@ -21,11 +21,11 @@ import { buildReport, type Report, sampleLines } from "./report.ts";
 import { armEstimate, costsOf, isComplete, isJudged, type Judged, judgedPrograms, type Measured } from "./results.ts";
 import { refuseSeen } from "./seen.ts";
 import { loadTasks } from "./tasks.ts";
-import { teller } from "./telling.ts";
+import { nothing, teller } from "./telling.ts";
 import type { World } from "./world.ts";
 
 /**
- * One epoch of one evaluation: judges what its arm still lacks of this look, as far as the claimed adapters answer it. After the last arm
+ * One epoch of one evaluation: judges what its arms still lack of this look, as far as the claimed adapters answer it. After the last arm
  * it decides whether the evaluation ends at this look, and publishes the report if so.
  */
 export async function runEvaluator(job: EvaluatorJob, signal: AbortSignal): Promise<EvaluatorResult> {
@@ -49,15 +49,15 @@ export async function runEvaluator(job: EvaluatorJob, signal: AbortSignal): Prom
   }
 }
 
-/** What this job's arm has done so far. */
+/** What this job's arms have done so far. */
 function resultOf(measured: Judged): EvaluatorResult {
-  const arm = activeArm(measured.job);
-  return {
-    arm: arm.name,
+  const resultOfArm = (arm: Arm) => ({
+    name: arm.name,
     completed: judgedPrograms(arm, measured),
     costs: costsOf(arm, measured),
     ...(isJudged(arm.name, measured) && { passAt1: armEstimate(arm, measured) }),
-  };
+  });
+  return { arms: activeArms(measured.job).map(resultOfArm) };
 }
 
 /** What every arm together says; only the last look, and one that decides, has a verdict and a report. */
@@ -85,7 +85,8 @@ function numbersOf({ comparisons, gate }: Report): Partial<EvaluatorResult> {
 }
 
 async function worldOf({ job, tasks, ledger }: Judged, registry: Registry, log: SessionLog, signal: AbortSignal): Promise<World> {
-  const arm = activeArm(job);
+  const tellers = new Map<string, ReturnType<typeof teller>>();
+  for (const arm of activeArms(job)) tellers.set(arm.name, teller(arm.context, await loadExperience(registry, arm)));
   const runner = new Runner({ url: job.sandbox.url, token: await secret(job.sandbox.tokenFile), signal });
   return {
     job,
@@ -94,8 +95,8 @@ async function worldOf({ job, tasks, ledger }: Judged, registry: Registry, log: 
     append: async (record) => {
       await log.append(record);
     },
-    ask: (question) => complete({ ...question, url: arm.model.url, deadline: Date.parse(job.deadline), signal }),
-    tell: teller(arm.context, await loadExperience(registry, arm)),
+    ask: (arm, question) => complete({ ...question, url: arm.model.url, deadline: Date.parse(job.deadline), signal }),
+    tell: (arm, task) => tellers.get(arm.name)?.(task) ?? nothing,
     execute: async (program) => (await runner.execute(program)).execution,
     tryTests: ({ entryPoint, tests }) => runner.tryTests({ entryPoint, tests }),
     prove: () => proveIsolation({ targets: job.sandbox.probeTargets, probe: (targets) => runner.probe(job.epoch, targets), signal }),

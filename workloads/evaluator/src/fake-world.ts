@@ -14,7 +14,8 @@ export function jobOf(changes: Partial<z.input<typeof evaluatorJob>> = {}): Eval
   return evaluatorJob.parse({
     owner: { kind: "Evaluation", namespace: "n", name: "memory-helps", uid: "uid" },
     epoch: 1,
-    arm: "base",
+    active: ["base"],
+    claimed: ["tessera-0123456789abcdef"],
     arms: [
       { name: "base", model: { url: "http://m/v1", base: "qwen", name: "qwen" }, adapters: [] },
       {
@@ -81,11 +82,11 @@ export function fakeWorld(job: EvaluatorJob, { outside, power = new FakePower(),
     now: now ?? (() => new Date(1000 * seconds)),
     append: async (record) => power.across(() => write(record)),
     tell: () => ({ text: "", trajectories: 0 }),
-    ask: async ({ messages, n }) => {
+    ask: async (arm, { messages, n }) => {
       const texts = power.across(() => {
         outside.asked += 1;
         seconds += 2;
-        const solves = job.arm === "memory" && !messages.some(({ content }) => content.includes("seal"));
+        const solves = arm.name === "memory" && !messages.some(({ content }) => content.includes("seal"));
         return [solves ? "    right" : "    wrong", "    wrong", `    wrong ${outside.asked}`, solves ? "    right" : "    wrong"];
       });
       return { texts: texts.slice(0, n), usage: { promptTokens: 3, completionTokens: 4 } };

@@ -42,14 +42,14 @@ describe("an arm", () => {
     });
     await measure(worldOf(jobOf()), never);
     expect(tried.toSorted()).toEqual(tasks.map(({ id }) => id).toSorted());
-    await measure(worldOf(jobOf({ epoch: 2, arm: "memory" })), never);
+    await measure(worldOf(jobOf({ epoch: 2, active: ["memory"] })), never);
     expect(tried).toHaveLength(tasks.length);
   });
 
   test("leaves the other arm's results alone", async () => {
     const outside = new FakeOutside();
     await measure(fakeWorld(jobOf(), { outside }), never);
-    await measure(fakeWorld(jobOf({ epoch: 2, arm: "memory" }), { outside }), never);
+    await measure(fakeWorld(jobOf({ epoch: 2, active: ["memory"] }), { outside }), never);
     const ledger = new Ledger(outside.records);
     expect(ledger.judged("memory", "both-veil")?.filter(({ execution }) => execution.passed)).toHaveLength(2);
     expect(ledger.judged("base", "both-veil")?.filter(({ execution }) => execution.passed)).toHaveLength(0);
@@ -107,7 +107,7 @@ describe("an arm", () => {
 
   test("doesn't write where a newer epoch has written", async () => {
     const outside = new FakeOutside();
-    await measure(fakeWorld(jobOf({ epoch: 2, arm: "memory" }), { outside }), never);
+    await measure(fakeWorld(jobOf({ epoch: 2, active: ["memory"] }), { outside }), never);
     await expect(measure(fakeWorld(jobOf(), { outside }), never)).rejects.toBeInstanceOf(Fenced);
   });
 });

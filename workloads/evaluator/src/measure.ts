@@ -9,7 +9,7 @@ import { defaultSampling, prefill, prompt } from "@rune/clients/prompt";
 import { lostTwice, mostLosses, type Program } from "@rune/clients/runner";
 import type { Execution, HeldOutTask } from "@rune/crds/artifact";
 import { exit } from "@rune/crds/job-spec";
-import { activeArm, mayAsk, modelFor } from "./arms.ts";
+import { type Arm, activeArms, mayAsk, modelFor } from "./arms.ts";
 import { eachOf, turnstile } from "./crew.ts";
 import { Journal } from "./journal.ts";
 import type { Intent, Sample, Sampled } from "./ledger.ts";
@@ -26,43 +26,47 @@ const executionsAtOnce = 4;
 const mostNamed = 10;
 
 type Run = (program: Program) => Promise<Execution>;
+/** What is measured: a task, answered by an arm. */
+type Item = { readonly arm: Arm; readonly task: HeldOutTask };
 
 /**
- * Judges every task that this job's arm may ask now and its log doesn't hold yet. The programs of a task are fixed in the log before the first of them
- * runs, so that a program that takes the sandbox down with it is judged again and never replaced by a luckier one. Tasks that were begun
- * before come first and alone, each execution announced: what is lost then is lost by the program that ran.
+ * Judges every task that this job's arms may ask now and its log doesn't hold yet, arm after arm. The programs of a task are fixed in the
+ * log before the first of them runs, so that a program that takes the sandbox down with it is judged again and never replaced by a luckier
+ * one. Tasks that were begun before come first and alone, each execution announced: what is lost then is lost by the program that ran.
  */
 export async function measure(world: World, signal: AbortSignal): Promise<void> {
   const { job, tasks, ledger } = world;
   if (ledger.epoch > job.epoch) throw new Fenced(`epoch ${ledger.epoch} has written to the log; this evaluator is of epoch ${job.epoch}`);
-  const arm = activeArm(job);
-  const left = tasks.filter((task) => !ledger.judged(job.arm, task.id) && mayAsk(job, arm, task));
+  const left: Item[] = activeArms(job).flatMap((arm) =>
+    tasks.filter((task) => !ledger.judged(arm.name, task.id) && mayAsk(job, arm, task)).map((task) => ({ arm, task })),
+  );
   if (left.length === 0) return;
   const journal = new Journal(world);
   await prove(world, journal);
   // Tests that have judged a program of any arm can judge.
+  const asked = new Set(left.map(({ task }) => task));
   await tryTests(
     world,
-    left.filter((task) => !job.arms.some(({ name }) => ledger.judged(name, task.id))),
+    [...asked].filter((task) => !job.arms.some(({ name }) => ledger.judged(name, task.id))),
   );
   const gate = turnstile(executionsAtOnce);
-  const judge = async (task: HeldOutTask, sampled: Sampled, run: Run) => {
+  const judge = async ({ arm, task }: Item, sampled: Sampled, run: Run) => {
     const samples = await execute(world, task, sampled, run);
-    await journal.write({ type: "judged", taskId: task.id, arm: job.arm, samples }, sampled.n);
+    await journal.write({ type: "judged", taskId: task.id, arm: arm.name, samples }, sampled.n);
   };
-  const begun = new Map(left.map((task) => [task, ledger.sampled(job.arm, task.id)]));
-  await eachOf(left, 1, async (task) => {
-    const sampled = begun.get(task);
+  const begun = new Map(left.map((item) => [item, ledger.sampled(item.arm.name, item.task.id)]));
+  await eachOf(left, 1, async (item) => {
+    const sampled = begun.get(item);
     if (!sampled) return;
     signal.throwIfAborted();
     inTime(world);
-    await judge(task, sampled, (program) => executeAnnounced(world, journal, task, program));
+    await judge(item, sampled, (program) => executeAnnounced(world, journal, item, program));
   });
-  await eachOf(left, job.concurrency, async (task) => {
-    if (begun.get(task)) return;
+  await eachOf(left, job.concurrency, async (item) => {
+    if (begun.get(item)) return;
     signal.throwIfAborted();
     inTime(world);
-    await judge(task, await sample(world, journal, task), (program) => gate(() => world.execute(program)));
+    await judge(item, await sample(world, journal, item), (program) => gate(() => world.execute(program)));
   });
 }
 
@@ -91,19 +95,20 @@ async function tryTests(world: World, tasks: readonly HeldOutTask[]): Promise<vo
 }
 
 /** Samples a task's programs and fixes them in the log. */
-async function sample(world: World, journal: Journal, task: HeldOutTask): Promise<Sampled> {
+async function sample(world: World, journal: Journal, item: Item): Promise<Sampled> {
   const { job, now } = world;
-  const { text, trajectories: told } = world.tell(task);
+  const { arm, task } = item;
+  const { text, trajectories: told } = world.tell(arm, task);
   const question: Question = {
-    model: modelFor(activeArm(job), task.id),
+    model: modelFor(arm, task.id),
     messages: inFrontOf(prompt(task), text),
     prefill: prefill(task),
     n: job.samples,
     sampling: { ...defaultSampling, ...job.sampling },
   };
-  const n = await announce(world, journal, task, { inputDigest: sha256(canonicalJSON(question)), told });
+  const n = await announce(world, journal, item, { inputDigest: sha256(canonicalJSON(question)), told });
   const asked = now().getTime();
-  const answer = await world.ask({ ...question, requestID: `${job.owner.uid}/${n}` }).catch((error: unknown) => {
+  const answer = await world.ask(arm, { ...question, requestID: `${job.owner.uid}/${n}` }).catch((error: unknown) => {
     if (error instanceof InferenceRefused) error.message = `task ${task.id}: ${error.message}`;
     throw error;
   });
@@ -117,14 +122,14 @@ async function sample(world: World, journal: Journal, task: HeldOutTask): Promis
 async function announce(
   world: World,
   journal: Journal,
-  task: HeldOutTask,
+  { arm, task }: Item,
   { inputDigest, told }: { inputDigest: string; told: number },
 ): Promise<number> {
   const { job, ledger } = world;
-  const open = ledger.open(job.arm, task.id);
+  const open = ledger.open(arm.name, task.id);
   if (open?.epoch === job.epoch && open.inputDigest === inputDigest) return open.n;
   if (open) await lose(world, journal, open);
-  const input = { arm: job.arm, taskId: task.id, ...(told > 0 && { told }) };
+  const input = { arm: arm.name, taskId: task.id, ...(told > 0 && { told }) };
   return await journal.write({ type: "intent", effect: "generate", inputDigest, round: 0, input });
 }
 
@@ -133,14 +138,14 @@ async function lose({ job }: World, journal: Journal, { n, epoch }: Intent): Pro
 }
 
 /** Announces an execution and runs it, unless it was lost too often. */
-async function executeAnnounced(world: World, journal: Journal, task: HeldOutTask, program: Program): Promise<Execution> {
+async function executeAnnounced(world: World, journal: Journal, { arm, task }: Item, program: Program): Promise<Execution> {
   const { job, ledger } = world;
   const { id: _, epoch: __, ...trial } = program;
   const inputDigest = sha256(canonicalJSON(trial));
-  const open = ledger.open(job.arm, task.id);
+  const open = ledger.open(arm.name, task.id);
   if (open && open.epoch < job.epoch) await lose(world, journal, open);
-  if (ledger.losses(job.arm, task.id, inputDigest) >= mostLosses) return lostTwice;
-  await journal.write({ type: "intent", effect: "execute", inputDigest, round: 0, input: { arm: job.arm, taskId: task.id } });
+  if (ledger.losses(arm.name, task.id, inputDigest) >= mostLosses) return lostTwice;
+  await journal.write({ type: "intent", effect: "execute", inputDigest, round: 0, input: { arm: arm.name, taskId: task.id } });
   return await world.execute(program);
 }
 

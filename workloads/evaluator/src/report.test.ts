@@ -1,8 +1,9 @@
 import { canonicalJSON, sha256 } from "@rune/clients/digest";
 import { evaluatorResult } from "@rune/crds/artifact";
+import { mostArmsTogether } from "@rune/crds/evaluation";
 import type { EvaluatorJob } from "@rune/crds/job-spec";
 import { beforeAll, describe, expect, test } from "vitest";
-import { activeArm } from "./arms.ts";
+import { activeArms } from "./arms.ts";
 import { adapterArm, controlled, judgedRecord, measuredOf, none, quickstart, recordsOf } from "./fake-results.ts";
 import { FakeOutside, fakeWorld, jobOf, tasks } from "./fake-world.ts";
 import { Ledger } from "./ledger.ts";
@@ -16,7 +17,7 @@ let measured: Measured;
 
 beforeAll(async () => {
   await measure(fakeWorld(jobOf(), { outside }), never);
-  await measure(fakeWorld(jobOf({ epoch: 2, arm: "memory" }), { outside }), never);
+  await measure(fakeWorld(jobOf({ epoch: 2, active: ["memory"] }), { outside }), never);
   measured = { job: jobOf(), tasks, ledger: new Ledger(outside.records), facts: new Map() };
 });
 
@@ -63,7 +64,7 @@ describe("a report", () => {
     const [base, memory] = buildReport(measured).arms.map(({ costs }) => costs);
     expect(base).toEqual({ promptTokens: 18, completionTokens: 24, engineSeconds: 12, programs: 12 });
     expect(memory).toEqual({ promptTokens: 18, completionTokens: 24, engineSeconds: 12, programs: 16 });
-    expect(costsOf(activeArm(jobOf({ arm: "memory" })), measured)).toEqual(memory);
+    expect(costsOf(activeArms(jobOf({ active: ["memory"] }))[0]!, measured)).toEqual(memory);
   });
 
   test("reads the costs of logs that don't tell the seconds", () => {
@@ -72,24 +73,22 @@ describe("a report", () => {
   });
 
   test("computed again has the same digest, also by the other arm's evaluator", () => {
-    const digests = [jobOf(), jobOf(), jobOf({ arm: "memory", epoch: 7 })].map((job) =>
+    const digests = [jobOf(), jobOf(), jobOf({ active: ["memory"], epoch: 7 })].map((job) =>
       sha256(canonicalJSON(buildReport({ ...measured, job }))),
     );
     expect(new Set(digests).size).toBe(1);
   });
 
   test("says of an arm what the arm's own termination message says", () => {
-    expect(buildReport(measured).arms[1]?.passAt1).toEqual(armEstimate(activeArm(jobOf({ arm: "memory" })), measured));
+    expect(buildReport(measured).arms[1]?.passAt1).toEqual(armEstimate(activeArms(jobOf({ active: ["memory"] }))[0]!, measured));
   });
 
   test("has its numbers in a termination message that fits", () => {
     const arm = "a".repeat(30);
+    const costs = { promptTokens: 2 ** 53 - 1, completionTokens: 2 ** 53 - 1, engineSeconds: 2 ** 53 - 1, programs: 2 ** 53 - 1 };
     const rate = { estimate: -33.333333, lower: -38.377545, upper: 100.123456 };
     const message = {
-      arm,
-      passAt1: rate,
-      completed: 1e9,
-      costs: { promptTokens: 2 ** 53 - 1, completionTokens: 2 ** 53 - 1, engineSeconds: 2 ** 53 - 1, programs: 2 ** 53 - 1 },
+      arms: Array.from({ length: mostArmsTogether }, () => ({ name: arm, passAt1: rate, completed: 1e9, costs })),
       decided: true,
       delta: rate,
       comparisons: Array.from({ length: 7 }, () => ({ candidate: arm, delta: rate })),
@@ -277,9 +276,9 @@ describe("a gate", () => {
   test("ends the evaluation for good where no task's tests can run", () => {
     const { asked } = recordsOf({ base: [0] });
     const ledger = new Ledger([judgedRecord("base", "t0", () => "TestsUnusable")]);
-    expect(() => armEstimate(activeArm(jobOf()), { tasks: asked, ledger })).toThrow(
+    expect(() => armEstimate(activeArms(jobOf())[0]!, { tasks: asked, ledger })).toThrow(
       expect.objectContaining({ code: 65, reason: "TestsUnusable" }),
     );
-    expect(judgedPrograms(activeArm(jobOf()), { tasks: asked, ledger })).toBe(5);
+    expect(judgedPrograms(activeArms(jobOf())[0]!, { tasks: asked, ledger })).toBe(5);
   });
 });

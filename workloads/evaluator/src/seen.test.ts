@@ -44,7 +44,7 @@ function registryOf(adapters: Record<string, { content?: unknown; annotations?: 
 const refer = (...names: string[]) =>
   names.map((name) => ({ name: `${name}-adapter`, repository: "rune/n/adapters", digest: digestOf(name), generation: 0 }));
 const jobWith = (...arms: string[][]) =>
-  jobOf({ gate: undefined, arm: "arm0", arms: arms.map((names, index) => adapterArm(`arm${index}`, { adapters: refer(...names) })) });
+  jobOf({ gate: undefined, active: ["arm0"], arms: arms.map((names, index) => adapterArm(`arm${index}`, { adapters: refer(...names) })) });
 
 describe("what adapters have learnt from", () => {
   test("is asked of each once, and found by what a task asks for or by how it is judged", async () => {

@@ -11,7 +11,7 @@ export type Experience = { description: string; scope: Scope; notes: readonly st
 type Context = NonNullable<Arm["context"]>;
 
 const charactersPerToken = 4;
-const nothing: Telling = { text: "", trajectories: 0 };
+export const nothing: Telling = { text: "", trajectories: 0 };
 
 /** Gives what an arm tells before each task; `experiences` in the order of their artifacts' digests. Nothing where the arm has no context. */
 export function teller(context: Context | undefined, experiences: readonly Experience[]): (task: HeldOutTask) => Telling {

@@ -3,6 +3,7 @@ import type { Program } from "@rune/clients/runner";
 import type { Execution, HeldOutTask, LogRecord } from "@rune/crds/artifact";
 import type { Isolation } from "@rune/crds/common";
 import type { EvaluatorJob } from "@rune/crds/job-spec";
+import type { Arm } from "./arms.ts";
 import type { Ledger } from "./ledger.ts";
 
 export type Question = Pick<Completion, "model" | "messages" | "prefill" | "n" | "sampling" | "requestID">;
@@ -17,9 +18,9 @@ export type World = {
   ledger: Ledger;
   /** Appends one record after the last one that this evaluator knows. Rejects with Fenced when another one wrote. */
   append(record: LogRecord): Promise<void>;
-  ask(question: Question): Promise<Pick<Completed, "texts" | "usage">>;
+  ask(arm: Arm, question: Question): Promise<Pick<Completed, "texts" | "usage">>;
   /** What the arm's context tells before a task. */
-  tell(task: HeldOutTask): Telling;
+  tell(arm: Arm, task: HeldOutTask): Telling;
   /** Answers an id that it has answered before with the stored result. */
   execute(program: Program): Promise<Execution>;
   /** Why a task's tests can't judge any program; empty where nothing speaks against them. */
