@@ -81,8 +81,9 @@ function next(child: Child, world: World, now: Date): Child {
   if (ended?.reason === nothingToSearchBy && child.kind === "Merge" && !child.equalWeights) return withEqualWeights(seen, ended.message);
   if (ended) return { ...failed(seen, `${ended.reason}: ${ended.message}`), gpuSeconds: gpuSecondsOf(run) };
   if (isTrue(run, "Succeeded")) return born({ ...seen, gpuSeconds: gpuSecondsOf(run) }, run, world, now);
-  const gone = run.status?.attempts ? undefined : child.parents.find((name) => !world.adapters.has(name));
-  return gone ? failed(seen, `its parent ${gone} was deleted`) : seen;
+  const needed = child.like ? [...child.parents, child.like] : child.parents;
+  const gone = run.status?.attempts ? undefined : needed.find((name) => !world.adapters.has(name));
+  return gone ? failed(seen, `${gone}, which it is made from, was deleted`) : seen;
 }
 
 /** What a trainer says whose search finds no program that passed on a Validation task: sessions learn from Train alone, most of the time. */

@@ -4,6 +4,7 @@ import { mostChampions } from "@rune/crds/evolution-status";
 import { isTrue } from "kopf-ts";
 import { rateOf } from "../interval.ts";
 import { championsOf } from "./champions.ts";
+import { scaledFor } from "./children.ts";
 import { inflationPoints } from "./inflation.ts";
 import type { RivalRole } from "./manifests.ts";
 import { byLowerBound, measured, words } from "./numbers.ts";
@@ -34,7 +35,9 @@ export function candidateFor(world: World): Candidate | Nobody {
   const merged = all.filter(({ kind, state }) => kind === "Merge" && state === "Kept");
   if (merged.length === 0) return nobody("no merged child was made, measured and new; status.children says why");
   const baselines = all.filter(({ kind }) => kind !== "Merge");
-  const candidate = merged.find((child) => baselines.every((other) => isAbove(child.passAt1, other.passAt1)));
+  // A scaled parent is as strong as one child, and is that child's rival alone.
+  const rivalsOfChild = ({ adapter }: Scored) => baselines.filter(({ like }) => like === undefined || like === adapter);
+  const candidate = merged.find((child) => rivalsOfChild(child).every((other) => isAbove(child.passAt1, other.passAt1)));
   if (!candidate) return nobody(beatenBy(merged, baselines));
   const parents = measured(members)
     .filter(({ name }) => candidate.parents.includes(name))
@@ -44,7 +47,8 @@ export function candidateFor(world: World): Candidate | Nobody {
   if (!parent || !place) return nobody(`${candidate.adapter} would be nobody's champion: its parents have no project in common`);
   const [incumbent, ...others] = incumbentsOf(place.scope, world);
   const leftOut = incumbent && whyUnmeasurable(incumbent, world);
-  const baseline = strongerOf(parent, leftOut ? undefined : incumbent, world);
+  const scaled = all.find(({ like }) => like === candidate.adapter);
+  const baseline = strongestOf([parent, ...(scaled ? [scaled] : []), ...knownOf(leftOut ? undefined : incumbent, world)]);
   if (!isAbove(candidate.passAt1, baseline.passAt1)) {
     const [one, other] = [words(candidate.passAt1), words(baseline.passAt1)];
     return nobody(`${candidate.adapter} (${one}) is no better than ${baseline.name} (${other}) on the tasks that select`);
@@ -65,10 +69,15 @@ export function candidateFor(world: World): Candidate | Nobody {
 const isAbove = (one: Interval, other: Interval) => rateOf(one).estimate > rateOf(other).estimate;
 
 function beatenBy(merged: readonly Scored[], baselines: readonly Scored[]): string {
-  const told = baselines.map(({ kind, adapter, passAt1 }) => `${kind === "Mean" ? "the mean" : "the union"} ${adapter} ${words(passAt1)}`);
+  const told = baselines.map(({ kind, adapter, like, passAt1 }) => {
+    const as = like ? ` as strong as ${like}` : "";
+    return `${rivalWords[kind]} ${adapter} ${words(passAt1)}${as}`;
+  });
   const [best] = merged;
   return `no child beats what it is compared with: the best, ${best?.adapter}, has ${best && words(best.passAt1)}, ${told.join(" and ")}`;
 }
+
+const rivalWords = { Merge: "the merged", Mean: "the mean", UnionRetrain: "the union", ScaledParent: "the scaled parent" } as const;
 
 /** The champions of a scope, the best on the tasks that select first. */
 function incumbentsOf(scope: NonNullable<Promotion["scope"]>, { generation, champions, server }: World): Adapter[] {
@@ -91,16 +100,22 @@ function whyUnmeasurable(champion: Adapter, { server }: World): string | null {
   return `the champion ${name} isn't measured: it has rank ${champion.spec.rank}, and ${server?.metadata.name} takes ${most}`;
 }
 
-/** Whom the gate compares with: of the best parent and the champion of the scope, who is better on the tasks that select. */
-function strongerOf(parent: { name: string; passAt1: Interval }, incumbent: Adapter | undefined, { generation }: World) {
-  if (!incumbent) return parent;
-  const name = incumbent.metadata.name;
-  const known = generation.status?.members?.find((member) => member.name === name)?.passAt1;
-  return known && isAbove(known, parent.passAt1) ? { name, passAt1: known } : parent;
+type Known = { readonly name: string; readonly passAt1: Interval };
+
+/** Whom the gate compares with: of the best parent, what that is at the child's strength, and the champion of the scope, who is best on the tasks that select. */
+const strongestOf = ([first, ...others]: readonly [Known, ...Known[]]): Known =>
+  others.reduce((best, other) => (isAbove(other.passAt1, best.passAt1) ? other : best), first);
+
+/** What is known of a champion, if it is a member. */
+function knownOf(champion: Adapter | undefined, { generation }: World): Known[] {
+  const name = champion?.metadata.name;
+  const passAt1 = generation.status?.members?.find((member) => member.name === name)?.passAt1;
+  return name && passAt1 ? [{ name, passAt1 }] : [];
 }
 
 /** Whom a candidate must beat, each once: the best parent may be the champion. */
-export function rivalsOf({ generation }: World, { bestParent, incumbent, leftOut }: Promotion): Map<RivalRole, string> {
+export function rivalsOf({ generation }: World, { candidate = "", bestParent, incumbent, leftOut }: Promotion): Map<RivalRole, string> {
+  const scaled = scaledFor(candidate, generation.status?.children ?? []);
   const of = (kind: Child["kind"]) =>
     generation.status?.children?.find((child) => child.kind === kind && child.adapter && child.passAt1)?.adapter;
   const wanted: [RivalRole, string | undefined][] = [
@@ -108,6 +123,7 @@ export function rivalsOf({ generation }: World, { bestParent, incumbent, leftOut
     ["Incumbent", incumbent === bestParent || leftOut ? undefined : incumbent],
     ["Mean", of("Mean")],
     ["UnionRetrain", of("UnionRetrain")],
+    ["ScaledParent", scaled?.passAt1 && scaled.adapter],
   ];
   return new Map(wanted.flatMap(([role, name]) => (name ? [[role, name] as const] : [])));
 }

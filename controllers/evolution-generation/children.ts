@@ -1,6 +1,6 @@
 import { seeded, shuffled } from "@rune/clients/random";
 import type { EvolutionGeneration } from "@rune/crds/evolution-generation";
-import type { Child } from "./world.ts";
+import type { Child, Promotion } from "./world.ts";
 
 /** The children of these parents, who are ordered by their lower bounds. Each has its run's name, and so is made once. */
 export function plannedChildren({ metadata, spec }: EvolutionGeneration, parents: readonly string[]): Child[] {
@@ -17,3 +17,23 @@ export function plannedChildren({ metadata, spec }: EvolutionGeneration, parents
   ];
   return wanted.map((child, index) => ({ run: `${metadata.name}-c${index + 1}`, ...child, state: "Planned" as const }));
 }
+
+/** The best parent of who is about to be tested, made as strong as that child; undefined where it is planned already, or isn't asked for. */
+export function scaledParentFor(
+  { metadata, spec, status }: EvolutionGeneration,
+  { candidate, bestParent }: Pick<Promotion, "candidate" | "bestParent">,
+): Child | undefined {
+  const children = status?.children ?? [];
+  if (!spec.variation.scaledParent || !candidate || !bestParent || scaledFor(candidate, children)) return undefined;
+  return {
+    run: `${metadata.name}-c${children.length + 1}`,
+    kind: "ScaledParent",
+    parents: [bestParent],
+    like: candidate,
+    state: "Planned",
+  };
+}
+
+/** The scaled parent of a candidate. */
+export const scaledFor = (candidate: string, children: readonly Child[]): Child | undefined =>
+  children.find(({ kind, like }) => kind === "ScaledParent" && like === candidate);

@@ -10,8 +10,9 @@ const members = Object.fromEntries(
   Array.from({ length: 6 }, (_, n): [string, Skill] => [`m${n}`, (task) => n < 4 && (task % 8 === n || task % 8 === n + 2)]),
 );
 const scopes = Object.fromEntries(Object.keys(members).map((name, n) => [name, { project: "parsers", domain: "text", task: `k${n % 4}` }]));
-/** A merge can do what any of its parents can, a mean only what all can, and the union less. */
+/** A merge can do what any of its parents can, a mean only what all can, the union less, and a scaled parent what it could before. */
 const breeding: Breeding = (kind, parents) => {
+  if (kind === "ScaledParent") return parents[0] ?? (() => false);
   if (kind === "Merge") return (task) => parents.some((solves) => solves(task));
   return kind === "Mean" ? (task) => parents.every((solves) => solves(task)) : (task) => task % 8 === 0;
 };
@@ -43,23 +44,24 @@ const named = (kind: string) =>
 /** What came of it, without times and UIDs: nothing lost, nothing doubled. */
 function expectOneOfEach(): void {
   const made = ["EvolutionGeneration", "TrainingRun", "Evaluation"].map((kind) => lab.count(kind));
-  expect(made).toEqual([2, 3, 3]);
-  expect(lab.count("Adapter")).toBe(6 + 3);
+  expect(made).toEqual([2, 4, 4]);
+  expect(lab.count("Adapter")).toBe(6 + 4);
   expect(named("Promotion")).toEqual(["parsers-c1"]);
   expect(named("Retirement")).toEqual(["m0"]);
-  expect(named("Archival")).toEqual(["m4", "m5", "parsers-c2"]);
+  expect(named("Archival")).toEqual(["m4", "m5", "parsers-c2", "parsers-c4"]);
   const [first, next] = lab.generations;
   expect(first?.status?.children?.map(({ kind, state }) => `${kind} ${state}`)).toEqual([
     "Merge Kept",
     "Mean Dropped",
     "UnionRetrain Kept",
+    "ScaledParent Dropped",
   ]);
-  expect(first?.status).toMatchObject({ archived: 3, spent: { evaluations: 3 }, next: "parsers-g2" });
+  expect(first?.status).toMatchObject({ archived: 4, spent: { evaluations: 4 }, next: "parsers-g2" });
   expect(first?.status?.decisions?.every(({ recorded }) => recorded)).toBe(true);
   expect(next?.spec).toMatchObject({
     generation: 2,
     rootRef: { name: "parsers", uid: first?.metadata.uid },
-    former: { spent: { evaluations: 3 } },
+    former: { spent: { evaluations: 4 } },
   });
   // What was measured in the generation before is not measured again, and who was archived is no member.
   expect(next?.status?.members?.map(({ passAt1 }) => passAt1 !== undefined)).toEqual([true, true, true, true, true, true]);
@@ -104,6 +106,21 @@ describe("a chain", { timeout: 120_000 }, () => {
     const last = lab.generations.at(-1);
     expect(last?.status?.conditions?.find(({ type }) => type === "Succeeded")?.reason).toBe("NoImprovement");
     expect(lab.generations).toHaveLength(2);
+  });
+
+  it.each([
+    ["promotes nothing that its best parent is too, at the same strength", true, []],
+    ["without that comparison takes a dose for a combination", false, ["parsers-c1"]],
+  ])("%s", async (_, scaledParent, promoted) => {
+    const copies = Object.fromEntries(Array.from({ length: 4 }, (_, n): [string, Skill] => [`copy${n}`, (task) => task % 3 === 0]));
+    const stronger: Skill = (task) => task % 3 === 0 || task % 7 === 0;
+    const dose: Breeding = (kind, [first]) => (kind === "Merge" || kind === "ScaledParent" ? stronger : (first ?? (() => false)));
+    const variation = { merge: { children: 1 }, scaledParent };
+    lab = await EvolutionLab.start({ members: copies, breeding: dose, spec: { ...spec, variation, maxGenerations: 1 } });
+    await lab.untilOver();
+    expect(named("Promotion")).toEqual(promoted);
+    const { promotion } = lab.generations[0]?.status ?? {};
+    expect(promotion?.why).toMatch(scaledParent ? /the scaled parent \S+ .* as strong as parsers-c1-/ : /gained/);
   });
 
   it("ends where its budget does, with what it knows by then", async () => {

@@ -33,6 +33,7 @@ export const decidingArms = {
   Incumbent: "champion",
   Mean: "mean",
   UnionRetrain: "union",
+  ScaledParent: "scaled",
 } as const;
 export type RivalRole = Exclude<keyof typeof decidingArms, "base" | "candidate">;
 /** Each task answered by another task's adapter: what tells memory from one good adapter for everything. */
@@ -53,9 +54,10 @@ export function decidingEvaluation(
     ...[...rivals].map(([role, adapter]) => ({ name: decidingArms[role], serverRef, adapter })),
     ...(shuffled ? [{ name: shuffledArm, serverRef, adapters: { matchLabels: population.matchLabels, assign: "Shuffled" } }] : []),
   ];
+  const [role = "BestParent"] = [...rivals].find(([, adapter]) => adapter === baseline) ?? [];
   const gate = {
     candidate: decidingArms.candidate,
-    baseline: decidingArms[baseline === rivals.get("Incumbent") ? "Incumbent" : "BestParent"],
+    baseline: decidingArms[role],
     rule: "LowerBound",
     thresholdPoints: marginPoints,
     confidence,
@@ -104,7 +106,11 @@ export function runOf(generation: EvolutionGeneration, child: Child, making: Mak
   return { apiVersion, kind: "TrainingRun", metadata: owned(generation, child.run), spec };
 }
 
-function methodOf(generation: EvolutionGeneration, { run, kind, parents, equalWeights }: Child, { server, rank, learnt }: Making): object {
+function methodOf(
+  generation: EvolutionGeneration,
+  { run, kind, parents, like, equalWeights }: Child,
+  { server, rank, learnt }: Making,
+): object {
   const { merge, sft } = generation.spec.variation;
   // What has more rank than the server takes could never be measured.
   const { maxRank } = server.spec.adapters;
@@ -118,6 +124,8 @@ function methodOf(generation: EvolutionGeneration, { run, kind, parents, equalWe
     }
     case "Mean":
       return { merge: { adapters: parents, combine: "Mean", ...most } };
+    case "ScaledParent":
+      return { merge: { adapters: parents, normOf: like, ...most } };
     case "UnionRetrain": {
       const { artifacts = [], include } = learnt ?? {};
       const corpus = { artifacts, ...(include && { include }) };

@@ -15,16 +15,21 @@ import {
   text,
 } from "../testing/evolution-world.ts";
 import { championsIn } from "./champions.ts";
-import type { World } from "./world.ts";
+import type { Child, World } from "./world.ts";
 
 describe("promotion", () => {
-  const kept = (kind: "Merge" | "Mean" | "UnionRetrain", run: string, passAt1: number) =>
-    aChild(run, "Kept", { kind, passAt1: interval(passAt1) });
-  const family = (merge: number, mean: number, union: number) => ({
+  const kept = (kind: Child["kind"], run: string, passAt1: number, more: Partial<Child> = {}) =>
+    aChild(run, "Kept", { kind, passAt1: interval(passAt1), ...more });
+  const family = (merge: number, mean: number, union: number, scaled = 0.45) => ({
     ...selected,
-    children: [kept("Merge", "c1", merge), kept("Mean", "c2", mean), kept("UnionRetrain", "c3", union)],
+    children: [
+      kept("Merge", "c1", merge),
+      kept("Mean", "c2", mean),
+      kept("UnionRetrain", "c3", union),
+      kept("ScaledParent", "c4", scaled, { parents: ["a"], like: "of-c1" }),
+    ],
   });
-  const names = ["a", "b", "of-c1", "of-c2", "of-c3"];
+  const names = ["a", "b", "of-c1", "of-c2", "of-c3", "of-c4"];
   const at = (status: object, over: Partial<World> = {}) =>
     decideOn({ generation: aGeneration({ status }), adapters: adaptersOf(...names), ...over });
 
@@ -46,7 +51,39 @@ describe("promotion", () => {
       gate: { candidate: "candidate", baseline: "parent", rule: "LowerBound", confidence: "0.99" },
       taskSet: { repository: promotionTaskSet.repository, digest: promotionTaskSet.digest, part: "Test" },
     });
-    expect(evaluation?.spec.arms.map(({ name }: { name: string }) => name)).toEqual(["base", "candidate", "parent", "mean", "union"]);
+    expect(evaluation?.spec.arms.map(({ name }: { name: string }) => name)).toEqual([
+      "base",
+      "candidate",
+      "parent",
+      "mean",
+      "union",
+      "scaled",
+    ]);
+  });
+
+  it("measures the best parent at the candidate's strength first, once, unless that isn't asked for", () => {
+    const { children, ...rest } = family(0.7, 0.6, 0.5);
+    const three = { ...rest, children: children.slice(0, 3) };
+    expect(at(three).status).toEqual({
+      children: [...three.children, { run: "parsers-c4", kind: "ScaledParent", parents: ["a"], like: "of-c1", state: "Planned" }],
+    });
+    const failed = { ...rest, children: [...three.children, aChild("c4", "Failed", { kind: "ScaledParent", like: "of-c1" })] };
+    expect(at(failed).status).toMatchObject({ promotion: { candidate: "of-c1" } });
+    const generation = aGeneration({ status: three, spec: { variation: { merge: {}, scaledParent: false } } });
+    expect(decideOn({ generation, adapters: adaptersOf(...names) }).status).toMatchObject({ promotion: { candidate: "of-c1" } });
+  });
+
+  it("compares with the scaled parent where that is better than the parent as it was, and not at all where it is better than the child", () => {
+    const chosen = at(family(0.7, 0.6, 0.5, 0.65));
+    expect(chosen.status).toMatchObject({ promotion: { baseline: "of-c4" } });
+    const [evaluation] = at({ ...family(0.7, 0.6, 0.5, 0.65), ...chosen.status }).creates;
+    expect(evaluation?.spec.gate.baseline).toBe("scaled");
+    expect(at(family(0.7, 0.6, 0.5, 0.7)).status).toMatchObject({
+      promotion: {
+        outcome: "NotPromoted",
+        why: expect.stringContaining("the scaled parent of-c4 0.700 (0.650 to 0.750) as strong as of-c1"),
+      },
+    });
   });
 
   it("has an arm of other tasks' adapters where sessions of its tasks would choose several as the population is by then", () => {
@@ -59,9 +96,9 @@ describe("promotion", () => {
     expect(armsWith({ population: several })).toMatchObject([{ shuffled: true }, "shuffled"]);
     // A champion is what every session of its scope chooses.
     const champion = anAdapter("king", { status: { champion: text } });
-    expect(armsWith({ population: [...several, champion] })).toMatchObject([{ shuffled: false }, "union"]);
+    expect(armsWith({ population: [...several, champion] })).toMatchObject([{ shuffled: false }, "scaled"]);
     const large = anAdapter("k1", { spec: { scope: { ...text, task: "k1" }, rank: 512 } });
-    expect(armsWith({ population: [several[0] as typeof large, large] })).toMatchObject([{ shuffled: false }, "union"]);
+    expect(armsWith({ population: [several[0] as typeof large, large] })).toMatchObject([{ shuffled: false }, "scaled"]);
   });
 
   it("waits for its tasks while they can't be read, and doesn't happen where they are gone", () => {
@@ -92,7 +129,7 @@ describe("promotion", () => {
     const chosen = at(status, { champions: [{ adapter: anAdapter("king", over), scope: text }] });
     expect(chosen.status).toMatchObject({
       promotion: { incumbent: "king", baseline: "a", leftOut: expect.stringContaining("the champion king isn't measured") },
-      evaluations: [{}, { adapters: ["of-c1", "a", "of-c2", "of-c3"] }],
+      evaluations: [{}, { adapters: ["of-c1", "a", "of-c2", "of-c3", "of-c4"] }],
     });
     const [evaluation] = at({ ...status, ...chosen.status }).creates;
     expect(evaluation?.spec.arms.map(({ name }: { name: string }) => name)).not.toContain("champion");

@@ -10,6 +10,7 @@ import { sameTasks, scopeWords } from "../scope.ts";
 import { evaluationsSpent, spentOf } from "./budget.ts";
 import { candidateFor, rivalsOf } from "./candidate.ts";
 import { championsOf } from "./champions.ts";
+import { scaledParentFor } from "./children.ts";
 import { decidingArms, decidingEvaluation } from "./manifests.ts";
 import { replaced } from "./measure.ts";
 import { words } from "./numbers.ts";
@@ -32,6 +33,11 @@ function choose(world: World): Outcome {
   const { status = {}, metadata } = world.generation;
   const chosen = candidateFor(world);
   if ("whyNobody" in chosen) return settled(world, { inflationPoints: chosen.inflationPoints, ...not(chosen.whyNobody) });
+  const scaled = scaledParentFor(world.generation, chosen);
+  if (scaled) {
+    const words = `before ${chosen.candidate} is put to the test, ${chosen.bestParent} is measured at its strength`;
+    return progressing(GenerationReason.Promoting, words, { children: [...(status.children ?? []), scaled] }).atOnce();
+  }
   const shuffled = isShuffling(world);
   if (typeof shuffled === "object") {
     if (shuffled.retrySeconds !== undefined) return waiting(shuffled.reason, shuffled.message, shuffled.retrySeconds);

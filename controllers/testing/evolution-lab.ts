@@ -13,6 +13,7 @@ import { conditionsOf, configMaps, type DynamicObject, isTerminal, Manager, sile
 import { FakeApiServer, VirtualClock } from "kopf-ts/testing";
 import type { Services } from "../context.ts";
 import { register } from "../evolution-generation/reconcile.ts";
+import type { Child } from "../evolution-generation/world.ts";
 import { generatedName } from "../names.ts";
 import { adapters, evaluations, evolutionGenerations, modelServers, trainingRuns } from "../resources.ts";
 import { baseDigest, condition, config, modelServer } from "./objects.ts";
@@ -44,7 +45,7 @@ const intervalOf = (value: number, half = halfWidth) => ({
 export type Skill = (task: number) => boolean;
 
 /** What a child can do, from what its parents can. */
-export type Breeding = (kind: "Merge" | "Mean" | "UnionRetrain", parents: readonly Skill[]) => Skill;
+export type Breeding = (kind: Child["kind"], parents: readonly Skill[]) => Skill;
 
 /** A write that an operator is killed at: the nth one, counted over the API and the registry, before or after it was carried out. */
 export interface Strike {
@@ -236,7 +237,7 @@ export class EvolutionLab {
   }
 
   train(run: TrainingRun): void {
-    const kind = run.spec.sft ? "UnionRetrain" : run.spec.merge?.combine === "Mean" ? "Mean" : "Merge";
+    const kind = kindOf(run);
     const names = run.spec.merge?.adapters ?? [];
     const parents = names.flatMap((name) => this.api.find(adapters, key(name)) ?? []);
     const skills = parents.map(({ spec }) => this.#skills.get(spec.artifact.digest) as Skill);
@@ -321,6 +322,12 @@ export class EvolutionLab {
     }
     throw new Error(`evolution didn't end: ${JSON.stringify(this.generations.map((each) => conditionsOf(each)))}`);
   }
+}
+
+function kindOf({ spec: { sft, merge } }: TrainingRun): Child["kind"] {
+  if (sft) return "UnionRetrain";
+  if (merge?.normOf) return "ScaledParent";
+  return merge?.combine === "Mean" ? "Mean" : "Merge";
 }
 
 function isOver({ generations }: EvolutionLab): boolean {

@@ -19,7 +19,10 @@ export function outputRepositoryOf(run: TrainingRun): string {
 
 /** Adapters that the spec names, in its order, and the field that names them. */
 export function namedAdapters({ spec }: TrainingRun): { readonly field: string; readonly names: readonly string[] } {
-  if (spec.merge) return { field: "spec.merge.adapters", names: spec.merge.adapters };
+  if (spec.merge) {
+    const { adapters, normOf } = spec.merge;
+    return normOf ? { field: "spec.merge", names: [...adapters, normOf] } : { field: "spec.merge.adapters", names: adapters };
+  }
   if (spec.control) return { field: "spec.control.like", names: [spec.control.like] };
   if (spec.sft?.warmStart) return { field: "spec.sft.warmStart.adapter", names: [spec.sft.warmStart.adapter] };
   return { field: "", names: [] };
@@ -27,9 +30,12 @@ export function namedAdapters({ spec }: TrainingRun): { readonly field: string; 
 
 type Inputs = NonNullable<NonNullable<TrainingRun["status"]>["inputs"]>;
 
-/** Parents and generation of the result: a control adapter learns nothing from what it imitates, so it has no parent. */
+/** How many of the adapters that the spec names are parents: whose shape or strength alone is imitated is none. */
+const parentsIn = ({ control, merge }: TrainingRun["spec"]) => (control ? 0 : merge?.adapters.length);
+
+/** Parents and generation of the result. */
 export function descentOf(run: TrainingRun): { generation: number; parents: { name: string; digest: string }[] } {
-  const adapters: Inputs["adapters"] = run.spec.control ? [] : (run.status?.inputs?.adapters ?? []);
+  const adapters: NonNullable<Inputs["adapters"]> = (run.status?.inputs?.adapters ?? []).slice(0, parentsIn(run.spec));
   if (adapters.length === 0) return { generation: 0, parents: [] };
   return {
     generation: 1 + Math.max(...adapters.map(({ generation }) => generation)),
@@ -37,17 +43,18 @@ export function descentOf(run: TrainingRun): { generation: number; parents: { na
   };
 }
 
-/** The rank that the result has at least, or undefined where it is no adapter. `ranks`: those of the adapters that the spec names. */
+/** The rank that the result has at least, or undefined where it is no adapter. `named`: those of the adapters that the spec names. */
 export function leastRank(
   { spec }: TrainingRun,
-  ranks: readonly number[],
+  named: readonly number[],
   generator?: { rank: number; chunks: number },
 ): number | undefined {
   if (spec.sft) return spec.sft.rank;
-  if (spec.control) return ranks[0];
+  if (spec.control) return named[0];
   if (spec.generate) return generator && generator.rank * (generator.chunks + 1);
   if (!spec.merge) return undefined;
   const { combine, rank } = spec.merge;
+  const ranks = named.slice(0, parentsIn(spec));
   const sum = ranks.reduce((total, each) => total + each, 0);
   const usual = combine === "Cat" || combine === "Mean" ? sum : Math.max(...ranks);
   const sparse = combine === "Ties" || combine === "DareTies";

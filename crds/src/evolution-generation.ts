@@ -70,12 +70,19 @@ const spec = z.object({
         .boolean()
         .default(true)
         .describe("Measures an adapter that learnt from all parents' trajectories anew: who doesn't beat it isn't promoted."),
-      sft: sft.optional().describe("How that one is trained; as the best parent was when unset."),
+      scaledParent: z
+        .boolean()
+        .default(true)
+        .describe(
+          "Before a child is put to the test, measures its best parent at the child's own strength: who doesn't beat that gained by dose, not by combination, and isn't promoted.",
+        ),
+      sft: sft.optional().describe("How the union is trained; as the best parent was when unset."),
     })
     .default({
       merge: { children: 3, combine: "Cat", weights: "Search", density: "0.5" },
       mean: true,
       unionRetrain: true,
+      scaledParent: true,
     })
     .describe("What children are made, and what they are compared with."),
   promotion: z

@@ -10,12 +10,12 @@ import { byKey, digest, objectName, text, time, whole } from "./field.ts";
 export const mostMembers = 64;
 /** Parents of one generation: what one merge can take. */
 export const mostParents = 16;
-/** Beside a merged child there may be the mean and the union. */
-const mostChildren = 10;
+/** Beside merged children there may be the mean, the union, and for each merged child that was about to be tested a scaled parent. */
+const mostChildren = 18;
 /** Evaluations of one generation. */
 const mostMeasurements = 200;
 /** Promotion, retirements, and an archival for each member and child. */
-export const mostDecisions = 96;
+export const mostDecisions = 104;
 export const adapterName = () => objectName(52);
 /** Champions of one scope beside the first. */
 export const mostChampions = 16;
@@ -49,13 +49,14 @@ const member = z.object({
 });
 
 /** What a child is made by. */
-const childKinds = ["Merge", "Mean", "UnionRetrain"] as const;
+const childKinds = ["Merge", "Mean", "UnionRetrain", "ScaledParent"] as const;
 
 const child = z.object({
   run: objectName(45).describe("TrainingRun that makes it."),
   runUID: text(64).optional().describe("UID of that run."),
-  kind: z.enum(childKinds).describe("How it is made. Mean and UnionRetrain are there to be beaten."),
+  kind: z.enum(childKinds).describe("How it is made. All but Merge are there to be beaten."),
   parents: z.array(adapterName()).min(1).max(mostParents).describe("Adapters that begot it."),
+  like: adapterName().optional().describe("Child whose strength a scaled parent has."),
   equalWeights: z.literal(true).optional().describe("Made again with equal weights, because a search had nothing to measure by."),
   weights: text(400).optional().describe("Weights that a search gave the parents, in their order."),
   adapter: adapterName().optional().describe("The Adapter."),
@@ -150,11 +151,11 @@ export const status = z.object({
         .array(
           z.object({
             adapter: adapterName().describe("Whom it must beat as well."),
-            role: z.enum(["BestParent", "Incumbent", "Mean", "UnionRetrain"]).describe("What that is."),
+            role: z.enum(["BestParent", "Incumbent", "Mean", "UnionRetrain", "ScaledParent"]).describe("What that is."),
             delta: interval.describe("That one's gain over the same baseline, in points."),
           }),
         )
-        .max(4)
+        .max(5)
         .meta(byKey("role"))
         .optional()
         .describe("What else was measured beside it."),

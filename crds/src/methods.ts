@@ -125,14 +125,23 @@ export const generate = z
 
 export const merge = z
   .object({
-    adapters: z.array(objectName(52)).min(2).max(16).describe("Adapters of one base. Their ranks, alphas and target modules may differ."),
+    adapters: z
+      .array(objectName(52))
+      .min(1)
+      .max(16)
+      .describe("Adapters of one base, one alone only with normOf. Their ranks, alphas and target modules may differ."),
     combine: z
       .enum(["Cat", "Mean", "Svd", "Ties", "DareTies"])
       .default("Cat")
       .describe(
         "How their changes of the weights become one: the exact weighted sum at the sum of ranks, the exact mean, the sum truncated to rank, or TIES and DARE-TIES on the changes themselves, truncated to rank.",
       ),
-    weights: z.array(decimal()).min(2).max(16).optional().describe("Weight of each adapter; 1 each when unset."),
+    weights: z.array(decimal()).min(1).max(16).optional().describe("Weight of each adapter; 1 each when unset."),
+    normOf: objectName(52)
+      .optional()
+      .describe(
+        "Adapter whose strength the result gets: all of its changes are scaled alike, until together they have the norm of that one's. What an adapter is at another's strength tells a gain by combination from a gain by dose.",
+      ),
     search: z
       .object({
         method: z.enum(["Grid", "CMAES"]).default("Grid").describe("Grid tries one common weight; CMAES a weight for each adapter."),

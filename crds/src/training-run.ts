@@ -235,6 +235,16 @@ export const trainingRun = defineKind({
       message: "spec.generate.hypernetwork needs either run, or repository and digest",
     },
     {
+      rule: "!has(self.spec.merge) || has(self.spec.merge.normOf) || self.spec.merge.adapters.size() > 1",
+      field: ".spec.merge.adapters",
+      message: "spec.merge.adapters needs two adapters at least; one alone is for normOf, which scales it",
+    },
+    {
+      rule: "!has(self.spec.merge) || !has(self.spec.merge.normOf) || !has(self.spec.merge.search)",
+      field: ".spec.merge.normOf",
+      message: "spec.merge.normOf fixes the strength that search would look for; name one of the two",
+    },
+    {
       rule: "!has(self.spec.merge) || self.spec.merge.adapters.all(a, self.spec.merge.adapters.filter(b, b == a).size() == 1)",
       field: ".spec.merge.adapters",
       message: "spec.merge.adapters names an adapter twice; give it a larger weight instead",

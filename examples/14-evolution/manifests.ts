@@ -34,10 +34,10 @@ export function serverManifest({ namespace, adapters, copies }: Options, base: B
   return { apiVersion, kind: "ModelServer", metadata: { name: server, namespace }, spec };
 }
 
-/** As the laboratory's halves are fine-tuned: few passes, so that half of an adapter isn't enough and the mean no better than its parts. */
+/** As the laboratory's halves are fine-tuned, but in more passes: after twelve no adapter of two verbs solves any task of three, so that none is better than another. */
 const sft = {
   ...{ rank, alpha: 2 * rank, targetModules: ["down_proj"] },
-  ...{ epochs: 12, batchSize: 16, learningRate: "0.005", maxLength: 256, precision: "Float32" },
+  ...{ epochs: 30, batchSize: 16, learningRate: "0.005", maxLength: 256, precision: "Float32" },
 };
 const resources = { cpu: "200m", memory: "4Gi" };
 

@@ -74,9 +74,9 @@ export function checksOf({ verbs, copies, runs, registry }: Omit<Result, "checks
     "who was promoted gained over its best parent or the champion (lower end above 0)": promotions.every(
       ({ delta }) => (delta?.ci[0] ?? -1) > 0,
     ),
-    "and more than the mean and the adapter retrained on the union": promotions.every(
+    "and more than the mean, the adapter retrained on the union and the parent at equal strength": promotions.every(
       ({ delta, rivals }) =>
-        ["Mean", "UnionRetrain"].every((role) => rivals.some((rival) => rival.role === role)) &&
+        ["Mean", "UnionRetrain", "ScaledParent"].every((role) => rivals.some((rival) => rival.role === role)) &&
         rivals.every((rival) => rival.delta.estimate < (delta?.estimate ?? Number.NaN)),
     ),
     "copies of one adapter promoted nothing": copies.every(({ promotion }) => promotion.outcome !== "Promoted"),

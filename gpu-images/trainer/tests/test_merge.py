@@ -49,6 +49,36 @@ def test_the_sum_of_adapters_of_unlike_ranks_alphas_and_modules_is_exact(world):
     assert result["metrics"]["relativeErrorToExactSum"] < 1e-6 and result["metrics"]["retainedEnergy"] == pytest.approx(1)
 
 
+@pytest.mark.parametrize("combine", ["Cat", "Ties"])
+def test_the_result_has_another_adapter_s_strength_where_one_is_asked_for(world, combine):
+    like = parents.published(world.registry, world.base, "c", LARGE, parents.random_tensors(LARGE, 7, size=0.3))
+    wanted = merging.norm(adapters.pairs_of(parents.random_tensors(LARGE, 7, size=0.3), LARGE.scale))
+    document = world.document(combine=combine, normOf="c")
+    result = world.run(document={**document, "adapters": [*world.adapters, like]})
+    config, layers = parents.layers_at(world.registry, result["digest"])
+    assert config["parents"] == [{"name": a["name"], "digest": a["digest"]} for a in world.adapters]
+    assert merging.norm(adapters.pairs_of(load(layers["adapter_model.safetensors"]), 1.0)) == pytest.approx(wanted, rel=1e-3)
+    assert result["deltaWNorm"] == pytest.approx(wanted, rel=1e-3)
+
+
+def test_one_adapter_at_another_s_strength_is_itself_but_for_a_factor(world):
+    alone = world.adapters[:1]
+    document = parents.document(world.directory, world.registry, world.base, "merge", {"adapters": ["a"], "normOf": "b"}, alone)
+    result = world.run(document={**document, "adapters": world.adapters})
+    _, layers = parents.layers_at(world.registry, result["digest"])
+    scaled, own = adapters.pairs_of(load(layers["adapter_model.safetensors"]), 1.0), adapters.pairs_of(world.tensors[0], SMALL.scale)
+    factors = [scaled[path].formed() / own[path].formed() for path in own]
+    assert all(torch.allclose(f, factors[0][0, 0], rtol=1e-3) for f in factors)
+    assert (result["rank"], set(scaled)) == (SMALL.rank, set(own))
+
+
+def test_the_strength_of_an_adapter_that_changes_nothing_is_refused(world):
+    zero = {name: torch.zeros_like(t) for name, t in world.tensors[0].items()}
+    with pytest.raises(Ending, match="changes nothing, so it has no strength to give") as ended:
+        method_merge.norm_of(adapters.Adapter("z", "d", SMALL, {}, zero, learnt.Learnt()))
+    assert ended.value.reason == "NothingToImitate"
+
+
 def test_the_artifact_names_its_parents_and_what_both_have_learnt_from(world):
     config, layers = parents.layers_at(world.registry, world.run()["digest"])
     assert config["parents"] == [{"name": a["name"], "digest": a["digest"]} for a in world.adapters]
@@ -182,13 +212,14 @@ def test_a_parent_that_is_gone_or_no_adapter_is_refused(world):
         ([300, 300], {"combine": "Cat"}, "has rank 600, servers take at most 512; set merge.rank"),
         ([4, 4], {"combine": "Mean", "search": {"method": "Grid"}}, "use CMAES, or combine: Cat"),
         ([4, 4], {"combine": "Mean", "weights": ["0", "0"]}, "merge.weights are all 0"),
+        ([4], {"adapters": ["a"]}, "needs two adapters at least; one alone is for normOf"),
+        ([4, 4], {"normOf": "c", "search": {}}, "fixes the strength that search would look for"),
     ],
 )
 def test_a_merge_that_makes_no_sense_is_refused_with_what_to_change(ranks, section, said):
-    settings = parsed({"adapters": ["a", "b"], **section}, "merge", parse_merge)
     some = [adapters.Adapter("a", "d", Shape(rank, rank, ("q_proj",)), {}, {}, learnt.Learnt()) for rank in ranks]
     with pytest.raises(Ending, match=said):
-        method_merge.shape_of(settings, some)
+        method_merge.shape_of(parsed({"adapters": ["a", "b"], **section}, "merge", parse_merge), some)
 
 
 def test_weights_whose_sum_is_nothing_end_with_a_refusal_and_no_adapter(world):

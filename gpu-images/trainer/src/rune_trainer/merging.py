@@ -45,6 +45,17 @@ def layer(path: str, parts: list[Pairs], recipe: Recipe, dtype: torch.dtype) -> 
     return pair, losses_of(made, pair)
 
 
+def norm(pairs: Pairs) -> float:
+    """‖ΔW‖ of all layers together (Frobenius)."""
+    return math.sqrt(sum(delta.squared_norm(pair) for pair in pairs.values()))
+
+
+def of_norm(pairs: Pairs, wanted: float, dtype: torch.dtype) -> Pairs:
+    """All layers scaled alike until together they have this norm, rounded as they will be served; a change of nothing stays one."""
+    factor = math.sqrt(wanted / (norm(pairs) or wanted))
+    return {path: rounded(Pair(pair.a * factor, pair.b * factor), dtype) for path, pair in pairs.items()}
+
+
 def rounded(pair: Pair, dtype: torch.dtype) -> Pair:
     return Pair(pair.a.to(dtype).float(), pair.b.to(dtype).float())
 

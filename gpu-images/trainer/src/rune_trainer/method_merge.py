@@ -80,7 +80,8 @@ class Work:
 def make(job: Job, settings: Merge, runtime: Runtime, output: Repository) -> dict[str, Any]:
     started = time.monotonic()
     verify_base(job)
-    parents = [adapters.load(job, reference) for reference in job.adapters]
+    parents = [adapters.load(job, reference) for reference in job.parents]
+    strength = norm_of(adapters.load(job, job.adapters[-1])) if settings.norm_of else None
     require_knowledge(parents)
     shape = shape_of(settings, parents)
     tokenizer = load_tokenizer(job.base.path)
@@ -91,6 +92,8 @@ def make(job: Job, settings: Merge, runtime: Runtime, output: Repository) -> dic
     work, parts = Work(job, settings, runtime, parents, shape, shapes, with_lora(base, shape)), [on(p, device_of()) for p in parents]
     found = searched(work, parts, examples) if settings.search else Found(settings.weights or (1.0,) * len(parents), 0.0, 0)
     pairs, losses = merging.merged(parts, work.recipe(found.weights), work.dtype, work.run("layers", found.weights))
+    if strength is not None:
+        pairs = merging.of_norm(pairs, strength, work.dtype)
     tensors = work.tensors(pairs)
     statistics = {
         **{"examples": len(examples), "steps": found.tried, "trainingLoss": round(found.loss, 5), "deltaWNorm": round(adapter_io.delta_norm(tensors, 1.0), 4)},
@@ -130,6 +133,14 @@ def require_knowledge(parents: list[Adapter]) -> None:
     """What is merged with a control would hide that a part of it knows nothing."""
     if control := next((p.name for p in parents if p.config.get("control")), None):
         raise data_error("ControlAdapter", f"adapter {control} is a control, which knows nothing; merge adapters that learnt something")
+
+
+def norm_of(like: Adapter) -> float:
+    """‖ΔW‖ of all its layers together."""
+    norm = merging.norm(like.pairs())
+    if not norm:
+        raise data_error("NothingToImitate", f"adapter {like.name} changes nothing, so it has no strength to give; name another one in merge.normOf")
+    return norm
 
 
 def require_layers(parents: list[Adapter], shapes: dict[str, tuple[int, int]]) -> None:
@@ -191,7 +202,7 @@ def validation_examples(job: Job, parents: list[Adapter], tokenizer: Any) -> lis
 
 def trajectories_of(job: Job, parents: list[Adapter]) -> dict[str, str]:
     """Digest → repository: each adapter's trajectories are beside its own repository."""
-    named = zip(parents, job.adapters, strict=True)
+    named = zip(parents, job.parents, strict=True)
     return {digest: f"{reference.repository.rpartition('/')[0]}/trajectories" for parent, reference in named for digest in sorted(parent.learnt.trajectories)}
 
 

@@ -122,6 +122,8 @@ class Merge:
     adapters: tuple[str, ...]
     combine: str
     weights: tuple[float, ...] | None
+    norm_of: str | None
+    """Name of the adapter whose strength the result gets."""
     search: Search | None
     rank: int | None
     density: float
@@ -227,13 +229,14 @@ def parse_generate(f: Fields) -> Generate:
 
 
 def parse_merge(f: Fields) -> Merge:
-    adapters = tuple(f.items("adapters", least=2))
+    adapters = tuple(f.items("adapters", least=1))
     if len(adapters) > 16 or not all(isinstance(name, str) and name for name in adapters):
-        raise bad_input(f"{f.at('adapters')} must hold 2 to 16 names")
+        raise bad_input(f"{f.at('adapters')} must hold 1 to 16 names")
     parsed = Merge(
         adapters=adapters,
         combine=f.one_of("combine", ("Cat", "Mean", "Svd", "Ties", "DareTies"), "Cat"),
         weights=weights_of(f),
+        norm_of=None if f.take("normOf", None) is None else f.text("normOf"),
         search=f.optional("search", lambda s: Search(s.one_of("method", ("Grid", "CMAES"), "Grid"), s.whole("evaluations", 3, 1000, 20))),
         rank=None if f.take("rank", None) is None else f.whole("rank", 1, HIGHEST_RANK),
         density=f.decimal("density", "0.5"),
@@ -241,6 +244,10 @@ def parse_merge(f: Fields) -> Merge:
     )
     if parsed.weights and (parsed.search or len(parsed.weights) != len(adapters)):
         raise bad_input(f"{f.at('weights')} needs one weight for each of the {len(adapters)} adapters, and none with search")
+    if len(adapters) == 1 and not parsed.norm_of:
+        raise bad_input(f"{f.at('adapters')} needs two adapters at least; one alone is for normOf, which scales it")
+    if parsed.norm_of and parsed.search:
+        raise bad_input(f"{f.at('normOf')} fixes the strength that search would look for; name one of the two")
     if not 0 < parsed.density <= 1:
         raise bad_input(f"{f.at('density')} must be above 0 and at most 1, not {parsed.density}")
     return parsed
@@ -249,7 +256,7 @@ def parse_merge(f: Fields) -> Merge:
 def weights_of(f: Fields) -> tuple[float, ...] | None:
     if f.take("weights", None) is None:
         return None
-    given = f.items("weights", least=2)
+    given = f.items("weights", least=1)
     if not all(isinstance(w, str) and DECIMAL.fullmatch(w) for w in given):
         raise bad_input(f"{f.at('weights')} must hold decimals as strings, such as \"0.7\"")
     return tuple(float(w) for w in given)

@@ -108,6 +108,11 @@ class Job:
     nats: Nats | None
     mlflow: Mlflow | None
 
+    @property
+    def parents(self) -> tuple[NamedReference, ...]:
+        """Adapters that the method starts from, without one that only gives its strength."""
+        return self.adapters[: len(self.merge.adapters)] if self.merge else self.adapters
+
 
 def parse_owner(f: Fields) -> Owner:
     return Owner(f.text("kind"), f.text("namespace"), f.text("name"), f.text("uid"))
@@ -183,8 +188,9 @@ def parse_job(document: Any) -> Job:
     if names := expected_adapters(job):
         if tuple(a.name for a in job.adapters) != names:
             raise bad_input(f"adapters must be {', '.join(names)}, in this order; they are {', '.join(a.name for a in job.adapters) or 'none'}")
-        if job.method != "control" and job.output.parents != tuple({"name": a.name, "digest": a.digest} for a in job.adapters):
-            raise bad_input(f"output.parents must be the adapters {', '.join(names)} with their digests; they are {', '.join(p['name'] for p in job.output.parents) or 'none'}")
+        parents = job.parents
+        if job.method != "control" and job.output.parents != tuple({"name": a.name, "digest": a.digest} for a in parents):
+            raise bad_input(f"output.parents must be the adapters {', '.join(a.name for a in parents)} with their digests; they are {', '.join(p['name'] for p in job.output.parents) or 'none'}")
     return job
 
 
@@ -195,7 +201,7 @@ NEEDED = {"sft": "corpus", "hypernetwork": "corpus", "generate": "corpus", "merg
 def expected_adapters(job: Job) -> tuple[str, ...]:
     """Names of the adapters that the method's section speaks of, in its order."""
     if job.merge:
-        return job.merge.adapters
+        return (*job.merge.adapters, *([job.merge.norm_of] if job.merge.norm_of else []))
     if job.control:
         return (job.control.like,)
     return (job.sft.warm_start,) if job.sft and job.sft.warm_start else ()
