@@ -1,18 +1,23 @@
+import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { cpus } from "node:os";
+import { dirname, join } from "node:path";
 import { ensureUp, cluster as present } from "../cluster/api.ts";
 import { referenceCases } from "../cluster/human-eval.ts";
 import { progress } from "../cluster/progress.ts";
-import { type Counts, command, counted, gpuImageTests, long, type Stage, unittest, vitest } from "./stages.ts";
+import { settings } from "../cluster/settings.ts";
+import { attempt } from "../cluster/shell.ts";
+import { aside, type Counts, command, counted, gpuImageTests, long, type Stage, unittest, vitest } from "./stages.ts";
 
 /**
- * Everything there is to test, cheapest first. Three long stages are left to `--all`, which is what CI runs. With names of stages as
- * arguments only those. The last line is what counts.
+ * Everything there is to test. Three long stages are left to `--all`, which is what CI runs. With names of stages as arguments only those.
+ * Stages on a cluster wait more than they compute, so what needs neither a cluster nor exact times is run aside, in a process of lower
+ * priority whose output follows when it has ended. The last line is what counts.
  */
 const cluster = { RUNE_TEST_CLUSTER: "1" };
 const apiServer = { ...cluster, KUBECONFIG: present().kubeconfig };
 const stages: Stage[] = [
-  command("check", process.execPath, ["test/check.ts"]),
-  vitest("unit", []),
+  aside(command("check", process.execPath, ["test/check.ts"])),
+  aside(vitest("unit", [])),
   unittest("sandbox", "workloads/sandbox"),
   {
     name: "HumanEval in the sandbox",
@@ -38,8 +43,8 @@ const stages: Stage[] = [
   ),
   vitest("jobs on a real cluster", ["controllers/jobs.cluster.test.ts"], apiServer),
   vitest("embedded cluster", ["cluster/embedded.cluster.test.ts", "cluster/down.cluster.test.ts"], cluster),
-  gpuImageTests,
-  long(vitest("engine fuzz", ["test/engine-fuzz.image.test.ts"], { RUNE_TEST_IMAGES: "1" })),
+  aside(gpuImageTests),
+  aside(long(vitest("engine fuzz", ["test/engine-fuzz.image.test.ts"], { RUNE_TEST_IMAGES: "1" }))),
   // The first of these installs everything; the others go on with what it left.
   vitest("the whole loop", ["test/loop.cluster.test.ts"], cluster),
   long(vitest("minilang", ["test/minilang.cluster.test.ts"], cluster)),
@@ -50,29 +55,70 @@ const stages: Stage[] = [
   long(vitest("crashes", ["test/crash.cluster.test.ts"], cluster)),
 ];
 
+const asideOnly = "--aside";
+const asideReport = join(settings.out, "test/aside.json");
+
+/** What stages found, together. */
+interface Found {
+  passed: number;
+  failed: number;
+  rows: string[];
+  failures: string[];
+}
+
 async function main(args: readonly string[]): Promise<void> {
-  const wanted = args.filter((each) => each !== "--all");
+  const wanted = args.filter((each) => !each.startsWith("--"));
   const isChosen = ({ name, isLong }: Stage) =>
     wanted.length > 0 ? wanted.some((each) => name.includes(each)) : !isLong || args.includes("--all");
   const chosen = stages.filter(isChosen);
   if (chosen.length === 0)
     throw new Error(`no stage is called ${wanted.join(", ")}; there are: ${stages.map(({ name }) => name).join(", ")}`);
-  const total = { passed: 0, failed: 0 };
-  const rows: string[] = [];
-  const failures: string[] = [];
+  const [apart, others] = [chosen.filter(({ isAside }) => isAside), chosen.filter(({ isAside }) => !isAside)];
+  if (args.includes(asideOnly)) return await writeFound(await runAll(apart));
+  const both = apart.length > 0 && others.length > 0;
+  const all = both ? await Promise.all([runAside(args, apart), runAll(others)]) : [await runAll(chosen)];
+  const total = { passed: all.reduce((sum, { passed }) => sum + passed, 0), failed: all.reduce((sum, { failed }) => sum + failed, 0) };
+  const lines = [...all.flatMap(({ failures }) => failures), "", ...all.flatMap(({ rows }) => rows)];
+  const left = stages.filter((stage) => wanted.length === 0 && !isChosen(stage)).map(({ name }) => name);
+  const leftOut = left.length > 0 ? `\n\nnot run, for their length: ${left.join(", ")}; npm test -- --all runs them too` : "";
+  const took = `in ${(performance.now() / 60_000).toFixed(1)} min`;
+  console.log(`\n${lines.join("\n")}${leftOut}\n\n${took}:\n${total.passed} passed, ${total.failed} failed`);
+  process.exitCode = total.failed === 0 && total.passed > 0 ? 0 : 1;
+}
+
+/** Runs stages one after the other. */
+async function runAll(chosen: readonly Stage[]): Promise<Found> {
+  const found: Found = { passed: 0, failed: 0, rows: [], failures: [] };
   for (const stage of chosen) {
     if (stage.name.includes("cluster") || stage.name.includes("API server")) await ensureUp();
     const [from, busyBefore] = [Date.now(), busyMilliseconds()];
     const counts = await progress.step(stage.name, () => outcome(stage));
-    total.passed += counts.passed;
-    total.failed += counts.failed;
-    failures.push(...counts.failures.map((failure) => `${stage.name}: ${failure}`));
-    rows.push(row(stage.name, counts, Date.now() - from, busyMilliseconds() - busyBefore));
+    found.passed += counts.passed;
+    found.failed += counts.failed;
+    found.failures.push(...counts.failures.map((failure) => `${stage.name}: ${failure}`));
+    found.rows.push(row(stage.name, counts, Date.now() - from, busyMilliseconds() - busyBefore));
   }
-  const left = stages.filter((stage) => wanted.length === 0 && !isChosen(stage)).map(({ name }) => name);
-  const leftOut = left.length > 0 ? `\n\nnot run, for their length: ${left.join(", ")}; npm test -- --all runs them too` : "";
-  console.log(`\n${[...failures, "", ...rows].join("\n")}${leftOut}\n\n${total.passed} passed, ${total.failed} failed`);
-  process.exitCode = total.failed === 0 && total.passed > 0 ? 0 : 1;
+  return found;
+}
+
+/** The same in a process of its own. One that ends without a report has failed. */
+async function runAside(args: readonly string[], chosen: readonly Stage[]): Promise<Found> {
+  const names = chosen.map(({ name }) => name).join(", ");
+  progress.say(`aside: ${names}`);
+  await writeFound(null);
+  const said: string[] = [];
+  await attempt("nice", ["-n", "5", process.execPath, "test/run.ts", asideOnly, ...args], {
+    cwd: settings.root,
+    onLine: (line) => said.push(line),
+  });
+  console.log(`\naside: ${names}\n${said.filter((line) => !line.endsWith(" so far")).join("\n")}`);
+  const found = JSON.parse(await readFile(asideReport, "utf8")) as Found | null;
+  return found ?? { passed: 0, failed: 1, rows: [], failures: [`${names}: the process that ran them ended without a report`] };
+}
+
+async function writeFound(found: Found | null): Promise<void> {
+  await mkdir(dirname(asideReport), { recursive: true });
+  await writeFile(asideReport, JSON.stringify(found));
 }
 
 function row(name: string, { passed, failed, skipped }: Counts, took: number, busy: number): string {

@@ -19,10 +19,13 @@ export interface Stage {
   name: string;
   /** Whether it is left to `npm test -- --all`. */
   isLong?: boolean;
+  /** Whether it needs neither the cluster nor the machine for itself, and so runs while the others do. */
+  isAside?: boolean;
   run(): Promise<Counts>;
 }
 
 export const long = (stage: Stage): Stage => ({ ...stage, isLong: true });
+export const aside = (stage: Stage): Stage => ({ ...stage, isAside: true });
 
 const show = (line: string) => process.stdout.write(`${line}\n`);
 

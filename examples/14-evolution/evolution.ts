@@ -9,6 +9,7 @@ import { Parts } from "../00-quickstart/parts.ts";
 import { script, writeFigures } from "../00-quickstart/script.ts";
 import { libraryManifest } from "../10-minilang/manifests.ts";
 import { libraryFile, storeBase } from "../10-minilang/world.ts";
+import { disrupted } from "./disruption.ts";
 import {
   copied,
   copyManifests,
@@ -52,16 +53,19 @@ async function main(options: Options): Promise<Result> {
   const before = await inventory(options);
   // One after the other: two evaluations at once have no room on two cores.
   const [ofVerbs, ofCopies] = generationManifests(options, world);
-  await apply("05-verbs.yaml", ofVerbs);
-  const verbs = await chain(options, generations.verbs);
-  await apply("06-copies.yaml", ofCopies);
-  const copies = await chain(options, generations.copies);
+  const { result, kills } = await disrupted(options, async () => {
+    await apply("05-verbs.yaml", ofVerbs);
+    const verbs = await chain(options, generations.verbs);
+    await apply("06-copies.yaml", ofCopies);
+    return { verbs, copies: await chain(options, generations.copies) };
+  });
   const runs = await list<object>("TrainingRun", namespace);
   const after = await inventory(options);
   const found = {
-    verbs: verbs.map(generationOf),
-    copies: copies.map(generationOf),
+    verbs: result.verbs.map(generationOf),
+    copies: result.copies.map(generationOf),
     runs: runs.filter(({ metadata }) => metadata.labels?.[label.generation]).map(({ metadata }) => metadata.name),
+    kills,
     registry: {
       before: before.size,
       after: after.size,

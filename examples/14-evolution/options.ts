@@ -10,12 +10,15 @@ export interface Options extends Installation {
   readonly generations: number;
   /** Copies of one adapter, which are a population of their own. */
   readonly copies: number;
+  /** While generations run, a pod is killed every so many seconds; 0 for none. */
+  readonly killEverySeconds: number;
 }
 
 export const usage = `npm run example -- evolution [options]
 
   --adapters N      adapters that evolution begins with (12; 4 to 15)
   --generations N   most generations (3)
+  --kill-every N    kills a pod every N seconds while generations run: a trainer, evaluator or sandbox, the operator, NATS or the registry
   --namespace NAME  where the objects go (evolution)
 `;
 
@@ -25,6 +28,7 @@ export function optionsFrom(argv: readonly string[]): Options {
     options: {
       adapters: { type: "string" },
       generations: { type: "string" },
+      "kill-every": { type: "string" },
       namespace: { type: "string", default: "evolution" },
     },
   });
@@ -34,6 +38,7 @@ export function optionsFrom(argv: readonly string[]): Options {
     adapters,
     generations: count(values.generations, 3, "--generations"),
     copies: 4,
+    killEverySeconds: count(values["kill-every"], 0, "--kill-every"),
     namespace: values.namespace,
     release: "rune",
     systemNamespace: "rune-system",

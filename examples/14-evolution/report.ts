@@ -33,6 +33,8 @@ export interface Result {
   copies: Generation[];
   /** TrainingRuns that generations made. */
   runs: string[];
+  /** Pods that were killed meanwhile, by component. */
+  kills: Record<string, number>;
   /** Tags in the adapters' repository before evolution and after, and those that lead to something else or nowhere now. */
   registry: { before: number; after: number; changed: string[] };
   checks: Record<string, boolean>;
@@ -66,7 +68,12 @@ export function generationOf(seen: Seen<GenerationStatus>): Generation {
 }
 
 /** What evolution is there to show, whichever way it went. */
-export function checksOf({ verbs, copies, runs, registry }: Omit<Result, "checks" | "minutes" | "parts">): Record<string, boolean> {
+export function checksOf({
+  verbs,
+  copies,
+  runs,
+  registry,
+}: Omit<Result, "checks" | "minutes" | "parts" | "kills">): Record<string, boolean> {
   const children = [...verbs, ...copies].flatMap((generation) => generation.children.map(({ run }) => run));
   const promotions = verbs.map(({ promotion }) => promotion).filter(({ outcome }) => outcome === "Promoted");
   return {
@@ -87,9 +94,11 @@ export function checksOf({ verbs, copies, runs, registry }: Omit<Result, "checks
 }
 
 /** What a person reads at the end. */
-export function story({ verbs, copies, registry, checks, parts, minutes }: Result, namespace: string): string {
+export function story({ verbs, copies, kills, registry, checks, parts, minutes }: Result, namespace: string): string {
+  const killed = Object.entries(kills).map(([component, times]) => `${component} ${times}`);
   return `
 ${[...verbs, ...copies].map(paragraph).join("\n")}
+  Killed meanwhile: ${killed.join(", ") || "nobody"}
   The registry had ${registry.before} tags of adapters and their evidence before, and has ${registry.after} now.
 
 ${checksShown(checks)}
