@@ -79,7 +79,7 @@ it("a generation measures, begets, promotes what beats its parents, retires the 
   expect(lab.writesOfFirst).toBeLessThanOrEqual(writesOfAll);
 });
 
-const writesOfAll = 64;
+const writesOfAll = 80;
 /** What is killed before a write has done what one did that was killed after the write before it; so only some are. */
 const strikes = Array.from({ length: writesOfAll }, (_, index) => index + 1).flatMap((write) => [
   ["after", write, false] as const,

@@ -138,7 +138,7 @@ describe("promotion", () => {
   it.each([
     ["the mean is better", family(0.7, 0.8, 0.5), /doesn't beat|no child beats .* the mean of-c2 0\.800/],
     ["the union is better", family(0.7, 0.6, 0.75), /the union of-c3 0\.750/],
-    ["its best parent is", family(0.45, 0.3, 0.3), /no better than a \(0\.500/],
+    ["its best parent is", family(0.45, 0.3, 0.3, 0.3), /no better than a \(0\.500/],
     ["none was made", { ...selected, children: [aChild("c1", "Failed")] }, /no merged child/],
   ])("doesn't happen where %s, and says so with intervals", (_, status, why) => {
     const outcome = at(status);

@@ -113,12 +113,12 @@ def properties_at(path):
 @pytest.mark.parametrize(
     ("section", "said"),
     [
-        ({"merge": {"adapters": ["a", "b"], "weights": ["1"]}}, "merge.weights must be a list of at least 2"),
+        ({"merge": {"adapters": ["a", "b"], "weights": ["1"]}}, "one weight for each of the 2 adapters"),
         ({"merge": {"adapters": ["a", "b"], "weights": ["1", "2", "3"]}}, "one weight for each of the 2 adapters"),
         ({"merge": {"adapters": ["a", "b"], "weights": ["1", "2"], "search": {}}}, "none with search"),
         ({"merge": {"adapters": ["a", "b"], "weights": [1, 2]}}, "decimals as strings"),
         ({"merge": {"adapters": ["a", "b"], "density": "0"}}, "merge.density must be above 0"),
-        ({"merge": {"adapters": ["a"]}}, "merge.adapters must be a list of at least 2"),
+        ({"merge": {"adapters": ["a"]}}, "needs two adapters at least"),
         ({"hypernetwork": {"width": 16, "heads": 3}}, "hypernetwork.heads must divide"),
         ({"hypernetwork": {"stop": {"after": 3}}}, "hypernetwork.stop.after is not a field"),
         ({"generate": {"hypernetwork": {}, "force": 1}}, "generate.force must be true or false"),
