@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { aCondition } from "../testing/builders.ts";
-import { aChild, aGeneration, aMember, decideOn, interval, ours, selected, taskSet, text } from "../testing/evolution-world.ts";
+import { aChild, aGeneration, aMember, decideOn, interval, ours, selected, statusOf, taskSet, text } from "../testing/evolution-world.ts";
 import { baseDigest, modelServer } from "../testing/objects.ts";
 import type { World } from "./world.ts";
 
@@ -47,6 +47,19 @@ describe("children", () => {
       selection: { parents: ["a", "b"] },
       children: [{ kind: "Merge", parents: ["a", "b"] }, { kind: "Mean" }, { kind: "UnionRetrain" }],
     });
+  });
+
+  it("are also generated from what the parents have learnt from, where there is a hypernetwork for it", () => {
+    const { selection: _, ...measured } = selected;
+    const spec = { variation: { merge: { children: 1 }, generate: { hypernetwork: { run: "reader" } } } };
+    const { children: planned } = statusOf(decideOn({ generation: aGeneration({ status: measured, spec }) }));
+    expect(planned).toMatchObject([{ kind: "Merge" }, { run: "parsers-c2", kind: "Generate", parents: ["a", "b"] }, {}, {}]);
+    const generated = aChild("parsers-c2", "Planned", { kind: "Generate" });
+    expect(at({ children: [generated] }, { learnt }, spec).creates[0]?.spec).toMatchObject({
+      generate: { hypernetwork: { run: "reader" }, each: "Corpus" },
+      corpus: { artifacts: learnt.get("a")?.artifacts },
+    });
+    expect(at({ children: [generated] }, {}, spec).status).toMatchObject({ children: [{ state: "Failed" }] });
   });
 
   it("are made by no more runs at once than the spec allows", () => {

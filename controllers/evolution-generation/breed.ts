@@ -4,6 +4,7 @@ import { getCondition, isTrue, type Outcome, progressing, waiting } from "kopf-t
 import { failureOf } from "../finished.ts";
 import { Reason } from "../reasons.ts";
 import { evaluationsSpent, hoursSpent, spentOf } from "./budget.ts";
+import { learnsAnew } from "./children.ts";
 import { runOf } from "./manifests.ts";
 import { placeOf } from "./place.ts";
 import { GenerationReason } from "./reasons.ts";
@@ -29,9 +30,9 @@ export function breed(world: World, now: Date): Outcome {
   if (spent) return withoutBudget(world, spent);
   const free = Math.max(0, generation.spec.training.runsAtOnce - underWay);
   const due = planned.slice(0, free);
-  if (isUnavailable(learnt) && due.some(({ kind }) => kind === "UnionRetrain"))
+  if (isUnavailable(learnt) && due.some(learnsAnew))
     return waiting(Reason.RegistryUnavailable, `what the parents have learnt from can't be read: ${learnt.unavailable}`, retrySeconds);
-  const unmade = due.find((child) => child.kind === "UnionRetrain" && unionOf(child, world).artifacts.length === 0);
+  const unmade = due.find((child) => learnsAnew(child) && unionOf(child, world).artifacts.length === 0);
   if (unmade)
     return changed(
       world,
@@ -143,7 +144,7 @@ function manifestOf(child: Child, world: World) {
   const rank = parents.reduce((sum, { spec }) => sum + spec.rank, 0);
   const scopes = (generation.status?.members ?? []).filter(({ name }) => child.parents.includes(name)).map(({ scope }) => scope);
   const [best] = parents;
-  const union = child.kind === "UnionRetrain" ? unionOf(child, world) : undefined;
+  const union = learnsAnew(child) ? unionOf(child, world) : undefined;
   const learnt = union && { ...union, sft: union.sft ?? shapeOf(best) };
   return [runOf(generation, child, { server, place: placeOf(scopes), rank, learnt })];
 }

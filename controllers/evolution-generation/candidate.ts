@@ -4,7 +4,7 @@ import { mostChampions } from "@rune/crds/evolution-status";
 import { isTrue } from "kopf-ts";
 import { rateOf } from "../interval.ts";
 import { championsOf } from "./champions.ts";
-import { scaledFor } from "./children.ts";
+import { isContender, scaledFor } from "./children.ts";
 import { inflationPoints } from "./inflation.ts";
 import type { RivalRole } from "./manifests.ts";
 import { byLowerBound, measured, words } from "./numbers.ts";
@@ -26,19 +26,19 @@ const scored = (children: readonly Child[]): Scored[] =>
     .flatMap((child) => (child.adapter ? [{ ...child, adapter: child.adapter, name: child.adapter }] : []))
     .toSorted(byLowerBound);
 
-/** The child that is put to the test: the best merged one that looks better than all that it must beat; or why there is none. */
+/** The child that is put to the test: the best contender that looks better than all that it must beat; or why there is none. */
 export function candidateFor(world: World): Candidate | Nobody {
   const { children = [], members = [] } = world.generation.status ?? {};
   const all = scored(children);
   const inflation = inflationPoints(all.map(({ passAt1 }) => passAt1)).toFixed(1);
   const nobody = (whyNobody: string): Nobody => ({ whyNobody, inflationPoints: inflation });
-  const merged = all.filter(({ kind, state }) => kind === "Merge" && state === "Kept");
-  if (merged.length === 0) return nobody("no merged child was made, measured and new; status.children says why");
-  const baselines = all.filter(({ kind }) => kind !== "Merge");
+  const contenders = all.filter((child) => isContender(child) && child.state === "Kept");
+  if (contenders.length === 0) return nobody("no child to promote was made, measured and new; status.children says why");
+  const baselines = all.filter((child) => !isContender(child));
   // A scaled parent is as strong as one child, and is that child's rival alone.
   const rivalsOfChild = ({ adapter }: Scored) => baselines.filter(({ like }) => like === undefined || like === adapter);
-  const candidate = merged.find((child) => rivalsOfChild(child).every((other) => isAbove(child.passAt1, other.passAt1)));
-  if (!candidate) return nobody(beatenBy(merged, baselines));
+  const candidate = contenders.find((child) => rivalsOfChild(child).every((other) => isAbove(child.passAt1, other.passAt1)));
+  if (!candidate) return nobody(beatenBy(contenders, baselines));
   const parents = measured(members)
     .filter(({ name }) => candidate.parents.includes(name))
     .toSorted(byLowerBound);
@@ -68,16 +68,19 @@ export function candidateFor(world: World): Candidate | Nobody {
 
 const isAbove = (one: Interval, other: Interval) => rateOf(one).estimate > rateOf(other).estimate;
 
-function beatenBy(merged: readonly Scored[], baselines: readonly Scored[]): string {
+function beatenBy([best]: readonly Scored[], baselines: readonly Scored[]): string {
   const told = baselines.map(({ kind, adapter, like, passAt1 }) => {
     const as = like ? ` as strong as ${like}` : "";
     return `${rivalWords[kind]} ${adapter} ${words(passAt1)}${as}`;
   });
-  const [best] = merged;
   return `no child beats what it is compared with: the best, ${best?.adapter}, has ${best && words(best.passAt1)}, ${told.join(" and ")}`;
 }
 
-const rivalWords = { Merge: "the merged", Mean: "the mean", UnionRetrain: "the union", ScaledParent: "the scaled parent" } as const;
+const rivalWords: Partial<Record<Child["kind"], string>> = {
+  Mean: "the mean",
+  UnionRetrain: "the union",
+  ScaledParent: "the scaled parent",
+};
 
 /** The champions of a scope, the best on the tasks that select first. */
 function incumbentsOf(scope: NonNullable<Promotion["scope"]>, { generation, champions, server }: World): Adapter[] {

@@ -4,7 +4,7 @@ import type { Child, Promotion } from "./world.ts";
 
 /** The children of these parents, who are ordered by their lower bounds. Each has its run's name, and so is made once. */
 export function plannedChildren({ metadata, spec }: EvolutionGeneration, parents: readonly string[]): Child[] {
-  const { merge, mean, unionRetrain } = spec.variation;
+  const { merge, generate, mean, unionRetrain } = spec.variation;
   const random = seeded(spec.seed, `children of generation ${spec.generation}`);
   const pairs = parents.flatMap((one, index) => parents.slice(index + 1).map((other) => [one, other]));
   // Of two parents the only pair is all of them.
@@ -12,11 +12,18 @@ export function plannedChildren({ metadata, spec }: EvolutionGeneration, parents
   const families = [[...parents], ...others].slice(0, merge.children);
   const wanted = [
     ...families.map((family) => ({ kind: "Merge" as const, parents: family })),
+    ...(generate ? [{ kind: "Generate" as const, parents: [...parents] }] : []),
     ...(mean ? [{ kind: "Mean" as const, parents: [...parents] }] : []),
     ...(unionRetrain ? [{ kind: "UnionRetrain" as const, parents: [...parents] }] : []),
   ];
   return wanted.map((child, index) => ({ run: `${metadata.name}-c${index + 1}`, ...child, state: "Planned" as const }));
 }
+
+/** Whether a child can be promoted. The others are there to be beaten. */
+export const isContender = ({ kind }: Pick<Child, "kind">): boolean => kind === "Merge" || kind === "Generate";
+
+/** Whether a child is made from what its parents have learnt from, and not from their weights. */
+export const learnsAnew = ({ kind }: Pick<Child, "kind">): boolean => kind === "UnionRetrain" || kind === "Generate";
 
 /** The best parent of who is about to be tested, made as strong as that child; undefined where it is planned already, or isn't asked for. */
 export function scaledParentFor(

@@ -111,11 +111,12 @@ function methodOf(
   { run, kind, parents, like, equalWeights }: Child,
   { server, rank, learnt }: Making,
 ): object {
-  const { merge, sft } = generation.spec.variation;
+  const { merge, generate, sft } = generation.spec.variation;
   // What has more rank than the server takes could never be measured.
   const { maxRank } = server.spec.adapters;
   const most = rank > maxRank ? { rank: maxRank } : {};
   const seed = seedOf(generation, run);
+  const { artifacts = [], include } = learnt ?? {};
   switch (kind) {
     case "Merge": {
       const { children: _, weights, search, ...how } = merge;
@@ -126,8 +127,9 @@ function methodOf(
       return { merge: { adapters: parents, combine: "Mean", ...most } };
     case "ScaledParent":
       return { merge: { adapters: parents, normOf: like, ...most } };
+    case "Generate":
+      return { generate: { hypernetwork: generate?.hypernetwork, each: "Corpus" }, corpus: { artifacts } };
     case "UnionRetrain": {
-      const { artifacts = [], include } = learnt ?? {};
       const corpus = { artifacts, ...(include && { include }) };
       const { warmStart: _, ...how } = { ...(sft ?? learnt?.sft ?? {}), seed };
       return { sft: how, corpus };

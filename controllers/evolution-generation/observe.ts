@@ -8,6 +8,7 @@ import { adapters, evaluations, evolutionGenerations, modelServers, trainingRuns
 import { type AskedTasks, observeTasks } from "../task-set.ts";
 import { nameOfUser, usersIn, usesOf } from "../users.ts";
 import { championsIn } from "./champions.ts";
+import { learnsAnew } from "./children.ts";
 import { nameOfNext } from "./ending.ts";
 import { readRecords } from "./evidence.ts";
 import { readLearnt } from "./learnt.ts";
@@ -117,7 +118,7 @@ async function observeRegistry(
   const { children = [], members = [] } = generation.status ?? {};
   const measured =
     step === "Select" || step === "Sift" ? [...members, ...children].flatMap(({ evaluationUID }) => evaluationUID ?? []) : [];
-  const union = step === "Breed" ? children.filter(({ kind, state }) => kind === "UnionRetrain" && state === "Planned") : [];
+  const union = step === "Breed" ? children.filter((child) => learnsAnew(child) && child.state === "Planned") : [];
   return {
     results: await readResults([...new Set(measured)], namespace, services),
     learnt: await readLearnt(

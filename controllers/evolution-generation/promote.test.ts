@@ -61,6 +61,14 @@ describe("promotion", () => {
     ]);
   });
 
+  it("takes a generated child as it takes a merged one", () => {
+    const { children, ...rest } = family(0.7, 0.6, 0.5);
+    const generated = kept("Generate", "c5", 0.8);
+    expect(at({ ...rest, children: [...children, generated] }).status).toMatchObject({
+      children: [{}, {}, {}, {}, {}, { kind: "ScaledParent", parents: ["a"], like: "of-c5" }],
+    });
+  });
+
   it("measures the best parent at the candidate's strength first, once, unless that isn't asked for", () => {
     const { children, ...rest } = family(0.7, 0.6, 0.5);
     const three = { ...rest, children: children.slice(0, 3) };
@@ -139,7 +147,7 @@ describe("promotion", () => {
     ["the mean is better", family(0.7, 0.8, 0.5), /doesn't beat|no child beats .* the mean of-c2 0\.800/],
     ["the union is better", family(0.7, 0.6, 0.75), /the union of-c3 0\.750/],
     ["its best parent is", family(0.45, 0.3, 0.3, 0.3), /no better than a \(0\.500/],
-    ["none was made", { ...selected, children: [aChild("c1", "Failed")] }, /no merged child/],
+    ["none was made", { ...selected, children: [aChild("c1", "Failed")] }, /no child to promote was made/],
   ])("doesn't happen where %s, and says so with intervals", (_, status, why) => {
     const outcome = at(status);
     expect(outcome.status).toMatchObject({ promotion: { outcome: "NotPromoted", why: expect.stringMatching(why) } });

@@ -87,7 +87,13 @@ function paramsOf({ metadata, spec, status }: EvolutionGeneration): Record<strin
 export function metricsOf({ status = {}, spec }: EvolutionGeneration, makers: ReadonlyMap<string, Maker>): Metrics {
   const { members = [], children = [], promotion, archived = 0, memberCount = 0, spent, best, base } = status;
   const known = measured(children);
-  const kinds = { Merge: "merge", Mean: "mean", UnionRetrain: "union_retrain", ScaledParent: "scaled_parent" } as const;
+  const kinds = {
+    Merge: "merge",
+    Generate: "generate",
+    Mean: "mean",
+    UnionRetrain: "union_retrain",
+    ScaledParent: "scaled_parent",
+  } as const;
   const everybody = [...measured(members), ...known.flatMap((child) => (child.adapter ? [{ ...child, name: child.adapter }] : []))];
   const [generated, tuned] = (["generated", "fine_tuned"] as const).map((maker) =>
     everybody.filter(({ name }) => makers.get(name) === maker).map(({ passAt1 }) => rateOf(passAt1).estimate),

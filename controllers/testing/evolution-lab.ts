@@ -324,8 +324,9 @@ export class EvolutionLab {
   }
 }
 
-function kindOf({ spec: { sft, merge } }: TrainingRun): Child["kind"] {
+function kindOf({ spec: { sft, generate, merge } }: TrainingRun): Child["kind"] {
   if (sft) return "UnionRetrain";
+  if (generate) return "Generate";
   if (merge?.normOf) return "ScaledParent";
   return merge?.combine === "Mean" ? "Mean" : "Merge";
 }

@@ -4,7 +4,7 @@ import { gate } from "./evaluation.ts";
 import { adapterName, best, mostDecisions, mostMembers, mostParents, spent, status } from "./evolution-status.ts";
 import { byKey, labels, objectName, serverName, text, whole } from "./field.ts";
 import { columns, defineKind, type ObjectOf, type Rule } from "./kind.ts";
-import { merge, sft } from "./methods.ts";
+import { hypernetworkReference, isOneHypernetwork, merge, sft } from "./methods.ts";
 import { trainingRun } from "./training-run.ts";
 
 /** Room in a name of 45 characters for `-g100` and, behind it, `-m200`. */
@@ -64,7 +64,13 @@ const spec = z.object({
           density: merge.shape.density,
         })
         .default({ children: 3, combine: "Cat", weights: "Search", density: "0.5" })
-        .describe("Children by merging. They alone are promoted."),
+        .describe("Children by merging."),
+      generate: z
+        .object({ hypernetwork: hypernetworkReference.describe("The hypernetwork: run, or repository and digest.") })
+        .optional()
+        .describe(
+          "One more child, by one forward pass of a hypernetwork over all trajectories that the parents have learnt from. It can be promoted as a merged one is.",
+        ),
       mean: z.boolean().default(true).describe("Measures the mean of all parents beside the children: who doesn't beat it isn't promoted."),
       unionRetrain: z
         .boolean()
@@ -214,6 +220,11 @@ export const evolutionGeneration = defineKind({
       rule: `!(${sameSet}) || (${selecting}.part != ${deciding}.part && ${selecting}.part != 'All' && ${deciding}.part != 'All')`,
       field: ".spec.promotion.taskSet",
       message: "spec.promotion.taskSet must have other tasks than spec.fitness.taskSet; of one set, take the parts Test and Validation",
+    },
+    {
+      rule: `!has(self.spec.variation.generate) || ${isOneHypernetwork("self.spec.variation.generate.hypernetwork")}`,
+      field: ".spec.variation.generate.hypernetwork",
+      message: "spec.variation.generate.hypernetwork needs either run, or repository and digest",
     },
     {
       rule: "self.spec.selection.parents <= self.spec.population.maximum",

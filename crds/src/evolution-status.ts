@@ -10,12 +10,12 @@ import { byKey, digest, objectName, text, time, whole } from "./field.ts";
 export const mostMembers = 64;
 /** Parents of one generation: what one merge can take. */
 export const mostParents = 16;
-/** Beside merged children there may be the mean, the union, and for each merged child that was about to be tested a scaled parent. */
-const mostChildren = 18;
+/** Eight merged, a generated one, and for each of these, if it was about to be tested, a scaled parent; the mean and the union. */
+const mostChildren = 20;
 /** Evaluations of one generation. */
 const mostMeasurements = 200;
 /** Promotion, retirements, and an archival for each member and child. */
-export const mostDecisions = 104;
+export const mostDecisions = 108;
 export const adapterName = () => objectName(52);
 /** Champions of one scope beside the first. */
 export const mostChampions = 16;
@@ -49,12 +49,12 @@ const member = z.object({
 });
 
 /** What a child is made by. */
-const childKinds = ["Merge", "Mean", "UnionRetrain", "ScaledParent"] as const;
+const childKinds = ["Merge", "Generate", "Mean", "UnionRetrain", "ScaledParent"] as const;
 
 const child = z.object({
   run: objectName(45).describe("TrainingRun that makes it."),
   runUID: text(64).optional().describe("UID of that run."),
-  kind: z.enum(childKinds).describe("How it is made. All but Merge are there to be beaten."),
+  kind: z.enum(childKinds).describe("How it is made. All but Merge and Generate are there to be beaten."),
   parents: z.array(adapterName()).min(1).max(mostParents).describe("Adapters that begot it."),
   like: adapterName().optional().describe("Child whose strength a scaled parent has."),
   equalWeights: z.literal(true).optional().describe("Made again with equal weights, because a search had nothing to measure by."),
