@@ -9,7 +9,7 @@ import { attempt } from "../cluster/shell.ts";
 import { aside, type Counts, command, counted, gpuImageTests, long, type Stage, unittest, vitest } from "./stages.ts";
 
 /**
- * Everything there is to test. Three long stages are left to `--all`, which is what CI runs. With names of stages as arguments only those.
+ * Everything there is to test. Four long stages are left to `--all`, which is what CI runs. With names of stages as arguments only those.
  * Stages on a cluster wait more than they compute, so what needs neither a cluster nor exact times is run aside, in a process of lower
  * priority whose output follows when it has ended. The last line is what counts.
  */
@@ -53,6 +53,8 @@ const stages: Stage[] = [
   vitest("bad adapters", ["test/bad-adapters.cluster.test.ts"], cluster),
   vitest("bad input", ["test/bad-input.cluster.test.ts"], cluster),
   long(vitest("crashes", ["test/crash.cluster.test.ts"], cluster)),
+  // Comes last: it leaves adapters and the registry alone.
+  long(vitest("rebuild", ["test/rebuild.cluster.test.ts"], cluster)),
 ];
 
 const asideOnly = "--aside";

@@ -73,7 +73,7 @@ func localpvMain(args []string) {
 	}
 	volume := func(o any) {
 		v := o.(*corev1.PersistentVolume)
-		if v.Status.Phase != corev1.VolumeReleased || v.Annotations["pv.kubernetes.io/provisioned-by"] != localpvProvisioner ||
+		if v.Status.Phase != corev1.VolumeReleased || v.Spec.PersistentVolumeReclaimPolicy != corev1.PersistentVolumeReclaimDelete || v.Annotations["pv.kubernetes.io/provisioned-by"] != localpvProvisioner ||
 			v.Spec.Local == nil || filepath.Dir(v.Spec.Local.Path) != filepath.Clean(*dir) || !strings.HasPrefix(filepath.Base(v.Spec.Local.Path), "pvc-") {
 			return
 		}

@@ -1,0 +1,86 @@
+import { beforeAll, describe, expect, test } from "vitest";
+import { kubectl } from "../cluster/api.ts";
+import type { Adapter } from "../crds/src/adapter.ts";
+import { annotation, apiVersion, group } from "../crds/src/common.ts";
+import { resourceOf } from "../crds/src/kind.ts";
+import { kinds } from "../crds/src/kinds.ts";
+import { install } from "../examples/00-quickstart/installation.ts";
+import { namespaceManifest } from "../examples/00-quickstart/manifests.ts";
+import { isTrue } from "../examples/00-quickstart/objects.ts";
+import { canRun, namespace, system } from "./support/installation.ts";
+import { create, eventually, read, readAll } from "./support/objects.ts";
+import { goodAdapter } from "./support/sessions.ts";
+
+/** Everything is deleted but the registry's volume, and installed again: what is known of adapters is known as before. It comes last, because nothing else is left. */
+describe.skipIf(!canRun)("a cluster that is made again beside the registry that was", { timeout: 900_000 }, () => {
+  interface Claim {
+    metadata: { name: string; labels: Record<string, string> };
+    spec: { accessModes: string[]; storageClassName: string; resources: object; volumeName: string };
+  }
+
+  /** What evidence alone says. */
+  const known = ({ status }: Adapter) => {
+    const { fitness, gate, evidence, tier, archived, champion } = status ?? {};
+    return { fitness, gate, evidence, tier, archived, champion };
+  };
+  const manifestOf = ({ metadata: { name, labels }, spec }: Adapter) => ({
+    apiVersion,
+    kind: "Adapter",
+    metadata: { name, namespace, ...(labels && { labels }) },
+    spec,
+  });
+  const gone = (what: string) => kubectl(["get", what, "--ignore-not-found", "-o", "name"]);
+
+  let before: Adapter[];
+  let claim: Claim;
+
+  beforeAll(async () => {
+    const { name } = (await goodAdapter()).metadata;
+    // Beside what was measured of it, something that a person decided.
+    await kubectl(["annotate", "adapter", name, "-n", namespace, `${annotation.archive}=no longer needed`, "--overwrite"]);
+    await eventually(
+      "it is archived",
+      () => read<Adapter>("Adapter", namespace, name),
+      ({ status }) => status?.archived === true,
+    );
+    before = await readAll<Adapter>("Adapter", namespace);
+    claim = await read<Claim>("PersistentVolumeClaim", system, "rune-registry");
+    const volume = claim.spec.volumeName;
+    await kubectl(["patch", "pv", volume, "--type=merge", "-p", JSON.stringify({ spec: { persistentVolumeReclaimPolicy: "Retain" } })]);
+    await kubectl(["delete", "modelservers", "--all", "-n", namespace, "--cascade=foreground", "--timeout=3m"]);
+    for (const each of [namespace, system]) await kubectl(["delete", "namespace", each, "--timeout=5m"]);
+    await kubectl(["delete", "crd", ...kinds.map((kind) => `${resourceOf(kind).plural}.${group}`), "--timeout=2m"]);
+    await kubectl(["patch", "pv", volume, "--type=merge", "-p", JSON.stringify({ spec: { claimRef: null } })]);
+  }, 900_000);
+
+  test("knows fitness, gates, tiers, champions and archive of the adapters that are applied again, from the registry alone", async () => {
+    expect(before.length).toBeGreaterThan(0);
+    expect(before.some(({ status }) => status?.fitness && status.archived)).toBe(true);
+    expect(await gone(`namespace/${system}`)).toBe("");
+
+    const { metadata, spec } = claim;
+    await create({ apiVersion: "v1", kind: "Namespace", metadata: { name: system } });
+    await create({
+      apiVersion: "v1",
+      kind: "PersistentVolumeClaim",
+      metadata: { name: metadata.name, namespace: system },
+      spec: {
+        accessModes: spec.accessModes,
+        storageClassName: spec.storageClassName,
+        resources: spec.resources,
+        volumeName: spec.volumeName,
+      },
+    });
+    await install({ release: "rune", systemNamespace: system });
+    await create(namespaceManifest(namespace, {}), ...before.map(manifestOf));
+
+    for (const { metadata, status } of before) {
+      const again = await eventually(
+        `${metadata.name} is verified and knows its evidence`,
+        () => read<Adapter>("Adapter", namespace, metadata.name),
+        (adapter) => isTrue(adapter, "Ready") && adapter.status?.evidenceDigest === status?.evidenceDigest,
+      );
+      expect(known(again)).toEqual(known({ status } as Adapter));
+    }
+  });
+});
