@@ -1,0 +1,137 @@
+import { mkdir, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { progress } from "@rune/cluster/progress";
+import { settings } from "@rune/cluster/settings";
+import { isTerminal } from "kopf-ts";
+import { ApiServer, operatorUser } from "../operator/api-server.ts";
+import { type Requests, requestsIn, totalOf } from "../operator/audit.ts";
+import { cores, moveSelf } from "../operator/cores.ts";
+import { Api } from "../operator/http.ts";
+import { OperatorProcess } from "../operator/operator-process.ts";
+import { createNamespace } from "../operator/widgets.ts";
+import { answer, createGeneration, generationNow, installKinds, namespace, populate, type Size } from "./world.ts";
+
+/**
+ * `npm run bench:evolution`: what one generation costs the API server and the operator, with few and with many objects beside it. API server
+ * and controller are real; trainers, evaluators and the registry are played, and answer at once.
+ */
+const quick = process.argv.includes("--quick");
+/** The population is as large in each, so what differs between the rows is what is merely there. */
+const sizes: readonly Size[] = quick
+  ? [
+      { adapters: 40, members: 20, sessions: 20 },
+      { adapters: 200, members: 20, sessions: 500 },
+    ]
+  : [
+      { adapters: 200, members: 200, sessions: 100 },
+      { adapters: 2000, members: 200, sessions: 10_000 },
+    ];
+/** Most that one generation takes: 64 of 200 that carry the labels. */
+const maximum = quick ? 16 : 64;
+const longestMinutes = 10;
+
+interface Row extends Size {
+  syncSeconds: number;
+  idleMebibytes: number;
+  peakMebibytes: number;
+  passes: number;
+  seconds: number;
+  cpuSeconds: number;
+  requests: Requests;
+  writes: number;
+  promoted: string;
+  generationBytes: number;
+}
+
+async function measure(size: Size): Promise<Row> {
+  const server = await ApiServer.start(cores.others);
+  const api = new Api(server.kubeconfigs.load);
+  try {
+    await createNamespace(api, namespace);
+    await installKinds(api);
+    await progress.step(`${size.adapters} adapters and ${size.sessions} ended sessions`, () => populate(api, size));
+    const command = [process.execPath, join(import.meta.dirname, "operator.ts")];
+    const operator = new OperatorProcess({ command, kubeconfig: server.kubeconfigs.operator, mode: "status", namespace, workers: 4 });
+    try {
+      const synced = await operator.synced();
+      await sleep(4000);
+      const [idle, passesBefore, position] = [operator.usage(), await operator.passes(), await server.auditPosition()];
+      const from = performance.now();
+      await createGeneration(api, maximum);
+      const generation = await progress.step("a generation", () => untilOver(api));
+      const seconds = (performance.now() - from) / 1000;
+      const passes = (await operator.passes()) - passesBefore;
+      const after = operator.usage();
+      const requests = requestsIn(await server.auditSince(position), operatorUser);
+      const reads = ["get", "list", "watch"].reduce((sum, verb) => sum + (requests[verb] ?? 0), 0);
+      return {
+        ...size,
+        syncSeconds: synced / 1e6,
+        idleMebibytes: idle.rssMebibytes,
+        peakMebibytes: after.peakMebibytes,
+        passes,
+        seconds,
+        cpuSeconds: (after.cpuMilliseconds - idle.cpuMilliseconds) / 1000,
+        requests,
+        writes: totalOf(requests) - reads,
+        promoted: generation.status?.promotion?.outcome ?? "",
+        generationBytes: JSON.stringify(generation).length,
+      };
+    } finally {
+      await operator.stop();
+    }
+  } finally {
+    api.close();
+    await server.stop();
+  }
+}
+
+async function untilOver(api: Api) {
+  const end = Date.now() + longestMinutes * 60_000;
+  for (;;) {
+    const generation = await generationNow(api);
+    if (isTerminal(generation)) return generation;
+    if (Date.now() > end)
+      throw new Error(`the generation hasn't ended after ${longestMinutes} minutes: ${JSON.stringify(generation.status?.conditions)}`);
+    await answer(api, generation);
+    await sleep(100);
+  }
+}
+
+function table(rows: readonly Row[]): string {
+  const head = [
+    "adapters",
+    "sessions",
+    "synced s",
+    "idle MiB",
+    "peak MiB",
+    "passes",
+    "CPU ms a pass",
+    "requests",
+    "writes",
+    "seconds",
+    "status KiB",
+  ];
+  const cells = rows.map((row) => [
+    String(row.adapters),
+    String(row.sessions),
+    row.syncSeconds.toFixed(1),
+    row.idleMebibytes.toFixed(0),
+    row.peakMebibytes.toFixed(0),
+    String(row.passes),
+    ((1000 * row.cpuSeconds) / row.passes).toFixed(1),
+    String(totalOf(row.requests)),
+    String(row.writes),
+    row.seconds.toFixed(0),
+    (row.generationBytes / 1024).toFixed(0),
+  ]);
+  return [head, ...cells].map((line) => line.map((cell, index) => cell.padStart(head[index]?.length ?? 0)).join("  ")).join("\n");
+}
+
+await moveSelf(cores.others);
+const rows: Row[] = [];
+for (const size of sizes) rows.push(await measure(size));
+await mkdir(join(settings.out, "bench"), { recursive: true });
+await writeFile(join(settings.out, "bench/evolution.json"), `${JSON.stringify({ quick, maximum, rows }, null, 2)}\n`);
+console.log(`\n${table(rows)}\n\nwritten: out/bench/evolution.json`);

@@ -1,0 +1,62 @@
+import { ArtifactMissing, artifactDigest, type Push } from "@rune/clients/registry";
+import { taskSetFile } from "@rune/clients/task-set";
+import { operatorConfig } from "@rune/controllers/config";
+import type { Services } from "@rune/controllers/context";
+import { register } from "@rune/controllers/evolution-generation/reconcile";
+import { mediaType } from "@rune/crds/artifact";
+import { Client, Manager, silentLogger, staticCredentials } from "kopf-ts";
+import { ordersFrom, tell } from "../operator/operators/environment.ts";
+
+/** The operator's controller of EvolutionGenerations alone, on a real API server. Its registry is a fake in memory, which answers at once. */
+const orders = ordersFrom(process.env);
+const image = (repository: string) => ({ repository: `registry.example/${repository}`, tag: "1" });
+const components = ["adapterLoader", "vllm", "trainer", "agent", "evaluator", "sandbox"];
+const config = operatorConfig.parse({
+  operatorNamespace: orders.namespace,
+  images: Object.fromEntries(components.map((name) => [name, image(name.toLowerCase())])),
+  registry: { url: "http://registry.example" },
+  nats: { url: "nats://nats.example" },
+  canary: { host: "canary.example" },
+});
+
+const tags = new Map<string, string>();
+const evidence = new Map<string, object>();
+const taskSets = new Map<string, unknown>();
+
+const registry = {
+  resolveTag: async (_: string, tag: string) => tags.get(tag) ?? null,
+  descriptor: async (_: string, digest: string) => ({ mediaType: mediaType.manifest, digest, size: 1 }),
+  manifest: async (_: string, digest: string) => {
+    const found = evidence.get(digest);
+    if (found) return { manifest: { artifactType: mediaType.evidence, subject: Object(found).adapter, config: { digest }, layers: [] } };
+    const isTasks = taskSets.has(digest);
+    if (!isTasks) throw new ArtifactMissing(`${digest} isn't there`);
+    const layers = [{ digest, annotations: { "org.opencontainers.image.title": taskSetFile } }];
+    return { manifest: { artifactType: mediaType.taskSet, layers } };
+  },
+  json: async (_: string, { digest }: { digest: string }) => evidence.get(digest) ?? taskSets.get(digest),
+  push: async (input: Push) => {
+    const digest = await artifactDigest(input);
+    const [file] = input.files;
+    if (file?.bytes) taskSets.set(digest, JSON.parse(Buffer.from(file.bytes).toString("utf8")));
+    else evidence.set(digest, Object(input.config));
+    if (input.tag) tags.set(input.tag, digest);
+    return { digest };
+  },
+};
+
+const client = Client.fromCredentials(staticCredentials(orders.server, { tls: orders.tls }));
+const manager = new Manager({ client, namespaces: [orders.namespace], logger: silentLogger });
+register(manager, { config, registry: () => registry } as unknown as Services);
+
+const stop = new AbortController();
+process.once("SIGTERM", () => stop.abort());
+process.on("SIGUSR2", async () => {
+  const metrics = await manager.metrics.registry.getMetricsAsJSON();
+  const counter = metrics.find(({ name }) => name === "controller_runtime_reconcile_total");
+  tell({ passes: (counter?.values ?? []).reduce((sum, { value }) => sum + value, 0) });
+});
+await manager.start();
+tell({ synced: true });
+stop.signal.addEventListener("abort", () => void manager.stop());
+await manager.done;
