@@ -43,7 +43,8 @@ export function serverManifest({ namespace, heldOutProjects }: Options, base: Ba
     pipelineParallelSize: 2,
     maxModelLength: 1024,
     maxSequences: 64,
-    adapters: { slots: heldOutProjects, maxRank: widestRank },
+    // Each project's, the mean and noise: then one evaluator measures all arms, with a slot to spare.
+    adapters: { slots: heldOutProjects + 3, maxRank: widestRank },
     resources: { cpu: "200m" },
   };
   return { apiVersion, kind: "ModelServer", metadata: { name: server, namespace }, spec };
