@@ -8,6 +8,7 @@ import { evaluationsSpent, hoursSpent, spentOf } from "./budget.ts";
 import { byLowerBound, measured, words } from "./numbers.ts";
 import { GenerationReason } from "./reasons.ts";
 import { labelsMissing } from "./record.ts";
+import { inheritance, retrained } from "./retraining.ts";
 import { isIn } from "./steps.ts";
 import { type Track, tracked } from "./tracking.ts";
 import type { Status, World } from "./world.ts";
@@ -53,6 +54,8 @@ export function end(world: World, track: Track): Outcome {
   const story = `${memberCount} members, ${archived} archived; ${promotion?.why ?? "nothing was promoted"}`;
   if (over)
     return succeeded(known, { reason: over.reason, message: `${over.message}; ${story}` }).event("Normal", over.reason, over.message);
+  const retraining = retrained(world);
+  if (retraining) return retraining;
   const next = nextGeneration(generation, formerOf(generation, known));
   const name = next.metadata.name;
   if (world.next && world.next.metadata.labels?.[label.formerUID] !== generation.metadata.uid)
@@ -103,6 +106,7 @@ function nextGeneration(source: EvolutionGeneration, former: Former): DynamicObj
   const root = spec.rootRef ?? { name: metadata.name, uid: metadata.uid };
   const generation = spec.generation + 1;
   const { suspend: _, requires: __, ...copied } = spec;
+  const { variation, pairs } = inheritance(source);
   return {
     apiVersion,
     kind: "EvolutionGeneration",
@@ -111,6 +115,6 @@ function nextGeneration(source: EvolutionGeneration, former: Former): DynamicObj
       namespace: metadata.namespace,
       labels: { [label.generation]: metadata.name, [label.formerUID]: metadata.uid },
     },
-    spec: { ...copied, generation, rootRef: root, former },
+    spec: { ...copied, variation, generation, rootRef: root, former: { ...former, ...(pairs !== undefined && { pairs }) } },
   };
 }

@@ -91,19 +91,27 @@ interface Making {
 
 /** The TrainingRun of a child. */
 export function runOf(generation: EvolutionGeneration, child: Child, making: Making): DynamicObject {
-  const { image, resources, queueName, checkpoint, deadlineSeconds, ...rest } = generation.spec.training;
-  const spec = {
-    base: making.server.spec.base,
-    ...methodOf(generation, child, making),
-    output: { scope: making.place?.scope ?? {} },
-    ...(image && { image }),
-    resources,
-    ...(queueName && { queueName }),
-    ...schedulingOf(rest),
-    checkpoint,
-    deadlineSeconds,
-  };
-  return { apiVersion, kind: "TrainingRun", metadata: owned(generation, child.run), spec };
+  const method = { ...methodOf(generation, child, making), output: { scope: making.place?.scope ?? {} } };
+  return trainingRun(generation, owned(generation, child.run), making.server, method);
+}
+
+/** Trains the hypernetwork anew. It has no owner: later generations generate by it when this one is long gone. */
+export function hypernetworkRun(generation: EvolutionGeneration, name: string, server: ModelServer): DynamicObject {
+  const { namespace, name: generationName } = generation.metadata;
+  const { sessions, settings = {} } = generation.spec.hypernetwork ?? {};
+  const metadata = { name, namespace, labels: { [label.generation]: generationName } };
+  return trainingRun(generation, metadata, server, { hypernetwork: settings, corpus: { sessions } });
+}
+
+function trainingRun(
+  { spec }: EvolutionGeneration,
+  metadata: DynamicObject["metadata"],
+  server: ModelServer,
+  method: object,
+): DynamicObject {
+  const { image, resources, queueName, checkpoint, deadlineSeconds, ...rest } = spec.training;
+  const how = { ...(image && { image }), resources, ...(queueName && { queueName }), ...schedulingOf(rest), checkpoint, deadlineSeconds };
+  return { apiVersion, kind: "TrainingRun", metadata, spec: { base: server.spec.base, ...method, ...how } };
 }
 
 function methodOf(

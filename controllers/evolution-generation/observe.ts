@@ -4,7 +4,7 @@ import { type Cache, type Context, isTerminal, isTrue, type KubeObject, type Res
 import type { Services } from "../context.ts";
 import { ownChild } from "../pod.ts";
 import { observeRequirements } from "../requires.ts";
-import { adapters, evaluations, evolutionGenerations, modelServers, trainingRuns } from "../resources.ts";
+import { adapters, agentSessions, evaluations, evolutionGenerations, modelServers, trainingRuns } from "../resources.ts";
 import { type AskedTasks, observeTasks } from "../task-set.ts";
 import { nameOfUser, usersIn, usesOf } from "../users.ts";
 import { championsIn } from "./champions.ts";
@@ -13,6 +13,7 @@ import { nameOfNext } from "./ending.ts";
 import { readRecords } from "./evidence.ts";
 import { readLearnt } from "./learnt.ts";
 import { readResults } from "./results.ts";
+import { pairsIn } from "./retraining.ts";
 import { type Step, stepOf } from "./steps.ts";
 import { makersOf, readTracking } from "./tracking.ts";
 import type { World } from "./world.ts";
@@ -56,7 +57,20 @@ export async function observe(generation: EvolutionGeneration, { cache }: Contex
     evaluations: measured,
     ...(await observeRegistry(generation, step, cache, services)),
     ...(step === "End" ? await observeEnd(generation, known, cache, services) : beforeEnd),
+    ...observeRetraining(generation, step, cache),
     users: step === "Prune" ? usersOf(namespace, cache) : new Map(),
+  };
+}
+
+/** Sessions are counted where it is decided by their number. */
+function observeRetraining(generation: EvolutionGeneration, step: Step | undefined, cache: Cache): Pick<World, "pairs" | "retraining"> {
+  const { namespace } = generation.metadata;
+  const labels = generation.spec.hypernetwork?.sessions.matchLabels;
+  const run = generation.status?.hypernetwork?.run;
+  const counts = labels && (step === "Begin" || step === "End");
+  return {
+    pairs: counts ? pairsIn(cache(agentSessions).list({ namespace, labels })) : undefined,
+    retraining: run ? cache(trainingRuns).get({ namespace, name: run }) : undefined,
   };
 }
 

@@ -42,6 +42,8 @@ export const GenerationReason = {
   DecisionRefused: "DecisionRefused",
   /** The experiment tracker has no run of the generation. */
   NotTracked: "NotTracked",
+  /** The hypernetwork is trained anew on a grown corpus. */
+  Retraining: "Retraining",
   /** The next generation exists. */
   Continued: "Continued",
   /** Another chain's generation has the next one's name. */

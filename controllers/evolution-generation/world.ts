@@ -63,6 +63,10 @@ export interface World {
   readonly results: Results | Unavailable;
   /** What each parent has learnt from, where the union is about to be trained. */
   readonly learnt: ReadonlyMap<string, Learnt> | Unavailable;
+  /** Solved sessions that the hypernetwork can learn from, at the beginning and at the end of a generation that may train one. */
+  readonly pairs: number | undefined;
+  /** The training that a generation began of the hypernetwork. */
+  readonly retraining: TrainingRun | undefined;
   /** Who uses an adapter now, such as `AgentSession fix-parser`, where it is decided who is archived. */
   readonly users: ReadonlyMap<string, string>;
   /** What the experiment tracker has of this generation, at its end; undefined where nobody asks. */

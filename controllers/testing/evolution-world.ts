@@ -109,6 +109,8 @@ export function anEvolutionWorld(over: Partial<World> = {}): World {
     users: new Map(),
     records: new Map(),
     tracking: undefined,
+    pairs: undefined,
+    retraining: undefined,
     makers: new Map(),
     ...over,
   };

@@ -4,7 +4,7 @@ import { gate } from "./evaluation.ts";
 import { adapterName, best, mostDecisions, mostMembers, mostParents, spent, status } from "./evolution-status.ts";
 import { byKey, labels, objectName, serverName, text, whole } from "./field.ts";
 import { columns, defineKind, type ObjectOf, type Rule } from "./kind.ts";
-import { hypernetworkReference, isOneHypernetwork, merge, sft } from "./methods.ts";
+import { hypernetwork, hypernetworkReference, isOneHypernetwork, merge, sft } from "./methods.ts";
 import { trainingRun } from "./training-run.ts";
 
 /** Room in a name of 45 characters for `-g100` and, behind it, `-m200`. */
@@ -109,6 +109,20 @@ const spec = z.object({
     })
     .default({ belowBase: true, patience: 2, minimumPopulation: 4 })
     .describe("Who is archived. Champions, and who is loaded or claimed, never are."),
+  hypernetwork: z
+    .object({
+      sessions: z
+        .object({ matchLabels: labels().describe("Labels that the AgentSessions carry.") })
+        .describe("Sessions that it learns from; those that were solved count."),
+      retrainAfterPairs: whole(1, 1000000)
+        .default(20)
+        .describe("Sessions that must have been solved since it was trained last, or since the first generation began."),
+      settings: hypernetwork.optional().describe("How it is trained; as a TrainingRun trains one when unset."),
+    })
+    .optional()
+    .describe(
+      "Trains the hypernetwork of variation.generate anew on a grown corpus, at the end of a generation that another one follows; that one generates by the new one. The budget doesn't count it, and pays for none once it is spent.",
+    ),
   budget: z
     .object({
       evaluations: whole(1, 100000).optional().describe("Evaluations over all generations."),
@@ -164,6 +178,7 @@ const spec = z.object({
         .meta(byKey("name"))
         .describe("Members that were below the base."),
       promoted: adapterName().optional().describe("The champion that it made, which may not show it yet."),
+      pairs: whole(0, 1000000).optional().describe("Solved sessions that the hypernetwork has learnt from."),
       archived: z.array(adapterName()).max(mostDecisions).describe("Adapters that it archived, which may not show it yet."),
     })
     .optional()
@@ -220,6 +235,11 @@ export const evolutionGeneration = defineKind({
       rule: `!(${sameSet}) || (${selecting}.part != ${deciding}.part && ${selecting}.part != 'All' && ${deciding}.part != 'All')`,
       field: ".spec.promotion.taskSet",
       message: "spec.promotion.taskSet must have other tasks than spec.fitness.taskSet; of one set, take the parts Test and Validation",
+    },
+    {
+      rule: "!has(self.spec.hypernetwork) || has(self.spec.variation.generate)",
+      field: ".spec.hypernetwork",
+      message: "spec.hypernetwork trains anew what spec.variation.generate begins with; name a hypernetwork there",
     },
     {
       rule: `!has(self.spec.variation.generate) || ${isOneHypernetwork("self.spec.variation.generate.hypernetwork")}`,

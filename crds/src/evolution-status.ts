@@ -192,6 +192,13 @@ export const status = z.object({
   promoted: adapterName().optional().describe("The new champion."),
   retired: adapterName().optional().describe("The champion before."),
   archived: whole(0, mostDecisions).optional().describe("Adapters that were archived."),
+  hypernetwork: z
+    .object({
+      pairs: whole(0, 1000000).describe("Solved sessions that it has learnt from, or learns from now."),
+      run: objectName(45).optional().describe("TrainingRun that this generation began, by which the next one generates."),
+    })
+    .optional()
+    .describe("The hypernetwork that generates children, where it is trained anew."),
   best: best.optional().describe("The best adapter of this generation and of those before."),
   withoutImprovement: whole(0, 100).optional().describe("Generations in a row that brought no better one."),
   spent: spent.optional().describe("What all generations so far have taken."),
