@@ -16,6 +16,8 @@ import { aside, type Counts, command, counted, gpuImageTests, long, type Stage, 
 const cluster = { RUNE_TEST_CLUSTER: "1" };
 const apiServer = { ...cluster, KUBECONFIG: present().kubeconfig };
 const stages: Stage[] = [
+  // First of those aside: it holds the store of images, which stages on the cluster load theirs from.
+  aside(gpuImageTests),
   aside(command("check", process.execPath, ["test/check.ts"])),
   aside(vitest("unit", [])),
   unittest("sandbox", "workloads/sandbox"),
@@ -43,7 +45,6 @@ const stages: Stage[] = [
   ),
   vitest("jobs on a real cluster", ["controllers/jobs.cluster.test.ts"], apiServer),
   vitest("embedded cluster", ["cluster/embedded.cluster.test.ts", "cluster/down.cluster.test.ts"], cluster),
-  aside(gpuImageTests),
   aside(long(vitest("engine fuzz", ["test/engine-fuzz.image.test.ts"], { RUNE_TEST_IMAGES: "1" }))),
   // The first of these installs everything; the others go on with what it left.
   vitest("the whole loop", ["test/loop.cluster.test.ts"], cluster),

@@ -48,14 +48,14 @@ export class ResourceMap {
     return this.#known.get(`${object.apiVersion}/${object.kind}`) ?? this.#discover(object.apiVersion, object.kind);
   }
 
-  /** Everything the server serves, each group in the version it prefers. A group whose own server is away (503: a broken APIService) is left out. */
+  /** Everything the server serves, each group in the version it prefers. Left out is a group whose own server is away (503: a broken APIService), or that is being deleted (404). */
   async list(): Promise<DiscoveredResource[]> {
     const { groups } = await this.#get<ApiGroupList>("/apis");
     const versions = ["v1", ...groups.map(({ preferredVersion }) => preferredVersion.groupVersion)];
     const answers = await Promise.allSettled(versions.map((version) => this.#describe(version)));
     return answers.flatMap((answer) => {
       if (answer.status === "fulfilled") return answer.value;
-      if (answer.reason instanceof ApiError && answer.reason.status === 503) return [];
+      if (answer.reason instanceof ApiError && (answer.reason.status === 503 || answer.reason.status === 404)) return [];
       throw answer.reason;
     });
   }

@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import { Client } from "../client.ts";
 import { isTrue } from "../conditions.ts";
 import type { DynamicObject } from "../object.ts";
-import { namespaces, resource } from "../resource.ts";
+import { namespaces, type Resource, resource } from "../resource.ts";
 
 const customResourceDefinitions = resource({
   group: "apiextensions.k8s.io",
@@ -47,9 +47,22 @@ async function lend<T>(options: ClusterOptions, use: (place: ClusterPlace) => Pr
     for (const crd of options.crds ?? []) if (await install(client, crd)) installed.push(crd.metadata.name);
     return await use({ client, namespace, newClient });
   } finally {
+    for (const crd of options.crds ?? []) await release(client, crd, namespace).catch(() => {});
     for (const name of installed) await client.delete(customResourceDefinitions, { name }).catch(() => {});
     await client.delete(namespaces, { name: namespace }).catch(() => {});
     await client.close();
+  }
+}
+
+/** Takes finalizers away that nobody is there for any more: they would keep the namespace and the definition for ever. */
+async function release(client: Client, { spec }: DynamicObject, namespace: string): Promise<void> {
+  const { group, names, versions } = spec;
+  const [{ name: version }] = versions;
+  const lent: Resource<DynamicObject> = { group, version, kind: names.kind, plural: names.plural, namespaced: spec.scope === "Namespaced" };
+  const { items } = await client.list(lent, { namespace });
+  for (const { metadata } of items) {
+    if (!metadata.finalizers?.length) continue;
+    await client.patch(lent, { namespace, name: metadata.name }, { metadata: { finalizers: [] } });
   }
 }
 
