@@ -15,6 +15,7 @@ export default defineConfig({
     // Generous, because machines are busy: nothing here is timed.
     testTimeout: 40_000,
     hookTimeout: 40_000,
+    expect: { poll: { timeout: 20_000 } },
     pool: "forks",
     maxWorkers: 2,
   },

@@ -218,7 +218,7 @@ describe("the engine's comings and goings", () => {
     const before = (await admin.state()).engine.bootID;
     await engine.restart();
     const healthy = Date.now();
-    await expect.poll(async () => (await ask(artifact.name)).status, { timeout: 2_000 }).toBe(200);
+    await expect.poll(async () => (await ask(artifact.name)).status).toBe(200);
     expect(Date.now() - healthy).toBeLessThan(2_000);
     await expect.poll(async () => (await admin.state()).engine.bootID).not.toBe(before);
     expect(engine.loads).toEqual([artifact.name, artifact.name]);
@@ -248,7 +248,7 @@ describe("the engine's comings and goings", () => {
     engine.startTimeInMetrics = false;
     await engine.restart();
     const artifact = adapterArtifact();
-    await expect.poll(async () => (await load(artifact).catch(() => undefined))?.state, { timeout: 3_000 }).toBe("Loaded");
+    await expect.poll(async () => (await load(artifact).catch(() => undefined))?.state).toBe("Loaded");
     const before = (await admin.state()).engine.bootID;
     await engine.restart();
     await expect.poll(() => engine.held).toEqual([artifact.name]);
@@ -568,5 +568,5 @@ it("lets the engine's preStop hook wait for open requests, and opens again for t
   expect((await open).status).toBe(200);
   expect(await (await draining).text()).toBe("0 requests are left\n");
   await engine.restart();
-  await expect.poll(async () => (await ask("tiny")).status, { timeout: 3_000 }).toBe(200);
+  await expect.poll(async () => (await ask("tiny")).status).toBe(200);
 });
