@@ -19,7 +19,7 @@ test("a command beside this process says something and ends when it is disposed 
     pid = Number(companion.said);
     expect(runs(pid)).toBe(true);
   }
-  await vi.waitUntil(() => !runs(pid));
+  await vi.waitUntil(() => !runs(pid), { timeout: 20_000 });
 });
 
 test("it ends with its process even where that is killed", async () => {
@@ -30,7 +30,7 @@ test("it ends with its process even where that is killed", async () => {
   const pid = Number(String((await once(process.stdout, "data"))[0]));
   expect(runs(pid)).toBe(true);
   process.kill("SIGKILL");
-  await vi.waitUntil(() => !runs(pid));
+  await vi.waitUntil(() => !runs(pid), { timeout: 20_000 });
 });
 
 test("it keeps its process from nothing", async () => {
