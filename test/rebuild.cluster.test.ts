@@ -14,7 +14,7 @@ import { goodAdapter } from "./support/sessions.ts";
 /** Everything is deleted but the registry's volume, and installed again: what is known of adapters is known as before. It comes last, because nothing else is left. */
 describe.skipIf(!canRun)("a cluster that is made again beside the registry that was", { timeout: 900_000 }, () => {
   interface Claim {
-    metadata: { name: string; labels: Record<string, string> };
+    metadata: { name: string };
     spec: { accessModes: string[]; storageClassName: string; resources: object; volumeName: string };
   }
 
@@ -29,7 +29,6 @@ describe.skipIf(!canRun)("a cluster that is made again beside the registry that 
     metadata: { name, namespace, ...(labels && { labels }) },
     spec,
   });
-  const gone = (what: string) => kubectl(["get", what, "--ignore-not-found", "-o", "name"]);
 
   let before: Adapter[];
   let claim: Claim;
@@ -56,7 +55,7 @@ describe.skipIf(!canRun)("a cluster that is made again beside the registry that 
   test("knows fitness, gates, tiers, champions and archive of the adapters that are applied again, from the registry alone", async () => {
     expect(before.length).toBeGreaterThan(0);
     expect(before.some(({ status }) => status?.fitness && status.archived)).toBe(true);
-    expect(await gone(`namespace/${system}`)).toBe("");
+    expect(await kubectl(["get", "namespace", system, "--ignore-not-found", "-o", "name"])).toBe("");
 
     const { metadata, spec } = claim;
     await create({ apiVersion: "v1", kind: "Namespace", metadata: { name: system } });

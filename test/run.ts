@@ -54,7 +54,7 @@ const stages: Stage[] = [
   vitest("bad adapters", ["test/bad-adapters.cluster.test.ts"], cluster),
   vitest("bad input", ["test/bad-input.cluster.test.ts"], cluster),
   long(vitest("crashes", ["test/crash.cluster.test.ts"], cluster)),
-  // Comes last: it leaves adapters and the registry alone.
+  // Comes last: it deletes the installation that the others go on with.
   long(vitest("rebuild", ["test/rebuild.cluster.test.ts"], cluster)),
 ];
 

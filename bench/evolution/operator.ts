@@ -1,23 +1,14 @@
 import { ArtifactMissing, artifactDigest, type Push } from "@rune/clients/registry";
 import { taskSetFile } from "@rune/clients/task-set";
-import { operatorConfig } from "@rune/controllers/config";
 import type { Services } from "@rune/controllers/context";
 import { register } from "@rune/controllers/evolution-generation/reconcile";
+import { config } from "@rune/controllers/testing/objects";
 import { mediaType } from "@rune/crds/artifact";
 import { Client, Manager, silentLogger, staticCredentials } from "kopf-ts";
 import { ordersFrom, tell } from "../operator/operators/environment.ts";
 
 /** The operator's controller of EvolutionGenerations alone, on a real API server. Its registry is a fake in memory, which answers at once. */
 const orders = ordersFrom(process.env);
-const image = (repository: string) => ({ repository: `registry.example/${repository}`, tag: "1" });
-const components = ["adapterLoader", "vllm", "trainer", "agent", "evaluator", "sandbox"];
-const config = operatorConfig.parse({
-  operatorNamespace: orders.namespace,
-  images: Object.fromEntries(components.map((name) => [name, image(name.toLowerCase())])),
-  registry: { url: "http://registry.example" },
-  nats: { url: "nats://nats.example" },
-  canary: { host: "canary.example" },
-});
 
 const tags = new Map<string, string>();
 const evidence = new Map<string, object>();

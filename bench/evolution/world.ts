@@ -1,24 +1,20 @@
-import { readdir, readFile } from "node:fs/promises";
-import { join } from "node:path";
 import { sha256 } from "@rune/clients/digest";
-import { settings } from "@rune/cluster/settings";
-import { apiVersion, group, label } from "@rune/crds/common";
+import { apiVersion, label } from "@rune/crds/common";
 import type { Evaluation } from "@rune/crds/evaluation";
 import type { EvolutionGeneration } from "@rune/crds/evolution-generation";
-import { resourceOf } from "@rune/crds/kind";
+import { customResourceDefinition } from "@rune/crds/generate/definition";
 import { kinds } from "@rune/crds/kinds";
 import type { TrainingRun } from "@rune/crds/training-run";
-import { parse } from "yaml";
 import { type Api, inParallel } from "../operator/http.ts";
+import { installDefinition } from "../operator/widgets.ts";
 
 export const namespace = "evolution";
-const version = "v1alpha1";
 const population = { team: "blue" };
 const baseDigest = `sha256:${"b".repeat(64)}`;
 const scope = { project: "parsers", domain: "text" };
 const width = 24;
 
-export const path = (plural: string, name = "") => `/apis/${group}/${version}/namespaces/${namespace}/${plural}${name ? `/${name}` : ""}`;
+const path = (plural: string, name = "") => `/apis/${apiVersion}/namespaces/${namespace}/${plural}${name ? `/${name}` : ""}`;
 
 const now = "2026-01-01T00:00:00Z";
 const condition = (type: string) => ({ type, status: "True", reason: type, message: "", lastTransitionTime: now, observedGeneration: 1 });
@@ -33,19 +29,7 @@ export interface Size {
 }
 
 export async function installKinds(api: Api): Promise<void> {
-  const folder = join(settings.root, "crds/generated");
-  for (const file of (await readdir(folder)).filter((name) => name.endsWith(".yaml")))
-    await api.call("POST", "/apis/apiextensions.k8s.io/v1/customresourcedefinitions", parse(await readFile(join(folder, file), "utf8")));
-  for (const kind of kinds)
-    for (let tries = 0; ; tries++) {
-      const isThere = await api.call("GET", path(resourceOf(kind).plural)).then(
-        () => true,
-        () => false,
-      );
-      if (isThere) break;
-      if (tries > 200) throw new Error(`the API server doesn't serve ${kind.kind}`);
-      await new Promise((resolve) => setTimeout(resolve, 100));
-    }
+  for (const kind of kinds) await installDefinition(api, customResourceDefinition(kind), path(kind.plural));
 }
 
 async function put(api: Api, plural: string, kind: string, object: { name: string; labels?: object; spec: object; status: object }) {

@@ -45,11 +45,14 @@ export interface Widget {
 
 export const widgetsPath = (namespace: string) => `/apis/bench.rune.dev/v1/namespaces/${namespace}/widgets`;
 
-export async function installWidgets(api: Api): Promise<void> {
-  await api.call("POST", "/apis/apiextensions.k8s.io/v1/customresourcedefinitions", widgetDefinition);
+export const installWidgets = (api: Api): Promise<void> => installDefinition(api, widgetDefinition, widgetsPath("default"));
+
+/** Creates a CustomResourceDefinition, and waits until its objects are served at the path. */
+export async function installDefinition(api: Api, definition: object, path: string): Promise<void> {
+  await api.call("POST", "/apis/apiextensions.k8s.io/v1/customresourcedefinitions", definition);
   for (let attempt = 0; ; attempt += 1) {
     try {
-      await api.call("GET", widgetsPath("default"));
+      await api.call("GET", path);
       return;
     } catch (error) {
       if (attempt > 200) throw error;

@@ -47,7 +47,7 @@ export function candidateFor(world: World): Candidate | Nobody {
   if (!parent || !place) return nobody(`${candidate.adapter} would be nobody's champion: its parents have no project in common`);
   const [incumbent, ...others] = incumbentsOf(place.scope, world);
   const leftOut = incumbent && whyUnmeasurable(incumbent, world);
-  const scaled = all.find(({ like }) => like === candidate.adapter);
+  const scaled = scaledFor(candidate.adapter, all);
   const baseline = strongestOf([parent, ...(scaled ? [scaled] : []), ...knownOf(leftOut ? undefined : incumbent, world)]);
   if (!isAbove(candidate.passAt1, baseline.passAt1)) {
     const [one, other] = [words(candidate.passAt1), words(baseline.passAt1)];

@@ -42,5 +42,5 @@ export function scaledParentFor(
 }
 
 /** The scaled parent of a candidate. */
-export const scaledFor = (candidate: string, children: readonly Child[]): Child | undefined =>
+export const scaledFor = <T extends Child>(candidate: string, children: readonly T[]): T | undefined =>
   children.find(({ kind, like }) => kind === "ScaledParent" && like === candidate);
