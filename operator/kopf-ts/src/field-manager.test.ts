@@ -58,10 +58,12 @@ describe("taking over from other field managers", () => {
     await client.migrateFieldManager(configMaps, key, managers);
     expect(server.requests.length).toBe(before + 1);
     put([entry("old", "Update", {})]);
-    server.inject({ match: ({ method }) => method === "PATCH", action: { do: "slow", milliseconds: 300 } });
+    const edited = Promise.withResolvers<void>();
+    server.inject({ match: ({ method }) => method === "PATCH", action: { do: "hold", until: edited.promise } });
     const late = client.migrateFieldManager(configMaps, key, managers).catch((error: unknown) => error);
     await eventually(() => server.requests.at(-1)?.method === "PATCH" && server.requests.length > before + 1);
     put([entry("old", "Update", { "f:metadata": {} })]);
+    edited.resolve();
     expect(isConflict(await late)).toBe(true);
     await client.close();
     await server.stop();

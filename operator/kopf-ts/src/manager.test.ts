@@ -124,7 +124,8 @@ describe("a manager", () => {
   });
 
   test("2: reconciles nothing before all caches are complete, and needs no object to call one complete", async () => {
-    server.inject({ match: ({ path }) => path.endsWith("/configmaps"), action: { do: "slow", milliseconds: 60 } });
+    const widgetsAreCached = eventually(() => server.requests.some(({ path, watch }) => watch && path.endsWith("/widgets")));
+    server.inject({ match: ({ path }) => path.endsWith("/configmaps"), action: { do: "hold", until: widgetsAreCached } });
     server.put(configMaps, { apiVersion: "v1", kind: "ConfigMap", metadata: { namespace: "shop", name: "c" } });
     server.put(widgets, widget("a"));
     const manager = newManager();
@@ -169,13 +170,15 @@ describe("a manager", () => {
   });
 
   test("37: probes answer before the caches are complete: alive, not yet ready", async () => {
-    server.inject({ match: ({ path }) => path.endsWith("/widgets"), action: { do: "slow", milliseconds: 80 } });
+    const asked = Promise.withResolvers<void>();
+    server.inject({ match: ({ path }) => path.endsWith("/widgets"), action: { do: "hold", until: asked.promise } });
     const manager = newManager({ health: { port: 0, host: "127.0.0.1" } });
     manager.cache(widgets);
     const starting = manager.start();
     await eventually(() => manager.healthPort !== undefined);
     const status = async (path: string) => (await fetch(`http://127.0.0.1:${manager.healthPort}${path}`)).status;
     expect([await status("/healthz"), await status("/readyz")]).toEqual([200, 503]);
+    asked.resolve();
     await starting;
     expect(await status("/readyz")).toBe(200);
   });

@@ -105,10 +105,12 @@ test("31: a finalizer edit that meets another's is made anew, and neither undoes
   const operator = newOperator();
   operator.on.delete(widgets, () => {});
   server.put(widgets, widget());
-  server.inject({ match: ({ method }) => method === "PATCH", action: { do: "slow", milliseconds: 30 } });
+  const edited = Promise.withResolvers<void>();
+  server.inject({ match: ({ method }) => method === "PATCH", action: { do: "hold", until: edited.promise } });
   await operator.start();
   await eventually(() => server.requests.some(({ method }) => method === "PATCH"));
   await edit({ metadata: { ...current()!.metadata, finalizers: ["theirs/too"] } });
+  edited.resolve();
   for (let turn = 0; turn < 20 && current()?.metadata.finalizers?.length !== 2; turn += 1) {
     await pause();
     await clock.advance(10);

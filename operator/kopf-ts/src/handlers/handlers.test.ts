@@ -228,7 +228,8 @@ test("an index is complete before the first handler, follows changes, and is fou
   const operator = newOperator();
   const pod = (name: string, node: string) => ({ apiVersion: "v1", kind: "Pod", metadata: { namespace: "shop", name }, spec: { node } });
   for (let turn = 0; turn < 20; turn += 1) server.put(pods, pod(`p${turn}`, `node-${turn % 2}`));
-  server.inject({ match: ({ path }) => path.endsWith("/pods"), action: { do: "slow", milliseconds: 40 } });
+  const widgetsAreCached = eventually(() => server.requests.some(({ path, watch }) => watch && path.endsWith("/widgets")));
+  server.inject({ match: ({ path }) => path.endsWith("/pods"), action: { do: "hold", until: widgetsAreCached } });
   const byNode = operator.index("byNode", pods, { when: ({ name }) => name !== "p0" }, ({ spec, name }) => ({
     [spec.node as string]: name,
   }));

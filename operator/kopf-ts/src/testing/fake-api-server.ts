@@ -169,7 +169,7 @@ export class FakeApiServer {
       request.socket.destroy();
       return;
     }
-    if (fault?.do === "slow") await new Promise((resolve) => setTimeout(resolve, fault.milliseconds));
+    if (fault?.do === "hold") await fault.until.catch(() => {});
     try {
       if (fault?.do === "refuse")
         throw new ApiError({ ...fault, message: `injected ${fault.status}`, retryAfter: fault.retryAfterSeconds });

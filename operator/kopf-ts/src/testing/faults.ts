@@ -15,7 +15,7 @@ export interface SeenRequest {
  * - `reset after`: the request is carried out, but its answer never arrives.
  * - `hang`: no answer, ever; the connection stays open.
  * - `cut`: the request is carried out; its answer breaks off after half of its bytes.
- * - `slow`: carried out after so many real milliseconds.
+ * - `hold`: carried out once `until` has settled.
  */
 export type FaultAction =
   | { readonly do: "refuse"; readonly status: number; readonly reason?: string; readonly retryAfterSeconds?: number }
@@ -23,7 +23,7 @@ export type FaultAction =
   | { readonly do: "reset after" }
   | { readonly do: "hang" }
   | { readonly do: "cut" }
-  | { readonly do: "slow"; readonly milliseconds: number };
+  | { readonly do: "hold"; readonly until: Promise<unknown> };
 
 export interface Fault {
   readonly match?: (request: SeenRequest) => boolean;
