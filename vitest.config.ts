@@ -10,7 +10,7 @@ const missing = Object.entries(needs).flatMap(([files, provided]) => (provided ?
 
 export default defineConfig({
   test: {
-    include: ["{bench,operator,crds,clients,controllers,workloads,cluster,charts,docs,examples,test}/**/*.test.ts"],
+    include: ["{bench,kopf-ts,operator,crds,clients,controllers,workloads,cluster,charts,docs,examples,test}/**/*.test.ts"],
     exclude: ["**/node_modules/**", "**/dist/**", ...missing],
     // Generous, because machines are busy: nothing here is timed.
     testTimeout: 40_000,

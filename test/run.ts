@@ -36,10 +36,10 @@ const stages: Stage[] = [
   vitest(
     "kopf-ts on a real API server",
     [
-      "operator/kopf-ts/src/kubernetes.cluster",
-      "operator/kopf-ts/src/handlers/operator.cluster",
-      "operator/kopf-ts/pack.cluster",
-      "operator/kopf-ts/examples/examples.cluster",
+      "kopf-ts/src/kubernetes.cluster",
+      "kopf-ts/src/handlers/operator.cluster",
+      "kopf-ts/pack.cluster",
+      "kopf-ts/examples/examples.cluster",
     ],
     apiServer,
   ),

@@ -17,7 +17,7 @@ import {
   succeeded,
   unchanged,
   waiting,
-} from "../../operator/kopf-ts/src/index.ts";
+} from "../../kopf-ts/src/index.ts";
 
 /*
  * Every kind in the states of a run, with the conditions that the framework makes of what its controller decides. `node test/kstatus/states.ts`
