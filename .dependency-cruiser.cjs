@@ -9,6 +9,8 @@ const rooms = {
   "workloads/adapter-loader": ["crds", "clients"],
 };
 const every = [...Object.keys(rooms), "operator", "cluster", "examples", "test", "bench"];
+/** The layers of kopf-ts, each of which may import those before it. `testing` stands beside them. */
+const layers = ["core", "api", "cache", "outcome", "engine", "handlers"];
 const kinds = ["adapter", "model-server", "training-run", "agent-session", "evaluation", "environment-check", "evolution-generation"];
 
 module.exports = {
@@ -32,9 +34,7 @@ module.exports = {
       severity: "error",
       from: { path: `^${room}/`, pathNot: "\\.test\\.ts$|/testing/" },
       to: {
-        path: every
-          .filter((other) => other !== room && !allowed.includes(other))
-          .map((other) => `^${other}/`),
+        path: every.filter((other) => other !== room && !allowed.includes(other)).map((other) => `^${other}/`),
       },
     })),
     {
@@ -50,6 +50,12 @@ module.exports = {
       comment: "kinds meet in the API",
       from: { path: `^controllers/${kind}/` },
       to: { path: kinds.filter((other) => other !== kind).map((other) => `^controllers/${other}/`) },
+    })),
+    ...layers.slice(0, -1).map((layer, place) => ({
+      name: `kopf-ts-${layer}-imports-no-layer-above-it`,
+      severity: "error",
+      from: { path: `^kopf-ts/src/${layer}/`, pathNot: "\\.test\\.ts$" },
+      to: { path: [...layers.slice(place + 1), "testing"].map((above) => `^kopf-ts/src/${above}/`) },
     })),
     {
       name: "kopf-ts-knows-no-rune",

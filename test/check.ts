@@ -3,7 +3,20 @@ import { attempt } from "../cluster/shell.ts";
 import { bin, toolEnvironment } from "./tools.ts";
 
 /** `npm run check`: format and lint, types, import rules, unused code, generated files. */
-const rooms = ["kopf-ts", "operator", "crds", "clients", "controllers", "workloads", "cluster", "examples", "test", "docs", "charts", "bench"];
+const rooms = [
+  "kopf-ts",
+  "operator",
+  "crds",
+  "clients",
+  "controllers",
+  "workloads",
+  "cluster",
+  "examples",
+  "test",
+  "docs",
+  "charts",
+  "bench",
+];
 
 const checks: [string, string, string[]][] = [
   ["format and lint", bin("biome"), ["check", "--error-on-warnings", "."]],

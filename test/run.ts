@@ -36,7 +36,7 @@ const stages: Stage[] = [
   vitest(
     "kopf-ts on a real API server",
     [
-      "kopf-ts/src/kubernetes.cluster",
+      "kopf-ts/src/engine/kubernetes.cluster",
       "kopf-ts/src/handlers/operator.cluster",
       "kopf-ts/pack.cluster",
       "kopf-ts/examples/examples.cluster",

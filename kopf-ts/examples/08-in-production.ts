@@ -1,5 +1,5 @@
 /** What a program of several replicas needs: a Lease, probes and metrics, one namespace, handlers and reconcilers side by side. */
-import { Client, configMaps, Manager, unchanged } from "kopf-ts";
+import { Client, configMaps, Handlers, Manager, unchanged } from "kopf-ts";
 
 const client = await Client.fromEnvironment(process.env);
 const namespace = process.env.NAMESPACE ?? "default";
@@ -11,12 +11,13 @@ const manager = new Manager({
   watchList: true,
 });
 
-manager.kopf.on.startup(async ({ logger }) => {
+const handlers = manager.use(new Handlers());
+handlers.on.startup(async ({ logger }) => {
   const version = await client.request<{ gitVersion: string }>({ method: "GET", path: "/version" }).catch(() => undefined);
   logger.info("talking to Kubernetes", { version: version?.gitVersion ?? "unknown" });
 });
-manager.kopf.on.probe({ id: "leads" }, () => manager.leads);
-manager.kopf.on.event(configMaps, { labels: { audit: "yes" } }, ({ type, name, logger }) => logger.info("audit", { type, name }));
+handlers.on.probe({ id: "leads" }, () => manager.leads);
+handlers.on.event(configMaps, { labels: { audit: "yes" } }, ({ type, name, logger }) => logger.info("audit", { type, name }));
 
 manager
   .controller("stamp")

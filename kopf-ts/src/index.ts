@@ -1,8 +1,21 @@
-export * from "./api-error.ts";
-export { type Cache, type CacheReader, type CacheSelection, type ChangeHandler, Informer, type InformerOptions } from "./cache.ts";
-export * from "./client.ts";
-export * from "./clock.ts";
-export * from "./conditions.ts";
+export * from "./api/api-error.ts";
+export * from "./api/client.ts";
+export * from "./api/credentials.ts";
+export { fieldManagerPatch, type ManagedFieldsEntry, mergeFieldManagers } from "./api/field-manager.ts";
+export { mergePatch } from "./api/merge-patch.ts";
+export { type Modification, mergeDiff } from "./api/modify.ts";
+export * from "./api/object.ts";
+export * from "./api/resource.ts";
+export type { DiscoveredResource } from "./api/resource-map.ts";
+export { InvalidObjectError, type ObjectSchema } from "./api/schema.ts";
+export { type Table, type TableColumn, tableText } from "./api/table.ts";
+export { type Exchange, type Method, type Query, type Request, Transport, type TransportOptions } from "./api/transport.ts";
+export { type Cache, type CacheReader, type CacheSelection, type ChangeHandler, Informer, type InformerOptions } from "./cache/cache.ts";
+export { Reflector, type ReflectorObserver, type ReflectorOptions, type ReflectorSink } from "./cache/reflector.ts";
+export type { Change, FreezeDepth, IndexFailed, IndexFunction } from "./cache/store.ts";
+export * from "./core/clock.ts";
+export * from "./core/logger.ts";
+export { terminationSignal } from "./core/termination.ts";
 export {
   type Controller,
   type ControllerBuilder,
@@ -10,31 +23,18 @@ export {
   initialListPriority,
   type MapFunction,
   type SourceOptions,
-} from "./controller.ts";
-export * from "./credentials.ts";
-export { fieldManagerPatch, type ManagedFieldsEntry, mergeFieldManagers } from "./field-manager.ts";
-export { finalizerPatch } from "./finalizer.ts";
+} from "./engine/controller.ts";
+export { type Check, type HealthOptions, HealthServer } from "./engine/health.ts";
+export * from "./engine/leader-election.ts";
+export { Manager, type ManagerOptions, type Plugin, type Runnable, StillRunningError } from "./engine/manager.ts";
+export { Metrics } from "./engine/metrics.ts";
+export { type AddOptions, type QueueObserver, type QueueOptions, type Taken, WorkQueue } from "./engine/queue.ts";
 export * from "./handlers/index.ts";
-export { type Check, type HealthOptions, HealthServer } from "./health.ts";
-export * from "./leader-election.ts";
-export * from "./logger.ts";
-export { Manager, type ManagerOptions, type Runnable, StillRunningError } from "./manager.ts";
-export { mergePatch } from "./merge-patch.ts";
-export { Metrics } from "./metrics.ts";
-export { type Modification, mergeDiff } from "./modify.ts";
-export * from "./object.ts";
-export * from "./outcome.ts";
-export * from "./owner.ts";
-export * from "./predicate.ts";
-export { type AddOptions, type QueueObserver, type QueueOptions, type Taken, WorkQueue } from "./queue.ts";
-export * from "./reconciler.ts";
-export { Recorder, type RecorderOptions } from "./recorder.ts";
-export { Reflector, type ReflectorObserver, type ReflectorOptions, type ReflectorSink } from "./reflector.ts";
-export * from "./resource.ts";
-export type { DiscoveredResource } from "./resource-map.ts";
-export { InvalidObjectError, type ObjectSchema } from "./schema.ts";
-export { nextStatus } from "./status.ts";
-export type { Change, FreezeDepth, IndexFailed, IndexFunction } from "./store.ts";
-export { type Table, type TableColumn, tableText } from "./table.ts";
-export { terminationSignal } from "./termination.ts";
-export { type Exchange, type Method, type Query, type Request, Transport, type TransportOptions } from "./transport.ts";
+export * from "./outcome/conditions.ts";
+export { finalizerPatch } from "./outcome/finalizer.ts";
+export * from "./outcome/outcome.ts";
+export * from "./outcome/owner.ts";
+export * from "./outcome/predicate.ts";
+export * from "./outcome/reconciler.ts";
+export { Recorder, type RecorderOptions } from "./outcome/recorder.ts";
+export { nextStatus } from "./outcome/status.ts";

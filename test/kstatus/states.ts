@@ -7,17 +7,7 @@ import { GenerationReason } from "../../controllers/evolution-generation/reasons
 import { Reason } from "../../controllers/reasons.ts";
 import { RunReason } from "../../controllers/training-run/reasons.ts";
 import { apiVersion } from "../../crds/src/common.ts";
-import {
-  failed,
-  nextStatus,
-  type Outcome,
-  progressing,
-  ready,
-  stalled,
-  succeeded,
-  unchanged,
-  waiting,
-} from "../../kopf-ts/src/index.ts";
+import { failed, nextStatus, type Outcome, progressing, ready, stalled, succeeded, unchanged, waiting } from "../../kopf-ts/src/index.ts";
 
 /*
  * Every kind in the states of a run, with the conditions that the framework makes of what its controller decides. `node test/kstatus/states.ts`

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { silentLogger } from "../logger.ts";
-import type { DynamicObject } from "../object.ts";
-import { events, resource } from "../resource.ts";
+import type { DynamicObject } from "../api/object.ts";
+import { events, resource } from "../api/resource.ts";
+import { silentLogger } from "../core/logger.ts";
 import { eventually, FakeApiServer, VirtualClock } from "../testing/index.ts";
 import { oddities } from "../testing/oddities.ts";
 import { Operator } from "./operator.ts";

@@ -1,9 +1,9 @@
 import { isDeepStrictEqual } from "node:util";
-import { ApiError, isRefusal } from "../api-error.ts";
-import { mergePatch } from "../merge-patch.ts";
-import type { KubeObject } from "../object.ts";
-import { type Outcome, unchanged } from "../outcome.ts";
-import type { Context } from "../reconciler.ts";
+import { ApiError, isRefusal } from "../api/api-error.ts";
+import { mergePatch } from "../api/merge-patch.ts";
+import type { KubeObject } from "../api/object.ts";
+import { type Outcome, unchanged } from "../outcome/outcome.ts";
+import type { Context } from "../outcome/reconciler.ts";
 import { attempt, isTimeUp } from "./attempt.ts";
 import { type Change, Invocation, type Reason, View } from "./context.ts";
 import type { ChangeDeclaration } from "./declarations.ts";

@@ -1,8 +1,8 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { silentLogger } from "../logger.ts";
-import type { DynamicObject } from "../object.ts";
-import { resource } from "../resource.ts";
+import type { DynamicObject } from "../api/object.ts";
+import { resource } from "../api/resource.ts";
+import { silentLogger } from "../core/logger.ts";
 import { FakeApiServer, VirtualClock } from "../testing/index.ts";
 import { TemporaryError } from "./errors.ts";
 import { essenceOf } from "./essence.ts";

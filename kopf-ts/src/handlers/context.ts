@@ -1,9 +1,9 @@
-import type { Cache } from "../cache.ts";
-import type { Client } from "../client.ts";
-import type { Clock } from "../clock.ts";
-import type { Logger } from "../logger.ts";
-import type { KubeObject, ObjectMeta } from "../object.ts";
-import type { Recorder } from "../recorder.ts";
+import type { Client } from "../api/client.ts";
+import type { KubeObject, ObjectMeta } from "../api/object.ts";
+import type { Cache } from "../cache/cache.ts";
+import type { Clock } from "../core/clock.ts";
+import type { Logger } from "../core/logger.ts";
+import type { Recorder } from "../outcome/recorder.ts";
 import type { Diff } from "./diff.ts";
 import type { Indices } from "./indices.ts";
 import type { Memo } from "./memory.ts";

@@ -1,7 +1,7 @@
-import { attentive } from "../attentive.ts";
-import { sleep } from "../clock.ts";
-import type { KubeObject } from "../object.ts";
-import type { Context } from "../reconciler.ts";
+import type { KubeObject } from "../api/object.ts";
+import { attentive } from "../core/attentive.ts";
+import { sleep } from "../core/clock.ts";
+import type { Context } from "../outcome/reconciler.ts";
 import { attempt } from "./attempt.ts";
 import { View } from "./context.ts";
 import type { DaemonOptions, Declaration } from "./declarations.ts";

@@ -1,9 +1,9 @@
-import type { Client } from "../client.ts";
-import type { Credentials } from "../credentials.ts";
-import type { Logger } from "../logger.ts";
-import { checkNumbers, type NumberRule } from "../numbers.ts";
-import type { KubeObject } from "../object.ts";
-import type { Resource } from "../resource.ts";
+import type { Client } from "../api/client.ts";
+import type { Credentials } from "../api/credentials.ts";
+import type { KubeObject } from "../api/object.ts";
+import type { Resource } from "../api/resource.ts";
+import type { Logger } from "../core/logger.ts";
+import { checkNumbers, type NumberRule } from "../core/numbers.ts";
 import type { RetryOptions } from "./attempt.ts";
 import type { HandlerContext } from "./context.ts";
 import { type FieldPath, stepsOf } from "./diff.ts";

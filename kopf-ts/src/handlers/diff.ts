@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from "node:util";
-import { isTree } from "../tree.ts";
+import { isTree } from "../core/tree.ts";
 
 /** One difference between two states: what was added, changed or removed, and where. */
 export interface DiffItem {

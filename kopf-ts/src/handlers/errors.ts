@@ -1,4 +1,4 @@
-import { checkNumber } from "../numbers.ts";
+import { checkNumber } from "../core/numbers.ts";
 
 /** Not now: the handler is tried again after `delay` seconds (default 60), as often as its `retries` and `timeout` allow. */
 export class TemporaryError extends Error {

@@ -1,5 +1,5 @@
 import { hash } from "node:crypto";
-import type { KubeObject } from "../object.ts";
+import type { KubeObject } from "../api/object.ts";
 import { valueAt } from "./diff.ts";
 
 /** What handlers of changes look at: the whole object but its status (save for the fields that one of them is for), the server's metadata and the framework's own annotations. */

@@ -1,7 +1,7 @@
-import { attentive } from "../attentive.ts";
-import { type KubeObject, keyOf } from "../object.ts";
-import { type Change, isResync } from "../store.ts";
-import { errorOf, messageOf } from "../thrown.ts";
+import { type KubeObject, keyOf } from "../api/object.ts";
+import { type Change, isResync } from "../cache/store.ts";
+import { attentive } from "../core/attentive.ts";
+import { errorOf, messageOf } from "../core/thrown.ts";
 import { Invocation, View, type ViewParts } from "./context.ts";
 import type { Declaration, EventHandler } from "./declarations.ts";
 import { valueAt } from "./diff.ts";

@@ -1,4 +1,4 @@
-import type { KubeObject } from "../object.ts";
+import type { KubeObject } from "../api/object.ts";
 import type { ObjectView } from "./context.ts";
 import type { FieldPath } from "./diff.ts";
 

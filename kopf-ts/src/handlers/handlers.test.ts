@@ -1,16 +1,17 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { staticCredentials } from "../credentials.ts";
-import { LeadershipLostError } from "../leader-election.ts";
-import { silentLogger } from "../logger.ts";
-import { Manager } from "../manager.ts";
-import type { DynamicObject } from "../object.ts";
-import { ready } from "../outcome.ts";
-import { configMaps, events, leases, pods, resource } from "../resource.ts";
+import { staticCredentials } from "../api/credentials.ts";
+import type { DynamicObject } from "../api/object.ts";
+import { configMaps, events, leases, pods, resource } from "../api/resource.ts";
+import { silentLogger } from "../core/logger.ts";
+import { LeadershipLostError } from "../engine/leader-election.ts";
+import { Manager } from "../engine/manager.ts";
+import { ready } from "../outcome/outcome.ts";
 import { eventually, FakeApiServer, VirtualClock } from "../testing/index.ts";
 import { attempt } from "./attempt.ts";
 import { diffOf } from "./diff.ts";
 import { PermanentError, TemporaryError } from "./errors.ts";
 import { essenceOf } from "./essence.ts";
+import { Handlers } from "./handlers.ts";
 import { Operator, type OperatorOptions } from "./operator.ts";
 
 interface Widget extends DynamicObject {
@@ -301,11 +302,12 @@ describe("activities", () => {
   });
 });
 
-test("manager.kopf lets handlers and reconcilers share caches, and waits for the Lease as they do", async () => {
+test("handlers that a manager uses share its caches with reconcilers, and wait for the Lease as they do", async () => {
   const manager = new Manager({ client: server.client(), logger: silentLogger, leaderElection: { name: "w", namespace: "ops" } });
   stops.push(() => manager.stop());
   const seen: string[] = [];
-  manager.kopf.on.create(widgets, ({ name }) => void seen.push(name));
+  const handlers = manager.use(new Handlers());
+  handlers.on.create(widgets, ({ name }) => void seen.push(name));
   manager
     .controller("widget")
     .for(widgets)
@@ -317,7 +319,7 @@ test("manager.kopf lets handlers and reconcilers share caches, and waits for the
   await new Promise((resolve) => setTimeout(resolve, 50));
   expect(seen).toEqual([]);
   expect(server.requests.filter(({ path, watch }) => !watch && path.endsWith("/widgets"))).toHaveLength(1);
-  expect(() => manager.kopf.on.update(widgets, () => {})).toThrow("too late");
+  expect(() => handlers.on.update(widgets, () => {})).toThrow("too late");
 });
 
 test("nothing is written once leadership is lost, not even what a daemon says last", async () => {

@@ -1,8 +1,8 @@
-import { sleep } from "../clock.ts";
-import type { Manager } from "../manager.ts";
-import { checkNumbers } from "../numbers.ts";
-import type { KubeObject } from "../object.ts";
-import { nameOf, type Resource } from "../resource.ts";
+import type { KubeObject } from "../api/object.ts";
+import { nameOf, type Resource } from "../api/resource.ts";
+import { sleep } from "../core/clock.ts";
+import { checkNumbers } from "../core/numbers.ts";
+import type { Manager, Plugin } from "../engine/manager.ts";
 import { attempt } from "./attempt.ts";
 import { type ObjectView, View } from "./context.ts";
 import {
@@ -43,14 +43,14 @@ type Rest<Options, Run> = readonly [handler: Run] | readonly [options: Options, 
 type RegisterActivity = (...rest: Rest<ActivityOptions, (ctx: ActivityContext) => unknown | Promise<unknown>>) => void;
 
 /**
- * Kopf's vocabulary: what to do when something happens to an object of a kind. It compiles to controllers of the same
+ * Kopf's vocabulary, `manager.use(new Handlers())`: what to do when something happens to an object of a kind. It compiles to controllers of the same
  * level-triggered engine that reconcilers run on. Register before the start.
  *
  * Guarantees: handlers of changes of one object never run at the same time; each runs at least once for every state
  * that stayed, and is not called again for a state that it has handled; an object with a mandatory delete handler or a
  * daemon does not go before these have ended.
  */
-export class Handlers {
+export class Handlers implements Plugin {
   readonly #options: HandlersOptions;
   readonly #resources = new Map<string, ResourceDeclarations<KubeObject>>();
   readonly #indices: Record<string, LiveIndex<KubeObject, unknown>> = {};

@@ -1,5 +1,5 @@
-import { type KubeObject, keyOf } from "../object.ts";
-import type { Change } from "../store.ts";
+import { type KubeObject, keyOf } from "../api/object.ts";
+import type { Change } from "../cache/store.ts";
 import type { ObjectView } from "./context.ts";
 
 /** What an index function answers for an object: the values it files, by key; undefined: none. */

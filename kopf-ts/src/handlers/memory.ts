@@ -1,4 +1,4 @@
-import type { KubeObject } from "../object.ts";
+import type { KubeObject } from "../api/object.ts";
 import type { Daemon } from "./daemons.ts";
 import type { Progress } from "./persistence.ts";
 import type { TimerState } from "./timers.ts";

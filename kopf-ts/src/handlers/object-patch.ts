@@ -1,8 +1,8 @@
-import { isNotFound } from "../api-error.ts";
-import type { Client } from "../client.ts";
-import type { KubeObject } from "../object.ts";
-import type { Resource } from "../resource.ts";
-import { messageOf } from "../thrown.ts";
+import { isNotFound } from "../api/api-error.ts";
+import type { Client } from "../api/client.ts";
+import type { KubeObject } from "../api/object.ts";
+import type { Resource } from "../api/resource.ts";
+import { messageOf } from "../core/thrown.ts";
 
 // biome-ignore lint/suspicious/noExplicitAny: a patch names whatever fields the kind has
 type Fields = Record<string, any>;

@@ -1,10 +1,10 @@
 import { describe, expect, test } from "vitest";
-import { endsInitialEvents } from "../client.ts";
-import { isTrue } from "../conditions.ts";
-import type { DynamicObject } from "../object.ts";
-import { ready } from "../outcome.ts";
-import { configMaps, resource } from "../resource.ts";
-import { tableText } from "../table.ts";
+import { endsInitialEvents } from "../api/client.ts";
+import type { DynamicObject } from "../api/object.ts";
+import { configMaps, resource } from "../api/resource.ts";
+import { tableText } from "../api/table.ts";
+import { isTrue } from "../outcome/conditions.ts";
+import { ready } from "../outcome/outcome.ts";
 import { OperatorRunner, withCluster } from "../testing/index.ts";
 import { TemporaryError } from "./errors.ts";
 

@@ -1,10 +1,10 @@
-import { Client } from "../client.ts";
-import { Manager, type ManagerOptions } from "../manager.ts";
-import { terminationSignal } from "../termination.ts";
+import { Client } from "../api/client.ts";
+import { terminationSignal } from "../core/termination.ts";
+import { Manager, type ManagerOptions } from "../engine/manager.ts";
 import { Handlers } from "./handlers.ts";
 import type { HandlersOptions } from "./resource-handlers.ts";
 
-export interface OperatorOptions extends Omit<ManagerOptions, "handlers">, HandlersOptions {
+export interface OperatorOptions extends ManagerOptions, HandlersOptions {
   /** Where to look for a service account or a kubeconfig if there is neither client nor login handler. Default `process.env`. */
   readonly environment?: Readonly<Record<string, string | undefined>>;
 }
@@ -53,7 +53,8 @@ export class Operator extends Handlers {
   async #prepare(): Promise<Manager> {
     if (this.#manager) throw new Error("an operator is started once; make a new one to start again");
     const client = this.#options.client ?? (this.#options.kubeConfig ? undefined : await this.#login());
-    const manager = new Manager({ ...this.#options, ...(client ? { client } : {}), handlers: this });
+    const manager = new Manager({ ...this.#options, ...(client ? { client } : {}) });
+    manager.use(this);
     this.#manager = manager;
     for (const definition of this.#definitions) definition(manager);
     return manager;

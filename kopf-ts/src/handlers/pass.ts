@@ -1,6 +1,6 @@
-import type { KubeObject } from "../object.ts";
-import { type Outcome, unchanged } from "../outcome.ts";
-import type { Context } from "../reconciler.ts";
+import type { KubeObject } from "../api/object.ts";
+import { type Outcome, unchanged } from "../outcome/outcome.ts";
+import type { Context } from "../outcome/reconciler.ts";
 import type { Change, Reason } from "./context.ts";
 import type { ChangeDeclaration } from "./declarations.ts";
 import type { Essence } from "./essence.ts";

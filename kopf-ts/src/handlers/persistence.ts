@@ -1,5 +1,5 @@
 import { hash } from "node:crypto";
-import type { KubeObject } from "../object.ts";
+import type { KubeObject } from "../api/object.ts";
 import { digestOf, type Essence } from "./essence.ts";
 
 /** How far one handler has come with one change of one object. */

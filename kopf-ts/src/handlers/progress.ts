@@ -1,4 +1,4 @@
-import type { Context } from "../reconciler.ts";
+import type { Context } from "../outcome/reconciler.ts";
 import type { Attempted } from "./attempt.ts";
 import type { Progress } from "./persistence.ts";
 

@@ -1,5 +1,5 @@
-import { describe, type KubeObject } from "../object.ts";
-import type { Context } from "../reconciler.ts";
+import { describe, type KubeObject } from "../api/object.ts";
+import type { Context } from "../outcome/reconciler.ts";
 import type { Attempted } from "./attempt.ts";
 import { UnrecordedError } from "./object-patch.ts";
 

@@ -1,4 +1,4 @@
-import type { KubeObject } from "../object.ts";
+import type { KubeObject } from "../api/object.ts";
 import { isTimeUp } from "./attempt.ts";
 import { type HandlerContext, Invocation, type ObjectView, type ViewParts } from "./context.ts";
 import type { Declaration } from "./declarations.ts";

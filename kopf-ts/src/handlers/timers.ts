@@ -1,6 +1,6 @@
-import type { KubeObject } from "../object.ts";
-import { type Outcome, unchanged } from "../outcome.ts";
-import type { Context } from "../reconciler.ts";
+import type { KubeObject } from "../api/object.ts";
+import { type Outcome, unchanged } from "../outcome/outcome.ts";
+import type { Context } from "../outcome/reconciler.ts";
 import { attempt } from "./attempt.ts";
 import { View } from "./context.ts";
 import type { Declaration, TimerOptions } from "./declarations.ts";

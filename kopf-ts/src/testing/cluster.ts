@@ -1,8 +1,8 @@
 import { randomUUID } from "node:crypto";
-import { Client } from "../client.ts";
-import { isTrue } from "../conditions.ts";
-import type { DynamicObject } from "../object.ts";
-import { namespaces, type Resource, resource } from "../resource.ts";
+import { Client } from "../api/client.ts";
+import type { DynamicObject } from "../api/object.ts";
+import { namespaces, type Resource, resource } from "../api/resource.ts";
+import { isTrue } from "../outcome/conditions.ts";
 
 const customResourceDefinitions = resource({
   group: "apiextensions.k8s.io",

@@ -1,14 +1,14 @@
-import type { Cache, CacheReader } from "../cache.ts";
-import { Client } from "../client.ts";
-import type { Clock } from "../clock.ts";
-import { staticCredentials } from "../credentials.ts";
-import { silentLogger } from "../logger.ts";
-import { type KubeObject, keyOf } from "../object.ts";
-import type { EventInput } from "../outcome.ts";
-import type { Context } from "../reconciler.ts";
-import { Recorder } from "../recorder.ts";
-import { apiVersionOf, type Resource } from "../resource.ts";
-import { type IndexFunction, Store } from "../store.ts";
+import { Client } from "../api/client.ts";
+import { staticCredentials } from "../api/credentials.ts";
+import { type KubeObject, keyOf } from "../api/object.ts";
+import { apiVersionOf, type Resource } from "../api/resource.ts";
+import type { Cache, CacheReader } from "../cache/cache.ts";
+import { type IndexFunction, Store } from "../cache/store.ts";
+import type { Clock } from "../core/clock.ts";
+import { silentLogger } from "../core/logger.ts";
+import type { EventInput } from "../outcome/outcome.ts";
+import type { Context } from "../outcome/reconciler.ts";
+import { Recorder } from "../outcome/recorder.ts";
 import { VirtualClock } from "./virtual-clock.ts";
 
 /** The indexes of a fake cache, by resource. */

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import type { Client } from "../client.ts";
-import { configMaps, resource } from "../resource.ts";
+import type { Client } from "../api/client.ts";
+import { configMaps, resource } from "../api/resource.ts";
 import { FakeApiServer } from "./fake-api-server.ts";
 
 const widgets = resource({ group: "example.dev", version: "v1", kind: "Widget", plural: "widgets" });

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { Informer } from "../cache.ts";
-import { silentLogger } from "../logger.ts";
-import { configMaps, resource } from "../resource.ts";
+import { configMaps, resource } from "../api/resource.ts";
+import { Informer } from "../cache/cache.ts";
+import { silentLogger } from "../core/logger.ts";
 import { eventually, FakeApiServer, OperatorRunner, VirtualClock } from "./index.ts";
 
 const widgets = resource({ group: "example.dev", version: "v1", kind: "Widget", plural: "widgets" });

@@ -1,7 +1,7 @@
-import type { Client } from "../client.ts";
+import type { Client } from "../api/client.ts";
+import type { Resource } from "../api/resource.ts";
+import { jsonLogger, type LogLevel } from "../core/logger.ts";
 import { Operator, type OperatorOptions } from "../handlers/operator.ts";
-import { jsonLogger, type LogLevel } from "../logger.ts";
-import type { Resource } from "../resource.ts";
 import { FakeApiServer } from "./fake-api-server.ts";
 
 export interface OperatorRunnerOptions extends Omit<OperatorOptions, "client" | "kubeConfig" | "logger"> {

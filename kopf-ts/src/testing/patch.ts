@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from "node:util";
-import type { JsonPatchOperation } from "../client.ts";
+import type { JsonPatchOperation } from "../api/client.ts";
 
-export { mergePatch } from "../merge-patch.ts";
+export { mergePatch } from "../api/merge-patch.ts";
 
 type Json = unknown;
 type Tree = Record<string, Json>;

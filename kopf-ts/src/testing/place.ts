@@ -1,5 +1,5 @@
-import type { KubeObject } from "../object.ts";
-import { nameOf } from "../resource.ts";
+import type { KubeObject } from "../api/object.ts";
+import { nameOf } from "../api/resource.ts";
 
 /** Where a path leads. */
 export interface Place {

@@ -1,8 +1,8 @@
 import { randomUUID } from "node:crypto";
 import { isDeepStrictEqual } from "node:util";
-import { ApiError } from "../api-error.ts";
-import { timestamp } from "../conditions.ts";
-import { type KubeObject, keyOf } from "../object.ts";
+import { ApiError } from "../api/api-error.ts";
+import { type KubeObject, keyOf } from "../api/object.ts";
+import { timestamp } from "../outcome/conditions.ts";
 
 /** One change, as watches hear it. */
 export interface Recorded {

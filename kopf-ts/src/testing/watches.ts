@@ -1,5 +1,5 @@
 import type { ServerResponse } from "node:http";
-import type { KubeObject } from "../object.ts";
+import type { KubeObject } from "../api/object.ts";
 import type { Recorded, Storage } from "./storage.ts";
 
 interface Selection {

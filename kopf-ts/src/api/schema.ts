@@ -1,0 +1,42 @@
+import { messageOf } from "../core/thrown.ts";
+import { isTree } from "../core/tree.ts";
+import { describe, type KubeObject } from "./object.ts";
+import type { Resource } from "./resource.ts";
+
+/** Anything that parses as zod does: `z.object({ spec: z.object({ size: z.number() }) })`. */
+export interface ObjectSchema<T extends object = object> {
+  parse(value: unknown): T;
+}
+
+/** The server holds an object that is not what the resource's schema says. */
+export class InvalidObjectError extends Error {
+  constructor(object: KubeObject, cause: unknown) {
+    const why = messageOf(cause);
+    super(`${describe(object)} is not what its schema says; correct the object or the schema: ${why}`, { cause });
+    this.name = "InvalidObjectError";
+  }
+}
+
+/**
+ * The object as the resource's schema parses it; the object itself if there is no schema. `metadata` stays as the server
+ * sent it, and so do fields that the schema does not answer; in status at any depth, for that is written back whole.
+ */
+export function parseObject<T extends KubeObject>(resource: Resource<T>, object: T): T {
+  if (!resource.schema) return object;
+  try {
+    const parsed = resource.schema.parse(object);
+    const status = "status" in parsed ? { status: overlaid(object.status, parsed.status) } : {};
+    return { ...object, ...parsed, ...status, apiVersion: object.apiVersion, kind: object.kind, metadata: object.metadata };
+  } catch (error) {
+    throw new InvalidObjectError(object, error);
+  }
+}
+
+/** What was parsed, with all that it leaves out. */
+function overlaid(sent: unknown, parsed: unknown): unknown {
+  if (Array.isArray(sent) && Array.isArray(parsed)) {
+    return sent.length === parsed.length ? parsed.map((item, i) => overlaid(sent[i], item)) : parsed;
+  }
+  if (!isTree(sent) || !isTree(parsed)) return parsed;
+  return { ...sent, ...Object.fromEntries(Object.entries(parsed).map(([name, value]) => [name, overlaid(sent[name], value)])) };
+}

@@ -1,0 +1,307 @@
+import { type Client, type Selector, selectorText } from "../api/client.ts";
+import { type KubeObject, keyOf, type ObjectKey } from "../api/object.ts";
+import { nameOf, type Resource } from "../api/resource.ts";
+import { InvalidObjectError, parseObject } from "../api/schema.ts";
+import type { Clock } from "../core/clock.ts";
+import type { Logger } from "../core/logger.ts";
+import { Reflector, type ReflectorObserver } from "./reflector.ts";
+import { type Change, type FreezeDepth, type IndexFunction, Store } from "./store.ts";
+
+/** Reads that cost no request. Objects are frozen and shared: copy what you want to change. */
+export interface CacheReader<T extends KubeObject = KubeObject> {
+  get(key: ObjectKey): T | undefined;
+  /** All of them, or those in a namespace, or those whose labels are all equal to the selector's. */
+  list(options?: { namespace?: string; labels?: Readonly<Record<string, string>> }): T[];
+  /** Those that the index of that name files under `value`. */
+  byIndex(name: string, value: string): T[];
+}
+
+/** `cache(pods).get({ namespace, name })`. A cache that was asked for with a selection is found with the same selection. */
+export type Cache = <T extends KubeObject>(resource: Resource<T>, selection?: CacheSelection) => CacheReader<T>;
+
+export type ChangeHandler<T extends KubeObject> = (change: Change<T>) => void;
+
+export interface CacheSelection {
+  readonly labelSelector?: Selector;
+  readonly fieldSelector?: Selector;
+  /** Objects come with nothing but `metadata`: a fraction of the memory where labels, owners or existence are enough. */
+  readonly metadataOnly?: boolean;
+}
+
+export interface InformerOptions<T extends KubeObject> extends CacheSelection {
+  readonly client: Client;
+  readonly resource: Resource<T>;
+  /** One list and watch for each; empty: all namespaces at once. */
+  readonly namespaces?: readonly string[];
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly random?: () => number;
+  readonly freeze?: FreezeDepth;
+  readonly pageSize?: number;
+  /** As in Reflector. */
+  readonly watchList?: boolean;
+  /** Tells the handlers of every object again (as updated, old and new the same) after so long, ±10 %; no request is made. Default: never. */
+  readonly resyncSeconds?: number;
+  readonly observer?: ReflectorObserver;
+}
+
+/** An object that does not fit the schema of its resource, as the server sent it. */
+export interface Unfit<T extends KubeObject> {
+  readonly object: T;
+  readonly error: InvalidObjectError;
+}
+
+/** One shared cache of one resource: reflectors fill its store, handlers hear what changed. */
+export class Informer<T extends KubeObject> implements CacheReader<T> {
+  readonly resource: Resource<T>;
+  readonly #options: InformerOptions<T>;
+  readonly #store: Store<T>;
+  readonly #handlers: ChangeHandler<T>[] = [];
+  readonly #unfit = new Map<string, Unfit<T>>();
+  readonly #unfitHandlers: ((object: T) => void)[] = [];
+  readonly #namespaces: readonly (string | undefined)[];
+  readonly #unsynced: Set<string | undefined>;
+  readonly #synced = Promise.withResolvers<void>();
+  #lastError: Error | undefined;
+
+  constructor(options: InformerOptions<T>) {
+    this.resource = options.resource;
+    this.#options = options;
+    const indexFailed = (index: string, { metadata }: T, error: unknown) =>
+      options.logger.error(
+        `the index ${index} has no values for ${options.resource.kind} ${keyOf(metadata)}, which is filed nowhere in it`,
+        { error },
+      );
+    this.#store = new Store<T>({ freeze: options.freeze, indexFailed });
+    this.#namespaces = options.resource.namespaced && options.namespaces?.length ? options.namespaces : [undefined];
+    this.#unsynced = new Set(this.#namespaces);
+  }
+
+  /** Whether every object of the first list has reached the handlers. */
+  get hasSynced(): boolean {
+    return this.#unsynced.size === 0;
+  }
+
+  /** Resolves when `hasSynced` becomes true. */
+  get synced(): Promise<void> {
+    return this.#synced.promise;
+  }
+
+  /** The last thing that went wrong: what a sync that does not come should say. */
+  get lastError(): Error | undefined {
+    return this.#lastError;
+  }
+
+  get size(): number {
+    return this.#store.size;
+  }
+
+  /** Hears every change from now on; what is known already comes first, as added. A handler that throws is logged and harms nobody else. */
+  onChange(handler: ChangeHandler<T>): void {
+    this.#handlers.push(handler);
+    for (const object of this.#store.values()) this.#tell(handler, { type: "added", object, initial: true });
+  }
+
+  /** Hears of every object, as the server sent it, that does not fit the schema of the resource: whenever it changes without coming to fit. */
+  onUnfit(handler: (object: T) => void): void {
+    this.#unfitHandlers.push(handler);
+    for (const { object } of this.#unfit.values()) handler(object);
+  }
+
+  /** The object as it is now, if that does not fit the schema; `get` answers the last state that did, if one is known. */
+  unfit(key: ObjectKey): Unfit<T> | undefined {
+    return this.#unfit.get(keyOf(key));
+  }
+
+  get unfitSize(): number {
+    return this.#unfit.size;
+  }
+
+  /** Files objects under what `values` answers for them, for `byIndex`. */
+  indexField(name: string, values: IndexFunction<T>): this {
+    this.#store.addIndex(name, values);
+    return this;
+  }
+
+  get(key: ObjectKey): T | undefined {
+    return this.#store.get(keyOf(key));
+  }
+
+  list(options: { namespace?: string; labels?: Readonly<Record<string, string>> } = {}): T[] {
+    const { namespace, labels } = options;
+    const wanted = Object.entries(labels ?? {});
+    const found: T[] = [];
+    for (const object of this.#store.values()) {
+      if (namespace !== undefined && object.metadata.namespace !== namespace) continue;
+      if (wanted.every(([name, value]) => object.metadata.labels?.[name] === value)) found.push(object);
+    }
+    return found;
+  }
+
+  byIndex(name: string, value: string): T[] {
+    return this.#store.byIndex(name, value);
+  }
+
+  /** Whether its objects have nothing but `metadata`. */
+  get metadataOnly(): boolean {
+    return this.#options.metadataOnly ?? false;
+  }
+
+  /** Lists and watches until the signal aborts; resolves once no request is left. */
+  async run(signal: AbortSignal): Promise<void> {
+    this.#scheduleResync(signal);
+    await Promise.all(this.#namespaces.map((namespace) => this.#reflector(namespace).run(signal)));
+  }
+
+  #reflector(namespace: string | undefined): Reflector<T> {
+    const { resource, observer, ...options } = this.#options;
+    const inScope = (object: T) => namespace === undefined || object.metadata.namespace === namespace;
+    const sink = {
+      replace: (objects: readonly T[]) => {
+        const listed = new Set(objects.map(({ metadata }) => keyOf(metadata)));
+        for (const [key, { object }] of this.#unfit) if (inScope(object) && !listed.has(key)) this.#unfit.delete(key);
+        const parsed = resource.schema ? objects.map((object) => this.#fit(object)).filter((object) => object !== undefined) : objects;
+        this.#publish(this.#store.replace(parsed, this.#unsynced.has(namespace), inScope));
+        this.#lastError = undefined;
+        this.#unsynced.delete(namespace);
+        if (this.#unsynced.size === 0) this.#synced.resolve();
+      },
+      put: (object: T) => {
+        const known = this.#store.get(keyOf(object.metadata));
+        const fitting = this.#fit(object);
+        if (fitting) this.#publish(this.#store.put(fitting));
+        else if (known && known.metadata.uid !== object.metadata.uid) this.#publish(this.#store.remove(known));
+      },
+      remove: (object: T) => {
+        const key = keyOf(object.metadata);
+        const unfit = this.#unfit.get(key);
+        if (unfit?.object.metadata.uid === object.metadata.uid) this.#unfit.delete(key);
+        // Whoever was told of it is told of its end in the last state that fitted; the others' queues hear of it here.
+        const told = this.#store.remove({ ...(this.#parse(object) ?? this.#store.get(key) ?? object), metadata: object.metadata });
+        this.#publish(told);
+        if (unfit && told.length === 0) this.#tellUnfit(object);
+      },
+    };
+    const watched: ReflectorObserver = {
+      ...observer,
+      failed: (error, retryMilliseconds) => {
+        this.#lastError = error;
+        const fields = { resource: nameOf(resource), namespace, error: error.message, retryMilliseconds: Math.round(retryMilliseconds) };
+        this.#options.logger.warn(`the cache of ${nameOf(resource)} lost touch with the server and tries again`, fields);
+        observer?.failed?.(error, retryMilliseconds);
+      },
+    };
+    return new Reflector({ ...options, resource, sink, namespace, observer: watched });
+  }
+
+  #scheduleResync(signal: AbortSignal): void {
+    const { resyncSeconds, clock, random = Math.random } = this.#options;
+    if (!resyncSeconds || signal.aborted) return;
+    const cancel = clock.schedule(resyncSeconds * 1000 * (0.9 + 0.2 * random()), () => {
+      signal.removeEventListener("abort", cancel);
+      if (this.hasSynced) this.#publish([...this.#store.values()].map((object) => ({ type: "updated", object, old: object })));
+      this.#scheduleResync(signal);
+    });
+    signal.addEventListener("abort", cancel, { once: true });
+  }
+
+  /** The object as the schema answers it. One that does not fit is noted and told of; what stays known of it is its last fitting state. */
+  #fit(object: T): T | undefined {
+    const key = keyOf(object.metadata);
+    const fitting = this.#parse(object, (error) => this.#unfit.set(key, { object, error }));
+    if (fitting) {
+      this.#unfit.delete(key);
+      return fitting;
+    }
+    this.#options.logger.error("an object does not fit the schema of its resource; the last state that did stays in the cache", {
+      error: this.#unfit.get(key)?.error,
+    });
+    this.#tellUnfit(object);
+    const known = this.#store.get(key);
+    return known?.metadata.uid === object.metadata.uid ? known : undefined;
+  }
+
+  #parse(object: T, failed: (error: InvalidObjectError) => void = () => undefined): T | undefined {
+    if (!this.resource.schema || this.metadataOnly) return object;
+    try {
+      return parseObject(this.resource, object);
+    } catch (error) {
+      failed(error instanceof InvalidObjectError ? error : new InvalidObjectError(object, error));
+      return undefined;
+    }
+  }
+
+  #tellUnfit(object: T): void {
+    for (const handler of this.#unfitHandlers) handler(object);
+  }
+
+  #publish(changes: readonly Change<T>[]): void {
+    for (const change of changes) {
+      for (const handler of this.#handlers) this.#tell(handler, change);
+    }
+  }
+
+  #tell(handler: ChangeHandler<T>, change: Change<T>): void {
+    try {
+      handler(change);
+    } catch (error) {
+      const { kind, metadata } = change.object;
+      this.#options.logger.error(`a handler failed on a change of ${kind} ${keyOf(metadata)}; the others and the cache go on`, { error });
+    }
+  }
+}
+
+type Sizes = Pick<Informer<KubeObject>, "size" | "unfitSize">;
+
+/** All informers of a manager, shared by resource and selector. */
+export class Informers {
+  readonly #base: Omit<InformerOptions<KubeObject>, "resource" | keyof CacheSelection | "observer">;
+  readonly #observer: (resource: Resource, informer: () => Sizes) => ReflectorObserver;
+  readonly #informers = new Map<string, Informer<KubeObject>>();
+  #started = false;
+
+  constructor(
+    base: Omit<InformerOptions<KubeObject>, "resource" | keyof CacheSelection | "observer">,
+    observer: (resource: Resource, informer: () => Sizes) => ReflectorObserver = () => ({}),
+  ) {
+    this.#base = base;
+    this.#observer = observer;
+  }
+
+  get all(): readonly Informer<KubeObject>[] {
+    return [...this.#informers.values()];
+  }
+
+  /** The informer for this selection, made on first demand. After the start there is nothing left to make: then only what exists is answered. */
+  of<T extends KubeObject>(resource: Resource<T>, selection: CacheSelection = {}): Informer<T> {
+    const id = `${resource.version}/${nameOf(resource)}|${selectorText(selection.labelSelector) ?? ""}|${selectorText(selection.fieldSelector) ?? ""}|${selection.metadataOnly ? "metadata" : ""}`;
+    const known = this.#informers.get(id) as Informer<T> | undefined;
+    if (known) return known;
+    if (this.#started) {
+      throw new Error(
+        `nothing caches ${nameOf(resource)} with this selection; call manager.cache(…), .owns(…) or .watches(…) with it before the manager starts`,
+      );
+    }
+    const observer = this.#observer(resource, () => informer);
+    const informer: Informer<T> = new Informer<T>({ ...(this.#base as InformerOptions<T>), ...selection, resource, observer });
+    this.#informers.set(id, informer as unknown as Informer<KubeObject>);
+    this.#base.client.resources.add(resource);
+    return informer;
+  }
+
+  /** What any of the informers of this resource knows of an object. */
+  find(resource: Resource, key: ObjectKey): KubeObject | undefined {
+    const name = nameOf(resource);
+    for (const informer of this.#informers.values()) {
+      const found = nameOf(informer.resource) === name ? informer.get(key) : undefined;
+      if (found) return found;
+    }
+    return undefined;
+  }
+
+  /** Starts every informer; the answer resolves once all have ended. */
+  run(signal: AbortSignal): Promise<unknown> {
+    this.#started = true;
+    return Promise.all(this.all.map((informer) => informer.run(signal)));
+  }
+}

@@ -1,0 +1,180 @@
+import { ApiError, isGone, isInvalid, SilentStreamError } from "../api/api-error.ts";
+import { type Client, endsInitialEvents, type Selector, type WatchEvent } from "../api/client.ts";
+import { type KubeObject, keyOf } from "../api/object.ts";
+import { nameOf, type Resource } from "../api/resource.ts";
+import { Backoff } from "../core/backoff.ts";
+import { type Clock, realClock, sleep } from "../core/clock.ts";
+
+/** Where a reflector puts what it sees. */
+export interface ReflectorSink<T extends KubeObject> {
+  /** The whole truth: what is not in `objects` is gone. */
+  replace(objects: readonly T[]): void;
+  put(object: T): void;
+  remove(object: T): void;
+}
+
+export interface ReflectorOptions<T extends KubeObject> {
+  readonly client: Client;
+  readonly resource: Resource<T>;
+  readonly sink: ReflectorSink<T>;
+  readonly namespace?: string;
+  readonly labelSelector?: Selector;
+  readonly fieldSelector?: Selector;
+  /** Objects a page of the list. Default 500. */
+  readonly pageSize?: number;
+  /** Only `metadata` is fetched. Default false. */
+  readonly metadataOnly?: boolean;
+  /** Fill the sink from the watch itself (WatchList) where the server can; it falls back to lists where it cannot. Default false. */
+  readonly watchList?: boolean;
+  readonly clock?: Clock;
+  readonly random?: () => number;
+  readonly observer?: ReflectorObserver;
+}
+
+export interface ReflectorObserver {
+  listed?(objects: number): void;
+  watchOpened?(): void;
+  /** Something went wrong; the next attempt comes after `retryMilliseconds`. */
+  failed?(error: Error, retryMilliseconds: number): void;
+}
+
+/** A watch that ends sooner than this with nothing to say did not work, however politely it was closed. */
+const shortestUsefulWatchMilliseconds = 1_000;
+
+/**
+ * Keeps a sink equal to what the server holds: lists in pages, watches from there on, resumes where a watch ended,
+ * lists again when the server no longer knows that place. The state machine is kube-rs's (kube-runtime/src/watcher.rs).
+ * It never gives up: whatever fails is tried again after 0.8 to 30 s. What is published is always whole: neither half a
+ * list nor a WatchList that was cut before its end mark reaches the sink.
+ */
+export class Reflector<T extends KubeObject> {
+  readonly #options: ReflectorOptions<T>;
+  readonly #clock: Clock;
+  readonly #backoff: Backoff;
+  /** Where the next watch starts; undefined: list first. */
+  #version: string | undefined;
+  #streamsLists: boolean;
+
+  constructor(options: ReflectorOptions<T>) {
+    this.#options = options;
+    this.#clock = options.clock ?? realClock;
+    this.#streamsLists = options.watchList ?? false;
+    this.#backoff = new Backoff({
+      clock: this.#clock,
+      ...(options.random ? { random: options.random } : {}),
+      firstMilliseconds: 800,
+      longestMilliseconds: 30_000,
+      resetAfterMilliseconds: 120_000,
+    });
+  }
+
+  /** Runs until the signal aborts; resolves once no request of its own is left. Never rejects. */
+  async run(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      try {
+        if (!this.#streamsLists) this.#version ??= await this.#list(signal);
+        if (!signal.aborted) await this.#watch(this.#version, signal);
+      } catch (error) {
+        if (!signal.aborted) await this.#recover(error as Error, signal);
+      }
+    }
+  }
+
+  async #list(signal: AbortSignal): Promise<string> {
+    const { client, resource, namespace, labelSelector, fieldSelector, pageSize, metadataOnly } = this.#options;
+    const list = await client.listAll(resource, {
+      namespace,
+      labelSelector,
+      fieldSelector,
+      limit: pageSize,
+      metadataOnly,
+      unparsed: true,
+      signal,
+    });
+    if (!signal.aborted) this.#publish(list.items);
+    return list.metadata.resourceVersion;
+  }
+
+  #publish(objects: readonly T[]): void {
+    this.#options.sink.replace(objects);
+    this.#options.observer?.listed?.(objects.length);
+  }
+
+  /** Without a version: a WatchList. */
+  async #watch(resourceVersion: string | undefined, signal: AbortSignal): Promise<void> {
+    const { client, resource, observer, namespace, labelSelector, fieldSelector, metadataOnly } = this.#options;
+    const selection = { namespace, labelSelector, fieldSelector, metadataOnly, signal };
+    const from = resourceVersion === undefined ? { sendInitialEvents: true } : { resourceVersion };
+    let gathered = resourceVersion === undefined ? new Map<string, T>() : undefined;
+    const opened = this.#clock.monotonic();
+    let heard = false;
+    const lasted = () => this.#clock.monotonic() - opened >= shortestUsefulWatchMilliseconds;
+    observer?.watchOpened?.();
+    try {
+      for await (const batch of client.watchBatches(resource, { ...selection, ...from })) {
+        if (signal.aborted) return;
+        heard = true;
+        for (const event of batch) {
+          if (gathered) gathered = this.#gather(gathered, event);
+          else this.#take(event);
+        }
+      }
+    } catch (error) {
+      return this.#forgive(error as Error, heard && lasted() && !gathered);
+    }
+    if (gathered && !signal.aborted) throw new Error(`the server ended the initial events of ${nameOf(resource)} before all had come`);
+    if (!heard && !lasted() && !signal.aborted) {
+      throw new Error(`the server ended the watch of ${nameOf(resource)} as soon as it began`);
+    }
+  }
+
+  /** A stream that was of use is no failure when it breaks: it is opened again at once, and waits start from the shortest again. */
+  #forgive(error: Error, wasOfUse: boolean): void {
+    if (!wasOfUse) throw error;
+    this.#backoff.reset();
+    if (error instanceof ApiError || error instanceof SilentStreamError) throw error;
+    this.#options.observer?.failed?.(error, 0);
+  }
+
+  #take(event: WatchEvent<T>): void {
+    if (event.type === "DELETED") this.#options.sink.remove(event.object);
+    else if (event.type !== "BOOKMARK") this.#options.sink.put(event.object);
+    this.#version = event.object.metadata.resourceVersion ?? this.#version;
+  }
+
+  /** Initial events come in no order of versions: nothing is published, and no version believed, before their end mark. */
+  #gather(gathered: Map<string, T>, event: WatchEvent<T>): Map<string, T> | undefined {
+    if (event.type === "BOOKMARK") {
+      // A server that does not know WatchList sends such bookmarks, and never an end mark.
+      if (!endsInitialEvents(event.object)) throw new WatchListUnknownError();
+      this.#publish([...gathered.values()]);
+      this.#version = event.object.metadata.resourceVersion;
+      return undefined;
+    }
+    const key = keyOf(event.object.metadata);
+    if (event.type === "DELETED") gathered.delete(key);
+    else gathered.set(key, event.object);
+    return gathered;
+  }
+
+  /** A WatchList that the server refuses or does not understand is not asked for again; one that broke is. */
+  #fallBack(error: Error): void {
+    const refused = isInvalid(error) || (error instanceof ApiError && error.status === 400);
+    if (refused || error instanceof WatchListUnknownError || error instanceof SilentStreamError) this.#streamsLists = false;
+  }
+
+  async #recover(error: Error, signal: AbortSignal): Promise<void> {
+    if (isGone(error)) this.#version = undefined;
+    if (this.#streamsLists && this.#version === undefined) this.#fallBack(error);
+    const asked = error instanceof ApiError ? (error.retryAfter ?? 0) * 1000 : 0;
+    const wait = error instanceof SilentStreamError ? 0 : Math.max(asked, this.#backoff.next());
+    this.#options.observer?.failed?.(error, wait);
+    if (wait > 0) await sleep(this.#clock, wait, signal);
+  }
+}
+
+class WatchListUnknownError extends Error {
+  constructor() {
+    super("the server sent no end mark after the initial events: it does not know WatchList, so lists are used");
+  }
+}

@@ -1,0 +1,169 @@
+import { type KubeObject, keyOf } from "../api/object.ts";
+
+/** One step in the life of an object, as a cache saw it. `initial`: it was there when the cache looked for the first time. */
+export type Change<T extends KubeObject> =
+  | { readonly type: "added"; readonly object: T; readonly initial: boolean }
+  | { readonly type: "updated"; readonly object: T; readonly old: T }
+  | { readonly type: "deleted"; readonly object: T };
+
+/** Whether a change is none: a resync tells of an object that is as it was. */
+export function isResync<T extends KubeObject>(change: Change<T>): boolean {
+  return change.type === "updated" && change.old === change.object;
+}
+
+/** The values under which an object is found. */
+export type IndexFunction<T extends KubeObject> = (object: T) => readonly string[] | string | undefined;
+
+/** Told of an object whose values an index function could not give. */
+export type IndexFailed<T extends KubeObject> = (index: string, object: T, error: unknown) => void;
+
+interface Index<T extends KubeObject> {
+  readonly name: string;
+  readonly values: IndexFunction<T>;
+  readonly keys: Map<string, Set<string>>;
+  /** Under which values each key is filed. */
+  readonly filed: Map<string, readonly string[]>;
+}
+
+export type FreezeDepth = "shallow" | "deep";
+
+/**
+ * What a cache knows of one resource, by key. Objects are frozen, never copied, and come without `managedFields`.
+ * Every method that takes news answers what changed; an object whose resource version is known already is no change,
+ * and one whose UID is new is the old one's deletion and another's creation.
+ */
+export class Store<T extends KubeObject> {
+  readonly #objects = new Map<string, T>();
+  readonly #indexes = new Map<string, Index<T>>();
+  readonly #freeze: FreezeDepth;
+  readonly #indexFailed: IndexFailed<T>;
+
+  constructor(options: { freeze?: FreezeDepth; indexFailed?: IndexFailed<T> } = {}) {
+    this.#freeze = options.freeze ?? "shallow";
+    this.#indexFailed = options.indexFailed ?? (() => undefined);
+  }
+
+  get size(): number {
+    return this.#objects.size;
+  }
+
+  get(key: string): T | undefined {
+    return this.#objects.get(key);
+  }
+
+  values(): IterableIterator<T> {
+    return this.#objects.values();
+  }
+
+  /** Adds an index, filled from what is there already. */
+  addIndex(name: string, values: IndexFunction<T>): void {
+    if (this.#indexes.has(name)) throw new Error(`the index ${name} exists already`);
+    const index: Index<T> = { name, values, keys: new Map(), filed: new Map() };
+    this.#indexes.set(name, index);
+    for (const [key, object] of this.#objects) this.#enter(index, key, object);
+  }
+
+  byIndex(name: string, value: string): T[] {
+    const index = this.#indexes.get(name);
+    if (!index) throw new Error(`there is no index ${name}; add it with indexField before the manager starts`);
+    const found: T[] = [];
+    for (const key of index.keys.get(value) ?? []) found.push(this.#objects.get(key) as T);
+    return found;
+  }
+
+  /** The news of an ADDED or MODIFIED event. */
+  put(object: T, initial = false): Change<T>[] {
+    const key = keyOf(object.metadata);
+    const old = this.#objects.get(key);
+    if (old && old.metadata.resourceVersion === object.metadata.resourceVersion && old.metadata.uid === object.metadata.uid) return [];
+    const stored = this.#seal(object);
+    this.#objects.set(key, stored);
+    for (const index of this.#indexes.values()) {
+      if (old) leave(index, key);
+      this.#enter(index, key, stored);
+    }
+    if (!old) return [{ type: "added", object: stored, initial }];
+    if (old.metadata.uid === stored.metadata.uid) return [{ type: "updated", object: stored, old }];
+    return [
+      { type: "deleted", object: old },
+      { type: "added", object: stored, initial: false },
+    ];
+  }
+
+  /** The news of a DELETED event. One that speaks of an older namesake changes nothing. */
+  remove(object: T): Change<T>[] {
+    const key = keyOf(object.metadata);
+    const old = this.#objects.get(key);
+    if (!old || old.metadata.uid !== object.metadata.uid) return [];
+    this.#drop(key);
+    return [{ type: "deleted", object: this.#seal(object) }];
+  }
+
+  /** The news of a whole list. Objects within `scope` that are not in it are gone: their last known state is deleted. */
+  replace(objects: readonly T[], initial: boolean, scope: (object: T) => boolean = () => true): Change<T>[] {
+    const listed = new Set(objects.map((object) => keyOf(object.metadata)));
+    const changes: Change<T>[] = [];
+    for (const [key, old] of this.#objects) {
+      if (listed.has(key) || !scope(old)) continue;
+      this.#drop(key);
+      changes.push({ type: "deleted", object: old });
+    }
+    for (const object of objects) changes.push(...this.put(object, initial));
+    return changes;
+  }
+
+  #drop(key: string): void {
+    this.#objects.delete(key);
+    for (const index of this.#indexes.values()) leave(index, key);
+  }
+
+  /** An object whose values can't be had is filed nowhere; it is cached, and told of, all the same. */
+  #enter(index: Index<T>, key: string, object: T): void {
+    let values: readonly string[];
+    try {
+      values = valuesOf(index, object);
+    } catch (error) {
+      this.#indexFailed(index.name, object, error);
+      return;
+    }
+    if (values.length > 0) index.filed.set(key, values);
+    for (const value of values) {
+      const keys = index.keys.get(value);
+      if (keys) keys.add(key);
+      else index.keys.set(value, new Set([key]));
+    }
+  }
+
+  #seal(object: T): T {
+    // Not deleted: that would turn the object into a slow, large dictionary.
+    if (object.metadata.managedFields) object.metadata.managedFields = undefined;
+    if (this.#freeze === "deep") return deepFreeze(object);
+    Object.freeze(object.metadata);
+    const { spec, status } = object;
+    if (spec) Object.freeze(spec);
+    if (status) Object.freeze(status);
+    return Object.freeze(object);
+  }
+}
+
+function leave<T extends KubeObject>(index: Index<T>, key: string): void {
+  for (const value of index.filed.get(key) ?? []) {
+    const keys = index.keys.get(value);
+    keys?.delete(key);
+    if (keys?.size === 0) index.keys.delete(value);
+  }
+  index.filed.delete(key);
+}
+
+function valuesOf<T extends KubeObject>(index: Index<T>, object: T): readonly string[] {
+  const values = index.values(object);
+  if (values === undefined) return [];
+  return typeof values === "string" ? [values] : values;
+}
+
+function deepFreeze<T extends object>(value: T): T {
+  for (const part of Object.values(value)) {
+    if (typeof part === "object" && part !== null && !Object.isFrozen(part)) deepFreeze(part);
+  }
+  return Object.freeze(value);
+}

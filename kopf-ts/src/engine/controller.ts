@@ -1,0 +1,409 @@
+import { randomUUID } from "node:crypto";
+import { ApiError } from "../api/api-error.ts";
+import type { Client } from "../api/client.ts";
+import { type KubeObject, keyOf, type ObjectKey, parseKey } from "../api/object.ts";
+import { isBuiltin, type Resource } from "../api/resource.ts";
+import type { Cache, CacheSelection, Informer, Informers } from "../cache/cache.ts";
+import { type Change, isResync } from "../cache/store.ts";
+import { attentive } from "../core/attentive.ts";
+import { type Clock, realClock } from "../core/clock.ts";
+import { Deadline } from "../core/deadline.ts";
+import type { Logger } from "../core/logger.ts";
+import { checkNumbers } from "../core/numbers.ts";
+import { Running } from "../core/running.ts";
+import { errorOf, isHonestError } from "../core/thrown.ts";
+import { Turn } from "../core/turn.ts";
+import { isOutcome, type Outcome, stalled, unchanged } from "../outcome/outcome.ts";
+import { refersTo } from "../outcome/owner.ts";
+import type { Predicate } from "../outcome/predicate.ts";
+import { type Context, type Reconciler, TerminalError } from "../outcome/reconciler.ts";
+import type { Recorder } from "../outcome/recorder.ts";
+import { invalidReason, isOnlyRetrying } from "../outcome/status.ts";
+import { OutcomeWriter } from "../outcome/writer.ts";
+import type { Metrics, ReconcileResult } from "./metrics.ts";
+import { type AddOptions, type QueueOptions, WorkQueue } from "./queue.ts";
+import type { Stragglers } from "./stragglers.ts";
+
+/** Keys of the first list, and of resyncs, yield to live changes (controller-runtime: `LowPriority`). */
+export const initialListPriority = -100;
+
+const failuresBeforeReport = 3;
+
+/** Between two passes of an object that asks for the next `atOnce` time and again. */
+const longestStepMilliseconds = 1_000;
+
+export interface ControllerOptions {
+  /** Passes at the same time; never two for one object. Default 4. */
+  readonly maxConcurrentReconciles?: number;
+  /** Then the signal aborts and the pass counts as failed. Default 300. */
+  readonly reconcileTimeoutSeconds?: number;
+  /** For server-side apply. Default: the controller's name. */
+  readonly fieldManager?: string;
+  readonly clock?: Clock;
+  /** Says on the object itself, in its condition Reconciling, when its passes keep failing. Only for kinds whose status is ours. Default false. */
+  readonly reportFailures?: boolean;
+  /**
+   * Says on the object itself, in its conditions, that it does not fit the schema of its resource. Default true; never for
+   * kinds that Kubernetes brings, whose status is not ours. An Event and a line in the log tell of it in any case.
+   */
+  readonly reportInvalid?: boolean;
+  /** Runs only while this process leads. Default true. */
+  readonly needLeaderElection?: boolean;
+  readonly firstBackoffMilliseconds?: QueueOptions["firstBackoffMilliseconds"];
+  readonly longestBackoffMilliseconds?: QueueOptions["longestBackoffMilliseconds"];
+}
+
+export interface SourceOptions<T extends KubeObject> extends CacheSelection {
+  readonly predicate?: Predicate<T>;
+}
+
+/** The objects to reconcile because this one changed. Asked for the old and the new state of an update. */
+export type MapFunction<T extends KubeObject> = (object: T, cache: Cache) => Iterable<ObjectKey>;
+
+/** What a manager lends its controllers. */
+export interface Surroundings {
+  readonly client: Client;
+  /** The client of those who need leadership: its writes are refused once this process does not lead any more. */
+  readonly leaderClient: Client;
+  /** Whether this process may act as the leader now. */
+  readonly leads: () => boolean;
+  readonly stragglers: Stragglers;
+  readonly informers: Informers;
+  readonly cache: Cache;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly metrics: Metrics;
+  readonly recorder: (controller: string) => Recorder;
+}
+
+/** A controller in the making: what it looks after, what wakes it, how it runs. `complete` finishes it. */
+export class ControllerBuilder<T extends KubeObject = KubeObject> {
+  readonly #name: string;
+  readonly #surroundings: Surroundings;
+  readonly #register: (controller: Controller<KubeObject>) => void;
+  readonly #sources: ((controller: Controller<T>) => void)[] = [];
+  #resource: Resource<T> | undefined;
+  #informer: Informer<T> | undefined;
+  #options: ControllerOptions = {};
+
+  /** Use `manager.controller(name)`. */
+  constructor(name: string, surroundings: Surroundings, register: (controller: Controller<KubeObject>) => void) {
+    this.#name = name;
+    this.#surroundings = surroundings;
+    this.#register = register;
+  }
+
+  /** The kind this controller looks after: each of its objects is reconciled. */
+  for<U extends KubeObject>(resource: Resource<U>, options: SourceOptions<U> = {}): ControllerBuilder<U> {
+    const self = this as unknown as ControllerBuilder<U>;
+    const informer = this.#surroundings.informers.of(resource, options);
+    self.#resource = resource;
+    self.#informer = informer;
+    self.#sources.push((controller) =>
+      controller.listen(
+        informer,
+        (object) => [object.metadata],
+        (change) => !isOnlyRetrying(change) && (options.predicate?.(change) ?? true),
+      ),
+    );
+    self.#sources.push((controller) => informer.onUnfit(({ metadata }) => controller.enqueue(metadata)));
+    return self;
+  }
+
+  /** Changes of what its objects control reconcile the controller of the old and of the new state. */
+  owns<U extends KubeObject>(resource: Resource<U>, options: SourceOptions<U> = {}): this {
+    const informer = this.#surroundings.informers.of(resource, options);
+    this.#sources.push((controller) => controller.listen(informer, (object) => ownersOf(object, controller.resource), options.predicate));
+    return this;
+  }
+
+  /** Changes of anything else reconcile what `map` answers. */
+  watches<U extends KubeObject>(resource: Resource<U>, map: MapFunction<U>, options: SourceOptions<U> = {}): this {
+    const informer = this.#surroundings.informers.of(resource, options);
+    const { cache } = this.#surroundings;
+    this.#sources.push((controller) => controller.listen(informer, (object) => map(object, cache), options.predicate));
+    return this;
+  }
+
+  withOptions(options: ControllerOptions): this {
+    checkNumbers(`controller ${this.#name}`, options, {
+      maxConcurrentReconciles: "a count above zero",
+      reconcileTimeoutSeconds: "a time above zero",
+      firstBackoffMilliseconds: "a time above zero",
+      longestBackoffMilliseconds: "a time above zero",
+    });
+    this.#options = { ...this.#options, ...options };
+    return this;
+  }
+
+  complete(reconcile: Reconciler<T>): Controller<T> {
+    if (!this.#resource || !this.#informer) throw new Error(`controller ${this.#name} looks after nothing; call .for(resource) first`);
+    const parts = { name: this.#name, resource: this.#resource, informer: this.#informer, reconcile, options: this.#options };
+    const controller = new Controller<T>(parts, this.#surroundings);
+    for (const source of this.#sources) source(controller);
+    this.#register(controller as unknown as Controller<KubeObject>);
+    return controller;
+  }
+}
+
+/** The keys of the controllers among an object's owners that are of this kind; cluster-scoped owners have no namespace. */
+function ownersOf(object: KubeObject, resource: Resource): ObjectKey[] {
+  const keys: ObjectKey[] = [];
+  for (const reference of object.metadata.ownerReferences ?? []) {
+    if (reference.controller !== true || !refersTo(reference, resource)) continue;
+    keys.push(resource.namespaced ? { namespace: object.metadata.namespace, name: reference.name } : { name: reference.name });
+  }
+  return keys;
+}
+
+interface ControllerParts<T extends KubeObject> {
+  readonly name: string;
+  readonly resource: Resource<T>;
+  readonly informer: Informer<T>;
+  readonly reconcile: Reconciler<T>;
+  readonly options: ControllerOptions;
+}
+
+/**
+ * Reconciles the objects of one kind: level-triggered, each object by one worker at a time, whatever fails again later.
+ * Nothing begins once the queue is closed, the signal aborted or leadership lost: that is asked at every take, and again
+ * right before every call and every write.
+ */
+export class Controller<T extends KubeObject> {
+  readonly name: string;
+  readonly resource: Resource<T>;
+  readonly needLeaderElection: boolean;
+  readonly #informer: Informer<T>;
+  readonly #reconcile: Reconciler<T>;
+  readonly #surroundings: Surroundings;
+  readonly #client: Client;
+  readonly #clock: Clock;
+  readonly #logger: Logger;
+  readonly #queue: WorkQueue;
+  readonly #writer: OutcomeWriter;
+  readonly #counts: ReturnType<Metrics["controller"]>;
+  readonly #workers: number;
+  readonly #timeoutSeconds: number;
+  readonly #reportFailures: boolean;
+  readonly #reportInvalid: boolean;
+  /** What the Events said of objects that do not fit, by key: each sentence is said once. */
+  readonly #toldInvalid = new Map<string, string>();
+  readonly #turn = new Turn();
+  readonly #abort = new AbortController();
+  readonly #stragglers = new Set<Promise<void>>();
+  #recorder: Recorder | undefined;
+  #running: Promise<unknown> = Promise.resolve();
+
+  /** Use `manager.controller(name)`. */
+  constructor(parts: ControllerParts<T>, surroundings: Surroundings) {
+    const { name, resource, informer, reconcile, options } = parts;
+    this.name = name;
+    this.resource = resource;
+    this.needLeaderElection = options.needLeaderElection ?? true;
+    this.#informer = informer;
+    this.#reconcile = reconcile;
+    this.#surroundings = surroundings;
+    if (this.needLeaderElection) attentive(this.#abort.signal, surroundings.leads);
+    this.#client = this.needLeaderElection ? surroundings.leaderClient : surroundings.client;
+    this.#clock = options.clock ?? surroundings.clock ?? realClock;
+    this.#logger = surroundings.logger.child({ controller: name });
+    this.#workers = options.maxConcurrentReconciles ?? 4;
+    this.#timeoutSeconds = options.reconcileTimeoutSeconds ?? 300;
+    this.#counts = surroundings.metrics.controller(name, this.#workers);
+    const { firstBackoffMilliseconds, longestBackoffMilliseconds } = options;
+    const observer = surroundings.metrics.queue(name);
+    this.#queue = new WorkQueue({ clock: this.#clock, observer, firstBackoffMilliseconds, longestBackoffMilliseconds });
+    surroundings.metrics.watchQueue(name, this.#queue);
+    surroundings.metrics.watchStragglers(name, () => surroundings.stragglers.count(name));
+    const fieldManager = options.fieldManager ?? name;
+    this.#reportFailures = options.reportFailures ?? false;
+    this.#reportInvalid = (options.reportInvalid ?? true) && !isBuiltin(resource);
+    const cached = (of: Resource, key: ObjectKey) => surroundings.informers.find(of, key);
+    this.#writer = new OutcomeWriter({ client: this.#client, resource, fieldManager, clock: this.#clock, cached });
+  }
+
+  /** Asks for a pass from outside the API: a message, a timer, a probe. */
+  enqueue(key: ObjectKey, options?: AddOptions): void {
+    this.#queue.add(keyOf(key), options);
+  }
+
+  /** Lets an informer's changes wake the objects that `map` answers, for the old and the new state. */
+  listen<U extends KubeObject>(informer: Informer<U>, map: (object: U) => Iterable<ObjectKey>, predicate?: Predicate<U>): void {
+    informer.onChange((change) => {
+      if (predicate && !predicate(change)) return;
+      const keys = new Set<string>();
+      for (const key of map(change.object)) keys.add(keyOf(key));
+      if (change.type === "updated" && !isResync(change)) for (const key of map(change.old)) keys.add(keyOf(key));
+      const priority = isInitial(change) || isResync(change) ? initialListPriority : 0;
+      for (const key of keys) this.#queue.add(key, { priority });
+    });
+  }
+
+  /** Starts the workers. Call once the caches have synced. */
+  start(): void {
+    this.#recorder = this.#surroundings.recorder(this.name);
+    this.#running = Promise.all(Array.from({ length: this.#workers }, () => this.#work()));
+  }
+
+  /** Takes on nothing more; resolves once what runs has ended. */
+  async drain(): Promise<void> {
+    this.#queue.close();
+    await this.#running;
+    await Promise.all(this.#stragglers);
+  }
+
+  /** Aborts what runs. */
+  abort(reason: Error): void {
+    this.#queue.close();
+    this.#abort.abort(reason);
+  }
+
+  /** Between two passes others get their turn, however fast keys come back. */
+  async #work(): Promise<void> {
+    while (this.#mayBegin()) {
+      const taken = this.#queue.tryTake() ?? (await this.#queue.take());
+      if (!taken) return;
+      await this.#pass(taken.key, taken.priority);
+      await this.#turn.ending();
+    }
+  }
+
+  #mayBegin(): boolean {
+    return !this.#abort.signal.aborted && !this.#queue.closed;
+  }
+
+  /** One pass over one key. Never throws; gives the key back when the pass has really ended. */
+  async #pass(key: string, priority: number): Promise<void> {
+    const object = this.#mayBegin() ? this.#read(key) : undefined;
+    if (!object) return this.#drop(key);
+    const started = this.#clock.monotonic();
+    const reconcileID = randomUUID();
+    const recorder = this.#recorder as Recorder;
+    const logger = this.#logger.child({ kind: this.resource.kind, object: key, reconcileID });
+    const late = () => new Error(`the reconcile took longer than ${this.#timeoutSeconds} s`);
+    const deadline = new Deadline(this.#clock, this.#timeoutSeconds, this.#abort.signal, late);
+    this.#counts.started();
+    let result: ReconcileResult = "error";
+    const running = new Running();
+    const outlasts = (straggler: Promise<unknown>) => running.add(straggler);
+    const pass = running.add(this.#reconcileAndWrite(object, { logger, recorder, reconcileID, signal: deadline.signal, outlasts }));
+    try {
+      const { outcome, written } = await Promise.race([pass, deadline.passed]);
+      result = this.#settle(key, priority, outcome, written);
+    } catch (thrown) {
+      const error = errorOf(thrown);
+      if (!isHonestError(thrown)) this.#counts.panicked();
+      if (deadline.expired) this.#counts.timedOut();
+      this.#fail(key, priority, error, logger);
+      if (this.#isWorthReporting(key, error)) await this.#writer.report(object, error, { logger, recorder, signal: this.#abort.signal });
+    } finally {
+      this.#counts.ended(result, (this.#clock.monotonic() - started) / 1000);
+      if (deadline.expired) {
+        logger.warn("the reconcile took too long; its object waits until it has ended", { timeoutSeconds: this.#timeoutSeconds });
+      }
+      deadline.clear();
+      this.#release(key, running);
+    }
+  }
+
+  /** The object as the cache has it. One that stopped fitting its schema comes in its last fitting state, or as it is if none is known, and with the metadata that it has now. */
+  #read(key: string): T | undefined {
+    const known = this.#informer.get(parseKey(key));
+    const unfit = this.#informer.unfit(parseKey(key));
+    if (!unfit) this.#toldInvalid.delete(key);
+    return unfit ? Object.freeze({ ...(known ?? unfit.object), metadata: unfit.object.metadata }) : known;
+  }
+
+  /** The object is gone, or nothing may begin any more. */
+  #drop(key: string): void {
+    this.#queue.forget(key);
+    this.#writer.forget(key);
+    this.#queue.done(key);
+  }
+
+  async #reconcileAndWrite(object: T, pass: Pick<Context, "logger" | "recorder" | "reconcileID" | "signal" | "outlasts">) {
+    const key = keyOf(object.metadata);
+    const failing = this.#queue.failures(key) >= failuresBeforeReport;
+    const unfit = this.#informer.unfit(object.metadata);
+    if (unfit && !object.metadata.deletionTimestamp) {
+      const outcome = this.#complain(key, unfit.error, pass.recorder, unfit.object);
+      const written = this.#reportInvalid ? await this.#writer.write(unfit.object, outcome, { ...pass, failing }) : "done";
+      return { outcome, written } as const;
+    }
+    const ctx: Context = { client: this.#client, cache: this.#surroundings.cache, clock: this.#clock, ...pass };
+    const outcome = await this.#reconcile(object, ctx);
+    pass.signal.throwIfAborted();
+    this.#check(outcome);
+    return { outcome, written: await this.#writer.write(object, outcome, { ...pass, failing }) };
+  }
+
+  #check(outcome: Outcome): void {
+    if (!isOutcome(outcome))
+      throw new TypeError(`controller ${this.name} answered no Outcome; answer ready(…), unchanged() or another of them`);
+    if (this.#informer.metadataOnly && (outcome.kind !== "unchanged" || outcome.conditions.length > 0)) {
+      throw new TerminalError(
+        `controller ${this.name} sees only the metadata of ${this.resource.plural}, so their status cannot be written; answer unchanged(), or cache them whole`,
+      );
+    }
+  }
+
+  /** What is said of an object that does not fit its schema: no pass is made over it until it fits again, or goes. */
+  #complain(key: string, { message }: Error, recorder: Recorder, object: T): Outcome {
+    if (this.#toldInvalid.get(key) !== message) recorder.event(object, { type: "Warning", reason: invalidReason, note: message });
+    this.#toldInvalid.set(key, message);
+    return this.#reportInvalid ? stalled(invalidReason, message.slice(0, 1024)) : unchanged();
+  }
+
+  #settle(key: string, priority: number, outcome: Outcome, written: "done" | "conflict" | "gone"): ReconcileResult {
+    if (written === "conflict") {
+      // The cache will soon show what beat us; that is no error.
+      this.#queue.retry(key, { priority });
+      return "requeue";
+    }
+    if (outcome.requeueAtOnce && written === "done") {
+      this.#queue.retry(key, { priority, atMostMilliseconds: longestStepMilliseconds });
+      return "requeue";
+    }
+    this.#queue.forget(key);
+    if (written === "gone") return "success";
+    if (outcome.requeueAfterSeconds === undefined) return "success";
+    this.#queue.add(key, { afterMilliseconds: outcome.requeueAfterSeconds * 1000, priority });
+    return "requeue_after";
+  }
+
+  #fail(key: string, priority: number, error: Error, logger: Logger): void {
+    if (this.#abort.signal.aborted) return;
+    if (error instanceof TerminalError) {
+      this.#counts.terminalError();
+      this.#queue.forget(key);
+      logger.error("the reconcile failed for good; it is not tried again until something changes", { error });
+      return;
+    }
+    const asked = error instanceof ApiError ? (error.retryAfter ?? 0) * 1000 : 0;
+    const delay = this.#queue.retry(key, { priority, atLeastMilliseconds: asked });
+    logger.error("the reconcile failed and is tried again", { error, retryMilliseconds: delay, attempt: this.#queue.failures(key) });
+  }
+
+  /** The first failures are often a race that heals itself, and every word on the object costs another pass. */
+  #isWorthReporting(key: string, error: Error): boolean {
+    if (!this.#reportFailures || this.#abort.signal.aborted) return false;
+    return error instanceof TerminalError || this.#queue.failures(key) >= failuresBeforeReport;
+  }
+
+  /** What ignores its signal keeps its key, so that it never runs twice at once; its worker moves on. */
+  #release(key: string, running: Running): void {
+    if (running.count === 0) {
+      this.#queue.done(key);
+      return;
+    }
+    const straggler = this.#surroundings.stragglers.follow(this.name, key, running.ended()).then(() => {
+      this.#queue.done(key);
+      this.#stragglers.delete(straggler);
+    });
+    this.#stragglers.add(straggler);
+  }
+}
+
+function isInitial<T extends KubeObject>(change: Change<T>): boolean {
+  return change.type === "added" && change.initial;
+}

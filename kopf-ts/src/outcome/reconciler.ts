@@ -1,0 +1,49 @@
+import type { Client } from "../api/client.ts";
+import type { KubeObject } from "../api/object.ts";
+import type { Cache } from "../cache/cache.ts";
+import type { Clock } from "../core/clock.ts";
+import type { Logger } from "../core/logger.ts";
+import type { Outcome } from "./outcome.ts";
+import type { Recorder } from "./recorder.ts";
+
+/** What a reconciler is given beside the object. */
+export interface Context {
+  /** Live reads. Writes belong in the Outcome; those that are made here are refused once leadership is lost. */
+  readonly client: Client;
+  /** Reads that cost nothing: `ctx.cache(pods).list({ labels })`. */
+  readonly cache: Cache;
+  readonly clock: Clock;
+  /** Names the controller, the object and the reconcile in every line. */
+  readonly logger: Logger;
+  /** Aborts when the pass has taken too long, leadership is lost, or the program stops for good. */
+  readonly signal: AbortSignal;
+  /** One per pass. */
+  readonly reconcileID: string;
+  /** For events outside an Outcome. */
+  readonly recorder: Recorder;
+  /** @internal Keeps the object from its next pass until this has ended, however the pass ends. */
+  readonly outlasts?: (straggler: Promise<unknown>) => void;
+}
+
+/**
+ * Looks at the world and says what should be. Called with the cached (frozen) object; never for one that is gone.
+ * Level-triggered: it may be called at any time, any number of times, and must not care why.
+ * What it throws is tried again with a growing delay; TerminalError is not.
+ */
+export type Reconciler<T extends KubeObject = KubeObject> = (object: T, ctx: Context) => Promise<Outcome> | Outcome;
+
+/** Trying again would change nothing: counted and logged, not retried until something changes. */
+export class TerminalError extends Error {
+  constructor(message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.name = "TerminalError";
+  }
+}
+
+/** An object that should be created exists already and belongs to somebody else. */
+export class ForeignObjectError extends Error {
+  constructor(message: string) {
+    super(message);
+    this.name = "ForeignObjectError";
+  }
+}

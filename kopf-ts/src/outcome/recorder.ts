@@ -1,0 +1,155 @@
+import { createHash } from "node:crypto";
+import { isNotFound } from "../api/api-error.ts";
+import type { Client } from "../api/client.ts";
+import { describe, type KubeObject } from "../api/object.ts";
+import { events } from "../api/resource.ts";
+import { type Clock, realClock } from "../core/clock.ts";
+import type { Logger } from "../core/logger.ts";
+import { checkNumbers } from "../core/numbers.ts";
+import { messageOf } from "../core/thrown.ts";
+import { microTimestamp } from "./conditions.ts";
+import type { EventInput } from "./outcome.ts";
+
+export interface RecorderOptions {
+  readonly client: Client;
+  /** `reportingController`, such as `rune.dev/adapter`. */
+  readonly controller: string;
+  /** `reportingInstance`: the pod's name. */
+  readonly instance: string;
+  readonly logger: Logger;
+  readonly clock?: Clock;
+  /** Events waiting to be sent; more are dropped. Default 1,000. */
+  readonly capacity?: number;
+}
+
+interface Series {
+  readonly namespace: string;
+  readonly name: string;
+  count: number;
+  lastAt: number;
+}
+
+/** The same event again within this time is the same series (KEP-383 and kube-rs: six minutes). */
+const seriesMilliseconds = 6 * 60_000;
+const longestNote = 1024;
+const longestReason = 128;
+
+/** Publishes events.k8s.io/v1 Events in the background, one after the other. Never throws and never makes anybody wait; what fails is logged. */
+export class Recorder {
+  readonly #options: RecorderOptions;
+  readonly #clock: Clock;
+  readonly #series = new Map<string, Series>();
+  readonly #queue: (() => Promise<void>)[] = [];
+  #sending: Promise<void> | undefined;
+  #dropped = 0;
+
+  constructor(options: RecorderOptions) {
+    checkNumbers("Recorder", options, { capacity: "a count above zero" });
+    this.#options = options;
+    this.#clock = options.clock ?? realClock;
+  }
+
+  /** Events that found the queue full. */
+  get dropped(): number {
+    return this.#dropped;
+  }
+
+  /** Says something about an object. */
+  event(regarding: KubeObject, input: EventInput): void {
+    if (this.#queue.length >= (this.#options.capacity ?? 1_000)) {
+      this.#dropped += 1;
+      return;
+    }
+    // Snapshot the time: the event happened now, whenever it is sent.
+    const at = this.#clock.now();
+    this.#queue.push(() => this.#send(regarding, input, at));
+    this.#sending ??= this.#drain();
+  }
+
+  /** Resolves once everything said so far has been sent or has failed. */
+  async flush(): Promise<void> {
+    while (this.#sending) await this.#sending;
+  }
+
+  async #drain(): Promise<void> {
+    for (let send = this.#queue.shift(); send; send = this.#queue.shift()) {
+      try {
+        await send();
+      } catch (error) {
+        this.#options.logger.warn("an event could not be published and is dropped", { error: messageOf(error) });
+      }
+    }
+    this.#sending = undefined;
+  }
+
+  async #send(regarding: KubeObject, input: EventInput, at: Date): Promise<void> {
+    const id = seriesId(regarding, input);
+    const series = this.#current(id);
+    if (series && (await this.#extend(series, at))) return;
+    const event = this.#manifest(regarding, input, at);
+    await this.#options.client.create(events, event);
+    this.#series.set(id, { namespace: event.metadata.namespace, name: event.metadata.name, count: 1, lastAt: this.#clock.monotonic() });
+  }
+
+  /** False if the series' Event is gone (they live for an hour) and a new one must be made. */
+  async #extend(series: Series, at: Date): Promise<boolean> {
+    const patch = { series: { count: series.count + 1, lastObservedTime: microTimestamp(at) } };
+    try {
+      await this.#options.client.patch(events, series, patch);
+    } catch (error) {
+      if (isNotFound(error)) return false;
+      throw error;
+    }
+    series.count += 1;
+    series.lastAt = this.#clock.monotonic();
+    return true;
+  }
+
+  #current(id: string): Series | undefined {
+    const oldest = this.#clock.monotonic() - seriesMilliseconds;
+    for (const [other, { lastAt }] of this.#series) if (lastAt < oldest) this.#series.delete(other);
+    return this.#series.get(id);
+  }
+
+  #manifest(regarding: KubeObject, input: EventInput, at: Date) {
+    const { controller, instance } = this.#options;
+    // The suffix keeps the name unique; 45 characters of the object's name keep it within the limits of an object's name.
+    const suffix = createHash("sha256")
+      .update(`${seriesId(regarding, input)}\0${at.getTime()}\0${instance}`)
+      .digest("hex")
+      .slice(0, 16);
+    const namespace = regarding.metadata.namespace ?? "default";
+    return {
+      apiVersion: "events.k8s.io/v1",
+      kind: "Event",
+      metadata: { name: `${regarding.metadata.name.slice(0, 45).replace(/[-.]+$/, "")}.${suffix}`, namespace },
+      eventTime: microTimestamp(at),
+      type: input.type,
+      reason: cut(input.reason, longestReason),
+      action: cut(input.action ?? input.reason, longestReason),
+      note: cut(input.note, longestNote),
+      regarding: referenceTo(regarding),
+      ...(input.related ? { related: referenceTo(input.related) } : {}),
+      reportingController: controller,
+      reportingInstance: instance,
+    };
+  }
+}
+
+/** The API server counts bytes. */
+function cut(text: string, longest: number): string {
+  if (Buffer.byteLength(text) <= longest) return text;
+  return Buffer.from(text)
+    .subarray(0, longest)
+    .toString("utf8")
+    .replace(/\uFFFD$/u, "");
+}
+
+function referenceTo({ apiVersion, kind, metadata }: KubeObject) {
+  const { namespace, name, uid, resourceVersion } = metadata;
+  return { apiVersion, kind, namespace, name, uid, resourceVersion };
+}
+
+function seriesId(regarding: KubeObject, { type, reason, note, action, related }: EventInput): string {
+  return [regarding.metadata.uid ?? describe(regarding), type, reason, action ?? "", note, related?.metadata.uid ?? ""].join("\0");
+}

@@ -1,0 +1,116 @@
+import { isDeepStrictEqual } from "node:util";
+import type { KubeObject } from "../api/object.ts";
+import type { Change } from "../cache/store.ts";
+import {
+  type Condition,
+  type ConditionInput,
+  conditionsOf,
+  getCondition,
+  isTerminal,
+  isTrue,
+  removeCondition,
+  setCondition,
+} from "./conditions.ts";
+import { type Outcome, type OutcomeKind, unchanged } from "./outcome.ts";
+
+type Told = Readonly<Record<string, "True" | "False">>;
+
+/** What each kind of outcome says in kstatus's words (cli-utils, pkg/kstatus); a type not named here is taken away. */
+const words: Readonly<Record<Exclude<OutcomeKind, "unchanged">, Told>> = {
+  ready: { Ready: "True" },
+  progressing: { Ready: "False", Reconciling: "True" },
+  waiting: { Ready: "False", Reconciling: "True" },
+  stalled: { Ready: "False", Stalled: "True" },
+  failed: { Ready: "False", Stalled: "True", Failed: "True" },
+  succeeded: { Ready: "True", Succeeded: "True" },
+};
+
+const frameworkTypes = ["Ready", "Reconciling", "Stalled", "Succeeded", "Failed"] as const;
+
+/** Whether the outcome would take back an ending. */
+export function contradictsEnding(object: KubeObject, outcome: Outcome): boolean {
+  if (outcome.kind === "unchanged" || !isTerminal(object)) return false;
+  return outcome.kind !== (isTrue(object, "Succeeded") ? "succeeded" : "failed");
+}
+
+/**
+ * The whole status that the outcome asks for, or undefined if the object has it already. Fields that the outcome does
+ * not name stay; conditions of other types stay; times of transition move only with the status of their condition.
+ * `until`: what it claims is held back; this condition, which says why, takes its place.
+ */
+export function nextStatus(object: KubeObject, outcome: Outcome, now: Date, until?: ConditionInput): Record<string, unknown> | undefined {
+  if (outcome.kind === "unchanged" && outcome.conditions.length === 0 && !saysInvalid(object)) return undefined;
+  const old = (object.status ?? {}) as Record<string, unknown>;
+  const next: Record<string, unknown> = { ...old };
+  for (const [name, value] of Object.entries(outcome.status ?? {})) {
+    if (value === undefined) delete next[name];
+    else next[name] = asJson(value);
+  }
+  const observedGeneration = object.metadata.generation;
+  const said = until ? unchanged().condition(until) : outcome;
+  next.conditions = nextConditions(conditionsOf(object), said, { now, observedGeneration });
+  next.observedGeneration = said.kind === "unchanged" ? old.observedGeneration : observedGeneration;
+  if (next.observedGeneration === undefined) delete next.observedGeneration;
+  return isDeepStrictEqual(next, old) ? undefined : next;
+}
+
+function nextConditions(old: readonly Condition[], outcome: Outcome, at: { now: Date; observedGeneration?: number }): readonly Condition[] {
+  const inputs: ConditionInput[] = [];
+  // An object over which a pass was made fits its schema.
+  let conditions = outcome.reason === invalidReason ? old : old.filter(({ reason }) => reason !== invalidReason);
+  if (outcome.kind !== "unchanged") {
+    const told = words[outcome.kind];
+    for (const type of frameworkTypes) {
+      const status = told[type];
+      if (status) inputs.push({ type, status, reason: outcome.reason, message: outcome.message });
+      else if (!outcome.conditions.some((condition) => condition.type === type)) conditions = removeCondition(conditions, type);
+    }
+  }
+  for (const input of [...inputs.filter(({ type }) => !outcome.conditions.some((own) => own.type === type)), ...outcome.conditions]) {
+    conditions = setCondition(conditions, input, at);
+  }
+  return conditions;
+}
+
+/** The reason of what is said of an object that does not fit the schema of its resource, and of the Event about it. */
+export const invalidReason = "InvalidObject";
+
+function saysInvalid(object: KubeObject): boolean {
+  return conditionsOf(object).some(({ reason }) => reason === invalidReason);
+}
+
+/** The reason of `Reconciling` while passes keep failing. */
+export const retryingReason = "Retrying";
+
+/** What is said in place of a claim until what it rests on has been written. */
+export const writing: ConditionInput = {
+  type: "Reconciling",
+  status: "True",
+  reason: "Writing",
+  message: "what this object needs is being written",
+};
+
+/** The reason of `Reconciling` while the server refuses what a pass asks it to write. */
+export const writeFailedReason = "WriteFailed";
+
+/** The word that passes keep failing, where it stands on the object. */
+export function retryingOf(object: KubeObject): Condition | undefined {
+  const condition = getCondition(object, "Reconciling");
+  return condition?.reason === retryingReason || condition?.reason === writeFailedReason ? condition : undefined;
+}
+
+/** Whether a change is nothing but that word: it must not cut the pause short that follows a failure. */
+export function isOnlyRetrying<T extends KubeObject>(change: Change<T>): boolean {
+  if (change.type !== "updated" || change.old === change.object || !retryingOf(change.object)) return false;
+  return isDeepStrictEqual(withoutReconciling(change.old), withoutReconciling(change.object));
+}
+
+function withoutReconciling(object: KubeObject): object {
+  const conditions = conditionsOf(object).filter(({ type }) => type !== "Reconciling");
+  return { ...object, metadata: { ...object.metadata, resourceVersion: "" }, status: { ...(object.status as object), conditions } };
+}
+
+/** As it will come back from the server: JSON knows no `undefined`. */
+function asJson(value: unknown): unknown {
+  return typeof value === "object" && value !== null ? JSON.parse(JSON.stringify(value)) : value;
+}

@@ -1,0 +1,277 @@
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import type { Client } from "../api/client.ts";
+import type { DynamicObject, KubeObject } from "../api/object.ts";
+import { configMaps, jobs, resource } from "../api/resource.ts";
+import { silentLogger } from "../core/logger.ts";
+import { FakeRecorder } from "../testing/context.ts";
+import { FakeApiServer, VirtualClock } from "../testing/index.ts";
+import { conditionsOf, getCondition, isTrue } from "./conditions.ts";
+import { failed, type Outcome, progressing, ready, succeeded, unchanged } from "./outcome.ts";
+import { ownerReference } from "./owner.ts";
+import { ForeignObjectError } from "./reconciler.ts";
+import { OutcomeWriter } from "./writer.ts";
+
+const widgets = resource({ group: "example.dev", version: "v1", kind: "Widget", plural: "widgets" });
+const key = { namespace: "shop", name: "a" };
+const widget = (metadata: object = {}): DynamicObject => ({
+  apiVersion: "example.dev/v1",
+  kind: "Widget",
+  metadata: { ...key, ...metadata },
+  spec: {},
+});
+const configMap = (name: string, more: object = {}): DynamicObject => ({
+  apiVersion: "v1",
+  kind: "ConfigMap",
+  metadata: { namespace: "shop", name, ...more },
+  data: { a: "1" },
+});
+
+let server: FakeApiServer;
+let client: Client;
+let recorder: FakeRecorder;
+let abort: AbortController;
+beforeEach(async () => {
+  server = await FakeApiServer.start({ resources: [widgets] });
+  client = server.client();
+  recorder = new FakeRecorder();
+  abort = new AbortController();
+});
+afterEach(async () => {
+  await client.close();
+  await server.stop();
+});
+
+const write = (object: KubeObject, outcome: Outcome) => {
+  const writer = new OutcomeWriter({ client, resource: widgets, fieldManager: "widget", clock: new VirtualClock() });
+  return writer.write(object, outcome, { logger: silentLogger, recorder, signal: abort.signal });
+};
+const writes = () =>
+  server.requests.filter(({ method }) => method !== "GET").map(({ method, path }) => `${method} ${path.replace(/.*\/shop\//, "")}`);
+const current = () => server.find(widgets, key);
+
+describe("writing an outcome", () => {
+  test("keeps the order: finalizer, status, event, creates, applies, deletes, effects, finalizers removed", async () => {
+    const object = server.put(widgets, widget({ finalizers: ["old"] }));
+    const orphan = server.put(configMaps, configMap("orphan"));
+    const outcome = ready()
+      .effect("tell", async () => {
+        server.requests.push({ ...server.requests[0]!, method: "EFFECT", path: "tell" });
+      })
+      .deleting(orphan)
+      .applying(configMap("applied"))
+      .creating(configMap("created", { ownerReferences: [ownerReference(object)] }))
+      .event("Normal", "Done", "done")
+      .finalizer("new", true)
+      .finalizer("old", false);
+    expect(await write(object, outcome)).toBe("done");
+    expect(writes()).toEqual([
+      "PATCH widgets/a",
+      "PUT widgets/a/status",
+      "POST configmaps",
+      "PATCH configmaps/applied",
+      "DELETE configmaps/orphan",
+      "EFFECT tell",
+      "PUT widgets/a/status",
+      "PATCH widgets/a",
+    ]);
+    expect(current()?.metadata.finalizers).toEqual(["new"]);
+    expect(recorder.told).toMatchObject([{ event: { reason: "Done" }, regarding: { metadata: { name: "a" } } }]);
+  });
+
+  test("does nothing after a step that failed: no event without a persisted status, no effect without the applies", async () => {
+    const object = server.put(widgets, widget({ finalizers: ["old"] }));
+    let effects = 0;
+    const outcome = ready()
+      .applying(configMap("x"))
+      .event("Normal", "Done", "done")
+      .effect("count", async () => {
+        effects += 1;
+      })
+      .finalizer("old", false);
+    server.inject({ match: ({ path }) => path.endsWith("/status"), action: { do: "refuse", status: 500 } });
+    await expect(write(object, outcome)).rejects.toMatchObject({ status: 500 });
+    expect([recorder.told.length, server.all(configMaps).length, effects]).toEqual([0, 0, 0]);
+    server.inject({ match: ({ path }) => path.includes("configmaps"), action: { do: "refuse", status: 403, reason: "Forbidden" } });
+    await expect(write(object, outcome)).rejects.toMatchObject({ status: 403 });
+    expect([recorder.told.length, effects]).toEqual([0, 0]);
+    expect(current()?.metadata.finalizers).toEqual(["old"]);
+  });
+
+  const conditionsNow = () => conditionsOf(current()!).map(({ type, status, reason }) => `${type}=${status} ${reason}`);
+
+  test.each(["ready", "succeeded"] as const)("%s is claimed only when what it rests on has been written", async (kind) => {
+    server.put(widgets, { ...widget(), status: { observedGeneration: 1, conditions: [] } });
+    const said: string[][] = [];
+    const outcome = (kind === "ready" ? ready({ size: 1 }) : succeeded({ size: 1 })).effect(
+      "look",
+      async () => void said.push(conditionsNow()),
+    );
+    expect(await write(current()!, outcome)).toBe("done");
+    expect(said).toEqual([["Reconciling=True Writing"]]);
+    expect(conditionsNow()).toContain(kind === "ready" ? "Ready=True Ready" : "Succeeded=True Succeeded");
+    expect(conditionsNow().join()).not.toContain("Reconciling");
+  });
+
+  test("what the server refuses is said on the object, whose new generation is not claimed to be ready; the next passes write nothing more about it", async () => {
+    const object = server.put(widgets, widget());
+    expect(await write(object, ready({ size: 1 }))).toBe("done");
+    server.put(widgets, { ...current()!, spec: { size: 2 } });
+    const generation = current()!.metadata.generation as number;
+    server.inject({ times: 3, match: ({ path }) => path.includes("configmaps"), action: { do: "refuse", status: 422, reason: "Invalid" } });
+    const outcome = () => ready({ size: 2 }).applying(configMap("x"));
+    await expect(write(current()!, outcome())).rejects.toMatchObject({ status: 422 });
+    const afterFirst = current()!.metadata.resourceVersion;
+    expect(getCondition(current()!, "Ready")).toMatchObject({ status: "True", observedGeneration: generation - 1 });
+    expect((current()!.status as { observedGeneration: number }).observedGeneration).toBe(generation - 1);
+    expect(getCondition(current()!, "Reconciling")).toMatchObject({
+      status: "True",
+      reason: "WriteFailed",
+      message: expect.stringContaining("422"),
+    });
+    for (let pass = 0; pass < 2; pass += 1) await expect(write(current()!, outcome())).rejects.toMatchObject({ status: 422 });
+    expect(current()!.metadata.resourceVersion).toBe(afterFirst);
+    expect(await write(current()!, outcome())).toBe("done");
+    expect(conditionsNow()).toEqual(["Ready=True Ready"]);
+    expect(getCondition(current()!, "Ready")?.observedGeneration).toBe(generation);
+  });
+
+  test("30: a finalizer stays when the clean-up before it fails", async () => {
+    const object = server.put(widgets, widget({ finalizers: ["clean-up"] }));
+    const outcome = unchanged()
+      .effect("clean up", () => Promise.reject(new Error("the disk is busy")))
+      .finalizer("clean-up", false);
+    await expect(write(object, outcome)).rejects.toThrow("the disk is busy");
+    expect(current()?.metadata.finalizers).toEqual(["clean-up"]);
+  });
+
+  test("the last finalizer of a deleted object lets it go", async () => {
+    server.put(widgets, widget({ finalizers: ["mine"] }));
+    server.delete(widgets, key);
+    expect(await write(current()!, progressing("Deleting", "goes").finalizer("mine", false))).toBe("done");
+    expect(current()).toBeUndefined();
+  });
+
+  test("31: a finalizer edit that lost the race is a conflict, not an error", async () => {
+    const stale = server.put(widgets, widget({ finalizers: ["mine"] }));
+    server.put(widgets, widget({ finalizers: ["mine", "theirs"] }));
+    expect(await write(stale, unchanged().finalizer("mine", false))).toBe("conflict");
+    expect(current()?.metadata.finalizers).toEqual(["mine", "theirs"]);
+  });
+
+  test("a child that exists when it is created and is gone when it is looked at is created by the next pass", async () => {
+    const object = server.put(widgets, widget());
+    server.inject({ match: ({ method }) => method === "POST", action: { do: "refuse", status: 409, reason: "AlreadyExists" } });
+    await expect(write(object, unchanged().creating(configMap("x")))).rejects.toThrow();
+    await write(object, unchanged().creating(configMap("x")));
+    expect(server.all(configMaps)).toHaveLength(1);
+  });
+
+  test("a status decided from an old spec isn't written as if it were about the new one that a finalizer's answer brings", async () => {
+    const stale = server.put(widgets, widget({ finalizers: ["theirs"] }));
+    server.put(widgets, { ...current()!, spec: { size: 2 } });
+    expect(await write(stale, failed("TooLarge", "size 1 is too large").finalizer("mine", true))).toBe("conflict");
+    expect(current()).toMatchObject({ metadata: { generation: 2, finalizers: ["theirs", "mine"] } });
+    expect(current()?.status).toBeUndefined();
+  });
+
+  test("a finalizer that the server refuses for another reason than a lost race is an error", async () => {
+    const object = server.put(widgets, widget());
+    server.inject({ match: ({ method }) => method === "PATCH", action: { do: "refuse", status: 422 } });
+    await expect(write(object, unchanged().finalizer("mine", true))).rejects.toThrow();
+    server.inject({ match: ({ method }) => method === "PATCH", action: { do: "refuse", status: 422 } });
+    server.put(widgets, { ...current()!, spec: { size: 3 } });
+    expect(await write(object, unchanged().finalizer("mine", true))).toBe("conflict");
+  });
+
+  test("a status decided from an old object is a conflict and changes nothing", async () => {
+    const stale = server.put(widgets, widget());
+    server.put(widgets, { ...widget(), spec: { size: 2 } });
+    expect(await write(stale, ready().applying(configMap("x")))).toBe("conflict");
+    expect(server.all(configMaps)).toEqual([]);
+  });
+
+  test("an object that is gone needs no status", async () => {
+    const object = server.put(widgets, widget());
+    server.delete(widgets, key);
+    expect(await write(object, ready())).toBe("gone");
+  });
+
+  test("an ending is never taken back, while the rest of the outcome is carried out", async () => {
+    const object = server.put(widgets, widget());
+    await write(object, succeeded({ digest: "x" }));
+    const ended = current()!;
+    expect(await write(ended, failed("Vanished", "the pods are gone").applying(configMap("x")))).toBe("done");
+    expect(isTrue(current()!, "Succeeded")).toBe(true);
+    expect(isTrue(current()!, "Failed")).toBe(false);
+    expect(server.all(configMaps)).toHaveLength(1);
+  });
+
+  test("a status write leaves spec and metadata of the object alone", async () => {
+    const object = server.put(widgets, { ...widget({ labels: { a: "b" } }), spec: { size: 3 } });
+    await write(object, ready({ holders: 1 }));
+    expect(current()).toMatchObject({ metadata: { labels: { a: "b" }, generation: 1 }, spec: { size: 3 }, status: { holders: 1 } });
+  });
+
+  test("creating what we created before is fine; what somebody else has is a ForeignObjectError that says whose it is", async () => {
+    const object = server.put(widgets, widget());
+    const other = server.put(widgets, { ...widget(), metadata: { namespace: "shop", name: "b" } });
+    const mine = configMap("child", { ownerReferences: [ownerReference(object)] });
+    await write(object, unchanged().creating(mine));
+    expect(await write(object, unchanged().creating(mine))).toBe("done");
+    server.put(configMaps, configMap("taken", { ownerReferences: [ownerReference(other)] }));
+    const taken = configMap("taken", { ownerReferences: [ownerReference(object)] });
+    const error = await write(object, unchanged().creating(taken)).catch((problem: unknown) => problem);
+    expect(error).toBeInstanceOf(ForeignObjectError);
+    expect((error as Error).message).toContain(`ConfigMap shop/taken exists already and belongs to Widget b`);
+  });
+
+  test("without a controller, what exists is ours if it carries our labels", async () => {
+    const object = server.put(widgets, widget());
+    server.put(configMaps, configMap("next", { labels: { root: "a", extra: "x" } }));
+    expect(await write(object, unchanged().creating(configMap("next", { labels: { root: "a" } })))).toBe("done");
+    await expect(write(object, unchanged().creating(configMap("next", { labels: { root: "b" } })))).rejects.toBeInstanceOf(
+      ForeignObjectError,
+    );
+  });
+
+  test("a delete never hits a successor of the same name, and what is gone is fine", async () => {
+    const object = server.put(widgets, widget());
+    const first = server.put(configMaps, configMap("x"));
+    server.delete(configMaps, first.metadata);
+    expect(await write(object, unchanged().deleting(first))).toBe("done");
+    server.put(configMaps, configMap("x"));
+    expect(await write(object, unchanged().deleting(first))).toBe("conflict");
+    expect(server.all(configMaps)).toHaveLength(1);
+  });
+
+  test("a deleted Job takes its pods along", async () => {
+    const object = server.put(widgets, widget());
+    const job = server.put(jobs, { apiVersion: "batch/v1", kind: "Job", metadata: { namespace: "shop", name: "j" } });
+    await write(object, unchanged().deleting(job));
+    expect(JSON.parse(server.requests.at(-1)!.body)).toMatchObject({
+      propagationPolicy: "Background",
+      preconditions: { uid: job.metadata.uid },
+    });
+  });
+
+  test("applying is forced, signed by the controller, and removes what it no longer names", async () => {
+    const object = server.put(widgets, widget());
+    await write(object, unchanged().applying({ ...configMap("x"), data: { a: "1", b: "2" } }));
+    await write(object, unchanged().applying({ ...configMap("x"), data: { a: "1" } }));
+    expect(server.find(configMaps, { namespace: "shop", name: "x" })?.data).toEqual({ a: "1" });
+    expect(server.requests.at(-1)?.query.get("fieldManager")).toBe("widget");
+    expect(server.requests.at(-1)?.query.get("force")).toBe("true");
+  });
+
+  test("an aborted pass runs no effect", async () => {
+    const object = server.put(widgets, widget());
+    let effects = 0;
+    const outcome = unchanged()
+      .effect("first", async () => abort.abort(new Error("too late")))
+      .effect("second", async () => {
+        effects += 1;
+      });
+    await expect(write(object, outcome)).rejects.toThrow("too late");
+    expect(effects).toBe(0);
+  });
+});

@@ -1,0 +1,276 @@
+import { hash } from "node:crypto";
+import { isAlreadyExists, isConflict, isInvalid, isNotFound, isRefusal } from "../api/api-error.ts";
+import type { Client } from "../api/client.ts";
+import { type DynamicObject, describe, type KubeObject, keyOf, type ObjectKey } from "../api/object.ts";
+import type { Resource } from "../api/resource.ts";
+import type { Clock } from "../core/clock.ts";
+import type { Logger } from "../core/logger.ts";
+import { type Condition, type ConditionInput, isTerminal } from "./conditions.ts";
+import { finalizerPatch } from "./finalizer.ts";
+import { type Outcome, unchanged } from "./outcome.ts";
+import { controllerOf } from "./owner.ts";
+import { ForeignObjectError, TerminalError } from "./reconciler.ts";
+import type { Recorder } from "./recorder.ts";
+import { contradictsEnding, nextStatus, retryingOf, retryingReason, writeFailedReason, writing } from "./status.ts";
+
+/** Somebody wrote before us: the next pass, soon, will decide from what is true now. */
+export type Written = "done" | "conflict" | "gone";
+
+export interface WriterOptions {
+  readonly client: Client;
+  readonly resource: Resource;
+  readonly fieldManager: string;
+  readonly clock: Clock;
+  /** What a cache knows of an object; undefined if nothing does. */
+  readonly cached?: (resource: Resource, key: ObjectKey) => KubeObject | undefined;
+}
+
+/** A manifest as it was last applied, and what came of it. */
+interface Applied {
+  readonly hash: string;
+  readonly resourceVersion: string | undefined;
+}
+
+export interface WriteContext {
+  readonly logger: Logger;
+  readonly recorder: Recorder;
+  readonly signal: AbortSignal;
+  /** Passes over the object have kept failing: what says so stays on it until a whole outcome has been carried out. */
+  readonly failing?: boolean;
+}
+
+/** Carries an Outcome out: every write of the framework to the API is here. */
+export class OutcomeWriter {
+  readonly #options: WriterOptions;
+  /** By the key of the object, then by the child's. */
+  readonly #applied = new Map<string, Map<string, Applied>>();
+
+  /** Errors that stand on their object already. */
+  readonly #told = new WeakSet<Error>();
+
+  constructor(options: WriterOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * In order, each step only if the one before succeeded: finalizers added → status → events → creates → applies →
+   * deletes → effects → finalizers removed. What the API refuses is thrown, except that a lost race is an answer.
+   * That an object is ready or has succeeded is claimed, and its events are told, only when the writes and effects have
+   * been made; until then its status says Reconciling. What the server refuses is said on the object.
+   */
+  async write(object: KubeObject, outcome: Outcome, ctx: WriteContext): Promise<Written> {
+    const withFinalizers = await this.#addFinalizers(object, outcome, ctx);
+    if (typeof withFinalizers === "string") return withFinalizers;
+    // The outcome is about the spec that it was decided on, not about one that came with the answer.
+    if (withFinalizers.metadata.generation !== object.metadata.generation) return "conflict";
+    const isClaim = (outcome.kind === "ready" || outcome.kind === "succeeded") && (await this.#hasWork(object, outcome));
+    const retrying = standingFailure(withFinalizers, outcome, ctx);
+    const first = retrying ? outcome.condition(retrying) : outcome;
+    const told = await this.#writeStatus(withFinalizers, first, ctx, isClaim ? (retrying ?? writing) : undefined);
+    if (typeof told === "string") return told;
+    if (!isClaim) this.#publish(told, outcome, ctx);
+    const made = await this.#makeAll(object, outcome, ctx).catch((error: unknown) => this.#sayRefused(told, outcome, error, ctx));
+    if (made === "conflict") return made;
+    const current = isClaim || retrying ? await this.#writeStatus(told, outcome, ctx) : told;
+    if (typeof current === "string") return current;
+    if (isClaim) this.#publish(current, outcome, ctx);
+    return await this.#removeFinalizers(current, outcome, ctx);
+  }
+
+  /** Whether anything is left to be done after the status: what is applied and stands as it should is not. */
+  async #hasWork(object: KubeObject, { creates, applies, deletes, effects }: Outcome): Promise<boolean> {
+    if (creates.length + effects.length > 0 || deletes.some(({ metadata }) => !metadata.deletionTimestamp)) return true;
+    for (const child of applies) if (!this.#stands(object, await this.#options.client.resources.of(child), child)) return true;
+    return false;
+  }
+
+  #publish(object: KubeObject, { events }: Outcome, { recorder, signal }: WriteContext): void {
+    if (events.length > 0) signal.throwIfAborted();
+    for (const event of events) recorder.event(object, event);
+  }
+
+  /** Everything that follows the status. */
+  async #makeAll(object: KubeObject, outcome: Outcome, ctx: WriteContext): Promise<Written> {
+    for (const child of outcome.creates) await this.#create(child, ctx.signal);
+    for (const child of outcome.applies) await this.#apply(object, child, ctx.signal);
+    if (outcome.applies.length > 0) this.#remember(object, outcome.applies);
+    for (const child of outcome.deletes) {
+      if ((await this.#delete(child, ctx.signal)) === "conflict") return "conflict";
+    }
+    for (const effect of outcome.effects) {
+      ctx.signal.throwIfAborted();
+      await effect.run(ctx.signal);
+    }
+    return "done";
+  }
+
+  /** Throws what was thrown; a refusal that only a person, or time, can change is said on the object first, where its status is ours. */
+  async #sayRefused(object: KubeObject, outcome: Outcome, thrown: unknown, ctx: WriteContext): Promise<never> {
+    if (outcome.kind !== "unchanged" && !isTerminal(object) && (isRefusal(thrown) || thrown instanceof ForeignObjectError)) {
+      const message = `what this object needs could not be written and is tried again: ${thrown.message}`.slice(0, 1024);
+      await this.#say(object, { type: "Reconciling", status: "True", reason: writeFailedReason, message }, ctx);
+      this.#told.add(thrown);
+    }
+    throw thrown;
+  }
+
+  async #addFinalizers(object: KubeObject, outcome: Outcome, ctx: WriteContext): Promise<KubeObject | Written> {
+    const wished = Object.fromEntries(Object.entries(outcome.finalizers).filter(([, present]) => present));
+    return await this.#editFinalizers(object, wished, ctx);
+  }
+
+  async #removeFinalizers(object: KubeObject, outcome: Outcome, ctx: WriteContext): Promise<Written> {
+    const wished = Object.fromEntries(Object.entries(outcome.finalizers).filter(([, present]) => !present));
+    const edited = await this.#editFinalizers(object, wished, ctx);
+    // The object may be gone with its last finalizer: that is what was wanted.
+    return edited === "conflict" ? "conflict" : "done";
+  }
+
+  async #editFinalizers(object: KubeObject, wished: Record<string, boolean>, { signal }: WriteContext): Promise<KubeObject | Written> {
+    const patch = finalizerPatch(object, wished);
+    if (!patch) return object;
+    try {
+      return await this.#options.client.patch(this.#options.resource, object.metadata, patch, { signal });
+    } catch (error) {
+      if (isNotFound(error)) return "gone";
+      if (isConflict(error) || (isInvalid(error) && (await this.#hasMoved(object, signal)))) return "conflict";
+      throw error;
+    }
+  }
+
+  /** A JSON patch whose test fails is answered with 422, and so is one that a policy or a schema refuses: only the first is a lost race. */
+  async #hasMoved({ metadata }: KubeObject, signal: AbortSignal): Promise<boolean> {
+    const live = await this.#options.client.find(this.#options.resource, metadata, { signal });
+    return live?.metadata.uid !== metadata.uid || live?.metadata.resourceVersion !== metadata.resourceVersion;
+  }
+
+  async #writeStatus(
+    object: KubeObject,
+    outcome: Outcome,
+    { logger, signal }: WriteContext,
+    until?: ConditionInput,
+  ): Promise<KubeObject | Written> {
+    if (contradictsEnding(object, outcome)) {
+      if (!object.metadata.deletionTimestamp && !until) {
+        logger.warn(`${describe(object)} has ended; the outcome ${outcome.kind} would take that back, so its status stays`, {
+          reason: outcome.reason,
+        });
+      }
+      return object;
+    }
+    const now = this.#options.clock.now();
+    const whole = nextStatus(object, outcome, now);
+    const status = whole && until ? nextStatus(object, outcome, now, until) : whole;
+    if (!status) return object;
+    const { client, resource, fieldManager } = this.#options;
+    try {
+      return await client.status.replace(resource, { ...object, status }, { fieldManager, signal });
+    } catch (error) {
+      if (isNotFound(error)) return "gone";
+      if (isConflict(error)) return "conflict";
+      throw error;
+    }
+  }
+
+  async #create(child: DynamicObject, signal: AbortSignal): Promise<void> {
+    const { client, fieldManager } = this.#options;
+    const resource = await client.resources.of(child);
+    try {
+      await client.create(resource, child, { fieldManager, signal });
+    } catch (error) {
+      if (!isAlreadyExists(error)) throw error;
+      const existing = await client.find(resource, child.metadata, { signal });
+      // It went in between; the next pass creates it.
+      if (!existing) throw error;
+      if (!isSameCreation(child, existing)) {
+        const owner = controllerOf(existing);
+        const whose = owner ? `belongs to ${owner.kind} ${owner.name} (${owner.uid})` : "belongs to nobody";
+        throw new ForeignObjectError(`${describe(child)} exists already and ${whose}; delete or rename it, nothing was changed`);
+      }
+    }
+  }
+
+  /** Skipped while neither the manifest nor (as far as a cache knows) the live object has changed since it was last applied. */
+  async #apply(parent: KubeObject, child: DynamicObject, signal: AbortSignal): Promise<void> {
+    const { client, fieldManager } = this.#options;
+    const resource = await client.resources.of(child);
+    if (this.#stands(parent, resource, child)) return;
+    const { metadata } = await client.apply(resource, child, { fieldManager, signal });
+    this.#appliedBy(parent).set(childID(child), { hash: hashOf(child), resourceVersion: metadata.resourceVersion });
+  }
+
+  #stands(parent: KubeObject, resource: Resource, child: DynamicObject): boolean {
+    const live = this.#options.cached?.(resource, child.metadata);
+    const last = live && this.#appliedBy(parent).get(childID(child));
+    return last !== undefined && last.resourceVersion === live?.metadata.resourceVersion && last.hash === hashOf(child);
+  }
+
+  #appliedBy({ metadata }: KubeObject): Map<string, Applied> {
+    const key = keyOf(metadata);
+    const known = this.#applied.get(key) ?? new Map<string, Applied>();
+    this.#applied.set(key, known);
+    return known;
+  }
+
+  /** Only what is applied now is remembered, so that a parent whose children come and go takes no more memory with time. */
+  #remember(parent: KubeObject, children: readonly KubeObject[]): void {
+    const applied = this.#appliedBy(parent);
+    const present = new Set(children.map(childID));
+    for (const id of applied.keys()) if (!present.has(id)) applied.delete(id);
+  }
+
+  /** The object is gone; nothing about it is remembered. */
+  forget(key: string): void {
+    this.#applied.delete(key);
+  }
+
+  /** Says on the object that its reconciles keep failing, beside whatever else its status says. Never throws. */
+  async report(object: KubeObject, error: Error, ctx: WriteContext): Promise<void> {
+    if (isTerminal(object) || this.#told.has(error)) return;
+    const isFinal = error instanceof TerminalError;
+    const message = `the reconcile failed ${isFinal ? "for good" : "and is tried again"}: ${error.message}`.slice(0, 1024);
+    const condition = isFinal ? { type: "Stalled", reason: "TerminalError" } : { type: "Reconciling", reason: retryingReason };
+    await this.#say(object, { ...condition, status: "True", message }, ctx);
+  }
+
+  async #say(object: KubeObject, condition: ConditionInput, ctx: WriteContext): Promise<void> {
+    try {
+      await this.#writeStatus(object, unchanged().condition(condition), ctx);
+    } catch (problem) {
+      ctx.logger.warn("the failure could not be written to the object's status", { error: problem });
+    }
+  }
+
+  async #delete(child: KubeObject, signal: AbortSignal): Promise<Written> {
+    const { client } = this.#options;
+    if (child.metadata.deletionTimestamp) return "done";
+    try {
+      await client.delete(await client.resources.of(child), child.metadata, { uid: child.metadata.uid, signal });
+    } catch (error) {
+      if (isConflict(error)) return "conflict";
+      if (!isNotFound(error)) throw error;
+    }
+    return "done";
+  }
+}
+
+const hashOf = (child: KubeObject) => hash("sha1", JSON.stringify(child));
+
+const childID = ({ kind, metadata }: KubeObject) => `${kind} ${keyOf(metadata)}`;
+
+/** The word on the object that its passes fail, while it has to stay: until a whole outcome has been carried out. */
+function standingFailure(object: KubeObject, outcome: Outcome, { failing }: WriteContext): Condition | undefined {
+  const standing = asksForMore(outcome) ? retryingOf(object) : undefined;
+  return failing || standing?.reason === writeFailedReason ? standing : undefined;
+}
+
+/** Whether anything follows the status that may fail. */
+const asksForMore = ({ creates, applies, deletes, effects }: Outcome) =>
+  [creates, applies, deletes, effects].some(({ length }) => length > 0);
+
+/** Whether what exists is what we would have created: the same controller; for one without a controller, every label of ours. */
+function isSameCreation(wanted: KubeObject, existing: KubeObject): boolean {
+  if (controllerOf(wanted)?.uid !== controllerOf(existing)?.uid) return false;
+  if (controllerOf(wanted)) return true;
+  return Object.entries(wanted.metadata.labels ?? {}).every(([name, value]) => existing.metadata.labels?.[name] === value);
+}
