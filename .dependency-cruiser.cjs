@@ -9,8 +9,11 @@ const rooms = {
   "workloads/adapter-loader": ["crds", "clients"],
 };
 const every = [...Object.keys(rooms), "operator", "cluster", "examples", "test", "bench"];
-/** The layers of kopf-ts, each of which may import those before it. `testing` stands beside them. */
-const layers = ["core", "api", "cache", "outcome", "engine", "handlers"];
+/** Folders of a room, each of which may import those before it. */
+const layers = {
+  "kopf-ts/src": ["core", "api", "cache", "outcome", "engine", "handlers", "testing"],
+  crds: ["words", "fields", "kinds", "contracts", "generate", "testing"],
+};
 const kinds = ["adapter", "model-server", "training-run", "agent-session", "evaluation", "environment-check", "evolution-generation"];
 
 module.exports = {
@@ -51,12 +54,14 @@ module.exports = {
       from: { path: `^controllers/${kind}/` },
       to: { path: kinds.filter((other) => other !== kind).map((other) => `^controllers/${other}/`) },
     })),
-    ...layers.slice(0, -1).map((layer, place) => ({
-      name: `kopf-ts-${layer}-imports-no-layer-above-it`,
-      severity: "error",
-      from: { path: `^kopf-ts/src/${layer}/`, pathNot: "\\.test\\.ts$" },
-      to: { path: [...layers.slice(place + 1), "testing"].map((above) => `^kopf-ts/src/${above}/`) },
-    })),
+    ...Object.entries(layers).flatMap(([room, folders]) =>
+      folders.slice(0, -1).map((folder, place) => ({
+        name: `${folder}-of-${room}-imports-no-folder-above-it`,
+        severity: "error",
+        from: { path: `^${room}/${folder}/`, pathNot: "\\.test\\.ts$" },
+        to: { path: folders.slice(place + 1).map((above) => `^${room}/${above}/`) },
+      })),
+    ),
     {
       name: "kopf-ts-knows-no-rune",
       severity: "error",

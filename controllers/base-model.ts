@@ -1,8 +1,8 @@
 import { isDeepStrictEqual } from "node:util";
 import { ArtifactMissing, DigestMismatch, type Registry } from "@rune/clients/registry";
-import { modelConfig } from "@rune/crds/artifact";
-import type { BaseModel } from "@rune/crds/common";
-import type { ModelServer } from "@rune/crds/model-server";
+import { modelConfig } from "@rune/crds/contracts/artifact";
+import type { BaseModel } from "@rune/crds/fields/base-model";
+import type { ModelServer } from "@rune/crds/kinds/model-server";
 import { ZodError } from "zod";
 import { hubSource } from "./pod.ts";
 

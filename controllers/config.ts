@@ -1,4 +1,4 @@
-import { quantity } from "@rune/crds/field";
+import { quantity } from "@rune/crds/fields/field";
 import { z } from "zod";
 
 const image = z

@@ -2,9 +2,10 @@ import type { LoaderClient } from "@rune/clients/loader";
 import type { Mlflow } from "@rune/clients/mlflow";
 import type { OperatorNats } from "@rune/clients/nats";
 import type { Registry } from "@rune/clients/registry";
-import type { Progress, TaskSet } from "@rune/crds/artifact";
-import type { BundledTaskSet } from "@rune/crds/common";
-import type { LoaderConfig } from "@rune/crds/loader-api";
+import type { LoaderConfig } from "@rune/crds/contracts/loader";
+import type { TaskSet } from "@rune/crds/contracts/task-set";
+import type { Progress } from "@rune/crds/contracts/trainer";
+import type { BundledTaskSet } from "@rune/crds/fields/task-set";
 import type { OperatorConfig } from "./config.ts";
 
 export type RegistryAction = "pull" | "push";

@@ -1,5 +1,5 @@
 import { canonicalJSON, sha256 } from "@rune/clients/digest";
-import { group } from "@rune/crds/common";
+import { group } from "@rune/crds/words/group";
 import type { KubeObject } from "kopf-ts";
 
 const appliedAnnotation = `${group}/applied`;

@@ -1,4 +1,4 @@
-import { label } from "@rune/crds/common";
+import { label } from "@rune/crds/words/labels";
 import { type Cache, type DynamicObject, failed, progressing, type Resource } from "kopf-ts";
 import { describe, expect, it } from "vitest";
 import { type EpochOwner, leftoversOf, lossesWith, paused, untilDeadline } from "./epoch.ts";

@@ -1,4 +1,5 @@
-import { type Losses, label } from "@rune/crds/common";
+import type { Losses } from "@rune/crds/fields/losses";
+import { label } from "@rune/crds/words/labels";
 import { type Cache, type DynamicObject, jobs, type KubeObject, type Outcome, pods, progressing, timestamp, waiting } from "kopf-ts";
 import { blocked } from "./check.ts";
 import type { OperatorConfig } from "./config.ts";

@@ -1,6 +1,6 @@
 import { EvidenceTagTaken, findEvidence } from "@rune/clients/evidence";
 import { ArtifactMissing, DigestMismatch, type Registry } from "@rune/clients/registry";
-import type { Evidence } from "@rune/crds/artifact";
+import type { Evidence } from "@rune/crds/contracts/evidence";
 
 /** Whether a piece of evidence is in the registry, or why it can't ever be: its tag is another's, or the adapter that it is about isn't there any more or isn't whole. */
 export type PieceState = "stored" | "unstored" | { readonly refused: string };

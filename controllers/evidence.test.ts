@@ -1,9 +1,9 @@
 import { Registry } from "@rune/clients/registry";
 import { MemoryRegistry } from "@rune/clients/testing/memory-registry";
-import type { Adapter } from "@rune/crds/adapter";
-import { mediaType } from "@rune/crds/artifact";
-import { resourceOf } from "@rune/crds/kind";
-import { kinds } from "@rune/crds/kinds";
+import { mediaType } from "@rune/crds/contracts/artifact";
+import type { Adapter } from "@rune/crds/kinds/adapter";
+import { resourceOf } from "@rune/crds/kinds/kind";
+import { kinds } from "@rune/crds/kinds/kinds";
 import { configMaps, type KubeObject, Manager, namespaces, silentLogger } from "kopf-ts";
 import { FakeApiServer, type SeenRequest, VirtualClock } from "kopf-ts/testing";
 import { afterEach, beforeEach, expect, it } from "vitest";

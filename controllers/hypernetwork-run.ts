@@ -1,5 +1,5 @@
-import { methodOf } from "@rune/crds/methods";
-import type { TrainingRun } from "@rune/crds/training-run";
+import { methodOf } from "@rune/crds/kinds/methods";
+import type { TrainingRun } from "@rune/crds/kinds/training-run";
 import { getCondition, isTrue } from "kopf-ts";
 import type { Blocker } from "./check.ts";
 import { Reason } from "./reasons.ts";

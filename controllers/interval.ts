@@ -1,4 +1,4 @@
-import type { Interval } from "@rune/crds/common";
+import type { Interval } from "@rune/crds/fields/measured";
 
 /** A rate or a difference with its interval, as evidence and reports hold it. */
 export interface Rate {

@@ -1,4 +1,4 @@
-import type { Isolation } from "@rune/crds/common";
+import type { Isolation } from "@rune/crds/fields/isolation";
 import type { ConditionInput } from "kopf-ts";
 
 /** The condition that the newest proof of isolation says; without a proof nothing has run. */

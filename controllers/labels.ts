@@ -1,4 +1,5 @@
-import { label, type Scope } from "@rune/crds/common";
+import type { Scope } from "@rune/crds/fields/scope";
+import { label } from "@rune/crds/words/labels";
 
 const isLabelValue = (value: string | undefined) => value !== undefined && /^[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$/.test(value);
 

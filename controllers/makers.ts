@@ -1,7 +1,7 @@
-import type { Adapter } from "@rune/crds/adapter";
-import { label } from "@rune/crds/common";
-import type { Method } from "@rune/crds/methods";
-import type { TrainingRun } from "@rune/crds/training-run";
+import type { Adapter } from "@rune/crds/kinds/adapter";
+import type { Method } from "@rune/crds/kinds/methods";
+import type { TrainingRun } from "@rune/crds/kinds/training-run";
+import { label } from "@rune/crds/words/labels";
 import { hasLabels } from "./labels.ts";
 
 /** TrainingRuns of a namespace by name. */

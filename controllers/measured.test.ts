@@ -1,4 +1,4 @@
-import { evidence } from "@rune/crds/artifact";
+import { evidence } from "@rune/crds/contracts/evidence";
 import { describe, expect, it } from "vitest";
 import { measuredAlone } from "./measured.ts";
 import { digestOf, evaluation } from "./testing/objects.ts";

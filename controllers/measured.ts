@@ -1,5 +1,5 @@
-import type { Evidence } from "@rune/crds/artifact";
-import type { Evaluation } from "@rune/crds/evaluation";
+import type { Evidence } from "@rune/crds/contracts/evidence";
+import type { Evaluation } from "@rune/crds/kinds/evaluation";
 import { rateOf } from "./interval.ts";
 
 export type MeasuredEvidence = Extract<Evidence, { kind: "Evaluation" }>;

@@ -1,7 +1,7 @@
 import { ArtifactMissing, artifactDigest } from "@rune/clients/registry";
-import type { Evaluation } from "@rune/crds/evaluation";
-import { resourceOf } from "@rune/crds/kind";
-import { kinds } from "@rune/crds/kinds";
+import type { Evaluation } from "@rune/crds/kinds/evaluation";
+import { resourceOf } from "@rune/crds/kinds/kind";
+import { kinds } from "@rune/crds/kinds/kinds";
 import { configMaps, type KubeObject, Manager, namespaces, pods, silentLogger } from "kopf-ts";
 import { FakeApiServer, type SeenRequest, VirtualClock } from "kopf-ts/testing";
 import { afterEach, beforeEach, expect, it } from "vitest";

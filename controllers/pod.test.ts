@@ -1,4 +1,4 @@
-import { stageJob } from "@rune/crds/job-spec";
+import { stageJob } from "@rune/crds/contracts/stage";
 import { describe, expect, it } from "vitest";
 import { loaderDocument, statefulSet } from "./model-server/pods.ts";
 import { generatedName, jobNameOfEpoch, sandboxName, sandboxPolicyName } from "./names.ts";

@@ -1,5 +1,8 @@
-import { type BaseModel, label, type Resources } from "@rune/crds/common";
-import { credentialsPath, type StageJob, specPath } from "@rune/crds/job-spec";
+import { credentialsPath, specPath } from "@rune/crds/contracts/pod";
+import type { StageJob } from "@rune/crds/contracts/stage";
+import type { BaseModel } from "@rune/crds/fields/base-model";
+import type { Resources } from "@rune/crds/fields/scheduling";
+import { label } from "@rune/crds/words/labels";
 import { isControlledBy, ownerReference } from "kopf-ts";
 import type { OperatorConfig } from "./config.ts";
 import type {

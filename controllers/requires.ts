@@ -1,4 +1,4 @@
-import { learntCondition } from "@rune/crds/agent-session";
+import { learntCondition } from "@rune/crds/kinds/agent-session";
 import { type Cache, getCondition, isTerminal, isTrue, type KubeObject } from "kopf-ts";
 import type { Check } from "./check.ts";
 import { Reason } from "./reasons.ts";

@@ -1,11 +1,11 @@
-import { type Adapter, adapter } from "@rune/crds/adapter";
-import { type AgentSession, agentSession } from "@rune/crds/agent-session";
-import { type EnvironmentCheck, environmentCheck } from "@rune/crds/environment-check";
-import { type Evaluation, evaluation } from "@rune/crds/evaluation";
-import { type EvolutionGeneration, evolutionGeneration } from "@rune/crds/evolution-generation";
-import { resourceOf } from "@rune/crds/kind";
-import { type ModelServer, modelServer } from "@rune/crds/model-server";
-import { type TrainingRun, trainingRun } from "@rune/crds/training-run";
+import { type Adapter, adapter } from "@rune/crds/kinds/adapter";
+import { type AgentSession, agentSession } from "@rune/crds/kinds/agent-session";
+import { type EnvironmentCheck, environmentCheck } from "@rune/crds/kinds/environment-check";
+import { type Evaluation, evaluation } from "@rune/crds/kinds/evaluation";
+import { type EvolutionGeneration, evolutionGeneration } from "@rune/crds/kinds/evolution-generation";
+import { resourceOf } from "@rune/crds/kinds/kind";
+import { type ModelServer, modelServer } from "@rune/crds/kinds/model-server";
+import { type TrainingRun, trainingRun } from "@rune/crds/kinds/training-run";
 import type { Resource } from "kopf-ts";
 
 /** How Rune's kinds are addressed. */

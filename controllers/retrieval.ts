@@ -1,6 +1,7 @@
 import { narrowness } from "@rune/clients/scope";
-import type { Adapter } from "@rune/crds/adapter";
-import type { MeasuredTasks, Scope } from "@rune/crds/common";
+import type { MeasuredTasks } from "@rune/crds/fields/measured";
+import type { Scope } from "@rune/crds/fields/scope";
+import type { Adapter } from "@rune/crds/kinds/adapter";
 import { isTrue } from "kopf-ts";
 import { sameTasks } from "./scope.ts";
 

@@ -1,5 +1,6 @@
-import { label, type SandboxSpec } from "@rune/crds/common";
-import { port } from "@rune/crds/loader-api";
+import type { SandboxSpec } from "@rune/crds/fields/sandbox";
+import { label } from "@rune/crds/words/labels";
+import { port } from "@rune/crds/words/ports";
 import { type DynamicObject, isTerminal, type KubeObject } from "kopf-ts";
 import type { Blocker } from "./check.ts";
 import type { OperatorConfig } from "./config.ts";

@@ -1,5 +1,6 @@
 import { scopeLevels } from "@rune/clients/scope";
-import type { MeasuredTasks, Scope } from "@rune/crds/common";
+import type { MeasuredTasks } from "@rune/crds/fields/measured";
+import type { Scope } from "@rune/crds/fields/scope";
 
 /** What all of them have in common: what is said of several domains speaks of the project, not of a domain. */
 export function sharedScope(scopes: readonly Scope[]): Scope {

@@ -1,9 +1,9 @@
 import { Registry } from "@rune/clients/registry";
 import { MemoryRegistry } from "@rune/clients/testing/memory-registry";
-import type { AgentSession } from "@rune/crds/agent-session";
-import { mediaType } from "@rune/crds/artifact";
-import { resourceOf } from "@rune/crds/kind";
-import { kinds } from "@rune/crds/kinds";
+import { mediaType } from "@rune/crds/contracts/artifact";
+import type { AgentSession } from "@rune/crds/kinds/agent-session";
+import { resourceOf } from "@rune/crds/kinds/kind";
+import { kinds } from "@rune/crds/kinds/kinds";
 import {
   isTrue,
   type KubeObject,

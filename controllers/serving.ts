@@ -1,5 +1,5 @@
-import { port } from "@rune/crds/loader-api";
-import type { ModelServer } from "@rune/crds/model-server";
+import type { ModelServer } from "@rune/crds/kinds/model-server";
+import { port } from "@rune/crds/words/ports";
 
 /** Name under which a ModelServer's base model is asked for; adapters are asked for by their own names. */
 export function servedBaseName({ huggingFace, oci, pvc }: ModelServer["spec"]["base"]): string {

@@ -1,8 +1,10 @@
 import { Registry } from "@rune/clients/registry";
 import { taskSetArtifact } from "@rune/clients/task-set";
 import { MemoryRegistry } from "@rune/clients/testing/memory-registry";
-import { mediaType, type TaskSet, taskSet } from "@rune/crds/artifact";
-import { type MeasuredTasks, taskSetReference } from "@rune/crds/common";
+import { mediaType } from "@rune/crds/contracts/artifact";
+import { type TaskSet, taskSet } from "@rune/crds/contracts/task-set";
+import type { MeasuredTasks } from "@rune/crds/fields/measured";
+import { taskSetReference } from "@rune/crds/fields/task-set";
 import type { Cache } from "kopf-ts";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { Services } from "./context.ts";

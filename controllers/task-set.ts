@@ -1,8 +1,11 @@
 import { ArtifactMissing, artifactDigest, DigestMismatch, largestTaskSet, layerOf } from "@rune/clients/registry";
 import { chosenTasks, taskSetArtifact, taskSetFile } from "@rune/clients/task-set";
 import { NotATaskSet, parseTaskSet } from "@rune/clients/task-set-text";
-import { clusterOf, type HeldOutTask, mediaType, type TaskSet, taskSet } from "@rune/crds/artifact";
-import type { ArtifactReference, MeasuredTasks, taskSetReference } from "@rune/crds/common";
+import { mediaType } from "@rune/crds/contracts/artifact";
+import { clusterOf, type HeldOutTask, type TaskSet, taskSet } from "@rune/crds/contracts/task-set";
+import type { ArtifactReference } from "@rune/crds/fields/artifact-reference";
+import type { MeasuredTasks } from "@rune/crds/fields/measured";
+import type { taskSetReference } from "@rune/crds/fields/task-set";
 import { type Cache, configMaps } from "kopf-ts";
 import { prettifyError, ZodError, type z } from "zod";
 import type { Blocker } from "./check.ts";

@@ -1,6 +1,6 @@
-import type { AgentSession } from "@rune/crds/agent-session";
-import type { EnvironmentCheck } from "@rune/crds/environment-check";
-import type { Evaluation } from "@rune/crds/evaluation";
+import type { AgentSession } from "@rune/crds/kinds/agent-session";
+import type { EnvironmentCheck } from "@rune/crds/kinds/environment-check";
+import type { Evaluation } from "@rune/crds/kinds/evaluation";
 import { type Cache, isTerminal } from "kopf-ts";
 import { agentSessions, environmentChecks, evaluations } from "./resources.ts";
 

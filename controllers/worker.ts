@@ -1,5 +1,4 @@
-import { failure } from "@rune/crds/artifact";
-import { exit, permanentExits } from "@rune/crds/job-spec";
+import { exit, failure, permanentExits } from "@rune/crds/contracts/pod";
 import type { DynamicObject, KubeObject } from "kopf-ts";
 import type { Blocker } from "./check.ts";
 import type { OperatorConfig } from "./config.ts";

@@ -1,12 +1,12 @@
 import { Ajv } from "ajv";
 import addFormats from "ajv-formats";
 import { describe, expect, test } from "vitest";
-import { apiVersion } from "./src/common.ts";
-import { rootSchema } from "./src/generate/definition.ts";
-import type { Structural } from "./src/generate/structural.ts";
-import { kinds } from "./src/kinds.ts";
+import { rootSchema } from "./generate/definition.ts";
+import type { Structural } from "./generate/structural.ts";
+import { kinds } from "./kinds/kinds.ts";
 import { fieldPaths, mutationsOf } from "./testing/mutations.ts";
 import { fullSamplesOf, refusedSamples, sampleOf, validSamples } from "./testing/samples.ts";
+import { apiVersion } from "./words/group.ts";
 
 const ajv = new Ajv({ strict: false });
 addFormats.default(ajv);

@@ -1,5 +1,5 @@
 import { testClock } from "@rune/clients/testing/http-server";
-import type { LoaderDemand } from "@rune/crds/loader-api";
+import type { LoaderDemand } from "@rune/crds/contracts/loader";
 import { expect, it } from "vitest";
 import { DemandWatch } from "./demand-watch.ts";
 

@@ -1,7 +1,7 @@
 import { completeKeys } from "@rune/clients/keys";
 import type { OperatorNats } from "@rune/clients/nats";
 import type { Notice } from "@rune/controllers/context";
-import type { Progress } from "@rune/crds/artifact";
+import type { Progress } from "@rune/crds/contracts/trainer";
 import { services as serviceResource, TerminalError } from "kopf-ts";
 import { FakeApiServer } from "kopf-ts/testing";
 import { expect, it } from "vitest";

@@ -1,6 +1,6 @@
 import { readFile } from "node:fs/promises";
 import type { Services } from "@rune/controllers/context";
-import { taskSet } from "@rune/crds/artifact";
+import { taskSet } from "@rune/crds/contracts/task-set";
 
 /** The task sets that were put beside the program when its image was built, each `<name>.json`; each is read once. */
 export function bundledTaskSets(directory = new URL("./task-sets/", import.meta.url)): Services["bundledTaskSet"] {

@@ -3,8 +3,8 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { Registry } from "../clients/src/registry.ts";
 import { cluster, kubectl } from "../cluster/api.ts";
-import type { Adapter } from "../crds/src/adapter.ts";
-import type { ModelServer } from "../crds/src/model-server.ts";
+import type { Adapter } from "../crds/kinds/adapter.ts";
+import type { ModelServer } from "../crds/kinds/model-server.ts";
 import { condition } from "../examples/00-quickstart/objects.ts";
 import {
   type Fault,

@@ -1,9 +1,9 @@
 import { readdir, stat } from "node:fs/promises";
 import { afterAll, describe, expect, test } from "vitest";
 import { cluster, kubectl } from "../cluster/api.ts";
-import type { AgentSession, Task } from "../crds/src/agent-session.ts";
-import { apiVersion } from "../crds/src/common.ts";
-import type { ModelServer } from "../crds/src/model-server.ts";
+import type { AgentSession, Task } from "../crds/kinds/agent-session.ts";
+import type { ModelServer } from "../crds/kinds/model-server.ts";
+import { apiVersion } from "../crds/words/group.ts";
 import type { Manifest } from "../examples/00-quickstart/manifests.ts";
 import { condition, isTrue } from "../examples/00-quickstart/objects.ts";
 import { baseName, canRun, complete, logOf, namespace, type Pod, registryOf, system } from "./support/installation.ts";

@@ -23,7 +23,7 @@ const checks: [string, string, string[]][] = [
   ["types", bin("tsc"), ["-p", "tsconfig.json"]],
   ["import rules", bin("depcruise"), ["--config", ".dependency-cruiser.cjs", ...rooms]],
   ["unused code", bin("knip"), []],
-  ["generated files", process.execPath, ["crds/generate.ts", "--check"]],
+  ["generated files", process.execPath, ["crds/generate/main.ts", "--check"]],
 ];
 
 let failed = 0;

@@ -1,7 +1,7 @@
 import { afterAll, describe, expect, test } from "vitest";
-import type { Adapter } from "../crds/src/adapter.ts";
-import { label } from "../crds/src/common.ts";
-import type { ModelServer } from "../crds/src/model-server.ts";
+import type { Adapter } from "../crds/kinds/adapter.ts";
+import type { ModelServer } from "../crds/kinds/model-server.ts";
+import { label } from "../crds/words/labels.ts";
 import { type Boundary, type Survival, strikeLater, survive } from "./support/crash.ts";
 import { baseName, canRun, complete, engineModels, enginePod, loaderState, namespace, server, system } from "./support/installation.ts";
 import { create, eventually, read, readAll, remove } from "./support/objects.ts";

@@ -1,7 +1,7 @@
 import { progress } from "../cluster/progress.ts";
-import type { Adapter } from "../crds/src/adapter.ts";
-import { label } from "../crds/src/common.ts";
-import type { TrainingRun } from "../crds/src/training-run.ts";
+import type { Adapter } from "../crds/kinds/adapter.ts";
+import type { TrainingRun } from "../crds/kinds/training-run.ts";
+import { label } from "../crds/words/labels.ts";
 import { answering, type Boundary, boundaries, recovered, strikeLater, survive, type Victim } from "./support/crash.ts";
 import { namespace, registryOf, system, tellTracker } from "./support/installation.ts";
 import { create, eventually, read, readAll, remove } from "./support/objects.ts";

@@ -1,7 +1,8 @@
 import { afterAll, describe, expect, test } from "vitest";
-import { apiVersion, label } from "../crds/src/common.ts";
-import type { EnvironmentCheck } from "../crds/src/environment-check.ts";
-import type { ModelServer } from "../crds/src/model-server.ts";
+import type { EnvironmentCheck } from "../crds/kinds/environment-check.ts";
+import type { ModelServer } from "../crds/kinds/model-server.ts";
+import { apiVersion } from "../crds/words/group.ts";
+import { label } from "../crds/words/labels.ts";
 import { isTrue } from "../examples/00-quickstart/objects.ts";
 import { canRun, namespace, server } from "./support/installation.ts";
 import { create, fresh, over, read, readAll, reasonOf, remove } from "./support/objects.ts";

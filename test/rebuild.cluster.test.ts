@@ -1,9 +1,10 @@
 import { beforeAll, describe, expect, test } from "vitest";
 import { kubectl } from "../cluster/api.ts";
-import type { Adapter } from "../crds/src/adapter.ts";
-import { annotation, apiVersion, group } from "../crds/src/common.ts";
-import { resourceOf } from "../crds/src/kind.ts";
-import { kinds } from "../crds/src/kinds.ts";
+import type { Adapter } from "../crds/kinds/adapter.ts";
+import { resourceOf } from "../crds/kinds/kind.ts";
+import { kinds } from "../crds/kinds/kinds.ts";
+import { apiVersion, group } from "../crds/words/group.ts";
+import { annotation } from "../crds/words/labels.ts";
 import { install } from "../examples/00-quickstart/installation.ts";
 import { namespaceManifest } from "../examples/00-quickstart/manifests.ts";
 import { isTrue } from "../examples/00-quickstart/objects.ts";

@@ -3,8 +3,8 @@ import { taskSetFile } from "@rune/clients/task-set";
 import type { Services } from "@rune/controllers/context";
 import { register } from "@rune/controllers/evolution-generation/reconcile";
 import { config } from "@rune/controllers/testing/objects";
-import { mediaType } from "@rune/crds/artifact";
 import { Client, Manager, silentLogger, staticCredentials } from "kopf-ts";
+import { mediaType } from "../../crds/contracts/artifact.ts";
 import { ordersFrom, tell } from "../operator/operators/environment.ts";
 
 /** The operator's controller of EvolutionGenerations alone, on a real API server. Its registry is a fake in memory, which answers at once. */

@@ -1,10 +1,11 @@
 import { sha256 } from "@rune/clients/digest";
-import { apiVersion, label } from "@rune/crds/common";
-import type { Evaluation } from "@rune/crds/evaluation";
-import type { EvolutionGeneration } from "@rune/crds/evolution-generation";
 import { customResourceDefinition } from "@rune/crds/generate/definition";
-import { kinds } from "@rune/crds/kinds";
-import type { TrainingRun } from "@rune/crds/training-run";
+import type { Evaluation } from "@rune/crds/kinds/evaluation";
+import type { EvolutionGeneration } from "@rune/crds/kinds/evolution-generation";
+import { kinds } from "@rune/crds/kinds/kinds";
+import type { TrainingRun } from "@rune/crds/kinds/training-run";
+import { apiVersion } from "../../crds/words/group.ts";
+import { label } from "../../crds/words/labels.ts";
 import { type Api, inParallel } from "../operator/http.ts";
 import { installDefinition } from "../operator/widgets.ts";
 

@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { run } from "@rune/cluster/shell";
 import { kubectlCommand } from "@rune/cluster/tools";
-import { kinds } from "@rune/crds/kinds";
+import { kinds } from "@rune/crds/kinds/kinds";
 import { expect, test } from "vitest";
 import { parseAllDocuments } from "yaml";
 import { rendered } from "./render.ts";

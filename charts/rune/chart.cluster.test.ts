@@ -3,7 +3,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { registryToken } from "@rune/clients/registry-token";
 import { cluster, helm, kubectl } from "@rune/cluster/api";
-import { kinds } from "@rune/crds/kinds";
+import { kinds } from "@rune/crds/kinds/kinds";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { parse, stringify } from "yaml";
 

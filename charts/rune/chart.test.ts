@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { helmPath } from "@rune/cluster/tools";
 import { operatorConfig } from "@rune/controllers/config";
-import { kinds } from "@rune/crds/kinds";
+import { kinds } from "@rune/crds/kinds/kinds";
 import { beforeAll, describe, expect, test } from "vitest";
 import { parse, parseAllDocuments, stringify } from "yaml";
 

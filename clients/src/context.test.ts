@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
-import { task } from "@rune/crds/agent-session";
-import { logRecord } from "@rune/crds/artifact";
+import { logRecord } from "@rune/crds/contracts/session-log";
+import { task } from "@rune/crds/kinds/agent-session";
 import { describe, expect, test } from "vitest";
 import { z } from "zod";
 import { attemptsOf, inFrontOf, trajectoryText } from "./context.ts";

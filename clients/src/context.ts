@@ -1,4 +1,4 @@
-import type { Trajectory } from "@rune/crds/artifact";
+import type { Trajectory } from "@rune/crds/contracts/trajectory";
 import type { Message } from "./inference.ts";
 import { fence } from "./prompt.ts";
 

@@ -1,5 +1,5 @@
-import type { Evidence } from "@rune/crds/artifact";
-import { mediaType } from "@rune/crds/artifact";
+import { mediaType } from "@rune/crds/contracts/artifact";
+import type { Evidence } from "@rune/crds/contracts/evidence";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { sha256 } from "./digest.ts";
 import { EvidenceTagTaken, evidenceTag, readEvidence, storeEvidence } from "./evidence.ts";

@@ -1,5 +1,6 @@
-import { type Evidence, evidence as evidenceSchema, mediaType } from "@rune/crds/artifact";
-import type { ArtifactReference } from "@rune/crds/common";
+import { mediaType } from "@rune/crds/contracts/artifact";
+import { type Evidence, evidence as evidenceSchema } from "@rune/crds/contracts/evidence";
+import type { ArtifactReference } from "@rune/crds/fields/artifact-reference";
 import { prettifyError, ZodError } from "zod";
 import { sha256 } from "./digest.ts";
 import { ArtifactMissing, DigestMismatch, type Registry } from "./registry.ts";

@@ -1,4 +1,4 @@
-import type { HeldOutTask, TaskSet } from "@rune/crds/artifact";
+import type { HeldOutTask, TaskSet } from "@rune/crds/contracts/task-set";
 import { z } from "zod";
 
 /**

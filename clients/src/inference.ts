@@ -1,4 +1,4 @@
-import type { Sampling } from "@rune/crds/common";
+import type { Sampling } from "@rune/crds/fields/sampling";
 import type { Dispatcher } from "undici";
 import { z } from "zod";
 import { type Clock, systemClock } from "./clock.ts";

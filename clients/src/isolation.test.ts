@@ -1,5 +1,5 @@
 import { createServer } from "node:net";
-import type { Isolation } from "@rune/crds/common";
+import type { Isolation } from "@rune/crds/fields/isolation";
 import { expect, test } from "vitest";
 import { type Clock, systemClock } from "./clock.ts";
 import { ControlUnreachable, isComplete, isolationFailure, proveIsolation, reachesTCP } from "./isolation.ts";

@@ -1,6 +1,7 @@
 import { connect } from "node:net";
-import type { Isolation } from "@rune/crds/common";
-import { type AgentJob, exit } from "@rune/crds/job-spec";
+import type { AgentJob } from "@rune/crds/contracts/agent";
+import { exit } from "@rune/crds/contracts/pod";
+import type { Isolation } from "@rune/crds/fields/isolation";
 import { type Clock, systemClock } from "./clock.ts";
 import { PodFailure } from "./pod.ts";
 

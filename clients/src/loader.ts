@@ -6,7 +6,7 @@ import {
   type LoadRequest,
   loaderDemand,
   loaderState,
-} from "@rune/crds/loader-api";
+} from "@rune/crds/contracts/loader";
 import { importJWK, type JWK, SignJWT } from "jose";
 import type { Dispatcher } from "undici";
 import { type Clock, systemClock } from "./clock.ts";

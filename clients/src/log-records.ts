@@ -1,4 +1,4 @@
-import { type LogRecord, logRecord } from "@rune/crds/artifact";
+import { type LogRecord, logRecord } from "@rune/crds/contracts/session-log";
 import { AckPolicy, DeliverPolicy, type NatsConnection, nanos, ReplayPolicy } from "nats";
 import { z } from "zod";
 

@@ -1,4 +1,4 @@
-import { type LogRecord, logRecord } from "@rune/crds/artifact";
+import { type LogRecord, logRecord } from "@rune/crds/contracts/session-log";
 import { type NatsConnection, NatsError } from "nats";
 import { type Clock, systemClock } from "./clock.ts";
 import { canonicalJSON } from "./digest.ts";

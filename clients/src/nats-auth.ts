@@ -1,4 +1,5 @@
-import { evaluationSubject, logStream, progressSubject, sessionSubject } from "@rune/crds/artifact";
+import { evaluationSubject, logStream, sessionSubject } from "@rune/crds/contracts/session-log";
+import { progressSubject } from "@rune/crds/contracts/trainer";
 import { decode, encodeAccount, encodeOperator, encodeUser, fmtCreds } from "nats-jwt";
 import { createAccount, createOperator, createUser, fromSeed } from "nkeys.js";
 

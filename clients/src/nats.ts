@@ -1,5 +1,6 @@
 import { randomUUID } from "node:crypto";
-import { type LogRecord, logStream, type Progress, progress } from "@rune/crds/artifact";
+import { type LogRecord, logStream } from "@rune/crds/contracts/session-log";
+import { type Progress, progress } from "@rune/crds/contracts/trainer";
 import { DiscardPolicy, type NatsConnection, nanos, RetentionPolicy, StorageType } from "nats";
 import { parseJSON } from "./json.ts";
 import { readRecords } from "./log-records.ts";

@@ -1,5 +1,5 @@
 import { readFile, writeFile } from "node:fs/promises";
-import { exit, specPath } from "@rune/crds/job-spec";
+import { exit, specPath } from "@rune/crds/contracts/pod";
 import { type ZodType, z } from "zod";
 import { InferenceRefused } from "./inference.ts";
 import { RunnerRefused } from "./runner.ts";

@@ -1,4 +1,4 @@
-import type { Task } from "@rune/crds/agent-session";
+import type { Task } from "@rune/crds/kinds/agent-session";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { programOf } from "./program.ts";

@@ -1,4 +1,4 @@
-import type { Task } from "@rune/crds/agent-session";
+import type { Task } from "@rune/crds/kinds/agent-session";
 import { prefill } from "./prompt.ts";
 
 /** Code between two fences of an answer; `closed` is false where another block opens or the answer ends first. */

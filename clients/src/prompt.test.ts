@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import type { Task } from "@rune/crds/agent-session";
+import type { Task } from "@rune/crds/kinds/agent-session";
 import { expect, test } from "vitest";
 import { conversation, defaultSampling, defaultSystem, prefill, prompt } from "./prompt.ts";
 

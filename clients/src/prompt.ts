@@ -1,4 +1,4 @@
-import type { Task } from "@rune/crds/agent-session";
+import type { Task } from "@rune/crds/kinds/agent-session";
 import type { Message } from "./inference.ts";
 
 /** A program that was tried and the error that it met. */

@@ -1,4 +1,4 @@
-import { mediaType } from "@rune/crds/artifact";
+import { mediaType } from "@rune/crds/contracts/artifact";
 import type { Blob } from "./registry-blob.ts";
 import { ArtifactMissing, RegistryUnavailable } from "./registry-errors.ts";
 import { isSameOrigin, locationOf, type RegistryAnswer, type RegistryHttp } from "./registry-http.ts";

@@ -1,5 +1,5 @@
-import { type Execution, execution } from "@rune/crds/artifact";
-import { type Isolation, isolation } from "@rune/crds/common";
+import { type Execution, execution } from "@rune/crds/contracts/session-log";
+import { type Isolation, isolation } from "@rune/crds/fields/isolation";
 import type { Dispatcher } from "undici";
 import { z } from "zod";
 import { type Clock, systemClock } from "./clock.ts";

@@ -1,4 +1,4 @@
-import type { Scope } from "@rune/crds/common";
+import type { Scope } from "@rune/crds/fields/scope";
 
 /** From the widest to the narrowest. A scope without the wider one doesn't name anything. */
 export const scopeLevels = ["project", "domain", "task"] as const;

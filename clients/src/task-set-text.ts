@@ -1,4 +1,4 @@
-import { heldOutTask, type TaskSet, taskSet } from "@rune/crds/artifact";
+import { heldOutTask, type TaskSet, taskSet } from "@rune/crds/contracts/task-set";
 import { z } from "zod";
 
 /** A text that holds no task set: the message says where and why. */

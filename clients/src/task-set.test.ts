@@ -1,4 +1,4 @@
-import { type TaskSet, taskSet } from "@rune/crds/artifact";
+import { type TaskSet, taskSet } from "@rune/crds/contracts/task-set";
 import { describe, expect, it } from "vitest";
 import { artifactDigest } from "./registry.ts";
 import { chosenTasks, partOf, taskSetArtifact, tasksUpToLook } from "./task-set.ts";

@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
-import { clusterOf, type HeldOutTask, mediaType, type TaskSet } from "@rune/crds/artifact";
-import type { Part } from "@rune/crds/common";
+import { mediaType } from "@rune/crds/contracts/artifact";
+import { clusterOf, type HeldOutTask, type TaskSet } from "@rune/crds/contracts/task-set";
+import type { Part } from "@rune/crds/fields/task-set";
 import { canonicalJSON } from "./digest.ts";
 import { seeded, shuffled } from "./random.ts";
 import type { Push } from "./registry.ts";

@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from "node:util";
-import type { Adapter } from "@rune/crds/adapter";
-import { type AdapterConfig, mediaType } from "@rune/crds/artifact";
+import { type AdapterConfig, mediaType } from "@rune/crds/contracts/artifact";
+import type { Adapter } from "@rune/crds/kinds/adapter";
 import { isTrue } from "kopf-ts";
 import type { Check } from "../check.ts";
 import { Reason } from "../reasons.ts";

@@ -1,8 +1,9 @@
 import { evidenceTag } from "@rune/clients/evidence";
-import { type Adapter, mostEvidence } from "@rune/crds/adapter";
-import type { AdapterConfig, Evidence } from "@rune/crds/artifact";
-import { mediaType } from "@rune/crds/artifact";
-import type { MeasuredTasks } from "@rune/crds/common";
+import type { AdapterConfig } from "@rune/crds/contracts/artifact";
+import { mediaType } from "@rune/crds/contracts/artifact";
+import type { Evidence } from "@rune/crds/contracts/evidence";
+import type { MeasuredTasks } from "@rune/crds/fields/measured";
+import { type Adapter, mostEvidence } from "@rune/crds/kinds/adapter";
 import { nextStatus } from "kopf-ts";
 import { describe, expect, it } from "vitest";
 import { adapter, baseDigest, condition, digestOf, evaluation, modelServer } from "../testing/objects.ts";

@@ -1,7 +1,8 @@
 import { evidenceTag } from "@rune/clients/evidence";
-import type { Adapter } from "@rune/crds/adapter";
-import type { Evidence } from "@rune/crds/artifact";
-import { group, label } from "@rune/crds/common";
+import type { Evidence } from "@rune/crds/contracts/evidence";
+import type { Adapter } from "@rune/crds/kinds/adapter";
+import { group } from "@rune/crds/words/group";
+import { label } from "@rune/crds/words/labels";
 import { type KubeObject, type Outcome, ready, timestamp, unchanged } from "kopf-ts";
 import { blocked, firstOf, repairSeconds } from "../check.ts";
 import { scopeLabels } from "../labels.ts";

@@ -1,8 +1,8 @@
 import { type KnownEvidence, readEvidence } from "@rune/clients/evidence";
-import type { Adapter } from "@rune/crds/adapter";
-import type { Evidence } from "@rune/crds/artifact";
-import type { Evaluation } from "@rune/crds/evaluation";
-import type { EvolutionGeneration } from "@rune/crds/evolution-generation";
+import type { Evidence } from "@rune/crds/contracts/evidence";
+import type { Adapter } from "@rune/crds/kinds/adapter";
+import type { Evaluation } from "@rune/crds/kinds/evaluation";
+import type { EvolutionGeneration } from "@rune/crds/kinds/evolution-generation";
 import { type EventInput, isTerminal, isTrue, timestamp } from "kopf-ts";
 import type { Services } from "../context.ts";
 import { endedAt } from "../finished.ts";

@@ -1,4 +1,4 @@
-import type { Evidence } from "@rune/crds/artifact";
+import type { Evidence } from "@rune/crds/contracts/evidence";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { adapter, digestOf } from "../testing/objects.ts";

@@ -1,6 +1,6 @@
-import { type Adapter, mostEvidence } from "@rune/crds/adapter";
-import type { Evidence } from "@rune/crds/artifact";
-import type { Scope } from "@rune/crds/common";
+import type { Evidence } from "@rune/crds/contracts/evidence";
+import type { Scope } from "@rune/crds/fields/scope";
+import { type Adapter, mostEvidence } from "@rune/crds/kinds/adapter";
 import { intervalOf } from "../interval.ts";
 import { sameScope, sameTasks } from "../scope.ts";
 

@@ -1,5 +1,5 @@
 import type { StoredEvidence } from "@rune/clients/evidence";
-import type { Evidence } from "@rune/crds/artifact";
+import type { Evidence } from "@rune/crds/contracts/evidence";
 
 /** A few megabytes. */
 const mostPieces = 4096;

@@ -1,7 +1,7 @@
 import type { KnownEvidence } from "@rune/clients/evidence";
 import { ArtifactMissing, type Descriptor, DigestMismatch, type Registry, titleOf } from "@rune/clients/registry";
-import type { Adapter } from "@rune/crds/adapter";
-import { adapterConfig } from "@rune/crds/artifact";
+import { adapterConfig } from "@rune/crds/contracts/artifact";
+import type { Adapter } from "@rune/crds/kinds/adapter";
 import { type Context, isTrue, namespaces } from "kopf-ts";
 import { ZodError } from "zod";
 import type { Services } from "../context.ts";

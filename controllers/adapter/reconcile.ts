@@ -1,6 +1,6 @@
 import { storeEvidence } from "@rune/clients/evidence";
-import type { Adapter } from "@rune/crds/adapter";
-import type { ModelServer } from "@rune/crds/model-server";
+import type { Adapter } from "@rune/crds/kinds/adapter";
+import type { ModelServer } from "@rune/crds/kinds/model-server";
 import { type Context, type Controller, fieldChanged, type Manager, type ObjectKey, type Outcome } from "kopf-ts";
 import type { Services } from "../context.ts";
 import { adapters, agentSessions, environmentChecks, evaluations, evolutionGenerations, modelServers } from "../resources.ts";

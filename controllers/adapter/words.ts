@@ -1,8 +1,8 @@
 import { isDeepStrictEqual } from "node:util";
 import { sha256 } from "@rune/clients/digest";
-import type { Adapter } from "@rune/crds/adapter";
-import type { Evidence } from "@rune/crds/artifact";
-import { annotation } from "@rune/crds/common";
+import type { Evidence } from "@rune/crds/contracts/evidence";
+import type { Adapter } from "@rune/crds/kinds/adapter";
+import { annotation } from "@rune/crds/words/labels";
 import { timestamp } from "kopf-ts";
 import { shortDigest } from "../names.ts";
 import type { Status } from "./fold.ts";

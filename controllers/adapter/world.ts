@@ -1,8 +1,8 @@
 import type { AdapterEvidence } from "@rune/clients/evidence";
-import type { Adapter } from "@rune/crds/adapter";
-import type { AdapterConfig } from "@rune/crds/artifact";
-import type { Evaluation } from "@rune/crds/evaluation";
-import type { ModelServer } from "@rune/crds/model-server";
+import type { AdapterConfig } from "@rune/crds/contracts/artifact";
+import type { Adapter } from "@rune/crds/kinds/adapter";
+import type { Evaluation } from "@rune/crds/kinds/evaluation";
+import type { ModelServer } from "@rune/crds/kinds/model-server";
 
 /** What the registry says of the artifact; `verifiedBefore` where it needn't be asked again. */
 export type ArtifactState =

@@ -1,9 +1,9 @@
 import { Registry } from "@rune/clients/registry";
 import { MemoryRegistry } from "@rune/clients/testing/memory-registry";
-import { type AgentSession, agentSession, learntCondition } from "@rune/crds/agent-session";
-import type { LogRecord } from "@rune/crds/artifact";
-import { apiVersion } from "@rune/crds/common";
-import type { TrainingRun } from "@rune/crds/training-run";
+import type { LogRecord } from "@rune/crds/contracts/session-log";
+import { type AgentSession, agentSession, learntCondition } from "@rune/crds/kinds/agent-session";
+import type { TrainingRun } from "@rune/crds/kinds/training-run";
+import { apiVersion } from "@rune/crds/words/group";
 import { type Condition, getCondition, isControlledBy, isTrue, type KubeObject } from "kopf-ts";
 import type { FakeApiServer } from "kopf-ts/testing";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";

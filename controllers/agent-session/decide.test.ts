@@ -1,8 +1,8 @@
-import type { Adapter } from "@rune/crds/adapter";
-import { type AgentSession, agentSession } from "@rune/crds/agent-session";
-import type { LogRecord } from "@rune/crds/artifact";
-import type { MeasuredTasks } from "@rune/crds/common";
-import type { ModelServer } from "@rune/crds/model-server";
+import type { LogRecord } from "@rune/crds/contracts/session-log";
+import type { MeasuredTasks } from "@rune/crds/fields/measured";
+import type { Adapter } from "@rune/crds/kinds/adapter";
+import { type AgentSession, agentSession } from "@rune/crds/kinds/agent-session";
+import type { ModelServer } from "@rune/crds/kinds/model-server";
 import type { Outcome } from "kopf-ts";
 import { describe, expect, it } from "vitest";
 import { aCondition, aJob, aPod, aSession, now } from "../testing/builders.ts";

@@ -1,5 +1,5 @@
-import type { AgentSession } from "@rune/crds/agent-session";
-import type { Trajectory } from "@rune/crds/artifact";
+import type { Trajectory } from "@rune/crds/contracts/trajectory";
+import type { AgentSession } from "@rune/crds/kinds/agent-session";
 import { failed, isTerminal, isTrue, type KubeObject, type Outcome, progressing, succeeded, timestamp, unchanged, waiting } from "kopf-ts";
 import { brief } from "../brief.ts";
 import { blocked, type Check, firstOf, repairSeconds } from "../check.ts";

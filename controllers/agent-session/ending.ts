@@ -1,4 +1,4 @@
-import type { AgentSession } from "@rune/crds/agent-session";
+import type { AgentSession } from "@rune/crds/kinds/agent-session";
 import { lossesWith, mostLosses } from "../epoch.ts";
 import type { WorkerState } from "../worker.ts";
 import { SessionReason } from "./reasons.ts";

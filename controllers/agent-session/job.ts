@@ -1,9 +1,9 @@
-import type { AgentSession } from "@rune/crds/agent-session";
-import { logStream, sessionSubject } from "@rune/crds/artifact";
-import { label } from "@rune/crds/common";
-import type { AgentJob } from "@rune/crds/job-spec";
-import { port } from "@rune/crds/loader-api";
-import type { ModelServer } from "@rune/crds/model-server";
+import type { AgentJob } from "@rune/crds/contracts/agent";
+import { logStream, sessionSubject } from "@rune/crds/contracts/session-log";
+import type { AgentSession } from "@rune/crds/kinds/agent-session";
+import type { ModelServer } from "@rune/crds/kinds/model-server";
+import { label } from "@rune/crds/words/labels";
+import { port } from "@rune/crds/words/ports";
 import type { KubeObject } from "kopf-ts";
 import type { OperatorConfig } from "../config.ts";
 import { credentialFile, ownerOf } from "../pod.ts";

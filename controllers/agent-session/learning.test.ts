@@ -1,6 +1,6 @@
-import { agentSession, learntCondition } from "@rune/crds/agent-session";
-import { methodOf } from "@rune/crds/methods";
-import { type TrainingRun, trainingRun } from "@rune/crds/training-run";
+import { agentSession, learntCondition } from "@rune/crds/kinds/agent-session";
+import { methodOf } from "@rune/crds/kinds/methods";
+import { type TrainingRun, trainingRun } from "@rune/crds/kinds/training-run";
 import { nextStatus } from "kopf-ts";
 import { describe, expect, it } from "vitest";
 import { generatedName } from "../names.ts";

@@ -1,7 +1,7 @@
-import { type AgentSession, learntCondition } from "@rune/crds/agent-session";
-import { label } from "@rune/crds/common";
-import type { ModelServer } from "@rune/crds/model-server";
-import type { TrainingRun } from "@rune/crds/training-run";
+import { type AgentSession, learntCondition } from "@rune/crds/kinds/agent-session";
+import type { ModelServer } from "@rune/crds/kinds/model-server";
+import type { TrainingRun } from "@rune/crds/kinds/training-run";
+import { label } from "@rune/crds/words/labels";
 import { type Condition, type ConditionInput, type DynamicObject, getCondition, isTrue, type KubeObject, type Outcome } from "kopf-ts";
 import type { Check } from "../check.ts";
 import type { OperatorConfig } from "../config.ts";

@@ -1,7 +1,9 @@
 import { canonicalJSON } from "@rune/clients/digest";
-import type { AgentSession } from "@rune/crds/agent-session";
-import { type LogRecord, mediaType, type Trajectory } from "@rune/crds/artifact";
-import type { Isolation } from "@rune/crds/common";
+import { mediaType } from "@rune/crds/contracts/artifact";
+import type { LogRecord } from "@rune/crds/contracts/session-log";
+import type { Trajectory } from "@rune/crds/contracts/trajectory";
+import type { Isolation } from "@rune/crds/fields/isolation";
+import type { AgentSession } from "@rune/crds/kinds/agent-session";
 
 type Outcome = Trajectory["outcome"];
 

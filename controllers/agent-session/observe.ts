@@ -1,6 +1,6 @@
 import { ArtifactMissing, artifactDigest } from "@rune/clients/registry";
-import type { AgentSession } from "@rune/crds/agent-session";
-import { sessionSubject } from "@rune/crds/artifact";
+import { sessionSubject } from "@rune/crds/contracts/session-log";
+import type { AgentSession } from "@rune/crds/kinds/agent-session";
 import { type Context, configMaps, isTerminal, jobs, pods } from "kopf-ts";
 import { probeTargets } from "../cluster-services.ts";
 import type { Services } from "../context.ts";

@@ -1,5 +1,5 @@
-import type { AgentSession } from "@rune/crds/agent-session";
-import { label } from "@rune/crds/common";
+import type { AgentSession } from "@rune/crds/kinds/agent-session";
+import { label } from "@rune/crds/words/labels";
 import type { Context, Manager, Outcome } from "kopf-ts";
 import type { Services } from "../context.ts";
 import { untilDeadline } from "../epoch.ts";

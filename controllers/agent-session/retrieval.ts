@@ -1,5 +1,5 @@
-import type { Adapter } from "@rune/crds/adapter";
-import type { AgentSession } from "@rune/crds/agent-session";
+import type { Adapter } from "@rune/crds/kinds/adapter";
+import type { AgentSession } from "@rune/crds/kinds/agent-session";
 import { isChampionScore, isEligible, type Ranked, rankedFor, reasonAgainst } from "../retrieval.ts";
 import { scopeWords } from "../scope.ts";
 import { SessionReason as Reason } from "./reasons.ts";

@@ -1,5 +1,5 @@
-import type { AgentSession } from "@rune/crds/agent-session";
-import type { ModelServer } from "@rune/crds/model-server";
+import type { AgentSession } from "@rune/crds/kinds/agent-session";
+import type { ModelServer } from "@rune/crds/kinds/model-server";
 import { isTerminal } from "kopf-ts";
 import { adapterOn, isServed } from "../serving.ts";
 

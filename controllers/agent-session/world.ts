@@ -1,8 +1,8 @@
-import type { Adapter } from "@rune/crds/adapter";
-import type { AgentSession } from "@rune/crds/agent-session";
-import type { LogRecord } from "@rune/crds/artifact";
-import type { ModelServer } from "@rune/crds/model-server";
-import type { TrainingRun } from "@rune/crds/training-run";
+import type { LogRecord } from "@rune/crds/contracts/session-log";
+import type { Adapter } from "@rune/crds/kinds/adapter";
+import type { AgentSession } from "@rune/crds/kinds/agent-session";
+import type { ModelServer } from "@rune/crds/kinds/model-server";
+import type { TrainingRun } from "@rune/crds/kinds/training-run";
 import type { EpochWorld } from "../epoch.ts";
 import type { ObservedRequirement } from "../requires.ts";
 import type { ProbeTargets } from "../sandbox.ts";

@@ -1,5 +1,5 @@
-import { apiVersion } from "@rune/crds/common";
-import { type EnvironmentCheck, environmentCheck } from "@rune/crds/environment-check";
+import { type EnvironmentCheck, environmentCheck } from "@rune/crds/kinds/environment-check";
+import { apiVersion } from "@rune/crds/words/group";
 import { type DynamicObject, isTrue, jobs, type KubeObject, nodes } from "kopf-ts";
 import type { FakeApiServer } from "kopf-ts/testing";
 import { afterEach, expect, it } from "vitest";

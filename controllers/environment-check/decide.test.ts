@@ -1,6 +1,6 @@
-import type { Adapter } from "@rune/crds/adapter";
-import type { EnvironmentCheck } from "@rune/crds/environment-check";
-import type { ModelServer } from "@rune/crds/model-server";
+import type { Adapter } from "@rune/crds/kinds/adapter";
+import type { EnvironmentCheck } from "@rune/crds/kinds/environment-check";
+import type { ModelServer } from "@rune/crds/kinds/model-server";
 import { describe, expect, it } from "vitest";
 import { aCheck, aCondition, aJob, now } from "../testing/builders.ts";
 import { baseDigest, config, digestOf, modelServer } from "../testing/objects.ts";

@@ -1,4 +1,4 @@
-import type { CheckName, CheckResult, EnvironmentCheck, NodeStatus } from "@rune/crds/environment-check";
+import type { CheckName, CheckResult, EnvironmentCheck, NodeStatus } from "@rune/crds/kinds/environment-check";
 import {
   type DynamicObject,
   getCondition,

@@ -1,6 +1,6 @@
-import { askResult, environmentResult } from "@rune/crds/artifact";
-import { type CheckName, type CheckResult, checkNames, type EnvironmentCheck, type NodeStatus } from "@rune/crds/environment-check";
-import type { ModelServer } from "@rune/crds/model-server";
+import { askResult, environmentResult } from "@rune/crds/contracts/environment";
+import { type CheckName, type CheckResult, checkNames, type EnvironmentCheck, type NodeStatus } from "@rune/crds/kinds/environment-check";
+import type { ModelServer } from "@rune/crds/kinds/model-server";
 import { getCondition, isTrue } from "kopf-ts";
 import { sameBase } from "../base-model.ts";
 import { brief } from "../brief.ts";

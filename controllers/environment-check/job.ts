@@ -1,8 +1,9 @@
-import type { Adapter } from "@rune/crds/adapter";
-import { apiVersion, label } from "@rune/crds/common";
-import type { EnvironmentCheck, NodeStatus } from "@rune/crds/environment-check";
-import type { AskJob, EnvironmentJob } from "@rune/crds/job-spec";
-import type { ModelServer } from "@rune/crds/model-server";
+import type { AskJob, EnvironmentJob } from "@rune/crds/contracts/environment";
+import type { Adapter } from "@rune/crds/kinds/adapter";
+import type { EnvironmentCheck, NodeStatus } from "@rune/crds/kinds/environment-check";
+import type { ModelServer } from "@rune/crds/kinds/model-server";
+import { apiVersion } from "@rune/crds/words/group";
+import { label } from "@rune/crds/words/labels";
 import type { KubeObject } from "kopf-ts";
 import { type BaseState, isResolved } from "../base-model.ts";
 import type { OperatorConfig } from "../config.ts";

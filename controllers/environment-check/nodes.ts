@@ -1,5 +1,5 @@
-import type { CheckName, CheckResult, EnvironmentCheck, NodeCheck, NodeStatus } from "@rune/crds/environment-check";
-import { mostNodes, nodeChecks } from "@rune/crds/environment-check";
+import type { CheckName, CheckResult, EnvironmentCheck, NodeCheck, NodeStatus } from "@rune/crds/kinds/environment-check";
+import { mostNodes, nodeChecks } from "@rune/crds/kinds/environment-check";
 import type { DynamicObject } from "kopf-ts";
 import type { OperatorConfig } from "../config.ts";
 import type { Toleration } from "../manifest.ts";

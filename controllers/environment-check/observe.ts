@@ -1,6 +1,6 @@
-import { label } from "@rune/crds/common";
-import type { EnvironmentCheck } from "@rune/crds/environment-check";
-import type { ModelServer } from "@rune/crds/model-server";
+import type { EnvironmentCheck } from "@rune/crds/kinds/environment-check";
+import type { ModelServer } from "@rune/crds/kinds/model-server";
+import { label } from "@rune/crds/words/labels";
 import { type Context, type DynamicObject, isTerminal, jobs, nodes, pods } from "kopf-ts";
 import { type BaseState, observeBase } from "../base-model.ts";
 import type { Services } from "../context.ts";

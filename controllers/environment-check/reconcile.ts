@@ -1,5 +1,5 @@
-import { label } from "@rune/crds/common";
-import type { EnvironmentCheck } from "@rune/crds/environment-check";
+import type { EnvironmentCheck } from "@rune/crds/kinds/environment-check";
+import { label } from "@rune/crds/words/labels";
 import { type Context, jobs, type KubeObject, type Manager, type ObjectKey, type Outcome, pods } from "kopf-ts";
 import type { Services } from "../context.ts";
 import { adapters, agentSessions, environmentChecks, evaluations, evolutionGenerations, modelServers, trainingRuns } from "../resources.ts";

@@ -1,5 +1,4 @@
-import { failure } from "@rune/crds/artifact";
-import { exit } from "@rune/crds/job-spec";
+import { exit, failure } from "@rune/crds/contracts/pod";
 import type { DynamicObject } from "kopf-ts";
 import type { Blocker } from "../check.ts";
 import { endOf } from "../main-container.ts";

@@ -1,6 +1,6 @@
-import type { Adapter } from "@rune/crds/adapter";
-import type { EnvironmentCheck, NodeStatus } from "@rune/crds/environment-check";
-import type { ModelServer } from "@rune/crds/model-server";
+import type { Adapter } from "@rune/crds/kinds/adapter";
+import type { EnvironmentCheck, NodeStatus } from "@rune/crds/kinds/environment-check";
+import type { ModelServer } from "@rune/crds/kinds/model-server";
 import type { DynamicObject } from "kopf-ts";
 import type { BaseState } from "../base-model.ts";
 import type { ObservedRequirement } from "../requires.ts";

@@ -1,5 +1,5 @@
-import type { Adapter } from "@rune/crds/adapter";
-import type { HeldOutTask } from "@rune/crds/artifact";
+import type { HeldOutTask } from "@rune/crds/contracts/task-set";
+import type { Adapter } from "@rune/crds/kinds/adapter";
 import { isTerminal, isTrue } from "kopf-ts";
 import type { Blocker } from "../check.ts";
 import { isGenerated } from "../makers.ts";

@@ -1,4 +1,4 @@
-import type { Evaluation } from "@rune/crds/evaluation";
+import type { Evaluation } from "@rune/crds/kinds/evaluation";
 import type { ArmStatus } from "./world.ts";
 
 export function deadlineOf(evaluation: Evaluation): Date {

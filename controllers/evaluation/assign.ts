@@ -1,7 +1,7 @@
 import { canonicalJSON } from "@rune/clients/digest";
 import { below, seeded } from "@rune/clients/random";
-import type { Adapter } from "@rune/crds/adapter";
-import type { HeldOutTask } from "@rune/crds/artifact";
+import type { HeldOutTask } from "@rune/crds/contracts/task-set";
+import type { Adapter } from "@rune/crds/kinds/adapter";
 import { rankedFor } from "../retrieval.ts";
 
 /** Id of a task → name of the adapter that answers it. Tasks without one are answered by the base. */

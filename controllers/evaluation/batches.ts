@@ -1,6 +1,6 @@
 import { tasksUpToLook } from "@rune/clients/task-set";
-import type { HeldOutTask } from "@rune/crds/artifact";
-import { type Evaluation, mostArmsTogether } from "@rune/crds/evaluation";
+import type { HeldOutTask } from "@rune/crds/contracts/task-set";
+import { type Evaluation, mostArmsTogether } from "@rune/crds/kinds/evaluation";
 import type { Assignment } from "./assign.ts";
 import type { Plan, PlannedArm } from "./plan.ts";
 

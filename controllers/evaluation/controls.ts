@@ -1,6 +1,6 @@
-import type { Adapter } from "@rune/crds/adapter";
-import type { Evaluation } from "@rune/crds/evaluation";
-import type { EvaluatorJob } from "@rune/crds/job-spec";
+import type { EvaluatorJob } from "@rune/crds/contracts/evaluator";
+import type { Adapter } from "@rune/crds/kinds/adapter";
+import type { Evaluation } from "@rune/crds/kinds/evaluation";
 import { isGenerated, makerOf, type Runs } from "../makers.ts";
 
 export type Control = NonNullable<EvaluatorJob["arms"][number]["control"]>;

@@ -1,7 +1,7 @@
 import { evidenceTag } from "@rune/clients/evidence";
 import { Registry } from "@rune/clients/registry";
 import { MemoryRegistry } from "@rune/clients/testing/memory-registry";
-import { mediaType } from "@rune/crds/artifact";
+import { mediaType } from "@rune/crds/contracts/artifact";
 import { afterEach, beforeEach, expect, it } from "vitest";
 import type { Services } from "../context.ts";
 import { anEvaluation, now } from "../testing/builders.ts";

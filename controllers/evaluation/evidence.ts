@@ -1,4 +1,4 @@
-import type { EvaluatorResult } from "@rune/crds/artifact";
+import type { EvaluatorResult } from "@rune/crds/contracts/evaluator";
 import { type Outcome, progressing, timestamp, waiting } from "kopf-ts";
 import type { Services } from "../context.ts";
 import { stateOf } from "../evidence-state.ts";

@@ -1,4 +1,4 @@
-import type { Evaluation } from "@rune/crds/evaluation";
+import type { Evaluation } from "@rune/crds/kinds/evaluation";
 import { describe, expect, it } from "vitest";
 import { aCondition, anEvaluation } from "../testing/builders.ts";
 import { aPlan, reference } from "../testing/evaluation-world.ts";

@@ -1,5 +1,5 @@
 import { smallestGain, varianceSeen } from "@rune/clients/power";
-import { clustersNeeded, type Evaluation, type Gate } from "@rune/crds/evaluation";
+import { clustersNeeded, type Evaluation, type Gate } from "@rune/crds/kinds/evaluation";
 import { isTrue, type Outcome } from "kopf-ts";
 import { sameTasks } from "../scope.ts";
 import { missingControls } from "./controls.ts";

@@ -1,4 +1,4 @@
-import { evaluatorJob } from "@rune/crds/job-spec";
+import { evaluatorJob } from "@rune/crds/contracts/evaluator";
 import { expect, it } from "vitest";
 import { anEvaluation } from "../testing/builders.ts";
 import { aPlan, aWorld, server } from "../testing/evaluation-world.ts";

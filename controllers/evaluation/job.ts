@@ -1,7 +1,7 @@
-import { evaluationSubject, logStream } from "@rune/crds/artifact";
-import { label } from "@rune/crds/common";
-import type { EvaluatorJob } from "@rune/crds/job-spec";
-import { port } from "@rune/crds/loader-api";
+import type { EvaluatorJob } from "@rune/crds/contracts/evaluator";
+import { evaluationSubject, logStream } from "@rune/crds/contracts/session-log";
+import { label } from "@rune/crds/words/labels";
+import { port } from "@rune/crds/words/ports";
 import type { KubeObject } from "kopf-ts";
 import type { OperatorConfig } from "../config.ts";
 import { repositoryOf } from "../names.ts";

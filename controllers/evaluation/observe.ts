@@ -1,6 +1,6 @@
-import type { Adapter } from "@rune/crds/adapter";
-import { evaluationSubject } from "@rune/crds/artifact";
-import type { Evaluation } from "@rune/crds/evaluation";
+import { evaluationSubject } from "@rune/crds/contracts/session-log";
+import type { Adapter } from "@rune/crds/kinds/adapter";
+import type { Evaluation } from "@rune/crds/kinds/evaluation";
 import { type Cache, type Context, configMaps, isTerminal, jobs, pods } from "kopf-ts";
 import { probeTargets } from "../cluster-services.ts";
 import type { Services } from "../context.ts";

@@ -1,4 +1,4 @@
-import type { AgentSession } from "@rune/crds/agent-session";
+import type { AgentSession } from "@rune/crds/kinds/agent-session";
 import { describe, expect, it } from "vitest";
 import { aCondition, anEvaluation, aSession } from "../testing/builders.ts";
 import { adapterOf, aPlan, aRunOf, aWorld, found, reference, serverWith, setOf } from "../testing/evaluation-world.ts";

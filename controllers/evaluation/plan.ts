@@ -1,7 +1,8 @@
 import { chosenTasks } from "@rune/clients/task-set";
-import { clusterOf, type HeldOutTask } from "@rune/crds/artifact";
-import { artifactReference, measuredTasks } from "@rune/crds/common";
-import type { Evaluation } from "@rune/crds/evaluation";
+import { clusterOf, type HeldOutTask } from "@rune/crds/contracts/task-set";
+import { artifactReference } from "@rune/crds/fields/artifact-reference";
+import { measuredTasks } from "@rune/crds/fields/measured";
+import type { Evaluation } from "@rune/crds/kinds/evaluation";
 import type { DynamicObject } from "kopf-ts";
 import { z } from "zod";
 import type { Blocker } from "../check.ts";

@@ -1,6 +1,6 @@
 import { storeEvidence } from "@rune/clients/evidence";
-import { label } from "@rune/crds/common";
-import type { Evaluation } from "@rune/crds/evaluation";
+import type { Evaluation } from "@rune/crds/kinds/evaluation";
+import { label } from "@rune/crds/words/labels";
 import type { Context, Manager, Outcome } from "kopf-ts";
 import type { Services } from "../context.ts";
 import { untilDeadline } from "../epoch.ts";

@@ -1,5 +1,5 @@
-import { type EvaluatorResult, evaluatorResult } from "@rune/crds/artifact";
-import type { Evaluation } from "@rune/crds/evaluation";
+import { type EvaluatorResult, evaluatorResult } from "@rune/crds/contracts/evaluator";
+import type { Evaluation } from "@rune/crds/kinds/evaluation";
 import { failed, type Outcome, progressing, succeeded } from "kopf-ts";
 import { livePods } from "../epoch.ts";
 import { intervalOf } from "../interval.ts";

@@ -1,9 +1,9 @@
-import type { Adapter } from "@rune/crds/adapter";
-import type { AgentSession } from "@rune/crds/agent-session";
-import type { LogRecord } from "@rune/crds/artifact";
-import type { Isolation } from "@rune/crds/common";
-import type { Evaluation } from "@rune/crds/evaluation";
-import type { ModelServer } from "@rune/crds/model-server";
+import type { LogRecord } from "@rune/crds/contracts/session-log";
+import type { Isolation } from "@rune/crds/fields/isolation";
+import type { Adapter } from "@rune/crds/kinds/adapter";
+import type { AgentSession } from "@rune/crds/kinds/agent-session";
+import type { Evaluation } from "@rune/crds/kinds/evaluation";
+import type { ModelServer } from "@rune/crds/kinds/model-server";
 import type { EpochWorld } from "../epoch.ts";
 import type { Runs } from "../makers.ts";
 import type { ObservedRequirement } from "../requires.ts";

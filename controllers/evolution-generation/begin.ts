@@ -1,6 +1,6 @@
 import { chosenTasks } from "@rune/clients/task-set";
-import type { HeldOutTask } from "@rune/crds/artifact";
-import type { EvolutionGeneration } from "@rune/crds/evolution-generation";
+import type { HeldOutTask } from "@rune/crds/contracts/task-set";
+import type { EvolutionGeneration } from "@rune/crds/kinds/evolution-generation";
 import { isTrue, type Outcome, progressing, timestamp, unchanged } from "kopf-ts";
 import { type Blocker, blocked, type Check, firstOf, repairSeconds } from "../check.ts";
 import { requirementsMet } from "../requires.ts";

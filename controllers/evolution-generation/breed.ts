@@ -1,5 +1,5 @@
-import type { Adapter } from "@rune/crds/adapter";
-import type { TrainingRun } from "@rune/crds/training-run";
+import type { Adapter } from "@rune/crds/kinds/adapter";
+import type { TrainingRun } from "@rune/crds/kinds/training-run";
 import { getCondition, isTrue, type Outcome, progressing, waiting } from "kopf-ts";
 import { failureOf } from "../finished.ts";
 import { Reason } from "../reasons.ts";

@@ -1,4 +1,4 @@
-import type { EvolutionGeneration } from "@rune/crds/evolution-generation";
+import type { EvolutionGeneration } from "@rune/crds/kinds/evolution-generation";
 import type { Child, Measurement, Status } from "./world.ts";
 
 type Spent = NonNullable<Status["spent"]>;

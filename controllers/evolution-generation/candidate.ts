@@ -1,6 +1,6 @@
-import type { Adapter } from "@rune/crds/adapter";
-import type { Interval } from "@rune/crds/common";
-import { mostChampions } from "@rune/crds/evolution-status";
+import type { Interval } from "@rune/crds/fields/measured";
+import type { Adapter } from "@rune/crds/kinds/adapter";
+import { mostChampions } from "@rune/crds/kinds/evolution-status";
 import { isTrue } from "kopf-ts";
 import { rateOf } from "../interval.ts";
 import { championsOf } from "./champions.ts";

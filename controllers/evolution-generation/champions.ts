@@ -1,6 +1,6 @@
-import type { Adapter } from "@rune/crds/adapter";
-import type { Scope } from "@rune/crds/common";
-import type { EvolutionGeneration } from "@rune/crds/evolution-generation";
+import type { Scope } from "@rune/crds/fields/scope";
+import type { Adapter } from "@rune/crds/kinds/adapter";
+import type { EvolutionGeneration } from "@rune/crds/kinds/evolution-generation";
 import type { Cache } from "kopf-ts";
 import { adapters, evolutionGenerations } from "../resources.ts";
 import { sameScope } from "../scope.ts";

@@ -1,5 +1,5 @@
 import { seeded, shuffled } from "@rune/clients/random";
-import type { EvolutionGeneration } from "@rune/crds/evolution-generation";
+import type { EvolutionGeneration } from "@rune/crds/kinds/evolution-generation";
 import type { Child, Promotion } from "./world.ts";
 
 /** The children of these parents, who are ordered by their lower bounds. Each has its run's name, and so is made once. */

@@ -1,6 +1,6 @@
-import type { Evaluation } from "@rune/crds/evaluation";
-import type { EvolutionGeneration } from "@rune/crds/evolution-generation";
-import type { TrainingRun } from "@rune/crds/training-run";
+import type { Evaluation } from "@rune/crds/kinds/evaluation";
+import type { EvolutionGeneration } from "@rune/crds/kinds/evolution-generation";
+import type { TrainingRun } from "@rune/crds/kinds/training-run";
 import { type DynamicObject, isTerminal, type Outcome, progressing, unchanged, waiting } from "kopf-ts";
 import { repairSeconds } from "../check.ts";
 import { finished } from "../finished.ts";

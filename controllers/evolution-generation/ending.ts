@@ -1,5 +1,6 @@
-import { apiVersion, label } from "@rune/crds/common";
-import type { EvolutionGeneration } from "@rune/crds/evolution-generation";
+import type { EvolutionGeneration } from "@rune/crds/kinds/evolution-generation";
+import { apiVersion } from "@rune/crds/words/group";
+import { label } from "@rune/crds/words/labels";
 import { type DynamicObject, type Outcome, progressing, stalled, succeeded } from "kopf-ts";
 import { repairSeconds } from "../check.ts";
 import { rateOf } from "../interval.ts";

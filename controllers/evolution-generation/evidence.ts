@@ -1,6 +1,6 @@
 import { evidenceTag } from "@rune/clients/evidence";
-import type { Evidence } from "@rune/crds/artifact";
-import type { EvolutionGeneration } from "@rune/crds/evolution-generation";
+import type { Evidence } from "@rune/crds/contracts/evidence";
+import type { EvolutionGeneration } from "@rune/crds/kinds/evolution-generation";
 import type { Services } from "../context.ts";
 import { type PieceState, stateOf } from "../evidence-state.ts";
 import { rateOf } from "../interval.ts";

@@ -1,5 +1,5 @@
 import { criticalZ } from "@rune/clients/normal";
-import type { Interval } from "@rune/crds/common";
+import type { Interval } from "@rune/crds/fields/measured";
 import { rateOf } from "../interval.ts";
 
 /** Half the width of a 95 % interval, in standard errors. */

@@ -1,8 +1,8 @@
 import { Registry } from "@rune/clients/registry";
 import { MemoryRegistry } from "@rune/clients/testing/memory-registry";
-import type { Adapter } from "@rune/crds/adapter";
-import { mediaType } from "@rune/crds/artifact";
-import type { TrainingRun } from "@rune/crds/training-run";
+import { mediaType } from "@rune/crds/contracts/artifact";
+import type { Adapter } from "@rune/crds/kinds/adapter";
+import type { TrainingRun } from "@rune/crds/kinds/training-run";
 import type { Cache } from "kopf-ts";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { Services } from "../context.ts";

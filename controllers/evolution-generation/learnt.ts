@@ -1,6 +1,6 @@
 import { ArtifactMissing, DigestMismatch, layerOf } from "@rune/clients/registry";
-import type { Adapter } from "@rune/crds/adapter";
-import { learntFile, learntFrom } from "@rune/crds/artifact";
+import { learntFile, learntFrom } from "@rune/crds/contracts/artifact";
+import type { Adapter } from "@rune/crds/kinds/adapter";
 import type { Cache } from "kopf-ts";
 import { ZodError } from "zod";
 import type { Services } from "../context.ts";

@@ -1,6 +1,8 @@
-import { apiVersion, label, type MeasuredTasks } from "@rune/crds/common";
-import type { EvolutionGeneration } from "@rune/crds/evolution-generation";
-import type { ModelServer } from "@rune/crds/model-server";
+import type { MeasuredTasks } from "@rune/crds/fields/measured";
+import type { EvolutionGeneration } from "@rune/crds/kinds/evolution-generation";
+import type { ModelServer } from "@rune/crds/kinds/model-server";
+import { apiVersion } from "@rune/crds/words/group";
+import { label } from "@rune/crds/words/labels";
 import type { DynamicObject, KubeObject } from "kopf-ts";
 import { ownedMetadata, schedulingOf } from "../pod.ts";
 import type { Place } from "./place.ts";

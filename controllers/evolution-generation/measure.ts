@@ -1,4 +1,4 @@
-import type { Evaluation } from "@rune/crds/evaluation";
+import type { Evaluation } from "@rune/crds/kinds/evaluation";
 import { getCondition, isTerminal, isTrue, type Outcome, progressing, waiting } from "kopf-ts";
 import { failureOf } from "../finished.ts";
 import { Reason } from "../reasons.ts";

@@ -1,4 +1,4 @@
-import type { Interval } from "@rune/crds/common";
+import type { Interval } from "@rune/crds/fields/measured";
 import { rateOf } from "../interval.ts";
 
 /** Such as `0.51 (0.44 to 0.58)`. */

@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from "node:util";
-import type { EvolutionGeneration } from "@rune/crds/evolution-generation";
+import type { EvolutionGeneration } from "@rune/crds/kinds/evolution-generation";
 import { type Cache, type Context, isTerminal, isTrue, type KubeObject, type Resource } from "kopf-ts";
 import type { Services } from "../context.ts";
 import { ownChild } from "../pod.ts";

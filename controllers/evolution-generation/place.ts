@@ -1,4 +1,4 @@
-import type { Scope } from "@rune/crds/common";
+import type { Scope } from "@rune/crds/fields/scope";
 import { sharedScope } from "../scope.ts";
 import type { Promotion } from "./world.ts";
 

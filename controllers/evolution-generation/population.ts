@@ -1,7 +1,7 @@
-import type { Adapter } from "@rune/crds/adapter";
-import type { MeasuredTasks } from "@rune/crds/common";
-import type { EvolutionGeneration } from "@rune/crds/evolution-generation";
-import type { ModelServer } from "@rune/crds/model-server";
+import type { MeasuredTasks } from "@rune/crds/fields/measured";
+import type { Adapter } from "@rune/crds/kinds/adapter";
+import type { EvolutionGeneration } from "@rune/crds/kinds/evolution-generation";
+import type { ModelServer } from "@rune/crds/kinds/model-server";
 import { rateOf } from "../interval.ts";
 import { isEligible } from "../retrieval.ts";
 import { sameTasks } from "../scope.ts";

@@ -1,5 +1,5 @@
 import { chosenTasks } from "@rune/clients/task-set";
-import type { Evaluation } from "@rune/crds/evaluation";
+import type { Evaluation } from "@rune/crds/kinds/evaluation";
 import { getCondition, isTerminal, isTrue, type Outcome, progressing, timestamp, waiting } from "kopf-ts";
 import type { Blocker } from "../check.ts";
 import { failureOf } from "../finished.ts";

@@ -1,4 +1,4 @@
-import type { EvolutionGeneration } from "@rune/crds/evolution-generation";
+import type { EvolutionGeneration } from "@rune/crds/kinds/evolution-generation";
 import { type Outcome, progressing, timestamp } from "kopf-ts";
 import { rateOf } from "../interval.ts";
 import { measured } from "./numbers.ts";

@@ -1,6 +1,6 @@
 import { storeEvidence } from "@rune/clients/evidence";
-import { label } from "@rune/crds/common";
-import type { EvolutionGeneration } from "@rune/crds/evolution-generation";
+import type { EvolutionGeneration } from "@rune/crds/kinds/evolution-generation";
+import { label } from "@rune/crds/words/labels";
 import { type Context, configMaps, type KubeObject, type Manager, type ObjectKey, type Outcome } from "kopf-ts";
 import type { Services } from "../context.ts";
 import { hasLabels } from "../labels.ts";

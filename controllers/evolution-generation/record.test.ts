@@ -1,6 +1,6 @@
 import { Registry } from "@rune/clients/registry";
 import { MemoryRegistry } from "@rune/clients/testing/memory-registry";
-import { type Evidence, evidence as evidenceSchema } from "@rune/crds/artifact";
+import { type Evidence, evidence as evidenceSchema } from "@rune/crds/contracts/evidence";
 import { timestamp } from "kopf-ts";
 import { describe, expect, it } from "vitest";
 import type { Services } from "../context.ts";

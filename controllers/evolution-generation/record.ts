@@ -1,5 +1,5 @@
-import { apiVersion, group } from "@rune/crds/common";
-import type { EvolutionGeneration } from "@rune/crds/evolution-generation";
+import type { EvolutionGeneration } from "@rune/crds/kinds/evolution-generation";
+import { apiVersion, group } from "@rune/crds/words/group";
 import { type DynamicObject, type Outcome, progressing, timestamp } from "kopf-ts";
 import type { PieceState } from "../evidence-state.ts";
 import { hasLabels } from "../labels.ts";

@@ -1,6 +1,6 @@
 import { Registry } from "@rune/clients/registry";
 import { MemoryRegistry } from "@rune/clients/testing/memory-registry";
-import { mediaType } from "@rune/crds/artifact";
+import { mediaType } from "@rune/crds/contracts/artifact";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { Services } from "../context.ts";
 import { digestOf } from "../testing/objects.ts";

@@ -1,5 +1,5 @@
-import type { AgentSession } from "@rune/crds/agent-session";
-import type { EvolutionGeneration } from "@rune/crds/evolution-generation";
+import type { AgentSession } from "@rune/crds/kinds/agent-session";
+import type { EvolutionGeneration } from "@rune/crds/kinds/evolution-generation";
 import { type Outcome, progressing, waiting } from "kopf-ts";
 import { hypernetworkRun } from "./manifests.ts";
 import { GenerationReason } from "./reasons.ts";

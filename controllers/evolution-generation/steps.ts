@@ -1,4 +1,4 @@
-import type { EvolutionGeneration } from "@rune/crds/evolution-generation";
+import type { EvolutionGeneration } from "@rune/crds/kinds/evolution-generation";
 import type { Decision, Member } from "./world.ts";
 
 /** The steps of a generation, in their order. Each writes into status what it decided, and is over once that stands there. */

@@ -1,4 +1,4 @@
-import type { Adapter } from "@rune/crds/adapter";
+import type { Adapter } from "@rune/crds/kinds/adapter";
 import { expect, it } from "vitest";
 import type { Services, Tracker } from "../context.ts";
 import { aRunOf } from "../testing/evaluation-world.ts";

@@ -1,6 +1,6 @@
-import type { Adapter } from "@rune/crds/adapter";
-import type { Interval } from "@rune/crds/common";
-import type { EvolutionGeneration } from "@rune/crds/evolution-generation";
+import type { Interval } from "@rune/crds/fields/measured";
+import type { Adapter } from "@rune/crds/kinds/adapter";
+import type { EvolutionGeneration } from "@rune/crds/kinds/evolution-generation";
 import { type Outcome, progressing } from "kopf-ts";
 import type { Services } from "../context.ts";
 import { rateOf } from "../interval.ts";

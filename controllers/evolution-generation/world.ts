@@ -1,9 +1,10 @@
-import type { Adapter } from "@rune/crds/adapter";
-import type { ArtifactReference, Scope } from "@rune/crds/common";
-import type { Evaluation } from "@rune/crds/evaluation";
-import type { EvolutionGeneration } from "@rune/crds/evolution-generation";
-import type { ModelServer } from "@rune/crds/model-server";
-import type { TrainingRun } from "@rune/crds/training-run";
+import type { ArtifactReference } from "@rune/crds/fields/artifact-reference";
+import type { Scope } from "@rune/crds/fields/scope";
+import type { Adapter } from "@rune/crds/kinds/adapter";
+import type { Evaluation } from "@rune/crds/kinds/evaluation";
+import type { EvolutionGeneration } from "@rune/crds/kinds/evolution-generation";
+import type { ModelServer } from "@rune/crds/kinds/model-server";
+import type { TrainingRun } from "@rune/crds/kinds/training-run";
 import type { PieceState } from "../evidence-state.ts";
 import type { ObservedRequirement } from "../requires.ts";
 import type { TasksState } from "../task-set.ts";

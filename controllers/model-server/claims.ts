@@ -1,5 +1,5 @@
-import type { Adapter } from "@rune/crds/adapter";
-import type { ModelServer } from "@rune/crds/model-server";
+import type { Adapter } from "@rune/crds/kinds/adapter";
+import type { ModelServer } from "@rune/crds/kinds/model-server";
 import { conditionsOf, isTerminal } from "kopf-ts";
 import { hasLabels } from "../labels.ts";
 import { isCheck, isSession, nameOfUser, type User } from "../users.ts";

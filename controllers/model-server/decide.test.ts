@@ -1,6 +1,6 @@
-import { stageJob } from "@rune/crds/job-spec";
-import type { LoaderState } from "@rune/crds/loader-api";
-import { loaderConfig } from "@rune/crds/loader-api";
+import type { LoaderState } from "@rune/crds/contracts/loader";
+import { loaderConfig } from "@rune/crds/contracts/loader";
+import { stageJob } from "@rune/crds/contracts/stage";
 import { type DynamicObject, nextStatus, type Outcome } from "kopf-ts";
 import { describe, expect, it } from "vitest";
 import { stamped } from "../drift.ts";

@@ -1,4 +1,4 @@
-import type { LoaderConfig } from "@rune/crds/loader-api";
+import type { LoaderConfig } from "@rune/crds/contracts/loader";
 import { type Outcome, progressing, ready, unchanged } from "kopf-ts";
 import { blocked, firstOf } from "../check.ts";
 import { drifted } from "../drift.ts";

@@ -1,5 +1,5 @@
-import { port } from "@rune/crds/loader-api";
-import type { ModelServer } from "@rune/crds/model-server";
+import type { ModelServer } from "@rune/crds/kinds/model-server";
+import { port } from "@rune/crds/words/ports";
 import type { Check } from "../check.ts";
 import type { OperatorConfig } from "../config.ts";
 import type { Container, EnvVar, Probe, ResourceRequirements, VolumeMount } from "../manifest.ts";

@@ -1,6 +1,6 @@
-import { label } from "@rune/crds/common";
-import { port } from "@rune/crds/loader-api";
-import type { ModelServer } from "@rune/crds/model-server";
+import type { ModelServer } from "@rune/crds/kinds/model-server";
+import { label } from "@rune/crds/words/labels";
+import { port } from "@rune/crds/words/ports";
 import type { OperatorConfig } from "../config.ts";
 import type { KubeObject } from "../manifest.ts";
 import { headlessServiceName } from "../names.ts";

@@ -1,4 +1,4 @@
-import { type ModelServer, modelServer } from "@rune/crds/model-server";
+import { type ModelServer, modelServer } from "@rune/crds/kinds/model-server";
 import { type Context, type DynamicObject, pods, secrets, statefulSets } from "kopf-ts";
 import { observeBase } from "../base-model.ts";
 import type { Services } from "../context.ts";

@@ -1,4 +1,4 @@
-import type { HeldAdapter, LoaderState } from "@rune/crds/loader-api";
+import type { HeldAdapter, LoaderState } from "@rune/crds/contracts/loader";
 import { describe, expect, it } from "vitest";
 import { adapter, baseDigest, condition, digestOf, enginePod, modelServer } from "../testing/objects.ts";
 import { moveOf, wishes } from "./placement.ts";

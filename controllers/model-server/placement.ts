@@ -1,6 +1,6 @@
-import type { Adapter } from "@rune/crds/adapter";
-import { annotation } from "@rune/crds/common";
-import { type DemandVerdict, type HeldAdapter, type LoaderState, permanentRefusals } from "@rune/crds/loader-api";
+import { type DemandVerdict, type HeldAdapter, type LoaderState, permanentRefusals } from "@rune/crds/contracts/loader";
+import type { Adapter } from "@rune/crds/kinds/adapter";
+import { annotation } from "@rune/crds/words/labels";
 import { isTrue } from "kopf-ts";
 import { Reason } from "../reasons.ts";
 import type { Demand } from "./claims.ts";

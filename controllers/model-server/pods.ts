@@ -1,7 +1,8 @@
 import { canonicalJSON, sha256 } from "@rune/clients/digest";
-import { label } from "@rune/crds/common";
-import { type LoaderConfig, port } from "@rune/crds/loader-api";
-import type { ModelServer } from "@rune/crds/model-server";
+import type { LoaderConfig } from "@rune/crds/contracts/loader";
+import type { ModelServer } from "@rune/crds/kinds/model-server";
+import { label } from "@rune/crds/words/labels";
+import { port } from "@rune/crds/words/ports";
 import type { OperatorConfig } from "../config.ts";
 import type { ConfigMap, Container, KubeObject, PodTemplate, Secret } from "../manifest.ts";
 import { headlessServiceName } from "../names.ts";

@@ -1,8 +1,8 @@
 import { LoaderUnavailable } from "@rune/clients/loader";
-import type { Adapter } from "@rune/crds/adapter";
-import { label } from "@rune/crds/common";
-import type { LoadRequest } from "@rune/crds/loader-api";
-import type { ModelServer } from "@rune/crds/model-server";
+import type { LoadRequest } from "@rune/crds/contracts/loader";
+import type { Adapter } from "@rune/crds/kinds/adapter";
+import type { ModelServer } from "@rune/crds/kinds/model-server";
+import { label } from "@rune/crds/words/labels";
 import {
   type Cache,
   type Context,

@@ -1,5 +1,5 @@
-import type { HeldAdapter } from "@rune/crds/loader-api";
-import type { ModelServer } from "@rune/crds/model-server";
+import type { HeldAdapter } from "@rune/crds/contracts/loader";
+import type { ModelServer } from "@rune/crds/kinds/model-server";
 import { timestamp } from "kopf-ts";
 import { isResolved } from "../base-model.ts";
 import { brief } from "../brief.ts";

@@ -1,5 +1,4 @@
-import { failure } from "@rune/crds/artifact";
-import { permanentExits } from "@rune/crds/job-spec";
+import { failure, permanentExits } from "@rune/crds/contracts/pod";
 import type { DynamicObject } from "kopf-ts";
 import { z } from "zod";
 import type { Blocker } from "../check.ts";

@@ -1,6 +1,6 @@
-import type { Adapter } from "@rune/crds/adapter";
-import type { LoaderConfig, LoaderState } from "@rune/crds/loader-api";
-import type { ModelServer } from "@rune/crds/model-server";
+import type { LoaderConfig, LoaderState } from "@rune/crds/contracts/loader";
+import type { Adapter } from "@rune/crds/kinds/adapter";
+import type { ModelServer } from "@rune/crds/kinds/model-server";
 import type { DynamicObject } from "kopf-ts";
 import type { BaseState } from "../base-model.ts";
 import type { OperatorConfig } from "../config.ts";

@@ -1,8 +1,8 @@
-import type { AgentSession } from "@rune/crds/agent-session";
-import { apiVersion } from "@rune/crds/common";
-import { type EnvironmentCheck, environmentCheck } from "@rune/crds/environment-check";
-import type { Evaluation } from "@rune/crds/evaluation";
-import { type TrainingRun, trainingRun } from "@rune/crds/training-run";
+import type { AgentSession } from "@rune/crds/kinds/agent-session";
+import { type EnvironmentCheck, environmentCheck } from "@rune/crds/kinds/environment-check";
+import type { Evaluation } from "@rune/crds/kinds/evaluation";
+import { type TrainingRun, trainingRun } from "@rune/crds/kinds/training-run";
+import { apiVersion } from "@rune/crds/words/group";
 import type { Condition, DynamicObject } from "kopf-ts";
 import type { World as TrainingWorld } from "../training-run/world.ts";
 import { agentSession, condition, digestOf, evaluation, metadata } from "./objects.ts";

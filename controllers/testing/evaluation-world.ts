@@ -1,7 +1,7 @@
-import type { Adapter } from "@rune/crds/adapter";
-import { type TaskSet, taskSet } from "@rune/crds/artifact";
-import type { ModelServer } from "@rune/crds/model-server";
-import type { TrainingRun } from "@rune/crds/training-run";
+import { type TaskSet, taskSet } from "@rune/crds/contracts/task-set";
+import type { Adapter } from "@rune/crds/kinds/adapter";
+import type { ModelServer } from "@rune/crds/kinds/model-server";
+import type { TrainingRun } from "@rune/crds/kinds/training-run";
 import type { Plan } from "../evaluation/plan.ts";
 import { summarize, type World } from "../evaluation/world.ts";
 import { aCondition, anEvaluation } from "./builders.ts";

@@ -1,4 +1,4 @@
-import type { Evaluation } from "@rune/crds/evaluation";
+import type { Evaluation } from "@rune/crds/kinds/evaluation";
 import { jobs, type KubeObject, pods } from "kopf-ts";
 import type { FakeApiServer } from "kopf-ts/testing";
 import { ownedBy } from "../sandbox.ts";

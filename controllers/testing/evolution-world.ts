@@ -1,7 +1,8 @@
-import { apiVersion, type Scope } from "@rune/crds/common";
-import type { Evaluation } from "@rune/crds/evaluation";
-import { type EvolutionGeneration, evolutionGeneration } from "@rune/crds/evolution-generation";
-import type { TrainingRun } from "@rune/crds/training-run";
+import type { Scope } from "@rune/crds/fields/scope";
+import type { Evaluation } from "@rune/crds/kinds/evaluation";
+import { type EvolutionGeneration, evolutionGeneration } from "@rune/crds/kinds/evolution-generation";
+import type { TrainingRun } from "@rune/crds/kinds/training-run";
+import { apiVersion } from "@rune/crds/words/group";
 import type { Outcome } from "kopf-ts";
 import { decide, type Store } from "../evolution-generation/decide.ts";
 import type { Child, Member, World } from "../evolution-generation/world.ts";

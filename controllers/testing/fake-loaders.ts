@@ -1,5 +1,5 @@
 import { LoaderUnavailable } from "@rune/clients/loader";
-import type { DemandVerdict, HeldAdapter, LoaderState, LoadRequest, refusal } from "@rune/crds/loader-api";
+import type { DemandVerdict, HeldAdapter, LoaderState, LoadRequest, refusal } from "@rune/crds/contracts/loader";
 import type { z } from "zod";
 import type { LoaderAddress, Services } from "../context.ts";
 

@@ -1,5 +1,5 @@
-import { resourceOf } from "@rune/crds/kind";
-import { kinds } from "@rune/crds/kinds";
+import { resourceOf } from "@rune/crds/kinds/kind";
+import { kinds } from "@rune/crds/kinds/kinds";
 import { conditionsOf, type DynamicObject, isTerminal, jobs, type KubeObject, Manager, pods, type Resource, silentLogger } from "kopf-ts";
 import { FakeApiServer, VirtualClock } from "kopf-ts/testing";
 

@@ -1,9 +1,9 @@
-import { type Adapter, adapter as adapterKind } from "@rune/crds/adapter";
-import { type AgentSession, agentSession as agentSessionKind } from "@rune/crds/agent-session";
-import { apiVersion } from "@rune/crds/common";
-import { type Evaluation, evaluation as evaluationKind } from "@rune/crds/evaluation";
-import type { ObjectMeta } from "@rune/crds/kind";
-import { type ModelServer, modelServer as modelServerKind } from "@rune/crds/model-server";
+import { type Adapter, adapter as adapterKind } from "@rune/crds/kinds/adapter";
+import { type AgentSession, agentSession as agentSessionKind } from "@rune/crds/kinds/agent-session";
+import { type Evaluation, evaluation as evaluationKind } from "@rune/crds/kinds/evaluation";
+import type { ObjectMeta } from "@rune/crds/kinds/kind";
+import { type ModelServer, modelServer as modelServerKind } from "@rune/crds/kinds/model-server";
+import { apiVersion } from "@rune/crds/words/group";
 import type { DynamicObject } from "kopf-ts";
 import type { z } from "zod";
 import { operatorConfig } from "../config.ts";

@@ -1,5 +1,5 @@
-import type { LogRecord } from "@rune/crds/artifact";
-import type { ModelServer } from "@rune/crds/model-server";
+import type { LogRecord } from "@rune/crds/contracts/session-log";
+import type { ModelServer } from "@rune/crds/kinds/model-server";
 import { summarize } from "../agent-session/log.ts";
 import type { World } from "../agent-session/world.ts";
 import { aCondition, aSession } from "./builders.ts";

@@ -1,6 +1,6 @@
-import { failure, type TrainerResult, trainerResult } from "@rune/crds/artifact";
-import { exit, permanentExits } from "@rune/crds/job-spec";
-import { mostAttempts, type TrainingRun } from "@rune/crds/training-run";
+import { exit, failure, permanentExits } from "@rune/crds/contracts/pod";
+import { type TrainerResult, trainerResult } from "@rune/crds/contracts/trainer";
+import { mostAttempts, type TrainingRun } from "@rune/crds/kinds/training-run";
 import type { DynamicObject } from "kopf-ts";
 import { endOf, isOutlived } from "../main-container.ts";
 import { podsOf } from "../trouble.ts";

@@ -1,7 +1,7 @@
 import { canonicalJSON, sha256 } from "@rune/clients/digest";
-import type { AgentSession } from "@rune/crds/agent-session";
-import type { ArtifactReference } from "@rune/crds/common";
-import { mostTrajectories, type TrainingRun } from "@rune/crds/training-run";
+import type { ArtifactReference } from "@rune/crds/fields/artifact-reference";
+import type { AgentSession } from "@rune/crds/kinds/agent-session";
+import { mostTrajectories, type TrainingRun } from "@rune/crds/kinds/training-run";
 import { isTerminal } from "kopf-ts";
 import { Reason as Shared } from "../reasons.ts";
 import { sharedScope } from "../scope.ts";

@@ -1,8 +1,8 @@
 import { Registry } from "@rune/clients/registry";
 import { MemoryRegistry } from "@rune/clients/testing/memory-registry";
-import { mediaType } from "@rune/crds/artifact";
-import { apiVersion } from "@rune/crds/common";
-import { type TrainingRun, trainingRun } from "@rune/crds/training-run";
+import { mediaType } from "@rune/crds/contracts/artifact";
+import { type TrainingRun, trainingRun } from "@rune/crds/kinds/training-run";
+import { apiVersion } from "@rune/crds/words/group";
 import { isTrue, jobs } from "kopf-ts";
 import type { FakeApiServer } from "kopf-ts/testing";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";

@@ -1,5 +1,6 @@
-import type { AdapterConfig, TrainerResult } from "@rune/crds/artifact";
-import { attempt as attemptSchema, type TrainingRun } from "@rune/crds/training-run";
+import type { AdapterConfig } from "@rune/crds/contracts/artifact";
+import type { TrainerResult } from "@rune/crds/contracts/trainer";
+import { attempt as attemptSchema, type TrainingRun } from "@rune/crds/kinds/training-run";
 import type { Outcome } from "kopf-ts";
 import { describe, expect, it } from "vitest";
 import { aCondition, aJob, aPod, aRun, aSession, aTrainingWorld, now } from "../testing/builders.ts";

@@ -1,5 +1,5 @@
-import { methodOf } from "@rune/crds/methods";
-import type { TrainingRun } from "@rune/crds/training-run";
+import { methodOf } from "@rune/crds/kinds/methods";
+import type { TrainingRun } from "@rune/crds/kinds/training-run";
 import { failed, isTerminal, type Outcome, progressing, timestamp, unchanged, waiting } from "kopf-ts";
 import { isResolved } from "../base-model.ts";
 import { blocked, type Check, firstOf, repairSeconds } from "../check.ts";

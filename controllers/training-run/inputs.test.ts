@@ -1,7 +1,7 @@
-import type { Adapter } from "@rune/crds/adapter";
-import type { HypernetworkConfig } from "@rune/crds/artifact";
-import { trainerJob } from "@rune/crds/job-spec";
-import type { TrainingRun } from "@rune/crds/training-run";
+import type { HypernetworkConfig } from "@rune/crds/contracts/artifact";
+import { trainerJob } from "@rune/crds/contracts/trainer";
+import type { Adapter } from "@rune/crds/kinds/adapter";
+import type { TrainingRun } from "@rune/crds/kinds/training-run";
 import { describe, expect, it } from "vitest";
 import { aCondition, aRun, aTrainingWorld, now } from "../testing/builders.ts";
 import { adapter, condition, config, digestOf, modelServer } from "../testing/objects.ts";

@@ -1,6 +1,6 @@
-import type { Adapter } from "@rune/crds/adapter";
-import { methodOf } from "@rune/crds/methods";
-import type { TrainingRun } from "@rune/crds/training-run";
+import type { Adapter } from "@rune/crds/kinds/adapter";
+import { methodOf } from "@rune/crds/kinds/methods";
+import type { TrainingRun } from "@rune/crds/kinds/training-run";
 import { getCondition, isTrue, type Outcome, progressing } from "kopf-ts";
 import { isResolved } from "../base-model.ts";
 import type { Check } from "../check.ts";

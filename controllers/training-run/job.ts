@@ -1,10 +1,11 @@
-import type { Adapter } from "@rune/crds/adapter";
-import type { AdapterConfig, TrainerResult } from "@rune/crds/artifact";
-import { logStream, progressSubject } from "@rune/crds/artifact";
-import { label } from "@rune/crds/common";
-import type { TrainerJob } from "@rune/crds/job-spec";
-import { methodOf } from "@rune/crds/methods";
-import type { TrainingRun } from "@rune/crds/training-run";
+import type { AdapterConfig } from "@rune/crds/contracts/artifact";
+import { logStream } from "@rune/crds/contracts/session-log";
+import type { TrainerJob, TrainerResult } from "@rune/crds/contracts/trainer";
+import { progressSubject } from "@rune/crds/contracts/trainer";
+import type { Adapter } from "@rune/crds/kinds/adapter";
+import { methodOf } from "@rune/crds/kinds/methods";
+import type { TrainingRun } from "@rune/crds/kinds/training-run";
+import { label } from "@rune/crds/words/labels";
 import type { KubeObject } from "kopf-ts";
 import type { BaseIdentity } from "../base-model.ts";
 import type { OperatorConfig } from "../config.ts";

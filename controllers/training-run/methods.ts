@@ -1,4 +1,4 @@
-import type { TrainingRun } from "@rune/crds/training-run";
+import type { TrainingRun } from "@rune/crds/kinds/training-run";
 import { repositoryOf } from "../names.ts";
 
 /** What is known of a method without looking at the world. */

@@ -1,6 +1,6 @@
-import type { AgentSession } from "@rune/crds/agent-session";
-import { label } from "@rune/crds/common";
-import type { TrainingRun } from "@rune/crds/training-run";
+import type { AgentSession } from "@rune/crds/kinds/agent-session";
+import type { TrainingRun } from "@rune/crds/kinds/training-run";
+import { label } from "@rune/crds/words/labels";
 import { type Cache, type Context, isTerminal, jobs, pods } from "kopf-ts";
 import { type BaseState, isResolved, observeBase } from "../base-model.ts";
 import type { Services } from "../context.ts";

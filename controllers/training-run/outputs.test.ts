@@ -1,5 +1,6 @@
-import type { AdapterConfig, TrainerResult } from "@rune/crds/artifact";
-import { trainingRun } from "@rune/crds/training-run";
+import type { AdapterConfig } from "@rune/crds/contracts/artifact";
+import type { TrainerResult } from "@rune/crds/contracts/trainer";
+import { trainingRun } from "@rune/crds/kinds/training-run";
 import { nextStatus } from "kopf-ts";
 import { describe, expect, it } from "vitest";
 import { generatedName } from "../names.ts";

@@ -1,4 +1,4 @@
-import type { TrainingRun } from "@rune/crds/training-run";
+import type { TrainingRun } from "@rune/crds/kinds/training-run";
 import { failed, type Outcome, progressing, succeeded, timestamp, waiting } from "kopf-ts";
 import { generatedName } from "../names.ts";
 import { Reason } from "../reasons.ts";

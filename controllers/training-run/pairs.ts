@@ -1,6 +1,6 @@
-import type { Adapter } from "@rune/crds/adapter";
-import type { ArtifactReference } from "@rune/crds/common";
-import type { TrainingRun } from "@rune/crds/training-run";
+import type { ArtifactReference } from "@rune/crds/fields/artifact-reference";
+import type { Adapter } from "@rune/crds/kinds/adapter";
+import type { TrainingRun } from "@rune/crds/kinds/training-run";
 import { isTrue } from "kopf-ts";
 
 /**

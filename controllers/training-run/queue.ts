@@ -1,4 +1,4 @@
-import type { TrainingRun } from "@rune/crds/training-run";
+import type { TrainingRun } from "@rune/crds/kinds/training-run";
 import { type DynamicObject, type Outcome, waiting } from "kopf-ts";
 import { hasEnded } from "../worker.ts";
 import { remainingSeconds } from "./attempts.ts";

@@ -1,5 +1,5 @@
-import { largestRank, methodOf } from "@rune/crds/methods";
-import type { ModelServer } from "@rune/crds/model-server";
+import { largestRank, methodOf } from "@rune/crds/kinds/methods";
+import type { ModelServer } from "@rune/crds/kinds/model-server";
 import { isResolved } from "../base-model.ts";
 import type { Check } from "../check.ts";
 import { Reason } from "../reasons.ts";

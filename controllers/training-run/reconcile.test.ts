@@ -1,10 +1,10 @@
 import { Registry } from "@rune/clients/registry";
 import { MemoryRegistry } from "@rune/clients/testing/memory-registry";
-import { mediaType } from "@rune/crds/artifact";
-import { apiVersion } from "@rune/crds/common";
-import { resourceOf } from "@rune/crds/kind";
-import { kinds } from "@rune/crds/kinds";
-import { type TrainingRun, trainingRun } from "@rune/crds/training-run";
+import { mediaType } from "@rune/crds/contracts/artifact";
+import { resourceOf } from "@rune/crds/kinds/kind";
+import { kinds } from "@rune/crds/kinds/kinds";
+import { type TrainingRun, trainingRun } from "@rune/crds/kinds/training-run";
+import { apiVersion } from "@rune/crds/words/group";
 import { getCondition, isTrue, Manager, namespaces, secrets, silentLogger } from "kopf-ts";
 import { FakeApiServer, VirtualClock } from "kopf-ts/testing";
 import { afterEach, beforeEach, expect, it } from "vitest";

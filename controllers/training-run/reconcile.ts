@@ -1,5 +1,5 @@
-import { label } from "@rune/crds/common";
-import type { TrainingRun } from "@rune/crds/training-run";
+import type { TrainingRun } from "@rune/crds/kinds/training-run";
+import { label } from "@rune/crds/words/labels";
 import { type Context, jobs, type KubeObject, type Manager, type Outcome, pods } from "kopf-ts";
 import type { Services } from "../context.ts";
 import { hasLabels } from "../labels.ts";

@@ -1,6 +1,7 @@
 import { ArtifactMissing, DigestMismatch, type Manifest, type Registry } from "@rune/clients/registry";
-import { adapterConfig, hypernetworkConfig, mediaType, trajectory } from "@rune/crds/artifact";
-import type { TrainingRun } from "@rune/crds/training-run";
+import { adapterConfig, hypernetworkConfig, mediaType } from "@rune/crds/contracts/artifact";
+import { trajectory } from "@rune/crds/contracts/trajectory";
+import type { TrainingRun } from "@rune/crds/kinds/training-run";
 import { isTrue } from "kopf-ts";
 import { ZodError, type z } from "zod";
 import type { Services } from "../context.ts";

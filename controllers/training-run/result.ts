@@ -1,5 +1,5 @@
-import { type TrainerResult, trainerResult } from "@rune/crds/artifact";
-import { type TrainingRun, trainingMetrics } from "@rune/crds/training-run";
+import { type TrainerResult, trainerResult } from "@rune/crds/contracts/trainer";
+import { type TrainingRun, trainingMetrics } from "@rune/crds/kinds/training-run";
 import type { ConditionInput } from "kopf-ts";
 import { parseJSON } from "./attempts.ts";
 import { outputRepositoryOf } from "./methods.ts";

@@ -1,5 +1,5 @@
-import { trainerJob } from "@rune/crds/job-spec";
-import type { TrainingRun } from "@rune/crds/training-run";
+import { trainerJob } from "@rune/crds/contracts/trainer";
+import type { TrainingRun } from "@rune/crds/kinds/training-run";
 import { describe, expect, it } from "vitest";
 import { aCondition, aRun, aSession, aTrainingWorld, now } from "../testing/builders.ts";
 import { adapter, config, digestOf } from "../testing/objects.ts";

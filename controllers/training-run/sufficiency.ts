@@ -1,4 +1,4 @@
-import type { TrainingRun } from "@rune/crds/training-run";
+import type { TrainingRun } from "@rune/crds/kinds/training-run";
 import type { Corpus } from "./corpus.ts";
 import { RunReason as Reason } from "./reasons.ts";
 

@@ -1,9 +1,10 @@
-import type { Adapter } from "@rune/crds/adapter";
-import type { AgentSession } from "@rune/crds/agent-session";
-import type { AdapterConfig, HypernetworkConfig, Progress } from "@rune/crds/artifact";
-import type { ArtifactReference } from "@rune/crds/common";
-import type { ModelServer } from "@rune/crds/model-server";
-import type { TrainingRun } from "@rune/crds/training-run";
+import type { AdapterConfig, HypernetworkConfig } from "@rune/crds/contracts/artifact";
+import type { Progress } from "@rune/crds/contracts/trainer";
+import type { ArtifactReference } from "@rune/crds/fields/artifact-reference";
+import type { Adapter } from "@rune/crds/kinds/adapter";
+import type { AgentSession } from "@rune/crds/kinds/agent-session";
+import type { ModelServer } from "@rune/crds/kinds/model-server";
+import type { TrainingRun } from "@rune/crds/kinds/training-run";
 import type { DynamicObject } from "kopf-ts";
 import type { BaseState } from "../base-model.ts";
 import type { ObservedRequirement } from "../requires.ts";

@@ -1,4 +1,4 @@
-import { type Structural, walk } from "../src/generate/structural.ts";
+import { type Structural, walk } from "../generate/structural.ts";
 
 /** One legal change of a spec. */
 export interface Mutation {

@@ -1,5 +1,8 @@
-import type { Task } from "@rune/crds/agent-session";
-import { type ArtifactReference, apiVersion, type BaseModel, label } from "@rune/crds/common";
+import type { ArtifactReference } from "@rune/crds/fields/artifact-reference";
+import type { BaseModel } from "@rune/crds/fields/base-model";
+import type { Task } from "@rune/crds/kinds/agent-session";
+import { apiVersion } from "@rune/crds/words/group";
+import { label } from "@rune/crds/words/labels";
 import type { Options } from "./options.ts";
 
 /** A manifest as a person would write it. */

@@ -7,8 +7,8 @@ import { buildah } from "@rune/cluster/buildah";
 import { progress } from "@rune/cluster/progress";
 import { settings } from "@rune/cluster/settings";
 import { run } from "@rune/cluster/shell";
-import { mediaType } from "@rune/crds/artifact";
-import type { ArtifactReference } from "@rune/crds/common";
+import { mediaType } from "@rune/crds/contracts/artifact";
+import type { ArtifactReference } from "@rune/crds/fields/artifact-reference";
 import { adminRegistry, type Installation } from "./installation.ts";
 
 /** The real code model of the quickstart, made from pinned packages so that a machine without the hub can have it. */

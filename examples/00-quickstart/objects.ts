@@ -3,8 +3,8 @@ import { dirname, join } from "node:path";
 import { kubectl } from "@rune/cluster/api";
 import { progress } from "@rune/cluster/progress";
 import { settings } from "@rune/cluster/settings";
-import type { Condition } from "@rune/crds/common";
-import type { ModelServer } from "@rune/crds/model-server";
+import type { Condition } from "@rune/crds/fields/condition";
+import type { ModelServer } from "@rune/crds/kinds/model-server";
 import { stringify } from "yaml";
 import type { Manifest } from "./manifests.ts";
 

@@ -2,13 +2,14 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { cluster, kubectl } from "@rune/cluster/api";
 import { settings } from "@rune/cluster/settings";
-import type { Adapter } from "@rune/crds/adapter";
-import type { AgentSession, Task } from "@rune/crds/agent-session";
-import { mediaType } from "@rune/crds/artifact";
-import type { ArtifactReference, BaseModel } from "@rune/crds/common";
-import type { EnvironmentCheck } from "@rune/crds/environment-check";
-import type { Evaluation } from "@rune/crds/evaluation";
-import type { TrainingRun } from "@rune/crds/training-run";
+import { mediaType } from "@rune/crds/contracts/artifact";
+import type { ArtifactReference } from "@rune/crds/fields/artifact-reference";
+import type { BaseModel } from "@rune/crds/fields/base-model";
+import type { Adapter } from "@rune/crds/kinds/adapter";
+import type { AgentSession, Task } from "@rune/crds/kinds/agent-session";
+import type { EnvironmentCheck } from "@rune/crds/kinds/environment-check";
+import type { Evaluation } from "@rune/crds/kinds/evaluation";
+import type { TrainingRun } from "@rune/crds/kinds/training-run";
 import { adminRegistry, install } from "./installation.ts";
 import {
   environment,

@@ -1,7 +1,7 @@
-import type { AgentSession } from "@rune/crds/agent-session";
-import type { Isolation } from "@rune/crds/common";
-import type { EnvironmentCheck } from "@rune/crds/environment-check";
-import type { Evaluation } from "@rune/crds/evaluation";
+import type { Isolation } from "@rune/crds/fields/isolation";
+import type { AgentSession } from "@rune/crds/kinds/agent-session";
+import type { EnvironmentCheck } from "@rune/crds/kinds/environment-check";
+import type { Evaluation } from "@rune/crds/kinds/evaluation";
 import type { Seen } from "./objects.ts";
 import { isTrue } from "./objects.ts";
 import { timesOf } from "./parts.ts";

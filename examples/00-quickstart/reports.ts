@@ -1,5 +1,5 @@
 import { layerOf } from "@rune/clients/registry";
-import type { ArtifactReference } from "@rune/crds/common";
+import type { ArtifactReference } from "@rune/crds/fields/artifact-reference";
 import { adminRegistry, type Installation } from "./installation.ts";
 
 const largest = 16 * 1024 * 1024;

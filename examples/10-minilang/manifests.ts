@@ -1,4 +1,6 @@
-import { type ArtifactReference, apiVersion, type BaseModel } from "@rune/crds/common";
+import type { ArtifactReference } from "@rune/crds/fields/artifact-reference";
+import type { BaseModel } from "@rune/crds/fields/base-model";
+import { apiVersion } from "@rune/crds/words/group";
 import { type Manifest, ofRun } from "../00-quickstart/manifests.ts";
 import type { Options } from "./options.ts";
 import { library, type World } from "./world.ts";

@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { kubectl } from "@rune/cluster/api";
-import type { Adapter } from "@rune/crds/adapter";
-import { label } from "@rune/crds/common";
+import type { Adapter } from "@rune/crds/kinds/adapter";
+import { label } from "@rune/crds/words/labels";
 import { install } from "../00-quickstart/installation.ts";
 import { type Manifest, namespaceManifest } from "../00-quickstart/manifests.ts";
 import { applyKept, beginAnew, list, type Seen, serverReady, until, untilOver } from "../00-quickstart/objects.ts";

@@ -1,5 +1,5 @@
-import type { Evaluation } from "@rune/crds/evaluation";
-import type { TrainingRun } from "@rune/crds/training-run";
+import type { Evaluation } from "@rune/crds/kinds/evaluation";
+import type { TrainingRun } from "@rune/crds/kinds/training-run";
 import { z } from "zod";
 import { condition, type Seen } from "../00-quickstart/objects.ts";
 import { checksShown, timesOf } from "../00-quickstart/parts.ts";

@@ -1,7 +1,7 @@
 import { partOf } from "@rune/clients/task-set";
 import { parseTaskSet } from "@rune/clients/task-set-text";
-import type { HeldOutTask } from "@rune/crds/artifact";
-import { kinds } from "@rune/crds/kinds";
+import type { HeldOutTask } from "@rune/crds/contracts/task-set";
+import { kinds } from "@rune/crds/kinds/kinds";
 import { expect, test } from "vitest";
 import type { Manifest } from "../00-quickstart/manifests.ts";
 import {

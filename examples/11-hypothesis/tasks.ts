@@ -1,8 +1,8 @@
 import { similarity } from "@rune/clients/similar";
 import { chosenTasks } from "@rune/clients/task-set";
-import type { Task } from "@rune/crds/agent-session";
-import type { HeldOutTask, TaskSet } from "@rune/crds/artifact";
-import type { Scope } from "@rune/crds/common";
+import type { HeldOutTask, TaskSet } from "@rune/crds/contracts/task-set";
+import type { Scope } from "@rune/crds/fields/scope";
+import type { Task } from "@rune/crds/kinds/agent-session";
 import type { Options } from "./options.ts";
 
 /** A task that sessions learn from, and whose knowledge that is. */

@@ -1,4 +1,5 @@
-import type { ArtifactReference, BaseModel } from "@rune/crds/common";
+import type { ArtifactReference } from "@rune/crds/fields/artifact-reference";
+import type { BaseModel } from "@rune/crds/fields/base-model";
 import { evaluationManifest, type Manifest, serverManifest, trainingRunManifest } from "../00-quickstart/manifests.ts";
 import type { Options } from "../00-quickstart/options.ts";
 

@@ -1,4 +1,4 @@
-import { kinds } from "@rune/crds/kinds";
+import { kinds } from "@rune/crds/kinds/kinds";
 import { expect, test } from "vitest";
 import type { Manifest } from "../00-quickstart/manifests.ts";
 import { optionsFrom } from "../00-quickstart/options.ts";

@@ -1,7 +1,7 @@
 import { settings } from "@rune/cluster/settings";
-import type { BaseModel } from "@rune/crds/common";
-import type { Evaluation } from "@rune/crds/evaluation";
-import type { TrainingRun } from "@rune/crds/training-run";
+import type { BaseModel } from "@rune/crds/fields/base-model";
+import type { Evaluation } from "@rune/crds/kinds/evaluation";
+import type { TrainingRun } from "@rune/crds/kinds/training-run";
 import { applyKept, condition, get, type Seen, serverReady, untilOver } from "../00-quickstart/objects.ts";
 import { type Options, optionsFrom } from "../00-quickstart/options.ts";
 import { Parts } from "../00-quickstart/parts.ts";

@@ -1,5 +1,7 @@
-import type { Adapter } from "@rune/crds/adapter";
-import { apiVersion, type BaseModel, label } from "@rune/crds/common";
+import type { BaseModel } from "@rune/crds/fields/base-model";
+import type { Adapter } from "@rune/crds/kinds/adapter";
+import { apiVersion } from "@rune/crds/words/group";
+import { label } from "@rune/crds/words/labels";
 import type { Manifest } from "../00-quickstart/manifests.ts";
 import { answering, sandbox } from "../10-minilang/manifests.ts";
 import type { Options } from "./options.ts";

@@ -1,4 +1,4 @@
-import type { EvolutionGeneration } from "@rune/crds/evolution-generation";
+import type { EvolutionGeneration } from "@rune/crds/kinds/evolution-generation";
 import { condition, type Seen } from "../00-quickstart/objects.ts";
 import { checksShown, timesOf } from "../00-quickstart/parts.ts";
 

@@ -1,8 +1,9 @@
 import { join } from "node:path";
 import { settings } from "@rune/cluster/settings";
 import { run } from "@rune/cluster/shell";
-import { mediaType } from "@rune/crds/artifact";
-import type { ArtifactReference, BaseModel } from "@rune/crds/common";
+import { mediaType } from "@rune/crds/contracts/artifact";
+import type { ArtifactReference } from "@rune/crds/fields/artifact-reference";
+import type { BaseModel } from "@rune/crds/fields/base-model";
 import { adminRegistry } from "../00-quickstart/installation.ts";
 import { storeFile } from "../10-minilang/world.ts";
 import type { Options } from "./options.ts";

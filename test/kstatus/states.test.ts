@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
-import { kinds } from "../../crds/src/kinds.ts";
+import { kinds } from "../../crds/kinds/kinds.ts";
 import { kstatus } from "../support/objects.ts";
 import { file, states, textOf } from "./states.ts";
 

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import type { LogRecord } from "../../crds/src/artifact.ts";
+import type { LogRecord } from "../../crds/contracts/session-log.ts";
 import { type Chaos, complaints, hitWork, type Kill, type Row, told, unproven, witnessViolations } from "./chaos.ts";
 
 const time = "2026-01-01T00:00:00Z";

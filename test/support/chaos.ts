@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from "node:util";
-import type { LogRecord } from "../../crds/src/artifact.ts";
+import type { LogRecord } from "../../crds/contracts/session-log.ts";
 
 /** What is counted while sessions run under chaos, and what the counts are worth. Nothing here looks at a cluster. */
 

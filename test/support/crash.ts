@@ -1,8 +1,10 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { isDeepStrictEqual } from "node:util";
 import { kubectl } from "../../cluster/api.ts";
-import { type LogRecord, trajectory } from "../../crds/src/artifact.ts";
-import { type ArtifactReference, label } from "../../crds/src/common.ts";
+import type { LogRecord } from "../../crds/contracts/session-log.ts";
+import { trajectory } from "../../crds/contracts/trajectory.ts";
+import type { ArtifactReference } from "../../crds/fields/artifact-reference.ts";
+import { label } from "../../crds/words/labels.ts";
 import type { Manifest } from "../../examples/00-quickstart/manifests.ts";
 import { isTrue } from "../../examples/00-quickstart/objects.ts";
 import { engineCore, secondRank, signal } from "./engine-processes.ts";

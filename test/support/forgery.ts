@@ -1,9 +1,9 @@
 import { randomBytes } from "node:crypto";
 import { sha256 } from "../../clients/src/digest.ts";
 import { artifactDigest, type Push, type Registry, titleOf } from "../../clients/src/registry.ts";
-import type { Adapter } from "../../crds/src/adapter.ts";
-import { type AdapterConfig, adapterConfig, mediaType } from "../../crds/src/artifact.ts";
-import { apiVersion } from "../../crds/src/common.ts";
+import { type AdapterConfig, adapterConfig, mediaType } from "../../crds/contracts/artifact.ts";
+import type { Adapter } from "../../crds/kinds/adapter.ts";
+import { apiVersion } from "../../crds/words/group.ts";
 import type { Manifest } from "../../examples/00-quickstart/manifests.ts";
 import { namespace, registryOf } from "./installation.ts";
 

@@ -5,9 +5,10 @@ import { connectForever } from "../../clients/src/nats-connection.ts";
 import { Registry } from "../../clients/src/registry.ts";
 import { type RegistryGrant, registryToken } from "../../clients/src/registry-token.ts";
 import { kubectl } from "../../cluster/api.ts";
-import { type LogRecord, logRecord, sessionSubject } from "../../crds/src/artifact.ts";
-import { label } from "../../crds/src/common.ts";
-import { type LoaderState, port } from "../../crds/src/loader-api.ts";
+import type { LoaderState } from "../../crds/contracts/loader.ts";
+import { type LogRecord, logRecord, sessionSubject } from "../../crds/contracts/session-log.ts";
+import { label } from "../../crds/words/labels.ts";
+import { port } from "../../crds/words/ports.ts";
 import { reach, reachPod } from "../../examples/00-quickstart/installation.ts";
 import { read, readAll } from "./objects.ts";
 

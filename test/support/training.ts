@@ -1,9 +1,10 @@
 import { kubectl } from "../../cluster/api.ts";
-import type { Adapter } from "../../crds/src/adapter.ts";
-import type { AgentSession } from "../../crds/src/agent-session.ts";
-import { apiVersion, label } from "../../crds/src/common.ts";
-import type { ModelServer } from "../../crds/src/model-server.ts";
-import type { TrainingRun } from "../../crds/src/training-run.ts";
+import type { Adapter } from "../../crds/kinds/adapter.ts";
+import type { AgentSession } from "../../crds/kinds/agent-session.ts";
+import type { ModelServer } from "../../crds/kinds/model-server.ts";
+import type { TrainingRun } from "../../crds/kinds/training-run.ts";
+import { apiVersion } from "../../crds/words/group.ts";
+import { label } from "../../crds/words/labels.ts";
 import type { Manifest } from "../../examples/00-quickstart/manifests.ts";
 import { isTrue } from "../../examples/00-quickstart/objects.ts";
 import { namespace, type Pod, registryOf, server } from "./installation.ts";

@@ -1,5 +1,5 @@
 import { runPod } from "@rune/clients/pod";
-import { stageJob } from "@rune/crds/job-spec";
+import { stageJob } from "@rune/crds/contracts/stage";
 import { readEnvironment } from "./src/environment.ts";
 import { runSidecar } from "./src/run-sidecar.ts";
 import { stage } from "./src/stage/stage.ts";

@@ -1,5 +1,5 @@
 import { runPod } from "@rune/clients/pod";
-import { agentJob } from "@rune/crds/job-spec";
+import { agentJob } from "@rune/crds/contracts/agent";
 import { runAgent } from "./src/agent.ts";
 
 process.exit(await runPod(agentJob, runAgent));

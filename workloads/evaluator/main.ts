@@ -1,5 +1,5 @@
 import { runPod } from "@rune/clients/pod";
-import { evaluatorJob } from "@rune/crds/job-spec";
+import { evaluatorJob } from "@rune/crds/contracts/evaluator";
 import { runEvaluator } from "./src/evaluator.ts";
 
 process.exit(await runPod(evaluatorJob, runEvaluator));

@@ -1,5 +1,5 @@
-import type { Execution, LogRecord } from "@rune/crds/artifact";
-import type { Isolation } from "@rune/crds/common";
+import type { Execution, LogRecord } from "@rune/crds/contracts/session-log";
+import type { Isolation } from "@rune/crds/fields/isolation";
 import { Fenced } from "../log.ts";
 
 /** The process died. */

@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
-import { task } from "@rune/crds/agent-session";
-import { heldOutTask } from "@rune/crds/artifact";
+import { heldOutTask } from "@rune/crds/contracts/task-set";
+import { task } from "@rune/crds/kinds/agent-session";
 import { expect, test } from "vitest";
 import { z } from "zod";
 

@@ -1,4 +1,4 @@
-import { demandVerdict, type LoaderConfig, type LoaderState, type LoadRequest, loadRequest } from "@rune/crds/loader-api";
+import { demandVerdict, type LoaderConfig, type LoaderState, type LoadRequest, loadRequest } from "@rune/crds/contracts/loader";
 import { type Context, Hono, type MiddlewareHandler } from "hono";
 import { bodyLimit } from "hono/body-limit";
 import { createLocalJWKSet, type JSONWebKeySet, jwtVerify } from "jose";

@@ -1,5 +1,5 @@
-import type { AdapterConfig } from "@rune/crds/artifact";
-import type { HeldAdapter } from "@rune/crds/loader-api";
+import type { AdapterConfig } from "@rune/crds/contracts/artifact";
+import type { HeldAdapter } from "@rune/crds/contracts/loader";
 import { type Engine, EngineUnavailable } from "./engine.ts";
 
 export type Canary = NonNullable<AdapterConfig["canary"]>;

@@ -1,4 +1,4 @@
-import { demandLimits, demandWatchSeconds } from "@rune/crds/loader-api";
+import { demandLimits, demandWatchSeconds } from "@rune/crds/contracts/loader";
 import { expect, it } from "vitest";
 import { Demand } from "./demand.ts";
 

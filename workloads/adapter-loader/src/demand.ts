@@ -1,5 +1,5 @@
 import { type Clock, systemClock } from "@rune/clients/clock";
-import { type DemandVerdict, demandLimits, demandWatchSeconds, type LoaderDemand } from "@rune/crds/loader-api";
+import { type DemandVerdict, demandLimits, demandWatchSeconds, type LoaderDemand } from "@rune/crds/contracts/loader";
 
 /** How the wait for an adapter ended: it is there, it isn't and why, or the client has gone. */
 export type Ending = { there: true } | { there: false; verdict: DemandVerdict } | { there: false; verdict?: undefined };

@@ -1,4 +1,4 @@
-import type { DemandVerdict, HeldAdapter, Refusal } from "@rune/crds/loader-api";
+import type { DemandVerdict, HeldAdapter, Refusal } from "@rune/crds/contracts/loader";
 import type { CanaryResult } from "./canary.ts";
 import type { Staged } from "./staging.ts";
 

@@ -1,7 +1,7 @@
 import { Readable } from "node:stream";
 import { type Clock, systemClock } from "@rune/clients/clock";
 import { parseJSON } from "@rune/clients/json";
-import type { DemandVerdict } from "@rune/crds/loader-api";
+import type { DemandVerdict } from "@rune/crds/contracts/loader";
 import { type Context, Hono } from "hono";
 import { bodyLimit } from "hono/body-limit";
 import { Agent, type Dispatcher, request } from "undici";

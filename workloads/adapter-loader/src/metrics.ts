@@ -1,4 +1,4 @@
-import type { Refusal } from "@rune/crds/loader-api";
+import type { Refusal } from "@rune/crds/contracts/loader";
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
 
 export type Metrics = {

@@ -1,4 +1,4 @@
-import type { AdapterConfig } from "@rune/crds/artifact";
+import type { AdapterConfig } from "@rune/crds/contracts/artifact";
 import { z } from "zod";
 import { Refused } from "./refused.ts";
 

@@ -1,4 +1,4 @@
-import type { Refusal } from "@rune/crds/loader-api";
+import type { Refusal } from "@rune/crds/contracts/loader";
 
 /** Why an adapter is not loaded: one word for programs and a sentence for people. */
 export class Refused extends Error {

@@ -1,5 +1,5 @@
 import { type Clock, systemClock } from "@rune/clients/clock";
-import { type LoaderState, type LoadRequest, permanentRefusals } from "@rune/crds/loader-api";
+import { type LoaderState, type LoadRequest, permanentRefusals } from "@rune/crds/contracts/loader";
 import { askCanary, type CanaryResult } from "./canary.ts";
 import type { Demand } from "./demand.ts";
 import { type Engine, EngineRefused, EngineUnavailable, type ServedModel } from "./engine.ts";

@@ -1,7 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { parseJSON } from "@rune/clients/json";
-import { exit, specPath } from "@rune/crds/job-spec";
-import { loaderConfig } from "@rune/crds/loader-api";
+import { loaderConfig } from "@rune/crds/contracts/loader";
+import { exit, specPath } from "@rune/crds/contracts/pod";
 import { pino } from "pino";
 import type { Environment } from "./environment.ts";
 import { startSidecar } from "./sidecar.ts";

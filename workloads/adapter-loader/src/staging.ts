@@ -13,8 +13,8 @@ import {
   RegistryUnavailable,
   titleOf,
 } from "@rune/clients/registry";
-import { type AdapterConfig, adapterConfig, learntFile, mediaType } from "@rune/crds/artifact";
-import type { LoadRequest } from "@rune/crds/loader-api";
+import { type AdapterConfig, adapterConfig, learntFile, mediaType } from "@rune/crds/contracts/artifact";
+import type { LoadRequest } from "@rune/crds/contracts/loader";
 import { z } from "zod";
 import type { BaseShapes } from "./base-shapes.ts";
 import { Refused } from "./refused.ts";

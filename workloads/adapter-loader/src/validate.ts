@@ -1,6 +1,6 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import type { AdapterConfig } from "@rune/crds/artifact";
+import type { AdapterConfig } from "@rune/crds/contracts/artifact";
 import type { BaseShapes } from "./base-shapes.ts";
 import { checkPeftConfig, names } from "./peft-config.ts";
 import { Refused } from "./refused.ts";

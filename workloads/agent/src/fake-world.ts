@@ -1,6 +1,6 @@
 import { type FakeLog, FakePower, type FakeRunner, verified } from "@rune/clients/testing/fakes";
-import type { Isolation } from "@rune/crds/common";
-import { type AgentJob, agentJob } from "@rune/crds/job-spec";
+import { type AgentJob, agentJob } from "@rune/crds/contracts/agent";
+import type { Isolation } from "@rune/crds/fields/isolation";
 import type { World } from "./world.ts";
 
 /** A model that answers the k-th question with the k-th list of texts, and the last list from then on. */

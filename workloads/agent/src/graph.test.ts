@@ -2,7 +2,7 @@ import { InferenceUnavailable } from "@rune/clients/inference";
 import { Fenced } from "@rune/clients/log";
 import { RunnerGone } from "@rune/clients/runner";
 import { FakeLog, FakePower, FakeRunner, Killed, verified } from "@rune/clients/testing/fakes";
-import { type LogRecord, logRecord } from "@rune/crds/artifact";
+import { type LogRecord, logRecord } from "@rune/crds/contracts/session-log";
 import { describe, expect, test } from "vitest";
 import { FakeInference, fakeWorld, jobOf } from "./fake-world.ts";
 import { route, work } from "./graph.ts";

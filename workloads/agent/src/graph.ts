@@ -1,8 +1,8 @@
 import { Annotation, END, START, StateGraph } from "@langchain/langgraph";
 import { InferenceUnavailable } from "@rune/clients/inference";
 import { Fenced } from "@rune/clients/log";
-import type { LogRecord } from "@rune/crds/artifact";
-import type { AgentJob } from "@rune/crds/job-spec";
+import type { AgentJob } from "@rune/crds/contracts/agent";
+import type { LogRecord } from "@rune/crds/contracts/session-log";
 import { fold, type Outcome, type Session, solved } from "./session.ts";
 import { execute, generate, judged, prove, reflect, save } from "./steps.ts";
 import type { World } from "./world.ts";

@@ -1,5 +1,5 @@
 import { FakeLog, FakeRunner } from "@rune/clients/testing/fakes";
-import type { LogRecord } from "@rune/crds/artifact";
+import type { LogRecord } from "@rune/crds/contracts/session-log";
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { FakeInference, fakeWorld, jobOf } from "./fake-world.ts";

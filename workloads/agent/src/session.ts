@@ -1,4 +1,4 @@
-import type { Execution, LogRecord } from "@rune/crds/artifact";
+import type { Execution, LogRecord } from "@rune/crds/contracts/session-log";
 
 /** One program that was executed, and what the sandbox answered. */
 export type Attempt = { round: number; program: string; execution: Execution };

@@ -4,7 +4,7 @@ import { testsUnusable } from "@rune/clients/pod";
 import { programOf } from "@rune/clients/program";
 import { conversation, defaultSampling, prefill, prompt } from "@rune/clients/prompt";
 import { lostTwice, mostLosses } from "@rune/clients/runner";
-import type { AgentJob } from "@rune/crds/job-spec";
+import type { AgentJob } from "@rune/crds/contracts/agent";
 import { distil } from "./notes.ts";
 import { BrokenLog, type Intent, type Outcome, type Session, solved } from "./session.ts";
 import { type Question, type World, write } from "./world.ts";

@@ -1,8 +1,8 @@
 import type { Completed, Completion } from "@rune/clients/inference";
 import type { Program } from "@rune/clients/runner";
-import type { Execution, LogRecord } from "@rune/crds/artifact";
-import type { Isolation } from "@rune/crds/common";
-import type { AgentJob } from "@rune/crds/job-spec";
+import type { AgentJob } from "@rune/crds/contracts/agent";
+import type { Execution, LogRecord } from "@rune/crds/contracts/session-log";
+import type { Isolation } from "@rune/crds/fields/isolation";
 import { apply, type Session } from "./session.ts";
 
 export type Question = Pick<Completion, "messages" | "prefill" | "n" | "sampling" | "requestID">;

@@ -2,8 +2,10 @@ import { parseJSON } from "@rune/clients/json";
 import { learntHash } from "@rune/clients/learnt";
 import { PodFailure } from "@rune/clients/pod";
 import { largestTaskSet, layerOf, type Registry } from "@rune/clients/registry";
-import { type HeldOutTask, type LearntFrom, learntFile, learntFrom } from "@rune/crds/artifact";
-import { type EvaluatorJob, exit } from "@rune/crds/job-spec";
+import { type LearntFrom, learntFile, learntFrom } from "@rune/crds/contracts/artifact";
+import type { EvaluatorJob } from "@rune/crds/contracts/evaluator";
+import { exit } from "@rune/crds/contracts/pod";
+import type { HeldOutTask } from "@rune/crds/contracts/task-set";
 import { z } from "zod";
 import { eachOf } from "./crew.ts";
 

@@ -1,5 +1,5 @@
 import { power, smallestGain, varianceSeen } from "@rune/clients/power";
-import { clustersNeeded, fewestClusters } from "@rune/crds/evaluation";
+import { clustersNeeded, fewestClusters } from "@rune/crds/kinds/evaluation";
 import { type Block, list } from "./document.ts";
 import { suspiciousPoints } from "./gate.ts";
 import type { Report } from "./report.ts";

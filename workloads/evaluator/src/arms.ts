@@ -1,6 +1,7 @@
 import { PodFailure } from "@rune/clients/pod";
-import type { HeldOutTask } from "@rune/crds/artifact";
-import { type EvaluatorJob, exit } from "@rune/crds/job-spec";
+import type { EvaluatorJob } from "@rune/crds/contracts/evaluator";
+import { exit } from "@rune/crds/contracts/pod";
+import type { HeldOutTask } from "@rune/crds/contracts/task-set";
 
 export type Arm = EvaluatorJob["arms"][number];
 

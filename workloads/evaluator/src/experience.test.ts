@@ -1,5 +1,7 @@
 import type { Descriptor } from "@rune/clients/registry";
-import { type LogRecord, mediaType, type Trajectory, titleAnnotation } from "@rune/crds/artifact";
+import { mediaType, titleAnnotation } from "@rune/crds/contracts/artifact";
+import type { LogRecord } from "@rune/crds/contracts/session-log";
+import type { Trajectory } from "@rune/crds/contracts/trajectory";
 import { expect, test } from "vitest";
 import type { ZodType } from "zod";
 import { loadExperience } from "./experience.ts";

@@ -1,5 +1,6 @@
-import type { Execution, HeldOutTask, LogRecord } from "@rune/crds/artifact";
-import type { EvaluatorJob } from "@rune/crds/job-spec";
+import type { EvaluatorJob } from "@rune/crds/contracts/evaluator";
+import type { Execution, LogRecord } from "@rune/crds/contracts/session-log";
+import type { HeldOutTask } from "@rune/crds/contracts/task-set";
 import type { Facts } from "./adapters.ts";
 import { jobOf, tasks } from "./fake-world.ts";
 import { Ledger } from "./ledger.ts";

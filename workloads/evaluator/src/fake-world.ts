@@ -1,7 +1,8 @@
 import { FakeLog, FakePower, FakeRunner, verified } from "@rune/clients/testing/fakes";
-import type { HeldOutTask, LogRecord } from "@rune/crds/artifact";
-import type { Isolation } from "@rune/crds/common";
-import { type EvaluatorJob, evaluatorJob } from "@rune/crds/job-spec";
+import { type EvaluatorJob, evaluatorJob } from "@rune/crds/contracts/evaluator";
+import type { LogRecord } from "@rune/crds/contracts/session-log";
+import type { HeldOutTask } from "@rune/crds/contracts/task-set";
+import type { Isolation } from "@rune/crds/fields/isolation";
 import type { z } from "zod";
 import { Ledger } from "./ledger.ts";
 import type { World } from "./world.ts";

@@ -1,4 +1,4 @@
-import type { Gate } from "@rune/crds/evaluation";
+import type { Gate } from "@rune/crds/kinds/evaluation";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { alphaOf, baselineShare, type Evidence, endsWith, judge, thresholdOf } from "./gate.ts";

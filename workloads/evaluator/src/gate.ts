@@ -1,5 +1,5 @@
 import { alphaOfLook, type Look } from "@rune/clients/looks";
-import { clustersNeeded, fewestClusters, type Gate } from "@rune/crds/evaluation";
+import { clustersNeeded, fewestClusters, type Gate } from "@rune/crds/kinds/evaluation";
 import type { Estimate } from "./intervals.ts";
 
 export type Verdict = "Passed" | "Failed" | "Inconclusive";

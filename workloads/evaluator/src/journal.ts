@@ -1,4 +1,4 @@
-import type { LogRecord } from "@rune/crds/artifact";
+import type { LogRecord } from "@rune/crds/contracts/session-log";
 import type { World } from "./world.ts";
 
 export type Body = LogRecord extends infer Record ? (Record extends LogRecord ? Omit<Record, "n" | "epoch" | "time"> : never) : never;

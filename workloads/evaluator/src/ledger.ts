@@ -1,4 +1,4 @@
-import type { Execution, LogRecord } from "@rune/crds/artifact";
+import type { Execution, LogRecord } from "@rune/crds/contracts/session-log";
 import { z } from "zod";
 
 export type Sample = { program: string; execution: Execution };

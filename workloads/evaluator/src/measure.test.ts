@@ -1,7 +1,7 @@
 import { Fenced } from "@rune/clients/log";
 import { RunnerGone } from "@rune/clients/runner";
 import { FakePower, Killed, verified } from "@rune/clients/testing/fakes";
-import { type LogRecord, logRecord } from "@rune/crds/artifact";
+import { type LogRecord, logRecord } from "@rune/crds/contracts/session-log";
 import { describe, expect, test } from "vitest";
 import { FakeOutside, fakeWorld, jobOf, tasks } from "./fake-world.ts";
 import { Ledger } from "./ledger.ts";

@@ -1,9 +1,9 @@
 import { canonicalJSON } from "@rune/clients/digest";
 import type { Mlflow } from "@rune/clients/mlflow";
 import type { Registry } from "@rune/clients/registry";
-import { mediaType } from "@rune/crds/artifact";
-import type { ArtifactReference } from "@rune/crds/common";
-import type { EvaluatorJob } from "@rune/crds/job-spec";
+import { mediaType } from "@rune/crds/contracts/artifact";
+import type { EvaluatorJob } from "@rune/crds/contracts/evaluator";
+import type { ArtifactReference } from "@rune/crds/fields/artifact-reference";
 import type { Estimate } from "./intervals.ts";
 import type { Report } from "./report.ts";
 

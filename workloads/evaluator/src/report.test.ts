@@ -1,7 +1,7 @@
 import { canonicalJSON, sha256 } from "@rune/clients/digest";
-import { evaluatorResult } from "@rune/crds/artifact";
-import { mostArmsTogether } from "@rune/crds/evaluation";
-import type { EvaluatorJob } from "@rune/crds/job-spec";
+import type { EvaluatorJob } from "@rune/crds/contracts/evaluator";
+import { evaluatorResult } from "@rune/crds/contracts/evaluator";
+import { mostArmsTogether } from "@rune/crds/kinds/evaluation";
 import { beforeAll, describe, expect, test } from "vitest";
 import { activeArms } from "./arms.ts";
 import { adapterArm, controlled, judgedRecord, measuredOf, none, quickstart, recordsOf } from "./fake-results.ts";

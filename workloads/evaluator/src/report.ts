@@ -1,6 +1,8 @@
-import { clusterOf, type HeldOutTask } from "@rune/crds/artifact";
-import { costs, parts, sampling } from "@rune/crds/common";
-import { evaluatorJob } from "@rune/crds/job-spec";
+import { evaluatorJob } from "@rune/crds/contracts/evaluator";
+import { clusterOf, type HeldOutTask } from "@rune/crds/contracts/task-set";
+import { costs } from "@rune/crds/fields/measured";
+import { sampling } from "@rune/crds/fields/sampling";
+import { parts } from "@rune/crds/fields/task-set";
 import { z } from "zod";
 import type { Facts } from "./adapters.ts";
 import { type Arm, modelFor } from "./arms.ts";

@@ -1,7 +1,8 @@
 import { PodFailure } from "@rune/clients/pod";
-import { clusterOf, type HeldOutTask } from "@rune/crds/artifact";
-import type { Costs } from "@rune/crds/common";
-import { type EvaluatorJob, exit } from "@rune/crds/job-spec";
+import type { EvaluatorJob } from "@rune/crds/contracts/evaluator";
+import { exit } from "@rune/crds/contracts/pod";
+import { clusterOf, type HeldOutTask } from "@rune/crds/contracts/task-set";
+import type { Costs } from "@rune/crds/fields/measured";
 import type { Facts } from "./adapters.ts";
 import type { Arm } from "./arms.ts";
 import type { Estimate } from "./intervals.ts";

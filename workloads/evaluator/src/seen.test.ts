@@ -1,6 +1,7 @@
 import { learntHash } from "@rune/clients/learnt";
 import type { Descriptor } from "@rune/clients/registry";
-import { type HeldOutTask, learntFile, mediaType, titleAnnotation } from "@rune/crds/artifact";
+import { learntFile, mediaType, titleAnnotation } from "@rune/crds/contracts/artifact";
+import type { HeldOutTask } from "@rune/crds/contracts/task-set";
 import { describe, expect, test } from "vitest";
 import type { ZodType } from "zod";
 import { pullFacts } from "./adapters.ts";

@@ -1,5 +1,6 @@
 import { PodFailure } from "@rune/clients/pod";
-import { type EvaluatorJob, exit } from "@rune/crds/job-spec";
+import type { EvaluatorJob } from "@rune/crds/contracts/evaluator";
+import { exit } from "@rune/crds/contracts/pod";
 import type { Facts } from "./adapters.ts";
 import { plural } from "./words.ts";
 

@@ -1,6 +1,6 @@
 import { alphaOfLook } from "@rune/clients/looks";
 import { type Random, seeded } from "@rune/clients/random";
-import { evaluation, type Gate } from "@rune/crds/evaluation";
+import { evaluation, type Gate } from "@rune/crds/kinds/evaluation";
 import { describe, expect, test } from "vitest";
 import { alphaOf, type Evidence, endsWith, judge } from "./gate.ts";
 import { effectiveClusters } from "./intervals.ts";

@@ -1,5 +1,6 @@
 import type { Descriptor, Manifest } from "@rune/clients/registry";
-import { mediaType, type TaskSet, titleAnnotation } from "@rune/crds/artifact";
+import { mediaType, titleAnnotation } from "@rune/crds/contracts/artifact";
+import type { TaskSet } from "@rune/crds/contracts/task-set";
 import { expect, test } from "vitest";
 import type { ZodType } from "zod";
 import { tasks } from "./fake-world.ts";

@@ -2,8 +2,10 @@ import { PodFailure } from "@rune/clients/pod";
 import type { Registry } from "@rune/clients/registry";
 import { largestTaskSet, layerOf } from "@rune/clients/registry";
 import { chosenTasks, taskSetFile } from "@rune/clients/task-set";
-import { type HeldOutTask, mediaType, type TaskSet, taskSet } from "@rune/crds/artifact";
-import { type EvaluatorJob, exit } from "@rune/crds/job-spec";
+import { mediaType } from "@rune/crds/contracts/artifact";
+import type { EvaluatorJob } from "@rune/crds/contracts/evaluator";
+import { exit } from "@rune/crds/contracts/pod";
+import { type HeldOutTask, type TaskSet, taskSet } from "@rune/crds/contracts/task-set";
 import { z } from "zod";
 
 type Reference = Pick<EvaluatorJob["taskSet"], "repository" | "digest">;

@@ -1,4 +1,4 @@
-import type { HeldOutTask } from "@rune/crds/artifact";
+import type { HeldOutTask } from "@rune/crds/contracts/task-set";
 import { describe, expect, test } from "vitest";
 import { tasks } from "./fake-world.ts";
 import { type Experience, teller } from "./telling.ts";

@@ -1,8 +1,8 @@
 import { type Attempt, trajectoryText } from "@rune/clients/context";
 import { narrowness } from "@rune/clients/scope";
 import { similarity } from "@rune/clients/similar";
-import type { HeldOutTask } from "@rune/crds/artifact";
-import type { Scope } from "@rune/crds/common";
+import type { HeldOutTask } from "@rune/crds/contracts/task-set";
+import type { Scope } from "@rune/crds/fields/scope";
 import type { Arm } from "./arms.ts";
 import type { Telling } from "./world.ts";
 

@@ -1,5 +1,5 @@
 import { canonicalJSON } from "@rune/clients/digest";
-import type { EvaluatorJob } from "@rune/crds/job-spec";
+import type { EvaluatorJob } from "@rune/crds/contracts/evaluator";
 import { type Arm, hasAdapters } from "./arms.ts";
 import { alphaOf, baselineShare, type Evidence, endsWith, type Judgement, judge, suspiciousPoints, thresholdOf } from "./gate.ts";
 import type { Estimate } from "./intervals.ts";

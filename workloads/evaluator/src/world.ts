@@ -1,8 +1,9 @@
 import type { Completed, Completion } from "@rune/clients/inference";
 import type { Program } from "@rune/clients/runner";
-import type { Execution, HeldOutTask, LogRecord } from "@rune/crds/artifact";
-import type { Isolation } from "@rune/crds/common";
-import type { EvaluatorJob } from "@rune/crds/job-spec";
+import type { EvaluatorJob } from "@rune/crds/contracts/evaluator";
+import type { Execution, LogRecord } from "@rune/crds/contracts/session-log";
+import type { HeldOutTask } from "@rune/crds/contracts/task-set";
+import type { Isolation } from "@rune/crds/fields/isolation";
 import type { Arm } from "./arms.ts";
 import type { Ledger } from "./ledger.ts";
 

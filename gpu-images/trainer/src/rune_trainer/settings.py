@@ -1,4 +1,4 @@
-"""The section of each method in the job document: crds/src/methods.ts, field by field, with the same defaults.
+"""The section of each method in the job document: crds/kinds/methods.ts, field by field, with the same defaults.
 
 tests/test_settings.py compares both with the schema that is generated from it.
 """

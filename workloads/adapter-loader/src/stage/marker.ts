@@ -1,6 +1,6 @@
 import { readFile, rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { digest } from "@rune/crds/field";
+import { digest } from "@rune/crds/fields/field";
 import { z } from "zod";
 import { baseShapes } from "../base-shapes.ts";
 

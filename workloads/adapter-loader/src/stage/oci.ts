@@ -3,8 +3,9 @@ import { join } from "node:path";
 import { modelDigest, sha256File } from "@rune/clients/digest";
 import { PodFailure } from "@rune/clients/pod";
 import { type Descriptor, Registry, titleOf } from "@rune/clients/registry";
-import { mediaType, modelConfig } from "@rune/crds/artifact";
-import { exit, type StageJob } from "@rune/crds/job-spec";
+import { mediaType, modelConfig } from "@rune/crds/contracts/artifact";
+import { exit } from "@rune/crds/contracts/pod";
+import type { StageJob } from "@rune/crds/contracts/stage";
 import type { Fetched } from "./model-files.ts";
 import { safeName } from "./safe-name.ts";
 

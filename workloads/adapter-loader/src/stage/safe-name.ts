@@ -1,5 +1,5 @@
 import { PodFailure } from "@rune/clients/pod";
-import { exit } from "@rune/crds/job-spec";
+import { exit } from "@rune/crds/contracts/pod";
 
 /** The name of a model's file, if it stays inside the model's directory. */
 export function safeName(name: string): string {

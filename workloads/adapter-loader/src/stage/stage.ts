@@ -1,7 +1,8 @@
 import { mkdir } from "node:fs/promises";
 import { canonicalJSON, modelDigest, sha256 } from "@rune/clients/digest";
 import { PodFailure } from "@rune/clients/pod";
-import { exit, type StageJob } from "@rune/crds/job-spec";
+import { exit } from "@rune/crds/contracts/pod";
+import type { StageJob } from "@rune/crds/contracts/stage";
 import { readBaseShapes } from "../base-shapes.ts";
 import { QuantizationUnsupported } from "../quantization.ts";
 import { BadSafetensors } from "../safetensors.ts";

@@ -2,7 +2,7 @@ import { mkdir, readdir, stat, symlink } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { sha256File } from "@rune/clients/digest";
 import { PodFailure } from "@rune/clients/pod";
-import { exit } from "@rune/crds/job-spec";
+import { exit } from "@rune/crds/contracts/pod";
 import type { Fetched, ModelFiles } from "./model-files.ts";
 
 /** A model that lies on a volume already: hashed where it is, and linked, because copying it would only cost time and space. */

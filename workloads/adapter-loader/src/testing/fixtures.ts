@@ -1,8 +1,8 @@
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { canonicalJSON, sha256 } from "@rune/clients/digest";
-import { type AdapterConfig, mediaType, titleAnnotation } from "@rune/crds/artifact";
-import type { LoadRequest } from "@rune/crds/loader-api";
+import { type AdapterConfig, mediaType, titleAnnotation } from "@rune/crds/contracts/artifact";
+import type { LoadRequest } from "@rune/crds/contracts/loader";
 
 export type TestTensor = {
   shape: number[];

@@ -1,0 +1,29 @@
+import { z } from "zod";
+import { whole } from "../fields/field.ts";
+import { sampling } from "../fields/sampling.ts";
+import { task } from "../kinds/agent-session.ts";
+import { model, nats, owner, resolvedSandbox } from "./pod.ts";
+
+/** Input of the agent: one epoch of one session. */
+export const agentJob = z.object({
+  owner,
+  epoch: whole(1, 1000000),
+  task,
+  model: model.extend({
+    maxModelLength: whole(256, 1048576).describe("Longest sequence that the model takes, prompt and answer together, in tokens."),
+  }),
+  attempts: whole(1, 50),
+  candidates: whole(1, 16),
+  reflection: z.enum(["Notes", "History"]),
+  sampling,
+  sandbox: resolvedSandbox,
+  nats,
+  deadline: z.iso.datetime().describe("When the session's time is over."),
+});
+export type AgentJob = z.infer<typeof agentJob>;
+
+/** Termination message of the agent. The log is the truth; this only hastens its reading. */
+export const agentResult = z.object({
+  outcome: z.enum(["Solved", "Exhausted", "DeadlineExceeded", "Aborted"]),
+  lastSequence: whole(0, Number.MAX_SAFE_INTEGER),
+});

@@ -1,0 +1,96 @@
+import { z } from "zod";
+import { digest, text, whole } from "../fields/field.ts";
+import { scope } from "../fields/scope.ts";
+
+/** Media types of what Rune stores. */
+export const mediaType = {
+  manifest: "application/vnd.oci.image.manifest.v1+json",
+  adapter: "application/vnd.rune.adapter.v1+json",
+  adapterFile: "application/vnd.rune.adapter.file.v1",
+  index: "application/vnd.oci.image.index.v1+json",
+  adapters: "application/vnd.rune.adapters.v1+json",
+  hypernetwork: "application/vnd.rune.hypernetwork.v1+json",
+  hypernetworkFile: "application/vnd.rune.hypernetwork.file.v1",
+  corpus: "application/vnd.rune.corpus.v1+json",
+  model: "application/vnd.rune.model.v1+json",
+  modelFile: "application/vnd.rune.model.file.v1",
+  trajectory: "application/vnd.rune.trajectory.v1+json",
+  taskSet: "application/vnd.rune.taskset.v1+json",
+  evidence: "application/vnd.rune.evidence.v1+json",
+  report: "application/vnd.rune.report.v1+json",
+  reportFile: "application/vnd.rune.report.file.v1",
+  empty: "application/vnd.oci.empty.v1+json",
+} as const;
+
+/** Annotation of a layer that is a file: its path in the directory that the artifact describes. */
+export const titleAnnotation = "org.opencontainers.image.title";
+
+/** Config blob of an adapter artifact: what its Adapter's spec must agree with. No timestamps, so equal weights give equal digests. */
+export const adapterConfig = z.object({
+  schema: z.literal("rune.dev/adapter/v1"),
+  base: z.object({ name: text(200), digest: digest() }),
+  rank: whole(1, 512),
+  alpha: whole(1, 4096),
+  targetModules: z.array(text(63)).min(1),
+  scope,
+  source: z.object({ kind: z.enum(["TrainingRun", "EnvironmentCheck", "Import"]), name: text(63).optional(), uid: text(64).optional() }),
+  parents: z.array(z.object({ name: text(63), digest: digest() })),
+  generation: whole(0, 1000000),
+  control: z.literal(true).optional(),
+  session: z
+    .object({ namespace: text(63), name: text(63), uid: text(64) })
+    .optional()
+    .describe("The one session that it was generated from."),
+  canary: z
+    .object({
+      prompt: text(8192).describe("Prompt, already rendered with the chat template, on which adapter and base differ."),
+      maxTokens: whole(1, 64),
+      adapterText: text(4096).describe("What the adapter answered greedily when it was made."),
+      baseText: text(4096).describe("What the base answered greedily when the adapter was made."),
+    })
+    .optional(),
+  files: z.record(text(200), z.object({ sha256: z.string().length(64), sizeBytes: whole(0, Number.MAX_SAFE_INTEGER) })),
+});
+export type AdapterConfig = z.infer<typeof adapterConfig>;
+
+/** File of an adapter's and of a hypernetwork's artifact that says what was learnt from. */
+export const learntFile = "corpus.json";
+
+/**
+ * Which tasks a model of ours has seen, those of its parents and of its hypernetwork included, so that nobody measures it on them.
+ * A task's `description` and `tests` are the first 16 hex digits of SHA-256 over the text with every run of white space made one space
+ * and none at its ends.
+ */
+export const learntFrom = z.object({
+  schema: z.literal("rune.dev/learnt/v1"),
+  trajectories: z.array(digest()).max(20000).describe("Digests of trajectories and corpora, sorted."),
+  tasks: z
+    .array(z.object({ id: text(100), description: z.string().length(16), tests: z.string().length(16) }))
+    .max(100000)
+    .describe("Sorted by description, then by tests; none twice."),
+});
+export type LearntFrom = z.infer<typeof learntFrom>;
+
+/** Config blob of a hypernetwork artifact: what `generate` needs to know before it takes it. */
+export const hypernetworkConfig = z.object({
+  schema: z.literal("rune.dev/hypernetwork/v1"),
+  base: z.object({ name: text(200), digest: digest() }),
+  rank: whole(1, 512).describe("Rank of one chunk's adapter; one of n chunks has (n + 1) times as much, the static part included."),
+  targetModules: z.array(text(63)).min(1),
+  chunkTokens: whole(16, 32768),
+  maxChunks: whole(1, 63),
+  source: z.object({ kind: z.enum(["TrainingRun", "Import"]), name: text(63).optional(), uid: text(64).optional() }),
+  collapsed: z.boolean(),
+  settings: z.unknown().describe("The section of the job that trained it."),
+  files: z.record(text(200), z.object({ sha256: z.string().length(64), sizeBytes: whole(0, Number.MAX_SAFE_INTEGER) })),
+});
+export type HypernetworkConfig = z.infer<typeof hypernetworkConfig>;
+
+/** Config blob of a model artifact; `digest` is the identity of design §2: SHA-256 over the sorted lines `<sha256>  <name>\n`. */
+export const modelConfig = z.object({
+  schema: z.literal("rune.dev/model/v1"),
+  name: text(200),
+  digest: digest(),
+  files: z.record(text(200), z.object({ sha256: z.string().length(64), sizeBytes: whole(0, Number.MAX_SAFE_INTEGER) })),
+});
+export type ModelConfig = z.infer<typeof modelConfig>;

@@ -1,0 +1,47 @@
+import { z } from "zod";
+import { text, whole } from "../fields/field.ts";
+
+/** Where a pod's input document is mounted. */
+export const specPath = "/rune/spec.json";
+
+/** Where a pod's credentials are mounted: `nats.creds`, `registry-token`, `runner-token`; only those it needs. */
+export const credentialsPath = "/rune/credentials";
+
+/** Exit codes of the pod contract. The permanent ones (sysexits) are not retried. */
+export const exit = { done: 0, dataError: 64, badInput: 65, unavailable: 75, misconfigured: 78, terminated: 143 } as const;
+export const permanentExits: readonly number[] = [exit.dataError, exit.badInput, exit.misconfigured];
+
+export const registry = z.object({
+  url: z.url().describe("Base URL of the registry."),
+  tokenFile: text(200).describe("File that holds the bearer token."),
+});
+export const nats = z.object({
+  url: text(300).describe("URL of the NATS server."),
+  credentialsFile: text(200).describe("File that holds the user's credentials."),
+  stream: text(100).describe("JetStream stream of the logs."),
+  subject: text(253).describe("The object's own subject."),
+});
+export const mlflow = z
+  .object({ url: z.url().describe("Base URL of the tracking server."), experiment: text(200).describe("Name of the experiment.") })
+  .optional();
+export const owner = z
+  .object({ kind: text(63), namespace: text(63), name: text(63), uid: text(64) })
+  .describe("The object that the pod works for.");
+
+export const resolvedSandbox = z.object({
+  url: z.url().describe("Base URL of the runner."),
+  tokenFile: text(200).describe("File that holds the runner's bearer token."),
+  timeoutSeconds: whole(1, 120).describe("Deadline of one execution."),
+  memoryMiB: whole(16, 65536).describe("Memory of one execution."),
+  probeTargets: z
+    .object({ canary: text(300), dns: text(300), modelServer: text(300), apiServer: text(300), node: text(300) })
+    .describe("`host:port` of what the sandbox must not reach; the agent itself must reach the canary and the model server."),
+});
+export const model = z.object({
+  url: z.url().describe("Base URL of the OpenAI-compatible API, ending in `/v1`."),
+  base: text(253).describe("Served name of the base model."),
+  name: text(253).describe("Served model name to ask for: the Adapter's name, or the base's."),
+});
+
+/** Every failure that a program of ours knows the reason of ends in this termination message. */
+export const failure = z.object({ failure: z.object({ reason: text(63), message: text(2000) }) });

@@ -1,0 +1,56 @@
+import { z } from "zod";
+import { digest, text, whole } from "../fields/field.ts";
+import { isolation } from "../fields/isolation.ts";
+
+/** What one execution in the sandbox answered. `TestsUnusable` says nothing of the program: its tests can't run, or can't be judged there. */
+export const execution = z.object({
+  passed: z.boolean(),
+  outcome: z.enum(["Passed", "Failed", "Error", "Timeout", "OutOfMemory", "OutputLimit", "NoTests", "TestsUnusable"]),
+  error: text(4000),
+  durationSeconds: z.number(),
+});
+export type Execution = z.infer<typeof execution>;
+
+const header = { n: whole(0, 1000000).describe("Number of the step."), epoch: whole(1, 1000000), time: z.iso.datetime() };
+
+/** One record of the live log. Every effect has an intent before it and a result, or `lost`, after it. */
+export const logRecord = z.discriminatedUnion("type", [
+  z.object({ type: z.literal("isolation"), ...header, isolation }),
+  z.object({
+    type: z.literal("intent"),
+    ...header,
+    effect: z.enum(["generate", "execute"]),
+    inputDigest: digest(),
+    round: whole(0, 1000),
+    input: z.unknown(),
+  }),
+  z.object({
+    type: z.literal("generated"),
+    ...header,
+    programs: z.array(text(65536)).max(64),
+    promptTokens: whole(0, 1e9),
+    completionTokens: whole(0, 1e9),
+    seconds: z.number().nonnegative().optional().describe("How long the request took; logs of earlier versions don't say."),
+  }),
+  z.object({ type: z.literal("executed"), ...header, program: text(65536), execution }),
+  z.object({
+    type: z.literal("judged"),
+    ...header,
+    taskId: text(100),
+    arm: text(30),
+    samples: z.array(z.object({ program: text(65536), execution })).max(100),
+  }),
+  z.object({ type: z.literal("reflected"), ...header, round: whole(0, 1000), notes: z.array(text(2000)).max(100) }),
+  z.object({ type: z.literal("lost"), ...header, message: text(2000) }),
+  z.object({
+    type: z.literal("ended"),
+    ...header,
+    outcome: z.enum(["Solved", "Exhausted", "DeadlineExceeded", "Aborted"]),
+    message: text(2000),
+  }),
+]);
+export type LogRecord = z.infer<typeof logRecord>;
+
+export const logStream = "RUNE_LOGS";
+export const sessionSubject = (uid: string) => `rune.session.${uid}`;
+export const evaluationSubject = (uid: string) => `rune.evaluation.${uid}`;

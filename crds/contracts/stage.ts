@@ -1,0 +1,17 @@
+import { z } from "zod";
+import { artifactReference } from "../fields/artifact-reference.ts";
+import { digest, text } from "../fields/field.ts";
+import { registry } from "./pod.ts";
+
+/** Input of `adapter-loader stage`: puts a base model into a directory and prints its identity. */
+export const stageJob = z.object({
+  base: z.object({
+    huggingFace: z.object({ repository: text(200), revision: text(40) }).optional(),
+    oci: artifactReference.optional(),
+    pvc: z.object({ path: text(500).describe("Directory of the model in the mounted volume.") }).optional(),
+  }),
+  target: text(200).describe("Directory to fill."),
+  expectedDigest: digest().optional().describe("Identity that the files must have, once it is known."),
+  registry: registry.optional(),
+});
+export type StageJob = z.infer<typeof stageJob>;

@@ -1,0 +1,34 @@
+import { z } from "zod";
+import { text } from "../fields/field.ts";
+import { scope } from "../fields/scope.ts";
+import { task } from "../kinds/agent-session.ts";
+
+/**
+ * A task of a task set. Tasks that can't be told apart as new evidence, such as those of one function or project, share a `cluster`.
+ * `scope`: whose knowledge the task asks for. What is measured on tasks of another scope says nothing to a session of this one.
+ */
+export const heldOutTask = task.extend({ cluster: text(100).min(1).optional(), scope: scope.optional() });
+export type HeldOutTask = z.infer<typeof heldOutTask>;
+
+/** Which piece of evidence a task belongs to. A task without a cluster is one of its own, together with its copies under other ids. */
+export function clusterOf({ cluster, description, tests }: HeldOutTask): string {
+  return cluster === undefined ? `task ${JSON.stringify([description, tests])}` : `cluster ${cluster}`;
+}
+
+/** The single layer of a task set artifact. */
+export const taskSet = z.object({
+  schema: z.literal("rune.dev/taskset/v1"),
+  name: text(200),
+  tasks: z
+    .array(heldOutTask)
+    .min(1)
+    .max(100000)
+    .superRefine((tasks, context) => {
+      const seen = new Set<string>();
+      for (const [index, { id }] of tasks.entries()) {
+        if (seen.has(id)) context.addIssue({ code: "custom", path: [index, "id"], message: `two tasks are called ${id}` });
+        seen.add(id);
+      }
+    }),
+});
+export type TaskSet = z.infer<typeof taskSet>;

@@ -1,0 +1,85 @@
+import { z } from "zod";
+import { artifactReference } from "../fields/artifact-reference.ts";
+import { digest, repository, text, whole } from "../fields/field.ts";
+import { scope } from "../fields/scope.ts";
+import { control, generate, hypernetwork, merge, methodNames, sft } from "../kinds/methods.ts";
+import { mlflow, nats, owner, registry } from "./pod.ts";
+
+/** Input of the trainer. `method` names the one section that is there. */
+export const trainerJob = z.object({
+  owner,
+  attempt: whole(1, 1000),
+  method: z.enum(methodNames),
+  sft: sft.optional(),
+  hypernetwork: hypernetwork.optional(),
+  generate: generate.optional(),
+  merge: merge.optional(),
+  control: control.optional(),
+  base: z.object({
+    path: text(500).describe("Directory that holds the staged base model, read-only."),
+    name: text(200).describe("Name of the base model."),
+    digest: digest().describe("Identity of the base model's files."),
+  }),
+  corpus: z
+    .object({
+      trajectories: z
+        .array(
+          artifactReference.extend({
+            adapter: artifactReference.optional().describe("The adapter that was fine-tuned from this trajectory alone."),
+          }),
+        )
+        .max(10000)
+        .describe("Trajectories, or artifacts that hold a corpus of many."),
+      include: z.array(z.enum(["Programs", "Notes", "Corrections"])).min(1),
+      digest: digest(),
+    })
+    .optional(),
+  adapters: z
+    .array(artifactReference.extend({ name: text(63) }))
+    .max(16)
+    .describe("Adapters that the method starts from, in the order of its section: those to merge, the one to imitate or to go on from."),
+  generator: artifactReference.optional().describe("The hypernetwork of `generate`."),
+  output: z.object({
+    repository: repository(),
+    scope: scope.optional().describe("Scope of the adapter; with `generate` of each session, each session's own where this is unset."),
+    generation: whole(0, 1000000),
+    parents: z.array(z.object({ name: text(63), digest: digest() })),
+  }),
+  checkpoint: z.object({ directory: text(200), everySteps: whole(1, 100000) }),
+  registry,
+  nats: nats.optional().describe("Where progress is published, with core NATS."),
+  mlflow,
+});
+export type TrainerJob = z.infer<typeof trainerJob>;
+
+/** Termination message of the trainer (at most 4 KiB). `rank` and what follows it are unset for an index of several adapters. */
+export const trainerResult = z.object({
+  repository: text(200),
+  digest: digest(),
+  sizeBytes: whole(1, Number.MAX_SAFE_INTEGER),
+  rank: whole(1, 512).optional(),
+  alpha: whole(1, 4096).optional(),
+  targetModules: z.array(text(63)).optional(),
+  adapters: whole(1, 10000).optional().describe("Adapters of an index."),
+  collapsed: text(500).optional().describe("Which alarm stopped the training of a hypernetwork, and at what value."),
+  metrics: z.record(text(63), z.number()).optional().describe("Metrics by their names in a TrainingRun's status."),
+  weights: z.array(z.number()).optional().describe("Weights that a search found."),
+  examples: whole(0, 1e9),
+  steps: whole(0, 1e9),
+  trainingLoss: z.number(),
+  deltaWNorm: z.number(),
+  durationSeconds: z.number(),
+  mlflowRunID: text(64).optional(),
+});
+export type TrainerResult = z.infer<typeof trainerResult>;
+
+/** Core NATS message on `rune.progress.<uid>`. */
+export const progress = z.object({
+  percent: whole(0, 100),
+  step: whole(0, 1e9).optional(),
+  totalSteps: whole(0, 1e9).optional(),
+  loss: z.number().optional(),
+  remainingSeconds: z.number().optional(),
+});
+export type Progress = z.infer<typeof progress>;
+export const progressSubject = (uid: string) => `rune.progress.${uid}`;

@@ -1,0 +1,40 @@
+import { z } from "zod";
+import { digest, objectName, repository, text } from "./field.ts";
+
+export const baseModel = z
+  .object({
+    huggingFace: z
+      .object({
+        repository: text(200).min(3).describe("Repository on the Hugging Face hub, such as `Qwen/Qwen2.5-Coder-7B-Instruct`."),
+        revision: z
+          .string()
+          .regex(/^[0-9a-f]{40}$/)
+          .max(40)
+          .describe("Full commit hash of the revision; branches and tags can move, so they are not accepted."),
+        tokenSecret: z
+          .object({
+            name: objectName(253).describe("Secret in this namespace."),
+            key: text(253).min(1).default("token").describe("Its entry that holds the token."),
+          })
+          .optional()
+          .describe("Token that may read the repository, for models that are private or have to be accepted first."),
+      })
+      .optional()
+      .describe("A model on the Hugging Face hub, pinned by commit."),
+    oci: z
+      .object({
+        repository: repository().describe("Repository in the installation's registry that holds the model artifact."),
+        digest: digest().describe("Digest of the model artifact's manifest."),
+      })
+      .optional()
+      .describe("A model stored as an OCI artifact, pinned by manifest digest."),
+    pvc: z
+      .object({
+        claimName: objectName(253).describe("PersistentVolumeClaim that holds the model."),
+        path: text(500).describe("Directory of the model in the volume, relative to its root."),
+      })
+      .optional()
+      .describe("A model directory on an existing volume; its identity is computed when it is first read."),
+  })
+  .describe("The frozen base model. Exactly one source. Its identity everywhere is one digest over its files.");
+export type BaseModel = z.infer<typeof baseModel>;

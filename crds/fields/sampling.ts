@@ -1,0 +1,12 @@
+import { z } from "zod";
+import { decimal, text, whole } from "./field.ts";
+
+export const sampling = z
+  .object({
+    temperature: decimal().optional().describe("Sampling temperature; 0 is greedy."),
+    topP: decimal().optional().describe("Nucleus sampling mass."),
+    maxTokens: whole(1, 32768).optional().describe("Most tokens of one answer."),
+    stop: z.array(text(100).min(1)).max(4).optional().describe("Strings that end an answer; the engine accepts at most four."),
+  })
+  .describe("How answers are sampled.");
+export type Sampling = z.infer<typeof sampling>;

@@ -1,0 +1,23 @@
+import { z } from "zod";
+import { objectName, quantity, text, whole } from "./field.ts";
+
+export const sandbox = z
+  .object({
+    libraryConfigMap: objectName(253)
+      .optional()
+      .describe("ConfigMap whose files stand on the program's import path, read-only: the project's own library."),
+    timeoutSeconds: whole(1, 120).optional().describe("Deadline of one execution; the whole process group is killed at it."),
+    memory: quantity().optional().describe("Memory for a program, its tests and the runner; the pod gets 96Mi more, for files in memory."),
+    cpu: quantity().optional().describe("CPU of the sandbox pod, request and limit."),
+    runtimeClassName: text(253).optional().describe("RuntimeClass of the sandbox pod, such as `gvisor` or `kata`."),
+  })
+  .describe("Where untrusted programs run. Isolation is proven before the first one runs; without proof nothing runs.");
+export type SandboxSpec = z.infer<typeof sandbox>;
+
+export const sandboxStatus = z
+  .object({
+    pod: text(253).describe("Pod of the sandbox."),
+    podUID: text(64).optional().describe("UID of that pod."),
+    uid: whole(1, 4294967294).describe("User ID that this sandbox alone runs as."),
+  })
+  .describe("The sandbox of the present epoch.");

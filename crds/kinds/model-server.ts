@@ -1,0 +1,182 @@
+import { z } from "zod";
+import { baseModel } from "../fields/base-model.ts";
+import { statusBase } from "../fields/condition.ts";
+import { byKey, digest, labels, text, time, whole } from "../fields/field.ts";
+import { requires } from "../fields/requires.ts";
+import { resources, scheduling } from "../fields/scheduling.ts";
+import { columns, defineKind, type ObjectOf } from "./kind.ts";
+
+const adapterState = z.object({
+  name: text(63).describe("Name of the Adapter, which is also the served model name."),
+  digest: digest().describe("Manifest digest of the loaded artifact."),
+  state: z.enum(["Pending", "Loaded", "Refused"]).describe("Whether engines hold it, will hold it, or refused it."),
+  engines: whole(0, 10000).describe("Engines that hold it now."),
+  reason: text(63).optional().describe("Why it was refused or waits."),
+  message: text(1024).optional().describe("The same in a sentence."),
+  canary: z.enum(["Matched", "Unknown", "Mismatched"]).optional().describe("Whether the loaded adapter answers as its fingerprint says."),
+});
+
+const spec = z.object({
+  base: baseModel,
+  pipelineParallelSize: whole(1, 64)
+    .default(1)
+    .describe("Pipeline stages of one replica; each stage holds a part of the layers on one GPU."),
+  tensorParallelSize: whole(1, 64)
+    .default(1)
+    .describe("Tensor-parallel ranks of one stage. With adapters this must stay 1 unless explicitly allowed."),
+  allowTensorParallelWithAdapters: z
+    .boolean()
+    .default(false)
+    .describe(
+      "Allows tensor parallelism together with adapters, which vLLM users reported to corrupt answers on PCIe (vllm-project/vllm#21471).",
+    ),
+  nodesPerReplica: whole(1, 64).default(1).describe("Nodes of one replica. More than one needs the LeaderWorkerSet API."),
+  quantization: z.enum(["None", "NF4"]).default("None").describe("Quantization of the base weights."),
+  maxModelLength: whole(256, 1048576).default(4096).describe("Longest sequence, prompt and answer together, in tokens."),
+  maxSequences: whole(1, 4096).default(16).describe("Sequences that are decoded at once."),
+  replicas: whole(0, 1000).default(1).describe("Number of independent replicas."),
+  adapters: z
+    .object({
+      slots: whole(1, 64).default(4).describe("Adapters that one engine holds at once."),
+      maxRank: z
+        .literal([8, 16, 32, 64, 128, 256, 320, 512])
+        .default(16)
+        .describe("Largest rank that is accepted. Memory grows with it, so keep it at the rank in use."),
+      resident: z
+        .object({ matchLabels: labels().optional().describe("Labels that an Adapter must carry.") })
+        .optional()
+        .describe("Adapters that stay loaded; others come and go with the sessions and evaluations that claim them."),
+    })
+    .default({ slots: 4, maxRank: 16 })
+    .describe("How adapters are held."),
+  engine: z
+    .object({
+      image: text(500).optional().describe("vLLM image; the installation's image when unset."),
+      extraArguments: z
+        .array(text(500))
+        .max(64)
+        .optional()
+        .describe("Further arguments of `vllm serve`. LoRA, parallelism, host and port are the operator's and refused here."),
+      environment: z
+        .array(z.object({ name: text(100).min(1).describe("Name of the variable."), value: text(1000).describe("Its value.") }))
+        .max(64)
+        .meta(byKey("name"))
+        .optional()
+        .describe("Further environment variables of the engine."),
+    })
+    .default({})
+    .describe("The vLLM engine."),
+  resources: resources.default({}),
+  ...scheduling,
+  requires,
+});
+
+/** What of a server another kind's spec may say, for a server of its own. */
+export const serving = spec.pick({
+  pipelineParallelSize: true,
+  tensorParallelSize: true,
+  allowTensorParallelWithAdapters: true,
+  quantization: true,
+  maxModelLength: true,
+  maxSequences: true,
+  adapters: true,
+  resources: true,
+});
+
+/** Tensor parallelism with adapters is asked for twice, wherever a server is described. */
+export const tensorParallel = {
+  rule: (server: string) => `(${server}.tensorParallelSize == 1 || ${server}.allowTensorParallelWithAdapters)`,
+  message:
+    "above 1 together with adapters was reported to corrupt answers (vllm-project/vllm#21471); use pipelineParallelSize, or set allowTensorParallelWithAdapters to accept that",
+};
+
+const status = z.object({
+  ...statusBase,
+  baseDigest: digest().optional().describe("Identity of the base model's files."),
+  replicas: whole(0, 1000).optional().describe("Replicas that exist."),
+  readyReplicas: whole(0, 1000).optional().describe("Replicas that answered a real completion."),
+  selector: text(253).optional().describe("Label selector of the pods, for the scale subresource."),
+  url: text(300).optional().describe("Base URL of the OpenAI-compatible API."),
+  loadedAdapters: whole(0, 10000).optional().describe("Adapters that at least one engine holds."),
+  adapters: z.array(adapterState).max(256).meta(byKey("name")).optional().describe("Adapters that are wanted here and where they stand."),
+  engines: z
+    .array(
+      z.object({
+        pod: text(253).describe("Pod of the engine."),
+        podUID: text(64).describe("UID of that pod."),
+        bootID: text(128).describe("Identity of the engine's process; it changes with every restart."),
+        ready: z.boolean().describe("Whether it answered a real completion lately."),
+        since: time().optional().describe("When this boot was first seen."),
+      }),
+    )
+    .max(256)
+    .meta(byKey("pod"))
+    .optional()
+    .describe("Engines and their present boots."),
+});
+
+/** Arguments of `vllm serve` that follow from other fields, in every spelling that vLLM accepts. */
+const operatorsArguments = [
+  "^(-[pt]p|--(host|port|model|served[-_]model[-_]name|enable[-_]lora|lora[-_]modules|max[-_](cpu[-_])?loras|max[-_]lora[-_]rank",
+  "(pipeline|tensor)[-_]parallel[-_]size|nnodes|node[-_]rank|master[-_](addr|port)|headless|distributed[-_]executor[-_]backend))($|[ =])",
+].join("|");
+
+export const modelServer = defineKind({
+  kind: "ModelServer",
+  plural: "modelservers",
+  singular: "modelserver",
+  shortNames: ["rms"],
+  description: "A base model served by vLLM, with pipeline parallelism, and with LoRA adapters loaded, verified and unloaded at run time.",
+  nameMaxLength: 40,
+  spec,
+  status,
+  mutable: [
+    "replicas",
+    "adapters",
+    "engine",
+    "resources",
+    "nodeSelector",
+    "tolerations",
+    "priorityClassName",
+    "maxSequences",
+    "allowTensorParallelWithAdapters",
+    "requires",
+  ],
+  frozenBecause: "what a ModelServer serves is relied on by adapters and evaluations; create a new object instead",
+  rules: [
+    {
+      rule: "self.metadata.name.matches('^[a-z]')",
+      field: ".metadata.name",
+      message: "metadata.name of a ModelServer must begin with a letter, because its Service has the same name",
+    },
+    {
+      rule: "[has(self.spec.base.huggingFace), has(self.spec.base.oci), has(self.spec.base.pvc)].filter(x, x).size() == 1",
+      field: ".spec.base",
+      message: "spec.base needs exactly one of huggingFace, oci and pvc",
+    },
+    {
+      rule: "self.spec.pipelineParallelSize * self.spec.tensorParallelSize % self.spec.nodesPerReplica == 0",
+      field: ".spec.nodesPerReplica",
+      message: "spec.nodesPerReplica must divide pipelineParallelSize times tensorParallelSize, so that every node holds as many ranks",
+    },
+    {
+      rule: `!has(self.spec.engine.extraArguments) || self.spec.engine.extraArguments.all(a, !a.matches('${operatorsArguments}'))`,
+      field: ".spec.engine.extraArguments",
+      message:
+        "spec.engine.extraArguments may not set what the operator sets: model, names, LoRA, parallelism, host and port; use the fields of spec",
+    },
+    {
+      rule: tensorParallel.rule("self.spec"),
+      field: ".spec.tensorParallelSize",
+      message: `spec.tensorParallelSize ${tensorParallel.message}`,
+    },
+  ],
+  columns: columns(
+    { name: "Stages", type: "integer", jsonPath: ".spec.pipelineParallelSize", description: "Pipeline stages of one replica." },
+    { name: "Replicas", type: "integer", jsonPath: ".status.readyReplicas", description: "Replicas that answer." },
+    { name: "Adapters", type: "integer", jsonPath: ".status.loadedAdapters", description: "Adapters that are loaded." },
+    { name: "URL", type: "string", jsonPath: ".status.url", description: "OpenAI-compatible API.", priority: 1 },
+  ),
+  scale: { specReplicasPath: ".spec.replicas", statusReplicasPath: ".status.replicas", labelSelectorPath: ".status.selector" },
+});
+export type ModelServer = ObjectOf<typeof modelServer>;

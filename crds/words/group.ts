@@ -1,0 +1,3 @@
+export const group = "rune.dev";
+export const version = "v1alpha1";
+export const apiVersion = `${group}/${version}`;
