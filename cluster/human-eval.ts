@@ -1,8 +1,8 @@
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { gunzipSync } from "node:zlib";
-import { canonicalJSON } from "@rune/clients/digest";
-import { humanEval, humanEvalPackage, referencePrograms } from "@rune/clients/human-eval";
+import { canonicalJSON } from "@rune/clients/registry/digest";
+import { humanEval, humanEvalPackage, referencePrograms } from "@rune/clients/tasks/human-eval";
 import { cached } from "./cache.ts";
 import { ensurePackages } from "./packages.ts";
 import { settings } from "./settings.ts";

@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from "node:util";
-import { ArtifactMissing, DigestMismatch, type Registry } from "@rune/clients/registry";
+import { ArtifactMissing, DigestMismatch, type Registry } from "@rune/clients/registry/registry";
 import { modelConfig } from "@rune/crds/contracts/artifact";
 import type { BaseModel } from "@rune/crds/fields/base-model";
 import type { ModelServer } from "@rune/crds/kinds/model-server";

@@ -1,7 +1,7 @@
-import type { LoaderClient } from "@rune/clients/loader";
-import type { Mlflow } from "@rune/clients/mlflow";
-import type { OperatorNats } from "@rune/clients/nats";
-import type { Registry } from "@rune/clients/registry";
+import type { LoaderClient } from "@rune/clients/loader/loader";
+import type { Mlflow } from "@rune/clients/mlflow/mlflow";
+import type { OperatorNats } from "@rune/clients/nats/nats";
+import type { Registry } from "@rune/clients/registry/registry";
 import type { LoaderConfig } from "@rune/crds/contracts/loader";
 import type { TaskSet } from "@rune/crds/contracts/task-set";
 import type { Progress } from "@rune/crds/contracts/trainer";

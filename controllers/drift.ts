@@ -1,4 +1,4 @@
-import { canonicalJSON, sha256 } from "@rune/clients/digest";
+import { canonicalJSON, sha256 } from "@rune/clients/registry/digest";
 import { group } from "@rune/crds/words/group";
 import type { KubeObject } from "kopf-ts";
 

@@ -1,5 +1,5 @@
-import { EvidenceTagTaken, findEvidence } from "@rune/clients/evidence";
-import { ArtifactMissing, DigestMismatch, type Registry } from "@rune/clients/registry";
+import { EvidenceTagTaken, findEvidence } from "@rune/clients/registry/evidence";
+import { ArtifactMissing, DigestMismatch, type Registry } from "@rune/clients/registry/registry";
 import type { Evidence } from "@rune/crds/contracts/evidence";
 
 /** Whether a piece of evidence is in the registry, or why it can't ever be: its tag is another's, or the adapter that it is about isn't there any more or isn't whole. */

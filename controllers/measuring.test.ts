@@ -1,4 +1,4 @@
-import { ArtifactMissing, artifactDigest } from "@rune/clients/registry";
+import { ArtifactMissing, artifactDigest } from "@rune/clients/registry/registry";
 import type { Evaluation } from "@rune/crds/kinds/evaluation";
 import { resourceOf } from "@rune/crds/kinds/kind";
 import { kinds } from "@rune/crds/kinds/kinds";

@@ -1,4 +1,4 @@
-import { narrowness } from "@rune/clients/scope";
+import { narrowness } from "@rune/clients/tasks/scope";
 import type { MeasuredTasks } from "@rune/crds/fields/measured";
 import type { Scope } from "@rune/crds/fields/scope";
 import type { Adapter } from "@rune/crds/kinds/adapter";

@@ -1,4 +1,4 @@
-import { scopeLevels } from "@rune/clients/scope";
+import { scopeLevels } from "@rune/clients/tasks/scope";
 import type { MeasuredTasks } from "@rune/crds/fields/measured";
 import type { Scope } from "@rune/crds/fields/scope";
 

@@ -1,5 +1,5 @@
-import { Registry } from "@rune/clients/registry";
-import { taskSetArtifact } from "@rune/clients/task-set";
+import { Registry } from "@rune/clients/registry/registry";
+import { taskSetArtifact } from "@rune/clients/tasks/task-set";
 import { MemoryRegistry } from "@rune/clients/testing/memory-registry";
 import { mediaType } from "@rune/crds/contracts/artifact";
 import { type TaskSet, taskSet } from "@rune/crds/contracts/task-set";

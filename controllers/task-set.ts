@@ -1,6 +1,6 @@
-import { ArtifactMissing, artifactDigest, DigestMismatch, largestTaskSet, layerOf } from "@rune/clients/registry";
-import { chosenTasks, taskSetArtifact, taskSetFile } from "@rune/clients/task-set";
-import { NotATaskSet, parseTaskSet } from "@rune/clients/task-set-text";
+import { ArtifactMissing, artifactDigest, DigestMismatch, largestTaskSet, layerOf } from "@rune/clients/registry/registry";
+import { chosenTasks, taskSetArtifact, taskSetFile } from "@rune/clients/tasks/task-set";
+import { NotATaskSet, parseTaskSet } from "@rune/clients/tasks/task-set-text";
 import { mediaType } from "@rune/crds/contracts/artifact";
 import { clusterOf, type HeldOutTask, type TaskSet, taskSet } from "@rune/crds/contracts/task-set";
 import type { ArtifactReference } from "@rune/crds/fields/artifact-reference";

@@ -1,5 +1,5 @@
 import { type Clock, systemClock } from "@rune/clients/clock";
-import type { LoaderClient } from "@rune/clients/loader";
+import type { LoaderClient } from "@rune/clients/loader/loader";
 import type { LoaderAddress } from "@rune/controllers/context";
 
 type Followed = { wake: () => void; until: number };

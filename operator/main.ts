@@ -1,8 +1,8 @@
-import { connectNats } from "@rune/clients/nats";
+import { connectNats } from "@rune/clients/nats/nats";
 import { Client, jsonLogger, type Logger, Manager } from "kopf-ts";
 import { startCanary, stopCanary } from "./canary.ts";
 import { readStartup, type Startup } from "./config.ts";
-import { ensureKeys } from "./keys.ts";
+import { ensureKeys } from "./credentials/secret.ts";
 import { registrations } from "./registrations.ts";
 import { createServices, findClusterDNS } from "./services.ts";
 import { keepStream } from "./stream.ts";

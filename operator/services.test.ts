@@ -1,11 +1,11 @@
-import { completeKeys } from "@rune/clients/keys";
-import type { OperatorNats } from "@rune/clients/nats";
+import type { OperatorNats } from "@rune/clients/nats/nats";
 import type { Notice } from "@rune/controllers/context";
 import type { Progress } from "@rune/crds/contracts/trainer";
 import { services as serviceResource, TerminalError } from "kopf-ts";
 import { FakeApiServer } from "kopf-ts/testing";
 import { expect, it } from "vitest";
 import { parseConfig } from "./config.ts";
+import { completeKeys } from "./credentials/keys.ts";
 import { createServices, findClusterDNS } from "./services.ts";
 
 const images = ["adapterLoader", "vllm", "trainer", "agent", "evaluator", "sandbox"]

@@ -1,18 +1,19 @@
-import { createHmac, hkdfSync } from "node:crypto";
-import { LoaderClient } from "@rune/clients/loader";
-import { Mlflow } from "@rune/clients/mlflow";
-import type { OperatorNats } from "@rune/clients/nats";
-import { evaluationUser, progressUser, sessionUser } from "@rune/clients/nats-auth";
-import { Registry } from "@rune/clients/registry";
-import { registryToken } from "@rune/clients/registry-token";
+import { LoaderClient } from "@rune/clients/loader/loader";
+import { Mlflow } from "@rune/clients/mlflow/mlflow";
+import type { OperatorNats } from "@rune/clients/nats/nats";
+import { Registry } from "@rune/clients/registry/registry";
 import type { OperatorConfig } from "@rune/controllers/config";
 import type { LoaderAddress, NatsGrant, Notice, RegistryAction, Services } from "@rune/controllers/context";
 import { refuseForeign } from "@rune/controllers/tenancy";
 import type { Progress } from "@rune/crds/contracts/trainer";
 import { port } from "@rune/crds/words/ports";
 import { type Client, services as kubernetesServices } from "kopf-ts";
+import { loaderToken } from "./credentials/loader-token.ts";
+import { evaluationUser, progressUser, sessionUser } from "./credentials/nats-users.ts";
+import { registryToken } from "./credentials/registry-token.ts";
+import { runnerToken } from "./credentials/runner-token.ts";
+import type { Keys } from "./credentials/secret.ts";
 import { DemandWatch } from "./demand-watch.ts";
-import type { Keys } from "./keys.ts";
 import { nonce } from "./nonce.ts";
 import { bundledTaskSets } from "./task-sets.ts";
 
@@ -42,7 +43,10 @@ export function createServices({
     return new Registry({ url: config.local.registryURL ?? config.registry.url, token: () => registryToken(registryKey, grant) });
   });
   const loader = ({ ip, podUID }: LoaderAddress) =>
-    new LoaderClient({ address: `http://${ip.includes(":") ? `[${ip}]` : ip}:${port.admin}`, podUID, key: adminKey });
+    new LoaderClient({
+      address: `http://${ip.includes(":") ? `[${ip}]` : ip}:${port.admin}`,
+      token: () => loaderToken(adminKey, podUID, Date.now()),
+    });
   const demand = new DemandWatch(loader);
   return {
     config,
@@ -62,15 +66,12 @@ export function createServices({
     mlflow: config.mlflow && new Mlflow({ url: config.mlflow.url }),
     progress: (uid) => progress.get(uid),
     nonce,
-    runnerToken: (uid, epoch) => createHmac("sha256", runnerSecret(adminKey.d)).update(`${uid}/${epoch}`).digest("base64url"),
+    runnerToken: (uid, epoch) => runnerToken(adminKey, uid, epoch),
     onNotice: (listener) => listen(nats, listener),
     loader,
     followDemand: (address, wake) => demand.follow(address, wake),
   };
 }
-
-/** A secret of its own for runners' tokens, from the key that only the operator has. */
-const runnerSecret = (key: string) => Buffer.from(hkdfSync("sha256", key, "", "rune-runner-token", 32));
 
 const userOf: Record<NatsGrant["kind"], typeof sessionUser> = { session: sessionUser, evaluation: evaluationUser, progress: progressUser };
 

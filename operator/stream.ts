@@ -1,4 +1,4 @@
-import type { OperatorNats } from "@rune/clients/nats";
+import type { OperatorNats } from "@rune/clients/nats/nats";
 import type { Logger } from "kopf-ts";
 
 /** A server that lost its volume gets the stream back after this long at most. */

@@ -1,7 +1,7 @@
 import { open } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import type { Registry } from "../clients/src/registry.ts";
+import type { Registry } from "../clients/registry/registry.ts";
 import { cluster, kubectl } from "../cluster/api.ts";
 import type { Adapter } from "../crds/kinds/adapter.ts";
 import type { ModelServer } from "../crds/kinds/model-server.ts";

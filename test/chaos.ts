@@ -2,7 +2,7 @@ import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { parseArgs } from "node:util";
-import { below, type Random, seeded, shuffled } from "../clients/src/random.ts";
+import { below, type Random, seeded, shuffled } from "../clients/statistics/random.ts";
 import { progress } from "../cluster/progress.ts";
 import { settings } from "../cluster/settings.ts";
 import type { LogRecord } from "../crds/contracts/session-log.ts";

@@ -1,8 +1,9 @@
 import { request } from "node:http";
 import { isDeepStrictEqual } from "node:util";
-import { generateSigningKey } from "@rune/clients/keys";
-import { LoaderClient } from "@rune/clients/loader";
-import { registryJWKS } from "@rune/clients/registry-token";
+import { LoaderClient } from "@rune/clients/loader/loader";
+import { generateSigningKey } from "@rune/operator/credentials/keys";
+import { loaderToken } from "@rune/operator/credentials/loader-token";
+import { registryJWKS } from "@rune/operator/credentials/registry-token";
 import { expect, test } from "vitest";
 import { type Sidecar, startSidecar } from "../workloads/adapter-loader/src/sidecar.ts";
 import { FakeRegistry } from "../workloads/adapter-loader/src/testing/fake-registry.ts";
@@ -60,7 +61,10 @@ async function openDoor(laboratory: Laboratory): Promise<Door> {
     await sidecar.stop();
     await registry.stop();
   };
-  const admin = new LoaderClient({ address: `http://127.0.0.1:${sidecar.ports.admin}`, podUID: "laboratory", key });
+  const admin = new LoaderClient({
+    address: `http://127.0.0.1:${sidecar.ports.admin}`,
+    token: () => loaderToken(key, "laboratory", Date.now()),
+  });
   const artifact = laboratoryAdapter();
   registry.add(artifact);
   await expect.poll(() => sidecar.liveness.ready, { timeout: 60_000 }).toBe(true);

@@ -1,7 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { beforeAll, describe, expect, test } from "vitest";
-import { Registry } from "../clients/src/registry.ts";
+import { Registry } from "../clients/registry/registry.ts";
 import { kubectl } from "../cluster/api.ts";
 import { settings } from "../cluster/settings.ts";
 import { run } from "../cluster/shell.ts";

@@ -149,7 +149,7 @@ async function inContainer({ repository, tag }: { repository: string; tag: strin
 
 const authorities = "/etc/ssl/certs/ca-certificates.crt";
 /** What tests of the images share with other rooms. */
-const shared = ["crds/generated/schema", "clients/src/testing"];
+const shared = ["crds/generated/schema", "crds/vectors"];
 const volumes = [
   `${join(settings.root, "gpu-images")}:/work:ro`,
   `${join(settings.root, "examples")}:/examples:ro`,

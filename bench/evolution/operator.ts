@@ -1,5 +1,5 @@
-import { ArtifactMissing, artifactDigest, type Push } from "@rune/clients/registry";
-import { taskSetFile } from "@rune/clients/task-set";
+import { ArtifactMissing, artifactDigest, type Push } from "@rune/clients/registry/registry";
+import { taskSetFile } from "@rune/clients/tasks/task-set";
 import type { Services } from "@rune/controllers/context";
 import { register } from "@rune/controllers/evolution-generation/reconcile";
 import { config } from "@rune/controllers/testing/objects";

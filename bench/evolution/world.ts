@@ -1,4 +1,4 @@
-import { sha256 } from "@rune/clients/digest";
+import { sha256 } from "@rune/clients/registry/digest";
 import { customResourceDefinition } from "@rune/crds/generate/definition";
 import type { Evaluation } from "@rune/crds/kinds/evaluation";
 import type { EvolutionGeneration } from "@rune/crds/kinds/evolution-generation";

@@ -1,9 +1,9 @@
 import { randomBytes } from "node:crypto";
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { registryToken } from "@rune/clients/registry-token";
 import { cluster, helm, kubectl } from "@rune/cluster/api";
 import { kinds } from "@rune/crds/kinds/kinds";
+import { registryToken } from "@rune/operator/credentials/registry-token";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { parse, stringify } from "yaml";
 

@@ -1,4 +1,4 @@
-import { evidenceTag } from "@rune/clients/evidence";
+import { evidenceTag } from "@rune/clients/registry/evidence";
 import type { AdapterConfig } from "@rune/crds/contracts/artifact";
 import { mediaType } from "@rune/crds/contracts/artifact";
 import type { Evidence } from "@rune/crds/contracts/evidence";

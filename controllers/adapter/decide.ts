@@ -1,4 +1,4 @@
-import { evidenceTag } from "@rune/clients/evidence";
+import { evidenceTag } from "@rune/clients/registry/evidence";
 import type { Evidence } from "@rune/crds/contracts/evidence";
 import type { Adapter } from "@rune/crds/kinds/adapter";
 import { group } from "@rune/crds/words/group";

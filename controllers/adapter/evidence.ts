@@ -1,4 +1,4 @@
-import { type KnownEvidence, readEvidence } from "@rune/clients/evidence";
+import { type KnownEvidence, readEvidence } from "@rune/clients/registry/evidence";
 import type { Evidence } from "@rune/crds/contracts/evidence";
 import type { Adapter } from "@rune/crds/kinds/adapter";
 import type { Evaluation } from "@rune/crds/kinds/evaluation";

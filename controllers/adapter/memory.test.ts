@@ -1,4 +1,4 @@
-import type { StoredEvidence } from "@rune/clients/evidence";
+import type { StoredEvidence } from "@rune/clients/registry/evidence";
 import { expect, it } from "vitest";
 import { EvidenceMemory } from "./memory.ts";
 

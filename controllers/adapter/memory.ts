@@ -1,4 +1,4 @@
-import type { StoredEvidence } from "@rune/clients/evidence";
+import type { StoredEvidence } from "@rune/clients/registry/evidence";
 import type { Evidence } from "@rune/crds/contracts/evidence";
 
 /** A few megabytes. */

@@ -1,5 +1,5 @@
-import type { KnownEvidence } from "@rune/clients/evidence";
-import { ArtifactMissing, type Descriptor, DigestMismatch, type Registry, titleOf } from "@rune/clients/registry";
+import type { KnownEvidence } from "@rune/clients/registry/evidence";
+import { ArtifactMissing, type Descriptor, DigestMismatch, type Registry, titleOf } from "@rune/clients/registry/registry";
 import { adapterConfig } from "@rune/crds/contracts/artifact";
 import type { Adapter } from "@rune/crds/kinds/adapter";
 import { type Context, isTrue, namespaces } from "kopf-ts";

@@ -1,4 +1,4 @@
-import { storeEvidence } from "@rune/clients/evidence";
+import { storeEvidence } from "@rune/clients/registry/evidence";
 import type { Adapter } from "@rune/crds/kinds/adapter";
 import type { ModelServer } from "@rune/crds/kinds/model-server";
 import { type Context, type Controller, fieldChanged, type Manager, type ObjectKey, type Outcome } from "kopf-ts";

@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from "node:util";
-import { sha256 } from "@rune/clients/digest";
+import { sha256 } from "@rune/clients/registry/digest";
 import type { Evidence } from "@rune/crds/contracts/evidence";
 import type { Adapter } from "@rune/crds/kinds/adapter";
 import { annotation } from "@rune/crds/words/labels";

@@ -1,4 +1,4 @@
-import type { AdapterEvidence } from "@rune/clients/evidence";
+import type { AdapterEvidence } from "@rune/clients/registry/evidence";
 import type { AdapterConfig } from "@rune/crds/contracts/artifact";
 import type { Adapter } from "@rune/crds/kinds/adapter";
 import type { Evaluation } from "@rune/crds/kinds/evaluation";

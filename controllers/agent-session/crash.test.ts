@@ -1,4 +1,4 @@
-import { Registry } from "@rune/clients/registry";
+import { Registry } from "@rune/clients/registry/registry";
 import { MemoryRegistry } from "@rune/clients/testing/memory-registry";
 import type { LogRecord } from "@rune/crds/contracts/session-log";
 import { type AgentSession, agentSession, learntCondition } from "@rune/crds/kinds/agent-session";

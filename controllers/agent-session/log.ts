@@ -1,4 +1,4 @@
-import { canonicalJSON } from "@rune/clients/digest";
+import { canonicalJSON } from "@rune/clients/registry/digest";
 import { mediaType } from "@rune/crds/contracts/artifact";
 import type { LogRecord } from "@rune/crds/contracts/session-log";
 import type { Trajectory } from "@rune/crds/contracts/trajectory";

@@ -1,4 +1,4 @@
-import { ArtifactMissing, artifactDigest } from "@rune/clients/registry";
+import { ArtifactMissing, artifactDigest } from "@rune/clients/registry/registry";
 import { sessionSubject } from "@rune/crds/contracts/session-log";
 import type { AgentSession } from "@rune/crds/kinds/agent-session";
 import { type Context, configMaps, isTerminal, jobs, pods } from "kopf-ts";

@@ -1,5 +1,5 @@
-import { canonicalJSON } from "@rune/clients/digest";
-import { below, seeded } from "@rune/clients/random";
+import { canonicalJSON } from "@rune/clients/registry/digest";
+import { below, seeded } from "@rune/clients/statistics/random";
 import type { HeldOutTask } from "@rune/crds/contracts/task-set";
 import type { Adapter } from "@rune/crds/kinds/adapter";
 import { rankedFor } from "../retrieval.ts";

@@ -1,4 +1,4 @@
-import { tasksUpToLook } from "@rune/clients/task-set";
+import { tasksUpToLook } from "@rune/clients/tasks/task-set";
 import type { HeldOutTask } from "@rune/crds/contracts/task-set";
 import { type Evaluation, mostArmsTogether } from "@rune/crds/kinds/evaluation";
 import type { Assignment } from "./assign.ts";

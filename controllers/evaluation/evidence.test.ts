@@ -1,5 +1,5 @@
-import { evidenceTag } from "@rune/clients/evidence";
-import { Registry } from "@rune/clients/registry";
+import { evidenceTag } from "@rune/clients/registry/evidence";
+import { Registry } from "@rune/clients/registry/registry";
 import { MemoryRegistry } from "@rune/clients/testing/memory-registry";
 import { mediaType } from "@rune/crds/contracts/artifact";
 import { afterEach, beforeEach, expect, it } from "vitest";

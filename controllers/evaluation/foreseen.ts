@@ -1,4 +1,4 @@
-import { smallestGain, varianceSeen } from "@rune/clients/power";
+import { smallestGain, varianceSeen } from "@rune/clients/statistics/power";
 import { clustersNeeded, type Evaluation, type Gate } from "@rune/crds/kinds/evaluation";
 import { isTrue, type Outcome } from "kopf-ts";
 import { sameTasks } from "../scope.ts";

@@ -1,4 +1,4 @@
-import { chosenTasks } from "@rune/clients/task-set";
+import { chosenTasks } from "@rune/clients/tasks/task-set";
 import { clusterOf, type HeldOutTask } from "@rune/crds/contracts/task-set";
 import { artifactReference } from "@rune/crds/fields/artifact-reference";
 import { measuredTasks } from "@rune/crds/fields/measured";

@@ -1,4 +1,4 @@
-import { storeEvidence } from "@rune/clients/evidence";
+import { storeEvidence } from "@rune/clients/registry/evidence";
 import type { Evaluation } from "@rune/crds/kinds/evaluation";
 import { label } from "@rune/crds/words/labels";
 import type { Context, Manager, Outcome } from "kopf-ts";

@@ -1,4 +1,4 @@
-import { ArtifactMissing } from "@rune/clients/registry";
+import { ArtifactMissing } from "@rune/clients/registry/registry";
 import { describe, expect, it } from "vitest";
 import type { Services } from "../context.ts";
 import { now } from "../testing/builders.ts";

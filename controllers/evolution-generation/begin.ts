@@ -1,4 +1,4 @@
-import { chosenTasks } from "@rune/clients/task-set";
+import { chosenTasks } from "@rune/clients/tasks/task-set";
 import type { HeldOutTask } from "@rune/crds/contracts/task-set";
 import type { EvolutionGeneration } from "@rune/crds/kinds/evolution-generation";
 import { isTrue, type Outcome, progressing, timestamp, unchanged } from "kopf-ts";

@@ -1,4 +1,4 @@
-import { seeded, shuffled } from "@rune/clients/random";
+import { seeded, shuffled } from "@rune/clients/statistics/random";
 import type { EvolutionGeneration } from "@rune/crds/kinds/evolution-generation";
 import type { Child, Promotion } from "./world.ts";
 

@@ -1,4 +1,4 @@
-import { evidenceTag } from "@rune/clients/evidence";
+import { evidenceTag } from "@rune/clients/registry/evidence";
 import type { Evidence } from "@rune/crds/contracts/evidence";
 import type { EvolutionGeneration } from "@rune/crds/kinds/evolution-generation";
 import type { Services } from "../context.ts";

@@ -1,4 +1,4 @@
-import { criticalZ } from "@rune/clients/normal";
+import { criticalZ } from "@rune/clients/statistics/normal";
 import type { Interval } from "@rune/crds/fields/measured";
 import { rateOf } from "../interval.ts";
 

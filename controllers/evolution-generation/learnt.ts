@@ -1,4 +1,4 @@
-import { ArtifactMissing, DigestMismatch, layerOf } from "@rune/clients/registry";
+import { ArtifactMissing, DigestMismatch, layerOf } from "@rune/clients/registry/registry";
 import { learntFile, learntFrom } from "@rune/crds/contracts/artifact";
 import type { Adapter } from "@rune/crds/kinds/adapter";
 import type { Cache } from "kopf-ts";

@@ -1,4 +1,4 @@
-import { chosenTasks } from "@rune/clients/task-set";
+import { chosenTasks } from "@rune/clients/tasks/task-set";
 import type { Evaluation } from "@rune/crds/kinds/evaluation";
 import { getCondition, isTerminal, isTrue, type Outcome, progressing, timestamp, waiting } from "kopf-ts";
 import type { Blocker } from "../check.ts";

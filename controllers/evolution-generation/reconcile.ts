@@ -1,4 +1,4 @@
-import { storeEvidence } from "@rune/clients/evidence";
+import { storeEvidence } from "@rune/clients/registry/evidence";
 import type { EvolutionGeneration } from "@rune/crds/kinds/evolution-generation";
 import { label } from "@rune/crds/words/labels";
 import { type Context, configMaps, type KubeObject, type Manager, type ObjectKey, type Outcome } from "kopf-ts";

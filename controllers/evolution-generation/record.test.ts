@@ -1,4 +1,4 @@
-import { Registry } from "@rune/clients/registry";
+import { Registry } from "@rune/clients/registry/registry";
 import { MemoryRegistry } from "@rune/clients/testing/memory-registry";
 import { type Evidence, evidence as evidenceSchema } from "@rune/crds/contracts/evidence";
 import { timestamp } from "kopf-ts";

@@ -1,4 +1,4 @@
-import { ArtifactMissing, DigestMismatch, layerOf, type Registry } from "@rune/clients/registry";
+import { ArtifactMissing, DigestMismatch, layerOf, type Registry } from "@rune/clients/registry/registry";
 import { ZodError, z } from "zod";
 import type { Services } from "../context.ts";
 import { repositoryOf } from "../names.ts";

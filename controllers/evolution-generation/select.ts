@@ -1,4 +1,4 @@
-import { seeded } from "@rune/clients/random";
+import { seeded } from "@rune/clients/statistics/random";
 import { failed, type Outcome, progressing, waiting } from "kopf-ts";
 import { Reason } from "../reasons.ts";
 import { fewestParents } from "./begin.ts";

@@ -1,4 +1,4 @@
-import { seeded } from "@rune/clients/random";
+import { seeded } from "@rune/clients/statistics/random";
 import { describe, expect, it } from "vitest";
 import { aMember } from "../testing/evolution-world.ts";
 import { candidatesOf, selectParents, tasksWon } from "./tournament.ts";

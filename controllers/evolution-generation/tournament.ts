@@ -1,4 +1,4 @@
-import { below, type Random, shuffled } from "@rune/clients/random";
+import { below, type Random, shuffled } from "@rune/clients/statistics/random";
 import { byLowerBound, measured } from "./numbers.ts";
 import { base } from "./results.ts";
 import { isIn } from "./steps.ts";

@@ -1,4 +1,4 @@
-import { canonicalJSON, sha256 } from "@rune/clients/digest";
+import { canonicalJSON, sha256 } from "@rune/clients/registry/digest";
 import type { LoaderConfig } from "@rune/crds/contracts/loader";
 import type { ModelServer } from "@rune/crds/kinds/model-server";
 import { label } from "@rune/crds/words/labels";

@@ -1,4 +1,4 @@
-import { LoaderUnavailable } from "@rune/clients/loader";
+import { LoaderUnavailable } from "@rune/clients/loader/loader";
 import type { LoadRequest } from "@rune/crds/contracts/loader";
 import type { Adapter } from "@rune/crds/kinds/adapter";
 import type { ModelServer } from "@rune/crds/kinds/model-server";

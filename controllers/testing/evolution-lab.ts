@@ -1,6 +1,6 @@
-import { sha256 } from "@rune/clients/digest";
-import { ArtifactMissing, artifactDigest, type Push, RegistryUnavailable } from "@rune/clients/registry";
-import { partOf, taskSetFile } from "@rune/clients/task-set";
+import { sha256 } from "@rune/clients/registry/digest";
+import { ArtifactMissing, artifactDigest, type Push, RegistryUnavailable } from "@rune/clients/registry/registry";
+import { partOf, taskSetFile } from "@rune/clients/tasks/task-set";
 import { mediaType } from "@rune/crds/contracts/artifact";
 import { type Adapter, adapter as adapterKind } from "@rune/crds/kinds/adapter";
 import type { Evaluation } from "@rune/crds/kinds/evaluation";

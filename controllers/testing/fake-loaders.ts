@@ -1,4 +1,4 @@
-import { LoaderUnavailable } from "@rune/clients/loader";
+import { LoaderUnavailable } from "@rune/clients/loader/loader";
 import type { DemandVerdict, HeldAdapter, LoaderState, LoadRequest, refusal } from "@rune/crds/contracts/loader";
 import type { z } from "zod";
 import type { LoaderAddress, Services } from "../context.ts";

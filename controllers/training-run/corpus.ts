@@ -1,4 +1,4 @@
-import { canonicalJSON, sha256 } from "@rune/clients/digest";
+import { canonicalJSON, sha256 } from "@rune/clients/registry/digest";
 import type { ArtifactReference } from "@rune/crds/fields/artifact-reference";
 import type { AgentSession } from "@rune/crds/kinds/agent-session";
 import { mostTrajectories, type TrainingRun } from "@rune/crds/kinds/training-run";

@@ -1,4 +1,4 @@
-import { Registry } from "@rune/clients/registry";
+import { Registry } from "@rune/clients/registry/registry";
 import { MemoryRegistry } from "@rune/clients/testing/memory-registry";
 import { mediaType } from "@rune/crds/contracts/artifact";
 import { resourceOf } from "@rune/crds/kinds/kind";

@@ -1,4 +1,4 @@
-import { ArtifactMissing, DigestMismatch, type Manifest, type Registry } from "@rune/clients/registry";
+import { ArtifactMissing, DigestMismatch, type Manifest, type Registry } from "@rune/clients/registry/registry";
 import { adapterConfig, hypernetworkConfig, mediaType } from "@rune/crds/contracts/artifact";
 import { trajectory } from "@rune/crds/contracts/trajectory";
 import type { TrainingRun } from "@rune/crds/kinds/training-run";

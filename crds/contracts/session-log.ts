@@ -54,3 +54,7 @@ export type LogRecord = z.infer<typeof logRecord>;
 export const logStream = "RUNE_LOGS";
 export const sessionSubject = (uid: string) => `rune.session.${uid}`;
 export const evaluationSubject = (uid: string) => `rune.evaluation.${uid}`;
+/** Name of the only consumer that the pods of an object may create. */
+export const logConsumer = (uid: string) => `log-${uid}`;
+/** Prefix of the inboxes of an object's pods. */
+export const inboxPrefix = (uid: string) => `_INBOX.${uid}`;

@@ -1,11 +1,11 @@
 import { join } from "node:path";
-import { Registry } from "@rune/clients/registry";
-import { registryToken } from "@rune/clients/registry-token";
+import { Registry } from "@rune/clients/registry/registry";
 import { type BuiltImage, buildImages, cluster, ensureUp, helm, kubectl, loadImages } from "@rune/cluster/api";
 import { progress } from "@rune/cluster/progress";
 import { settings } from "@rune/cluster/settings";
 import { beside } from "@rune/cluster/shell";
 import { kubectlCommand } from "@rune/cluster/tools";
+import { registryToken } from "@rune/operator/credentials/registry-token";
 import type { Options } from "./options.ts";
 
 /** Where Rune is installed, and as which Helm release. */

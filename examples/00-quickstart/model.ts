@@ -1,7 +1,7 @@
 import { access, readdir } from "node:fs/promises";
 import { join } from "node:path";
-import { modelDigest, sha256File } from "@rune/clients/digest";
-import type { Registry } from "@rune/clients/registry";
+import { modelDigest, sha256File } from "@rune/clients/registry/digest";
+import type { Registry } from "@rune/clients/registry/registry";
 import type { BuiltImage } from "@rune/cluster/api";
 import { buildah } from "@rune/cluster/buildah";
 import { progress } from "@rune/cluster/progress";

@@ -1,4 +1,4 @@
-import { layerOf } from "@rune/clients/registry";
+import { layerOf } from "@rune/clients/registry/registry";
 import type { ArtifactReference } from "@rune/crds/fields/artifact-reference";
 import { adminRegistry, type Installation } from "./installation.ts";
 

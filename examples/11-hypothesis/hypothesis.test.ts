@@ -1,5 +1,5 @@
-import { partOf } from "@rune/clients/task-set";
-import { parseTaskSet } from "@rune/clients/task-set-text";
+import { partOf } from "@rune/clients/tasks/task-set";
+import { parseTaskSet } from "@rune/clients/tasks/task-set-text";
 import type { HeldOutTask } from "@rune/crds/contracts/task-set";
 import { kinds } from "@rune/crds/kinds/kinds";
 import { expect, test } from "vitest";

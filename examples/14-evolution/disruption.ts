@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { below, seeded } from "@rune/clients/random";
+import { below, seeded } from "@rune/clients/statistics/random";
 import { kubectl } from "@rune/cluster/api";
 import type { Options } from "./options.ts";
 

@@ -2,7 +2,7 @@ import { execFileSync } from "node:child_process";
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { chosenTasks, partOf } from "@rune/clients/task-set";
+import { chosenTasks, partOf } from "@rune/clients/tasks/task-set";
 import { taskSet } from "@rune/crds/contracts/task-set";
 import { corpusLine } from "@rune/crds/contracts/trajectory";
 import { kinds } from "@rune/crds/kinds/kinds";

@@ -1,7 +1,7 @@
 import { execFileSync } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
 import { basename, join } from "node:path";
-import { partOf } from "@rune/clients/task-set";
+import { partOf } from "@rune/clients/tasks/task-set";
 import { taskSet } from "@rune/crds/contracts/task-set";
 import { kinds } from "@rune/crds/kinds/kinds";
 import { afterAll, describe, expect, test } from "vitest";

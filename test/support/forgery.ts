@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
-import { sha256 } from "../../clients/src/digest.ts";
-import { artifactDigest, type Push, type Registry, titleOf } from "../../clients/src/registry.ts";
+import { sha256 } from "../../clients/registry/digest.ts";
+import { artifactDigest, type Push, type Registry, titleOf } from "../../clients/registry/registry.ts";
 import { type AdapterConfig, adapterConfig, mediaType } from "../../crds/contracts/artifact.ts";
 import type { Adapter } from "../../crds/kinds/adapter.ts";
 import { apiVersion } from "../../crds/words/group.ts";

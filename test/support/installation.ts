@@ -1,15 +1,16 @@
-import { exchange } from "../../clients/src/http.ts";
-import { LoaderClient } from "../../clients/src/loader.ts";
-import { connectNats, type OperatorNats } from "../../clients/src/nats.ts";
-import { connectForever } from "../../clients/src/nats-connection.ts";
-import { Registry } from "../../clients/src/registry.ts";
-import { type RegistryGrant, registryToken } from "../../clients/src/registry-token.ts";
+import { exchange } from "../../clients/http/http.ts";
+import { LoaderClient } from "../../clients/loader/loader.ts";
+import { connectForever } from "../../clients/nats/connection.ts";
+import { connectNats, type OperatorNats } from "../../clients/nats/nats.ts";
+import { Registry } from "../../clients/registry/registry.ts";
 import { kubectl } from "../../cluster/api.ts";
 import type { LoaderState } from "../../crds/contracts/loader.ts";
 import { type LogRecord, logRecord, sessionSubject } from "../../crds/contracts/session-log.ts";
 import { label } from "../../crds/words/labels.ts";
 import { port } from "../../crds/words/ports.ts";
 import { reach, reachPod } from "../../examples/00-quickstart/installation.ts";
+import { loaderToken } from "../../operator/credentials/loader-token.ts";
+import { type RegistryGrant, registryToken } from "../../operator/credentials/registry-token.ts";
 import { read, readAll } from "./objects.ts";
 
 /** The installation that the quickstart made, and what it left in its namespace. */
@@ -101,7 +102,7 @@ export async function loader(): Promise<LoaderClient> {
   const pod = await enginePod();
   const key = JSON.parse((await keys())["admin.jwk"] ?? "");
   const { url } = await reachPod(namespace, pod, port.admin);
-  return new LoaderClient({ address: url, podUID: pod.metadata.uid, key });
+  return new LoaderClient({ address: url, token: () => loaderToken(key, pod.metadata.uid, Date.now()) });
 }
 
 /** What the loader of the engine's pod says. */

@@ -1,6 +1,6 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { artifactDigest } from "../../clients/src/registry.ts";
+import { artifactDigest } from "../../clients/registry/registry.ts";
 import { settings } from "../../cluster/settings.ts";
 import { trajectoryArtifact, trajectoryOf } from "../../controllers/agent-session/log.ts";
 import type { Adapter } from "../../crds/kinds/adapter.ts";

@@ -1,4 +1,4 @@
-import { runPod } from "@rune/clients/pod";
+import { runPod } from "@rune/clients/pod/pod";
 import { stageJob } from "@rune/crds/contracts/stage";
 import { readEnvironment } from "./src/environment.ts";
 import { runSidecar } from "./src/run-sidecar.ts";

@@ -1,4 +1,4 @@
-import { runPod } from "@rune/clients/pod";
+import { runPod } from "@rune/clients/pod/pod";
 import { agentJob } from "@rune/crds/contracts/agent";
 import { runAgent } from "./src/agent.ts";
 

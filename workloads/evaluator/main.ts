@@ -1,4 +1,4 @@
-import { runPod } from "@rune/clients/pod";
+import { runPod } from "@rune/clients/pod/pod";
 import { evaluatorJob } from "@rune/crds/contracts/evaluator";
 import { runEvaluator } from "./src/evaluator.ts";
 

@@ -32,7 +32,7 @@ def engine(request, tmp_path_factory):
 
 
 def asked(engine, row: Row, conversation: list[dict[str, str]]) -> list[int]:
-    """The engine's tokens for `requestBody` of clients/src/inference.ts."""
+    """The engine's tokens for `requestBody` of clients/inference/inference.ts."""
     _, renderer, model = engine
     begun = {"add_generation_prompt": False, "continue_final_message": True} if row.given else {}
     given = [{"role": "assistant", "content": row.given}] if row.given else []

@@ -4,7 +4,7 @@ import pathlib
 import pytest
 from rune_trainer.context import context_of
 
-VECTOR = json.loads((pathlib.Path(__file__).parents[3] / "clients/src/testing/trajectory-text.json").read_text())
+VECTOR = json.loads((pathlib.Path(__file__).parents[3] / "crds/vectors/trajectory-text.json").read_text())
 
 
 @pytest.mark.parametrize("text", VECTOR["texts"], ids=lambda text: f"{text['most']} characters")

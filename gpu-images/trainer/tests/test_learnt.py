@@ -78,5 +78,5 @@ def test_more_than_an_artifact_may_name_is_refused():
     ],
 )
 def test_the_part_of_a_task_follows_from_its_cluster_or_id_alone(given, part):
-    """The vectors of clients/src/task-set.test.ts."""
+    """The vectors of clients/tasks/task-set.test.ts."""
     assert part_of(given) == part

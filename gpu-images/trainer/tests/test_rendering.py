@@ -26,7 +26,7 @@ ROWS = {
 
 
 def served(tokenizer, row: Row) -> list[int]:
-    """vLLM 0.32's rendering of `requestBody` in clients/src/inference.ts: `render_messages` and `safe_apply_chat_template` of
+    """vLLM 0.32's rendering of `requestBody` in clients/inference/inference.ts: `render_messages` and `safe_apply_chat_template` of
     vllm/renderers/hf.py with what `build_chat_params` of vllm/entrypoints/openai/chat_completion/protocol.py passes."""
     begun = [{"role": "assistant", "content": row.given}] if row.given else []
     arguments = {"add_generation_prompt": not begun, "continue_final_message": bool(begun), "tokenize": True, "return_dict": False}

@@ -1,6 +1,6 @@
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { parseJSON } from "@rune/clients/json";
+import { parseJSON } from "@rune/clients/http/json";
 import { z } from "zod";
 import { checkMethod, packedSuffixes, QuantizationUnsupported, quantizationOf, type Shape, unpackedShape } from "./quantization.ts";
 import { floatTypes, readHeader } from "./safetensors.ts";

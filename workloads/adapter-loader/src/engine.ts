@@ -1,7 +1,7 @@
 import { type Clock, systemClock } from "@rune/clients/clock";
-import { exchange, type HttpAnswer, type HttpRequest } from "@rune/clients/http";
-import { parseJSON } from "@rune/clients/json";
-import { Transient } from "@rune/clients/retry";
+import { exchange, type HttpAnswer, type HttpRequest } from "@rune/clients/http/http";
+import { parseJSON } from "@rune/clients/http/json";
+import { Transient } from "@rune/clients/http/retry";
 import { Agent, type Dispatcher } from "undici";
 import { z } from "zod";
 

@@ -1,6 +1,6 @@
 import { Readable } from "node:stream";
 import { type Clock, systemClock } from "@rune/clients/clock";
-import { parseJSON } from "@rune/clients/json";
+import { parseJSON } from "@rune/clients/http/json";
 import type { DemandVerdict } from "@rune/crds/contracts/loader";
 import { type Context, Hono } from "hono";
 import { bodyLimit } from "hono/body-limit";

@@ -1,5 +1,5 @@
 import { readFile } from "node:fs/promises";
-import { parseJSON } from "@rune/clients/json";
+import { parseJSON } from "@rune/clients/http/json";
 import { loaderConfig } from "@rune/crds/contracts/loader";
 import { exit, specPath } from "@rune/crds/contracts/pod";
 import { pino } from "pino";

@@ -2,9 +2,10 @@ import { mkdtemp, readdir, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
-import { generateSigningKey } from "@rune/clients/keys";
-import { adminToken, LoaderClient, LoaderUnavailable } from "@rune/clients/loader";
-import { registryJWKS } from "@rune/clients/registry-token";
+import { LoaderClient, LoaderUnavailable } from "@rune/clients/loader/loader";
+import { generateSigningKey } from "@rune/operator/credentials/keys";
+import { loaderToken } from "@rune/operator/credentials/loader-token";
+import { registryJWKS } from "@rune/operator/credentials/registry-token";
 import type { JWK } from "jose";
 import { pino } from "pino";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
@@ -40,7 +41,7 @@ const startLoader = async () => {
     tickMilliseconds: 10,
     drainMilliseconds: 3_000,
   });
-  admin = new LoaderClient({ address: `http://127.0.0.1:${sidecar.ports.admin}`, podUID: "pod", key });
+  admin = new LoaderClient({ address: `http://127.0.0.1:${sidecar.ports.admin}`, token: () => loaderToken(key, "pod", Date.now()) });
 };
 const ready = () => expect.poll(() => sidecar.liveness.ready).toBe(true);
 
@@ -520,10 +521,10 @@ describe("the admin port", () => {
     );
 
   it("lets only the operator in, with a fresh token for this pod", async () => {
-    expect(await state(await adminToken(key, "pod", Date.now()))).toBe(200);
-    expect(await state(await adminToken(key, "another pod", Date.now()))).toBe(401);
-    expect(await state(await adminToken(key, "pod", Date.now() - 10 * 60_000))).toBe(401);
-    expect(await state(await adminToken(await generateSigningKey(), "pod", Date.now()))).toBe(401);
+    expect(await state(await loaderToken(key, "pod", Date.now()))).toBe(200);
+    expect(await state(await loaderToken(key, "another pod", Date.now()))).toBe(401);
+    expect(await state(await loaderToken(key, "pod", Date.now() - 10 * 60_000))).toBe(401);
+    expect(await state(await loaderToken(await generateSigningKey(), "pod", Date.now()))).toBe(401);
     expect(await state("")).toBe(401);
     expect(await state("nonsense")).toBe(401);
   });

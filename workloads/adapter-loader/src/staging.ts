@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto";
 import { chmod, mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { type Clock, systemClock } from "@rune/clients/clock";
-import { sha256File } from "@rune/clients/digest";
+import { sha256File } from "@rune/clients/registry/digest";
 import {
   ArtifactMissing,
   type Descriptor,
@@ -12,7 +12,7 @@ import {
   RegistryDenied,
   RegistryUnavailable,
   titleOf,
-} from "@rune/clients/registry";
+} from "@rune/clients/registry/registry";
 import { type AdapterConfig, adapterConfig, learntFile, mediaType } from "@rune/crds/contracts/artifact";
 import type { LoadRequest } from "@rune/crds/contracts/loader";
 import { z } from "zod";

@@ -1,9 +1,9 @@
 import { readFile } from "node:fs/promises";
 import { systemClock } from "@rune/clients/clock";
-import { complete } from "@rune/clients/inference";
-import { proveIsolation } from "@rune/clients/isolation";
-import { connectLog, type SessionLog } from "@rune/clients/log";
-import { Runner } from "@rune/clients/runner";
+import { complete } from "@rune/clients/inference/inference";
+import { connectLog, type SessionLog } from "@rune/clients/nats/log";
+import { proveIsolation } from "@rune/clients/runner/isolation";
+import { Runner } from "@rune/clients/runner/runner";
 import type { AgentJob, agentResult } from "@rune/crds/contracts/agent";
 import type { z } from "zod";
 import { work } from "./graph.ts";

@@ -1,6 +1,6 @@
-import { InferenceUnavailable } from "@rune/clients/inference";
-import { Fenced } from "@rune/clients/log";
-import { RunnerGone } from "@rune/clients/runner";
+import { InferenceUnavailable } from "@rune/clients/inference/inference";
+import { Fenced } from "@rune/clients/nats/log";
+import { RunnerGone } from "@rune/clients/runner/runner";
 import { FakeLog, FakePower, FakeRunner, Killed, verified } from "@rune/clients/testing/fakes";
 import { type LogRecord, logRecord } from "@rune/crds/contracts/session-log";
 import { describe, expect, test } from "vitest";

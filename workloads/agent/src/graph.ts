@@ -1,6 +1,6 @@
 import { Annotation, END, START, StateGraph } from "@langchain/langgraph";
-import { InferenceUnavailable } from "@rune/clients/inference";
-import { Fenced } from "@rune/clients/log";
+import { InferenceUnavailable } from "@rune/clients/inference/inference";
+import { Fenced } from "@rune/clients/nats/log";
 import type { AgentJob } from "@rune/crds/contracts/agent";
 import type { LogRecord } from "@rune/crds/contracts/session-log";
 import { fold, type Outcome, type Session, solved } from "./session.ts";

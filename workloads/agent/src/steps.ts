@@ -1,9 +1,9 @@
-import { canonicalJSON, sha256 } from "@rune/clients/digest";
-import { isolationFailure } from "@rune/clients/isolation";
-import { testsUnusable } from "@rune/clients/pod";
-import { programOf } from "@rune/clients/program";
-import { conversation, defaultSampling, prefill, prompt } from "@rune/clients/prompt";
-import { lostTwice, mostLosses } from "@rune/clients/runner";
+import { testsUnusable } from "@rune/clients/pod/pod";
+import { programOf } from "@rune/clients/prompts/program";
+import { conversation, defaultSampling, prefill, prompt } from "@rune/clients/prompts/prompt";
+import { canonicalJSON, sha256 } from "@rune/clients/registry/digest";
+import { isolationFailure } from "@rune/clients/runner/isolation";
+import { lostTwice, mostLosses } from "@rune/clients/runner/runner";
 import type { AgentJob } from "@rune/crds/contracts/agent";
 import { distil } from "./notes.ts";
 import { BrokenLog, type Intent, type Outcome, type Session, solved } from "./session.ts";

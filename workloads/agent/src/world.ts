@@ -1,5 +1,5 @@
-import type { Completed, Completion } from "@rune/clients/inference";
-import type { Program } from "@rune/clients/runner";
+import type { Completed, Completion } from "@rune/clients/inference/inference";
+import type { Program } from "@rune/clients/runner/runner";
 import type { AgentJob } from "@rune/crds/contracts/agent";
 import type { Execution, LogRecord } from "@rune/crds/contracts/session-log";
 import type { Isolation } from "@rune/crds/fields/isolation";

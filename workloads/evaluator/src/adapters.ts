@@ -1,7 +1,7 @@
-import { parseJSON } from "@rune/clients/json";
-import { learntHash } from "@rune/clients/learnt";
-import { PodFailure } from "@rune/clients/pod";
-import { largestTaskSet, layerOf, type Registry } from "@rune/clients/registry";
+import { parseJSON } from "@rune/clients/http/json";
+import { PodFailure } from "@rune/clients/pod/pod";
+import { largestTaskSet, layerOf, type Registry } from "@rune/clients/registry/registry";
+import { learntHash } from "@rune/clients/tasks/learnt";
 import { type LearntFrom, learntFile, learntFrom } from "@rune/crds/contracts/artifact";
 import type { EvaluatorJob } from "@rune/crds/contracts/evaluator";
 import { exit } from "@rune/crds/contracts/pod";

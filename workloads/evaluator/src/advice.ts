@@ -1,4 +1,4 @@
-import { power, smallestGain, varianceSeen } from "@rune/clients/power";
+import { power, smallestGain, varianceSeen } from "@rune/clients/statistics/power";
 import { clustersNeeded, fewestClusters } from "@rune/crds/kinds/evaluation";
 import { type Block, list } from "./document.ts";
 import { suspiciousPoints } from "./gate.ts";

@@ -1,11 +1,11 @@
 import { readFile } from "node:fs/promises";
-import { complete } from "@rune/clients/inference";
-import { proveIsolation } from "@rune/clients/isolation";
-import { connectLog, type SessionLog } from "@rune/clients/log";
-import { Mlflow } from "@rune/clients/mlflow";
-import { Registry } from "@rune/clients/registry";
-import { Runner } from "@rune/clients/runner";
-import { tasksUpToLook } from "@rune/clients/task-set";
+import { complete } from "@rune/clients/inference/inference";
+import { Mlflow } from "@rune/clients/mlflow/mlflow";
+import { connectLog, type SessionLog } from "@rune/clients/nats/log";
+import { Registry } from "@rune/clients/registry/registry";
+import { proveIsolation } from "@rune/clients/runner/isolation";
+import { Runner } from "@rune/clients/runner/runner";
+import { tasksUpToLook } from "@rune/clients/tasks/task-set";
 import type { EvaluatorJob, EvaluatorResult } from "@rune/crds/contracts/evaluator";
 import { pullFacts } from "./adapters.ts";
 import { type Arm, activeArms } from "./arms.ts";

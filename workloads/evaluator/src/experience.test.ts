@@ -1,4 +1,4 @@
-import type { Descriptor } from "@rune/clients/registry";
+import type { Descriptor } from "@rune/clients/registry/registry";
 import { mediaType, titleAnnotation } from "@rune/crds/contracts/artifact";
 import type { LogRecord } from "@rune/crds/contracts/session-log";
 import type { Trajectory } from "@rune/crds/contracts/trajectory";

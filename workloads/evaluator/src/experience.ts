@@ -1,7 +1,7 @@
-import { attemptsOf } from "@rune/clients/context";
-import { parseJSON } from "@rune/clients/json";
-import { PodFailure } from "@rune/clients/pod";
-import { largestTaskSet, layerOf, type Registry } from "@rune/clients/registry";
+import { parseJSON } from "@rune/clients/http/json";
+import { PodFailure } from "@rune/clients/pod/pod";
+import { attemptsOf } from "@rune/clients/prompts/context";
+import { largestTaskSet, layerOf, type Registry } from "@rune/clients/registry/registry";
 import { mediaType } from "@rune/crds/contracts/artifact";
 import { exit } from "@rune/crds/contracts/pod";
 import { corpusLine, type Trajectory, trajectory } from "@rune/crds/contracts/trajectory";

@@ -1,4 +1,4 @@
-import { alphaOfLook, type Look } from "@rune/clients/looks";
+import { alphaOfLook, type Look } from "@rune/clients/statistics/looks";
 import { clustersNeeded, fewestClusters, type Gate } from "@rune/crds/kinds/evaluation";
 import type { Estimate } from "./intervals.ts";
 

@@ -1,5 +1,5 @@
-import { criticalZ } from "@rune/clients/normal";
-import { type Random, seeded, shuffled } from "@rune/clients/random";
+import { criticalZ } from "@rune/clients/statistics/normal";
+import { type Random, seeded, shuffled } from "@rune/clients/statistics/random";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { differenceInterval, type Estimate, effectiveClusters, shareInterval, type Value, wilson } from "./intervals.ts";

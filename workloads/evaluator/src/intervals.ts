@@ -1,5 +1,5 @@
-import { criticalZ } from "@rune/clients/normal";
-import { criticalT } from "@rune/clients/student";
+import { criticalZ } from "@rune/clients/statistics/normal";
+import { criticalT } from "@rune/clients/statistics/student";
 
 /** Chance to miss the truth of the intervals that are shown, whatever a gate asks for. */
 export const shownAlpha = 0.05;

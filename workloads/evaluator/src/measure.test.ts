@@ -1,5 +1,5 @@
-import { Fenced } from "@rune/clients/log";
-import { RunnerGone } from "@rune/clients/runner";
+import { Fenced } from "@rune/clients/nats/log";
+import { RunnerGone } from "@rune/clients/runner/runner";
 import { FakePower, Killed, verified } from "@rune/clients/testing/fakes";
 import { type LogRecord, logRecord } from "@rune/crds/contracts/session-log";
 import { describe, expect, test } from "vitest";

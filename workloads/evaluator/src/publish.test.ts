@@ -1,5 +1,5 @@
-import { type Mlflow, MlflowUnavailable } from "@rune/clients/mlflow";
-import type { Push } from "@rune/clients/registry";
+import { type Mlflow, MlflowUnavailable } from "@rune/clients/mlflow/mlflow";
+import type { Push } from "@rune/clients/registry/registry";
 import { describe, expect, test, vi } from "vitest";
 import { adapterArm, controlled, measuredOf, none, quickstart } from "./fake-results.ts";
 import { jobOf } from "./fake-world.ts";

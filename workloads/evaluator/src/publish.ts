@@ -1,6 +1,6 @@
-import { canonicalJSON } from "@rune/clients/digest";
-import type { Mlflow } from "@rune/clients/mlflow";
-import type { Registry } from "@rune/clients/registry";
+import type { Mlflow } from "@rune/clients/mlflow/mlflow";
+import { canonicalJSON } from "@rune/clients/registry/digest";
+import type { Registry } from "@rune/clients/registry/registry";
 import { mediaType } from "@rune/crds/contracts/artifact";
 import type { EvaluatorJob } from "@rune/crds/contracts/evaluator";
 import type { ArtifactReference } from "@rune/crds/fields/artifact-reference";

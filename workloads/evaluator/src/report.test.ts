@@ -1,4 +1,4 @@
-import { canonicalJSON, sha256 } from "@rune/clients/digest";
+import { canonicalJSON, sha256 } from "@rune/clients/registry/digest";
 import type { EvaluatorJob } from "@rune/crds/contracts/evaluator";
 import { evaluatorResult } from "@rune/crds/contracts/evaluator";
 import { mostArmsTogether } from "@rune/crds/kinds/evaluation";

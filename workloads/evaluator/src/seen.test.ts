@@ -1,5 +1,5 @@
-import { learntHash } from "@rune/clients/learnt";
-import type { Descriptor } from "@rune/clients/registry";
+import type { Descriptor } from "@rune/clients/registry/registry";
+import { learntHash } from "@rune/clients/tasks/learnt";
 import { learntFile, mediaType, titleAnnotation } from "@rune/crds/contracts/artifact";
 import type { HeldOutTask } from "@rune/crds/contracts/task-set";
 import { describe, expect, test } from "vitest";

@@ -1,4 +1,4 @@
-import { PodFailure } from "@rune/clients/pod";
+import { PodFailure } from "@rune/clients/pod/pod";
 import type { EvaluatorJob } from "@rune/crds/contracts/evaluator";
 import { exit } from "@rune/crds/contracts/pod";
 import type { Facts } from "./adapters.ts";

@@ -1,5 +1,5 @@
-import { alphaOfLook } from "@rune/clients/looks";
-import { type Random, seeded } from "@rune/clients/random";
+import { alphaOfLook } from "@rune/clients/statistics/looks";
+import { type Random, seeded } from "@rune/clients/statistics/random";
 import { evaluation, type Gate } from "@rune/crds/kinds/evaluation";
 import { describe, expect, test } from "vitest";
 import { alphaOf, type Evidence, endsWith, judge } from "./gate.ts";

@@ -1,4 +1,4 @@
-import type { Descriptor, Manifest } from "@rune/clients/registry";
+import type { Descriptor, Manifest } from "@rune/clients/registry/registry";
 import { mediaType, titleAnnotation } from "@rune/crds/contracts/artifact";
 import type { TaskSet } from "@rune/crds/contracts/task-set";
 import { expect, test } from "vitest";

@@ -1,7 +1,7 @@
-import { PodFailure } from "@rune/clients/pod";
-import type { Registry } from "@rune/clients/registry";
-import { largestTaskSet, layerOf } from "@rune/clients/registry";
-import { chosenTasks, taskSetFile } from "@rune/clients/task-set";
+import { PodFailure } from "@rune/clients/pod/pod";
+import type { Registry } from "@rune/clients/registry/registry";
+import { largestTaskSet, layerOf } from "@rune/clients/registry/registry";
+import { chosenTasks, taskSetFile } from "@rune/clients/tasks/task-set";
 import { mediaType } from "@rune/crds/contracts/artifact";
 import type { EvaluatorJob } from "@rune/crds/contracts/evaluator";
 import { exit } from "@rune/crds/contracts/pod";

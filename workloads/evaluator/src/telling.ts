@@ -1,6 +1,6 @@
-import { type Attempt, trajectoryText } from "@rune/clients/context";
-import { narrowness } from "@rune/clients/scope";
-import { similarity } from "@rune/clients/similar";
+import { type Attempt, trajectoryText } from "@rune/clients/prompts/context";
+import { narrowness } from "@rune/clients/tasks/scope";
+import { similarity } from "@rune/clients/tasks/similar";
 import type { HeldOutTask } from "@rune/crds/contracts/task-set";
 import type { Scope } from "@rune/crds/fields/scope";
 import type { Arm } from "./arms.ts";

@@ -1,4 +1,4 @@
-import { canonicalJSON } from "@rune/clients/digest";
+import { canonicalJSON } from "@rune/clients/registry/digest";
 import type { EvaluatorJob } from "@rune/crds/contracts/evaluator";
 import { type Arm, hasAdapters } from "./arms.ts";
 import { alphaOf, baselineShare, type Evidence, endsWith, type Judgement, judge, suspiciousPoints, thresholdOf } from "./gate.ts";

@@ -1,5 +1,5 @@
-import type { Completed, Completion } from "@rune/clients/inference";
-import type { Program } from "@rune/clients/runner";
+import type { Completed, Completion } from "@rune/clients/inference/inference";
+import type { Program } from "@rune/clients/runner/runner";
 import type { EvaluatorJob } from "@rune/crds/contracts/evaluator";
 import type { Execution, LogRecord } from "@rune/crds/contracts/session-log";
 import type { HeldOutTask } from "@rune/crds/contracts/task-set";

@@ -1,7 +1,7 @@
 """Trajectories of sessions → training examples.
 
 The prompt of an example is the one that a fresh session on the same task begins with, in the agent's and evaluator's
-words (clients/src/prompt.ts), without the notes that this session had: what they taught must come to be in the weights.
+words (clients/prompts/prompt.ts), without the notes that this session had: what they taught must come to be in the weights.
 """
 
 from dataclasses import dataclass

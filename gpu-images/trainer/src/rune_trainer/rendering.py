@@ -1,14 +1,14 @@
 """Conversations → the prompts that the server makes of them, token for token. Nothing else in the trainer renders.
 
 What vLLM 0.32 does with a chat completion whose last message is to be gone on with (`requestBody` in
-clients/src/inference.ts asks for that):
+clients/inference/inference.ts asks for that):
 - the tokenizer's own `apply_chat_template` with `continue_final_message`; what it renders is tokenized as it is, without a
   second BOS by a post-processor (`safe_apply_chat_template` in vllm/renderers/hf.py; `add_special_tokens` of
   vllm/entrypoints/openai/chat_completion/protocol.py is false by default);
 - where the template trims contents, the whitespace at the end of the answer's beginning is gone, and the model writes it
   (`render_jinja_template` in transformers/utils/chat_template_utils.py);
 - a template's own refusal is answered with 400 and its words. Where they speak of roles, `complete` in
-  clients/src/inference.ts asks again with the system message at the head of the first user's turn. So does this.
+  clients/inference/inference.ts asks again with the system message at the head of the first user's turn. So does this.
 """
 
 import pathlib
@@ -21,7 +21,7 @@ from rune_trainer.errors import Ending, base_unusable, data_error
 Message = dict[str, str]
 
 ABOUT_ROLES = re.compile("role|system", re.IGNORECASE)
-"""`aboutRoles` in clients/src/inference.ts."""
+"""`aboutRoles` in clients/inference/inference.ts."""
 
 
 class Refused(Exception):
@@ -82,7 +82,7 @@ def folding(conversation: list[Message], render: Callable[[list[Message]], str])
 
 
 def folded(conversation: list[Message]) -> list[Message]:
-    """`folded` in clients/src/inference.ts: the system message before the first user's words, as Gemma 3's template has it."""
+    """`folded` in clients/inference/inference.ts: the system message before the first user's words, as Gemma 3's template has it."""
     system, user, *rest = conversation
     return [{**user, "content": f"{system['content']}\n\n{user['content']}"}, *rest]
 

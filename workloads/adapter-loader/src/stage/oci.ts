@@ -1,8 +1,8 @@
 import { readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
-import { modelDigest, sha256File } from "@rune/clients/digest";
-import { PodFailure } from "@rune/clients/pod";
-import { type Descriptor, Registry, titleOf } from "@rune/clients/registry";
+import { PodFailure } from "@rune/clients/pod/pod";
+import { modelDigest, sha256File } from "@rune/clients/registry/digest";
+import { type Descriptor, Registry, titleOf } from "@rune/clients/registry/registry";
 import { mediaType, modelConfig } from "@rune/crds/contracts/artifact";
 import { exit } from "@rune/crds/contracts/pod";
 import type { StageJob } from "@rune/crds/contracts/stage";

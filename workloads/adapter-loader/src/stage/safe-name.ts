@@ -1,4 +1,4 @@
-import { PodFailure } from "@rune/clients/pod";
+import { PodFailure } from "@rune/clients/pod/pod";
 import { exit } from "@rune/crds/contracts/pod";
 
 /** The name of a model's file, if it stays inside the model's directory. */

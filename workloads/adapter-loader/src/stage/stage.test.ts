@@ -1,7 +1,7 @@
 import { mkdtemp, readdir, readFile, readlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { canonicalJSON, modelDigest, sha256 } from "@rune/clients/digest";
+import { canonicalJSON, modelDigest, sha256 } from "@rune/clients/registry/digest";
 import { inTurn, json, reset, status, type TestServer, testClock, testServer } from "@rune/clients/testing/http-server";
 import { mediaType, titleAnnotation } from "@rune/crds/contracts/artifact";
 import type { StageJob } from "@rune/crds/contracts/stage";

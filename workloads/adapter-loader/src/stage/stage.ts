@@ -1,6 +1,6 @@
 import { mkdir } from "node:fs/promises";
-import { canonicalJSON, modelDigest, sha256 } from "@rune/clients/digest";
-import { PodFailure } from "@rune/clients/pod";
+import { PodFailure } from "@rune/clients/pod/pod";
+import { canonicalJSON, modelDigest, sha256 } from "@rune/clients/registry/digest";
 import { exit } from "@rune/crds/contracts/pod";
 import type { StageJob } from "@rune/crds/contracts/stage";
 import { readBaseShapes } from "../base-shapes.ts";

@@ -1,7 +1,7 @@
 import { mkdir, readdir, stat, symlink } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { sha256File } from "@rune/clients/digest";
-import { PodFailure } from "@rune/clients/pod";
+import { PodFailure } from "@rune/clients/pod/pod";
+import { sha256File } from "@rune/clients/registry/digest";
 import { exit } from "@rune/crds/contracts/pod";
 import type { Fetched, ModelFiles } from "./model-files.ts";
 

@@ -1,6 +1,6 @@
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { canonicalJSON, sha256 } from "@rune/clients/digest";
+import { canonicalJSON, sha256 } from "@rune/clients/registry/digest";
 import { type AdapterConfig, mediaType, titleAnnotation } from "@rune/crds/contracts/artifact";
 import type { LoadRequest } from "@rune/crds/contracts/loader";
 

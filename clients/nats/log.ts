@@ -1,0 +1,189 @@
+import { inboxPrefix, type LogRecord, logConsumer, logRecord } from "@rune/crds/contracts/session-log";
+import { type NatsConnection, NatsError } from "nats";
+import { type Clock, systemClock } from "../clock.ts";
+import { retry, Transient } from "../http/retry.ts";
+import { canonicalJSON } from "../registry/digest.ts";
+import { connectForever, NatsUnavailable } from "./connection.ts";
+import { LogCorrupt, readRecords, type StoredRecord } from "./log-records.ts";
+
+export { NatsUnavailable } from "./connection.ts";
+export { LogCorrupt } from "./log-records.ts";
+
+/** Somebody else, of a newer epoch or by mistake of the same, writes this log. Stop at once, with exit 75. */
+export class Fenced extends Error {
+  override readonly name = "Fenced";
+}
+
+export type LogOptions = {
+  url: string;
+  /** text of a `.creds` file */
+  credentials: string;
+  stream: string;
+  subject: string;
+  uid: string;
+  /** ends every pause */
+  signal?: AbortSignal;
+  /** when pausing is over, in milliseconds since the epoch; `NatsUnavailable` is thrown then */
+  deadline?: number;
+  clock?: Clock;
+};
+
+/** The log of one session or evaluation, written by one program at a time. Calls are done in order; each pauses while NATS is away. */
+export type SessionLog = {
+  /** Everything written so far. Must be called before the first append. */
+  read(): Promise<{ records: LogRecord[]; lastSequence: number }>;
+  /** Stores the record after the last one this program knows, and gives its sequence; done also if it was already stored. Throws `Fenced`. */
+  append(record: LogRecord): Promise<number>;
+  /** Says how far the work is: fire and forget. */
+  progress(subject: string, value: unknown): void;
+  close(): Promise<void>;
+};
+
+/** Waits for NATS until the deadline or the signal. */
+export async function connectLog(options: LogOptions): Promise<SessionLog> {
+  const connection = await firstConnection(options);
+  return new NatsSessionLog(connection, options);
+}
+
+async function firstConnection(options: LogOptions): Promise<NatsConnection> {
+  const clock = options.clock ?? systemClock;
+  const connecting = connectForever(options, { inboxPrefix: inboxPrefix(options.uid), name: options.subject });
+  const over = new AbortController();
+  const limits = [over.signal, ...(options.signal ? [options.signal] : [])];
+  const remaining = options.deadline === undefined ? 2 ** 31 - 1 : Math.max(0, options.deadline - clock.now());
+  const giveUp = clock.wait(Math.min(remaining, 2 ** 31 - 1), AbortSignal.any(limits)).then(() => {
+    throw new NatsUnavailable(`NATS at ${options.url} could not be reached before the deadline`);
+  });
+  try {
+    return await Promise.race([connecting, giveUp]);
+  } catch (error) {
+    connecting.then((connection) => connection.close()).catch(() => undefined);
+    throw error;
+  } finally {
+    giveUp.catch(() => undefined);
+    over.abort();
+  }
+}
+
+const wrongLastSequence = 10071;
+
+class NatsSessionLog implements SessionLog {
+  readonly #connection: NatsConnection;
+  readonly #options: LogOptions;
+  #lastSequence: number | undefined;
+  #newestEpoch = 0;
+  #queue: Promise<unknown> = Promise.resolve();
+
+  constructor(connection: NatsConnection, options: LogOptions) {
+    this.#connection = connection;
+    this.#options = options;
+  }
+
+  read(): Promise<{ records: LogRecord[]; lastSequence: number }> {
+    return this.#inOrder(async () => {
+      const stored = await this.#readBack();
+      this.#lastSequence = stored.at(-1)?.sequence ?? 0;
+      this.#newestEpoch = Math.max(0, ...stored.slice(-1).map(({ record }) => record.epoch));
+      return { records: stored.map(({ record }) => record), lastSequence: this.#lastSequence };
+    });
+  }
+
+  append(record: LogRecord): Promise<number> {
+    return this.#inOrder(async () => {
+      const parsed = logRecord.parse(record);
+      if (this.#lastSequence === undefined)
+        throw new TypeError("read() must come before append(): only who knows the log may go on with it");
+      // A program that was slow to start may read what its successor wrote already.
+      if (parsed.epoch < this.#newestEpoch) throw fenced(this.#options.subject, parsed, `a record of epoch ${this.#newestEpoch}`);
+      const sequence = (await this.#publish(parsed, this.#lastSequence)) ?? (await this.#settle(parsed, this.#lastSequence));
+      this.#lastSequence = sequence;
+      return sequence;
+    });
+  }
+
+  /** Concurrent callers wait for each other: every append must know the sequence of the one before. */
+  #inOrder<T>(work: () => Promise<T>): Promise<T> {
+    const done = this.#queue.then(work, work);
+    this.#queue = done.catch(() => undefined);
+    return done;
+  }
+
+  progress(subject: string, value: unknown): void {
+    if (!this.#connection.isClosed()) this.#connection.publish(subject, canonicalJSON(value));
+  }
+
+  async close(): Promise<void> {
+    if (!this.#connection.isClosed()) await this.#connection.drain().catch(() => this.#connection.close());
+  }
+
+  /** The sequence of the new record, or nothing when the log must be read to know what happened. */
+  async #publish(record: LogRecord, lastSequence: number): Promise<number | undefined> {
+    const { subject, uid } = this.#options;
+    const msgID = `${uid}/${record.n}/${record.type}`;
+    return await this.#pausing(async () => {
+      try {
+        const stored = await this.#connection
+          .jetstream({ timeout: 5_000 })
+          .publish(subject, canonicalJSON(record), { msgID, expect: { lastSubjectSequence: lastSequence } });
+        // A duplicate was stored under this id before, but perhaps by another epoch.
+        return stored.duplicate ? undefined : stored.seq;
+      } catch (error) {
+        if (error instanceof NatsError && error.api_error?.err_code === wrongLastSequence) return undefined;
+        throw error;
+      }
+    });
+  }
+
+  /** What stands after the last known record decides: exactly this record means that an earlier try arrived. */
+  async #settle(record: LogRecord, lastSequence: number): Promise<number> {
+    const [first, ...more] = (await this.#readBack()).filter(({ sequence }) => sequence > lastSequence);
+    if (first && more.length === 0 && isSame(first.record, record)) return first.sequence;
+    const other = more.at(-1)?.record ?? first?.record;
+    const who = other ? `a record of epoch ${other.epoch} (${other.type} ${other.n})` : "another record";
+    throw fenced(this.#options.subject, record, who);
+  }
+
+  async #readBack(): Promise<StoredRecord[]> {
+    const { stream, subject, uid } = this.#options;
+    return await this.#pausing(() => readRecords(this.#connection, stream, subject, logConsumer(uid)));
+  }
+
+  /** Tries until it works, the deadline passes or the signal comes. What no later try can heal passes at once. */
+  async #pausing<T>(attempt: () => Promise<T>): Promise<T> {
+    const { clock = systemClock, deadline, signal } = this.#options;
+    const policy = { attempts: Number.POSITIVE_INFINITY, firstWaitMilliseconds: 250, longestWaitMilliseconds: 10_000, deadline, signal };
+    const once = async () => {
+      try {
+        return await attempt();
+      } catch (error) {
+        throw this.#connection.isClosed() || isPermanent(error) ? error : new Transient("NATS is away", { cause: error });
+      }
+    };
+    try {
+      return await retry(once, policy, clock);
+    } catch (error) {
+      if (!(error instanceof Transient)) throw error;
+      throw new NatsUnavailable(
+        `NATS did not store or show ${this.#options.subject} before the deadline: ${(error.cause as Error).message}`,
+        { cause: error.cause },
+      );
+    }
+  }
+}
+
+/** Permissions may not be there yet only on a server that is starting, but the stream's refusals (too large, sealed) stay. */
+function isPermanent(error: unknown): boolean {
+  if (error instanceof LogCorrupt || error instanceof TypeError) return true;
+  if (!(error instanceof NatsError)) return false;
+  return error.code === "PERMISSIONS_VIOLATION" || error.code === "MAX_PAYLOAD_EXCEEDED";
+}
+
+function isSame(a: LogRecord, b: LogRecord): boolean {
+  return a.n === b.n && a.epoch === b.epoch && a.type === b.type;
+}
+
+function fenced(subject: string, record: LogRecord, who: string): Fenced {
+  return new Fenced(
+    `${who} stands in ${subject} where epoch ${record.epoch} wanted to write ${record.type} ${record.n}; this program must stop`,
+  );
+}

@@ -1,0 +1,119 @@
+import { randomUUID } from "node:crypto";
+import { type LogRecord, logStream } from "@rune/crds/contracts/session-log";
+import { type Progress, progress } from "@rune/crds/contracts/trainer";
+import { DiscardPolicy, type NatsConnection, nanos, RetentionPolicy, StorageType } from "nats";
+import { parseJSON } from "../http/json.ts";
+import { connectForever, type NatsEndpoint, NatsUnavailable } from "./connection.ts";
+import { readRecords } from "./log-records.ts";
+
+export { NatsUnavailable } from "./connection.ts";
+
+export type LogKind = "session" | "evaluation";
+
+/** The operator's side of NATS. It connects in the background and again and again; calls wait a few seconds for it and then throw `NatsUnavailable`. */
+export type OperatorNats = {
+  /** Creates the stream of the logs, or brings its settings up to date. */
+  ensureStream(): Promise<void>;
+  readLog(subject: string): Promise<{ records: LogRecord[]; lastSequence: number }>;
+  /** Deletes the log of an object that is sealed. */
+  purge(subject: string): Promise<void>;
+  /** Called after each append to any log. A hint: what is missed while NATS is away isn't told later. */
+  onActivity(callback: (kind: LogKind, uid: string) => void): void;
+  onProgress(callback: (uid: string, progress: Progress) => void): void;
+  /** Whether NATS answered within two seconds. */
+  healthy(): Promise<boolean>;
+  close(): Promise<void>;
+};
+
+const subjects = ["rune.session.*", "rune.evaluation.*"];
+const thirtyDays = nanos(30 * 24 * 60 * 60 * 1000);
+const patience = 5_000;
+
+export function connectNats(endpoint: NatsEndpoint): OperatorNats {
+  const connecting = connectForever(endpoint, { name: "rune-operator" });
+  connecting.catch(() => undefined);
+  let closing = false;
+  const connected = () => within(connecting, patience, `NATS at ${endpoint.url} is away`);
+  const subscribe = (subject: string, deliver: (subject: string, data: Uint8Array) => void) => {
+    const listen = async () => {
+      for await (const message of (await connecting).subscribe(subject)) deliver(message.subject, message.data);
+    };
+    listen().catch(() => undefined);
+  };
+
+  return {
+    ensureStream: async () => ensureStream(await connected()),
+    readLog: async (subject) => {
+      const stored = await unavailable(readRecords(await connected(), logStream, subject, `operator-${randomUUID()}`));
+      return { records: stored.map(({ record }) => record), lastSequence: stored.at(-1)?.sequence ?? 0 };
+    },
+    purge: async (subject) => {
+      const manager = await (await connected()).jetstreamManager({ timeout: patience, checkAPI: false });
+      await unavailable(manager.streams.purge(logStream, { filter: subject }));
+    },
+    onActivity: (callback) => {
+      for (const kind of ["session", "evaluation"] as const) subscribe(`rune.${kind}.*`, (subject) => callback(kind, lastToken(subject)));
+    },
+    onProgress: (callback) =>
+      subscribe("rune.progress.*", (subject, data) => {
+        const parsed = progress.safeParse(parseJSON(data));
+        if (parsed.success) callback(lastToken(subject), parsed.data);
+      }),
+    healthy: async () => {
+      const check = within(connecting, 2_000, "NATS is away").then((connection) => within(connection.flush(), 2_000, "NATS is away"));
+      return (
+        !closing &&
+        (await check.then(
+          () => true,
+          () => false,
+        ))
+      );
+    },
+    close: async () => {
+      closing = true;
+      const closed = connecting.then((connection) => connection.close()).catch(() => undefined);
+      await Promise.race([closed, new Promise((resolve) => setTimeout(resolve, 1_000).unref())]);
+    },
+  };
+}
+
+async function ensureStream(connection: NatsConnection): Promise<void> {
+  const manager = await unavailable(connection.jetstreamManager({ timeout: patience, checkAPI: false }));
+  const config = {
+    name: logStream,
+    subjects,
+    storage: StorageType.File,
+    retention: RetentionPolicy.Limits,
+    discard: DiscardPolicy.Old,
+    max_age: thirtyDays,
+    duplicate_window: nanos(2 * 60 * 1000),
+    allow_direct: true,
+    num_replicas: 1,
+  };
+  const exists = await manager.streams.info(logStream).then(
+    () => true,
+    () => false,
+  );
+  await unavailable(exists ? manager.streams.update(logStream, config) : manager.streams.add(config));
+}
+
+/** Whatever fails while talking to NATS is worth another try for the operator, which reconciles again anyway. */
+async function unavailable<T>(work: Promise<T>): Promise<T> {
+  try {
+    return await work;
+  } catch (cause) {
+    throw new NatsUnavailable(`NATS did not do what was asked: ${(cause as Error).message}`, { cause });
+  }
+}
+
+async function within<T>(work: Promise<T>, milliseconds: number, message: string): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new NatsUnavailable(message)), milliseconds);
+  });
+  return await Promise.race([work, late]).finally(() => clearTimeout(timer));
+}
+
+function lastToken(subject: string): string {
+  return subject.slice(subject.lastIndexOf(".") + 1);
+}

@@ -1,0 +1,105 @@
+import { mediaType } from "@rune/crds/contracts/artifact";
+import { Transient } from "../http/retry.ts";
+import type { Blob } from "./blob.ts";
+import { ArtifactMissing, RegistryUnavailable } from "./errors.ts";
+import { isSameOrigin, locationOf, type RegistryAnswer, type RegistryHttp } from "./http.ts";
+
+const mebibyte = 1024 * 1024;
+const chunkBytes = 16 * mebibyte;
+export const shortTimeout = 30_000;
+/** Files may come at 1 MiB/s; slower is broken. */
+export const transferTimeout = (bytes: number) => 60_000 + Math.ceil(bytes / mebibyte) * 1000;
+
+const created = 201;
+/** What some registries answer for 201; it counts once the content is found. */
+const alsoStored = [200, 202, 204];
+/** What an upload session answers that its registry has forgotten, or whose offset it sees otherwise. */
+const sessionGone = [400, 404, 416];
+const octets = { "content-type": "application/octet-stream" };
+
+/** Whether the registry has a blob or a manifest. None of its bytes are fetched, unless it knows no HEAD. */
+export async function exists(http: RegistryHttp, repository: string, kind: "manifests" | "blobs", digest: string): Promise<boolean> {
+  const asking = { url: http.path(repository, kind, digest), headers: { accept: mediaType.manifest }, timeoutMilliseconds: shortTimeout };
+  const answer = await http.exchange({ method: "HEAD", ...asking });
+  if (answer.status === 404) return false;
+  const what = `${repository}@${digest}`;
+  if (answer.status === 405) return await http.download({ method: "GET", ...asking }, what, async () => true).catch(falseIfMissing);
+  http.expect(answer, [200], what);
+  return true;
+}
+
+function falseIfMissing(error: unknown): boolean {
+  if (error instanceof ArtifactMissing) return false;
+  throw error;
+}
+
+/**
+ * One try of an upload: looks whether the blob is there, opens a session, and sends everything. Throws `Transient` where the session is
+ * gone: the next try looks again and opens another.
+ */
+export async function upload(http: RegistryHttp, repository: string, blob: Blob): Promise<void> {
+  const what = `${repository}@${blob.digest}`;
+  if (await exists(http, repository, "blobs", blob.digest)) return;
+  let location = await open(http, repository, what);
+  const single = blob.size <= chunkBytes;
+  for (let offset = 0; !single && offset < blob.size; offset += chunkBytes) {
+    const body = await blob.read(offset, Math.min(chunkBytes, blob.size - offset));
+    const headers = { ...octets, "content-range": `${offset}-${offset + body.length - 1}` };
+    const answer = await http.exchange({
+      method: "PATCH",
+      url: location,
+      headers,
+      body,
+      timeoutMilliseconds: transferTimeout(body.length),
+    });
+    inSession(http, answer, [202, 204], what);
+    location = locationOf(answer.url, answer.headers) ?? location;
+  }
+  const url = `${location}${location.includes("?") ? "&" : "?"}digest=${encodeURIComponent(blob.digest)}`;
+  const body = single ? await blob.read(0, blob.size) : Buffer.alloc(0);
+  // Closing an upload makes the registry hash it all once more.
+  const end = await http.exchange({ method: "PUT", url, headers: octets, body, timeoutMilliseconds: transferTimeout(blob.size) });
+  inSession(http, end, [created, ...alsoStored], what);
+  if (end.status !== created && !(await exists(http, repository, "blobs", blob.digest))) throw notThereYet(end, what);
+}
+
+/** The URL of a new upload session. */
+async function open(http: RegistryHttp, repository: string, what: string): Promise<string> {
+  const url = `${http.path(repository, "blobs", "uploads")}/`;
+  const answer = await http.exchange({ method: "POST", url, timeoutMilliseconds: shortTimeout });
+  if (answer.status === 404)
+    throw new RegistryUnavailable(`the registry takes no uploads to ${repository} (404); create that repository, or its project`);
+  http.expect(answer, [202], what);
+  const location = locationOf(answer.url, answer.headers);
+  if (!location) throw new RegistryUnavailable(`the registry opened an upload to ${repository} without saying where (no Location header)`);
+  return location;
+}
+
+function inSession(http: RegistryHttp, answer: RegistryAnswer, expected: readonly number[], what: string): void {
+  // Addresses on other hosts are good for a while; the registry gives a new one.
+  const expired = (answer.status === 401 || answer.status === 403) && !isSameOrigin(answer.url, http.url);
+  if (expired || sessionGone.includes(answer.status))
+    throw new Transient(`the registry no longer knows the upload session of ${what} (${wordsOf(answer)})`, { status: answer.status });
+  http.expect(answer, expected, what);
+}
+
+/** One try to store a manifest under its digest or a tag; blobs that the registry doesn't see yet are worth another. */
+export async function putManifest(http: RegistryHttp, repository: string, reference: string, bytes: Buffer, digest: string): Promise<void> {
+  const what = `${repository}${reference === digest ? "@" : ":"}${reference}`;
+  if (reference === digest && (await exists(http, repository, "manifests", digest))) return;
+  const answer = await http.exchange({
+    method: "PUT",
+    url: http.path(repository, "manifests", reference),
+    headers: { "content-type": mediaType.manifest },
+    body: bytes,
+    timeoutMilliseconds: shortTimeout,
+  });
+  if (answer.status === 400 || answer.status === 404) throw new Transient(`the registry refused the manifest ${what}: ${wordsOf(answer)}`);
+  http.expect(answer, [created, ...alsoStored], what);
+  if (answer.status !== created && !(await exists(http, repository, "manifests", digest))) throw notThereYet(answer, what);
+}
+
+const notThereYet = ({ status }: RegistryAnswer, what: string) =>
+  new Transient(`the registry answered ${status} for ${what} and doesn't have it yet`);
+
+const wordsOf = ({ status, body }: RegistryAnswer) => `${status} ${body.toString("utf8").slice(0, 200)}`.trim();

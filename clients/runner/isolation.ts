@@ -1,0 +1,108 @@
+import { connect } from "node:net";
+import type { AgentJob } from "@rune/crds/contracts/agent";
+import { exit } from "@rune/crds/contracts/pod";
+import type { Isolation } from "@rune/crds/fields/isolation";
+import { type Clock, systemClock } from "../clock.ts";
+import { PodFailure } from "../pod/pod.ts";
+
+type ProbeTargets = AgentJob["sandbox"]["probeTargets"];
+type Probe = Isolation["probes"][number];
+
+/** The pod itself can't reach what it must reach, so a sandbox that can't reach it either would prove nothing. Worth another try later. */
+export class ControlUnreachable extends Error {
+  override readonly name = "ControlUnreachable";
+}
+
+export type Proof = {
+  targets: ProbeTargets;
+  /** asks the sandbox to try to break out */
+  probe(targets: ProbeTargets): Promise<Pick<Isolation, "verified" | "probes">>;
+  /** whether `host:port` accepts a TCP connection from here */
+  reach?(address: string): Promise<boolean>;
+  clock?: Clock;
+  signal?: AbortSignal;
+};
+
+/** How often the positive control is tried: a new endpoint or network policy needs a moment. */
+const controlAttempts = 60;
+const betweenControls = 1000;
+/** How often the proof is tried, over about a minute: a policy may be enforced seconds late, and a busy node be too slow for a probe. */
+const proofAttempts = 7;
+const betweenProofs = 10_000;
+
+/**
+ * Proof of isolation before the first untrusted line runs. First the positive control: canary and model server are reached from here, so
+ * they are there to be reached. Then the sandbox probes itself, by network policy alone (layer 1) and by process locks alone (layer 2).
+ * Verified is only a proof with both layers in it and no failed probe; the sandbox's own verdict can only lower that.
+ * What isn't proven is tried again whole, a few times; the last answer counts. Throws ControlUnreachable, and what `probe` throws.
+ */
+export async function proveIsolation(proof: Proof): Promise<Isolation> {
+  const clock = proof.clock ?? systemClock;
+  for (let attempt = 1; ; attempt++) {
+    const isolation = await proveOnce(proof, clock);
+    if (isolation.verified || attempt === proofAttempts) return isolation;
+    await clock.wait(betweenProofs, proof.signal);
+  }
+}
+
+async function proveOnce(proof: Proof, clock: Clock): Promise<Isolation> {
+  const controls = await Promise.all([
+    control(proof, clock, "canary from this pod", proof.targets.canary),
+    control(proof, clock, "model server from this pod", proof.targets.modelServer),
+  ]);
+  const answer = await proof.probe(proof.targets);
+  const probes = [...controls, ...answer.probes].slice(0, 64);
+  return { verified: answer.verified && isComplete(answer.probes), probes, time: new Date(clock.now()).toISOString() };
+}
+
+/** Whether the sandbox's probes cover both layers and none failed. */
+export function isComplete(probes: readonly Probe[]): boolean {
+  const layers = new Set(probes.filter((probe) => probe.expected === "Blocked").map((probe) => probe.layer));
+  return layers.has(1) && layers.has(2) && failedProbes(probes).length === 0;
+}
+
+/** Probes that answered otherwise than a safe sandbox must. One that expects neither only informs. */
+function failedProbes(probes: readonly Probe[]): Probe[] {
+  return probes.filter(
+    ({ expected, observed }) => (expected === "Blocked" && observed !== "Blocked") || (expected === "Reached" && observed !== "Reached"),
+  );
+}
+
+/** What a pod ends with when its sandbox isn't proven to be isolated; nothing for a proof. */
+export function isolationFailure({ verified, probes }: Isolation, epoch: number): PodFailure | undefined {
+  if (verified) return undefined;
+  const failed = failedProbes(probes).map((probe) => `${probe.name} (layer ${probe.layer})`);
+  return new PodFailure(
+    exit.badInput,
+    "IsolationUnproven",
+    `the sandbox of epoch ${epoch} isn't proven to be isolated: ${failed.join(", ") || "its proof lacks a layer"}; no program was run. Correct what lets these through, then start anew`,
+  );
+}
+
+/** Whether `host:port` accepts a TCP connection within three seconds. */
+export async function reachesTCP(address: string): Promise<boolean> {
+  const colon = address.lastIndexOf(":");
+  const host = address.slice(0, colon).replace(/^\[|\]$/g, "");
+  return await new Promise((resolve) => {
+    const socket = connect({ host, port: Number(address.slice(colon + 1)), timeout: 3000 });
+    const answer = (reached: boolean) => {
+      socket.destroy();
+      resolve(reached);
+    };
+    socket.once("connect", () => answer(true));
+    socket.once("timeout", () => answer(false));
+    socket.once("error", () => answer(false));
+  });
+}
+
+async function control(proof: Proof, clock: Clock, name: string, address: string): Promise<Probe> {
+  const reach = proof.reach ?? reachesTCP;
+  for (let attempt = 1; !(await reach(address)); attempt++) {
+    if (attempt === controlAttempts)
+      throw new ControlUnreachable(
+        `this pod could not reach ${address} (${name}) in ${controlAttempts} attempts, so nothing can be proven about the sandbox; see whether it runs and whether a network policy keeps this pod from it`,
+      );
+    await clock.wait(betweenControls, proof.signal);
+  }
+  return { name, layer: 1, expected: "Reached", observed: "Reached" };
+}

@@ -1,0 +1,99 @@
+import { evaluationSubject, inboxPrefix, logConsumer, logStream, sessionSubject } from "@rune/crds/contracts/session-log";
+import { progressSubject } from "@rune/crds/contracts/trainer";
+import { decode, encodeAccount, encodeOperator, encodeUser, fmtCreds } from "nats-jwt";
+import { createAccount, createOperator, createUser, fromSeed } from "nkeys.js";
+
+/** What the server trusts, and the seed that signs users. The operator's own seed is thrown away: accounts never change. */
+export type NatsAuthority = { operatorJWT: string; accountJWT: string; accountSeed: string; systemJWT: string };
+
+export type NatsUser = {
+  accountSeed: string;
+  name: string;
+  publish: string[];
+  subscribe: string[];
+  /** lifetime; the server closes the connection at its end */
+  seconds?: number;
+  /** milliseconds since the epoch */
+  now?: number;
+};
+
+const unlimited = { subs: -1, data: -1, payload: -1, imports: -1, exports: -1, wildcards: true, conn: -1, leaf: 0, disallow_bearer: true };
+const jetStream = { mem_storage: -1, disk_storage: -1, streams: -1, consumer: -1 };
+
+/** A NATS operator, the account of Rune with JetStream, and the system account. */
+export async function generateNatsAuthority(): Promise<NatsAuthority> {
+  const [operator, account, system] = [createOperator(), createAccount(), createAccount()];
+  return {
+    operatorJWT: await encodeOperator("rune", operator, { system_account: system.getPublicKey() }),
+    accountJWT: await encodeAccount("rune", account, { limits: { ...unlimited, ...jetStream } }, { signer: operator }),
+    accountSeed: new TextDecoder().decode(account.getSeed()),
+    systemJWT: await encodeAccount("system", system, { limits: unlimited }, { signer: operator }),
+  };
+}
+
+/** The part of the server's configuration that says whom it trusts. */
+export function natsAuthConfig(authority: Omit<NatsAuthority, "accountSeed">): string {
+  const accounts = [authority.accountJWT, authority.systemJWT].map((jwt) => ({ id: decode(jwt).sub, jwt }));
+  return [
+    `operator: ${authority.operatorJWT}`,
+    `system_account: ${accounts[1]?.id}`,
+    "resolver: MEMORY",
+    "resolver_preload: {",
+    ...accounts.map(({ id, jwt }) => `  ${id}: ${jwt}`),
+    "}",
+    "",
+  ].join("\n");
+}
+
+/** The text of a `.creds` file for a new user that may publish and subscribe to these subjects and nothing else. */
+export async function natsUser(user: NatsUser): Promise<string> {
+  const key = createUser();
+  const now = Math.floor((user.now ?? Date.now()) / 1000);
+  const permissions = { pub: { allow: user.publish, deny: [] }, sub: { allow: user.subscribe, deny: [] } };
+  const limits = { subs: -1, data: -1, payload: -1 };
+  const token = await encodeUser(
+    user.name,
+    key,
+    fromSeed(new TextEncoder().encode(user.accountSeed)),
+    { ...permissions, ...limits },
+    user.seconds === undefined ? {} : { exp: now + Math.ceil(user.seconds) },
+  );
+  return new TextDecoder().decode(fmtCreds(token, key));
+}
+
+/** The operator's own user: everything in the account, without an end. */
+export async function operatorCredentials(accountSeed: string): Promise<string> {
+  return await natsUser({ accountSeed, name: "operator", publish: [">"], subscribe: [">"] });
+}
+
+type Lifetime = { accountSeed: string; uid: string; seconds: number; now?: number };
+
+/** Credentials of a session's agent: append to its own log, read it, say how far it is. */
+export async function sessionUser(input: Lifetime): Promise<string> {
+  return await logUser(sessionSubject(input.uid), input);
+}
+
+/** Credentials of an evaluation's evaluator: append to its own log, read it, say how far it is. */
+export async function evaluationUser(input: Lifetime): Promise<string> {
+  return await logUser(evaluationSubject(input.uid), input);
+}
+
+/** Credentials of a trainer: say how far it is. */
+export async function progressUser(input: Lifetime): Promise<string> {
+  const { uid, ...rest } = input;
+  return await natsUser({ ...rest, name: `progress-${uid}`, publish: [progressSubject(uid)], subscribe: [`${inboxPrefix(uid)}.>`] });
+}
+
+async function logUser(subject: string, input: Lifetime): Promise<string> {
+  const { uid, ...rest } = input;
+  const consumer = `${logStream}.${logConsumer(uid)}`;
+  const publish = [
+    subject,
+    progressSubject(uid),
+    `$JS.API.CONSUMER.CREATE.${consumer}.${subject}`,
+    `$JS.API.CONSUMER.MSG.NEXT.${consumer}`,
+    `$JS.API.CONSUMER.INFO.${consumer}`,
+    `$JS.API.CONSUMER.DELETE.${consumer}`,
+  ];
+  return await natsUser({ ...rest, name: subject, publish, subscribe: [`${inboxPrefix(uid)}.>`] });
+}
