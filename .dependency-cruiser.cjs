@@ -12,6 +12,7 @@ const every = [...Object.keys(rooms), "operator", "cluster", "examples", "test",
 /** Folders of a room, each of which may import those before it. */
 const layers = {
   "kopf-ts/src": ["core", "api", "cache", "outcome", "engine", "handlers", "testing"],
+  controllers: ["shared", "evidence", "pods", "epochs"],
   crds: ["words", "fields", "kinds", "contracts", "generate", "testing"],
 };
 const kinds = ["adapter", "model-server", "training-run", "agent-session", "evaluation", "environment-check", "evolution-generation"];

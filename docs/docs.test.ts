@@ -180,7 +180,7 @@ function pagesOfReasons(): Record<string, string[]> {
     "docs/kinds/evolutiongeneration.md": ["controllers/evolution-generation/reasons.ts"],
     "docs/kinds/evaluation.md": ["controllers/evaluation/reasons.ts"],
     "docs/kinds/trainingrun.md": ["controllers/training-run/reasons.ts"],
-    "docs/kinds": ["controllers/reasons.ts"],
+    "docs/kinds": ["controllers/shared/reasons.ts"],
   };
 }
 

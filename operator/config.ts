@@ -1,5 +1,5 @@
 import { readFile } from "node:fs/promises";
-import { type OperatorConfig, operatorConfig } from "@rune/controllers/config";
+import { type OperatorConfig, operatorConfig } from "@rune/controllers/shared/config";
 import type { LogLevel } from "kopf-ts";
 import { parse } from "yaml";
 import { z } from "zod";

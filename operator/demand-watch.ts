@@ -1,6 +1,6 @@
 import { type Clock, systemClock } from "@rune/clients/clock";
 import type { LoaderClient } from "@rune/clients/loader/loader";
-import type { LoaderAddress } from "@rune/controllers/context";
+import type { LoaderAddress } from "@rune/controllers/shared/services";
 
 type Followed = { wake: () => void; until: number };
 

@@ -1,11 +1,11 @@
-import { register as adapter } from "@rune/controllers/adapter/reconcile";
-import { register as agentSession } from "@rune/controllers/agent-session/reconcile";
-import type { Services } from "@rune/controllers/context";
-import { register as environmentCheck } from "@rune/controllers/environment-check/reconcile";
-import { register as evaluation } from "@rune/controllers/evaluation/reconcile";
-import { register as evolutionGeneration } from "@rune/controllers/evolution-generation/reconcile";
-import { register as modelServer } from "@rune/controllers/model-server/reconcile";
-import { register as trainingRun } from "@rune/controllers/training-run/reconcile";
+import { register as adapter } from "@rune/controllers/adapter/controller";
+import { register as agentSession } from "@rune/controllers/agent-session/controller";
+import { register as environmentCheck } from "@rune/controllers/environment-check/controller";
+import { register as evaluation } from "@rune/controllers/evaluation/controller";
+import { register as evolutionGeneration } from "@rune/controllers/evolution-generation/controller";
+import { register as modelServer } from "@rune/controllers/model-server/controller";
+import type { Services } from "@rune/controllers/shared/services";
+import { register as trainingRun } from "@rune/controllers/training-run/controller";
 import type { Manager } from "kopf-ts";
 
 /** Every controller of the operator. */

@@ -1,5 +1,5 @@
 import type { OperatorNats } from "@rune/clients/nats/nats";
-import type { Notice } from "@rune/controllers/context";
+import type { Notice } from "@rune/controllers/shared/services";
 import type { Progress } from "@rune/crds/contracts/trainer";
 import { services as serviceResource, TerminalError } from "kopf-ts";
 import { FakeApiServer } from "kopf-ts/testing";

@@ -1,5 +1,5 @@
 import { readFile } from "node:fs/promises";
-import type { Services } from "@rune/controllers/context";
+import type { Services } from "@rune/controllers/shared/services";
 import { taskSet } from "@rune/crds/contracts/task-set";
 
 /** The task sets that were put beside the program when its image was built, each `<name>.json`; each is read once. */

@@ -1,7 +1,7 @@
 import { ArtifactMissing, artifactDigest, type Push } from "@rune/clients/registry/registry";
 import { taskSetFile } from "@rune/clients/tasks/task-set";
-import type { Services } from "@rune/controllers/context";
-import { register } from "@rune/controllers/evolution-generation/reconcile";
+import { register } from "@rune/controllers/evolution-generation/controller";
+import type { Services } from "@rune/controllers/shared/services";
 import { config } from "@rune/controllers/testing/objects";
 import { Client, Manager, silentLogger, staticCredentials } from "kopf-ts";
 import { mediaType } from "../../crds/contracts/artifact.ts";

@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { helmPath } from "@rune/cluster/tools";
-import { operatorConfig } from "@rune/controllers/config";
+import { operatorConfig } from "@rune/controllers/shared/config";
 import { kinds } from "@rune/crds/kinds/kinds";
 import { beforeAll, describe, expect, test } from "vitest";
 import { parse, parseAllDocuments, stringify } from "yaml";

@@ -2,9 +2,9 @@ import { isDeepStrictEqual } from "node:util";
 import { type AdapterConfig, mediaType } from "@rune/crds/contracts/artifact";
 import type { Adapter } from "@rune/crds/kinds/adapter";
 import { isTrue } from "kopf-ts";
-import type { Check } from "../check.ts";
-import { Reason } from "../reasons.ts";
-import { foreignRepository } from "../tenancy.ts";
+import type { Check } from "../shared/check.ts";
+import { Reason } from "../shared/reasons.ts";
+import { foreignRepository } from "../shared/tenancy.ts";
 import type { World } from "./world.ts";
 
 const referenceOf = ({ spec }: Adapter) => `${spec.artifact.repository}@${spec.artifact.digest}`;

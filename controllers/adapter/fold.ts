@@ -1,8 +1,8 @@
 import type { Evidence } from "@rune/crds/contracts/evidence";
 import type { Scope } from "@rune/crds/fields/scope";
 import { type Adapter, mostEvidence } from "@rune/crds/kinds/adapter";
-import { intervalOf } from "../interval.ts";
-import { sameScope, sameTasks } from "../scope.ts";
+import { intervalOf } from "../evidence/interval.ts";
+import { sameScope, sameTasks } from "../shared/scope.ts";
 
 export type Status = NonNullable<Adapter["status"]>;
 type Fitness = NonNullable<Status["fitness"]>;

@@ -4,7 +4,7 @@ import type { Evidence } from "@rune/crds/contracts/evidence";
 import type { Adapter } from "@rune/crds/kinds/adapter";
 import { annotation } from "@rune/crds/words/labels";
 import { timestamp } from "kopf-ts";
-import { shortDigest } from "../names.ts";
+import { shortDigest } from "../shared/names.ts";
 import type { Status } from "./fold.ts";
 
 /** What a person said by an annotation. In one namespace the same words count once, for ever; other words count again. */

@@ -7,11 +7,11 @@ import { apiVersion } from "@rune/crds/words/group";
 import { type Condition, getCondition, isControlledBy, isTrue, type KubeObject } from "kopf-ts";
 import type { FakeApiServer } from "kopf-ts/testing";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
-import type { Services } from "../context.ts";
-import { agentSessions, modelServers, trainingRuns } from "../resources.ts";
+import { agentSessions, modelServers, trainingRuns } from "../shared/resources.ts";
+import type { Services } from "../shared/services.ts";
 import { Interrupted, type Story, strikes } from "../testing/interrupted.ts";
 import { baseDigest, condition, config, metadata, modelServer } from "../testing/objects.ts";
-import { register } from "./reconcile.ts";
+import { register } from "./controller.ts";
 
 /** From a log that ends solved to what came of learning from it, interrupted after each write, before it or after it was carried out. */
 const task = { id: "t", description: "d", tests: "assert f() == 1", entryPoint: "f" };

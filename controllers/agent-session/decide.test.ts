@@ -5,10 +5,10 @@ import { type AgentSession, agentSession } from "@rune/crds/kinds/agent-session"
 import type { ModelServer } from "@rune/crds/kinds/model-server";
 import type { Outcome } from "kopf-ts";
 import { describe, expect, it } from "vitest";
+import { mayStillWrite } from "../epochs/worker.ts";
 import { aCondition, aJob, aPod, aSession, now } from "../testing/builders.ts";
 import { config, digestOf } from "../testing/objects.ts";
 import { aSessionWorld, servedBase as baseDigest, logOf, aServer as server } from "../testing/session-world.ts";
-import { mayStillWrite } from "../worker.ts";
 import { decide } from "./decide.ts";
 import { endingOf } from "./ending.ts";
 import { trajectoryOf } from "./log.ts";

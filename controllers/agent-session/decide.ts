@@ -1,9 +1,6 @@
 import type { Trajectory } from "@rune/crds/contracts/trajectory";
 import type { AgentSession } from "@rune/crds/kinds/agent-session";
 import { failed, isTerminal, isTrue, type KubeObject, type Outcome, progressing, succeeded, timestamp, unchanged, waiting } from "kopf-ts";
-import { brief } from "../brief.ts";
-import { blocked, type Check, firstOf, repairSeconds } from "../check.ts";
-import type { OperatorConfig } from "../config.ts";
 import {
   beginEpoch,
   epochStep,
@@ -14,17 +11,20 @@ import {
   proofTargetMissing,
   suspended,
   working,
-} from "../epoch.ts";
-import { finished } from "../finished.ts";
-import { isolationVerified } from "../isolation.ts";
-import { Reason } from "../reasons.ts";
-import { requirementsMet } from "../requires.ts";
-import { libraryMissing, sandboxObjects } from "../sandbox.ts";
-import { adapterOn, isServed } from "../serving.ts";
+} from "../epochs/epoch.ts";
+import { isolationVerified } from "../epochs/isolation.ts";
+import { libraryMissing, sandboxObjects } from "../epochs/sandbox.ts";
+import { brief } from "../shared/brief.ts";
+import { blocked, type Check, firstOf, repairSeconds } from "../shared/check.ts";
+import type { OperatorConfig } from "../shared/config.ts";
+import { finished } from "../shared/ended.ts";
+import { Reason } from "../shared/reasons.ts";
+import { requirementsMet } from "../shared/requires.ts";
+import { adapterOn, isServed } from "../shared/serving.ts";
 import { deadlineOf } from "./ending.ts";
-import { agentObjects } from "./job.ts";
 import { hypernetworkFits, learningAtEnd, learnOn, stillLearns } from "./learning.ts";
 import { trajectoryOf } from "./log.ts";
+import { agentObjects } from "./manifests.ts";
 import { SessionReason } from "./reasons.ts";
 import { chooseAdapter } from "./retrieval.ts";
 import type { World } from "./world.ts";

@@ -1,6 +1,6 @@
 import type { AgentSession } from "@rune/crds/kinds/agent-session";
-import { lossesWith, mostLosses } from "../epoch.ts";
-import type { WorkerState } from "../worker.ts";
+import { lossesWith, mostLosses } from "../epochs/epoch.ts";
+import type { WorkerState } from "../epochs/worker.ts";
 import { SessionReason } from "./reasons.ts";
 import type { LogState, World } from "./world.ts";
 

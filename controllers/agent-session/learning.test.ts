@@ -3,7 +3,7 @@ import { methodOf } from "@rune/crds/kinds/methods";
 import { type TrainingRun, trainingRun } from "@rune/crds/kinds/training-run";
 import { nextStatus } from "kopf-ts";
 import { describe, expect, it } from "vitest";
-import { generatedName } from "../names.ts";
+import { generatedName } from "../shared/names.ts";
 import { aCondition, aRun, aSession, now } from "../testing/builders.ts";
 import { config, digestOf } from "../testing/objects.ts";
 import { aSessionWorld, logOf, servedBase } from "../testing/session-world.ts";

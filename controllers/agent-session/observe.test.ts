@@ -1,6 +1,6 @@
 import type { Cache, Context, Resource } from "kopf-ts";
 import { expect, it } from "vitest";
-import type { Services } from "../context.ts";
+import type { Services } from "../shared/services.ts";
 import { aCondition, aSession, now } from "../testing/builders.ts";
 import { observe } from "./observe.ts";
 

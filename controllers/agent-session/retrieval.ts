@@ -1,7 +1,7 @@
 import type { Adapter } from "@rune/crds/kinds/adapter";
 import type { AgentSession } from "@rune/crds/kinds/agent-session";
-import { isChampionScore, isEligible, type Ranked, rankedFor, reasonAgainst } from "../retrieval.ts";
-import { scopeWords } from "../scope.ts";
+import { isChampionScore, isEligible, type Ranked, rankedFor, reasonAgainst } from "../shared/retrieval.ts";
+import { scopeWords } from "../shared/scope.ts";
 import { SessionReason as Reason } from "./reasons.ts";
 
 type Choice = NonNullable<NonNullable<AgentSession["status"]>["adapter"]>;

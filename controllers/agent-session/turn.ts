@@ -1,7 +1,7 @@
 import type { AgentSession } from "@rune/crds/kinds/agent-session";
 import type { ModelServer } from "@rune/crds/kinds/model-server";
 import { isTerminal } from "kopf-ts";
-import { adapterOn, isServed } from "../serving.ts";
+import { adapterOn, isServed } from "../shared/serving.ts";
 
 /** Whether it is a session's turn, and what keeps it waiting otherwise. */
 export type Turn = { mine: true } | { mine: false; working: number; limit: number; before: number };

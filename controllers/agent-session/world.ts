@@ -3,9 +3,9 @@ import type { Adapter } from "@rune/crds/kinds/adapter";
 import type { AgentSession } from "@rune/crds/kinds/agent-session";
 import type { ModelServer } from "@rune/crds/kinds/model-server";
 import type { TrainingRun } from "@rune/crds/kinds/training-run";
-import type { EpochWorld } from "../epoch.ts";
-import type { ObservedRequirement } from "../requires.ts";
-import type { ProbeTargets } from "../sandbox.ts";
+import type { EpochWorld } from "../epochs/epoch.ts";
+import type { ProbeTargets } from "../epochs/sandbox.ts";
+import type { ObservedRequirement } from "../shared/requires.ts";
 import type { LogSummary } from "./log.ts";
 import type { Turn } from "./turn.ts";
 

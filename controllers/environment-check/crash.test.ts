@@ -3,12 +3,12 @@ import { apiVersion } from "@rune/crds/words/group";
 import { type DynamicObject, isTrue, jobs, type KubeObject, nodes } from "kopf-ts";
 import type { FakeApiServer } from "kopf-ts/testing";
 import { afterEach, expect, it } from "vitest";
-import type { Services } from "../context.ts";
-import { generatedName } from "../names.ts";
-import { adapters, environmentChecks, modelServers } from "../resources.ts";
+import { generatedName } from "../shared/names.ts";
+import { adapters, environmentChecks, modelServers } from "../shared/resources.ts";
+import type { Services } from "../shared/services.ts";
 import { Interrupted, type Story, strikes } from "../testing/interrupted.ts";
 import { baseDigest, condition, config, digestOf, modelServer } from "../testing/objects.ts";
-import { register } from "./reconcile.ts";
+import { register } from "./controller.ts";
 
 /** A whole check against an API server, interrupted after each of its writes, before it or after it was carried out. */
 const key = (name: string) => ({ namespace: "default", name });

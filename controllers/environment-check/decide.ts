@@ -11,18 +11,18 @@ import {
   unchanged,
   waiting,
 } from "kopf-ts";
-import { isResolved } from "../base-model.ts";
-import { brief } from "../brief.ts";
-import { blocked, type Check, firstOf, repairSeconds } from "../check.ts";
-import type { OperatorConfig } from "../config.ts";
-import { finished } from "../finished.ts";
-import { Reason } from "../reasons.ts";
-import { requirementsMet } from "../requires.ts";
-import { adapterOn, detailOf, isServed } from "../serving.ts";
-import { foreignRepository } from "../tenancy.ts";
-import { hasEnded } from "../worker.ts";
+import { hasEnded } from "../epochs/worker.ts";
+import { isResolved } from "../pods/base-model.ts";
+import { brief } from "../shared/brief.ts";
+import { blocked, type Check, firstOf, repairSeconds } from "../shared/check.ts";
+import type { OperatorConfig } from "../shared/config.ts";
+import { finished } from "../shared/ended.ts";
+import { Reason } from "../shared/reasons.ts";
+import { requirementsMet } from "../shared/requires.ts";
+import { adapterOn, detailOf, isServed } from "../shared/serving.ts";
+import { foreignRepository } from "../shared/tenancy.ts";
 import { known, newFindings, nodesDone, wantedChecks } from "./findings.ts";
-import { adapterOf, askObjects, nodeObjects, serverOf } from "./job.ts";
+import { adapterOf, askObjects, nodeObjects, serverOf } from "./manifests.ts";
 import { resultOf, wantedOfNode } from "./nodes.ts";
 import { CheckReason } from "./reasons.ts";
 import type { World } from "./world.ts";

@@ -1,8 +1,8 @@
 import type { CheckName, CheckResult, EnvironmentCheck, NodeCheck, NodeStatus } from "@rune/crds/kinds/environment-check";
 import { mostNodes, nodeChecks } from "@rune/crds/kinds/environment-check";
 import type { DynamicObject } from "kopf-ts";
-import type { OperatorConfig } from "../config.ts";
-import type { Toleration } from "../manifest.ts";
+import type { Toleration } from "../pods/manifest.ts";
+import type { OperatorConfig } from "../shared/config.ts";
 
 type GPUs = Pick<OperatorConfig, "gpuResourceName">;
 interface Taint {

@@ -1,9 +1,9 @@
 import { exit, failure } from "@rune/crds/contracts/pod";
 import type { DynamicObject } from "kopf-ts";
-import type { Blocker } from "../check.ts";
-import { endOf } from "../main-container.ts";
-import { podsOf } from "../trouble.ts";
-import { parseJSON, type SeenWorker, workerState } from "../worker.ts";
+import { parseJSON, type SeenWorker, workerState } from "../epochs/worker.ts";
+import { endOf } from "../pods/main-container.ts";
+import { podsOf } from "../pods/problems.ts";
+import type { Blocker } from "../shared/check.ts";
 
 /** Where the program of a Job runs in its pod. */
 export const container = "environment";

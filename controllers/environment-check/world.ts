@@ -2,8 +2,8 @@ import type { Adapter } from "@rune/crds/kinds/adapter";
 import type { EnvironmentCheck, NodeStatus } from "@rune/crds/kinds/environment-check";
 import type { ModelServer } from "@rune/crds/kinds/model-server";
 import type { DynamicObject } from "kopf-ts";
-import type { BaseState } from "../base-model.ts";
-import type { ObservedRequirement } from "../requires.ts";
+import type { BaseState } from "../pods/base-model.ts";
+import type { ObservedRequirement } from "../shared/requires.ts";
 import type { Work } from "./work.ts";
 
 /** Everything that a decision needs, read once. */

@@ -1,10 +1,10 @@
 import type { HeldOutTask } from "@rune/crds/contracts/task-set";
 import type { Adapter } from "@rune/crds/kinds/adapter";
 import { isTerminal, isTrue } from "kopf-ts";
-import type { Blocker } from "../check.ts";
-import { isGenerated } from "../makers.ts";
-import { Reason } from "../reasons.ts";
-import { isEligible } from "../retrieval.ts";
+import type { Blocker } from "../shared/check.ts";
+import { isGenerated } from "../shared/makers.ts";
+import { Reason } from "../shared/reasons.ts";
+import { isEligible } from "../shared/retrieval.ts";
 import { type Assignment, assignedByScope, shuffledAssignment } from "./assign.ts";
 import { batchesOf } from "./batches.ts";
 import { controlOfArm } from "./controls.ts";

@@ -2,7 +2,7 @@ import { canonicalJSON } from "@rune/clients/registry/digest";
 import { below, seeded } from "@rune/clients/statistics/random";
 import type { HeldOutTask } from "@rune/crds/contracts/task-set";
 import type { Adapter } from "@rune/crds/kinds/adapter";
-import { rankedFor } from "../retrieval.ts";
+import { rankedFor } from "../shared/retrieval.ts";
 
 /** Id of a task → name of the adapter that answers it. Tasks without one are answered by the base. */
 export type Assignment = Record<string, string>;

@@ -1,7 +1,7 @@
 import type { EvaluatorJob } from "@rune/crds/contracts/evaluator";
 import type { Adapter } from "@rune/crds/kinds/adapter";
 import type { Evaluation } from "@rune/crds/kinds/evaluation";
-import { isGenerated, makerOf, type Runs } from "../makers.ts";
+import { isGenerated, makerOf, type Runs } from "../shared/makers.ts";
 
 export type Control = NonNullable<EvaluatorJob["arms"][number]["control"]>;
 

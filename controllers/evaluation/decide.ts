@@ -1,6 +1,4 @@
 import { failed, isTerminal, isTrue, type KubeObject, type Outcome, progressing, timestamp, unchanged, waiting } from "kopf-ts";
-import { blocked, type Check, firstOf, repairSeconds } from "../check.ts";
-import type { OperatorConfig } from "../config.ts";
 import {
   beginEpoch,
   epochStep,
@@ -12,20 +10,22 @@ import {
   proofTargetMissing,
   suspended,
   working,
-} from "../epoch.ts";
-import { finished } from "../finished.ts";
-import { planName } from "../names.ts";
-import { Reason } from "../reasons.ts";
-import { requirementsMet } from "../requires.ts";
-import { libraryMissing, sandboxObjects } from "../sandbox.ts";
-import { adapterOn, detailOf, isServed } from "../serving.ts";
-import type { StoreTasks } from "../task-set.ts";
-import { foreignRepository } from "../tenancy.ts";
+} from "../epochs/epoch.ts";
+import { libraryMissing, sandboxObjects } from "../epochs/sandbox.ts";
+import { blocked, type Check, firstOf, repairSeconds } from "../shared/check.ts";
+import type { OperatorConfig } from "../shared/config.ts";
+import { finished } from "../shared/ended.ts";
+import { planName } from "../shared/names.ts";
+import { Reason } from "../shared/reasons.ts";
+import { requirementsMet } from "../shared/requires.ts";
+import { adapterOn, detailOf, isServed } from "../shared/serving.ts";
+import type { StoreTasks } from "../shared/task-set.ts";
+import { foreignRepository } from "../shared/tenancy.ts";
 import { activeServer, deadlineOf, withCompleted } from "./arms.ts";
 import { nameOfUnit, statusOfUnit, type Unit, unitNow, unitsOf } from "./batches.ts";
 import { type StoreEvidence, storing, withMissing } from "./evidence.ts";
 import { foreseen } from "./foreseen.ts";
-import { evaluatorObjects } from "./job.ts";
+import { evaluatorObjects } from "./manifests.ts";
 import { type Plan, type PlannedArm, planConfigMap, planOf } from "./plan.ts";
 import { EvaluationReason } from "./reasons.ts";
 import { record, resultOf, said } from "./record.ts";

@@ -3,7 +3,7 @@ import { Registry } from "@rune/clients/registry/registry";
 import { MemoryRegistry } from "@rune/clients/testing/memory-registry";
 import { mediaType } from "@rune/crds/contracts/artifact";
 import { afterEach, beforeEach, expect, it } from "vitest";
-import type { Services } from "../context.ts";
+import type { Services } from "../shared/services.ts";
 import { anEvaluation, now } from "../testing/builders.ts";
 import { aPlan } from "../testing/evaluation-world.ts";
 import { digestOf } from "../testing/objects.ts";

@@ -1,9 +1,9 @@
 import type { EvaluatorResult } from "@rune/crds/contracts/evaluator";
 import { type Outcome, progressing, timestamp, waiting } from "kopf-ts";
-import type { Services } from "../context.ts";
-import { stateOf } from "../evidence-state.ts";
-import { type MeasuredEvidence, measuredAlone } from "../measured.ts";
-import { Reason } from "../reasons.ts";
+import { type MeasuredEvidence, measuredAlone } from "../evidence/measured.ts";
+import { stateOf } from "../evidence/state.ts";
+import { Reason } from "../shared/reasons.ts";
+import type { Services } from "../shared/services.ts";
 import type { Plan } from "./plan.ts";
 import { EvaluationReason } from "./reasons.ts";
 import { ending, resultOf } from "./record.ts";

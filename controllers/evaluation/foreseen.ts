@@ -1,7 +1,7 @@
 import { smallestGain, varianceSeen } from "@rune/clients/statistics/power";
 import { clustersNeeded, type Evaluation, type Gate } from "@rune/crds/kinds/evaluation";
 import { isTrue, type Outcome } from "kopf-ts";
-import { sameTasks } from "../scope.ts";
+import { sameTasks } from "../shared/scope.ts";
 import { missingControls } from "./controls.ts";
 import type { Plan } from "./plan.ts";
 import { EvaluationReason } from "./reasons.ts";

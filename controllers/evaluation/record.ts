@@ -1,11 +1,11 @@
 import { type EvaluatorResult, evaluatorResult } from "@rune/crds/contracts/evaluator";
 import type { Evaluation } from "@rune/crds/kinds/evaluation";
 import { failed, type Outcome, progressing, succeeded } from "kopf-ts";
-import { livePods } from "../epoch.ts";
-import { intervalOf } from "../interval.ts";
-import { isolationVerified } from "../isolation.ts";
-import { sandboxName } from "../names.ts";
-import { Reason } from "../reasons.ts";
+import { livePods } from "../epochs/epoch.ts";
+import { isolationVerified } from "../epochs/isolation.ts";
+import { intervalOf } from "../evidence/interval.ts";
+import { sandboxName } from "../shared/names.ts";
+import { Reason } from "../shared/reasons.ts";
 import { nameOfUnit, statusOfUnit, type Unit, unitNow, unitsOf } from "./batches.ts";
 import type { Plan } from "./plan.ts";
 import { EvaluationReason } from "./reasons.ts";

@@ -4,11 +4,11 @@ import type { Adapter } from "@rune/crds/kinds/adapter";
 import type { AgentSession } from "@rune/crds/kinds/agent-session";
 import type { Evaluation } from "@rune/crds/kinds/evaluation";
 import type { ModelServer } from "@rune/crds/kinds/model-server";
-import type { EpochWorld } from "../epoch.ts";
-import type { Runs } from "../makers.ts";
-import type { ObservedRequirement } from "../requires.ts";
-import type { ProbeTargets } from "../sandbox.ts";
-import type { TasksState } from "../task-set.ts";
+import type { EpochWorld } from "../epochs/epoch.ts";
+import type { ProbeTargets } from "../epochs/sandbox.ts";
+import type { Runs } from "../shared/makers.ts";
+import type { ObservedRequirement } from "../shared/requires.ts";
+import type { TasksState } from "../shared/task-set.ts";
 import type { Piece } from "./evidence.ts";
 import type { Plan } from "./plan.ts";
 

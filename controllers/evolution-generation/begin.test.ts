@@ -1,6 +1,6 @@
 import { ArtifactMissing } from "@rune/clients/registry/registry";
 import { describe, expect, it } from "vitest";
-import type { Services } from "../context.ts";
+import type { Services } from "../shared/services.ts";
 import { now } from "../testing/builders.ts";
 import { found, reference, setOf } from "../testing/evaluation-world.ts";
 import { aGeneration, anAdapter, decideOn, interval, statusOf, taskSet, text } from "../testing/evolution-world.ts";

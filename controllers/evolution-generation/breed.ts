@@ -1,8 +1,8 @@
 import type { Adapter } from "@rune/crds/kinds/adapter";
 import type { TrainingRun } from "@rune/crds/kinds/training-run";
 import { getCondition, isTrue, type Outcome, progressing, waiting } from "kopf-ts";
-import { failureOf } from "../finished.ts";
-import { Reason } from "../reasons.ts";
+import { failureOf } from "../shared/ended.ts";
+import { Reason } from "../shared/reasons.ts";
 import { evaluationsSpent, hoursSpent, spentOf } from "./budget.ts";
 import { learnsAnew } from "./children.ts";
 import { runOf } from "./manifests.ts";

@@ -2,7 +2,7 @@ import type { Interval } from "@rune/crds/fields/measured";
 import type { Adapter } from "@rune/crds/kinds/adapter";
 import { mostChampions } from "@rune/crds/kinds/evolution-status";
 import { isTrue } from "kopf-ts";
-import { rateOf } from "../interval.ts";
+import { rateOf } from "../evidence/interval.ts";
 import { championsOf } from "./champions.ts";
 import { isContender, scaledFor } from "./children.ts";
 import { inflationPoints } from "./inflation.ts";

@@ -2,8 +2,8 @@ import type { Scope } from "@rune/crds/fields/scope";
 import type { Adapter } from "@rune/crds/kinds/adapter";
 import type { EvolutionGeneration } from "@rune/crds/kinds/evolution-generation";
 import type { Cache } from "kopf-ts";
-import { adapters, evolutionGenerations } from "../resources.ts";
-import { sameScope } from "../scope.ts";
+import { adapters, evolutionGenerations } from "../shared/resources.ts";
+import { sameScope } from "../shared/scope.ts";
 import type { Champion, Decision } from "./world.ts";
 
 /** Whether an Adapter can't show yet what a generation has decided of it. */

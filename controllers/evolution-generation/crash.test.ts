@@ -1,6 +1,6 @@
 import { isTerminal, isTrue } from "kopf-ts";
 import { afterEach, describe, expect, it } from "vitest";
-import { evolutionGenerations, trainingRuns } from "../resources.ts";
+import { evolutionGenerations, trainingRuns } from "../shared/resources.ts";
 import { type Breeding, EvolutionLab, type Skill, type Strike } from "../testing/evolution-lab.ts";
 
 /** A whole generation against an API server and a registry, interrupted after each of its writes, before it or after it was carried out. */

@@ -2,9 +2,9 @@ import type { EvolutionGeneration } from "@rune/crds/kinds/evolution-generation"
 import { apiVersion } from "@rune/crds/words/group";
 import { label } from "@rune/crds/words/labels";
 import { type DynamicObject, type Outcome, progressing, stalled, succeeded } from "kopf-ts";
-import { repairSeconds } from "../check.ts";
-import { rateOf } from "../interval.ts";
-import { sameTasks } from "../scope.ts";
+import { rateOf } from "../evidence/interval.ts";
+import { repairSeconds } from "../shared/check.ts";
+import { sameTasks } from "../shared/scope.ts";
 import { evaluationsSpent, hoursSpent, spentOf } from "./budget.ts";
 import { byLowerBound, measured, words } from "./numbers.ts";
 import { GenerationReason } from "./reasons.ts";

@@ -1,9 +1,9 @@
 import { evidenceTag } from "@rune/clients/registry/evidence";
 import type { Evidence } from "@rune/crds/contracts/evidence";
 import type { EvolutionGeneration } from "@rune/crds/kinds/evolution-generation";
-import type { Services } from "../context.ts";
-import { type PieceState, stateOf } from "../evidence-state.ts";
-import { rateOf } from "../interval.ts";
+import { rateOf } from "../evidence/interval.ts";
+import { type PieceState, stateOf } from "../evidence/state.ts";
+import type { Services } from "../shared/services.ts";
 import { isOpen } from "./steps.ts";
 import type { Decision } from "./world.ts";
 

@@ -1,6 +1,6 @@
 import { criticalZ } from "@rune/clients/statistics/normal";
 import type { Interval } from "@rune/crds/fields/measured";
-import { rateOf } from "../interval.ts";
+import { rateOf } from "../evidence/interval.ts";
 
 /** Half the width of a 95 % interval, in standard errors. */
 const halfWidth = criticalZ(0.05);

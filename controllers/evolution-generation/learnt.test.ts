@@ -5,7 +5,7 @@ import type { Adapter } from "@rune/crds/kinds/adapter";
 import type { TrainingRun } from "@rune/crds/kinds/training-run";
 import type { Cache } from "kopf-ts";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import type { Services } from "../context.ts";
+import type { Services } from "../shared/services.ts";
 import { aRun } from "../testing/builders.ts";
 import { anAdapter } from "../testing/evolution-world.ts";
 import { digestOf } from "../testing/objects.ts";

@@ -3,8 +3,8 @@ import { learntFile, learntFrom } from "@rune/crds/contracts/artifact";
 import type { Adapter } from "@rune/crds/kinds/adapter";
 import type { Cache } from "kopf-ts";
 import { ZodError } from "zod";
-import type { Services } from "../context.ts";
-import { adapters, trainingRuns } from "../resources.ts";
+import { adapters, trainingRuns } from "../shared/resources.ts";
+import type { Services } from "../shared/services.ts";
 import type { Learnt, Unavailable } from "./world.ts";
 
 const largestLearnt = 64 * 1024 * 1024;

@@ -4,7 +4,7 @@ import type { ModelServer } from "@rune/crds/kinds/model-server";
 import { apiVersion } from "@rune/crds/words/group";
 import { label } from "@rune/crds/words/labels";
 import type { DynamicObject, KubeObject } from "kopf-ts";
-import { ownedMetadata, schedulingOf } from "../pod.ts";
+import { ownedMetadata, schedulingOf } from "../pods/pod.ts";
 import type { Place } from "./place.ts";
 import type { Child, Learnt, Measurement, Promotion } from "./world.ts";
 

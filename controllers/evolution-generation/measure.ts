@@ -1,8 +1,8 @@
 import type { Evaluation } from "@rune/crds/kinds/evaluation";
 import { getCondition, isTerminal, isTrue, type Outcome, progressing, waiting } from "kopf-ts";
-import { failureOf } from "../finished.ts";
-import { Reason } from "../reasons.ts";
-import { sameTasks } from "../scope.ts";
+import { failureOf } from "../shared/ended.ts";
+import { Reason } from "../shared/reasons.ts";
+import { sameTasks } from "../shared/scope.ts";
 import { evaluationsSpent, spentOf } from "./budget.ts";
 import { armOf, baseArm, measuringEvaluation } from "./manifests.ts";
 import { GenerationReason } from "./reasons.ts";

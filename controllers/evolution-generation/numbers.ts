@@ -1,5 +1,5 @@
 import type { Interval } from "@rune/crds/fields/measured";
-import { rateOf } from "../interval.ts";
+import { rateOf } from "../evidence/interval.ts";
 
 /** Such as `0.51 (0.44 to 0.58)`. */
 export const words = ({ estimate, lower, upper }: Interval) => `${estimate} (${lower} to ${upper})`;

@@ -1,12 +1,12 @@
 import { isDeepStrictEqual } from "node:util";
 import type { EvolutionGeneration } from "@rune/crds/kinds/evolution-generation";
 import { type Cache, type Context, isTerminal, isTrue, type KubeObject, type Resource } from "kopf-ts";
-import type { Services } from "../context.ts";
-import { ownChild } from "../pod.ts";
-import { observeRequirements } from "../requires.ts";
-import { adapters, agentSessions, evaluations, evolutionGenerations, modelServers, trainingRuns } from "../resources.ts";
-import { type AskedTasks, observeTasks } from "../task-set.ts";
-import { nameOfUser, usersIn, usesOf } from "../users.ts";
+import { ownChild } from "../pods/pod.ts";
+import { observeRequirements } from "../shared/requires.ts";
+import { adapters, agentSessions, evaluations, evolutionGenerations, modelServers, trainingRuns } from "../shared/resources.ts";
+import type { Services } from "../shared/services.ts";
+import { type AskedTasks, observeTasks } from "../shared/task-set.ts";
+import { nameOfUser, usersIn, usesOf } from "../shared/users.ts";
 import { championsIn } from "./champions.ts";
 import { learnsAnew } from "./children.ts";
 import { nameOfNext } from "./ending.ts";

@@ -1,5 +1,5 @@
 import { describe, expect, it, test } from "vitest";
-import { sameScope } from "../scope.ts";
+import { sameScope } from "../shared/scope.ts";
 import { interval } from "../testing/evolution-world.ts";
 import { inflationPoints } from "./inflation.ts";
 import { placeOf } from "./place.ts";

@@ -1,5 +1,5 @@
 import type { Scope } from "@rune/crds/fields/scope";
-import { sharedScope } from "../scope.ts";
+import { sharedScope } from "../shared/scope.ts";
 import type { Promotion } from "./world.ts";
 
 export interface Place {

@@ -2,9 +2,9 @@ import type { MeasuredTasks } from "@rune/crds/fields/measured";
 import type { Adapter } from "@rune/crds/kinds/adapter";
 import type { EvolutionGeneration } from "@rune/crds/kinds/evolution-generation";
 import type { ModelServer } from "@rune/crds/kinds/model-server";
-import { rateOf } from "../interval.ts";
-import { isEligible } from "../retrieval.ts";
-import { sameTasks } from "../scope.ts";
+import { rateOf } from "../evidence/interval.ts";
+import { isEligible } from "../shared/retrieval.ts";
+import { sameTasks } from "../shared/scope.ts";
 import type { Member, Status } from "./world.ts";
 
 /** Adapters that can be members: verified, of the server's base, not archived, no controls, and small enough to be loaded. */

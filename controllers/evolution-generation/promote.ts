@@ -1,12 +1,12 @@
 import { chosenTasks } from "@rune/clients/tasks/task-set";
 import type { Evaluation } from "@rune/crds/kinds/evaluation";
 import { getCondition, isTerminal, isTrue, type Outcome, progressing, timestamp, waiting } from "kopf-ts";
-import type { Blocker } from "../check.ts";
-import { failureOf } from "../finished.ts";
-import { rateOf } from "../interval.ts";
-import { Reason } from "../reasons.ts";
-import { isEligible, rankedFor } from "../retrieval.ts";
-import { sameTasks, scopeWords } from "../scope.ts";
+import { rateOf } from "../evidence/interval.ts";
+import type { Blocker } from "../shared/check.ts";
+import { failureOf } from "../shared/ended.ts";
+import { Reason } from "../shared/reasons.ts";
+import { isEligible, rankedFor } from "../shared/retrieval.ts";
+import { sameTasks, scopeWords } from "../shared/scope.ts";
 import { evaluationsSpent, spentOf } from "./budget.ts";
 import { candidateFor, rivalsOf } from "./candidate.ts";
 import { championsOf } from "./champions.ts";

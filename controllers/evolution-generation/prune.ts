@@ -1,6 +1,6 @@
 import type { EvolutionGeneration } from "@rune/crds/kinds/evolution-generation";
 import { type Outcome, progressing, timestamp } from "kopf-ts";
-import { rateOf } from "../interval.ts";
+import { rateOf } from "../evidence/interval.ts";
 import { measured } from "./numbers.ts";
 import { GenerationReason } from "./reasons.ts";
 import { isIn } from "./steps.ts";

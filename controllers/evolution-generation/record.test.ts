@@ -3,8 +3,8 @@ import { MemoryRegistry } from "@rune/clients/testing/memory-registry";
 import { type Evidence, evidence as evidenceSchema } from "@rune/crds/contracts/evidence";
 import { timestamp } from "kopf-ts";
 import { describe, expect, it } from "vitest";
-import type { Services } from "../context.ts";
-import type { PieceState } from "../evidence-state.ts";
+import type { PieceState } from "../evidence/state.ts";
+import type { Services } from "../shared/services.ts";
 import { now } from "../testing/builders.ts";
 import {
   aChild,

@@ -1,8 +1,8 @@
 import type { EvolutionGeneration } from "@rune/crds/kinds/evolution-generation";
 import { apiVersion, group } from "@rune/crds/words/group";
 import { type DynamicObject, type Outcome, progressing, timestamp } from "kopf-ts";
-import type { PieceState } from "../evidence-state.ts";
-import { hasLabels } from "../labels.ts";
+import type { PieceState } from "../evidence/state.ts";
+import { hasLabels } from "../shared/labels.ts";
 import { evidenceOf, type StoreEvidence, tagOf } from "./evidence.ts";
 import { GenerationReason } from "./reasons.ts";
 import { isOpen } from "./steps.ts";

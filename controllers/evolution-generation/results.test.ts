@@ -2,7 +2,7 @@ import { Registry } from "@rune/clients/registry/registry";
 import { MemoryRegistry } from "@rune/clients/testing/memory-registry";
 import { mediaType } from "@rune/crds/contracts/artifact";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import type { Services } from "../context.ts";
+import type { Services } from "../shared/services.ts";
 import { digestOf } from "../testing/objects.ts";
 import { readResults, resultsOf } from "./results.ts";
 

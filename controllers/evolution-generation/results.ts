@@ -1,7 +1,7 @@
 import { ArtifactMissing, DigestMismatch, layerOf, type Registry } from "@rune/clients/registry/registry";
 import { ZodError, z } from "zod";
-import type { Services } from "../context.ts";
-import { repositoryOf } from "../names.ts";
+import { repositoryOf } from "../shared/names.ts";
+import type { Services } from "../shared/services.ts";
 import type { Results, Unavailable } from "./world.ts";
 
 /** What of an evaluation's `report.json` says which task who solved how often (docs/contracts.md, Reports). */

@@ -1,6 +1,6 @@
 import { seeded } from "@rune/clients/statistics/random";
 import { failed, type Outcome, progressing, waiting } from "kopf-ts";
-import { Reason } from "../reasons.ts";
+import { Reason } from "../shared/reasons.ts";
 import { fewestParents } from "./begin.ts";
 import { plannedChildren } from "./children.ts";
 import { GenerationReason } from "./reasons.ts";

@@ -1,5 +1,5 @@
 import { type Outcome, progressing, timestamp, waiting } from "kopf-ts";
-import { Reason } from "../reasons.ts";
+import { Reason } from "../shared/reasons.ts";
 import { words } from "./numbers.ts";
 import { GenerationReason } from "./reasons.ts";
 import { type Child, type Decision, isUnavailable, type Results, resultsIn, type Status, type World } from "./world.ts";

@@ -1,6 +1,6 @@
 import type { Adapter } from "@rune/crds/kinds/adapter";
 import { expect, it } from "vitest";
-import type { Services, Tracker } from "../context.ts";
+import type { Services, Tracker } from "../shared/services.ts";
 import { aRunOf } from "../testing/evaluation-world.ts";
 import { aChild, aGeneration, aMember, anAdapter, decideOn, interval, selected } from "../testing/evolution-world.ts";
 import { makersOf, metricsOf, readTracking, tracking } from "./tracking.ts";

@@ -5,9 +5,9 @@ import type { Evaluation } from "@rune/crds/kinds/evaluation";
 import type { EvolutionGeneration } from "@rune/crds/kinds/evolution-generation";
 import type { ModelServer } from "@rune/crds/kinds/model-server";
 import type { TrainingRun } from "@rune/crds/kinds/training-run";
-import type { PieceState } from "../evidence-state.ts";
-import type { ObservedRequirement } from "../requires.ts";
-import type { TasksState } from "../task-set.ts";
+import type { PieceState } from "../evidence/state.ts";
+import type { ObservedRequirement } from "../shared/requires.ts";
+import type { TasksState } from "../shared/task-set.ts";
 import type { Maker, Tracking } from "./tracking.ts";
 
 export type Status = NonNullable<EvolutionGeneration["status"]>;

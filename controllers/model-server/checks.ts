@@ -1,8 +1,8 @@
-import { isResolved } from "../base-model.ts";
-import type { Check } from "../check.ts";
-import { Reason } from "../reasons.ts";
-import { requirementsMet } from "../requires.ts";
-import { foreignRepository } from "../tenancy.ts";
+import { isResolved } from "../pods/base-model.ts";
+import type { Check } from "../shared/check.ts";
+import { Reason } from "../shared/reasons.ts";
+import { requirementsMet } from "../shared/requires.ts";
+import { foreignRepository } from "../shared/tenancy.ts";
 import { engineArgumentsAllowed } from "./engine.ts";
 import { stagedDigest } from "./trouble.ts";
 import type { World } from "./world.ts";

@@ -1,8 +1,8 @@
 import type { Adapter } from "@rune/crds/kinds/adapter";
 import type { ModelServer } from "@rune/crds/kinds/model-server";
 import { conditionsOf, isTerminal } from "kopf-ts";
-import { hasLabels } from "../labels.ts";
-import { isCheck, isSession, nameOfUser, type User } from "../users.ts";
+import { hasLabels } from "../shared/labels.ts";
+import { isCheck, isSession, nameOfUser, type User } from "../shared/users.ts";
 
 /** An adapter that somebody wants here. */
 export interface Demand {

@@ -3,7 +3,7 @@ import { loaderConfig } from "@rune/crds/contracts/loader";
 import { stageJob } from "@rune/crds/contracts/stage";
 import { type DynamicObject, nextStatus, type Outcome } from "kopf-ts";
 import { describe, expect, it } from "vitest";
-import { stamped } from "../drift.ts";
+import { stamped } from "../pods/drift.ts";
 import { adapter, baseDigest, config, digestOf, enginePod, modelServer } from "../testing/objects.ts";
 import { decide, manifests, stuckPods } from "./decide.ts";
 import type { Engine, World } from "./world.ts";

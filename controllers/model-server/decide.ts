@@ -1,10 +1,10 @@
 import type { LoaderConfig } from "@rune/crds/contracts/loader";
 import { type Outcome, progressing, ready, unchanged } from "kopf-ts";
-import { blocked, firstOf } from "../check.ts";
-import { drifted } from "../drift.ts";
-import type { KubeObject } from "../manifest.ts";
-import { Reason } from "../reasons.ts";
-import { podMissing } from "../trouble.ts";
+import { drifted } from "../pods/drift.ts";
+import type { KubeObject } from "../pods/manifest.ts";
+import { podMissing } from "../pods/problems.ts";
+import { blocked, firstOf } from "../shared/check.ts";
+import { Reason } from "../shared/reasons.ts";
 import { checks } from "./checks.ts";
 import { headlessService, networkPolicy, service } from "./network.ts";
 import { type Move, moveOf, type Wish, wishes } from "./placement.ts";

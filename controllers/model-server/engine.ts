@@ -1,11 +1,11 @@
 import type { ModelServer } from "@rune/crds/kinds/model-server";
 import { port } from "@rune/crds/words/ports";
-import type { Check } from "../check.ts";
-import type { OperatorConfig } from "../config.ts";
-import type { Container, EnvVar, Probe, ResourceRequirements, VolumeMount } from "../manifest.ts";
-import { modelDirectory, resourcesOf, restrictedContainer, temporaryMount } from "../pod.ts";
-import { Reason } from "../reasons.ts";
-import { servedBaseName } from "../serving.ts";
+import type { Container, EnvVar, Probe, ResourceRequirements, VolumeMount } from "../pods/manifest.ts";
+import { modelDirectory, resourcesOf, restrictedContainer, temporaryMount } from "../pods/pod.ts";
+import type { Check } from "../shared/check.ts";
+import type { OperatorConfig } from "../shared/config.ts";
+import { Reason } from "../shared/reasons.ts";
+import { servedBaseName } from "../shared/serving.ts";
 
 /** vLLM itself, on localhost only: everything reaches it through the loader. */
 export function engineContainer(server: ModelServer, config: OperatorConfig, modelMounts: VolumeMount[]): Container {

@@ -1,10 +1,10 @@
 import type { ModelServer } from "@rune/crds/kinds/model-server";
 import { label } from "@rune/crds/words/labels";
 import { port } from "@rune/crds/words/ports";
-import type { OperatorConfig } from "../config.ts";
-import type { KubeObject } from "../manifest.ts";
-import { headlessServiceName } from "../names.ts";
-import { ownedMetadata } from "../pod.ts";
+import type { KubeObject } from "../pods/manifest.ts";
+import { ownedMetadata } from "../pods/pod.ts";
+import type { OperatorConfig } from "../shared/config.ts";
+import { headlessServiceName } from "../shared/names.ts";
 import { podLabels } from "./pods.ts";
 
 const namespaceLabel = "kubernetes.io/metadata.name";

@@ -2,7 +2,7 @@ import { type DemandVerdict, type HeldAdapter, type LoaderState, permanentRefusa
 import type { Adapter } from "@rune/crds/kinds/adapter";
 import { annotation } from "@rune/crds/words/labels";
 import { isTrue } from "kopf-ts";
-import { Reason } from "../reasons.ts";
+import { Reason } from "../shared/reasons.ts";
 import type { Demand } from "./claims.ts";
 import type { World } from "./world.ts";
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { operatorConfig } from "../config.ts";
-import type { PodTemplate } from "../manifest.ts";
+import type { PodTemplate } from "../pods/manifest.ts";
+import { operatorConfig } from "../shared/config.ts";
 import { config, modelServer } from "../testing/objects.ts";
 import { engineArguments, engineEnvironment, gpusOf } from "./engine.ts";
 import { networkPolicy, registryEgress } from "./network.ts";

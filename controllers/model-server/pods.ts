@@ -3,9 +3,7 @@ import type { LoaderConfig } from "@rune/crds/contracts/loader";
 import type { ModelServer } from "@rune/crds/kinds/model-server";
 import { label } from "@rune/crds/words/labels";
 import { port } from "@rune/crds/words/ports";
-import type { OperatorConfig } from "../config.ts";
-import type { ConfigMap, Container, KubeObject, PodTemplate, Secret } from "../manifest.ts";
-import { headlessServiceName } from "../names.ts";
+import type { ConfigMap, Container, KubeObject, PodTemplate, Secret } from "../pods/manifest.ts";
 import {
   componentLabels,
   credentialsSecret,
@@ -23,8 +21,10 @@ import {
   stagedModel,
   temporaryMount,
   temporaryVolume,
-} from "../pod.ts";
-import { servedBaseName } from "../serving.ts";
+} from "../pods/pod.ts";
+import type { OperatorConfig } from "../shared/config.ts";
+import { headlessServiceName } from "../shared/names.ts";
+import { servedBaseName } from "../shared/serving.ts";
 import { engineContainer, graceSeconds } from "./engine.ts";
 
 export const adapterDirectory = "/adapters";

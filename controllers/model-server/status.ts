@@ -1,10 +1,10 @@
 import type { HeldAdapter } from "@rune/crds/contracts/loader";
 import type { ModelServer } from "@rune/crds/kinds/model-server";
 import { timestamp } from "kopf-ts";
-import { isResolved } from "../base-model.ts";
-import { brief } from "../brief.ts";
-import { Reason } from "../reasons.ts";
-import { serverURL } from "../serving.ts";
+import { isResolved } from "../pods/base-model.ts";
+import { brief } from "../shared/brief.ts";
+import { Reason } from "../shared/reasons.ts";
+import { serverURL } from "../shared/serving.ts";
 import type { Wish } from "./placement.ts";
 import { podLabels } from "./pods.ts";
 import { isPodReady, stagedDigest } from "./trouble.ts";

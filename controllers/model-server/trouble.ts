@@ -1,9 +1,9 @@
 import { failure, permanentExits } from "@rune/crds/contracts/pod";
 import type { DynamicObject } from "kopf-ts";
 import { z } from "zod";
-import type { Blocker } from "../check.ts";
-import { Reason } from "../reasons.ts";
-import { type ContainerStatus, cantStart, podStatusOf, unschedulable } from "../trouble.ts";
+import { type ContainerStatus, cantStart, podStatusOf, unschedulable } from "../pods/problems.ts";
+import type { Blocker } from "../shared/check.ts";
+import { Reason } from "../shared/reasons.ts";
 
 /** What the stager printed: the identity of the files that it put there. */
 const stageResult = z.object({ digest: z.string().regex(/^sha256:[0-9a-f]{64}$/), name: z.string() });

@@ -2,10 +2,10 @@ import type { LoaderConfig, LoaderState } from "@rune/crds/contracts/loader";
 import type { Adapter } from "@rune/crds/kinds/adapter";
 import type { ModelServer } from "@rune/crds/kinds/model-server";
 import type { DynamicObject } from "kopf-ts";
-import type { BaseState } from "../base-model.ts";
-import type { OperatorConfig } from "../config.ts";
-import type { KubeObject } from "../manifest.ts";
-import type { ObservedRequirement } from "../requires.ts";
+import type { BaseState } from "../pods/base-model.ts";
+import type { KubeObject } from "../pods/manifest.ts";
+import type { OperatorConfig } from "../shared/config.ts";
+import type { ObservedRequirement } from "../shared/requires.ts";
 import type { Demand } from "./claims.ts";
 
 /** One vLLM pod, and what its loader answered; undefined when it couldn't be asked. */

@@ -1,7 +1,7 @@
 import type { Evaluation } from "@rune/crds/kinds/evaluation";
 import { jobs, type KubeObject, pods } from "kopf-ts";
 import type { FakeApiServer } from "kopf-ts/testing";
-import { ownedBy } from "../sandbox.ts";
+import { ownedBy } from "../epochs/sandbox.ts";
 
 /** What the Job controller and the kubelet would say once the evaluator of an epoch has ended well. */
 export function endEvaluator(api: FakeApiServer, evaluation: Evaluation, epoch: number, output: object): void {

@@ -11,11 +11,11 @@ import type { TrainingRun } from "@rune/crds/kinds/training-run";
 import { apiVersion } from "@rune/crds/words/group";
 import { conditionsOf, configMaps, type DynamicObject, isTerminal, Manager, silentLogger } from "kopf-ts";
 import { FakeApiServer, VirtualClock } from "kopf-ts/testing";
-import type { Services } from "../context.ts";
-import { register } from "../evolution-generation/reconcile.ts";
+import { register } from "../evolution-generation/controller.ts";
 import type { Child } from "../evolution-generation/world.ts";
-import { generatedName } from "../names.ts";
-import { adapters, evaluations, evolutionGenerations, modelServers, trainingRuns } from "../resources.ts";
+import { generatedName } from "../shared/names.ts";
+import { adapters, evaluations, evolutionGenerations, modelServers, trainingRuns } from "../shared/resources.ts";
+import type { Services } from "../shared/services.ts";
 import { baseDigest, condition, config, modelServer } from "./objects.ts";
 
 /*

@@ -1,7 +1,7 @@
 import { LoaderUnavailable } from "@rune/clients/loader/loader";
 import type { DemandVerdict, HeldAdapter, LoaderState, LoadRequest, refusal } from "@rune/crds/contracts/loader";
 import type { z } from "zod";
-import type { LoaderAddress, Services } from "../context.ts";
+import type { LoaderAddress, Services } from "../shared/services.ts";
 
 /** Loaders of pods that exist only in a test: they hold what they are asked to hold. */
 export class FakeLoaders {

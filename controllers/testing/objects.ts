@@ -6,7 +6,7 @@ import { type ModelServer, modelServer as modelServerKind } from "@rune/crds/kin
 import { apiVersion } from "@rune/crds/words/group";
 import type { DynamicObject } from "kopf-ts";
 import type { z } from "zod";
-import { operatorConfig } from "../config.ts";
+import { operatorConfig } from "../shared/config.ts";
 
 /** Objects and configuration for tests of controllers: small, valid, and with the schemas' defaults. */
 

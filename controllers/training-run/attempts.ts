@@ -2,9 +2,9 @@ import { exit, failure, permanentExits } from "@rune/crds/contracts/pod";
 import { type TrainerResult, trainerResult } from "@rune/crds/contracts/trainer";
 import { mostAttempts, type TrainingRun } from "@rune/crds/kinds/training-run";
 import type { DynamicObject } from "kopf-ts";
-import { endOf, isOutlived } from "../main-container.ts";
-import { podsOf } from "../trouble.ts";
-import { hasEnded, mayStillWrite } from "../worker.ts";
+import { hasEnded, mayStillWrite } from "../epochs/worker.ts";
+import { endOf, isOutlived } from "../pods/main-container.ts";
+import { podsOf } from "../pods/problems.ts";
 import { RunReason as Reason } from "./reasons.ts";
 
 /** Where the trainer runs in its pod. */

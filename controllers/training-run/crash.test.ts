@@ -6,11 +6,11 @@ import { apiVersion } from "@rune/crds/words/group";
 import { isTrue, jobs } from "kopf-ts";
 import type { FakeApiServer } from "kopf-ts/testing";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
-import type { Services } from "../context.ts";
-import { adapters, trainingRuns } from "../resources.ts";
+import { adapters, trainingRuns } from "../shared/resources.ts";
+import type { Services } from "../shared/services.ts";
 import { Interrupted, type Story, strikes } from "../testing/interrupted.ts";
 import { config, digestOf, metadata } from "../testing/objects.ts";
-import { register } from "./reconcile.ts";
+import { register } from "./controller.ts";
 
 /** A whole run against an API server, interrupted after each of its writes, before it or after it was carried out. */
 const base = { name: "coder", digest: digestOf("d") };

@@ -6,7 +6,7 @@ import { describe, expect, it } from "vitest";
 import { aCondition, aJob, aPod, aRun, aSession, aTrainingWorld, now } from "../testing/builders.ts";
 import { config, digestOf } from "../testing/objects.ts";
 import { decide } from "./decide.ts";
-import { trainerDocument } from "./job.ts";
+import { trainerDocument } from "./manifests.ts";
 import type { World } from "./world.ts";
 
 const base = { name: "m", digest: digestOf("d") };

@@ -1,5 +1,5 @@
 import { type Outcome, progressing, timestamp, unchanged } from "kopf-ts";
-import { brief } from "../brief.ts";
+import { brief } from "../shared/brief.ts";
 import { type Attempt, lingeringJob } from "./attempts.ts";
 import { RunReason } from "./reasons.ts";
 import type { World } from "./world.ts";

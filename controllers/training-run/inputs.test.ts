@@ -6,7 +6,7 @@ import { describe, expect, it } from "vitest";
 import { aCondition, aRun, aTrainingWorld, now } from "../testing/builders.ts";
 import { adapter, condition, config, digestOf, modelServer } from "../testing/objects.ts";
 import { decide } from "./decide.ts";
-import { trainerDocument } from "./job.ts";
+import { trainerDocument } from "./manifests.ts";
 import type { World } from "./world.ts";
 
 /** What methods start from: waited for, refused in words, or frozen, before any trainer starts. */

@@ -1,5 +1,5 @@
 import type { TrainingRun } from "@rune/crds/kinds/training-run";
-import { repositoryOf } from "../names.ts";
+import { repositoryOf } from "../shared/names.ts";
 
 /** What is known of a method without looking at the world. */
 

@@ -3,7 +3,7 @@ import type { TrainerResult } from "@rune/crds/contracts/trainer";
 import { trainingRun } from "@rune/crds/kinds/training-run";
 import { nextStatus } from "kopf-ts";
 import { describe, expect, it } from "vitest";
-import { generatedName } from "../names.ts";
+import { generatedName } from "../shared/names.ts";
 import { aJob, aPod, aRun, aTrainingWorld, now } from "../testing/builders.ts";
 import { config, digestOf } from "../testing/objects.ts";
 import { decide } from "./decide.ts";

@@ -1,9 +1,9 @@
 import type { TrainingRun } from "@rune/crds/kinds/training-run";
 import { failed, type Outcome, progressing, succeeded, timestamp, waiting } from "kopf-ts";
-import { generatedName } from "../names.ts";
-import { Reason } from "../reasons.ts";
+import { generatedName } from "../shared/names.ts";
+import { Reason } from "../shared/reasons.ts";
 import { endAttempt } from "./ending.ts";
-import { adapterOf } from "./job.ts";
+import { adapterOf } from "./manifests.ts";
 import { RunReason } from "./reasons.ts";
 import { modeCollapse, type Result, resultOfArtifact, unnamedAlarm } from "./result.ts";
 import type { Artifact, World } from "./world.ts";

@@ -1,6 +1,6 @@
 import type { TrainingRun } from "@rune/crds/kinds/training-run";
 import { type DynamicObject, type Outcome, waiting } from "kopf-ts";
-import { hasEnded } from "../worker.ts";
+import { hasEnded } from "../epochs/worker.ts";
 import { remainingSeconds } from "./attempts.ts";
 import { RunReason } from "./reasons.ts";
 

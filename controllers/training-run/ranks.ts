@@ -1,8 +1,8 @@
 import { largestRank, methodOf } from "@rune/crds/kinds/methods";
 import type { ModelServer } from "@rune/crds/kinds/model-server";
-import { isResolved } from "../base-model.ts";
-import type { Check } from "../check.ts";
-import { Reason } from "../reasons.ts";
+import { isResolved } from "../pods/base-model.ts";
+import type { Check } from "../shared/check.ts";
+import { Reason } from "../shared/reasons.ts";
 import { leastRank } from "./methods.ts";
 import type { World } from "./world.ts";
 

@@ -4,7 +4,7 @@ import { describe, expect, it } from "vitest";
 import { aCondition, aRun, aSession, aTrainingWorld, now } from "../testing/builders.ts";
 import { adapter, config, digestOf } from "../testing/objects.ts";
 import { decide } from "./decide.ts";
-import { trainerDocument } from "./job.ts";
+import { trainerDocument } from "./manifests.ts";
 import { adaptersOfOneTrajectory } from "./pairs.ts";
 import type { World } from "./world.ts";
 

@@ -6,8 +6,8 @@ import type { AgentSession } from "@rune/crds/kinds/agent-session";
 import type { ModelServer } from "@rune/crds/kinds/model-server";
 import type { TrainingRun } from "@rune/crds/kinds/training-run";
 import type { DynamicObject } from "kopf-ts";
-import type { BaseState } from "../base-model.ts";
-import type { ObservedRequirement } from "../requires.ts";
+import type { BaseState } from "../pods/base-model.ts";
+import type { ObservedRequirement } from "../shared/requires.ts";
 import type { Corpus } from "./corpus.ts";
 
 interface Stored {

@@ -4,7 +4,7 @@ import { SessionReason } from "../../controllers/agent-session/reasons.ts";
 import { CheckReason } from "../../controllers/environment-check/reasons.ts";
 import { EvaluationReason } from "../../controllers/evaluation/reasons.ts";
 import { GenerationReason } from "../../controllers/evolution-generation/reasons.ts";
-import { Reason } from "../../controllers/reasons.ts";
+import { Reason } from "../../controllers/shared/reasons.ts";
 import { RunReason } from "../../controllers/training-run/reasons.ts";
 import { apiVersion } from "../../crds/words/group.ts";
 import { failed, nextStatus, type Outcome, progressing, ready, stalled, succeeded, unchanged, waiting } from "../../kopf-ts/src/index.ts";

@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 
 NEEDED = {"unshare": "util-linux", "nsenter": "util-linux", "setpriv": "util-linux", "prlimit": "util-linux", "mount": "mount"}
-OUT_MIB, TMP_MIB, SHM_MIB = 40, 8, 64  # the volumes that controllers/sandbox.ts gives the pod; /dev/shm as container runtimes make it
+OUT_MIB, TMP_MIB, SHM_MIB = 40, 8, 64  # the volumes that controllers/epochs/sandbox.ts gives the pod; /dev/shm as container runtimes make it
 POD_MIB = 2 * 256 + OUT_MIB + TMP_MIB + 32  # the limit of a pod in which a program may have 256 MiB: `podMemoryMiB` there
 _REMOVE_SECONDS = 3
 _CGROUPS = Path("/sys/fs/cgroup")

@@ -1,4 +1,4 @@
-{{- /* The operator's configuration; its schema is controllers/config.ts. */ -}}
+{{- /* The operator's configuration; its schema is controllers/shared/config.ts. */ -}}
 {{- define "rune.config" -}}
 operatorNamespace: {{ .Release.Namespace }}
 watchNamespaces: {{ toJson .Values.watchNamespaces }}

@@ -1,0 +1,163 @@
+import type { Losses } from "@rune/crds/fields/losses";
+import { label } from "@rune/crds/words/labels";
+import { type Cache, type DynamicObject, jobs, type KubeObject, type Outcome, pods, progressing, timestamp, waiting } from "kopf-ts";
+import { podlessSeconds } from "../pods/problems.ts";
+import { blocked } from "../shared/check.ts";
+import type { OperatorConfig } from "../shared/config.ts";
+import { sandboxName } from "../shared/names.ts";
+import { Reason } from "../shared/reasons.ts";
+import { ownedBy, type SandboxState, sandboxUID } from "./sandbox.ts";
+import { hasEnded, type WorkerState } from "./worker.ts";
+
+/** One epoch is one sandbox and one worker (an agent or an evaluator). Whoever loses either goes on in the next. */
+export interface EpochWorld {
+  readonly takenUIDs: ReadonlySet<number>;
+  readonly sandboxPod: DynamicObject | undefined;
+  readonly sandbox: SandboxState;
+  readonly job: DynamicObject | undefined;
+  readonly worker: WorkerState;
+  /** Programs that were executed so far, over all epochs. */
+  readonly progress: number;
+  /** What other epochs left alive. */
+  readonly leftovers: readonly KubeObject[];
+}
+
+/** An object that works in epochs, as its status records them. */
+export interface EpochOwner {
+  readonly kind: string;
+  readonly metadata: { readonly name: string; readonly uid: string };
+  readonly status?: {
+    readonly epoch?: number;
+    readonly startTime?: string;
+    readonly losses?: Losses;
+    readonly sandbox?: { readonly pod: string; readonly uid: number; readonly podUID?: string };
+  };
+}
+
+export type EpochStep =
+  | { step: "CreateSandbox" }
+  | { step: "AwaitSandbox"; message: string }
+  | { step: "StartWorker"; ip: string; hostIP: string; podUID: string }
+  | { step: "Working" }
+  | { step: "Lost"; message: string };
+
+/** Where the present epoch stands: sandbox first, then the worker, until one of them is lost. */
+export function epochStep({ sandbox, worker }: EpochWorld, pod: string): EpochStep {
+  if (worker.state === "Ended") return { step: "Lost", message: worker.message };
+  switch (sandbox.state) {
+    case "Gone":
+      return { step: "Lost", message: sandbox.message };
+    case "Absent":
+      return worker.state === "Running" ? { step: "Lost", message: `sandbox pod ${pod} is gone` } : { step: "CreateSandbox" };
+    case "Starting":
+      // A busy node can make a probe late; what works goes on.
+      return worker.state === "Running" ? { step: "Working" } : { step: "AwaitSandbox", message: sandbox.message };
+    case "Ready":
+      return worker.state === "Running"
+        ? { step: "Working" }
+        : { step: "StartWorker", ip: sandbox.ip, hostIP: sandbox.hostIP, podUID: sandbox.podUID };
+    default:
+      return sandbox satisfies never;
+  }
+}
+
+/** The epoch is raised in status before anything of it exists, so that an older worker is fenced before a newer one can start. */
+export function beginEpoch(owner: EpochOwner, world: EpochWorld, config: OperatorConfig, why: string, status: object = {}): Outcome {
+  const epoch = (owner.status?.epoch ?? 0) + 1;
+  const uid = owner.status?.sandbox?.uid ?? sandboxUID(owner.metadata.uid, world.takenUIDs, config.sandbox.uidRange);
+  const sandbox = { pod: sandboxName(owner, epoch), uid };
+  return progressing(Reason.SandboxStarting, why, { ...status, epoch, sandbox })
+    .deleting(...livePods(world))
+    .atOnce();
+}
+
+/** The next epoch after a loss; what is left of this one goes. */
+export function nextEpoch(owner: EpochOwner, world: EpochWorld, config: OperatorConfig, why: string, now: Date): Outcome {
+  const epoch = owner.status?.epoch ?? 0;
+  const losses = { ...lossesWith(owner, world.progress), time: timestamp(now) };
+  return beginEpoch(owner, world, config, `epoch ${epoch + 1} goes on where the log ends: ${why}`, { losses }).event(
+    "Warning",
+    Reason.EpochLost,
+    `epoch ${epoch} is lost: ${why}`,
+  );
+}
+
+/** Losses in a row after which something else than bad luck is at work; with their pauses that is about an hour. */
+export const mostLosses = 20;
+const longestPauseSeconds = 300;
+
+/** The count if the present epoch is lost too. What was executed since the last loss begins a new row. */
+export function lossesWith({ status }: EpochOwner, progress: number): Pick<Losses, "count" | "progress"> {
+  const before = status?.losses;
+  return { count: before && progress <= before.progress ? before.count + 1 : 1, progress };
+}
+
+/** The first loss costs no time; those that follow it without any progress double the pause, so that an outage is outlived. */
+export function paused({ status }: EpochOwner, now: Date): Outcome | null {
+  const { count, time } = status?.losses ?? { count: 0, time: "" };
+  if (count < 2) return null;
+  const end = Date.parse(time) + Math.min(longestPauseSeconds, 2 ** (count - 1)) * 1000;
+  const seconds = (end - now.getTime()) / 1000;
+  if (seconds <= 0) return null;
+  return waiting(Reason.EpochLost, `pauses after ${count} lost epochs in a row; the events of this object say why they were lost`, seconds);
+}
+
+/** What is said of a worker at work, or what keeps its pod from coming up. */
+export function working({ worker }: EpochWorld, outcome: Outcome): Outcome {
+  if (worker.state !== "Running") return outcome;
+  if (worker.trouble) return blocked(worker.trouble);
+  return worker.hasPod ? outcome : outcome.again(podlessSeconds);
+}
+
+/** Live sandboxes and workers of other epochs: left behind where the operator ended between raising the epoch and deleting them. */
+export function leftoversOf(
+  owner: EpochOwner & KubeObject & { metadata: { uid: string } },
+  component: "agent" | "evaluator",
+  cache: Cache,
+): KubeObject[] {
+  const { namespace } = owner.metadata;
+  const epoch = String(owner.status?.epoch ?? 0);
+  const isOther = ({ metadata }: KubeObject) => metadata.labels?.[label.epoch] !== epoch && !metadata.deletionTimestamp;
+  const workers = cache(jobs).list({ namespace, labels: ownedBy(owner, component) });
+  const sandboxes = cache(pods).list({ namespace, labels: ownedBy(owner, "sandbox") });
+  return [...workers.filter((job) => !hasEnded(job)), ...sandboxes].filter(isOther);
+}
+
+/** A pass comes when time is over, even if nothing changes until then. */
+export function untilDeadline(outcome: Outcome, { status }: EpochOwner, deadline: Date, now: Date): Outcome {
+  const isFinal = outcome.kind === "failed" || outcome.kind === "succeeded" || outcome.kind === "unchanged";
+  return isFinal || !status?.startTime ? outcome : outcome.again(Math.max(1, (deadline.getTime() - now.getTime()) / 1000));
+}
+
+/** The epoch is raised too, so that the worker that is being stopped is fenced from the one that will go on. */
+export function suspended(owner: EpochOwner, world: EpochWorld): Outcome {
+  const running = livePods(world);
+  const { epoch = 0, sandbox } = owner.status ?? {};
+  const next =
+    running.length > 0 && sandbox ? { epoch: epoch + 1, sandbox: { pod: sandboxName(owner, epoch + 1), uid: sandbox.uid } } : undefined;
+  return progressing(Reason.Suspended, "spec.suspend is true; set it back to go on where the log ends", next).deleting(...running);
+}
+
+/** What of an epoch is still there: the worker's Job while it runs or lingers, and the sandbox. Ended Jobs stay, with their logs. */
+export function livePods({ job, worker, sandboxPod }: Pick<EpochWorld, "job" | "worker" | "sandboxPod">): KubeObject[] {
+  return [...(job && worker.state === "Running" ? [job] : []), ...lingeringWorker({ job, worker }), ...liveSandbox({ sandboxPod })];
+}
+
+/** The Job of a worker that has ended, where a container that isn't ours keeps it going. */
+export function lingeringWorker({ job, worker }: Pick<EpochWorld, "job" | "worker">): KubeObject[] {
+  return job && worker.state === "Ended" && worker.lingers ? [job] : [];
+}
+
+/** The sandbox while it is there. */
+export function liveSandbox({ sandboxPod }: Pick<EpochWorld, "sandboxPod">): KubeObject[] {
+  return sandboxPod && !sandboxPod.metadata.deletionTimestamp ? [sandboxPod] : [];
+}
+
+/** No worker starts before there is something for the isolation proof to try. */
+export function proofTargetMissing(): Outcome {
+  return waiting(
+    Reason.ProofTargetMissing,
+    "one of the services that the isolation proof tries (canary, cluster DNS, model server, API server) has no cluster address yet",
+    10,
+  );
+}

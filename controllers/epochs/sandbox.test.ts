@@ -1,0 +1,88 @@
+import { describe, expect, it } from "vitest";
+import type { Pod } from "../pods/manifest.ts";
+import { operatorConfig } from "../shared/config.ts";
+import { agentSession, config } from "../testing/objects.ts";
+import { bytesOf, executionMemoryMiB, type SandboxRequest, sandboxPod } from "./sandbox.ts";
+
+const request: SandboxRequest = { owner: agentSession("s"), epoch: 1, uid: 100_001, spec: {}, caller: "agent", token: "t" };
+
+function resourcesOf(pod: Pod) {
+  const resources = pod.spec?.containers[0]?.resources;
+  return { asked: resources?.requests?.cpu, allowed: resources?.limits?.cpu };
+}
+
+describe("a sandbox's CPU", () => {
+  const roomy = { ...config, sandbox: operatorConfig.shape.sandbox.parse({ cpu: "500m", cpuRequest: "50m" }) };
+
+  it("is set aside whole unless the installation says otherwise", () => {
+    expect(resourcesOf(sandboxPod(request, config))).toEqual({ asked: "500m", allowed: "500m" });
+    expect(resourcesOf(sandboxPod(request, roomy))).toEqual({ asked: "50m", allowed: "500m" });
+  });
+
+  it("is set aside whole where the session says how much it needs", () => {
+    const large = { ...request, spec: { cpu: "700m" } };
+    expect(resourcesOf(sandboxPod(large, roomy))).toEqual({ asked: "700m", allowed: "700m" });
+  });
+});
+
+describe("a sandbox's memory", () => {
+  const volumesMiB = (memory: string) =>
+    (sandboxPod({ ...request, spec: { memory } }, config).spec?.volumes ?? [])
+      .flatMap(({ emptyDir }) => (emptyDir ? [emptyDir] : []))
+      .map(({ medium, sizeLimit }) => ({ medium, mebibytes: bytesOf(sizeLimit ?? "0") / 2 ** 20 }));
+
+  it.each(["256Mi", "512Mi", "1Gi", "32Gi"])(
+    "of %s holds a program, its tests with half as much, the runner and full volumes",
+    (memory) => {
+      const program = executionMemoryMiB({ memory }, config);
+      const files = volumesMiB(memory).reduce((sum, { mebibytes }) => sum + mebibytes, 0);
+      const limit = sandboxPod({ ...request, spec: { memory } }, config).spec?.containers[0]?.resources?.limits?.memory;
+      expect(program + Math.max(64, program / 2) + 64 + files).toBeLessThanOrEqual(bytesOf(limit ?? "0") / 2 ** 20);
+    },
+  );
+
+  it("is what every writable volume is made of, so that a program's files, named or not, are bounded by the kernel", () => {
+    expect(volumesMiB("256Mi").map(({ medium }) => medium)).toEqual(["Memory", "Memory", "Memory"]);
+    expect(Math.min(...volumesMiB("256Mi").map(({ mebibytes }) => mebibytes))).toBeGreaterThan(0);
+  });
+});
+
+describe("a sandbox without Landlock", () => {
+  const sandbox = operatorConfig.shape.sandbox.parse({ landlockSubstitutes: ["gvisor"] });
+  const variable = { name: "RUNE_SANDBOX_WITHOUT_LANDLOCK", value: "substitute-runtime" };
+  const environmentOf = (runtimeClassName: string | undefined, settings = sandbox) =>
+    sandboxPod({ ...request, spec: { runtimeClassName } }, { ...config, sandbox: settings }).spec?.containers[0]?.env;
+
+  it("is allowed only in a runtime class that the installation names in Landlock's place", () => {
+    expect(environmentOf("gvisor")).toContainEqual(variable);
+    expect(environmentOf("kata")).not.toContainEqual(variable);
+    expect(environmentOf(undefined)).not.toContainEqual(variable);
+    expect(environmentOf("gvisor", config.sandbox)).not.toContainEqual(variable);
+  });
+
+  it("is allowed in the installation's own runtime class as well, if that is named", () => {
+    expect(environmentOf(undefined, { ...sandbox, runtimeClassName: "gvisor" })).toContainEqual(variable);
+  });
+});
+
+describe("bytes of a quantity", () => {
+  it.each([
+    ["1", 1],
+    ["1500m", 1.5],
+    ["0.5k", 500],
+    ["524288Ki", 2 ** 29],
+    ["512Mi", 2 ** 29],
+    ["1G", 1e9],
+    ["1T", 1e12],
+    ["1P", 1e15],
+    ["1E", 1e18],
+    ["1Pi", 2 ** 50],
+    ["1Ei", 2 ** 60],
+  ])("%s is %d", (quantity, bytes) => {
+    expect(bytesOf(quantity)).toBe(bytes);
+  });
+
+  it("are never guessed of a unit that Kubernetes doesn't know", () => {
+    expect(() => bytesOf("512ki")).toThrow("512ki is no Kubernetes quantity");
+  });
+});

@@ -1,0 +1,229 @@
+import type { SandboxSpec } from "@rune/crds/fields/sandbox";
+import { label } from "@rune/crds/words/labels";
+import { port } from "@rune/crds/words/ports";
+import { type DynamicObject, isTerminal, type KubeObject } from "kopf-ts";
+import { endOf } from "../pods/main-container.ts";
+import type { Pod, Secret } from "../pods/manifest.ts";
+import {
+  componentLabels,
+  credentialsSecret,
+  ownedMetadata,
+  podMetadata,
+  pulling,
+  restrictedContainer,
+  restrictedPod,
+} from "../pods/pod.ts";
+import { podStatusOf } from "../pods/problems.ts";
+import type { Blocker } from "../shared/check.ts";
+import type { OperatorConfig } from "../shared/config.ts";
+import { sandboxName, sandboxPolicyName } from "../shared/names.ts";
+import { Reason } from "../shared/reasons.ts";
+
+/** The sandbox of one epoch of a session or an evaluation. */
+export interface SandboxRequest {
+  readonly owner: KubeObject & { metadata: { uid: string } };
+  readonly epoch: number;
+  /** User ID that no other live sandbox has, so that RLIMIT_NPROC counts this one alone. */
+  readonly uid: number;
+  readonly spec: SandboxSpec;
+  /** Who may ask the runner. */
+  readonly caller: "agent" | "evaluator";
+  readonly token: string;
+}
+
+/** What keeps a sandbox from being created when the ConfigMap of its library isn't there. */
+export const libraryMissing = ({ libraryConfigMap }: SandboxSpec): Blocker => ({
+  reason: Reason.LibraryMissing,
+  message: `the ConfigMap ${libraryConfigMap} of spec.sandbox.libraryConfigMap doesn't exist; create it`,
+  retrySeconds: 10,
+});
+
+/** Labels that select exactly the pods of one owner and one component. */
+export function ownedBy(
+  owner: { metadata: { uid: string } },
+  component: "sandbox" | "agent" | "evaluator",
+  epoch?: number,
+): Record<string, string> {
+  return {
+    [label.component]: component,
+    [`${label.component}-owner`]: owner.metadata.uid,
+    ...(epoch === undefined ? {} : { [label.epoch]: String(epoch) }),
+  };
+}
+
+/**
+ * Everything of a sandbox, in the order of creation: the policy stands before the pod does. Nothing gets out, and only
+ * this owner's agent gets in, to the runner's port.
+ */
+export function sandboxObjects(request: SandboxRequest, config: OperatorConfig): KubeObject[] {
+  return [sandboxPolicy(request), sandboxToken(request), sandboxPod(request, config)];
+}
+
+export function sandboxPolicy({ owner, caller }: Pick<SandboxRequest, "owner" | "caller">): KubeObject {
+  const policy: DynamicObject = {
+    apiVersion: "networking.k8s.io/v1",
+    kind: "NetworkPolicy",
+    metadata: ownedMetadata(owner, sandboxPolicyName(owner)),
+    spec: {
+      podSelector: { matchLabels: ownedBy(owner, "sandbox") },
+      policyTypes: ["Ingress", "Egress"],
+      ingress: [{ from: [{ podSelector: { matchLabels: ownedBy(owner, caller) } }], ports: [{ protocol: "TCP", port: port.runner }] }],
+      egress: [],
+    },
+  };
+  return policy;
+}
+
+function sandboxToken({ owner, epoch, token }: SandboxRequest): Secret {
+  return credentialsSecret(owner, sandboxName(owner, epoch), { "runner-token": token });
+}
+
+/**
+ * Scratch volumes, in memory so that the kernel bounds every file at once, those without a name as well. `out` holds what a program and its
+ * tests may write (16 MiB each) and some room, `shm` semaphores and shared memory.
+ */
+const scratch = [
+  { name: "out", mountPath: "/workspace/out", mebibytes: 40 },
+  { name: "tmp", mountPath: "/tmp", mebibytes: 8 },
+  { name: "shm", mountPath: "/dev/shm", mebibytes: 16 },
+];
+/** The process that executions are forked from, and what the kernel holds for them. */
+const nurseryMiB = 32;
+
+/** No token of the API, no service links, no DNS, no writable place but sized scratch; memory and disk are set aside whole. */
+export function sandboxPod({ owner, epoch, uid, spec }: SandboxRequest, config: OperatorConfig): Pod {
+  const name = sandboxName(owner, epoch);
+  const size = { cpu: spec.cpu ?? config.sandbox.cpu, memory: `${podMemoryMiB(spec, config)}Mi`, "ephemeral-storage": "128Mi" };
+  const cpuRequest = spec.cpu ?? config.sandbox.cpuRequest ?? size.cpu;
+  const runtimeClassName = spec.runtimeClassName ?? config.sandbox.runtimeClassName;
+  const isSubstitute = runtimeClassName !== undefined && config.sandbox.landlockSubstitutes.includes(runtimeClassName);
+  const pod: DynamicObject & { spec: Pod["spec"] } = {
+    apiVersion: "v1",
+    kind: "Pod",
+    metadata: {
+      ...ownedMetadata(owner, name),
+      ...podMetadata(config, runner, componentLabels("sandbox", ownedBy(owner, "sandbox", epoch))),
+    },
+    spec: {
+      ...restrictedPod(uid),
+      ...pulling(config),
+      ...(runtimeClassName && { runtimeClassName }),
+      // A resolver that answers nothing: lookups fail at once rather than hang against the policy.
+      ...({ dnsPolicy: "None", dnsConfig: { nameservers: ["127.0.0.1"] } } as object),
+      restartPolicy: "Never",
+      terminationGracePeriodSeconds: 1,
+      containers: [
+        {
+          name: runner,
+          image: config.images.sandbox,
+          imagePullPolicy: config.imagePullPolicy,
+          env: [
+            { name: "RUNE_RUNNER_TOKEN_FILE", value: "/rune/token" },
+            ...(isSubstitute ? [{ name: "RUNE_SANDBOX_WITHOUT_LANDLOCK", value: "substitute-runtime" }] : []),
+          ],
+          ports: [{ name: "runner", containerPort: port.runner }],
+          securityContext: restrictedContainer,
+          resources: { requests: { ...size, cpu: cpuRequest }, limits: size },
+          readinessProbe: { httpGet: { path: "/healthz", port: port.runner }, periodSeconds: 1, timeoutSeconds: 5 },
+          volumeMounts: [
+            { name: "token", mountPath: "/rune/token", subPath: "runner-token", readOnly: true },
+            ...scratch.map(({ name: volume, mountPath }) => ({ name: volume, mountPath })),
+            ...(spec.libraryConfigMap ? [{ name: "lib", mountPath: "/workspace/lib", readOnly: true }] : []),
+          ],
+        },
+      ],
+      volumes: [
+        { name: "token", secret: { secretName: name, defaultMode: 0o440 } },
+        ...scratch.map((volume) => ({ name: volume.name, emptyDir: { medium: "Memory" as const, sizeLimit: `${volume.mebibytes}Mi` } })),
+        ...(spec.libraryConfigMap ? [{ name: "lib", configMap: { name: spec.libraryConfigMap } }] : []),
+      ],
+    },
+  };
+  return pod;
+}
+
+/** The container of the runner. */
+const runner = "runner";
+
+/** Where the sandbox stands: the agent starts only once it is Ready, and another epoch begins once it is Gone. */
+export type SandboxState =
+  | { state: "Absent" }
+  | { state: "Starting"; message: string }
+  | { state: "Ready"; ip: string; hostIP: string; podUID: string }
+  | { state: "Gone"; message: string };
+
+export function sandboxState(pod: DynamicObject | undefined): SandboxState {
+  if (!pod) return { state: "Absent" };
+  const { name, uid = "", deletionTimestamp } = pod.metadata;
+  if (deletionTimestamp) return { state: "Gone", message: `sandbox pod ${name} is being deleted` };
+  if (pod.status?.phase === "Failed" || pod.status?.phase === "Succeeded")
+    return { state: "Gone", message: `sandbox pod ${name} ended: ${pod.status.reason ?? pod.status.phase}` };
+  const isReady = pod.status?.conditions?.some((c: { type: string; status: string }) => c.type === "Ready" && c.status === "True");
+  if (isReady && pod.status.podIP) return { state: "Ready", ip: pod.status.podIP, hostIP: pod.status.hostIP, podUID: uid };
+  const ended = endOf(pod, runner);
+  if (ended) return { state: "Gone", message: `sandbox pod ${name} ended: its runner ended with exit code ${ended.exitCode}` };
+  const waiting = podStatusOf(pod).containerStatuses.find((container) => container.name === runner)?.state.waiting;
+  const unscheduled = pod.status?.conditions?.find(
+    (c: { type: string; status: string }) => c.type === "PodScheduled" && c.status === "False",
+  );
+  return { state: "Starting", message: waiting?.message ?? waiting?.reason ?? unscheduled?.message ?? `sandbox pod ${name} is starting` };
+}
+
+/** Addresses that the isolation proof tries, as `host:port` by IP: a name that doesn't resolve would prove nothing. */
+export interface ProbeTargets {
+  canary: string;
+  dns: string;
+  modelServer: string;
+  apiServer: string;
+  node: string;
+}
+
+/**
+ * Half of the memory that was asked for, in MiB: one program's share. Its tests may use half as much, and the runner needs 64 MiB, so with
+ * 256Mi and more both survive whatever takes too much.
+ */
+export function executionMemoryMiB(spec: SandboxSpec, config: OperatorConfig): number {
+  return Math.max(64, Math.floor(askedMiB(spec, config) / 2));
+}
+
+/** What was asked for is for programs, tests and runner; files in memory and the kernel's share come on top. */
+function podMemoryMiB(spec: SandboxSpec, config: OperatorConfig): number {
+  return scratch.reduce((sum, { mebibytes }) => sum + mebibytes, Math.ceil(askedMiB(spec, config)) + nurseryMiB);
+}
+
+const askedMiB = (spec: SandboxSpec, config: OperatorConfig) => bytesOf(spec.memory ?? config.sandbox.memory) / 2 ** 20;
+
+const units: Readonly<Record<string, number>> = {
+  "": 1,
+  m: 1e-3,
+  ...Object.fromEntries([..."kMGTPE"].map((letter, index) => [letter, 1000 ** (index + 1)])),
+  ...Object.fromEntries([..."KMGTPE"].map((letter, index) => [`${letter}i`, 1024 ** (index + 1)])),
+};
+
+/** Bytes of a Kubernetes quantity, in every unit that `quantity` of the schemas admits. */
+export function bytesOf(quantity: string): number {
+  const [, number = "", unit = ""] = /^([0-9.]+)([A-Za-z]*)$/.exec(quantity) ?? [];
+  const factor = units[unit];
+  if (!number || factor === undefined)
+    throw new Error(`${quantity} is no Kubernetes quantity; write a number with m, k, M, G, T, P, E or Ki to Ei`);
+  return Number(number) * factor;
+}
+
+/** A user ID that none of `taken` has, the same for the same key while it is free. */
+export function sandboxUID(key: string, taken: ReadonlySet<number>, range: { start: number; size: number }): number {
+  const first = [...key].reduce((hash, character) => (hash * 31 + character.charCodeAt(0)) >>> 0, 7) % range.size;
+  for (let step = 0; step < range.size; step++) {
+    const uid = range.start + ((first + step) % range.size);
+    if (!taken.has(uid)) return uid;
+  }
+  throw new Error(`all ${range.size} user IDs for sandboxes are taken; widen sandbox.uidRange`);
+}
+
+/** User IDs of all sandboxes that are in use, but for one owner's own. */
+export function liveSandboxUIDs(owners: readonly (KubeObject & { status?: { sandbox?: { uid: number } } })[], self: string): Set<number> {
+  return new Set(
+    owners.flatMap((owner) =>
+      owner.status?.sandbox && owner.metadata.uid !== self && !isTerminal(owner) ? [owner.status.sandbox.uid] : [],
+    ),
+  );
+}

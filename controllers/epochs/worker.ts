@@ -1,0 +1,137 @@
+import { exit, failure, permanentExits } from "@rune/crds/contracts/pod";
+import type { DynamicObject, KubeObject } from "kopf-ts";
+import { endOf, isOutlived } from "../pods/main-container.ts";
+import {
+  type Credential,
+  componentLabels,
+  credentialsMount,
+  credentialsSecret,
+  credentialsVolume,
+  job,
+  jobSpecConfigMap,
+  pulling,
+  restrictedContainer,
+  restrictedPod,
+  specMount,
+  specVolume,
+  temporaryMount,
+  temporaryVolume,
+} from "../pods/pod.ts";
+import { jobTrouble, podsOf } from "../pods/problems.ts";
+import type { Blocker } from "../shared/check.ts";
+import type { OperatorConfig } from "../shared/config.ts";
+import { jobNameOfEpoch } from "../shared/names.ts";
+import { Reason } from "../shared/reasons.ts";
+import { ownedBy } from "./sandbox.ts";
+
+/** How the agent or evaluator of the present epoch stands. */
+export type WorkerState =
+  | { state: "Absent" }
+  /** `trouble`: why its pod doesn't come up. */
+  | { state: "Running"; hasPod?: boolean; trouble?: Blocker | null }
+  /**
+   * It won't be started again in this epoch. `permanent`: no other epoch would fare better. `output`: its termination message, where it
+   * ended well. `lingers`: its pod goes on, with a container that isn't ours.
+   */
+  | { state: "Ended"; permanent: boolean; reason: string; message: string; output?: unknown; lingers?: boolean };
+
+/** Whether a Job is over, either way. */
+export const hasEnded = (job: DynamicObject): boolean =>
+  job.status?.conditions?.some(
+    (c: { type: string; status: string }) => (c.type === "Complete" || c.type === "Failed") && c.status === "True",
+  ) ?? false;
+
+/** A worker's Job with the pods among which its own is, and why it got none. */
+export interface SeenWorker {
+  readonly job: DynamicObject | undefined;
+  readonly pods: readonly DynamicObject[];
+  readonly refusal?: string | undefined;
+}
+
+/** Reads how a worker's Job stands from the Job and its pod, whose program runs in `container`. */
+export function workerState({ job, pods, refusal }: SeenWorker, container: string, now: Date): WorkerState {
+  if (!job) return { state: "Absent" };
+  const [pod] = podsOf(job, pods);
+  const lingers = !hasEnded(job) && pod !== undefined && isOutlived(pod, container);
+  if (!hasEnded(job) && !lingers) return { state: "Running", hasPod: pod !== undefined, trouble: jobTrouble(job, pods, now, refusal) };
+  const terminated = pod && endOf(pod, container);
+  const exitCode = terminated?.exitCode;
+  const output = parseJSON(terminated?.message);
+  const told = failure.safeParse(output);
+  const words = told.success
+    ? told.data.failure
+    : { reason: Reason.EpochLost, message: exitCode === undefined ? "its pod vanished" : `it ended with exit code ${exitCode}` };
+  return {
+    state: "Ended",
+    permanent: exitCode !== undefined && permanentExits.includes(exitCode),
+    ...words,
+    ...(exitCode === exit.done && { output }),
+    ...(lingers && { lingers }),
+  };
+}
+
+/** A pod that is being deleted for longer than this is on a node that nobody hears from. */
+const patienceSeconds = 60;
+
+/** Whether the program of one of these pods, which runs in `container`, may still append to a log. */
+export function mayStillWrite(pods: readonly DynamicObject[], container: string, now: Date): boolean {
+  return pods.some((pod) => {
+    const { metadata, status } = pod;
+    const over = status?.phase === "Succeeded" || status?.phase === "Failed" || endOf(pod, container) !== undefined;
+    const lost = metadata.deletionTimestamp && now.getTime() - Date.parse(metadata.deletionTimestamp) > patienceSeconds * 1000;
+    return !over && !lost;
+  });
+}
+
+/** What a program left as its termination message; undefined where that is no JSON. */
+export function parseJSON(text: string | undefined): unknown {
+  try {
+    return JSON.parse(text ?? "");
+  } catch {
+    return undefined;
+  }
+}
+
+/** A worker ends itself at its deadline; Kubernetes ends one that doesn't, this much later. */
+const spareSeconds = 60;
+
+export interface WorkerInput {
+  readonly owner: KubeObject & { metadata: { uid: string } };
+  readonly component: "agent" | "evaluator";
+  /** Label by which the owner is found from its pods. */
+  readonly ownerLabel: string;
+  readonly epoch: number;
+  readonly document: unknown;
+  readonly credentials: Partial<Record<Credential, string>>;
+  readonly memoryLimit: string;
+  readonly secondsLeft: number;
+}
+
+/** Everything of the worker of one epoch, in the order of creation. */
+export function workerObjects(input: WorkerInput, config: OperatorConfig): KubeObject[] {
+  const { owner, component, ownerLabel, epoch } = input;
+  const name = jobNameOfEpoch(owner, epoch);
+  const labels = componentLabels(component, { ...ownedBy(owner, component, epoch), [ownerLabel]: owner.metadata.name });
+  const pod = {
+    ...restrictedPod(),
+    ...pulling(config),
+    containers: [
+      {
+        name: component,
+        image: config.images[component],
+        imagePullPolicy: config.imagePullPolicy,
+        securityContext: restrictedContainer,
+        resources: { requests: { cpu: "20m", memory: "96Mi" }, limits: { memory: input.memoryLimit } },
+        volumeMounts: [specMount, credentialsMount, temporaryMount],
+      },
+    ],
+    volumes: [specVolume(name), credentialsVolume(name), temporaryVolume("256Mi")],
+    terminationGracePeriodSeconds: 10,
+  };
+  const activeDeadlineSeconds = Math.max(1, Math.ceil(input.secondsLeft) + spareSeconds);
+  return [
+    credentialsSecret(owner, name, input.credentials),
+    jobSpecConfigMap(owner, name, { spec: input.document }),
+    job(owner, name, pod, { config, container: component, labels, activeDeadlineSeconds }),
+  ];
+}

@@ -1,0 +1,276 @@
+import { credentialsPath, specPath } from "@rune/crds/contracts/pod";
+import type { StageJob } from "@rune/crds/contracts/stage";
+import type { BaseModel } from "@rune/crds/fields/base-model";
+import type { Resources } from "@rune/crds/fields/scheduling";
+import { label } from "@rune/crds/words/labels";
+import { isControlledBy, ownerReference } from "kopf-ts";
+import type { OperatorConfig } from "../shared/config.ts";
+import type {
+  ConfigMap,
+  Container,
+  Job,
+  KubeObject,
+  PodSpec,
+  PodTemplate,
+  ResourceRequirements,
+  Secret,
+  Toleration,
+  Volume,
+  VolumeMount,
+} from "./manifest.ts";
+import { queueLabel } from "./problems.ts";
+
+/** UID and GID of every program of ours but the sandbox. */
+export const programUID = 65532;
+export const modelDirectory = "/models/base";
+export const stageSpecPath = "/rune/stage.json";
+const claimDirectory = "/volume";
+
+/** Pod security of the `restricted` standard, for programs that need no Kubernetes API. `uid` is a sandbox's own. */
+export function restrictedPod(uid = programUID): Partial<PodSpec> {
+  return {
+    automountServiceAccountToken: false,
+    enableServiceLinks: false,
+    securityContext: {
+      runAsNonRoot: true,
+      runAsUser: uid,
+      runAsGroup: uid,
+      fsGroup: uid,
+      fsGroupChangePolicy: "OnRootMismatch",
+      seccompProfile: { type: "RuntimeDefault" },
+    },
+  };
+}
+
+/** Container security of the `restricted` standard with a read-only root. */
+export const restrictedContainer = Object.freeze({
+  allowPrivilegeEscalation: false,
+  privileged: false,
+  readOnlyRootFilesystem: true,
+  runAsNonRoot: true,
+  capabilities: { drop: ["ALL"] },
+});
+
+/** How this installation's images are pulled. */
+export function pulling(config: OperatorConfig): Partial<PodSpec> {
+  return config.imagePullSecrets.length > 0 ? { imagePullSecrets: config.imagePullSecrets } : {};
+}
+
+/** The labels by which network policies and people find a pod. */
+export function componentLabels(
+  component: "vllm" | "trainer" | "agent" | "evaluator" | "environment" | "sandbox",
+  own: Record<string, string> = {},
+): Record<string, string> {
+  return {
+    "app.kubernetes.io/name": "rune",
+    "app.kubernetes.io/component": component,
+    "app.kubernetes.io/managed-by": "rune-operator",
+    [label.component]: component,
+    ...own,
+  };
+}
+
+/** Metadata of a pod: ours, over what the installation gives all of them. `container` runs its program, whose log kubectl then shows. */
+export function podMetadata(
+  config: Pick<OperatorConfig, "pods">,
+  container: string,
+  labels: Record<string, string>,
+  annotations: Record<string, string> = {},
+): { labels: Record<string, string>; annotations: Record<string, string> } {
+  return {
+    labels: { ...config.pods.labels, ...labels },
+    annotations: { ...config.pods.annotations, "kubectl.kubernetes.io/default-container": container, ...annotations },
+  };
+}
+
+export interface Scheduling {
+  nodeSelector?: Record<string, string>;
+  tolerations?: Toleration[];
+  priorityClassName?: string;
+}
+
+/** The scheduling fields of a kind's spec, as a pod's. */
+export function schedulingOf({ nodeSelector, tolerations, priorityClassName }: Scheduling): Partial<PodSpec> {
+  return { ...(nodeSelector && { nodeSelector }), ...(tolerations && { tolerations }), ...(priorityClassName && { priorityClassName }) };
+}
+
+/** CPU is requested and not limited; memory is both, so that a program that needs more says OOMKilled; GPUs are both, as Kubernetes asks. */
+export function resourcesOf(
+  resources: Resources,
+  config: Pick<OperatorConfig, "gpuResourceName">,
+  gpus = resources.gpus ?? 0,
+): ResourceRequirements {
+  const gpu: Record<string, string> = gpus > 0 ? { [config.gpuResourceName]: String(gpus) } : {};
+  const memory: Record<string, string> = resources.memory ? { memory: resources.memory } : {};
+  const cpu: Record<string, string> = resources.cpu ? { cpu: resources.cpu } : {};
+  const limits = { ...memory, ...gpu };
+  const requests = { ...cpu, ...limits };
+  return { ...(Object.keys(requests).length > 0 && { requests }), ...(Object.keys(limits).length > 0 && { limits }) };
+}
+
+/** Metadata of something that belongs to `owner` and goes with it. */
+export function ownedMetadata(owner: KubeObject, name: string, labels: Record<string, string> = {}): KubeObject["metadata"] {
+  return {
+    name,
+    namespace: owner.metadata.namespace,
+    labels: { "app.kubernetes.io/managed-by": "rune-operator", ...labels },
+    ownerReferences: [ownerReference(owner)],
+  };
+}
+
+/** A child, unless it is another owner's: of another kind, or an earlier object of the same name whose children are still going. */
+export function ownChild<T extends KubeObject>(owner: KubeObject, child: T | undefined): T | undefined {
+  return child && isControlledBy(child, owner) ? child : undefined;
+}
+
+/** The input of a pod, immutable: `spec.json` for its program and, where it needs a base model, `stage.json` for the stager. */
+export function jobSpecConfigMap(
+  owner: KubeObject,
+  name: string,
+  documents: { spec: unknown; stage?: StageJob },
+  labels: Record<string, string> = {},
+): ConfigMap {
+  return {
+    apiVersion: "v1",
+    kind: "ConfigMap",
+    metadata: ownedMetadata(owner, name, labels),
+    immutable: true,
+    data: { "spec.json": JSON.stringify(documents.spec), ...(documents.stage && { "stage.json": JSON.stringify(documents.stage) }) },
+  };
+}
+
+/** File names under `/rune/credentials`. */
+export type Credential = "nats.creds" | "registry-token" | "runner-token";
+
+/** The credentials of a pod: only those it needs. Immutable unless the pod outlives them. */
+export function credentialsSecret(
+  owner: KubeObject,
+  name: string,
+  credentials: Partial<Record<Credential, string>>,
+  {
+    immutable = true,
+    labels = {},
+    annotations,
+  }: { immutable?: boolean; labels?: Record<string, string>; annotations?: Record<string, string> } = {},
+): Secret {
+  const data = Object.fromEntries(Object.entries(credentials).map(([file, value]) => [file, Buffer.from(value).toString("base64")]));
+  const metadata = ownedMetadata(owner, name, labels);
+  return { apiVersion: "v1", kind: "Secret", metadata: annotations ? { ...metadata, annotations } : metadata, immutable, data };
+}
+
+/** Path of a credential in a pod that mounts `credentialsMount`. */
+export const credentialFile = (credential: Credential) => `${credentialsPath}/${credential}`;
+
+export const specVolume = (configMap: string): Volume => ({ name: "rune-spec", configMap: { name: configMap } });
+/** Mounted as a file: a directory mount would keep `/rune/credentials` from being mounted below it. */
+export const specMount: VolumeMount = { name: "rune-spec", mountPath: specPath, subPath: "spec.json", readOnly: true };
+export const credentialsVolume = (secret: string): Volume => ({
+  name: "rune-credentials",
+  secret: { secretName: secret, defaultMode: 0o440 },
+});
+export const credentialsMount: VolumeMount = { name: "rune-credentials", mountPath: credentialsPath, readOnly: true };
+/** The one writable place of a program with a read-only root. */
+export const temporaryVolume = (sizeLimit = "2Gi"): Volume => ({ name: "tmp", emptyDir: { sizeLimit } });
+export const temporaryMount: VolumeMount = { name: "tmp", mountPath: "/tmp" };
+
+/** What a pod needs to have a base model: volumes, the init container that stages it, and the read-only mounts of who uses it. */
+export interface StagedModel {
+  readonly volumes: Volume[];
+  readonly initContainer: Container;
+  readonly mounts: VolumeMount[];
+}
+
+/** What of a hub's model is its identity: not who may read it. */
+export const hubSource = ({ repository, revision }: NonNullable<BaseModel["huggingFace"]>) => ({ repository, revision });
+
+/** The stager's input. `expectedDigest` is given once the identity is known, so that every later pod gets the same files or none. */
+export function stageDocument(base: BaseModel, config: OperatorConfig, expectedDigest?: string): StageJob {
+  const source = base.pvc
+    ? { pvc: { path: `${claimDirectory}/${base.pvc.path.replace(/^\/+/, "")}` } }
+    : { huggingFace: base.huggingFace && hubSource(base.huggingFace), oci: base.oci };
+  return {
+    base: source,
+    target: modelDirectory,
+    ...(expectedDigest && { expectedDigest }),
+    ...(base.oci && { registry: { url: config.registry.url, tokenFile: credentialFile("registry-token") } }),
+  };
+}
+
+/** Stages the base model onto a volume of the pod. Mounts `specVolume` and `credentialsVolume`, which the pod must have. */
+export function stagedModel(base: BaseModel, config: OperatorConfig): StagedModel {
+  const token = base.huggingFace?.tokenSecret;
+  const claim: VolumeMount[] = base.pvc ? [{ name: "base-claim", mountPath: claimDirectory, readOnly: true }] : [];
+  return {
+    volumes: [
+      { name: "models", emptyDir: {} },
+      ...(base.pvc ? [{ name: "base-claim", persistentVolumeClaim: { claimName: base.pvc.claimName, readOnly: true } }] : []),
+    ],
+    initContainer: {
+      name: "stage-model",
+      image: config.images.adapterLoader,
+      imagePullPolicy: config.imagePullPolicy,
+      args: ["stage"],
+      securityContext: restrictedContainer,
+      terminationMessagePolicy: "FallbackToLogsOnError",
+      ...(token && { env: [{ name: "HF_TOKEN", valueFrom: { secretKeyRef: token } }] }),
+      resources: { requests: { cpu: "50m", memory: "128Mi" }, limits: { memory: "1Gi" } },
+      volumeMounts: [
+        { ...specMount, mountPath: stageSpecPath, subPath: "stage.json" },
+        ...(base.oci ? [credentialsMount] : []),
+        { name: "models", mountPath: "/models" },
+        ...claim,
+        temporaryMount,
+      ],
+    },
+    mounts: [{ name: "models", mountPath: "/models", readOnly: true }, ...claim],
+  };
+}
+
+export interface JobOptions {
+  readonly config: Pick<OperatorConfig, "pods">;
+  /** Where the program runs. */
+  readonly container: string;
+  readonly labels: Record<string, string>;
+  readonly activeDeadlineSeconds?: number;
+  /** Kueue's LocalQueue; Kueue then unsuspends the Job when it admits it. */
+  readonly queueName?: string;
+}
+
+/** One attempt: a Job of one pod that is never started again by Kubernetes, because what a new try means is the operator's to decide. */
+export function job(
+  owner: KubeObject,
+  name: string,
+  pod: PodSpec,
+  { config, container, labels, activeDeadlineSeconds, queueName }: JobOptions,
+): Job {
+  const template: PodTemplate = { metadata: podMetadata(config, container, labels), spec: { restartPolicy: "Never", ...pod } };
+  const queue: Record<string, string> = queueName ? { [queueLabel]: queueName } : {};
+  return {
+    apiVersion: "batch/v1",
+    kind: "Job",
+    metadata: ownedMetadata(owner, name, { ...labels, ...queue }),
+    spec: {
+      completionMode: "Indexed",
+      completions: 1,
+      parallelism: 1,
+      backoffLimit: 0,
+      podReplacementPolicy: "Failed",
+      // A pod that is drained, evicted or preempted is deleted with its status; this way its Job says why it failed.
+      podFailurePolicy: { rules: [{ action: "FailJob", onPodConditions: [{ type: "DisruptionTarget", status: "True" }] }] },
+      ...(activeDeadlineSeconds !== undefined && { activeDeadlineSeconds }),
+      ...(queueName && { suspend: true }),
+      template,
+    },
+  };
+}
+
+/** The `owner` entry of every pod's input document. */
+export function ownerOf(object: KubeObject & { metadata: { namespace?: string; uid?: string } }): {
+  kind: string;
+  namespace: string;
+  name: string;
+  uid: string;
+} {
+  const { namespace = "", name, uid = "" } = object.metadata;
+  return { kind: object.kind, namespace, name, uid };
+}

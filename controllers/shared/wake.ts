@@ -1,0 +1,44 @@
+import type { Controller, KubeObject, Manager, ObjectKey, Resource } from "kopf-ts";
+import { type Requirement, requiresObject } from "./requires.ts";
+import type { Notice, Services } from "./services.ts";
+
+const byUID = "uid";
+
+/** Files a kind's objects under their UID, for notices from outside the Kubernetes API. Call before the manager starts. */
+export function indexByUID<T extends KubeObject>(manager: Manager, resource: Resource<T>): void {
+  manager.cache(resource).indexField(byUID, (object) => (object.metadata.uid ? [object.metadata.uid] : []));
+}
+
+/** Wakes a controller's object whenever something was published about it. */
+export function wakeByNotice<T extends KubeObject>(
+  manager: Manager,
+  controller: Controller<T>,
+  services: Services,
+  kind: Notice["kind"],
+): void {
+  services.onNotice((notice) => {
+    if (notice.kind !== kind) return;
+    for (const object of manager.cache(controller.resource).byIndex(byUID, notice.uid)) controller.enqueue(object.metadata);
+  });
+}
+
+/** The objects of a kind that require the one that changed. */
+export function requiring<T extends KubeObject & { metadata: { namespace?: string }; spec: { requires?: readonly Requirement[] } }>(
+  manager: Manager,
+  resource: Resource<T>,
+) {
+  return (changed: KubeObject): ObjectKey[] =>
+    manager
+      .cache(resource)
+      .list({ namespace: changed.metadata.namespace })
+      .filter((object) => requiresObject(object, changed))
+      .map((object) => object.metadata);
+}
+
+/** The object that a pod works for, by one of our labels; pods of a Job belong to the Job, not to the object. */
+export function labelled(name: string) {
+  return (pod: KubeObject): ObjectKey[] => {
+    const owner = pod.metadata.labels?.[name];
+    return owner ? [{ namespace: pod.metadata.namespace, name: owner }] : [];
+  };
+}

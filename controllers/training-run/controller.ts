@@ -1,0 +1,73 @@
+import type { TrainingRun } from "@rune/crds/kinds/training-run";
+import { label } from "@rune/crds/words/labels";
+import { type Context, jobs, type KubeObject, type Manager, type Outcome, pods } from "kopf-ts";
+import { hasLabels } from "../shared/labels.ts";
+import {
+  adapters,
+  agentSessions,
+  environmentChecks,
+  evaluations,
+  evolutionGenerations,
+  modelServers,
+  trainingRuns,
+} from "../shared/resources.ts";
+import type { Services } from "../shared/services.ts";
+import { indexByUID, labelled, requiring, wakeByNotice } from "../shared/wake.ts";
+import { decide } from "./decide.ts";
+import { hasOpenInputs } from "./inputs.ts";
+import { namedAdapters } from "./methods.ts";
+import { observe } from "./observe.ts";
+
+async function reconcile(run: TrainingRun, context: Context, services: Services): Promise<Outcome> {
+  const world = await observe(run, context, services);
+  return decide(world, services.config, context.clock.now());
+}
+
+/** Wakes on its Jobs and their pods, on what its inputs and its corpus wait for, on what it requires, and on progress. */
+export function register(manager: Manager, services: Services): void {
+  indexByUID(manager, trainingRuns);
+  const required = requiring(manager, trainingRuns);
+  const learning = (session: KubeObject) => waitingRuns(manager, session);
+  const controller = manager
+    .controller("training-run")
+    .for(trainingRuns)
+    .owns(jobs)
+    .watches(pods, labelled(label.run))
+    .watches(agentSessions, (session) => [...learning(session), ...required(session)])
+    .watches(adapters, (adapter) => [...labelled(label.run)(adapter), ...required(adapter), ...startingFrom(manager, adapter)])
+    .watches(trainingRuns, (run) => [...required(run), ...startingFrom(manager, run)])
+    .watches(modelServers, required)
+    .watches(evaluations, required)
+    .watches(environmentChecks, required)
+    .watches(evolutionGenerations, required)
+    .withOptions({ reportFailures: true })
+    .complete((run, context) => reconcile(run, context, services));
+  wakeByNotice(manager, controller, services, "progress");
+}
+
+/** Runs whose corpus is still open and would take this session in. */
+function waitingRuns(manager: Manager, session: KubeObject): KubeObject["metadata"][] {
+  return manager
+    .cache(trainingRuns)
+    .list({ namespace: session.metadata.namespace })
+    .filter((run) => !run.status?.corpus && learnsFrom(run, session))
+    .map((run) => run.metadata);
+}
+
+/** Runs whose inputs are still open and that name this adapter, or this run for its hypernetwork. */
+function startingFrom(manager: Manager, { kind, metadata }: KubeObject): KubeObject["metadata"][] {
+  const names = (run: TrainingRun) =>
+    kind === "Adapter" ? namedAdapters(run).names.includes(metadata.name) : run.spec.generate?.hypernetwork.run === metadata.name;
+  return manager
+    .cache(trainingRuns)
+    .list({ namespace: metadata.namespace })
+    .filter((run) => hasOpenInputs(run) && names(run))
+    .map((run) => run.metadata);
+}
+
+function learnsFrom({ spec: { corpus } }: TrainingRun, { metadata }: KubeObject): boolean {
+  if (!corpus) return false;
+  if (corpus.sessionNames) return corpus.sessionNames.includes(metadata.name);
+  if (corpus.artifact || corpus.artifacts) return false;
+  return hasLabels({ metadata }, corpus.sessions?.matchLabels ?? {});
+}
