@@ -116,7 +116,9 @@ describe("the commands of backup.md", () => {
     await python(
       `import sqlite3; open_one = sqlite3.connect("${database}"); open_one.execute("create table runs (id)"); open_one.execute("insert into runs values (7)"); open_one.commit(); ${inPlace}`,
     );
-    const { stdout } = await python(`import sqlite3; print(sqlite3.connect("${join(directory, "copy.db")}").execute("select id from runs").fetchall())`);
+    const { stdout } = await python(
+      `import sqlite3; print(sqlite3.connect("${join(directory, "copy.db")}").execute("select id from runs").fetchall())`,
+    );
     expect(stdout.trim()).toBe("[(7,)]");
   });
 });

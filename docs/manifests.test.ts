@@ -19,8 +19,9 @@ interface Judged {
   readonly tests: string;
 }
 
-const read = (file: string) => readFileSync(join(import.meta.dirname, file), "utf8");
-const files = globSync("*.yaml", { cwd: import.meta.dirname }).sort();
+const folder = join(import.meta.dirname, "../examples/manifests");
+const read = (file: string) => readFileSync(join(folder, file), "utf8");
+const files = globSync("*.yaml", { cwd: folder }).sort();
 const manifests = files.flatMap((file) => parseAllDocuments(read(file)).map((document) => document.toJS() as Manifest));
 const ofKind = (kind: string) => manifests.filter((manifest) => manifest.kind === kind);
 const solutions = JSON.parse(read("testing/solutions.json")) as Record<string, string>;
@@ -66,7 +67,7 @@ describe("the numbered manifests", () => {
   });
 
   test("learn from sessions that the TrainingRun selects, and enough of them", () => {
-    const { sessions, minimumSessions } = ofKind("TrainingRun")[0]?.spec.corpus;
+    const { sessions, minimumSessions } = ofKind("TrainingRun")[0]?.spec.corpus ?? {};
     const selected = ofKind("AgentSession").filter(({ metadata }) =>
       Object.entries(sessions.matchLabels).every(([name, value]) => metadata.labels?.[name] === value),
     );
