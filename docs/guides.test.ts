@@ -162,7 +162,7 @@ describe("troubleshooting.md", () => {
   });
 
   test("names only reasons that the code can give", () => {
-    const sources = globSync(["{controllers,clients,crds,operator,workloads}/**/*.ts", "gpu-images/trainer/src/**/*.py"], {
+    const sources = globSync(["{controllers,clients,crds,kopf-ts,operator,workloads}/**/*.ts", "gpu-images/trainer/src/**/*.py"], {
       cwd: root,
       exclude: (name) => name === "node_modules",
     }).filter((source) => !source.endsWith(".test.ts"));

@@ -28,7 +28,7 @@ import { servedBaseName } from "../shared/serving.ts";
 import { engineContainer, graceSeconds } from "./engine.ts";
 
 export const adapterDirectory = "/adapters";
-export const inputsAnnotation = `${label.server}-inputs`;
+const inputsAnnotation = `${label.server}-inputs`;
 export const tokenRenewalAnnotation = `${label.server}-token-renewal`;
 
 /** Selects the vLLM pods of one server. */

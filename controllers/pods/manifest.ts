@@ -1,4 +1,4 @@
-import type { KubeObject, ObjectMeta } from "kopf-ts";
+import type { KubeObject } from "kopf-ts";
 
 /** The parts of Kubernetes' own shapes that Rune writes. What it reads is parsed where it is read. */
 
@@ -111,4 +111,4 @@ export interface Pod extends KubeObject {
   spec: PodSpec;
 }
 
-export type { KubeObject, ObjectMeta };
+export type { KubeObject };
