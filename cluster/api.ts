@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { stringify } from "yaml";
 import { type BuiltImage, build } from "./build.ts";
 import { embedded } from "./embedded.ts";
-import { reach } from "./external.ts";
+import { pingCluster } from "./external.ts";
 import { bases, images } from "./images.ts";
 import { load } from "./load.ts";
 import { withLock } from "./lock.ts";
@@ -25,7 +25,7 @@ export function cluster(): Cluster {
 /** Starts the embedded cluster if it doesn't run, or makes sure that the user's own answers. */
 export async function ensureUp(): Promise<Cluster> {
   const own = settings.externalKubeconfig;
-  if (own) progress.say(`using the cluster of KUBECONFIG=${own} (Kubernetes ${await reach(own)}); nothing is started`);
+  if (own) progress.say(`using the cluster of KUBECONFIG=${own} (Kubernetes ${await pingCluster(own)}); nothing is started`);
   else await embedded.up();
   return cluster();
 }

@@ -2,7 +2,7 @@ import { attempt } from "./shell.ts";
 import { kubectlCommand } from "./tools.ts";
 
 /** Makes sure that the user's own cluster answers; starts and stops nothing. Gives what it says it is. */
-export async function reach(kubeconfig: string): Promise<string> {
+export async function pingCluster(kubeconfig: string): Promise<string> {
   const [kubectl, ...args] = await kubectlCommand();
   const version = await attempt(kubectl, [...args, "--kubeconfig", kubeconfig, "--request-timeout=10s", "get", "--raw=/version"]);
   if (version.code !== 0)

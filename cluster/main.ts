@@ -1,6 +1,6 @@
 import { buildImages, cluster, ensureUp, imageNames, loadImages } from "./api.ts";
 import { embedded } from "./embedded.ts";
-import { reach } from "./external.ts";
+import { pingCluster } from "./external.ts";
 import { progress } from "./progress.ts";
 import { settings } from "./settings.ts";
 
@@ -19,8 +19,8 @@ With KUBECONFIG set (and RUNE_CLUSTER not "embedded") everything goes to that cl
 
 const commands: Record<string, (args: string[]) => Promise<void>> = {
   up: async () => void (await ensureUp()),
-  down: () => ours("stop", embedded.down),
-  destroy: () => ours("remove", embedded.destroy),
+  down: () => onlyEmbedded("stop", embedded.down),
+  destroy: () => onlyEmbedded("remove", embedded.destroy),
   status,
   kubeconfig: async () => console.log(cluster().kubeconfig),
   images: (names) => bringImages(names.length > 0 ? names : imageNames),
@@ -30,7 +30,7 @@ const commands: Record<string, (args: string[]) => Promise<void>> = {
   },
 };
 
-async function ours(what: string, work: () => Promise<void>): Promise<void> {
+async function onlyEmbedded(what: string, work: () => Promise<void>): Promise<void> {
   const own = settings.externalKubeconfig;
   if (own) progress.say(`KUBECONFIG=${own} is a cluster of your own: Rune did not start it and doesn't ${what} it`);
   else await work();
@@ -38,7 +38,7 @@ async function ours(what: string, work: () => Promise<void>): Promise<void> {
 
 async function status(): Promise<void> {
   const own = settings.externalKubeconfig;
-  if (own) return console.log(`KUBECONFIG=${own}: Kubernetes ${await reach(own)} answers`);
+  if (own) return console.log(`KUBECONFIG=${own}: Kubernetes ${await pingCluster(own)} answers`);
   const { running, text } = await embedded.status();
   process.stdout.write(text);
   if (!running) process.exitCode = 1;

@@ -1,7 +1,7 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { expect, test, vi } from "vitest";
-import { beside } from "./shell.ts";
+import { spawnBound } from "./shell.ts";
 
 const endless = ["-c", "echo $$; exec sleep 600"];
 const runs = (pid: number) => {
@@ -15,7 +15,7 @@ const runs = (pid: number) => {
 test("a command beside this process says something and ends when it is disposed of", async () => {
   let pid: number;
   {
-    using companion = await beside("sh", endless);
+    using companion = await spawnBound("sh", endless);
     pid = Number(companion.said);
     expect(runs(pid)).toBe(true);
   }
@@ -43,5 +43,5 @@ test("it keeps its process from nothing", async () => {
 });
 
 test("one that ends without a word is told", async () => {
-  await expect(beside("sh", ["-c", "exit 3"])).rejects.toThrow("`sh -c exit 3` ended with exit status 3");
+  await expect(spawnBound("sh", ["-c", "exit 3"])).rejects.toThrow("`sh -c exit 3` ended with exit status 3");
 });

@@ -59,7 +59,7 @@ export async function run(command: string, args: string[], options: RunOptions =
  * Starts a command that runs beside this process, and gives the first thing that it says. It ends when it is disposed of, and with this
  * process however that ends, even by SIGKILL: a shell between the two sees its standard input closed. It keeps nobody from ending.
  */
-export async function beside(command: string, args: string[]): Promise<Disposable & { said: string }> {
+export async function spawnBound(command: string, args: string[]): Promise<Disposable & { said: string }> {
   const child = spawn("sh", ["-c", whileHeld, "sh", command, ...args], { stdio: ["pipe", "pipe", "inherit"] });
   const said = await new Promise<string>((resolve, reject) => {
     child.stdout.once("data", (data: Buffer) => resolve(data.toString()));

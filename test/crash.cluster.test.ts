@@ -2,7 +2,7 @@ import { afterAll, describe, expect, test } from "vitest";
 import type { Adapter } from "../crds/kinds/adapter.ts";
 import type { ModelServer } from "../crds/kinds/model-server.ts";
 import { label } from "../crds/words/labels.ts";
-import { type Boundary, type Survival, strikeLater, survive } from "./support/crash.ts";
+import { type Boundary, prepareKill, type Survival, survive } from "./support/crash.ts";
 import { baseName, canRun, complete, engineModels, enginePod, loaderState, namespace, server, system } from "./support/installation.ts";
 import { create, eventually, read, readAll, remove } from "./support/objects.ts";
 import { goodAdapter, held, workingSession } from "./support/sessions.ts";
@@ -64,7 +64,7 @@ describe.skipIf(!canRun)("a crash costs time and nothing else", { timeout: 900_0
       await killOperator();
       await eventually(
         "a new operator runs",
-        () => strikeLater(system, { "app.kubernetes.io/component": "operator" }).catch(() => null),
+        () => prepareKill(system, { "app.kubernetes.io/component": "operator" }).catch(() => null),
         (found) => found !== null,
       );
       await trainer(name, "terminated");
@@ -94,5 +94,5 @@ async function engine(adapter: string) {
 }
 
 async function killOperator(): Promise<void> {
-  await (await strikeLater(system, { "app.kubernetes.io/component": "operator" }))();
+  await (await prepareKill(system, { "app.kubernetes.io/component": "operator" }))();
 }

@@ -2,7 +2,7 @@ import { progress } from "../cluster/progress.ts";
 import type { Adapter } from "../crds/kinds/adapter.ts";
 import type { TrainingRun } from "../crds/kinds/training-run.ts";
 import { label } from "../crds/words/labels.ts";
-import { answering, type Boundary, boundaries, recovered, strikeLater, survive, type Victim } from "./support/crash.ts";
+import { answering, type Boundary, boundaries, prepareKill, recovered, survive, type Victim } from "./support/crash.ts";
 import { namespace, registryOf, system, tellTracker } from "./support/installation.ts";
 import { create, eventually, read, readAll, remove } from "./support/objects.ts";
 import { workingSession } from "./support/sessions.ts";
@@ -73,8 +73,8 @@ async function killed(victim: keyof typeof trainingCases, moment: Moment, run: s
   await trainer(run, "running");
   const kill =
     victim === "trainer"
-      ? await strikeLater(namespace, { "batch.kubernetes.io/job-name": `${run}-a1` })
-      : await strikeLater(system, { "app.kubernetes.io/component": victim });
+      ? await prepareKill(namespace, { "batch.kubernetes.io/job-name": `${run}-a1` })
+      : await prepareKill(system, { "app.kubernetes.io/component": victim });
   try {
     await moments[moment](run);
     const death = victim === "trainer" ? { log: await trainerLog(run, 1), pushed: moment === "the push" } : undefined;

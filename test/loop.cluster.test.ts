@@ -12,7 +12,7 @@ import type { Evaluation } from "../crds/kinds/evaluation.ts";
 import type { ModelServer } from "../crds/kinds/model-server.ts";
 import type { TrainingRun } from "../crds/kinds/training-run.ts";
 import { label } from "../crds/words/labels.ts";
-import { reach } from "../examples/00-quickstart/installation.ts";
+import { reachService } from "../examples/00-quickstart/installation.ts";
 import { environment } from "../examples/00-quickstart/manifests.ts";
 import { isOver, isTrue } from "../examples/00-quickstart/objects.ts";
 import type { Result } from "../examples/00-quickstart/report.ts";
@@ -234,7 +234,7 @@ describe.skipIf(!canRun)("the whole loop, as the quickstart runs it", { timeout:
     test("tells nobody anything without a token", async () => {
       const { repository, digest } = adapter.spec.artifact;
       expect((await ask("GET", `${repository}/manifests/${digest}`)).status).toBe(401);
-      const { url } = await reach("rune-system", "rune-registry", 5000);
+      const { url } = await reachService("rune-system", "rune-registry", 5000);
       await expect(new Registry({ url }).manifest(repository, digest)).rejects.toThrow(/denied access/);
     });
 
@@ -284,7 +284,7 @@ async function sandboxes(): Promise<Pod[]> {
 const everything = (repository: string) => [{ repository, actions: ["pull", "push", "delete"] as unknown as ["pull", "push"] }];
 
 async function ask(method: string, path: string, token?: string, body?: string): Promise<Response> {
-  const { url } = await reach("rune-system", "rune-registry", 5000);
+  const { url } = await reachService("rune-system", "rune-registry", 5000);
   const headers = { ...(token && { authorization: `Bearer ${token}` }), ...(body && { "content-type": mediaType.manifest }) };
   return await fetch(`${url}/v2/${path}`, { method, headers, ...(body && { body }) });
 }

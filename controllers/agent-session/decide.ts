@@ -14,13 +14,13 @@ import {
 } from "../epochs/epoch.ts";
 import { isolationVerified } from "../epochs/isolation.ts";
 import { libraryMissing, sandboxObjects } from "../epochs/sandbox.ts";
-import { brief } from "../shared/brief.ts";
 import { blocked, type Check, firstOf, repairSeconds } from "../shared/check.ts";
 import type { OperatorConfig } from "../shared/config.ts";
-import { finished } from "../shared/ended.ts";
+import { expire } from "../shared/ended.ts";
 import { Reason } from "../shared/reasons.ts";
 import { requirementsMet } from "../shared/requires.ts";
 import { adapterOn, isServed } from "../shared/serving.ts";
+import { truncateMessage } from "../shared/truncate-message.ts";
 import { deadlineOf } from "./ending.ts";
 import { hypernetworkFits, learningAtEnd, learnOn, stillLearns } from "./learning.ts";
 import { trajectoryOf } from "./log.ts";
@@ -69,7 +69,7 @@ export function decide(world: World, config: OperatorConfig, seal: Seal, now: Da
   if (!session.status?.adapter) return choose(world);
   const loading = adapterLoading(world);
   if (loading) return loading;
-  if (!world.turn.mine) return busy(world.turn, session.spec.serverRef.name);
+  if (!world.turn.mine) return waitForServer(world.turn, session.spec.serverRef.name);
   if (session.status.epoch) return work(world, config, now);
   return beginEpoch(session, world, config, "the sandbox is being created", { startTime: timestamp(now) });
 }
@@ -99,14 +99,14 @@ function adapterLoading({ session, server }: World): Outcome | null {
   const message = `${server?.metadata.name} refused ${chosen.name}: ${state.message ?? state.reason ?? "no reason given"}`;
   if (session.spec.adapter.policy === "Fixed") return failed(SessionReason.AdapterRefused, message);
   return progressing(SessionReason.AdapterRefused, `${message}; the base works without memory`, {
-    adapter: { reason: SessionReason.AdapterRefused, message: brief(message) },
+    adapter: { reason: SessionReason.AdapterRefused, message: truncateMessage(message) },
   })
     .event("Warning", SessionReason.AdapterRefused, message)
     .atOnce();
 }
 
 /** In words that don't change while it waits, so that a long queue writes nothing. */
-function busy({ limit }: Extract<World["turn"], { mine: false }>, server: string): Outcome {
+function waitForServer({ limit }: Extract<World["turn"], { mine: false }>, server: string): Outcome {
   return waiting(SessionReason.ServerBusy, `${server} decodes for ${limit} sessions at once, and older ones come first`, turnSeconds);
 }
 
@@ -119,16 +119,16 @@ function work(world: World, config: OperatorConfig, now: Date): Outcome {
     case "CreateSandbox":
       return (
         paused(session, now) ??
-        said(world, progressing(Reason.SandboxStarting, "the sandbox is being created")).creating(
+        withIsolationCondition(world, progressing(Reason.SandboxStarting, "the sandbox is being created")).creating(
           ...sandboxObjects(sandboxRequest(world), config),
         )
       );
     case "AwaitSandbox":
-      return said(world, progressing(Reason.SandboxStarting, step.message));
+      return withIsolationCondition(world, progressing(Reason.SandboxStarting, step.message));
     case "StartWorker":
       return startAgent(world, step, config);
     case "Working":
-      return said(world, working(world, progressing(SessionReason.Working, wordsOn(world), progressOf(world))));
+      return withIsolationCondition(world, working(world, progressing(SessionReason.Working, wordsOn(world), progressOf(world))));
     default:
       return step satisfies never;
   }
@@ -149,7 +149,7 @@ function startAgent(world: World, { ip, podUID }: { ip: string; podUID: string }
     runnerToken,
     config,
   });
-  return said(
+  return withIsolationCondition(
     world,
     progressing(SessionReason.Working, "the agent is being created", { sandbox: { ...session.status?.sandbox, podUID } }),
   ).creating(...objects);
@@ -183,7 +183,7 @@ function progressOf({ log, session }: World): object {
 }
 
 /** The conditions that follow from the log alone. */
-function said(world: World, outcome: Outcome): Outcome {
+function withIsolationCondition(world: World, outcome: Outcome): Outcome {
   if ("unavailable" in world.log) return outcome;
   return outcome.condition(isolationVerified(world.log.summary.isolation));
 }
@@ -212,7 +212,10 @@ function end(world: World, seal: Seal): Outcome {
   const status = { ...progressOf(world), outcome: ending.outcome };
   if (!state.stored) {
     const trajectory = trajectoryOf(session, log.records, ending.outcome);
-    return said(world, progressing(SessionReason.Sealing, `the work is over (${ending.outcome}); its trajectory is being stored`, status))
+    return withIsolationCondition(
+      world,
+      progressing(SessionReason.Sealing, `the work is over (${ending.outcome}); its trajectory is being stored`, status),
+    )
       .effect("seal", () => seal(trajectory))
       .atOnce();
   }
@@ -236,7 +239,7 @@ function ended(world: World, status: { outcome: string; trajectory: { repository
     : failed(ending.reason, `${ending.message}; the trajectory is sealed as ${status.trajectory.digest}`, full);
   const unlearnt = learning?.condition.reason === SessionReason.ServerMissing;
   const told = unlearnt ? outcome.event("Warning", SessionReason.ServerMissing, learning.condition.message) : outcome;
-  return said(world, learning ? told.condition(learning.condition) : told)
+  return withIsolationCondition(world, learning ? told.condition(learning.condition) : told)
     .condition({ type: "Solved", status: solved ? "True" : "False", reason: ending.outcome, message: ending.message })
     .condition({ type: "TrajectorySealed", status: "True", reason: "Stored", message: status.trajectory.digest })
     .event(result ? "Normal" : "Warning", ending.outcome, ending.message)
@@ -247,6 +250,6 @@ function ended(world: World, status: { outcome: string; trajectory: { repository
 function afterwards(world: World, config: OperatorConfig, now: Date): Outcome {
   const { session } = world;
   const leftovers = session.status?.sandbox ? [...liveSandbox(world), ...lingeringWorker(world)] : [];
-  const rest = stillLearns(session) ? unchanged().deleting(...leftovers) : finished(session, now, leftovers);
+  const rest = stillLearns(session) ? unchanged().deleting(...leftovers) : expire(session, now, leftovers);
   return learnOn(rest, world, config);
 }

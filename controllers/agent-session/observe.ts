@@ -12,9 +12,9 @@ import { jobNameOfEpoch, repositoryOf, sandboxName } from "../shared/names.ts";
 import { observeRequirements } from "../shared/requires.ts";
 import { adapters, agentSessions, evaluations, modelServers, trainingRuns } from "../shared/resources.ts";
 import type { Services } from "../shared/services.ts";
+import { admissionOf } from "./admission.ts";
 import { deadlineOf, endingOf } from "./ending.ts";
 import { summarize, trajectoryArtifact, trajectoryOf } from "./log.ts";
-import { turnOf } from "./turn.ts";
 import type { LogState, SealState, World } from "./world.ts";
 
 /** Every read of a pass. */
@@ -41,7 +41,7 @@ export async function observe(session: AgentSession, context: Context, services:
     adapters: status?.adapter ? [] : cache(adapters).list({ namespace }),
     libraryExists:
       !spec.sandbox.libraryConfigMap || cache(configMaps).get({ namespace, name: spec.sandbox.libraryConfigMap }) !== undefined,
-    turn: over ? { mine: true } : turnOf(session, server, cache(agentSessions).list({ namespace })),
+    turn: over ? { mine: true } : admissionOf(session, server, cache(agentSessions).list({ namespace })),
     takenUIDs: over ? new Set() : liveSandboxUIDs([...cache(agentSessions).list(), ...cache(evaluations).list()], uid),
     sandboxPod,
     sandbox,

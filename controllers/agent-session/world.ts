@@ -6,8 +6,8 @@ import type { TrainingRun } from "@rune/crds/kinds/training-run";
 import type { EpochWorld } from "../epochs/epoch.ts";
 import type { ProbeTargets } from "../epochs/sandbox.ts";
 import type { ObservedRequirement } from "../shared/requires.ts";
+import type { Admission } from "./admission.ts";
 import type { LogSummary } from "./log.ts";
-import type { Turn } from "./turn.ts";
 
 /** The live log, or why it can't be read now. */
 export type LogState = { records: LogRecord[]; lastSequence: number; summary: LogSummary } | { unavailable: string };
@@ -22,7 +22,7 @@ export interface World extends EpochWorld {
   readonly server: ModelServer | undefined;
   readonly adapters: readonly Adapter[];
   readonly libraryExists: boolean;
-  readonly turn: Turn;
+  readonly turn: Admission;
   /** Whether an agent of any epoch may still append to the log. */
   readonly agentWrites: boolean;
   /** undefined while a service that the proof tries is missing. */

@@ -13,14 +13,14 @@ import {
 } from "kopf-ts";
 import { hasEnded } from "../epochs/worker.ts";
 import { isResolved } from "../pods/base-model.ts";
-import { brief } from "../shared/brief.ts";
 import { blocked, type Check, firstOf, repairSeconds } from "../shared/check.ts";
 import type { OperatorConfig } from "../shared/config.ts";
-import { finished } from "../shared/ended.ts";
+import { expire } from "../shared/ended.ts";
 import { Reason } from "../shared/reasons.ts";
 import { requirementsMet } from "../shared/requires.ts";
 import { adapterOn, detailOf, isServed } from "../shared/serving.ts";
 import { foreignRepository } from "../shared/tenancy.ts";
+import { truncateMessage } from "../shared/truncate-message.ts";
 import { known, newFindings, nodesDone, wantedChecks } from "./findings.ts";
 import { adapterOf, askObjects, nodeObjects, serverOf } from "./manifests.ts";
 import { resultOf, wantedOfNode } from "./nodes.ts";
@@ -45,7 +45,7 @@ const checks: Check<World>[] = [ownBase, requirementsMet, nodesThere];
 export function decide(world: World, config: OperatorConfig, now: Date): Outcome {
   const { check } = world;
   if (check.metadata.deletionTimestamp) return unchanged();
-  if (isTerminal(check)) return finished(check, now, leftovers(world));
+  if (isTerminal(check)) return expire(check, now, leftovers(world));
   if (!check.status?.startTime) return check.spec.suspend ? suspended(world) : begin(world, now);
   const news = newFindings(world, config, now);
   if (news)
@@ -158,7 +158,7 @@ function claimed({ check, server }: World, adapter: string): Outcome | null {
 
 /** What isn't known by the deadline stays unknown, with what it was that didn't come. */
 function overdue(check: EnvironmentCheck, message: string): CheckResult[] {
-  const why = brief(`spec.deadlineSeconds (${check.spec.deadlineSeconds} s) were over: ${message}`);
+  const why = truncateMessage(`spec.deadlineSeconds (${check.spec.deadlineSeconds} s) were over: ${message}`);
   return wantedChecks(check)
     .filter((name) => !known(check, name))
     .map((name) => resultOf(name, "Unknown", why));

@@ -3,11 +3,11 @@ import { type CheckName, type CheckResult, checkNames, type EnvironmentCheck, ty
 import type { ModelServer } from "@rune/crds/kinds/model-server";
 import { getCondition, isTrue } from "kopf-ts";
 import { sameBase } from "../pods/base-model.ts";
-import { brief } from "../shared/brief.ts";
 import type { OperatorConfig } from "../shared/config.ts";
 import { generatedName } from "../shared/names.ts";
 import { Reason } from "../shared/reasons.ts";
 import { adapterOn } from "../shared/serving.ts";
+import { truncateMessage } from "../shared/truncate-message.ts";
 import { checksOfJob, commonVersions, overNodes, resultOf, wantedOfNode, withoutGPU } from "./nodes.ts";
 import type { Work } from "./work.ts";
 import type { World } from "./world.ts";
@@ -39,7 +39,7 @@ export function newFindings(world: World, config: OperatorConfig, now: Date): Fo
   if (!news) return null;
   return {
     nodes: seen,
-    checks: found.map((each) => ({ ...each, message: brief(each.message) })),
+    checks: found.map((each) => ({ ...each, message: truncateMessage(each.message) })),
     versions: commonVersions(seen),
     ...(made && { adapter: made }),
   };
@@ -62,7 +62,7 @@ function seenOf(
   const wanted = checksOfJob(check, node);
   const before = node.device === "CPU" ? withoutGPU(check, config) : [];
   const unknown = (why: string) => ({
-    node: { ...node, checks: [...before, ...wanted.map((name) => resultOf(name, "Unknown", brief(why)))] },
+    node: { ...node, checks: [...before, ...wanted.map((name) => resultOf(name, "Unknown", truncateMessage(why)))] },
   });
   if (work.state === "Running" && isTaken(work, now)) return unknown(work.trouble?.message ?? "");
   if (work.state === "Lost" && !work.again) return unknown(`its Job said nothing: ${work.message}`);

@@ -17,7 +17,7 @@ import {
   temporaryMount,
   temporaryVolume,
 } from "../pods/pod.ts";
-import { jobTrouble, podsOf } from "../pods/problems.ts";
+import { jobBlocker, podsOf } from "../pods/problems.ts";
 import type { Blocker } from "../shared/check.ts";
 import type { OperatorConfig } from "../shared/config.ts";
 import { jobNameOfEpoch } from "../shared/names.ts";
@@ -53,7 +53,7 @@ export function workerState({ job, pods, refusal }: SeenWorker, container: strin
   if (!job) return { state: "Absent" };
   const [pod] = podsOf(job, pods);
   const lingers = !hasEnded(job) && pod !== undefined && isOutlived(pod, container);
-  if (!hasEnded(job) && !lingers) return { state: "Running", hasPod: pod !== undefined, trouble: jobTrouble(job, pods, now, refusal) };
+  if (!hasEnded(job) && !lingers) return { state: "Running", hasPod: pod !== undefined, trouble: jobBlocker(job, pods, now, refusal) };
   const terminated = pod && endOf(pod, container);
   const exitCode = terminated?.exitCode;
   const output = parseJSON(terminated?.message);

@@ -14,7 +14,7 @@ import {
 import { libraryMissing, sandboxObjects } from "../epochs/sandbox.ts";
 import { blocked, type Check, firstOf, repairSeconds } from "../shared/check.ts";
 import type { OperatorConfig } from "../shared/config.ts";
-import { finished } from "../shared/ended.ts";
+import { expire } from "../shared/ended.ts";
 import { planName } from "../shared/names.ts";
 import { Reason } from "../shared/reasons.ts";
 import { requirementsMet } from "../shared/requires.ts";
@@ -28,7 +28,7 @@ import { foreseen } from "./foreseen.ts";
 import { evaluatorObjects } from "./manifests.ts";
 import { type Plan, type PlannedArm, planConfigMap, planOf } from "./plan.ts";
 import { EvaluationReason } from "./reasons.ts";
-import { record, resultOf, said } from "./record.ts";
+import { record, resultOf, withIsolationCondition } from "./record.ts";
 import type { ArmStatus, World } from "./world.ts";
 
 const retrySeconds = 10;
@@ -77,7 +77,7 @@ export function decide(world: World, config: OperatorConfig, store: Store, now: 
   const { evaluation } = world;
   const { status } = evaluation;
   if (evaluation.metadata.deletionTimestamp) return unchanged();
-  if (isTerminal(evaluation)) return finished(evaluation, now, status?.sandbox ? livePods(world) : []);
+  if (isTerminal(evaluation)) return expire(evaluation, now, status?.sandbox ? livePods(world) : []);
   const late = overdue(world, now);
   if (late) return late;
   if (evaluation.spec.suspend) return suspended(evaluation, world);
@@ -196,9 +196,9 @@ function work(world: World, turn: Turn, config: OperatorConfig, now: Date): Outc
   const { evaluation, worker } = world;
   const epoch = evaluation.status?.epoch ?? 0;
   if (epoch === 0) return beginEpoch(evaluation, world, config, "the sandbox is being created");
-  if (worker.state === "Ended" && worker.permanent) return said(world, failed(worker.reason, worker.message));
+  if (worker.state === "Ended" && worker.permanent) return withIsolationCondition(world, failed(worker.reason, worker.message));
   if (worker.state === "Ended" && lossesWith(evaluation, world.progress).count >= mostLosses)
-    return said(
+    return withIsolationCondition(
       world,
       failed(EvaluationReason.EpochsExhausted, `${mostLosses} evaluators in a row were lost; the last one: ${worker.message}`),
     );
@@ -209,16 +209,16 @@ function work(world: World, turn: Turn, config: OperatorConfig, now: Date): Outc
     case "CreateSandbox":
       return (
         paused(evaluation, now) ??
-        said(world, progressing(Reason.SandboxStarting, "the sandbox is being created")).creating(
+        withIsolationCondition(world, progressing(Reason.SandboxStarting, "the sandbox is being created")).creating(
           ...sandboxObjects(sandboxRequest(world), config),
         )
       );
     case "AwaitSandbox":
-      return said(world, progressing(Reason.SandboxStarting, step.message));
+      return withIsolationCondition(world, progressing(Reason.SandboxStarting, step.message));
     case "StartWorker":
       return startEvaluator(world, turn, step, config, now);
     case "Working":
-      return said(world, working(world, measuring(world, turn)));
+      return withIsolationCondition(world, working(world, measuring(world, turn)));
     default:
       return step satisfies never;
   }
@@ -247,7 +247,7 @@ function startEvaluator(
     config,
     now,
   });
-  return said(
+  return withIsolationCondition(
     world,
     progressing(EvaluationReason.Measuring, `the evaluator of ${nameOfUnit(unit, plan)} is being created`, {
       sandbox: { ...sandbox, podUID },

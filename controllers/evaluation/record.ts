@@ -12,7 +12,7 @@ import { EvaluationReason } from "./reasons.ts";
 import type { ArmStatus, World } from "./world.ts";
 
 /** The condition that follows from the log alone. */
-export function said({ log }: Pick<World, "log">, outcome: Outcome): Outcome {
+export function withIsolationCondition({ log }: Pick<World, "log">, outcome: Outcome): Outcome {
   return "unavailable" in log ? outcome : outcome.condition(isolationVerified(log.isolation));
 }
 
@@ -34,7 +34,7 @@ export function record(world: World, plan: Plan, result: EvaluatorResult): Outco
   if (result.report) return end(world, plan, result, words);
   const following = units[now + 1];
   if (following && !result.decided) return begin(world, plan, arms, following, words);
-  return said(world, failed(Reason.ArtifactMissing, `${words}; it was the last arm, and no report was stored`));
+  return withIsolationCondition(world, failed(Reason.ArtifactMissing, `${words}; it was the last arm, and no report was stored`));
 }
 
 type ArmResult = EvaluatorResult["arms"][number];
@@ -106,7 +106,7 @@ function end({ evaluation, log }: World, plan: Plan, result: EvaluatorResult, wo
       : [];
   const { delta } = result;
   const message = [words, ...(delta ? [gainOf(delta)] : []), ...early].join("; ");
-  return judged(said({ log }, succeeded(status, { reason: EvaluationReason.Measured, message })), result)
+  return judged(withIsolationCondition({ log }, succeeded(status, { reason: EvaluationReason.Measured, message })), result)
     .event("Normal", EvaluationReason.Measured, message)
     .atOnce();
 }

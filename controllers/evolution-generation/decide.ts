@@ -3,7 +3,7 @@ import type { EvolutionGeneration } from "@rune/crds/kinds/evolution-generation"
 import type { TrainingRun } from "@rune/crds/kinds/training-run";
 import { type DynamicObject, isTerminal, type Outcome, progressing, unchanged, waiting } from "kopf-ts";
 import { repairSeconds } from "../shared/check.ts";
-import { finished } from "../shared/ended.ts";
+import { expire } from "../shared/ended.ts";
 import { Reason } from "../shared/reasons.ts";
 import type { StoreTasks } from "../shared/task-set.ts";
 import { begin } from "./begin.ts";
@@ -34,7 +34,7 @@ export function decide(world: World, store: Store, now: Date): Outcome {
 
 function step(world: World, store: Store, now: Date): Outcome {
   const { generation } = world;
-  if (isTerminal(generation)) return finished(generation, now);
+  if (isTerminal(generation)) return expire(generation, now);
   const holding = suspender(world);
   if (holding) return suspend(world, holding);
   if (generation.status?.paused) return resume(world);

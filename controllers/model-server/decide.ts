@@ -6,17 +6,17 @@ import { podMissing } from "../pods/problems.ts";
 import { blocked, firstOf } from "../shared/check.ts";
 import { Reason } from "../shared/reasons.ts";
 import { checks } from "./checks.ts";
+import { engineBlocker, isPodReady } from "./engine-problems.ts";
 import { headlessService, networkPolicy, service } from "./network.ts";
-import { type Move, moveOf, type Wish, wishes } from "./placement.ts";
+import { type LoadPlan, loadPlanFor, type Placement, placements } from "./placement.ts";
 import { baseModelToken, inputs, loaderDocument, statefulSet } from "./pods.ts";
 import { type AdapterState, baseDigestOf, statusOf } from "./status.ts";
-import { isPodReady, troubleOf } from "./trouble.ts";
 import type { Engine, World } from "./world.ts";
 
 /** What becomes of a pass: what the framework writes, and what loaders are asked for after it. */
 export interface Decision {
   readonly outcome: Outcome;
-  readonly moves: readonly { readonly engine: Engine; readonly move: Move }[];
+  readonly moves: readonly { readonly engine: Engine; readonly move: LoadPlan }[];
 }
 
 const startingSeconds = 5;
@@ -24,12 +24,12 @@ const steadySeconds = 15;
 
 export function decide(world: World, now: Date): Decision {
   if (world.server.metadata.deletionTimestamp) return { outcome: unchanged(), moves: [] };
-  const wished = wishes(world, baseDigestOf(world));
+  const wished = placements(world, baseDigestOf(world));
   const status = statusOf(world, wished, now);
   const blocker = firstOf(checks, world);
   if (blocker) return { outcome: blocked(blocker, status), moves: [] };
   const moves = movesOf(world, wished);
-  const outcome = tidings(verdict(world, status), world, status.adapters ?? [])
+  const outcome = withAdapterNews(verdict(world, status), world, status.adapters ?? [])
     .applying(...renewedToken(world), ...drifted(manifests(world, status.baseDigest), world.existing))
     .deleting(...stuckPods(world));
   if (moves.every(({ move }) => move.load.length + move.unload.length === 0)) return { outcome, moves };
@@ -60,10 +60,10 @@ function isRepeated({ engine, move }: Decision["moves"][number]): boolean {
   return move.unload.length === 0 && move.load.every(({ metadata }) => known.has(metadata.name));
 }
 
-function movesOf(world: World, wished: readonly Wish[]): Decision["moves"] {
+function movesOf(world: World, wished: readonly Placement[]): Decision["moves"] {
   return world.engines.flatMap((engine) => {
     if (!engine.state?.engine.ready || engine.pod.metadata.deletionTimestamp) return [];
-    const move = moveOf(engine.state, wished, { ...world, baseDigest: baseDigestOf(world) });
+    const move = loadPlanFor(engine.state, wished, { ...world, baseDigest: baseDigestOf(world) });
     return move.load.length + move.unload.length + move.answer.length > 0 ? [{ engine, move }] : [];
   });
 }
@@ -78,7 +78,7 @@ function verdict({ server, statefulSet: set, engines, refusal }: World, status: 
     return ready(status, said).condition({ type: "Ready", status: "False", ...said });
   }
   if (answering === 0) {
-    const trouble = engines.map(({ pod }) => troubleOf(pod)).find((found) => found !== null);
+    const trouble = engines.map(({ pod }) => engineBlocker(pod)).find((found) => found !== null);
     if (trouble) return blocked(trouble, status).again(steadySeconds);
     if (set && refusal) return blocked(podMissing(set, refusal), status).again(steadySeconds);
     return progressing(Reason.NoEngineReady, `${count}; ${stageOf(engines)}`, status).again(startingSeconds);
@@ -116,7 +116,7 @@ export function stuckPods({ statefulSet: set, engines }: World): KubeObject[] {
 }
 
 /** What people should hear: whether the wanted adapters are there, what was refused, which engines restarted. */
-function tidings(outcome: Outcome, world: World, adapters: readonly AdapterState[]): Outcome {
+function withAdapterNews(outcome: Outcome, world: World, adapters: readonly AdapterState[]): Outcome {
   const before = world.server.status;
   const wanted = adapters.filter(({ name }) => world.demands.some((demand) => demand.name === name));
   const absent = wanted.find(({ state }) => state !== "Loaded");

@@ -1,7 +1,7 @@
 import type { HeldAdapter, LoaderState } from "@rune/crds/contracts/loader";
 import { describe, expect, it } from "vitest";
 import { adapter, baseDigest, condition, digestOf, enginePod, modelServer } from "../testing/objects.ts";
-import { moveOf, wishes } from "./placement.ts";
+import { loadPlanFor, placements } from "./placement.ts";
 
 const held = (name: string, more: Partial<HeldAdapter> = {}): HeldAdapter => ({ name, digest: digestOf("1"), state: "Loaded", ...more });
 const stateWith = (adapters: HeldAdapter[], slots = 2, wanted: string[] = []): LoaderState => ({
@@ -21,9 +21,9 @@ function worldOf(options: { wanted: string[]; adapters?: ReturnType<typeof adapt
   };
 }
 const blockedBy = (world: ReturnType<typeof worldOf>) =>
-  wishes(world, baseDigest).map(({ name, blocked }) => [name, blocked?.state, blocked?.reason]);
+  placements(world, baseDigest).map(({ name, blocked }) => [name, blocked?.state, blocked?.reason]);
 const move = (world: ReturnType<typeof worldOf>, state: LoaderState) => {
-  const { load, unload } = moveOf(state, wishes(world, baseDigest), { ...world, baseDigest });
+  const { load, unload } = loadPlanFor(state, placements(world, baseDigest), { ...world, baseDigest });
   return { load: load.map(({ metadata }) => metadata.name), unload };
 };
 
@@ -34,7 +34,7 @@ describe("wishes", () => {
       ["b", undefined, undefined],
       ["c", "Pending", "NoAdapterSlot"],
     ]);
-    expect(wishes(worldOf({ wanted: ["a", "b", "c"] }), baseDigest)[2]?.blocked?.message).toContain("a, b");
+    expect(placements(worldOf({ wanted: ["a", "b", "c"] }), baseDigest)[2]?.blocked?.message).toContain("a, b");
   });
 
   it.each([
@@ -59,7 +59,7 @@ describe("wishes", () => {
 
 describe("what clients ask for by name", () => {
   const asked = (world: ReturnType<typeof worldOf>, state: LoaderState) => {
-    const { load, unload, answer } = moveOf(state, wishes(world, baseDigest), { ...world, baseDigest });
+    const { load, unload, answer } = loadPlanFor(state, placements(world, baseDigest), { ...world, baseDigest });
     return { load: load.map(({ metadata }) => metadata.name), unload, answer };
   };
   const known = (names: string[], more: Partial<Parameters<typeof worldOf>[0]> = {}) =>

@@ -7,7 +7,7 @@ import type { Demand } from "./claims.ts";
 import type { World } from "./world.ts";
 
 /** A wanted adapter: one of those that get a slot, or why it gets none. */
-export type Wish =
+export type Placement =
   | { readonly name: string; readonly adapter: Adapter; readonly blocked?: undefined }
   | {
       readonly name: string;
@@ -16,7 +16,7 @@ export type Wish =
     };
 
 /** Every demand in order, with the first that fit given the slots. */
-export function wishes(world: Pick<World, "server" | "adapters" | "demands" | "engines">, baseDigest: string | undefined): Wish[] {
+export function placements(world: Pick<World, "server" | "adapters" | "demands" | "engines">, baseDigest: string | undefined): Placement[] {
   const { server, adapters, demands } = world;
   const { slots, maxRank } = server.spec.adapters;
   const states = world.engines.flatMap(({ state }) => (state?.engine.ready ? [state] : []));
@@ -68,7 +68,7 @@ function refused(adapter: Adapter, states: readonly LoaderState[]) {
 }
 
 /** What to ask of one engine now. */
-export interface Move {
+export interface LoadPlan {
   readonly unload: readonly string[];
   readonly load: readonly Adapter[];
   /** What clients are told who wait for an adapter that isn't loaded. */
@@ -81,7 +81,7 @@ type Placing = Pick<World, "server" | "adapters" | "lastUses"> & { readonly base
  * Loads what is wanted and missing; idle adapters make room, the least recently used first, and leave at once only when they are deleted,
  * or archived and answering nobody. What clients ask this engine for by name comes last: it gets a free slot, or that of an adapter that answers nobody now.
  */
-export function moveOf(state: LoaderState, wished: readonly Wish[], world: Placing): Move {
+export function loadPlanFor(state: LoaderState, wished: readonly Placement[], world: Placing): LoadPlan {
   const { adapters } = world;
   const placed = wished.flatMap((wish) => (wish.blocked ? [] : [wish.adapter]));
   const held = state.adapters.filter((entry) => entry.state !== "Refused");
@@ -119,7 +119,7 @@ function isGone(adapter: Adapter | undefined, { open }: HeldAdapter): boolean {
 
 type Room = { taken: ReadonlySet<string>; free: number; evictable: readonly HeldAdapter[]; placed: readonly string[] };
 
-function askedFor(state: LoaderState, { server, adapters, baseDigest }: Placing, { taken, free, evictable, placed }: Room): Move {
+function askedFor(state: LoaderState, { server, adapters, baseDigest }: Placing, { taken, free, evictable, placed }: Room): LoadPlan {
   const { slots, maxRank } = server.spec.adapters;
   const [unload, load, answer]: [string[], Adapter[], (DemandVerdict & { name: string })[]] = [[], [], []];
   for (const name of state.wanted.filter((each) => !taken.has(each))) {

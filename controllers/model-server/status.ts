@@ -2,12 +2,12 @@ import type { HeldAdapter } from "@rune/crds/contracts/loader";
 import type { ModelServer } from "@rune/crds/kinds/model-server";
 import { timestamp } from "kopf-ts";
 import { isResolved } from "../pods/base-model.ts";
-import { brief } from "../shared/brief.ts";
 import { Reason } from "../shared/reasons.ts";
 import { serverURL } from "../shared/serving.ts";
-import type { Wish } from "./placement.ts";
+import { truncateMessage } from "../shared/truncate-message.ts";
+import { isPodReady, stagedDigest } from "./engine-problems.ts";
+import type { Placement } from "./placement.ts";
 import { podLabels } from "./pods.ts";
-import { isPodReady, stagedDigest } from "./trouble.ts";
 import type { Engine, World } from "./world.ts";
 
 type Status = NonNullable<ModelServer["status"]>;
@@ -26,7 +26,7 @@ export function isServing({ pod, state }: Engine, baseDigest: string | undefined
   return state?.engine.ready === true && same && !pod.metadata.deletionTimestamp && isPodReady(pod);
 }
 
-export function statusOf(world: World, wished: readonly Wish[], now: Date): Omit<Status, "conditions" | "observedGeneration"> {
+export function statusOf(world: World, wished: readonly Placement[], now: Date): Omit<Status, "conditions" | "observedGeneration"> {
   const { server, statefulSet, engines } = world;
   const baseDigest = baseDigestOf(world);
   const adapters = adapterStates(world, wished);
@@ -54,7 +54,7 @@ function engineState(engine: Engine, before: readonly EngineState[], baseDigest:
 }
 
 /** Where every wanted adapter stands, and what else is still loaded. */
-function adapterStates({ engines, adapters }: World, wished: readonly Wish[]): AdapterState[] {
+function adapterStates({ engines, adapters }: World, wished: readonly Placement[]): AdapterState[] {
   const held = engines.flatMap(({ state }) => (state?.engine.ready ? state.adapters : []));
   const names = new Set(wished.map(({ name }) => name));
   const idle = [...new Set(held.filter(({ name, state }) => state === "Loaded" && !names.has(name)).map(({ name }) => name))].sort();
@@ -77,12 +77,12 @@ function adapterStates({ engines, adapters }: World, wished: readonly Wish[]): A
   ];
 }
 
-function wishedState(wish: Wish, held: readonly HeldAdapter[]): AdapterState {
+function wishedState(wish: Placement, held: readonly HeldAdapter[]): AdapterState {
   const digest = wish.adapter?.spec.artifact.digest ?? "";
   const loaded = held.filter((entry) => entry.state === "Loaded" && entry.digest === digest);
   const common = { name: wish.name, digest, engines: loaded.length, ...canaryOf(held) };
   if (loaded.length > 0) return { ...common, state: "Loaded" };
-  if (wish.blocked) return { ...common, ...wish.blocked, message: brief(wish.blocked.message) };
+  if (wish.blocked) return { ...common, ...wish.blocked, message: truncateMessage(wish.blocked.message) };
   const refusal = held.find((entry) => entry.state === "Refused");
   if (refusal) return { ...common, state: "Pending", reason: refusal.reason, message: refusal.message };
   return { ...common, state: "Pending", reason: Reason.Loading, message: "waits for an engine to load it" };

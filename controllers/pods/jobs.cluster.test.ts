@@ -5,7 +5,7 @@ import { hasEnded, workerState } from "../epochs/worker.ts";
 import { config } from "../testing/objects.ts";
 import { endOf, isOutlived } from "./main-container.ts";
 import { job } from "./pod.ts";
-import { isPodless, jobTrouble } from "./problems.ts";
+import { isPodless, jobBlocker } from "./problems.ts";
 import { observeRefusal } from "./refusal.ts";
 
 /** What only a real cluster can tell: the shapes that Jobs and pods take. Runs with `RUNE_TEST_CLUSTER=1` against the cluster of `KUBECONFIG`. */
@@ -63,7 +63,7 @@ test("a queue's Job starts when it is admitted, and has not started once its pla
     return found.status?.startTime && found;
   });
   expect(isSuspended(admitted)).toBe(false);
-  expect(jobTrouble(admitted, [], later)).toMatchObject({ reason: "PodMissing" });
+  expect(jobBlocker(admitted, [], later)).toMatchObject({ reason: "PodMissing" });
 
   await suspend("queued", true);
   const again = await until(async () => {

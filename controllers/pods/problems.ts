@@ -99,7 +99,7 @@ export const podMissing = ({ kind, metadata }: KubeObject, refusal: string | und
 });
 
 /** Why the pod of a Job doesn't come up, where Kubernetes says so, or says nothing for too long. */
-export function jobTrouble(job: DynamicObject, pods: readonly DynamicObject[], now: Date, refusal?: string): Blocker | null {
+export function jobBlocker(job: DynamicObject, pods: readonly DynamicObject[], now: Date, refusal?: string): Blocker | null {
   const { name } = job.metadata;
   if (job.spec?.suspend) return job.metadata.labels?.[queueLabel] ? null : suspendedByOthers(name);
   const own = podsOf(job, pods);

@@ -4,7 +4,7 @@ import { getCondition, isTerminal, type Outcome, unchanged } from "kopf-ts";
 type Bounded = KubeObject & { spec: { ttlSecondsAfterFinished?: number }; status?: unknown };
 
 /** What is left to do for an object that has ended: nothing, until its time to live is over. Children are never the clock. */
-export function finished(object: Bounded, now: Date, leftovers: readonly KubeObject[] = []): Outcome {
+export function expire(object: Bounded, now: Date, leftovers: readonly KubeObject[] = []): Outcome {
   const outcome = unchanged().deleting(...leftovers);
   const ttl = object.spec.ttlSecondsAfterFinished;
   if (ttl === undefined) return outcome;

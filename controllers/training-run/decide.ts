@@ -2,10 +2,10 @@ import { methodOf } from "@rune/crds/kinds/methods";
 import type { TrainingRun } from "@rune/crds/kinds/training-run";
 import { failed, isTerminal, type Outcome, progressing, timestamp, unchanged, waiting } from "kopf-ts";
 import { isResolved } from "../pods/base-model.ts";
-import { jobTrouble } from "../pods/problems.ts";
+import { jobBlocker } from "../pods/problems.ts";
 import { blocked, type Check, firstOf, repairSeconds } from "../shared/check.ts";
 import type { OperatorConfig } from "../shared/config.ts";
-import { finished } from "../shared/ended.ts";
+import { expire } from "../shared/ended.ts";
 import { jobNameOfRun } from "../shared/names.ts";
 import { Reason } from "../shared/reasons.ts";
 import { requirementsMet } from "../shared/requires.ts";
@@ -16,7 +16,7 @@ import { endAttempt, endingOf } from "./ending.ts";
 import { freezeInputs, hasOpenInputs, inputsFit, inputsThere } from "./inputs.ts";
 import { attemptObjects, attemptSecret } from "./manifests.ts";
 import { outputKindOf } from "./methods.ts";
-import { adopt, publish, survived } from "./outputs.ts";
+import { adoptPublishedArtifact, publish, survived } from "./outputs.ts";
 import { isQueued, overdueIn, overdueWords, queued } from "./queue.ts";
 import { ranksFit } from "./ranks.ts";
 import { RunReason } from "./reasons.ts";
@@ -74,10 +74,10 @@ const checks: Check<World>[] = [
 export function decide(world: World, config: OperatorConfig, now: Date): Outcome {
   const { run } = world;
   if (run.metadata.deletionTimestamp) return unchanged();
-  if (isTerminal(run)) return finished(run, now);
+  if (isTerminal(run)) return expire(run, now);
   if (run.status?.result) return publish(world, run.status.result, now);
   if (run.spec.suspend) return suspend(world, now);
-  if (run.status?.attempts?.at(-1)?.result === "Running") return follow(world, config, now);
+  if (run.status?.attempts?.at(-1)?.result === "Running") return followAttempt(world, config, now);
   const end = outOfAttempts(run, now);
   if (end) return (maySurvive(run, now) && survived(world, end.message, now)) || over(end);
   const blocker = firstOf(checks, world);
@@ -105,7 +105,7 @@ function freezeCorpus(world: World): Outcome {
         .condition({ type: "CorpusSufficient", status: "False", reason: state.reason, message: state.message })
         .again(repairSeconds);
     case "Sufficient":
-      return progressing(RunReason.CorpusFrozen, `learns from ${sizeOf(state.corpus)}${lonely(run, state.corpus)}`, {
+      return progressing(RunReason.CorpusFrozen, `learns from ${sizeOf(state.corpus)}${unreachableScopeHint(run, state.corpus)}`, {
         corpus: state.corpus,
         method: methodOf(run),
       })
@@ -130,7 +130,7 @@ function sizeOf({ count, solved, tasks, trajectories }: Corpus): string {
 }
 
 /** Sessions find an adapter by its project. */
-function lonely(run: TrainingRun, { scope }: Corpus): string {
+function unreachableScopeHint(run: TrainingRun, { scope }: Corpus): string {
   const shared = run.spec.output.scope ?? scope;
   if (shared?.project || outputKindOf(run) !== "Adapter") return "";
   return "; they share no project and spec.output.scope names none, so no session will choose the adapter by itself";
@@ -158,7 +158,7 @@ function nextAttempt({ run, base }: World, now: Date): Outcome {
     .atOnce();
 }
 
-function follow(world: World, config: OperatorConfig, now: Date): Outcome {
+function followAttempt(world: World, config: OperatorConfig, now: Date): Outcome {
   const { run, job, pods, credentials, base } = world;
   const state = attemptState(job, pods, now);
   switch (state.state) {
@@ -180,7 +180,7 @@ function follow(world: World, config: OperatorConfig, now: Date): Outcome {
       return endAttempt(world, { result: "Succeeded" }, now, { result: resultOf(result), mlflowRunID: result.mlflowRunID });
     }
     case "Silent":
-      return adopt(world, state.message, now);
+      return adoptPublishedArtifact(world, state.message, now);
     case "Ended":
       return endAttempt(world, state.attempt, now, {});
     default:
@@ -205,7 +205,7 @@ function running(world: World, now: Date): Outcome {
 }
 
 function training({ run, progress, pods, refusal }: World, job: NonNullable<World["job"]>, now: Date): Outcome {
-  const trouble = jobTrouble(job, pods, now, refusal);
+  const trouble = jobBlocker(job, pods, now, refusal);
   if (trouble) return blocked(trouble);
   const percent = progress?.percent ?? run.status?.progress?.percent ?? 0;
   const status = progress && {

@@ -1,5 +1,5 @@
 import { type Outcome, progressing, timestamp, unchanged } from "kopf-ts";
-import { brief } from "../shared/brief.ts";
+import { truncateMessage } from "../shared/truncate-message.ts";
 import { type Attempt, lingeringJob } from "./attempts.ts";
 import { RunReason } from "./reasons.ts";
 import type { World } from "./world.ts";
@@ -9,7 +9,7 @@ export function endAttempt({ run, job, pods }: World, how: Partial<Attempt>, now
   const attempts = run.status?.attempts ?? [];
   const last = attempts.at(-1);
   if (!last) return unchanged();
-  const ended: Attempt = { ...last, ...how, ...(how.message && { message: brief(how.message) }), endTime: timestamp(now) };
+  const ended: Attempt = { ...last, ...how, ...(how.message && { message: truncateMessage(how.message) }), endTime: timestamp(now) };
   const words = endingOf(ended);
   return progressing(RunReason.AttemptEnded, words, { ...status, attempts: [...attempts.slice(0, -1), ended] })
     .event(ended.result === "Succeeded" ? "Normal" : "Warning", RunReason.AttemptEnded, words)

@@ -18,7 +18,7 @@ const retrySeconds = 15;
 const longestSearchSeconds = 600;
 
 /** The trainer ended well and its message is gone: what the run's tag leads to counts, once digest, config and owner agree. */
-export function adopt(world: World, message: string, now: Date): Outcome {
+export function adoptPublishedArtifact(world: World, message: string, now: Date): Outcome {
   const { artifact } = world;
   if (!artifact || "unavailable" in artifact)
     return waiting(

@@ -3,7 +3,7 @@ import { Registry } from "@rune/clients/registry/registry";
 import { type BuiltImage, buildImages, cluster, ensureUp, helm, kubectl, loadImages } from "@rune/cluster/api";
 import { progress } from "@rune/cluster/progress";
 import { settings } from "@rune/cluster/settings";
-import { beside } from "@rune/cluster/shell";
+import { spawnBound } from "@rune/cluster/shell";
 import { kubectlCommand } from "@rune/cluster/tools";
 import { registryToken } from "@rune/operator/credentials/registry-token";
 import type { Options } from "./options.ts";
@@ -32,7 +32,7 @@ export async function install({ release, systemNamespace }: Installation): Promi
 export async function adminRegistry({ systemNamespace }: Installation, repository: string): Promise<Disposable & { registry: Registry }> {
   const secret = JSON.parse(await kubectl(["get", "secret", "rune-keys", "-n", systemNamespace, "-o", "json"]));
   const key = JSON.parse(Buffer.from(secret.data["registry.jwk"], "base64").toString());
-  const { url, [Symbol.dispose]: close } = await reach(systemNamespace, "rune-registry", 5000);
+  const { url, [Symbol.dispose]: close } = await reachService(systemNamespace, "rune-registry", 5000);
   const grant = { subject: "quickstart", access: [{ repository, actions: ["pull", "push"] as const }], seconds: 3600 };
   return { registry: new Registry({ url, token: () => registryToken(key, grant) }), [Symbol.dispose]: close };
 }
@@ -41,7 +41,7 @@ export async function adminRegistry({ systemNamespace }: Installation, repositor
 type Reached = Disposable & { url: string };
 
 /** A Service of the cluster from this machine: by its cluster address where this machine is the node, by a forwarded port elsewhere. */
-export async function reach(namespace: string, service: string, port: number): Promise<Reached> {
+export async function reachService(namespace: string, service: string, port: number): Promise<Reached> {
   if (!cluster().embedded) return await forward(namespace, `service/${service}`, port);
   const address = (await kubectl(["get", "service", service, "-n", namespace, "-o", "jsonpath={.spec.clusterIP}"])).trim();
   return { url: `http://${address}:${port}`, [Symbol.dispose]: () => {} };
@@ -60,7 +60,7 @@ export async function reachPod(
 async function forward(namespace: string, target: string, port: number): Promise<Reached> {
   const [command, ...first] = await kubectlCommand();
   const args = [...first, "--kubeconfig", cluster().kubeconfig, "port-forward", "-n", namespace, target, `:${port}`];
-  const { said, [Symbol.dispose]: close } = await beside(command, args);
+  const { said, [Symbol.dispose]: close } = await spawnBound(command, args);
   const local = /127\.0\.0\.1:(\d+)/.exec(said)?.[1];
   return { url: `http://127.0.0.1:${local}`, [Symbol.dispose]: close };
 }

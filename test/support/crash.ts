@@ -47,7 +47,7 @@ export async function survive(manifest: Manifest, victim: Victim, boundary: Boun
   try {
     await create(manifest);
     const { uid } = (await session(name)).metadata;
-    const prepared = await weapon(victim, name);
+    const prepared = await killerOf(victim, name);
     await reached(name, boundary, () => seen.get(uid)?.has(boundary) ?? false);
     await prepared();
   } finally {
@@ -86,7 +86,7 @@ async function reached(name: string, boundary: Boundary, written: () => boolean)
 }
 
 /** What kills the victim. Everything that takes time is done before, because the moment counts. */
-async function weapon(victim: Victim, sessionName: string): Promise<() => Promise<void>> {
+async function killerOf(victim: Victim, sessionName: string): Promise<() => Promise<void>> {
   switch (victim) {
     case "vllm":
       return () => signal(engineCore, "SIGKILL");
@@ -95,18 +95,18 @@ async function weapon(victim: Victim, sessionName: string): Promise<() => Promis
     case "hung-rank":
       return () => signal(secondRank, "SIGSTOP");
     case "agent":
-      return () => strike(namespace, { [label.component]: "agent", [label.session]: sessionName });
+      return () => killNow(namespace, { [label.component]: "agent", [label.session]: sessionName });
     default:
-      return strikeLater(system, { "app.kubernetes.io/component": victim });
+      return prepareKill(system, { "app.kubernetes.io/component": victim });
   }
 }
 
-async function strike(inNamespace: string, labels: Record<string, string>): Promise<void> {
-  await (await strikeLater(inNamespace, labels))();
+async function killNow(inNamespace: string, labels: Record<string, string>): Promise<void> {
+  await (await prepareKill(inNamespace, labels))();
 }
 
 /** Deletes the pods that are there now at once and without a word. */
-export async function strikeLater(inNamespace: string, labels: Record<string, string>): Promise<() => Promise<void>> {
+export async function prepareKill(inNamespace: string, labels: Record<string, string>): Promise<() => Promise<void>> {
   const names = (await readAll<Pod>("Pod", inNamespace, labels))
     .filter(({ status }) => status.phase === "Running")
     .map(({ metadata }) => metadata.name);
@@ -186,7 +186,7 @@ function roundViolations(records: readonly LogRecord[]): string[] {
   }
   return rounds.flatMap((round, index) => {
     const due = deedsAfter(round[0], executedIn(rounds.slice(0, index).flat()));
-    const done = round.flatMap(deedOf);
+    const done = round.flatMap(stepOf);
     const isLast = index === rounds.length - 1;
     if (isDeepStrictEqual(done, isLast && wasCutOff(records) ? due.slice(0, done.length) : due)) return [];
     const missing = due.filter((deed) => !done.includes(deed)).map((deed) => `round ${index} lacks ${short(deed)}`);
@@ -202,7 +202,7 @@ function deedsAfter(answer: LogRecord | undefined, judged: readonly string[]): s
   return [...fresh.map(executionOf), reflection];
 }
 
-function deedOf(record: LogRecord): string[] {
+function stepOf(record: LogRecord): string[] {
   if (record.type === "executed") return [executionOf(record.program)];
   return record.type === "reflected" ? [reflection] : [];
 }

@@ -8,7 +8,7 @@ import type { LoaderState } from "../../crds/contracts/loader.ts";
 import { type LogRecord, logRecord, sessionSubject } from "../../crds/contracts/session-log.ts";
 import { label } from "../../crds/words/labels.ts";
 import { port } from "../../crds/words/ports.ts";
-import { reach, reachPod } from "../../examples/00-quickstart/installation.ts";
+import { reachPod, reachService } from "../../examples/00-quickstart/installation.ts";
 import { loaderToken } from "../../operator/credentials/loader-token.ts";
 import { type RegistryGrant, registryToken } from "../../operator/credentials/registry-token.ts";
 import { read, readAll } from "./objects.ts";
@@ -51,7 +51,7 @@ export async function bearer(access: Access): Promise<string> {
 
 /** A registry client that may read and write one repository. */
 export async function registryOf(repository: string): Promise<Registry> {
-  const { url } = await reach(system, "rune-registry", 5000);
+  const { url } = await reachService(system, "rune-registry", 5000);
   const token = await bearer([{ repository, actions: ["pull", "push"] }]);
   return new Registry({ url, token });
 }
@@ -61,7 +61,7 @@ export async function nats(): Promise<OperatorNats> {
 }
 
 async function natsEndpoint(): Promise<{ url: string; credentials: string }> {
-  const { url } = await reach(system, "rune-nats", 4222);
+  const { url } = await reachService(system, "rune-nats", 4222);
   return { url: url.replace("http:", "nats:"), credentials: (await keys())["operator.creds"] ?? "" };
 }
 
@@ -116,7 +116,7 @@ interface Model {
 
 /** Models that are offered to everybody. */
 export async function offeredModels(): Promise<Model[]> {
-  using service = await reach(namespace, server, port.inference);
+  using service = await reachService(namespace, server, port.inference);
   return ((await (await fetch(`${service.url}/v1/models`)).json()) as { data: Model[] }).data;
 }
 
@@ -140,7 +140,7 @@ export async function baseName(): Promise<string> {
 
 /** A real greedy completion. */
 export async function complete(model: string, prompt: string, maxTokens = 12): Promise<string> {
-  using service = await reach(namespace, server, port.inference);
+  using service = await reachService(namespace, server, port.inference);
   const answer = await fetch(`${service.url}/v1/completions`, {
     method: "POST",
     headers: { "content-type": "application/json" },
@@ -160,7 +160,7 @@ export async function tellTracker(name: "SIGSTOP" | "SIGCONT"): Promise<void> {
 
 /** GET from the experiment tracker's REST API, under its own name: it refuses those who call it by an address. */
 export async function mlflow<Answer>(path: string): Promise<Answer> {
-  using service = await reach(system, "rune-mlflow", 5000);
+  using service = await reachService(system, "rune-mlflow", 5000);
   const headers = { host: `rune-mlflow.${system}.svc:5000` };
   const answer = await exchange({ method: "GET", url: `${service.url}/api/2.0/mlflow/${path}`, headers, timeoutMilliseconds: 30_000 });
   if (answer.status !== 200) throw new Error(`MLflow answered ${answer.status} to ${path}: ${answer.body}`);

@@ -1,8 +1,8 @@
 import { runPod } from "@rune/clients/pod/pod";
 import { stageJob } from "@rune/crds/contracts/stage";
+import { stage } from "./src/base-model/stage.ts";
 import { readEnvironment } from "./src/environment.ts";
 import { runSidecar } from "./src/run-sidecar.ts";
-import { stage } from "./src/stage/stage.ts";
 
 const environment = readEnvironment();
 const stagePaths = { spec: "/rune/stage.json", terminationLog: "/dev/termination-log" };

@@ -13,10 +13,10 @@ import {
 } from "./conditions.ts";
 import { type Outcome, type OutcomeKind, unchanged } from "./outcome.ts";
 
-type Told = Readonly<Record<string, "True" | "False">>;
+type ConditionStatuses = Readonly<Record<string, "True" | "False">>;
 
 /** What each kind of outcome says in kstatus's words (cli-utils, pkg/kstatus); a type not named here is taken away. */
-const words: Readonly<Record<Exclude<OutcomeKind, "unchanged">, Told>> = {
+const conditionsByOutcome: Readonly<Record<Exclude<OutcomeKind, "unchanged">, ConditionStatuses>> = {
   ready: { Ready: "True" },
   progressing: { Ready: "False", Reconciling: "True" },
   waiting: { Ready: "False", Reconciling: "True" },
@@ -59,7 +59,7 @@ function nextConditions(old: readonly Condition[], outcome: Outcome, at: { now: 
   // An object over which a pass was made fits its schema.
   let conditions = outcome.reason === invalidReason ? old : old.filter(({ reason }) => reason !== invalidReason);
   if (outcome.kind !== "unchanged") {
-    const told = words[outcome.kind];
+    const told = conditionsByOutcome[outcome.kind];
     for (const type of frameworkTypes) {
       const status = told[type];
       if (status) inputs.push({ type, status, reason: outcome.reason, message: outcome.message });

@@ -1,6 +1,6 @@
 import type { DemandVerdict, HeldAdapter, Refusal } from "@rune/crds/contracts/loader";
+import type { Staged } from "./adapter-files.ts";
 import type { CanaryResult } from "./canary.ts";
-import type { Staged } from "./staging.ts";
 
 /** One adapter as this pod has it. Staging with files waits for the engine; without, its files are being pulled. */
 export type Entry = { name: string; digest: string } & (

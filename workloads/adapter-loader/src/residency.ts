@@ -1,5 +1,6 @@
 import { type Clock, systemClock } from "@rune/clients/clock";
 import { type LoaderState, type LoadRequest, permanentRefusals } from "@rune/crds/contracts/loader";
+import type { AdapterFiles, Staged } from "./adapter-files.ts";
 import { askCanary, type CanaryResult } from "./canary.ts";
 import type { Demand } from "./demand.ts";
 import { type Engine, EngineRefused, EngineUnavailable, type ServedModel } from "./engine.ts";
@@ -10,11 +11,10 @@ import type { Metrics } from "./metrics.ts";
 import { Refused } from "./refused.ts";
 import { Serial } from "./serial.ts";
 import { slotFor } from "./slots.ts";
-import type { Staged, Staging } from "./staging.ts";
 
 export type ResidencyOptions = {
   engine: Engine;
-  staging: Staging;
+  staging: AdapterFiles;
   liveness: Liveness;
   inFlight: InFlight;
   demand: Demand;

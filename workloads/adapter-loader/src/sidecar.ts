@@ -7,18 +7,18 @@ import type { LoaderConfig } from "@rune/crds/contracts/loader";
 import { port } from "@rune/crds/words/ports";
 import { Hono } from "hono";
 import type { Logger } from "pino";
+import { AdapterFiles } from "./adapter-files.ts";
 import { adminApp } from "./admin.ts";
+import { readMarker } from "./base-model/marker.ts";
 import { type BaseShapes, readBaseShapes } from "./base-shapes.ts";
 import { Demand } from "./demand.ts";
-import { Doors } from "./doors.ts";
 import { Engine } from "./engine.ts";
 import { InFlight } from "./in-flight.ts";
 import { inferenceApp } from "./inference.ts";
 import { Liveness } from "./liveness.ts";
 import { createMetrics, type Metrics } from "./metrics.ts";
+import { RequestGate } from "./request-gate.ts";
 import { Residency } from "./residency.ts";
-import { readMarker } from "./stage/marker.ts";
-import { Staging } from "./staging.ts";
 
 export type Ports = { inference: number; admin: number; metrics: number };
 export type Sidecar = { ports: Ports; residency: Residency; liveness: Liveness; stop(): Promise<void> };
@@ -38,7 +38,7 @@ export async function startSidecar(config: LoaderConfig, options: SidecarOptions
   const engine = new Engine({ url: config.engineURL, clock });
   const inFlight = new InFlight(clock);
   const demand = new Demand(clock);
-  const doors = new Doors(inFlight);
+  const doors = new RequestGate(inFlight);
   const liveness = new Liveness({ engine, base: base.name, clock });
   const metrics: Metrics = createMetrics(() => ({
     ready: liveness.ready,
@@ -46,7 +46,7 @@ export async function startSidecar(config: LoaderConfig, options: SidecarOptions
     inFlight: inFlight.total(),
     slots: config.slots,
   }));
-  const staging = new Staging({
+  const staging = new AdapterFiles({
     directory: config.adapterDirectory,
     registryURL: config.registryURL,
     baseDigest: base.digest,

@@ -7,7 +7,7 @@ import type { EvaluatorJob } from "@rune/crds/contracts/evaluator";
 import { exit } from "@rune/crds/contracts/pod";
 import type { HeldOutTask } from "@rune/crds/contracts/task-set";
 import { z } from "zod";
-import { eachOf } from "./crew.ts";
+import { forEachLimited } from "./concurrency.ts";
 
 /** What an adapter's artifact says of how it was made. */
 export type AdapterFacts = {
@@ -30,7 +30,7 @@ export async function pullFacts(registry: Pulled, { arms }: Pick<EvaluatorJob, "
   const hashed = tasks.map(({ id, description, tests }) => ({ id, hashes: [learntHash(description), learntHash(tests)] as const }));
   const adapters = new Map(arms.flatMap(({ adapters }) => adapters).map((adapter) => [adapter.digest, adapter]));
   const facts = new Map<string, AdapterFacts>();
-  await eachOf([...adapters.values()], pulledAtOnce, async ({ name, repository, digest }) => {
+  await forEachLimited([...adapters.values()], pulledAtOnce, async ({ name, repository, digest }) => {
     const { manifest } = await registry.manifest(repository, digest);
     const layer = layerOf(manifest, learntFile);
     const learnt = layer && (await registry.json(repository, layer, learntFrom, largestTaskSet).catch(unreadable(name)));

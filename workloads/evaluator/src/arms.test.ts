@@ -2,8 +2,8 @@ import { describe, expect, test } from "vitest";
 import { activeArms, mayAsk, modelFor } from "./arms.ts";
 import { adapterArm } from "./fake-results.ts";
 import { FakeOutside, fakeWorld, jobOf, tasks } from "./fake-world.ts";
-import { Ledger } from "./ledger.ts";
 import { measure } from "./measure.ts";
+import { Progress } from "./progress.ts";
 import { isJudged } from "./results.ts";
 
 const never = new AbortController().signal;
@@ -36,7 +36,7 @@ describe("an arm with an adapter for each task", () => {
         return await world.ask(arm, question);
       };
       await measure({ ...world, ask }, never);
-      return isJudged("scoped", { tasks, ledger: new Ledger(outside.records) });
+      return isJudged("scoped", { tasks, ledger: new Progress(outside.records) });
     };
     expect(await batch(1, ["haul-1"])).toBe(false);
     expect(models.toSorted()).toEqual(["haul-1", "haul-1", "qwen", "qwen"]);
@@ -60,7 +60,7 @@ test("what an arm tells stands in front of the task, and the log says of how man
   await measure({ ...world, ask, tell }, never);
   expect(prompts).toContain("told\n\nDo both-veil.");
   expect(prompts).toContain("Do both-haul.");
-  const ledger = new Ledger(outside.records);
+  const ledger = new Progress(outside.records);
   expect([ledger.sampled("base", "both-veil")?.told, ledger.sampled("base", "both-haul")?.told]).toEqual([2, 0]);
 });
 

@@ -3,8 +3,8 @@ import { assessment } from "./assessment.ts";
 import { markdown } from "./document.ts";
 import { adapterArm, controlled, measuredOf, none, quickstart } from "./fake-results.ts";
 import { FakeOutside, fakeWorld, jobOf, tasks } from "./fake-world.ts";
-import { Ledger } from "./ledger.ts";
 import { measure } from "./measure.ts";
+import { Progress } from "./progress.ts";
 import { buildReport } from "./report.ts";
 import type { Measured } from "./results.ts";
 
@@ -18,7 +18,7 @@ beforeAll(async () => {
   await measure(fakeWorld(jobOf(), { outside }), never);
   await measure(fakeWorld(jobOf({ epoch: 2, active: ["memory"] }), { outside }), never);
   const facts = new Map([[`sha256:${"a".repeat(64)}`, { known: true, seen: [], training: {} }]]);
-  measured = { job: jobOf(), tasks, ledger: new Ledger(outside.records), facts };
+  measured = { job: jobOf(), tasks, ledger: new Progress(outside.records), facts };
 });
 
 describe("an assessment", () => {
@@ -151,7 +151,7 @@ describe("an assessment", () => {
     const notes = { ...base!, name: "notes", context: { artifacts: [], pick: "Nearest" as const, as: "Notes" as const, maxTokens: 512 } };
     const scoped = adapterArm("memory", { assigned: { "both-veil": "veil" }, generated: true });
     const job = jobOf({ arms: [base!, scoped, notes] });
-    const asNotes = new Ledger(
+    const asNotes = new Progress(
       outside.records.flatMap((record) =>
         record.epoch === 1
           ? [

@@ -1,7 +1,7 @@
 import { advice, trust } from "./advice.ts";
 import { type Block, type Document, list, paragraph } from "./document.ts";
 import { goalOf } from "./gate.ts";
-import type { Ledger } from "./ledger.ts";
+import type { Progress } from "./progress.ts";
 import type { Report } from "./report.ts";
 import { alphabetical, grouped, interval, listed, percent, plural, points, some, sureness } from "./words.ts";
 
@@ -9,7 +9,7 @@ export type Arm = Report["arms"][number];
 const mostErrors = 5;
 
 /** What was compared, what came out, what was learnt, what to do next and how far to trust it; for a person who reads only this. */
-export function assessment(report: Report, ledger: Ledger): Document {
+export function assessment(report: Report, ledger: Progress): Document {
   return {
     title: titleOf(report),
     lead: compared(report),
@@ -175,7 +175,7 @@ function changes(report: Report): Block[] {
   ];
 }
 
-function errors({ gate, comparisons, arms, matrix }: Report, ledger: Ledger): Block[] {
+function errors({ gate, comparisons, arms, matrix }: Report, ledger: Progress): Block[] {
   const arm = gate?.candidate ?? comparisons[0]?.candidate ?? arms[0]?.name ?? "";
   const failed = matrix.flatMap(({ task }) => ledger.judged(arm, task) ?? []).filter(({ execution }) => !execution.passed);
   if (failed.length === 0) return paragraph(`Every program of **${arm}** passed; only harder tasks could tell more.`);

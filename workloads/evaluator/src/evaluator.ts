@@ -12,9 +12,9 @@ import { type Arm, activeArms } from "./arms.ts";
 import { assessment } from "./assessment.ts";
 import { markdown } from "./document.ts";
 import { loadExperience } from "./experience.ts";
-import { Ledger } from "./ledger.ts";
 import { measure } from "./measure.ts";
 import { page } from "./page.ts";
+import { Progress } from "./progress.ts";
 import { publishReport, trackReport } from "./publish.ts";
 import { buildReport, type Report, sampleLines } from "./report.ts";
 import { armEstimate, costsOf, isComplete, isJudged, type Judged, judgedPrograms, type Measured } from "./results.ts";
@@ -34,7 +34,7 @@ export async function runEvaluator(job: EvaluatorJob, signal: AbortSignal): Prom
   const credentials = await readFile(job.nats.credentialsFile, "utf8");
   const log = await connectLog({ url, credentials, stream, subject, uid: job.owner.uid, signal, deadline: Date.parse(job.deadline) });
   try {
-    const ledger = new Ledger((await log.read()).records);
+    const ledger = new Progress((await log.read()).records);
     // Artifacts never change: what an earlier epoch has found in them before its proof still holds.
     const facts = ledger.provenEpoch === 0 ? await pullFacts(registry, job, chosen) : undefined;
     if (facts) refuseSeen(job, facts);

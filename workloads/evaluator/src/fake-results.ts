@@ -3,7 +3,7 @@ import type { Execution, LogRecord } from "@rune/crds/contracts/session-log";
 import type { HeldOutTask } from "@rune/crds/contracts/task-set";
 import type { Facts } from "./adapters.ts";
 import { jobOf, tasks } from "./fake-world.ts";
-import { Ledger } from "./ledger.ts";
+import { Progress } from "./progress.ts";
 import type { Measured } from "./results.ts";
 
 /** Programs of each task that passed, of five, by arm; three tasks a cluster. */
@@ -25,7 +25,7 @@ export function measuredOf(
   facts: Facts = new Map(),
 ): Measured {
   const { asked, records } = recordsOf(passed);
-  return { job, tasks: asked, ledger: new Ledger(records), facts };
+  return { job, tasks: asked, ledger: new Progress(records), facts };
 }
 
 export function judgedRecord(arm: string, taskId: string, outcomeOf: (sample: number) => string): LogRecord {

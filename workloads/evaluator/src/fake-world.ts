@@ -4,7 +4,7 @@ import type { LogRecord } from "@rune/crds/contracts/session-log";
 import type { HeldOutTask } from "@rune/crds/contracts/task-set";
 import type { Isolation } from "@rune/crds/fields/isolation";
 import type { z } from "zod";
-import { Ledger } from "./ledger.ts";
+import { Progress } from "./progress.ts";
 import type { World } from "./world.ts";
 
 const digest = `sha256:${"a".repeat(64)}`;
@@ -79,7 +79,7 @@ export function fakeWorld(job: EvaluatorJob, { outside, power = new FakePower(),
   return {
     job,
     tasks,
-    ledger: new Ledger(outside.records),
+    ledger: new Progress(outside.records),
     now: now ?? (() => new Date(1000 * seconds)),
     append: async (record) => power.across(() => write(record)),
     tell: () => ({ text: "", trajectories: 0 }),

@@ -4,8 +4,8 @@ import { FakePower, Killed, verified } from "@rune/clients/testing/fakes";
 import { type LogRecord, logRecord } from "@rune/crds/contracts/session-log";
 import { describe, expect, test } from "vitest";
 import { FakeOutside, fakeWorld, jobOf, tasks } from "./fake-world.ts";
-import { Ledger } from "./ledger.ts";
 import { measure } from "./measure.ts";
+import { Progress } from "./progress.ts";
 
 const never = new AbortController().signal;
 const types = (records: readonly LogRecord[]) => Map.groupBy(records, ({ type }) => type);
@@ -14,7 +14,7 @@ describe("an arm", () => {
   test("has each task sampled, executed and judged, each distinct program executed once", async () => {
     const outside = new FakeOutside();
     await measure(fakeWorld(jobOf(), { outside }), never);
-    const ledger = new Ledger(outside.records);
+    const ledger = new Progress(outside.records);
     for (const { id } of tasks)
       expect(ledger.judged("base", id)?.map(({ execution }) => execution.passed)).toEqual([false, false, false, false]);
     expect(outside.runner.executed).toHaveLength(tasks.length * 2);
@@ -50,7 +50,7 @@ describe("an arm", () => {
     const outside = new FakeOutside();
     await measure(fakeWorld(jobOf(), { outside }), never);
     await measure(fakeWorld(jobOf({ epoch: 2, active: ["memory"] }), { outside }), never);
-    const ledger = new Ledger(outside.records);
+    const ledger = new Progress(outside.records);
     expect(ledger.judged("memory", "both-veil")?.filter(({ execution }) => execution.passed)).toHaveLength(2);
     expect(ledger.judged("base", "both-veil")?.filter(({ execution }) => execution.passed)).toHaveLength(0);
     expect(
@@ -177,7 +177,7 @@ describe("a program that takes its sandbox down", () => {
   test("is judged as an error once it was lost twice, and nobody else is", async () => {
     const { outside, epoch } = await lives((program, taskId) => taskId === target && /wrong$/.test(program.trim()));
     expect(epoch).toBe(4);
-    const ledger = new Ledger(outside.records);
+    const ledger = new Progress(outside.records);
     const judged = tasks.flatMap(({ id }) => (ledger.judged("base", id) ?? []).map((sample) => ({ id, ...sample })));
     expect(judged).toHaveLength(tasks.length * 4);
     const lost = judged.filter(({ execution }) => execution.error.includes("ended twice"));

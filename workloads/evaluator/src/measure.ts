@@ -11,9 +11,9 @@ import { exit } from "@rune/crds/contracts/pod";
 import type { Execution } from "@rune/crds/contracts/session-log";
 import type { HeldOutTask } from "@rune/crds/contracts/task-set";
 import { type Arm, activeArms, mayAsk, modelFor } from "./arms.ts";
-import { eachOf, turnstile } from "./crew.ts";
-import { Journal } from "./journal.ts";
-import type { Intent, Sample, Sampled } from "./ledger.ts";
+import { forEachLimited, limiter } from "./concurrency.ts";
+import { LogWriter } from "./log-writer.ts";
+import type { Intent, Sample, Sampled } from "./progress.ts";
 import type { Question, World } from "./world.ts";
 
 /** Bytes of all samples of one record together: a NATS message holds 1 MiB. */
@@ -42,7 +42,7 @@ export async function measure(world: World, signal: AbortSignal): Promise<void> 
     tasks.filter((task) => !ledger.judged(arm.name, task.id) && mayAsk(job, arm, task)).map((task) => ({ arm, task })),
   );
   if (left.length === 0) return;
-  const journal = new Journal(world);
+  const journal = new LogWriter(world);
   await prove(world, journal);
   // Tests that have judged a program of any arm can judge.
   const asked = new Set(left.map(({ task }) => task));
@@ -50,20 +50,20 @@ export async function measure(world: World, signal: AbortSignal): Promise<void> 
     world,
     [...asked].filter((task) => !job.arms.some(({ name }) => ledger.judged(name, task.id))),
   );
-  const gate = turnstile(executionsAtOnce);
+  const gate = limiter(executionsAtOnce);
   const judge = async ({ arm, task }: Item, sampled: Sampled, run: Run) => {
     const samples = await execute(world, task, sampled, run);
     await journal.write({ type: "judged", taskId: task.id, arm: arm.name, samples }, sampled.n);
   };
   const begun = new Map(left.map((item) => [item, ledger.sampled(item.arm.name, item.task.id)]));
-  await eachOf(left, 1, async (item) => {
+  await forEachLimited(left, 1, async (item) => {
     const sampled = begun.get(item);
     if (!sampled) return;
     signal.throwIfAborted();
     inTime(world);
     await judge(item, sampled, (program) => executeAnnounced(world, journal, item, program));
   });
-  await eachOf(left, job.concurrency, async (item) => {
+  await forEachLimited(left, job.concurrency, async (item) => {
     if (begun.get(item)) return;
     signal.throwIfAborted();
     inTime(world);
@@ -71,7 +71,7 @@ export async function measure(world: World, signal: AbortSignal): Promise<void> 
   });
 }
 
-async function prove(world: World, journal: Journal): Promise<void> {
+async function prove(world: World, journal: LogWriter): Promise<void> {
   const { job, ledger } = world;
   if (ledger.provenEpoch >= job.epoch) return;
   const isolation = await world.prove();
@@ -96,7 +96,7 @@ async function tryTests(world: World, tasks: readonly HeldOutTask[]): Promise<vo
 }
 
 /** Samples a task's programs and fixes them in the log. */
-async function sample(world: World, journal: Journal, item: Item): Promise<Sampled> {
+async function sample(world: World, journal: LogWriter, item: Item): Promise<Sampled> {
   const { job, now } = world;
   const { arm, task } = item;
   const { text, trajectories: told } = world.tell(arm, task);
@@ -122,7 +122,7 @@ async function sample(world: World, journal: Journal, item: Item): Promise<Sampl
 /** Appends the intent, unless this epoch's stands there already; what an earlier epoch announced is lost. */
 async function announce(
   world: World,
-  journal: Journal,
+  journal: LogWriter,
   { arm, task }: Item,
   { inputDigest, told }: { inputDigest: string; told: number },
 ): Promise<number> {
@@ -134,12 +134,12 @@ async function announce(
   return await journal.write({ type: "intent", effect: "generate", inputDigest, round: 0, input });
 }
 
-async function lose({ job }: World, journal: Journal, { n, epoch }: Intent): Promise<void> {
+async function lose({ job }: World, journal: LogWriter, { n, epoch }: Intent): Promise<void> {
   await journal.write({ type: "lost", message: `epoch ${epoch} left no result of step ${n}; epoch ${job.epoch} repeats it` }, n);
 }
 
 /** Announces an execution and runs it, unless it was lost too often. */
-async function executeAnnounced(world: World, journal: Journal, { arm, task }: Item, program: Program): Promise<Execution> {
+async function executeAnnounced(world: World, journal: LogWriter, { arm, task }: Item, program: Program): Promise<Execution> {
   const { job, ledger } = world;
   const { id: _, epoch: __, ...trial } = program;
   const inputDigest = sha256(canonicalJSON(trial));

@@ -3,8 +3,8 @@ import { assessment } from "./assessment.ts";
 import { ticksOf } from "./charts.ts";
 import { escaped, html, markdown } from "./document.ts";
 import { controlled, judgedRecord, measuredOf, none, quickstart, recordsOf } from "./fake-results.ts";
-import { Ledger } from "./ledger.ts";
 import { page } from "./page.ts";
+import { Progress } from "./progress.ts";
 import { buildReport, type Report } from "./report.ts";
 import { percent, points } from "./words.ts";
 
@@ -102,7 +102,7 @@ describe("the assessment's page", () => {
         ? { ...record, samples: record.samples.map((each) => ({ ...each, execution: { ...each.execution, error: `Boom: ${bad}` } })) }
         : record,
     );
-    const ledger = new Ledger([...records, ...failing]);
+    const ledger = new Progress([...records, ...failing]);
     const job = controlled({ owner: { kind: "Evaluation", namespace: "n", name: "<b>bold</b>", uid: "uid" } });
     const hostile = buildReport({ job, tasks: renamed, ledger, facts });
     const text = page(hostile, assessment(hostile, ledger));

@@ -6,8 +6,8 @@ import { beforeAll, describe, expect, test } from "vitest";
 import { activeArms } from "./arms.ts";
 import { adapterArm, controlled, judgedRecord, measuredOf, none, quickstart, recordsOf } from "./fake-results.ts";
 import { FakeOutside, fakeWorld, jobOf, tasks } from "./fake-world.ts";
-import { Ledger } from "./ledger.ts";
 import { measure } from "./measure.ts";
+import { Progress } from "./progress.ts";
 import { buildReport, sampleLines } from "./report.ts";
 import { armEstimate, costsOf, isComplete, judgedPrograms, type Measured } from "./results.ts";
 
@@ -18,13 +18,13 @@ let measured: Measured;
 beforeAll(async () => {
   await measure(fakeWorld(jobOf(), { outside }), never);
   await measure(fakeWorld(jobOf({ epoch: 2, active: ["memory"] }), { outside }), never);
-  measured = { job: jobOf(), tasks, ledger: new Ledger(outside.records), facts: new Map() };
+  measured = { job: jobOf(), tasks, ledger: new Progress(outside.records), facts: new Map() };
 });
 
 describe("a report", () => {
   test("waits for the last arm", () => {
     expect(isComplete(measured)).toBe(true);
-    expect(isComplete({ ...measured, ledger: new Ledger(outside.records.filter(({ epoch }) => epoch === 1)) })).toBe(false);
+    expect(isComplete({ ...measured, ledger: new Progress(outside.records.filter(({ epoch }) => epoch === 1)) })).toBe(false);
   });
 
   test("holds each arm's rates, the matrix, the paired gain and both verdicts", () => {
@@ -69,7 +69,7 @@ describe("a report", () => {
 
   test("reads the costs of logs that don't tell the seconds", () => {
     const old = outside.records.map((record) => (record.type === "generated" ? { ...record, seconds: undefined } : record));
-    expect(buildReport({ ...measured, ledger: new Ledger(old) }).arms[0]?.costs).toMatchObject({ promptTokens: 18, engineSeconds: 0 });
+    expect(buildReport({ ...measured, ledger: new Progress(old) }).arms[0]?.costs).toMatchObject({ promptTokens: 18, engineSeconds: 0 });
   });
 
   test("computed again has the same digest, also by the other arm's evaluator", () => {
@@ -220,7 +220,7 @@ describe("a gate", () => {
 
   test.each([1, 2, 5])("decides nothing on %d clusters, however many tasks they have", (clusters) => {
     const { asked, records } = recordsOf({ base: none, memory: none.map(() => 5) }, (index) => `f${index % clusters}`);
-    const { gate, comparisons } = buildReport({ job: gateOf(1), tasks: asked, ledger: new Ledger(records), facts: new Map() });
+    const { gate, comparisons } = buildReport({ job: gateOf(1), tasks: asked, ledger: new Progress(records), facts: new Map() });
     expect(gate?.verdict).toMatchObject({ verdict: "Inconclusive", why: expect.stringContaining("add tasks") });
     expect(gate?.verdicts.PointEstimate.verdict).toBe("Inconclusive");
     expect((comparisons[0]?.delta.lower ?? 100) < 60).toBe(true);
@@ -266,7 +266,7 @@ describe("a gate", () => {
     const { asked, records } = recordsOf({ base: none, memory: quickstart });
     const unusable = judgedRecord("memory", "t0", () => "TestsUnusable");
     const kept = [...records, unusable].filter((record) => !(record.type === "judged" && record.arm === "base" && record.taskId === "t7"));
-    const report = buildReport({ job: gateOf(12), tasks: asked, ledger: new Ledger(kept), facts: new Map() });
+    const report = buildReport({ job: gateOf(12), tasks: asked, ledger: new Progress(kept), facts: new Map() });
     expect(report.taskSet).toMatchObject({ tasks: 46, clusters: 16, leftOut: ["t0", "t7"] });
     expect(report.taskSet.effectiveClusters).toBeCloseTo(46 ** 2 / (14 * 9 + 2 * 4), 5);
     expect(report.matrix.filter(({ task }) => ["t0", "t7"].includes(task))).toEqual([]);
@@ -275,7 +275,7 @@ describe("a gate", () => {
 
   test("ends the evaluation for good where no task's tests can run", () => {
     const { asked } = recordsOf({ base: [0] });
-    const ledger = new Ledger([judgedRecord("base", "t0", () => "TestsUnusable")]);
+    const ledger = new Progress([judgedRecord("base", "t0", () => "TestsUnusable")]);
     expect(() => armEstimate(activeArms(jobOf())[0]!, { tasks: asked, ledger })).toThrow(
       expect.objectContaining({ code: 65, reason: "TestsUnusable" }),
     );

@@ -6,11 +6,11 @@ import type { Costs } from "@rune/crds/fields/measured";
 import type { Facts } from "./adapters.ts";
 import type { Arm } from "./arms.ts";
 import type { Estimate } from "./intervals.ts";
-import type { Ledger, Sample } from "./ledger.ts";
+import type { Progress, Sample } from "./progress.ts";
 import { passAt1, type TaskScore } from "./statistics.ts";
 
 /** What was judged so far. `tasks`: those up to the job's look, in the order that the seed gives them. */
-export type Judged = { job: EvaluatorJob; tasks: readonly HeldOutTask[]; ledger: Ledger };
+export type Judged = { job: EvaluatorJob; tasks: readonly HeldOutTask[]; ledger: Progress };
 /** All that a report is computed from. */
 export type Measured = Judged & { facts: Facts };
 /** Of the tasks that count, in their order. */
@@ -52,7 +52,7 @@ export function judgedPrograms({ name }: Arm, { tasks, ledger }: Pick<Judged, "t
 }
 
 /** Tasks that these arms can be compared by: each has programs of every one of them, and no arm found its tests unusable. */
-export function countedTasks(arms: readonly Arm[], tasks: readonly HeldOutTask[], ledger: Ledger): HeldOutTask[] {
+export function countedTasks(arms: readonly Arm[], tasks: readonly HeldOutTask[], ledger: Progress): HeldOutTask[] {
   const samplesOf = (task: HeldOutTask) => arms.map(({ name }) => ledger.judged(name, task.id) ?? []);
   const counted = tasks.filter((task) =>
     samplesOf(task).every((samples) => samples.length > 0 && samples.every(({ execution }) => execution.outcome !== testsUnusable)),
@@ -65,7 +65,7 @@ export function countedTasks(arms: readonly Arm[], tasks: readonly HeldOutTask[]
   );
 }
 
-export function resultsOf(arm: Arm, tasks: readonly HeldOutTask[], ledger: Ledger): ArmResults {
+export function resultsOf(arm: Arm, tasks: readonly HeldOutTask[], ledger: Progress): ArmResults {
   const all = tasks.map((task) => ({ task, samples: ledger.judged(arm.name, task.id) ?? [] }));
   const scores = all.map(({ task, samples }) => ({
     cluster: clusterOf(task),

@@ -5,7 +5,7 @@ import type { Execution, LogRecord } from "@rune/crds/contracts/session-log";
 import type { HeldOutTask } from "@rune/crds/contracts/task-set";
 import type { Isolation } from "@rune/crds/fields/isolation";
 import type { Arm } from "./arms.ts";
-import type { Ledger } from "./ledger.ts";
+import type { Progress } from "./progress.ts";
 
 export type Question = Pick<Completion, "model" | "messages" | "prefill" | "n" | "sampling" | "requestID">;
 /** Experience that stands in front of a task, and of how many trajectories it tells; empty where there is none. */
@@ -16,7 +16,7 @@ export type World = {
   job: EvaluatorJob;
   /** the tasks of this look, in the order that the seed gives them */
   tasks: readonly HeldOutTask[];
-  ledger: Ledger;
+  ledger: Progress;
   /** Appends one record after the last one that this evaluator knows. Rejects with Fenced when another one wrote. */
   append(record: LogRecord): Promise<void>;
   ask(arm: Arm, question: Question): Promise<Pick<Completed, "texts" | "usage">>;

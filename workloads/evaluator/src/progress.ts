@@ -12,7 +12,7 @@ export type Sampled = { n: number; programs: readonly string[]; usage: Usage; to
 const subject = z.object({ arm: z.string(), taskId: z.string(), told: z.number().default(0) });
 
 /** Everything an evaluation knows, folded from its log: what was announced, sampled and judged, by arm and task. */
-export class Ledger {
+export class Progress {
   next = 0;
   epoch = 0;
   provenEpoch = 0;

@@ -1,5 +1,5 @@
 /** Runs `work` for each item, at most `size` at once, in order of starting. The first failure stops what hasn't begun, and is thrown when the rest has come home. */
-export async function eachOf<T>(items: readonly T[], size: number, work: (item: T) => Promise<void>): Promise<void> {
+export async function forEachLimited<T>(items: readonly T[], size: number, work: (item: T) => Promise<void>): Promise<void> {
   const queue = items.values();
   let failed = false;
   const worker = async () => {
@@ -19,7 +19,7 @@ export async function eachOf<T>(items: readonly T[], size: number, work: (item: 
 }
 
 /** Lets at most `places` through at once; the others wait in order. */
-export function turnstile(places: number): <T>(pass: () => Promise<T>) => Promise<T> {
+export function limiter(places: number): <T>(pass: () => Promise<T>) => Promise<T> {
   let free = places;
   const waiting: (() => void)[] = [];
   return async (pass) => {

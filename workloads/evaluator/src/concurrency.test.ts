@@ -1,6 +1,6 @@
 import { setImmediate as turn } from "node:timers/promises";
 import { expect, test } from "vitest";
-import { eachOf, turnstile } from "./crew.ts";
+import { forEachLimited, limiter } from "./concurrency.ts";
 
 async function most(at: (enter: () => Promise<void>) => Promise<void>): Promise<number> {
   let [inside, highest] = [0, 0];
@@ -15,7 +15,7 @@ async function most(at: (enter: () => Promise<void>) => Promise<void>): Promise<
 
 test("a crew works on every item, as many at once as it has hands", async () => {
   const done: number[] = [];
-  const highest = await most((enter) => eachOf([1, 2, 3, 4, 5], 2, async (item) => enter().then(() => void done.push(item))));
+  const highest = await most((enter) => forEachLimited([1, 2, 3, 4, 5], 2, async (item) => enter().then(() => void done.push(item))));
   expect([highest, done.sort()]).toEqual([2, [1, 2, 3, 4, 5]]);
 });
 
@@ -26,12 +26,12 @@ test("a failure stops what hasn't begun and waits for what has", async () => {
     await turn();
     done.push(item);
   };
-  await expect(eachOf([1, 2, 3, 4], 2, work)).rejects.toThrow("one");
+  await expect(forEachLimited([1, 2, 3, 4], 2, work)).rejects.toThrow("one");
   expect(done).toEqual([2]);
 });
 
-test("a turnstile lets so many through at once, and goes on after a failure", async () => {
-  const pass = turnstile(2);
+test("a limiter lets so many through at once, and goes on after a failure", async () => {
+  const pass = limiter(2);
   const highest = await most((enter) => Promise.all([1, 2, 3, 4, 5].map(() => pass(enter))).then(() => undefined));
   expect(highest).toBe(2);
   await expect(pass(() => Promise.reject(new Error("no")))).rejects.toThrow("no");

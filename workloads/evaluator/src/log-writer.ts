@@ -4,7 +4,7 @@ import type { World } from "./world.ts";
 export type Body = LogRecord extends infer Record ? (Record extends LogRecord ? Omit<Record, "n" | "epoch" | "time"> : never) : never;
 
 /** Writes the records of tasks that are worked on at once, one after the other, each numbered when its turn has come. */
-export class Journal {
+export class LogWriter {
   readonly #world: World;
   #last: Promise<unknown> = Promise.resolve();
 

@@ -26,7 +26,7 @@ export type Staged = { name: string; digest: string; directory: string; config: 
 const recordFile = ".rune-adapter.json";
 const record = z.object({ schema: z.literal("rune.dev/staged-adapter/v1"), name: z.string(), digest: z.string(), config: adapterConfig });
 
-export type StagingOptions = {
+export type AdapterFilesOptions = {
   directory: string;
   registryURL: string;
   baseDigest: string | undefined;
@@ -36,10 +36,10 @@ export type StagingOptions = {
 };
 
 /** Pulls adapters by digest and checks everything about them, before they appear under their name for the engine. */
-export class Staging {
-  readonly #options: StagingOptions;
+export class AdapterFiles {
+  readonly #options: AdapterFilesOptions;
 
-  constructor(options: StagingOptions) {
+  constructor(options: AdapterFilesOptions) {
     this.#options = options;
   }
 

@@ -20,7 +20,7 @@ export const isPodReady = (pod: DynamicObject) =>
   podStatusOf(pod).conditions.some(({ type, status }) => type === "Ready" && status === "True");
 
 /** Why a pod doesn't come up, where Kubernetes or its own containers say so. */
-export function troubleOf(pod: DynamicObject): Blocker | null {
+export function engineBlocker(pod: DynamicObject): Blocker | null {
   const { conditions, initContainerStatuses, containerStatuses } = podStatusOf(pod);
   const all = [...initContainerStatuses, ...containerStatuses];
   return (

@@ -4,13 +4,13 @@ import { isTerminal } from "kopf-ts";
 import { adapterOn, isServed } from "../shared/serving.ts";
 
 /** Whether it is a session's turn, and what keeps it waiting otherwise. */
-export type Turn = { mine: true } | { mine: false; working: number; limit: number; before: number };
+export type Admission = { mine: true } | { mine: false; working: number; limit: number; before: number };
 
 /**
  * A server decodes so many sequences at once; sessions beyond that would only wait in its queue, each holding a sandbox,
  * and on a full cluster sandboxes would leave no room for the agents that they wait for. Oldest first.
  */
-export function turnOf(session: AgentSession, server: ModelServer | undefined, all: readonly AgentSession[]): Turn {
+export function admissionOf(session: AgentSession, server: ModelServer | undefined, all: readonly AgentSession[]): Admission {
   if (!server || session.status?.epoch) return { mine: true };
   const others = all.filter(
     (other) =>

@@ -1,7 +1,7 @@
 import type { InFlight } from "./in-flight.ts";
 
 /** Whether new requests are let in. Shut while the engine is about to end, open again for the next one; locked when the pod ends. */
-export class Doors {
+export class RequestGate {
   readonly #inFlight: InFlight;
   #shut = false;
   #locked = false;
