@@ -1,3 +1,4 @@
+import { digest } from "@rune/crds/fields/field";
 import { z } from "zod";
 import type { Headers } from "../http/http.ts";
 import { parseJSON } from "../http/json.ts";
@@ -13,7 +14,7 @@ export type Page = { entries: string[]; next?: string };
 
 const tagList = z.object({ tags: z.array(z.string().max(255)).max(100_000).nullish() });
 const referrerList = z.object({
-  manifests: z.array(z.object({ digest: z.string().regex(/^sha256:[0-9a-f]{64}$/), artifactType: z.string().optional() })).max(100_000),
+  manifests: z.array(z.object({ digest: digest(), artifactType: z.string().optional() })).max(100_000),
 });
 
 /** Where a repository's tags after `last` begin, in their lexical order. */

@@ -4,6 +4,7 @@ import { basename, dirname, join } from "node:path";
 import type { Readable } from "node:stream";
 import { mediaType, titleAnnotation } from "@rune/crds/contracts/artifact";
 import type { ArtifactReference } from "@rune/crds/fields/artifact-reference";
+import { digest } from "@rune/crds/fields/field";
 import { type ZodType, z } from "zod";
 import { AnswerTooLarge } from "../http/http.ts";
 import { parseJSON } from "../http/json.ts";
@@ -17,10 +18,9 @@ import { exists, putManifest, shortTimeout, transferTimeout, upload } from "./up
 
 export { ArtifactMissing, DigestMismatch, RegistryDenied, RegistryUnavailable } from "./errors.ts";
 
-const sha256Digest = z.string().regex(/^sha256:[0-9a-f]{64}$/);
 export const descriptor = z.object({
   mediaType: z.string().max(255),
-  digest: sha256Digest,
+  digest: digest(),
   size: z.number().int().min(0),
   annotations: z.record(z.string(), z.string()).optional(),
 });

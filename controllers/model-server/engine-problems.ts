@@ -1,4 +1,5 @@
 import { failure, permanentExits } from "@rune/crds/contracts/pod";
+import { digest } from "@rune/crds/fields/field";
 import type { DynamicObject } from "kopf-ts";
 import { z } from "zod";
 import { type ContainerStatus, cantStart, podStatusOf, unschedulable } from "../pods/problems.ts";
@@ -6,7 +7,7 @@ import type { Blocker } from "../shared/check.ts";
 import { Reason } from "../shared/reasons.ts";
 
 /** What the stager printed: the identity of the files that it put there. */
-const stageResult = z.object({ digest: z.string().regex(/^sha256:[0-9a-f]{64}$/), name: z.string() });
+const stageResult = z.object({ digest: digest(), name: z.string() });
 
 /** The identity of the base model in this pod, once it is staged. */
 export function stagedDigest(pod: DynamicObject): string | undefined {

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { whole } from "../fields/field.ts";
 import { sampling } from "../fields/sampling.ts";
+import { sessionOutcome } from "../fields/session-outcome.ts";
 import { task } from "../kinds/agent-session.ts";
 import { model, nats, owner, resolvedSandbox } from "./pod.ts";
 
@@ -24,6 +25,6 @@ export type AgentJob = z.infer<typeof agentJob>;
 
 /** Termination message of the agent. The log is the truth; this only hastens its reading. */
 export const agentResult = z.object({
-  outcome: z.enum(["Solved", "Exhausted", "DeadlineExceeded", "Aborted"]),
+  outcome: sessionOutcome,
   lastSequence: whole(0, Number.MAX_SAFE_INTEGER),
 });

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { digest, text, whole } from "../fields/field.ts";
 import { isolation } from "../fields/isolation.ts";
+import { sessionOutcome } from "../fields/session-outcome.ts";
 
 /** What one execution in the sandbox answered. `TestsUnusable` says nothing of the program: its tests can't run, or can't be judged there. */
 export const execution = z.object({
@@ -45,11 +46,13 @@ export const logRecord = z.discriminatedUnion("type", [
   z.object({
     type: z.literal("ended"),
     ...header,
-    outcome: z.enum(["Solved", "Exhausted", "DeadlineExceeded", "Aborted"]),
+    outcome: sessionOutcome,
     message: text(2000),
   }),
 ]);
 export type LogRecord = z.infer<typeof logRecord>;
+/** A record before it is numbered and dated. */
+export type LogRecordBody = LogRecord extends infer Each ? (Each extends LogRecord ? Omit<Each, "n" | "epoch" | "time"> : never) : never;
 
 export const logStream = "RUNE_LOGS";
 export const sessionSubject = (uid: string) => `rune.session.${uid}`;

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { digest, text } from "../fields/field.ts";
 import { scope } from "../fields/scope.ts";
+import { sessionOutcome } from "../fields/session-outcome.ts";
 import { task } from "../kinds/agent-session.ts";
 import { logRecord } from "./session-log.ts";
 
@@ -11,7 +12,7 @@ export const trajectory = z.object({
   task,
   scope,
   adapter: z.object({ name: text(63), digest: digest() }).optional(),
-  outcome: z.enum(["Solved", "Exhausted", "DeadlineExceeded", "Aborted"]),
+  outcome: sessionOutcome,
   records: z.array(logRecord),
 });
 export type Trajectory = z.infer<typeof trajectory>;

@@ -9,6 +9,7 @@ import { requires } from "../fields/requires.ts";
 import { sampling } from "../fields/sampling.ts";
 import { sandbox, sandboxStatus } from "../fields/sandbox.ts";
 import { scope } from "../fields/scope.ts";
+import { sessionOutcome } from "../fields/session-outcome.ts";
 import { columns, defineKind, type ObjectOf } from "./kind.ts";
 import { hypernetworkReference, isOneHypernetwork, sft } from "./methods.ts";
 
@@ -103,7 +104,7 @@ const status = z.object({
   isolation: isolation.optional(),
   rounds: whole(0, 1000).optional().describe("Rounds that ended."),
   programs: whole(0, 100000).optional().describe("Programs that were executed."),
-  outcome: z.enum(["Solved", "Exhausted", "DeadlineExceeded", "Aborted"]).optional().describe("How the work ended."),
+  outcome: sessionOutcome.optional().describe("How the work ended."),
   startTime: time().optional().describe("When the first epoch began; the deadline counts from here, not from waiting for a turn."),
   endTime: time().optional().describe("When the work ended."),
   log: z

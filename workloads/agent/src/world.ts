@@ -1,7 +1,7 @@
 import type { Completed, Completion } from "@rune/clients/inference/inference";
 import type { Program } from "@rune/clients/runner/runner";
 import type { AgentJob } from "@rune/crds/contracts/agent";
-import type { Execution, LogRecord } from "@rune/crds/contracts/session-log";
+import type { Execution, LogRecord, LogRecordBody } from "@rune/crds/contracts/session-log";
 import type { Isolation } from "@rune/crds/fields/isolation";
 import { apply, type Session } from "./session.ts";
 
@@ -22,10 +22,8 @@ export type World = {
   now(): Date;
 };
 
-type Body = LogRecord extends infer Record ? (Record extends LogRecord ? Omit<Record, "n" | "epoch" | "time"> : never) : never;
-
 /** Appends one record and gives the session as it is after it. A result carries the number of its intent; all else the next one. */
-export async function write(world: World, session: Session, body: Body, n = session.next): Promise<Session> {
+export async function write(world: World, session: Session, body: LogRecordBody, n = session.next): Promise<Session> {
   const record = { ...body, n, epoch: world.job.epoch, time: world.now().toISOString() } as LogRecord;
   await world.append(record);
   return apply(session, record);

@@ -1,7 +1,5 @@
-import type { LogRecord } from "@rune/crds/contracts/session-log";
+import type { LogRecord, LogRecordBody } from "@rune/crds/contracts/session-log";
 import type { World } from "./world.ts";
-
-export type Body = LogRecord extends infer Record ? (Record extends LogRecord ? Omit<Record, "n" | "epoch" | "time"> : never) : never;
 
 /** Writes the records of tasks that are worked on at once, one after the other, each numbered when its turn has come. */
 export class LogWriter {
@@ -13,13 +11,13 @@ export class LogWriter {
   }
 
   /** Gives the record's number. A result carries that of its intent. */
-  async write(body: Body, n?: number): Promise<number> {
+  async write(body: LogRecordBody, n?: number): Promise<number> {
     const turn = this.#last.then(() => this.#append(body, n));
     this.#last = turn.catch(() => undefined);
     return await turn;
   }
 
-  async #append(body: Body, n: number | undefined): Promise<number> {
+  async #append(body: LogRecordBody, n: number | undefined): Promise<number> {
     const { job, ledger, now, append } = this.#world;
     const record = { ...body, n: n ?? ledger.next, epoch: job.epoch, time: now().toISOString() } as LogRecord;
     await append(record);
