@@ -21,7 +21,7 @@ export interface Dashboard {
   readonly panels: readonly Panel[];
 }
 
-const datasource = { type: "prometheus", uid: "${datasource}" };
+const datasource = { type: "prometheus", uid: "$datasource" };
 const widthOfGrid = 24;
 const size = { stat: { w: 6, h: 4 }, graph: { w: 12, h: 8 } } as const;
 

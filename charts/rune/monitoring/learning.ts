@@ -37,9 +37,7 @@ export const learning: Dashboard = {
       title: "Reconciles that fail",
       description: "By kind. The objects say why.",
       unit: "ops",
-      queries: [
-        ["{{controller}}", `sum by (controller) (rate(controller_runtime_reconcile_errors_total{${chosen}}[$__rate_interval]))`],
-      ],
+      queries: [["{{controller}}", `sum by (controller) (rate(controller_runtime_reconcile_errors_total{${chosen}}[$__rate_interval]))`]],
     },
     {
       title: "Wait for the operator, 99th percentile",
@@ -65,7 +63,9 @@ export const learning: Dashboard = {
       title: "Memory of trainers",
       description: "A trainer that is killed for want of memory fails with OutOfMemory; this shows how close the others come.",
       unit: "bytes",
-      queries: [["{{namespace}}/{{pod}}", `max by (namespace, pod) (container_memory_working_set_bytes{${inNamespace(workers.trainers)}})`]],
+      queries: [
+        ["{{namespace}}/{{pod}}", `max by (namespace, pod) (container_memory_working_set_bytes{${inNamespace(workers.trainers)}})`],
+      ],
     },
     {
       title: "Requests of sessions and evaluations to engines",

@@ -81,7 +81,7 @@ export const operator: Dashboard = {
     },
     {
       title: "Queue",
-      description: "Objects that are ready for a worker.",
+      description: "Objects that wait, those included whose turn is later.",
       unit: "short",
       queries: [["{{controller}}", `sum by (controller) (workqueue_depth{${chosen}})`]],
     },

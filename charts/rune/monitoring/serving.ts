@@ -97,7 +97,8 @@ export const serving: Dashboard = {
     },
     {
       title: "Canaries",
-      description: "Matched: the adapter answers as recorded. Mismatched: it has no effect here, or spoils the engine. Unknown: neither can be said.",
+      description:
+        "Matched: the adapter answers as recorded. Mismatched: it has no effect here, or spoils the engine. Unknown: neither can be said.",
       unit: "ops",
       queries: [["{{result}}", rate("rune_loader_canaries_total", "result")]],
     },
@@ -111,9 +112,7 @@ export const serving: Dashboard = {
       title: "CPU",
       description: "Cores of engines and loaders.",
       unit: "short",
-      queries: [
-        ["{{pod}} {{container}}", `sum by (pod, container) (rate(container_cpu_usage_seconds_total{${pods}}[$__rate_interval]))`],
-      ],
+      queries: [["{{pod}} {{container}}", `sum by (pod, container) (rate(container_cpu_usage_seconds_total{${pods}}[$__rate_interval]))`]],
     },
     {
       title: "Memory",
