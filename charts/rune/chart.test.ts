@@ -1,43 +1,14 @@
-import { execFile } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { promisify } from "node:util";
+import { run } from "@rune/cluster/shell";
 import { helmPath } from "@rune/cluster/tools";
 import { operatorConfig } from "@rune/controllers/shared/config";
 import { kinds } from "@rune/crds/kinds/kinds";
 import { beforeAll, describe, expect, test } from "vitest";
-import { parse, parseAllDocuments, stringify } from "yaml";
+import { parse } from "yaml";
+import { chart, type Manifest, named, ofKind, refusal, render } from "./testing/render.ts";
 
-// biome-ignore lint/suspicious/noExplicitAny: rendered manifests are looked at field by field
-type Manifest = any;
-
-const chart = import.meta.dirname;
 const digest = (digit: string) => `sha256:${digit.repeat(64)}`;
-const run = promisify(execFile);
-let helm: string;
-
-beforeAll(async () => {
-  helm = await helmPath();
-}, 60_000);
-
-async function render(values: object = {}, release = "rune"): Promise<Manifest[]> {
-  const child = run(helm, ["template", release, chart, "--namespace", "rune-system", "--values", "-"], { maxBuffer: 2 ** 26 });
-  child.child.stdin?.end(stringify(values));
-  const { stdout } = await child;
-  return parseAllDocuments(stdout).flatMap((document) => document.toJS() ?? []);
-}
-
-async function refusal(values: object): Promise<string> {
-  const error = await render(values).then(
-    () => null,
-    (thrown: { stderr: string }) => thrown,
-  );
-  expect(error, "the schema accepts these values").not.toBeNull();
-  return error?.stderr ?? "";
-}
-
-const named = (all: Manifest[], kind: string, name: string) => all.find((one) => one.kind === kind && one.metadata.name === name);
-const ofKind = (all: Manifest[], kind: string) => all.filter((one) => one.kind === kind);
 const workloads = (all: Manifest[]) => all.filter(({ kind }) => kind === "Deployment" || kind === "StatefulSet");
 const podsOf = (all: Manifest[]) => workloads(all).map((one) => [one.metadata.name, one.spec.template.spec] as const);
 const configOf = (all: Manifest[]) => parse(named(all, "ConfigMap", "rune-config").data["config.yaml"]);
@@ -62,13 +33,16 @@ const variants: [string, object][] = [
       mlflow: { enabled: false },
       operator: { replicas: 2, nodeSelector: { role: "control" }, tolerations: [{ key: "control", operator: "Exists" }] },
       global: { imagePullSecrets: [{ name: "pull" }] },
+      monitoring: { scrape: { enabled: true }, alerts: { enabled: true }, dashboards: { enabled: true } },
     },
   ],
 ];
 
+// The first call unpacks Helm.
+beforeAll(async () => void (await helmPath()), 60_000);
+
 test("helm lint finds nothing wrong", async () => {
-  const { stdout } = await run(helm, ["lint", "--strict", chart]);
-  expect(stdout).toContain("0 chart(s) failed");
+  expect(await run(await helmPath(), ["lint", "--strict", chart])).toContain("0 chart(s) failed");
 });
 
 describe.each(variants)("with %s", (_, values) => {
@@ -263,7 +237,7 @@ describe("embedded services", () => {
   });
 
   test("of another release have other names", async () => {
-    const all = await render({}, "memory");
+    const all = await render({}, { release: "memory" });
     expect(named(all, "StatefulSet", "memory-rune-nats")).toBeDefined();
   });
 
@@ -304,6 +278,9 @@ describe("wrong values are refused with the place and the reason", () => {
     ["a label that is Rune's own", { pods: { labels: { "rune.dev/component": "x" } } }, "invalid propertyName 'rune.dev/component'"],
     ["a label's value that Kubernetes refuses", { pods: { labels: { "example.org/team": "a team" } } }, "/pods/labels/example.org~1team"],
     ["a number as text", { engine: { cpuThreads: "two" } }, "/engine/cpuThreads"],
+    ["an interval that Prometheus doesn't know", { monitoring: { scrape: { interval: "30 seconds" } } }, "/monitoring/scrape/interval"],
+    ["an address that can't be led to a section", { monitoring: { alerts: { runbooks: "runbooks.md" } } }, "/monitoring/alerts/runbooks"],
+    ["a dashboard that isn't there", { monitoring: { dashboards: { sessions: true } } }, "sessions"],
   ])("%s", async (_, values, place) => {
     const message = await refusal(values);
     expect(message).toContain("values don't meet the specifications of the schema");

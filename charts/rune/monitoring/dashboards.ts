@@ -1,0 +1,35 @@
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { modelOf } from "./dashboard.ts";
+import { learning } from "./learning.ts";
+import { operator } from "./operator.ts";
+import { serving } from "./serving.ts";
+
+/** The dashboards that the chart ships, by the name of their file. */
+export const dashboards = { operator, serving, learning };
+export const directory = join(import.meta.dirname, "generated");
+
+/** Each file's text. */
+export function rendered(): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(dashboards).map(([name, dashboard]) => [`${name}.json`, `${JSON.stringify(modelOf(dashboard), null, 1)}\n`]),
+  );
+}
+
+/** Files that aren't what this program would write. */
+export function stale(): string[] {
+  return Object.entries(rendered()).flatMap(([file, text]) => (textOf(file) === text ? [] : [file]));
+}
+
+function textOf(file: string): string | undefined {
+  try {
+    return readFileSync(join(directory, file), "utf8");
+  } catch {
+    return undefined;
+  }
+}
+
+if (import.meta.main) {
+  mkdirSync(directory, { recursive: true });
+  for (const [file, text] of Object.entries(rendered())) writeFileSync(join(directory, file), text);
+}

@@ -1,0 +1,91 @@
+import type { Dashboard } from "./dashboard.ts";
+
+const operator = 'job="rune-operator"';
+const chosen = `${operator}, controller=~"agent-session|training-run|evaluation|evolution-generation|environment-check|adapter"`;
+/** Containers of the pods that work on objects: their names, and how the operator names the pods. */
+const workers = {
+  "sessions' agents": 'container="agent", pod=~".+-e[0-9]+-.+"',
+  evaluators: 'container="evaluator", pod=~".+-ev[0-9]+-.+"',
+  sandboxes: 'container="runner", pod=~".+-e?s[0-9]+"',
+  trainers: 'container="trainer", pod=~".+-a[0-9]+-.+"',
+  "environment checks": 'container="environment", pod=~".+-(n[0-9]+|ask)-.+"',
+};
+const inNamespace = (selector: string) => `namespace=~"$namespace", ${selector}`;
+
+export const learning: Dashboard = {
+  uid: "rune-learning",
+  title: "Rune / Learning and evaluation",
+  description: "What sessions, runs and evaluations use. What they find out stands in their status, in the reports and in MLflow.",
+  variables: { namespace: 'container_memory_working_set_bytes{container=~"agent|evaluator|trainer|environment"}' },
+  panels: [
+    {
+      title: "Objects",
+      description: "Sessions, runs, evaluations, generations and adapters in the operator's caches, ended ones included.",
+      unit: "short",
+      queries: [["{{resource}}", `max by (resource) (kopf_cache_objects{${operator}, resource=~".+[.]rune[.]dev"})`]],
+    },
+    {
+      title: "Pods at work",
+      description: "What runs now, by what it does.",
+      unit: "short",
+      queries: Object.entries(workers).map(([name, selector]) => [
+        name,
+        `count(container_memory_working_set_bytes{${inNamespace(selector)}}) or vector(0)`,
+      ]),
+    },
+    {
+      title: "Reconciles that fail",
+      description: "By kind. The objects say why.",
+      unit: "ops",
+      queries: [["{{controller}}", `sum by (controller) (rate(controller_runtime_reconcile_errors_total{${chosen}}[$__rate_interval]))`]],
+    },
+    {
+      title: "Wait for the operator, 99th percentile",
+      description: "How long an object that something happened to waits for a worker.",
+      unit: "s",
+      queries: [
+        [
+          "{{controller}}",
+          `histogram_quantile(0.99, sum by (le, controller) (rate(workqueue_queue_duration_seconds_bucket{${chosen}}[$__rate_interval])))`,
+        ],
+      ],
+    },
+    {
+      title: "CPU",
+      description: "Cores, by what the pods do.",
+      unit: "short",
+      queries: Object.entries(workers).map(([name, selector]) => [
+        name,
+        `sum(rate(container_cpu_usage_seconds_total{${inNamespace(selector)}}[$__rate_interval])) or vector(0)`,
+      ]),
+    },
+    {
+      title: "Memory of trainers",
+      description: "A trainer that is killed for want of memory fails with OutOfMemory; this shows how close the others come.",
+      unit: "bytes",
+      queries: [
+        ["{{namespace}}/{{pod}}", `max by (namespace, pod) (container_memory_working_set_bytes{${inNamespace(workers.trainers)}})`],
+      ],
+    },
+    {
+      title: "Requests of sessions and evaluations to engines",
+      description: "What the servers are asked, everybody else's requests included.",
+      unit: "reqps",
+      queries: [
+        [
+          "{{namespace}} {{status}}",
+          'sum by (namespace, status) (rate(rune_loader_request_seconds_count{job="rune-loader", namespace=~"$namespace"}[$__rate_interval]))',
+        ],
+      ],
+    },
+    {
+      title: "Space that weights, trajectories and reports need",
+      description: "The registry's volume, which only grows.",
+      unit: "bytes",
+      queries: [
+        ["used", 'max(kubelet_volume_stats_used_bytes{namespace="rune-system", persistentvolumeclaim="rune-registry"})'],
+        ["there is", 'max(kubelet_volume_stats_capacity_bytes{namespace="rune-system", persistentvolumeclaim="rune-registry"})'],
+      ],
+    },
+  ],
+};

@@ -1,0 +1,55 @@
+import { Metrics } from "kopf-ts";
+import { createMetrics } from "../../../../workloads/adapter-loader/src/metrics.ts";
+
+export interface Metric {
+  readonly name: string;
+  readonly type: string;
+  readonly labels: readonly string[];
+}
+
+/** What the operator registers. */
+export function ofOperator(): Metric[] {
+  const all = new Metrics().registry.getMetricsAsArray() as unknown as { name: string; type: string; labelNames: string[] }[];
+  return all.map(({ name, type, labelNames }) => ({ name, type, labels: labelNames.toSorted() }));
+}
+
+/** What a loader registers, as it answers at /metrics. Labels are known of what has a value by then. */
+export async function ofLoader(): Promise<Metric[]> {
+  const metrics = createMetrics(() => ({ ready: true, adapters: { Loaded: 1 }, inFlight: 1, slots: 4 }));
+  metrics.loaded(1, "load");
+  metrics.refused("NotFinite");
+  metrics.canary("Matched");
+  metrics.restarted();
+  metrics.request("/v1/completions", 200, 1);
+  const text = await withoutHandles(() => metrics.text());
+  return [...text.matchAll(/^# TYPE (\S+) (\S+)$/gm)].map(([, name = "", type = ""]) => ({ name, type, labels: labelsOf(name, text) }));
+}
+
+/** Node 24 may abort while it lists the handles of a test's process; which ones there are is no matter here. */
+async function withoutHandles<T>(work: () => Promise<T>): Promise<T> {
+  const node = process as unknown as { _getActiveHandles: () => object[] };
+  const list = node._getActiveHandles;
+  node._getActiveHandles = () => [];
+  try {
+    return await work();
+  } finally {
+    node._getActiveHandles = list;
+  }
+}
+
+/** Labels of the samples of one metric; `le` is what makes a bucket, and `quantile` what makes a line of a summary. */
+function labelsOf(name: string, text: string): string[] {
+  const samples = [...text.matchAll(new RegExp(`^${name}(?:_bucket|_sum|_count)?\\{(.*)\\} `, "gm"))];
+  const labels = samples.flatMap(([, inside = ""]) => [...inside.matchAll(/(\w+)="/g)].map(([, label = ""]) => label));
+  return [...new Set(labels)].filter((label) => label !== "le").sort();
+}
+
+/** The names that can be asked for: of a histogram its three series. */
+export function seriesOf({ name, type, labels }: Metric): Metric[] {
+  if (type !== "histogram") return [{ name, type, labels }];
+  return [
+    { name: `${name}_bucket`, type, labels: [...labels, "le"] },
+    { name: `${name}_sum`, type, labels },
+    { name: `${name}_count`, type, labels },
+  ];
+}
