@@ -31,7 +31,7 @@ const stages: Stage[] = [
   counted("adversary", "python3", ["-B", "-m", "adversary", "--short"], "workloads/sandbox"),
   command("netpol", "go", ["-C", "cluster/kube", "test", "-trimpath", "./netpol/..."]),
   command("kstatus", "env", ["CGO_ENABLED=0", "go", "-C", "test/kstatus", "test", "-trimpath", "./..."]),
-  vitest("alerts", ["alerts.integration"], { RUNE_TEST_SERVICES: "1" }),
+  aside(vitest("alerts", ["alerts.integration"], { RUNE_TEST_SERVICES: "1" })),
   vitest("real registry and NATS", ["clients.integration", "agent.integration", "evaluator.integration", "backup.integration"], {
     RUNE_TEST_SERVICES: "1",
   }),

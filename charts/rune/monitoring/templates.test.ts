@@ -1,5 +1,5 @@
 import { helmPath } from "@rune/cluster/tools";
-import { label } from "@rune/crds/words/group";
+import { label } from "@rune/crds/words/labels";
 import { beforeAll, expect, test } from "vitest";
 import { type Manifest, named, ofKind, render } from "../testing/render.ts";
 import { alerts } from "./testing/files.ts";
