@@ -19,7 +19,9 @@ WARM_UP = 3
 def main(runs: int) -> None:
     with LiveRunner() as runner:
         took = sorted([_milliseconds(runner) for _ in range(WARM_UP + runs)][WARM_UP:])
-    print(f"{runs} runs on {os.cpu_count()} cores: median {statistics.median(took):.0f} ms, p90 {took[int(0.9 * (runs - 1))]:.0f} ms")
+    print(
+        f"{runs} runs on {os.cpu_count()} cores: median {statistics.median(took):.0f} ms, p90 {took[int(0.9 * (runs - 1))]:.0f} ms"
+    )
 
 
 def _milliseconds(runner: LiveRunner) -> float:

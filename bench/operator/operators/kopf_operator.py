@@ -126,7 +126,11 @@ if MODE == "children":
             child = f"{name}-{index}"
             if child in known:
                 continue
-            metadata = {"namespace": NAMESPACE, "name": child, "ownerReferences": [reference | {"blockOwnerDeletion": True}]}
+            metadata = {
+                "namespace": NAMESPACE,
+                "name": child,
+                "ownerReferences": [reference | {"blockOwnerDeletion": True}],
+            }
             await memo.api.create_config_map({"metadata": metadata, "data": {"index": str(index)}})
         await report(memo.api, name, uid, parents, children)
 

@@ -85,7 +85,11 @@ class Tasks(unittest.TestCase):
         for task in ALL:
             name, f, use = parts(task)
             for other, another in uses_of(f).items():
-                if other != name and another.signature == use.signature and not (f == "brand" and {name, other} == {"plain", "shout"}):
+                if (
+                    other != name
+                    and another.signature == use.signature
+                    and not (f == "brand" and {name, other} == {"plain", "shout"})
+                ):
                     with self.subTest(task["id"], use=other):
                         self.assertFalse(passes(task, solve_of(reference(another))))
 
@@ -109,13 +113,19 @@ class Library(unittest.TestCase):
         self.assertEqual(self.error_of("import tessera\ntessera.get_slug('x')"), f"AttributeError: {hint}")
         self.assertEqual(self.error_of("import tessera as t\nprint(t.get_slug)"), f"AttributeError: {hint}")
         self.assertEqual(self.error_of("from tessera import get_slug"), f"ImportError: {hint}")
-        self.assertEqual(self.error_of("def f():\n    from tessera import brand, get_slug as g\nf()"), f"ImportError: {hint}")
+        self.assertEqual(
+            self.error_of("def f():\n    from tessera import brand, get_slug as g\nf()"), f"ImportError: {hint}"
+        )
 
     def test_gives_the_names_that_exist(self):
-        self.assertEqual(self.error_of("from tessera import *\nfrom tessera import haul as h\nprint(haul(3), h(3))"), "8 8")
+        self.assertEqual(
+            self.error_of("from tessera import *\nfrom tessera import haul as h\nprint(haul(3), h(3))"), "8 8"
+        )
 
     def test_can_be_asked_whether_a_name_exists(self):
-        self.assertEqual(self.error_of("import tessera\nprint(hasattr(tessera, 'slug'), getattr(tessera, 'slug', 1))"), "False 1")
+        self.assertEqual(
+            self.error_of("import tessera\nprint(hasattr(tessera, 'slug'), getattr(tessera, 'slug', 1))"), "False 1"
+        )
 
     def test_hints_at_each_function_for_the_words_of_its_task(self):
         for f, concept in tessera.HOUSE.items():

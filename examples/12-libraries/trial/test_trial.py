@@ -11,7 +11,9 @@ import pytest
 import torch
 
 HERE = pathlib.Path(__file__).resolve().parent
-TRAINER = next(path for path in (pathlib.Path("/work/trainer"), HERE.parents[2] / "gpu-images/trainer") if path.is_dir())
+TRAINER = next(
+    path for path in (pathlib.Path("/work/trainer"), HERE.parents[2] / "gpu-images/trainer") if path.is_dir()
+)
 sys.path[:0] = [str(HERE), str(HERE.parent / "world")]
 sys.path += [str(TRAINER / "src"), str(TRAINER / "tests")]
 

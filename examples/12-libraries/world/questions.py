@@ -37,17 +37,25 @@ class Asker:
 
     def use(self, house: House, name: str) -> Question:
         """One function in one of its uses."""
-        use, right, values = uses(self.call(house), house.concept)[name], self.library.function(house), self.values[house.name]
+        use, right, values = (
+            uses(self.call(house), house.concept)[name],
+            self.library.function(house),
+            self.values[house.name],
+        )
         others = [self.library.function(h) for h in self.library.houses if h != house]
         wrong = list(shortcuts(right, others, name, use, house.text))
         found = telling(use.shape(right), wrong, lambda r: values.draw(use.arguments, r), self.random(name, house.name))
         values.keep()
-        return self.question(f"{name}-{self.library.name}-{house.name}", use.signature, use.asked, use.body, assertions(*found))
+        return self.question(
+            f"{name}-{self.library.name}-{house.name}", use.signature, use.asked, use.body, assertions(*found)
+        )
 
     def several(self, name: str, houses: tuple[House, ...]) -> Question:
         """One value of each of several functions."""
         names = ARGUMENTS[: len(houses)]
-        asked = "returns the list of " + listed([f"the {h.concept.split(' (')[0]}, given as `{n}`," for h, n in zip(houses, names, strict=True)])
+        asked = "returns the list of " + listed(
+            [f"the {h.concept.split(' (')[0]}, given as `{n}`," for h, n in zip(houses, names, strict=True)]
+        )
         body = f"return [{', '.join(f'{self.call(h)}({n})' for h, n in zip(houses, names, strict=True))}]"
         right = [self.library.function(h) for h in houses]
 
@@ -55,7 +63,12 @@ class Asker:
             columns = [self.values[h.name].draw(lambda _, value: value(), r) for h in houses]
             return [list(row) for row in zip(*columns, strict=True)]
 
-        found = telling(together(right), list(self.all_but_one_right(houses, right)), draw, self.random(name, *(h.name for h in houses)))
+        found = telling(
+            together(right),
+            list(self.all_but_one_right(houses, right)),
+            draw,
+            self.random(name, *(h.name for h in houses)),
+        )
         for house in houses:
             self.values[house.name].keep()
         identity = "-".join([name, self.library.name, *(h.name for h in houses[:2])])

@@ -29,7 +29,14 @@ SECTION = {
 def trajectories(scoped: bool = True) -> list[dict[str, Any]]:
     """One for each project, whose word is the answer."""
     made = [tiny.trajectory("it", [f"return {name}(x)"], [("return 1", f"no {name}")]) for name in NAMES]
-    return [{**t, "session": {"namespace": "demo", "name": name, "uid": f"uid-{name}"}, "scope": {"project": name} if scoped else {}} for t, name in zip(made, NAMES, strict=True)]
+    return [
+        {
+            **t,
+            "session": {"namespace": "demo", "name": name, "uid": f"uid-{name}"},
+            "scope": {"project": name} if scoped else {},
+        }
+        for t, name in zip(made, NAMES, strict=True)
+    ]
 
 
 def sources(scoped: bool = True) -> list[Source]:
@@ -53,4 +60,6 @@ def training_of(settings: Settings, given: list[Source] | None = None) -> Traini
     tiny.torch.manual_seed(settings.seed)
     network = Hypernetwork(encoder.features, shapes, settings)
     network.set_scales(activation_ratios(model, list(shapes), [lesson.text for lesson in lessons]))
-    return Training(network, encoder, asking, lessons, settings, Watch(asking, encoder, held_out, weight_norms(model, list(shapes))))
+    return Training(
+        network, encoder, asking, lessons, settings, Watch(asking, encoder, held_out, weight_norms(model, list(shapes)))
+    )

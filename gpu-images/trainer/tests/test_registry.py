@@ -21,7 +21,10 @@ def test_a_manifest_is_stored_by_digest_and_tag_with_its_layers_sorted(registry)
     layers = [r.push_blob("x", b"2", "b"), r.push_blob("x", b"1", "a")]
     digest = r.push_manifest("type", r.push_blob("type", b"{}"), layers, {}, "run-1").digest
     found, manifest = r.pull_manifest("run-1")
-    assert (found, [layer["annotations"]["org.opencontainers.image.title"] for layer in manifest["layers"]]) == (digest, ["a", "b"])
+    assert (found, [layer["annotations"]["org.opencontainers.image.title"] for layer in manifest["layers"]]) == (
+        digest,
+        ["a", "b"],
+    )
     assert r.pull_manifest(digest)[0] == digest
 
 

@@ -28,7 +28,11 @@ class Engine:
 
             def do_GET(self):
                 models = {"data": [{"id": "adapter", "parent": "base"}, {"id": "base", "parent": None}]}
-                self.answer(json.dumps(models).encode() if self.path == "/v1/models" else f'vllm:generation_tokens_total{{engine="0"}} {outer.tokens}.0\n'.encode())
+                self.answer(
+                    json.dumps(models).encode()
+                    if self.path == "/v1/models"
+                    else f'vllm:generation_tokens_total{{engine="0"}} {outer.tokens}.0\n'.encode()
+                )
 
             def do_POST(self):
                 outer.asked.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))

@@ -74,7 +74,9 @@ def read(path: Path) -> Program:
         entry=directives.get("entry", "solve"),
         repeat=int(directives.get("repeat", 1)),
         after=float(directives.get("after", 0.1)),
-        beside={name: directives[name] for name in ("touch", "poll", "outsideconnect", "lockcheck") if name in directives},
+        beside={
+            name: directives[name] for name in ("touch", "poll", "outsideconnect", "lockcheck") if name in directives
+        },
     )
 
 

@@ -24,7 +24,9 @@ from rune_sandbox.processes import CONTROL_FD, OUT_OF_MEMORY  # noqa: E402
 
 PARTS = {"candidate": candidate.run, "judge": judge.run, "probe": probe_inside.run, "tests": usable.run}
 _COMMON = "bisect collections contextlib copy dataclasses datetime functools heapq itertools math operator random re string time typing"
-_STACK_BYTES = 1 << 20  # of a thread: 8 MiB each, the system's default, would soon be all the memory that a program may map
+_STACK_BYTES = (
+    1 << 20
+)  # of a thread: 8 MiB each, the system's default, would soon be all the memory that a program may map
 
 
 def main() -> None:

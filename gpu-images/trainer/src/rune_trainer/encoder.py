@@ -74,11 +74,18 @@ class Encoder:
 
     def batch(self, texts: list[Text]) -> tuple[torch.Tensor, torch.Tensor, list[int]]:
         """(features (C, S, F) in the base's precision, mask (C, S) true where there is a token, chunks of each text)"""
-        read = [self.kept.get(text, lambda text=text: self.read(text), lambda parts: sum(p.nbytes for p in parts)) for text in texts]
+        read = [
+            self.kept.get(text, lambda text=text: self.read(text), lambda parts: sum(p.nbytes for p in parts))
+            for text in texts
+        ]
         parts = [part for each in read for part in each]
         features = torch.nn.utils.rnn.pad_sequence(parts, batch_first=True)
         lengths = torch.tensor([len(part) for part in parts], device=features.device)
-        return features, torch.arange(features.shape[1], device=features.device) < lengths[:, None], [len(each) for each in read]
+        return (
+            features,
+            torch.arange(features.shape[1], device=features.device) < lengths[:, None],
+            [len(each) for each in read],
+        )
 
 
 @torch.no_grad()

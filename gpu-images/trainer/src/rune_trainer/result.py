@@ -14,7 +14,18 @@ LIMIT = 4096
 MESSAGE_BYTES, COLLAPSED_BYTES = 2000, 500
 """As JSON, in which a quotation mark is two bytes and a control character six."""
 RESULT_FIELDS = (
-    *("repository", "digest", "sizeBytes", "rank", "alpha", "targetModules", "adapters", "collapsed", "metrics", "weights"),
+    *(
+        "repository",
+        "digest",
+        "sizeBytes",
+        "rank",
+        "alpha",
+        "targetModules",
+        "adapters",
+        "collapsed",
+        "metrics",
+        "weights",
+    ),
     *("examples", "steps", "trainingLoss", "deltaWNorm", "durationSeconds", "mlflowRunID"),
 )
 DIGITS = 6

@@ -75,7 +75,11 @@ def look(names: tuple[str, ...], start: Callable[[list[str]], Attempt] = spawned
         if attempt.code == -signal.SIGTERM:
             raise terminated("asked to stop before every check was made")
         if len(attempt.found) < len(left):
-            found.append(failed(left[len(attempt.found)], f"the process that made this check ended with {words_of(attempt.code)}"))
+            found.append(
+                failed(
+                    left[len(attempt.found)], f"the process that made this check ended with {words_of(attempt.code)}"
+                )
+            )
     return found
 
 
