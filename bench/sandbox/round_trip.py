@@ -10,7 +10,7 @@ import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "workloads", "sandbox"))
 
-from rune_sandbox.harness import LiveRunner  # noqa: E402 (the path must be set first)
+from rune_sandbox.harness import LiveRunner
 
 PROGRAM, TESTS = "def solve(x):\n    return x + 1\n", "assert solve(1) == 2"
 WARM_UP = 3

@@ -18,8 +18,8 @@ warnings.filterwarnings("ignore")
 import torch  # noqa: E402
 import world  # noqa: E402
 
-from rune_trainer.settings import Sft, parse_sft  # noqa: E402
 from rune_trainer.fields import parsed  # noqa: E402
+from rune_trainer.settings import Sft, parse_sft  # noqa: E402
 
 RANK, ALPHA, BATCH, RATE = 16, 32, 4, "0.0004"
 

@@ -8,7 +8,7 @@ import unittest
 
 import make_tasks
 import tessera
-from make_tasks import HERE, HELD_OUT, TRAIN, reference, uses_of, wrong_programs
+from make_tasks import HELD_OUT, HERE, TRAIN, reference, uses_of, wrong_programs
 from uses import is_text
 
 TASKS = json.loads((HERE / "tasks.json").read_text())
@@ -73,7 +73,7 @@ class Tasks(unittest.TestCase):
 
     def test_are_failed_by_everything_that_other_tasks_gave_away(self):
         for task in ALL:
-            name, f, use = parts(task)
+            _, f, use = parts(task)
             right = getattr(tessera, f)
             others = [t for t in ALL if t["id"].endswith(f"-{f}") and t is not task]
             memory = {value: right(value) for other in others for value in values_of(other)}
@@ -105,7 +105,9 @@ class Tasks(unittest.TestCase):
 
 class Library(unittest.TestCase):
     def error_of(self, program):
-        done = subprocess.run([sys.executable, "-c", program], cwd=HERE / "library", capture_output=True, text=True)
+        done = subprocess.run(
+            [sys.executable, "-c", program], check=False, cwd=HERE / "library", capture_output=True, text=True
+        )
         return done.stderr.strip().splitlines()[-1] if done.stderr else done.stdout.strip()
 
     def test_says_which_name_to_use_however_it_is_asked(self):

@@ -24,13 +24,18 @@ def uses(call, concept):
     text, concept = is_text(concept), concept.split(" (")[0]
     noun = concept.split(" of ")[0].split(" for ")[0]
     loud = (lambda r: r.upper()) if text else (lambda r: 2 * r)
-    one = lambda r, value: [value()]
-    two = lambda r, value: [value(), value()]
-    several = lambda r, value: [[value() for _ in range(r.randint(4, 7))]]
+
+    def one(_, value):
+        return [value()]
+
+    def two(_, value):
+        return [value(), value()]
+
+    def several(r, value):
+        return [[value() for _ in range(r.randint(4, 7))]]
+
     return {
-        "plain": Use(
-            "solve(x)", f"returns the {concept}, given as `x`", f"return {call}(x)", lambda g: lambda x: g(x), one
-        ),
+        "plain": Use("solve(x)", f"returns the {concept}, given as `x`", f"return {call}(x)", lambda g: g, one),
         "each": Use(
             "solve(xs)",
             f"takes a list `xs` and returns a list with, for each item, the {concept}",
@@ -125,7 +130,7 @@ NUMBER_GUESSES = [
     lambda x: str(x)[0],
     lambda x: None,
     *[lambda x, k=k: x + k for k in range(-10, 11)],
-    *[lambda x, k=k: x * k for k in range(0, 101)],
+    *[lambda x, k=k: x * k for k in range(101)],
     *[lambda x, k=k: x * k / 100 for k in range(1, 101)],
     *[lambda x, k=k: x % k for k in range(2, 400)],
     *[lambda x, k=k: x // k for k in range(2, 101)],
@@ -145,7 +150,7 @@ LIST_GUESSES = [
     lambda xs: list(dict.fromkeys(xs)),
     lambda xs: sorted(xs, key=len),
     lambda xs: sorted(xs, key=str),
-    lambda xs: dict(zip(xs, xs)),
+    lambda xs: dict(zip(xs, xs, strict=True)),
     lambda xs: {x: i for i, x in enumerate(xs)},
     *[lambda xs, i=i: xs[i] for i in range(-7, 7)],
     *[lambda xs, i=i: sorted(xs)[i] for i in range(-7, 7)],
@@ -160,8 +165,8 @@ PAIR_GUESSES = [
     lambda a, b: sorted([a, b]),
     lambda a, b: a + b,
     lambda a, b: [a + b, a + b],
-    lambda a, b: max(a, b),
-    lambda a, b: min(a, b),
+    max,
+    min,
     lambda a, b: [len(a), len(b)],
 ]
 
@@ -194,13 +199,13 @@ def telling(right, wrong, draw, r):
         chosen = draw(r)
         wanted = [right(*a) for a in chosen]
         constant = all(w == wanted[0] for w in wanted)
-        if not constant and all(any(answer(w, a) != v for a, v in zip(chosen, wanted)) for w in wrong):
+        if not constant and all(any(answer(w, a) != v for a, v in zip(chosen, wanted, strict=True)) for w in wrong):
             return chosen, wanted
     raise ValueError("no arguments tell the right program from the others")
 
 
 def assertions(chosen, wanted):
-    return "".join(f"assert solve({', '.join(map(repr, a))}) == {v!r}\n" for a, v in zip(chosen, wanted))
+    return "".join(f"assert solve({', '.join(map(repr, a))}) == {v!r}\n" for a, v in zip(chosen, wanted, strict=True))
 
 
 class Values:

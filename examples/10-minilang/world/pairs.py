@@ -7,7 +7,6 @@ tasks.json     a task set: compositions of three different verbs of the project,
 """
 
 import argparse
-import json
 import pathlib
 import random
 from itertools import combinations, permutations, product

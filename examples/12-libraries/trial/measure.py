@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
+
 from rune_trainer.alarms import others, repeated
 from rune_trainer.corpus import answer_row, prompt_of
 from rune_trainer.functional import Pairs, applied, by_trajectory, chosen, joined, mean_of

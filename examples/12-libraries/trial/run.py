@@ -28,6 +28,8 @@ except ImportError:
 from material import job_of, references_of, settings_of, sources_of
 from measure import Tallies, measured, questions_of, summary
 from page import page
+from safetensors.torch import save_file
+
 from rune_trainer.errors import TERMINATED, Ending
 from rune_trainer.hyper_training import Training, train
 from rune_trainer.lessons import Lesson, Question, Reader
@@ -36,7 +38,6 @@ from rune_trainer.pairs import pairs_of, scope_of, solved
 from rune_trainer.rendering import load_tokenizer
 from rune_trainer.sft import Progress, Run
 from rune_trainer.spec import Job
-from safetensors.torch import save_file
 
 KEPT_SHARE = 0.6
 """Of the GPU's free memory, for what the frozen base said of each trajectory."""

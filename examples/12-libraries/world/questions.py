@@ -4,12 +4,13 @@ import random
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 from library import SCENARIO, House, Library
 
 sys.path.insert(0, str(SCENARIO))
-from uses import SYSTEM, Values, assertions, shortcuts, telling, uses  # noqa: E402
+from uses import SYSTEM, Values, assertions, shortcuts, telling, uses
 
 Document = dict[str, Any]
 Program = Callable[..., Any]
@@ -102,7 +103,7 @@ class Asker:
 
 
 def together(functions: list[Program]) -> Program:
-    return lambda *values: [f(value) for f, value in zip(functions, values)]
+    return lambda *values: [f(value) for f, value in zip(functions, values, strict=False)]
 
 
 def listed(parts: list[str]) -> str:
@@ -118,4 +119,4 @@ def held_out_of(asker: Asker) -> list[Question]:
     """Each function in the uses that no training shows, and pairs of neighbours."""
     houses = asker.library.houses
     single = [asker.use(house, name) for house in houses for name in HELD_OUT]
-    return [*single, *(asker.several("pair", pair) for pair in zip(houses, houses[1:]))]
+    return [*single, *(asker.several("pair", pair) for pair in pairwise(houses))]

@@ -1,6 +1,5 @@
 """A small corpus of projects, a job document for each method on it, and a training without a registry."""
 
-import pathlib
 from typing import Any
 
 import tiny
@@ -12,7 +11,7 @@ from rune_trainer.hypernetwork import Hypernetwork
 from rune_trainer.lessons import Reader
 from rune_trainer.model import PRECISIONS, linear_shapes
 from rune_trainer.objectives import Asking
-from rune_trainer.pairs import pairs_of, scope_of, split_of
+from rune_trainer.pairs import split_of
 from rune_trainer.settings import Hypernetwork as Settings
 from rune_trainer.sources import Source
 from rune_trainer.spec import parse_job

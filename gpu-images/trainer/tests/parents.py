@@ -8,8 +8,8 @@ import tiny
 import torch
 
 from rune_trainer import adapter_io, learnt, publish
-from rune_trainer.canonical import canonical
 from rune_trainer.adapters import tensors_of
+from rune_trainer.canonical import canonical
 from rune_trainer.delta import Pair
 from rune_trainer.model import linear_shapes
 from rune_trainer.registry import Repository
@@ -24,6 +24,7 @@ CANARY = {
     "adapterText": "a",
     "baseText": "b",
 }
+NOTHING_LEARNT = learnt.Learnt()
 
 
 class Family:
@@ -73,7 +74,7 @@ def published(
     name: str,
     shape: Shape,
     tensors: adapter_io.Tensors,
-    known: learnt.Learnt = learnt.Learnt(),
+    known: learnt.Learnt = NOTHING_LEARNT,
     **peft: Any,
 ) -> dict[str, str]:
     """The adapter as `adapters` of a job document names it; `peft` changes its adapter_config.json, `canary` its config."""

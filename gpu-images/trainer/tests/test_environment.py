@@ -231,7 +231,11 @@ class TestTheJob:
             "PYTHONPATH": str(SOURCE),
         }
         done = subprocess.run(
-            [sys.executable, "-m", "rune_trainer.environment"], env=environment, capture_output=True, text=True
+            [sys.executable, "-m", "rune_trainer.environment"],
+            check=False,
+            env=environment,
+            capture_output=True,
+            text=True,
         )
         return done.returncode, json.loads(told.read_text())
 

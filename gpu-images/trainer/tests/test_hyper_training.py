@@ -5,10 +5,10 @@ import pytest
 import torch
 
 from rune_trainer import sft
+from rune_trainer.encoder import Kept
 from rune_trainer.errors import BAD_INPUT, TERMINATED, Ending
 from rune_trainer.hyper_training import Outcome, Training, draws_of, look, rate_at, step_loss, train
 from rune_trainer.hypernetwork import Hypernetwork
-from rune_trainer.encoder import Kept
 
 SETTINGS = hyper_world.settings_of()
 
@@ -44,7 +44,7 @@ def test_the_gradient_reaches_every_parameter_once_something_is_generated():
     training = hyper_world.training_of(hyper_world.settings_of(objective="CrossEntropy"))
     with torch.no_grad():
         for name, p in training.network.named_parameters():
-            if name.endswith("scale_b") or "static_b" in name or name.endswith("mlp.2.weight"):
+            if name.endswith(("scale_b", "mlp.2.weight")) or "static_b" in name:
                 p.add_(0.1 * torch.randn_like(p))
     step_loss(training, draws_of(training.lessons, SETTINGS, 0))
     unreached = [name for name, p in training.network.named_parameters() if p.grad is None or not p.grad.any()]
@@ -117,7 +117,7 @@ def test_what_is_not_a_number_after_the_last_step_ends_the_run_in_the_same_words
     with torch.no_grad():
         training.network.heads[0].scale_b.fill_(float("nan"))
     with pytest.raises(
-        Ending, match="after step 1 of 6 heldOutLoss on held-out trajectories is nan.*hypernetwork.learningRate"
+        Ending, match=r"after step 1 of 6 heldOutLoss on held-out trajectories is nan.*hypernetwork.learningRate"
     ) as ended:
         look(training, Outcome([1.0]), lambda *_: told.append(1))
     assert (ended.value.code, ended.value.reason, told) == (BAD_INPUT, "NotFinite", [])

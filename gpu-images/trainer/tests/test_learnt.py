@@ -1,6 +1,7 @@
 import json
 
 import pytest
+
 from rune_trainer import learnt
 from rune_trainer.errors import DATA_ERROR, Ending
 from rune_trainer.learnt import Learnt, Task
@@ -59,7 +60,7 @@ def test_what_an_artifact_says_of_itself_is_read_back_and_an_imported_one_says_n
 def test_a_layer_of_another_shape_is_refused_with_its_name(registry, content):
     r = repository(registry)
     digest = r.push_manifest("x", r.push_blob("x", b"{}"), [r.push_blob("x", content, learnt.FILE)], {}).digest
-    with pytest.raises(Ending, match="corpus.json of rune/demo/adapters@sha256:") as ended:
+    with pytest.raises(Ending, match=r"corpus.json of rune/demo/adapters@sha256:") as ended:
         learnt.of_artifact(r, digest)
     assert (ended.value.code, ended.value.reason) == (DATA_ERROR, "UnexpectedArtifact")
 

@@ -237,11 +237,11 @@ def test_a_control_is_not_merged(world):
 
 def test_a_parent_that_is_gone_or_no_adapter_is_refused(world):
     world.adapters[1]["digest"] = world.digests[0]
-    with pytest.raises(Ending, match="adapter b .* is of type None") as ended:
+    with pytest.raises(Ending, match=r"adapter b .* is of type None") as ended:
         world.run()
     assert ended.value.reason == "NotAnAdapter"
     world.adapters[1]["digest"] = "sha256:" + "3" * 64
-    with pytest.raises(Ending, match="adapter b .* is not in the registry") as ended:
+    with pytest.raises(Ending, match=r"adapter b .* is not in the registry") as ended:
         world.run()
     assert ended.value.reason == "ArtifactMissing"
 
@@ -264,7 +264,7 @@ def test_a_merge_that_makes_no_sense_is_refused_with_what_to_change(ranks, secti
 
 def test_weights_whose_sum_is_nothing_end_with_a_refusal_and_no_adapter(world):
     before = set(world.registry.manifests)
-    with pytest.raises(Ending, match="every B is zero.*give merge.weights above 0"):
+    with pytest.raises(Ending, match=r"every B is zero.*give merge.weights above 0"):
         world.run(weights=["0", "0"])
     assert set(world.registry.manifests) == before
 
@@ -320,7 +320,7 @@ def test_a_merge_that_was_killed_goes_on_from_its_last_checkpoint(tmp_path):
 
 
 def test_weights_beyond_all_numbers_end_the_merge(tmp_path):
-    with pytest.raises(Ending, match="lower merge.weights"):
+    with pytest.raises(Ending, match=r"lower merge.weights"):
         merging.merged(parts(), Recipe("Cat", (1e39, 1.0), 4, 0.5, 1), torch.float32, run_in(tmp_path))
 
 

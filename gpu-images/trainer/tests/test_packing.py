@@ -1,5 +1,5 @@
-import torch
 import tiny
+import torch
 
 from rune_trainer import sft
 from rune_trainer.corpus import rows_of

@@ -1,5 +1,6 @@
 import pytest
 import tiny
+
 from rune_trainer.canonical import digest_of
 from rune_trainer.errors import DATA_ERROR, MISCONFIGURED, UNAVAILABLE, Ending
 from rune_trainer.registry import Repository
@@ -30,7 +31,7 @@ def test_a_manifest_is_stored_by_digest_and_tag_with_its_layers_sorted(registry)
 
 def test_bytes_that_are_not_what_their_digest_says_are_not_used(registry):
     digest = registry.add_trajectory(tiny.trajectory("a", ["return x"]))
-    registry.blobs = {name: b"other" for name in registry.blobs}
+    registry.blobs = dict.fromkeys(registry.blobs, b"other")
     with pytest.raises(Ending) as ended:
         repository(registry).pull_layer(digest)
     assert (ended.value.code, ended.value.reason) == (DATA_ERROR, "DigestMismatch")

@@ -126,7 +126,7 @@ def test_a_long_trajectory_loses_its_failed_attempts_in_the_teacher_s_context():
 
 
 def test_a_window_without_room_for_a_trajectory_is_refused():
-    with pytest.raises(Ending, match="sft.maxLength leaves 10 tokens"):
+    with pytest.raises(Ending, match=r"sft.maxLength leaves 10 tokens"):
         lessons(window=max(map(len, EXAMPLES)) + 10)
 
 

@@ -6,7 +6,7 @@ import http.server
 import json
 import pathlib
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -70,12 +70,12 @@ def executed(program: str, passed: bool, error: str = "") -> dict[str, Any]:
 
 
 def trajectory(
-    name: str, passing: list[str], failing: list[tuple[str, str]] = [], notes: list[str] = []
+    name: str, passing: list[str], failing: Sequence[tuple[str, str]] = (), notes: Sequence[str] = ()
 ) -> dict[str, Any]:
     records = [executed(f"{STUB}    {body}", False, error) for body, error in failing]
     if notes:
         records.append(
-            {"type": "reflected", "n": 2, "epoch": 1, "time": "2026-01-01T00:00:00Z", "round": 1, "notes": notes}
+            {"type": "reflected", "n": 2, "epoch": 1, "time": "2026-01-01T00:00:00Z", "round": 1, "notes": list(notes)}
         )
     records += [executed(f"{STUB}    {body}", True) for body in passing]
     task = {
@@ -166,9 +166,11 @@ class Registry:
                 outer.requests.append((self.command, self.path))
                 if outer.failures:
                     outer.failures -= 1
-                    return self.answer(503)
+                    self.answer(503)
+                    return
                 if outer.token and self.headers.get("Authorization") != f"Bearer {outer.token}":
-                    return self.answer(401)
+                    self.answer(401)
+                    return
                 self.answer(*outer.respond(self.command, self.path, body))
 
             do_GET = do_HEAD = do_POST = do_PUT = handle_request

@@ -51,7 +51,7 @@ class Pod:
         self.memory = enclosure.MemoryGroup.made(f"rune-adversary-{self.uid}-{secrets.token_hex(3)}")
         if self.memory:
             undo.callback(self.memory.remove)
-        self._process = self._started(undo.enter_context(open(self.home / "log", "w", encoding="utf-8")))
+        self._process = self._started(undo.enter_context((self.home / "log").open("w", encoding="utf-8")))
         undo.callback(self._kill)
         self.port, self.init, self.pid = self._listening()
         self.victim = Victim(self.init, self.uid, self.python)

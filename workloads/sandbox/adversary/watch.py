@@ -109,7 +109,7 @@ class Watch(threading.Thread):
 def _counters(uid: int) -> dict[str, int]:
     """What the kernel counts for the whole machine: contexts of asynchronous input and output, System V objects, keys of this user."""
     objects = sum(len(processes.text_of(f"/proc/sysvipc/{kind}").splitlines()) for kind in ("shm", "sem", "msg"))
-    keys = re.search(rf"^\s*{uid}:\s+\d+\s+(\d+)/", processes.text_of("/proc/key-users"), re.M)
+    keys = re.search(rf"^\s*{uid}:\s+\d+\s+(\d+)/", processes.text_of("/proc/key-users"), re.MULTILINE)
     return {
         "aio": int(processes.text_of("/proc/sys/fs/aio-nr") or 0),
         "ipc": objects,

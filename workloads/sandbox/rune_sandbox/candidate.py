@@ -34,9 +34,8 @@ class Candidate:
         self._heap = Heap(1, self._describe, self._adopt, self._prefers_object)
         self._peer = Peer(channel, self._heap, self._perform)
         self._module = types.ModuleType("solution")
-        self._named: set[type] = (
-            set()
-        )  # classes that the tests have asked for by name: theirs to look at, so never flattened
+        # Classes that the tests have asked for by name: theirs to look at, so never flattened.
+        self._named: set[type] = set()
         self._loop = None
         self._actions = {
             "name": self._name,

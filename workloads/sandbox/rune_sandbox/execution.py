@@ -51,9 +51,8 @@ class _Run:
         self._nonce = secrets.token_hex(32)
         self._directory = stack.enter_context(place.volume.fresh("program-"))
         self._judge_directory = stack.enter_context(place.volume.fresh("judge-"))
-        stack.enter_context(
-            place.alone()
-        )  # so that the directories are removed when nobody is left who could write in them
+        # So that the directories are removed when nobody is left who could write in them.
+        stack.enter_context(place.alone())
         self._selector = stack.enter_context(selectors.DefaultSelector())
         pipes = [Pipe(stack, limit) for limit in (*[asked.output_bytes] * 4, _REPORT_BYTES)]
         self._stdout, self._stderr, self._judge_stdout, self._judge_stderr, self._report = pipes

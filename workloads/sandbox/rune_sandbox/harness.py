@@ -107,6 +107,7 @@ class LiveRunner:
                 command,
                 cwd=os.path.join(other.home, "app"),
                 env={**other._settings(), **environment},
+                check=False,
                 capture_output=True,
                 text=True,
                 timeout=10,
@@ -115,9 +116,8 @@ class LiveRunner:
 
     def __exit__(self, *_) -> None:
         if self._contained and self._process.poll() is None:
-            os.kill(
-                _only_child(self._process.pid), signal.SIGKILL
-            )  # process 1, and all with it; unshare heeds no other signal
+            # Process 1, and all with it; unshare heeds no other signal.
+            os.kill(_only_child(self._process.pid), signal.SIGKILL)
         self._process.terminate()
         self._process.wait(10)
         self._process.stdout.close()

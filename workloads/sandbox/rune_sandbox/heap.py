@@ -140,9 +140,9 @@ class Heap:
         pending: list[tuple[int, str, list]] = []
         try:
             forms = [self._form(value, pending, top=True) for value in values]
-            for number in list(self._snapshots):
-                if (changed := self._changed(number)) is not None:
-                    pending.append((number, *changed))
+            pending.extend(
+                (number, *changed) for number in list(self._snapshots) if (changed := self._changed(number)) is not None
+            )
             nodes, snapshots = self._nodes(pending)
         except BaseException:
             for number in range(first, self._next, 2):
@@ -377,10 +377,11 @@ class Heap:
         alone = _held_by_nobody()
         for number in list(self._objects):
             value = self._objects[number]
-            if number not in self._exported and not isinstance(value, type) and sys.getrefcount(value) <= alone:
-                if number not in self._snapshots or self._changed(number) is None:  # a last change is told first
-                    self._forget(number)
-                    self._dropped.append(number)
+            if number in self._exported or isinstance(value, type) or sys.getrefcount(value) > alone:
+                continue
+            if number not in self._snapshots or self._changed(number) is None:  # a last change is told first
+                self._forget(number)
+                self._dropped.append(number)
 
     def settle(self) -> None:
         """After a whole call, when both sides agree: stop sharing everything, if it has become so much that comparing it would cost."""

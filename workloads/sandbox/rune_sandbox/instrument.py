@@ -313,11 +313,10 @@ class _Explaining(ast.NodeTransformer):
         """`except ValueError:` is a check that was made when it is reached; one that takes everything is none."""
         self.generic_visit(node)
         for handler in node.handlers:
-            if handler.type is not None and not _catches(handler.type, _CATCH_ALL):
-                self.checks += 1
-                handler.body.insert(0, _placed(_statement("checked"), handler.body[0]))
-            elif any(isinstance(child, (ast.Raise, ast.Assert)) for child in node.orelse) or any(
-                map(_fails, node.body)
+            if (
+                (handler.type is not None and not _catches(handler.type, _CATCH_ALL))
+                or any(isinstance(child, (ast.Raise, ast.Assert)) for child in node.orelse)
+                or any(map(_fails, node.body))
             ):
                 self.checks += 1
                 handler.body.insert(0, _placed(_statement("checked"), handler.body[0]))

@@ -230,9 +230,8 @@ class Judge:
         except Uncrossable as error:
             raise self._faulted(Unusable(f"the tests pass {error}")) from None
         except wire.TooLarge as error:
-            kind = (
-                TooMuch if self._peer.heard_bytes > _SMALL_BYTES else Unusable
-            )  # what grew large in the program's hands is the program's
+            # What grew large in the program's hands is the program's.
+            kind = TooMuch if self._peer.heard_bytes > _SMALL_BYTES else Unusable
             raise self._faulted(kind(f"the tests call {call or self._entry_point} with {error}")) from None
         except (wire.Broken, ValueError) as error:
             raise self._faulted(Lost(f"the program ended before the tests did ({error})")) from None
@@ -251,10 +250,11 @@ class Judge:
     def _programs(self, error: BaseException, operation: str) -> BaseException:
         """What the program raised, as the tests may see it."""
         if isinstance(error, (StopIteration, StopAsyncIteration)) and operation != "step" and not self._expects_stop():
+            # As PEP 479: it ends no loop of the tests.
             cause, error = (
                 error,
                 RuntimeError(f"the program raised {type(error).__name__}"),
-            )  # as PEP 479: it ends no loop of the tests
+            )
             error.__cause__ = cause
         if (stand_in := errors.STAND_INS.get(type(error))) is not None:
             error = stand_in(*error.args)

@@ -95,7 +95,7 @@ def _open_socket(family: int, kind: int, opened: list[int]) -> None:
 def _targets(targets: dict):
     for name, (host, port) in targets.items():
         kind = socket.SOCK_DGRAM if name == "dns" else socket.SOCK_STREAM
-        yield attempt(f"{name} over the network", 2, lambda: _connect(host, port, kind))
+        yield attempt(f"{name} over the network", 2, lambda host=host, port=port, kind=kind: _connect(host, port, kind))
 
 
 def _connect(host: str, port: int, kind: int) -> str:
@@ -190,9 +190,8 @@ def _writable_output() -> Attempt:
 def _other_processes(bait: dict, lock: Lock):
     hidden = {"the runner": os.getppid(), "process 1": 1}
     owners = {**hidden, "another process of this user": bait["pid"]}
-    read = (
-        owners if lock.landlock else hidden
-    )  # without Landlock only what hides itself, as runner and judge do, is hidden
+    # Without Landlock only what hides itself, as runner and judge do, is hidden.
+    read = owners if lock.landlock else hidden
     refused = frozenset({errno.EPERM})
     yield every(
         "environment of other processes", {who: partial(_read, f"/proc/{pid}/environ") for who, pid in read.items()}

@@ -185,7 +185,7 @@ def closing_pair():
 
 class AskingTheNetwork(unittest.TestCase):
     def test_no_target_waits_for_the_silence_of_another(self):
-        targets = {name: ("127.0.0.1", 1) for name in ("canary", "dns", "modelServer", "apiServer", "node")}
+        targets = dict.fromkeys(("canary", "dns", "modelServer", "apiServer", "node"), ("127.0.0.1", 1))
         together = threading.Barrier(len(targets))
 
         def refused(*_address):

@@ -260,7 +260,7 @@ class Proof(unittest.TestCase):
         with LiveRunner(verify=False) as runner:
             report = runner.post(
                 "/probe",
-                {"targets": {name: "127.0.0.1:1" for name in ("canary", "dns", "modelServer", "apiServer", "node")}},
+                {"targets": dict.fromkeys(("canary", "dns", "modelServer", "apiServer", "node"), "127.0.0.1:1")},
             )[1]
             self.assertTrue(report["verified"], self.failing(report))
             self.assertLessEqual(len(report["probes"]), 62)

@@ -11,7 +11,7 @@ from rune_sandbox.processes import stat_fields
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 _CGROUPS = Path("/sys/fs/cgroup")
 
-# sock_diag(7) and linux/unix_diag.h
+# As in sock_diag(7) and linux/unix_diag.h.
 _SOCK_DIAG_BY_FAMILY, _REQUEST_DUMP, _DONE, _ERROR = 20, 0x301, 3, 2
 _SHOW_MEMORY, _SHOW_UID, _MEMORY, _UID = 0x20, 0x40, 5, 7
 _HEADER, _UNIX_MESSAGE, _ATTRIBUTE = struct.Struct("=IHHII"), 16, struct.Struct("=HH")
@@ -106,9 +106,8 @@ class Charged:
             kept = dict(line.split() for line in self._stat.read_text(encoding="ascii").splitlines())
         except OSError:
             return None
-        return current - sum(
-            int(kept.get(f"{self._prefix}{each}_file", 0)) for each in ("active", "inactive")
-        )  # copies of what is on disk
+        # Copies of what is on disk.
+        return current - sum(int(kept.get(f"{self._prefix}{each}_file", 0)) for each in ("active", "inactive"))
 
 
 def _memory_cgroup() -> tuple[Path, Path, str, int | None]:

@@ -10,12 +10,13 @@ sys.path.insert(0, str(pathlib.Path(__file__).parent.parent))
 
 import train_base
 from language import composition, program, project_of, task
+from sessions import trajectory
+from words import BEGIN, END, MEANINGS, VOCABULARY, ids_of, tokenizer
+
 from rune_trainer.context import context_of
 from rune_trainer.corpus import FENCE, SYSTEM, answer_row
 from rune_trainer.rendering import load_tokenizer
 from rune_trainer.tokens import example_of
-from sessions import trajectory
-from words import BEGIN, END, MEANINGS, VOCABULARY, ids_of, tokenizer
 
 
 @pytest.fixture(scope="module")

@@ -11,8 +11,8 @@ from typing import Any
 
 import torch
 
-from rune_trainer.functional import Pairs, applied, by_trajectory, chosen, joined, mean_of
 from rune_trainer.encoder import Encoder
+from rune_trainer.functional import Pairs, applied, by_trajectory, chosen, joined, mean_of
 from rune_trainer.hypernetwork import Hypernetwork
 from rune_trainer.lessons import Lesson
 from rune_trainer.objectives import Asking, gram_of, products, reconstruction_errors

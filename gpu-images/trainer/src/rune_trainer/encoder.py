@@ -7,6 +7,7 @@ may be kept or computed again, and a resumed run equals an uninterrupted one.
 import math
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any, TypeVar
 
 import torch
@@ -52,7 +53,7 @@ def text_of(tokenizer: Any, trajectory: dict[str, Any], chunk_tokens: int, max_c
     ids = tokenizer(text)["input_ids"][-longest:]  # the end holds the program that passed
     count = math.ceil(len(ids) / chunk_tokens)
     bounds = [len(ids) * n // count for n in range(count + 1)]
-    return Text(text, tuple(tuple(ids[a:b]) for a, b in zip(bounds, bounds[1:], strict=False)), left_out)
+    return Text(text, tuple(tuple(ids[a:b]) for a, b in pairwise(bounds)), left_out)
 
 
 class Encoder:

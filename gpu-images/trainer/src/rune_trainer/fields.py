@@ -34,7 +34,7 @@ class Fields:
 
     def text(self, name: str, default: Any = ..., matching: re.Pattern[str] | None = None) -> str:
         value = self.take(name, default)
-        if not isinstance(value, str) or not value and default is ...:
+        if not isinstance(value, str) or (not value and default is ...):
             raise bad_input(f"{self.at(name)} must be a non-empty string, not {kind_of(value)}")
         if matching and not matching.fullmatch(value):
             raise bad_input(f"{self.at(name)} is {value!r}, which does not match {matching.pattern}")

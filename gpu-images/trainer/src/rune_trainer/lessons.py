@@ -6,6 +6,7 @@ The student's prompt is the question alone. The teacher's has the trajectory in 
 import math
 import random
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 from rune_trainer.context import in_front_of
@@ -71,7 +72,7 @@ class Reader:
         random.Random(f"{self.settings.seed} {number}").shuffle(questions)
         count = math.ceil(len(questions) / self.settings.examples_per_trajectory)
         bounds = [len(questions) * n // count for n in range(count + 1)] if count else []
-        groups = tuple(tuple(questions[a:b]) for a, b in zip(bounds, bounds[1:], strict=False))
+        groups = tuple(tuple(questions[a:b]) for a, b in pairwise(bounds))
         return Lesson(
             number,
             text_of(self.tokenizer, pair.trajectory, self.settings.chunk_tokens, self.settings.max_chunks),

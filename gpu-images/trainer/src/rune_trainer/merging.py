@@ -77,8 +77,8 @@ def merged(parts: list[Pairs], recipe: Recipe, dtype: torch.dtype, run: Run) -> 
     def save() -> None:
         tensors = {f"{half}/{path}": t for path, pair in pairs.items() for half, t in (("a", pair.a), ("b", pair.b))}
         tensors |= {
-            f"losses/{path}": torch.tensor([l.kept, l.of, l.distance, l.exact], dtype=torch.float64)
-            for path, l in losses.items()
+            f"losses/{path}": torch.tensor([loss.kept, loss.of, loss.distance, loss.exact], dtype=torch.float64)
+            for path, loss in losses.items()
         }
         checkpoint.save(run.directory, run.identity, checkpoint.State(len(pairs), tensors, []))
 

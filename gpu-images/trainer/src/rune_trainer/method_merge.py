@@ -10,11 +10,11 @@ import torch
 
 from rune_trainer import adapter_io, adapters, fingerprint, learnt, merging, publish, trajectory, weight_search
 from rune_trainer.adapters import Adapter
-from rune_trainer.method_sft import verify_base
 from rune_trainer.combining import Recipe, rank_of
 from rune_trainer.corpus import asked_rows, distinct
 from rune_trainer.delta import Pair, Pairs
 from rune_trainer.errors import Ending, bad_input, data_error
+from rune_trainer.method_sft import verify_base
 from rune_trainer.model import PRECISIONS, device_of, linear_shapes, load_base, packs_well, put_weights, with_lora
 from rune_trainer.parts import part_of
 from rune_trainer.registry import Repository
@@ -119,13 +119,12 @@ def make(job: Job, settings: Merge, runtime: Runtime, output: Repository) -> dic
         pairs = merging.of_norm(pairs, strength, work.dtype)
     tensors = work.tensors(pairs)
     statistics = {
-        **{
-            "examples": len(examples),
-            "steps": found.tried,
-            "trainingLoss": round(found.loss, 5),
-            "deltaWNorm": round(adapter_io.delta_norm(tensors, 1.0), 4),
-        },
-        **{"metrics": losses.metrics(), "weights": list(found.weights) if settings.search else None},
+        "examples": len(examples),
+        "steps": found.tried,
+        "trainingLoss": round(found.loss, 5),
+        "deltaWNorm": round(adapter_io.delta_norm(tensors, 1.0), 4),
+        "metrics": losses.metrics(),
+        "weights": list(found.weights) if settings.search else None,
     }
     published = store(work, tokenizer, tensors, statistics, output)
     for name, value in losses.metrics().items():

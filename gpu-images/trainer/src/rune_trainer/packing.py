@@ -40,9 +40,8 @@ class Packed:
 
 
 def pack(examples: list[Example]) -> Packed:
-    shared = len(
-        os.path.commonprefix([e.head[:-1] for e in examples])
-    )  # each rest keeps the prompt's last token, which predicts
+    # Each rest keeps the prompt's last token, which predicts.
+    shared = len(os.path.commonprefix([e.head[:-1] for e in examples]))  # noqa: RUF071 (of lists of tokens, not of paths)
     ids, positions, owner, predict_at, targets = (
         list(examples[0].head[:shared]),
         list(range(shared)),

@@ -22,7 +22,7 @@ from typing import Any
 import torch
 
 from rune_trainer import checkpoint
-from rune_trainer.errors import Ending, BAD_INPUT, terminated
+from rune_trainer.errors import BAD_INPUT, Ending, terminated
 from rune_trainer.model import packs_well, trainable
 from rune_trainer.packing import pack
 from rune_trainer.settings import Sft

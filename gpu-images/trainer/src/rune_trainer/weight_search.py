@@ -4,6 +4,7 @@ A search is a sequence of (weights, loss) that follows from its settings and its
 just those, and a resumed search goes through them again before it asks anything of the model.
 """
 
+import contextlib
 import math
 import time
 import warnings
@@ -92,10 +93,8 @@ class Record:
 def search(count: int, settings: Search, seed: int, evaluate: Evaluate, run: Run) -> Found:
     """The best weights of `count` adapters; of equals, the first."""
     record = Record(evaluate, settings.evaluations, run)
-    try:
+    with contextlib.suppress(Enough):
         METHODS[settings.method](count, settings.evaluations, seed, record)
-    except Enough:
-        pass
     return record.best()
 
 
