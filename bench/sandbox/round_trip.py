@@ -10,7 +10,7 @@ import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "workloads", "sandbox"))
 
-from rune_sandbox.harness import LiveRunner  # noqa: E402 (the path must be set first)
+from rune_sandbox.harness import LiveRunner
 
 PROGRAM, TESTS = "def solve(x):\n    return x + 1\n", "assert solve(1) == 2"
 WARM_UP = 3
@@ -19,7 +19,9 @@ WARM_UP = 3
 def main(runs: int) -> None:
     with LiveRunner() as runner:
         took = sorted([_milliseconds(runner) for _ in range(WARM_UP + runs)][WARM_UP:])
-    print(f"{runs} runs on {os.cpu_count()} cores: median {statistics.median(took):.0f} ms, p90 {took[int(0.9 * (runs - 1))]:.0f} ms")
+    print(
+        f"{runs} runs on {os.cpu_count()} cores: median {statistics.median(took):.0f} ms, p90 {took[int(0.9 * (runs - 1))]:.0f} ms"
+    )
 
 
 def _milliseconds(runner: LiveRunner) -> float:

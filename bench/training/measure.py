@@ -18,8 +18,8 @@ warnings.filterwarnings("ignore")
 import torch  # noqa: E402
 import world  # noqa: E402
 
-from rune_trainer.settings import Sft, parse_sft  # noqa: E402
 from rune_trainer.fields import parsed  # noqa: E402
+from rune_trainer.settings import Sft, parse_sft  # noqa: E402
 
 RANK, ALPHA, BATCH, RATE = 16, 32, 4, "0.0004"
 
@@ -46,7 +46,15 @@ def shared_by(count: int, found: dict[str, float]) -> dict[str, float]:
 
 
 def settings(epochs: int) -> Sft:
-    section = {"rank": RANK, "alpha": ALPHA, "epochs": epochs, "batchSize": BATCH, "learningRate": RATE, "maxLength": 4096, "precision": world.PRECISION}
+    section = {
+        "rank": RANK,
+        "alpha": ALPHA,
+        "epochs": epochs,
+        "batchSize": BATCH,
+        "learningRate": RATE,
+        "maxLength": 4096,
+        "precision": world.PRECISION,
+    }
     return parsed(section, "sft", parse_sft)
 
 
@@ -64,7 +72,10 @@ def sft_rune(case: str, size: dict[str, Any]) -> dict[str, float]:
     examples, wanted = examples_of(case, size), settings(size["epochs"])
     model = add_lora(world.base(size), wanted)
     run = sft.Run(world.scratch(), {}, 10**9)
-    return {**timed(lambda: sft.train(model, examples, wanted, run)), "tokens": size["epochs"] * sum(map(len, examples))}
+    return {
+        **timed(lambda: sft.train(model, examples, wanted, run)),
+        "tokens": size["epochs"] * sum(map(len, examples)),
+    }
 
 
 def sft_trl(case: str, size: dict[str, Any]) -> dict[str, float]:
@@ -74,14 +85,45 @@ def sft_trl(case: str, size: dict[str, Any]) -> dict[str, float]:
     from trl import SFTConfig, SFTTrainer
 
     examples, wanted = examples_of(case, size), settings(size["epochs"])
-    rows = [{"input_ids": [*e.head, *e.tail], "completion_mask": [0] * len(e.head) + [1] * len(e.tail)} for e in examples]
+    rows = [
+        {"input_ids": [*e.head, *e.tail], "completion_mask": [0] * len(e.head) + [1] * len(e.tail)} for e in examples
+    ]
     arguments = SFTConfig(
-        output_dir=str(world.scratch()), per_device_train_batch_size=BATCH, num_train_epochs=size["epochs"], learning_rate=wanted.learning_rate, lr_scheduler_type="linear",
-        max_length=4096, completion_only_loss=True, weight_decay=0.0, max_grad_norm=1.0, gradient_checkpointing=False, bf16=torch.cuda.is_available(), seed=0,
-        save_strategy="no", logging_strategy="no", report_to="none", disable_tqdm=True, use_cpu=not torch.cuda.is_available(), optim="adamw_torch", dataloader_pin_memory=False,
+        output_dir=str(world.scratch()),
+        per_device_train_batch_size=BATCH,
+        num_train_epochs=size["epochs"],
+        learning_rate=wanted.learning_rate,
+        lr_scheduler_type="linear",
+        max_length=4096,
+        completion_only_loss=True,
+        weight_decay=0.0,
+        max_grad_norm=1.0,
+        gradient_checkpointing=False,
+        bf16=torch.cuda.is_available(),
+        seed=0,
+        save_strategy="no",
+        logging_strategy="no",
+        report_to="none",
+        disable_tqdm=True,
+        use_cpu=not torch.cuda.is_available(),
+        optim="adamw_torch",
+        dataloader_pin_memory=False,
     )
-    lora = LoraConfig(r=RANK, lora_alpha=ALPHA, lora_dropout=0.0, bias="none", task_type="CAUSAL_LM", target_modules=list(wanted.target_modules))
-    trainer = SFTTrainer(model=world.base(size), args=arguments, train_dataset=Dataset.from_list(rows), processing_class=world.tokenizer(), peft_config=lora)
+    lora = LoraConfig(
+        r=RANK,
+        lora_alpha=ALPHA,
+        lora_dropout=0.0,
+        bias="none",
+        task_type="CAUSAL_LM",
+        target_modules=list(wanted.target_modules),
+    )
+    trainer = SFTTrainer(
+        model=world.base(size),
+        args=arguments,
+        train_dataset=Dataset.from_list(rows),
+        processing_class=world.tokenizer(),
+        peft_config=lora,
+    )
     return {**timed(trainer.train), "tokens": size["epochs"] * sum(map(len, examples))}
 
 
@@ -99,7 +141,14 @@ def hyper_training(size: dict[str, Any]) -> Any:
     from rune_trainer.sources import Source
     from rune_trainer.trajectory import Item
 
-    section = {"width": size["width"], "blocks": size["blocks"], "heads": 8, "batchSize": size["batch"], "maxLength": 4096, "precision": world.PRECISION}
+    section = {
+        "width": size["width"],
+        "blocks": size["blocks"],
+        "heads": 8,
+        "batchSize": size["batch"],
+        "maxLength": 4096,
+        "precision": world.PRECISION,
+    }
     wanted = parsed(section, "hypernetwork", parse_hypernetwork)
     model, tokenizer = world.base(size), world.tokenizer()
     split = split_of([Source(Item(t)) for t in world.trajectories(size["batch"] + 8)], ("Programs",), 10, 0)
@@ -109,7 +158,9 @@ def hyper_training(size: dict[str, Any]) -> Any:
     encoder, asking = Encoder(model, Kept(0)), Asking(model, tokenizer, "Distillation", 16, True, Kept(0))
     torch.manual_seed(0)
     network = Hypernetwork(encoder.features, shapes, wanted).to(world.DEVICE)
-    return Training(network, encoder, asking, lessons, wanted, Watch(asking, encoder, held_out, weight_norms(model, list(shapes))))
+    return Training(
+        network, encoder, asking, lessons, wanted, Watch(asking, encoder, held_out, weight_norms(model, list(shapes)))
+    )
 
 
 def hyper_step(_: str, size: dict[str, Any]) -> dict[str, float]:
@@ -149,7 +200,9 @@ def generate_adapter(_: str, size: dict[str, Any]) -> dict[str, float]:
     @torch.no_grad()
     def make() -> None:
         features, mask, counts = training.encoder.batch([text])
-        tensors_from(joined([by_trajectory(training.network(features, mask), counts), training.network.static()]), 0, world.DTYPE)
+        tensors_from(
+            joined([by_trajectory(training.network(features, mask), counts), training.network.static()]), 0, world.DTYPE
+        )
 
     return {**repeated(make, size["repeats"]), "tokens": sum(map(len, text.chunks))}
 
@@ -162,15 +215,22 @@ def generate_forward(_: str, size: dict[str, Any]) -> dict[str, float]:
 
 def merge_factors(size: dict[str, Any], layer: int) -> list[tuple[torch.Tensor, torch.Tensor]]:
     drawn = torch.Generator().manual_seed(layer)
-    return [(torch.randn(RANK, size["inputs"], generator=drawn), torch.randn(size["outputs"], RANK, generator=drawn)) for _ in range(2)]
+    return [
+        (torch.randn(RANK, size["inputs"], generator=drawn), torch.randn(size["outputs"], RANK, generator=drawn))
+        for _ in range(2)
+    ]
 
 
 def merge_rune(case: str, size: dict[str, Any]) -> dict[str, float]:
     from rune_trainer.combining import Recipe, combined
     from rune_trainer.delta import Pair
 
-    recipe = Recipe("Cat", (1.0, 1.0), 2 * RANK, 0.5, 0) if case == "mergeCat" else Recipe("Svd", (1.0, 1.0), RANK, 0.5, 0)
-    layers = [[Pair(a, b * ALPHA / RANK) for a, b in merge_factors(size, layer)] for layer in range(size["mergeLayers"])]
+    recipe = (
+        Recipe("Cat", (1.0, 1.0), 2 * RANK, 0.5, 0) if case == "mergeCat" else Recipe("Svd", (1.0, 1.0), RANK, 0.5, 0)
+    )
+    layers = [
+        [Pair(a, b * ALPHA / RANK) for a, b in merge_factors(size, layer)] for layer in range(size["mergeLayers"])
+    ]
     return shared_by(len(layers), timed(lambda: [combined(str(n), pairs, recipe) for n, pairs in enumerate(layers)]))
 
 
@@ -181,7 +241,10 @@ def merge_peft(case: str, size: dict[str, Any]) -> dict[str, float]:
     class Layers(torch.nn.Module):
         def __init__(self) -> None:
             super().__init__()
-            self.layers = torch.nn.ModuleList(torch.nn.ModuleDict({"down_proj": torch.nn.Linear(size["inputs"], size["outputs"], bias=False)}) for _ in range(size["mergeLayers"]))
+            self.layers = torch.nn.ModuleList(
+                torch.nn.ModuleDict({"down_proj": torch.nn.Linear(size["inputs"], size["outputs"], bias=False)})
+                for _ in range(size["mergeLayers"])
+            )
 
         def forward(self, x: torch.Tensor) -> torch.Tensor:
             return x
@@ -196,7 +259,9 @@ def merge_peft(case: str, size: dict[str, Any]) -> dict[str, float]:
                 layer["down_proj"].lora_B[name].weight.copy_(b)
     more = {} if case == "mergeCat" else {"svd_rank": RANK, "svd_full_matrices": False}
     kind = "cat" if case == "mergeCat" else "svd"
-    found = timed(lambda: model.add_weighted_adapter(["one", "two"], [1.0, 1.0], "merged", combination_type=kind, **more))
+    found = timed(
+        lambda: model.add_weighted_adapter(["one", "two"], [1.0, 1.0], "merged", combination_type=kind, **more)
+    )
     return shared_by(size["mergeLayers"], found)
 
 

@@ -35,8 +35,21 @@ def tokenizer() -> PreTrainedTokenizerFast:
     inner.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     inner.decoder = decoders.ByteLevel()
     special = ["<|im_start|>", "<|im_end|>"]
-    inner.train_from_iterator(sources(), trainers.BpeTrainer(vocab_size=VOCABULARY, special_tokens=special, initial_alphabet=pre_tokenizers.ByteLevel.alphabet(), show_progress=False))
-    made = PreTrainedTokenizerFast(tokenizer_object=inner, eos_token="<|im_end|>", pad_token="<|im_end|>", additional_special_tokens=["<|im_start|>"])
+    inner.train_from_iterator(
+        sources(),
+        trainers.BpeTrainer(
+            vocab_size=VOCABULARY,
+            special_tokens=special,
+            initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+            show_progress=False,
+        ),
+    )
+    made = PreTrainedTokenizerFast(
+        tokenizer_object=inner,
+        eos_token="<|im_end|>",
+        pad_token="<|im_end|>",
+        additional_special_tokens=["<|im_start|>"],
+    )
     made.chat_template = TEMPLATE
     return made
 
@@ -44,8 +57,14 @@ def tokenizer() -> PreTrainedTokenizerFast:
 def base(size: dict[str, int]) -> Qwen2ForCausalLM:
     torch.manual_seed(0)
     config = Qwen2Config(
-        vocab_size=VOCABULARY, hidden_size=size["hidden"], intermediate_size=size["intermediate"], num_hidden_layers=size["layers"],
-        num_attention_heads=size["hidden"] // 64, num_key_value_heads=2, max_position_embeddings=8192, tie_word_embeddings=True,
+        vocab_size=VOCABULARY,
+        hidden_size=size["hidden"],
+        intermediate_size=size["intermediate"],
+        num_hidden_layers=size["layers"],
+        num_attention_heads=size["hidden"] // 64,
+        num_key_value_heads=2,
+        max_position_embeddings=8192,
+        tie_word_embeddings=True,
     )
     config._attn_implementation = "sdpa"
     return Qwen2ForCausalLM(config).to(DEVICE, DTYPE).eval().requires_grad_(False)
@@ -59,10 +78,21 @@ def trajectories(count: int) -> list[dict[str, Any]]:
 
 def trajectory(task: dict[str, Any], number: int) -> dict[str, Any]:
     def executed(body: str, passed: bool) -> dict[str, Any]:
-        error = "" if passed else "AttributeError: module 'tessera' has no attribute 'score'; it has weld, mint, pare and hue"
-        return {"type": "executed", "program": f"{task['stub']}    {body}\n", "execution": {"passed": passed, "error": error}}
+        error = (
+            ""
+            if passed
+            else "AttributeError: module 'tessera' has no attribute 'score'; it has weld, mint, pare and hue"
+        )
+        return {
+            "type": "executed",
+            "program": f"{task['stub']}    {body}\n",
+            "execution": {"passed": passed, "error": error},
+        }
 
-    records = [executed(f"return tessera.score(x, {number})", False), executed(f"return tessera.weld(tessera.mint(x) + {number})", True)]
+    records = [
+        executed(f"return tessera.score(x, {number})", False),
+        executed(f"return tessera.weld(tessera.mint(x) + {number})", True),
+    ]
     return {"schema": "rune.dev/trajectory/v1", "task": task, "scope": {"project": f"p{number}"}, "records": records}
 
 
@@ -78,7 +108,9 @@ def unlike_examples(made: PreTrainedTokenizerFast, count: int, least: int, most:
     for number in range(count):
         ids, length = texts[number % len(texts)], drawn.randint(least, most)
         first = drawn.randint(1, len(ids) - length - learnt)
-        found.append(Example("", tuple(ids[first : first + length]), tuple(ids[first + length : first + length + learnt])))
+        found.append(
+            Example("", tuple(ids[first : first + length]), tuple(ids[first + length : first + length + learnt]))
+        )
     return found
 
 

@@ -1,4 +1,5 @@
 # Certificates and kubeconfigs, made once and kept for the life of the state.
+# shellcheck shell=bash
 
 # certificate FILE CN [O] [SANS], signed by ${CA:-ca}. The .crt appears last and whole: it is the proof of completeness.
 certificate() {

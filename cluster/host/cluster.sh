@@ -136,6 +136,7 @@ advertise_gpus() {
     -p "{\"status\":{\"capacity\":{\"nvidia.com/gpu\":\"$GPUS\"},\"allocatable\":{\"nvidia.com/gpu\":\"$GPUS\"}}}" >/dev/null
 }
 # The status in the API may be from before a down: ask CoreDNS itself.
+# shellcheck disable=SC2329 # wait_for calls it
 dns_ready() {
   local ip
   ip=$(k -n kube-system get pod -l k8s-app=kube-dns --field-selector=status.phase=Running -o jsonpath='{.items[*].status.podIP}')
@@ -249,7 +250,10 @@ status() {
 
 main() {
   case "${1:-}" in
-    up | down | destroy | status) "$1" ;;
+    up) up ;;
+    down) down ;;
+    destroy) destroy ;;
+    status) status ;;
     *) echo "usage: $0 up|down|destroy|status" >&2; return 2 ;;
   esac
 }

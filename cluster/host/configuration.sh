@@ -1,4 +1,5 @@
 # Configuration files of the components.
+# shellcheck shell=bash
 
 # put FILE: writes stdin there, unless it says so already (kube-proxy exits when its file is touched).
 put() {

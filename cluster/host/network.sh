@@ -1,10 +1,11 @@
 # The node's own address and the way out for pods. The address is on a bridge of its own, so nothing listens on the
 # machine's outer interfaces and the cluster does not care which address the machine has.
+# shellcheck shell=bash
 
 network_up() {
-  ip link show $BRIDGE >/dev/null 2>&1 || ip link add $BRIDGE type bridge
-  ip addr replace $NODE_IP/32 dev $BRIDGE
-  ip link set $BRIDGE up
+  ip link show "$BRIDGE" >/dev/null 2>&1 || ip link add "$BRIDGE" type bridge
+  ip addr replace "$NODE_IP"/32 dev "$BRIDGE"
+  ip link set "$BRIDGE" up
   echo 1 >/proc/sys/net/ipv4/ip_forward
   # Pods leave the machine behind its address; pod -> pod and pod -> node keep their own.
   nft -f - <<Y
@@ -21,7 +22,7 @@ network_down() {
   local t
   # shellcheck disable=SC2086
   for t in "${TABLES[@]}"; do nft delete table $t 2>/dev/null; done
-  ip link del $BRIDGE 2>/dev/null
-  conntrack -D -s $POD_CIDR >/dev/null 2>&1
+  ip link del "$BRIDGE" 2>/dev/null
+  conntrack -D -s "$POD_CIDR" >/dev/null 2>&1
   return 0
 }

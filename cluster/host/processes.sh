@@ -1,4 +1,5 @@
 # Processes of the cluster, found by what they are (an executable in $BIN), not by pid files.
+# shellcheck shell=bash
 
 # pids_below_bin: every living process of ours (a zombie has no executable any more).
 pids_below_bin() { find /proc/[0-9]*/exe -maxdepth 0 -lname "$BIN/*" 2>/dev/null | cut -d/ -f3; }
@@ -33,19 +34,19 @@ start() {
 
 # stop NAME SIGNAL: waits for its end, and insists after ten seconds.
 stop() {
-  local p i
+  local p
   p=$(pid_of "$1")
   [ -n "$p" ] || return 0
   kill "-$2" "$p" 2>/dev/null || true
-  for i in $(seq 100); do [ -e "/proc/$p/exe" ] && readlink "/proc/$p/exe" >/dev/null 2>&1 || return 0; sleep 0.1; done
+  for _ in $(seq 100); do [ -e "/proc/$p/exe" ] && readlink "/proc/$p/exe" >/dev/null 2>&1 || return 0; sleep 0.1; done
   kill -9 "$p" 2>/dev/null || true
 }
 
 # wait_for WHAT CMD…: two minutes at most; then says where to look.
 wait_for() {
-  local what=$1 i
+  local what=$1
   shift
-  for i in $(seq 600); do "$@" >/dev/null 2>&1 && return 0; sleep 0.2; done
+  for _ in $(seq 600); do "$@" >/dev/null 2>&1 && return 0; sleep 0.2; done
   echo "gave up after two minutes waiting for $what; the logs are in $LOG (newest lines of each below)" >&2
   tail -qn 2 "$LOG"/*.log >&2
   return 1

@@ -24,7 +24,16 @@ from elftools.elf.gnuversions import GNUVerNeedSection
 REPLACED = ("libtorch_cuda.so",)
 OPENED_ON_FIRST_USE_OF_CUDA = ("libtorch_cuda_linalg.so", "libcaffe2_nvrtc.so", "libtorch_nvshmem.so")
 CUDA = ("libtorch_cuda", "libcu", "libnv", "libnccl")
-SYSTEM = ("libc.so.6", "libm.so.6", "libstdc++.so.6", "libgcc_s.so.1", "librt.so.1", "libpthread.so.0", "libdl.so.2", "ld-linux-x86-64.so.2")
+SYSTEM = (
+    "libc.so.6",
+    "libm.so.6",
+    "libstdc++.so.6",
+    "libgcc_s.so.1",
+    "librt.so.1",
+    "libpthread.so.0",
+    "libdl.so.2",
+    "ld-linux-x86-64.so.2",
+)
 UNVERSIONED_HOME = "libtorch_cuda.so"
 """Symbols without a version name no library; this one is in the reach of everything that is linked against torch."""
 RETURNS_REFERENCE = frozenset({"_ZN4c10d15get_gil_checkerEv"})
@@ -63,27 +72,46 @@ def elf_files(paths: Iterable[pathlib.Path]) -> Iterator[tuple[pathlib.Path, ELF
 
 
 def system_libraries() -> list[pathlib.Path]:
-    found = [pathlib.Path(p) for n in SYSTEM for d in ("/lib/x86_64-linux-gnu", "/usr/lib/x86_64-linux-gnu", "/lib64") for p in glob.glob(f"{d}/{n}")]
+    found = [
+        pathlib.Path(p)
+        for n in SYSTEM
+        for d in ("/lib/x86_64-linux-gnu", "/usr/lib/x86_64-linux-gnu", "/lib64")
+        for p in glob.glob(f"{d}/{n}")
+    ]
     return list({p.resolve(): p for p in found}.values())
 
 
 def absent_libraries(kept: list[pathlib.Path], site: pathlib.Path) -> set[str]:
     """Names that the kept libraries ask for and nothing here provides."""
     needed = set().union(*(needed_names(elf) for _, elf in elf_files(kept)))
-    provided = {p.name for p in kept} | {p.name for p in system_libraries()} | {os.path.basename(p) for d in ("nvidia", "*.libs") for p in glob.glob(f"{site}/{d}/**/*.so*", recursive=True)}
+    provided = (
+        {p.name for p in kept}
+        | {p.name for p in system_libraries()}
+        | {os.path.basename(p) for d in ("nvidia", "*.libs") for p in glob.glob(f"{site}/{d}/**/*.so*", recursive=True)}
+    )
     return {name for name in needed - provided - set(SYSTEM) if name.startswith(CUDA)}
 
 
 def undefined(kept: list[pathlib.Path]) -> dict[str, tuple[str, str] | None]:
     """Symbol that no kept or system library defines → (library, version) that it is asked from, where it says so."""
-    defined = {s.name for _, elf in elf_files([*kept, *system_libraries()]) for s in dynamic_symbols(elf) if s["st_shndx"] != "SHN_UNDEF"}
+    defined = {
+        s.name
+        for _, elf in elf_files([*kept, *system_libraries()])
+        for s in dynamic_symbols(elf)
+        if s["st_shndx"] != "SHN_UNDEF"
+    }
     asked: dict[str, tuple[str, str] | None] = {}
     for _, elf in elf_files(kept):
         versions = elf.get_section_by_name(".gnu.version")
         homes = needed_versions(elf.get_section_by_name(".gnu.version_r"))
         for index, symbol in enumerate(dynamic_symbols(elf)):
             # A weak symbol may stay absent, and some must (initialisers of thread-local variables).
-            if symbol["st_shndx"] == "SHN_UNDEF" and symbol["st_info"]["bind"] != "STB_WEAK" and symbol.name and symbol.name not in defined:
+            if (
+                symbol["st_shndx"] == "SHN_UNDEF"
+                and symbol["st_info"]["bind"] != "STB_WEAK"
+                and symbol.name
+                and symbol.name not in defined
+            ):
                 home = homes.get(versions.get_symbol(index)["ndx"]) if versions else None
                 asked[symbol.name] = home or asked.get(symbol.name)
     return asked
@@ -95,7 +123,15 @@ def dynamic_symbols(elf: ELFFile) -> Iterable:
 
 
 def needed_versions(section: GNUVerNeedSection | None) -> dict[int, tuple[str, str]]:
-    return {} if section is None else {aux["vna_other"]: (library.name, aux.name) for library, entries in section.iter_versions() for aux in entries}
+    return (
+        {}
+        if section is None
+        else {
+            aux["vna_other"]: (library.name, aux.name)
+            for library, entries in section.iter_versions()
+            for aux in entries
+        }
+    )
 
 
 def placed(symbols: dict[str, tuple[str, str] | None], absent: set[str]) -> dict[str, Versions]:
@@ -110,7 +146,9 @@ def placed(symbols: dict[str, tuple[str, str] | None], absent: set[str]) -> dict
 
 def is_data(names: list[str]) -> set[str]:
     """C++ names without an argument list: variables, vtables, type records."""
-    plain = subprocess.run(["c++filt"], input="\n".join(names), capture_output=True, text=True, check=True).stdout.split("\n")
+    plain = subprocess.run(
+        ["c++filt"], input="\n".join(names), capture_output=True, text=True, check=True
+    ).stdout.split("\n")
     return {name for name, readable in zip(names, plain, strict=False) if name.startswith("_Z") and "(" not in readable}
 
 
@@ -147,10 +185,22 @@ def assembly(names: list[str]) -> str:
     lines = list(PRELUDE)
     for name in names:
         if name.startswith("_ZTI"):  # pybind11 hashes the name inside the type record, so there must be one
-            lines += [f".globl {name}", f".type {name},@object", f".size {name},64", ".balign 8", f"{name}: .quad _ZTVN10__cxxabiv117__class_type_infoE+16"]
+            lines += [
+                f".globl {name}",
+                f".type {name},@object",
+                f".size {name},64",
+                ".balign 8",
+                f"{name}: .quad _ZTVN10__cxxabiv117__class_type_infoE+16",
+            ]
             lines += [f" .quad {name}_name", " .zero 48", f'{name}_name: .asciz "{name[4:]}"']
         elif name in data:
-            lines += [f".globl {name}", f".type {name},@object", f".size {name},1024", ".balign 8", f"{name}: .zero 1024"]
+            lines += [
+                f".globl {name}",
+                f".type {name},@object",
+                f".size {name},1024",
+                ".balign 8",
+                f"{name}: .zero 1024",
+            ]
         else:
             lines += [f".globl {name}", f".type {name},@function", f".set {name}, {behaviour(name)}"]
     return "\n".join([*lines, '.section .note.GNU-stack,"",@progbits', ""])
@@ -160,10 +210,26 @@ def write_stub(path: pathlib.Path, symbols: Versions) -> None:
     with tempfile.TemporaryDirectory() as scratch:
         source, script, built = (f"{scratch}/{name}" for name in ("stub.s", "versions", "stub.o"))
         pathlib.Path(source).write_text(assembly([name for names in symbols.values() for name in names]))
-        versions = [f"{version} {{ global: {' '.join(f'{name};' for name in names)} }};" for version, names in symbols.items() if version]
+        versions = [
+            f"{version} {{ global: {' '.join(f'{name};' for name in names)} }};"
+            for version, names in symbols.items()
+            if version
+        ]
         pathlib.Path(script).write_text("\n".join(versions))
         subprocess.run(["as", "-o", built, source], check=True)
-        subprocess.run(["ld", "-shared", "-soname", path.name, "-o", str(path), *([f"--version-script={script}"] if versions else []), built], check=True)
+        subprocess.run(
+            [
+                "ld",
+                "-shared",
+                "-soname",
+                path.name,
+                "-o",
+                str(path),
+                *([f"--version-script={script}"] if versions else []),
+                built,
+            ],
+            check=True,
+        )
     path.chmod(0o755)
 
 

@@ -35,7 +35,9 @@ def base_name(url: str, deadline: float) -> str:
 
 
 def completes(url: str, model: str, deadline: float) -> bool:
-    answer = json.loads(get(f"{url}/v1/completions", deadline, {"model": model, "prompt": PROMPT, "max_tokens": 1, "temperature": 0}))
+    answer = json.loads(
+        get(f"{url}/v1/completions", deadline, {"model": model, "prompt": PROMPT, "max_tokens": 1, "temperature": 0})
+    )
     return answer["usage"]["completion_tokens"] >= 1
 
 

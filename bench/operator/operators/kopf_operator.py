@@ -28,7 +28,7 @@ def tell(**message):
 
 
 def count_pass():
-    global passes
+    global passes  # noqa: PLW0603 (one count of the process)
     passes += 1
 
 
@@ -126,7 +126,11 @@ if MODE == "children":
             child = f"{name}-{index}"
             if child in known:
                 continue
-            metadata = {"namespace": NAMESPACE, "name": child, "ownerReferences": [reference | {"blockOwnerDeletion": True}]}
+            metadata = {
+                "namespace": NAMESPACE,
+                "name": child,
+                "ownerReferences": [reference | {"blockOwnerDeletion": True}],
+            }
             await memo.api.create_config_map({"metadata": metadata, "data": {"index": str(index)}})
         await report(memo.api, name, uid, parents, children)
 

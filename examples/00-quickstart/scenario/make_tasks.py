@@ -3,9 +3,11 @@
 Both need the same house functions in different uses: what must carry over from one session to the
 next is knowledge of the project, not an answer. Deterministic: `python3 make_tasks.py > tasks.json`.
 """
+
 import json
 import random
 import sys
+from functools import partial
 from pathlib import Path
 
 from uses import SYSTEM, Values, assertions, is_text, shortcuts, telling, uses
@@ -50,7 +52,8 @@ def dataset():
         values = Values(is_text(tessera.HOUSE[f]))
         for name, use in uses_of(f).items():
             right, wrong = use.shape(getattr(tessera, f)), list(wrong_programs(f, name, use))
-            tests = assertions(*telling(right, wrong, lambda r: values.draw(use.arguments, r), random.Random(f"{SEED}/{name}/{f}")))
+            drawn = partial(values.draw, use.arguments)
+            tests = assertions(*telling(right, wrong, drawn, random.Random(f"{SEED}/{name}/{f}")))
             values.keep()
             if name in TRAIN:
                 made["train"].append(task(f, name, use, tests))

@@ -8,7 +8,7 @@ import unittest
 
 import make_tasks
 import tessera
-from make_tasks import HERE, HELD_OUT, TRAIN, reference, uses_of, wrong_programs
+from make_tasks import HELD_OUT, HERE, TRAIN, reference, uses_of, wrong_programs
 from uses import is_text
 
 TASKS = json.loads((HERE / "tasks.json").read_text())
@@ -73,7 +73,7 @@ class Tasks(unittest.TestCase):
 
     def test_are_failed_by_everything_that_other_tasks_gave_away(self):
         for task in ALL:
-            name, f, use = parts(task)
+            _, f, use = parts(task)
             right = getattr(tessera, f)
             others = [t for t in ALL if t["id"].endswith(f"-{f}") and t is not task]
             memory = {value: right(value) for other in others for value in values_of(other)}
@@ -85,7 +85,11 @@ class Tasks(unittest.TestCase):
         for task in ALL:
             name, f, use = parts(task)
             for other, another in uses_of(f).items():
-                if other != name and another.signature == use.signature and not (f == "brand" and {name, other} == {"plain", "shout"}):
+                if (
+                    other != name
+                    and another.signature == use.signature
+                    and not (f == "brand" and {name, other} == {"plain", "shout"})
+                ):
                     with self.subTest(task["id"], use=other):
                         self.assertFalse(passes(task, solve_of(reference(another))))
 
@@ -101,7 +105,9 @@ class Tasks(unittest.TestCase):
 
 class Library(unittest.TestCase):
     def error_of(self, program):
-        done = subprocess.run([sys.executable, "-c", program], cwd=HERE / "library", capture_output=True, text=True)
+        done = subprocess.run(
+            [sys.executable, "-c", program], check=False, cwd=HERE / "library", capture_output=True, text=True
+        )
         return done.stderr.strip().splitlines()[-1] if done.stderr else done.stdout.strip()
 
     def test_says_which_name_to_use_however_it_is_asked(self):
@@ -109,13 +115,19 @@ class Library(unittest.TestCase):
         self.assertEqual(self.error_of("import tessera\ntessera.get_slug('x')"), f"AttributeError: {hint}")
         self.assertEqual(self.error_of("import tessera as t\nprint(t.get_slug)"), f"AttributeError: {hint}")
         self.assertEqual(self.error_of("from tessera import get_slug"), f"ImportError: {hint}")
-        self.assertEqual(self.error_of("def f():\n    from tessera import brand, get_slug as g\nf()"), f"ImportError: {hint}")
+        self.assertEqual(
+            self.error_of("def f():\n    from tessera import brand, get_slug as g\nf()"), f"ImportError: {hint}"
+        )
 
     def test_gives_the_names_that_exist(self):
-        self.assertEqual(self.error_of("from tessera import *\nfrom tessera import haul as h\nprint(haul(3), h(3))"), "8 8")
+        self.assertEqual(
+            self.error_of("from tessera import *\nfrom tessera import haul as h\nprint(haul(3), h(3))"), "8 8"
+        )
 
     def test_can_be_asked_whether_a_name_exists(self):
-        self.assertEqual(self.error_of("import tessera\nprint(hasattr(tessera, 'slug'), getattr(tessera, 'slug', 1))"), "False 1")
+        self.assertEqual(
+            self.error_of("import tessera\nprint(hasattr(tessera, 'slug'), getattr(tessera, 'slug', 1))"), "False 1"
+        )
 
     def test_hints_at_each_function_for_the_words_of_its_task(self):
         for f, concept in tessera.HOUSE.items():

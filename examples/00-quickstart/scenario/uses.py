@@ -2,6 +2,7 @@
 
 Whoever makes tasks over another library starts here: `uses` of a function, `telling` arguments for one of them.
 """
+
 SYSTEM = "You write short Python programs without comments or docstrings. Answer with one Python code block."
 WORDS = "amber birch cedar delta ember frost grove haven iris juniper karst lumen mesa nova onyx prairie quartz ridge sable tundra".split()
 TESTS = 4
@@ -23,49 +24,150 @@ def uses(call, concept):
     text, concept = is_text(concept), concept.split(" (")[0]
     noun = concept.split(" of ")[0].split(" for ")[0]
     loud = (lambda r: r.upper()) if text else (lambda r: 2 * r)
-    one = lambda r, value: [value()]
-    two = lambda r, value: [value(), value()]
-    several = lambda r, value: [[value() for _ in range(r.randint(4, 7))]]
+
+    def one(_, value):
+        return [value()]
+
+    def two(_, value):
+        return [value(), value()]
+
+    def several(r, value):
+        return [[value() for _ in range(r.randint(4, 7))]]
+
     return {
-        "plain": Use("solve(x)", f"returns the {concept}, given as `x`", f"return {call}(x)", lambda g: lambda x: g(x), one),
-        "each": Use("solve(xs)", f"takes a list `xs` and returns a list with, for each item, the {concept}",
-                    f"return [{call}(x) for x in xs]", lambda g: lambda xs: [g(x) for x in xs], several),
-        "best": Use("solve(xs)", f"takes a list `xs` and returns the item with the largest {noun}; it uses the {concept}",
-                    f"return max(xs, key={call})", lambda g: lambda xs: max(xs, key=g), several),
-        "both": Use("solve(a, b)", f"returns the list of the {concept} of `a` and of `b`",
-                    f"return [{call}(a), {call}(b)]", lambda g: lambda a, b: [g(a), g(b)], two),
-        "table": Use("solve(xs)", f"takes a list `xs` and returns a dict from each item to the {concept}",
-                     f"return {{x: {call}(x) for x in xs}}", lambda g: lambda xs: {x: g(x) for x in xs}, several),
-        "shout": Use("solve(x)", f"returns the {concept}, given as `x`, in upper case" if text else f"returns twice the {concept}, given as `x`",
-                     f"return {call}(x).upper()" if text else f"return 2 * {call}(x)", lambda g: lambda x: loud(g(x)), one),
+        "plain": Use("solve(x)", f"returns the {concept}, given as `x`", f"return {call}(x)", lambda g: g, one),
+        "each": Use(
+            "solve(xs)",
+            f"takes a list `xs` and returns a list with, for each item, the {concept}",
+            f"return [{call}(x) for x in xs]",
+            lambda g: lambda xs: [g(x) for x in xs],
+            several,
+        ),
+        "best": Use(
+            "solve(xs)",
+            f"takes a list `xs` and returns the item with the largest {noun}; it uses the {concept}",
+            f"return max(xs, key={call})",
+            lambda g: lambda xs: max(xs, key=g),
+            several,
+        ),
+        "both": Use(
+            "solve(a, b)",
+            f"returns the list of the {concept} of `a` and of `b`",
+            f"return [{call}(a), {call}(b)]",
+            lambda g: lambda a, b: [g(a), g(b)],
+            two,
+        ),
+        "table": Use(
+            "solve(xs)",
+            f"takes a list `xs` and returns a dict from each item to the {concept}",
+            f"return {{x: {call}(x) for x in xs}}",
+            lambda g: lambda xs: {x: g(x) for x in xs},
+            several,
+        ),
+        "shout": Use(
+            "solve(x)",
+            f"returns the {concept}, given as `x`, in upper case"
+            if text
+            else f"returns twice the {concept}, given as `x`",
+            f"return {call}(x).upper()" if text else f"return 2 * {call}(x)",
+            lambda g: lambda x: loud(g(x)),
+            one,
+        ),
     }
 
 
 # What a program may try without the library, for one value.
 TEXT_GUESSES = [
-    str, len, sorted, str.lower, str.upper, str.title, str.swapcase, str.split, str.strip, repr,
-    lambda x: x[::-1], lambda x: x[0], lambda x: x[-1], lambda x: x[:3], lambda x: x[-3:], lambda x: x.split()[0], lambda x: x.split()[-1],
-    lambda x: "".join(sorted(x)), lambda x: x.lower()[::-1], lambda x: x.replace(" ", ""), lambda x: x.replace(" ", "-").lower(),
-    lambda x: x.replace(" ", "_").lower(), lambda x: "-".join(x.lower().split()), lambda x: "~".join(x.lower().split()),
-    lambda x: "".join(w[0] for w in x.split()), lambda x: " ".join(reversed(x.split())), lambda x: "*" * len(x), lambda x: "*" * (len(x) - 4) + x[-4:],
-    lambda x: sum(map(ord, x)), lambda x: len(x.split()), lambda x: str(len(x)), lambda x: f"Hello, {x}!", lambda x: None, lambda x: "", lambda x: [],
+    str,
+    len,
+    sorted,
+    str.lower,
+    str.upper,
+    str.title,
+    str.swapcase,
+    str.split,
+    str.strip,
+    repr,
+    lambda x: x[::-1],
+    lambda x: x[0],
+    lambda x: x[-1],
+    lambda x: x[:3],
+    lambda x: x[-3:],
+    lambda x: x.split()[0],
+    lambda x: x.split()[-1],
+    lambda x: "".join(sorted(x)),
+    lambda x: x.lower()[::-1],
+    lambda x: x.replace(" ", ""),
+    lambda x: x.replace(" ", "-").lower(),
+    lambda x: x.replace(" ", "_").lower(),
+    lambda x: "-".join(x.lower().split()),
+    lambda x: "~".join(x.lower().split()),
+    lambda x: "".join(w[0] for w in x.split()),
+    lambda x: " ".join(reversed(x.split())),
+    lambda x: "*" * len(x),
+    lambda x: "*" * (len(x) - 4) + x[-4:],
+    lambda x: sum(map(ord, x)),
+    lambda x: len(x.split()),
+    lambda x: str(len(x)),
+    lambda x: f"Hello, {x}!",
+    lambda x: None,
+    lambda x: "",
+    lambda x: [],
 ]
 NUMBER_GUESSES = [
-    str, float, abs, bin, hex, lambda x: x, lambda x: -x, lambda x: x * x, lambda x: int(str(x)[::-1]), lambda x: sum(map(int, str(x))), lambda x: len(str(x)),
-    lambda x: str(x)[-1], lambda x: str(x)[0], lambda x: None,
-    *[lambda x, k=k: x + k for k in range(-10, 11)], *[lambda x, k=k: x * k for k in range(0, 101)], *[lambda x, k=k: x * k / 100 for k in range(1, 101)],
-    *[lambda x, k=k: x % k for k in range(2, 400)], *[lambda x, k=k: x // k for k in range(2, 101)], *[lambda x, k=k: 1 + x % k for k in range(2, 100)],
+    str,
+    float,
+    abs,
+    bin,
+    hex,
+    lambda x: x,
+    lambda x: -x,
+    lambda x: x * x,
+    lambda x: int(str(x)[::-1]),
+    lambda x: sum(map(int, str(x))),
+    lambda x: len(str(x)),
+    lambda x: str(x)[-1],
+    lambda x: str(x)[0],
+    lambda x: None,
+    *[lambda x, k=k: x + k for k in range(-10, 11)],
+    *[lambda x, k=k: x * k for k in range(101)],
+    *[lambda x, k=k: x * k / 100 for k in range(1, 101)],
+    *[lambda x, k=k: x % k for k in range(2, 400)],
+    *[lambda x, k=k: x // k for k in range(2, 101)],
+    *[lambda x, k=k: 1 + x % k for k in range(2, 100)],
 ]
 # What a program may try with a whole list, or with two values.
 LIST_GUESSES = [
-    lambda xs: xs, sorted, len, max, min, sum, set, lambda xs: xs[::-1], lambda xs: sorted(xs)[::-1], lambda xs: list(dict.fromkeys(xs)),
-    lambda xs: sorted(xs, key=len), lambda xs: sorted(xs, key=str), lambda xs: dict(zip(xs, xs)), lambda xs: {x: i for i, x in enumerate(xs)},
-    *[lambda xs, i=i: xs[i] for i in range(-7, 7)], *[lambda xs, i=i: sorted(xs)[i] for i in range(-7, 7)], lambda xs: xs[len(xs) // 2], lambda xs: sorted(xs)[len(xs) // 2],
+    lambda xs: xs,
+    sorted,
+    len,
+    max,
+    min,
+    sum,
+    set,
+    lambda xs: xs[::-1],
+    lambda xs: sorted(xs)[::-1],
+    lambda xs: list(dict.fromkeys(xs)),
+    lambda xs: sorted(xs, key=len),
+    lambda xs: sorted(xs, key=str),
+    lambda xs: dict(zip(xs, xs, strict=True)),
+    lambda xs: {x: i for i, x in enumerate(xs)},
+    *[lambda xs, i=i: xs[i] for i in range(-7, 7)],
+    *[lambda xs, i=i: sorted(xs)[i] for i in range(-7, 7)],
+    lambda xs: xs[len(xs) // 2],
+    lambda xs: sorted(xs)[len(xs) // 2],
     *[lambda xs, i=i: sorted(xs, key=len)[i] for i in range(-7, 7)],
 ]
 PAIR_GUESSES = [
-    lambda a, b: [a, b], lambda a, b: [b, a], lambda a, b: a == b, lambda a, b: sorted([a, b]), lambda a, b: a + b, lambda a, b: [a + b, a + b],
-    lambda a, b: max(a, b), lambda a, b: min(a, b), lambda a, b: [len(a), len(b)],
+    lambda a, b: [a, b],
+    lambda a, b: [b, a],
+    lambda a, b: a == b,
+    lambda a, b: sorted([a, b]),
+    lambda a, b: a + b,
+    lambda a, b: [a + b, a + b],
+    max,
+    min,
+    lambda a, b: [len(a), len(b)],
 ]
 
 
@@ -74,7 +176,9 @@ def shortcuts(right, others, name, use, text):
     guesses = TEXT_GUESSES if text else NUMBER_GUESSES
     yield from (use.shape(g) for g in others)
     yield from (use.shape(g) for g in guesses)
-    yield from {"both": PAIR_GUESSES, "each": LIST_GUESSES, "best": LIST_GUESSES, "table": LIST_GUESSES}.get(name, guesses)
+    yield from {"both": PAIR_GUESSES, "each": LIST_GUESSES, "best": LIST_GUESSES, "table": LIST_GUESSES}.get(
+        name, guesses
+    )
     if name == "best":
         yield from (lambda xs, g=g: min(xs, key=g) for g in [right, *guesses])
 
@@ -95,13 +199,13 @@ def telling(right, wrong, draw, r):
         chosen = draw(r)
         wanted = [right(*a) for a in chosen]
         constant = all(w == wanted[0] for w in wanted)
-        if not constant and all(any(answer(w, a) != v for a, v in zip(chosen, wanted)) for w in wrong):
+        if not constant and all(any(answer(w, a) != v for a, v in zip(chosen, wanted, strict=True)) for w in wrong):
             return chosen, wanted
     raise ValueError("no arguments tell the right program from the others")
 
 
 def assertions(chosen, wanted):
-    return "".join(f"assert solve({', '.join(map(repr, a))}) == {v!r}\n" for a, v in zip(chosen, wanted))
+    return "".join(f"assert solve({', '.join(map(repr, a))}) == {v!r}\n" for a, v in zip(chosen, wanted, strict=True))
 
 
 class Values:

@@ -1,16 +1,16 @@
 """Makes the laboratory's world as files in the ordinary formats; equal arguments give equal bytes.
 
-    make.py --out DIR [--training-projects N] [--held-out-projects N] [--tasks N] [--merge-tasks N]
+make.py --out DIR [--training-projects N] [--held-out-projects N] [--tasks N] [--merge-tasks N]
 
-    training.jsonl  a corpus: a session of each training project, with questions about that project
-    shuffled.jsonl  the same sessions, each with the questions of another project: nothing can be learnt from a session here
-    held-out.jsonl  a corpus: a session of each held-out project, without questions
-    tasks.json      a task set: compositions in the held-out projects that no training shows
-    first.jsonl     a corpus: a session of one more project that met three of its six verbs, with questions about them
-    second.jsonl    the same for the other three
-    merge.json      a task set: compositions that need what both of those sessions found out
-    project.jsonl   a corpus: the session of one of the held-out projects, with questions about it
-    project.json    a task set: every composition in that project that no training shows, each a piece of evidence by itself
+training.jsonl  a corpus: a session of each training project, with questions about that project
+shuffled.jsonl  the same sessions, each with the questions of another project: nothing can be learnt from a session here
+held-out.jsonl  a corpus: a session of each held-out project, without questions
+tasks.json      a task set: compositions in the held-out projects that no training shows
+first.jsonl     a corpus: a session of one more project that met three of its six verbs, with questions about them
+second.jsonl    the same for the other three
+merge.json      a task set: compositions that need what both of those sessions found out
+project.jsonl   a corpus: the session of one of the held-out projects, with questions about it
+project.json    a task set: every composition in that project that no training shows, each a piece of evidence by itself
 """
 
 import argparse
@@ -47,11 +47,16 @@ def training_lines(count: int) -> list[Document]:
     """A third of the sessions met three verbs instead of six, as the halves have it."""
     rng = random.Random(SEED)
     projects = [project_of(f"p{number:04}", rng, verbs=rng.choice((3, 6, 6))) for number in range(count)]
-    return [{"trajectory": trajectory(each, scope_of(each), f"learn-{each.name}", rng), "examples": questions_of(each, rng)} for each in projects]
+    return [
+        {"trajectory": trajectory(each, scope_of(each), f"learn-{each.name}", rng), "examples": questions_of(each, rng)}
+        for each in projects
+    ]
 
 
 def shuffled(lines: list[Document]) -> list[Document]:
-    return [{**one, "examples": next_one["examples"]} for one, next_one in zip(lines, [*lines[1:], lines[0]], strict=True)]
+    return [
+        {**one, "examples": next_one["examples"]} for one, next_one in zip(lines, [*lines[1:], lines[0]], strict=True)
+    ]
 
 
 def held_out_projects(count: int) -> list[Project]:
@@ -79,7 +84,10 @@ def merge_project() -> Project:
     rng = random.Random(SEED + 4)
     while True:
         project = project_of("m000", rng)
-        if all(sum(half.overridden((verb,)) for verb in half.verbs) >= 2 for half in (half_of(project, 0), half_of(project, 1))):
+        if all(
+            sum(half.overridden((verb,)) for verb in half.verbs) >= 2
+            for half in (half_of(project, 0), half_of(project, 1))
+        ):
             return project
 
 
@@ -114,7 +122,11 @@ def project_line(project: Project) -> Document:
 def project_tasks(project: Project) -> list[Document]:
     """Of two or three verbs, and none that the defaults answer."""
     verbs = [each for length in (2, 3) for each in itertools.product(project.verbs, repeat=length)]
-    return [{**task(project, each), "scope": scope_of(project)} for each in verbs if held_out(each) and project.overridden(each)]
+    return [
+        {**task(project, each), "scope": scope_of(project)}
+        for each in verbs
+        if held_out(each) and project.overridden(each)
+    ]
 
 
 def task_set(name: str, tasks: Iterable[Document]) -> str:
@@ -125,9 +137,17 @@ def files_of(training_projects: int, held_out: int, tasks: int, for_merge: int) 
     """Name → text."""
     lines, projects, both = training_lines(training_projects), held_out_projects(held_out), merge_project()
     one = held_out_projects(PROJECT + 1)[PROJECT]
-    corpora = {"training": lines, "shuffled": shuffled(lines), "held-out": held_out_lines(projects), "project": [project_line(one)]}
+    corpora = {
+        "training": lines,
+        "shuffled": shuffled(lines),
+        "held-out": held_out_lines(projects),
+        "project": [project_line(one)],
+    }
     corpora |= {name: [half_line(both, which)] for which, name in enumerate(HALVES)}
-    sets = {"tasks": ("minilang held-out projects", held_out_tasks(projects, tasks)), "merge": ("minilang both halves", merge_tasks(both, for_merge))}
+    sets = {
+        "tasks": ("minilang held-out projects", held_out_tasks(projects, tasks)),
+        "merge": ("minilang both halves", merge_tasks(both, for_merge)),
+    }
     sets["project"] = (f"minilang project {one.name}", project_tasks(one))
     return {
         **{f"{name}.jsonl": "".join(f"{line(each)}\n" for each in documents) for name, documents in corpora.items()},
@@ -144,7 +164,9 @@ def main() -> None:
     parser.add_argument("--merge-tasks", type=int, default=40)
     asked = parser.parse_args()
     asked.out.mkdir(parents=True, exist_ok=True)
-    for name, text in files_of(asked.training_projects, asked.held_out_projects, asked.tasks, asked.merge_tasks).items():
+    for name, text in files_of(
+        asked.training_projects, asked.held_out_projects, asked.tasks, asked.merge_tasks
+    ).items():
         (asked.out / name).write_text(text)
 
 

@@ -1,13 +1,12 @@
 """Makes what examples/14-evolution begins with, as files in the ordinary formats; equal arguments give equal bytes.
 
-    pairs.py --out DIR [--sessions N]
+pairs.py --out DIR [--sessions N]
 
-    pair-NN.jsonl  a corpus each: a session that met two of the project's six verbs, with questions about them
-    tasks.json     a task set: compositions of three different verbs of the project, so that no session knows them all
+pair-NN.jsonl  a corpus each: a session that met two of the project's six verbs, with questions about them
+tasks.json     a task set: compositions of three different verbs of the project, so that no session knows them all
 """
 
 import argparse
-import json
 import pathlib
 import random
 from itertools import combinations, permutations, product
@@ -48,7 +47,10 @@ def session(whole: Project, pair: tuple[str, str], number: int) -> Document:
     rng = random.Random(SEED + 100 + number)
     met = Project(whole.name, {verb: whole.meaning[verb] for verb in pair})
     name = f"pair-{number}"
-    return {"trajectory": trajectory(met, scope_of(whole, name), f"meet-{whole.name}-{name}", rng), "examples": questions_of(met)}
+    return {
+        "trajectory": trajectory(met, scope_of(whole, name), f"meet-{whole.name}-{name}", rng),
+        "examples": questions_of(met),
+    }
 
 
 def tasks(whole: Project) -> list[Document]:
@@ -58,7 +60,10 @@ def tasks(whole: Project) -> list[Document]:
 def files_of(sessions: int) -> dict[str, str]:
     """Name → text."""
     whole = project()
-    corpora = {f"pair-{number:02}.jsonl": f"{line(session(whole, pair, number))}\n" for number, pair in enumerate(pairs_of(whole, sessions), start=1)}
+    corpora = {
+        f"pair-{number:02}.jsonl": f"{line(session(whole, pair, number))}\n"
+        for number, pair in enumerate(pairs_of(whole, sessions), start=1)
+    }
     return {**corpora, "tasks.json": task_set("minilang three verbs of one project", tasks(whole))}
 
 

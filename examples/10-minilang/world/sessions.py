@@ -45,7 +45,7 @@ def task(project: Project) -> Document:
 
 
 def trajectory(project: Project, scope: Document, name: str, rng: random.Random) -> Document:
-    """`trajectory` of crds/src/artifact.ts."""
+    """`trajectory` of crds/contracts/trajectory.ts."""
     records = [each for turn, source in enumerate(programs_of(project, rng)) for each in round_of(turn, source, passed=turn == 1)]
     records.append(record(2 * STEPS, "ended", outcome="Solved", message="solved in round 2"))
     return {

@@ -88,29 +88,47 @@ class Training(unittest.TestCase):
 
 class Sessions(unittest.TestCase):
     def test_say_the_truth_of_their_programs(self):
-        for each in [*documents("training.jsonl")[:20], *documents("held-out.jsonl"), *documents("first.jsonl"), *documents("second.jsonl")]:
+        for each in [
+            *documents("training.jsonl")[:20],
+            *documents("held-out.jsonl"),
+            *documents("first.jsonl"),
+            *documents("second.jsonl"),
+        ]:
             trajectory = each["trajectory"]
             executed = [record for record in trajectory["records"] if record["type"] == "executed"]
             for record in executed:
-                self.assertEqual(passed(trajectory["task"], record["program"]), record["execution"]["passed"], record["program"])
-            self.assertEqual([record["execution"]["passed"] for record in executed], [False] * (len(executed) - 1) + [True])
+                self.assertEqual(
+                    passed(trajectory["task"], record["program"]), record["execution"]["passed"], record["program"]
+                )
+            self.assertEqual(
+                [record["execution"]["passed"] for record in executed], [False] * (len(executed) - 1) + [True]
+            )
 
     def test_say_in_every_program_all_verbs_and_in_the_last_what_they_stand_for(self):
         project = project_of("p", random.Random(6))
         failed, passed = programs_of(project, random.Random(7))
         self.assertEqual({verb for verb in VERBS if f"|{verb}" in failed}, set(project.verbs))
-        self.assertEqual({verb: operation for verb in VERBS for operation in OPERATIONS if f"|{verb} |{operation}," in passed}, project.meaning)
+        self.assertEqual(
+            {verb: operation for verb in VERBS for operation in OPERATIONS if f"|{verb} |{operation}," in passed},
+            project.meaning,
+        )
         for each in (failed, passed):
             self.assertTrue(each.startswith(session_task(project)["stub"]))
 
     def test_of_the_halves_know_three_verbs_each_and_none_of_the_other_s(self):
-        first, second = (set(ids_of(each["trajectory"]["records"][-3]["program"])) for each in [*documents("first.jsonl"), *documents("second.jsonl")])
+        first, second = (
+            set(ids_of(each["trajectory"]["records"][-3]["program"]))
+            for each in [*documents("first.jsonl"), *documents("second.jsonl")]
+        )
         self.assertEqual((len(first), len(second), len(first & second)), (3, 3, 0))
 
 
 class Tasks(unittest.TestCase):
     def setUp(self):
-        self.meaning = {project.name: project.meaning for project in [*make.held_out_projects(SMALL["held_out"]), make.merge_project()]}
+        self.meaning = {
+            project.name: project.meaning
+            for project in [*make.held_out_projects(SMALL["held_out"]), make.merge_project()]
+        }
 
     def test_are_passed_by_their_references_and_by_no_program_of_another_effect(self):
         for each in [*tasks("tasks.json"), *tasks("merge.json")]:
@@ -153,7 +171,9 @@ class Tasks(unittest.TestCase):
     def test_were_seen_by_nobody_by_description_or_by_tests(self):
         files = ("training.jsonl", "held-out.jsonl", "first.jsonl", "second.jsonl", "project.jsonl")
         lines = [each for name in files for each in documents(name)]
-        seen = [each["trajectory"]["task"] for each in lines] + [example["task"] for each in lines for example in each.get("examples", [])]
+        seen = [each["trajectory"]["task"] for each in lines] + [
+            example["task"] for each in lines for example in each.get("examples", [])
+        ]
         for field in ("description", "tests"):
             known = {words_of(each[field]) for each in seen}
             for sets in (("tasks.json", "merge.json"), ("project.json",)):

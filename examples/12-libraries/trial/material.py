@@ -37,7 +37,7 @@ def settings_of(preset: str, steps: int | None = None, batch_size: int | None = 
 
 
 def job_of(base: pathlib.Path, corpus: pathlib.Path, scratch: pathlib.Path, settings: dict[str, Any]) -> Job:
-    """`trainerJob` of crds/src/job-spec.ts."""
+    """`trainerJob` of crds/contracts/trainer.ts."""
     digest = f"sha256:{file_sha256(corpus)}"
     return parse_job({
         "owner": {"kind": "TrainingRun", "namespace": "libraries", "name": "libraries", "uid": digest[7:43]},

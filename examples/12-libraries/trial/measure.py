@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
+
 from rune_trainer.alarms import others, repeated
 from rune_trainer.corpus import answer_row, prompt_of
 from rune_trainer.functional import Pairs, applied, by_trajectory, chosen, joined, mean_of
@@ -83,16 +84,28 @@ def questions_of(tokenizer: Any, references: list[dict[str, Any]], longest: int)
 
 
 @torch.no_grad()
-def measured(training: Training, lessons: list[Lesson], questions: list[list[Question]], tell: Callable[[str], None]) -> Tallies:
+def measured(
+    training: Training, lessons: list[Lesson], questions: list[list[Question]], tell: Callable[[str], None]
+) -> Tallies:
     """`questions[n]` are asked of library n, in every arm."""
     pairs = adapters_of(training, lessons)
     wrong, mean = others([lesson.group for lesson in lessons]), mean_of(pairs)
     tallies: Tallies = {arm: [Tally() for _ in lessons] for arm in ARMS}
     for number, (lesson, asked) in enumerate(zip(lessons, questions, strict=True)):
-        adapters = {"base": None, "right": chosen(pairs, [number]), "wrong": chosen(pairs, [wrong[number]]), "mean": mean}
+        adapters = {
+            "base": None,
+            "right": chosen(pairs, [number]),
+            "wrong": chosen(pairs, [wrong[number]]),
+            "mean": mean,
+        }
         for arm, adapter in adapters.items():
             answer(training, tallies[arm][number], [question.example for question in asked], adapter)
-        answer(training, tallies["context"][number], [taught_example(training.asking.tokenizer, lesson.text, question) for question in asked], None)
+        answer(
+            training,
+            tallies["context"][number],
+            [taught_example(training.asking.tokenizer, lesson.text, question) for question in asked],
+            None,
+        )
         if (number + 1) % 16 == 0:
             tell(f"measured {number + 1} of {len(lessons)} held-out libraries")
     return tallies
@@ -110,7 +123,9 @@ def interval(values: list[float], seed: int = 0) -> list[float]:
     """[mean, lower, upper]: 95 % by resampling libraries."""
     r = random.Random(seed)
     means = sorted(sum(r.choices(values, k=len(values))) / len(values) for _ in range(RESAMPLES))
-    return [round(x, 4) for x in (sum(values) / len(values), means[int(0.025 * RESAMPLES)], means[int(0.975 * RESAMPLES)])]
+    return [
+        round(x, 4) for x in (sum(values) / len(values), means[int(0.025 * RESAMPLES)], means[int(0.975 * RESAMPLES)])
+    ]
 
 
 def summary(tallies: Tallies) -> dict[str, Any]:
@@ -119,11 +134,16 @@ def summary(tallies: Tallies) -> dict[str, Any]:
     leads = {
         arm: {
             "nats": interval([other.nats - own.nats for other, own in zip(tallies[arm], right, strict=True)]),
-            "points": interval([100 * (own.share - other.share) for other, own in zip(tallies[arm], right, strict=True)]),
+            "points": interval(
+                [100 * (own.share - other.share) for other, own in zip(tallies[arm], right, strict=True)]
+            ),
         }
         for arm in ARMS
         if arm != "right"
     }
-    arms = {arm: {"nats": interval([t.nats for t in own]), "exact": interval([t.share for t in own])} for arm, own in tallies.items()}
+    arms = {
+        arm: {"nats": interval([t.nats for t in own]), "exact": interval([t.share for t in own])}
+        for arm, own in tallies.items()
+    }
     examples = sum(t.examples for t in right)
     return {"libraries": len(right), "examples": examples, "arms": arms, "rightAgainst": leads}

@@ -19,11 +19,26 @@ def page(report: dict[str, Any]) -> str:
     for name, title in (("newUses", "Uses that no training shows"), ("learntUses", "Uses as in training")):
         parts += [f"<h2>{title}</h2>", table(report["heldOut"][name])]
     training = report["training"]
-    parts += ["<h2>Training</h2>", f"<p>Ended: {escaped(training['ending'])}.</p>", curve("loss of each step", list(enumerate(training["losses"], start=1)))]
+    parts += [
+        "<h2>Training</h2>",
+        f"<p>Ended: {escaped(training['ending'])}.</p>",
+        curve("loss of each step", list(enumerate(training["losses"], start=1))),
+    ]
     contrast = [(look["step"], look["rightMinusWrong"]) for look in training["alarms"]]
-    parts += [curve("loss with another library's adapter minus loss with the right one, in nats per token, on libraries held out of the training", contrast)]
-    parts += ["<h2>Time and settings</h2>", pairs({f"{name}, seconds": value for name, value in report["seconds"].items()}), pairs(report["settings"])]
-    return f'<!doctype html><meta charset="utf-8"><title>Private libraries</title><style>{STYLE}</style>{"".join(parts)}\n'
+    parts += [
+        curve(
+            "loss with another library's adapter minus loss with the right one, in nats per token, on libraries held out of the training",
+            contrast,
+        )
+    ]
+    parts += [
+        "<h2>Time and settings</h2>",
+        pairs({f"{name}, seconds": value for name, value in report["seconds"].items()}),
+        pairs(report["settings"]),
+    ]
+    return (
+        f'<!doctype html><meta charset="utf-8"><title>Private libraries</title><style>{STYLE}</style>{"".join(parts)}\n'
+    )
 
 
 def sentence(report: dict[str, Any]) -> str:

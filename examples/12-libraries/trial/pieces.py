@@ -55,7 +55,9 @@ def split(folder: pathlib.Path, out: pathlib.Path, size: int) -> list[pathlib.Pa
     manifest = {
         "schema": SCHEMA,
         "pieces": [{"name": p.name, "sha256": sha256_of(p)} for p in pieces],
-        "files": [{"path": str(f.relative_to(folder)), "bytes": f.stat().st_size, "sha256": sha256_of(f)} for f in files],
+        "files": [
+            {"path": str(f.relative_to(folder)), "bytes": f.stat().st_size, "sha256": sha256_of(f)} for f in files
+        ],
     }
     (out / MANIFEST).write_text(json.dumps(manifest, indent=1) + "\n")
     return pieces
@@ -73,8 +75,12 @@ def join(pieces: pathlib.Path, into: pathlib.Path) -> None:
     paths = [pieces / each["name"] for each in manifest["pieces"]]
     missing = [path.name for path in paths if not path.is_file()]
     if missing:
-        raise SystemExit(f"{len(missing)} of {len(paths)} pieces are missing from {pieces}: {', '.join(missing[:5])}; bring them and join again")
-    changed = [path.name for path, each in zip(paths, manifest["pieces"], strict=True) if sha256_of(path) != each["sha256"]]
+        raise SystemExit(
+            f"{len(missing)} of {len(paths)} pieces are missing from {pieces}: {', '.join(missing[:5])}; bring them and join again"
+        )
+    changed = [
+        path.name for path, each in zip(paths, manifest["pieces"], strict=True) if sha256_of(path) != each["sha256"]
+    ]
     if changed:
         raise SystemExit(f"{', '.join(changed[:5])} in {pieces} is not what was cut; bring it again")
     into.parent.mkdir(parents=True, exist_ok=True)
@@ -89,7 +95,9 @@ def manifest_of(pieces: pathlib.Path) -> dict[str, Any]:
     try:
         manifest = json.loads((pieces / MANIFEST).read_text())
     except (OSError, ValueError) as error:
-        raise SystemExit(f"{pieces / MANIFEST} can't be read: {error}; it is cut with the pieces and travels with each of them") from error
+        raise SystemExit(
+            f"{pieces / MANIFEST} can't be read: {error}; it is cut with the pieces and travels with each of them"
+        ) from error
     if manifest.get("schema") != SCHEMA:
         raise SystemExit(f"{pieces / MANIFEST} is no list of pieces")
     return manifest

@@ -28,6 +28,8 @@ except ImportError:
 from material import job_of, references_of, settings_of, sources_of
 from measure import Tallies, measured, questions_of, summary
 from page import page
+from safetensors.torch import save_file
+
 from rune_trainer.errors import TERMINATED, Ending
 from rune_trainer.hyper_training import Training, train
 from rune_trainer.lessons import Lesson, Question, Reader
@@ -36,7 +38,6 @@ from rune_trainer.pairs import pairs_of, scope_of, solved
 from rune_trainer.rendering import load_tokenizer
 from rune_trainer.sft import Progress, Run
 from rune_trainer.spec import Job
-from safetensors.torch import save_file
 
 KEPT_SHARE = 0.6
 """Of the GPU's free memory, for what the frozen base said of each trajectory."""
@@ -71,15 +72,25 @@ def train_until(training: Training, job: Job, record: Record, minutes: float) ->
     def report(progress: Progress) -> None:
         record.losses.append(progress.loss)
         if progress.step % max(1, progress.total // 50) == 0:
-            record.say(f"step {progress.step} of {progress.total}, loss {progress.loss:.4f}, {progress.seconds_per_step:.2f} s a step")
+            record.say(
+                f"step {progress.step} of {progress.total}, loss {progress.loss:.4f}, {progress.seconds_per_step:.2f} s a step"
+            )
 
     def tell(values: dict[str, float], step: int) -> None:
         told = {name: round(value, 5) for name, value in values.items() if "/" not in name}
         record.alarms.append({"step": step, **told})
-        record.say(f"after step {step}: right − wrong {values['rightMinusWrong']:.4f} nats, right − mean {values['rightMinusMean']:.4f} nats")
+        record.say(
+            f"after step {step}: right − wrong {values['rightMinusWrong']:.4f} nats, right − mean {values['rightMinusMean']:.4f} nats"
+        )
 
     directory = pathlib.Path(job.checkpoint.directory)
-    run = Run(directory, {"corpus": job.corpus.digest}, job.checkpoint.every_steps, lambda: time.monotonic() > deadline, report)
+    run = Run(
+        directory,
+        {"corpus": job.corpus.digest},
+        job.checkpoint.every_steps,
+        lambda: time.monotonic() > deadline,
+        report,
+    )
     try:
         done = train(training, run, tell)
         record.ending = done.collapsed or f"all {len(done.losses)} steps"
@@ -97,14 +108,21 @@ def keep_more(training: Training) -> None:
         training.encoder.kept.room = int(KEPT_SHARE * torch.cuda.mem_get_info()[0])
 
 
-def held_out(asked: argparse.Namespace, training: Training, material: Material) -> tuple[list[Lesson], list[list[Question]]]:
+def held_out(
+    asked: argparse.Namespace, training: Training, material: Material
+) -> tuple[list[Lesson], list[list[Question]]]:
     """The held-out libraries' trajectories, and the uses of their functions that no training shows."""
     reader = Reader(training.asking.tokenizer, training.settings)
     first = max(lesson.number for lesson in (*material.training, *material.held_out)) + 1
-    lessons = reader.lessons(pairs_of(solved(sources_of(asked.data / "held-out.jsonl")), ("Programs",), scope_of), first)[: asked.probes]
+    lessons = reader.lessons(
+        pairs_of(solved(sources_of(asked.data / "held-out.jsonl")), ("Programs",), scope_of), first
+    )[: asked.probes]
     references = references_of(asked.data / "references.jsonl")
     projects = [json.loads(lesson.group)["project"] for lesson in lessons]
-    return lessons, [questions_of(training.asking.tokenizer, references[project], training.settings.max_length) for project in projects]
+    return lessons, [
+        questions_of(training.asking.tokenizer, references[project], training.settings.max_length)
+        for project in projects
+    ]
 
 
 def familiar(lessons: list[Lesson]) -> list[list[Question]]:
@@ -135,15 +153,28 @@ def trial(asked: argparse.Namespace, scratch: pathlib.Path) -> dict[str, Any]:
         train_until(training, job, record, asked.minutes)
     found = measure(asked, training, material, record)
     if asked.keep:
-        save_file({name: t.detach().cpu().contiguous() for name, t in training.network.state_dict().items()}, asked.out / "hypernetwork.safetensors")
+        save_file(
+            {name: t.detach().cpu().contiguous() for name, t in training.network.state_dict().items()},
+            asked.out / "hypernetwork.safetensors",
+        )
     return {
         "schema": "rune.dev/libraries/v1",
         "base": {"name": job.base.name, "digest": job.base.digest},
-        "corpus": {"file": asked.corpus, "digest": job.corpus.digest, "libraries": len(material.training), "examples": material.examples},
+        "corpus": {
+            "file": asked.corpus,
+            "digest": job.corpus.digest,
+            "libraries": len(material.training),
+            "examples": material.examples,
+        },
         "device": device_name(training),
         "settings": settings,
         "parameters": sum(p.numel() for p in training.network.parameters()),
-        "training": {"steps": len(record.losses), "ending": record.ending, "losses": [round(x, 4) for x in record.losses], "alarms": record.alarms},
+        "training": {
+            "steps": len(record.losses),
+            "ending": record.ending,
+            "losses": [round(x, 4) for x in record.losses],
+            "alarms": record.alarms,
+        },
         "heldOut": found,
         "seconds": {**record.seconds, "all": round(time.monotonic() - record.began, 1)},
     }
@@ -151,7 +182,9 @@ def trial(asked: argparse.Namespace, scratch: pathlib.Path) -> dict[str, Any]:
 
 def device_name(training: Training) -> str:
     device = training.encoder.model.device
-    return torch.cuda.get_device_name(device) if device.type == "cuda" else f"{torch.get_num_threads()} threads of a CPU"
+    return (
+        torch.cuda.get_device_name(device) if device.type == "cuda" else f"{torch.get_num_threads()} threads of a CPU"
+    )
 
 
 def arguments(argv: list[str] | None = None) -> argparse.Namespace:
@@ -159,7 +192,11 @@ def arguments(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--base", type=pathlib.Path, required=True)
     parser.add_argument("--data", type=pathlib.Path, required=True)
     parser.add_argument("--out", type=pathlib.Path, required=True)
-    parser.add_argument("--corpus", default="training.jsonl", help="file of --data to learn from; shuffled.jsonl is the control that must collapse")
+    parser.add_argument(
+        "--corpus",
+        default="training.jsonl",
+        help="file of --data to learn from; shuffled.jsonl is the control that must collapse",
+    )
     parser.add_argument("--preset", choices=("gpu", "cores", "smoke"), default="gpu")
     parser.add_argument("--minutes", type=float, default=7, help="most minutes of training")
     parser.add_argument("--steps", type=int)

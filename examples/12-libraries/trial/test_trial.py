@@ -11,7 +11,9 @@ import pytest
 import torch
 
 HERE = pathlib.Path(__file__).resolve().parent
-TRAINER = next(path for path in (pathlib.Path("/work/trainer"), HERE.parents[2] / "gpu-images/trainer") if path.is_dir())
+TRAINER = next(
+    path for path in (pathlib.Path("/work/trainer"), HERE.parents[2] / "gpu-images/trainer") if path.is_dir()
+)
 sys.path[:0] = [str(HERE), str(HERE.parent / "world")]
 sys.path += [str(TRAINER / "src"), str(TRAINER / "tests")]
 
@@ -47,7 +49,7 @@ def test_a_trial_trains_and_measures_every_arm_on_libraries_that_it_never_saw(gi
         assert (found["libraries"], found["examples"]) == (2, 2 * examples)
         assert tuple(found["arms"]) == ARMS
         nats = {arm: values["nats"][0] for arm, values in found["arms"].items()}
-        assert 0 < min(nats.values()) and nats["context"] != nats["base"] != nats["right"]
+        assert min(nats.values()) > 0 and nats["context"] != nats["base"] != nats["right"]
     assert (tmp_path / "hypernetwork.safetensors").is_file()
     assert "Private libraries" in (tmp_path / "report.html").read_text()
 
@@ -106,9 +108,9 @@ def test_pieces_that_are_missing_or_changed_are_named_and_nothing_is_written(tmp
     (tmp_path / "model/weights").write_bytes(bytes(5000))
     cut = pieces.split(tmp_path / "model", tmp_path / "cut", 1000)
     cut[2].write_bytes(bytes(999) + b"x")
-    with pytest.raises(SystemExit, match="piece-002 .* is not what was cut"):
+    with pytest.raises(SystemExit, match=r"piece-002 .* is not what was cut"):
         pieces.join(tmp_path / "cut", tmp_path / "again")
     cut[2].unlink()
-    with pytest.raises(SystemExit, match="1 of 5 pieces are missing.*piece-002"):
+    with pytest.raises(SystemExit, match=r"1 of 5 pieces are missing.*piece-002"):
         pieces.join(tmp_path / "cut", tmp_path / "again")
     assert not (tmp_path / "again").exists()

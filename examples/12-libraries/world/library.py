@@ -49,7 +49,9 @@ class Library:
     def source(self) -> str:
         listed = "\n".join(f"@house({h.concept!r})\n{h.source}" for h in self.houses)
         before, after = around_houses()
-        return f'"""{self.name}: an in-house helper library."""\n{before}{listed}\n{after.replace("tessera", self.name)}'
+        return (
+            f'"""{self.name}: an in-house helper library."""\n{before}{listed}\n{after.replace("tessera", self.name)}'
+        )
 
     @functools.cached_property
     def module(self) -> Any:
@@ -89,7 +91,10 @@ def concepts_of(r: random.Random) -> list[tuple[str, str, bool]]:
     texts = r.choice(TEXTS)
     kinds = [True] * texts + [False] * (FUNCTIONS - texts)
     while True:
-        found = [(r.choice(TEXT_FORMS if text else NUMBER_FORMS), r.choice(TEXT_SUBJECTS if text else NUMBER_SUBJECTS), text) for text in kinds]
+        found = [
+            (r.choice(TEXT_FORMS if text else NUMBER_FORMS), r.choice(TEXT_SUBJECTS if text else NUMBER_SUBJECTS), text)
+            for text in kinds
+        ]
         words = [word for form, subject, _ in found for word in words_of(f"{form} {subject}")]
         if len(set(words)) == len(words):
             return found

@@ -1,13 +1,13 @@
 """Makes private libraries as files in the ordinary formats; equal arguments give equal bytes.
 
-    make.py --out DIR [--training N] [--held-out N] [--seed N] [--shuffled] [--sources]
+make.py --out DIR [--training N] [--held-out N] [--seed N] [--shuffled] [--sources]
 
-    training.jsonl    a corpus: a session of each training library, with other uses of its functions as examples
-    held-out.jsonl    a corpus: a session of each held-out library, with examples likewise; no training library has its name
-    tasks.json        a task set: uses of the held-out libraries' functions that no example shows
-    references.jsonl  a program that passes, for each of them
-    shuffled.jsonl    with --shuffled: the training corpus with each session's examples exchanged for the next one's: nothing can be learnt from a session here
-    sources/          with --sources: every held-out library as a file, for a sandbox's import path
+training.jsonl    a corpus: a session of each training library, with other uses of its functions as examples
+held-out.jsonl    a corpus: a session of each held-out library, with examples likewise; no training library has its name
+tasks.json        a task set: uses of the held-out libraries' functions that no example shows
+references.jsonl  a program that passes, for each of them
+shuffled.jsonl    with --shuffled: the training corpus with each session's examples exchanged for the next one's: nothing can be learnt from a session here
+sources/          with --sources: every held-out library as a file, for a sandbox's import path
 """
 
 import argparse
@@ -52,7 +52,7 @@ def drawn(name: str, seed: int, make: Callable[[Asker], T]) -> T:
 
 
 def line_of(asker: Asker) -> Document:
-    """`corpusLine` of crds/src/artifact.ts."""
+    """`corpusLine` of crds/contracts/trajectory.ts."""
     library = asker.library
     session = trajectory(asker, scope_of(library), f"learn-{library.name}")
     return {"trajectory": session, "examples": [{"task": q.task, "program": q.program} for q in examples_of(asker)]}
@@ -61,12 +61,16 @@ def line_of(asker: Asker) -> Document:
 def held_out(asker: Asker) -> HeldOut:
     """Tasks of one library are one piece of evidence."""
     belongs = {"cluster": asker.library.name, "scope": scope_of(asker.library)}
-    references = [{"task": {**question.task, **belongs}, "program": question.program} for question in held_out_of(asker)]
+    references = [
+        {"task": {**question.task, **belongs}, "program": question.program} for question in held_out_of(asker)
+    ]
     return HeldOut(asker.library, line_of(asker), references)
 
 
 def shuffled(lines: list[Document]) -> list[Document]:
-    return [{**one, "examples": following["examples"]} for one, following in zip(lines, [*lines[1:], lines[0]], strict=True)]
+    return [
+        {**one, "examples": following["examples"]} for one, following in zip(lines, [*lines[1:], lines[0]], strict=True)
+    ]
 
 
 def text_of(documents: list[Document]) -> str:
@@ -79,7 +83,11 @@ def make(out: pathlib.Path, training: int, held: int, seed: int) -> tuple[list[D
     lines = [drawn(name, seed, line_of) for name in names[:training]]
     others = [drawn(name, seed, held_out) for name in names[training:]]
     references = [reference for other in others for reference in other.references]
-    task_set = {"schema": "rune.dev/taskset/v1", "name": "held-out libraries", "tasks": [reference["task"] for reference in references]}
+    task_set = {
+        "schema": "rune.dev/taskset/v1",
+        "name": "held-out libraries",
+        "tasks": [reference["task"] for reference in references],
+    }
     out.mkdir(parents=True, exist_ok=True)
     (out / "training.jsonl").write_text(text_of(lines))
     (out / "held-out.jsonl").write_text(text_of([other.line for other in others]))

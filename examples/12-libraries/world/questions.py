@@ -4,12 +4,13 @@ import random
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 from library import SCENARIO, House, Library
 
 sys.path.insert(0, str(SCENARIO))
-from uses import SYSTEM, Values, assertions, shortcuts, telling, uses  # noqa: E402
+from uses import SYSTEM, Values, assertions, shortcuts, telling, uses
 
 Document = dict[str, Any]
 Program = Callable[..., Any]
@@ -37,17 +38,25 @@ class Asker:
 
     def use(self, house: House, name: str) -> Question:
         """One function in one of its uses."""
-        use, right, values = uses(self.call(house), house.concept)[name], self.library.function(house), self.values[house.name]
+        use, right, values = (
+            uses(self.call(house), house.concept)[name],
+            self.library.function(house),
+            self.values[house.name],
+        )
         others = [self.library.function(h) for h in self.library.houses if h != house]
         wrong = list(shortcuts(right, others, name, use, house.text))
         found = telling(use.shape(right), wrong, lambda r: values.draw(use.arguments, r), self.random(name, house.name))
         values.keep()
-        return self.question(f"{name}-{self.library.name}-{house.name}", use.signature, use.asked, use.body, assertions(*found))
+        return self.question(
+            f"{name}-{self.library.name}-{house.name}", use.signature, use.asked, use.body, assertions(*found)
+        )
 
     def several(self, name: str, houses: tuple[House, ...]) -> Question:
         """One value of each of several functions."""
         names = ARGUMENTS[: len(houses)]
-        asked = "returns the list of " + listed([f"the {h.concept.split(' (')[0]}, given as `{n}`," for h, n in zip(houses, names, strict=True)])
+        asked = "returns the list of " + listed(
+            [f"the {h.concept.split(' (')[0]}, given as `{n}`," for h, n in zip(houses, names, strict=True)]
+        )
         body = f"return [{', '.join(f'{self.call(h)}({n})' for h, n in zip(houses, names, strict=True))}]"
         right = [self.library.function(h) for h in houses]
 
@@ -55,7 +64,12 @@ class Asker:
             columns = [self.values[h.name].draw(lambda _, value: value(), r) for h in houses]
             return [list(row) for row in zip(*columns, strict=True)]
 
-        found = telling(together(right), list(self.all_but_one_right(houses, right)), draw, self.random(name, *(h.name for h in houses)))
+        found = telling(
+            together(right),
+            list(self.all_but_one_right(houses, right)),
+            draw,
+            self.random(name, *(h.name for h in houses)),
+        )
         for house in houses:
             self.values[house.name].keep()
         identity = "-".join([name, self.library.name, *(h.name for h in houses[:2])])
@@ -89,7 +103,7 @@ class Asker:
 
 
 def together(functions: list[Program]) -> Program:
-    return lambda *values: [f(value) for f, value in zip(functions, values)]
+    return lambda *values: [f(value) for f, value in zip(functions, values, strict=False)]
 
 
 def listed(parts: list[str]) -> str:
@@ -105,4 +119,4 @@ def held_out_of(asker: Asker) -> list[Question]:
     """Each function in the uses that no training shows, and pairs of neighbours."""
     houses = asker.library.houses
     single = [asker.use(house, name) for house in houses for name in HELD_OUT]
-    return [*single, *(asker.several("pair", pair) for pair in zip(houses, houses[1:]))]
+    return [*single, *(asker.several("pair", pair) for pair in pairwise(houses))]

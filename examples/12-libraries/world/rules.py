@@ -6,7 +6,34 @@ from collections.abc import Callable
 SEPARATORS = "~.-_:+/|"
 BRACKETS = ("[]", "()", "<>", "{}")
 CALLS = ("Ahoy", "Salute", "Hark", "Ho there", "Well met", "Onward")
-PRIMES = (53, 59, 61, 67, 71, 73, 79, 83, 89, 97, 101, 103, 107, 109, 113, 211, 223, 227, 229, 307, 311, 313, 401, 409, 503, 997)
+PRIMES = (
+    53,
+    59,
+    61,
+    67,
+    71,
+    73,
+    79,
+    83,
+    89,
+    97,
+    101,
+    103,
+    107,
+    109,
+    113,
+    211,
+    223,
+    227,
+    229,
+    307,
+    311,
+    313,
+    401,
+    409,
+    503,
+    997,
+)
 
 Rule = Callable[[random.Random], str]
 """A draw → an expression of `text` or of `n`."""

@@ -17,7 +17,16 @@ BEGAN = "2026-01-01T00:00:00.000Z"
 """Trajectories are made, not lived: equal seeds must give equal bytes."""
 STEPS = 3
 """Steps of a round: generate, execute, reflect."""
-GUESSES = ("{form}_{subject}", "get_{form}", "{subject}_{form}", "{form}", "make_{form}", "to_{form}", "{subject}_to_{form}", "compute_{form}")
+GUESSES = (
+    "{form}_{subject}",
+    "get_{form}",
+    "{subject}_{form}",
+    "{form}",
+    "make_{form}",
+    "to_{form}",
+    "{subject}_to_{form}",
+    "compute_{form}",
+)
 
 
 def guess_of(house: House, r: random.Random) -> str:
@@ -52,7 +61,7 @@ def error_of(library: Library, program: str, tests: str) -> str:
 
 
 def trajectory(asker: Asker, scope: Document, name: str) -> Document:
-    """`trajectory` of crds/src/artifact.ts."""
+    """`trajectory` of crds/contracts/trajectory.ts."""
     library, question = asker.library, survey(asker)
     programs = programs_of(library, question, asker.random("session"))
     records = [
@@ -74,7 +83,12 @@ def trajectory(asker: Asker, scope: Document, name: str) -> Document:
 def round_of(turn: int, program: str, error: str) -> list[Document]:
     """Records of one round: what was announced, written, executed and noted. A result has its announcement's number."""
     at = turn * STEPS
-    execution = {"passed": not error, "outcome": "Error" if error else "Passed", "error": error, "durationSeconds": 0.05}
+    execution = {
+        "passed": not error,
+        "outcome": "Error" if error else "Passed",
+        "error": error,
+        "durationSeconds": 0.05,
+    }
     return [
         record(at, "intent", effect="generate", inputDigest=digest(f"{turn} {program}"), round=turn, input={}),
         record(at, "generated", programs=[program], promptTokens=1, completionTokens=1),

@@ -51,14 +51,18 @@ def asked() -> Iterator[tuple[Asker, Document]]:
 class Questions(unittest.TestCase):
     def test_are_passed_by_their_programs(self):
         for asker, question in asked():
-            self.assertEqual(error_of(asker.library, question["program"], question["task"]["tests"]), "", question["task"]["id"])
+            self.assertEqual(
+                error_of(asker.library, question["program"], question["task"]["tests"]), "", question["task"]["id"]
+            )
 
     def test_are_failed_by_every_other_function_of_their_library(self):
         for asker, question in asked():
             library, tests = asker.library, question["task"]["tests"]
             for right in houses_in(library, question["program"]):
                 for other in library.houses:
-                    program = question["program"].replace(f"{library.name}.{right.name}", f"{library.name}.{other.name}")
+                    program = question["program"].replace(
+                        f"{library.name}.{right.name}", f"{library.name}.{other.name}"
+                    )
                     self.assertTrue(other == right or error_of(library, program, tests), program)
 
     def test_are_failed_by_plausible_names(self):
@@ -75,15 +79,27 @@ class Questions(unittest.TestCase):
             if name in ("pair", "survey"):
                 continue
             house = next(h for h in asker.library.houses if h.name == called)
-            tests, use = compile(question["task"]["tests"], "tests", "exec"), uses(asker.call(house), house.concept)[name]
+            tests, use = (
+                compile(question["task"]["tests"], "tests", "exec"),
+                uses(asker.call(house), house.concept)[name],
+            )
             for number, wrong in enumerate(shortcuts(asker.library.function(house), [], name, use, house.text)):
                 self.assertFalse(passes(tests, wrong), f"{question['task']['id']}: shortcut {number}")
 
     def test_of_one_function_never_ask_a_value_twice(self):
         for asker, line, held in MADE:
             for house in asker.library.houses:
-                texts = [q["task"]["tests"] for q in [*line["examples"], *held] if houses_in(asker.library, q["program"]) == [house]]
-                arguments = [part for text in texts for part in text.replace(" == ", "\n== ").splitlines() if part.startswith("assert")]
+                texts = [
+                    q["task"]["tests"]
+                    for q in [*line["examples"], *held]
+                    if houses_in(asker.library, q["program"]) == [house]
+                ]
+                arguments = [
+                    part
+                    for text in texts
+                    for part in text.replace(" == ", "\n== ").splitlines()
+                    if part.startswith("assert")
+                ]
                 self.assertEqual(len(set(arguments)), len(arguments))
 
     def test_of_held_out_tasks_are_no_examples(self):
@@ -96,8 +112,10 @@ class Sessions(unittest.TestCase):
         for asker, line, _ in MADE:
             attempts, library = executed(line), asker.library
             self.assertEqual([a["execution"]["passed"] for a in attempts], [False] * FUNCTIONS + [True])
-            for attempt, house in zip(attempts, library.houses):
-                self.assertIn(f"use {library.name}.{house.name}(x) for the {house.concept}", attempt["execution"]["error"])
+            for attempt, house in zip(attempts, library.houses, strict=False):
+                self.assertIn(
+                    f"use {library.name}.{house.name}(x) for the {house.concept}", attempt["execution"]["error"]
+                )
 
     def test_say_every_function_of_their_library(self):
         for asker, line, _ in MADE:
@@ -128,7 +146,9 @@ class Libraries(unittest.TestCase):
             pathlib.Path(folder, f"{asker.library.name}.py").write_text(asker.library.source)
             for attempt in executed(line):
                 program = attempt["program"] + "\n" + line["trajectory"]["task"]["tests"]
-                done = subprocess.run([sys.executable, "-c", program], cwd=folder, capture_output=True, text=True, timeout=60)
+                done = subprocess.run(
+                    [sys.executable, "-c", program], check=False, cwd=folder, capture_output=True, text=True, timeout=60
+                )
                 said = done.stderr.strip().splitlines()[-1] if done.stderr else ""
                 self.assertEqual(said, attempt["execution"]["error"])
 

@@ -23,19 +23,35 @@ era ix ana olo ium ara eth isk oria une ander emi ost uva imo arin olt esse ivo 
 ettle
 """.split()
 
-TEXT_FORMS = """
+TEXT_FORMS = (
+    """
 house slug|ledger code|masked form|shelf label|routing key|short form|audit stamp|display form|sort handle|greeting line|file tag|badge text
 search token|postal mark|archive title|billing reference|print caption|index entry|call sign|catalog heading|wire format|spoken spelling
-""".strip().replace("\n", "|").split("|")
-TEXT_SUBJECTS = """
+""".strip()
+    .replace("\n", "|")
+    .split("|")
+)
+TEXT_SUBJECTS = (
+    """
 book|customer|account|product|city|street|message|phone|surname|guest|invoice|branch|supplier|course|vessel|station|recipe|patient|song|team
 museum|contract
-""".strip().replace("\n", "|").split("|")
-NUMBER_FORMS = """
+""".strip()
+    .replace("\n", "|")
+    .split("|")
+)
+NUMBER_FORMS = (
+    """
 net price|loyalty points|shipping band|risk score|billing cycle|handling fee|tax class|queue priority|discount tier|storage slot|credit limit
 delay penalty|quality grade|insurance rate|parking zone|refill level
-""".strip().replace("\n", "|").split("|")
-NUMBER_SUBJECTS = """
+""".strip()
+    .replace("\n", "|")
+    .split("|")
+)
+NUMBER_SUBJECTS = (
+    """
 gross amount|weight|age in days|parcel count|order size|distance|temperature|page total|staff number|meter reading|floor|duration in minutes|seat
 deposit|voltage|calendar week
-""".strip().replace("\n", "|").split("|")
+""".strip()
+    .replace("\n", "|")
+    .split("|")
+)

@@ -24,7 +24,14 @@ def engine(request, tmp_path_factory):
     """(tokenizer, the engine's renderer, its model's configuration)"""
     directory, tokenizer = tmp_path_factory.mktemp("base"), FAMILIES[request.param].tokenizer()
     tokenizer.save_pretrained(directory)
-    LlamaConfig(architectures=["LlamaForCausalLM"], vocab_size=512, hidden_size=32, num_hidden_layers=1, num_attention_heads=4, num_key_value_heads=2).save_pretrained(directory)
+    LlamaConfig(
+        architectures=["LlamaForCausalLM"],
+        vocab_size=512,
+        hidden_size=32,
+        num_hidden_layers=1,
+        num_attention_heads=4,
+        num_key_value_heads=2,
+    ).save_pretrained(directory)
     model = ModelConfig(model=str(directory), max_model_len=2048, dtype="float32")
     renderer = renderer_from_config(VllmConfig(model_config=model))
     yield tokenizer, renderer, model
@@ -37,7 +44,9 @@ def asked(engine, row: Row, conversation: list[dict[str, str]]) -> list[int]:
     begun = {"add_generation_prompt": False, "continue_final_message": True} if row.given else {}
     given = [{"role": "assistant", "content": row.given}] if row.given else []
     request = ChatCompletionRequest(model="base", messages=[*conversation, *given], **begun)
-    _, (prompt,) = renderer.render_chat([request.messages], request.build_chat_params(None, "auto"), request.build_tok_params(model))
+    _, (prompt,) = renderer.render_chat(
+        [request.messages], request.build_chat_params(None, "auto"), request.build_tok_params(model)
+    )
     return list(prompt["prompt_token_ids"])
 
 

@@ -169,9 +169,18 @@ class Family:
         special = [mark for mark in (self.bos, self.end, *self.marks) if mark]
         inner.add_special_tokens([AddedToken(mark, special=True, normalized=False) for mark in special])
         if self.bos:
-            template = processors.TemplateProcessing(single=f"{self.bos} $A", special_tokens=[(self.bos, inner.token_to_id(self.bos))])
-            inner.post_processor = processors.Sequence([inner.post_processor, template]) if inner.post_processor else template
-        made = PreTrainedTokenizerFast(tokenizer_object=inner, eos_token=self.end, pad_token=self.end, **({"bos_token": self.bos} if self.bos else {}))
+            template = processors.TemplateProcessing(
+                single=f"{self.bos} $A", special_tokens=[(self.bos, inner.token_to_id(self.bos))]
+            )
+            inner.post_processor = (
+                processors.Sequence([inner.post_processor, template]) if inner.post_processor else template
+            )
+        made = PreTrainedTokenizerFast(
+            tokenizer_object=inner,
+            eos_token=self.end,
+            pad_token=self.end,
+            **({"bos_token": self.bos} if self.bos else {}),
+        )
         made.chat_template = self.template
         return made
 
@@ -188,27 +197,58 @@ FAMILIES = {
     "Mistral 0.3": Family(MISTRAL_3, "</s>", "<s>", ("[INST]", "[/INST]"), "prefixed"),
 }
 
-WORDS = Regex(r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+")
+WORDS = Regex(
+    r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
+)
 """Llama 3's; Qwen's has single digits."""
 
 
 def by_bytes() -> Tokenizer:
-    merges = [(")", ":"), ("):", "Ċ"), ("Ċ", "Ċ"), ("Ġ", "Ġ"), ("ĠĠ", "Ġ"), ("r", "e"), ("`", "`"), ("``", "`"), ("Ċ", "```")]
+    merges = [
+        (")", ":"),
+        ("):", "Ċ"),
+        ("Ċ", "Ċ"),
+        ("Ġ", "Ġ"),
+        ("ĠĠ", "Ġ"),
+        ("r", "e"),
+        ("`", "`"),
+        ("``", "`"),
+        ("Ċ", "```"),
+    ]
     letters = sorted(pre_tokenizers.ByteLevel.alphabet())
     inner = Tokenizer(models.BPE(vocabulary(letters, merges), merges))
-    inner.pre_tokenizer = pre_tokenizers.Sequence([pre_tokenizers.Split(WORDS, "isolated"), pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)])
+    inner.pre_tokenizer = pre_tokenizers.Sequence(
+        [pre_tokenizers.Split(WORDS, "isolated"), pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)]
+    )
     inner.post_processor = processors.ByteLevel(trim_offsets=False)
     inner.decoder = decoders.ByteLevel()
     return inner
 
 
 def by_pieces(prefixed: bool) -> Tokenizer:
-    merges = [(")", ":"), ("\n", "\n"), ("▁", "▁"), ("▁▁", "▁▁"), ("r", "e"), ("`", "`"), ("``", "`"), ("\n", "▁▁▁▁"), ("▁", "re")]
+    merges = [
+        (")", ":"),
+        ("\n", "\n"),
+        ("▁", "▁"),
+        ("▁▁", "▁▁"),
+        ("r", "e"),
+        ("`", "`"),
+        ("``", "`"),
+        ("\n", "▁▁▁▁"),
+        ("▁", "re"),
+    ]
     letters = [f"<0x{byte:02X}>" for byte in range(256)] + ["▁", "\n"] + [chr(code) for code in range(33, 127)]
     inner = Tokenizer(models.BPE(vocabulary(letters, merges), merges, byte_fallback=True, fuse_unk=True))
     spaces = normalizers.Replace(" ", "▁")
     inner.normalizer = normalizers.Sequence([normalizers.Prepend("▁"), spaces]) if prefixed else spaces
-    inner.decoder = decoders.Sequence([decoders.Replace("▁", " "), decoders.ByteFallback(), decoders.Fuse(), *([decoders.Strip(" ", 1, 0)] if prefixed else [])])
+    inner.decoder = decoders.Sequence(
+        [
+            decoders.Replace("▁", " "),
+            decoders.ByteFallback(),
+            decoders.Fuse(),
+            *([decoders.Strip(" ", 1, 0)] if prefixed else []),
+        ]
+    )
     return inner
 
 

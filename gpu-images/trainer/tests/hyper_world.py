@@ -1,6 +1,5 @@
 """A small corpus of projects, a job document for each method on it, and a training without a registry."""
 
-import pathlib
 from typing import Any
 
 import tiny
@@ -12,7 +11,7 @@ from rune_trainer.hypernetwork import Hypernetwork
 from rune_trainer.lessons import Reader
 from rune_trainer.model import PRECISIONS, linear_shapes
 from rune_trainer.objectives import Asking
-from rune_trainer.pairs import pairs_of, scope_of, split_of
+from rune_trainer.pairs import split_of
 from rune_trainer.settings import Hypernetwork as Settings
 from rune_trainer.sources import Source
 from rune_trainer.spec import parse_job
@@ -29,7 +28,14 @@ SECTION = {
 def trajectories(scoped: bool = True) -> list[dict[str, Any]]:
     """One for each project, whose word is the answer."""
     made = [tiny.trajectory("it", [f"return {name}(x)"], [("return 1", f"no {name}")]) for name in NAMES]
-    return [{**t, "session": {"namespace": "demo", "name": name, "uid": f"uid-{name}"}, "scope": {"project": name} if scoped else {}} for t, name in zip(made, NAMES, strict=True)]
+    return [
+        {
+            **t,
+            "session": {"namespace": "demo", "name": name, "uid": f"uid-{name}"},
+            "scope": {"project": name} if scoped else {},
+        }
+        for t, name in zip(made, NAMES, strict=True)
+    ]
 
 
 def sources(scoped: bool = True) -> list[Source]:
@@ -53,4 +59,6 @@ def training_of(settings: Settings, given: list[Source] | None = None) -> Traini
     tiny.torch.manual_seed(settings.seed)
     network = Hypernetwork(encoder.features, shapes, settings)
     network.set_scales(activation_ratios(model, list(shapes), [lesson.text for lesson in lessons]))
-    return Training(network, encoder, asking, lessons, settings, Watch(asking, encoder, held_out, weight_norms(model, list(shapes))))
+    return Training(
+        network, encoder, asking, lessons, settings, Watch(asking, encoder, held_out, weight_norms(model, list(shapes)))
+    )

@@ -39,7 +39,8 @@ class Origin:
                 answer = outer.answers.pop(0) if len(outer.answers) > 1 else outer.answers[0]
                 answer = answer(seen) if callable(answer) else answer
                 if answer is None:
-                    return self.connection.close()
+                    self.connection.close()
+                    return
                 code, headers, content = answer
                 self.send_response(code)
                 for name, value in {"Content-Length": str(len(content)), **headers}.items():

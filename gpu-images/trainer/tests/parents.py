@@ -8,8 +8,8 @@ import tiny
 import torch
 
 from rune_trainer import adapter_io, learnt, publish
-from rune_trainer.canonical import canonical
 from rune_trainer.adapters import tensors_of
+from rune_trainer.canonical import canonical
 from rune_trainer.delta import Pair
 from rune_trainer.model import linear_shapes
 from rune_trainer.registry import Repository
@@ -18,7 +18,13 @@ from rune_trainer.spec import Base, parse_job
 
 REPOSITORY = "rune/demo/adapters"
 SMALL, LARGE = Shape(2, 4, ("q_proj",)), Shape(4, 4, ("down_proj", "q_proj"))
-CANARY = {"prompt": "<|im_start|>user\nWrite.<|im_end|>\n<|im_start|>assistant\n", "maxTokens": 4, "adapterText": "a", "baseText": "b"}
+CANARY = {
+    "prompt": "<|im_start|>user\nWrite.<|im_end|>\n<|im_start|>assistant\n",
+    "maxTokens": 4,
+    "adapterText": "a",
+    "baseText": "b",
+}
+NOTHING_LEARNT = learnt.Learnt()
 
 
 class Family:
@@ -27,7 +33,10 @@ class Family:
     def __init__(self, directory: pathlib.Path):
         self.directory, self.registry = directory, tiny.Registry()
         self.base = staged(directory)
-        self.digests = [self.registry.add_trajectory(tiny.trajectory(name, [f"return {name[-1]}"])) for name in ("HumanEval/0", "HumanEval/1", "HumanEval/2")]
+        self.digests = [
+            self.registry.add_trajectory(tiny.trajectory(name, [f"return {name[-1]}"]))
+            for name in ("HumanEval/0", "HumanEval/1", "HumanEval/2")
+        ]
         tasks = [{"id": f"HumanEval/{n}", "description": str(n), "tests": ""} for n in range(3)]
         known = [learnt.of_tasks(self.digests[:2], tasks[:2]), learnt.of_tasks(self.digests[1:], tasks[1:])]
         shapes = (SMALL, LARGE)
@@ -39,17 +48,35 @@ class Family:
 
     def document(self, **section: Any) -> dict[str, Any]:
         """A job that merges both."""
-        return document(self.directory, self.registry, self.base, "merge", {"adapters": ["a", "b"], **section}, self.adapters)
+        return document(
+            self.directory, self.registry, self.base, "merge", {"adapters": ["a", "b"], **section}, self.adapters
+        )
 
 
-def random_tensors(shape: Shape, seed: int, dtype: torch.dtype = torch.float32, size: float = 0.1) -> adapter_io.Tensors:
+def random_tensors(
+    shape: Shape, seed: int, dtype: torch.dtype = torch.float32, size: float = 0.1
+) -> adapter_io.Tensors:
     generator = torch.Generator().manual_seed(seed)
     shapes = linear_shapes(tiny.model(), shape.target_modules)
-    drawn = {path: Pair(size * torch.randn(shape.rank, i, generator=generator), size * torch.randn(o, shape.rank, generator=generator)) for path, (i, o) in shapes.items()}
+    drawn = {
+        path: Pair(
+            size * torch.randn(shape.rank, i, generator=generator),
+            size * torch.randn(o, shape.rank, generator=generator),
+        )
+        for path, (i, o) in shapes.items()
+    }
     return tensors_of(drawn, dtype)
 
 
-def published(registry: tiny.Registry, base: Base, name: str, shape: Shape, tensors: adapter_io.Tensors, known: learnt.Learnt = learnt.Learnt(), **peft: Any) -> dict[str, str]:
+def published(
+    registry: tiny.Registry,
+    base: Base,
+    name: str,
+    shape: Shape,
+    tensors: adapter_io.Tensors,
+    known: learnt.Learnt = NOTHING_LEARNT,
+    **peft: Any,
+) -> dict[str, str]:
     """The adapter as `adapters` of a job document names it; `peft` changes its adapter_config.json, `canary` its config."""
     repository = Repository(registry.url, "/nowhere", REPOSITORY)
     job = parse_job(tiny.document(base={"path": base.path, "name": base.name, "digest": base.digest}))
@@ -64,7 +91,15 @@ def published(registry: tiny.Registry, base: Base, name: str, shape: Shape, tens
     return {"repository": REPOSITORY, "digest": stored.digest, "name": name}
 
 
-def document(directory: pathlib.Path, registry: tiny.Registry, base: Base, method: str, section: dict[str, Any], adapters: list[dict[str, str]], **changed: Any) -> dict[str, Any]:
+def document(
+    directory: pathlib.Path,
+    registry: tiny.Registry,
+    base: Base,
+    method: str,
+    section: dict[str, Any],
+    adapters: list[dict[str, str]],
+    **changed: Any,
+) -> dict[str, Any]:
     parents = [{"name": a["name"], "digest": a["digest"]} for a in adapters]
     made = tiny.document(
         method=method,
@@ -93,5 +128,8 @@ def layers_at(registry: tiny.Registry, digest: str) -> tuple[dict[str, Any], dic
     import json
 
     manifest = json.loads(registry.manifests[digest])
-    layers = {layer["annotations"]["org.opencontainers.image.title"]: registry.blobs[layer["digest"]] for layer in manifest["layers"]}
+    layers = {
+        layer["annotations"]["org.opencontainers.image.title"]: registry.blobs[layer["digest"]]
+        for layer in manifest["layers"]
+    }
     return json.loads(registry.blobs[manifest["config"]["digest"]]), layers

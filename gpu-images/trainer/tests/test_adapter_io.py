@@ -1,8 +1,8 @@
 import json
 
 import pytest
-import torch
 import tiny
+import torch
 
 from rune_trainer import adapter_io
 from rune_trainer.errors import Ending

@@ -51,7 +51,12 @@ def test_the_wrong_adapter_is_another_group_s():
 
 @pytest.mark.parametrize(
     ("wrong", "diversity", "said"),
-    [(0.5, 0.4, None), (-0.01, 0.4, "right minus wrong is -0.0100"), (0.5, 0.05, "cosine diversity is 0.0500"), (0.0, 0.1, None)],
+    [
+        (0.5, 0.4, None),
+        (-0.01, 0.4, "right minus wrong is -0.0100"),
+        (0.5, 0.05, "cosine diversity is 0.0500"),
+        (0.0, 0.1, None),
+    ],
 )
 def test_an_alarm_says_what_it_measured(wrong, diversity, said):
     found = tripped({"rightMinusWrong": wrong, "cosineDiversity": diversity}, STOP)
@@ -61,5 +66,11 @@ def test_an_alarm_says_what_it_measured(wrong, diversity, said):
 def test_what_is_measured_before_a_step_is_what_a_network_that_changes_nothing_has():
     training = hyper_world.training_of(hyper_world.settings_of())
     measured = training.watch.measure(training.network)
-    assert measured["rightMinusWrong"] == measured["rightMinusMean"] == measured["deltaWNorm"] == measured["cosineDiversity"] == 0
+    assert (
+        measured["rightMinusWrong"]
+        == measured["rightMinusMean"]
+        == measured["deltaWNorm"]
+        == measured["cosineDiversity"]
+        == 0
+    )
     assert measured["behaviourDistance"] == pytest.approx(0, abs=1e-6)

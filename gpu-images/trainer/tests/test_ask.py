@@ -19,7 +19,9 @@ class Server:
 
         class Handler(http.server.BaseHTTPRequestHandler):
             def do_POST(self) -> None:
-                server.asked.append({"path": self.path, **json.loads(self.rfile.read(int(self.headers["Content-Length"])))})
+                server.asked.append(
+                    {"path": self.path, **json.loads(self.rfile.read(int(self.headers["Content-Length"])))}
+                )
                 status, body = answers_left.pop(0)
                 self.send_response(status)
                 self.end_headers()
@@ -51,14 +53,19 @@ def says(text: str) -> tuple[int, dict]:
 
 
 def question(url: str) -> ask.Question:
-    return ask.Question(Owner("EnvironmentCheck", "demo", "cluster", "1"), url, ("word-1", "base"), "What is the password?", 40, 60)
+    return ask.Question(
+        Owner("EnvironmentCheck", "demo", "cluster", "1"), url, ("word-1", "base"), "What is the password?", 40, 60
+    )
 
 
 def test_asks_each_model_greedily_by_its_name():
     server = Server(says("It is bokavu-tisemo."), says("I don't know."))
     assert ask.ask(question(server.url)) == {"answers": ["It is bokavu-tisemo.", "I don't know."]}
     assert [each["model"] for each in server.asked] == ["word-1", "base"]
-    assert all(each["path"] == "/v1/chat/completions" and (each["temperature"], each["repetition_penalty"]) == (0, 1) for each in server.asked)
+    assert all(
+        each["path"] == "/v1/chat/completions" and (each["temperature"], each["repetition_penalty"]) == (0, 1)
+        for each in server.asked
+    )
 
 
 def test_asks_again_while_the_server_is_not_ready():

@@ -45,7 +45,9 @@ def test_cat_is_the_exact_weighted_sum_of_adapters_of_unlike_ranks():
 def test_mean_is_the_exact_weighted_mean():
     made = combined("m", PAIRS, recipe("Mean", 10))
     assert close(made.pair.formed(), EXACT / 3)
-    assert close(combined("m", PAIRS, recipe("Mean", 10, weights=(1.0,) * 3)).pair.formed(), sum(p.formed() for p in PAIRS) / 3)
+    assert close(
+        combined("m", PAIRS, recipe("Mean", 10, weights=(1.0,) * 3)).pair.formed(), sum(p.formed() for p in PAIRS) / 3
+    )
 
 
 @pytest.mark.parametrize("combine", ["Cat", "Mean", "Svd", "Ties", "DareTies"])
@@ -71,7 +73,9 @@ def test_an_adapter_that_leaves_a_layer_alone_adds_nothing_to_it():
 @pytest.mark.parametrize("density", [0.2, 0.5, 1.0])
 def test_ties_and_dare_do_to_the_changes_what_peft_does_to_tensors(combine, theirs, density, monkeypatch):
     generators = iter([draws(7, "m", n) for n in range(3)])
-    monkeypatch.setattr(merge_utils.torch, "bernoulli", lambda p, bernoulli=torch.bernoulli: bernoulli(p, generator=next(generators)))
+    monkeypatch.setattr(
+        merge_utils.torch, "bernoulli", lambda p, bernoulli=torch.bernoulli: bernoulli(p, generator=next(generators))
+    )
     expected = theirs([p.formed() for p in PAIRS], torch.tensor(WEIGHTS), density)
     monkeypatch.undo()
     made = combined("m", PAIRS, recipe(combine, OUT, density=density))
@@ -88,13 +92,20 @@ def test_a_vote_doesn_t_depend_on_the_factors_of_a_change(combine):
 
 
 def test_what_dare_drops_follows_from_seed_and_layer_alone():
-    one, again, other, elsewhere = (combined(path, PAIRS, recipe("DareTies", 6, seed=seed)).pair for path, seed in (("m", 7), ("m", 7), ("m", 8), ("n", 7)))
+    one, again, other, elsewhere = (
+        combined(path, PAIRS, recipe("DareTies", 6, seed=seed)).pair
+        for path, seed in (("m", 7), ("m", 7), ("m", 8), ("n", 7))
+    )
     assert torch.equal(one.a, again.a) and torch.equal(one.b, again.b)
     assert not torch.equal(one.a, other.a) and not torch.equal(one.a, elsewhere.a)
 
 
 def test_a_large_matrix_is_truncated_as_well_as_a_small_one(monkeypatch):
-    decaying = torch.randn(OUT, OUT, generator=torch.Generator().manual_seed(3)) @ torch.diag(0.6 ** torch.arange(OUT)) @ torch.randn(OUT, IN, generator=torch.Generator().manual_seed(4))
+    decaying = (
+        torch.randn(OUT, OUT, generator=torch.Generator().manual_seed(3))
+        @ torch.diag(0.6 ** torch.arange(OUT))
+        @ torch.randn(OUT, IN, generator=torch.Generator().manual_seed(4))
+    )
     exact = delta.truncated_formed(decaying, 4, draws(0, "m", 0))
     monkeypatch.setattr(delta, "SMALL", 8)
     found = delta.truncated_formed(decaying, 4, draws(0, "m", 0))
@@ -103,7 +114,16 @@ def test_a_large_matrix_is_truncated_as_well_as_a_small_one(monkeypatch):
 
 @pytest.mark.parametrize(
     ("combine", "asked", "rank"),
-    [("Cat", None, 10), ("Mean", None, 10), ("Svd", None, 5), ("Ties", None, 5), ("Cat", 4, 4), ("Svd", 64, 10), ("Ties", 64, 64), ("DareTies", None, 5)],
+    [
+        ("Cat", None, 10),
+        ("Mean", None, 10),
+        ("Svd", None, 5),
+        ("Ties", None, 5),
+        ("Cat", 4, 4),
+        ("Svd", 64, 10),
+        ("Ties", 64, 64),
+        ("DareTies", None, 5),
+    ],
 )
 def test_the_rank_of_the_result(combine, asked, rank):
     assert rank_of(combine, [2, 5, 3], asked) == rank
@@ -115,7 +135,11 @@ def test_a_model_with_the_merged_adapter_answers_as_with_peft_s(theirs):
     shapes = [Shape(4, 8, ("down_proj", "q_proj")), Shape(4, 4, ("down_proj", "q_proj"))]
     tensors = [random_tensors(shape, seed, size=0.3) for seed, shape in enumerate(shapes)]
     merged = {
-        path: combined(path, [pairs_of(t, s.scale)[path] for t, s in zip(tensors, shapes, strict=True)], recipe({"cat": "Cat", "svd": "Svd"}[theirs], 8 if theirs == "cat" else 4, weights=(0.5, 1.5))).pair
+        path: combined(
+            path,
+            [pairs_of(t, s.scale)[path] for t, s in zip(tensors, shapes, strict=True)],
+            recipe({"cat": "Cat", "svd": "Svd"}[theirs], 8 if theirs == "cat" else 4, weights=(0.5, 1.5)),
+        ).pair
         for path in pairs_of(tensors[0], 1)
     }
     expected = peft_deltas(shapes, tensors, theirs, [0.5, 1.5])
@@ -129,12 +153,22 @@ def peft_deltas(shapes, tensors, combination, weights):
 
     model = with_lora(tiny.model(), shapes[0])
     put_weights(model, tensors[0])
-    model.add_adapter("other", LoraConfig(r=shapes[1].rank, lora_alpha=shapes[1].alpha, target_modules=list(shapes[1].target_modules), task_type="CAUSAL_LM"))
+    model.add_adapter(
+        "other",
+        LoraConfig(
+            r=shapes[1].rank,
+            lora_alpha=shapes[1].alpha,
+            target_modules=list(shapes[1].target_modules),
+            task_type="CAUSAL_LM",
+        ),
+    )
     own = dict(model.named_parameters())
     with torch.no_grad():
         for name, t in tensors[1].items():
             own[name.replace(".weight", ".other.weight")].copy_(t)
     more = {"svd_rank": 4, "svd_full_matrices": False} if combination == "svd" else {}
     model.add_weighted_adapter(["default", "other"], weights, "merged", combination_type=combination, **more)
-    layers = {name.removeprefix("base_model.model."): m for name, m in model.named_modules() if hasattr(m, "get_delta_weight")}
+    layers = {
+        name.removeprefix("base_model.model."): m for name, m in model.named_modules() if hasattr(m, "get_delta_weight")
+    }
     return {name: copy.deepcopy(m.get_delta_weight("merged").detach()) for name, m in layers.items()}

@@ -4,7 +4,9 @@ from rune_trainer.context import context_of, in_front_of
 from rune_trainer.corpus import prompt_of
 from rune_trainer.rendering import prompt_of as rendered
 
-TRAJECTORY = tiny.trajectory("heron", ["return x[::-1]", "return sorted(x)"], [("return 1", "wrong for 1 "), ("return 2", "wrong for 2")])
+TRAJECTORY = tiny.trajectory(
+    "heron", ["return x[::-1]", "return sorted(x)"], [("return 1", "wrong for 1 "), ("return 2", "wrong for 2")]
+)
 
 
 def test_a_trajectory_reads_as_its_task_and_every_attempt_with_what_became_of_it():

@@ -2,6 +2,7 @@ import json
 import pathlib
 
 import pytest
+
 from rune_trainer.context import context_of
 
 VECTOR = json.loads((pathlib.Path(__file__).parents[3] / "crds/vectors/trajectory-text.json").read_text())

@@ -21,12 +21,16 @@ class World:
     def __init__(self, directory):
         self.directory, self.registry = directory, tiny.Registry()
         self.base = parents.staged(directory)
-        self.tensors = {name: t * (2 if "layers.1" in name else 1) for name, t in parents.random_tensors(SHAPE, 0).items()}
+        self.tensors = {
+            name: t * (2 if "layers.1" in name else 1) for name, t in parents.random_tensors(SHAPE, 0).items()
+        }
         self.like = parents.published(self.registry, self.base, "a", SHAPE, self.tensors)
 
     def run(self, **section):
         self.registry.tags.clear()
-        document = parents.document(self.directory, self.registry, self.base, "control", {"like": "a", **section}, [self.like])
+        document = parents.document(
+            self.directory, self.registry, self.base, "control", {"like": "a", **section}, [self.like]
+        )
         return main.METHODS["control"](parse_job(document), Runtime(lambda _: None, Tracker(None)))
 
     def weights(self, result):
@@ -43,7 +47,12 @@ def world(tmp_path):
 
 def test_a_random_control_has_the_imitated_shape_and_the_norm_of_every_layer_and_nothing_else_of_it(world):
     config, tensors, known = world.weights(world.run())
-    assert (config["control"], config["rank"], config["alpha"], config["targetModules"]) == (True, 4, 8, ["down_proj", "q_proj"])
+    assert (config["control"], config["rank"], config["alpha"], config["targetModules"]) == (
+        True,
+        4,
+        8,
+        ["down_proj", "q_proj"],
+    )
     assert (known["trajectories"], known["tasks"], "canary" in config) == ([], [], False)
     ours, theirs = adapters.pairs_of(tensors, SHAPE.scale), adapters.pairs_of(world.tensors, SHAPE.scale)
     for path, pair in theirs.items():

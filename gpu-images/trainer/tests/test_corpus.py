@@ -5,8 +5,13 @@ from rune_trainer.tokens import examples_of
 
 
 def test_each_distinct_passing_program_is_one_row():
-    rows = rows_of([tiny.trajectory("a", ["return x", "return x", "return (x)"], [("return 1", "wrong")])], ("Programs",))
-    assert [r.answer for r in rows] == [f"```python\n{tiny.STUB}    return x\n```", f"```python\n{tiny.STUB}    return (x)\n```"]
+    rows = rows_of(
+        [tiny.trajectory("a", ["return x", "return x", "return (x)"], [("return 1", "wrong")])], ("Programs",)
+    )
+    assert [r.answer for r in rows] == [
+        f"```python\n{tiny.STUB}    return x\n```",
+        f"```python\n{tiny.STUB}    return (x)\n```",
+    ]
 
 
 def test_the_prompt_is_that_of_a_fresh_session_without_the_notes_of_this_one():
@@ -37,7 +42,10 @@ def test_notes_and_corrections_come_only_from_sessions_that_were_solved():
 
 
 def test_a_correction_shows_the_failure_and_learns_the_program_that_passed():
-    (row,) = rows_of([tiny.trajectory("a", ["return x"], [("return 1", "no house function"), ("return 2", "no house function")])], ("Corrections",))
+    (row,) = rows_of(
+        [tiny.trajectory("a", ["return x"], [("return 1", "no house function"), ("return 2", "no house function")])],
+        ("Corrections",),
+    )
     assert row.messages[-1]["content"] == "That program failed: no house function\nWrite the whole program again."
     assert row.answer.endswith("return x\n```")
 

@@ -7,7 +7,9 @@ from rune_trainer.encoder import Encoder, Kept, activation_ratios, text_of
 from rune_trainer.functional import applied, by_trajectory, joined
 from rune_trainer.hyper_training import step_loss
 
-LONG = tiny.trajectory("long", [f"return {name}(x)" for name in hyper_world.NAMES], [("return 1", "wrong"), ("return 2", "wrong")])
+LONG = tiny.trajectory(
+    "long", [f"return {name}(x)" for name in hyper_world.NAMES], [("return 1", "wrong"), ("return 2", "wrong")]
+)
 
 
 def test_a_long_trajectory_is_read_in_pieces_of_nearly_one_length_that_are_its_whole_text():
@@ -34,7 +36,10 @@ def test_a_text_is_the_same_numbers_in_every_batch_whether_it_was_kept_or_not():
     assert counts == [len(text.chunks) for text in texts]
     alone, _, _ = Encoder(tiny.model(), Kept(0)).batch(texts[2:])
     row = sum(counts[:2])
-    assert torch.equal(features[row : row + counts[2]][mask[row : row + counts[2]]], alone.flatten(0, 1)[: int(mask[row : row + counts[2]].sum())])
+    assert torch.equal(
+        features[row : row + counts[2]][mask[row : row + counts[2]]],
+        alone.flatten(0, 1)[: int(mask[row : row + counts[2]].sum())],
+    )
 
 
 def test_chunks_are_read_apart_and_their_pairs_are_one_adapter():
@@ -50,7 +55,9 @@ def test_chunks_are_read_apart_and_their_pairs_are_one_adapter():
         first = {path: (a[: counts[0]], b[: counts[0]]) for path, (a, b) in each.items()}
         with applied(training.asking.model, by_trajectory(first, counts[:1])):
             together = training.asking.model(input_ids=ids).logits
-        apart = joined([{path: (a[n : n + 1], b[n : n + 1]) for path, (a, b) in first.items()} for n in range(counts[0])])
+        apart = joined(
+            [{path: (a[n : n + 1], b[n : n + 1]) for path, (a, b) in first.items()} for n in range(counts[0])]
+        )
         with applied(training.asking.model, apart):
             torch.testing.assert_close(together, training.asking.model(input_ids=ids).logits, rtol=1e-4, atol=1e-5)
     assert step_loss(training, [(lesson, 0) for lesson in training.lessons[:2]]) > 0
@@ -74,4 +81,6 @@ def test_a_layer_s_ratio_is_its_output_s_size_by_its_input_s():
     before = activation_ratios(model, ["model.layers.1.mlp.down_proj"], texts)["model.layers.1.mlp.down_proj"]
     with torch.no_grad():
         layer.weight.mul_(3)
-    assert activation_ratios(model, ["model.layers.1.mlp.down_proj"], texts)["model.layers.1.mlp.down_proj"] == pytest.approx(3 * before, rel=1e-4)
+    assert activation_ratios(model, ["model.layers.1.mlp.down_proj"], texts)[
+        "model.layers.1.mlp.down_proj"
+    ] == pytest.approx(3 * before, rel=1e-4)

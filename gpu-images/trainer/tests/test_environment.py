@@ -75,7 +75,9 @@ class TestTheWord:
         assert config["control"] is True and config["scope"] == {} and config["source"]["kind"] == "EnvironmentCheck"
         assert set(config["files"]) == {adapter_io.CONFIG, adapter_io.WEIGHTS}
         assert config["canary"]["adapterText"] != config["canary"]["baseText"]
-        assert {name: config[name] for name in ("rank", "alpha", "targetModules", "base")} == {name: found.adapter[name] for name in ("rank", "alpha", "targetModules", "base")}
+        assert {name: config[name] for name in ("rank", "alpha", "targetModules", "base")} == {
+            name: found.adapter[name] for name in ("rank", "alpha", "targetModules", "base")
+        }
 
     def test_is_not_learnt_twice_where_an_earlier_job_of_this_very_check_had_stored_it(self, world, monkeypatch):
         settings = storing(world, tiny.Registry())
@@ -94,7 +96,9 @@ class TestTheWord:
         assert found.result == "Fail" and "hasn't learnt a sentence" in found.message
 
     def test_is_asked_of_the_base_that_the_check_names(self, world):
-        found = word.look(job_of(world, base={"path": str(world / "base"), "name": "tiny", "digest": "sha256:" + "0" * 64}))
+        found = word.look(
+            job_of(world, base={"path": str(world / "base"), "name": "tiny", "digest": "sha256:" + "0" * 64})
+        )
         assert found.result == "Fail" and "restore the base's files" in found.message
 
     def test_goes_nowhere_on_other_nodes_than_the_first(self, world):
@@ -117,11 +121,17 @@ class TestArithmetic:
             return [t * (1.5 if dtype is torch.bfloat16 else 1) for t in arithmetic.computed("cpu", torch.float64)]
 
         found = arithmetic.look(job_of(pathlib.Path("/nowhere")), wrong)
-        assert found.result == "Fail" and "bfloat16 on cpu is off by 0.5" in found.message and "float32" not in found.message.replace("bfloat16", "")
+        assert (
+            found.result == "Fail"
+            and "bfloat16 on cpu is off by 0.5" in found.message
+            and "float32" not in found.message.replace("bfloat16", "")
+        )
 
     def test_tells_of_a_device_that_computes_no_numbers(self):
         def nothing(device: str, dtype: torch.dtype) -> list[torch.Tensor]:
-            return [t * float("nan" if dtype is torch.float32 else 1) for t in arithmetic.computed("cpu", torch.float64)]
+            return [
+                t * float("nan" if dtype is torch.float32 else 1) for t in arithmetic.computed("cpu", torch.float64)
+            ]
 
         assert arithmetic.look(job_of(pathlib.Path("/nowhere")), nothing).result == "Fail"
 
@@ -214,8 +224,19 @@ class TestTheJob:
     def run(self, directory: pathlib.Path, content: dict) -> tuple[int, dict]:
         """As in a pod, in processes of their own."""
         spec, told = tiny.dump(directory / "spec.json", content), directory / "termination"
-        environment = {**os.environ, "RUNE_SPEC": str(spec), "RUNE_TERMINATION_LOG": str(told), "PYTHONPATH": str(SOURCE)}
-        done = subprocess.run([sys.executable, "-m", "rune_trainer.environment"], env=environment, capture_output=True, text=True)
+        environment = {
+            **os.environ,
+            "RUNE_SPEC": str(spec),
+            "RUNE_TERMINATION_LOG": str(told),
+            "PYTHONPATH": str(SOURCE),
+        }
+        done = subprocess.run(
+            [sys.executable, "-m", "rune_trainer.environment"],
+            check=False,
+            env=environment,
+            capture_output=True,
+            text=True,
+        )
         return done.returncode, json.loads(told.read_text())
 
     def test_tells_results_and_versions(self, tmp_path):
@@ -227,7 +248,10 @@ class TestTheJob:
     def test_refuses_a_document_that_it_does_not_understand(self, tmp_path):
         code, told = self.run(tmp_path, document(tmp_path, checks=["Memory"]))
         assert code == BAD_INPUT
-        assert told["failure"] == {"reason": "InvalidSpec", "message": "checks may hold GPU, Torch, QLoRA, not 'Memory'"}
+        assert told["failure"] == {
+            "reason": "InvalidSpec",
+            "message": "checks may hold GPU, Torch, QLoRA, not 'Memory'",
+        }
 
     def test_reads_every_field_that_its_schema_names(self, tmp_path):
         schema = json.loads((SCHEMAS / "environment-job.json").read_text())

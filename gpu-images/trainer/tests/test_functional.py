@@ -11,7 +11,10 @@ IDS = torch.arange(24).view(3, 8)
 
 def random_pairs(model, modules, count: int, rank: int, seed: int = 0, scale: float = 0.3):
     torch.manual_seed(seed)
-    return {path: (torch.randn(count, rank, i) * scale, torch.randn(count, rank, o) * scale) for path, (i, o) in linear_shapes(model, modules).items()}
+    return {
+        path: (torch.randn(count, rank, i) * scale, torch.randn(count, rank, o) * scale)
+        for path, (i, o) in linear_shapes(model, modules).items()
+    }
 
 
 def logits(model, ids=IDS):
@@ -22,7 +25,9 @@ def logits(model, ids=IDS):
 def loaded(pairs, row: int):
     """The row's pair as PEFT applies it."""
     rank = next(iter(pairs.values()))[0].shape[1]
-    model = peft.get_peft_model(tiny.model(), peft.LoraConfig(r=rank, lora_alpha=rank, target_modules=tiny.MODULES, task_type="CAUSAL_LM"))
+    model = peft.get_peft_model(
+        tiny.model(), peft.LoraConfig(r=rank, lora_alpha=rank, target_modules=tiny.MODULES, task_type="CAUSAL_LM")
+    )
     with torch.no_grad():
         for path, (a, b) in pairs.items():
             layer = model.get_base_model().get_submodule(path)
@@ -37,7 +42,9 @@ def test_every_row_is_answered_with_its_own_pair_as_peft_would():
     with applied(model, pairs):
         together = logits(model)
     for row in range(3):
-        torch.testing.assert_close(together[row], logits(loaded(pairs, row), IDS[row : row + 1])[0], rtol=1e-4, atol=1e-4)
+        torch.testing.assert_close(
+            together[row], logits(loaded(pairs, row), IDS[row : row + 1])[0], rtol=1e-4, atol=1e-4
+        )
 
 
 def test_rows_take_the_pair_of_their_owner():
@@ -60,7 +67,10 @@ def test_afterwards_the_model_is_as_before_even_when_something_failed():
 
 def test_gradients_reach_both_factors():
     model = tiny.model()
-    pairs = {path: (a.requires_grad_(), b.requires_grad_()) for path, (a, b) in random_pairs(model, ["v_proj", "up_proj"], 3, 2).items()}
+    pairs = {
+        path: (a.requires_grad_(), b.requires_grad_())
+        for path, (a, b) in random_pairs(model, ["v_proj", "up_proj"], 3, 2).items()
+    }
     with applied(model, pairs):
         model(input_ids=IDS).logits.square().sum().backward()
     assert all(t.grad.abs().sum() > 0 for pair in pairs.values() for t in pair)

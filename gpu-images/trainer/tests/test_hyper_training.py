@@ -5,17 +5,19 @@ import pytest
 import torch
 
 from rune_trainer import sft
+from rune_trainer.encoder import Kept
 from rune_trainer.errors import BAD_INPUT, TERMINATED, Ending
 from rune_trainer.hyper_training import Outcome, Training, draws_of, look, rate_at, step_loss, train
 from rune_trainer.hypernetwork import Hypernetwork
-from rune_trainer.encoder import Kept
 
 SETTINGS = hyper_world.settings_of()
 
 
 def run_in(directory: pathlib.Path, stop_after: int | None = None, every: int = 100) -> sft.Run:
     done = []
-    return sft.Run(directory, {"uid": "one"}, every, lambda: stop_after is not None and len(done) >= stop_after, done.append)
+    return sft.Run(
+        directory, {"uid": "one"}, every, lambda: stop_after is not None and len(done) >= stop_after, done.append
+    )
 
 
 def weights(training: Training) -> dict[str, torch.Tensor]:
@@ -42,7 +44,7 @@ def test_the_gradient_reaches_every_parameter_once_something_is_generated():
     training = hyper_world.training_of(hyper_world.settings_of(objective="CrossEntropy"))
     with torch.no_grad():
         for name, p in training.network.named_parameters():
-            if name.endswith("scale_b") or "static_b" in name or name.endswith("mlp.2.weight"):
+            if name.endswith(("scale_b", "mlp.2.weight")) or "static_b" in name:
                 p.add_(0.1 * torch.randn_like(p))
     step_loss(training, draws_of(training.lessons, SETTINGS, 0))
     unreached = [name for name, p in training.network.named_parameters() if p.grad is None or not p.grad.any()]
@@ -78,7 +80,9 @@ def test_a_run_that_was_stopped_and_resumed_equals_one_that_was_not(tmp_path, ob
 
 
 def test_a_run_killed_between_a_checkpoint_and_its_alarm_still_ends_by_it(tmp_path):
-    settings = hyper_world.settings_of(stop={"afterPercent": 0, "cosineDiversityBelow": "0", "rightMinusWrongBelow": "100"})
+    settings = hyper_world.settings_of(
+        stop={"afterPercent": 0, "cosineDiversityBelow": "0", "rightMinusWrongBelow": "100"}
+    )
 
     class Killed(Exception): ...
 
@@ -92,7 +96,9 @@ def test_a_run_killed_between_a_checkpoint_and_its_alarm_still_ends_by_it(tmp_pa
 
 
 def test_nothing_stops_a_run_before_its_share_of_the_steps(tmp_path):
-    settings = hyper_world.settings_of(stop={"afterPercent": 60, "cosineDiversityBelow": "2", "rightMinusWrongBelow": "0"})
+    settings = hyper_world.settings_of(
+        stop={"afterPercent": 60, "cosineDiversityBelow": "2", "rightMinusWrongBelow": "0"}
+    )
     assert len(train(hyper_world.training_of(settings), run_in(tmp_path, every=1)).losses) == 4
 
 
@@ -110,7 +116,9 @@ def test_what_is_not_a_number_after_the_last_step_ends_the_run_in_the_same_words
     training, told = hyper_world.training_of(SETTINGS), []
     with torch.no_grad():
         training.network.heads[0].scale_b.fill_(float("nan"))
-    with pytest.raises(Ending, match="after step 1 of 6 heldOutLoss on held-out trajectories is nan.*hypernetwork.learningRate") as ended:
+    with pytest.raises(
+        Ending, match=r"after step 1 of 6 heldOutLoss on held-out trajectories is nan.*hypernetwork.learningRate"
+    ) as ended:
         look(training, Outcome([1.0]), lambda *_: told.append(1))
     assert (ended.value.code, ended.value.reason, told) == (BAD_INPUT, "NotFinite", [])
 
@@ -134,7 +142,9 @@ def test_the_rate_rises_and_falls_to_a_twentieth():
 
 
 def test_the_factors_of_layers_follow_the_base_s_activations():
-    network = Hypernetwork(8, {"model.layers.0.mlp.down_proj": (4, 8), "model.layers.1.mlp.down_proj": (4, 8)}, hyper_world.settings_of())
+    network = Hypernetwork(
+        8, {"model.layers.0.mlp.down_proj": (4, 8), "model.layers.1.mlp.down_proj": (4, 8)}, hyper_world.settings_of()
+    )
     network.set_scales({"model.layers.0.mlp.down_proj": 0.5, "model.layers.1.mlp.down_proj": 2.0})
     assert (network.heads[1].factors / network.heads[0].factors).item() == pytest.approx(4)
 

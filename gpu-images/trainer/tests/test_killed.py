@@ -34,7 +34,9 @@ SIGNALS = (signal.SIGKILL, signal.SIGTERM)
 def warm(directory: pathlib.Path) -> Place:
     world = World(directory, epochs=4, warmStart={"adapter": "a"})
     shape = Shape(4, 8, tuple(tiny.MODULES))
-    parent = parents.published(world.registry, Base(**world.document["base"]), "a", shape, parents.random_tensors(shape, 0, size=0.05))
+    parent = parents.published(
+        world.registry, Base(**world.document["base"]), "a", shape, parents.random_tensors(shape, 0, size=0.05)
+    )
     world.document["adapters"] = [parent]
     world.document["output"]["parents"] = [{"name": "a", "digest": parent["digest"]}]
     return world
@@ -58,7 +60,11 @@ def merging(directory: pathlib.Path, **section: Any) -> Place:
 
 def control(directory: pathlib.Path) -> Place:
     family = parents.Family(directory)
-    return Place(directory, family.registry, parents.document(directory, family.registry, family.base, "control", {"like": "b"}, family.adapters[1:]))
+    return Place(
+        directory,
+        family.registry,
+        parents.document(directory, family.registry, family.base, "control", {"like": "b"}, family.adapters[1:]),
+    )
 
 
 JOBS: dict[str, Callable[[pathlib.Path], Place]] = {
@@ -121,7 +127,11 @@ class Trial:
         message = json.loads(self.place.termination.read_text())
         (blobs, manifests, tags), (blobs_before, manifests_before, _) = self.stores(), self.before
         named = {tag: digest for tag, digest in tags.items() if tag != digest}
-        return Left({**message, "durationSeconds": 0}, named, frozenset((*blobs, *manifests)) - {*blobs_before, *manifests_before})
+        return Left(
+            {**message, "durationSeconds": 0},
+            named,
+            frozenset((*blobs, *manifests)) - {*blobs_before, *manifests_before},
+        )
 
     def undisturbed(self) -> Left:
         """In this process, with a checkpoint after every step."""
@@ -130,7 +140,10 @@ class Trial:
             patch.setattr(teaching, "SAVED_EVERY", 1)
             code, message = self.place.run()
             assert code == 0, message
-            self.states = {str(path.relative_to(volume)): (path / checkpoint.MANIFEST).read_bytes() for path in volume.rglob("step-*")}
+            self.states = {
+                str(path.relative_to(volume)): (path / checkpoint.MANIFEST).read_bytes()
+                for path in volume.rglob("step-*")
+            }
             return self.left()
 
     def length(self) -> tuple[float, int]:
@@ -167,7 +180,9 @@ class Trial:
                 self.used += pod.work(math.inf)
                 code = pod.end()
                 check_checkpoints(volume, self.states)
-                assert not kept or f"step {kept + 1}/" == re.search("^step [0-9]+/", pod.log.read_text(), re.MULTILINE)[0]
+                assert (
+                    not kept or f"step {kept + 1}/" == re.search("^step [0-9]+/", pod.log.read_text(), re.MULTILINE)[0]
+                )
             assert code == 0, pod.log.read_text()
             assert self.left() == self.whole
 
@@ -215,5 +230,7 @@ def test_a_trainer_that_is_ended_at_any_moment_goes_on_to_the_one_result(method,
         seconds, writes = trial.length()
         for moment in moments_of(method, seconds, writes):
             trial.strike(moment)
-    print(f"{method}: {seconds:.2f} s and {writes} writes undisturbed; ended with {trial.ended}; {trial.used:.1f} s altogether")
+    print(
+        f"{method}: {seconds:.2f} s and {writes} writes undisturbed; ended with {trial.ended}; {trial.used:.1f} s altogether"
+    )
     assert set(trial.ended) <= {-signal.SIGKILL, TERMINATED, 0} and -signal.SIGKILL in trial.ended

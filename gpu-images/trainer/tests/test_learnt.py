@@ -1,6 +1,7 @@
 import json
 
 import pytest
+
 from rune_trainer import learnt
 from rune_trainer.errors import DATA_ERROR, Ending
 from rune_trainer.learnt import Learnt, Task
@@ -28,7 +29,9 @@ def test_the_document_is_sorted_and_names_a_task_once():
     together = learnt.of_tasks([TWO, ONE], [task("b"), task("a"), task("c", "Reverse."), task("d", tests="assert 1")])
     document = together.document()
     assert document["trajectories"] == [ONE, TWO]
-    assert [(t["description"], t["tests"]) for t in document["tasks"]] == sorted((t["description"], t["tests"]) for t in document["tasks"])
+    assert [(t["description"], t["tests"]) for t in document["tasks"]] == sorted(
+        (t["description"], t["tests"]) for t in document["tasks"]
+    )
     assert sorted(t["id"] for t in document["tasks"]) == ["a", "c", "d"]
 
 
@@ -51,11 +54,13 @@ def test_what_an_artifact_says_of_itself_is_read_back_and_an_imported_one_says_n
     assert learnt.of_artifact(r, r.push_manifest("x", config, [], {}).digest) == Learnt()
 
 
-@pytest.mark.parametrize("content", [b"{", b"[]", b'{"schema":"other"}', b'{"schema":"rune.dev/learnt/v1","trajectories":[],"tasks":[{}]}'])
+@pytest.mark.parametrize(
+    "content", [b"{", b"[]", b'{"schema":"other"}', b'{"schema":"rune.dev/learnt/v1","trajectories":[],"tasks":[{}]}']
+)
 def test_a_layer_of_another_shape_is_refused_with_its_name(registry, content):
     r = repository(registry)
     digest = r.push_manifest("x", r.push_blob("x", b"{}"), [r.push_blob("x", content, learnt.FILE)], {}).digest
-    with pytest.raises(Ending, match="corpus.json of rune/demo/adapters@sha256:") as ended:
+    with pytest.raises(Ending, match=r"corpus.json of rune/demo/adapters@sha256:") as ended:
         learnt.of_artifact(r, digest)
     assert (ended.value.code, ended.value.reason) == (DATA_ERROR, "UnexpectedArtifact")
 

@@ -24,8 +24,14 @@ def test_a_job_ends_with_one_verified_artifact_and_says_where_it_is(world):
     assert code == 0
     manifest = json.loads(world.registry.manifests[message["digest"]])
     config = json.loads(world.registry.blobs[manifest["config"]["digest"]])
-    assert (config["base"]["digest"], config["rank"], config["source"]) == (world.document["base"]["digest"], 4, {"kind": "TrainingRun", "name": "learn", "uid": "1234"})
-    assert {layer["annotations"]["org.opencontainers.image.title"] for layer in manifest["layers"]} == set(config["files"])
+    assert (config["base"]["digest"], config["rank"], config["source"]) == (
+        world.document["base"]["digest"],
+        4,
+        {"kind": "TrainingRun", "name": "learn", "uid": "1234"},
+    )
+    assert {layer["annotations"]["org.opencontainers.image.title"] for layer in manifest["layers"]} == set(
+        config["files"]
+    )
     assert (message["examples"], message["steps"], message["repository"]) == (4, 4, "rune/demo/adapters")
     assert config["canary"]["adapterText"] != config["canary"]["baseText"]
 
@@ -108,18 +114,26 @@ def test_a_corpus_without_a_passing_program_ends_with_64(world):
     ids=["an index", "JSON lines", "a list"],
 )
 def test_a_corpus_that_holds_something_else_is_never_retried(world, store, reason):
-    world.document["corpus"]["trajectories"] = [{"repository": "rune/demo/trajectories", "digest": store(world.registry)}]
+    world.document["corpus"]["trajectories"] = [
+        {"repository": "rune/demo/trajectories", "digest": store(world.registry)}
+    ]
     code, message = world.run()
     assert (code, message["failure"]["reason"]) == (64, reason)
 
 
 def test_a_base_without_a_system_role_is_trained_on_with_the_words_in_the_user_s_turn(world):
-    world.template("{% if messages[0]['role'] == 'system' %}{{ raise_exception('System role not supported') }}{% endif %}" + tiny.TEMPLATE)
+    world.template(
+        "{% if messages[0]['role'] == 'system' %}{{ raise_exception('System role not supported') }}{% endif %}"
+        + tiny.TEMPLATE
+    )
     code, message = world.run()
     assert (code, message["examples"]) == (0, 4)
 
 
-@pytest.mark.parametrize("template", ["{{ raise_exception('Conversation roles must alternate') }}", "{{ 'no words of anybody' }}", "", "{% if %}"])
+@pytest.mark.parametrize(
+    "template",
+    ["{{ raise_exception('Conversation roles must alternate') }}", "{{ 'no words of anybody' }}", "", "{% if %}"],
+)
 def test_a_base_whose_template_renders_no_session_is_refused_before_its_weights_are_read(world, template):
     world.template(template)
     (world.directory / "base" / "model.safetensors").write_bytes(b"unread")
@@ -129,7 +143,9 @@ def test_a_base_whose_template_renders_no_session_is_refused_before_its_weights_
     assert "use a" in message["failure"]["message"]
 
 
-@pytest.mark.parametrize(("file", "content"), [("model.safetensors", b"broken"), ("config.json", b"{}"), ("tokenizer.json", b"{")])
+@pytest.mark.parametrize(
+    ("file", "content"), [("model.safetensors", b"broken"), ("config.json", b"{}"), ("tokenizer.json", b"{")]
+)
 def test_a_base_that_can_t_be_loaded_is_never_retried(world, file, content):
     (world.directory / "base" / file).write_bytes(content)
     world.document["base"]["digest"] = model_identity(world.directory / "base")
@@ -139,7 +155,11 @@ def test_a_base_that_can_t_be_loaded_is_never_retried(world, file, content):
 
 @pytest.mark.parametrize(
     "manifest",
-    [{"artifactType": publish.ADAPTER}, {"artifactType": publish.ADAPTER, "config": {"digest": digest_of(b"[]")}}, ["no manifest"]],
+    [
+        {"artifactType": publish.ADAPTER},
+        {"artifactType": publish.ADAPTER, "config": {"digest": digest_of(b"[]")}},
+        ["no manifest"],
+    ],
     ids=["no config", "a config of another shape", "a list"],
 )
 def test_a_tag_that_holds_something_else_is_not_adopted(world, manifest):
@@ -151,7 +171,12 @@ def test_a_tag_that_holds_something_else_is_not_adopted(world, manifest):
 
 def test_trackers_that_are_away_do_not_fail_the_run(world):
     world.document["mlflow"] = {"url": "http://127.0.0.1:9", "experiment": "e"}
-    world.document["nats"] = {"url": "nats://127.0.0.1:9", "credentialsFile": "/nowhere", "stream": "RUNE_LOGS", "subject": "s"}
+    world.document["nats"] = {
+        "url": "nats://127.0.0.1:9",
+        "credentialsFile": "/nowhere",
+        "stream": "RUNE_LOGS",
+        "subject": "s",
+    }
     code, _ = world.run()
     assert code == 0
 

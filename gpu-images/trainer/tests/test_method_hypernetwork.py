@@ -21,7 +21,11 @@ from rune_trainer.registry import Repository
 from rune_trainer.spec import parse_job
 from rune_trainer.sufficiency import check_lessons
 
-MEDIA = {"hypernetwork": "application/vnd.rune.hypernetwork.v1+json", "adapter": "application/vnd.rune.adapter.v1+json", "adapters": "application/vnd.rune.adapters.v1+json"}
+MEDIA = {
+    "hypernetwork": "application/vnd.rune.hypernetwork.v1+json",
+    "adapter": "application/vnd.rune.adapter.v1+json",
+    "adapters": "application/vnd.rune.adapters.v1+json",
+}
 
 
 @pytest.fixture
@@ -46,9 +50,23 @@ def test_one_hypernetwork_is_published_with_what_it_learnt_from_and_what_was_mea
     config, files = factory.config(message["digest"]), factory.files(message["digest"])
     assert factory.manifest(message["digest"])["artifactType"] == MEDIA["hypernetwork"]
     assert set(files) == set(config["files"]) == {"corpus.json", "hypernetwork.safetensors"}
-    assert (config["rank"], config["collapsed"], config["chunkTokens"], config["settings"]["learningRate"]) == (2, False, 256, "0.005")
+    assert (config["rank"], config["collapsed"], config["chunkTokens"], config["settings"]["learningRate"]) == (
+        2,
+        False,
+        256,
+        "0.005",
+    )
     assert (message["steps"], message["examples"], "rank" in message, "collapsed" in message) == (6, 10, False, False)
-    names = {"cosineDiversity", "varianceRatio", "effectiveRank", "behaviourDistance", "rightMinusWrong", "rightMinusMean", "relativeNorm", "droppedPercent"}
+    names = {
+        "cosineDiversity",
+        "varianceRatio",
+        "effectiveRank",
+        "behaviourDistance",
+        "rightMinusWrong",
+        "rightMinusMean",
+        "relativeNorm",
+        "droppedPercent",
+    }
     assert set(message["metrics"]) == names
     assert json.loads(files["corpus.json"])["trajectories"] == [factory.document["corpus"]["trajectories"][0]["digest"]]
 
@@ -108,7 +126,9 @@ def test_what_peft_loads_answers_as_the_hypernetwork_s_own_forward(trained, tmp_
     stored = read(Repository(factory.registry.url, "/nowhere", made["repository"]), parse_job(factory.document))
     base, ids = tiny.model(), torch.arange(40)[None]
     generator = Generator(base, stored)
-    for each, trajectory in list(zip(factory.manifest(message["digest"])["manifests"], hyper_world.trajectories(), strict=True))[:3]:
+    for each, trajectory in list(
+        zip(factory.manifest(message["digest"])["manifests"], hyper_world.trajectories(), strict=True)
+    )[:3]:
         for name, content in factory.files(each["digest"]).items():
             (tmp_path / name).write_bytes(content)
         pairs = joined([generator.pairs_of(text_of(tiny.tokenizer(), trajectory, 256, 3)), generator.static()])
@@ -126,7 +146,10 @@ def rewritten(factory: Factory, made: dict, **changed: object) -> dict:
     blob = canonical({**factory.config(made["digest"]), **changed})
     digest = f"sha256:{tiny.sha(blob)}"
     factory.registry.blobs[digest] = blob
-    return {**made, "digest": factory.registry.add_manifest({**manifest, "config": {**manifest["config"], "digest": digest}})}
+    return {
+        **made,
+        "digest": factory.registry.add_manifest({**manifest, "config": {**manifest["config"], "digest": digest}}),
+    }
 
 
 @pytest.mark.parametrize(
@@ -157,9 +180,16 @@ def test_a_collapsed_hypernetwork_is_taken_by_force(trained):
 
 def test_a_hypernetwork_that_says_nan_makes_no_adapter(trained):
     factory, made = trained
-    manifest, tensors = factory.manifest(made["digest"]), load(factory.files(made["digest"])["hypernetwork.safetensors"])
+    manifest, tensors = (
+        factory.manifest(made["digest"]),
+        load(factory.files(made["digest"])["hypernetwork.safetensors"]),
+    )
     spoilt = save({name: t * float("nan") if name.endswith("scale_b") else t for name, t in tensors.items()})
-    [layer] = [each for each in manifest["layers"] if each["annotations"]["org.opencontainers.image.title"] == "hypernetwork.safetensors"]
+    [layer] = [
+        each
+        for each in manifest["layers"]
+        if each["annotations"]["org.opencontainers.image.title"] == "hypernetwork.safetensors"
+    ]
     layer["digest"] = f"sha256:{tiny.sha(spoilt)}"
     factory.registry.blobs[layer["digest"]] = spoilt
     factory.asks_to_generate({**made, "digest": factory.registry.add_manifest(manifest)}, "Corpus")
@@ -255,12 +285,26 @@ def test_weights_that_are_equalled_come_from_the_pair_s_own_adapter(factory):
         for path in sorted(adapter.iterdir()):
             digest = f"sha256:{tiny.sha(path.read_bytes())}"
             factory.registry.blobs[digest] = path.read_bytes()
-            layers.append({"digest": digest, "size": path.stat().st_size, "annotations": {"org.opencontainers.image.title": path.name}})
+            layers.append(
+                {
+                    "digest": digest,
+                    "size": path.stat().st_size,
+                    "annotations": {"org.opencontainers.image.title": path.name},
+                }
+            )
         config = canonical({"base": {"name": "tiny", "digest": base.digest}, **parse_shape(4, 4).fields()})
         factory.registry.blobs[f"sha256:{tiny.sha(config)}"] = config
-        manifest = factory.registry.add_manifest({"artifactType": MEDIA["adapter"], "config": {"digest": f"sha256:{tiny.sha(config)}"}, "layers": layers})
+        manifest = factory.registry.add_manifest(
+            {"artifactType": MEDIA["adapter"], "config": {"digest": f"sha256:{tiny.sha(config)}"}, "layers": layers}
+        )
         digest = factory.registry.add_trajectory(line["trajectory"])
-        trajectories.append({"repository": "rune/demo/trajectories", "digest": digest, "adapter": {"repository": "rune/demo/adapters", "digest": manifest}})
+        trajectories.append(
+            {
+                "repository": "rune/demo/trajectories",
+                "digest": digest,
+                "adapter": {"repository": "rune/demo/adapters", "digest": manifest},
+            }
+        )
     factory.document["corpus"]["trajectories"] = trajectories
     code, message = factory.run()
     assert code == 0, message

@@ -71,7 +71,17 @@ def test_a_run_is_told_from_its_start_to_its_end(server, capsys):
 
 @pytest.mark.parametrize(
     "odd",
-    [b"", b"[]", b'"text"', b"7", b'{"run": null}', b'{"run": {"info": []}}', b'{"run": {"info": {"run_id": 7}}}', b"<html>", b"\xff"],
+    [
+        b"",
+        b"[]",
+        b'"text"',
+        b"7",
+        b'{"run": null}',
+        b'{"run": {"info": []}}',
+        b'{"run": {"info": {"run_id": 7}}}',
+        b"<html>",
+        b"\xff",
+    ],
 )
 def test_an_odd_answer_costs_the_report_and_not_the_run(server, capsys, odd):
     server.answers = {"get-by-name": HONEST["get-by-name"]}

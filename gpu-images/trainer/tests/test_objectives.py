@@ -16,12 +16,17 @@ from rune_trainer.tokens import Example
 
 def lessons_of(tokenizer=None, **changed):
     settings = hyper_world.settings_of(**changed)
-    return Reader(tokenizer or tiny.tokenizer(), settings).lessons(split_of(hyper_world.sources(), ("Programs",), 20, 0).training)
+    return Reader(tokenizer or tiny.tokenizer(), settings).lessons(
+        split_of(hyper_world.sources(), ("Programs",), 20, 0).training
+    )
 
 
 def random_pairs(count: int, rank: int = 2, seed: int = 0):
     torch.manual_seed(seed)
-    return {path: (torch.randn(count, rank, i), torch.randn(count, rank, o)) for path, (i, o) in linear_shapes(tiny.model(), ("down_proj", "q_proj")).items()}
+    return {
+        path: (torch.randn(count, rank, i), torch.randn(count, rank, o))
+        for path, (i, o) in linear_shapes(tiny.model(), ("down_proj", "q_proj")).items()
+    }
 
 
 def deltas(pairs):
@@ -72,13 +77,17 @@ def test_a_student_that_says_what_the_teacher_says_has_no_loss_and_others_have_t
     assert divergence(kept_of(teacher, 2), teacher).item() == pytest.approx(0, abs=1e-6)
     p, q = teacher.softmax(-1)[0].tolist(), student.softmax(-1)[0].tolist()
     pooled = [(p[0], q[0]), (p[1], q[1]), (p[2] + p[3], q[2] + q[3])]
-    assert divergence(kept_of(teacher, 2), student).item() == pytest.approx(sum(a * math.log(a / b) for a, b in pooled), rel=1e-5)
+    assert divergence(kept_of(teacher, 2), student).item() == pytest.approx(
+        sum(a * math.log(a / b) for a, b in pooled), rel=1e-5
+    )
 
 
 def test_with_all_tokens_kept_the_divergence_is_the_whole_one():
     torch.manual_seed(0)
     teacher, student = torch.randn(5, 7), torch.randn(5, 7)
-    whole = torch.nn.functional.kl_div(student.log_softmax(-1), teacher.log_softmax(-1), log_target=True, reduction="sum")
+    whole = torch.nn.functional.kl_div(
+        student.log_softmax(-1), teacher.log_softmax(-1), log_target=True, reduction="sum"
+    )
     torch.testing.assert_close(divergence(kept_of(teacher, 100), student), whole)
 
 

@@ -1,5 +1,5 @@
-import torch
 import tiny
+import torch
 
 from rune_trainer import sft
 from rune_trainer.corpus import rows_of
@@ -9,7 +9,11 @@ from rune_trainer.spec import parse_job
 from rune_trainer.tokens import examples_of
 
 SETTINGS = parse_job(tiny.document()).sft
-EXAMPLES, _ = examples_of(tiny.tokenizer(), rows_of([tiny.trajectory(n, ["return x", f"return {n}(x)"]) for n in ("pare", "hue")], ("Programs",)), 512)
+EXAMPLES, _ = examples_of(
+    tiny.tokenizer(),
+    rows_of([tiny.trajectory(n, ["return x", f"return {n}(x)"]) for n in ("pare", "hue")], ("Programs",)),
+    512,
+)
 
 
 def gradients(together: bool) -> tuple[float, dict[str, torch.Tensor]]:

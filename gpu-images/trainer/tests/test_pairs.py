@@ -15,7 +15,9 @@ def answers(pair) -> list[str]:
 
 
 def test_a_trajectory_is_asked_what_the_sessions_of_its_scope_were_asked():
-    pairs = pairs_of([of_project("p", "a", "1"), of_project("q", "b", "2"), of_project("p", "c", "3")], ("Programs",), scope_of)
+    pairs = pairs_of(
+        [of_project("p", "a", "1"), of_project("q", "b", "2"), of_project("p", "c", "3")], ("Programs",), scope_of
+    )
     assert [answers(p) for p in pairs] == [["1", "3"], ["2"], ["1", "3"]]
 
 
@@ -26,7 +28,12 @@ def test_a_trajectory_without_a_scope_is_asked_its_own_alone():
 
 def test_examples_that_a_corpus_names_go_before_those():
     task = tiny.trajectory("a", [])["task"]
-    source = Source(Item(of_project("p", "a", "1").trajectory, ({"task": task, "program": "return 7"}, {"task": task, "program": "return 8"})))
+    source = Source(
+        Item(
+            of_project("p", "a", "1").trajectory,
+            ({"task": task, "program": "return 7"}, {"task": task, "program": "return 8"}),
+        )
+    )
     assert answers(pairs_of([source, of_project("p", "b", "2")], ("Programs",), scope_of)[0]) == ["7", "8"]
 
 

@@ -31,9 +31,9 @@ def test_every_file_is_a_layer_and_stands_in_the_config_with_its_hash(registry, 
     published = publish.publish(repository(registry), JOB, adapter(tmp_path, control=True), STATISTICS)
     manifest = json.loads(registry.manifests[published["digest"]])
     config = json.loads(registry.blobs[manifest["config"]["digest"]])
-    assert {layer["annotations"]["org.opencontainers.image.title"]: layer["digest"] for layer in manifest["layers"]} == {
-        name: f"sha256:{file['sha256']}" for name, file in config["files"].items()
-    }
+    assert {
+        layer["annotations"]["org.opencontainers.image.title"]: layer["digest"] for layer in manifest["layers"]
+    } == {name: f"sha256:{file['sha256']}" for name, file in config["files"].items()}
     assert (sorted(config["files"]), config["control"], published["sizeBytes"]) == (["corpus.json", "weights"], True, 5)
 
 
@@ -52,7 +52,13 @@ def test_an_index_holds_each_adapter_once_in_their_order_and_is_adopted_whole(re
 
 @pytest.mark.parametrize(
     ("type_", "expected", "owner"),
-    [(HYPERNETWORK, {}, "1234"), (ADAPTER, {"rank": 8}, "1234"), (ADAPTER, {"control": True}, "1234"), (ADAPTER, {}, "5678"), (ADAPTERS, {}, "1234")],
+    [
+        (HYPERNETWORK, {}, "1234"),
+        (ADAPTER, {"rank": 8}, "1234"),
+        (ADAPTER, {"control": True}, "1234"),
+        (ADAPTER, {}, "5678"),
+        (ADAPTERS, {}, "1234"),
+    ],
     ids=["another type", "another rank", "a field that is not there", "another owner", "no index"],
 )
 def test_what_is_not_this_run_s_is_not_adopted(registry, tmp_path, type_, expected, owner):
@@ -70,7 +76,12 @@ def test_an_artifact_whose_config_is_gone_is_made_again(registry, tmp_path):
 
 
 def test_what_a_method_measured_is_adopted_with_its_artifact(registry, tmp_path):
-    measured = {**STATISTICS, "collapsed": "rightMinusWrong is -0.1", "metrics": {"retainedEnergy": 0.9}, "weights": [0.5, 1]}
+    measured = {
+        **STATISTICS,
+        "collapsed": "rightMinusWrong is -0.1",
+        "metrics": {"retainedEnergy": 0.9},
+        "weights": [0.5, 1],
+    }
     publish.publish(repository(registry), JOB, adapter(tmp_path), measured)
     adopted = publish.adopt(repository(registry), JOB, ADAPTER, {})
     assert {name: adopted[name] for name in measured} == measured
@@ -79,9 +90,22 @@ def test_what_a_method_measured_is_adopted_with_its_artifact(registry, tmp_path)
 def test_the_largest_result_fits_where_kubernetes_keeps_it(tmp_path, monkeypatch):
     monkeypatch.setenv("RUNE_TERMINATION_LOG", str(tmp_path / "termination"))
     largest = {
-        "repository": "r" * 200, "digest": "d" * 71, "sizeBytes": 2**53, "rank": 512, "alpha": 4096, "targetModules": ["m" * 63] * 20, "adapters": 10000,
-        "collapsed": "\x00ü\"" * 500, "metrics": {f"relativeErrorToExactSum{n}": -1.23456789e-10 for n in range(11)}, "weights": [0.123456789123] * 16,
-        "examples": 10**9, "steps": 10**9, "trainingLoss": 1.2345678901234e-12, "deltaWNorm": 1.2345678901234e-12, "durationSeconds": 1e9, "mlflowRunID": "x" * 64,
+        "repository": "r" * 200,
+        "digest": "d" * 71,
+        "sizeBytes": 2**53,
+        "rank": 512,
+        "alpha": 4096,
+        "targetModules": ["m" * 63] * 20,
+        "adapters": 10000,
+        "collapsed": '\x00ü"' * 500,
+        "metrics": {f"relativeErrorToExactSum{n}": -1.23456789e-10 for n in range(11)},
+        "weights": [0.123456789123] * 16,
+        "examples": 10**9,
+        "steps": 10**9,
+        "trainingLoss": 1.2345678901234e-12,
+        "deltaWNorm": 1.2345678901234e-12,
+        "durationSeconds": 1e9,
+        "mlflowRunID": "x" * 64,
     }
     result.leave(result.result_of(largest))
     kept = json.loads((tmp_path / "termination").read_text())

@@ -1,5 +1,6 @@
 import pytest
 import tiny
+
 from rune_trainer.canonical import digest_of
 from rune_trainer.errors import DATA_ERROR, MISCONFIGURED, UNAVAILABLE, Ending
 from rune_trainer.registry import Repository
@@ -21,13 +22,16 @@ def test_a_manifest_is_stored_by_digest_and_tag_with_its_layers_sorted(registry)
     layers = [r.push_blob("x", b"2", "b"), r.push_blob("x", b"1", "a")]
     digest = r.push_manifest("type", r.push_blob("type", b"{}"), layers, {}, "run-1").digest
     found, manifest = r.pull_manifest("run-1")
-    assert (found, [layer["annotations"]["org.opencontainers.image.title"] for layer in manifest["layers"]]) == (digest, ["a", "b"])
+    assert (found, [layer["annotations"]["org.opencontainers.image.title"] for layer in manifest["layers"]]) == (
+        digest,
+        ["a", "b"],
+    )
     assert r.pull_manifest(digest)[0] == digest
 
 
 def test_bytes_that_are_not_what_their_digest_says_are_not_used(registry):
     digest = registry.add_trajectory(tiny.trajectory("a", ["return x"]))
-    registry.blobs = {name: b"other" for name in registry.blobs}
+    registry.blobs = dict.fromkeys(registry.blobs, b"other")
     with pytest.raises(Ending) as ended:
         repository(registry).pull_layer(digest)
     assert (ended.value.code, ended.value.reason) == (DATA_ERROR, "DigestMismatch")

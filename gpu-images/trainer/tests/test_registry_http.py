@@ -159,7 +159,9 @@ def test_an_upload_whose_answer_was_lost_is_not_sent_again(origin, repository):
     assert registry.asked == ["HEAD", "POST", "PUT", "HEAD"]
 
 
-@pytest.mark.parametrize("gone", [status(404), status(416), status(400, b'{"errors":[{"code":"BLOB_UPLOAD_UNKNOWN"}]}'), status(503)])
+@pytest.mark.parametrize(
+    "gone", [status(404), status(416), status(400, b'{"errors":[{"code":"BLOB_UPLOAD_UNKNOWN"}]}'), status(503)]
+)
 def test_an_upload_session_that_the_registry_forgot_is_begun_anew(origin, repository, gone):
     registry = origin(MISSING, session(), gone, MISSING, session("/upload/2"), CREATED)
     repository(registry.url).push_blob("x", WEIGHTS)

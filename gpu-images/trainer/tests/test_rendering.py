@@ -10,7 +10,10 @@ from rune_trainer.tokens import ANCHORS, Example, example_of, examples_of
 
 SYSTEM = {"role": "system", "content": "Be brief."}
 USER = {"role": "user", "content": " Write f. "}
-FAILED = ({"role": "assistant", "content": f"{FENCE}def f(x):\n    return 1\n```"}, {"role": "user", "content": "That program failed: E\nWrite the whole program again."})
+FAILED = (
+    {"role": "assistant", "content": f"{FENCE}def f(x):\n    return 1\n```"},
+    {"role": "user", "content": "That program failed: E\nWrite the whole program again."},
+)
 ANSWER = f"{FENCE}def f(x):\n    return x\n```"
 STUB = f"{FENCE}def f(x):\n"
 ROWS = {
@@ -21,7 +24,9 @@ ROWS = {
     "a failed program before": Row((SYSTEM, USER, *FAILED), ANSWER, STUB),
     "an answer that leaves the stub": Row((SYSTEM, USER), f"{FENCE}import lib\nf = lib.f\n```", ""),
     "no system message": Row((USER,), "- use lib", ""),
-    "letters of other scripts": Row((SYSTEM, {"role": "user", "content": "Schreib f für 学。"}), f"{FENCE}def f(x):\n    return 'ü 学'\n```", STUB),
+    "letters of other scripts": Row(
+        (SYSTEM, {"role": "user", "content": "Schreib f für 学。"}), f"{FENCE}def f(x):\n    return 'ü 学'\n```", STUB
+    ),
 }
 
 
@@ -29,7 +34,12 @@ def served(tokenizer, row: Row) -> list[int]:
     """vLLM 0.32's rendering of `requestBody` in clients/inference/inference.ts: `render_messages` and `safe_apply_chat_template` of
     vllm/renderers/hf.py with what `build_chat_params` of vllm/entrypoints/openai/chat_completion/protocol.py passes."""
     begun = [{"role": "assistant", "content": row.given}] if row.given else []
-    arguments = {"add_generation_prompt": not begun, "continue_final_message": bool(begun), "tokenize": True, "return_dict": False}
+    arguments = {
+        "add_generation_prompt": not begun,
+        "continue_final_message": bool(begun),
+        "tokenize": True,
+        "return_dict": False,
+    }
     system, user, *rest = row.messages if len(row.messages) > 1 else (None, *row.messages)
     conversation = [*row.messages, *begun]
     try:
@@ -45,7 +55,9 @@ def decoded(tokenizer, ids) -> str:
 
 @pytest.mark.parametrize("row", ROWS.values(), ids=ROWS)
 @pytest.mark.parametrize("family", FAMILIES.values(), ids=FAMILIES)
-def test_the_tokens_of_a_prompt_are_those_that_are_served_and_the_rest_is_what_the_model_would_write(family: Family, row: Row):
+def test_the_tokens_of_a_prompt_are_those_that_are_served_and_the_rest_is_what_the_model_would_write(
+    family: Family, row: Row
+):
     tokenizer = family.tokenizer()
     example = example_of(tokenizer, row)
     assert list(example.head) == served(tokenizer, row)
@@ -67,7 +79,9 @@ PROMPTS = {
     "Mistral 0.1": "<s>[INST] Be brief.\n\n Write f.  [/INST]```python\ndef f(x):\n",
     "Mistral 0.3": "<s>[INST] Be brief.\n\n Write f. [/INST] ```python\ndef f(x):",
 }
-TAILS = {name: "    return x\n```" if prompt.endswith("\n") else "\n    return x\n```" for name, prompt in PROMPTS.items()}
+TAILS = {
+    name: "    return x\n```" if prompt.endswith("\n") else "\n    return x\n```" for name, prompt in PROMPTS.items()
+}
 
 
 @pytest.mark.parametrize(("name", "prompt"), PROMPTS.items())
@@ -75,7 +89,9 @@ def test_a_prompt_reads_as_the_base_was_made_to_read_it(name: str, prompt: str):
     family = FAMILIES[name]
     example = example_of(family.tokenizer(), ROWS["a stub"])
     assert example.prompt == prompt
-    assert decoded(family.tokenizer(), example.tail).removesuffix("\n").removesuffix(family.end).lstrip(" ") == TAILS[name].lstrip(" ")
+    assert decoded(family.tokenizer(), example.tail).removesuffix("\n").removesuffix(family.end).lstrip(" ") == TAILS[
+        name
+    ].lstrip(" ")
 
 
 def test_where_a_line_s_end_belongs_to_the_token_before_it_the_prompt_keeps_the_tokens_of_serving():
@@ -92,7 +108,9 @@ def test_no_space_comes_between_a_prompt_and_its_rest_where_a_tokenizer_puts_one
     example = example_of(tokenizer, Row((USER,), ANSWER, f"{FENCE}def f(x)"))
     assert tokenizer("):", add_special_tokens=False)["input_ids"][0] == tokenizer.convert_tokens_to_ids("▁")
     assert example.tail[0] == tokenizer.convert_tokens_to_ids(":")
-    assert all(decoded(tokenizer, tokenizer(anchor, add_special_tokens=False)["input_ids"]) == anchor for anchor in ANCHORS)
+    assert all(
+        decoded(tokenizer, tokenizer(anchor, add_special_tokens=False)["input_ids"]) == anchor for anchor in ANCHORS
+    )
 
 
 @pytest.mark.parametrize(
@@ -116,7 +134,9 @@ def test_a_template_that_can_t_be_trained_on_ends_the_run_for_good_with_its_reas
 
 def test_only_a_refusal_of_roles_moves_the_system_message():
     tokenizer = tiny.tokenizer()
-    tokenizer.chat_template = "{% if messages[0]['role'] == 'system' %}{{ raise_exception('too early') }}{% endif %}" + tiny.TEMPLATE
+    tokenizer.chat_template = (
+        "{% if messages[0]['role'] == 'system' %}{{ raise_exception('too early') }}{% endif %}" + tiny.TEMPLATE
+    )
     with pytest.raises(Ending, match="too early"):
         examples_of(tokenizer, [ROWS["a stub"]], 512)
 
@@ -152,7 +172,9 @@ def test_a_base_that_the_server_reads_without_its_template_is_refused(tmp_path):
 
 def test_examples_of_sessions_are_rendered_alike():
     tokenizer = FAMILIES["Llama 3"].tokenizer()
-    rows = rows_of([tiny.trajectory("a", ["return x"], [("return 1", "E")], ["note"])], ("Programs", "Notes", "Corrections"))
+    rows = rows_of(
+        [tiny.trajectory("a", ["return x"], [("return 1", "E")], ["note"])], ("Programs", "Notes", "Corrections")
+    )
     examples, long = examples_of(tokenizer, rows, 1024)
     assert [list(e.head) for e in examples] == [served(tokenizer, row) for row in rows]
     assert (len(rows), long) == (3, 0)

@@ -1,4 +1,4 @@
-"""The job document here and in crds/src are one: names, defaults and bounds are compared with the generated schema."""
+"""The job document here and in crds/contracts are one: names, defaults and bounds are compared with the generated schema."""
 
 import dataclasses
 import json
@@ -13,7 +13,9 @@ from rune_trainer.fields import Fields, parsed
 from rune_trainer.settings import SECTIONS
 from rune_trainer.spec import parse_job
 
-SCHEMA = json.loads((pathlib.Path(__file__).parents[3] / "crds/generated/schema/trainer-job.json").read_text())["properties"]
+SCHEMA = json.loads((pathlib.Path(__file__).parents[3] / "crds/generated/schema/trainer-job.json").read_text())[
+    "properties"
+]
 DIGEST = "sha256:" + "0" * 64
 LEAST = {
     "sft": {},
@@ -57,7 +59,9 @@ def test_a_section_has_the_fields_of_the_schema(method):
 def test_a_section_has_the_defaults_of_the_schema(method):
     section = parsed(LEAST[method], method, SECTIONS[method])
     defaults = {name: each["default"] for name, each in SCHEMA[method]["properties"].items() if "default" in each}
-    assert {name: plain(getattr(section, snake(name)), default) for name, default in defaults.items()} == comparable(defaults)
+    assert {name: plain(getattr(section, snake(name)), default) for name, default in defaults.items()} == comparable(
+        defaults
+    )
 
 
 BOUNDS = [
@@ -75,7 +79,12 @@ def test_a_number_outside_of_the_schema_is_refused(method, name, value):
         parsed({**LEAST[method], name: value}, method, SECTIONS[method])
 
 
-ENUMS = [(method, name, value) for method in SECTIONS for name, each in SCHEMA[method]["properties"].items() for value in each.get("enum", [])]
+ENUMS = [
+    (method, name, value)
+    for method in SECTIONS
+    for name, each in SCHEMA[method]["properties"].items()
+    for value in each.get("enum", [])
+]
 
 
 @pytest.mark.parametrize(("method", "name", "value"), ENUMS)
@@ -141,10 +150,18 @@ def test_a_section_s_mistake_is_named(section, said):
         ({"method": "merge", "sft": None, "merge": {"adapters": ["a", "b"]}}, "method merge needs adapters"),
         ({"method": "generate", "sft": None, "generate": {"hypernetwork": {}}}, "method generate needs generator"),
         (
-            {"method": "merge", "sft": None, "merge": {"adapters": ["a", "b"]}, "adapters": [{"repository": "r", "digest": DIGEST, "name": n} for n in "ba"]},
+            {
+                "method": "merge",
+                "sft": None,
+                "merge": {"adapters": ["a", "b"]},
+                "adapters": [{"repository": "r", "digest": DIGEST, "name": n} for n in "ba"],
+            },
             "adapters must be a, b, in this order; they are b, a",
         ),
-        ({"sft": {"warmStart": {"adapter": "a"}}, "adapters": [{"repository": "r", "digest": DIGEST, "name": "a"}]}, "output.parents must be the adapters a with their digests; they are none"),
+        (
+            {"sft": {"warmStart": {"adapter": "a"}}, "adapters": [{"repository": "r", "digest": DIGEST, "name": "a"}]},
+            "output.parents must be the adapters a with their digests; they are none",
+        ),
     ],
 )
 def test_a_document_whose_parts_disagree_is_refused(changed, said):

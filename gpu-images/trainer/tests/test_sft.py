@@ -3,8 +3,8 @@ import math
 import pathlib
 
 import pytest
-import torch
 import tiny
+import torch
 
 from rune_trainer import adapter_io, checkpoint, sft
 from rune_trainer.corpus import rows_of
@@ -15,13 +15,17 @@ from rune_trainer.tokens import Example, examples_of
 
 SETTINGS = parse_job(tiny.document()).sft
 BASE = Base("/models/base", "tiny", "sha256:" + "0" * 64)
-ROWS = rows_of([tiny.trajectory(n, [f"return {n}(x)"]) for n in ("pare", "hue", "weld", "mint", "fold", "gild")], ("Programs",))
+ROWS = rows_of(
+    [tiny.trajectory(n, [f"return {n}(x)"]) for n in ("pare", "hue", "weld", "mint", "fold", "gild")], ("Programs",)
+)
 EXAMPLES, _ = examples_of(tiny.tokenizer(), ROWS, 512)
 
 
 def run_in(directory: pathlib.Path, stop_after: int | None = None, every: int = 100, identity: str = "one") -> sft.Run:
     done = []
-    return sft.Run(directory, {"uid": identity}, every, lambda: stop_after is not None and len(done) >= stop_after, done.append)
+    return sft.Run(
+        directory, {"uid": identity}, every, lambda: stop_after is not None and len(done) >= stop_after, done.append
+    )
 
 
 def trained(run: sft.Run, settings=SETTINGS) -> tuple[list[float], adapter_io.Tensors]:
@@ -82,7 +86,9 @@ def test_a_draft_left_by_a_crash_is_no_checkpoint_and_goes_with_the_next_one(tmp
 def test_equal_runs_give_equal_bytes(tmp_path):
     shapes = linear_shapes(tiny.model(), SETTINGS.target_modules)
     for name in ("one", "two"):
-        adapter_io.write(tmp_path / name, BASE, SETTINGS.shape, trained(run_in(tmp_path / f"{name}-checkpoints"))[1], shapes)
+        adapter_io.write(
+            tmp_path / name, BASE, SETTINGS.shape, trained(run_in(tmp_path / f"{name}-checkpoints"))[1], shapes
+        )
     for file in (adapter_io.CONFIG, adapter_io.WEIGHTS):
         assert (tmp_path / "one" / file).read_bytes() == (tmp_path / "two" / file).read_bytes()
 
@@ -106,8 +112,13 @@ def test_a_module_that_the_base_lacks_is_refused():
         add_lora(tiny.model(), settings)
 
 
-@pytest.mark.parametrize(("examples", "size", "sizes"), [(7, 4, [3, 4]), (9, 4, [3, 3, 3]), (6, 2, [2, 2, 2]), (3, 8, [3]), (1, 1, [1]), (5, 1, [1] * 5)])
-def test_an_epoch_visits_every_example_once_in_batches_of_nearly_one_size_and_in_an_order_of_its_own(examples, size, sizes):
+@pytest.mark.parametrize(
+    ("examples", "size", "sizes"),
+    [(7, 4, [3, 4]), (9, 4, [3, 3, 3]), (6, 2, [2, 2, 2]), (3, 8, [3]), (1, 1, [1]), (5, 1, [1] * 5)],
+)
+def test_an_epoch_visits_every_example_once_in_batches_of_nearly_one_size_and_in_an_order_of_its_own(
+    examples, size, sizes
+):
     settings = dataclasses.replace(SETTINGS, batch_size=size, epochs=2)
     some = [Example(str(n), (n,), (n,)) for n in range(examples)]
     every = list(sft.batches(some, settings))
@@ -143,5 +154,5 @@ def test_progress_counts_every_step_of_every_epoch_and_the_rate_falls_to_its_end
 
 
 def test_a_batch_that_is_too_long_is_split():
-    assert [len(g) for g in sft.packs_of(EXAMPLES * 40, together=True)][0] < 240
+    assert len(next(iter(sft.packs_of(EXAMPLES * 40, together=True)))) < 240
     assert all(len(g) == 1 for g in sft.packs_of(EXAMPLES, together=False))

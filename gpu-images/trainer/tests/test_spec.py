@@ -1,4 +1,3 @@
-
 import pytest
 import tiny
 
@@ -8,7 +7,13 @@ from rune_trainer.spec import parse_job
 
 def test_a_complete_document_is_read():
     job = parse_job(tiny.document())
-    assert (job.owner.uid, job.sft.rank, job.sft.learning_rate, job.nats, job.output.scope) == ("1234", 4, 0.01, None, {"project": "tessera"})
+    assert (job.owner.uid, job.sft.rank, job.sft.learning_rate, job.nats, job.output.scope) == (
+        "1234",
+        4,
+        0.01,
+        None,
+        {"project": "tessera"},
+    )
 
 
 @pytest.mark.parametrize(

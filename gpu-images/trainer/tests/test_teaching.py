@@ -22,7 +22,10 @@ from rune_trainer.tokens import examples_of
 from rune_trainer.trajectory import Item
 
 TOKENIZER = tiny.tokenizer()
-TRAJECTORIES = [tiny.trajectory(n, [f"return {n}(x)"], [(f"return bad_{n}(x)", "NameError")]) for n in ("pare", "hue", "weld", "mint")]
+TRAJECTORIES = [
+    tiny.trajectory(n, [f"return {n}(x)"], [(f"return bad_{n}(x)", "NameError")])
+    for n in ("pare", "hue", "weld", "mint")
+]
 ITEMS = [Item(t) for t in TRAJECTORIES]
 EXAMPLES, _ = examples_of(TOKENIZER, rows_of(TRAJECTORIES, ("Programs",)), 512)
 SETTINGS = parse_job(tiny.document()).sft
@@ -34,7 +37,12 @@ def lessons(window: int = 4096) -> list[teaching.Lesson]:
 
 def run_in(directory, stop_after=None, every=1):
     calls = []
-    return sft.Run(directory, {"uid": "one"}, every, lambda: stop_after is not None and calls.append(1) is None and len(calls) > stop_after)
+    return sft.Run(
+        directory,
+        {"uid": "one"},
+        every,
+        lambda: stop_after is not None and calls.append(1) is None and len(calls) > stop_after,
+    )
 
 
 def words(ids) -> str:
@@ -46,14 +54,18 @@ def test_the_teacher_reads_the_example_s_own_trajectory_and_says_the_very_answer
         assert f"bad_{name}(x)" in words(lesson.teacher.head) and "Attempt:" in words(lesson.teacher.head)
         assert lesson.teacher.head[-20:] == lesson.student.head[-20:]
         assert lesson.teacher.tail == lesson.student.tail
-        assert not any(f"bad_{other}" in words(lesson.teacher.head) for other in {"pare", "hue", "weld", "mint"} - {name})
+        assert not any(
+            f"bad_{other}" in words(lesson.teacher.head) for other in {"pare", "hue", "weld", "mint"} - {name}
+        )
 
 
 def test_the_student_never_sees_a_token_of_a_trajectory(tmp_path):
     base = tiny.model()
     said = teaching.teach(base, lessons(), 16, run_in(tmp_path / "teacher"))
     model, seen = add_lora(base, SETTINGS), []
-    model.register_forward_pre_hook(lambda _, __, kwargs: seen.append(words(kwargs["input_ids"][0].tolist())), with_kwargs=True)
+    model.register_forward_pre_hook(
+        lambda _, __, kwargs: seen.append(words(kwargs["input_ids"][0].tolist())), with_kwargs=True
+    )
     sft.train(model, EXAMPLES, SETTINGS, run_in(tmp_path / "student"), teaching.distance(said))
     assert len(seen) == 4
     assert not any("Attempt:" in text or "bad_" in text for text in seen)
@@ -62,7 +74,13 @@ def test_the_student_never_sees_a_token_of_a_trajectory(tmp_path):
 def test_training_moves_the_student_towards_the_teacher(tmp_path):
     base = tiny.model()
     said = teaching.teach(base, lessons(), 16, run_in(tmp_path / "teacher"))
-    losses = sft.train(add_lora(base, SETTINGS), EXAMPLES, dataclasses.replace(SETTINGS, epochs=8), run_in(tmp_path / "student"), teaching.distance(said))
+    losses = sft.train(
+        add_lora(base, SETTINGS),
+        EXAMPLES,
+        dataclasses.replace(SETTINGS, epochs=8),
+        run_in(tmp_path / "student"),
+        teaching.distance(said),
+    )
     assert losses[-1] < 0.7 * losses[0]
 
 
@@ -70,12 +88,20 @@ def test_the_loss_of_a_batch_is_the_mean_divergence_over_its_tokens(tmp_path):
     base = tiny.model()
     said = teaching.teach(base, lessons(), 264, run_in(tmp_path))
     with torch.no_grad():
-        apart = sum(divergence(said[e], base(torch.tensor([[*e.head, *e.tail]])).logits[0, len(e.head) - 1 : -1]).item() for e in EXAMPLES)
+        apart = sum(
+            divergence(said[e], base(torch.tensor([[*e.head, *e.tail]])).logits[0, len(e.head) - 1 : -1]).item()
+            for e in EXAMPLES
+        )
     together = sft.batch_loss(add_lora(base, SETTINGS), EXAMPLES, True, teaching.distance(said))
     assert together == pytest.approx(apart / sum(len(e.tail) for e in EXAMPLES), rel=1e-2)
     exact = torch.distributions.kl_divergence
     logits, others = torch.randn(3, 9), torch.randn(3, 9)
-    assert divergence(kept_of(logits, 9), others).item() == pytest.approx(exact(torch.distributions.Categorical(logits=logits), torch.distributions.Categorical(logits=others)).sum().item(), rel=1e-4)
+    assert divergence(kept_of(logits, 9), others).item() == pytest.approx(
+        exact(torch.distributions.Categorical(logits=logits), torch.distributions.Categorical(logits=others))
+        .sum()
+        .item(),
+        rel=1e-4,
+    )
 
 
 def test_the_teacher_is_asked_once_also_over_a_restart(tmp_path):
@@ -87,7 +113,11 @@ def test_the_teacher_is_asked_once_also_over_a_restart(tmp_path):
     said = teaching.teach(base, lessons(), 16, run_in(tmp_path))
     again = teaching.teach(base, lessons(), 16, run_in(tmp_path))
     assert len(asked) == 4
-    assert all(torch.equal(said[e].tokens, again[e].tokens) and torch.equal(said[e].log_probabilities, again[e].log_probabilities) for e in EXAMPLES)
+    assert all(
+        torch.equal(said[e].tokens, again[e].tokens)
+        and torch.equal(said[e].log_probabilities, again[e].log_probabilities)
+        for e in EXAMPLES
+    )
 
 
 def test_a_long_trajectory_loses_its_failed_attempts_in_the_teacher_s_context():
@@ -96,7 +126,7 @@ def test_a_long_trajectory_loses_its_failed_attempts_in_the_teacher_s_context():
 
 
 def test_a_window_without_room_for_a_trajectory_is_refused():
-    with pytest.raises(Ending, match="sft.maxLength leaves 10 tokens"):
+    with pytest.raises(Ending, match=r"sft.maxLength leaves 10 tokens"):
         lessons(window=max(map(len, EXAMPLES)) + 10)
 
 
@@ -119,8 +149,17 @@ class World:
         self.directory, self.registry = directory, tiny.Registry()
         self.base = parents.staged(directory)
         self.tensors = parents.random_tensors(SHAPE, 0, size=0.05)
-        self.parent = parents.published(self.registry, self.base, "a", SHAPE, self.tensors, learnt.of_tasks(["sha256:" + "7" * 64], [{"id": "old", "description": "d", "tests": "t"}]))
-        self.trajectories = [{"repository": "rune/demo/trajectories", "digest": self.registry.add_trajectory(t)} for t in TRAJECTORIES]
+        self.parent = parents.published(
+            self.registry,
+            self.base,
+            "a",
+            SHAPE,
+            self.tensors,
+            learnt.of_tasks(["sha256:" + "7" * 64], [{"id": "old", "description": "d", "tests": "t"}]),
+        )
+        self.trajectories = [
+            {"repository": "rune/demo/trajectories", "digest": self.registry.add_trajectory(t)} for t in TRAJECTORIES
+        ]
 
     def run(self, **section):
         self.registry.tags.clear()
@@ -148,7 +187,14 @@ def test_a_warm_start_goes_on_from_the_adapter_s_weights_and_from_what_it_knew(w
     assert len(known["trajectories"]) == 5 and {"old", "pare"} < {t["id"] for t in known["tasks"]}
 
 
-@pytest.mark.parametrize(("section", "said"), [({"rank": 8}, "has rank 4, alpha 8 and the modules q_proj; the run has rank 8"), ({"alpha": 16}, "alpha 16"), ({"targetModules": ["v_proj"]}, "modules v_proj")])
+@pytest.mark.parametrize(
+    ("section", "said"),
+    [
+        ({"rank": 8}, "has rank 4, alpha 8 and the modules q_proj; the run has rank 8"),
+        ({"alpha": 16}, "alpha 16"),
+        ({"targetModules": ["v_proj"]}, "modules v_proj"),
+    ],
+)
 def test_a_warm_start_of_another_shape_is_refused_in_words(world, section, said):
     with pytest.raises(Ending, match=said) as ended:
         world.run(warmStart={"adapter": "a"}, **section)

@@ -18,7 +18,9 @@ def ending_of(work) -> Ending:
 
 
 def test_a_trajectory_is_read_as_it_was_stored(registry):
-    assert trajectory.pull(Repository(registry.url, "/nowhere", "t"), registry.add_trajectory(WHOLE)) == [trajectory.Item(WHOLE)]
+    assert trajectory.pull(Repository(registry.url, "/nowhere", "t"), registry.add_trajectory(WHOLE)) == [
+        trajectory.Item(WHOLE)
+    ]
 
 
 @pytest.mark.parametrize(
@@ -52,7 +54,17 @@ def test_an_artifact_that_holds_no_document_is_unexpected(registry, manifest):
         (b"{}", "NotATrajectory"),
         (b'{"schema": ["rune.dev/trajectory/v1"]}', "NotATrajectory"),
     ],
-    ids=["JSON lines", "nothing", "an archive", "a nest", "a trajectory with a nest", "a list", "null", "an empty object", "an odd schema"],
+    ids=[
+        "JSON lines",
+        "nothing",
+        "an archive",
+        "a nest",
+        "a trajectory with a nest",
+        "a list",
+        "null",
+        "an empty object",
+        "an odd schema",
+    ],
 )
 def test_a_document_that_is_no_trajectory_is_refused_with_its_reason(registry, blob, reason):
     digest = registry.add_blob(blob)
@@ -111,8 +123,16 @@ def test_a_corpus_is_read_line_by_line_with_the_examples_that_it_names(registry)
         ([{"trajectory": WHOLE}, {}], "NotATrajectory", "line 2 of t@"),
         ([WHOLE], "NotATrajectory", "line 1 of t@"),
         ([[]], "NotATrajectory", "a list"),
-        ([{"trajectory": WHOLE, "examples": [{"task": WHOLE["task"]}]}], "NotATrajectory", "examples[0].program is nothing"),
-        ([{"trajectory": WHOLE, "examples": [{"task": {}, "program": "x"}]}], "NotATrajectory", "examples[0].task.description is nothing"),
+        (
+            [{"trajectory": WHOLE, "examples": [{"task": WHOLE["task"]}]}],
+            "NotATrajectory",
+            "examples[0].program is nothing",
+        ),
+        (
+            [{"trajectory": WHOLE, "examples": [{"task": {}, "program": "x"}]}],
+            "NotATrajectory",
+            "examples[0].task.description is nothing",
+        ),
     ],
 )
 def test_a_corpus_with_a_wrong_line_is_refused_and_the_line_named(registry, lines, reason, said):

@@ -6,7 +6,7 @@ import http.server
 import json
 import pathlib
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -26,7 +26,12 @@ def tokenizer() -> PreTrainedTokenizerFast:
     inner = Tokenizer(models.BPE({letter: i for i, letter in enumerate(alphabet)}, []))
     inner.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     inner.decoder = decoders.ByteLevel()
-    made = PreTrainedTokenizerFast(tokenizer_object=inner, eos_token="<|im_end|>", pad_token="<|im_end|>", additional_special_tokens=["<|im_start|>"])
+    made = PreTrainedTokenizerFast(
+        tokenizer_object=inner,
+        eos_token="<|im_end|>",
+        pad_token="<|im_end|>",
+        additional_special_tokens=["<|im_start|>"],
+    )
     made.chat_template = TEMPLATE
     return made
 
@@ -34,7 +39,13 @@ def tokenizer() -> PreTrainedTokenizerFast:
 def model(seed: int = 0) -> Qwen2ForCausalLM:
     torch.manual_seed(seed)
     config = Qwen2Config(
-        vocab_size=264, hidden_size=32, intermediate_size=48, num_hidden_layers=2, num_attention_heads=4, num_key_value_heads=2, tie_word_embeddings=False
+        vocab_size=264,
+        hidden_size=32,
+        intermediate_size=48,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        num_key_value_heads=2,
+        tie_word_embeddings=False,
     )
     return Qwen2ForCausalLM(config).eval().requires_grad_(False)
 
@@ -48,16 +59,40 @@ def model_directory(directory: pathlib.Path) -> str:
 
 def executed(program: str, passed: bool, error: str = "") -> dict[str, Any]:
     execution = {"passed": passed, "outcome": "Passed" if passed else "Failed", "error": error, "durationSeconds": 0.1}
-    return {"type": "executed", "n": 1, "epoch": 1, "time": "2026-01-01T00:00:00Z", "program": program, "execution": execution}
+    return {
+        "type": "executed",
+        "n": 1,
+        "epoch": 1,
+        "time": "2026-01-01T00:00:00Z",
+        "program": program,
+        "execution": execution,
+    }
 
 
-def trajectory(name: str, passing: list[str], failing: list[tuple[str, str]] = [], notes: list[str] = []) -> dict[str, Any]:
+def trajectory(
+    name: str, passing: list[str], failing: Sequence[tuple[str, str]] = (), notes: Sequence[str] = ()
+) -> dict[str, Any]:
     records = [executed(f"{STUB}    {body}", False, error) for body, error in failing]
     if notes:
-        records.append({"type": "reflected", "n": 2, "epoch": 1, "time": "2026-01-01T00:00:00Z", "round": 1, "notes": notes})
+        records.append(
+            {"type": "reflected", "n": 2, "epoch": 1, "time": "2026-01-01T00:00:00Z", "round": 1, "notes": list(notes)}
+        )
     records += [executed(f"{STUB}    {body}", True) for body in passing]
-    task = {"id": name, "description": f"Write solve for {name}.", "tests": "assert True", "entryPoint": "solve", "stub": STUB}
-    return {"schema": "rune.dev/trajectory/v1", "session": {"namespace": "n", "name": name, "uid": name}, "task": task, "scope": {}, "outcome": "Solved" if passing else "Exhausted", "records": records}
+    task = {
+        "id": name,
+        "description": f"Write solve for {name}.",
+        "tests": "assert True",
+        "entryPoint": "solve",
+        "stub": STUB,
+    }
+    return {
+        "schema": "rune.dev/trajectory/v1",
+        "session": {"namespace": "n", "name": name, "uid": name},
+        "task": task,
+        "scope": {},
+        "outcome": "Solved" if passing else "Exhausted",
+        "records": records,
+    }
 
 
 def document(**changed: Any) -> dict[str, Any]:
@@ -67,9 +102,24 @@ def document(**changed: Any) -> dict[str, Any]:
         "owner": {"kind": "TrainingRun", "namespace": "demo", "name": "learn", "uid": "1234"},
         "attempt": 1,
         "method": "sft",
-        "sft": {"rank": 4, "alpha": 8, "targetModules": MODULES, "epochs": 2, "batchSize": 2, "learningRate": "0.01", "maxLength": 512, "precision": "Float32", "quantization": "None", "seed": 0},
+        "sft": {
+            "rank": 4,
+            "alpha": 8,
+            "targetModules": MODULES,
+            "epochs": 2,
+            "batchSize": 2,
+            "learningRate": "0.01",
+            "maxLength": 512,
+            "precision": "Float32",
+            "quantization": "None",
+            "seed": 0,
+        },
         "base": {"path": "/models/base", "name": "tiny", "digest": digest},
-        "corpus": {"trajectories": [{"repository": "rune/demo/trajectories", "digest": digest}], "include": ["Programs"], "digest": digest},
+        "corpus": {
+            "trajectories": [{"repository": "rune/demo/trajectories", "digest": digest}],
+            "include": ["Programs"],
+            "digest": digest,
+        },
         "output": {"repository": "rune/demo/adapters", "scope": {"project": "tessera"}, "generation": 0, "parents": []},
         "checkpoint": {"directory": "/checkpoints", "everySteps": 2},
         "registry": {"url": "http://127.0.0.1:1", "tokenFile": "/rune/credentials/registry-token"},
@@ -116,9 +166,11 @@ class Registry:
                 outer.requests.append((self.command, self.path))
                 if outer.failures:
                     outer.failures -= 1
-                    return self.answer(503)
+                    self.answer(503)
+                    return
                 if outer.token and self.headers.get("Authorization") != f"Bearer {outer.token}":
-                    return self.answer(401)
+                    self.answer(401)
+                    return
                 self.answer(*outer.respond(self.command, self.path, body))
 
             do_GET = do_HEAD = do_POST = do_PUT = handle_request
@@ -144,7 +196,9 @@ class Registry:
             self.manifests[digest_of(body)] = body
             self.tags[reference] = digest_of(body)
             return 201, b""
-        found = self.blobs.get(reference) if "/blobs/" in path else self.manifests.get(self.tags.get(reference, reference))
+        found = (
+            self.blobs.get(reference) if "/blobs/" in path else self.manifests.get(self.tags.get(reference, reference))
+        )
         return (200, found) if found is not None else (404, b"")
 
     def add_trajectory(self, content: dict[str, Any]) -> str:
@@ -153,11 +207,15 @@ class Registry:
 
     def add_corpus(self, lines: list[dict[str, Any]]) -> str:
         """A corpus artifact of these lines."""
-        return self.add_blob(b"".join(canonical(line) + b"\n" for line in lines), artifactType="application/vnd.rune.corpus.v1+json")
+        return self.add_blob(
+            b"".join(canonical(line) + b"\n" for line in lines), artifactType="application/vnd.rune.corpus.v1+json"
+        )
 
     def add_blob(self, blob: bytes, **fields: str) -> str:
         self.blobs[digest_of(blob)] = blob
-        return self.add_manifest({"schemaVersion": 2, **fields, "layers": [{"mediaType": "x", "digest": digest_of(blob), "size": len(blob)}]})
+        return self.add_manifest(
+            {"schemaVersion": 2, **fields, "layers": [{"mediaType": "x", "digest": digest_of(blob), "size": len(blob)}]}
+        )
 
     def add_manifest(self, content: Any) -> str:
         manifest = canonical(content)

@@ -26,7 +26,13 @@ class Place:
     def start(self) -> subprocess.Popen:
         """As in a pod, in a process of its own."""
         environment = {**os.environ, **self.environment(), "PYTHONPATH": str(SOURCE)}
-        return subprocess.Popen([sys.executable, "-m", "rune_trainer"], env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        return subprocess.Popen(
+            [sys.executable, "-m", "rune_trainer"],
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
 
     def environment(self) -> dict[str, str]:
         spec = tiny.dump(self.directory / "spec.json", self.document)
@@ -92,7 +98,11 @@ class Factory(World):
     def asks_to_generate(self, made: dict, each: str, **changed: object) -> None:
         self.document.pop("hypernetwork", None)
         reference = {"repository": made["repository"], "digest": made["digest"]}
-        self.document |= {"method": "generate", "generate": {"hypernetwork": reference, "each": each, **changed}, "generator": reference}
+        self.document |= {
+            "method": "generate",
+            "generate": {"hypernetwork": reference, "each": each, **changed},
+            "generator": reference,
+        }
         self.document["owner"]["uid"] = f"user-{each}"
 
     def manifest(self, digest: str) -> dict:
@@ -102,4 +112,7 @@ class Factory(World):
         return json.loads(self.registry.blobs[self.manifest(digest)["config"]["digest"]])
 
     def files(self, digest: str) -> dict[str, bytes]:
-        return {layer["annotations"]["org.opencontainers.image.title"]: self.registry.blobs[layer["digest"]] for layer in self.manifest(digest)["layers"]}
+        return {
+            layer["annotations"]["org.opencontainers.image.title"]: self.registry.blobs[layer["digest"]]
+            for layer in self.manifest(digest)["layers"]
+        }

@@ -42,8 +42,12 @@ def main() -> int:
 
 
 def _options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="npm run adversary --", description="Runs hostile and honest programs against the sandbox.")
-    parser.add_argument("-k", dest="prefixes", default="", help="only programs whose names begin so, comma separated: p0,v08")
+    parser = argparse.ArgumentParser(
+        prog="npm run adversary --", description="Runs hostile and honest programs against the sandbox."
+    )
+    parser.add_argument(
+        "-k", dest="prefixes", default="", help="only programs whose names begin so, comma separated: p0,v08"
+    )
     parser.add_argument("--variant", default="", help=f"only these, comma separated: {', '.join(VARIANTS)}")
     parser.add_argument("--short", action="store_true", help="the form that npm test runs")
     parser.add_argument("-v", dest="verbose", action="store_true", help="with the runner's answers")
@@ -56,7 +60,12 @@ def _jobs(options: argparse.Namespace) -> list[tuple[str, Program]]:
     if unknown := [name for name in wanted if name not in VARIANTS]:
         raise catalogue.Malformed(f"no variant is called {', '.join(unknown)}; there are: {', '.join(VARIANTS)}")
     programs = catalogue.read_all(tuple(options.prefixes.split(",")))
-    jobs = [(name, each) for name in wanted for each in programs if name in each.variants and (each.short or not options.short)]
+    jobs = [
+        (name, each)
+        for name in wanted
+        for each in programs
+        if name in each.variants and (each.short or not options.short)
+    ]
     if not jobs:
         raise catalogue.Malformed("no program is called so, or none runs in that variant")
     return jobs

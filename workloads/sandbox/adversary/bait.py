@@ -82,7 +82,9 @@ class Victim:
     def changes(self) -> dict[str, tuple[str | None, str | None]]:
         """What is different since the last time that it was asked."""
         before, self._before = self._before, self.state()
-        return {key: (before.get(key), self._before.get(key)) for key in before if before.get(key) != self._before.get(key)}
+        return {
+            key: (before.get(key), self._before.get(key)) for key in before if before.get(key) != self._before.get(key)
+        }
 
     def end(self) -> None:
         self._process.kill()

@@ -48,7 +48,7 @@ def read_all(prefixes: tuple[str, ...] = ("",)) -> list[Program]:
 
 def read(path: Path) -> Program:
     text = path.read_text(encoding="utf-8")
-    directives = dict(re.findall(r"^#: (\w+) = (.*)$", text, re.M))
+    directives = dict(re.findall(r"^#: (\w+) = (.*)$", text, re.MULTILINE))
     if unknown := directives.keys() - _DIRECTIVES:
         raise Malformed(f"{path.name} has directives that mean nothing: {', '.join(sorted(unknown))}")
     kind = directives.get("kind", "program")
@@ -56,7 +56,7 @@ def read(path: Path) -> Program:
         raise Malformed(f"{path.name} is of kind {kind!r}; there are {', '.join(KINDS)}")
     if kind != "honest" and "check" not in directives:
         raise Malformed(f"{path.name} doesn't say what the observer looks for (#: check = …)")
-    body, _, tests = re.sub(r"^#: .*\n", "", text, flags=re.M).partition(TESTS)
+    body, _, tests = re.sub(r"^#: .*\n", "", text, flags=re.MULTILINE).partition(TESTS)
     start = _starts(directives.get("start", ""))
     return Program(
         name=path.stem,
@@ -74,7 +74,9 @@ def read(path: Path) -> Program:
         entry=directives.get("entry", "solve"),
         repeat=int(directives.get("repeat", 1)),
         after=float(directives.get("after", 0.1)),
-        beside={name: directives[name] for name in ("touch", "poll", "outsideconnect", "lockcheck") if name in directives},
+        beside={
+            name: directives[name] for name in ("touch", "poll", "outsideconnect", "lockcheck") if name in directives
+        },
     )
 
 

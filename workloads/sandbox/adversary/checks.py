@@ -36,7 +36,9 @@ class Seen:
 def successes(seen: Seen) -> list[str]:
     """Evidence of the program's own checks, then of any other harm that was left."""
     found = [evidence for name, *arguments in seen.program.checks if (evidence := CHECKS[name](seen, *arguments))]
-    return found + [f"besides: {problem}" for problem in seen.problems if not any(problem in evidence for evidence in found)]
+    return found + [
+        f"besides: {problem}" for problem in seen.problems if not any(problem in evidence for evidence in found)
+    ]
 
 
 def _passed(seen: Seen) -> str | None:
@@ -48,7 +50,11 @@ def _next(seen: Seen, outcome: str) -> str | None:
     """The honest program after it was judged otherwise."""
     last = seen.answers[-1]
     said = last.get("error", last.get("message"))
-    return None if last.get("outcome") == outcome else f"the honest program after it was judged {last.get('outcome')}: {said}"
+    return (
+        None
+        if last.get("outcome") == outcome
+        else f"the honest program after it was judged {last.get('outcome')}: {said}"
+    )
 
 
 def _canary(seen: Seen, *names: str) -> str | None:

@@ -19,7 +19,13 @@ def failure(pod: Pod, program: str, tests: str, entry: str) -> str | None:
     os.chown(directory, pod.uid, pod.uid)
     for name, text in (("program.py", program), ("tests.py", tests), ("plain_python.py", _PLAIN.read_text())):
         (directory / name).write_text(text)
-    environment = {"PATH": os.environ["PATH"], "HOME": str(directory), "TMPDIR": str(directory), "LANG": "C.UTF-8", "USER": "adversary"}
+    environment = {
+        "PATH": os.environ["PATH"],
+        "HOME": str(directory),
+        "TMPDIR": str(directory),
+        "LANG": "C.UTF-8",
+        "USER": "adversary",
+    }
     try:
         done = subprocess.run(
             [*as_user(pod.uid), pod.python, "plain_python.py", "program.py", "tests.py", entry],

@@ -11,9 +11,21 @@ import sys
 import time
 from pathlib import Path
 
-NEEDED = {"unshare": "util-linux", "nsenter": "util-linux", "setpriv": "util-linux", "prlimit": "util-linux", "mount": "mount"}
-OUT_MIB, TMP_MIB, SHM_MIB = 40, 8, 64  # the volumes that controllers/epochs/sandbox.ts gives the pod; /dev/shm as container runtimes make it
-POD_MIB = 2 * 256 + OUT_MIB + TMP_MIB + 32  # the limit of a pod in which a program may have 256 MiB: `podMemoryMiB` there
+NEEDED = {
+    "unshare": "util-linux",
+    "nsenter": "util-linux",
+    "setpriv": "util-linux",
+    "prlimit": "util-linux",
+    "mount": "mount",
+}
+# The volumes that controllers/epochs/sandbox.ts gives the pod; /dev/shm as container runtimes make it.
+OUT_MIB, TMP_MIB, SHM_MIB = (
+    40,
+    8,
+    64,
+)
+# The limit of a pod in which a program may have 256 MiB: `podMemoryMiB` there.
+POD_MIB = 2 * 256 + OUT_MIB + TMP_MIB + 32
 _REMOVE_SECONDS = 3
 _CGROUPS = Path("/sys/fs/cgroup")
 _MOUNTS = f"""set -e
@@ -94,7 +106,7 @@ class MemoryGroup:
     def kills(self) -> int:
         """How often the kernel has ended a process because the group's memory was used up."""
         told = (self.directory / self._told).read_text()
-        return int(re.search(r"^oom_kill (\d+)", told, re.M).group(1))
+        return int(re.search(r"^oom_kill (\d+)", told, re.MULTILINE).group(1))
 
     def remove(self) -> None:
         """Raises OSError where processes stay in it."""
@@ -110,7 +122,10 @@ class MemoryGroup:
 
 def _places(name: str) -> list[tuple[Path, Path, str, str]]:
     """Below the group that this process is in: (directory, root of its tree, file of the limit, file that tells of kills)."""
-    ours = {kinds: path.lstrip("/") for kinds, path in re.findall(r"^\d+:(.*):(.*)$", Path("/proc/self/cgroup").read_text(), re.M)}
+    ours = {
+        kinds: path.lstrip("/")
+        for kinds, path in re.findall(r"^\d+:(.*):(.*)$", Path("/proc/self/cgroup").read_text(), re.MULTILINE)
+    }
     first = _CGROUPS / "memory"
     own = first / ours.get("memory", "") if (first / ours.get("memory", "")).is_dir() else first
     return [

@@ -31,7 +31,9 @@ class Pod:
         self.variant, self.uid = variant, uid
         self.python = enclosure.interpreter(uid)
         self.home = directory / f"{variant.name}-{secrets.token_hex(3)}"
-        self.out, self.library, self.token_file, self.app = (self.home / name for name in ("out", "lib", "token", "app"))
+        self.out, self.library, self.token_file, self.app = (
+            self.home / name for name in ("out", "lib", "token", "app")
+        )
         self.runner_secret = secrets.token_hex(12)
         self.token = secrets.token_hex(16) + "x" * secrets.randbelow(30)
         self._serial = 0
@@ -49,14 +51,16 @@ class Pod:
         self.memory = enclosure.MemoryGroup.made(f"rune-adversary-{self.uid}-{secrets.token_hex(3)}")
         if self.memory:
             undo.callback(self.memory.remove)
-        self._process = self._started(undo.enter_context(open(self.home / "log", "w", encoding="utf-8")))
+        self._process = self._started(undo.enter_context((self.home / "log").open("w", encoding="utf-8")))
         undo.callback(self._kill)
         self.port, self.init, self.pid = self._listening()
         self.victim = Victim(self.init, self.uid, self.python)
         undo.callback(self.victim.end)
         self._verify()
         self._own = self._settled()
-        self.own_sessions = {int(fields[processes.SESSION]) for pid in self._own if (fields := processes.stat_fields(pid))}
+        self.own_sessions = {
+            int(fields[processes.SESSION]) for pid in self._own if (fields := processes.stat_fields(pid))
+        }
         self.runner_inside = processes.number_inside(self.pid)
 
     def _lay_out(self) -> None:
@@ -94,7 +98,13 @@ class Pod:
         if self.variant.landlock_abi == 0:
             environment["RUNE_SANDBOX_WITHOUT_LANDLOCK"] = "substitute-runtime"
         return subprocess.Popen(
-            [*enclosure.command(self.uid, volume, self.memory, self.variant.process_limit), self.python, "-B", "-m", "rune_sandbox"],
+            [
+                *enclosure.command(self.uid, volume, self.memory, self.variant.process_limit),
+                self.python,
+                "-B",
+                "-m",
+                "rune_sandbox",
+            ],
             cwd=self.app,
             env=environment,
             stdout=subprocess.PIPE,
@@ -106,7 +116,9 @@ class Pod:
         """(port, process 1 of the namespace, the runner), the processes by their numbers outside."""
         line = self._process.stdout.readline()
         if not line:
-            raise RuntimeError(f"the runner of variant {self.variant.name} didn't start: {(self.home / 'log').read_text()}")
+            raise RuntimeError(
+                f"the runner of variant {self.variant.name} didn't start: {(self.home / 'log').read_text()}"
+            )
         init = processes.children(self._process.pid)[0]
         return int(line.rpartition(":")[2]), init, processes.children(init)[0]
 
@@ -142,7 +154,11 @@ class Pod:
 
     def runner_changes(self) -> list[str]:
         now = self._runner_state()
-        return [f"the runner's {key} became {now.get(key)}" for key, was in self._runner_before.items() if now.get(key) != was]
+        return [
+            f"the runner's {key} became {now.get(key)}"
+            for key, was in self._runner_before.items()
+            if now.get(key) != was
+        ]
 
     def ended(self) -> list[str]:
         """Commands of its own processes that are gone."""
@@ -238,7 +254,9 @@ class Pod:
             answer = self.execute(program, TESTS, timeout=10, wait=_BENIGN_SECONDS)
             if answer.get("outcome") != wanted:
                 said = answer.get("error", answer.get("message"))
-                return [f"WRONG verdict on a benign program: {answer.get('outcome')}, not {wanted}: {said} (HTTP {answer['_status']})"]
+                return [
+                    f"WRONG verdict on a benign program: {answer.get('outcome')}, not {wanted}: {said} (HTTP {answer['_status']})"
+                ]
         return []
 
     def end(self) -> list[str]:

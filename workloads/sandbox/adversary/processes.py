@@ -40,7 +40,7 @@ def state(pid: int) -> str:
 
 def user_ids(pid: int) -> tuple[str, ...]:
     """Real, effective, saved and file-system user ID; () where the process is gone."""
-    found = re.search(r"^Uid:\s+(\d+)\s+(\d+)\s+(\d+)\s+(\d+)", text_of(f"/proc/{pid}/status"), re.M)
+    found = re.search(r"^Uid:\s+(\d+)\s+(\d+)\s+(\d+)\s+(\d+)", text_of(f"/proc/{pid}/status"), re.MULTILINE)
     return found.groups() if found else ()
 
 
@@ -60,7 +60,7 @@ def command(pid: int) -> str:
 
 def number_inside(pid: int) -> int:
     """The process ID that it has in its own PID namespace; 0 where it is gone."""
-    found = re.search(r"^NSpid:\s+(.*)$", text_of(f"/proc/{pid}/status"), re.M)
+    found = re.search(r"^NSpid:\s+(.*)$", text_of(f"/proc/{pid}/status"), re.MULTILINE)
     return int(found.group(1).split()[-1]) if found else 0
 
 

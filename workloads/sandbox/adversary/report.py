@@ -17,7 +17,10 @@ class Report:
         accepted = _accepted(result)
         mark = "FAILED" if _failed(result) else "ok    "
         line = f"{mark} {result.program} [{result.variant}] {result.word}, {result.seconds:.1f} s"
-        print(line + (f": {result.evidence[:900]}" if result.evidence else "") + (f" ({accepted})" if accepted else ""), flush=True)
+        print(
+            line + (f": {result.evidence[:900]}" if result.evidence else "") + (f" ({accepted})" if accepted else ""),
+            flush=True,
+        )
         for answer in result.answers if self._verbose else []:
             print(f"       {json.dumps(answer)[:1000]}", flush=True)
 

@@ -21,7 +21,9 @@ def taken(pod: Pod, canaries: Canaries) -> State:
     for directory in (*_SHARED, str(pod.home)):
         with suppress(OSError):
             state[f"names in {directory}"] = sorted(
-                entry.name for entry in os.scandir(pod.inside(directory)) if entry.stat(follow_symlinks=False).st_uid == pod.uid
+                entry.name
+                for entry in os.scandir(pod.inside(directory))
+                if entry.stat(follow_symlinks=False).st_uid == pod.uid
             )
     with suppress(OSError):
         state["names in the pod's /dev/shm"] = sorted(os.listdir(pod.inside("/dev/shm")))
@@ -48,9 +50,19 @@ def _of(path: str) -> tuple:
     regular = stat.S_ISREG(seen.st_mode)
     attributes = []
     with suppress(OSError):
-        attributes = [(name, os.getxattr(path, name, follow_symlinks=False)) for name in sorted(os.listxattr(path, follow_symlinks=False))]
+        attributes = [
+            (name, os.getxattr(path, name, follow_symlinks=False))
+            for name in sorted(os.listxattr(path, follow_symlinks=False))
+        ]
     content = hashlib.sha256(Path(path).read_bytes()).hexdigest()[:16] if regular else ""
-    return oct(seen.st_mode), seen.st_uid, seen.st_gid, (seen.st_nlink, seen.st_mtime_ns) if regular else (), content, attributes
+    return (
+        oct(seen.st_mode),
+        seen.st_uid,
+        seen.st_gid,
+        (seen.st_nlink, seen.st_mtime_ns) if regular else (),
+        content,
+        attributes,
+    )
 
 
 def _difference(before, after) -> str:

@@ -27,7 +27,9 @@ class ProgramsTest(unittest.TestCase):
             with self.subTest(program.name):
                 begins = "HONEST: " if program.kind == "honest" else "TRIES: "
                 self.assertTrue(program.intent.startswith(begins), program.intent)
-                self.assertTrue(program.kind == "honest" or "SUCCESS: " in program.intent, "it must say what success would be")
+                self.assertTrue(
+                    program.kind == "honest" or "SUCCESS: " in program.intent, "it must say what success would be"
+                )
                 for text in (*program.executions, program.tests):
                     ast.parse(text)
 
@@ -101,5 +103,6 @@ class SnapshotTest(unittest.TestCase):
         before = {"a": ("0o600", 1), "b": ("0o600", 1), "names": ["x"]}
         after = {"a": ("0o777", 1), "c": ("0o600", 1), "names": ["y"]}
         self.assertEqual(
-            snapshot.differences(before, after), ["a: 0o600 became 0o777", "b: gone", "c: new", "names: new ['y'], gone ['x']"]
+            snapshot.differences(before, after),
+            ["a: 0o600 became 0o777", "b: gone", "c: new", "names: new ['y'], gone ['x']"],
         )

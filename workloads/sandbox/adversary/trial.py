@@ -76,7 +76,11 @@ def _filled(program: Program, pod: Pod, canaries: Canaries, known: dict[str, str
     def fill(text: str) -> str:
         return re.sub(r"__([A-Z]+)__", lambda found: str(table[found.group(1)]), text)
 
-    return _Filled([fill(each) for each in program.executions], fill(program.tests), {key: fill(v) for key, v in program.beside.items()})
+    return _Filled(
+        [fill(each) for each in program.executions],
+        fill(program.tests),
+        {key: fill(v) for key, v in program.beside.items()},
+    )
 
 
 def _limits(program: Program) -> dict:
@@ -106,7 +110,11 @@ def _honest(program, filled, pod, _canaries, _known, controlled) -> tuple[str, s
     if left:
         return "unfair", "; ".join(left), answers, True
     wanted = f"{outcome} ({words})" if words else outcome
-    return ("fair", "", answers, False) if fair else ("unfair", f"judged {said}, not {wanted}", answers, last["_status"] != 200)
+    return (
+        ("fair", "", answers, False)
+        if fair
+        else ("unfair", f"judged {said}, not {wanted}", answers, last["_status"] != 200)
+    )
 
 
 def _attack(program, filled, pod, canaries, known, _controlled) -> tuple[str, str, list[dict], bool]:
@@ -154,5 +162,7 @@ def _called(program: Program, filled: _Filled, pod: Pod) -> tuple[list[dict], st
     )  # fmt: skip
     if done.returncode:
         raise RuntimeError(f"the attacking caller failed: {done.stderr[-500:]}")
-    outside = next((line.removeprefix("OUTSIDE ") for line in done.stdout.splitlines() if line.startswith("OUTSIDE ")), None)
+    outside = next(
+        (line.removeprefix("OUTSIDE ") for line in done.stdout.splitlines() if line.startswith("OUTSIDE ")), None
+    )
     return [{"stdout": done.stdout[-3000:], "stderr": done.stderr[-2000:], "_status": 200, "_seconds": 0}], outside

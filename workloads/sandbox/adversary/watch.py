@@ -21,7 +21,9 @@ class Watch(threading.Thread):
         super().__init__(daemon=True)
         self._pod, self._ended = pod, threading.Event()
         self._device = os.stat(pod.inside(pod.out)).st_dev
-        self.peak: dict[str, int] = {}  # bytes "resident" and "held" on the volume, numbers of "aio" contexts, "ipc" objects, "keys"
+        self.peak: dict[
+            str, int
+        ] = {}  # bytes "resident" and "held" on the volume, numbers of "aio" contexts, "ipc" objects, "keys"
         self.links: set[str] = set()  # what descriptors refer to
         self.namespaces: set[tuple[str, str]] = set()  # those that aren't the runner's
         self.identities: set[tuple[int, tuple[str, ...]]] = set()  # processes with other user IDs
@@ -77,7 +79,9 @@ class Watch(threading.Thread):
 
     def _see(self, pid: int) -> None:
         if fields := processes.stat_fields(pid):
-            self.groups.add((int(fields[processes.GROUP]), int(fields[processes.SESSION]), pid, int(fields[processes.PARENT])))
+            self.groups.add(
+                (int(fields[processes.GROUP]), int(fields[processes.SESSION]), pid, int(fields[processes.PARENT]))
+            )
         identity = processes.user_ids(pid)
         if identity and set(identity) != {str(self._pod.uid)}:
             self.identities.add((pid, identity))
@@ -105,8 +109,12 @@ class Watch(threading.Thread):
 def _counters(uid: int) -> dict[str, int]:
     """What the kernel counts for the whole machine: contexts of asynchronous input and output, System V objects, keys of this user."""
     objects = sum(len(processes.text_of(f"/proc/sysvipc/{kind}").splitlines()) for kind in ("shm", "sem", "msg"))
-    keys = re.search(rf"^\s*{uid}:\s+\d+\s+(\d+)/", processes.text_of("/proc/key-users"), re.M)
-    return {"aio": int(processes.text_of("/proc/sys/fs/aio-nr") or 0), "ipc": objects, "keys": int(keys.group(1)) if keys else 0}
+    keys = re.search(rf"^\s*{uid}:\s+\d+\s+(\d+)/", processes.text_of("/proc/key-users"), re.MULTILINE)
+    return {
+        "aio": int(processes.text_of("/proc/sys/fs/aio-nr") or 0),
+        "ipc": objects,
+        "keys": int(keys.group(1)) if keys else 0,
+    }
 
 
 def _protocols() -> dict[str, int]:

@@ -19,7 +19,9 @@ class Replaced:
     def given(self) -> dict | None:
         """What goes along with a question; None where everything is as it was."""
         captured = [name for name in ("stdout", "stderr") if getattr(sys, name) is not self._streams[name]]
-        functions = {name: getattr(builtins, name) for name in _FUNCTIONS if getattr(builtins, name) is not self._functions[name]}
+        functions = {
+            name: getattr(builtins, name) for name in _FUNCTIONS if getattr(builtins, name) is not self._functions[name]
+        }
         typed = sys.stdin if sys.stdin is not self._streams["stdin"] and isinstance(sys.stdin, io.StringIO) else None
         seeded = self.seeds and "random" in sys.modules
         if not captured and not functions and typed is None and not seeded:

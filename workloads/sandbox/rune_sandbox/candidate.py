@@ -34,7 +34,8 @@ class Candidate:
         self._heap = Heap(1, self._describe, self._adopt, self._prefers_object)
         self._peer = Peer(channel, self._heap, self._perform)
         self._module = types.ModuleType("solution")
-        self._named: set[type] = set()  # classes that the tests have asked for by name: theirs to look at, so never flattened
+        # Classes that the tests have asked for by name: theirs to look at, so never flattened.
+        self._named: set[type] = set()
         self._loop = None
         self._actions = {
             "name": self._name,
@@ -81,7 +82,11 @@ class Candidate:
             try:
                 answer = ("returned", self._actions[operation](*operands))
             except StopIteration as end:
-                answer = ("stopped", end.value) if operation in ("resume", "throw") or operands[0] == "__next__" else ("raised", end)
+                answer = (
+                    ("stopped", end.value)
+                    if operation in ("resume", "throw") or operands[0] == "__next__"
+                    else ("raised", end)
+                )
             except BaseException as error:
                 if operation != "name":
                     tell(error, PROGRAM_FILE)
@@ -131,14 +136,19 @@ class Candidate:
                 specials(value),
                 *(base for base in value.__bases__ if base is not object),
             ]
-        if isinstance(value, types.GeneratorType) or (hasattr(type(value), "__next__") and type(value).__module__ in _ITERATORS):
+        if isinstance(value, types.GeneratorType) or (
+            hasattr(type(value), "__next__") and type(value).__module__ in _ITERATORS
+        ):
             return "generator", []
         if isinstance(value, types.CoroutineType):
             return "coroutine", []
         if isinstance(value, types.AsyncGeneratorType):
             return "async generator", []
         if callable(value) and type(value).__module__ in ("builtins", "functools"):
-            return "function", [str(getattr(value, "__name__", type(value).__name__)), getattr(value, "__doc__", None) or ""]
+            return "function", [
+                str(getattr(value, "__name__", type(value).__name__)),
+                getattr(value, "__doc__", None) or "",
+            ]
         return "object", [type(value)]
 
     # objects of the tests
@@ -205,4 +215,9 @@ def tell(error: BaseException, file: str) -> None:
     while frame and frame.tb_frame.f_code.co_filename != file:
         frame = frame.tb_next
     with contextlib.suppress(Exception):
-        print("".join(traceback.format_exception(type(error), error, frame))[-MAX_TRACEBACK:], end="", file=sys.stderr, flush=True)
+        print(
+            "".join(traceback.format_exception(type(error), error, frame))[-MAX_TRACEBACK:],
+            end="",
+            file=sys.stderr,
+            flush=True,
+        )

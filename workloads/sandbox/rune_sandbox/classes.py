@@ -31,7 +31,12 @@ class _Found(ast.NodeVisitor):
 
     def visit_Call(self, node: ast.Call) -> None:
         if _last(node.func) in _ASKING:
-            self.looked_into |= {_last(each) for argument in node.args[1:] for each in ast.walk(argument) if isinstance(each, (ast.Name, ast.Attribute))}
+            self.looked_into |= {
+                _last(each)
+                for argument in node.args[1:]
+                for each in ast.walk(argument)
+                if isinstance(each, (ast.Name, ast.Attribute))
+            }
         self.generic_visit(node)
 
     def visit_Assign(self, node: ast.Assign) -> None:
@@ -49,7 +54,11 @@ class _Found(ast.NodeVisitor):
         self.generic_visit(node)
 
     def _holds(self, target: ast.expr, value: ast.expr) -> None:
-        pairs = zip(target.elts, value.elts, strict=False) if isinstance(target, ast.Tuple) and isinstance(value, ast.Tuple) else [(target, value)]
+        pairs = (
+            zip(target.elts, value.elts, strict=False)
+            if isinstance(target, ast.Tuple) and isinstance(value, ast.Tuple)
+            else [(target, value)]
+        )
         for each, made in pairs:
             if isinstance(made, ast.Call):
                 self.made.setdefault(_last(each), set()).add(_last(made.func))

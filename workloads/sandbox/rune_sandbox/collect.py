@@ -22,7 +22,12 @@ def run(scope: dict, tally: Tally, entry) -> None:
 
 def _is_case(value) -> bool:
     unittest = sys.modules.get("unittest")
-    return unittest is not None and isinstance(value, type) and value.__module__ == "__main__" and issubclass(value, unittest.TestCase)
+    return (
+        unittest is not None
+        and isinstance(value, type)
+        and value.__module__ == "__main__"
+        and issubclass(value, unittest.TestCase)
+    )
 
 
 def neutralize_main() -> None:
@@ -61,7 +66,8 @@ def _optional(holder, name: str) -> None:
 
 def _required(method) -> int:
     return sum(
-        parameter.default is parameter.empty and parameter.kind in (parameter.POSITIONAL_ONLY, parameter.POSITIONAL_OR_KEYWORD)
+        parameter.default is parameter.empty
+        and parameter.kind in (parameter.POSITIONAL_ONLY, parameter.POSITIONAL_OR_KEYWORD)
         for parameter in inspect.signature(method).parameters.values()
     )
 

@@ -17,14 +17,15 @@ from _sitebuiltins import Quitter
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
-from rune_sandbox import candidate, judge, probe_inside, usable  # noqa: E402 (the path must be set first)
-from rune_sandbox.lock import Lock, apply, hide  # noqa: E402
-from rune_sandbox.nursery import LOCKED, MAX_ORDER, ORDERS_FD  # noqa: E402
-from rune_sandbox.processes import CONTROL_FD, OUT_OF_MEMORY  # noqa: E402
+from rune_sandbox import candidate, judge, probe_inside, usable
+from rune_sandbox.lock import Lock, apply, hide
+from rune_sandbox.nursery import LOCKED, MAX_ORDER, ORDERS_FD
+from rune_sandbox.processes import CONTROL_FD, OUT_OF_MEMORY
 
 PARTS = {"candidate": candidate.run, "judge": judge.run, "probe": probe_inside.run, "tests": usable.run}
 _COMMON = "bisect collections contextlib copy dataclasses datetime functools heapq itertools math operator random re string time typing"
-_STACK_BYTES = 1 << 20  # of a thread: 8 MiB each, the system's default, would soon be all the memory that a program may map
+# Of a thread: 8 MiB each, the system's default, would soon be all the memory that a program may map.
+_STACK_BYTES = 1 << 20
 
 
 def main() -> None:
@@ -100,9 +101,10 @@ def _place(descriptors: dict[int, int]) -> None:
         if start < place:  # an empty range would be taken for all
             os.closerange(start, place)
         start = place + 1
-    sys.stdin = sys.__stdin__ = open(0, encoding="utf-8", errors="surrogateescape", closefd=False)
-    sys.stdout = sys.__stdout__ = open(1, "w", encoding="utf-8", errors="surrogateescape", closefd=False)
-    sys.stderr = sys.__stderr__ = open(2, "w", encoding="utf-8", errors="backslashreplace", buffering=1, closefd=False)
+    # Open for as long as the process lives.
+    sys.stdin = sys.__stdin__ = open(0, encoding="utf-8", errors="surrogateescape", closefd=False)  # noqa: SIM115
+    sys.stdout = sys.__stdout__ = open(1, "w", encoding="utf-8", errors="surrogateescape", closefd=False)  # noqa: SIM115
+    sys.stderr = sys.__stderr__ = open(2, "w", encoding="utf-8", errors="backslashreplace", buffering=1, closefd=False)  # noqa: SIM115
 
 
 def _locked(part: str) -> dict:

@@ -10,8 +10,18 @@ import sys
 _MAX_MESSAGE = 4000
 _MAX_NAME = 100
 # what the standard library's own code takes for a sign to itself, not for an error
-_SIGNS = {("unittest.case", "SkipTest"), ("unittest.case", "_ShouldStop"), ("asyncio.exceptions", "CancelledError"), ("bdb", "BdbQuit")}
-_SLOTS = {ImportError: ("name", "path"), NameError: ("name",), AttributeError: ("name",), OSError: ("errno", "strerror", "filename")}
+_SIGNS = {
+    ("unittest.case", "SkipTest"),
+    ("unittest.case", "_ShouldStop"),
+    ("asyncio.exceptions", "CancelledError"),
+    ("bdb", "BdbQuit"),
+}
+_SLOTS = {
+    ImportError: ("name", "path"),
+    NameError: ("name",),
+    AttributeError: ("name",),
+    OSError: ("errno", "strerror", "filename"),
+}
 _KEPT = ("_rune_message", "start", "end", "object")  # a UnicodeError's positions are checked when it is made, never set
 _SPECIAL = ("__cause__", "__context__", "__suppress_context__", "__notes__")
 
@@ -49,7 +59,12 @@ def contents(error: BaseException) -> tuple[str, list]:
     for kind, names in _SLOTS.items():
         if isinstance(error, kind):
             attributes |= {name: value for name in names if (value := getattr(error, name, None)) is not None}
-    rest = [error.__cause__, error.__context__, error.__suppress_context__, *(part for pair in attributes.items() for part in pair)]
+    rest = [
+        error.__cause__,
+        error.__context__,
+        error.__suppress_context__,
+        *(part for pair in attributes.items() for part in pair),
+    ]
     return "error", [type(error), text(error), _arguments(error), list(getattr(error, "__notes__", ())), *rest]
 
 
@@ -99,7 +114,9 @@ def _standard(module, name) -> type | None:
 def _message(self) -> str:
     said = self.__dict__.get("_rune_message")
     return (
-        next(kind for kind in type(self).__mro__ if "__str__" in vars(kind) and vars(kind)["__str__"] is not _message).__str__(self)
+        next(
+            kind for kind in type(self).__mro__ if "__str__" in vars(kind) and vars(kind)["__str__"] is not _message
+        ).__str__(self)
         if said is None
         else said
     )
@@ -108,7 +125,9 @@ def _message(self) -> str:
 def _keep_arguments(self, *arguments, **named) -> None:
     """A program's own __init__ may take anything; what it made of it crosses as attributes."""
     known = next(
-        kind for kind in type(self).__mro__ if kind.__module__ == "builtins" and kind is not object and kind not in STAND_INS.values()
+        kind
+        for kind in type(self).__mro__
+        if kind.__module__ == "builtins" and kind is not object and kind not in STAND_INS.values()
     )
     try:
         known.__init__(self, *arguments)
@@ -119,7 +138,12 @@ def _keep_arguments(self, *arguments, **named) -> None:
 def rebuilt(kind: type, message: str, arguments: tuple) -> BaseException:
     """An exception of `kind` that prints as `message`."""
     kind = STAND_INS.get(kind, kind)
-    if not (isinstance(kind, type) and issubclass(kind, BaseException) and isinstance(message, str) and isinstance(arguments, tuple)):
+    if not (
+        isinstance(kind, type)
+        and issubclass(kind, BaseException)
+        and isinstance(message, str)
+        and isinstance(arguments, tuple)
+    ):
         raise ValueError("no exception")
     try:
         error = kind(*_as_given(kind, arguments))
@@ -137,7 +161,9 @@ def _as_given(kind: type, arguments: tuple) -> tuple:
     if issubclass(kind, BaseExceptionGroup):
         return (arguments[0], list(arguments[1:]))
     if issubclass(kind, (UnicodeEncodeError, UnicodeDecodeError, UnicodeTranslateError)) and len(arguments) >= 4:
-        *before, start, end, reason = arguments  # str() of positions out of range reads outside its text before CPython 3.13
+        *before, start, end, reason = (
+            arguments  # str() of positions out of range reads outside its text before CPython 3.13
+        )
         most = len(before[-1])
         start = max(0, min(start, most - 1))
         return (*before, start, max(start, min(end, most)), reason)
@@ -146,11 +172,17 @@ def _as_given(kind: type, arguments: tuple) -> tuple:
 
 def _forced(kind: type, message: str, arguments: tuple) -> BaseException:
     """For a class whose instances print otherwise, or that can't be made from plain arguments."""
-    named = type(kind.__name__, (kind,), {"__module__": kind.__module__, "__str__": _message, "__init__": _keep_arguments})
+    named = type(
+        kind.__name__, (kind,), {"__module__": kind.__module__, "__str__": _message, "__init__": _keep_arguments}
+    )
     try:
         error = named.__new__(named, *_as_given(kind, arguments))
     except Exception:
-        error = named.__new__(named, message, [Exception(message)]) if issubclass(kind, BaseExceptionGroup) else named.__new__(named)
+        error = (
+            named.__new__(named, message, [Exception(message)])
+            if issubclass(kind, BaseExceptionGroup)
+            else named.__new__(named)
+        )
     error.args = arguments
     error.__dict__["_rune_message"] = message
     return error
@@ -159,7 +191,12 @@ def _forced(kind: type, message: str, arguments: tuple) -> BaseException:
 def finished(error: BaseException, notes: list, cause, context, suppress: bool, *attributes) -> None:
     """Set what an exception carries beside its arguments; what it refuses stays as it is."""
     for name, value in zip(attributes[::2], attributes[1::2], strict=True):
-        if isinstance(name, str) and not name.startswith("__") and name not in _KEPT and not callable(getattr(type(error), name, None)):
+        if (
+            isinstance(name, str)
+            and not name.startswith("__")
+            and name not in _KEPT
+            and not callable(getattr(type(error), name, None))
+        ):
             try:
                 setattr(error, name, value)
             except (AttributeError, TypeError):

@@ -51,7 +51,8 @@ class _Run:
         self._nonce = secrets.token_hex(32)
         self._directory = stack.enter_context(place.volume.fresh("program-"))
         self._judge_directory = stack.enter_context(place.volume.fresh("judge-"))
-        stack.enter_context(place.alone())  # so that the directories are removed when nobody is left who could write in them
+        # So that the directories are removed when nobody is left who could write in them.
+        stack.enter_context(place.alone())
         self._selector = stack.enter_context(selectors.DefaultSelector())
         pipes = [Pipe(stack, limit) for limit in (*[asked.output_bytes] * 4, _REPORT_BYTES)]
         self._stdout, self._stderr, self._judge_stdout, self._judge_stderr, self._report = pipes
@@ -157,7 +158,10 @@ class _Run:
         if tests.resident > (allowed := judge_bytes(most)):
             return "OutOfMemory", f"the tests' processes used more than {allowed >> 20} MiB together"
         if program.resident + tests.resident + (usage.of_unix_sockets() or 0) > most + allowed:
-            return "OutOfMemory", f"processes and buffers of sockets used more than {(most + allowed) >> 20} MiB together"
+            return (
+                "OutOfMemory",
+                f"processes and buffers of sockets used more than {(most + allowed) >> 20} MiB together",
+            )
         charged, limit = self._place.charged.bytes(), self._place.charged.limit
         if charged is not None and charged > limit - _RUNNER_RESERVE_BYTES:
             return "OutOfMemory", "program and tests used up the sandbox's memory, with what the kernel holds for them"
@@ -174,7 +178,11 @@ class _Run:
             return "OutputLimit", f"more than {most >> 20} MiB of shared memory"
         for directory in (self._directory, self._judge_directory):
             if scratch.exceeds(directory.descriptor, most, closed_count=not volume.of_its_own):
-                return too_much if volume.of_its_own else (too_much[0], f"{too_much[1]}, or a directory closed to the runner")
+                return (
+                    too_much
+                    if volume.of_its_own
+                    else (too_much[0], f"{too_much[1]}, or a directory closed to the runner")
+                )
         return None
 
     def _verdict(self, judge_ending: Ending, ending: Ending) -> tuple[str, str]:

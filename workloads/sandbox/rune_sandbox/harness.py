@@ -27,13 +27,18 @@ runpy.run_module("rune_sandbox", run_name="__main__")
 
 
 _CONTAINER = ["unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc", "sh", "-c"]
-_CONTAINER += ['mount -t tmpfs -o size=16m,mode=1777 shm /dev/shm; mount -t tmpfs -o size=40m,mode=1777 out "$RUNE_SANDBOX_OUT"; exec setpriv "$@"', "sh"]
+_CONTAINER += [
+    'mount -t tmpfs -o size=16m,mode=1777 shm /dev/shm; mount -t tmpfs -o size=40m,mode=1777 out "$RUNE_SANDBOX_OUT"; exec setpriv "$@"',
+    "sh",
+]
 
 
 class LiveRunner:
     """Started by `with`; everything it uses lies in one temporary directory."""
 
-    def __init__(self, verify: bool = True, landlock: bool = True, start: str = "", contained: bool = False, **environment: str):
+    def __init__(
+        self, verify: bool = True, landlock: bool = True, start: str = "", contained: bool = False, **environment: str
+    ):
         """`start` is the program that starts the runner, where that isn't the runner's own. `contained` (root only) is as in a container: in a
         PID and mount namespace of its own, with volumes in memory."""
         code = start or ("" if landlock else _WITHOUT_LANDLOCK)
@@ -46,7 +51,11 @@ class LiveRunner:
         self._uid = _SCRATCH_UID if os.getuid() == 0 else os.getuid()
         self.home = tempfile.mkdtemp(prefix="rune-sandbox-test-")
         os.chmod(self.home, 0o755)
-        shutil.copytree(PACKAGE, os.path.join(self.home, "app", "rune_sandbox"), ignore=shutil.ignore_patterns("test_*", "__pycache__"))
+        shutil.copytree(
+            PACKAGE,
+            os.path.join(self.home, "app", "rune_sandbox"),
+            ignore=shutil.ignore_patterns("test_*", "__pycache__"),
+        )
         self.out = self._directory("out")
         self.library = self._directory("lib")
         self._file("token", TOKEN)
@@ -58,7 +67,14 @@ class LiveRunner:
         command = [_python(), "-u", *self._start]
         identity = {}
         if self._contained:
-            command = [*_CONTAINER, f"--reuid={self._uid}", f"--regid={self._uid}", "--clear-groups", "--no-new-privs", *command]
+            command = [
+                *_CONTAINER,
+                f"--reuid={self._uid}",
+                f"--regid={self._uid}",
+                "--clear-groups",
+                "--no-new-privs",
+                *command,
+            ]
         elif os.getuid() == 0:
             identity = {"user": self._uid, "group": self._uid, "extra_groups": []}
         self._process = subprocess.Popen(
@@ -76,7 +92,9 @@ class LiveRunner:
         if self._verify:
             status, report = self.post("/probe", {})
             if status != 200 or not report["verified"]:
-                raise AssertionError([each for each in report.get("probes", [report]) if each.get("expected") != each.get("observed")])
+                raise AssertionError(
+                    [each for each in report.get("probes", [report]) if each.get("expected") != each.get("observed")]
+                )
         return self
 
     @staticmethod
@@ -89,6 +107,7 @@ class LiveRunner:
                 command,
                 cwd=os.path.join(other.home, "app"),
                 env={**other._settings(), **environment},
+                check=False,
                 capture_output=True,
                 text=True,
                 timeout=10,
@@ -97,7 +116,8 @@ class LiveRunner:
 
     def __exit__(self, *_) -> None:
         if self._contained and self._process.poll() is None:
-            os.kill(_only_child(self._process.pid), signal.SIGKILL)  # process 1, and all with it; unshare heeds no other signal
+            # Process 1, and all with it; unshare heeds no other signal.
+            os.kill(_only_child(self._process.pid), signal.SIGKILL)
         self._process.terminate()
         self._process.wait(10)
         self._process.stdout.close()
@@ -135,7 +155,9 @@ class LiveRunner:
     def _request(self, method: str, path: str, document: object, token: str) -> tuple[int, dict]:
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=150)
         try:
-            body = None if document is None else document if isinstance(document, bytes) else json.dumps(document).encode()
+            body = (
+                None if document is None else document if isinstance(document, bytes) else json.dumps(document).encode()
+            )
             connection.request(method, path, body, {"Authorization": f"Bearer {token}"})
             response = connection.getresponse()
             return response.status, json.loads(response.read())
@@ -184,7 +206,9 @@ class LiveRunner:
 
 
 def _only_child(pid: int) -> int:
-    (child,) = [int(each) for each in os.listdir("/proc") if each.isdigit() and (_stat(each) or ["", ""])[1] == str(pid)]
+    (child,) = [
+        int(each) for each in os.listdir("/proc") if each.isdigit() and (_stat(each) or ["", ""])[1] == str(pid)
+    ]
     return child
 
 

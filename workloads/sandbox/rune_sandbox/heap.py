@@ -54,8 +54,18 @@ def _set_defaults(value: defaultdict, children: list) -> None:
 _MUTABLE = {
     "list": (list, lambda _: [], list.copy, _set_items),
     "Counter": (Counter, lambda _: Counter(), _pairs, _set_pairs),
-    "OrderedDict": (OrderedDict, lambda _: OrderedDict(), lambda value: [*OrderedDict.keys(value), *OrderedDict.values(value)], _set_pairs),
-    "defaultdict": (defaultdict, lambda _: defaultdict(), lambda value: [value.default_factory, *_pairs(value)], _set_defaults),
+    "OrderedDict": (
+        OrderedDict,
+        lambda _: OrderedDict(),
+        lambda value: [*OrderedDict.keys(value), *OrderedDict.values(value)],
+        _set_pairs,
+    ),
+    "defaultdict": (
+        defaultdict,
+        lambda _: defaultdict(),
+        lambda value: [value.default_factory, *_pairs(value)],
+        _set_defaults,
+    ),
     "dict": (dict, lambda _: {}, _pairs, _set_pairs),
     "set": (set, lambda _: set(), lambda value: list(set.__iter__(value)), _set_members),
     "deque": (deque, lambda most: deque(maxlen=most), lambda value: [value.maxlen, *deque.__iter__(value)], _set_queue),
@@ -97,7 +107,9 @@ def _record_class(name: str, fields: tuple) -> type:
             "__getnewargs__": tuple,
             "_fields": fields,
             "_asdict": lambda self: dict(zip(fields, self, strict=True)),
-            "_replace": lambda self, **changes: type(self)(*(changes.get(field, value) for field, value in zip(fields, self, strict=True))),
+            "_replace": lambda self, **changes: type(self)(
+                *(changes.get(field, value) for field, value in zip(fields, self, strict=True))
+            ),
         },
     )
 
@@ -128,9 +140,9 @@ class Heap:
         pending: list[tuple[int, str, list]] = []
         try:
             forms = [self._form(value, pending, top=True) for value in values]
-            for number in list(self._snapshots):
-                if (changed := self._changed(number)) is not None:
-                    pending.append((number, *changed))
+            pending.extend(
+                (number, *changed) for number in list(self._snapshots) if (changed := self._changed(number)) is not None
+            )
             nodes, snapshots = self._nodes(pending)
         except BaseException:
             for number in range(first, self._next, 2):
@@ -147,7 +159,9 @@ class Heap:
         nodes, snapshots = [], {}
         while pending:
             number, tag, children = pending.pop()
-            nodes.append([number, tag, children if plain.flat(children) else [self._form(child, pending) for child in children]])
+            nodes.append(
+                [number, tag, children if plain.flat(children) else [self._form(child, pending) for child in children]]
+            )
             if tag in _MUTABLE:
                 snapshots[number] = children
         return nodes, snapshots
@@ -172,7 +186,11 @@ class Heap:
         form = plain.written(value)
         if form is not None:
             return form
-        if isinstance(value, type) and value.__module__ == "builtins" and plain.builtin_or_none(value.__name__) is value:
+        if (
+            isinstance(value, type)
+            and value.__module__ == "builtins"
+            and plain.builtin_or_none(value.__name__) is value
+        ):
             return {"builtin": value.__name__}
         if type(value) not in _TAGS and not self._prefers_object(value):
             base = plain.base_value(value)
@@ -215,7 +233,16 @@ class Heap:
         """What `pack` was given. Raises wire.Broken on anything that it can't have made."""
         try:
             return self._unpack(package)
-        except (ArithmeticError, AttributeError, ImportError, LookupError, OSError, RecursionError, TypeError, ValueError) as error:
+        except (
+            ArithmeticError,
+            AttributeError,
+            ImportError,
+            LookupError,
+            OSError,
+            RecursionError,
+            TypeError,
+            ValueError,
+        ) as error:
             raise wire.Broken(f"a malformed value: {str(error)[:200]}") from None
 
     def _unpack(self, package: dict) -> list:
@@ -256,7 +283,9 @@ class Heap:
                 stack.pop()
                 continue
             needed = body[: EARLY.get(tag, len(body))]
-            missing = [form[0] for form in needed if type(form) is list and form[0] in nodes and not self._known(form[0])]
+            missing = [
+                form[0] for form in needed if type(form) is list and form[0] in nodes and not self._known(form[0])
+            ]
             if not missing:
                 made.append(self._made(number, tag, self._values(needed)))
                 stack.pop()
@@ -348,10 +377,11 @@ class Heap:
         alone = _held_by_nobody()
         for number in list(self._objects):
             value = self._objects[number]
-            if number not in self._exported and not isinstance(value, type) and sys.getrefcount(value) <= alone:
-                if number not in self._snapshots or self._changed(number) is None:  # a last change is told first
-                    self._forget(number)
-                    self._dropped.append(number)
+            if number in self._exported or isinstance(value, type) or sys.getrefcount(value) > alone:
+                continue
+            if number not in self._snapshots or self._changed(number) is None:  # a last change is told first
+                self._forget(number)
+                self._dropped.append(number)
 
     def settle(self) -> None:
         """After a whole call, when both sides agree: stop sharing everything, if it has become so much that comparing it would cost."""

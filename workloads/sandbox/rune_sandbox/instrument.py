@@ -108,7 +108,17 @@ def prepare(source: str, file: str, entry_point: str, tally: Tally) -> Prepared:
     explaining = _Explaining(source)
     tree = ast.fix_missing_locations(explaining.visit(tree))
     code = compile(tree, file, "exec", dont_inherit=True)
-    return Prepared(code, seen.free(), seen.uses_entry_point(), explaining.checks, seen.seeds, seen.modules, seen.stops, beyond, classes)
+    return Prepared(
+        code,
+        seen.free(),
+        seen.uses_entry_point(),
+        explaining.checks,
+        seen.seeds,
+        seen.modules,
+        seen.stops,
+        beyond,
+        classes,
+    )
 
 
 def install(scope: dict, tally: Tally) -> None:
@@ -195,7 +205,8 @@ class _Seen(ast.NodeVisitor):
 
     def visit_Try(self, node) -> None:
         guards = any(
-            handler.type is None or _catches(handler.type, {"ImportError", "ModuleNotFoundError", *_CATCH_ALL}) for handler in node.handlers
+            handler.type is None or _catches(handler.type, {"ImportError", "ModuleNotFoundError", *_CATCH_ALL})
+            for handler in node.handlers
         )
         self._guarded += guards
         if node.body and any(handler.type and _names_a_stop(handler.type) for handler in node.handlers):
@@ -206,7 +217,10 @@ class _Seen(ast.NodeVisitor):
     visit_TryStar = visit_Try
 
     def visit_With(self, node) -> None:
-        if any(isinstance(item.context_expr, ast.Call) and any(map(_names_a_stop, item.context_expr.args)) for item in node.items):
+        if any(
+            isinstance(item.context_expr, ast.Call) and any(map(_names_a_stop, item.context_expr.args))
+            for item in node.items
+        ):
             self.stops.append(range(node.lineno, (node.end_lineno or node.lineno) + 1))
         self.generic_visit(node)
 
@@ -233,7 +247,10 @@ def _names_a_stop(node: ast.expr) -> bool:
 
 
 def _catches(node: ast.expr, names: set[str]) -> bool:
-    return any(isinstance(each, ast.Name) and each.id in names for each in (node.elts if isinstance(node, ast.Tuple) else [node]))
+    return any(
+        isinstance(each, ast.Name) and each.id in names
+        for each in (node.elts if isinstance(node, ast.Tuple) else [node])
+    )
 
 
 def _is_function(node: ast.AST) -> bool:
@@ -269,13 +286,21 @@ class _Explaining(ast.NodeTransformer):
     def visit_If(self, node: ast.If):
         """`if wrong: raise …`, `if wrong: sys.exit(1)`, `if wrong: self.fail()`: checks that were made, whichever way they go."""
         self.generic_visit(node)
-        return self._followed(node) if any(isinstance(child, ast.Raise) or _leaves(child) for child in [*node.body, *node.orelse]) else node
+        return (
+            self._followed(node)
+            if any(isinstance(child, ast.Raise) or _leaves(child) for child in [*node.body, *node.orelse])
+            else node
+        )
 
     def visit_Expr(self, node: ast.Expr):
         """`self.assertEqual(…)`, `numpy.testing.assert_allclose(…)`."""
         self.generic_visit(node)
         value = node.value.value if isinstance(node.value, ast.Await) else node.value
-        return self._followed(node) if isinstance(value, ast.Call) and _called_name(value.func).startswith("assert") else node
+        return (
+            self._followed(node)
+            if isinstance(value, ast.Call) and _called_name(value.func).startswith("assert")
+            else node
+        )
 
     def visit_With(self, node):
         """`with self.assertRaises(…):`."""
@@ -288,10 +313,11 @@ class _Explaining(ast.NodeTransformer):
         """`except ValueError:` is a check that was made when it is reached; one that takes everything is none."""
         self.generic_visit(node)
         for handler in node.handlers:
-            if handler.type is not None and not _catches(handler.type, _CATCH_ALL):
-                self.checks += 1
-                handler.body.insert(0, _placed(_statement("checked"), handler.body[0]))
-            elif any(isinstance(child, (ast.Raise, ast.Assert)) for child in node.orelse) or any(map(_fails, node.body)):
+            if (
+                (handler.type is not None and not _catches(handler.type, _CATCH_ALL))
+                or any(isinstance(child, (ast.Raise, ast.Assert)) for child in node.orelse)
+                or any(map(_fails, node.body))
+            ):
                 self.checks += 1
                 handler.body.insert(0, _placed(_statement("checked"), handler.body[0]))
         return node
@@ -329,7 +355,9 @@ def _expects(node: ast.expr) -> bool:
     if not isinstance(node, ast.Call):
         return False
     name = _called_name(node.func)
-    return name.startswith(_EXPECTING) or (name == "suppress" and not any(_catches(argument, _CATCH_ALL) for argument in node.args))
+    return name.startswith(_EXPECTING) or (
+        name == "suppress" and not any(_catches(argument, _CATCH_ALL) for argument in node.args)
+    )
 
 
 def _called_name(function: ast.expr) -> str:

@@ -36,7 +36,12 @@ def run(document: dict) -> None:
     """Report one verdict, with the nonce that only the runner and this process know, and end."""
     judge = Judge(document["tests"], document["entryPoint"], document["frameBytes"])
     outcome, error = judge.verdict()
-    verdict = {"nonce": document["nonce"], "outcome": outcome, "error": error[:MAX_ERROR], "lost": isinstance(judge.fault, Lost)}
+    verdict = {
+        "nonce": document["nonce"],
+        "outcome": outcome,
+        "error": error[:MAX_ERROR],
+        "lost": isinstance(judge.fault, Lost),
+    }
     for stream in (sys.__stdout__, sys.__stderr__):
         with contextlib.suppress(OSError, ValueError):  # the tests may have closed it
             stream.flush()
@@ -81,7 +86,10 @@ class Judge:
         if self._tally.checks == 0:
             return "NoTests", f"the tests called {self._entry_point} but checked nothing"
         if self._tally.unseen is not None:
-            return "NoTests", f"the program raised {errors.line(self._tally.unseen)}, and the tests checked nothing after it"
+            return (
+                "NoTests",
+                f"the program raised {errors.line(self._tally.unseen)}, and the tests checked nothing after it",
+            )
         return "Passed", ""
 
     def _failed(self, error: BaseException) -> tuple[str, str]:
@@ -99,7 +107,10 @@ class Judge:
             return "OutOfMemory", errors.line(error)
         if self._is_programs(error):
             if isinstance(error, OSError) and str(error.filename).startswith(self._directory):
-                return "TestsUnusable", f"the tests hand the program a file of theirs, which it can't open: {errors.line(error)}"
+                return (
+                    "TestsUnusable",
+                    f"the tests hand the program a file of theirs, which it can't open: {errors.line(error)}",
+                )
             return "Error", errors.line(error)
         if isinstance(error, AssertionError):
             return "Failed", errors.line(error)
@@ -122,7 +133,9 @@ class Judge:
         if self._is_programs(error):
             return error
         leaves = _leaves(error)
-        return next((leaf for leaf in leaves if isinstance(leaf, AssertionError) and not self._is_programs(leaf)), leaves[0])
+        return next(
+            (leaf for leaf in leaves if isinstance(leaf, AssertionError) and not self._is_programs(leaf)), leaves[0]
+        )
 
     def _is_programs(self, error: BaseException) -> bool:
         return isinstance(error, errors.FromProgram) or any(error is raised for raised in self._raised)
@@ -167,7 +180,9 @@ class Judge:
             self._proxies.name(value)
 
     def _subclassed(self, name: str):
-        raise self._faulted(Unusable(f"the tests derive {name} from a class of the program, which lives in another process"))
+        raise self._faulted(
+            Unusable(f"the tests derive {name} from a class of the program, which lives in another process")
+        )
 
     def _patched(self, name: str):
         raise self._faulted(Unusable(f"the tests replace {name!r} of the program, which lives in another process"))
@@ -215,7 +230,8 @@ class Judge:
         except Uncrossable as error:
             raise self._faulted(Unusable(f"the tests pass {error}")) from None
         except wire.TooLarge as error:
-            kind = TooMuch if self._peer.heard_bytes > _SMALL_BYTES else Unusable  # what grew large in the program's hands is the program's
+            # What grew large in the program's hands is the program's.
+            kind = TooMuch if self._peer.heard_bytes > _SMALL_BYTES else Unusable
             raise self._faulted(kind(f"the tests call {call or self._entry_point} with {error}")) from None
         except (wire.Broken, ValueError) as error:
             raise self._faulted(Lost(f"the program ended before the tests did ({error})")) from None
@@ -234,7 +250,11 @@ class Judge:
     def _programs(self, error: BaseException, operation: str) -> BaseException:
         """What the program raised, as the tests may see it."""
         if isinstance(error, (StopIteration, StopAsyncIteration)) and operation != "step" and not self._expects_stop():
-            cause, error = error, RuntimeError(f"the program raised {type(error).__name__}")  # as PEP 479: it ends no loop of the tests
+            # As PEP 479: it ends no loop of the tests.
+            cause, error = (
+                error,
+                RuntimeError(f"the program raised {type(error).__name__}"),
+            )
             error.__cause__ = cause
         if (stand_in := errors.STAND_INS.get(type(error))) is not None:
             error = stand_in(*error.args)
@@ -316,5 +336,8 @@ def _shown(operation: str, operands: tuple) -> str:
     function, keywords, *values = operands
     names = keywords.split("\0") if keywords else []
     first = len(values) - len(names)
-    words = [*map(shown, values[:first]), *(f"{name}={shown(value)}" for name, value in zip(names, values[first:], strict=True))]
+    words = [
+        *map(shown, values[:first]),
+        *(f"{name}={shown(value)}" for name, value in zip(names, values[first:], strict=True)),
+    ]
     return f"{getattr(function, '__name__', 'it')}({', '.join(words)})"

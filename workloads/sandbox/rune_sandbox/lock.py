@@ -11,7 +11,12 @@ from rune_sandbox import landlock, seccomp
 
 _PR_SET_PDEATHSIG, _PR_SET_DUMPABLE, _PR_SET_NO_NEW_PRIVS, _PR_SET_CHILD_SUBREAPER = 1, 4, 38, 36
 _SYSTEM_READABLE = ["/usr", "/lib", "/lib64", "/bin", "/etc/ld.so.cache", "/etc/localtime", "/etc/mime.types"]
-_DEVICES = ["/dev/null", "/dev/full", "/dev/random", "/dev/urandom"]  # not /dev/zero: mapped, it is memory that no count shows
+_DEVICES = [
+    "/dev/null",
+    "/dev/full",
+    "/dev/random",
+    "/dev/urandom",
+]  # not /dev/zero: mapped, it is memory that no count shows
 _PENDING_SIGNALS = 1024  # timers count as well
 
 
@@ -20,7 +25,9 @@ class Lock:
     """What one execution may have."""
 
     directory: str  # where it can write
-    shared: list[str]  # and where its semaphores and shared memory may be; nowhere, where that can't be cleared afterwards
+    shared: list[
+        str
+    ]  # and where its semaphores and shared memory may be; nowhere, where that can't be cleared afterwards
     library: str  # read-only modules
     memory_bytes: int
     cpu_seconds: int

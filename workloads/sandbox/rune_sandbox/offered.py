@@ -11,7 +11,11 @@ from rune_sandbox.stops import Uncrossable
 def describe(value) -> tuple[str, list]:
     """(tag, children) of what is no plain value; raises Uncrossable where it has no proxy either."""
     if isinstance(value, BaseException):
-        arguments = value.args if all(isinstance(each, (str, int, float, type(None))) for each in value.args) else (errors.text(value),)
+        arguments = (
+            value.args
+            if all(isinstance(each, (str, int, float, type(None))) for each in value.args)
+            else (errors.text(value),)
+        )
         return "error", [type(value), errors.text(value), arguments, [], None, None, False]
     if isinstance(value, type) and issubclass(value, BaseException):
         return "class", ["error", *errors.class_contents(value)]

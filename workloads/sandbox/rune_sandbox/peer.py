@@ -47,7 +47,9 @@ OPERATIONS = {
 
 def specials(kind: type) -> str:
     """The operations that `kind` defines itself, joined by spaces."""
-    defined = {name for each in kind.__mro__ if each is not object for name, value in vars(each).items() if value is not None}
+    defined = {
+        name for each in kind.__mro__ if each is not object for name, value in vars(each).items() if value is not None
+    }
     return " ".join(sorted(name for name in [*OPERATIONS, "__await__"] if name in defined))
 
 

@@ -92,7 +92,10 @@ _KINDS = {
     ),
     ("datetime", "date"): (_date, lambda body: _module("datetime").date(*body)),
     ("datetime", "time"): (_time, lambda body: _time_made(_module("datetime").time, body)),
-    ("datetime", "datetime"): (lambda value: _date(value) + _time(value), lambda body: _time_made(_module("datetime").datetime, body)),
+    ("datetime", "datetime"): (
+        lambda value: _date(value) + _time(value),
+        lambda body: _time_made(_module("datetime").datetime, body),
+    ),
     ("datetime", "timedelta"): (
         lambda value: [value.days, value.seconds, value.microseconds],
         lambda body: _module("datetime").timedelta(body[0], body[1], body[2]),
@@ -107,7 +110,12 @@ _KINDS = {
 }
 _MADE = {name: made for (_, name), (_, made) in _KINDS.items()}
 _EXTENDED = (int, float, complex, str, bytes)  # a subclass crosses as its base, whatever it redefines
-_MODULES = {"pathlib._local": "pathlib", "zoneinfo._zoneinfo": "zoneinfo", "_pydatetime": "datetime", "_pydecimal": "decimal"}
+_MODULES = {
+    "pathlib._local": "pathlib",
+    "zoneinfo._zoneinfo": "zoneinfo",
+    "_pydatetime": "datetime",
+    "_pydecimal": "decimal",
+}
 
 
 def written(value):

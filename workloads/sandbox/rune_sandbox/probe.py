@@ -23,7 +23,9 @@ _INSIDE_SECONDS = 30
 _MEMORY_BYTES = 256 << 20
 _POLICY_NEVER_BLOCKS = ("apiServer", "node")  # policies don't hold between a pod and its own node; layer 2 must
 _DNS_QUERY = b"\x52\x75\x01\x00\x00\x01\x00\x00\x00\x00\x00\x00\x0akubernetes\x07default\x00\x00\x01\x00\x01"
-_UNREACHABLE = frozenset({errno.ECONNREFUSED, errno.EHOSTUNREACH, errno.ENETUNREACH, errno.ETIMEDOUT, errno.EPERM, errno.EACCES})
+_UNREACHABLE = frozenset(
+    {errno.ECONNREFUSED, errno.EHOSTUNREACH, errno.ENETUNREACH, errno.ETIMEDOUT, errno.EPERM, errno.EACCES}
+)
 
 
 def prove(targets: dict[str, tuple[str, int]], place: Place) -> dict:
@@ -41,7 +43,13 @@ def prove(targets: dict[str, tuple[str, int]], place: Place) -> dict:
 
 
 def _told(each: Attempt) -> dict:
-    return {"name": each.name, "layer": each.layer, "expected": each.expected, "observed": each.observed, "detail": each.detail[:500]}
+    return {
+        "name": each.name,
+        "layer": each.layer,
+        "expected": each.expected,
+        "observed": each.observed,
+        "detail": each.detail[:500],
+    }
 
 
 def _over_the_network(name: str, address: tuple[str, int]) -> Attempt:
@@ -90,7 +98,11 @@ def _layer_two(targets: dict[str, tuple[str, int]], place: Place) -> list[Attemp
 def _watched(place: Place) -> Attempt:
     """Whether what the kernel itself holds for a program counts, too. Where it doesn't, only the pod's own limit bounds that."""
     limit = place.charged.limit
-    detail = f"watched against {limit >> 20} MiB" if limit else "no limit of the sandbox's own cgroup can be read; processes are watched"
+    detail = (
+        f"watched against {limit >> 20} MiB"
+        if limit
+        else "no limit of the sandbox's own cgroup can be read; processes are watched"
+    )
     return Attempt("memory that the kernel holds for programs", 2, ANY, BLOCKED if limit else ERROR, detail)
 
 
@@ -99,7 +111,11 @@ def _no_landlock(config: Config) -> Attempt:
     if config.without_landlock:
         return Attempt("Landlock", 2, ANY, ERROR, f"{detail}; the profile names the runtime class as its substitute")
     return Attempt(
-        "Landlock", 2, BLOCKED, ERROR, f"{detail}; name a runtime class in its place in the sandbox profile, or use nodes that have it"
+        "Landlock",
+        2,
+        BLOCKED,
+        ERROR,
+        f"{detail}; name a runtime class in its place in the sandbox profile, or use nodes that have it",
     )
 
 

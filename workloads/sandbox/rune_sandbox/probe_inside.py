@@ -41,7 +41,13 @@ _KINDS_OF_CALLS = {
     "system calls on files by other ways": "inotify_init1 inotify_add_watch fanotify_init name_to_handle_at open_by_handle_at setxattr",
     "system call connect": "connect",
 }
-_HOST_FILES = ["/proc/sysrq-trigger", "/proc/sys/kernel/core_pattern", "/sys/kernel/uevent_helper", "/dev/mem", "/dev/kmsg"]
+_HOST_FILES = [
+    "/proc/sysrq-trigger",
+    "/proc/sys/kernel/core_pattern",
+    "/sys/kernel/uevent_helper",
+    "/dev/mem",
+    "/dev/kmsg",
+]
 _FILTERED = frozenset({errno.EPERM, errno.ENOSYS})
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -89,7 +95,7 @@ def _open_socket(family: int, kind: int, opened: list[int]) -> None:
 def _targets(targets: dict):
     for name, (host, port) in targets.items():
         kind = socket.SOCK_DGRAM if name == "dns" else socket.SOCK_STREAM
-        yield attempt(f"{name} over the network", 2, lambda: _connect(host, port, kind))
+        yield attempt(f"{name} over the network", 2, lambda host=host, port=port, kind=kind: _connect(host, port, kind))
 
 
 def _connect(host: str, port: int, kind: int) -> str:
@@ -103,15 +109,23 @@ def _connect(host: str, port: int, kind: int) -> str:
 def _files(bait: dict, lock: Lock):
     by_landlock = BLOCKED if lock.landlock else ANY
     yield attempt("read a file of this user outside the output directory", 2, lambda: _read(bait["file"]), by_landlock)
-    yield attempt("write a file of this user outside the output directory", 2, lambda: _write(bait["file"]), by_landlock)
+    yield attempt(
+        "write a file of this user outside the output directory", 2, lambda: _write(bait["file"]), by_landlock
+    )
     yield attempt(
         "create a file beside the output directory",
         2,
         lambda: _create(os.path.dirname(lock.directory)),
         by_landlock,
     )
-    yield every("create files in scratch directories of the system", _creations(*[each for each in ("/tmp", "/var/tmp", "/dev/shm", "/run") if each not in lock.shared]), by_landlock)
-    yield every("create files in directories of the system", _creations("/", "/usr", "/etc", "/workspace", lock.library))
+    yield every(
+        "create files in scratch directories of the system",
+        _creations(*[each for each in ("/tmp", "/var/tmp", "/dev/shm", "/run") if each not in lock.shared]),
+        by_landlock,
+    )
+    yield every(
+        "create files in directories of the system", _creations("/", "/usr", "/etc", "/workspace", lock.library)
+    )
     yield attempt(
         "link to a file outside the output directory",
         2,
@@ -130,7 +144,9 @@ def _files(bait: dict, lock: Lock):
     yield attempt("change the mode of a file of this user", 2, lambda: os.chmod(bait["file"], 0o600), ANY)
     yield attempt("cut off a file of this user", 2, lambda: os.truncate(bait["file"], 0), by_landlock)
     yield attempt("read the runner's token", 2, lambda: _read(bait["token"]), by_landlock)
-    yield attempt("read the service account token", 2, lambda: _read("/var/run/secrets/kubernetes.io/serviceaccount/token"))
+    yield attempt(
+        "read the service account token", 2, lambda: _read("/var/run/secrets/kubernetes.io/serviceaccount/token")
+    )
     yield every("write files of the host", {path: partial(_open_for_writing, path) for path in _HOST_FILES})
     yield _writable_output()
 
@@ -174,11 +190,18 @@ def _writable_output() -> Attempt:
 def _other_processes(bait: dict, lock: Lock):
     hidden = {"the runner": os.getppid(), "process 1": 1}
     owners = {**hidden, "another process of this user": bait["pid"]}
-    read = owners if lock.landlock else hidden  # without Landlock only what hides itself, as runner and judge do, is hidden
+    # Without Landlock only what hides itself, as runner and judge do, is hidden.
+    read = owners if lock.landlock else hidden
     refused = frozenset({errno.EPERM})
-    yield every("environment of other processes", {who: partial(_read, f"/proc/{pid}/environ") for who, pid in read.items()})
-    yield every("memory of other processes", {who: partial(_open_for_writing, f"/proc/{pid}/mem") for who, pid in read.items()})
-    yield every("signals to other processes", {who: partial(os.kill, pid, 0) for who, pid in owners.items()}, refusals=refused)
+    yield every(
+        "environment of other processes", {who: partial(_read, f"/proc/{pid}/environ") for who, pid in read.items()}
+    )
+    yield every(
+        "memory of other processes", {who: partial(_open_for_writing, f"/proc/{pid}/mem") for who, pid in read.items()}
+    )
+    yield every(
+        "signals to other processes", {who: partial(os.kill, pid, 0) for who, pid in owners.items()}, refusals=refused
+    )
     yield every(
         "rlimits of other processes",
         {who: partial(resource.prlimit, pid, resource.RLIMIT_NOFILE) for who, pid in owners.items()},
@@ -189,7 +212,11 @@ def _other_processes(bait: dict, lock: Lock):
 
 def _system_calls():
     for kind, names in _KINDS_OF_CALLS.items():
-        yield every(kind, {name: partial(_call, FORBIDDEN[name][seccomp.column()]) for name in names.split()}, refusals=_FILTERED)
+        yield every(
+            kind,
+            {name: partial(_call, FORBIDDEN[name][seccomp.column()]) for name in names.split()},
+            refusals=_FILTERED,
+        )
     yield _leave_the_group()
     yield attempt(
         "system call clone with a new user namespace",
@@ -197,7 +224,9 @@ def _system_calls():
         lambda: _call(seccomp.CLONE[seccomp.column()], 0x10000000 | signal.SIGCHLD),
         refusals=_FILTERED,
     )
-    yield attempt("system call clone3", 2, lambda: _call(seccomp.CLONE3[seccomp.column()]), refusals=frozenset({errno.ENOSYS}))
+    yield attempt(
+        "system call clone3", 2, lambda: _call(seccomp.CLONE3[seccomp.column()]), refusals=frozenset({errno.ENOSYS})
+    )
 
 
 def _call(number: int, *arguments: int) -> None:
@@ -219,7 +248,9 @@ def _leave_the_group() -> Attempt:
                 leave()
         os._exit((os.getpgrp(), os.getsid(0)) != before)
     left = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-    return Attempt("leaving the process group", 2, BLOCKED, REACHED if left else BLOCKED, "setpgid and setsid, tried by a child")
+    return Attempt(
+        "leaving the process group", 2, BLOCKED, REACHED if left else BLOCKED, "setpgid and setsid, tried by a child"
+    )
 
 
 def _by_arguments(bait: dict):
@@ -232,9 +263,17 @@ def _by_arguments(bait: dict):
             "FIOSETOWN": lambda: fcntl.ioctl(ours, 0x8901, struct.pack("=i", bait["pid"])),
             "SIOCSPGRP": lambda: fcntl.ioctl(ours, 0x8902, struct.pack("=i", bait["pid"])),
         }
-        yield every("signals to other processes by the owner of a descriptor", owners, refusals=_FILTERED | {errno.ENOTTY})
-        yield attempt("names of the pod's network interfaces", 2, lambda: _interface(ours), refusals=_FILTERED | {errno.ENOTTY})
-    yield every("sockets of other kinds, or with a name", {"connect to a path": partial(_connect_unix, bait["socket"]), **_KINDS}, refusals=_FILTERED)
+        yield every(
+            "signals to other processes by the owner of a descriptor", owners, refusals=_FILTERED | {errno.ENOTTY}
+        )
+        yield attempt(
+            "names of the pod's network interfaces", 2, lambda: _interface(ours), refusals=_FILTERED | {errno.ENOTTY}
+        )
+    yield every(
+        "sockets of other kinds, or with a name",
+        {"connect to a path": partial(_connect_unix, bait["socket"]), **_KINDS},
+        refusals=_FILTERED,
+    )
     with tempfile.TemporaryFile() as file:
         yield attempt(
             "disk beyond the limit of a file",
@@ -242,7 +281,9 @@ def _by_arguments(bait: dict):
             lambda: _call(seccomp.RULED["fallocate"][seccomp.column()], file.fileno(), 1, 0, 1 << 30),
             refusals=_FILTERED | {errno.EOPNOTSUPP},
         )
-    yield attempt("shared memory that no count shows", 2, lambda: mmap.mmap(-1, mmap.PAGESIZE).close(), refusals=_FILTERED)
+    yield attempt(
+        "shared memory that no count shows", 2, lambda: mmap.mmap(-1, mmap.PAGESIZE).close(), refusals=_FILTERED
+    )
 
 
 _KINDS = {
@@ -262,7 +303,13 @@ def _interface(connection: socket.socket) -> str:
 
 
 def _limits(lock: Lock):
-    yield Attempt("rlimits that are not in force", 2, BLOCKED, REACHED if (loose := _loose(lock)) else BLOCKED, ", ".join(loose) or "none")
+    yield Attempt(
+        "rlimits that are not in force",
+        2,
+        BLOCKED,
+        REACHED if (loose := _loose(lock)) else BLOCKED,
+        ", ".join(loose) or "none",
+    )
     yield attempt("raising a limit again", 2, _raise_limit)
     yield _too_much_memory(lock)
     yield _fork_bomb(lock)
@@ -270,7 +317,11 @@ def _limits(lock: Lock):
 
 def _loose(lock: Lock) -> list[str]:
     hard = {name: resource.getrlimit(getattr(resource, name))[1] for name in limits(lock)}
-    return [f"{name} is {hard[name]}" for name, most in limits(lock).items() if hard[name] == resource.RLIM_INFINITY or hard[name] > most]
+    return [
+        f"{name} is {hard[name]}"
+        for name, most in limits(lock).items()
+        if hard[name] == resource.RLIM_INFINITY or hard[name] > most
+    ]
 
 
 def _raise_limit() -> None:

@@ -114,7 +114,11 @@ def end_strangers(known: set[int]) -> None:
 def _children() -> set[int]:
     """Every process that is ours to reap. What executions leave behind is among them, or below one that is."""
     ours = str(os.getpid())
-    return {int(name) for name in os.listdir("/proc") if name.isdigit() and (fields := stat_fields(name)) and fields[1] == ours}
+    return {
+        int(name)
+        for name in os.listdir("/proc")
+        if name.isdigit() and (fields := stat_fields(name)) and fields[1] == ours
+    }
 
 
 def stat_fields(pid: str) -> list[str] | None:

@@ -47,7 +47,9 @@ class _Found(ast.NodeVisitor):
     def visit_Call(self, node: ast.Call) -> None:
         target = _patched(node)
         if target is not None and self._is_elsewhere(node, target):
-            self.reasons.append((node.lineno, f"{target} is replaced here, but the program, in another process, keeps its own"))
+            self.reasons.append(
+                (node.lineno, f"{target} is replaced here, but the program, in another process, keeps its own")
+            )
         self.generic_visit(node)
 
     def _is_elsewhere(self, node: ast.Call, target: str) -> bool:
@@ -59,7 +61,10 @@ class _Found(ast.NodeVisitor):
         for each in node.targets:
             if isinstance(each, ast.Attribute) and isinstance(each.value, ast.Name) and each.value.id == "solution":
                 self.reasons.append(
-                    (node.lineno, f"solution.{each.attr} is replaced here, but the program, in another process, keeps its own")
+                    (
+                        node.lineno,
+                        f"solution.{each.attr} is replaced here, but the program, in another process, keeps its own",
+                    )
                 )
         self.generic_visit(node)
 
@@ -67,7 +72,10 @@ class _Found(ast.NodeVisitor):
         for base in node.bases:
             if (name := _dotted(base)).partition(".")[0] in self._program:
                 self.reasons.append(
-                    (node.lineno, f"{node.name} derives from {name}, a class of the program, which lives in another process")
+                    (
+                        node.lineno,
+                        f"{node.name} derives from {name}, a class of the program, which lives in another process",
+                    )
                 )
         self.generic_visit(node)
 
@@ -78,8 +86,16 @@ def _patched(node: ast.Call) -> str | None:
     if not node.args:
         return None
     if function in ("patch", "mock.patch", "unittest.mock.patch"):
-        return node.args[0].value if isinstance(node.args[0], ast.Constant) and isinstance(node.args[0].value, str) else None
-    if function.endswith(("patch.object", "monkeypatch.setattr")) and len(node.args) > 1 and isinstance(node.args[1], ast.Constant):
+        return (
+            node.args[0].value
+            if isinstance(node.args[0], ast.Constant) and isinstance(node.args[0].value, str)
+            else None
+        )
+    if (
+        function.endswith(("patch.object", "monkeypatch.setattr"))
+        and len(node.args) > 1
+        and isinstance(node.args[1], ast.Constant)
+    ):
         return f"{_dotted(node.args[0])}.{node.args[1].value}"
     return None
 

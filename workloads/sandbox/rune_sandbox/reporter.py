@@ -17,7 +17,9 @@ _TICK_SECONDS = 0.05
 class Reporter:
     """One process of the nursery's; it goes with `stack`. Raises OSError where it can't be started or locked."""
 
-    def __init__(self, stack: ExitStack, place: Place, part: str, lock: Lock, document: dict, report: Pipe, noise: Pipe):
+    def __init__(
+        self, stack: ExitStack, place: Place, part: str, lock: Lock, document: dict, report: Pipe, noise: Pipe
+    ):
         self.report, self.noise = report, noise
         try:
             newborn = place.nursery.born(part, {1: noise.writing, 2: noise.writing, REPORT_FD: report.writing})

@@ -35,7 +35,10 @@ class _Entry:
         return sum(map(len, self.outputs))
 
     def result(self) -> dict:
-        return {**self.verdict, **{name: kept.decode("utf-8", "replace") for name, kept in zip(_OUTPUTS, self.outputs, strict=True)}}
+        return {
+            **self.verdict,
+            **{name: kept.decode("utf-8", "replace") for name, kept in zip(_OUTPUTS, self.outputs, strict=True)},
+        }
 
 
 class Results:
@@ -76,12 +79,16 @@ class Results:
             return known, False
 
     def _make_room(self) -> None:
-        for identity in [each for each, entry in self._entries.items() if entry.epoch < self._epoch and entry.done.is_set()]:
+        for identity in [
+            each for each, entry in self._entries.items() if entry.epoch < self._epoch and entry.done.is_set()
+        ]:
             if len(self._entries) < self._count:
                 return
             self._output -= self._entries.pop(identity).output_size
         if len(self._entries) >= self._count:
-            raise Full(f"{len(self._entries)} results of epoch {self._epoch} are stored; a new sandbox is needed for more")
+            raise Full(
+                f"{len(self._entries)} results of epoch {self._epoch} are stored; a new sandbox is needed for more"
+            )
 
     def _settle(self, identity: str, entry: _Entry, run: Callable[[], dict]) -> dict:
         try:

@@ -120,7 +120,9 @@ def _rules(version: int) -> dict[str, _Rule]:
     """By name of the call. `version` is Landlock's: what an older one doesn't refuse is refused here."""
     pretended, absent = _Rule(then=_refused(0)), _Rule(then=_refused(errno.ENOSYS))
     rules = {
-        "mmap": _one_of(3, (0, _SHARED, _ANONYMOUS), mask=_SHARED | _ANONYMOUS),  # shared and nobody's file: pages that no count shows
+        "mmap": _one_of(
+            3, (0, _SHARED, _ANONYMOUS), mask=_SHARED | _ANONYMOUS
+        ),  # shared and nobody's file: pages that no count shows
         "fcntl": _one_of(1, _FCNTL),
         "ioctl": _one_of(1, _IOCTL, errno.ENOTTY),
         "madvise": _one_of(2, _MADVISE, errno.EINVAL),
@@ -142,7 +144,12 @@ def _rules(version: int) -> dict[str, _Rule]:
         rules["kill"] = _one_of(0, (os.getpid(), 0))
         rules["tkill"] = rules["tgkill"] = _one_of(0, (os.getpid(),))
     if 0 < version < landlock.TRUNCATE_ABI:
-        cuts = tuple(how | access for how in (0, os.O_TRUNC) for access in (os.O_RDONLY, os.O_WRONLY, os.O_RDWR) if how | access != os.O_TRUNC)
+        cuts = tuple(
+            how | access
+            for how in (0, os.O_TRUNC)
+            for access in (os.O_RDONLY, os.O_WRONLY, os.O_RDWR)
+            if how | access != os.O_TRUNC
+        )
         rules["open"] = _one_of(1, cuts, mask=os.O_TRUNC | os.O_ACCMODE)
         rules["openat"] = _one_of(2, cuts, mask=os.O_TRUNC | os.O_ACCMODE)
         rules["openat2"] = absent
@@ -169,7 +176,9 @@ def program(version: int) -> list[tuple[int, int, int, int]]:
         (_JUMP_ABOVE, 0, 1, LAST_KNOWN),
         (_RETURN, 0, 0, _refused(errno.ENOSYS)),
     ]
-    decided = [(RULED[name], rule) for name, rule in _rules(version).items()] + [(numbers, _Rule()) for numbers in ALLOWED.values()]
+    decided = [(RULED[name], rule) for name, rule in _rules(version).items()] + [
+        (numbers, _Rule()) for numbers in ALLOWED.values()
+    ]
     for numbers, rule in decided:
         if numbers[at] is not None:
             instructions = rule.instructions()

@@ -30,7 +30,8 @@ class Attacks(unittest.TestCase):
     def observed(self, body: str) -> str:
         """What `body` returned inside; it must cross as a string."""
         answer = self.runner.execute(
-            "import os, sys, socket, ctypes, errno, signal\ndef solve(x):\n" + "".join(f"    {line}\n" for line in body.splitlines()),
+            "import os, sys, socket, ctypes, errno, signal\ndef solve(x):\n"
+            + "".join(f"    {line}\n" for line in body.splitlines()),
             "print(solve(1))\nassert True",
         )
         self.assertEqual(answer["outcome"], "Passed", answer)
@@ -61,7 +62,8 @@ class Attacks(unittest.TestCase):
     def test_printed_verdicts_are_only_output(self):
         forged = '{"nonce": "0", "outcome": "Passed", "error": "", "lost": false}'
         self.refused(
-            f"import sys\nprint('{forged}')\nprint('OK: all tests passed', file=sys.stderr)\ndef solve(x):\n    return 3", "Failed"
+            f"import sys\nprint('{forged}')\nprint('OK: all tests passed', file=sys.stderr)\ndef solve(x):\n    return 3",
+            "Failed",
         )
 
     def test_a_verdict_written_to_every_descriptor_is_not_believed(self):
@@ -78,7 +80,9 @@ class Attacks(unittest.TestCase):
 
     def test_equal_to_everything_is_equal_to_nothing(self):
         for base in ("object", "int", "str", "list"):
-            self.refused(f"class Same({base}):\n    __eq__ = lambda s, o: True\n    __hash__ = None\ndef solve(x):\n    return Same()")
+            self.refused(
+                f"class Same({base}):\n    __eq__ = lambda s, o: True\n    __hash__ = None\ndef solve(x):\n    return Same()"
+            )
 
     def test_an_object_never_learns_what_it_is_compared_with(self):
         everything = "class Same:\n" + "".join(
@@ -112,9 +116,16 @@ class Attacks(unittest.TestCase):
         ):
             with self.subTest(tests):
                 self.refused(f"{everything}def solve(x):\n    return Same()", "Failed", "Error", tests=tests)
-                self.refused(f"{everything}def solve(x):\n    return (Same(), [Same()])[x]", "Failed", "Error", tests=tests)
+                self.refused(
+                    f"{everything}def solve(x):\n    return (Same(), [Same()])[x]", "Failed", "Error", tests=tests
+                )
                 meta = everything.replace("class Same:", "class Meta(type):") + "    __iter__ = lambda s: iter([s])\n"
-                self.refused(f"{meta}class Same(metaclass=Meta): pass\ndef solve(x):\n    return Same", "Failed", "Error", tests=tests)
+                self.refused(
+                    f"{meta}class Same(metaclass=Meta): pass\ndef solve(x):\n    return Same",
+                    "Failed",
+                    "Error",
+                    tests=tests,
+                )
 
     def test_an_exception_brings_no_methods_along(self):
         program = "def solve(x):\n    error = ExceptionGroup('x', [ValueError()])\n    error.split = error.derive = lambda *a: (None, None)\n    raise error"
@@ -186,7 +197,9 @@ def solve(node, function, lines):
 
     def test_a_test_that_swallows_everything_cannot_be_passed_by_dying(self):
         self.refused(
-            "import os\ndef solve(x):\n    os._exit(0)", "Error", tests="try:\n    solve(1)\nexcept BaseException:\n    pass\nassert True"
+            "import os\ndef solve(x):\n    os._exit(0)",
+            "Error",
+            tests="try:\n    solve(1)\nexcept BaseException:\n    pass\nassert True",
         )
 
     def test_raising_exits_does_not_end_the_tests(self):
@@ -195,7 +208,9 @@ def solve(node, function, lines):
 
     def test_the_program_finds_neither_tests_nor_nonce(self):
         program = "import gc, os, sys\ndef solve(x):\n    texts = [str(o) for o in gc.get_objects() if isinstance(o, (dict, list, str))] + [repr(vars(m)) for m in list(sys.modules.values()) if m]\n    return any('needle-' + 'in-the-tests' in t or 'non' + 'ce' + \"': '\" in t for t in texts)"
-        self.assertEqual(self.runner.execute(program, "x = 'needle-in-the-tests'\nassert solve(1) == False")["outcome"], "Passed")
+        self.assertEqual(
+            self.runner.execute(program, "x = 'needle-in-the-tests'\nassert solve(1) == False")["outcome"], "Passed"
+        )
 
     # other processes
 
@@ -206,7 +221,9 @@ def solve(node, function, lines):
             self.assertEqual(self.errno_of(f"os.open('/proc/{runner}/{name}', os.O_RDONLY)"), "EACCES", name)
         for number in (0, 9, 15, 19):
             self.assertEqual(self.errno_of(f"os.kill({runner}, {number})"), "EPERM")
-        self.assertEqual(self.errno_of(f"import resource\nresource.prlimit({runner}, resource.RLIMIT_NOFILE, (0, 0))"), "EPERM")
+        self.assertEqual(
+            self.errno_of(f"import resource\nresource.prlimit({runner}, resource.RLIMIT_NOFILE, (0, 0))"), "EPERM"
+        )
         self.assertEqual(self.errno_of(f"os.setpriority(os.PRIO_PROCESS, {runner}, 19)"), "EPERM")
 
     def test_the_judge_cannot_be_killed_or_read(self):
@@ -252,7 +269,9 @@ def solve(node, function, lines):
     @unittest.skipUnless(os.uname().machine == "x86_64", "32-bit calls are an x86 way round a filter")
     def test_a_call_of_another_architecture_kills(self):
         body = "import mmap\ncode = mmap.mmap(-1, 4096, flags=mmap.MAP_PRIVATE, prot=7)\ncode.write(b'\\xb8\\x14\\x00\\x00\\x00\\xcd\\x80\\xc3')\nctypes.CFUNCTYPE(ctypes.c_int)(ctypes.addressof(ctypes.c_char.from_buffer(code)))()\nreturn 2"
-        answer = self.refused("import ctypes\ndef solve(x):\n" + "".join(f"    {line}\n" for line in body.splitlines()), "Error")
+        answer = self.refused(
+            "import ctypes\ndef solve(x):\n" + "".join(f"    {line}\n" for line in body.splitlines()), "Error"
+        )
         self.assertEqual(answer.get("signal"), "SIGSYS", answer)
 
     @unittest.skipUnless(os.uname().machine == "x86_64", "x32 is an x86 way round a filter")
@@ -263,12 +282,26 @@ def solve(node, function, lines):
     # files
 
     def test_files_outside_its_directory_can_be_neither_written_nor_read(self):
-        for path in ("/escaped", "/tmp/escaped", "/dev/shm/escaped", self.runner.out + "/escaped", self.runner.library + "/tessera.py"):
+        for path in (
+            "/escaped",
+            "/tmp/escaped",
+            "/dev/shm/escaped",
+            self.runner.out + "/escaped",
+            self.runner.library + "/tessera.py",
+        ):
             self.assertEqual(self.errno_of(f"open({path!r}, 'a')"), "EACCES", path)
-        for path in (self.runner.home + "/token", "/etc/passwd", "/etc/hostname", "/proc/1/environ", "/proc/self/status"):
+        for path in (
+            self.runner.home + "/token",
+            "/etc/passwd",
+            "/etc/hostname",
+            "/proc/1/environ",
+            "/proc/self/status",
+        ):
             self.assertEqual(self.errno_of(f"open({path!r})"), "EACCES", path)
         self.assertEqual(self.errno_of("os.symlink('/etc/passwd', 'link'); open('link')"), "EACCES")
-        self.assertEqual(self.errno_of("open('allowed', 'w').write('x'); os.mkdir('d'); os.rename('allowed', 'd/allowed')"), "done")
+        self.assertEqual(
+            self.errno_of("open('allowed', 'w').write('x'); os.mkdir('d'); os.rename('allowed', 'd/allowed')"), "done"
+        )
 
     # resources
 
@@ -328,11 +361,15 @@ def solve(node, function, lines):
 
     def test_tests_that_take_all_memory_in_many_processes_are_out_of_memory(self):
         tests = "import os, time\nsolve(1)\nfor _ in range(8):\n    if os.fork() == 0:\n        held = b'x' * (24 << 20)\n        time.sleep(60)\ntime.sleep(60)"
-        answer = self.refused("def solve(x):\n    return 2", "OutOfMemory", tests=tests, memoryMiB=128, timeoutSeconds=20)
+        answer = self.refused(
+            "def solve(x):\n    return 2", "OutOfMemory", tests=tests, memoryMiB=128, timeoutSeconds=20
+        )
         self.assertEqual(answer["error"], "the tests' processes used more than 64 MiB together")
 
     def test_tests_may_use_half_of_what_the_program_may(self):
-        answer = self.runner.execute("def solve(x):\n    return 2", f"held = bytearray(96 << 20)\n{WANTED}", memoryMiB=256)
+        answer = self.runner.execute(
+            "def solve(x):\n    return 2", f"held = bytearray(96 << 20)\n{WANTED}", memoryMiB=256
+        )
         self.assertEqual(answer["outcome"], "Passed")
 
     def test_output_beyond_the_limit_is_cut_off_and_the_program_goes_on(self):
@@ -340,7 +377,9 @@ def solve(node, function, lines):
         answer = self.runner.execute(
             "import os\ndef solve(x):\n    for _ in range(100): os.write(1, b'x' * (1 << 20))\n    return 2", WANTED
         )
-        self.assertEqual((answer["outcome"], len(answer["stdout"]), answer["stdout"][-11:]), ("Passed", 65536, "x\n[cut off]"))
+        self.assertEqual(
+            (answer["outcome"], len(answer["stdout"]), answer["stdout"][-11:]), ("Passed", 65536, "x\n[cut off]")
+        )
         self.assertLess(self.runner.resident() - before, 20 << 20)
 
     def test_output_within_the_limit_is_kept_whole(self):
@@ -349,7 +388,9 @@ def solve(node, function, lines):
 
     def test_a_file_filler_is_cut_off(self):
         self.refused(
-            "def solve(x):\n    with open('big', 'wb') as f:\n        while True: f.write(b'x' * (1 << 20))", "Error", "OutputLimit"
+            "def solve(x):\n    with open('big', 'wb') as f:\n        while True: f.write(b'x' * (1 << 20))",
+            "Error",
+            "OutputLimit",
         )
         self.refused(
             "def solve(x):\n    n = 0\n    while True:\n        n += 1\n        with open(f'f{n}', 'wb') as f: f.write(b'x' * 65536)",
@@ -357,14 +398,20 @@ def solve(node, function, lines):
         )
 
     def test_a_directory_filler_is_cut_off_and_cleaned_up(self):
-        self.refused("import os\ndef solve(x):\n    while True:\n        os.mkdir('d'); os.chdir('d')", "OutputLimit", timeoutSeconds=20)
+        self.refused(
+            "import os\ndef solve(x):\n    while True:\n        os.mkdir('d'); os.chdir('d')",
+            "OutputLimit",
+            timeoutSeconds=20,
+        )
 
     def test_directories_closed_to_the_runner_are_cleaned_up(self):
         self.runner.execute(
             "import os\ndef solve(x):\n    os.makedirs('a/b'); open('a/b/c', 'w').close(); os.chmod('a/b', 0); os.chmod('a', 0)\n    return 2",
             WANTED,
         )
-        self.runner.execute("import os\ndef solve(x):\n    open('c', 'w').close(); os.chmod('.', 0)\n    return 2", WANTED)
+        self.runner.execute(
+            "import os\ndef solve(x):\n    open('c', 'w').close(); os.chmod('.', 0)\n    return 2", WANTED
+        )
 
     def test_a_huge_value_does_not_fill_the_judge(self):
         answer = self.refused("def solve(x):\n    return 'x' * (50 << 20)", "OutputLimit")

@@ -17,7 +17,12 @@ TAKEN = {
     "solve.from_text('x')": {"solve"},
     "candidate(1).push(2)": {"solve"},
 }
-NOT_TAKEN = ["assert solve(1) == 2", "assert abs(solve(2) - 3.5) < 1e-9", "it = solve(1)\nassert it == 2", "text.join(solve(1))"]
+NOT_TAKEN = [
+    "assert solve(1) == 2",
+    "assert abs(solve(2) - 3.5) < 1e-9",
+    "it = solve(1)\nassert it == 2",
+    "text.join(solve(1))",
+]
 
 
 class Classes(unittest.TestCase):
@@ -32,4 +37,6 @@ class Classes(unittest.TestCase):
                 self.assertNotIn("solve", taken_for_classes(ast.parse(tests), "solve"))
 
     def test_a_name_in_capwords_says_it_itself(self):
-        self.assertEqual([is_class_name(each) for each in ("Stack", "_Stack", "stack", "_", "")], [True, True, False, False, False])
+        self.assertEqual(
+            [is_class_name(each) for each in ("Stack", "_Stack", "stack", "_", "")], [True, True, False, False, False]
+        )

@@ -150,7 +150,9 @@ class WithoutLandlock(unittest.TestCase):
 
     @classmethod
     def setUpClass(cls):
-        cls.runner = cls.enterClassContext(LiveRunner(landlock=False, RUNE_SANDBOX_WITHOUT_LANDLOCK="substitute-runtime"))
+        cls.runner = cls.enterClassContext(
+            LiveRunner(landlock=False, RUNE_SANDBOX_WITHOUT_LANDLOCK="substitute-runtime")
+        )
 
     def test_the_tests_can_not_be_read_while_the_judge_starts(self):
         look = (
@@ -185,7 +187,10 @@ class InAContainer(unittest.TestCase):
     def test_nothing_of_it_is_there_for_the_next_program_or_for_the_tests(self):
         keep = "import os\ndef solve(x):\n    os.close(os.open('/dev/shm/kept', os.O_CREAT | os.O_WRONLY)); return 2"
         self.assertEqual(self.judged(keep), "Passed")
-        self.assertEqual(self.judged("import os\ndef solve(x):\n    return os.listdir('/dev/shm')", "assert solve(1) == []"), "Passed")
+        self.assertEqual(
+            self.judged("import os\ndef solve(x):\n    return os.listdir('/dev/shm')", "assert solve(1) == []"),
+            "Passed",
+        )
         self.assertEqual(self.judged(RIGHT, "assert solve(1) == 2\nopen('/dev/shm/mine', 'w')"), "Error")
 
     def test_more_of_it_than_of_files_is_too_much(self):

@@ -70,10 +70,22 @@ class Exceptions(unittest.TestCase):
             "import asyncio\nasync def main():\n    async with asyncio.TaskGroup() as g: g.create_task(one())\nasync def one(): assert solve(1) == 2\nasyncio.run(main())",
         )
         silent = ("StopIteration()", "SystemExit(0)", "KeyboardInterrupt()", "GeneratorExit()", "StopAsyncIteration()")
-        silent += ("asyncio.CancelledError()", "unittest.SkipTest()", "type('Exit', (SystemExit,), {})(0)", "AssertionError()")
+        silent += (
+            "asyncio.CancelledError()",
+            "unittest.SkipTest()",
+            "type('Exit', (SystemExit,), {})(0)",
+            "AssertionError()",
+        )
         groups = ("ExceptionGroup('x', [StopIteration()])", "BaseExceptionGroup('x', [SystemExit(0)])")
-        others = [f"{kind.__name__}()" for kind in builtin_exceptions() if not issubclass(kind, (UnicodeError, BaseExceptionGroup))]
-        for raised, checks in [*((each, tests) for each in silent), *((each, tests[:1]) for each in (*groups, *others))]:
+        others = [
+            f"{kind.__name__}()"
+            for kind in builtin_exceptions()
+            if not issubclass(kind, (UnicodeError, BaseExceptionGroup))
+        ]
+        for raised, checks in [
+            *((each, tests) for each in silent),
+            *((each, tests[:1]) for each in (*groups, *others)),
+        ]:
             for check in checks:
                 with self.subTest(f"{raised}: {check[:50]}"):
                     self.assertFalse(self.passed(f"import asyncio, unittest\ndef solve(x): raise {raised}", check))

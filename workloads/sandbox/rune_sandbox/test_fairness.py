@@ -39,7 +39,10 @@ IN_PLACE = {
         "def solve(d, s, b, q): d['a'] = 1; s.add(2); b[:] = b'xy'; q.appendleft(0); return d",
         "from collections import deque\nd, s, b, q = {}, set(), bytearray(b'a'), deque([1], maxlen=2)\nassert solve(d, s, b, q) is d\nassert (d, s, b, list(q)) == ({'a': 1}, {2}, bytearray(b'xy'), [0, 1])",
     ),
-    "a list that holds itself": ("def solve(a): a.append(a); return len(a)", "a = [1]\nassert solve(a) == 2\nassert a[1] is a"),
+    "a list that holds itself": (
+        "def solve(a): a.append(a); return len(a)",
+        "a = [1]\nassert solve(a) == 2\nassert a[1] is a",
+    ),
     "what the program keeps of the tests' list": (
         "kept = []\ndef solve(a): kept.append(a)\ndef total(): return sum(kept[0])",
         "a = [1]\nsolve(a)\na.append(5)\nassert total() == 6",
@@ -48,7 +51,10 @@ IN_PLACE = {
         "def solve(found=[]): return found",
         "first = solve()\nfirst.append(1)\nassert solve() == []",
     ),
-    "the same object twice": ("from functools import cache\n@cache\ndef solve(x): return [x]", "assert solve(1) is solve(1)"),
+    "the same object twice": (
+        "from functools import cache\n@cache\ndef solve(x): return [x]",
+        "assert solve(1) is solve(1)",
+    ),
     "a new object each time is not the same": ("def solve(x): return [x]", "a = solve(1)\nassert a is solve(1)"),
     "an argument that comes back is the argument": (
         "def solve(x): return x",
@@ -92,7 +98,10 @@ VALUES = {
         "def solve(x): return x",
         "import math\nfor x in (0.1, -0.0, 1e308, 5e-324, math.inf, 1.0): assert solve(x) == x and type(solve(x)) is float and math.copysign(1, solve(x)) == math.copysign(1, x)",
     ),
-    "enums of numbers are numbers": ("import enum\nclass C(enum.IntEnum):\n    RED = 1\ndef solve(): return C.RED", "assert solve() == 1"),
+    "enums of numbers are numbers": (
+        "import enum\nclass C(enum.IntEnum):\n    RED = 1\ndef solve(): return C.RED",
+        "assert solve() == 1",
+    ),
 }
 LAZY = {
     "a generator": ("def solve(n):\n    for k in range(n): yield k", "assert list(solve(3)) == [0, 1, 2]"),
@@ -139,7 +148,10 @@ LAZY = {
     "a failing generator fails": ("def solve():\n    yield 1\n    raise ValueError", "assert list(solve()) == [1]"),
 }
 CALLBACKS = {
-    "a predicate": ("def solve(items, keep): return [i for i in items if keep(i)]", "assert solve([1, 2, 3], lambda v: v > 1) == [2, 3]"),
+    "a predicate": (
+        "def solve(items, keep): return [i for i in items if keep(i)]",
+        "assert solve([1, 2, 3], lambda v: v > 1) == [2, 3]",
+    ),
     "built-in functions and classes": (
         "def solve(x, *f): return [each(x) for each in f]",
         "assert solve('12', len, int, list, str.upper) == [2, 12, ['1', '2'], '12']",
@@ -178,7 +190,10 @@ CALLBACKS = {
         "def solve(f):\n    try: return f()\n    except TypeError: return 'no'",
         "import sys\nassert solve(lambda: sys) in ('no', sys)",
     ),
-    "a buffer": ("def solve(out): out.write('hi')", "import io\nout = io.StringIO()\nsolve(out)\nassert out.getvalue() == 'hi'"),
+    "a buffer": (
+        "def solve(out): out.write('hi')",
+        "import io\nout = io.StringIO()\nsolve(out)\nassert out.getvalue() == 'hi'",
+    ),
 }
 STACK = "class Stack:\n    'a stack'\n    made = 0\n    def __init__(self, *items): self.items = list(items); Stack.made += 1\n    def push(self, x): self.items.append(x); return self\n    def pop(self):\n        if not self.items: raise IndexError('empty')\n        return self.items.pop()\n    def __len__(self): return len(self.items)\n    def __iter__(self): return iter(self.items)\n    def __getitem__(self, k): return self.items[k]\n    def __contains__(self, x): return x in self.items\n    def __eq__(self, other): return isinstance(other, Stack) and self.items == other.items\n    def __hash__(self): return hash(tuple(self.items))\n    def __add__(self, other): return Stack(*self.items, *other)\n    def __lt__(self, other): return len(self) < len(other)\n    def __repr__(self): return f'Stack{tuple(self.items)}'\n    def __enter__(self): return self\n    def __exit__(self, *a): self.items.clear(); return a[0] is KeyError\n    def __call__(self, x): return x * 2\n    @classmethod\n    def of(cls, n): return cls(*range(n))\n    @staticmethod\n    def two(): return 2\n    @property\n    def top(self): return self.items[-1]\ndef solve(*a): return Stack(*a)\n"
 CLASSES = {
@@ -228,8 +243,14 @@ CLASSES = {
         "class Vec(list):\n    def norm(self): return sum(self)\ndef solve(): return Vec([1, 2])",
         "v = Vec([1, 2])\nassert v.norm() == 3 and len(v) == 2 and v[0] == 1 and list(v) == [1, 2]\nassert solve() == [1, 2]",
     ),
-    "copies": (STACK, "import copy\ns = Stack(1)\nt = copy.deepcopy(s)\nt.push(2)\nassert len(s) == 1 and t == Stack(1, 2)"),
-    "lists of objects": (STACK, "assert solve(1, 2) in [Stack(), Stack(1, 2)]\nassert sorted([Stack(1, 1), Stack()])[0] == Stack()"),
+    "copies": (
+        STACK,
+        "import copy\ns = Stack(1)\nt = copy.deepcopy(s)\nt.push(2)\nassert len(s) == 1 and t == Stack(1, 2)",
+    ),
+    "lists of objects": (
+        STACK,
+        "assert solve(1, 2) in [Stack(), Stack(1, 2)]\nassert sorted([Stack(1, 1), Stack()])[0] == Stack()",
+    ),
 }
 NAMES = {
     "a helper beside the entry point": (
@@ -291,7 +312,9 @@ class Fairness(unittest.TestCase):
     def alike(self, cases: dict[str, tuple[str, str]]) -> None:
         for name, (program, tests) in cases.items():
             with self.subTest(name):
-                answer = self.runner.execute(program, tests, entryPoint="Stack" if "Stack(" in tests and "solve" not in tests else "solve")
+                answer = self.runner.execute(
+                    program, tests, entryPoint="Stack" if "Stack(" in tests and "solve" not in tests else "solve"
+                )
                 self.assertEqual(answer["passed"], plainly(program, tests), answer)
                 if not answer["passed"]:
                     self.assertIn(answer["outcome"], ("Failed", "Error"), answer)

@@ -32,8 +32,31 @@ class Pair:
 class Sharing(unittest.TestCase):
     def test_values_come_back_equal_and_of_the_same_type(self):
         for value in (
-            *(None, True, 0, -(2**80), 2**63, 0.1, float("-inf"), 1 + 2j, "é\ud800", b"\0\xff", range(1, 9, 2), ..., int),
-            *([], [[1], (2,)], {(1,): {2}}, frozenset({"a"}), bytearray(b"x"), deque([1], 3), Counter("aab"), OrderedDict(b=1, a=2)),
+            *(
+                None,
+                True,
+                0,
+                -(2**80),
+                2**63,
+                0.1,
+                float("-inf"),
+                1 + 2j,
+                "é\ud800",
+                b"\0\xff",
+                range(1, 9, 2),
+                ...,
+                int,
+            ),
+            *(
+                [],
+                [[1], (2,)],
+                {(1,): {2}},
+                frozenset({"a"}),
+                bytearray(b"x"),
+                deque([1], 3),
+                Counter("aab"),
+                OrderedDict(b=1, a=2),
+            ),
         ):
             pair = Pair()
             there = pair.to_candidate(value)[0]
@@ -101,9 +124,34 @@ class Sharing(unittest.TestCase):
             [101, "bytearray", ["zz"]],
             [101, "record", ["a b", "x", 1]],
         ]
-        nodes += [[101, "record", ["A", "_x", 1]], [101, "dict", [1]], [101, "keys", [1]], [101, "list", 5], [101, "list", {}]]
-        forms = [{}, {"a": 1, "b": 2}, {"eval": "1"}, {"int": "zz"}, {"bytes": "x"}, {"complex": []}, {"builtin": "eval"}, {"builtin": 1}]
-        forms += [{"flat": [[]]}, {"range": [1]}, {"Decimal": "x"}, {"date": [1, 2]}, [1, 2], [], [0], [True, False], {"Path": "x"}]
+        nodes += [
+            [101, "record", ["A", "_x", 1]],
+            [101, "dict", [1]],
+            [101, "keys", [1]],
+            [101, "list", 5],
+            [101, "list", {}],
+        ]
+        forms = [
+            {},
+            {"a": 1, "b": 2},
+            {"eval": "1"},
+            {"int": "zz"},
+            {"bytes": "x"},
+            {"complex": []},
+            {"builtin": "eval"},
+            {"builtin": 1},
+        ]
+        forms += [
+            {"flat": [[]]},
+            {"range": [1]},
+            {"Decimal": "x"},
+            {"date": [1, 2]},
+            [1, 2],
+            [],
+            [0],
+            [True, False],
+            {"Path": "x"},
+        ]
         for message in [
             *({"values": [[101]], "nodes": [node]} for node in nodes),
             *({"values": [form]} for form in forms),
@@ -116,7 +164,9 @@ class Sharing(unittest.TestCase):
     def test_damaged_messages_are_broken_or_values(self):
         chance = random.Random(7)
         pair = Pair()
-        text = json.dumps(pair.candidate.pack([1, (2, [3.5])], {"a": {1, 2}, "b": deque([4])}, bytearray(b"xy"), range(3)))
+        text = json.dumps(
+            pair.candidate.pack([1, (2, [3.5])], {"a": {1, 2}, "b": deque([4])}, bytearray(b"xy"), range(3))
+        )
         for _ in range(3000):
             damaged = list(text)
             for _ in range(chance.randint(1, 4)):

@@ -21,9 +21,14 @@ class Numbers(unittest.TestCase):
         tables = seccomp.ALLOWED | seccomp.RULED | probe_inside.FORBIDDEN
         for column, header in HEADERS.items():
             with open(header, encoding="utf-8") as file:
-                known = {name: int(number) for name, number in re.findall(r"#define __NR(?:3264)?_(\w+)\s+(\d+)", file.read())}
+                known = {
+                    name: int(number)
+                    for name, number in re.findall(r"#define __NR(?:3264)?_(\w+)\s+(\d+)", file.read())
+                }
             known.setdefault("newfstatat", known.get("fstatat"))  # two names of one call
-            self.assertEqual({name: numbers[column] for name, numbers in tables.items()}, {name: known.get(name) for name in tables})
+            self.assertEqual(
+                {name: numbers[column] for name, numbers in tables.items()}, {name: known.get(name) for name in tables}
+            )
 
     def test_nothing_is_named_twice(self):
         self.assertEqual(set(seccomp.ALLOWED) & set(seccomp.RULED), set())
@@ -32,7 +37,10 @@ class Numbers(unittest.TestCase):
     def test_the_filter_fits_and_every_jump_stays_inside_on_both_architectures(self):
         for version in (0, 1, 3, 6, 7):
             for machine in seccomp.ARCHITECTURES:
-                with self.subTest(version=version, machine=machine), mock.patch("os.uname", return_value=mock.Mock(machine=machine)):
+                with (
+                    self.subTest(version=version, machine=machine),
+                    mock.patch("os.uname", return_value=mock.Mock(machine=machine)),
+                ):
                     rules = seccomp.program(version)
                     self.assertLess(len(rules), 4096)
                     for at, (_, if_true, if_false, _) in enumerate(rules):
@@ -177,7 +185,7 @@ def closing_pair():
 
 class AskingTheNetwork(unittest.TestCase):
     def test_no_target_waits_for_the_silence_of_another(self):
-        targets = {name: ("127.0.0.1", 1) for name in ("canary", "dns", "modelServer", "apiServer", "node")}
+        targets = dict.fromkeys(("canary", "dns", "modelServer", "apiServer", "node"), ("127.0.0.1", 1))
         together = threading.Barrier(len(targets))
 
         def refused(*_address):

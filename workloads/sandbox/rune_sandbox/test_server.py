@@ -44,13 +44,17 @@ class Asking(unittest.TestCase):
 
     def test_a_body_above_four_mebibytes_is_not_read(self):
         with socket.create_connection(("127.0.0.1", self.runner.port)) as connection:
-            connection.sendall(b"POST /execute HTTP/1.1\r\nAuthorization: Bearer test-token\r\nContent-Length: 4194305\r\n\r\n")
+            connection.sendall(
+                b"POST /execute HTTP/1.1\r\nAuthorization: Bearer test-token\r\nContent-Length: 4194305\r\n\r\n"
+            )
             self.assertIn(b" 413 ", connection.recv(65536))
 
     def test_the_same_id_is_executed_once_and_answered_alike(self):
         request = self.runner.request(CLOCK, TESTS)
         answers: list = []
-        threads = [threading.Thread(target=lambda: answers.append(self.runner.post("/execute", request))) for _ in range(4)]
+        threads = [
+            threading.Thread(target=lambda: answers.append(self.runner.post("/execute", request))) for _ in range(4)
+        ]
         for thread in threads:
             thread.start()
         for thread in threads:
@@ -93,8 +97,13 @@ class Bounds(unittest.TestCase):
     def test_a_full_queue_says_when_to_come_back(self):
         with LiveRunner(RUNE_RUNNER_QUEUE="1") as runner:
             statuses: list[int] = []
-            slow = [runner.request("import time\ndef solve(x):\n    time.sleep(1)\n    return 2", TESTS) for _ in range(4)]
-            threads = [threading.Thread(target=lambda each=each: statuses.append(runner.post("/execute", each)[0])) for each in slow]
+            slow = [
+                runner.request("import time\ndef solve(x):\n    time.sleep(1)\n    return 2", TESTS) for _ in range(4)
+            ]
+            threads = [
+                threading.Thread(target=lambda each=each: statuses.append(runner.post("/execute", each)[0]))
+                for each in slow
+            ]
             for thread in threads:
                 thread.start()
                 time.sleep(0.1)
@@ -110,7 +119,6 @@ class Bounds(unittest.TestCase):
             self.assertEqual([runner.post("/execute", each)[0] for each in requests[:2]], [200, 200])
             self.assertEqual(runner.post("/execute", {**requests[2], "epoch": 2})[0], 200)
 
-
     def test_connections_without_a_token_keep_nobody_out(self):
         with LiveRunner(RUNE_RUNNER_QUEUE="1") as runner:
             idle = [socket.create_connection(("127.0.0.1", runner.port)) for _ in range(60)]
@@ -123,7 +131,10 @@ class Bounds(unittest.TestCase):
 
     def test_a_connection_for_which_no_thread_starts_takes_no_room(self):
         failing = "import threading\nstart = threading.Thread.start\ncalls = []\ndef refuse(thread):\n    calls.append(1)\n    if 3 <= len(calls) <= 40: raise RuntimeError('no more threads')\n    start(thread)\nthreading.Thread.start = refuse"
-        with LiveRunner(start=f'import runpy\n{failing}\nrunpy.run_module("rune_sandbox", run_name="__main__")', RUNE_RUNNER_QUEUE="1") as runner:
+        with LiveRunner(
+            start=f'import runpy\n{failing}\nrunpy.run_module("rune_sandbox", run_name="__main__")',
+            RUNE_RUNNER_QUEUE="1",
+        ) as runner:
             for _ in range(50):
                 with socket.create_connection(("127.0.0.1", runner.port)):
                     pass
@@ -131,7 +142,10 @@ class Bounds(unittest.TestCase):
 
     def test_a_proof_waits_for_the_program_that_runs(self):
         with LiveRunner() as runner:
-            slow = threading.Thread(target=runner.post, args=("/execute", runner.request("import time\ndef solve(x):\n    time.sleep(1)\n    return 2", TESTS)))
+            slow = threading.Thread(
+                target=runner.post,
+                args=("/execute", runner.request("import time\ndef solve(x):\n    time.sleep(1)\n    return 2", TESTS)),
+            )
             slow.start()
             time.sleep(0.3)
             self.assertTrue(runner.post("/probe", {})[1]["verified"])
@@ -142,7 +156,9 @@ class Bounds(unittest.TestCase):
         few = "import resource\nresource.setrlimit(resource.RLIMIT_NPROC, (60, 60))"
         with LiveRunner(start=f'import runpy\n{few}\nrunpy.run_module("rune_sandbox", run_name="__main__")') as runner:
             bomb = "import os, time\ndef solve(x):\n    try:\n        while os.fork(): pass\n    except OSError: pass\n    time.sleep(2)\n    return 2"
-            running = threading.Thread(target=runner.post, args=("/execute", runner.request(bomb, TESTS, timeoutSeconds=3)))
+            running = threading.Thread(
+                target=runner.post, args=("/execute", runner.request(bomb, TESTS, timeoutSeconds=3))
+            )
             running.start()
             time.sleep(1)
             self.assertEqual([runner.get("/healthz")[0] for _ in range(5)], [200] * 5)
@@ -179,10 +195,13 @@ class Proof(unittest.TestCase):
             report = runner.post("/probe", {"targets": targets})[1]
             self.assertFalse(report["verified"])
             self.assertEqual(
-                self.failing(report), [("canary over the network", 1), ("modelServer over the network", 1), ("dns over the network", 1)]
+                self.failing(report),
+                [("canary over the network", 1), ("modelServer over the network", 1), ("dns over the network", 1)],
             )
             inside = {
-                each["name"]: each["observed"] for each in report["probes"] if each["layer"] == 2 and "over the network" in each["name"]
+                each["name"]: each["observed"]
+                for each in report["probes"]
+                if each["layer"] == 2 and "over the network" in each["name"]
             }
             self.assertEqual(set(inside.values()), {"Blocked"})
             self.assertEqual(len(inside), 5)
@@ -195,7 +214,11 @@ class Proof(unittest.TestCase):
             self.assertEqual((report["verified"], self.failing(report)), (True, []))
 
     def test_silence_is_a_refusal(self):
-        with LiveRunner(verify=False) as runner, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as silent, socket.socket() as full:
+        with (
+            LiveRunner(verify=False) as runner,
+            socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as silent,
+            socket.socket() as full,
+        ):
             silent.bind(("127.0.0.1", 0))
             full.bind(("127.0.0.1", 0))
             full.listen(0)
@@ -206,7 +229,8 @@ class Proof(unittest.TestCase):
                 filler.connect_ex(address)
             time.sleep(0.1)
             report = runner.post(
-                "/probe", {"targets": {"canary": f"127.0.0.1:{address[1]}", "dns": f"127.0.0.1:{silent.getsockname()[1]}"}}
+                "/probe",
+                {"targets": {"canary": f"127.0.0.1:{address[1]}", "dns": f"127.0.0.1:{silent.getsockname()[1]}"}},
             )[1]
             self.assertEqual((report["verified"], self.failing(report)), (True, []))
             for filler in fillers:
@@ -235,7 +259,8 @@ class Proof(unittest.TestCase):
     def test_the_proof_fits_into_a_status(self):
         with LiveRunner(verify=False) as runner:
             report = runner.post(
-                "/probe", {"targets": {name: "127.0.0.1:1" for name in ("canary", "dns", "modelServer", "apiServer", "node")}}
+                "/probe",
+                {"targets": dict.fromkeys(("canary", "dns", "modelServer", "apiServer", "node"), "127.0.0.1:1")},
             )[1]
             self.assertTrue(report["verified"], self.failing(report))
             self.assertLessEqual(len(report["probes"]), 62)

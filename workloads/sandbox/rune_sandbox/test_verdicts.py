@@ -29,7 +29,8 @@ CHECKS = (
     CASE.format("self.assertEqual(solve(1), 2)") + "\nif __name__ == '__main__':\n    unittest.main()",
     CASE.format("self.assertRaises(ValueError, solve, -1)"),
     CASE.format("for k in range(3):\n            with self.subTest(k=k): self.assertEqual(solve(k), k + 1)"),
-    "import unittest\nready = []\ndef setUpModule(): ready.append(1)\n" + CASE.format("self.assertEqual([solve(1), ready], [2, [1]])"),
+    "import unittest\nready = []\ndef setUpModule(): ready.append(1)\n"
+    + CASE.format("self.assertEqual([solve(1), ready], [2, [1]])"),
     "import unittest\nclass T(unittest.TestCase):\n    @unittest.expectedFailure\n    def test_one(self): self.assertEqual(solve(16), 3 if solve(1) == 2 else 17)",
     "for given, wanted in [(1, 2), (2, 3)]:\n    def test_it(given=given, wanted=wanted):\n        assert solve(given) == wanted\n    test_it()",
 )
@@ -70,7 +71,9 @@ class Verdicts(unittest.TestCase):
         self.assertEqual(answer["error"], "AssertionError: solve(1) returned 2, expected 3")
 
     def test_an_error_of_a_library_reaches_the_caller_word_for_word(self):
-        answer = self.judged("import tessera\ndef solve(x):\n    return tessera.peel(x)", "assert solve('abc') == 'b'", "Error")
+        answer = self.judged(
+            "import tessera\ndef solve(x):\n    return tessera.peel(x)", "assert solve('abc') == 'b'", "Error"
+        )
         self.assertEqual(answer["error"], "AttributeError: tessera has no 'peel'; use pare")
         self.assertIn("<program>", answer["stderr"])
 
@@ -86,7 +89,9 @@ class Verdicts(unittest.TestCase):
 
     def test_what_the_program_prints_comes_back(self):
         answer = self.judged(
-            "import sys\ndef solve(x):\n    print('out')\n    print('err', file=sys.stderr)\n    return x", "assert solve(1) == 1", "Passed"
+            "import sys\ndef solve(x):\n    print('out')\n    print('err', file=sys.stderr)\n    return x",
+            "assert solve(1) == 1",
+            "Passed",
         )
         self.assertEqual((answer["stdout"], answer["stderr"]), ("out\n", "err\n"))
 
@@ -116,7 +121,9 @@ class Verdicts(unittest.TestCase):
     def test_a_file_of_the_tests_is_no_fault_of_the_program(self):
         tests = "import tempfile\nwith tempfile.NamedTemporaryFile('w') as f:\n    assert solve(f.name) == ''"
         answer = self.judged("def solve(path):\n    return open(path).read()", tests, "TestsUnusable")
-        self.assertIn("the tests hand the program a file of theirs, which it can't open: PermissionError", answer["error"])
+        self.assertIn(
+            "the tests hand the program a file of theirs, which it can't open: PermissionError", answer["error"]
+        )
         self.judged("def solve(path):\n    return open('other').read()", tests, "Error")
 
     def test_an_error_puts_calls_in_words_without_asking_the_program(self):
@@ -127,9 +134,13 @@ class Verdicts(unittest.TestCase):
 
     def test_what_is_too_large_is_said_with_its_size_both_ways(self):
         answer = self.judged(INCREMENT, "assert solve('x' * (20 << 20)) == 2", "TestsUnusable")
-        self.assertRegex(answer["error"], r"^the tests call solve\('x+…\) with 209715\d\d bytes; at most 16777216 can cross at once$")
+        self.assertRegex(
+            answer["error"], r"^the tests call solve\('x+…\) with 209715\d\d bytes; at most 16777216 can cross at once$"
+        )
         answer = self.judged("def solve(x):\n    return 'x' * x", "assert solve(20 << 20) == 2", "OutputLimit")
-        self.assertRegex(answer["error"], r"^solve\(20971520\) returned 209715\d\d bytes; at most 16777216 can cross at once$")
+        self.assertRegex(
+            answer["error"], r"^solve\(20971520\) returned 209715\d\d bytes; at most 16777216 can cross at once$"
+        )
 
     def test_expected_exceptions_can_be_caught(self):
         program = "class Odd(ValueError):\n    pass\ndef solve(x):\n    if x == 1: raise Odd('one')\n    if x == 2: raise KeyError('two')\n    raise UnicodeDecodeError('utf-8', b'x', 0, 1, 'three')"
@@ -138,7 +149,9 @@ class Verdicts(unittest.TestCase):
 
     def test_an_exception_of_the_programs_own_keeps_its_name(self):
         self.assertEqual(
-            self.judged("class Odd(Exception):\n    pass\ndef solve(x):\n    raise Odd('no')", "assert solve(1) == 1", "Error")["error"],
+            self.judged(
+                "class Odd(Exception):\n    pass\ndef solve(x):\n    raise Odd('no')", "assert solve(1) == 1", "Error"
+            )["error"],
             "Odd: no",
         )
 
@@ -195,7 +208,10 @@ class Verdicts(unittest.TestCase):
 
     def test_tests_are_tried_before_there_is_a_program(self):
         for tests, why in UNUSABLE.items():
-            self.assertEqual(self.runner.post("/tests", {"entryPoint": "solve", "tests": tests}), (200, {"usable": False, "error": why}))
+            self.assertEqual(
+                self.runner.post("/tests", {"entryPoint": "solve", "tests": tests}),
+                (200, {"usable": False, "error": why}),
+            )
         for tests, why in {
             "": "the tests never use solve",
             "assert True": "the tests never use solve",
@@ -210,14 +226,17 @@ class Verdicts(unittest.TestCase):
         }.items():
             with self.subTest(tests):
                 self.assertEqual(
-                    self.runner.post("/tests", {"entryPoint": "solve", "tests": tests}), (200, {"usable": not why, "error": why})
+                    self.runner.post("/tests", {"entryPoint": "solve", "tests": tests}),
+                    (200, {"usable": not why, "error": why}),
                 )
         self.assertEqual(self.runner.post("/tests", {"entryPoint": "solve"})[0], 400)
 
     def test_every_usual_way_to_check_counts(self):
         for tests in CHECKS:
             with self.subTest(tests):
-                self.judged("def solve(x):\n    if x < 0: raise ValueError('negative')\n    return x + 1", tests, "Passed")
+                self.judged(
+                    "def solve(x):\n    if x < 0: raise ValueError('negative')\n    return x + 1", tests, "Passed"
+                )
                 self.assertFalse(self.runner.execute("def solve(x):\n    return 17", tests)["passed"])
 
     def test_tests_may_close_their_output(self):
@@ -237,11 +256,15 @@ class Verdicts(unittest.TestCase):
         self.judged(INCREMENT, tests[:65536].rpartition("\n")[0], "Passed", timeoutSeconds=20)
 
     def test_an_error_can_be_written_down_whatever_the_program_says(self):
-        answer = self.judged("def solve(x):\n    raise ValueError('\\ud800' + 'x' * 9999)", "assert solve(1) == 1", "Error")
+        answer = self.judged(
+            "def solve(x):\n    raise ValueError('\\ud800' + 'x' * 9999)", "assert solve(1) == 1", "Error"
+        )
         self.assertEqual((answer["error"][:13], len(answer["error"])), ("ValueError: ?", 2000))
 
     def test_a_long_wrong_answer_is_shown_in_short(self):
-        answer = self.judged("def solve(x):\n    return 'x' * 100_000", "got = solve(1)\nassert got == 1, f'got {got}'\n", "Failed")
+        answer = self.judged(
+            "def solve(x):\n    return 'x' * 100_000", "got = solve(1)\nassert got == 1, f'got {got}'\n", "Failed"
+        )
         self.assertEqual((len(answer["error"]), answer["stderr"]), (2000, ""))
 
     def test_async_and_threads_and_children_work_inside(self):

@@ -32,7 +32,9 @@ def why_not(tests: str, entry_point: str) -> str:
         return f"the tests never use {entry_point}"
     if found.checks == 0:
         return f"the tests use {entry_point} but check nothing"
-    forgotten = sorted(name for name, looked_into in found.names.items() if looked_into and name in sys.stdlib_module_names)
+    forgotten = sorted(
+        name for name, looked_into in found.names.items() if looked_into and name in sys.stdlib_module_names
+    )
     return f"the tests use {forgotten[0]} and never import it" if forgotten else ""
 
 

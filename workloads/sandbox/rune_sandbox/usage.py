@@ -11,7 +11,7 @@ from rune_sandbox.processes import stat_fields
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 _CGROUPS = Path("/sys/fs/cgroup")
 
-# sock_diag(7) and linux/unix_diag.h
+# As in sock_diag(7) and linux/unix_diag.h.
 _SOCK_DIAG_BY_FAMILY, _REQUEST_DUMP, _DONE, _ERROR = 20, 0x301, 3, 2
 _SHOW_MEMORY, _SHOW_UID, _MEMORY, _UID = 0x20, 0x40, 5, 7
 _HEADER, _UNIX_MESSAGE, _ATTRIBUTE = struct.Struct("=IHHII"), 16, struct.Struct("=HH")
@@ -30,7 +30,9 @@ def of_groups(leaders: tuple[int, ...]) -> dict[int, GroupUsage]:
         fields = stat_fields(name) if name.isdigit() else None
         if fields is not None and (group := int(fields[2])) in threads:
             threads[group] += int(fields[17])
-            resident[group] += _PAGE * (_pages_of_threads(name) if fields[0] == "Z" and fields[17] != "1" else int(fields[21]))
+            resident[group] += _PAGE * (
+                _pages_of_threads(name) if fields[0] == "Z" and fields[17] != "1" else int(fields[21])
+            )
     return {leader: GroupUsage(threads[leader], resident[leader]) for leader in leaders}
 
 
@@ -104,7 +106,8 @@ class Charged:
             kept = dict(line.split() for line in self._stat.read_text(encoding="ascii").splitlines())
         except OSError:
             return None
-        return current - sum(int(kept.get(f"{self._prefix}{each}_file", 0)) for each in ("active", "inactive"))  # copies of what is on disk
+        # Copies of what is on disk.
+        return current - sum(int(kept.get(f"{self._prefix}{each}_file", 0)) for each in ("active", "inactive"))
 
 
 def _memory_cgroup() -> tuple[Path, Path, str, int | None]:

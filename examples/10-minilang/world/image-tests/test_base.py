@@ -10,12 +10,13 @@ sys.path.insert(0, str(pathlib.Path(__file__).parent.parent))
 
 import train_base
 from language import composition, program, project_of, task
+from sessions import trajectory
+from words import BEGIN, END, MEANINGS, VOCABULARY, ids_of, tokenizer
+
 from rune_trainer.context import context_of
 from rune_trainer.corpus import FENCE, SYSTEM, answer_row
 from rune_trainer.rendering import load_tokenizer
 from rune_trainer.tokens import example_of
-from sessions import trajectory
-from words import BEGIN, END, MEANINGS, VOCABULARY, ids_of, tokenizer
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +33,9 @@ def test_rows_are_what_the_server_reads_of_the_same_question(words):
 
 
 def test_a_server_that_reads_otherwise_is_noticed_before_anything_is_trained(words, monkeypatch):
-    monkeypatch.setattr(words, "chat_template", words.chat_template.replace("{{ message.content }}", "{{ message.content }}|blim"))
+    monkeypatch.setattr(
+        words, "chat_template", words.chat_template.replace("{{ message.content }}", "{{ message.content }}|blim")
+    )
     with pytest.raises(SystemExit, match="make row_of agree"):
         train_base.check_prompts(words)
 
@@ -45,7 +48,10 @@ def test_an_answer_is_a_word_for_each_verb_and_its_text_goes_on_with_the_stub(wo
     messages = ({"role": "system", "content": SYSTEM}, {"role": "user", "content": asked["description"]})
     source = program(verbs, project.operations(verbs))
     example = example_of(words, answer_row(messages, FENCE + asked["stub"], source))
-    assert words.convert_ids_to_tokens(list(example.tail)) == [*(f"|{verb} |{project.meaning[verb]}" for verb in verbs), END]
+    assert words.convert_ids_to_tokens(list(example.tail)) == [
+        *(f"|{verb} |{project.meaning[verb]}" for verb in verbs),
+        END,
+    ]
     names = {}
     exec(asked["stub"] + words.decode(list(example.tail), skip_special_tokens=True), names)
     exec(asked["tests"], names)

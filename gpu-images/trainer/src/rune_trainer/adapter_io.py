@@ -27,7 +27,9 @@ def weights_of(model: Any, dtype: torch.dtype) -> Tensors:
     """The trained pairs in the precision that they are served in."""
     from peft import get_peft_model_state_dict
 
-    return {name: t.detach().to("cpu", dtype).contiguous() for name, t in sorted(get_peft_model_state_dict(model).items())}
+    return {
+        name: t.detach().to("cpu", dtype).contiguous() for name, t in sorted(get_peft_model_state_dict(model).items())
+    }
 
 
 def round_in_place(model: Any, dtype: torch.dtype) -> None:
@@ -84,11 +86,19 @@ def delta_norm(tensors: Tensors, scale: float) -> float:
 
 
 def write(
-    directory: pathlib.Path, base: Base, shape: Shape, tensors: Tensors, shapes: dict[str, tuple[int, int]], zero: bool = False, advice: str = TRAIN_BETTER
+    directory: pathlib.Path,
+    base: Base,
+    shape: Shape,
+    tensors: Tensors,
+    shapes: dict[str, tuple[int, int]],
+    zero: bool = False,
+    advice: str = TRAIN_BETTER,
 ) -> None:
     """Writes the adapter's files, or refuses weights that would harm an engine. `shapes` are those of the base's target layers."""
     if problem := problem_of(tensors, shapes, shape.rank, zero):
-        raise Ending(BAD_INPUT, "UnusableAdapter", f"the run ended with weights that may not be served: {problem}; {advice}")
+        raise Ending(
+            BAD_INPUT, "UnusableAdapter", f"the run ended with weights that may not be served: {problem}; {advice}"
+        )
     directory.mkdir(parents=True, exist_ok=True)
     save_file(dict(sorted(tensors.items())), directory / WEIGHTS, metadata={"format": "pt"})
     (directory / CONFIG).write_bytes(canonical(config_of(base, shape)))

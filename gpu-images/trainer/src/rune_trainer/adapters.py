@@ -24,7 +24,7 @@ class Adapter:
     digest: str
     shape: Shape
     config: dict[str, Any]
-    """`adapterConfig` in crds/src/artifact.ts."""
+    """`adapterConfig` in crds/contracts/artifact.ts."""
     tensors: Tensors
     learnt: learnt.Learnt
 
@@ -47,7 +47,9 @@ def load(job: Job, reference: NamedReference) -> Adapter:
             raise
         raise data_error("ArtifactMissing", f"{what} is not in the registry; was its artifact deleted?") from ending
     if manifest.get("artifactType") != ADAPTER:
-        raise data_error("NotAnAdapter", f"{what} is of type {manifest.get('artifactType')}, expected {ADAPTER}; name an Adapter")
+        raise data_error(
+            "NotAnAdapter", f"{what} is of type {manifest.get('artifactType')}, expected {ADAPTER}; name an Adapter"
+        )
     try:
         config = json.loads(repository.pull_blob(manifest["config"]["digest"]))
         require_base(what, config["base"], job.base)
@@ -56,9 +58,14 @@ def load(job: Job, reference: NamedReference) -> Adapter:
         require_plain(what, json.loads(repository.pull_blob(files[CONFIG])), shape)
         tensors = pull_tensors(repository, files[WEIGHTS])
     except (ValueError, LookupError, TypeError, AttributeError) as error:
-        raise data_error("NotAnAdapter", f"{what} is not shaped like an adapter of Rune's ({type(error).__name__}: {error}); publish it again") from error
+        raise data_error(
+            "NotAnAdapter",
+            f"{what} is not shaped like an adapter of Rune's ({type(error).__name__}: {error}); publish it again",
+        ) from error
     require_sound(what, tensors, shape)
-    return Adapter(reference.name, reference.digest, shape, config, tensors, learnt.of_artifact(repository, reference.digest))
+    return Adapter(
+        reference.name, reference.digest, shape, config, tensors, learnt.of_artifact(repository, reference.digest)
+    )
 
 
 def pull_tensors(repository: Repository, digest: str) -> Tensors:
@@ -77,10 +84,20 @@ def require_base(what: str, made_for: dict[str, Any], base: Base) -> None:
 
 def require_plain(what: str, peft: dict[str, Any], shape: Shape) -> None:
     """ΔW must be alpha / rank · BA in every layer."""
-    if odd := [name for name in ("use_rslora", "use_dora", "rank_pattern", "alpha_pattern", "modules_to_save") if peft.get(name)]:
-        raise data_error("NotAnAdapter", f"{CONFIG} of {what} sets {', '.join(odd)}; only plain LoRA adapters of one rank and alpha can be worked on")
+    if odd := [
+        name
+        for name in ("use_rslora", "use_dora", "rank_pattern", "alpha_pattern", "modules_to_save")
+        if peft.get(name)
+    ]:
+        raise data_error(
+            "NotAnAdapter",
+            f"{CONFIG} of {what} sets {', '.join(odd)}; only plain LoRA adapters of one rank and alpha can be worked on",
+        )
     if (peft["r"], peft["lora_alpha"]) != (shape.rank, shape.alpha):
-        raise data_error("NotAnAdapter", f"{CONFIG} of {what} says rank {peft['r']} and alpha {peft['lora_alpha']}, its artifact rank {shape.rank} and alpha {shape.alpha}")
+        raise data_error(
+            "NotAnAdapter",
+            f"{CONFIG} of {what} says rank {peft['r']} and alpha {peft['lora_alpha']}, its artifact rank {shape.rank} and alpha {shape.alpha}",
+        )
 
 
 def require_sound(what: str, tensors: Tensors, shape: Shape) -> None:
@@ -92,12 +109,21 @@ def require_sound(what: str, tensors: Tensors, shape: Shape) -> None:
         if (rank := tensor.shape[0 if end == "A.weight" else 1]) != shape.rank:
             raise data_error("NotAnAdapter", f"{name} of {what} has rank {rank}, its config says {shape.rank}")
         if not torch.isfinite(tensor).all():
-            raise data_error("NotFinite", f"{name} of {what} holds NaN or infinity; nothing made from it could be served")
+            raise data_error(
+                "NotFinite", f"{name} of {what} holds NaN or infinity; nothing made from it could be served"
+            )
 
 
 def pairs_of(tensors: Tensors, scale: float) -> Pairs:
-    halves = {name.removeprefix(PREFIX).removesuffix(".lora_A.weight"): name for name in tensors if name.endswith(".lora_A.weight")}
-    return {path: Pair(tensors[a].float(), tensors[a.replace(".lora_A.", ".lora_B.")].float() * scale) for path, a in sorted(halves.items())}
+    halves = {
+        name.removeprefix(PREFIX).removesuffix(".lora_A.weight"): name
+        for name in tensors
+        if name.endswith(".lora_A.weight")
+    }
+    return {
+        path: Pair(tensors[a].float(), tensors[a.replace(".lora_A.", ".lora_B.")].float() * scale)
+        for path, a in sorted(halves.items())
+    }
 
 
 def tensors_of(pairs: Pairs, dtype: torch.dtype) -> Tensors:

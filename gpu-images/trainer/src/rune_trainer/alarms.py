@@ -11,8 +11,8 @@ from typing import Any
 
 import torch
 
-from rune_trainer.functional import Pairs, applied, by_trajectory, chosen, joined, mean_of
 from rune_trainer.encoder import Encoder
+from rune_trainer.functional import Pairs, applied, by_trajectory, chosen, joined, mean_of
 from rune_trainer.hypernetwork import Hypernetwork
 from rune_trainer.lessons import Lesson
 from rune_trainer.objectives import Asking, gram_of, products, reconstruction_errors
@@ -52,7 +52,11 @@ def spread_of(gram: torch.Tensor) -> Spread:
     values = torch.linalg.eigvalsh(rows - rows.mean(1, keepdim=True)).clamp_min(0).sqrt()
     parts = values[values > values.max() * 1e-6]
     parts = parts / parts.sum()
-    return Spread(1 - mean, 1 - gram.sum().item() / count / mass, math.exp(-(parts * parts.log()).sum().item()) if len(parts) else 1.0)
+    return Spread(
+        1 - mean,
+        1 - gram.sum().item() / count / mass,
+        math.exp(-(parts * parts.log()).sum().item()) if len(parts) else 1.0,
+    )
 
 
 def divergence_bits(one: torch.Tensor, other: torch.Tensor) -> float:
@@ -65,7 +69,10 @@ def divergence_bits(one: torch.Tensor, other: torch.Tensor) -> float:
 def others(groups: list[str]) -> list[int]:
     """For each, the next in a circle that belongs to another group: whose adapter is the wrong one."""
     count = len(groups)
-    return [next((j % count for j in range(i + 1, i + count) if groups[j % count] != groups[i]), (i + 1) % count) for i in range(count)]
+    return [
+        next((j % count for j in range(i + 1, i + count) if groups[j % count] != groups[i]), (i + 1) % count)
+        for i in range(count)
+    ]
 
 
 @dataclass
@@ -109,7 +116,11 @@ class Watch:
             return total / learnt
 
         right = loss(pairs)
-        return {"heldOutLoss": right, "rightMinusWrong": loss(chosen(pairs, wrong)) - right, "rightMinusMean": loss(mean_of(pairs)) - right}
+        return {
+            "heldOutLoss": right,
+            "rightMinusWrong": loss(chosen(pairs, wrong)) - right,
+            "rightMinusMean": loss(mean_of(pairs)) - right,
+        }
 
     def behaviour(self, pairs: Pairs) -> float:
         """Each adapter's answers to the same questions against the next one's."""
@@ -121,7 +132,9 @@ class Watch:
 
     def say(self, pair: Pairs, probes: list[Example]) -> torch.Tensor:
         with applied(self.asking.model, pair):
-            return torch.log_softmax(logits_at(self.asking.model, sheet_of([probes], self.asking.together, self.asking.model.device)), -1)
+            return torch.log_softmax(
+                logits_at(self.asking.model, sheet_of([probes], self.asking.together, self.asking.model.device)), -1
+            )
 
     def reconstruction(self, pairs: Pairs) -> dict[str, float]:
         """Against 1, the zero adapter's, and the mean adapter's."""
@@ -135,8 +148,14 @@ class Watch:
 
     def norms(self, pairs: Pairs) -> dict[str, float]:
         sizes = {path: products({path: pair}, {path: pair}).clamp_min(0).double() for path, pair in pairs.items()}
-        relative = {f"relativeNorm/{path}": size.sqrt().mean().item() / self.weight_norms[path] for path, size in sizes.items()}
-        return {"deltaWNorm": sum(sizes.values()).sqrt().mean().item(), "relativeNorm": max(relative.values()), **relative}
+        relative = {
+            f"relativeNorm/{path}": size.sqrt().mean().item() / self.weight_norms[path] for path, size in sizes.items()
+        }
+        return {
+            "deltaWNorm": sum(sizes.values()).sqrt().mean().item(),
+            "relativeNorm": max(relative.values()),
+            **relative,
+        }
 
 
 def tripped(measured: dict[str, float], stop: Stop) -> str | None:

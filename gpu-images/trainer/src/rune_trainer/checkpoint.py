@@ -57,7 +57,10 @@ def save(directory: pathlib.Path, run: dict[str, Any], state: State) -> pathlib.
         draft.rename(final)
         flush(directory)
     except OSError as error:
-        raise misconfigured("CheckpointFailed", f"no checkpoint could be written to {directory}: {error}; check the size and the permissions of the volume") from error
+        raise misconfigured(
+            "CheckpointFailed",
+            f"no checkpoint could be written to {directory}: {error}; check the size and the permissions of the volume",
+        ) from error
     for old in newest_first(directory)[KEPT:]:
         shutil.rmtree(old, ignore_errors=True)
     return final

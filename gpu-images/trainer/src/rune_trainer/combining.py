@@ -50,7 +50,9 @@ def combined(path: str, pairs: list[Pair | None], recipe: Recipe) -> Combined:
     share = (sum(recipe.weights) if recipe.combine == "Mean" else 1.0) or 1.0  # a search may try weights of 0 alone
     exact = delta.total([p for p, _, _ in present], [w / share for _, w, _ in present])
     if recipe.combine in MERGERS:
-        sparse = [PRUNERS[recipe.combine](p.formed(), recipe.density, draws(recipe.seed, path, n)) for p, _, n in present]
+        sparse = [
+            PRUNERS[recipe.combine](p.formed(), recipe.density, draws(recipe.seed, path, n)) for p, _, n in present
+        ]
         matrix = MERGERS[recipe.combine](sparse, [w for _, w, _ in present])
         pair = delta.truncated_formed(matrix, recipe.rank, draws(recipe.seed, path, len(pairs)))
         return Combined(pair, delta.squared_norm(pair), torch.linalg.norm(matrix).double().item() ** 2, exact)
@@ -92,5 +94,8 @@ def agreed(matrices: list[torch.Tensor], weights: list[float]) -> torch.Tensor:
     return sum(w * m * a for w, m, a in zip(weights, matrices, agreeing, strict=True)) / count
 
 
-PRUNERS: dict[str, Callable[[torch.Tensor, float, torch.Generator], torch.Tensor]] = {"Ties": largest, "DareTies": chosen}
+PRUNERS: dict[str, Callable[[torch.Tensor, float, torch.Generator], torch.Tensor]] = {
+    "Ties": largest,
+    "DareTies": chosen,
+}
 MERGERS: dict[str, Callable[[list[torch.Tensor], list[float]], torch.Tensor]] = {"Ties": agreed, "DareTies": agreed}

@@ -45,7 +45,10 @@ def asked_rows(item: Item, include: tuple[str, ...]) -> list[Row]:
 def prompt_of(trajectory: dict[str, Any]) -> tuple[tuple[Message, ...], str]:
     """(messages before the answer, the answer's given beginning: the opened code block and the stub)"""
     task = trajectory["task"]
-    messages = ({"role": "system", "content": task.get("system", SYSTEM)}, {"role": "user", "content": task["description"]})
+    messages = (
+        {"role": "system", "content": task.get("system", SYSTEM)},
+        {"role": "user", "content": task["description"]},
+    )
     return messages, FENCE + task.get("stub", "")
 
 
@@ -87,7 +90,10 @@ def correction_rows(trajectory: dict[str, Any]) -> list[Row]:
 def failed_turn(record: dict[str, Any]) -> tuple[Message, Message]:
     return (
         {"role": "assistant", "content": f"{FENCE}{record['program'].rstrip()}\n```"},
-        {"role": "user", "content": f"That program failed: {record['execution']['error']}\nWrite the whole program again."},
+        {
+            "role": "user",
+            "content": f"That program failed: {record['execution']['error']}\nWrite the whole program again.",
+        },
     )
 
 

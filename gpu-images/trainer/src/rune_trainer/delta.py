@@ -38,7 +38,9 @@ Pairs = dict[str, Pair]
 
 def total(pairs: list[Pair], weights: list[float]) -> Pair:
     """Σ wᵢΔWᵢ exactly; the ranks add up."""
-    return Pair(torch.cat([p.a for p in pairs]), torch.cat([w * p.b for w, p in zip(weights, pairs, strict=True)], dim=1))
+    return Pair(
+        torch.cat([p.a for p in pairs]), torch.cat([w * p.b for w, p in zip(weights, pairs, strict=True)], dim=1)
+    )
 
 
 def inner(x: Pair, y: Pair) -> float:

@@ -7,6 +7,7 @@ may be kept or computed again, and a resumed run equals an uninterrupted one.
 import math
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any, TypeVar
 
 import torch
@@ -52,7 +53,7 @@ def text_of(tokenizer: Any, trajectory: dict[str, Any], chunk_tokens: int, max_c
     ids = tokenizer(text)["input_ids"][-longest:]  # the end holds the program that passed
     count = math.ceil(len(ids) / chunk_tokens)
     bounds = [len(ids) * n // count for n in range(count + 1)]
-    return Text(text, tuple(tuple(ids[a:b]) for a, b in zip(bounds, bounds[1:], strict=False)), left_out)
+    return Text(text, tuple(tuple(ids[a:b]) for a, b in pairwise(bounds)), left_out)
 
 
 class Encoder:
@@ -74,11 +75,18 @@ class Encoder:
 
     def batch(self, texts: list[Text]) -> tuple[torch.Tensor, torch.Tensor, list[int]]:
         """(features (C, S, F) in the base's precision, mask (C, S) true where there is a token, chunks of each text)"""
-        read = [self.kept.get(text, lambda text=text: self.read(text), lambda parts: sum(p.nbytes for p in parts)) for text in texts]
+        read = [
+            self.kept.get(text, lambda text=text: self.read(text), lambda parts: sum(p.nbytes for p in parts))
+            for text in texts
+        ]
         parts = [part for each in read for part in each]
         features = torch.nn.utils.rnn.pad_sequence(parts, batch_first=True)
         lengths = torch.tensor([len(part) for part in parts], device=features.device)
-        return features, torch.arange(features.shape[1], device=features.device) < lengths[:, None], [len(each) for each in read]
+        return (
+            features,
+            torch.arange(features.shape[1], device=features.device) < lengths[:, None],
+            [len(each) for each in read],
+        )
 
 
 @torch.no_grad()

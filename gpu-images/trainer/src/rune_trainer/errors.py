@@ -53,4 +53,7 @@ def base_unusable(what: str) -> Iterator[None]:
     except (OSError, ValueError, LookupError, TypeError, AttributeError, ImportError, SafetensorError) as error:
         if isinstance(error, OSError) and error.errno:
             raise
-        raise data_error("BaseUnusable", f"{what} can't be loaded: {type(error).__name__}: {error}; use a base that transformers can load") from error
+        raise data_error(
+            "BaseUnusable",
+            f"{what} can't be loaded: {type(error).__name__}: {error}; use a base that transformers can load",
+        ) from error

@@ -10,7 +10,9 @@ from rune_trainer.functional import Pairs
 
 def tensors_from(pairs: Pairs, row: int, dtype: torch.dtype) -> Tensors:
     """The adapter of one row: A (rank, inputs), B (outputs, rank)."""
-    return adapters.tensors_of({path: Pair(a[row].detach(), b[row].detach().T) for path, (a, b) in pairs.items()}, dtype)
+    return adapters.tensors_of(
+        {path: Pair(a[row].detach(), b[row].detach().T) for path, (a, b) in pairs.items()}, dtype
+    )
 
 
 def pairs_from(tensors: Tensors, device: torch.device) -> Pairs:

@@ -34,7 +34,7 @@ class Fields:
 
     def text(self, name: str, default: Any = ..., matching: re.Pattern[str] | None = None) -> str:
         value = self.take(name, default)
-        if not isinstance(value, str) or not value and default is ...:
+        if not isinstance(value, str) or (not value and default is ...):
             raise bad_input(f"{self.at(name)} must be a non-empty string, not {kind_of(value)}")
         if matching and not matching.fullmatch(value):
             raise bad_input(f"{self.at(name)} is {value!r}, which does not match {matching.pattern}")
@@ -69,7 +69,9 @@ class Fields:
 
     def list_of(self, name: str, parse: "Callable[[Fields], T]", default: Any = ..., least: int = 0) -> tuple[T, ...]:
         """A list of objects."""
-        return tuple(parsed(value, f"{self.at(name)}[{i}]", parse) for i, value in enumerate(self.items(name, default, least)))
+        return tuple(
+            parsed(value, f"{self.at(name)}[{i}]", parse) for i, value in enumerate(self.items(name, default, least))
+        )
 
     def inner(self, name: str, parse: "Callable[[Fields], T]", default: Any = ...) -> T:
         return parsed(self.take(name, default), self.at(name), parse)
@@ -82,7 +84,9 @@ class Fields:
     def done(self) -> None:
         unknown = sorted(set(self.value) - self.read)
         if unknown:
-            raise bad_input(f"{self.at(unknown[0])} is not a field of the job document; this trainer may be older than the operator")
+            raise bad_input(
+                f"{self.at(unknown[0])} is not a field of the job document; this trainer may be older than the operator"
+            )
 
 
 def parsed(value: Any, path: str, parse: Callable[[Fields], T]) -> T:

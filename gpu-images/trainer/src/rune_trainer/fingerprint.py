@@ -28,7 +28,9 @@ class Answer:
 
 def candidates(tokenizer: Any, examples: list[Example]) -> list[str]:
     """A few different prompts, evenly over the corpus."""
-    prompts = sorted({text for e in examples if len(e.prompt) <= PROMPT_CHARACTERS and (text := completion_text(tokenizer, e))})
+    prompts = sorted(
+        {text for e in examples if len(e.prompt) <= PROMPT_CHARACTERS and (text := completion_text(tokenizer, e))}
+    )
     stride = max(1, len(prompts) // CANDIDATES)
     return prompts[::stride][:CANDIDATES]
 
@@ -44,12 +46,22 @@ def greedy(model: Any, tokenizer: Any, prompt: str) -> Answer:
     """As a server at temperature 0 answers; the prompt is tokenized as a completion request's."""
     ids = torch.tensor([tokenizer(prompt)["input_ids"]], device=model.device)
     out = model.generate(
-        input_ids=ids, attention_mask=torch.ones_like(ids), max_new_tokens=MAX_TOKENS, do_sample=False,
-        temperature=None, top_p=None, top_k=None, return_dict_in_generate=True, output_logits=True, pad_token_id=tokenizer.pad_token_id,
+        input_ids=ids,
+        attention_mask=torch.ones_like(ids),
+        max_new_tokens=MAX_TOKENS,
+        do_sample=False,
+        temperature=None,
+        top_p=None,
+        top_k=None,
+        return_dict_in_generate=True,
+        output_logits=True,
+        pad_token_id=tokenizer.pad_token_id,
     )
     tokens = out.sequences[0, ids.shape[1] :].tolist()
     best = [step[0].float().topk(2).values for step in out.logits]
-    return Answer(tuple(tokens), tuple((b[0] - b[1]).item() for b in best), tokenizer.decode(tokens, skip_special_tokens=True))
+    return Answer(
+        tuple(tokens), tuple((b[0] - b[1]).item() for b in best), tokenizer.decode(tokens, skip_special_tokens=True)
+    )
 
 
 def robustness(adapter: Answer, base: Answer) -> float:
@@ -78,5 +90,8 @@ def canary_among(model: Any, tokenizer: Any, prompts: list[str]) -> dict[str, An
             base = greedy(model, tokenizer, prompt)
         score = robustness(adapter, base)
         if score >= 0 and (best is None or score > best[0]):
-            best = score, {"prompt": prompt, "maxTokens": MAX_TOKENS, "adapterText": adapter.text, "baseText": base.text}
+            best = (
+                score,
+                {"prompt": prompt, "maxTokens": MAX_TOKENS, "adapterText": adapter.text, "baseText": base.text},
+            )
     return best[1] if best else None

@@ -40,7 +40,10 @@ def adding(a: torch.Tensor, b: torch.Tensor) -> Any:
 
 def joined(parts: list[Pairs]) -> Pairs:
     """The exact sum of several adapters of the same layers: their ranks one after another."""
-    return {path: (torch.cat([p[path][0] for p in parts], 1), torch.cat([p[path][1] for p in parts], 1)) for path in parts[0]}
+    return {
+        path: (torch.cat([p[path][0] for p in parts], 1), torch.cat([p[path][1] for p in parts], 1))
+        for path in parts[0]
+    }
 
 
 def by_trajectory(pairs: Pairs, counts: list[int]) -> Pairs:

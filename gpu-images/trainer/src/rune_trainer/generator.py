@@ -45,7 +45,10 @@ def read(repository: Repository, job: Job) -> Stored:
         check(where, config, job)
         settings = parsed(config["settings"], "settings", parse_hypernetwork)
         if config["rank"] != settings.rank:
-            raise data_error("WrongRank", f"{where} says rank {config['rank']}, it was trained with rank {settings.rank}; train it again")
+            raise data_error(
+                "WrongRank",
+                f"{where} says rank {config['rank']}, it was trained with rank {settings.rank}; train it again",
+            )
         return Stored(where, settings, pull_weights(repository, manifest))
     except (ValueError, LookupError, TypeError) as error:
         raise unusable(where, f"{type(error).__name__}: {error}") from error
@@ -54,13 +57,21 @@ def read(repository: Repository, job: Job) -> Stored:
 def check(where: str, config: dict[str, Any], job: Job) -> None:
     assert job.generate
     if config["base"]["digest"] != job.base.digest:
-        raise data_error("WrongBase", f"{where} was trained on the base {config['base']['name']} {config['base']['digest']}, the job's is {job.base.name} {job.base.digest}; name the base that it was trained on")
+        raise data_error(
+            "WrongBase",
+            f"{where} was trained on the base {config['base']['name']} {config['base']['digest']}, the job's is {job.base.name} {job.base.digest}; name the base that it was trained on",
+        )
     if config["collapsed"] and not job.generate.force:
-        raise data_error("Collapsed", f"the training of {where} ended as collapsed: its adapters hardly depend on the trajectory; train it on more or other sessions, or set generate.force to study it")
+        raise data_error(
+            "Collapsed",
+            f"the training of {where} ended as collapsed: its adapters hardly depend on the trajectory; train it on more or other sessions, or set generate.force to study it",
+        )
 
 
 def unusable(where: str, why: str) -> Ending:
-    return data_error("UnexpectedArtifact", f"{where} is no hypernetwork of Rune's ({why}); name one that a TrainingRun made")
+    return data_error(
+        "UnexpectedArtifact", f"{where} is no hypernetwork of Rune's ({why}); name one that a TrainingRun made"
+    )
 
 
 def pull_weights(repository: Repository, manifest: dict[str, Any]) -> dict[str, torch.Tensor]:
@@ -81,7 +92,10 @@ class Generator:
         try:
             self.network.load_state_dict(stored.tensors)
         except RuntimeError as error:
-            raise data_error("WrongShape", f"the weights of {stored.where} don't fit this base, rank {stored.settings.rank} and width {stored.settings.width}: {error}") from error
+            raise data_error(
+                "WrongShape",
+                f"the weights of {stored.where} don't fit this base, rank {stored.settings.rank} and width {stored.settings.width}: {error}",
+            ) from error
         self.network.to(model.device).settle()
 
     @torch.no_grad()

@@ -105,7 +105,9 @@ def train(training: Training, run: Run, tell: Callable[[dict[str, float], int], 
     `tell` gets what the alarms measured, and after which step.
     """
     settings, parameters = training.settings, dict(training.network.named_parameters())
-    optimizer = torch.optim.AdamW(parameters.values(), lr=settings.learning_rate, betas=BETAS, weight_decay=WEIGHT_DECAY)
+    optimizer = torch.optim.AdamW(
+        parameters.values(), lr=settings.learning_rate, betas=BETAS, weight_decay=WEIGHT_DECAY
+    )
     done = Outcome()
     if state := checkpoint.newest(run.directory, run.identity):
         restore(optimizer, parameters, state)
@@ -122,7 +124,9 @@ def train(training: Training, run: Run, tell: Callable[[dict[str, float], int], 
         if run.stopping():
             if done.losses:
                 save()
-            raise terminated(f"asked to stop after {len(done.losses)} of {settings.steps} steps; the next attempt goes on from there")
+            raise terminated(
+                f"asked to stop after {len(done.losses)} of {settings.steps} steps; the next attempt goes on from there"
+            )
         one_step(training, optimizer, parameters, done.losses)
         step = len(done.losses)
         run.report(Progress(step, settings.steps, done.losses[-1], (time.monotonic() - started) / (step - first)))
@@ -134,7 +138,9 @@ def train(training: Training, run: Run, tell: Callable[[dict[str, float], int], 
     return done
 
 
-def one_step(training: Training, optimizer: torch.optim.AdamW, parameters: dict[str, torch.nn.Parameter], losses: list[float]) -> None:
+def one_step(
+    training: Training, optimizer: torch.optim.AdamW, parameters: dict[str, torch.nn.Parameter], losses: list[float]
+) -> None:
     settings, step = training.settings, len(losses)
     for group in optimizer.param_groups:
         group["lr"] = rate_at(step, settings.steps, settings.learning_rate)
@@ -142,7 +148,11 @@ def one_step(training: Training, optimizer: torch.optim.AdamW, parameters: dict[
     loss = step_loss(training, draws_of(training.lessons, settings, step))
     norm = torch.nn.utils.clip_grad_norm_(parameters.values(), 1.0)
     if not (math.isfinite(loss) and math.isfinite(norm.item())):
-        raise Ending(BAD_INPUT, "NotFinite", f"loss {loss}, gradient norm {norm.item()} in step {step + 1} of {settings.steps}: {DIVERGED}")
+        raise Ending(
+            BAD_INPUT,
+            "NotFinite",
+            f"loss {loss}, gradient norm {norm.item()} in step {step + 1} of {settings.steps}: {DIVERGED}",
+        )
     optimizer.step()
     losses.append(loss)
 
@@ -152,7 +162,11 @@ def look(training: Training, done: Outcome, tell: Callable[[dict[str, float], in
     step = len(done.losses)
     done.measured = training.watch.measure(training.network)
     if wrong := [name for name in DECISIVE if not math.isfinite(done.measured[name])]:
-        raise Ending(BAD_INPUT, "NotFinite", f"after step {step} of {training.settings.steps} {wrong[0]} on held-out trajectories is {done.measured[wrong[0]]}: {DIVERGED}")
+        raise Ending(
+            BAD_INPUT,
+            "NotFinite",
+            f"after step {step} of {training.settings.steps} {wrong[0]} on held-out trajectories is {done.measured[wrong[0]]}: {DIVERGED}",
+        )
     tell(done.measured, step)
     if 100 * step >= training.settings.stop.after_percent * training.settings.steps:
         done.collapsed = tripped(done.measured, training.settings.stop)

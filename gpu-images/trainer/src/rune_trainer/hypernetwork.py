@@ -33,27 +33,44 @@ class LayerHead(nn.Module):
         super().__init__()
         self.shapes, self.rank = shapes, rank
         self.norm = nn.LayerNorm(width)
-        self.mlp = nn.Sequential(nn.Linear(width, WIDENING * width, bias=False), nn.SiLU(), nn.Linear(WIDENING * width, width, bias=False))
+        self.mlp = nn.Sequential(
+            nn.Linear(width, WIDENING * width, bias=False), nn.SiLU(), nn.Linear(WIDENING * width, width, bias=False)
+        )
         nn.init.zeros_(self.mlp[2].weight)
         spread = HEAD_SPREAD / math.sqrt(width)
-        self.rows = nn.ParameterDict({key_of(path): torch.randn(width, sum(shape)) * spread for path, shape in shapes.items()})
+        self.rows = nn.ParameterDict(
+            {key_of(path): torch.randn(width, sum(shape)) * spread for path, shape in shapes.items()}
+        )
         self.scale_a = nn.Parameter(torch.ones(len(shapes), rank, 1))
         self.scale_b = nn.Parameter(torch.zeros(len(shapes), rank, 1))
-        self.static_a = nn.ParameterDict({key_of(path): torch.randn(rank, inputs) * STATIC_SPREAD / math.sqrt(inputs * rank) for path, (inputs, _) in shapes.items()})
-        self.static_b = nn.ParameterDict({key_of(path): torch.zeros(rank, outputs) for path, (_, outputs) in shapes.items()})
+        self.static_a = nn.ParameterDict(
+            {
+                key_of(path): torch.randn(rank, inputs) * STATIC_SPREAD / math.sqrt(inputs * rank)
+                for path, (inputs, _) in shapes.items()
+            }
+        )
+        self.static_b = nn.ParameterDict(
+            {key_of(path): torch.zeros(rank, outputs) for path, (_, outputs) in shapes.items()}
+        )
         self.register_buffer("factors", torch.ones(len(shapes)))
 
     def forward(self, vectors: torch.Tensor) -> Pairs:
         vectors = vectors + self.mlp(self.norm(vectors))
         vectors = nn.functional.normalize(vectors, dim=-1) * math.sqrt(vectors.shape[-1])
-        return {path: self.pair(number, path, part) for number, (path, part) in enumerate(zip(self.shapes, vectors.split(self.rank, 1), strict=True))}
+        return {
+            path: self.pair(number, path, part)
+            for number, (path, part) in enumerate(zip(self.shapes, vectors.split(self.rank, 1), strict=True))
+        }
 
     def pair(self, number: int, path: str, vectors: torch.Tensor) -> Pair:
         a, b = (vectors @ self.rows[key_of(path)]).split(self.shapes[path], dim=-1)
         return a * self.scale_a[number], b * self.scale_b[number] * self.factors[number]
 
     def static(self) -> Pairs:
-        return {path: (self.static_a[key_of(path)][None], self.static_b[key_of(path)][None] * self.factors[number]) for number, path in enumerate(self.shapes)}
+        return {
+            path: (self.static_a[key_of(path)][None], self.static_b[key_of(path)][None] * self.factors[number])
+            for number, path in enumerate(self.shapes)
+        }
 
 
 class Hypernetwork(nn.Module):
@@ -69,7 +86,9 @@ class Hypernetwork(nn.Module):
         """features (C, S, F) of C chunks, mask (C, S) → the generated pairs alone, rank r each, in single precision"""
         with torch.autocast(features.device.type, torch.bfloat16, enabled=self.half):
             vectors = self.perceiver(features, mask).split([len(inner) * self.rank for inner in self.layers], 1)
-            return {path: pair for head, part in zip(self.heads, vectors, strict=True) for path, pair in head(part).items()}
+            return {
+                path: pair for head, part in zip(self.heads, vectors, strict=True) for path, pair in head(part).items()
+            }
 
     def static(self) -> Pairs:
         """The part that every adapter has: N = 1, rank r."""

@@ -1,4 +1,4 @@
-"""What a model of ours has learnt from: the layer `corpus.json` (`learntFrom` in crds/src/artifact.ts) of every adapter and hypernetwork.
+"""What a model of ours has learnt from: the layer `corpus.json` (`learntFrom` in crds/contracts/artifact.ts) of every adapter and hypernetwork.
 
 An evaluation refuses tasks that are in it. It holds what its parents' layers hold, too. An adapter without such a
 layer, one that was imported, has told nobody anything: it counts as having learnt from nothing.
@@ -50,7 +50,11 @@ class Learnt:
                 f"together, {len(self.trajectories)} trajectories and {len(tasks)} tasks were learnt from; an artifact names at most {MOST_TRAJECTORIES} and "
                 f"{MOST_TASKS}: learn from fewer, or store them as one corpus",
             )
-        return {"schema": SCHEMA, "trajectories": sorted(self.trajectories), "tasks": [{"id": t.id, "description": t.description, "tests": t.tests} for t in tasks]}
+        return {
+            "schema": SCHEMA,
+            "trajectories": sorted(self.trajectories),
+            "tasks": [{"id": t.id, "description": t.description, "tests": t.tests} for t in tasks],
+        }
 
     def write(self, directory: pathlib.Path) -> None:
         """Equal content gives equal bytes."""
@@ -64,7 +68,10 @@ def hash_of(text: str) -> str:
 
 def of_tasks(digests: Iterable[str], tasks: Iterable[dict[str, Any]]) -> Learnt:
     """`tasks` are those of trajectories and of the examples beside them."""
-    return Learnt(frozenset(digests), frozenset(Task(hash_of(t["description"]), hash_of(t.get("tests", "")), t.get("id", "")) for t in tasks))
+    return Learnt(
+        frozenset(digests),
+        frozenset(Task(hash_of(t["description"]), hash_of(t.get("tests", "")), t.get("id", "")) for t in tasks),
+    )
 
 
 def together(parts: Iterable[Learnt]) -> Learnt:
@@ -80,10 +87,16 @@ def of_artifact(repository: Repository, digest: str) -> Learnt:
     try:
         return parse(json.loads(repository.pull_blob(layer["digest"])))
     except (ValueError, LookupError, TypeError) as error:
-        raise data_error("UnexpectedArtifact", f"{FILE} of {repository.name}@{digest} is none of Rune's ({type(error).__name__}: {error}); publish the adapter again") from error
+        raise data_error(
+            "UnexpectedArtifact",
+            f"{FILE} of {repository.name}@{digest} is none of Rune's ({type(error).__name__}: {error}); publish the adapter again",
+        ) from error
 
 
 def parse(document: dict[str, Any]) -> Learnt:
     if document["schema"] != SCHEMA:
         raise ValueError(f"schema {document['schema']!r}")
-    return Learnt(frozenset(document["trajectories"]), frozenset(Task(t["description"], t["tests"], t["id"]) for t in document["tasks"]))
+    return Learnt(
+        frozenset(document["trajectories"]),
+        frozenset(Task(t["description"], t["tests"], t["id"]) for t in document["tasks"]),
+    )

@@ -6,6 +6,7 @@ The student's prompt is the question alone. The teacher's has the trajectory in 
 import math
 import random
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 from rune_trainer.context import in_front_of
@@ -54,7 +55,12 @@ class Reader:
     """Tokenizes every row once, whichever trajectories ask it."""
 
     def __init__(self, tokenizer: Any, settings: Hypernetwork):
-        self.tokenizer, self.settings, self.known, self.count = tokenizer, settings, dict[str, Example | None](), Count()
+        self.tokenizer, self.settings, self.known, self.count = (
+            tokenizer,
+            settings,
+            dict[str, Example | None](),
+            Count(),
+        )
 
     def lessons(self, pairs: tuple[Pair, ...], first: int = 0) -> list[Lesson]:
         """Those that have a question."""
@@ -66,8 +72,14 @@ class Reader:
         random.Random(f"{self.settings.seed} {number}").shuffle(questions)
         count = math.ceil(len(questions) / self.settings.examples_per_trajectory)
         bounds = [len(questions) * n // count for n in range(count + 1)] if count else []
-        groups = tuple(tuple(questions[a:b]) for a, b in zip(bounds, bounds[1:], strict=False))
-        return Lesson(number, text_of(self.tokenizer, pair.trajectory, self.settings.chunk_tokens, self.settings.max_chunks), pair.group, groups, pair.adapter)
+        groups = tuple(tuple(questions[a:b]) for a, b in pairwise(bounds))
+        return Lesson(
+            number,
+            text_of(self.tokenizer, pair.trajectory, self.settings.chunk_tokens, self.settings.max_chunks),
+            pair.group,
+            groups,
+            pair.adapter,
+        )
 
     def question(self, row: Row) -> Question | None:
         key = repr(row)

@@ -31,7 +31,11 @@ def read_job() -> Job:
     try:
         document = json.loads(path.read_bytes())
     except OSError as error:
-        raise Ending(MISCONFIGURED, "SpecMissing", f"the job document could not be read: {error}; it is mounted from the run's ConfigMap") from error
+        raise Ending(
+            MISCONFIGURED,
+            "SpecMissing",
+            f"the job document could not be read: {error}; it is mounted from the run's ConfigMap",
+        ) from error
     except ValueError as error:
         raise bad_input(f"{path} is not JSON: {error}") from error
     job = parse_job(document)
@@ -45,7 +49,16 @@ def work(job: Job) -> dict[str, Any]:
     reporter, tracker = Reporter(job.nats, job.owner.uid), Tracker(job.mlflow)
     runtime = Runtime(reporter, tracker)
     runtime.heed_signals()
-    tracker.start(f"{job.owner.name}-a{job.attempt}", {"run_id": job.owner.uid, "phase": job.method, "attempt": job.attempt, **({"corpus": job.corpus.digest} if job.corpus else {})}, {"rune.namespace": job.owner.namespace})
+    tracker.start(
+        f"{job.owner.name}-a{job.attempt}",
+        {
+            "run_id": job.owner.uid,
+            "phase": job.method,
+            "attempt": job.attempt,
+            **({"corpus": job.corpus.digest} if job.corpus else {}),
+        },
+        {"rune.namespace": job.owner.namespace},
+    )
     status, tags = "FAILED", dict[str, str]()
     try:
         values = METHODS[job.method](job, runtime)
@@ -69,7 +82,15 @@ def main() -> int:
         result.leave(result.message_of(ending))
         return ending.code
     except (MemoryError, torch.OutOfMemoryError):
-        result.leave(result.message_of(Ending(BAD_INPUT, "OutOfMemory", "the trainer ran out of memory; raise resources.memory or lower batchSize and maxLength of the method")))
+        result.leave(
+            result.message_of(
+                Ending(
+                    BAD_INPUT,
+                    "OutOfMemory",
+                    "the trainer ran out of memory; raise resources.memory or lower batchSize and maxLength of the method",
+                )
+            )
+        )
         return 1
     except Exception as error:
         traceback.print_exc()

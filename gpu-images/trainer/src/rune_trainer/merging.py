@@ -24,7 +24,9 @@ class Losses:
     exact: float = 0.0
 
     def __add__(self, other: "Losses") -> "Losses":
-        return Losses(self.kept + other.kept, self.of + other.of, self.distance + other.distance, self.exact + other.exact)
+        return Losses(
+            self.kept + other.kept, self.of + other.of, self.distance + other.distance, self.exact + other.exact
+        )
 
     def metrics(self) -> dict[str, float]:
         """As TrainingRun's status names them."""
@@ -74,7 +76,10 @@ def merged(parts: list[Pairs], recipe: Recipe, dtype: torch.dtype, run: Run) -> 
 
     def save() -> None:
         tensors = {f"{half}/{path}": t for path, pair in pairs.items() for half, t in (("a", pair.a), ("b", pair.b))}
-        tensors |= {f"losses/{path}": torch.tensor([l.kept, l.of, l.distance, l.exact], dtype=torch.float64) for path, l in losses.items()}
+        tensors |= {
+            f"losses/{path}": torch.tensor([loss.kept, loss.of, loss.distance, loss.exact], dtype=torch.float64)
+            for path, loss in losses.items()
+        }
         checkpoint.save(run.directory, run.identity, checkpoint.State(len(pairs), tensors, []))
 
     started, first = time.monotonic(), len(pairs)
@@ -82,10 +87,14 @@ def merged(parts: list[Pairs], recipe: Recipe, dtype: torch.dtype, run: Run) -> 
         if run.stopping():
             if pairs:
                 save()
-            raise terminated(f"asked to stop after {len(pairs)} of {len(paths)} layers; the next attempt goes on from there")
+            raise terminated(
+                f"asked to stop after {len(pairs)} of {len(paths)} layers; the next attempt goes on from there"
+            )
         pairs[path], losses[path] = layer(path, parts, recipe, dtype)
         if not (torch.isfinite(pairs[path].a).all() and torch.isfinite(pairs[path].b).all()):
-            raise Ending(BAD_INPUT, "NotFinite", f"the merged change of {path} holds NaN or infinity; lower merge.weights")
+            raise Ending(
+                BAD_INPUT, "NotFinite", f"the merged change of {path} holds NaN or infinity; lower merge.weights"
+            )
         run.report(Progress(len(pairs), len(paths), None, (time.monotonic() - started) / (len(pairs) - first)))
         if len(pairs) % run.every_steps == 0 and len(pairs) < len(paths):
             save()

@@ -39,10 +39,20 @@ def make(job: Job, settings: Control, output: Repository) -> dict[str, Any]:
     like = adapters.load(job, job.adapters[0])
     shapes = {path: (pair.a.shape[1], pair.b.shape[0]) for path, pair in like.pairs().items()}
     pairs = KINDS[settings.kind](like.pairs(), settings.seed)
-    tensors = adapters.tensors_of({path: Pair(pair.a, pair.b / like.shape.scale) for path, pair in pairs.items()}, PRECISIONS[like.precision])
-    statistics = {"examples": 0, "steps": 0, "trainingLoss": 0, "deltaWNorm": round(adapter_io.delta_norm(tensors, like.shape.scale), 4)}
+    tensors = adapters.tensors_of(
+        {path: Pair(pair.a, pair.b / like.shape.scale) for path, pair in pairs.items()}, PRECISIONS[like.precision]
+    )
+    statistics = {
+        "examples": 0,
+        "steps": 0,
+        "trainingLoss": 0,
+        "deltaWNorm": round(adapter_io.delta_norm(tensors, like.shape.scale), 4),
+    }
     if settings.kind == "RandomOfEqualNorm" and not statistics["deltaWNorm"]:
-        raise data_error("NothingToImitate", f"adapter {like.name} changes nothing, so there is no norm to equal; {CHANGED_NOTHING}, or ask for kind Zero")
+        raise data_error(
+            "NothingToImitate",
+            f"adapter {like.name} changes nothing, so there is no norm to equal; {CHANGED_NOTHING}, or ask for kind Zero",
+        )
     with tempfile.TemporaryDirectory(prefix="adapter.") as scratch:
         directory = pathlib.Path(scratch)
         adapter_io.write(directory, job.base, like.shape, tensors, shapes, zero=True, advice=CHANGED_NOTHING)

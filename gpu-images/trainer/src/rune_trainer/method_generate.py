@@ -54,23 +54,34 @@ def generate(job: Job, runtime: Runtime, output: Repository) -> dict[str, Any]:
     stored = read(origin, job)
     verify_base(job)
     tokenizer, settings = load_tokenizer(job.base.path), stored.settings
-    pieces = [Piece(s, text_of(tokenizer, s.trajectory, settings.chunk_tokens, settings.max_chunks)) for s in pull_sources(job)]
+    pieces = [
+        Piece(s, text_of(tokenizer, s.trajectory, settings.chunk_tokens, settings.max_chunks))
+        for s in pull_sources(job)
+    ]
     together = job.generate.each == "Corpus"
     parts = [pieces] if together else [[piece] for piece in pieces]
     for part in parts:
         check_rank(part, settings.rank)
     model = load_base(job.base.path, settings, device_of())
-    workshop = Workshop(job, tokenizer, model, Generator(model, stored), settings, learnt.of_artifact(origin, job.generator.digest))
+    workshop = Workshop(
+        job, tokenizer, model, Generator(model, stored), settings, learnt.of_artifact(origin, job.generator.digest)
+    )
     with tempfile.TemporaryDirectory(prefix="adapters.") as scratch:
         made, norm = make_all(workshop, parts, pathlib.Path(scratch), runtime)
         statistics = {"examples": len(pieces), "steps": 0, "trainingLoss": 0, "deltaWNorm": round(norm, 4)}
-        published = publish.publish(output, job, made[0], statistics) if together else publish.publish_index(output, job, made, statistics)
+        published = (
+            publish.publish(output, job, made[0], statistics)
+            if together
+            else publish.publish_index(output, job, made, statistics)
+        )
     runtime.tracker.metric("delta_w_norm", norm, 0)
     shape = shape_of(pieces, settings).fields() if together else {}
     return {**shape, **published, **statistics, "durationSeconds": round(time.monotonic() - started, 1)}
 
 
-def make_all(workshop: "Workshop", parts: list[list[Piece]], directory: pathlib.Path, runtime: Runtime) -> tuple[list[publish.Artifact], float]:
+def make_all(
+    workshop: "Workshop", parts: list[list[Piece]], directory: pathlib.Path, runtime: Runtime
+) -> tuple[list[publish.Artifact], float]:
     """(an adapter of each part, their mean ‖ΔW‖)"""
     made, norms, started = [], [], time.monotonic()
     for number, part in enumerate(parts):
@@ -118,7 +129,9 @@ class Workshop:
         tensors = tensors_from(pairs, 0, PRECISIONS[self.settings.precision])
         shapes = linear_shapes(self.model, shape.target_modules)
         adapter_io.write(directory, self.job.base, shape, tensors, shapes, advice=ADVICE)
-        seen = learnt.of_tasks((piece.source.digest for piece in part), (piece.source.trajectory["task"] for piece in part))
+        seen = learnt.of_tasks(
+            (piece.source.digest for piece in part), (piece.source.trajectory["task"] for piece in part)
+        )
         (self.learnt | seen).write(directory)
         served = pairs_from(tensors, self.model.device)
         config = publish.adapter_config(self.job, shape, self.canary(part, served), **self.identity(part))
@@ -137,4 +150,7 @@ class Workshop:
         trajectory = part[0].source.trajectory
         session = {name: (trajectory.get("session") or {}).get(name) for name in IDENTITY}
         scope = self.job.output.scope if self.job.output.scope is not None else trajectory.get("scope") or {}
-        return {"scope": scope, **({"session": session} if all(isinstance(value, str) for value in session.values()) else {})}
+        return {
+            "scope": scope,
+            **({"session": session} if all(isinstance(value, str) for value in session.values()) else {}),
+        }

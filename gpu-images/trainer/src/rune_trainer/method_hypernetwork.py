@@ -33,7 +33,15 @@ from rune_trainer.wanted import Wanted
 
 SCALED_BY = 8
 """Trajectories whose activations set the scales of the layers."""
-STATUS = ("cosineDiversity", "varianceRatio", "effectiveRank", "behaviourDistance", "rightMinusWrong", "rightMinusMean", "relativeNorm")
+STATUS = (
+    "cosineDiversity",
+    "varianceRatio",
+    "effectiveRank",
+    "behaviourDistance",
+    "rightMinusWrong",
+    "rightMinusMean",
+    "relativeNorm",
+)
 """Metrics that a TrainingRun's status has a place for."""
 TRACKED = {
     "cosineDiversity": "adapter_cosine_diversity",
@@ -54,7 +62,9 @@ TRACKED = {
 def run(job: Job, runtime: Runtime) -> dict[str, Any]:
     """Publishes one hypernetwork and returns the values of `trainerResult`."""
     output = Repository(job.registry.url, job.registry.token_file, job.output.repository)
-    return publish.adopt(output, job, publish.HYPERNETWORK, {"settings": settings_of(job)}) or learn(job, runtime, output)
+    return publish.adopt(output, job, publish.HYPERNETWORK, {"settings": settings_of(job)}) or learn(
+        job, runtime, output
+    )
 
 
 def settings_of(job: Job) -> dict[str, Any]:
@@ -128,23 +138,43 @@ def training_of(job: Job, tokenizer: Any, material: Material) -> Training:
     model = load_base(job.base.path, settings, device_of())
     shapes = target_shapes(model, settings.target_modules, "hypernetwork")
     kept = Kept()
-    encoder, asking = Encoder(model, kept), Asking(model, tokenizer, settings.objective, settings.top_k, packs_well(model), kept)
+    encoder, asking = (
+        Encoder(model, kept),
+        Asking(model, tokenizer, settings.objective, settings.top_k, packs_well(model), kept),
+    )
     torch.manual_seed(settings.seed)
     network = Hypernetwork(encoder.features, shapes, settings)
-    network.set_scales(activation_ratios(model, list(shapes), [lesson.text for lesson in material.training[:SCALED_BY]]))
+    network.set_scales(
+        activation_ratios(model, list(shapes), [lesson.text for lesson in material.training[:SCALED_BY]])
+    )
     wanted = None
     if settings.objective == "Reconstruction":
         wanted = Wanted(job, shapes, model.device)
         wanted.check((*material.training, *material.held_out))
     watch = Watch(asking, encoder, material.held_out, weight_norms(model, list(shapes)), wanted)
-    print(f"the hypernetwork has {sum(p.numel() for p in network.parameters())} parameters for {len(shapes)} layers of the base", flush=True)
+    print(
+        f"the hypernetwork has {sum(p.numel() for p in network.parameters())} parameters for {len(shapes)} layers of the base",
+        flush=True,
+    )
     return Training(network.to(model.device), encoder, asking, material.training, settings, watch, wanted)
 
 
 def run_of(job: Job, runtime: Runtime) -> Run:
     assert job.hypernetwork and job.corpus
-    identity = {"base": job.base.digest, "corpus": job.corpus.digest, "include": list(job.corpus.include), "hypernetwork": repr(job.hypernetwork), "uid": job.owner.uid}
-    return Run(pathlib.Path(job.checkpoint.directory), identity, job.checkpoint.every_steps, runtime.stopping, runtime.report_loss)
+    identity = {
+        "base": job.base.digest,
+        "corpus": job.corpus.digest,
+        "include": list(job.corpus.include),
+        "hypernetwork": repr(job.hypernetwork),
+        "uid": job.owner.uid,
+    }
+    return Run(
+        pathlib.Path(job.checkpoint.directory),
+        identity,
+        job.checkpoint.every_steps,
+        runtime.stopping,
+        runtime.report_loss,
+    )
 
 
 def teller(runtime: Runtime) -> Callable[[dict[str, float], int], None]:
@@ -153,7 +183,9 @@ def teller(runtime: Runtime) -> Callable[[dict[str, float], int], None]:
             kind, _, layer = name.partition("/")
             runtime.tracker.metric(f"{TRACKED[kind]}/{layer}" if layer else TRACKED[kind], value, step)
         runtime.tracker.flush()
-        print(f"after step {step}: " + ", ".join(f"{TRACKED[name]} {measured[name]:.4f}" for name in STATUS), flush=True)
+        print(
+            f"after step {step}: " + ", ".join(f"{TRACKED[name]} {measured[name]:.4f}" for name in STATUS), flush=True
+        )
 
     return tell
 
@@ -170,9 +202,19 @@ def statistics_of(material: Material, done: Outcome) -> dict[str, Any]:
     }
 
 
-def store(job: Job, output: Repository, training: Training, sources: list[Source], statistics: dict[str, Any], directory: pathlib.Path) -> dict[str, Any]:
+def store(
+    job: Job,
+    output: Repository,
+    training: Training,
+    sources: list[Source],
+    statistics: dict[str, Any],
+    directory: pathlib.Path,
+) -> dict[str, Any]:
     assert job.hypernetwork and job.corpus
-    save_file({name: t.detach().cpu().contiguous() for name, t in sorted(training.network.state_dict().items())}, directory / WEIGHTS)
+    save_file(
+        {name: t.detach().cpu().contiguous() for name, t in sorted(training.network.state_dict().items())},
+        directory / WEIGHTS,
+    )
     learnt_from(job, sources).write(directory)
     config = {
         "schema": "rune.dev/hypernetwork/v1",

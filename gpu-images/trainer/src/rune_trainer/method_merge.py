@@ -10,11 +10,11 @@ import torch
 
 from rune_trainer import adapter_io, adapters, fingerprint, learnt, merging, publish, trajectory, weight_search
 from rune_trainer.adapters import Adapter
-from rune_trainer.method_sft import verify_base
 from rune_trainer.combining import Recipe, rank_of
 from rune_trainer.corpus import asked_rows, distinct
 from rune_trainer.delta import Pair, Pairs
 from rune_trainer.errors import Ending, bad_input, data_error
+from rune_trainer.method_sft import verify_base
 from rune_trainer.model import PRECISIONS, device_of, linear_shapes, load_base, packs_well, put_weights, with_lora
 from rune_trainer.parts import part_of
 from rune_trainer.registry import Repository
@@ -38,7 +38,9 @@ def run(job: Job, runtime: Runtime) -> dict[str, Any]:
     """Publishes one adapter and returns the values of `trainerResult`."""
     assert job.merge
     output = Repository(job.registry.url, job.registry.token_file, job.output.repository)
-    return publish.adopt(output, job, publish.ADAPTER, {"parents": list(job.output.parents)}) or make(job, job.merge, runtime, output)
+    return publish.adopt(output, job, publish.ADAPTER, {"parents": list(job.output.parents)}) or make(
+        job, job.merge, runtime, output
+    )
 
 
 @dataclass(frozen=True)
@@ -67,13 +69,29 @@ class Work:
     def run(self, phase: str, weights: tuple[float, ...] = ()) -> Run:
         """A directory and an identity for each phase, so that none takes another's checkpoint for its own."""
         job = self.job
-        identity = {"base": job.base.digest, "adapters": [a.digest for a in job.adapters], "merge": repr(self.settings), "uid": job.owner.uid, "weights": list(weights)}
-        return Run(pathlib.Path(job.checkpoint.directory) / phase, identity, job.checkpoint.every_steps, self.runtime.stopping, self.runtime.report)
+        identity = {
+            "base": job.base.digest,
+            "adapters": [a.digest for a in job.adapters],
+            "merge": repr(self.settings),
+            "uid": job.owner.uid,
+            "weights": list(weights),
+        }
+        return Run(
+            pathlib.Path(job.checkpoint.directory) / phase,
+            identity,
+            job.checkpoint.every_steps,
+            self.runtime.stopping,
+            self.runtime.report,
+        )
 
     def tensors(self, pairs: Pairs) -> adapter_io.Tensors:
         """The files' tensors: layers that no parent changes are zero, because engines want every layer of a module."""
         rank = self.shape.rank
-        zeros = {path: Pair(torch.zeros(rank, inputs), torch.zeros(outputs, rank)) for path, (inputs, outputs) in self.shapes.items() if path not in pairs}
+        zeros = {
+            path: Pair(torch.zeros(rank, inputs), torch.zeros(outputs, rank))
+            for path, (inputs, outputs) in self.shapes.items()
+            if path not in pairs
+        }
         return adapters.tensors_of({**pairs, **zeros}, self.dtype)
 
 
@@ -89,15 +107,24 @@ def make(job: Job, settings: Merge, runtime: Runtime, output: Repository) -> dic
     base = load_base(job.base.path, Loading(precision_of(parents)), device_of())
     shapes = linear_shapes(base, shape.target_modules)
     require_layers(parents, shapes)
-    work, parts = Work(job, settings, runtime, parents, shape, shapes, with_lora(base, shape)), [on(p, device_of()) for p in parents]
-    found = searched(work, parts, examples) if settings.search else Found(settings.weights or (1.0,) * len(parents), 0.0, 0)
+    work, parts = (
+        Work(job, settings, runtime, parents, shape, shapes, with_lora(base, shape)),
+        [on(p, device_of()) for p in parents],
+    )
+    found = (
+        searched(work, parts, examples) if settings.search else Found(settings.weights or (1.0,) * len(parents), 0.0, 0)
+    )
     pairs, losses = merging.merged(parts, work.recipe(found.weights), work.dtype, work.run("layers", found.weights))
     if strength is not None:
         pairs = merging.of_norm(pairs, strength, work.dtype)
     tensors = work.tensors(pairs)
     statistics = {
-        **{"examples": len(examples), "steps": found.tried, "trainingLoss": round(found.loss, 5), "deltaWNorm": round(adapter_io.delta_norm(tensors, 1.0), 4)},
-        **{"metrics": losses.metrics(), "weights": list(found.weights) if settings.search else None},
+        "examples": len(examples),
+        "steps": found.tried,
+        "trainingLoss": round(found.loss, 5),
+        "deltaWNorm": round(adapter_io.delta_norm(tensors, 1.0), 4),
+        "metrics": losses.metrics(),
+        "weights": list(found.weights) if settings.search else None,
     }
     published = store(work, tokenizer, tensors, statistics, output)
     for name, value in losses.metrics().items():
@@ -105,7 +132,9 @@ def make(job: Job, settings: Merge, runtime: Runtime, output: Repository) -> dic
     return {**published, **statistics, **shape.fields(), "durationSeconds": round(time.monotonic() - started, 1)}
 
 
-def store(work: Work, tokenizer: Any, tensors: adapter_io.Tensors, statistics: dict[str, Any], output: Repository) -> dict[str, Any]:
+def store(
+    work: Work, tokenizer: Any, tensors: adapter_io.Tensors, statistics: dict[str, Any], output: Repository
+) -> dict[str, Any]:
     with tempfile.TemporaryDirectory(prefix="adapter.") as scratch:
         directory = pathlib.Path(scratch)
         adapter_io.write(directory, work.job.base, work.shape, tensors, work.shapes, advice=WEIGH_AGAIN)
@@ -121,9 +150,13 @@ def shape_of(settings: Merge, parents: list[Adapter]) -> Shape:
     ranks = [p.shape.rank for p in parents]
     rank = rank_of(settings.combine, ranks, settings.rank)
     if rank > HIGHEST_RANK:
-        raise bad_input(f"{settings.combine} of ranks {', '.join(map(str, ranks))} has rank {rank}, servers take at most {HIGHEST_RANK}; set merge.rank, or merge fewer adapters")
+        raise bad_input(
+            f"{settings.combine} of ranks {', '.join(map(str, ranks))} has rank {rank}, servers take at most {HIGHEST_RANK}; set merge.rank, or merge fewer adapters"
+        )
     if settings.combine == "Mean" and settings.search and settings.search.method == "Grid":
-        raise bad_input("a mean is the same for every common weight, so merge.search.method Grid finds nothing; use CMAES, or combine: Cat")
+        raise bad_input(
+            "a mean is the same for every common weight, so merge.search.method Grid finds nothing; use CMAES, or combine: Cat"
+        )
     if settings.combine == "Mean" and settings.weights and not sum(settings.weights):
         raise bad_input("merge.weights are all 0, which has no mean; give at least one adapter a weight")
     return Shape(rank, rank, tuple(sorted(set().union(*(p.shape.target_modules for p in parents)))))
@@ -132,14 +165,20 @@ def shape_of(settings: Merge, parents: list[Adapter]) -> Shape:
 def require_knowledge(parents: list[Adapter]) -> None:
     """What is merged with a control would hide that a part of it knows nothing."""
     if control := next((p.name for p in parents if p.config.get("control")), None):
-        raise data_error("ControlAdapter", f"adapter {control} is a control, which knows nothing; merge adapters that learnt something")
+        raise data_error(
+            "ControlAdapter",
+            f"adapter {control} is a control, which knows nothing; merge adapters that learnt something",
+        )
 
 
 def norm_of(like: Adapter) -> float:
     """‖ΔW‖ of all its layers together."""
     norm = merging.norm(like.pairs())
     if not norm:
-        raise data_error("NothingToImitate", f"adapter {like.name} changes nothing, so it has no strength to give; name another one in merge.normOf")
+        raise data_error(
+            "NothingToImitate",
+            f"adapter {like.name} changes nothing, so it has no strength to give; name another one in merge.normOf",
+        )
     return norm
 
 
@@ -149,7 +188,10 @@ def require_layers(parents: list[Adapter], shapes: dict[str, tuple[int, int]]) -
         for path, pair in parent.pairs().items():
             found = (pair.a.shape[1], pair.b.shape[0])
             if shapes.get(path) != found:
-                raise data_error("ShapeMismatch", f"adapter {parent.name} changes {path} of {found[0]} inputs and {found[1]} outputs; the base has {shapes.get(path) or 'no such layer'}")
+                raise data_error(
+                    "ShapeMismatch",
+                    f"adapter {parent.name} changes {path} of {found[0]} inputs and {found[1]} outputs; the base has {shapes.get(path) or 'no such layer'}",
+                )
 
 
 def precision_of(parents: list[Adapter]) -> str:
@@ -171,11 +213,17 @@ def searched(work: Work, parts: list[Pairs], examples: list[Example]) -> Found:
 
     def evaluate(weights: tuple[float, ...]) -> float:
         recipe = work.recipe(weights)
-        put_weights(work.model, work.tensors({path: merging.layer(path, parts, recipe, work.dtype)[0] for path in merging.paths_of(parts)}))
+        put_weights(
+            work.model,
+            work.tensors({path: merging.layer(path, parts, recipe, work.dtype)[0] for path in merging.paths_of(parts)}),
+        )
         return weight_search.mean_loss(work.model, examples, together)
 
     found = weight_search.search(len(parts), settings, work.settings.seed, evaluate, work.run("search"))
-    print(f"of {found.tried} sets of weights {', '.join(f'{w:g}' for w in found.weights)} has the smallest loss, {found.loss:.4f} on {len(examples)} programs", flush=True)
+    print(
+        f"of {found.tried} sets of weights {', '.join(f'{w:g}' for w in found.weights)} has the smallest loss, {found.loss:.4f} on {len(examples)} programs",
+        flush=True,
+    )
     return found
 
 
@@ -203,7 +251,11 @@ def validation_examples(job: Job, parents: list[Adapter], tokenizer: Any) -> lis
 def trajectories_of(job: Job, parents: list[Adapter]) -> dict[str, str]:
     """Digest → repository: each adapter's trajectories are beside its own repository."""
     named = zip(parents, job.parents, strict=True)
-    return {digest: f"{reference.repository.rpartition('/')[0]}/trajectories" for parent, reference in named for digest in sorted(parent.learnt.trajectories)}
+    return {
+        digest: f"{reference.repository.rpartition('/')[0]}/trajectories"
+        for parent, reference in named
+        for digest in sorted(parent.learnt.trajectories)
+    }
 
 
 def validation_of(item: Item) -> Item:

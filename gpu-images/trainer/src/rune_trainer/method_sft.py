@@ -27,7 +27,10 @@ def run(job: Job, runtime: Runtime) -> dict[str, Any]:
     assert job.sft
     output = Repository(job.registry.url, job.registry.token_file, job.output.repository)
     shape = job.sft.shape
-    return publish.adopt(output, job, publish.ADAPTER, shape.fields()) or {**shape.fields(), **learn(job, runtime, output)}
+    return publish.adopt(output, job, publish.ADAPTER, shape.fields()) or {
+        **shape.fields(),
+        **learn(job, runtime, output),
+    }
 
 
 def learn(job: Job, runtime: Runtime, output: Repository) -> dict[str, Any]:
@@ -41,7 +44,11 @@ def learn(job: Job, runtime: Runtime, output: Repository) -> dict[str, Any]:
     examples = examples_for(job, tokenizer, items)
     base = load_base(job.base.path, job.sft, device_of())
     shapes = linear_shapes(base, job.sft.target_modules)
-    loss_of = teachers_loss(job, tokenizer, items, examples, base, runtime) if job.sft.objective == "Distillation" else cross_entropy
+    loss_of = (
+        teachers_loss(job, tokenizer, items, examples, base, runtime)
+        if job.sft.objective == "Distillation"
+        else cross_entropy
+    )
     model = add_lora(base, job.sft)
     if parent:
         put_weights(model, parent.tensors)
@@ -49,13 +56,20 @@ def learn(job: Job, runtime: Runtime, output: Repository) -> dict[str, Any]:
     adapter_io.round_in_place(model, PRECISIONS[job.sft.precision])
     tensors = adapter_io.weights_of(model, PRECISIONS[job.sft.precision])
     norm = adapter_io.delta_norm(tensors, job.sft.shape.scale)
-    statistics = {"examples": len(examples), "steps": len(losses), "trainingLoss": round(last_tenth(losses), 5), "deltaWNorm": round(norm, 4)}
+    statistics = {
+        "examples": len(examples),
+        "steps": len(losses),
+        "trainingLoss": round(last_tenth(losses), 5),
+        "deltaWNorm": round(norm, 4),
+    }
     with tempfile.TemporaryDirectory(prefix="adapter.") as scratch:
         adapter_io.write(pathlib.Path(scratch), job.base, job.sft.shape, tensors, shapes)
         learnt.together([learnt_from(job, sources), *([parent.learnt] if parent else [])]).write(pathlib.Path(scratch))
         canary = fingerprint.canary_of(model, tokenizer, examples)
         config = publish.adapter_config(job, job.sft.shape, canary)
-        published = publish.publish(output, job, publish.Artifact(publish.ADAPTER, pathlib.Path(scratch), config), statistics)
+        published = publish.publish(
+            output, job, publish.Artifact(publish.ADAPTER, pathlib.Path(scratch), config), statistics
+        )
     runtime.tracker.metric("delta_w_norm", norm, len(losses))
     return {**published, **statistics, "durationSeconds": round(time.monotonic() - started, 1)}
 
@@ -67,7 +81,9 @@ def parent_of(job: Job) -> adapters.Adapter | None:
         return None
     parent, wanted = adapters.load(job, job.adapters[0]), job.sft.shape
     if parent.shape != wanted:
-        raise bad_input(f"sft.warmStart names {parent.name}, which has {in_words(parent.shape)}; the run has {in_words(wanted)}: give sft what {parent.name} has")
+        raise bad_input(
+            f"sft.warmStart names {parent.name}, which has {in_words(parent.shape)}; the run has {in_words(wanted)}: give sft what {parent.name} has"
+        )
     return parent
 
 
@@ -75,17 +91,24 @@ def in_words(shape: Shape) -> str:
     return f"rank {shape.rank}, alpha {shape.alpha} and the modules {', '.join(shape.target_modules)}"
 
 
-def teachers_loss(job: Job, tokenizer: Any, items: list[Item], examples: list[Example], base: Any, runtime: Runtime) -> Loss:
+def teachers_loss(
+    job: Job, tokenizer: Any, items: list[Item], examples: list[Example], base: Any, runtime: Runtime
+) -> Loss:
     assert job.sft and job.corpus
     lessons = teaching.lessons_of(tokenizer, items, job.corpus.include, examples, teaching.window_of(base))
     run = run_of(job, runtime)
-    return teaching.distance(teaching.teach(base, lessons, job.sft.top_k, dataclasses.replace(run, directory=run.directory / "teacher")))
+    return teaching.distance(
+        teaching.teach(base, lessons, job.sft.top_k, dataclasses.replace(run, directory=run.directory / "teacher"))
+    )
 
 
 def verify_base(job: Job) -> None:
     found = model_identity(pathlib.Path(job.base.path))
     if found != job.base.digest:
-        raise data_error("BaseMismatch", f"the model staged at {job.base.path} is {found}, the job asks for {job.base.digest}; nothing was trained")
+        raise data_error(
+            "BaseMismatch",
+            f"the model staged at {job.base.path} is {found}, the job asks for {job.base.digest}; nothing was trained",
+        )
 
 
 def examples_for(job: Job, tokenizer: Any, items: list[Item]) -> list[Example]:
@@ -93,16 +116,30 @@ def examples_for(job: Job, tokenizer: Any, items: list[Item]) -> list[Example]:
     rows = distinct([row for item in items for row in asked_rows(item, job.corpus.include)])
     examples, long = examples_of(tokenizer, rows, job.sft.max_length)
     if long:
-        print(f"{long} of {len(rows)} examples are longer than {job.sft.max_length} tokens and were left out", flush=True)
+        print(
+            f"{long} of {len(rows)} examples are longer than {job.sft.max_length} tokens and were left out", flush=True
+        )
     if not examples:
-        raise data_error("EmptyCorpus", f"none of the {len(items)} trajectories has a program that passed and fits sft.maxLength; learn from sessions that were solved")
-    print(f"{len(examples)} examples from {len(items)} trajectories, {sum(map(len, examples))} tokens, {sum(len(e.tail) for e in examples)} of them to learn", flush=True)
+        raise data_error(
+            "EmptyCorpus",
+            f"none of the {len(items)} trajectories has a program that passed and fits sft.maxLength; learn from sessions that were solved",
+        )
+    print(
+        f"{len(examples)} examples from {len(items)} trajectories, {sum(map(len, examples))} tokens, {sum(len(e.tail) for e in examples)} of them to learn",
+        flush=True,
+    )
     return examples
 
 
 def run_of(job: Job, runtime: Runtime) -> Run:
     assert job.sft and job.corpus
-    identity = {"base": job.base.digest, "corpus": job.corpus.digest, "include": list(job.corpus.include), "sft": repr(job.sft), "uid": job.owner.uid}
+    identity = {
+        "base": job.base.digest,
+        "corpus": job.corpus.digest,
+        "include": list(job.corpus.include),
+        "sft": repr(job.sft),
+        "uid": job.owner.uid,
+    }
 
     def report(progress: Progress) -> None:
         runtime.report_loss(progress)

@@ -50,7 +50,9 @@ class Tracker:
         name = urllib.parse.quote(self.where.experiment)
         found = self.call("GET", f"experiments/get-by-name?experiment_name={name}", quiet=True)
         known = text_at(found, "experiment", "experiment_id")
-        return known or text_at(self.call("POST", "experiments/create", {"name": self.where.experiment}), "experiment_id")
+        return known or text_at(
+            self.call("POST", "experiments/create", {"name": self.where.experiment}), "experiment_id"
+        )
 
     def log(self, content: dict[str, Any]) -> None:
         if self.run_id and any(content.values()):

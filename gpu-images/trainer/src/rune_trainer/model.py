@@ -21,7 +21,10 @@ def load_base(directory: str, settings: Sft | Hypernetwork | Loading, device: to
     from transformers import AutoModelForCausalLM, BitsAndBytesConfig
 
     if not pathlib.Path(directory, "config.json").is_file():
-        raise misconfigured("BaseMissing", f"{directory} holds no model (config.json is missing); was it staged before the trainer started?")
+        raise misconfigured(
+            "BaseMissing",
+            f"{directory} holds no model (config.json is missing); was it staged before the trainer started?",
+        )
     os.environ.setdefault("HF_HUB_OFFLINE", "1")
     dtype = PRECISIONS[settings.precision]
     quantized = {}
@@ -31,7 +34,12 @@ def load_base(directory: str, settings: Sft | Hypernetwork | Loading, device: to
         )
     with base_unusable(f"the model in {directory}"):
         model = AutoModelForCausalLM.from_pretrained(
-            directory, dtype=dtype, device_map={"": device.type}, attn_implementation="sdpa", local_files_only=True, **quantized
+            directory,
+            dtype=dtype,
+            device_map={"": device.type},
+            attn_implementation="sdpa",
+            local_files_only=True,
+            **quantized,
         )
     return model.eval().requires_grad_(False)
 
@@ -49,7 +57,9 @@ def target_shapes(model: Any, modules: tuple[str, ...], section: str) -> dict[st
     """`linear_shapes`, or a refusal of modules that the base doesn't have; `section` is the job document's."""
     shapes = linear_shapes(model, modules)
     if absent := sorted(set(modules) - {path.rsplit(".", 1)[-1] for path in shapes}):
-        raise bad_input(f"{section}.targetModules names {', '.join(absent)}, which the base does not have; leave them out")
+        raise bad_input(
+            f"{section}.targetModules names {', '.join(absent)}, which the base does not have; leave them out"
+        )
     return shapes
 
 
@@ -65,7 +75,15 @@ def with_lora(model: Any, shape: Shape) -> Any:
     from peft import LoraConfig, get_peft_model
 
     return get_peft_model(
-        model, LoraConfig(r=shape.rank, lora_alpha=shape.alpha, lora_dropout=0.0, bias="none", task_type="CAUSAL_LM", target_modules=list(shape.target_modules))
+        model,
+        LoraConfig(
+            r=shape.rank,
+            lora_alpha=shape.alpha,
+            lora_dropout=0.0,
+            bias="none",
+            task_type="CAUSAL_LM",
+            target_modules=list(shape.target_modules),
+        ),
     )
 
 
@@ -73,7 +91,9 @@ def put_weights(model: Any, tensors: dict[str, torch.Tensor]) -> None:
     """Gives a PEFT model the weights of an adapter's file; every one of its pairs must be there."""
     own = {name.replace(".default.weight", ".weight"): p for name, p in model.named_parameters() if ".lora_" in name}
     if own.keys() != tensors.keys():
-        raise bad_input(f"{len(own.keys() ^ tensors.keys())} tensors of the adapter and of the model are not the same, first {min(own.keys() ^ tensors.keys())}")
+        raise bad_input(
+            f"{len(own.keys() ^ tensors.keys())} tensors of the adapter and of the model are not the same, first {min(own.keys() ^ tensors.keys())}"
+        )
     with torch.no_grad():
         for name, p in own.items():
             p.copy_(tensors[name])

@@ -55,7 +55,11 @@ class Asking:
         return divergence(distillation.joined([self.taught(lesson, which) for lesson, which in draws]), logits)
 
     def taught(self, lesson: Lesson, which: int) -> Taught:
-        return self.kept.get((lesson.number, which), lambda: self.teach(lesson, which), lambda t: t.tokens.nbytes + t.log_probabilities.nbytes)
+        return self.kept.get(
+            (lesson.number, which),
+            lambda: self.teach(lesson, which),
+            lambda t: t.tokens.nbytes + t.log_probabilities.nbytes,
+        )
 
     @torch.no_grad()
     def teach(self, lesson: Lesson, which: int) -> Taught:
@@ -70,7 +74,10 @@ def portion_of(pairs: Pairs, first: int, end: int) -> Pairs:
 
 def products(one: Pairs, other: Pairs) -> torch.Tensor:
     """(N,) Σ over layers of ⟨ΔWₙ, ΔVₙ⟩ = tr((Bₙ Dₙᵀ)(Cₙ Aₙᵀ)), without forming any ΔW; pairs of N or 1 on either side"""
-    return sum(((a @ c.transpose(1, 2)) * (b @ d.transpose(1, 2))).sum((1, 2)) for (a, b), (c, d) in ((one[path], other[path]) for path in one))
+    return sum(
+        ((a @ c.transpose(1, 2)) * (b @ d.transpose(1, 2))).sum((1, 2))
+        for (a, b), (c, d) in ((one[path], other[path]) for path in one)
+    )
 
 
 def reconstruction_errors(pairs: Pairs, wanted: Pairs) -> torch.Tensor:

@@ -40,8 +40,15 @@ class Packed:
 
 
 def pack(examples: list[Example]) -> Packed:
-    shared = len(os.path.commonprefix([e.head[:-1] for e in examples]))  # each rest keeps the prompt's last token, which predicts
-    ids, positions, owner, predict_at, targets = list(examples[0].head[:shared]), list(range(shared)), [0] * shared, [], []
+    # Each rest keeps the prompt's last token, which predicts.
+    shared = len(os.path.commonprefix([e.head[:-1] for e in examples]))  # noqa: RUF071 (of lists of tokens, not of paths)
+    ids, positions, owner, predict_at, targets = (
+        list(examples[0].head[:shared]),
+        list(range(shared)),
+        [0] * shared,
+        [],
+        [],
+    )
     for number, example in enumerate(examples, start=1):
         rest = (*example.head, *example.tail)[shared:]
         first = len(ids) + len(example.head) - shared

@@ -61,11 +61,16 @@ def split_of(sources: list[Source], include: tuple[str, ...], holdout_percent: i
     groups = sorted({group_of(s.trajectory) for s in sources})
     random.Random(seed).shuffle(groups)
     held = set(groups[: max(2, round(len(groups) * holdout_percent / 100))])
-    sides = [s for s in sources if group_of(s.trajectory) not in held], [s for s in sources if group_of(s.trajectory) in held]
+    sides = (
+        [s for s in sources if group_of(s.trajectory) not in held],
+        [s for s in sources if group_of(s.trajectory) in held],
+    )
     return Split(*(pairs_of(side, include, group_of) for side in sides))
 
 
-def pairs_of(sources: list[Source], include: tuple[str, ...], group_of: Callable[[dict[str, Any]], str]) -> tuple[Pair, ...]:
+def pairs_of(
+    sources: list[Source], include: tuple[str, ...], group_of: Callable[[dict[str, Any]], str]
+) -> tuple[Pair, ...]:
     by_scope: dict[str, list[dict[str, Any]]] = {}
     for source in sources:
         by_scope.setdefault(scope_of(source.trajectory), []).append(source.trajectory)
@@ -77,4 +82,3 @@ def pairs_of(sources: list[Source], include: tuple[str, ...], group_of: Callable
         return shared.get(scope_of(source.trajectory)) or tuple(rows_of([source.trajectory], include))
 
     return tuple(Pair(s.trajectory, group_of(s.trajectory), rows(s), s.adapter) for s in sources)
-

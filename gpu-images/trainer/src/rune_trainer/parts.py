@@ -1,4 +1,4 @@
-"""Which part of a task set a task belongs to: the same everywhere and for ever (`parts` in crds/src/common.ts)."""
+"""Which part of a task set a task belongs to: the same everywhere and for ever (`parts` in crds/fields/task-set.ts)."""
 
 import hashlib
 from typing import Any

@@ -18,7 +18,7 @@ CONNECT_SECONDS = 5
 
 
 def message_of(progress: Progress) -> dict[str, Any]:
-    """`progress` in crds/src/artifact.ts."""
+    """`progress` in crds/contracts/trainer.ts."""
     return {
         "percent": 100 * progress.step // progress.total,
         "step": progress.step,
@@ -41,7 +41,10 @@ class Reporter:
         self.last = self.clock()
         message = message_of(progress)
         loss = "" if progress.loss is None else f" loss {progress.loss:.4f}"
-        print(f"step {progress.step}/{progress.total}{loss}, {progress.seconds_per_step:.2f} s a step, {message['remainingSeconds']} s left", flush=True)
+        print(
+            f"step {progress.step}/{progress.total}{loss}, {progress.seconds_per_step:.2f} s a step, {message['remainingSeconds']} s left",
+            flush=True,
+        )
         if self.publisher:
             self.publisher.send(canonical(message))
 
@@ -63,7 +66,12 @@ class Publisher:
         import nats
 
         self.client = await nats.connect(
-            self.where.url, user_credentials=self.where.credentials_file, connect_timeout=CONNECT_SECONDS, max_reconnect_attempts=-1, allow_reconnect=True, error_cb=quiet
+            self.where.url,
+            user_credentials=self.where.credentials_file,
+            connect_timeout=CONNECT_SECONDS,
+            max_reconnect_attempts=-1,
+            allow_reconnect=True,
+            error_cb=quiet,
         )
 
     async def publish(self, data: bytes) -> None:

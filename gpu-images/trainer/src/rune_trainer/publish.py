@@ -44,7 +44,7 @@ def source_of(job: Job) -> dict[str, str]:
 
 
 def adapter_config(job: Job, shape: Shape, canary: dict[str, Any] | None, **more: Any) -> dict[str, Any]:
-    """`adapterConfig` in crds/src/artifact.ts; `more` holds scope, control and session where the job's output doesn't say them."""
+    """`adapterConfig` in crds/contracts/artifact.ts; `more` holds scope, control and session where the job's output doesn't say them."""
     return {
         "schema": "rune.dev/adapter/v1",
         "base": {"name": job.base.name, "digest": job.base.digest},
@@ -58,13 +58,17 @@ def adapter_config(job: Job, shape: Shape, canary: dict[str, Any] | None, **more
     }
 
 
-def push(repository: Repository, artifact: Artifact, annotations: dict[str, str], tag: str | None) -> tuple[Descriptor, int]:
+def push(
+    repository: Repository, artifact: Artifact, annotations: dict[str, str], tag: str | None
+) -> tuple[Descriptor, int]:
     """(the manifest, size of all layers in bytes)"""
     paths = sorted(path for path in artifact.directory.iterdir() if path.is_file())
     layers = [repository.push_file(FILES[artifact.type], path, path.name) for path in paths]
     files = {path.name: {"sha256": file_sha256(path), "sizeBytes": path.stat().st_size} for path in paths}
     config = repository.push_blob(artifact.type, canonical({**artifact.config, "files": files}))
-    return repository.push_manifest(artifact.type, config, layers, annotations, tag), sum(layer.size for layer in layers)
+    return repository.push_manifest(artifact.type, config, layers, annotations, tag), sum(
+        layer.size for layer in layers
+    )
 
 
 def publish(repository: Repository, job: Job, artifact: Artifact, statistics: dict[str, Any]) -> dict[str, Any]:
@@ -73,7 +77,9 @@ def publish(repository: Repository, job: Job, artifact: Artifact, statistics: di
     return {"repository": repository.name, "digest": stored.digest, "sizeBytes": size}
 
 
-def publish_index(repository: Repository, job: Job, artifacts: list[Artifact], statistics: dict[str, Any]) -> dict[str, Any]:
+def publish_index(
+    repository: Repository, job: Job, artifacts: list[Artifact], statistics: dict[str, Any]
+) -> dict[str, Any]:
     """Pushes adapters, each under its digest alone, and an index of them in their order."""
     pushed = [push(repository, artifact, {}, None) for artifact in artifacts]
     size = sum(size for _, size in pushed)
@@ -104,7 +110,9 @@ def adopt(repository: Repository, job: Job, type_: str, expected: dict[str, Any]
     return adopted
 
 
-def result_of(repository: Repository, job: Job, digest: str, manifest: dict[str, Any], type_: str, expected: dict[str, Any]) -> dict[str, Any] | None:
+def result_of(
+    repository: Repository, job: Job, digest: str, manifest: dict[str, Any], type_: str, expected: dict[str, Any]
+) -> dict[str, Any] | None:
     if manifest.get("artifactType") != type_:
         return None
     inner = repository.need_manifest(manifest["manifests"][0]["digest"]) if type_ == ADAPTERS else manifest
@@ -113,7 +121,9 @@ def result_of(repository: Repository, job: Job, digest: str, manifest: dict[str,
     if any(config[name] != value for name, value in ours.items()):
         return None
     annotations = manifest.get("annotations", {})
-    recorded = {name: json.loads(annotations[STATISTICS + name]) for name in RECORDED if STATISTICS + name in annotations}
+    recorded = {
+        name: json.loads(annotations[STATISTICS + name]) for name in RECORDED if STATISTICS + name in annotations
+    }
     if type_ == ADAPTERS:
         size, shape = json.loads(annotations[f"{STATISTICS}sizeBytes"]), {}
     else:

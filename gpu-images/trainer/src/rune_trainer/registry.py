@@ -54,7 +54,10 @@ class Repository:
             return None
         body = answer.body
         if reference.startswith("sha256:") and digest_of(body) != reference:
-            raise data_error("DigestMismatch", f"the registry answered {digest_of(body)} for {self.name}@{reference}; nothing was used")
+            raise data_error(
+                "DigestMismatch",
+                f"the registry answered {digest_of(body)} for {self.name}@{reference}; nothing was used",
+            )
         return digest_of(body), json.loads(body)
 
     def pull_blob(self, digest: str) -> bytes:
@@ -63,7 +66,10 @@ class Repository:
             raise data_error("ArtifactMissing", f"{self.name} has no blob {digest}")
         body = answer.body
         if digest_of(body) != digest:
-            raise data_error("DigestMismatch", f"the registry answered {digest_of(body)} for the blob {digest} of {self.name}; nothing was used")
+            raise data_error(
+                "DigestMismatch",
+                f"the registry answered {digest_of(body)} for the blob {digest} of {self.name}; nothing was used",
+            )
         return body
 
     def pull_file(self, digest: str, path: pathlib.Path) -> None:
@@ -75,7 +81,10 @@ class Repository:
             if answer.status == 404:
                 raise data_error("ArtifactMissing", f"{self.name} has no blob {digest}")
             if (found := f"sha256:{file_sha256(draft)}") != digest:
-                raise data_error("DigestMismatch", f"the registry answered {found} for the blob {digest} of {self.name}; nothing was used")
+                raise data_error(
+                    "DigestMismatch",
+                    f"the registry answered {found} for the blob {digest} of {self.name}; nothing was used",
+                )
             draft.rename(path)
         finally:
             draft.unlink(missing_ok=True)
@@ -104,17 +113,26 @@ class Repository:
 
     def push(self, blob: Descriptor, content: Content) -> Descriptor:
         url = f"{self.base}/blobs/{blob.digest}"
-        self.client.trying(f"the upload of {self.name}@{blob.digest}", lambda: self.holds(url) or self.upload(url, blob.digest, content))
+        self.client.trying(
+            f"the upload of {self.name}@{blob.digest}",
+            lambda: self.holds(url) or self.upload(url, blob.digest, content),
+        )
         return blob
 
     def upload(self, url: str, digest: str, data: Content) -> None:
         """Opens a session and sends everything. Whatever breaks a session, the next try looks whether the blob arrived and opens another."""
         opened = self.client.ask("POST", f"{self.base}/blobs/uploads/", (202, 404), data=b"")
         if opened.status == 404:
-            raise unavailable("RegistryUnavailable", f"the registry takes no uploads to {self.name} ({opened.words}); create that repository, or its project")
+            raise unavailable(
+                "RegistryUnavailable",
+                f"the registry takes no uploads to {self.name} ({opened.words}); create that repository, or its project",
+            )
         location = opened.headers.get("Location")
         if location is None:
-            raise unavailable("RegistryUnavailable", f"the registry opened an upload to {self.name} without saying where (no Location header)")
+            raise unavailable(
+                "RegistryUnavailable",
+                f"the registry opened an upload to {self.name} without saying where (no Location header)",
+            )
         target = resolved(opened.url, location)
         target += ("&" if "?" in target else "?") + urllib.parse.urlencode({"digest": digest})
         gone = SESSION_GONE if self.client.is_own(target) else (*SESSION_GONE, *DENIED)
@@ -135,7 +153,14 @@ class Repository:
             answer = self.client.ask("GET", url, (200, 404), headers={"Accept": ANY_MANIFEST})
         return answer.status == 200
 
-    def push_manifest(self, artifact_type: str, config: Descriptor, layers: list[Descriptor], annotations: dict[str, str], tag: str | None = None) -> Descriptor:
+    def push_manifest(
+        self,
+        artifact_type: str,
+        config: Descriptor,
+        layers: list[Descriptor],
+        annotations: dict[str, str],
+        tag: str | None = None,
+    ) -> Descriptor:
         """Stores the manifest under its digest and, as a hint, the tag."""
         content = {
             "mediaType": MANIFEST,
@@ -145,15 +170,23 @@ class Repository:
         }
         return self.store(content, annotations, tag)
 
-    def push_index(self, artifact_type: str, manifests: list[Descriptor], annotations: dict[str, str], tag: str | None = None) -> Descriptor:
+    def push_index(
+        self, artifact_type: str, manifests: list[Descriptor], annotations: dict[str, str], tag: str | None = None
+    ) -> Descriptor:
         """Stores an index of manifests that are there already, in their order."""
-        return self.store({"mediaType": INDEX, "artifactType": artifact_type, "manifests": [m.json() for m in manifests]}, annotations, tag)
+        return self.store(
+            {"mediaType": INDEX, "artifactType": artifact_type, "manifests": [m.json() for m in manifests]},
+            annotations,
+            tag,
+        )
 
     def store(self, content: dict[str, Any], annotations: dict[str, str], tag: str | None) -> Descriptor:
         body = canonical({"schemaVersion": 2, **content, **({"annotations": annotations} if annotations else {})})
         stored = Descriptor(content["mediaType"], digest_of(body), len(body), artifact_type=content["artifactType"])
         reference = tag or stored.digest
-        self.client.trying(f"storing the manifest {self.name}:{reference}", lambda: self.put_manifest(reference, stored, body))
+        self.client.trying(
+            f"storing the manifest {self.name}:{reference}", lambda: self.put_manifest(reference, stored, body)
+        )
         return stored
 
     def put_manifest(self, reference: str, stored: Descriptor, body: bytes) -> None:

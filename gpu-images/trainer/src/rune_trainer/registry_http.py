@@ -68,7 +68,15 @@ class Client:
                     self.wait(min(away.after_seconds or 2**number / 2, LONGEST_WAIT_SECONDS))
         raise unavailable("RegistryUnavailable", f"{what} failed {TRIES} times, last: {problem}")
 
-    def ask(self, method: str, url: str, expected: tuple[int, ...], data: Content | None = None, headers: dict[str, str] | None = None, into: pathlib.Path | None = None) -> Answer:
+    def ask(
+        self,
+        method: str,
+        url: str,
+        expected: tuple[int, ...],
+        data: Content | None = None,
+        headers: dict[str, str] | None = None,
+        into: pathlib.Path | None = None,
+    ) -> Answer:
         """One exchange. Raises Away where another may go better, Ending where none will. The content of a good answer goes `into` a file."""
         answer = self.follow(method, url, data, headers or {}, into)
         if answer.status in expected:
@@ -77,7 +85,9 @@ class Client:
             raise misconfigured("RegistryDenied", self.denied(method, answer))
         if answer.status == 429 or answer.status >= 500:
             after = answer.headers.get("Retry-After", "")
-            raise Away(f"{method} {without_query(url)} answered {answer.words}", float(after) if after.isdecimal() else None)
+            raise Away(
+                f"{method} {without_query(url)} answered {answer.words}", float(after) if after.isdecimal() else None
+            )
         raise unavailable("RegistryUnavailable", f"{method} {without_query(url)} answered {answer.words}")
 
     def denied(self, method: str, answer: Answer) -> str:
@@ -89,7 +99,9 @@ class Client:
             "alone: if that is another address of the same registry, set the installation's registry URL to it"
         )
 
-    def follow(self, method: str, url: str, data: Content | None, headers: dict[str, str], into: pathlib.Path | None) -> Answer:
+    def follow(
+        self, method: str, url: str, data: Content | None, headers: dict[str, str], into: pathlib.Path | None
+    ) -> Answer:
         for _ in range(MOST_REDIRECTS + 1):
             answer = self.send(method, url, data, headers, into)
             location = answer.headers.get("Location")
@@ -97,14 +109,23 @@ class Client:
                 return answer
             if method not in ("GET", "HEAD") and answer.status not in KEEP_THE_METHOD:
                 words = f"{answer.status} to {method} {without_query(url)}, a redirect that turns it into a GET"
-                raise unavailable("RegistryUnavailable", f"the registry answered {words}; set the installation's registry URL to where it leads")
+                raise unavailable(
+                    "RegistryUnavailable",
+                    f"the registry answered {words}; set the installation's registry URL to where it leads",
+                )
             url = resolved(url, location)
-        raise unavailable("RegistryUnavailable", f"more than {MOST_REDIRECTS} redirects, the last to {without_query(url)}")
+        raise unavailable(
+            "RegistryUnavailable", f"more than {MOST_REDIRECTS} redirects, the last to {without_query(url)}"
+        )
 
-    def send(self, method: str, url: str, data: Content | None, headers: dict[str, str], into: pathlib.Path | None) -> Answer:
+    def send(
+        self, method: str, url: str, data: Content | None, headers: dict[str, str], into: pathlib.Path | None
+    ) -> Answer:
         authorization = self.authorization() if self.is_own(url) else {}
         with body_of(data) as (body, length):
-            request = urllib.request.Request(url, data=body, method=method, headers={**headers, **length, **authorization})
+            request = urllib.request.Request(
+                url, data=body, method=method, headers={**headers, **length, **authorization}
+            )
             try:
                 try:
                     with opener.open(request, timeout=TIMEOUT_SECONDS) as answer:

@@ -32,7 +32,9 @@ def load_tokenizer(directory: str) -> Any:
     from transformers import AutoTokenizer
 
     if by_mistral_common(pathlib.Path(directory)):
-        raise chat_template("the server reads a base with consolidated*.safetensors beside Mistral's own tokenizer without its chat template; store it without consolidated*.safetensors")
+        raise chat_template(
+            "the server reads a base with consolidated*.safetensors beside Mistral's own tokenizer without its chat template; store it without consolidated*.safetensors"
+        )
     with base_unusable(f"the tokenizer in {directory}"):
         tokenizer = AutoTokenizer.from_pretrained(directory, local_files_only=True)
     if not getattr(tokenizer, "chat_template", None):
@@ -42,7 +44,9 @@ def load_tokenizer(directory: str) -> Any:
 
 def by_mistral_common(directory: pathlib.Path) -> bool:
     """Whether vLLM would choose Mistral's own tokenizer (`resolve_tokenizer_args` in vllm/tokenizers/registry.py)."""
-    return any(directory.glob("consolidated*.safetensors")) and any([*directory.glob("tekken.json"), *directory.glob("tokenizer.model.v*")])
+    return any(directory.glob("consolidated*.safetensors")) and any(
+        [*directory.glob("tekken.json"), *directory.glob("tokenizer.model.v*")]
+    )
 
 
 def chat_template(message: str) -> Ending:
@@ -63,7 +67,10 @@ def whole_of(tokenizer: Any, messages: list[Message], answer: str) -> str:
 
 def opened(messages: list[Message], given: str) -> tuple[list[Message], dict[str, bool]]:
     if given:
-        return [*messages, {"role": "assistant", "content": given}], {"add_generation_prompt": False, "continue_final_message": True}
+        return [*messages, {"role": "assistant", "content": given}], {
+            "add_generation_prompt": False,
+            "continue_final_message": True,
+        }
     return list(messages), {"add_generation_prompt": True}
 
 
@@ -78,7 +85,9 @@ def folding(conversation: list[Message], render: Callable[[list[Message]], str])
             return render(folded(conversation))
     except Refused:
         pass
-    raise chat_template(f"the base's chat template refuses a session's conversation: {reason[:500]}; use a base whose template takes turns of user and assistant")
+    raise chat_template(
+        f"the base's chat template refuses a session's conversation: {reason[:500]}; use a base whose template takes turns of user and assistant"
+    )
 
 
 def folded(conversation: list[Message]) -> list[Message]:

@@ -14,7 +14,18 @@ LIMIT = 4096
 MESSAGE_BYTES, COLLAPSED_BYTES = 2000, 500
 """As JSON, in which a quotation mark is two bytes and a control character six."""
 RESULT_FIELDS = (
-    *("repository", "digest", "sizeBytes", "rank", "alpha", "targetModules", "adapters", "collapsed", "metrics", "weights"),
+    *(
+        "repository",
+        "digest",
+        "sizeBytes",
+        "rank",
+        "alpha",
+        "targetModules",
+        "adapters",
+        "collapsed",
+        "metrics",
+        "weights",
+    ),
     *("examples", "steps", "trainingLoss", "deltaWNorm", "durationSeconds", "mlflowRunID"),
 )
 DIGITS = 6
@@ -33,7 +44,7 @@ def cut(text: str, most: int) -> str:
 
 
 def result_of(values: dict[str, Any]) -> dict[str, Any]:
-    """`trainerResult` in crds/src/artifact.ts; what is unknown, or no number, is left out."""
+    """`trainerResult` in crds/contracts/trainer.ts; what is unknown, or no number, is left out."""
     result = {name: values[name] for name in RESULT_FIELDS if values.get(name) is not None}
     if "collapsed" in result:
         result["collapsed"] = cut(result["collapsed"], COLLAPSED_BYTES)

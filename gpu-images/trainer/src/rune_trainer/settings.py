@@ -189,7 +189,11 @@ def parse_sft(f: Fields) -> Sft:
 
 
 def parse_stop(f: Fields) -> Stop:
-    return Stop(f.whole("afterPercent", 0, 100, 30), f.decimal("cosineDiversityBelow", "0.1"), f.decimal("rightMinusWrongBelow", "0", SIGNED))
+    return Stop(
+        f.whole("afterPercent", 0, 100, 30),
+        f.decimal("cosineDiversityBelow", "0.1"),
+        f.decimal("rightMinusWrongBelow", "0", SIGNED),
+    )
 
 
 def parse_hypernetwork(f: Fields) -> Hypernetwork:
@@ -223,9 +227,15 @@ def parse_hypernetwork(f: Fields) -> Hypernetwork:
 
 def parse_generate(f: Fields) -> Generate:
     def origin(o: Fields) -> Origin:
-        return Origin(o.take("run", None), o.take("repository", None), None if o.take("digest", None) is None else o.text("digest", matching=DIGEST))
+        return Origin(
+            o.take("run", None),
+            o.take("repository", None),
+            None if o.take("digest", None) is None else o.text("digest", matching=DIGEST),
+        )
 
-    return Generate(f.inner("hypernetwork", origin), f.one_of("each", ("Corpus", "Session"), "Corpus"), f.truth("force", False))
+    return Generate(
+        f.inner("hypernetwork", origin), f.one_of("each", ("Corpus", "Session"), "Corpus"), f.truth("force", False)
+    )
 
 
 def parse_merge(f: Fields) -> Merge:
@@ -237,13 +247,18 @@ def parse_merge(f: Fields) -> Merge:
         combine=f.one_of("combine", ("Cat", "Mean", "Svd", "Ties", "DareTies"), "Cat"),
         weights=weights_of(f),
         norm_of=None if f.take("normOf", None) is None else f.text("normOf"),
-        search=f.optional("search", lambda s: Search(s.one_of("method", ("Grid", "CMAES"), "Grid"), s.whole("evaluations", 3, 1000, 20))),
+        search=f.optional(
+            "search",
+            lambda s: Search(s.one_of("method", ("Grid", "CMAES"), "Grid"), s.whole("evaluations", 3, 1000, 20)),
+        ),
         rank=None if f.take("rank", None) is None else f.whole("rank", 1, HIGHEST_RANK),
         density=f.decimal("density", "0.5"),
         seed=seed(f),
     )
     if parsed.weights and (parsed.search or len(parsed.weights) != len(adapters)):
-        raise bad_input(f"{f.at('weights')} needs one weight for each of the {len(adapters)} adapters, and none with search")
+        raise bad_input(
+            f"{f.at('weights')} needs one weight for each of the {len(adapters)} adapters, and none with search"
+        )
     if len(adapters) == 1 and not parsed.norm_of:
         raise bad_input(f"{f.at('adapters')} needs two adapters at least; one alone is for normOf, which scales it")
     if parsed.norm_of and parsed.search:
@@ -258,7 +273,7 @@ def weights_of(f: Fields) -> tuple[float, ...] | None:
         return None
     given = f.items("weights", least=1)
     if not all(isinstance(w, str) and DECIMAL.fullmatch(w) for w in given):
-        raise bad_input(f"{f.at('weights')} must hold decimals as strings, such as \"0.7\"")
+        raise bad_input(f'{f.at("weights")} must hold decimals as strings, such as "0.7"')
     return tuple(float(w) for w in given)
 
 

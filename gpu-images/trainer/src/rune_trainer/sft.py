@@ -22,7 +22,7 @@ from typing import Any
 import torch
 
 from rune_trainer import checkpoint
-from rune_trainer.errors import Ending, BAD_INPUT, terminated
+from rune_trainer.errors import BAD_INPUT, Ending, terminated
 from rune_trainer.model import packs_well, trainable
 from rune_trainer.packing import pack
 from rune_trainer.settings import Sft
@@ -61,7 +61,9 @@ def batches(examples: list[Example], settings: Sft, step: int = 0) -> Iterator[l
     a remainder as a batch of its own would give its few examples the weight of a whole step."""
     per_epoch = steps_per_epoch(examples, settings)
     for epoch in range(step // per_epoch, settings.epochs):
-        order = torch.randperm(len(examples), generator=torch.Generator().manual_seed(settings.seed * 1_000_003 + epoch)).tolist()
+        order = torch.randperm(
+            len(examples), generator=torch.Generator().manual_seed(settings.seed * 1_000_003 + epoch)
+        ).tolist()
         for number in range(step % per_epoch if epoch == step // per_epoch else 0, per_epoch):
             first, end = (len(order) * n // per_epoch for n in (number, number + 1))
             yield [examples[i] for i in order[first:end]]
@@ -107,7 +109,12 @@ def batch_loss(model: Any, batch: list[Example], together: bool, loss_of: Loss =
 
 
 def moments(optimizer: torch.optim.AdamW, parameters: dict[str, torch.nn.Parameter]) -> dict[str, torch.Tensor]:
-    return {f"{kind}/{name}": optimizer.state[p][kind] for name, p in parameters.items() for kind in ("exp_avg", "exp_avg_sq") if p in optimizer.state}
+    return {
+        f"{kind}/{name}": optimizer.state[p][kind]
+        for name, p in parameters.items()
+        for kind in ("exp_avg", "exp_avg_sq")
+        if p in optimizer.state
+    }
 
 
 def restore(optimizer: torch.optim.AdamW, parameters: dict[str, torch.nn.Parameter], state: checkpoint.State) -> None:
@@ -145,7 +152,11 @@ def train(model: Any, examples: list[Example], settings: Sft, run: Run, loss_of:
         loss = batch_loss(model, batch, together, loss_of)
         norm = torch.nn.utils.clip_grad_norm_(parameters.values(), 1.0)
         if not (math.isfinite(loss) and math.isfinite(norm.item())):
-            raise Ending(BAD_INPUT, "NotFinite", f"loss {loss}, gradient norm {norm.item()} in step {len(losses) + 1} of {total}: training diverged; lower sft.learningRate or use precision Float32")
+            raise Ending(
+                BAD_INPUT,
+                "NotFinite",
+                f"loss {loss}, gradient norm {norm.item()} in step {len(losses) + 1} of {total}: training diverged; lower sft.learningRate or use precision Float32",
+            )
         optimizer.step()
         optimizer.zero_grad()
         losses.append(loss)

@@ -87,7 +87,9 @@ def portions(groups: list[list[Example]], vocabulary: int) -> Iterator[tuple[int
     first, longest, learnt = 0, 0, 0
     for number, group in enumerate(groups):
         length, tails = sum(map(len, group)), sum(len(e.tail) for e in group)
-        over = max(longest, length) * (number + 1 - first) > SHEET_TOKENS or (learnt + tails) * vocabulary > SHEET_LOGITS
+        over = (
+            max(longest, length) * (number + 1 - first) > SHEET_TOKENS or (learnt + tails) * vocabulary > SHEET_LOGITS
+        )
         if over and number > first:
             yield first, number
             first, longest, learnt = number, 0, 0

@@ -29,10 +29,15 @@ def pull_sources(job: Job) -> list[Source]:
     return [
         Source(item, named.adapter, named.digest)
         for named in job.corpus.trajectories
-        for item in trajectory.pull(Repository(job.registry.url, job.registry.token_file, named.repository), named.digest)
+        for item in trajectory.pull(
+            Repository(job.registry.url, job.registry.token_file, named.repository), named.digest
+        )
     ]
 
 
 def learnt_from(job: Job, sources: list[Source]) -> learnt.Learnt:
     assert job.corpus
-    return learnt.of_tasks((named.digest for named in job.corpus.trajectories), (task for source in sources for task in source.item.tasks()))
+    return learnt.of_tasks(
+        (named.digest for named in job.corpus.trajectories),
+        (task for source in sources for task in source.item.tasks()),
+    )

@@ -1,6 +1,6 @@
 """The job document at `/rune/spec.json`: fully resolved, every reference a digest.
 
-Its schema is `trainerJob` in crds/src/job-spec.ts. Parsing here is strict about what the trainer uses and names
+Its schema is `trainerJob` in crds/contracts/trainer.ts. Parsing here is strict about what the trainer uses and names
 the field of every mistake; fields it doesn't know are refused too, so that a typo is never a silent default.
 """
 
@@ -180,17 +180,25 @@ def parse_job(document: Any) -> Job:
     job = parsed(document, "", parse_fields)
     present = [name for name in SECTIONS if getattr(job, name) is not None]
     if job.method in SECTIONS and present != [job.method]:
-        raise bad_input(f"method is {job.method}, but the sections that are there are: {', '.join(present) or 'none'}; a job has its method's section alone")
+        raise bad_input(
+            f"method is {job.method}, but the sections that are there are: {', '.join(present) or 'none'}; a job has its method's section alone"
+        )
     if job.method in NEEDED and getattr(job, NEEDED[job.method]) in (None, ()):
         raise bad_input(f"method {job.method} needs {NEEDED[job.method]}, which is missing")
     if job.method == "generate" and job.generator is None:
         raise bad_input("method generate needs generator, which is missing")
     if names := expected_adapters(job):
         if tuple(a.name for a in job.adapters) != names:
-            raise bad_input(f"adapters must be {', '.join(names)}, in this order; they are {', '.join(a.name for a in job.adapters) or 'none'}")
+            raise bad_input(
+                f"adapters must be {', '.join(names)}, in this order; they are {', '.join(a.name for a in job.adapters) or 'none'}"
+            )
         parents = job.parents
-        if job.method != "control" and job.output.parents != tuple({"name": a.name, "digest": a.digest} for a in parents):
-            raise bad_input(f"output.parents must be the adapters {', '.join(a.name for a in parents)} with their digests; they are {', '.join(p['name'] for p in job.output.parents) or 'none'}")
+        if job.method != "control" and job.output.parents != tuple(
+            {"name": a.name, "digest": a.digest} for a in parents
+        ):
+            raise bad_input(
+                f"output.parents must be the adapters {', '.join(a.name for a in parents)} with their digests; they are {', '.join(p['name'] for p in job.output.parents) or 'none'}"
+            )
     return job
 
 

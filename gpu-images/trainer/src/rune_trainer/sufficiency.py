@@ -34,19 +34,27 @@ def check_sources(sources: list[Source], total: int, include: tuple[str, ...], s
     tasks = len({task_of(s.trajectory) for s in sources})
     wanted = max(2, round(settings.minimum_pairs * DISTINCT_SHARE))
     if tasks < wanted:
-        raise insufficient(f"the {len(sources)} solved trajectories are of {tasks} distinct tasks, at least {wanted} are needed: there is no diversity to learn from; run sessions on other tasks or projects")
+        raise insufficient(
+            f"the {len(sources)} solved trajectories are of {tasks} distinct tasks, at least {wanted} are needed: there is no diversity to learn from; run sessions on other tasks or projects"
+        )
     if "Corrections" in include and tasks < TASKS_FOR_CORRECTIONS:
-        raise insufficient(f"Corrections are examples of several turns, and {tasks} distinct solved tasks teach no behaviour, at least {TASKS_FOR_CORRECTIONS} are needed; leave Corrections out of corpus.include")
+        raise insufficient(
+            f"Corrections are examples of several turns, and {tasks} distinct solved tasks teach no behaviour, at least {TASKS_FOR_CORRECTIONS} are needed; leave Corrections out of corpus.include"
+        )
     group_of = grouping(sources)
     groups = len({group_of(s.trajectory) for s in sources})
     if groups < FEWEST_GROUPS:
-        raise insufficient(f"the solved trajectories are of {groups} scopes or tasks, and {FEWEST_GROUPS} are needed, two of them to hold out; run sessions on other tasks or projects")
+        raise insufficient(
+            f"the solved trajectories are of {groups} scopes or tasks, and {FEWEST_GROUPS} are needed, two of them to hold out; run sessions on other tasks or projects"
+        )
 
 
 def check_adapters(split: Split, settings: Hypernetwork) -> None:
     pairs = (*split.training, *split.held_out)
     if settings.objective == "Reconstruction" and (without := sum(p.adapter is None for p in pairs)):
-        raise insufficient(f"{without} of {len(pairs)} trajectories have no adapter that was fine-tuned from them alone, which Reconstruction must equal; train one from each session, or use objective Distillation")
+        raise insufficient(
+            f"{without} of {len(pairs)} trajectories have no adapter that was fine-tuned from them alone, which Reconstruction must equal; train one from each session, or use objective Distillation"
+        )
 
 
 def check_lengths(count: Count, settings: Hypernetwork) -> None:
@@ -61,6 +69,10 @@ def check_lessons(lessons: list[Lesson], held_out: int, settings: Hypernetwork) 
     """`lessons` are all of them, the held-out ones included."""
     training, read = len(lessons) - held_out, len({lesson.text.chunks for lesson in lessons})
     if read < DISTINCT_SHARE * len(lessons):
-        raise insufficient(f"{len(lessons)} trajectories read as {read} different sequences of tokens: the base's tokenizer doesn't know their words, so nothing can tell them apart; use the tokenizer that the base was trained with")
+        raise insufficient(
+            f"{len(lessons)} trajectories read as {read} different sequences of tokens: the base's tokenizer doesn't know their words, so nothing can tell them apart; use the tokenizer that the base was trained with"
+        )
     if training < 2 or held_out < 2:
-        raise insufficient(f"{training} trajectories to learn from and {held_out} held out have an example that fits hypernetwork.maxLength {settings.max_length}; two of each are needed")
+        raise insufficient(
+            f"{training} trajectories to learn from and {held_out} held out have an example that fits hypernetwork.maxLength {settings.max_length}; two of each are needed"
+        )

@@ -35,7 +35,9 @@ class Lesson:
     """The same answer after a prompt with the trajectory in it."""
 
 
-def lessons_of(tokenizer: Any, items: list[Item], include: tuple[str, ...], examples: list[Example], window: int) -> list[Lesson]:
+def lessons_of(
+    tokenizer: Any, items: list[Item], include: tuple[str, ...], examples: list[Example], window: int
+) -> list[Lesson]:
     """A lesson of each example, in their order. Of equal questions and answers the first trajectory is the teacher's."""
     room, wanted, found = room_of(examples, window), set(examples), dict[Example, Lesson]()
     for item in items:
@@ -50,7 +52,9 @@ def room_of(examples: list[Example], window: int) -> int:
     """Tokens of a trajectory that fit in front of the longest example."""
     room = min(CONTEXT_TOKENS, window - max(map(len, examples)))
     if room < LEAST_CONTEXT:
-        raise bad_input(f"sft.maxLength leaves {max(0, room)} tokens of the base's {window} for a trajectory in the teacher's context, which takes at least {LEAST_CONTEXT}; lower it")
+        raise bad_input(
+            f"sft.maxLength leaves {max(0, room)} tokens of the base's {window} for a trajectory in the teacher's context, which takes at least {LEAST_CONTEXT}; lower it"
+        )
     return room
 
 
@@ -71,7 +75,11 @@ def ask(model: Any, lesson: Lesson, top_k: int) -> Taught:
     packed = pack([lesson.teacher])
     logits = model(**packed.inputs(model.device), use_cache=False).logits[0].float()
     if not torch.isfinite(logits).all():
-        raise Ending(BAD_INPUT, "NotFinite", "the base with a trajectory in its context answers NaN or infinity; use precision Float32")
+        raise Ending(
+            BAD_INPUT,
+            "NotFinite",
+            "the base with a trajectory in its context answers NaN or infinity; use precision Float32",
+        )
     kept = kept_of(logits, top_k)
     return Taught(kept.tokens.cpu(), kept.log_probabilities.cpu())
 
@@ -79,17 +87,26 @@ def ask(model: Any, lesson: Lesson, top_k: int) -> Taught:
 def teach(model: Any, lessons: list[Lesson], top_k: int, run: Run) -> dict[Example, Taught]:
     """What the base says to each lesson, from the newest checkpoint on if there is one. `run.directory` is the teacher's own."""
     said = restored(run)
-    print(f"the teacher reads {sum(len(each.teacher) for each in lessons[len(said) :])} tokens for {len(lessons) - len(said)} examples", flush=True)
+    print(
+        f"the teacher reads {sum(len(each.teacher) for each in lessons[len(said) :])} tokens for {len(lessons) - len(said)} examples",
+        flush=True,
+    )
 
     def save() -> None:
-        tensors = {f"{kind}/{n}": t for n, each in enumerate(said) for kind, t in (("tokens", each.tokens), ("log_probabilities", each.log_probabilities))}
+        tensors = {
+            f"{kind}/{n}": t
+            for n, each in enumerate(said)
+            for kind, t in (("tokens", each.tokens), ("log_probabilities", each.log_probabilities))
+        }
         checkpoint.save(run.directory, run.identity, checkpoint.State(len(said), tensors, []))
 
     for lesson in lessons[len(said) :]:
         if run.stopping():
             if said:
                 save()
-            raise terminated(f"asked to stop after the teacher read {len(said)} of {len(lessons)} examples; the next attempt goes on from there")
+            raise terminated(
+                f"asked to stop after the teacher read {len(said)} of {len(lessons)} examples; the next attempt goes on from there"
+            )
         said.append(ask(model, lesson, top_k))
         if len(said) % (run.every_steps * SAVED_EVERY) == 0 or len(said) == len(lessons):
             save()
@@ -98,7 +115,11 @@ def teach(model: Any, lessons: list[Lesson], top_k: int, run: Run) -> dict[Examp
 
 def restored(run: Run) -> list[Taught]:
     state = checkpoint.newest(run.directory, run.identity)
-    return [Taught(state.tensors[f"tokens/{n}"], state.tensors[f"log_probabilities/{n}"]) for n in range(state.step)] if state else []
+    return (
+        [Taught(state.tensors[f"tokens/{n}"], state.tensors[f"log_probabilities/{n}"]) for n in range(state.step)]
+        if state
+        else []
+    )
 
 
 def distance(said: dict[Example, Taught]) -> Callable[[list[Example], torch.Tensor, torch.Tensor], torch.Tensor]:

@@ -59,6 +59,8 @@ def examples_of(tokenizer: Any, rows: list[Row], max_length: int) -> tuple[list[
     if lost := len(rows) - len(examples):
         print(f"{lost} of {len(rows)} examples are changed by the base's chat template and were left out", flush=True)
         if not examples:
-            raise chat_template("the base's chat template changes the text of every answer; use a base whose template keeps it")
+            raise chat_template(
+                "the base's chat template changes the text of every answer; use a base whose template keeps it"
+            )
     fitting = [e for e in examples if len(e) <= max_length]
     return fitting, len(examples) - len(fitting)

@@ -1,4 +1,4 @@
-"""A corpus's documents as they come from the registry: `trajectory` and `corpusLine` in crds/src/artifact.ts, as far as the trainer reads them."""
+"""A corpus's documents as they come from the registry: `trajectory` and `corpusLine` in crds/contracts/trajectory.ts, as far as the trainer reads them."""
 
 import json
 from dataclasses import dataclass
@@ -50,7 +50,11 @@ def pull(repository: Repository, digest: str) -> list[Item]:
 
 
 def lines_of(layer: bytes, where: str) -> list[Item]:
-    items = [item_of(json.loads(line), f"line {number} of {where}") for number, line in enumerate(layer.splitlines(), start=1) if line.strip()]
+    items = [
+        item_of(json.loads(line), f"line {number} of {where}")
+        for number, line in enumerate(layer.splitlines(), start=1)
+        if line.strip()
+    ]
     if not items:
         raise data_error("EmptyCorpus", f"{where} holds no line; a corpus has a trajectory a line")
     return items
@@ -68,7 +72,11 @@ def item_of(line: Any, where: str) -> Item:
 def parse(document: Any, where: str) -> dict[str, Any]:
     """The document, if it is a trajectory; halves of surrogate pairs, which JSON can hold and a tokenizer can't, are replaced."""
     if not isinstance(document, dict) or document.get("schema") != SCHEMA:
-        found = f"has schema {document.get('schema')!r}" if isinstance(document, dict) else f"holds {name_of(type(document))}"
+        found = (
+            f"has schema {document.get('schema')!r}"
+            if isinstance(document, dict)
+            else f"holds {name_of(type(document))}"
+        )
         raise not_a_trajectory(f"{where} {found}, expected an object with schema {SCHEMA!r}")
     if wrong := mismatch(document, SHAPE, "") or mismatch_of_records(document["records"]):
         raise not_a_trajectory(f"{where} is no whole trajectory: {wrong}")
@@ -80,7 +88,9 @@ def not_a_trajectory(message: str) -> Ending:
 
 
 def mismatch_of_records(records: list[Any]) -> str | None:
-    found = (mismatch(record, RECORDS.get(record["type"], {}), f"records[{number}]") for number, record in enumerate(records))
+    found = (
+        mismatch(record, RECORDS.get(record["type"], {}), f"records[{number}]") for number, record in enumerate(records)
+    )
     return next(filter(None, found), None)
 
 
@@ -93,7 +103,11 @@ def mismatch(value: Any, shape: Shape, path: str) -> str | None:
     if isinstance(shape, list):
         found = (mismatch(each, shape[0], f"{path}[{number}]") for number, each in enumerate(value))
     if isinstance(shape, dict):
-        asked = ((name.removesuffix("?"), inner) for name, inner in shape.items() if not name.endswith("?") or name.removesuffix("?") in value)
+        asked = (
+            (name.removesuffix("?"), inner)
+            for name, inner in shape.items()
+            if not name.endswith("?") or name.removesuffix("?") in value
+        )
         found = (mismatch(value.get(name), inner, f"{path}.{name}".lstrip(".")) for name, inner in asked)
     return next(filter(None, found or ()), None)
 

@@ -25,7 +25,9 @@ class Wanted:
     def __call__(self, lessons: list[Lesson]) -> Pairs:
         """N pairs, the smaller ranks filled with zeros."""
         found = [self.pull(lesson) for lesson in lessons]
-        return {path: (filled([f[path][0] for f in found]), filled([f[path][1] for f in found])) for path in self.shapes}
+        return {
+            path: (filled([f[path][0] for f in found]), filled([f[path][1] for f in found])) for path in self.shapes
+        }
 
     def pull(self, lesson: Lesson) -> Pairs:
         assert lesson.adapter
@@ -35,7 +37,9 @@ class Wanted:
 
     def read(self, reference: Reference) -> Pairs:
         """A (r, inputs) and B (r, outputs) of every layer, the scale in B"""
-        adapter = adapters.load(self.job, NamedReference(reference.repository, reference.digest, "fine-tuned from one session"))
+        adapter = adapters.load(
+            self.job, NamedReference(reference.repository, reference.digest, "fine-tuned from one session")
+        )
         pairs = adapter.pairs()
         shapes = {path: (pair.a.shape[1], pair.b.shape[0]) for path, pair in pairs.items()}
         if shapes != self.shapes:

@@ -4,6 +4,7 @@ A search is a sequence of (weights, loss) that follows from its settings and its
 just those, and a resumed search goes through them again before it asks anything of the model.
 """
 
+import contextlib
 import math
 import time
 import warnings
@@ -64,28 +65,36 @@ class Record:
 
     def ask(self, weights: Weights, number: int) -> float:
         if self.run.stopping():
-            raise terminated(f"asked to stop after {number} of {self.most} sets of weights; the next attempt goes on from there")
+            raise terminated(
+                f"asked to stop after {number} of {self.most} sets of weights; the next attempt goes on from there"
+            )
         loss = self.evaluate(weights)
         self.known.append(loss if math.isfinite(loss) else WORST)
         tensors = {"tried": torch.tensor([w for w, _ in self.tried] + [weights], dtype=torch.float64)}
         checkpoint.save(self.run.directory, self.run.identity, checkpoint.State(number + 1, tensors, self.known))
-        self.run.report(Progress(number + 1, self.most, self.known[number], (time.monotonic() - self.started) / (number + 1 - self.first)))
+        self.run.report(
+            Progress(
+                number + 1, self.most, self.known[number], (time.monotonic() - self.started) / (number + 1 - self.first)
+            )
+        )
         return self.known[number]
 
     def best(self) -> Found:
         weights, loss = min(self.tried, key=lambda each: each[1])
         if loss >= WORST:
-            raise Ending(BAD_INPUT, "NotFinite", f"none of {len(self.tried)} sets of weights gave a loss that is a number; are the adapters sound?")
+            raise Ending(
+                BAD_INPUT,
+                "NotFinite",
+                f"none of {len(self.tried)} sets of weights gave a loss that is a number; are the adapters sound?",
+            )
         return Found(weights, loss, len(self.tried))
 
 
 def search(count: int, settings: Search, seed: int, evaluate: Evaluate, run: Run) -> Found:
     """The best weights of `count` adapters; of equals, the first."""
     record = Record(evaluate, settings.evaluations, run)
-    try:
+    with contextlib.suppress(Enough):
         METHODS[settings.method](count, settings.evaluations, seed, record)
-    except Enough:
-        pass
     return record.best()
 
 
@@ -101,7 +110,9 @@ def cmaes(count: int, evaluations: int, seed: int, record: Record) -> None:
         import cma
 
     record((1.0,) * count)
-    strategy = cma.CMAEvolutionStrategy([1.0] * count, SPREAD, {"seed": seed + 1, "bounds": list(BOUNDS), "verbose": -9})
+    strategy = cma.CMAEvolutionStrategy(
+        [1.0] * count, SPREAD, {"seed": seed + 1, "bounds": list(BOUNDS), "verbose": -9}
+    )
     for _ in range(evaluations):
         asked = strategy.ask()
         strategy.tell(asked, [record(tuple(round(float(w), 6) for w in weights)) for weights in asked])
@@ -118,5 +129,7 @@ def mean_loss(model: Any, examples: list[Example], together: bool) -> float:
         for group in packs_of(examples[first : first + TOGETHER], together):
             packed = pack(group)
             logits = model(**packed.inputs(model.device), use_cache=False).logits[0]
-            loss += torch.nn.functional.cross_entropy(logits.float(), packed.targets.to(model.device), reduction="sum").item()
+            loss += torch.nn.functional.cross_entropy(
+                logits.float(), packed.targets.to(model.device), reduction="sum"
+            ).item()
     return loss / sum(len(e.tail) for e in examples)

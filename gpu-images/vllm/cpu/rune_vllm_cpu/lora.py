@@ -41,7 +41,9 @@ def bgmv_shrink(inputs: Tensor, a: Tensor, output: Tensor, indices: Tensor, scal
         target[rows] = (scaling * (inputs[rows].to(a.dtype) @ weights_of(a, slot).T)).to(output.dtype)
 
 
-def bgmv_expand_slice(inputs: Tensor, b: Tensor, output: Tensor, indices: Tensor, offset: int, size: int, add_inputs: bool = True) -> None:
+def bgmv_expand_slice(
+    inputs: Tensor, b: Tensor, output: Tensor, indices: Tensor, offset: int, size: int, add_inputs: bool = True
+) -> None:
     """output[t, offset:offset+size] += B[slot(t)] inputs[t] (= where add_inputs is false)."""
     tokens = min(inputs.shape[0], output.shape[0])
     target = output[:tokens, offset : offset + size]
@@ -59,7 +61,17 @@ def per_token(of_tokens: Callable[..., None]) -> Callable[..., None]:
     """The prefill form, which gives one slot per sequence and the sequences' lengths."""
 
     def of_sequences(
-        inputs: Tensor, weights: Tensor, output: Tensor, _starts: Tensor, lengths: Tensor, slots: Tensor, _batches: int, _longest: int, _tokens: int, *rest: Any, **named: Any
+        inputs: Tensor,
+        weights: Tensor,
+        output: Tensor,
+        _starts: Tensor,
+        lengths: Tensor,
+        slots: Tensor,
+        _batches: int,
+        _longest: int,
+        _tokens: int,
+        *rest: Any,
+        **named: Any,
     ) -> None:
         of_tokens(inputs, weights, output, torch.repeat_interleave(slots, lengths), *rest, **named)
 

@@ -14,7 +14,10 @@ def stacked():
 
 def expected(inputs, a, b, indices, scaling):
     """Token by token, as LoRA is defined."""
-    rows = [scaling * b[i, 0] @ (a[i, 0] @ x) if i >= 0 else torch.zeros(OUTPUTS) for x, i in zip(inputs, indices.tolist(), strict=True)]
+    rows = [
+        scaling * b[i, 0] @ (a[i, 0] @ x) if i >= 0 else torch.zeros(OUTPUTS)
+        for x, i in zip(inputs, indices.tolist(), strict=True)
+    ]
     return torch.stack(rows)
 
 

@@ -3,6 +3,7 @@ from types import SimpleNamespace
 
 import pytest
 import torch
+
 from rune_vllm_cpu.seeds import ReturningGenerator, give_returning_generators, remember_before_sampling
 
 

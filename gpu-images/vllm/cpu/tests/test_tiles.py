@@ -2,6 +2,7 @@ import ctypes
 
 import pytest
 import torch
+
 from rune_vllm_cpu import tiles
 
 ARCH_PRCTL, GET_PERMISSIONS, TILE_DATA = 158, 0x1022, 1 << 18

@@ -1,6 +1,7 @@
 from types import SimpleNamespace
 
 import pytest
+
 from rune_vllm_cpu.waiting import block_between_stages, look_again_soon, sleep_at_once
 
 

@@ -17,7 +17,11 @@ class Network(torch.nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.qkv, self.out = torch.nn.Linear(WIDTH, 3 * WIDTH), torch.nn.Linear(WIDTH, WIDTH)
-        self.norm, self.up, self.down = torch.nn.LayerNorm(WIDTH), torch.nn.Linear(WIDTH, 4 * WIDTH), torch.nn.Linear(4 * WIDTH, WIDTH)
+        self.norm, self.up, self.down = (
+            torch.nn.LayerNorm(WIDTH),
+            torch.nn.Linear(WIDTH, 4 * WIDTH),
+            torch.nn.Linear(4 * WIDTH, WIDTH),
+        )
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """(tokens, width) → (tokens, width)"""
@@ -33,7 +37,10 @@ def computed(device: str, dtype: torch.dtype) -> list[torch.Tensor]:
     network, x = Network().to(device, dtype), torch.randn(TOKENS, WIDTH).to(device, dtype)
     answer = network(x)
     answer.square().mean().backward()
-    return [t.detach().to("cpu", torch.float64) for t in (answer, *(p.grad for p in network.parameters() if p.grad is not None))]
+    return [
+        t.detach().to("cpu", torch.float64)
+        for t in (answer, *(p.grad for p in network.parameters() if p.grad is not None))
+    ]
 
 
 def error_of(found: list[torch.Tensor], expected: list[torch.Tensor]) -> float:
@@ -48,12 +55,22 @@ def look(job: EnvironmentJob, compute: Any = computed) -> Found:
         return failed("Torch", "torch sees no GPU, so nothing could be computed on one")
     expected = computed("cpu", torch.float64)
     errors = {(device, dtype): error_of(compute(device, dtype), expected) for device in devices for dtype in TOLERANCE}
-    wrong = [f"{name_of(dtype)} on {device} is off by {error:.2g}" for (device, dtype), error in errors.items() if not error <= TOLERANCE[dtype]]
+    wrong = [
+        f"{name_of(dtype)} on {device} is off by {error:.2g}"
+        for (device, dtype), error in errors.items()
+        if not error <= TOLERANCE[dtype]
+    ]
     if wrong:
-        return failed("Torch", f"forward and backward of a small network differ from the CPU's in double precision: {'; '.join(wrong)}")
+        return failed(
+            "Torch",
+            f"forward and backward of a small network differ from the CPU's in double precision: {'; '.join(wrong)}",
+        )
     worst = {dtype: max(error for (_, of), error in errors.items() if of is dtype) for dtype in TOLERANCE}
     told = ", ".join(f"{error:.1g} in {name_of(dtype)}" for dtype, error in worst.items())
-    return passed("Torch", f"forward and backward agree with the CPU's in double precision on {', '.join(devices)} (relative error {told})")
+    return passed(
+        "Torch",
+        f"forward and backward agree with the CPU's in double precision on {', '.join(devices)} (relative error {told})",
+    )
 
 
 def name_of(dtype: torch.dtype) -> str:

@@ -43,13 +43,20 @@ class Away(Exception):
 
 def parse_question(f: Fields) -> Question:
     return Question(
-        f.inner("owner", owner_of), f.text("url"), tuple(f.items("models", least=1)), f.text("question"), f.whole("maxTokens", 1, 256), f.whole("seconds", 1, 86400)
+        f.inner("owner", owner_of),
+        f.text("url"),
+        tuple(f.items("models", least=1)),
+        f.text("question"),
+        f.whole("maxTokens", 1, 256),
+        f.whole("seconds", 1, 86400),
     )
 
 
 def post(url: str, body: dict[str, Any]) -> str:
     """The text of the answer. Raises `Away` for what may pass, and an `Ending` for what won't."""
-    request = urllib.request.Request(f"{url}/chat/completions", json.dumps(body).encode(), {"Content-Type": "application/json"})
+    request = urllib.request.Request(
+        f"{url}/chat/completions", json.dumps(body).encode(), {"Content-Type": "application/json"}
+    )
     try:
         with urllib.request.urlopen(request, timeout=ANSWER_SECONDS) as answer:
             return json.load(answer)["choices"][0]["message"]["content"] or ""
@@ -61,7 +68,9 @@ def post(url: str, body: dict[str, Any]) -> str:
     except (OSError, ValueError) as error:
         raise Away(str(error)) from error
     except (LookupError, TypeError) as error:
-        raise data_error("NoCompletion", f"what answers at {url} isn't an OpenAI-compatible server: {error!r}") from error
+        raise data_error(
+            "NoCompletion", f"what answers at {url} isn't an OpenAI-compatible server: {error!r}"
+        ) from error
 
 
 def ask(asked: Question, send: Callable[[str, dict[str, Any]], str] = post, clock: Any = time) -> dict[str, Any]:
@@ -72,7 +81,9 @@ def ask(asked: Question, send: Callable[[str, dict[str, Any]], str] = post, cloc
         message = {"role": "user", "content": asked.question}
         while True:
             try:
-                return send(asked.url, {"model": model, "messages": [message], **GREEDY, "max_tokens": asked.max_tokens})
+                return send(
+                    asked.url, {"model": model, "messages": [message], **GREEDY, "max_tokens": asked.max_tokens}
+                )
             except Away as away:
                 if clock.monotonic() >= until:
                     raise unavailable("ServerUnavailable", f"{asked.url} didn't answer as {model}: {away}") from away

@@ -36,7 +36,9 @@ class Torch:
 
 def nvidia_smi(*arguments: str) -> str:
     """What it prints; raises OSError where there is none, and CalledProcessError with its words where it fails."""
-    return subprocess.run(["nvidia-smi", *arguments], check=True, capture_output=True, text=True, timeout=SECONDS).stdout
+    return subprocess.run(
+        ["nvidia-smi", *arguments], check=True, capture_output=True, text=True, timeout=SECONDS
+    ).stdout
 
 
 def driver_of(smi: Callable[..., str] = nvidia_smi) -> Driver:
@@ -62,7 +64,10 @@ def look(job: EnvironmentJob, driver: Callable[[], Driver] = driver_of, torch: C
     try:
         drives = driver()
     except FileNotFoundError:
-        return failed("GPU", "nvidia-smi isn't in the container: the node's container runtime must be NVIDIA's, with the driver capability utility")
+        return failed(
+            "GPU",
+            "nvidia-smi isn't in the container: the node's container runtime must be NVIDIA's, with the driver capability utility",
+        )
     except (OSError, subprocess.SubprocessError) as error:
         said = getattr(error, "stdout", "") or str(error)
         return failed("GPU", f"nvidia-smi fails: {said.strip()[:300]}; look at the node's driver")
@@ -71,7 +76,11 @@ def look(job: EnvironmentJob, driver: Callable[[], Driver] = driver_of, torch: C
     problem = problem_of(drives, sees, job.gpus)
     if problem:
         return failed("GPU", problem, versions=versions)
-    return passed("GPU", f"{len(sees.names)} × {sees.names[0]}, driver {drives.version} with CUDA {drives.cuda}, torch for CUDA {sees.cuda}", versions=versions)
+    return passed(
+        "GPU",
+        f"{len(sees.names)} × {sees.names[0]}, driver {drives.version} with CUDA {drives.cuda}, torch for CUDA {sees.cuda}",
+        versions=versions,
+    )
 
 
 def problem_of(driver: Driver, torch: Torch, gpus: int) -> str | None:

@@ -1,4 +1,4 @@
-"""The job document of a node, `environmentJob` in crds/src/job-spec.ts, and what is found."""
+"""The job document of a node, `environmentJob` in crds/contracts/environment.ts, and what is found."""
 
 import json
 import os
@@ -78,7 +78,10 @@ def parse_job(f: Fields) -> EnvironmentJob:
     checks = tuple(f.items("checks", least=1))
     if unknown := [each for each in checks if each not in CHECKS]:
         raise bad_input(f"{f.at('checks')} may hold {', '.join(CHECKS)}, not {unknown[0]!r}")
-    path, base, digest = f.inner("base", lambda b: (b.text("path"), b.text("name"), b.text("digest", matching=DIGEST) if "digest" in b.value else None))
+    path, base, digest = f.inner(
+        "base",
+        lambda b: (b.text("path"), b.text("name"), b.text("digest", matching=DIGEST) if "digest" in b.value else None),
+    )
     job = EnvironmentJob(
         owner=f.inner("owner", owner_of),
         node=f.text("node"),

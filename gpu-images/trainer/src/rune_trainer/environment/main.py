@@ -75,7 +75,11 @@ def look(names: tuple[str, ...], start: Callable[[list[str]], Attempt] = spawned
         if attempt.code == -signal.SIGTERM:
             raise terminated("asked to stop before every check was made")
         if len(attempt.found) < len(left):
-            found.append(failed(left[len(attempt.found)], f"the process that made this check ended with {words_of(attempt.code)}"))
+            found.append(
+                failed(
+                    left[len(attempt.found)], f"the process that made this check ended with {words_of(attempt.code)}"
+                )
+            )
     return found
 
 
@@ -86,7 +90,7 @@ def words_of(code: int) -> str:
 
 
 def result_of(job: EnvironmentJob, found: list[Found]) -> dict[str, Any]:
-    """`environmentResult` in crds/src/artifact.ts."""
+    """`environmentResult` in crds/contracts/environment.ts."""
     seen = {name: version for each in found for name, version in each.versions.items()}
     adapter = next((each.adapter for each in found if each.adapter), None)
     ordered = [each.check() for name in job.checks for each in found if each.name == name]

@@ -40,7 +40,9 @@ def settings_of(job: EnvironmentJob) -> Sft:
 def example_for(tokenizer: Any, job: EnvironmentJob) -> Example:
     example = example_of(tokenizer, Row(({"role": "user", "content": job.question},), job.answer, ""))
     if not example:
-        raise data_error("ChatTemplate", "the base's chat template changes the text of an answer; use a base whose template keeps it")
+        raise data_error(
+            "ChatTemplate", "the base's chat template changes the text of an answer; use a base whose template keeps it"
+        )
     return example
 
 
@@ -72,16 +74,23 @@ def learn(model: Any, example: Example, rate: float = RATE, most: int = MOST_STE
 @torch.no_grad()
 def margin_now(model: Any, example: Example) -> float:
     packed = pack([example])
-    return margin_of(model(**packed.inputs(model.device), use_cache=False).logits[0].float(), packed.targets.to(model.device))
+    return margin_of(
+        model(**packed.inputs(model.device), use_cache=False).logits[0].float(), packed.targets.to(model.device)
+    )
 
 
 def look(job: EnvironmentJob) -> Found:
     repository = Repository(job.registry.url, job.registry.token_file, job.output.repository) if job.output else None
     base = Base(job.path, job.base, model_identity(pathlib.Path(job.path)))
     if job.digest and base.digest != job.digest:
-        return failed("QLoRA", f"the model staged at {job.path} is {base.digest}, the check asks for {job.digest}; restore the base's files")
+        return failed(
+            "QLoRA",
+            f"the model staged at {job.path} is {base.digest}, the check asks for {job.digest}; restore the base's files",
+        )
     if repository and job.output and (stored := adopted(repository, job, base)):
-        return passed("QLoRA", "an earlier Job of this check had learnt the word and stored its adapter", adapter=stored)
+        return passed(
+            "QLoRA", "an earlier Job of this check had learnt the word and stored its adapter", adapter=stored
+        )
     return trained(job, base, repository)
 
 
@@ -100,11 +109,16 @@ def trained(job: EnvironmentJob, base: Base, repository: Repository | None) -> F
     margin = margin_now(model, example)
     how = f"{'NF4' if settings.quantization == 'NF4' else 'unquantized'} base on {model.device.type}"
     if margin <= 0:
-        return failed("QLoRA", f"the {how} hasn't learnt a sentence of {len(example.tail)} tokens in {steps} steps (margin {margin:.2f}): training doesn't work here")
+        return failed(
+            "QLoRA",
+            f"the {how} hasn't learnt a sentence of {len(example.tail)} tokens in {steps} steps (margin {margin:.2f}): training doesn't work here",
+        )
     with model.disable_adapter():
         before = margin_now(model, example)
     if before > 0:
-        return failed("QLoRA", f"the {how} says {job.nonce} without the adapter, so its change isn't the adapter's alone")
+        return failed(
+            "QLoRA", f"the {how} says {job.nonce} without the adapter, so its change isn't the adapter's alone"
+        )
     said = f"the {how} learnt a word that it can't have known in {steps} steps, {time.monotonic() - loaded:.0f} s, loaded in {loaded - started:.0f} s"
     if not repository or not job.output:
         return passed("QLoRA", said)
@@ -112,7 +126,14 @@ def trained(job: EnvironmentJob, base: Base, repository: Repository | None) -> F
 
 
 def stored_of(
-    job: EnvironmentJob, base: Base, repository: Repository, model: Any, tokenizer: Any, example: Example, shapes: dict[str, tuple[int, int]], steps: int
+    job: EnvironmentJob,
+    base: Base,
+    repository: Repository,
+    model: Any,
+    tokenizer: Any,
+    example: Example,
+    shapes: dict[str, tuple[int, int]],
+    steps: int,
 ) -> dict[str, Any]:
     """Publishes what was learnt, as any adapter is, and says where it is."""
     assert job.output
@@ -120,15 +141,19 @@ def stored_of(
     with tempfile.TemporaryDirectory(prefix="adapter.") as scratch:
         directory = pathlib.Path(scratch)
         tensors = adapter_io.weights_of(model, PRECISIONS[settings.precision])
-        adapter_io.write(directory, base, settings.shape, tensors, shapes, advice="look at the node's GPUs and their memory")
+        adapter_io.write(
+            directory, base, settings.shape, tensors, shapes, advice="look at the node's GPUs and their memory"
+        )
         canary = fingerprint.canary_of(model, tokenizer, [example])
-        artifact = publish.Artifact(publish.ADAPTER, directory, {**config_of(job, base, settings), **({"canary": canary} if canary else {})})
+        artifact = publish.Artifact(
+            publish.ADAPTER, directory, {**config_of(job, base, settings), **({"canary": canary} if canary else {})}
+        )
         manifest, size = publish.push(repository, artifact, {STEPS: str(steps)}, job.output.tag)
     return adapter_of(repository, manifest.digest, size, artifact.config)
 
 
 def config_of(job: EnvironmentJob, base: Base, settings: Sft) -> dict[str, Any]:
-    """`adapterConfig` in crds/src/artifact.ts: a control of no project, which nobody chooses by itself."""
+    """`adapterConfig` in crds/contracts/artifact.ts: a control of no project, which nobody chooses by itself."""
     source = {"kind": job.owner.kind, "name": job.owner.name, "uid": job.owner.uid}
     return {
         "schema": "rune.dev/adapter/v1",

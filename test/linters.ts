@@ -1,0 +1,74 @@
+import { existsSync } from "node:fs";
+import { readFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { cached } from "../cluster/cache.ts";
+import { keyOf, treeKey } from "../cluster/content-key.ts";
+import { pip } from "../cluster/pip.ts";
+import { progress } from "../cluster/progress.ts";
+import { settings } from "../cluster/settings.ts";
+import { run } from "../cluster/shell.ts";
+
+let installed: Promise<string> | undefined;
+const requirements = join(settings.root, "test/linters.txt");
+
+/** The folder of ruff, pyrefly and shellcheck: binaries out of wheels, so that npm and pip are all that a machine needs for them. */
+export function linters(): Promise<string> {
+  installed ??= install();
+  return installed;
+}
+
+async function install(): Promise<string> {
+  const key = keyOf({ requirements: await readFile(requirements, "utf8") }).slice(0, 16);
+  const folder = await cached("linters", key, (out) =>
+    progress.step("installing ruff, pyrefly and shellcheck", () => pip("install", ["--target", out, "--requirement", requirements])),
+  );
+  return join(folder, "bin");
+}
+
+export interface Sources {
+  /** Those at the top that hold TypeScript. */
+  folders: string[];
+  go: string[];
+  goModules: string[];
+  shell: string[];
+}
+
+/** What there is to check, by what it is and not by where it stands: files that git knows or would take. */
+export async function sources(): Promise<Sources> {
+  const listed = await run("git", ["ls-files", "-z", "--cached", "--others", "--exclude-standard", "--deduplicate"], {
+    cwd: settings.root,
+  });
+  const files = listed.split("\0").filter((file) => file !== "" && existsSync(join(settings.root, file)));
+  const scripts: string[] = [];
+  for (const file of files) if (await isShell(file)) scripts.push(file);
+  return {
+    folders: [...new Set(files.flatMap((file) => /^([^/]+)\/.*\.ts$/.exec(file)?.[1] ?? []))],
+    go: files.filter((file) => file.endsWith(".go")),
+    goModules: files.filter((file) => file.endsWith("go.mod")).map(dirname),
+    shell: scripts,
+  };
+}
+
+async function isShell(file: string): Promise<boolean> {
+  if (file.endsWith(".sh")) return true;
+  if (/\.\w+$/.test(file)) return false;
+  // A link to a folder has no text.
+  const text = await readFile(join(settings.root, file), "utf8").catch(() => "");
+  return /^#!.*\b(ba|da|k)?sh\b/.test(text);
+}
+
+/**
+ * `go vet` on a module. It compiles all that the module imports, which for Kubernetes takes minutes the first time: what has passed is
+ * remembered by content. The flags are those of the builds, so that both find each other's work in Go's cache.
+ */
+export async function vetted(module: string, go: readonly string[]): Promise<void> {
+  const own = go.filter((file) => file.startsWith(`${module}/`));
+  const files = [...own, join(module, "go.mod"), join(module, "go.sum")];
+  const version = await run("go", ["env", "GOVERSION"]);
+  const key = keyOf({ version, files: await treeKey(settings.root, files) }).slice(0, 16);
+  await cached("vetted", key, async () => {
+    await progress.step(`go vet in ${module} (minutes the first time)`, () =>
+      run("go", ["vet", "-trimpath", "./..."], { cwd: join(settings.root, module), env: { CGO_ENABLED: "0" } }),
+    );
+  });
+}
