@@ -2,4 +2,3 @@ import { z } from "zod";
 
 /** How a session's work ended. */
 export const sessionOutcome = z.enum(["Solved", "Exhausted", "DeadlineExceeded", "Aborted"]);
-export type SessionOutcome = z.infer<typeof sessionOutcome>;
