@@ -22,6 +22,7 @@ const checks: Check[] = [
   program("TypeScript: unused code", bin("knip"), []),
   program("TypeScript: format and lint", bin("biome"), ["check", "--error-on-warnings", "."]),
   program("generated files", process.execPath, ["crds/generate.ts", "--check"]),
+  wheel("Python: types", "pyrefly", ["check", "--summary=none", "--output-format=min-text"]),
   wheel("Python: lint", "ruff", ["check", "--output-format=concise"]),
   wheel("Python: format", "ruff", ["format", "--check"]),
   wheel("shell", "shellcheck", ["--format=gcc", ...shell]),
