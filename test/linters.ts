@@ -29,6 +29,7 @@ export interface Sources {
   /** Those at the top that hold TypeScript. */
   folders: string[];
   go: string[];
+  /** With Go of their own: cluster/containerd only names what is compiled. */
   goModules: string[];
   shell: string[];
 }
@@ -41,10 +42,12 @@ export async function sources(): Promise<Sources> {
   const files = listed.split("\0").filter((file) => file !== "" && existsSync(join(settings.root, file)));
   const scripts: string[] = [];
   for (const file of files) if (await isShell(file)) scripts.push(file);
+  const go = files.filter((file) => file.endsWith(".go"));
+  const modules = files.filter((file) => file.endsWith("go.mod")).map(dirname);
   return {
     folders: [...new Set(files.flatMap((file) => /^([^/]+)\/.*\.ts$/.exec(file)?.[1] ?? []))],
-    go: files.filter((file) => file.endsWith(".go")),
-    goModules: files.filter((file) => file.endsWith("go.mod")).map(dirname),
+    go,
+    goModules: modules.filter((module) => go.some((file) => file.startsWith(`${module}/`))),
     shell: scripts,
   };
 }

@@ -17,6 +17,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterable, Iterator
+from typing import Any
 
 from elftools.elf.elffile import ELFFile
 from elftools.elf.gnuversions import GNUVerNeedSection
@@ -117,7 +118,7 @@ def undefined(kept: list[pathlib.Path]) -> dict[str, tuple[str, str] | None]:
     return asked
 
 
-def dynamic_symbols(elf: ELFFile) -> Iterable:
+def dynamic_symbols(elf: ELFFile) -> Iterable[Any]:
     table = elf.get_section_by_name(".dynsym")
     return table.iter_symbols() if table else ()
 

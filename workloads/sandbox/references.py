@@ -5,11 +5,12 @@ judged too, and must not pass: tests that anything passes would prove nothing.""
 
 import json
 import sys
+from typing import Any
 
 from rune_sandbox.harness import LiveRunner
 
 
-def mistakes(runner: LiveRunner, case: dict) -> list[str]:
+def mistakes(runner: LiveRunner, case: dict[str, Any]) -> list[str]:
     """What is wrong with the verdicts on one case; nothing where all is well."""
     entry_point, tests = case["entryPoint"], case["tests"]
     found = []

@@ -13,6 +13,7 @@ import ssl
 import tempfile
 from base64 import b64decode
 from datetime import UTC, datetime
+from typing import Any
 
 import aiohttp
 import kopf
@@ -23,7 +24,7 @@ NAMESPACE = os.environ["RUNE_BENCH_NAMESPACE"]
 passes = 0
 
 
-def tell(**message):
+def tell(**message: Any):
     print(json.dumps(message), flush=True)
 
 
@@ -32,9 +33,10 @@ def count_pass():
     passes += 1
 
 
-def answer(spec, meta, status):
+def answer(spec: Any, meta: Any, status: Any):
     """The status that all operators of the benchmark write."""
-    ready = next((one for one in status.get("conditions", []) if one["type"] == "Ready"), {})
+    none: dict[str, Any] = {}
+    ready = next((one for one in status.get("conditions", ()) if one["type"] == "Ready"), none)
     since = ready.get("lastTransitionTime") or datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     generation = meta.get("generation")
     condition = {"type": "Ready", "status": "True", "reason": "Ready", "message": "", "lastTransitionTime": since}
@@ -60,12 +62,12 @@ class Api:
             context.load_cert_chain(pair.name)
         self.session = aiohttp.ClientSession(base_url=cluster["server"], connector=aiohttp.TCPConnector(ssl=context))
 
-    async def create_config_map(self, body):
+    async def create_config_map(self, body: Any):
         async with self.session.post(f"/api/v1/namespaces/{NAMESPACE}/configmaps", json=body) as answer:
             if answer.status != 409:
                 answer.raise_for_status()
 
-    async def patch_status(self, name, status):
+    async def patch_status(self, name: Any, status: Any):
         path = f"/apis/{GROUP}/{VERSION}/namespaces/{NAMESPACE}/{PLURAL}/{name}/status"
         headers = {"content-type": "application/merge-patch+json"}
         async with self.session.patch(path, data=json.dumps({"status": status}), headers=headers) as answer:
@@ -85,7 +87,7 @@ if MODE == "status":
     @kopf.on.resume(GROUP, VERSION, PLURAL)
     @kopf.on.create(GROUP, VERSION, PLURAL)
     @kopf.on.update(GROUP, VERSION, PLURAL, field="spec")
-    async def reconcile(spec, meta, status, patch, **_):
+    async def reconcile(spec: Any, meta: Any, status: Any, patch: Any, **_):
         count_pass()
         if status.get("revision") != spec.get("revision"):
             patch.status.update(answer(spec, meta, status))
@@ -96,18 +98,18 @@ if MODE == "children":
     written: dict[str, int] = {}
 
     @kopf.index(GROUP, VERSION, PLURAL)
-    async def parents(meta, spec, **_):
+    async def parents(meta: Any, spec: Any, **_):
         return {meta["uid"]: {"spec": dict(spec), "generation": meta["generation"]}}
 
     @kopf.index("configmaps")
-    async def children(meta, **_):
+    async def children(meta: Any, **_):
         owner = controller_of(meta)
         return {owner["uid"]: meta["name"]} if owner else None
 
-    def controller_of(meta):
+    def controller_of(meta: Any):
         return next((owner for owner in meta.get("ownerReferences", []) if owner.get("controller")), None)
 
-    async def report(api, name, uid, parents, children):
+    async def report(api: Any, name: Any, uid: Any, parents: Any, children: Any):
         for parent in parents.get(uid, []):
             spec = parent["spec"]
             complete = len(set(children.get(uid, []))) >= spec.get("children", 0)
@@ -118,7 +120,7 @@ if MODE == "children":
     @kopf.on.resume(GROUP, VERSION, PLURAL)
     @kopf.on.create(GROUP, VERSION, PLURAL)
     @kopf.on.update(GROUP, VERSION, PLURAL, field="spec")
-    async def reconcile_parent(name, uid, spec, memo, parents, children, **_):
+    async def reconcile_parent(name: Any, uid: Any, spec: Any, memo: Any, parents: Any, children: Any, **_):
         count_pass()
         known = set(children.get(uid, []))
         reference = {"apiVersion": f"{GROUP}/{VERSION}", "kind": "Widget", "name": name, "uid": uid, "controller": True}
@@ -135,7 +137,7 @@ if MODE == "children":
         await report(memo.api, name, uid, parents, children)
 
     @kopf.on.event("configmaps")
-    async def child_changed(meta, memo, parents, children, **_):
+    async def child_changed(meta: Any, memo: Any, parents: Any, children: Any, **_):
         count_pass()
         owner = controller_of(meta)
         if owner:

@@ -7,10 +7,12 @@ next is knowledge of the project, not an answer. Deterministic: `python3 make_ta
 import json
 import random
 import sys
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
+from typing import Any
 
-from uses import SYSTEM, Values, assertions, is_text, shortcuts, telling, uses
+from uses import SYSTEM, Program, Use, Values, assertions, is_text, shortcuts, telling, uses
 
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE / "library"))
@@ -20,21 +22,21 @@ TRAIN, HELD_OUT = ("plain", "each", "best"), ("both", "table", "shout")
 SEED = 7
 
 
-def uses_of(f):
+def uses_of(f: str) -> dict[str, Use]:
     return uses(f"tessera.{f}", tessera.HOUSE[f])
 
 
-def wrong_programs(f, name, use):
+def wrong_programs(f: str, name: str, use: Use) -> Iterator[Program]:
     """Every other house function, and every shortcut, in the shape of this use."""
     others = [getattr(tessera, g) for g in tessera.HOUSE if g != f]
     return shortcuts(getattr(tessera, f), others, name, use, is_text(tessera.HOUSE[f]))
 
 
-def reference(use):
+def reference(use: Use) -> str:
     return f"import tessera\n\ndef {use.signature}:\n    {use.body}\n"
 
 
-def task(f, name, use, tests):
+def task(f: str, name: str, use: Use, tests: str) -> dict[str, Any]:
     return {
         "id": f"{name}-{f}",
         "description": f"Use the in-house `tessera` library. Write a Python function `{use.signature}` that {use.asked}.",
@@ -45,9 +47,9 @@ def task(f, name, use, tests):
     }
 
 
-def dataset():
+def dataset() -> dict[str, list[dict[str, Any]]]:
     """{"train": [task], "heldOut": [task with the `cluster` it shares with others]}."""
-    made = {"train": [], "heldOut": []}
+    made: dict[str, list[dict[str, Any]]] = {"train": [], "heldOut": []}
     for f in tessera.HOUSE:
         values = Values(is_text(tessera.HOUSE[f]))
         for name, use in uses_of(f).items():

@@ -3,6 +3,11 @@
 Whoever makes tasks over another library starts here: `uses` of a function, `telling` arguments for one of them.
 """
 
+import random
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+Program = Callable[..., Any]
 SYSTEM = "You write short Python programs without comments or docstrings. Answer with one Python code block."
 WORDS = "amber birch cedar delta ember frost grove haven iris juniper karst lumen mesa nova onyx prairie quartz ridge sable tundra".split()
 TESTS = 4
@@ -11,27 +16,34 @@ TESTS = 4
 class Use:
     """One way to need a house function: signature, what is asked, the reference's body, and its shape around any function."""
 
-    def __init__(self, signature, asked, body, shape, arguments):
+    def __init__(
+        self,
+        signature: str,
+        asked: str,
+        body: str,
+        shape: Callable[[Program], Program],
+        arguments: Callable[..., list[Any]],
+    ):
         self.signature, self.asked, self.body, self.shape, self.arguments = signature, asked, body, shape, arguments
 
 
-def is_text(concept):
+def is_text(concept: str) -> bool:
     return "str ->" in concept
 
 
-def uses(call, concept):
+def uses(call: str, concept: str) -> dict[str, Use]:
     """name -> Use of the function that programs reach as `call`. `arguments(value)` makes the arguments of one test from fresh values."""
     text, concept = is_text(concept), concept.split(" (")[0]
     noun = concept.split(" of ")[0].split(" for ")[0]
     loud = (lambda r: r.upper()) if text else (lambda r: 2 * r)
 
-    def one(_, value):
+    def one(_: random.Random, value: Callable[[], Any]) -> list[Any]:
         return [value()]
 
-    def two(_, value):
+    def two(_: random.Random, value: Callable[[], Any]) -> list[Any]:
         return [value(), value()]
 
-    def several(r, value):
+    def several(r: random.Random, value: Callable[[], Any]) -> list[Any]:
         return [[value() for _ in range(r.randint(4, 7))]]
 
     return {
@@ -112,7 +124,7 @@ TEXT_GUESSES = [
     lambda x: f"Hello, {x}!",
     lambda x: None,
     lambda x: "",
-    lambda x: [],
+    lambda x: list[Any](),
 ]
 NUMBER_GUESSES = [
     str,
@@ -171,9 +183,9 @@ PAIR_GUESSES = [
 ]
 
 
-def shortcuts(right, others, name, use, text):
+def shortcuts(right: Program, others: Iterable[Program], name: str, use: Use, text: bool) -> Iterator[Program]:
     """Programs that don't know which house function to use: every other one, and what can be tried without any."""
-    guesses = TEXT_GUESSES if text else NUMBER_GUESSES
+    guesses: list[Program] = TEXT_GUESSES if text else NUMBER_GUESSES
     yield from (use.shape(g) for g in others)
     yield from (use.shape(g) for g in guesses)
     yield from {"both": PAIR_GUESSES, "each": LIST_GUESSES, "best": LIST_GUESSES, "table": LIST_GUESSES}.get(
@@ -183,14 +195,16 @@ def shortcuts(right, others, name, use, text):
         yield from (lambda xs, g=g: min(xs, key=g) for g in [right, *guesses])
 
 
-def answer(program, arguments):
+def answer(program: Program, arguments: Iterable[Any]) -> Any:
     try:
         return program(*arguments)
     except Exception as error:  # a wrong guess may well fail; that is a result too
         return type(error)
 
 
-def telling(right, wrong, draw, r):
+def telling(
+    right: Program, wrong: Iterable[Program], draw: Callable[[random.Random], list[Any]], r: random.Random
+) -> tuple[list[Any], list[Any]]:
     """(arguments, right answers) of each test, so that only the right program passes: each wrong one, and each answer that never changes, fails one of them at least.
 
     `draw(r)` makes the arguments of all tests anew.
@@ -204,30 +218,30 @@ def telling(right, wrong, draw, r):
     raise ValueError("no arguments tell the right program from the others")
 
 
-def assertions(chosen, wanted):
+def assertions(chosen: list[Any], wanted: list[Any]) -> str:
     return "".join(f"assert solve({', '.join(map(repr, a))}) == {v!r}\n" for a, v in zip(chosen, wanted, strict=True))
 
 
 class Values:
     """Values that nothing over one function has used yet: an answer remembered from one task is of no use in another."""
 
-    def __init__(self, text):
-        self.text, self.used, self.drawn = text, set(), set()
+    def __init__(self, text: bool):
+        self.text, self.used, self.drawn = text, set[Any](), set[Any]()
 
-    def draw(self, arguments, r):
+    def draw(self, arguments: Callable[..., list[Any]], r: random.Random) -> list[Any]:
         """Arguments of all tests of a task, no value twice; those drawn for it before are free again."""
         self.drawn = set()
         return [arguments(r, lambda: self.fresh(r)) for _ in range(TESTS)]
 
-    def fresh(self, r):
+    def fresh(self, r: random.Random) -> Any:
         while (value := self.make(r)) in self.used or value in self.drawn:
             pass
         self.drawn.add(value)
         return value
 
-    def make(self, r):
+    def make(self, r: random.Random) -> Any:
         return " ".join(r.sample(WORDS, r.randint(1, 3))).title() if self.text else r.randint(3, 400)
 
-    def keep(self):
+    def keep(self) -> None:
         """What was drawn last has become a task."""
         self.used |= self.drawn

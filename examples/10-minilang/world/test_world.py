@@ -4,6 +4,7 @@ import json
 import random
 import unittest
 from itertools import pairwise
+from typing import Any
 
 import make
 import pipe
@@ -113,7 +114,7 @@ class Sessions(unittest.TestCase):
             project.meaning,
         )
         for each in (failed, passed):
-            self.assertTrue(each.startswith(session_task(project)["stub"]))
+            self.assertTrue(each.startswith(str(session_task(project)["stub"])))
 
     def test_of_the_halves_know_three_verbs_each_and_none_of_the_other_s(self):
         first, second = (
@@ -192,7 +193,7 @@ class Files(unittest.TestCase):
 
     def test_cost_no_token_beyond_the_language_s_words(self):
         project = project_of("p", random.Random(1))
-        asked = task(project, project.verbs[:2])
+        asked: dict[str, Any] = task(project, project.verbs[:2])
         self.assertEqual(len(ids_of(asked["description"])), 2)
         self.assertEqual(ids_of(asked["stub"]), [])
         self.assertEqual(len(set(WORDS)), len(WORDS))

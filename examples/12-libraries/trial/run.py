@@ -13,7 +13,7 @@ import pathlib
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -49,12 +49,12 @@ class Record:
 
     began: float = field(default_factory=time.monotonic)
     seconds: dict[str, float] = field(default_factory=dict)
-    losses: list[float] = field(default_factory=list)
+    losses: list[float | None] = field(default_factory=list)
     alarms: list[dict[str, Any]] = field(default_factory=list)
     ending: str = ""
 
     @contextmanager
-    def part(self, name: str) -> Iterator[None]:
+    def part(self, name: str) -> Generator[None, None, None]:
         from_ = time.monotonic()
         try:
             yield
@@ -83,6 +83,7 @@ def train_until(training: Training, job: Job, record: Record, minutes: float) ->
             f"after step {step}: right − wrong {values['rightMinusWrong']:.4f} nats, right − mean {values['rightMinusMean']:.4f} nats"
         )
 
+    assert job.corpus is not None
     directory = pathlib.Path(job.checkpoint.directory)
     run = Run(
         directory,
@@ -144,6 +145,7 @@ def trial(asked: argparse.Namespace, scratch: pathlib.Path) -> dict[str, Any]:
     corpus = asked.data / asked.corpus
     with record.part("reading"):
         job = job_of(asked.base, corpus, scratch, settings)
+        assert job.corpus is not None
         tokenizer = load_tokenizer(job.base.path)
         material = material_of(job, tokenizer, sources_of(corpus))
     with record.part("loading"):
@@ -172,7 +174,7 @@ def trial(asked: argparse.Namespace, scratch: pathlib.Path) -> dict[str, Any]:
         "training": {
             "steps": len(record.losses),
             "ending": record.ending,
-            "losses": [round(x, 4) for x in record.losses],
+            "losses": [round(x, 4) for x in record.losses if x is not None],
             "alarms": record.alarms,
         },
         "heldOut": found,

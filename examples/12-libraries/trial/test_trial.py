@@ -17,7 +17,7 @@ TRAINER = next(
 sys.path[:0] = [str(HERE), str(HERE.parent / "world")]
 sys.path += [str(TRAINER / "src"), str(TRAINER / "tests")]
 
-import make  # noqa: E402
+import make  # noqa: E402  # pyrefly: ignore [missing-import]  (of ../world, which sys.path names)
 import pieces  # noqa: E402
 import run  # noqa: E402
 import tiny  # noqa: E402

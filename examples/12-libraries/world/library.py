@@ -91,7 +91,7 @@ def concepts_of(r: random.Random) -> list[tuple[str, str, bool]]:
     texts = r.choice(TEXTS)
     kinds = [True] * texts + [False] * (FUNCTIONS - texts)
     while True:
-        found = [
+        found: list[tuple[str, str, bool]] = [
             (r.choice(TEXT_FORMS if text else NUMBER_FORMS), r.choice(TEXT_SUBJECTS if text else NUMBER_SUBJECTS), text)
             for text in kinds
         ]

@@ -10,6 +10,7 @@ from typing import Any
 from library import SCENARIO, House, Library
 
 sys.path.insert(0, str(SCENARIO))
+# pyrefly: ignore [missing-import]  (of the quickstart's scenario, which sys.path names)
 from uses import SYSTEM, Values, assertions, shortcuts, telling, uses
 
 Document = dict[str, Any]

@@ -5,7 +5,7 @@ Run as a suite of its own (test/stages.ts), because the engine is not in the tra
 
 import pytest
 from bases import FAMILIES
-from test_rendering import ROWS
+from test_rendering import ROWS, read
 from transformers import LlamaConfig
 from vllm.config import ModelConfig, VllmConfig
 from vllm.entrypoints.openai.chat_completion.protocol import ChatCompletionRequest
@@ -16,7 +16,6 @@ from vllm.renderers.registry import renderer_from_config
 from rune_trainer.corpus import Row
 from rune_trainer.fingerprint import completion_text
 from rune_trainer.rendering import ABOUT_ROLES, folded
-from rune_trainer.tokens import example_of
 
 
 @pytest.fixture(scope="module", params=FAMILIES)
@@ -52,7 +51,7 @@ def asked(engine, row: Row, conversation: list[dict[str, str]]) -> list[int]:
 
 @pytest.mark.parametrize("row", ROWS.values(), ids=ROWS)
 def test_the_engine_reads_a_prompt_in_the_tokens_that_are_trained_on(engine, row):
-    head = list(example_of(engine[0], row).head)
+    head = list(read(engine[0], row).head)
     conversation = list(row.messages)
     try:
         assert asked(engine, row, conversation) == head
@@ -63,7 +62,7 @@ def test_the_engine_reads_a_prompt_in_the_tokens_that_are_trained_on(engine, row
 
 def test_the_engine_reads_a_canary_in_the_tokens_of_its_prompt(engine):
     tokenizer, renderer, model = engine
-    example = example_of(tokenizer, ROWS["a stub"])
+    example = read(tokenizer, ROWS["a stub"])
     request = CompletionRequest(model="base", prompt=completion_text(tokenizer, example))
     (prompt,) = renderer.render_cmpl([{"prompt": request.prompt}], request.build_tok_params(model))
     assert tuple(prompt["prompt_token_ids"]) == example.head

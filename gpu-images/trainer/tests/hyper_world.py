@@ -45,7 +45,9 @@ def sources(scoped: bool = True) -> list[Source]:
 def settings_of(**changed: Any) -> Settings:
     document = tiny.document(method="hypernetwork", hypernetwork={**SECTION, **changed})
     del document["sft"]
-    return parse_job(document).hypernetwork
+    settings = parse_job(document).hypernetwork
+    assert settings
+    return settings
 
 
 def training_of(settings: Settings, given: list[Source] | None = None) -> Training:

@@ -4,6 +4,7 @@ They are forked from a process that has imported what the program imports and do
 milliseconds. Nothing of the tests' own process is in them.
 """
 
+import io
 import multiprocessing
 import multiprocessing.forkserver
 import os
@@ -87,6 +88,7 @@ def live(environment: dict[str, str], scratch: pathlib.Path, begins: Connection)
     log = os.open(scratch / "log", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     os.dup2(log, 1)
     os.dup2(log, 2)
+    assert isinstance(sys.stdout, io.TextIOWrapper)
     sys.stdout.reconfigure(line_buffering=True)
     begins.send("begins")
     runpy.run_module("rune_trainer", run_name="__main__", alter_sys=True)

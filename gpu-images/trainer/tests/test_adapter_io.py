@@ -7,9 +7,9 @@ import torch
 from rune_trainer import adapter_io
 from rune_trainer.errors import Ending
 from rune_trainer.model import add_lora, linear_shapes, trainable
-from rune_trainer.spec import Base, parse_job
+from rune_trainer.spec import Base
 
-SETTINGS = parse_job(tiny.document()).sft
+SETTINGS = tiny.sft()
 BASE = Base("/models/base", "tiny", "sha256:" + "0" * 64)
 SHAPES = linear_shapes(tiny.model(), SETTINGS.target_modules)
 

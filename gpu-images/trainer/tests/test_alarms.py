@@ -60,7 +60,7 @@ def test_the_wrong_adapter_is_another_group_s():
 )
 def test_an_alarm_says_what_it_measured(wrong, diversity, said):
     found = tripped({"rightMinusWrong": wrong, "cosineDiversity": diversity}, STOP)
-    assert found is None if said is None else said in found
+    assert found == said if found is None or said is None else said in found
 
 
 def test_what_is_measured_before_a_step_is_what_a_network_that_changes_nothing_has():

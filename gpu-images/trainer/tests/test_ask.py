@@ -1,6 +1,7 @@
 import http.server
 import json
 import threading
+from typing import Any
 
 import pytest
 
@@ -27,7 +28,7 @@ class Server:
                 self.end_headers()
                 self.wfile.write(json.dumps(body).encode())
 
-            def log_message(self, *_: object) -> None:
+            def log_message(self, format: str, *args: Any) -> None:
                 pass
 
         self.http = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)

@@ -1,6 +1,7 @@
 """Every combination against PEFT's, which works on whole matrices and whole models."""
 
 import copy
+from typing import Any
 
 import pytest
 import tiny
@@ -23,13 +24,14 @@ def pair(rank: int, seed: int) -> Pair:
     return Pair(torch.randn(rank, IN, generator=g), torch.randn(OUT, rank, generator=g))
 
 
-PAIRS = [pair(2, 0), pair(5, 1), pair(3, 2)]
+PAIRS: list[Pair] = [pair(2, 0), pair(5, 1), pair(3, 2)]
 WEIGHTS = (0.5, 1.0, 1.5)
-EXACT = sum(w * p.formed() for w, p in zip(WEIGHTS, PAIRS, strict=True))
+EXACT: torch.Tensor = sum(w * p.formed() for w, p in zip(WEIGHTS, PAIRS, strict=True))
 
 
 def recipe(combine: str, rank: int, **changed) -> Recipe:
-    return Recipe(**{"combine": combine, "weights": WEIGHTS, "rank": rank, "density": 0.5, "seed": 7, **changed})
+    document: dict[str, Any] = {"weights": WEIGHTS, "density": 0.5, "seed": 7, **changed}
+    return Recipe(combine=combine, rank=rank, **document)
 
 
 def close(one: torch.Tensor, other: torch.Tensor) -> bool:

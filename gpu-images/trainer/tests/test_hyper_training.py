@@ -1,3 +1,4 @@
+import dataclasses
 import pathlib
 
 import hyper_world
@@ -126,7 +127,7 @@ def test_what_is_not_a_number_after_the_last_step_ends_the_run_in_the_same_words
 def test_every_epoch_has_every_trajectory_once_and_goes_on_to_its_next_questions():
     training = hyper_world.training_of(SETTINGS)
     lessons = training.lessons[:4]
-    lessons[0] = type(lessons[0])(**{**lessons[0].__dict__, "groups": lessons[0].groups * 3})
+    lessons[0] = dataclasses.replace(lessons[0], groups=lessons[0].groups * 3)
     drawn = [draw for step in range(6) for draw in draws_of(lessons, SETTINGS, step)]
     for epoch in range(6):
         part = drawn[4 * epoch : 4 * epoch + 4]

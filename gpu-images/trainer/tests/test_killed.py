@@ -11,7 +11,7 @@ import re
 import shutil
 import signal
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -114,7 +114,7 @@ class Trial:
         return self.place.registry.blobs, self.place.registry.manifests, self.place.registry.tags
 
     @contextlib.contextmanager
-    def volume(self, every_steps: int = 3) -> Iterator[pathlib.Path]:
+    def volume(self, every_steps: int = 3) -> Generator[pathlib.Path, None, None]:
         made = pathlib.Path(tempfile.mkdtemp(prefix="volume.", dir=self.directory))
         self.place.document["checkpoint"] = {"directory": str(made / "checkpoints"), "everySteps": every_steps}
         yield made
@@ -181,7 +181,7 @@ class Trial:
                 code = pod.end()
                 check_checkpoints(volume, self.states)
                 assert (
-                    not kept or f"step {kept + 1}/" == re.search("^step [0-9]+/", pod.log.read_text(), re.MULTILINE)[0]
+                    not kept or f"step {kept + 1}/" == re.findall("^step [0-9]+/", pod.log.read_text(), re.MULTILINE)[0]
                 )
             assert code == 0, pod.log.read_text()
             assert self.left() == self.whole
@@ -203,7 +203,7 @@ def kept_by(place: Place, volume: pathlib.Path) -> int:
         return 0
     failure = json.loads(place.termination.read_text())["failure"]
     assert failure["reason"] == "Terminated"
-    done = int(re.search("([0-9]+) of", failure["message"])[1])
+    done = int(re.findall("([0-9]+) of", failure["message"])[0])
     if "goes on from there" not in failure["message"] or not done:
         return 0
     assert list(volume.rglob(f"step-{done:09d}")), failure["message"]

@@ -57,7 +57,7 @@ def test_sigterm_leads_to_a_checkpoint_and_exit_143_and_the_next_attempt_goes_on
     world = World(tmp_path, epochs=20)
     process = world.start()
     while not list((tmp_path / "checkpoints").glob("step-*")):
-        assert process.poll() is None, process.stdout.read()
+        assert process.poll() is None, process.stdout and process.stdout.read()
         time.sleep(0.02)
     process.send_signal(signal.SIGTERM)
     output, _ = process.communicate(timeout=60)
@@ -71,7 +71,7 @@ def test_sigterm_leads_to_a_checkpoint_and_exit_143_and_the_next_attempt_goes_on
 def test_a_trainer_that_still_imports_ends_at_once(world):
     process = world.start()
     while not listens(process.pid, signal.SIGTERM):
-        assert process.poll() is None, process.stdout.read()
+        assert process.poll() is None, process.stdout and process.stdout.read()
         time.sleep(0.005)
     process.send_signal(signal.SIGTERM)
     assert process.wait(60) == 143
@@ -80,8 +80,8 @@ def test_a_trainer_that_still_imports_ends_at_once(world):
 
 def listens(pid, sign):
     """Whether the process has a handler of its own, which process 1 of a container needs."""
-    caught = re.search(r"SigCgt:\s*(\w+)", pathlib.Path(f"/proc/{pid}/status").read_text())
-    return bool(int(caught[1], 16) >> (sign - 1) & 1)
+    (caught,) = re.findall(r"SigCgt:\s*(\w+)", pathlib.Path(f"/proc/{pid}/status").read_text())
+    return bool(int(caught, 16) >> (sign - 1) & 1)
 
 
 def test_a_wrong_document_ends_with_65_and_names_the_field(world):

@@ -24,6 +24,7 @@ class World(parents.Family):
         """The values of the result; `stop_after` reports it is asked to stop."""
         seen = []
         runtime = Runtime(seen.append, Tracker(None))
+        # pyrefly: ignore [method-assign]  (asks to stop after so many reports)
         runtime.stopping = lambda: stop_after is not None and len(seen) >= stop_after
         return main.METHODS["merge"](parse_job(document or self.document(**section)), runtime)
 

@@ -1,6 +1,7 @@
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from typing import Any
 
 import pytest
 
@@ -38,7 +39,7 @@ class Server:
 
             do_POST = do_GET
 
-            def log_message(self, *_):
+            def log_message(self, format: str, *args: Any) -> None:
                 return
 
         return Handler

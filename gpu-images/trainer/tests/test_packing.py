@@ -5,10 +5,9 @@ from rune_trainer import sft
 from rune_trainer.corpus import rows_of
 from rune_trainer.model import add_lora, trainable
 from rune_trainer.packing import pack
-from rune_trainer.spec import parse_job
 from rune_trainer.tokens import examples_of
 
-SETTINGS = parse_job(tiny.document()).sft
+SETTINGS = tiny.sft()
 EXAMPLES, _ = examples_of(
     tiny.tokenizer(),
     rows_of([tiny.trajectory(n, ["return x", f"return {n}(x)"]) for n in ("pare", "hue")], ("Programs",)),
@@ -41,6 +40,7 @@ def test_the_common_beginning_is_there_once():
 
 def test_a_token_sees_the_prefix_and_its_own_example_only():
     packed = pack(EXAMPLES[:2])
+    assert packed.mask is not None
     last = packed.mask[0, 0, -1]
     assert last.sum().item() == len(EXAMPLES[1])
 

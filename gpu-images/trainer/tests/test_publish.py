@@ -84,6 +84,7 @@ def test_what_a_method_measured_is_adopted_with_its_artifact(registry, tmp_path)
     }
     publish.publish(repository(registry), JOB, adapter(tmp_path), measured)
     adopted = publish.adopt(repository(registry), JOB, ADAPTER, {})
+    assert adopted is not None
     assert {name: adopted[name] for name in measured} == measured
 
 

@@ -1,3 +1,5 @@
+from typing import Any
+
 import pytest
 import tiny
 
@@ -17,16 +19,22 @@ def test_a_blob_is_sent_once(registry):
     assert registry.blobs[digest_of(b"weights")] == b"weights"
 
 
+def pulled(repository: Repository, reference: str) -> tuple[str, dict[str, Any]]:
+    found = repository.pull_manifest(reference)
+    assert found is not None
+    return found
+
+
 def test_a_manifest_is_stored_by_digest_and_tag_with_its_layers_sorted(registry):
     r = repository(registry)
     layers = [r.push_blob("x", b"2", "b"), r.push_blob("x", b"1", "a")]
     digest = r.push_manifest("type", r.push_blob("type", b"{}"), layers, {}, "run-1").digest
-    found, manifest = r.pull_manifest("run-1")
+    found, manifest = pulled(r, "run-1")
     assert (found, [layer["annotations"]["org.opencontainers.image.title"] for layer in manifest["layers"]]) == (
         digest,
         ["a", "b"],
     )
-    assert r.pull_manifest(digest)[0] == digest
+    assert pulled(r, digest)[0] == digest
 
 
 def test_bytes_that_are_not_what_their_digest_says_are_not_used(registry):
@@ -97,7 +105,7 @@ def test_an_index_is_stored_with_its_manifests_in_their_order(registry):
     config = r.push_blob("type", b"{}")
     manifests = [r.push_manifest("type", config, [], {"n": n}) for n in "ba"]
     index = r.push_index("types", manifests, {}, "run-1")
-    digest, found = r.pull_manifest("run-1")
+    digest, found = pulled(r, "run-1")
     assert (digest, found["mediaType"]) == (index.digest, "application/vnd.oci.image.index.v1+json")
     assert [m["digest"] for m in found["manifests"]] == [m.digest for m in manifests]
     assert {m["artifactType"] for m in found["manifests"]} == {"type"}

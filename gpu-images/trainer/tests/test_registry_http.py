@@ -1,7 +1,7 @@
 """Uploads and downloads as the distribution specification allows them, against servers on two origins of loopback."""
 
 import pytest
-from origins import Origin, status
+from origins import Answer, Origin, status
 
 from rune_trainer.canonical import digest_of
 from rune_trainer.errors import MISCONFIGURED, UNAVAILABLE, Ending
@@ -35,11 +35,11 @@ def repository(tmp_path):
     def at(url: str) -> Repository:
         return Repository(url, str(tmp_path / "token"), "rune/demo/adapters", wait=waits.append)
 
-    at.waits = waits
+    at.waits = waits  # pyrefly: ignore [missing-attribute]  (for tests that ask how long it waited)
     return at
 
 
-def session(location: str = "/upload/1?state=x") -> tuple:
+def session(location: str = "/upload/1?state=x") -> Answer:
     return status(202, Location=location)
 
 

@@ -1,3 +1,5 @@
+from typing import Any
+
 import pytest
 import tiny
 from bases import FAMILIES, Family
@@ -45,6 +47,7 @@ def served(tokenizer, row: Row) -> list[int]:
     try:
         return tokenizer.apply_chat_template(conversation, tools=None, **arguments)
     except Exception:  # the server's 400: the client folds the system message and asks again
+        assert system is not None
         folded = {"role": "user", "content": f"{system['content']}\n\n{user['content']}"}
         return tokenizer.apply_chat_template([folded, *rest, *begun], tools=None, **arguments)
 
@@ -53,13 +56,19 @@ def decoded(tokenizer, ids) -> str:
     return tokenizer.decode(ids, clean_up_tokenization_spaces=False)
 
 
+def read(tokenizer: Any, row: Row) -> Example:
+    example = example_of(tokenizer, row)
+    assert example is not None
+    return example
+
+
 @pytest.mark.parametrize("row", ROWS.values(), ids=ROWS)
 @pytest.mark.parametrize("family", FAMILIES.values(), ids=FAMILIES)
 def test_the_tokens_of_a_prompt_are_those_that_are_served_and_the_rest_is_what_the_model_would_write(
     family: Family, row: Row
 ):
     tokenizer = family.tokenizer()
-    example = example_of(tokenizer, row)
+    example = read(tokenizer, row)
     assert list(example.head) == served(tokenizer, row)
     assert example.head.count(tokenizer.bos_token_id) == (1 if family.bos else 0)
     prompt = decoded(tokenizer, example.head)
@@ -87,7 +96,7 @@ TAILS = {
 @pytest.mark.parametrize(("name", "prompt"), PROMPTS.items())
 def test_a_prompt_reads_as_the_base_was_made_to_read_it(name: str, prompt: str):
     family = FAMILIES[name]
-    example = example_of(family.tokenizer(), ROWS["a stub"])
+    example = read(family.tokenizer(), ROWS["a stub"])
     assert example.prompt == prompt
     assert decoded(family.tokenizer(), example.tail).removesuffix("\n").removesuffix(family.end).lstrip(" ") == TAILS[
         name
@@ -96,7 +105,7 @@ def test_a_prompt_reads_as_the_base_was_made_to_read_it(name: str, prompt: str):
 
 def test_where_a_line_s_end_belongs_to_the_token_before_it_the_prompt_keeps_the_tokens_of_serving():
     tokenizer = FAMILIES["Llama 3"].tokenizer()
-    example = example_of(tokenizer, ROWS["a stub"])
+    example = read(tokenizer, ROWS["a stub"])
     together = tokenizer(f"{example.prompt}\n    return x\n```<|eot_id|>", add_special_tokens=False)["input_ids"]
     assert together[: len(example.head)] != list(example.head)
     assert tokenizer.convert_ids_to_tokens(example.head[-1]) == "):"
@@ -105,7 +114,7 @@ def test_where_a_line_s_end_belongs_to_the_token_before_it_the_prompt_keeps_the_
 
 def test_no_space_comes_between_a_prompt_and_its_rest_where_a_tokenizer_puts_one_before_every_text():
     tokenizer = FAMILIES["Mistral 0.3"].tokenizer()
-    example = example_of(tokenizer, Row((USER,), ANSWER, f"{FENCE}def f(x)"))
+    example = read(tokenizer, Row((USER,), ANSWER, f"{FENCE}def f(x)"))
     assert tokenizer("):", add_special_tokens=False)["input_ids"][0] == tokenizer.convert_tokens_to_ids("▁")
     assert example.tail[0] == tokenizer.convert_tokens_to_ids(":")
     assert all(
@@ -151,7 +160,7 @@ def test_an_answer_that_the_template_changes_is_left_out_and_told(capsys):
 @pytest.mark.parametrize("family", FAMILIES.values(), ids=FAMILIES)
 def test_a_canary_is_asked_in_the_tokens_of_its_prompt(family: Family):
     tokenizer = family.tokenizer()
-    example = example_of(tokenizer, ROWS["a stub"])
+    example = read(tokenizer, ROWS["a stub"])
     (text,) = fingerprint.candidates(tokenizer, [example])
     assert tuple(tokenizer(text)["input_ids"]) == example.head
 

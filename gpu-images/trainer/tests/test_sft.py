@@ -10,10 +10,10 @@ from rune_trainer import adapter_io, checkpoint, sft
 from rune_trainer.corpus import rows_of
 from rune_trainer.errors import BAD_INPUT, TERMINATED, Ending
 from rune_trainer.model import add_lora, linear_shapes
-from rune_trainer.spec import Base, parse_job
+from rune_trainer.spec import Base
 from rune_trainer.tokens import Example, examples_of
 
-SETTINGS = parse_job(tiny.document()).sft
+SETTINGS = tiny.sft()
 BASE = Base("/models/base", "tiny", "sha256:" + "0" * 64)
 ROWS = rows_of(
     [tiny.trajectory(n, [f"return {n}(x)"]) for n in ("pare", "hue", "weld", "mint", "fold", "gild")], ("Programs",)
@@ -65,7 +65,8 @@ def test_a_damaged_checkpoint_is_passed_over_for_the_one_before(tmp_path):
     with pytest.raises(Ending):
         trained(run_in(tmp_path, stop_after=3, every=2))
     (tmp_path / "step-000000003" / checkpoint.TENSORS).write_bytes(b"half")
-    assert checkpoint.newest(tmp_path, {"uid": "one"}).step == 2
+    newest = checkpoint.newest(tmp_path, {"uid": "one"})
+    assert newest is not None and newest.step == 2
 
 
 def test_a_checkpoint_of_another_run_is_not_used(tmp_path):
@@ -107,7 +108,7 @@ def test_divergence_ends_the_run_with_what_to_change(tmp_path):
 
 
 def test_a_module_that_the_base_lacks_is_refused():
-    settings = parse_job(tiny.document(sft={**tiny.document()["sft"], "targetModules": ["q_proj", "in_proj"]})).sft
+    settings = tiny.sft(sft={**tiny.document()["sft"], "targetModules": ["q_proj", "in_proj"]})
     with pytest.raises(Ending, match="in_proj"):
         add_lora(tiny.model(), settings)
 

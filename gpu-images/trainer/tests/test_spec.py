@@ -7,6 +7,7 @@ from rune_trainer.spec import parse_job
 
 def test_a_complete_document_is_read():
     job = parse_job(tiny.document())
+    assert job.sft is not None
     assert (job.owner.uid, job.sft.rank, job.sft.learning_rate, job.nats, job.output.scope) == (
         "1234",
         4,

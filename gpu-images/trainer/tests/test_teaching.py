@@ -28,7 +28,7 @@ TRAJECTORIES = [
 ]
 ITEMS = [Item(t) for t in TRAJECTORIES]
 EXAMPLES, _ = examples_of(TOKENIZER, rows_of(TRAJECTORIES, ("Programs",)), 512)
-SETTINGS = parse_job(tiny.document()).sft
+SETTINGS = tiny.sft()
 
 
 def lessons(window: int = 4096) -> list[teaching.Lesson]:

@@ -14,6 +14,8 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 from transformers import PreTrainedTokenizerFast, Qwen2Config, Qwen2ForCausalLM
 
 from rune_trainer.canonical import canonical, digest_of, model_identity
+from rune_trainer.settings import Sft
+from rune_trainer.spec import parse_job
 
 TEMPLATE = "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n{% endfor %}{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
 MODULES = ["down_proj", "gate_proj", "k_proj", "o_proj", "q_proj", "up_proj", "v_proj"]
@@ -95,6 +97,13 @@ def trajectory(
     }
 
 
+def sft(**changed: Any) -> Sft:
+    """The settings of a complete job document."""
+    settings = parse_job(document(**changed)).sft
+    assert settings is not None
+    return settings
+
+
 def document(**changed: Any) -> dict[str, Any]:
     """A complete job document; `changed` replaces top-level fields."""
     digest = "sha256:" + "0" * 64
@@ -151,7 +160,7 @@ class Registry:
         outer = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
-            def log_message(self, *_: Any) -> None: ...
+            def log_message(self, format: str, *args: Any) -> None: ...
 
             def answer(self, status: int, body: bytes = b"", headers: dict[str, str] | None = None) -> None:
                 self.send_response(status)
@@ -179,7 +188,7 @@ class Registry:
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
         self.url = f"http://127.0.0.1:{self.server.server_port}"
 
-    def respond(self, method: str, path: str, body: bytes) -> tuple:
+    def respond(self, method: str, path: str, body: bytes) -> tuple[Any, ...]:
         path, _, query = path.partition("?")
         reference = path.rsplit("/", 1)[1]
         if method == "PUT":

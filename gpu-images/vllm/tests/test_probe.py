@@ -19,7 +19,7 @@ class Engine:
         self.released, outer = threading.Event(), self
 
         class Handler(http.server.BaseHTTPRequestHandler):
-            def log_message(self, *_): ...
+            def log_message(self, format: str, *args: object) -> None: ...
 
             def answer(self, body: bytes):
                 self.send_response(200)
@@ -66,7 +66,7 @@ def loader():
     class Handler(http.server.BaseHTTPRequestHandler):
         spoilt = b""
 
-        def log_message(self, *_): ...
+        def log_message(self, format: str, *args: object) -> None: ...
 
         def do_GET(self):
             self.send_response(200 if self.path == "/spoilt" and self.spoilt else 404)

@@ -106,8 +106,10 @@ class _Run:
 
     def _end_pod(self) -> None:
         pod, self._pod = self._pod, None
+        if pod is None:
+            return
         try:
-            for trouble in pod.end() if pod else []:
+            for trouble in pod.end():
                 self._report.trouble(f"after the pod of variant {pod.variant.name} had ended, {trouble}")
         except OSError as error:
             self._report.trouble(f"the pod of variant {pod.variant.name} could not be removed: {error}")

@@ -52,6 +52,7 @@ class Victim:
             env={"VICTIM_SECRET": self.secret},
             start_new_session=True,
         )
+        assert self._process.stdout
         self.number_inside = int(self._process.stdout.readline())
         self.pid = self._found(init, uid)
         self._before = self.state()
@@ -68,9 +69,11 @@ class Victim:
         if processes.state(self.pid) == "gone":
             return {"state": "gone"}
         ioprio = ctypes.CDLL(None).syscall(_IOPRIO_GET[os.uname().machine], 1, self.pid)
+        fields = processes.stat_fields(self.pid)
+        assert fields, "the process has gone in between"
         return {
             "state": processes.state(self.pid),
-            "nice": processes.stat_fields(self.pid)[processes.NICE],
+            "nice": fields[processes.NICE],
             "affinity": str(sorted(os.sched_getaffinity(self.pid))),
             "limits": processes.text_of(f"/proc/{self.pid}/limits"),
             "tracer": "".join(re.findall(r"TracerPid:\s+(\d+)", processes.text_of(f"/proc/{self.pid}/status"))),
@@ -89,4 +92,5 @@ class Victim:
     def end(self) -> None:
         self._process.kill()
         self._process.wait()
-        self._process.stdout.close()
+        if self._process.stdout:
+            self._process.stdout.close()

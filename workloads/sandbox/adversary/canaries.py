@@ -6,6 +6,7 @@ import socket
 import threading
 import time
 from pathlib import Path
+from typing import Any
 
 _WORD_SECONDS = 0.5
 _LOOK_SECONDS = 0.05
@@ -90,7 +91,7 @@ class Canaries:
                 time.sleep(_LOOK_SECONDS)
 
 
-def _bound(family: int, kind: int, address) -> socket.socket:
+def _bound(family: int, kind: int, address: Any) -> socket.socket:
     made = socket.socket(family, kind)
     made.bind(address)
     return made

@@ -89,7 +89,8 @@ def _checks(text: str) -> tuple[tuple[str, ...], ...]:
 
 
 def _first_comment(text: str) -> str:
-    lines = re.match(r"(?:# .*\n)*", text).group(0)
+    found = re.match(r"(?:# .*\n)*", text)
+    lines = found.group(0) if found else ""
     return " ".join(line.removeprefix("# ") for line in lines.splitlines())
 
 

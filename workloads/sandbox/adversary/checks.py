@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from adversary.catalogue import Program
 from adversary.pod import Pod
@@ -21,7 +22,7 @@ class Seen:
 
     program: Program
     pod: Pod
-    answers: list[dict]
+    answers: list[dict[str, Any]]
     watch: Watch
     differences: list[str]  # of the state outside
     reached: list[tuple[str, bytes]]  # canaries and what they were told

@@ -106,7 +106,7 @@ class MemoryGroup:
     def kills(self) -> int:
         """How often the kernel has ended a process because the group's memory was used up."""
         told = (self.directory / self._told).read_text()
-        return int(re.search(r"^oom_kill (\d+)", told, re.MULTILINE).group(1))
+        return int(re.findall(r"^oom_kill (\d+)", told, re.MULTILINE)[0])
 
     def remove(self) -> None:
         """Raises OSError where processes stay in it."""

@@ -10,6 +10,7 @@ import os
 import sys
 import types
 import unittest
+from typing import Any
 
 
 def main(program_file: str, tests_file: str, entry: str) -> None:
@@ -47,7 +48,7 @@ def _loaded(program: str) -> types.ModuleType:
     return solution
 
 
-def _run_collected(name: str, value) -> None:
+def _run_collected(name: str, value: Any) -> None:
     if name.startswith("test") and callable(value):
         result = value()
         if inspect.iscoroutine(result):

@@ -11,7 +11,7 @@ import subprocess
 import time
 from contextlib import ExitStack, suppress
 from pathlib import Path
-from typing import TextIO
+from typing import Any, TextIO
 
 from adversary import enclosure, processes
 from adversary.bait import Bait, Victim
@@ -84,7 +84,7 @@ class Pod:
         with open(package / "__init__.py", "a", encoding="utf-8") as start:
             start.write(f"\nfrom rune_sandbox import older_kernel\n\nolder_kernel.offer(most={most})\n")
 
-    def _started(self, log: TextIO) -> subprocess.Popen:
+    def _started(self, log: TextIO) -> subprocess.Popen[str]:
         volume = None if self.variant.own_volume else self.out
         environment = {
             "PATH": "/usr/local/bin:/usr/bin:/bin",
@@ -114,6 +114,7 @@ class Pod:
 
     def _listening(self) -> tuple[int, int, int]:
         """(port, process 1 of the namespace, the runner), the processes by their numbers outside."""
+        assert self._process.stdout
         line = self._process.stdout.readline()
         if not line:
             raise RuntimeError(
@@ -145,9 +146,11 @@ class Pod:
     def _runner_state(self) -> dict[str, str]:
         if processes.state(self.pid) == "gone":
             return {"state": "gone"}
+        fields = processes.stat_fields(self.pid)
+        assert fields, "the process has gone in between"
         return {
             "state": processes.state(self.pid),
-            "nice": processes.stat_fields(self.pid)[processes.NICE],
+            "nice": fields[processes.NICE],
             "limits": processes.text_of(f"/proc/{self.pid}/limits"),
             "affinity": str(sorted(os.sched_getaffinity(self.pid))),
         }
@@ -168,7 +171,9 @@ class Pod:
         """Where this machine sees a path of the pod: its volumes are mounted in its own namespace only."""
         return f"/proc/{self.init}/root{path}"
 
-    def request(self, method: str, path: str, document: dict | None, timeout: float = 60) -> tuple[int, dict]:
+    def request(
+        self, method: str, path: str, document: dict[str, Any] | None, timeout: float = 60
+    ) -> tuple[int, dict[str, Any]]:
         """(status, answer). Raises OSError, HTTPException or ValueError when there is none."""
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=timeout)
         try:
@@ -179,7 +184,7 @@ class Pod:
         finally:
             connection.close()
 
-    def execute(self, program: str, tests: str, wait: float | None = None, **limits) -> dict:
+    def execute(self, program: str, tests: str, wait: float | None = None, **limits: Any) -> dict[str, Any]:
         """The runner's answer, with `_status` (0: none came) and `_seconds`. `limits` are timeout, memory, output and entry."""
         self._serial += 1
         timeout = limits.get("timeout", 3.0)
@@ -272,7 +277,8 @@ class Pod:
                 os.kill(self.init, signal.SIGKILL)
         self._process.kill()
         self._process.wait()
-        self._process.stdout.close()
+        if self._process.stdout:
+            self._process.stdout.close()
         deadline = time.monotonic() + 2 * _SETTLE_SECONDS
         while processes.of_user(self.uid) and time.monotonic() < deadline:
             time.sleep(0.05)

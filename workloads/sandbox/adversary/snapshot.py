@@ -5,18 +5,19 @@ import os
 import stat
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 from adversary.canaries import Canaries
 from adversary.pod import Pod
 
 _SHARED = ("/", "/tmp", "/var/tmp", "/dev/mqueue", "/run", "/etc", "/usr")
-State = dict[str, tuple | list]
+State = dict[str, tuple[Any, ...] | list[Any]]
 
 
 def taken(pod: Pod, canaries: Canaries) -> State:
     """Mode, owner, links, time, content and attributes by path; and the names of what the user has left in shared directories."""
     trees = [pod.bait.directory, pod.library, canaries.directory, pod.app, pod.token_file]
-    state = {str(path): _of(str(path)) for tree in trees for path in _below(tree)}
+    state: State = {str(path): _of(str(path)) for tree in trees for path in _below(tree)}
     state["the output volume"] = _of(pod.inside(pod.out))
     for directory in (*_SHARED, str(pod.home)):
         with suppress(OSError):
@@ -42,13 +43,13 @@ def _below(tree: Path) -> list[Path]:
     return [tree, *tree.rglob("*")] if tree.is_dir() else [tree]
 
 
-def _of(path: str) -> tuple:
+def _of(path: str) -> tuple[Any, ...]:
     try:
         seen = os.lstat(path)
     except OSError:
         return ()
     regular = stat.S_ISREG(seen.st_mode)
-    attributes = []
+    attributes: list[tuple[str, bytes]] = []
     with suppress(OSError):
         attributes = [
             (name, os.getxattr(path, name, follow_symlinks=False))
@@ -65,7 +66,7 @@ def _of(path: str) -> tuple:
     )
 
 
-def _difference(before, after) -> str:
+def _difference(before: Any, after: Any) -> str:
     if isinstance(before, list) and isinstance(after, list):
         return f"new {sorted(set(after) - set(before))}, gone {sorted(set(before) - set(after))}"
     if not before or not after:

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from dataclasses import dataclass
+from typing import Any
 
 from adversary import checks, control, snapshot
 from adversary.bystanders import beside
@@ -27,7 +28,7 @@ class Result:
     word: str
     evidence: str
     seconds: float
-    answers: list[dict]
+    answers: list[dict[str, Any]]
     hurt: bool  # the pod isn't fit for another program
 
 
@@ -83,11 +84,11 @@ def _filled(program: Program, pod: Pod, canaries: Canaries, known: dict[str, str
     )
 
 
-def _limits(program: Program) -> dict:
+def _limits(program: Program) -> dict[str, Any]:
     return {"timeout": program.timeout, "memory": program.memory, "output": program.output, "entry": program.entry}
 
 
-def _executed(program: Program, filled: _Filled, pod: Pod) -> list[dict]:
+def _executed(program: Program, filled: _Filled, pod: Pod) -> list[dict[str, Any]]:
     """Round by round; `__ROUND__` in the text is the round's number, from 1."""
     return [
         pod.execute(text.replace("__ROUND__", str(number)), filled.tests, **_limits(program))
@@ -96,7 +97,9 @@ def _executed(program: Program, filled: _Filled, pod: Pod) -> list[dict]:
     ]
 
 
-def _honest(program, filled, pod, _canaries, _known, controlled) -> tuple[str, str, list[dict], bool]:
+def _honest(
+    program: Any, filled: Any, pod: Any, _canaries, _known, controlled: Any
+) -> tuple[str, str, list[dict[str, Any]], bool]:
     answers = _executed(program, filled, pod)
     outcome, words = program.expect
     last = answers[-1]
@@ -117,7 +120,9 @@ def _honest(program, filled, pod, _canaries, _known, controlled) -> tuple[str, s
     )
 
 
-def _attack(program, filled, pod, canaries, known, _controlled) -> tuple[str, str, list[dict], bool]:
+def _attack(
+    program: Any, filled: Any, pod: Any, canaries: Any, known: Any, _controlled
+) -> tuple[str, str, list[dict[str, Any]], bool]:
     pod.remember()
     before, heard = snapshot.taken(pod, canaries), len(canaries.events)
     watch = Watch(pod)
@@ -153,7 +158,7 @@ def _attack(program, filled, pod, canaries, known, _controlled) -> tuple[str, st
     return "succeeded" if found else "held", "; ".join(found), answers, bool(seen.problems)
 
 
-def _called(program: Program, filled: _Filled, pod: Pod) -> tuple[list[dict], str | None]:
+def _called(program: Program, filled: _Filled, pod: Pod) -> tuple[list[dict[str, Any]], str | None]:
     """The attacker is a caller: the file runs outside and says what it achieved in a line that begins with OUTSIDE."""
     environment = {**os.environ, "ADV_PORT": str(pod.port), "ADV_TOKEN": pod.token}
     done = subprocess.run(

@@ -3,6 +3,7 @@
 import builtins
 import io
 import sys
+from typing import Any
 
 _STREAMS = ("stdin", "stdout", "stderr")
 _FUNCTIONS = ("input", "print")
@@ -16,7 +17,7 @@ class Replaced:
         self._functions = {name: getattr(builtins, name) for name in _FUNCTIONS}
         self.seeds = False  # whether the tests seed the random module
 
-    def given(self) -> dict | None:
+    def given(self) -> dict[str, Any] | None:
         """What goes along with a question; None where everything is as it was."""
         captured = [name for name in ("stdout", "stderr") if getattr(sys, name) is not self._streams[name]]
         functions = {
@@ -33,7 +34,7 @@ class Replaced:
             "random": sys.modules["random"].getstate() if seeded else None,
         }
 
-    def take_back(self, given: dict, changes: dict) -> None:
+    def take_back(self, given: dict[str, Any], changes: dict[str, Any]) -> None:
         """Raises ValueError, TypeError and the like where `changes` is nothing that `Surroundings` says."""
         for name, text in changes["written"].items():
             if name in given["captured"]:
@@ -47,9 +48,9 @@ class Replaced:
 class Surroundings:
     """The candidate's half: replaces the same for as long as it answers."""
 
-    def __init__(self, given: dict | None):
+    def __init__(self, given: dict[str, Any] | None):
         self._given = given
-        self.changes: dict = {}
+        self.changes: dict[str, Any] = {}
 
     def __enter__(self):
         given = self._given

@@ -2,6 +2,7 @@
 
 import errno
 from dataclasses import dataclass
+from typing import Any
 
 BLOCKED, REACHED, ERROR, ANY = "Blocked", "Reached", "Error", "Any"
 REFUSALS = {errno.EPERM, errno.EACCES, errno.EROFS, errno.ENOSYS, errno.EAFNOSUPPORT, errno.ENOENT, errno.ESRCH}
@@ -20,7 +21,7 @@ class Attempt:
         return self.expected in (ANY, self.observed)
 
 
-def every(name: str, actions: dict, expected: str = BLOCKED, refusals=frozenset(REFUSALS)) -> Attempt:
+def every(name: str, actions: dict[str, Any], expected: str = BLOCKED, refusals: Any = frozenset(REFUSALS)) -> Attempt:
     """Several of one kind, told as one: refused only if each is. `actions` by what they try."""
     tried = {label: attempt(name, 2, action, expected, refusals) for label, action in actions.items()}
     wrong = {label: each for label, each in tried.items() if each.observed != BLOCKED}
@@ -30,7 +31,9 @@ def every(name: str, actions: dict, expected: str = BLOCKED, refusals=frozenset(
     return Attempt(name, 2, expected, worst, "; ".join(f"{label}: {each.detail}" for label, each in wrong.items()))
 
 
-def attempt(name: str, layer: int, action, expected: str = BLOCKED, refusals=frozenset(REFUSALS)) -> Attempt:
+def attempt(
+    name: str, layer: int, action: Any, expected: str = BLOCKED, refusals: Any = frozenset(REFUSALS)
+) -> Attempt:
     """Do it: a refusal is Blocked, success is Reached, anything else proves nothing and is an Error. `action` may return what it reached."""
     try:
         reached = action()

@@ -6,6 +6,7 @@ import os
 import sys
 import traceback
 import types
+from typing import Any
 
 from rune_sandbox import errors, wire
 from rune_sandbox.around import Surroundings
@@ -19,7 +20,8 @@ _STEP_SECONDS = 0.02
 _ITERATORS = ("builtins", "itertools", "_collections")  # modules whose iterators are no more than that
 
 
-def run(document: dict) -> None:
+def run(document: dict[str, Any]) -> None:
+    # pyrefly: ignore [missing-attribute]  (a TextIOWrapper: enter.py opened it)
     sys.stdout.reconfigure(line_buffering=True, errors="replace")
     channel = wire.Channel(CHANNEL_FD, document["frameBytes"])
     with contextlib.suppress(wire.Broken):  # the judge has seen enough
@@ -36,7 +38,7 @@ class Candidate:
         self._module = types.ModuleType("solution")
         # Classes that the tests have asked for by name: theirs to look at, so never flattened.
         self._named: set[type] = set()
-        self._loop = None
+        self._loop: Any = None
         self._actions = {
             "name": self._name,
             "get": getattr,
@@ -76,7 +78,7 @@ class Candidate:
 
     # answering
 
-    def _perform(self, operation: str, operands: list) -> tuple:
+    def _perform(self, operation: str, operands: list[Any]) -> tuple[Any, ...]:
         around, *operands = operands
         with Surroundings(around) as surroundings:
             try:
@@ -99,7 +101,7 @@ class Candidate:
             self._named.add(value)
         return value
 
-    def _start(self, awaitable):
+    def _start(self, awaitable: Any):
         """A task for what the tests await; it goes on whenever they ask for any task's step."""
         import asyncio
 
@@ -111,7 +113,7 @@ class Candidate:
 
         return self._loop.create_task(whole())
 
-    def _step(self, task):
+    def _step(self, task: Any):
         """[whether it is done, its result], after a moment of all tasks."""
         import asyncio
 
@@ -120,10 +122,10 @@ class Candidate:
 
     # objects of ours
 
-    def _prefers_object(self, value) -> bool:
+    def _prefers_object(self, value: Any) -> bool:
         return bool(self._named) and not self._named.isdisjoint(type(value).__mro__)
 
-    def _describe(self, value) -> tuple[str, list]:
+    def _describe(self, value: Any) -> tuple[str, list[Any]]:
         if isinstance(value, BaseException):
             return errors.contents(value)
         if isinstance(value, type):
@@ -153,7 +155,7 @@ class Candidate:
 
     # objects of the tests
 
-    def _adopt(self, tag: str, children: list):
+    def _adopt(self, tag: str, children: list[Any]):
         if tag == "error":
             return errors.rebuilt(*children)
         if tag == "error's rest":
@@ -162,7 +164,7 @@ class Candidate:
             return errors.adopted_class(*children[1:])
         return _THEIRS[tag](self._ask, *children)
 
-    def _ask(self, operation: str, *operands):
+    def _ask(self, operation: str, *operands: Any):
         how, (value, *_) = self._peer.ask(operation, *operands)
         if how == "raised":
             raise value
@@ -171,15 +173,15 @@ class Candidate:
         return (how == "stopped", value) if operation in ("resume", "throw") else value
 
 
-def _function(ask, name: str):
-    def function(*arguments, **named):
+def _function(ask: Any, name: str):
+    def function(*arguments, **named):  # pyrefly: ignore [implicit-any-parameter]  (its signature is shown to programs)
         return ask("call", function, *calling(arguments, named))
 
     function.__name__ = function.__qualname__ = name
     return function
 
 
-async def _following(value, sent):
+async def _following(value: Any, sent: Any):
     """[whether an asynchronous generator has ended, its next value]."""
     try:
         return [False, await value.asend(sent)]
@@ -187,11 +189,11 @@ async def _following(value, sent):
         return [True, None]
 
 
-def _object(ask, name: str, defined: str):
+def _object(ask: Any, name: str, defined: str):
     """An instance of a class of the tests."""
 
     def forward(special: str):
-        def method(self, *operands):
+        def method(self, *operands):  # pyrefly: ignore [implicit-any-parameter]  (its signature is shown to programs)
             return ask("special", special, self, *operands)
 
         return method

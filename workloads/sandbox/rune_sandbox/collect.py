@@ -3,11 +3,12 @@
 import inspect
 import sys
 import types
+from typing import Any
 
 from rune_sandbox.instrument import Tally
 
 
-def run(scope: dict, tally: Tally, entry) -> None:
+def run(scope: dict[str, Any], tally: Tally, entry: Any) -> None:
     """Raises the first failure."""
     for name in tally.uncalled():
         _finished(scope[name](*([entry] if name == "check" else [])))
@@ -20,7 +21,7 @@ def run(scope: dict, tally: Tally, entry) -> None:
         _run_cases(scope, tally)
 
 
-def _is_case(value) -> bool:
+def _is_case(value: Any) -> bool:
     unittest = sys.modules.get("unittest")
     return (
         unittest is not None
@@ -35,10 +36,11 @@ def neutralize_main() -> None:
     if "unittest" in sys.modules:
         import unittest
 
+        # pyrefly: ignore [bad-assignment]  (not the class that it is, for it must do nothing)
         unittest.main = lambda *_, **__: types.SimpleNamespace(result=unittest.TestResult())
 
 
-def _finished(result) -> None:
+def _finished(result: Any) -> None:
     if inspect.iscoroutine(result):
         import asyncio
 
@@ -58,13 +60,13 @@ def _run_class(kind: type) -> None:
     _optional(kind, "teardown_class")
 
 
-def _optional(holder, name: str) -> None:
+def _optional(holder: Any, name: str) -> None:
     method = getattr(holder, name, None)
     if callable(method):
         method(*[None] * _required(method))
 
 
-def _required(method) -> int:
+def _required(method: Any) -> int:
     return sum(
         parameter.default is parameter.empty
         and parameter.kind in (parameter.POSITIONAL_ONLY, parameter.POSITIONAL_OR_KEYWORD)
@@ -72,7 +74,7 @@ def _required(method) -> int:
     )
 
 
-def _run_cases(scope: dict, tally: Tally) -> None:
+def _run_cases(scope: dict[str, Any], tally: Tally) -> None:
     """By unittest's own suite and result: fixtures of class and module, subtests, expected failures."""
     import unittest
 
@@ -85,20 +87,20 @@ def _run_cases(scope: dict, tally: Tally) -> None:
             self.first = self.first or error
             self.stop()
 
-        def addError(self, test, err):
+        def addError(self, test: Any, err: Any):
             self._note(err[1])
 
-        def addFailure(self, test, err):
+        def addFailure(self, test: Any, err: Any):
             self._note(err[1])
 
-        def addSubTest(self, test, subtest, err):
+        def addSubTest(self, test: Any, subtest: Any, err: Any):
             if err is not None:
                 self._note(err[1])
 
-        def addExpectedFailure(self, test, err):
+        def addExpectedFailure(self, test: Any, err: Any):
             tally.checked()
 
-        def addUnexpectedSuccess(self, test):
+        def addUnexpectedSuccess(self, test: Any):
             self._note(AssertionError(f"{test.id().rpartition('.')[2]} was expected to fail, and did not"))
 
     loader, suite = unittest.defaultTestLoader, unittest.TestSuite()

@@ -3,6 +3,7 @@
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 _SUBSTITUTE = "substitute-runtime"
 
@@ -28,7 +29,7 @@ class Config:
         return 4 * (1 + self.queue) + 16
 
 
-def from_environment(environment=os.environ, contained: bool = False) -> Config:
+def from_environment(environment: Any = os.environ, contained: bool = False) -> Config:
     """Raises OSError or ValueError with a sentence for the person who deployed the runner."""
     token_file = environment.get("RUNE_RUNNER_TOKEN_FILE", "/rune/token")
     return Config(
@@ -55,7 +56,7 @@ def _token(path: str) -> str:
     return token
 
 
-def _positive(environment, name: str, default: int) -> int:
+def _positive(environment: Any, name: str, default: int) -> int:
     value = int(environment.get(name, default))
     if value < 1:
         raise ValueError(f"{name} is {value}; it must be at least 1")

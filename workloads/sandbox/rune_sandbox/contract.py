@@ -5,6 +5,7 @@ import json
 import math
 import re
 from dataclasses import dataclass
+from typing import Any
 
 MAX_BODY_BYTES = 4 * 1024 * 1024
 MAX_TIMEOUT_SECONDS = 120
@@ -67,21 +68,21 @@ def targets(body: bytes) -> dict[str, tuple[str, int]]:
     return {name: _address(name, value) for name, value in given.items() if value is not None}
 
 
-def _address(name: str, value) -> tuple[str, int]:
+def _address(name: str, value: Any) -> tuple[str, int]:
     host, _, port = value.rpartition(":") if isinstance(value, str) else ("", "", "")
     if not host or not port.isdigit() or not 0 < int(port) < 65536:
         raise BadRequest(f"targets.{name} must be host:port")
     return host.strip("[]"), int(port)
 
 
-def _entry_point(document: dict) -> str:
+def _entry_point(document: dict[str, Any]) -> str:
     name = _text(document, "entryPoint")
     if not name.isidentifier():
         raise BadRequest("entryPoint must be the name of a Python function or class")
     return name
 
 
-def _document(body: bytes) -> dict:
+def _document(body: bytes) -> dict[str, Any]:
     try:
         document = json.loads(body)
     except (ValueError, RecursionError):
@@ -91,7 +92,7 @@ def _document(body: bytes) -> dict:
     return document
 
 
-def _text(document: dict, name: str) -> str:
+def _text(document: dict[str, Any], name: str) -> str:
     value = document.get(name)
     if not isinstance(value, str):
         raise BadRequest(f"{name} must be a string")
@@ -102,15 +103,15 @@ def _text(document: dict, name: str) -> str:
     return value
 
 
-def _integer(document: dict, name: str, least: int, most: int, default: int | None = None) -> int:
-    value = document.get(name, default)
+def _integer(document: dict[str, Any], name: str, least: int, most: int, default: int | None = None) -> int:
+    value: Any = document.get(name, default)
     if type(value) is not int or not least <= value <= most:
         raise BadRequest(f"{name} must be an integer from {least} to {most}")
     return value
 
 
-def _seconds(document: dict) -> float:
-    value = document.get("timeoutSeconds")
+def _seconds(document: dict[str, Any]) -> float:
+    value: Any = document.get("timeoutSeconds")
     if type(value) not in (int, float) or not math.isfinite(value) or not 0 < value <= MAX_TIMEOUT_SECONDS:
         raise BadRequest(f"timeoutSeconds must be a number above 0, at most {MAX_TIMEOUT_SECONDS}")
     return float(value)

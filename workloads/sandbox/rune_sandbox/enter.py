@@ -14,6 +14,7 @@ import sys
 import threading
 import traceback
 from _sitebuiltins import Quitter
+from typing import Any
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
@@ -48,7 +49,7 @@ def main() -> None:
         orders.send(answer.encode())
 
 
-def _hatch(orders: socket.socket, order: dict, received: list[int]) -> str:
+def _hatch(orders: socket.socket, order: dict[str, Any], received: list[int]) -> str:
     """Start the child; its process ID, which by then is the runner's child, or why there is none."""
     reading, writing = os.pipe()
     try:
@@ -65,7 +66,7 @@ def _hatch(orders: socket.socket, order: dict, received: list[int]) -> str:
         os.close(writing)
 
 
-def _between(writing: int, order: dict, received: list[int]) -> None:
+def _between(writing: int, order: dict[str, Any], received: list[int]) -> None:
     try:
         child = os.fork()
         if child == 0:
@@ -107,7 +108,7 @@ def _place(descriptors: dict[int, int]) -> None:
     sys.stderr = sys.__stderr__ = open(2, "w", encoding="utf-8", errors="backslashreplace", buffering=1, closefd=False)  # noqa: SIM115
 
 
-def _locked(part: str) -> dict:
+def _locked(part: str) -> dict[str, Any]:
     """Lock this process as the runner says, tell it, and get what there is to do."""
     with (
         socket.socket(socket.AF_UNIX, socket.SOCK_STREAM, fileno=CONTROL_FD) as control,

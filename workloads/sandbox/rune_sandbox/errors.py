@@ -6,6 +6,7 @@ it is an error of the program, never an end of the tests.
 
 import builtins
 import sys
+from typing import Any
 
 _MAX_MESSAGE = 4000
 _MAX_NAME = 100
@@ -34,7 +35,9 @@ def _stand_in(kind: type) -> type:
     return type(kind.__name__, (FromProgram, kind), {"__module__": "builtins"})
 
 
-STAND_INS = {kind: _stand_in(kind) for kind in (SystemExit, KeyboardInterrupt, GeneratorExit)}
+STAND_INS: dict[type[BaseException], type[BaseException]] = {
+    kind: _stand_in(kind) for kind in (SystemExit, KeyboardInterrupt, GeneratorExit)
+}
 
 
 def text(error: BaseException) -> str:
@@ -49,7 +52,7 @@ def line(error: BaseException) -> str:
     return ": ".join(part for part in (type(error).__name__, text(error)) if part)
 
 
-def contents(error: BaseException) -> tuple[str, list]:
+def contents(error: BaseException) -> tuple[str, list[Any]]:
     """Children of an exception's node: class, message, arguments, then what is set after it is made."""
     attributes = {
         name: value
@@ -68,13 +71,13 @@ def contents(error: BaseException) -> tuple[str, list]:
     return "error", [type(error), text(error), _arguments(error), list(getattr(error, "__notes__", ())), *rest]
 
 
-def _arguments(error: BaseException) -> tuple:
+def _arguments(error: BaseException) -> tuple[Any, ...]:
     if isinstance(error, BaseExceptionGroup):
         return (error.message, *error.exceptions)
     return () if any(argument is error for argument in error.args) else tuple.__getitem__(error.args, slice(None))
 
 
-def class_contents(kind: type) -> list:
+def class_contents(kind: type) -> list[Any]:
     """Children of an exception class's node: module, name, its bases, built-in or not."""
     return [
         kind.__module__,
@@ -94,12 +97,12 @@ def adopted_class(module: str, name: str, *bases: type) -> type:
     return type(short, safe, {"__module__": module_name(module), "__str__": _message, "__init__": _keep_arguments})
 
 
-def module_name(name) -> str:
+def module_name(name: Any) -> str:
     """Where a class of the program says that it comes from. `__main__` would make it one of the tests' own."""
     return "solution" if name == "__main__" else str(name)[:_MAX_NAME]
 
 
-def _standard(module, name) -> type | None:
+def _standard(module: Any, name: Any) -> type | None:
     if (
         not isinstance(module, str)
         or not isinstance(name, str)
@@ -111,18 +114,16 @@ def _standard(module, name) -> type | None:
     return kind if isinstance(kind, type) and issubclass(kind, BaseException) and kind.__module__ == module else None
 
 
-def _message(self) -> str:
+def _message(self: Any) -> str:
     said = self.__dict__.get("_rune_message")
-    return (
-        next(
-            kind for kind in type(self).__mro__ if "__str__" in vars(kind) and vars(kind)["__str__"] is not _message
-        ).__str__(self)
-        if said is None
-        else said
-    )
+    if said is not None:
+        return said
+    mro = type(self).__mro__
+    shown: Any = next(kind for kind in mro if "__str__" in vars(kind) and vars(kind)["__str__"] is not _message)
+    return shown.__str__(self)
 
 
-def _keep_arguments(self, *arguments, **named) -> None:
+def _keep_arguments(self: Any, *arguments: Any, **named: Any) -> None:
     """A program's own __init__ may take anything; what it made of it crosses as attributes."""
     known = next(
         kind
@@ -135,7 +136,7 @@ def _keep_arguments(self, *arguments, **named) -> None:
         self.args = arguments
 
 
-def rebuilt(kind: type, message: str, arguments: tuple) -> BaseException:
+def rebuilt(kind: type, message: str, arguments: tuple[Any, ...]) -> BaseException:
     """An exception of `kind` that prints as `message`."""
     kind = STAND_INS.get(kind, kind)
     if not (
@@ -157,7 +158,7 @@ def rebuilt(kind: type, message: str, arguments: tuple) -> BaseException:
     return _forced(kind, message, arguments)
 
 
-def _as_given(kind: type, arguments: tuple) -> tuple:
+def _as_given(kind: type, arguments: tuple[Any, ...]) -> tuple[Any, ...]:
     if issubclass(kind, BaseExceptionGroup):
         return (arguments[0], list(arguments[1:]))
     if issubclass(kind, (UnicodeEncodeError, UnicodeDecodeError, UnicodeTranslateError)) and len(arguments) >= 4:
@@ -170,9 +171,9 @@ def _as_given(kind: type, arguments: tuple) -> tuple:
     return arguments
 
 
-def _forced(kind: type, message: str, arguments: tuple) -> BaseException:
+def _forced(kind: type[BaseException], message: str, arguments: tuple[Any, ...]) -> BaseException:
     """For a class whose instances print otherwise, or that can't be made from plain arguments."""
-    named = type(
+    named: Any = type(
         kind.__name__, (kind,), {"__module__": kind.__module__, "__str__": _message, "__init__": _keep_arguments}
     )
     try:
@@ -188,7 +189,9 @@ def _forced(kind: type, message: str, arguments: tuple) -> BaseException:
     return error
 
 
-def finished(error: BaseException, notes: list, cause, context, suppress: bool, *attributes) -> None:
+def finished(
+    error: BaseException, notes: list[Any], cause: Any, context: Any, suppress: bool, *attributes: Any
+) -> None:
     """Set what an exception carries beside its arguments; what it refuses stays as it is."""
     for name, value in zip(attributes[::2], attributes[1::2], strict=True):
         if (

@@ -8,6 +8,7 @@ import selectors
 import socket
 import time
 from contextlib import ExitStack
+from typing import Any
 
 from rune_sandbox import scratch, usage, wire
 from rune_sandbox.contract import Execution
@@ -34,7 +35,7 @@ def judge_bytes(memory_bytes: int) -> int:
     return max(_LEAST_JUDGE_BYTES, memory_bytes // 2)
 
 
-def execute(asked: Execution, place: Place) -> dict:
+def execute(asked: Execution, place: Place) -> dict[str, Any]:
     """Run it and say how it went. Raises Unavailable when the sandbox, not the program, is at fault, and anything else (Unending above all)
     when it is no longer known what the sandbox holds: then the runner must end."""
     with ExitStack() as stack:
@@ -93,7 +94,7 @@ class _Run:
         candidate.begin({**both, "program": self._asked.program})
         self._started = self._policed = time.monotonic()
 
-    def result(self) -> dict:
+    def result(self) -> dict[str, Any]:
         stopped = self._watch()
         if stopped is None:
             self._await_candidate()
@@ -128,9 +129,10 @@ class _Run:
 
     def _read(self) -> None:
         for key, _ in self._selector.select(_TICK_SECONDS):
-            key.fileobj.read()
-            if key.fileobj.ended:
-                self._selector.unregister(key.fileobj)
+            read: Any = key.fileobj
+            read.read()
+            if read.ended:
+                self._selector.unregister(read)
 
     def _await_candidate(self) -> None:
         end = time.monotonic() + _GRACE_SECONDS
@@ -163,7 +165,7 @@ class _Run:
                 f"processes and buffers of sockets used more than {(most + allowed) >> 20} MiB together",
             )
         charged, limit = self._place.charged.bytes(), self._place.charged.limit
-        if charged is not None and charged > limit - _RUNNER_RESERVE_BYTES:
+        if charged is not None and limit is not None and charged > limit - _RUNNER_RESERVE_BYTES:
             return "OutOfMemory", "program and tests used up the sandbox's memory, with what the kernel holds for them"
         return None
 
@@ -198,7 +200,7 @@ class _Run:
         return program.text() + tests.text(self._asked.output_bytes - len(program.content))
 
 
-def _genuine(content: bytes, nonce: str) -> dict | None:
+def _genuine(content: bytes | bytearray, nonce: str) -> dict[str, Any] | None:
     """The judge's report, if it is one."""
     try:
         report = json.loads(content)

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+from typing import Any
 
 from rune_sandbox.processes import stat_fields as _stat
 
@@ -65,7 +66,7 @@ class LiveRunner:
         )
         os.chmod(self.library, 0o555)
         command = [_python(), "-u", *self._start]
-        identity = {}
+        identity: dict[str, Any] = {}
         if self._contained:
             command = [
                 *_CONTAINER,
@@ -85,6 +86,7 @@ class LiveRunner:
             text=True,
             **identity,
         )
+        assert self._process.stdout
         self.port = int(self._process.stdout.readline().rpartition(":")[2])
         self.pid = self._process.pid
         if self._contained:  # below unshare and process 1
@@ -98,11 +100,13 @@ class LiveRunner:
         return self
 
     @staticmethod
-    def refused_start(environment: dict[str, str]) -> subprocess.CompletedProcess:
+    def refused_start(environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
         """A start that must fail: what it said."""
         with LiveRunner(verify=False) as other:
             command = [_python(), "-m", "rune_sandbox"]
-            identity = {"user": other._uid, "group": other._uid, "extra_groups": []} if os.getuid() == 0 else {}
+            identity: dict[str, Any] = (
+                {"user": other._uid, "group": other._uid, "extra_groups": []} if os.getuid() == 0 else {}
+            )
             return subprocess.run(
                 command,
                 cwd=os.path.join(other.home, "app"),
@@ -120,7 +124,8 @@ class LiveRunner:
             os.kill(_only_child(self._process.pid), signal.SIGKILL)
         self._process.terminate()
         self._process.wait(10)
-        self._process.stdout.close()
+        if self._process.stdout:
+            self._process.stdout.close()
         os.chmod(self.library, 0o755)
         shutil.rmtree(self.home)
 
@@ -146,13 +151,13 @@ class LiveRunner:
         os.chown(path, self._uid, -1)
         os.chmod(path, 0o400)
 
-    def get(self, path: str) -> tuple[int, dict]:
+    def get(self, path: str) -> tuple[int, dict[str, Any]]:
         return self._request("GET", path, None, TOKEN)
 
-    def post(self, path: str, document: object, token: str = TOKEN) -> tuple[int, dict]:
+    def post(self, path: str, document: object, token: str = TOKEN) -> tuple[int, dict[str, Any]]:
         return self._request("POST", path, document, token)
 
-    def _request(self, method: str, path: str, document: object, token: str) -> tuple[int, dict]:
+    def _request(self, method: str, path: str, document: object, token: str) -> tuple[int, dict[str, Any]]:
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=150)
         try:
             body = (
@@ -166,7 +171,7 @@ class LiveRunner:
 
     def processes(self) -> int:
         """How many processes the runner and its descendants are, zombies included: two with the nursery when nothing runs."""
-        parents = {int(pid): int(_stat(pid)[1]) for pid in os.listdir("/proc") if pid.isdigit() and _stat(pid)}
+        parents = {int(pid): int(stat[1]) for pid in os.listdir("/proc") if pid.isdigit() and (stat := _stat(pid))}
         family = {self.pid}
         while more := {pid for pid, parent in parents.items() if parent in family} - family:
             family |= more
@@ -181,11 +186,13 @@ class LiveRunner:
         return self._process.wait(10)
 
     def resident(self) -> int:
-        return int(_stat(str(self.pid))[21]) * os.sysconf("SC_PAGE_SIZE")
+        stat = _stat(str(self.pid))
+        assert stat
+        return int(stat[21]) * os.sysconf("SC_PAGE_SIZE")
 
     _serial = 0
 
-    def request(self, program: str, tests: str, **changes) -> dict:
+    def request(self, program: str, tests: str, **changes: Any) -> dict[str, Any]:
         LiveRunner._serial += 1
         return {
             "id": f"5b1c-test/{LiveRunner._serial}",
@@ -198,7 +205,7 @@ class LiveRunner:
             **changes,
         }
 
-    def execute(self, program: str, tests: str, **changes) -> dict:
+    def execute(self, program: str, tests: str, **changes: Any) -> dict[str, Any]:
         status, answer = self.post("/execute", self.request(program, tests, **changes))
         if status != 200:
             raise AssertionError(f"{status} {answer}")

@@ -8,50 +8,52 @@ are updated; nothing is evaluated.
 import sys
 import weakref
 from collections import Counter, OrderedDict, defaultdict, deque
+from collections.abc import Callable
 from operator import is_, itemgetter
+from typing import Any
 
 from rune_sandbox import plain, wire
 
 _NAN = "nan"
 
 
-def _pairs(value: dict) -> list:
+def _pairs(value: dict[Any, Any]) -> list[Any]:
     return [*dict.keys(value), *dict.values(value)]
 
 
-def _set_pairs(value: dict, children: list) -> None:
+def _set_pairs(value: dict[Any, Any], children: list[Any]) -> None:
     half = len(children) // 2
-    kind = OrderedDict if isinstance(value, OrderedDict) else dict
+    kind: Any = OrderedDict if isinstance(value, OrderedDict) else dict
     kind.clear(value)
     for key, item in zip(children[:half], children[half:], strict=True):
         kind.__setitem__(value, key, item)
 
 
-def _set_items(value: list, children: list) -> None:
+def _set_items(value: list[Any], children: list[Any]) -> None:
     list.__setitem__(value, slice(None), children)
 
 
-def _set_members(value: set, children: list) -> None:
+def _set_members(value: set[Any], children: list[Any]) -> None:
     set.clear(value)
     set.update(value, children)
 
 
-def _set_queue(value: deque, children: list) -> None:
+def _set_queue(value: deque[Any], children: list[Any]) -> None:
     deque.clear(value)
     deque.extend(value, children[1:])
 
 
-def _set_bytes(value: bytearray, children: list) -> None:
+def _set_bytes(value: bytearray, children: list[Any]) -> None:
     bytearray.__setitem__(value, slice(None), bytes.fromhex(children[0]))
 
 
-def _set_defaults(value: defaultdict, children: list) -> None:
+def _set_defaults(value: defaultdict[Any, Any], children: list[Any]) -> None:
     value.default_factory = children[0]
     _set_pairs(value, children[1:])
 
 
 # tag → (class, an empty one for a node's first child, children of a value, fill a value with children)
-_MUTABLE = {
+_MUTABLE: dict[str, tuple[type[Any], Callable[..., Any], Callable[..., list[Any]], Callable[..., None]]] = {
     "list": (list, lambda _: [], list.copy, _set_items),
     "Counter": (Counter, lambda _: Counter(), _pairs, _set_pairs),
     "OrderedDict": (
@@ -76,7 +78,7 @@ PROXIED = frozenset({"function", "object", "generator", "coroutine", "async gene
 EARLY = {"error": 3}  # how many of a node's children must be there before it can be made; the others are set afterwards
 _MOST_SHARED = 500  # containers; each is compared with what it was at every crossing
 _SAME = {"bytearray": str.__eq__}  # how a child is compared with what it was, where not by identity
-_VIEWS = {type({}.keys()): "keys", type({}.values()): "values", type({}.items()): "items"}
+_VIEWS: dict[type[Any], str] = {type({}.keys()): "keys", type({}.values()): "values", type({}.items()): "items"}
 
 
 def _held_by_nobody() -> int:
@@ -86,13 +88,13 @@ def _held_by_nobody() -> int:
     return sys.getrefcount(value)
 
 
-def _record_class(name: str, fields: tuple) -> type:
+def _record_class(name: str, fields: tuple[Any, ...]) -> type:
     """What collections.namedtuple makes, without its eval."""
 
-    def make(cls, *values, **named):
+    def make(cls, *values, **named):  # pyrefly: ignore [implicit-any-parameter]  (its signature is shown to programs)
         return tuple.__new__(cls, values + tuple(named[field] for field in fields[len(values) :]))
 
-    def shown(self):
+    def shown(self):  # pyrefly: ignore [implicit-any-parameter]  (its signature is shown to programs)
         return f"{name}({', '.join(f'{field}={value!r}' for field, value in zip(fields, self, strict=True))})"
 
     members = {field: property(itemgetter(index)) for index, field in enumerate(fields)}
@@ -120,24 +122,24 @@ class Heap:
     The two sides count up from 0 and 1 by two, so that neither can take the other's numbers.
     """
 
-    def __init__(self, first: int, describe, adopt, prefers_object=lambda value: False):
+    def __init__(self, first: int, describe: Any, adopt: Any, prefers_object: Any = lambda value: False):
         self._next = self._first = first
         self._describe, self._adopt, self._prefers_object = describe, adopt, prefers_object
         self._objects: dict[int, object] = {}
         self._numbers: dict[int, int] = {}
-        self._snapshots: dict[int, list] = {}
-        self._proxies: dict[int, weakref.ref] = {}
-        self._described: dict[int, tuple] = {}
+        self._snapshots: dict[int, list[Any]] = {}
+        self._proxies: dict[int, weakref.ref[Any]] = {}
+        self._described: dict[int, tuple[Any, ...]] = {}
         self._dropped: list[int] = []
         self._exported: set[int] = set()  # ours, and the peer's proxies may still call them
-        self._records: dict[tuple, type] = {}
+        self._records: dict[tuple[Any, ...], type] = {}
 
     # writing
 
-    def pack(self, *values) -> dict:
+    def pack(self, *values: Any) -> dict[str, Any]:
         """`values`, and every shared container that has changed, as part of a frame. What can't be described leaves no trace."""
         first = self._next
-        pending: list[tuple[int, str, list]] = []
+        pending: list[tuple[int, str, list[Any]]] = []
         try:
             forms = [self._form(value, pending, top=True) for value in values]
             pending.extend(
@@ -149,14 +151,15 @@ class Heap:
                 self._forget(number)
             raise
         self._snapshots |= snapshots
-        dropped, self._dropped = self._dropped, []
+        dropped, self._dropped = self._dropped, list[int]()
         for number in dropped:
             self._described.pop(number, None)
         return {"values": forms, **({"nodes": nodes} if nodes else {}), **({"drop": dropped} if dropped else {})}
 
-    def _nodes(self, pending: list) -> tuple[list, dict]:
+    def _nodes(self, pending: list[Any]) -> tuple[list[Any], dict[int, list[Any]]]:
         """The nodes of all that is pending and of what they hold, and what they hold now."""
-        nodes, snapshots = [], {}
+        nodes: list[Any] = []
+        snapshots: dict[int, list[Any]] = {}
         while pending:
             number, tag, children = pending.pop()
             nodes.append(
@@ -166,7 +169,7 @@ class Heap:
                 snapshots[number] = children
         return nodes, snapshots
 
-    def _changed(self, number: int) -> tuple[str, list] | None:
+    def _changed(self, number: int) -> tuple[str, list[Any]] | None:
         """What a shared container holds now, if that isn't what both sides last agreed on."""
         before, value = self._snapshots[number], self._objects[number]
         if type(value) is list and len(value) == len(before) and all(map(is_, value, before)):
@@ -175,7 +178,7 @@ class Heap:
         same = len(children) == len(before) and all(map(_SAME.get(tag, is_), children, before))
         return None if same else (tag, children)
 
-    def _form(self, value, pending: list, top: bool = False):
+    def _form(self, value: Any, pending: list[Any], top: bool = False):
         if plain.is_atom(value):
             return value
         number = self._numbers.get(id(value))
@@ -206,7 +209,7 @@ class Heap:
         pending.append((number, tag, children))
         return [number]
 
-    def _contents(self, value) -> tuple[str, list]:
+    def _contents(self, value: Any) -> tuple[str, list[Any]]:
         """(tag, children) by the methods of the plain class, whatever a subclass redefines."""
         kind = type(value)
         tag = _TAGS.get(kind)
@@ -229,7 +232,7 @@ class Heap:
 
     # reading
 
-    def unpack(self, package: dict) -> list:
+    def unpack(self, package: dict[str, Any]) -> list[Any]:
         """What `pack` was given. Raises wire.Broken on anything that it can't have made."""
         try:
             return self._unpack(package)
@@ -245,7 +248,7 @@ class Heap:
         ) as error:
             raise wire.Broken(f"a malformed value: {str(error)[:200]}") from None
 
-    def _unpack(self, package: dict) -> list:
+    def _unpack(self, package: dict[str, Any]) -> list[Any]:
         for number in package.get("drop", ()):
             self._forget(number)
         nodes = {number: (tag, body) for number, tag, body in package.get("nodes", ())}
@@ -264,7 +267,7 @@ class Heap:
                 self._adopt("error's rest", [self._objects[number], *self._values(body)[EARLY["error"] :]])
         return self._values(package["values"])
 
-    def _shell(self, number: int, tag: str, body: list):
+    def _shell(self, number: int, tag: str, body: list[Any]):
         """The container that node is about: one that is there already, or a new, empty one."""
         kind, empty, *_ = _MUTABLE[tag]
         if number in self._objects:
@@ -273,9 +276,10 @@ class Heap:
             return self._objects[number]
         return self._register(number, empty(body[0] if tag == "deque" else None))
 
-    def _build(self, number: int, nodes: dict) -> list:
+    def _build(self, number: int, nodes: dict[int, Any]) -> list[Any]:
         """Make an unchangeable node after all that it holds, however deeply they are nested."""
-        stack, opened, made = [number], set(), []
+        stack, opened = [number], set[int]()
+        made: list[Any] = []
         while stack:
             number = stack[-1]
             tag, body = nodes[number]
@@ -296,7 +300,7 @@ class Heap:
                 stack += missing
         return made
 
-    def _made(self, number: int, tag: str, children: list):
+    def _made(self, number: int, tag: str, children: list[Any]):
         if tag in ("tuple", "frozenset"):
             return self._register(number, (tuple if tag == "tuple" else frozenset)(children))
         if tag == "record":
@@ -321,12 +325,12 @@ class Heap:
             self._records[name, fields] = _record_class(name, names)
         return self._records[name, fields]
 
-    def _values(self, forms: list) -> list:
+    def _values(self, forms: list[Any]) -> list[Any]:
         if set(map(type, forms)).isdisjoint((list, dict)):
             return list(forms)
         return [self._value(form) if type(form) in (list, dict) else form for form in forms]
 
-    def _value(self, form):
+    def _value(self, form: Any):
         if type(form) is dict:
             return plain.made(form)
         (number,) = form
@@ -340,14 +344,14 @@ class Heap:
     def _known(self, number: int) -> bool:
         return number in self._objects or number in self._proxies
 
-    def _register(self, number: int, value):
+    def _register(self, number: int, value: Any):
         if type(number) is not int or number % 2 == self._first % 2 or self._known(number):
             raise ValueError(f"{number!r:.20} can't be given to a new value")
         self._objects[number] = value
         self._numbers[id(value)] = number
         return value
 
-    def _watch(self, number: int, proxy):
+    def _watch(self, number: int, proxy: Any):
         """Hold a proxy no longer than its users do; its owner hears of its end with the next message."""
         if type(number) is not int or number % 2 == self._first % 2:
             raise ValueError(f"{number!r:.20} can't be given to a new value")
@@ -392,6 +396,6 @@ class Heap:
                 self._forget(number)
                 self._dropped.append(number)
 
-    def exported(self, value) -> bool:
+    def exported(self, value: Any) -> bool:
         """Whether `value` is an object of ours that the other side was given to ask about."""
         return self._numbers.get(id(value)) in self._exported

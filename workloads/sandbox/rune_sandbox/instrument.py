@@ -4,6 +4,8 @@ import ast
 import builtins
 from dataclasses import dataclass
 from itertools import islice
+from types import CodeType
+from typing import Any, TypeGuard
 
 from rune_sandbox.classes import taken_for_classes
 from rune_sandbox.reach import out_of_reach
@@ -36,26 +38,26 @@ class Tally:
         """Test functions that were defined and that nothing has called yet."""
         return [name for name, called in self._collected.items() if not called]
 
-    def saw(self, call: str, result) -> None:
+    def saw(self, call: str, result: Any) -> None:
         self._last = (call, result)
 
     def checked(self) -> None:
         self.checks += 1
         self.unseen = None
 
-    def equal(self, source: str, got, wanted) -> None:
+    def equal(self, source: str, got: Any, wanted: Any) -> None:
         """`assert got == wanted` that explains itself."""
         if not got == wanted:
             raise AssertionError(self._difference(source, got, wanted))
         self.checked()
 
-    def true(self, source: str, value) -> None:
+    def true(self, source: str, value: Any) -> None:
         """`assert value` that explains itself."""
         if not value:
             raise AssertionError(f"{source} does not hold{self._context()}")
         self.checked()
 
-    def _difference(self, source: str, got, wanted) -> str:
+    def _difference(self, source: str, got: Any, wanted: Any) -> str:
         if self._last and got is self._last[1]:
             return f"{self._last[0]} returned {shown(got)}, expected {shown(wanted)}"
         return f"{source} is {shown(got)}, expected {shown(wanted)}{self._context()}"
@@ -64,7 +66,7 @@ class Tally:
         return f" ({self._last[0]} returned {shown(self._last[1])})" if self._last else ""
 
 
-def shown(value) -> str:
+def shown(value: Any) -> str:
     """A value as a person reads it in an error, bounded. Never raises."""
     try:
         text = repr(_beginning(value))
@@ -73,7 +75,7 @@ def shown(value) -> str:
     return text if len(text) <= MAX_VALUE else text[:MAX_VALUE] + "…"
 
 
-def _beginning(value):
+def _beginning(value: Any):
     if type(value) in (list, tuple, str, bytes) and len(value) > _MANY:
         return value[: MAX_VALUE if type(value) in (str, bytes) else _MANY]
     return dict(islice(value.items(), _MANY)) if type(value) is dict and len(value) > _MANY else value
@@ -83,7 +85,7 @@ def _beginning(value):
 class Prepared:
     """Compiled tests, and what was seen in them before anything ran."""
 
-    code: object
+    code: CodeType
     names: dict[str, bool]  # what only the program can define; whether it is used as a function or a class
     uses_entry_point: bool
     checks: int  # statements that check something
@@ -121,7 +123,7 @@ def prepare(source: str, file: str, entry_point: str, tally: Tally) -> Prepared:
     )
 
 
-def install(scope: dict, tally: Tally) -> None:
+def install(scope: dict[str, Any], tally: Tally) -> None:
     scope[_HOOK] = tally
 
 
@@ -176,7 +178,7 @@ class _Seen(ast.NodeVisitor):
             if isinstance(each, ast.Name):
                 self._used[each.id] = True
 
-    def visit_FunctionDef(self, node) -> None:
+    def visit_FunctionDef(self, node: Any) -> None:
         self._defined.add(node.name)
         self.generic_visit(node)
 
@@ -203,7 +205,7 @@ class _Seen(ast.NodeVisitor):
             self._role(node.type)
         self.generic_visit(node)
 
-    def visit_Try(self, node) -> None:
+    def visit_Try(self, node: Any) -> None:
         guards = any(
             handler.type is None or _catches(handler.type, {"ImportError", "ModuleNotFoundError", *_CATCH_ALL})
             for handler in node.handlers
@@ -216,7 +218,7 @@ class _Seen(ast.NodeVisitor):
 
     visit_TryStar = visit_Try
 
-    def visit_With(self, node) -> None:
+    def visit_With(self, node: Any) -> None:
         if any(
             isinstance(item.context_expr, ast.Call) and any(map(_names_a_stop, item.context_expr.args))
             for item in node.items
@@ -253,11 +255,11 @@ def _catches(node: ast.expr, names: set[str]) -> bool:
     )
 
 
-def _is_function(node: ast.AST) -> bool:
+def _is_function(node: ast.AST) -> TypeGuard[ast.FunctionDef | ast.AsyncFunctionDef]:
     return isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))
 
 
-def _is_test(node) -> bool:
+def _is_test(node: Any) -> bool:
     required = len(node.args.args) + len(node.args.posonlyargs) - len(node.args.defaults)
     return (node.name == "check" and required == 1) or (node.name.startswith("test") and required == 0)
 
@@ -302,14 +304,14 @@ class _Explaining(ast.NodeTransformer):
             else node
         )
 
-    def visit_With(self, node):
+    def visit_With(self, node: Any):
         """`with self.assertRaises(…):`."""
         self.generic_visit(node)
         return self._followed(node) if any(_expects(item.context_expr) for item in node.items) else node
 
     visit_AsyncWith = visit_With
 
-    def visit_Try(self, node):
+    def visit_Try(self, node: Any):
         """`except ValueError:` is a check that was made when it is reached; one that takes everything is none."""
         self.generic_visit(node)
         for handler in node.handlers:

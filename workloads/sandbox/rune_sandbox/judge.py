@@ -6,6 +6,7 @@ import os
 import sys
 import threading
 import types
+from typing import Any
 
 from rune_sandbox import collect, errors, offered, wire
 from rune_sandbox.around import Replaced
@@ -32,7 +33,7 @@ _REMEMBERED = 64  # exceptions of the program, to tell them from the tests' own
 _SMALL_BYTES = 64 << 10  # with less than this from the program, what tests pass is of their own making
 
 
-def run(document: dict) -> None:
+def run(document: dict[str, Any]) -> None:
     """Report one verdict, with the nonce that only the runner and this process know, and end."""
     judge = Judge(document["tests"], document["entryPoint"], document["frameBytes"])
     outcome, error = judge.verdict()
@@ -44,13 +45,17 @@ def run(document: dict) -> None:
     }
     for stream in (sys.__stdout__, sys.__stderr__):
         with contextlib.suppress(OSError, ValueError):  # the tests may have closed it
-            stream.flush()
+            if stream is not None:
+                stream.flush()
     with open(REPORT_FD, "w", encoding="utf-8") as report:
         json.dump(verdict, report)
     os._exit(0)
 
 
 class Judge:
+    _peer: Peer  # from `verdict` on, as what was prepared
+    _prepared: Prepared
+
     def __init__(self, tests: str, entry_point: str, frame_bytes: int):
         self._tests = tests
         self._entry_point = entry_point
@@ -65,8 +70,6 @@ class Judge:
         self._raised: list[BaseException] = []
         self._missing: dict[str, bool] = {}
         self._replaced = Replaced()
-        self._peer: Peer | None = None
-        self._prepared: Prepared | None = None
         self.fault: Stop | None = None  # once set, nothing passes, whatever the tests swallow
 
     def verdict(self) -> tuple[str, str]:
@@ -120,7 +123,7 @@ class Judge:
         return self._own_mistake(error)
 
     def _own_mistake(self, error: BaseException) -> tuple[str, str]:
-        if isinstance(error, NameError) and self._missing.get(error.name):
+        if isinstance(error, NameError) and error.name is not None and self._missing.get(error.name):
             return "Error", f"NameError: the tests use {error.name!r}, which the program doesn't define"
         if isinstance(error, ImportError) and error.name == "solution":
             return "Error", errors.line(error)
@@ -142,7 +145,7 @@ class Judge:
 
     # running the tests
 
-    def _run(self, entry) -> None:
+    def _run(self, entry: Any) -> None:
         module = types.ModuleType("__main__")
         sys.modules["__main__"] = module
         sys.modules["solution"] = _Solution(self._named, self._patched, [self._entry_point, *self._prepared.names])
@@ -174,7 +177,7 @@ class Judge:
         self._about(name, value)
         return value
 
-    def _about(self, name: str, value) -> None:
+    def _about(self, name: str, value: Any) -> None:
         """A class that the tests take for one decides by its own operators; in place of a function it doesn't."""
         if is_class_name(name) or name in self._prepared.classes:
             self._proxies.name(value)
@@ -189,7 +192,7 @@ class Judge:
 
     # asking the program
 
-    def _value(self, operation: str, *operands):
+    def _value(self, operation: str, *operands: Any):
         """The program's answer, or its exception."""
         if self._wording and operation == "special" and operands[0] == "__repr__":
             return f"<{type(operands[1]).__name__}>"  # words for a reader are no reason to ask the program
@@ -202,7 +205,7 @@ class Judge:
             self._tally.saw(call, value)
         return value
 
-    def _ask(self, operation: str, *operands) -> tuple[str, list]:
+    def _ask(self, operation: str, *operands: Any) -> tuple[str, list[Any]]:
         with self._turn:  # threads of the tests come one after the other
             around = self._replaced.given()
             self._heap.release()
@@ -215,13 +218,13 @@ class Judge:
                 self._heap.settle()
             return how, values
 
-    def _take_back(self, around: dict, changes) -> None:
+    def _take_back(self, around: dict[str, Any], changes: Any) -> None:
         try:
             self._replaced.take_back(around, changes)
         except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError):
             raise self._faulted(Lost("the program answered with something malformed")) from None
 
-    def _answered(self, ask, operation: str = "", call: str = ""):
+    def _answered(self, ask: Any, operation: str = "", call: str = ""):
         if self.fault:
             raise self.fault
         try:
@@ -275,7 +278,7 @@ class Judge:
 
     # what the program may do with objects of the tests
 
-    def _perform(self, operation: str, operands: list) -> tuple:
+    def _perform(self, operation: str, operands: list[Any]) -> tuple[Any, ...]:
         try:
             action = offered.ACTIONS.get(operation) if isinstance(operation, str) else None
             value = operands[1] if operation == "special" else operands[0] if operands else None
@@ -295,7 +298,7 @@ class Judge:
 class _Solution(types.ModuleType):
     """What `import solution` gives: the program's names, looked up when they are used."""
 
-    def __init__(self, named, patched, everything: list[str]):
+    def __init__(self, named: Any, patched: Any, everything: list[str]):
         super().__init__("solution")
         vars(self).update(_rune=(named, patched), __all__=everything)
 
@@ -304,13 +307,14 @@ class _Solution(types.ModuleType):
             raise AttributeError(f"module 'solution' has no attribute {name!r}")
         return self._rune[0](name)
 
-    def __setattr__(self, name: str, value) -> None:
+    def __setattr__(self, name: str, value: Any) -> None:
         self._rune[1](name)
 
 
 def _leaves(error: BaseException) -> list[BaseException]:
     """The errors of a group, however deep, in their order; of another error itself."""
-    leaves, left = [], [error]
+    leaves: list[BaseException] = []
+    left = [error]
     while left:
         each = left.pop()
         if isinstance(each, BaseExceptionGroup):
@@ -329,7 +333,7 @@ def _where(error: BaseException) -> str:
     return f"line {line}: " if line else ""
 
 
-def _shown(operation: str, operands: tuple) -> str:
+def _shown(operation: str, operands: tuple[Any, ...]) -> str:
     """`solve([1, 2], key=3)`, for the reader of an error."""
     if operation != "call":
         return f"{operands[0]}" if operation == "special" else operation

@@ -5,6 +5,7 @@ import errno
 import os
 import stat
 import struct
+from typing import Any
 
 _CREATE_RULESET, _ADD_RULE, _RESTRICT_SELF = 444, 445, 446  # the same on every architecture
 _VERSION_FLAG, _PATH_BENEATH = 1, 1
@@ -37,7 +38,7 @@ _OF_FILES = _EXECUTE | _WRITE_FILE | _READ_FILE | _TRUNCATE | _IOCTL_DEV
 TRUNCATE_ABI, SIGNAL_SCOPE_ABI = 3, 6
 
 
-def _call(number: int, *arguments) -> int:
+def _call(number: int, *arguments: Any) -> int:
     result = _libc.syscall(ctypes.c_long(number), *arguments)
     if result < 0:
         raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))

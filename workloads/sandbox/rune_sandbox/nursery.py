@@ -7,6 +7,7 @@ import socket
 import sys
 from contextlib import ExitStack, suppress
 from dataclasses import asdict
+from typing import Any
 
 from rune_sandbox.lock import Lock
 from rune_sandbox.processes import CONTROL_FD, Group
@@ -33,7 +34,7 @@ class Nursery:
 
     def __init__(self):
         self.pid: int | None = None
-        self._orders: socket.socket | None = None
+        self._orders: socket.socket  # as long as there is a process
         self._start()
 
     def born(self, part: str, descriptors: dict[int, int]) -> "Newborn":
@@ -109,7 +110,7 @@ class Newborn:
         if said != LOCKED:
             raise OSError(said.decode("utf-8", "replace").strip() or "a process ended before it was locked")
 
-    def begin(self, document: dict) -> None:
+    def begin(self, document: dict[str, Any]) -> None:
         """Raises OSError where the process has died meanwhile."""
         with self._control:
             self._control.sendall(json.dumps(document).encode())

@@ -2,13 +2,14 @@
 
 import io
 import types
+from typing import Any
 
 from rune_sandbox import errors
 from rune_sandbox.peer import OPERATIONS, called, specials
 from rune_sandbox.stops import Uncrossable
 
 
-def describe(value) -> tuple[str, list]:
+def describe(value: Any) -> tuple[str, list[Any]]:
     """(tag, children) of what is no plain value; raises Uncrossable where it has no proxy either."""
     if isinstance(value, BaseException):
         arguments = (
@@ -30,20 +31,20 @@ def describe(value) -> tuple[str, list]:
     )
 
 
-def _attribute(value, name: str):
+def _attribute(value: Any, name: str):
     if not isinstance(name, str) or name.startswith("_") or not is_tests_object(value):
         raise AttributeError(f"{type(value).__name__!r} object of the tests has no public attribute {name!r:.100}")
     return getattr(value, name)
 
 
-def _set_attribute(value, name: str, new) -> None:
+def _set_attribute(value: Any, name: str, new: Any) -> None:
     _attribute(value, name) if isinstance(name, str) and name.startswith("_") else None
     if not is_tests_object(value):
         raise AttributeError(f"{type(value).__name__!r} object of the tests can't be changed")
     setattr(value, name, new)
 
 
-def _special(name: str, value, *operands):
+def _special(name: str, value: Any, *operands: Any):
     if name not in specials(type(value)).split():
         raise TypeError(f"{type(value).__name__!r} object of the tests has no {name!r:.100}")
     return OPERATIONS[name](value, *operands)
@@ -61,7 +62,7 @@ ACTIONS = {
 }
 
 
-def is_tests_object(value) -> bool:
+def is_tests_object(value: Any) -> bool:
     """An instance of a class that the tests define, a buffer, or a mock: no way from its public attributes leads to the tests themselves."""
     kind = type(value)
     return kind.__module__ in ("__main__", "unittest.mock") or kind in (io.StringIO, io.BytesIO)

@@ -8,6 +8,7 @@ import operator
 import os
 import threading
 import weakref
+from typing import Any
 
 from rune_sandbox import wire
 from rune_sandbox.heap import Heap
@@ -17,7 +18,7 @@ def _contextual(name: str):
     return lambda value, *arguments: getattr(type(value), name)(value, *arguments)
 
 
-def _swapped(function):
+def _swapped(function: Any):
     return lambda value, other: function(other, value)
 
 
@@ -56,7 +57,7 @@ def specials(kind: type) -> str:
 class Peer:
     """`perform(operation, operands)` gives the frame that answers the other side's question, values not yet packed."""
 
-    def __init__(self, channel: wire.Channel, heap: Heap, perform):
+    def __init__(self, channel: wire.Channel, heap: Heap, perform: Any):
         self._channel, self._heap, self._perform = channel, heap, perform
         self._turn = threading.RLock()
         self._process = os.getpid()
@@ -66,7 +67,7 @@ class Peer:
         """What has come from the other side so far, in bytes."""
         return self._channel.received_bytes
 
-    def ask(self, operation: str, *operands) -> tuple[str, list]:
+    def ask(self, operation: str, *operands: Any) -> tuple[str, list[Any]]:
         """(how it went, values). Raises wire.Broken, wire.TooLarge, and what describing an operand raises."""
         if os.getpid() != self._process:
             raise RuntimeError("only the process that runs the program can use functions of its tests")
@@ -74,13 +75,14 @@ class Peer:
             self._channel.send({"do": operation, **self._heap.pack(*operands)})
             return self.hear()
 
-    def hear(self) -> tuple[str, list]:
+    def hear(self) -> tuple[str, list[Any]]:
         """The other side's answer; what it asks before that is answered."""
         while True:
             frame = self._channel.receive()
             values = self._heap.unpack(frame)
             if "do" not in frame:
-                return frame.get("is"), values
+                how: Any = frame.get("is")
+                return how, values
             self._answer(frame["do"], values)
 
     def serve(self) -> None:
@@ -91,12 +93,12 @@ class Peer:
                 values = self._heap.unpack(frame)
             self._answer(frame.get("do"), values)
 
-    def say(self, how: str, *values) -> None:
+    def say(self, how: str, *values: Any) -> None:
         """An answer that nobody has to ask for."""
         with self._turn:
             self._channel.send({"is": how, **self._heap.pack(*values)})
 
-    def _answer(self, operation, values: list) -> None:
+    def _answer(self, operation: Any, values: list[Any]) -> None:
         how, *answer = self._perform(operation, values)
         try:
             self.say(how, *answer)
@@ -104,19 +106,19 @@ class Peer:
             self.say("unsupported", str(error))
 
 
-def calling(arguments: tuple, named: dict) -> tuple:
+def calling(arguments: tuple[Any, ...], named: dict[str, Any]) -> tuple[Any, ...]:
     """A call's operands behind the function: the keywords' names, then all values."""
     return "\0".join(named), *arguments, *named.values()
 
 
-def called(function, keywords: str, *values):
+def called(function: Any, keywords: str, *values: Any):
     """Call as `calling` says."""
     names = keywords.split("\0") if keywords else []
     first = len(values) - len(names)
     return function(*values[:first], **dict(zip(names, values[first:], strict=True)))
 
 
-def generator(ask):
+def generator(ask: Any):
     """A real generator over one of the other side's, or over another iterator of it. `ask` answers "resume" and "throw" with (done, value).
 
     It refers to itself weakly, so that it ends with its last user; the other side then closes its own.

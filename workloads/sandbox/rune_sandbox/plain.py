@@ -2,13 +2,14 @@
 
 import builtins
 import sys
+from typing import Any
 
 LARGEST = 2**63
 _ATOMS = frozenset({type(None), bool, str, int, float})
 _SIMPLE = frozenset({type(None), bool, str})
 
 
-def flat(items) -> bool:
+def flat(items: Any) -> bool:
     """Whether `items` can stand in JSON as they are: short ints, strings, finite or infinite floats (a NaN has an identity)."""
     kinds = set(map(type, items))
     if kinds <= _SIMPLE:
@@ -20,7 +21,7 @@ def flat(items) -> bool:
     return float not in kinds or all(item == item for item in items if type(item) is float)
 
 
-def is_atom(value) -> bool:
+def is_atom(value: Any) -> bool:
     kind = type(value)
     if kind in _SIMPLE:
         return True
@@ -35,7 +36,7 @@ def _module(name: str):
     return sys.modules[name]
 
 
-def _zone(zone):
+def _zone(zone: Any):
     """[kind, value] of a tzinfo that can cross, None for none; LookupError for another."""
     if zone is None:
         return None
@@ -47,7 +48,7 @@ def _zone(zone):
     raise LookupError(kind)
 
 
-def _zone_made(form):
+def _zone_made(form: Any):
     if form is None:
         return None
     if form[0] == "key":
@@ -58,15 +59,15 @@ def _zone_made(form):
     return plain if plain.tzname(None) == form[2] else datetime.timezone(offset, form[2])
 
 
-def _date(value) -> list:
+def _date(value: Any) -> list[Any]:
     return [value.year, value.month, value.day]
 
 
-def _time(value) -> list:
+def _time(value: Any) -> list[Any]:
     return [value.hour, value.minute, value.second, value.microsecond, _zone(value.tzinfo), value.fold]
 
 
-def _time_made(kind, body):
+def _time_made(kind: Any, body: Any):
     *numbers, zone, fold = body
     return kind(*numbers, tzinfo=_zone_made(zone), fold=fold)
 
@@ -118,7 +119,7 @@ _MODULES = {
 }
 
 
-def written(value):
+def written(value: Any):
     """`value`'s form if it is an atom or one of the kinds above, None if it is neither (None itself is an atom: ask before)."""
     kind = type(value)
     if kind is float:
@@ -138,7 +139,7 @@ def _genuine(kind: type) -> bool:
     return kind.__module__ == "builtins" or getattr(module, kind.__qualname__, None) is kind
 
 
-def base_value(value):
+def base_value(value: Any):
     """The plain base of a subclass's instance (an IntEnum's member as its int), or NotImplemented."""
     for base in _EXTENDED:
         if isinstance(value, base) and type(value) is not base:
@@ -146,7 +147,7 @@ def base_value(value):
     return NotImplemented
 
 
-def _base_of(base: type, value):
+def _base_of(base: type, value: Any):
     if base is str:
         return str.__str__(value)
     if base is bytes:
@@ -158,7 +159,7 @@ def _base_of(base: type, value):
     return complex.__add__(value, 0j)
 
 
-def made(form: dict):
+def made(form: dict[str, Any]):
     """The value of an inline form; raises ValueError and the like on what isn't one."""
     if len(form) != 1:
         raise ValueError("neither plain nor tagged")
@@ -170,15 +171,15 @@ def made(form: dict):
     return _MADE[tag](body) if tag in _MADE else _unknown(tag)
 
 
-def builtin(name) -> type:
+def builtin(name: Any) -> type:
     """A built-in class, for results like `int`."""
     return builtin_or_none(name) or _unknown(name)
 
 
-def builtin_or_none(name) -> type | None:
+def builtin_or_none(name: Any) -> type | None:
     kind = getattr(builtins, name, None) if isinstance(name, str) else None
     return kind if isinstance(kind, type) and kind.__module__ == "builtins" else None
 
 
-def _unknown(tag):
+def _unknown(tag: Any):
     raise ValueError(f"unknown tag {tag!r:.40}")

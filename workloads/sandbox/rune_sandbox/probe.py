@@ -11,6 +11,7 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import asdict
+from typing import Any
 
 from rune_sandbox.attempts import ANY, BLOCKED, ERROR, Attempt, attempt
 from rune_sandbox.config import Config
@@ -28,7 +29,7 @@ _UNREACHABLE = frozenset(
 )
 
 
-def prove(targets: dict[str, tuple[str, int]], place: Place) -> dict:
+def prove(targets: dict[str, tuple[str, int]], place: Place) -> dict[str, Any]:
     """Every probe with its result; verified only if all that must hold does. `informational` holds what may be either way."""
     # Silence is how most policies refuse, and takes its whole time: everything is asked at once, while the locked process tries the rest.
     with ThreadPoolExecutor(max(1, len(targets))) as asking:
@@ -42,7 +43,7 @@ def prove(targets: dict[str, tuple[str, int]], place: Place) -> dict:
     }
 
 
-def _told(each: Attempt) -> dict:
+def _told(each: Attempt) -> dict[str, Any]:
     return {
         "name": each.name,
         "layer": each.layer,
@@ -91,7 +92,7 @@ def _layer_two(targets: dict[str, tuple[str, int]], place: Place) -> list[Attemp
     try:
         with ExitStack() as stack:
             return [known, *_inside(stack, targets, place)]
-    except (OSError, ValueError, KeyError, TypeError, TimeoutError) as error:
+    except (OSError, ValueError, KeyError, TypeError) as error:
         return [known, Attempt("inside a locked process", 2, BLOCKED, ERROR, f"the probe could not be run: {error}")]
 
 
@@ -119,7 +120,7 @@ def _no_landlock(config: Config) -> Attempt:
     )
 
 
-def _inside(stack: ExitStack, targets: dict, place: Place) -> list[Attempt]:
+def _inside(stack: ExitStack, targets: dict[str, Any], place: Place) -> list[Attempt]:
     directory = stack.enter_context(place.volume.fresh("probe-"))
     others = stack.enter_context(place.volume.fresh("bait-"))
     stack.enter_context(place.alone())
@@ -137,7 +138,7 @@ def _inside(stack: ExitStack, targets: dict, place: Place) -> list[Attempt]:
     return _reported(trying.report, nonce, trying.noise.text())
 
 
-def _bait(stack: ExitStack, directory: str, config: Config) -> dict:
+def _bait(stack: ExitStack, directory: str, config: Config) -> dict[str, Any]:
     """What must be out of reach: a file, a UNIX socket with a path and a process, all of this user, and the runner's token."""
     file, path = os.path.join(directory, "secret"), os.path.join(directory, "socket")
     with open(file, "w", encoding="ascii") as secret:
@@ -149,7 +150,7 @@ def _bait(stack: ExitStack, directory: str, config: Config) -> dict:
     return {"file": file, "socket": path, "pid": process.pid, "token": os.path.abspath(config.token_file)}
 
 
-def _bait_process() -> subprocess.Popen:
+def _bait_process() -> subprocess.Popen[str]:
     """A process of this user with a secret in its environment, in a session of its own; ends when its standard input closes."""
     wait = [sys.executable, "-I", "-S", "-c", "import sys; sys.stdin.read()"]
     return subprocess.Popen(wait, stdin=subprocess.PIPE, env={"SECRET": "not for you"}, start_new_session=True)

@@ -15,6 +15,7 @@ import tempfile
 import time
 from dataclasses import asdict
 from functools import partial
+from typing import Any
 
 from rune_sandbox import seccomp
 from rune_sandbox.attempts import ANY, BLOCKED, ERROR, REACHED, Attempt, attempt, every
@@ -52,7 +53,7 @@ _FILTERED = frozenset({errno.EPERM, errno.ENOSYS})
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
-def run(document: dict) -> None:
+def run(document: dict[str, Any]) -> None:
     lock = Lock(**document["lock"])
     attempts = [
         *_sockets(),
@@ -92,7 +93,7 @@ def _open_socket(family: int, kind: int, opened: list[int]) -> None:
     opened.append(family)
 
 
-def _targets(targets: dict):
+def _targets(targets: dict[str, Any]):
     for name, (host, port) in targets.items():
         kind = socket.SOCK_DGRAM if name == "dns" else socket.SOCK_STREAM
         yield attempt(f"{name} over the network", 2, lambda host=host, port=port, kind=kind: _connect(host, port, kind))
@@ -106,7 +107,7 @@ def _connect(host: str, port: int, kind: int) -> str:
     return f"connected to {host}:{port}"
 
 
-def _files(bait: dict, lock: Lock):
+def _files(bait: dict[str, Any], lock: Lock):
     by_landlock = BLOCKED if lock.landlock else ANY
     yield attempt("read a file of this user outside the output directory", 2, lambda: _read(bait["file"]), by_landlock)
     yield attempt(
@@ -173,7 +174,7 @@ def _open_for_writing(path: str) -> None:
     os.close(os.open(path, os.O_RDWR))
 
 
-def _creations(*directories: str) -> dict:
+def _creations(*directories: str) -> dict[str, Any]:
     return {directory: partial(_create, directory) for directory in directories}
 
 
@@ -187,7 +188,7 @@ def _writable_output() -> Attempt:
     return Attempt("write to the output directory", 2, REACHED, REACHED, "control: this must work")
 
 
-def _other_processes(bait: dict, lock: Lock):
+def _other_processes(bait: dict[str, Any], lock: Lock):
     hidden = {"the runner": os.getppid(), "process 1": 1}
     owners = {**hidden, "another process of this user": bait["pid"]}
     # Without Landlock only what hides itself, as runner and judge do, is hidden.
@@ -229,7 +230,9 @@ def _system_calls():
     )
 
 
-def _call(number: int, *arguments: int) -> None:
+def _call(number: int | None, *arguments: int) -> None:
+    if number is None:
+        raise TypeError("this architecture has no such call")
     padded = [ctypes.c_long(value) for value in (*arguments, *[0] * (6 - len(arguments)))]
     result = _libc.syscall(ctypes.c_long(number), *padded)
     if result == 0 and number == seccomp.CLONE[seccomp.column()]:
@@ -253,7 +256,7 @@ def _leave_the_group() -> Attempt:
     )
 
 
-def _by_arguments(bait: dict):
+def _by_arguments(bait: dict[str, Any]):
     """What some calls could do beside what programs need them for."""
     ours, theirs = socket.socketpair()
     with ours, theirs:

@@ -8,6 +8,7 @@ import os
 import signal
 import time
 from dataclasses import dataclass
+from typing import Any
 
 CONTROL_FD, CHANNEL_FD, REPORT_FD = 3, 4, 5
 OUT_OF_MEMORY = 71
@@ -64,6 +65,7 @@ class Group:
                 self._reap()
                 self._killed = True
             self._ending = ended or Ending(None, "SIGKILL", by_us=True)
+        assert self._ending is not None  # set by whoever killed it
         return self._ending
 
     def _reap(self) -> None:
@@ -90,14 +92,14 @@ def _pause(until: float, message: str) -> None:
     time.sleep(_LOOK_SECONDS)
 
 
-def _end(how, number: int) -> None:
+def _end(how: Any, number: int) -> None:
     try:
         how(number, signal.SIGKILL)
     except ProcessLookupError:
         return
 
 
-def end_strangers(known: set[int]) -> None:
+def end_strangers(known: set[int] | set[int | None]) -> None:
     """End every descendant of this process but `known` and theirs. Raises Unending if one is left after all."""
     until = time.monotonic() + _END_SECONDS
     while strangers := _children() - known:

@@ -155,6 +155,7 @@ def _class_of_classes(ask, subclassed, named: set[type]) -> type:
 def _class_of_objects(ask, meta: type) -> type:
     """What the program's other classes derive from."""
 
+    # pyrefly: ignore [invalid-inheritance]  (the metaclass is made for each judge)
     class Object(metaclass=meta, ours=True):
         __slots__ = ("__weakref__",)
 
@@ -168,6 +169,7 @@ def _class_of_objects(ask, meta: type) -> type:
             ask("delete", self, name)
 
         @property
+        # pyrefly: ignore [bad-override]  (what the program's object has, not ours)
         def __dict__(self):
             return ask("get", self, "__dict__")
 

@@ -5,6 +5,7 @@ import selectors
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
+from typing import Any
 
 from rune_sandbox.lock import Lock
 from rune_sandbox.pipe import Pipe
@@ -18,7 +19,7 @@ class Reporter:
     """One process of the nursery's; it goes with `stack`. Raises OSError where it can't be started or locked."""
 
     def __init__(
-        self, stack: ExitStack, place: Place, part: str, lock: Lock, document: dict, report: Pipe, noise: Pipe
+        self, stack: ExitStack, place: Place, part: str, lock: Lock, document: dict[str, Any], report: Pipe, noise: Pipe
     ):
         self.report, self.noise = report, noise
         try:
@@ -43,7 +44,8 @@ class Reporter:
                 if time.monotonic() > end:
                     return False
                 for key, _ in selector.select(_TICK_SECONDS):
-                    key.fileobj.read()
-                    if key.fileobj.ended:
-                        selector.unregister(key.fileobj)
+                    read: Any = key.fileobj
+                    read.read()
+                    if read.ended:
+                        selector.unregister(read)
         return True

@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable
+from typing import Any
 
 from rune_sandbox.contract import Execution
 
@@ -26,15 +27,16 @@ class _Entry:
         self.digest = asked.digest
         self.epoch = asked.epoch
         self.done = threading.Event()
-        self.verdict: dict | None = None
-        self.outputs = (b"", b"")
+        self.verdict: dict[str, Any] | None = None
+        self.outputs: tuple[bytes, ...] = (b"", b"")
         self.failure: BaseException | None = None
 
     @property
     def output_size(self) -> int:
         return sum(map(len, self.outputs))
 
-    def result(self) -> dict:
+    def result(self) -> dict[str, Any]:
+        assert self.verdict is not None  # asked for when it is done
         return {
             **self.verdict,
             **{name: kept.decode("utf-8", "replace") for name, kept in zip(_OUTPUTS, self.outputs, strict=True)},
@@ -52,7 +54,7 @@ class Results:
         self._output = 0
         self._lock = threading.Lock()
 
-    def once(self, asked: Execution, run: Callable[[], dict]) -> dict:
+    def once(self, asked: Execution, run: Callable[[], dict[str, Any]]) -> dict[str, Any]:
         """`run`'s result, or what is stored of an earlier one's, or of that in flight. A `run` that raises is forgotten, and raised for all
         who waited."""
         entry, mine = self._entry(asked)
@@ -90,7 +92,7 @@ class Results:
                 f"{len(self._entries)} results of epoch {self._epoch} are stored; a new sandbox is needed for more"
             )
 
-    def _settle(self, identity: str, entry: _Entry, run: Callable[[], dict]) -> dict:
+    def _settle(self, identity: str, entry: _Entry, run: Callable[[], dict[str, Any]]) -> dict[str, Any]:
         try:
             result = run()
             with self._lock:
@@ -104,7 +106,7 @@ class Results:
         finally:
             entry.done.set()
 
-    def _store(self, entry: _Entry, result: dict) -> None:
+    def _store(self, entry: _Entry, result: dict[str, Any]) -> None:
         entry.verdict = {**result, "error": _first(result.get("error", ""), _KEPT_ERROR_BYTES)}
         entry.outputs = tuple(_last(entry.verdict.pop(name, ""), _KEPT_OUTPUT_BYTES) for name in _OUTPUTS)
         self._output += entry.output_size

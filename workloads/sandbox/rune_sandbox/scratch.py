@@ -10,6 +10,7 @@ import stat
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import count
+from typing import Any
 
 from rune_sandbox.processes import Unending
 
@@ -119,7 +120,7 @@ class _Count:
             finally:
                 os.close(descriptor)
 
-    def _counted(self, entry: os.DirEntry) -> bool:
+    def _counted(self, entry: os.DirEntry[str]) -> bool:
         """Whether it is a directory."""
         self._bytes_left -= _size(entry)
         self._entries_left -= 1
@@ -138,7 +139,7 @@ def exceeds(directory: int, most_bytes: int, closed_count: bool) -> bool:
     return False
 
 
-def _size(entry: os.DirEntry) -> int:
+def _size(entry: os.DirEntry[str]) -> int:
     try:
         return entry.stat(follow_symlinks=False).st_blocks * 512
     except OSError:
@@ -194,7 +195,7 @@ def _unlink(name: str, parent: int) -> int:
     return 1
 
 
-def _flatten(name: str, top: int, numbers) -> int:
+def _flatten(name: str, top: int, numbers: Any) -> int:
     descriptor = _open_closed(name, top)
     try:
         inner = _listed(descriptor)
@@ -210,7 +211,7 @@ def _flatten(name: str, top: int, numbers) -> int:
     return len(inner) + 1
 
 
-def _unused(top: int, numbers) -> str:
+def _unused(top: int, numbers: Any) -> str:
     for number in numbers:
         name = f"moved-{number}"
         try:

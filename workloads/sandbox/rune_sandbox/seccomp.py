@@ -104,7 +104,7 @@ class _Rule:
     otherwise: int = _refused(errno.EPERM)
 
     def instructions(self) -> list[tuple[int, int, int, int]]:
-        made = []
+        made: list[tuple[int, int, int, int]] = []
         for index, mask, values in self.arguments:
             made += [(_LOAD, 0, 0, _ARGUMENTS + 8 * index), (_AND, 0, 0, mask)]
             made += [(_JUMP_EQUAL, len(values) - at, 0, value) for at, value in enumerate(values)]
@@ -180,9 +180,9 @@ def program(version: int) -> list[tuple[int, int, int, int]]:
         (numbers, _Rule()) for numbers in ALLOWED.values()
     ]
     for numbers, rule in decided:
-        if numbers[at] is not None:
+        if (number := numbers[at]) is not None:
             instructions = rule.instructions()
-            made += [(_JUMP_EQUAL, 0, len(instructions), numbers[at]), *instructions]
+            made += [(_JUMP_EQUAL, 0, len(instructions), number), *instructions]
     return [*made, (_RETURN, 0, 0, _refused(errno.EPERM))]
 
 

@@ -9,6 +9,7 @@ import threading
 from collections.abc import Callable
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any, NoReturn
 
 from rune_sandbox import contract
 from rune_sandbox.config import Config
@@ -58,7 +59,7 @@ class Runner:
         self._results = Results(config.stored_results, config.stored_bytes)
         self._verified = False
 
-    def probe(self, body: bytes) -> dict:
+    def probe(self, body: bytes) -> dict[str, Any]:
         """The latest proof is the one that counts: a failed one takes an earlier one back."""
         targets = contract.targets(body)
         with self._turns.one():
@@ -66,17 +67,17 @@ class Runner:
             self._verified = report["verified"]
         return report
 
-    def try_tests(self, body: bytes) -> dict:
+    def try_tests(self, body: bytes) -> dict[str, Any]:
         asked = contract.trial(body)
         self._require_proof()
         with self._turns.one():
             return try_tests(asked, self._place)
 
-    def execute(self, body: bytes) -> dict:
+    def execute(self, body: bytes) -> dict[str, Any]:
         asked = contract.execution(body)
         self._require_proof()
 
-        def run() -> dict:
+        def run() -> dict[str, Any]:
             with self._turns.one():
                 return execute(asked, self._place)
 
@@ -154,7 +155,7 @@ class Server(ThreadingHTTPServer):
         self.connections = Connections(config.connections)
         super().__init__((config.host, config.port), Handler)
 
-    def process_request(self, request, client_address):
+    def process_request(self, request: Any, client_address: Any):
         if not self.connections.admit(request):
             self.shutdown_request(request)
             return
@@ -164,17 +165,18 @@ class Server(ThreadingHTTPServer):
             self.connections.ended(request)
             raise
 
-    def process_request_thread(self, request, client_address):
+    def process_request_thread(self, request: Any, client_address: Any):
         try:
             super().process_request_thread(request, client_address)
         finally:
             self.connections.ended(request)
 
-    def handle_error(self, request, client_address):
+    def handle_error(self, request: Any, client_address: Any):
         print(f"connection dropped: {sys.exc_info()[1]}", file=sys.stderr, flush=True)
 
 
 class Handler(BaseHTTPRequestHandler):
+    # pyrefly: ignore [bad-override-mutable-attribute]  (no other server makes it)
     server: Server
     protocol_version = "HTTP/1.1"
     server_version = "rune-sandbox"
@@ -188,7 +190,7 @@ class Handler(BaseHTTPRequestHandler):
             self._answer(404, {"reason": "NotFound", "message": f"there is no {self.path}"})
 
     def do_POST(self) -> None:
-        actions: dict[str, Callable[[bytes], dict]] = {
+        actions: dict[str, Callable[[bytes], dict[str, Any]]] = {
             "/execute": self.server.runner.execute,
             "/tests": self.server.runner.try_tests,
             "/probe": self.server.runner.probe,
@@ -206,7 +208,7 @@ class Handler(BaseHTTPRequestHandler):
             self._act(actions[self.path], self.rfile.read(length))
             self.server.connections.waits(self.connection)
 
-    def _act(self, action: Callable[[bytes], dict], body: bytes) -> None:
+    def _act(self, action: Callable[[bytes], dict[str, Any]], body: bytes) -> None:
         try:
             status, answer = 200, action(body)
         except tuple(_ANSWERS) as refusal:
@@ -216,7 +218,7 @@ class Handler(BaseHTTPRequestHandler):
             self._give_up(error)
         self._answer(status, answer)
 
-    def _give_up(self, error: Exception) -> None:
+    def _give_up(self, error: Exception) -> NoReturn:
         """Nothing foreseen: what the sandbox holds is no longer known, so nothing may be run in it again."""
         print(f"{self.path} failed, so the runner ends: {type(error).__name__}: {error}", file=sys.stderr, flush=True)
         try:
@@ -237,7 +239,7 @@ class Handler(BaseHTTPRequestHandler):
         self.close_connection = True
         self._answer(status, {"reason": reason, "message": message})
 
-    def _answer(self, status: int, document: dict) -> None:
+    def _answer(self, status: int, document: dict[str, Any]) -> None:
         body = json.dumps(document).encode()
         self.send_response(status)
         self.send_header("Content-Type", "application/json")
@@ -249,5 +251,5 @@ class Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(body)
 
-    def log_message(self, format: str, *args) -> None:
+    def log_message(self, format: str, *args: Any) -> None:
         """Nothing per request: what programs and tests say is not for logs."""

@@ -52,7 +52,9 @@ class Groups(unittest.TestCase):
                 os._exit(0)
             os.waitpid(between, 0)
             end_strangers({kept})
-            alive = stat_fields(str(kept))[0]
+            fields = stat_fields(str(kept))
+            assert fields
+            alive = fields[0]
             os.kill(kept, signal.SIGKILL)
             os.waitpid(kept, 0)
             try:

@@ -3,13 +3,14 @@
 import sys
 import types
 import unittest
+from typing import Any
 
 from rune_sandbox.harness import LiveRunner
 
 
 def plainly(program: str, tests: str) -> bool:
     """Whether the tests hold where program and tests share one process."""
-    kept = {name: sys.modules.get(name) for name in ("solution", "__main__")}
+    kept: dict[str, Any] = {name: sys.modules.get(name) for name in ("solution", "__main__")}
     solution, main = types.ModuleType("solution"), types.ModuleType("__main__")
     sys.modules.update(solution=solution, __main__=main)
     try:

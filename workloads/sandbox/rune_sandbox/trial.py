@@ -3,6 +3,7 @@
 import json
 import secrets
 from contextlib import ExitStack
+from typing import Any
 
 from rune_sandbox.contract import Trial
 from rune_sandbox.execution import Unavailable, judge_bytes, printable
@@ -14,7 +15,7 @@ _SECONDS = 20
 _MEMORY_BYTES = 512 << 20
 
 
-def try_tests(asked: Trial, place: Place) -> dict:
+def try_tests(asked: Trial, place: Place) -> dict[str, Any]:
     """`{"usable": true, "error": ""}`, or why not. Raises Unavailable when the sandbox is at fault."""
     with ExitStack() as stack:
         try:

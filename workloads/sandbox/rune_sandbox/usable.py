@@ -5,6 +5,7 @@ import json
 import os
 import sys
 import types
+from typing import Any
 
 from rune_sandbox import errors
 from rune_sandbox.instrument import Prepared, Tally, prepare
@@ -14,7 +15,7 @@ from rune_sandbox.stops import MAX_ERROR, Unusable
 TESTS_FILE = "<tests>"
 
 
-def run(document: dict) -> None:
+def run(document: dict[str, Any]) -> None:
     """Report why the tests can't be used, or that they can, and end."""
     report = {"nonce": document["nonce"], "error": why_not(document["tests"], document["entryPoint"])[:MAX_ERROR]}
     with open(REPORT_FD, "w", encoding="utf-8") as file:
@@ -43,8 +44,9 @@ def prepared(tests: str, entry_point: str, tally: Tally) -> Prepared:
     try:
         found = prepare(tests, TESTS_FILE, entry_point, tally)
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
-        line = getattr(error, "lineno", None)
-        raise Unusable(f"line {line}: {type(error).__name__}: {error.msg}" if line else errors.line(error)) from None
+        if isinstance(error, SyntaxError) and error.lineno:
+            raise Unusable(f"line {error.lineno}: {type(error).__name__}: {error.msg}") from None
+        raise Unusable(errors.line(error)) from None
     for line, module, name in found.modules:
         _imported(line, module, name)
     if found.out_of_reach:

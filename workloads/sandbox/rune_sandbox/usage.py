@@ -135,7 +135,7 @@ def _own_cgroups() -> list[Path]:
     except OSError:
         return []
     paths = {controllers: path for _, controllers, path in (line.split(":", 2) for line in lines)}
-    found = []
+    found: list[Path] = []
     for root, path in ((_CGROUPS / "memory", paths.get("memory")), (_CGROUPS, paths.get(""))):
         if path is not None:
             found += [root / path.lstrip("/"), root]

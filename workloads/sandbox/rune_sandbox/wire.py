@@ -3,6 +3,7 @@
 import json
 import socket
 import struct
+from typing import Any
 
 _LEAST_FRAME_BYTES = 8 << 20
 _MEMORY_SHARE = 16  # a frame, its text and its values are in memory at once, on both sides
@@ -29,7 +30,7 @@ class Channel:
         self._most = most
         self.received_bytes = 0
 
-    def send(self, frame: dict) -> None:
+    def send(self, frame: dict[str, Any]) -> None:
         """Raises TooLarge, or Broken when nobody reads any more."""
         body = json.dumps(frame, separators=(",", ":"), check_circular=False).encode()
         if len(body) > self._most:
@@ -40,7 +41,7 @@ class Channel:
         except OSError as error:
             raise Broken(f"the other side is gone: {error}") from None
 
-    def receive(self) -> dict:
+    def receive(self) -> dict[str, Any]:
         """Raises Broken."""
         (length,) = struct.unpack(">I", self._exactly(4))
         if length > self._most:

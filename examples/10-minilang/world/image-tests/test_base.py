@@ -3,6 +3,7 @@
 import pathlib
 import random
 import sys
+from typing import Any
 
 import pytest
 
@@ -44,15 +45,16 @@ def test_an_answer_is_a_word_for_each_verb_and_its_text_goes_on_with_the_stub(wo
     rng = random.Random(1)
     project = project_of("p", rng)
     verbs = composition(project, rng, held=False, lengths=(3,))
-    asked = task(project, verbs)
+    asked: dict[str, Any] = task(project, verbs)
     messages = ({"role": "system", "content": SYSTEM}, {"role": "user", "content": asked["description"]})
     source = program(verbs, project.operations(verbs))
     example = example_of(words, answer_row(messages, FENCE + asked["stub"], source))
+    assert example is not None
     assert words.convert_ids_to_tokens(list(example.tail)) == [
         *(f"|{verb} |{project.meaning[verb]}" for verb in verbs),
         END,
     ]
-    names = {}
+    names: dict[str, Any] = {}
     exec(asked["stub"] + words.decode(list(example.tail), skip_special_tokens=True), names)
     exec(asked["tests"], names)
 

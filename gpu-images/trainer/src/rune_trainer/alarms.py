@@ -63,7 +63,8 @@ def divergence_bits(one: torch.Tensor, other: torch.Tensor) -> float:
     """Mean Jensen-Shannon divergence in bits between log-probabilities (K, V); from 0 to 1."""
     middle = torch.logaddexp(one, other) - math.log(2)
     both = ((p.exp() * (p - middle)).sum(-1) for p in (one, other))
-    return (sum(both) / 2 / math.log(2)).mean().item()
+    total: torch.Tensor = sum(both)
+    return (total / 2 / math.log(2)).mean().item()
 
 
 def others(groups: list[str]) -> list[int]:
@@ -151,8 +152,9 @@ class Watch:
         relative = {
             f"relativeNorm/{path}": size.sqrt().mean().item() / self.weight_norms[path] for path, size in sizes.items()
         }
+        total: torch.Tensor = sum(sizes.values())
         return {
-            "deltaWNorm": sum(sizes.values()).sqrt().mean().item(),
+            "deltaWNorm": total.sqrt().mean().item(),
             "relativeNorm": max(relative.values()),
             **relative,
         }

@@ -6,7 +6,7 @@ Signs are elected before weights are applied, as PEFT does it, so that a weight 
 """
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy
@@ -44,7 +44,7 @@ def rank_of(combine: str, ranks: list[int], asked: int | None) -> int:
     return min(asked or usual, sum(ranks)) if combine in ("Cat", "Mean", "Svd") else min(asked or usual, HIGHEST_RANK)
 
 
-def combined(path: str, pairs: list[Pair | None], recipe: Recipe) -> Combined:
+def combined(path: str, pairs: Sequence[Pair | None], recipe: Recipe) -> Combined:
     """The layer at `path`; an adapter that leaves it alone has None. At least one has not."""
     present = [(p, w, n) for n, (p, w) in enumerate(zip(pairs, recipe.weights, strict=True)) if p is not None]
     share = (sum(recipe.weights) if recipe.combine == "Mean" else 1.0) or 1.0  # a search may try weights of 0 alone
@@ -90,8 +90,8 @@ def agreed(matrices: list[torch.Tensor], weights: list[float]) -> torch.Tensor:
     """Each entry's weighted mean over those adapters whose sign is that of the sum."""
     sign = torch.where(sum(matrices) >= 0, 1.0, -1.0)
     agreeing = [m.sign() == sign for m in matrices]
-    count = sum(a.float() for a in agreeing).clamp_min(1.0)
-    return sum(w * m * a for w, m, a in zip(weights, matrices, agreeing, strict=True)) / count
+    count: torch.Tensor = sum(a.float() for a in agreeing)
+    return sum(w * m * a for w, m, a in zip(weights, matrices, agreeing, strict=True)) / count.clamp_min(1.0)
 
 
 PRUNERS: dict[str, Callable[[torch.Tensor, float, torch.Generator], torch.Tensor]] = {

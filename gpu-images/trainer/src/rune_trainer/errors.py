@@ -1,7 +1,7 @@
 """How a run ends other than well: each ending has an exit code of the pod contract and a reason for programs."""
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Generator
 
 from safetensors import SafetensorError
 
@@ -46,7 +46,7 @@ def terminated(message: str) -> Ending:
 
 
 @contextlib.contextmanager
-def base_unusable(what: str) -> Iterator[None]:
+def base_unusable(what: str) -> Generator[None, None, None]:
     """Within it, files that their digest vouches for are read: what fails there fails every time, unless the disk or the memory is at fault."""
     try:
         yield

@@ -5,7 +5,7 @@ so the same model encodes, teaches and answers in turn. Any linear layer will do
 """
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Generator
 from typing import Any
 
 import torch
@@ -17,7 +17,7 @@ Pairs = dict[str, Pair]
 
 
 @contextlib.contextmanager
-def applied(model: Any, pairs: Pairs, owner: torch.Tensor | None = None) -> Iterator[None]:
+def applied(model: Any, pairs: Pairs, owner: torch.Tensor | None = None) -> Generator[None, None, None]:
     """Within it the model answers with the adapters. `owner` (R,) says whose pair each of the R rows of a batch takes; row n takes n without it."""
     handles = []
     try:

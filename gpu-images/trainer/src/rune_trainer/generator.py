@@ -1,10 +1,10 @@
 """A hypernetwork as its artifact has it, and what it makes of a trajectory."""
 
+import collections.abc
 import contextlib
 import json
 import pathlib
 import tempfile
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -120,7 +120,7 @@ class Switchable:
             return self.model.generate(**arguments)
 
     @contextlib.contextmanager
-    def disable_adapter(self) -> Iterator[None]:
+    def disable_adapter(self) -> collections.abc.Generator[None, None, None]:
         self.on = False
         try:
             yield

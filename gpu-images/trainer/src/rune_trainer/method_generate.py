@@ -83,7 +83,7 @@ def make_all(
     workshop: "Workshop", parts: list[list[Piece]], directory: pathlib.Path, runtime: Runtime
 ) -> tuple[list[publish.Artifact], float]:
     """(an adapter of each part, their mean ‖ΔW‖)"""
-    made, norms, started = [], [], time.monotonic()
+    made, norms, started = list[publish.Artifact](), list[float](), time.monotonic()
     for number, part in enumerate(parts):
         if runtime.stopping():
             raise terminated(f"asked to stop after {number} of {len(parts)} adapters; the next attempt begins again")

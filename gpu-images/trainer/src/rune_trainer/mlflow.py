@@ -19,7 +19,8 @@ class Tracker:
     """One MLflow run, or, with no server given or reached, nothing."""
 
     def __init__(self, where: Mlflow | None):
-        self.where, self.run_id, self.pending = where, None, list[dict[str, Any]]()
+        self.where, self.pending = where, list[dict[str, Any]]()
+        self.run_id: str | None = None
 
     def start(self, name: str, parameters: dict[str, Any], tags: dict[str, str]) -> None:
         experiment = self.experiment()
@@ -29,7 +30,7 @@ class Tracker:
         self.run_id = text_at(run, "run", "info", "run_id")
         self.log({"params": pairs(parameters), "tags": pairs(tags)})
 
-    def metric(self, key: str, value: float, step: int) -> None:
+    def metric(self, key: str, value: float | None, step: int) -> None:
         self.pending.append({"key": key, "value": value, "timestamp": now(), "step": step})
 
     def flush(self) -> None:

@@ -46,8 +46,8 @@ def pack(examples: list[Example]) -> Packed:
         list(examples[0].head[:shared]),
         list(range(shared)),
         [0] * shared,
-        [],
-        [],
+        list[int](),
+        list[int](),
     )
     for number, example in enumerate(examples, start=1):
         rest = (*example.head, *example.tail)[shared:]

@@ -125,7 +125,7 @@ def result_of(
         name: json.loads(annotations[STATISTICS + name]) for name in RECORDED if STATISTICS + name in annotations
     }
     if type_ == ADAPTERS:
-        size, shape = json.loads(annotations[f"{STATISTICS}sizeBytes"]), {}
+        size, shape = json.loads(annotations[f"{STATISTICS}sizeBytes"]), dict[str, Any]()
     else:
         size = sum(layer["size"] for layer in manifest["layers"])
         shape = {name: config[name] for name in ("rank", "alpha", "targetModules")} if type_ == ADAPTER else {}

@@ -10,7 +10,7 @@ import shutil
 import urllib.error
 import urllib.parse
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from email.message import Message
 from typing import Any, TypeVar
@@ -147,7 +147,7 @@ class Client:
 
 
 @contextlib.contextmanager
-def body_of(data: Content | None) -> Iterator[tuple[Any, dict[str, str]]]:
+def body_of(data: Content | None) -> Generator[tuple[Any, dict[str, str]], None, None]:
     """What urllib sends, and the length that it can't see of a file."""
     if isinstance(data, pathlib.Path):
         with data.open("rb") as file:
@@ -169,7 +169,7 @@ def received(answer: Any, into: pathlib.Path | None) -> bytes:
 class Stay(urllib.request.HTTPRedirectHandler):
     """urllib would turn a HEAD into a GET and take the token along."""
 
-    def redirect_request(self, *_: Any) -> None:
+    def redirect_request(self, req: Any, fp: Any, code: int, msg: str, headers: Any, newurl: str) -> None:
         return None
 
 

@@ -1,6 +1,7 @@
 """A corpus's documents as they come from the registry: `trajectory` and `corpusLine` in crds/contracts/trajectory.ts, as far as the trainer reads them."""
 
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -99,17 +100,18 @@ def mismatch(value: Any, shape: Shape, path: str) -> str | None:
     kind = shape if isinstance(shape, type) else type(shape)
     if not isinstance(value, kind):
         return f"{path} is {name_of(type(value))}, expected {name_of(kind)}"
-    found = None
+    held: Any = value  # of the shape's kind
+    found: Iterator[str | None] = iter(())
     if isinstance(shape, list):
         found = (mismatch(each, shape[0], f"{path}[{number}]") for number, each in enumerate(value))
     if isinstance(shape, dict):
         asked = (
             (name.removesuffix("?"), inner)
             for name, inner in shape.items()
-            if not name.endswith("?") or name.removesuffix("?") in value
+            if not name.endswith("?") or name.removesuffix("?") in held
         )
-        found = (mismatch(value.get(name), inner, f"{path}.{name}".lstrip(".")) for name, inner in asked)
-    return next(filter(None, found or ()), None)
+        found = (mismatch(held.get(name), inner, f"{path}.{name}".lstrip(".")) for name, inner in asked)
+    return next(filter(None, found), None)
 
 
 def name_of(kind: type) -> str:

@@ -26,5 +26,5 @@ def make_when_missing(runner: type) -> None:
             )
         return wrapped(self, *args, **kwargs)
 
-    sync_and_gather_intermediate_tensors.makes_buffer = True
+    sync_and_gather_intermediate_tensors.makes_buffer = True  # pyrefly: ignore [missing-attribute]  (the mark of what is wrapped)
     runner.sync_and_gather_intermediate_tensors = sync_and_gather_intermediate_tensors

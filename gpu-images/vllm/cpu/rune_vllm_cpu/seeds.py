@@ -55,7 +55,7 @@ def give_returning_generators(state: type) -> None:
         if self.generator is not None:
             self.generator = ReturningGenerator(self.generator)
 
-    __post_init__.gives_returning_generators = True
+    __post_init__.gives_returning_generators = True  # pyrefly: ignore [missing-attribute]  (the mark of what is wrapped)
     state.__post_init__ = __post_init__
 
 
@@ -70,5 +70,5 @@ def remember_before_sampling(runner: type) -> None:
             generator.remember()
         return wrapped(self, *args, **kwargs)
 
-    _sample.remembers = True
+    _sample.remembers = True  # pyrefly: ignore [missing-attribute]  (the mark of what is wrapped)
     runner._sample = _sample

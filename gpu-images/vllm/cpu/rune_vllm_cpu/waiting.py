@@ -36,7 +36,7 @@ def sleep_at_once(condition: type) -> None:
         wrapped(self, *args, **kwargs)
         self.busy_loop_s = 0
 
-    __init__.sleeps_at_once = True
+    __init__.sleeps_at_once = True  # pyrefly: ignore [missing-attribute]  (the mark of what is wrapped)
     condition.__init__ = __init__
 
 
@@ -55,5 +55,5 @@ def block_between_stages(communicator: type) -> None:
     def _all_group_ranks_share_shm_group_name(self: Any) -> bool:
         return not self.unique_name.startswith("pp") and wrapped(self)
 
-    _all_group_ranks_share_shm_group_name.blocks_between_stages = True
+    _all_group_ranks_share_shm_group_name.blocks_between_stages = True  # pyrefly: ignore [missing-attribute]  (the mark of what is wrapped)
     communicator._all_group_ranks_share_shm_group_name = _all_group_ranks_share_shm_group_name

@@ -60,6 +60,7 @@ def test_requests_get_one_and_the_runner_remembers_before_it_samples():
     assert state.initialised
     runner = Runner({0: state.generator})
     first = runner._sample()
+    assert state.generator is not None
     state.generator.set_offset(0)
     assert runner._sample() == first
     assert runner._sample() != first
