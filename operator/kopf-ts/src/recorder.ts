@@ -10,6 +10,7 @@ import type { EventInput } from "./outcome.ts";
 import { events } from "./resource.ts";
 import { messageOf } from "./thrown.ts";
 
+/** What a Recorder of your own needs; `manager.recorder(name)` makes one with all of it set. */
 export interface RecorderOptions {
   readonly client: Client;
   /** `reportingController`, such as `rune.dev/adapter`. */
