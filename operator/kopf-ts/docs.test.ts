@@ -68,7 +68,8 @@ function programOf(modules: ReadonlyMap<string, string>): ts.Program {
 }
 
 const modules = blocks();
-const program = programOf(modules);
+const wrong = join(folder, "docs/wrong.ts");
+const program = programOf(new Map([...modules, [wrong, 'import { ready } from "kopf-ts";\nready({}).aplying(widget);\n']]));
 
 describe("the TypeScript of the documentation", () => {
   test("is there: on every guide but those without code, and in the reference", () => {
@@ -85,9 +86,7 @@ describe("the TypeScript of the documentation", () => {
   });
 
   test("a block that does not compile is found", () => {
-    const wrong = join(folder, "docs/wrong.ts");
-    const checked = programOf(new Map([[wrong, 'import { ready } from "kopf-ts";\nready({}).aplying(widget);\n']]));
-    expect(checked.getSemanticDiagnostics(checked.getSourceFile(wrong)).map(({ code }) => code)).toEqual([2551]);
+    expect(program.getSemanticDiagnostics(program.getSourceFile(wrong)).map(({ code }) => code)).toEqual([2551]);
   });
 });
 
@@ -121,8 +120,7 @@ test.each(guides)("%s restates no default", (page) => {
 });
 
 test("the README fits on two screens beside its code", () => {
-  const prose = read("README.md").replaceAll(/^```.*?^```$/gms, "");
-  expect(prose.split("\n").length).toBeLessThan(80);
+  expect(withoutCode(read("README.md")).split("\n").length).toBeLessThan(80);
 });
 
 test("docs/deploying.md names every metric, and none that is not there", async () => {
@@ -147,7 +145,7 @@ test("docs/troubleshooting.md quotes messages that the sources have", () => {
 });
 
 function linksOf(markdown: string): string[] {
-  const prose = markdown.replaceAll(/^```.*?^```$/gms, "").replaceAll(/`[^`\n]*`/g, "code");
+  const prose = withoutCode(markdown).replaceAll(/`[^`\n]*`/g, "code");
   return [...prose.matchAll(/\]\((?!https?:)([^)\s]+)\)/g)].map(([, link = ""]) => link);
 }
 
@@ -155,27 +153,21 @@ function leads(page: string, link: string): boolean {
   const [path = "", anchor] = link.split("#");
   const target = path === "" ? page : join(dirname(page), path);
   if (!existsSync(join(folder, target))) return false;
-  return anchor === undefined || anchorsOf(target).has(anchor);
+  return anchor === undefined || anchorsOf(target).filter((other) => other === anchor).length === 1;
 }
 
-const anchors = new Map<string, ReadonlySet<string>>();
+const anchors = new Map<string, readonly string[]>();
 
-/** As GitHub makes them: a heading's words, numbered where they come again; and those that are set by hand. */
-function anchorsOf(page: string): ReadonlySet<string> {
+/** As GitHub makes them of headings. One that comes twice is numbered there: a link to it is refused here. */
+function anchorsOf(page: string): readonly string[] {
   const known = anchors.get(page);
   if (known) return known;
-  const text = read(page).replaceAll(/^```.*?^```$/gms, "");
-  const counts = new Map<string, number>();
-  const found = new Set([...text.matchAll(/<a id="([^"]+)">/g)].map(([, id = ""]) => id));
-  for (const [, heading = ""] of text.matchAll(/^#+ (.*)$/gm)) {
-    const slug = heading
-      .toLowerCase()
-      .replaceAll(/[^\p{L}\p{N}\s_-]/gu, "")
-      .replaceAll(" ", "-");
-    const count = counts.get(slug) ?? 0;
-    counts.set(slug, count + 1);
-    found.add(count === 0 ? slug : `${slug}-${count}`);
-  }
+  const headings = [...withoutCode(read(page)).matchAll(/^#+ (.*)$/gm)].map(([, heading = ""]) => heading.toLowerCase());
+  const found = headings.map((text) => text.replaceAll(/[^\p{L}\p{N}\s_-]/gu, "").replaceAll(" ", "-"));
   anchors.set(page, found);
   return found;
+}
+
+function withoutCode(markdown: string): string {
+  return markdown.replaceAll(/^```.*?^```$/gms, "");
 }

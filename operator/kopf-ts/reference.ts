@@ -103,10 +103,14 @@ function fileUnderModule(reflection: DeclarationReflection): void {
 async function rendered(app: Application, project: ProjectReflection): Promise<ReadonlyMap<string, string>> {
   const out = mkdtempSync(join(tmpdir(), "kopf-ts-reference-"));
   try {
-    for (const [index, module] of (project.children ?? []).entries()) module.name = pages[index]?.file.replace(/\.md$/, "") ?? module.name;
     app.options.setValue("outputs", [{ name: "markdown", path: out }]);
     await app.generateOutputs(project);
-    return new Map(pages.map(({ file, title }) => [`docs/${file}`, withHead(readFileSync(join(out, file), "utf8"), title)]));
+    const modules = (project.children ?? []).map(({ name }) => readFileSync(join(out, `${name}.md`), "utf8"));
+    const titled = pages.map(({ title }, index) => withUniqueHeadings(withHead(modules[index] ?? "", title)));
+    const places = new Map(
+      titled.flatMap(({ anchors }, index) => [...anchors].map(([name, anchor]) => [name, { anchor, file: pages[index]?.file }])),
+    );
+    return new Map(pages.map(({ file }, index) => [`docs/${file}`, withLinks(titled[index]?.text ?? "", file, places)]));
   } finally {
     rmSync(out, { recursive: true });
   }
@@ -114,7 +118,52 @@ async function rendered(app: Application, project: ProjectReflection): Promise<R
 
 function withHead(text: string, title: string): string {
   const head = `<!-- Generated from the doc comments in src by reference.ts: change them, then run it. -->\n\n# ${title}\n`;
-  return text.replace(/^# .*\n/, head).replaceAll(/\n{3,}/g, "\n\n");
+  const repeated = /^###### (?:Returns|Overrides)\n\n[^\n]+\n(?=\n(?:#|\*\*\*))/gm;
+  return text
+    .replace(/^# .*\n/, head)
+    .replaceAll(/<a id="[^"]*"><\/a> /g, "")
+    .replaceAll(repeated, "")
+    .replaceAll(/\n{3,}/g, "\n\n")
+    .trimEnd()
+    .concat("\n");
+}
+
+const partsWithMembers = ["Constructors", "Properties", "Accessors", "Methods"];
+
+/** Members stand under the name of what they belong to, so that every heading has one anchor, whoever makes anchors of headings. */
+function withUniqueHeadings(text: string): { text: string; anchors: ReadonlyMap<string, string> } {
+  const anchors = new Map<string, string>();
+  const taken = new Set<string>();
+  let [owner, part] = ["", ""];
+  const lines = text.split("\n").map((line) => {
+    const [, marks = "", words = ""] = line.match(/^(#{3,5}) (.*)$/) ?? [];
+    if (marks === "####") part = words;
+    if (marks === "#####" && partsWithMembers.includes(part))
+      return `##### ${words === "Constructor" ? `new ${owner}()` : `${owner}.${words}`}`;
+    if (marks !== "###") return line;
+    owner = words.replace("()", "");
+    const heading = taken.has(anchorOf(words)) ? `${words} (function)` : words;
+    taken.add(anchorOf(heading));
+    anchors.set(owner, anchorOf(heading));
+    return `### ${heading}`;
+  });
+  return { text: lines.join("\n"), anchors };
+}
+
+function anchorOf(heading: string): string {
+  return heading
+    .toLowerCase()
+    .replaceAll(/[^\w\s-]/g, "")
+    .replaceAll(" ", "-");
+}
+
+/** A link goes to the export of that name; other names are only said. */
+function withLinks(text: string, from: string, places: ReadonlyMap<string, { anchor: string; file: string | undefined }>): string {
+  return text.replaceAll(/\[`([^`\]]+)`\]\([^)]*#[^)]*\)/g, (_, name: string) => {
+    const place = places.get(name);
+    if (!place) return `\`${name}\``;
+    return `[\`${name}\`](${place.file === from ? "" : place.file}#${place.anchor})`;
+  });
 }
 
 if (import.meta.main) {
