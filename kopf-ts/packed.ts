@@ -8,7 +8,7 @@ import { expect } from "vitest";
 import { parse } from "yaml";
 
 export const run = promisify(execFile);
-export const repository = join(import.meta.dirname, "../..");
+export const repository = join(import.meta.dirname, "..");
 export const environment = { ...process.env, PATH: `${dirname(process.execPath)}:${process.env.PATH}` };
 export const widgets = resource({ group: "example.dev", version: "v1", kind: "Widget", plural: "widgets" });
 const readme = readFileSync(join(import.meta.dirname, "README.md"), "utf8");

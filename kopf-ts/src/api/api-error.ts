@@ -85,12 +85,17 @@ export function isRefusal(error: unknown): error is ApiError {
   return isOversized || (error.status >= 400 && error.status < 500 && ![401, 404, 408, 409, 429].includes(error.status));
 }
 
+/** It is not there (404). */
 export const isNotFound = (error: unknown): error is ApiError => hasStatus(error, 404);
+/** There is one of this name already (409 AlreadyExists). */
 export const isAlreadyExists = (error: unknown): error is ApiError => hasStatus(error, 409) && error.reason === "AlreadyExists";
 /** Somebody else wrote first (or a precondition named another object): read again and decide again. */
 export const isConflict = (error: unknown): error is ApiError => hasStatus(error, 409) && error.reason !== "AlreadyExists";
 /** The resource version, or the page token, is older than what the server keeps. */
 export const isGone = (error: unknown): error is ApiError => hasStatus(error, 410);
+/** The server refuses what the object says (422), or a JSON patch whose test does not hold. */
 export const isInvalid = (error: unknown): error is ApiError => hasStatus(error, 422);
+/** The RBAC rules, or an admission policy, do not allow it (403). */
 export const isForbidden = (error: unknown): error is ApiError => hasStatus(error, 403);
+/** The server, or a disruption budget, asks for patience (429). */
 export const isTooManyRequests = (error: unknown): error is ApiError => hasStatus(error, 429);

@@ -50,7 +50,21 @@ export {
   type WriteOptions,
 } from "./requests.ts";
 
-/** The API server, in raw JSON: what it sends is what you get, unknown fields included. */
+/**
+ * The API server, in raw JSON: what it sends is what you get, unknown fields included.
+ *
+ * A request that the server refuses rejects with ApiError (`isNotFound`, `isConflict`, … tell which), one that gets no
+ * whole answer with ConnectionError. 429 is tried again for every method; 5xx and lost connections for reads alone.
+ *
+ * @example
+ * ```ts
+ * import { Client, pods } from "kopf-ts";
+ *
+ * const client = await Client.fromEnvironment(process.env);
+ * const { items } = await client.listAll(pods, { namespace: "shop", labelSelector: { app: "web" } });
+ * await client.close();
+ * ```
+ */
 export class Client {
   readonly transport: Transport;
   /** The way from an `apiVersion` and `kind` to a resource. */
@@ -65,7 +79,11 @@ export class Client {
     this.status = new Subresource(this.transport, "status");
   }
 
-  /** In a pod its service account; elsewhere the kubeconfig that kubectl would use. Pass `process.env`. */
+  /**
+   * In a pod its service account; elsewhere the kubeconfig that kubectl would use. Pass `process.env`.
+   *
+   * @throws Error if the kubeconfig has no cluster for its context.
+   */
   static async fromEnvironment(
     environment: Readonly<Record<string, string | undefined>>,
     options: Omit<TransportOptions, "credentials"> = {},
@@ -73,10 +91,12 @@ export class Client {
     return new Client({ ...options, credentials: await defaultCredentials(environment) });
   }
 
+  /** From a KubeConfig of `@kubernetes/client-node`, with all its ways of authentication. */
   static fromKubeConfig(config: Parameters<typeof kubeConfigCredentials>[0], options: Omit<TransportOptions, "credentials"> = {}): Client {
     return new Client({ ...options, credentials: kubeConfigCredentials(config) });
   }
 
+  /** From credentials of your own. */
   static fromCredentials(credentials: Credentials, options: Omit<TransportOptions, "credentials"> = {}): Client {
     return new Client({ ...options, credentials });
   }
@@ -86,6 +106,12 @@ export class Client {
     return new Client({ transport: new GuardedTransport(this.transport, admit), resources: this.resources });
   }
 
+  /**
+   * One object.
+   *
+   * @throws ApiError 404 if it is not there: see `find`.
+   * @throws InvalidObjectError if it does not fit the schema of the resource.
+   */
   async get<T extends KubeObject>(resource: Resource<T>, key: ObjectKey, options: CallOptions = {}): Promise<T> {
     return parseObject(resource, await this.#getRaw(resource, key, options));
   }
@@ -94,7 +120,18 @@ export class Client {
     return this.transport.json({ method: "GET", path: pathOf(resource, key), ...options });
   }
 
-  /** `get`, with `undefined` for what is not there. */
+  /**
+   * `get`, with `undefined` for what is not there.
+   *
+   * @example
+   * ```ts
+   * import { type Client, configMaps } from "kopf-ts";
+   *
+   * declare const client: Client;
+   * const found = await client.find(configMaps, { namespace: "shop", name: "a" });
+   * console.log(found?.data ?? "not there");
+   * ```
+   */
   async find<T extends KubeObject>(resource: Resource<T>, key: ObjectKey, options: CallOptions = {}): Promise<T | undefined> {
     try {
       return await this.get(resource, key, options);
@@ -104,7 +141,11 @@ export class Client {
     }
   }
 
-  /** One page. */
+  /**
+   * One page.
+   *
+   * @throws InvalidObjectError if an object does not fit the schema of the resource.
+   */
   async list<T extends KubeObject>(resource: Resource<T>, options: ListOptions = {}): Promise<ObjectList<T>> {
     const { namespace, signal, labelSelector, fieldSelector, metadataOnly, unparsed, limit = 500, ...query } = options;
     const list = await this.transport.json<ObjectList<T>>({
@@ -167,6 +208,11 @@ export class Client {
     }
   }
 
+  /**
+   * Creates an object; its name may be left to the server (`generateName`).
+   *
+   * @throws ApiError 409 if there is one of this name already: `isAlreadyExists`.
+   */
   create<T extends KubeObject>(resource: Resource<T>, object: DynamicObject, options: PatchOptions = {}): Promise<T> {
     const { signal, fieldManager, dryRun } = options;
     const path = pathOf(resource, { namespace: object.metadata.namespace });
@@ -174,15 +220,49 @@ export class Client {
     return this.transport.json({ method: "POST", path, query, body: JSON.stringify(object), signal });
   }
 
+  /**
+   * Writes a whole object.
+   *
+   * @throws ApiError 409 if its `resourceVersion` is not the newest: `isConflict`. `modify` reads and tries again.
+   */
   replace<T extends KubeObject>(resource: Resource<T>, object: T, options: PatchOptions = {}): Promise<T> {
     return this.transport.json(replaceRequest(resource, object, options));
   }
 
+  /**
+   * Changes some fields: an object is a JSON merge patch, a list a JSON patch.
+   *
+   * @throws ApiError 422 if a `test` of a JSON patch does not hold, or the server refuses the result: `isInvalid`.
+   *
+   * @example
+   * ```ts
+   * import { type Client, configMaps } from "kopf-ts";
+   *
+   * declare const client: Client;
+   * const key = { namespace: "shop", name: "a" };
+   * await client.patch(configMaps, key, { data: { size: "3", old: null } });
+   * await client.patch(configMaps, key, [{ op: "replace", path: "/data/size", value: "4" }], { dryRun: true });
+   * ```
+   */
   patch<T extends KubeObject>(resource: Resource<T>, key: ObjectKey, patch: Patch, options: PatchOptions = {}): Promise<T> {
     return this.transport.json(patchRequest(resource, key, patch, options));
   }
 
-  /** Reads, lets `modification` change a draft, and patches what differs, if nobody wrote in between; else again, up to five times. */
+  /**
+   * Reads, lets `modification` change a draft, and patches what differs, if nobody wrote in between; else again, up to five times.
+   *
+   * @throws ApiError 409 if somebody else wrote first five times in a row.
+   *
+   * @example
+   * ```ts
+   * import { type Client, configMaps } from "kopf-ts";
+   *
+   * declare const client: Client;
+   * await client.modify(configMaps, { namespace: "shop", name: "a" }, (draft) => {
+   *   draft.data = { ...draft.data, size: "3" };
+   * });
+   * ```
+   */
   modify<T extends KubeObject>(
     resource: Resource<T>,
     key: ObjectKey,
@@ -219,12 +299,29 @@ export class Client {
     });
   }
 
-  /** Server-side apply: the whole of what `fieldManager` wants; what it wanted before and no longer names is removed. */
+  /**
+   * Server-side apply: the whole of what `fieldManager` wants; what it wanted before and no longer names is removed.
+   *
+   * @throws ApiError 409 with `force: false`, if another manager owns a field that differs.
+   *
+   * @example
+   * ```ts
+   * import { type Client, configMaps } from "kopf-ts";
+   *
+   * declare const client: Client;
+   * const manifest = { apiVersion: "v1", kind: "ConfigMap", metadata: { namespace: "shop", name: "a" }, data: { size: "3" } };
+   * await client.apply(configMaps, manifest, { fieldManager: "widget-operator" });
+   * ```
+   */
   apply<T extends KubeObject>(resource: Resource<T>, object: DynamicObject, options: ApplyOptions): Promise<T> {
     return this.transport.json(applyRequest(resource, object, options));
   }
 
-  /** Resolves once the server has accepted the deletion, which finalizers may draw out. */
+  /**
+   * Resolves once the server has accepted the deletion, which finalizers may draw out.
+   *
+   * @throws ApiError 404 if it is not there, 409 if a precondition does not hold.
+   */
   async delete(resource: Resource, key: ObjectKey, options: DeleteOptions = {}): Promise<void> {
     const { uid, resourceVersion, propagationPolicy = "Background", gracePeriodSeconds, signal, dryRun } = options;
     const preconditions = uid || resourceVersion ? { uid, resourceVersion } : undefined;
@@ -263,10 +360,12 @@ export class Subresource {
     this.#name = name;
   }
 
+  /** Server-side apply of this subresource. */
   apply<T extends KubeObject>(resource: Resource<T>, object: DynamicObject, options: ApplyOptions): Promise<T> {
     return this.#transport.json(applyRequest(resource, object, options, this.#name));
   }
 
+  /** Changes some fields of this subresource: an object is a JSON merge patch, a list a JSON patch. */
   patch<T extends KubeObject>(resource: Resource<T>, key: ObjectKey, patch: Patch, options: PatchOptions = {}): Promise<T> {
     return this.#transport.json(patchRequest(resource, key, patch, options, this.#name));
   }

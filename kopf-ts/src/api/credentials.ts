@@ -19,6 +19,7 @@ export interface Access {
   readonly tls: TlsSettings;
 }
 
+/** Where the API server is and what it accepts from us. Implement it for an authentication of your own. */
 export interface Credentials {
   /** `https://host:port`, perhaps with a path. */
   readonly server: string;
@@ -26,6 +27,7 @@ export interface Credentials {
   readonly proxy?: string;
   /** The namespace of the context, or of the pod. */
   readonly namespace?: string;
+  /** Asked before a request when the last answer is older than half a minute, and after a 401. */
   access(): Promise<Access>;
 }
 

@@ -8,6 +8,7 @@ export interface OwnerReference {
   blockOwnerDeletion?: boolean;
 }
 
+/** The metadata of an object (`metav1.ObjectMeta`). Times are RFC 3339. */
 export interface ObjectMeta {
   name: string;
   generateName?: string;
@@ -55,6 +56,7 @@ export function keyOf({ namespace, name }: ObjectKey): string {
   return namespace ? `${namespace}/${name}` : name;
 }
 
+/** The key that `keyOf` wrote. */
 export function parseKey(key: string): ObjectKey {
   const slash = key.indexOf("/");
   return slash < 0 ? { name: key } : { namespace: key.slice(0, slash), name: key.slice(slash + 1) };

@@ -6,10 +6,12 @@ import type { Request } from "./transport.ts";
 /** `a=b,c in (d)`, or labels that must all be equal. */
 export type Selector = string | Readonly<Record<string, string>>;
 
+/** What every call takes. */
 export interface CallOptions {
   readonly signal?: AbortSignal;
 }
 
+/** Which objects a list has, and how much of each. */
 export interface ListOptions extends CallOptions {
   readonly namespace?: string;
   readonly labelSelector?: Selector;
@@ -24,6 +26,7 @@ export interface ListOptions extends CallOptions {
   readonly unparsed?: boolean;
 }
 
+/** Which changes a watch hears of, and how much of each. */
 export interface WatchOptions extends CallOptions {
   readonly namespace?: string;
   readonly labelSelector?: Selector;
@@ -39,11 +42,13 @@ export interface WatchOptions extends CallOptions {
   readonly timeoutSeconds?: number;
 }
 
+/** A page of a list, or all of it. */
 export interface ObjectList<T> {
   readonly items: T[];
   readonly metadata: { readonly resourceVersion: string; readonly continue?: string; readonly remainingItemCount?: number };
 }
 
+/** One line of a watch. A BOOKMARK has no object but a resource version. */
 export type WatchEvent<T> =
   | { readonly type: "ADDED" | "MODIFIED" | "DELETED"; readonly object: T }
   | { readonly type: "BOOKMARK"; readonly object: KubeObject };
@@ -53,12 +58,15 @@ export interface WriteOptions extends CallOptions {
   readonly dryRun?: boolean;
 }
 
+/** What a server-side apply takes. */
 export interface ApplyOptions extends WriteOptions {
+  /** Who owns the fields that are applied. */
   readonly fieldManager: string;
   /** Takes fields over from other managers. Default true: a controller owns what it applies. */
   readonly force?: boolean;
 }
 
+/** What a create, replace or patch takes. */
 export interface PatchOptions extends WriteOptions {
   readonly fieldManager?: string;
 }
@@ -74,6 +82,7 @@ export interface JsonPatchOperation {
 /** A list of operations is a JSON patch (RFC 6902), an object a JSON merge patch (RFC 7386). */
 export type Patch = readonly JsonPatchOperation[] | Readonly<Record<string, unknown>>;
 
+/** What a deletion takes. `uid` and `resourceVersion` are preconditions: another object is not deleted (409). */
 export interface DeleteOptions extends WriteOptions {
   readonly uid?: string;
   readonly resourceVersion?: string;

@@ -18,8 +18,30 @@ export interface Resource<T extends KubeObject = KubeObject> {
 type Definition = Omit<Resource, "objects" | "namespaced" | "schema"> & { namespaced?: boolean };
 
 /**
- * A kind, typed by a schema (then what is read from the server is parsed with it: an object that does not fit is an
- * error on `get` and `list`, and is kept out of caches with an error in the log), or by an interface that is believed.
+ * A kind. Its objects are typed by a schema or by an interface.
+ * With a schema, what is read from the server is parsed: an object that does not fit makes `get` and `list` throw
+ * InvalidObjectError, and stays out of the caches until it fits. An interface is believed and never checked.
+ *
+ * @param definition - `plural` as in the URL; `group` is empty for the core group; `namespaced: false` for a cluster-scoped kind.
+ *
+ * @example By an interface:
+ * ```ts
+ * import { type DynamicObject, resource } from "kopf-ts";
+ *
+ * interface Widget extends DynamicObject {
+ *   spec: { size: number };
+ * }
+ * const widgets = resource<Widget>({ group: "example.dev", version: "v1", kind: "Widget", plural: "widgets" });
+ * ```
+ *
+ * @example By a schema:
+ * ```ts
+ * import { resource } from "kopf-ts";
+ * import { z } from "zod";
+ *
+ * const schema = z.object({ spec: z.object({ size: z.number().int().default(1) }) });
+ * const widgets = resource({ group: "example.dev", version: "v1", kind: "Widget", plural: "widgets", schema });
+ * ```
  */
 export function resource<S extends ObjectSchema>(definition: Definition & { schema: S }): Resource<KubeObject & ReturnType<S["parse"]>>;
 export function resource<T extends KubeObject = DynamicObject>(definition: Definition): Resource<T>;
@@ -27,6 +49,7 @@ export function resource(definition: Definition & { schema?: ObjectSchema }): Re
   return Object.freeze({ namespaced: true, ...definition });
 }
 
+/** `group/version`, as in a manifest; only the version for the core group. */
 export function apiVersionOf({ group, version }: Pick<Resource, "group" | "version">): string {
   return group ? `${group}/${version}` : version;
 }
@@ -53,21 +76,36 @@ export function pathOf(resource: Resource, at: { namespace?: string; name?: stri
 const builtin = (group: string, kind: string, plural: string, namespaced = true) =>
   resource<DynamicObject>({ group, version: "v1", kind, plural, namespaced });
 
+/** Pods, in version v1. */
 export const pods = builtin("", "Pod", "pods");
+/** Services, in version v1. */
 export const services = builtin("", "Service", "services");
+/** ConfigMaps, in version v1. */
 export const configMaps = builtin("", "ConfigMap", "configmaps");
+/** Secrets, in version v1. */
 export const secrets = builtin("", "Secret", "secrets");
+/** PersistentVolumeClaims, in version v1. */
 export const persistentVolumeClaims = builtin("", "PersistentVolumeClaim", "persistentvolumeclaims");
+/** Namespaces, in version v1. */
 export const namespaces = builtin("", "Namespace", "namespaces", false);
+/** Nodes, in version v1. */
 export const nodes = builtin("", "Node", "nodes", false);
+/** Events (events.k8s.io), in version v1. */
 export const events = builtin("events.k8s.io", "Event", "events");
+/** Leases (coordination.k8s.io), in version v1. */
 export const leases = builtin("coordination.k8s.io", "Lease", "leases");
+/** Jobs, in version v1. */
 export const jobs = builtin("batch", "Job", "jobs");
+/** Deployments, in version v1. */
 export const deployments = builtin("apps", "Deployment", "deployments");
+/** StatefulSets, in version v1. */
 export const statefulSets = builtin("apps", "StatefulSet", "statefulsets");
+/** NetworkPolicies, in version v1. */
 export const networkPolicies = builtin("networking.k8s.io", "NetworkPolicy", "networkpolicies");
+/** EndpointSlices, in version v1. */
 export const endpointSlices = builtin("discovery.k8s.io", "EndpointSlice", "endpointslices");
 
+/** The kinds above: those that need no request to be known. */
 export const builtins: readonly Resource<DynamicObject>[] = [
   pods,
   services,

@@ -5,6 +5,7 @@ import type { Resource } from "./resource.ts";
 
 /** Anything that parses as zod does: `z.object({ spec: z.object({ size: z.number() }) })`. */
 export interface ObjectSchema<T extends object = object> {
+  /** Returns the value as it should be; throws if it is not of this shape. */
   parse(value: unknown): T;
 }
 

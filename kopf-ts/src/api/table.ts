@@ -6,6 +6,7 @@ export interface Table {
   readonly rows: readonly { readonly cells: readonly unknown[]; readonly object: KubeObject }[];
 }
 
+/** A column of a Table. */
 export interface TableColumn {
   readonly name: string;
   readonly type: string;

@@ -7,9 +7,12 @@ import { errorOf } from "../core/thrown.ts";
 import { ApiError, ConnectionError, SilentStreamError } from "./api-error.ts";
 import type { Access, Credentials, TlsSettings } from "./credentials.ts";
 
+/** The methods of the Kubernetes API. */
 export type Method = "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
+/** The parameters of a request; undefined ones are left out. */
 export type Query = Readonly<Record<string, string | number | boolean | undefined>>;
 
+/** A request to the API server. Its path begins with `/api` or `/apis`. */
 export interface Request {
   readonly method: Method;
   readonly path: string;
@@ -31,10 +34,13 @@ export interface Exchange {
   readonly seconds: number;
 }
 
+/** How the API server is reached. Times and counts that are none are refused with a RangeError. */
 export interface TransportOptions {
   readonly credentials: Credentials;
   readonly clock?: Clock;
+  /** From 0 to below 1: spreads waits. Default `Math.random`. */
   readonly random?: () => number;
+  /** The header `user-agent`. Default `kopf-ts`. */
   readonly userAgent?: string;
   /** Connections for calls; watches have a pool of their own without a limit. Default 64. */
   readonly connections?: number;
@@ -42,6 +48,7 @@ export interface TransportOptions {
   readonly watchSilenceMilliseconds?: number;
   /** How often a call is repeated at most. Default 4. */
   readonly retries?: number;
+  /** Told of every request that has ended. */
   readonly onExchange?: (exchange: Exchange) => void;
 }
 

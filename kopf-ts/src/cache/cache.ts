@@ -9,6 +9,7 @@ import { type Change, type FreezeDepth, type IndexFunction, Store } from "./stor
 
 /** Reads that cost no request. Objects are frozen and shared: copy what you want to change. */
 export interface CacheReader<T extends KubeObject = KubeObject> {
+  /** The object, if the cache has it. */
   get(key: ObjectKey): T | undefined;
   /** All of them, or those in a namespace, or those whose labels are all equal to the selector's. */
   list(options?: { namespace?: string; labels?: Readonly<Record<string, string>> }): T[];
@@ -19,8 +20,10 @@ export interface CacheReader<T extends KubeObject = KubeObject> {
 /** `cache(pods).get({ namespace, name })`. A cache that was asked for with a selection is found with the same selection. */
 export type Cache = <T extends KubeObject>(resource: Resource<T>, selection?: CacheSelection) => CacheReader<T>;
 
+/** Called for each change, in the order in which the cache learns of them. It must not block. */
 export type ChangeHandler<T extends KubeObject> = (change: Change<T>) => void;
 
+/** Which objects of a resource a cache holds, and how much of each. Selectors work on the server: what they exclude costs nothing here. */
 export interface CacheSelection {
   readonly labelSelector?: Selector;
   readonly fieldSelector?: Selector;
@@ -28,6 +31,7 @@ export interface CacheSelection {
   readonly metadataOnly?: boolean;
 }
 
+/** What an Informer of your own needs; `manager.cache(resource)` makes one with all of it set. */
 export interface InformerOptions<T extends KubeObject> extends CacheSelection {
   readonly client: Client;
   readonly resource: Resource<T>;
@@ -35,6 +39,7 @@ export interface InformerOptions<T extends KubeObject> extends CacheSelection {
   readonly namespaces?: readonly string[];
   readonly clock: Clock;
   readonly logger: Logger;
+  /** From 0 to below 1: spreads waits. Default `Math.random`. */
   readonly random?: () => number;
   readonly freeze?: FreezeDepth;
   readonly pageSize?: number;
@@ -123,6 +128,7 @@ export class Informer<T extends KubeObject> implements CacheReader<T> {
     return this;
   }
 
+  /** The object in its last state that fitted the schema, if the cache has it. */
   get(key: ObjectKey): T | undefined {
     return this.#store.get(keyOf(key));
   }

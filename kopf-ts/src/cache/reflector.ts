@@ -9,10 +9,13 @@ import { type Clock, realClock, sleep } from "../core/clock.ts";
 export interface ReflectorSink<T extends KubeObject> {
   /** The whole truth: what is not in `objects` is gone. */
   replace(objects: readonly T[]): void;
+  /** An object is there, or has changed. */
   put(object: T): void;
+  /** An object is gone; this is its last state. */
   remove(object: T): void;
 }
 
+/** What a Reflector needs: where to read, and where to put it. */
 export interface ReflectorOptions<T extends KubeObject> {
   readonly client: Client;
   readonly resource: Resource<T>;
@@ -27,12 +30,16 @@ export interface ReflectorOptions<T extends KubeObject> {
   /** Fill the sink from the watch itself (WatchList) where the server can; it falls back to lists where it cannot. Default false. */
   readonly watchList?: boolean;
   readonly clock?: Clock;
+  /** From 0 to below 1: spreads waits. Default `Math.random`. */
   readonly random?: () => number;
   readonly observer?: ReflectorObserver;
 }
 
+/** What metrics and logs want to know. */
 export interface ReflectorObserver {
+  /** A whole list has arrived. */
   listed?(objects: number): void;
+  /** A watch was opened. */
   watchOpened?(): void;
   /** Something went wrong; the next attempt comes after `retryMilliseconds`. */
   failed?(error: Error, retryMilliseconds: number): void;

@@ -25,6 +25,7 @@ interface Index<T extends KubeObject> {
   readonly filed: Map<string, readonly string[]>;
 }
 
+/** How much of a cached object is frozen: itself, its metadata, spec and status; or everything in it. */
 export type FreezeDepth = "shallow" | "deep";
 
 /**

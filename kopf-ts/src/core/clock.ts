@@ -15,6 +15,7 @@ export interface Clock {
 /** Node's timers wrap around above this; a longer wait is made of several. */
 const longestTimerMilliseconds = 2 ** 31 - 1;
 
+/** The clock of this machine. */
 export const realClock: Clock = {
   now: () => new Date(),
   monotonic: () => performance.now(),

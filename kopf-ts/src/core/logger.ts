@@ -1,21 +1,39 @@
 import { errorOf, isHonestError } from "./thrown.ts";
 
+/** What a line of the log says beside its message. */
 export type LogFields = Readonly<Record<string, unknown>>;
 
 /** What the framework needs of a logger; pino's and console's children fit behind it in a few lines. */
 export interface Logger {
+  /** For whoever looks for a fault. */
   debug(message: string, fields?: LogFields): void;
+  /** What happened, as it should. */
   info(message: string, fields?: LogFields): void;
+  /** What went wrong and is tried again. */
   warn(message: string, fields?: LogFields): void;
+  /** What went wrong and needs attention. */
   error(message: string, fields?: LogFields): void;
   /** A logger that adds `fields` to every line. */
   child(fields: LogFields): Logger;
 }
 
 const levels = { debug: 10, info: 20, warn: 30, error: 40 } as const;
+/** The levels of a log, from the most to the least talkative. */
 export type LogLevel = keyof typeof levels;
 
-/** One JSON object a line: `time`, `level`, `message`, then the fields. */
+/**
+ * Writes one JSON object a line: `time`, `level`, `message`, then the fields. Errors are written with name, message and stack.
+ *
+ * @param options - `level`: the least that is written, `info` if not given. `write`: takes each line, with its line feed; standard error if not given.
+ *
+ * @example
+ * ```ts
+ * import { Client, jsonLogger, Manager } from "kopf-ts";
+ *
+ * const logger = jsonLogger({ level: "debug", fields: { cluster: "staging" } });
+ * const manager = new Manager({ client: await Client.fromEnvironment(process.env), logger });
+ * ```
+ */
 export function jsonLogger(
   options: { level?: LogLevel; write?: (line: string) => void; fields?: LogFields; now?: () => Date } = {},
 ): Logger {

@@ -32,6 +32,7 @@ const failuresBeforeReport = 3;
 /** Between two passes of an object that asks for the next `atOnce` time and again. */
 const longestStepMilliseconds = 1_000;
 
+/** How a controller runs. Times and counts that are none are refused with a RangeError. */
 export interface ControllerOptions {
   /** Passes at the same time; never two for one object. Default 4. */
   readonly maxConcurrentReconciles?: number;
@@ -49,10 +50,13 @@ export interface ControllerOptions {
   readonly reportInvalid?: boolean;
   /** Runs only while this process leads. Default true. */
   readonly needLeaderElection?: boolean;
+  /** Before the first retry of a failed pass; doubles with each failure. Default 5. */
   readonly firstBackoffMilliseconds?: QueueOptions["firstBackoffMilliseconds"];
+  /** Default 1,000,000. */
   readonly longestBackoffMilliseconds?: QueueOptions["longestBackoffMilliseconds"];
 }
 
+/** Which objects of a watched kind a controller hears of. */
 export interface SourceOptions<T extends KubeObject> extends CacheSelection {
   readonly predicate?: Predicate<T>;
 }
@@ -76,7 +80,24 @@ export interface Surroundings {
   readonly recorder: (controller: string) => Recorder;
 }
 
-/** A controller in the making: what it looks after, what wakes it, how it runs. `complete` finishes it. */
+/**
+ * A controller in the making: what it looks after, what wakes it, how it runs. `complete` finishes it.
+ *
+ * @example
+ * ```ts
+ * import { configMaps, generationChanged, Manager, pods, resource, unchanged } from "kopf-ts";
+ *
+ * declare const manager: Manager;
+ * const widgets = resource({ group: "example.dev", version: "v1", kind: "Widget", plural: "widgets" });
+ * manager
+ *   .controller("widget")
+ *   .for(widgets, { predicate: generationChanged })
+ *   .owns(pods, { metadataOnly: true })
+ *   .watches(configMaps, ({ metadata }) => [{ namespace: metadata.namespace, name: metadata.labels?.widget ?? "" }])
+ *   .withOptions({ maxConcurrentReconciles: 8, reconcileTimeoutSeconds: 30 })
+ *   .complete(() => unchanged());
+ * ```
+ */
 export class ControllerBuilder<T extends KubeObject = KubeObject> {
   readonly #name: string;
   readonly #surroundings: Surroundings;
@@ -125,6 +146,11 @@ export class ControllerBuilder<T extends KubeObject = KubeObject> {
     return this;
   }
 
+  /**
+   * Sets how the controller runs; a later call adds to an earlier one.
+   *
+   * @throws RangeError for a number that is no time or count.
+   */
   withOptions(options: ControllerOptions): this {
     checkNumbers(`controller ${this.#name}`, options, {
       maxConcurrentReconciles: "a count above zero",
@@ -136,6 +162,11 @@ export class ControllerBuilder<T extends KubeObject = KubeObject> {
     return this;
   }
 
+  /**
+   * Finishes the controller, which starts with its manager.
+   *
+   * @throws Error if `for` was not called.
+   */
   complete(reconcile: Reconciler<T>): Controller<T> {
     if (!this.#resource || !this.#informer) throw new Error(`controller ${this.#name} looks after nothing; call .for(resource) first`);
     const parts = { name: this.#name, resource: this.#resource, informer: this.#informer, reconcile, options: this.#options };

@@ -5,15 +5,22 @@ import { messageOf } from "../core/thrown.ts";
 /** Answers null if all is well, else a sentence that says what is not. */
 export type Check = () => string | null | Promise<string | null>;
 
+/** Where probes and metrics are served, and what they ask. */
 export interface HealthOptions {
   /** 0 takes any free port. */
   readonly port: number;
+  /** The address to listen on. Default: all of them. */
   readonly host?: string;
   readonly live?: Readonly<Record<string, Check>>;
   readonly ready: Readonly<Record<string, Check>>;
   /** Shown at `/healthz` with what they answer; one that throws is not well. */
   readonly probes?: () => Readonly<Record<string, () => unknown>>;
-  readonly metrics: { text(): Promise<string>; readonly contentType: string };
+  /** Served at `/metrics`. */
+  readonly metrics: {
+    /** The Prometheus text. */
+    text(): Promise<string>;
+    readonly contentType: string;
+  };
 }
 
 /** `/healthz`, `/readyz` and `/metrics` over plain HTTP. */
@@ -39,6 +46,7 @@ export class HealthServer {
     return (this.#server.address() as AddressInfo).port;
   }
 
+  /** Closes every connection. */
   async stop(): Promise<void> {
     if (!this.#server.listening) return;
     await new Promise<void>((resolve) => {

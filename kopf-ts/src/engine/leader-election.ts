@@ -9,6 +9,7 @@ import { Stopwatch } from "../core/stopwatch.ts";
 import { messageOf } from "../core/thrown.ts";
 import { microTimestamp } from "../outcome/conditions.ts";
 
+/** The Lease of a program of several replicas. It needs leaseDurationSeconds > renewDeadlineSeconds > retryPeriodSeconds. */
 export interface LeaderElectionOptions {
   /** Name of the Lease. */
   readonly name: string;
@@ -23,15 +24,18 @@ export interface LeaderElectionOptions {
   readonly retryPeriodSeconds?: number;
 }
 
+/** What a LeaderElector of your own needs; a Manager makes its own from LeaderElectionOptions. */
 export interface LeaderElectorOptions extends LeaderElectionOptions {
   readonly client: Client;
   readonly logger: Logger;
   readonly clock?: Clock;
+  /** This process leads from now on. */
   readonly onStarted: () => void;
   /** Leadership is lost. Called before the Lease can expire: whoever hears it must stop writing at once. */
   readonly onLost: (error: LeadershipLostError) => void;
 }
 
+/** The Lease could not be renewed in time, or another process has taken it. `manager.run()` rejects with it, and so does every write that needs leadership. */
 export class LeadershipLostError extends Error {
   constructor(lease: string, how: string) {
     super(`the Lease ${lease} is lost (${how}); this process stops, so that only its holder reconciles`);

@@ -44,12 +44,18 @@ const abortMilliseconds = 1_000;
 /** For events that are still to be sent when the manager stops. */
 const flushMilliseconds = 5_000;
 
+/** What a Manager takes: a client or a kubeConfig, and how it runs. Numbers that are no times are refused with a RangeError. */
 export interface ManagerOptions {
   /** The manager's own from then on: it is closed when the manager stops. */
   readonly client?: Client;
+  /** In place of a client: one is made from it. */
   readonly kubeConfig?: KubeConfig;
   /** Only these namespaces are seen. Default: all. */
   readonly namespaces?: readonly string[];
+  /**
+   * Only the holder of this Lease reconciles; the others keep their caches full and wait. Its namespace is that of the
+   * client's credentials if none is given. Default: no Lease, and every process reconciles.
+   */
   readonly leaderElection?: Partial<LeaderElectionOptions> & Pick<LeaderElectionOptions, "name">;
   /** A registry to put the metrics in. Default: one of its own. */
   readonly metrics?: Registry;
@@ -60,8 +66,11 @@ export interface ManagerOptions {
     readonly ready?: Record<string, Check>;
     readonly live?: Record<string, Check>;
   };
+  /** Default: JSON lines on standard error, from level `info` on. */
   readonly logger?: Logger;
+  /** Default: the clock of this machine. Tests give a VirtualClock. */
   readonly clock?: Clock;
+  /** From 0 to below 1: spreads waits. Default `Math.random`. */
   readonly random?: () => number;
   /** The start fails if the caches are not complete after so long. Default 120. */
   readonly cacheSyncTimeoutSeconds?: number;
@@ -90,14 +99,39 @@ export interface Plugin {
 /**
  * Runs controllers over shared caches. Start: probes → caches → (leadership) → controllers.
  * Stop: controllers drain → events → Lease released → caches → HTTP.
+ *
+ * @throws Error from the constructor if there is neither client nor kubeConfig, or if leader election has no namespace.
+ * @throws RangeError from the constructor for a number that is no time.
+ *
+ * @example
+ * ```ts
+ * import { Client, Manager, pods, ready, resource } from "kopf-ts";
+ *
+ * const widgets = resource({ group: "example.dev", version: "v1", kind: "Widget", plural: "widgets" });
+ * const manager = new Manager({
+ *   client: await Client.fromEnvironment(process.env),
+ *   namespaces: ["shop"],
+ *   leaderElection: { name: "widget-operator" },
+ *   health: { port: 8080 },
+ * });
+ * manager
+ *   .controller("widget")
+ *   .for(widgets)
+ *   .owns(pods)
+ *   .complete((widget, ctx) => ready({ pods: ctx.cache(pods).list({ labels: { widget: widget.metadata.name } }).length }));
+ *
+ * await manager.run();
+ * ```
  */
 export class Manager {
+  /** For reads, and for writes that do not need leadership. */
   readonly client: Client;
   /**
    * The same client for whatever needs leadership: a write is refused with LeadershipLostError, right before it would go
    * out, once this process does not lead any more. Without leader election it is `client`.
    */
   readonly leaderClient: Client;
+  /** The metrics, in the registry of the options or one of its own. */
   readonly metrics: Metrics;
   readonly logger: Logger;
   /** Time as this manager sees it. */
@@ -162,7 +196,11 @@ export class Manager {
     this.#runnables.push(runnable);
   }
 
-  /** Begins a controller: `manager.controller("adapter").for(adapters).owns(pods).complete(reconcile)`. */
+  /**
+   * Begins a controller: `manager.controller("adapter").for(adapters).owns(pods).complete(reconcile)`.
+   *
+   * @throws Error if there is a controller of this name already.
+   */
   controller(name: string): ControllerBuilder {
     if (this.#controllers.some((controller) => controller.name === name)) throw new Error(`there is a controller ${name} already`);
     return new ControllerBuilder(name, this.#surroundings, (controller) => {
@@ -171,7 +209,21 @@ export class Manager {
     });
   }
 
-  /** The shared cache of a resource. Ask for it (and add its indexes) before the start. */
+  /**
+   * The shared cache of a resource. Ask for it (and add its indexes) before the start.
+   *
+   * @throws Error after the start, for a selection that nothing caches.
+   *
+   * @example
+   * ```ts
+   * import { type Manager, pods } from "kopf-ts";
+   *
+   * declare const manager: Manager;
+   * const cache = manager.cache(pods).indexField("node", ({ spec }) => spec.nodeName);
+   * cache.onChange(({ type, object }) => console.log(type, object.metadata.name));
+   * const onNode = cache.byIndex("node", "node-1");
+   * ```
+   */
   cache<T extends KubeObject>(resource: Resource<T>, selection: CacheSelection = {}): Informer<T> {
     return this.#informers.of(resource, selection);
   }
@@ -203,7 +255,11 @@ export class Manager {
     return this.#done.promise;
   }
 
-  /** Resolves once every cache is complete and the controllers run (or, with leader election, will as soon as we lead). Rejects, stopped, if the caches do not sync in time. */
+  /**
+   * Resolves once every cache is complete and the controllers run (or, with leader election, will as soon as we lead).
+   *
+   * @throws Error if the caches are not complete within `cacheSyncTimeoutSeconds`, or a startup handler fails; the manager has stopped then.
+   */
   async start(): Promise<void> {
     this.#healthPort = await this.#health?.start();
     this.metrics.measureLag(true);
@@ -226,7 +282,12 @@ export class Manager {
     });
   }
 
-  /** Starts, and runs until the signal (default: SIGTERM or SIGINT) aborts (then stops in good order) or leadership is lost (then rejects). */
+  /**
+   * Starts, and runs until the signal (default: SIGTERM or SIGINT) aborts; then stops in good order.
+   *
+   * @throws LeadershipLostError if the Lease is lost.
+   * @throws StillRunningError if a pass or handler ignores its signal beyond the grace period: let the program exit then.
+   */
   async run(signal: AbortSignal = terminationSignal()): Promise<void> {
     const stop = () => void this.stop();
     signal.addEventListener("abort", stop, { once: true });

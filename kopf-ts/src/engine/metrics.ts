@@ -154,15 +154,20 @@ export class Metrics {
     for (const counter of [this.#errors, this.#terminalErrors, this.#panics, this.#timeouts]) counter.labels(name).inc(0);
     for (const result of ["success", "error", "requeue", "requeue_after"] as const) this.#reconciles.labels(name, result).inc(0);
     return {
+      /** A pass has begun. */
       started: () => active.inc(),
+      /** A pass has ended, after so many seconds. */
       ended: (result: ReconcileResult, took: number) => {
         active.dec();
         seconds.observe(took);
         this.#reconciles.labels(name, result).inc();
         if (result === "error") errors.inc();
       },
+      /** It failed for good. */
       terminalError: () => this.#terminalErrors.labels(name).inc(),
+      /** It threw something other than an Error. */
       panicked: () => this.#panics.labels(name).inc(),
+      /** It took too long. */
       timedOut: () => this.#timeouts.labels(name).inc(),
     };
   }
@@ -201,11 +206,13 @@ export class Metrics {
     return { listed: () => this.#relists.labels(name).inc(), watchOpened: () => this.#watches.labels(name).inc() };
   }
 
+  /** Counts a request to the API server. */
   exchange = ({ method, host, code, seconds }: Exchange): void => {
     this.#requests.labels(code, method, host).inc();
     this.#requestSeconds.labels(method, host).observe(seconds);
   };
 
+  /** Says whether this process holds the Lease. */
   leader(lease: string, leads: boolean): void {
     this.#leader.set({ name: lease }, leads ? 1 : 0);
   }

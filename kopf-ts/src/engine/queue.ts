@@ -2,6 +2,7 @@ import type { Clock } from "../core/clock.ts";
 import { Heap, type HeapItem } from "../core/heap.ts";
 import { checkNumbers } from "../core/numbers.ts";
 
+/** When a key is wanted, and how urgently. */
 export interface AddOptions {
   /** Not before so many milliseconds from now. Default 0. */
   readonly afterMilliseconds?: number;
@@ -9,6 +10,7 @@ export interface AddOptions {
   readonly priority?: number;
 }
 
+/** How long a queue waits between retries. */
 export interface QueueOptions {
   readonly clock: Clock;
   /** The first retry's delay; it doubles with each failure. Default 5 ms, as in controller-runtime. */
@@ -20,13 +22,17 @@ export interface QueueOptions {
 
 /** What metrics want to know. */
 export interface QueueObserver {
+  /** A key was added that was not waiting before. */
   added(depth: number): void;
   /** `waited`: seconds since the key became ready. */
   taken(waitedSeconds: number, depth: number): void;
+  /** A key was given back. */
   finished(workedSeconds: number): void;
+  /** A key was added again after a failure. */
   retried(): void;
 }
 
+/** A key that was handed out, to be given back with `done`. */
 export interface Taken {
   readonly key: string;
   readonly priority: number;
@@ -89,6 +95,11 @@ export class WorkQueue {
     return [...this.#running.values()].map((since) => (now - since) / 1000);
   }
 
+  /**
+   * Adds a key, or makes one that waits come sooner or with more priority.
+   *
+   * @throws RangeError for a time or priority that is not finite.
+   */
   add(key: string, options: AddOptions = {}): void {
     if (this.#closed) return;
     const { afterMilliseconds = 0, priority = 0 } = options;

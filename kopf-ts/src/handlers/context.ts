@@ -9,6 +9,7 @@ import type { Indices } from "./indices.ts";
 import type { Memo } from "./memory.ts";
 import type { ObjectPatch } from "./object-patch.ts";
 
+/** Why a handler or a filter is called. */
 export type Reason = "create" | "update" | "resume" | "delete" | "event" | "timer" | "daemon" | "index";
 
 /** An object as a filter or a handler sees it. All of it is frozen and shared: say what should change in `patch`. */

@@ -17,16 +17,19 @@ export type EventHandler<T extends KubeObject> = (
   ctx: HandlerContext<T> & { readonly type: "ADDED" | "MODIFIED" | "DELETED" | null },
 ) => unknown | Promise<unknown>;
 
+/** What every handler of an object takes. */
 export interface HandlerOptions<T extends KubeObject> extends Filters<T>, RetryOptions {
   /** Names the handler in annotations, status, metrics and logs: keep it over releases. Default: the function's name, else the kind of handler and its field. */
   readonly id?: string;
 }
 
+/** What a delete handler takes. */
 export interface DeletionOptions<T extends KubeObject> extends HandlerOptions<T> {
   /** The object need not wait for it: no finalizer is set for this handler's sake. Default false. */
   readonly optional?: boolean;
 }
 
+/** What a timer takes. Times are seconds. */
 export interface TimerOptions<T extends KubeObject> extends HandlerOptions<T> {
   /** Seconds from the end of one run to the start of the next. Above zero. */
   readonly interval: number;
@@ -38,6 +41,7 @@ export interface TimerOptions<T extends KubeObject> extends HandlerOptions<T> {
   readonly sharp?: boolean;
 }
 
+/** What a daemon takes. Times are seconds. */
 export interface DaemonOptions<T extends KubeObject> extends HandlerOptions<T> {
   /** Seconds before the first run. Default 0. */
   readonly initialDelay?: number;
@@ -68,12 +72,15 @@ export interface ResourceDeclarations<T extends KubeObject> {
   readonly daemons: Declaration<T, DaemonOptions<T>>[];
 }
 
+/** What a startup, cleanup or probe handler is given. */
 export interface ActivityContext {
   readonly client: Client;
   readonly logger: Logger;
+  /** Attempts made before this one. */
   readonly retry: number;
 }
 
+/** What a startup, cleanup or probe handler takes. */
 export interface ActivityOptions extends RetryOptions {
   readonly id?: string;
 }
@@ -84,6 +91,7 @@ export interface Activity {
   readonly run: (ctx: ActivityContext) => unknown | Promise<unknown>;
 }
 
+/** Returns how to reach the API server, or undefined to leave that to the next login handler. */
 export type Login = () => Credentials | undefined | Promise<Credentials | undefined>;
 
 /** What the numbers among the options of handlers and activities have to be. */

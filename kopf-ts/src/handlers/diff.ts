@@ -9,6 +9,7 @@ export interface DiffItem {
   readonly new: unknown;
 }
 
+/** All differences between two states; empty if there are none. */
 export type Diff = readonly DiffItem[];
 
 /** `spec.size`, or its steps where a name has a dot in it: `["metadata", "labels", "example.dev/tier"]`. */

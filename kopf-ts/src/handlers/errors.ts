@@ -1,6 +1,22 @@
 import { checkNumber } from "../core/numbers.ts";
 
-/** Not now: the handler is tried again after `delay` seconds (default 60), as often as its `retries` and `timeout` allow. */
+/**
+ * Not now: the handler is tried again after `delay` seconds (default 60), as often as its `retries` and `timeout` allow.
+ *
+ * @throws RangeError for a delay that is no time.
+ *
+ * @example
+ * ```ts
+ * import { Operator, resource, TemporaryError } from "kopf-ts";
+ *
+ * const widgets = resource({ group: "example.dev", version: "v1", kind: "Widget", plural: "widgets" });
+ * const operator = new Operator();
+ * operator.on.create(widgets, async ({ spec, signal }) => {
+ *   const { status } = await fetch(spec.url, { signal });
+ *   if (status === 503) throw new TemporaryError("the other side is busy", { delay: 10 });
+ * });
+ * ```
+ */
 export class TemporaryError extends Error {
   /** Seconds. */
   readonly delay: number;

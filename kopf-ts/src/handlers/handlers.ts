@@ -103,8 +103,20 @@ export class Handlers implements Plugin {
   };
 
   /**
-   * Files what `entries` answers for each object, under keys; it is complete before the first handler runs.
-   * `ctx.indices[id]` is what this answers.
+   * Files what `entries` returns for each object, under keys; it is complete before the first handler runs.
+   * `ctx.indices[id]` is what this returns.
+   *
+   * @throws Error if there is an index of this id already.
+   *
+   * @example
+   * ```ts
+   * import { Operator, pods } from "kopf-ts";
+   *
+   * const operator = new Operator();
+   * const podsByNode = operator.index("podsByNode", pods, ({ spec, name }) => ({ [spec.nodeName]: name }));
+   * // In a handler: the names of the pods of a node.
+   * const names: readonly string[] = podsByNode.get("node-1");
+   * ```
    */
   index<T extends KubeObject, V>(
     id: string,
@@ -123,14 +135,46 @@ export class Handlers implements Plugin {
     return index;
   }
 
-  /** Again and again beside each object, every `interval` seconds. Runs of one timer for one object never overlap. */
+  /**
+   * Again and again beside each object, every `interval` seconds. Runs of one timer for one object never overlap.
+   *
+   * @throws RangeError if there is no interval, or a number is no time.
+   *
+   * @example
+   * ```ts
+   * import { Operator, resource } from "kopf-ts";
+   *
+   * const widgets = resource({ group: "example.dev", version: "v1", kind: "Widget", plural: "widgets" });
+   * const operator = new Operator();
+   * operator.timer(widgets, { id: "probe", interval: 60, idle: 10 }, async ({ spec, signal }) => {
+   *   const { status } = await fetch(spec.url, { signal });
+   *   return { status };
+   * });
+   * ```
+   */
   timer<T extends KubeObject>(resource: Resource<T>, options: TimerOptions<T>, run: Handler<T>): void {
     if (options.interval === undefined) throw new RangeError(`a timer of ${resource.kind} has no interval; give it one in seconds`);
     const { timers } = this.#of(resource);
     timers.push(declare("timer", resource, options, run, timers));
   }
 
-  /** Runs beside each object for as long as it is there and matches; it must end when `ctx.signal` aborts. */
+  /**
+   * Runs beside each object for as long as it is there and matches; it must end when `ctx.signal` aborts.
+   *
+   * @example
+   * ```ts
+   * import { Operator, resource, sleep } from "kopf-ts";
+   *
+   * const widgets = resource({ group: "example.dev", version: "v1", kind: "Widget", plural: "widgets" });
+   * const operator = new Operator();
+   * operator.daemon(widgets, { labels: { watched: true } }, async ({ body, signal, clock, logger }) => {
+   *   while (!signal.aborted) {
+   *     logger.info("still here", { name: body.metadata.name });
+   *     await sleep(clock, 5_000, signal);
+   *   }
+   * });
+   * ```
+   */
   daemon<T extends KubeObject>(resource: Resource<T>, ...rest: Rest<DaemonOptions<T>, Handler<T>>): void {
     const [options, run] = optionsAndHandler<DaemonOptions<T>, Handler<T>>(rest);
     const { daemons } = this.#of(resource);

@@ -9,11 +9,14 @@ export type IndexEntries<V> = Readonly<Record<string, V>> | ReadonlyMap<string, 
 export interface Index<V = unknown> {
   /** The values that all objects file under this key. */
   get(key: string): readonly V[];
+  /** Whether any object files something under this key. */
   has(key: string): boolean;
+  /** All keys under which something is filed. */
   keys(): IterableIterator<string>;
   readonly size: number;
 }
 
+/** The indexes of an operator, by id. */
 // biome-ignore lint/suspicious/noExplicitAny: what `index(…)` answers is typed; this is the same by name
 export type Indices = Readonly<Record<string, Index<any>>>;
 

@@ -3,6 +3,7 @@ import type { Daemon } from "./daemons.ts";
 import type { Progress } from "./persistence.ts";
 import type { TimerState } from "./timers.ts";
 
+/** What handlers of one object keep in memory for each other. Nothing of it survives a restart. */
 // biome-ignore lint/suspicious/noExplicitAny: the handlers' own; they know what they put there
 export type Memo = Record<string, any>;
 

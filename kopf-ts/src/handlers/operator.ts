@@ -4,14 +4,28 @@ import { Manager, type ManagerOptions } from "../engine/manager.ts";
 import { Handlers } from "./handlers.ts";
 import type { HandlersOptions } from "./resource-handlers.ts";
 
+/** What an Operator takes: the options of its manager and of its handlers. */
 export interface OperatorOptions extends ManagerOptions, HandlersOptions {
   /** Where to look for a service account or a kubeconfig if there is neither client nor login handler. Default `process.env`. */
   readonly environment?: Readonly<Record<string, string | undefined>>;
 }
 
 /**
- * A whole program of handlers: `operator.on.create(widgets, async ({ spec, patch }) => …)`, then `operator.run(signal)`.
- * It runs on a Manager, where reconcilers may run too: `define` is given it before the start.
+ * A whole program of handlers. It runs on a Manager, where reconcilers may run too: `define` is given it before the start.
+ *
+ * @example
+ * ```ts
+ * import { Operator, resource } from "kopf-ts";
+ *
+ * const widgets = resource({ group: "example.dev", version: "v1", kind: "Widget", plural: "widgets" });
+ * const operator = new Operator({ health: { port: 8080 } });
+ *
+ * operator.on.create(widgets, { retries: 5 }, ({ spec, patch }) => {
+ *   patch.status.address = `10.0.0.${spec.size}`;
+ * });
+ *
+ * await operator.run();
+ * ```
  */
 export class Operator extends Handlers {
   readonly #options: OperatorOptions;
@@ -40,6 +54,7 @@ export class Operator extends Handlers {
     await (await this.#prepare()).start();
   }
 
+  /** Stops in good order. Resolves at once if the operator was not started. */
   stop(): Promise<void> {
     return this.#manager?.stop() ?? Promise.resolve();
   }

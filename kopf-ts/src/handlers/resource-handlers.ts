@@ -22,6 +22,7 @@ import { againIn } from "./pass.ts";
 import { Persistence } from "./persistence.ts";
 import { Timer } from "./timers.ts";
 
+/** How handlers run. Numbers that are no times or counts are refused with a RangeError. */
 export interface HandlersOptions {
   /** Of our annotations and finalizer. Two operators that handle changes of one kind need different ones. Default `kopf-ts.dev`. */
   readonly prefix?: string;

@@ -1,3 +1,4 @@
+/** The status of a condition (`metav1.ConditionStatus`). */
 export type ConditionStatus = "True" | "False" | "Unknown";
 
 /** A condition as stored (KEP-1623, `metav1.Condition`). */
@@ -21,11 +22,13 @@ export interface ConditionInput {
 /** Anything that has conditions: an object, or only its status. */
 export type HasConditions = { readonly status?: unknown };
 
+/** The conditions of an object; an empty list if it has none. */
 export function conditionsOf(object: HasConditions): readonly Condition[] {
   const conditions = (object.status as { conditions?: unknown } | undefined)?.conditions;
   return Array.isArray(conditions) ? conditions : [];
 }
 
+/** The condition of this type, if the object has it. */
 export function getCondition(object: HasConditions, type: string): Condition | undefined {
   return conditionsOf(object).find((condition) => condition.type === type);
 }

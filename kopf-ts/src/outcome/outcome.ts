@@ -16,9 +16,11 @@ export type OutcomeKind = "ready" | "progressing" | "waiting" | "stalled" | "fai
 /** An idempotent act on the outside world. It runs last, and again in a later pass if that pass still asks for it. */
 export interface Effect {
   readonly name: string;
+  /** Must be safe to repeat. The signal aborts when the pass has to end. */
   readonly run: (signal: AbortSignal) => Promise<void>;
 }
 
+/** An Event as a reconciler says it; the Recorder adds the rest. */
 export interface EventInput {
   readonly type: "Normal" | "Warning";
   /** UpperCamelCase, for machines. */
@@ -55,9 +57,20 @@ interface Parts {
 
 /**
  * What a reconciler has decided: a value, not an act. It holds no client and touches nothing, so tests can read it.
- * Every method answers a new Outcome. The framework carries it out in this order, each step only if the one before
+ * Every method returns a new Outcome. The framework carries it out in this order, each step only if the one before
  * succeeded: finalizers added → status (one write, only if it says something new) → events → creates → applies → deletes →
  * effects → finalizers removed.
+ *
+ * @example
+ * ```ts
+ * import { ready } from "kopf-ts";
+ *
+ * const outcome = ready({ size: 3 })
+ *   .applying({ apiVersion: "v1", kind: "ConfigMap", metadata: { namespace: "shop", name: "a" }, data: { size: "3" } })
+ *   .event("Normal", "Resized", "the size is 3 now")
+ *   .again(300);
+ * console.log(outcome.kind, outcome.applies.length, outcome.requeueAfterSeconds);
+ * ```
  */
 export class Outcome implements Parts {
   readonly kind: OutcomeKind;
@@ -100,7 +113,10 @@ export class Outcome implements Parts {
     return this.#with({ applies: [...this.applies, ...objects] });
   }
 
-  /** Create-only. One that exists already is fine if it has the same controller (by UID); else the pass fails with ForeignObjectError. */
+  /**
+   * Create-only. One that exists already is fine if it has the same controller (by UID) or, without a controller, every label
+   * that is given here; else the pass fails with ForeignObjectError.
+   */
   creating(...objects: readonly DynamicObject[]): Outcome {
     return this.#with({ creates: [...this.creates, ...objects] });
   }
@@ -110,7 +126,17 @@ export class Outcome implements Parts {
     return this.#with({ deletes: [...this.deletes, ...objects] });
   }
 
-  /** An idempotent act on the outside world, after every write to the API. */
+  /**
+   * An idempotent act on the outside world, after every write to the API. What it throws fails the pass.
+   *
+   * @example
+   * ```ts
+   * import { mkdir } from "node:fs/promises";
+   * import { ready } from "kopf-ts";
+   *
+   * const outcome = ready().effect("folder", async () => void (await mkdir("/data/a", { recursive: true })));
+   * ```
+   */
   effect(name: string, run: (signal: AbortSignal) => Promise<void>): Outcome {
     return this.#with({ effects: [...this.effects, { name, run }] });
   }
@@ -156,41 +182,106 @@ export function isOutcome(value: unknown): value is Outcome {
   }
 }
 
-/** Ready=True; nothing is left to do until something changes. */
+/**
+ * Ready=True; nothing is left to do until something changes.
+ *
+ * @param status - Fields of status to write.
+ * @param said - Reason and message of the condition.
+ *
+ * @example
+ * ```ts
+ * import { ready } from "kopf-ts";
+ *
+ * const outcome = ready({ replicas: 3 }, { reason: "Available", message: "3 of 3 replicas are available" });
+ * ```
+ */
 export function ready(status?: StatusFields, said: { reason?: string; message?: string } = {}): Outcome {
   return new Outcome({ kind: "ready", reason: said.reason ?? "Ready", message: said.message ?? "", status });
 }
 
-/** Ready=False, Reconciling=True. */
+/**
+ * Ready=False, Reconciling=True: a change of something watched brings the next pass.
+ *
+ * @example
+ * ```ts
+ * import { progressing } from "kopf-ts";
+ *
+ * const outcome = progressing("Starting", "2 of 3 replicas are available", { replicas: 2 });
+ * ```
+ */
 export function progressing(reason: string, message: string, status?: StatusFields): Outcome {
   return new Outcome({ kind: "progressing", reason, message, status });
 }
 
 /**
- * Ready=False, Reconciling=True; another pass after `afterSeconds`.
- * @throws RangeError unless that is a time above zero.
+ * Ready=False, Reconciling=True; another pass after `afterSeconds`, for what nobody watches.
+ *
+ * @throws RangeError unless `afterSeconds` is a time above zero.
+ *
+ * @example
+ * ```ts
+ * import { waiting } from "kopf-ts";
+ *
+ * const outcome = waiting("RegistryUnavailable", "the registry returns 503", 30);
+ * ```
  */
 export function waiting(reason: string, message: string, afterSeconds: number, status?: StatusFields): Outcome {
   checkNumber(`waiting("${reason}"): afterSeconds`, afterSeconds, "a time above zero");
   return new Outcome({ kind: "waiting", reason, message, status, requeueAfterSeconds: afterSeconds });
 }
 
-/** Ready=False, Stalled=True: a person must act. */
+/**
+ * Ready=False, Stalled=True: a person must act. Say what to do in the message.
+ *
+ * @example
+ * ```ts
+ * import { stalled } from "kopf-ts";
+ *
+ * const outcome = stalled("SecretMissing", "the Secret shop/token does not exist; create it");
+ * ```
+ */
 export function stalled(reason: string, message: string, status?: StatusFields): Outcome {
   return new Outcome({ kind: "stalled", reason, message, status });
 }
 
-/** Ready=False, Stalled=True, Failed=True: final, for bounded objects. */
+/**
+ * Ready=False, Stalled=True, Failed=True: final, for bounded objects. It is never taken back.
+ *
+ * @example
+ * ```ts
+ * import { failed } from "kopf-ts";
+ *
+ * const outcome = failed("DeadlineExceeded", "the run has not ended within 600 s");
+ * ```
+ */
 export function failed(reason: string, message: string, status?: StatusFields): Outcome {
   return new Outcome({ kind: "failed", reason, message, status });
 }
 
-/** Ready=True, Succeeded=True: final, for bounded objects. */
+/**
+ * Ready=True, Succeeded=True: final, for bounded objects. It is never taken back.
+ *
+ * @example
+ * ```ts
+ * import { succeeded } from "kopf-ts";
+ *
+ * const outcome = succeeded({ digest: "sha256:0a1b" });
+ * ```
+ */
 export function succeeded(status?: StatusFields, said: { reason?: string; message?: string } = {}): Outcome {
   return new Outcome({ kind: "succeeded", reason: said.reason ?? "Succeeded", message: said.message ?? "", status });
 }
 
-/** The status stays as it is: for objects that have ended, are going away, or have no status of ours. */
+/**
+ * The status stays as it is: for objects that have ended, are going away, or have no status of ours.
+ *
+ * @example
+ * ```ts
+ * import { unchanged } from "kopf-ts";
+ *
+ * const outcome = unchanged().finalizer("example.dev/folder", false);
+ * ```
+ */
 export function unchanged(): Outcome {
   return new Outcome({ kind: "unchanged", reason: "", message: "" });
 }

@@ -2,7 +2,18 @@ import { describe, groupOf, type KubeObject, type OwnerReference } from "../api/
 
 /**
  * A reference that makes `owner` the owner of another object.
- * `controller` (default true): the one owner that manages it. `blockOwnerDeletion` (default true): foreground deletion waits for it.
+ *
+ * @param options - `controller` (default true): the one owner that manages it. `blockOwnerDeletion` (default true): foreground deletion waits for it.
+ * @throws Error if the owner has no UID yet.
+ *
+ * @example
+ * ```ts
+ * import { type KubeObject, ownerReference } from "kopf-ts";
+ *
+ * declare const widget: KubeObject;
+ * const { namespace, name } = widget.metadata;
+ * const child = { apiVersion: "v1", kind: "ConfigMap", metadata: { namespace, name, ownerReferences: [ownerReference(widget)] } };
+ * ```
  */
 export function ownerReference(owner: KubeObject, options: { controller?: boolean; blockOwnerDeletion?: boolean } = {}): OwnerReference {
   const { uid, name } = owner.metadata;

@@ -29,10 +29,32 @@ export interface Context {
  * Looks at the world and says what should be. Called with the cached (frozen) object; never for one that is gone.
  * Level-triggered: it may be called at any time, any number of times, and must not care why.
  * What it throws is tried again with a growing delay; TerminalError is not.
+ *
+ * @example
+ * ```ts
+ * import { pods, progressing, type Reconciler, ready } from "kopf-ts";
+ *
+ * const reconcile: Reconciler = ({ metadata }, ctx) => {
+ *   const found = ctx.cache(pods).list({ namespace: metadata.namespace, labels: { app: metadata.name } });
+ *   return found.length > 0 ? ready({ pods: found.length }) : progressing("NoPods", "no pod has started yet");
+ * };
+ * ```
  */
 export type Reconciler<T extends KubeObject = KubeObject> = (object: T, ctx: Context) => Promise<Outcome> | Outcome;
 
-/** Trying again would change nothing: counted and logged, not retried until something changes. */
+/**
+ * Trying again would change nothing: counted and logged, not retried until something changes.
+ *
+ * @example
+ * ```ts
+ * import { type DynamicObject, type Outcome, ready, TerminalError } from "kopf-ts";
+ *
+ * function reconcile({ spec }: DynamicObject): Outcome {
+ *   if (spec.version > 2) throw new TerminalError(`version ${spec.version} is not supported; use 1 or 2`);
+ *   return ready();
+ * }
+ * ```
+ */
 export class TerminalError extends Error {
   constructor(message: string, options?: ErrorOptions) {
     super(message, options);
@@ -40,7 +62,7 @@ export class TerminalError extends Error {
   }
 }
 
-/** An object that should be created exists already and belongs to somebody else. */
+/** An object that should be created exists already and belongs to somebody else. The pass is tried again. */
 export class ForeignObjectError extends Error {
   constructor(message: string) {
     super(message);

@@ -10,6 +10,7 @@ import { messageOf } from "../core/thrown.ts";
 import { microTimestamp } from "./conditions.ts";
 import type { EventInput } from "./outcome.ts";
 
+/** What a Recorder of your own needs; `manager.recorder(name)` makes one with all of it set. */
 export interface RecorderOptions {
   readonly client: Client;
   /** `reportingController`, such as `rune.dev/adapter`. */

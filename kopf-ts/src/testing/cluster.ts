@@ -21,15 +21,29 @@ export interface ClusterPlace {
   readonly newClient: () => Promise<Client>;
 }
 
+/** Which cluster a test uses, and what has to be there. */
 export interface ClusterOptions {
   /** A path. Default: what kubectl would use. */
   readonly kubeconfig?: string;
+  /** CustomResourceDefinitions. Those that were there before stay. */
   readonly crds?: readonly DynamicObject[];
 }
 
 /**
  * Lends a test a namespace of its own on the cluster of a kubeconfig (its path, or options), with these CustomResourceDefinitions there and served; takes everything away afterwards, also when the test fails.
  * Definitions that were there before stay.
+ *
+ * @throws Error if a CustomResourceDefinition is not established within 30 s.
+ *
+ * @example
+ * ```ts
+ * import { configMaps } from "kopf-ts";
+ * import { withCluster } from "kopf-ts/testing";
+ *
+ * await withCluster({ kubeconfig: process.env.KUBECONFIG }, async ({ client, namespace }) => {
+ *   await client.create(configMaps, { apiVersion: "v1", kind: "ConfigMap", metadata: { namespace, name: "a" } });
+ * });
+ * ```
  */
 export async function withCluster<T>(where: string | ClusterOptions, use: (place: ClusterPlace) => Promise<T>): Promise<T> {
   const options = typeof where === "string" ? { kubeconfig: where } : where;

@@ -53,7 +53,19 @@ export class FakeRecorder extends Recorder {
   }
 }
 
-/** A reconciler's context over a fake cache; give a FakeApiServer's client where live reads are made. */
+/**
+ * A reconciler's context over a fake cache; give a FakeApiServer's client where live reads are made.
+ *
+ * @example
+ * ```ts
+ * import { pods } from "kopf-ts";
+ * import { fakeContext } from "kopf-ts/testing";
+ *
+ * const pod = { apiVersion: "v1", kind: "Pod", metadata: { namespace: "shop", name: "a" } };
+ * const ctx = fakeContext({ objects: [pod] });
+ * const [found] = ctx.cache(pods).list({ namespace: "shop" });
+ * ```
+ */
 export function fakeContext(
   options: { objects?: readonly KubeObject[]; indexes?: readonly FakeIndex[]; client?: Client; clock?: Clock; signal?: AbortSignal } = {},
 ): Context & { recorder: FakeRecorder } {

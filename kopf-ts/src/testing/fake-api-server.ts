@@ -24,6 +24,20 @@ interface AppliedFields {
 /**
  * An API server in memory, over real HTTP. A fake, for unit tests and fault injection alone: it knows no schemas,
  * no admission and no defaults, and its server-side apply is only good enough to test clients of it.
+ *
+ * @example
+ * ```ts
+ * import { configMaps } from "kopf-ts";
+ * import { FakeApiServer } from "kopf-ts/testing";
+ *
+ * const server = await FakeApiServer.start();
+ * const client = server.client();
+ * server.inject({ match: ({ method }) => method === "POST", action: { do: "refuse", status: 503 } });
+ * server.put(configMaps, { apiVersion: "v1", kind: "ConfigMap", metadata: { namespace: "shop", name: "a" } });
+ * const { items } = await client.list(configMaps, { namespace: "shop" });
+ * await client.close();
+ * await server.stop();
+ * ```
  */
 export class FakeApiServer {
   /** Every request, in the order of arrival. */
@@ -50,6 +64,7 @@ export class FakeApiServer {
     });
   }
 
+  /** Starts one on a free port of this machine. */
   static async start(options: { resources?: readonly Resource[] } = {}): Promise<FakeApiServer> {
     const server = new FakeApiServer(options);
     await new Promise<void>((resolve) => server.#server.listen(0, "127.0.0.1", resolve));
@@ -57,6 +72,7 @@ export class FakeApiServer {
     return server;
   }
 
+  /** Cuts every connection. */
   async stop(): Promise<void> {
     for (const socket of this.#sockets) socket.destroy();
     await new Promise<void>((resolve) => this.#server.close(() => resolve()));
@@ -76,6 +92,7 @@ export class FakeApiServer {
     return this.#watches.size;
   }
 
+  /** A client of this server. Who asks closes it. */
   client(options: Omit<TransportOptions, "credentials"> & { clock?: Clock } = {}): Client {
     return new Client({ ...options, credentials: staticCredentials(this.#url) });
   }
@@ -89,14 +106,17 @@ export class FakeApiServer {
     return (there ? this.#storage.update(table, input, "everything") : this.#storage.create(table, input, "everything")) as T;
   }
 
+  /** The object as it is stored, without a request. */
   find<T extends KubeObject>(resource: Resource<T>, key: { namespace?: string; name: string }): T | undefined {
     return this.#storage.find(nameOf(resource), keyOf(key)) as T | undefined;
   }
 
+  /** All objects of the resource, without requests. */
   all<T extends KubeObject>(resource: Resource<T>): T[] {
     return this.#storage.all(nameOf(resource)) as T[];
   }
 
+  /** Deletes an object as if somebody else had: one with finalizers stays until they are gone. */
   delete(resource: Resource, key: { namespace?: string; name: string }): void {
     this.#storage.delete(nameOf(resource), keyOf(key));
   }
@@ -106,10 +126,12 @@ export class FakeApiServer {
     this.#faults.add(fault);
   }
 
+  /** How many faults have not struck yet. */
   get faultsLeft(): number {
     return this.#faults.left;
   }
 
+  /** Forgets the faults that have not struck yet. */
   clearFaults(): void {
     this.#faults.clear();
   }

@@ -25,7 +25,9 @@ export type FaultAction =
   | { readonly do: "cut" }
   | { readonly do: "hold"; readonly until: Promise<unknown> };
 
+/** A fault that strikes the next requests that match. */
 export interface Fault {
+  /** Which requests it strikes. Default: all. */
   readonly match?: (request: SeenRequest) => boolean;
   /** How many requests it strikes. Default 1. */
   readonly times?: number;

@@ -4,6 +4,7 @@ import { jsonLogger, type LogLevel } from "../core/logger.ts";
 import { Operator, type OperatorOptions } from "../handlers/operator.ts";
 import { FakeApiServer } from "./fake-api-server.ts";
 
+/** Where an operator under test runs, and how. */
 export interface OperatorRunnerOptions extends Omit<OperatorOptions, "client" | "kubeConfig" | "logger"> {
   /** Run against this server; it is left running. Default: one of its own, stopped with the runner. */
   readonly server?: FakeApiServer;
@@ -23,13 +24,22 @@ export interface LogEntry {
 }
 
 /**
- * Runs a whole operator within a test and stops it (Kopf's KopfRunner):
+ * Runs a whole operator within a test and stops it, as Kopf's KopfRunner does.
+ * `stop` rejects if the operator failed meanwhile.
  *
- *     await using runner = await OperatorRunner.start((operator) => operator.on.create(widgets, …));
- *     await runner.client.create(widgets, …);
- *     await runner.until(async () => (await runner.client.get(widgets, key)).status?.phase === "made");
+ * @example
+ * ```ts
+ * import { resource } from "kopf-ts";
+ * import { OperatorRunner } from "kopf-ts/testing";
  *
- * What the operator is stopped for, it must survive: `stop` rejects if it failed meanwhile.
+ * const widgets = resource({ group: "example.dev", version: "v1", kind: "Widget", plural: "widgets" });
+ * const key = { namespace: "shop", name: "a" };
+ * await using runner = await OperatorRunner.start((operator) =>
+ *   operator.on.create(widgets, ({ patch }) => void (patch.status.phase = "made")),
+ * );
+ * await runner.client.create(widgets, { apiVersion: "example.dev/v1", kind: "Widget", metadata: key });
+ * await runner.until(async () => (await runner.client.get(widgets, key)).status?.phase === "made");
+ * ```
  */
 export class OperatorRunner implements AsyncDisposable {
   readonly operator: Operator;
@@ -90,6 +100,7 @@ export class OperatorRunner implements AsyncDisposable {
     return this.#stopping;
   }
 
+  /** `stop`, for `await using`. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.stop();
   }

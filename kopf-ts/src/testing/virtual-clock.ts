@@ -5,7 +5,20 @@ interface Timer {
   readonly run: () => void;
 }
 
-/** A clock that stands still until a test moves it. */
+/**
+ * A clock that stands still until a test moves it.
+ *
+ * @example
+ * ```ts
+ * import { sleep } from "kopf-ts";
+ * import { VirtualClock } from "kopf-ts/testing";
+ *
+ * const clock = new VirtualClock("2030-01-01T00:00:00Z");
+ * const slept = sleep(clock, 60_000);
+ * await clock.advance(60_000);
+ * await slept;
+ * ```
+ */
 export class VirtualClock implements Clock {
   #elapsed = 0;
   readonly #start: number;
