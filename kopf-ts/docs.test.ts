@@ -3,7 +3,7 @@ import { dirname, join, relative } from "node:path";
 import ts from "typescript";
 import { describe, expect, test } from "vitest";
 import { referencePages } from "./reference.ts";
-import { Metrics } from "./src/metrics.ts";
+import { Metrics } from "./src/engine/metrics.ts";
 
 const folder = import.meta.dirname;
 const read = (file: string) => readFileSync(join(folder, file), "utf8");
