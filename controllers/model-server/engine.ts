@@ -42,11 +42,16 @@ const launch = [
 
 /** How long a pod may take to end: Services forget it, what runs is finished, the engine and then the loader stop. */
 export const graceSeconds = 150;
-/** Waits until Services have forgotten the pod and the engine has finished what it was asked, because it cuts that off when it is told to end. */
+/**
+ * Waits until Services have forgotten the pod, has the loader take no more requests, and waits until the engine has finished what it was
+ * asked, because it cuts that off when it is told to end.
+ */
 const drain = [
   "import time, urllib.request",
   "time.sleep(5)",
   `deadline = time.monotonic() + ${graceSeconds - 40}`,
+  `try: urllib.request.urlopen('http://127.0.0.1:${port.metrics}/drain', timeout=${graceSeconds - 50}).read()`,
+  "except OSError: pass",
   "busy = ('vllm:num_requests_running', 'vllm:num_requests_waiting')",
   "while time.monotonic() < deadline:",
   `    try: lines = urllib.request.urlopen('http://127.0.0.1:${port.engine}/metrics', timeout=5).read().decode().splitlines()`,

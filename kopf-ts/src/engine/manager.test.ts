@@ -113,6 +113,8 @@ describe("a manager", () => {
     await manager.start();
     await clock.advance(1_000);
     expect(passes).toBe(0);
+    const master = async () => /leader_election_master_status\{name="widgets"\} (\d)/.exec(await manager.metrics.text())?.[1];
+    expect(await master()).toBe("0");
     for (let step = 0; step < 12 && !manager.leads; step += 1) {
       const before = server.requests.length;
       await clock.advance(2_000);
@@ -120,6 +122,7 @@ describe("a manager", () => {
       await new Promise((resolve) => setTimeout(resolve, 5));
     }
     await eventually(() => passes > 0);
+    expect(await master()).toBe("1");
     expect(server.find(leases, { namespace: "ops", name: "widgets" })?.spec.leaseTransitions).toBe(1);
   });
 

@@ -365,6 +365,7 @@ export class Manager {
   #newElector(election: Partial<LeaderElectionOptions> & Pick<LeaderElectionOptions, "name">): LeaderElector {
     const namespace = election.namespace ?? this.client.transport.namespace;
     if (!namespace) throw new Error(`leader election needs the namespace of the Lease ${election.name}`);
+    this.metrics.leader(election.name, false);
     return new LeaderElector({
       ...election,
       namespace,

@@ -81,7 +81,7 @@ export class Metrics {
     this.#maxConcurrent = gauge("controller_runtime_max_concurrent_reconciles", "Workers of a controller.", ["controller"]);
     this.#active = gauge("controller_runtime_active_workers", "Workers that are busy.", ["controller"]);
     const labels: ("name" | "controller")[] = ["name", "controller"];
-    this.#depth = gauge("workqueue_depth", "Keys in the queue.", labels, () => this.#readDepths());
+    this.#depth = gauge("workqueue_depth", "Keys that are ready and wait for a worker.", labels, () => this.#readDepths());
     this.#adds = counter("workqueue_adds_total", "Keys added.", labels);
     this.#queueSeconds = histogram("workqueue_queue_duration_seconds", "How long a ready key waits for a worker.", labels, queueBuckets);
     this.#workSeconds = histogram("workqueue_work_duration_seconds", "How long a key is worked on.", labels, queueBuckets);
@@ -218,7 +218,7 @@ export class Metrics {
   }
 
   #readDepths(): void {
-    for (const [name, queue] of this.#queues) this.#depth.set({ name, controller: name }, queue.length);
+    for (const [name, queue] of this.#queues) this.#depth.set({ name, controller: name }, queue.readyLength);
   }
 
   readonly #readRunning = (set: (name: string, seconds: number[]) => void): void => {

@@ -16,6 +16,8 @@ export function createMetrics(
 ): Metrics {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
+  // Node 24 may abort while it lists handles that are closing; `nodejs_active_resources` counts the same.
+  for (const what of ["handles", "handles_total", "requests", "requests_total"]) registry.removeSingleMetric(`nodejs_active_${what}`);
   const registers = [registry];
   const seconds = new Histogram({
     name: "rune_loader_load_seconds",

@@ -21,20 +21,8 @@ export async function ofLoader(): Promise<Metric[]> {
   metrics.canary("Matched");
   metrics.restarted();
   metrics.request("/v1/completions", 200, 1);
-  const text = await withoutHandles(() => metrics.text());
+  const text = await metrics.text();
   return [...text.matchAll(/^# TYPE (\S+) (\S+)$/gm)].map(([, name = "", type = ""]) => ({ name, type, labels: labelsOf(name, text) }));
-}
-
-/** Node 24 may abort while it lists the handles of a test's process; which ones there are is no matter here. */
-async function withoutHandles<T>(work: () => Promise<T>): Promise<T> {
-  const node = process as unknown as { _getActiveHandles: () => object[] };
-  const list = node._getActiveHandles;
-  node._getActiveHandles = () => [];
-  try {
-    return await work();
-  } finally {
-    node._getActiveHandles = list;
-  }
 }
 
 /** Labels of the samples of one metric; `le` is what makes a bucket, and `quantile` what makes a line of a summary. */
