@@ -159,17 +159,23 @@ function leads(from: string, link: string): boolean {
   const [path = "", anchor] = link.split("#");
   const target = path ? relative(root, join(root, dirname(from), path)) : from;
   if (!existsSync(join(root, target))) return false;
-  return !anchor || (statSync(join(root, target)).isFile() && anchorsOf(read(target)).includes(anchor));
+  return !anchor || (statSync(join(root, target)).isFile() && anchorsOf(target).has(anchor));
 }
 
-function anchorsOf(markdown: string): string[] {
-  return [...markdown.matchAll(/^#+ (.+)$/gm)].map(([, heading = ""]) =>
-    heading
-      .toLowerCase()
-      .replaceAll(/[^\p{L}\p{N}\s_-]/gu, "")
-      .trim()
-      .replaceAll(" ", "-"),
-  );
+const anchors = new Map<string, ReadonlySet<string>>();
+
+function anchorsOf(page: string): ReadonlySet<string> {
+  const known = anchors.get(page) ?? new Set([...read(page).matchAll(/^#+ (.+)$/gm)].map(([, heading = ""]) => anchorOf(heading)));
+  anchors.set(page, known);
+  return known;
+}
+
+function anchorOf(heading: string): string {
+  return heading
+    .toLowerCase()
+    .replaceAll(/[^\p{L}\p{N}\s_-]/gu, "")
+    .trim()
+    .replaceAll(" ", "-");
 }
 
 /** Which files' reasons each page has to explain; the shared ones may stand on any. */

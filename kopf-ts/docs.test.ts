@@ -1,9 +1,12 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { dirname, join, relative } from "node:path";
 import ts from "typescript";
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import { referencePages } from "./reference.ts";
 import { Metrics } from "./src/engine/metrics.ts";
+
+/** The first question to the compiler checks the whole package. */
+vi.setConfig({ testTimeout: 180_000 });
 
 const folder = import.meta.dirname;
 const read = (file: string) => readFileSync(join(folder, file), "utf8");

@@ -13,7 +13,7 @@ describe("the packed package", () => {
     packed = await installPacked();
     project = packed.project;
   }, 180_000);
-  afterAll(() => packed.remove());
+  afterAll(() => (packed as Packed | undefined)?.remove());
 
   test("has compiled JavaScript with declarations, no sources and no tests; the workspace's manifest is back in its place", async () => {
     const installed = join(project, "node_modules/kopf-ts");

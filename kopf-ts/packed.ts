@@ -74,7 +74,7 @@ export async function withProgram(project: string, kubeconfig: string, use: () =
 }
 
 export async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
-  const deadline = Date.now() + 15_000;
+  const deadline = Date.now() + 30_000;
   while (!(await condition())) {
     if (Date.now() > deadline) throw new Error("it did not come true within 15 s");
     await new Promise((resolve) => setTimeout(resolve, 10));

@@ -31,7 +31,7 @@ export function launch(name: string, environment: Record<string, string>): void 
 }
 
 export async function until<T>(answer: () => T | Promise<T>): Promise<NonNullable<T>> {
-  const deadline = Date.now() + 15_000;
+  const deadline = Date.now() + 30_000;
   for (;;) {
     const found = await answer();
     if (found !== undefined && found !== null && found !== false) return found;
