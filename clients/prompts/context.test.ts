@@ -1,14 +1,15 @@
-import { readFileSync } from "node:fs";
 import { logRecord } from "@rune/crds/contracts/session-log";
 import { task } from "@rune/crds/kinds/agent-session";
+import { vectors } from "@rune/crds/testing/vectors";
 import { describe, expect, test } from "vitest";
 import { z } from "zod";
 import { attemptsOf, inFrontOf, trajectoryText } from "./context.ts";
 
 /** What the trainer's `context_of` makes of these records; its own test compares with the same file. */
-const vector = z
-  .object({ task, records: z.array(logRecord), texts: z.array(z.object({ most: z.number(), text: z.string() })) })
-  .parse(JSON.parse(readFileSync(new URL("../../crds/vectors/trajectory-text.json", import.meta.url), "utf8")));
+const vector = vectors(
+  "trajectory-text",
+  z.object({ task, records: z.array(logRecord), texts: z.array(z.object({ most: z.number(), text: z.string() })) }),
+);
 const textOf = (most: number) => trajectoryText(vector.task.description, attemptsOf(vector), (text) => [...text].length <= most);
 
 describe("a trajectory as text", () => {

@@ -1,7 +1,7 @@
-import { readFileSync } from "node:fs";
-import { join } from "node:path";
-import type { Task } from "@rune/crds/kinds/agent-session";
+import { type Task, task as taskSchema } from "@rune/crds/kinds/agent-session";
+import { vectors } from "@rune/crds/testing/vectors";
 import { expect, test } from "vitest";
+import { z } from "zod";
 import { conversation, defaultSampling, defaultSystem, prefill, prompt } from "./prompt.ts";
 
 const task: Task = {
@@ -73,11 +73,16 @@ test.each([
   expect(defaultSampling.stop.reduce((text, stop) => text.split(stop)[0] ?? "", answer)).toBe(stopped);
 });
 
-test("the trainer learns in the same words", () => {
-  const corpus = readFileSync(join(import.meta.dirname, "../../gpu-images/trainer/src/rune_trainer/corpus.py"), "utf8");
-  const [, , failed, again] = conversation(task, [{ program: "p", error: "{record['execution']['error']}" }], 100_000);
-  expect(corpus).toContain(`SYSTEM = ${JSON.stringify(defaultSystem)}\n`);
-  expect(corpus).toContain(`FENCE = ${JSON.stringify(prefill({ ...task, stub: undefined }))}\n`);
-  expect(corpus).toContain(`f"${again?.content.replaceAll("\n", "\\n")}"`);
-  expect(failed?.content).toBe("```python\np\n```");
+const message = z.object({ role: z.string(), content: z.string() });
+const asked = z.object({
+  task: taskSchema,
+  failure: z.object({ program: z.string(), error: z.string() }),
+  prompt: z.array(message),
+  prefill: z.string(),
+  correction: z.array(message),
+});
+test.each(vectors("prompts", z.array(asked)))("the trainer learns $task.id in the same words", (known) => {
+  expect(prompt(known.task)).toEqual(known.prompt);
+  expect(prefill(known.task)).toBe(known.prefill);
+  expect(conversation(known.task, [known.failure], 100_000)).toEqual(known.correction);
 });

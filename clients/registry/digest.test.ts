@@ -1,8 +1,10 @@
 import { mkdtemp, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { vectors } from "@rune/crds/testing/vectors";
 import fc from "fast-check";
 import { expect, it } from "vitest";
+import { z } from "zod";
 import { canonicalJSON, modelDigest, sha256, sha256File } from "./digest.ts";
 
 it("hashes as sha256sum does", async () => {
@@ -15,6 +17,14 @@ it("hashes as sha256sum does", async () => {
 it("writes keys sorted at every level, without spaces and without undefined fields", () => {
   expect(canonicalJSON({ b: [{ z: 1, a: "é" }], a: undefined, A: null }).toString()).toBe('{"A":null,"b":[{"a":"é","z":1}]}');
 });
+
+it.each(vectors("canonical-json", z.array(z.object({ value: z.unknown(), text: z.string(), digest: z.string() }))))(
+  "writes $text, as the trainer does",
+  ({ value, text, digest }) => {
+    expect(canonicalJSON(value).toString()).toBe(text);
+    expect(sha256(canonicalJSON(value))).toBe(digest);
+  },
+);
 
 it("writes the same bytes in whatever order keys were added, and loses nothing", () => {
   fc.assert(
@@ -30,6 +40,12 @@ it("writes the same bytes in whatever order keys were added, and loses nothing",
       },
     ),
   );
+});
+
+it("identifies a model as the trainer does", () => {
+  const { files, digest } = vectors("model-identity", z.object({ files: z.record(z.string(), z.string()), digest: z.string() }));
+  const hashes = Object.entries(files).map(([name, text]) => [name, { sha256: sha256(text).slice("sha256:".length) }]);
+  expect(modelDigest(Object.fromEntries(hashes))).toBe(digest);
 });
 
 it("identifies a model by the sorted hashes and names of its files", () => {

@@ -17,17 +17,21 @@ export async function sha256File(path: string): Promise<{ digest: string; sizeBy
   return { digest: `sha256:${hash.digest("hex")}`, sizeBytes };
 }
 
-/** The one JSON form of a value: keys sorted at every level, no spaces, UTF-8, no newline; `undefined` fields are left out. */
+/**
+ * The one JSON form of a value (RFC 8785): keys sorted by their UTF-16 code units at every level, no spaces, UTF-8, no newline; `undefined`
+ * fields are left out.
+ */
 export function canonicalJSON(value: unknown): Buffer {
-  return Buffer.from(JSON.stringify(sorted(value)), "utf8");
+  return Buffer.from(textOf(value), "utf8");
 }
 
-function sorted(value: unknown): unknown {
-  if (value === null || typeof value !== "object") return value;
-  if (Array.isArray(value)) return value.map(sorted);
-  const entries = Object.entries(value).filter(([, field]) => field !== undefined);
-  entries.sort(([a], [b]) => (a < b ? -1 : 1));
-  return Object.fromEntries(entries.map(([name, field]) => [name, sorted(field)]));
+/** Written out here, because an object keeps keys that look like numbers in an order of its own. */
+function textOf(value: unknown): string {
+  if (value === null || typeof value !== "object") return JSON.stringify(value) ?? "null";
+  if (Array.isArray(value)) return `[${value.map(textOf).join()}]`;
+  const fields = Object.entries(value).filter(([, field]) => field !== undefined);
+  fields.sort(([a], [b]) => (a < b ? -1 : 1));
+  return `{${fields.map(([name, field]) => `${JSON.stringify(name)}:${textOf(field)}`).join()}}`;
 }
 
 /** Identity of a model: SHA-256 over the lines `<sha256 hex>  <name>\n`, sorted by name, of all its files. */

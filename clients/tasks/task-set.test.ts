@@ -1,5 +1,7 @@
 import { type TaskSet, taskSet } from "@rune/crds/contracts/task-set";
+import { vectors } from "@rune/crds/testing/vectors";
 import { describe, expect, it } from "vitest";
+import { z } from "zod";
 import { artifactDigest } from "../registry/registry.ts";
 import { chosenTasks, partOf, taskSetArtifact, tasksUpToLook } from "./task-set.ts";
 
@@ -14,15 +16,9 @@ const setOf = (...tasks: ReturnType<typeof task>[]): TaskSet => taskSet.parse({ 
 const many = setOf(...Array.from({ length: 400 }, (_, n) => task(`t${n}`)));
 
 describe("the part of a task", () => {
-  // The trainer computes parts too: these are its test vectors as well.
-  it.each([
-    ["HumanEval/0", "Validation"],
-    ["HumanEval/32", "Train"],
-    ["t1", "Validation"],
-    ["größe", "Test"],
-    ["HumanEval/6", "Test"],
-  ])("of %j is %s, here and everywhere", (id, part) => {
-    expect(partOf({ id })).toBe(part);
+  const known = z.array(z.object({ task: z.object({ id: z.string(), cluster: z.string().optional() }), part: z.string() }));
+  it.each(vectors("parts", known))("of $task is $part, here and everywhere", ({ task, part }) => {
+    expect(partOf(task)).toBe(part);
   });
 
   it("is that of its cluster, so that a cluster moves whole", () => {

@@ -5,7 +5,6 @@ import pytest
 from rune_trainer import learnt
 from rune_trainer.errors import DATA_ERROR, Ending
 from rune_trainer.learnt import Learnt, Task
-from rune_trainer.parts import part_of
 from rune_trainer.registry import Repository
 
 ONE, TWO = "sha256:" + "1" * 64, "sha256:" + "2" * 64
@@ -69,19 +68,3 @@ def test_more_than_an_artifact_may_name_is_refused():
     many = Learnt(tasks=frozenset(Task(f"{n:016x}", "", str(n)) for n in range(learnt.MOST_TASKS + 1)))
     with pytest.raises(Ending, match="100001 tasks"):
         many.document()
-
-
-@pytest.mark.parametrize(
-    ("given", "part"),
-    [
-        ({"id": "HumanEval/0"}, "Validation"),
-        ({"id": "HumanEval/32"}, "Train"),
-        ({"id": "t1"}, "Validation"),
-        ({"id": "größe"}, "Test"),
-        ({"id": "HumanEval/6"}, "Test"),
-        ({"id": "whatever", "cluster": "HumanEval/0"}, "Validation"),
-    ],
-)
-def test_the_part_of_a_task_follows_from_its_cluster_or_id_alone(given, part):
-    """The vectors of clients/tasks/task-set.test.ts."""
-    assert part_of(given) == part

@@ -7,8 +7,18 @@ from typing import Any
 
 
 def canonical(value: Any) -> bytes:
-    """Keys sorted at every level, no spaces, UTF-8, no newline at the end."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()
+    """Keys sorted by their UTF-16 code units at every level, no spaces, UTF-8, no newline at the end (RFC 8785, but for floats).
+
+    ValueError: a number that is none.
+    """
+    return json.dumps(_sorted(value), separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()
+
+
+def _sorted(value: Any) -> Any:
+    if isinstance(value, dict):
+        names = sorted(value, key=lambda name: name.encode("utf-16-be", "surrogatepass"))
+        return {name: _sorted(value[name]) for name in names}
+    return [_sorted(each) for each in value] if isinstance(value, list | tuple) else value
 
 
 def digest_of(data: bytes) -> str:
