@@ -23,8 +23,8 @@ test("a command beside this process says something and ends when it is disposed 
 });
 
 test("it ends with its process even where that is killed", async () => {
-  const script = `const { beside } = await import(${JSON.stringify(import.meta.resolve("./shell.ts"))});
-    console.log((await beside("sh", ${JSON.stringify(endless)})).said);
+  const script = `const { spawnBound } = await import(${JSON.stringify(import.meta.resolve("./shell.ts"))});
+    console.log((await spawnBound("sh", ${JSON.stringify(endless)})).said);
     setInterval(() => {}, 1000);`;
   const process = spawn(globalThis.process.execPath, ["--input-type=module", "-e", script], { stdio: ["ignore", "pipe", "inherit"] });
   const pid = Number(String((await once(process.stdout, "data"))[0]));
@@ -34,8 +34,8 @@ test("it ends with its process even where that is killed", async () => {
 });
 
 test("it keeps its process from nothing", async () => {
-  const script = `const { beside } = await import(${JSON.stringify(import.meta.resolve("./shell.ts"))});
-    console.log((await beside("sh", ${JSON.stringify(endless)})).said);`;
+  const script = `const { spawnBound } = await import(${JSON.stringify(import.meta.resolve("./shell.ts"))});
+    console.log((await spawnBound("sh", ${JSON.stringify(endless)})).said);`;
   const process = spawn(globalThis.process.execPath, ["--input-type=module", "-e", script], { stdio: ["ignore", "pipe", "inherit"] });
   const said = once(process.stdout, "data");
   expect(await once(process, "exit")).toEqual([0, null]);
