@@ -18,7 +18,9 @@ def _sorted(value: Any) -> Any:
     if isinstance(value, dict):
         names = sorted(value, key=lambda name: name.encode("utf-16-be", "surrogatepass"))
         return {name: _sorted(value[name]) for name in names}
-    return [_sorted(each) for each in value] if isinstance(value, list | tuple) else value
+    if isinstance(value, (list, tuple)):
+        return [_sorted(each) for each in value]
+    return value
 
 
 def digest_of(data: bytes) -> str:
