@@ -49,18 +49,24 @@ export async function containerd(): Promise<Program> {
   return { directory, key };
 }
 
-/** A command of a published Go module, such as `github.com/nats-io/nats-server/v2@v2.12.1`; gives the path of the binary. */
-export async function goCommand(path: string, version: string): Promise<string> {
+/** A command of a published Go module, such as `github.com/nats-io/nats-server/v2@v2.12.1`, with these build tags; gives the path of the binary. */
+export async function goCommand(path: string, version: string, tags: readonly string[] = []): Promise<string> {
   const name =
     path
       .split("/")
       .filter((part) => !/^v\d+$/.test(part))
       .at(-1) ?? path;
-  const key = keyOf({ path, version, go: await goVersion() }).slice(0, 16);
+  const tagged = tags.length > 0 ? ["-tags", tags.join()] : [];
+  const key = keyOf({ path, version, go: await goVersion(), ...(tagged.length > 0 && { flags: tagged.join(" ") }) }).slice(0, 16);
   const directory = await cached("programs", `${name}-${key}`, (out) =>
     progress.step(`compiling ${name} ${version}`, async (detail) => {
       const env = { CGO_ENABLED: "0", GOBIN: out };
-      await goRun(settings.root, ["install", "-v", "-p", "2", "-trimpath", "-ldflags", "-s -w", `${path}@${version}`], env, detail);
+      await goRun(
+        settings.root,
+        ["install", "-v", "-p", "2", "-trimpath", ...tagged, "-ldflags", "-s -w", `${path}@${version}`],
+        env,
+        detail,
+      );
     }),
   );
   return join(directory, name);
@@ -72,7 +78,7 @@ async function programKey(source: string, flags: string[]): Promise<string> {
 }
 
 /** Needed before anything else: Go itself, new enough to fetch the toolchain that the modules ask for. */
-async function goVersion(): Promise<string> {
+export async function goVersion(): Promise<string> {
   const version = await attempt("go", ["env", "GOVERSION"]).catch(() => undefined);
   if (version?.code !== 0)
     throw new Error(

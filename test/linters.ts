@@ -4,6 +4,7 @@ import { dirname, join } from "node:path";
 import { cached } from "../cluster/cache.ts";
 import { keyOf, treeKey } from "../cluster/content-key.ts";
 import { pip } from "../cluster/pip.ts";
+import { goVersion } from "../cluster/programs.ts";
 import { progress } from "../cluster/progress.ts";
 import { settings } from "../cluster/settings.ts";
 import { run } from "../cluster/shell.ts";
@@ -67,8 +68,7 @@ async function isShell(file: string): Promise<boolean> {
 export async function vetted(module: string, go: readonly string[]): Promise<void> {
   const own = go.filter((file) => file.startsWith(`${module}/`));
   const files = [...own, join(module, "go.mod"), join(module, "go.sum")];
-  const version = await run("go", ["env", "GOVERSION"]);
-  const key = keyOf({ version, files: await treeKey(settings.root, files) }).slice(0, 16);
+  const key = keyOf({ go: await goVersion(), files: await treeKey(settings.root, files) }).slice(0, 16);
   await cached("vetted", key, async () => {
     await progress.step(`go vet in ${module} (minutes the first time)`, () =>
       run("go", ["vet", "-trimpath", "./..."], { cwd: join(settings.root, module), env: { CGO_ENABLED: "0" } }),

@@ -70,7 +70,7 @@ test("promtool is asked about no alert that isn't there, and names stand for one
 
 describe("the dashboards", () => {
   test("in generated/ are what their source makes", () => {
-    expect(stale(), "run `node charts/rune/monitoring/dashboards.ts`").toEqual([]);
+    expect(stale(), "run `npm run generate`").toEqual([]);
   });
 
   test.each(Object.keys(dashboards))("%s has panels beside and below each other, each with a description", (name) => {
