@@ -33,7 +33,18 @@ const pages: readonly Page[] = [
 ];
 
 /** What most programs use comes first; the rest follows by name. */
-const firstModules = ["manager", "controller", "reconciler", "outcome", "operator", "handlers", "declarations", "context", "client"];
+const firstModules = [
+  "manager",
+  "controller-builder",
+  "controller",
+  "reconciler",
+  "outcome",
+  "operator",
+  "handlers",
+  "declarations",
+  "context",
+  "client",
+];
 const chapterOf = (module: string) => `Module ${module}`;
 
 const layout: Partial<PluginOptions> = {

@@ -16,14 +16,8 @@ export type { Change, FreezeDepth, IndexFailed, IndexFunction } from "./cache/st
 export * from "./core/clock.ts";
 export * from "./core/logger.ts";
 export { terminationSignal } from "./core/termination.ts";
-export {
-  type Controller,
-  type ControllerBuilder,
-  type ControllerOptions,
-  initialListPriority,
-  type MapFunction,
-  type SourceOptions,
-} from "./engine/controller.ts";
+export { type Controller, type ControllerOptions, initialListPriority } from "./engine/controller.ts";
+export type { ControllerBuilder, MapFunction, SourceOptions } from "./engine/controller-builder.ts";
 export { type Check, type HealthOptions, HealthServer } from "./engine/health.ts";
 export * from "./engine/leader-election.ts";
 export { Manager, type ManagerOptions, type Plugin, type Runnable, StillRunningError } from "./engine/manager.ts";

@@ -7,7 +7,7 @@ import { ready, unchanged, waiting } from "../outcome/outcome.ts";
 import { ownerReference } from "../outcome/owner.ts";
 import { TerminalError } from "../outcome/reconciler.ts";
 import { eventually, FakeApiServer, VirtualClock } from "../testing/index.ts";
-import type { ControllerBuilder } from "./controller.ts";
+import type { ControllerBuilder } from "./controller-builder.ts";
 import { Manager, type ManagerOptions } from "./manager.ts";
 
 const widgets = resource({ group: "example.dev", version: "v1", kind: "Widget", plural: "widgets" });

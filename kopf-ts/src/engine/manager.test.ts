@@ -243,6 +243,20 @@ describe("a manager", () => {
     expect(server.find(widgets, { namespace: "shop", name: "a" })?.status).toBeUndefined();
   });
 
+  test("a plugin that fails to end keeps neither the Lease nor the rest from ending", async () => {
+    const manager = newManager({ leaderElection: { name: "widgets", namespace: "ops" } });
+    const ended: string[] = [];
+    const begin = () => Promise.resolve();
+    manager.use({ begin, end: () => Promise.reject(new Error("no more")) });
+    manager.use({ begin, end: async () => void ended.push("the second") });
+    await manager.start();
+    await eventually(() => manager.leads);
+    await manager.stop();
+    await manager.done;
+    expect(ended).toEqual(["the second"]);
+    expect(server.find(leases, { namespace: "ops", name: "widgets" })?.spec.holderIdentity).toBe("");
+  });
+
   test("36: when the Lease is lost, running passes are aborted at once, nothing more is written, and the program is told", async () => {
     const clock = new VirtualClock();
     const manager = newManager({ clock, leaderElection: { name: "widgets", namespace: "ops" } });

@@ -12,7 +12,8 @@ import { jsonLogger, type Logger } from "../core/logger.ts";
 import { checkNumbers } from "../core/numbers.ts";
 import { terminationSignal } from "../core/termination.ts";
 import { Recorder } from "../outcome/recorder.ts";
-import { type Controller, ControllerBuilder, type Surroundings } from "./controller.ts";
+import type { Controller, Surroundings } from "./controller.ts";
+import { ControllerBuilder } from "./controller-builder.ts";
 import { type Check, HealthServer } from "./health.ts";
 import { type LeaderElectionOptions, LeaderElector, LeadershipLostError } from "./leader-election.ts";
 import { Metrics } from "./metrics.ts";
@@ -90,7 +91,7 @@ export interface ManagerOptions {
 export interface Plugin {
   /** Called as the manager starts, before its caches: the place to add controllers. Rejecting ends the start. */
   begin(manager: Manager): Promise<void>;
-  /** Called once controllers have ended, while the client still works; also where `begin` was never reached. */
+  /** Called once controllers have ended, while the client still works; also where `begin` was never reached. Rejecting is logged. */
   end(manager: Manager): Promise<void>;
   /** Asked at `/healthz`, by name: what each returns is shown, what it throws means that the program is not well. */
   readonly probes?: Readonly<Record<string, () => unknown>>;
@@ -306,7 +307,7 @@ export class Manager {
   /** Answers whether everything that ran has ended: only then may another process lead at once. */
   async #stop(): Promise<boolean> {
     const hasEnded = await this.#drain();
-    for (const plugin of this.#plugins) await plugin.end(this);
+    for (const plugin of this.#plugins) await this.#end(plugin);
     const led = this.#elector?.leads;
     this.#electionStop.abort();
     await this.#election;
@@ -319,6 +320,15 @@ export class Manager {
     this.metrics.measureLag(false);
     await this.client.close();
     return hasEnded;
+  }
+
+  /** Whatever a plugin does, the Lease is released and the rest ends. */
+  async #end(plugin: Plugin): Promise<void> {
+    try {
+      await plugin.end(this);
+    } catch (error) {
+      this.logger.error("a plugin failed to end", { error });
+    }
   }
 
   /** Nobody waits long for events: a server that doesn't answer keeps nothing from ending. */
