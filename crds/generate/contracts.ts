@@ -25,16 +25,16 @@ export const contracts: Readonly<Record<string, z.ZodType>> = {
   "adapter-config": adapterConfig,
   "model-config": modelConfig,
   "task-set": taskSet,
-  trajectory: trajectory,
+  trajectory,
   "log-record": logRecord,
-  execution: execution,
-  progress: progress,
+  execution,
+  progress,
   "agent-result": agentResult,
   "evaluator-result": evaluatorResult,
   "trainer-result": trainerResult,
   "environment-result": environmentResult,
   "ask-result": askResult,
-  failure: failure,
+  failure,
 };
 
 /**
