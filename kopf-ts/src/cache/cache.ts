@@ -11,10 +11,13 @@ import { type Change, type FreezeDepth, type IndexFunction, Store } from "./stor
 export interface CacheReader<T extends KubeObject = KubeObject> {
   /** The object, if the cache has it. */
   get(key: ObjectKey): T | undefined;
-  /** All of them, or those in a namespace, or those whose labels are all equal to the selector's. */
+  /** All of them, or those in a namespace, or those whose labels are all equal to the selector's. A lookup by labels costs what it finds. */
   list(options?: { namespace?: string; labels?: Readonly<Record<string, string>> }): T[];
-  /** Those that the index of that name files under `value`. */
-  byIndex(name: string, value: string): T[];
+  /**
+   * Those that the index files under `value`. The index is one that `indexField` added, by its name, or the function itself: one that is
+   * defined once (a new closure in each call would be a new index in each call), and whose index is made when it is first used.
+   */
+  byIndex(index: string | IndexFunction<T>, value: string): T[];
 }
 
 /** `cache(pods).get({ namespace, name })`. A cache that was asked for with a selection is found with the same selection. */
@@ -134,18 +137,13 @@ export class Informer<T extends KubeObject> implements CacheReader<T> {
   }
 
   list(options: { namespace?: string; labels?: Readonly<Record<string, string>> } = {}): T[] {
-    const { namespace, labels } = options;
-    const wanted = Object.entries(labels ?? {});
-    const found: T[] = [];
-    for (const object of this.#store.values()) {
-      if (namespace !== undefined && object.metadata.namespace !== namespace) continue;
-      if (wanted.every(([name, value]) => object.metadata.labels?.[name] === value)) found.push(object);
-    }
-    return found;
+    const { namespace, labels = {} } = options;
+    const found = this.#store.withLabels(labels);
+    return namespace === undefined ? found : found.filter(({ metadata }) => metadata.namespace === namespace);
   }
 
-  byIndex(name: string, value: string): T[] {
-    return this.#store.byIndex(name, value);
+  byIndex(index: string | IndexFunction<T>, value: string): T[] {
+    return this.#store.byIndex(index, value);
   }
 
   /** Whether its objects have nothing but `metadata`. */

@@ -108,4 +108,34 @@ describe("a store", () => {
     expect(names("blue")).toEqual(["c"]);
     expect(() => store.byIndex("size", "1")).toThrow("there is no index size");
   });
+
+  test("an index function is its own index: filled when it is first used, kept afterwards, and asked once for each object", () => {
+    const store = new Store<DynamicObject>();
+    store.put(object("a", "1", { color: "red" }));
+    const asked: string[] = [];
+    const byColor = ({ metadata, spec }: DynamicObject) => {
+      asked.push(metadata.name);
+      return spec.color as string;
+    };
+    const names = (color: string) => store.byIndex(byColor, color).map(({ metadata }) => metadata.name);
+    expect([names("red"), names("red"), names("blue")]).toEqual([["a"], ["a"], []]);
+    store.put(object("b", "2", { color: "red" }));
+    store.remove(object("a", "3"));
+    expect(names("red")).toEqual(["b"]);
+    expect(asked).toEqual(["a", "b"]);
+  });
+
+  test("a lookup by labels follows changes of the labels", () => {
+    const store = new Store<DynamicObject>();
+    const labelled = (name: string, version: string, labels: Record<string, string>) => {
+      const { metadata, ...rest } = object(name, version);
+      return { ...rest, metadata: { ...metadata, labels } };
+    };
+    const names = (labels: Record<string, string>) => store.withLabels(labels).map(({ metadata }) => metadata.name);
+    store.put(labelled("a", "1", { app: "x", tier: "1" }));
+    store.put(labelled("b", "2", { app: "x" }));
+    expect([names({}), names({ app: "x" }), names({ app: "x", tier: "1" }), names({ app: "y" })]).toEqual([["a", "b"], ["a", "b"], ["a"], []]);
+    store.put(labelled("b", "3", { app: "y", tier: "1" }));
+    expect([names({ app: "x" }), names({ tier: "1", app: "y" })]).toEqual([["a"], ["b"]]);
+  });
 });

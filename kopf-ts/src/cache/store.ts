@@ -35,7 +35,8 @@ export type FreezeDepth = "shallow" | "deep";
  */
 export class Store<T extends KubeObject> {
   readonly #objects = new Map<string, T>();
-  readonly #indexes = new Map<string, Index<T>>();
+  readonly #indexes = new Map<string | IndexFunction<T>, Index<T>>();
+  readonly #labelValues = new Map<string, IndexFunction<T>>();
   readonly #freeze: FreezeDepth;
   readonly #indexFailed: IndexFailed<T>;
 
@@ -59,17 +60,42 @@ export class Store<T extends KubeObject> {
   /** Adds an index, filled from what is there already. */
   addIndex(name: string, values: IndexFunction<T>): void {
     if (this.#indexes.has(name)) throw new Error(`the index ${name} exists already`);
-    const index: Index<T> = { name, values, keys: new Map(), filed: new Map() };
-    this.#indexes.set(name, index);
-    for (const [key, object] of this.#objects) this.#enter(index, key, object);
+    this.#add(name, name, values);
   }
 
-  byIndex(name: string, value: string): T[] {
-    const index = this.#indexes.get(name);
-    if (!index) throw new Error(`there is no index ${name}; add it with indexField before the manager starts`);
+  /** The objects that an index files under `value`. An index function is its own index, made when it is first used. */
+  byIndex(index: string | IndexFunction<T>, value: string): T[] {
+    const known = this.#indexes.get(index);
+    if (!known && typeof index === "string")
+      throw new Error(`there is no index ${index}; add it with indexField before the manager starts`);
+    const { keys } = known ?? this.#add(index, (index as IndexFunction<T>).name, index as IndexFunction<T>);
     const found: T[] = [];
-    for (const key of index.keys.get(value) ?? []) found.push(this.#objects.get(key) as T);
+    for (const key of keys.get(value) ?? []) found.push(this.#objects.get(key) as T);
     return found;
+  }
+
+  /** The objects whose labels are all equal to these. The first label is looked up in an index, made when it is first used. */
+  withLabels(labels: Readonly<Record<string, string>>): T[] {
+    const [first, ...others] = Object.entries(labels);
+    if (!first) return [...this.#objects.values()];
+    return this.byIndex(this.#valuesOfLabel(first[0]), first[1]).filter(({ metadata }) =>
+      others.every(([name, value]) => metadata.labels?.[name] === value),
+    );
+  }
+
+  #valuesOfLabel(name: string): IndexFunction<T> {
+    const known = this.#labelValues.get(name);
+    if (known) return known;
+    const values: IndexFunction<T> = ({ metadata }) => metadata.labels?.[name];
+    this.#labelValues.set(name, values);
+    return values;
+  }
+
+  #add(id: string | IndexFunction<T>, name: string, values: IndexFunction<T>): Index<T> {
+    const index: Index<T> = { name, values, keys: new Map(), filed: new Map() };
+    this.#indexes.set(id, index);
+    for (const [key, object] of this.#objects) this.#enter(index, key, object);
+    return index;
   }
 
   /** The news of an ADDED or MODIFIED event. */

@@ -29,13 +29,9 @@ export function fakeCache(objects: readonly KubeObject[] = [], indexes: readonly
     for (const object of objects.filter(isOne)) store.put(structuredClone(object) as T);
     return {
       get: (key) => store.get(keyOf(key)),
-      byIndex: (name, value) => store.byIndex(name, value),
+      byIndex: (index, value) => store.byIndex(index, value),
       list: ({ namespace, labels = {} } = {}) =>
-        [...store.values()].filter(
-          ({ metadata }) =>
-            (namespace === undefined || metadata.namespace === namespace) &&
-            Object.entries(labels).every(([name, value]) => metadata.labels?.[name] === value),
-        ),
+        store.withLabels(labels).filter(({ metadata }) => namespace === undefined || metadata.namespace === namespace),
     };
   };
 }
