@@ -1,35 +1,107 @@
 import type { AgentSession } from "@rune/crds/kinds/agent-session";
 import type { ModelServer } from "@rune/crds/kinds/model-server";
-import { isTerminal } from "kopf-ts";
+import { type Change, isTerminal, type KubeObject } from "kopf-ts";
 import { adapterOn, isServed } from "../shared/serving.ts";
 
-/** Whether it is a session's turn, and what keeps it waiting otherwise. */
-export type Admission = { mine: true } | { mine: false; working: number; limit: number; before: number };
+/** Whether a session may begin; `limit` is how many like it the server decodes for at once. */
+export type Admission = { admitted: true } | { admitted: false; limit: number };
 
-/**
- * A server decodes so many sequences at once; sessions beyond that would only wait in its queue, each holding a sandbox,
- * and on a full cluster sandboxes would leave no room for the agents that they wait for. Oldest first.
- */
-export function admissionOf(session: AgentSession, server: ModelServer | undefined, all: readonly AgentSession[]): Admission {
-  if (!server || session.status?.epoch) return { mine: true };
-  const others = all.filter(
-    (other) =>
-      other.spec.serverRef.name === server.metadata.name &&
-      other.metadata.uid !== session.metadata.uid &&
-      !isTerminal(other) &&
-      !other.spec.suspend,
-  );
-  const working = others.filter((other) => other.status?.epoch).length;
-  const before = others.filter((other) => !other.status?.epoch && canBegin(other, server) && byAge(other, session) < 0).length;
-  const limit = Math.max(1, Math.floor((server.spec.maxSequences * server.spec.replicas) / session.spec.candidates));
-  return working + before < limit ? { mine: true } : { mine: false, working, limit, before };
+interface Line {
+  /** UIDs of the sessions that work. */
+  readonly working: Set<string>;
+  /** Those that haven't begun, oldest first. */
+  readonly waiting: AgentSession[];
 }
 
-/** Who waits for an adapter to be loaded keeps nobody else waiting. */
-function canBegin({ status }: AgentSession, server: ModelServer): boolean {
+/**
+ * Which sessions a server has places for. It decodes so many sequences at once; sessions beyond that would only wait in its queue, each
+ * holding a sandbox, and on a full cluster sandboxes would leave no room for the agents that they wait for. Oldest first.
+ *
+ * It follows the cache of sessions, so that a change costs a binary search and a decision as many steps as the server has places.
+ */
+export class AdmissionQueue {
+  readonly #lines = new Map<string, Line>();
+
+  /** Takes in a change of the cache. Register it before anything that asks because of the same change. */
+  follow(change: Change<AgentSession>): void {
+    if (change.type === "updated") this.#remove(change.old);
+    if (change.type === "deleted") this.#remove(change.object);
+    else this.#add(change.object);
+  }
+
+  admissionOf(session: AgentSession, server: ModelServer | undefined): Admission {
+    if (!server || session.status?.epoch) return { admitted: true };
+    const limit = limitOf(server, session.spec.candidates);
+    const { working, waiting } = this.#lineOf(server);
+    let ahead = working.size;
+    for (const other of waiting) {
+      if (ahead >= limit || byAge(other, session) >= 0) break;
+      if (mayBegin(other, server)) ahead += 1;
+    }
+    return ahead < limit ? { admitted: true } : { admitted: false, limit };
+  }
+
+  /** The waiting sessions that the server has places for now. */
+  next(server: ModelServer): AgentSession[] {
+    const { working, waiting } = this.#lineOf(server);
+    const most = limitOf(server, 1);
+    const admitted: AgentSession[] = [];
+    let ahead = working.size;
+    for (const session of waiting) {
+      if (ahead >= most) break;
+      if (!mayBegin(session, server)) continue;
+      if (ahead < limitOf(server, session.spec.candidates)) admitted.push(session);
+      ahead += 1;
+    }
+    return admitted;
+  }
+
+  #lineOf({ metadata: { namespace, name } }: KubeObject): Line {
+    return this.#lines.get(`${namespace}/${name}`) ?? { working: new Set(), waiting: [] };
+  }
+
+  #add(session: AgentSession): void {
+    if (isTerminal(session) || session.spec.suspend) return;
+    const key = lineKey(session);
+    const line = this.#lines.get(key) ?? { working: new Set(), waiting: [] };
+    this.#lines.set(key, line);
+    if (session.status?.epoch) line.working.add(session.metadata.uid);
+    else line.waiting.splice(positionIn(line.waiting, session), 0, session);
+  }
+
+  #remove(session: AgentSession): void {
+    const key = lineKey(session);
+    const line = this.#lines.get(key);
+    if (!line) return;
+    line.working.delete(session.metadata.uid);
+    const position = positionIn(line.waiting, session);
+    if (line.waiting[position]?.metadata.uid === session.metadata.uid) line.waiting.splice(position, 1);
+    if (line.working.size === 0 && line.waiting.length === 0) this.#lines.delete(key);
+  }
+}
+
+const lineKey = ({ metadata, spec }: AgentSession) => `${metadata.namespace}/${spec.serverRef.name}`;
+
+const limitOf = ({ spec }: ModelServer, candidates: number) => Math.max(1, Math.floor((spec.maxSequences * spec.replicas) / candidates));
+
+/** A session whose adapter is still loading, or that is being deleted, doesn't hold up the sessions behind it. */
+function mayBegin({ metadata, status }: AgentSession, server: ModelServer): boolean {
   const wanted = status?.adapter?.name;
-  return status?.adapter !== undefined && (!wanted || isServed(adapterOn(server, wanted)));
+  return !metadata.deletionTimestamp && status?.adapter !== undefined && (!wanted || isServed(adapterOn(server, wanted)));
 }
 
 const byAge = (a: AgentSession, b: AgentSession) =>
-  a.metadata.creationTimestamp.localeCompare(b.metadata.creationTimestamp) || a.metadata.name.localeCompare(b.metadata.name);
+  compare(a.metadata.creationTimestamp, b.metadata.creationTimestamp) || compare(a.metadata.name, b.metadata.name);
+
+const compare = (a: string, b: string) => (a < b ? -1 : Number(a > b));
+
+/** Index of the first session that isn't older. */
+function positionIn(sorted: readonly AgentSession[], session: AgentSession): number {
+  let [low, high] = [0, sorted.length];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (byAge(sorted[middle] as AgentSession, session) < 0) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}

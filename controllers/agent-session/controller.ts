@@ -1,18 +1,21 @@
 import type { AgentSession } from "@rune/crds/kinds/agent-session";
+import type { ModelServer } from "@rune/crds/kinds/model-server";
 import { label } from "@rune/crds/words/labels";
 import type { Context, Manager, Outcome } from "kopf-ts";
 import { untilDeadline } from "../epochs/epoch.ts";
 import { registerEpochKind } from "../epochs/epoch-controller.ts";
 import { repositoryOf } from "../shared/names.ts";
-import { agentSessions } from "../shared/resources.ts";
+import { agentSessions, modelServers } from "../shared/resources.ts";
 import type { Services } from "../shared/services.ts";
+import { AdmissionQueue } from "./admission.ts";
 import { decide, type Seal } from "./decide.ts";
 import { deadlineOf } from "./ending.ts";
 import { trajectoryArtifact } from "./log.ts";
 import { observe } from "./observe.ts";
+import { wokenByServer } from "./waking.ts";
 
-async function reconcile(session: AgentSession, context: Context, services: Services): Promise<Outcome> {
-  const world = await observe(session, context, services);
+async function reconcile(session: AgentSession, context: Context, services: Services, queue: AdmissionQueue): Promise<Outcome> {
+  const world = await observe(session, context, services, queue);
   const { namespace } = session.metadata;
   const repository = repositoryOf.trajectories(namespace);
   const now = context.clock.now();
@@ -22,14 +25,23 @@ async function reconcile(session: AgentSession, context: Context, services: Serv
   return untilDeadline(outcome, session, deadlineOf(session), now);
 }
 
+/** A place that gets free wakes the session that is next in line for it; what waits in line is looked at no more often than everything is. */
 export function register(manager: Manager, services: Services): void {
+  const sessions = manager.cache(agentSessions);
+  const queue = new AdmissionQueue();
+  sessions.onChange((change) => queue.follow(change));
+  const nextAt = (namespace: string, name: string) => {
+    const server = manager.cache(modelServers).get({ namespace, name });
+    return server ? queue.next(server) : [];
+  };
   registerEpochKind(manager, services, {
     name: "agent-session",
     resource: agentSessions,
     ownerLabel: label.session,
     notice: "session",
-    uses: (session, server) => session.spec.serverRef.name === server && !session.status?.outcome,
+    wokenByServer: (server: ModelServer) => wokenByServer(server, sessions, queue),
+    wokenBySibling: ({ metadata, spec }) => nextAt(metadata.namespace, spec.serverRef.name),
     configMapsOf: ({ spec }) => [spec.sandbox.libraryConfigMap],
-    reconcile: (session, context) => reconcile(session, context, services),
+    reconcile: (session, context) => reconcile(session, context, services, queue),
   });
 }

@@ -9,7 +9,6 @@ import { mayStillWrite } from "../epochs/worker.ts";
 import { aCondition, aJob, aPod, aSession, now } from "../testing/builders.ts";
 import { config, digestOf } from "../testing/objects.ts";
 import { aSessionWorld, servedBase as baseDigest, logOf, aServer as server } from "../testing/session-world.ts";
-import { admissionOf } from "./admission.ts";
 import { decide } from "./decide.ts";
 import { endingOf } from "./ending.ts";
 import { trajectoryOf } from "./log.ts";
@@ -79,42 +78,11 @@ describe("before work", () => {
   });
 });
 
-describe("a session's turn", () => {
-  const coder = { ...server, spec: { ...server.spec, maxSequences: 6, replicas: 1 } } as unknown as ModelServer;
-  const waitingFor = (name: string) => aSession({ name, status: { startTime, adapter: chosen } });
-  const others = (count: number) =>
-    Array.from({ length: count }, (_, i) => aSession({ name: `busy-${i}`, status: { adapter: chosen, epoch: 1 } }));
-
-  it("comes while the server decodes for fewer sessions than it can", () => {
-    expect(admissionOf(waitingFor("a"), coder, others(1))).toEqual({ mine: true });
-    expect(admissionOf(waitingFor("a"), coder, others(2))).toEqual({ mine: false, working: 2, limit: 2, before: 0 });
-  });
-
-  it("goes by age, so that two that look at once don't both take the last place", () => {
-    const all = [...others(1), waitingFor("a"), waitingFor("b")];
-    expect(admissionOf(waitingFor("a"), coder, all).mine).toBe(true);
-    expect(admissionOf(waitingFor("b"), coder, all)).toMatchObject({ mine: false, before: 1 });
-  });
-
-  it("isn't kept from others by one whose adapter can't be loaded", () => {
-    const stuck = aSession({ name: "a", status: { adapter: { name: "x-1", reason: "PolicyFixed", message: "" } } });
-    const loaded = { ...coder, status: { adapters: [{ name: "x-1", state: "Loaded", engines: 1 }] } } as unknown as ModelServer;
-    const all = [...others(1), stuck, waitingFor("b")];
-    expect(admissionOf(waitingFor("b"), coder, all).mine).toBe(true);
-    expect(admissionOf(waitingFor("b"), loaded, all)).toMatchObject({ mine: false, before: 1 });
-  });
-
-  it("is never taken back from one that works", () => {
-    expect(admissionOf(working(), coder, others(9))).toEqual({ mine: true });
-  });
-
-  it("is waited for in words", () => {
+describe("a session that isn't admitted", () => {
+  it("says so, and creates nothing", () => {
     const session = aSession({ status: { startTime, adapter: chosen } });
-    expect(decideOn({ session, turn: { mine: false, working: 5, limit: 5, before: 2 } })).toMatchObject({
-      kind: "waiting",
-      reason: "ServerBusy",
-      creates: [],
-    });
+    const outcome = decideOn({ session, admission: { admitted: false, limit: 5 } });
+    expect(outcome).toMatchObject({ kind: "waiting", reason: "ServerBusy", creates: [] });
   });
 });
 

@@ -30,8 +30,6 @@ import { chooseAdapter } from "./retrieval.ts";
 import type { World } from "./world.ts";
 
 const retrySeconds = 10;
-/** A place that got free is taken this soon. */
-const turnSeconds = 3;
 
 /** Stores a trajectory; called by the framework after the status is written. */
 export type Seal = (trajectory: Trajectory) => Promise<void>;
@@ -69,7 +67,7 @@ export function decide(world: World, config: OperatorConfig, seal: Seal, now: Da
   if (!session.status?.adapter) return choose(world);
   const loading = adapterLoading(world);
   if (loading) return loading;
-  if (!world.turn.mine) return waitForServer(world.turn, session.spec.serverRef.name);
+  if (!world.admission.admitted) return waitForServer(world.admission, session.spec.serverRef.name);
   if (session.status.epoch) return work(world, config, now);
   return beginEpoch(session, world, config, "the sandbox is being created", { startTime: timestamp(now) });
 }
@@ -94,7 +92,7 @@ function adapterLoading({ session, server }: World): Outcome | null {
     return waiting(
       SessionReason.AdapterLoading,
       `waits for ${server?.metadata.name} to load ${chosen.name}${state?.message ? `: ${state.message}` : ""}`,
-      retrySeconds,
+      repairSeconds,
     );
   const message = `${server?.metadata.name} refused ${chosen.name}: ${state.message ?? state.reason ?? "no reason given"}`;
   if (session.spec.adapter.policy === "Fixed") return failed(SessionReason.AdapterRefused, message);
@@ -105,9 +103,9 @@ function adapterLoading({ session, server }: World): Outcome | null {
     .atOnce();
 }
 
-/** In words that don't change while it waits, so that a long queue writes nothing. */
-function waitForServer({ limit }: Extract<World["turn"], { mine: false }>, server: string): Outcome {
-  return waiting(SessionReason.ServerBusy, `${server} decodes for ${limit} sessions at once, and older ones come first`, turnSeconds);
+/** In words that don't change while it waits, so that a long queue writes nothing. The controller wakes it when a place is free. */
+function waitForServer({ limit }: Extract<World["admission"], { admitted: false }>, server: string): Outcome {
+  return waiting(SessionReason.ServerBusy, `${server} decodes for ${limit} sessions at once, and older ones come first`, repairSeconds);
 }
 
 function work(world: World, config: OperatorConfig, now: Date): Outcome {

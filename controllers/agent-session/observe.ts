@@ -10,15 +10,15 @@ import { ownChild } from "../pods/pod.ts";
 import { observeRefusal } from "../pods/refusal.ts";
 import { jobNameOfEpoch, repositoryOf, sandboxName } from "../shared/names.ts";
 import { observeRequirements } from "../shared/requires.ts";
-import { adapters, agentSessions, evaluations, modelServers, trainingRuns } from "../shared/resources.ts";
+import { adapters, modelServers, trainingRuns } from "../shared/resources.ts";
 import type { Services } from "../shared/services.ts";
-import { admissionOf } from "./admission.ts";
+import type { AdmissionQueue } from "./admission.ts";
 import { deadlineOf, endingOf } from "./ending.ts";
 import { summarize, trajectoryArtifact, trajectoryOf } from "./log.ts";
 import type { LogState, SealState, World } from "./world.ts";
 
 /** Every read of a pass. */
-export async function observe(session: AgentSession, context: Context, services: Services): Promise<World> {
+export async function observe(session: AgentSession, context: Context, services: Services, queue: AdmissionQueue): Promise<World> {
   const { cache, client, clock } = context;
   const { namespace, uid } = session.metadata;
   const { spec, status } = session;
@@ -41,8 +41,8 @@ export async function observe(session: AgentSession, context: Context, services:
     adapters: status?.adapter ? [] : cache(adapters).list({ namespace }),
     libraryExists:
       !spec.sandbox.libraryConfigMap || cache(configMaps).get({ namespace, name: spec.sandbox.libraryConfigMap }) !== undefined,
-    turn: over ? { mine: true } : admissionOf(session, server, cache(agentSessions).list({ namespace })),
-    takenUIDs: over ? new Set() : liveSandboxUIDs([...cache(agentSessions).list(), ...cache(evaluations).list()], uid),
+    admission: over ? { admitted: true } : queue.admissionOf(session, server),
+    takenUIDs: over ? new Set() : liveSandboxUIDs(cache, uid),
     sandboxPod,
     sandbox,
     job,

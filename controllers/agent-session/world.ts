@@ -22,7 +22,7 @@ export interface World extends EpochWorld {
   readonly server: ModelServer | undefined;
   readonly adapters: readonly Adapter[];
   readonly libraryExists: boolean;
-  readonly turn: Admission;
+  readonly admission: Admission;
   /** Whether an agent of any epoch may still append to the log. */
   readonly agentWrites: boolean;
   /** undefined while a service that the proof tries is missing. */

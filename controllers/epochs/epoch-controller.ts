@@ -1,3 +1,4 @@
+import type { ModelServer } from "@rune/crds/kinds/model-server";
 import { configMaps, isTerminal, jobs, type KubeObject, type Manager, type ObjectKey, pods, type Reconciler, type Resource } from "kopf-ts";
 import type { Requirement } from "../shared/requires.ts";
 import {
@@ -22,8 +23,10 @@ export interface EpochKind<T extends KubeObject> {
   /** Label of its workers' pods that names the object. */
   readonly ownerLabel: string;
   readonly notice: Notice["kind"];
-  /** Whether the object waits for this ModelServer, or works with it. */
-  readonly uses: (object: T, server: string) => boolean;
+  /** The objects that a change of this ModelServer concerns. */
+  readonly wokenByServer: (server: ModelServer) => readonly KubeObject[];
+  /** The objects that a change of another of the kind concerns. */
+  readonly wokenBySibling?: (object: T) => readonly KubeObject[];
   /** The ConfigMaps that the object begins with. */
   readonly configMapsOf: (object: T) => readonly (string | undefined)[];
   readonly reconcile: Reconciler<T>;
@@ -47,12 +50,6 @@ export function registerEpochKind<T extends KubeObject & { metadata: { namespace
       .byIndex(byConfigMap, `${namespace}/${name}`)
       .map((object) => object.metadata);
   const required = requiring(manager, kind.resource);
-  const using = (server: KubeObject): ObjectKey[] =>
-    manager
-      .cache(kind.resource)
-      .list({ namespace: server.metadata.namespace })
-      .filter((object) => kind.uses(object, server.metadata.name))
-      .map((object) => object.metadata);
   const controller = manager
     .controller(kind.name)
     .for(kind.resource)
@@ -60,7 +57,8 @@ export function registerEpochKind<T extends KubeObject & { metadata: { namespace
     .owns(jobs)
     .watches(pods, labelled(kind.ownerLabel))
     .watches(configMaps, beginningWith)
-    .watches(modelServers, (server) => [...using(server), ...required(server)])
+    .watches(modelServers, (server) => [...kind.wokenByServer(server).map(({ metadata }) => metadata), ...required(server)])
+    .watches(kind.resource, (object) => kind.wokenBySibling?.(object).map(({ metadata }) => metadata) ?? [])
     .watches(adapters, required)
     .watches(trainingRuns, (run) => [...labelled(kind.ownerLabel)(run), ...required(run)])
     .watches(agentSessions, required)

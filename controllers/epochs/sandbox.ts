@@ -1,7 +1,7 @@
 import type { SandboxSpec } from "@rune/crds/fields/sandbox";
 import { label } from "@rune/crds/words/labels";
 import { port } from "@rune/crds/words/ports";
-import { type DynamicObject, isTerminal, type KubeObject } from "kopf-ts";
+import { type Cache, type DynamicObject, isTerminal, type KubeObject } from "kopf-ts";
 import { endOf } from "../pods/main-container.ts";
 import type { Pod, Secret } from "../pods/manifest.ts";
 import {
@@ -18,6 +18,7 @@ import type { Blocker } from "../shared/check.ts";
 import type { OperatorConfig } from "../shared/config.ts";
 import { sandboxName, sandboxPolicyName } from "../shared/names.ts";
 import { Reason } from "../shared/reasons.ts";
+import { agentSessions, evaluations } from "../shared/resources.ts";
 
 /** The sandbox of one epoch of a session or an evaluation. */
 export interface SandboxRequest {
@@ -45,8 +46,8 @@ export function ownedBy(
   epoch?: number,
 ): Record<string, string> {
   return {
-    [label.component]: component,
     [`${label.component}-owner`]: owner.metadata.uid,
+    [label.component]: component,
     ...(epoch === undefined ? {} : { [label.epoch]: String(epoch) }),
   };
 }
@@ -219,11 +220,12 @@ export function sandboxUID(key: string, taken: ReadonlySet<number>, range: { sta
   throw new Error(`all ${range.size} user IDs for sandboxes are taken; widen sandbox.uidRange`);
 }
 
+const live = "live";
+const bySandbox = (owner: KubeObject & { status?: { sandbox?: object } }) =>
+  owner.status?.sandbox && !isTerminal(owner) ? live : undefined;
+
 /** User IDs of all sandboxes that are in use, but for one owner's own. */
-export function liveSandboxUIDs(owners: readonly (KubeObject & { status?: { sandbox?: { uid: number } } })[], self: string): Set<number> {
-  return new Set(
-    owners.flatMap((owner) =>
-      owner.status?.sandbox && owner.metadata.uid !== self && !isTerminal(owner) ? [owner.status.sandbox.uid] : [],
-    ),
-  );
+export function liveSandboxUIDs(cache: Cache, self: string): Set<number> {
+  const owners = [...cache(agentSessions).byIndex(bySandbox, live), ...cache(evaluations).byIndex(bySandbox, live)];
+  return new Set(owners.flatMap(({ metadata, status }) => (status?.sandbox && metadata.uid !== self ? [status.sandbox.uid] : [])));
 }

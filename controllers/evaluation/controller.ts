@@ -1,7 +1,7 @@
 import { storeEvidence } from "@rune/clients/registry/evidence";
 import type { Evaluation } from "@rune/crds/kinds/evaluation";
 import { label } from "@rune/crds/words/labels";
-import type { Context, Manager, Outcome } from "kopf-ts";
+import { type Context, isTerminal, type Manager, type Outcome } from "kopf-ts";
 import { untilDeadline } from "../epochs/epoch.ts";
 import { registerEpochKind } from "../epochs/epoch-controller.ts";
 import { planName } from "../shared/names.ts";
@@ -24,13 +24,16 @@ async function reconcile(evaluation: Evaluation, context: Context, services: Ser
   return untilDeadline(outcome, evaluation, deadlineOf(evaluation), now);
 }
 
+const byServer = (evaluation: Evaluation) =>
+  isTerminal(evaluation) ? [] : evaluation.spec.arms.map(({ serverRef }) => `${evaluation.metadata.namespace}/${serverRef.name}`);
+
 export function register(manager: Manager, services: Services): void {
   registerEpochKind(manager, services, {
     name: "evaluation",
     resource: evaluations,
     ownerLabel: label.evaluation,
     notice: "evaluation",
-    uses: (evaluation, server) => evaluation.spec.arms.some((arm) => arm.serverRef.name === server),
+    wokenByServer: ({ metadata: { namespace, name } }) => manager.cache(evaluations).byIndex(byServer, `${namespace}/${name}`),
     configMapsOf: (evaluation) => [evaluation.spec.sandbox.libraryConfigMap, evaluation.spec.taskSet.configMap?.name, planName(evaluation)],
     reconcile: (evaluation, context) => reconcile(evaluation, context, services),
   });

@@ -57,7 +57,7 @@ export async function observe(evaluation: Evaluation, context: Context, services
     tasks: over || plan ? undefined : await observeTasks(tasksAsked(evaluation), cache, services),
     ...(over || plan ? nothingToPlan : observeChoices(evaluation, cache)),
     earlier: over || status?.arms ? [] : cache(evaluations).list({ namespace }),
-    takenUIDs: liveSandboxUIDs([...cache(agentSessions).list(), ...cache(evaluations).list()], uid),
+    takenUIDs: liveSandboxUIDs(cache, uid),
     sandboxPod,
     sandbox,
     job,

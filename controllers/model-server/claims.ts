@@ -54,18 +54,25 @@ export function lastUses(server: ModelServer, users: readonly User[]): ReadonlyM
     const ended =
       conditionsOf(user).find(({ type, status }) => (type === "Succeeded" || type === "Failed") && status === "True")?.lastTransitionTime ??
       "";
-    for (const name of usedBy(user, server.metadata.name)) if (ended > (uses.get(name) ?? "")) uses.set(name, ended);
+    for (const use of usedBy(user))
+      if (use.server === server.metadata.name && ended > (uses.get(use.adapter) ?? "")) uses.set(use.adapter, ended);
   }
   return uses;
 }
 
-/** What an object that has ended had loaded here, which nothing uses any more. */
-function usedBy(user: User, server: string): string[] {
-  if (isSession(user)) return user.spec.serverRef.name === server && user.status?.adapter?.name ? [user.status.adapter.name] : [];
+/** What an object that has ended had loaded, and where. */
+function usedBy(user: User): { server: string; adapter: string }[] {
   // What a check has claimed is deleted when it ends, or was loaded for others.
   if (isCheck(user)) return [];
-  return user.spec.arms.flatMap((arm) => (arm.serverRef.name === server && arm.adapter ? [arm.adapter] : []));
+  if (isSession(user)) return user.status?.adapter?.name ? [{ server: user.spec.serverRef.name, adapter: user.status.adapter.name }] : [];
+  return user.spec.arms.flatMap(({ serverRef, adapter }) => (adapter ? [{ server: serverRef.name, adapter }] : []));
 }
+
+export const useKey = (namespace: string, server: string, adapter: string) => `${namespace}/${server}/${adapter}`;
+
+/** Index of the objects that have ended, by the adapters that they had loaded. */
+export const endedByUse = (user: User) =>
+  isTerminal(user) ? usedBy(user).map(({ server, adapter }) => useKey(user.metadata.namespace, server, adapter)) : [];
 
 const byAge = (a: Adapter | User, b: Adapter | User) =>
   a.metadata.creationTimestamp.localeCompare(b.metadata.creationTimestamp) || a.metadata.name.localeCompare(b.metadata.name);

@@ -1,14 +1,14 @@
 import { type ModelServer, modelServer } from "@rune/crds/kinds/model-server";
-import { type Context, type DynamicObject, pods, secrets, statefulSets } from "kopf-ts";
+import { type Cache, type Context, type DynamicObject, pods, secrets, statefulSets } from "kopf-ts";
 import { observeBase } from "../pods/base-model.ts";
 import type { KubeObject } from "../pods/manifest.ts";
 import { observeRefusal } from "../pods/refusal.ts";
 import { observeRequirements } from "../shared/requires.ts";
-import { adapters } from "../shared/resources.ts";
+import { adapters, agentSessions, evaluations } from "../shared/resources.ts";
 import type { Services } from "../shared/services.ts";
 import { foreignRepository } from "../shared/tenancy.ts";
-import { usersIn } from "../shared/users.ts";
-import { demands, lastUses } from "./claims.ts";
+import { type User, usersIn } from "../shared/users.ts";
+import { demands, endedByUse, lastUses, useKey } from "./claims.ts";
 import { owned } from "./owned.ts";
 import { inputsName, podLabels, tokenRenewalAnnotation } from "./pods.ts";
 import type { Engine, World } from "./world.ts";
@@ -21,7 +21,6 @@ export async function observe(server: ModelServer, ctx: Context, services: Servi
   const { namespace, name } = server.metadata;
   const { cache } = ctx;
   const known = cache(adapters).list({ namespace });
-  const users = usersIn(namespace, cache);
   const own = cache(pods).list({ namespace, labels: podLabels(server) });
   const engines = await observeEngines(own, ctx, services, wake);
   const statefulSet = cache(statefulSets).get({ namespace, name });
@@ -41,9 +40,19 @@ export async function observe(server: ModelServer, ctx: Context, services: Servi
     refusal: await observeRefusal(statefulSet, own, ctx),
     stagerToken: await mintStagerToken(server, ctx, services),
     adapters: new Map(known.map((adapter) => [adapter.metadata.name, adapter])),
-    demands: demands(server, known, users),
-    lastUses: lastUses(server, users),
+    demands: demands(server, known, usersIn(namespace, cache)),
+    lastUses: lastUses(server, endedUsersOf(server, engines, cache)),
   };
+}
+
+/** What has used the adapters that are loaded now, and has ended. */
+function endedUsersOf({ metadata }: ModelServer, engines: readonly Engine[], cache: Cache): User[] {
+  const loaded = new Set(engines.flatMap(({ state }) => state?.adapters.map(({ name }) => name) ?? []));
+  const users = (adapter: string): User[] => {
+    const use = useKey(metadata.namespace, metadata.name, adapter);
+    return [...cache(agentSessions).byIndex(endedByUse, use), ...cache(evaluations).byIndex(endedByUse, use)];
+  };
+  return [...loaded].flatMap(users);
 }
 
 /** Each loader is asked at the same time; one that doesn't answer costs the pass its time limit, not the pass. */

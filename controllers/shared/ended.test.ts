@@ -1,5 +1,6 @@
 import type { Context } from "kopf-ts";
 import { expect, it } from "vitest";
+import { AdmissionQueue } from "../agent-session/admission.ts";
 import { observe as observeSession } from "../agent-session/observe.ts";
 import { observe as observeCheck } from "../environment-check/observe.ts";
 import { observe as observeEvaluation } from "../evaluation/observe.ts";
@@ -19,7 +20,7 @@ const services = new Proxy(own as unknown as Services, {
     throw new Error(`${name} is away`);
   },
 });
-const cache = () => ({ get: () => undefined, list: () => [] });
+const cache = () => ({ get: () => undefined, list: () => [], byIndex: () => [] });
 const context = { cache, clock: { now: () => now } } as unknown as Context;
 
 const conditions = [aCondition("Succeeded")];
@@ -30,7 +31,10 @@ const running = [{ number: 1, job: "tessera-a1", result: "Running", startTime }]
 it.each([
   ["a TrainingRun that published", () => observeRun(aRun({ status: { conditions, result } }), context, services)],
   ["a TrainingRun that failed", () => observeRun(aRun({ status: { conditions, attempts: running } }), context, services)],
-  ["an AgentSession", () => observeSession(aSession({ status: { conditions, epoch: 1, startTime } }), context, services)],
+  [
+    "an AgentSession",
+    () => observeSession(aSession({ status: { conditions, epoch: 1, startTime } }), context, services, new AdmissionQueue()),
+  ],
   ["an Evaluation", () => observeEvaluation(anEvaluation({ status: { conditions, epoch: 1, startTime } }), context, services)],
   [
     "an EnvironmentCheck",

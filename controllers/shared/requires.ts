@@ -59,14 +59,3 @@ function sentence({ kind, name, condition, object }: ObservedRequirement): strin
   if (!current) return `${kind} ${name} has no condition ${condition}`;
   return `${kind} ${name} has ${condition}=${current.status} (${current.reason}${current.message ? `: ${current.message}` : ""})`;
 }
-
-/** Whether `owner` requires `object`: for mapping a change of the one to a pass of the other. */
-export function requiresObject(
-  owner: { metadata: { namespace?: string }; spec: { requires?: readonly Requirement[] } },
-  object: KubeObject,
-): boolean {
-  return (
-    owner.metadata.namespace === object.metadata.namespace &&
-    (owner.spec.requires ?? []).some(({ kind, name }) => kind === object.kind && name === object.metadata.name)
-  );
-}

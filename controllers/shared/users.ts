@@ -24,9 +24,11 @@ export function usesOf(user: User): readonly string[] {
   return [...user.spec.arms.flatMap(({ adapter }) => adapter ?? []), ...(user.status?.activeAdapters ?? [])];
 }
 
-/** Everything in a namespace that may use adapters. */
+const liveByNamespace = (user: User) => (isTerminal(user) ? undefined : user.metadata.namespace);
+
+/** Everything in a namespace that may use adapters and hasn't ended. */
 export const usersIn = (namespace: string, cache: Cache): User[] => [
-  ...cache(agentSessions).list({ namespace }),
-  ...cache(evaluations).list({ namespace }),
-  ...cache(environmentChecks).list({ namespace }),
+  ...cache(agentSessions).byIndex(liveByNamespace, namespace),
+  ...cache(evaluations).byIndex(liveByNamespace, namespace),
+  ...cache(environmentChecks).byIndex(liveByNamespace, namespace),
 ];

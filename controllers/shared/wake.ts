@@ -1,5 +1,5 @@
 import type { Controller, KubeObject, Manager, ObjectKey, Resource } from "kopf-ts";
-import { type Requirement, requiresObject } from "./requires.ts";
+import type { Requirement } from "./requires.ts";
 import type { Notice, Services } from "./services.ts";
 
 const byUID = "uid";
@@ -22,6 +22,11 @@ export function wakeByNotice<T extends KubeObject>(
   });
 }
 
+const requirementKey = (namespace: string | undefined, kind: string | undefined, name: string) => `${namespace}/${kind}/${name}`;
+
+const byRequirement = ({ metadata, spec }: { metadata: KubeObject["metadata"]; spec: { requires?: readonly Requirement[] } }) =>
+  (spec.requires ?? []).map(({ kind, name }) => requirementKey(metadata.namespace, kind, name));
+
 /** The objects of a kind that require the one that changed. */
 export function requiring<T extends KubeObject & { metadata: { namespace?: string }; spec: { requires?: readonly Requirement[] } }>(
   manager: Manager,
@@ -30,8 +35,7 @@ export function requiring<T extends KubeObject & { metadata: { namespace?: strin
   return (changed: KubeObject): ObjectKey[] =>
     manager
       .cache(resource)
-      .list({ namespace: changed.metadata.namespace })
-      .filter((object) => requiresObject(object, changed))
+      .byIndex(byRequirement, requirementKey(changed.metadata.namespace, changed.kind, changed.metadata.name))
       .map((object) => object.metadata);
 }
 

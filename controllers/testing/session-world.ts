@@ -32,7 +32,7 @@ export function aSessionWorld(over: Partial<World> = {}): World {
     server: aServer,
     adapters: [],
     libraryExists: true,
-    turn: { mine: true as const },
+    admission: { admitted: true as const },
     agentWrites: false,
     takenUIDs: new Set<number>(),
     progress: 0,

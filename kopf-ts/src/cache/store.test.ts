@@ -134,7 +134,12 @@ describe("a store", () => {
     const names = (labels: Record<string, string>) => store.withLabels(labels).map(({ metadata }) => metadata.name);
     store.put(labelled("a", "1", { app: "x", tier: "1" }));
     store.put(labelled("b", "2", { app: "x" }));
-    expect([names({}), names({ app: "x" }), names({ app: "x", tier: "1" }), names({ app: "y" })]).toEqual([["a", "b"], ["a", "b"], ["a"], []]);
+    expect([names({}), names({ app: "x" }), names({ app: "x", tier: "1" }), names({ app: "y" })]).toEqual([
+      ["a", "b"],
+      ["a", "b"],
+      ["a"],
+      [],
+    ]);
     store.put(labelled("b", "3", { app: "y", tier: "1" }));
     expect([names({ app: "x" }), names({ tier: "1", app: "y" })]).toEqual([["a"], ["b"]]);
   });
