@@ -10,7 +10,8 @@ import { cores, moveSelf } from "../operator/cores.ts";
 import { Api } from "../operator/http.ts";
 import { OperatorProcess } from "../operator/operator-process.ts";
 import { createNamespace } from "../operator/widgets.ts";
-import { answer, createGeneration, generationNow, installKinds, namespace, populate, type Size } from "./world.ts";
+import { installKinds } from "../played.ts";
+import { answer, createGeneration, generationNow, namespace, populate, type Size } from "./world.ts";
 
 /**
  * `npm run bench:evolution`: what one generation costs the API server and the operator, with few and with many objects beside it. API server

@@ -1,13 +1,11 @@
 import { sha256 } from "@rune/clients/registry/digest";
-import { customResourceDefinition } from "@rune/crds/generate/definition";
 import type { Evaluation } from "@rune/crds/kinds/evaluation";
 import type { EvolutionGeneration } from "@rune/crds/kinds/evolution-generation";
-import { kinds } from "@rune/crds/kinds/kinds";
 import type { TrainingRun } from "@rune/crds/kinds/training-run";
 import { apiVersion } from "../../crds/words/group.ts";
 import { label } from "../../crds/words/labels.ts";
 import { type Api, inParallel } from "../operator/http.ts";
-import { installDefinition } from "../operator/widgets.ts";
+import { condition, createWithStatus, type Played } from "../played.ts";
 
 export const namespace = "evolution";
 const population = { team: "blue" };
@@ -16,9 +14,6 @@ const scope = { project: "parsers", domain: "text" };
 const width = 24;
 
 const path = (plural: string, name = "") => `/apis/${apiVersion}/namespaces/${namespace}/${plural}${name ? `/${name}` : ""}`;
-
-const now = "2026-01-01T00:00:00Z";
-const condition = (type: string) => ({ type, status: "True", reason: type, message: "", lastTransitionTime: now, observedGeneration: 1 });
 
 /** How much there is besides the generation. */
 export interface Size {
@@ -29,16 +24,7 @@ export interface Size {
   readonly sessions: number;
 }
 
-export async function installKinds(api: Api): Promise<void> {
-  for (const kind of kinds) await installDefinition(api, customResourceDefinition(kind), path(kind.plural));
-}
-
-async function put(api: Api, plural: string, kind: string, object: { name: string; labels?: object; spec: object; status: object }) {
-  const { name, labels, spec, status } = object;
-  const body = { apiVersion, kind, metadata: { name, namespace, ...(labels && { labels }) }, spec };
-  const made = await api.call<{ metadata: object }>("POST", path(plural), body);
-  await api.call("PUT", `${path(plural, name)}/status`, { ...body, metadata: made.metadata, status });
-}
+const put = (api: Api, plural: string, kind: string, object: Played) => createWithStatus(api, path(plural), { kind, namespace, ...object });
 
 const adapterAt = (stem: string, labels: object, more: object = {}) => {
   const digest = sha256(Buffer.from(stem));

@@ -11,7 +11,7 @@ export interface Launch {
   readonly workers: number;
 }
 
-type Message = { synced?: boolean; passes?: number };
+type Message = { synced?: boolean; passes?: number; lagMilliseconds?: number };
 
 /** An operator under test, alone on its core. */
 export class OperatorProcess {
@@ -45,6 +45,18 @@ export class OperatorProcess {
     const answer = this.#message("its number of passes", (message) => message.passes);
     this.#child.kill("SIGUSR2");
     return await answer;
+  }
+
+  /** 99.9th percentile of its event loop's delay since it was last asked, where the operator measures that. */
+  async lagMilliseconds(): Promise<number> {
+    const answer = this.#message("its event loop's delay", (message) => message.lagMilliseconds);
+    this.#child.kill("SIGUSR2");
+    return await answer;
+  }
+
+  /** Tells an operator whose world is played to let it go on. */
+  release(): void {
+    this.#child.kill("SIGHUP");
   }
 
   usage(): Usage {

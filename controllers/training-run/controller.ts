@@ -1,6 +1,6 @@
 import type { TrainingRun } from "@rune/crds/kinds/training-run";
 import { label } from "@rune/crds/words/labels";
-import { type Context, jobs, type KubeObject, type Manager, type Outcome, pods } from "kopf-ts";
+import { type Context, isTerminal, jobs, type KubeObject, type Manager, type Outcome, pods } from "kopf-ts";
 import { hasLabels } from "../shared/labels.ts";
 import {
   adapters,
@@ -45,12 +45,14 @@ export function register(manager: Manager, services: Services): void {
   wakeByNotice(manager, controller, services, "progress");
 }
 
+const byOpenCorpus = (run: TrainingRun) => (run.status?.corpus || isTerminal(run) ? undefined : run.metadata.namespace);
+
 /** Runs whose corpus is still open and would take this session in. */
 function waitingRuns(manager: Manager, session: KubeObject): KubeObject["metadata"][] {
   return manager
     .cache(trainingRuns)
-    .list({ namespace: session.metadata.namespace })
-    .filter((run) => !run.status?.corpus && learnsFrom(run, session))
+    .byIndex(byOpenCorpus, session.metadata.namespace ?? "")
+    .filter((run) => learnsFrom(run, session))
     .map((run) => run.metadata);
 }
 
