@@ -98,12 +98,15 @@ it("nothing of another namespace is opened, whoever forgot to check", async () =
   expect(() => services.registry("default", "rune/other/reports", ["pull"])).toThrow(TerminalError);
 });
 
-it("the cluster's DNS is the Service that clusters label as such, or a sentence on what to set", async () => {
+it("the cluster's DNS is the Service that clusters label as such, else OpenShift's, or a sentence on what to set", async () => {
   const api = await FakeApiServer.start();
+  const put = (metadata: object, clusterIP: string) =>
+    api.put(serviceResource, { apiVersion: "v1", kind: "Service", metadata, spec: { clusterIP } } as never);
   try {
     await expect(findClusterDNS(config, api.client())).rejects.toThrow("set clusterDNS");
-    const metadata = { namespace: "kube-system", name: "kube-dns", labels: { "k8s-app": "kube-dns" } };
-    api.put(serviceResource, { apiVersion: "v1", kind: "Service", metadata, spec: { clusterIP: "10.96.0.10" } } as never);
+    put({ namespace: "openshift-dns", name: "dns-default" }, "172.30.0.10");
+    expect(await findClusterDNS(config, api.client())).toBe("172.30.0.10");
+    put({ namespace: "kube-system", name: "kube-dns", labels: { "k8s-app": "kube-dns" } }, "10.96.0.10");
     expect(await findClusterDNS(config, api.client())).toBe("10.96.0.10");
     expect(await findClusterDNS({ ...config, clusterDNS: "10.0.0.2" }, api.client())).toBe("10.0.0.2");
   } finally {

@@ -108,13 +108,14 @@ function listen(nats: OperatorNats, listener: (notice: Notice) => void): void {
   nats.onProgress((uid) => listener({ kind: "progress", uid }));
 }
 
-/** The address of the cluster's DNS service, as configured or as nearly every cluster labels it. */
+/** The address of the cluster's DNS service: as configured, else as nearly every cluster labels it, else as OpenShift names it. */
 export async function findClusterDNS(config: OperatorConfig, client: Client): Promise<string> {
   if (config.clusterDNS) return config.clusterDNS;
-  const found = await client.list(kubernetesServices, { namespace: "kube-system", labelSelector: { "k8s-app": "kube-dns" } });
-  const address = found.items[0]?.spec?.clusterIP;
+  const labelled = await client.list(kubernetesServices, { namespace: "kube-system", labelSelector: { "k8s-app": "kube-dns" } });
+  const found = labelled.items[0] ?? (await client.find(kubernetesServices, { namespace: "openshift-dns", name: "dns-default" }));
+  const address = found?.spec?.clusterIP;
   if (address) return address;
   throw new Error(
-    "no Service in kube-system has the label k8s-app=kube-dns; set clusterDNS in the operator's configuration to the address of the cluster's DNS",
+    "no Service in kube-system has the label k8s-app=kube-dns, and there is no Service dns-default in openshift-dns; set clusterDNS in the operator's configuration to the address of the cluster's DNS",
   );
 }

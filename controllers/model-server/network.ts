@@ -64,7 +64,7 @@ export function networkPolicy(server: ModelServer, config: OperatorConfig): Kube
       ],
       egress: [
         // To any address, because node-local DNS answers on an address of the node.
-        { ports: [{ port: 53, protocol: "UDP" }, tcp(53)] },
+        { ports: dnsPorts.flatMap((number) => [{ port: number, protocol: "UDP" }, tcp(number)]) },
         { to: [peers], ports: [tcp(port.inference)] },
         registryEgress(config),
         ...(server.spec.base.huggingFace ? [{ ports: [tcp(443)] }] : []),
@@ -85,5 +85,8 @@ export function registryEgress({ registry, operatorNamespace }: Pick<OperatorCon
   const to = [{ namespaceSelector: { matchLabels: { [namespaceLabel]: namespace } } }];
   return namespace === operatorNamespace ? { to, ports } : { to };
 }
+
+/** A policy sees the port of the DNS server's pod: 53, and 5353 on OpenShift. */
+const dnsPorts = [53, 5353];
 
 const tcp = (number: number) => ({ port: number, protocol: "TCP" });
