@@ -20,7 +20,7 @@ import type { BaseShapes } from "./base-shapes.ts";
 import { Refused } from "./refused.ts";
 import { adapterFiles, validateAdapter } from "./validate.ts";
 
-/** An adapter whose files stand verified in the directory that the engine reads. */
+/** An adapter whose verified files are in the directory that the engine reads. */
 export type Staged = { name: string; digest: string; directory: string; config: AdapterConfig };
 
 const recordFile = ".rune-adapter.json";
@@ -35,7 +35,7 @@ export type AdapterFilesOptions = {
   clock?: Clock;
 };
 
-/** Pulls adapters by digest and checks everything about them, before they appear under their name for the engine. */
+/** Pulls adapters by digest and checks everything about them before they appear under their name for the engine. */
 export class AdapterFiles {
   readonly #options: AdapterFilesOptions;
 
@@ -43,7 +43,7 @@ export class AdapterFiles {
     this.#options = options;
   }
 
-  /** Throws `Refused` when the artifact must not be loaded here, or can't be had now. */
+  /** Throws `Refused` when the artifact must not be loaded here, or is unavailable now. */
   async stage(name: string, request: LoadRequest): Promise<Staged> {
     const { registryURL, clock = systemClock } = this.#options;
     const registry = new Registry({ url: registryURL, token: request.registryToken, clock });
@@ -57,7 +57,7 @@ export class AdapterFiles {
     }
   }
 
-  /** What an earlier life of this program staged and nobody asked to unload since. */
+  /** What an earlier run of this program staged and no request has unloaded since. */
   async restore(): Promise<Staged[]> {
     await mkdir(this.#options.directory, { recursive: true });
     const found: Staged[] = [];
@@ -91,7 +91,7 @@ export class AdapterFiles {
     return await registry.json(request.repository, manifest.config, adapterConfig);
   }
 
-  /** Artifact, request, base and server must say the same. */
+  /** Artifact, request, base and server must agree. */
   #agree(config: AdapterConfig, request: LoadRequest): void {
     const { baseDigest, maxRank } = this.#options;
     const bases = [config.base.digest, request.baseDigest, baseDigest ?? request.baseDigest];
@@ -136,7 +136,10 @@ export class AdapterFiles {
   }
 }
 
-/** The two files of an adapter, with the hashes that its config says. What it learnt from may stand beside them; the engine needs it not. */
+/**
+ * The two files of an adapter, with the hashes in its config. Its training data may be listed too; the engine doesn't
+ * need it.
+ */
 function layersOf(manifest: Manifest, config: AdapterConfig): Descriptor[] {
   const titles = manifest.layers.map((layer) => titleOf(layer) ?? "(untitled)");
   const listed = Object.keys(config.files);

@@ -15,7 +15,7 @@ export type Adapters = {
 
 const since = z.coerce.number().int().min(0).catch(0);
 const adapterName = /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/;
-/** The operator's port: nobody else has the key. */
+/** The operator's port: only the operator has the key. */
 export function adminApp(adapters: Adapters, demand: Demand, keys: LoaderConfig["adminKeys"], podUID: string): Hono {
   const app = new Hono();
   app.use(authenticated(keys, podUID), bodyLimit({ maxSize: 64 * 1024 }));
@@ -48,7 +48,7 @@ function answer(context: Context, adapters: Adapters, entry: Entry): Response {
     context.header("retry-after", "2");
     return context.json({ message: entry.message ?? "the engine is away", ...state }, 503);
   }
-  // A refusal without an entry of its own (a name that doesn't fit its digest) is still told.
+  // A refusal without an entry (a name that doesn't match its digest) is still reported.
   const others = state.adapters.filter((adapter) => adapter.name !== entry.name);
   const own = state.adapters.find((adapter) => adapter.name === entry.name && adapter.digest === entry.digest);
   const told = own ?? { name: entry.name, digest: entry.digest, state: entry.state, reason: entry.reason, message: entry.message };

@@ -5,7 +5,10 @@ import { z } from "zod";
 import { checkMethod, packedSuffixes, QuantizationUnsupported, quantizationOf, type Shape, unpackedShape } from "./quantization.ts";
 import { floatTypes, readHeader } from "./safetensors.ts";
 
-/** Inputs and outputs of every linear layer inside the transformer's layers, by module path such as `model.layers.0.self_attn.q_proj`. */
+/**
+ * Inputs and outputs per linear layer of the transformer's layers, by module path such as
+ * `model.layers.0.self_attn.q_proj`.
+ */
 export const baseShapes = z.record(z.string(), z.tuple([z.number().int().min(1), z.number().int().min(1)]));
 export type BaseShapes = z.infer<typeof baseShapes>;
 
@@ -15,8 +18,8 @@ const projection = /^(.*\.layers\.\d+)\.(self_attn|mlp)\.\w+_proj$/;
 const unpacked: readonly string[] = [...floatTypes, "F8_E4M3", "F8_E5M2", "I8"];
 
 /**
- * Shapes from the headers of all safetensors files. Packed (quantized) weights are read with what config.json says of them; throws
- * `QuantizationUnsupported` where that isn't known.
+ * Shapes from the headers of all safetensors files. For packed (quantized) weights config.json is needed too; throws
+ * `QuantizationUnsupported` when it doesn't describe them.
  */
 export async function readBaseShapes(directory: string): Promise<BaseShapes> {
   const files = (await readdir(directory)).filter((name) => name.endsWith(".safetensors")).sort();
@@ -45,10 +48,10 @@ const attention = z.object({
   num_key_value_heads: z.number().int().optional(),
   head_dim: z.number().int().nullish(),
 });
-/** Some configurations keep the language model's part one level down. */
+/** Some configurations nest the language model's part one level down. */
 const modelConfiguration = z.union([attention, z.object({ text_config: attention }).transform((config) => config.text_config)]);
 
-/** bitsandbytes packs a layer into one column, which says nothing of its sides. */
+/** bitsandbytes packs a layer into one column, which doesn't show its sides. */
 function fromConfig(modules: readonly string[], document: unknown): BaseShapes {
   const parsed = modelConfiguration.safeParse(document);
   if (!parsed.success)

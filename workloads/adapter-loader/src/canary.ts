@@ -8,8 +8,9 @@ export type CanaryResult = { canary: NonNullable<HeldAdapter["canary"]>; message
 const patience = 120_000;
 
 /**
- * Asks base and adapter the artifact's own prompt. The base is asked first, so that an engine that was already spoilt isn't blamed on
- * the adapter, and once more after the adapter, because an adapter that spoils the engine shows in the base's answers.
+ * Sends the artifact's own prompt to base and adapter. The base goes first, so that an engine that was already
+ * corrupted isn't blamed on the adapter, and again after the adapter, because an adapter that corrupts the engine shows
+ * in the base's answers.
  */
 export async function askCanary(engine: Engine, base: string, adapter: string, canary: Canary | undefined): Promise<CanaryResult> {
   if (!canary) return { canary: "Unknown", message: "the artifact has no canary prompt" };
@@ -29,9 +30,9 @@ export async function askCanary(engine: Engine, base: string, adapter: string, c
 
 /**
  * Matched: the answer follows the recorded one beyond the point where the recorded base departed from it, which the base never does.
- * Other engines, precisions and batches change single tokens, so equality is not asked for.
- * Mismatched: the answer is this engine's base's own although the recorded ones differ: the adapter has no effect here.
- * Unknown: anything else; another engine or precision may say it so.
+ * Other engines, precisions and batches change single tokens, so equality is not required.
+ * Mismatched: the answer equals this engine's base's although the recorded ones differ: the adapter has no effect here.
+ * Unknown: anything else; another engine or precision may cause it.
  */
 export function judge(canary: Canary, answers: { adapter: string; base: string }): Pick<CanaryResult, "canary" | "message"> {
   if (canary.adapterText === canary.baseText) return { canary: "Unknown", message: "the artifact's canary doesn't tell adapter from base" };

@@ -2,7 +2,7 @@ import { demandLimits, demandWatchSeconds } from "@rune/crds/contracts/loader";
 import { expect, it } from "vitest";
 import { Demand } from "./demand.ts";
 
-/** A clock that moves when it is told to. */
+/** A clock that the test moves. */
 function clockByHand() {
   let time = 1_800_000_000_000;
   const alarms = new Set<{ at: number; ring: () => void }>();

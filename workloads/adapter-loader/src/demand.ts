@@ -1,17 +1,19 @@
 import { type Clock, systemClock } from "@rune/clients/clock";
 import { type DemandVerdict, demandLimits, demandWatchSeconds, type LoaderDemand } from "@rune/crds/contracts/loader";
 
-/** How the wait for an adapter ended: it is there, it isn't and why, or the client has gone. */
+/** How the wait for an adapter ended: it is there, it isn't and why, or the client disconnected. */
 export type Ending = { there: true } | { there: false; verdict: DemandVerdict } | { there: false; verdict?: undefined };
 
 const mostWaiting = 256;
-/** An answer is remembered this long, so that a client that goes on asking doesn't ask the operator each time. */
+/**
+ * How long an answer is cached, so that a client that keeps retrying doesn't cause a request to the operator each time.
+ */
 const remembered = 5_000;
 const mostRemembered = 1_000;
 
 /**
- * Adapters that clients ask for and that aren't here. The operator is told their names, and loads each or says why not; meanwhile the
- * clients wait. However many ask for one adapter, it is wanted once.
+ * Adapters that clients request and that aren't here. The operator reads their names and loads each or reports why not;
+ * meanwhile the clients wait. However many clients wait for one adapter, it is listed once.
  */
 export class Demand {
   readonly #clock: Clock;
@@ -28,13 +30,13 @@ export class Demand {
     return [...this.#waiting.keys()];
   }
 
-  /** Whether nobody else can be let in to wait. */
+  /** Whether no further client may wait. */
   isFull(name: string): boolean {
     const waiting = [...this.#waiting.values()].reduce((sum, each) => sum + each.size, 0);
     return waiting >= mostWaiting || (!this.#waiting.has(name) && this.#waiting.size >= demandLimits.names);
   }
 
-  /** Waits until the adapter is there or somebody knows why not, a minute at most. */
+  /** Waits until the adapter is there or the reason why not is known, a minute at most. */
   async wait(name: string, signal: AbortSignal): Promise<Ending> {
     const known = this.#verdicts.get(name);
     if (known && known.until > this.#clock.now()) return { there: false, verdict: known.verdict };
@@ -54,7 +56,7 @@ export class Demand {
     return ending;
   }
 
-  /** It can be asked now. */
+  /** The adapter is ready for requests. */
   arrived(name: string): void {
     this.#verdicts.delete(name);
     this.#end(name, { there: true });
@@ -69,12 +71,12 @@ export class Demand {
     this.#end(name, { there: false, verdict });
   }
 
-  /** Nobody is kept waiting by a server that ends. */
+  /** Releases all waiting clients when the server exits. */
   dismiss(message: string): void {
     for (const name of this.wanted) this.#end(name, { there: false, verdict: { message, retrySeconds: 1 } });
   }
 
-  /** Answers as soon as somebody wants what wasn't wanted at `after`. */
+  /** Resolves as soon as an adapter is wanted that wasn't wanted at `after`. */
   async watch(after: number, signal: AbortSignal): Promise<LoaderDemand> {
     if (after === this.#sequence) {
       const over = new AbortController();

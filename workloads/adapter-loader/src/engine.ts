@@ -5,17 +5,17 @@ import { Transient } from "@rune/clients/http/retry";
 import { Agent, type Dispatcher } from "undici";
 import { z } from "zod";
 
-/** The engine doesn't answer: starting, restarting, hanging. */
+/** The engine doesn't respond: starting, restarting, hanging. */
 export class EngineUnavailable extends Error {
   override readonly name = "EngineUnavailable";
-  /** Nobody listens: the process isn't there, rather than late. */
+  /** Connection refused: the process isn't there, rather than slow. */
   get gone(): boolean {
     const { cause } = (this.cause ?? {}) as { cause?: { code?: string } };
     return cause?.code === "ECONNREFUSED";
   }
 }
 
-/** The engine answered no. */
+/** The engine refused. */
 export class EngineRefused extends Error {
   override readonly name = "EngineRefused";
   readonly status: number;
@@ -44,7 +44,10 @@ const refusal = z.union([
 
 const timeouts = { look: 3_000, load: 60_000 };
 
-/** Client of vLLM's HTTP API on localhost. Nothing is tried twice here: a second load after a rejected one can end the engine. */
+/**
+ * Client of vLLM's HTTP API on localhost. Nothing is retried here: a second load after a rejected one can crash the
+ * engine.
+ */
 export class Engine {
   readonly #url: string;
   readonly #clock: Clock;
@@ -53,7 +56,7 @@ export class Engine {
   constructor(options: { url: string; clock?: Clock; dispatcher?: Dispatcher }) {
     this.#url = options.url.replace(/\/+$/, "");
     this.#clock = options.clock ?? systemClock;
-    // No connection is kept: one that an engine left behind when it restarted would fail the first call to the new one.
+    // Connections aren't reused: one from before the engine's restart would fail the first call to the new engine.
     this.#dispatcher = options.dispatcher ?? new Agent({ pipelining: 0, connect: { timeout: 2_000 } });
   }
 
@@ -64,13 +67,13 @@ export class Engine {
     return parsed.data.data.map(({ id, root, parent }) => ({ id, root: root ?? undefined, parent: parent ?? undefined }));
   }
 
-  /** When the engine's process started, as it says itself, and how many answers it knows to be spoilt, and how many tokens it made. */
+  /** The start time of the engine's process, its count of corrupted answers, and its count of generated tokens. */
   async vitals(): Promise<Vitals> {
     const answer = this.#accepted(await this.#send({ method: "GET", path: "/metrics", timeout: timeouts.look }));
     return parseVitals(answer.body.toString("utf8"));
   }
 
-  /** Whether its core and all its ranks are there: `/health` answers 503 once the engine knows that they aren't. */
+  /** Whether its core and all its ranks are alive: `/health` returns 503 once the engine notices that they aren't. */
   async alive(): Promise<boolean> {
     return await this.#send({ method: "GET", path: "/health", timeout: timeouts.look }).then(
       ({ status }) => status === 200,
@@ -78,7 +81,7 @@ export class Engine {
     );
   }
 
-  /** Done also when the engine already has this very directory under this name. */
+  /** Succeeds also when the engine already has this very directory under this name. */
   async load(name: string, directory: string): Promise<void> {
     try {
       this.#accepted(await this.#post("/v1/load_lora_adapter", { lora_name: name, lora_path: directory }));
@@ -90,7 +93,7 @@ export class Engine {
     }
   }
 
-  /** Done also when the engine doesn't know the name. */
+  /** Succeeds also when the engine doesn't have the name. */
   async unload(name: string): Promise<void> {
     const answer = await this.#post("/v1/unload_lora_adapter", { lora_name: name });
     if (answer.status === 404 || (answer.status === 400 && /not found|cannot be found|no such/i.test(reasonOf(answer)))) return;
@@ -125,7 +128,7 @@ export class Engine {
       return await exchange(request);
     } catch (error) {
       if (!(error instanceof Transient)) throw error;
-      // A 500 is the engine's answer to rank too large and to truncated files: a refusal, with the reason in its message.
+      // The engine returns 500 for too large a rank and for truncated files: a refusal, with the reason in its message.
       if (error.status === 500) throw new EngineRefused(error.message, 500);
       throw new EngineUnavailable(error.message, { cause: error });
     }

@@ -2,26 +2,26 @@ import type { DemandVerdict, HeldAdapter, Refusal } from "@rune/crds/contracts/l
 import type { Staged } from "./adapter-files.ts";
 import type { CanaryResult } from "./canary.ts";
 
-/** One adapter as this pod has it. Staging with files waits for the engine; without, its files are being pulled. */
+/** One adapter in this pod. Staging with files waits for the engine; without, its files are being pulled. */
 export type Entry = { name: string; digest: string } & (
   | { state: "Staging"; staged?: Staged; proven?: CanaryResult; message?: string }
   | { state: "Loaded"; staged: Staged; proven: CanaryResult }
   | { state: "Refused"; reason: Refusal; message: string; bootID: string; staged?: undefined; proven?: CanaryResult }
 );
 
-/** Refusals that are over when what is away comes back. */
+/** Refusals that end when the unavailable service is back. */
 export const away: readonly string[] = ["RegistryUnavailable", "EngineUnavailable"];
 
-/** Refusals that say something about this replica and nothing about the adapter. */
+/** Refusals that concern this replica, not the adapter. */
 const notHere: readonly string[] = [...away, "NoAdapterSlot"];
 
-/** What clients are told of an adapter that was refused. */
+/** What clients receive about a refused adapter. */
 export function verdictOf({ name, reason, message }: Extract<Entry, { state: "Refused" }>): DemandVerdict {
   const told = `the model ${name} was not loaded (${reason}): ${message}`.slice(0, 1024);
   return notHere.includes(reason) ? { message: told, retrySeconds: 2 } : { message: told };
 }
 
-/** What the operator is told of an entry. */
+/** What the operator receives about an entry. */
 export function held(entry: Entry): HeldAdapter {
   const { name, digest, state, proven } = entry;
   const message = entry.state === "Loaded" ? proven?.message : entry.message;

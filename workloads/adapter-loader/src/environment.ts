@@ -1,6 +1,6 @@
 import { z } from "zod";
 
-/** Everything that this program takes from its environment; no other file of it reads process.env. */
+/** Everything that this program reads from its environment; no other file of it reads process.env. */
 const environment = z.object({
   POD_UID: z.string().min(1).max(64).optional(),
   /** Base URL of the Hugging Face hub or of a mirror of it. */

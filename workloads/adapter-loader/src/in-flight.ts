@@ -1,6 +1,6 @@
 import { type Clock, systemClock } from "@rune/clients/clock";
 
-/** Counts the requests that are being answered, by model, so that nothing is unloaded under them. */
+/** Counts open requests by model, so that nothing is unloaded under them. */
 export class InFlight {
   readonly #counts = new Map<string, number>();
   readonly #lastUses = new Map<string, number>();
@@ -11,7 +11,7 @@ export class InFlight {
     this.#clock = clock;
   }
 
-  /** The function that is given back ends it; calling it again changes nothing. */
+  /** The returned function ends the request; calling it again changes nothing. */
   begin(model: string): () => void {
     this.#counts.set(model, this.count(model) + 1);
     let open = true;
@@ -30,12 +30,12 @@ export class InFlight {
     return this.#counts.get(model) ?? 0;
   }
 
-  /** When a request to the model ended last, in milliseconds since the epoch. */
+  /** When the model's last request ended, in milliseconds since the epoch. */
   lastUse(model: string): number | undefined {
     return this.#lastUses.get(model);
   }
 
-  /** The model is gone, and when it was used doesn't matter any more. */
+  /** The model was unloaded; its last use doesn't matter any more. */
   forget(model: string): void {
     this.#lastUses.delete(model);
   }

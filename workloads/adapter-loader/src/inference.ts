@@ -30,12 +30,12 @@ const asked = z.looseObject({ model: z.string().min(1).max(253) });
 const largestBody = 16 * 1024 * 1024;
 const mostInFlight = 512;
 const longest = 30 * 60_000;
-/** An Adapter's name ends in the digest of its weights; only such a one can come to be served here. */
+/** An Adapter's name ends in the digest of its weights; no other name can be loaded here. */
 const adapterName = /^(?=.{18,52}$)[a-z0-9][-a-z0-9]*-[0-9a-f]{16}$/;
 const passedOn = ["content-type", "accept", "x-request-id", "traceparent", "tracestate"];
 const passedBack = ["content-type", "x-request-id", "retry-after"];
 
-/** The port for everybody: chat, completions and the list of models; every other path of the engine stays inside the pod. */
+/** The public port: chat, completions and the list of models; every other path of the engine stays inside the pod. */
 export function inferenceApp(options: InferenceOptions): Hono {
   const dispatcher = new Agent({ pipelining: 0, connect: { timeout: 2_000 }, headersTimeout: longest, bodyTimeout: longest });
   const app = new Hono();
@@ -53,7 +53,7 @@ export function inferenceApp(options: InferenceOptions): Hono {
   return app;
 }
 
-/** Base and routable adapters only: what is loaded but not proven isn't offered. */
+/** Base and routable adapters only: what is loaded but not proven isn't listed. */
 async function models(context: Context, { engine, base, find }: InferenceOptions): Promise<Response> {
   const served = await engine.models().catch(() => undefined);
   if (!served) return later(context, "the engine is away", 5);
@@ -84,13 +84,15 @@ async function forward(context: Context, path: string, options: InferenceOptions
   return await pass(context, { path, body, model: parsed.data.model, done }, options, dispatcher);
 }
 
-/** What would do the engine harm doesn't reach it. */
+/** Keeps fields that would harm the engine from reaching it. */
 function refuseFields(context: Context, document: z.infer<typeof asked>): Response | undefined {
   const objection = objectionTo(document);
   return objection && failure(context, 400, objection.message, {}, objection.param);
 }
 
-/** Why a model can't be asked, or nothing; an adapter that isn't here is waited for while the operator loads it, or says why not. */
+/**
+ * Why a model can't be used, or undefined; waits for an absent adapter while the operator loads it or reports why not.
+ */
 async function admit(context: Context, model: string, options: InferenceOptions): Promise<Response | undefined> {
   const busy = refuse(context, options);
   if (busy || isHere(model, options)) return busy;
@@ -112,7 +114,7 @@ async function admit(context: Context, model: string, options: InferenceOptions)
 
 const isHere = (model: string, { base, find }: InferenceOptions) => model === base || find(model)?.state === "Loaded";
 
-/** Why nobody can be asked now, or nothing. */
+/** Why no model can be used now, or undefined. */
 function refuse(context: Context, options: InferenceOptions): Response | undefined {
   const { ready, problem } = options.ready();
   if (!options.accepting()) return later(context, "this server is shutting down", 1);
@@ -123,7 +125,7 @@ function refuse(context: Context, options: InferenceOptions): Response | undefin
 
 function told(context: Context, { message, retrySeconds }: DemandVerdict): Response {
   if (retrySeconds === undefined) return failure(context, 404, message);
-  // The next try shall open a connection of its own: it may reach a replica that holds the adapter.
+  // The retry must open a new connection: it may reach a replica that holds the adapter.
   context.header("connection", "close");
   return later(context, message, retrySeconds);
 }
@@ -144,7 +146,7 @@ async function pass(context: Context, passing: Passing, options: InferenceOption
       dispatcher,
       signal: context.req.raw.signal,
     });
-    // An engine that restarted a moment ago doesn't know the adapter yet; the next tick brings it back.
+    // An engine that has just restarted doesn't have the adapter yet; the next tick loads it again.
     if (answer.statusCode === 404 && passing.model !== options.base) {
       await answer.body.dump();
       finish(503);
@@ -164,12 +166,12 @@ function pick(names: string[], value: (name: string) => string | undefined): Rec
   return Object.fromEntries(names.flatMap((name) => ((found) => (found === undefined ? [] : [[name, found]]))(value(name))));
 }
 
-/** Not now, but soon. */
+/** Unavailable, but soon available. */
 function later(context: Context, message: string, seconds: number): Response {
   return failure(context, 503, message, { "retry-after": String(seconds) });
 }
 
-/** An error in the form that clients of OpenAI's API read. */
+/** An error in the format of OpenAI's API. */
 function failure(
   context: Context,
   status: 400 | 404 | 413 | 429 | 500 | 503,

@@ -3,10 +3,13 @@ import { type Engine, EngineUnavailable } from "./engine.ts";
 
 const every = 10_000;
 const patience = 20_000;
-/** Every base model continues this with text, never with the end of the answer. */
+/** Every base model continues this with text, never with an end-of-text token. */
 const prompt = "The capital of France is";
 
-/** Whether the engine works: a real one-token completion, because `/health` lies when a rank is dead or the weights are spoilt. */
+/**
+ * Whether the engine works: a real one-token completion, because `/health` lies when a rank is dead or the weights are
+ * corrupted.
+ */
 export class Liveness {
   readonly #engine: Engine;
   readonly #base: string;
@@ -29,17 +32,17 @@ export class Liveness {
     return this.#ready;
   }
 
-  /** Why it isn't ready, for people. */
+  /** Why it isn't ready, as a sentence. */
   get problem(): string {
     return this.#ready ? "" : this.#problem;
   }
 
-  /** What only a restart of the engine cures; undefined while it is sound. */
+  /** The fault that only a restart of the engine cures; undefined while there is none. */
   get spoilt(): string | undefined {
     return this.#spoilt ? this.#problem : undefined;
   }
 
-  /** The engine is gone or another process now; what was known of the old one doesn't count. */
+  /** The engine has exited or is another process now; what was recorded of the old one doesn't count. */
   restarted(): void {
     this.#answersText = undefined;
     this.#corrupted = undefined;
@@ -48,13 +51,13 @@ export class Liveness {
     this.#fail("the engine is starting");
   }
 
-  /** The engine's own count of spoilt answers: where it rises, only a restart cures it. */
+  /** The engine's own count of corrupted answers: when it rises, only a restart helps. */
   corrupted(count: number): void {
     if (count > (this.#corrupted ?? 0)) this.#spoil(`the engine counted ${count} spoilt answers; it must be restarted`);
     this.#corrupted = Math.max(count, this.#corrupted ?? 0);
   }
 
-  /** Asks when it is time to. */
+  /** Sends the completion when it is due. */
   async check(): Promise<void> {
     if (this.#corrupted) return;
     if (this.#ready && this.#clock.now() - this.#lastAnswer < every) return;
@@ -67,7 +70,7 @@ export class Liveness {
     }
   }
 
-  /** A full engine answers late, not never: one that produced tokens since it was last looked at is alive. */
+  /** A busy engine is slow, not dead: one that has produced tokens since the last check is alive. */
   async #isBusy(error: unknown): Promise<boolean> {
     if (!(error instanceof EngineUnavailable) || error.gone) return false;
     const before = this.#tokens;

@@ -10,7 +10,7 @@ export type Metrics = {
   request(path: string, status: number, seconds: number): void;
 };
 
-/** `observe` is asked at every scrape. */
+/** `observe` is called at every scrape. */
 export function createMetrics(
   observe: () => { ready: boolean; adapters: Record<string, number>; inFlight: number; slots: number },
 ): Metrics {

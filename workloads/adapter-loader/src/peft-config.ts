@@ -2,7 +2,7 @@ import type { AdapterConfig } from "@rune/crds/contracts/artifact";
 import { z } from "zod";
 import { Refused } from "./refused.ts";
 
-/** What of PEFT's configuration decides what is computed. */
+/** The parts of PEFT's configuration that decide what is computed. */
 const loraConfig = z.looseObject({
   peft_type: z.literal("LORA"),
   r: z.number().int(),
@@ -11,8 +11,9 @@ const loraConfig = z.looseObject({
 });
 
 /**
- * Initialisations that only choose where training starts. The others (pissa, olora, loftq, corda, lora_ga, …) change the base while the
- * adapter is made, so that on the untouched base it computes something else. Source: PEFT 0.21, `LoraConfig.init_lora_weights`.
+ * Initialisations that only choose where training starts. The others (pissa, olora, loftq, corda, lora_ga, …) change
+ * the base while the adapter is trained, so that on the unchanged base it computes something else. Source: PEFT 0.21,
+ * `LoraConfig.init_lora_weights`.
  */
 const plainInitialisations: readonly unknown[] = [true, false, "gaussian", "eva", "orthogonal"];
 
@@ -23,34 +24,36 @@ const oneOf =
   (value) =>
     values.includes(value);
 
-/** Values that change nothing of what a plain LoRA computes once it is trained. */
+/** Values that don't change what a trained plain LoRA computes. */
 const harmless: Readonly<Record<string, Harmless>> = {
   ...Object.fromEntries(Object.keys(loraConfig.shape).map((key) => [key, anything])),
-  // of whom and what it is
+  // provenance and kind
   auto_mapping: anything,
   base_model_name_or_path: anything,
   peft_version: anything,
   revision: anything,
   task_type: anything,
-  // of training only
+  // training only
   eva_config: anything,
   inference_mode: anything,
   lora_dropout: anything,
   runtime_config: anything,
-  // which layers it has: the weights themselves say so
+  // which layers it has: the weights themselves show it
   exclude_modules: anything,
   layers_pattern: anything,
   layers_to_transform: anything,
   // parts of methods that other keys switch on
   megatron_core: anything,
   qalora_group_size: anything,
-  // what the engine computes as PEFT does
+  // the engine computes these as PEFT does
   use_rslora: oneOf([true, false]),
   bias: oneOf(["none"]),
   init_lora_weights: oneOf(plainInitialisations),
 };
 
-/** Throws `Refused` unless it is a plain LoRA of the rank, alpha and modules that the artifact says: a key that isn't known must be empty. */
+/**
+ * Throws `Refused` unless it is a plain LoRA of the artifact's rank, alpha and modules: an unknown key must be empty.
+ */
 export function checkPeftConfig(text: string, config: AdapterConfig): void {
   const parsed = loraConfig.safeParse(parse(text));
   if (!parsed.success)
@@ -73,7 +76,7 @@ function isEmpty(value: unknown): boolean {
   return value === null || value === false || value === "" || (typeof value === "object" && Object.keys(value).length === 0);
 }
 
-/** Keys with their values, as far as a sentence bears them. */
+/** Keys with their values, shortened to fit a sentence. */
 function told(entries: readonly [string, unknown][]): string {
   const words = entries.map(([key, value]) => `${key.slice(0, 63)}: ${brief(JSON.stringify(value))}`);
   return words.length > 5 ? `${words.slice(0, 5).join(", ")} and ${words.length - 5} more` : words.join(", ");

@@ -1,6 +1,6 @@
 import { z } from "zod";
 
-/** The base's weights are packed in a way whose layers aren't known, so no adapter could be checked against them. */
+/** The base's weights are packed in a way whose layers aren't known here, so adapters can't be checked against them. */
 export class QuantizationUnsupported extends Error {
   override readonly name = "QuantizationUnsupported";
 }
@@ -20,7 +20,10 @@ const settings = z.object({
 });
 export type Quantization = z.infer<typeof settings>;
 
-/** What config.json says of how its weights are packed; some configurations keep it one level down. Nothing where they are plain. */
+/**
+ * How config.json describes the packing of the weights; some configurations nest it one level down. Undefined for plain
+ * weights.
+ */
 export function quantizationOf(config: unknown): Quantization | undefined {
   const found = z.object({ quantization_config: settings }).safeParse(config);
   if (found.success) return found.data.quantization_config;
@@ -60,7 +63,7 @@ const layouts: Readonly<Record<string, (tensor: Packed, quantization: Quantizati
 };
 export const packedSuffixes = Object.keys(layouts);
 
-/** The shape of a packed layer; throws `QuantizationUnsupported` where the model doesn't say enough to know it. */
+/** The shape of a packed layer; throws `QuantizationUnsupported` when the model doesn't describe it sufficiently. */
 export function unpackedShape(module: string, tensor: Packed, quantization: Quantization | undefined): Shape {
   const shape = quantization && layouts[tensor.suffix]?.(tensor, quantization);
   if (!shape?.every((side) => Number.isInteger(side) && side > 0))

@@ -1,6 +1,6 @@
 import type { Refusal } from "@rune/crds/contracts/loader";
 
-/** Why an adapter is not loaded: one word for programs and a sentence for people. */
+/** Why an adapter is not loaded: a reason for programs and a sentence for people. */
 export class Refused extends Error {
   override readonly name = "Refused";
   readonly reason: Refusal;

@@ -1,6 +1,9 @@
 import type { InFlight } from "./in-flight.ts";
 
-/** Whether new requests are let in. Shut while the engine is about to end, open again for the next one; locked when the pod ends. */
+/**
+ * Whether new requests are admitted. Closed while the engine is about to exit, reopened for the next one; locked when
+ * the pod ends.
+ */
 export class RequestGate {
   readonly #inFlight: InFlight;
   #shut = false;
@@ -14,12 +17,12 @@ export class RequestGate {
     return !this.#shut && !this.#locked;
   }
 
-  /** Another engine started: what was shut for the old one opens. */
+  /** Another engine started: what was closed for the old one opens. */
   reopen(): void {
     this.#shut = false;
   }
 
-  /** Lets nobody in until the next engine, and waits for those who are in. Gives how many are left. */
+  /** Refuses new requests until the next engine start, waits for open ones, returns how many remain. */
   async drain(milliseconds: number): Promise<number> {
     this.#shut = true;
     await this.#inFlight.drained(milliseconds);

@@ -1,20 +1,20 @@
-/** Why a request isn't let through to the engine: the field, and a sentence with what to do. */
+/** Why a request isn't passed to the engine: the field, and a sentence with what to do. */
 export type Objection = { param: string; message: string };
 
 type Rule = (value: unknown) => string | undefined;
 
 /**
- * As deep as anybody's schema or tool goes. What the engine hands from process to process and its parsers of grammars are recursive:
- * vLLM 0.32 ended by a field of 900 levels (`RecursionError` while it was pickled).
+ * Deeper than any real schema or tool. The engine's messages between its processes and its parsers of grammars are
+ * recursive: vLLM 0.32 crashed on a field of 900 levels (`RecursionError` while it was pickled).
  */
 const deepest = 64;
-/** Answers to one request, over all its prompts: each is a sequence of its own in the engine. */
+/** Answers to one request, over all its prompts: each is a separate sequence in the engine. */
 const mostSequences = 1_024;
 
 const ofOtherEngines: Rule = () => "is for engines that share their caches, or were extended; this one doesn't and isn't, so leave it out";
 const object: Rule = (value) => (typeof value === "object" && !Array.isArray(value) ? undefined : "must be an object");
 
-/** Fields that the engine takes without looking, or that are none of a client's business. */
+/** Fields that the engine accepts unchecked, or that clients must not set. */
 const rules: Readonly<Record<string, Rule>> = {
   kv_transfer_params: ofOtherEngines,
   ec_transfer_params: ofOtherEngines,
@@ -23,7 +23,7 @@ const rules: Readonly<Record<string, Rule>> = {
   response_format: (value) => object(value),
 };
 
-/** What is wrong with a request before the engine is asked; the engine itself refuses the rest. */
+/** What is wrong with a request, before it is sent to the engine; the engine itself refuses the rest. */
 export function objectionTo(document: Readonly<Record<string, unknown>>): Objection | undefined {
   for (const [param, rule] of Object.entries(rules)) {
     const value = document[param];
@@ -45,7 +45,7 @@ export function objectionTo(document: Readonly<Record<string, unknown>>): Object
 
 const promptsOf = (prompt: unknown) => (Array.isArray(prompt) && typeof prompt[0] !== "number" ? prompt.length : 1);
 
-/** Grammars come as text, whose brackets nest as well. */
+/** Grammars come as text, whose brackets nest too. */
 function nested(value: unknown): string | undefined {
   const texts = Object.values(value as object).filter((each) => typeof each === "string");
   return texts.some((text) => bracketsOf(text) > deepest)
@@ -62,7 +62,7 @@ function bracketsOf(text: string): number {
   return most;
 }
 
-/** What no field may hold. Without recursion, because what is looked at may be deeper than the stack. */
+/** What no field may hold. Not recursive, because the value may be deeper than the stack. */
 function unfit(value: unknown): string | undefined {
   let level = [value];
   for (let depth = 0; depth <= deepest; depth++) {

@@ -22,7 +22,7 @@ export type ResidencyOptions = {
   base: { name: string; digest: string | undefined };
   slots: number;
   maxRank: number;
-  /** another start of the engine was seen */
+  /** another start of the engine was noticed */
   onBoot?: () => void;
   clock?: Clock;
   log: (message: string, fields?: Record<string, unknown>) => void;
@@ -33,8 +33,8 @@ const toleratedSilence = 3;
 const vitalsEvery = 10;
 
 /**
- * Which adapters this pod holds. What was asked for is loaded again after every start of the engine; what nobody asked for is unloaded.
- * The engine is changed by one caller at a time, and only with files that passed every check.
+ * Which adapters this pod holds. Requested adapters are loaded again after every start of the engine; others are
+ * unloaded. Calls that change the engine run one at a time, and only with files that passed every check.
  */
 export class Residency {
   readonly #options: ResidencyOptions;
@@ -54,7 +54,7 @@ export class Residency {
     this.#clock = options.clock ?? systemClock;
   }
 
-  /** What an earlier life of this program held is wanted again. */
+  /** What an earlier run of this program held is wanted again. */
   async restore(): Promise<void> {
     for (const staged of await this.#options.staging.restore())
       this.#set({ name: staged.name, digest: staged.digest, state: "Staging", staged });
@@ -80,12 +80,12 @@ export class Residency {
     return this.#entries.get(name);
   }
 
-  /** Whether nothing is missing that was there before; an adapter on its first way in keeps nobody from asking the others. */
+  /** Whether nothing is missing that was there before; a first load doesn't make the pod unready. */
   get settled(): boolean {
     return [...this.#entries.values()].every((entry) => entry.state !== "Staging" || this.#flights.has(entry.name));
   }
 
-  /** Loads an adapter, once however often it is asked at the same time. Gives its state; never throws for a refusal. */
+  /** Loads an adapter, once for simultaneous calls. Returns its state; never throws for a refusal. */
   async put(name: string, request: LoadRequest): Promise<Entry> {
     await this.#removals.get(name);
     const known = this.#entries.get(name);
@@ -110,7 +110,7 @@ export class Residency {
 
   /** Compares what the engine has with what it should have. Called every second. */
   async tick(): Promise<void> {
-    // Only what was so before the engine was asked can be compared with its answer.
+    // Only entries from before the request to the engine can be compared with its answer.
     const before = [...this.#entries.values()];
     const models = await this.#look();
     if (!models) return;
@@ -127,7 +127,9 @@ export class Residency {
     await this.#proveAgain();
   }
 
-  /** A refusal that trying again can't change: the same bytes, or an engine that said no and may not survive another. */
+  /**
+   * A refusal that a retry can't change: the same bytes, or an engine that refused and may not survive another attempt.
+   */
   #isFinal(entry: Entry): boolean {
     if (entry.state !== "Refused") return entry.state === "Loaded";
     return permanentRefusals.includes(entry.reason) || (entry.reason === "EngineRefused" && entry.bootID === this.#bootID);
@@ -178,7 +180,10 @@ export class Residency {
     throw new Mismatched(proven);
   }
 
-  /** After a start of the engine: what was proven here before is routable as soon as it is loaded, and proven again afterwards. */
+  /**
+   * After a start of the engine: an adapter proven here before is routable as soon as it is loaded, and proven again
+   * afterwards.
+   */
   async #again(staged: Staged, proven: CanaryResult | undefined): Promise<void> {
     const started = this.#clock.now();
     this.#update({ name: staged.name, digest: staged.digest, state: "Staging", staged, ...(proven ? { proven } : {}) });
@@ -209,13 +214,15 @@ export class Residency {
     }
   }
 
-  /** An engine that ends answers 500 to whatever it was asked: no refusal of an adapter that answered here before. */
+  /** An engine that is exiting returns 500 to every request: no refusal of an adapter that worked here before. */
   async #blamed(error: unknown): Promise<unknown> {
     if (!(error instanceof EngineRefused) || error.status !== 500 || (await this.#options.engine.alive())) return error;
     return new EngineUnavailable(error.message, { cause: error });
   }
 
-  /** Where only the engine is away, files and wish stay, and the next tick tries again; everything else is a refusal. */
+  /**
+   * When only the engine is unavailable, files and entry stay, and the next tick retries; everything else is a refusal.
+   */
   async #failed(name: string, digest: string, error: unknown, staged?: Staged, proven?: CanaryResult): Promise<Entry> {
     const { metrics, staging, log } = this.#options;
     const bootID = this.#bootID;
@@ -241,7 +248,7 @@ export class Residency {
     if (!(await inFlight.drained(drainTime, name)))
       log("requests still open while unloading", { adapter: name, open: inFlight.count(name) });
     await this.#engineChanges.run(async () => {
-      // An engine that can't be asked is asked again by the next tick, which unloads whatever nobody wants.
+      // If the engine is unavailable, a later tick unloads what isn't wanted.
       await engine.unload(name).catch((error) => log("not unloaded yet", { adapter: name, message: error.message }));
       await staging.remove(name);
     });
@@ -249,7 +256,9 @@ export class Residency {
     log("adapter unloaded", { adapter: name });
   }
 
-  /** The engine's models, or nothing when it is away; a single late answer of a busy engine isn't that. */
+  /**
+   * The engine's models, or undefined when it is unavailable; one slow answer of a busy engine doesn't count as that.
+   */
   async #look(): Promise<ServedModel[] | undefined> {
     const { engine, liveness } = this.#options;
     try {
@@ -269,7 +278,7 @@ export class Residency {
     }
   }
 
-  /** Which start of the engine this is. Asked when there is a sign that it changed, and now and then without one. */
+  /** Identifies this start of the engine. Read when there is a sign that it changed, and now and then without one. */
   async #nameBoot(missing: boolean): Promise<void> {
     const { engine, liveness, metrics, log } = this.#options;
     if (this.#bootID !== "" && !missing && this.#ticks++ % vitalsEvery !== 0) return;
@@ -300,7 +309,7 @@ export class Residency {
     }
   }
 
-  /** What is no longer wanted doesn't come back with news of it. */
+  /** A late result can't resurrect a removed adapter. */
   #update(entry: Entry): Entry {
     return this.#entries.has(entry.name) ? this.#set(entry) : entry;
   }
@@ -311,7 +320,7 @@ export class Residency {
     return entry;
   }
 
-  /** Who waits for an adapter hears that it is there, or why it won't be. */
+  /** Clients that wait for an adapter learn that it is there, or why it won't be. */
   #tell(entry: Entry): void {
     const { demand } = this.#options;
     if (entry.state === "Loaded") demand.arrived(entry.name);

@@ -6,7 +6,7 @@ import { pino } from "pino";
 import type { Environment } from "./environment.ts";
 import { startSidecar } from "./sidecar.ts";
 
-/** Runs until SIGTERM; gives the exit code. */
+/** Runs until SIGTERM; returns the exit code. */
 export async function runSidecar(environment: Environment): Promise<number> {
   const log = pino({ level: environment.RUNE_LOG_LEVEL, base: { program: "adapter-loader" } });
   const ended = new Promise<NodeJS.Signals>((resolve) => {

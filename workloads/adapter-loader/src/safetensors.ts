@@ -1,7 +1,7 @@
 import { type FileHandle, open } from "node:fs/promises";
 import { z } from "zod";
 
-/** The file isn't what the safetensors format says: https://github.com/huggingface/safetensors#format */
+/** The file violates the safetensors format: https://github.com/huggingface/safetensors#format */
 export class BadSafetensors extends Error {
   override readonly name = "BadSafetensors";
 }
@@ -21,7 +21,7 @@ const bytesOf: Readonly<Record<string, number>> = {
   ...{ F8_E4M3: 1, F8_E5M2: 1, F8_E8M0: 1, I8: 1, U8: 1, BOOL: 1 },
 };
 
-/** Reads the header and checks that the tensors fill the file exactly, without holes, overlaps or bytes that belong to nothing. */
+/** Reads the header and checks that the tensors fill the file exactly, without holes, overlaps or extra bytes. */
 export async function readHeader(path: string): Promise<Safetensors> {
   const file = await open(path, "r");
   try {
@@ -72,8 +72,8 @@ function checkLayout(tensors: Tensor[], dataBytes: number): void {
 const chunkBytes = 4 * 1024 * 1024;
 
 /**
- * Reads every value of the float tensors, in parts of 4 MiB. A tensor is usable when all values are finite and below 65536, the
- * largest that float16 holds: finite weights beyond that overflow inside the engine and poison it as NaN does.
+ * Reads every value of the float tensors, in parts of 4 MiB. A tensor is usable when all values are finite and below
+ * 65536, the bound of float16: finite weights beyond it overflow inside the engine and corrupt it as NaN does.
  */
 export async function* scan(path: string, file: Safetensors): AsyncGenerator<{ tensor: Tensor; scan: Scan }> {
   const handle = await open(path, "r");

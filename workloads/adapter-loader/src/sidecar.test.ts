@@ -238,7 +238,7 @@ describe("the engine's comings and goings", () => {
     engine.ending = true;
     open();
     await expect.poll(async () => (await admin.state()).adapters[0]?.message).toContain("EngineCore encountered an issue");
-    // Until the engine is gone it is taken for loaded and fails its proof again, at every look.
+    // Until the engine has exited, the adapter counts as loaded and fails its canary again at every tick.
     expect(["Staging", "Loaded"]).toContain((await admin.state()).adapters[0]?.state);
     expect((await admin.state()).adapters[0]?.canary).toBe("Matched");
     await engine.restart();

@@ -31,7 +31,7 @@ export type SidecarOptions = {
   drainMilliseconds?: number;
 };
 
-/** Starts the three ports and the watch over the engine. */
+/** Starts the three ports and the monitoring of the engine. */
 export async function startSidecar(config: LoaderConfig, options: SidecarOptions): Promise<Sidecar> {
   const { log, clock = systemClock, ports = port } = options;
   const { base, shapes } = await stagedBase(config);
@@ -65,7 +65,7 @@ export async function startSidecar(config: LoaderConfig, options: SidecarOptions
   const ready = () => ({ ready: liveness.ready, problem: liveness.problem });
   const settled = () => doors.open && liveness.ready && residency.settled;
   const { drainMilliseconds = 90_000 } = options;
-  // A hanging engine answers nobody; then there is nothing to wait for.
+  // A hanging engine never finishes a request; then there is nothing to wait for.
   const drain = () => {
     const drained = doors.drain(liveness.ready ? drainMilliseconds : 0);
     demand.dismiss("this server is shutting down");
@@ -96,7 +96,7 @@ export async function startSidecar(config: LoaderConfig, options: SidecarOptions
   return { ports: { inference: first ?? 0, admin: second ?? 0, metrics: third ?? 0 }, residency, liveness, stop };
 }
 
-/** Identity and shapes of the base, as the stager wrote them down, or as its files say. */
+/** Identity and shapes of the base, from the stager's marker or from its files. */
 async function stagedBase(config: LoaderConfig): Promise<{ base: { name: string; digest: string | undefined }; shapes: BaseShapes }> {
   const marker = await readMarker(config.base.path);
   const digest = config.base.digest ?? marker?.digest;
@@ -114,12 +114,13 @@ function metricsApp(metrics: Metrics, ready: () => boolean, spoilt: () => string
   );
   app.get("/healthz", (context) => context.text("ok"));
   app.get("/readyz", (context) => (ready() ? context.text("ok") : context.text("the engine or an adapter is not ready", 503)));
-  // The engine's own probe asks for this: its container is the one to restart, not this one.
+  // The engine container's own probe reads this: that container must restart, not this one.
   app.get("/spoilt", (context) => {
     const problem = spoilt();
     return problem ? context.text(problem) : context.text("", 404);
   });
-  // The engine's preStop hook asks for this and waits: a sidecar itself is told to end only after the engine is gone.
+  // The engine's preStop hook calls this and waits: the sidecar itself gets its signal only after the engine has
+  // exited.
   app.get("/drain", async (context) => {
     if (!loopback.includes(getConnInfo(context).remote.address ?? "")) return context.text("only the pod itself may ask for this", 403);
     return context.text(`${await drain()} requests are left\n`);
@@ -127,7 +128,7 @@ function metricsApp(metrics: Metrics, ready: () => boolean, spoilt: () => string
   return app;
 }
 
-/** Residency every second, liveness when it is due; each never twice at once, and neither waits for the other. */
+/** Residency every second, liveness when it is due; neither overlaps itself, and neither waits for the other. */
 function watchEngine(
   residency: Residency,
   liveness: Liveness,

@@ -9,8 +9,8 @@ import { BadSafetensors, floatTypes, readHeader, type Safetensors, scan, type Te
 export const adapterFiles = ["adapter_config.json", "adapter_model.safetensors"] as const;
 
 /**
- * Everything that must be true of staged files before the engine may see them; throws `Refused`. The engine itself answers 200 to wrong
- * shapes, unknown modules and NaN, and one adapter with NaN spoils every later answer.
+ * Everything that must be true of staged files before the engine may see them; throws `Refused`. The engine itself
+ * returns 200 for wrong shapes, unknown modules and NaN, and one adapter with NaN corrupts every later answer.
  */
 export async function validateAdapter(directory: string, config: AdapterConfig, shapes: BaseShapes): Promise<void> {
   const [configFile, weightsFile] = adapterFiles;
@@ -61,7 +61,10 @@ function checkModule({ path, a, b }: Module, rank: number, shapes: BaseShapes): 
     throw new Refused("ShapeMismatch", `${path}: lora_A and lora_B are [${said}], the base and rank ${rank} need [${needed}]`);
 }
 
-/** All finite and in range, and at least one pair of which neither half is all zero: else the adapter changes nothing, as only a control may. */
+/**
+ * All finite and in range, and at least one pair with no all-zero half: otherwise the adapter has no effect, which only
+ * a control may.
+ */
 async function checkValues(path: string, file: Safetensors, control: boolean): Promise<void> {
   const zeros = new Set<string>();
   const modules = new Set<string>();

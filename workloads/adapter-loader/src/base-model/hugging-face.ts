@@ -24,17 +24,19 @@ const listing = z.object({
 });
 type Sibling = z.infer<typeof listing>["siblings"][number];
 
-/** Weights as safetensors, configuration and tokenizer; not the same weights again in other formats, nor pictures and notes. */
+/**
+ * Weights as safetensors, configuration and tokenizer; not the same weights in other formats, nor pictures and notes.
+ */
 const wanted =
   /^[^/]+(\.safetensors|\.safetensors\.index\.json|\.jinja)$|^(config|generation_config|tokenizer|tokenizer_config|special_tokens_map|added_tokens|vocab|chat_template|preprocessor_config|processor_config)\.json$|^(merges\.txt|vocab\.txt|tokenizer\.model|spiece\.model|sentencepiece\.bpe\.model)$/;
 const unwanted = /^consolidated.*\.safetensors$/;
 const policy = { attempts: 8, firstWaitMilliseconds: 1_000, longestWaitMilliseconds: 30_000 };
-/** Files may come at 1 MiB/s; a transfer without a byte for a minute is broken. */
+/** Allows for 1 MiB/s; a transfer without a byte for a minute is broken. */
 const transferTime = (bytes: number) => 10 * 60_000 + Math.ceil(bytes / 1024 / 1024) * 1000;
 
 type Transfer = { hub: Hub; headers: Record<string, string>; dispatcher: Dispatcher; signal: AbortSignal };
 
-/** Downloads the files of one commit, going on where a broken transfer stopped. */
+/** Downloads the files of one commit, resuming where a broken transfer stopped. */
 export async function fromHuggingFace(
   source: NonNullable<StageJob["base"]["huggingFace"]>,
   target: string,

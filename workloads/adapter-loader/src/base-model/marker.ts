@@ -8,7 +8,7 @@ const marker = z.object({
   schema: z.literal("rune.dev/staged-model/v1"),
   name: z.string(),
   digest: digest(),
-  /** the source it came from, so that another one isn't taken for it */
+  /** where the model came from, so that another model isn't taken for it */
   source: z.string(),
   /** shapes of the layers, so that the loader needs no other volume to check adapters */
   shapes: baseShapes,
@@ -17,7 +17,7 @@ export type Marker = z.infer<typeof marker>;
 
 const file = ".rune-staged";
 
-/** What a whole staged directory says of itself; nothing when it isn't whole. */
+/** What a completely staged directory says of itself; undefined while it is incomplete. */
 export async function readMarker(directory: string): Promise<Marker | undefined> {
   const text = await readFile(join(directory, file), "utf8").catch(() => undefined);
   if (text === undefined) return undefined;
@@ -25,7 +25,7 @@ export async function readMarker(directory: string): Promise<Marker | undefined>
   return parsed.success ? parsed.data : undefined;
 }
 
-/** Written last, whole or not at all. */
+/** Written last, atomically. */
 export async function writeMarker(directory: string, value: Marker): Promise<void> {
   const draft = join(directory, `${file}.new`);
   await writeFile(draft, JSON.stringify(value));

@@ -1,4 +1,4 @@
 export type ModelFiles = Record<string, { sha256: string; sizeBytes: number }>;
 
-/** What a source put into the directory: all files of the model with their hashes. */
+/** All files of the model that a source put into the directory, with their hashes. */
 export type Fetched = { name: string; files: ModelFiles };

@@ -9,7 +9,9 @@ import type { StageJob } from "@rune/crds/contracts/stage";
 import type { Fetched } from "./model-files.ts";
 import { safeName } from "./safe-name.ts";
 
-/** Pulls a model artifact; every file is hashed on the way, and the config's identity must be that of its own file list. */
+/**
+ * Pulls a model artifact; every file is hashed as it arrives, and the config's identity must match its own file list.
+ */
 export async function fromRegistry(
   reference: NonNullable<StageJob["base"]["oci"]>,
   registry: NonNullable<StageJob["registry"]>,
@@ -36,7 +38,7 @@ export async function fromRegistry(
   return { name: config.name, files: config.files };
 }
 
-/** A file that an interrupted attempt finished isn't pulled again. */
+/** A file that an interrupted attempt completed isn't pulled again. */
 async function isThere(path: string, layer: Descriptor): Promise<boolean> {
   const found = await stat(path).catch(() => undefined);
   return found?.size === layer.size && (await sha256File(path)).digest === layer.digest;

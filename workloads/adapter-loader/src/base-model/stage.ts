@@ -14,7 +14,7 @@ import { fromVolume } from "./volume.ts";
 
 export type StageResult = { digest: string; name: string };
 
-/** Fills the target with the base model and gives its identity. A directory that is whole already, from the same source, is kept. */
+/** Fills the target with the base model and returns its identity. A complete directory from the same source is kept. */
 export async function stage(job: StageJob, hub: Hub, signal: AbortSignal): Promise<StageResult> {
   const source = sha256(canonicalJSON(job.base));
   const kept = await readMarker(job.target);

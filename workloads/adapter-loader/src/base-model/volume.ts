@@ -5,7 +5,7 @@ import { sha256File } from "@rune/clients/registry/digest";
 import { exit } from "@rune/crds/contracts/pod";
 import type { Fetched, ModelFiles } from "./model-files.ts";
 
-/** A model that lies on a volume already: hashed where it is, and linked, because copying it would only cost time and space. */
+/** A model that is already on a volume: hashed in place and linked, because copying would only cost time and space. */
 export async function fromVolume(path: string, target: string): Promise<Fetched> {
   const found = await stat(path).catch(() => undefined);
   if (!found?.isDirectory())

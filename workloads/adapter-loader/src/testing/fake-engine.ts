@@ -5,24 +5,25 @@ import { join } from "node:path";
 import { readHeader, scan } from "../safetensors.ts";
 
 /**
- * Behaves as vLLM 0.32 was seen to: what it refuses, with which status and text; that it loads NaN and wrong shapes happily; that one
- * answer with NaN spoils all later ones until a restart; that with two ranks one refused load ends it.
+ * Behaves as vLLM 0.32 was observed to: what it refuses, with which status and text; that it loads NaN and wrong
+ * shapes; that one answer with NaN corrupts all later ones until a restart; that with two ranks one refused load
+ * crashes it.
  */
 export class FakeEngine {
   readonly base: string;
   readonly maxRank: number;
-  /** with two pipeline ranks one refused load kills the engine */
+  /** with two pipeline ranks one refused load crashes the engine */
   ranks = 1;
   errorShape: "nested" | "flat" = "nested";
   startTimeInMetrics = true;
   /** every load is refused */
   refusing = false;
-  /** what adapters answer, by name */
+  /** the adapters' answers, by name */
   answers: Record<string, string> = {};
   baseAnswer = " the knife";
-  /** its core has ended, and its API is about to: everything is answered with 500, `/health` with 503 */
+  /** its core has exited, and its API is about to: everything returns 500, `/health` 503 */
   ending = false;
-  /** requests wait for this before they are answered */
+  /** answers wait for this */
   gate: Promise<void> = Promise.resolve();
   loads: string[] = [];
   unloads: string[] = [];
@@ -70,7 +71,7 @@ export class FakeEngine {
     await this.start();
   }
 
-  /** Something else loaded this. */
+  /** Simulates a load by another client. */
   smuggle(name: string, root: string): void {
     this.#adapters.set(name, { root, poison: false });
   }

@@ -1,7 +1,7 @@
 import { type TestServer, testServer } from "@rune/clients/testing/http-server";
 import type { TestArtifact } from "./fixtures.ts";
 
-/** Answers pulls of artifacts from memory. */
+/** Serves pulls of artifacts from memory. */
 export class FakeRegistry {
   readonly blobs = new Map<string, Buffer>();
   down = false;

@@ -109,7 +109,7 @@ export type TestArtifact = {
   files: Record<string, Buffer>;
 };
 
-/** An adapter artifact as the trainer would push it, with whatever is wrong with it. */
+/** An adapter artifact as the trainer would push it, with the given defects. */
 export function adapterArtifact(
   wrong: {
     tensors?: Record<string, TestTensor>;
