@@ -1,0 +1,140 @@
+import type { Clock } from "@rune/clients/clock";
+import type { AdapterFiles, Staged } from "./adapter-files.ts";
+import { askCanary, type CanaryResult } from "./canary.ts";
+import { type Engine, EngineRefused, EngineUnavailable } from "./engine.ts";
+import type { Entries } from "./entries.ts";
+import type { Entry } from "./entry.ts";
+import type { Metrics } from "./metrics.ts";
+import { Refused } from "./refused.ts";
+import { Serial } from "./serial.ts";
+
+export interface LoadingOptions {
+  readonly engine: Engine;
+  readonly staging: AdapterFiles;
+  readonly entries: Entries;
+  readonly metrics: Metrics;
+  readonly base: { readonly name: string };
+  readonly bootID: () => string;
+  readonly clock: Clock;
+  readonly log: (message: string, fields?: Record<string, unknown>) => void;
+}
+
+/** How an adapter gets into the engine: verified files, load, canary, and only then routable. */
+export class Loading {
+  readonly #options: LoadingOptions;
+  /** Adapters that were loaded again after a start of the engine and whose canary hasn't been asked since. */
+  readonly #unproven = new Set<string>();
+  /** Calls that change the engine run one at a time. */
+  readonly changes = new Serial();
+
+  constructor(options: LoadingOptions) {
+    this.#options = options;
+  }
+
+  /** Load, canary, and only then routable. */
+  async bringUp(staged: Staged): Promise<Entry> {
+    return await this.changes.run(async () => {
+      await this.#load(staged);
+      const proven = await this.#prove(staged);
+      return this.#options.entries.update({ name: staged.name, digest: staged.digest, state: "Loaded", staged, proven });
+    });
+  }
+
+  async #load(staged: Staged): Promise<void> {
+    const { engine, staging, log } = this.#options;
+    if (!this.#options.entries.get(staged.name)) throw new Refused("EngineUnavailable", `${staged.name} was unloaded in the meantime`);
+    const served = (await engine.models()).find((model) => model.id === staged.name);
+    if (served?.root === staged.directory) return;
+    if (served) throw new EngineRefused(`the engine has other files under the name ${staged.name}: ${served.root}`, 409);
+    await staging.verify(staged);
+    await engine.load(staged.name, staged.directory);
+    log("adapter loaded", { adapter: staged.name });
+  }
+
+  async #prove(staged: Staged): Promise<CanaryResult> {
+    const { engine, base, metrics, log } = this.#options;
+    const proven = await askCanary(engine, base.name, staged.name, staged.config.canary);
+    metrics.canary(proven.canary);
+    log("canary asked", { adapter: staged.name, canary: proven.canary, message: proven.message });
+    if (proven.canary !== "Mismatched") return proven;
+    await engine.unload(staged.name);
+    throw new Mismatched(proven);
+  }
+
+  /**
+   * After a start of the engine: an adapter proven here before is routable as soon as it is loaded, and proven again
+   * afterwards.
+   */
+  async loadAgain(staged: Staged, proven: CanaryResult | undefined): Promise<void> {
+    const started = this.#options.clock.now();
+    this.#options.entries.update({ name: staged.name, digest: staged.digest, state: "Staging", staged, ...(proven ? { proven } : {}) });
+    try {
+      if (!proven) await this.bringUp(staged);
+      else {
+        await this.changes.run(() => this.#load(staged));
+        this.#options.entries.update({ name: staged.name, digest: staged.digest, state: "Loaded", staged, proven });
+        this.#unproven.add(staged.name);
+      }
+      this.#options.metrics.loaded((this.#options.clock.now() - started) / 1000, "reload");
+    } catch (error) {
+      await this.failed(staged.name, staged.digest, proven ? await this.#blamed(error) : error, staged, proven);
+    }
+  }
+
+  async proveAgain(): Promise<void> {
+    for (const name of this.#unproven) {
+      const entry = this.#options.entries.get(name);
+      this.#unproven.delete(name);
+      if (entry?.state !== "Loaded") continue;
+      try {
+        const proven = await this.changes.run(() => this.#prove(entry.staged));
+        if (this.#options.entries.get(name) === entry) this.#options.entries.set({ ...entry, proven });
+      } catch (error) {
+        await this.failed(name, entry.digest, await this.#blamed(error), entry.staged, entry.proven);
+      }
+    }
+  }
+
+  /** An engine that is exiting returns 500 to every request: no refusal of an adapter that worked here before. */
+  async #blamed(error: unknown): Promise<unknown> {
+    if (!(error instanceof EngineRefused) || error.status !== 500 || (await this.#options.engine.alive())) return error;
+    return new EngineUnavailable(error.message, { cause: error });
+  }
+
+  /**
+   * When only the engine is unavailable, files and entry stay, and the next tick retries; everything else is a refusal.
+   */
+  async failed(name: string, digest: string, error: unknown, staged?: Staged, proven?: CanaryResult): Promise<Entry> {
+    const { metrics, staging, entries, log } = this.#options;
+    const bootID = this.#options.bootID();
+    const refusal = refusalOf(error);
+    if (!refusal) {
+      entries.delete(name);
+      throw error;
+    }
+    const { reason, message } = refusal;
+    log("adapter not loaded", { adapter: name, reason, message });
+    if (reason === "EngineUnavailable" && staged)
+      return entries.update({ name, digest, state: "Staging", staged, message, ...(proven ? { proven } : {}) });
+    metrics.refused(reason);
+    await staging.remove(name);
+    const answers = error instanceof Mismatched ? { proven: error.proven } : {};
+    return entries.update({ name, digest, state: "Refused", reason, message, bootID, ...answers });
+  }
+}
+
+class Mismatched extends Error {
+  readonly proven: CanaryResult;
+  constructor(proven: CanaryResult) {
+    super(proven.message);
+    this.proven = proven;
+  }
+}
+
+function refusalOf(error: unknown): { reason: Refused["reason"]; message: string } | undefined {
+  if (error instanceof Refused) return { reason: error.reason, message: error.message };
+  if (error instanceof Mismatched) return { reason: "CanaryMismatch", message: error.message };
+  if (error instanceof EngineRefused) return { reason: "EngineRefused", message: error.message };
+  if (error instanceof EngineUnavailable) return { reason: "EngineUnavailable", message: error.message };
+  return undefined;
+}
