@@ -1,11 +1,14 @@
+import { systemClock } from "@rune/clients/clock";
 import { connectNats } from "@rune/clients/nats/nats";
 import { Client, jsonLogger, type Logger, Manager } from "kopf-ts";
 import { startCanary, stopCanary } from "./canary.ts";
 import { readStartup, type Startup } from "./config.ts";
 import { ensureKeys } from "./credentials/secret.ts";
+import { ensureSubscribers } from "./credentials/subscribers.ts";
+import { EventOutbox } from "./event-outbox.ts";
 import { registrations } from "./registrations.ts";
 import { createServices, findClusterDNS } from "./services.ts";
-import { keepStream } from "./stream.ts";
+import { keepEvents, keepStream } from "./stream.ts";
 
 /** An API server or node that is busy for half a minute is no reason to start again; an orderly stop releases the Lease at once. */
 const lease = { name: "rune-operator", leaseDurationSeconds: 40, renewDeadlineSeconds: 30, retryPeriodSeconds: 4 };
@@ -35,7 +38,8 @@ async function operate({ config, healthPort, canaryPort }: Startup, logger: Logg
   const clusterDNS = await findClusterDNS(config, client);
   const canary = await startCanary(canaryPort);
   const nats = connectNats({ url: config.local.natsURL ?? config.nats.url, credentials: keys["operator.creds"] ?? "" });
-  const services = createServices({ config, keys, nats, clusterDNS });
+  const outbox = config.events && new EventOutbox({ publish: nats.publishEvent, clock: systemClock, logger, signal });
+  const services = createServices({ config, keys, nats, clusterDNS, events: outbox });
   const manager = new Manager({
     client,
     logger,
@@ -48,6 +52,8 @@ async function operate({ config, healthPort, canaryPort }: Startup, logger: Logg
   });
   for (const register of registrations) register(manager, services);
   keepStream(nats, logger, signal);
+  const subscribers = () => ensureSubscribers(client, config, keys["nats-account.seed"] ?? "");
+  if (config.events) keepEvents(nats, config.events, subscribers, { logger, signal });
   try {
     await manager.run(signal);
   } finally {

@@ -30,7 +30,10 @@ class Nats {
 async function made() {
   const nats = new Nats();
   const keys = await completeKeys({});
-  return { nats, services: createServices({ config, keys, nats: nats as unknown as OperatorNats, clusterDNS: "10.96.0.10" }) };
+  return {
+    nats,
+    services: createServices({ config, keys, nats: nats as unknown as OperatorNats, clusterDNS: "10.96.0.10", events: undefined }),
+  };
 }
 const claims = (token: string) => JSON.parse(Buffer.from(token.split(".")[1] ?? "", "base64url").toString());
 

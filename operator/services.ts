@@ -2,6 +2,7 @@ import { LoaderClient } from "@rune/clients/loader/loader";
 import { Mlflow } from "@rune/clients/mlflow/mlflow";
 import type { OperatorNats } from "@rune/clients/nats/nats";
 import { Registry } from "@rune/clients/registry/registry";
+import type { Announcer } from "@rune/controllers/shared/announce";
 import type { OperatorConfig } from "@rune/controllers/shared/config";
 import type { LoaderAddress, NatsGrant, Notice, RegistryAction, Services } from "@rune/controllers/shared/services";
 import { refuseForeign } from "@rune/controllers/shared/tenancy";
@@ -28,11 +29,14 @@ export function createServices({
   keys,
   nats,
   clusterDNS,
+  events,
 }: {
   config: OperatorConfig;
   keys: Keys;
   nats: OperatorNats;
   clusterDNS: string;
+  /** Where events go; undefined where nothing is told. */
+  events: Announcer | undefined;
 }): Services {
   const registryKey = JSON.parse(required(keys, "registry.jwk"));
   const adminKey = JSON.parse(required(keys, "admin.jwk"));
@@ -64,6 +68,7 @@ export function createServices({
     natsCredentials: ({ kind, uid, seconds }) => userOf[kind]({ accountSeed, uid, seconds: Math.ceil(seconds) }),
     logs: nats,
     mlflow: config.mlflow && new Mlflow({ url: config.mlflow.url }),
+    events,
     progress: (uid) => progress.get(uid),
     nonce,
     runnerToken: (uid, epoch) => runnerToken(adminKey, uid, epoch),

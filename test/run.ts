@@ -32,9 +32,13 @@ const stages: Stage[] = [
   command("netpol", "go", ["-C", "cluster/kube", "test", "-trimpath", "./netpol/..."]),
   command("kstatus", "env", ["CGO_ENABLED=0", "go", "-C", "test/kstatus", "test", "-trimpath", "./..."]),
   aside(vitest("alerts", ["alerts.integration"], { RUNE_TEST_SERVICES: "1" })),
-  vitest("real registry and NATS", ["clients.integration", "agent.integration", "evaluator.integration", "backup.integration"], {
-    RUNE_TEST_SERVICES: "1",
-  }),
+  vitest(
+    "real registry and NATS",
+    ["clients.integration", "events.integration", "agent.integration", "evaluator.integration", "backup.integration"],
+    {
+      RUNE_TEST_SERVICES: "1",
+    },
+  ),
   vitest("crds on a real API server", ["crds/crds.cluster.test.ts"], cluster),
   vitest(
     "kopf-ts on a real API server",

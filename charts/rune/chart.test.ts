@@ -4,6 +4,7 @@ import { run } from "@rune/cluster/shell";
 import { helmPath } from "@rune/cluster/tools";
 import { operatorConfig } from "@rune/controllers/shared/config";
 import { kinds } from "@rune/crds/kinds/kinds";
+import { label } from "@rune/crds/words/labels";
 import { beforeAll, describe, expect, test } from "vitest";
 import { parse } from "yaml";
 import { chart, type Manifest, named, ofKind, refusal, render } from "./testing/render.ts";
@@ -141,6 +142,13 @@ describe("permissions", () => {
     ]);
   });
 
+  test("of the operator grow by the Secrets of subscribers to events, by name", async () => {
+    const all = await render({ events: { subscribers: [{ name: "audit" }, { name: "team-a", namespace: "team-a" }] } });
+    expect(granted(named(all, "Role", "rune-operator"))).toContain("/secrets[rune-events-audit,rune-events-team-a]: get patch");
+    const disabled = await render({ events: { enabled: false, subscribers: [{ name: "audit" }] } });
+    expect(granted(named(disabled, "Role", "rune-operator"))).not.toContain("/secrets[rune-events-audit]: get patch");
+  });
+
   test.each(plurals)("of people cover %s", async (plural) => {
     const all = await render();
     expect(verbsOn(named(all, "ClusterRole", "rune-viewer").rules, plural)).toEqual(new Set(["get", "list", "watch"]));
@@ -152,6 +160,29 @@ describe("permissions", () => {
     const all = await render({ watchNamespaces: ["team-a"] });
     expect(ofKind(all, "ClusterRoleBinding").map(({ roleRef }) => roleRef.name)).toEqual(["rune-operator-cluster"]);
     expect(named(all, "RoleBinding", "rune-operator").metadata.namespace).toBe("team-a");
+  });
+});
+
+describe("events", () => {
+  const accessTo = (all: Manifest[]) => JSON.stringify(named(all, "NetworkPolicy", "rune-nats").spec.ingress);
+
+  test("are told with nobody listening, unless values say otherwise", async () => {
+    const all = await render();
+    expect(operatorConfig.parse(configOf(all)).events).toMatchObject({ subscribers: [] });
+    expect(accessTo(all)).not.toContain("event-subscriber");
+    expect(operatorConfig.parse(configOf(await render({ events: { enabled: false } }))).events).toBeUndefined();
+  });
+
+  test("have subscribers with a Secret each, whose pods reach NATS", async () => {
+    const all = await render({ events: { retentionDays: 30, subscribers: [{ name: "audit" }, { name: "a", namespace: "team-a" }] } });
+    expect(operatorConfig.parse(configOf(all)).events).toMatchObject({
+      retentionDays: 30,
+      subscribers: [
+        { name: "audit", secret: "rune-events-audit" },
+        { name: "a", secret: "rune-events-a", namespace: "team-a" },
+      ],
+    });
+    expect(accessTo(all)).toContain(label.eventSubscriber);
   });
 });
 
@@ -277,6 +308,8 @@ describe("wrong values are refused with the place and the reason", () => {
     ["a unit that Kubernetes doesn't know", { sandbox: { memory: "512ki" } }, "/sandbox/memory"],
     ["a label that is Rune's own", { pods: { labels: { "rune.dev/component": "x" } } }, "invalid propertyName 'rune.dev/component'"],
     ["a label's value that Kubernetes refuses", { pods: { labels: { "example.org/team": "a team" } } }, "/pods/labels/example.org~1team"],
+    ["events that go before a repeated one is known again", { events: { retentionDays: 1 } }, "/events/retentionDays"],
+    ["a subscriber whose Secret has no name", { events: { subscribers: [{ name: "A b" }] } }, "/events/subscribers/0/name"],
     ["a number as text", { engine: { cpuThreads: "two" } }, "/engine/cpuThreads"],
     ["an interval that Prometheus doesn't know", { monitoring: { scrape: { interval: "30 seconds" } } }, "/monitoring/scrape/interval"],
     ["an address that can't be led to a section", { monitoring: { alerts: { runbooks: "runbooks.md" } } }, "/monitoring/alerts/runbooks"],

@@ -1,12 +1,16 @@
 import { randomUUID } from "node:crypto";
+import type { CloudEvent } from "@rune/crds/contracts/cloudevents";
 import { type LogRecord, logStream } from "@rune/crds/contracts/session-log";
 import { type Progress, progress } from "@rune/crds/contracts/trainer";
-import { DiscardPolicy, type NatsConnection, nanos, RetentionPolicy, StorageType } from "nats";
+import { nanos } from "nats";
 import { parseJSON } from "../http/json.ts";
 import { connectForever, type NatsEndpoint, NatsUnavailable } from "./connection.ts";
+import { type EventLimits, type EventSubscriber, eventStreamOf, keepSubscribers, storeEvent } from "./events.ts";
 import { readRecords } from "./log-records.ts";
+import { ensureStream } from "./stream.ts";
 
 export { NatsUnavailable } from "./connection.ts";
+export type { EventSubscriber } from "./events.ts";
 
 export type LogKind = "session" | "evaluation";
 
@@ -14,6 +18,10 @@ export type LogKind = "session" | "evaluation";
 export type OperatorNats = {
   /** Creates the stream of the logs, or brings its settings up to date. */
   ensureStream(): Promise<void>;
+  /** The same for the stream of events, which keeps the newest within these limits, and for what delivers them to exactly these subscribers. */
+  ensureEventStream(limits: EventLimits, subscribers: readonly EventSubscriber[]): Promise<void>;
+  /** Stores an event. One whose `id` the stream has known for less than a day is stored once. */
+  publishEvent(event: CloudEvent): Promise<void>;
   readLog(subject: string): Promise<{ records: LogRecord[]; lastSequence: number }>;
   /** Deletes the log of an object that is sealed. */
   purge(subject: string): Promise<void>;
@@ -25,9 +33,14 @@ export type OperatorNats = {
   close(): Promise<void>;
 };
 
-const subjects = ["rune.session.*", "rune.evaluation.*"];
-const thirtyDays = nanos(30 * 24 * 60 * 60 * 1000);
 const patience = 5_000;
+
+const logs = {
+  name: logStream,
+  subjects: ["rune.session.*", "rune.evaluation.*"],
+  max_age: nanos(30 * 24 * 60 * 60 * 1000),
+  duplicate_window: nanos(2 * 60 * 1000),
+};
 
 export function connectNats(endpoint: NatsEndpoint): OperatorNats {
   const connecting = connectForever(endpoint, { name: "rune-operator" });
@@ -42,7 +55,13 @@ export function connectNats(endpoint: NatsEndpoint): OperatorNats {
   };
 
   return {
-    ensureStream: async () => ensureStream(await connected()),
+    ensureStream: async () => unavailable(ensureStream(await connected(), logs)),
+    ensureEventStream: async (limits, subscribers) => {
+      const connection = await connected();
+      await unavailable(ensureStream(connection, eventStreamOf(limits)));
+      await unavailable(keepSubscribers(connection, subscribers));
+    },
+    publishEvent: async (event) => unavailable(storeEvent(await connected(), event)),
     readLog: async (subject) => {
       const stored = await unavailable(readRecords(await connected(), logStream, subject, `operator-${randomUUID()}`));
       return { records: stored.map(({ record }) => record), lastSequence: stored.at(-1)?.sequence ?? 0 };
@@ -75,26 +94,6 @@ export function connectNats(endpoint: NatsEndpoint): OperatorNats {
       await Promise.race([closed, new Promise((resolve) => setTimeout(resolve, 1_000).unref())]);
     },
   };
-}
-
-async function ensureStream(connection: NatsConnection): Promise<void> {
-  const manager = await unavailable(connection.jetstreamManager({ timeout: patience, checkAPI: false }));
-  const config = {
-    name: logStream,
-    subjects,
-    storage: StorageType.File,
-    retention: RetentionPolicy.Limits,
-    discard: DiscardPolicy.Old,
-    max_age: thirtyDays,
-    duplicate_window: nanos(2 * 60 * 1000),
-    allow_direct: true,
-    num_replicas: 1,
-  };
-  const exists = await manager.streams.info(logStream).then(
-    () => true,
-    () => false,
-  );
-  await unavailable(exists ? manager.streams.update(logStream, config) : manager.streams.add(config));
 }
 
 /** Whatever fails while talking to NATS is worth another try for the operator, which reconciles again anyway. */

@@ -2,8 +2,10 @@ import { storeEvidence } from "@rune/clients/registry/evidence";
 import type { Adapter } from "@rune/crds/kinds/adapter";
 import type { ModelServer } from "@rune/crds/kinds/model-server";
 import { type Context, type Controller, fieldChanged, type Manager, type ObjectKey, type Outcome } from "kopf-ts";
+import { announcing } from "../shared/announce.ts";
 import { adapters, agentSessions, environmentChecks, evaluations, evolutionGenerations, modelServers } from "../shared/resources.ts";
 import type { Services } from "../shared/services.ts";
+import { announcementsOf } from "./announcement.ts";
 import { decide, type Store } from "./decide.ts";
 import { EvidenceMemory } from "./memory.ts";
 import { observe } from "./observe.ts";
@@ -14,7 +16,8 @@ export async function reconcile(adapter: Adapter, ctx: Context, services: Servic
   const { repository } = adapter.spec.artifact;
   const store: Store = async (evidence) =>
     void (await storeEvidence(services.registry(adapter.metadata.namespace, repository, ["pull", "push"]), repository, evidence));
-  return decide(world, store, ctx.clock.now());
+  const now = ctx.clock.now();
+  return announcing(decide(world, store, now), announcementsOf(world), services.events, now);
 }
 
 export function register(manager: Manager, services: Services): Controller<Adapter> {

@@ -4,10 +4,12 @@ import { label } from "@rune/crds/words/labels";
 import type { Context, Manager, Outcome } from "kopf-ts";
 import { untilDeadline } from "../epochs/epoch.ts";
 import { registerEpochKind } from "../epochs/epoch-controller.ts";
+import { announcing } from "../shared/announce.ts";
 import { repositoryOf } from "../shared/names.ts";
 import { agentSessions, modelServers } from "../shared/resources.ts";
 import type { Services } from "../shared/services.ts";
 import { AdmissionQueue } from "./admission.ts";
+import { announcementsOf } from "./announcement.ts";
 import { decide, type Seal } from "./decide.ts";
 import { deadlineOf } from "./ending.ts";
 import { trajectoryArtifact } from "./log.ts";
@@ -22,7 +24,7 @@ async function reconcile(session: AgentSession, context: Context, services: Serv
   const seal: Seal = async (trajectory) =>
     void (await services.registry(namespace, repository, ["pull", "push"]).push(trajectoryArtifact(trajectory, repository)));
   const outcome = decide(world, services.config, seal, now).deleting(...world.leftovers);
-  return untilDeadline(outcome, session, deadlineOf(session), now);
+  return announcing(untilDeadline(outcome, session, deadlineOf(session), now), announcementsOf(session), services.events, now);
 }
 
 /** A place that gets free wakes the session that is next in line for it; what waits in line is looked at no more often than everything is. */

@@ -4,10 +4,12 @@ import { label } from "@rune/crds/words/labels";
 import { type Context, isTerminal, type Manager, type Outcome } from "kopf-ts";
 import { untilDeadline } from "../epochs/epoch.ts";
 import { registerEpochKind } from "../epochs/epoch-controller.ts";
+import { announcing } from "../shared/announce.ts";
 import { planName } from "../shared/names.ts";
 import { evaluations } from "../shared/resources.ts";
 import type { Services } from "../shared/services.ts";
 import { storingTasks } from "../shared/task-set.ts";
+import { announcementsOf } from "./announcement.ts";
 import { deadlineOf } from "./arms.ts";
 import { decide, type Store } from "./decide.ts";
 import { observe } from "./observe.ts";
@@ -21,7 +23,7 @@ async function reconcile(evaluation: Evaluation, context: Context, services: Ser
     evidence: async ({ repository, evidence }) => void (await storeEvidence(registry(repository), repository, evidence)),
   };
   const outcome = decide(world, services.config, store, now).deleting(...world.leftovers);
-  return untilDeadline(outcome, evaluation, deadlineOf(evaluation), now);
+  return announcing(untilDeadline(outcome, evaluation, deadlineOf(evaluation), now), announcementsOf(evaluation), services.events, now);
 }
 
 const byServer = (evaluation: Evaluation) =>

@@ -2,6 +2,7 @@ import { storeEvidence } from "@rune/clients/registry/evidence";
 import type { EvolutionGeneration } from "@rune/crds/kinds/evolution-generation";
 import { label } from "@rune/crds/words/labels";
 import { type Context, configMaps, type KubeObject, type Manager, type ObjectKey, type Outcome } from "kopf-ts";
+import { announcing } from "../shared/announce.ts";
 import { hasLabels } from "../shared/labels.ts";
 import {
   adapters,
@@ -15,13 +16,15 @@ import {
 import type { Services } from "../shared/services.ts";
 import { storingTasks } from "../shared/task-set.ts";
 import { requiring } from "../shared/wake.ts";
+import { announcementsOf } from "./announcement.ts";
 import { decide, type Store } from "./decide.ts";
 import { observe } from "./observe.ts";
 import { tracking } from "./tracking.ts";
 
 async function reconcile(generation: EvolutionGeneration, context: Context, services: Services): Promise<Outcome> {
   const world = await observe(generation, context, services);
-  return decide(world, storing(generation, services), context.clock.now());
+  const now = context.clock.now();
+  return announcing(decide(world, storing(generation, services), now), announcementsOf(generation), services.events, now);
 }
 
 /** Evidence stands beside the adapter that it is about. */

@@ -1,4 +1,4 @@
-import { quantity } from "@rune/crds/fields/field";
+import { objectName, quantity } from "@rune/crds/fields/field";
 import { z } from "zod";
 
 const image = z
@@ -33,6 +33,30 @@ export const operatorConfig = z.object({
     .describe("Pull secrets of those images, in the objects' namespaces."),
   registry: z.object({ url: httpURL().describe("Base URL of the registry, as pods reach it.") }),
   nats: z.object({ url: z.url({ protocol: /^(nats|tls|wss?)$/ }).describe("URL of the NATS server, as pods reach it.") }),
+  events: z
+    .object({
+      retentionDays: z.number().int().min(2).max(365).default(7).describe("How long an event is kept for subscribers that are away."),
+      maxMebibytes: z
+        .number()
+        .int()
+        .min(1)
+        .max(1024)
+        .default(64)
+        .describe("Most of NATS's volume that events may fill; the oldest go first."),
+      subscribers: z
+        .array(
+          z.object({
+            name: objectName(40).describe("Name of the subscriber."),
+            secret: objectName(200).describe("Secret, beside the operator, that its credentials are kept in; made by the operator."),
+            namespace: objectName().optional().describe("Namespace whose events it gets; all when unset."),
+          }),
+        )
+        .max(50)
+        .default([])
+        .describe("Who may listen."),
+    })
+    .optional()
+    .describe("What was decided is told as CloudEvents; nothing is told when unset."),
   mlflow: z
     .object({
       url: httpURL().describe("Base URL of the tracking server."),

@@ -6,6 +6,7 @@ import type { LoaderConfig } from "@rune/crds/contracts/loader";
 import type { TaskSet } from "@rune/crds/contracts/task-set";
 import type { Progress } from "@rune/crds/contracts/trainer";
 import type { BundledTaskSet } from "@rune/crds/fields/task-set";
+import type { Announcer } from "./announce.ts";
 import type { OperatorConfig } from "./config.ts";
 
 export type RegistryAction = "pull" | "push";
@@ -62,6 +63,8 @@ export interface Services {
   readonly logs: Pick<OperatorNats, "readLog" | "purge">;
   /** The experiment tracker; undefined where the installation has none. Throws `MlflowUnavailable`. */
   readonly mlflow: Tracker | undefined;
+  /** Where what was decided is told; undefined where the installation tells nothing. */
+  readonly events: Announcer | undefined;
   /** What a job said last of how far it is; forgotten when the operator restarts. */
   progress(uid: string): Progress | undefined;
   /** Hears of every append to a log and every word of progress. A hint: nothing is told of what was missed. */

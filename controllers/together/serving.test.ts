@@ -52,6 +52,7 @@ beforeEach(async () => {
     logs: { readLog: unexpected, purge: unexpected },
     progress: () => undefined,
     mlflow: undefined,
+    events: undefined,
     onNotice: () => undefined,
     loader: loaders.loader,
     followDemand: loaders.followDemand,

@@ -10,6 +10,7 @@ import { FakeApiServer, VirtualClock } from "kopf-ts/testing";
 import { afterEach, beforeEach, expect, it } from "vitest";
 import { adapters, trainingRuns } from "../shared/resources.ts";
 import type { Services } from "../shared/services.ts";
+import { FakeOutbox } from "../testing/fake-outbox.ts";
 import { adapter, condition, config, digestOf, metadata } from "../testing/objects.ts";
 import { register } from "./controller.ts";
 
@@ -23,6 +24,7 @@ let clock: VirtualClock;
 let manager: Manager;
 /** Repositories that the operator asked for, by namespace. */
 let asked: string[];
+let outbox: FakeOutbox;
 
 beforeEach(async () => {
   api = await FakeApiServer.start({ resources: kinds.map(resourceOf) });
@@ -30,6 +32,7 @@ beforeEach(async () => {
   registry = await MemoryRegistry.start();
   clock = new VirtualClock("2026-03-01T00:00:00Z");
   asked = [];
+  outbox = new FakeOutbox();
   await startOperator();
 });
 
@@ -56,6 +59,7 @@ function services(): Services {
     natsCredentials: async () => "credentials",
     progress: () => undefined,
     mlflow: undefined,
+    events: outbox,
     onNotice: () => undefined,
     runnerToken: unexpected,
     bundledTaskSet: unexpected,
@@ -152,6 +156,22 @@ it("makes exactly one Adapter for each session, whatever fails and whenever the 
   expect(made).toHaveLength(45);
   expect(new Set(made.map(({ metadata }) => metadata.labels?.["rune.dev/session"])).size, "one has lost its labels").toBe(45);
   expect(find("each")?.status).toMatchObject({ adapters: { created: 45, total: 45 } });
+});
+
+it("tells once what a run has made, and the same again to the outbox of the operator after it", async () => {
+  putRunWithIndex(3);
+  await until("it is told", () => outbox.told.length > 0);
+  const first = outbox.told;
+  const run = find("each");
+  api.put(trainingRuns, { ...aRun("each", {}), ...run, metadata: { ...metadata("each"), ...run?.metadata, labels: { touched: "yes" } } });
+  let turns = 0;
+  await until("the change has been heard", () => ++turns > 50, 10);
+  expect(first).toMatchObject([{ type: "dev.rune.trainingrun.produced.v1", id: `${run?.metadata.uid}/produced`, data: { adapters: 3 } }]);
+  await manager.stop();
+  outbox = new FakeOutbox();
+  await startOperator();
+  await until("it is told again", () => outbox.told.length > 0);
+  expect(outbox.told).toEqual(first);
 });
 
 it("adopts an index that a trainer stored before its time was over, though nobody heard of it", async () => {

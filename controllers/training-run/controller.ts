@@ -1,6 +1,7 @@
 import type { TrainingRun } from "@rune/crds/kinds/training-run";
 import { label } from "@rune/crds/words/labels";
 import { type Context, isTerminal, jobs, type KubeObject, type Manager, type Outcome, pods } from "kopf-ts";
+import { announcing } from "../shared/announce.ts";
 import { hasLabels } from "../shared/labels.ts";
 import {
   adapters,
@@ -13,6 +14,7 @@ import {
 } from "../shared/resources.ts";
 import type { Services } from "../shared/services.ts";
 import { indexByUID, labelled, requiring, wakeByNotice } from "../shared/wake.ts";
+import { announcementsOf } from "./announcement.ts";
 import { decide } from "./decide.ts";
 import { hasOpenInputs } from "./inputs.ts";
 import { namedAdapters } from "./methods.ts";
@@ -20,7 +22,8 @@ import { observe } from "./observe.ts";
 
 async function reconcile(run: TrainingRun, context: Context, services: Services): Promise<Outcome> {
   const world = await observe(run, context, services);
-  return decide(world, services.config, context.clock.now());
+  const now = context.clock.now();
+  return announcing(decide(world, services.config, now), announcementsOf(run), services.events, now);
 }
 
 /** Wakes on its Jobs and their pods, on what its inputs and its corpus wait for, on what it requires, and on progress. */

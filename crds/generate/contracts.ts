@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { agentJob, agentResult } from "../contracts/agent.ts";
 import { adapterConfig, modelConfig } from "../contracts/artifact.ts";
+import { cloudEvent } from "../contracts/cloudevents.ts";
 import { askJob, askResult, environmentJob, environmentResult } from "../contracts/environment.ts";
 import { evaluatorJob, evaluatorResult } from "../contracts/evaluator.ts";
 import { loaderConfig, loaderState, loadRequest } from "../contracts/loader.ts";
@@ -35,6 +36,7 @@ export const contracts: Readonly<Record<string, z.ZodType>> = {
   "environment-result": environmentResult,
   "ask-result": askResult,
   failure,
+  "cloud-event": cloudEvent,
 };
 
 /**

@@ -23,4 +23,5 @@ export const label = {
   component: `${group}/component`,
   epoch: `${group}/epoch`,
   attempt: `${group}/attempt`,
+  eventSubscriber: `${group}/event-subscriber`,
 } as const;

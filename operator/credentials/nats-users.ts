@@ -1,7 +1,8 @@
+import { deliverySubject } from "@rune/crds/contracts/cloudevents";
 import { evaluationSubject, inboxPrefix, logConsumer, logStream, sessionSubject } from "@rune/crds/contracts/session-log";
 import { progressSubject } from "@rune/crds/contracts/trainer";
 import { decode, encodeAccount, encodeOperator, encodeUser, fmtCreds } from "nats-jwt";
-import { createAccount, createOperator, createUser, fromSeed } from "nkeys.js";
+import { createAccount, createOperator, createUser, fromSeed, type KeyPair } from "nkeys.js";
 
 /** What the server trusts, and the seed that signs users. The operator's own seed is thrown away: accounts never change. */
 export type NatsAuthority = { operatorJWT: string; accountJWT: string; accountSeed: string; systemJWT: string };
@@ -9,6 +10,8 @@ export type NatsAuthority = { operatorJWT: string; accountJWT: string; accountSe
 export type NatsUser = {
   accountSeed: string;
   name: string;
+  /** A new one where it isn't given. */
+  key?: KeyPair;
   publish: string[];
   subscribe: string[];
   /** lifetime; the server closes the connection at its end */
@@ -47,9 +50,9 @@ export function natsAuthConfig(authority: Omit<NatsAuthority, "accountSeed">): s
 
 /** The text of a `.creds` file for a new user that may publish and subscribe to these subjects and nothing else. */
 export async function natsUser(user: NatsUser): Promise<string> {
-  const key = createUser();
+  const { key = createUser() } = user;
   const now = Math.floor((user.now ?? Date.now()) / 1000);
-  const permissions = { pub: { allow: user.publish, deny: [] }, sub: { allow: user.subscribe, deny: [] } };
+  const permissions = { pub: only(user.publish), sub: only(user.subscribe) };
   const limits = { subs: -1, data: -1, payload: -1 };
   const token = await encodeUser(
     user.name,
@@ -60,6 +63,9 @@ export async function natsUser(user: NatsUser): Promise<string> {
   );
   return new TextDecoder().decode(fmtCreds(token, key));
 }
+
+/** An empty list of what is allowed would allow everything. */
+const only = (subjects: string[]) => (subjects.length > 0 ? { allow: subjects, deny: [] } : { allow: [], deny: [">"] });
 
 /** The operator's own user: everything in the account, without an end. */
 export async function operatorCredentials(accountSeed: string): Promise<string> {
@@ -96,4 +102,30 @@ async function logUser(subject: string, input: Lifetime): Promise<string> {
     `$JS.API.CONSUMER.DELETE.${consumer}`,
   ];
   return await natsUser({ ...rest, name: subject, publish, subscribe: [`${inboxPrefix(uid)}.>`] });
+}
+
+export type Subscriber = {
+  /** text of a `.creds` file */
+  credentials: string;
+  /** where its events are delivered */
+  subject: string;
+};
+
+/**
+ * A subscriber to events. It may listen on a subject of its own, and publish nothing: not even a request, because the server sends an answer
+ * wherever the asker says, be it into somebody's log.
+ */
+export async function subscriberUser({ accountSeed, name }: { accountSeed: string; name: string }): Promise<Subscriber> {
+  const key = createUser();
+  const subject = deliverySubject(key.getPublicKey());
+  const credentials = await natsUser({ accountSeed, key, name: `subscriber-${name}`, publish: [], subscribe: [subject] });
+  return { credentials, subject };
+}
+
+/** Whether this account signed the credentials, and for this subject. */
+export function isSubscriberOf(accountSeed: string, { credentials, subject }: Subscriber): boolean {
+  const jwt = /BEGIN NATS USER JWT-----\s+(\S+)/.exec(credentials)?.[1];
+  if (!jwt) return false;
+  const { iss, sub } = decode(jwt);
+  return iss === fromSeed(new TextEncoder().encode(accountSeed)).getPublicKey() && subject === deliverySubject(sub ?? "");
 }

@@ -78,6 +78,11 @@ imagePullSecrets:
       - { key: rune.dev/component, operator: NotIn, values: [sandbox] }
 {{- end }}
 
+{{- /* Where the credentials of a subscriber to events are: (list $ "audit"). */ -}}
+{{- define "rune.subscriberSecret" -}}
+{{- printf "%s-events-%s" (include "rune.name" (index . 0)) (index . 1) }}
+{{- end }}
+
 {{- /* Addresses, as pods of every namespace reach them. */ -}}
 {{- define "rune.registryURL" -}}
 {{- if .Values.registry.embedded }}http://{{ include "rune.name" . }}-registry.{{ .Release.Namespace }}.svc:5000{{ else }}{{ .Values.registry.url }}{{ end }}

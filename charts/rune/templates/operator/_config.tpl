@@ -23,6 +23,20 @@ mlflow:
   url: {{ include "rune.mlflowURL" . }}
   experiment: {{ .Values.mlflow.experiment | quote }}
 {{- end }}
+{{- if .Values.events.enabled }}
+events:
+  retentionDays: {{ int64 .Values.events.retentionDays }}
+  maxMebibytes: {{ int64 .Values.events.maxMebibytes }}
+  subscribers:
+    {{- range .Values.events.subscribers }}
+    - name: {{ .name }}
+      secret: {{ include "rune.subscriberSecret" (list $ .name) }}
+      {{- with .namespace }}
+      namespace: {{ . }}
+      {{- end }}
+    {{- else }} []
+    {{- end }}
+{{- end }}
 pods:
   labels: {{ toJson .Values.pods.labels }}
   annotations: {{ toJson .Values.pods.annotations }}

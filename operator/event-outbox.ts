@@ -1,0 +1,96 @@
+import type { Clock } from "@rune/clients/clock";
+import { retry, Transient } from "@rune/clients/http/retry";
+import type { Announcer } from "@rune/controllers/shared/announce";
+import { type CloudEvent, toldWithinSeconds } from "@rune/crds/contracts/cloudevents";
+import type { Logger } from "kopf-ts";
+
+/** A few megabytes of each. What is forgotten is told again at most, and the stream knows it. */
+const mostWaiting = 10_000;
+const mostKnown = 100_000;
+
+export interface OutboxOptions {
+  /** Rejects while NATS is away. */
+  readonly publish: (event: CloudEvent) => Promise<void>;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** Ends it. What waits then is told by the next operator. */
+  readonly signal: AbortSignal;
+}
+
+/**
+ * Events on their way to NATS, one after the other in the order in which they were decided. Nobody waits for them: while NATS is away they
+ * stay here, tried again with growing pauses, each until it is a day old.
+ */
+export class EventOutbox implements Announcer {
+  readonly #options: OutboxOptions;
+  readonly #known = new Set<string>();
+  readonly #waiting: CloudEvent[] = [];
+  #sending = false;
+  #isAway = false;
+
+  constructor(options: OutboxOptions) {
+    this.#options = options;
+  }
+
+  isTold(id: string): boolean {
+    return this.#known.has(id);
+  }
+
+  /** An event that finds the outbox full isn't taken: it is due again in the next pass over its object. */
+  tell(event: CloudEvent): void {
+    if (this.#known.has(event.id)) return;
+    if (this.#waiting.length >= mostWaiting) {
+      this.#options.logger.warn("too many events wait for NATS; this one is not taken now", { event: event.id });
+      return;
+    }
+    this.#remember(event.id);
+    this.#waiting.push(event);
+    if (!this.#sending) void this.#send();
+  }
+
+  #remember(id: string): void {
+    this.#known.add(id);
+    const oldest = this.#known.values().next().value;
+    if (this.#known.size > mostKnown && oldest !== undefined) this.#known.delete(oldest);
+  }
+
+  async #send(): Promise<void> {
+    this.#sending = true;
+    for (let event = this.#waiting[0]; event && !this.#options.signal.aborted; event = this.#waiting[0]) {
+      await this.#deliver(event);
+      this.#waiting.shift();
+    }
+    this.#sending = false;
+  }
+
+  /** Until it is stored, too old, or the operator ends. */
+  async #deliver(event: CloudEvent): Promise<void> {
+    const { publish, clock, logger, signal } = this.#options;
+    const deadline = Date.parse(event.time) + toldWithinSeconds * 1000;
+    const policy = { attempts: Number.POSITIVE_INFINITY, firstWaitMilliseconds: 1_000, longestWaitMilliseconds: 30_000, deadline, signal };
+    const once = async () => {
+      try {
+        await publish(event);
+      } catch (cause) {
+        this.#say(cause as Error);
+        throw new Transient("NATS is away", { cause });
+      }
+    };
+    try {
+      await retry(once, policy, clock);
+      this.#say(undefined);
+    } catch (error) {
+      if (!signal.aborted) logger.warn("an event is a day old and was never stored; it is dropped", { event: event.id, error });
+    }
+  }
+
+  /** Said when it begins and when it is over. */
+  #say(error: Error | undefined): void {
+    const { logger } = this.#options;
+    const isAway = error !== undefined;
+    if (isAway === this.#isAway) return;
+    this.#isAway = isAway;
+    if (error) logger.warn("events can't be published now; they wait", { error: error.message });
+    else logger.info("events are published again", { waiting: this.#waiting.length - 1 });
+  }
+}
