@@ -51,6 +51,7 @@ const stages: Stage[] = [
     apiServer,
   ),
   vitest("jobs on a real cluster", ["controllers/pods/jobs.cluster.test.ts"], apiServer),
+  vitest("layers of a sandbox on the cluster", ["test/isolation/isolation.cluster"], cluster),
   vitest("embedded cluster", ["cluster/embedded.cluster.test.ts", "cluster/down.cluster.test.ts"], cluster),
   aside(long(vitest("engine fuzz", ["test/engine-fuzz.image.test.ts"], { RUNE_TEST_IMAGES: "1" }))),
   // The first of these installs everything; the others go on with what it left.

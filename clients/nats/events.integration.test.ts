@@ -102,6 +102,9 @@ describe.runIf(enabled)("events against nats-server", () => {
     const first = await hear(audit);
     await expect.poll(() => named(first.heard)).toContain("before-it");
     await first.connection.close();
+    // What is on its way to a connection that has broken is lost.
+    const consumer = async () => (await admin.jetstreamManager()).consumers.info(eventStream, subscriberConsumer("away"));
+    await expect.poll(async () => (await consumer()).push_bound ?? false).toBe(false);
     await operator.publishEvent(event("while-away"));
     await operator.ensureEventStream(limits, [{ name: "away", subject: audit.subject }]);
     const second = await hear(audit);

@@ -1,4 +1,4 @@
-"""Listeners on this machine that no program may reach. Whatever does is noted with its bytes."""
+"""Listeners that no program may reach. Whatever does is noted with its bytes."""
 
 import os
 import secrets
@@ -13,9 +13,9 @@ _LOOK_SECONDS = 0.05
 
 
 class Canaries:
-    """Listening from the start to the end of the process, on 127.0.0.1, UNIX sockets, vsock and a FIFO below `directory`."""
+    """Listening from the start to the end of the process, on one address, UNIX sockets, vsock and a FIFO below `directory`."""
 
-    def __init__(self, directory: Path):
+    def __init__(self, directory: Path, host: str = "127.0.0.1"):
         self.events: list[tuple[str, bytes]] = []  # (which canary, what it was told)
         self.directory = directory
         directory.mkdir()
@@ -23,8 +23,8 @@ class Canaries:
         name = "rune-canary-" + secrets.token_hex(4)
         vsock = self._vsock()
         self.places = {
-            "TCP": self._stream("tcp", socket.create_server(("127.0.0.1", 0))).getsockname()[1],
-            "UDP": self._datagram("udp", _bound(socket.AF_INET, socket.SOCK_DGRAM, ("127.0.0.1", 0))).getsockname()[1],
+            "TCP": self._stream("tcp", socket.create_server((host, 0))).getsockname()[1],
+            "UDP": self._datagram("udp", _bound(socket.AF_INET, socket.SOCK_DGRAM, (host, 0))).getsockname()[1],
             "UNIX": self._path("unix", socket.SOCK_STREAM),
             "UNIXD": self._path("unixdgram", socket.SOCK_DGRAM),
             "ABSTRACT": name,

@@ -1,7 +1,6 @@
 """The runner under attack, in its enclosure, with what stands about it; how it is asked, and whether it is still what it should be."""
 
 import http.client
-import json
 import os
 import secrets
 import shutil
@@ -11,10 +10,11 @@ import subprocess
 import time
 from contextlib import ExitStack, suppress
 from pathlib import Path
-from typing import Any, TextIO
+from typing import TextIO
 
 from adversary import enclosure, processes
 from adversary.bait import Bait, Victim
+from adversary.caller import Caller
 from adversary.variants import Variant
 
 SANDBOX = Path(__file__).parent.parent / "rune_sandbox"
@@ -24,7 +24,7 @@ _SETTLE_SECONDS = 3
 _BENIGN_SECONDS = 12
 
 
-class Pod:
+class Pod(Caller):
     """One runner of one variant. `end` leaves no process, file or mount of it."""
 
     def __init__(self, variant: Variant, uid: int, directory: Path):
@@ -35,8 +35,7 @@ class Pod:
             self.home / name for name in ("out", "lib", "token", "app")
         )
         self.runner_secret = secrets.token_hex(12)
-        self.token = secrets.token_hex(16) + "x" * secrets.randbelow(30)
-        self._serial = 0
+        super().__init__("127.0.0.1", 0, secrets.token_hex(16) + "x" * secrets.randbelow(30))
         self.init = 0
         self._kills = 0
         with ExitStack() as undo:
@@ -170,40 +169,6 @@ class Pod:
     def inside(self, path: Path | str) -> str:
         """Where this machine sees a path of the pod: its volumes are mounted in its own namespace only."""
         return f"/proc/{self.init}/root{path}"
-
-    def request(
-        self, method: str, path: str, document: dict[str, Any] | None, timeout: float = 60
-    ) -> tuple[int, dict[str, Any]]:
-        """(status, answer). Raises OSError, HTTPException or ValueError when there is none."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=timeout)
-        try:
-            body = None if document is None else json.dumps(document).encode()
-            connection.request(method, path, body, {"Authorization": f"Bearer {self.token}"})
-            response = connection.getresponse()
-            return response.status, json.loads(response.read())
-        finally:
-            connection.close()
-
-    def execute(self, program: str, tests: str, wait: float | None = None, **limits: Any) -> dict[str, Any]:
-        """The runner's answer, with `_status` (0: none came) and `_seconds`. `limits` are timeout, memory, output and entry."""
-        self._serial += 1
-        timeout = limits.get("timeout", 3.0)
-        document = {
-            "id": f"adversary/{self._serial}",
-            "epoch": 1,
-            "entryPoint": limits.get("entry", "solve"),
-            "program": program,
-            "tests": tests,
-            "timeoutSeconds": timeout,
-            "memoryMiB": limits.get("memory", 256),
-            "outputBytes": limits.get("output", 65536),
-        }
-        started = time.monotonic()
-        try:
-            status, answer = self.request("POST", "/execute", document, wait or timeout + 15)
-        except (OSError, http.client.HTTPException, ValueError) as error:
-            status, answer = 0, {"message": f"{type(error).__name__}: {error}"}
-        return {**answer, "_status": status, "_seconds": round(time.monotonic() - started, 2)}
 
     def strangers(self) -> dict[int, str]:
         """Processes of the user that belong to an execution. One that the runner has started anew in place of a dead one of its own doesn't."""
