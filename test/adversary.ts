@@ -5,7 +5,7 @@ import { settings } from "../cluster/settings.ts";
 import { attempt } from "../cluster/shell.ts";
 import { attacked } from "./isolation/cluster.ts";
 import { faultsOf, tableOf, written } from "./isolation/table.ts";
-import { inRuntimeClass, layerings } from "./isolation/testbed.ts";
+import { layerings, layersOf } from "./isolation/testbed.ts";
 
 /**
  * `npm run adversary`: hostile and honest programs against the sandbox on this machine, with the options that workloads/sandbox/adversary
@@ -25,9 +25,9 @@ async function againstLayers(args: string[]): Promise<void> {
   const options = { short: { type: "boolean" }, write: { type: "boolean" }, "runtime-class": { type: "string" } } as const;
   const { values } = parseArgs({ args, options });
   const runtimeClass = values["runtime-class"];
-  const all = runtimeClass ? [...layerings, inRuntimeClass(runtimeClass)] : layerings;
+  const all = runtimeClass ? [...layerings, layersOf(runtimeClass)] : layerings;
   const result = await attacked(all, { short: values.short ?? false, onLine: show });
-  const [table, faults] = [tableOf(result, all), faultsOf(result, all)];
+  const [table, faults] = [tableOf(result), faultsOf(result)];
   console.log(`\n${table}\n`);
   for (const fault of faults) console.log(`FAILED ${fault}`);
   if (values.write && faults.length === 0) {

@@ -110,6 +110,9 @@ describe.runIf(enabled)("events against nats-server", () => {
     const second = await hear(audit);
     await expect.poll(() => named(second.heard)).toEqual(["while-away"]);
     expect(second.heard[0]?.subject).toBe("rune.events.team.agentsession.ended");
+    await operator.ensureEventStream(limits, [{ name: "away", subject: audit.subject }]);
+    await operator.publishEvent(event("while-listening"));
+    await expect.poll(() => named(second.heard)).toEqual(["while-away", "while-listening"]);
   });
 
   it("delivers to a subscriber of one namespace nothing of another", async () => {

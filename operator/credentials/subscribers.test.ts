@@ -33,7 +33,7 @@ afterEach(() => api.stop());
 
 const entries = (name: string) =>
   Object.fromEntries(
-    Object.entries(api.find(secrets, { namespace: "rune-system", name })?.data ?? {}).map(([entry, value]) => [
+    Object.entries((api.find(secrets, { namespace: "rune-system", name })?.data ?? {}) as Record<string, string>).map(([entry, value]) => [
       entry,
       Buffer.from(value, "base64").toString(),
     ]),

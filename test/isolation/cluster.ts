@@ -8,7 +8,7 @@ import { run } from "../../cluster/shell.ts";
 import { port } from "../../crds/words/ports.ts";
 import { reachPod } from "../../examples/00-quickstart/installation.ts";
 import { create, fresh, read } from "../support/objects.ts";
-import { type Outcome, outcome } from "./table.ts";
+import type { Outcome } from "./table.ts";
 import { canaryPod, codeOf, type Layers, type Owner, observerPort, ownerOf, sandboxOf } from "./testbed.ts";
 
 const secretOf = () => randomBytes(12).toString("hex");
@@ -74,7 +74,7 @@ async function observed(testbed: object, onLine: (line: string) => void): Promis
     const [told, result] = [join(directory, "testbed.json"), join(directory, "result.json")];
     await writeFile(told, JSON.stringify(testbed), { mode: 0o600 });
     await run("python3", ["-B", "-m", "adversary.layers", told, result], { cwd: join(settings.root, "workloads/sandbox"), onLine });
-    return outcome.parse(JSON.parse(await readFile(result, "utf8")));
+    return JSON.parse(await readFile(result, "utf8")) as Outcome;
   } finally {
     await rm(directory, { recursive: true, force: true });
   }

@@ -1,28 +1,28 @@
-import { z } from "zod";
-import type { Layers } from "./testbed.ts";
+import { type Layers, layersOf } from "./testbed.ts";
+
+/** One program at one target, and what came of it in each sandbox, by the sandbox's name. */
+interface Attack {
+  readonly threat: string;
+  readonly program: string;
+  /** Aimed at another pod. */
+  readonly elsewhere: boolean;
+  /** In words. */
+  readonly tries: string;
+  readonly found: Readonly<Record<string, { readonly word: "stopped" | "through" | "broken"; readonly evidence: string }>>;
+}
 
 /** What `adversary.layers` writes. */
-export const outcome = z.object({
-  sandboxes: z.array(z.string()),
-  attacks: z.array(
-    z.object({
-      threat: z.string(),
-      program: z.string(),
-      elsewhere: z.boolean(),
-      tries: z.string(),
-      found: z.record(z.string(), z.object({ word: z.enum(["stopped", "through", "broken"]), evidence: z.string() })),
-    }),
-  ),
-});
-export type Outcome = z.infer<typeof outcome>;
-type Attack = Outcome["attacks"][number];
+export interface Outcome {
+  readonly sandboxes: readonly string[];
+  readonly attacks: readonly Attack[];
+}
 
 const word = (attack: Attack, layers: Pick<Layers, "name">) => attack.found[layers.name]?.word;
 const threatsOf = ({ attacks }: Outcome) => Map.groupBy(attacks, ({ threat }) => threat);
 
 /** A row for each threat, a column for each sandbox: how many of its attacks were stopped. */
-export function tableOf(result: Outcome, all: readonly Layers[]): string {
-  const columns = all.filter(({ name }) => result.sandboxes.includes(name));
+export function tableOf(result: Outcome): string {
+  const columns = result.sandboxes.map(layersOf);
   const rows = [...threatsOf(result)].map(([threat, attacks]) => [
     threat,
     attacks.map(({ program }) => `\`${program.split("_", 1)[0]}\``).join(" "),
@@ -45,11 +45,10 @@ const ofTheNetwork = ({ elsewhere }: Attack) => elsewhere;
  * What isn't as the layers promise: the locks stop everything, the policy what goes to another pod, and each threat is real: something of it
  * gets through where neither layer is. An attack that wasn't made says nothing, so that is a fault as well.
  */
-export function faultsOf(result: Outcome, all: readonly Layers[]): string[] {
-  const present = all.filter(({ name }) => result.sandboxes.includes(name));
-  const missing = present.length < result.sandboxes.length || result.attacks.length === 0 ? ["the result is of another test-bed"] : [];
-  const each = result.attacks.flatMap((attack) => present.flatMap((layers) => faultOf(attack, layers)));
-  return [...missing, ...each, ...unreal(result, present)];
+export function faultsOf(result: Outcome): string[] {
+  const all = result.sandboxes.map(layersOf);
+  if (all.length === 0 || result.attacks.length === 0) return ["nothing was attacked"];
+  return [...result.attacks.flatMap((attack) => all.flatMap((layers) => faultOf(attack, layers))), ...unreal(result, all)];
 }
 
 function faultOf(attack: Attack, layers: Layers): string[] {
@@ -60,8 +59,8 @@ function faultOf(attack: Attack, layers: Layers): string[] {
   return isPromised && found.word === "through" ? [`${name}: got through: ${found.evidence}`] : [];
 }
 
-function unreal(result: Outcome, present: readonly Layers[]): string[] {
-  const bare = present.find(({ policy, locks }) => !policy && !locks);
+function unreal(result: Outcome, all: readonly Layers[]): string[] {
+  const bare = all.find(({ policy, locks }) => !policy && !locks);
   if (!bare) return [];
   return [...threatsOf(result)].flatMap(([threat, attacks]) =>
     attacks.some((attack) => word(attack, bare) === "through")

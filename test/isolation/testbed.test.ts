@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { sandboxObjects } from "../../controllers/epochs/sandbox.ts";
 import type { Pod } from "../../controllers/pods/manifest.ts";
 import { config } from "../../controllers/testing/objects.ts";
-import { canaryPod, codeOf, inRuntimeClass, type Layers, layerings, type Owner, ownerOf, sandboxOf } from "./testbed.ts";
+import { canaryPod, codeOf, type Layers, layerings, layersOf, type Owner, ownerOf, sandboxOf } from "./testbed.ts";
 
 const image = { repository: "rune/sandbox", tag: "1", digest: `sha256:${"a".repeat(64)}` };
 const owner = { ...ownerOf("n", "both"), metadata: { namespace: "n", name: "both", uid: "u1" } } as Owner;
@@ -10,7 +10,6 @@ const [token, secret] = ["the token", "the secret"];
 const made = (layers: Layers) => sandboxOf({ layers, owner, image, token, secret });
 const podOf = (layers: Layers) => made(layers).find(({ kind }) => kind === "Pod") as Pod;
 const runnerOf = (layers: Layers) => podOf(layers).spec.containers.find(({ name }) => name === "runner");
-const named = (name: string) => layerings.find((layers) => layers.name === name) as Layers;
 const own = ["RUNE_ADVERSARY_SECRET", "RUNE_RUNNER_PORT", "RUNE_SANDBOX_OUT"];
 
 /** A pod without what the test-bed has put into it. */
@@ -51,13 +50,13 @@ describe("a sandbox of the test-bed", () => {
 
   it("shows a neighbour's files to the program that is attacked from, and the observer's code only to what isn't", () => {
     const mounts = (layers: Layers) => runnerOf(layers)?.volumeMounts?.map(({ name }) => name);
-    expect(mounts(named("both"))).toContain("neighbour");
-    expect(mounts(named("both"))).not.toContain("code");
-    expect(mounts(named("neither"))).toContain("code");
+    expect(mounts(layersOf("both"))).toContain("neighbour");
+    expect(mounts(layersOf("both"))).not.toContain("code");
+    expect(mounts(layersOf("neither"))).toContain("code");
   });
 
   it("runs in the runtime class that it is to be tried in, which takes Landlock's place", () => {
-    const layers = inRuntimeClass("gvisor");
+    const layers = layersOf("gvisor");
     expect(podOf(layers).spec.runtimeClassName).toBe("gvisor");
     expect(runnerOf(layers)?.env).toContainEqual({ name: "RUNE_SANDBOX_WITHOUT_LANDLOCK", value: "substitute-runtime" });
   });

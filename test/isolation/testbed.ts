@@ -32,13 +32,10 @@ export const layerings: readonly Layers[] = [
 ];
 
 /** All layers in a runtime class of the cluster, such as gvisor. */
-export const inRuntimeClass = (name: string): Layers => ({
-  name: "runtime",
-  title: `both, in ${name}`,
-  policy: true,
-  locks: true,
-  runtimeClass: name,
-});
+const inRuntimeClass = (name: string): Layers => ({ name, title: `both, in ${name}`, policy: true, locks: true, runtimeClass: name });
+
+/** Those of a sandbox, by its name; any other name is that of a runtime class. */
+export const layersOf = (sandbox: string): Layers => layerings.find(({ name }) => name === sandbox) ?? inRuntimeClass(sandbox);
 
 export const observerPort = 7999;
 const uid = 100_000;
