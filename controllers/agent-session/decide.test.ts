@@ -155,6 +155,34 @@ describe("an epoch", () => {
     expect(outcome).toMatchObject({ reason: "Suspended", status: { epoch: 2 }, deletes: [job] });
   });
 
+  it("says in one line what the newest program that failed raised, and nothing else of it", () => {
+    const executed = (error: string, passed = false): LogRecord => ({
+      type: "executed",
+      ...at(2),
+      program: "def parse(x):\n    secret()",
+      execution: { passed, outcome: passed ? "Passed" : "Error", error, durationSeconds: 0.1 },
+    });
+    const statusAfter = (...records: LogRecord[]) =>
+      decideOn({ session: working(), sandbox: ready, worker: { state: "Running" }, log: logOf(proof, ...records) })
+        .status as AgentSession["status"];
+    expect(statusAfter()).not.toHaveProperty("lastError");
+    const raised = [executed("NameError: x"), executed("Traceback\n  parse\nAttributeError: jorana has no 'x'\n")];
+    expect(statusAfter(...raised, executed("", true))).toMatchObject({ programs: 3, lastError: "AttributeError: jorana has no 'x'" });
+    expect(JSON.stringify(statusAfter(...raised))).not.toContain("secret");
+    const long = statusAfter(executed("x".repeat(4000)));
+    expect(agentSession.status.shape.lastError.safeParse(long?.lastError).success, "the API server takes it").toBe(true);
+  });
+
+  it("has its agent log what the installation says", () => {
+    const documentWith = (logLevel: "info" | "debug") => {
+      const world = aSessionWorld({ session: working(), sandbox: ready, targets, natsCredentials: "c" });
+      const outcome = decide(world, { ...config, agent: { logLevel } }, async () => {}, now);
+      return outcome.creates.find(({ kind }) => kind === "ConfigMap") as { data?: Record<string, string> } | undefined;
+    };
+    expect(JSON.stringify(documentWith("debug")?.data)).toContain('logLevel\\":\\"debug');
+    expect(JSON.stringify(documentWith("info")?.data)).toContain('logLevel\\":\\"info');
+  });
+
   it("says that isolation is proven only once the log does", () => {
     const verified = (outcome: Outcome) => outcome.conditions.find(({ type }) => type === "IsolationVerified")?.status;
     expect(verified(decideOn({ session: working(), sandbox: ready, worker: { state: "Running" } }))).toBe("Unknown");

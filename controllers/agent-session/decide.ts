@@ -171,10 +171,11 @@ function wordsOn(world: World): string {
 /** What the log says, as status. */
 function progressOf({ log, session }: World): object {
   if ("unavailable" in log) return {};
-  const { rounds, programs, isolation } = log.summary;
+  const { rounds, programs, lastError, isolation } = log.summary;
   return {
     rounds,
     programs,
+    ...(lastError && { lastError }),
     ...(isolation && { isolation }),
     log: { subject: `rune.session.${session.metadata.uid}`, lastSequence: log.lastSequence },
   };

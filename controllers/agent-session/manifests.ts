@@ -68,5 +68,6 @@ export function agentDocument({ session, server, epoch, sandboxIP, targets, dead
     },
     nats: { url: config.nats.url, credentialsFile: credentialFile("nats.creds"), stream: logStream, subject: sessionSubject(metadata.uid) },
     deadline: deadline.toISOString(),
+    logLevel: config.agent.logLevel,
   };
 }

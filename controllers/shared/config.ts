@@ -104,6 +104,15 @@ export const operatorConfig = z.object({
     })
     .prefault({})
     .describe("Where untrusted programs run."),
+  agent: z
+    .object({
+      logLevel: z
+        .enum(["info", "debug"])
+        .default("info")
+        .describe("What agents log: at info a line for each step, at debug prompts, programs and notes as well."),
+    })
+    .prefault({})
+    .describe("What works on sessions."),
   canary: z
     .object({ host: z.string().min(1).describe("Service and namespace, such as `rune-canary.rune-system.svc`.") })
     .describe("Service that every pod but a sandbox can reach: the positive control of the isolation proof."),

@@ -20,6 +20,7 @@ export const agentJob = z.object({
   sandbox: resolvedSandbox,
   nats,
   deadline: z.iso.datetime().describe("When the session's time is over."),
+  logLevel: z.enum(["info", "debug"]).default("info").describe("At debug, prompts, programs and notes stand in the agent's own log, too."),
 });
 export type AgentJob = z.infer<typeof agentJob>;
 

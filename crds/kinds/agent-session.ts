@@ -104,6 +104,11 @@ const status = z.object({
   isolation: isolation.optional(),
   rounds: whole(0, 1000).optional().describe("Rounds that ended."),
   programs: whole(0, 100000).optional().describe("Programs that were executed."),
+  lastError: text(300)
+    .optional()
+    .describe(
+      "What the newest program that failed raised, in one line: the last one of its error, cut at the end. Programs and prompts stand nowhere in status.",
+    ),
   outcome: sessionOutcome.optional().describe("How the work ended."),
   startTime: time().optional().describe("When the first epoch began; the deadline counts from here, not from waiting for a turn."),
   endTime: time().optional().describe("When the work ended."),
@@ -168,6 +173,13 @@ export const agentSession = defineKind({
     },
     { name: "Rounds", type: "integer", jsonPath: ".status.rounds", description: "Rounds that ended." },
     { name: "Adapter", type: "string", jsonPath: ".status.adapter.name", description: "Memory that was used." },
+    {
+      name: "Error",
+      type: "string",
+      jsonPath: ".status.lastError",
+      description: "What the newest program that failed raised.",
+      priority: 1,
+    },
     {
       name: "Learnt",
       type: "string",

@@ -47,5 +47,8 @@ async function worldOf(job: AgentJob, log: SessionLog, written: { lastSequence: 
         signal,
       }),
     now: () => new Date(),
+    tell: (line) => {
+      if (line.level === "info" || job.logLevel === "debug") console.log(JSON.stringify({ time: new Date().toISOString(), ...line }));
+    },
   };
 }

@@ -1,6 +1,7 @@
 import { type FakeLog, FakePower, type FakeRunner, verified } from "@rune/clients/testing/fakes";
 import { type AgentJob, agentJob } from "@rune/crds/contracts/agent";
 import type { Isolation } from "@rune/crds/fields/isolation";
+import type { Line } from "./line.ts";
 import type { World } from "./world.ts";
 
 /** A model that answers the k-th question with the k-th list of texts, and the last list from then on. */
@@ -51,12 +52,14 @@ export type Fakes = {
   isolation?: Isolation;
   /** why the tests can't be used */
   unusable?: string;
+  /** what the agent's own log says */
+  lines?: Line[];
 };
 
 /** One process's view of the fakes. */
 export function fakeWorld(
   job: AgentJob,
-  { log, runner, inference, power = new FakePower(), now = () => new Date(0), isolation = verified, unusable = "" }: Fakes,
+  { log, runner, inference, power = new FakePower(), now = () => new Date(0), isolation = verified, unusable = "", lines = [] }: Fakes,
 ): World {
   const write = log.writer();
   return {
@@ -69,6 +72,7 @@ export function fakeWorld(
     },
     execute: async ({ id, program }) => power.across(() => runner.execute(id, program)),
     tryTests: async () => unusable,
+    tell: (line) => void lines.push(line),
     prove: async () => {
       power.boundary();
       return isolation;

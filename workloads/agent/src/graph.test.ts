@@ -1,11 +1,13 @@
 import { InferenceUnavailable } from "@rune/clients/inference/inference";
 import { Fenced } from "@rune/clients/nats/log";
+import { sha256 } from "@rune/clients/registry/digest";
 import { RunnerGone } from "@rune/clients/runner/runner";
 import { FakeLog, FakePower, FakeRunner, Killed, verified } from "@rune/clients/testing/fakes";
 import { type LogRecord, logRecord } from "@rune/crds/contracts/session-log";
 import { describe, expect, test } from "vitest";
 import { FakeInference, fakeWorld, jobOf } from "./fake-world.ts";
 import { route, work } from "./graph.ts";
+import type { Line } from "./line.ts";
 import { emptySession, fold } from "./session.ts";
 
 const never = new AbortController().signal;
@@ -39,6 +41,32 @@ describe("a session", () => {
       "right, too",
     ]);
     for (const record of log.records) expect(logRecord.safeParse(record).success).toBe(true);
+  });
+
+  test("tells each step in its own log: the round, the program's digest, the verdict and what was raised", async () => {
+    const lines: Line[] = [];
+    const fakes = { log: new FakeLog(), runner: new FakeRunner(), inference: new FakeInference(wrongTwice), lines };
+    await work(fakeWorld(jobOf(), fakes), [], never);
+    const verdicts = lines.filter(({ level, message }) => level === "info" && message === "a program was judged");
+    expect(verdicts).toHaveLength(7);
+    expect(verdicts[2]).toMatchObject({
+      round: 2,
+      program: sha256(fakes.runner.executed[2] ?? ""),
+      outcome: "Error",
+      error: "AttributeError: tessera has no 'x3'; use tessera.veil(x) for it",
+    });
+    expect(lines.at(-1)).toMatchObject({ level: "info", outcome: "Solved", message: "Solved: 2 of 7 programs passed in 3 rounds" });
+  });
+
+  test("tells prompts, programs and notes at debug alone", async () => {
+    const lines: Line[] = [];
+    const fakes = { log: new FakeLog(), runner: new FakeRunner(), inference: new FakeInference(wrongTwice), lines };
+    await work(fakeWorld(jobOf(), fakes), [], never);
+    const told = (level: Line["level"]) => JSON.stringify(lines.filter((line) => line.level === level));
+    for (const text of ["Write solve.", "wrong 3", "Notes from earlier runs"]) {
+      expect(told("info")).not.toContain(text);
+      expect(told("debug")).toContain(text);
+    }
   });
 
   test("numbers every step once, and gives a result the number of its intent", async () => {

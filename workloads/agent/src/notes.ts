@@ -1,3 +1,4 @@
+import { lastLine } from "@rune/clients/runner/last-line";
 import type { Attempt } from "./session.ts";
 
 const mostNotes = 3;
@@ -25,10 +26,7 @@ export function distil(known: readonly string[], attempts: readonly Pick<Attempt
 
 /** The last line of an error, if it teaches something. */
 export function lesson(error: string): string | undefined {
-  const line = error
-    .split("\n")
-    .map((part) => part.trim())
-    .findLast((part) => part !== "");
+  const line = lastLine(error);
   if (!line || line.length > longestNote) return undefined;
   const suggestions = line.match(suggestion)?.length ?? 0;
   if (suggestions > mostSuggestions) return undefined;

@@ -3,6 +3,7 @@ import type { Program } from "@rune/clients/runner/runner";
 import type { AgentJob } from "@rune/crds/contracts/agent";
 import type { Execution, LogRecord, LogRecordBody } from "@rune/crds/contracts/session-log";
 import type { Isolation } from "@rune/crds/fields/isolation";
+import { type Line, linesOf } from "./line.ts";
 import { apply, type Session } from "./session.ts";
 
 export type Question = Pick<Completion, "messages" | "prefill" | "n" | "sampling" | "requestID">;
@@ -20,11 +21,14 @@ export type World = {
   tryTests(): Promise<string>;
   prove(): Promise<Isolation>;
   now(): Date;
+  /** Puts a line into the agent's own log. */
+  tell(line: Line): void;
 };
 
-/** Appends one record and gives the session as it is after it. A result carries the number of its intent; all else the next one. */
+/** Appends one record, tells of it, and gives the session as it is after it. A result carries the number of its intent; all else the next one. */
 export async function write(world: World, session: Session, body: LogRecordBody, n = session.next): Promise<Session> {
   const record = { ...body, n, epoch: world.job.epoch, time: world.now().toISOString() } as LogRecord;
   await world.append(record);
+  for (const line of linesOf(record, session)) world.tell(line);
   return apply(session, record);
 }

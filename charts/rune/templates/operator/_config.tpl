@@ -57,6 +57,8 @@ sandbox:
   runtimeClassName: {{ . }}
   {{- end }}
   landlockSubstitutes: {{ toJson .Values.sandbox.landlockSubstitutes }}
+agent:
+  {{- toYaml .Values.agent | nindent 2 }}
 canary:
   host: {{ include "rune.name" . }}-canary.{{ .Release.Namespace }}.svc
 {{- with .Values.clusterDNS }}
