@@ -17,18 +17,21 @@ export type Proof = {
   targets: ProbeTargets;
   /** asks the sandbox to try to break out */
   probe(targets: ProbeTargets): Promise<Pick<Isolation, "verified" | "probes">>;
-  /** whether `host:port` accepts a TCP connection from here */
-  reach?(address: string): Promise<boolean>;
+  /** whether `host:port` accepts a TCP connection from here within `timeout` milliseconds */
+  reach?(address: string, timeout: number): Promise<boolean>;
   clock?: Clock;
   signal?: AbortSignal;
 };
 
-/** How often the positive control is tried: a new endpoint or network policy needs a moment. */
+/** How often the positive control is tried: a new endpoint or network policy needs a moment, most often a short one. */
 const controlAttempts = 60;
+const firstWait = 100;
 const betweenControls = 1000;
-/** How often the proof is tried, over about a minute: a policy may be enforced seconds late, and a busy node be too slow for a probe. */
-const proofAttempts = 7;
-const betweenProofs = 10_000;
+/**
+ * Waits before the proof is tried again, together a minute: a policy may be enforced late, by a second where a pod is new and by many where
+ * the cluster is busy, and a busy node be too slow for a probe.
+ */
+const betweenProofs = [1000, 2000, 4000, 8000, 15_000, 30_000];
 
 /**
  * Proof of isolation before the first untrusted line runs. First the positive control: canary and model server are reached from here, so
@@ -38,11 +41,12 @@ const betweenProofs = 10_000;
  */
 export async function proveIsolation(proof: Proof): Promise<Isolation> {
   const clock = proof.clock ?? systemClock;
-  for (let attempt = 1; ; attempt++) {
+  for (const wait of betweenProofs) {
     const isolation = await proveOnce(proof, clock);
-    if (isolation.verified || attempt === proofAttempts) return isolation;
-    await clock.wait(betweenProofs, proof.signal);
+    if (isolation.verified) return isolation;
+    await clock.wait(wait, proof.signal);
   }
+  return await proveOnce(proof, clock);
 }
 
 async function proveOnce(proof: Proof, clock: Clock): Promise<Isolation> {
@@ -79,12 +83,12 @@ export function isolationFailure({ verified, probes }: Isolation, epoch: number)
   );
 }
 
-/** Whether `host:port` accepts a TCP connection within three seconds. */
-export async function reachesTCP(address: string): Promise<boolean> {
+/** Whether `host:port` accepts a TCP connection within `timeout` milliseconds. */
+export async function reachesTCP(address: string, timeout = longestReach): Promise<boolean> {
   const colon = address.lastIndexOf(":");
   const host = address.slice(0, colon).replace(/^\[|\]$/g, "");
   return await new Promise((resolve) => {
-    const socket = connect({ host, port: Number(address.slice(colon + 1)), timeout: 3000 });
+    const socket = connect({ host, port: Number(address.slice(colon + 1)), timeout });
     const answer = (reached: boolean) => {
       socket.destroy();
       resolve(reached);
@@ -95,14 +99,19 @@ export async function reachesTCP(address: string): Promise<boolean> {
   });
 }
 
+/** A first packet that was dropped while this pod was new is sent again by the next try, long before the kernel would. */
+const firstReach = 250;
+const longestReach = 3000;
+
 async function control(proof: Proof, clock: Clock, name: string, address: string): Promise<Probe> {
   const reach = proof.reach ?? reachesTCP;
-  for (let attempt = 1; !(await reach(address)); attempt++) {
+  const doubled = (first: number, attempt: number, most: number) => Math.min(most, first * 2 ** (attempt - 1));
+  for (let attempt = 1; !(await reach(address, doubled(firstReach, attempt, longestReach))); attempt++) {
     if (attempt === controlAttempts)
       throw new ControlUnreachable(
         `this pod could not reach ${address} (${name}) in ${controlAttempts} attempts, so nothing can be proven about the sandbox; see whether it runs and whether a network policy keeps this pod from it`,
       );
-    await clock.wait(betweenControls, proof.signal);
+    await clock.wait(doubled(firstWait, attempt, betweenControls), proof.signal);
   }
   return { name, layer: 1, expected: "Reached", observed: "Reached" };
 }

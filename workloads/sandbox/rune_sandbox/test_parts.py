@@ -204,6 +204,34 @@ class AskingTheNetwork(unittest.TestCase):
         self.assertTrue(report["verified"], report)
         self.assertEqual({each["observed"] for each in report["probes"]}, {"Blocked"})
 
+    def test_a_connection_whose_first_packet_is_lost_is_still_found(self):
+        """The kernel sends a lost one again after a second, when the probe is over."""
+        with socket.create_server(("127.0.0.1", 0), backlog=0) as listener, ExitStack() as stack:
+            for _ in range(3):
+                filler = stack.enter_context(socket.socket())
+                filler.setblocking(False)
+                filler.connect_ex(listener.getsockname())
+            taking = threading.Timer(0.4, lambda: [listener.accept()[0].close() for _ in range(2)])
+            taking.start()
+            self.assertIn("connected to", probe._connect(*listener.getsockname()))
+            taking.join()
+
+    def test_a_name_server_that_only_refuses_what_asks_nothing_is_reached(self):
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as server:
+            server.bind(("127.0.0.1", 0))
+
+            def serve():
+                while True:
+                    question, asking = server.recvfrom(512)
+                    if question[4:6] == bytes(2):
+                        server.sendto(b"refused", asking)
+                        return
+
+            serving = threading.Thread(target=serve)
+            serving.start()
+            self.assertEqual(probe._ask_dns(*server.getsockname()), "answered with 7 bytes")
+            serving.join()
+
 
 if __name__ == "__main__":
     unittest.main()
