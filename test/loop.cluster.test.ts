@@ -1,6 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { beforeAll, describe, expect, test } from "vitest";
+import { canonicalJSON, sha256 } from "../clients/registry/digest.ts";
 import { Registry } from "../clients/registry/registry.ts";
 import { kubectl } from "../cluster/api.ts";
 import { settings } from "../cluster/settings.ts";
@@ -22,6 +23,7 @@ import {
   complete,
   engineModels,
   loaderState,
+  logOf,
   mlflow,
   namespace,
   offeredModels,
@@ -149,6 +151,18 @@ describe.skipIf(!canRun)("the whole loop, as the quickstart runs it", { timeout:
       }
     });
 
+    test("a session that has ended leaves no credentials, inputs, policy or sandbox, and at most 3 KB of status", async () => {
+      type Owned = { metadata: { name: string; ownerReferences?: { uid: string }[] } };
+      const owned = ({ metadata }: Owned) =>
+        metadata.ownerReferences?.some(({ uid }) => sessions.some((session) => session.metadata.uid === uid)) ?? false;
+      for (const kind of ["Secret", "ConfigMap", "NetworkPolicy", "Pod"])
+        expect(
+          (await readAll<Owned>(kind, namespace)).filter(owned).map(({ metadata }) => metadata.name),
+          kind,
+        ).toEqual([]);
+      for (const { metadata, status } of sessions) expect(JSON.stringify(status).length, metadata.name).toBeLessThanOrEqual(3072);
+    });
+
     test("MLflow has the training with its loss", async () => {
       const { status } = await read<TrainingRun>("TrainingRun", namespace, "tessera");
       expect(await metricsOf(status?.mlflowRunID)).toHaveProperty("training_loss");
@@ -183,11 +197,13 @@ describe.skipIf(!canRun)("the whole loop, as the quickstart runs it", { timeout:
   });
 
   describe("isolation", () => {
-    test("every sandbox was proven by both layers, against a canary that its agent could reach", () => {
+    test("every sandbox was proven by both layers, against a canary that its agent could reach", async () => {
       for (const { metadata, status } of sessions) {
-        const probes = status?.isolation?.probes ?? [];
+        const record = (await logOf(metadata.uid)).findLast(({ type }) => type === "isolation");
+        const probes = record?.type === "isolation" ? record.isolation.probes : [];
         const answer = (name: string, layer: number) => probes.find((probe) => probe.name === name && probe.layer === layer)?.observed;
-        expect(status?.isolation?.verified, metadata.name).toBe(true);
+        expect(status?.isolation, metadata.name).toMatchObject({ verified: true, tried: probes.length, failed: [] });
+        expect(status?.isolation?.digest, metadata.name).toBe(sha256(canonicalJSON(probes)));
         expect(answer("canary from this pod", 1), metadata.name).toBe("Reached");
         expect(answer("canary over the network", 1), metadata.name).toBe("Blocked");
         expect(answer("canary over the network", 2), metadata.name).toBe("Blocked");

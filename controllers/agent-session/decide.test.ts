@@ -247,6 +247,18 @@ describe("the ending", () => {
     });
   });
 
+  it("lets credentials and inputs go before the trajectory is stored, and so before the end is told", () => {
+    const secret = { apiVersion: "v1", kind: "Secret", metadata: { name: "fix-parser-e1", uid: "c" } };
+    const storing = decideOn({ ...over, remains: [secret], seal: { ...seal, stored: false } });
+    expect(storing).toMatchObject({ kind: "progressing", deletes: [secret], effects: [{ name: "seal" }] });
+  });
+
+  it("sums the proof up, and says nothing more of a sandbox that is gone", () => {
+    const { status } = decideOn({ ...over, seal: { ...seal, stored: true } });
+    expect(status).toMatchObject({ isolation: { verified: true, tried: 1, failed: [] }, sandbox: undefined });
+    expect(status).not.toHaveProperty("isolation.probes");
+  });
+
   it("waits for a registry or a log that is away, and loses nothing", () => {
     expect(decideOn({ ...over, seal: { unavailable: "refused" } })).toMatchObject({ kind: "waiting", reason: "RegistryUnavailable" });
     expect(decideOn({ ...over, log: { unavailable: "refused" } })).toMatchObject({ kind: "waiting", reason: "LogUnavailable" });

@@ -12,7 +12,7 @@ import {
   suspended,
   working,
 } from "../epochs/epoch.ts";
-import { isolationVerified } from "../epochs/isolation.ts";
+import { isolationSummary, isolationVerified } from "../epochs/isolation.ts";
 import { libraryMissing, sandboxObjects } from "../epochs/sandbox.ts";
 import { blocked, type Check, firstOf, repairSeconds } from "../shared/check.ts";
 import type { OperatorConfig } from "../shared/config.ts";
@@ -176,7 +176,7 @@ function progressOf({ log, session }: World): object {
     rounds,
     programs,
     ...(lastError && { lastError }),
-    ...(isolation && { isolation }),
+    ...(isolation && { isolation: isolationSummary(isolation) }),
     log: { subject: `rune.session.${session.metadata.uid}`, lastSequence: log.lastSequence },
   };
 }
@@ -187,7 +187,7 @@ function withIsolationCondition(world: World, outcome: Outcome): Outcome {
   return outcome.condition(isolationVerified(world.log.summary.isolation));
 }
 
-/** Whatever the ending: no agent lives on, the log is sealed, and only then the session ends. */
+/** Whatever the ending: no agent lives on, credentials go, the log is sealed, and only then the session ends. */
 function end(world: World, seal: Seal): Outcome {
   const { session, log, seal: state, ending, job, worker, agentWrites } = world;
   if (!ending) return unchanged();
@@ -215,6 +215,7 @@ function end(world: World, seal: Seal): Outcome {
       world,
       progressing(SessionReason.Sealing, `the work is over (${ending.outcome}); its trajectory is being stored`, status),
     )
+      .deleting(...world.remains)
       .effect("seal", () => seal(trajectory))
       .atOnce();
   }
@@ -232,7 +233,7 @@ function ended(world: World, status: { outcome: string; trajectory: { repository
   const solved = ending.outcome === "Solved";
   const result = solved || ending.outcome === "Exhausted";
   const learning = learningAtEnd(world);
-  const full = { ...status, ...learning?.status };
+  const full = { ...status, ...learning?.status, sandbox: undefined };
   const outcome = result
     ? succeeded(full, { reason: ending.outcome, message: ending.message })
     : failed(ending.reason, `${ending.message}; the trajectory is sealed as ${status.trajectory.digest}`, full);
@@ -245,10 +246,14 @@ function ended(world: World, status: { outcome: string; trajectory: { repository
     .atOnce();
 }
 
-/** An agent that has told its ending ends by itself; its Job stays, with what it logged, unless something else keeps it going. */
+/**
+ * An agent that has told its ending ends by itself; its Job stays for a while, with what it logged, unless something else keeps it going. All
+ * else goes, the policy once the sandbox is gone; then nothing wakes the session but what happens to its Job.
+ */
 function afterwards(world: World, config: OperatorConfig, now: Date): Outcome {
   const { session } = world;
-  const leftovers = session.status?.sandbox ? [...liveSandbox(world), ...lingeringWorker(world)] : [];
+  const pods = session.status?.epoch ? [...liveSandbox(world), ...lingeringWorker(world)] : [];
+  const leftovers = [...pods, ...world.remains];
   const rest = stillLearns(session) ? unchanged().deleting(...leftovers) : expire(session, now, leftovers);
   return learnOn(rest, world, config);
 }

@@ -4,6 +4,7 @@ import type { AgentSession } from "@rune/crds/kinds/agent-session";
 import { type Context, configMaps, isTerminal, jobs, pods } from "kopf-ts";
 import { leftoversOf } from "../epochs/epoch.ts";
 import { probeTargets } from "../epochs/probe-targets.ts";
+import { remainsOf } from "../epochs/remains.ts";
 import { liveSandboxUIDs, ownedBy, sandboxState } from "../epochs/sandbox.ts";
 import { mayStillWrite, workerState } from "../epochs/worker.ts";
 import { ownChild } from "../pods/pod.ts";
@@ -49,6 +50,7 @@ export async function observe(session: AgentSession, context: Context, services:
     worker,
     progress: "summary" in log ? log.summary.programs : 0,
     leftovers: leftoversOf(session, "agent", cache),
+    remains: ending || isTerminal(session) ? await remainsOf(session, context) : [],
     agentWrites: mayStillWrite(agents, "agent", clock.now()),
     targets: starting && (await probeTargets(client, services, { namespace, name: spec.serverRef.name }, starting.hostIP)),
     log,

@@ -44,7 +44,9 @@ function automatic(session: AgentSession, baseDigest: string, adapters: readonly
   const against = new Map(relevant.map((each) => [each, reasonAgainst(each)]));
   const refused = relevant.flatMap((each) => (against.get(each) ? [`${each.adapter.metadata.name}: ${against.get(each)}`] : []));
   const ranked = relevant.filter((each) => !against.get(each));
-  const considered = ranked.slice(0, 20).map(({ adapter, score }) => ({ name: adapter.metadata.name, score: score.toFixed(3) }));
+  const considered = ranked
+    .slice(0, mostConsidered)
+    .map(({ adapter, score }) => ({ name: adapter.metadata.name, score: score.toFixed(3) }));
   const passedOver = refused.length > 0 ? `; ${refused.length} passed over: ${refused.slice(0, mostTold).join("; ")}` : "";
   const best = ranked[0];
   if (!best)
@@ -63,8 +65,10 @@ function automatic(session: AgentSession, baseDigest: string, adapters: readonly
   };
 }
 
+/** Of those that are considered, how many are listed: what a session keeps of its choice stays small, however many adapters there are. */
+const mostConsidered = 4;
 /** Of those that are passed over, how many are told why. */
-const mostTold = 3;
+const mostTold = 2;
 
 function meritOf({ adapter, evidence, score }: Ranked): string {
   const measured = evidence

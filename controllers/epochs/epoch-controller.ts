@@ -1,5 +1,16 @@
 import type { ModelServer } from "@rune/crds/kinds/model-server";
-import { configMaps, isTerminal, jobs, type KubeObject, type Manager, type ObjectKey, pods, type Reconciler, type Resource } from "kopf-ts";
+import {
+  configMaps,
+  isTerminal,
+  jobs,
+  type KubeObject,
+  type Manager,
+  networkPolicies,
+  type ObjectKey,
+  pods,
+  type Reconciler,
+  type Resource,
+} from "kopf-ts";
 import type { Requirement } from "../shared/requires.ts";
 import {
   adapters,
@@ -55,6 +66,7 @@ export function registerEpochKind<T extends KubeObject & { metadata: { namespace
     .for(kind.resource)
     .owns(pods)
     .owns(jobs)
+    .owns(networkPolicies)
     .watches(pods, labelled(kind.ownerLabel))
     .watches(configMaps, beginningWith)
     .watches(modelServers, (server) => [...kind.wokenByServer(server).map(({ metadata }) => metadata), ...required(server)])

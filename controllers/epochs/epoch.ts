@@ -20,6 +20,8 @@ export interface EpochWorld {
   readonly progress: number;
   /** What other epochs left alive. */
   readonly leftovers: readonly KubeObject[];
+  /** What is needed no more, once the work is over. */
+  readonly remains: readonly KubeObject[];
 }
 
 /** An object that works in epochs, as its status records them. */
@@ -138,7 +140,7 @@ export function suspended(owner: EpochOwner, world: EpochWorld): Outcome {
   return progressing(Reason.Suspended, "spec.suspend is true; set it back to go on where the log ends", next).deleting(...running);
 }
 
-/** What of an epoch is still there: the worker's Job while it runs or lingers, and the sandbox. Ended Jobs stay, with their logs. */
+/** What of an epoch is still there: the worker's Job while it runs or lingers, and the sandbox. Ended Jobs stay for their time, with their logs. */
 export function livePods({ job, worker, sandboxPod }: Pick<EpochWorld, "job" | "worker" | "sandboxPod">): KubeObject[] {
   return [...(job && worker.state === "Running" ? [job] : []), ...lingeringWorker({ job, worker }), ...liveSandbox({ sandboxPod })];
 }

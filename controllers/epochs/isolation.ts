@@ -1,4 +1,5 @@
-import type { Isolation } from "@rune/crds/fields/isolation";
+import { canonicalJSON, sha256 } from "@rune/clients/registry/digest";
+import { type Isolation, type IsolationStatus, mostFailedProbes } from "@rune/crds/fields/isolation";
 import type { ConditionInput } from "kopf-ts";
 
 /** The condition that the newest proof of isolation says; without a proof nothing has run. */
@@ -6,7 +7,15 @@ export function isolationVerified(proof: Isolation | undefined): ConditionInput 
   const type = "IsolationVerified";
   if (!proof) return { type, status: "Unknown", reason: "NotProbed", message: "nothing runs before the proof" };
   const { verified, probes } = proof;
-  const right = probes.filter(({ observed, expected }) => observed === expected).length;
-  const message = `${right} of ${probes.length} probes answered as a safe sandbox must`;
+  const message = `${probes.length - failedOf(proof).length} of ${probes.length} probes answered as a safe sandbox must`;
   return verified ? { type, status: "True", reason: "ProbesAnswered", message } : { type, status: "False", reason: "ProbeFailed", message };
 }
+
+/** The proof as status holds it. The list of probes stays in the log, and its digest says which list it was. */
+export function isolationSummary(proof: Isolation): IsolationStatus {
+  const { verified, probes, time } = proof;
+  const failed = failedOf(proof).slice(0, mostFailedProbes);
+  return { verified, tried: probes.length, failed, digest: sha256(canonicalJSON(probes)), ...(time && { time }) };
+}
+
+const failedOf = ({ probes }: Isolation) => probes.filter(({ observed, expected }) => observed !== expected);

@@ -129,9 +129,10 @@ export function workerObjects(input: WorkerInput, config: OperatorConfig): KubeO
     terminationGracePeriodSeconds: 10,
   };
   const activeDeadlineSeconds = Math.max(1, Math.ceil(input.secondsLeft) + spareSeconds);
+  const { ttlSecondsAfterFinished } = config.jobs;
   return [
     credentialsSecret(owner, name, input.credentials),
     jobSpecConfigMap(owner, name, { spec: input.document }),
-    job(owner, name, pod, { config, container: component, labels, activeDeadlineSeconds }),
+    job(owner, name, pod, { config, container: component, labels, activeDeadlineSeconds, ttlSecondsAfterFinished }),
   ];
 }

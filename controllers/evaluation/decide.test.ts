@@ -1,7 +1,7 @@
 import type { Outcome } from "kopf-ts";
 import { describe, expect, it } from "vitest";
 import { measuredAlone } from "../evidence/measured.ts";
-import { anEvaluation, now } from "../testing/builders.ts";
+import { aCondition, anEvaluation, now } from "../testing/builders.ts";
 import { aPlan, aWorld, found, loaded, server, serverWith } from "../testing/evaluation-world.ts";
 import { config, digestOf } from "../testing/objects.ts";
 import { decide, type Store } from "./decide.ts";
@@ -46,6 +46,12 @@ describe("an evaluation", () => {
     const artifact = { repository: "rune/other/trajectories", digest: digestOf("c") };
     const evaluation = anEvaluation({ spec: { arms: [{ name: "base", serverRef: { name: "coder" }, context: { artifact } }] } });
     expect(decideOn({ evaluation })).toMatchObject({ kind: "stalled", reason: "ForeignRepository" });
+  });
+
+  it("that has ended lets go what is needed no more, and says nothing anew", () => {
+    const secret = { apiVersion: "v1", kind: "Secret", metadata: { name: "held-out-ev1", uid: "c" } };
+    const evaluation = measuring({ conditions: [aCondition("Succeeded")] });
+    expect(decideOn({ evaluation, remains: [secret] })).toMatchObject({ kind: "unchanged", deletes: [secret] });
   });
 
   it("stores tasks that come from elsewhere before it freezes them", async () => {

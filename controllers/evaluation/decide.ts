@@ -77,7 +77,7 @@ export function decide(world: World, config: OperatorConfig, store: Store, now: 
   const { evaluation } = world;
   const { status } = evaluation;
   if (evaluation.metadata.deletionTimestamp) return unchanged();
-  if (isTerminal(evaluation)) return expire(evaluation, now, status?.sandbox ? livePods(world) : []);
+  if (isTerminal(evaluation)) return expire(evaluation, now, [...(status?.sandbox ? livePods(world) : []), ...world.remains]);
   const late = overdue(world, now);
   if (late) return late;
   if (evaluation.spec.suspend) return suspended(evaluation, world);

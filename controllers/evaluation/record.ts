@@ -2,7 +2,7 @@ import { type EvaluatorResult, evaluatorResult } from "@rune/crds/contracts/eval
 import type { Evaluation } from "@rune/crds/kinds/evaluation";
 import { failed, type Outcome, progressing, succeeded } from "kopf-ts";
 import { livePods } from "../epochs/epoch.ts";
-import { isolationVerified } from "../epochs/isolation.ts";
+import { isolationSummary, isolationVerified } from "../epochs/isolation.ts";
 import { intervalOf } from "../evidence/interval.ts";
 import { sandboxName } from "../shared/names.ts";
 import { Reason } from "../shared/reasons.ts";
@@ -95,7 +95,7 @@ export function ending(evaluation: Evaluation, plan: Plan, result: EvaluatorResu
 function end({ evaluation, log }: World, plan: Plan, result: EvaluatorResult, words: string): Outcome {
   const look = evaluation.status?.look ?? 1;
   const status = {
-    ...("isolation" in log && log.isolation ? { isolation: log.isolation } : {}),
+    ...("isolation" in log && log.isolation ? { isolation: isolationSummary(log.isolation) } : {}),
     ...ending(evaluation, plan, result),
     activeArms: undefined,
     activeAdapters: undefined,

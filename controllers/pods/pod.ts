@@ -232,6 +232,8 @@ export interface JobOptions {
   readonly container: string;
   readonly labels: Record<string, string>;
   readonly activeDeadlineSeconds?: number;
+  /** How long it stays when it has ended; for as long as its owner does, where this is unset. */
+  readonly ttlSecondsAfterFinished?: number;
   /** Kueue's LocalQueue; Kueue then unsuspends the Job when it admits it. */
   readonly queueName?: string;
 }
@@ -241,7 +243,7 @@ export function job(
   owner: KubeObject,
   name: string,
   pod: PodSpec,
-  { config, container, labels, activeDeadlineSeconds, queueName }: JobOptions,
+  { config, container, labels, activeDeadlineSeconds, ttlSecondsAfterFinished, queueName }: JobOptions,
 ): Job {
   const template: PodTemplate = { metadata: podMetadata(config, container, labels), spec: { restartPolicy: "Never", ...pod } };
   const queue: Record<string, string> = queueName ? { [queueLabel]: queueName } : {};
@@ -258,6 +260,7 @@ export function job(
       // A pod that is drained, evicted or preempted is deleted with its status; this way its Job says why it failed.
       podFailurePolicy: { rules: [{ action: "FailJob", onPodConditions: [{ type: "DisruptionTarget", status: "True" }] }] },
       ...(activeDeadlineSeconds !== undefined && { activeDeadlineSeconds }),
+      ...(ttlSecondsAfterFinished !== undefined && { ttlSecondsAfterFinished }),
       ...(queueName && { suspend: true }),
       template,
     },

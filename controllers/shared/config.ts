@@ -71,6 +71,17 @@ export const operatorConfig = z.object({
     })
     .prefault({})
     .describe("What every pod that the operator makes carries beside Rune's own."),
+  jobs: z
+    .object({
+      ttlSecondsAfterFinished: z
+        .number()
+        .int()
+        .min(60)
+        .default(3600)
+        .describe("How long an ended Job of an agent or an evaluator, and with it what it logged, stays."),
+    })
+    .prefault({})
+    .describe("What works on sessions and evaluations."),
   gpuResourceName: z.string().default("nvidia.com/gpu").describe("Extended resource that GPUs are counted in."),
   engine: z
     .object({

@@ -85,6 +85,7 @@ export function aWorld(over: Partial<World> = {}): World {
     worker: { state: "Absent" },
     progress: 0,
     leftovers: [],
+    remains: [],
     targets: undefined,
     log: summarize([]),
     evidence: { unstored: [], refused: [] },

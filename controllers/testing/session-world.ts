@@ -37,6 +37,7 @@ export function aSessionWorld(over: Partial<World> = {}): World {
     takenUIDs: new Set<number>(),
     progress: 0,
     leftovers: [],
+    remains: [],
     runnerToken: "t",
   };
   return { session: aSession(), sandbox: { state: "Absent" }, worker: { state: "Absent" }, log: logOf(), ...nothing, ...fine, ...over };

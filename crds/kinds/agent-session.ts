@@ -3,7 +3,7 @@ import { artifactReference } from "../fields/artifact-reference.ts";
 import { bounded } from "../fields/bounded.ts";
 import { statusBase } from "../fields/condition.ts";
 import { decimal, digest, objectName, serverName, text, time, whole } from "../fields/field.ts";
-import { isolation } from "../fields/isolation.ts";
+import { isolationStatus } from "../fields/isolation.ts";
 import { losses } from "../fields/losses.ts";
 import { requires } from "../fields/requires.ts";
 import { sampling } from "../fields/sampling.ts";
@@ -101,7 +101,7 @@ const status = z.object({
     .describe("The frozen choice of memory, claimed from the ModelServer before any pod exists."),
   sandbox: sandboxStatus.optional(),
   losses: losses.optional(),
-  isolation: isolation.optional(),
+  isolation: isolationStatus.optional(),
   rounds: whole(0, 1000).optional().describe("Rounds that ended."),
   programs: whole(0, 100000).optional().describe("Programs that were executed."),
   lastError: text(300)

@@ -3,7 +3,7 @@ import { artifactReference } from "../fields/artifact-reference.ts";
 import { bounded } from "../fields/bounded.ts";
 import { statusBase } from "../fields/condition.ts";
 import { byKey, decimal, digest, labels, objectName, serverName, text, time, whole } from "../fields/field.ts";
-import { isolation } from "../fields/isolation.ts";
+import { isolationStatus } from "../fields/isolation.ts";
 import { losses } from "../fields/losses.ts";
 import { costs, interval, measuredTasks } from "../fields/measured.ts";
 import { requires } from "../fields/requires.ts";
@@ -176,7 +176,7 @@ const status = z.object({
     .describe("Every arm against the baseline: the gate's, or the first."),
   delta: interval.optional().describe("Gain of candidate over baseline in percentage points, paired by task."),
   verdict: z.enum(["Passed", "Failed", "Inconclusive"]).optional().describe("Verdict of the gate."),
-  isolation: isolation.optional(),
+  isolation: isolationStatus.optional(),
   report: artifactReference.optional().describe("The report: every sample, the numbers and a written assessment."),
   mlflowRunID: text(64).optional().describe("Run in the experiment tracker."),
 });

@@ -1,4 +1,4 @@
-import type { Isolation } from "@rune/crds/fields/isolation";
+import type { IsolationStatus } from "@rune/crds/fields/isolation";
 import type { AgentSession } from "@rune/crds/kinds/agent-session";
 import type { EnvironmentCheck } from "@rune/crds/kinds/environment-check";
 import type { Evaluation } from "@rune/crds/kinds/evaluation";
@@ -50,11 +50,11 @@ export function evaluationOf(status: EvaluationStatus): Result["evaluation"] {
   };
 }
 
-export function isolationOf(proofs: readonly (Isolation | undefined)[]): Result["isolation"] {
+export function isolationOf(proofs: readonly (IsolationStatus | undefined)[]): Result["isolation"] {
   const known = proofs.filter((proof) => proof !== undefined);
   return {
     verified: known.length === proofs.length && known.every(({ verified }) => verified),
-    probes: known.reduce((sum, { probes }) => sum + probes.length, 0),
+    probes: known.reduce((sum, { tried = 0 }) => sum + tried, 0),
   };
 }
 

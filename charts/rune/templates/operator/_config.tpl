@@ -40,6 +40,8 @@ events:
 pods:
   labels: {{ toJson .Values.pods.labels }}
   annotations: {{ toJson .Values.pods.annotations }}
+jobs:
+  ttlSecondsAfterFinished: {{ int64 .Values.jobs.ttlSecondsAfterFinished }}
 gpuResourceName: {{ .Values.gpuResourceName }}
 engine:
   {{- toYaml .Values.engine | nindent 2 }}
