@@ -23,6 +23,7 @@ import {
 } from "../shared/resources.ts";
 import type { Notice, Services } from "../shared/services.ts";
 import { indexByUID, labelled, requiring, wakeByNotice } from "../shared/wake.ts";
+import { gathering } from "./gather.ts";
 
 /** Files objects that go on under the ConfigMaps they begin with: every epoch makes a ConfigMap of its own, and none of them is looked for here. */
 const byConfigMap = "configMap";
@@ -78,6 +79,6 @@ export function registerEpochKind<T extends KubeObject & { metadata: { namespace
     .watches(environmentChecks, required)
     .watches(evolutionGenerations, required)
     .withOptions({ maxConcurrentReconciles: 8, reportFailures: true })
-    .complete(kind.reconcile);
+    .complete(gathering(kind.reconcile));
   wakeByNotice(manager, controller, services, kind.notice);
 }
