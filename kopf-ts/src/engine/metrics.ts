@@ -1,10 +1,11 @@
-import { type IntervalHistogram, monitorEventLoopDelay } from "node:perf_hooks";
 import { Counter, Gauge, Histogram, Registry } from "prom-client";
 import { nameOf, type Resource } from "../api/resource.ts";
 import type { Exchange } from "../api/transport.ts";
 import type { ReflectorObserver } from "../cache/reflector.ts";
+import { EventLoopLag } from "./event-loop-lag.ts";
 import type { QueueObserver, WorkQueue } from "./queue.ts";
 
+/** How a pass ended, as `controller_runtime_reconcile_total` counts it. */
 export type ReconcileResult = "success" | "error" | "requeue" | "requeue_after";
 
 const reconcileBuckets = [
@@ -55,7 +56,7 @@ export class Metrics {
   readonly #queues = new Map<string, WorkQueue>();
   readonly #stragglers: Counts = new Map();
   readonly #invalid: Counts = new Map();
-  readonly #lag: IntervalHistogram = monitorEventLoopDelay({ resolution: 20 });
+  readonly #lag = new EventLoopLag();
   readonly #caches: Counts = new Map();
 
   constructor(registry: Registry = new Registry()) {
@@ -120,12 +121,8 @@ export class Metrics {
       summing("controller", this.#stragglers),
     );
     const lag = this.#lag;
-    gauge("kopf_event_loop_lag_seconds", "How late timers ran since the last scrape.", ["quantile"], function () {
-      const seconds = (nanoseconds: number) => (Number.isFinite(nanoseconds) ? Math.max(0, nanoseconds / 1e9 - 0.02) : 0);
-      this.set({ quantile: "0.5" }, seconds(lag.percentile(50)));
-      this.set({ quantile: "0.99" }, seconds(lag.percentile(99)));
-      this.set({ quantile: "1" }, seconds(lag.max));
-      lag.reset();
+    gauge("kopf_event_loop_lag_seconds", "How late timers ran within the last one to two minutes.", ["quantile"], function () {
+      for (const [quantile, seconds] of Object.entries(lag.read())) this.set({ quantile }, seconds);
     });
     this.#relists = counter("kopf_cache_lists_total", "Whole lists fetched for a cache.", ["resource"]);
     this.#watches = counter("kopf_cache_watches_total", "Watches opened for a cache.", ["resource"]);
@@ -133,8 +130,7 @@ export class Metrics {
 
   /** Whether `kopf_event_loop_lag_seconds` is measured. */
   measureLag(on: boolean): void {
-    if (on) this.#lag.enable();
-    else this.#lag.disable();
+    this.#lag.measure(on);
   }
 
   /** The Prometheus text. */
