@@ -12,6 +12,7 @@ import {
   silentLogger,
   unchanged,
 } from "kopf-ts";
+import { manifestsOf } from "kopf-ts/manifests";
 import { FakeApiServer, OperatorRunner, type SeenRequest } from "kopf-ts/testing";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { parseAllDocuments } from "yaml";
@@ -69,8 +70,18 @@ const readme: Reconciler<DynamicObject> = (widget, ctx) => {
     .event("Normal", "Writing", "the ConfigMap is being written");
 };
 
+let manager: Manager;
+
+/** What the roles allow that are made from what the program declares. */
+const generated = () =>
+  allowed(
+    manifestsOf(manager, { name: "widget-operator", namespace: "shop" }).flatMap((manifest) =>
+      "rules" in manifest ? (manifest.rules ?? []) : [],
+    ),
+  );
+
 async function requestsOf(reconcile: Reconciler<DynamicObject>, until: () => boolean): Promise<Set<string>> {
-  const manager = new Manager({
+  manager = new Manager({
     client: server.client(),
     logger: silentLogger,
     leaderElection: { name: "widget-operator", namespace: "shop" },
@@ -86,6 +97,7 @@ test("the rules of docs/deploying.md suffice for the README's operator, and say 
   const seen = await requestsOf(readme, () => server.find(widgets, key)?.status?.size === 3);
   const granted = allowed(rules);
   expect([...seen].filter((request) => !granted.has(request))).toEqual([]);
+  expect([...granted].filter((request) => !generated().has(request))).toEqual([]);
   // The owner's finalizers are asked of an admission plugin, an event's patch of a repetition.
   const unseen = ["update widgets/finalizers.example.dev", "patch events.events.k8s.io"];
   expect([...granted].filter((request) => !seen.has(request) && !unseen.includes(request))).toEqual([]);
@@ -113,6 +125,7 @@ test("the table of docs/deploying.md names the verbs of finalizers, creations an
     .map((verb) => `${verb} widgets.example.dev`)
     .concat(["create", "get", "delete"].map((verb) => `${verb} configmaps.`));
   expect(writes.filter((request) => !documented.includes(request))).toEqual([]);
+  expect([...seen].filter((request) => !generated().has(request))).toEqual([]);
   expect(page).toContain("| `.finalizer(…)`; delete handlers and daemons | `get`, `patch` | the resource |");
   expect(page).toContain("| `.creating(…)` | `create`, `get` | the child's resource |");
   expect(page).toContain("| `.deleting(…)` | `delete` | the child's resource |");
@@ -129,7 +142,10 @@ test("handlers need what the table says: get and patch on the resource, patch on
     { server },
   );
   await runner.until(() => server.find(widgets, key)?.metadata.annotations?.["kopf-ts.dev/last-handled"]);
-  const writes = [...new Set(server.requests.flatMap(asked))].filter((request) => !/^(list|watch) /.test(request));
+  manager = runner.operator.manager;
+  const seen = [...new Set(server.requests.flatMap(asked))];
+  expect(seen.filter((request) => !generated().has(request))).toEqual([]);
+  const writes = seen.filter((request) => !/^(list|watch) /.test(request));
   const documented = [
     "get widgets.example.dev",
     "patch widgets.example.dev",

@@ -16,6 +16,7 @@ const pages = [
     .filter((name) => name.endsWith(".md"))
     .map((name) => `docs/${name}`),
 ];
+const entries = ["src/index.ts", "src/manifests/index.ts", "src/testing/index.ts"];
 const guides = pages.filter((page) => !page.startsWith("docs/api"));
 
 /** The names that a guide's blocks take for granted, as README.md introduces them. */
@@ -67,7 +68,7 @@ function programOf(modules: ReadonlyMap<string, string>): ts.Program {
   host.fileExists = (file) => files.has(file) || fileExists(file);
   host.readFile = (file) => files.get(file) ?? readFile(file);
   host.getCurrentDirectory = () => folder;
-  return ts.createProgram([...files.keys(), join(folder, "src/index.ts"), join(folder, "src/testing/index.ts")], compilerOptions, host);
+  return ts.createProgram([...files.keys(), ...entries.map((entry) => join(folder, entry))], compilerOptions, host);
 }
 
 const modules = blocks();
@@ -93,7 +94,7 @@ describe("the TypeScript of the documentation", () => {
   });
 });
 
-test.each(["src/index.ts", "src/testing/index.ts"])("every export of %s is in the documentation", (file) => {
+test.each(entries)("every export of %s is in the documentation", (file) => {
   const checker = program.getTypeChecker();
   const source = program.getSourceFile(join(folder, file));
   const symbol = source && checker.getSymbolAtLocation(source);

@@ -6,7 +6,7 @@ import { definition, installPacked, type Packed, sample, until, widgets, withPro
 let packed: Packed;
 beforeAll(async () => {
   packed = await installPacked();
-}, 180_000);
+}, 600_000);
 afterAll(() => packed.remove());
 
 test("the packed package runs the README's example on a cluster", async () => {

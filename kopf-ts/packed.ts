@@ -31,7 +31,7 @@ export interface Packed {
 export async function installPacked(): Promise<Packed> {
   const packing = mkdtempSync(join(tmpdir(), "kopf-ts-pack-"));
   const project = mkdtempSync(join(tmpdir(), "kopf-ts-user-"));
-  for (const name of ["src", "README.md", "LICENSE", "package.json", "pack.ts", "tsconfig.build.json"]) {
+  for (const name of ["src", "docs", "examples", "README.md", "LICENSE", "package.json", "pack.ts", "tsconfig.build.json"]) {
     cpSync(join(import.meta.dirname, name), join(packing, name), { recursive: true });
   }
   symlinkSync(join(repository, "node_modules"), join(packing, "node_modules"));
@@ -42,6 +42,7 @@ export async function installPacked(): Promise<Packed> {
   // Ports of the machine are not the test's to take.
   writeFileSync(join(project, "operator.ts"), example.replace("port: 8080", 'port: 0, host: "127.0.0.1"'));
   writeFileSync(join(project, "handlers.ts"), handlers.replace("delay: 10", "delay: 0.1"));
+  cpSync(join(project, "node_modules/kopf-ts/examples"), join(project, "examples"), { recursive: true });
   const named =
     'import type { DynamicObject, Resource } from "kopf-ts";\ndeclare const widgets: Resource<DynamicObject>, widget: never, key: { name: string };\n';
   writeFileSync(join(project, "kit.ts"), named + kit);

@@ -29,6 +29,7 @@ interface Page {
 
 const pages: readonly Page[] = [
   { file: "api.md", entry: "index.ts", title: "API reference: `kopf-ts`" },
+  { file: "api-manifests.md", entry: "manifests/index.ts", title: "API reference: `kopf-ts/manifests`" },
   { file: "api-testing.md", entry: "testing/index.ts", title: "API reference: `kopf-ts/testing`" },
 ];
 
@@ -80,7 +81,9 @@ export async function referencePages(): Promise<ReadonlyMap<string, string>> {
     sort: ["source-order"],
     categorizeByGroup: false,
     categoryOrder: [...firstModules.map(chapterOf), "*"],
-    validation: { notExported: false, invalidLink: true, notDocumented: true },
+    validation: { notExported: true, invalidLink: true, notDocumented: true },
+    // Parts of how types are computed: of no use by themselves.
+    intentionallyNotExported: ["IsAny", "Written", "Part", "Frozen", "RootPaths"],
     requiredToBeDocumented: ["Class", "Interface", "Function", "TypeAlias", "Variable"],
     ...layout,
   });

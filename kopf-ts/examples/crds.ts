@@ -1,24 +1,11 @@
 /** The kinds of these examples, for a real cluster: `node examples/crds.ts | kubectl apply -f -`. */
+import { resource } from "kopf-ts";
+import { crdOf, yamlOf } from "kopf-ts/manifests";
+
 const kinds = ["Greeting", "EphemeralVolumeClaim", "Heartbeat", "Folder", "Discount"];
 
-export const crds = kinds.map((kind) => ({
-  apiVersion: "apiextensions.k8s.io/v1",
-  kind: "CustomResourceDefinition",
-  metadata: { name: `${kind.toLowerCase()}s.examples.kopf-ts.dev` },
-  spec: {
-    group: "examples.kopf-ts.dev",
-    scope: "Namespaced",
-    names: { kind, plural: `${kind.toLowerCase()}s`, singular: kind.toLowerCase() },
-    versions: [
-      {
-        name: "v1",
-        served: true,
-        storage: true,
-        subresources: { status: {} },
-        schema: { openAPIV3Schema: { type: "object", "x-kubernetes-preserve-unknown-fields": true } },
-      },
-    ],
-  },
-}));
+export const crds = kinds.map((kind) =>
+  crdOf(resource({ group: "examples.kopf-ts.dev", version: "v1", kind, plural: `${kind.toLowerCase()}s` })),
+);
 
-if (import.meta.main) process.stdout.write(`${JSON.stringify({ apiVersion: "v1", kind: "List", items: crds }, null, 2)}\n`);
+if (process.argv[1] === import.meta.filename) process.stdout.write(yamlOf(crds));

@@ -14,12 +14,28 @@ import {
 } from "kopf-ts";
 import { FakeApiServer } from "kopf-ts/testing";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { claims, discounts, end, folders, greetings, heartbeats, key, kill, launch, object, output, until } from "./program.ts";
+import { parseAllDocuments } from "yaml";
+import {
+  claims,
+  counters,
+  discounts,
+  end,
+  folders,
+  greetings,
+  heartbeats,
+  key,
+  kill,
+  launch,
+  object,
+  output,
+  printed,
+  until,
+} from "./program.ts";
 
 let server: FakeApiServer;
 let folder: string;
 beforeEach(async () => {
-  server = await FakeApiServer.start({ resources: [greetings, claims, heartbeats, folders, discounts] });
+  server = await FakeApiServer.start({ resources: [greetings, claims, heartbeats, folders, discounts, counters] });
   folder = mkdtempSync(join(tmpdir(), "kopf-ts-example-"));
 });
 afterEach(async () => {
@@ -28,7 +44,7 @@ afterEach(async () => {
   rmSync(folder, { recursive: true });
 });
 
-function run(name: string, environment: Record<string, string> = {}): void {
+function run(name: string, environment: Record<string, string> = {}, ...words: string[]): void {
   const kubeconfig = join(folder, "kubeconfig");
   const config = {
     apiVersion: "v1",
@@ -39,7 +55,7 @@ function run(name: string, environment: Record<string, string> = {}): void {
     contexts: [{ name: "fake", context: { cluster: "fake", user: "nobody" } }],
   };
   writeFileSync(kubeconfig, JSON.stringify(config));
-  launch(name, { KUBECONFIG: kubeconfig, ...environment });
+  launch(name, { KUBECONFIG: kubeconfig, ...environment }, ...words);
 }
 
 const current = (of: Resource<DynamicObject>) => server.find(of, key);
@@ -188,5 +204,24 @@ test("10: what has lived long enough is deleted, without its data ever being rea
   const reads = server.requests.filter(({ method, path }) => method === "GET" && path.includes("configmaps"));
   expect(reads.length).toBeGreaterThan(0);
   expect(reads.every(({ accept }) => accept.includes("PartialObjectMetadata"))).toBe(true);
+  await end();
+});
+
+test("11: a program prints what it needs, asks no server for that, and works", async () => {
+  run("11-manifests.ts", {}, "--print-manifests");
+  await end();
+  const manifests = parseAllDocuments(printed).map((document) => document.toJS());
+  expect(manifests.map(({ kind }) => kind)).toEqual(["CustomResourceDefinition", "ServiceAccount", "ClusterRole", "ClusterRoleBinding"]);
+  expect(manifests[2].rules).toEqual([
+    { apiGroups: ["examples.kopf-ts.dev"], resources: ["counters"], verbs: ["list", "watch"] },
+    { apiGroups: [""], resources: ["configmaps"], verbs: ["list", "watch"] },
+    { apiGroups: ["examples.kopf-ts.dev"], resources: ["counters/status"], verbs: ["update"] },
+    { apiGroups: ["events.k8s.io"], resources: ["events"], verbs: ["create", "patch"] },
+  ]);
+  expect(server.requests).toEqual([]);
+  server.put(configMaps, object(configMaps));
+  server.put(counters, object(counters, { atMost: 9 }));
+  run("11-manifests.ts");
+  await until(() => current(counters)?.status?.verdict === "Right" && current(counters)?.status.count === 1);
   await end();
 });

@@ -9,6 +9,7 @@ export const claims = kindOf("EphemeralVolumeClaim");
 export const heartbeats = kindOf("Heartbeat");
 export const folders = kindOf("Folder");
 export const discounts = kindOf("Discount");
+export const counters = kindOf("Counter");
 export const key = { namespace: "shop", name: "a" };
 export const object = (of: Resource, spec: object = {}, metadata: object = {}): DynamicObject => ({
   apiVersion: of.group ? `${of.group}/${of.version}` : of.version,
@@ -19,12 +20,16 @@ export const object = (of: Resource, spec: object = {}, metadata: object = {}): 
 
 /** The example that runs: as it stands, a program of its own, told where the server is by a kubeconfig, ended by SIGTERM. */
 let program: ChildProcess | undefined;
-/** What it has said. */
+/** What it has said, and printed. */
 export let output = "";
+export let printed = "";
 
-export function launch(name: string, environment: Record<string, string>): void {
-  output = "";
-  program = spawn(process.execPath, [join(import.meta.dirname, name)], { env: { ...process.env, ...environment } });
+export function launch(name: string, environment: Record<string, string>, ...words: string[]): void {
+  [output, printed] = ["", ""];
+  program = spawn(process.execPath, [join(import.meta.dirname, name), ...words], { env: { ...process.env, ...environment } });
+  program.stdout?.on("data", (data) => {
+    printed += String(data);
+  });
   program.stderr?.on("data", (data) => {
     output += String(data);
   });

@@ -1,16 +1,25 @@
 export * from "./api/api-error.ts";
 export * from "./api/client.ts";
 export * from "./api/credentials.ts";
-export { fieldManagerPatch, type ManagedFieldsEntry, mergeFieldManagers } from "./api/field-manager.ts";
+export { type FieldsV1, fieldManagerPatch, type ManagedFieldsEntry, mergeFieldManagers } from "./api/field-manager.ts";
 export { mergePatch } from "./api/merge-patch.ts";
 export { type Modification, mergeDiff } from "./api/modify.ts";
 export * from "./api/object.ts";
 export * from "./api/resource.ts";
-export type { DiscoveredResource } from "./api/resource-map.ts";
-export { InvalidObjectError, type ObjectSchema } from "./api/schema.ts";
+export { type DiscoveredResource, ResourceMap } from "./api/resource-map.ts";
+export { InvalidObjectError, type ObjectSchema, type WrittenShape } from "./api/schema.ts";
 export { type Table, type TableColumn, tableText } from "./api/table.ts";
 export { type Exchange, type Method, type Query, type Request, Transport, type TransportOptions } from "./api/transport.ts";
-export { type Cache, type CacheReader, type CacheSelection, type ChangeHandler, Informer, type InformerOptions } from "./cache/cache.ts";
+export type { FieldPath, MergePatch, SpecOf, StatusFields, StatusOf, WrittenAs } from "./api/written.ts";
+export {
+  type Cache,
+  type CacheReader,
+  type CacheSelection,
+  type ChangeHandler,
+  Informer,
+  type InformerOptions,
+  type Unfit,
+} from "./cache/cache.ts";
 export { Reflector, type ReflectorObserver, type ReflectorOptions, type ReflectorSink } from "./cache/reflector.ts";
 export type { Change, FreezeDepth, IndexFailed, IndexFunction } from "./cache/store.ts";
 export * from "./core/clock.ts";
@@ -21,7 +30,8 @@ export type { ControllerBuilder, MapFunction, SourceOptions } from "./engine/con
 export { type Check, type HealthOptions, HealthServer } from "./engine/health.ts";
 export * from "./engine/leader-election.ts";
 export { Manager, type ManagerOptions, type Plugin, type Runnable, StillRunningError } from "./engine/manager.ts";
-export { Metrics } from "./engine/metrics.ts";
+export { Metrics, type ReconcileResult } from "./engine/metrics.ts";
+export type { Permission, Verb } from "./engine/permission.ts";
 export { type AddOptions, type QueueObserver, type QueueOptions, type Taken, WorkQueue } from "./engine/queue.ts";
 export * from "./handlers/index.ts";
 export * from "./outcome/conditions.ts";

@@ -16,7 +16,7 @@ import { ordersFrom, tell } from "./environment.ts";
 
 interface Widget extends KubeObject {
   spec?: { revision?: number; children?: number };
-  status?: { revision?: number };
+  status?: { revision?: number; children?: number };
 }
 
 const widgets = resource<Widget>({ group: "bench.rune.dev", version: "v1", kind: "Widget", plural: "widgets" });

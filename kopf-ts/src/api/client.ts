@@ -1,9 +1,9 @@
 import { type ApiError, isNotFound } from "./api-error.ts";
-import { type Credentials, defaultCredentials, kubeConfigCredentials } from "./credentials.ts";
+import { type Credentials, defaultCredentials, type KubeConfigLike, kubeConfigCredentials } from "./credentials.ts";
 import { fieldManagerPatch } from "./field-manager.ts";
 import { GuardedTransport } from "./guarded-transport.ts";
 import { type Modification, modifyWith } from "./modify.ts";
-import type { DynamicObject, KubeObject, ObjectKey } from "./object.ts";
+import type { DynamicObject, KubeObject, NewObject, ObjectKey } from "./object.ts";
 import {
   type ApplyOptions,
   applyRequest,
@@ -92,7 +92,7 @@ export class Client {
   }
 
   /** From a KubeConfig of `@kubernetes/client-node`, with all its ways of authentication. */
-  static fromKubeConfig(config: Parameters<typeof kubeConfigCredentials>[0], options: Omit<TransportOptions, "credentials"> = {}): Client {
+  static fromKubeConfig(config: KubeConfigLike, options: Omit<TransportOptions, "credentials"> = {}): Client {
     return new Client({ ...options, credentials: kubeConfigCredentials(config) });
   }
 
@@ -213,7 +213,7 @@ export class Client {
    *
    * @throws ApiError 409 if there is one of this name already: `isAlreadyExists`.
    */
-  create<T extends KubeObject>(resource: Resource<T>, object: DynamicObject, options: PatchOptions = {}): Promise<T> {
+  create<T extends KubeObject>(resource: Resource<T>, object: NewObject, options: PatchOptions = {}): Promise<T> {
     const { signal, fieldManager, dryRun } = options;
     const path = pathOf(resource, { namespace: object.metadata.namespace });
     const query = { fieldManager, ...dry(dryRun) };

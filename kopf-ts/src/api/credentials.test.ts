@@ -7,7 +7,7 @@ import { join } from "node:path";
 import type { TLSSocket } from "node:tls";
 import { KubeConfig } from "@kubernetes/client-node";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { inClusterCredentials, kubeConfigCredentials, type staticCredentials } from "./credentials.ts";
+import { defaultCredentials, inClusterCredentials, kubeConfigCredentials, type staticCredentials } from "./credentials.ts";
 import { Transport } from "./transport.ts";
 
 let folder: string;
@@ -86,7 +86,7 @@ async function withServer<T>(use: (url: string) => Promise<T>): Promise<T> {
   }
 }
 
-async function ask(credentials: Parameters<typeof kubeConfigCredentials>[0] | ReturnType<typeof staticCredentials>): Promise<unknown> {
+async function ask(credentials: KubeConfig | ReturnType<typeof staticCredentials>): Promise<unknown> {
   const transport = new Transport({
     credentials: credentials instanceof KubeConfig ? kubeConfigCredentials(credentials) : credentials,
     retries: 0,
@@ -146,6 +146,33 @@ describe("credentials", () => {
       expect(await ask(credentials!)).toMatchObject({ token: "Bearer two" });
     });
     expect(await inClusterCredentials({}, folder)).toBeNull();
+  });
+
+  test("a kubeconfig's token file is read beside it, anew each time, and goes before a token", async () => {
+    await withServer(async (url) => {
+      writeFileSync(file("user-token"), "one\n");
+      const config = kubeConfig(url, { token: "stale" });
+      const { users, ...rest } = JSON.parse(config.exportConfig()) as { users: { name: string; user: object }[] };
+      const named = users.map(({ name, user }) => ({ name, user: { ...user, tokenFile: "user-token" } }));
+      writeFileSync(file("kubeconfig"), JSON.stringify({ ...rest, users: named }));
+      const credentials = await defaultCredentials({ KUBECONFIG: `${file("missing")}:${file("kubeconfig")}` });
+      expect(credentials).toMatchObject({ server: url, namespace: "shop" });
+      expect(await ask(credentials)).toMatchObject({ token: "Bearer one" });
+      writeFileSync(file("user-token"), "two\n");
+      expect(await ask(credentials)).toMatchObject({ token: "Bearer two" });
+    });
+  });
+
+  test("several kubeconfigs are read as one; none at all is an error that names them", async () => {
+    const [first, second] = [file("first"), file("second")];
+    const user = { users: [{ name: "u", user: { token: "t" } }] };
+    writeFileSync(first, JSON.stringify({ clusters: [{ name: "c", cluster: { server: "http://127.0.0.1:1" } }], ...user }));
+    const contexts = [{ name: "x", context: { cluster: "c", user: "u", namespace: "both" } }];
+    writeFileSync(second, JSON.stringify({ contexts, "current-context": "x" }));
+    const credentials = await defaultCredentials({ KUBECONFIG: `${first}:${second}` });
+    expect(credentials).toMatchObject({ server: "http://127.0.0.1:1", namespace: "both" });
+    expect(await credentials.access()).toEqual({ headers: { authorization: "Bearer t" }, tls: {} });
+    await expect(defaultCredentials({ KUBECONFIG: file("missing") })).rejects.toThrow(/^KUBECONFIG names .*missing, where no file is$/);
   });
 
   test("plain HTTP is spoken where the kubeconfig says so, as to kubectl proxy", async () => {

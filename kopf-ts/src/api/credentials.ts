@@ -1,5 +1,8 @@
 import { readFile } from "node:fs/promises";
+import { homedir } from "node:os";
+import { delimiter, dirname, join, resolve } from "node:path";
 import type { KubeConfig } from "@kubernetes/client-node";
+import { parse } from "yaml";
 import { isErrno } from "../core/errno.ts";
 
 /** What `tls.connect` needs to know. */
@@ -37,8 +40,27 @@ export function staticCredentials(server: string, access: Partial<Access> = {}):
   return { server, access: () => Promise.resolve(answer) };
 }
 
-/** Everything client-node's KubeConfig knows: certificates, tokens, token files, exec plugins, OIDC, impersonation. */
-export function kubeConfigCredentials(config: KubeConfig): Credentials {
+/** What is needed of a KubeConfig of `@kubernetes/client-node`, which need not be installed where no kubeconfig is read. */
+export interface KubeConfigLike {
+  /** The name of the context. */
+  getCurrentContext(): string;
+  /** The context of this name. */
+  getContextObject(name: string): { readonly namespace?: string | undefined } | null;
+  /** The cluster of the context. */
+  getCurrentCluster(): { readonly name: string; readonly server: string; readonly proxyUrl?: string | undefined } | null;
+  /** The user of the context. */
+  getCurrentUser(): { readonly name: string; readonly token?: string | undefined } | null;
+  /** Puts headers and certificates into the options of an HTTPS request. */
+  applyToHTTPSOptions(options: object): Promise<void>;
+}
+
+/**
+ * Everything client-node's KubeConfig knows: certificates, tokens, exec plugins, OIDC, impersonation.
+ *
+ * @param options - `tokenFile`: where the token is, which is read anew as it changes. client-node passes over the
+ *   `tokenFile` of a kubeconfig's user; `defaultCredentials` does not.
+ */
+export function kubeConfigCredentials(config: KubeConfigLike, options: { readonly tokenFile?: string | undefined } = {}): Credentials {
   const cluster = config.getCurrentCluster();
   if (!cluster)
     throw new Error(`the kubeconfig has no cluster for its context ${config.getCurrentContext() || "(none is set)"}; choose a context`);
@@ -49,18 +71,24 @@ export function kubeConfigCredentials(config: KubeConfig): Credentials {
     server: cluster.server,
     ...(cluster.proxyUrl ? { proxy: cluster.proxyUrl } : {}),
     ...(namespace ? { namespace } : {}),
-    access: () => (cluster.server.startsWith("http:") ? plainAccess(config) : encryptedAccess(config)),
+    async access() {
+      const { headers, tls } = cluster.server.startsWith("http:") ? plainAccess(config) : await encryptedAccess(config);
+      if (!options.tokenFile) return { headers, tls };
+      const others = Object.entries(headers).filter(([name]) => name.toLowerCase() !== "authorization");
+      return { headers: { ...Object.fromEntries(others), ...bearer(await readFile(options.tokenFile, "utf8")) }, tls };
+    },
   };
 }
 
 /** client-node refuses plain HTTP, which `kubectl proxy` and local test servers speak. */
-function plainAccess(config: KubeConfig): Promise<Access> {
+function plainAccess(config: KubeConfigLike): Access {
   const token = config.getCurrentUser()?.token;
-  const headers: Record<string, string> = token ? { authorization: `Bearer ${token}` } : {};
-  return Promise.resolve({ headers, tls: {} });
+  return { headers: token ? bearer(token) : {}, tls: {} };
 }
 
-async function encryptedAccess(config: KubeConfig): Promise<Access> {
+const bearer = (token: string) => ({ authorization: `Bearer ${token.trim()}` });
+
+async function encryptedAccess(config: KubeConfigLike): Promise<Access> {
   const options: Record<string, unknown> & { headers?: Record<string, string>; auth?: string } = {};
   await config.applyToHTTPSOptions(options);
   const basic: Record<string, string> = options.auth ? { authorization: `Basic ${Buffer.from(options.auth).toString("base64")}` } : {};
@@ -87,7 +115,7 @@ export async function inClusterCredentials(
     namespace: namespace.trim(),
     async access() {
       const [token, ca] = await Promise.all([readFile(`${folder}/token`, "utf8"), readFile(`${folder}/ca.crt`)]);
-      return { headers: { authorization: `Bearer ${token.trim()}` }, tls: { ca } };
+      return { headers: bearer(token), tls: { ca } };
     },
   };
 }
@@ -98,10 +126,58 @@ export async function defaultCredentials(environment: Readonly<Record<string, st
     const inCluster = await inClusterCredentials(environment);
     if (inCluster) return inCluster;
   }
-  const { KubeConfig: Config } = await import("@kubernetes/client-node");
+  const { KubeConfig: Config } = await clientNode();
   const config = new Config();
-  config.loadFromDefault();
-  return kubeConfigCredentials(config);
+  const named = environment.KUBECONFIG?.split(delimiter).filter((path) => path !== "");
+  const texts = await readAll(named ?? [join(homedir(), ".kube", "config")]);
+  if (named && texts.size === 0) throw new Error(`KUBECONFIG names ${named.join(" and ")}, where no file is`);
+  if (named) loadAll(config, [...texts.keys()]);
+  else config.loadFromDefault();
+  return kubeConfigCredentials(config, { tokenFile: tokenFileOf(config.getCurrentUser()?.name, texts) });
+}
+
+/** The files that are there, by path: as kubectl does, others are passed over. */
+async function readAll(paths: readonly string[]): Promise<ReadonlyMap<string, string>> {
+  const texts = new Map<string, string>();
+  for (const path of paths) {
+    const text = await readIfThere(path);
+    if (text !== undefined) texts.set(path, text);
+  }
+  return texts;
+}
+
+/** The first file that names a context decides which is the current one. */
+function loadAll(config: KubeConfig, [first = "", ...others]: readonly string[]): void {
+  config.loadFromFile(first);
+  for (const path of others) {
+    const part = new (config.constructor as new () => KubeConfig)();
+    part.loadFromFile(path);
+    config.mergeConfig(part, Boolean(config.currentContext));
+  }
+}
+
+async function clientNode(): Promise<typeof import("@kubernetes/client-node")> {
+  try {
+    return await import("@kubernetes/client-node");
+  } catch (error) {
+    if (!isErrno(error, "ERR_MODULE_NOT_FOUND")) throw error;
+    throw new Error(
+      "a kubeconfig is read by @kubernetes/client-node, which is not installed: npm install @kubernetes/client-node (in a pod it is not needed)",
+      {
+        cause: error,
+      },
+    );
+  }
+}
+
+/** Relative to the kubeconfig that names it. It goes before a token, as with kubectl. */
+function tokenFileOf(user: string | undefined, texts: ReadonlyMap<string, string>): string | undefined {
+  for (const [path, text] of texts) {
+    const { users = [] } = (parse(text) ?? {}) as { users?: { name: string; user?: { tokenFile?: string } }[] };
+    const found = users.find(({ name }) => name === user);
+    if (found) return found.user?.tokenFile && resolve(dirname(path), found.user.tokenFile);
+  }
+  return undefined;
 }
 
 async function readIfThere(path: string): Promise<string | undefined> {

@@ -12,7 +12,8 @@ export interface ManagedFieldsEntry {
   readonly subresource?: string;
 }
 
-type FieldsV1 = { readonly [field: string]: FieldsV1 };
+/** A tree of the fields that a manager owns (`metav1.FieldsV1`). */
+export type FieldsV1 = { readonly [field: string]: FieldsV1 };
 
 /**
  * The fields of several managers as one manager's applied fields (client-go: `csaupgrade`): after it, what that manager

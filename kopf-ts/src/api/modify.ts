@@ -33,7 +33,7 @@ export async function modifyWith<T extends KubeObject>(
 }
 
 /** The JSON merge patch (RFC 7386) that makes `old` be `now`; undefined if it is. */
-export function mergeDiff(old: unknown, now: unknown): Tree | undefined {
+export function mergeDiff(old: unknown, now: unknown): Record<string, unknown> | undefined {
   const [before, after] = [old as Tree, now as Tree];
   const patch: Tree = {};
   for (const name of new Set([...Object.keys(before), ...Object.keys(after)])) {

@@ -4,27 +4,30 @@ export interface OwnerReference {
   kind: string;
   name: string;
   uid: string;
-  controller?: boolean;
-  blockOwnerDeletion?: boolean;
+  controller?: boolean | undefined;
+  blockOwnerDeletion?: boolean | undefined;
 }
 
 /** The metadata of an object (`metav1.ObjectMeta`). Times are RFC 3339. */
 export interface ObjectMeta {
   name: string;
-  generateName?: string;
-  namespace?: string;
-  uid?: string;
-  resourceVersion?: string;
-  generation?: number;
-  creationTimestamp?: string;
-  deletionTimestamp?: string;
-  deletionGracePeriodSeconds?: number;
-  labels?: Record<string, string>;
-  annotations?: Record<string, string>;
-  finalizers?: string[];
-  ownerReferences?: OwnerReference[];
-  managedFields?: unknown[];
+  generateName?: string | undefined;
+  namespace?: string | undefined;
+  uid?: string | undefined;
+  resourceVersion?: string | undefined;
+  generation?: number | undefined;
+  creationTimestamp?: string | undefined;
+  deletionTimestamp?: string | undefined;
+  deletionGracePeriodSeconds?: number | undefined;
+  labels?: Record<string, string> | undefined;
+  annotations?: Record<string, string> | undefined;
+  finalizers?: string[] | undefined;
+  ownerReferences?: OwnerReference[] | undefined;
+  managedFields?: unknown[] | undefined;
 }
+
+/** The metadata of an object that is to be created: the server makes the name where there is only `generateName`. */
+export type NewObjectMeta = ObjectMeta | (Omit<ObjectMeta, "name"> & { name?: undefined; generateName: string });
 
 /** Any object of the Kubernetes API, as the raw JSON that the server sent. */
 export interface KubeObject {
@@ -45,9 +48,18 @@ export interface DynamicObject extends KubeObject {
   [field: string]: any;
 }
 
+/** An object that is to be created (every KubeObject and DynamicObject is assignable to it). */
+export interface NewObject {
+  apiVersion: string;
+  kind: string;
+  metadata: NewObjectMeta;
+  // biome-ignore lint/suspicious/noExplicitAny: as above
+  [field: string]: any;
+}
+
 /** Where an object is: no namespace for cluster-scoped ones. */
 export interface ObjectKey {
-  namespace?: string;
+  namespace?: string | undefined;
   name: string;
 }
 
@@ -63,8 +75,9 @@ export function parseKey(key: string): ObjectKey {
 }
 
 /** `Kind namespace/name`, for messages to people. */
-export function describe(object: KubeObject): string {
-  return `${object.kind} ${keyOf(object.metadata)}`;
+export function describe({ kind, metadata }: NewObject): string {
+  const { namespace, name, generateName } = metadata;
+  return `${kind} ${keyOf({ namespace, name: name ?? `${generateName}…` })}`;
 }
 
 /** The group of an `apiVersion`: empty for the core group. */

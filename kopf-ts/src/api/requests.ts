@@ -8,38 +8,38 @@ export type Selector = string | Readonly<Record<string, string>>;
 
 /** What every call takes. */
 export interface CallOptions {
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** Which objects a list has, and how much of each. */
 export interface ListOptions extends CallOptions {
-  readonly namespace?: string;
-  readonly labelSelector?: Selector;
-  readonly fieldSelector?: Selector;
+  readonly namespace?: string | undefined;
+  readonly labelSelector?: Selector | undefined;
+  readonly fieldSelector?: Selector | undefined;
   /** Objects a page. Default 500. */
-  readonly limit?: number;
-  readonly continue?: string;
-  readonly resourceVersion?: string;
+  readonly limit?: number | undefined;
+  readonly continue?: string | undefined;
+  readonly resourceVersion?: string | undefined;
   /** Objects come with nothing but `metadata` (PartialObjectMetadata): cheaper where that is enough. */
-  readonly metadataOnly?: boolean;
+  readonly metadataOnly?: boolean | undefined;
   /** Objects come as the server sent them, whatever the resource's schema says. */
-  readonly unparsed?: boolean;
+  readonly unparsed?: boolean | undefined;
 }
 
 /** Which changes a watch hears of, and how much of each. */
 export interface WatchOptions extends CallOptions {
-  readonly namespace?: string;
-  readonly labelSelector?: Selector;
-  readonly fieldSelector?: Selector;
+  readonly namespace?: string | undefined;
+  readonly labelSelector?: Selector | undefined;
+  readonly fieldSelector?: Selector | undefined;
   /** Changes after this version. Without one: what is there first, as ADDED. */
-  readonly resourceVersion?: string;
+  readonly resourceVersion?: string | undefined;
   /** WatchList (KEP-3157): what is there first, then a bookmark for which `endsInitialEvents` holds, then changes. */
-  readonly sendInitialEvents?: boolean;
+  readonly sendInitialEvents?: boolean | undefined;
   /** As in `list`. */
-  readonly metadataOnly?: boolean;
-  readonly unparsed?: boolean;
+  readonly metadataOnly?: boolean | undefined;
+  readonly unparsed?: boolean | undefined;
   /** The server ends the watch after so long. Default 290. */
-  readonly timeoutSeconds?: number;
+  readonly timeoutSeconds?: number | undefined;
 }
 
 /** A page of a list, or all of it. */

@@ -39,6 +39,7 @@ export class ResourceMap {
     for (const resource of builtins) this.add(resource);
   }
 
+  /** Makes a resource known, so that no server has to be asked. */
   add(resource: Resource): void {
     this.#known.set(`${apiVersionOf(resource)}/${resource.kind}`, resource);
   }

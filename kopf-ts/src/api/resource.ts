@@ -1,5 +1,17 @@
 import type { DynamicObject, KubeObject } from "./object.ts";
-import type { ObjectSchema } from "./schema.ts";
+import type { ObjectSchema, WrittenShape } from "./schema.ts";
+import type { WrittenAs } from "./written.ts";
+
+/** A column of `kubectl get`. */
+export interface PrinterColumn {
+  readonly name: string;
+  readonly type: "string" | "integer" | "number" | "boolean" | "date";
+  /** Such as `.spec.size`. */
+  readonly jsonPath: string;
+  readonly description?: string;
+  /** Above 0: only with `-o wide`. */
+  readonly priority?: number;
+}
 
 /** How a kind is addressed over HTTP. `T` is the shape of its objects. */
 export interface Resource<T extends KubeObject = KubeObject> {
@@ -11,18 +23,31 @@ export interface Resource<T extends KubeObject = KubeObject> {
   readonly namespaced: boolean;
   /** Parses what is read from the server: zod's, or anything with such a `parse`. */
   readonly schema?: ObjectSchema;
+  /** For its definition: `widget`. Default: the kind in lower case. */
+  readonly singular?: string;
+  /** For its definition: what one may say to kubectl in place of the plural. */
+  readonly shortNames?: readonly string[];
+  /** For its definition: groups of kinds, such as `all`. */
+  readonly categories?: readonly string[];
+  /** For its definition: the columns of `kubectl get`. */
+  readonly columns?: readonly PrinterColumn[];
+  /** For its definition: where `kubectl scale` finds the numbers. */
+  readonly scale?: { readonly specReplicasPath: string; readonly statusReplicasPath: string; readonly labelSelectorPath?: string };
   /** Never set: only carries the type. */
   readonly objects?: T;
 }
 
-type Definition = Omit<Resource, "objects" | "namespaced" | "schema"> & { namespaced?: boolean };
+/** What tells of a kind. */
+export type ResourceDefinition = Omit<Resource, "objects" | "namespaced" | "schema"> & { namespaced?: boolean };
 
 /**
  * A kind. Its objects are typed by a schema or by an interface.
  * With a schema, what is read from the server is parsed: an object that does not fit makes `get` and `list` throw
- * InvalidObjectError, and stays out of the caches until it fits. An interface is believed and never checked.
+ * InvalidObjectError, and stays out of the caches until it fits. An interface is believed and never checked. Status,
+ * patches and field paths are typed by the same definition; of a schema, by what it takes in (`z.input`).
  *
  * @param definition - `plural` as in the URL; `group` is empty for the core group; `namespaced: false` for a cluster-scoped kind.
+ *   Short names, columns and the like are for `crdOf` of `kopf-ts/manifests`.
  *
  * @example By an interface:
  * ```ts
@@ -43,9 +68,11 @@ type Definition = Omit<Resource, "objects" | "namespaced" | "schema"> & { namesp
  * const widgets = resource({ group: "example.dev", version: "v1", kind: "Widget", plural: "widgets", schema });
  * ```
  */
-export function resource<S extends ObjectSchema>(definition: Definition & { schema: S }): Resource<KubeObject & ReturnType<S["parse"]>>;
-export function resource<T extends KubeObject = DynamicObject>(definition: Definition): Resource<T>;
-export function resource(definition: Definition & { schema?: ObjectSchema }): Resource {
+export function resource<S extends ObjectSchema>(
+  definition: ResourceDefinition & { schema: S },
+): Resource<KubeObject & ReturnType<S["parse"]> & WrittenAs<WrittenShape<S>>>;
+export function resource<T extends KubeObject = DynamicObject>(definition: ResourceDefinition): Resource<T>;
+export function resource(definition: ResourceDefinition & { schema?: ObjectSchema }): Resource {
   return Object.freeze({ namespaced: true, ...definition });
 }
 

@@ -9,6 +9,13 @@ export interface ObjectSchema<T extends object = object> {
   parse(value: unknown): T;
 }
 
+/** What a schema takes in, where it says so as Standard Schema does (zod: `z.input`); else what it returns. */
+export type WrittenShape<S extends ObjectSchema> = S extends {
+  readonly "~standard": { readonly types?: { readonly input: infer Input } | undefined };
+}
+  ? Input
+  : ReturnType<S["parse"]>;
+
 /** The server holds an object that is not what the resource's schema says. */
 export class InvalidObjectError extends Error {
   constructor(object: KubeObject, cause: unknown) {

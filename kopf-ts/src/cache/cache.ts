@@ -151,6 +151,14 @@ export class Informer<T extends KubeObject> implements CacheReader<T> {
     return this.#options.metadataOnly ?? false;
   }
 
+  /** Whether it has to come to know this object. False where that can't be told: of selectors in text, and of fields. */
+  willShow({ metadata }: KubeObject): boolean {
+    const { labelSelector = {}, fieldSelector } = this.#options;
+    if (typeof labelSelector === "string" || fieldSelector) return false;
+    if (!this.#namespaces.includes(undefined) && !this.#namespaces.includes(metadata.namespace)) return false;
+    return Object.entries(labelSelector).every(([name, value]) => metadata.labels?.[name] === value);
+  }
+
   /** Lists and watches until the signal aborts; resolves once no request is left. */
   async run(signal: AbortSignal): Promise<void> {
     this.#scheduleResync(signal);
@@ -301,6 +309,12 @@ export class Informers {
       if (found) return found;
     }
     return undefined;
+  }
+
+  /** Whether any of the informers of this resource has to come to know this object. */
+  willShow(resource: Resource, object: KubeObject): boolean {
+    const name = nameOf(resource);
+    return this.all.some((informer) => nameOf(informer.resource) === name && informer.willShow(object));
   }
 
   /** Starts every informer; the answer resolves once all have ended. */

@@ -7,10 +7,16 @@ import type { Predicate } from "../outcome/predicate.ts";
 import type { Reconciler } from "../outcome/reconciler.ts";
 import { isOnlyRetrying } from "../outcome/status.ts";
 import { Controller, type ControllerOptions, type Surroundings } from "./controller.ts";
+import { lookingAfter, owning, type Verb, writingChildren } from "./permission.ts";
 
 /** Which objects of a watched kind a controller hears of. */
 export interface SourceOptions<T extends KubeObject> extends CacheSelection {
   readonly predicate?: Predicate<T>;
+  /**
+   * What the controller does with these objects beside listing and watching them: nothing but `rbacOf` asks for it.
+   * Default: whatever an Outcome may do with a kind in this place.
+   */
+  readonly verbs?: readonly Verb[];
 }
 
 /** The objects to reconcile because this one changed. Asked for the old and the new state of an update. */
@@ -56,6 +62,7 @@ export class ControllerBuilder<T extends KubeObject = KubeObject> {
     const informer = this.#surroundings.informers.of(resource, options);
     self.#resource = resource;
     self.#informer = informer;
+    this.#surroundings.permit(...lookingAfter(resource, options));
     self.#sources.push((controller) =>
       controller.listen(
         informer,
@@ -70,7 +77,11 @@ export class ControllerBuilder<T extends KubeObject = KubeObject> {
   /** Changes of what its objects control reconcile the controller of the old and of the new state. */
   owns<U extends KubeObject>(resource: Resource<U>, options: SourceOptions<U> = {}): this {
     const informer = this.#surroundings.informers.of(resource, options);
-    this.#sources.push((controller) => controller.listen(informer, (object) => ownersOf(object, controller.resource), options.predicate));
+    this.#surroundings.permit({ resource, verbs: options.verbs ?? writingChildren });
+    this.#sources.push((controller) => {
+      this.#surroundings.permit(owning(controller.resource));
+      controller.listen(informer, (object) => ownersOf(object, controller.resource), options.predicate);
+    });
     return this;
   }
 
@@ -78,7 +89,14 @@ export class ControllerBuilder<T extends KubeObject = KubeObject> {
   watches<U extends KubeObject>(resource: Resource<U>, map: MapFunction<U>, options: SourceOptions<U> = {}): this {
     const informer = this.#surroundings.informers.of(resource, options);
     const { cache } = this.#surroundings;
+    this.#surroundings.permit({ resource, verbs: options.verbs ?? [] });
     this.#sources.push((controller) => controller.listen(informer, (object) => map(object, cache), options.predicate));
+    return this;
+  }
+
+  /** Says what it does beside that: with `ctx.client`, or in Outcomes with what it does not own. Nothing but `rbacOf` asks for it. */
+  uses(resource: Resource, ...verbs: readonly Verb[]): this {
+    this.#surroundings.permit({ resource, verbs });
     return this;
   }
 

@@ -432,6 +432,51 @@ describe("a controller", () => {
     await eventually(() => server.find(configMaps, childKey)?.data.value === "2");
   });
 
+  test("a child whose name the server makes up is seen before the next pass, which so makes no second one", async () => {
+    let passes = 0;
+    const controller = builder()
+      .owns(pods)
+      .complete((object, ctx) => {
+        passes += 1;
+        if (passes < 5) controller.enqueue(object.metadata);
+        if (ctx.cache(pods).list().length > 0) return unchanged();
+        const metadata = { namespace: "shop", generateName: "a-", ownerReferences: [ownerReference(object)] };
+        return unchanged().creating({ apiVersion: "v1", kind: "Pod", metadata });
+      });
+    server.put(widgets, widget("a"));
+    await manager.start();
+    await eventually(() => manager.cache(pods).list().length > 0);
+    await expect
+      .poll(async () => {
+        await clock.advance(100);
+        return passes;
+      })
+      .toBeGreaterThanOrEqual(5);
+    expect(server.all(pods)).toHaveLength(1);
+  });
+
+  test("a status that never comes to rest is told of, with its field, and slowed down; whoever changes the object waits for nothing", async () => {
+    const warned: string[] = [];
+    const logger: Logger = { ...silentLogger, warn: (message) => void warned.push(message), child: () => logger };
+    manager = newManager({ logger });
+    let passes = 0;
+    builder().complete(() => {
+      passes += 1;
+      return ready({ checked: passes, steady: true });
+    });
+    server.put(widgets, widget("a"));
+    await manager.start();
+    await eventually(() => warned.length > 0);
+    expect(warned[0]).toContain("the status of Widget shop/a never comes to rest: every pass writes status.checked anew");
+    const atFirst = passes;
+    await expect.poll(() => metric('controller_runtime_reconcile_total{controller="widget",result="requeue_after"}')).not.toBe("0");
+    expect(passes).toBe(atFirst);
+    await clock.advance(1_000);
+    await eventually(() => passes === atFirst + 1);
+    server.put(widgets, { ...server.find(widgets, keyA)!, spec: { size: 2 } });
+    await eventually(() => passes > atFirst + 1);
+  });
+
   test("where asked to, says on the object that its passes keep failing, and takes it back when they succeed", async () => {
     server.put(widgets, widget("a"));
     let broken = true;

@@ -19,6 +19,7 @@ import type { Recorder } from "../outcome/recorder.ts";
 import { invalidReason } from "../outcome/status.ts";
 import { OutcomeWriter } from "../outcome/writer.ts";
 import type { Metrics, ReconcileResult } from "./metrics.ts";
+import type { Permission } from "./permission.ts";
 import { type AddOptions, type QueueOptions, WorkQueue } from "./queue.ts";
 import type { Stragglers } from "./stragglers.ts";
 
@@ -68,6 +69,8 @@ export interface Surroundings {
   readonly logger: Logger;
   readonly metrics: Metrics;
   readonly recorder: (controller: string) => Recorder;
+  /** Notes what a controller does, for `rbacOf`. */
+  readonly permit: (...permissions: readonly Permission[]) => void;
 }
 
 interface ControllerParts<T extends KubeObject> {
@@ -133,7 +136,8 @@ export class Controller<T extends KubeObject> {
     this.#reportFailures = options.reportFailures ?? false;
     this.#reportInvalid = (options.reportInvalid ?? true) && !isBuiltin(resource);
     const cached = (of: Resource, key: ObjectKey) => surroundings.informers.find(of, key);
-    this.#writer = new OutcomeWriter({ client: this.#client, resource, fieldManager, clock: this.#clock, cached });
+    const willShow = (of: Resource, child: KubeObject) => surroundings.informers.willShow(of, child);
+    this.#writer = new OutcomeWriter({ client: this.#client, resource, fieldManager, clock: this.#clock, cached, willShow });
   }
 
   /** Asks for a pass from outside the API: a message, a timer, a probe. */
@@ -244,6 +248,8 @@ export class Controller<T extends KubeObject> {
       const written = this.#reportInvalid ? await this.#writer.write(unfit.object, outcome, { ...pass, failing }) : "done";
       return { outcome, written } as const;
     }
+    const pause = this.#writer.pauseBefore(object);
+    if (pause > 0) return { outcome: unchanged().again(pause), written: "done" } as const;
     const ctx: Context = { client: this.#client, cache: this.#surroundings.cache, clock: this.#clock, ...pass };
     const outcome = await this.#reconcile(object, ctx);
     pass.signal.throwIfAborted();

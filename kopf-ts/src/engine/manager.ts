@@ -1,14 +1,14 @@
 import { randomUUID } from "node:crypto";
 import { hostname } from "node:os";
-import type { KubeConfig } from "@kubernetes/client-node";
 import type { Registry } from "prom-client";
 import { Client } from "../api/client.ts";
+import type { KubeConfigLike } from "../api/credentials.ts";
 import type { KubeObject } from "../api/object.ts";
 import { nameOf, type Resource } from "../api/resource.ts";
 import { type Cache, type CacheSelection, type Informer, Informers } from "../cache/cache.ts";
 import type { FreezeDepth } from "../cache/store.ts";
 import { type Clock, realClock, sleep } from "../core/clock.ts";
-import { jsonLogger, type Logger } from "../core/logger.ts";
+import { type Logger, loggerFrom } from "../core/logger.ts";
 import { checkNumbers } from "../core/numbers.ts";
 import { terminationSignal } from "../core/termination.ts";
 import { Recorder } from "../outcome/recorder.ts";
@@ -17,6 +17,7 @@ import { ControllerBuilder } from "./controller-builder.ts";
 import { type Check, HealthServer } from "./health.ts";
 import { type LeaderElectionOptions, LeaderElector, LeadershipLostError } from "./leader-election.ts";
 import { Metrics } from "./metrics.ts";
+import { electing, type Permission, reading, telling, type Verb } from "./permission.ts";
 import { Stragglers } from "./stragglers.ts";
 
 /** The manager has stopped, and something of the program still runs that ignores its signal. */
@@ -50,7 +51,7 @@ export interface ManagerOptions {
   /** The manager's own from then on: it is closed when the manager stops. */
   readonly client?: Client;
   /** In place of a client: one is made from it. */
-  readonly kubeConfig?: KubeConfig;
+  readonly kubeConfig?: KubeConfigLike | undefined;
   /** Only these namespaces are seen. Default: all. */
   readonly namespaces?: readonly string[];
   /**
@@ -67,7 +68,7 @@ export interface ManagerOptions {
     readonly ready?: Record<string, Check>;
     readonly live?: Record<string, Check>;
   };
-  /** Default: JSON lines on standard error, from level `info` on. */
+  /** Default: on standard error, as `KOPF_LOG_LEVEL` and `KOPF_LOG_FORMAT` say (`loggerFrom`). */
   readonly logger?: Logger;
   /** Default: the clock of this machine. Tests give a VirtualClock. */
   readonly clock?: Clock;
@@ -93,6 +94,8 @@ export interface Plugin {
   begin(manager: Manager): Promise<void>;
   /** Called once controllers have ended, while the client still works; also where `begin` was never reached. Rejecting is logged. */
   end(manager: Manager): Promise<void>;
+  /** What it does in the cluster, as far as that is known before the start: for `rbacOf`. */
+  declares?(): readonly Permission[];
   /** Asked at `/healthz`, by name: what each returns is shown, what it throws means that the program is not well. */
   readonly probes?: Readonly<Record<string, () => unknown>>;
 }
@@ -143,6 +146,7 @@ export class Manager {
   readonly #controllers: Controller<KubeObject>[] = [];
   readonly #runnables: Runnable[] = [];
   readonly #plugins: Plugin[] = [];
+  readonly #permitted: Permission[] = [];
   readonly #stragglers: Stragglers;
   readonly #recorders = new Map<string, Recorder>();
   readonly #health: HealthServer | undefined;
@@ -166,7 +170,7 @@ export class Manager {
     this.clock = options.clock ?? realClock;
     this.client = options.client ?? clientFrom(options.kubeConfig);
     this.metrics = new Metrics(options.metrics);
-    this.logger = options.logger ?? jsonLogger();
+    this.logger = options.logger ?? loggerFrom(process.env);
     this.#stragglers = new Stragglers(this.clock);
     this.#identity = options.leaderElection?.identity ?? `${hostname()}_${randomUUID()}`;
     this.client.transport.observe(this.metrics.exchange);
@@ -227,6 +231,29 @@ export class Manager {
    */
   cache<T extends KubeObject>(resource: Resource<T>, selection: CacheSelection = {}): Informer<T> {
     return this.#informers.of(resource, selection);
+  }
+
+  /** Says what the program does beside its controllers and handlers, with `manager.client`. Nothing but `rbacOf` asks for it. */
+  uses(resource: Resource, ...verbs: readonly Verb[]): this {
+    this.#permitted.push({ resource, verbs });
+    return this;
+  }
+
+  /** What the program does in the cluster, as far as it has been declared. `rbacOf` of `kopf-ts/manifests` makes roles of it. */
+  get permissions(): readonly Permission[] {
+    const { leaderElection } = this.#options;
+    return [
+      ...this.#informers.all.map(({ resource }) => ({ resource, verbs: reading })),
+      ...this.#permitted,
+      ...this.#plugins.flatMap((plugin) => plugin.declares?.() ?? []),
+      telling,
+      ...(leaderElection ? [electing(leaderElection.namespace ?? "")] : []),
+    ];
+  }
+
+  /** The namespaces to which the options restrict it; none: it sees all. */
+  get namespaces(): readonly string[] {
+    return this.#options.namespaces ?? [];
   }
 
   /** The recorder that signs as this controller. */
@@ -423,11 +450,12 @@ export class Manager {
       logger: this.logger,
       metrics: this.metrics,
       recorder,
+      permit: (...permissions) => void this.#permitted.push(...permissions),
     };
   }
 }
 
-function clientFrom(kubeConfig: KubeConfig | undefined): Client {
+function clientFrom(kubeConfig: KubeConfigLike | undefined): Client {
   if (!kubeConfig) throw new Error("a Manager needs a client or a kubeConfig; Client.fromEnvironment(process.env) makes a client");
   return Client.fromKubeConfig(kubeConfig);
 }

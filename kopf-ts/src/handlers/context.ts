@@ -34,7 +34,7 @@ export interface ObjectView<T extends KubeObject = KubeObject> {
 /** The one thing every handler is given. */
 export interface HandlerContext<T extends KubeObject = KubeObject> extends ObjectView<T> {
   /** Fill it in; it is written once, after the handlers. `null` removes a field. */
-  readonly patch: ObjectPatch;
+  readonly patch: ObjectPatch<T>;
   /** Attempts made before this one. */
   readonly retry: number;
   /** When the first attempt began; kept over restarts for handlers of changes. */
@@ -114,7 +114,7 @@ export class View<T extends KubeObject> implements ObjectView<T> {
 
 /** A view with everything that only a running handler has. */
 export class Invocation<T extends KubeObject> extends View<T> implements HandlerContext<T> {
-  readonly patch: ObjectPatch;
+  readonly patch: ObjectPatch<T>;
   readonly retry: number;
   readonly started: Date;
   readonly signal: AbortSignal;

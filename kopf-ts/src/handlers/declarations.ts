@@ -6,7 +6,7 @@ import type { Logger } from "../core/logger.ts";
 import { checkNumbers, type NumberRule } from "../core/numbers.ts";
 import type { RetryOptions } from "./attempt.ts";
 import type { HandlerContext } from "./context.ts";
-import { type FieldPath, stepsOf } from "./diff.ts";
+import { stepsOf } from "./diff.ts";
 import type { Filters } from "./filters.ts";
 
 /** What a handler answers, if anything, is kept in `status.<id>` (handlers of changes, timers and daemons). */
@@ -113,7 +113,7 @@ export function declare<T extends KubeObject, Options extends HandlerOptions<T>>
   run: Handler<T>,
   others: readonly { readonly id: string }[],
 ): Declaration<T, Options> {
-  const field = options.field === undefined ? undefined : stepsOf(options.field);
+  const field = options.field === undefined ? undefined : stepsOf(options.field as string | readonly string[]);
   const id = options.id ?? (run.name || [kind, ...(field ? [fieldText(field)] : [])].join("/"));
   if (others.some((other) => other.id === id)) {
     throw new Error(`${resource.kind} has a handler ${id} already; give this ${kind} handler an id of its own: { id: "…" }`);
@@ -122,6 +122,6 @@ export function declare<T extends KubeObject, Options extends HandlerOptions<T>>
   return { id, resource, options, field, run };
 }
 
-function fieldText(field: FieldPath): string {
+function fieldText(field: string | readonly string[]): string {
   return typeof field === "string" ? field : field.join(".");
 }

@@ -12,10 +12,7 @@ export interface DiffItem {
 /** All differences between two states; empty if there are none. */
 export type Diff = readonly DiffItem[];
 
-/** `spec.size`, or its steps where a name has a dot in it: `["metadata", "labels", "example.dev/tier"]`. */
-export type FieldPath = string | readonly string[];
-
-export function stepsOf(field: FieldPath): readonly string[] {
+export function stepsOf(field: string | readonly string[]): readonly string[] {
   return typeof field === "string" ? field.split(".") : field;
 }
 

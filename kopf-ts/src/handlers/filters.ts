@@ -1,6 +1,6 @@
 import type { KubeObject } from "../api/object.ts";
+import type { FieldPath } from "../api/written.ts";
 import type { ObjectView } from "./context.ts";
-import type { FieldPath } from "./diff.ts";
 
 /** A value that must be equal; `true`: there, whatever it is; `false`: not there; or a function that decides. */
 export type ValueFilter = string | boolean | ((value: string | undefined) => boolean);
@@ -10,7 +10,7 @@ export interface Filters<T extends KubeObject> {
   readonly labels?: Readonly<Record<string, ValueFilter>>;
   readonly annotations?: Readonly<Record<string, ValueFilter>>;
   /** Handlers of changes: only if this field changed (at a creation: if it is there). Others: only if it is there. */
-  readonly field?: FieldPath;
+  readonly field?: FieldPath<T>;
   /** Must answer quickly and without effects. */
   readonly when?: (view: ObjectView<T>) => boolean;
 }

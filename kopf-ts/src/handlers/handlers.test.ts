@@ -180,7 +180,7 @@ describe("handlers of changes", () => {
       widgets,
       ({ old, new: now, diff }) => void seen.push([old, (now as Widget).spec.size, diff.map(({ op, path }) => [op, path])]),
     );
-    operator.on.field(widgets, "spec.absent", ({ diff }) => void seen.push(["field", diff.map(({ op }) => op)]));
+    operator.on.field(widgets, ["spec", "absent"], ({ diff }) => void seen.push(["field", diff.map(({ op }) => op)]));
     const large = { ...widget("a"), spec: { size: 1, colour: "x".repeat(200_000) } };
     server.put(widgets, large);
     await operator.start();

@@ -1,8 +1,10 @@
 import type { KubeObject } from "../api/object.ts";
 import { nameOf, type Resource } from "../api/resource.ts";
+import type { FieldPath } from "../api/written.ts";
 import { sleep } from "../core/clock.ts";
 import { checkNumbers } from "../core/numbers.ts";
 import type { Manager, Plugin } from "../engine/manager.ts";
+import { type Permission, patching, reading, type Verb } from "../engine/permission.ts";
 import { attempt } from "./attempt.ts";
 import { type ObjectView, View } from "./context.ts";
 import {
@@ -21,7 +23,6 @@ import {
   type ResourceDeclarations,
   type TimerOptions,
 } from "./declarations.ts";
-import type { FieldPath } from "./diff.ts";
 import { type Filters, matches } from "./filters.ts";
 import { type Index, type IndexEntries, LiveIndex } from "./indices.ts";
 import { type HandlersOptions, ResourceHandlers } from "./resource-handlers.ts";
@@ -32,15 +33,18 @@ const never = new AbortController().signal;
 /** `on.create(widgets, handler)` or `on.create(widgets, { retries: 3 }, handler)`. */
 export type Register<Options extends "change" | "delete" | "event"> = <T extends KubeObject>(
   resource: Resource<T>,
-  ...rest: Rest<OptionsOf<T>[Options], Options extends "event" ? EventHandler<T> : Handler<T>>
+  ...rest: MaybeOptions<RegisterOptions<T>[Options], Options extends "event" ? EventHandler<T> : Handler<T>>
 ) => void;
-interface OptionsOf<T extends KubeObject> {
+/** What a registration takes between resource and function, by what it is about. */
+export interface RegisterOptions<T extends KubeObject> {
   change: HandlerOptions<T>;
   delete: DeletionOptions<T>;
   event: Filters<T> & { readonly id?: string };
 }
-type Rest<Options, Run> = readonly [handler: Run] | readonly [options: Options, handler: Run];
-type RegisterActivity = (...rest: Rest<ActivityOptions, (ctx: ActivityContext) => unknown | Promise<unknown>>) => void;
+/** A function, or options and a function. */
+export type MaybeOptions<Options, Run> = readonly [handler: Run] | readonly [options: Options, handler: Run];
+/** `on.startup(handler)` or `on.startup({ retries: 3 }, handler)`. */
+export type RegisterActivity = (...rest: MaybeOptions<ActivityOptions, (ctx: ActivityContext) => unknown | Promise<unknown>>) => void;
 
 /**
  * Kopf's vocabulary, `manager.use(new Handlers())`: what to do when something happens to an object of a kind. It compiles to controllers of the same
@@ -55,6 +59,7 @@ export class Handlers implements Plugin {
   readonly #resources = new Map<string, ResourceDeclarations<KubeObject>>();
   readonly #indices: Record<string, LiveIndex<KubeObject, unknown>> = {};
   readonly #indexing: ((manager: Manager) => void)[] = [];
+  readonly #permitted: Permission[] = [];
   readonly #startups: Activity[] = [];
   readonly #cleanups: Activity[] = [];
   readonly #probes: Activity[] = [];
@@ -88,15 +93,15 @@ export class Handlers implements Plugin {
     /** When this field is there at the creation, or changes afterwards. `old`, `new` and `diff` are about the field. */
     field: <T extends KubeObject>(
       resource: Resource<T>,
-      field: FieldPath,
-      ...rest: Rest<Omit<HandlerOptions<T>, "field">, Handler<T>>
+      field: FieldPath<T>,
+      ...rest: MaybeOptions<Omit<HandlerOptions<T>, "field">, Handler<T>>
     ): void => {
       const [options, run] = optionsAndHandler<HandlerOptions<T>, Handler<T>>(rest);
       this.#change("field")(resource, { ...options, field }, run);
     },
     /** For whatever the watch says, as it says it: in order, once, never repeated. */
-    event: (<T extends KubeObject>(resource: Resource<T>, ...rest: Rest<OptionsOf<T>["event"], EventHandler<T>>): void => {
-      const [options, run] = optionsAndHandler<OptionsOf<T>["event"], EventHandler<T>>(rest);
+    event: (<T extends KubeObject>(resource: Resource<T>, ...rest: MaybeOptions<RegisterOptions<T>["event"], EventHandler<T>>): void => {
+      const [options, run] = optionsAndHandler<RegisterOptions<T>["event"], EventHandler<T>>(rest);
       const { events } = this.#of(resource);
       events.push(declare("event", resource, options, run as unknown as Handler<T>, events));
     }) as Register<"event">,
@@ -121,7 +126,7 @@ export class Handlers implements Plugin {
   index<T extends KubeObject, V>(
     id: string,
     resource: Resource<T>,
-    ...rest: Rest<Filters<T>, (view: ObjectView<T>) => IndexEntries<V>>
+    ...rest: MaybeOptions<Filters<T>, (view: ObjectView<T>) => IndexEntries<V>>
   ): Index<V> {
     if (this.#indices[id]) throw new Error(`there is an index ${id} already`);
     const [options, entries] = optionsAndHandler<Filters<T>, (view: ObjectView<T>) => IndexEntries<V>>(rest);
@@ -131,6 +136,7 @@ export class Handlers implements Plugin {
       const seen = new View<T>({ read: () => object, reason: "index", memo: () => ({}), indices: this.#indices });
       return matches(options, seen) ? seen : undefined;
     };
+    this.#permitted.push({ resource, verbs: reading });
     this.#indexing.push((manager) => manager.cache(resource).onChange((change) => index.follow(change, view)));
     return index;
   }
@@ -175,10 +181,28 @@ export class Handlers implements Plugin {
    * });
    * ```
    */
-  daemon<T extends KubeObject>(resource: Resource<T>, ...rest: Rest<DaemonOptions<T>, Handler<T>>): void {
+  daemon<T extends KubeObject>(resource: Resource<T>, ...rest: MaybeOptions<DaemonOptions<T>, Handler<T>>): void {
     const [options, run] = optionsAndHandler<DaemonOptions<T>, Handler<T>>(rest);
     const { daemons } = this.#of(resource);
     daemons.push(declare("daemon", resource, options, run, daemons));
+  }
+
+  /** Says what handlers do beside filling in patches, with `ctx.client`. Nothing but `rbacOf` asks for it. */
+  uses(resource: Resource, ...verbs: readonly Verb[]): this {
+    this.#permitted.push({ resource, verbs });
+    return this;
+  }
+
+  /** @internal What the handlers do in the cluster: they watch, and write what their patches, results and progress ask for. */
+  declares(): readonly Permission[] {
+    const resources = [...this.#resources.values()].map(({ resource }) => resource);
+    return [
+      ...resources.flatMap((resource): Permission[] => [
+        { resource, verbs: [...reading, ...patching] },
+        { resource, subresource: "status", verbs: [...patching, "update"] },
+      ]),
+      ...this.#permitted,
+    ];
   }
 
   /** @internal The manager calls this as it starts: the startup handlers run, then the controllers are made. */
@@ -242,7 +266,7 @@ export class Handlers implements Plugin {
   }
 
   #change(kind: ChangeKind) {
-    return <T extends KubeObject>(resource: Resource<T>, ...rest: Rest<DeletionOptions<T>, Handler<T>>): void => {
+    return <T extends KubeObject>(resource: Resource<T>, ...rest: MaybeOptions<DeletionOptions<T>, Handler<T>>): void => {
       const [options, run] = optionsAndHandler<DeletionOptions<T>, Handler<T>>(rest);
       const { changes } = this.#of(resource);
       // One function may stand under several kinds: it is one handler then, called once for whatever happened.

@@ -1,19 +1,21 @@
 import { isNotFound } from "../api/api-error.ts";
 import type { Client } from "../api/client.ts";
-import type { KubeObject } from "../api/object.ts";
+import type { DynamicObject, KubeObject } from "../api/object.ts";
 import type { Resource } from "../api/resource.ts";
+import type { MergePatch, SpecOf, StatusOf } from "../api/written.ts";
 import { messageOf } from "../core/thrown.ts";
 
 // biome-ignore lint/suspicious/noExplicitAny: a patch names whatever fields the kind has
 type Fields = Record<string, any>;
 
-/** A JSON merge patch (RFC 7386) in the making: `null` removes a field. Parts that stay empty are not sent. */
-export interface ObjectPatch {
+/** A JSON merge patch (RFC 7386) in the making: `null` removes a field. Parts that stay empty are not sent. Typed as the kind is. */
+export interface ObjectPatch<T extends KubeObject = DynamicObject> {
   readonly metadata: { readonly labels: Record<string, string | null>; readonly annotations: Record<string, string | null> };
-  readonly spec: Fields;
-  readonly status: Fields;
+  readonly spec: MergePatch<SpecOf<T>>;
+  readonly status: MergePatch<StatusOf<T>>;
   /** Fields beside `spec`, such as a ConfigMap's `data`. */
-  readonly data: Fields;
+  // biome-ignore lint/suspicious/noExplicitAny: as above
+  readonly data: Record<string, any>;
 }
 
 export function emptyPatch(): ObjectPatch {

@@ -1,12 +1,15 @@
 import { Client } from "../api/client.ts";
+import { staticCredentials } from "../api/credentials.ts";
+import { loggerFrom } from "../core/logger.ts";
 import { terminationSignal } from "../core/termination.ts";
 import { Manager, type ManagerOptions } from "../engine/manager.ts";
+import { electing, type Permission } from "../engine/permission.ts";
 import { Handlers } from "./handlers.ts";
 import type { HandlersOptions } from "./resource-handlers.ts";
 
 /** What an Operator takes: the options of its manager and of its handlers. */
 export interface OperatorOptions extends ManagerOptions, HandlersOptions {
-  /** Where to look for a service account or a kubeconfig if there is neither client nor login handler. Default `process.env`. */
+  /** Where to look for a service account or a kubeconfig if there is neither client nor login handler, and for how to log. Default `process.env`. */
   readonly environment?: Readonly<Record<string, string | undefined>>;
 }
 
@@ -49,6 +52,27 @@ export class Operator extends Handlers {
     return this.#manager;
   }
 
+  /** What the operator does in the cluster, as far as it has been declared: its handlers, its definitions, its Lease. */
+  get permissions(): readonly Permission[] {
+    const { leaderElection } = this.#options;
+    if (this.#manager) return this.#manager.permissions;
+    return [...this.#unreachable().permissions, ...(leaderElection ? [electing(leaderElection.namespace ?? "")] : [])];
+  }
+
+  /** The namespaces to which the options restrict it; none: it sees all. */
+  get namespaces(): readonly string[] {
+    return this.#options.namespaces ?? [];
+  }
+
+  /** A manager that is asked what it would do, and never started: no server is needed for that. */
+  #unreachable(): Manager {
+    const client = Client.fromCredentials(staticCredentials("http://localhost"));
+    const manager = new Manager({ ...this.#options, client, metrics: undefined, leaderElection: undefined });
+    for (const definition of this.#definitions) definition(manager);
+    manager.use(this);
+    return manager;
+  }
+
   /** Resolves once every cache is complete and the handlers run (or will, as soon as we lead). */
   async start(): Promise<void> {
     await (await this.#prepare()).start();
@@ -68,7 +92,8 @@ export class Operator extends Handlers {
   async #prepare(): Promise<Manager> {
     if (this.#manager) throw new Error("an operator is started once; make a new one to start again");
     const client = this.#options.client ?? (this.#options.kubeConfig ? undefined : await this.#login());
-    const manager = new Manager({ ...this.#options, ...(client ? { client } : {}) });
+    const { environment = process.env, logger = loggerFrom(environment) } = this.#options;
+    const manager = new Manager({ ...this.#options, logger, ...(client ? { client } : {}) });
     manager.use(this);
     this.#manager = manager;
     for (const definition of this.#definitions) definition(manager);

@@ -1,4 +1,5 @@
-import type { DynamicObject, KubeObject } from "../api/object.ts";
+import type { DynamicObject, KubeObject, NewObject } from "../api/object.ts";
+import type { StatusFields, StatusOf } from "../api/written.ts";
 import { checkNumber } from "../core/numbers.ts";
 import type { ConditionInput } from "./conditions.ts";
 
@@ -32,20 +33,15 @@ export interface EventInput {
   readonly related?: KubeObject;
 }
 
-/**
- * The fields of status that a reconciler has something to say about. Each replaces the stored field of that name; a
- * field that is `undefined` is removed; a field that is not there is left alone. `conditions` and `observedGeneration`
- * belong to the framework and are ignored here, so spreading an old status is safe.
- */
-export type StatusFields = object;
-
-interface Parts {
+/** What an Outcome is made of. */
+export interface OutcomeParts<Status> {
   readonly kind: OutcomeKind;
   readonly reason: string;
   readonly message: string;
-  readonly status: StatusFields | undefined;
+  readonly status: Status | undefined;
   readonly applies: readonly DynamicObject[];
-  readonly creates: readonly DynamicObject[];
+  readonly adopts: readonly DynamicObject[];
+  readonly creates: readonly NewObject[];
   readonly deletes: readonly KubeObject[];
   readonly effects: readonly Effect[];
   readonly events: readonly EventInput[];
@@ -71,14 +67,22 @@ interface Parts {
  *   .again(300);
  * console.log(outcome.kind, outcome.applies.length, outcome.requeueAfterSeconds);
  * ```
+ *
+ * `Status` is the type of the fields of status that it names; a controller takes those that its kind has. `Outcome` alone
+ * fits every kind and is not checked: functions that return one are better declared with `OutcomeOf<Widget>`.
  */
-export class Outcome implements Parts {
+// biome-ignore lint/suspicious/noExplicitAny: an Outcome that is declared without a status fits every kind
+export class Outcome<out Status = any, out Names = any> implements OutcomeParts<Status> {
+  /** Never set: carries the names of the fields of status, so that one which a kind does not have is told from its own. */
+  declare readonly names?: Names;
   readonly kind: OutcomeKind;
   readonly reason: string;
   readonly message: string;
-  readonly status: StatusFields | undefined;
+  readonly status: Status | undefined;
   readonly applies: readonly DynamicObject[];
-  readonly creates: readonly DynamicObject[];
+  /** Those of `applies` that may be taken over. */
+  readonly adopts: readonly DynamicObject[];
+  readonly creates: readonly NewObject[];
   readonly deletes: readonly KubeObject[];
   readonly effects: readonly Effect[];
   readonly events: readonly EventInput[];
@@ -88,12 +92,13 @@ export class Outcome implements Parts {
   readonly requeueAtOnce: boolean;
 
   /** Use the functions below: `ready(…)`, `waiting(…)`, … */
-  constructor(parts: Pick<Parts, "kind" | "reason" | "message"> & Partial<Parts>) {
+  constructor(parts: Pick<OutcomeParts<Status>, "kind" | "reason" | "message"> & Partial<OutcomeParts<Status>>) {
     this.kind = parts.kind;
     this.reason = parts.reason;
     this.message = parts.message;
     this.status = parts.status;
     this.applies = parts.applies ?? [];
+    this.adopts = parts.adopts ?? [];
     this.creates = parts.creates ?? [];
     this.deletes = parts.deletes ?? [];
     this.effects = parts.effects ?? [];
@@ -104,25 +109,34 @@ export class Outcome implements Parts {
     this.requeueAtOnce = parts.requeueAtOnce ?? false;
   }
 
-  #with(change: Partial<Parts>): Outcome {
-    return new Outcome({ ...(this as Parts), ...change });
+  #with(change: Partial<OutcomeParts<Status>>): Outcome<Status, Names> {
+    return new Outcome<Status, Names>({ ...(this as OutcomeParts<Status>), ...change });
   }
 
-  /** Server-side apply, forced, as the controller's field manager: whole manifests of what should be. */
-  applying(...objects: readonly DynamicObject[]): Outcome {
+  /**
+   * Server-side apply, forced, as the controller's field manager: whole manifests of what should be. A manifest with a
+   * controller (`ownerReference(object)`) does not take an object that is there already from its owner, nor from nobody:
+   * the pass fails with ForeignObjectError.
+   */
+  applying(...objects: readonly DynamicObject[]): Outcome<Status, Names> {
     return this.#with({ applies: [...this.applies, ...objects] });
+  }
+
+  /** Applies as `applying` does, and takes over what is there already and belongs to nobody: it goes with its new owner then. */
+  adopting(...objects: readonly DynamicObject[]): Outcome<Status, Names> {
+    return this.#with({ applies: [...this.applies, ...objects], adopts: [...this.adopts, ...objects] });
   }
 
   /**
    * Create-only. One that exists already is fine if it has the same controller (by UID) or, without a controller, every label
    * that is given here; else the pass fails with ForeignObjectError.
    */
-  creating(...objects: readonly DynamicObject[]): Outcome {
+  creating(...objects: readonly NewObject[]): Outcome<Status, Names> {
     return this.#with({ creates: [...this.creates, ...objects] });
   }
 
   /** Deletes exactly these objects: by UID, so that a successor of the same name survives. Gone already is fine. */
-  deleting(...objects: readonly KubeObject[]): Outcome {
+  deleting(...objects: readonly KubeObject[]): Outcome<Status, Names> {
     return this.#with({ deletes: [...this.deletes, ...objects] });
   }
 
@@ -137,12 +151,12 @@ export class Outcome implements Parts {
    * const outcome = ready().effect("folder", async () => void (await mkdir("/data/a", { recursive: true })));
    * ```
    */
-  effect(name: string, run: (signal: AbortSignal) => Promise<void>): Outcome {
+  effect(name: string, run: (signal: AbortSignal) => Promise<void>): Outcome<Status, Names> {
     return this.#with({ effects: [...this.effects, { name, run }] });
   }
 
   /** An Event, published once the status is persisted. Repetitions are aggregated. */
-  event(type: EventInput["type"], reason: string, note: string, more: Pick<EventInput, "action" | "related"> = {}): Outcome {
+  event(type: EventInput["type"], reason: string, note: string, more: Pick<EventInput, "action" | "related"> = {}): Outcome<Status, Names> {
     return this.#with({ events: [...this.events, { type, reason, note, ...more }] });
   }
 
@@ -151,27 +165,33 @@ export class Outcome implements Parts {
    * controller-runtime's Result: a time that was computed and has run out asks for `atOnce()`.
    * @throws RangeError for what is no time: NaN, negative, endless.
    */
-  again(seconds: number): Outcome {
+  again(seconds: number): Outcome<Status, Names> {
     checkNumber(".again(seconds)", seconds, "a time, zero or more");
     if (seconds === 0) return this;
     return this.#with({ requeueAfterSeconds: Math.min(seconds, this.requeueAfterSeconds ?? seconds) });
   }
 
   /** Another pass when this one has been carried out, for what is done in several steps. One that asks again and again is made to wait, longer each time, as after failures. */
-  atOnce(): Outcome {
+  atOnce(): Outcome<Status, Names> {
     return this.#with({ requeueAtOnce: true });
   }
 
   /** Whether this finalizer should be there. It is added before anything else and removed after everything else succeeded. */
-  finalizer(name: string, present: boolean): Outcome {
+  finalizer(name: string, present: boolean): Outcome<Status, Names> {
     return this.#with({ finalizers: { ...this.finalizers, [name]: present } });
   }
 
   /** One more condition beside the framework's own; it may also overrule one of those (a server that serves while it rolls stays Ready). */
-  condition(condition: ConditionInput): Outcome {
+  condition(condition: ConditionInput): Outcome<Status, Names> {
     return this.#with({ conditions: [...this.conditions, condition] });
   }
 }
+
+/** What an outcome for a kind may say of its status. */
+export type OutcomeOf<T extends KubeObject> = Outcome<StatusFields<T>, keyof StatusOf<T> | "conditions" | "observedGeneration">;
+
+/** The status of an outcome that names no field of it. */
+export type NoStatus = Record<never, never>;
 
 /** Whether a value is an Outcome, whatever else it may be. */
 export function isOutcome(value: unknown): value is Outcome {
@@ -195,7 +215,10 @@ export function isOutcome(value: unknown): value is Outcome {
  * const outcome = ready({ replicas: 3 }, { reason: "Available", message: "3 of 3 replicas are available" });
  * ```
  */
-export function ready(status?: StatusFields, said: { reason?: string; message?: string } = {}): Outcome {
+export function ready<const Status extends object = NoStatus>(
+  status?: Status,
+  said: { reason?: string | undefined; message?: string | undefined } = {},
+): Outcome<Status, keyof Status> {
   return new Outcome({ kind: "ready", reason: said.reason ?? "Ready", message: said.message ?? "", status });
 }
 
@@ -209,7 +232,11 @@ export function ready(status?: StatusFields, said: { reason?: string; message?: 
  * const outcome = progressing("Starting", "2 of 3 replicas are available", { replicas: 2 });
  * ```
  */
-export function progressing(reason: string, message: string, status?: StatusFields): Outcome {
+export function progressing<const Status extends object = NoStatus>(
+  reason: string,
+  message: string,
+  status?: Status,
+): Outcome<Status, keyof Status> {
   return new Outcome({ kind: "progressing", reason, message, status });
 }
 
@@ -225,7 +252,12 @@ export function progressing(reason: string, message: string, status?: StatusFiel
  * const outcome = waiting("RegistryUnavailable", "the registry returns 503", 30);
  * ```
  */
-export function waiting(reason: string, message: string, afterSeconds: number, status?: StatusFields): Outcome {
+export function waiting<const Status extends object = NoStatus>(
+  reason: string,
+  message: string,
+  afterSeconds: number,
+  status?: Status,
+): Outcome<Status, keyof Status> {
   checkNumber(`waiting("${reason}"): afterSeconds`, afterSeconds, "a time above zero");
   return new Outcome({ kind: "waiting", reason, message, status, requeueAfterSeconds: afterSeconds });
 }
@@ -240,7 +272,11 @@ export function waiting(reason: string, message: string, afterSeconds: number, s
  * const outcome = stalled("SecretMissing", "the Secret shop/token does not exist; create it");
  * ```
  */
-export function stalled(reason: string, message: string, status?: StatusFields): Outcome {
+export function stalled<const Status extends object = NoStatus>(
+  reason: string,
+  message: string,
+  status?: Status,
+): Outcome<Status, keyof Status> {
   return new Outcome({ kind: "stalled", reason, message, status });
 }
 
@@ -254,7 +290,11 @@ export function stalled(reason: string, message: string, status?: StatusFields):
  * const outcome = failed("DeadlineExceeded", "the run has not ended within 600 s");
  * ```
  */
-export function failed(reason: string, message: string, status?: StatusFields): Outcome {
+export function failed<const Status extends object = NoStatus>(
+  reason: string,
+  message: string,
+  status?: Status,
+): Outcome<Status, keyof Status> {
   return new Outcome({ kind: "failed", reason, message, status });
 }
 
@@ -268,7 +308,10 @@ export function failed(reason: string, message: string, status?: StatusFields): 
  * const outcome = succeeded({ digest: "sha256:0a1b" });
  * ```
  */
-export function succeeded(status?: StatusFields, said: { reason?: string; message?: string } = {}): Outcome {
+export function succeeded<const Status extends object = NoStatus>(
+  status?: Status,
+  said: { reason?: string | undefined; message?: string | undefined } = {},
+): Outcome<Status, keyof Status> {
   return new Outcome({ kind: "succeeded", reason: said.reason ?? "Succeeded", message: said.message ?? "", status });
 }
 
@@ -282,6 +325,6 @@ export function succeeded(status?: StatusFields, said: { reason?: string; messag
  * const outcome = unchanged().finalizer("example.dev/folder", false);
  * ```
  */
-export function unchanged(): Outcome {
+export function unchanged(): Outcome<NoStatus, never> {
   return new Outcome({ kind: "unchanged", reason: "", message: "" });
 }

@@ -1,4 +1,4 @@
-import { describe, groupOf, type KubeObject, type OwnerReference } from "../api/object.ts";
+import { describe, groupOf, type KubeObject, type NewObject, type OwnerReference } from "../api/object.ts";
 
 /**
  * A reference that makes `owner` the owner of another object.
@@ -23,7 +23,7 @@ export function ownerReference(owner: KubeObject, options: { controller?: boolea
 }
 
 /** A copy of `child` controlled by `owner`; refused if another controller has it, or if they could never belong together. */
-export function adopt<T extends KubeObject>(owner: KubeObject, child: T): T {
+export function adopt<T extends NewObject>(owner: KubeObject, child: T): T {
   refuseForeignNamespace(owner, child);
   const current = controllerOf(child);
   if (current && current.uid !== owner.metadata.uid) {
@@ -34,12 +34,12 @@ export function adopt<T extends KubeObject>(owner: KubeObject, child: T): T {
 }
 
 /** `adopt`, in place: as in controller-runtime. */
-export function setControllerReference(owner: KubeObject, child: KubeObject): void {
+export function setControllerReference(owner: KubeObject, child: NewObject): void {
   child.metadata = adopt(owner, child).metadata;
 }
 
 /** The garbage collector deletes a child whose owner it does not find: in the child's namespace, or among the cluster-scoped. */
-function refuseForeignNamespace(owner: KubeObject, child: KubeObject): void {
+function refuseForeignNamespace(owner: KubeObject, child: NewObject): void {
   const { namespace } = owner.metadata;
   if (namespace === undefined || namespace === child.metadata.namespace) return;
   const where = child.metadata.namespace ? `is in namespace ${child.metadata.namespace}` : "has no namespace";
@@ -47,7 +47,7 @@ function refuseForeignNamespace(owner: KubeObject, child: KubeObject): void {
 }
 
 /** The owner that manages this object, if it has one. */
-export function controllerOf(object: KubeObject): OwnerReference | undefined {
+export function controllerOf(object: NewObject): OwnerReference | undefined {
   return object.metadata.ownerReferences?.find(({ controller }) => controller === true);
 }
 

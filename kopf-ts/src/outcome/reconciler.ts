@@ -3,7 +3,7 @@ import type { KubeObject } from "../api/object.ts";
 import type { Cache } from "../cache/cache.ts";
 import type { Clock } from "../core/clock.ts";
 import type { Logger } from "../core/logger.ts";
-import type { Outcome } from "./outcome.ts";
+import type { OutcomeOf } from "./outcome.ts";
 import type { Recorder } from "./recorder.ts";
 
 /** What a reconciler is given beside the object. */
@@ -40,7 +40,7 @@ export interface Context {
  * };
  * ```
  */
-export type Reconciler<T extends KubeObject = KubeObject> = (object: T, ctx: Context) => Promise<Outcome> | Outcome;
+export type Reconciler<T extends KubeObject = KubeObject> = (object: T, ctx: Context) => Promise<OutcomeOf<T>> | OutcomeOf<T>;
 
 /**
  * Trying again would change nothing: counted and logged, not retried until something changes.

@@ -263,6 +263,30 @@ describe("writing an outcome", () => {
     expect(server.requests.at(-1)?.query.get("force")).toBe("true");
   });
 
+  test("applying takes no child from nobody or from others, though it is forced; adopting takes an orphan", async () => {
+    const object = server.put(widgets, widget());
+    const child = configMap("x", { ownerReferences: [ownerReference(object)] });
+    const data = () => server.find(configMaps, child.metadata)?.data;
+    server.put(configMaps, { ...configMap("x"), data: { theirs: "1" } });
+    await expect(write(object, unchanged().applying(child))).rejects.toThrow(
+      "ConfigMap shop/x exists already and belongs to nobody; delete or rename it, or take it over with .adopting(…)",
+    );
+    expect(data()).toEqual({ theirs: "1" });
+    expect(await write(object, unchanged().adopting(child))).toBe("done");
+    expect(data()).toMatchObject(child.data);
+    expect(await write(object, unchanged().applying(child))).toBe("done");
+    const other = server.put(widgets, widget({ name: "b" }));
+    const stolen = configMap("x", { ownerReferences: [ownerReference(other)] });
+    await expect(write(other, unchanged().applying(stolen))).rejects.toBeInstanceOf(ForeignObjectError);
+  });
+
+  test("applying what has no owner merges into what is there, whosever it is", async () => {
+    const object = server.put(widgets, widget());
+    server.put(configMaps, { ...configMap("x"), data: { theirs: "1" } });
+    expect(await write(object, unchanged().applying(configMap("x")))).toBe("done");
+    expect(server.find(configMaps, { namespace: "shop", name: "x" })?.data).toEqual({ theirs: "1", a: "1" });
+  });
+
   test("an aborted pass runs no effect", async () => {
     const object = server.put(widgets, widget());
     let effects = 0;

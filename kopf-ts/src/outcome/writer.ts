@@ -1,7 +1,7 @@
 import { hash } from "node:crypto";
-import { isAlreadyExists, isConflict, isInvalid, isNotFound, isRefusal } from "../api/api-error.ts";
+import { isAlreadyExists, isConflict, isForbidden, isInvalid, isNotFound, isRefusal } from "../api/api-error.ts";
 import type { Client } from "../api/client.ts";
-import { type DynamicObject, describe, type KubeObject, keyOf, type ObjectKey } from "../api/object.ts";
+import { type DynamicObject, describe, type KubeObject, keyOf, type NewObject, type ObjectKey } from "../api/object.ts";
 import type { Resource } from "../api/resource.ts";
 import type { Clock } from "../core/clock.ts";
 import type { Logger } from "../core/logger.ts";
@@ -12,6 +12,8 @@ import { controllerOf } from "./owner.ts";
 import { ForeignObjectError, TerminalError } from "./reconciler.ts";
 import type { Recorder } from "./recorder.ts";
 import { contradictsEnding, nextStatus, retryingOf, retryingReason, writeFailedReason, writing } from "./status.ts";
+import { StatusLoops } from "./status-loop.ts";
+import { Unseen } from "./unseen.ts";
 
 /** Somebody wrote before us: the next pass, soon, will decide from what is true now. */
 export type Written = "done" | "conflict" | "gone";
@@ -23,6 +25,8 @@ export interface WriterOptions {
   readonly clock: Clock;
   /** What a cache knows of an object; undefined if nothing does. */
   readonly cached?: (resource: Resource, key: ObjectKey) => KubeObject | undefined;
+  /** Whether a cache will show this object, once the watch has told of it. */
+  readonly willShow?: (resource: Resource, object: KubeObject) => boolean;
 }
 
 /** A manifest as it was last applied, and what came of it. */
@@ -42,6 +46,8 @@ export interface WriteContext {
 /** Carries an Outcome out: every write of the framework to the API is here. */
 export class OutcomeWriter {
   readonly #options: WriterOptions;
+  readonly #unseen: Unseen;
+  readonly #loops: StatusLoops;
   /** By the key of the object, then by the child's. */
   readonly #applied = new Map<string, Map<string, Applied>>();
 
@@ -50,6 +56,13 @@ export class OutcomeWriter {
 
   constructor(options: WriterOptions) {
     this.#options = options;
+    this.#unseen = new Unseen(options.clock, (resource, key) => options.cached?.(resource, key));
+    this.#loops = new StatusLoops(options.clock);
+  }
+
+  /** Seconds that the next pass over this object has to wait: until it can see what the last one made, or because its status never comes to rest. */
+  pauseBefore(object: KubeObject): number {
+    return Math.max(this.#unseen.pause(object), this.#loops.pause(object)) / 1000;
   }
 
   /**
@@ -74,7 +87,17 @@ export class OutcomeWriter {
     const current = isClaim || retrying ? await this.#writeStatus(told, outcome, ctx) : told;
     if (typeof current === "string") return current;
     if (isClaim) this.#publish(current, outcome, ctx);
+    this.#tellOfLoop(object, current, ctx);
     return await this.#removeFinalizers(current, outcome, ctx);
+  }
+
+  #tellOfLoop(object: KubeObject, current: KubeObject, { logger, recorder }: WriteContext): void {
+    const fields = this.#loops.passed(object, current);
+    if (!fields) return;
+    const names = fields.map((field) => `status.${field}`).join(", ");
+    const note = `every pass writes ${names} anew, which brings the next pass: leave out what differs each time, such as the time; until then there is a second between passes`;
+    logger.warn(`the status of ${describe(object)} never comes to rest: ${note}`);
+    recorder.event(object, { type: "Warning", reason: "StatusLoop", note });
   }
 
   /** Whether anything is left to be done after the status: what is applied and stands as it should is not. */
@@ -91,8 +114,8 @@ export class OutcomeWriter {
 
   /** Everything that follows the status. */
   async #makeAll(object: KubeObject, outcome: Outcome, ctx: WriteContext): Promise<Written> {
-    for (const child of outcome.creates) await this.#create(child, ctx.signal);
-    for (const child of outcome.applies) await this.#apply(object, child, ctx.signal);
+    for (const child of outcome.creates) await this.#create(object, child, ctx.signal);
+    for (const child of outcome.applies) await this.#apply(object, child, outcome, ctx.signal);
     if (outcome.applies.length > 0) this.#remember(object, outcome.applies);
     for (const child of outcome.deletes) {
       if ((await this.#delete(child, ctx.signal)) === "conflict") return "conflict";
@@ -172,31 +195,57 @@ export class OutcomeWriter {
     }
   }
 
-  async #create(child: DynamicObject, signal: AbortSignal): Promise<void> {
-    const { client, fieldManager } = this.#options;
+  async #create(parent: KubeObject, child: NewObject, signal: AbortSignal): Promise<void> {
+    const { client, fieldManager, willShow } = this.#options;
     const resource = await client.resources.of(child);
     try {
-      await client.create(resource, child, { fieldManager, signal });
+      const created = await client.create(resource, child, { fieldManager, signal });
+      if (!child.metadata.name && willShow?.(resource, created)) this.#unseen.created(parent, resource, created);
     } catch (error) {
-      if (!isAlreadyExists(error)) throw error;
-      const existing = await client.find(resource, child.metadata, { signal });
+      const { namespace, name } = child.metadata;
+      if (!isAlreadyExists(error) || !name) throw error;
+      const existing = await client.find(resource, { namespace, name }, { signal });
       // It went in between; the next pass creates it.
       if (!existing) throw error;
-      if (!isSameCreation(child, existing)) {
-        const owner = controllerOf(existing);
-        const whose = owner ? `belongs to ${owner.kind} ${owner.name} (${owner.uid})` : "belongs to nobody";
-        throw new ForeignObjectError(`${describe(child)} exists already and ${whose}; delete or rename it, nothing was changed`);
-      }
+      if (!isSameCreation(child, existing))
+        throw new ForeignObjectError(
+          `${describe(child)} exists already and ${ownerInWords(existing)}; delete or rename it, nothing was changed`,
+        );
     }
   }
 
   /** Skipped while neither the manifest nor (as far as a cache knows) the live object has changed since it was last applied. */
-  async #apply(parent: KubeObject, child: DynamicObject, signal: AbortSignal): Promise<void> {
+  async #apply(parent: KubeObject, child: DynamicObject, { adopts }: Outcome, signal: AbortSignal): Promise<void> {
     const { client, fieldManager } = this.#options;
     const resource = await client.resources.of(child);
     if (this.#stands(parent, resource, child)) return;
+    if (!adopts.includes(child)) await this.#refuseForeign(parent, resource, child, signal);
     const { metadata } = await client.apply(resource, child, { fieldManager, signal });
     this.#appliedBy(parent).set(childID(child), { hash: hashOf(child), resourceVersion: metadata.resourceVersion });
+  }
+
+  /** A child that is to be controlled is not taken from others, nor from nobody: it would go with its new owner. Asked once of each child in the life of this process. */
+  async #refuseForeign(parent: KubeObject, resource: Resource, child: DynamicObject, signal: AbortSignal): Promise<void> {
+    const wanted = controllerOf(child);
+    if (!wanted || this.#appliedBy(parent).has(childID(child))) return;
+    const { cached, willShow } = this.#options;
+    // Somebody else's object need not have the labels by which a cache selects.
+    const isShown = willShow?.(resource, { ...child, metadata: { ...child.metadata, labels: {} } });
+    const existing = cached?.(resource, child.metadata) ?? (isShown ? undefined : await this.#look(resource, child, signal));
+    if (!existing || existing.metadata.ownerReferences?.some(({ uid }) => uid === wanted.uid)) return;
+    throw new ForeignObjectError(
+      `${describe(child)} exists already and ${ownerInWords(existing)}; delete or rename it, or take it over with .adopting(…); nothing was changed`,
+    );
+  }
+
+  /** Whoever may apply an object need not be allowed to read it. */
+  async #look(resource: Resource, child: DynamicObject, signal: AbortSignal): Promise<KubeObject | undefined> {
+    try {
+      return await this.#options.client.find(resource, child.metadata, { signal });
+    } catch (error) {
+      if (isForbidden(error)) return undefined;
+      throw error;
+    }
   }
 
   #stands(parent: KubeObject, resource: Resource, child: DynamicObject): boolean {
@@ -222,6 +271,8 @@ export class OutcomeWriter {
   /** The object is gone; nothing about it is remembered. */
   forget(key: string): void {
     this.#applied.delete(key);
+    this.#unseen.forget(key);
+    this.#loops.forget(key);
   }
 
   /** Says on the object that its reconciles keep failing, beside whatever else its status says. Never throws. */
@@ -258,6 +309,11 @@ const hashOf = (child: KubeObject) => hash("sha1", JSON.stringify(child));
 
 const childID = ({ kind, metadata }: KubeObject) => `${kind} ${keyOf(metadata)}`;
 
+function ownerInWords(object: KubeObject): string {
+  const owner = controllerOf(object);
+  return owner ? `belongs to ${owner.kind} ${owner.name} (${owner.uid})` : "belongs to nobody";
+}
+
 /** The word on the object that its passes fail, while it has to stay: until a whole outcome has been carried out. */
 function standingFailure(object: KubeObject, outcome: Outcome, { failing }: WriteContext): Condition | undefined {
   const standing = asksForMore(outcome) ? retryingOf(object) : undefined;
@@ -269,7 +325,7 @@ const asksForMore = ({ creates, applies, deletes, effects }: Outcome) =>
   [creates, applies, deletes, effects].some(({ length }) => length > 0);
 
 /** Whether what exists is what we would have created: the same controller; for one without a controller, every label of ours. */
-function isSameCreation(wanted: KubeObject, existing: KubeObject): boolean {
+function isSameCreation(wanted: NewObject, existing: KubeObject): boolean {
   if (controllerOf(wanted)?.uid !== controllerOf(existing)?.uid) return false;
   if (controllerOf(wanted)) return true;
   return Object.entries(wanted.metadata.labels ?? {}).every(([name, value]) => existing.metadata.labels?.[name] === value);

@@ -1,5 +1,5 @@
 export { type ClusterOptions, type ClusterPlace, withCluster } from "./cluster.ts";
-export { FakeRecorder, fakeCache, fakeContext } from "./context.ts";
+export { type FakeIndex, FakeRecorder, fakeCache, fakeContext } from "./context.ts";
 export { FakeApiServer } from "./fake-api-server.ts";
 export type { Fault, FaultAction, SeenRequest } from "./faults.ts";
 export { type LogEntry, OperatorRunner, type OperatorRunnerOptions } from "./operator-runner.ts";
