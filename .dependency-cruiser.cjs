@@ -5,7 +5,7 @@ const { workspaces } = require("./package.json");
 /** Who may import whom (design: data flows through the rooms in one direction), by the names of packages; "all" of what they exercise. */
 const mayImport = {
   "kopf-ts": [],
-  "@rune/crds": [],
+  "@rune/crds": ["kopf-ts"],
   "@rune/clients": ["@rune/crds"],
   "@rune/controllers": ["@rune/crds", "@rune/clients", "kopf-ts"],
   "@rune/agent": ["@rune/crds", "@rune/clients"],
@@ -27,7 +27,7 @@ for (const name of Object.keys(mayImport))
 
 /** Folders of a room, each of which may import those before it. */
 const layers = {
-  "kopf-ts/src": ["core", "api", "cache", "outcome", "engine", "handlers", "testing"],
+  "kopf-ts/src": ["core", "api", "cache", "outcome", "engine", "handlers", "manifests", "testing"],
   controllers: ["shared", "evidence", "pods", "epochs"],
   crds: ["words", "fields", "kinds", "contracts", "generate", "testing"],
 };
@@ -69,6 +69,13 @@ module.exports = {
           path: [...rooms.filter((other) => other.name !== name && !allowed.includes(other.name)).map((other) => other.path), ...beside],
         },
       })),
+    {
+      name: "of-crds-only-its-generator-imports-kopf-ts",
+      severity: "error",
+      comment: "every program imports crds",
+      from: { path: `^${folders["@rune/crds"]}/`, pathNot: `\\.test\\.ts$|^${folders["@rune/crds"]}/(generate|testing)/` },
+      to: { path: `^${folders["kopf-ts"]}/` },
+    },
     {
       name: "kopf-ts-knows-no-rune",
       severity: "error",

@@ -1,9 +1,9 @@
 import { execFileSync } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { existsSync } from "node:fs";
+import type { Structural } from "kopf-ts/manifests";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { customResourceDefinition, frozenFields, frozenMessage, rootSchema } from "./generate/definition.ts";
-import type { Structural } from "./generate/structural.ts";
 import type { KindDefinition } from "./kinds/kind.ts";
 import { kinds } from "./kinds/kinds.ts";
 import { type Mutation, mutationsOf } from "./testing/mutations.ts";

@@ -1,8 +1,8 @@
 import { Ajv } from "ajv";
 import addFormats from "ajv-formats";
+import type { Structural } from "kopf-ts/manifests";
 import { describe, expect, test } from "vitest";
 import { rootSchema } from "./generate/definition.ts";
-import type { Structural } from "./generate/structural.ts";
 import { kinds } from "./kinds/kinds.ts";
 import { fieldPaths, mutationsOf } from "./testing/mutations.ts";
 import { fullSamplesOf, refusedSamples, sampleOf, validSamples } from "./testing/samples.ts";

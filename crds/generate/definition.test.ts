@@ -1,8 +1,8 @@
+import { type Structural, walk } from "kopf-ts/manifests";
 import { describe, expect, test } from "vitest";
 import type { KindDefinition } from "../kinds/kind.ts";
 import { kinds } from "../kinds/kinds.ts";
 import { customResourceDefinition, frozenFields, frozenMessage, rootSchema } from "./definition.ts";
-import { type Structural, walk } from "./structural.ts";
 
 /** Paths below spec and status for which `wrong` is true. */
 function offenders(kind: KindDefinition, wrong: (path: string, schema: Structural) => boolean): string[] {

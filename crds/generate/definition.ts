@@ -1,6 +1,7 @@
+import type { Structural, Validation } from "kopf-ts/manifests";
 import type { Column, KindDefinition } from "../kinds/kind.ts";
 import { group, version } from "../words/group.ts";
-import { type Structural, structural, type Validation } from "./structural.ts";
+import { structural } from "./structural.ts";
 
 /** Characters that the API server appends to `generateName`. */
 const generatedSuffix = 5;

@@ -1,7 +1,7 @@
+import type { Structural } from "kopf-ts/manifests";
 import type { KindDefinition } from "../kinds/kind.ts";
 import { apiVersion } from "../words/group.ts";
 import { frozenFields, rootSchema } from "./definition.ts";
-import type { Structural } from "./structural.ts";
 
 interface Row {
   path: string;
@@ -65,7 +65,7 @@ function table(all: readonly Row[]): string {
 function typeName(schema: Structural): string {
   if (schema.items) return `list of ${typeName(schema.items)}`;
   if (schema.additionalProperties) return `map of ${typeName(schema.additionalProperties)}`;
-  return schema.format === "date-time" ? "time" : schema.type;
+  return schema.format === "date-time" ? "time" : (schema.type ?? "anything");
 }
 
 function constraints(schema: Structural, required: boolean): string {

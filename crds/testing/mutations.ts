@@ -1,4 +1,4 @@
-import { type Structural, walk } from "../generate/structural.ts";
+import { type Structural, walk } from "kopf-ts/manifests";
 
 /** One legal change of a spec. */
 export interface Mutation {
@@ -95,6 +95,8 @@ function candidates(schema: Structural): unknown[] {
     case "object":
       if (schema.additionalProperties) return [{ x: "y" }, { x: "z" }];
       return [Object.fromEntries((schema.required ?? []).map((name) => [name, legalValue(schema.properties?.[name] as Structural)]))];
+    default:
+      throw new Error(`no field of ours is ${schema.type ?? "of any type"}`);
   }
 }
 
