@@ -3,8 +3,12 @@ import { join } from "node:path";
 import { run } from "@rune/cluster/shell";
 import { helmPath } from "@rune/cluster/tools";
 import { operatorConfig } from "@rune/controllers/shared/config";
+import type { Services } from "@rune/controllers/shared/services";
 import { kinds } from "@rune/crds/kinds/kinds";
 import { label } from "@rune/crds/words/labels";
+import { registrations } from "@rune/operator/registrations";
+import { Client, Manager, silentLogger, staticCredentials } from "kopf-ts";
+import { type PolicyRule, rulesOf } from "kopf-ts/manifests";
 import { beforeAll, describe, expect, test } from "vitest";
 import { parse } from "yaml";
 import { chart, type Manifest, named, ofKind, refusal, render } from "./testing/render.ts";
@@ -148,6 +152,25 @@ describe("permissions", () => {
     expect(granted(named(all, "Role", "rune-operator"))).toContain("/secrets[rune-events-audit,rune-events-team-a]: get patch");
     const disabled = await render({ events: { enabled: false, subscribers: [{ name: "audit" }] } });
     expect(granted(named(disabled, "Role", "rune-operator"))).not.toContain("/secrets[rune-events-audit]: get patch");
+  });
+
+  test("of the operator let it watch what its controllers watch, and write the status of what they look after: no less, no more", async () => {
+    const manager = new Manager({ client: Client.fromCredentials(staticCredentials("http://localhost")), logger: silentLogger });
+    for (const register of registrations) register(manager, { onNotice: () => undefined } as unknown as Services);
+    const of = (rules: readonly PolicyRule[], verb: string, isMeant: (name: string) => boolean) =>
+      rules
+        .filter(({ verbs }) => (verbs as string[]).includes(verb))
+        .flatMap(({ apiGroups, resources }) => resources.filter(isMeant).map((name) => `${apiGroups}/${name}`))
+        .sort();
+    const [derived, written] = [rulesOf(manager.permissions), named(await render(), "ClusterRole", "rune-operator").rules];
+    for (const verb of ["list", "watch"]) {
+      const isCached = (name: string) => name !== "events";
+      expect(of(written, verb, isCached)).toEqual(of(derived, verb, isCached));
+    }
+    const isStatus = (name: string) => name.endsWith("/status");
+    expect(of(written, "update", isStatus)).toEqual(of(derived, "update", isStatus));
+    const isFinalizers = (name: string) => name.endsWith("/finalizers");
+    expect(of(written, "update", isFinalizers)).toEqual(expect.arrayContaining(of(derived, "update", isFinalizers)));
   });
 
   test.each(plurals)("of people cover %s", async (plural) => {
