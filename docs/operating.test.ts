@@ -77,7 +77,7 @@ test("ports of the health endpoints are those of the code", () => {
     Number(number),
   ]);
   const allowed: Record<string, number[]> = {
-    operator: [8080, port.canary],
+    operator: [8080, port.canary, port.tokens],
     loader: [port.inference, port.metrics],
     sandbox: [port.runner],
     registry: [5000],

@@ -47,6 +47,7 @@ it("the file and the ports come from the environment", async () => {
   expect(await readStartup({ RUNE_CONFIG: file, RUNE_HEALTH_PORT: "18080" })).toMatchObject({
     healthPort: 18080,
     canaryPort: 8099,
+    tokenPort: 8082,
     logLevel: "info",
   });
   await expect(readStartup({ RUNE_CONFIG: file, RUNE_LOG_LEVEL: "loud" })).rejects.toThrow();

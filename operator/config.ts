@@ -11,6 +11,8 @@ export interface Startup {
   /** Metrics and probes. */
   readonly healthPort: number;
   readonly canaryPort: number;
+  /** Where people get tokens for the registry. */
+  readonly tokenPort: number;
 }
 
 const port = z.coerce.number().int().min(0).max(65535);
@@ -19,13 +21,20 @@ const environment = z.object({
   RUNE_LOG_LEVEL: z.enum(["debug", "info", "warn", "error"]).default("info"),
   RUNE_HEALTH_PORT: port.default(8080),
   RUNE_CANARY_PORT: port.default(8099),
+  RUNE_TOKEN_PORT: port.default(8082),
 });
 
 /** Reads the variables `RUNE_*` and the file that `RUNE_CONFIG` names. `KUBECONFIG` is kopf-ts's. */
 export async function readStartup(variables: Readonly<Record<string, string | undefined>>): Promise<Startup> {
-  const { RUNE_CONFIG, RUNE_LOG_LEVEL, RUNE_HEALTH_PORT, RUNE_CANARY_PORT } = environment.parse(variables);
+  const { RUNE_CONFIG, RUNE_LOG_LEVEL, RUNE_HEALTH_PORT, RUNE_CANARY_PORT, RUNE_TOKEN_PORT } = environment.parse(variables);
   const config = parseConfig(await readFile(RUNE_CONFIG, "utf8"), RUNE_CONFIG);
-  return { config, logLevel: RUNE_LOG_LEVEL, healthPort: RUNE_HEALTH_PORT, canaryPort: RUNE_CANARY_PORT };
+  return {
+    config,
+    logLevel: RUNE_LOG_LEVEL,
+    healthPort: RUNE_HEALTH_PORT,
+    canaryPort: RUNE_CANARY_PORT,
+    tokenPort: RUNE_TOKEN_PORT,
+  };
 }
 
 /** Refuses a file with one sentence for each mistake in it. */

@@ -1,13 +1,16 @@
 import { systemClock } from "@rune/clients/clock";
 import { connectNats } from "@rune/clients/nats/nats";
 import { Client, jsonLogger, type Logger, Manager } from "kopf-ts";
-import { startCanary, stopCanary } from "./canary.ts";
+import { startCanary } from "./canary.ts";
 import { readStartup, type Startup } from "./config.ts";
 import { ensureKeys } from "./credentials/secret.ts";
 import { ensureSubscribers } from "./credentials/subscribers.ts";
 import { EventOutbox } from "./event-outbox.ts";
+import { stopListening } from "./listening.ts";
+import { Reviews } from "./people/reviews.ts";
+import { startPeople } from "./people/server.ts";
 import { registrations } from "./registrations.ts";
-import { createServices, findClusterDNS } from "./services.ts";
+import { createServices, findClusterDNS, keyOf } from "./services.ts";
 import { keepEvents, keepStream } from "./stream.ts";
 
 /** An API server or node that is busy for half a minute is no reason to start again; an orderly stop releases the Lease at once. */
@@ -31,12 +34,20 @@ try {
 process.exit();
 
 /** Runs until the signal aborts, or rejects when leadership is lost or the API server can't be used. */
-async function operate({ config, healthPort, canaryPort }: Startup, logger: Logger, signal: AbortSignal): Promise<void> {
+async function operate({ config, healthPort, canaryPort, tokenPort }: Startup, logger: Logger, signal: AbortSignal): Promise<void> {
   const client = await Client.fromEnvironment(process.env);
   // Registry and NATS wait for this Secret, so it comes before everything that needs them.
   const keys = await ensureKeys(client, { namespace: config.operatorNamespace, name: config.keysSecret });
   const clusterDNS = await findClusterDNS(config, client);
   const canary = await startCanary(canaryPort);
+  const people = await startPeople({
+    port: tokenPort,
+    key: keyOf(keys, "registry.jwk"),
+    reviews: new Reviews(client, systemClock),
+    watchNamespaces: config.watchNamespaces,
+    logger,
+    clock: systemClock,
+  });
   const nats = connectNats({ url: config.local.natsURL ?? config.nats.url, credentials: keys["operator.creds"] ?? "" });
   const outbox = config.events && new EventOutbox({ publish: nats.publishEvent, clock: systemClock, logger, signal });
   const services = createServices({ config, keys, nats, clusterDNS, events: outbox });
@@ -57,6 +68,6 @@ async function operate({ config, healthPort, canaryPort }: Startup, logger: Logg
   try {
     await manager.run(signal);
   } finally {
-    await Promise.all([nats.close(), stopCanary(canary)]);
+    await Promise.all([nats.close(), stopListening(canary), stopListening(people)]);
   }
 }

@@ -8,6 +8,7 @@ import type { LoaderAddress, NatsGrant, Notice, RegistryAction, Services } from 
 import { refuseForeign } from "@rune/controllers/shared/tenancy";
 import type { Progress } from "@rune/crds/contracts/trainer";
 import { port } from "@rune/crds/words/ports";
+import type { JWK } from "jose";
 import { type Client, services as kubernetesServices } from "kopf-ts";
 import { loaderToken } from "./credentials/loader-token.ts";
 import { evaluationUser, progressUser, sessionUser } from "./credentials/nats-users.ts";
@@ -38,8 +39,8 @@ export function createServices({
   /** Where events go; undefined where nothing is told. */
   events: Announcer | undefined;
 }): Services {
-  const registryKey = JSON.parse(required(keys, "registry.jwk"));
-  const adminKey = JSON.parse(required(keys, "admin.jwk"));
+  const registryKey = keyOf(keys, "registry.jwk");
+  const adminKey = keyOf(keys, "admin.jwk");
   const accountSeed = required(keys, "nats-account.seed");
   const progress = remember(nats);
   const registryOf = memoized((repository, actions) => {
@@ -79,6 +80,11 @@ export function createServices({
 }
 
 const userOf: Record<NatsGrant["kind"], typeof sessionUser> = { session: sessionUser, evaluation: evaluationUser, progress: progressUser };
+
+/** A private key of the installation. */
+export function keyOf(keys: Keys, name: "registry.jwk" | "admin.jwk"): JWK {
+  return JSON.parse(required(keys, name));
+}
 
 function required(keys: Keys, name: string): string {
   const value = keys[name];

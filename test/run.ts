@@ -34,7 +34,7 @@ const stages: Stage[] = [
   aside(vitest("alerts", ["alerts.integration"], { RUNE_TEST_SERVICES: "1" })),
   vitest(
     "real registry and NATS",
-    ["clients.integration", "events.integration", "agent.integration", "evaluator.integration", "backup.integration"],
+    ["clients.integration", "events.integration", "agent.integration", "evaluator.integration", "backup.integration", "people.integration"],
     {
       RUNE_TEST_SERVICES: "1",
     },

@@ -138,6 +138,8 @@ describe("permissions", () => {
       "/services: get list",
       "/nodes: list",
       "/namespaces: get",
+      "authentication.k8s.io/tokenreviews: create",
+      "authorization.k8s.io/subjectaccessreviews: create",
     ]);
     expect(granted(named(all, "Role", "rune-operator"))).toEqual([
       "/secrets[our-keys]: get patch",
@@ -178,6 +180,12 @@ describe("permissions", () => {
     expect(verbsOn(named(all, "ClusterRole", "rune-viewer").rules, plural)).toEqual(new Set(["get", "list", "watch"]));
     expect(verbsOn(named(all, "ClusterRole", "rune-editor").rules, plural)).toContain("create");
     expect(verbsOn(named(all, "ClusterRole", "rune-editor").rules, `${plural}/status`)).toEqual(new Set());
+  });
+
+  test("of people cover artifacts: who may view pulls, who may edit pushes too, and nobody deletes", async () => {
+    const all = await render();
+    expect(verbsOn(named(all, "ClusterRole", "rune-viewer").rules, "artifacts")).toEqual(new Set(["get"]));
+    expect(verbsOn(named(all, "ClusterRole", "rune-editor").rules, "artifacts")).toEqual(new Set(["get", "create"]));
   });
 
   test("with a list of namespaces nothing is granted outside them", async () => {
@@ -291,6 +299,25 @@ describe("embedded services", () => {
     }
   });
 
+  test("the registry sends people's clients to the operator's token endpoint, or to where the installation says", async () => {
+    const realmOf = (all: Manifest[]) => parse(named(all, "ConfigMap", "rune-registry").data["config.yml"]).auth.token.realm;
+    const all = await render();
+    const { hostname, port, pathname } = new URL(realmOf(all));
+    expect([hostname, pathname]).toEqual(["rune-operator.rune-system.svc", "/token"]);
+    const service = named(all, "Service", "rune-operator").spec.ports.find((each: { port: number }) => each.port === Number(port));
+    const [container] = named(all, "Deployment", "rune-operator").spec.template.spec.containers;
+    expect(container.ports).toContainEqual({ name: service.targetPort, containerPort: 8082 });
+    expect(named(all, "NetworkPolicy", "rune-operator").spec.ingress[0].ports).toContainEqual({ port: 8082, protocol: "TCP" });
+    expect(realmOf(await render({ registry: { realm: "https://registry.example.org/token" } }))).toBe("https://registry.example.org/token");
+  });
+
+  test("the registry admits whom the installation names beside its own", async () => {
+    const ingress = { namespaceSelector: { matchLabels: { "kubernetes.io/metadata.name": "ingress" } } };
+    const before = named(await render(), "NetworkPolicy", "rune-registry").spec.ingress[0].from;
+    const after = named(await render({ registry: { from: [ingress] } }), "NetworkPolicy", "rune-registry").spec.ingress[0].from;
+    expect(after).toEqual([...before, ingress]);
+  });
+
   test("of another release have other names", async () => {
     const all = await render({}, { release: "memory" });
     expect(named(all, "StatefulSet", "memory-rune-nats")).toBeDefined();
@@ -326,6 +353,7 @@ describe("wrong values are refused with the place and the reason", () => {
     ["an image that isn't Rune's", { images: { adaptorLoader: {} } }, "adaptorLoader"],
     ["a digest that isn't one", { images: { vllm: { digest: "latest" } } }, "/images/vllm/digest"],
     ["a registry of the user's own without address", { registry: { embedded: false } }, "/registry/url"],
+    ["a token endpoint that isn't an address", { registry: { realm: "rune-operator" } }, "/registry/realm"],
     ["an address of another protocol", { nats: { embedded: false, url: "http://nats" } }, "/nats/url"],
     ["two operators without leader", { operator: { replicas: 2, leaderElection: false } }, "/operator/leaderElection"],
     ["sandboxes that run as root", { sandbox: { uidRange: { start: 0, size: 1 } } }, "/sandbox/uidRange/start"],

@@ -11,15 +11,16 @@ export type Service = { url: string; directory: string; stop(): Promise<void>; s
 const modules = {
   "nats-server": "github.com/nats-io/nats-server/v2@v2.15.2",
   registry: "github.com/distribution/distribution/v3/cmd/registry@v3.1.2",
+  crane: "github.com/google/go-containerregistry/cmd/crane@v0.22.1",
 };
 
-/** CNCF Distribution with token authentication against these public keys. */
-export async function startRegistry(jwks: string): Promise<Service> {
+/** CNCF Distribution with token authentication against these public keys; clients without a token are sent to `realm`. */
+export async function startRegistry(jwks: string, realm = "http://127.0.0.1:1/token"): Promise<Service> {
   const binary = await program("registry");
   return await startService("registry", async (directory, port) => {
     await writeFile(join(directory, "jwks.json"), jwks);
     const token = {
-      realm: `http://127.0.0.1:${port}/token`,
+      realm,
       service: "rune-registry",
       issuer: "rune-operator",
       jwks: join(directory, "jwks.json"),
@@ -34,6 +35,23 @@ export async function startRegistry(jwks: string): Promise<Service> {
     await writeFile(join(directory, "config.json"), JSON.stringify(config));
     return { command: binary, args: ["serve", join(directory, "config.json")], url: `http://127.0.0.1:${port}` };
   });
+}
+
+/** How a command ended, and what it said. */
+export type Ended = { code: number | null; stdout: string; stderr: string };
+
+/** crane, which people use, with a directory of its own for what it is logged in to. */
+export async function craneIn(directory: string): Promise<(args: string[]) => Promise<Ended>> {
+  const binary = await program("crane");
+  await mkdir(directory, { recursive: true });
+  const env = { PATH: "/usr/bin:/bin", HOME: directory, DOCKER_CONFIG: directory };
+  return (args) =>
+    new Promise((resolve, reject) => {
+      const child = spawn(binary, args, { stdio: ["ignore", "pipe", "pipe"], env });
+      const ended = { stdout: "", stderr: "" };
+      for (const name of ["stdout", "stderr"] as const) child[name].setEncoding("utf8").on("data", (text) => (ended[name] += text));
+      child.on("error", reject).on("close", (code) => resolve({ code, ...ended }));
+    });
 }
 
 /** nats-server with JetStream and this `nats-auth.conf`. */

@@ -36,6 +36,8 @@ export const repositoryOf = {
   trajectories: (namespace: string) => `rune/${namespace}/trajectories`,
   reports: (namespace: string) => `rune/${namespace}/reports`,
   tasks: (namespace: string) => `rune/${namespace}/tasks`,
+  bases: (namespace: string) => `rune/${namespace}/bases`,
+  uploads: (namespace: string) => `rune/${namespace}/uploads`,
 };
 
 /** Where a task set that comes with the installation is, for all namespaces. */

@@ -1,7 +1,7 @@
 import { expect, it } from "vitest";
 import { foreignRepository, refuseForeign } from "./tenancy.ts";
 
-it.each(["adapters", "hypernetworks", "trajectories", "reports", "tasks"])(
+it.each(["adapters", "hypernetworks", "trajectories", "reports", "tasks", "corpora", "bases", "bases/coder", "uploads"])(
   "what another namespace keeps in its %s is refused, in words that say what to do",
   (kept) => {
     const blocker = foreignRepository(`rune/b/${kept}`, "a");
@@ -17,6 +17,9 @@ it.each([
   "rune/a/trajectories",
   "rune/models/coder",
   "rune/a/tasks",
+  "rune/a/bases/coder",
+  "rune/a/toString",
+  "rune//adapters",
   "rune/tasks/humaneval",
   "library/adapters",
   "rune/adapters",

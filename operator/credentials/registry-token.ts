@@ -12,10 +12,13 @@ export type RegistryGrant = {
   now?: number;
 };
 
+/** What the registry calls itself where it sends clients for tokens, and whom it wants them to be for. */
+export const registryService = "rune-registry";
+
 /** A bearer token for Distribution's token authentication that allows these actions on these repositories, and nothing else. */
 export async function registryToken(key: JWK, { access, subject, seconds, now = Date.now() }: RegistryGrant): Promise<string> {
   const allowed = access.map(({ repository, actions }) => ({ type: "repository", name: repository, actions }));
-  return await signed(key, { access: allowed, sub: subject, jti: randomUUID() }, { audience: "rune-registry", seconds, now });
+  return await signed(key, { access: allowed, sub: subject, jti: randomUUID() }, { audience: registryService, seconds, now });
 }
 
 /** What the registry verifies tokens with: the public half of the key. */

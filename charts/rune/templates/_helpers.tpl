@@ -88,6 +88,10 @@ imagePullSecrets:
 {{- if .Values.registry.embedded }}http://{{ include "rune.name" . }}-registry.{{ .Release.Namespace }}.svc:5000{{ else }}{{ .Values.registry.url }}{{ end }}
 {{- end }}
 
+{{- define "rune.registryRealm" -}}
+{{- .Values.registry.realm | default (printf "http://%s-operator.%s.svc:8082/token" (include "rune.name" .) .Release.Namespace) }}
+{{- end }}
+
 {{- define "rune.natsURL" -}}
 {{- if .Values.nats.embedded }}nats://{{ include "rune.name" . }}-nats.{{ .Release.Namespace }}.svc:4222{{ else }}{{ .Values.nats.url }}{{ end }}
 {{- end }}

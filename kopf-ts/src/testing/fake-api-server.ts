@@ -49,6 +49,7 @@ export class FakeApiServer {
   readonly #faults = new Faults();
   readonly #watches = new Watches(this.#storage);
   readonly #sockets = new Set<Socket>();
+  readonly #reviews = new Map<string, (object: DynamicObject) => DynamicObject>();
   readonly #pages = new Map<string, { objects: KubeObject[]; revision: number }>();
   #tokens = 0;
   readonly #server = createServer((request, response) => void this.#serve(request, response));
@@ -119,6 +120,11 @@ export class FakeApiServer {
   /** Deletes an object as if somebody else had: one with finalizers stays until they are gone. */
   delete(resource: Resource, key: { namespace?: string; name: string }): void {
     this.#storage.delete(nameOf(resource), keyOf(key));
+  }
+
+  /** Answers what is created of this kind with what `review` makes of it, and stores nothing: as of TokenReviews and their like. */
+  review(resource: Resource, review: (object: DynamicObject) => DynamicObject): void {
+    this.#reviews.set(nameOf(resource), review);
   }
 
   /** Strikes the next requests that match. */
@@ -303,6 +309,8 @@ export class FakeApiServer {
   }
 
   #create(place: Place, object: KubeObject): KubeObject {
+    const review = this.#reviews.get(place.table);
+    if (review) return review(object);
     const namespace = place.namespace || undefined;
     return this.#storage.create(place.table, { ...object, metadata: { ...object.metadata, namespace } });
   }

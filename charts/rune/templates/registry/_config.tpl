@@ -17,7 +17,8 @@ http:
   relativeurls: true
 auth:
   token:
-    realm: rune-operator
+    # Where clients that people use are sent for a token; Rune's own pods bring theirs.
+    realm: {{ include "rune.registryRealm" . }}
     service: rune-registry
     issuer: rune-operator
     jwks: /etc/distribution/registry.jwks
