@@ -8,7 +8,7 @@ import { parse, parseAllDocuments } from "yaml";
 
 const root = join(import.meta.dirname, "..");
 const read = (file: string) => readFileSync(join(root, file), "utf8");
-const guides = ["architecture", "backup", "glossary", "installing", "security", "troubleshooting", "upgrading"].map(
+const guides = ["architecture", "artifacts", "backup", "glossary", "installing", "security", "troubleshooting", "upgrading"].map(
   (name) => `docs/${name}.md`,
 );
 const all = guides.map(read).join("\n");
@@ -43,7 +43,7 @@ describe("the guides", () => {
       inCode(read(file)).flatMap((code) => (/^(spec|status)\b/.test(code) ? [`.${code.replaceAll("[]", "")}`] : [])),
     );
     const isField = (path: string) => fields.some((field) => field.endsWith(`.${path}`) || field.includes(`.${path}.`));
-    const files = /\.(ts|py|json|jsonl|md|yaml|db|tar|jwk|jwks|jwt|secret|seed|creds|conf)$/;
+    const files = /\.(ts|py|json|jsonl|md|html|yaml|db|tar|jwk|jwks|jwt|secret|seed|creds|conf)$/;
     const named = inCode(all).filter((code) => /^[a-z]\w*(\.[a-z]\w*)+$/i.test(code) && !files.test(code) && !code.includes("rune.dev"));
     expect(named.length).toBeGreaterThan(60);
     expect(named.filter((path) => !isValue(path) && !isField(path))).toEqual([]);

@@ -34,7 +34,15 @@ const stages: Stage[] = [
   aside(vitest("alerts", ["alerts.integration"], { RUNE_TEST_SERVICES: "1" })),
   vitest(
     "real registry and NATS",
-    ["clients.integration", "events.integration", "agent.integration", "evaluator.integration", "backup.integration", "people.integration"],
+    [
+      "clients.integration",
+      "events.integration",
+      "agent.integration",
+      "evaluator.integration",
+      "backup.integration",
+      "people.integration",
+      "artifacts.integration",
+    ],
     {
       RUNE_TEST_SERVICES: "1",
     },

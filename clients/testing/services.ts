@@ -12,6 +12,7 @@ const modules = {
   "nats-server": "github.com/nats-io/nats-server/v2@v2.15.2",
   registry: "github.com/distribution/distribution/v3/cmd/registry@v3.1.2",
   crane: "github.com/google/go-containerregistry/cmd/crane@v0.22.1",
+  oras: "oras.land/oras/cmd/oras@v1.3.6",
 };
 
 /** CNCF Distribution with token authentication against these public keys; clients without a token are sent to `realm`. */
@@ -129,8 +130,8 @@ async function freePort(): Promise<number> {
   return address.port;
 }
 
-/** A binary from the cache, compiled by Go into it where it isn't there. */
-async function program(name: keyof typeof modules): Promise<string> {
+/** The path of a binary in the cache, compiled by Go into it where it isn't there. */
+export async function program(name: keyof typeof modules): Promise<string> {
   const cache = join(process.env.RUNE_CACHE ?? join(homedir(), ".cache/rune"), "programs");
   for await (const found of glob(join(cache, `${name}-*`, name))) if (!dirname(found).includes(".", cache.length)) return found;
   const directory = join(cache, `${name}-test`);
