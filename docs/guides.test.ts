@@ -43,7 +43,7 @@ describe("the guides", () => {
       inCode(read(file)).flatMap((code) => (/^(spec|status)\b/.test(code) ? [`.${code.replaceAll("[]", "")}`] : [])),
     );
     const isField = (path: string) => fields.some((field) => field.endsWith(`.${path}`) || field.includes(`.${path}.`));
-    const files = /\.(ts|py|json|jsonl|md|html|yaml|db|tar|jwk|jwks|jwt|secret|seed|creds|conf)$/;
+    const files = /\.(ts|py|json|jsonl|md|html|yaml|db|tar|jwk|jwks|jwt|secret|seed|creds|conf|crt)$/;
     const named = inCode(all).filter((code) => /^[a-z]\w*(\.[a-z]\w*)+$/i.test(code) && !files.test(code) && !code.includes("rune.dev"));
     expect(named.length).toBeGreaterThan(60);
     expect(named.filter((path) => !isValue(path) && !isField(path))).toEqual([]);

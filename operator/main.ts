@@ -3,12 +3,14 @@ import { connectNats } from "@rune/clients/nats/nats";
 import { Client, jsonLogger, type Logger, Manager } from "kopf-ts";
 import { startCanary } from "./canary.ts";
 import { readStartup, type Startup } from "./config.ts";
-import { ensureKeys } from "./credentials/secret.ts";
+import { RegistryLogins } from "./credentials/registry-login.ts";
+import { ensureKeys, type Keys } from "./credentials/secret.ts";
 import { ensureSubscribers } from "./credentials/subscribers.ts";
+import { checkDeletion } from "./deletion-check.ts";
 import { EventOutbox } from "./event-outbox.ts";
 import { stopListening } from "./listening.ts";
 import { Reviews } from "./people/reviews.ts";
-import { startPeople } from "./people/server.ts";
+import { type PeopleOptions, startPeople } from "./people/server.ts";
 import { registrations } from "./registrations.ts";
 import { createServices, findClusterDNS, keyOf } from "./services.ts";
 import { keepEvents, keepStream } from "./stream.ts";
@@ -34,23 +36,19 @@ try {
 process.exit();
 
 /** Runs until the signal aborts, or rejects when leadership is lost or the API server can't be used. */
-async function operate({ config, healthPort, canaryPort, tokenPort }: Startup, logger: Logger, signal: AbortSignal): Promise<void> {
+async function operate(startup: Startup, logger: Logger, signal: AbortSignal): Promise<void> {
+  const { config, healthPort, canaryPort } = startup;
   const client = await Client.fromEnvironment(process.env);
   // Registry and NATS wait for this Secret, so it comes before everything that needs them.
   const keys = await ensureKeys(client, { namespace: config.operatorNamespace, name: config.keysSecret });
   const clusterDNS = await findClusterDNS(config, client);
   const canary = await startCanary(canaryPort);
-  const people = await startPeople({
-    port: tokenPort,
-    key: keyOf(keys, "registry.jwk"),
-    reviews: new Reviews(client, systemClock),
-    watchNamespaces: config.watchNamespaces,
-    logger,
-    clock: systemClock,
-  });
+  // A registry that signs its own tokens gives people theirs as well.
+  const people = config.registry.credentialsSecret ? undefined : await startPeople(peopleOptions(startup, { client, keys, logger }));
   const nats = connectNats({ url: config.local.natsURL ?? config.nats.url, credentials: keys["operator.creds"] ?? "" });
   const outbox = config.events && new EventOutbox({ publish: nats.publishEvent, clock: systemClock, logger, signal });
-  const services = createServices({ config, keys, nats, clusterDNS, events: outbox });
+  const logins = new RegistryLogins({ client, config, clock: systemClock });
+  const services = createServices({ config, keys, nats, clusterDNS, logins, events: outbox });
   const manager = new Manager({
     client,
     logger,
@@ -65,9 +63,21 @@ async function operate({ config, healthPort, canaryPort, tokenPort }: Startup, l
   keepStream(nats, logger, signal);
   const subscribers = () => ensureSubscribers(client, config, keys["nats-account.seed"] ?? "");
   if (config.events) keepEvents(nats, config.events, subscribers, { logger, signal });
+  void checkDeletion(services, logger);
   try {
     await manager.run(signal);
   } finally {
-    await Promise.all([nats.close(), stopListening(canary), stopListening(people)]);
+    await Promise.all([nats.close(), stopListening(canary), people && stopListening(people)]);
   }
+}
+
+function peopleOptions({ config, tokenPort }: Startup, made: { client: Client; keys: Keys; logger: Logger }): PeopleOptions {
+  return {
+    port: tokenPort,
+    key: keyOf(made.keys, "registry.jwk"),
+    reviews: new Reviews(made.client, systemClock),
+    watchNamespaces: config.watchNamespaces,
+    logger: made.logger,
+    clock: systemClock,
+  };
 }

@@ -27,13 +27,12 @@ class Nats {
   }
 }
 
-async function made() {
+async function made(registry: { credentialsSecret?: string } = {}) {
   const nats = new Nats();
   const keys = await completeKeys({});
-  return {
-    nats,
-    services: createServices({ config, keys, nats: nats as unknown as OperatorNats, clusterDNS: "10.96.0.10", events: undefined }),
-  };
+  const logins = { loginFor: async (namespace: string) => `login of ${namespace}`, withToken: async (token: string) => token };
+  const common = { keys, nats: nats as unknown as OperatorNats, clusterDNS: "10.96.0.10", logins, events: undefined };
+  return { nats, services: createServices({ config: { ...config, registry: { ...config.registry, ...registry } }, ...common }) };
 }
 const claims = (token: string) => JSON.parse(Buffer.from(token.split(".")[1] ?? "", "base64url").toString());
 
@@ -85,6 +84,17 @@ it("the oldest progress is forgotten, so that memory has an end", async () => {
   for (let n = 0; n <= 10_000; n++) nats.say(`run-${n}`, 1);
   expect(services.progress("run-0")).toBeUndefined();
   expect(services.progress("run-1")).toBeDefined();
+});
+
+it("a registry of one's own gets the login of the namespace, and a client for each", async () => {
+  const { services } = await made({ credentialsSecret: "harbor" });
+  const grant = { namespace: "team", subject: "s", access: [{ repository: "a", actions: ["pull"] as const }], seconds: 600 };
+  expect(await services.registryToken(grant)).toBe("login of team");
+  expect(services.registry("default", "a", ["pull"])).toBe(services.registry("default", "a", ["pull"]));
+  expect(services.registry("default", "a", ["pull"])).not.toBe(services.registry("team", "a", ["pull"]));
+  await expect(services.registryToken({ ...grant, access: [{ repository: "rune/b/tasks", actions: ["pull"] }] })).rejects.toThrow(
+    TerminalError,
+  );
 });
 
 it("one repository has one client, whoever asks", async () => {

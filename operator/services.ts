@@ -12,7 +12,8 @@ import type { JWK } from "jose";
 import { type Client, services as kubernetesServices } from "kopf-ts";
 import { loaderToken } from "./credentials/loader-token.ts";
 import { evaluationUser, progressUser, sessionUser } from "./credentials/nats-users.ts";
-import { registryToken } from "./credentials/registry-token.ts";
+import type { RegistryLogins } from "./credentials/registry-login.ts";
+import { registryToken, type RegistryGrant as TokenGrant } from "./credentials/registry-token.ts";
 import { runnerToken } from "./credentials/runner-token.ts";
 import type { Keys } from "./credentials/secret.ts";
 import { DemandWatch } from "./demand-watch.ts";
@@ -31,6 +32,7 @@ export function createServices({
   nats,
   clusterDNS,
   events,
+  logins,
 }: {
   config: OperatorConfig;
   keys: Keys;
@@ -38,14 +40,17 @@ export function createServices({
   clusterDNS: string;
   /** Where events go; undefined where nothing is told. */
   events: Announcer | undefined;
+  logins: Pick<RegistryLogins, "loginFor" | "withToken">;
 }): Services {
   const registryKey = keyOf(keys, "registry.jwk");
   const adminKey = keyOf(keys, "admin.jwk");
   const accountSeed = required(keys, "nats-account.seed");
   const progress = remember(nats);
-  const registryOf = memoized((repository, actions) => {
+  const credential = async (namespace: string, grant: TokenGrant) =>
+    config.registry.credentialsSecret ? await logins.loginFor(namespace) : await logins.withToken(await registryToken(registryKey, grant));
+  const registryOf = memoized((namespace, repository, actions) => {
     const grant = { subject: "rune-operator", access: [{ repository, actions }], seconds: ownTokenSeconds };
-    return new Registry({ url: config.local.registryURL ?? config.registry.url, token: () => registryToken(registryKey, grant) });
+    return new Registry({ url: config.local.registryURL ?? config.registry.url, token: () => credential(namespace, grant) });
   });
   const loader = ({ ip, podUID }: LoaderAddress) =>
     new LoaderClient({
@@ -59,12 +64,12 @@ export function createServices({
     adminKeys: JSON.parse(required(keys, "admin.jwks")),
     registry: (namespace, repository, actions) => {
       refuseForeign(repository, namespace);
-      return registryOf(repository, actions);
+      return registryOf(config.registry.credentialsSecret ? namespace : "", repository, actions);
     },
     bundledTaskSet: bundledTaskSets(),
     registryToken: async ({ namespace, subject, access, seconds }) => {
       for (const { repository } of access) refuseForeign(repository, namespace);
-      return await registryToken(registryKey, { subject, access, seconds: Math.ceil(seconds) });
+      return await credential(namespace, { subject, access, seconds: Math.ceil(seconds) });
     },
     natsCredentials: ({ kind, uid, seconds }) => userOf[kind]({ accountSeed, uid, seconds: Math.ceil(seconds) }),
     logs: nats,
@@ -92,12 +97,12 @@ function required(keys: Keys, name: string): string {
   return value;
 }
 
-/** One client for each repository, because each keeps its own connections. */
-function memoized(make: (repository: string, actions: readonly RegistryAction[]) => Registry): typeof make {
+/** One client for each repository and login, because each keeps its own connections and tokens. */
+function memoized(make: (namespace: string, repository: string, actions: readonly RegistryAction[]) => Registry): typeof make {
   const made = new Map<string, Registry>();
-  return (repository, actions) => {
-    const key = `${repository} ${actions.toSorted().join()}`;
-    const registry = made.get(key) ?? make(repository, actions);
+  return (namespace, repository, actions) => {
+    const key = `${namespace} ${repository} ${actions.toSorted().join()}`;
+    const registry = made.get(key) ?? make(namespace, repository, actions);
     made.set(key, registry);
     return registry;
   };

@@ -37,6 +37,7 @@ const stages: Stage[] = [
     [
       "clients.integration",
       "events.integration",
+      "own.integration",
       "agent.integration",
       "evaluator.integration",
       "backup.integration",

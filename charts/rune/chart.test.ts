@@ -22,7 +22,7 @@ const variants: [string, object][] = [
   [
     "everything of the user's own",
     {
-      registry: { embedded: false, url: "https://registry.example.org" },
+      registry: { embedded: false, url: "https://registry.example.org/acme", credentialsSecret: "harbor", caConfigMap: "harbor-ca" },
       nats: { embedded: false, url: "nats://nats.example.org:4222" },
       mlflow: { embedded: false, url: "https://mlflow.example.org" },
     },
@@ -180,6 +180,16 @@ describe("permissions", () => {
     expect(verbsOn(named(all, "ClusterRole", "rune-viewer").rules, plural)).toEqual(new Set(["get", "list", "watch"]));
     expect(verbsOn(named(all, "ClusterRole", "rune-editor").rules, plural)).toContain("create");
     expect(verbsOn(named(all, "ClusterRole", "rune-editor").rules, `${plural}/status`)).toEqual(new Set());
+  });
+
+  test("of the operator reach the login and the certificates of a registry of one's own, by name", async () => {
+    const registry = { embedded: false, url: "https://harbor.example.org", credentialsSecret: "harbor", caConfigMap: "harbor-ca" };
+    const all = await render({ registry });
+    expect(granted(named(all, "Role", "rune-operator"))).toEqual(
+      expect.arrayContaining(["/secrets[harbor]: get", "/configmaps[harbor-ca]: get"]),
+    );
+    expect(granted(named(all, "ClusterRole", "rune-operator"))).toContain("/secrets: delete");
+    expect(configOf(all).registry).toEqual({ url: registry.url, credentialsSecret: "harbor", caConfigMap: "harbor-ca" });
   });
 
   test("of people cover artifacts: who may view pulls, who may edit pushes too, and nobody deletes", async () => {
@@ -354,6 +364,7 @@ describe("wrong values are refused with the place and the reason", () => {
     ["a digest that isn't one", { images: { vllm: { digest: "latest" } } }, "/images/vllm/digest"],
     ["a registry of the user's own without address", { registry: { embedded: false } }, "/registry/url"],
     ["a token endpoint that isn't an address", { registry: { realm: "rune-operator" } }, "/registry/realm"],
+    ["a login for the embedded registry, which takes none", { registry: { credentialsSecret: "harbor" } }, "/registry/credentialsSecret"],
     ["an address of another protocol", { nats: { embedded: false, url: "http://nats" } }, "/nats/url"],
     ["two operators without leader", { operator: { replicas: 2, leaderElection: false } }, "/operator/leaderElection"],
     ["sandboxes that run as root", { sandbox: { uidRange: { start: 0, size: 1 } } }, "/sandbox/uidRange/start"],

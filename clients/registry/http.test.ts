@@ -1,7 +1,7 @@
 import { afterEach, expect, it } from "vitest";
 import { inTurn, reset, status, type TestServer, testClock, testServer } from "../testing/http-server.ts";
 import { sha256 } from "./digest.ts";
-import { isSameOrigin, resolved } from "./http.ts";
+import { isSameOrigin, resolved } from "./origin.ts";
 import { type ArtifactFile, ArtifactMissing, Registry, RegistryDenied, RegistryUnavailable } from "./registry.ts";
 
 type Answers = Parameters<typeof inTurn>;

@@ -1,13 +1,17 @@
 import type { Readable } from "node:stream";
+import { rootCertificates } from "node:tls";
 import { Agent, type Dispatcher } from "undici";
 import { type Clock, systemClock } from "../clock.ts";
 import { busy, type Headers, type HttpAnswer, type HttpRequest, streaming, wholeAnswer, withoutQuery } from "../http/http.ts";
+import { Authorization } from "./authorization.ts";
 import { ArtifactMissing, RegistryDenied, RegistryUnavailable } from "./errors.ts";
+import { credentialFrom } from "./login.ts";
+import { isSameOrigin, resolved } from "./origin.ts";
 
 export type RegistryOptions = {
-  /** base URL, without `/v2` */
+  /** address without `/v2`; a path in it stands before every repository, as of a registry that gives its users one each */
   url: string;
-  /** bearer token, or what gives a fresh one */
+  /** bearer token or the text of a `config.json`, or what gives a fresh one; `credentialFrom` reads it */
   token?: string | (() => Promise<string> | string);
   clock?: Clock;
   dispatcher?: Dispatcher;
@@ -20,23 +24,39 @@ const mostRedirects = 5;
 const keepTheMethod: readonly number[] = [307, 308];
 const redirects: readonly number[] = [301, 302, 303, ...keepTheMethod];
 
-/** HTTP as registries use it: blobs and uploads may be on other hosts. The token goes to the registry's own origin alone. */
+/** What a credential's text came to: the connections that trust its certificates, and what requests carry. */
+type Access = { text: string; dispatcher: Dispatcher; authorization: Authorization };
+
+/** HTTP as registries use it: blobs and uploads may be on other hosts. Credentials go to the registry's own origin alone. */
 export class RegistryHttp {
   readonly url: string;
   readonly clock: Clock;
+  /** Address of `/v2/`, which tells whether this is a registry. */
+  readonly root: string;
+  readonly #prefix: string;
   readonly #token: RegistryOptions["token"];
-  readonly #dispatcher: Dispatcher;
+  readonly #dispatcher: Dispatcher | undefined;
+  #access: Access | undefined;
+  #agent: { ca: string | undefined; agent: Agent } | undefined;
 
   constructor(options: RegistryOptions) {
     this.url = options.url.replace(/\/+$/, "");
+    const { origin, pathname } = new URL(this.url);
+    this.root = `${origin}/v2/`;
+    this.#prefix = pathname === "/" ? "" : `${pathname.slice(1)}/`;
     this.clock = options.clock ?? systemClock;
     this.#token = options.token;
-    this.#dispatcher = options.dispatcher ?? new Agent({ connect: { timeout: 5_000 } });
+    this.#dispatcher = options.dispatcher;
+  }
+
+  /** `/v2/<repository>` of this registry. */
+  base(repository: string): string {
+    return `${this.root}${this.#prefix}${repository}`;
   }
 
   /** `/v2/<repository>/<kind>/<reference>` of this registry. */
   path(repository: string, kind: "manifests" | "blobs", reference: string): string {
-    return `${this.url}/v2/${repository}/${kind}/${reference}`;
+    return `${this.base(repository)}/${kind}/${reference}`;
   }
 
   /** One exchange, redirects followed. Throws as `exchange` of HTTP does. */
@@ -63,9 +83,9 @@ export class RegistryHttp {
     if (status !== 401 && status !== 403)
       throw new RegistryUnavailable(`the registry answered ${status} for ${what}, expected ${expected.join(" or ")}`);
     if (isSameOrigin(url, this.url))
-      throw new RegistryDenied(`the registry denied access to ${what} (${status}); the token doesn't allow it or has expired`);
+      throw new RegistryDenied(`the registry denied access to ${what} (${status}); the credentials don't allow it or have expired`);
     throw new RegistryDenied(
-      `the registry ${this.url} sends clients on to ${new URL(url).origin}, which refused ${what} (${status}); the token goes to the registry's own address alone: if that is another address of the same registry, set the registry's URL to it`,
+      `the registry ${this.url} sends clients on to ${new URL(url).origin}, which refused ${what} (${status}); credentials go to the registry's own address alone: if that is another address of the same registry, set the registry's URL to it`,
     );
   }
 
@@ -73,29 +93,49 @@ export class RegistryHttp {
     input: HttpRequest,
     consume: (status: number, headers: Headers, body: Readable, url: string) => Promise<T>,
   ): Promise<T> {
+    const { dispatcher, authorization } = await this.#current();
     let { url } = input;
-    for (let hop = 0; hop <= mostRedirects; hop++) {
-      const here = url;
-      const headers = { ...input.headers, ...(await this.#authorization(here)) };
-      const step: { next: string } | { end: T } = await streaming(
-        { ...input, url: here, headers, dispatcher: this.#dispatcher },
+    let refused = false;
+    for (let hop = 0; hop <= mostRedirects; ) {
+      const asking = { method: input.method, url };
+      const isOwn = isSameOrigin(url, this.url);
+      const shown = isOwn ? await authorization.header(asking) : undefined;
+      const headers = { ...input.headers, ...(shown && { authorization: shown }) };
+      const step: { next: string } | { again: true } | { end: T } = await streaming(
+        { ...input, url: asking.url, headers, dispatcher },
         async (status, answered, body) => {
-          const next = redirectOf(input.method, here, status, answered);
-          return next ? { next } : { end: await consume(status, answered, body, here) };
+          if (isOwn && status === 401 && !refused && (await authorization.refused(asking, answered))) return { again: true };
+          const next = redirectOf(input.method, asking.url, status, answered);
+          return next ? { next } : { end: await consume(status, answered, body, asking.url) };
         },
       );
       if ("end" in step) return step.end;
+      refused = "again" in step;
+      if ("again" in step) continue;
       url = step.next;
+      hop += 1;
     }
     throw new RegistryUnavailable(
       `${withoutQuery(input.url)} led to more than ${mostRedirects} redirects, the last to ${withoutQuery(url)}`,
     );
   }
 
-  async #authorization(url: string): Promise<Record<string, string>> {
-    if (!isSameOrigin(url, this.url)) return {};
-    const token = typeof this.#token === "function" ? await this.#token() : this.#token;
-    return token ? { authorization: `Bearer ${token}` } : {};
+  /** What the credential says now: tokens that were got by it are kept until it changes, connections until their certificates do. */
+  async #current(): Promise<Access> {
+    const text = ((typeof this.#token === "function" ? await this.#token() : this.#token) ?? "").trim();
+    if (this.#access?.text === text) return this.#access;
+    const { login, ca } = credentialFrom(text, this.url);
+    const dispatcher = this.#dispatcher ?? this.#agentOf(ca);
+    this.#access = { text, dispatcher, authorization: new Authorization(login, this.root, { clock: this.clock, dispatcher }) };
+    return this.#access;
+  }
+
+  #agentOf(ca: string | undefined): Agent {
+    if (this.#agent && this.#agent.ca === ca) return this.#agent.agent;
+    // Beside the public authorities: what a registry leads to, such as an object store, may be signed by one of them.
+    const agent = new Agent({ connect: { timeout: 5_000, ...(ca && { ca: [...rootCertificates, ca] }) } });
+    this.#agent = { ca, agent };
+    return agent;
   }
 }
 
@@ -113,16 +153,3 @@ function redirectOf(method: HttpRequest["method"], url: string, status: number, 
 export function locationOf(url: string, headers: Headers): string | undefined {
   return typeof headers.location === "string" ? resolved(url, headers.location) : undefined;
 }
-
-/** A Location as the answer of `url` means it. Never from TLS to plain text: addresses of uploads and stores are credentials themselves. */
-export function resolved(url: string, location: string): string {
-  const target = new URL(location, url);
-  if (new URL(url).protocol === "https:" && target.protocol !== "https:")
-    throw new RegistryDenied(
-      `the registry is asked by https and leads to ${withoutQuery(target.href)}; nothing was sent there: a proxy before it must pass X-Forwarded-Proto`,
-    );
-  return target.href;
-}
-
-/** Scheme, host and port: what a credential belongs to. */
-export const isSameOrigin = (one: string, other: string) => new URL(one).origin === new URL(other).origin;

@@ -3,7 +3,8 @@ import { z } from "zod";
 import type { Headers } from "../http/http.ts";
 import { parseJSON } from "../http/json.ts";
 import { RegistryUnavailable } from "./errors.ts";
-import { type RegistryAnswer, type RegistryHttp, resolved } from "./http.ts";
+import type { RegistryAnswer, RegistryHttp } from "./http.ts";
+import { resolved } from "./origin.ts";
 import { shortTimeout } from "./upload.ts";
 
 /** Entries that one page is asked for. */
@@ -19,10 +20,10 @@ const referrerList = z.object({
 
 /** Where a repository's tags after `last` begin, in their lexical order. */
 export const tagsAfter = (http: RegistryHttp, repository: string, last: string) =>
-  `${http.url}/v2/${repository}/tags/list?n=${pageSize}&last=${encodeURIComponent(last)}`;
+  `${http.base(repository)}/tags/list?n=${pageSize}&last=${encodeURIComponent(last)}`;
 
 export const referrersOf = (http: RegistryHttp, repository: string, digest: string, artifactType: string) =>
-  `${http.url}/v2/${repository}/referrers/${digest}?artifactType=${encodeURIComponent(artifactType)}`;
+  `${http.base(repository)}/referrers/${digest}?artifactType=${encodeURIComponent(artifactType)}`;
 
 /** One page of tags. A repository that the registry doesn't know has none. */
 export async function tagsPage(http: RegistryHttp, url: string, what: string): Promise<Page> {

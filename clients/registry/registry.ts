@@ -17,6 +17,7 @@ import { type Page, referrersOf, referrersPage, tagsAfter, tagsPage } from "./li
 import { exists, putManifest, shortTimeout, transferTimeout, upload } from "./upload.ts";
 
 export { ArtifactMissing, DigestMismatch, RegistryDenied, RegistryUnavailable } from "./errors.ts";
+export { credentialFrom, credentialText } from "./login.ts";
 
 export const descriptor = z.object({
   mediaType: z.string().max(255),
@@ -65,6 +66,7 @@ const mebibyte = 1024 * 1024;
 export const largestConfig = mebibyte;
 export const largestTaskSet = 64 * mebibyte;
 const largestManifest = 4 * mebibyte;
+const nothing = `sha256:${"0".repeat(64)}`;
 /** A registry says of an index that isn't asked for by its type that it isn't there. */
 const acceptManifests = { accept: `${mediaType.manifest}, ${mediaType.index}` };
 /** Pages of one list that are read: a registry whose list has no end is broken. */
@@ -94,7 +96,7 @@ export class Registry {
   /** Throws unless the registry answers its root; 401 without a token counts as an answer. */
   async ping(): Promise<void> {
     await this.#retrying("the registry", async () => {
-      const url = `${this.#http.url}/v2/`;
+      const url = this.#http.root;
       const answer = await this.#http.exchange({ method: "GET", url, timeoutMilliseconds: 5_000 });
       if (answer.status !== 200 && answer.status !== 401)
         throw new RegistryUnavailable(`${url} answered ${answer.status}; is this an OCI registry?`);
@@ -198,6 +200,20 @@ export class Registry {
     if (first.next)
       for await (const each of this.#pages(what, first.next, async (url) => (await page(url)) ?? { entries: [] })) found.push(each);
     return [...new Set(found)];
+  }
+
+  /**
+   * Whether the registry refuses this login to delete: it is asked to delete the manifest of a digest that nothing has. Undefined where its
+   * answer tells neither, as for a repository that doesn't exist yet.
+   */
+  async refusesDeletion(repository: string): Promise<boolean | undefined> {
+    return await this.#retrying(`${repository}@${nothing}`, async () => {
+      const url = this.#http.path(repository, "manifests", nothing);
+      const { status, body } = await this.#http.exchange({ method: "DELETE", url, timeoutMilliseconds: shortTimeout });
+      if ([401, 403, 405].includes(status)) return true;
+      const isAllowed = status === 202 || (status === 404 && body.includes("MANIFEST_UNKNOWN"));
+      return isAllowed ? false : undefined;
+    });
   }
 
   async *#pages(what: string, url: string, page: (url: string) => Promise<Page>): AsyncGenerator<string> {

@@ -2,7 +2,8 @@ import { mediaType } from "@rune/crds/contracts/artifact";
 import { Transient } from "../http/retry.ts";
 import type { Blob } from "./blob.ts";
 import { ArtifactMissing, RegistryUnavailable } from "./errors.ts";
-import { isSameOrigin, locationOf, type RegistryAnswer, type RegistryHttp } from "./http.ts";
+import { locationOf, type RegistryAnswer, type RegistryHttp } from "./http.ts";
+import { isSameOrigin } from "./origin.ts";
 
 const mebibyte = 1024 * 1024;
 const chunkBytes = 16 * mebibyte;

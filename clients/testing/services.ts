@@ -17,21 +17,39 @@ const modules = {
 
 /** CNCF Distribution with token authentication against these public keys; clients without a token are sent to `realm`. */
 export async function startRegistry(jwks: string, realm = "http://127.0.0.1:1/token"): Promise<Service> {
+  return await startDistribution(async (directory) => {
+    await writeFile(join(directory, "jwks.json"), jwks);
+    return { token: { realm, service: "rune-registry", issuer: "rune-operator", jwks: join(directory, "jwks.json") } };
+  });
+}
+
+/** CNCF Distribution that asks for a user and a password of this file, as `htpasswd -B` writes it. */
+export async function startPasswordRegistry(htpasswd: string): Promise<Service> {
+  return await startDistribution(async (directory) => {
+    await writeFile(join(directory, "htpasswd"), htpasswd);
+    return { htpasswd: { realm: "registry", path: join(directory, "htpasswd") } };
+  });
+}
+
+/** The registry of go-containerregistry (`pkg/registry`), which asks for nothing. */
+export async function startPkgRegistry(): Promise<Service> {
+  const binary = await program("crane");
+  return await startService("crane", async (_, port) => ({
+    command: binary,
+    args: ["registry", "serve", "--address", `127.0.0.1:${port}`],
+    url: `http://127.0.0.1:${port}`,
+  }));
+}
+
+async function startDistribution(authOf: (directory: string) => Promise<object>): Promise<Service> {
   const binary = await program("registry");
   return await startService("registry", async (directory, port) => {
-    await writeFile(join(directory, "jwks.json"), jwks);
-    const token = {
-      realm,
-      service: "rune-registry",
-      issuer: "rune-operator",
-      jwks: join(directory, "jwks.json"),
-    };
     const config = {
       version: 0.1,
       log: { level: "error", accesslog: { disabled: true } },
       storage: { filesystem: { rootdirectory: join(directory, "data") }, delete: { enabled: false } },
       http: { addr: `127.0.0.1:${port}` },
-      auth: { token },
+      auth: await authOf(directory),
     };
     await writeFile(join(directory, "config.json"), JSON.stringify(config));
     return { command: binary, args: ["serve", join(directory, "config.json")], url: `http://127.0.0.1:${port}` };

@@ -341,6 +341,13 @@ describe("the end", () => {
     expect(outcome).toMatchObject({ kind: "unchanged", deletes: [own] });
   });
 
+  it("takes its Jobs' logins for a registry of one's own along", () => {
+    const world = aWorld({ ...served, checks: all, conditions: [aCondition("Succeeded")] });
+    const registry = { ...config.registry, credentialsSecret: "harbor" };
+    const { deletes } = decide(world, { ...config, registry }, now);
+    expect(deletes).toMatchObject([{ kind: "Secret", metadata: { name: `${world.check.metadata.name}-n0` } }]);
+  });
+
   it("is put off by suspending, which lets GPUs go and keeps what is known", () => {
     const outcome = decideOn(learnt, { spec: { suspend: true }, ownServer: own, adapter: theAdapter });
     expect(outcome).toMatchObject({ kind: "waiting", reason: "Suspended", status: undefined });

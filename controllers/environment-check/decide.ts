@@ -13,9 +13,11 @@ import {
 } from "kopf-ts";
 import { hasEnded } from "../epochs/worker.ts";
 import { isResolved } from "../pods/base-model.ts";
+import { spentLogins } from "../pods/pod.ts";
 import { blocked, type Check, firstOf, repairSeconds } from "../shared/check.ts";
 import type { OperatorConfig } from "../shared/config.ts";
 import { expire } from "../shared/ended.ts";
+import { jobNameOfNode } from "../shared/names.ts";
 import { Reason } from "../shared/reasons.ts";
 import { requirementsMet } from "../shared/requires.ts";
 import { adapterOn, detailOf, isServed } from "../shared/serving.ts";
@@ -45,7 +47,10 @@ const checks: Check<World>[] = [ownBase, requirementsMet, nodesThere];
 export function decide(world: World, config: OperatorConfig, now: Date): Outcome {
   const { check } = world;
   if (check.metadata.deletionTimestamp) return unchanged();
-  if (isTerminal(check)) return expire(check, now, leftovers(world));
+  if (isTerminal(check)) {
+    const jobs = (check.status?.nodes ?? []).map((_, index) => jobNameOfNode(check.metadata.name, index));
+    return expire(check, now, [...leftovers(world), ...spentLogins(check, jobs, config)]);
+  }
   if (!check.status?.startTime) return check.spec.suspend ? suspended(world) : begin(world, now);
   const news = newFindings(world, config, now);
   if (news)

@@ -67,7 +67,8 @@ export function networkPolicy(server: ModelServer, config: OperatorConfig): Kube
         { ports: dnsPorts.flatMap((number) => [{ port: number, protocol: "UDP" }, tcp(number)]) },
         { to: [peers], ports: [tcp(port.inference)] },
         registryEgress(config),
-        ...(server.spec.base.huggingFace ? [{ ports: [tcp(443)] }] : []),
+        // The hub; and a token server or a store of blobs, whose addresses only a registry of one's own can tell.
+        ...(server.spec.base.huggingFace || config.registry.credentialsSecret ? [{ ports: [tcp(443)] }] : []),
       ],
     },
   };

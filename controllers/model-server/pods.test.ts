@@ -98,6 +98,16 @@ describe("the network of a server", () => {
     expect(JSON.stringify(ingress)).not.toContain("8000");
   });
 
+  it("reaches token server and store of a registry with logins of its own, which may be anywhere at 443", () => {
+    const at443 = (over: object) => {
+      const registry = { ...config.registry, ...over };
+      const { egress } = networkPolicy(modelServer(), { ...config, registry }).spec as { egress: object[] };
+      return egress.filter((rule) => JSON.stringify(rule) === JSON.stringify({ ports: [{ port: 443, protocol: "TCP" }] }));
+    };
+    expect(at443({})).toEqual([]);
+    expect(at443({ credentialsSecret: "harbor" })).toHaveLength(1);
+  });
+
   const egressTo = (url: string) => registryEgress({ ...config, registry: { url } });
   const inNamespace = (name: string) => [{ namespaceSelector: { matchLabels: { "kubernetes.io/metadata.name": name } } }];
 

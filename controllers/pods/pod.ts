@@ -158,6 +158,16 @@ export function credentialsSecret(
   return { apiVersion: "v1", kind: "Secret", metadata: annotations ? { ...metadata, annotations } : metadata, immutable, data };
 }
 
+/**
+ * The Secrets of pods that have ended, where they hold a login for a registry of one's own: unlike a signed token it doesn't end by
+ * itself, so it goes with the work that it was made for.
+ */
+export function spentLogins(owner: KubeObject, names: readonly string[], { registry }: Pick<OperatorConfig, "registry">): KubeObject[] {
+  if (!registry.credentialsSecret) return [];
+  const { namespace } = owner.metadata;
+  return names.map((name) => ({ apiVersion: "v1", kind: "Secret", metadata: { name, ...(namespace && { namespace }) } }));
+}
+
 /** Path of a credential in a pod that mounts `credentialsMount`. */
 export const credentialFile = (credential: Credential) => `${credentialsPath}/${credential}`;
 

@@ -55,7 +55,10 @@ export interface Services {
   registry(namespace: string, repository: string, actions: readonly RegistryAction[]): Registry;
   /** A task set that comes with the operator's image; undefined where this build has none. */
   bundledTaskSet(name: BundledTaskSet): Promise<TaskSet | undefined>;
-  /** A token to hand to a pod. Throws `TerminalError` where it would open a repository of another namespace. */
+  /**
+   * A credential to hand to a pod: a token for what is granted, or the login for a registry that signs its own; `@rune/clients/registry`
+   * reads both. Throws `TerminalError` where it would open a repository of another namespace, `RegistryUnavailable` without a login.
+   */
   registryToken(grant: RegistryGrant): Promise<string>;
   /** The text of a `nats.creds` to hand to a pod. */
   natsCredentials(grant: NatsGrant): Promise<string>;

@@ -324,6 +324,21 @@ describe("the result", () => {
     });
   });
 
+  it("takes its attempts' logins for a registry of one's own along, which don't end by themselves", () => {
+    const attempts = ["a1", "a2"].map((job, at) => ({
+      number: at + 1,
+      job: `tessera-${job}`,
+      result: "Failed",
+      startTime: "2026-11-23T11:00:00Z",
+    }));
+    const world = aTrainingWorld({ run: aRun({ status: { attempts, conditions: [aCondition("Failed")] } }) });
+    const registry = { ...config.registry, credentialsSecret: "harbor" };
+    const gone = decide(world, { ...config, registry }, now).deletes.map(
+      ({ kind, metadata }) => `${kind} ${metadata.namespace}/${metadata.name}`,
+    );
+    expect(gone).toEqual(["Secret team/tessera-a1", "Secret team/tessera-a2"]);
+  });
+
   it("is looked for during ten minutes before it counts as gone", () => {
     const after = (endTime: string) => {
       const attempts = [{ number: 1, job: "tessera-a1", result: "Succeeded", startTime: "2026-11-23T11:00:00Z", endTime }];

@@ -2,6 +2,7 @@ import { methodOf } from "@rune/crds/kinds/methods";
 import type { TrainingRun } from "@rune/crds/kinds/training-run";
 import { failed, isTerminal, type Outcome, progressing, timestamp, unchanged, waiting } from "kopf-ts";
 import { isResolved } from "../pods/base-model.ts";
+import { spentLogins } from "../pods/pod.ts";
 import { jobBlocker } from "../pods/problems.ts";
 import { blocked, type Check, firstOf, repairSeconds } from "../shared/check.ts";
 import type { OperatorConfig } from "../shared/config.ts";
@@ -74,7 +75,16 @@ const checks: Check<World>[] = [
 export function decide(world: World, config: OperatorConfig, now: Date): Outcome {
   const { run } = world;
   if (run.metadata.deletionTimestamp) return unchanged();
-  if (isTerminal(run)) return expire(run, now);
+  if (isTerminal(run))
+    return expire(
+      run,
+      now,
+      spentLogins(
+        run,
+        (run.status?.attempts ?? []).map(({ job }) => job),
+        config,
+      ),
+    );
   if (run.status?.result) return publish(world, run.status.result, now);
   if (run.spec.suspend) return suspend(world, now);
   if (run.status?.attempts?.at(-1)?.result === "Running") return followAttempt(world, config, now);

@@ -8,7 +8,7 @@ export const loadRequest = z.object({
   baseDigest: digest(),
   rank: whole(1, 512),
   targetModules: z.array(text(63)).min(1),
-  registryToken: text(8192).describe("Short-lived bearer token that may only pull this repository."),
+  registryToken: text(32768).describe("Short-lived bearer token that may only pull this repository, or a login as of `tokenFile`."),
 });
 export type LoadRequest = z.infer<typeof loadRequest>;
 

@@ -13,7 +13,7 @@ export const permanentExits: readonly number[] = [exit.dataError, exit.badInput,
 
 export const registry = z.object({
   url: z.url().describe("Base URL of the registry."),
-  tokenFile: text(200).describe("File that holds the bearer token."),
+  tokenFile: text(200).describe("File that holds the bearer token, or a `config.json` with a login for this registry."),
 });
 export const nats = z.object({
   url: text(300).describe("URL of the NATS server."),

@@ -16,6 +16,12 @@ imagePullPolicy: {{ .Values.imagePullPolicy }}
 imagePullSecrets: {{ toJson .Values.global.imagePullSecrets }}
 registry:
   url: {{ include "rune.registryURL" . }}
+  {{- with .Values.registry.credentialsSecret }}
+  credentialsSecret: {{ . }}
+  {{- end }}
+  {{- with .Values.registry.caConfigMap }}
+  caConfigMap: {{ . }}
+  {{- end }}
 nats:
   url: {{ include "rune.natsURL" . }}
 {{- if .Values.mlflow.enabled }}

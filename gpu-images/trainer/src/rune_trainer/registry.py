@@ -198,7 +198,7 @@ class Repository:
 
     @property
     def base(self) -> str:
-        return f"{self.client.root}/v2/{self.name}"
+        return self.client.base(self.name)
 
     def get(self, url: str, **headers: str) -> Answer:
         return self.client.trying(f"GET {url}", lambda: self.client.ask("GET", url, (200, 404), headers=headers))

@@ -7,6 +7,8 @@ import contextlib
 import http.client
 import pathlib
 import shutil
+import ssl
+import time
 import urllib.error
 import urllib.parse
 import urllib.request
@@ -16,6 +18,7 @@ from email.message import Message
 from typing import Any, TypeVar
 
 from rune_trainer.errors import misconfigured, unavailable
+from rune_trainer.registry_login import Authorization, credential_from
 
 T = TypeVar("T")
 Content = bytes | pathlib.Path
@@ -51,10 +54,20 @@ class Answer:
 
 
 class Client:
-    """Speaks to one registry; the token is read from its file for every request, so a renewed one is used at once."""
+    """Speaks to one registry; its credential is read from the file for every request, so a renewed one is used at once."""
 
-    def __init__(self, url: str, token_file: str, wait: Callable[[float], Any]):
-        self.root, self.token_file, self.wait = url.rstrip("/"), pathlib.Path(token_file), wait
+    def __init__(
+        self, url: str, token_file: str, wait: Callable[[float], Any], now: Callable[[], float] = time.monotonic
+    ):
+        """A path in `url` stands before every repository, as of a registry that gives its users one each."""
+        self.root, self.token_file, self.wait, self.now = url.rstrip("/"), pathlib.Path(token_file), wait, now
+        parts = urllib.parse.urlsplit(self.root)
+        self.v2 = f"{parts.scheme}://{parts.netloc}/v2/"
+        self.prefix = f"{parts.path[1:]}/" if parts.path else ""
+        self.access: tuple[str, urllib.request.OpenerDirector, Authorization] | None = None
+
+    def base(self, repository: str) -> str:
+        return f"{self.v2}{self.prefix}{repository}"
 
     def trying(self, what: str, attempt: Callable[[], T]) -> T:
         """What `attempt` gives, which may raise Away a few times."""
@@ -92,10 +105,10 @@ class Client:
 
     def denied(self, method: str, answer: Answer) -> str:
         if self.is_own(answer.url):
-            return f"the registry refused {method} {without_query(answer.url)} ({answer.status}): the job's token must allow it and not be expired"
+            return f"the registry refused {method} {without_query(answer.url)} ({answer.status}): the job's credentials must allow it and not be expired"
         other = "://".join(urllib.parse.urlsplit(answer.url)[:2])
         return (
-            f"the registry {self.root} sends clients on to {other}, which refused {method} ({answer.status}); the token goes to the registry's own address "
+            f"the registry {self.root} sends clients on to {other}, which refused {method} ({answer.status}); credentials go to the registry's own address "
             "alone: if that is another address of the same registry, set the installation's registry URL to it"
         )
 
@@ -121,29 +134,60 @@ class Client:
     def send(
         self, method: str, url: str, data: Content | None, headers: dict[str, str], into: pathlib.Path | None
     ) -> Answer:
-        authorization = self.authorization() if self.is_own(url) else {}
-        with body_of(data) as (body, length):
-            request = urllib.request.Request(
-                url, data=body, method=method, headers={**headers, **length, **authorization}
-            )
-            try:
-                try:
-                    with opener.open(request, timeout=TIMEOUT_SECONDS) as answer:
-                        return Answer(answer.status, answer.headers, received(answer, into), url)
-                except urllib.error.HTTPError as error:
-                    return Answer(error.code, error.headers, error.read(), url)
-            except (OSError, http.client.HTTPException) as error:
-                raise Away(f"{method} {without_query(url)}: {error}") from error
+        opener, authorization = self.current()
+        if not self.is_own(url):
+            return exchange(opener, method, url, data, headers, into)
+        answer = exchange(opener, method, url, data, {**headers, **shown(authorization.header(method, url))}, into)
+        if answer.status == 401 and authorization.refused(method, url, answer.headers):
+            answer = exchange(opener, method, url, data, {**headers, **shown(authorization.header(method, url))}, into)
+        return answer
 
     def is_own(self, url: str) -> bool:
         return origin_of(url) == origin_of(self.root)
 
-    def authorization(self) -> dict[str, str]:
+    def current(self) -> tuple[urllib.request.OpenerDirector, Authorization]:
+        """What the credential says now; tokens that were got by it are kept until it changes."""
         try:
-            token = self.token_file.read_text().strip()
+            text = self.token_file.read_text().strip()
         except FileNotFoundError:
-            token = ""
-        return {"Authorization": f"Bearer {token}"} if token else {}
+            text = ""
+        if self.access is None or self.access[0] != text:
+            credential = credential_from(text, self.root)
+            opener = opener_of(credential.ca)
+
+            def send(method: str, url: str, headers: dict[str, str], data: bytes | None) -> Answer:
+                answer = exchange(opener, method, url, data, headers, None)
+                if answer.status == 429 or answer.status >= 500:
+                    raise Away(f"{method} {without_query(url)} answered {answer.status}")
+                return answer
+
+            self.access = (text, opener, Authorization(credential.login, self.v2, send, self.now))
+        return self.access[1:]
+
+
+def shown(authorization: str | None) -> dict[str, str]:
+    return {"Authorization": authorization} if authorization else {}
+
+
+def exchange(
+    opener: urllib.request.OpenerDirector,
+    method: str,
+    url: str,
+    data: Content | None,
+    headers: dict[str, str],
+    into: pathlib.Path | None,
+) -> Answer:
+    """One exchange, whatever its status, without redirects. Raises Away where the network fails."""
+    with body_of(data) as (body, length):
+        request = urllib.request.Request(url, data=body, method=method, headers={**headers, **length})
+        try:
+            try:
+                with opener.open(request, timeout=TIMEOUT_SECONDS) as answer:
+                    return Answer(answer.status, answer.headers, received(answer, into), url)
+            except urllib.error.HTTPError as error:
+                return Answer(error.code, error.headers, error.read(), url)
+        except (OSError, http.client.HTTPException) as error:
+            raise Away(f"{method} {without_query(url)}: {error}") from error
 
 
 @contextlib.contextmanager
@@ -173,7 +217,15 @@ class Stay(urllib.request.HTTPRedirectHandler):
         return None
 
 
-opener = urllib.request.build_opener(Stay)
+def opener_of(ca: str | None) -> urllib.request.OpenerDirector:
+    """Trusts these certificates beside the public authorities: what a registry leads to may be signed by one of them."""
+    context = ssl.create_default_context()
+    try:
+        if ca:
+            context.load_verify_locations(cadata=ca)
+    except ssl.SSLError as error:
+        raise misconfigured("RegistryDenied", f"the registry's certificates can't be read: {error}") from error
+    return urllib.request.build_opener(Stay, urllib.request.HTTPSHandler(context=context))
 
 
 def origin_of(url: str) -> tuple[str, str | None, int | None]:

@@ -1,0 +1,48 @@
+import { expect, it } from "vitest";
+import { RegistryDenied } from "./errors.ts";
+import { credentialFrom, credentialText } from "./login.ts";
+
+const url = "https://registry.example.org:5000/team";
+const config = (auths: object, more: object = {}) => JSON.stringify({ auths, ...more });
+const auth = (text: string) => Buffer.from(text).toString("base64");
+
+it("takes what isn't JSON for a token, and nothing for nobody's", () => {
+  expect(credentialFrom("abc.def.ghi", url)).toEqual({ login: { kind: "Token", token: "abc.def.ghi" } });
+  expect(credentialFrom("", url)).toEqual({ login: { kind: "Nobody" } });
+});
+
+it.each([
+  ["registry.example.org:5000", { auth: auth("robot$rune:pa:ss") }, { kind: "Password", username: "robot$rune", password: "pa:ss" }],
+  ["https://registry.example.org:5000/v1/", { username: "a", password: "b" }, { kind: "Password", username: "a", password: "b" }],
+  ["Registry.Example.org:5000", { auth: auth("0:"), identitytoken: "refresh" }, { kind: "IdentityToken", identityToken: "refresh" }],
+  ["registry.example.org:5000/team", { registrytoken: "bearer" }, { kind: "Token", token: "bearer" }],
+  ["registry.example.org:5000", {}, { kind: "Nobody" }],
+])("finds the registry under %s", (name, found, login) => {
+  expect(credentialFrom(config({ "other.example.org": { auth: auth("x:y") }, [name]: found }), url)).toEqual({ login });
+});
+
+it("brings certificates, with a login or without", () => {
+  expect(credentialFrom(config({}, { ca: "PEM" }), url)).toEqual({ login: { kind: "Nobody" }, ca: "PEM" });
+});
+
+it("says which registries a login is for, and no secret, where it is for others", () => {
+  const others = () => credentialFrom(config({ "https://a.example.org/v2/": { auth: auth("x:hidden") }, b: {} }), url);
+  expect(others).toThrow(RegistryDenied);
+  expect(others).toThrow("the credentials are for a.example.org, b, not for the registry registry.example.org:5000");
+});
+
+it.each(["{", '{"auths":[]}', config({ "registry.example.org:5000": { auth: "bm9jb2xvbg==" } })])("refuses %s in words", (text) => {
+  expect(() => credentialFrom(text, url)).toThrow("make the Secret again");
+});
+
+it("writes for a pod the one registry alone, so that it is read as it was", () => {
+  const whole = config({ "other.example.org": { auth: auth("x:y") }, "registry.example.org:5000": { auth: auth("a:b") } }, { ca: "PEM" });
+  const own = credentialText(credentialFrom(whole, url), url);
+  expect(own).not.toContain("other.example.org");
+  for (const text of [
+    whole,
+    config({ "registry.example.org:5000": { identitytoken: "i" } }),
+    config({ "registry.example.org:5000": { registrytoken: "t" } }),
+  ])
+    expect(credentialFrom(credentialText(credentialFrom(text, url), url), url)).toEqual(credentialFrom(text, url));
+});

@@ -1,0 +1,15 @@
+import type { Services } from "@rune/controllers/shared/services";
+import type { Logger } from "kopf-ts";
+
+/** Says in the log if the installation's login for a registry of one's own could delete what Rune relies on. Keeps nothing from starting. */
+export async function checkDeletion(services: Pick<Services, "config" | "registry">, logger: Logger): Promise<void> {
+  const { operatorNamespace: namespace, registry } = services.config;
+  if (!registry.credentialsSecret) return;
+  const repository = `rune/${namespace}/adapters`;
+  try {
+    if ((await services.registry(namespace, repository, ["pull"]).refusesDeletion(repository)) !== false) return;
+    logger.warn("the login for the registry may delete; take that right from it, since what is deleted can't be had again", { repository });
+  } catch (error) {
+    logger.warn("whether the login for the registry may delete could not be asked", { error });
+  }
+}
