@@ -186,7 +186,7 @@ function pagesOfReasons(): Record<string, string[]> {
     "docs/kinds/evolutiongeneration.md": ["controllers/evolution-generation/reasons.ts"],
     "docs/kinds/evaluation.md": ["controllers/evaluation/reasons.ts"],
     "docs/kinds/trainingrun.md": ["controllers/training-run/reasons.ts"],
-    "docs/kinds": ["controllers/shared/reasons.ts"],
+    "docs/kinds": ["controllers/shared/reasons.ts", "crds/words/trainer-reasons.ts"],
   };
 }
 

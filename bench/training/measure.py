@@ -18,8 +18,8 @@ warnings.filterwarnings("ignore")
 import torch  # noqa: E402
 import world  # noqa: E402
 
-from rune_trainer.fields import parsed  # noqa: E402
-from rune_trainer.settings import Sft, parse_sft  # noqa: E402
+from rune_trainer.contract import Sft  # noqa: E402
+from rune_trainer.settings import read_section  # noqa: E402
 
 RANK, ALPHA, BATCH, RATE = 16, 32, 4, "0.0004"
 
@@ -55,7 +55,7 @@ def settings(epochs: int) -> Sft:
         "maxLength": 4096,
         "precision": world.PRECISION,
     }
-    return parsed(section, "sft", parse_sft)
+    return read_section(Sft, section, "sft")
 
 
 def examples_of(case: str, size: dict[str, Any]) -> list[Any]:
@@ -130,6 +130,7 @@ def sft_trl(case: str, size: dict[str, Any]) -> dict[str, float]:
 def hyper_training(size: dict[str, Any]) -> Any:
     """A hypernetwork's training, which keeps nothing of what the base said."""
     from rune_trainer.alarms import Watch, weight_norms
+    from rune_trainer.contract import Hypernetwork as Settings
     from rune_trainer.encoder import Encoder, Kept
     from rune_trainer.hyper_training import Training
     from rune_trainer.hypernetwork import Hypernetwork
@@ -137,7 +138,6 @@ def hyper_training(size: dict[str, Any]) -> Any:
     from rune_trainer.model import linear_shapes
     from rune_trainer.objectives import Asking
     from rune_trainer.pairs import split_of
-    from rune_trainer.settings import parse_hypernetwork
     from rune_trainer.sources import Source
     from rune_trainer.trajectory import Item
 
@@ -149,7 +149,7 @@ def hyper_training(size: dict[str, Any]) -> Any:
         "maxLength": 4096,
         "precision": world.PRECISION,
     }
-    wanted = parsed(section, "hypernetwork", parse_hypernetwork)
+    wanted = read_section(Settings, section, "hypernetwork")
     model, tokenizer = world.base(size), world.tokenizer()
     split = split_of([Source(Item(t)) for t in world.trajectories(size["batch"] + 8)], ("Programs",), 10, 0)
     reader = Reader(tokenizer, wanted)

@@ -1,5 +1,5 @@
 import { readFile, writeFile } from "node:fs/promises";
-import { exit, specPath } from "@rune/crds/contracts/pod";
+import { exit, specPath, terminationLog } from "@rune/crds/contracts/pod";
 import { type ZodType, z } from "zod";
 import { InferenceRefused } from "../inference/inference.ts";
 import { RunnerRefused } from "../runner/runner.ts";
@@ -22,10 +22,9 @@ export function testsUnusable(why: string, of = ""): PodFailure {
 }
 
 export type PodPaths = { spec: string; terminationLog: string };
-const paths: PodPaths = { spec: specPath, terminationLog: "/dev/termination-log" };
+const paths: PodPaths = { spec: specPath, terminationLog: terminationLog.path };
 
-/** Kubernetes keeps 4096 bytes of a termination message, and JSON may write one character as six. */
-const longestTermination = 4096;
+/** JSON may write one character as six bytes. */
 const longestMessage = 600;
 /** After SIGTERM a program has this long to let go of what it holds. */
 const graceMilliseconds = 5000;
@@ -126,7 +125,7 @@ async function readSpec<Job>(schema: ZodType<Job>, path: string): Promise<Job> {
 
 async function terminate(where: PodPaths, message: unknown): Promise<void> {
   const text = JSON.stringify(message);
-  if (Buffer.byteLength(text) > longestTermination)
-    throw new RangeError(`a termination message of ${Buffer.byteLength(text)} bytes: Kubernetes keeps ${longestTermination}`);
+  if (Buffer.byteLength(text) > terminationLog.bytes)
+    throw new RangeError(`a termination message of ${Buffer.byteLength(text)} bytes: Kubernetes keeps ${terminationLog.bytes}`);
   await writeFile(where.terminationLog, text);
 }

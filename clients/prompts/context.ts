@@ -1,6 +1,6 @@
 import type { Trajectory } from "@rune/crds/contracts/trajectory";
+import { fence } from "@rune/crds/words/prompts";
 import type { Message } from "../inference/inference.ts";
-import { fence } from "./prompt.ts";
 
 /** Of a trajectory, what is told of it. */
 export type Attempt = { program: string; passed: boolean; error: string };

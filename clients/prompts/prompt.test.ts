@@ -1,8 +1,9 @@
 import { type Task, task as taskSchema } from "@rune/crds/kinds/agent-session";
 import { vectors } from "@rune/crds/testing/vectors";
+import { defaultSystem } from "@rune/crds/words/prompts";
 import { expect, test } from "vitest";
 import { z } from "zod";
-import { conversation, defaultSampling, defaultSystem, prefill, prompt } from "./prompt.ts";
+import { conversation, defaultSampling, prefill, prompt } from "./prompt.ts";
 
 const task: Task = {
   id: "t",

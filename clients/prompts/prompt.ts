@@ -1,11 +1,9 @@
 import type { Task } from "@rune/crds/kinds/agent-session";
+import { afterFailure, defaultSystem, fence } from "@rune/crds/words/prompts";
 import type { Message } from "../inference/inference.ts";
 
 /** A program that was tried and the error that it met. */
 export type Failure = { program: string; error: string };
-
-/** Said when a task says nothing else. */
-export const defaultSystem = "You write short Python programs without comments or docstrings. Answer with one Python code block.";
 
 /**
  * How answers are sampled when the spec doesn't say. An answer ends with its code block: with a line that is a fence alone, since three
@@ -13,7 +11,6 @@ export const defaultSystem = "You write short Python programs without comments o
  */
 export const defaultSampling = { temperature: "0.8", topP: "0.95", maxTokens: 512, stop: ["\n```\n"] };
 
-export const fence = "```python\n";
 /** Bytes of earlier programs and errors that a prompt may carry at most; the oldest are left out first. */
 const longestHistory = 24_000;
 /** A token of code and errors has more bytes than this, nearly always: a prompt that is guessed too long loses a turn, one too short is refused. */
@@ -48,7 +45,7 @@ export function prefill(task: Task): string {
 function exchangeOf({ program, error }: Failure): Message[] {
   return [
     { role: "assistant", content: `${fence}${program.trimEnd()}\n\`\`\`` },
-    { role: "user", content: `That program failed: ${error}\nWrite the whole program again.` },
+    { role: "user", content: `${afterFailure.before}${error}${afterFailure.after}` },
   ];
 }
 

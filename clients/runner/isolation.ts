@@ -1,11 +1,9 @@
 import { connect } from "node:net";
-import type { AgentJob } from "@rune/crds/contracts/agent";
-import { exit } from "@rune/crds/contracts/pod";
+import { exit, type ProbeTargets } from "@rune/crds/contracts/pod";
 import type { Isolation } from "@rune/crds/fields/isolation";
 import { type Clock, systemClock } from "../clock.ts";
 import { PodFailure } from "../pod/pod.ts";
 
-type ProbeTargets = AgentJob["sandbox"]["probeTargets"];
 type Probe = Isolation["probes"][number];
 
 /** The pod itself can't reach what it must reach, so a sandbox that can't reach it either would prove nothing. Worth another try later. */

@@ -1,7 +1,9 @@
-import { type Execution, execution } from "@rune/crds/contracts/session-log";
+import type { ProbeTargets } from "@rune/crds/contracts/pod";
+import { type ExecuteRequest, executeAnswer, refusalAnswer, runnerPath, type TestsRequest, testsAnswer } from "@rune/crds/contracts/runner";
+import type { Execution } from "@rune/crds/contracts/session-log";
 import { type Isolation, isolation } from "@rune/crds/fields/isolation";
 import type { Dispatcher } from "undici";
-import { z } from "zod";
+import type { z } from "zod";
 import { type Clock, systemClock } from "../clock.ts";
 import { exchange, type HttpAnswer } from "../http/http.ts";
 import { parseJSON } from "../http/json.ts";
@@ -22,17 +24,6 @@ export class RunnerRefused extends Error {
   }
 }
 
-export type ProbeTargets = { canary: string; dns: string; modelServer: string; apiServer: string; node: string };
-export type Program = {
-  /** `<uid>/<n>`; the runner answers a known id with the result that it stored */
-  id: string;
-  epoch: number;
-  entryPoint: string;
-  program: string;
-  tests: string;
-  timeoutSeconds: number;
-  memoryMiB: number;
-};
 export type Executed = { execution: Execution; stdout: string; stderr: string };
 export type RunnerOptions = { url: string; token: string; clock?: Clock; dispatcher?: Dispatcher; signal?: AbortSignal };
 
@@ -47,9 +38,6 @@ export const lostTwice: Execution = {
   durationSeconds: 0,
 };
 
-const executed = execution.extend({ stdout: z.string(), stderr: z.string() });
-const tried = z.object({ usable: z.boolean(), error: z.string() });
-const refusal = z.object({ reason: z.string().optional(), error: z.string().optional(), message: z.string().optional() });
 const policy = { attempts: 8, firstWaitMilliseconds: 500, longestWaitMilliseconds: 10_000 };
 
 /** Client of the program that executes untrusted code. A repeated call is safe: results are stored by id. */
@@ -62,24 +50,24 @@ export class Runner {
 
   /** Throws `RunnerGone` unless the runner is up. */
   async ping(): Promise<void> {
-    await this.#call("GET", "/healthz", 5_000);
+    await this.#call("GET", runnerPath.health, 5_000);
   }
 
   /** What the sandbox could and couldn't reach. */
   async probe(epoch: number, targets: ProbeTargets): Promise<Isolation> {
-    return this.#parse(await this.#call("POST", "/probe", 120_000, { epoch, targets }), isolation);
+    return this.#parse(await this.#call("POST", runnerPath.probe, 120_000, { epoch, targets }), isolation);
   }
 
   /** Runs a program and then its tests, or gives the stored result of this id. */
-  async execute(program: Program): Promise<Executed> {
-    const answer = await this.#call("POST", "/execute", (program.timeoutSeconds + 30) * 1000, program);
-    const { stdout, stderr, ...result } = this.#parse(answer, executed);
+  async execute(program: ExecuteRequest): Promise<Executed> {
+    const answer = await this.#call("POST", runnerPath.execute, (program.timeoutSeconds + 30) * 1000, program);
+    const { stdout, stderr, ...result } = this.#parse(answer, executeAnswer);
     return { execution: result, stdout, stderr };
   }
 
   /** Why no program can be judged by these tests, in one sentence; empty where nothing speaks against them. */
-  async tryTests(tests: Pick<Program, "entryPoint" | "tests">): Promise<string> {
-    return this.#parse(await this.#call("POST", "/tests", 60_000, tests), tried).error;
+  async tryTests(tests: TestsRequest): Promise<string> {
+    return this.#parse(await this.#call("POST", runnerPath.tests, 60_000, tests), testsAnswer).error;
   }
 
   async #call(method: "GET" | "POST", path: string, timeoutMilliseconds: number, body?: unknown): Promise<HttpAnswer> {
@@ -105,8 +93,8 @@ export class Runner {
 
   #accepted(answer: HttpAnswer): HttpAnswer {
     if (answer.status === 200) return answer;
-    const said = refusal.safeParse(parseJSON(answer.body));
-    const reason = said.success ? (said.data.reason ?? said.data.error) : undefined;
+    const said = refusalAnswer.safeParse(parseJSON(answer.body));
+    const reason = said.success ? said.data.reason : undefined;
     const text = (said.success ? said.data.message : undefined) ?? answer.body.toString("utf8").slice(0, 300);
     throw new RunnerRefused(
       refusalReason(answer.status, reason),

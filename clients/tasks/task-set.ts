@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { mediaType } from "@rune/crds/contracts/artifact";
 import { clusterOf, type HeldOutTask, type TaskSet } from "@rune/crds/contracts/task-set";
-import type { Part } from "@rune/crds/fields/task-set";
+import { type Part, partBelow } from "@rune/crds/fields/task-set";
 import { canonicalJSON } from "../registry/digest.ts";
 import type { Push } from "../registry/registry.ts";
 import { seeded, shuffled } from "../statistics/random.ts";
@@ -20,15 +20,15 @@ export const taskSetArtifact = (set: TaskSet, repository: string): Push => ({
 
 /**
  * The part that a task belongs to: SHA-256 over the UTF-8 of its cluster, or of its id where it has none, as a big-endian number, modulo
- * 100; below 50 Train, below 75 Validation, the others Test.
+ * 100, against `partBelow`.
  */
 export function partOf({ id, cluster }: Pick<HeldOutTask, "id" | "cluster">): Exclude<Part, "All"> {
   const digest = createHash("sha256")
     .update(cluster ?? id, "utf8")
     .digest("hex");
   const percent = Number(BigInt(`0x${digest}`) % 100n);
-  if (percent < 50) return "Train";
-  return percent < 75 ? "Validation" : "Test";
+  if (percent < partBelow.Train) return "Train";
+  return percent < partBelow.Validation ? "Validation" : "Test";
 }
 
 /** The tasks of a part, in the order that the seed gives them, however the set lists them; at most `maxTasks`. */

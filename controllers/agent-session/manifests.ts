@@ -1,11 +1,12 @@
 import type { AgentJob } from "@rune/crds/contracts/agent";
+import type { ProbeTargets } from "@rune/crds/contracts/pod";
 import { logStream, sessionSubject } from "@rune/crds/contracts/session-log";
 import type { AgentSession } from "@rune/crds/kinds/agent-session";
 import type { ModelServer } from "@rune/crds/kinds/model-server";
 import { label } from "@rune/crds/words/labels";
 import { port } from "@rune/crds/words/ports";
 import type { KubeObject } from "kopf-ts";
-import { executionMemoryMiB, type ProbeTargets } from "../epochs/sandbox.ts";
+import { executionMemoryMiB } from "../epochs/sandbox.ts";
 import { workerObjects } from "../epochs/worker.ts";
 import { credentialFile, ownerOf } from "../pods/pod.ts";
 import type { OperatorConfig } from "../shared/config.ts";

@@ -1,10 +1,10 @@
+import type { ProbeTargets } from "@rune/crds/contracts/pod";
 import type { LogRecord } from "@rune/crds/contracts/session-log";
 import type { Adapter } from "@rune/crds/kinds/adapter";
 import type { AgentSession } from "@rune/crds/kinds/agent-session";
 import type { ModelServer } from "@rune/crds/kinds/model-server";
 import type { TrainingRun } from "@rune/crds/kinds/training-run";
 import type { EpochWorld } from "../epochs/epoch.ts";
-import type { ProbeTargets } from "../epochs/sandbox.ts";
 import type { ObservedRequirement } from "../shared/requires.ts";
 import type { Admission } from "./admission.ts";
 import type { LogSummary } from "./log.ts";

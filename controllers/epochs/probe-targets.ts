@@ -1,6 +1,6 @@
+import type { ProbeTargets } from "@rune/crds/contracts/pod";
 import { type Client, type DynamicObject, services as serviceResource } from "kopf-ts";
 import type { Services } from "../shared/services.ts";
-import type { ProbeTargets } from "./sandbox.ts";
 
 const dnsPort = 53;
 const kubeletPort = 10250;

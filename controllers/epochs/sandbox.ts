@@ -1,3 +1,4 @@
+import { landlockSubstitute, runnerPath, runnerVariable, sandboxPath } from "@rune/crds/contracts/runner";
 import type { SandboxSpec } from "@rune/crds/fields/sandbox";
 import { label } from "@rune/crds/words/labels";
 import { port } from "@rune/crds/words/ports";
@@ -84,7 +85,7 @@ function sandboxToken({ owner, epoch, token }: SandboxRequest): Secret {
  * tests may write (16 MiB each) and some room, `shm` semaphores and shared memory.
  */
 const scratch = [
-  { name: "out", mountPath: "/workspace/out", mebibytes: 40 },
+  { name: "out", mountPath: sandboxPath.out, mebibytes: 40 },
   { name: "tmp", mountPath: "/tmp", mebibytes: 8 },
   { name: "shm", mountPath: "/dev/shm", mebibytes: 16 },
 ];
@@ -119,17 +120,17 @@ export function sandboxPod({ owner, epoch, uid, spec }: SandboxRequest, config: 
           image: config.images.sandbox,
           imagePullPolicy: config.imagePullPolicy,
           env: [
-            { name: "RUNE_RUNNER_TOKEN_FILE", value: "/rune/token" },
-            ...(isSubstitute ? [{ name: "RUNE_SANDBOX_WITHOUT_LANDLOCK", value: "substitute-runtime" }] : []),
+            { name: runnerVariable.tokenFile, value: sandboxPath.token },
+            ...(isSubstitute ? [{ name: runnerVariable.withoutLandlock, value: landlockSubstitute }] : []),
           ],
           ports: [{ name: "runner", containerPort: port.runner }],
           securityContext: restrictedContainer,
           resources: { requests: { ...size, cpu: cpuRequest }, limits: size },
-          readinessProbe: { httpGet: { path: "/healthz", port: port.runner }, periodSeconds: 1, timeoutSeconds: 5 },
+          readinessProbe: { httpGet: { path: runnerPath.health, port: port.runner }, periodSeconds: 1, timeoutSeconds: 5 },
           volumeMounts: [
-            { name: "token", mountPath: "/rune/token", subPath: "runner-token", readOnly: true },
+            { name: "token", mountPath: sandboxPath.token, subPath: "runner-token", readOnly: true },
             ...scratch.map(({ name: volume, mountPath }) => ({ name: volume, mountPath })),
-            ...(spec.libraryConfigMap ? [{ name: "lib", mountPath: "/workspace/lib", readOnly: true }] : []),
+            ...(spec.libraryConfigMap ? [{ name: "lib", mountPath: sandboxPath.library, readOnly: true }] : []),
           ],
         },
       ],
@@ -168,15 +169,6 @@ export function sandboxState(pod: DynamicObject | undefined): SandboxState {
     (c: { type: string; status: string }) => c.type === "PodScheduled" && c.status === "False",
   );
   return { state: "Starting", message: waiting?.message ?? waiting?.reason ?? unscheduled?.message ?? `sandbox pod ${name} is starting` };
-}
-
-/** Addresses that the isolation proof tries, as `host:port` by IP: a name that doesn't resolve would prove nothing. */
-export interface ProbeTargets {
-  canary: string;
-  dns: string;
-  modelServer: string;
-  apiServer: string;
-  node: string;
 }
 
 /**

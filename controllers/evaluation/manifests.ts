@@ -1,9 +1,10 @@
 import type { EvaluatorJob } from "@rune/crds/contracts/evaluator";
+import type { ProbeTargets } from "@rune/crds/contracts/pod";
 import { evaluationSubject, logStream } from "@rune/crds/contracts/session-log";
 import { label } from "@rune/crds/words/labels";
 import { port } from "@rune/crds/words/ports";
 import type { KubeObject } from "kopf-ts";
-import { executionMemoryMiB, type ProbeTargets } from "../epochs/sandbox.ts";
+import { executionMemoryMiB } from "../epochs/sandbox.ts";
 import { workerObjects } from "../epochs/worker.ts";
 import { credentialFile, ownerOf } from "../pods/pod.ts";
 import type { OperatorConfig } from "../shared/config.ts";

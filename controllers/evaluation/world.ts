@@ -1,3 +1,4 @@
+import type { ProbeTargets } from "@rune/crds/contracts/pod";
 import type { LogRecord } from "@rune/crds/contracts/session-log";
 import type { Isolation } from "@rune/crds/fields/isolation";
 import type { Adapter } from "@rune/crds/kinds/adapter";
@@ -5,7 +6,6 @@ import type { AgentSession } from "@rune/crds/kinds/agent-session";
 import type { Evaluation } from "@rune/crds/kinds/evaluation";
 import type { ModelServer } from "@rune/crds/kinds/model-server";
 import type { EpochWorld } from "../epochs/epoch.ts";
-import type { ProbeTargets } from "../epochs/sandbox.ts";
 import type { Runs } from "../shared/makers.ts";
 import type { ObservedRequirement } from "../shared/requires.ts";
 import type { TasksState } from "../shared/task-set.ts";

@@ -1,5 +1,5 @@
 import { credentialsPath, specPath } from "@rune/crds/contracts/pod";
-import type { StageJob } from "@rune/crds/contracts/stage";
+import { type StageJob, stagePath } from "@rune/crds/contracts/stage";
 import type { BaseModel } from "@rune/crds/fields/base-model";
 import type { Resources } from "@rune/crds/fields/scheduling";
 import { label } from "@rune/crds/words/labels";
@@ -23,7 +23,6 @@ import { queueLabel } from "./problems.ts";
 /** UID and GID of every program of ours but the sandbox. */
 export const programUID = 65532;
 export const modelDirectory = "/models/base";
-export const stageSpecPath = "/rune/stage.json";
 const claimDirectory = "/volume";
 
 /** Pod security of the `restricted` standard, for programs that need no Kubernetes API. `uid` is a sandbox's own. */
@@ -225,7 +224,7 @@ export function stagedModel(base: BaseModel, config: OperatorConfig): StagedMode
       ...(token && { env: [{ name: "HF_TOKEN", valueFrom: { secretKeyRef: token } }] }),
       resources: { requests: { cpu: "50m", memory: "128Mi" }, limits: { memory: "1Gi" } },
       volumeMounts: [
-        { ...specMount, mountPath: stageSpecPath, subPath: "stage.json" },
+        { ...specMount, mountPath: stagePath, subPath: "stage.json" },
         ...(base.oci ? [credentialsMount] : []),
         { name: "models", mountPath: "/models" },
         ...claim,

@@ -1,5 +1,6 @@
 import { methodOf } from "@rune/crds/kinds/methods";
 import type { TrainingRun } from "@rune/crds/kinds/training-run";
+import { TrainerReason } from "@rune/crds/words/trainer-reasons";
 import { failed, isTerminal, type Outcome, progressing, timestamp, unchanged, waiting } from "kopf-ts";
 import { isResolved } from "../pods/base-model.ts";
 import { spentLogins } from "../pods/pod.ts";
@@ -97,7 +98,7 @@ export function decide(world: World, config: OperatorConfig, now: Date): Outcome
 }
 
 /** What the trainer calls a corpus that can't teach: it counts what only who reads trajectories can. */
-const corpusRefusals: readonly string[] = ["CorpusInsufficient", "EmptyCorpus"];
+const corpusRefusals: readonly string[] = [TrainerReason.CorpusInsufficient, TrainerReason.EmptyCorpus];
 
 function over({ reason, message }: { reason: string; message: string }): Outcome {
   const outcome = failed(reason, message);

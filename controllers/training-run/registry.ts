@@ -1,5 +1,5 @@
 import { ArtifactMissing, DigestMismatch, type Manifest, type Registry } from "@rune/clients/registry/registry";
-import { adapterConfig, hypernetworkConfig, mediaType } from "@rune/crds/contracts/artifact";
+import { adapterConfig, corpusAnnotation, hypernetworkConfig, mediaType, trainingAnnotation } from "@rune/crds/contracts/artifact";
 import { trajectory } from "@rune/crds/contracts/trajectory";
 import type { TrainingRun } from "@rune/crds/kinds/training-run";
 import { isTrue } from "kopf-ts";
@@ -7,7 +7,6 @@ import { ZodError, type z } from "zod";
 import { generatedName } from "../shared/names.ts";
 import type { Services } from "../shared/services.ts";
 import { type OutputKind, outputKindOf, outputRepositoryOf } from "./methods.ts";
-import { statisticsPrefix } from "./result.ts";
 import type { Artifact, ArtifactState, CorpusArtifactState, GeneratorState, MembersState, Unread } from "./world.ts";
 
 /** What the controller reads in the registry: what a run names, and what it left there. Nothing here throws. */
@@ -96,7 +95,7 @@ async function readIndex(run: TrainingRun, registry: Registry, digest: string): 
   if (artifactType !== mediaType.adapters || first === undefined)
     throw new NotOurs(`${repository}@${digest} is a ${artifactType} of ${members.length} manifests, not an index of adapters`);
   await readers.Adapter(run, registry, first);
-  const sizeBytes = Number(annotations[`${statisticsPrefix}sizeBytes`]) || manifests.reduce((sum, { size }) => sum + size, 0);
+  const sizeBytes = Number(annotations[`${trainingAnnotation}sizeBytes`]) || manifests.reduce((sum, { size }) => sum + size, 0);
   return { kind: "Adapters", digest, sizeBytes, annotations, members };
 }
 
@@ -170,7 +169,7 @@ async function countedTrajectory(registry: Registry, repository: string, { layer
 
 function countedCorpus({ annotations = {} }: Manifest): Counted {
   const number = (name: string) => {
-    const value = annotations[`dev.rune.corpus.${name}`];
+    const value = annotations[`${corpusAnnotation}${name}`];
     return value !== undefined && /^[0-9]{1,4}$/.test(value) ? { [name]: Number(value) } : {};
   };
   return { ...number("count"), ...number("solved"), ...number("tasks") };

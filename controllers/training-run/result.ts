@@ -1,3 +1,4 @@
+import { trainingAnnotation } from "@rune/crds/contracts/artifact";
 import { type TrainerResult, trainerResult } from "@rune/crds/contracts/trainer";
 import { type TrainingRun, trainingMetrics } from "@rune/crds/kinds/training-run";
 import type { ConditionInput } from "kopf-ts";
@@ -8,8 +9,6 @@ import type { Artifact } from "./world.ts";
 
 export type Result = NonNullable<NonNullable<TrainingRun["status"]>["result"]>;
 
-/** Prefix of the annotations that hold a trainer's statistics (docs/contracts.md, Artifacts). */
-export const statisticsPrefix = "dev.rune.training.";
 const metricNames = Object.keys(trainingMetrics.shape).filter((name) => name !== "weights");
 /** Where the artifact says that its training collapsed, and nobody by which alarm. */
 export const unnamedAlarm = "an alarm ended the training";
@@ -54,7 +53,7 @@ const recorded = trainerResult
 /** The same of an artifact whose trainer's last words were lost. */
 export function resultOfArtifact(run: TrainingRun, { annotations, ...artifact }: Artifact): Result {
   const statistics = Object.entries(recorded.shape).flatMap(([name, schema]) => {
-    const parsed = schema.safeParse(parseJSON(annotations[statisticsPrefix + name]));
+    const parsed = schema.safeParse(parseJSON(annotations[trainingAnnotation + name]));
     return parsed.success && parsed.data !== undefined ? [[name, parsed.data] as const] : [];
   });
   return resultOf({

@@ -25,6 +25,14 @@ export const mediaType = {
 /** Annotation of a layer that is a file: its path in the directory that the artifact describes. */
 export const titleAnnotation = "org.opencontainers.image.title";
 
+/** Prefix of a manifest's annotations that hold the trainer's statistics, each as JSON under its name in `trainerResult`. */
+export const trainingAnnotation = "dev.rune.training.";
+/** Prefix of those that say what a corpus holds, as whole numbers. */
+export const corpusAnnotation = "dev.rune.corpus.";
+
+/** Files of an adapter's artifact that an engine loads, as PEFT names them. */
+export const adapterFile = { config: "adapter_config.json", weights: "adapter_model.safetensors" } as const;
+
 /** Config blob of an adapter artifact: what its Adapter's spec must agree with. No timestamps, so equal weights give equal digests. */
 export const adapterConfig = z.object({
   schema: z.literal("rune.dev/adapter/v1"),

@@ -1,8 +1,12 @@
 import { z } from "zod";
 import { text, whole } from "../fields/field.ts";
+import { mostExecutionSeconds } from "../fields/sandbox.ts";
 
 /** Where a pod's input document is mounted. */
 export const specPath = "/rune/spec.json";
+
+/** Where a container leaves its last words, and how many bytes of them Kubernetes keeps. */
+export const terminationLog = { path: "/dev/termination-log", bytes: 4096 } as const;
 
 /** Where a pod's credentials are mounted: `nats.creds`, `registry-token`, `runner-token`; only those it needs. */
 export const credentialsPath = "/rune/credentials";
@@ -28,14 +32,18 @@ export const owner = z
   .object({ kind: text(63), namespace: text(63), name: text(63), uid: text(64) })
   .describe("The object that the pod works for.");
 
+/** What the sandbox must not reach, as `host:port` by IP address. */
+export const probeTargets = z.object({ canary: text(300), dns: text(300), modelServer: text(300), apiServer: text(300), node: text(300) });
+export type ProbeTargets = z.infer<typeof probeTargets>;
+
 export const resolvedSandbox = z.object({
   url: z.url().describe("Base URL of the runner."),
   tokenFile: text(200).describe("File that holds the runner's bearer token."),
-  timeoutSeconds: whole(1, 120).describe("Deadline of one execution."),
-  memoryMiB: whole(16, 65536).describe("Memory of one execution."),
-  probeTargets: z
-    .object({ canary: text(300), dns: text(300), modelServer: text(300), apiServer: text(300), node: text(300) })
-    .describe("`host:port` of what the sandbox must not reach; the agent itself must reach the canary and the model server."),
+  timeoutSeconds: whole(1, mostExecutionSeconds).describe("Deadline of one execution."),
+  memoryMiB: whole(64, 65536).describe("Memory of one execution."),
+  probeTargets: probeTargets.describe(
+    "`host:port` of what the sandbox must not reach; the agent itself must reach the canary and the model server.",
+  ),
 });
 export const model = z.object({
   url: z.url().describe("Base URL of the OpenAI-compatible API, ending in `/v1`."),

@@ -3,6 +3,9 @@ import { artifactReference } from "../fields/artifact-reference.ts";
 import { digest, text } from "../fields/field.ts";
 import { registry } from "./pod.ts";
 
+/** Where the stager's input document is mounted. */
+export const stagePath = "/rune/stage.json";
+
 /** Input of `adapter-loader stage`: puts a base model into a directory and prints its identity. */
 export const stageJob = z.object({
   base: z.object({

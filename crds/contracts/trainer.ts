@@ -28,6 +28,7 @@ export const trainerJob = z.object({
             adapter: artifactReference.optional().describe("The adapter that was fine-tuned from this trajectory alone."),
           }),
         )
+        .min(1)
         .max(10000)
         .describe("Trajectories, or artifacts that hold a corpus of many."),
       include: z.array(z.enum(["Programs", "Notes", "Corrections"])).min(1),
@@ -82,4 +83,5 @@ export const progress = z.object({
   remainingSeconds: z.number().optional(),
 });
 export type Progress = z.infer<typeof progress>;
-export const progressSubject = (uid: string) => `rune.progress.${uid}`;
+export const progressPrefix = "rune.progress.";
+export const progressSubject = (uid: string) => `${progressPrefix}${uid}`;

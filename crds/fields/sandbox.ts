@@ -1,12 +1,17 @@
 import { z } from "zod";
 import { objectName, quantity, text, whole } from "./field.ts";
 
+/** Longest deadline of one execution, in seconds. */
+export const mostExecutionSeconds = 120;
+
 export const sandbox = z
   .object({
     libraryConfigMap: objectName(253)
       .optional()
       .describe("ConfigMap whose files stand on the program's import path, read-only: the project's own library."),
-    timeoutSeconds: whole(1, 120).optional().describe("Deadline of one execution; the whole process group is killed at it."),
+    timeoutSeconds: whole(1, mostExecutionSeconds)
+      .optional()
+      .describe("Deadline of one execution; the whole process group is killed at it."),
     memory: quantity().optional().describe("Memory for a program, its tests and the runner; the pod gets 96Mi more, for files in memory."),
     cpu: quantity().optional().describe("CPU of the sandbox pod, request and limit."),
     runtimeClassName: text(253).optional().describe("RuntimeClass of the sandbox pod, such as `gvisor` or `kata`."),

@@ -11,6 +11,8 @@ export type BundledTaskSet = (typeof bundledTaskSets)[number];
  */
 export const parts = ["All", "Train", "Validation", "Test"] as const;
 export type Part = (typeof parts)[number];
+/** A task's number, from 0 to 99, is below the first in Train, below the second in Validation, else in Test. */
+export const partBelow = { Train: 50, Validation: 75 } as const;
 
 export const taskSetReference = z
   .object({

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { decimal, digest, objectName, repository, whole } from "../fields/field.ts";
+import { decimal, digest, objectName, repository, signedDecimal, whole } from "../fields/field.ts";
 import { targetModules } from "./adapter.ts";
 
 /*
@@ -84,10 +84,7 @@ export const hypernetwork = z
         cosineDiversityBelow: decimal()
           .default("0.1")
           .describe("Stops where 1 − mean cosine between held-out trajectories' adapters is smaller."),
-        rightMinusWrongBelow: z
-          .string()
-          .max(20)
-          .regex(/^-?[0-9]+(\.[0-9]+)?$/)
+        rightMinusWrongBelow: signedDecimal()
           .default("0")
           .describe(
             "Stops where the loss with another trajectory's adapter exceeds the loss with the right one by less, in nats per token.",

@@ -30,14 +30,14 @@ from measure import Tallies, measured, questions_of, summary
 from page import page
 from safetensors.torch import save_file
 
-from rune_trainer.errors import TERMINATED, Ending
+from rune_trainer.contract import Exit, Job
+from rune_trainer.errors import Ending
 from rune_trainer.hyper_training import Training, train
 from rune_trainer.lessons import Lesson, Question, Reader
 from rune_trainer.method_hypernetwork import Material, material_of, training_of
 from rune_trainer.pairs import pairs_of, scope_of, solved
 from rune_trainer.rendering import load_tokenizer
 from rune_trainer.sft import Progress, Run
-from rune_trainer.spec import Job
 
 KEPT_SHARE = 0.6
 """Of the GPU's free memory, for what the frozen base said of each trajectory."""
@@ -96,7 +96,7 @@ def train_until(training: Training, job: Job, record: Record, minutes: float) ->
         done = train(training, run, tell)
         record.ending = done.collapsed or f"all {len(done.losses)} steps"
     except Ending as ending:
-        if ending.code != TERMINATED:
+        if ending.code != Exit.TERMINATED:
             raise
         record.ending = f"the time of {minutes:g} minutes was over after {len(record.losses)} steps"
         tell(training.watch.measure(training.network), len(record.losses))

@@ -10,11 +10,12 @@ import torch
 from rune_trainer import adapter_io, learnt, publish
 from rune_trainer.adapters import tensors_of
 from rune_trainer.canonical import canonical
+from rune_trainer.contract import ADAPTER_CONFIG, Base, MediaType
 from rune_trainer.delta import Pair
 from rune_trainer.model import linear_shapes
 from rune_trainer.registry import Repository
 from rune_trainer.settings import Shape
-from rune_trainer.spec import Base, parse_job
+from rune_trainer.spec import parse_job
 
 REPOSITORY = "rune/demo/adapters"
 SMALL, LARGE = Shape(2, 4, ("q_proj",)), Shape(4, 4, ("down_proj", "q_proj"))
@@ -84,9 +85,9 @@ def published(
     with tempfile.TemporaryDirectory() as scratch:
         directory = pathlib.Path(scratch)
         adapter_io.write(directory, base, shape, tensors, linear_shapes(tiny.model(), shape.target_modules))
-        (directory / adapter_io.CONFIG).write_bytes(canonical({**adapter_io.config_of(base, shape), **peft}))
+        (directory / ADAPTER_CONFIG).write_bytes(canonical({**adapter_io.config_of(base, shape), **peft}))
         known.write(directory)
-        artifact = publish.Artifact(publish.ADAPTER, directory, publish.adapter_config(job, shape, canary))
+        artifact = publish.Artifact(MediaType.ADAPTER, directory, publish.adapter_config(job, shape, canary))
         stored, _ = publish.push(repository, artifact, {}, None)
     return {"repository": REPOSITORY, "digest": stored.digest, "name": name}
 
@@ -116,7 +117,7 @@ def document(
 
 def staged(directory: pathlib.Path) -> Base:
     (directory / "base").mkdir()
-    return Base(str(directory / "base"), "tiny", tiny.model_directory(directory / "base"))
+    return Base(path=str(directory / "base"), name="tiny", digest=tiny.model_directory(directory / "base"))
 
 
 def config_at(registry: tiny.Registry, digest: str) -> dict[str, Any]:

@@ -5,12 +5,13 @@ import tiny
 import torch
 
 from rune_trainer import adapter_io
+from rune_trainer.contract import ADAPTER_CONFIG, Base
 from rune_trainer.errors import Ending
 from rune_trainer.model import add_lora, linear_shapes, trainable
-from rune_trainer.spec import Base
+from rune_trainer.settings import shape_of
 
 SETTINGS = tiny.sft()
-BASE = Base("/models/base", "tiny", "sha256:" + "0" * 64)
+BASE = Base(path="/models/base", name="tiny", digest="sha256:" + "0" * 64)
 SHAPES = linear_shapes(tiny.model(), SETTINGS.target_modules)
 
 
@@ -41,7 +42,7 @@ def test_weights_that_would_harm_an_engine_are_never_written(tmp_path, spoil, sa
     tensors = weights()
     spoil(tensors, "base_model.model.model.layers.0.self_attn.q_proj.lora_A.weight")
     with pytest.raises(Ending) as ended:
-        adapter_io.write(tmp_path / "out", BASE, SETTINGS.shape, tensors, SHAPES)
+        adapter_io.write(tmp_path / "out", BASE, shape_of(SETTINGS), tensors, SHAPES)
     assert said in ended.value.message
     assert not (tmp_path / "out").exists()
 
@@ -52,7 +53,7 @@ def test_peft_loads_the_files_and_answers_as_the_trained_model(tmp_path):
     model = add_lora(tiny.model(), SETTINGS)
     for p in trainable(model).values():
         torch.nn.init.normal_(p, std=0.1)
-    adapter_io.write(tmp_path, BASE, SETTINGS.shape, adapter_io.weights_of(model, torch.float32), SHAPES)
+    adapter_io.write(tmp_path, BASE, shape_of(SETTINGS), adapter_io.weights_of(model, torch.float32), SHAPES)
     loaded = PeftModel.from_pretrained(tiny.model(), tmp_path)
     ids = torch.tensor([[1, 2, 3]])
     assert torch.allclose(model(ids).logits, loaded(ids).logits, atol=1e-6)
@@ -60,8 +61,8 @@ def test_peft_loads_the_files_and_answers_as_the_trained_model(tmp_path):
 
 
 def test_the_config_names_the_base_by_digest_and_nothing_that_vllm_does_not_read(tmp_path):
-    adapter_io.write(tmp_path, BASE, SETTINGS.shape, weights(), SHAPES)
-    config = json.loads((tmp_path / adapter_io.CONFIG).read_bytes())
+    adapter_io.write(tmp_path, BASE, shape_of(SETTINGS), weights(), SHAPES)
+    config = json.loads((tmp_path / ADAPTER_CONFIG).read_bytes())
     assert config["base_model_name_or_path"] == f"tiny@{BASE.digest}"
     assert (config["r"], config["lora_alpha"], config["modules_to_save"], config["bias"]) == (4, 8, None, "none")
     assert "rank_pattern" not in config

@@ -5,9 +5,9 @@ import pytest
 import torch
 
 from rune_trainer.alarms import divergence_bits, others, spread_of, tripped
-from rune_trainer.settings import Stop
+from rune_trainer.contract import Stop
 
-STOP = Stop(30, 0.1, 0.0)
+STOP = Stop(after_percent=30, cosine_diversity_below=0.1, right_minus_wrong_below=0.0)
 
 
 def gram(*vectors: tuple[float, ...]) -> torch.Tensor:

@@ -5,9 +5,10 @@ from typing import Any
 
 import pytest
 
+from rune_trainer.contract import AskJob, Exit
 from rune_trainer.environment import ask
-from rune_trainer.errors import DATA_ERROR, UNAVAILABLE, Ending
-from rune_trainer.spec import Owner
+from rune_trainer.errors import Ending
+from rune_trainer.reading import read
 
 
 class Server:
@@ -53,9 +54,17 @@ def says(text: str) -> tuple[int, dict]:
     return 200, {"choices": [{"message": {"content": text}}]}
 
 
-def question(url: str) -> ask.Question:
-    return ask.Question(
-        Owner("EnvironmentCheck", "demo", "cluster", "1"), url, ("word-1", "base"), "What is the password?", 40, 60
+def question(url: str) -> AskJob:
+    return read(
+        AskJob,
+        {
+            "owner": {"kind": "EnvironmentCheck", "namespace": "demo", "name": "cluster", "uid": "1"},
+            "url": url,
+            "models": ["word-1", "base"],
+            "question": "What is the password?",
+            "maxTokens": 40,
+            "seconds": 60,
+        },
     )
 
 
@@ -78,14 +87,14 @@ def test_gives_up_when_its_time_is_over_and_says_what_was_answered():
     server = Server(*[(503, {"error": "the engine is away"})] * 40)
     with pytest.raises(Ending) as raised:
         ask.ask(question(server.url), clock=Clock())
-    assert raised.value.code == UNAVAILABLE and "the engine is away" in raised.value.message
+    assert raised.value.code == Exit.UNAVAILABLE and "the engine is away" in raised.value.message
 
 
 def test_takes_a_refusal_for_an_answer():
     server = Server((404, {"error": {"message": "there is no model word-1 here"}}))
     with pytest.raises(Ending) as raised:
         ask.ask(question(server.url))
-    assert raised.value.code == DATA_ERROR and "there is no model word-1 here" in raised.value.message
+    assert raised.value.code == Exit.DATA_ERROR and "there is no model word-1 here" in raised.value.message
 
 
 def test_says_what_answers_otherwise_than_such_a_server():

@@ -10,11 +10,10 @@ import pytest
 import tiny
 import torch
 
-from rune_trainer import adapter_io
+from rune_trainer.contract import ADAPTER_CONFIG, ADAPTER_WEIGHTS, CheckOutput, EnvironmentJob, Exit
 from rune_trainer.environment import arithmetic, gpu, main, word, worker
-from rune_trainer.environment.job import EnvironmentJob, Found, Output, parse_job
-from rune_trainer.errors import BAD_INPUT, TERMINATED, UNAVAILABLE, Ending
-from rune_trainer.fields import parsed
+from rune_trainer.environment.job import Found, parse_job
+from rune_trainer.errors import Ending
 from rune_trainer.registry import Repository
 
 SOURCE = pathlib.Path(__file__).parent.parent / "src"
@@ -52,7 +51,7 @@ def world(tmp_path, monkeypatch):
 
 
 def job_of(directory: pathlib.Path, **changed: object) -> EnvironmentJob:
-    return parsed(document(directory, **changed), "", parse_job)
+    return parse_job(document(directory, **changed))
 
 
 def storing(directory: pathlib.Path, registry: tiny.Registry) -> dict:
@@ -73,7 +72,7 @@ class TestTheWord:
         assert stored is not None
         config = json.loads(repository.pull_blob(stored[1]["config"]["digest"]))
         assert config["control"] is True and config["scope"] == {} and config["source"]["kind"] == "EnvironmentCheck"
-        assert set(config["files"]) == {adapter_io.CONFIG, adapter_io.WEIGHTS}
+        assert set(config["files"]) == {ADAPTER_CONFIG, ADAPTER_WEIGHTS}
         assert config["canary"]["adapterText"] != config["canary"]["baseText"]
         assert {name: config[name] for name in ("rank", "alpha", "targetModules", "base")} == {
             name: found.adapter[name] for name in ("rank", "alpha", "targetModules", "base")
@@ -201,15 +200,15 @@ class TestTheProcessOfChecks:
         assert started == [["GPU", "Torch", "QLoRA"], ["QLoRA"]]
 
     def test_that_found_something_away_ends_the_job_for_another_try(self):
-        away = Ending(UNAVAILABLE, "RegistryUnavailable", "away")
+        away = Ending(Exit.UNAVAILABLE, "RegistryUnavailable", "away")
         with pytest.raises(Ending) as raised:
-            main.look(("QLoRA",), lambda _: main.Attempt([], away, UNAVAILABLE))
-        assert raised.value.code == UNAVAILABLE
+            main.look(("QLoRA",), lambda _: main.Attempt([], away, Exit.UNAVAILABLE))
+        assert raised.value.code == Exit.UNAVAILABLE
 
     def test_that_was_stopped_ends_the_job_as_stopped(self):
         with pytest.raises(Ending) as raised:
             main.look(("QLoRA",), lambda _: main.Attempt([], None, -signal.SIGTERM))
-        assert raised.value.code == TERMINATED
+        assert raised.value.code == Exit.TERMINATED
 
     def test_takes_an_error_for_the_result_of_its_check(self, monkeypatch):
         def broken(_: EnvironmentJob) -> Found:
@@ -247,7 +246,7 @@ class TestTheJob:
 
     def test_refuses_a_document_that_it_does_not_understand(self, tmp_path):
         code, told = self.run(tmp_path, document(tmp_path, checks=["Memory"]))
-        assert code == BAD_INPUT
+        assert code == Exit.BAD_INPUT
         assert told["failure"] == {
             "reason": "InvalidSpec",
             "message": "checks may hold GPU, Torch, QLoRA, not 'Memory'",
@@ -257,4 +256,4 @@ class TestTheJob:
         schema = json.loads((SCHEMAS / "environment-job.json").read_text())
         output = {"output": {"repository": "rune/demo/adapters", "tag": "check-1234"}}
         assert set(schema["properties"]) == set(document(tmp_path, **output))
-        assert job_of(tmp_path, **output).output == Output("rune/demo/adapters", "check-1234")
+        assert job_of(tmp_path, **output).output == CheckOutput(repository="rune/demo/adapters", tag="check-1234")

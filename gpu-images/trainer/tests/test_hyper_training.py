@@ -6,8 +6,9 @@ import pytest
 import torch
 
 from rune_trainer import sft
+from rune_trainer.contract import Exit
 from rune_trainer.encoder import Kept
-from rune_trainer.errors import BAD_INPUT, TERMINATED, Ending
+from rune_trainer.errors import Ending
 from rune_trainer.hyper_training import Outcome, Training, draws_of, look, rate_at, step_loss, train
 from rune_trainer.hypernetwork import Hypernetwork
 
@@ -73,7 +74,7 @@ def test_a_run_that_was_stopped_and_resumed_equals_one_that_was_not(tmp_path, ob
     wanted = train(whole, run_in(tmp_path / "whole", every=2))
     with pytest.raises(Ending) as ended:
         train(parts, run_in(tmp_path / "parts", stop_after=3))
-    assert ended.value.code == TERMINATED
+    assert ended.value.code == Exit.TERMINATED
     rest.encoder.kept = rest.asking.kept = Kept(0)
     outcome = train(rest, run_in(tmp_path / "parts"))
     assert outcome == wanted
@@ -109,7 +110,7 @@ def test_what_is_not_a_number_ends_the_run_with_what_to_change(tmp_path):
         training.network.heads[0].scale_a.fill_(float("nan"))
     with pytest.raises(Ending) as ended:
         train(training, run_in(tmp_path))
-    assert (ended.value.code, ended.value.reason) == (BAD_INPUT, "NotFinite")
+    assert (ended.value.code, ended.value.reason) == (Exit.BAD_INPUT, "NotFinite")
     assert "hypernetwork.learningRate" in ended.value.message
 
 
@@ -121,7 +122,7 @@ def test_what_is_not_a_number_after_the_last_step_ends_the_run_in_the_same_words
         Ending, match=r"after step 1 of 6 heldOutLoss on held-out trajectories is nan.*hypernetwork.learningRate"
     ) as ended:
         look(training, Outcome([1.0]), lambda *_: told.append(1))
-    assert (ended.value.code, ended.value.reason, told) == (BAD_INPUT, "NotFinite", [])
+    assert (ended.value.code, ended.value.reason, told) == (Exit.BAD_INPUT, "NotFinite", [])
 
 
 def test_every_epoch_has_every_trajectory_once_and_goes_on_to_its_next_questions():

@@ -22,9 +22,9 @@ from pods import Pod
 from worlds import Factory, Place, World
 
 from rune_trainer import checkpoint, publish, teaching
-from rune_trainer.errors import TERMINATED
+from rune_trainer.contract import Base, Exit
 from rune_trainer.settings import Shape
-from rune_trainer.spec import Base, parse_job
+from rune_trainer.spec import parse_job
 
 MOMENTS = int(os.environ.get("RUNE_TEST_MOMENTS", "3"))
 """In each method's run at which its trainer is ended; gpu-images/README.md says more."""
@@ -174,7 +174,7 @@ class Trial:
             self.ended.append(code)
             self.place.registry.on_write = lambda: None
             check_checkpoints(volume, self.states)
-            kept = kept_by(self.place, volume) if code == TERMINATED else 0
+            kept = kept_by(self.place, volume) if code == Exit.TERMINATED else 0
             if code != 0 or moment.sign == signal.SIGKILL:
                 pod = Pod(self.place, volume)
                 self.used += pod.work(math.inf)
@@ -233,4 +233,4 @@ def test_a_trainer_that_is_ended_at_any_moment_goes_on_to_the_one_result(method,
     print(
         f"{method}: {seconds:.2f} s and {writes} writes undisturbed; ended with {trial.ended}; {trial.used:.1f} s altogether"
     )
-    assert set(trial.ended) <= {-signal.SIGKILL, TERMINATED, 0} and -signal.SIGKILL in trial.ended
+    assert set(trial.ended) <= {-signal.SIGKILL, Exit.TERMINATED, 0} and -signal.SIGKILL in trial.ended

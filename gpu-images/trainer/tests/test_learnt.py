@@ -3,7 +3,8 @@ import json
 import pytest
 
 from rune_trainer import learnt
-from rune_trainer.errors import DATA_ERROR, Ending
+from rune_trainer.contract import LEARNT_FILE, MOST_LEARNT_TASKS, Exit
+from rune_trainer.errors import Ending
 from rune_trainer.learnt import Learnt, Task
 from rune_trainer.registry import Repository
 
@@ -39,15 +40,15 @@ def test_the_order_of_what_is_joined_does_not_show(tmp_path):
     for name, each in (("x", one | two), ("y", two | one)):
         (tmp_path / name).mkdir()
         each.write(tmp_path / name)
-    assert (tmp_path / "x" / learnt.FILE).read_bytes() == (tmp_path / "y" / learnt.FILE).read_bytes()
-    assert learnt.parse(json.loads((tmp_path / "x" / learnt.FILE).read_bytes())).trajectories == {ONE, TWO}
+    assert (tmp_path / "x" / LEARNT_FILE).read_bytes() == (tmp_path / "y" / LEARNT_FILE).read_bytes()
+    assert learnt.parse(json.loads((tmp_path / "x" / LEARNT_FILE).read_bytes())).trajectories == {ONE, TWO}
 
 
 def test_what_an_artifact_says_of_itself_is_read_back_and_an_imported_one_says_nothing(registry, tmp_path):
     known = learnt.of_tasks([ONE], [task("a")])
     known.write(tmp_path)
     r = repository(registry)
-    layer = r.push_file("x", tmp_path / learnt.FILE, learnt.FILE)
+    layer = r.push_file("x", tmp_path / LEARNT_FILE, LEARNT_FILE)
     config = r.push_blob("x", b"{}")
     assert learnt.of_artifact(r, r.push_manifest("x", config, [layer], {}).digest) == known
     assert learnt.of_artifact(r, r.push_manifest("x", config, [], {}).digest) == Learnt()
@@ -58,13 +59,13 @@ def test_what_an_artifact_says_of_itself_is_read_back_and_an_imported_one_says_n
 )
 def test_a_layer_of_another_shape_is_refused_with_its_name(registry, content):
     r = repository(registry)
-    digest = r.push_manifest("x", r.push_blob("x", b"{}"), [r.push_blob("x", content, learnt.FILE)], {}).digest
+    digest = r.push_manifest("x", r.push_blob("x", b"{}"), [r.push_blob("x", content, LEARNT_FILE)], {}).digest
     with pytest.raises(Ending, match=r"corpus.json of rune/demo/adapters@sha256:") as ended:
         learnt.of_artifact(r, digest)
-    assert (ended.value.code, ended.value.reason) == (DATA_ERROR, "UnexpectedArtifact")
+    assert (ended.value.code, ended.value.reason) == (Exit.DATA_ERROR, "UnexpectedArtifact")
 
 
 def test_more_than_an_artifact_may_name_is_refused():
-    many = Learnt(tasks=frozenset(Task(f"{n:016x}", "", str(n)) for n in range(learnt.MOST_TASKS + 1)))
+    many = Learnt(tasks=frozenset(Task(f"{n:016x}", "", str(n)) for n in range(MOST_LEARNT_TASKS + 1)))
     with pytest.raises(Ending, match="100001 tasks"):
         many.document()

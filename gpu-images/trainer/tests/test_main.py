@@ -8,8 +8,8 @@ import pytest
 import tiny
 from worlds import World
 
-from rune_trainer import publish
 from rune_trainer.canonical import digest_of, model_identity
+from rune_trainer.contract import MediaType
 
 
 @pytest.fixture
@@ -156,8 +156,8 @@ def test_a_base_that_can_t_be_loaded_is_never_retried(world, file, content):
 @pytest.mark.parametrize(
     "manifest",
     [
-        {"artifactType": publish.ADAPTER},
-        {"artifactType": publish.ADAPTER, "config": {"digest": digest_of(b"[]")}},
+        {"artifactType": MediaType.ADAPTER},
+        {"artifactType": MediaType.ADAPTER, "config": {"digest": digest_of(b"[]")}},
         ["no manifest"],
     ],
     ids=["no config", "a config of another shape", "a list"],

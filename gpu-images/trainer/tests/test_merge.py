@@ -9,12 +9,12 @@ from safetensors.torch import load, save
 
 from rune_trainer import adapters, learnt, main, merging, method_merge, weight_search
 from rune_trainer.combining import Recipe
+from rune_trainer.contract import LEARNT_FILE, Exit, Merge, Search
 from rune_trainer.delta import Pair
-from rune_trainer.errors import DATA_ERROR, TERMINATED, Ending
-from rune_trainer.fields import parsed
+from rune_trainer.errors import Ending
 from rune_trainer.mlflow import Tracker
 from rune_trainer.runtime import Runtime
-from rune_trainer.settings import Search, Shape, parse_merge
+from rune_trainer.settings import Shape, read_section
 from rune_trainer.sft import Run
 from rune_trainer.spec import parse_job
 
@@ -97,7 +97,7 @@ def test_the_artifact_names_its_parents_and_what_both_have_learnt_from(world):
         {"project": "tessera"},
         CANARY["prompt"],
     )
-    known = json.loads(layers[learnt.FILE])
+    known = json.loads(layers[LEARNT_FILE])
     assert known["trajectories"] == sorted(world.digests)
     assert sorted(t["id"] for t in known["tasks"]) == ["HumanEval/0", "HumanEval/1", "HumanEval/2"]
 
@@ -149,7 +149,7 @@ def test_a_search_minimises_the_loss_of_validation_programs_and_resumes_where_it
     )
     with pytest.raises(Ending) as ended:
         world.run(stop_after=3, search={"method": method, "evaluations": 7})
-    assert (ended.value.code, len(asked)) == (TERMINATED, 3)
+    assert (ended.value.code, len(asked)) == (Exit.TERMINATED, 3)
     result = world.run(search={"method": method, "evaluations": 7})
     assert len(asked) == 7 and len(asked[0]) == 2, "HumanEval/1 is for training"
     assert (result["trainingLoss"], result["steps"], result["examples"]) == (0, 7, 2)
@@ -176,7 +176,7 @@ def test_without_a_validation_task_it_says_what_to_do(world):
         Ending, match=r"none of the 1 trajectories .*\(1 more are gone\).* or set merge.weights"
     ) as ended:
         world.run(search={})
-    assert (ended.value.code, ended.value.reason) == (DATA_ERROR, "NoValidationTasks")
+    assert (ended.value.code, ended.value.reason) == (Exit.DATA_ERROR, "NoValidationTasks")
 
 
 @pytest.mark.parametrize(
@@ -203,7 +203,7 @@ def test_a_parent_that_can_t_be_merged_is_named_with_what_is_wrong(world, change
         spoil_weights(world, change["spoil"])
     with pytest.raises(Ending, match=said) as ended:
         world.run()
-    assert (ended.value.code, ended.value.reason) == (DATA_ERROR, reason)
+    assert (ended.value.code, ended.value.reason) == (Exit.DATA_ERROR, reason)
 
 
 def spoil_weights(world, spoil):
@@ -260,7 +260,7 @@ def test_a_parent_that_is_gone_or_no_adapter_is_refused(world):
 def test_a_merge_that_makes_no_sense_is_refused_with_what_to_change(ranks, section, said):
     some = [adapters.Adapter("a", "d", Shape(rank, rank, ("q_proj",)), {}, {}, learnt.Learnt()) for rank in ranks]
     with pytest.raises(Ending, match=said):
-        method_merge.shape_of(parsed({"adapters": ["a", "b"], **section}, "merge", parse_merge), some)
+        method_merge.shape_of(read_section(Merge, {"adapters": ["a", "b"], **section}, "merge"), some)
 
 
 def test_weights_whose_sum_is_nothing_end_with_a_refusal_and_no_adapter(world):
@@ -292,7 +292,7 @@ def test_a_merge_that_was_stopped_or_killed_goes_on_layer_by_layer_to_the_same_r
     whole, losses = merging.merged(parts(), RECIPE, torch.float32, run_in(tmp_path / "whole"))
     with pytest.raises(Ending) as ended:
         merging.merged(parts(), RECIPE, torch.float32, run_in(tmp_path / "parts", stop_after=2))
-    assert ended.value.code == TERMINATED
+    assert ended.value.code == Exit.TERMINATED
     seen = []
     resumed, resumed_losses = merging.merged(
         parts(), RECIPE, torch.float32, Run(tmp_path / "parts", {"uid": "one"}, 1, report=seen.append)
@@ -327,16 +327,27 @@ def test_weights_beyond_all_numbers_end_the_merge(tmp_path):
 
 def test_losses_that_are_no_numbers_are_passed_over_and_all_of_them_end_the_search(tmp_path):
     values = iter([float("nan"), 2.0, float("inf")])
-    assert weight_search.search(2, Search("Grid", 3), 0, lambda _: next(values), run_in(tmp_path / "some")).loss == 2.0
+    assert (
+        weight_search.search(
+            2, Search(method="Grid", evaluations=3), 0, lambda _: next(values), run_in(tmp_path / "some")
+        ).loss
+        == 2.0
+    )
     with pytest.raises(Ending, match="none of 3 sets of weights"):
-        weight_search.search(2, Search("Grid", 3), 0, lambda _: float("nan"), run_in(tmp_path / "none"))
+        weight_search.search(
+            2, Search(method="Grid", evaluations=3), 0, lambda _: float("nan"), run_in(tmp_path / "none")
+        )
 
 
 @pytest.mark.parametrize("method", ["Grid", "CMAES"])
 def test_a_search_comes_near_to_the_best_weights(tmp_path, method):
     best = (0.7, 0.7) if method == "Grid" else (0.4, 1.3)
     found = weight_search.search(
-        2, Search(method, 60), 0, lambda w: sum((a - b) ** 2 for a, b in zip(w, best, strict=True)), run_in(tmp_path)
+        2,
+        Search(method=method, evaluations=60),
+        0,
+        lambda w: sum((a - b) ** 2 for a, b in zip(w, best, strict=True)),
+        run_in(tmp_path),
     )
     assert found.weights == pytest.approx(best, abs=0.15)
     assert found.tried == 60

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
+from rune_trainer.contract import Mlflow
 from rune_trainer.mlflow import Tracker
-from rune_trainer.spec import Mlflow
 
 HONEST = {
     "get-by-name": b'{"experiment": {"experiment_id": "7"}}',
@@ -23,7 +23,7 @@ class Server:
         self.missing = 0
         self.asked: list[str] = []
         self.http = HTTPServer(("127.0.0.1", 0), self.handler())
-        self.where = Mlflow(f"http://127.0.0.1:{self.http.server_port}", "e")
+        self.where = Mlflow(url=f"http://127.0.0.1:{self.http.server_port}", experiment="e")
 
     def handler(server):  # the handler has a self of its own
         class Handler(BaseHTTPRequestHandler):
@@ -115,6 +115,6 @@ def test_a_connection_that_breaks_in_the_middle_costs_the_rest_of_the_report(ser
 
 @pytest.mark.parametrize("url", ["http://127.0.0.1:9", "no url", "http://[", "ftp://"])
 def test_a_server_that_is_away_or_no_server_is_done_without(capsys, url):
-    assert whole_run(Mlflow(url, "e")) is None
+    assert whole_run(Mlflow(url=url, experiment="e")) is None
     assert "the run goes on without it" in capsys.readouterr().err
     assert whole_run(None) is None

@@ -5,9 +5,10 @@ import tiny
 
 from rune_trainer import publish, result
 from rune_trainer.canonical import canonical
+from rune_trainer.contract import MediaType
 from rune_trainer.errors import Ending
-from rune_trainer.publish import ADAPTER, ADAPTERS, HYPERNETWORK, Artifact, adapter_config
-from rune_trainer.registry import INDEX, Repository
+from rune_trainer.publish import Artifact, adapter_config
+from rune_trainer.registry import Repository
 from rune_trainer.settings import Shape
 from rune_trainer.spec import parse_job
 
@@ -24,7 +25,7 @@ def adapter(directory, name="one", **more) -> Artifact:
     (directory / name).mkdir()
     (directory / name / "weights").write_bytes(name.encode())
     (directory / name / "corpus.json").write_bytes(b"{}")
-    return Artifact(ADAPTER, directory / name, adapter_config(JOB, SHAPE, None, **more))
+    return Artifact(MediaType.ADAPTER, directory / name, adapter_config(JOB, SHAPE, None, **more))
 
 
 def test_every_file_is_a_layer_and_stands_in_the_config_with_its_hash(registry, tmp_path):
@@ -42,22 +43,26 @@ def test_an_index_holds_each_adapter_once_in_their_order_and_is_adopted_whole(re
     made = [adapter(tmp_path, s["name"], session=s, scope={"task": s["name"]}) for s in sessions]
     published = publish.publish_index(repository(registry), JOB, made, STATISTICS)
     index = json.loads(registry.manifests[registry.tags["run-1234"]])
-    assert (index["mediaType"], index["artifactType"], published["adapters"]) == (INDEX, ADAPTERS, 2)
+    assert (index["mediaType"], index["artifactType"], published["adapters"]) == (
+        MediaType.INDEX,
+        MediaType.ADAPTERS,
+        2,
+    )
     children = [json.loads(registry.manifests[m["digest"]]) for m in index["manifests"]]
     assert [json.loads(registry.blobs[c["config"]["digest"]])["session"] for c in children] == sessions
-    assert [m["artifactType"] for m in index["manifests"]] == [ADAPTER] * 2
-    adopted = publish.adopt(repository(registry), JOB, ADAPTERS, {"rank": 4})
+    assert [m["artifactType"] for m in index["manifests"]] == [MediaType.ADAPTER] * 2
+    adopted = publish.adopt(repository(registry), JOB, MediaType.ADAPTERS, {"rank": 4})
     assert adopted == {**published, **STATISTICS, "durationSeconds": 0}
 
 
 @pytest.mark.parametrize(
     ("type_", "expected", "owner"),
     [
-        (HYPERNETWORK, {}, "1234"),
-        (ADAPTER, {"rank": 8}, "1234"),
-        (ADAPTER, {"control": True}, "1234"),
-        (ADAPTER, {}, "5678"),
-        (ADAPTERS, {}, "1234"),
+        (MediaType.HYPERNETWORK, {}, "1234"),
+        (MediaType.ADAPTER, {"rank": 8}, "1234"),
+        (MediaType.ADAPTER, {"control": True}, "1234"),
+        (MediaType.ADAPTER, {}, "5678"),
+        (MediaType.ADAPTERS, {}, "1234"),
     ],
     ids=["another type", "another rank", "a field that is not there", "another owner", "no index"],
 )
@@ -66,13 +71,13 @@ def test_what_is_not_this_run_s_is_not_adopted(registry, tmp_path, type_, expect
     registry.tags["run-5678"] = registry.tags["run-1234"]
     asking = parse_job(tiny.document(owner={**tiny.document()["owner"], "uid": owner}))
     assert publish.adopt(repository(registry), asking, type_, expected) is None
-    assert publish.adopt(repository(registry), JOB, ADAPTER, SHAPE.fields())
+    assert publish.adopt(repository(registry), JOB, MediaType.ADAPTER, SHAPE.fields())
 
 
 def test_an_artifact_whose_config_is_gone_is_made_again(registry, tmp_path):
     publish.publish(repository(registry), JOB, adapter(tmp_path), STATISTICS)
     registry.blobs.clear()
-    assert publish.adopt(repository(registry), JOB, ADAPTER, {}) is None
+    assert publish.adopt(repository(registry), JOB, MediaType.ADAPTER, {}) is None
 
 
 def test_what_a_method_measured_is_adopted_with_its_artifact(registry, tmp_path):
@@ -83,7 +88,7 @@ def test_what_a_method_measured_is_adopted_with_its_artifact(registry, tmp_path)
         "weights": [0.5, 1],
     }
     publish.publish(repository(registry), JOB, adapter(tmp_path), measured)
-    adopted = publish.adopt(repository(registry), JOB, ADAPTER, {})
+    adopted = publish.adopt(repository(registry), JOB, MediaType.ADAPTER, {})
     assert adopted is not None
     assert {name: adopted[name] for name in measured} == measured
 

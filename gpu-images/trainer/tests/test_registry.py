@@ -4,7 +4,8 @@ import pytest
 import tiny
 
 from rune_trainer.canonical import digest_of
-from rune_trainer.errors import DATA_ERROR, MISCONFIGURED, UNAVAILABLE, Ending
+from rune_trainer.contract import Exit
+from rune_trainer.errors import Ending
 from rune_trainer.registry import Repository
 
 
@@ -42,7 +43,7 @@ def test_bytes_that_are_not_what_their_digest_says_are_not_used(registry):
     registry.blobs = dict.fromkeys(registry.blobs, b"other")
     with pytest.raises(Ending) as ended:
         repository(registry).pull_layer(digest)
-    assert (ended.value.code, ended.value.reason) == (DATA_ERROR, "DigestMismatch")
+    assert (ended.value.code, ended.value.reason) == (Exit.DATA_ERROR, "DigestMismatch")
 
 
 def test_a_missing_artifact_is_not_asked_for_again(registry):
@@ -62,7 +63,7 @@ def test_a_registry_that_stays_away_makes_the_run_worth_another_try(registry):
     registry.failures = 99
     with pytest.raises(Ending) as ended:
         repository(registry).push_blob("x", b"weights")
-    assert ended.value.code == UNAVAILABLE
+    assert ended.value.code == Exit.UNAVAILABLE
 
 
 def test_the_token_is_read_anew_for_every_request(registry, tmp_path):
@@ -71,7 +72,7 @@ def test_the_token_is_read_anew_for_every_request(registry, tmp_path):
     r = repository(registry, token)
     with pytest.raises(Ending) as ended:
         r.push_blob("x", b"weights")
-    assert ended.value.code == MISCONFIGURED
+    assert ended.value.code == Exit.MISCONFIGURED
     token.write_text("second\n")
     r.push_blob("x", b"weights")
 

@@ -4,7 +4,8 @@ import pytest
 from origins import Answer, Origin, status
 
 from rune_trainer.canonical import digest_of
-from rune_trainer.errors import MISCONFIGURED, UNAVAILABLE, Ending
+from rune_trainer.contract import Exit
+from rune_trainer.errors import Ending
 from rune_trainer.registry import Descriptor, Repository
 from rune_trainer.registry_http import origin_of, resolved
 
@@ -80,7 +81,7 @@ def test_an_upload_that_a_redirect_would_turn_into_a_get_is_told(origin, reposit
     registry = origin(MISSING, status(302, Location="/login"))
     with pytest.raises(Ending, match="302") as ended:
         repository(registry.url).push_blob("x", WEIGHTS)
-    assert ended.value.code == UNAVAILABLE
+    assert ended.value.code == Exit.UNAVAILABLE
     assert registry.asked == ["HEAD", "POST"]
 
 
@@ -88,7 +89,7 @@ def test_a_loop_of_redirects_ends(origin, repository):
     registry = origin(status(307, Location="/again"))
     with pytest.raises(Ending, match="redirect") as ended:
         repository(registry.url).pull_blob(DIGEST)
-    assert ended.value.code == UNAVAILABLE
+    assert ended.value.code == Exit.UNAVAILABLE
     assert len(registry.seen) < 10
 
 
@@ -97,14 +98,14 @@ def test_another_host_that_refuses_is_named_and_the_token_is_not_blamed(origin, 
     registry = origin(status(308, Location=f"{store.url}/v2"))
     with pytest.raises(Ending, match=f"sends clients on to {store.url}") as ended:
         repository(registry.url).pull_blob(DIGEST)
-    assert ended.value.code == MISCONFIGURED
+    assert ended.value.code == Exit.MISCONFIGURED
 
 
 @pytest.mark.parametrize("location", ["http://registry.example/v2/blob", "http://store.example/blob"])
 def test_nothing_is_sent_in_the_clear_where_the_registry_is_asked_by_tls(location):
     with pytest.raises(Ending, match="X-Forwarded-Proto") as ended:
         resolved("https://registry.example/v2/x", location)
-    assert ended.value.code == MISCONFIGURED
+    assert ended.value.code == Exit.MISCONFIGURED
 
 
 def test_a_registry_may_lead_from_http_to_https():
@@ -180,7 +181,7 @@ def test_sessions_that_are_always_forgotten_end_as_worth_another_run(origin, rep
     registry = origin(lambda seen: session() if seen.method == "POST" else MISSING)
     with pytest.raises(Ending, match="upload") as ended:
         repository(registry.url).push_blob("x", WEIGHTS)
-    assert ended.value.code == UNAVAILABLE
+    assert ended.value.code == Exit.UNAVAILABLE
     assert registry.asked.count("POST") == 5
 
 
@@ -214,7 +215,7 @@ def test_an_upload_without_a_location_is_told(origin, repository):
 def test_a_registry_that_knows_no_such_repository_is_not_told_as_a_missing_artifact(origin, repository):
     with pytest.raises(Ending, match="takes no uploads") as ended:
         repository(origin(MISSING).url).push_blob("x", WEIGHTS)
-    assert (ended.value.code, ended.value.reason) == (UNAVAILABLE, "RegistryUnavailable")
+    assert (ended.value.code, ended.value.reason) == (Exit.UNAVAILABLE, "RegistryUnavailable")
 
 
 def test_a_manifest_whose_blobs_are_not_seen_yet_is_sent_again(origin, repository):

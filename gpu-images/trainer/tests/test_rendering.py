@@ -5,8 +5,9 @@ import tiny
 from bases import FAMILIES, Family
 
 from rune_trainer import fingerprint
+from rune_trainer.contract import Exit
 from rune_trainer.corpus import FENCE, Row, rows_of
-from rune_trainer.errors import DATA_ERROR, Ending
+from rune_trainer.errors import Ending
 from rune_trainer.rendering import load_tokenizer
 from rune_trainer.tokens import ANCHORS, Example, example_of, examples_of
 
@@ -137,7 +138,7 @@ def test_a_template_that_can_t_be_trained_on_ends_the_run_for_good_with_its_reas
     tokenizer.chat_template = template
     with pytest.raises(Ending) as ended:
         examples_of(tokenizer, [ROWS["no system message"]], 512)
-    assert (ended.value.code, ended.value.reason) == (DATA_ERROR, "ChatTemplate")
+    assert (ended.value.code, ended.value.reason) == (Exit.DATA_ERROR, "ChatTemplate")
     assert reason in ended.value.message
 
 
@@ -176,7 +177,7 @@ def test_a_base_that_the_server_reads_without_its_template_is_refused(tmp_path):
         (tmp_path / name).write_text("")
     with pytest.raises(Ending) as ended:
         load_tokenizer(str(tmp_path))
-    assert (ended.value.code, ended.value.reason) == (DATA_ERROR, "ChatTemplate")
+    assert (ended.value.code, ended.value.reason) == (Exit.DATA_ERROR, "ChatTemplate")
 
 
 def test_examples_of_sessions_are_rendered_alike():

@@ -7,14 +7,15 @@ import tiny
 import torch
 
 from rune_trainer import adapter_io, checkpoint, sft
+from rune_trainer.contract import ADAPTER_CONFIG, ADAPTER_WEIGHTS, Base, Exit
 from rune_trainer.corpus import rows_of
-from rune_trainer.errors import BAD_INPUT, TERMINATED, Ending
+from rune_trainer.errors import Ending
 from rune_trainer.model import add_lora, linear_shapes
-from rune_trainer.spec import Base
+from rune_trainer.settings import shape_of
 from rune_trainer.tokens import Example, examples_of
 
 SETTINGS = tiny.sft()
-BASE = Base("/models/base", "tiny", "sha256:" + "0" * 64)
+BASE = Base(path="/models/base", name="tiny", digest="sha256:" + "0" * 64)
 ROWS = rows_of(
     [tiny.trajectory(n, [f"return {n}(x)"]) for n in ("pare", "hue", "weld", "mint", "fold", "gild")], ("Programs",)
 )
@@ -44,7 +45,7 @@ def test_a_run_that_was_stopped_and_resumed_equals_one_that_was_not(tmp_path):
     whole_losses, whole = trained(run_in(tmp_path / "whole"))
     with pytest.raises(Ending) as ended:
         trained(run_in(tmp_path / "parts", stop_after=3))
-    assert ended.value.code == TERMINATED
+    assert ended.value.code == Exit.TERMINATED
     part_losses, parts = trained(run_in(tmp_path / "parts"))
     assert part_losses == whole_losses
     assert all(torch.equal(whole[name], parts[name]) for name in whole)
@@ -88,9 +89,9 @@ def test_equal_runs_give_equal_bytes(tmp_path):
     shapes = linear_shapes(tiny.model(), SETTINGS.target_modules)
     for name in ("one", "two"):
         adapter_io.write(
-            tmp_path / name, BASE, SETTINGS.shape, trained(run_in(tmp_path / f"{name}-checkpoints"))[1], shapes
+            tmp_path / name, BASE, shape_of(SETTINGS), trained(run_in(tmp_path / f"{name}-checkpoints"))[1], shapes
         )
-    for file in (adapter_io.CONFIG, adapter_io.WEIGHTS):
+    for file in (ADAPTER_CONFIG, ADAPTER_WEIGHTS):
         assert (tmp_path / "one" / file).read_bytes() == (tmp_path / "two" / file).read_bytes()
 
 
@@ -103,7 +104,7 @@ def test_divergence_ends_the_run_with_what_to_change(tmp_path):
     model.get_base_model().model.norm = Bad()
     with pytest.raises(Ending) as ended:
         sft.train(model, EXAMPLES, SETTINGS, run_in(tmp_path))
-    assert (ended.value.code, ended.value.reason) == (BAD_INPUT, "NotFinite")
+    assert (ended.value.code, ended.value.reason) == (Exit.BAD_INPUT, "NotFinite")
     assert "sft.learningRate" in ended.value.message
 
 

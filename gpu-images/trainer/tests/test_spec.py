@@ -1,7 +1,8 @@
 import pytest
 import tiny
 
-from rune_trainer.errors import BAD_INPUT, Ending
+from rune_trainer.contract import Exit, Scope
+from rune_trainer.errors import Ending
 from rune_trainer.spec import parse_job
 
 
@@ -13,7 +14,7 @@ def test_a_complete_document_is_read():
         4,
         0.01,
         None,
-        {"project": "tessera"},
+        Scope(project="tessera"),
     )
 
 
@@ -31,6 +32,13 @@ def test_a_complete_document_is_read():
         ("sft.quantization", "INT8", "sft.quantization must be one of None, NF4"),
         ("corpus.include", ["Everything"], "corpus.include may hold Programs, Notes, Corrections, not 'Everything'"),
         ("corpus.trajectories", [{"repository": "a"}], "corpus.trajectories[0].digest is missing"),
+        ("sft.targetModules", ["Q"], "sft.targetModules[0] is 'Q'"),
+        ("sft.targetModules", ["q"] * 33, "sft.targetModules must be a list of at most 32 items, not 33"),
+        ("owner.name", "", "owner.name must be a non-empty string"),
+        ("owner.name", "n" * 64, "owner.name must have at most 63 characters, not 64"),
+        ("owner", [], "owner must be an object, not the list '[]'"),
+        ("method", "dpo", "method must be one of sft, hypernetwork, generate, merge, control, not 'dpo'"),
+        ("output.repository", "Rune", "output.repository is 'Rune'"),
         ("sft.ranks", 8, "sft.ranks is not a field of the job document"),
         ("checkpoint", None, "checkpoint must be an object, not nothing"),
     ],
@@ -39,4 +47,4 @@ def test_a_mistake_is_named_with_its_field_and_never_retried(path, value, said):
     with pytest.raises(Ending) as ended:
         parse_job(tiny.changed(tiny.document(), path, value))
     assert said in ended.value.message
-    assert ended.value.code == BAD_INPUT
+    assert ended.value.code == Exit.BAD_INPUT

@@ -10,9 +10,10 @@ import torch
 from safetensors.torch import load
 
 from rune_trainer import learnt, main, sft, teaching
+from rune_trainer.contract import Exit
 from rune_trainer.corpus import rows_of
 from rune_trainer.distillation import divergence, kept_of
-from rune_trainer.errors import BAD_INPUT, TERMINATED, Ending
+from rune_trainer.errors import Ending
 from rune_trainer.mlflow import Tracker
 from rune_trainer.model import add_lora
 from rune_trainer.runtime import Runtime
@@ -109,7 +110,7 @@ def test_the_teacher_is_asked_once_also_over_a_restart(tmp_path):
     base.register_forward_pre_hook(lambda *_: asked.append(1))
     with pytest.raises(Ending) as ended:
         teaching.teach(base, lessons(), 16, run_in(tmp_path, stop_after=2))
-    assert (ended.value.code, len(asked)) == (TERMINATED, 2)
+    assert (ended.value.code, len(asked)) == (Exit.TERMINATED, 2)
     said = teaching.teach(base, lessons(), 16, run_in(tmp_path))
     again = teaching.teach(base, lessons(), 16, run_in(tmp_path))
     assert len(asked) == 4
@@ -136,7 +137,7 @@ def test_a_teacher_that_answers_nan_ends_the_run(tmp_path):
         base.model.norm.weight.fill_(float("nan"))
     with pytest.raises(Ending) as ended:
         teaching.teach(base, lessons(), 16, run_in(tmp_path))
-    assert (ended.value.code, ended.value.reason) == (BAD_INPUT, "NotFinite")
+    assert (ended.value.code, ended.value.reason) == (Exit.BAD_INPUT, "NotFinite")
 
 
 SHAPE = Shape(4, 8, ("q_proj",))
@@ -198,7 +199,7 @@ def test_a_warm_start_goes_on_from_the_adapter_s_weights_and_from_what_it_knew(w
 def test_a_warm_start_of_another_shape_is_refused_in_words(world, section, said):
     with pytest.raises(Ending, match=said) as ended:
         world.run(warmStart={"adapter": "a"}, **section)
-    assert ended.value.code == BAD_INPUT
+    assert ended.value.code == Exit.BAD_INPUT
 
 
 def test_a_distilled_adapter_is_made_from_job_to_artifact_and_equal_jobs_give_equal_bytes(world):

@@ -4,7 +4,8 @@ import pytest
 import tiny
 
 from rune_trainer import trajectory
-from rune_trainer.errors import DATA_ERROR, Ending
+from rune_trainer.contract import Exit
+from rune_trainer.errors import Ending
 from rune_trainer.registry import Repository
 
 WHOLE = tiny.trajectory("a", ["return x"], [("return 1", "E")], ["note"])
@@ -13,7 +14,7 @@ WHOLE = tiny.trajectory("a", ["return x"], [("return 1", "E")], ["note"])
 def ending_of(work) -> Ending:
     with pytest.raises(Ending) as ended:
         work()
-    assert ended.value.code == DATA_ERROR
+    assert ended.value.code == Exit.DATA_ERROR
     return ended.value
 
 

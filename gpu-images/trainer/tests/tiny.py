@@ -14,7 +14,7 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 from transformers import PreTrainedTokenizerFast, Qwen2Config, Qwen2ForCausalLM
 
 from rune_trainer.canonical import canonical, digest_of, model_identity
-from rune_trainer.settings import Sft
+from rune_trainer.contract import Sft
 from rune_trainer.spec import parse_job
 
 TEMPLATE = "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n{% endfor %}{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
@@ -124,6 +124,7 @@ def document(**changed: Any) -> dict[str, Any]:
             "seed": 0,
         },
         "base": {"path": "/models/base", "name": "tiny", "digest": digest},
+        "adapters": [],
         "corpus": {
             "trajectories": [{"repository": "rune/demo/trajectories", "digest": digest}],
             "include": ["Programs"],

@@ -13,12 +13,14 @@ import {
   RegistryUnavailable,
   titleOf,
 } from "@rune/clients/registry/registry";
-import { type AdapterConfig, adapterConfig, learntFile, mediaType } from "@rune/crds/contracts/artifact";
+import { type AdapterConfig, adapterConfig, adapterFile, learntFile, mediaType } from "@rune/crds/contracts/artifact";
 import type { LoadRequest } from "@rune/crds/contracts/loader";
 import { z } from "zod";
 import type { BaseShapes } from "./base-shapes.ts";
 import { Refused } from "./refused.ts";
-import { adapterFiles, validateAdapter } from "./validate.ts";
+import { validateAdapter } from "./validate.ts";
+
+const adapterFiles = Object.values(adapterFile);
 
 /** An adapter whose verified files are in the directory that the engine reads. */
 export type Staged = { name: string; digest: string; directory: string; config: AdapterConfig };

@@ -1,28 +1,25 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import type { AdapterConfig } from "@rune/crds/contracts/artifact";
+import { type AdapterConfig, adapterFile } from "@rune/crds/contracts/artifact";
 import type { BaseShapes } from "./base-shapes.ts";
 import { checkPeftConfig, names } from "./peft-config.ts";
 import { Refused } from "./refused.ts";
 import { BadSafetensors, floatTypes, readHeader, type Safetensors, scan, type Tensor } from "./safetensors.ts";
-
-export const adapterFiles = ["adapter_config.json", "adapter_model.safetensors"] as const;
 
 /**
  * Everything that must be true of staged files before the engine may see them; throws `Refused`. The engine itself
  * returns 200 for wrong shapes, unknown modules and NaN, and one adapter with NaN corrupts every later answer.
  */
 export async function validateAdapter(directory: string, config: AdapterConfig, shapes: BaseShapes): Promise<void> {
-  const [configFile, weightsFile] = adapterFiles;
-  checkPeftConfig(await readFile(join(directory, configFile), "utf8"), config);
-  const weights = join(directory, weightsFile);
+  checkPeftConfig(await readFile(join(directory, adapterFile.config), "utf8"), config);
+  const weights = join(directory, adapterFile.weights);
   try {
     const file = await readHeader(weights);
     checkModules(file, config, shapes);
     await checkValues(weights, file, config.control === true);
   } catch (error) {
     if (error instanceof BadSafetensors)
-      throw new Refused("NotAnAdapter", `${weightsFile} is not a whole safetensors file: ${error.message}`, { cause: error });
+      throw new Refused("NotAnAdapter", `${adapterFile.weights} is not a whole safetensors file: ${error.message}`, { cause: error });
     throw error;
   }
 }

@@ -1,6 +1,6 @@
 import type { Completed, Completion } from "@rune/clients/inference/inference";
-import type { Program } from "@rune/clients/runner/runner";
 import type { AgentJob } from "@rune/crds/contracts/agent";
+import type { ExecuteRequest } from "@rune/crds/contracts/runner";
 import type { Execution, LogRecord, LogRecordBody } from "@rune/crds/contracts/session-log";
 import type { Isolation } from "@rune/crds/fields/isolation";
 import { type Line, linesOf } from "./line.ts";
@@ -16,7 +16,7 @@ export type World = {
   /** Rejects with InferenceUnavailable when no time is left. */
   ask(question: Question): Promise<Pick<Completed, "texts" | "usage">>;
   /** Answers an id that it has answered before with the stored result. */
-  execute(program: Program): Promise<Execution>;
+  execute(program: ExecuteRequest): Promise<Execution>;
   /** Why the task's tests can't judge any program; empty where nothing speaks against them. */
   tryTests(): Promise<string>;
   prove(): Promise<Isolation>;

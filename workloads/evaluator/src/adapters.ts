@@ -2,7 +2,7 @@ import { parseJSON } from "@rune/clients/http/json";
 import { PodFailure } from "@rune/clients/pod/pod";
 import { largestTaskSet, layerOf, type Registry } from "@rune/clients/registry/registry";
 import { learntHash } from "@rune/clients/tasks/learnt";
-import { type LearntFrom, learntFile, learntFrom } from "@rune/crds/contracts/artifact";
+import { type LearntFrom, learntFile, learntFrom, trainingAnnotation } from "@rune/crds/contracts/artifact";
 import type { EvaluatorJob } from "@rune/crds/contracts/evaluator";
 import { exit } from "@rune/crds/contracts/pod";
 import type { HeldOutTask } from "@rune/crds/contracts/task-set";
@@ -22,7 +22,6 @@ export type AdapterFacts = {
 export type Facts = ReadonlyMap<string, AdapterFacts>;
 type Pulled = Pick<Registry, "manifest" | "json">;
 
-const trainingPrefix = "dev.rune.training.";
 const pulledAtOnce = 8;
 
 /** Asks every adapter of every arm, once each, what it has learnt from. Throws PodFailure where one's answer can't be read. */
@@ -53,9 +52,11 @@ function seenBy({ tasks }: LearntFrom, hashed: readonly { id: string; hashes: re
 /** Each is JSON: a number, or numbers by name. */
 function trainingOf(annotations: Readonly<Record<string, string>>): Record<string, number> {
   const told = Object.entries(annotations).flatMap(([key, value]) => {
-    if (!key.startsWith(trainingPrefix)) return [];
+    if (!key.startsWith(trainingAnnotation)) return [];
     const parsed = parseJSON(Buffer.from(value));
-    return typeof parsed === "object" && parsed !== null ? Object.entries(parsed) : [[key.slice(trainingPrefix.length), parsed] as const];
+    return typeof parsed === "object" && parsed !== null
+      ? Object.entries(parsed)
+      : [[key.slice(trainingAnnotation.length), parsed] as const];
   });
   return Object.fromEntries(told.flatMap(([name, value]) => (typeof value === "number" && Number.isFinite(value) ? [[name, value]] : [])));
 }

@@ -6,8 +6,9 @@ import { programOf } from "@rune/clients/prompts/program";
 import { defaultSampling, prefill, prompt } from "@rune/clients/prompts/prompt";
 import { canonicalJSON, sha256 } from "@rune/clients/registry/digest";
 import { isolationFailure } from "@rune/clients/runner/isolation";
-import { lostTwice, mostLosses, type Program } from "@rune/clients/runner/runner";
+import { lostTwice, mostLosses } from "@rune/clients/runner/runner";
 import { exit } from "@rune/crds/contracts/pod";
+import type { ExecuteRequest } from "@rune/crds/contracts/runner";
 import type { Execution } from "@rune/crds/contracts/session-log";
 import type { HeldOutTask } from "@rune/crds/contracts/task-set";
 import { type Arm, activeArms, mayAsk, modelFor } from "./arms.ts";
@@ -26,7 +27,7 @@ const executionsAtOnce = 4;
 /** Tasks whose names a failure holds. */
 const mostNamed = 10;
 
-type Run = (program: Program) => Promise<Execution>;
+type Run = (program: ExecuteRequest) => Promise<Execution>;
 /** What is measured: a task, answered by an arm. */
 type Item = { readonly arm: Arm; readonly task: HeldOutTask };
 
@@ -139,7 +140,7 @@ async function lose({ job }: World, journal: LogWriter, { n, epoch }: Intent): P
 }
 
 /** Announces an execution and runs it, unless it was lost too often. */
-async function executeAnnounced(world: World, journal: LogWriter, { arm, task }: Item, program: Program): Promise<Execution> {
+async function executeAnnounced(world: World, journal: LogWriter, { arm, task }: Item, program: ExecuteRequest): Promise<Execution> {
   const { job, ledger } = world;
   const { id: _, epoch: __, ...trial } = program;
   const inputDigest = sha256(canonicalJSON(trial));

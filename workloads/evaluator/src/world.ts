@@ -1,6 +1,6 @@
 import type { Completed, Completion } from "@rune/clients/inference/inference";
-import type { Program } from "@rune/clients/runner/runner";
 import type { EvaluatorJob } from "@rune/crds/contracts/evaluator";
+import type { ExecuteRequest } from "@rune/crds/contracts/runner";
 import type { Execution, LogRecord } from "@rune/crds/contracts/session-log";
 import type { HeldOutTask } from "@rune/crds/contracts/task-set";
 import type { Isolation } from "@rune/crds/fields/isolation";
@@ -23,7 +23,7 @@ export type World = {
   /** What the arm's context tells before a task. */
   tell(arm: Arm, task: HeldOutTask): Telling;
   /** Answers an id that it has answered before with the stored result. */
-  execute(program: Program): Promise<Execution>;
+  execute(program: ExecuteRequest): Promise<Execution>;
   /** Why a task's tests can't judge any program; empty where nothing speaks against them. */
   tryTests(task: HeldOutTask): Promise<string>;
   prove(): Promise<Isolation>;

@@ -4,7 +4,9 @@ import errno
 from dataclasses import dataclass
 from typing import Any
 
-BLOCKED, REACHED, ERROR, ANY = "Blocked", "Reached", "Error", "Any"
+from rune_sandbox.contract import Observed
+
+BLOCKED, REACHED, ERROR, ANY = Observed.BLOCKED, Observed.REACHED, Observed.ERROR, "Any"
 REFUSALS = {errno.EPERM, errno.EACCES, errno.EROFS, errno.ENOSYS, errno.EAFNOSUPPORT, errno.ENOENT, errno.ESRCH}
 
 

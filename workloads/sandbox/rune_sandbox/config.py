@@ -5,7 +5,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-_SUBSTITUTE = "substitute-runtime"
+from rune_sandbox.contract import (
+    LANDLOCK_SUBSTITUTE,
+    LIBRARY_PATH,
+    OUT_PATH,
+    PORT,
+    TOKEN_FILE_VARIABLE,
+    TOKEN_PATH,
+    WITHOUT_LANDLOCK_VARIABLE,
+)
 
 
 @dataclass(frozen=True)
@@ -31,20 +39,20 @@ class Config:
 
 def from_environment(environment: Any = os.environ, contained: bool = False) -> Config:
     """Raises OSError or ValueError with a sentence for the person who deployed the runner."""
-    token_file = environment.get("RUNE_RUNNER_TOKEN_FILE", "/rune/token")
+    token_file = environment.get(TOKEN_FILE_VARIABLE, TOKEN_PATH)
     return Config(
         host=environment.get("RUNE_RUNNER_HOST", "0.0.0.0"),
-        port=int(environment.get("RUNE_RUNNER_PORT", "8090")),
+        port=int(environment.get("RUNE_RUNNER_PORT", PORT)),
         token=_token(token_file),
         token_file=token_file,
-        output=environment.get("RUNE_SANDBOX_OUT", "/workspace/out"),
-        library=environment.get("RUNE_SANDBOX_LIB", "/workspace/lib"),
+        output=environment.get("RUNE_SANDBOX_OUT", OUT_PATH),
+        library=environment.get("RUNE_SANDBOX_LIB", LIBRARY_PATH),
         queue=_positive(environment, "RUNE_RUNNER_QUEUE", 16),
         processes=_positive(environment, "RUNE_SANDBOX_PROCESSES", 128),
         file_bytes=_positive(environment, "RUNE_SANDBOX_OUT_MIB", 16) * 1024 * 1024,
         stored_results=_positive(environment, "RUNE_RUNNER_STORED_RESULTS", 10_000),
         stored_bytes=_positive(environment, "RUNE_RUNNER_STORED_MIB", 16) * 1024 * 1024,
-        without_landlock=_substitute(environment.get("RUNE_SANDBOX_WITHOUT_LANDLOCK", "")),
+        without_landlock=_substitute(environment.get(WITHOUT_LANDLOCK_VARIABLE, "")),
         contained=contained,
     )
 
@@ -64,8 +72,8 @@ def _positive(environment: Any, name: str, default: int) -> int:
 
 
 def _substitute(value: str) -> bool:
-    if value not in ("", _SUBSTITUTE):
+    if value not in ("", LANDLOCK_SUBSTITUTE):
         raise ValueError(
-            f"RUNE_SANDBOX_WITHOUT_LANDLOCK is {value!r}; the only value is {_SUBSTITUTE!r}, for a runtime class that takes Landlock's place"
+            f"{WITHOUT_LANDLOCK_VARIABLE} is {value!r}; the only value is {LANDLOCK_SUBSTITUTE!r}, for a runtime class that takes Landlock's place"
         )
-    return value == _SUBSTITUTE
+    return value == LANDLOCK_SUBSTITUTE

@@ -8,14 +8,15 @@ import selectors
 import socket
 import time
 from contextlib import ExitStack
-from typing import Any
+from typing import Any, get_args
 
 from rune_sandbox import scratch, usage, wire
-from rune_sandbox.contract import Execution
+from rune_sandbox.contract import Outcome
 from rune_sandbox.nursery import Newborn
 from rune_sandbox.pipe import Pipe
 from rune_sandbox.place import Place
 from rune_sandbox.processes import CHANNEL_FD, OUT_OF_MEMORY, REPORT_FD, Ending
+from rune_sandbox.requests import Execution
 
 _TICK_SECONDS = 0.02
 _POLICE_SECONDS = 0.05
@@ -23,7 +24,7 @@ _GRACE_SECONDS = 0.5  # for the candidate to end by itself after the verdict
 _REPORT_BYTES = 64 * 1024
 _LEAST_JUDGE_BYTES = 64 << 20
 _RUNNER_RESERVE_BYTES = 24 << 20  # of the sandbox's memory: nothing that a program holds may take it
-_OUTCOMES = {"Passed", "Failed", "Error", "OutOfMemory", "OutputLimit", "NoTests", "TestsUnusable"}
+_OUTCOMES = frozenset(get_args(Outcome)) - {"Timeout"}  # that a judge may report
 
 
 class Unavailable(Exception):

@@ -4,7 +4,7 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-from rune_sandbox.contract import Execution
+from rune_sandbox.requests import Execution
 
 _KEPT_OUTPUT_BYTES, _KEPT_ERROR_BYTES = 4096, 1024
 _OUTPUTS = ("stdout", "stderr")

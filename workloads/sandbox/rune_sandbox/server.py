@@ -11,8 +11,9 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, NoReturn
 
-from rune_sandbox import contract
+from rune_sandbox import requests
 from rune_sandbox.config import Config
+from rune_sandbox.contract import MOST_REQUEST_BYTES, STATUS, Path, Refusal
 from rune_sandbox.execution import Unavailable, execute
 from rune_sandbox.place import Place
 from rune_sandbox.probe import prove
@@ -61,20 +62,20 @@ class Runner:
 
     def probe(self, body: bytes) -> dict[str, Any]:
         """The latest proof is the one that counts: a failed one takes an earlier one back."""
-        targets = contract.targets(body)
+        targets = requests.targets(body)
         with self._turns.one():
             report = prove(targets, self._place)
             self._verified = report["verified"]
         return report
 
     def try_tests(self, body: bytes) -> dict[str, Any]:
-        asked = contract.trial(body)
+        asked = requests.trial(body)
         self._require_proof()
         with self._turns.one():
             return try_tests(asked, self._place)
 
     def execute(self, body: bytes) -> dict[str, Any]:
-        asked = contract.execution(body)
+        asked = requests.execution(body)
         self._require_proof()
 
         def run() -> dict[str, Any]:
@@ -88,14 +89,14 @@ class Runner:
             raise NotVerified("this sandbox has not proven its isolation; POST /probe first")
 
 
-_ANSWERS = {
-    contract.BadRequest: (400, "BadRequest"),
-    StaleEpoch: (409, "StaleEpoch"),
-    IdReused: (409, "IdReused"),
-    NotVerified: (412, "IsolationNotVerified"),
-    Busy: (429, "Busy"),
-    Unavailable: (503, "SandboxUnavailable"),
-    Full: (507, "ResultsFull"),
+_REFUSALS = {
+    requests.BadRequest: Refusal.BAD_REQUEST,
+    StaleEpoch: Refusal.STALE_EPOCH,
+    IdReused: Refusal.ID_REUSED,
+    NotVerified: Refusal.ISOLATION_NOT_VERIFIED,
+    Busy: Refusal.BUSY,
+    Unavailable: Refusal.SANDBOX_UNAVAILABLE,
+    Full: Refusal.RESULTS_FULL,
 }
 
 
@@ -184,25 +185,27 @@ class Handler(BaseHTTPRequestHandler):
     timeout = _SOCKET_SECONDS
 
     def do_GET(self) -> None:
-        if self.path == "/healthz":
+        if self.path == Path.HEALTH:
             self._answer(200, {"status": "ok"})
         else:
-            self._answer(404, {"reason": "NotFound", "message": f"there is no {self.path}"})
+            self._answer(
+                STATUS[Refusal.NOT_FOUND], {"reason": Refusal.NOT_FOUND, "message": f"there is no {self.path}"}
+            )
 
     def do_POST(self) -> None:
         actions: dict[str, Callable[[bytes], dict[str, Any]]] = {
-            "/execute": self.server.runner.execute,
-            "/tests": self.server.runner.try_tests,
-            "/probe": self.server.runner.probe,
+            Path.EXECUTE: self.server.runner.execute,
+            Path.TESTS: self.server.runner.try_tests,
+            Path.PROBE: self.server.runner.probe,
         }
         if not self._authorized():
-            self._refuse(401, "Unauthorized", "the bearer token is missing or not this sandbox's")
+            self._refuse(Refusal.UNAUTHORIZED, "the bearer token is missing or not this sandbox's")
         elif self.path not in actions:
-            self._refuse(404, "NotFound", f"there is no {self.path}")
+            self._refuse(Refusal.NOT_FOUND, f"there is no {self.path}")
         elif (length := self._length()) is None:
-            self._refuse(411, "LengthRequired", "send Content-Length")
-        elif length > contract.MAX_BODY_BYTES:
-            self._refuse(413, "TooLarge", f"{length} bytes; at most {contract.MAX_BODY_BYTES} are read")
+            self._refuse(Refusal.LENGTH_REQUIRED, "send Content-Length")
+        elif length > MOST_REQUEST_BYTES:
+            self._refuse(Refusal.TOO_LARGE, f"{length} bytes; at most {MOST_REQUEST_BYTES} are read")
         else:
             self.server.connections.works(self.connection)
             self._act(actions[self.path], self.rfile.read(length))
@@ -211,9 +214,9 @@ class Handler(BaseHTTPRequestHandler):
     def _act(self, action: Callable[[bytes], dict[str, Any]], body: bytes) -> None:
         try:
             status, answer = 200, action(body)
-        except tuple(_ANSWERS) as refusal:
-            status, reason = _ANSWERS[type(refusal)]
-            answer = {"reason": reason, "message": str(refusal)}
+        except tuple(_REFUSALS) as refusal:
+            reason = _REFUSALS[type(refusal)]
+            status, answer = STATUS[reason], {"reason": reason, "message": str(refusal)}
         except Exception as error:
             self._give_up(error)
         self._answer(status, answer)
@@ -222,7 +225,10 @@ class Handler(BaseHTTPRequestHandler):
         """Nothing foreseen: what the sandbox holds is no longer known, so nothing may be run in it again."""
         print(f"{self.path} failed, so the runner ends: {type(error).__name__}: {error}", file=sys.stderr, flush=True)
         try:
-            self._answer(500, {"reason": "Internal", "message": "the runner failed and ends; see its log"})
+            self._answer(
+                STATUS[Refusal.INTERNAL],
+                {"reason": Refusal.INTERNAL, "message": "the runner failed and ends; see its log"},
+            )
         finally:
             os._exit(_FAILED_EXIT_CODE)
 
@@ -234,10 +240,10 @@ class Handler(BaseHTTPRequestHandler):
         length = self.headers.get("Content-Length", "")
         return int(length) if length.isdigit() else None
 
-    def _refuse(self, status: int, reason: str, message: str) -> None:
+    def _refuse(self, reason: str, message: str) -> None:
         """Without reading the body; so the connection can't be used again."""
         self.close_connection = True
-        self._answer(status, {"reason": reason, "message": message})
+        self._answer(STATUS[reason], {"reason": reason, "message": message})
 
     def _answer(self, status: int, document: dict[str, Any]) -> None:
         body = json.dumps(document).encode()

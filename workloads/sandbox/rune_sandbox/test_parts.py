@@ -8,8 +8,8 @@ from contextlib import ExitStack, contextmanager
 from unittest import mock
 
 from rune_sandbox import probe, probe_inside, scratch, seccomp
-from rune_sandbox.contract import Execution
 from rune_sandbox.pipe import Pipe
+from rune_sandbox.requests import Execution
 from rune_sandbox.results import Full, Results
 from rune_sandbox.server import Connections
 

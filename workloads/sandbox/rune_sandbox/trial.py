@@ -5,11 +5,11 @@ import secrets
 from contextlib import ExitStack
 from typing import Any
 
-from rune_sandbox.contract import Trial
 from rune_sandbox.execution import Unavailable, judge_bytes, printable
 from rune_sandbox.pipe import Pipe
 from rune_sandbox.place import Place
 from rune_sandbox.reporter import Reporter
+from rune_sandbox.requests import Trial
 
 _SECONDS = 20
 _MEMORY_BYTES = 512 << 20

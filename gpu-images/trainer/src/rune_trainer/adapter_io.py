@@ -12,11 +12,10 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from rune_trainer.canonical import canonical
-from rune_trainer.errors import BAD_INPUT, Ending
+from rune_trainer.contract import ADAPTER_CONFIG, ADAPTER_WEIGHTS, Base, Exit
+from rune_trainer.errors import Ending
 from rune_trainer.settings import Shape
-from rune_trainer.spec import Base
 
-CONFIG, WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
 PREFIX = "base_model.model."
 TRAIN_BETTER = "lower sft.learningRate, or train longer or on more sessions"
 
@@ -97,14 +96,14 @@ def write(
     """Writes the adapter's files, or refuses weights that would harm an engine. `shapes` are those of the base's target layers."""
     if problem := problem_of(tensors, shapes, shape.rank, zero):
         raise Ending(
-            BAD_INPUT, "UnusableAdapter", f"the run ended with weights that may not be served: {problem}; {advice}"
+            Exit.BAD_INPUT, "UnusableAdapter", f"the run ended with weights that may not be served: {problem}; {advice}"
         )
     directory.mkdir(parents=True, exist_ok=True)
-    save_file(dict(sorted(tensors.items())), directory / WEIGHTS, metadata={"format": "pt"})
-    (directory / CONFIG).write_bytes(canonical(config_of(base, shape)))
+    save_file(dict(sorted(tensors.items())), directory / ADAPTER_WEIGHTS, metadata={"format": "pt"})
+    (directory / ADAPTER_CONFIG).write_bytes(canonical(config_of(base, shape)))
     for path in directory.iterdir():
         path.chmod(0o644)
 
 
 def read(directory: pathlib.Path) -> Tensors:
-    return load_file(directory / WEIGHTS)
+    return load_file(directory / ADAPTER_WEIGHTS)

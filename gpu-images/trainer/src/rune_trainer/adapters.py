@@ -9,13 +9,20 @@ from typing import Any
 import torch
 
 from rune_trainer import adapter_io, learnt
-from rune_trainer.adapter_io import CONFIG, PREFIX, WEIGHTS, Tensors
+from rune_trainer.adapter_io import PREFIX, Tensors
+from rune_trainer.contract import (
+    ADAPTER_CONFIG,
+    ADAPTER_WEIGHTS,
+    TITLE_ANNOTATION,
+    Base,
+    Job,
+    MediaType,
+    NamedReference,
+)
 from rune_trainer.delta import Pair, Pairs
 from rune_trainer.errors import Ending, data_error
-from rune_trainer.publish import ADAPTER
-from rune_trainer.registry import TITLE, Repository
-from rune_trainer.settings import Shape
-from rune_trainer.spec import Base, Job, NamedReference
+from rune_trainer.registry import Repository
+from rune_trainer.settings import Precision, Shape
 
 
 @dataclass(frozen=True)
@@ -29,7 +36,7 @@ class Adapter:
     learnt: learnt.Learnt
 
     @property
-    def precision(self) -> str:
+    def precision(self) -> Precision:
         return "BFloat16" if all(t.dtype == torch.bfloat16 for t in self.tensors.values()) else "Float32"
 
     def pairs(self) -> Pairs:
@@ -46,17 +53,18 @@ def load(job: Job, reference: NamedReference) -> Adapter:
         if ending.reason != "ArtifactMissing":
             raise
         raise data_error("ArtifactMissing", f"{what} is not in the registry; was its artifact deleted?") from ending
-    if manifest.get("artifactType") != ADAPTER:
+    if manifest.get("artifactType") != MediaType.ADAPTER:
         raise data_error(
-            "NotAnAdapter", f"{what} is of type {manifest.get('artifactType')}, expected {ADAPTER}; name an Adapter"
+            "NotAnAdapter",
+            f"{what} is of type {manifest.get('artifactType')}, expected {MediaType.ADAPTER}; name an Adapter",
         )
     try:
         config = json.loads(repository.pull_blob(manifest["config"]["digest"]))
         require_base(what, config["base"], job.base)
         shape = Shape(config["rank"], config["alpha"], tuple(sorted(config["targetModules"])))
-        files = {layer["annotations"][TITLE]: layer["digest"] for layer in manifest["layers"]}
-        require_plain(what, json.loads(repository.pull_blob(files[CONFIG])), shape)
-        tensors = pull_tensors(repository, files[WEIGHTS])
+        files = {layer["annotations"][TITLE_ANNOTATION]: layer["digest"] for layer in manifest["layers"]}
+        require_plain(what, json.loads(repository.pull_blob(files[ADAPTER_CONFIG])), shape)
+        tensors = pull_tensors(repository, files[ADAPTER_WEIGHTS])
     except (ValueError, LookupError, TypeError, AttributeError) as error:
         raise data_error(
             "NotAnAdapter",
@@ -70,7 +78,7 @@ def load(job: Job, reference: NamedReference) -> Adapter:
 
 def pull_tensors(repository: Repository, digest: str) -> Tensors:
     with tempfile.TemporaryDirectory(prefix="parent.") as scratch:
-        repository.pull_file(digest, pathlib.Path(scratch) / WEIGHTS)
+        repository.pull_file(digest, pathlib.Path(scratch) / ADAPTER_WEIGHTS)
         return {name: t.clone() for name, t in adapter_io.read(pathlib.Path(scratch)).items()}
 
 
@@ -91,12 +99,12 @@ def require_plain(what: str, peft: dict[str, Any], shape: Shape) -> None:
     ]:
         raise data_error(
             "NotAnAdapter",
-            f"{CONFIG} of {what} sets {', '.join(odd)}; only plain LoRA adapters of one rank and alpha can be worked on",
+            f"{ADAPTER_CONFIG} of {what} sets {', '.join(odd)}; only plain LoRA adapters of one rank and alpha can be worked on",
         )
     if (peft["r"], peft["lora_alpha"]) != (shape.rank, shape.alpha):
         raise data_error(
             "NotAnAdapter",
-            f"{CONFIG} of {what} says rank {peft['r']} and alpha {peft['lora_alpha']}, its artifact rank {shape.rank} and alpha {shape.alpha}",
+            f"{ADAPTER_CONFIG} of {what} says rank {peft['r']} and alpha {peft['lora_alpha']}, its artifact rank {shape.rank} and alpha {shape.alpha}",
         )
 
 

@@ -13,8 +13,8 @@ import numpy
 import torch
 
 from rune_trainer import delta
+from rune_trainer.contract import LARGEST_RANK
 from rune_trainer.delta import Pair
-from rune_trainer.settings import HIGHEST_RANK
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class Combined:
 def rank_of(combine: str, ranks: list[int], asked: int | None) -> int:
     """Of the result: no more than the sum, which every exact combination has."""
     usual = sum(ranks) if combine in ("Cat", "Mean") else max(ranks)
-    return min(asked or usual, sum(ranks)) if combine in ("Cat", "Mean", "Svd") else min(asked or usual, HIGHEST_RANK)
+    return min(asked or usual, sum(ranks)) if combine in ("Cat", "Mean", "Svd") else min(asked or usual, LARGEST_RANK)
 
 
 def combined(path: str, pairs: Sequence[Pair | None], recipe: Recipe) -> Combined:

@@ -7,10 +7,9 @@ words (clients/prompts/prompt.ts), without the notes that this session had: what
 from dataclasses import dataclass
 from typing import Any
 
+from rune_trainer.contract import AFTER_FAILURE, BEFORE_FAILURE, FENCE, SYSTEM
 from rune_trainer.trajectory import Item
 
-SYSTEM = "You write short Python programs without comments or docstrings. Answer with one Python code block."
-FENCE = "```python\n"
 CORRECTIONS_PER_SESSION = 2
 
 Message = dict[str, str]
@@ -92,7 +91,7 @@ def failed_turn(record: dict[str, Any]) -> tuple[Message, Message]:
         {"role": "assistant", "content": f"{FENCE}{record['program'].rstrip()}\n```"},
         {
             "role": "user",
-            "content": f"That program failed: {record['execution']['error']}\nWrite the whole program again.",
+            "content": f"{BEFORE_FAILURE}{record['execution']['error']}{AFTER_FAILURE}",
         },
     )
 

@@ -5,44 +5,42 @@ from collections.abc import Generator
 
 from safetensors import SafetensorError
 
-DATA_ERROR = 64
-"""The corpus, the base or an artifact is not what its digest or schema says."""
-BAD_INPUT = 65
-"""The job document is wrong."""
-UNAVAILABLE = 75
-"""Something needed is away; worth another try."""
-MISCONFIGURED = 78
-"""The image, the node or the installation can't do what the job asks."""
-TERMINATED = 143
-"""SIGTERM came; a checkpoint was written."""
+from rune_trainer.contract import Exit, Reason
 
 
 class Ending(Exception):
     """Ends the run with `code`; `reason` is one word for programs, the message a sentence with what to do next."""
 
-    def __init__(self, code: int, reason: str, message: str):
+    def __init__(self, code: int, reason: Reason, message: str):
         super().__init__(message)
-        self.code, self.reason, self.message = code, reason, message
+        self.code: int = code
+        self.reason: Reason = reason
+        self.message: str = message
 
 
 def bad_input(message: str) -> Ending:
-    return Ending(BAD_INPUT, "InvalidSpec", message)
+    """The job document is wrong."""
+    return Ending(Exit.BAD_INPUT, "InvalidSpec", message)
 
 
-def data_error(reason: str, message: str) -> Ending:
-    return Ending(DATA_ERROR, reason, message)
+def data_error(reason: Reason, message: str) -> Ending:
+    """The corpus, the base or an artifact is not what its digest or schema says."""
+    return Ending(Exit.DATA_ERROR, reason, message)
 
 
-def unavailable(reason: str, message: str) -> Ending:
-    return Ending(UNAVAILABLE, reason, message)
+def unavailable(reason: Reason, message: str) -> Ending:
+    """Something needed is away; worth another try."""
+    return Ending(Exit.UNAVAILABLE, reason, message)
 
 
-def misconfigured(reason: str, message: str) -> Ending:
-    return Ending(MISCONFIGURED, reason, message)
+def misconfigured(reason: Reason, message: str) -> Ending:
+    """The image, the node or the installation can't do what the job asks."""
+    return Ending(Exit.MISCONFIGURED, reason, message)
 
 
 def terminated(message: str) -> Ending:
-    return Ending(TERMINATED, "Terminated", message)
+    """SIGTERM came; a checkpoint was written."""
+    return Ending(Exit.TERMINATED, "Terminated", message)
 
 
 @contextlib.contextmanager

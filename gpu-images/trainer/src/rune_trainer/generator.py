@@ -11,17 +11,15 @@ from typing import Any
 import torch
 from safetensors.torch import load_file
 
-from rune_trainer import publish
+from rune_trainer.contract import TITLE_ANNOTATION, Job, MediaType
+from rune_trainer.contract import Hypernetwork as Settings
 from rune_trainer.encoder import Encoder, Kept, Text
 from rune_trainer.errors import Ending, data_error
-from rune_trainer.fields import parsed
 from rune_trainer.functional import Pairs, applied, by_trajectory
 from rune_trainer.hypernetwork import Hypernetwork
 from rune_trainer.model import target_shapes
-from rune_trainer.registry import TITLE, Repository
-from rune_trainer.settings import Hypernetwork as Settings
-from rune_trainer.settings import parse_hypernetwork
-from rune_trainer.spec import Job
+from rune_trainer.registry import Repository
+from rune_trainer.settings import read_section
 
 WEIGHTS = "hypernetwork.safetensors"
 
@@ -39,11 +37,11 @@ def read(repository: Repository, job: Job) -> Stored:
     where = f"{repository.name}@{job.generator.digest}"
     manifest = repository.need_manifest(job.generator.digest)
     try:
-        if manifest.get("artifactType") != publish.HYPERNETWORK:
+        if manifest.get("artifactType") != MediaType.HYPERNETWORK:
             raise unusable(where, f"its type is {manifest.get('artifactType')!r}")
         config = json.loads(repository.pull_blob(manifest["config"]["digest"]))
         check(where, config, job)
-        settings = parsed(config["settings"], "settings", parse_hypernetwork)
+        settings = read_section(Settings, config["settings"], "settings")
         if config["rank"] != settings.rank:
             raise data_error(
                 "WrongRank",
@@ -75,7 +73,7 @@ def unusable(where: str, why: str) -> Ending:
 
 
 def pull_weights(repository: Repository, manifest: dict[str, Any]) -> dict[str, torch.Tensor]:
-    digest = next(layer["digest"] for layer in manifest["layers"] if layer["annotations"][TITLE] == WEIGHTS)
+    digest = next(layer["digest"] for layer in manifest["layers"] if layer["annotations"][TITLE_ANNOTATION] == WEIGHTS)
     with tempfile.TemporaryDirectory(prefix="hypernetwork.") as scratch:
         path = pathlib.Path(scratch, WEIGHTS)
         repository.pull_file(digest, path)

@@ -15,13 +15,14 @@ import torch
 
 from rune_trainer import checkpoint
 from rune_trainer.alarms import Watch, repeated, tripped
+from rune_trainer.contract import Exit
+from rune_trainer.contract import Hypernetwork as Settings
 from rune_trainer.encoder import Encoder
-from rune_trainer.errors import BAD_INPUT, Ending, terminated
+from rune_trainer.errors import Ending, terminated
 from rune_trainer.functional import Pairs, by_trajectory, detached, joined, tensors_of
 from rune_trainer.hypernetwork import Hypernetwork
 from rune_trainer.lessons import Lesson
 from rune_trainer.objectives import Asking, Draw, mean_cosine, reconstruction_errors
-from rune_trainer.settings import Hypernetwork as Settings
 from rune_trainer.sft import FINAL_RATE, Progress, Run, moments, restore
 
 WARMING_STEPS, WARMING_SHARE = 100, 0.1
@@ -149,7 +150,7 @@ def one_step(
     norm = torch.nn.utils.clip_grad_norm_(parameters.values(), 1.0)
     if not (math.isfinite(loss) and math.isfinite(norm.item())):
         raise Ending(
-            BAD_INPUT,
+            Exit.BAD_INPUT,
             "NotFinite",
             f"loss {loss}, gradient norm {norm.item()} in step {step + 1} of {settings.steps}: {DIVERGED}",
         )
@@ -163,7 +164,7 @@ def look(training: Training, done: Outcome, tell: Callable[[dict[str, float], in
     done.measured = training.watch.measure(training.network)
     if wrong := [name for name in DECISIVE if not math.isfinite(done.measured[name])]:
         raise Ending(
-            BAD_INPUT,
+            Exit.BAD_INPUT,
             "NotFinite",
             f"after step {step} of {training.settings.steps} {wrong[0]} on held-out trajectories is {done.measured[wrong[0]]}: {DIVERGED}",
         )

@@ -14,12 +14,16 @@ from dataclasses import dataclass
 from typing import Any
 
 from rune_trainer.canonical import canonical
+from rune_trainer.contract import (
+    LEARNT_FILE,
+    MOST_LEARNT_TASKS,
+    MOST_LEARNT_TRAJECTORIES,
+    TITLE_ANNOTATION,
+    Schema,
+)
 from rune_trainer.errors import data_error
-from rune_trainer.registry import TITLE, Repository
+from rune_trainer.registry import Repository
 
-FILE = "corpus.json"
-SCHEMA = "rune.dev/learnt/v1"
-MOST_TRAJECTORIES, MOST_TASKS = 20_000, 100_000
 SPACES = re.compile("[\t\n\v\f\r \u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000\ufeff]+")
 """What `\\s` is in JavaScript, where the same hashes are computed."""
 
@@ -44,21 +48,21 @@ class Learnt:
     def document(self) -> dict[str, Any]:
         """Of one task under two ids the first is kept."""
         tasks = list({(t.description, t.tests): t for t in sorted(self.tasks, reverse=True)}.values())[::-1]
-        if len(self.trajectories) > MOST_TRAJECTORIES or len(tasks) > MOST_TASKS:
+        if len(self.trajectories) > MOST_LEARNT_TRAJECTORIES or len(tasks) > MOST_LEARNT_TASKS:
             raise data_error(
                 "TooMuchLearnt",
-                f"together, {len(self.trajectories)} trajectories and {len(tasks)} tasks were learnt from; an artifact names at most {MOST_TRAJECTORIES} and "
-                f"{MOST_TASKS}: learn from fewer, or store them as one corpus",
+                f"together, {len(self.trajectories)} trajectories and {len(tasks)} tasks were learnt from; an artifact names at most {MOST_LEARNT_TRAJECTORIES} and "
+                f"{MOST_LEARNT_TASKS}: learn from fewer, or store them as one corpus",
             )
         return {
-            "schema": SCHEMA,
+            "schema": Schema.LEARNT,
             "trajectories": sorted(self.trajectories),
             "tasks": [{"id": t.id, "description": t.description, "tests": t.tests} for t in tasks],
         }
 
     def write(self, directory: pathlib.Path) -> None:
         """Equal content gives equal bytes."""
-        (directory / FILE).write_bytes(canonical(self.document()))
+        (directory / LEARNT_FILE).write_bytes(canonical(self.document()))
 
 
 def hash_of(text: str) -> str:
@@ -81,7 +85,7 @@ def together(parts: Iterable[Learnt]) -> Learnt:
 def of_artifact(repository: Repository, digest: str) -> Learnt:
     """What an adapter or a hypernetwork says of itself."""
     layers = repository.need_manifest(digest).get("layers", [])
-    layer = next((each for each in layers if each.get("annotations", {}).get(TITLE) == FILE), None)
+    layer = next((each for each in layers if each.get("annotations", {}).get(TITLE_ANNOTATION) == LEARNT_FILE), None)
     if layer is None:
         return Learnt()
     try:
@@ -89,12 +93,12 @@ def of_artifact(repository: Repository, digest: str) -> Learnt:
     except (ValueError, LookupError, TypeError) as error:
         raise data_error(
             "UnexpectedArtifact",
-            f"{FILE} of {repository.name}@{digest} is none of Rune's ({type(error).__name__}: {error}); publish the adapter again",
+            f"{LEARNT_FILE} of {repository.name}@{digest} is none of Rune's ({type(error).__name__}: {error}); publish the adapter again",
         ) from error
 
 
 def parse(document: dict[str, Any]) -> Learnt:
-    if document["schema"] != SCHEMA:
+    if document["schema"] != Schema.LEARNT:
         raise ValueError(f"schema {document['schema']!r}")
     return Learnt(
         frozenset(document["trajectories"]),

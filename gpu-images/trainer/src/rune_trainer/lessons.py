@@ -10,12 +10,11 @@ from itertools import pairwise
 from typing import Any
 
 from rune_trainer.context import in_front_of
+from rune_trainer.contract import Hypernetwork, Reference
 from rune_trainer.corpus import Row
 from rune_trainer.encoder import Text, text_of
 from rune_trainer.pairs import Pair
 from rune_trainer.rendering import prompt_of
-from rune_trainer.settings import Hypernetwork
-from rune_trainer.spec import Reference
 from rune_trainer.tokens import Example, example_of
 
 

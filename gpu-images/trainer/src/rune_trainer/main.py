@@ -11,11 +11,12 @@ from typing import Any
 import torch
 
 from rune_trainer import method_control, method_generate, method_hypernetwork, method_merge, method_sft, result
-from rune_trainer.errors import BAD_INPUT, MISCONFIGURED, TERMINATED, Ending, bad_input
+from rune_trainer.contract import SPEC_PATH, Exit, Job
+from rune_trainer.errors import Ending, bad_input
 from rune_trainer.mlflow import Tracker
 from rune_trainer.progress import Reporter
 from rune_trainer.runtime import Runtime
-from rune_trainer.spec import Job, parse_job
+from rune_trainer.spec import parse_job
 
 METHODS: dict[str, Callable[[Job, Runtime], dict[str, Any]]] = {
     "sft": method_sft.run,
@@ -27,21 +28,18 @@ METHODS: dict[str, Callable[[Job, Runtime], dict[str, Any]]] = {
 
 
 def read_job() -> Job:
-    path = pathlib.Path(os.environ.get("RUNE_SPEC", "/rune/spec.json"))
+    path = pathlib.Path(os.environ.get("RUNE_SPEC", SPEC_PATH))
     try:
         document = json.loads(path.read_bytes())
     except OSError as error:
         raise Ending(
-            MISCONFIGURED,
+            Exit.MISCONFIGURED,
             "SpecMissing",
             f"the job document could not be read: {error}; it is mounted from the run's ConfigMap",
         ) from error
     except ValueError as error:
         raise bad_input(f"{path} is not JSON: {error}") from error
-    job = parse_job(document)
-    if job.method not in METHODS:
-        raise bad_input(f"method is {job.method!r}; this trainer knows {', '.join(METHODS)}")
-    return job
+    return parse_job(document)
 
 
 def work(job: Job) -> dict[str, Any]:
@@ -65,7 +63,8 @@ def work(job: Job) -> dict[str, Any]:
         status, tags = "FINISHED", {"adapter_id": values["digest"]}
         return result.result_of({**values, "mlflowRunID": tracker.run_id})
     except Ending as ending:
-        status, tags = "KILLED" if ending.code == TERMINATED else "FAILED", {"failure": ending.reason}
+        status = "KILLED" if ending.code == Exit.TERMINATED else "FAILED"
+        tags["failure"] = ending.reason
         raise
     finally:
         tracker.end(status, tags)
@@ -85,7 +84,7 @@ def main() -> int:
         result.leave(
             result.message_of(
                 Ending(
-                    BAD_INPUT,
+                    Exit.BAD_INPUT,
                     "OutOfMemory",
                     "the trainer ran out of memory; raise resources.memory or lower batchSize and maxLength of the method",
                 )

@@ -9,8 +9,9 @@ import torch
 
 from rune_trainer import checkpoint, delta
 from rune_trainer.combining import Combined, Recipe, combined
+from rune_trainer.contract import Exit
 from rune_trainer.delta import Pair, Pairs
-from rune_trainer.errors import BAD_INPUT, Ending, terminated
+from rune_trainer.errors import Ending, terminated
 from rune_trainer.sft import Progress, Run
 
 
@@ -93,7 +94,7 @@ def merged(parts: list[Pairs], recipe: Recipe, dtype: torch.dtype, run: Run) -> 
         pairs[path], losses[path] = layer(path, parts, recipe, dtype)
         if not (torch.isfinite(pairs[path].a).all() and torch.isfinite(pairs[path].b).all()):
             raise Ending(
-                BAD_INPUT, "NotFinite", f"the merged change of {path} holds NaN or infinity; lower merge.weights"
+                Exit.BAD_INPUT, "NotFinite", f"the merged change of {path} holds NaN or infinity; lower merge.weights"
             )
         run.report(Progress(len(pairs), len(paths), None, (time.monotonic() - started) / (len(pairs) - first)))
         if len(pairs) % run.every_steps == 0 and len(pairs) < len(paths):

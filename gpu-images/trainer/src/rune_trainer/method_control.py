@@ -14,14 +14,13 @@ import torch
 
 from rune_trainer import adapter_io, adapters, learnt, publish
 from rune_trainer.combining import draws
+from rune_trainer.contract import Control, Job, MediaType
 from rune_trainer.delta import Pair, Pairs, squared_norm
 from rune_trainer.errors import data_error
 from rune_trainer.method_sft import verify_base
 from rune_trainer.model import PRECISIONS
 from rune_trainer.registry import Repository
 from rune_trainer.runtime import Runtime
-from rune_trainer.settings import Control
-from rune_trainer.spec import Job
 
 CHANGED_NOTHING = "name an adapter whose change is not zero"
 
@@ -30,7 +29,7 @@ def run(job: Job, runtime: Runtime) -> dict[str, Any]:
     """Publishes one adapter and returns the values of `trainerResult`."""
     assert job.control
     output = Repository(job.registry.url, job.registry.token_file, job.output.repository)
-    return publish.adopt(output, job, publish.ADAPTER, {"control": True}) or make(job, job.control, output)
+    return publish.adopt(output, job, MediaType.ADAPTER, {"control": True}) or make(job, job.control, output)
 
 
 def make(job: Job, settings: Control, output: Repository) -> dict[str, Any]:
@@ -58,7 +57,7 @@ def make(job: Job, settings: Control, output: Repository) -> dict[str, Any]:
         adapter_io.write(directory, job.base, like.shape, tensors, shapes, zero=True, advice=CHANGED_NOTHING)
         learnt.Learnt().write(directory)
         config = publish.adapter_config(job, like.shape, None, control=True)
-        published = publish.publish(output, job, publish.Artifact(publish.ADAPTER, directory, config), statistics)
+        published = publish.publish(output, job, publish.Artifact(MediaType.ADAPTER, directory, config), statistics)
     return {**published, **statistics, **like.shape.fields(), "durationSeconds": round(time.monotonic() - started, 1)}
 
 

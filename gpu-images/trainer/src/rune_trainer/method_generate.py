@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from rune_trainer import adapter_io, fingerprint, learnt, publish
+from rune_trainer.contract import LARGEST_RANK, Job, MediaType
+from rune_trainer.contract import Hypernetwork as Settings
 from rune_trainer.corpus import asked_rows
 from rune_trainer.encoder import Text, text_of
 from rune_trainer.errors import data_error, terminated
@@ -15,14 +17,13 @@ from rune_trainer.functional import Pairs, joined
 from rune_trainer.generator import Generator, Switchable, read
 from rune_trainer.method_sft import verify_base
 from rune_trainer.model import PRECISIONS, device_of, linear_shapes, load_base
+from rune_trainer.reading import written
 from rune_trainer.registry import Repository
 from rune_trainer.rendering import load_tokenizer
 from rune_trainer.runtime import Runtime
-from rune_trainer.settings import HIGHEST_RANK, Shape
-from rune_trainer.settings import Hypernetwork as Settings
+from rune_trainer.settings import Shape
 from rune_trainer.sft import Progress
 from rune_trainer.sources import Source, pull_sources
-from rune_trainer.spec import Job
 from rune_trainer.tokens import examples_of
 
 CANARY_EXAMPLES = 2
@@ -43,7 +44,7 @@ def run(job: Job, runtime: Runtime) -> dict[str, Any]:
     """Publishes one adapter, or an index of one for each trajectory, and returns the values of `trainerResult`."""
     assert job.generate
     output = Repository(job.registry.url, job.registry.token_file, job.output.repository)
-    type_ = publish.ADAPTER if job.generate.each == "Corpus" else publish.ADAPTERS
+    type_ = MediaType.ADAPTER if job.generate.each == "Corpus" else MediaType.ADAPTERS
     return publish.adopt(output, job, type_, {}) or generate(job, runtime, output)
 
 
@@ -96,10 +97,10 @@ def make_all(
 
 def check_rank(part: list[Piece], rank: int) -> None:
     chunks = sum(len(piece.text.chunks) for piece in part)
-    if (total := (chunks + 1) * rank) > HIGHEST_RANK:
+    if (total := (chunks + 1) * rank) > LARGEST_RANK:
         raise data_error(
             "RankTooLarge",
-            f"{len(part)} trajectories in {chunks} chunks make an adapter of rank {total} ({rank} for each chunk and for the static part), a server takes at most {HIGHEST_RANK}: "
+            f"{len(part)} trajectories in {chunks} chunks make an adapter of rank {total} ({rank} for each chunk and for the static part), a server takes at most {LARGEST_RANK}: "
             "generate from fewer or shorter trajectories, or each: Session and merge the adapters",
         )
 
@@ -135,7 +136,7 @@ class Workshop:
         (self.learnt | seen).write(directory)
         served = pairs_from(tensors, self.model.device)
         config = publish.adapter_config(self.job, shape, self.canary(part, served), **self.identity(part))
-        return publish.Artifact(publish.ADAPTER, directory, config), adapter_io.delta_norm(tensors, shape.scale)
+        return publish.Artifact(MediaType.ADAPTER, directory, config), adapter_io.delta_norm(tensors, shape.scale)
 
     def canary(self, part: list[Piece], served: Pairs) -> dict[str, Any] | None:
         rows = [row for piece in part for row in asked_rows(piece.source.item, ("Programs",))[:CANARY_EXAMPLES]]
@@ -149,7 +150,8 @@ class Workshop:
             return {}
         trajectory = part[0].source.trajectory
         session = {name: (trajectory.get("session") or {}).get(name) for name in IDENTITY}
-        scope = self.job.output.scope if self.job.output.scope is not None else trajectory.get("scope") or {}
+        told = self.job.output.scope
+        scope = written(told) if told is not None else trajectory.get("scope") or {}
         return {
             "scope": scope,
             **({"session": session} if all(isinstance(value, str) for value in session.values()) else {}),

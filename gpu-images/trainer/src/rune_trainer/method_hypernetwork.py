@@ -3,7 +3,6 @@
 import dataclasses
 import math
 import pathlib
-import re
 import tempfile
 import time
 from collections.abc import Callable
@@ -14,6 +13,7 @@ from safetensors.torch import save_file
 
 from rune_trainer import publish, sufficiency
 from rune_trainer.alarms import Watch, weight_norms
+from rune_trainer.contract import Job, MediaType, Schema
 from rune_trainer.encoder import Encoder, Kept, activation_ratios
 from rune_trainer.generator import WEIGHTS
 from rune_trainer.hyper_training import Outcome, Training, train
@@ -23,12 +23,12 @@ from rune_trainer.method_sft import last_tenth, verify_base
 from rune_trainer.model import device_of, load_base, packs_well, target_shapes
 from rune_trainer.objectives import Asking
 from rune_trainer.pairs import solved, split_of
+from rune_trainer.reading import written
 from rune_trainer.registry import Repository
 from rune_trainer.rendering import load_tokenizer
 from rune_trainer.runtime import Runtime
 from rune_trainer.sft import Run
 from rune_trainer.sources import Source, learnt_from, pull_sources
-from rune_trainer.spec import Job
 from rune_trainer.wanted import Wanted
 
 SCALED_BY = 8
@@ -62,25 +62,14 @@ TRACKED = {
 def run(job: Job, runtime: Runtime) -> dict[str, Any]:
     """Publishes one hypernetwork and returns the values of `trainerResult`."""
     output = Repository(job.registry.url, job.registry.token_file, job.output.repository)
-    return publish.adopt(output, job, publish.HYPERNETWORK, {"settings": settings_of(job)}) or learn(
+    return publish.adopt(output, job, MediaType.HYPERNETWORK, {"settings": settings_of(job)}) or learn(
         job, runtime, output
     )
 
 
 def settings_of(job: Job) -> dict[str, Any]:
     """The section as it was read, defaults included, as the job document has it: `generate` reads it again."""
-    assert job.hypernetwork
-    return as_written(dataclasses.asdict(job.hypernetwork))
-
-
-def as_written(values: Any) -> Any:
-    if isinstance(values, float):
-        return repr(values)
-    if isinstance(values, tuple):
-        return list(values)
-    if not isinstance(values, dict):
-        return values
-    return {re.sub("_(.)", lambda found: found[1].upper(), name): as_written(value) for name, value in values.items()}
+    return written(job.hypernetwork)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -217,7 +206,7 @@ def store(
     )
     learnt_from(job, sources).write(directory)
     config = {
-        "schema": "rune.dev/hypernetwork/v1",
+        "schema": Schema.HYPERNETWORK,
         "base": {"name": job.base.name, "digest": job.base.digest},
         "rank": job.hypernetwork.rank,
         "targetModules": list(job.hypernetwork.target_modules),
@@ -227,4 +216,4 @@ def store(
         "collapsed": "collapsed" in statistics,
         "settings": settings_of(job),
     }
-    return publish.publish(output, job, publish.Artifact(publish.HYPERNETWORK, directory, config), statistics)
+    return publish.publish(output, job, publish.Artifact(MediaType.HYPERNETWORK, directory, config), statistics)

@@ -11,18 +11,20 @@ import torch
 from rune_trainer import adapter_io, adapters, fingerprint, learnt, merging, publish, trajectory, weight_search
 from rune_trainer.adapters import Adapter
 from rune_trainer.combining import Recipe, rank_of
+from rune_trainer.contract import LARGEST_RANK, Job, MediaType, Merge
 from rune_trainer.corpus import asked_rows, distinct
 from rune_trainer.delta import Pair, Pairs
 from rune_trainer.errors import Ending, bad_input, data_error
 from rune_trainer.method_sft import verify_base
 from rune_trainer.model import PRECISIONS, device_of, linear_shapes, load_base, packs_well, put_weights, with_lora
 from rune_trainer.parts import part_of
+from rune_trainer.reading import written
 from rune_trainer.registry import Repository
 from rune_trainer.rendering import load_tokenizer
 from rune_trainer.runtime import Runtime
-from rune_trainer.settings import HIGHEST_RANK, Loading, Merge, Shape
+from rune_trainer.settings import Loading, Precision, Shape
 from rune_trainer.sft import Run
-from rune_trainer.spec import Job
+from rune_trainer.spec import parents_of
 from rune_trainer.tokens import Example, examples_of
 from rune_trainer.trajectory import Item
 from rune_trainer.weight_search import Found
@@ -38,7 +40,7 @@ def run(job: Job, runtime: Runtime) -> dict[str, Any]:
     """Publishes one adapter and returns the values of `trainerResult`."""
     assert job.merge
     output = Repository(job.registry.url, job.registry.token_file, job.output.repository)
-    return publish.adopt(output, job, publish.ADAPTER, {"parents": list(job.output.parents)}) or make(
+    return publish.adopt(output, job, MediaType.ADAPTER, {"parents": written(job.output.parents)}) or make(
         job, job.merge, runtime, output
     )
 
@@ -56,7 +58,7 @@ class Work:
     """The base with a pair on each of them."""
 
     @property
-    def precision(self) -> str:
+    def precision(self) -> Precision:
         return precision_of(self.parents)
 
     @property
@@ -98,7 +100,7 @@ class Work:
 def make(job: Job, settings: Merge, runtime: Runtime, output: Repository) -> dict[str, Any]:
     started = time.monotonic()
     verify_base(job)
-    parents = [adapters.load(job, reference) for reference in job.parents]
+    parents = [adapters.load(job, reference) for reference in parents_of(job)]
     strength = norm_of(adapters.load(job, job.adapters[-1])) if settings.norm_of else None
     require_knowledge(parents)
     shape = shape_of(settings, parents)
@@ -142,16 +144,16 @@ def store(
         put_weights(work.model, tensors)
         canary = fingerprint.canary_among(work.model, tokenizer, prompts_of(work.parents))
         config = publish.adapter_config(work.job, work.shape, canary)
-        return publish.publish(output, work.job, publish.Artifact(publish.ADAPTER, directory, config), statistics)
+        return publish.publish(output, work.job, publish.Artifact(MediaType.ADAPTER, directory, config), statistics)
 
 
 def shape_of(settings: Merge, parents: list[Adapter]) -> Shape:
     """Of the result: alpha equals rank, because every scale is in the weights."""
     ranks = [p.shape.rank for p in parents]
     rank = rank_of(settings.combine, ranks, settings.rank)
-    if rank > HIGHEST_RANK:
+    if rank > LARGEST_RANK:
         raise bad_input(
-            f"{settings.combine} of ranks {', '.join(map(str, ranks))} has rank {rank}, servers take at most {HIGHEST_RANK}; set merge.rank, or merge fewer adapters"
+            f"{settings.combine} of ranks {', '.join(map(str, ranks))} has rank {rank}, servers take at most {LARGEST_RANK}; set merge.rank, or merge fewer adapters"
         )
     if settings.combine == "Mean" and settings.search and settings.search.method == "Grid":
         raise bad_input(
@@ -194,7 +196,7 @@ def require_layers(parents: list[Adapter], shapes: dict[str, tuple[int, int]]) -
                 )
 
 
-def precision_of(parents: list[Adapter]) -> str:
+def precision_of(parents: list[Adapter]) -> Precision:
     """The widest of theirs."""
     return "BFloat16" if all(p.precision == "BFloat16" for p in parents) else "Float32"
 
@@ -250,7 +252,7 @@ def validation_examples(job: Job, parents: list[Adapter], tokenizer: Any) -> lis
 
 def trajectories_of(job: Job, parents: list[Adapter]) -> dict[str, str]:
     """Digest → repository: each adapter's trajectories are beside its own repository."""
-    named = zip(parents, job.parents, strict=True)
+    named = zip(parents, parents_of(job), strict=True)
     return {
         digest: f"{reference.repository.rpartition('/')[0]}/trajectories"
         for parent, reference in named

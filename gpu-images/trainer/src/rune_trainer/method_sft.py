@@ -8,16 +8,16 @@ from typing import Any
 
 from rune_trainer import adapter_io, adapters, fingerprint, learnt, publish, teaching
 from rune_trainer.canonical import model_identity
+from rune_trainer.contract import Job, MediaType
 from rune_trainer.corpus import asked_rows, distinct
 from rune_trainer.errors import bad_input, data_error
 from rune_trainer.model import PRECISIONS, add_lora, device_of, linear_shapes, load_base, put_weights
 from rune_trainer.registry import Repository
 from rune_trainer.rendering import load_tokenizer
 from rune_trainer.runtime import Runtime
-from rune_trainer.settings import Shape
+from rune_trainer.settings import Shape, shape_of
 from rune_trainer.sft import Loss, Progress, Run, cross_entropy, train
 from rune_trainer.sources import learnt_from, pull_sources
-from rune_trainer.spec import Job
 from rune_trainer.tokens import Example, examples_of
 from rune_trainer.trajectory import Item
 
@@ -26,8 +26,8 @@ def run(job: Job, runtime: Runtime) -> dict[str, Any]:
     """Publishes one adapter and returns the values of `trainerResult`."""
     assert job.sft
     output = Repository(job.registry.url, job.registry.token_file, job.output.repository)
-    shape = job.sft.shape
-    return publish.adopt(output, job, publish.ADAPTER, shape.fields()) or {
+    shape = shape_of(job.sft)
+    return publish.adopt(output, job, MediaType.ADAPTER, shape.fields()) or {
         **shape.fields(),
         **learn(job, runtime, output),
     }
@@ -55,7 +55,7 @@ def learn(job: Job, runtime: Runtime, output: Repository) -> dict[str, Any]:
     losses = train(model, examples, job.sft, run_of(job, runtime), loss_of)
     adapter_io.round_in_place(model, PRECISIONS[job.sft.precision])
     tensors = adapter_io.weights_of(model, PRECISIONS[job.sft.precision])
-    norm = adapter_io.delta_norm(tensors, job.sft.shape.scale)
+    norm = adapter_io.delta_norm(tensors, shape_of(job.sft).scale)
     statistics = {
         "examples": len(examples),
         "steps": len(losses),
@@ -63,12 +63,12 @@ def learn(job: Job, runtime: Runtime, output: Repository) -> dict[str, Any]:
         "deltaWNorm": round(norm, 4),
     }
     with tempfile.TemporaryDirectory(prefix="adapter.") as scratch:
-        adapter_io.write(pathlib.Path(scratch), job.base, job.sft.shape, tensors, shapes)
+        adapter_io.write(pathlib.Path(scratch), job.base, shape_of(job.sft), tensors, shapes)
         learnt.together([learnt_from(job, sources), *([parent.learnt] if parent else [])]).write(pathlib.Path(scratch))
         canary = fingerprint.canary_of(model, tokenizer, examples)
-        config = publish.adapter_config(job, job.sft.shape, canary)
+        config = publish.adapter_config(job, shape_of(job.sft), canary)
         published = publish.publish(
-            output, job, publish.Artifact(publish.ADAPTER, pathlib.Path(scratch), config), statistics
+            output, job, publish.Artifact(MediaType.ADAPTER, pathlib.Path(scratch), config), statistics
         )
     runtime.tracker.metric("delta_w_norm", norm, len(losses))
     return {**published, **statistics, "durationSeconds": round(time.monotonic() - started, 1)}
@@ -79,7 +79,7 @@ def parent_of(job: Job) -> adapters.Adapter | None:
     assert job.sft
     if not job.sft.warm_start:
         return None
-    parent, wanted = adapters.load(job, job.adapters[0]), job.sft.shape
+    parent, wanted = adapters.load(job, job.adapters[0]), shape_of(job.sft)
     if parent.shape != wanted:
         raise bad_input(
             f"sft.warmStart names {parent.name}, which has {in_words(parent.shape)}; the run has {in_words(wanted)}: give sft what {parent.name} has"

@@ -8,7 +8,7 @@ import urllib.parse
 import urllib.request
 from typing import Any
 
-from rune_trainer.spec import Mlflow
+from rune_trainer.contract import Mlflow
 
 TIMEOUT_SECONDS = 10
 BATCH = 500

@@ -6,8 +6,9 @@ from typing import Any
 
 import torch
 
+from rune_trainer.contract import Hypernetwork, Sft
 from rune_trainer.errors import bad_input, base_unusable, misconfigured
-from rune_trainer.settings import Hypernetwork, Loading, Sft, Shape
+from rune_trainer.settings import Loading, Shape, shape_of
 
 PRECISIONS = {"BFloat16": torch.bfloat16, "Float32": torch.float32}
 
@@ -67,7 +68,7 @@ def add_lora(model: Any, settings: Sft) -> Any:
     """A PEFT model whose A is drawn from the job's seed and whose B is zero: at the start it answers as the base."""
     target_shapes(model, settings.target_modules, "sft")
     torch.manual_seed(settings.seed)
-    return with_lora(model, settings.shape)
+    return with_lora(model, shape_of(settings))
 
 
 def with_lora(model: Any, shape: Shape) -> Any:

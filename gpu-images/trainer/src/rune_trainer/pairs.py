@@ -11,9 +11,9 @@ from typing import Any
 
 from rune_trainer.canonical import canonical
 from rune_trainer.context import context_of
+from rune_trainer.contract import Reference
 from rune_trainer.corpus import Row, asked_rows, executions, rows_of
 from rune_trainer.sources import Source
-from rune_trainer.spec import Reference
 
 FEWEST_SCOPES = 4
 """With fewer different scopes, single tasks are held out instead."""

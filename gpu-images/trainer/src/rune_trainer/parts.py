@@ -3,7 +3,7 @@
 import hashlib
 from typing import Any
 
-TRAIN_BELOW, VALIDATION_BELOW = 50, 75
+from rune_trainer.contract import TRAIN_BELOW, VALIDATION_BELOW
 
 
 def part_of(task: dict[str, Any]) -> str:

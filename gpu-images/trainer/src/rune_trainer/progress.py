@@ -10,15 +10,15 @@ import time
 from typing import Any
 
 from rune_trainer.canonical import canonical
+from rune_trainer.contract import PROGRESS_PREFIX, Nats
+from rune_trainer.contract import Progress as Message
 from rune_trainer.sft import Progress
-from rune_trainer.spec import Nats
 
 EVERY_SECONDS = 2.0
 CONNECT_SECONDS = 5
 
 
-def message_of(progress: Progress) -> dict[str, Any]:
-    """`progress` in crds/contracts/trainer.ts."""
+def message_of(progress: Progress) -> Message:
     return {
         "percent": 100 * progress.step // progress.total,
         "step": progress.step,
@@ -32,7 +32,7 @@ class Reporter:
     """Called after every step; reports the first, the last, and otherwise at most one every two seconds."""
 
     def __init__(self, where: Nats | None, uid: str, clock: Any = time.monotonic):
-        self.publisher = Publisher(where, f"rune.progress.{uid}") if where else None
+        self.publisher = Publisher(where, f"{PROGRESS_PREFIX}{uid}") if where else None
         self.clock, self.last = clock, float("-inf")
 
     def __call__(self, progress: Progress) -> None:

@@ -9,18 +9,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from rune_trainer.canonical import canonical, file_sha256
-from rune_trainer.errors import DATA_ERROR, Ending
+from rune_trainer.contract import TRAINING_ANNOTATION, Exit, Job, MediaType, Schema
+from rune_trainer.errors import Ending
+from rune_trainer.reading import written
 from rune_trainer.registry import Descriptor, Repository
 from rune_trainer.settings import Shape
-from rune_trainer.spec import Job
 
-ADAPTER, HYPERNETWORK = "application/vnd.rune.adapter.v1+json", "application/vnd.rune.hypernetwork.v1+json"
-ADAPTERS = "application/vnd.rune.adapters.v1+json"
-"""An index of adapters."""
-FILES = {ADAPTER: "application/vnd.rune.adapter.file.v1", HYPERNETWORK: "application/vnd.rune.hypernetwork.file.v1"}
+FILES = {MediaType.ADAPTER: MediaType.ADAPTER_FILE, MediaType.HYPERNETWORK: MediaType.HYPERNETWORK_FILE}
 """Type of an artifact → type of its layers."""
-STATISTICS = "dev.rune.training."
-"""Prefix of the manifest's annotations that say how the work went."""
 RECORDED = ("examples", "steps", "trainingLoss", "deltaWNorm", "adapters", "collapsed", "metrics", "weights")
 """Statistics that an attempt after a lost message needs again."""
 NOTHING_DONE = {"examples": 0, "steps": 0, "trainingLoss": 0, "deltaWNorm": 0, "durationSeconds": 0}
@@ -46,12 +42,12 @@ def source_of(job: Job) -> dict[str, str]:
 def adapter_config(job: Job, shape: Shape, canary: dict[str, Any] | None, **more: Any) -> dict[str, Any]:
     """`adapterConfig` in crds/contracts/artifact.ts; `more` holds scope, control and session where the job's output doesn't say them."""
     return {
-        "schema": "rune.dev/adapter/v1",
+        "schema": Schema.ADAPTER,
         "base": {"name": job.base.name, "digest": job.base.digest},
         **shape.fields(),
-        "scope": job.output.scope or {},
+        "scope": written(job.output.scope) if job.output.scope else {},
         "source": source_of(job),
-        "parents": list(job.output.parents),
+        "parents": written(job.output.parents),
         "generation": job.output.generation,
         **({"canary": canary} if canary else {}),
         **more,
@@ -84,13 +80,15 @@ def publish_index(
     pushed = [push(repository, artifact, {}, None) for artifact in artifacts]
     size = sum(size for _, size in pushed)
     counted = {**statistics, "adapters": len(pushed)}
-    annotations = {**annotations_of(counted), f"{STATISTICS}sizeBytes": str(size)}
-    stored = repository.push_index(ADAPTERS, [manifest for manifest, _ in pushed], annotations, tag_of(job))
+    annotations = {**annotations_of(counted), f"{TRAINING_ANNOTATION}sizeBytes": str(size)}
+    stored = repository.push_index(MediaType.ADAPTERS, [manifest for manifest, _ in pushed], annotations, tag_of(job))
     return {"repository": repository.name, "digest": stored.digest, "sizeBytes": size, "adapters": len(pushed)}
 
 
 def annotations_of(statistics: dict[str, Any]) -> dict[str, str]:
-    return {STATISTICS + name: canonical(value).decode() for name, value in statistics.items() if value is not None}
+    return {
+        TRAINING_ANNOTATION + name: canonical(value).decode() for name, value in statistics.items() if value is not None
+    }
 
 
 def adopt(repository: Repository, job: Job, type_: str, expected: dict[str, Any]) -> dict[str, Any] | None:
@@ -102,7 +100,7 @@ def adopt(repository: Repository, job: Job, type_: str, expected: dict[str, Any]
     except (ValueError, LookupError, TypeError, AttributeError):
         return None
     except Ending as ending:
-        if ending.code != DATA_ERROR:
+        if ending.code != Exit.DATA_ERROR:
             raise
         return None
     if adopted:
@@ -115,18 +113,22 @@ def result_of(
 ) -> dict[str, Any] | None:
     if manifest.get("artifactType") != type_:
         return None
-    inner = repository.need_manifest(manifest["manifests"][0]["digest"]) if type_ == ADAPTERS else manifest
+    inner = repository.need_manifest(manifest["manifests"][0]["digest"]) if type_ == MediaType.ADAPTERS else manifest
     config = json.loads(repository.pull_blob(inner["config"]["digest"]))
     ours = {"source": source_of(job), "base": {"name": job.base.name, "digest": job.base.digest}, **expected}
     if any(config[name] != value for name, value in ours.items()):
         return None
     annotations = manifest.get("annotations", {})
     recorded = {
-        name: json.loads(annotations[STATISTICS + name]) for name in RECORDED if STATISTICS + name in annotations
+        name: json.loads(annotations[TRAINING_ANNOTATION + name])
+        for name in RECORDED
+        if TRAINING_ANNOTATION + name in annotations
     }
-    if type_ == ADAPTERS:
-        size, shape = json.loads(annotations[f"{STATISTICS}sizeBytes"]), dict[str, Any]()
+    if type_ == MediaType.ADAPTERS:
+        size, shape = json.loads(annotations[f"{TRAINING_ANNOTATION}sizeBytes"]), dict[str, Any]()
     else:
         size = sum(layer["size"] for layer in manifest["layers"])
-        shape = {name: config[name] for name in ("rank", "alpha", "targetModules")} if type_ == ADAPTER else {}
+        shape = (
+            {name: config[name] for name in ("rank", "alpha", "targetModules")} if type_ == MediaType.ADAPTER else {}
+        )
     return {**NOTHING_DONE, "repository": repository.name, "digest": digest, "sizeBytes": size, **shape, **recorded}

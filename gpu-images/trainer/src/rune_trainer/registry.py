@@ -12,13 +12,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from rune_trainer.canonical import canonical, digest_of, file_sha256
+from rune_trainer.contract import TITLE_ANNOTATION, MediaType
 from rune_trainer.errors import data_error, unavailable
 from rune_trainer.registry_http import DENIED, Answer, Away, Client, Content, resolved
 
-MANIFEST = "application/vnd.oci.image.manifest.v1+json"
-INDEX = "application/vnd.oci.image.index.v1+json"
-ANY_MANIFEST = f"{MANIFEST}, {INDEX}"
-TITLE = "org.opencontainers.image.title"
+ANY_MANIFEST = f"{MediaType.MANIFEST}, {MediaType.INDEX}"
 CREATED = 201
 ALSO_STORED = (200, 202, 204)
 """What some registries answer for 201; it counts once the content is found."""
@@ -36,7 +34,7 @@ class Descriptor:
     """Of a manifest in an index."""
 
     def json(self) -> dict[str, Any]:
-        titled = {"annotations": {TITLE: self.title}} if self.title else {}
+        titled = {"annotations": {TITLE_ANNOTATION: self.title}} if self.title else {}
         typed = {"artifactType": self.artifact_type} if self.artifact_type else {}
         return {"mediaType": self.media_type, "digest": self.digest, "size": self.size, **typed, **titled}
 
@@ -163,7 +161,7 @@ class Repository:
     ) -> Descriptor:
         """Stores the manifest under its digest and, as a hint, the tag."""
         content = {
-            "mediaType": MANIFEST,
+            "mediaType": MediaType.MANIFEST,
             "artifactType": artifact_type,
             "config": config.json(),
             "layers": [layer.json() for layer in sorted(layers, key=lambda layer: layer.title or "")],
@@ -175,7 +173,7 @@ class Repository:
     ) -> Descriptor:
         """Stores an index of manifests that are there already, in their order."""
         return self.store(
-            {"mediaType": INDEX, "artifactType": artifact_type, "manifests": [m.json() for m in manifests]},
+            {"mediaType": MediaType.INDEX, "artifactType": artifact_type, "manifests": [m.json() for m in manifests]},
             annotations,
             tag,
         )

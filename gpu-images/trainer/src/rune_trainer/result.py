@@ -7,27 +7,17 @@ import sys
 from typing import Any
 
 from rune_trainer.canonical import canonical
+from rune_trainer.contract import (
+    COLLAPSED_CHARACTERS,
+    FAILURE_CHARACTERS,
+    TERMINATION_BYTES,
+    TERMINATION_LOG,
+    Result,
+)
 from rune_trainer.errors import Ending
 
-LIMIT = 4096
-"""Kubernetes keeps no more of a termination message."""
-MESSAGE_BYTES, COLLAPSED_BYTES = 2000, 500
+MESSAGE_BYTES, COLLAPSED_BYTES = FAILURE_CHARACTERS, COLLAPSED_CHARACTERS
 """As JSON, in which a quotation mark is two bytes and a control character six."""
-RESULT_FIELDS = (
-    *(
-        "repository",
-        "digest",
-        "sizeBytes",
-        "rank",
-        "alpha",
-        "targetModules",
-        "adapters",
-        "collapsed",
-        "metrics",
-        "weights",
-    ),
-    *("examples", "steps", "trainingLoss", "deltaWNorm", "durationSeconds", "mlflowRunID"),
-)
 DIGITS = 6
 """Significant digits of a metric and of a weight."""
 
@@ -44,8 +34,8 @@ def cut(text: str, most: int) -> str:
 
 
 def result_of(values: dict[str, Any]) -> dict[str, Any]:
-    """`trainerResult` in crds/contracts/trainer.ts; what is unknown, or no number, is left out."""
-    result = {name: values[name] for name in RESULT_FIELDS if values.get(name) is not None}
+    """`contract.Result`; what is unknown, or no number, is left out."""
+    result = {name: values[name] for name in Result.__annotations__ if values.get(name) is not None}
     if "collapsed" in result:
         result["collapsed"] = cut(result["collapsed"], COLLAPSED_BYTES)
     if "metrics" in result:
@@ -62,8 +52,8 @@ def short(value: float) -> float:
 def leave(content: dict[str, Any]) -> None:
     """Writes the termination message. The result is safe in the registry already, so a failure here is only told."""
     data = canonical(content)
-    assert len(data) <= LIMIT, f"a termination message of {len(data)} bytes"
-    path = pathlib.Path(os.environ.get("RUNE_TERMINATION_LOG", "/dev/termination-log"))
+    assert len(data) <= TERMINATION_BYTES, f"a termination message of {len(data)} bytes"
+    path = pathlib.Path(os.environ.get("RUNE_TERMINATION_LOG", TERMINATION_LOG))
     try:
         path.write_bytes(data)
     except OSError as error:

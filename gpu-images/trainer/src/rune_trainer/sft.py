@@ -22,10 +22,10 @@ from typing import Any
 import torch
 
 from rune_trainer import checkpoint
-from rune_trainer.errors import BAD_INPUT, Ending, terminated
+from rune_trainer.contract import Exit, Sft
+from rune_trainer.errors import Ending, terminated
 from rune_trainer.model import packs_well, trainable
 from rune_trainer.packing import pack
-from rune_trainer.settings import Sft
 from rune_trainer.tokens import Example
 
 Loss = Callable[[list[Example], torch.Tensor, torch.Tensor], torch.Tensor]
@@ -153,7 +153,7 @@ def train(model: Any, examples: list[Example], settings: Sft, run: Run, loss_of:
         norm = torch.nn.utils.clip_grad_norm_(parameters.values(), 1.0)
         if not (math.isfinite(loss) and math.isfinite(norm.item())):
             raise Ending(
-                BAD_INPUT,
+                Exit.BAD_INPUT,
                 "NotFinite",
                 f"loss {loss}, gradient norm {norm.item()} in step {len(losses) + 1} of {total}: training diverged; lower sft.learningRate or use precision Float32",
             )

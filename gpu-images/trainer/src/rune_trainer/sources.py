@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from rune_trainer import learnt, trajectory
+from rune_trainer.contract import Job, Reference
 from rune_trainer.registry import Repository
-from rune_trainer.spec import Job, Reference
 from rune_trainer.trajectory import Item
 
 

@@ -4,10 +4,10 @@ A hypernetwork learns from the differences between trajectories: many of one tas
 everything (design-learning: the audited failure of its best-known kin).
 """
 
+from rune_trainer.contract import Hypernetwork
 from rune_trainer.errors import Ending, data_error
 from rune_trainer.lessons import Count, Lesson
 from rune_trainer.pairs import Split, grouping, task_of
-from rune_trainer.settings import Hypernetwork
 from rune_trainer.sources import Source
 
 DISTINCT_SHARE = 0.5

@@ -12,9 +12,10 @@ import torch
 
 from rune_trainer import checkpoint
 from rune_trainer.context import context_of, in_front_of
+from rune_trainer.contract import Exit
 from rune_trainer.corpus import Row, asked_rows
 from rune_trainer.distillation import Taught, divergence, joined, kept_of
-from rune_trainer.errors import BAD_INPUT, Ending, bad_input, terminated
+from rune_trainer.errors import Ending, bad_input, terminated
 from rune_trainer.packing import pack
 from rune_trainer.rendering import prompt_of
 from rune_trainer.sft import Run
@@ -76,7 +77,7 @@ def ask(model: Any, lesson: Lesson, top_k: int) -> Taught:
     logits = model(**packed.inputs(model.device), use_cache=False).logits[0].float()
     if not torch.isfinite(logits).all():
         raise Ending(
-            BAD_INPUT,
+            Exit.BAD_INPUT,
             "NotFinite",
             "the base with a trajectory in its context answers NaN or infinity; use precision Float32",
         )

@@ -5,12 +5,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from rune_trainer.contract import MediaType, Schema
 from rune_trainer.errors import Ending, data_error
 from rune_trainer.registry import Repository
 
-SCHEMA = "rune.dev/trajectory/v1"
-CORPUS = "application/vnd.rune.corpus.v1+json"
-"""Artifact of one layer with a document a line."""
 TASK = {"description": str, "id?": str, "tests?": str, "stub?": str, "system?": str}
 SHAPE = {"task": TASK, "scope?": dict, "records": [{"type": str}]}
 EXAMPLES = {"examples?": [{"task": TASK, "program": str}]}
@@ -39,7 +37,7 @@ def pull(repository: Repository, digest: str) -> list[Item]:
     where = f"{repository.name}@{digest}"
     try:
         kind, layer = repository.pull_layer(digest)
-        if kind == CORPUS:
+        if kind == MediaType.CORPUS:
             return lines_of(layer, where)
         return [Item(parse(json.loads(layer), where))]
     except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
@@ -72,13 +70,13 @@ def item_of(line: Any, where: str) -> Item:
 
 def parse(document: Any, where: str) -> dict[str, Any]:
     """The document, if it is a trajectory; halves of surrogate pairs, which JSON can hold and a tokenizer can't, are replaced."""
-    if not isinstance(document, dict) or document.get("schema") != SCHEMA:
+    if not isinstance(document, dict) or document.get("schema") != Schema.TRAJECTORY:
         found = (
             f"has schema {document.get('schema')!r}"
             if isinstance(document, dict)
             else f"holds {name_of(type(document))}"
         )
-        raise not_a_trajectory(f"{where} {found}, expected an object with schema {SCHEMA!r}")
+        raise not_a_trajectory(f"{where} {found}, expected an object with schema {Schema.TRAJECTORY!r}")
     if wrong := mismatch(document, SHAPE, "") or mismatch_of_records(document["records"]):
         raise not_a_trajectory(f"{where} is no whole trajectory: {wrong}")
     return well_formed(document)

@@ -5,10 +5,10 @@ from collections.abc import Iterable
 import torch
 
 from rune_trainer import adapters
+from rune_trainer.contract import Job, NamedReference, Reference
 from rune_trainer.errors import data_error
 from rune_trainer.functional import Pairs
 from rune_trainer.lessons import Lesson
-from rune_trainer.spec import Job, NamedReference, Reference
 
 
 class Wanted:
@@ -38,7 +38,10 @@ class Wanted:
     def read(self, reference: Reference) -> Pairs:
         """A (r, inputs) and B (r, outputs) of every layer, the scale in B"""
         adapter = adapters.load(
-            self.job, NamedReference(reference.repository, reference.digest, "fine-tuned from one session")
+            self.job,
+            NamedReference(
+                repository=reference.repository, digest=reference.digest, name="fine-tuned from one session"
+            ),
         )
         pairs = adapter.pairs()
         shapes = {path: (pair.a.shape[1], pair.b.shape[0]) for path, pair in pairs.items()}

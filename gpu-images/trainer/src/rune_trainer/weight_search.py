@@ -15,9 +15,9 @@ from typing import Any
 import torch
 
 from rune_trainer import checkpoint
-from rune_trainer.errors import BAD_INPUT, Ending, terminated
+from rune_trainer.contract import Exit, Search
+from rune_trainer.errors import Ending, terminated
 from rune_trainer.packing import pack
-from rune_trainer.settings import Search
 from rune_trainer.sft import Progress, Run, packs_of
 from rune_trainer.tokens import Example
 
@@ -83,7 +83,7 @@ class Record:
         weights, loss = min(self.tried, key=lambda each: each[1])
         if loss >= WORST:
             raise Ending(
-                BAD_INPUT,
+                Exit.BAD_INPUT,
                 "NotFinite",
                 f"none of {len(self.tried)} sets of weights gave a loss that is a number; are the adapters sound?",
             )

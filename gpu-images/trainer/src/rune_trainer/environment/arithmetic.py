@@ -4,7 +4,8 @@ from typing import Any
 
 import torch
 
-from rune_trainer.environment.job import EnvironmentJob, Found, failed, passed
+from rune_trainer.contract import EnvironmentJob
+from rune_trainer.environment.job import Found, failed, passed
 
 TOLERANCE = {torch.float32: 1e-3, torch.bfloat16: 1e-1}
 """Largest relative error (Frobenius norm) of the answer and of any gradient. A device that computes wrongly is off by far more."""

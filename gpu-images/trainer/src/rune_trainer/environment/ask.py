@@ -9,16 +9,14 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 from rune_trainer import result
-from rune_trainer.environment.job import owner_of, read_document, run
+from rune_trainer.contract import ANSWER_CHARACTERS, AskJob
+from rune_trainer.environment.job import read_document, run
 from rune_trainer.errors import data_error, unavailable
-from rune_trainer.fields import Fields
-from rune_trainer.spec import Owner
+from rune_trainer.reading import read
 
-ANSWER_BYTES = 800
 LATER = (408, 425, 429, 500, 502, 503, 504)
 """Answers after which asking again may help."""
 PAUSE_SECONDS = 2.0
@@ -27,29 +25,8 @@ GREEDY = {"temperature": 0, "repetition_penalty": 1}
 """The second is vLLM's own: many bases come with generation settings that punish a word for its repeated syllables, greedy or not."""
 
 
-@dataclass(frozen=True)
-class Question:
-    owner: Owner
-    url: str
-    models: tuple[str, ...]
-    question: str
-    max_tokens: int
-    seconds: int
-
-
 class Away(Exception):
     """Worth another try."""
-
-
-def parse_question(f: Fields) -> Question:
-    return Question(
-        f.inner("owner", owner_of),
-        f.text("url"),
-        tuple(f.items("models", least=1)),
-        f.text("question"),
-        f.whole("maxTokens", 1, 256),
-        f.whole("seconds", 1, 86400),
-    )
 
 
 def post(url: str, body: dict[str, Any]) -> str:
@@ -73,7 +50,7 @@ def post(url: str, body: dict[str, Any]) -> str:
         ) from error
 
 
-def ask(asked: Question, send: Callable[[str, dict[str, Any]], str] = post, clock: Any = time) -> dict[str, Any]:
+def ask(asked: AskJob, send: Callable[[str, dict[str, Any]], str] = post, clock: Any = time) -> dict[str, Any]:
     """Greedy answers, in the order of the models."""
     until = clock.monotonic() + asked.seconds
 
@@ -89,11 +66,11 @@ def ask(asked: Question, send: Callable[[str, dict[str, Any]], str] = post, cloc
                     raise unavailable("ServerUnavailable", f"{asked.url} didn't answer as {model}: {away}") from away
                 clock.sleep(PAUSE_SECONDS)
 
-    return {"answers": [result.cut(answer(model), ANSWER_BYTES) for model in asked.models]}
+    return {"answers": [result.cut(answer(model), ANSWER_CHARACTERS) for model in asked.models]}
 
 
 def main() -> int:
-    return run(lambda: ask(read_document(parse_question)))
+    return run(lambda: ask(read_document(lambda document: read(AskJob, document))))
 
 
 if __name__ == "__main__":

@@ -9,7 +9,8 @@ import subprocess
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from rune_trainer.environment.job import EnvironmentJob, Found, failed, passed
+from rune_trainer.contract import EnvironmentJob
+from rune_trainer.environment.job import Found, failed, passed
 
 QUERY = ("--query-gpu=name,driver_version", "--format=csv,noheader")
 SECONDS = 60

@@ -1,4 +1,4 @@
-"""The job document of a node, `environmentJob` in crds/contracts/environment.ts, and what is found."""
+"""The job document of a node, and what is found there."""
 
 import json
 import os
@@ -10,42 +10,14 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from rune_trainer import result
-from rune_trainer.errors import MISCONFIGURED, Ending, bad_input
-from rune_trainer.fields import DIGEST, Fields, parsed
-from rune_trainer.spec import Owner, Registry
+from rune_trainer.contract import SPEC_PATH, EnvironmentJob, Exit
+from rune_trainer.errors import Ending, bad_input
+from rune_trainer.reading import read
 
 T = TypeVar("T")
 
-CHECKS = ("GPU", "Torch", "QLoRA")
 MESSAGE_BYTES = 700
 """Of one check's sentence, so that three fit a termination message."""
-
-
-@dataclass(frozen=True)
-class Output:
-    repository: str
-    tag: str
-
-
-@dataclass(frozen=True)
-class EnvironmentJob:
-    owner: Owner
-    node: str
-    device: str
-    gpus: int
-    checks: tuple[str, ...]
-    path: str
-    """Directory of the staged base."""
-    base: str
-    """Its name, for people."""
-    digest: str | None
-    """Its identity, where that is known before it is staged."""
-    quantization: str
-    question: str
-    answer: str
-    nonce: str
-    output: Output | None
-    registry: Registry
 
 
 @dataclass(frozen=True)
@@ -70,36 +42,11 @@ def passed(name: str, message: str, **more: Any) -> Found:
     return Found(name, "Pass", message, **more)
 
 
-def owner_of(f: Fields) -> Owner:
-    return Owner(f.text("kind"), f.text("namespace"), f.text("name"), f.text("uid"))
-
-
-def parse_job(f: Fields) -> EnvironmentJob:
-    checks = tuple(f.items("checks", least=1))
-    if unknown := [each for each in checks if each not in CHECKS]:
-        raise bad_input(f"{f.at('checks')} may hold {', '.join(CHECKS)}, not {unknown[0]!r}")
-    path, base, digest = f.inner(
-        "base",
-        lambda b: (b.text("path"), b.text("name"), b.text("digest", matching=DIGEST) if "digest" in b.value else None),
-    )
-    job = EnvironmentJob(
-        owner=f.inner("owner", owner_of),
-        node=f.text("node"),
-        device=f.one_of("device", ("CPU", "GPU")),
-        gpus=f.whole("gpus", 0, 64),
-        checks=checks,
-        path=path,
-        base=base,
-        digest=digest,
-        quantization=f.one_of("quantization", ("NF4", "None")),
-        question=f.text("question"),
-        answer=f.text("answer"),
-        nonce=f.text("nonce"),
-        output=f.optional("output", lambda o: Output(o.text("repository"), o.text("tag"))),
-        registry=f.inner("registry", lambda r: Registry(r.text("url"), r.text("tokenFile"))),
-    )
+def parse_job(document: Any) -> EnvironmentJob:
+    """Raises an `Ending` that names the first wrong field."""
+    job = read(EnvironmentJob, document)
     if job.nonce not in job.answer:
-        raise bad_input(f"{f.at('answer')} must hold {f.at('nonce')}")
+        raise bad_input("answer must hold nonce")
     return job
 
 
@@ -118,11 +65,11 @@ def run(work: Callable[[], dict[str, Any]]) -> int:
         return 1
 
 
-def read_document(parse: Callable[[Fields], T]) -> T:
-    path = pathlib.Path(os.environ.get("RUNE_SPEC", "/rune/spec.json"))
+def read_document(parse: Callable[[Any], T]) -> T:
+    path = pathlib.Path(os.environ.get("RUNE_SPEC", SPEC_PATH))
     try:
-        return parsed(json.loads(path.read_bytes()), "", parse)
+        return parse(json.loads(path.read_bytes()))
     except OSError as error:
-        raise Ending(MISCONFIGURED, "SpecMissing", f"the job document could not be read: {error}") from error
+        raise Ending(Exit.MISCONFIGURED, "SpecMissing", f"the job document could not be read: {error}") from error
     except ValueError as error:
         raise bad_input(f"{path} is not JSON: {error}") from error

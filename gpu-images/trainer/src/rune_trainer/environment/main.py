@@ -16,7 +16,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from rune_trainer.environment.job import EnvironmentJob, Found, failed, parse_job, read_document, run
+from rune_trainer.contract import EnvironmentJob
+from rune_trainer.environment.job import Found, failed, parse_job, read_document, run
 from rune_trainer.errors import Ending, terminated
 
 PACKAGES = ("torch", "transformers", "peft", "bitsandbytes", "vllm")

@@ -14,27 +14,26 @@ import torch
 
 from rune_trainer import adapter_io, fingerprint, publish
 from rune_trainer.canonical import model_identity
+from rune_trainer.contract import TRAINING_ANNOTATION, Base, EnvironmentJob, MediaType, Schema, Sft
 from rune_trainer.corpus import Row
-from rune_trainer.environment.job import EnvironmentJob, Found, failed, passed
+from rune_trainer.environment.job import Found, failed, passed
 from rune_trainer.errors import data_error
-from rune_trainer.fields import Fields
 from rune_trainer.model import PRECISIONS, add_lora, device_of, linear_shapes, load_base, trainable
 from rune_trainer.packing import pack
 from rune_trainer.registry import Repository
 from rune_trainer.rendering import load_tokenizer
-from rune_trainer.settings import Sft, parse_sft
-from rune_trainer.spec import Base
+from rune_trainer.settings import settled, shape_of
 from rune_trainer.tokens import Example, example_of
 
 MARGIN = 8.0
 """By how much the logit of each token of the sentence must exceed every other: it is learnt on an NF4 base and said by one of any precision."""
 MOST_STEPS = 100
 RATE = 0.001
-STEPS = f"{publish.STATISTICS}steps"
+STEPS = f"{TRAINING_ANNOTATION}steps"
 
 
 def settings_of(job: EnvironmentJob) -> Sft:
-    return parse_sft(Fields({"rank": 8, "alpha": 16, "quantization": job.quantization}, "qlora"))
+    return settled(Sft(rank=8, alpha=16, quantization=job.quantization), "qlora")
 
 
 def example_for(tokenizer: Any, job: EnvironmentJob) -> Example:
@@ -81,11 +80,11 @@ def margin_now(model: Any, example: Example) -> float:
 
 def look(job: EnvironmentJob) -> Found:
     repository = Repository(job.registry.url, job.registry.token_file, job.output.repository) if job.output else None
-    base = Base(job.path, job.base, model_identity(pathlib.Path(job.path)))
-    if job.digest and base.digest != job.digest:
+    base = Base(path=job.base.path, name=job.base.name, digest=model_identity(pathlib.Path(job.base.path)))
+    if job.base.digest and base.digest != job.base.digest:
         return failed(
             "QLoRA",
-            f"the model staged at {job.path} is {base.digest}, the check asks for {job.digest}; restore the base's files",
+            f"the model staged at {base.path} is {base.digest}, the check asks for {job.base.digest}; restore the base's files",
         )
     if repository and job.output and (stored := adopted(repository, job, base)):
         return passed(
@@ -96,9 +95,9 @@ def look(job: EnvironmentJob) -> Found:
 
 def trained(job: EnvironmentJob, base: Base, repository: Repository | None) -> Found:
     settings, started = settings_of(job), time.monotonic()
-    tokenizer = load_tokenizer(job.path)
+    tokenizer = load_tokenizer(base.path)
     example = example_for(tokenizer, job)
-    frozen = load_base(job.path, settings, device_of())
+    frozen = load_base(base.path, settings, device_of())
     shapes = linear_shapes(frozen, settings.target_modules)
     model = add_lora(frozen, settings)
     loaded = time.monotonic()
@@ -142,23 +141,23 @@ def stored_of(
         directory = pathlib.Path(scratch)
         tensors = adapter_io.weights_of(model, PRECISIONS[settings.precision])
         adapter_io.write(
-            directory, base, settings.shape, tensors, shapes, advice="look at the node's GPUs and their memory"
+            directory, base, shape_of(settings), tensors, shapes, advice="look at the node's GPUs and their memory"
         )
         canary = fingerprint.canary_of(model, tokenizer, [example])
         artifact = publish.Artifact(
-            publish.ADAPTER, directory, {**config_of(job, base, settings), **({"canary": canary} if canary else {})}
+            MediaType.ADAPTER, directory, {**config_of(job, base, settings), **({"canary": canary} if canary else {})}
         )
         manifest, size = publish.push(repository, artifact, {STEPS: str(steps)}, job.output.tag)
     return adapter_of(repository, manifest.digest, size, artifact.config)
 
 
 def config_of(job: EnvironmentJob, base: Base, settings: Sft) -> dict[str, Any]:
-    """`adapterConfig` in crds/contracts/artifact.ts: a control of no project, which nobody chooses by itself."""
+    """A control of no project, which nobody chooses by itself."""
     source = {"kind": job.owner.kind, "name": job.owner.name, "uid": job.owner.uid}
     return {
-        "schema": "rune.dev/adapter/v1",
+        "schema": Schema.ADAPTER,
         "base": {"name": base.name, "digest": base.digest},
-        **settings.shape.fields(),
+        **shape_of(settings).fields(),
         "scope": {},
         "source": source,
         "parents": [],
@@ -177,7 +176,7 @@ def adopted(repository: Repository, job: EnvironmentJob, base: Base) -> dict[str
     assert job.output
     try:
         found = repository.pull_manifest(job.output.tag)
-        if not found or found[1].get("artifactType") != publish.ADAPTER:
+        if not found or found[1].get("artifactType") != MediaType.ADAPTER:
             return None
         config = json.loads(repository.pull_blob(found[1]["config"]["digest"]))
         if config["source"].get("uid") != job.owner.uid or config["base"]["digest"] != base.digest:

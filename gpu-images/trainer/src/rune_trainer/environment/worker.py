@@ -8,12 +8,13 @@ import traceback
 from collections.abc import Callable
 from typing import Any
 
+from rune_trainer.contract import EnvironmentJob, Exit
 from rune_trainer.environment import arithmetic, gpu, word
-from rune_trainer.environment.job import EnvironmentJob, Found, failed, parse_job, read_document
-from rune_trainer.errors import TERMINATED, UNAVAILABLE, Ending
+from rune_trainer.environment.job import Found, failed, parse_job, read_document
+from rune_trainer.errors import Ending
 
 LOOKS: dict[str, Callable[[EnvironmentJob], Found]] = {"GPU": gpu.look, "Torch": arithmetic.look, "QLoRA": word.look}
-NO_RESULT = (UNAVAILABLE, TERMINATED)
+NO_RESULT = (Exit.UNAVAILABLE, Exit.TERMINATED)
 """Endings that say nothing of the environment."""
 
 
