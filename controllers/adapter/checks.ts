@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from "node:util";
 import { type AdapterConfig, mediaType } from "@rune/crds/contracts/artifact";
 import type { Adapter } from "@rune/crds/kinds/adapter";
+import { ConditionType } from "@rune/crds/words/conditions";
 import { isTrue } from "kopf-ts";
 import type { Check } from "../shared/check.ts";
 import { Reason } from "../shared/reasons.ts";
@@ -13,7 +14,7 @@ const ownRepository: Check<World> = ({ adapter }) => foreignRepository(adapter.s
 
 /** What was verified once stays true while the registry is away: an artifact never changes under its digest. */
 const registryAnswers: Check<World> = ({ adapter, artifact }) =>
-  artifact.state === "Unavailable" && !isTrue(adapter, "Ready")
+  artifact.state === "Unavailable" && !isTrue(adapter, ConditionType.Ready)
     ? {
         reason: Reason.RegistryUnavailable,
         message: `can't verify ${referenceOf(adapter)} now: ${artifact.message}; it is tried again`,

@@ -1,6 +1,7 @@
 import { evidenceTag } from "@rune/clients/registry/evidence";
 import type { Evidence } from "@rune/crds/contracts/evidence";
 import type { Adapter } from "@rune/crds/kinds/adapter";
+import { ConditionType } from "@rune/crds/words/conditions";
 import { group } from "@rune/crds/words/group";
 import { label } from "@rune/crds/words/labels";
 import { type KubeObject, type Outcome, ready, timestamp, unchanged } from "kopf-ts";
@@ -90,7 +91,7 @@ function leaving(world: World, now: Date): Outcome {
     return unchanged().finalizer(inUseFinalizer, false);
   const message = `is being deleted, and waits until it isn't used any more: ${usersOf(world).join(", ")}; at most ${longestProtectionSeconds / 60} minutes`;
   return unchanged()
-    .condition({ type: "Deleting", status: "True", reason: Reason.InUse, message })
+    .condition({ type: ConditionType.Deleting, status: "True", reason: Reason.InUse, message })
     .again(Math.min(15, longestProtectionSeconds - waited));
 }
 

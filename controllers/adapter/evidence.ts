@@ -3,6 +3,7 @@ import type { Evidence } from "@rune/crds/contracts/evidence";
 import type { Adapter } from "@rune/crds/kinds/adapter";
 import type { Evaluation } from "@rune/crds/kinds/evaluation";
 import type { EvolutionGeneration } from "@rune/crds/kinds/evolution-generation";
+import { ConditionType } from "@rune/crds/words/conditions";
 import { type EventInput, isTerminal, isTrue, timestamp } from "kopf-ts";
 import { rateOf } from "../evidence/interval.ts";
 import { measuredAlone } from "../evidence/measured.ts";
@@ -58,7 +59,7 @@ export async function observeEvidence(
  * of older ones that the registry never had.
  */
 export function piecesOf(adapter: Adapter, stored: readonly Evidence[], evaluations: readonly Evaluation[]): Evidence[] {
-  const ended = evaluations.filter((evaluation) => isTrue(evaluation, "Succeeded"));
+  const ended = evaluations.filter((evaluation) => isTrue(evaluation, ConditionType.Succeeded));
   const pieces: Evidence[] = [...stored];
   const add = (more: readonly Evidence[]) => {
     const uids = new Set(ofKind(pieces, "Evaluation").map(({ by }) => by.uid));

@@ -2,6 +2,7 @@ import type { KnownEvidence } from "@rune/clients/registry/evidence";
 import { ArtifactMissing, type Descriptor, DigestMismatch, type Registry, titleOf } from "@rune/clients/registry/registry";
 import { adapterConfig } from "@rune/crds/contracts/artifact";
 import type { Adapter } from "@rune/crds/kinds/adapter";
+import { ConditionType } from "@rune/crds/words/conditions";
 import { type Context, isTrue, namespaces } from "kopf-ts";
 import { ZodError } from "zod";
 import { evaluations, evolutionGenerations, modelServers } from "../shared/resources.ts";
@@ -42,7 +43,7 @@ export async function observe(adapter: Adapter, ctx: Context, services: Services
 /** Verified lately, and for this very spec (which is frozen). */
 function isFresh(adapter: Adapter, now: Date): boolean {
   const time = adapter.status?.verified?.time;
-  return isTrue(adapter, "Ready") && time !== undefined && now.getTime() - new Date(time).getTime() < reverifySeconds * 1000;
+  return isTrue(adapter, ConditionType.Ready) && time !== undefined && now.getTime() - new Date(time).getTime() < reverifySeconds * 1000;
 }
 
 async function observeArtifact({ metadata, spec }: Adapter, services: Services): Promise<ArtifactState> {

@@ -1,8 +1,9 @@
 import { Registry } from "@rune/clients/registry/registry";
 import { MemoryRegistry } from "@rune/clients/testing/memory-registry";
 import type { LogRecord } from "@rune/crds/contracts/session-log";
-import { type AgentSession, agentSession, learntCondition } from "@rune/crds/kinds/agent-session";
+import { type AgentSession, agentSession } from "@rune/crds/kinds/agent-session";
 import type { TrainingRun } from "@rune/crds/kinds/training-run";
+import { ConditionType } from "@rune/crds/words/conditions";
 import { apiVersion } from "@rune/crds/words/group";
 import { type Condition, getCondition, isControlledBy, isTrue, type KubeObject } from "kopf-ts";
 import type { FakeApiServer } from "kopf-ts/testing";
@@ -45,7 +46,7 @@ const services = {
 } as unknown as Services;
 
 const find = (api: FakeApiServer) => api.find(agentSessions, { namespace: "default", name: "widest" }) as AgentSession;
-const learnt = (api: FakeApiServer) => getCondition(find(api), learntCondition);
+const learnt = (api: FakeApiServer) => getCondition(find(api), ConditionType.Learnt);
 
 /** The run's own controller, which has a test of this kind itself, ends it like this once the session knows of it. */
 const ending = (conditions: Condition[], status: object = {}): Story => ({

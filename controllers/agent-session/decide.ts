@@ -1,5 +1,6 @@
 import type { Trajectory } from "@rune/crds/contracts/trajectory";
 import type { AgentSession } from "@rune/crds/kinds/agent-session";
+import { ConditionType } from "@rune/crds/words/conditions";
 import { failed, isTerminal, isTrue, type KubeObject, type Outcome, progressing, succeeded, timestamp, unchanged, waiting } from "kopf-ts";
 import {
   beginEpoch,
@@ -43,7 +44,7 @@ const serverExists: Check<World> = ({ session, server }) =>
         retrySeconds,
       };
 const serverReady: Check<World> = ({ server }) =>
-  server && isTrue(server, "Ready") && server.status?.baseDigest
+  server && isTrue(server, ConditionType.Ready) && server.status?.baseDigest
     ? null
     : { reason: SessionReason.ServerNotReady, message: `waits for the ModelServer ${server?.metadata.name} to be Ready`, retrySeconds };
 const libraryExists: Check<World> = ({ session, libraryExists: exists }) => (exists ? null : libraryMissing(session.spec.sandbox));
@@ -95,11 +96,11 @@ function adapterLoading({ session, server }: World): Outcome | null {
       repairSeconds,
     );
   const message = `${server?.metadata.name} refused ${chosen.name}: ${state.message ?? state.reason ?? "no reason given"}`;
-  if (session.spec.adapter.policy === "Fixed") return failed(SessionReason.AdapterRefused, message);
-  return progressing(SessionReason.AdapterRefused, `${message}; the base works without memory`, {
-    adapter: { reason: SessionReason.AdapterRefused, message: truncateMessage(message) },
+  if (session.spec.adapter.policy === "Fixed") return failed(Reason.AdapterRefused, message);
+  return progressing(Reason.AdapterRefused, `${message}; the base works without memory`, {
+    adapter: { reason: Reason.AdapterRefused, message: truncateMessage(message) },
   })
-    .event("Warning", SessionReason.AdapterRefused, message)
+    .event("Warning", Reason.AdapterRefused, message)
     .atOnce();
 }
 
@@ -240,8 +241,8 @@ function ended(world: World, status: { outcome: string; trajectory: { repository
   const unlearnt = learning?.condition.reason === SessionReason.ServerMissing;
   const told = unlearnt ? outcome.event("Warning", SessionReason.ServerMissing, learning.condition.message) : outcome;
   return withIsolationCondition(world, learning ? told.condition(learning.condition) : told)
-    .condition({ type: "Solved", status: solved ? "True" : "False", reason: ending.outcome, message: ending.message })
-    .condition({ type: "TrajectorySealed", status: "True", reason: "Stored", message: status.trajectory.digest })
+    .condition({ type: ConditionType.Solved, status: solved ? "True" : "False", reason: ending.outcome, message: ending.message })
+    .condition({ type: ConditionType.TrajectorySealed, status: "True", reason: SessionReason.Stored, message: status.trajectory.digest })
     .event(result ? "Normal" : "Warning", ending.outcome, ending.message)
     .atOnce();
 }

@@ -1,6 +1,7 @@
 import type { AgentSession } from "@rune/crds/kinds/agent-session";
 import { lossesWith, mostLosses } from "../epochs/epoch.ts";
 import type { WorkerState } from "../epochs/worker.ts";
+import { Reason } from "../shared/reasons.ts";
 import { SessionReason } from "./reasons.ts";
 import type { LogState, World } from "./world.ts";
 
@@ -26,7 +27,7 @@ export function endingOf(session: AgentSession, worker: WorkerState, log: LogSta
   if (now >= deadlineOf(session))
     return {
       outcome: "DeadlineExceeded",
-      reason: SessionReason.DeadlineExceeded,
+      reason: Reason.DeadlineExceeded,
       message: `spec.deadlineSeconds (${session.spec.deadlineSeconds} s) are over`,
     };
   return undefined;

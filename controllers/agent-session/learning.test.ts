@@ -1,6 +1,7 @@
-import { agentSession, learntCondition } from "@rune/crds/kinds/agent-session";
+import { agentSession } from "@rune/crds/kinds/agent-session";
 import { methodOf } from "@rune/crds/kinds/methods";
 import { type TrainingRun, trainingRun } from "@rune/crds/kinds/training-run";
+import { ConditionType } from "@rune/crds/words/conditions";
 import { nextStatus } from "kopf-ts";
 import { describe, expect, it } from "vitest";
 import { generatedName } from "../shared/names.ts";
@@ -22,7 +23,7 @@ const sessionThat = (learn: object, status: object = {}, more: object = {}) =>
 const runName = generatedName(aSession().metadata);
 const decideOn = (over: Partial<World>, device: "CUDA" | "CPU" = "CUDA") =>
   decide(aSessionWorld(over), { ...config, engine: { ...config.engine, device } }, async () => {}, now);
-const learnt = (outcome: ReturnType<typeof decideOn>) => outcome.conditions.find(({ type }) => type === learntCondition);
+const learnt = (outcome: ReturnType<typeof decideOn>) => outcome.conditions.find(({ type }) => type === ConditionType.Learnt);
 
 describe("the ending of a session that learns by itself", () => {
   const ending = { outcome: "Solved" as const, reason: "Solved", message: "a program passed" };
@@ -58,7 +59,7 @@ describe("the ending of a session that learns by itself", () => {
 
 /** A session that has ended, with what its condition Learnt said last. */
 function after(learn: object, reason = "LearningStarts", status: "True" | "False" | "Unknown" = "Unknown", more: object = {}) {
-  const learning = { ...aCondition(learntCondition, "True", reason), status, message: "" };
+  const learning = { ...aCondition(ConditionType.Learnt, "True", reason), status, message: "" };
   const conditions = [aCondition("Succeeded"), aCondition("Ready"), learning];
   return sessionThat(learn, { outcome: "Solved", trainingRun: runName, conditions }, more);
 }

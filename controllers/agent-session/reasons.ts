@@ -8,12 +8,6 @@ export const SessionReason = {
   MostRelevant: "MostRelevant",
   /** No adapter is relevant; the base works alone. */
   NoneRelevant: "NoneRelevant",
-  /** The adapter that was picked was refused by the server; the base works alone. */
-  AdapterRefused: "AdapterRefused",
-  /** The named Adapter doesn't exist. */
-  AdapterMissing: "AdapterMissing",
-  /** The named Adapter was made for another base. */
-  BaseMismatch: "BaseMismatch",
   /** The named Adapter is a control, which only Evaluations use. */
   ControlAdapter: "ControlAdapter",
   /** The ModelServer doesn't exist. */
@@ -32,12 +26,12 @@ export const SessionReason = {
   LogUnavailable: "LogUnavailable",
   /** The work is over; its trajectory is being stored. */
   Sealing: "Sealing",
+  /** The log is stored as an artifact. */
+  Stored: "Stored",
   /** A program passed the tests. */
   Solved: "Solved",
   /** No program passed within the attempts. */
   Exhausted: "Exhausted",
-  /** `deadlineSeconds` are over. */
-  DeadlineExceeded: "DeadlineExceeded",
   /** The agent can't go on. */
   Aborted: "Aborted",
   /** No program can be judged by the task's tests. */

@@ -1,5 +1,6 @@
 import type { Adapter } from "@rune/crds/kinds/adapter";
 import type { AgentSession } from "@rune/crds/kinds/agent-session";
+import { Reason as Shared } from "../shared/reasons.ts";
 import { isChampionScore, isEligible, type Ranked, rankedFor, reasonAgainst } from "../shared/retrieval.ts";
 import { scopeWords } from "../shared/scope.ts";
 import { SessionReason as Reason } from "./reasons.ts";
@@ -22,10 +23,10 @@ export function chooseAdapter(session: AgentSession, baseDigest: string, adapter
 
 function fixed(name: string, baseDigest: string, adapters: readonly Adapter[]): Choice {
   const adapter = adapters.find((candidate) => candidate.metadata.name === name);
-  if (!adapter) return { reason: Reason.AdapterMissing, message: `the Adapter ${name} doesn't exist` };
+  if (!adapter) return { reason: Shared.AdapterMissing, message: `the Adapter ${name} doesn't exist` };
   if (adapter.spec.base.digest !== baseDigest)
     return {
-      reason: Reason.BaseMismatch,
+      reason: Shared.BaseMismatch,
       message: `the Adapter ${name} was made for base ${adapter.spec.base.digest}, the server runs ${baseDigest}`,
     };
   if (adapter.spec.control)

@@ -1,4 +1,5 @@
 import type { CheckName, CheckResult, EnvironmentCheck, NodeStatus } from "@rune/crds/kinds/environment-check";
+import { ConditionType } from "@rune/crds/words/conditions";
 import {
   type DynamicObject,
   getCondition,
@@ -121,7 +122,7 @@ function awaitServer({ check, server }: World): Outcome {
   if (serverRef && !server)
     return waiting(CheckReason.ServerMissing, `the ModelServer ${serverRef.name} doesn't exist; create it`, retrySeconds);
   if (!server) return progressing(CheckReason.ServerNotReady, "creates a ModelServer of its own").creating(serverOf(check));
-  const words = getCondition(server, "Ready")?.message ?? "it was just created";
+  const words = getCondition(server, ConditionType.Ready)?.message ?? "it was just created";
   return waiting(CheckReason.ServerNotReady, `waits for the ModelServer ${server.metadata.name} to be Ready: ${words}`, retrySeconds);
 }
 
@@ -175,7 +176,7 @@ function conclude(world: World, late: readonly CheckResult[]): Outcome {
   const found = wantedChecks(check).flatMap((name: CheckName) => known(check, name) ?? late.find((each) => each.name === name) ?? []);
   const verdict = verdictOf(found);
   return succeeded({ checks: found, claim: undefined }, verdict)
-    .condition({ type: "ChecksPassed", status: verdict.status, reason: verdict.reason, message: verdict.message })
+    .condition({ type: ConditionType.ChecksPassed, status: verdict.status, reason: verdict.reason, message: verdict.message })
     .event(verdict.status === "True" ? "Normal" : "Warning", verdict.reason, verdict.message)
     .deleting(...leftovers(world));
 }

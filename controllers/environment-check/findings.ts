@@ -1,6 +1,7 @@
 import { askResult, environmentResult } from "@rune/crds/contracts/environment";
 import { type CheckName, type CheckResult, checkNames, type EnvironmentCheck, type NodeStatus } from "@rune/crds/kinds/environment-check";
 import type { ModelServer } from "@rune/crds/kinds/model-server";
+import { ConditionType } from "@rune/crds/words/conditions";
 import { getCondition, isTrue } from "kopf-ts";
 import { sameBase } from "../pods/base-model.ts";
 import type { OperatorConfig } from "../shared/config.ts";
@@ -114,10 +115,10 @@ function serving({ check, server }: World): CheckResult | null {
       "Fail",
       `ModelServer ${server.metadata.name} serves another base than spec.base; name a server of that base in a new check`,
     );
-  const said = getCondition(server, "Ready");
+  const said = getCondition(server, ConditionType.Ready);
   const words = `ModelServer ${server.metadata.name}: ${said?.message ?? ""}`;
-  if (isTrue(server, "Ready")) return resultOf("Serving", "Pass", words);
-  return isTrue(server, "Stalled") ? resultOf("Serving", "Fail", words) : null;
+  if (isTrue(server, ConditionType.Ready)) return resultOf("Serving", "Pass", words);
+  return isTrue(server, ConditionType.Stalled) ? resultOf("Serving", "Fail", words) : null;
 }
 
 /** Why there is nobody to ask, or nothing to ask with. */
@@ -137,8 +138,8 @@ function answering(world: World): CheckResult | null {
       ? resultOf("Adapter", "Unknown", `there is no adapter to ask with: node ${first}, which makes it, didn't pass the check QLoRA`)
       : null;
   }
-  if (adapter && isTrue(adapter, "Stalled"))
-    return resultOf("Adapter", "Fail", `Adapter ${made.name}: ${getCondition(adapter, "Ready")?.message ?? "is stalled"}`);
+  if (adapter && isTrue(adapter, ConditionType.Stalled))
+    return resultOf("Adapter", "Fail", `Adapter ${made.name}: ${getCondition(adapter, ConditionType.Ready)?.message ?? "is stalled"}`);
   if (ask.state === "Lost" && !ask.again)
     return resultOf("Adapter", "Fail", `${server?.metadata.name ?? "the server"} couldn't be asked: ${ask.message}`);
   if (ask.state === "Ended") return judged(world, ask.output);

@@ -1,5 +1,6 @@
 import type { CheckName, CheckResult, EnvironmentCheck, NodeCheck, NodeStatus } from "@rune/crds/kinds/environment-check";
 import { mostNodes, nodeChecks } from "@rune/crds/kinds/environment-check";
+import { PodCondition } from "@rune/crds/words/conditions";
 import type { DynamicObject } from "kopf-ts";
 import type { Toleration } from "../pods/manifest.ts";
 import type { OperatorConfig } from "../shared/config.ts";
@@ -86,7 +87,7 @@ const gpusOf = ({ status }: DynamicObject, { gpuResourceName }: GPUs): number =>
 
 function unavailable({ metadata, spec, status }: DynamicObject): string | null {
   if (spec?.unschedulable) return `node ${metadata.name} is cordoned; uncordon it and create a new check`;
-  const ready = status?.conditions?.find(({ type }: { type: string }) => type === "Ready");
+  const ready = status?.conditions?.find(({ type }: { type: string }) => type === PodCondition.Ready);
   return ready?.status === "True" ? null : `node ${metadata.name} isn't Ready${ready?.message ? `: ${ready.message}` : ""}`;
 }
 

@@ -1,4 +1,5 @@
 import { exit, failure } from "@rune/crds/contracts/pod";
+import { JobCondition, PodCondition } from "@rune/crds/words/conditions";
 import type { DynamicObject } from "kopf-ts";
 import { parseJSON, type SeenWorker, workerState } from "../epochs/worker.ts";
 import { endOf } from "../pods/main-container.ts";
@@ -35,7 +36,9 @@ const lagSeconds = 30;
 
 function hasJustEnded({ status }: DynamicObject, now: Date): boolean {
   const conditions: { type: string; status: string; lastTransitionTime?: string }[] = status?.conditions ?? [];
-  const end = conditions.find((each) => (each.type === "Complete" || each.type === "Failed") && each.status === "True")?.lastTransitionTime;
+  const end = conditions.find(
+    (each) => (each.type === JobCondition.Complete || each.type === JobCondition.Failed) && each.status === "True",
+  )?.lastTransitionTime;
   return end !== undefined && now.getTime() - Date.parse(end) < lagSeconds * 1000;
 }
 
@@ -46,7 +49,7 @@ function isNobodysFailure(job: DynamicObject, pod: DynamicObject | undefined): b
     ...(job.status?.conditions ?? []),
   ];
   const disrupted = conditions.some(
-    ({ type, status, reason }) => status === "True" && (type === "DisruptionTarget" || reason === "PodFailurePolicy"),
+    ({ type, status, reason }) => status === "True" && (type === PodCondition.DisruptionTarget || reason === "PodFailurePolicy"),
   );
   const codes = pod ? [endOf(pod, "stage-model")?.exitCode, endOf(pod, container)?.exitCode] : [];
   return disrupted || !pod || codes.includes(exit.unavailable);

@@ -1,5 +1,6 @@
 import { landlockSubstitute, runnerPath, runnerVariable, sandboxPath } from "@rune/crds/contracts/runner";
 import type { SandboxSpec } from "@rune/crds/fields/sandbox";
+import { PodCondition } from "@rune/crds/words/conditions";
 import { label } from "@rune/crds/words/labels";
 import { port } from "@rune/crds/words/ports";
 import { type Cache, type DynamicObject, isTerminal, type KubeObject } from "kopf-ts";
@@ -160,13 +161,15 @@ export function sandboxState(pod: DynamicObject | undefined): SandboxState {
   if (deletionTimestamp) return { state: "Gone", message: `sandbox pod ${name} is being deleted` };
   if (pod.status?.phase === "Failed" || pod.status?.phase === "Succeeded")
     return { state: "Gone", message: `sandbox pod ${name} ended: ${pod.status.reason ?? pod.status.phase}` };
-  const isReady = pod.status?.conditions?.some((c: { type: string; status: string }) => c.type === "Ready" && c.status === "True");
+  const isReady = pod.status?.conditions?.some(
+    (c: { type: string; status: string }) => c.type === PodCondition.Ready && c.status === "True",
+  );
   if (isReady && pod.status.podIP) return { state: "Ready", ip: pod.status.podIP, hostIP: pod.status.hostIP, podUID: uid };
   const ended = endOf(pod, runner);
   if (ended) return { state: "Gone", message: `sandbox pod ${name} ended: its runner ended with exit code ${ended.exitCode}` };
   const waiting = podStatusOf(pod).containerStatuses.find((container) => container.name === runner)?.state.waiting;
   const unscheduled = pod.status?.conditions?.find(
-    (c: { type: string; status: string }) => c.type === "PodScheduled" && c.status === "False",
+    (c: { type: string; status: string }) => c.type === PodCondition.PodScheduled && c.status === "False",
   );
   return { state: "Starting", message: waiting?.message ?? waiting?.reason ?? unscheduled?.message ?? `sandbox pod ${name} is starting` };
 }

@@ -1,4 +1,5 @@
 import { exit, failure, permanentExits } from "@rune/crds/contracts/pod";
+import { JobCondition } from "@rune/crds/words/conditions";
 import type { DynamicObject, KubeObject } from "kopf-ts";
 import { endOf, isOutlived } from "../pods/main-container.ts";
 import {
@@ -38,7 +39,7 @@ export type WorkerState =
 /** Whether a Job is over, either way. */
 export const hasEnded = (job: DynamicObject): boolean =>
   job.status?.conditions?.some(
-    (c: { type: string; status: string }) => (c.type === "Complete" || c.type === "Failed") && c.status === "True",
+    (c: { type: string; status: string }) => (c.type === JobCondition.Complete || c.type === JobCondition.Failed) && c.status === "True",
   ) ?? false;
 
 /** A worker's Job with the pods among which its own is, and why it got none. */

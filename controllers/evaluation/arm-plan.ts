@@ -1,5 +1,6 @@
 import type { HeldOutTask } from "@rune/crds/contracts/task-set";
 import type { Adapter } from "@rune/crds/kinds/adapter";
+import { ConditionType } from "@rune/crds/words/conditions";
 import { isTerminal, isTrue } from "kopf-ts";
 import type { Blocker } from "../shared/check.ts";
 import { isGenerated } from "../shared/makers.ts";
@@ -103,10 +104,12 @@ function candidatesOf(arm: Arm, { selected, servers }: World): Adapter[] | Block
   const found = selected.get(arm.name) ?? [];
   const base = servers.get(arm.serverRef.name)?.status?.baseDigest ?? "";
   const labels = wordsOf(arm.adapters?.matchLabels ?? {});
-  const pending = found.find((adapter) => adapter.spec.base.digest === base && !isTrue(adapter, "Ready") && !isTrue(adapter, "Stalled"));
+  const pending = found.find(
+    (adapter) => adapter.spec.base.digest === base && !isTrue(adapter, ConditionType.Ready) && !isTrue(adapter, ConditionType.Stalled),
+  );
   if (pending)
     return {
-      reason: EvaluationReason.AdapterMissing,
+      reason: Reason.AdapterMissing,
       message: `waits for the Adapter ${pending.metadata.name} of arm ${arm.name} to be Ready`,
       retrySeconds,
     };
@@ -117,7 +120,7 @@ function candidatesOf(arm: Arm, { selected, servers }: World): Adapter[] | Block
       ? `no Adapter has ${labels}`
       : `none of the ${found.length} adapters with ${labels} is Ready, not archived, and made for the base of ${arm.serverRef.name} (${base})`;
   return {
-    reason: EvaluationReason.AdapterMissing,
+    reason: Reason.AdapterMissing,
     message: `arm ${arm.name} has nothing to assign: ${why}; create them, or correct spec.arms in a new evaluation`,
     retrySeconds,
   };

@@ -1,3 +1,4 @@
+import { ConditionType } from "@rune/crds/words/conditions";
 import { failed, isTerminal, isTrue, type KubeObject, type Outcome, progressing, timestamp, unchanged, waiting } from "kopf-ts";
 import {
   beginEpoch,
@@ -41,7 +42,7 @@ const serversReady: Check<World> = ({ evaluation, servers }) => {
       message: `the ModelServer ${missing.serverRef.name} of arm ${missing.name} doesn't exist; create it, or correct spec.arms in a new evaluation`,
       retrySeconds,
     };
-  const starting = [...servers.values()].find((server) => !isTrue(server, "Ready"));
+  const starting = [...servers.values()].find((server) => !isTrue(server, ConditionType.Ready));
   return starting
     ? { reason: EvaluationReason.ServerNotReady, message: `waits for the ModelServer ${starting.metadata.name} to be Ready`, retrySeconds }
     : null;
@@ -50,7 +51,7 @@ const adaptersExist: Check<World> = ({ evaluation, adapters }) => {
   const missing = evaluation.spec.arms.find((arm) => arm.adapter && !adapters.has(arm.adapter));
   return missing
     ? {
-        reason: EvaluationReason.AdapterMissing,
+        reason: Reason.AdapterMissing,
         message: `the Adapter ${missing.adapter} of arm ${missing.name} doesn't exist`,
         retrySeconds,
       }
@@ -102,7 +103,7 @@ const isLate = ({ evaluation }: World, now: Date) => evaluation.status?.startTim
 function overdue(world: World, now: Date): Outcome | null {
   if (!isLate(world, now) || (world.plan && resultOf(world)?.report)) return null;
   return failed(
-    EvaluationReason.DeadlineExceeded,
+    Reason.DeadlineExceeded,
     `spec.deadlineSeconds (${world.evaluation.spec.deadlineSeconds} s) are over; what was judged stays in the log`,
   );
 }
@@ -173,12 +174,12 @@ function adaptersLoading(world: World, unit: string): Outcome | null {
   const gone = claimed.find((name) => !world.adapters.has(name));
   if (gone)
     return failed(
-      EvaluationReason.AdapterMissing,
+      Reason.AdapterMissing,
       `the Adapter ${gone} of ${unit} is gone, and its tasks are nobody else's; create it again from its artifact, and a new evaluation`,
     );
   for (const name of claimed) {
     const state = adapterOn(server, name);
-    if (state?.state === "Refused") return failed(EvaluationReason.AdapterRefused, `${serverName} refused ${name}${detailOf(state)}`);
+    if (state?.state === "Refused") return failed(Reason.AdapterRefused, `${serverName} refused ${name}${detailOf(state)}`);
   }
   const loading = claimed.find((name) => !isServed(adapterOn(server, name)));
   if (!loading) return null;

@@ -1,5 +1,6 @@
 import { smallestGain, varianceSeen } from "@rune/clients/statistics/power";
 import { clustersNeeded, type Evaluation, type Gate } from "@rune/crds/kinds/evaluation";
+import { ConditionType } from "@rune/crds/words/conditions";
 import { isTrue, type Outcome } from "kopf-ts";
 import { sameTasks } from "../shared/scope.ts";
 import { missingControls } from "./controls.ts";
@@ -15,7 +16,7 @@ export function foreseen({ spec }: Evaluation, plan: Plan, earlier: readonly Eva
   const few = tooFewTasks(gate, plan.taskSet.clusters);
   return [
     powerKnown(spec, gate, plan, earlier),
-    ...(few ? [{ type: "GatePassed", status: "Unknown" as const, reason: EvaluationReason.TooFewTasks, message: few }] : []),
+    ...(few ? [{ type: ConditionType.GatePassed, status: "Unknown" as const, reason: EvaluationReason.TooFewTasks, message: few }] : []),
     ...controlsForeseen(gate, plan),
   ];
 }
@@ -30,7 +31,12 @@ function tooFewTasks(gate: Gate, clusters: number): string | null {
 function powerKnown({ samples, looks }: Evaluation["spec"], gate: Gate, { taskSet }: Plan, earlier: readonly Evaluation[]): Condition {
   const { clusters, tasks } = taskSet;
   if (clusters < 2)
-    return { type: "PowerKnown", status: "False", reason: EvaluationReason.TooFewTasks, message: "one independent task can't show a gain" };
+    return {
+      type: ConditionType.PowerKnown,
+      status: "False",
+      reason: EvaluationReason.TooFewTasks,
+      message: "one independent task can't show a gain",
+    };
   const seen = seenVariance({ samples, taskSet }, earlier);
   const gain = smallestGain({ clusters, tasks, samples, confidence: Number(gate.confidence), looks, chance: seen?.variance });
   const independent = clusters === tasks ? `${tasks} tasks` : `${tasks} tasks in ${clusters} clusters`;
@@ -40,7 +46,7 @@ function powerKnown({ samples, looks }: Evaluation["spec"], gate: Gate, { taskSe
       ? `beyond the ${gate.thresholdPoints} points that the gate asks for`
       : "beyond the drop that the gate allows";
   return {
-    type: "PowerKnown",
+    type: ConditionType.PowerKnown,
     status: "True",
     reason: EvaluationReason.PowerKnown,
     message: `${independent} with ${samples} programs each show a gain ${aim} with a chance of 80 % from ${gain.toFixed(1)} points on, ${source}`,
@@ -58,7 +64,7 @@ function seenVariance(
       each.status?.taskSet &&
       sameTasks(each.status.taskSet, taskSet) &&
       each.status.delta &&
-      isTrue(each, "Succeeded") &&
+      isTrue(each, ConditionType.Succeeded) &&
       comparesEqualArms(each),
   );
   const newest = alike.toSorted((a, b) => b.metadata.creationTimestamp.localeCompare(a.metadata.creationTimestamp))[0];
@@ -82,7 +88,7 @@ function controlsForeseen(gate: Gate, { arms }: Plan): Condition[] {
   if (missing.length === 0)
     return [
       {
-        type: "ControlsMissing",
+        type: ConditionType.ControlsMissing,
         status: "False",
         reason: EvaluationReason.ControlsPresent,
         message: `arm ${gate.candidate} answers with generated adapters, and its control arms are there`,
@@ -90,7 +96,7 @@ function controlsForeseen(gate: Gate, { arms }: Plan): Condition[] {
     ];
   return [
     {
-      type: "ControlsMissing",
+      type: ConditionType.ControlsMissing,
       status: "True",
       reason: EvaluationReason.ControlsMissing,
       message:

@@ -4,12 +4,8 @@ export const EvaluationReason = {
   ServerMissing: "ServerMissing",
   /** A ModelServer of an arm doesn't answer yet. */
   ServerNotReady: "ServerNotReady",
-  /** An arm's Adapter doesn't exist. */
-  AdapterMissing: "AdapterMissing",
   /** An arm's adapter is not loaded yet. */
   AdapterLoading: "AdapterLoading",
-  /** An arm's adapter was refused by its server. */
-  AdapterRefused: "AdapterRefused",
   /** No task of the set belongs to the part that is asked for. */
   PartEmpty: "PartEmpty",
   /** No task has an adapter among those that an arm selects, or none but its own. */
@@ -44,8 +40,6 @@ export const EvaluationReason = {
   EvidenceMissing: "EvidenceMissing",
   /** The report is stored. */
   Measured: "Measured",
-  /** `deadlineSeconds` are over. */
-  DeadlineExceeded: "DeadlineExceeded",
   /** More epochs were lost than make sense. */
   EpochsExhausted: "EpochsExhausted",
 } as const;

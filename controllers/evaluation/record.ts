@@ -1,5 +1,6 @@
 import { type EvaluatorResult, evaluatorResult } from "@rune/crds/contracts/evaluator";
 import type { Evaluation } from "@rune/crds/kinds/evaluation";
+import { ConditionType } from "@rune/crds/words/conditions";
 import { failed, type Outcome, progressing, succeeded } from "kopf-ts";
 import { livePods } from "../epochs/epoch.ts";
 import { isolationSummary, isolationVerified } from "../epochs/isolation.ts";
@@ -118,12 +119,12 @@ const gainOf = ({ estimate, lower, upper }: NonNullable<EvaluatorResult["delta"]
 function judged(outcome: Outcome, { verdict, delta, why, controlsMissing }: EvaluatorResult): Outcome {
   const { ControlsMissing } = EvaluationReason;
   const withControls = controlsMissing
-    ? outcome.condition({ type: "ControlsMissing", status: "True", reason: ControlsMissing, message: controlsMissing })
+    ? outcome.condition({ type: ConditionType.ControlsMissing, status: "True", reason: ControlsMissing, message: controlsMissing })
     : outcome;
   if (!verdict) return withControls;
   const status = { Passed: "True", Failed: "False", Inconclusive: "Unknown" } as const;
   return withControls.condition({
-    type: "GatePassed",
+    type: ConditionType.GatePassed,
     status: status[verdict],
     reason: verdict,
     message: [delta && gainOf(delta), why].filter(Boolean).join("; "),

@@ -1,6 +1,7 @@
 import { chosenTasks } from "@rune/clients/tasks/task-set";
 import type { HeldOutTask } from "@rune/crds/contracts/task-set";
 import type { EvolutionGeneration } from "@rune/crds/kinds/evolution-generation";
+import { ConditionType } from "@rune/crds/words/conditions";
 import { isTrue, type Outcome, progressing, timestamp, unchanged } from "kopf-ts";
 import { type Blocker, blocked, type Check, firstOf, repairSeconds } from "../shared/check.ts";
 import { requirementsMet } from "../shared/requires.ts";
@@ -28,7 +29,7 @@ const serverReady: Check<World> = ({ generation: { spec }, server }) => {
       message: `the ModelServer ${name} of spec.serverRef doesn't exist; create it, or name another one in a new generation`,
       retrySeconds,
     };
-  if (isTrue(server, "Ready") && server.status?.baseDigest) return null;
+  if (isTrue(server, ConditionType.Ready) && server.status?.baseDigest) return null;
   return { reason: GenerationReason.ServerNotReady, message: `waits for the ModelServer ${name} to be Ready`, retrySeconds };
 };
 
@@ -83,7 +84,7 @@ const populated: Check<World> = ({ generation, population, server }) => {
     .join(", ");
   const base = server?.status?.baseDigest;
   const pending = population.find(
-    (adapter) => adapter.spec.base.digest === base && !isTrue(adapter, "Ready") && !isTrue(adapter, "Stalled"),
+    (adapter) => adapter.spec.base.digest === base && !isTrue(adapter, ConditionType.Ready) && !isTrue(adapter, ConditionType.Stalled),
   );
   if (pending)
     return {

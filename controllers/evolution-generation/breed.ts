@@ -1,5 +1,6 @@
 import type { Adapter } from "@rune/crds/kinds/adapter";
 import type { TrainingRun } from "@rune/crds/kinds/training-run";
+import { ConditionType } from "@rune/crds/words/conditions";
 import { getCondition, isTrue, type Outcome, progressing, waiting } from "kopf-ts";
 import { failureOf } from "../shared/ended.ts";
 import { Reason } from "../shared/reasons.ts";
@@ -81,7 +82,7 @@ function next(child: Child, world: World, now: Date): Child {
   const ended = failureOf(run);
   if (ended?.reason === nothingToSearchBy && child.kind === "Merge" && !child.equalWeights) return withEqualWeights(seen, ended.message);
   if (ended) return { ...failed(seen, `${ended.reason}: ${ended.message}`), gpuSeconds: gpuSecondsOf(run) };
-  if (isTrue(run, "Succeeded")) return born({ ...seen, gpuSeconds: gpuSecondsOf(run) }, run, world, now);
+  if (isTrue(run, ConditionType.Succeeded)) return born({ ...seen, gpuSeconds: gpuSecondsOf(run) }, run, world, now);
   const needed = child.like ? [...child.parents, child.like] : child.parents;
   const gone = run.status?.attempts ? undefined : needed.find((name) => !world.adapters.has(name));
   return gone ? failed(seen, `${gone}, which it is made from, was deleted`) : seen;
@@ -102,11 +103,12 @@ function born(child: Child, run: TrainingRun, { adapters, server }: World, now: 
   const name = run.status?.adapter;
   const adapter = name ? adapters.get(name) : undefined;
   if (!name || !adapter) {
-    const since = Date.parse(getCondition(run, "Succeeded")?.lastTransitionTime ?? "");
+    const since = Date.parse(getCondition(run, ConditionType.Succeeded)?.lastTransitionTime ?? "");
     return now.getTime() - since < longestGapSeconds * 1000 ? waitingFor(child) : failed(child, `its Adapter ${name ?? ""} was deleted`);
   }
-  if (isTrue(adapter, "Stalled")) return failed(child, `its Adapter ${name} is refused: ${getCondition(adapter, "Stalled")?.message}`);
-  if (!isTrue(adapter, "Ready")) return waitingFor(child);
+  if (isTrue(adapter, ConditionType.Stalled))
+    return failed(child, `its Adapter ${name} is refused: ${getCondition(adapter, ConditionType.Stalled)?.message}`);
+  if (!isTrue(adapter, ConditionType.Ready)) return waitingFor(child);
   const most = server?.spec.adapters.maxRank ?? Number.POSITIVE_INFINITY;
   if (adapter.spec.rank > most) return failed(child, `it has rank ${adapter.spec.rank}, and ${server?.metadata.name} takes ${most}`);
   return { ...child, state: "Born", adapter: name, ...artifactOf(adapter), ...weightsOf(run) };

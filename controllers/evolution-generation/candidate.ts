@@ -1,6 +1,7 @@
 import type { Interval } from "@rune/crds/fields/measured";
 import type { Adapter } from "@rune/crds/kinds/adapter";
 import { mostChampions } from "@rune/crds/kinds/evolution-status";
+import { ConditionType } from "@rune/crds/words/conditions";
 import { isTrue } from "kopf-ts";
 import { rateOf } from "../evidence/interval.ts";
 import { championsOf } from "./champions.ts";
@@ -97,7 +98,7 @@ function incumbentsOf(scope: NonNullable<Promotion["scope"]>, { generation, cham
 /** Why an evaluation would wait for a champion for ever; null where it wouldn't. */
 function whyUnmeasurable(champion: Adapter, { server }: World): string | null {
   const { name } = champion.metadata;
-  if (!isTrue(champion, "Ready")) return `the champion ${name} isn't measured, because it isn't Ready`;
+  if (!isTrue(champion, ConditionType.Ready)) return `the champion ${name} isn't measured, because it isn't Ready`;
   const most = server?.spec.adapters.maxRank ?? Number.POSITIVE_INFINITY;
   if (champion.spec.rank <= most) return null;
   return `the champion ${name} isn't measured: it has rank ${champion.spec.rank}, and ${server?.metadata.name} takes ${most}`;

@@ -1,4 +1,5 @@
 import type { Evaluation } from "@rune/crds/kinds/evaluation";
+import { ConditionType } from "@rune/crds/words/conditions";
 import { getCondition, isTerminal, isTrue, type Outcome, progressing, waiting } from "kopf-ts";
 import { failureOf } from "../shared/ended.ts";
 import { Reason } from "../shared/reasons.ts";
@@ -97,11 +98,11 @@ function follow(world: World, entry: Measurement): Outcome {
   }
   const failure = failureIn(world, found);
   if (failure) return failedToMeasure(world, entry, failure);
-  return isTrue(found, "Succeeded") ? take(world, entry, found) : measuring(entry, found);
+  return isTrue(found, ConditionType.Succeeded) ? take(world, entry, found) : measuring(entry, found);
 }
 
 function measuring(entry: Measurement, found: Evaluation): Outcome {
-  const words = getCondition(found, "Ready")?.message;
+  const words = getCondition(found, ConditionType.Ready)?.message;
   return waiting(
     reasonOf[entry.purpose as Purpose],
     `the Evaluation ${entry.name} measures ${entry.adapters.length} adapters${words ? `: ${words}` : ""}`,
@@ -115,7 +116,7 @@ function failureIn({ generation }: Pick<World, "generation">, found: Evaluation)
   if (ended) return { why: `${ended.reason}: ${ended.message}`, isCommon: ofTasks.includes(ended.reason) };
   const { taskSet } = generation.status ?? {};
   const isOn = found.status?.taskSet && taskSet && sameTasks(found.status.taskSet, taskSet);
-  return isTrue(found, "Succeeded") && !isOn
+  return isTrue(found, ConditionType.Succeeded) && !isOn
     ? { why: "it measured on other tasks than the population was frozen with", isCommon: true }
     : null;
 }

@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from "node:util";
 import type { EvolutionGeneration } from "@rune/crds/kinds/evolution-generation";
+import { ConditionType } from "@rune/crds/words/conditions";
 import { type Cache, type Context, isTerminal, isTrue, type KubeObject, type Resource } from "kopf-ts";
 import { ownChild } from "../pods/pod.ts";
 import { observeRequirements } from "../shared/requires.ts";
@@ -36,7 +37,7 @@ export async function observe(generation: EvolutionGeneration, { cache }: Contex
     cache,
   );
   const decidedBy = step === "Promote" && promotion?.evaluation ? measured.get(promotion.evaluation) : undefined;
-  const isJudging = decidedBy !== undefined && isTrue(decidedBy, "Succeeded");
+  const isJudging = decidedBy !== undefined && isTrue(decidedBy, ConditionType.Succeeded);
   const known = found(named, (name) => cache(adapters).get({ namespace, name }));
   return {
     generation,

@@ -1,5 +1,6 @@
 import { chosenTasks } from "@rune/clients/tasks/task-set";
 import type { Evaluation } from "@rune/crds/kinds/evaluation";
+import { ConditionType } from "@rune/crds/words/conditions";
 import { getCondition, isTerminal, isTrue, type Outcome, progressing, timestamp, waiting } from "kopf-ts";
 import { rateOf } from "../evidence/interval.ts";
 import type { Blocker } from "../shared/check.ts";
@@ -88,8 +89,8 @@ function follow(world: World, promotion: Promotion, entry: Measurement, now: Dat
   }
   const ended = failureOf(found);
   if (ended) return untested(world, promotion, entry, `${ended.reason}: ${ended.message}`);
-  if (isTrue(found, "Succeeded")) return judge(world, promotion, entry, found, now);
-  const why = getCondition(found, "Ready")?.message;
+  if (isTrue(found, ConditionType.Succeeded)) return judge(world, promotion, entry, found, now);
+  const why = getCondition(found, ConditionType.Ready)?.message;
   return waiting(
     GenerationReason.Promoting,
     `the Evaluation ${entry.name} decides on ${promotion.candidate}${why ? `: ${why}` : ""}`,
@@ -140,7 +141,7 @@ function whyNot({ generation }: World, promotion: Promotion, found: Evaluation):
     return "it was tested on other tasks than the generation began with";
   const { delta, rivals = [] } = promotion;
   if (!delta || status.verdict !== "Passed") {
-    const gate = getCondition(found, "GatePassed")?.message;
+    const gate = getCondition(found, ConditionType.GatePassed)?.message;
     return `${gainOf(promotion)}; the gate is ${status.verdict ?? "unknown"}${gate ? `: ${gate}` : ""}`;
   }
   const stronger = rivals.find((rival) => rateOf(rival.delta).estimate >= rateOf(delta).estimate);
@@ -190,7 +191,7 @@ function settled({ generation }: World, promotion: Promotion, more: object = {})
   const status = outcome === "Promoted" ? ("True" as const) : ("False" as const);
   const reason = GenerationReason[outcome];
   return progressing(GenerationReason.Promoting, why, { promotion, ...more })
-    .condition({ type: "Promoted", status, reason, message: why })
+    .condition({ type: ConditionType.Promoted, status, reason, message: why })
     .event("Normal", reason, `generation ${generation.spec.generation}: ${why}`)
     .atOnce();
 }

@@ -1,4 +1,5 @@
 import type { EvolutionGeneration } from "@rune/crds/kinds/evolution-generation";
+import { ConditionType } from "@rune/crds/words/conditions";
 import { apiVersion, group } from "@rune/crds/words/group";
 import { type DynamicObject, type Outcome, progressing, timestamp } from "kopf-ts";
 import type { PieceState } from "../evidence/state.ts";
@@ -22,7 +23,7 @@ export function recordDecisions(world: World, store: StoreEvidence, now: Date): 
     const status = { decisions, ...countsOf(decisions), ...(promotion && { promotion }) };
     const outcome = told(news, progressing(GenerationReason.Recording, message, status)).atOnce();
     return promotion
-      ? outcome.condition({ type: "Promoted", status: "False", reason: GenerationReason.NotPromoted, message: promotion.why })
+      ? outcome.condition({ type: ConditionType.Promoted, status: "False", reason: GenerationReason.NotPromoted, message: promotion.why })
       : outcome;
   }
   const open = decisions.filter(isOpen);

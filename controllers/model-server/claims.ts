@@ -1,5 +1,6 @@
 import type { Adapter } from "@rune/crds/kinds/adapter";
 import type { ModelServer } from "@rune/crds/kinds/model-server";
+import { ConditionType } from "@rune/crds/words/conditions";
 import { conditionsOf, isTerminal } from "kopf-ts";
 import { hasLabels } from "../shared/labels.ts";
 import { isCheck, isSession, nameOfUser, type User } from "../shared/users.ts";
@@ -52,8 +53,9 @@ export function lastUses(server: ModelServer, users: readonly User[]): ReadonlyM
   const uses = new Map<string, string>();
   for (const user of users.filter(isTerminal)) {
     const ended =
-      conditionsOf(user).find(({ type, status }) => (type === "Succeeded" || type === "Failed") && status === "True")?.lastTransitionTime ??
-      "";
+      conditionsOf(user).find(
+        ({ type, status }) => (type === ConditionType.Succeeded || type === ConditionType.Failed) && status === "True",
+      )?.lastTransitionTime ?? "";
     for (const use of usedBy(user))
       if (use.server === server.metadata.name && ended > (uses.get(use.adapter) ?? "")) uses.set(use.adapter, ended);
   }

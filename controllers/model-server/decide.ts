@@ -1,4 +1,5 @@
 import type { LoaderConfig } from "@rune/crds/contracts/loader";
+import { ConditionType } from "@rune/crds/words/conditions";
 import { type Outcome, progressing, ready, unchanged } from "kopf-ts";
 import { drifted } from "../pods/drift.ts";
 import type { KubeObject } from "../pods/manifest.ts";
@@ -75,7 +76,7 @@ function verdict({ server, statefulSet: set, engines, refusal }: World, status: 
   const count = `${answering} of ${asked} engines answer`;
   if (asked === 0) {
     const said = { reason: Reason.ScaledToZero, message: "spec.replicas is 0, so nothing answers; scale it up to serve" };
-    return ready(status, said).condition({ type: "Ready", status: "False", ...said });
+    return ready(status, said).condition({ type: ConditionType.Ready, status: "False", ...said });
   }
   if (answering === 0) {
     const trouble = engines.map(({ pod }) => engineBlocker(pod)).find((found) => found !== null);
@@ -87,7 +88,7 @@ function verdict({ server, statefulSet: set, engines, refusal }: World, status: 
     return ready(status, { message: `${count}, ${loaded} ${loaded === 1 ? "adapter is" : "adapters are"} loaded` }).again(steadySeconds);
   }
   return progressing(Reason.EnginesStarting, `${count}; ${refusal ? `another gets no pod: ${refusal}` : "the others are starting"}`, status)
-    .condition({ type: "Ready", status: "True", reason: Reason.PartlyReady, message: count })
+    .condition({ type: ConditionType.Ready, status: "True", reason: Reason.PartlyReady, message: count })
     .again(startingSeconds);
 }
 
@@ -121,7 +122,7 @@ function withAdapterNews(outcome: Outcome, world: World, adapters: readonly Adap
   const wanted = adapters.filter(({ name }) => world.demands.some((demand) => demand.name === name));
   const absent = wanted.find(({ state }) => state !== "Loaded");
   let told = outcome.condition({
-    type: "AdaptersLoaded",
+    type: ConditionType.AdaptersLoaded,
     status: absent ? "False" : "True",
     reason: absent?.reason ?? Reason.AllLoaded,
     message: absent
@@ -132,8 +133,9 @@ function withAdapterNews(outcome: Outcome, world: World, adapters: readonly Adap
   });
   for (const { name, state, reason, message } of adapters) {
     const old = before?.adapters?.find((entry) => entry.name === name)?.state;
-    if (state === "Refused" && old !== state) told = told.event("Warning", "AdapterRefused", `${name} was refused (${reason}): ${message}`);
-    if (state === "Loaded" && old !== state) told = told.event("Normal", "AdapterLoaded", `${name} is loaded`);
+    if (state === "Refused" && old !== state)
+      told = told.event("Warning", Reason.AdapterRefused, `${name} was refused (${reason}): ${message}`);
+    if (state === "Loaded" && old !== state) told = told.event("Normal", Reason.AdapterLoaded, `${name} is loaded`);
   }
   for (const { pod, state } of world.engines) {
     const old = before?.engines?.find(({ podUID }) => podUID === pod.metadata.uid);

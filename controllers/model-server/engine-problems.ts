@@ -1,5 +1,6 @@
 import { failure, permanentExits } from "@rune/crds/contracts/pod";
 import { digest } from "@rune/crds/fields/field";
+import { PodCondition } from "@rune/crds/words/conditions";
 import type { DynamicObject } from "kopf-ts";
 import { z } from "zod";
 import { type ContainerStatus, cantStart, podStatusOf, unschedulable } from "../pods/problems.ts";
@@ -18,7 +19,7 @@ export function stagedDigest(pod: DynamicObject): string | undefined {
 }
 
 export const isPodReady = (pod: DynamicObject) =>
-  podStatusOf(pod).conditions.some(({ type, status }) => type === "Ready" && status === "True");
+  podStatusOf(pod).conditions.some(({ type, status }) => type === PodCondition.Ready && status === "True");
 
 /** Why a pod doesn't come up, where Kubernetes or its own containers say so. */
 export function engineBlocker(pod: DynamicObject): Blocker | null {

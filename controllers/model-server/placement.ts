@@ -1,5 +1,6 @@
 import { type DemandVerdict, type HeldAdapter, type LoaderState, permanentRefusals } from "@rune/crds/contracts/loader";
 import type { Adapter } from "@rune/crds/kinds/adapter";
+import { ConditionType } from "@rune/crds/words/conditions";
 import { annotation } from "@rune/crds/words/labels";
 import { isTrue } from "kopf-ts";
 import { Reason } from "../shared/reasons.ts";
@@ -47,7 +48,7 @@ function unfit(
   { name }: Pick<Demand, "name">,
   { baseDigest, maxRank, server }: { baseDigest: string | undefined; maxRank: number; server: string },
 ) {
-  if (!isTrue(adapter, "Ready"))
+  if (!isTrue(adapter, ConditionType.Ready))
     return { state: "Pending" as const, reason: Reason.AdapterNotReady, message: `Adapter ${name} isn't verified; see its conditions` };
   if (adapter.spec.rank > maxRank) {
     const message = `Adapter ${name} has rank ${adapter.spec.rank}, ModelServer ${server} accepts ${maxRank}; raise spec.adapters.maxRank`;

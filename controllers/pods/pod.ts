@@ -2,6 +2,7 @@ import { credentialsPath, specPath } from "@rune/crds/contracts/pod";
 import { type StageJob, stagePath } from "@rune/crds/contracts/stage";
 import type { BaseModel } from "@rune/crds/fields/base-model";
 import type { Resources } from "@rune/crds/fields/scheduling";
+import { PodCondition } from "@rune/crds/words/conditions";
 import { label } from "@rune/crds/words/labels";
 import { isControlledBy, ownerReference } from "kopf-ts";
 import type { OperatorConfig } from "../shared/config.ts";
@@ -267,7 +268,7 @@ export function job(
       backoffLimit: 0,
       podReplacementPolicy: "Failed",
       // A pod that is drained, evicted or preempted is deleted with its status; this way its Job says why it failed.
-      podFailurePolicy: { rules: [{ action: "FailJob", onPodConditions: [{ type: "DisruptionTarget", status: "True" }] }] },
+      podFailurePolicy: { rules: [{ action: "FailJob", onPodConditions: [{ type: PodCondition.DisruptionTarget, status: "True" }] }] },
       ...(activeDeadlineSeconds !== undefined && { activeDeadlineSeconds }),
       ...(ttlSecondsAfterFinished !== undefined && { ttlSecondsAfterFinished }),
       ...(queueName && { suspend: true }),

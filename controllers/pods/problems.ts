@@ -1,3 +1,4 @@
+import { JobCondition, PodCondition } from "@rune/crds/words/conditions";
 import type { DynamicObject, KubeObject } from "kopf-ts";
 import { z } from "zod";
 import type { Blocker } from "../shared/check.ts";
@@ -29,7 +30,7 @@ export const podStatusOf = (pod: DynamicObject) => podStatus.parse(pod.status ??
 /** Where no node takes the pod. */
 export function unschedulable(pod: DynamicObject, conditions: z.output<typeof podStatus>["conditions"]): Blocker | null {
   const condition = conditions.find(
-    ({ type, status, reason }) => type === "PodScheduled" && status === "False" && reason === "Unschedulable",
+    ({ type, status, reason }) => type === PodCondition.PodScheduled && status === "False" && reason === "Unschedulable",
   );
   if (!condition) return null;
   return {
@@ -81,7 +82,7 @@ const suspendedByOthers = (name: string): Blocker => ({
 /** Since when a Job may have a pod: its start, which moves with each time that a queue lets it go on. Undefined while it may not. */
 function startOf(job: DynamicObject): string | undefined {
   const conditions: { type: string; status: string }[] = job.status?.conditions ?? [];
-  if (conditions.some(({ type, status }) => type === "Suspended" && status === "True")) return undefined;
+  if (conditions.some(({ type, status }) => type === JobCondition.Suspended && status === "True")) return undefined;
   return job.status?.startTime ?? job.metadata.creationTimestamp;
 }
 

@@ -1,3 +1,4 @@
+import { ConditionType } from "@rune/crds/words/conditions";
 import type { KubeObject } from "kopf-ts";
 import { getCondition, isTerminal, type Outcome, unchanged } from "kopf-ts";
 
@@ -15,13 +16,15 @@ export function expire(object: Bounded, now: Date, leftovers: readonly KubeObjec
 /** When an object ended; now, where it hasn't. */
 export function endedAt(object: KubeObject): Date {
   const condition = isTerminal(object)
-    ? getCondition(object, "Succeeded")?.status === "True"
-      ? getCondition(object, "Succeeded")
-      : getCondition(object, "Failed")
+    ? getCondition(object, ConditionType.Succeeded)?.status === "True"
+      ? getCondition(object, ConditionType.Succeeded)
+      : getCondition(object, ConditionType.Failed)
     : undefined;
   return new Date(condition?.lastTransitionTime ?? Date.now());
 }
 
 /** What says that nothing comes of an object by itself: it failed, or it is stalled and waits for a person. */
 export const failureOf = (object: Pick<KubeObject, "status">) =>
-  [getCondition(object, "Failed"), getCondition(object, "Stalled")].find((condition) => condition?.status === "True");
+  [getCondition(object, ConditionType.Failed), getCondition(object, ConditionType.Stalled)].find(
+    (condition) => condition?.status === "True",
+  );

@@ -1,5 +1,6 @@
 import { methodOf } from "@rune/crds/kinds/methods";
 import type { TrainingRun } from "@rune/crds/kinds/training-run";
+import { ConditionType } from "@rune/crds/words/conditions";
 import { getCondition, isTrue } from "kopf-ts";
 import type { Blocker } from "./check.ts";
 import { Reason } from "./reasons.ts";
@@ -11,6 +12,9 @@ export function neverAHypernetwork(run: TrainingRun): Blocker | null {
     const message = `the TrainingRun ${name} trains no hypernetwork, its method is ${methodOf(run)}`;
     return { reason: Reason.NotAHypernetwork, message };
   }
-  if (!isTrue(run, "Failed")) return null;
-  return { reason: Reason.RunFailed, message: `the TrainingRun ${name} has failed: ${getCondition(run, "Failed")?.message ?? ""}` };
+  if (!isTrue(run, ConditionType.Failed)) return null;
+  return {
+    reason: Reason.RunFailed,
+    message: `the TrainingRun ${name} has failed: ${getCondition(run, ConditionType.Failed)?.message ?? ""}`,
+  };
 }

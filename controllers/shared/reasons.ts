@@ -72,32 +72,12 @@ export const Reason = {
   NotAHypernetwork: "NotAHypernetwork",
   /** An Adapter that is named doesn't exist. */
   AdapterMissing: "AdapterMissing",
-  /** Too few solved sessions to learn from. */
-  CorpusTooSmall: "CorpusTooSmall",
   /** A session that is named doesn't exist. */
   SessionMissing: "SessionMissing",
   /** Sessions that belong to the corpus still run. */
   SessionsRunning: "SessionsRunning",
   /** `spec.deadlineSeconds` is over. */
   DeadlineExceeded: "DeadlineExceeded",
-  /** The program ended with an exit code that isn't 0 and didn't say why. */
-  NonZeroExit: "NonZeroExit",
-  /** The container needed more memory than its limit. */
-  OutOfMemory: "OutOfMemory",
-  /** The pod vanished before it could say how it ended. */
-  PodLost: "PodLost",
-  /** The program was asked to end before it was done. */
-  Terminated: "Terminated",
-  /** No attempt is left. */
-  RetriesExhausted: "RetriesExhausted",
-  /** The adapter that was picked has the best score. */
-  MostRelevant: "MostRelevant",
-  /** No adapter is relevant enough. */
-  NoneRelevant: "NoneRelevant",
-  /** The session names its adapter. */
-  PolicyFixed: "PolicyFixed",
-  /** The session wants the base model alone. */
-  PolicyNone: "PolicyNone",
   /** The task set that is named is not there: no artifact, no ConfigMap, or no entry of it. */
   TaskSetMissing: "TaskSetMissing",
   /** What is named as a task set holds no tasks. */
@@ -108,6 +88,16 @@ export const Reason = {
   SandboxStarting: "SandboxStarting",
   /** A worker or its sandbox was lost; a new epoch goes on where the log ends. */
   EpochLost: "EpochLost",
+  /** The sandbox has not been tried yet. */
+  NotProbed: "NotProbed",
+  /** Every probe of the sandbox answered as it must. */
+  ProbesAnswered: "ProbesAnswered",
+  /** A probe of the sandbox answered otherwise: no program was run. */
+  ProbeFailed: "ProbeFailed",
+  /** A server refused an adapter. */
+  AdapterRefused: "AdapterRefused",
+  /** A server has loaded an adapter. */
+  AdapterLoaded: "AdapterLoaded",
   /** A service that the isolation proof tries isn't there yet. */
   ProofTargetMissing: "ProofTargetMissing",
 } as const;

@@ -1,4 +1,4 @@
-import { learntCondition } from "@rune/crds/kinds/agent-session";
+import { ConditionType } from "@rune/crds/words/conditions";
 import { type Cache, getCondition, isTerminal, isTrue, type KubeObject } from "kopf-ts";
 import type { Check } from "./check.ts";
 import { Reason } from "./reasons.ts";
@@ -51,7 +51,7 @@ export const requirementsMet: Check<{ readonly requirements: readonly ObservedRe
 
 /** What is said of an object after it has ended, and isn't said yet. */
 const isOpen = (object: KubeObject, condition: string) =>
-  condition === learntCondition && getCondition(object, condition)?.status === "Unknown";
+  condition === ConditionType.Learnt && getCondition(object, condition)?.status === "Unknown";
 
 function sentence({ kind, name, condition, object }: ObservedRequirement): string {
   if (!object) return `${kind} ${name} doesn't exist yet`;

@@ -2,13 +2,17 @@ import { narrowness } from "@rune/clients/tasks/scope";
 import type { MeasuredTasks } from "@rune/crds/fields/measured";
 import type { Scope } from "@rune/crds/fields/scope";
 import type { Adapter } from "@rune/crds/kinds/adapter";
+import { ConditionType } from "@rune/crds/words/conditions";
 import { isTrue } from "kopf-ts";
 import { sameTasks } from "./scope.ts";
 
 /** Whether an adapter can be chosen on this base at all. */
 export function isEligible(adapter: Adapter, baseDigest: string): boolean {
   return (
-    isTrue(adapter, "Ready") && !adapter.status?.archived && !adapter.metadata.deletionTimestamp && adapter.spec.base.digest === baseDigest
+    isTrue(adapter, ConditionType.Ready) &&
+    !adapter.status?.archived &&
+    !adapter.metadata.deletionTimestamp &&
+    adapter.spec.base.digest === baseDigest
   );
 }
 

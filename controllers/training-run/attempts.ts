@@ -1,10 +1,12 @@
 import { exit, failure, permanentExits } from "@rune/crds/contracts/pod";
 import { type TrainerResult, trainerResult } from "@rune/crds/contracts/trainer";
 import { mostAttempts, type TrainingRun } from "@rune/crds/kinds/training-run";
+import { JobCondition, PodCondition } from "@rune/crds/words/conditions";
 import type { DynamicObject } from "kopf-ts";
 import { hasEnded, mayStillWrite } from "../epochs/worker.ts";
 import { endOf, isOutlived } from "../pods/main-container.ts";
 import { podsOf } from "../pods/problems.ts";
+import { Reason as Shared } from "../shared/reasons.ts";
 import { RunReason as Reason } from "./reasons.ts";
 
 /** Where the trainer runs in its pod. */
@@ -25,8 +27,8 @@ export function attemptState(job: DynamicObject | undefined, pods: readonly Dyna
   const pod = podsOf(job, pods)[0];
   if (!hasEnded(job) && !(pod && (isOutlived(pod, container) || isAbandoned(pod, now)))) return { state: "Running" };
   // What else was in the pod may have failed its Job; the trainer's own ending counts.
-  if (conditionOf(job, "Complete") || (pod && endOf(pod, container)?.exitCode === exit.done)) return succeeded(pod);
-  return { state: "Ended", attempt: classify(pod, conditionOf(job, "Failed")) };
+  if (conditionOf(job, JobCondition.Complete) || (pod && endOf(pod, container)?.exitCode === exit.done)) return succeeded(pod);
+  return { state: "Ended", attempt: classify(pod, conditionOf(job, JobCondition.Failed)) };
 }
 
 /** The Job of an attempt whose trainer has ended, where a container that isn't ours keeps it going. */
@@ -49,14 +51,14 @@ export function classify(
   if (!pod) {
     // The one rule of the Job's podFailurePolicy is a disruption; it is told even where the pod went before anybody looked.
     if (jobFailure?.reason === "PodFailurePolicy") return { result: "Disrupted", reason: Reason.Disrupted, message: jobFailure.message };
-    const deadline = jobFailure?.reason === Reason.DeadlineExceeded;
+    const deadline = jobFailure?.reason === Shared.DeadlineExceeded;
     return {
       result: "Failed",
-      reason: deadline ? Reason.DeadlineExceeded : Reason.PodLost,
+      reason: deadline ? Shared.DeadlineExceeded : Reason.PodLost,
       message: jobFailure?.message ?? "the pod vanished before it could say how it ended",
     };
   }
-  const disruption = conditionOf(pod, "DisruptionTarget");
+  const disruption = conditionOf(pod, PodCondition.DisruptionTarget);
   const stage = endOf(pod, "stage-model");
   const trainer = endOf(pod, container);
   const terminated = trainer ?? (stage && stage.exitCode !== 0 ? stage : undefined);
@@ -124,7 +126,7 @@ export function outOfAttempts(run: TrainingRun, now: Date): { reason: string; me
   const attempts = run.status?.attempts ?? [];
   if (remainingSeconds(run, now) <= 0 && attempts.at(-1)?.result !== "Refused")
     return {
-      reason: Reason.DeadlineExceeded,
+      reason: Shared.DeadlineExceeded,
       message: `spec.deadlineSeconds (${run.spec.deadlineSeconds} s) are over after ${attempts.length} attempts; create a new run with a longer deadline`,
     };
   const spent = budget(run, attempts);
@@ -161,7 +163,11 @@ export function remainingSeconds(run: TrainingRun, now: Date): number {
 
 /** On a node that nobody hears from a disrupted pod never ends, nor does its Job; neither can start another pod. */
 function isAbandoned(pod: DynamicObject, now: Date): boolean {
-  return conditionOf(pod, "DisruptionTarget") !== undefined && pod.status?.phase !== "Succeeded" && !mayStillWrite([pod], container, now);
+  return (
+    conditionOf(pod, PodCondition.DisruptionTarget) !== undefined &&
+    pod.status?.phase !== "Succeeded" &&
+    !mayStillWrite([pod], container, now)
+  );
 }
 
 function conditionOf(object: DynamicObject, type: string): DynamicObject | undefined {

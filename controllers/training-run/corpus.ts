@@ -61,11 +61,11 @@ function stillGrowing({ spec }: TrainingRun, sessions: readonly AgentSession[]):
   const { sessionNames, minimumSessions = 1 } = spec.corpus ?? {};
   const missing = sessionNames?.filter((name) => !sessions.some((session) => session.metadata.name === name)) ?? [];
   if (missing.length > 0)
-    return { reason: Reason.SessionMissing, message: `waits for the AgentSession ${list(missing)}, which doesn't exist` };
+    return { reason: Shared.SessionMissing, message: `waits for the AgentSession ${list(missing)}, which doesn't exist` };
   const running = sessions.filter((session) => !isTerminal(session));
   if (running.length > 0)
     return {
-      reason: Reason.SessionsRunning,
+      reason: Shared.SessionsRunning,
       message: `waits for ${running.length} of ${sessions.length} sessions that still run: ${list(running.map((s) => s.metadata.name))}`,
     };
   const pairs = spec.hypernetwork?.minimumPairs ?? 0;

@@ -1,5 +1,6 @@
 import { methodOf } from "@rune/crds/kinds/methods";
 import type { TrainingRun } from "@rune/crds/kinds/training-run";
+import { ConditionType } from "@rune/crds/words/conditions";
 import { TrainerReason } from "@rune/crds/words/trainer-reasons";
 import { failed, isTerminal, type Outcome, progressing, timestamp, unchanged, waiting } from "kopf-ts";
 import { isResolved } from "../pods/base-model.ts";
@@ -102,7 +103,9 @@ const corpusRefusals: readonly string[] = [TrainerReason.CorpusInsufficient, Tra
 
 function over({ reason, message }: { reason: string; message: string }): Outcome {
   const outcome = failed(reason, message);
-  return corpusRefusals.includes(reason) ? outcome.condition({ type: "CorpusSufficient", status: "False", reason, message }) : outcome;
+  return corpusRefusals.includes(reason)
+    ? outcome.condition({ type: ConditionType.CorpusSufficient, status: "False", reason, message })
+    : outcome;
 }
 
 function freezeCorpus(world: World): Outcome {
@@ -113,14 +116,14 @@ function freezeCorpus(world: World): Outcome {
       return sayTooSmall(waiting(state.reason, state.message, retrySeconds), state);
     case "Insufficient":
       return blocked(state)
-        .condition({ type: "CorpusSufficient", status: "False", reason: state.reason, message: state.message })
+        .condition({ type: ConditionType.CorpusSufficient, status: "False", reason: state.reason, message: state.message })
         .again(repairSeconds);
     case "Sufficient":
       return progressing(RunReason.CorpusFrozen, `learns from ${sizeOf(state.corpus)}${unreachableScopeHint(run, state.corpus)}`, {
         corpus: state.corpus,
         method: methodOf(run),
       })
-        .condition({ type: "CorpusSufficient", status: "True", reason: RunReason.CorpusFrozen, message: sizeOf(state.corpus) })
+        .condition({ type: ConditionType.CorpusSufficient, status: "True", reason: RunReason.CorpusFrozen, message: sizeOf(state.corpus) })
         .event("Normal", RunReason.CorpusFrozen, `froze ${sizeOf(state.corpus)}: ${state.corpus.digest}`)
         .atOnce();
     default:
@@ -130,7 +133,9 @@ function freezeCorpus(world: World): Outcome {
 
 /** Sessions that may still come are counted as well: what is missing is told while it is waited for. */
 function sayTooSmall(outcome: Outcome, { reason, message }: { reason: string; message: string }): Outcome {
-  return reason === RunReason.CorpusTooSmall ? outcome.condition({ type: "CorpusSufficient", status: "False", reason, message }) : outcome;
+  return reason === RunReason.CorpusTooSmall
+    ? outcome.condition({ type: ConditionType.CorpusSufficient, status: "False", reason, message })
+    : outcome;
 }
 
 function sizeOf({ count, solved, tasks, trajectories }: Corpus): string {
@@ -176,7 +181,7 @@ function followAttempt(world: World, config: OperatorConfig, now: Date): Outcome
     case "Missing": {
       if (remainingSeconds(run, now) <= 0) {
         const message = "spec.deadlineSeconds were over before its Job could be created";
-        return endAttempt(world, { result: "Failed", reason: RunReason.DeadlineExceeded, message }, now, {});
+        return endAttempt(world, { result: "Failed", reason: Reason.DeadlineExceeded, message }, now, {});
       }
       if (!isResolved(base)) return waiting(Reason.BaseModelUnavailable, base.unresolved, retrySeconds);
       if (!credentials && !run.spec.queueName) return unchanged();
@@ -205,9 +210,7 @@ function running(world: World, now: Date): Outcome {
   if (!job) return unchanged();
   const seconds = overdueIn(run, job, now);
   if (seconds <= 0)
-    return endAttempt(world, { result: "Failed", reason: RunReason.DeadlineExceeded, message: overdueWords(run, job) }, now, {}).deleting(
-      job,
-    );
+    return endAttempt(world, { result: "Failed", reason: Reason.DeadlineExceeded, message: overdueWords(run, job) }, now, {}).deleting(job);
   if (isQueued(run, job)) return queued(run, now);
   const secrets = credentials ? [attemptSecret(run, run.status?.attempts?.length ?? 1, credentials)] : [];
   return training(world, job, now)

@@ -1,6 +1,7 @@
 import type { Adapter } from "@rune/crds/kinds/adapter";
 import { methodOf } from "@rune/crds/kinds/methods";
 import type { TrainingRun } from "@rune/crds/kinds/training-run";
+import { ConditionType } from "@rune/crds/words/conditions";
 import { getCondition, isTrue, type Outcome, progressing } from "kopf-ts";
 import { isResolved } from "../pods/base-model.ts";
 import type { Check } from "../shared/check.ts";
@@ -46,9 +47,9 @@ const parentsKnowSomething: Check<World> = (world) => {
 };
 
 const adaptersVerified: Check<World> = (world) => {
-  const unverified = open(world).find((adapter) => !isTrue(adapter, "Ready"));
+  const unverified = open(world).find((adapter) => !isTrue(adapter, ConditionType.Ready));
   if (!unverified) return null;
-  const why = getCondition(unverified, "Ready")?.message;
+  const why = getCondition(unverified, ConditionType.Ready)?.message;
   return {
     reason: Reason.AdapterNotReady,
     message: `waits for the Adapter ${unverified.metadata.name} to be verified${why ? `: ${why}` : ""}`,
@@ -73,7 +74,7 @@ const generatorTrained: Check<World> = ({ run, generatorRun }) => {
     return { reason: RunReason.RunMissing, message: `waits for the TrainingRun ${name}, which this namespace doesn't have`, retrySeconds };
   const never = neverAHypernetwork(generatorRun);
   if (never) return { ...never, message: `${never.message}; name one that trains a hypernetwork, and succeeds, in a new run` };
-  return isTrue(generatorRun, "Succeeded")
+  return isTrue(generatorRun, ConditionType.Succeeded)
     ? null
     : { reason: RunReason.RunRunning, message: `waits until the TrainingRun ${name} has trained its hypernetwork`, retrySeconds };
 };

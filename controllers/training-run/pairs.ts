@@ -1,6 +1,7 @@
 import type { ArtifactReference } from "@rune/crds/fields/artifact-reference";
 import type { Adapter } from "@rune/crds/kinds/adapter";
 import type { TrainingRun } from "@rune/crds/kinds/training-run";
+import { ConditionType } from "@rune/crds/words/conditions";
 import { isTrue } from "kopf-ts";
 
 /**
@@ -21,7 +22,7 @@ export function adaptersOfOneTrajectory(
       const [trajectory, ...others] = run.status?.corpus?.trajectories ?? [];
       const adapter = byName.get(run.status?.adapter ?? "");
       const alone = run.spec.sft && !run.spec.sft.warmStart && run.status?.corpus?.count === 1 && others.length === 0;
-      if (!alone || !trajectory || adapter?.spec.base.digest !== baseDigest || !isTrue(run, "Succeeded")) return [];
+      if (!alone || !trajectory || adapter?.spec.base.digest !== baseDigest || !isTrue(run, ConditionType.Succeeded)) return [];
       const { repository, digest } = adapter.spec.artifact;
       return [[trajectory.digest, { repository, digest }] as const];
     });

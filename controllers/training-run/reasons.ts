@@ -1,9 +1,5 @@
 /** Reasons of a TrainingRun beside the shared ones. */
 export const RunReason = {
-  /** A session that the corpus names doesn't exist. */
-  SessionMissing: "SessionMissing",
-  /** Sessions of the corpus still run. */
-  SessionsRunning: "SessionsRunning",
   /** Fewer sessions ended solved than `minimumSessions` asks for. */
   CorpusTooSmall: "CorpusTooSmall",
   /** More sessions match than one run can learn from. */
@@ -46,8 +42,6 @@ export const RunReason = {
   NoAlarm: "NoAlarm",
   /** More attempts failed or were disrupted than `retries` allows. */
   RetriesExhausted: "RetriesExhausted",
-  /** `deadlineSeconds` are over. */
-  DeadlineExceeded: "DeadlineExceeded",
   /** The trainer was killed for taking more memory than it may. */
   OutOfMemory: "OutOfMemory",
   /** The pod was drained, evicted or preempted, and is gone. */

@@ -2,6 +2,7 @@ import { ArtifactMissing, DigestMismatch, type Manifest, type Registry } from "@
 import { adapterConfig, corpusAnnotation, hypernetworkConfig, mediaType, trainingAnnotation } from "@rune/crds/contracts/artifact";
 import { trajectory } from "@rune/crds/contracts/trajectory";
 import type { TrainingRun } from "@rune/crds/kinds/training-run";
+import { ConditionType } from "@rune/crds/words/conditions";
 import { isTrue } from "kopf-ts";
 import { ZodError, type z } from "zod";
 import { generatedName } from "../shared/names.ts";
@@ -125,7 +126,9 @@ export async function observeGenerator(
 ): Promise<GeneratorState | undefined> {
   const { repository, digest } = run.spec.generate?.hypernetwork ?? {};
   const result =
-    generatorRun && isTrue(generatorRun, "Succeeded") && generatorRun.spec.hypernetwork ? generatorRun.status?.result : undefined;
+    generatorRun && isTrue(generatorRun, ConditionType.Succeeded) && generatorRun.spec.hypernetwork
+      ? generatorRun.status?.result
+      : undefined;
   const reference = repository && digest ? { repository, digest } : result && { repository: result.repository, digest: result.digest };
   if (!reference) return undefined;
   const name = `${reference.repository}@${reference.digest}`;

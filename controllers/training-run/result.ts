@@ -1,6 +1,7 @@
 import { trainingAnnotation } from "@rune/crds/contracts/artifact";
 import { type TrainerResult, trainerResult } from "@rune/crds/contracts/trainer";
 import { type TrainingRun, trainingMetrics } from "@rune/crds/kinds/training-run";
+import { ConditionType } from "@rune/crds/words/conditions";
 import type { ConditionInput } from "kopf-ts";
 import { parseJSON } from "./attempts.ts";
 import { outputRepositoryOf } from "./methods.ts";
@@ -73,10 +74,10 @@ export function modeCollapse({ collapsed, metrics }: Result): ConditionInput & {
   const sentence = told.length > 0 ? ` (${told.join(", ")})` : "";
   return collapsed
     ? {
-        type: "ModeCollapse",
+        type: ConditionType.ModeCollapse,
         status: "True",
         reason: RunReason.ModeCollapse,
         message: `${collapsed}${sentence}; the artifact is kept for study, and generate takes it only with spec.generate.force`,
       }
-    : { type: "ModeCollapse", status: "False", reason: RunReason.NoAlarm, message: `no alarm ended the training${sentence}` };
+    : { type: ConditionType.ModeCollapse, status: "False", reason: RunReason.NoAlarm, message: `no alarm ended the training${sentence}` };
 }

@@ -10,7 +10,8 @@ import { sampling } from "../fields/sampling.ts";
 import { sandbox, sandboxStatus } from "../fields/sandbox.ts";
 import { scope } from "../fields/scope.ts";
 import { sessionOutcome } from "../fields/session-outcome.ts";
-import { columns, defineKind, type ObjectOf } from "./kind.ts";
+import { ConditionType } from "../words/conditions.ts";
+import { columns, conditionPath, defineKind, type ObjectOf } from "./kind.ts";
 import { hypernetworkReference, isOneHypernetwork, sft } from "./methods.ts";
 
 export const task = z
@@ -34,9 +35,6 @@ export const task = z
   })
   .describe("The task.");
 export type Task = z.infer<typeof task>;
-
-/** Condition of a session that learns by itself: what came of it. It alone may change when the session has ended. */
-export const learntCondition = "Learnt";
 
 const spec = z.object({
   task,
@@ -168,7 +166,7 @@ export const agentSession = defineKind({
     {
       name: "Solved",
       type: "string",
-      jsonPath: '.status.conditions[?(@.type=="Solved")].status',
+      jsonPath: conditionPath(ConditionType.Solved, "status"),
       description: "Whether a program passed the tests.",
     },
     { name: "Rounds", type: "integer", jsonPath: ".status.rounds", description: "Rounds that ended." },
@@ -183,7 +181,7 @@ export const agentSession = defineKind({
     {
       name: "Learnt",
       type: "string",
-      jsonPath: `.status.conditions[?(@.type=="${learntCondition}")].status`,
+      jsonPath: conditionPath(ConditionType.Learnt, "status"),
       description: "Whether an adapter came of what it starts by itself.",
       priority: 1,
     },

@@ -6,8 +6,9 @@ import { statusBase } from "../fields/condition.ts";
 import { byKey, digest, labels, objectName, serverName, text, time, whole } from "../fields/field.ts";
 import { requires } from "../fields/requires.ts";
 import { resources, scheduling } from "../fields/scheduling.ts";
+import { ConditionType } from "../words/conditions.ts";
 import { targetModules } from "./adapter.ts";
-import { columns, defineKind, type ObjectOf } from "./kind.ts";
+import { columns, conditionPath, defineKind, type ObjectOf } from "./kind.ts";
 import { serving, tensorParallel } from "./model-server.ts";
 
 /** Checks that a node's Job makes, in their order. */
@@ -183,7 +184,7 @@ export const environmentCheck = defineKind({
     {
       name: "Passed",
       type: "string",
-      jsonPath: '.status.conditions[?(@.type=="ChecksPassed")].status',
+      jsonPath: conditionPath(ConditionType.ChecksPassed, "status"),
       description: "Whether every check passed.",
     },
     ...checkNames.slice(0, 5).map((name) => ({

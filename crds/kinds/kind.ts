@@ -1,4 +1,5 @@
 import type { z } from "zod";
+import { ConditionType } from "../words/conditions.ts";
 import { apiVersion, group } from "../words/group.ts";
 
 /** A CEL rule on the root of an object, with the sentence a person reads when it fails. */
@@ -73,22 +74,26 @@ export function resourceOf(definition: KindDefinition): { group: string; version
   return { group, version, plural: definition.plural, kind: definition.kind, namespaced: true };
 }
 
+/** Where a column finds what a condition says. */
+export const conditionPath = (type: ConditionType, field: "status" | "reason" | "message") =>
+  `.status.conditions[?(@.type=="${type}")].${field}`;
+
 const ready: Column = {
   name: "Ready",
   type: "string",
-  jsonPath: '.status.conditions[?(@.type=="Ready")].status',
+  jsonPath: conditionPath(ConditionType.Ready, "status"),
   description: "Whether the object is as asked.",
 };
 const reason: Column = {
   name: "Reason",
   type: "string",
-  jsonPath: '.status.conditions[?(@.type=="Ready")].reason',
+  jsonPath: conditionPath(ConditionType.Ready, "reason"),
   description: "One word on why.",
 };
 const message: Column = {
   name: "Status",
   type: "string",
-  jsonPath: '.status.conditions[?(@.type=="Ready")].message',
+  jsonPath: conditionPath(ConditionType.Ready, "message"),
   description: "What is going on.",
   priority: 1,
 };

@@ -77,7 +77,7 @@ const rows: Readonly<Record<string, Readonly<Record<string, Row>>>> = {
   TrainingRun: {
     ...everyKind,
     ...suspended,
-    "waits for its sessions": [wait(RunReason.SessionsRunning), "InProgress", "Progressing"],
+    "waits for its sessions": [wait(Reason.SessionsRunning), "InProgress", "Progressing"],
     "waits in a queue": [wait(RunReason.Queued), "InProgress", "Progressing"],
     "has too little to learn from": [beside(stop(RunReason.CorpusTooSmall), { CorpusSufficient: "False" }), "Failed", "Degraded"],
     "was given a hypernetwork that collapsed": [stop(RunReason.ModeCollapse), "Failed", "Degraded"],
@@ -94,7 +94,7 @@ const rows: Readonly<Record<string, Readonly<Record<string, Row>>>> = {
     works: [way(SessionReason.Working), "InProgress", "Progressing"],
     solved: [beside(done(SessionReason.Solved), { Solved: "True", TrajectorySealed: "True" }), "Current", "Healthy"],
     exhausted: [beside(done(SessionReason.Exhausted), { Solved: "False", TrajectorySealed: "True" }), "Current", "Healthy"],
-    "ran out of time": [beside(fail(SessionReason.DeadlineExceeded), { Solved: "False", TrajectorySealed: "True" }), "Failed", "Degraded"],
+    "ran out of time": [beside(fail(Reason.DeadlineExceeded), { Solved: "False", TrajectorySealed: "True" }), "Failed", "Degraded"],
   },
   Evaluation: {
     ...everyKind,
