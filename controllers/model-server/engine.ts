@@ -1,4 +1,5 @@
 import type { ModelServer } from "@rune/crds/kinds/model-server";
+import { operatorsArgument, operatorsVariables } from "@rune/crds/words/engine";
 import { port } from "@rune/crds/words/ports";
 import type { Container, EnvVar, Probe, ResourceRequirements, VolumeMount } from "../pods/manifest.ts";
 import { modelDirectory, resourcesOf, restrictedContainer, temporaryMount } from "../pods/pod.ts";
@@ -121,32 +122,15 @@ function engineResources(server: ModelServer, config: OperatorConfig): ResourceR
   return resourcesOf(server.spec.resources, config, gpusOf(server, config));
 }
 
-/** Arguments that decide who can reach the engine, what it is called and what it loads. */
-const ownArguments = [
-  ...["--host", "--port", "--uds", "--served-model-name", "--model", "--api-server-count", "--api-key", "--headless"],
-  ...["--pipeline-parallel-size", "-pp", "--tensor-parallel-size", "-tp", "--data-parallel-size", "-dp", "--distributed-executor-backend"],
-  ...["--nnodes", "--node-rank", "--master-addr", "--master-port"],
-  ...["--enable-lora", "--no-enable-lora", "--lora-modules", "--max-lora-rank", "--max-loras", "--max-cpu-loras", "--fully-sharded-loras"],
-  ...["--max-model-len", "--max-num-seqs", "--quantization", "-q", "--enable-sleep-mode", "--config"],
-];
-const ownVariables = [
-  "VLLM_ALLOW_RUNTIME_LORA_UPDATING",
-  "VLLM_COMPUTE_NANS_IN_LOGITS",
-  "VLLM_SERVER_DEV_MODE",
-  "VLLM_API_KEY",
-  "VLLM_LORA_RESOLVER_CACHE_DIR",
-  "HF_HUB_OFFLINE",
-];
-
 /** What the user adds to the engine must not undo what makes it safe. */
 export const engineArgumentsAllowed: Check<{ readonly server: ModelServer }> = ({ server }) => {
   const { extraArguments = [], environment = [] } = server.spec.engine;
-  const argument = extraArguments.find((text) => ownArguments.includes(text.split("=")[0]?.replaceAll("_", "-") ?? ""));
+  const [argument] = extraArguments.flatMap((text) => text.match(operatorsArgument)?.[1] ?? []);
   if (argument)
     return refused(
-      `spec.engine.extraArguments: ${argument.split("=")[0]} is set by the operator; remove it and use the field of spec that stands for it`,
+      `spec.engine.extraArguments: ${argument} is set by the operator; remove it and use the field of spec that stands for it`,
     );
-  const variable = environment.find(({ name }) => ownVariables.includes(name));
+  const variable = environment.find(({ name }) => operatorsVariables.includes(name));
   return variable ? refused(`spec.engine.environment: ${variable.name} is set by the operator; remove it`) : null;
 };
 

@@ -4,6 +4,7 @@ import { statusBase } from "../fields/condition.ts";
 import { byKey, digest, labels, text, time, whole } from "../fields/field.ts";
 import { requires } from "../fields/requires.ts";
 import { resources, scheduling } from "../fields/scheduling.ts";
+import { operatorsArgument } from "../words/engine.ts";
 import { columns, defineKind, type ObjectOf } from "./kind.ts";
 
 const adapterState = z.object({
@@ -115,12 +116,6 @@ const status = z.object({
     .describe("Engines and their present boots."),
 });
 
-/** Arguments of `vllm serve` that follow from other fields, in every spelling that vLLM accepts. */
-const operatorsArguments = [
-  "^(-[pt]p|--(host|port|model|served[-_]model[-_]name|enable[-_]lora|lora[-_]modules|max[-_](cpu[-_])?loras|max[-_]lora[-_]rank",
-  "(pipeline|tensor)[-_]parallel[-_]size|nnodes|node[-_]rank|master[-_](addr|port)|headless|distributed[-_]executor[-_]backend))($|[ =])",
-].join("|");
-
 export const modelServer = defineKind({
   kind: "ModelServer",
   plural: "modelservers",
@@ -160,7 +155,7 @@ export const modelServer = defineKind({
       message: "spec.nodesPerReplica must divide pipelineParallelSize times tensorParallelSize, so that every node holds as many ranks",
     },
     {
-      rule: `!has(self.spec.engine.extraArguments) || self.spec.engine.extraArguments.all(a, !a.matches('${operatorsArguments}'))`,
+      rule: `!has(self.spec.engine.extraArguments) || self.spec.engine.extraArguments.all(a, !a.matches('${operatorsArgument}'))`,
       field: ".spec.engine.extraArguments",
       message:
         "spec.engine.extraArguments may not set what the operator sets: model, names, LoRA, parallelism, host and port; use the fields of spec",

@@ -1,0 +1,30 @@
+import { operatorsArgument, operatorsArguments } from "@rune/crds/words/engine";
+import { describe, expect, it } from "vitest";
+import { config, modelServer } from "../testing/objects.ts";
+import { engineArguments } from "./engine.ts";
+
+/** What the operator only suggests: `extraArguments` come later and may say otherwise. */
+const suggested = ["--disable-access-log-for-endpoints", "--enforce-eager", "--dtype", "--block-size"];
+
+describe("the arguments of vLLM", () => {
+  it.each(["CPU", "GPU"] as const)("that the operator sets on a %s are its own, or a suggestion", (device) => {
+    const server = modelServer("coder", { spec: { quantization: "NF4" } });
+    const names = engineArguments(server, { ...config, engine: { ...config.engine, device } }).filter((text) => text.startsWith("-"));
+    expect(names.length).toBeGreaterThan(10);
+    expect(names.filter((name) => !suggested.includes(name) && !operatorsArguments.includes(name))).toEqual([]);
+  });
+
+  it.each(["--host", "--host=0.0.0.0", "--max_lora_rank=64", "--max-lora_rank", "-tp", "-q=awq", "--api_key x"])(
+    "%s is the operator's",
+    (argument) => {
+      expect(argument).toMatch(new RegExp(operatorsArgument));
+    },
+  );
+
+  it.each(["--enable-prefix-caching", "--hosts", "--model-impl=vllm", "--max-num-batched-tokens", "-tpx"])(
+    "%s is anybody's",
+    (argument) => {
+      expect(argument).not.toMatch(new RegExp(operatorsArgument));
+    },
+  );
+});
