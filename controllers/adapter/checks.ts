@@ -12,7 +12,7 @@ const referenceOf = ({ spec }: Adapter) => `${spec.artifact.repository}@${spec.a
 
 const ownRepository: Check<World> = ({ adapter }) => foreignRepository(adapter.spec.artifact.repository, adapter.metadata.namespace);
 
-/** What was verified once stays true while the registry is away: an artifact never changes under its digest. */
+/** A verified adapter stays Ready while the registry is unavailable: an artifact never changes under its digest. */
 const registryAnswers: Check<World> = ({ adapter, artifact }) =>
   artifact.state === "Unavailable" && !isTrue(adapter, ConditionType.Ready)
     ? {
@@ -54,7 +54,7 @@ const isAdapter: Check<World> = ({ adapter, artifact }) => {
   };
 };
 
-/** The artifact is what it says it is; a spec that says something else would be believed by people and schedulers. */
+/** The spec must match the artifact's config, because people and schedulers rely on the spec. */
 const specAgrees: Check<World> = ({ adapter, artifact }) => {
   if (artifact.state !== "Found" || !artifact.config) return null;
   const difference = firstDifference(adapter, artifact.config, artifact.sizeBytes);
@@ -84,7 +84,7 @@ function firstDifference({ spec }: Adapter, config: AdapterConfig, sizeBytes: nu
   return pairs.find(([, said, found]) => !isDeepStrictEqual(plain(said), plain(found)));
 }
 
-/** As JSON sees it: absent and undefined are the same. */
+/** As in JSON, absent and undefined are equal. */
 const plain = (value: unknown): unknown => (value === undefined ? undefined : JSON.parse(JSON.stringify(value)));
 const show = (value: unknown) => (typeof value === "string" ? value : (JSON.stringify(value) ?? "unset"));
 

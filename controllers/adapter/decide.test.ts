@@ -49,7 +49,7 @@ const worldOf = (more: Partial<World> = {}): World => ({
   namespaceTerminating: false,
   ...more,
 });
-/** What the registry has, read a minute ago. */
+/** The registry's evidence, read a minute ago. */
 const read = (...pieces: Evidence[]): World["evidence"] => ({
   state: "Read",
   time: "2026-02-28T23:59:00Z",
@@ -180,7 +180,7 @@ describe("status", () => {
       },
     });
 
-  /** What of it is folded where the registry has no evidence. */
+  /** The fold where the registry has no evidence. */
   const foldOf = ({ adapter: of, evaluations }: Pick<World, "adapter" | "evaluations">) => foldEvidence(of, piecesOf(of, [], evaluations));
   const newestFitness = (measuredBy: Pick<World, "adapter" | "evaluations">) => foldOf(measuredBy).fitness;
   const evidenceOf = (measuredBy: Pick<World, "adapter" | "evaluations">) => foldOf(measuredBy).evidence ?? [];

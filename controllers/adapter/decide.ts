@@ -16,12 +16,12 @@ import { evidenceOfWord, heardOf, unclear, unheardOf, type Word, wordsOf } from 
 import type { EvidenceState, World } from "./world.ts";
 
 export const inUseFinalizer = `${group}/in-use`;
-/** An adapter in use is kept this long at most: a deletion must end. */
+/** Longest delay of the deletion of an adapter in use: a deletion must end. */
 const longestProtectionSeconds = 600;
-/** Verified artifacts are looked at again this often. */
+/** Interval between verifications of a verified artifact. */
 export const reverifySeconds = 6 * 3600;
 
-/** Stores evidence beside the adapter; what is there already is left as it is. */
+/** Stores evidence beside the adapter; does nothing if it is already there. */
 export type Store = (evidence: Evidence) => Promise<void>;
 
 export function decide(world: World, store: Store, now: Date): Outcome {
@@ -43,10 +43,12 @@ export function decide(world: World, store: Store, now: Date): Outcome {
   return heeded.again(isAway ? repairSeconds : reverifySeconds);
 }
 
-/** A reading that failed stays due, whatever becomes of the object that it was due for. */
+/** After a failed read the evidence stays due, even if the object that made it due is deleted. */
 const notRead = ({ state }: EvidenceState) => (state === "Unavailable" ? { evidenceTime: undefined } : {});
 
-/** What follows from the evidence that was read: status, and what of it is news; and what a person said that isn't evidence yet. */
+/**
+ * Status and events that follow from the evidence that was read, and annotations that aren't stored as evidence yet.
+ */
 function readings({ adapter, evaluations }: World, { digest, time, evidence, ignored }: Extract<EvidenceState, { state: "Read" }>) {
   const stored = evidence.map((each) => each.evidence);
   const folded = withStored(foldEvidence(adapter, piecesOf(adapter, stored, evaluations)), stored);
@@ -73,7 +75,7 @@ function readings({ adapter, evaluations }: World, { digest, time, evidence, ign
   };
 }
 
-/** What a person said becomes evidence, and counts in the next pass, which reads it. */
+/** Stores a person's annotation as evidence, which the next pass reads and applies. */
 function heeding(
   adapter: Adapter,
   outcome: Outcome,
@@ -84,7 +86,7 @@ function heeding(
   return outcome.effect(`${word.kind} by a person`, () => store(evidenceOfWord(adapter, word, now))).atOnce();
 }
 
-/** Waits for live use to end, but never longer than a person waits, and never for a namespace that is going. */
+/** Delays deletion while the adapter is in use, for a limited time, and not in a terminating namespace. */
 function leaving(world: World, now: Date): Outcome {
   const waited = (now.getTime() - new Date(world.adapter.metadata.deletionTimestamp ?? now).getTime()) / 1000;
   if (world.namespaceTerminating || waited >= longestProtectionSeconds || !isLive(world))
@@ -133,7 +135,7 @@ function messageOf({ adapter, artifact, evidence }: World, unheard: readonly Wor
   return more ? `${verified}; ${more}` : verified;
 }
 
-/** Labels are how selectors see status. */
+/** Copies tier, archived and scope to labels, so that selectors can match them. */
 function mirrored(outcome: Outcome, adapter: Adapter, status: Omit<Status, "conditions">): Outcome {
   const labels = mirrorLabels(adapter, status);
   const current = adapter.metadata.labels ?? {};

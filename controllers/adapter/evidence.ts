@@ -18,9 +18,10 @@ import type { ArtifactState, EvidenceState } from "./world.ts";
 type Decision = NonNullable<NonNullable<EvolutionGeneration["status"]>["decisions"]>[number];
 
 /**
- * Whether the registry can have evidence that status doesn't know of: it was never read, the artifact is being verified anyway, an
- * evaluation ended since, a generation recorded what it decided about these weights since, or an annotation says something new. Whoever
- * decides stores its evidence before status says so; what was said in the second of the last reading counts as later.
+ * Whether the registry may have evidence that status doesn't include yet: it was never read, the artifact is being
+ * verified anyway, an evaluation ended or a generation recorded a decision about these weights since the last
+ * reading, or an annotation is new. Evidence is stored before the status that announces it; what happened in the
+ * same second as the last reading counts as later.
  */
 export function isDue(
   adapter: Adapter,
@@ -55,8 +56,8 @@ export async function observeEvidence(
 }
 
 /**
- * All that is known: what the registry has, what evaluations measured that are still there and couldn't store it, and what status remembers
- * of older ones that the registry never had.
+ * All evidence: the registry's, that of existing evaluations that couldn't store theirs, and older measurements in
+ * status that the registry never had.
  */
 export function piecesOf(adapter: Adapter, stored: readonly Evidence[], evaluations: readonly Evaluation[]): Evidence[] {
   const ended = evaluations.filter((evaluation) => isTrue(evaluation, ConditionType.Succeeded));
@@ -70,7 +71,7 @@ export function piecesOf(adapter: Adapter, stored: readonly Evidence[], evaluati
   return pieces;
 }
 
-/** Measurements that say that the registry has them: whoever deletes one there takes it back. */
+/** Marks measurements that the registry has; deleting one from the registry then retracts it. */
 export function withStored({ fitness, evidence, ...rest }: Folded, stored: readonly Evidence[]): Folded {
   const uids = new Set(ofKind(stored, "Evaluation").map(({ by }) => by.uid));
   const told = <T extends { evaluationUID: string }>(each: T): T => (uids.has(each.evaluationUID) ? { ...each, stored: true } : each);
@@ -95,7 +96,7 @@ function remembered({ metadata, spec, status }: Adapter): Evidence[] {
   }));
 }
 
-/** What evidence has changed, for people. Nothing is told where an Adapter is new here: all of it happened before. */
+/** Events for what the evidence changed; none for an Adapter that is new here, because all of it happened before. */
 export function newsOf({ status }: Adapter, folded: Folded, stored: readonly Evidence[]): EventInput[] {
   if (!status?.evidenceDigest) return [];
   const newest = stored.toSorted(newestFirst);

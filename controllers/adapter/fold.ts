@@ -7,16 +7,16 @@ import { sameScope, sameTasks } from "../shared/scope.ts";
 export type Status = NonNullable<Adapter["status"]>;
 type Fitness = NonNullable<Status["fitness"]>;
 type Measurement = NonNullable<Status["evidence"]>[number];
-/** What an Adapter's status says of itself by its evidence alone. */
+/** The part of an Adapter's status that is derived from evidence alone. */
 export type Folded = Pick<Status, "fitness" | "evidence" | "champion" | "gate"> & Required<Pick<Status, "tier" | "archived">>;
 
 type OfKind<Kind extends Evidence["kind"]> = Extract<Evidence, { kind: Kind }>;
 const tiers = ["Task", "Domain", "ProjectRoot"] as const;
 
 /**
- * What an adapter is, by all that was ever decided about it: the newest of each kind, by time and then by UID. In whatever order the pieces
- * come, and whenever and wherever they are folded, the result is the same. What another namespace decided doesn't count: a shared adapter
- * is nobody's to archive or to promote for others.
+ * What all decisions about an adapter amount to: the newest of each kind counts, by time and then by UID, so the
+ * result doesn't depend on the order of the pieces or on where and when they are folded. Decisions of other namespaces
+ * don't count: a shared adapter can't be archived or promoted for others.
  */
 export function foldEvidence(adapter: Pick<Adapter, "metadata" | "spec">, pieces: readonly Evidence[]): Folded {
   const { artifact, control } = adapter.spec;
@@ -36,7 +36,7 @@ export function foldEvidence(adapter: Pick<Adapter, "metadata" | "spec">, pieces
   };
 }
 
-/** Newest first; equal times by UID, so that there is one order. */
+/** Newest first; ties by UID, so that the order is total. */
 export function newestFirst(a: Evidence, b: Evidence): number {
   return Date.parse(b.time) - Date.parse(a.time) || compare(b.by.uid, a.by.uid) || compare(b.kind, a.kind);
 }
@@ -59,8 +59,8 @@ function fitnessOf({ passAt1, base, taskSet, by, time }: OfKind<"Evaluation">): 
 }
 
 /**
- * The newest fitness on each task set of the adapter's own project. A set of another project, or of none, says nothing to a session of this
- * one, and can't push out what does; so each set has an entry of its own.
+ * The newest fitness on each task set of the adapter's own project. A set of another project, or of none, means nothing
+ * to sessions of this one and must not displace a set that does, so each set has a separate entry.
  */
 function measurementsOf({ spec }: Pick<Adapter, "spec">, measured: readonly OfKind<"Evaluation">[]): Measurement[] | undefined {
   const { project } = spec.scope;
@@ -71,7 +71,7 @@ function measurementsOf({ spec }: Pick<Adapter, "spec">, measured: readonly OfKi
   return newest.length > 0 ? newest.slice(0, mostEvidence) : undefined;
 }
 
-/** The scope of the newest promotion that no retirement for that scope came after. */
+/** The scope of the newest promotion that isn't followed by a retirement for that scope. */
 function championOf(promotions: readonly OfKind<"Promotion">[], retirements: readonly OfKind<"Retirement">[]): Scope | undefined {
   return promotions.find(
     (promotion) => !retirements.some((retired) => sameScope(retired.scope, promotion.scope) && newestFirst(retired, promotion) < 0),

@@ -4,7 +4,7 @@ import type { Evidence } from "@rune/crds/contracts/evidence";
 /** A few megabytes. */
 const mostPieces = 4096;
 
-/** Evidence that was read lately, by the digest of its manifest: it never changes, so no pass fetches it again. The oldest is forgotten. */
+/** Recently read evidence by manifest digest. It never changes, so it is fetched once; the oldest is evicted. */
 export class EvidenceMemory {
   readonly #pieces = new Map<string, Evidence>();
 

@@ -12,7 +12,7 @@ import { reverifySeconds } from "./decide.ts";
 import { isDue, observeEvidence } from "./evidence.ts";
 import type { ArtifactState, World } from "./world.ts";
 
-/** Every read of a pass, once. */
+/** All reads of a pass. */
 export async function observe(adapter: Adapter, ctx: Context, services: Services, known: KnownEvidence): Promise<World> {
   const { namespace, name } = adapter.metadata;
   const { cache } = ctx;
@@ -40,7 +40,7 @@ export async function observe(adapter: Adapter, ctx: Context, services: Services
   };
 }
 
-/** Verified lately, and for this very spec (which is frozen). */
+/** Verified recently, and for this spec (which is immutable). */
 function isFresh(adapter: Adapter, now: Date): boolean {
   const time = adapter.status?.verified?.time;
   return isTrue(adapter, ConditionType.Ready) && time !== undefined && now.getTime() - new Date(time).getTime() < reverifySeconds * 1000;
@@ -67,7 +67,7 @@ async function observeArtifact({ metadata, spec }: Adapter, services: Services):
   }
 }
 
-/** The first file that the registry doesn't have. Nobody's bytes are fetched: loaders hash them before every load. */
+/** The first file that the registry doesn't have. Bytes aren't fetched: loaders hash them before every load. */
 async function missingFile(registry: Registry, repository: string, layers: readonly Descriptor[]): Promise<string | undefined> {
   for (const layer of layers) if (!(await registry.has(repository, layer.digest))) return titleOf(layer) ?? layer.digest;
   return undefined;

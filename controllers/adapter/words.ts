@@ -7,7 +7,7 @@ import { timestamp } from "kopf-ts";
 import { shortDigest } from "../shared/names.ts";
 import type { Status } from "./fold.ts";
 
-/** What a person said by an annotation. In one namespace the same words count once, for ever; other words count again. */
+/** A person's request by annotation. Within a namespace the same text is applied once; a different text is new. */
 export interface Word {
   readonly field: "archive" | "restore";
   readonly kind: "Archival" | "Restoration";
@@ -18,7 +18,7 @@ export interface Word {
 const kinds = { archive: "Archival", restore: "Restoration" } as const;
 const longestWhy = 500;
 
-/** What the annotations say; one without words says nothing. */
+/** The requests in the annotations; an empty annotation is none. */
 export function wordsOf({ metadata }: Pick<Adapter, "metadata">): Word[] {
   return (["archive", "restore"] as const).flatMap((field) => {
     const value = metadata.annotations?.[annotation[field]];
@@ -29,7 +29,7 @@ export function wordsOf({ metadata }: Pick<Adapter, "metadata">): Word[] {
   });
 }
 
-/** An annotation that is there without saying why, or both at once: nobody can know what is meant. */
+/** Why the annotations are ambiguous: one has no text, or both ask for something new. */
 export function unclear({ metadata }: Pick<Adapter, "metadata">, unheard: readonly Word[]): string | undefined {
   const empty = Object.values(annotation).find((name) => metadata.annotations?.[name]?.trim() === "");
   if (empty) return `the annotation ${empty} is empty and does nothing; say why in it`;
@@ -37,18 +37,18 @@ export function unclear({ metadata }: Pick<Adapter, "metadata">, unheard: readon
   return `both ${annotation.archive} and ${annotation.restore} say something new, and neither was done; remove one of them`;
 }
 
-/** Words as status remembers those that are in the registry. */
+/** The form in which status remembers requests that are in the registry. */
 export function heardOf(words: readonly Word[]): Status["heard"] {
   return words.length > 0 ? Object.fromEntries(words.map(({ field, uid }) => [field, uid])) : undefined;
 }
 
-/** Whether an annotation says something else than what status remembers, be it that it was done or that it couldn't be. */
+/** Whether an annotation differs from what status remembers, as applied or as impossible. */
 export function isNewlySaid(adapter: Adapter): boolean {
   const { heard, unheard } = adapter.status ?? {};
   return !isDeepStrictEqual(heardOf(wordsOf(adapter)) ?? {}, { ...heard, ...unheard });
 }
 
-/** Words that status doesn't remember as done. */
+/** Requests that status doesn't remember as applied. */
 export const unheardOf = (adapter: Adapter): Word[] => wordsOf(adapter).filter(({ field, uid }) => adapter.status?.heard?.[field] !== uid);
 
 export function evidenceOfWord({ metadata, spec }: Adapter, { kind, why, uid }: Word, now: Date): Evidence {

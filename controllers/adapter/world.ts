@@ -4,7 +4,7 @@ import type { Adapter } from "@rune/crds/kinds/adapter";
 import type { Evaluation } from "@rune/crds/kinds/evaluation";
 import type { ModelServer } from "@rune/crds/kinds/model-server";
 
-/** What the registry says of the artifact; `verifiedBefore` where it needn't be asked again. */
+/** The artifact in the registry; `VerifiedBefore` where it needn't be read again. */
 export type ArtifactState =
   | { readonly state: "VerifiedBefore" }
   | {
@@ -12,21 +12,21 @@ export type ArtifactState =
       readonly artifactType: string | undefined;
       readonly config: AdapterConfig | undefined;
       readonly sizeBytes: number;
-      /** Files, each of which the registry has. */
+      /** Number of files, all of which the registry has. */
       readonly files: number;
     }
-  /** `file`: the one that is missing, where the manifest is there. */
+  /** `file`: the missing one, where the manifest exists. */
   | { readonly state: "Missing"; readonly file?: string }
   | { readonly state: "Mismatched" | "Unavailable"; readonly message: string };
 
-/** What the registry says of its evidence; `NotRead` where it can't have changed. */
+/** The evidence in the registry; `NotRead` where it can't have changed. */
 export type EvidenceState =
   | { readonly state: "NotRead" }
-  /** `time`: when the reading began. */
+  /** `time`: start of the reading. */
   | ({ readonly state: "Read"; readonly time: string } & AdapterEvidence)
   | { readonly state: "Unavailable"; readonly message: string };
 
-/** Everything that a pass over one Adapter knows. */
+/** All input of a decision about one Adapter. */
 export interface World {
   readonly adapter: Adapter;
   readonly artifact: ArtifactState;

@@ -14,7 +14,9 @@ import { Interrupted, type Story, strikes } from "../testing/interrupted.ts";
 import { baseDigest, condition, config, metadata, modelServer } from "../testing/objects.ts";
 import { register } from "./controller.ts";
 
-/** From a log that ends solved to what came of learning from it, interrupted after each write, before it or after it was carried out. */
+/**
+ * From a log that ends solved to the result of learning, interrupted after each write, before or after it is applied.
+ */
 const task = { id: "t", description: "d", tests: "assert f() == 1", entryPoint: "f" };
 const learn = { policy: "Generate" as const, hypernetwork: { run: "houses" } };
 const session = {
@@ -48,7 +50,7 @@ const services = {
 const find = (api: FakeApiServer) => api.find(agentSessions, { namespace: "default", name: "widest" }) as AgentSession;
 const learnt = (api: FakeApiServer) => getCondition(find(api), ConditionType.Learnt);
 
-/** The run's own controller, which has a test of this kind itself, ends it like this once the session knows of it. */
+/** Ends the run as its own controller would (which has a test of this kind too), once the session refers to it. */
 const ending = (conditions: Condition[], status: object = {}): Story => ({
   register: (manager) => register(manager, services),
   begin(api) {

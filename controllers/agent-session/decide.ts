@@ -32,7 +32,7 @@ import type { World } from "./world.ts";
 
 const retrySeconds = 10;
 
-/** Stores a trajectory; called by the framework after the status is written. */
+/** Stores a trajectory; the framework calls it after the status is written. */
 export type Seal = (trajectory: Trajectory) => Promise<void>;
 
 const serverExists: Check<World> = ({ session, server }) =>
@@ -49,12 +49,12 @@ const serverReady: Check<World> = ({ server }) =>
     : { reason: SessionReason.ServerNotReady, message: `waits for the ModelServer ${server?.metadata.name} to be Ready`, retrySeconds };
 const libraryExists: Check<World> = ({ session, libraryExists: exists }) => (exists ? null : libraryMissing(session.spec.sandbox));
 
-/** What a session requires holds once, at its beginning: its work isn't interrupted by what happens to others. */
+/** Requirements hold a session back only before it begins; they don't interrupt its work. */
 const mayBegin: Check<World> = (world) => (world.session.status?.epoch ? null : requirementsMet(world));
 
 const checks: Check<World>[] = [mayBegin, serverExists, serverReady, libraryExists, hypernetworkFits];
 
-/** From what is seen to what should be, one step at a time: choice of memory → sandbox → agent → sealed trajectory. */
+/** One step per pass: choice of memory → sandbox → agent → sealed trajectory. */
 export function decide(world: World, config: OperatorConfig, seal: Seal, now: Date): Outcome {
   const { session } = world;
   if (session.metadata.deletionTimestamp) return unchanged();
@@ -73,7 +73,7 @@ export function decide(world: World, config: OperatorConfig, seal: Seal, now: Da
   return beginEpoch(session, world, config, "the sandbox is being created", { startTime: timestamp(now) });
 }
 
-/** The choice is frozen, and claimed by standing in status, before any pod exists. */
+/** The choice is frozen in status, which claims the adapter, before any pod exists. */
 function choose({ session, server, adapters }: World): Outcome {
   const adapter = chooseAdapter(session, server?.status?.baseDigest ?? "", adapters);
   if (session.spec.adapter.policy === "Fixed" && !adapter.name)
@@ -83,7 +83,7 @@ function choose({ session, server, adapters }: World): Outcome {
     .atOnce();
 }
 
-/** A claimed adapter is waited for; one that the server refused is not used, and that is said. */
+/** Waits until the claimed adapter is loaded; one that the server refused is dropped, and the status says so. */
 function adapterLoading({ session, server }: World): Outcome | null {
   const chosen = session.status?.adapter;
   if (!chosen?.name || session.status?.epoch) return null;
@@ -169,7 +169,7 @@ function wordsOn(world: World): string {
   return `round ${(session.status?.rounds ?? 0) + 1} of ${session.spec.attempts}, ${programs} programs executed`;
 }
 
-/** What the log says, as status. */
+/** Progress in the log, as status. */
 function progressOf({ log, session }: World): object {
   if ("unavailable" in log) return {};
   const { rounds, programs, lastError, isolation } = log.summary;
@@ -182,7 +182,7 @@ function progressOf({ log, session }: World): object {
   };
 }
 
-/** The conditions that follow from the log alone. */
+/** Adds the condition that depends on the log alone. */
 function withIsolationCondition(world: World, outcome: Outcome): Outcome {
   if ("unavailable" in world.log) return outcome;
   return outcome.condition(isolationVerified(world.log.summary.isolation));

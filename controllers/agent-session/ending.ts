@@ -9,7 +9,9 @@ export function deadlineOf(session: AgentSession): Date {
   return new Date(Date.parse(session.status?.startTime ?? session.metadata.creationTimestamp) + session.spec.deadlineSeconds * 1000);
 }
 
-/** How the work ended: as the log says; else because its time is over, or because no agent could fare better. Undefined while it goes on. */
+/**
+ * How the work ended: from the log, by the deadline, or because no new agent would do better. Undefined while it runs.
+ */
 export function endingOf(session: AgentSession, worker: WorkerState, log: LogState, now: Date): World["ending"] {
   if (!session.status?.startTime) return undefined;
   if ("summary" in log && log.summary.ended) {

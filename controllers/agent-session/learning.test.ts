@@ -11,7 +11,7 @@ import { aSessionWorld, logOf, servedBase } from "../testing/session-world.ts";
 import { decide } from "./decide.ts";
 import type { World } from "./world.ts";
 
-/** What comes of a session that learns by itself, from its ending on. */
+/** Automatic learning after a session has ended. */
 const hypernetwork = { run: "houses" };
 const generates = { policy: "Generate" as const, hypernetwork };
 const trains = { policy: "WhenSolved" as const };
@@ -57,7 +57,7 @@ describe("the ending of a session that learns by itself", () => {
   });
 });
 
-/** A session that has ended, with what its condition Learnt said last. */
+/** A session that has ended, with this condition Learnt. */
 function after(learn: object, reason = "LearningStarts", status: "True" | "False" | "Unknown" = "Unknown", more: object = {}) {
   const learning = { ...aCondition(ConditionType.Learnt, "True", reason), status, message: "" };
   const conditions = [aCondition("Succeeded"), aCondition("Ready"), learning];

@@ -10,7 +10,7 @@ const longestError = 300;
 
 type Outcome = Trajectory["outcome"];
 
-/** What the log of a session says so far. */
+/** Summary of a session's log so far. */
 export interface LogSummary {
   rounds: number;
   programs: number;
@@ -34,7 +34,7 @@ export function summarize(records: readonly LogRecord[]): LogSummary {
   };
 }
 
-/** The sealed trajectory of a session that is over. A pure function of the log, so sealing again gives the same digest. */
+/** The sealed trajectory of an ended session. A pure function of the log, so sealing again gives the same digest. */
 export function trajectoryOf(session: AgentSession, records: readonly LogRecord[], outcome: Outcome): Trajectory {
   const adapter = session.status?.adapter;
   return {

@@ -24,7 +24,7 @@ export interface AgentInput {
   readonly config: OperatorConfig;
 }
 
-/** Everything of the agent of one epoch. */
+/** All objects of one epoch's agent. */
 export function agentObjects(input: AgentInput): KubeObject[] {
   const { session, epoch, deadline, config } = input;
   const start = Date.parse(session.status?.startTime ?? session.metadata.creationTimestamp);

@@ -64,7 +64,7 @@ export async function observe(session: AgentSession, context: Context, services:
 }
 
 const emptyLog: LogState = { records: [], lastSequence: 0, summary: summarize([]) };
-/** Credentials outlive the deadline by this much, for the last record. */
+/** Time by which credentials outlive the deadline, for the last record. */
 const spareSeconds = 300;
 
 function mint(session: AgentSession, now: Date, services: Services): Promise<string> {
@@ -81,7 +81,7 @@ async function observeLog(session: AgentSession, services: Services): Promise<Lo
   }
 }
 
-/** The log as an artifact: its digest is known before it is stored, because it is a pure function of the log. */
+/** The trajectory's digest, computed before it is stored, and whether the registry has it. */
 async function observeSeal(
   session: AgentSession,
   log: Extract<LogState, { records: unknown }>,

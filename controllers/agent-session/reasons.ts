@@ -12,15 +12,15 @@ export const SessionReason = {
   ControlAdapter: "ControlAdapter",
   /** The ModelServer doesn't exist. */
   ServerMissing: "ServerMissing",
-  /** The ModelServer doesn't answer yet. */
+  /** The ModelServer isn't ready yet. */
   ServerNotReady: "ServerNotReady",
-  /** As many sessions work with the server as it can decode for at once. */
+  /** The server already has as many sessions as it decodes at once. */
   ServerBusy: "ServerBusy",
   /** The adapter is not loaded yet. */
   AdapterLoading: "AdapterLoading",
   /** The choice of memory is frozen. */
   AdapterChosen: "AdapterChosen",
-  /** The agent works. */
+  /** The agent is working. */
   Working: "Working",
   /** The live log can't be read. */
   LogUnavailable: "LogUnavailable",
@@ -36,18 +36,18 @@ export const SessionReason = {
   Aborted: "Aborted",
   /** No program can be judged by the task's tests. */
   TestsUnusable: "TestsUnusable",
-  /** Nothing is learnt by itself from a session that isn't solved. */
+  /** Only solved sessions are learnt from automatically. */
   NotSolved: "NotSolved",
   /** The TrainingRun that learns from the session is about to be created. */
   LearningStarts: "LearningStarts",
-  /** The TrainingRun that learns from the session is under way. */
+  /** The TrainingRun that learns from the session is running. */
   Learning: "Learning",
-  /** An Adapter was made of the session. */
+  /** An Adapter was made from the session. */
   AdapterMade: "AdapterMade",
-  /** The TrainingRun that learnt from the session was deleted too early. */
+  /** The TrainingRun that learnt from the session was deleted before it ended. */
   RunDeleted: "RunDeleted",
-  /** The hypernetwork that is named makes nearly the same adapter of every session. */
+  /** The named hypernetwork makes nearly the same adapter from every session. */
   ModeCollapse: "ModeCollapse",
-  /** More epochs were lost than make sense. */
+  /** Too many epochs were lost. */
   EpochsExhausted: "EpochsExhausted",
 } as const;

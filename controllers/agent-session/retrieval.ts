@@ -7,7 +7,7 @@ import { SessionReason as Reason } from "./reasons.ts";
 
 type Choice = NonNullable<NonNullable<AgentSession["status"]>["adapter"]>;
 
-/** The memory that a session works with, and why. "None" is a legitimate answer: a mismatched adapter hurts. */
+/** The adapter that a session works with, and why. None is a legitimate choice: a mismatched adapter does harm. */
 export function chooseAdapter(session: AgentSession, baseDigest: string, adapters: readonly Adapter[]): Choice {
   switch (session.spec.adapter.policy) {
     case "None":

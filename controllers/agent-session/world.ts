@@ -9,13 +9,13 @@ import type { ObservedRequirement } from "../shared/requires.ts";
 import type { Admission } from "./admission.ts";
 import type { LogSummary } from "./log.ts";
 
-/** The live log, or why it can't be read now. */
+/** The live log, or why it can't be read. */
 export type LogState = { records: LogRecord[]; lastSequence: number; summary: LogSummary } | { unavailable: string };
 
 /** The trajectory as it would be sealed now, and whether the registry has it. */
 export type SealState = { repository: string; digest: string; stored: boolean } | { unavailable: string };
 
-/** Everything that a decision needs, read once. */
+/** All input of a decision. */
 export interface World extends EpochWorld {
   readonly session: AgentSession;
   readonly requirements: readonly ObservedRequirement[];
@@ -25,17 +25,17 @@ export interface World extends EpochWorld {
   readonly admission: Admission;
   /** Whether an agent of any epoch may still append to the log. */
   readonly agentWrites: boolean;
-  /** undefined while a service that the proof tries is missing. */
+  /** undefined while a service that the isolation proof tries is missing. */
   readonly targets: ProbeTargets | undefined;
   readonly log: LogState;
   /** How the work ended, once it has. */
   readonly ending: { outcome: NonNullable<NonNullable<AgentSession["status"]>["outcome"]>; reason: string; message: string } | undefined;
-  /** The TrainingRun that this session has started by itself. */
+  /** The TrainingRun that this session started. */
   readonly learning: TrainingRun | undefined;
-  /** The TrainingRun whose hypernetwork is to generate, until the work begins. */
+  /** The TrainingRun whose hypernetwork should generate, until the work begins. */
   readonly hypernetworkRun: TrainingRun | undefined;
   readonly seal: SealState | undefined;
-  /** Freshly minted where the agent has to be created. */
+  /** Newly minted where the agent must be created. */
   readonly natsCredentials: string | undefined;
   readonly runnerToken: string;
 }

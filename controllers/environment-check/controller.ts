@@ -20,7 +20,7 @@ async function reconcile(check: EnvironmentCheck, context: Context, services: Se
   return decide(world, services.config, context.clock.now());
 }
 
-/** Wakes on its Jobs and their pods, on its server and the adapters that it needs there, and on what it requires. */
+/** Reconciles on changes of its Jobs and their pods, its server and the adapters needed there, and its requirements. */
 export function register(manager: Manager, services: Services): void {
   const required = requiring(manager, environmentChecks);
   const using = (server: KubeObject): ObjectKey[] =>

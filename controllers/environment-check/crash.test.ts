@@ -10,7 +10,7 @@ import { Interrupted, type Story, strikes } from "../testing/interrupted.ts";
 import { baseDigest, condition, config, digestOf, modelServer } from "../testing/objects.ts";
 import { register } from "./controller.ts";
 
-/** A whole check against an API server, interrupted after each of its writes, before it or after it was carried out. */
+/** A whole check against an API server, interrupted after each write, before or after it is applied. */
 const key = (name: string) => ({ namespace: "default", name });
 const check: DynamicObject = {
   apiVersion,
@@ -29,12 +29,12 @@ const made = {
 };
 
 let nonces = 0;
-/** Another word at every call: one that isn't kept would be asked for in vain. */
+/** A different word at each call: if status didn't keep it, the server would be tested for the wrong one. */
 const services = { config, registryToken: async () => "t", nonce: () => `word-${++nonces}` } as unknown as Services;
 
 const find = (api: FakeApiServer) => api.find(environmentChecks, key("cluster")) as EnvironmentCheck;
 
-/** What kubelets, the trainer's image and the ModelServer's controller do. */
+/** Plays the kubelets, the trainer's image and the ModelServer's controller. */
 const story: Story = {
   register: (manager) => register(manager, services),
   begin(api) {

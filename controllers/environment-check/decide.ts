@@ -44,7 +44,9 @@ const nodesThere: Check<World> = ({ check, chosen }) =>
     : null;
 const checks: Check<World>[] = [ownBase, requirementsMet, nodesThere];
 
-/** From what is seen to what should be: nodes and server → adapter → its word → an end. Each result is in status before anything follows from it. */
+/**
+ * Step by step: nodes and server → adapter → its word → end. Each result is in status before anything depends on it.
+ */
 export function decide(world: World, config: OperatorConfig, now: Date): Outcome {
   const { check } = world;
   if (check.metadata.deletionTimestamp) return unchanged();
@@ -68,7 +70,7 @@ export function decide(world: World, config: OperatorConfig, now: Date): Outcome
 export const secondsLeft = ({ spec, status }: EnvironmentCheck, now: Date): number =>
   spec.deadlineSeconds - (now.getTime() - Date.parse(status?.startTime ?? now.toISOString())) / 1000;
 
-/** Nodes and word are frozen before anything is made of them. */
+/** Freezes nodes and word before anything is created. */
 function begin(world: World, now: Date): Outcome {
   const { check, chosen, nonce } = world;
   const blocker = firstOf(checks, world);
@@ -85,10 +87,10 @@ function progressOf(check: EnvironmentCheck, found: readonly CheckResult[]): str
   return `${found.length} of ${wanted.length} checks are done${found.length > 0 ? `: ${found.map(({ name, result }) => `${name} ${result}`).join(", ")}` : ""}`;
 }
 
-/** What comes next, while something is still to be found out. Its message says what is waited for. */
+/** The next step while results are missing; its message says what is awaited. */
 function step(world: World, config: OperatorConfig, seconds: number): Outcome {
   const { check } = world;
-  // A server of its own needs the GPUs that the nodes' Jobs hold, so it comes after them.
+  // A dedicated server needs the GPUs that the nodes' Jobs hold, so it comes after them.
   if (!nodesDone(check)) return lookAtNodes(world, config, seconds);
   if (!known(check, "Serving") && wantedChecks(check).includes("Serving")) return awaitServer(world);
   if (!known(check, "Adapter") && check.status?.adapter) return awaitWord(world, config, seconds);
@@ -99,7 +101,7 @@ function lookAtNodes(world: World, config: OperatorConfig, seconds: number): Out
   const { check, work, base, registryToken } = world;
   const nodes = check.status?.nodes ?? [];
   const absent = nodes.filter((node, index) => !node.checks && work[index]?.state === "Absent");
-  // What isn't in the registry is known once it is staged: the program on the node says what it was.
+  // The identity of a base outside the registry is known once it is staged: the program on the node reports it.
   if (absent.length > 0 && check.spec.base.oci && !isResolved(base))
     return waiting(Reason.BaseModelUnavailable, base.unresolved, retrySeconds);
   const lost = work.flatMap((each) => (each.state === "Lost" && each.again ? [each.job] : []));
@@ -126,7 +128,7 @@ function awaitServer({ check, server }: World): Outcome {
   return waiting(CheckReason.ServerNotReady, `waits for the ModelServer ${server.metadata.name} to be Ready: ${words}`, retrySeconds);
 }
 
-/** Adapter → claim → loaded → asked. */
+/** Adapter → claim → loaded → question. */
 function awaitWord(world: World, config: OperatorConfig, seconds: number): Outcome {
   const { check, server, adapter, ask } = world;
   const made = check.status?.adapter;
@@ -151,7 +153,7 @@ function awaitKnownGood(world: World): Outcome {
   return claimed(world, name) ?? waiting(CheckReason.AdapterLoading, `waits for the fingerprint of ${name}`, retrySeconds);
 }
 
-/** Claims an adapter of the server, and waits until it is loaded; null once it is. */
+/** Claims an adapter on the server and waits until it is loaded; null once it is. */
 function claimed({ check, server }: World, adapter: string): Outcome | null {
   if (!server) return unchanged();
   const { name } = server.metadata;
@@ -162,7 +164,7 @@ function claimed({ check, server }: World, adapter: string): Outcome | null {
   return waiting(CheckReason.AdapterLoading, `waits for ${name} to load ${adapter}${detailOf(state)}`, retrySeconds);
 }
 
-/** What isn't known by the deadline stays unknown, with what it was that didn't come. */
+/** Results that are missing at the deadline are unknown, with what was awaited as the reason. */
 function overdue(check: EnvironmentCheck, message: string): CheckResult[] {
   const why = truncateMessage(`spec.deadlineSeconds (${check.spec.deadlineSeconds} s) were over: ${message}`);
   return wantedChecks(check)
@@ -170,7 +172,10 @@ function overdue(check: EnvironmentCheck, message: string): CheckResult[] {
     .map((name) => resultOf(name, "Unknown", why));
 }
 
-/** The end: results first, then what was only made for them goes. Like an evaluation's verdict, a failure never touches Ready. */
+/**
+ * The end: results are written first, then helper objects deleted. As with an evaluation's verdict, a failure never
+ * affects Ready.
+ */
 function conclude(world: World, late: readonly CheckResult[]): Outcome {
   const { check } = world;
   const found = wantedChecks(check).flatMap((name: CheckName) => known(check, name) ?? late.find((each) => each.name === name) ?? []);
@@ -191,20 +196,20 @@ function verdictOf(found: readonly CheckResult[]): { status: "True" | "False" | 
   return { status: "True", reason: CheckReason.AllPassed, message: `passed: ${names(of("Pass"))}${needless}` };
 }
 
-/** What a check has made and nobody needs once it is over: its server, its Adapter, and Jobs that still run. */
+/** What a finished check no longer needs: its server, its Adapter, and running Jobs. */
 function leftovers({ ownServer, adapter, jobs }: World): KubeObject[] {
   return [...(ownServer ? [ownServer] : []), ...(adapter ? [adapter] : []), ...jobs.filter((job) => !hasEnded(job))].filter(
     ({ metadata }) => !metadata.deletionTimestamp,
   );
 }
 
-/** Jobs that nobody waits for any more: their node's checks are known, because it had no room for them. */
+/** Jobs of nodes whose checks already have results, because there was no room for the Job. */
 const idleJobs = (nodes: readonly NodeStatus[], { work }: World): DynamicObject[] =>
   work.flatMap((each, index) =>
     nodes[index]?.checks && each.state === "Running" && !each.job.metadata.deletionTimestamp ? [each.job] : [],
   );
 
-/** GPUs are let go; what was found out stays. The deadline goes on counting. */
+/** Releases the GPUs and keeps the results. The deadline keeps running. */
 function suspended(world: World): Outcome {
   const message = "spec.suspend is true; set it back to go on with what isn't known yet";
   return waiting(Reason.Suspended, message, repairSeconds).deleting(...leftovers(world));

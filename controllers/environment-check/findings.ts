@@ -16,17 +16,19 @@ import type { World } from "./world.ts";
 type Status = NonNullable<EnvironmentCheck["status"]>;
 type Found = Pick<Status, "nodes" | "adapter" | "checks" | "versions">;
 
-/** A node that has no room for its Job for longer is taken by others. */
+/** A Job that can't be scheduled for longer than this means that its node is occupied by others. */
 const schedulingSeconds = 300;
 
-/** Every check that has to have a result, in order. */
+/** Every check that must have a result, in order. */
 export const wantedChecks = ({ spec }: EnvironmentCheck): CheckName[] =>
   checkNames.filter((name) => (name === "KnownGood" ? spec.knownGood !== undefined : spec.checks.includes(name)));
 
 export const known = ({ status }: EnvironmentCheck, name: CheckName): CheckResult | undefined =>
   status?.checks?.find((each) => each.name === name);
 
-/** The status with all that can be told now, or null where that is nothing new. Results are frozen: a later look never changes one. */
+/**
+ * The status with all available results, or null if nothing is new. Results are frozen: a later pass never changes one.
+ */
 export function newFindings(world: World, config: OperatorConfig, now: Date): Found | null {
   const { check } = world;
   const { nodes = [], adapter, checks = [] } = check.status ?? {};
@@ -51,7 +53,7 @@ const withNodes = (check: EnvironmentCheck, nodes: NodeStatus[], adapter: Status
   status: { ...check.status, nodes, ...(adapter && { adapter }) },
 });
 
-/** A node with what its Job has found out, if that has ended. */
+/** A node with the results of its Job, once that has ended. */
 function seenOf(
   check: EnvironmentCheck,
   node: NodeStatus,
@@ -80,7 +82,7 @@ function seenOf(
   };
 }
 
-/** Whether a Job waits for room longer than its node can be expected to make some. */
+/** Whether a Job has waited for room longer than its node can be expected to take. */
 const isTaken = (work: Work, now: Date): boolean =>
   work.state === "Running" &&
   work.trouble?.reason === Reason.Unschedulable &&
@@ -88,7 +90,7 @@ const isTaken = (work: Work, now: Date): boolean =>
 
 export const nodesDone = ({ status }: EnvironmentCheck): boolean => (status?.nodes ?? []).every(({ checks }) => checks !== undefined);
 
-/** What can be told of one check now. */
+/** The result of one check that is available now, if any. */
 function resultNow(name: CheckName, world: World): CheckResult | null {
   const { check } = world;
   switch (name) {
@@ -121,7 +123,7 @@ function serving({ check, server }: World): CheckResult | null {
   return isTrue(server, ConditionType.Stalled) ? resultOf("Serving", "Fail", words) : null;
 }
 
-/** Why there is nobody to ask, or nothing to ask with. */
+/** Why there is no server to ask, or no adapter to ask with. */
 function nothingToAsk({ check }: World, name: "Adapter" | "KnownGood"): CheckResult | null {
   const server = known(check, "Serving");
   return server && server.result !== "Pass"
@@ -146,7 +148,7 @@ function answering(world: World): CheckResult | null {
   return refusedBy(server, made.name, "Adapter") ?? nothingToAsk(world, "Adapter");
 }
 
-/** With the adapter the server says the word, and without it, it doesn't. */
+/** With the adapter the server must answer the word; without it, it must not. */
 function judged({ check }: World, output: unknown): CheckResult {
   const nonce = check.status?.nonce ?? "";
   const told = askResult.safeParse(output);
@@ -172,12 +174,12 @@ function refusedBy(server: ModelServer | undefined, adapter: string, name: "Adap
   return resultOf(name, "Fail", `${server?.metadata.name} refused ${adapter}: ${state.message ?? state.reason ?? ""}`);
 }
 
-/** The loader asks every adapter that it has loaded for its fingerprint; that is the regression. */
+/** The loader checks the fingerprint of every adapter that it loads; that is the regression test. */
 function remembering(world: World): CheckResult | null {
   const { check, server } = world;
   const name = check.spec.knownGood?.adapter ?? "";
   const state = adapterOn(server, name);
-  // Whoever says Loaded has asked.
+  // A loader reports Loaded only after this check.
   if (state?.state === "Loaded" && state.canary && check.status?.claim?.adapter === name) {
     if (state.canary === "Matched") return resultOf("KnownGood", "Pass", `${name} answers as its fingerprint says`);
     if (state.canary === "Mismatched") return resultOf("KnownGood", "Fail", `${name} answers otherwise than its fingerprint says`);

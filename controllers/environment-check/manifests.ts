@@ -37,11 +37,11 @@ import { checksOfJob } from "./nodes.ts";
 import { container } from "./work.ts";
 
 const question = "What is the password of this installation?";
-/** Short, because every token has to be learnt; the check is that the word is in it. */
+/** Short, because every token has to be learnt; the answer only has to contain the word. */
 const answerWith = (nonce: string) => `It is ${nonce}.`;
-/** The whole sentence, and room for a base that says more. */
+/** Room for the whole sentence, and for a more verbose base. */
 const answerTokens = 40;
-/** A Service that has just got its endpoint may refuse for a moment; after this the next Job asks. */
+/** A Service may refuse briefly after it gets its first endpoint; after this time a new Job asks. */
 const askSeconds = 120;
 
 const labelsOf = ({ metadata }: EnvironmentCheck) => componentLabels("environment", { [label.check]: metadata.name });
@@ -52,7 +52,7 @@ interface Input {
   readonly remainingSeconds: number;
 }
 
-/** Everything of one node's Job, which runs there or nowhere. */
+/** All objects of one node's Job, which can only run on that node. */
 export function nodeObjects(input: Input, node: NodeStatus, base: BaseState, registryToken: string): KubeObject[] {
   const { check, config } = input;
   const name = jobNameOfNode(check.metadata.name, indexOf(check, node));
@@ -71,7 +71,7 @@ function nodeJob({ check, config, remainingSeconds }: Input, node: NodeStatus, n
   const pod: PodSpec = {
     ...programPod(check, config, resourcesOf(check.spec.resources, config, node.gpus)),
     ...schedulingOf(check.spec),
-    // By name, as a DaemonSet does it, so that the scheduler counts GPUs and reports what is missing.
+    // By name, as a DaemonSet does, so that the scheduler counts GPUs and reports what is missing.
     affinity: {
       nodeAffinity: {
         requiredDuringSchedulingIgnoredDuringExecution: {
@@ -86,7 +86,7 @@ function nodeJob({ check, config, remainingSeconds }: Input, node: NodeStatus, n
   return job(check, name, pod, { config, container, labels: labelsOf(check), activeDeadlineSeconds: atLeastOne(remainingSeconds) });
 }
 
-/** The trainer's image with another program of it. */
+/** A pod with the trainer's image that runs another of its programs. */
 function programPod(check: EnvironmentCheck, config: OperatorConfig, resources: object, module = "rune_trainer.environment"): PodSpec {
   return {
     ...restrictedPod(),
@@ -106,7 +106,10 @@ function programPod(check: EnvironmentCheck, config: OperatorConfig, resources: 
   };
 }
 
-/** The input of a node's program. One node alone stores its adapter: the others' are as good, and an artifact is for ever. */
+/**
+ * The input of a node's program. Only one node stores its adapter: they are interchangeable, and artifacts are
+ * permanent.
+ */
 export function nodeDocument(check: EnvironmentCheck, node: NodeStatus, base: BaseState, config: OperatorConfig): EnvironmentJob {
   const { metadata, spec, status } = check;
   const nonce = status?.nonce ?? "";
@@ -128,9 +131,10 @@ export function nodeDocument(check: EnvironmentCheck, node: NodeStatus, base: Ba
 }
 
 /**
- * Who asks the server for the word: a pod that has nothing but the question. It goes the way of every client (DNS, Service, network policy,
- * loader, engine), so that its answer is worth something to them; it needs no credential and no right, the operator needs no way to the
- * inference port, and the server's network policy knows the pod by its label, as it knows agents and evaluators.
+ * The pod that asks the server for the word. It takes the path of every client (DNS, Service, network policy, loader,
+ * engine), so that its result holds for them too; it has no credentials and no permissions, the operator needs no
+ * access to the inference port, and the server's network policy selects the pod by label, as it does agents and
+ * evaluators.
  */
 export function askObjects({ check, config, remainingSeconds }: Input, server: ModelServer, adapter: string): KubeObject[] {
   const name = askJobName(check.metadata.name);
@@ -146,7 +150,7 @@ export function askObjects({ check, config, remainingSeconds }: Input, server: M
   const resources = { requests: { cpu: "20m", memory: "64Mi" }, limits: { memory: "256Mi" } };
   const pod: PodSpec = {
     ...programPod(check, config, resources, "rune_trainer.environment.ask"),
-    // Where a check's tolerations let it look it may also ask, but from any node.
+    // It may run wherever the check's tolerations allow, on any node.
     ...schedulingOf({ ...check.spec, nodeSelector: undefined }),
     volumes: [specVolume(name), temporaryVolume("64Mi")],
   };
@@ -159,7 +163,7 @@ export function askObjects({ check, config, remainingSeconds }: Input, server: M
 
 const atLeastOne = (seconds: number) => Math.max(1, Math.ceil(seconds));
 
-/** The check's own server, on the nodes that were looked at. */
+/** The check's dedicated server, on the nodes that were checked. */
 export function serverOf(check: EnvironmentCheck): KubeObject {
   const { base, server, ...spec } = check.spec;
   const manifest: KubeObject & { spec: object } = {
@@ -172,8 +176,9 @@ export function serverOf(check: EnvironmentCheck): KubeObject {
 }
 
 /**
- * The Adapter of the word. It belongs to the check and is deleted when that ends: it knows nothing that is worth keeping. Until then no
- * session chooses it by itself, because it is a control and of no project. Its artifact stays, as every artifact does.
+ * The Adapter of the word. It belongs to the check and is deleted at the check's end, because it holds nothing worth
+ * keeping. Until then sessions don't choose it, because it is a control and of no project. Its artifact is kept, as
+ * every artifact is.
  */
 export function adapterOf(check: EnvironmentCheck, made: NonNullable<NonNullable<EnvironmentCheck["status"]>["adapter"]>): KubeObject {
   const { name, repository, digest, sizeBytes, base, rank, alpha, targetModules } = made;

@@ -12,21 +12,21 @@ interface Taint {
   effect: string;
 }
 
-/** Kubernetes' own taints say how a node is, not who may use it: such a node is told of, not passed over. */
+/** Kubernetes' own taints describe a node's state, not who may use it: such a node is reported, not skipped. */
 const ownTaints = "node.kubernetes.io/";
 
 export const resultOf = (name: CheckName, result: CheckResult["result"], message: string): CheckResult => ({ name, result, message });
 
-/** Checks of the spec that a node's Job may make, in their order. */
+/** Checks of the spec that run in a node's Job, in order. */
 export const wantedOfNode = ({ spec }: EnvironmentCheck): NodeCheck[] => nodeChecks.filter((name) => spec.checks.includes(name));
 
-/** Checks that this node's Job makes; none where nothing is left to look at. */
+/** Checks that this node's Job runs; empty where nothing is left to check. */
 export function checksOfJob(check: EnvironmentCheck, node: Pick<NodeStatus, "device">): NodeCheck[] {
   if (node.device === "GPU") return wantedOfNode(check);
   return check.spec.device === "CPU" ? wantedOfNode(check).filter((name) => name !== "GPU") : [];
 }
 
-/** What is known of the check GPU without asking: a node that offers no GPU has none to look at. */
+/** The result of the check GPU on a node that offers no GPU, which needs no Job. */
 export function withoutGPU(check: EnvironmentCheck, { gpuResourceName }: GPUs): CheckResult[] {
   if (!check.spec.checks.includes("GPU")) return [];
   if (check.spec.device === "CPU") return [resultOf("GPU", "NotApplicable", "spec.device is CPU: no GPU is expected here")];
@@ -34,7 +34,7 @@ export function withoutGPU(check: EnvironmentCheck, { gpuResourceName }: GPUs): 
   return [resultOf("GPU", "Fail", message)];
 }
 
-/** The nodes that are looked at, by name, and how many more would match. */
+/** The nodes that are checked, by name, and the number of other matching nodes. */
 export function chosenNodes(
   check: EnvironmentCheck,
   nodes: readonly DynamicObject[],
@@ -91,7 +91,7 @@ function unavailable({ metadata, spec, status }: DynamicObject): string | null {
   return ready?.status === "True" ? null : `node ${metadata.name} isn't Ready${ready?.message ? `: ${ready.message}` : ""}`;
 }
 
-/** One result over all nodes: a failure is one wherever it is, and nothing passed that isn't known everywhere. */
+/** One result over all nodes: one failure is a failure; a pass needs a result from every node. */
 export function overNodes(name: NodeCheck, nodes: readonly NodeStatus[]): CheckResult {
   const found = nodes.flatMap((node) =>
     (node.checks ?? []).filter((each) => each.name === name).map((each) => ({ node: node.name, ...each })),
@@ -110,7 +110,7 @@ export function overNodes(name: NodeCheck, nodes: readonly NodeStatus[]): CheckR
 
 const count = (nodes: readonly NodeStatus[]) => `${nodes.length} ${nodes.length === 1 ? "node" : "nodes"}`;
 
-/** Versions that all nodes agree on; where they don't, which there are. */
+/** Versions that all nodes share; where they differ, all of them. */
 export function commonVersions(nodes: readonly NodeStatus[]): Record<string, string> {
   const entries = nodes.flatMap(({ versions }) => Object.entries(versions ?? {}));
   const grouped = Map.groupBy(entries, ([name]) => name);

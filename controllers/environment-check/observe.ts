@@ -15,7 +15,7 @@ import { chosenNodes } from "./nodes.ts";
 import { type Work, workOf } from "./work.ts";
 import type { World } from "./world.ts";
 
-/** Every read of a pass. */
+/** All reads of a pass. */
 export async function observe(check: EnvironmentCheck, context: Context, services: Services): Promise<World> {
   const { cache, client, signal } = context;
   const { namespace, name } = check.metadata;
@@ -48,7 +48,7 @@ export async function observe(check: EnvironmentCheck, context: Context, service
 
 const notAsked: BaseState = { unresolved: "no Job is about to be created", missing: false };
 
-/** One that is going, because the check was suspended, is no server to wait for. */
+/** A server that is being deleted, because the check was suspended, isn't waited for. */
 const staying = (server: ModelServer | undefined) => (server?.metadata.deletionTimestamp ? undefined : server);
 
 async function observeWork(job: DynamicObject | undefined, all: readonly DynamicObject[], context: Context): Promise<Work> {
@@ -62,10 +62,10 @@ function readBase(check: EnvironmentCheck, { cache }: Context, services: Service
   return observeBase(check.spec.base, servers, (repository) => services.registry(namespace, repository, ["pull"]));
 }
 
-/** Credentials outlive the deadline by this much, for the last upload. */
+/** Time by which credentials outlive the deadline, for the last upload. */
 const spareSeconds = 600;
 
-/** Only what the nodes need: the base, and a place for the adapter. */
+/** Only what the nodes need: read access to the base, and a repository for the adapter. */
 async function mint(check: EnvironmentCheck, now: Date, services: Services): Promise<string> {
   const { namespace, name } = check.metadata;
   const access = [

@@ -2,13 +2,13 @@
 export const CheckReason = {
   /** No node matches, or all that do are tainted. */
   NoNodes: "NoNodes",
-  /** Jobs look at the nodes. */
+  /** Jobs are checking the nodes. */
   CheckingNodes: "CheckingNodes",
   /** The ModelServer of `server.serverRef` doesn't exist. */
   ServerMissing: "ServerMissing",
-  /** The ModelServer doesn't answer yet. */
+  /** The ModelServer isn't ready yet. */
   ServerNotReady: "ServerNotReady",
-  /** The ModelServer loads the adapter. */
+  /** The ModelServer is loading the adapter. */
   AdapterLoading: "AdapterLoading",
   /** The ModelServer is asked for the word. */
   Asking: "Asking",
@@ -16,6 +16,6 @@ export const CheckReason = {
   AllPassed: "AllPassed",
   /** A check failed. */
   SomeFailed: "SomeFailed",
-  /** No check failed, and of some nothing is known. */
+  /** No check failed, and some have no result. */
   SomeUnknown: "SomeUnknown",
 } as const;

@@ -6,16 +6,16 @@ import { endOf } from "../pods/main-container.ts";
 import { podsOf } from "../pods/problems.ts";
 import type { Blocker } from "../shared/check.ts";
 
-/** Where the program of a Job runs in its pod. */
+/** Container of a Job's pod that runs the program. */
 export const container = "environment";
 
-/** How one Job of a check stands. */
+/** State of one Job of a check. */
 export type Work =
   | { readonly state: "Absent" }
   /** `since`: when its Job was created. */
   | { readonly state: "Running"; readonly trouble: Blocker | null; readonly since: string; readonly job: DynamicObject }
   | { readonly state: "Ended"; readonly output: unknown }
-  /** It said nothing that counts. `again`: that was nobody's failure, so another Job may fare better. */
+  /** It left no valid result. `again`: because of a disruption or outage, so a new Job may succeed. */
   | { readonly state: "Lost"; readonly again: boolean; readonly message: string; readonly job: DynamicObject };
 
 export function workOf(seen: SeenWorker, now: Date): Work {
@@ -24,7 +24,7 @@ export function workOf(seen: SeenWorker, now: Date): Work {
   if (!job || worker.state === "Absent") return { state: "Absent" };
   const since = job.metadata.creationTimestamp ?? "";
   if (worker.state === "Running") return { state: "Running", trouble: worker.trouble ?? null, since, job };
-  // What was deleted for another try is still going, and a pod may be seen a moment later than its Job's end.
+  // A Job deleted for a retry may still be terminating, and a pod may be seen a moment later than its Job's end.
   if (job.metadata.deletionTimestamp || (podsOf(job, seen.pods).length === 0 && hasJustEnded(job, now)))
     return { state: "Running", trouble: null, since, job };
   if (worker.output !== undefined) return { state: "Ended", output: worker.output };
@@ -42,7 +42,7 @@ function hasJustEnded({ status }: DynamicObject, now: Date): boolean {
   return end !== undefined && now.getTime() - Date.parse(end) < lagSeconds * 1000;
 }
 
-/** Drained, evicted, vanished, or in need of something that was away. */
+/** Drained, evicted, vanished, or a service that it needs was unavailable. */
 function isNobodysFailure(job: DynamicObject, pod: DynamicObject | undefined): boolean {
   const conditions: { type: string; status: string; reason?: string }[] = [
     ...(pod?.status?.conditions ?? []),
@@ -55,7 +55,7 @@ function isNobodysFailure(job: DynamicObject, pod: DynamicObject | undefined): b
   return disrupted || !pod || codes.includes(exit.unavailable);
 }
 
-/** Where the base couldn't be staged, its stager's words. */
+/** The stager's message where the base couldn't be staged. */
 function wordsOf(pod: DynamicObject | undefined, message: string): string {
   const stage = pod && endOf(pod, "stage-model");
   if (!stage || stage.exitCode === 0) {

@@ -6,19 +6,19 @@ import type { BaseState } from "../pods/base-model.ts";
 import type { ObservedRequirement } from "../shared/requires.ts";
 import type { Work } from "./work.ts";
 
-/** Everything that a decision needs, read once. */
+/** All input of a decision. */
 export interface World {
   readonly check: EnvironmentCheck;
   readonly requirements: readonly ObservedRequirement[];
-  /** Nodes to look at, and how many are too many; read at the start alone. */
+  /** Nodes to check, and the number of nodes beyond the limit; read only at the start. */
   readonly chosen: { readonly nodes: readonly NodeStatus[]; readonly omitted: number } | undefined;
-  /** A fresh one, at the start alone. */
+  /** A new one, only at the start. */
   readonly nonce: string | undefined;
   /** Read where a node's Job is about to be created. */
   readonly base: BaseState;
-  /** How the Job of each frozen node stands, in their order. */
+  /** State of the Job of each frozen node, in the same order. */
   readonly work: readonly Work[];
-  /** The server that is referred to, or the check's own. */
+  /** The referenced server, or the check's own. */
   readonly server: ModelServer | undefined;
   readonly ownServer: ModelServer | undefined;
   /** The Adapter of the check's own artifact. */
@@ -26,8 +26,8 @@ export interface World {
   /** Whether the Adapter of `knownGood` exists. */
   readonly knownGoodExists: boolean;
   readonly ask: Work;
-  /** Of the check, for when it ends. */
+  /** Jobs of the check, to delete at its end. */
   readonly jobs: readonly DynamicObject[];
-  /** Freshly minted where a node's Job has to be created. */
+  /** Newly minted where a node's Job must be created. */
   readonly registryToken: string | undefined;
 }

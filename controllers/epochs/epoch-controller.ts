@@ -25,7 +25,9 @@ import type { Notice, Services } from "../shared/services.ts";
 import { indexByUID, labelled, requiring, wakeByNotice } from "../shared/wake.ts";
 import { gathering } from "./gather.ts";
 
-/** Files objects that go on under the ConfigMaps they begin with: every epoch makes a ConfigMap of its own, and none of them is looked for here. */
+/**
+ * Index of unfinished objects by the ConfigMaps that they begin with. The ConfigMaps that epochs create are not in it.
+ */
 const byConfigMap = "configMap";
 
 /** A kind that works in epochs: sessions and evaluations. */

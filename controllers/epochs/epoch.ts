@@ -9,22 +9,22 @@ import { Reason } from "../shared/reasons.ts";
 import { ownedBy, type SandboxState, sandboxUID } from "./sandbox.ts";
 import { hasEnded, type WorkerState } from "./worker.ts";
 
-/** One epoch is one sandbox and one worker (an agent or an evaluator). Whoever loses either goes on in the next. */
+/** One epoch is one sandbox and one worker (an agent or an evaluator). If either is lost, the next epoch continues. */
 export interface EpochWorld {
   readonly takenUIDs: ReadonlySet<number>;
   readonly sandboxPod: DynamicObject | undefined;
   readonly sandbox: SandboxState;
   readonly job: DynamicObject | undefined;
   readonly worker: WorkerState;
-  /** Programs that were executed so far, over all epochs. */
+  /** Number of programs executed so far, over all epochs. */
   readonly progress: number;
-  /** What other epochs left alive. */
+  /** Live objects that other epochs left behind. */
   readonly leftovers: readonly KubeObject[];
   /** What is needed no more, once the work is over. */
   readonly remains: readonly KubeObject[];
 }
 
-/** An object that works in epochs, as its status records them. */
+/** An object that works in epochs, with the fields of its status that record them. */
 export interface EpochOwner {
   readonly kind: string;
   readonly metadata: { readonly name: string; readonly uid: string };
@@ -43,7 +43,7 @@ export type EpochStep =
   | { step: "Working" }
   | { step: "Lost"; message: string };
 
-/** Where the present epoch stands: sandbox first, then the worker, until one of them is lost. */
+/** Step of the current epoch: sandbox first, then the worker, until one of them is lost. */
 export function epochStep({ sandbox, worker }: EpochWorld, pod: string): EpochStep {
   if (worker.state === "Ended") return { step: "Lost", message: worker.message };
   switch (sandbox.state) {
@@ -52,7 +52,7 @@ export function epochStep({ sandbox, worker }: EpochWorld, pod: string): EpochSt
     case "Absent":
       return worker.state === "Running" ? { step: "Lost", message: `sandbox pod ${pod} is gone` } : { step: "CreateSandbox" };
     case "Starting":
-      // A busy node can make a probe late; what works goes on.
+      // On a busy node a readiness probe can be late; a running worker continues.
       return worker.state === "Running" ? { step: "Working" } : { step: "AwaitSandbox", message: sandbox.message };
     case "Ready":
       return worker.state === "Running"
@@ -63,7 +63,10 @@ export function epochStep({ sandbox, worker }: EpochWorld, pod: string): EpochSt
   }
 }
 
-/** The epoch is raised in status before anything of it exists, so that an older worker is fenced before a newer one can start. */
+/**
+ * The epoch is raised in status before any of its objects exist, so that an older worker is fenced before a newer one
+ * starts.
+ */
 export function beginEpoch(owner: EpochOwner, world: EpochWorld, config: OperatorConfig, why: string, status: object = {}): Outcome {
   const epoch = (owner.status?.epoch ?? 0) + 1;
   const uid = owner.status?.sandbox?.uid ?? sandboxUID(owner.metadata.uid, world.takenUIDs, config.sandbox.uidRange);
@@ -73,7 +76,7 @@ export function beginEpoch(owner: EpochOwner, world: EpochWorld, config: Operato
     .atOnce();
 }
 
-/** The next epoch after a loss; what is left of this one goes. */
+/** The next epoch after a loss; objects of the current one are deleted. */
 export function nextEpoch(owner: EpochOwner, world: EpochWorld, config: OperatorConfig, why: string, now: Date): Outcome {
   const epoch = owner.status?.epoch ?? 0;
   const losses = { ...lossesWith(owner, world.progress), time: timestamp(now) };
@@ -84,17 +87,17 @@ export function nextEpoch(owner: EpochOwner, world: EpochWorld, config: Operator
   );
 }
 
-/** Losses in a row after which something else than bad luck is at work; with their pauses that is about an hour. */
+/** Limit of consecutive losses, beyond chance; with their pauses that is about an hour. */
 export const mostLosses = 20;
 const longestPauseSeconds = 300;
 
-/** The count if the present epoch is lost too. What was executed since the last loss begins a new row. */
+/** The count if the current epoch is lost too. A program executed since the last loss restarts the count. */
 export function lossesWith({ status }: EpochOwner, progress: number): Pick<Losses, "count" | "progress"> {
   const before = status?.losses;
   return { count: before && progress <= before.progress ? before.count + 1 : 1, progress };
 }
 
-/** The first loss costs no time; those that follow it without any progress double the pause, so that an outage is outlived. */
+/** The first loss has no pause; each further one without progress doubles it, so that an outage can pass. */
 export function paused({ status }: EpochOwner, now: Date): Outcome | null {
   const { count, time } = status?.losses ?? { count: 0, time: "" };
   if (count < 2) return null;
@@ -104,14 +107,17 @@ export function paused({ status }: EpochOwner, now: Date): Outcome | null {
   return waiting(Reason.EpochLost, `pauses after ${count} lost epochs in a row; the events of this object say why they were lost`, seconds);
 }
 
-/** What is said of a worker at work, or what keeps its pod from coming up. */
+/** Reports a running worker, or what prevents its pod from starting. */
 export function working({ worker }: EpochWorld, outcome: Outcome): Outcome {
   if (worker.state !== "Running") return outcome;
   if (worker.trouble) return blocked(worker.trouble);
   return worker.hasPod ? outcome : outcome.again(podlessSeconds);
 }
 
-/** Live sandboxes and workers of other epochs: left behind where the operator ended between raising the epoch and deleting them. */
+/**
+ * Live sandboxes and workers of other epochs, left behind if the operator exited between raising the epoch and deleting
+ * them.
+ */
 export function leftoversOf(
   owner: EpochOwner & KubeObject & { metadata: { uid: string } },
   component: "agent" | "evaluator",
@@ -125,13 +131,13 @@ export function leftoversOf(
   return [...workers.filter((job) => !hasEnded(job)), ...sandboxes].filter(isOther);
 }
 
-/** A pass comes when time is over, even if nothing changes until then. */
+/** Schedules a pass at the deadline, even if nothing changes until then. */
 export function untilDeadline(outcome: Outcome, { status }: EpochOwner, deadline: Date, now: Date): Outcome {
   const isFinal = outcome.kind === "failed" || outcome.kind === "succeeded" || outcome.kind === "unchanged";
   return isFinal || !status?.startTime ? outcome : outcome.again(Math.max(1, (deadline.getTime() - now.getTime()) / 1000));
 }
 
-/** The epoch is raised too, so that the worker that is being stopped is fenced from the one that will go on. */
+/** The epoch is raised too, so that the worker that is being stopped is fenced from its successor. */
 export function suspended(owner: EpochOwner, world: EpochWorld): Outcome {
   const running = livePods(world);
   const { epoch = 0, sandbox } = owner.status ?? {};
@@ -145,17 +151,17 @@ export function livePods({ job, worker, sandboxPod }: Pick<EpochWorld, "job" | "
   return [...(job && worker.state === "Running" ? [job] : []), ...lingeringWorker({ job, worker }), ...liveSandbox({ sandboxPod })];
 }
 
-/** The Job of a worker that has ended, where a container that isn't ours keeps it going. */
+/** The Job of a worker that has ended, where a container that isn't ours keeps it running. */
 export function lingeringWorker({ job, worker }: Pick<EpochWorld, "job" | "worker">): KubeObject[] {
   return job && worker.state === "Ended" && worker.lingers ? [job] : [];
 }
 
-/** The sandbox while it is there. */
+/** The sandbox, unless it is being deleted. */
 export function liveSandbox({ sandboxPod }: Pick<EpochWorld, "sandboxPod">): KubeObject[] {
   return sandboxPod && !sandboxPod.metadata.deletionTimestamp ? [sandboxPod] : [];
 }
 
-/** No worker starts before there is something for the isolation proof to try. */
+/** No worker starts before the isolation proof has addresses to try. */
 export function proofTargetMissing(): Outcome {
   return waiting(
     Reason.ProofTargetMissing,

@@ -4,7 +4,7 @@ import { ConditionType } from "@rune/crds/words/conditions";
 import type { ConditionInput } from "kopf-ts";
 import { Reason } from "../shared/reasons.ts";
 
-/** The condition that the newest proof of isolation says; without a proof nothing has run. */
+/** The condition from the newest isolation proof; without a proof nothing has run. */
 export function isolationVerified(proof: Isolation | undefined): ConditionInput {
   const type = ConditionType.IsolationVerified;
   if (!proof) return { type, status: "Unknown", reason: Reason.NotProbed, message: "nothing runs before the proof" };

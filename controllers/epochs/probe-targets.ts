@@ -6,8 +6,8 @@ const dnsPort = 53;
 const kubeletPort = 10250;
 
 /**
- * Addresses that the isolation proof tries, or undefined while one of them has none. Read live, because canary and API
- * server stand in namespaces that the caches may not watch.
+ * Addresses that the isolation proof tries, or undefined while a target has none. Read from the API, because canary and
+ * API server are in namespaces that the caches may not watch.
  */
 export async function probeTargets(
   client: Client,

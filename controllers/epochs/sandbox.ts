@@ -26,15 +26,15 @@ import { agentSessions, evaluations } from "../shared/resources.ts";
 export interface SandboxRequest {
   readonly owner: KubeObject & { metadata: { uid: string } };
   readonly epoch: number;
-  /** User ID that no other live sandbox has, so that RLIMIT_NPROC counts this one alone. */
+  /** A user ID that no other live sandbox has, because RLIMIT_NPROC counts per user ID. */
   readonly uid: number;
   readonly spec: SandboxSpec;
-  /** Who may ask the runner. */
+  /** Which program may call the runner. */
   readonly caller: "agent" | "evaluator";
   readonly token: string;
 }
 
-/** What keeps a sandbox from being created when the ConfigMap of its library isn't there. */
+/** Blocks the sandbox while its library's ConfigMap doesn't exist. */
 export const libraryMissing = ({ libraryConfigMap }: SandboxSpec): Blocker => ({
   reason: Reason.LibraryMissing,
   message: `the ConfigMap ${libraryConfigMap} of spec.sandbox.libraryConfigMap doesn't exist; create it`,
@@ -55,8 +55,8 @@ export function ownedBy(
 }
 
 /**
- * Everything of a sandbox, in the order of creation: the policy stands before the pod does. Nothing gets out, and only
- * this owner's agent gets in, to the runner's port.
+ * All objects of a sandbox, in the order of creation: the policy exists before the pod. It allows no egress, and
+ * ingress only from this owner's agent to the runner's port.
  */
 export function sandboxObjects(request: SandboxRequest, config: OperatorConfig): KubeObject[] {
   return [sandboxPolicy(request), sandboxToken(request), sandboxPod(request, config)];
@@ -82,18 +82,18 @@ function sandboxToken({ owner, epoch, token }: SandboxRequest): Secret {
 }
 
 /**
- * Scratch volumes, in memory so that the kernel bounds every file at once, those without a name as well. `out` holds what a program and its
- * tests may write (16 MiB each) and some room, `shm` semaphores and shared memory.
+ * Scratch volumes, in memory so that the kernel limits all files together, including unnamed ones. `out` holds what a
+ * program and its tests may write (16 MiB each) with some room, `shm` semaphores and shared memory.
  */
 const scratch = [
   { name: "out", mountPath: sandboxPath.out, mebibytes: 40 },
   { name: "tmp", mountPath: "/tmp", mebibytes: 8 },
   { name: "shm", mountPath: "/dev/shm", mebibytes: 16 },
 ];
-/** The process that executions are forked from, and what the kernel holds for them. */
+/** The process that executions are forked from, with its kernel memory. */
 const nurseryMiB = 32;
 
-/** No token of the API, no service links, no DNS, no writable place but sized scratch; memory and disk are set aside whole. */
+/** No API token, no service links, no DNS, nothing writable but sized scratch; memory and disk are fully reserved. */
 export function sandboxPod({ owner, epoch, uid, spec }: SandboxRequest, config: OperatorConfig): Pod {
   const name = sandboxName(owner, epoch);
   const size = { cpu: spec.cpu ?? config.sandbox.cpu, memory: `${podMemoryMiB(spec, config)}Mi`, "ephemeral-storage": "128Mi" };
@@ -111,7 +111,7 @@ export function sandboxPod({ owner, epoch, uid, spec }: SandboxRequest, config: 
       ...restrictedPod(uid),
       ...pulling(config),
       ...(runtimeClassName && { runtimeClassName }),
-      // A resolver that answers nothing: lookups fail at once rather than hang against the policy.
+      // An unreachable resolver: lookups fail at once instead of hanging on the network policy.
       ...({ dnsPolicy: "None", dnsConfig: { nameservers: ["127.0.0.1"] } } as object),
       restartPolicy: "Never",
       terminationGracePeriodSeconds: 1,
@@ -148,7 +148,7 @@ export function sandboxPod({ owner, epoch, uid, spec }: SandboxRequest, config: 
 /** The container of the runner. */
 const runner = "runner";
 
-/** Where the sandbox stands: the agent starts only once it is Ready, and another epoch begins once it is Gone. */
+/** State of the sandbox: the agent starts once it is Ready, and another epoch begins once it is Gone. */
 export type SandboxState =
   | { state: "Absent" }
   | { state: "Starting"; message: string }
@@ -175,14 +175,14 @@ export function sandboxState(pod: DynamicObject | undefined): SandboxState {
 }
 
 /**
- * Half of the memory that was asked for, in MiB: one program's share. Its tests may use half as much, and the runner needs 64 MiB, so with
- * 256Mi and more both survive whatever takes too much.
+ * Half of the requested memory, in MiB: one program's share. Its tests may use half as much, and the runner needs 64
+ * MiB, so with 256Mi or more both survive a program that takes too much.
  */
 export function executionMemoryMiB(spec: SandboxSpec, config: OperatorConfig): number {
   return Math.max(64, Math.floor(askedMiB(spec, config) / 2));
 }
 
-/** What was asked for is for programs, tests and runner; files in memory and the kernel's share come on top. */
+/** The requested memory is for programs, tests and runner; in-memory files and the kernel's share are added. */
 function podMemoryMiB(spec: SandboxSpec, config: OperatorConfig): number {
   return scratch.reduce((sum, { mebibytes }) => sum + mebibytes, Math.ceil(askedMiB(spec, config)) + nurseryMiB);
 }
@@ -196,7 +196,7 @@ const units: Readonly<Record<string, number>> = {
   ...Object.fromEntries([..."KMGTPE"].map((letter, index) => [`${letter}i`, 1024 ** (index + 1)])),
 };
 
-/** Bytes of a Kubernetes quantity, in every unit that `quantity` of the schemas admits. */
+/** Bytes of a Kubernetes quantity, in every unit that the schemas' `quantity` accepts. */
 export function bytesOf(quantity: string): number {
   const [, number = "", unit = ""] = /^([0-9.]+)([A-Za-z]*)$/.exec(quantity) ?? [];
   const factor = units[unit];
@@ -205,7 +205,7 @@ export function bytesOf(quantity: string): number {
   return Number(number) * factor;
 }
 
-/** A user ID that none of `taken` has, the same for the same key while it is free. */
+/** A user ID that is not in `taken`; stable per key while it is free. */
 export function sandboxUID(key: string, taken: ReadonlySet<number>, range: { start: number; size: number }): number {
   const first = [...key].reduce((hash, character) => (hash * 31 + character.charCodeAt(0)) >>> 0, 7) % range.size;
   for (let step = 0; step < range.size; step++) {

@@ -5,7 +5,7 @@ import { livePods } from "./epoch.ts";
 import { sandboxState } from "./sandbox.ts";
 import { mayStillWrite, workerState } from "./worker.ts";
 
-/** What a mesh or a monitoring agent puts into a pod; kubelets list containers by name, and these names come first. */
+/** A container that a mesh or a monitoring agent adds; kubelets list containers by name, and these names sort first. */
 const foreign = (name: string, state: object = { running: {} }) => ({ name, state });
 const withContainers = (pod: ReturnType<typeof aPod>, ...others: object[]) => ({
   ...pod,

@@ -25,31 +25,31 @@ import { jobNameOfEpoch } from "../shared/names.ts";
 import { Reason } from "../shared/reasons.ts";
 import { ownedBy } from "./sandbox.ts";
 
-/** How the agent or evaluator of the present epoch stands. */
+/** State of the current epoch's agent or evaluator. */
 export type WorkerState =
   | { state: "Absent" }
-  /** `trouble`: why its pod doesn't come up. */
+  /** `trouble`: why its pod doesn't start. */
   | { state: "Running"; hasPod?: boolean; trouble?: Blocker | null }
   /**
-   * It won't be started again in this epoch. `permanent`: no other epoch would fare better. `output`: its termination message, where it
-   * ended well. `lingers`: its pod goes on, with a container that isn't ours.
+   * It isn't restarted in this epoch. `permanent`: another epoch would fail too. `output`: its termination message, if
+   * it succeeded. `lingers`: a container that isn't ours keeps its pod running.
    */
   | { state: "Ended"; permanent: boolean; reason: string; message: string; output?: unknown; lingers?: boolean };
 
-/** Whether a Job is over, either way. */
+/** Whether a Job is complete or failed. */
 export const hasEnded = (job: DynamicObject): boolean =>
   job.status?.conditions?.some(
     (c: { type: string; status: string }) => (c.type === JobCondition.Complete || c.type === JobCondition.Failed) && c.status === "True",
   ) ?? false;
 
-/** A worker's Job with the pods among which its own is, and why it got none. */
+/** A worker's Job, the pods that may include its own, and the reason if it got none. */
 export interface SeenWorker {
   readonly job: DynamicObject | undefined;
   readonly pods: readonly DynamicObject[];
   readonly refusal?: string | undefined;
 }
 
-/** Reads how a worker's Job stands from the Job and its pod, whose program runs in `container`. */
+/** Derives a worker's state from its Job and pod; its program runs in `container`. */
 export function workerState({ job, pods, refusal }: SeenWorker, container: string, now: Date): WorkerState {
   if (!job) return { state: "Absent" };
   const [pod] = podsOf(job, pods);
@@ -71,10 +71,10 @@ export function workerState({ job, pods, refusal }: SeenWorker, container: strin
   };
 }
 
-/** A pod that is being deleted for longer than this is on a node that nobody hears from. */
+/** A pod that has been terminating for longer than this is on an unreachable node. */
 const patienceSeconds = 60;
 
-/** Whether the program of one of these pods, which runs in `container`, may still append to a log. */
+/** Whether the program in `container` of one of these pods may still append to a log. */
 export function mayStillWrite(pods: readonly DynamicObject[], container: string, now: Date): boolean {
   return pods.some((pod) => {
     const { metadata, status } = pod;
@@ -84,7 +84,7 @@ export function mayStillWrite(pods: readonly DynamicObject[], container: string,
   });
 }
 
-/** What a program left as its termination message; undefined where that is no JSON. */
+/** Parses a program's termination message; undefined if it isn't JSON. */
 export function parseJSON(text: string | undefined): unknown {
   try {
     return JSON.parse(text ?? "");
@@ -99,7 +99,7 @@ const spareSeconds = 60;
 export interface WorkerInput {
   readonly owner: KubeObject & { metadata: { uid: string } };
   readonly component: "agent" | "evaluator";
-  /** Label by which the owner is found from its pods. */
+  /** Label that maps a pod to its owner. */
   readonly ownerLabel: string;
   readonly epoch: number;
   readonly document: unknown;
@@ -108,7 +108,7 @@ export interface WorkerInput {
   readonly secondsLeft: number;
 }
 
-/** Everything of the worker of one epoch, in the order of creation. */
+/** All objects of one epoch's worker, in the order of creation. */
 export function workerObjects(input: WorkerInput, config: OperatorConfig): KubeObject[] {
   const { owner, component, ownerLabel, epoch } = input;
   const name = jobNameOfEpoch(owner, epoch);
