@@ -13,16 +13,16 @@ import type { PlannedArm } from "./plan.ts";
 import { EvaluationReason } from "./reasons.ts";
 import type { Arm, World } from "./world.ts";
 
-/** Adapters of one arm, sessions of one context: what the evaluator's input takes. */
+/** Limits of the evaluator's input: adapters per arm, sessions per context. */
 const mostAdapters = 512;
 const mostArtifacts = 500;
 const retrySeconds = 10;
-/** What arms that are measured together leave of a server's slots to sessions. */
+/** Slots of a server that arms measured together leave free for sessions. */
 const slotsForOthers = 1;
 
 type Looks = readonly (readonly HeldOutTask[])[];
 
-/** What an arm will do, or why that can't be said yet. `looks`: the tasks that each look adds. */
+/** The plan of an arm, or why it can't be made yet. `looks`: the tasks that each look adds. */
 export function armPlan(arm: Arm, world: World, looks: Looks): PlannedArm | Blocker {
   const context = contextOf(arm, world);
   if (context && "reason" in context) return context;
@@ -48,7 +48,7 @@ export function armPlan(arm: Arm, world: World, looks: Looks): PlannedArm | Bloc
 
 type Chosen = { adapters: Adapter[] } & Pick<PlannedArm, "assigned" | "batches">;
 
-/** An arm with one adapter, or none. */
+/** An arm with at most one adapter. */
 function adapterOfArm(arm: Arm, { adapters, servers }: World, looks: Looks): Chosen | Blocker {
   const adapter = arm.adapter ? adapters.get(arm.adapter) : undefined;
   const base = servers.get(arm.serverRef.name)?.status?.baseDigest;
@@ -61,7 +61,7 @@ function adapterOfArm(arm: Arm, { adapters, servers }: World, looks: Looks): Cho
   return { adapters: adapter ? [adapter] : [], batches: [{ adapters: claimed, looks: looks.map((_, index) => index + 1) }] };
 }
 
-/** An arm with an adapter for each task. */
+/** An arm with one adapter per task. */
 function adaptersForTasks(arm: Arm, world: World, looks: Looks): Chosen | Blocker {
   const found = candidatesOf(arm, world);
   if ("reason" in found) return found;
@@ -93,13 +93,16 @@ function chosenFor(arm: Arm, world: World, found: readonly Adapter[], looks: Loo
   return { adapters, assigned, batches: batchesOf(looks, assigned, freeSlots(arm, world, names)) };
 }
 
-/** Slots of an arm's server that residents leave free; one that is resident itself takes no other. */
+/** Slots of an arm's server that residents leave free; an adapter that is a resident itself needs no other slot. */
 function freeSlots({ serverRef: { name } }: Arm, { servers, residents }: World, names: ReadonlySet<string> = new Set()): number {
   const others = (residents.get(name) ?? []).filter((resident) => !names.has(resident));
   return Math.max(1, (servers.get(name)?.spec.adapters.slots ?? 1) - others.length);
 }
 
-/** The adapters that an arm may assign. Those that are still being verified are waited for, so that when it begins isn't left to chance. */
+/**
+ * The adapters that an arm may assign. Waits for those still being verified, so that the choice doesn't depend on
+ * timing.
+ */
 function candidatesOf(arm: Arm, { selected, servers }: World): Adapter[] | Blocker {
   const found = selected.get(arm.name) ?? [];
   const base = servers.get(arm.serverRef.name)?.status?.baseDigest ?? "";
@@ -126,7 +129,7 @@ function candidatesOf(arm: Arm, { selected, servers }: World): Adapter[] | Block
   };
 }
 
-/** What the server would refuse in the middle of the work is said before it begins. */
+/** Reports before the start what the server would refuse in the middle of the work. */
 function tooLarge({ name, serverRef }: Arm, adapters: readonly Adapter[], { servers }: World): Blocker | null {
   const maxRank = servers.get(serverRef.name)?.spec.adapters.maxRank ?? Number.POSITIVE_INFINITY;
   const larger = adapters.find(({ spec }) => spec.rank > maxRank);
@@ -139,7 +142,7 @@ function tooLarge({ name, serverRef }: Arm, adapters: readonly Adapter[], { serv
     : null;
 }
 
-/** The trajectories that an arm is told of, frozen; sessions that still run are waited for. */
+/** The trajectories of an arm's context, frozen; waits for sessions that still run. */
 function contextOf(arm: Arm, { told }: World): NonNullable<PlannedArm["context"]> | Blocker | undefined {
   if (!arm.context) return undefined;
   if (arm.context.artifact) return { artifacts: [arm.context.artifact] };

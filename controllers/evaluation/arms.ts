@@ -7,12 +7,12 @@ export function deadlineOf(evaluation: Evaluation): Date {
   );
 }
 
-/** Name of the ModelServer that answers now; undefined before the first arm. */
+/** Name of the ModelServer in use now; undefined before the first arm. */
 export function activeServer({ spec, status }: Evaluation): string | undefined {
   return spec.arms.find(({ name }) => status?.activeArms?.includes(name))?.serverRef.name;
 }
 
-/** The arms' status with what the log says is done. */
+/** The arms' status, updated with the progress in the log. */
 export function withCompleted(arms: readonly ArmStatus[], completed: Readonly<Record<string, number>>): ArmStatus[] {
   return arms.map((arm) => ({ ...arm, completed: Math.max(arm.completed, completed[arm.name] ?? 0) }));
 }

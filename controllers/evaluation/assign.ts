@@ -4,10 +4,10 @@ import type { HeldOutTask } from "@rune/crds/contracts/task-set";
 import type { Adapter } from "@rune/crds/kinds/adapter";
 import { rankedFor } from "../shared/retrieval.ts";
 
-/** Id of a task → name of the adapter that answers it. Tasks without one are answered by the base. */
+/** Task id → name of its adapter. Tasks without one are answered by the base. */
 export type Assignment = Record<string, string>;
 
-/** Each task gets the adapter that a session of its scope would choose among these. */
+/** Assigns to each task the adapter that a session of its scope would choose among these. */
 export function assignedByScope(tasks: readonly HeldOutTask[], adapters: readonly Adapter[]): Assignment {
   const byScope = Map.groupBy(tasks, ({ scope = {} }) => canonicalJSON(scope).toString());
   return Object.fromEntries(
@@ -19,8 +19,9 @@ export function assignedByScope(tasks: readonly HeldOutTask[], adapters: readonl
 }
 
 /**
- * Each task gets the adapter of others: the adapters that were assigned go round in one cycle that the seed draws (Sattolo 1986), so that
- * none stays where it was, each is used as often as another was, and tasks that shared an adapter still do. Null for fewer than two adapters.
+ * Assigns to each task an adapter of other tasks: the assigned adapters are permuted in one cycle drawn by the seed
+ * (Sattolo 1986), so none keeps its tasks, each is used as often as the one that it replaces, and tasks that shared an
+ * adapter still do. Null for fewer than two adapters.
  */
 export function shuffledAssignment(assigned: Assignment, seed: number): Assignment | null {
   const names = [...new Set(Object.values(assigned))].sort();

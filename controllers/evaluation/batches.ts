@@ -4,20 +4,22 @@ import { type Evaluation, mostArmsTogether } from "@rune/crds/kinds/evaluation";
 import type { Assignment } from "./assign.ts";
 import type { Plan, PlannedArm } from "./plan.ts";
 
-/** Adapters that are claimed together, and the looks at which tasks for them come up. */
+/** Adapters that are claimed together, and the looks that have tasks for them. */
 export interface Batch {
   adapters: string[];
   looks: number[];
 }
 
-/** What one evaluator works on, up to one look: arms of one server, each whole or as far as a batch of its adapters answers it. */
+/**
+ * The work of one evaluator, within one look: arms of one server, each complete or limited to a batch of its adapters.
+ */
 export interface Unit {
   readonly look: number;
   readonly arms: readonly string[];
   readonly adapters: readonly string[];
 }
 
-/** What each look adds, in the order of the tasks. */
+/** The tasks that each look adds, in the order of the tasks. */
 export function tasksOfLooks(tasks: readonly HeldOutTask[], looks: number): HeldOutTask[][] {
   const upTo = Array.from({ length: looks }, (_, index) => tasksUpToLook(tasks, { number: index + 1, of: looks }));
   return upTo.map((reached, index) => {
@@ -26,7 +28,7 @@ export function tasksOfLooks(tasks: readonly HeldOutTask[], looks: number): Held
   });
 }
 
-/** The batches of an arm with an adapter for each task, none larger than `size`: adapters whose tasks come early are claimed early. */
+/** Batches of at most `size` adapters for an arm with one adapter per task, in the order in which tasks need them. */
 export function batchesOf(looks: readonly (readonly HeldOutTask[])[], assigned: Assignment, size: number): Batch[] {
   const names = [...new Set(looks.flat().flatMap(({ id }) => assigned[id] ?? []))];
   const groups = Array.from({ length: Math.ceil(names.length / size) }, (_, index) => names.slice(index * size, (index + 1) * size));
@@ -34,7 +36,7 @@ export function batchesOf(looks: readonly (readonly HeldOutTask[])[], assigned: 
     adapters,
     looks: looks.flatMap((tasks, look) => {
       const mine = tasks.some(({ id }) => adapters.includes(assigned[id] ?? ""));
-      // The base answers its tasks beside whatever batch is first.
+      // The base answers its tasks along with the first batch.
       const bases = index === 0 && tasks.some(({ id }) => assigned[id] === undefined);
       return mine || bases ? [look + 1] : [];
     }),
@@ -42,14 +44,15 @@ export function batchesOf(looks: readonly (readonly HeldOutTask[])[], assigned: 
 }
 
 /**
- * Everything that is measured, in order: look by look, arm by arm, batch by batch. The last arm closes every look, whatever it has to add.
- * Neighbours that fit their server's slots together share an evaluator and its sandbox, which take half a minute to start.
+ * All units in order: by look, then arm, then batch. The last arm closes every look, even if it adds nothing. Adjacent
+ * units that fit into their server's slots together share an evaluator and a sandbox, which take half a minute to
+ * start.
  */
 export function unitsOf(plan: Plan): Unit[] {
   return plan.looks.flatMap((_, index) => joined(piecesOf(plan, index + 1)));
 }
 
-/** A batch of an arm, at one look. */
+/** A batch of an arm, within one look. */
 type Piece = Unit & { readonly server: PlannedArm["server"] };
 
 function piecesOf(plan: Plan, look: number): Piece[] {
@@ -71,7 +74,7 @@ function joined(pieces: readonly Piece[]): Unit[] {
   return units.map(({ look, arms, adapters }) => ({ look, arms, adapters }));
 }
 
-/** Both in one; null where they would claim more than arms may claim together. Whoever claims what the other has claimed adds nothing. */
+/** Both combined; null if they would claim more than arms may claim together. Adapters claimed by both count once. */
 function fitting(unit: Piece, piece: Piece): Piece | null {
   if (unit.server.name !== piece.server.name) return null;
   const adapters = [...new Set([...unit.adapters, ...piece.adapters])];
@@ -80,21 +83,21 @@ function fitting(unit: Piece, piece: Piece): Piece | null {
   return adapters.length > most || arms.length > mostArmsTogether ? null : { ...unit, arms, adapters };
 }
 
-/** What is measured now; -1 before the first. */
+/** Index of the current unit; -1 before the first. */
 export function unitNow({ status }: Evaluation, units: readonly Unit[]): number {
   const { activeArms = [], activeAdapters = [], look = 1 } = status ?? {};
   const isNow = (unit: Unit) => unit.arms.join() === activeArms.join() && unit.adapters.join() === activeAdapters.join();
   return units.findIndex((unit) => unit.look === look && isNow(unit));
 }
 
-/** How status says that a unit is measured now. */
+/** The status fields that mark a unit as current. */
 export const statusOfUnit = ({ look, arms, adapters }: Unit, looks: number) => ({
   activeArms: arms,
   activeAdapters: adapters.length > 0 ? adapters : undefined,
   ...(looks > 1 && { look }),
 });
 
-/** A unit in words: its arms, and where one has several batches, which; and at which look. */
+/** Text for a unit: its arms, the batch where an arm has several, and the look. */
 export function nameOfUnit({ look, arms, adapters }: Unit, plan: Plan): string {
   const named = arms.map((arm) => {
     const batches = plan.arms.find(({ name }) => name === arm)?.batches ?? [];

@@ -5,7 +5,7 @@ import { isGenerated, makerOf, type Runs } from "../shared/makers.ts";
 
 export type Control = NonNullable<EvaluatorJob["arms"][number]["control"]>;
 
-/** What kind of control an adapter is that knows nothing of its own: noise, zero, or the mean of others. */
+/** The kind of control if the adapter has learnt nothing itself: noise, zero, or the mean of others. */
 function controlOfAdapter(adapter: Adapter, runs: Runs): Control | undefined {
   const maker = makerOf(adapter, runs)?.spec;
   if (adapter.spec.control) return maker?.control?.kind === "Zero" ? "Zero" : "Random";
@@ -15,8 +15,8 @@ function controlOfAdapter(adapter: Adapter, runs: Runs): Control | undefined {
 type Arm = Evaluation["spec"]["arms"][number];
 
 /**
- * What an arm is there to be compared with, if it is a control. Beside a shuffled arm, one whose single adapter was generated from something
- * else than the candidate's, or learnt in another project, counts as a wrong trajectory.
+ * The kind of control that an arm is, if it is one. A shuffled arm is a wrong trajectory; so is an arm whose single
+ * adapter was generated from other trajectories than the candidate's, or belongs to another project.
  */
 export function controlOfArm(arm: Arm, { spec }: Evaluation, adapters: ReadonlyMap<string, Adapter>, runs: Runs): Control | undefined {
   if (arm.adapters) return arm.adapters.assign === "Shuffled" ? "WrongTrajectory" : undefined;
@@ -31,7 +31,7 @@ export function controlOfArm(arm: Arm, { spec }: Evaluation, adapters: ReadonlyM
   return isElsewhere || isGenerated(adapter, runs) ? "WrongTrajectory" : undefined;
 }
 
-/** Control arms that a gate on what a hypernetwork made needs and the evaluation doesn't have, in words. */
+/** Descriptions of the control arms that a gate on a hypernetwork's output needs and the evaluation lacks. */
 export function missingControls(arms: readonly { control?: Control | undefined }[]): string[] {
   const has = (...kinds: Control[]) => arms.some(({ control }) => control && kinds.includes(control));
   return [

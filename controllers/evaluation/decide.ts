@@ -62,18 +62,18 @@ const ownArtifacts: Check<World> = ({ evaluation: { metadata, spec } }) => {
   const named = [spec.taskSet.repository, ...spec.arms.map((arm) => arm.context?.artifact?.repository)];
   return named.map((repository) => foreignRepository(repository, metadata.namespace)).find((blocker) => blocker !== null) ?? null;
 };
-/** What an evaluation requires holds once, at its beginning: its work isn't interrupted by what happens to others. */
+/** Requirements hold an evaluation back only before it begins; they don't interrupt its work. */
 const mayBegin: Check<World> = (world) => (world.evaluation.status?.arms ? null : requirementsMet(world));
 
 const checks: Check<World>[] = [ownArtifacts, mayBegin, serversReady, adaptersExist, libraryExists];
 
-/** What is stored in the registry. */
+/** Writes to the registry. */
 export interface Store {
   readonly tasks: StoreTasks;
   readonly evidence: StoreEvidence;
 }
 
-/** From what is seen to what should be: tasks and adapters frozen, then unit by unit: claim → sandbox → evaluator → numbers; at last the report. */
+/** Freezes tasks and adapters, then per unit: claim → sandbox → evaluator → numbers; finally the report. */
 export function decide(world: World, config: OperatorConfig, store: Store, now: Date): Outcome {
   const { evaluation } = world;
   const { status } = evaluation;
@@ -99,7 +99,7 @@ export function decide(world: World, config: OperatorConfig, store: Store, now: 
 
 const isLate = ({ evaluation }: World, now: Date) => evaluation.status?.startTime !== undefined && now >= deadlineOf(evaluation);
 
-/** A report that is there counts, however late it is. */
+/** A stored report counts even after the deadline. */
 function overdue(world: World, now: Date): Outcome | null {
   if (!isLate(world, now) || (world.plan && resultOf(world)?.report)) return null;
   return failed(
@@ -108,7 +108,7 @@ function overdue(world: World, now: Date): Outcome | null {
   );
 }
 
-/** What the evaluator said. At the end it is stored with the adapters first, as long as there is time. */
+/** Records the evaluator's result. The final one is first stored with the adapters, if time is left. */
 function recording(world: World, store: Store, now: Date): Outcome | null {
   const { plan } = world;
   const result = plan && resultOf(world);
@@ -117,7 +117,7 @@ function recording(world: World, store: Store, now: Date): Outcome | null {
   return unstored ?? withMissing(record(world, plan, result), world);
 }
 
-/** Adapters come and go: whoever lost what was frozen would go on with others, and mix two measurements. */
+/** Adapters and sessions change: replanning would use others and mix two measurements. */
 const isPlanLost = ({ spec, status }: World["evaluation"]) => status?.arms && spec.arms.some((arm) => arm.adapters || arm.context);
 const planLost = (evaluation: World["evaluation"]) =>
   failed(
@@ -125,7 +125,10 @@ const planLost = (evaluation: World["evaluation"]) =>
     `the ConfigMap ${planName(evaluation)} is gone, which froze what each task is answered by; create a new evaluation`,
   );
 
-/** The tasks become an artifact, and with what answers them a ConfigMap that nothing changes any more: whatever comes and goes after that. */
+/**
+ * Stores the tasks as an artifact, and them with what answers them as an immutable ConfigMap; later changes don't
+ * affect it.
+ */
 function freeze(world: World, store: Store): Outcome {
   const { evaluation, tasks } = world;
   const content = planOf(world);
@@ -165,7 +168,7 @@ function first(units: readonly Unit[], plan: Plan): Outcome {
   return progressing(EvaluationReason.Measuring, `${nameOfUnit(unit, plan)} comes next`, statusOfUnit(unit, plan.looks.length)).atOnce();
 }
 
-/** Every adapter that is claimed now must answer; one that is gone, or refused, leaves tasks that nothing else may answer. */
+/** Every claimed adapter must be loaded; if one is deleted or refused, no other may answer its tasks. */
 function adaptersLoading(world: World, unit: string): Outcome | null {
   const { evaluation, servers } = world;
   const serverName = activeServer(evaluation) ?? "";
@@ -187,7 +190,7 @@ function adaptersLoading(world: World, unit: string): Outcome | null {
   return waiting(EvaluationReason.AdapterLoading, words, retrySeconds);
 }
 
-/** What is worked on now, of what was planned. */
+/** The current unit and its plan. */
 interface Turn {
   readonly plan: Plan;
   readonly unit: Unit;

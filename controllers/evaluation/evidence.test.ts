@@ -18,7 +18,7 @@ beforeEach(async () => {
 });
 afterEach(() => memory.stop());
 
-/** Once the evaluator of the second arm has ended with the report. */
+/** The state after the second arm's evaluator has ended with the report. */
 function observe(report: object | null = { repository: "rune/team/reports", digest: digestOf("e") }) {
   const [base, second] = aPlan().arms;
   const adapters = [{ name: "tessera-1", repository: "rune/team/adapters", digest, generation: 0 }];

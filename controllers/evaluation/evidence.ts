@@ -11,16 +11,16 @@ import type { EvidenceState, World } from "./world.ts";
 
 const retrySeconds = 10;
 
-/** What was measured of one adapter, and the repository of that adapter, where it belongs. */
+/** Measurements of one adapter, and that adapter's repository, where they are stored. */
 export interface Piece {
   readonly repository: string;
   readonly evidence: MeasuredEvidence;
 }
 
-/** Stores a piece of evidence; one that is there already is left as it is. */
+/** Stores a piece of evidence; does nothing if it is already there. */
 export type StoreEvidence = (piece: Piece) => Promise<void>;
 
-/** Of each adapter that was measured alone, once the report is there. */
+/** One piece per adapter that was measured alone, once there is a report. */
 function piecesOf({ evaluation }: Pick<World, "evaluation">, plan: Plan, result: EvaluatorResult, now: Date): Piece[] {
   const repositories = new Map(plan.arms.flatMap(({ adapters }) => adapters.map(({ digest, repository }) => [digest, repository])));
   const ended = { ...evaluation, status: { ...evaluation.status, ...ending(evaluation, plan, result) } };
@@ -30,7 +30,7 @@ function piecesOf({ evaluation }: Pick<World, "evaluation">, plan: Plan, result:
   });
 }
 
-/** Which evidence isn't in the registry yet, once the report is there. */
+/** Finds the evidence that isn't in the registry yet, once there is a report. */
 export async function observeEvidence(
   world: Pick<World, "evaluation" | "worker" | "plan">,
   services: Services,
@@ -54,7 +54,7 @@ export async function observeEvidence(
   }
 }
 
-/** What was measured is with its adapter before the evaluation has ended; null once it is. */
+/** Stores the measurements with their adapters before the evaluation ends; null once all are stored. */
 export function storing({ evidence }: World, store: StoreEvidence): Outcome | null {
   if ("unavailable" in evidence)
     return waiting(
@@ -71,7 +71,7 @@ export function storing({ evidence }: World, store: StoreEvidence): Outcome | nu
   );
 }
 
-/** What could not be stored is said: the adapter then knows of it for as long as this evaluation exists. */
+/** Reports what could not be stored: the adapter then has it only while this evaluation exists. */
 export function withMissing(outcome: Outcome, { evidence }: World): Outcome {
   const why =
     "unavailable" in evidence

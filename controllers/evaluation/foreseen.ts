@@ -9,7 +9,7 @@ import { EvaluationReason } from "./reasons.ts";
 
 type Condition = Parameters<Outcome["condition"]>[0];
 
-/** What can be known of the verdict before hours are spent on it. */
+/** What is certain about the verdict before hours are spent on it. */
 export function foreseen({ spec }: Evaluation, plan: Plan, earlier: readonly Evaluation[]): Condition[] {
   const { gate } = spec;
   if (!gate) return [];
@@ -53,7 +53,10 @@ function powerKnown({ samples, looks }: Evaluation["spec"], gate: Gate, { taskSe
   };
 }
 
-/** What the gain of equal arms varied by, from the newest evaluation of these tasks whose gate compared something with itself (A/A). */
+/**
+ * Variance of the gain between equal arms, from the newest evaluation of these tasks whose gate compared like with like
+ * (A/A).
+ */
 function seenVariance(
   { samples, taskSet }: { samples: number; taskSet: Plan["taskSet"] },
   earlier: readonly Evaluation[],

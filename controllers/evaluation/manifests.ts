@@ -27,7 +27,7 @@ export interface EvaluatorInput {
   readonly now: Date;
 }
 
-/** Everything of the evaluator of one epoch. */
+/** All objects of one epoch's evaluator. */
 export function evaluatorObjects(input: EvaluatorInput): KubeObject[] {
   const { world, epoch, credentials, deadline, now, config } = input;
   const worker = {

@@ -19,7 +19,7 @@ import { observeEvidence } from "./evidence.ts";
 import { type Plan, readPlan } from "./plan.ts";
 import { type Arm, type LogState, summarize, type World } from "./world.ts";
 
-/** Every read of a pass. */
+/** All reads of a pass. */
 export async function observe(evaluation: Evaluation, context: Context, services: Services): Promise<World> {
   const { cache, client, clock } = context;
   const { namespace, uid } = evaluation.metadata;
@@ -82,7 +82,7 @@ const tasksAsked = ({ metadata, spec, status }: Evaluation): AskedTasks => ({
   again: "a new evaluation",
 });
 
-/** Credentials outlive the deadline by this much, for the report. */
+/** Time by which credentials outlive the deadline, for the report. */
 const spareSeconds = 600;
 
 async function mint(evaluation: Evaluation, plan: Plan, now: Date, services: Services): Promise<World["credentials"]> {
@@ -110,7 +110,7 @@ async function observeLog(evaluation: Evaluation, services: Services): Promise<L
 type Choices = Pick<World, "selected" | "told" | "residents" | "runs">;
 const nothingToPlan: Choices = { selected: new Map(), told: new Map(), residents: new Map(), runs: new Map() };
 
-/** What a plan is made from beside the tasks. */
+/** What a plan is made from, apart from the tasks. */
 function observeChoices({ metadata: { namespace }, spec }: Evaluation, cache: Cache): Choices {
   const byArm = <T>(labelsOf: (arm: Arm) => Readonly<Record<string, string>> | undefined, list: (labels: Record<string, string>) => T[]) =>
     new Map(

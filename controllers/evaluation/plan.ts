@@ -33,8 +33,8 @@ const plannedArm = z.object({
 export type PlannedArm = z.infer<typeof plannedArm>;
 
 /**
- * What an evaluation will do, fixed before its first program in an immutable ConfigMap: adapters and sessions come and go, and an operator
- * that starts again must go on with the same ones.
+ * What an evaluation will do, fixed in an immutable ConfigMap before its first program: adapters and sessions change,
+ * and a restarted operator must continue with the same ones.
  */
 const plan = z.object({
   taskSet: measuredTasks.required({ repository: true, clusters: true }),
@@ -47,7 +47,7 @@ const plan = z.object({
 export type Plan = z.infer<typeof plan>;
 
 const key = "plan.json";
-/** An object of Kubernetes holds 1 MiB, and the evaluator's input has room for more than the plan. */
+/** A Kubernetes object holds 1 MiB, and the evaluator's input contains more than the plan. */
 const largestPlan = 900 * 1024;
 
 export function planConfigMap(evaluation: Evaluation, content: Plan): ConfigMap {
@@ -65,7 +65,7 @@ export const readPlan = (configMap: DynamicObject | undefined): Plan | undefined
 
 const distinct = (tasks: readonly HeldOutTask[]) => new Set(tasks.map(clusterOf)).size;
 
-/** The plan of an evaluation, or why none can be made yet. */
+/** The plan of an evaluation, or why it can't be made yet. */
 export function planOf(world: World): Plan | Blocker {
   const { evaluation, tasks: found } = world;
   if (!found || "blocker" in found) return found?.blocker ?? { reason: Reason.TaskSetMissing, message: "no task set was read" };

@@ -2,19 +2,19 @@
 export const EvaluationReason = {
   /** A ModelServer of an arm doesn't exist. */
   ServerMissing: "ServerMissing",
-  /** A ModelServer of an arm doesn't answer yet. */
+  /** A ModelServer of an arm isn't ready yet. */
   ServerNotReady: "ServerNotReady",
   /** An arm's adapter is not loaded yet. */
   AdapterLoading: "AdapterLoading",
   /** No task of the set belongs to the part that is asked for. */
   PartEmpty: "PartEmpty",
-  /** No task has an adapter among those that an arm selects, or none but its own. */
+  /** No task has an adapter among those that an arm selects, or every task has only its own. */
   NoneAssigned: "NoneAssigned",
-  /** An arm has more adapters or trajectories than an evaluation takes. */
+  /** An arm has more adapters or trajectories than an evaluation accepts. */
   PlanTooLarge: "PlanTooLarge",
-  /** The ConfigMap that froze what each task is answered by is gone. */
+  /** The ConfigMap that froze what answers each task was deleted. */
   PlanLost: "PlanLost",
-  /** What is measured on is being stored and frozen. */
+  /** Tasks and plan are being stored and frozen. */
   Planning: "Planning",
   /** An arm's adapter has learnt from tasks of the set. */
   TasksSeen: "TasksSeen",
@@ -28,15 +28,15 @@ export const EvaluationReason = {
   TestsUnusable: "TestsUnusable",
   /** The set has too few clusters for any verdict of the gate. */
   TooFewTasks: "TooFewTasks",
-  /** Arms answer tasks. */
+  /** Arms are answering tasks. */
   Measuring: "Measuring",
   /** An arm is done. */
   ArmMeasured: "ArmMeasured",
   /** The live log can't be read. */
   LogUnavailable: "LogUnavailable",
-  /** What was measured of adapters is being stored with them. */
+  /** Measurements of adapters are being stored with them. */
   StoringEvidence: "StoringEvidence",
-  /** What was measured of an adapter could not be stored with it. */
+  /** Measurements of an adapter could not be stored with it. */
   EvidenceMissing: "EvidenceMissing",
   /** The report is stored. */
   Measured: "Measured",

@@ -12,12 +12,15 @@ import type { Plan } from "./plan.ts";
 import { EvaluationReason } from "./reasons.ts";
 import type { ArmStatus, World } from "./world.ts";
 
-/** The condition that follows from the log alone. */
+/** Adds the condition that depends on the log alone. */
 export function withIsolationCondition({ log }: Pick<World, "log">, outcome: Outcome): Outcome {
   return "unavailable" in log ? outcome : outcome.condition(isolationVerified(log.isolation));
 }
 
-/** What the evaluator of the present epoch said, if it ended well. The next unit has an epoch of its own, so nothing is recorded twice. */
+/**
+ * The result of the current epoch's evaluator, if it succeeded. The next unit has a separate epoch, so nothing is
+ * recorded twice.
+ */
 export function resultOf({ evaluation, worker }: Pick<World, "evaluation" | "worker">): EvaluatorResult | null {
   if (worker.state !== "Ended") return null;
   const parsed = evaluatorResult.safeParse(worker.output);
@@ -25,7 +28,7 @@ export function resultOf({ evaluation, worker }: Pick<World, "evaluation" | "wor
   return isOfNow ? parsed.data : null;
 }
 
-/** What was measured is put down in status; the last of it comes with the report, and ends the evaluation. */
+/** Records measurements in status; the last ones come with the report and end the evaluation. */
 export function record(world: World, plan: Plan, result: EvaluatorResult): Outcome {
   const { evaluation } = world;
   const units = unitsOf(plan);
@@ -61,7 +64,7 @@ const whatOf = ({ passAt1, completed }: ArmResult) =>
     ? `Pass@1 ${passAt1.estimate.toFixed(3)} [${passAt1.lower.toFixed(3)}, ${passAt1.upper.toFixed(3)}]`
     : `${completed} programs judged`;
 
-/** The next unit gets an epoch, and with it a sandbox, of its own. */
+/** The next unit gets a new epoch, and with it a new sandbox. */
 function begin({ evaluation, sandboxPod, job, worker }: World, plan: Plan, arms: ArmStatus[], next: Unit, words: string): Outcome {
   const { epoch = 0, sandbox } = evaluation.status ?? {};
   return progressing(EvaluationReason.ArmMeasured, `${words}; ${nameOfUnit(next, plan)} comes next`, {
@@ -75,7 +78,7 @@ function begin({ evaluation, sandboxPod, job, worker }: World, plan: Plan, arms:
     .atOnce();
 }
 
-/** What status says at the end. */
+/** The final status. */
 export function ending(evaluation: Evaluation, plan: Plan, result: EvaluatorResult) {
   const look = evaluation.status?.look ?? 1;
   const reached = plan.looks[look - 1];
@@ -84,7 +87,7 @@ export function ending(evaluation: Evaluation, plan: Plan, result: EvaluatorResu
   return {
     arms: armsWith(evaluation, result),
     report,
-    // Fewer tasks are another measurement: nobody may take it for one of all of them.
+    // With fewer tasks it is a different measurement, which must not be mistaken for one of all of them.
     ...(early && { taskSet: { ...plan.taskSet, ...reached, seed: evaluation.spec.seed } }),
     ...(comparisons && { comparisons: comparisons.map((each) => ({ ...each, delta: intervalOf(each.delta, 1) })) }),
     ...(delta && { delta: intervalOf(delta, 1) }),
@@ -115,7 +118,7 @@ function end({ evaluation, log }: World, plan: Plan, result: EvaluatorResult, wo
 const gainOf = ({ estimate, lower, upper }: NonNullable<EvaluatorResult["delta"]>) =>
   `gain ${estimate.toFixed(1)} points [${lower.toFixed(1)}, ${upper.toFixed(1)}]`;
 
-/** The verdict never touches Ready: an evaluation that found nothing did what it was asked. */
+/** The verdict never affects Ready: an evaluation without a finding did its work. */
 function judged(outcome: Outcome, { verdict, delta, why, controlsMissing }: EvaluatorResult): Outcome {
   const { ControlsMissing } = EvaluationReason;
   const withControls = controlsMissing

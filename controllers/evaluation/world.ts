@@ -15,42 +15,42 @@ import type { Plan } from "./plan.ts";
 export type Arm = Evaluation["spec"]["arms"][number];
 export type ArmStatus = NonNullable<NonNullable<Evaluation["status"]>["arms"]>[number];
 
-/** What the log says so far, or why it can't be read now. */
+/** Summary of the log so far, or why it can't be read. */
 export type LogState = { completed: Record<string, number>; isolation?: Isolation } | { unavailable: string };
 
-/** Evidence that the registry doesn't have yet, and why some can't be stored; or why that isn't known. */
+/** Evidence that the registry doesn't have yet, and why some can't be stored; or why this is unknown. */
 export type EvidenceState = { unstored: readonly Piece[]; refused: readonly string[] } | { unavailable: string };
 
-/** Everything that a decision needs, read once. */
+/** All input of a decision. */
 export interface World extends EpochWorld {
   readonly evaluation: Evaluation;
   readonly requirements: readonly ObservedRequirement[];
-  /** By name, those that arms refer to, and Adapters that are claimed now. */
+  /** By name: those that arms refer to, and Adapters that are claimed now. */
   readonly servers: ReadonlyMap<string, ModelServer>;
   readonly adapters: ReadonlyMap<string, Adapter>;
   readonly libraryExists: boolean;
-  /** What was frozen before the first program; undefined until then, and then what follows is read that it is made from. */
+  /** Frozen before the first program. While it is undefined, the fields below that it is made from are read. */
   readonly plan: Plan | undefined;
   readonly tasks: TasksState | undefined;
-  /** By the name of the arm: Adapters with the labels of its `adapters`, sessions with those of its `context`. */
+  /** By arm name: Adapters with the labels of its `adapters`, sessions with those of its `context`. */
   readonly selected: ReadonlyMap<string, readonly Adapter[]>;
   readonly told: ReadonlyMap<string, readonly AgentSession[]>;
-  /** By the name of the ModelServer: the adapters that always take its slots. */
+  /** By ModelServer name: the adapters that always occupy slots. */
   readonly residents: ReadonlyMap<string, readonly string[]>;
   readonly runs: Runs;
-  /** Evaluations of the namespace, until this one has begun: what they measured says how far this one can see. */
+  /** Evaluations of the namespace, until this one has begun; their measurements show which gain this one can detect. */
   readonly earlier: readonly Evaluation[];
-  /** undefined while a service that the proof tries is missing. */
+  /** undefined while a service that the isolation proof tries is missing. */
   readonly targets: ProbeTargets | undefined;
   readonly log: LogState;
-  /** Of what was measured, once the report is there. */
+  /** Evidence of the measurements, once there is a report. */
   readonly evidence: EvidenceState;
-  /** Freshly minted where the evaluator has to be created. */
+  /** Newly minted where the evaluator must be created. */
   readonly credentials: { readonly nats: string; readonly registry: string } | undefined;
   readonly runnerToken: string;
 }
 
-/** Programs of each arm that were judged, and the newest proof of isolation. */
+/** Number of judged programs per arm, and the newest isolation proof. */
 export function summarize(records: readonly LogRecord[]): Extract<LogState, { completed: unknown }> {
   const completed: Record<string, number> = {};
   let isolation: Isolation | undefined;

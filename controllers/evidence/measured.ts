@@ -6,8 +6,9 @@ export type MeasuredEvidence = Extract<Evidence, { kind: "Evaluation" }>;
 type Arm = Evaluation["spec"]["arms"][number];
 
 /**
- * What an evaluation says of the adapters that it measured alone, each once: an arm that has other adapters for other tasks, or is told
- * something beside, measures those as well. Where several arms have one adapter, the gate's candidate speaks for it, else the first.
+ * Measurements of the adapters that an evaluation measured alone, one per adapter: an arm with other adapters for other
+ * tasks, or with a context, measures those as well. Of several arms with one adapter the gate's candidate counts, else
+ * the first.
  */
 export function measuredAlone(evaluation: Evaluation, time: string): MeasuredEvidence[] {
   const { spec, status } = evaluation;
@@ -36,7 +37,7 @@ export function measuredAlone(evaluation: Evaluation, time: string): MeasuredEvi
   return found.filter(({ adapter }, index) => found.findIndex((other) => other.adapter.digest === adapter.digest) === index);
 }
 
-/** The arm that a gate speaks of. Between the same weights on two servers it speaks of the servers. */
+/** The arm that a gate is about. If both have the same weights on two servers, it is about the servers. */
 function gateArm({ gate, arms }: Evaluation["spec"]): Arm | undefined {
   const candidate = arms.find(({ name }) => name === gate?.candidate);
   const baseline = arms.find(({ name }) => name === gate?.baseline);
@@ -47,7 +48,7 @@ function verdictOf(verdict: NonNullable<MeasuredEvidence["gate"]>["verdict"], de
   return { verdict, ...(delta && { delta: rateOf(delta) }) };
 }
 
-/** Pass@1 of the base alone, on the arm's own server. */
+/** Pass@1 of the base alone, on the same server. */
 function baseOf({ serverRef }: Arm, { spec, status }: Evaluation) {
   const base = spec.arms.find((arm) => !arm.adapter && !arm.adapters && !arm.context && arm.serverRef.name === serverRef.name);
   return status?.arms?.find(({ name }) => name === base?.name)?.passAt1;

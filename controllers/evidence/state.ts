@@ -2,10 +2,13 @@ import { EvidenceTagTaken, findEvidence } from "@rune/clients/registry/evidence"
 import { ArtifactMissing, DigestMismatch, type Registry } from "@rune/clients/registry/registry";
 import type { Evidence } from "@rune/crds/contracts/evidence";
 
-/** Whether a piece of evidence is in the registry, or why it can't ever be: its tag is another's, or the adapter that it is about isn't there any more or isn't whole. */
+/**
+ * Whether a piece of evidence is in the registry, or why it can never be stored: its tag belongs to another, or its
+ * adapter is missing or incomplete.
+ */
 export type PieceState = "stored" | "unstored" | { readonly refused: string };
 
-/** Looks a piece of evidence up. Throws what the registry throws while it is away. */
+/** Looks up a piece of evidence. Throws the registry's errors while it is unavailable. */
 export async function stateOf(registry: Registry, repository: string, evidence: Evidence): Promise<PieceState> {
   try {
     if (await findEvidence(registry, repository, evidence)) return "stored";

@@ -85,7 +85,7 @@ describe("the beginning", () => {
     };
     const state = { set: counted, reference, stored: true };
     expect(decideOn({ tasks: { fitness: state, promotion: state } }).reason).toBe("PopulationFrozen");
-    // Of each the part, all of the part, and the scope that all share.
+    // Of each set the part, the whole part, and the scope that all tasks share.
     expect(chosen).toBe(6);
     let asked = 0;
     const manifest = async () => {

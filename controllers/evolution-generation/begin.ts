@@ -12,9 +12,9 @@ import { GenerationReason } from "./reasons.ts";
 import type { World } from "./world.ts";
 
 const retrySeconds = 30;
-/** An Adapter that doesn't show by then that it was promoted may never do so. */
+/** An Adapter that doesn't show its promotion after this time may never do so. */
 const longestChampionSeconds = 600;
-/** Fewer can't be crossed. */
+/** Fewer can't be combined. */
 export const fewestParents = 2;
 
 const ownTasks: Check<World> = ({ generation: { metadata, spec } }) =>
@@ -33,7 +33,7 @@ const serverReady: Check<World> = ({ generation: { spec }, server }) => {
   return { reason: GenerationReason.ServerNotReady, message: `waits for the ModelServer ${name} to be Ready`, retrySeconds };
 };
 
-/** Both sets with what was chosen of them, once both are read. */
+/** Both sets with the tasks chosen from them, once both are read. */
 function tasksOf({ generation: { spec }, tasks }: World) {
   if (!tasks) return undefined;
   const chosen = (state: TasksState, asked: EvolutionGeneration["spec"]["fitness"]) => {
@@ -50,7 +50,7 @@ const tasksRead: Check<World> = ({ tasks }) => {
   return null;
 };
 
-/** The world, and what was chosen of both task sets, which is costly. */
+/** The world, and the tasks chosen from both sets, which is expensive to compute. */
 interface Beginning extends World {
   readonly found: ReturnType<typeof tasksOf>;
 }
@@ -109,7 +109,7 @@ function unstored({ tasks }: World) {
   return [...new Map(open.map((state) => [`${state.reference.repository}@${state.reference.digest}`, state]))];
 }
 
-/** The generation before made a champion: until that shows it, whom sessions and this generation would choose isn't known. */
+/** Waits until the previous generation's champion shows its promotion: until then the best choice is unknown. */
 function championPending({ generation: { metadata, spec }, adapters }: World, now: Date): Blocker | null {
   const { promoted, name } = spec.former ?? {};
   const champion = promoted ? adapters.get(promoted) : undefined;
@@ -123,7 +123,7 @@ function championPending({ generation: { metadata, spec }, adapters }: World, no
   };
 }
 
-/** The population and both task sets are frozen, those in the registry: what comes and goes from here on changes nothing. */
+/** Freezes the population, and both task sets in the registry; later changes don't affect the generation. */
 export function begin(world: World, store: StoreTasks, now: Date): Outcome {
   const { generation, population, server } = world;
   const found = tasksOf(world);

@@ -12,10 +12,10 @@ import { GenerationReason } from "./reasons.ts";
 import { type Child, isUnavailable, type Learnt, type World } from "./world.ts";
 
 const retrySeconds = 30;
-/** A run's Adapter is created before the run has succeeded, and may be seen a little after it. */
+/** A run's Adapter is created before the run succeeds, but may be observed a little later. */
 const longestGapSeconds = 60;
 
-/** Makes the children by TrainingRuns. One that fails is a child that couldn't be made, not a generation that failed. */
+/** Makes the children by TrainingRuns. A failed run fails its child, not the generation. */
 export function breed(world: World, now: Date): Outcome {
   const { generation, learnt, server } = world;
   const { name } = generation.spec.serverRef;
@@ -26,7 +26,7 @@ export function breed(world: World, now: Date): Outcome {
   if (JSON.stringify(children) !== JSON.stringify(before)) return changed(world, before, children);
   const planned = before.filter(({ state }) => state === "Planned");
   const underWay = before.filter(({ state }) => state === "Training").length;
-  // A child that can't be measured is not worth making.
+  // A child that can't be measured isn't made.
   const spent = planned.length > 0 ? (hoursSpent(generation) ?? evaluationsSpent(generation)) : null;
   if (spent) return withoutBudget(world, spent);
   const free = Math.max(0, generation.spec.training.runsAtOnce - underWay);
@@ -73,7 +73,7 @@ function withoutBudget({ generation }: World, spent: string): Outcome {
   return progressing(GenerationReason.Breeding, spent, { children, exhausted: spent }).atOnce();
 }
 
-/** A child as it is now. */
+/** A child's current state. */
 function next(child: Child, world: World, now: Date): Child {
   if (child.state !== "Planned" && child.state !== "Training") return child;
   const run = world.runs.get(child.run);
@@ -88,10 +88,10 @@ function next(child: Child, world: World, now: Date): Child {
   return gone ? failed(seen, `${gone}, which it is made from, was deleted`) : seen;
 }
 
-/** What a trainer says whose search finds no program that passed on a Validation task: sessions learn from Train alone, most of the time. */
+/** The trainer's reason when its search finds no solved Validation task: most sessions learn from Train alone. */
 const nothingToSearchBy = "NoValidationTasks";
 
-/** Another run, under another name: the one that failed stays, to be looked at. */
+/** Plans a second run under another name; the failed one is kept for inspection. */
 function withEqualWeights({ runUID: _, ...child }: Child, why: string): Child {
   const run = child.run.replace(/-c([0-9]+)$/, "-e$1");
   return { ...child, run, equalWeights: true, state: "Planned", why: `made again with equal weights: ${why}`.slice(0, 500) };
@@ -126,7 +126,7 @@ function gpuSecondsOf({ spec, status }: TrainingRun): number {
   return Math.round(seconds * (spec.resources.gpus ?? 0));
 }
 
-/** What all parents have learnt from, each artifact once, by the settings of the best parent that has some. */
+/** Artifacts that all parents have learnt from, each once, with the settings of the best parent that has settings. */
 function unionOf({ parents }: Child, { learnt }: World): Learnt {
   if (isUnavailable(learnt)) return { artifacts: [] };
   const all = parents.flatMap((name) => learnt.get(name) ?? []);
@@ -135,7 +135,7 @@ function unionOf({ parents }: Child, { learnt }: World): Learnt {
   return { artifacts: [...byDigest.values()].toSorted((a, b) => (a.digest < b.digest ? -1 : 1)).slice(0, 500), sft, include };
 }
 
-/** Where nobody knows how an adapter was trained, another one of its shape is at least as large. */
+/** Where an adapter's training settings are unknown, a new one of its shape is at least as large. */
 const shapeOf = (adapter: Adapter | undefined): Learnt["sft"] =>
   adapter && { rank: adapter.spec.rank, alpha: adapter.spec.alpha, targetModules: adapter.spec.targetModules };
 

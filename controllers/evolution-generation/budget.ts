@@ -3,7 +3,7 @@ import type { Child, Measurement, Status } from "./world.ts";
 
 type Spent = NonNullable<Status["spent"]>;
 
-/** What this generation and all before have taken, by what stands in status. */
+/** What this and all earlier generations have spent, according to status. */
 export function spentOf(
   { spec, status }: EvolutionGeneration,
   now: { evaluations?: readonly Measurement[]; children?: readonly Child[] } = {},
@@ -16,14 +16,14 @@ export function spentOf(
   };
 }
 
-/** Why no other evaluation may begin, or null. */
+/** Why no further evaluation may begin, or null. */
 export function evaluationsSpent(generation: EvolutionGeneration): string | null {
   const most = generation.spec.budget.evaluations;
   const { evaluations } = spentOf(generation);
   return most !== undefined && evaluations >= most ? `${evaluations} evaluations are spent, which is spec.budget.evaluations` : null;
 }
 
-/** Why no other training may begin, or null. */
+/** Why no further training may begin, or null. */
 export function hoursSpent(generation: EvolutionGeneration): string | null {
   const most = generation.spec.budget.gpuHours;
   const hours = spentOf(generation).gpuSeconds / 3600;

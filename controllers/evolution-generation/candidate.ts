@@ -12,22 +12,22 @@ import { byLowerBound, measured, words } from "./numbers.ts";
 import { placeOf } from "./place.ts";
 import type { Child, Promotion, World } from "./world.ts";
 
-/** All gates of a chain together may be wrong as often as one of 95 %. */
+/** The probability that any gate of a chain is wrong, over all its generations. */
 const chanceOfError = 0.05;
 
 type Scored = Child & { adapter: string; name: string; passAt1: Interval };
 type Candidate = Promotion & Required<Pick<Promotion, "candidate" | "bestParent" | "baseline">>;
 
-/** That no child is put to the test, and why. */
+/** No child is tested, and why. */
 type Nobody = { readonly whyNobody: string; readonly inflationPoints: string };
 
-/** Children that were measured, the best lower bound first. */
+/** Measured children, the best lower bound first. */
 const scored = (children: readonly Child[]): Scored[] =>
   measured(children)
     .flatMap((child) => (child.adapter ? [{ ...child, adapter: child.adapter, name: child.adapter }] : []))
     .toSorted(byLowerBound);
 
-/** The child that is put to the test: the best contender that looks better than all that it must beat; or why there is none. */
+/** The child to test: the best contender that measured above everything it must beat; or why there is none. */
 export function candidateFor(world: World): Candidate | Nobody {
   const { children = [], members = [] } = world.generation.status ?? {};
   const all = scored(children);
@@ -36,7 +36,7 @@ export function candidateFor(world: World): Candidate | Nobody {
   const contenders = all.filter((child) => isContender(child) && child.state === "Kept");
   if (contenders.length === 0) return nobody("no child to promote was made, measured and new; status.children says why");
   const baselines = all.filter((child) => !isContender(child));
-  // A scaled parent is as strong as one child, and is that child's rival alone.
+  // A scaled parent matches one child's strength and is only that child's rival.
   const rivalsOfChild = ({ adapter }: Scored) => baselines.filter(({ like }) => like === undefined || like === adapter);
   const candidate = contenders.find((child) => rivalsOfChild(child).every((other) => isAbove(child.passAt1, other.passAt1)));
   if (!candidate) return nobody(beatenBy(contenders, baselines));
@@ -83,7 +83,7 @@ const rivalWords: Partial<Record<Child["kind"], string>> = {
   ScaledParent: "the scaled parent",
 };
 
-/** The champions of a scope, the best on the tasks that select first. */
+/** The champions of a scope, the best on the selecting tasks first. */
 function incumbentsOf(scope: NonNullable<Promotion["scope"]>, { generation, champions, server }: World): Adapter[] {
   const known = new Map(generation.status?.members?.map(({ name, passAt1 }) => [name, passAt1]));
   const worth = ({ metadata: { name } }: Adapter) => {
@@ -95,7 +95,7 @@ function incumbentsOf(scope: NonNullable<Promotion["scope"]>, { generation, cham
   );
 }
 
-/** Why an evaluation would wait for a champion for ever; null where it wouldn't. */
+/** Why an evaluation would wait forever for a champion; null where it wouldn't. */
 function whyUnmeasurable(champion: Adapter, { server }: World): string | null {
   const { name } = champion.metadata;
   if (!isTrue(champion, ConditionType.Ready)) return `the champion ${name} isn't measured, because it isn't Ready`;
@@ -106,18 +106,20 @@ function whyUnmeasurable(champion: Adapter, { server }: World): string | null {
 
 type Known = { readonly name: string; readonly passAt1: Interval };
 
-/** Whom the gate compares with: of the best parent, what that is at the child's strength, and the champion of the scope, who is best on the tasks that select. */
+/**
+ * The gate's baseline: the best on the selecting tasks among the best parent, its scaled copy and the scope's champion.
+ */
 const strongestOf = ([first, ...others]: readonly [Known, ...Known[]]): Known =>
   others.reduce((best, other) => (isAbove(other.passAt1, best.passAt1) ? other : best), first);
 
-/** What is known of a champion, if it is a member. */
+/** A champion's measurement, if it is a member. */
 function knownOf(champion: Adapter | undefined, { generation }: World): Known[] {
   const name = champion?.metadata.name;
   const passAt1 = generation.status?.members?.find((member) => member.name === name)?.passAt1;
   return name && passAt1 ? [{ name, passAt1 }] : [];
 }
 
-/** Whom a candidate must beat, each once: the best parent may be the champion. */
+/** Adapters that a candidate must beat, each once: the best parent may be the champion. */
 export function rivalsOf({ generation }: World, { candidate = "", bestParent, incumbent, leftOut }: Promotion): Map<RivalRole, string> {
   const scaled = scaledFor(candidate, generation.status?.children ?? []);
   const of = (kind: Child["kind"]) =>

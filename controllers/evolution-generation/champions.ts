@@ -6,14 +6,16 @@ import { adapters, evolutionGenerations } from "../shared/resources.ts";
 import { sameScope } from "../shared/scope.ts";
 import type { Champion, Decision } from "./world.ts";
 
-/** Whether an Adapter can't show yet what a generation has decided of it. */
+/** Whether an Adapter's status can't include a generation's decision yet. */
 function isUntold({ refused, recorded, recordedTime }: Decision, adapter: Adapter): boolean {
   if (refused) return false;
   const { evidenceTime } = adapter.status ?? {};
   return !recorded || (recordedTime !== undefined && evidenceTime !== undefined && Date.parse(evidenceTime) <= Date.parse(recordedTime));
 }
 
-/** Champions of a generation's namespace: those that show it, and those that another generation has made or retired and that don't show that yet. */
+/**
+ * Champions of a generation's namespace by status, corrected by other generations' decisions that no status shows yet.
+ */
 export function championsIn({ metadata: { namespace, uid } }: EvolutionGeneration, cache: Cache): Champion[] {
   const all = cache(adapters)
     .list({ namespace })
@@ -37,7 +39,10 @@ export function championsIn({ metadata: { namespace, uid } }: EvolutionGeneratio
   return [...shown, ...untold.flatMap(({ kind, adapter, scope }) => (kind === "Promotion" ? [{ adapter, scope }] : []))];
 }
 
-/** The champions of exactly this scope on this base, each once: one, unless two chains made one each at the same time. */
+/**
+ * The champions of exactly this scope on this base, each once; more than one only if two chains promoted at the same
+ * time.
+ */
 export function championsOf(scope: Scope, base: string | undefined, champions: readonly Champion[]): Adapter[] {
   const found = champions.filter((champion) => sameScope(champion.scope, scope) && champion.adapter.spec.base.digest === base);
   return [...new Map(found.map(({ adapter }) => [adapter.metadata.name, adapter])).values()];

@@ -2,12 +2,15 @@ import { seeded, shuffled } from "@rune/clients/statistics/random";
 import type { EvolutionGeneration } from "@rune/crds/kinds/evolution-generation";
 import type { Child, Promotion } from "./world.ts";
 
-/** The children of these parents, who are ordered by their lower bounds. Each has its run's name, and so is made once. */
+/**
+ * The children of these parents, which are ordered by lower bound. Each is identified by its run's name, so it is made
+ * once.
+ */
 export function plannedChildren({ metadata, spec }: EvolutionGeneration, parents: readonly string[]): Child[] {
   const { merge, generate, mean, unionRetrain } = spec.variation;
   const random = seeded(spec.seed, `children of generation ${spec.generation}`);
   const pairs = parents.flatMap((one, index) => parents.slice(index + 1).map((other) => [one, other]));
-  // Of two parents the only pair is all of them.
+  // With two parents the only pair is the whole family.
   const others = parents.length > 2 ? shuffled(pairs, random) : [];
   const families = [[...parents], ...others].slice(0, merge.children);
   const wanted = [
@@ -19,13 +22,16 @@ export function plannedChildren({ metadata, spec }: EvolutionGeneration, parents
   return wanted.map((child, index) => ({ run: `${metadata.name}-c${index + 1}`, ...child, state: "Planned" as const }));
 }
 
-/** Whether a child can be promoted. The others are there to be beaten. */
+/** Whether a child can be promoted. The others exist for comparison. */
 export const isContender = ({ kind }: Pick<Child, "kind">): boolean => kind === "Merge" || kind === "Generate";
 
-/** Whether a child is made from what its parents have learnt from, and not from their weights. */
+/** Whether a child is made from its parents' trajectories instead of their weights. */
 export const learnsAnew = ({ kind }: Pick<Child, "kind">): boolean => kind === "UnionRetrain" || kind === "Generate";
 
-/** The best parent of who is about to be tested, made as strong as that child; undefined where it is planned already, or isn't asked for. */
+/**
+ * The candidate's best parent, scaled to the candidate's strength; undefined if it is already planned, or not
+ * requested.
+ */
 export function scaledParentFor(
   { metadata, spec, status }: EvolutionGeneration,
   { candidate, bestParent }: Pick<Promotion, "candidate" | "bestParent">,

@@ -27,7 +27,7 @@ async function reconcile(generation: EvolutionGeneration, context: Context, serv
   return announcing(decide(world, storing(generation, services), now), announcementsOf(generation), services.events, now);
 }
 
-/** Evidence stands beside the adapter that it is about. */
+/** Evidence is stored beside the adapter that it is about. */
 function storing(generation: EvolutionGeneration, services: Services): Store {
   const { namespace } = generation.metadata;
   return {
@@ -37,7 +37,10 @@ function storing(generation: EvolutionGeneration, services: Services): Store {
   };
 }
 
-/** Wakes on its evaluations and runs, on its server, on the adapters of its population and of its children, on the first of its chain, and on what it requires. */
+/**
+ * Reconciles on changes of its evaluations, runs, server, requirements, population, children, and its chain's first
+ * generation.
+ */
 export function register(manager: Manager, services: Services): void {
   const required = requiring(manager, evolutionGenerations);
   const inNamespace = (changed: KubeObject, wakes: (generation: EvolutionGeneration) => boolean): ObjectKey[] =>
@@ -69,11 +72,11 @@ export function register(manager: Manager, services: Services): void {
     .complete((generation, context) => reconcile(generation, context, services));
 }
 
-/** Tasks that a generation begins with. */
+/** Whether a generation that hasn't begun needs the tasks of this ConfigMap. */
 const beginsWith = ({ spec, status }: EvolutionGeneration, configMap: string) =>
   !status?.startTime && [spec.fitness, spec.promotion].some(({ taskSet }) => taskSet.configMap?.name === configMap);
 
-/** One that may become a member of a population that isn't frozen, or that is about to be a child. */
+/** Whether the adapter may become a member of an unfrozen population, or a child. */
 function concerns({ spec, status }: EvolutionGeneration, adapter: KubeObject): boolean {
   if (!status?.startTime) return hasLabels(adapter, spec.population.matchLabels) || adapter.metadata.name === spec.former?.promoted;
   return status.children?.some(({ run, state }) => state === "Training" && adapter.metadata.labels?.[label.run] === run) ?? false;

@@ -3,14 +3,18 @@ import { afterEach, describe, expect, it } from "vitest";
 import { evolutionGenerations, trainingRuns } from "../shared/resources.ts";
 import { type Breeding, EvolutionLab, type Skill, type Strike } from "../testing/evolution-lab.ts";
 
-/** A whole generation against an API server and a registry, interrupted after each of its writes, before it or after it was carried out. */
+/**
+ * A whole generation against an API server and a registry, interrupted after each write, before or after it is applied.
+ */
 
-/** Six adapters, each good at its own tasks; the last two at none. The first is the champion of their domain. */
+/** Six adapters; four are good at different tasks, the last two at none. The first is the champion of their domain. */
 const members = Object.fromEntries(
   Array.from({ length: 6 }, (_, n): [string, Skill] => [`m${n}`, (task) => n < 4 && (task % 8 === n || task % 8 === n + 2)]),
 );
 const scopes = Object.fromEntries(Object.keys(members).map((name, n) => [name, { project: "parsers", domain: "text", task: `k${n % 4}` }]));
-/** A merge can do what any of its parents can, a mean only what all can, the union less, and a scaled parent what it could before. */
+/**
+ * A merge solves what any parent solves, a mean what all solve, the union less, and a scaled parent what it did before.
+ */
 const breeding: Breeding = (kind, parents) => {
   if (kind === "ScaledParent") return parents[0] ?? (() => false);
   if (kind === "Merge") return (task) => parents.some((solves) => solves(task));
@@ -41,7 +45,7 @@ const named = (kind: string) =>
     .map((name) => name.replace(/-[0-9a-f]{8}$/, ""))
     .sort();
 
-/** What came of it, without times and UIDs: nothing lost, nothing doubled. */
+/** The result, without times and UIDs: nothing lost, nothing duplicated. */
 function expectOneOfEach(): void {
   const made = ["EvolutionGeneration", "TrainingRun", "Evaluation"].map((kind) => lab.count(kind));
   expect(made).toEqual([2, 4, 4]);
@@ -63,7 +67,7 @@ function expectOneOfEach(): void {
     rootRef: { name: "parsers", uid: first?.metadata.uid },
     former: { spent: { evaluations: 4 } },
   });
-  // What was measured in the generation before is not measured again, and who was archived is no member.
+  // Members measured in the previous generation aren't measured again, and archived ones are no members.
   expect(next?.status?.members?.map(({ passAt1 }) => passAt1 !== undefined)).toEqual([true, true, true, true, true, true]);
 }
 
@@ -80,7 +84,7 @@ it("a generation measures, begets, promotes what beats its parents, retires the 
 });
 
 const writesOfAll = 80;
-/** What is killed before a write has done what one did that was killed after the write before it; so only some are. */
+/** A kill before one write leaves the same state as a kill after the write before it, so only some of these run. */
 const strikes = Array.from({ length: writesOfAll }, (_, index) => index + 1).flatMap((write) => [
   ["after", write, false] as const,
   ...(write % 5 === 1 ? [["before", write, true] as const] : []),

@@ -20,14 +20,14 @@ import { stepOf } from "./steps.ts";
 import type { Track } from "./tracking.ts";
 import type { World } from "./world.ts";
 
-/** What is stored in the registry, and told the experiment tracker. */
+/** Writes to the registry and the experiment tracker. */
 export interface Store {
   readonly tasks: StoreTasks;
   readonly evidence: StoreEvidence;
   readonly track: Track;
 }
 
-/** From what is seen to what should be, one step at a time. Each decision stands in status with its numbers before anything follows from it. */
+/** One step per pass. Each decision is in status, with its numbers, before anything depends on it. */
 export function decide(world: World, store: Store, now: Date): Outcome {
   return world.generation.metadata.deletionTimestamp ? unchanged() : step(world, store, now).deleting(...givenUp(world));
 }
@@ -65,13 +65,13 @@ function step(world: World, store: Store, now: Date): Outcome {
   }
 }
 
-/** Who holds this generation: itself, or the first of its chain. */
+/** Which spec suspends this generation: its own, or that of its chain's first. */
 function suspender({ generation, root }: World): string | null {
   if (generation.spec.suspend) return "spec.suspend is true";
   return root?.spec.suspend ? `spec.suspend of ${root.metadata.name}, the first generation, is true` : null;
 }
 
-/** Runs and evaluations that haven't ended stop with it. They go on when it does, even those that somebody had suspended before. */
+/** Suspends unfinished runs and evaluations too. They resume with it, even those that were suspended by hand before. */
 function suspend(world: World, why: string): Outcome {
   const running = underWay(world).filter(({ spec }) => !spec.suspend);
   const status = running.length > 0 || world.generation.status?.paused ? { paused: true } : {};
@@ -86,7 +86,10 @@ function resume(world: World): Outcome {
   return progressing(Reason.Suspended, `${held.length} runs and evaluations go on`).applying(...held.map((each) => suspended(each, false)));
 }
 
-/** What status calls failed and hasn't ended: it waits for a person, and meanwhile its adapters are in use. Status says so first, and every pass looks, so that a crash in between leaves none. */
+/**
+ * Unfinished runs and evaluations that status calls failed: they wait for a person and keep their adapters in use.
+ * Status is written first, and every pass looks, so that none is left after a crash.
+ */
 function givenUp({ generation: { status = {} }, runs, evaluations }: World): (TrainingRun | Evaluation)[] {
   const failed = [
     ...(status.children ?? []).flatMap(({ run, state }) => (state === "Failed" ? (runs.get(run) ?? []) : [])),

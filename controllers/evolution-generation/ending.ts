@@ -14,13 +14,16 @@ import { isIn } from "./steps.ts";
 import { type Track, tracked } from "./tracking.ts";
 import type { Status, World } from "./world.ts";
 
-/** Generations in a row without a better adapter, after which nobody expects one. */
+/** Consecutive generations without a better adapter, after which no improvement is expected. */
 const longestStandstill = 2;
 
 type Best = NonNullable<Status["best"]>;
 type Former = NonNullable<EvolutionGeneration["spec"]["former"]>;
 
-/** The best adapter so far, and for how many generations it has been the best. What was measured on other tasks before is no yardstick. */
+/**
+ * The best adapter so far, and the number of generations without a better one. Only measurements on the same tasks
+ * compare.
+ */
 function standingOf({ spec, status = {} }: EvolutionGeneration): { best: Best | undefined; withoutImprovement: number } {
   const { taskSet, members = [], children = [] } = status;
   const mine = members.filter(isIn);
@@ -84,7 +87,7 @@ function whyOver(generation: EvolutionGeneration, withoutImprovement: number): {
   return null;
 }
 
-/** What the next generation has to know, in its own spec: this one may be gone by then. */
+/** What the next generation needs, copied into its spec because this one may be deleted by then. */
 function formerOf(
   { metadata, status = {} }: EvolutionGeneration,
   known: Omit<Former, "name" | "belowBase" | "promoted" | "archived">,
@@ -101,7 +104,10 @@ function formerOf(
 
 export const nameOfNext = ({ metadata, spec }: EvolutionGeneration) => `${spec.rootRef?.name ?? metadata.name}-g${spec.generation + 1}`;
 
-/** It has no owner, because what it decides outlives the first one; the label by which it is known again after a crash names this one's UID. */
+/**
+ * It has no owner, because its decisions outlive the first one. After a crash it is recognized by the label with this
+ * one's UID.
+ */
 function nextGeneration(source: EvolutionGeneration, former: Former): DynamicObject {
   const { metadata, spec } = source;
   const root = spec.rootRef ?? { name: metadata.name, uid: metadata.uid };

@@ -7,10 +7,10 @@ import type { Services } from "../shared/services.ts";
 import { isOpen } from "./steps.ts";
 import type { Decision } from "./world.ts";
 
-/** Stores a piece of evidence in an adapter's repository; twice is once, by its tag. */
+/** Stores a piece of evidence in an adapter's repository; idempotent, by its tag. */
 export type StoreEvidence = (repository: string, evidence: Evidence) => Promise<unknown>;
 
-/** The tag of a decision's evidence: one of a kind about an adapter by one generation. */
+/** The tag of a decision's evidence: unique per kind, adapter and generation. */
 export const tagOf = ({ metadata }: EvolutionGeneration, { digest, kind }: Pick<Decision, "digest" | "kind">): string =>
   evidenceTag(digest, kind, metadata.uid);
 
@@ -43,7 +43,7 @@ export function evidenceOf(generation: EvolutionGeneration, decision: Decision):
   }
 }
 
-/** What the registry says of each decision that is to be recorded. A repository that can't be asked now keeps no other from it. */
+/** Looks up each decision to be recorded. A repository that is unavailable doesn't affect the others. */
 export async function readRecords(generation: EvolutionGeneration, services: Services): Promise<ReadonlyMap<string, PieceState>> {
   const records = new Map<string, PieceState>();
   const away = new Set<string>();
@@ -58,7 +58,7 @@ export async function readRecords(generation: EvolutionGeneration, services: Ser
   return records;
 }
 
-/** The best parent, and the champion before where it was measured. */
+/** The best parent, and the previous champion if it was measured. */
 function beaten({ status }: EvolutionGeneration): { name: string; digest: string }[] {
   const { bestParent, incumbent, leftOut } = status?.promotion ?? {};
   const parent = status?.members?.find(({ name }) => name === bestParent);

@@ -6,9 +6,10 @@ import { rateOf } from "../evidence/interval.ts";
 const halfWidth = criticalZ(0.05);
 
 /**
- * Points by which the best of these measurements is expected to look better than it is, if all were equally good: the mean standard error
- * times the expected largest of as many standard normal numbers (Blom 1958, "Statistical Estimates and Transformed Beta-Variables":
- * Φ⁻¹((k − 0.375) / (k + 0.25)), within 0.03 for any k). It is why the best of the tasks that select must win on others.
+ * Points by which the best of these measurements is expected to exceed its true value, if all were equally good: the
+ * mean standard error times the expected largest of k standard normal numbers (Blom 1958, "Statistical Estimates and
+ * Transformed Beta-Variables": Φ⁻¹((k − 0.375) / (k + 0.25)), within 0.03 for any k). This is why the best on the
+ * selecting tasks must also win on others.
  */
 export function inflationPoints(measured: readonly Interval[]): number {
   const count = measured.length;

@@ -30,7 +30,7 @@ const learnt = (...names: string[]) => {
   return readLearnt(names, "team", cache, services);
 };
 
-/** An Adapter of a run that learnt from these; without a run where it names none. */
+/** An Adapter whose run learnt from these. */
 function taught(name: string, digits: string[], over: { run?: boolean; parents?: Adapter[] } = {}): Adapter {
   const run = aRun({
     status: { corpus: { digest: digestOf("0"), trajectories: digits.map((digit) => trajectory(digit, "rune/team/corpora")) } },
@@ -46,7 +46,7 @@ function taught(name: string, digits: string[], over: { run?: boolean; parents?:
   return adapter;
 }
 
-/** The artifact of an adapter that has learnt from these. */
+/** The artifact of an adapter that learnt from these. */
 function push(digits: string[]): string {
   const content = { schema: "rune.dev/learnt/v1", trajectories: digits.map(digestOf), tasks: [] };
   const annotations = { "org.opencontainers.image.title": "corpus.json" };

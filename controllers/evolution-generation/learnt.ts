@@ -10,8 +10,8 @@ import type { Learnt, Unavailable } from "./world.ts";
 const largestLearnt = 64 * 1024 * 1024;
 
 /**
- * What each adapter has learnt from. Its run names the artifacts; where that is gone, those of its parents do, and else `corpus.json` of
- * its own artifact, which gives digests alone: those are looked for beside the adapters, in `/trajectories`.
+ * What each adapter has learnt from: the artifacts that its run names; if that was deleted, those of its parents; else
+ * the digests in its artifact's `corpus.json`, which are looked up in `/trajectories` beside the adapters.
  */
 export async function readLearnt(
   names: readonly string[],
@@ -32,7 +32,7 @@ export async function readLearnt(
   }
 }
 
-/** As runs tell; null where one of them is gone. */
+/** According to runs; null where one was deleted. */
 function ofRuns({ metadata, spec }: Adapter, cache: Cache): Learnt | null {
   const { namespace } = metadata;
   const { source, parents = [] } = spec;

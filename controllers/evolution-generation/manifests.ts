@@ -8,18 +8,18 @@ import { ownedMetadata, schedulingOf } from "../pods/pod.ts";
 import type { Place } from "./place.ts";
 import type { Child, Learnt, Measurement, Promotion } from "./world.ts";
 
-/** What a generation makes: whole manifests, by status alone, so that whoever starts again makes the same. */
+/** Complete manifests, derived from status alone, so that a restarted operator creates the same. */
 
 const owned = (generation: EvolutionGeneration, name: string) =>
   ownedMetadata(generation as EvolutionGeneration & KubeObject, name, { [label.generation]: generation.metadata.name });
 
 type TaskSetReference = EvolutionGeneration["spec"]["fitness"]["taskSet"];
 
-/** Arms of an evaluation, by the place of an adapter in its list. */
+/** Arm names of an evaluation, by an adapter's index in its list. */
 export const armOf = (index: number) => `a${index + 1}`;
 export const baseArm = "base";
 
-/** The base and the adapters of an entry, on the tasks that select. */
+/** The base and an entry's adapters, on the selecting tasks. */
 export function measuringEvaluation(generation: EvolutionGeneration, { name, adapters }: Measurement): DynamicObject {
   const { serverRef, fitness } = generation.spec;
   const arms = [{ name: baseArm, serverRef }, ...adapters.map((adapter, index) => ({ name: armOf(index), serverRef, adapter }))];
@@ -27,7 +27,7 @@ export function measuringEvaluation(generation: EvolutionGeneration, { name, ada
   return evaluationOf(generation, name, { arms, ...fitness, taskSet });
 }
 
-/** Arms of the evaluation that decides. */
+/** Arms of the deciding evaluation. */
 export const decidingArms = {
   base: "base",
   candidate: "candidate",
@@ -38,10 +38,12 @@ export const decidingArms = {
   ScaledParent: "scaled",
 } as const;
 export type RivalRole = Exclude<keyof typeof decidingArms, "base" | "candidate">;
-/** Each task answered by another task's adapter: what tells memory from one good adapter for everything. */
+/**
+ * Each task is answered by another task's adapter: distinguishes memory from one adapter that is good at everything.
+ */
 const shuffledArm = "shuffled";
 
-/** The candidate against whom it must beat, all paired on the tasks that decide. */
+/** The candidate against its rivals, all paired on the deciding tasks. */
 export function decidingEvaluation(
   generation: EvolutionGeneration,
   { candidate = "", confidence, evaluation = "", baseline, shuffled }: Promotion,
@@ -68,7 +70,7 @@ export function decidingEvaluation(
   return evaluationOf(generation, evaluation, { arms, taskSet, samples, gate });
 }
 
-/** The same tasks by the digest that was frozen: what they were named by may be gone, or hold others by now. */
+/** The tasks by their frozen digest: the original reference may be gone, or hold other tasks by now. */
 const frozenTasks = ({ part, maxTasks }: TaskSetReference, frozen: MeasuredTasks | undefined): TaskSetReference => ({
   repository: frozen?.repository,
   digest: frozen?.digest,
@@ -81,13 +83,13 @@ function evaluationOf(generation: EvolutionGeneration, name: string, measured: o
   return { apiVersion, kind: "Evaluation", metadata: owned(generation, name), spec: { ...measured, sampling, sandbox, concurrency, seed } };
 }
 
-/** What a child is made from beside its parents' names. */
+/** What a child is made from, apart from its parents' names. */
 interface Making {
   readonly server: ModelServer;
   readonly place: Place | null;
   /** Sum of the parents' ranks. */
   readonly rank: number;
-  /** For the union: what all parents have learnt from, by the best parent's settings. */
+  /** For the union: what all parents have learnt from, with the best parent's settings. */
   readonly learnt?: Learnt | undefined;
 }
 
@@ -97,7 +99,7 @@ export function runOf(generation: EvolutionGeneration, child: Child, making: Mak
   return trainingRun(generation, owned(generation, child.run), making.server, method);
 }
 
-/** Trains the hypernetwork anew. It has no owner: later generations generate by it when this one is long gone. */
+/** Retrains the hypernetwork. It has no owner: later generations use it when this one has long been deleted. */
 export function hypernetworkRun(generation: EvolutionGeneration, name: string, server: ModelServer): DynamicObject {
   const { namespace, name: generationName } = generation.metadata;
   const { sessions, settings = {} } = generation.spec.hypernetwork ?? {};
@@ -122,7 +124,7 @@ function methodOf(
   { server, rank, learnt }: Making,
 ): object {
   const { merge, generate, sft } = generation.spec.variation;
-  // What has more rank than the server takes could never be measured.
+  // An adapter above the server's maximum rank could never be measured.
   const { maxRank } = server.spec.adapters;
   const most = rank > maxRank ? { rank: maxRank } : {};
   const seed = seedOf(generation, run);
@@ -149,7 +151,7 @@ function methodOf(
   }
 }
 
-/** Children of one generation differ in what chance does; the same child made again doesn't. */
+/** Children of one generation get different seeds; the same child made again gets the same. */
 function seedOf({ spec }: EvolutionGeneration, run: string): number {
   const place = Number(run.match(/\d+$/)?.[0] ?? 0);
   return (spec.seed + 1000 * spec.generation + place) % 2 ** 31;

@@ -10,26 +10,26 @@ import { GenerationReason } from "./reasons.ts";
 import { isIn } from "./steps.ts";
 import type { Child, Measurement, Member, Status, World } from "./world.ts";
 
-/** An evaluation has eight arms, and the base is always one. */
+/** An evaluation has eight arms, one of which is always the base. */
 const mostAdapters = 7;
 const retrySeconds = 30;
 
 type Purpose = "Members" | "Children";
-/** Why an evaluation came to nothing, be it so that no adapter is to blame: no half of them would be measured either. */
+/** Why an evaluation gave no result. `isCommon`: no adapter is to blame, so halving the batch wouldn't help. */
 interface Failure {
   readonly why: string;
   readonly isCommon?: boolean;
-  /** What the budget doesn't pay for any more. */
+  /** The part of the budget that is used up. */
   readonly exhausted?: string;
 }
-/** What an evaluation says where nothing is wrong but its tasks. */
+/** Reasons of an evaluation whose only problem is its tasks. */
 const ofTasks: readonly string[] = [Reason.TaskSetMissing, Reason.NotATaskSet, GenerationReason.PartEmpty];
 
 type Passes = NonNullable<NonNullable<Evaluation["status"]>["arms"]>[number]["passAt1"];
 
 const reasonOf = { Members: GenerationReason.MeasuringMembers, Children: GenerationReason.MeasuringChildren } as const;
 
-/** Measures members or children on the tasks that select, at most seven at once, beside the base. */
+/** Measures members or children on the selecting tasks, at most seven at a time, beside the base. */
 export function measure(world: World, purpose: Purpose): Outcome {
   const { generation } = world;
   const evaluations = generation.status?.evaluations ?? [];
@@ -37,7 +37,7 @@ export function measure(world: World, purpose: Purpose): Outcome {
   return open ? follow(world, open) : plan(world, purpose);
 }
 
-/** Who has to be measured yet. */
+/** Adapters that are still to be measured. */
 function unmeasured({ members = [], children = [] }: Status, purpose: Purpose): string[] {
   if (purpose === "Members") return members.filter((member) => isIn(member) && !member.passAt1).map(({ name }) => name);
   return children.flatMap(({ state, adapter }) => (state === "Born" && adapter ? [adapter] : []));
@@ -72,7 +72,7 @@ function chunks<T>(items: readonly T[], size: number): T[][] {
   return Array.from({ length: count }, (_, index) => items.slice(index * size, (index + 1) * size));
 }
 
-/** What became of the evaluation that is under way. */
+/** Follows the current evaluation. */
 function follow(world: World, entry: Measurement): Outcome {
   const { generation } = world;
   const found = world.evaluations.get(entry.name);
@@ -110,7 +110,7 @@ function measuring(entry: Measurement, found: Evaluation): Outcome {
   );
 }
 
-/** Why nothing can come of an evaluation; null where something may. */
+/** Why an evaluation can give no result; null where it may. */
 function failureIn({ generation }: Pick<World, "generation">, found: Evaluation): Failure | null {
   const ended = failureOf(found);
   if (ended) return { why: `${ended.reason}: ${ended.message}`, isCommon: ofTasks.includes(ended.reason) };
@@ -124,7 +124,7 @@ function failureIn({ generation }: Pick<World, "generation">, found: Evaluation)
 export const replaced = (all: readonly Measurement[], entry: Measurement): Measurement[] =>
   all.map((each) => (each.name === entry.name ? entry : each));
 
-/** The numbers of an evaluation that ended. */
+/** Records the numbers of a finished evaluation. */
 function take({ generation }: World, entry: Measurement, found: Evaluation): Outcome {
   const { status = {} } = generation;
   const passes = new Map(found.status?.arms?.map(({ name, passAt1 }) => [name, passAt1]));
@@ -156,7 +156,7 @@ function scored(status: Status, of: ReadonlyMap<string, Passes>, evaluationUID: 
   };
 }
 
-/** An evaluation would wait for ever for an Adapter that was deleted; the others are measured without it. */
+/** An evaluation would wait forever for a deleted Adapter; the others are measured without it. */
 function withoutGone({ generation }: World, entry: Measurement, gone: readonly string[]): Outcome {
   const { status = {}, metadata } = generation;
   const message = `the Adapter ${gone.join(", ")} was deleted`.slice(0, 500);
@@ -169,7 +169,7 @@ function withoutGone({ generation }: World, entry: Measurement, gone: readonly s
   }).atOnce();
 }
 
-/** Members and children that nobody can measure, with why. */
+/** Marks members and children that can't be measured, with the reason. */
 function unmeasurable(status: Status, names: ReadonlySet<string>, why: string): Pick<Status, "members" | "children"> {
   return {
     ...(status.members && {
@@ -183,7 +183,7 @@ function unmeasurable(status: Status, names: ReadonlySet<string>, why: string): 
   };
 }
 
-/** One adapter that can't be measured keeps nobody else from it: each half is measured by itself, until it is known which it was. */
+/** An adapter that can't be measured doesn't affect the others: each half is measured separately until it is found. */
 function failedToMeasure({ generation }: World, entry: Measurement, { why, isCommon, exhausted }: Failure): Outcome {
   const { status = {}, metadata } = generation;
   const failed = replaced(status.evaluations ?? [], { ...entry, state: "Failed", message: why.slice(0, 500) });

@@ -9,7 +9,7 @@ interface Measured {
   readonly passAt1: Interval;
 }
 
-/** The best lower bound first; then the estimate, then the name, so that equal ones have an order too. */
+/** The best lower bound first; ties by estimate, then name, so that the order is total. */
 export function byLowerBound(a: Measured, b: Measured): number {
   const [one, other] = [rateOf(a.passAt1), rateOf(b.passAt1)];
   return other.lower - one.lower || other.estimate - one.estimate || (a.name < b.name ? -1 : 1);

@@ -19,7 +19,7 @@ import { type Step, stepOf } from "./steps.ts";
 import { makersOf, readTracking } from "./tracking.ts";
 import type { World } from "./world.ts";
 
-/** Every read of a pass. What costs the more the more adapters there are is read in the one step that needs it. */
+/** All reads of a pass. Reads whose cost grows with the number of adapters happen only in the step that needs them. */
 export async function observe(generation: EvolutionGeneration, { cache }: Context, services: Services): Promise<World> {
   const { namespace } = generation.metadata;
   const { spec, status = {} } = generation;
@@ -63,7 +63,7 @@ export async function observe(generation: EvolutionGeneration, { cache }: Contex
   };
 }
 
-/** Sessions are counted where it is decided by their number. */
+/** Counts sessions only where a decision depends on their number. */
 function observeRetraining(generation: EvolutionGeneration, step: Step | undefined, cache: Cache): Pick<World, "pairs" | "retraining"> {
   const { namespace } = generation.metadata;
   const labels = generation.spec.hypernetwork?.sessions.matchLabels;
@@ -87,7 +87,7 @@ async function observeEnd(generation: EvolutionGeneration, known: World["adapter
   };
 }
 
-/** A child's Adapter, before its name stands in status, is its run's. */
+/** A child's Adapter; before its name is in status, the one of its run. */
 const adapterOf = (child: { run: string; adapter?: string | undefined }, namespace: string, cache: Cache) =>
   child.adapter ?? cache(trainingRuns).get({ namespace, name: child.run })?.status?.adapter;
 
@@ -110,7 +110,7 @@ const asked = ({ metadata, spec }: EvolutionGeneration, name: "fitness" | "promo
   again: "a new generation",
 });
 
-/** Both sets, which are read once where they are parts of one. */
+/** Both sets, read once if they are parts of the same one. */
 async function observeBothTasks(generation: EvolutionGeneration, cache: Cache, services: Services) {
   const [selecting, deciding] = [asked(generation, "fitness"), asked(generation, "promotion")];
   const fitness = await observeTasks(selecting, cache, services);
@@ -146,6 +146,6 @@ async function observeRegistry(
   };
 }
 
-/** Who uses which adapter now: one of them. */
+/** One user of each adapter that is in use. */
 const usersOf = (namespace: string, cache: Cache): Map<string, string> =>
   new Map(usersIn(namespace, cache).flatMap((user) => usesOf(user).map((name) => [name, nameOfUser(user)] as const)));

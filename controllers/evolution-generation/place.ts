@@ -8,8 +8,9 @@ export interface Place {
 }
 
 /**
- * Where a child of parents of these scopes belongs: what they have in common. A child of several tasks' adapters is the domain's, one of
- * several domains' the project's; null where they share no project, and so nobody would ever choose it.
+ * The tier and scope of a child: the part that its parents' scopes share. A child of several tasks' adapters belongs to
+ * the domain, one of several domains' to the project; null without a common project, because no session would choose
+ * it.
  */
 export function placeOf(parents: readonly Scope[]): Place | null {
   const scope = sharedScope(parents);

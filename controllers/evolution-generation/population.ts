@@ -7,7 +7,9 @@ import { isEligible } from "../shared/retrieval.ts";
 import { sameTasks } from "../shared/scope.ts";
 import type { Member, Status } from "./world.ts";
 
-/** Adapters that can be members: verified, of the server's base, not archived, no controls, and small enough to be loaded. */
+/**
+ * Adapters that can be members: verified, on the server's base, not archived, no controls, and small enough to load.
+ */
 export function eligible({ spec }: EvolutionGeneration, population: readonly Adapter[], server: ModelServer): Adapter[] {
   const base = server.status?.baseDigest ?? "";
   const archived = spec.former?.archived ?? [];
@@ -20,13 +22,16 @@ export function eligible({ spec }: EvolutionGeneration, population: readonly Ada
   );
 }
 
-/** What an adapter's status says it was worth on these very tasks. */
+/** An adapter's measurement on exactly these tasks, from its status. */
 function evidenceOn({ status }: Adapter, taskSet: MeasuredTasks) {
   const known = [...(status?.evidence ?? []), ...(status?.fitness ? [status.fitness] : [])];
   return known.find((each) => each.taskSet && sameTasks(each.taskSet, taskSet));
 }
 
-/** The members, frozen; those of the best `maximum` alone: champions first, then who was never measured on these tasks, then by lower bound. */
+/**
+ * The frozen members, at most `maximum`: champions first, then adapters not measured on these tasks, then by lower
+ * bound.
+ */
 export function freezePopulation(
   { spec }: EvolutionGeneration,
   adapters: readonly Adapter[],

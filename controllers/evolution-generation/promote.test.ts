@@ -102,7 +102,7 @@ describe("promotion", () => {
     };
     const several = ["k0", "k1"].map((task) => anAdapter(task, { spec: { scope: { ...text, task } } }));
     expect(armsWith({ population: several })).toMatchObject([{ shuffled: true }, "shuffled"]);
-    // A champion is what every session of its scope chooses.
+    // Every session of its scope chooses a champion.
     const champion = anAdapter("king", { status: { champion: text } });
     expect(armsWith({ population: [...several, champion] })).toMatchObject([{ shuffled: false }, "scaled"]);
     const large = anAdapter("k1", { spec: { scope: { ...text, task: "k1" }, rank: 512 } });
@@ -237,7 +237,7 @@ describe("promotion", () => {
     };
     expect(champions(read("2026-11-23T11:00:00Z"))).toEqual(["of-c1"]);
     expect(champions(read("2026-11-23T11:59:00Z"), { recorded: false, recordedTime: undefined })).toEqual(["of-c1"]);
-    // Read since, and so what they show is what they are.
+    // Read since then, so what they show is current.
     expect(champions(read("2026-11-23T11:59:00Z"))).toEqual(["king"]);
     expect(champions(read("2026-11-23T11:00:00Z"), { recorded: false, refused: "it is gone" })).toEqual(["king"]);
   });

@@ -20,7 +20,10 @@ import type { Decision, Measurement, Promotion, World } from "./world.ts";
 
 const retrySeconds = 30;
 
-/** Puts the best child to the test, on tasks that nobody was selected by: at most one of a generation, and it must win by its lower bound. */
+/**
+ * Tests the best child on tasks that were not used for selection: at most one per generation, and it must win by its
+ * lower bound.
+ */
 export function promote(world: World, now: Date): Outcome {
   const { status } = world.generation;
   if (!status?.promotion) return choose(world);
@@ -53,8 +56,8 @@ function choose(world: World): Outcome {
 }
 
 /**
- * Whether an arm can give each task that decides another task's adapter: as the population is now, sessions of these tasks would choose at
- * least two adapters of it, and the server takes them. Or why the tasks can't be read.
+ * Whether an arm can answer each deciding task with another task's adapter: sessions of these tasks would choose at
+ * least two adapters of the current population, and the server accepts them. Or why the tasks can't be read.
  */
 function isShuffling({ generation: { spec }, deciding, population, server }: World): boolean | Blocker {
   if (!deciding || "blocker" in deciding) return deciding?.blocker ?? { reason: Reason.TaskSetMissing, message: "no task set was read" };
@@ -120,7 +123,7 @@ function judge(world: World, promotion: Promotion, entry: Measurement, found: Ev
   return settled(world, { ...known, outcome: "Promoted", why }, { evaluations, decisions });
 }
 
-/** What the evaluation found of the candidate, and of whom it must beat beside the gate's baseline. */
+/** Adds the evaluation's results for the candidate, and for its rivals other than the gate's baseline. */
 function withNumbers(world: World, promotion: Promotion, { status }: Evaluation): Promotion {
   const gains = new Map(status?.comparisons?.map(({ candidate, delta }) => [candidate, delta]));
   const rivals = [...rivalsOf(world, promotion)].flatMap(([role, adapter]) => {
@@ -133,7 +136,7 @@ function withNumbers(world: World, promotion: Promotion, { status }: Evaluation)
 const gainOf = ({ candidate, baseline, delta }: Promotion) =>
   `${candidate} ${delta ? `gained ${words(delta)} points over ${baseline}` : "has no interval"}`;
 
-/** Why the candidate doesn't deserve it; null where it does. */
+/** Why the candidate isn't promoted; null where it is. */
 function whyNot({ generation }: World, promotion: Promotion, found: Evaluation): string | null {
   const { status } = found;
   const decidedBy = generation.status?.promotionTaskSet;
@@ -148,7 +151,7 @@ function whyNot({ generation }: World, promotion: Promotion, found: Evaluation):
   return stronger ? `${gainOf(promotion)}, and ${stronger.adapter} (${stronger.role}) ${words(stronger.delta)}` : null;
 }
 
-/** Why another champion keeps the candidate from the place that it was tested for: it wasn't compared with that one. Null where there is none. */
+/** Why a champion that the candidate wasn't compared with prevents its promotion; null where there is none. */
 function overtaken({ adapters, champions, server }: World, promotion: Promotion): string | null {
   const { candidate = "", incumbent, alsoChampions = [], scope = {} } = promotion;
   const base = adapters.get(candidate)?.spec.base.digest ?? server?.status?.baseDigest;
@@ -159,7 +162,7 @@ function overtaken({ adapters, champions, server }: World, promotion: Promotion)
   return `${gainOf(promotion)}, but ${newcomer} has become the champion of ${scopeWords(scope)} meanwhile, and wasn't measured beside it; the next generation will meet that one`;
 }
 
-/** The new champion, and whoever was it before. */
+/** The new champion's promotion, and the retirement of its predecessors. */
 function decisionsOf({ generation, adapters }: World, promotion: Promotion, why: string, now: Date): Decision[] {
   const child = generation.status?.children?.find(({ adapter }) => adapter === promotion.candidate);
   const before = [promotion.incumbent, ...(promotion.alsoChampions ?? [])].flatMap((name) => (name ? (adapters.get(name) ?? []) : []));

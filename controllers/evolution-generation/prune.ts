@@ -6,7 +6,10 @@ import { GenerationReason } from "./reasons.ts";
 import { isIn } from "./steps.ts";
 import type { Decision, Member, World } from "./world.ts";
 
-/** Archives members that have been below the base for long enough, the worst first, as long as enough are left; and says who was spared, and why. */
+/**
+ * Archives members that were below the base for long enough, worst first, while enough remain; reports which were
+ * spared, and why.
+ */
 export function prune(world: World, now: Date): Outcome {
   const { generation } = world;
   const { status = {}, spec } = generation;
@@ -18,7 +21,7 @@ export function prune(world: World, now: Date): Outcome {
   const archived: Decision[] = [];
   const spared: { name: string; why: string }[] = [];
   for (const member of due.toSorted((a, b) => rateOf(a.passAt1).upper - rateOf(b.passAt1).upper)) {
-    // What is said of weights holds for every Adapter that has them.
+    // A decision about weights applies to every Adapter that has them.
     if (archived.some(({ digest }) => digest === member.digest)) continue;
     const twins = members.filter(({ digest }) => digest === member.digest);
     const why =
@@ -39,7 +42,10 @@ export function prune(world: World, now: Date): Outcome {
   }).atOnce();
 }
 
-/** A member with the generations in a row that its whole interval has been below the base. One that wasn't measured keeps its count. */
+/**
+ * A member with its count of consecutive generations entirely below the base. A member that wasn't measured keeps its
+ * count.
+ */
 function counted(member: Member, { generation }: World): Member {
   const { belowBase: _, ...rest } = member;
   const before = generation.spec.former?.belowBase.find(({ name }) => name === member.name)?.generations ?? 0;

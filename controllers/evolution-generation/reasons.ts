@@ -2,51 +2,51 @@
 export const GenerationReason = {
   /** The ModelServer of `serverRef` doesn't exist. */
   ServerMissing: "ServerMissing",
-  /** The ModelServer of `serverRef` doesn't answer yet. */
+  /** The ModelServer of `serverRef` isn't ready yet. */
   ServerNotReady: "ServerNotReady",
-  /** No task of a set belongs to the part that is asked for. */
+  /** No task of a set belongs to the requested part. */
   PartEmpty: "PartEmpty",
-  /** The tasks that decide are among those that select. */
+  /** The deciding tasks overlap with the selecting ones. */
   TasksOverlap: "TasksOverlap",
   /** Fewer than two Adapters can be parents. */
   PopulationTooSmall: "PopulationTooSmall",
   /** The task sets are being stored in the registry. */
   StoringTasks: "StoringTasks",
-  /** The Adapter that the generation before promoted doesn't show it yet. */
+  /** The previous generation's champion doesn't show its promotion yet. */
   ChampionPending: "ChampionPending",
   /** The population is frozen. */
   PopulationFrozen: "PopulationFrozen",
-  /** Members are measured. */
+  /** Members are being measured. */
   MeasuringMembers: "MeasuringMembers",
   /** Fewer than two members could be measured. */
   MembersUnmeasured: "MembersUnmeasured",
   /** The parents are selected. */
   ParentsSelected: "ParentsSelected",
-  /** TrainingRuns make the children. */
+  /** TrainingRuns are making the children. */
   Breeding: "Breeding",
-  /** Children are measured. */
+  /** Children are being measured. */
   MeasuringChildren: "MeasuringChildren",
-  /** Children that are nothing new are left out. */
+  /** Children that bring nothing new are dropped. */
   Sifting: "Sifting",
-  /** A child is put to the test. */
+  /** A child is being tested. */
   Promoting: "Promoting",
-  /** A child is a champion from now on. */
+  /** A child became a champion. */
   Promoted: "Promoted",
-  /** No child deserves it. */
+  /** No child was promoted. */
   NotPromoted: "NotPromoted",
-  /** Who is archived is being decided. */
+  /** It is being decided which members are archived. */
   Pruning: "Pruning",
-  /** What was decided is being stored in the registry. */
+  /** Decisions are being stored in the registry. */
   Recording: "Recording",
-  /** A decision can't ever be stored, and isn't in force. */
+  /** A decision can never be stored, and isn't in force. */
   DecisionRefused: "DecisionRefused",
   /** The experiment tracker has no run of the generation. */
   NotTracked: "NotTracked",
-  /** The hypernetwork is trained anew on a grown corpus. */
+  /** The hypernetwork is being retrained on a larger corpus. */
   Retraining: "Retraining",
   /** The next generation exists. */
   Continued: "Continued",
-  /** Another chain's generation has the next one's name. */
+  /** An object of another chain has the next generation's name. */
   NextExists: "NextExists",
   /** Two generations brought no better adapter. */
   NoImprovement: "NoImprovement",

@@ -61,7 +61,7 @@ const status = {
 };
 const generation = aGeneration({ status });
 
-/** What a pass stores, in the order in which it does. */
+/** What a pass stores, in order. */
 async function storedBy(over: Partial<World> = {}): Promise<{ outcome: ReturnType<typeof decideOn>; stored: [string, Evidence][] }> {
   const stored: [string, Evidence][] = [];
   const outcome = decideOn({ generation, ...over }, { evidence: async (...pushed) => stored.push(pushed) });

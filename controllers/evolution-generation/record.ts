@@ -11,7 +11,7 @@ import type { Child, Decision, World } from "./world.ts";
 
 const retrySeconds = 10;
 
-/** Stores what was decided; status says that it is recorded once the registry has it, and of what can't ever be stored why. */
+/** Stores the decisions; status marks each as recorded once the registry has it, or says why it can never be stored. */
 export function recordDecisions(world: World, store: StoreEvidence, now: Date): Outcome {
   const { generation, records } = world;
   const before = generation.status?.decisions ?? [];
@@ -27,7 +27,7 @@ export function recordDecisions(world: World, store: StoreEvidence, now: Date): 
       : outcome;
   }
   const open = decisions.filter(isOpen);
-  // Nobody is retired before the new champion is one.
+  // No champion is retired before its successor's promotion is recorded.
   const isPromoting = open.some(({ kind }) => kind === "Promotion");
   const due = open.filter(({ kind }) => !(isPromoting && kind === "Retirement"));
   return progressing(GenerationReason.Recording, `stores ${due.length} decisions in the registry`)
@@ -43,7 +43,7 @@ function settledBy(decision: Decision, state: PieceState | undefined, now: Date)
     : { ...decision, refused: state.refused.slice(0, 300) };
 }
 
-/** Nobody is retired for a champion that there isn't. */
+/** If the promotion is refused, the retirements for it are void. */
 function inForce(decisions: readonly Decision[]): Decision[] {
   const refused = decisions.find((decision) => decision.kind === "Promotion" && decision.refused);
   return decisions.map((decision) =>
@@ -53,7 +53,7 @@ function inForce(decisions: readonly Decision[]): Decision[] {
   );
 }
 
-/** A repository that can't be pushed to now keeps no other from it. Throws the first error. */
+/** A repository that is unavailable doesn't affect the others. Throws the first error. */
 async function storeAll(
   generation: EvolutionGeneration,
   decisions: readonly Decision[],
@@ -87,7 +87,7 @@ function told(news: readonly Decision[], outcome: Outcome): Outcome {
   );
 }
 
-/** What becomes of a promotion that can't ever be stored; undefined where it can. */
+/** The promotion's new outcome if it can never be stored; undefined where it can. */
 function promotionWith(news: readonly Decision[], { status }: EvolutionGeneration) {
   const refused = news.find(({ kind }) => kind === "Promotion")?.refused;
   if (!refused) return undefined;
@@ -95,7 +95,10 @@ function promotionWith(news: readonly Decision[], { status }: EvolutionGeneratio
   return { ...status?.promotion, outcome: "NotPromoted" as const, why };
 }
 
-/** Labels of the population that kept children lack. Those of `rune.dev/` mirror what an adapter is, and are nobody's to give. */
+/**
+ * Labels of the population that kept children lack. Those under `rune.dev/` mirror an adapter's state and aren't set
+ * here.
+ */
 export function labelsMissing({ generation, adapters }: World): DynamicObject[] {
   const wished = Object.fromEntries(Object.entries(generation.spec.population.matchLabels).filter(([key]) => !key.startsWith(`${group}/`)));
   const kept = (generation.status?.children ?? []).flatMap(({ state, adapter }: Child) => (state === "Kept" && adapter ? [adapter] : []));

@@ -4,7 +4,7 @@ import { repositoryOf } from "../shared/names.ts";
 import type { Services } from "../shared/services.ts";
 import type { Results, Unavailable } from "./world.ts";
 
-/** What of an evaluation's `report.json` says which task who solved how often (docs/contracts.md, Reports). */
+/** The part of an evaluation's `report.json` with each arm's results per task (docs/contracts.md, Reports). */
 const report = z.object({
   evaluation: z.object({ uid: z.string() }),
   samples: z.number().positive(),
@@ -22,10 +22,13 @@ type Report = z.infer<typeof report>;
 
 const reportFile = "report.json";
 const largestReport = 32 * 1024 * 1024;
-/** Under which the base's results are filed. */
+/** Key of the base's results. */
 export const base = "base";
 
-/** Results of all reports together; what two of them measured is as the first says. Arms with several adapters, or told something, say nothing of one. */
+/**
+ * Results of all reports; the first measurement wins. Arms with several adapters or a context say nothing about one
+ * adapter.
+ */
 export function resultsOf(reports: readonly Report[]): Results {
   const results = new Map<string, ReadonlyMap<string, number>>();
   for (const { arms, matrix, samples } of reports)
@@ -38,8 +41,8 @@ export function resultsOf(reports: readonly Report[]): Results {
 }
 
 /**
- * Reads the reports of these evaluations, which are found by their tags, even where the evaluations are gone. A report that the registry
- * doesn't have, or that isn't this evaluation's, is left out: whom it measured is then known by its Pass@1 alone.
+ * Reads the reports of these evaluations by tag, so the evaluations themselves may be deleted. A report that is
+ * missing, or belongs to another evaluation, is left out: its adapters then only have a Pass@1.
  */
 export async function readResults(uids: readonly string[], namespace: string, services: Services): Promise<Results | Unavailable> {
   if (uids.length === 0) return new Map();

@@ -10,7 +10,7 @@ const spec = {
   variation: { generate: { hypernetwork: { run: "first" } } },
   hypernetwork: { sessions: { matchLabels: { team: "blue" } }, retrainAfterPairs: 5, settings: { steps: 7 } },
 };
-/** A generation that has decided everything, and the experiment tracker knows. */
+/** A generation that has decided everything and is recorded in the experiment tracker. */
 const over = {
   ...selected,
   children: [],

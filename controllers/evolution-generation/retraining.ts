@@ -11,12 +11,12 @@ const retrySeconds = 30;
 export const pairsIn = (sessions: readonly AgentSession[]): number =>
   sessions.filter(({ status }) => status?.outcome === "Solved" && status.trajectory).length;
 
-/** The hypernetwork's training is named by its generation, and so made once. */
+/** The retraining's name contains the generation's, so it is created once. */
 const nameOf = ({ metadata, spec }: EvolutionGeneration) => `${spec.rootRef?.name ?? metadata.name}-h${spec.generation}`;
 
 /**
- * Has the hypernetwork trained anew where enough sessions have been solved since the last time; null once there is nothing to do. The next
- * generation waits for it only with the child that it generates.
+ * Retrains the hypernetwork when enough sessions were solved since the last time; null once nothing is left to do. The
+ * next generation waits for it only when it makes the generated child.
  */
 export function retrained(world: World): Outcome | null {
   const { generation, pairs, server, retraining } = world;
@@ -43,7 +43,7 @@ export function retrained(world: World): Outcome | null {
     .atOnce();
 }
 
-/** What the next generation generates by, and how many sessions that has learnt from. */
+/** The hypernetwork for the next generation, and the number of sessions that it has learnt from. */
 export function inheritance({ spec, status }: EvolutionGeneration) {
   const { run, pairs } = status?.hypernetwork ?? {};
   return {

@@ -9,7 +9,7 @@ import { isUnavailable, resultsIn, type World } from "./world.ts";
 
 const retrySeconds = 30;
 
-/** Draws the parents, and with them names the children: from here on nobody else is begotten. */
+/** Draws the parents and plans the children: from here on the set of children is fixed. */
 export function select(world: World): Outcome {
   const { generation, results } = world;
   if (isUnavailable(results))

@@ -11,7 +11,7 @@ interface Known {
   readonly digest: string;
 }
 
-/** Drops children that answer every task as a member, or a sibling before them, does: they are nothing new, however they were made. */
+/** Drops children whose results equal those of a member or an earlier sibling on every task: they bring nothing new. */
 export function sift(world: World, now: Date): Outcome {
   const { generation, results } = world;
   if (isUnavailable(results))
@@ -41,7 +41,7 @@ export function sift(world: World, now: Date): Outcome {
   }).atOnce();
 }
 
-/** Who answers every task just so. Nobody is the twin of an adapter whose answers nobody knows. */
+/** An adapter with the same results on every task. An adapter with unknown results has no twin. */
 function twinOf({ digest }: Known, known: readonly Known[], results: Results): string | undefined {
   const own = results.get(digest);
   if (!own) return undefined;

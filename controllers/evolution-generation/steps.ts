@@ -1,16 +1,16 @@
 import type { EvolutionGeneration } from "@rune/crds/kinds/evolution-generation";
 import type { Decision, Member } from "./world.ts";
 
-/** The steps of a generation, in their order. Each writes into status what it decided, and is over once that stands there. */
+/** The steps of a generation, in order. Each writes its decision into status, and is over once it is there. */
 export type Step = "Begin" | "MeasureMembers" | "Select" | "Breed" | "MeasureChildren" | "Sift" | "Promote" | "Prune" | "Record" | "End";
 
-/** Whether a member can be a parent as far as is known. */
+/** Whether a member can still be a parent. */
 export const isIn = ({ leftOut }: Pick<Member, "leftOut">) => leftOut === undefined;
 
-/** Whether a decision isn't in the registry yet, and can be. */
+/** Whether a decision is still to be stored in the registry. */
 export const isOpen = ({ recorded, refused }: Pick<Decision, "recorded" | "refused">) => !recorded && refused === undefined;
 
-/** The step that a generation is in: what isn't decided yet. */
+/** The current step: the first whose decision is missing. */
 export function stepOf({ status }: EvolutionGeneration): Step {
   const { members = [], children = [], evaluations = [], decisions = [] } = status ?? {};
   const begotten = (...states: (typeof children)[number]["state"][]) => children.some(({ state }) => states.includes(state));

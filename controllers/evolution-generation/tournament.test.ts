@@ -85,7 +85,7 @@ describe("winners of single tasks", () => {
     const first = Array.from({ length: 200 }, (_, seed) =>
       selectParents(candidates.slice(4), won, { ...rules, parents: 2, keepTaskWinners: true }, seeded(seed, "x")),
     ).flatMap(({ draws }) => draws.find(({ kind }) => kind === "TaskWinners")?.winner ?? []);
-    // The tournament takes e, the better one, so f is what is left to be drawn.
+    // The tournament takes e, the better one, so only f is left to draw.
     expect(new Set(first)).toEqual(new Set(["f"]));
     const alone = Array.from(
       { length: 300 },

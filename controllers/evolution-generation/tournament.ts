@@ -14,12 +14,12 @@ interface Rules {
   readonly keepTaskWinners: boolean;
 }
 
-/** Members that can be parents, the best lower bound first. */
+/** Measured members that can be parents, the best lower bound first. */
 export const candidatesOf = (members: readonly Member[]): Candidate[] => measured(members.filter(isIn)).toSorted(byLowerBound);
 
 /**
- * How many tasks each candidate solves more often than the base and than every other one. Where several solve it equally often, it is that
- * of them with the best lower bound who wins it. Only candidates whose results are known can win.
+ * Number of tasks that each candidate solves more often than the base and every other candidate. Among equals the one
+ * with the best lower bound wins the task. Only candidates with known results can win.
  */
 export function tasksWon(candidates: readonly Candidate[], results: Results): ReadonlyMap<string, number> {
   const won = new Map<string, number>();
@@ -36,7 +36,9 @@ export function tasksWon(candidates: readonly Candidate[], results: Results): Re
   return won;
 }
 
-/** Draws parents, none twice. The first ones by tournament; the other half, where task winners are kept, among those who win tasks. */
+/**
+ * Draws parents without repetition: by tournament, and, where task winners are kept, half of them among the winners.
+ */
 export function selectParents(candidates: readonly Candidate[], won: ReadonlyMap<string, number>, rules: Rules, random: Random): Selection {
   const draws: Draw[] = [];
   const wanted = Math.min(rules.parents, candidates.length);
@@ -62,7 +64,7 @@ function tournament(left: readonly Candidate[], size: number, random: Random): D
   };
 }
 
-/** Each as likely as it wins tasks. */
+/** Draws in proportion to the number of tasks won. */
 function drawWinner(winners: readonly Candidate[], won: ReadonlyMap<string, number>, random: Random): Draw {
   const lots = winners.flatMap((each) => Array.from({ length: won.get(each.name) ?? 0 }, () => each));
   const winner = lots[below(lots.length, random)] as Candidate;

@@ -80,7 +80,7 @@ it("Pass@1 of what hypernetworks made stands beside that of what was fine-tuned,
   expect(Object.keys(metricsOf(aGeneration({ status: all }), new Map([["a", "generated"]])))).not.toContain("pass_at_1.generated");
 });
 
-/** A tracker in memory. */
+/** An in-memory tracker. */
 function aTracker() {
   const runs: { runID: string; experimentID: string; tags: Record<string, string>; metrics: object; ended: boolean }[] = [];
   const of = ({ runID }: { runID: string }) => runs.find((run) => run.runID === runID) as (typeof runs)[number];

@@ -9,20 +9,22 @@ import { measured } from "./numbers.ts";
 import { GenerationReason } from "./reasons.ts";
 import type { World } from "./world.ts";
 
-/** Found by it after a crash; and by this one once all of it is told. */
+/** Finds the run after a crash; the second tag marks it as complete. */
 const uidTag = "rune.generation.uid";
 const completeTag = "rune.generation.complete";
-/** The tracker gets no more tries: it never keeps a generation from its end. */
+/** After this many tries the generation ends without the tracker. */
 const mostTries = 3;
 
 type Metrics = Record<string, number>;
 
-/** What the tracker has of a generation: all of it, not all of it yet, or nobody knows now. */
+/** The tracker's state of a generation: complete, absent or incomplete, or unavailable. */
 export type Tracking = { readonly runID: string } | "absent" | { readonly unavailable: string };
 /** What made an adapter: a hypernetwork, or training. */
 export type Maker = "generated" | "fine_tuned";
 
-/** Whether the tracker has all of this generation; undefined where there is no tracker, or status says already what became of it. */
+/**
+ * Whether the tracker has the complete generation; undefined without a tracker, or where status already has the result.
+ */
 export async function readTracking({ metadata, status }: EvolutionGeneration, { mlflow, config }: Services): Promise<Tracking | undefined> {
   if (!mlflow || !config.mlflow || status?.mlflowRunID || status?.tracking?.why) return undefined;
   try {
@@ -33,7 +35,7 @@ export async function readTracking({ metadata, status }: EvolutionGeneration, { 
   }
 }
 
-/** Tells the tracker the numbers of a generation; told again it is the same run. */
+/** Sends a generation's numbers to the tracker; repeated, it updates the same run. */
 export type Track = (metrics: Metrics) => Promise<void>;
 
 export const tracking =
@@ -52,7 +54,7 @@ export const tracking =
     await mlflow.tag(run, completeTag, uid);
   };
 
-/** The tracker is told before the generation ends, and never keeps it from that; null once what became of it stands in status. */
+/** Sends the numbers before the generation ends, but never blocks its end; null once the result is in status. */
 export function tracked({ generation, tracking: found, makers }: World, known: object, track: Track): Outcome | null {
   const tries = generation.status?.tracking?.tries ?? 0;
   const untold = (why: string) =>
@@ -83,7 +85,10 @@ function paramsOf({ metadata, spec, status }: EvolutionGeneration): Record<strin
   };
 }
 
-/** Numbers of a generation. Pass@1 of what hypernetworks made stands beside that of what was fine-tuned where there are both, each the mean of its adapters. */
+/**
+ * Numbers of a generation. Where both kinds exist, it has the mean Pass@1 of generated and of fine-tuned adapters, side
+ * by side.
+ */
 export function metricsOf({ status = {}, spec }: EvolutionGeneration, makers: ReadonlyMap<string, Maker>): Metrics {
   const { members = [], children = [], promotion, archived = 0, memberCount = 0, spent, best, base } = status;
   const known = measured(children);
@@ -119,7 +124,7 @@ function deltaOf(delta: Interval | undefined): Metrics {
   return { delta_points: estimate, delta_points_lower: lower, delta_points_upper: upper };
 }
 
-/** What made each adapter, where its run is there and made it by a hypernetwork or by fine-tuning. */
+/** What made each adapter, where its run exists and used a hypernetwork or fine-tuning. */
 export const makersOf = (adapters: Iterable<Adapter>, runs: Runs): Map<string, Maker> =>
   new Map(
     [...adapters].flatMap((adapter): [string, Maker][] => {

@@ -17,10 +17,10 @@ export type Measurement = NonNullable<Status["evaluations"]>[number];
 export type Decision = NonNullable<Status["decisions"]>[number];
 export type Promotion = NonNullable<Status["promotion"]>;
 
-/** The share of its programs that passed, of each task, by the manifest digest of who answered; the base's is under `base`. */
+/** Per task the share of programs that passed, by the manifest digest of the adapter; the base's is under `base`. */
 export type Results = ReadonlyMap<string, ReadonlyMap<string, number>>;
 
-/** What an adapter has learnt from, its parents' share included, and how it was trained, as far as its run tells. */
+/** What an adapter has learnt from, including its parents' share, and how it was trained, if its run says so. */
 export interface Learnt {
   readonly artifacts: readonly ArtifactReference[];
   readonly sft?: Partial<NonNullable<TrainingRun["spec"]["sft"]>> | undefined;
@@ -33,52 +33,52 @@ export interface Champion {
   readonly scope: Scope;
 }
 
-/** Why something in the registry couldn't be read now. */
+/** Why something in the registry couldn't be read. */
 export interface Unavailable {
   readonly unavailable: string;
 }
 
-/** Everything that a decision needs, read once. What only one step needs is read in that step, and empty in all others. */
+/** All input of a decision. What only one step needs is read in that step, and empty in all others. */
 export interface World {
   readonly generation: EvolutionGeneration;
-  /** The first generation of the chain, where this isn't it and it still exists. */
+  /** The first generation of the chain, if it is another one and still exists. */
   readonly root: EvolutionGeneration | undefined;
   readonly requirements: readonly ObservedRequirement[];
   readonly server: ModelServer | undefined;
-  /** Whatever has the next generation's name. */
+  /** The object that has the next generation's name. */
   readonly next: EvolutionGeneration | undefined;
   /** Until the population is frozen. */
   readonly tasks: { readonly fitness: TasksState; readonly promotion: TasksState } | undefined;
-  /** The tasks that decide, as they were frozen, where a child is about to be put to the test. */
+  /** The deciding tasks as frozen, where a child is about to be tested. */
   readonly deciding: TasksState | undefined;
-  /** Adapters with the labels of the population, until it is frozen and where a child is about to be put to the test. */
+  /** Adapters with the labels of the population, until it is frozen and where a child is about to be tested. */
   readonly population: readonly Adapter[];
-  /** Members, children and the champions in question, by name. */
+  /** Members, children and relevant champions, by name. */
   readonly adapters: ReadonlyMap<string, Adapter>;
-  /** Where it is asked whom a child must beat, and where it is judged. */
+  /** Read where a child's rivals are chosen, and where it is judged. */
   readonly champions: readonly Champion[];
-  /** The generation's own, by name. */
+  /** Children of the generation, by name. */
   readonly runs: ReadonlyMap<string, TrainingRun>;
   readonly evaluations: ReadonlyMap<string, Evaluation>;
   /** Where parents are selected and where children are compared with members. */
   readonly results: Results | Unavailable;
   /** What each parent has learnt from, where the union is about to be trained. */
   readonly learnt: ReadonlyMap<string, Learnt> | Unavailable;
-  /** Solved sessions that the hypernetwork can learn from, at the beginning and at the end of a generation that may train one. */
+  /** Number of solved sessions for the hypernetwork, at the beginning and end of a generation that may retrain it. */
   readonly pairs: number | undefined;
-  /** The training that a generation began of the hypernetwork. */
+  /** The hypernetwork's training that the generation started. */
   readonly retraining: TrainingRun | undefined;
-  /** Who uses an adapter now, such as `AgentSession fix-parser`, where it is decided who is archived. */
+  /** A user of each adapter in use, such as `AgentSession fix-parser`, where archival is decided. */
   readonly users: ReadonlyMap<string, string>;
-  /** What the experiment tracker has of this generation, at its end; undefined where nobody asks. */
+  /** The tracker's state of this generation, at its end; undefined where it isn't needed. */
   readonly tracking: Tracking | undefined;
   /** What made each member and child, at its end. */
   readonly makers: ReadonlyMap<string, Maker>;
-  /** What the registry says of decisions that are to be recorded, by tag; nothing of those that it can't be asked about now. */
+  /** State in the registry of decisions to be recorded, by tag; those whose repository is unavailable are absent. */
   readonly records: ReadonlyMap<string, PieceState>;
 }
 
 export const isUnavailable = (value: object): value is Unavailable => "unavailable" in value;
 
-/** Results by digest, where they were read. */
+/** Results by digest, if they were read. */
 export const resultsIn = ({ results }: Pick<World, "results">): Results => (isUnavailable(results) ? new Map() : results);
