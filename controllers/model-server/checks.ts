@@ -25,7 +25,7 @@ const oneNode: Check<World> = ({ server, leaderWorkerSets }) => {
   };
 };
 
-/** An engine that is asked for what its build doesn't have ends at its start, again and again. */
+/** An engine whose build lacks the requested quantization would crash at every start. */
 const quantizationServed: Check<World> = ({ server, config }) => {
   if (server.spec.quantization === "None" || config.engine.device !== "CPU") return null;
   return {
@@ -36,14 +36,14 @@ const quantizationServed: Check<World> = ({ server, config }) => {
 
 const ownBase: Check<World> = ({ server: { metadata, spec } }) => foreignRepository(spec.base.oci?.repository, metadata.namespace);
 
-/** The registry's word on the base, before a pod is started for it. Pods that run don't need the registry. */
+/** Blocks until the registry has confirmed the base. Running pods don't need the registry. */
 const baseKnown: Check<World> = ({ base }) => {
   if (!base || isResolved(base)) return null;
   if (base.missing) return { reason: Reason.BaseModelUnavailable, message: base.unresolved, retrySeconds: 300 };
   return { reason: Reason.RegistryUnavailable, message: base.unresolved, retrySeconds: 15 };
 };
 
-/** One identity for the server's whole life. */
+/** The base's identity never changes during the server's life. */
 const baseUnchanged: Check<World> = ({ server, engines }) => {
   const known = server.status?.baseDigest;
   const other = engines.find(({ pod }) => known && stagedDigest(pod) && stagedDigest(pod) !== known);

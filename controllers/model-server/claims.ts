@@ -5,14 +5,14 @@ import { conditionsOf, isTerminal } from "kopf-ts";
 import { hasLabels } from "../shared/labels.ts";
 import { isCheck, isSession, nameOfUser, type User } from "../shared/users.ts";
 
-/** An adapter that somebody wants here. */
+/** An adapter that is wanted on this server. */
 export interface Demand {
   readonly name: string;
-  /** Who wants it, for people. */
+  /** What wants it, for messages. */
   readonly by: string;
 }
 
-/** Adapters that are wanted, each once: residents, then the claims of objects that haven't ended, oldest first. */
+/** Wanted adapters, each once: residents, then the claims of unfinished objects, oldest first. */
 export function demands(server: ModelServer, adapters: readonly Adapter[], users: readonly User[]): Demand[] {
   const wanted = new Map<string, Demand>();
   for (const demand of [...residents(server, adapters), ...claims(server, users)])
@@ -37,8 +37,8 @@ function claims(server: ModelServer, users: readonly User[]): Demand[] {
 }
 
 /**
- * The adapters that an object has frozen in its status and needs from this server now: a session's or a check's one, those of an evaluation's
- * arms that are measured. Less than what it uses until it has ended (`usesOf`): arms whose turn it isn't take no slot.
+ * The adapters that an object has frozen in its status and needs from this server now: a session's or a check's one, or
+ * those of an evaluation's active arms. Fewer than it uses until its end (`usesOf`): inactive arms occupy no slot.
  */
 export function claimsOf(user: User, server: string): readonly string[] {
   if (isSession(user)) return user.spec.serverRef.name === server && user.status?.adapter?.name ? [user.status.adapter.name] : [];
@@ -48,7 +48,7 @@ export function claimsOf(user: User, server: string): readonly string[] {
   return answers ? activeAdapters : [];
 }
 
-/** When each adapter was last used here, from the endings of what used it: least recently used leaves first. */
+/** Time of each adapter's last use here, from the endings of its users: the least recently used is evicted first. */
 export function lastUses(server: ModelServer, users: readonly User[]): ReadonlyMap<string, string> {
   const uses = new Map<string, string>();
   for (const user of users.filter(isTerminal)) {

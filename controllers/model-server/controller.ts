@@ -32,8 +32,8 @@ export async function reconcile(server: ModelServer, ctx: Context, services: Ser
 }
 
 /**
- * Engines are independent: what one of them can't do now doesn't keep the others waiting. A loader that is away, or whose registry is,
- * doesn't fail the pass: the next one, seconds later, asks it again.
+ * Engines are independent: a failure of one doesn't delay the others. An unavailable loader, or one whose registry is
+ * unavailable, doesn't fail the pass: the next one, seconds later, retries.
  */
 async function move(server: ModelServer, moves: Decision["moves"], services: Services, logger: Logger): Promise<void> {
   const results = await Promise.allSettled(
@@ -84,7 +84,7 @@ export function register(manager: Manager, services: Services): Controller<Model
   return controller;
 }
 
-/** Servers whose demand an object is part of, now or before it ended. */
+/** Servers whose demand the object contributes to, or did before it ended. */
 function serversOf(user: User, cache: Cache): ObjectKey[] {
   return all(cache, user).filter(({ name }) => claimsOf(user, name).length > 0);
 }

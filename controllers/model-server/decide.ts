@@ -14,7 +14,7 @@ import { baseModelToken, inputs, loaderDocument, statefulSet } from "./pods.ts";
 import { type AdapterState, baseDigestOf, statusOf } from "./status.ts";
 import type { Engine, World } from "./world.ts";
 
-/** What becomes of a pass: what the framework writes, and what loaders are asked for after it. */
+/** Result of a pass: what the framework writes, and the requests to loaders that follow. */
 export interface Decision {
   readonly outcome: Outcome;
   readonly moves: readonly { readonly engine: Engine; readonly move: LoadPlan }[];
@@ -37,7 +37,7 @@ export function decide(world: World, now: Date): Decision {
   return { outcome: outcome.again(moves.every(isRepeated) ? startingSeconds : 1), moves };
 }
 
-/** Everything that a server consists of, but for its token. */
+/** All objects of a server except its token. */
 export function manifests(
   { server, config, adminKeys }: Pick<World, "server" | "config" | "adminKeys">,
   baseDigest: string | undefined,
@@ -55,7 +55,7 @@ export function manifests(
 const renewedToken = ({ server, stagerToken }: World) =>
   stagerToken ? [baseModelToken(server, stagerToken.token, stagerToken.renewal)] : [];
 
-/** Asks again for nothing but what the engine couldn't load before. */
+/** Whether a move only retries loads that failed before. */
 function isRepeated({ engine, move }: Decision["moves"][number]): boolean {
   const known = new Set(engine.state?.adapters.map(({ name }) => name));
   return move.unload.length === 0 && move.load.every(({ metadata }) => known.has(metadata.name));
@@ -69,7 +69,7 @@ function movesOf(world: World, wished: readonly Placement[]): Decision["moves"] 
   });
 }
 
-/** Whether the server is as asked; never Ready without an engine that answers. */
+/** Compares the server with its spec; it is never Ready without a serving engine. */
 function verdict({ server, statefulSet: set, engines, refusal }: World, status: ReturnType<typeof statusOf>): Outcome {
   const asked = server.spec.replicas;
   const { readyReplicas: answering = 0, loadedAdapters: loaded } = status;
@@ -98,7 +98,7 @@ function isRolledOut(set: World["statefulSet"], asked: number): boolean {
   return set !== undefined && observedGeneration >= (set.metadata.generation ?? 0) && updated >= asked;
 }
 
-/** How far the pods are, for who waits. */
+/** Startup progress, for the status message. */
 function stageOf(engines: readonly Engine[]): string {
   if (engines.length === 0) return "their pods are being created";
   if (engines.every(({ state }) => !state)) return "the base model is being staged";
@@ -116,7 +116,7 @@ export function stuckPods({ statefulSet: set, engines }: World): KubeObject[] {
     );
 }
 
-/** What people should hear: whether the wanted adapters are there, what was refused, which engines restarted. */
+/** Adds conditions and events: whether the wanted adapters are loaded, refusals, and engine restarts. */
 function withAdapterNews(outcome: Outcome, world: World, adapters: readonly AdapterState[]): Outcome {
   const before = world.server.status;
   const wanted = adapters.filter(({ name }) => world.demands.some((demand) => demand.name === name));

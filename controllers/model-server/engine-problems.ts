@@ -7,7 +7,7 @@ import { type ContainerStatus, cantStart, podStatusOf, unschedulable } from "../
 import type { Blocker } from "../shared/check.ts";
 import { Reason } from "../shared/reasons.ts";
 
-/** What the stager printed: the identity of the files that it put there. */
+/** The stager's output: the identity of the files that it staged. */
 const stageResult = z.object({ digest: digest(), name: z.string() });
 
 /** The identity of the base model in this pod, once it is staged. */
@@ -21,7 +21,7 @@ export function stagedDigest(pod: DynamicObject): string | undefined {
 export const isPodReady = (pod: DynamicObject) =>
   podStatusOf(pod).conditions.some(({ type, status }) => type === PodCondition.Ready && status === "True");
 
-/** Why a pod doesn't come up, where Kubernetes or its own containers say so. */
+/** Why a pod doesn't start, according to Kubernetes or its containers. */
 export function engineBlocker(pod: DynamicObject): Blocker | null {
   const { conditions, initContainerStatuses, containerStatuses } = podStatusOf(pod);
   const all = [...initContainerStatuses, ...containerStatuses];
@@ -33,7 +33,7 @@ export function engineBlocker(pod: DynamicObject): Blocker | null {
   );
 }
 
-/** The stager says itself what is wrong with the base model. What no further try can heal is a person's. */
+/** The stager's report on the base model. A problem that no retry can fix needs a person. */
 function stageTrouble(pod: DynamicObject, containers: readonly ContainerStatus[]): Blocker | null {
   const stage = containers.find(({ name }) => name === "stage-model");
   const ended = stage?.state.terminated ?? stage?.lastState.terminated;
@@ -65,7 +65,7 @@ function crashTrouble(pod: DynamicObject, containers: readonly ContainerStatus[]
   };
 }
 
-/** The end of a log is what says why. */
+/** The reason is at the end of a log. */
 const excerpt = (text: string) => (text.length > 500 ? `…${text.slice(-500)}` : text).trim();
 
 function parseJSON(text: string | undefined): unknown {

@@ -9,7 +9,7 @@ import { loaderDocument, statefulSet } from "./pods.ts";
 let server: TestServer;
 afterEach(() => server.close());
 
-/** The engine's preStop hook as the kubelet runs it, but for its pauses, against one server that is loader and engine. */
+/** Runs the engine's preStop hook as the kubelet does, without its pauses, against one server as loader and engine. */
 async function endEngine(): Promise<void> {
   const set = statefulSet(modelServer(), config, loaderDocument(modelServer(), config, { keys: [] }));
   const [program = "", ...args] = set.spec.template.spec.containers[0]?.lifecycle?.preStop?.exec?.command ?? [];

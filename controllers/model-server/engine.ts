@@ -32,7 +32,7 @@ export function engineContainer(server: ModelServer, config: OperatorConfig, mod
   };
 }
 
-/** As the container's first process vLLM would ignore being told to end until it has loaded the model, minutes later. */
+/** As the container's first process vLLM would ignore SIGTERM until it has loaded the model, minutes later. */
 const launch = [
   'vllm serve "$@" &',
   "engine=$!",
@@ -41,11 +41,11 @@ const launch = [
   "exit $code",
 ].join("\n");
 
-/** How long a pod may take to end: Services forget it, what runs is finished, the engine and then the loader stop. */
+/** Time for a pod to stop: Services drop it, running requests finish, then the engine and the loader exit. */
 export const graceSeconds = 150;
 /**
- * Waits until Services have forgotten the pod, has the loader take no more requests, and waits until the engine has finished what it was
- * asked, because it cuts that off when it is told to end.
+ * Waits until Services have dropped the pod, has the loader refuse new requests, and waits until the engine has
+ * finished the open ones, because it aborts them on SIGTERM.
  */
 const drain = [
   "import time, urllib.request",
@@ -63,8 +63,8 @@ const drain = [
 
 /** A real one-token completion through all ranks: `/health` stays 200 when a rank has died. */
 function completion(timing: Pick<Probe, "periodSeconds" | "failureThreshold">): Probe {
-  // The probe gives up by itself after 20 s, and then says why.
-  // An engine that hangs finishes nothing, so it isn't drained.
+  // The probe itself times out after 20 s and then reports why.
+  // A hanging engine finishes nothing, so it isn't drained.
   return { exec: { command: ["rune-probe"] }, timeoutSeconds: 25, terminationGracePeriodSeconds: 10, ...timing };
 }
 
@@ -77,11 +77,12 @@ export function engineArguments({ spec }: ModelServer, config: OperatorConfig): 
     ...["--tensor-parallel-size", String(spec.tensorParallelSize)],
     ...["--distributed-executor-backend", "mp"],
     ...["--enable-lora", "--max-lora-rank", String(maxRank), "--max-loras", String(slots), "--max-cpu-loras", String(slots)],
-    // The loader asks these every second.
+    // The loader requests these every second.
     ...["--disable-access-log-for-endpoints", "/v1/models,/metrics,/health"],
     ...["--max-model-len", String(spec.maxModelLength), "--max-num-seqs", String(spec.maxSequences)],
     ...(spec.quantization === "NF4" ? ["--quantization", "bitsandbytes"] : []),
-    // Blocks of 32 tokens, because prompts share their prefixes block by block, and the CPU build's 128 would be a whole prompt.
+    // 32-token blocks, because prefixes are shared per block, and the CPU build's default of 128 exceeds a whole
+    // prompt.
     ...(config.engine.device === "CPU" ? ["--enforce-eager", "--dtype", "bfloat16", "--block-size", "32"] : []),
     ...(spec.engine.extraArguments ?? []),
   ];
@@ -94,17 +95,17 @@ export function engineEnvironment({ spec }: ModelServer, config: OperatorConfig)
     VLLM_CPU_KVCACHE_SPACE: String(cpuKVCacheGiB),
     VLLM_CPU_OMP_THREADS_BIND: "nobind",
     OMP_NUM_THREADS: String(Math.max(1, Math.floor(cpuThreads / ranks))),
-    // Idle threads that spin would starve whatever else runs on the node.
+    // Spinning idle threads would starve other processes on the node.
     GOMP_SPINCOUNT: "0",
     OMP_WAIT_POLICY: "passive",
-    // The image has no compiler, and what torch compiles as requests ask for it (`logprobs`) would end the engine.
+    // The image has no compiler, so code that torch compiles on demand (`logprobs`) would crash the engine.
     TORCHDYNAMO_DISABLE: "1",
   };
   const variables = {
     HOME: "/tmp",
     HF_HUB_OFFLINE: "1",
     VLLM_ALLOW_RUNTIME_LORA_UPDATING: "True",
-    // Counts answers that a broken adapter poisoned (`vllm:corrupted_requests_total`).
+    // Counts completions that a broken adapter corrupted (`vllm:corrupted_requests_total`).
     VLLM_COMPUTE_NANS_IN_LOGITS: "1",
     VLLM_NO_USAGE_STATS: "1",
     DO_NOT_TRACK: "1",
@@ -113,7 +114,7 @@ export function engineEnvironment({ spec }: ModelServer, config: OperatorConfig)
   return [...Object.entries(variables).map(([name, value]) => ({ name, value })), ...(spec.engine.environment ?? [])];
 }
 
-/** How many GPUs one replica asks for: what the spec says, else one for each rank where engines run on GPUs. */
+/** Number of GPUs per replica: from the spec, else one per rank where engines run on GPUs. */
 export function gpusOf({ spec }: ModelServer, config: OperatorConfig): number {
   return spec.resources.gpus ?? (config.engine.device === "CPU" ? 0 : spec.pipelineParallelSize * spec.tensorParallelSize);
 }

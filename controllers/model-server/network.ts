@@ -9,7 +9,7 @@ import { podLabels } from "./pods.ts";
 
 const namespaceLabel = "kubernetes.io/metadata.name";
 
-/** Clients ask one Service, whatever replica answers; Prometheus finds the metrics by it as well. */
+/** One Service for clients, whichever replica serves them; Prometheus finds the metrics by it as well. */
 export function service(server: ModelServer): KubeObject & { spec: object } {
   return {
     apiVersion: "v1",
@@ -25,7 +25,7 @@ export function service(server: ModelServer): KubeObject & { spec: object } {
   };
 }
 
-/** Gives every pod a name in DNS, also before it is ready. */
+/** Gives every pod a DNS name, even before it is ready. */
 export function headlessService(server: ModelServer): KubeObject & { spec: object } {
   return {
     apiVersion: "v1",
@@ -40,7 +40,7 @@ export function headlessService(server: ModelServer): KubeObject & { spec: objec
   };
 }
 
-/** Who reaches a server's pods, and what they reach. The engine's own port is open to nobody: it listens on localhost. */
+/** Access to and from a server's pods. The engine's port isn't reachable: it listens on localhost. */
 export function networkPolicy(server: ModelServer, config: OperatorConfig): KubeObject & { spec: object } {
   const clients = config.engine.openInference
     ? { podSelector: {} }
@@ -75,8 +75,8 @@ export function networkPolicy(server: ModelServer, config: OperatorConfig): Kube
 }
 
 /**
- * A policy knows no host names: a Service is its namespace, everything else any address at the URL's port. Policies see
- * the pod's port, which only of the operator's own neighbours is known to be the Service's.
+ * Policies don't support host names: for a Service its namespace is allowed, for everything else any address at the
+ * URL's port. Policies match the pod's port, which is known to equal the Service's only in the operator's namespace.
  */
 export function registryEgress({ registry, operatorNamespace }: Pick<OperatorConfig, "registry" | "operatorNamespace">): object {
   const { hostname, port: given, protocol } = new URL(registry.url);

@@ -13,10 +13,10 @@ import { owned } from "./owned.ts";
 import { inputsName, podLabels, tokenRenewalAnnotation } from "./pods.ts";
 import type { Engine, World } from "./world.ts";
 
-/** Stagers' tokens live this long and are renewed after half of it. */
+/** Lifetime of stagers' tokens, which are renewed after half of it. */
 const stagerTokenSeconds = 24 * 3600;
 
-/** Every read of a pass, once. */
+/** All reads of a pass. */
 export async function observe(server: ModelServer, ctx: Context, services: Services, wake: () => void): Promise<World> {
   const { namespace, name } = server.metadata;
   const { cache } = ctx;
@@ -84,7 +84,7 @@ function isLoaderRunning(pod: DynamicObject): boolean {
   return statuses.some(({ name, state }) => name === "loader" && state?.running !== undefined);
 }
 
-/** The registry is asked until the identity is known, and never again. What isn't in the registry only a stager can tell. */
+/** Reads the registry until the identity is known. The identity of other bases is only known to stagers. */
 async function observeOwnBase(server: ModelServer, services: Services): Promise<World["base"]> {
   if (server.status?.baseDigest || !server.spec.base.oci) return undefined;
   return await observeBase(server.spec.base, [], (repository) => services.registry(server.metadata.namespace, repository, ["pull"]));

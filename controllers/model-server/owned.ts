@@ -1,4 +1,4 @@
 import { configMaps, networkPolicies, services, statefulSets } from "kopf-ts";
 
-/** The built-in kinds that a server consists of and that are watched for it. */
+/** The built-in kinds that a server creates and watches. */
 export const owned = [configMaps, networkPolicies, services, statefulSets];

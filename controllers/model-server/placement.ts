@@ -7,7 +7,7 @@ import { Reason } from "../shared/reasons.ts";
 import type { Demand } from "./claims.ts";
 import type { World } from "./world.ts";
 
-/** A wanted adapter: one of those that get a slot, or why it gets none. */
+/** A wanted adapter that gets a slot, or the reason why it gets none. */
 export type Placement =
   | { readonly name: string; readonly adapter: Adapter; readonly blocked?: undefined }
   | {
@@ -16,7 +16,7 @@ export type Placement =
       readonly blocked: { state: "Pending" | "Refused"; reason: string; message: string };
     };
 
-/** Every demand in order, with the first that fit given the slots. */
+/** All demands in order; the first that fit get the slots. */
 export function placements(world: Pick<World, "server" | "adapters" | "demands" | "engines">, baseDigest: string | undefined): Placement[] {
   const { server, adapters, demands } = world;
   const { slots, maxRank } = server.spec.adapters;
@@ -61,26 +61,27 @@ function unfit(
   return null;
 }
 
-/** An adapter that every engine refused for good doesn't keep a slot from others. */
+/** An adapter that every engine refused permanently doesn't occupy a slot. */
 function refused(adapter: Adapter, states: readonly LoaderState[]) {
   const entries = states.map((state) => state.adapters.find(({ name }) => name === adapter.metadata.name));
   if (entries.length === 0 || !entries.every((entry) => entry && isHopeless(entry, adapter))) return null;
   return { state: "Refused" as const, reason: entries[0]?.reason ?? "Refused", message: entries[0]?.message ?? "every engine refused it" };
 }
 
-/** What to ask of one engine now. */
+/** Requests for one engine. */
 export interface LoadPlan {
   readonly unload: readonly string[];
   readonly load: readonly Adapter[];
-  /** What clients are told who wait for an adapter that isn't loaded. */
+  /** Responses to clients that wait for an adapter that isn't loaded. */
   readonly answer: readonly (DemandVerdict & { readonly name: string })[];
 }
 
 type Placing = Pick<World, "server" | "adapters" | "lastUses"> & { readonly baseDigest: string | undefined };
 
 /**
- * Loads what is wanted and missing; idle adapters make room, the least recently used first, and leave at once only when they are deleted,
- * or archived and answering nobody. What clients ask this engine for by name comes last: it gets a free slot, or that of an adapter that answers nobody now.
+ * Loads what is wanted and missing. Idle adapters are evicted for it, the least recently used first; they are unloaded
+ * at once only if they are deleted, or archived without open requests. Adapters that clients request by name come last:
+ * each gets a free slot, or that of an adapter without open requests.
  */
 export function loadPlanFor(state: LoaderState, wished: readonly Placement[], world: Placing): LoadPlan {
   const { adapters } = world;
@@ -152,13 +153,13 @@ function noSlot(name: string, slots: number, placed: readonly string[]): DemandV
     : { message: `${message}; sessions, evaluations and residents keep ${placed.join(", ")}`, retrySeconds: 15 };
 }
 
-/** The least recently used first; one that is answering somebody last. */
+/** The least recently used first; adapters with open requests last. */
 function byLeastUse(entries: readonly HeldAdapter[], lastUses: World["lastUses"]): HeldAdapter[] {
   const lastUse = ({ name, lastUsed = "" }: HeldAdapter) => [lastUsed, lastUses.get(name) ?? ""].toSorted().at(-1) ?? "";
   return entries.toSorted((a, b) => Number((a.open ?? 0) > 0) - Number((b.open ?? 0) > 0) || lastUse(a).localeCompare(lastUse(b)));
 }
 
-/** The same bytes would be refused again. */
+/** Whether the same bytes would be refused again. */
 function isHopeless(entry: HeldAdapter, { metadata, spec }: Adapter): boolean {
   if (entry.name !== metadata.name || entry.state !== "Refused" || !entry.reason) return false;
   return entry.digest === spec.artifact.digest && permanentRefusals.includes(entry.reason);

@@ -36,7 +36,7 @@ export const podLabels = (server: ModelServer) => ({ [label.component]: "vllm", 
 /** Name of the ConfigMap and of the Secret that its pods mount. */
 export const inputsName = (server: ModelServer) => `${server.metadata.name}-engine`;
 
-/** The loader's input, without what is only learnt later. */
+/** The loader's input, without what is only known later. */
 export function loaderDocument(server: ModelServer, config: OperatorConfig, adminKeys: LoaderConfig["adminKeys"]): LoaderConfig {
   return {
     base: { name: servedBaseName(server.spec.base), path: modelDirectory },
@@ -50,8 +50,8 @@ export function loaderDocument(server: ModelServer, config: OperatorConfig, admi
 }
 
 /**
- * Inputs of stager and loader. Unlike a job's they change: once the base model's identity is known, every later pod must have it.
- * Running pods don't restart for that, because it is no part of the hash in their template.
+ * Inputs of stager and loader. Unlike a job's they are mutable: once the base model's identity is known, later pods
+ * must stage the same. Running pods aren't restarted for it, because it isn't part of the hash in their template.
  */
 export function inputs(server: ModelServer, config: OperatorConfig, loader: LoaderConfig, baseDigest: string | undefined): ConfigMap {
   const base = { ...loader.base, ...(baseDigest && { digest: baseDigest }) };
@@ -66,7 +66,9 @@ export function inputs(server: ModelServer, config: OperatorConfig, loader: Load
   };
 }
 
-/** The token that stagers pull the base model with; renewed long before it expires, because pods come and go for months. */
+/**
+ * The stagers' token for pulling the base model; renewed long before it expires, because pods are created at any time.
+ */
 export function baseModelToken(server: ModelServer, token: string, renewal: Date): Secret {
   const annotations = { [tokenRenewalAnnotation]: renewal.toISOString() };
   return credentialsSecret(
@@ -121,7 +123,7 @@ function podTemplate(server: ModelServer, config: OperatorConfig, loader: Loader
   };
 }
 
-/** A native sidecar: it is there before vLLM starts, and as long as vLLM lives. */
+/** A native sidecar: it starts before vLLM and stops after it. */
 function loaderContainer(config: OperatorConfig): Container {
   return {
     name: "loader",

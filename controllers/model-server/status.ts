@@ -14,13 +14,13 @@ type Status = NonNullable<ModelServer["status"]>;
 export type AdapterState = NonNullable<Status["adapters"]>[number];
 export type EngineState = NonNullable<Status["engines"]>[number];
 
-/** The identity of the base model: frozen when it is first known. */
+/** The identity of the base model, frozen once it is known. */
 export function baseDigestOf({ server, base, engines }: Pick<World, "server" | "base" | "engines">): string | undefined {
   const staged = engines.flatMap(({ pod }) => stagedDigest(pod) ?? [])[0];
   return server.status?.baseDigest ?? (base && isResolved(base) ? base.digest : staged);
 }
 
-/** An engine that answers completions, in a pod that its Service sends requests to, with the right base. */
+/** An engine that serves completions with the right base, in a pod that its Service sends requests to. */
 export function isServing({ pod, state }: Engine, baseDigest: string | undefined): boolean {
   const same = !baseDigest || !state?.engine.baseDigest || state.engine.baseDigest === baseDigest;
   return state?.engine.ready === true && same && !pod.metadata.deletionTimestamp && isPodReady(pod);
@@ -44,7 +44,7 @@ export function statusOf(world: World, wished: readonly Placement[], now: Date):
   };
 }
 
-/** `since` moves only when the engine's process is another one. */
+/** `since` changes only with the engine's process. */
 function engineState(engine: Engine, before: readonly EngineState[], baseDigest: string | undefined, now: Date): EngineState {
   const { name: pod, uid: podUID = "" } = engine.pod.metadata;
   const old = before.find((entry) => entry.podUID === podUID);
@@ -53,7 +53,7 @@ function engineState(engine: Engine, before: readonly EngineState[], baseDigest:
   return { pod, podUID, bootID, ready: isServing(engine, baseDigest), ...(since && { since }) };
 }
 
-/** Where every wanted adapter stands, and what else is still loaded. */
+/** State of every wanted adapter, and of others that are still loaded. */
 function adapterStates({ engines, adapters }: World, wished: readonly Placement[]): AdapterState[] {
   const held = engines.flatMap(({ state }) => (state?.engine.ready ? state.adapters : []));
   const names = new Set(wished.map(({ name }) => name));

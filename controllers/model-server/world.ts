@@ -8,29 +8,29 @@ import type { OperatorConfig } from "../shared/config.ts";
 import type { ObservedRequirement } from "../shared/requires.ts";
 import type { Demand } from "./claims.ts";
 
-/** One vLLM pod, and what its loader answered; undefined when it couldn't be asked. */
+/** One vLLM pod with its loader's state; undefined if the loader couldn't be reached. */
 export interface Engine {
   readonly pod: DynamicObject;
   readonly state: LoaderState | undefined;
 }
 
-/** Everything that a pass over one ModelServer knows. */
+/** All input of a decision about one ModelServer. */
 export interface World {
   readonly server: ModelServer;
   readonly config: OperatorConfig;
   readonly requirements: readonly ObservedRequirement[];
-  /** Whether the cluster has the LeaderWorkerSet API; only looked at where a replica spans several nodes. */
+  /** Whether the cluster has the LeaderWorkerSet API; only read where a replica spans several nodes. */
   readonly leaderWorkerSets: boolean;
-  /** Identity of the base model; undefined where only a stager can tell it. */
+  /** Identity of the base model; undefined where only a stager can determine it. */
   readonly base: BaseState | undefined;
   readonly adminKeys: LoaderConfig["adminKeys"];
   readonly statefulSet: DynamicObject | undefined;
-  /** What there is under the names of what the server owns. */
+  /** Looks up the current object of an owned manifest. */
   readonly existing: (manifest: KubeObject) => KubeObject | undefined;
   readonly engines: readonly Engine[];
-  /** What admission said of the pods that the StatefulSet doesn't get. */
+  /** Admission's message about pods that the StatefulSet can't create. */
   readonly refusal?: string | undefined;
-  /** A new token for stagers, where the old one is missing or grows old. */
+  /** A new token for stagers, if the old one is missing or due for renewal. */
   readonly stagerToken: { readonly token: string; readonly renewal: Date } | undefined;
   readonly adapters: ReadonlyMap<string, Adapter>;
   readonly demands: readonly Demand[];

@@ -6,17 +6,17 @@ import type { ModelServer } from "@rune/crds/kinds/model-server";
 import { ZodError } from "zod";
 import { hubSource } from "./pod.ts";
 
-/** Identity of a base model: its name for people, its digest for everything else. */
+/** Identity of a base model: a name for people, and a digest for everything else. */
 export interface BaseIdentity {
   name: string;
   digest: string;
 }
 
-/** What is known of a base model, or why nothing is. */
+/** The identity of a base model, or why it is unknown. */
 export type BaseState = BaseIdentity | { unresolved: string; missing: boolean };
 
 /**
- * The identity of a base model's files. An OCI artifact says its own; the others are known once a ModelServer of the
+ * The identity of a base model's files. An OCI artifact contains its own; others are known once a ModelServer of the
  * namespace has staged them.
  */
 export async function observeBase(

@@ -8,14 +8,17 @@ import { job } from "./pod.ts";
 import { isPodless, jobBlocker } from "./problems.ts";
 import { observeRefusal } from "./refusal.ts";
 
-/** What only a real cluster can tell: the shapes that Jobs and pods take. Runs with `RUNE_TEST_CLUSTER=1` against the cluster of `KUBECONFIG`. */
+/**
+ * Shapes of Jobs and pods that only a real cluster shows. Runs with `RUNE_TEST_CLUSTER=1` against the cluster of
+ * `KUBECONFIG`.
+ */
 const nodes = resource({ group: "", version: "v1", kind: "Node", plural: "nodes", namespaced: false });
 const quotas = resource({ group: "", version: "v1", kind: "ResourceQuota", plural: "resourcequotas" });
 const configMaps = resource({ group: "", version: "v1", kind: "ConfigMap", plural: "configmaps" });
 const namespace = `rune-jobs-${process.pid}-${Date.now().toString(36)}`;
 let client: Client;
 let images: Record<"kube" | "pause", string>;
-/** Owner of the Jobs, as a TrainingRun would be. */
+/** Owner of the Jobs, in place of a TrainingRun. */
 let owner: DynamicObject;
 
 beforeAll(async () => {

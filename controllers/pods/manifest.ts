@@ -1,6 +1,6 @@
 import type { KubeObject } from "kopf-ts";
 
-/** The parts of Kubernetes' own shapes that Rune writes. What it reads is parsed where it is read. */
+/** The parts of Kubernetes' shapes that Rune writes. What Rune reads is parsed where it is read. */
 
 export interface EnvVar {
   name: string;

@@ -21,12 +21,12 @@ import type {
 } from "./manifest.ts";
 import { queueLabel } from "./problems.ts";
 
-/** UID and GID of every program of ours but the sandbox. */
+/** UID and GID of all of Rune's programs except the sandbox. */
 export const programUID = 65532;
 export const modelDirectory = "/models/base";
 const claimDirectory = "/volume";
 
-/** Pod security of the `restricted` standard, for programs that need no Kubernetes API. `uid` is a sandbox's own. */
+/** Pod security of the `restricted` standard, for programs that need no Kubernetes API. `uid` is for sandboxes. */
 export function restrictedPod(uid = programUID): Partial<PodSpec> {
   return {
     automountServiceAccountToken: false,
@@ -56,7 +56,7 @@ export function pulling(config: OperatorConfig): Partial<PodSpec> {
   return config.imagePullSecrets.length > 0 ? { imagePullSecrets: config.imagePullSecrets } : {};
 }
 
-/** The labels by which network policies and people find a pod. */
+/** Labels by which network policies and people find a pod. */
 export function componentLabels(
   component: "vllm" | "trainer" | "agent" | "evaluator" | "environment" | "sandbox",
   own: Record<string, string> = {},
@@ -70,7 +70,10 @@ export function componentLabels(
   };
 }
 
-/** Metadata of a pod: ours, over what the installation gives all of them. `container` runs its program, whose log kubectl then shows. */
+/**
+ * Metadata of a pod: Rune's, over the installation's for all pods. `container` runs its program; kubectl shows that
+ * log.
+ */
 export function podMetadata(
   config: Pick<OperatorConfig, "pods">,
   container: string,
@@ -89,12 +92,15 @@ export interface Scheduling {
   priorityClassName?: string;
 }
 
-/** The scheduling fields of a kind's spec, as a pod's. */
+/** The scheduling fields of a kind's spec, in the form of a pod spec. */
 export function schedulingOf({ nodeSelector, tolerations, priorityClassName }: Scheduling): Partial<PodSpec> {
   return { ...(nodeSelector && { nodeSelector }), ...(tolerations && { tolerations }), ...(priorityClassName && { priorityClassName }) };
 }
 
-/** CPU is requested and not limited; memory is both, so that a program that needs more says OOMKilled; GPUs are both, as Kubernetes asks. */
+/**
+ * CPU is requested but not limited; memory is both, so that a program that exceeds it ends as OOMKilled; GPUs are both,
+ * as Kubernetes requires.
+ */
 export function resourcesOf(
   resources: Resources,
   config: Pick<OperatorConfig, "gpuResourceName">,
@@ -108,7 +114,7 @@ export function resourcesOf(
   return { ...(Object.keys(requests).length > 0 && { requests }), ...(Object.keys(limits).length > 0 && { limits }) };
 }
 
-/** Metadata of something that belongs to `owner` and goes with it. */
+/** Metadata of an object that `owner` owns and that is deleted with it. */
 export function ownedMetadata(owner: KubeObject, name: string, labels: Record<string, string> = {}): KubeObject["metadata"] {
   return {
     name,
@@ -118,12 +124,14 @@ export function ownedMetadata(owner: KubeObject, name: string, labels: Record<st
   };
 }
 
-/** A child, unless it is another owner's: of another kind, or an earlier object of the same name whose children are still going. */
+/** The child, unless another owner controls it: one of another kind, or a deleted object of the same name. */
 export function ownChild<T extends KubeObject>(owner: KubeObject, child: T | undefined): T | undefined {
   return child && isControlledBy(child, owner) ? child : undefined;
 }
 
-/** The input of a pod, immutable: `spec.json` for its program and, where it needs a base model, `stage.json` for the stager. */
+/**
+ * A pod's input, immutable: `spec.json` for its program and, where it needs a base model, `stage.json` for the stager.
+ */
 export function jobSpecConfigMap(
   owner: KubeObject,
   name: string,
@@ -142,7 +150,7 @@ export function jobSpecConfigMap(
 /** File names under `/rune/credentials`. */
 export type Credential = "nats.creds" | "registry-token" | "runner-token";
 
-/** The credentials of a pod: only those it needs. Immutable unless the pod outlives them. */
+/** A pod's credentials, only those that it needs. Immutable unless the pod outlives them. */
 export function credentialsSecret(
   owner: KubeObject,
   name: string,
@@ -172,28 +180,33 @@ export function spentLogins(owner: KubeObject, names: readonly string[], { regis
 export const credentialFile = (credential: Credential) => `${credentialsPath}/${credential}`;
 
 export const specVolume = (configMap: string): Volume => ({ name: "rune-spec", configMap: { name: configMap } });
-/** Mounted as a file: a directory mount would keep `/rune/credentials` from being mounted below it. */
+/** Mounted as a file: mounting the directory would prevent the mount of `/rune/credentials` inside it. */
 export const specMount: VolumeMount = { name: "rune-spec", mountPath: specPath, subPath: "spec.json", readOnly: true };
 export const credentialsVolume = (secret: string): Volume => ({
   name: "rune-credentials",
   secret: { secretName: secret, defaultMode: 0o440 },
 });
 export const credentialsMount: VolumeMount = { name: "rune-credentials", mountPath: credentialsPath, readOnly: true };
-/** The one writable place of a program with a read-only root. */
+/** The only writable directory of a program with a read-only root. */
 export const temporaryVolume = (sizeLimit = "2Gi"): Volume => ({ name: "tmp", emptyDir: { sizeLimit } });
 export const temporaryMount: VolumeMount = { name: "tmp", mountPath: "/tmp" };
 
-/** What a pod needs to have a base model: volumes, the init container that stages it, and the read-only mounts of who uses it. */
+/**
+ * What a pod needs for a base model: volumes, the init container that stages it, and read-only mounts for its users.
+ */
 export interface StagedModel {
   readonly volumes: Volume[];
   readonly initContainer: Container;
   readonly mounts: VolumeMount[];
 }
 
-/** What of a hub's model is its identity: not who may read it. */
+/** The part of a hub source that identifies the model (not its access token). */
 export const hubSource = ({ repository, revision }: NonNullable<BaseModel["huggingFace"]>) => ({ repository, revision });
 
-/** The stager's input. `expectedDigest` is given once the identity is known, so that every later pod gets the same files or none. */
+/**
+ * The stager's input. `expectedDigest` is set once the identity is known, so that later pods get the same files or
+ * none.
+ */
 export function stageDocument(base: BaseModel, config: OperatorConfig, expectedDigest?: string): StageJob {
   const source = base.pvc
     ? { pvc: { path: `${claimDirectory}/${base.pvc.path.replace(/^\/+/, "")}` } }
@@ -206,7 +219,7 @@ export function stageDocument(base: BaseModel, config: OperatorConfig, expectedD
   };
 }
 
-/** Stages the base model onto a volume of the pod. Mounts `specVolume` and `credentialsVolume`, which the pod must have. */
+/** Stages the base model onto a volume of the pod, which must have `specVolume` and `credentialsVolume`. */
 export function stagedModel(base: BaseModel, config: OperatorConfig): StagedModel {
   const token = base.huggingFace?.tokenSecret;
   const claim: VolumeMount[] = base.pvc ? [{ name: "base-claim", mountPath: claimDirectory, readOnly: true }] : [];
@@ -238,7 +251,7 @@ export function stagedModel(base: BaseModel, config: OperatorConfig): StagedMode
 
 export interface JobOptions {
   readonly config: Pick<OperatorConfig, "pods">;
-  /** Where the program runs. */
+  /** The container that runs the program. */
   readonly container: string;
   readonly labels: Record<string, string>;
   readonly activeDeadlineSeconds?: number;
@@ -248,7 +261,7 @@ export interface JobOptions {
   readonly queueName?: string;
 }
 
-/** One attempt: a Job of one pod that is never started again by Kubernetes, because what a new try means is the operator's to decide. */
+/** One attempt: a Job of one pod without retries by Kubernetes, because the operator decides about new attempts. */
 export function job(
   owner: KubeObject,
   name: string,

@@ -24,10 +24,10 @@ const podStatus = z.object({
 });
 export type ContainerStatus = z.output<typeof containerStatus>;
 
-/** What of a pod's status tells how it is. */
+/** The parts of a pod's status that describe its state. */
 export const podStatusOf = (pod: DynamicObject) => podStatus.parse(pod.status ?? {});
 
-/** Where no node takes the pod. */
+/** Blocks while no node can run the pod. */
 export function unschedulable(pod: DynamicObject, conditions: z.output<typeof podStatus>["conditions"]): Blocker | null {
   const condition = conditions.find(
     ({ type, status, reason }) => type === PodCondition.PodScheduled && status === "False" && reason === "Unschedulable",
@@ -40,7 +40,7 @@ export function unschedulable(pod: DynamicObject, conditions: z.output<typeof po
   };
 }
 
-/** Where the kubelet can't start a container. What isn't the image's fault is told under `other`. */
+/** Blocks while the kubelet can't start a container; the reason is `other` unless the image is at fault. */
 export function cantStart(pod: DynamicObject, containers: readonly ContainerStatus[], other: Reason): Blocker | null {
   const reasons = [
     "ErrImagePull",
@@ -61,16 +61,16 @@ export function cantStart(pod: DynamicObject, containers: readonly ContainerStat
   };
 }
 
-/** A Job without a pod for longer is in trouble. */
+/** A Job without a pod for longer than this is reported. */
 export const podlessSeconds = 30;
 
-/** The pods of an owner, the newest first: a queue that takes a Job's place away and gives it back leaves an older one behind. */
+/** The pods of an owner, newest first: a queue that suspends and readmits a Job leaves an older one behind. */
 export const podsOf = (owner: DynamicObject, pods: readonly DynamicObject[]): DynamicObject[] =>
   pods
     .filter(({ metadata }) => metadata.ownerReferences?.some(({ uid }) => uid === owner.metadata.uid))
     .sort((one, other) => (other.metadata.creationTimestamp ?? "").localeCompare(one.metadata.creationTimestamp ?? ""));
 
-/** Names the queue of a Job that Kueue admits. */
+/** Label of the queue in which Kueue admits a Job. */
 export const queueLabel = "kueue.x-k8s.io/queue-name";
 
 const suspendedByOthers = (name: string): Blocker => ({
@@ -79,27 +79,29 @@ const suspendedByOthers = (name: string): Blocker => ({
   retrySeconds: 30,
 });
 
-/** Since when a Job may have a pod: its start, which moves with each time that a queue lets it go on. Undefined while it may not. */
+/**
+ * Time since which a Job may have a pod: its start, which each admission by a queue resets. Undefined while suspended.
+ */
 function startOf(job: DynamicObject): string | undefined {
   const conditions: { type: string; status: string }[] = job.status?.conditions ?? [];
   if (conditions.some(({ type, status }) => type === JobCondition.Suspended && status === "True")) return undefined;
   return job.status?.startTime ?? job.metadata.creationTimestamp;
 }
 
-/** Whether an owner without pods should have had one long ago. */
+/** Whether an owner has had no pod for too long. */
 export function isPodless(owner: DynamicObject, now: Date): boolean {
   const start = owner.spec?.suspend ? undefined : startOf(owner);
   return start !== undefined && now.getTime() - Date.parse(start) > podlessSeconds * 1000;
 }
 
-/** Where an owner gets no pod. `refusal`: what admission said of the last one, where it said something. */
+/** Reports that an owner gets no pod. `refusal`: admission's message about the last one, if any. */
 export const podMissing = ({ kind, metadata }: KubeObject, refusal: string | undefined): Blocker => ({
   reason: Reason.PodMissing,
   message: `${kind} ${metadata.name} has no pod${refusal ? `: ${refusal}` : "; its events say why, such as a quota of the namespace that is used up"}`,
   retrySeconds: 30,
 });
 
-/** Why the pod of a Job doesn't come up, where Kubernetes says so, or says nothing for too long. */
+/** Why the pod of a Job doesn't start, if Kubernetes gives a reason, or has been silent for too long. */
 export function jobBlocker(job: DynamicObject, pods: readonly DynamicObject[], now: Date, refusal?: string): Blocker | null {
   const { name } = job.metadata;
   if (job.spec?.suspend) return job.metadata.labels?.[queueLabel] ? null : suspendedByOthers(name);

@@ -11,7 +11,7 @@ const event = (note: string, time: string, more: object = {}) => ({
   note,
   ...more,
 });
-/** Reads the Events as the API server does, and remembers what was asked for. */
+/** Serves Events as the API server does, and records the requests. */
 function contextWith(...events: object[]) {
   const asked: unknown[] = [];
   const list = async (resource: { kind: string }, options: object) => {

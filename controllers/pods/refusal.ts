@@ -1,12 +1,12 @@
 import { type Context, type DynamicObject, events } from "kopf-ts";
 import { isPodless, podsOf } from "./problems.ts";
 
-/** A controller that can't make its pods tries again at least this often, and each time says why. */
+/** A controller that can't create its pods retries at least this often, with an Event each time. */
 const freshSeconds = 1200;
 
 /**
- * Why an owner of pods (a Job, a StatefulSet) gets none, or fewer than it wants: what admission said of the last one, be it a quota, a policy or a webhook.
- * Kubernetes tells it in an Event alone; undefined while nothing is wrong, or nothing is said.
+ * Why an owner of pods (a Job, a StatefulSet) gets none, or too few: admission's message about the last one, such as a
+ * quota, a policy or a webhook. Kubernetes reports it only in an Event; undefined if there is no problem or no message.
  */
 export async function observeRefusal(
   owner: DynamicObject | undefined,
@@ -22,7 +22,7 @@ export async function observeRefusal(
   return last && now.getTime() - seenAt(last) < freshSeconds * 1000 ? last.note : undefined;
 }
 
-/** When an Event was seen last: controllers of Kubernetes still tell it in two ways. */
+/** Time at which an Event was last seen: Kubernetes' controllers use two formats. */
 function seenAt({ series, deprecatedLastTimestamp, eventTime, metadata }: DynamicObject): number {
   return Date.parse(series?.lastObservedTime ?? deprecatedLastTimestamp ?? eventTime ?? metadata.creationTimestamp ?? "");
 }

@@ -1,14 +1,14 @@
 import { type Outcome, stalled, waiting } from "kopf-ts";
 
-/** A fact in words that keeps an object from going on: what it is called, and the sentence a person reads. */
+/** What prevents an object from progressing: a reason, and a message for people. */
 export interface Blocker {
   readonly reason: string;
   readonly message: string;
-  /** Seconds until it is worth looking again by itself; without it a person must act. */
+  /** Seconds until a retry may succeed; without it a person must act. */
   readonly retrySeconds?: number;
 }
 
-/** A look at one thing: null when it is fine. Checks are pure. */
+/** Checks one thing: null if it is fine. Checks are pure. */
 export type Check<World> = (world: World) => Blocker | null;
 
 /** The first blocker, in the order of the checks. */
@@ -20,10 +20,10 @@ export function firstOf<World>(checks: readonly Check<World>[], world: World): B
   return null;
 }
 
-/** The outcome of being blocked: waiting where looking again can help, stalled where it can't. */
+/** The outcome for a blocker: waiting where a retry can help, stalled where it can't. */
 export function blocked({ reason, message, retrySeconds }: Blocker, status?: object): Outcome {
   return retrySeconds === undefined ? stalled(reason, message, status) : waiting(reason, message, retrySeconds, status);
 }
 
-/** Nothing tells us of a registry that was repaired, or that something was pushed: what is stalled is looked at again this often. */
+/** Interval between retries of a stalled object, because a repaired registry or a push causes no event. */
 export const repairSeconds = 300;

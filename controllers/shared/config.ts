@@ -15,7 +15,7 @@ const image = z
   .transform(({ repository, tag, digest }) => (digest ? `${repository}@${digest}` : `${repository}:${tag || "latest"}`))
   .describe("An image; becomes the reference that pods name.");
 
-/** `host:port` alone would pass as a URL with an odd scheme. */
+/** Requires http(s): `host:port` alone would be accepted as a URL whose scheme is the host. */
 const httpURL = () => z.url({ protocol: /^https?$/ });
 
 /** The operator's configuration, mounted by the chart at `/etc/rune/config.yaml`. */
@@ -141,7 +141,7 @@ export const operatorConfig = z.object({
     .describe("Service that every pod but a sandbox can reach: the positive control of the isolation proof."),
   clusterDNS: z.string().optional().describe("Address of the cluster's DNS service; looked up when unset."),
   leaderElection: z.boolean().default(true).describe("Whether replicas of the operator elect a leader."),
-  /** Only for an operator that runs outside the cluster: addresses that differ from what pods use. */
+  /** Only for an operator outside the cluster: addresses that differ from those for pods. */
   local: z
     .object({ registryURL: httpURL().optional(), natsURL: z.string().optional() })
     .default({})

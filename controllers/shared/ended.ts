@@ -4,7 +4,7 @@ import { getCondition, isTerminal, type Outcome, unchanged } from "kopf-ts";
 
 type Bounded = KubeObject & { spec: { ttlSecondsAfterFinished?: number }; status?: unknown };
 
-/** What is left to do for an object that has ended: nothing, until its time to live is over. Children are never the clock. */
+/** The outcome for an ended object: unchanged until its time to live is over. Changes of children don't matter. */
 export function expire(object: Bounded, now: Date, leftovers: readonly KubeObject[] = []): Outcome {
   const outcome = unchanged().deleting(...leftovers);
   const ttl = object.spec.ttlSecondsAfterFinished;
@@ -13,7 +13,7 @@ export function expire(object: Bounded, now: Date, leftovers: readonly KubeObjec
   return remaining <= 0 ? outcome.deleting(object) : outcome.again(remaining);
 }
 
-/** When an object ended; now, where it hasn't. */
+/** When an object ended; the current time if it hasn't. */
 export function endedAt(object: KubeObject): Date {
   const condition = isTerminal(object)
     ? getCondition(object, ConditionType.Succeeded)?.status === "True"
@@ -23,7 +23,7 @@ export function endedAt(object: KubeObject): Date {
   return new Date(condition?.lastTransitionTime ?? Date.now());
 }
 
-/** What says that nothing comes of an object by itself: it failed, or it is stalled and waits for a person. */
+/** The condition by which an object can't succeed without help: it failed, or it is stalled and waits for a person. */
 export const failureOf = (object: Pick<KubeObject, "status">) =>
   [getCondition(object, ConditionType.Failed), getCondition(object, ConditionType.Stalled)].find(
     (condition) => condition?.status === "True",

@@ -5,7 +5,7 @@ import { getCondition, isTrue } from "kopf-ts";
 import type { Blocker } from "./check.ts";
 import { Reason } from "./reasons.ts";
 
-/** Why a TrainingRun that is named for its hypernetwork will never give one; null where it has one, or may have one yet. */
+/** Why a TrainingRun can never provide a hypernetwork; null if it has one, or may still. */
 export function neverAHypernetwork(run: TrainingRun): Blocker | null {
   const { name } = run.metadata;
   if (!run.spec.hypernetwork) {

@@ -5,7 +5,7 @@ interface Named {
   readonly metadata: { readonly name: string };
 }
 
-/** A session and an evaluation of one name stand side by side. */
+/** Prefixes differ, so that a session and an evaluation may have the same name. */
 const epochLetters = ({ kind }: Named) =>
   kind === "Evaluation" ? { job: "ev", sandbox: "es", policy: "evaluation" } : { job: "e", sandbox: "s", policy: "sandbox" };
 
@@ -28,7 +28,7 @@ export function generatedName(parent: { name: string; uid: string }, digest?: st
   return digest ? `${own}-${shortDigest(digest)}` : own;
 }
 
-/** Repositories of an installation's registry (docs/contracts.md, Artifacts). */
+/** Repositories in an installation's registry (docs/contracts.md, Artifacts). */
 export const repositoryOf = {
   adapters: (namespace: string) => `rune/${namespace}/adapters`,
   hypernetworks: (namespace: string) => `rune/${namespace}/hypernetworks`,
@@ -40,5 +40,5 @@ export const repositoryOf = {
   uploads: (namespace: string) => `rune/${namespace}/uploads`,
 };
 
-/** Where a task set that comes with the installation is, for all namespaces. */
+/** Repository of a bundled task set, for all namespaces. */
 export const bundledRepository = (name: string) => `rune/tasks/${name.toLowerCase()}`;

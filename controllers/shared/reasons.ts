@@ -1,24 +1,24 @@
-/** Reasons of conditions that more than one kind uses, or that people's scripts wait for. A reason is never renamed. */
+/** Reasons of conditions that several kinds use, or that users' scripts wait for. A reason is never renamed. */
 export const Reason = {
   /** `spec.requires` names a condition that isn't True yet. */
   RequirementNotMet: "RequirementNotMet",
-  /** `spec.requires` names a condition that can't become True any more. */
+  /** `spec.requires` names a condition that can no longer become True. */
   RequirementFailed: "RequirementFailed",
   /** `spec.suspend` is true. */
   Suspended: "Suspended",
-  /** The registry can't be reached or refuses to answer; tried again. */
+  /** The registry is unreachable or refuses requests; Rune retries. */
   RegistryUnavailable: "RegistryUnavailable",
   /** Nothing in the registry under this digest. */
   ArtifactMissing: "ArtifactMissing",
-  /** The registry answered bytes that don't have the digest they were asked for by. */
+  /** The registry returned bytes with another digest than the requested one. */
   DigestMismatch: "DigestMismatch",
   /** A repository that the spec names belongs to another namespace. */
   ForeignRepository: "ForeignRepository",
   /** The artifact is not of the kind that it is used as. */
   NotAnAdapter: "NotAnAdapter",
-  /** The Adapter's spec says something else than the artifact's config blob. */
+  /** The Adapter's spec differs from the artifact's config blob. */
   SpecDiffersFromArtifact: "SpecDiffersFromArtifact",
-  /** The object that is referred to doesn't exist. */
+  /** The referenced object doesn't exist. */
   NotFound: "NotFound",
   /** The base model can't be fetched, or isn't what was expected. */
   BaseModelUnavailable: "BaseModelUnavailable",
@@ -30,33 +30,33 @@ export const Reason = {
   NodesPerReplicaUnsupported: "NodesPerReplicaUnsupported",
   /** A quantization of the base that the engines' build doesn't have. */
   QuantizationUnsupported: "QuantizationUnsupported",
-  /** An argument or variable of `spec.engine` is the operator's own. */
+  /** An argument or variable in `spec.engine` is reserved for the operator. */
   EngineArgumentRefused: "EngineArgumentRefused",
-  /** No engine answers completions yet. */
+  /** No engine serves completions yet. */
   NoEngineReady: "NoEngineReady",
-  /** Fewer engines than asked for answer completions. */
+  /** Fewer engines than requested serve completions. */
   EnginesStarting: "EnginesStarting",
-  /** The container of an engine keeps ending. */
+  /** The container of an engine keeps crashing. */
   EngineCrashing: "EngineCrashing",
   /** The pods can't be scheduled. */
   Unschedulable: "Unschedulable",
   /** A container's image can't be pulled. */
   ImageUnavailable: "ImageUnavailable",
-  /** A container can't be started as it is described. */
+  /** A container can't be started with this configuration. */
   ContainerRefused: "ContainerRefused",
   /** A Job or a server has no pod. */
   PodMissing: "PodMissing",
-  /** A Job is suspended, and not by Rune. */
+  /** A Job was suspended, but not by Rune. */
   JobSuspended: "JobSuspended",
   /** `spec.replicas` is 0. */
   ScaledToZero: "ScaledToZero",
-  /** Every slot is taken by an adapter that is in use. */
+  /** Every slot holds an adapter that is in use. */
   NoAdapterSlot: "NoAdapterSlot",
   /** A wanted adapter is about to be loaded. */
   Loading: "Loading",
   /** Every wanted adapter is loaded. */
   AllLoaded: "AllLoaded",
-  /** Some replicas answer, others are on their way. */
+  /** Some replicas are serving, others are starting. */
   PartlyReady: "PartlyReady",
   /** A wanted adapter isn't verified yet. */
   AdapterNotReady: "AdapterNotReady",
@@ -64,29 +64,29 @@ export const Reason = {
   BaseMismatch: "BaseMismatch",
   /** A wanted adapter's rank is larger than the server's. */
   RankTooLarge: "RankTooLarge",
-  /** The adapter is loaded or claimed; its deletion waits. */
+  /** The adapter is loaded or claimed; its deletion is delayed. */
   InUse: "InUse",
-  /** The TrainingRun that is named has failed. */
+  /** The named TrainingRun has failed. */
   RunFailed: "RunFailed",
-  /** What is named as a hypernetwork is none. */
+  /** The named artifact is no hypernetwork. */
   NotAHypernetwork: "NotAHypernetwork",
-  /** An Adapter that is named doesn't exist. */
+  /** A named Adapter doesn't exist. */
   AdapterMissing: "AdapterMissing",
   /** A session that is named doesn't exist. */
   SessionMissing: "SessionMissing",
-  /** Sessions that belong to the corpus still run. */
+  /** Sessions that belong to the corpus are still running. */
   SessionsRunning: "SessionsRunning",
-  /** `spec.deadlineSeconds` is over. */
+  /** `spec.deadlineSeconds` have passed. */
   DeadlineExceeded: "DeadlineExceeded",
   /** The task set that is named is not there: no artifact, no ConfigMap, or no entry of it. */
   TaskSetMissing: "TaskSetMissing",
-  /** What is named as a task set holds no tasks. */
+  /** The named task set contains no tasks. */
   NotATaskSet: "NotATaskSet",
   /** The ConfigMap of the sandbox's library doesn't exist. */
   LibraryMissing: "LibraryMissing",
   /** The sandbox of an epoch is starting. */
   SandboxStarting: "SandboxStarting",
-  /** A worker or its sandbox was lost; a new epoch goes on where the log ends. */
+  /** A worker or its sandbox was lost; a new epoch continues where the log ends. */
   EpochLost: "EpochLost",
   /** The sandbox has not been tried yet. */
   NotProbed: "NotProbed",

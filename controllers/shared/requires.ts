@@ -11,12 +11,12 @@ export interface Requirement {
   readonly condition: string;
 }
 
-/** The same with the object it names; undefined where that doesn't exist. */
+/** A requirement with the object that it names; undefined if that doesn't exist. */
 export interface ObservedRequirement extends Requirement {
   readonly object: KubeObject | undefined;
 }
 
-/** Reads every object that is required. The kinds in question must be watched, so that their changes bring a pass. */
+/** Reads every required object. Their kinds must be watched, so that their changes trigger a pass. */
 export function observeRequirements(
   owner: { metadata: { namespace?: string }; spec: { requires?: readonly Requirement[] } },
   cache: Cache,
@@ -28,7 +28,7 @@ export function observeRequirements(
   });
 }
 
-/** Whether every required condition is True; what can't become True any more stalls. */
+/** Blocks until every required condition is True; stalls if one can no longer become True. */
 export const requirementsMet: Check<{ readonly requirements: readonly ObservedRequirement[] }> = ({ requirements }) => {
   const failed = requirements.find(
     ({ object, condition }) => object && isTerminal(object) && !isTrue(object, condition) && !isOpen(object, condition),
@@ -49,7 +49,7 @@ export const requirementsMet: Check<{ readonly requirements: readonly ObservedRe
     : null;
 };
 
-/** What is said of an object after it has ended, and isn't said yet. */
+/** Whether the condition is one that is only decided after the object's end, and is still Unknown. */
 const isOpen = (object: KubeObject, condition: string) =>
   condition === ConditionType.Learnt && getCondition(object, condition)?.status === "Unknown";
 

@@ -8,7 +8,7 @@ import { type ModelServer, modelServer } from "@rune/crds/kinds/model-server";
 import { type TrainingRun, trainingRun } from "@rune/crds/kinds/training-run";
 import type { Resource } from "kopf-ts";
 
-/** How Rune's kinds are addressed. */
+/** Resources of Rune's kinds. */
 export const adapters: Resource<Adapter> = resourceOf(adapter);
 export const agentSessions: Resource<AgentSession> = resourceOf(agentSession);
 export const environmentChecks: Resource<EnvironmentCheck> = resourceOf(environmentCheck);
@@ -17,7 +17,7 @@ export const evolutionGenerations: Resource<EvolutionGeneration> = resourceOf(ev
 export const modelServers: Resource<ModelServer> = resourceOf(modelServer);
 export const trainingRuns: Resource<TrainingRun> = resourceOf(trainingRun);
 
-/** The same by kind, for references that name one. */
+/** The same by kind name, for references. */
 export const resourceOfKind: Readonly<Record<string, Resource>> = {
   Adapter: adapters,
   AgentSession: agentSessions,

@@ -17,9 +17,9 @@ export function isEligible(adapter: Adapter, baseDigest: string): boolean {
 }
 
 /**
- * The adapters whose scope takes in this one, the best first: the champions, of the narrowest scope first; then all others, of the narrowest
- * scope, and within a scope the one with the best lower bound on the tasks that they are compared by. This is what a session of that scope
- * chooses by, and what an evaluation assigns by.
+ * The adapters whose scope includes this one, the best first: champions, those of the narrowest scope first; then all
+ * others, by the narrowest scope, and within one by the best lower bound on the tasks that they are compared on.
+ * Sessions of that scope choose, and evaluations assign, in this order.
  */
 export function rankedFor(scope: Scope, adapters: readonly Adapter[]): Ranked[] {
   const relevant = adapters.map((adapter) => ({ adapter, level: levelOf(adapter, scope) })).filter(({ level }) => level > 0);
@@ -31,20 +31,20 @@ export function rankedFor(scope: Scope, adapters: readonly Adapter[]): Ranked[] 
 type Evidence = NonNullable<NonNullable<Adapter["status"]>["evidence"]>[number];
 export type Ranked = { adapter: Adapter; score: number; evidence: Evidence | undefined };
 
-/** A score is a level of at most 3 and a rate of at most 1. */
+/** A score is a level of at most 3 plus a rate of at most 1. */
 const championsAbove = 4;
 
 export const isChampionScore = (score: number) => score > championsAbove;
 
-/** How narrow a scope is of which it is the champion, above all that are none; else how narrow its own is. */
+/** Narrowness of the scope that it is champion of, ranked above all non-champions; else that of its own scope. */
 function levelOf({ spec, status }: Adapter, scope: Scope): number {
   const championship = narrowness(status?.champion ?? {}, scope);
   return championship > 0 ? championsAbove + championship : narrowness(spec.scope, scope);
 }
 
 /**
- * What its own evidence says against choosing an adapter by itself, in words, or null: it failed the newest gate that it was the candidate
- * of, or even the upper end of its Pass@1 is below what the base has on the tasks that it is compared by.
+ * Why an adapter's evidence rules out its automatic choice, or null: it failed the newest gate that it was the
+ * candidate of, or even the upper bound of its Pass@1 is below the base's on the tasks that it is compared on.
  */
 export function reasonAgainst({ adapter, evidence }: Ranked): string | null {
   const { gate } = adapter.status ?? {};
@@ -53,7 +53,9 @@ export function reasonAgainst({ adapter, evidence }: Ranked): string | null {
   return `its Pass@1 is at most ${evidence.passAt1.upper}, and the base's ${evidence.base.estimate}, in the Evaluation ${evidence.evaluation}`;
 }
 
-/** Adapters of one level, the best first: the level plus the lower bound of Pass@1 (0 to 1) on the tasks that all are compared by. */
+/**
+ * Adapters of one level, the best first: by level plus the lower bound of Pass@1 (0 to 1) on the tasks for comparison.
+ */
 function rankedAt(level: number, members: readonly { adapter: Adapter }[], scope: Scope): Ranked[] {
   const yardstick = yardstickOf(
     members.flatMap(({ adapter }) => adapter.status?.evidence ?? []),
@@ -71,9 +73,10 @@ const newestFirst = ({ metadata: a }: Adapter, { metadata: b }: Adapter) =>
   b.creationTimestamp.localeCompare(a.creationTimestamp) || a.name.localeCompare(b.name);
 
 /**
- * The tasks that adapters are compared by: a set whose scope takes in the session, and of those the one that most of them were measured on,
- * then the narrowest, then the one that was measured first. Whoever wasn't measured on it counts as not measured: an easy set of one's own,
- * or somebody else's, buys no rank, and a newcomer is measured on what the incumbent was.
+ * The tasks on which adapters are compared: a set whose scope includes the session's; of those the one that most
+ * adapters were measured on, then the narrowest, then the earliest measured. An adapter without a measurement on it
+ * counts as not measured: an easy set of its own, or one of another scope, doesn't raise its rank, and a newcomer must
+ * be measured on the incumbent's tasks.
  */
 function yardstickOf(evidence: readonly Evidence[], scope: Scope): MeasuredTasks | undefined {
   const own = evidence.map((each) => {

@@ -2,7 +2,7 @@ import { scopeLevels } from "@rune/clients/tasks/scope";
 import type { MeasuredTasks } from "@rune/crds/fields/measured";
 import type { Scope } from "@rune/crds/fields/scope";
 
-/** What all of them have in common: what is said of several domains speaks of the project, not of a domain. */
+/** The part that all scopes share: several domains share the project but no domain. */
 export function sharedScope(scopes: readonly Scope[]): Scope {
   const shared: Scope = {};
   for (const level of scopeLevels) {
@@ -13,13 +13,13 @@ export function sharedScope(scopes: readonly Scope[]): Scope {
   return shared;
 }
 
-/** Whether two scopes are one; a level that is empty is none. */
+/** Whether two scopes are equal; an empty level is the same as none. */
 export const sameScope = (a: Scope, b: Scope): boolean => scopeLevels.every((level) => (a[level] ?? "") === (b[level] ?? ""));
 
 /** Such as `parsers/text`. */
 export const scopeWords = (scope: Scope): string => scopeLevels.flatMap((level) => scope[level] ?? []).join("/") || "no project";
 
-/** Whether two measurements were made on the same tasks, and so can be compared. */
+/** Whether two measurements used the same tasks, and so can be compared. */
 export function sameTasks(a: MeasuredTasks, b: MeasuredTasks): boolean {
   return a.digest === b.digest && (a.part ?? "All") === (b.part ?? "All") && a.tasks === b.tasks && a.seed === b.seed;
 }

@@ -11,75 +11,81 @@ import type { OperatorConfig } from "./config.ts";
 
 export type RegistryAction = "pull" | "push";
 
-/** What one registry token may do. */
+/** Permissions of one registry token. */
 export interface RegistryGrant {
-  /** Of the object that it is for: another namespace's repositories are refused. */
+  /** Namespace of the object that it is for: repositories of other namespaces are refused. */
   readonly namespace: string;
-  /** Who it is for, such as `TrainingRun default/tessera`; told in the registry's log. */
+  /** Its holder, such as `TrainingRun default/tessera`, which the registry logs. */
   readonly subject: string;
   readonly access: readonly { readonly repository: string; readonly actions: readonly RegistryAction[] }[];
   readonly seconds: number;
 }
 
-/** What one NATS user may do: use the log of one object, or only say how far a job is, until its time is over. */
+/** Permissions of one NATS user: use the log of one object, or only publish a job's progress, until it expires. */
 export interface NatsGrant {
   readonly kind: "session" | "evaluation" | "progress";
   readonly uid: string;
   readonly seconds: number;
 }
 
-/** How the admin port of one vLLM pod's loader is reached. */
+/** Address of the admin port of one vLLM pod's loader. */
 export interface LoaderAddress {
   readonly ip: string;
-  /** Audience of the admin token, so that a token for one pod is worth nothing at another. */
+  /** Audience of the admin token, so that a token for one pod is useless for another. */
   readonly podUID: string;
 }
 
-/** What a controller can be woken by from outside the Kubernetes API. */
+/** A signal from outside the Kubernetes API that triggers a reconcile. */
 export interface Notice {
   readonly kind: "session" | "evaluation" | "progress";
-  /** UID of the object that it is about. */
+  /** UID of the object to reconcile. */
   readonly uid: string;
 }
 
-/** What the operator itself tells the experiment tracker by. */
+/** The part of the MLflow client that the operator itself uses. */
 export type Tracker = Pick<Mlflow, "findRun" | "startRun" | "logParams" | "logMetrics" | "note" | "tag" | "endRun">;
 
-/** Everything outside the Kubernetes API that controllers use; each kind's `register(manager, services)` is given it. */
+/** Everything outside the Kubernetes API that controllers use; passed to each kind's `register(manager, services)`. */
 export interface Services {
   readonly config: OperatorConfig;
   /**
-   * A client whose requests carry a fresh token for this one repository, on behalf of an object of `namespace`. Its
+   * A client that authenticates with a new token for this one repository, on behalf of an object of `namespace`. Its
    * errors are those of `@rune/clients/registry`; throws `TerminalError` for a repository of another namespace.
    */
   registry(namespace: string, repository: string, actions: readonly RegistryAction[]): Registry;
-  /** A task set that comes with the operator's image; undefined where this build has none. */
+  /** A bundled task set of the operator's image; undefined if this build has none. */
   bundledTaskSet(name: BundledTaskSet): Promise<TaskSet | undefined>;
   /**
    * A credential to hand to a pod: a token for what is granted, or the login for a registry that signs its own; `@rune/clients/registry`
    * reads both. Throws `TerminalError` where it would open a repository of another namespace, `RegistryUnavailable` without a login.
    */
   registryToken(grant: RegistryGrant): Promise<string>;
-  /** The text of a `nats.creds` to hand to a pod. */
+  /** The text of a pod's `nats.creds`. */
   natsCredentials(grant: NatsGrant): Promise<string>;
-  /** The live logs. Throws `NatsUnavailable` while NATS is away. */
+  /** The live logs. Throws `NatsUnavailable` while NATS is unavailable. */
   readonly logs: Pick<OperatorNats, "readLog" | "purge">;
-  /** The experiment tracker; undefined where the installation has none. Throws `MlflowUnavailable`. */
+  /** The experiment tracker; undefined if the installation has none. Throws `MlflowUnavailable`. */
   readonly mlflow: Tracker | undefined;
   /** Where what was decided is told; undefined where the installation tells nothing. */
   readonly events: Announcer | undefined;
   /** What a job said last of how far it is; forgotten when the operator restarts. */
   progress(uid: string): Progress | undefined;
-  /** Hears of every append to a log and every word of progress. A hint: nothing is told of what was missed. */
+  /** Calls the listener on every append to a log and every progress report. A hint: missed ones aren't repeated. */
   onNotice(listener: (notice: Notice) => void): void;
-  /** A word that nobody can guess and no model has read: random, another one at every call. */
+  /** An unguessable word that no model has read: random, and new at every call. */
   nonce(): string;
-  /** The bearer token of one sandbox's runner: derived from the installation's key, so that it is the same at every call. */
+  /**
+   * The bearer token of one sandbox's runner, derived from the installation's key, so that it is the same at every
+   * call.
+   */
   runnerToken(uid: string, epoch: number): string;
   loader(address: LoaderAddress): Pick<LoaderClient, "state" | "load" | "unload" | "answer">;
-  /** Calls back whenever somebody asks this loader for an adapter that it doesn't hold. Forgotten after a minute unless asked for again. */
+  /**
+   * Calls back whenever a client requests an adapter that this loader doesn't hold. Expires after a minute unless it is
+   * called again.
+   */
   followDemand(address: LoaderAddress, wake: () => void): void;
-  /** Public keys that loaders check admin tokens with. */
+  /** Public keys with which loaders verify admin tokens. */
   readonly adminKeys: LoaderConfig["adminKeys"];
   /** Address of the cluster's DNS service. */
   readonly clusterDNS: string;

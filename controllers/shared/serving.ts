@@ -1,7 +1,7 @@
 import type { ModelServer } from "@rune/crds/kinds/model-server";
 import { port } from "@rune/crds/words/ports";
 
-/** Name under which a ModelServer's base model is asked for; adapters are asked for by their own names. */
+/** Name for requests to a ModelServer's base model; adapters are requested by their own names. */
 export function servedBaseName({ huggingFace, oci, pvc }: ModelServer["spec"]["base"]): string {
   if (huggingFace) return huggingFace.repository;
   return (oci?.repository ?? pvc?.path ?? "").split("/").filter(Boolean).at(-1) ?? "base";
@@ -16,15 +16,15 @@ export const serverHost = ({ name, namespace }: { name: string; namespace: strin
 
 type AdapterOnServer = NonNullable<NonNullable<ModelServer["status"]>["adapters"]>[number];
 
-/** How an adapter stands on a server. */
+/** The state of an adapter on a server. */
 export const adapterOn = (server: ModelServer | undefined, name: string): AdapterOnServer | undefined =>
   server?.status?.adapters?.find((adapter) => adapter.name === name);
 
-/** What a server says of an adapter that doesn't answer yet, or never will, to stand behind a sentence; empty where it says nothing. */
+/** The server's message about an adapter that isn't served, to append to a sentence; empty if there is none. */
 export function detailOf(adapter: AdapterOnServer | undefined): string {
   const why = adapter?.message ?? adapter?.reason;
   return why ? `: ${why}` : "";
 }
 
-/** Whether an engine answers with it. */
+/** Whether an engine serves it. */
 export const isServed = (adapter: AdapterOnServer | undefined): boolean => adapter?.state === "Loaded" && adapter.engines > 0;

@@ -15,7 +15,7 @@ import { observeTasks } from "./task-set.ts";
 const set = setOf([{ project: "tessera" }, undefined]);
 const sorted = (tasks: TaskSet["tasks"]) => taskSet.parse({ schema: "rune.dev/taskset/v1", name: "tasks", tasks });
 const lines = set.tasks.map((task) => JSON.stringify(task)).join("\n");
-/** No test waits for a registry that is away. */
+/** Retries without delays while the registry is unavailable. */
 const impatient = { now: () => 0, wait: async () => undefined, random: () => 0 };
 
 let memory: MemoryRegistry;

@@ -17,21 +17,21 @@ import { foreignRepository } from "./tenancy.ts";
 
 const retrySeconds = 10;
 
-/** The tasks, and the artifact that they are, which isn't stored yet where they come from elsewhere; or why they can't be had. */
+/** The tasks and their artifact, which isn't stored yet if they come from elsewhere; or why they can't be read. */
 export type TasksState = { set: TaskSet; reference: ArtifactReference; stored: boolean } | { blocker: Blocker };
 
-/** A task set that somebody names. */
+/** A reference to a task set. */
 export interface AskedTasks {
   readonly namespace: string;
   readonly reference: z.infer<typeof taskSetReference>;
-  /** What was frozen of it, if it was. */
+  /** The frozen tasks, once they are frozen. */
   readonly frozen?: MeasuredTasks | undefined;
-  /** Where it is named, such as `spec.taskSet`, and what would name another one, such as `a new evaluation`. */
+  /** The field that names it, such as `spec.taskSet`, and what could name another one, such as `a new evaluation`. */
   readonly field: string;
   readonly again: string;
 }
 
-/** Stores a task set in the registry: equal tasks are one artifact, however often. */
+/** Stores a task set in the registry; idempotent, because equal tasks are one artifact. */
 export type StoreTasks = (set: TaskSet, repository: string) => Promise<void>;
 
 export const storingTasks =
@@ -39,7 +39,7 @@ export const storingTasks =
   async (set, repository) =>
     void (await services.registry(namespace, repository, ["pull", "push"]).push(taskSetArtifact(set, repository)));
 
-/** Reads what is named, or what was frozen of it. */
+/** Reads the referenced tasks, or the frozen ones. */
 export async function observeTasks(asked: AskedTasks, cache: Cache, services: Services): Promise<TasksState> {
   const { namespace, frozen } = asked;
   const { repository, digest, configMap, bundled } = asked.reference;
@@ -82,7 +82,7 @@ function inConfigMap(
   }
 }
 
-/** Tasks that aren't in the registry by themselves: where they belong, and whether they are there already. */
+/** Tasks from outside the registry: their artifact, and whether it is already stored. */
 async function toStore(set: TaskSet, repository: string, namespace: string, services: Services): Promise<TasksState> {
   const digest = await artifactDigest(taskSetArtifact(set, repository));
   const reference = { repository, digest };
@@ -126,7 +126,7 @@ const unavailable = ({ message }: Error): TasksState => ({
   blocker: { reason: Reason.RegistryUnavailable, message: `the task set can't be read: ${message}`, retrySeconds },
 });
 
-/** What is measured on, by which measurements are compared: the whole set, a part of it, or some that a seed chose. */
+/** Identifies the tasks measured on, by which measurements are compared: the whole set, a part, or a seeded sample. */
 export function measuredOn(
   { taskSet: { part }, seed }: { taskSet: AskedTasks["reference"]; seed: number },
   { set, reference }: { set: TaskSet; reference: ArtifactReference },

@@ -34,7 +34,10 @@ export function foreignRepository(repository: string | undefined, namespace: str
   };
 }
 
-/** Throws where `foreignRepository` has a word to say: whoever mints a token asks this, so that no forgotten check can leak one. */
+/**
+ * Throws where `foreignRepository` returns a blocker. Minting a token calls this, so that a missing check can't leak
+ * one.
+ */
 export function refuseForeign(repository: string, namespace: string): void {
   const blocker = foreignRepository(repository, namespace);
   if (blocker) throw new TerminalError(blocker.message);

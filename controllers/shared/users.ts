@@ -4,7 +4,7 @@ import type { Evaluation } from "@rune/crds/kinds/evaluation";
 import { type Cache, isTerminal } from "kopf-ts";
 import { agentSessions, environmentChecks, evaluations } from "./resources.ts";
 
-/** What has adapters loaded for itself. */
+/** An object that has adapters loaded for its own use. */
 export type User = AgentSession | Evaluation | EnvironmentCheck;
 
 export const isCheck = (user: User): user is EnvironmentCheck => user.kind === "EnvironmentCheck";
@@ -14,8 +14,9 @@ export const isSession = (user: User): user is AgentSession => user.kind === "Ag
 export const nameOfUser = ({ kind, metadata }: User) => `${kind} ${metadata.name}`;
 
 /**
- * Adapters that an object uses until it has ended, and that must stay until then: what it has frozen, and every arm of an evaluation, be it
- * that arm's turn or not. Of these a server holds what it must answer with now, which is less (`claimsOf` of model-server).
+ * Adapters that an object uses until it ends, which must exist until then: those frozen in its status, and those of all
+ * arms of an evaluation, active or not. A server only holds those needed now, which are fewer (`claimsOf` of
+ * model-server).
  */
 export function usesOf(user: User): readonly string[] {
   if (isTerminal(user)) return [];

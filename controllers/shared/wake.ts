@@ -4,12 +4,12 @@ import type { Notice, Services } from "./services.ts";
 
 const byUID = "uid";
 
-/** Files a kind's objects under their UID, for notices from outside the Kubernetes API. Call before the manager starts. */
+/** Indexes a kind's objects by UID, for notices from outside the Kubernetes API. Call before the manager starts. */
 export function indexByUID<T extends KubeObject>(manager: Manager, resource: Resource<T>): void {
   manager.cache(resource).indexField(byUID, (object) => (object.metadata.uid ? [object.metadata.uid] : []));
 }
 
-/** Wakes a controller's object whenever something was published about it. */
+/** Enqueues a controller's object whenever a notice about it arrives. */
 export function wakeByNotice<T extends KubeObject>(
   manager: Manager,
   controller: Controller<T>,
@@ -39,7 +39,7 @@ export function requiring<T extends KubeObject & { metadata: { namespace?: strin
       .map((object) => object.metadata);
 }
 
-/** The object that a pod works for, by one of our labels; pods of a Job belong to the Job, not to the object. */
+/** The object that a pod works for, by one of Rune's labels; a Job's pods are owned by the Job, not by the object. */
 export function labelled(name: string) {
   return (pod: KubeObject): ObjectKey[] => {
     const owner = pod.metadata.labels?.[name];

@@ -7,7 +7,7 @@ import type { Condition, DynamicObject } from "kopf-ts";
 import type { World as TrainingWorld } from "../training-run/world.ts";
 import { agentSession, condition, digestOf, evaluation, metadata } from "./objects.ts";
 
-/** A session, a run, an evaluation and a check at work in one namespace, with the Jobs and pods that they own. For tests of what they decide. */
+/** A working session, run, evaluation and check in one namespace, with their Jobs and pods. For tests of decisions. */
 export const now = new Date("2026-11-23T12:00:00Z");
 
 const team = { namespace: "team", creationTimestamp: "2026-11-23T11:00:00Z" };
@@ -37,7 +37,7 @@ export function aRun(over: { spec?: object; status?: object } = {}): TrainingRun
   };
 }
 
-/** What a decision about that run is made from: no more than a resolved base. */
+/** A world for that run with only a resolved base. */
 export function aTrainingWorld(over: Partial<TrainingWorld> = {}): TrainingWorld {
   return {
     run: aRun(),
@@ -89,7 +89,7 @@ export function aJob(name: string, ended?: "Complete" | "Failed", why: { reason?
   return { apiVersion: "batch/v1", kind: "Job", metadata: { name, namespace: "team", uid: `uid-${name}` }, status: { conditions } };
 }
 
-/** The pod of a Job, ended as `terminated` says. */
+/** The pod of a Job, terminated as `terminated` says. */
 export function aPod(
   job: DynamicObject,
   container: string,

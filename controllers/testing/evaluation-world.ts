@@ -7,7 +7,7 @@ import { summarize, type World } from "../evaluation/world.ts";
 import { aCondition, anEvaluation } from "./builders.ts";
 import { adapter, digestOf, metadata } from "./objects.ts";
 
-/** What a decision about an evaluation is made from, for its tests: everything fine, and nothing begun. */
+/** The input of a decision about an evaluation, for its tests: no problems, and nothing begun. */
 
 export const loaded = { name: "tessera-1", digest: digestOf("a"), state: "Loaded", engines: 1 };
 
@@ -18,7 +18,7 @@ export const serverWith = (adapters: object[] = [], held: Partial<ModelServer["s
     status: { conditions: [aCondition("Ready")], adapters, baseDigest: digestOf("b") },
   }) as unknown as ModelServer;
 
-/** An adapter of a scope, made by the run `by` where one is named. */
+/** An adapter with a scope, made by the run `by` if given. */
 export function adapterOf(name: string, scope: object, by?: string): Adapter {
   const source = by ? ({ kind: "TrainingRun", name: by } as const) : ({ kind: "Import" } as const);
   return adapter(name, { spec: { scope, source, artifact: { repository: "rune/team/adapters", digest: digestOf("a"), sizeBytes: 1 } } });
@@ -27,7 +27,7 @@ export function adapterOf(name: string, scope: object, by?: string): Adapter {
 export const aRunOf = (name: string, method: object) => ({ metadata: metadata(name), spec: method }) as unknown as TrainingRun;
 
 const task = { description: "d", tests: "assert f() == 1", entryPoint: "f" };
-/** Tasks t0, t1, … of these scopes, each a cluster of its own unless `cluster` says otherwise. */
+/** Tasks t0, t1, … of these scopes, each in a separate cluster unless `cluster` says otherwise. */
 export const setOf = (scopes: readonly (object | undefined)[], cluster?: (n: number) => string): TaskSet =>
   taskSet.parse({
     schema: "rune.dev/taskset/v1",
@@ -45,10 +45,10 @@ export const reference = { repository: "rune/team/tasks", digest: digestOf("c") 
 const tessera = { project: "tessera" };
 export const found = (set: TaskSet = setOf([tessera, tessera, tessera, tessera])) => ({ set, reference, stored: true });
 
-/** What a plan says of `serverWith`'s server. */
+/** A plan's entry for the server of `serverWith`. */
 export const server = { name: "coder", shared: 3 };
 
-/** Of an evaluation with the arms base and adapter, on four tasks. */
+/** The plan of an evaluation with the arms base and adapter, on four tasks. */
 export const aPlan = (over: Partial<Plan> = {}): Plan => ({
   taskSet: { ...reference, tasks: 4, clusters: 4, scope: tessera },
   looks: [{ tasks: 4, clusters: 4 }],

@@ -3,7 +3,7 @@ import { jobs, type KubeObject, pods } from "kopf-ts";
 import type { FakeApiServer } from "kopf-ts/testing";
 import { ownedBy } from "../epochs/sandbox.ts";
 
-/** What the Job controller and the kubelet would say once the evaluator of an epoch has ended well. */
+/** Plays the Job controller and the kubelet after the evaluator of an epoch has succeeded. */
 export function endEvaluator(api: FakeApiServer, evaluation: Evaluation, epoch: number, output: object): void {
   const { namespace, name, uid } = evaluation.metadata;
   const jobName = `${name}-ev${epoch}`;

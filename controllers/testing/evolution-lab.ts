@@ -19,8 +19,8 @@ import type { Services } from "../shared/services.ts";
 import { baseDigest, condition, config, modelServer } from "./objects.ts";
 
 /*
- * Evolution on a fake API server and a fake registry: what evaluators, trainers and the Adapter controller would do is played, by a table
- * of which adapter solves which tasks. A fake: it judges nothing and trains nothing.
+ * Evolution on a fake API server and a fake registry: evaluators, trainers and the Adapter controller are played
+ * according to a table of which adapter solves which tasks. A fake: it judges nothing and trains nothing.
  */
 
 const key = (name: string) => ({ namespace: "default", name });
@@ -41,13 +41,13 @@ const intervalOf = (value: number, half = halfWidth) => ({
   upper: (value + half).toFixed(3),
 });
 
-/** Tasks that an adapter solves, by number; all that are told of it. */
+/** The tasks that an adapter solves, by number; nothing else about it is known. */
 export type Skill = (task: number) => boolean;
 
-/** What a child can do, from what its parents can. */
+/** A child's skill, from its parents' skills. */
 export type Breeding = (kind: Child["kind"], parents: readonly Skill[]) => Skill;
 
-/** A write that an operator is killed at: the nth one, counted over the API and the registry, before or after it was carried out. */
+/** The write at which an operator is killed: the nth over API and registry, before or after it is applied. */
 export interface Strike {
   readonly write: number;
   readonly before: boolean;
@@ -57,18 +57,18 @@ const isWrite = (method: string, path: string) => method !== "GET" && !path.incl
 
 export class EvolutionLab {
   readonly clock = new VirtualClock("2026-11-23T12:00:00Z");
-  /** What each tag of the registry leads to. */
+  /** Content by tag in the registry. */
   readonly registry = new Map<string, string>();
-  /** Task sets that were stored, by digest. */
+  /** Stored task sets by digest. */
   readonly taskSets = new Map<string, unknown>();
-  /** Everything that ever was, by kind, as its name and UID. */
+  /** Every object that ever existed, as name and UID, by kind. */
   readonly seen = new Map<string, Set<string>>();
   readonly api: FakeApiServer;
   writes = 0;
-  /** Those of the first generation, the next one included. */
+  /** Number of writes of the first generation, including the creation of the next. */
   writesOfFirst = 0;
   manager: Manager | undefined;
-  /** While true the registry takes nothing. */
+  /** While true the registry refuses writes. */
   away = false;
 
   readonly #skills = new Map<string, Skill>();
@@ -155,7 +155,7 @@ export class EvolutionLab {
     await this.api.stop();
   }
 
-  /** The registry of one namespace; a push can be what the operator is killed at. */
+  /** The registry of one namespace; a push may be where the operator is killed. */
   #services(): Services {
     const registry = {
       resolveTag: async (_: string, tag: string) => (this.#reports.has(tag) ? tag : (this.registry.get(tag) ?? null)),
@@ -186,7 +186,7 @@ export class EvolutionLab {
     return { config, registry: () => registry } as unknown as Services;
   }
 
-  /** Evidence by its tag, once; task sets by their digest. */
+  /** Evidence is stored once per tag, task sets by digest. */
   async #take(input: Push): Promise<void> {
     const [file] = input.files;
     if (input.artifactType === mediaType.taskSet && file?.bytes) {
@@ -205,7 +205,7 @@ export class EvolutionLab {
     throw new RegistryUnavailable("the operator was killed here");
   }
 
-  /** Whether the operator was killed where it should have been. */
+  /** Whether the operator was killed as planned. */
   get isStruck(): boolean {
     return this.#struck || this.api.faultsLeft === 0;
   }
@@ -214,17 +214,17 @@ export class EvolutionLab {
     return this.api.all(evolutionGenerations).toSorted((a, b) => a.spec.generation - b.spec.generation);
   }
 
-  /** Pieces of evidence by kind, each the adapter that it is about. */
+  /** Pieces of evidence of a kind, each as the adapter that it is about. */
   evidence(kind: string): string[] {
     return [...this.registry.values()].map((each) => JSON.parse(each)).flatMap((each) => (each.kind === kind ? [each.adapter.name] : []));
   }
 
-  /** How many there ever were of a kind, without what a later generation made. */
+  /** Number of objects of a kind that ever existed, without those that a later generation made. */
   count(kind: string): number {
     return [...(this.seen.get(kind) ?? [])].filter((each) => !/^parsers-g[0-9]+-/.test(each)).length;
   }
 
-  /** What trainers, evaluators and the controllers of the other kinds would do. */
+  /** Plays trainers, evaluators and the controllers of the other kinds. */
   proceed(): void {
     for (const resource of [trainingRuns, evaluations, evolutionGenerations, adapters])
       for (const object of this.api.all(resource as typeof trainingRuns)) {
@@ -282,7 +282,7 @@ export class EvolutionLab {
     this.api.put(evaluations, { ...evaluation, status } as Evaluation);
   }
 
-  /** Evidence and measurements become status, as the Adapter controller makes it. */
+  /** Folds evidence and measurements into status, as the Adapter controller does. */
   #fold(adapter: Adapter): void {
     const { digest } = adapter.spec.artifact;
     const own = [...this.registry.values()].map((each) => JSON.parse(each)).filter((each) => each.adapter.digest === digest);
@@ -308,7 +308,10 @@ export class EvolutionLab {
     return [{ passAt1, base, evaluation: metadata.name, evaluationUID: metadata.uid, time, taskSet: status.taskSet }];
   }
 
-  /** Until the newest generation has ended and made no other, or what is asked for holds; and the operator, if it was killed, is back. */
+  /**
+   * Runs until the newest generation has ended without a successor, or `holds`; and an operator that was killed has
+   * restarted.
+   */
   async untilOver(holds: (lab: EvolutionLab) => boolean = isOver, seconds = 900): Promise<void> {
     let isWhole = this.#strike === undefined;
     for (let second = 0; second < seconds; second++) {
@@ -336,7 +339,7 @@ function isOver({ generations }: EvolutionLab): boolean {
   return last !== undefined && isTerminal(last) && !last.status?.next;
 }
 
-/** The first generation as a person writes it. */
+/** The first generation as a user writes it. */
 function rootOf(spec: object = {}): DynamicObject {
   const held = (part: Part) => ({ taskSet: { configMap: { name: "held-out" }, part } });
   const given = {
@@ -349,5 +352,5 @@ function rootOf(spec: object = {}): DynamicObject {
   return { apiVersion, kind: "EvolutionGeneration", metadata: key("parsers"), spec: evolutionGeneration.spec.parse(given) };
 }
 
-/** Evidence is kept under its own text in place of a digest. */
+/** Evidence is keyed by its text instead of a digest. */
 const isEvidence = (digest: string) => digest.startsWith("{");

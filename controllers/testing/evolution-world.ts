@@ -10,7 +10,7 @@ import { aCondition, now } from "./builders.ts";
 import { found, setOf } from "./evaluation-world.ts";
 import { adapter, baseDigest, digestOf, metadata, modelServer } from "./objects.ts";
 
-/** What a decision about a generation is made from, for its tests: everything fine, and nothing begun. */
+/** The input of a decision about a generation, for its tests: no problems, and nothing begun. */
 
 const held = (part: string) => ({ taskSet: { configMap: { name: "held-out" }, part } });
 export const taskSet = { digest: digestOf("c"), repository: "rune/team/tasks", part: "Validation" as const, tasks: 20, clusters: 20 };
@@ -44,7 +44,7 @@ export const interval = (estimate: number, half = 0.05) => ({
 const digestFor = (name: string) => `sha256:${Buffer.from(name).toString("hex").padEnd(64, "0").slice(0, 64)}`;
 export const text: Scope = { project: "parsers", domain: "text" };
 
-/** An Adapter of the population, by its bare name. */
+/** An Adapter of the population with this name. */
 export const anAdapter = (name: string, over: { spec?: object; status?: object; labels?: Record<string, string> } = {}) =>
   adapter(name, {
     metadata: { namespace: "team", labels: { team: "blue", ...over.labels } },
@@ -120,11 +120,11 @@ export function anEvolutionWorld(over: Partial<World> = {}): World {
 const unexpected = async () => {
   throw new Error("nothing should be stored here");
 };
-/** What is decided of a world, where nothing may be stored but what a test takes. */
+/** The decision about a world; writes that the test doesn't provide fail. */
 export const decideOn = (over: Partial<World> = {}, store: Partial<Store> = {}): Outcome =>
   decide(anEvolutionWorld(over), { tasks: unexpected, evidence: unexpected, track: unexpected, ...store }, now);
 type Status = Record<string, unknown>;
-/** The status that an outcome writes, to look into. */
+/** The status that an outcome writes. */
 export const statusOf = (outcome: Outcome) => outcome.status as Status & { [key: string]: never };
 
 /** A generation that has begun, and one whose parents are selected. */

@@ -3,11 +3,11 @@ import type { DemandVerdict, HeldAdapter, LoaderState, LoadRequest, refusal } fr
 import type { z } from "zod";
 import type { LoaderAddress, Services } from "../shared/services.ts";
 
-/** Loaders of pods that exist only in a test: they hold what they are asked to hold. */
+/** Loaders of pods that exist only in a test: they hold what they are told to load. */
 export class FakeLoaders {
-  /** Whether the registry that loaders pull from is away. */
+  /** Whether the registry that loaders pull from is unavailable. */
   registryAway = false;
-  /** What clients were told who waited for an adapter. */
+  /** Responses to clients that waited for an adapter. */
   readonly answers = new Map<string, DemandVerdict>();
   readonly #followers = new Map<string, () => void>();
   readonly #states = new Map<string, LoaderState>();
@@ -15,7 +15,7 @@ export class FakeLoaders {
   /** Adapters that every loader refuses, with the reason. */
   readonly refusals = new Map<string, z.infer<typeof refusal>>();
 
-  /** The engine of a pod answers from now on. */
+  /** Makes the engine of a pod ready. */
   boot(podUID: string, engine: Partial<LoaderState["engine"]> = {}): void {
     this.#states.set(podUID, {
       engine: { ready: true, bootID: `boot of ${podUID}`, slots: 4, maxRank: 16, ...engine },
@@ -24,7 +24,7 @@ export class FakeLoaders {
     });
   }
 
-  /** Clients ask a pod for adapters that it doesn't hold. */
+  /** Makes clients of a pod request adapters that it doesn't hold. */
   ask(podUID: string, ...names: string[]): void {
     this.#states.set(podUID, { ...this.#of(podUID), wanted: names });
     this.#followers.get(podUID)?.();

@@ -3,22 +3,22 @@ import { kinds } from "@rune/crds/kinds/kinds";
 import { conditionsOf, type DynamicObject, isTerminal, jobs, type KubeObject, Manager, pods, type Resource, silentLogger } from "kopf-ts";
 import { FakeApiServer, VirtualClock } from "kopf-ts/testing";
 
-/** What a controller is to do with an object from its beginning to its end, with everybody else's part in it. */
+/** A controller's work on an object from beginning to end, with the parts of all other programs. */
 export interface Story {
   readonly register: (manager: Manager) => void;
-  /** What is there before the operator starts. */
+  /** Creates what exists before the operator starts. */
   readonly begin: (api: FakeApiServer) => void;
-  /** What kubelets, programs and other controllers do; called every second. */
+  /** Plays kubelets, programs and other controllers; called every second. */
   readonly proceed: (story: Interrupted) => void;
-  /** The object that it is about. */
+  /** The object under test. */
   readonly subject: (api: FakeApiServer) => KubeObject;
-  /** What must hold besides once that has ended. */
+  /** What else must hold once that has ended. */
   readonly isTidy?: (api: FakeApiServer) => boolean;
-  /** Kinds of what is made, each of which is counted. */
+  /** Kinds of created objects, which are counted. */
   readonly made: readonly Resource[];
 }
 
-/** A write that the operator doesn't survive: cut off before it is carried out, or before its answer arrives. */
+/** A write at which the operator dies: before it is applied, or before its response arrives. */
 export interface Strike {
   readonly write: number;
   readonly before: boolean;
@@ -26,18 +26,18 @@ export interface Strike {
 
 const isWrite = (method: string, path: string) => method !== "GET" && !path.includes("/events");
 
-/** Every write of a story of so many, before it and after it. */
+/** Every write of a story with this number of writes, before and after it. */
 export const strikes = (writes: number, when: ("before" | "after")[] = ["before", "after"]): ["before" | "after", number, Strike][] =>
   Array.from({ length: writes }, (_, index) => index + 1).flatMap((write) =>
     when.map((each): ["before" | "after", number, Strike] => [each, write, { write, before: each === "before" }]),
   );
 
-/** A story whose operator is killed at one of its writes and started anew. */
+/** A story whose operator is killed at one of its writes and restarted. */
 export class Interrupted {
   readonly clock = new VirtualClock("2026-11-23T12:00:00Z");
   readonly api: FakeApiServer;
   readonly #story: Story;
-  /** UIDs of everything that ever was, by kind. */
+  /** UIDs of every object that ever existed, by kind. */
   readonly #seen = new Map<string, Set<string>>();
   #manager: Manager | undefined;
 
@@ -46,7 +46,7 @@ export class Interrupted {
     this.#story = story;
   }
 
-  /** Resolves at the story's end; whoever has it stops it. */
+  /** Resolves at the story's end; the caller must stop the result. */
   static async run(story: Story, strike?: Strike): Promise<Interrupted> {
     const told = new Interrupted(await FakeApiServer.start({ resources: kinds.map(resourceOf) }), story);
     let writes = 0;
@@ -66,7 +66,7 @@ export class Interrupted {
     return told;
   }
 
-  /** How many objects of each kind there ever were. */
+  /** The number of objects of each kind that ever existed. */
   get made(): Record<string, number> {
     return Object.fromEntries([...this.#seen].map(([kind, uids]) => [kind, uids.size]));
   }
@@ -76,7 +76,7 @@ export class Interrupted {
     return this.api.requests.filter(({ method, path }) => isWrite(method, path)).length;
   }
 
-  /** A Job ends well, its pod with these last words of one container; none where they are lost. */
+  /** Ends a Job with success; `words` is one container's termination message, none where it is lost. */
   complete(job: DynamicObject, words: unknown): void {
     const { metadata, spec } = job.spec.template;
     const message = words === undefined ? {} : { message: JSON.stringify(words) };

@@ -51,7 +51,7 @@ export function modelServer(name = "coder", given: Given<typeof modelServerKind.
   return { apiVersion, kind: "ModelServer", metadata: metadata(name, given.metadata), spec, status: given.status };
 }
 
-/** An Adapter that was verified, unless a status says otherwise. */
+/** A verified Adapter, unless a status is given. */
 export function adapter(name: string, given: Given<typeof adapterKind.spec, Adapter["status"]> = {}): Adapter {
   const spec = adapterKind.spec.parse({
     base: { name: "coder", digest: baseDigest },
@@ -90,7 +90,7 @@ export function evaluation(name: string, given: Given<typeof evaluationKind.spec
   return { apiVersion, kind: "Evaluation", metadata: metadata(name, given.metadata), spec, status: given.status };
 }
 
-/** A pod of a ModelServer, ready unless told otherwise. */
+/** A pod of a ModelServer, ready by default. */
 export function enginePod(
   name: string,
   status: object = { conditions: [{ type: "Ready", status: "True" }], podIP: "10.0.0.1" },

@@ -5,7 +5,7 @@ import type { World } from "../agent-session/world.ts";
 import { aCondition, aSession } from "./builders.ts";
 import { digestOf } from "./objects.ts";
 
-/** What a session decides by: a server that is Ready, and nothing begun. For tests of what it decides. */
+/** The input of a decision about a session, for its tests: a Ready server, and nothing begun. */
 export const servedBase = digestOf("d");
 
 export const aServer = {

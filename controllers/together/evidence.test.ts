@@ -14,7 +14,7 @@ import type { Services } from "../shared/services.ts";
 import { endEvaluator } from "../testing/evaluator.ts";
 import { adapter, baseDigest, condition, config, digestOf, evaluation, modelServer } from "../testing/objects.ts";
 
-/** Evaluations and Adapters at work on one registry, which outlives every cluster: what was measured and decided is in it. */
+/** Evaluations and Adapters on one registry, which outlives every cluster and holds all measurements and decisions. */
 
 let api: FakeApiServer;
 let memory: MemoryRegistry;
@@ -40,7 +40,7 @@ async function startOperator(at: string): Promise<void> {
   await manager.start();
 }
 
-/** A cluster without any object of ours. */
+/** A cluster without any of Rune's objects. */
 async function emptyCluster(at: string): Promise<void> {
   api = await FakeApiServer.start({ resources: kinds.map(resourceOf) });
   api.put(namespaces, { apiVersion: "v1", kind: "Namespace", metadata: { name: "default" } });
@@ -61,7 +61,7 @@ afterEach(async () => {
   await memory.stop();
 });
 
-/** Lets seconds pass until it is so: nothing waits in real time but for the loopback. */
+/** Advances the virtual clock until `holds`; only loopback requests take real time. */
 async function until(what: string, holds: () => boolean): Promise<void> {
   for (let seconds = 0; seconds < 300; seconds++) {
     if (holds()) return;
@@ -96,7 +96,7 @@ const reasonOf = (object: KubeObject | undefined) =>
   (object as Adapter | undefined)?.status?.conditions?.find(({ type }) => type === "Ready")?.reason;
 const tags = () => [...memory.snapshot().keys()].filter((each) => !each.startsWith("sha256:"));
 
-/** An evaluation of an adapter beside its base, as far as the last evaluator's word. */
+/** Runs an evaluation of an adapter beside its base, up to the last evaluator's result. */
 async function measure(subject: Adapter): Promise<void> {
   const { name } = subject.metadata;
   const held = { name, digest: subject.spec.artifact.digest, state: "Loaded" as const, engines: 1 };
@@ -132,7 +132,7 @@ const measuredStatus = {
   tier: "Task",
   archived: false,
 };
-/** What status says by evidence alone. */
+/** The part of status that is derived from evidence alone. */
 const bySayings = ({ status }: Adapter) => {
   const { fitness, evidence, gate, tier, archived, champion, evidenceDigest } = status ?? {};
   return { fitness, evidence, gate, tier, archived, champion, evidenceDigest };

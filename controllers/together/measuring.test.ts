@@ -11,7 +11,9 @@ import type { Services } from "../shared/services.ts";
 import { endEvaluator as endEvaluatorOf } from "../testing/evaluator.ts";
 import { adapter, baseDigest, condition, config, digestOf, evaluation, modelServer } from "../testing/objects.ts";
 
-/** An evaluation with tasks of a ConfigMap and an adapter for each, on a fake API server: what is frozen stays so. */
+/**
+ * An evaluation with tasks of a ConfigMap and one adapter per task, on a fake API server: frozen inputs don't change.
+ */
 
 let api: FakeApiServer;
 let clock: VirtualClock;
@@ -71,7 +73,7 @@ afterEach(async () => {
   await api.stop();
 });
 
-/** Lets seconds pass until it is so: nothing waits in real time but for the loopback. */
+/** Advances the virtual clock until `holds`; only loopback requests take real time. */
 async function until(what: string, holds: () => boolean): Promise<void> {
   for (let seconds = 0; seconds < 300; seconds++) {
     if (holds()) return;

@@ -71,14 +71,14 @@ afterEach(async () => {
   await registry.stop();
 });
 
-/** The registry client's retries take no time. */
+/** The registry client's retries have no delay. */
 const impatient = { now: () => Date.now(), wait: async () => undefined, random: () => 0 };
 
 function unexpected(): never {
   throw new Error("no controller of this test should ask for this");
 }
 
-/** Lets seconds pass until it is so: nothing waits in real time but for the loopback. */
+/** Advances the virtual clock until `condition`; only loopback requests take real time. */
 async function until(what: string, condition: () => boolean): Promise<void> {
   for (let seconds = 0; seconds < 300; seconds++) {
     if (condition()) return;
@@ -88,7 +88,7 @@ async function until(what: string, condition: () => boolean): Promise<void> {
   throw new Error(`${what} didn't come true within 300 seconds`);
 }
 
-/** What the StatefulSet controller and the kubelet would do. */
+/** Plays the StatefulSet controller and the kubelet. */
 function startPod(): void {
   const set = api.find(statefulSets, key("coder"));
   const template = set?.spec.template.metadata;

@@ -4,7 +4,7 @@ import { config, digestOf } from "../testing/objects.ts";
 import { decide } from "./decide.ts";
 import type { World } from "./world.ts";
 
-/** What a trainer has done counts, whatever became of its pod and its Job. */
+/** A trainer's stored result counts, whatever happened to its pod and its Job. */
 const corpus = { digest: digestOf("e"), count: 1, solved: 1, trajectories: [] };
 const told = {
   repository: "rune/team/adapters",
@@ -26,7 +26,7 @@ const artifact = {
 const runWith = (attempt: object) =>
   aRun({ status: { corpus, attempts: [{ number: 1, job: "tessera-a1", startTime: "2026-11-23T11:59:00Z", ...attempt }] } });
 const decideOn = (over: Partial<World>) => decide(aTrainingWorld({ run: runWith({ result: "Running" }), ...over }), config, now);
-/** A mesh's proxy, whose name comes before ours. */
+/** A mesh's proxy, whose name sorts before ours. */
 const beside = (pod: ReturnType<typeof aPod>, state: object = { running: {} }) => ({
   ...pod,
   status: { ...pod.status, phase: "Running", containerStatuses: [{ name: "envoy", state }, ...pod.status.containerStatuses] },

@@ -9,12 +9,12 @@ import { podsOf } from "../pods/problems.ts";
 import { Reason as Shared } from "../shared/reasons.ts";
 import { RunReason as Reason } from "./reasons.ts";
 
-/** Where the trainer runs in its pod. */
+/** The container that runs the trainer. */
 export const container = "trainer";
 
 export type Attempt = NonNullable<NonNullable<TrainingRun["status"]>["attempts"]>[number];
 
-/** How one attempt's Job stands, read from the Job and its pod. Silent: it ended well, and only the registry can say with what. */
+/** State of one attempt, from its Job and pod. Silent: it succeeded, and only the registry shows with which result. */
 export type AttemptState =
   | { state: "Missing" }
   | { state: "Running" }
@@ -31,7 +31,7 @@ export function attemptState(job: DynamicObject | undefined, pods: readonly Dyna
   return { state: "Ended", attempt: classify(pod, conditionOf(job, JobCondition.Failed)) };
 }
 
-/** The Job of an attempt whose trainer has ended, where a container that isn't ours keeps it going. */
+/** The Job of an attempt whose trainer has ended, where a container that isn't ours keeps it running. */
 export function lingeringJob(job: DynamicObject | undefined, pods: readonly DynamicObject[]): DynamicObject[] {
   return job && !hasEnded(job) && podsOf(job, pods).some((pod) => isOutlived(pod, container)) ? [job] : [];
 }
@@ -43,13 +43,17 @@ function succeeded(pod: DynamicObject | undefined): AttemptState {
   return { state: "Silent", message: "the trainer ended well, but its result was lost with its pod" };
 }
 
-/** Why a Job failed. A disruption is what Kubernetes says is one, never an exit code; a known reason is told as the trainer told it. */
+/**
+ * Why a Job failed. Only Kubernetes' own report counts as a disruption, never an exit code; the trainer's reason is
+ * kept.
+ */
 export function classify(
   pod: DynamicObject | undefined,
   jobFailure: DynamicObject | undefined,
 ): Pick<Attempt, "result" | "reason" | "message" | "exitCode"> {
   if (!pod) {
-    // The one rule of the Job's podFailurePolicy is a disruption; it is told even where the pod went before anybody looked.
+    // The only rule of the Job's podFailurePolicy is a disruption; it shows it even if the pod was deleted before it
+    // was seen.
     if (jobFailure?.reason === "PodFailurePolicy") return { result: "Disrupted", reason: Reason.Disrupted, message: jobFailure.message };
     const deadline = jobFailure?.reason === Shared.DeadlineExceeded;
     return {
@@ -89,7 +93,7 @@ export function classify(
   };
 }
 
-/** Whether another attempt may follow, given the ones that ended. */
+/** Whether the retries are used up, given the attempts that ended. */
 function budget(
   run: TrainingRun,
   attempts: readonly Attempt[],
@@ -121,7 +125,7 @@ function budget(
   return { exhausted: false };
 }
 
-/** Why no attempt may follow those that ended, or null; before the first one no time counts. */
+/** Why no further attempt may follow, or null; the deadline runs from the first attempt. */
 export function outOfAttempts(run: TrainingRun, now: Date): { reason: string; message: string } | null {
   const attempts = run.status?.attempts ?? [];
   if (remainingSeconds(run, now) <= 0 && attempts.at(-1)?.result !== "Refused")
@@ -133,20 +137,20 @@ export function outOfAttempts(run: TrainingRun, now: Date): { reason: string; me
   return spent.exhausted ? spent : null;
 }
 
-/** Whether the run ends, and its last attempt may have stored an artifact before it did: that is asked before the run is told as failed. */
+/** Whether the run would fail although its last attempt may have stored an artifact, which is checked first. */
 export function maySurvive(run: TrainingRun, now: Date): boolean {
   const last = run.status?.attempts?.at(-1);
   return (last?.result === "Failed" || last?.result === "Disrupted") && outOfAttempts(run, now) !== null;
 }
 
-/** Whether something that the attempt needs was away: the registry, the hub. That is nobody's failure, and passes. */
+/** True if the registry or hub was unreachable; such attempts don't count as failures. */
 const wasUnavailable = (attempt: Attempt) => attempt.result === "Failed" && attempt.exitCode === exit.unavailable;
 
 const firstPauseSeconds = 10;
-/** As many attempts as a run may make are enough for an outage of a day. */
+/** With this pause the allowed number of attempts covers an outage of a day. */
 const longestPauseSeconds = 900;
 
-/** When the next attempt may start: a moment after a failure, twice as long after each further one that found something away. */
+/** When the next attempt may start: shortly after a failure, with twice the pause after each further outage. */
 export function nextStart(attempts: readonly Attempt[]): Date {
   const last = attempts.at(-1);
   if (last?.result !== "Failed" || !last.endTime) return new Date(0);
@@ -155,13 +159,13 @@ export function nextStart(attempts: readonly Attempt[]): Date {
   return new Date(Date.parse(last.endTime) + pause * 1000);
 }
 
-/** Seconds that are left of `deadlineSeconds`, which count from the start of the first attempt. */
+/** Seconds left of `deadlineSeconds`, which count from the start of the first attempt. */
 export function remainingSeconds(run: TrainingRun, now: Date): number {
   const start = run.status?.attempts?.[0]?.startTime;
   return run.spec.deadlineSeconds - (start ? (now.getTime() - new Date(start).getTime()) / 1000 : 0);
 }
 
-/** On a node that nobody hears from a disrupted pod never ends, nor does its Job; neither can start another pod. */
+/** On an unreachable node a disrupted pod never reaches a final phase, so it counts as ended. */
 function isAbandoned(pod: DynamicObject, now: Date): boolean {
   return (
     conditionOf(pod, PodCondition.DisruptionTarget) !== undefined &&
@@ -174,7 +178,7 @@ function conditionOf(object: DynamicObject, type: string): DynamicObject | undef
   return object.status?.conditions?.find((c: { type: string; status: string }) => c.type === type && c.status === "True");
 }
 
-/** Undefined for what is no JSON. */
+/** Undefined if the text isn't JSON. */
 export function parseJSON(text: string | undefined): unknown {
   try {
     return JSON.parse(text ?? "");

@@ -14,7 +14,7 @@ import { FakeOutbox } from "../testing/fake-outbox.ts";
 import { adapter, condition, config, digestOf, metadata } from "../testing/objects.ts";
 import { register } from "./controller.ts";
 
-/** The controller against an API server and a registry: what it reads, what it writes, and in which order. */
+/** The controller against an API server and a registry: its reads, its writes, and their order. */
 const key = (name: string) => ({ namespace: "default", name });
 const base = { name: "coder", digest: digestOf("d") };
 
@@ -22,7 +22,7 @@ let api: FakeApiServer;
 let registry: MemoryRegistry;
 let clock: VirtualClock;
 let manager: Manager;
-/** Repositories that the operator asked for, by namespace. */
+/** Repositories that the operator requested, by namespace. */
 let asked: string[];
 let outbox: FakeOutbox;
 
@@ -76,7 +76,7 @@ function unexpected(): never {
   throw new Error("no controller of this test should ask for this");
 }
 
-/** Lets seconds pass until it is so: nothing waits in real time but for the loopback. */
+/** Advances the virtual clock until `holds`; only loopback requests take real time. */
 async function until(what: string, holds: () => boolean, pace = 1000): Promise<void> {
   for (let turns = 0; turns < 2000; turns++) {
     if (holds()) return;
@@ -106,7 +106,7 @@ const tokenOf = (secret: string) =>
     .split("\n");
 const corpus = { sessions: { matchLabels: { learn: "yes" } } };
 
-/** A run that has stored an index of `count` adapters and done nothing else; unless told, it had no time to say so. */
+/** A run that has stored an index of `count` adapters and nothing else; with `told` false it couldn't report it. */
 function putRunWithIndex(count: number, source: object = {}, told = true): void {
   const spec = { generate: { hypernetwork: { run: "houses" }, each: "Session" }, corpus };
   const { uid } = api.put(trainingRuns, aRun("each", { ...spec, suspend: true })).metadata;
@@ -138,7 +138,7 @@ function putRunWithIndex(count: number, source: object = {}, told = true): void 
 it("makes exactly one Adapter for each session, whatever fails and whenever the operator dies", { timeout: 60_000 }, async () => {
   const creates = ({ method, path }: { method: string; path: string }) => method === "POST" && path.endsWith("/adapters");
   let creations = 0;
-  // Writes whose answers never arrive, refusals, and an operator that is started anew.
+  // Writes whose responses never arrive, refusals, and an operator that is restarted.
   api.inject({ match: (request) => creates(request) && ++creations % 5 === 0, times: 6, action: { do: "reset after" } });
   api.inject({ match: (request) => creates(request) && creations % 7 === 0, times: 4, action: { do: "refuse", status: 500 } });
   putRunWithIndex(45);
@@ -219,7 +219,7 @@ it("waits for the run that trains its hypernetwork, and goes on as soon as that 
   const houses = aRun("houses", { hypernetwork: {}, corpus });
   const ended = { result: { repository: "rune/default/hypernetworks", digest, sizeBytes: 9 }, conditions: [condition("Succeeded")] };
   api.put(trainingRuns, { ...houses, status: ended });
-  // Twenty seconds at most: by itself it would look again after sixty.
+  // Within twenty seconds: without a wake-up it would look again after sixty.
   await until("its inputs are frozen", () => find("held-out")?.status?.inputs !== undefined, 10);
   expect(find("held-out")?.status?.inputs).toEqual({
     hypernetwork: { repository: "rune/default/hypernetworks", digest, rank: 8, collapsed: false },

@@ -26,7 +26,9 @@ async function reconcile(run: TrainingRun, context: Context, services: Services)
   return announcing(decide(world, services.config, now), announcementsOf(run), services.events, now);
 }
 
-/** Wakes on its Jobs and their pods, on what its inputs and its corpus wait for, on what it requires, and on progress. */
+/**
+ * Reconciles on changes of its Jobs and their pods, of awaited inputs and sessions, of requirements, and on progress.
+ */
 export function register(manager: Manager, services: Services): void {
   indexByUID(manager, trainingRuns);
   const required = requiring(manager, trainingRuns);
@@ -59,7 +61,7 @@ function waitingRuns(manager: Manager, session: KubeObject): KubeObject["metadat
     .map((run) => run.metadata);
 }
 
-/** Runs whose inputs are still open and that name this adapter, or this run for its hypernetwork. */
+/** Runs with open inputs that name this adapter, or this run for its hypernetwork. */
 function startingFrom(manager: Manager, { kind, metadata }: KubeObject): KubeObject["metadata"][] {
   const names = (run: TrainingRun) =>
     kind === "Adapter" ? namedAdapters(run).names.includes(metadata.name) : run.spec.generate?.hypernetwork.run === metadata.name;

@@ -11,13 +11,13 @@ import type { World } from "./world.ts";
 
 export type Corpus = NonNullable<NonNullable<TrainingRun["status"]>["corpus"]>;
 
-/** What a corpus is: still growing, not enough to learn from, or frozen. */
+/** State of a corpus: still growing, too small to learn from, or frozen. */
 export type CorpusState =
   | { state: "Waiting"; reason: string; message: string }
   | { state: "Insufficient"; reason: string; message: string }
   | { state: "Sufficient"; corpus: Corpus };
 
-/** What a run learns from, as far as the world lets it be frozen now. */
+/** What a run learns from, as far as it can be frozen now. */
 export function corpusOf(world: Pick<World, "run" | "sessions" | "corpusArtifact" | "pairs">): CorpusState {
   const { artifact, artifacts } = world.run.spec.corpus ?? {};
   const state = artifacts ? corpusOfArtifacts(artifacts) : artifact ? corpusOfArtifact(world) : corpusOfSessions(world.run, world.sessions);
@@ -27,7 +27,7 @@ export function corpusOf(world: Pick<World, "run" | "sessions" | "corpusArtifact
   return shortfall ? { state: "Insufficient", ...shortfall } : { state: "Sufficient", corpus };
 }
 
-/** Sessions become a corpus once none of them is still running; then their trajectories are frozen by digest. */
+/** Sessions become a corpus once none of them is running; then their trajectories are frozen by digest. */
 function corpusOfSessions(run: TrainingRun, sessions: readonly AgentSession[]): CorpusState {
   const waiting = stillGrowing(run, sessions);
   if (waiting) return { state: "Waiting", ...waiting };
@@ -56,7 +56,7 @@ function corpusOfSessions(run: TrainingRun, sessions: readonly AgentSession[]): 
   };
 }
 
-/** Why sessions aren't a corpus yet, or null. */
+/** Why the sessions aren't a corpus yet, or null. */
 function stillGrowing({ spec }: TrainingRun, sessions: readonly AgentSession[]): { reason: string; message: string } | null {
   const { sessionNames, minimumSessions = 1 } = spec.corpus ?? {};
   const missing = sessionNames?.filter((name) => !sessions.some((session) => session.metadata.name === name)) ?? [];
@@ -75,7 +75,7 @@ function stillGrowing({ spec }: TrainingRun, sessions: readonly AgentSession[]):
   return { reason: Reason.CorpusTooSmall, message: `${sessions.length} sessions match, ${field} asks for at least ${wanted}` };
 }
 
-/** A corpus that is in the registry already is frozen by its own digest, and counted as far as it says what is in it. */
+/** A corpus that is already in the registry is frozen by its digest, with the counts that its artifact states. */
 function corpusOfArtifact({ run, corpusArtifact: found }: Pick<World, "run" | "corpusArtifact">): CorpusState {
   const artifact = run.spec.corpus?.artifact;
   if (!artifact || !found) return { state: "Waiting", reason: Shared.RegistryUnavailable, message: "the corpus hasn't been read yet" };
@@ -100,13 +100,13 @@ function corpusOfArtifact({ run, corpusArtifact: found }: Pick<World, "run" | "c
   return { state: "Sufficient", corpus: { digest: artifact.digest, ...found.counted, trajectories: [artifact] } };
 }
 
-/** What several artifacts hold is counted by the trainer, which opens them. */
+/** The trainer, which opens the artifacts, counts what several of them contain. */
 function corpusOfArtifacts(artifacts: readonly ArtifactReference[]): CorpusState {
   const trajectories = artifacts.toSorted(byDigest);
   return { state: "Sufficient", corpus: { digest: corpusDigest(trajectories), trajectories } };
 }
 
-/** Each trajectory with the adapter that was fine-tuned from it alone, where there is one. */
+/** Adds to each trajectory the adapter that was fine-tuned from it alone, if there is one. */
 function withPairs(corpus: Corpus, pairs: World["pairs"]): Corpus {
   const trajectories = corpus.trajectories.map((trajectory) => {
     const adapter = pairs.get(trajectory.digest);
@@ -120,7 +120,7 @@ export function corpusDigest(trajectories: readonly ArtifactReference[]): string
   return sha256(canonicalJSON(trajectories.map((trajectory) => trajectory.digest).sort()));
 }
 
-/** Two tasks of one description and one set of tests are one task, whatever they are called. */
+/** Tasks with the same description and tests are one task, whatever their names. */
 function identityOfTask({ spec: { task } }: AgentSession): string {
   const plain = (text: string) => text.split(/\s+/).filter(Boolean).join(" ");
   return JSON.stringify([plain(task.description), plain(task.tests)]);

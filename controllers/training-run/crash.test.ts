@@ -12,7 +12,7 @@ import { Interrupted, type Story, strikes } from "../testing/interrupted.ts";
 import { config, digestOf, metadata } from "../testing/objects.ts";
 import { register } from "./controller.ts";
 
-/** A whole run against an API server, interrupted after each of its writes, before it or after it was carried out. */
+/** A whole run against an API server, interrupted after each write, before or after it is applied. */
 const base = { name: "coder", digest: digestOf("d") };
 const sourceOf = (uid: string) => ({ kind: "TrainingRun", name: "houses", uid });
 
@@ -64,7 +64,7 @@ function indexOf(sessions: readonly string[], uid: string): string {
   return registry.put({ schemaVersion: 2, mediaType: mediaType.index, artifactType: mediaType.adapters, manifests }, `run-${uid}`).digest;
 }
 
-/** What the trainer of a run of this UID stores under its tag, and what its last words say of it. */
+/** What the trainer of a run with this UID stores under its tag, and its termination message. */
 interface Trained {
   readonly repository: string;
   readonly store: (uid: string) => string;
@@ -82,7 +82,7 @@ const told = { sizeBytes: 1000, examples: 60, steps: 0, trainingLoss: 0, deltaWN
 
 const find = (api: FakeApiServer) => api.find(trainingRuns, { namespace: "default", name: "houses" }) as TrainingRun;
 
-/** A whole run, whose trainer's last words may be lost with its pod. */
+/** A whole run; with `heard` false its trainer's termination message is lost with the pod. */
 const storyOf = (method: () => object, { repository, store, words }: Trained, heard = true): Story => ({
   register: (manager) => register(manager, services),
   begin(api) {

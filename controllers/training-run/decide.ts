@@ -49,10 +49,10 @@ const gpusUsed: Check<World> = ({ run }) => {
   };
 };
 
-/** What a run requires holds once, at its beginning: its attempts aren't interrupted by what happens to others. */
+/** Requirements hold a run back only before it begins; they don't interrupt its attempts. */
 const mayBegin: Check<World> = (world) => (world.run.status?.attempts ? null : requirementsMet(world));
 
-/** A volume may be written again; what inputs were compared with, and what checkpoints were trained on, is the base of then. */
+/** A volume may be overwritten, but inputs were checked against, and checkpoints trained on, the original base. */
 const baseUnchanged: Check<World> = ({ run, base }) => {
   const before = run.status?.baseDigest;
   if (!before || !isResolved(base) || base.digest === before) return null;
@@ -73,7 +73,7 @@ const checks: Check<World>[] = [
   ...ranksFit,
 ];
 
-/** From what is seen to what should be, one step at a time: inputs → corpus → attempts → result → Adapters. */
+/** One step per pass: inputs → corpus → attempts → result → Adapters. */
 export function decide(world: World, config: OperatorConfig, now: Date): Outcome {
   const { run } = world;
   if (run.metadata.deletionTimestamp) return unchanged();
@@ -131,7 +131,7 @@ function freezeCorpus(world: World): Outcome {
   }
 }
 
-/** Sessions that may still come are counted as well: what is missing is told while it is waited for. */
+/** More sessions may still match: the shortfall is reported while the run waits for them. */
 function sayTooSmall(outcome: Outcome, { reason, message }: { reason: string; message: string }): Outcome {
   return reason === RunReason.CorpusTooSmall
     ? outcome.condition({ type: ConditionType.CorpusSufficient, status: "False", reason, message })
@@ -152,7 +152,7 @@ function unreachableScopeHint(run: TrainingRun, { scope }: Corpus): string {
   return "; they share no project and spec.output.scope names none, so no session will choose the adapter by itself";
 }
 
-/** An attempt is recorded before anything of it exists, so that no crash can hide one. */
+/** An attempt is recorded before any of its objects exist, so that a crash can't hide one. */
 function nextAttempt({ run, base }: World, now: Date): Outcome {
   const attempts = run.status?.attempts ?? [];
   const number = attempts.length + 1;
@@ -204,7 +204,7 @@ function followAttempt(world: World, config: OperatorConfig, now: Date): Outcome
   }
 }
 
-/** While the Job neither ends nor is ended: by its queue's leave, and until the run's deadline. */
+/** While the Job is active: it may be queued, and it is ended at the run's deadline. */
 function running(world: World, now: Date): Outcome {
   const { run, job, credentials } = world;
   if (!job) return unchanged();
@@ -232,11 +232,13 @@ function training({ run, progress, pods, refusal }: World, job: NonNullable<Worl
     },
   };
   const outcome = progressing(RunReason.Training, `attempt ${run.status?.attempts?.length ?? 1} is at ${percent} %`, status ?? undefined);
-  // A pod that is leaving a lost node never changes again, and nothing tells of one that can't be created.
+  // A pod terminating on a lost node never changes again, and a pod that can't be created causes no event.
   return pods.length === 0 || pods.some(({ metadata }) => metadata.deletionTimestamp) ? outcome.again(retrySeconds) : outcome;
 }
 
-/** The Job goes, the checkpoints stay: the next attempt goes on from them. It counts as a disruption, not as a failure. */
+/**
+ * The Job is deleted and the checkpoints are kept for the next attempt. It counts as a disruption, not as a failure.
+ */
 function suspend({ run, job }: World, now: Date): Outcome {
   const last = run.status?.attempts?.at(-1);
   const outcome = progressing(Reason.Suspended, "spec.suspend is true; set it back to go on from the last checkpoint");

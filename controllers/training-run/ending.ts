@@ -4,7 +4,7 @@ import { type Attempt, lingeringJob } from "./attempts.ts";
 import { RunReason } from "./reasons.ts";
 import type { World } from "./world.ts";
 
-/** Records how the newest attempt ended, and with it what is known from then on. Another pass follows at once. */
+/** Records how the newest attempt ended, with what is known from then on. Another pass follows at once. */
 export function endAttempt({ run, job, pods }: World, how: Partial<Attempt>, now: Date, status: object): Outcome {
   const attempts = run.status?.attempts ?? [];
   const last = attempts.at(-1);
@@ -17,6 +17,6 @@ export function endAttempt({ run, job, pods }: World, how: Partial<Attempt>, now
     .atOnce();
 }
 
-/** How an attempt ended, in words. */
+/** Text for how an attempt ended. */
 export const endingOf = ({ number, result, message, reason }: Attempt) =>
   `attempt ${number} ${result === "Succeeded" ? "succeeded" : `ended ${result}: ${message ?? reason ?? ""}`}`;

@@ -9,7 +9,7 @@ import { decide } from "./decide.ts";
 import { trainerDocument } from "./manifests.ts";
 import type { World } from "./world.ts";
 
-/** What methods start from: waited for, refused in words, or frozen, before any trainer starts. */
+/** Inputs of methods: awaited, refused with a message, or frozen, before any trainer starts. */
 const base = { name: "m", digest: digestOf("d") };
 const other = { name: "n", digest: digestOf("e") };
 const trajectories = [{ repository: "rune/team/trajectories", digest: digestOf("f") }];
@@ -45,7 +45,7 @@ const houses = (type: string | undefined = "Succeeded", spec: object = { sft: un
   return { ...run, metadata: { ...run.metadata, name: "houses" } };
 };
 
-/** What the trainer is told; it must fit the schema that the trainer reads by. */
+/** The trainer's input; it must match the schema that the trainer reads. */
 const documentOf = (run: TrainingRun) => trainerJob.parse(trainerDocument({ run, number: 1, base, config, remainingSeconds: 60 }));
 
 const decideOn = (spec: object, over: Partial<World> = {}, status: object = {}) =>

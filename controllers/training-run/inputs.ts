@@ -13,15 +13,16 @@ import { RunReason } from "./reasons.ts";
 import type { World } from "./world.ts";
 
 /*
- * What a method starts from beside its corpus: adapters that are merged, imitated or gone on from, and the hypernetwork that generates.
- * What isn't there yet is waited for, what is wrong is said at once, and what is right is frozen by digest before anything runs.
+ * What a method starts from besides its corpus: adapters to merge, imitate or continue from, and the hypernetwork that
+ * generates. What is missing is awaited, what is wrong is reported at once, and what is right is frozen by digest
+ * before anything runs.
  */
 
 type Inputs = NonNullable<NonNullable<TrainingRun["status"]>["inputs"]>;
 
 const retrySeconds = 60;
 
-/** Whether the run has inputs of this kind that aren't frozen yet. */
+/** Whether the run has such inputs that aren't frozen yet. */
 export const hasOpenInputs = (run: TrainingRun): boolean =>
   run.status?.inputs === undefined && (run.spec.generate !== undefined || namedAdapters(run).names.length > 0);
 
@@ -35,7 +36,7 @@ const adaptersThere: Check<World> = ({ run, adapters }) => {
   return { reason: Reason.AdapterMissing, message, retrySeconds };
 };
 
-/** A parent's knowledge is its child's, and a control adapter has none; whatever is merged with it would hide that. */
+/** A child inherits its parents' knowledge, and a control adapter has none, which merging would hide. */
 const parentsKnowSomething: Check<World> = (world) => {
   const { run } = world;
   const control = run.spec.control ? undefined : open(world).find(({ spec }) => spec.control);
@@ -79,7 +80,7 @@ const generatorTrained: Check<World> = ({ run, generatorRun }) => {
     : { reason: RunReason.RunRunning, message: `waits until the TrainingRun ${name} has trained its hypernetwork`, retrySeconds };
 };
 
-/** Said before its training is waited for. */
+/** Checked before waiting for its training. */
 const generatorRunOfThisBase: Check<World> = ({ run, generatorRun, base }) => {
   const trained = generatorRun?.spec.hypernetwork && generatorRun.status?.baseDigest;
   if (!trained || !hasOpenInputs(run) || !isResolved(base) || trained === base.digest) return null;
@@ -102,7 +103,7 @@ const generatorReadable: Check<World> = ({ run, generator }) => {
   return { reason, message: `${what}; name a hypernetwork's artifact in a new run` };
 };
 
-/** An alarm that ended a training is a result; what it warns of isn't handed out as memory unless somebody asks for it by name. */
+/** A training ended by an alarm is a result, but its hypernetwork isn't used for memory unless `force` is set. */
 const generatorSound: Check<World> = ({ run, generator }) => {
   if (!hasOpenInputs(run) || !generator || !("config" in generator) || !generator.config.collapsed || run.spec.generate?.force) return null;
   return {
@@ -126,7 +127,7 @@ const generatorOfThisBase: Check<World> = ({ run, generator, base }) => {
   return { reason: Reason.BaseMismatch, message: otherBase(`the hypernetwork (for ${made.name}, ${made.digest})`, base.digest) };
 };
 
-/** A warm start goes on in the very matrices that are there. */
+/** A warm start continues with the existing matrices, so the shapes must match. */
 const warmStartFits: Check<World> = (world) => {
   const { sft } = world.run.spec;
   const [parent] = open(world);
@@ -146,7 +147,7 @@ const warmStartFits: Check<World> = (world) => {
   };
 };
 
-/** What can be told before the base is known, or at least before anything is waited for. */
+/** Checks that don't need the base, or that should fail before anything is awaited. */
 export const inputsThere: readonly Check<World>[] = [
   adaptersThere,
   parentsKnowSomething,
@@ -158,10 +159,10 @@ export const inputsThere: readonly Check<World>[] = [
   generatorSound,
 ];
 
-/** What needs the base's identity. */
+/** Checks that need the base's identity. */
 export const inputsFit: readonly Check<World>[] = [adaptersOfThisBase, generatorOfThisBase, warmStartFits];
 
-/** Once every check has passed: from here on only digests count, whatever becomes of the objects. */
+/** After all checks have passed: from here on only digests count, whatever happens to the objects. */
 export function freezeInputs({ run, base, adapters, generator }: World): Outcome {
   const frozen: Inputs = {
     ...(adapters.length > 0 && { adapters: adapters.map(frozenAdapter) }),

@@ -53,7 +53,10 @@ export interface AttemptInput {
   readonly credentials?: World["credentials"];
 }
 
-/** Everything of one attempt. The volume is the run's own, so that a later attempt finds the checkpoints of an earlier one. */
+/**
+ * All objects of one attempt. The volume belongs to the run, so that later attempts find the checkpoints of earlier
+ * ones.
+ */
 export function attemptObjects(input: AttemptInput): KubeObject[] {
   const { run, number, config, base, credentials } = input;
   const name = jobNameOfRun(run.metadata.name, number);
@@ -62,7 +65,9 @@ export function attemptObjects(input: AttemptInput): KubeObject[] {
   return [checkpointVolume(run), ...secrets, jobSpecConfigMap(run, name, { spec: trainerDocument(input), stage }), trainerJob(input, name)];
 }
 
-/** The credentials of one attempt. Where a queue admits its Job they follow the admission, and its pod waits for them. */
+/**
+ * The credentials of one attempt. For a queued Job they are created after its admission, and its pod waits for them.
+ */
 export function attemptSecret(run: TrainingRun, number: number, credentials: NonNullable<World["credentials"]>): KubeObject {
   const files = { "registry-token": credentials.registryToken, "nats.creds": credentials.progress };
   return credentialsSecret(run, jobNameOfRun(run.metadata.name, number), files);
@@ -146,14 +151,14 @@ export function trainerDocument({ run, number, base, config }: AttemptInput): Tr
   };
 }
 
-/** A hypernetwork has no scope; of several adapters each has its own session's, unless the run says otherwise. */
+/** A hypernetwork has no scope; each of several adapters has its session's, unless the run specifies one. */
 function scopeOf(run: TrainingRun): Pick<TrainerJob["output"], "scope"> {
   const { scope } = run.spec.output;
   if (outputKindOf(run) !== "Adapter") return outputKindOf(run) === "Adapters" && scope ? { scope } : {};
   return { scope: scope ?? run.status?.corpus?.scope ?? run.status?.inputs?.scope ?? {} };
 }
 
-/** An Adapter of a run. It has no owner: memory outlives the run that made it. */
+/** An Adapter of a run. It has no owner, because it outlives the run. */
 export function adapterOf(
   run: TrainingRun,
   result: Pick<TrainerResult, "repository" | "digest" | "sizeBytes">,

@@ -1,9 +1,9 @@
 import type { TrainingRun } from "@rune/crds/kinds/training-run";
 import { repositoryOf } from "../shared/names.ts";
 
-/** What is known of a method without looking at the world. */
+/** Properties of a method that follow from specs alone. */
 
-/** What a run leaves in the registry: an adapter, an index of several adapters, or a hypernetwork. */
+/** What a run stores in the registry: an adapter, an index of several adapters, or a hypernetwork. */
 export type OutputKind = "Adapter" | "Adapters" | "Hypernetwork";
 
 export function outputKindOf(run: TrainingRun): OutputKind {
@@ -17,7 +17,7 @@ export function outputRepositoryOf(run: TrainingRun): string {
   return outputKindOf(run) === "Hypernetwork" ? repositoryOf.hypernetworks(namespace) : repositoryOf.adapters(namespace);
 }
 
-/** Adapters that the spec names, in its order, and the field that names them. */
+/** Adapters that the spec names, in order, and the field that names them. */
 export function namedAdapters({ spec }: TrainingRun): { readonly field: string; readonly names: readonly string[] } {
   if (spec.merge) {
     const { adapters, normOf } = spec.merge;
@@ -30,7 +30,7 @@ export function namedAdapters({ spec }: TrainingRun): { readonly field: string; 
 
 type Inputs = NonNullable<NonNullable<TrainingRun["status"]>["inputs"]>;
 
-/** How many of the adapters that the spec names are parents: whose shape or strength alone is imitated is none. */
+/** The number of named adapters that are parents: one whose shape or strength alone is imitated isn't. */
 const parentsIn = ({ control, merge }: TrainingRun["spec"]) => (control ? 0 : merge?.adapters.length);
 
 /** Parents and generation of the result. */
@@ -43,7 +43,9 @@ export function descentOf(run: TrainingRun): { generation: number; parents: { na
   };
 }
 
-/** The rank that the result has at least, or undefined where it is no adapter. `named`: those of the adapters that the spec names. */
+/**
+ * The result's minimum rank, or undefined if it is no adapter. `named`: the ranks of the adapters that the spec names.
+ */
 export function leastRank(
   { spec }: TrainingRun,
   named: readonly number[],

@@ -18,10 +18,10 @@ import { awaitsCredentials } from "./queue.ts";
 import { observeArtifact, observeCorpusArtifact, observeGenerator, observeMembers } from "./registry.ts";
 import type { ArtifactState, World } from "./world.ts";
 
-/** Credentials outlive the deadline by this much, for the last upload. */
+/** Time by which credentials outlive the deadline, for the last upload. */
 const spareSeconds = 600;
 
-/** Every read of a pass. */
+/** All reads of a pass. */
 export async function observe(run: TrainingRun, context: Context, services: Services): Promise<World> {
   const { cache, clock } = context;
   const { namespace, name } = run.metadata;
@@ -56,7 +56,7 @@ export async function observe(run: TrainingRun, context: Context, services: Serv
   };
 }
 
-/** What the Adapters of an artifact are called; their labels are for people. */
+/** Names of the artifact's Adapters. */
 function namesOfResult({ metadata }: TrainingRun, state: ArtifactState | undefined): string[] {
   if (!state || !("artifact" in state)) return [];
   const { artifact } = state;
@@ -72,7 +72,7 @@ const readerOf =
 
 type Inputs = Pick<World, "sessions" | "corpusArtifact" | "pairs" | "adapters" | "generatorRun" | "generator">;
 
-/** What the run starts from, as long as it isn't frozen. */
+/** What the run starts from, until it is frozen. */
 async function observeInputs(
   run: TrainingRun,
   cache: Cache,
@@ -100,7 +100,7 @@ async function observeInputs(
   };
 }
 
-/** Only what this run needs: its base, what it learns from and starts from, and the one repository that it may push to. */
+/** Only what this run needs: read access to its base, corpus and inputs, and the one repository that it may push to. */
 async function mint(run: TrainingRun, now: Date, services: Services): Promise<World["credentials"]> {
   const { uid, namespace, name } = run.metadata;
   const seconds = Math.ceil(remainingSeconds(run, now)) + spareSeconds;
@@ -123,7 +123,8 @@ function readBy({ metadata, spec, status }: TrainingRun): Set<string> {
     ...(inputs?.adapters ?? []),
     ...(inputs?.hypernetwork ? [inputs.hypernetwork] : []),
   ].map(({ repository }) => repository);
-  // A search for weights reads what the adapters learnt from, which is kept beside them; what isn't this namespace's is as good as gone.
+  // A search for weights reads trajectories, which are stored beside the adapters; other namespaces' are treated as
+  // deleted.
   const searched = spec.merge?.search ? references.map((repository) => repository.replace(/[^/]*$/, "trajectories")) : [];
   const own = searched.filter((repository) => foreignRepository(repository, metadata.namespace) === null);
   return new Set([...(spec.base.oci ? [spec.base.oci.repository] : []), ...references, ...own]);

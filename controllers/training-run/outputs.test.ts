@@ -9,7 +9,7 @@ import { config, digestOf } from "../testing/objects.ts";
 import { decide } from "./decide.ts";
 import type { Artifact, World } from "./world.ts";
 
-/** What becomes of what a trainer stored: one Adapter, one for each session, or none. */
+/** Results of stored artifacts: one Adapter, one per session, or none. */
 const attempt = { number: 1, job: "tessera-a1", result: "Running", startTime: "2026-11-23T11:59:00Z" };
 const corpus = { digest: digestOf("e"), count: 60, solved: 60, tasks: 60, trajectories: [] };
 const hypernetwork = { sft: undefined, hypernetwork: {} };

@@ -9,15 +9,18 @@ import { modeCollapse, type Result, resultOfArtifact, unnamedAlarm } from "./res
 import type { Artifact, World } from "./world.ts";
 
 /*
- * From what an attempt stored to what the run is for. The digest stands in status first; from there exactly its Adapters follow, whatever
- * happens in between: their names end in their digests, so that nothing is made twice.
+ * From an attempt's artifact to the run's Adapters. The digest is in status first; from there exactly its Adapters
+ * follow, whatever happens in between: their names end in their digests, so that none is created twice.
  */
 
 const retrySeconds = 15;
-/** From the end of the training. */
+/** Counted from the end of the training. */
 const longestSearchSeconds = 600;
 
-/** The trainer ended well and its message is gone: what the run's tag leads to counts, once digest, config and owner agree. */
+/**
+ * The trainer succeeded but its message is lost: the artifact under the run's tag counts if digest, config and owner
+ * agree.
+ */
 export function adoptPublishedArtifact(world: World, message: string, now: Date): Outcome {
   const { artifact } = world;
   if (!artifact || "unavailable" in artifact)
@@ -31,7 +34,10 @@ export function adoptPublishedArtifact(world: World, message: string, now: Date)
   return adopted(world, artifact.artifact, message, now);
 }
 
-/** The attempts are over; what the last one stored before it ended counts nevertheless. Null where there is nothing, or nobody can say. */
+/**
+ * After the last attempt: adopts what it may have stored before it ended. Null if there is nothing, or it can't be read
+ * in time.
+ */
 export function survived(world: World, message: string, now: Date): Outcome | null {
   const { run, artifact } = world;
   if (artifact && "artifact" in artifact) return adopted(world, artifact.artifact, "its Job or its time ended first", now);
@@ -45,7 +51,7 @@ function adopted(world: World, artifact: Artifact, message: string, now: Date): 
   return endAttempt(world, how, now, { result: resultOfArtifact(world.run, artifact) });
 }
 
-/** The digest is in status: what it stands for follows. */
+/** Creates the objects for the digest in status. */
 export function publish(world: World, result: Result, now: Date): Outcome {
   const { run, artifact, created } = world;
   if (!artifact || "unavailable" in artifact)
@@ -72,7 +78,7 @@ export function publish(world: World, result: Result, now: Date): Outcome {
   }
 }
 
-/** A hypernetwork becomes no object: runs that generate name this run, or the artifact. */
+/** A hypernetwork has no object: runs that generate name this run, or the artifact. */
 function publishHypernetwork(run: TrainingRun, result: Result): Outcome {
   const alarm = modeCollapse(result);
   const words = `${madeOf(run)} the hypernetwork ${result.repository}@${result.digest}`;
@@ -81,7 +87,7 @@ function publishHypernetwork(run: TrainingRun, result: Result): Outcome {
   return result.collapsed ? outcome.event("Warning", RunReason.ModeCollapse, alarm.message) : outcome;
 }
 
-/** An Adapter for each manifest of the index, a batch a pass. */
+/** Creates an Adapter per manifest of the index, in batches, one per pass. */
 function publishMembers(world: World, result: Result, digests: readonly string[], now: Date): Outcome {
   const { run, members, created } = world;
   const total = digests.length;
@@ -112,7 +118,10 @@ function publishMembers(world: World, result: Result, digests: readonly string[]
 const searchEnd = (run: TrainingRun) =>
   new Date(Date.parse(run.status?.attempts?.at(-1)?.endTime ?? "1970-01-01") + longestSearchSeconds * 1000);
 
-/** What the trainer has just stored isn't gone because a registry that restarts, or what stands before it, says so for a while. */
+/**
+ * A newly stored artifact isn't lost just because a restarting registry, or a proxy in front of it, reports so for a
+ * while.
+ */
 function missing(run: TrainingRun, what: string, now: Date): Outcome {
   const until = searchEnd(run);
   if (now < until)
@@ -127,7 +136,7 @@ function missing(run: TrainingRun, what: string, now: Date): Outcome {
   );
 }
 
-/** What was done with what, such as `learnt 3 sessions into`. */
+/** What the method did, such as `learnt 3 sessions into`. */
 function madeOf({ spec, status }: TrainingRun): string {
   const sessions = status?.corpus?.count === undefined ? "a corpus" : `${status.corpus.count} sessions`;
   if (spec.merge) return `merged ${spec.merge.adapters.length} adapters into`;

@@ -5,8 +5,8 @@ import { ConditionType } from "@rune/crds/words/conditions";
 import { isTrue } from "kopf-ts";
 
 /**
- * Adapters of a base that were fine-tuned from one trajectory alone, by its digest: what a hypernetwork should make of it. Of several for
- * one trajectory the newest counts.
+ * Adapters of a base that were fine-tuned from one trajectory alone, by its digest: the targets of a hypernetwork. Of
+ * several for one trajectory the newest counts.
  */
 export function adaptersOfOneTrajectory(
   baseDigest: string,

@@ -6,7 +6,7 @@ import { decide } from "./decide.ts";
 import { awaitsCredentials } from "./queue.ts";
 import type { World } from "./world.ts";
 
-/** Jobs as an API server with Kueue shows them: created suspended, admitted later, and perhaps suspended again. */
+/** Jobs in the states of an API server with Kueue: created suspended, admitted later, and perhaps suspended again. */
 const created = "2026-11-23T08:00:00Z";
 const queueLabel = { "kueue.x-k8s.io/queue-name": "team" };
 const held = (more: object = {}, labels: Record<string, string> = queueLabel): DynamicObject => ({

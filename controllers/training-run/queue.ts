@@ -5,14 +5,17 @@ import { remainingSeconds } from "./attempts.ts";
 import { RunReason } from "./reasons.ts";
 
 /*
- * Kueue admits a Job by setting `spec.suspend` to false, and takes its place away by setting it back. A Job's own deadline begins anew
- * with each admission, so the run's is the operator's to keep.
+ * Kueue admits a Job by setting `spec.suspend` to false, and evicts it by setting it back. A Job's own deadline
+ * restarts with each admission, so the operator enforces the run's.
  */
 
-/** How long after the run's deadline a Job that runs may still end itself: the trainer's grace, and what Kubernetes needs. */
+/**
+ * Time after the run's deadline in which a running Job may still end: the trainer's grace period plus Kubernetes'
+ * overhead.
+ */
 const spareSeconds = 90;
 
-/** Whether the Job of the newest attempt stands in the queue that the run names. */
+/** Whether the Job of the newest attempt waits in the queue that the run names. */
 export const isQueued = (run: TrainingRun, job: DynamicObject | undefined): boolean =>
   run.spec.queueName !== undefined && job?.spec?.suspend === true;
 
@@ -26,13 +29,16 @@ export function queued(run: TrainingRun, now: Date): Outcome {
 export const overdueIn = (run: TrainingRun, job: DynamicObject, now: Date): number =>
   remainingSeconds(run, now) + (job.spec?.suspend ? 0 : spareSeconds);
 
-/** What is said of an attempt whose time was over before its Job had ended. */
+/** Message for an attempt whose time was over before its Job had ended. */
 export function overdueWords(run: TrainingRun, job: DynamicObject): string {
   const where = isQueued(run, job) ? `while it waited in the LocalQueue ${run.spec.queueName}` : "before its Job had ended";
   return `spec.deadlineSeconds (${run.spec.deadlineSeconds} s) were over ${where}`;
 }
 
-/** Whether an admitted Job's pod may still wait for its credentials: they are minted at admission, and a pod can't begin without them. */
+/**
+ * Whether an admitted Job's pod may still wait for its credentials: they are minted at admission, and the pod needs
+ * them.
+ */
 export function awaitsCredentials(run: TrainingRun, job: DynamicObject | undefined, pods: readonly DynamicObject[]): boolean {
   if (!run.spec.queueName || !job || job.spec?.suspend || hasEnded(job)) return false;
   return pods.every(({ status }) => (status?.phase ?? "Pending") === "Pending");

@@ -7,8 +7,8 @@ import { leastRank } from "./methods.ts";
 import type { World } from "./world.ts";
 
 /*
- * Whether anybody could serve the result. Its rank is known before it is made: exactly, or, where a hypernetwork reads trajectories in
- * chunks, at least.
+ * Whether any server could load the result. Its rank is known beforehand: exactly, or, where a hypernetwork reads
+ * trajectories in chunks, as a minimum.
  */
 
 function rankOf({ run, adapters, generator }: World): number | undefined {
@@ -37,7 +37,7 @@ const rankExists: Check<World> = (world) => {
   };
 };
 
-/** Where there are servers of this base, one of them must be able to hold what is made; where there is none, one may come. */
+/** If there are servers of this base, one of them must support the rank; if there is none, one may be created later. */
 const rankServed: Check<World> = (world) => {
   const { base, servers } = world;
   const rank = begun(world) ? undefined : rankOf(world);
@@ -54,7 +54,7 @@ const rankServed: Check<World> = (world) => {
 };
 
 const maxRankOf = ({ spec }: ModelServer) => spec.adapters.maxRank;
-/** What is being made is made: a server that changes meanwhile stops no training. */
+/** Not checked again after the start: a server that changes meanwhile stops no training. */
 const begun = ({ run }: World) => run.status?.attempts !== undefined;
 
 export const ranksFit: readonly Check<World>[] = [rankExists, rankServed];

@@ -4,23 +4,23 @@ export const RunReason = {
   CorpusTooSmall: "CorpusTooSmall",
   /** More sessions match than one run can learn from. */
   CorpusTooLarge: "CorpusTooLarge",
-  /** The sessions are too much alike to learn from what tells them apart. */
+  /** The sessions are too similar to learn from their differences. */
   CorpusTooUniform: "CorpusTooUniform",
-  /** The artifact that the corpus names holds no trajectories. */
+  /** The artifact that the corpus names contains no trajectories. */
   NotACorpus: "NotACorpus",
   /** Too few sessions have an adapter of their own that a hypernetwork could imitate. */
   AdaptersTooFew: "AdaptersTooFew",
-  /** The TrainingRun that is named doesn't exist. */
+  /** The named TrainingRun doesn't exist. */
   RunMissing: "RunMissing",
-  /** The TrainingRun that is named hasn't ended. */
+  /** The named TrainingRun hasn't ended. */
   RunRunning: "RunRunning",
-  /** A hypernetwork makes nearly the same adapter of every trajectory. */
+  /** A hypernetwork makes nearly the same adapter from every trajectory. */
   ModeCollapse: "ModeCollapse",
   /** A control adapter is named as a parent. */
   ControlAdapter: "ControlAdapter",
-  /** The adapter to go on from has another rank, alpha or other modules. */
+  /** The adapter to continue from has another rank, alpha or other modules. */
   ShapeMismatch: "ShapeMismatch",
-  /** More GPUs are asked for than the trainer works with. */
+  /** More GPUs are requested than the trainer uses. */
   TooManyGPUs: "TooManyGPUs",
   /** Adapters or the hypernetwork that the run starts from are frozen. */
   InputsFrozen: "InputsFrozen",
@@ -28,7 +28,7 @@ export const RunReason = {
   CorpusFrozen: "CorpusFrozen",
   /** The Job of an attempt waits in Kueue's queue. */
   Queued: "Queued",
-  /** An attempt is under way. */
+  /** An attempt is running. */
   Training: "Training",
   /** An attempt ended; another follows. */
   AttemptEnded: "AttemptEnded",
@@ -38,18 +38,18 @@ export const RunReason = {
   AdapterCreated: "AdapterCreated",
   /** The hypernetwork is stored. */
   HypernetworkStored: "HypernetworkStored",
-  /** The training of a hypernetwork ended without an alarm. */
+  /** A hypernetwork's training ended without an alarm. */
   NoAlarm: "NoAlarm",
   /** More attempts failed or were disrupted than `retries` allows. */
   RetriesExhausted: "RetriesExhausted",
   /** The trainer was killed for taking more memory than it may. */
   OutOfMemory: "OutOfMemory",
-  /** The pod was drained, evicted or preempted, and is gone. */
+  /** The pod was drained, evicted or preempted, and deleted. */
   Disrupted: "Disrupted",
-  /** The pod vanished before it could say how it ended. */
+  /** The pod vanished before it could report how it ended. */
   PodLost: "PodLost",
   /** The trainer was told to stop. */
   Terminated: "Terminated",
-  /** The trainer ended with an error that it didn't name. */
+  /** The trainer failed without a reason. */
   NonZeroExit: "NonZeroExit",
 } as const;

@@ -10,16 +10,16 @@ import type { Services } from "../shared/services.ts";
 import { type OutputKind, outputKindOf, outputRepositoryOf } from "./methods.ts";
 import type { Artifact, ArtifactState, CorpusArtifactState, GeneratorState, MembersState, Unread } from "./world.ts";
 
-/** What the controller reads in the registry: what a run names, and what it left there. Nothing here throws. */
+/** The controller's reads from the registry: what a run names, and what it stored. Nothing here throws. */
 
-/** Adapters of an index that are read, and then created, in one pass. */
+/** Adapters of an index that are read, and then created, per pass. */
 const mostMembers = 20;
-/** A trajectory larger than this isn't opened to learn how it ended. */
+/** Larger trajectories aren't opened to read their outcome. */
 const largestTrajectory = 16 * 1024 * 1024;
 
 class NotOurs extends Error {}
 
-/** What an error of the registry means for who asked. */
+/** Maps a registry error to the caller's result. */
 function unread(error: unknown): Unread {
   if (error instanceof ArtifactMissing || error instanceof DigestMismatch || error instanceof NotOurs) return { missing: error.message };
   return { unavailable: (error as Error).message };
@@ -27,7 +27,10 @@ function unread(error: unknown): Unread {
 
 const tagOf = (run: TrainingRun) => `run-${run.metadata.uid}`;
 
-/** Follows status's digest or, where a result was lost, the run's tag; a tag counts only once digest, config and owner agree. */
+/**
+ * Reads the digest in status or, if a result was lost, the run's tag; a tag counts only if digest, config and owner
+ * agree.
+ */
 export async function observeArtifact(run: TrainingRun, services: Services, known: string | undefined): Promise<ArtifactState> {
   const repository = outputRepositoryOf(run);
   try {
@@ -66,7 +69,7 @@ interface Wanted<Config> {
 
 type Source = { source: { uid?: string | undefined; name?: string | undefined } };
 
-/** A manifest of the wanted type that this very run made. */
+/** A manifest of the wanted type that this run (by UID) made. */
 async function readOwn<Config extends Source>(run: TrainingRun, registry: Registry, digest: string, wanted: Wanted<Config>) {
   const repository = outputRepositoryOf(run);
   const { manifest, sizeBytes } = await registry.manifest(repository, digest);
@@ -87,7 +90,9 @@ async function configOf<Config>(registry: Registry, repository: string, digest: 
   }
 }
 
-/** An index says nothing of who made it: its first adapter does, and each of them before its Adapter is created. */
+/**
+ * An index doesn't name its maker: its first adapter is checked here, and each of them before its Adapter is created.
+ */
 async function readIndex(run: TrainingRun, registry: Registry, digest: string): Promise<Artifact> {
   const repository = outputRepositoryOf(run);
   const { artifactType, manifests, annotations = {} } = await registry.index(repository, digest);
@@ -118,7 +123,7 @@ export async function observeMembers(
   }
 }
 
-/** The hypernetwork that `generate` names, itself or by the run that trained it; undefined while there is nothing to read. */
+/** The hypernetwork that `generate` names, directly or by its run; undefined while there is nothing to read. */
 export async function observeGenerator(
   run: TrainingRun,
   generatorRun: TrainingRun | undefined,
@@ -143,7 +148,7 @@ export async function observeGenerator(
   }
 }
 
-/** What the artifact of a corpus says of itself: how its one session ended, or how many sessions it holds, by its annotations. */
+/** A corpus artifact's own statement: how its single session ended, or the counts in its annotations. */
 export async function observeCorpusArtifact(run: TrainingRun, services: Services): Promise<CorpusArtifactState | undefined> {
   const artifact = run.spec.corpus?.artifact;
   if (!artifact) return undefined;

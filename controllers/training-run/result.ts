@@ -11,15 +11,15 @@ import type { Artifact } from "./world.ts";
 export type Result = NonNullable<NonNullable<TrainingRun["status"]>["result"]>;
 
 const metricNames = Object.keys(trainingMetrics.shape).filter((name) => name !== "weights");
-/** Where the artifact says that its training collapsed, and nobody by which alarm. */
+/** For an artifact whose training collapsed, without a record of which alarm. */
 export const unnamedAlarm = "an alarm ended the training";
-/** As much as status can hold. */
+/** Limits of status. */
 const mostText = { weights: 400, collapsed: 500 };
 
 type Told = Pick<TrainerResult, "repository" | "digest" | "sizeBytes"> &
   Partial<Omit<TrainerResult, "repository" | "digest" | "sizeBytes">>;
 
-/** What the trainer told, as status holds it. A training without a step has no loss. */
+/** The trainer's result in the form of status. A training without a step has no loss. */
 export function resultOf(told: Told): Result {
   const { repository, digest, sizeBytes, examples, steps, adapters, collapsed } = told;
   const metrics = metricsOf(told);
@@ -38,7 +38,7 @@ export function resultOf(told: Told): Result {
   };
 }
 
-/** Metrics that a status knows; what else a trainer may tell is left to the tracker. */
+/** The metrics that status has fields for; others are only in the tracker. */
 function metricsOf({ metrics = {}, weights }: Told): Result["metrics"] {
   const known = metricNames.flatMap((name) => (metrics[name] === undefined ? [] : [[name, metrics[name].toPrecision(4)] as const]));
   const list = weights?.map((weight) => Number(weight.toPrecision(4))).join(", ");
@@ -46,12 +46,12 @@ function metricsOf({ metrics = {}, weights }: Told): Result["metrics"] {
   return { ...Object.fromEntries(known), ...(list && { weights: list.slice(0, mostText.weights) }) };
 }
 
-/** What a manifest's annotations repeat of it, each as JSON; one that isn't readable is left out. */
+/** The parts that a manifest's annotations repeat, each as JSON; unreadable ones are omitted. */
 const recorded = trainerResult
   .pick({ examples: true, steps: true, trainingLoss: true, deltaWNorm: true, collapsed: true, metrics: true, weights: true })
   .partial();
 
-/** The same of an artifact whose trainer's last words were lost. */
+/** The same from an artifact whose trainer's termination message was lost. */
 export function resultOfArtifact(run: TrainingRun, { annotations, ...artifact }: Artifact): Result {
   const statistics = Object.entries(recorded.shape).flatMap(([name, schema]) => {
     const parsed = schema.safeParse(parseJSON(annotations[trainingAnnotation + name]));
@@ -67,7 +67,7 @@ export function resultOfArtifact(run: TrainingRun, { annotations, ...artifact }:
   });
 }
 
-/** Whether the hypernetwork learnt what tells trajectories apart. A negative result is a result, and is told as one. */
+/** Whether the hypernetwork learnt what distinguishes trajectories. A negative result is a result too. */
 export function modeCollapse({ collapsed, metrics }: Result): ConditionInput & { message: string } {
   const { weights: _, ...figures } = metrics ?? {};
   const told = Object.entries(figures).map(([name, value]) => `${name} ${value}`);

@@ -8,11 +8,11 @@ import { trainerDocument } from "./manifests.ts";
 import { adaptersOfOneTrajectory } from "./pairs.ts";
 import type { World } from "./world.ts";
 
-/** Whether there is enough to learn from is said, in words and before anything asks for a GPU. */
+/** Too small a corpus is reported, with a message and before a GPU is requested. */
 const base = { name: "m", digest: digestOf("d") };
 const hex = (n: number) => `sha256:${n.toString(16).padStart(64, "0")}`;
 
-/** Sessions that ended, of `tasks` distinct tasks in turn. */
+/** Ended sessions that alternate between `tasks` distinct tasks. */
 const sessionsOf = (count: number, tasks = count, outcome = "Solved") =>
   Array.from({ length: count }, (_, n) =>
     aSession({

@@ -3,13 +3,13 @@ import type { Corpus } from "./corpus.ts";
 import { RunReason as Reason } from "./reasons.ts";
 
 /*
- * Whether a corpus is enough for what is asked of it, as far as that can be told by counting: before anything asks for a GPU. What an
- * artifact doesn't say isn't held against it here; the trainer counts again, and refuses in the same words.
+ * Whether a corpus suffices, as far as counting shows: before a GPU is requested. What an artifact doesn't state isn't
+ * a shortfall here; the trainer counts again, and refuses with the same messages.
  */
 
 /**
- * Fewest distinct solved tasks for learning from corrections. Adapters that were trained on a few dozen sessions of several turns
- * transferred nothing or did harm where that was measured: so few tasks teach no behaviour.
+ * Fewest distinct solved tasks for learning from corrections. Where it was measured, adapters trained on a few dozen
+ * multi-turn sessions transferred nothing or did harm: so few tasks teach no behaviour.
  */
 const leastCorrectedTasks = 100;
 
@@ -29,8 +29,8 @@ function pairsMissing({ spec }: TrainingRun, { solved, count }: Corpus): Shortfa
 }
 
 /**
- * Held-out trajectories of tasks that were trained on measure nothing, and the adapters of two trajectories of one task differ in nothing
- * that matters. At least half of the pairs that are asked for must be of tasks of their own.
+ * Held-out trajectories of trained tasks measure nothing, and adapters of two trajectories of one task hardly differ.
+ * At least half of the required pairs must have distinct tasks.
  */
 function tooUniform({ spec }: TrainingRun, { solved, tasks }: Corpus): Shortfall {
   if (!spec.hypernetwork || tasks === undefined) return null;
@@ -42,7 +42,7 @@ function tooUniform({ spec }: TrainingRun, { solved, tasks }: Corpus): Shortfall
   };
 }
 
-/** What has no adapter can't be imitated; the trainer leaves none of the solved ones out by itself. */
+/** A trajectory without an adapter can't be imitated, and the trainer doesn't skip solved ones. */
 function adaptersMissing({ spec }: TrainingRun, { trajectories, solved = 0 }: Corpus): Shortfall {
   if (spec.hypernetwork?.objective !== "Reconstruction") return null;
   const paired = trajectories.filter(({ adapter }) => adapter).length;

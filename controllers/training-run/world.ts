@@ -13,21 +13,21 @@ import type { Corpus } from "./corpus.ts";
 interface Stored {
   readonly digest: string;
   readonly sizeBytes: number;
-  /** Of the manifest: the trainer's statistics, for a run whose termination message was lost. */
+  /** The manifest's: the trainer's statistics, for a run whose termination message was lost. */
   readonly annotations: Readonly<Record<string, string>>;
 }
 
-/** What an attempt left in the registry, verified: the manifest by digest, the config's source by this run's UID. */
+/** What an attempt stored in the registry, verified: the manifest by digest, the config's source by this run's UID. */
 export type Artifact =
   | (Stored & { readonly kind: "Adapter"; readonly config: AdapterConfig })
   | (Stored & { readonly kind: "Hypernetwork"; readonly config: HypernetworkConfig })
-  /** `members`: digests of the adapters in it, none twice. */
+  /** `members`: distinct digests of its adapters. */
   | (Stored & { readonly kind: "Adapters"; readonly members: readonly string[] });
 
 export type Unread = { readonly missing: string } | { readonly unavailable: string };
 export type ArtifactState = { readonly artifact: Artifact } | Unread;
 
-/** Adapters of an index that have no object yet, a few at a time. */
+/** Adapters of an index that have no object yet, in batches. */
 export type MembersState = { readonly members: readonly { digest: string; sizeBytes: number; config: AdapterConfig }[] } | Unread;
 
 /** A hypernetwork that a run names. */
@@ -36,13 +36,13 @@ export type GeneratorState =
   | { readonly wrong: string }
   | Unread;
 
-/** What an artifact that is named as a corpus says of itself. */
+/** Counts and scope that a corpus artifact states. */
 export type CorpusArtifactState =
   | { readonly counted: Pick<Corpus, "count" | "solved" | "tasks" | "scope"> }
   | { readonly wrong: string }
   | Unread;
 
-/** Everything that a decision needs, read once. */
+/** All input of a decision. */
 export interface World {
   readonly run: TrainingRun;
   readonly requirements: readonly ObservedRequirement[];
@@ -50,7 +50,7 @@ export interface World {
   readonly sessions: readonly AgentSession[];
   /** The artifact of the corpus, until it is frozen. */
   readonly corpusArtifact: CorpusArtifactState | undefined;
-  /** Adapters that were fine-tuned from one trajectory alone, by its digest; for a hypernetwork whose corpus isn't frozen. */
+  /** Adapters that were fine-tuned from one trajectory alone, by its digest; for a hypernetwork with an open corpus. */
   readonly pairs: ReadonlyMap<string, ArtifactReference>;
   /** Those that the spec names and that exist, in its order; empty once they are frozen. */
   readonly adapters: readonly Adapter[];
@@ -65,15 +65,18 @@ export interface World {
   readonly job: DynamicObject | undefined;
   /** Pods of the run. */
   readonly pods: readonly DynamicObject[];
-  /** What admission said of the pod that the Job doesn't get. */
+  /** Admission's message about the pod that the Job can't create. */
   readonly refusal?: string | undefined;
   readonly progress: Progress | undefined;
-  /** The artifact that status names, or that the run's tag leads to where a result was lost or the run would fail; else undefined. */
+  /**
+   * The artifact that status names, or that the run's tag points to if a result was lost or the run would fail; else
+   * undefined.
+   */
   readonly artifact: ArtifactState | undefined;
-  /** Names of the Adapters of the artifact that exist. */
+  /** Names of the artifact's Adapters that exist. */
   readonly created: ReadonlySet<string>;
-  /** Where the artifact is an index. */
+  /** Set if the artifact is an index. */
   readonly members: MembersState | undefined;
-  /** Freshly minted where an attempt's objects have to be created, or its queue has admitted it. */
+  /** Newly minted where an attempt's objects must be created, or its queue has admitted it. */
   readonly credentials: { readonly registryToken: string; readonly progress: string } | undefined;
 }
