@@ -4,7 +4,7 @@ import type { LogLevel } from "kopf-ts";
 import { parse } from "yaml";
 import { z } from "zod";
 
-/** What the operator is started with. */
+/** The operator's startup parameters. */
 export interface Startup {
   readonly config: OperatorConfig;
   readonly logLevel: LogLevel;
@@ -24,7 +24,7 @@ const environment = z.object({
   RUNE_TOKEN_PORT: port.default(8082),
 });
 
-/** Reads the variables `RUNE_*` and the file that `RUNE_CONFIG` names. `KUBECONFIG` is kopf-ts's. */
+/** Reads the variables `RUNE_*` and the file that `RUNE_CONFIG` names. kopf-ts reads `KUBECONFIG`. */
 export async function readStartup(variables: Readonly<Record<string, string | undefined>>): Promise<Startup> {
   const { RUNE_CONFIG, RUNE_LOG_LEVEL, RUNE_HEALTH_PORT, RUNE_CANARY_PORT, RUNE_TOKEN_PORT } = environment.parse(variables);
   const config = parseConfig(await readFile(RUNE_CONFIG, "utf8"), RUNE_CONFIG);
@@ -37,7 +37,7 @@ export async function readStartup(variables: Readonly<Record<string, string | un
   };
 }
 
-/** Refuses a file with one sentence for each mistake in it. */
+/** Throws for an invalid file, with one sentence per mistake. */
 export function parseConfig(text: string, file: string): OperatorConfig {
   const parsed = operatorConfig.safeParse(parse(text));
   if (parsed.success) return parsed.data;

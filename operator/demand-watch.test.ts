@@ -6,7 +6,7 @@ import { DemandWatch } from "./demand-watch.ts";
 const address = { ip: "10.0.0.1", podUID: "pod" };
 const name = "tessera-0123456789abcdef";
 
-/** A loader that answers when it is told to, and what was asked of it. */
+/** A loader that responds when the test says so, and the requests that it got. */
 function loaderByHand() {
   const asked: number[] = [];
   const open: { resolve: (seen: LoaderDemand) => void; reject: (error: Error) => void }[] = [];

@@ -6,12 +6,12 @@ type Followed = { wake: () => void; until: number };
 
 const followed = 60_000;
 const pause = 5_000;
-/** Clients that ask for ever new names don't keep the operator busy with nothing else. */
+/** Pause between wake-ups, so that clients that request ever new names can't keep the operator busy. */
 const breath = 500;
 
 /**
- * Hears at once when clients ask a loader for an adapter that it doesn't hold: one open request for each engine that is looked after,
- * and none for those that nobody mentions any more.
+ * Notices at once when clients request an adapter that a loader doesn't hold: one open request per followed engine,
+ * which stops when the engine is no longer followed.
  */
 export class DemandWatch {
   readonly #open: (address: LoaderAddress) => Pick<LoaderClient, "wanted">;
@@ -42,7 +42,7 @@ export class DemandWatch {
         this.#followed.get(key)?.wake();
         await this.#clock.wait(breath);
       } catch {
-        // Away, or of a version that can't be asked: whoever reconciles the server hears that as well.
+        // The loader is unavailable, or too old for this request; the server's reconcile notices both.
         await this.#clock.wait(pause);
       }
     }

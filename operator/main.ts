@@ -15,7 +15,7 @@ import { registrations } from "./registrations.ts";
 import { createServices, findClusterDNS, keyOf } from "./services.ts";
 import { keepEvents, keepStream } from "./stream.ts";
 
-/** An API server or node that is busy for half a minute is no reason to start again; an orderly stop releases the Lease at once. */
+/** Tolerates an API server or node that is busy for half a minute; an orderly stop releases the Lease at once. */
 const lease = { name: "rune-operator", leaseDurationSeconds: 40, renewDeadlineSeconds: 30, retryPeriodSeconds: 4 };
 const stopping = new AbortController();
 for (const name of ["SIGTERM", "SIGINT"] as const) process.once(name, () => stopping.abort());
@@ -32,14 +32,14 @@ try {
   logger.error("the operator ends; what it was doing goes on when it starts again", { error });
   process.exitCode = 1;
 }
-// A NATS server that was never there leaves a connection attempt behind that would keep the process alive.
+// A connection attempt to a NATS server that was never reachable would keep the process alive.
 process.exit();
 
 /** Runs until the signal aborts, or rejects when leadership is lost or the API server can't be used. */
 async function operate(startup: Startup, logger: Logger, signal: AbortSignal): Promise<void> {
   const { config, healthPort, canaryPort } = startup;
   const client = await Client.fromEnvironment(process.env);
-  // Registry and NATS wait for this Secret, so it comes before everything that needs them.
+  // Registry and NATS need this Secret to start, so it is created first.
   const keys = await ensureKeys(client, { namespace: config.operatorNamespace, name: config.keysSecret });
   const clusterDNS = await findClusterDNS(config, client);
   const canary = await startCanary(canaryPort);
@@ -56,7 +56,7 @@ async function operate(startup: Startup, logger: Logger, signal: AbortSignal): P
     ...(config.leaderElection && { leaderElection: { ...lease, namespace: config.operatorNamespace } }),
     health: { port: healthPort },
     eventPrefix: "rune.dev",
-    // The Lease must be released before the kubelet loses its patience.
+    // The Lease must be released before the kubelet sends SIGKILL.
     gracePeriodSeconds: 15,
   });
   for (const register of registrations) register(manager, services);

@@ -4,7 +4,7 @@ const consonants = "bdfgklmnprstvz";
 const vowels = "aeiou";
 const syllablesOfWord = 3;
 
-/** Two words that can be spoken, of three syllables each: 36 bits that no model has read and nobody can guess, in few tokens. */
+/** Two pronounceable words of three syllables: 36 random bits, so no model has read them, in few tokens. */
 export const nonce = (): string => [word(), word()].join("-");
 
 const word = () => Array.from({ length: syllablesOfWord }, () => letterOf(consonants) + letterOf(vowels)).join("");

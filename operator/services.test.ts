@@ -16,7 +16,7 @@ const config = parseConfig(
   "config.yaml",
 );
 
-/** NATS as far as services listen to it. */
+/** The parts of NATS that services subscribe to. */
 class Nats {
   readonly activity: ((kind: "session" | "evaluation", uid: string) => void)[] = [];
   readonly progress: ((uid: string, progress: Progress) => void)[] = [];

@@ -20,12 +20,12 @@ import { DemandWatch } from "./demand-watch.ts";
 import { nonce } from "./nonce.ts";
 import { bundledTaskSets } from "./task-sets.ts";
 
-/** Tokens for the operator's own requests to the registry. */
+/** Lifetime of tokens for the operator's own requests to the registry. */
 const ownTokenSeconds = 300;
-/** Objects whose progress is remembered; the oldest are forgotten. */
+/** Objects whose progress is kept; the oldest are dropped. */
 const mostProgress = 10_000;
 
-/** Everything outside the Kubernetes API, made from configuration and keys. Tokens end at whole seconds: Go's verifiers refuse others. */
+/** Everything outside the Kubernetes API. Tokens expire at whole seconds, because Go's verifiers refuse fractions. */
 export function createServices({
   config,
   keys,

@@ -2,7 +2,7 @@ import { readFile } from "node:fs/promises";
 import type { Services } from "@rune/controllers/shared/services";
 import { taskSet } from "@rune/crds/contracts/task-set";
 
-/** The task sets that were put beside the program when its image was built, each `<name>.json`; each is read once. */
+/** The bundled task sets, `<name>.json` beside the program, which the image's build adds; each is read once. */
 export function bundledTaskSets(directory = new URL("./task-sets/", import.meta.url)): Services["bundledTaskSet"] {
   const read = new Map<string, ReturnType<Services["bundledTaskSet"]>>();
   return (name) => {

@@ -10,21 +10,21 @@ export async function generateSigningKey(): Promise<JWK> {
   return { ...key, alg: "ES256", use: "sig", kid: await calculateJwkThumbprint(key) };
 }
 
-/** Everything in Secret `rune-keys`. */
+/** All entries of the Secret `rune-keys`. */
 export async function generateKeys(): Promise<Record<string, string>> {
   return await completeKeys({});
 }
 
 /**
- * The same entries plus those that are missing. A public half is derived again from its private one; what is there is never replaced,
- * but for NATS, whose parts only work together: if one of its signed parts is missing, all are made anew.
+ * Adds missing entries. A public half is derived from its private one; existing entries are never replaced, except for
+ * NATS, whose parts only work together: if one of its signed parts is missing, all are generated again.
  */
 export async function completeKeys(existing: Readonly<Record<string, string>>): Promise<Record<string, string>> {
   return {
     ...existing,
     ...(await completePair("registry", existing)),
     ...(await completePair("admin", existing)),
-    // With it the registry signs the state of open uploads: another one would end them.
+    // The registry signs the state of open uploads with it: a new one would abort them.
     "registry-http.secret": existing["registry-http.secret"] ?? randomBytes(32).toString("hex"),
     ...(await completeNats(existing)),
   };

@@ -4,7 +4,9 @@ import { progressSubject } from "@rune/crds/contracts/trainer";
 import { decode, encodeAccount, encodeOperator, encodeUser, fmtCreds } from "nats-jwt";
 import { createAccount, createOperator, createUser, fromSeed, type KeyPair } from "nkeys.js";
 
-/** What the server trusts, and the seed that signs users. The operator's own seed is thrown away: accounts never change. */
+/**
+ * What the server trusts, and the seed that signs users. The operator's own seed is discarded: accounts never change.
+ */
 export type NatsAuthority = { operatorJWT: string; accountJWT: string; accountSeed: string; systemJWT: string };
 
 export type NatsUser = {
@@ -34,7 +36,7 @@ export async function generateNatsAuthority(): Promise<NatsAuthority> {
   };
 }
 
-/** The part of the server's configuration that says whom it trusts. */
+/** The part of the server's configuration that lists the trusted keys. */
 export function natsAuthConfig(authority: Omit<NatsAuthority, "accountSeed">): string {
   const accounts = [authority.accountJWT, authority.systemJWT].map((jwt) => ({ id: decode(jwt).sub, jwt }));
   return [
@@ -48,7 +50,7 @@ export function natsAuthConfig(authority: Omit<NatsAuthority, "accountSeed">): s
   ].join("\n");
 }
 
-/** The text of a `.creds` file for a new user that may publish and subscribe to these subjects and nothing else. */
+/** The text of a `.creds` file for a new user that may only publish and subscribe to these subjects. */
 export async function natsUser(user: NatsUser): Promise<string> {
   const { key = createUser() } = user;
   const now = Math.floor((user.now ?? Date.now()) / 1000);
@@ -74,17 +76,17 @@ export async function operatorCredentials(accountSeed: string): Promise<string> 
 
 type Lifetime = { accountSeed: string; uid: string; seconds: number; now?: number };
 
-/** Credentials of a session's agent: append to its own log, read it, say how far it is. */
+/** Credentials of a session's agent: append to its log, read it, publish progress. */
 export async function sessionUser(input: Lifetime): Promise<string> {
   return await logUser(sessionSubject(input.uid), input);
 }
 
-/** Credentials of an evaluation's evaluator: append to its own log, read it, say how far it is. */
+/** Credentials of an evaluation's evaluator: append to its log, read it, publish progress. */
 export async function evaluationUser(input: Lifetime): Promise<string> {
   return await logUser(evaluationSubject(input.uid), input);
 }
 
-/** Credentials of a trainer: say how far it is. */
+/** Credentials of a trainer: publish progress. */
 export async function progressUser(input: Lifetime): Promise<string> {
   const { uid, ...rest } = input;
   return await natsUser({ ...rest, name: `progress-${uid}`, publish: [progressSubject(uid)], subscribe: [`${inboxPrefix(uid)}.>`] });

@@ -3,9 +3,9 @@ import type { JWK } from "jose";
 import { signed } from "./signed.ts";
 
 export type RegistryGrant = {
-  /** each repository with what may be done there */
+  /** allowed actions per repository */
   access: readonly { readonly repository: string; readonly actions: readonly ("pull" | "push")[] }[];
-  /** who it is for, for the registry's log */
+  /** the holder, for the registry's log */
   subject: string;
   seconds: number;
   /** milliseconds since the epoch */
@@ -21,7 +21,7 @@ export async function registryToken(key: JWK, { access, subject, seconds, now = 
   return await signed(key, { access: allowed, sub: subject, jti: randomUUID() }, { audience: registryService, seconds, now });
 }
 
-/** What the registry verifies tokens with: the public half of the key. */
+/** The public half of the key, with which the registry verifies tokens. */
 export function registryJWKS(key: JWK): { keys: JWK[] } {
   const { d: _private, ...publicKey } = key;
   return { keys: [publicKey] };

@@ -4,8 +4,8 @@ import { completeKeys } from "./keys.ts";
 export type Keys = Readonly<Record<string, string>>;
 
 /**
- * The installation's keys. Made once and then only completed: registry, NATS and loaders trust what is there.
- * Replicas that start at the same time agree on the one that was stored first.
+ * The installation's keys, created once and then only completed, because registry, NATS and loaders trust them.
+ * Replicas that start at the same time agree on the ones that were stored first.
  */
 export async function ensureKeys(client: Client, at: { namespace: string; name: string }): Promise<Keys> {
   for (;;) {

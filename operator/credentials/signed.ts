@@ -1,9 +1,9 @@
 import { importJWK, type JWK, type JWTPayload, SignJWT } from "jose";
 
-/** How long before its making a token is valid already: clocks differ. */
+/** Tokens are valid from this long before they are issued, because clocks differ. */
 const leewaySeconds = 30;
 
-/** A JWT of the operator with these claims, for `audience` alone. `now`: milliseconds since the epoch. */
+/** A JWT of the operator with these claims, valid only for `audience`. `now`: milliseconds since the epoch. */
 export async function signed(
   key: JWK,
   claims: JWTPayload,
