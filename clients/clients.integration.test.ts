@@ -78,7 +78,10 @@ describe.runIf(enabled)("the registry client against CNCF Distribution", () => {
     });
   });
 
-  /** Pushes a file of three parts; `before` happens once, before the second one is sent. Gives the methods from the file's POST on. */
+  /**
+   * Pushes a file in three parts; `before` runs once, before the second is sent. Returns the methods from the file's
+   * POST on.
+   */
   const pushInParts = async (before: () => Promise<unknown>): Promise<string[]> => {
     const methods: string[] = [];
     const repository = "rune/default/adapters";

@@ -1,10 +1,10 @@
 import { setTimeout as sleep } from "node:timers/promises";
 
-/** Time and chance, handed in so that tests wait for nothing. */
+/** Time and randomness, injected so that tests don't wait. */
 export type Clock = {
   /** milliseconds since the epoch */
   now(): number;
-  /** rejects with the signal's reason when it is aborted first */
+  /** rejects with the signal's reason if it aborts first */
   wait(milliseconds: number, signal?: AbortSignal): Promise<void>;
   /** in [0, 1) */
   random(): number;

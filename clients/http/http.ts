@@ -17,18 +17,18 @@ export type HttpRequest = {
 };
 export type HttpAnswer = { status: number; headers: Headers; body: Buffer };
 
-/** The server sent more than the caller is ready to hold. */
+/** The response is larger than the caller accepts. */
 export class AnswerTooLarge extends Error {}
 
 /**
- * One HTTP exchange with a hard timeout. Throws `Transient` when the network fails, the time is over, the body is cut short, or the
- * server answers 429 or 5xx; every other status is returned. The caller's abort passes as its own reason.
+ * One HTTP exchange with a hard timeout. Throws `Transient` for network failures, timeouts, truncated bodies, 429 and
+ * 5xx; every other status is returned. If the caller aborts, its reason is rethrown.
  */
 export async function exchange(input: HttpRequest & { maxBytes?: number }): Promise<HttpAnswer> {
   return await streaming(input, wholeAnswer(input));
 }
 
-/** Reads an answer whole; throws `Transient` where it is 429 or 5xx. */
+/** Reads a whole response; throws `Transient` for 429 and 5xx. */
 export function wholeAnswer(input: HttpRequest & { maxBytes?: number }) {
   return async (status: number, headers: Headers, body: Readable): Promise<HttpAnswer> => {
     if (status !== 429 && status < 500) return { status, headers, body: await readUpTo(body, input.maxBytes ?? 4 * 1024 * 1024) };
@@ -37,7 +37,7 @@ export function wholeAnswer(input: HttpRequest & { maxBytes?: number }) {
   };
 }
 
-/** What 429 and 5xx are: the same may go well later, after as long as the server says. */
+/** The error for 429 and 5xx: a retry may succeed, after the time that the server requests. */
 export function busy(input: HttpRequest, status: number, headers: Headers, words = ""): Transient {
   const after = retryAfter(headers["retry-after"], (input.clock ?? systemClock).now());
   const text = words.trim().slice(0, 300);
@@ -47,7 +47,7 @@ export function busy(input: HttpRequest, status: number, headers: Headers, words
   });
 }
 
-/** Like `exchange`, but hands the body to `consume` as it comes, whatever the status. */
+/** Like `exchange`, but streams the body to `consume`, for every status. */
 export async function streaming<T>(
   input: HttpRequest,
   consume: (status: number, headers: Headers, body: Readable) => Promise<T>,
@@ -79,7 +79,7 @@ export async function streaming<T>(
   }
 }
 
-/** Reads a body whole; throws `AnswerTooLarge` beyond `maxBytes`. */
+/** Reads a whole body; throws `AnswerTooLarge` beyond `maxBytes`. */
 export async function readUpTo(body: Readable, maxBytes: number): Promise<Buffer> {
   const chunks: Buffer[] = [];
   let size = 0;
@@ -100,7 +100,7 @@ function isNetworkError(error: unknown): error is Error & { code: string } {
 
 const diskCodes: readonly string[] = ["ENOSPC", "EDQUOT", "EIO", "EROFS", "EFBIG"];
 
-/** Errors of the local file system aren't the network's: they carry the path, or one of a few codes where a write fails. */
+/** Distinguishes errors of the local file system: they have the path, or one of a few codes for failed writes. */
 function isFileError(error: Error & { code?: unknown }): boolean {
   return "path" in error || diskCodes.includes(String(error.code));
 }
@@ -109,7 +109,7 @@ function describe(error: Error & { code: string }): string {
   return error.message ? `${error.message} (${error.code})` : error.code;
 }
 
-/** A URL for people: signatures stand in the query. */
+/** A URL for messages, without its query, which may contain signatures. */
 export function withoutQuery(url: string): string {
   return url.split("?")[0] ?? url;
 }

@@ -1,4 +1,4 @@
-/** The value of a JSON text, or `undefined` when it isn't one: a schema decides afterwards. */
+/** The value of a JSON text, or `undefined` if it isn't JSON; a schema must validate it. */
 export function parseJSON(bytes: Uint8Array): unknown {
   try {
     return JSON.parse(new TextDecoder().decode(bytes));

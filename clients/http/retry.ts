@@ -1,6 +1,6 @@
 import type { Clock } from "../clock.ts";
 
-/** Something that may go well when tried again: the network, a server that is overloaded or restarting. */
+/** An error after which a retry may succeed: the network failed, or a server is overloaded or restarting. */
 export class Transient extends Error {
   readonly retryAfterMilliseconds: number | undefined;
   readonly status: number | undefined;
@@ -14,7 +14,7 @@ export class Transient extends Error {
 
 export type RetryPolicy = {
   attempts: number;
-  /** the wait before attempt n is a random part of this, doubled n times, up to the longest */
+  /** the wait before attempt n is a random part of this times 2ⁿ, at most the longest */
   firstWaitMilliseconds: number;
   longestWaitMilliseconds: number;
   signal?: AbortSignal;
@@ -23,8 +23,8 @@ export type RetryPolicy = {
 };
 
 /**
- * Calls `attempt` again while it throws `Transient`, waiting as long as the server asked (bounded) or with full jitter.
- * Throws the last `Transient` when attempts or time are over; every other error passes at once.
+ * Repeats `attempt` while it throws `Transient`, waiting as long as the server requested (bounded) or with full jitter.
+ * Throws the last `Transient` when no attempts or time are left; other errors are rethrown at once.
  */
 export async function retry<T>(attempt: (number: number) => Promise<T>, policy: RetryPolicy, clock: Clock): Promise<T> {
   for (let number = 1; ; number++) {
@@ -46,7 +46,7 @@ function waitBefore(number: number, error: Transient, policy: RetryPolicy, clock
   return clock.random() * Math.min(policy.firstWaitMilliseconds * 2 ** (number - 1), longest);
 }
 
-/** Milliseconds of a `Retry-After` header: seconds or an HTTP date. */
+/** Converts a `Retry-After` header (seconds or an HTTP date) to milliseconds. */
 export function retryAfter(header: string | string[] | undefined, now: number): number | undefined {
   const value = Array.isArray(header) ? header[0] : header;
   if (!value) return undefined;

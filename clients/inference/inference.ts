@@ -6,16 +6,16 @@ import { exchange } from "../http/http.ts";
 import { parseJSON } from "../http/json.ts";
 import { retry, Transient } from "../http/retry.ts";
 
-/** The model server didn't answer well until the deadline. */
+/** The model server had no successful response by the deadline. */
 export class InferenceUnavailable extends Error {
   override readonly name = "InferenceUnavailable";
 }
 
-/** The model server refuses this request, and would again: unknown model, prompt too long, bad parameter. */
+/** The model server refuses this request permanently: unknown model, prompt too long, invalid parameter. */
 export class InferenceRefused extends Error {
   override readonly name = "InferenceRefused";
   readonly status: number;
-  /** what the server said, or the beginning of it */
+  /** the server's message, possibly truncated */
   readonly reason: string;
   constructor(message: string, status: number, reason = message) {
     super(message);
@@ -30,12 +30,12 @@ export type Completion = {
   url: string;
   model: string;
   messages: Message[];
-  /** how many answers */
+  /** number of completions */
   n: number;
   sampling: Sampling;
-  /** how the answer begins; it is not part of the texts that come back */
+  /** beginning of the completion; not part of the returned texts */
   prefill?: string;
-  /** makes samples repeatable where the batch is the same; no promise between batches or engines */
+  /** makes samples repeatable within equal batches; no guarantee across batches or engines */
   seed?: number;
   /** identifies the request in the server's log */
   requestID?: string;
@@ -61,7 +61,7 @@ const answer = z.object({
   ),
   usage: z.object({ prompt_tokens: z.number().int(), completion_tokens: z.number().int().nullish() }).optional(),
 });
-/** vLLM puts errors into `error` in newer versions, flat in older ones. */
+/** Newer versions of vLLM nest errors in `error`, older ones don't. */
 const refusal = z.union([
   z.object({ error: z.object({ message: z.string() }) }).transform(({ error }) => error.message),
   z.object({ message: z.string() }).transform(({ message }) => message),
@@ -69,13 +69,17 @@ const refusal = z.union([
 
 const longestAttempt = 15 * 60_000;
 
-/** How chat templates speak that take no system message, in `error.message` of a 400; `ABOUT_ROLES` in the trainer's rendering.py. */
+/**
+ * Matches the `error.message` of a 400 from chat templates without a system role; `ABOUT_ROLES` in the trainer's
+ * rendering.py.
+ */
 const aboutRoles = /role|system/i;
 
 /**
- * Chat completion with several answers. 429, 503 and network failures are tried again until the deadline, as slowly as the server asks.
- * With `prefill` the last message is an assistant's turn that the model goes on with. Where the model's chat template has no system role,
- * the system message goes to the head of the first user's turn; the trainer learns such conversations in the same form.
+ * Chat completion with several samples. 429, 503 and network failures are retried until the deadline, at the pace that
+ * the server requests. With `prefill` the last message is an assistant's turn that the model continues. If the model's
+ * chat template has no system role, the system message is put in front of the first user's turn; the trainer renders
+ * such conversations in the same way.
  */
 export async function complete(input: Completion): Promise<Completed> {
   try {
@@ -90,7 +94,7 @@ export async function complete(input: Completion): Promise<Completed> {
   }
 }
 
-/** The same words without a system role, as Gemma 3's template puts them; undefined where they have none. */
+/** The messages without a system role, as Gemma 3's template renders them; undefined if there is no system message. */
 export function folded([system, user, ...rest]: readonly Message[]): Message[] | undefined {
   if (system?.role !== "system" || user?.role !== "user") return undefined;
   return [{ ...user, content: `${system.content}\n\n${user.content}` }, ...rest];
@@ -137,7 +141,7 @@ async function attempt(input: Completion, clock: Clock): Promise<Completed> {
   return completed(parsed.data, input.n);
 }
 
-/** What is sent; exported for its test. */
+/** The request body; exported for its test. */
 export function requestBody(input: Completion): Record<string, unknown> {
   const { sampling, prefill } = input;
   const messages = prefill === undefined ? input.messages : [...input.messages, { role: "assistant", content: prefill }];

@@ -13,7 +13,7 @@ import { exchange, type HttpAnswer } from "../http/http.ts";
 import { parseJSON } from "../http/json.ts";
 import { Transient } from "../http/retry.ts";
 
-/** The loader can't be reached, or can't do it now. Look again after the time that it asked for. */
+/** The loader is unreachable or temporarily unable. Retry after the time that it requested. */
 export class LoaderUnavailable extends Error {
   override readonly name = "LoaderUnavailable";
   readonly retryAfterSeconds: number | undefined;
@@ -23,7 +23,7 @@ export class LoaderUnavailable extends Error {
   }
 }
 
-/** The loader doesn't accept this operator's token: another pod has the address now, or the keys differ. */
+/** The loader doesn't accept the token: another pod has the address now, or the keys differ. */
 export class LoaderDenied extends Error {
   override readonly name = "LoaderDenied";
 }
@@ -31,15 +31,15 @@ export class LoaderDenied extends Error {
 export type LoaderOptions = {
   /** `http://<pod IP>:8081` */
   address: string;
-  /** a token for this pod's admin port, asked for at every request */
+  /** returns a token for this pod's admin port; called for every request */
   token: () => Promise<string>;
   clock?: Clock;
   dispatcher?: Dispatcher;
-  /** how long a load may take: pull, checks, engine, canary */
+  /** time limit of a load: pull, checks, engine, canary */
   loadTimeoutMilliseconds?: number;
 };
 
-/** The operator's client of one pod's loader. Nothing is retried here: the operator reconciles. */
+/** The operator's client of one pod's loader. It doesn't retry: the operator reconciles. */
 export class LoaderClient {
   readonly #options: LoaderOptions;
 
@@ -51,7 +51,7 @@ export class LoaderClient {
     return this.#state(await this.#send("GET", "/state", 5_000));
   }
 
-  /** Answers when the adapter is loaded or refused; which one is in the state of that name. */
+  /** Resolves once the adapter is loaded or refused; the returned state says which. */
   async load(name: string, request: LoadRequest): Promise<LoaderState> {
     const timeout = this.#options.loadTimeoutMilliseconds ?? 180_000;
     return this.#state(await this.#send("PUT", `/adapters/${encodeURIComponent(name)}`, timeout, request));
@@ -61,7 +61,7 @@ export class LoaderClient {
     return this.#state(await this.#send("DELETE", `/adapters/${encodeURIComponent(name)}`, 60_000));
   }
 
-  /** Answers when somebody asks for an adapter that nobody asked for at `after`, at the latest after `demandWatchSeconds`. */
+  /** Resolves when a client requests an adapter that was not requested at `after`, or after `demandWatchSeconds`. */
   async wanted(after: number): Promise<LoaderDemand> {
     const answer = await this.#send("GET", `/wanted?after=${after}`, (demandWatchSeconds + 10) * 1_000);
     const parsed = loaderDemand.safeParse(parseJSON(answer.body));
@@ -72,7 +72,7 @@ export class LoaderClient {
     return parsed.data;
   }
 
-  /** Tells the clients who wait for an adapter why it isn't loaded. */
+  /** Sends the reason why an adapter isn't loaded to the clients that wait for it. */
   async answer(name: string, verdict: DemandVerdict): Promise<LoaderState> {
     return this.#state(await this.#send("PUT", `/wanted/${encodeURIComponent(name)}`, 5_000, verdict));
   }

@@ -5,7 +5,10 @@ import { exchange } from "../http/http.ts";
 import { parseJSON } from "../http/json.ts";
 import { retry, Transient } from "../http/retry.ts";
 
-/** The tracking server can't be reached or refused the call. The caller decides whether that matters; reporting never fails a job. */
+/**
+ * The tracking server is unreachable or refused the call. The caller decides whether that matters; it never fails a
+ * job.
+ */
 export class MlflowUnavailable extends Error {
   override readonly name = "MlflowUnavailable";
 }
@@ -19,10 +22,10 @@ const newRun = z.object({ run: z.object({ info: z.object({ run_id: z.string() })
 const foundRuns = z.object({ runs: z.array(z.object({ info: z.object({ run_id: z.string() }) })).optional() });
 const failure = z.object({ error_code: z.string(), message: z.string().optional() });
 
-/** What the server takes at once. */
+/** Limits of the server per request. */
 const most = { params: 100, tags: 100, metrics: 1000, paramLength: 6000, tagLength: 8000 };
 
-/** The few calls of MLflow's REST API 2.0 that Rune makes. */
+/** The calls of MLflow's REST API 2.0 that Rune uses. */
 export class Mlflow {
   readonly #url: string;
   readonly #clock: Clock;
@@ -34,7 +37,7 @@ export class Mlflow {
     this.#dispatcher = options.dispatcher;
   }
 
-  /** Starts a run; the experiment is created at its first run. */
+  /** Starts a run, and creates the experiment if it doesn't exist. */
   async startRun(input: {
     experiment: string;
     name: string;
@@ -54,7 +57,7 @@ export class Mlflow {
     return run;
   }
 
-  /** The run of an experiment that carries this tag, or null: so that a second attempt goes on with the first one's run. */
+  /** The run of an experiment with this tag, or null, so that a second attempt can continue the first one's run. */
   async findRun(input: { experiment: string; tag: string; value: string }): Promise<MlflowRun | null> {
     const experimentID = await this.#experiment(input.experiment);
     const filter = `tags.\`${input.tag}\` = '${input.value.replaceAll("'", "\\'")}'`;
@@ -68,7 +71,7 @@ export class Mlflow {
       await this.#post("runs/log-batch", { run_id: run.runID, params: part });
   }
 
-  /** Values that aren't finite are left out: the server would refuse the whole batch. */
+  /** Non-finite values are left out, because the server would refuse the whole batch. */
   async logMetrics(run: MlflowRun, metrics: Record<string, number>, step = 0): Promise<void> {
     const timestamp = this.#clock.now();
     const values = Object.entries(metrics)
@@ -77,12 +80,12 @@ export class Mlflow {
     for (const part of parts(values, most.metrics)) await this.#post("runs/log-batch", { run_id: run.runID, metrics: part });
   }
 
-  /** The text that people read at the top of the run's page. */
+  /** Sets the description at the top of the run's page. */
   async note(run: MlflowRun, text: string): Promise<void> {
     await this.tag(run, "mlflow.note.content", text);
   }
 
-  /** Sets a tag, whatever it was before. */
+  /** Sets a tag, replacing its previous value. */
   async tag(run: MlflowRun, key: string, value: string): Promise<void> {
     await this.#post("runs/set-tag", { run_id: run.runID, key, value: value.slice(0, most.tagLength) });
   }

@@ -2,12 +2,12 @@ import { connect, credsAuthenticator, type NatsConnection } from "nats";
 
 export type NatsEndpoint = { url: string; credentials: string };
 
-/** NATS can't be reached now. Worth another try later. */
+/** NATS is unreachable. A later retry may succeed. */
 export class NatsUnavailable extends Error {
   override readonly name = "NatsUnavailable";
 }
 
-/** One connection that reconnects forever, also before the first time and after refused credentials. */
+/** A connection that reconnects forever, even before the first success and after refused credentials. */
 export async function connectForever(endpoint: NatsEndpoint, options: { inboxPrefix?: string; name: string }): Promise<NatsConnection> {
   return await connect({
     servers: endpoint.url,

@@ -2,7 +2,7 @@ import { type LogRecord, logRecord } from "@rune/crds/contracts/session-log";
 import { AckPolicy, DeliverPolicy, type NatsConnection, nanos, ReplayPolicy } from "nats";
 import { z } from "zod";
 
-/** One stored record and where it stands in the stream. */
+/** A stored record with its sequence in the stream. */
 export type StoredRecord = { sequence: number; record: LogRecord };
 
 export class LogCorrupt extends Error {
@@ -16,8 +16,8 @@ const created = z.object({
 const timeout = 5_000;
 
 /**
- * All records of a subject, oldest first, read through one short-lived pull consumer named `name`.
- * The requests are the few that a pod's user is allowed; nothing asks for the stream as a whole.
+ * All records of a subject, oldest first, read through one short-lived pull consumer named `name`. Uses only the
+ * requests that a pod's user is allowed; none is about the whole stream.
  */
 export async function readRecords(connection: NatsConnection, stream: string, subject: string, name: string): Promise<StoredRecord[]> {
   await deleteConsumer(connection, stream, name);

@@ -9,7 +9,7 @@ import { LogCorrupt, readRecords, type StoredRecord } from "./log-records.ts";
 export { NatsUnavailable } from "./connection.ts";
 export { LogCorrupt } from "./log-records.ts";
 
-/** Somebody else, of a newer epoch or by mistake of the same, writes this log. Stop at once, with exit 75. */
+/** Another writer uses this log, of a newer epoch or by mistake of the same one. Stop at once, with exit 75. */
 export class Fenced extends Error {
   override readonly name = "Fenced";
 }
@@ -21,20 +21,26 @@ export type LogOptions = {
   stream: string;
   subject: string;
   uid: string;
-  /** ends every pause */
+  /** aborts every pause */
   signal?: AbortSignal;
-  /** when pausing is over, in milliseconds since the epoch; `NatsUnavailable` is thrown then */
+  /** when pauses end, in milliseconds since the epoch; then `NatsUnavailable` is thrown */
   deadline?: number;
   clock?: Clock;
 };
 
-/** The log of one session or evaluation, written by one program at a time. Calls are done in order; each pauses while NATS is away. */
+/**
+ * The log of one session or evaluation, with one writer at a time. Calls run in order; each pauses while NATS is
+ * unavailable.
+ */
 export type SessionLog = {
-  /** Everything written so far. Must be called before the first append. */
+  /** All records so far. Must be called before the first append. */
   read(): Promise<{ records: LogRecord[]; lastSequence: number }>;
-  /** Stores the record after the last one this program knows, and gives its sequence; done also if it was already stored. Throws `Fenced`. */
+  /**
+   * Appends the record after the last one that this program has seen; idempotent. Resolves to its sequence. Throws
+   * `Fenced`.
+   */
   append(record: LogRecord): Promise<number>;
-  /** Says how far the work is: fire and forget. */
+  /** Publishes progress, without confirmation. */
   progress(subject: string, value: unknown): void;
   close(): Promise<void>;
 };
@@ -93,7 +99,7 @@ class NatsSessionLog implements SessionLog {
       const parsed = logRecord.parse(record);
       if (this.#lastSequence === undefined)
         throw new TypeError("read() must come before append(): only who knows the log may go on with it");
-      // A program that was slow to start may read what its successor wrote already.
+      // A program that started slowly may read what its successor has already written.
       if (parsed.epoch < this.#newestEpoch) throw fenced(this.#options.subject, parsed, `a record of epoch ${this.#newestEpoch}`);
       const sequence = (await this.#publish(parsed, this.#lastSequence)) ?? (await this.#settle(parsed, this.#lastSequence));
       this.#lastSequence = sequence;
@@ -101,7 +107,7 @@ class NatsSessionLog implements SessionLog {
     });
   }
 
-  /** Concurrent callers wait for each other: every append must know the sequence of the one before. */
+  /** Runs concurrent calls one after another: every append needs the sequence of the previous one. */
   #inOrder<T>(work: () => Promise<T>): Promise<T> {
     const done = this.#queue.then(work, work);
     this.#queue = done.catch(() => undefined);
@@ -116,7 +122,7 @@ class NatsSessionLog implements SessionLog {
     if (!this.#connection.isClosed()) await this.#connection.drain().catch(() => this.#connection.close());
   }
 
-  /** The sequence of the new record, or nothing when the log must be read to know what happened. */
+  /** The sequence of the new record, or undefined if the log must be read to learn what happened. */
   async #publish(record: LogRecord, lastSequence: number): Promise<number | undefined> {
     const { subject, uid } = this.#options;
     const msgID = `${uid}/${record.n}/${record.type}`;
@@ -125,7 +131,7 @@ class NatsSessionLog implements SessionLog {
         const stored = await this.#connection
           .jetstream({ timeout: 5_000 })
           .publish(subject, canonicalJSON(record), { msgID, expect: { lastSubjectSequence: lastSequence } });
-        // A duplicate was stored under this id before, but perhaps by another epoch.
+        // A duplicate was already stored under this id, but possibly by another epoch.
         return stored.duplicate ? undefined : stored.seq;
       } catch (error) {
         if (error instanceof NatsError && error.api_error?.err_code === wrongLastSequence) return undefined;
@@ -134,7 +140,7 @@ class NatsSessionLog implements SessionLog {
     });
   }
 
-  /** What stands after the last known record decides: exactly this record means that an earlier try arrived. */
+  /** The records after the last known one decide: exactly this record means that an earlier try succeeded. */
   async #settle(record: LogRecord, lastSequence: number): Promise<number> {
     const [first, ...more] = (await this.#readBack()).filter(({ sequence }) => sequence > lastSequence);
     if (first && more.length === 0 && isSame(first.record, record)) return first.sequence;
@@ -148,7 +154,7 @@ class NatsSessionLog implements SessionLog {
     return await this.#pausing(() => readRecords(this.#connection, stream, subject, logConsumer(uid)));
   }
 
-  /** Tries until it works, the deadline passes or the signal comes. What no later try can heal passes at once. */
+  /** Retries until success, the deadline or the signal. Permanent errors are rethrown at once. */
   async #pausing<T>(attempt: () => Promise<T>): Promise<T> {
     const { clock = systemClock, deadline, signal } = this.#options;
     const policy = { attempts: Number.POSITIVE_INFINITY, firstWaitMilliseconds: 250, longestWaitMilliseconds: 10_000, deadline, signal };
@@ -171,7 +177,7 @@ class NatsSessionLog implements SessionLog {
   }
 }
 
-/** Permissions may not be there yet only on a server that is starting, but the stream's refusals (too large, sealed) stay. */
+/** Only a starting server may lack permissions for a while; the stream's refusals (too large, sealed) are permanent. */
 function isPermanent(error: unknown): boolean {
   if (error instanceof LogCorrupt || error instanceof TypeError) return true;
   if (!(error instanceof NatsError)) return false;

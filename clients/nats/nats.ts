@@ -14,21 +14,24 @@ export type { EventSubscriber } from "./events.ts";
 
 export type LogKind = "session" | "evaluation";
 
-/** The operator's side of NATS. It connects in the background and again and again; calls wait a few seconds for it and then throw `NatsUnavailable`. */
+/**
+ * The operator's side of NATS. It connects and reconnects in the background; calls wait a few seconds for it and then
+ * throw `NatsUnavailable`.
+ */
 export type OperatorNats = {
-  /** Creates the stream of the logs, or brings its settings up to date. */
+  /** Creates the logs' stream, or updates its settings. */
   ensureStream(): Promise<void>;
   /** The same for the stream of events, which keeps the newest within these limits, and for what delivers them to exactly these subscribers. */
   ensureEventStream(limits: EventLimits, subscribers: readonly EventSubscriber[]): Promise<void>;
   /** Stores an event. One whose `id` the stream has known for less than a day is stored once. */
   publishEvent(event: CloudEvent): Promise<void>;
   readLog(subject: string): Promise<{ records: LogRecord[]; lastSequence: number }>;
-  /** Deletes the log of an object that is sealed. */
+  /** Deletes the log of a sealed object. */
   purge(subject: string): Promise<void>;
-  /** Called after each append to any log. A hint: what is missed while NATS is away isn't told later. */
+  /** Calls back after each append to any log. A hint: appends while NATS is unavailable are not reported later. */
   onActivity(callback: (kind: LogKind, uid: string) => void): void;
   onProgress(callback: (uid: string, progress: Progress) => void): void;
-  /** Whether NATS answered within two seconds. */
+  /** Whether NATS responds within two seconds. */
   healthy(): Promise<boolean>;
   close(): Promise<void>;
 };

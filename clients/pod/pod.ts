@@ -4,7 +4,7 @@ import { type ZodType, z } from "zod";
 import { InferenceRefused } from "../inference/inference.ts";
 import { RunnerRefused } from "../runner/runner.ts";
 
-/** A failure that a program knows the reason of: its exit code, one word for programs and a sentence for people. */
+/** A failure with a known reason: an exit code, a word for programs and a sentence for people. */
 export class PodFailure extends Error {
   override readonly name = "PodFailure";
   readonly code: number;
@@ -16,7 +16,7 @@ export class PodFailure extends Error {
   }
 }
 
-/** Tests by which no program can be judged: whoever wrote the task must correct it. */
+/** The task's tests can't judge any program; the task's author must correct them. */
 export function testsUnusable(why: string, of = ""): PodFailure {
   return new PodFailure(exit.badInput, "TestsUnusable", `no program can be judged by the tests${of}: ${why}; correct them`);
 }
@@ -26,10 +26,10 @@ const paths: PodPaths = { spec: specPath, terminationLog: terminationLog.path };
 
 /** JSON may write one character as six bytes. */
 const longestMessage = 600;
-/** After SIGTERM a program has this long to let go of what it holds. */
+/** Time after SIGTERM for a program to release its resources. */
 const graceMilliseconds = 5000;
 
-/** Errors by name that mean that something needed is away: the operator looks again. */
+/** Names of errors that mean that something needed is unavailable: the operator retries. */
 const unavailable: Readonly<Record<string, string>> = {
   Fenced: "Fenced",
   NatsUnavailable: "LogUnavailable",
@@ -39,12 +39,12 @@ const unavailable: Readonly<Record<string, string>> = {
   InferenceUnavailable: "ModelServerUnavailable",
   Transient: "Unavailable",
 };
-/** Refusals of the sandbox after which a new one, with a new epoch, can go on. */
+/** The sandbox's refusals after which a new sandbox, with a new epoch, can continue. */
 const refusedForNow: Readonly<Partial<Record<RunnerRefused["reason"], string>>> = {
   StaleEpoch: "Fenced",
   IsolationNotVerified: "SandboxGone",
 };
-/** Errors by name that no further try can heal. */
+/** Names of errors that no retry can fix. */
 const permanent: Readonly<Record<string, number>> = {
   LogCorrupt: exit.dataError,
   BrokenLog: exit.dataError,
@@ -55,7 +55,7 @@ const permanent: Readonly<Record<string, number>> = {
   InferenceRefused: exit.badInput,
 };
 
-/** What the pod contract says of an error: the code to end with and the failure for the termination message. */
+/** Maps an error to the pod contract: the exit code and the failure for the termination message. */
 export function failureOf(error: unknown): { code: number; reason: string; message: string } {
   if (error instanceof PodFailure) return { code: error.code, reason: error.reason, message: error.message };
   if (!(error instanceof Error)) return { code: 1, reason: "InternalError", message: String(error) };
@@ -66,17 +66,17 @@ export function failureOf(error: unknown): { code: number; reason: string; messa
   return code === undefined ? { code: 1, reason: "InternalError", message: `${name}: ${message}` } : { code, reason: name, message };
 }
 
-/** Why a later try may go well, or nothing. */
+/** Why a retry may succeed, or undefined. */
 function reasonToWait(error: Error): string | undefined {
   if (error instanceof RunnerRefused) return refusedForNow[error.reason];
-  // An engine that starts again serves its adapters a moment later than its base.
+  // A restarting engine serves its adapters a moment later than its base.
   if (error instanceof InferenceRefused && error.status === 404) return "ModelMissing";
   return unavailable[error.name];
 }
 
 /**
- * Runs a program of the pod contract and gives its exit code: the spec is parsed, the result or the failure becomes the termination
- * message, SIGTERM aborts the signal and ends with 143 and no message.
+ * Runs a program according to the pod contract and resolves to its exit code: parses the spec, writes the result or the
+ * failure as the termination message; SIGTERM aborts the signal and gives 143 without a message.
  */
 export async function runPod<Job>(
   schema: ZodType<Job>,

@@ -5,7 +5,7 @@ import { describe, expect, test } from "vitest";
 import { z } from "zod";
 import { attemptsOf, inFrontOf, trajectoryText } from "./context.ts";
 
-/** What the trainer's `context_of` makes of these records; its own test compares with the same file. */
+/** The trainer's `context_of` for these records; its test compares with the same file. */
 const vector = vectors(
   "trajectory-text",
   z.object({ task, records: z.array(logRecord), texts: z.array(z.object({ most: z.number(), text: z.string() })) }),

@@ -2,15 +2,15 @@ import type { Trajectory } from "@rune/crds/contracts/trajectory";
 import { fence } from "@rune/crds/words/prompts";
 import type { Message } from "../inference/inference.ts";
 
-/** Of a trajectory, what is told of it. */
+/** The parts of a trajectory that its text contains. */
 export type Attempt = { program: string; passed: boolean; error: string };
 
-/** What Python's `str.strip` takes off; JavaScript's `trim` differs in a few control characters. */
+/** What Python's `str.strip` removes; JavaScript's `trim` differs in a few control characters. */
 const space = "[\\t-\\r\\x1c-\\x20\\x85\\xa0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000]";
 const ends = new RegExp(`^${space}+|${space}+$`, "g");
 const strip = (text: string) => text.replace(ends, "");
 
-/** Every program that was executed, once, oldest first. */
+/** Every executed program once, oldest first. */
 export function attemptsOf({ records }: Pick<Trajectory, "records">): Attempt[] {
   const first = new Map<string, Attempt>();
   for (const record of records)
@@ -22,9 +22,10 @@ export function attemptsOf({ records }: Pick<Trajectory, "records">): Attempt[] 
 }
 
 /**
- * A trajectory as text: the task, then every attempt with what became of it. Where the text doesn't fit, the oldest failed attempts are
- * left out, then the oldest that passed, never the last of them; undefined where even that doesn't fit. The trainer's `context_of` writes the same text
- * (docs/contracts.md): what a hypernetwork reads and its teacher is told is what an evaluation's context arm tells.
+ * A trajectory as text: the task, then every attempt with its result. If the text doesn't fit, the oldest failed
+ * attempts are left out, then the oldest passed ones, but never the last; undefined if even that doesn't fit. The
+ * trainer's `context_of` writes the same text (docs/contracts.md), so an evaluation's context arm gets the same text as
+ * a hypernetwork and its teacher.
  */
 export function trajectoryText(description: string, all: readonly Attempt[], fits: (text: string) => boolean): string | undefined {
   const removal = [...all.filter(({ passed }) => !passed), ...all.filter(({ passed }) => passed).slice(0, -1)];
@@ -36,7 +37,7 @@ export function trajectoryText(description: string, all: readonly Attempt[], fit
   return undefined;
 }
 
-/** The conversation with the context at the head of its first user's turn, an empty line before the question. */
+/** Prepends the context to the first user's turn, with an empty line before the question. */
 export function inFrontOf(messages: readonly Message[], context: string): Message[] {
   const asked = messages.findIndex(({ role }) => role === "user");
   return messages.map((message, index) =>

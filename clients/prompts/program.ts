@@ -1,22 +1,26 @@
 import type { Task } from "@rune/crds/kinds/agent-session";
 import { prefill } from "./prompt.ts";
 
-/** Code between two fences of an answer; `closed` is false where another block opens or the answer ends first. */
+/** Code between two fences of a completion; `closed` is false if another block opens or the text ends first. */
 type Block = { text: string; closed: boolean };
-/** What a block was opened with, and how far it was indented. */
+/** The opening fence of a block, with its indentation. */
 type Fence = { mark: string; indent: number };
 
-/** An answer that opens more blocks is not read further: each of them may be looked through to the answer's end. */
+/** Limit of blocks, because each of them may be scanned to the end of the completion. */
 const mostBlocks = 64;
 const opening = /^([ \t]*)(`{3,}|~{3,})[^`\n]*(?:\n|$)/gm;
-/** What can hide a fence in Python (a comment, a string, a docstring that may lack its end), a line that is a fence, three backticks elsewhere. */
+/**
+ * What can hide a fence in Python (a comment, a string, an unterminated docstring), a fence line, and backticks
+ * elsewhere.
+ */
 const tokens =
   /#[^\n]*|("""|''')(?:\\[\s\S]|(?!\1)[^\\])*(\1)?|"(?:\\[\s\S]|[^"\\\n])*"?|'(?:\\[\s\S]|[^'\\\n])*'?|^(?<indent>[ \t]*)(?<line>`{3,}|~{3,})(?<info>[^`\n]*)$|(?<within>`{3,})/gm;
 
 /**
- * The program in a continuation of `prefill`, as people and models write answers: the rest of the code block that is open already, or one
- * that the answer opens itself, with or without a sentence first, with or without the stub. The last whole block that defines the entry
- * point counts. It is cut after `longest` bytes of its JSON form, which is what a log has to carry.
+ * The program in a continuation of `prefill`, in the forms that people and models use: the rest of the block that is
+ * already open, or a block of its own, with or without a sentence before it, with or without the stub. The last
+ * complete block that defines the entry point is used. It is cut after `longest` bytes of its JSON form, a log record's
+ * limit.
  */
 export function programOf(task: Task, continuation: string, longest = 65_536): string {
   const program = chosen(task, withoutRepeatedSpace(task, continuation)).trimEnd();
@@ -28,7 +32,7 @@ function chosen({ entryPoint, stub = "" }: Task, continuation: string): string {
   const body = given.text.slice(stub.length);
   const defines = ({ text }: Block) => definition(entryPoint).test(text);
   const whole = others.findLast((block) => block.closed && defines(block));
-  // A bare fence after a sentence closes the given block; read as if nothing was given, it opens one.
+  // A bare fence after a sentence closes the given block; parsed without the prefill, it opens one.
   const bare = whole ?? blocksOf(continuation).findLast((block) => block.closed && defines(block));
   if (bare) return withPreamble(entryPoint, stub, bare.text);
   if (!given.closed || body.trim() === "") {
@@ -42,7 +46,7 @@ function chosen({ entryPoint, stub = "" }: Task, continuation: string): string {
     : given.text;
 }
 
-/** What stands in fences; `fence` is the one that is open at the text's beginning. */
+/** The fenced blocks of a text; `fence` is the one that is open at its beginning. */
 function blocksOf(text: string, fence?: Fence): Block[] {
   const blocks: Block[] = [];
   let open = fence;
@@ -66,7 +70,7 @@ function blocksOf(text: string, fence?: Fence): Block[] {
 
 type End = { at: number; next: number; closed: boolean; opens?: Fence };
 
-/** Where a block ends: at a fence that stands in no comment and no string, at its beginning of a line or in the middle of one. */
+/** The end of a block: a fence outside comments and strings, at the beginning of a line or in the middle of one. */
 function endOf(text: string, begin: number, open: Fence): End {
   const scan = from(tokens, begin);
   for (let found = scan.exec(text); found; found = scan.exec(text)) {
@@ -81,7 +85,7 @@ function endOf(text: string, begin: number, open: Fence): End {
   return { at: text.length, next: text.length, closed: false };
 }
 
-/** A docstring without an end: the first fence that is indented no further than the block's own. */
+/** For an unterminated docstring: the first fence that is indented no further than the block's own. */
 function endInString(text: string, begin: number, open: Fence): End {
   const found = from(new RegExp(`^[ \\t]{0,${open.indent}}${open.mark}[^\\n]*$`, "gm"), begin).exec(text);
   return found
@@ -101,12 +105,15 @@ function unindented(text: string, indent: number): string {
 
 const indented = (text: string) => /^(?:[ \t]*\n)*[ \t]+\S/.test(text);
 
-/** The line that gives a name its value at the top of a program. */
+/** Matches the line that defines a name at the top level of a program. */
 function definition(name: string): RegExp {
   return new RegExp(`^(?:(?:async[ \\t]+)?def|class)[ \\t]+${name}\\b|^${name}[ \\t]*(?::[^=\\n]+)?=(?!=)`, "m");
 }
 
-/** A program that stands for the stub's own, with what the stub holds before it: models repeat a function and leave its imports out. */
+/**
+ * A program that redefines the stub's function, with the stub's lines before it: models repeat a function without its
+ * imports.
+ */
 function withPreamble(entryPoint: string, stub: string, text: string): string {
   const at = stub.search(definition(entryPoint));
   const lines = (at < 0 ? stub : stub.slice(0, at)).trim().split("\n");
@@ -116,7 +123,7 @@ function withPreamble(entryPoint: string, stub: string, text: string): string {
   return preamble === "" || unfinished || text.includes(preamble) ? text : `${preamble}\n\n${text}`;
 }
 
-/** Where a chat template trims what was given, the model writes the whitespace at its end again. */
+/** Where a chat template trims the prefill, the model writes its trailing whitespace again. */
 function withoutRepeatedSpace(task: Task, continuation: string): string {
   const [space = ""] = /\s*$/.exec(prefill(task)) ?? [];
   return continuation.startsWith(space) ? continuation.slice(space.length) : continuation;

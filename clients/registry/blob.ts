@@ -1,7 +1,7 @@
 import { open } from "node:fs/promises";
 import { sha256, sha256File } from "./digest.ts";
 
-/** What is uploaded: known by digest and size, read in parts. */
+/** Content to upload, with known digest and size, read in parts. */
 export type Blob = { digest: string; size: number; read(offset: number, length: number): Promise<Buffer> };
 
 export function blobOfBytes(bytes: Uint8Array): Blob {
@@ -9,7 +9,9 @@ export function blobOfBytes(bytes: Uint8Array): Blob {
   return { digest: sha256(bytes), size: buffer.length, read: async (offset, length) => buffer.subarray(offset, offset + length) };
 }
 
-/** A file that must not change while it is uploaded; the registry refuses it if it does, since the digest no longer fits. */
+/**
+ * A file, which must not change during the upload: otherwise the registry refuses it, because the digest doesn't match.
+ */
 export async function blobOfFile(path: string): Promise<Blob> {
   const { digest, sizeBytes } = await sha256File(path);
   return { digest, size: sizeBytes, read: (offset, length) => readPart(path, offset, length) };

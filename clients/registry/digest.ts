@@ -18,14 +18,14 @@ export async function sha256File(path: string): Promise<{ digest: string; sizeBy
 }
 
 /**
- * The one JSON form of a value (RFC 8785): keys sorted by their UTF-16 code units at every level, no spaces, UTF-8, no newline; `undefined`
- * fields are left out.
+ * The canonical JSON form of a value (RFC 8785): keys sorted by their UTF-16 code units at every level, no spaces,
+ * UTF-8, no newline; `undefined` fields are left out.
  */
 export function canonicalJSON(value: unknown): Buffer {
   return Buffer.from(textOf(value), "utf8");
 }
 
-/** Written out here, because an object keeps keys that look like numbers in an order of its own. */
+/** Not `JSON.stringify` of a sorted object, because objects order integer-like keys numerically. */
 function textOf(value: unknown): string {
   if (value === null || typeof value !== "object") return JSON.stringify(value);
   if (Array.isArray(value)) return `[${value.map((each) => textOf(each ?? null)).join()}]`;

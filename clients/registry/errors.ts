@@ -1,14 +1,14 @@
-/** The registry can't be reached or doesn't work now: network, 5xx, 429 after all retries. Worth another try later. */
+/** The registry is unreachable or failing: network, 5xx, 429 after all retries. A later retry may succeed. */
 export class RegistryUnavailable extends Error {
   override readonly name = "RegistryUnavailable";
 }
 
-/** The registry answered that it doesn't have it. */
+/** The registry doesn't have it. */
 export class ArtifactMissing extends Error {
   override readonly name = "ArtifactMissing";
 }
 
-/** The bytes aren't those that the digest names. */
+/** The bytes don't have the expected digest. */
 export class DigestMismatch extends Error {
   override readonly name = "DigestMismatch";
 }

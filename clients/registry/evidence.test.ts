@@ -16,7 +16,7 @@ const manifestOf = (config: unknown, more: object = {}) => {
   const { digest, size } = memory.put(config);
   return { schemaVersion: 2, config: { mediaType: mediaType.adapter, digest, size }, layers: [], ...more };
 };
-/** An adapter's artifact, as far as evidence asks for it. */
+/** The parts of an adapter's artifact that evidence needs. */
 function publish(name: string): { name: string; digest: string } {
   return { name, digest: memory.put(manifestOf({ name }, { artifactType: mediaType.adapter })).digest };
 }

@@ -5,33 +5,36 @@ import { prettifyError, ZodError } from "zod";
 import { sha256 } from "./digest.ts";
 import { ArtifactMissing, DigestMismatch, type Registry } from "./registry.ts";
 
-/** A piece of evidence and where it is: its tag, and the digest of its manifest. */
+/** A piece of evidence with its tag and the digest of its manifest. */
 export type StoredEvidence = { tag: string; digest: string; evidence: Evidence };
-/** All evidence of one adapter. `digest`: of the sorted list of tags and manifest digests, so that two readings can be compared. */
+/** All evidence of one adapter. `digest`: of the sorted list of tags and manifest digests, to compare two readings. */
 export type AdapterEvidence = {
   digest: string;
   evidence: StoredEvidence[];
-  /** What looked like evidence and isn't, by its tag, or by its digest where its tag isn't known. */
+  /** Manifests that look like evidence but aren't, by tag, or by digest if the tag is unknown. */
   ignored: { tag: string; why: string }[];
 };
-/** Evidence that was read before, by the digest of its manifest. */
+/** Evidence from earlier readings, by the digest of its manifest. */
 export type KnownEvidence = ReadonlyMap<string, Evidence>;
 
-/** The tag of a piece of evidence is another's: nothing was stored. */
+/** The tag of a piece of evidence is in use by something else: nothing was stored. */
 export class EvidenceTagTaken extends Error {
   override readonly name = "EvidenceTagTaken";
 }
 
 const stem = (adapterDigest: string) => adapterDigest.slice("sha256:".length, "sha256:".length + 16);
 
-/** `<first 16 hex digits of the adapter's digest>.<kind, in lower case>.<UID of who decided>`: what is stored once and never again. */
+/**
+ * `<first 16 hex digits of the adapter's digest>.<kind, in lower case>.<UID of the decider>`; each tag is stored only
+ * once.
+ */
 export function evidenceTag(adapterDigest: string, kind: Evidence["kind"], uid: string): string {
   return `${stem(adapterDigest)}.${kind.toLowerCase()}.${uid}`;
 }
 
 /**
- * Where a piece of evidence is stored already: of the same adapter, kind and UID, at whatever time. Null where it isn't; throws
- * `EvidenceTagTaken` where its tag leads to anything else.
+ * The stored piece of evidence with the same adapter, kind and UID, whatever its time; null if there is none. Throws
+ * `EvidenceTagTaken` if the tag points to anything else.
  */
 export async function findEvidence(registry: Registry, repository: string, evidence: Evidence): Promise<ArtifactReference | null> {
   const tag = tagOf(evidence);
@@ -45,8 +48,8 @@ export async function findEvidence(registry: Registry, repository: string, evide
 }
 
 /**
- * Stores evidence beside the adapter that it is about, as a manifest with that as its subject. Where it is there already, nothing is
- * written. Throws what `findEvidence` throws, `ArtifactMissing` without the adapter, and what the registry throws.
+ * Stores evidence beside its adapter, as a manifest with that as its subject; does nothing if it is already there.
+ * Throws the errors of `findEvidence`, `ArtifactMissing` without the adapter, and the registry's errors.
  */
 export async function storeEvidence(registry: Registry, repository: string, evidence: Evidence): Promise<ArtifactReference> {
   const there = await findEvidence(registry, repository, evidence);
@@ -64,8 +67,9 @@ export async function storeEvidence(registry: Registry, repository: string, evid
 }
 
 /**
- * All evidence of one adapter, verified: found by its subject where the registry has a referrers API, by its tag otherwise. What doesn't
- * verify is left out and told of. What is `known` isn't fetched again. Throws only what the registry throws while it is away or refuses.
+ * All evidence of one adapter, verified: found by its subject if the registry has a referrers API, else by its tag.
+ * Invalid evidence is left out and listed as ignored. Evidence in `known` isn't fetched again. Throws only the
+ * registry's errors, while it is unavailable or refuses.
  */
 export async function readEvidence(
   registry: Registry,
@@ -87,7 +91,7 @@ export async function readEvidence(
 
 const tagOf = ({ adapter, kind, by }: Evidence) => evidenceTag(adapter.digest, kind, by.uid);
 
-/** Two tries at once may have stored the same decision twice, with two times: the first counts, everywhere. */
+/** Two concurrent tries may have stored the same decision with two times: the first counts, for every reader. */
 function keep(own: StoredEvidence, byTag: Map<string, StoredEvidence>, ignored: AdapterEvidence["ignored"]): void {
   const other = byTag.get(own.tag);
   const [first, second] = other && isOlder(other, own) ? [other, own] : [own, other];
@@ -102,7 +106,10 @@ type Place = { registry: Registry; repository: string; adapterDigest: string };
 type Candidate = { digest: string; tag?: string };
 type Wrong = { wrong: string };
 
-/** What may be evidence. Tags are in lexical order, so those of one adapter stand together, after `<16 hex digits>-` and before all others. */
+/**
+ * Possible evidence. Tags are in lexical order, so an adapter's are adjacent, after `<16 hex digits>-` and before all
+ * others.
+ */
 async function* candidates({ registry, repository, adapterDigest }: Place): AsyncGenerator<Candidate> {
   const referrers = await registry.referrers(repository, adapterDigest, mediaType.evidence);
   if (referrers) {
@@ -120,7 +127,7 @@ async function* candidates({ registry, repository, adapterDigest }: Place): Asyn
   }
 }
 
-/** The evidence that a candidate is, or why it isn't evidence about this adapter. */
+/** The evidence of a candidate, or why it isn't evidence about this adapter. */
 async function read(place: Place, { digest, tag }: Candidate, known?: KnownEvidence): Promise<StoredEvidence | Wrong> {
   const evidence = known?.get(digest) ?? (await verified(place, digest));
   if ("wrong" in evidence) return evidence;

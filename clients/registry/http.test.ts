@@ -9,7 +9,7 @@ const opened: TestServer[] = [];
 afterEach(async () => {
   for (const server of opened.splice(0)) await server.close();
 });
-/** A server of its own port, and so of its own origin. */
+/** A server with a separate port, and so a separate origin. */
 const origin = async (...answers: Answers): Promise<TestServer> => {
   const server = await testServer(inTurn(...answers));
   opened.push(server);
@@ -33,7 +33,7 @@ const push = (registry: Registry, file: Partial<ArtifactFile> = { bytes }) =>
     configMediaType: "c",
     files: [{ title: "f", mediaType: "text/plain", ...file }],
   });
-/** What is asked for the file, where the config is there and the manifest is taken. */
+/** The file's requests, where the config exists and the manifest is accepted. */
 const uploading = async (...answers: Answers) => {
   const server = await origin(found, ...answers, found);
   return { server, registry: at(server), asked: () => asked(server).slice(1, 1 + answers.length) };

@@ -17,7 +17,7 @@ export type RegistryOptions = {
   dispatcher?: Dispatcher;
 };
 
-/** `url`: where it came from, after redirects. A relative Location starts there. */
+/** `url`: the final one, after redirects, which a relative Location refers to. */
 export type RegistryAnswer = HttpAnswer & { url: string };
 
 const mostRedirects = 5;
@@ -59,7 +59,7 @@ export class RegistryHttp {
     return `${this.base(repository)}/${kind}/${reference}`;
   }
 
-  /** One exchange, redirects followed. Throws as `exchange` of HTTP does. */
+  /** One exchange with redirects. Throws the errors of `exchange` in clients/http. */
   async exchange(input: HttpRequest & { maxBytes?: number }): Promise<RegistryAnswer> {
     return await this.#following(input, async (status, headers, body, url) => ({
       ...(await wholeAnswer({ ...input, url, clock: this.clock })(status, headers, body)),
@@ -67,7 +67,7 @@ export class RegistryHttp {
     }));
   }
 
-  /** Hands the body of a good answer to `consume` as it comes; every other answer becomes an error that says `what` it is about. */
+  /** Streams the body of a successful response to `consume`; others become an error about `what`. */
   async download<T>(input: HttpRequest, what: string, consume: (body: Readable) => Promise<T>): Promise<T> {
     return await this.#following(input, async (status, headers, body, url) => {
       if (status === 429 || status >= 500) throw busy({ ...input, url, clock: this.clock }, status, headers);
@@ -76,7 +76,7 @@ export class RegistryHttp {
     });
   }
 
-  /** Statuses that trying again doesn't change become errors with a name. */
+  /** Turns statuses that a retry doesn't change into named errors. */
   expect({ status, url }: Pick<RegistryAnswer, "status" | "url">, expected: readonly number[], what: string): void {
     if (expected.includes(status)) return;
     if (status === 404) throw new ArtifactMissing(`the registry has no ${what}; push it again or correct the reference`);
@@ -149,7 +149,7 @@ function redirectOf(method: HttpRequest["method"], url: string, status: number, 
   return location;
 }
 
-/** Where an answer of `url` sends to, or undefined. */
+/** The redirect target of a response from `url`, or undefined. */
 export function locationOf(url: string, headers: Headers): string | undefined {
   return typeof headers.location === "string" ? resolved(url, headers.location) : undefined;
 }

@@ -7,10 +7,10 @@ import type { RegistryAnswer, RegistryHttp } from "./http.ts";
 import { resolved } from "./origin.ts";
 import { shortTimeout } from "./upload.ts";
 
-/** Entries that one page is asked for. */
+/** Requested entries per page. */
 const pageSize = 100;
 
-/** A part of a list, and where the next part is; without `next` it was the last one. */
+/** A page of a list with the URL of the next; without `next` it is the last one. */
 export type Page = { entries: string[]; next?: string };
 
 const tagList = z.object({ tags: z.array(z.string().max(255)).max(100_000).nullish() });
@@ -18,14 +18,14 @@ const referrerList = z.object({
   manifests: z.array(z.object({ digest: digest(), artifactType: z.string().optional() })).max(100_000),
 });
 
-/** Where a repository's tags after `last` begin, in their lexical order. */
+/** URL of a repository's tags after `last`, in lexical order. */
 export const tagsAfter = (http: RegistryHttp, repository: string, last: string) =>
   `${http.base(repository)}/tags/list?n=${pageSize}&last=${encodeURIComponent(last)}`;
 
 export const referrersOf = (http: RegistryHttp, repository: string, digest: string, artifactType: string) =>
   `${http.base(repository)}/referrers/${digest}?artifactType=${encodeURIComponent(artifactType)}`;
 
-/** One page of tags. A repository that the registry doesn't know has none. */
+/** One page of tags; empty for an unknown repository. */
 export async function tagsPage(http: RegistryHttp, url: string, what: string): Promise<Page> {
   const answer = await http.exchange({ method: "GET", url, timeoutMilliseconds: shortTimeout });
   if (answer.status === 404) return { entries: [] };
@@ -34,8 +34,8 @@ export async function tagsPage(http: RegistryHttp, url: string, what: string): P
 }
 
 /**
- * Digests of one page of what has a subject. A registry need not filter; the entries whose type it tells are filtered here. Null where the
- * registry has no referrers API, which is what 404 says (distribution-spec 1.1, "Listing Referrers").
+ * Digests of one page of manifests with a subject. A registry need not filter; entries with a type are filtered here.
+ * Null if the registry has no referrers API, that is, for 404 (distribution-spec 1.1, "Listing Referrers").
  */
 export async function referrersPage(http: RegistryHttp, url: string, what: string, artifactType: string): Promise<Page | null> {
   const answer = await http.exchange({ method: "GET", url, timeoutMilliseconds: shortTimeout });

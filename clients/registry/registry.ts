@@ -48,7 +48,7 @@ export const index = z.object({
 });
 export type Index = z.infer<typeof index>;
 
-/** A file of an artifact: its bytes, or the path where they are. */
+/** A file of an artifact: its bytes, or its path. */
 export type ArtifactFile = { title: string; mediaType: string; bytes?: Uint8Array; path?: string };
 export type Push = {
   repository: string;
@@ -56,36 +56,36 @@ export type Push = {
   config: unknown;
   configMediaType: string;
   files: ArtifactFile[];
-  /** a hint for people and recovery; nothing trusts it */
+  /** a hint for people and recovery; never trusted */
   tag?: string;
-  /** what it is about: a manifest of the same repository. Such an artifact may be without files */
+  /** the manifest in the same repository that it is about; such an artifact may have no files */
   subject?: Descriptor;
 };
 const mebibyte = 1024 * 1024;
-/** What a JSON blob may measure, whatever its manifest claims: the config of an artifact, and a task set. */
+/** Size limits of JSON blobs, regardless of the manifest: an artifact's config, and a task set. */
 export const largestConfig = mebibyte;
 export const largestTaskSet = 64 * mebibyte;
 const largestManifest = 4 * mebibyte;
 const nothing = `sha256:${"0".repeat(64)}`;
 /** A registry says of an index that isn't asked for by its type that it isn't there. */
 const acceptManifests = { accept: `${mediaType.manifest}, ${mediaType.index}` };
-/** Pages of one list that are read: a registry whose list has no end is broken. */
+/** Pages read per list: a registry whose list doesn't end is broken. */
 const mostPages = 100;
-/** OCI image-spec, "Guidance for an Empty Descriptor": what stands in for the layer of a manifest without files. */
+/** OCI image-spec, "Guidance for an Empty Descriptor": the layer of a manifest without files. */
 const emptyLayer = { mediaType: mediaType.empty, digest: sha256("{}"), size: 2 };
 const retries = { attempts: 5, firstWaitMilliseconds: 200, longestWaitMilliseconds: 10_000 };
 
-/** The file that a layer is: its title, or nothing for a layer without one. */
+/** The file name of a layer: its title, or undefined without one. */
 export function titleOf(layer: Descriptor): string | undefined {
   return layer.annotations?.[titleAnnotation];
 }
 
-/** The layer that is this file, if the artifact has one. */
+/** The layer of this file, if the artifact has one. */
 export function layerOf({ layers }: Manifest, title: string): Descriptor | undefined {
   return layers.find((layer) => titleOf(layer) === title);
 }
 
-/** Client of an OCI distribution registry. Whatever it hands out was hashed and compared with the digest that was asked for. */
+/** Client of an OCI distribution registry. All returned bytes were hashed and compared with the requested digest. */
 export class Registry {
   readonly #http: RegistryHttp;
 
@@ -93,7 +93,7 @@ export class Registry {
     this.#http = new RegistryHttp(options);
   }
 
-  /** Throws unless the registry answers its root; 401 without a token counts as an answer. */
+  /** Throws unless the registry responds at its root; 401 without a token is a valid response. */
   async ping(): Promise<void> {
     await this.#retrying("the registry", async () => {
       const url = this.#http.root;
@@ -109,7 +109,7 @@ export class Registry {
     return { manifest: found, digest, sizeBytes: sizeOf(found) };
   }
 
-  /** The index with this digest, its bytes hashed and compared; what it lists isn't read. */
+  /** The index with this digest, its bytes hashed and compared; the manifests in it aren't read. */
   async index(repository: string, digest: string): Promise<Index> {
     const body = await this.#get(repository, "manifests", digest, largestManifest);
     const parsed = index.safeParse(parseJSON(body));
@@ -117,7 +117,10 @@ export class Registry {
     return parsed.data;
   }
 
-  /** A JSON blob of at most `largest` bytes that fits a schema. Throws DigestMismatch when it claims more, ZodError when it doesn't fit. */
+  /**
+   * A JSON blob of at most `largest` bytes. Throws DigestMismatch if it is larger, ZodError if it doesn't match the
+   * schema.
+   */
   async json<T>(repository: string, blob: Descriptor, schema: ZodType<T>, largest = largestConfig): Promise<T> {
     if (blob.size > largest) throw tooLarge(repository, blob.digest, largest);
     return schema.parse(parseJSON(await this.blob(repository, blob.digest, { maxBytes: blob.size })));
@@ -133,7 +136,9 @@ export class Registry {
     return await this.#get(repository, "blobs", digest, options.maxBytes);
   }
 
-  /** Streams a layer to `path`: hashed on the way, synced, and renamed into place only when digest and size are right. */
+  /**
+   * Streams a layer to `path`: hashed while written, synced, and renamed into place only if digest and size are right.
+   */
   async download(repository: string, layer: Descriptor, path: string): Promise<void> {
     await mkdir(dirname(path), { recursive: true });
     await this.#retrying(`${repository}@${layer.digest}`, async () => {
@@ -150,8 +155,8 @@ export class Registry {
   }
 
   /**
-   * Uploads what is missing and then the manifest. Equal content gives the equal digest, so repeating it changes nothing. One with a subject
-   * and a tag is stored under the tag in one request: whoever finds it by its subject finds it by its tag too.
+   * Uploads missing blobs and then the manifest; idempotent, because equal content has an equal digest. A manifest with
+   * a subject and a tag is stored under the tag in one request, so that it can always be found by either.
    */
   async push(input: Push): Promise<ArtifactReference & { sizeBytes: number }> {
     const { blobs, document, bytes, digest } = await plan(input);
@@ -162,7 +167,7 @@ export class Registry {
     return { repository, digest, sizeBytes: sizeOf(document) };
   }
 
-  /** The digest that a tag leads to now, or null. What it leads to must be verified before it counts. */
+  /** The digest that a tag points to now, or null. The content must be verified before it is trusted. */
   async resolveTag(repository: string, tag: string): Promise<string | null> {
     return await this.#retrying(`${repository}:${tag}`, async () => {
       const answer = await this.#http.exchange({
@@ -184,7 +189,7 @@ export class Registry {
     return { mediaType: type, digest, size: body.length };
   }
 
-  /** The tags after `last`, in lexical order; pages are fetched as they are needed. None where the registry doesn't know the repository. */
+  /** The tags after `last`, in lexical order; pages are fetched on demand. Empty for an unknown repository. */
   async *tags(repository: string, last: string): AsyncGenerator<string> {
     const what = `the tags of ${repository}`;
     yield* this.#pages(what, tagsAfter(this.#http, repository, last), (url) => tagsPage(this.#http, url, what));
@@ -288,7 +293,7 @@ function sizeOf(document: Manifest): number {
   return document.layers.reduce((sum, layer) => sum + layer.size, 0);
 }
 
-/** Writes at most `limit` bytes and one more, so that too long is seen without filling the disk. */
+/** Writes at most `limit` bytes and one more, so that excess is detected without filling the disk. */
 async function writeHashed(body: Readable, path: string, limit: number): Promise<{ digest: string; sizeBytes: number }> {
   const hash = createHash("sha256");
   let sizeBytes = 0;
@@ -312,7 +317,7 @@ async function syncDirectory(path: string): Promise<void> {
   await directory.sync().finally(() => directory.close());
 }
 
-/** The digest that an artifact has once it is pushed, known without asking any registry. */
+/** The digest that an artifact will have after a push, computed without a registry. */
 export async function artifactDigest(input: Push): Promise<string> {
   return (await plan(input)).digest;
 }

@@ -8,17 +8,17 @@ import { isSameOrigin } from "./origin.ts";
 const mebibyte = 1024 * 1024;
 const chunkBytes = 16 * mebibyte;
 export const shortTimeout = 30_000;
-/** Files may come at 1 MiB/s; slower is broken. */
+/** Transfers must reach 1 MiB/s; slower ones are treated as broken. */
 export const transferTimeout = (bytes: number) => 60_000 + Math.ceil(bytes / mebibyte) * 1000;
 
 const created = 201;
-/** What some registries answer for 201; it counts once the content is found. */
+/** Statuses that some registries return instead of 201; they count only if the content is then found. */
 const alsoStored = [200, 202, 204];
-/** What an upload session answers that its registry has forgotten, or whose offset it sees otherwise. */
+/** Statuses of an upload session that the registry has dropped, or that has another offset. */
 const sessionGone = [400, 404, 416];
 const octets = { "content-type": "application/octet-stream" };
 
-/** Whether the registry has a blob or a manifest. None of its bytes are fetched, unless it knows no HEAD. */
+/** Whether the registry has a blob or a manifest. No bytes are fetched, unless it doesn't support HEAD. */
 export async function exists(http: RegistryHttp, repository: string, kind: "manifests" | "blobs", digest: string): Promise<boolean> {
   const asking = { url: http.path(repository, kind, digest), headers: { accept: mediaType.manifest }, timeoutMilliseconds: shortTimeout };
   const answer = await http.exchange({ method: "HEAD", ...asking });
@@ -35,8 +35,8 @@ function falseIfMissing(error: unknown): boolean {
 }
 
 /**
- * One try of an upload: looks whether the blob is there, opens a session, and sends everything. Throws `Transient` where the session is
- * gone: the next try looks again and opens another.
+ * One try of an upload: checks whether the blob exists, opens a session, and sends everything. Throws `Transient` if
+ * the session is lost: the next try checks again and opens another.
  */
 export async function upload(http: RegistryHttp, repository: string, blob: Blob): Promise<void> {
   const what = `${repository}@${blob.digest}`;
@@ -58,7 +58,7 @@ export async function upload(http: RegistryHttp, repository: string, blob: Blob)
   }
   const url = `${location}${location.includes("?") ? "&" : "?"}digest=${encodeURIComponent(blob.digest)}`;
   const body = single ? await blob.read(0, blob.size) : Buffer.alloc(0);
-  // Closing an upload makes the registry hash it all once more.
+  // Completing an upload makes the registry hash all of it again.
   const end = await http.exchange({ method: "PUT", url, headers: octets, body, timeoutMilliseconds: transferTimeout(blob.size) });
   inSession(http, end, [created, ...alsoStored], what);
   if (end.status !== created && !(await exists(http, repository, "blobs", blob.digest))) throw notThereYet(end, what);
@@ -77,14 +77,14 @@ async function open(http: RegistryHttp, repository: string, what: string): Promi
 }
 
 function inSession(http: RegistryHttp, answer: RegistryAnswer, expected: readonly number[], what: string): void {
-  // Addresses on other hosts are good for a while; the registry gives a new one.
+  // Addresses on other hosts expire; the registry returns a new one.
   const expired = (answer.status === 401 || answer.status === 403) && !isSameOrigin(answer.url, http.url);
   if (expired || sessionGone.includes(answer.status))
     throw new Transient(`the registry no longer knows the upload session of ${what} (${wordsOf(answer)})`, { status: answer.status });
   http.expect(answer, expected, what);
 }
 
-/** One try to store a manifest under its digest or a tag; blobs that the registry doesn't see yet are worth another. */
+/** One try to store a manifest under its digest or a tag; retryable while the registry doesn't see its blobs yet. */
 export async function putManifest(http: RegistryHttp, repository: string, reference: string, bytes: Buffer, digest: string): Promise<void> {
   const what = `${repository}${reference === digest ? "@" : ":"}${reference}`;
   if (reference === digest && (await exists(http, repository, "manifests", digest))) return;

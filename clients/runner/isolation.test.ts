@@ -14,7 +14,7 @@ const blocked = (layer: number, observed: Probe["observed"] = "Blocked"): Probe 
 });
 const safe = { verified: true, probes: [blocked(1), blocked(2)] };
 
-/** Waits take no time; they only pass on the clock. */
+/** Waits advance the clock but take no time. */
 class FakeClock implements Clock {
   time = 0;
   now() {

@@ -6,14 +6,17 @@ import { PodFailure } from "../pod/pod.ts";
 
 type Probe = Isolation["probes"][number];
 
-/** The pod itself can't reach what it must reach, so a sandbox that can't reach it either would prove nothing. Worth another try later. */
+/**
+ * The pod can't reach the control targets itself, so the sandbox's failure to reach them would prove nothing.
+ * Retryable.
+ */
 export class ControlUnreachable extends Error {
   override readonly name = "ControlUnreachable";
 }
 
 export type Proof = {
   targets: ProbeTargets;
-  /** asks the sandbox to try to break out */
+  /** has the sandbox try to break out */
   probe(targets: ProbeTargets): Promise<Pick<Isolation, "verified" | "probes">>;
   /** whether `host:port` accepts a TCP connection from here within `timeout` milliseconds */
   reach?(address: string, timeout: number): Promise<boolean>;
@@ -32,10 +35,11 @@ const betweenControls = 1000;
 const betweenProofs = [1000, 2000, 4000, 8000, 15_000, 30_000];
 
 /**
- * Proof of isolation before the first untrusted line runs. First the positive control: canary and model server are reached from here, so
- * they are there to be reached. Then the sandbox probes itself, by network policy alone (layer 1) and by process locks alone (layer 2).
- * Verified is only a proof with both layers in it and no failed probe; the sandbox's own verdict can only lower that.
- * What isn't proven is tried again whole, a few times; the last answer counts. Throws ControlUnreachable, and what `probe` throws.
+ * Proof of isolation before the first untrusted line runs. First the positive control: canary and model server are
+ * reachable from here. Then the sandbox probes itself, with the network policy alone (layer 1) and with process locks
+ * alone (layer 2). It is verified only if both layers have probes and none failed; the sandbox's own verdict can only
+ * lower that. A failed proof is repeated as a whole, a few times; the last result counts. Throws ControlUnreachable,
+ * and the errors of `probe`.
  */
 export async function proveIsolation(proof: Proof): Promise<Isolation> {
   const clock = proof.clock ?? systemClock;
@@ -63,14 +67,14 @@ export function isComplete(probes: readonly Probe[]): boolean {
   return layers.has(1) && layers.has(2) && failedProbes(probes).length === 0;
 }
 
-/** Probes that answered otherwise than a safe sandbox must. One that expects neither only informs. */
+/** Probes with a result that a safe sandbox must not have. A probe that expects neither is informative. */
 function failedProbes(probes: readonly Probe[]): Probe[] {
   return probes.filter(
     ({ expected, observed }) => (expected === "Blocked" && observed !== "Blocked") || (expected === "Reached" && observed !== "Reached"),
   );
 }
 
-/** What a pod ends with when its sandbox isn't proven to be isolated; nothing for a proof. */
+/** The failure of a pod whose sandbox isn't proven to be isolated; undefined for a proof. */
 export function isolationFailure({ verified, probes }: Isolation, epoch: number): PodFailure | undefined {
   if (verified) return undefined;
   const failed = failedProbes(probes).map((probe) => `${probe.name} (layer ${probe.layer})`);

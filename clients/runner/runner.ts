@@ -9,12 +9,15 @@ import { exchange, type HttpAnswer } from "../http/http.ts";
 import { parseJSON } from "../http/json.ts";
 import { retry, Transient } from "../http/retry.ts";
 
-/** The sandbox is gone or doesn't answer; what ran in it is lost. */
+/** The sandbox is gone or unresponsive; what ran in it is lost. */
 export class RunnerGone extends Error {
   override readonly name = "RunnerGone";
 }
 
-/** The sandbox refuses: a newer epoch has it, the id named another program, isolation isn't proven, the token is wrong. */
+/**
+ * The sandbox refuses: a newer epoch uses it, the id belongs to another program, isolation isn't proven, or the token
+ * is wrong.
+ */
 export class RunnerRefused extends Error {
   override readonly name = "RunnerRefused";
   readonly reason: "StaleEpoch" | "IdReused" | "IsolationNotVerified" | "Denied" | "BadRequest";
@@ -27,10 +30,10 @@ export class RunnerRefused extends Error {
 export type Executed = { execution: Execution; stdout: string; stderr: string };
 export type RunnerOptions = { url: string; token: string; clock?: Clock; dispatcher?: Dispatcher; signal?: AbortSignal };
 
-/** How often the execution of one program may be lost with its sandbox; then it isn't run again. */
+/** Times that a program may be lost with its sandbox before it is no longer executed. */
 export const mostLosses = 2;
 
-/** The verdict on a program whose execution was lost that often. */
+/** The result of a program that was lost that often. */
 export const lostTwice: Execution = {
   passed: false,
   outcome: "Error",
@@ -40,7 +43,7 @@ export const lostTwice: Execution = {
 
 const policy = { attempts: 8, firstWaitMilliseconds: 500, longestWaitMilliseconds: 10_000 };
 
-/** Client of the program that executes untrusted code. A repeated call is safe: results are stored by id. */
+/** Client of the program that executes untrusted code. Repeating a call is safe: results are stored by id. */
 export class Runner {
   readonly #options: RunnerOptions;
 

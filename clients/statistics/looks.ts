@@ -1,13 +1,14 @@
 import { criticalZ, normalDensity, normalTail } from "./normal.ts";
 
-/** The how-manieth of how many looks, at equal shares of the evidence. */
+/** Number of a look and the total, at equal shares of the evidence. */
 export type Look = { number: number; of: number };
 
 /**
- * The chance to miss the truth that the interval of one look may have, so that the intervals of all looks miss it together with chance
- * `alpha`: O'Brien and Fleming's boundaries c √(of / number), strict at first and near the plain one at last. (O'Brien and Fleming 1979, "A
- * multiple testing procedure for clinical trials"; as repeated confidence intervals: Jennison and Turnbull 2000, "Group Sequential
- * Methods", chapter 9.) Throws RangeError unless 1 <= number <= of and 0 < alpha < 1.
+ * The error probability of one look's interval, such that the intervals of all looks together miss the truth with
+ * probability `alpha`: O'Brien and Fleming's boundaries c √(of / number), strict at first and nearly nominal at the
+ * end. (O'Brien and Fleming 1979, "A multiple testing procedure for clinical trials"; as repeated confidence intervals:
+ * Jennison and Turnbull 2000, "Group Sequential Methods", chapter 9.) Throws RangeError unless 1 <= number <= of and 0
+ * < alpha < 1.
  */
 export function alphaOfLook(alpha: number, { number, of }: Look): number {
   if (!(number >= 1 && number <= of)) throw new RangeError(`look ${number} of ${of} is not defined`);
@@ -15,8 +16,8 @@ export function alphaOfLook(alpha: number, { number, of }: Look): number {
 }
 
 /**
- * O'Brien and Fleming's c: a walk of `looks` standard normal steps leaves ± c √looks with chance `alpha`. Jennison and Turnbull's table 2.3
- * has it for 0.1, 0.05 and 0.01.
+ * O'Brien and Fleming's c: a walk of `looks` standard normal steps leaves ± c √looks with probability `alpha`. Jennison
+ * and Turnbull's table 2.3 lists it for 0.1, 0.05 and 0.01.
  */
 export function boundaryConstant(alpha: number, looks: number): number {
   let [low, high] = [criticalZ(alpha), criticalZ(alpha / looks)];

@@ -12,7 +12,7 @@ export function normalDensity(z: number): number {
 }
 
 /**
- * The z with P(|Z| > z) = `alpha`. Newton's method from 0: the tail is convex, so it never steps too far.
+ * The z with P(|Z| > z) = `alpha`. Newton's method from 0: the tail is convex, so it never overshoots.
  * Throws RangeError unless 0 < alpha < 1.
  */
 export function criticalZ(alpha: number): number {

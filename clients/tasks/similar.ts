@@ -1,11 +1,12 @@
-/** Words of a text, each with how much it tells: often here and seldom elsewhere. */
+/** Words of a text with their weights: high if frequent here and rare elsewhere. */
 type Weighted = ReadonlyMap<string, number>;
 
 const wordsOf = (text: string) => text.toLowerCase().match(/[\p{L}\p{N}_]+/gu) ?? [];
 
 /**
- * Gives how similar a text is to each of `texts`, between 0 and 1: cosine of their words' counts times log((1 + texts) / (1 + texts with the
- * word)) + 1. (Salton and Buckley 1988, "Term-weighting approaches in automatic text retrieval".) 0 where they share no word.
+ * Returns a function for the similarity of a text to each of `texts`, between 0 and 1: cosine of their words' counts
+ * times log((1 + texts) / (1 + texts with the word)) + 1. (Salton and Buckley 1988, "Term-weighting approaches in
+ * automatic text retrieval".) 0 if they share no word.
  */
 export function similarity(texts: readonly string[]): (text: string) => number[] {
   const words = texts.map(wordsOf);

@@ -1,15 +1,15 @@
 import { heldOutTask, type TaskSet, taskSet } from "@rune/crds/contracts/task-set";
 import { z } from "zod";
 
-/** A text that holds no task set: the message says where and why. */
+/** A text that contains no task set; the message says where and why. */
 export class NotATaskSet extends Error {}
 
-/** What a set is called that says no name of its own. No part of its tasks, but of its digest, so it is the same wherever they come from. */
+/** Name of a set without one. It is part of the digest, so it is the same for all sources. */
 const unnamed = "tasks";
 
 /**
- * The task set in a text: a task set in JSON, a list of tasks in JSON, or a task a line. Tasks are sorted by id, so that equal tasks are an
- * equal set. Throws `NotATaskSet`.
+ * The task set in a text: a task set in JSON, a list of tasks in JSON, or one task per line. Tasks are sorted by id, so
+ * that equal tasks are an equal set. Throws `NotATaskSet`.
  */
 export function parseTaskSet(marked: string): TaskSet {
   const text = marked.replace(/^\uFEFF/, "");
@@ -31,7 +31,7 @@ function jsonOf(text: string): unknown {
   }
 }
 
-/** The one object that a text is; undefined where it is several, a line each, or none. */
+/** The object if the text is a single one; undefined for several, one per line, or none. */
 function wholeObject(text: string): object | undefined {
   try {
     return JSON.parse(text);
@@ -69,7 +69,7 @@ function checked(value: object): TaskSet {
   return { ...parsed.data, tasks: parsed.data.tasks.toSorted((a, b) => (a.id < b.id ? -1 : 1)) };
 }
 
-/** The first few problems, each with the field that it is about. */
+/** The first few problems, each with its field. */
 function wordsOf({ issues }: z.ZodError): string {
   const words = issues.slice(0, 3).map(({ path, message }) => (path.length > 0 ? `${z.core.toDotPath(path)}: ${message}` : message));
   return issues.length > 3 ? `${words.join("; ")}; and ${issues.length - 3} more problems` : words.join("; ");

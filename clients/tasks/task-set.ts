@@ -6,10 +6,10 @@ import { canonicalJSON } from "../registry/digest.ts";
 import type { Push } from "../registry/registry.ts";
 import { seeded, shuffled } from "../statistics/random.ts";
 
-/** Name of the one file of a task set artifact. */
+/** Name of the only file of a task set artifact. */
 export const taskSetFile = "tasks.json";
 
-/** The artifact that holds a task set. Equal tasks give an equal digest. */
+/** The artifact of a task set. Equal tasks have an equal digest. */
 export const taskSetArtifact = (set: TaskSet, repository: string): Push => ({
   repository,
   artifactType: mediaType.taskSet,
@@ -31,7 +31,7 @@ export function partOf({ id, cluster }: Pick<HeldOutTask, "id" | "cluster">): Ex
   return percent < partBelow.Validation ? "Validation" : "Test";
 }
 
-/** The tasks of a part, in the order that the seed gives them, however the set lists them; at most `maxTasks`. */
+/** The tasks of a part, in an order that depends on the seed but not on the set's; at most `maxTasks`. */
 export function chosenTasks(
   set: Pick<TaskSet, "tasks">,
   { part, maxTasks, seed }: { part: Part; maxTasks?: number | undefined; seed: number },
@@ -42,8 +42,8 @@ export function chosenTasks(
 }
 
 /**
- * What has been worked on by a look, the first of `of`: the tasks of the first `number / of` of the clusters, rounded up, in the order in
- * which `tasks` comes upon them. A cluster is never divided between looks.
+ * The tasks up to a look, the first of `of`: those of the first `number / of` of the clusters, rounded up, in the order
+ * in which they occur in `tasks`. A cluster is never divided between looks.
  */
 export function tasksUpToLook(tasks: readonly HeldOutTask[], { number, of }: { number: number; of: number }): HeldOutTask[] {
   const clusters = [...new Set(tasks.map(clusterOf))];

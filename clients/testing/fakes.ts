@@ -5,7 +5,10 @@ import { Fenced } from "../nats/log.ts";
 /** The process died. */
 export class Killed extends Error {}
 
-/** Kills a process at its `fatal`-th boundary: each effect has one before it happens and one after, when only its answer is lost. */
+/**
+ * Kills a process at its `fatal`-th boundary: each effect has one before it, and one after it, where only its result is
+ * lost.
+ */
 export class FakePower {
   boundaries = 0;
   readonly fatal: number;
@@ -26,7 +29,7 @@ export class FakePower {
   }
 }
 
-/** A log that outlives every process; each writer knows how long the log was when it read it. */
+/** A log that outlives every process; each writer has the length of the log at its last read. */
 export class FakeLog {
   readonly records: LogRecord[] = [];
 
@@ -40,7 +43,7 @@ export class FakeLog {
   }
 }
 
-/** A sandbox that keeps its results by id and says whether a program passed by its text. */
+/** A sandbox that stores its results by id and decides by a program's text whether it passed. */
 export class FakeRunner {
   readonly results = new Map<string, Execution>();
   readonly executed: string[] = [];

@@ -6,7 +6,7 @@ export type Seen = { method: string; path: string; headers: IncomingMessage["hea
 type Handler = (seen: Seen, response: ServerResponse) => void | Promise<void>;
 export type TestServer = { url: string; requests: Seen[]; close(): Promise<void> };
 
-/** A small HTTP server on loopback that answers as the test says and remembers what it was asked. */
+/** A small HTTP server on loopback that responds as the test defines and records its requests. */
 export async function testServer(handler: Handler): Promise<TestServer> {
   const requests: Seen[] = [];
   const server = createServer(async (request, response) => {
@@ -25,7 +25,7 @@ export async function testServer(handler: Handler): Promise<TestServer> {
   return { url: `http://127.0.0.1:${port}`, requests, close };
 }
 
-/** Answers one after another, the last one for ever. */
+/** Uses the handlers one after another, and the last one for all further requests. */
 export function inTurn(...handlers: Handler[]): Handler {
   let turn = 0;
   return (seen, response) => (handlers[Math.min(turn++, handlers.length - 1)] as Handler)(seen, response);
@@ -40,9 +40,9 @@ export const status =
   (code: number, headers: Record<string, string> = {}, text = ""): Handler =>
   (_, response) =>
     void response.writeHead(code, headers).end(text);
-/** Cuts the connection before any answer. */
+/** Resets the connection before any response. */
 export const reset: Handler = (_, response) => void response.socket?.resetAndDestroy();
-/** Promises `bytes` whole and sends half of them. */
+/** Announces the full length of `bytes` and sends half of them. */
 export const truncated =
   (bytes: Uint8Array): Handler =>
   (_, response) => {
@@ -50,7 +50,7 @@ export const truncated =
     response.write(bytes.subarray(0, bytes.length >> 1), () => response.socket?.resetAndDestroy());
   };
 
-/** A clock whose waits are over at once, and which remembers how long they were. */
+/** A clock whose waits end at once and are recorded. */
 export function testClock(start = 1_800_000_000_000): Clock & { waits: number[] } {
   let time = start;
   const waits: number[] = [];

@@ -4,12 +4,12 @@ import { canonicalJSON, sha256 } from "../registry/digest.ts";
 
 type Stored = { subject?: { digest: string }; artifactType?: string };
 
-/** Answers one kind of request where its pattern fits: what the pattern caught, and the query. */
+/** Handles one kind of request: method, path pattern, and a handler that gets the captured groups and the query. */
 type Route = readonly [method: string, path: RegExp, answer: (response: ServerResponse, caught: string[], query: URLSearchParams) => void];
 
 /**
- * A registry in memory, over real HTTP: what a test put in it or somebody pushed, by digest or tag, whatever the repository. Tags and
- * referrers come in pages of two. A fake: it checks no token.
+ * An in-memory registry over real HTTP: content from the test and from pushes, by digest or tag, regardless of the
+ * repository. Tags and referrers have pages of two. A fake: it checks no token.
  */
 export class MemoryRegistry {
   readonly #content = new Map<string, Buffer>();
@@ -18,7 +18,7 @@ export class MemoryRegistry {
   away = false;
   /** Whether it has a referrers API. */
   hasReferrers = false;
-  /** What it was asked, as `GET /v2/…`. */
+  /** Received requests, as `GET /v2/…`. */
   readonly requests: string[] = [];
 
   private constructor() {
@@ -42,7 +42,7 @@ export class MemoryRegistry {
     return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
   }
 
-  /** Stores a value as canonical JSON, by its digest and by a tag. */
+  /** Stores a value as canonical JSON, under its digest and a tag. */
   put(value: unknown, tag?: string): { digest: string; size: number } {
     const bytes = canonicalJSON(value);
     const digest = sha256(bytes);
@@ -50,12 +50,12 @@ export class MemoryRegistry {
     return { digest, size: bytes.length };
   }
 
-  /** Forgets what is stored under a digest or a tag. */
+  /** Deletes the content under a digest or a tag. */
   lose(name: string): void {
     this.#content.delete(name);
   }
 
-  /** Everything that is stored, by digest and by tag. */
+  /** All content, by digest and by tag. */
   snapshot(): ReadonlyMap<string, Buffer> {
     return new Map(this.#content);
   }
@@ -103,7 +103,7 @@ export class MemoryRegistry {
     response.writeHead(200, after.length > 2 ? { link } : {}).end(JSON.stringify({ name: repository, tags: page }));
   }
 
-  /** Of every type, as a registry may that doesn't filter. */
+  /** Lists all types, as a registry may that doesn't filter. */
   #listReferrers(response: ServerResponse, subject: string, query: URLSearchParams): void {
     if (!this.hasReferrers) return void response.writeHead(404).end();
     const all = [...this.#content].flatMap(([name, bytes]) => {

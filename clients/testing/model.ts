@@ -6,7 +6,7 @@ const question = z.object({ model: z.string(), n: z.number(), messages: z.array(
 export type Asked = z.infer<typeof question>;
 export type ScriptedModel = { url: string; address: string; asked: Asked[]; stop(): Promise<void> };
 
-/** A server of chat completions on loopback that answers as the script says: no model, but real HTTP. */
+/** A chat completions server on loopback with scripted responses: no model, but real HTTP. */
 export async function startScriptedModel(answer: (asked: Asked) => string[]): Promise<ScriptedModel> {
   const asked: Asked[] = [];
   const server = createServer(async (request, response) => {

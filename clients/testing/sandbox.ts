@@ -15,8 +15,8 @@ const port = 8090;
 export type Sandbox = { url: string; tokenFile: string; remove(): Promise<void> };
 
 /**
- * The real sandbox runner, as a user of its own, in a network namespace from which nothing that listens on the host's loopback can be
- * reached: so its proof of isolation is a real one. Needs root, `ip` and `setpriv`.
+ * The real sandbox runner, as a separate user, in a network namespace that can't reach anything on the host's loopback,
+ * so its proof of isolation is a real one. Needs root, `ip` and `setpriv`.
  */
 export async function startSandbox(library: string): Promise<Sandbox> {
   const name = `rune${randomBytes(3).toString("hex")}`;

@@ -5,7 +5,7 @@ import { homedir, tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
 
-/** A real server as a local process on loopback, with a directory of its own. */
+/** A real server as a local process on loopback, with its own directory. */
 export type Service = { url: string; directory: string; stop(): Promise<void>; start(): Promise<void> };
 
 const modules = {
@@ -97,7 +97,7 @@ async function startService(name: string, prepare: (directory: string, port: num
   const port = await freePort();
   const { command, args, url } = await prepare(directory, port);
   let child: ChildProcess | undefined;
-  // The registry's secret comes as the chart gives it.
+  // The registry's secret is passed in the same way as in the chart.
   const env = { PATH: "/usr/bin:/bin", OTEL_TRACES_EXPORTER: "none", REGISTRY_HTTP_SECRET: "a secret of the test" };
   const start = async () => {
     child = spawn(command, args, { stdio: "ignore", cwd: directory, env });
@@ -119,7 +119,7 @@ async function startService(name: string, prepare: (directory: string, port: num
   };
 }
 
-/** Deletes what a service left behind. */
+/** Stops a service and deletes its files. */
 export async function removeService(service: Service): Promise<void> {
   await service.stop();
   await rm(service.directory, { recursive: true, force: true });
