@@ -29,7 +29,7 @@ describe.skipIf(!kubeconfig)("on a real API server", { timeout: 60_000 }, () => 
     return read(manifest.kind, manifest.metadata.name ?? "");
   };
 
-  /** Writes an object with a change. Where an operator that is installed here has written in between, to what is there now. */
+  /** Updates an object. If an installed operator has written in between, retries with the current object. */
   const put = async (path: string, object: Manifest, change: object, options: Options = {}): Promise<Answer> => {
     for (let tries = 0, current = object; ; tries++) {
       const answer = await server.send("PUT", path, { ...current, ...change }, options);
@@ -46,7 +46,7 @@ describe.skipIf(!kubeconfig)("on a real API server", { timeout: 60_000 }, () => 
 
   afterAll(async () => {
     await server.send("DELETE", `/api/v1/namespaces/${namespace}`);
-    // What was there before stays; what this test made would be in the way of an installation by Helm.
+    // Existing definitions are kept; those of this test would conflict with an installation by Helm.
     for (const kind of made) await server.send("DELETE", definitionPath(kind.plural));
   });
 
@@ -107,7 +107,7 @@ describe.skipIf(!kubeconfig)("on a real API server", { timeout: 60_000 }, () => 
       );
     }
 
-    /** Not in a list, because server-side apply merges lists and leaves what others wrote. */
+    /** Not in a list, because server-side apply merges lists and keeps what other managers wrote. */
     const change = mutationsOf(schema, kind.spec.parse(sampleOf(kind.kind, "full").spec)).find(
       ({ field, name }) => frozen.has(field) && name.startsWith("change") && !schema.properties?.[field]?.items,
     ) as Mutation;
@@ -214,7 +214,7 @@ function definitionPath(plural: string): string {
   return `/apis/apiextensions.k8s.io/v1/customresourcedefinitions/${plural}.${group}`;
 }
 
-/** Applies the definition, as Helm would, and waits until the server serves what was applied, schema included. */
+/** Applies the definition, as Helm does, and waits until the server serves it, schema included. */
 async function install(server: Server, kind: KindDefinition): Promise<"Created" | "Updated"> {
   const path = `${definitionPath(kind.plural)}?fieldManager=helm&force=true`;
   const applied = await server.send("PATCH", path, customResourceDefinition(kind), { contentType: "application/apply-patch+yaml" });

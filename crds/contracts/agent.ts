@@ -24,7 +24,7 @@ export const agentJob = z.object({
 });
 export type AgentJob = z.infer<typeof agentJob>;
 
-/** Termination message of the agent. The log is the truth; this only hastens its reading. */
+/** Termination message of the agent. The log is authoritative; this message only makes the operator read it sooner. */
 export const agentResult = z.object({
   outcome: sessionOutcome,
   lastSequence: whole(0, Number.MAX_SAFE_INTEGER),

@@ -2,7 +2,7 @@ import { z } from "zod";
 import { digest, text, whole } from "../fields/field.ts";
 import { scope } from "../fields/scope.ts";
 
-/** Media types of what Rune stores. */
+/** Media types of Rune's artifacts. */
 export const mediaType = {
   manifest: "application/vnd.oci.image.manifest.v1+json",
   adapter: "application/vnd.rune.adapter.v1+json",
@@ -61,13 +61,13 @@ export const adapterConfig = z.object({
 });
 export type AdapterConfig = z.infer<typeof adapterConfig>;
 
-/** File of an adapter's and of a hypernetwork's artifact that says what was learnt from. */
+/** File in adapter and hypernetwork artifacts that lists what was learnt from. */
 export const learntFile = "corpus.json";
 
 /**
- * Which tasks a model of ours has seen, those of its parents and of its hypernetwork included, so that nobody measures it on them.
- * A task's `description` and `tests` are the first 16 hex digits of SHA-256 over the text with every run of white space made one space
- * and none at its ends.
+ * The tasks that a model has seen, including those of its parents and of its hypernetwork, so that it isn't measured on
+ * them. A task's `description` and `tests` are the first 16 hex digits of SHA-256 over the text, trimmed and with every
+ * run of white space replaced by one space.
  */
 export const learntFrom = z.object({
   schema: z.literal("rune.dev/learnt/v1"),
@@ -79,7 +79,7 @@ export const learntFrom = z.object({
 });
 export type LearntFrom = z.infer<typeof learntFrom>;
 
-/** Config blob of a hypernetwork artifact: what `generate` needs to know before it takes it. */
+/** Config blob of a hypernetwork artifact: what `generate` must check before using it. */
 export const hypernetworkConfig = z.object({
   schema: z.literal("rune.dev/hypernetwork/v1"),
   base: z.object({ name: text(200), digest: digest() }),

@@ -4,7 +4,7 @@ import { digest, repository, text, whole } from "../fields/field.ts";
 import { checkResult, nodeChecks } from "../kinds/environment-check.ts";
 import { owner, registry } from "./pod.ts";
 
-/** Input of `rune_trainer.environment`: what one node can do. */
+/** Input of `rune_trainer.environment`, which checks one node. */
 export const environmentJob = z.object({
   owner,
   node: text(253).describe("Name of the node."),

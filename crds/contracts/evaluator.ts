@@ -41,7 +41,10 @@ const evaluatorArm = z.object({
     .optional(),
 });
 
-/** Input of the evaluator: one epoch of one evaluation, which is some of its arms, as far as the claimed adapters answer them, up to one look. */
+/**
+ * Input of the evaluator: one epoch of an evaluation, that is, one unit of its arms and claimed adapters, within one
+ * look.
+ */
 export const evaluatorJob = z.object({
   owner,
   epoch: whole(1, 1000000),
@@ -73,7 +76,7 @@ export const evaluatorJob = z.object({
 });
 export type EvaluatorJob = z.infer<typeof evaluatorJob>;
 
-/** Termination message of the evaluator (at most 4 KiB): of the arms that it worked on; after the last, with the report. */
+/** Termination message of the evaluator (at most 4 KiB): results of its arms; from the last one also the report. */
 export const evaluatorResult = z.object({
   arms: z
     .array(
@@ -97,7 +100,7 @@ export const evaluatorResult = z.object({
     .optional(),
   controlsMissing: text(300).optional().describe("Why the verdict is at best Inconclusive for want of control arms."),
   verdict: z.enum(["Passed", "Failed", "Inconclusive"]).optional(),
-  /** why the verdict is what it is, and what to do where nothing was decided */
+  /** the reason for the verdict, and what to do about an inconclusive one */
   why: text(300).optional(),
   report: z.object({ repository: text(200), digest: digest() }).optional(),
   mlflowRunID: text(64).optional(),

@@ -15,9 +15,10 @@ const evidenceHeader = {
 };
 
 /**
- * Config blob of a piece of evidence: a manifest without files whose subject is an adapter, in that adapter's repository. It is stored
- * once under the tag `<first 16 hex digits of the adapter's digest>.<kind, in lower case>.<UID>` and never changed. What an Adapter's
- * status says of fitness, tier, archive and championship is a fold of them.
+ * Config blob of a piece of evidence: a manifest without files whose subject is an adapter, in that adapter's
+ * repository. It is stored once under the tag `<first 16 hex digits of the adapter's digest>.<kind, in lower
+ * case>.<UID>` and never changed. Fitness, tier, archive and championship in an Adapter's status are a fold over its
+ * evidence.
  */
 export const evidence = z.discriminatedUnion("kind", [
   z.object({

@@ -12,7 +12,7 @@ export const loadRequest = z.object({
 });
 export type LoadRequest = z.infer<typeof loadRequest>;
 
-/** Why an adapter was refused before vLLM saw it, or taken off after. */
+/** Why an adapter was refused before it reached vLLM, or unloaded afterwards. */
 export const refusal = z.enum([
   "RegistryUnavailable",
   "ArtifactMissing",
@@ -31,7 +31,7 @@ export const refusal = z.enum([
 ]);
 export type Refusal = z.infer<typeof refusal>;
 
-/** Refusals that the same bytes will always meet again; the others are worth another try. */
+/** Refusals that are permanent for the same bytes; the others can be retried. */
 export const permanentRefusals: readonly Refusal[] = [
   "DigestMismatch",
   "NotAnAdapter",
@@ -60,23 +60,26 @@ export const heldAdapter = z.object({
 });
 export type HeldAdapter = z.infer<typeof heldAdapter>;
 
-/** How many adapters may be waited for at once, and how long a client waits for one. */
+/** Limit of adapters that may be waited for at once, and of the time that a client waits for one. */
 export const demandLimits = { names: 64, seconds: 60 } as const;
 const wantedNames = z.array(text(63)).max(demandLimits.names);
 
-/** `GET /wanted?after={sequence}` on the admin port answers when the sequence is another one, at the latest after `demandWatchSeconds`. */
+/**
+ * Response to `GET /wanted?after={sequence}` on the admin port: sent when the sequence changes, or after
+ * `demandWatchSeconds`.
+ */
 export const loaderDemand = z.object({ sequence: whole(0, Number.MAX_SAFE_INTEGER), wanted: wantedNames });
 export type LoaderDemand = z.infer<typeof loaderDemand>;
 export const demandWatchSeconds = 25;
 
-/** `PUT /wanted/{name}`: why an adapter that clients wait for isn't loaded. They are told at once. */
+/** `PUT /wanted/{name}`: why an adapter isn't loaded. It is sent at once to the clients that wait for it. */
 export const demandVerdict = z.object({
   message: text(1024),
   retrySeconds: whole(1, 600).optional().describe("When to ask again; without it asking again changes nothing."),
 });
 export type DemandVerdict = z.infer<typeof demandVerdict>;
 
-/** `GET /state` on the admin port, and the answer to `PUT` and `DELETE /adapters/{name}`. */
+/** Response to `GET /state` on the admin port, and to `PUT` and `DELETE /adapters/{name}`. */
 export const loaderState = z.object({
   engine: z.object({
     ready: z.boolean().describe("Whether the engine answered a real one-token completion lately."),

@@ -51,5 +51,5 @@ export const model = z.object({
   name: text(253).describe("Served model name to ask for: the Adapter's name, or the base's."),
 });
 
-/** Every failure that a program of ours knows the reason of ends in this termination message. */
+/** Termination message of every failure with a known reason. */
 export const failure = z.object({ failure: z.object({ reason: text(63), message: text(2000) }) });

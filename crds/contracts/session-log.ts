@@ -3,7 +3,10 @@ import { digest, text, whole } from "../fields/field.ts";
 import { isolation } from "../fields/isolation.ts";
 import { sessionOutcome } from "../fields/session-outcome.ts";
 
-/** What one execution in the sandbox answered. `TestsUnusable` says nothing of the program: its tests can't run, or can't be judged there. */
+/**
+ * The result of one execution in the sandbox. `TestsUnusable` says nothing about the program: its tests can't run, or
+ * can't be judged there.
+ */
 export const execution = z.object({
   passed: z.boolean(),
   outcome: z.enum(["Passed", "Failed", "Error", "Timeout", "OutOfMemory", "OutputLimit", "NoTests", "TestsUnusable"]),

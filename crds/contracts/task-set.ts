@@ -4,13 +4,14 @@ import { scope } from "../fields/scope.ts";
 import { task } from "../kinds/agent-session.ts";
 
 /**
- * A task of a task set. Tasks that can't be told apart as new evidence, such as those of one function or project, share a `cluster`.
- * `scope`: whose knowledge the task asks for. What is measured on tasks of another scope says nothing to a session of this one.
+ * A task of a task set. Tasks that aren't independent evidence, such as those of one function or project, share a
+ * `cluster`. `scope`: whose knowledge the task requires; measurements on tasks of another scope mean nothing to a
+ * session.
  */
 export const heldOutTask = task.extend({ cluster: text(100).min(1).optional(), scope: scope.optional() });
 export type HeldOutTask = z.infer<typeof heldOutTask>;
 
-/** Which piece of evidence a task belongs to. A task without a cluster is one of its own, together with its copies under other ids. */
+/** The cluster of a task. A task without one forms a cluster with its copies under other ids. */
 export function clusterOf({ cluster, description, tests }: HeldOutTask): string {
   return cluster === undefined ? `task ${JSON.stringify([description, tests])}` : `cluster ${cluster}`;
 }

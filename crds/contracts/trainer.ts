@@ -5,7 +5,7 @@ import { scope } from "../fields/scope.ts";
 import { control, generate, hypernetwork, merge, methodNames, sft } from "../kinds/methods.ts";
 import { mlflow, nats, owner, registry } from "./pod.ts";
 
-/** Input of the trainer. `method` names the one section that is there. */
+/** Input of the trainer. `method` names the only section that is set. */
 export const trainerJob = z.object({
   owner,
   attempt: whole(1, 1000),
@@ -53,7 +53,10 @@ export const trainerJob = z.object({
 });
 export type TrainerJob = z.infer<typeof trainerJob>;
 
-/** Termination message of the trainer (at most 4 KiB). `rank` and what follows it are unset for an index of several adapters. */
+/**
+ * Termination message of the trainer (at most 4 KiB). `rank` and the fields after it are unset for an index of several
+ * adapters.
+ */
 export const trainerResult = z.object({
   repository: text(200),
   digest: digest(),

@@ -5,7 +5,7 @@ import { sessionOutcome } from "../fields/session-outcome.ts";
 import { task } from "../kinds/agent-session.ts";
 import { logRecord } from "./session-log.ts";
 
-/** The single layer of a trajectory artifact: the log as it was, with what it belongs to. */
+/** The single layer of a trajectory artifact: the unchanged log, with the object that it belongs to. */
 export const trajectory = z.object({
   schema: z.literal("rune.dev/trajectory/v1"),
   session: z.object({ namespace: text(63), name: text(63), uid: text(64) }),
@@ -18,8 +18,8 @@ export const trajectory = z.object({
 export type Trajectory = z.infer<typeof trajectory>;
 
 /**
- * A line of `corpus.jsonl`, the single layer of a corpus artifact. `examples` are questions that the trajectory helps with, each with a
- * program that passes; without them a trajectory is asked what the sessions of its own scope were asked.
+ * A line of `corpus.jsonl`, the single layer of a corpus artifact. `examples` are questions that the trajectory helps
+ * to answer, each with a program that passes; without them the questions of the sessions in its scope are used.
  */
 export const corpusLine = z.object({
   trajectory,

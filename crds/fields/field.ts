@@ -15,7 +15,7 @@ export const objectName = (max = 63) =>
     .max(max)
     .regex(/^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/);
 
-/** The name of a ModelServer, and so of its Service: those begin with a letter (RFC 1035). */
+/** The name of a ModelServer, and so of its Service, whose name must begin with a letter (RFC 1035). */
 export const serverName = () =>
   z
     .string()
@@ -64,5 +64,8 @@ export const quantity = () =>
 /** Label values and selectors by equality; at most 64. */
 export const labels = () => z.record(z.string().max(253), z.string().max(63)).meta({ maxProperties: 64 });
 
-/** Metadata of a list whose items are told apart by `keys`: the API server refuses doubles, and server-side apply merges item by item. */
+/**
+ * Metadata of a list with items identified by `keys`: the API server refuses duplicates, and server-side apply merges
+ * per item.
+ */
 export const byKey = (...keys: string[]) => ({ "x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": keys });

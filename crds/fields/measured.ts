@@ -10,7 +10,7 @@ export const interval = z.object({
 });
 export type Interval = z.infer<typeof interval>;
 
-/** Tasks that were measured. Two measurements can be compared only where `digest`, `part`, `tasks` and `seed` are the same. */
+/** Tasks that were measured. Two measurements are comparable only if `digest`, `part`, `tasks` and `seed` are equal. */
 export const measuredTasks = z.object({
   digest: digest().describe("Digest of the task set."),
   repository: repository().optional().describe("Repository that holds it."),
@@ -22,7 +22,7 @@ export const measuredTasks = z.object({
 });
 export type MeasuredTasks = z.infer<typeof measuredTasks>;
 
-/** What an evaluation's arm took. */
+/** Costs of an evaluation's arm. */
 export const costs = z
   .object({
     promptTokens: whole(0, Number.MAX_SAFE_INTEGER).describe("Tokens of all prompts."),

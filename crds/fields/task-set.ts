@@ -6,8 +6,9 @@ export const bundledTaskSets = ["HumanEval"] as const;
 export type BundledTaskSet = (typeof bundledTaskSets)[number];
 
 /**
- * Which tasks of a set: by SHA-256 of the cluster, or of the id where a task has none, read as a number, modulo 100: below 50 Train,
- * below 75 Validation, the others Test. It is the same everywhere and for ever, so a task that was learnt from is never one that decides.
+ * A part of a task set: by SHA-256 of the cluster, or of the id where a task has none, read as a number, modulo 100:
+ * below 50 Train, below 75 Validation, the others Test. It is the same everywhere and permanently, so a task that was
+ * learnt from never decides.
  */
 export const parts = ["All", "Train", "Validation", "Test"] as const;
 export type Part = (typeof parts)[number];

@@ -12,7 +12,7 @@ import { taskSet } from "../contracts/task-set.ts";
 import { progress, trainerJob, trainerResult } from "../contracts/trainer.ts";
 import { trajectory } from "../contracts/trajectory.ts";
 
-/** Documents that programs hand to each other, by the name of their JSON Schema. */
+/** Documents that programs exchange, by the name of their JSON Schema. */
 export const contracts: Readonly<Record<string, z.ZodType>> = {
   "agent-job": agentJob,
   "evaluator-job": evaluatorJob,
@@ -40,8 +40,8 @@ export const contracts: Readonly<Record<string, z.ZodType>> = {
 };
 
 /**
- * The JSON Schema (2020-12) of a document as its writer writes it: defaults are filled in, so a reader may rely on them.
- * Unknown properties stay legal, so that a reader goes on working beside a newer writer.
+ * The JSON Schema (2020-12) of a document as it is written: defaults are filled in, so a reader may rely on them.
+ * Unknown properties are valid, so that a reader keeps working with a newer writer.
  */
 export function contractSchema(schema: z.ZodType): Record<string, unknown> {
   return z.toJSONSchema(schema, {

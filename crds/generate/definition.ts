@@ -37,7 +37,7 @@ export function customResourceDefinition(kind: KindDefinition) {
   };
 }
 
-/** The whole object's schema: metadata bounded so that CEL's cost stays legal, frozen fields, and the kind's own rules. */
+/** The whole object's schema: metadata bounded for CEL's cost limit, frozen fields, and the kind's own rules. */
 export function rootSchema(kind: KindDefinition): Structural {
   return {
     description: kind.description,
@@ -84,7 +84,10 @@ export function frozenFields(kind: KindDefinition): string[] {
   return Object.keys(kind.spec.shape).filter((name) => !kind.mutable.includes(name));
 }
 
-/** Refuses change, and for optional fields also adding and removing. Forbidden rather than Invalid, so the answer doesn't echo the object. */
+/**
+ * Refuses changes, for optional fields also adding and removing. Forbidden instead of Invalid, so the response doesn't
+ * echo the object.
+ */
 function frozenRule(kind: KindDefinition, name: string, required: boolean): Validation {
   const same = `self.${name} == oldSelf.${name}`;
   return {

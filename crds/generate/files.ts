@@ -40,7 +40,7 @@ function yaml(document: unknown): string {
   return stringify(document, { lineWidth: 0, aliasDuplicateObjects: false });
 }
 
-/** The chart's copy: rendered unless switched off, and left in place by `helm uninstall` unless told otherwise. */
+/** The chart's copy: rendered unless disabled, and kept by `helm uninstall` by default. */
 function chartTemplate(kind: KindDefinition): string {
   const { apiVersion, kind: type, metadata, spec } = customResourceDefinition(kind);
   const body = yaml({ spec });

@@ -4,7 +4,7 @@ import { generatedFiles, generatedFolders } from "./files.ts";
 
 const root = join(import.meta.dirname, "../..");
 
-/** Paths in the checkout that differ from what the schemas say: changed, missing, or left over. */
+/** Paths in the checkout that differ from the schemas' output: changed, missing, or left over. */
 function stalePaths(files: ReadonlyMap<string, string>): string[] {
   const differing = [...files].filter(([path, content]) => contentOf(path) !== content).map(([path]) => path);
   return [...differing, ...leftOver(files)].sort();

@@ -51,7 +51,7 @@ const spec = z.object({
   generation: whole(0, 1000000).default(0).describe("0 for an adapter learnt directly; one more than its parents' largest for a child."),
 });
 
-/** Measurements that an Adapter remembers, one per task set. */
+/** Measurements in an Adapter's status, one per task set. */
 export const mostEvidence = 16;
 
 const measurement = z.object({

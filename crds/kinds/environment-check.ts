@@ -11,16 +11,16 @@ import { targetModules } from "./adapter.ts";
 import { columns, conditionPath, defineKind, type ObjectOf } from "./kind.ts";
 import { serving, tensorParallel } from "./model-server.ts";
 
-/** Checks that a node's Job makes, in their order. */
+/** Checks of a node's Job, in order. */
 export const nodeChecks = ["GPU", "Torch", "QLoRA"] as const;
-/** Every check, in the order in which they are made. */
+/** All checks, in the order in which they run. */
 export const checkNames = [...nodeChecks, "Serving", "Adapter", "KnownGood"] as const;
 export type NodeCheck = (typeof nodeChecks)[number];
 export type CheckName = (typeof checkNames)[number];
 
 export const checkResults = ["Pass", "Fail", "Unknown", "NotApplicable"] as const;
 
-/** Nodes that one check looks at: each has an entry in its status. */
+/** Nodes per check: each has an entry in its status. */
 export const mostNodes = 32;
 
 export const checkResult = z.object({

@@ -12,7 +12,7 @@ import { sandbox, sandboxStatus } from "../fields/sandbox.ts";
 import { taskSetReference } from "../fields/task-set.ts";
 import { columns, defineKind, type ObjectOf } from "./kind.ts";
 
-/** Arms that one evaluator works on: what each did has a place in its termination message of 4 KiB. */
+/** Arms per evaluator: the result of each must fit into its termination message of 4 KiB. */
 export const mostArmsTogether = 6;
 
 const armName = () =>
@@ -23,8 +23,8 @@ const armName = () =>
     .regex(/^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/);
 
 /**
- * Below this many independent tasks no gate decides: a mean of so few isn't normal yet, and one cluster of a kind that wasn't drawn would
- * have changed it. (ADR 0014.)
+ * With fewer independent tasks no gate decides: a mean of so few isn't normal yet, and one unlucky cluster would have
+ * changed it. (ADR 0014.)
  */
 export const fewestClusters = 10;
 
@@ -59,7 +59,9 @@ export const gate = z.object({
 
 export type Gate = z.infer<typeof gate>;
 
-/** With fewer independent tasks than this the gate's verdict is Inconclusive. A smoke test asks for no more than any verdict takes. */
+/**
+ * The gate's verdict is Inconclusive with fewer independent tasks. A smoke test needs only the minimum of any verdict.
+ */
 export function clustersNeeded({ mode, minimumTasks }: Gate): number {
   return mode === "Smoke" ? fewestClusters : Math.max(minimumTasks, fewestClusters);
 }

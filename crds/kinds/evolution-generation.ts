@@ -203,7 +203,7 @@ const taskSetRules: Rule[] = ["fitness", "promotion"].map((name) => {
 const [selecting, deciding] = ["self.spec.fitness.taskSet", "self.spec.promotion.taskSet"];
 const both = (name: string) => `has(${selecting}.${name}) && has(${deciding}.${name})`;
 const equal = (name: string) => `${selecting}.${name} == ${deciding}.${name}`;
-/** One set, however it is named. CEL compares no objects of two places. */
+/** Whether both name one set, in any form. CEL can't compare objects at two paths. */
 const sameSet = [
   `(${both("digest")} && ${equal("digest")})`,
   `(${both("configMap")} && ${equal("configMap.name")} && ${equal("configMap.key")})`,

@@ -6,14 +6,16 @@ import { interval, measuredTasks } from "../fields/measured.ts";
 import { scope } from "../fields/scope.ts";
 
 /*
- * What an EvolutionGeneration says of itself: every decision with its numbers, in lists that have an end.
+ * Status of an EvolutionGeneration: every decision with its numbers, in bounded lists.
  */
 
 /** Members of one generation: each has an entry in its status. */
 export const mostMembers = 64;
-/** Parents of one generation: what one merge can take. */
+/** Parents of one generation: the limit of one merge. */
 export const mostParents = 16;
-/** Eight merged, a generated one, and for each of these, if it was about to be tested, a scaled parent; the mean and the union. */
+/**
+ * Eight merged, a generated one, and a scaled parent for each of these once it is a candidate; the mean and the union.
+ */
 const mostChildren = 20;
 /** Evaluations of one generation. */
 const mostMeasurements = 200;
@@ -24,7 +26,7 @@ export const adapterName = () => objectName(52);
 export const mostChampions = 16;
 const points = () => text(20);
 
-/** What generations have taken. */
+/** What generations have spent. */
 export const spent = z.object({
   evaluations: whole(0, 1000000).describe("Evaluations that were created."),
   gpuSeconds: whole(0, Number.MAX_SAFE_INTEGER).describe("Seconds of the attempts of TrainingRuns, times their GPUs."),
@@ -51,7 +53,7 @@ const member = z.object({
   leftOut: text(500).optional().describe("Why it can't be a parent."),
 });
 
-/** What a child is made by. */
+/** How a child is made. */
 const childKinds = ["Merge", "Generate", "Mean", "UnionRetrain", "ScaledParent"] as const;
 
 const child = z.object({

@@ -2,10 +2,10 @@ import type { z } from "zod";
 import { ConditionType } from "../words/conditions.ts";
 import { apiVersion, group } from "../words/group.ts";
 
-/** A CEL rule on the root of an object, with the sentence a person reads when it fails. */
+/** A CEL rule on the root of an object, with the message for people. */
 export interface Rule {
   rule: string;
-  /** Path of the field that the sentence is about, such as `.spec.base`; kubectl prints it in front. */
+  /** Path of the field that the message is about, such as `.spec.base`; kubectl prints it in front. */
   field: string;
   message: string;
 }
@@ -29,9 +29,9 @@ export interface KindDefinition<Spec extends z.ZodObject = z.ZodObject, Status e
   nameMaxLength: number;
   spec: Spec;
   status: Status;
-  /** Top-level spec fields that may change; every other one is frozen at creation. */
+  /** Top-level spec fields that may change; all others are frozen at creation. */
   mutable: readonly string[];
-  /** Ends the sentence "spec.x is frozen: …", in words of this kind. */
+  /** Ends the message "spec.x is frozen: …" for this kind. */
   frozenBecause: string;
   rules: readonly Rule[];
   columns: readonly Column[];
@@ -99,7 +99,7 @@ const message: Column = {
 };
 const age: Column = { name: "Age", type: "date", jsonPath: ".metadata.creationTimestamp", description: "Time since creation." };
 
-/** Ready and Reason first, the kind's own columns between, Status (wide) and Age last: alike for every kind. */
+/** Ready and Reason first, then the kind's columns, Status (wide) and Age last: the same for every kind. */
 export function columns(...own: Column[]): Column[] {
   return [ready, reason, ...own, message, age];
 }

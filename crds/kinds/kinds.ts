@@ -7,7 +7,7 @@ import type { KindDefinition } from "./kind.ts";
 import { modelServer } from "./model-server.ts";
 import { trainingRun } from "./training-run.ts";
 
-/** Every kind of the group, in the order a person meets them. */
+/** Every kind of the group, in the order in which users meet them. */
 export const kinds: readonly KindDefinition[] = [
   environmentCheck,
   modelServer,

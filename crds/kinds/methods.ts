@@ -3,10 +3,10 @@ import { decimal, digest, objectName, repository, signedDecimal, whole } from ".
 import { targetModules } from "./adapter.ts";
 
 /*
- * What a TrainingRun may do, a schema per method. A field that several methods have is defined once.
+ * The methods of a TrainingRun, with one schema each. A field that several methods have is defined once.
  */
 
-/** Largest rank of an adapter: what vLLM can be told to hold. */
+/** Largest rank of an adapter: the limit of vLLM. */
 export const largestRank = 512;
 
 const precision = z.enum(["BFloat16", "Float32"]).default("BFloat16").describe("Precision of the frozen base and of the arithmetic.");
@@ -98,14 +98,14 @@ export const hypernetwork = z
   })
   .describe("Training of a Doc-to-LoRA hypernetwork: from a trajectory to an adapter in one forward pass.");
 
-/** A hypernetwork by who trained it, or by its artifact; `isOneHypernetwork` is its rule. */
+/** A hypernetwork, by the run that trained it or by its artifact; the rule is `isOneHypernetwork`. */
 export const hypernetworkReference = z.object({
   run: objectName(45).optional().describe("TrainingRun that trained it; its result is waited for."),
   repository: repository().optional().describe("Repository that holds it, with digest."),
   digest: digest().optional().describe("Digest of the hypernetwork's manifest."),
 });
 
-/** CEL: the reference at this path says one of the two, and all of it. */
+/** CEL: the reference at this path has exactly one of the two forms, completely. */
 export const isOneHypernetwork = (path: string) =>
   `(has(${path}.run) ? !has(${path}.repository) && !has(${path}.digest) : has(${path}.repository) && has(${path}.digest))`;
 

@@ -72,7 +72,7 @@ const spec = z.object({
   requires,
 });
 
-/** What of a server another kind's spec may say, for a server of its own. */
+/** The fields of a server that another kind's spec may set for a dedicated server. */
 export const serving = spec.pick({
   pipelineParallelSize: true,
   tensorParallelSize: true,
@@ -84,7 +84,7 @@ export const serving = spec.pick({
   resources: true,
 });
 
-/** Tensor parallelism with adapters is asked for twice, wherever a server is described. */
+/** Tensor parallelism with adapters needs a second field as confirmation, wherever a server is described. */
 export const tensorParallel = {
   rule: (server: string) => `(${server}.tensorParallelSize == 1 || ${server}.allowTensorParallelWithAdapters)`,
   message:

@@ -85,7 +85,7 @@ const spec = z.object({
   ...bounded,
 });
 
-/** More are not recorded in status, so none is made. */
+/** Limit of attempts, because status records no more. */
 export const mostAttempts = 128;
 
 export const attempt = z.object({
@@ -106,7 +106,7 @@ const mostAdapters = 16;
 
 const metric = (what: string) => text(20).optional().describe(`${what}, a decimal.`);
 
-/** What a method found out about its own result. */
+/** A method's metrics of its own result. */
 export const trainingMetrics = z
   .object({
     droppedPercent: metric("Share of the examples that were too long to be learnt"),

@@ -2,9 +2,9 @@ import { type Structural, walk } from "kopf-ts/manifests";
 
 /** One legal change of a spec. */
 export interface Mutation {
-  /** What was done where, such as `change base.digest`. */
+  /** The change and its path, such as `change base.digest`. */
   name: string;
-  /** Top-level field of the spec that it touches. */
+  /** Top-level field of the spec that it changes. */
   field: string;
   spec: Record<string, unknown>;
 }
@@ -13,8 +13,8 @@ type Path = (string | number)[];
 type Place = Record<string | number, unknown>;
 
 /**
- * Every way to change one thing of a spec that the schema alone would allow: each leaf changed that may be anything else, each optional
- * field that is there removed, each one that isn't added.
+ * Every change of one thing in a spec that the schema alone allows: each leaf with another value, each optional field
+ * that is set removed, each one that isn't added.
  */
 export function mutationsOf(schema: Structural, spec: Record<string, unknown>): Mutation[] {
   const mutations: Mutation[] = [];
@@ -32,7 +32,7 @@ export function mutationsOf(schema: Structural, spec: Record<string, unknown>): 
   return mutations;
 }
 
-/** A copy of the spec with another value at a path; without one, the field is gone. */
+/** A copy of the spec with another value at a path; if undefined, the field is removed. */
 function replaced(spec: Record<string, unknown>, path: Path, value: unknown): Record<string, unknown> {
   const copy = structuredClone(spec);
   const place = path.slice(0, -1).reduce<Place>((at, key) => at[key] as Place, copy);
@@ -100,12 +100,12 @@ function candidates(schema: Structural): unknown[] {
   }
 }
 
-/** Every `length` neighbours of a list. */
+/** All runs of `length` adjacent items of a list. */
 function runsOf(items: unknown[], length: number): unknown[][] {
   return items.slice(0, items.length - length + 1).map((_, start) => items.slice(start, start + length));
 }
 
-/** Lists of objects change by losing or doubling an item; everything else by another value. */
+/** Lists of objects change by a removed or duplicated item; everything else by another value. */
 function otherValue(schema: Structural, value: unknown): unknown {
   if (!schema.items?.properties || !Array.isArray(value)) return legalValue(schema, value);
   return value.length > 1 ? value.slice(1) : [...value, legalValue(schema.items)];

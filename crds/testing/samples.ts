@@ -15,7 +15,7 @@ export interface Sample {
 }
 
 export interface RefusedSample extends Sample {
-  /** What the API server must say, from the file's first line. */
+  /** The API server's expected message, from the file's first line. */
   message: string;
 }
 
@@ -38,7 +38,7 @@ export function refusedSamples(): RefusedSample[] {
   });
 }
 
-/** The full sample of a kind, and, where its spec has alternatives that exclude each other, one more for each: `<kind>-full-….yaml`. */
+/** The full sample of a kind, and one per further alternative if its spec has exclusive ones: `<kind>-full-….yaml`. */
 export function fullSamplesOf(kind: string): Manifest[] {
   return validSamples().flatMap(({ file, manifest }) => (file.startsWith(`${kind.toLowerCase()}-full`) ? [manifest] : []));
 }

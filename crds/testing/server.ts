@@ -12,7 +12,7 @@ export function testKubeconfig(): string | null {
 
 export interface Answer {
   code: number;
-  /** The object, or the Status that says what was wrong. */
+  /** The object, or the Status with the error. */
   // biome-ignore lint/suspicious/noExplicitAny: an API server's answer, looked at field by field in assertions
   body: any;
 }

@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { ZodType } from "zod";
 
-/** Examples that the tests of both languages read, `crds/vectors/<name>.json`: what one language makes of them the other must make too. */
+/** Examples for the tests of both languages, `crds/vectors/<name>.json`: both must give the same results. */
 export function vectors<T>(name: string, schema: ZodType<T>): T {
   return schema.parse(JSON.parse(readFileSync(join(import.meta.dirname, `../vectors/${name}.json`), "utf8")));
 }

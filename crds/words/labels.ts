@@ -1,12 +1,12 @@
 import { group } from "./group.ts";
 
-/** Annotations by which a person decides about an object; the value says why, in words. */
+/** Annotations by which a person decides about an object; the value is the reason, in words. */
 export const annotation = {
   archive: `${group}/archive`,
   restore: `${group}/restore`,
 } as const;
 
-/** Annotation-free labels that mirror status for selectors. */
+/** Keys of the labels that Rune sets. */
 export const label = {
   project: `${group}/project`,
   domain: `${group}/domain`,
