@@ -12,7 +12,7 @@ interface Manifest {
   spec?: { template?: Manifest };
 }
 
-/** The chart with its own values, without the CRDs and without what only Helm reads. */
+/** The chart with its default values, without the CRDs and without what only Helm reads. */
 export async function rendered(): Promise<string> {
   const chart = join(import.meta.dirname, "../rune");
   const text = await run(await helmPath(), ["template", "rune", chart, "--namespace", "rune-system", "--set", "crds.enabled=false"]);

@@ -13,7 +13,7 @@ const definitions = join(import.meta.dirname, "../../crds/generated");
 const images = builtImages();
 const canRun = process.env.RUNE_TEST_CLUSTER === "1" && existsSync(cluster().kubeconfig) && images !== null;
 
-/** What a pod found out, by the name of what it asked. */
+/** A pod's findings, by the name of the request. */
 type Answers = Record<string, { status?: number; challenge?: string; banner?: string; blocked?: string }>;
 
 describe.skipIf(!canRun)("the chart on a real cluster", { timeout: 300_000 }, () => {
@@ -26,7 +26,7 @@ describe.skipIf(!canRun)("the chart on a real cluster", { timeout: 300_000 }, ()
         kind: "Namespace",
         metadata: { name, labels: { "pod-security.kubernetes.io/enforce": "restricted" } },
       });
-    // As `npm run generate` wrote them; not of this release, because they are the cluster's.
+    // Not part of the release, because they are the cluster's.
     hadDefinitions = (await kubectl(["get", "crd", "-o", "name"])).includes(".rune.dev");
     await kubectl(["apply", "--server-side", "--force-conflicts", "--field-manager=helm", "-f", definitions]);
     await install({ operator: { replicas: 0 } });
@@ -35,14 +35,14 @@ describe.skipIf(!canRun)("the chart on a real cluster", { timeout: 300_000 }, ()
   afterAll(async () => {
     await helm(["uninstall", release, "--namespace", release, "--ignore-not-found"]);
     await kubectl(["delete", "namespace", release, team, "--wait=false", "--ignore-not-found"]);
-    // Without the metadata of a release they would be in the way of the next installation.
+    // Without a release's metadata they would conflict with the next installation.
     if (!hadDefinitions) await kubectl(["delete", "-f", definitions, "--wait=false"]);
   }, 120_000);
 
   test("registry and NATS wait for the Secret that the operator makes, then everything starts", async () => {
     const nats = ["-n", release, "pod", "-l", "app.kubernetes.io/component=nats"];
     await scheduled(nats);
-    // Its kubelet needs a moment to say so.
+    // The kubelet needs a moment to report it.
     await expect.poll(() => kubectl(["get", ...nats, "-o", "jsonpath={..ready}"]), { timeout: 30_000, interval: 500 }).not.toBe("");
     expect(await kubectl(["get", ...nats, "-o", "jsonpath={..ready}"])).toBe("false");
     await install({});
@@ -81,7 +81,8 @@ describe.skipIf(!canRun)("the chart on a real cluster", { timeout: 300_000 }, ()
   });
 
   test("the volumes outlive helm uninstall", async () => {
-    // While there is an operator to take its finalizers off; servers first, because a namespace waits for their grace period.
+    // The operator must remove its finalizers first; servers before all, because the namespace waits for their grace
+    // period.
     await kubectl(["delete", "modelservers", "--all", "-n", team, "--cascade=foreground", "--timeout=120s"]);
     await kubectl(["delete", "namespace", team, "--timeout=120s"]);
     await helm(["uninstall", release, "--namespace", release]);
@@ -94,7 +95,7 @@ describe.skipIf(!canRun)("the chart on a real cluster", { timeout: 300_000 }, ()
     await helm(["upgrade", "--install", release, import.meta.dirname, "--namespace", release, "--values", "-"], { input: all });
   }
 
-  /** Runs a pod that asks every service, and gives what it found. */
+  /** Runs a pod that sends a request to every service, and returns its findings. */
   async function ask(component: "agent" | "trainer" | "sandbox"): Promise<Answers> {
     const access = [{ repository: "rune/team/adapters", actions: ["pull" as const, "push" as const] }];
     const key = await kubectl(["get", "secret", "rune-keys", "-n", release, "-o", "jsonpath={.data.registry\\.jwk}"]);
@@ -105,7 +106,7 @@ describe.skipIf(!canRun)("the chart on a real cluster", { timeout: 300_000 }, ()
   }
 });
 
-/** Waits until pods are on a node. `kubectl wait` alone fails at once where their controller has not made them yet. */
+/** Waits until pods are scheduled. `kubectl wait` alone fails at once if their controller hasn't created them yet. */
 async function scheduled(pods: readonly string[]): Promise<void> {
   await expect.poll(() => kubectl(["get", ...pods, "-o", "name"]), { timeout: 60_000, interval: 500 }).not.toBe("");
   await kubectl(["wait", ...pods, "--for=condition=PodScheduled", "--timeout=60s"]);
@@ -115,7 +116,7 @@ function apply(manifest: object): Promise<string> {
   return kubectl(["apply", "-f", "-"], { input: JSON.stringify(manifest) });
 }
 
-/** Images that were built here; null where not all are. */
+/** Locally built images; null if any is missing. */
 function builtImages(): Record<string, object> | null {
   const file = join(import.meta.dirname, "../../out/values-images.yaml");
   if (!existsSync(file)) return null;
@@ -123,7 +124,7 @@ function builtImages(): Record<string, object> | null {
   return operator && registry && nats && mlflow ? { operator, registry, nats, mlflow } : null;
 }
 
-/** A pod with Python in it, labelled as a pod of Rune's. */
+/** A pod with Python and the labels of one of Rune's pods. */
 function asker(component: string, token: string): object {
   const image = images?.mlflow as { repository: string; digest: string };
   return {

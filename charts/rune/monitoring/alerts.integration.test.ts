@@ -3,7 +3,7 @@ import { run } from "@rune/cluster/shell";
 import { beforeAll, expect, test } from "vitest";
 
 const cwd = import.meta.dirname;
-/** Prometheus' own tester of rules, compiled once. Service discovery is most of Prometheus, and no rule needs it. */
+/** Prometheus' own rule tester, compiled once. Without service discovery, its largest part, which no rule needs. */
 let promtool: string;
 
 beforeAll(async () => {

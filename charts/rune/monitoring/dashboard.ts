@@ -1,14 +1,14 @@
-/** One line of a panel: what the legend says, and the PromQL expression. */
+/** One line of a panel: the legend and the PromQL expression. */
 export type Query = readonly [legend: string, expression: string];
 
 export interface Panel {
   readonly title: string;
-  /** What the panel is good for, shown at its corner. */
+  /** Purpose of the panel, shown at its corner. */
   readonly description: string;
   /** Grafana's name of the unit. */
   readonly unit: "short" | "s" | "bytes" | "percentunit" | "reqps" | "ops";
   readonly queries: readonly Query[];
-  /** Shows the last value alone, in a quarter of the width. */
+  /** Shows only the last value, in a quarter of the width. */
   readonly isStat?: boolean;
 }
 
@@ -16,7 +16,7 @@ export interface Dashboard {
   readonly uid: string;
   readonly title: string;
   readonly description: string;
-  /** Variables beside the data source: the name, and the expression whose label of that name is offered. */
+  /** Variables besides the data source: name → the expression whose label of that name lists the values. */
   readonly variables: Readonly<Record<string, string>>;
   readonly panels: readonly Panel[];
 }
@@ -25,7 +25,7 @@ const datasource = { type: "prometheus", uid: "$datasource" };
 const widthOfGrid = 24;
 const size = { stat: { w: 6, h: 4 }, graph: { w: 12, h: 8 } } as const;
 
-/** Grafana's own model of a dashboard, which it imports as it is. */
+/** The JSON model that Grafana imports. */
 export function modelOf({ uid, title, description, variables, panels }: Dashboard): object {
   return {
     uid,
@@ -48,7 +48,7 @@ function labelVariable(name: string, expression: string): object {
   return { name, label: name, type: "query", datasource, query, refresh: 2, sort: 1, multi: true, includeAll: true, allValue: ".*" };
 }
 
-/** From left to right, a new row where the next one doesn't fit. */
+/** Left to right, with a new row when the next panel doesn't fit. */
 function placed(panels: readonly Panel[]): object[] {
   let [x, y, height] = [0, 0, 0];
   return panels.map((panel, index) => {

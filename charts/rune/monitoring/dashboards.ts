@@ -5,18 +5,18 @@ import { learning } from "./learning.ts";
 import { operator } from "./operator.ts";
 import { serving } from "./serving.ts";
 
-/** The dashboards that the chart ships, by the name of their file. */
+/** The chart's dashboards, by file name. */
 export const dashboards = { operator, serving, learning };
 export const directory = join(import.meta.dirname, "generated");
 
-/** Each file's text. */
+/** The text of each file. */
 export function rendered(): Record<string, string> {
   return Object.fromEntries(
     Object.entries(dashboards).map(([name, dashboard]) => [`${name}.json`, `${JSON.stringify(modelOf(dashboard), null, 1)}\n`]),
   );
 }
 
-/** Files that aren't what this program would write. */
+/** Files that differ from this program's output. */
 export function stale(): string[] {
   return Object.entries(rendered()).flatMap(([file, text]) => (textOf(file) === text ? [] : [file]));
 }

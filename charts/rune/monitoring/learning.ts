@@ -2,7 +2,7 @@ import type { Dashboard } from "./dashboard.ts";
 
 const operator = 'job="rune-operator"';
 const chosen = `${operator}, controller=~"agent-session|training-run|evaluation|evolution-generation|environment-check|adapter"`;
-/** Containers of the pods that work on objects: their names, and how the operator names the pods. */
+/** Containers of worker pods: their names, and the operator's naming of the pods. */
 const workers = {
   "sessions' agents": 'container="agent", pod=~".+-e[0-9]+-.+"',
   evaluators: 'container="evaluator", pod=~".+-ev[0-9]+-.+"',

@@ -6,7 +6,7 @@ import { ofLoader, ofOperator, seriesOf } from "./testing/registered.ts";
 
 /** Labels that every scraped series gets from its target. */
 const ofTarget = ["job", "namespace", "pod"];
-/** What Prometheus and the kubelets say; docs/operating.md has the same list, and its test compares them. */
+/** Metrics of Prometheus and the kubelets; docs/operating.md has the same list, which its test compares. */
 const ofCluster: Record<string, string[]> = {
   up: [],
   container_cpu_usage_seconds_total: ["container"],

@@ -1,4 +1,4 @@
-{{- /* Prefix of every name: the release's, made to hold "rune". */ -}}
+{{- /* Prefix of every name: the release's name, with "rune" added if it doesn't contain it. */ -}}
 {{- define "rune.name" -}}
 {{- if contains "rune" .Release.Name }}{{ .Release.Name | trunc 40 | trimSuffix "-" }}{{ else }}{{ printf "%s-rune" (.Release.Name | trunc 35 | trimSuffix "-") }}{{ end }}
 {{- end }}
@@ -11,7 +11,7 @@ app.kubernetes.io/instance: {{ $root.Release.Name }}
 app.kubernetes.io/component: {{ index . 1 }}
 {{- end }}
 
-{{- /* Labels of everything of one component. */ -}}
+{{- /* Labels of all objects of one component. */ -}}
 {{- define "rune.labels" -}}
 {{- $root := index . 0 -}}
 {{ include "rune.selector" . }}
@@ -28,14 +28,14 @@ helm.sh/chart: {{ printf "%s-%s" $root.Chart.Name $root.Chart.Version }}
 {{- if $registry }}{{ printf "%s/%s" $registry (regexReplaceAll "^([^/]*[.:][^/]*|localhost)/" $repository "") }}{{ else }}{{ $repository }}{{ end }}
 {{- end }}
 
-{{- /* The reference of an image, by digest when there is one. */ -}}
+{{- /* The reference of an image, by digest if there is one. */ -}}
 {{- define "rune.image" -}}
 {{- $root := index . 0 -}}
 {{- $image := index $root.Values.images (index . 1) -}}
 {{- include "rune.repository" . }}{{ if $image.digest }}@{{ $image.digest }}{{ else }}:{{ $image.tag | default $root.Chart.AppVersion }}{{ end }}
 {{- end }}
 
-{{- /* What pods and their containers may do: nothing that the restricted Pod Security Standard forbids. */ -}}
+{{- /* Security contexts that satisfy the restricted Pod Security Standard. */ -}}
 {{- define "rune.podSecurity" -}}
 runAsNonRoot: true
 runAsUser: 65532
@@ -61,7 +61,7 @@ imagePullSecrets:
 {{- end }}
 {{- end }}
 
-{{- /* Who may ask the embedded services: the operator, and its pods in every namespace that it watches, but never a sandbox. */ -}}
+{{- /* Clients of the embedded services: the operator and its pods in watched namespaces, but never a sandbox. */ -}}
 {{- define "rune.clients" -}}
 - podSelector:
     matchLabels:

@@ -11,14 +11,14 @@ export const chart = join(import.meta.dirname, "..");
 const template = async (values: object, release: string, namespace: string) =>
   await attempt(await helmPath(), ["template", release, chart, "--namespace", namespace, "--values", "-"], { input: stringify(values) });
 
-/** What Helm would install with these values. */
+/** The manifests that Helm installs with these values. */
 export async function render(values: object = {}, { release = "rune", namespace = "rune-system" } = {}): Promise<Manifest[]> {
   const result = await template(values, release, namespace);
   if (result.code !== 0) throw new CommandFailed("helm template", result);
   return parseAllDocuments(result.stdout).flatMap((document) => document.toJS() ?? []);
 }
 
-/** Why Helm refuses these values; empty where it doesn't. */
+/** Helm's error for these values; empty if there is none. */
 export async function refusal(values: object): Promise<string> {
   const { code, stderr } = await template(values, "rune", "rune-system");
   return code === 0 ? "" : stderr;

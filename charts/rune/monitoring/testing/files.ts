@@ -21,12 +21,12 @@ const read = (name: string) => parse(readFileSync(join(import.meta.dirname, ".."
 
 export const alerts: readonly Alert[] = read("alerts.yaml").groups.flatMap(({ rules }: { rules: Alert[] }) => rules);
 
-/** What alerts.test.yaml expects, and when. */
+/** The expectations of alerts.test.yaml, with their times. */
 export const alertTests: readonly AlertTest[] = read("alerts.test.yaml").tests.flatMap(
   ({ alert_rule_test = [] }: { alert_rule_test?: AlertTest[] }) => alert_rule_test,
 );
 
-/** Every expression of alerts and dashboards, with the place where it stands. */
+/** Every expression of alerts and dashboards, with its place. */
 export const expressions: readonly (readonly [place: string, expression: string])[] = [
   ...alerts.map(({ alert, expr }) => [alert, expr] as const),
   ...Object.entries(dashboards).flatMap(([file, { panels, variables }]) => [

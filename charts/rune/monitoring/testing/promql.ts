@@ -6,14 +6,14 @@ export interface Selector {
 }
 
 export interface Expression {
-  /** What the grammar doesn't know, as it stands there; empty where all is well. */
+  /** Texts that the grammar doesn't accept; empty if there are none. */
   readonly mistakes: readonly string[];
   readonly selectors: readonly Selector[];
   /** Labels that results are grouped or matched by. */
   readonly groupedBy: readonly string[];
 }
 
-/** Reads PromQL, Grafana's variables in it included. */
+/** Parses PromQL, including Grafana's variables. */
 export function read(expression: string): Expression {
   const text = expression.replaceAll("$__rate_interval", "5m").replaceAll("$__range", "1h");
   const [mistakes, groupedBy]: [string[], string[]] = [[], []];

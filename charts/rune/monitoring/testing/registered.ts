@@ -7,13 +7,13 @@ export interface Metric {
   readonly labels: readonly string[];
 }
 
-/** What the operator registers. */
+/** The operator's registered metrics. */
 export function ofOperator(): Metric[] {
   const all = new Metrics().registry.getMetricsAsArray() as unknown as { name: string; type: string; labelNames: string[] }[];
   return all.map(({ name, type, labelNames }) => ({ name, type, labels: labelNames.toSorted() }));
 }
 
-/** What a loader registers, as it answers at /metrics. Labels are known of what has a value by then. */
+/** A loader's registered metrics, from /metrics. Labels are known only for metrics that have a value by then. */
 export async function ofLoader(): Promise<Metric[]> {
   const metrics = createMetrics(() => ({ ready: true, adapters: { Loaded: 1 }, inFlight: 1, slots: 4 }));
   metrics.loaded(1, "load");
@@ -25,14 +25,14 @@ export async function ofLoader(): Promise<Metric[]> {
   return [...text.matchAll(/^# TYPE (\S+) (\S+)$/gm)].map(([, name = "", type = ""]) => ({ name, type, labels: labelsOf(name, text) }));
 }
 
-/** Labels of the samples of one metric; `le` is what makes a bucket, and `quantile` what makes a line of a summary. */
+/** Labels of one metric's samples, without `le`, which all buckets have. */
 function labelsOf(name: string, text: string): string[] {
   const samples = [...text.matchAll(new RegExp(`^${name}(?:_bucket|_sum|_count)?\\{(.*)\\} `, "gm"))];
   const labels = samples.flatMap(([, inside = ""]) => [...inside.matchAll(/(\w+)="/g)].map(([, label = ""]) => label));
   return [...new Set(labels)].filter((label) => label !== "le").sort();
 }
 
-/** The names that can be asked for: of a histogram its three series. */
+/** The names that can be queried: three series for a histogram. */
 export function seriesOf({ name, type, labels }: Metric): Metric[] {
   if (type !== "histogram") return [{ name, type, labels }];
   return [

@@ -1,4 +1,4 @@
-{{- /* A file of monitoring/, which names release rune in namespace rune-system, with the names of this release: (list $ "alerts.yaml"). */ -}}
+{{- /* A file of monitoring/ (for release rune in rune-system) with this release's names: (list $ "alerts.yaml"). */ -}}
 {{- define "rune.monitoringFile" -}}
 {{- $root := index . 0 -}}
 {{- $text := $root.Files.Get (printf "monitoring/%s" (index . 1)) | replace "rune-system" "@namespace@" -}}
@@ -8,7 +8,7 @@
 {{- replace "@namespace@" $root.Release.Namespace $text -}}
 {{- end }}
 
-{{- /* Alerts about what this release doesn't have. */ -}}
+{{- /* Alerts about features that this release doesn't use. */ -}}
 {{- define "rune.needlessAlerts" -}}
 {{- if not .Values.operator.leaderElection }}
 - RuneOperatorWithoutLeader

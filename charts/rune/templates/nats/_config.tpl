@@ -9,6 +9,6 @@ jetstream {
   max_file_store: {{ .Values.nats.maxFileStore }}
   max_memory_store: 64MB
 }
-# Whom the server trusts, as the operator wrote it into its Secret.
+# The keys that the server trusts, from the operator's Secret.
 include nats-auth.conf
 {{- end }}

@@ -7,7 +7,7 @@ log:
 storage:
   filesystem:
     rootdirectory: /var/lib/registry
-  # Weights are written once: nothing can be deleted, and no tag leads anybody to trust anything.
+  # Weights are written once: nothing can be deleted, and no tag is trusted.
   delete:
     enabled: false
   cache:
