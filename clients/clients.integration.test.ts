@@ -79,8 +79,7 @@ describe.runIf(enabled)("the registry client against CNCF Distribution", () => {
   });
 
   /**
-   * Pushes a file in three parts; `before` runs once, before the second is sent. Returns the methods from the file's
-   * POST on.
+   * Pushes a file in three parts; `before` runs once, before the second. Returns the methods from the file's POST on.
    */
   const pushInParts = async (before: () => Promise<unknown>): Promise<string[]> => {
     const methods: string[] = [];

@@ -69,10 +69,7 @@ const refusal = z.union([
 
 const longestAttempt = 15 * 60_000;
 
-/**
- * Matches the `error.message` of a 400 from chat templates without a system role; `ABOUT_ROLES` in the trainer's
- * rendering.py.
- */
+/** Matches errors of chat templates without a system role; `ABOUT_ROLES` in the trainer's rendering.py is the same. */
 const aboutRoles = /role|system/i;
 
 /**

@@ -6,8 +6,7 @@ import { parseJSON } from "../http/json.ts";
 import { retry, Transient } from "../http/retry.ts";
 
 /**
- * The tracking server is unreachable or refused the call. The caller decides whether that matters; it never fails a
- * job.
+ * The tracking server is unreachable or refused the call. The caller decides whether it matters; no job fails for it.
  */
 export class MlflowUnavailable extends Error {
   override readonly name = "MlflowUnavailable";

@@ -28,16 +28,12 @@ export type LogOptions = {
   clock?: Clock;
 };
 
-/**
- * The log of one session or evaluation, with one writer at a time. Calls run in order; each pauses while NATS is
- * unavailable.
- */
+/** The log of one session or evaluation, with one writer. Calls run in order; each pauses while NATS is unavailable. */
 export type SessionLog = {
   /** All records so far. Must be called before the first append. */
   read(): Promise<{ records: LogRecord[]; lastSequence: number }>;
   /**
-   * Appends the record after the last one that this program has seen; idempotent. Resolves to its sequence. Throws
-   * `Fenced`.
+   * Appends after the last record that this program has seen; idempotent. Resolves to the sequence. Throws `Fenced`.
    */
   append(record: LogRecord): Promise<number>;
   /** Publishes progress, without confirmation. */

@@ -76,7 +76,7 @@ function reasonToWait(error: Error): string | undefined {
 
 /**
  * Runs a program according to the pod contract and resolves to its exit code: parses the spec, writes the result or the
- * failure as the termination message; SIGTERM aborts the signal and gives 143 without a message.
+ * failure as the termination message; SIGTERM aborts the signal and means exit code 143 without a message.
  */
 export async function runPod<Job>(
   schema: ZodType<Job>,

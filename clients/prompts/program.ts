@@ -9,10 +9,7 @@ type Fence = { mark: string; indent: number };
 /** Limit of blocks, because each of them may be scanned to the end of the completion. */
 const mostBlocks = 64;
 const opening = /^([ \t]*)(`{3,}|~{3,})[^`\n]*(?:\n|$)/gm;
-/**
- * What can hide a fence in Python (a comment, a string, an unterminated docstring), a fence line, and backticks
- * elsewhere.
- */
+/** What can hide a fence in Python (a comment, a string, an unterminated docstring), a fence line, other backticks. */
 const tokens =
   /#[^\n]*|("""|''')(?:\\[\s\S]|(?!\1)[^\\])*(\1)?|"(?:\\[\s\S]|[^"\\\n])*"?|'(?:\\[\s\S]|[^'\\\n])*'?|^(?<indent>[ \t]*)(?<line>`{3,}|~{3,})(?<info>[^`\n]*)$|(?<within>`{3,})/gm;
 
@@ -110,10 +107,7 @@ function definition(name: string): RegExp {
   return new RegExp(`^(?:(?:async[ \\t]+)?def|class)[ \\t]+${name}\\b|^${name}[ \\t]*(?::[^=\\n]+)?=(?!=)`, "m");
 }
 
-/**
- * A program that redefines the stub's function, with the stub's lines before it: models repeat a function without its
- * imports.
- */
+/** A program that redefines the stub's function, with the stub's lines before it: models leave out its imports. */
 function withPreamble(entryPoint: string, stub: string, text: string): string {
   const at = stub.search(definition(entryPoint));
   const lines = (at < 0 ? stub : stub.slice(0, at)).trim().split("\n");

@@ -24,10 +24,7 @@ export class EvidenceTagTaken extends Error {
 
 const stem = (adapterDigest: string) => adapterDigest.slice("sha256:".length, "sha256:".length + 16);
 
-/**
- * `<first 16 hex digits of the adapter's digest>.<kind, in lower case>.<UID of the decider>`; each tag is stored only
- * once.
- */
+/** `<first 16 hex digits of the adapter's digest>.<kind, in lower case>.<UID of the decider>`; stored only once. */
 export function evidenceTag(adapterDigest: string, kind: Evidence["kind"], uid: string): string {
   return `${stem(adapterDigest)}.${kind.toLowerCase()}.${uid}`;
 }
@@ -106,10 +103,7 @@ type Place = { registry: Registry; repository: string; adapterDigest: string };
 type Candidate = { digest: string; tag?: string };
 type Wrong = { wrong: string };
 
-/**
- * Possible evidence. Tags are in lexical order, so an adapter's are adjacent, after `<16 hex digits>-` and before all
- * others.
- */
+/** Possible evidence. Tags are in lexical order, so an adapter's are adjacent, after `<16 hex digits>-`. */
 async function* candidates({ registry, repository, adapterDigest }: Place): AsyncGenerator<Candidate> {
   const referrers = await registry.referrers(repository, adapterDigest, mediaType.evidence);
   if (referrers) {

@@ -117,10 +117,7 @@ export class Registry {
     return parsed.data;
   }
 
-  /**
-   * A JSON blob of at most `largest` bytes. Throws DigestMismatch if it is larger, ZodError if it doesn't match the
-   * schema.
-   */
+  /** A JSON blob of at most `largest` bytes. Throws DigestMismatch if it is larger, ZodError if it is invalid. */
   async json<T>(repository: string, blob: Descriptor, schema: ZodType<T>, largest = largestConfig): Promise<T> {
     if (blob.size > largest) throw tooLarge(repository, blob.digest, largest);
     return schema.parse(parseJSON(await this.blob(repository, blob.digest, { maxBytes: blob.size })));

@@ -6,10 +6,7 @@ import { PodFailure } from "../pod/pod.ts";
 
 type Probe = Isolation["probes"][number];
 
-/**
- * The pod can't reach the control targets itself, so the sandbox's failure to reach them would prove nothing.
- * Retryable.
- */
+/** The pod can't reach the control targets itself, so the sandbox's failure to do so proves nothing. Retryable. */
 export class ControlUnreachable extends Error {
   override readonly name = "ControlUnreachable";
 }

@@ -14,10 +14,7 @@ export class RunnerGone extends Error {
   override readonly name = "RunnerGone";
 }
 
-/**
- * The sandbox refuses: a newer epoch uses it, the id belongs to another program, isolation isn't proven, or the token
- * is wrong.
- */
+/** The sandbox refuses: a newer epoch, an id of another program, isolation that isn't proven, or a wrong token. */
 export class RunnerRefused extends Error {
   override readonly name = "RunnerRefused";
   readonly reason: "StaleEpoch" | "IdReused" | "IsolationNotVerified" | "Denied" | "BadRequest";

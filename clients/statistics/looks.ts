@@ -7,8 +7,8 @@ export type Look = { number: number; of: number };
  * The error probability of one look's interval, such that the intervals of all looks together miss the truth with
  * probability `alpha`: O'Brien and Fleming's boundaries c √(of / number), strict at first and nearly nominal at the
  * end. (O'Brien and Fleming 1979, "A multiple testing procedure for clinical trials"; as repeated confidence intervals:
- * Jennison and Turnbull 2000, "Group Sequential Methods", chapter 9.) Throws RangeError unless 1 <= number <= of and 0
- * < alpha < 1.
+ * Jennison and Turnbull 2000, "Group Sequential Methods", chapter 9.) Throws RangeError unless
+ * 1 <= number <= of and 0 < alpha < 1.
  */
 export function alphaOfLook(alpha: number, { number, of }: Look): number {
   if (!(number >= 1 && number <= of)) throw new RangeError(`look ${number} of ${of} is not defined`);

@@ -49,10 +49,7 @@ function stubOf(each: Problem): string {
   return `${(before + head).trim()}\n`;
 }
 
-/**
- * Tests call helpers that the prompt defines (HumanEval/32, 38, 50), and a program may omit them, so the tests include
- * them.
- */
+/** Tests call helpers of the prompt (HumanEval/32, 38, 50) that a program may omit, so the tests include them. */
 function testsOf(each: Problem): string {
   const before = beforeFunction(each).trim();
   const helpers = /^def /m.test(before) ? `${before}\n\n` : "";

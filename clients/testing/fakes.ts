@@ -5,10 +5,7 @@ import { Fenced } from "../nats/log.ts";
 /** The process died. */
 export class Killed extends Error {}
 
-/**
- * Kills a process at its `fatal`-th boundary: each effect has one before it, and one after it, where only its result is
- * lost.
- */
+/** Kills a process at its `fatal`-th boundary: before an effect, or after it, so that only the result is lost. */
 export class FakePower {
   boundaries = 0;
   readonly fatal: number;

@@ -172,10 +172,7 @@ function overdue(check: EnvironmentCheck, message: string): CheckResult[] {
     .map((name) => resultOf(name, "Unknown", why));
 }
 
-/**
- * The end: results are written first, then helper objects deleted. As with an evaluation's verdict, a failure never
- * affects Ready.
- */
+/** Writes the results, then deletes helper objects. As with an evaluation's verdict, a failure never affects Ready. */
 function conclude(world: World, late: readonly CheckResult[]): Outcome {
   const { check } = world;
   const found = wantedChecks(check).flatMap((name: CheckName) => known(check, name) ?? late.find((each) => each.name === name) ?? []);

@@ -106,10 +106,7 @@ function programPod(check: EnvironmentCheck, config: OperatorConfig, resources: 
   };
 }
 
-/**
- * The input of a node's program. Only one node stores its adapter: they are interchangeable, and artifacts are
- * permanent.
- */
+/** The input of a node's program. Only one node stores its adapter, because all are alike and artifacts permanent. */
 export function nodeDocument(check: EnvironmentCheck, node: NodeStatus, base: BaseState, config: OperatorConfig): EnvironmentJob {
   const { metadata, spec, status } = check;
   const nonce = status?.nonce ?? "";

@@ -63,10 +63,7 @@ export function epochStep({ sandbox, worker }: EpochWorld, pod: string): EpochSt
   }
 }
 
-/**
- * The epoch is raised in status before any of its objects exist, so that an older worker is fenced before a newer one
- * starts.
- */
+/** The epoch is raised in status before its objects exist, so an older worker is fenced before a newer one starts. */
 export function beginEpoch(owner: EpochOwner, world: EpochWorld, config: OperatorConfig, why: string, status: object = {}): Outcome {
   const epoch = (owner.status?.epoch ?? 0) + 1;
   const uid = owner.status?.sandbox?.uid ?? sandboxUID(owner.metadata.uid, world.takenUIDs, config.sandbox.uidRange);
@@ -115,8 +112,7 @@ export function working({ worker }: EpochWorld, outcome: Outcome): Outcome {
 }
 
 /**
- * Live sandboxes and workers of other epochs, left behind if the operator exited between raising the epoch and deleting
- * them.
+ * Live sandboxes and workers of other epochs, left if the operator exited between raising the epoch and deleting them.
  */
 export function leftoversOf(
   owner: EpochOwner & KubeObject & { metadata: { uid: string } },

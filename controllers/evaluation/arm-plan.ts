@@ -100,8 +100,7 @@ function freeSlots({ serverRef: { name } }: Arm, { servers, residents }: World, 
 }
 
 /**
- * The adapters that an arm may assign. Waits for those still being verified, so that the choice doesn't depend on
- * timing.
+ * The adapters that an arm may assign. Waits for those still being verified, so the choice doesn't depend on timing.
  */
 function candidatesOf(arm: Arm, { selected, servers }: World): Adapter[] | Blocker {
   const found = selected.get(arm.name) ?? [];

@@ -125,10 +125,7 @@ const planLost = (evaluation: World["evaluation"]) =>
     `the ConfigMap ${planName(evaluation)} is gone, which froze what each task is answered by; create a new evaluation`,
   );
 
-/**
- * Stores the tasks as an artifact, and them with what answers them as an immutable ConfigMap; later changes don't
- * affect it.
- */
+/** Stores the tasks as an artifact, then the plan as an immutable ConfigMap; later changes don't affect it. */
 function freeze(world: World, store: Store): Outcome {
   const { evaluation, tasks } = world;
   const content = planOf(world);

@@ -54,8 +54,8 @@ function powerKnown({ samples, looks }: Evaluation["spec"], gate: Gate, { taskSe
 }
 
 /**
- * Variance of the gain between equal arms, from the newest evaluation of these tasks whose gate compared like with like
- * (A/A).
+ * Variance of the gain between equal arms, from the newest A/A evaluation of these tasks (its gate compares equal
+ * arms).
  */
 function seenVariance(
   { samples, taskSet }: { samples: number; taskSet: Plan["taskSet"] },

@@ -18,8 +18,8 @@ export function withIsolationCondition({ log }: Pick<World, "log">, outcome: Out
 }
 
 /**
- * The result of the current epoch's evaluator, if it succeeded. The next unit has a separate epoch, so nothing is
- * recorded twice.
+ * The result of the current epoch's evaluator, if it succeeded. Every unit has its own epoch, so none is recorded
+ * twice.
  */
 export function resultOf({ evaluation, worker }: Pick<World, "evaluation" | "worker">): EvaluatorResult | null {
   if (worker.state !== "Ended") return null;

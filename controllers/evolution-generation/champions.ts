@@ -39,10 +39,7 @@ export function championsIn({ metadata: { namespace, uid } }: EvolutionGeneratio
   return [...shown, ...untold.flatMap(({ kind, adapter, scope }) => (kind === "Promotion" ? [{ adapter, scope }] : []))];
 }
 
-/**
- * The champions of exactly this scope on this base, each once; more than one only if two chains promoted at the same
- * time.
- */
+/** The champions of exactly this scope on this base; more than one only if two chains promoted at the same time. */
 export function championsOf(scope: Scope, base: string | undefined, champions: readonly Champion[]): Adapter[] {
   const found = champions.filter((champion) => sameScope(champion.scope, scope) && champion.adapter.spec.base.digest === base);
   return [...new Map(found.map(({ adapter }) => [adapter.metadata.name, adapter])).values()];

@@ -2,10 +2,7 @@ import { seeded, shuffled } from "@rune/clients/statistics/random";
 import type { EvolutionGeneration } from "@rune/crds/kinds/evolution-generation";
 import type { Child, Promotion } from "./world.ts";
 
-/**
- * The children of these parents, which are ordered by lower bound. Each is identified by its run's name, so it is made
- * once.
- */
+/** The children of these parents (ordered by lower bound). Each is identified by its run's name, so it is made once. */
 export function plannedChildren({ metadata, spec }: EvolutionGeneration, parents: readonly string[]): Child[] {
   const { merge, generate, mean, unionRetrain } = spec.variation;
   const random = seeded(spec.seed, `children of generation ${spec.generation}`);
@@ -28,10 +25,7 @@ export const isContender = ({ kind }: Pick<Child, "kind">): boolean => kind === 
 /** Whether a child is made from its parents' trajectories instead of their weights. */
 export const learnsAnew = ({ kind }: Pick<Child, "kind">): boolean => kind === "UnionRetrain" || kind === "Generate";
 
-/**
- * The candidate's best parent, scaled to the candidate's strength; undefined if it is already planned, or not
- * requested.
- */
+/** The candidate's best parent, scaled to the candidate's strength; undefined if it is planned or not requested. */
 export function scaledParentFor(
   { metadata, spec, status }: EvolutionGeneration,
   { candidate, bestParent }: Pick<Promotion, "candidate" | "bestParent">,

@@ -37,10 +37,7 @@ function storing(generation: EvolutionGeneration, services: Services): Store {
   };
 }
 
-/**
- * Reconciles on changes of its evaluations, runs, server, requirements, population, children, and its chain's first
- * generation.
- */
+/** Watches its evaluations, runs, server, requirements, population, children, and its chain's first generation. */
 export function register(manager: Manager, services: Services): void {
   const required = requiring(manager, evolutionGenerations);
   const inNamespace = (changed: KubeObject, wakes: (generation: EvolutionGeneration) => boolean): ObjectKey[] =>

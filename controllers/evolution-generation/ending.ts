@@ -20,10 +20,7 @@ const longestStandstill = 2;
 type Best = NonNullable<Status["best"]>;
 type Former = NonNullable<EvolutionGeneration["spec"]["former"]>;
 
-/**
- * The best adapter so far, and the number of generations without a better one. Only measurements on the same tasks
- * compare.
- */
+/** The best adapter so far, and the number of generations without a better one, by measurements on the same tasks. */
 function standingOf({ spec, status = {} }: EvolutionGeneration): { best: Best | undefined; withoutImprovement: number } {
   const { taskSet, members = [], children = [] } = status;
   const mine = members.filter(isIn);
@@ -105,8 +102,8 @@ function formerOf(
 export const nameOfNext = ({ metadata, spec }: EvolutionGeneration) => `${spec.rootRef?.name ?? metadata.name}-g${spec.generation + 1}`;
 
 /**
- * It has no owner, because its decisions outlive the first one. After a crash it is recognized by the label with this
- * one's UID.
+ * It has no owner, because its decisions outlive the first one. The label with this one's UID identifies it after a
+ * crash.
  */
 function nextGeneration(source: EvolutionGeneration, former: Former): DynamicObject {
   const { metadata, spec } = source;

@@ -28,10 +28,7 @@ function evidenceOn({ status }: Adapter, taskSet: MeasuredTasks) {
   return known.find((each) => each.taskSet && sameTasks(each.taskSet, taskSet));
 }
 
-/**
- * The frozen members, at most `maximum`: champions first, then adapters not measured on these tasks, then by lower
- * bound.
- */
+/** The frozen members, at most `maximum`: champions, then adapters not measured on these tasks, then by lower bound. */
 export function freezePopulation(
   { spec }: EvolutionGeneration,
   adapters: readonly Adapter[],

@@ -20,10 +20,7 @@ import type { Decision, Measurement, Promotion, World } from "./world.ts";
 
 const retrySeconds = 30;
 
-/**
- * Tests the best child on tasks that were not used for selection: at most one per generation, and it must win by its
- * lower bound.
- */
+/** Tests the best child on tasks that weren't used for selection, once per generation; its lower bound must win. */
 export function promote(world: World, now: Date): Outcome {
   const { status } = world.generation;
   if (!status?.promotion) return choose(world);

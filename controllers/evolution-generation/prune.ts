@@ -6,10 +6,7 @@ import { GenerationReason } from "./reasons.ts";
 import { isIn } from "./steps.ts";
 import type { Decision, Member, World } from "./world.ts";
 
-/**
- * Archives members that were below the base for long enough, worst first, while enough remain; reports which were
- * spared, and why.
- */
+/** Archives members that were below the base for long enough, worst first, while enough remain; reports the spared. */
 export function prune(world: World, now: Date): Outcome {
   const { generation } = world;
   const { status = {}, spec } = generation;
@@ -42,10 +39,7 @@ export function prune(world: World, now: Date): Outcome {
   }).atOnce();
 }
 
-/**
- * A member with its count of consecutive generations entirely below the base. A member that wasn't measured keeps its
- * count.
- */
+/** A member with its count of consecutive generations entirely below the base; unchanged if it wasn't measured. */
 function counted(member: Member, { generation }: World): Member {
   const { belowBase: _, ...rest } = member;
   const before = generation.spec.former?.belowBase.find(({ name }) => name === member.name)?.generations ?? 0;

@@ -96,8 +96,7 @@ function promotionWith(news: readonly Decision[], { status }: EvolutionGeneratio
 }
 
 /**
- * Labels of the population that kept children lack. Those under `rune.dev/` mirror an adapter's state and aren't set
- * here.
+ * Labels of the population that kept children lack, except those under `rune.dev/`, which mirror an adapter's state.
  */
 export function labelsMissing({ generation, adapters }: World): DynamicObject[] {
   const wished = Object.fromEntries(Object.entries(generation.spec.population.matchLabels).filter(([key]) => !key.startsWith(`${group}/`)));

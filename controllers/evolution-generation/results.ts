@@ -25,10 +25,7 @@ const largestReport = 32 * 1024 * 1024;
 /** Key of the base's results. */
 export const base = "base";
 
-/**
- * Results of all reports; the first measurement wins. Arms with several adapters or a context say nothing about one
- * adapter.
- */
+/** Results of all reports; the first measurement wins. Arms with several adapters or a context are left out. */
 export function resultsOf(reports: readonly Report[]): Results {
   const results = new Map<string, ReadonlyMap<string, number>>();
   for (const { arms, matrix, samples } of reports)

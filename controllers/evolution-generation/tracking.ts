@@ -85,10 +85,7 @@ function paramsOf({ metadata, spec, status }: EvolutionGeneration): Record<strin
   };
 }
 
-/**
- * Numbers of a generation. Where both kinds exist, it has the mean Pass@1 of generated and of fine-tuned adapters, side
- * by side.
- */
+/** Numbers of a generation, with the mean Pass@1 of generated and of fine-tuned adapters where both kinds exist. */
 export function metricsOf({ status = {}, spec }: EvolutionGeneration, makers: ReadonlyMap<string, Maker>): Metrics {
   const { members = [], children = [], promotion, archived = 0, memberCount = 0, spent, best, base } = status;
   const known = measured(children);

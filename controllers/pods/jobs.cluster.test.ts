@@ -8,10 +8,7 @@ import { job } from "./pod.ts";
 import { isPodless, jobBlocker } from "./problems.ts";
 import { observeRefusal } from "./refusal.ts";
 
-/**
- * Shapes of Jobs and pods that only a real cluster shows. Runs with `RUNE_TEST_CLUSTER=1` against the cluster of
- * `KUBECONFIG`.
- */
+/** Shapes of Jobs and pods on a real cluster. Runs with `RUNE_TEST_CLUSTER=1` against the cluster of `KUBECONFIG`. */
 const nodes = resource({ group: "", version: "v1", kind: "Node", plural: "nodes", namespaced: false });
 const quotas = resource({ group: "", version: "v1", kind: "ResourceQuota", plural: "resourcequotas" });
 const configMaps = resource({ group: "", version: "v1", kind: "ConfigMap", plural: "configmaps" });

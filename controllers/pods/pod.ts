@@ -70,10 +70,7 @@ export function componentLabels(
   };
 }
 
-/**
- * Metadata of a pod: Rune's, over the installation's for all pods. `container` runs its program; kubectl shows that
- * log.
- */
+/** Metadata of a pod: Rune's, over the installation's for all pods. kubectl shows the log of `container` by default. */
 export function podMetadata(
   config: Pick<OperatorConfig, "pods">,
   container: string,
@@ -203,10 +200,7 @@ export interface StagedModel {
 /** The part of a hub source that identifies the model (not its access token). */
 export const hubSource = ({ repository, revision }: NonNullable<BaseModel["huggingFace"]>) => ({ repository, revision });
 
-/**
- * The stager's input. `expectedDigest` is set once the identity is known, so that later pods get the same files or
- * none.
- */
+/** The stager's input. `expectedDigest` is set once the identity is known; later pods get the same files or none. */
 export function stageDocument(base: BaseModel, config: OperatorConfig, expectedDigest?: string): StageJob {
   const source = base.pvc
     ? { pvc: { path: `${claimDirectory}/${base.pvc.path.replace(/^\/+/, "")}` } }

@@ -75,14 +75,13 @@ export interface Services {
   /** An unguessable word that no model has read: random, and new at every call. */
   nonce(): string;
   /**
-   * The bearer token of one sandbox's runner, derived from the installation's key, so that it is the same at every
-   * call.
+   * The bearer token of one sandbox's runner; the same at every call, because it is derived from the installation's
+   * key.
    */
   runnerToken(uid: string, epoch: number): string;
   loader(address: LoaderAddress): Pick<LoaderClient, "state" | "load" | "unload" | "answer">;
   /**
-   * Calls back whenever a client requests an adapter that this loader doesn't hold. Expires after a minute unless it is
-   * called again.
+   * Calls back when a client requests an adapter that this loader doesn't hold. Expires a minute after the last call.
    */
   followDemand(address: LoaderAddress, wake: () => void): void;
   /** Public keys with which loaders verify admin tokens. */

@@ -35,8 +35,8 @@ export function foreignRepository(repository: string | undefined, namespace: str
 }
 
 /**
- * Throws where `foreignRepository` returns a blocker. Minting a token calls this, so that a missing check can't leak
- * one.
+ * Throws where `foreignRepository` returns a blocker. Called before minting, so that a missing check can't leak a
+ * token.
  */
 export function refuseForeign(repository: string, namespace: string): void {
   const blocker = foreignRepository(repository, namespace);

@@ -308,10 +308,7 @@ export class EvolutionLab {
     return [{ passAt1, base, evaluation: metadata.name, evaluationUID: metadata.uid, time, taskSet: status.taskSet }];
   }
 
-  /**
-   * Runs until the newest generation has ended without a successor, or `holds`; and an operator that was killed has
-   * restarted.
-   */
+  /** Runs until the last generation has ended, or `holds`; in both cases after the restart of a killed operator. */
   async untilOver(holds: (lab: EvolutionLab) => boolean = isOver, seconds = 900): Promise<void> {
     let isWhole = this.#strike === undefined;
     for (let second = 0; second < seconds; second++) {

@@ -43,10 +43,7 @@ function succeeded(pod: DynamicObject | undefined): AttemptState {
   return { state: "Silent", message: "the trainer ended well, but its result was lost with its pod" };
 }
 
-/**
- * Why a Job failed. Only Kubernetes' own report counts as a disruption, never an exit code; the trainer's reason is
- * kept.
- */
+/** Why a Job failed. Only Kubernetes reports disruptions, never an exit code; the trainer's own reason is kept. */
 export function classify(
   pod: DynamicObject | undefined,
   jobFailure: DynamicObject | undefined,

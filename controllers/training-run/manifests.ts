@@ -53,10 +53,7 @@ export interface AttemptInput {
   readonly credentials?: World["credentials"];
 }
 
-/**
- * All objects of one attempt. The volume belongs to the run, so that later attempts find the checkpoints of earlier
- * ones.
- */
+/** All objects of one attempt. The volume belongs to the run, so that later attempts find earlier checkpoints. */
 export function attemptObjects(input: AttemptInput): KubeObject[] {
   const { run, number, config, base, credentials } = input;
   const name = jobNameOfRun(run.metadata.name, number);

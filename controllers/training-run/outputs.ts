@@ -18,7 +18,7 @@ const retrySeconds = 15;
 const longestSearchSeconds = 600;
 
 /**
- * The trainer succeeded but its message is lost: the artifact under the run's tag counts if digest, config and owner
+ * The trainer succeeded but its message is lost: uses the artifact under the run's tag if digest, config and owner
  * agree.
  */
 export function adoptPublishedArtifact(world: World, message: string, now: Date): Outcome {
@@ -34,10 +34,7 @@ export function adoptPublishedArtifact(world: World, message: string, now: Date)
   return adopted(world, artifact.artifact, message, now);
 }
 
-/**
- * After the last attempt: adopts what it may have stored before it ended. Null if there is nothing, or it can't be read
- * in time.
- */
+/** After the last attempt: adopts what it may have stored. Null if there is nothing, or it can't be read in time. */
 export function survived(world: World, message: string, now: Date): Outcome | null {
   const { run, artifact } = world;
   if (artifact && "artifact" in artifact) return adopted(world, artifact.artifact, "its Job or its time ended first", now);
@@ -118,10 +115,7 @@ function publishMembers(world: World, result: Result, digests: readonly string[]
 const searchEnd = (run: TrainingRun) =>
   new Date(Date.parse(run.status?.attempts?.at(-1)?.endTime ?? "1970-01-01") + longestSearchSeconds * 1000);
 
-/**
- * A newly stored artifact isn't lost just because a restarting registry, or a proxy in front of it, reports so for a
- * while.
- */
+/** A new artifact isn't lost just because a restarting registry, or a proxy in front of it, reports so for a while. */
 function missing(run: TrainingRun, what: string, now: Date): Outcome {
   const until = searchEnd(run);
   if (now < until)

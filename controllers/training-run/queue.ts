@@ -9,10 +9,7 @@ import { RunReason } from "./reasons.ts";
  * restarts with each admission, so the operator enforces the run's.
  */
 
-/**
- * Time after the run's deadline in which a running Job may still end: the trainer's grace period plus Kubernetes'
- * overhead.
- */
+/** Time for a running Job to end after the run's deadline: the trainer's grace period plus Kubernetes' overhead. */
 const spareSeconds = 90;
 
 /** Whether the Job of the newest attempt waits in the queue that the run names. */
@@ -35,10 +32,7 @@ export function overdueWords(run: TrainingRun, job: DynamicObject): string {
   return `spec.deadlineSeconds (${run.spec.deadlineSeconds} s) were over ${where}`;
 }
 
-/**
- * Whether an admitted Job's pod may still wait for its credentials: they are minted at admission, and the pod needs
- * them.
- */
+/** Whether an admitted Job's pod may still lack its credentials: they are minted at admission, and it needs them. */
 export function awaitsCredentials(run: TrainingRun, job: DynamicObject | undefined, pods: readonly DynamicObject[]): boolean {
   if (!run.spec.queueName || !job || job.spec?.suspend || hasEnded(job)) return false;
   return pods.every(({ status }) => (status?.phase ?? "Pending") === "Pending");

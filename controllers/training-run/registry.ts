@@ -27,10 +27,7 @@ function unread(error: unknown): Unread {
 
 const tagOf = (run: TrainingRun) => `run-${run.metadata.uid}`;
 
-/**
- * Reads the digest in status or, if a result was lost, the run's tag; a tag counts only if digest, config and owner
- * agree.
- */
+/** Reads status's digest or, if a result was lost, the run's tag, which counts if digest, config and owner agree. */
 export async function observeArtifact(run: TrainingRun, services: Services, known: string | undefined): Promise<ArtifactState> {
   const repository = outputRepositoryOf(run);
   try {

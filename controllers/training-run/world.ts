@@ -68,10 +68,7 @@ export interface World {
   /** Admission's message about the pod that the Job can't create. */
   readonly refusal?: string | undefined;
   readonly progress: Progress | undefined;
-  /**
-   * The artifact that status names, or that the run's tag points to if a result was lost or the run would fail; else
-   * undefined.
-   */
+  /** The artifact in status, or under the run's tag if a result was lost or the run would fail; else undefined. */
   readonly artifact: ArtifactState | undefined;
   /** Names of the artifact's Adapters that exist. */
   readonly created: ReadonlySet<string>;

@@ -41,10 +41,7 @@ const evaluatorArm = z.object({
     .optional(),
 });
 
-/**
- * Input of the evaluator: one epoch of an evaluation, that is, one unit of its arms and claimed adapters, within one
- * look.
- */
+/** Input of the evaluator: one epoch of an evaluation, that is, one unit of its arms and adapters, within one look. */
 export const evaluatorJob = z.object({
   owner,
   epoch: whole(1, 1000000),

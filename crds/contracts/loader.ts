@@ -64,10 +64,7 @@ export type HeldAdapter = z.infer<typeof heldAdapter>;
 export const demandLimits = { names: 64, seconds: 60 } as const;
 const wantedNames = z.array(text(63)).max(demandLimits.names);
 
-/**
- * Response to `GET /wanted?after={sequence}` on the admin port: sent when the sequence changes, or after
- * `demandWatchSeconds`.
- */
+/** Response to `GET /wanted?after={sequence}` on the admin port, at a new sequence or after `demandWatchSeconds`. */
 export const loaderDemand = z.object({ sequence: whole(0, Number.MAX_SAFE_INTEGER), wanted: wantedNames });
 export type LoaderDemand = z.infer<typeof loaderDemand>;
 export const demandWatchSeconds = 25;

@@ -53,10 +53,7 @@ export const trainerJob = z.object({
 });
 export type TrainerJob = z.infer<typeof trainerJob>;
 
-/**
- * Termination message of the trainer (at most 4 KiB). `rank` and the fields after it are unset for an index of several
- * adapters.
- */
+/** Termination message of the trainer (at most 4 KiB). `rank` and the fields after it are unset for an index. */
 export const trainerResult = z.object({
   repository: text(200),
   digest: digest(),

@@ -64,8 +64,5 @@ export const quantity = () =>
 /** Label values and selectors by equality; at most 64. */
 export const labels = () => z.record(z.string().max(253), z.string().max(63)).meta({ maxProperties: 64 });
 
-/**
- * Metadata of a list with items identified by `keys`: the API server refuses duplicates, and server-side apply merges
- * per item.
- */
+/** Metadata of a list keyed by `keys`: the API server refuses duplicates, and server-side apply merges per item. */
 export const byKey = (...keys: string[]) => ({ "x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": keys });
