@@ -14,7 +14,7 @@ export class Transient extends Error {
 
 export type RetryPolicy = {
   attempts: number;
-  /** the wait before attempt n is a random part of this times 2ⁿ, at most the longest */
+  /** the wait after attempt n is a random part of this times 2ⁿ⁻¹, at most the longest */
   firstWaitMilliseconds: number;
   longestWaitMilliseconds: number;
   signal?: AbortSignal;

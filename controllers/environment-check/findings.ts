@@ -16,7 +16,7 @@ import type { World } from "./world.ts";
 type Status = NonNullable<EnvironmentCheck["status"]>;
 type Found = Pick<Status, "nodes" | "adapter" | "checks" | "versions">;
 
-/** A Job that can't be scheduled for longer than this means that its node is occupied by others. */
+/** After this time without room for its Job a node counts as occupied by others. */
 const schedulingSeconds = 300;
 
 /** Every check that must have a result, in order. */
@@ -82,7 +82,7 @@ function seenOf(
   };
 }
 
-/** Whether a Job has waited for room longer than its node can be expected to take. */
+/** Whether a Job has waited too long for room on its node. */
 const isTaken = (work: Work, now: Date): boolean =>
   work.state === "Running" &&
   work.trouble?.reason === Reason.Unschedulable &&
