@@ -9,11 +9,11 @@ import type { HeldOutTask } from "@rune/crds/contracts/task-set";
 import { z } from "zod";
 import { forEachLimited } from "./concurrency.ts";
 
-/** What an adapter's artifact says of how it was made. */
+/** How an adapter was made, according to its artifact. */
 export type AdapterFacts = {
-  /** whether the artifact says what it has learnt from; those that were imported don't */
+  /** whether the artifact names its training data; those that were imported don't */
   known: boolean;
-  /** ids of tasks of the set that it has learnt from, in the set's order */
+  /** ids of tasks of the set that it was trained on, in the set's order */
   seen: readonly string[];
   /** the trainer's statistics, such as `trainingLoss` */
   training: Readonly<Record<string, number>>;
@@ -24,7 +24,9 @@ type Pulled = Pick<Registry, "manifest" | "json">;
 
 const pulledAtOnce = 8;
 
-/** Asks every adapter of every arm, once each, what it has learnt from. Throws PodFailure where one's answer can't be read. */
+/**
+ * Reads from every adapter of every arm, once each, what it was trained on. Throws PodFailure for an unreadable one.
+ */
 export async function pullFacts(registry: Pulled, { arms }: Pick<EvaluatorJob, "arms">, tasks: readonly HeldOutTask[]): Promise<Facts> {
   const hashed = tasks.map(({ id, description, tests }) => ({ id, hashes: [learntHash(description), learntHash(tests)] as const }));
   const adapters = new Map(arms.flatMap(({ adapters }) => adapters).map((adapter) => [adapter.digest, adapter]));
@@ -42,7 +44,7 @@ export async function pullFacts(registry: Pulled, { arms }: Pick<EvaluatorJob, "
   return facts;
 }
 
-/** A task was seen under whatever name it had, by what it asks for or by how it is judged. */
+/** A task counts as seen, under whatever id, if its prompt or its tests were. */
 function seenBy({ tasks }: LearntFrom, hashed: readonly { id: string; hashes: readonly [string, string] }[]): string[] {
   const descriptions = new Set(tasks.map(({ description }) => description));
   const tests = new Set(tasks.map((task) => task.tests));

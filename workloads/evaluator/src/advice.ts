@@ -64,7 +64,7 @@ function afterNothing({ gate, taskSet, comparisons, look }: Report): string[] {
 
 const mostClusters = 100_000;
 
-/** Clusters with which a gain this far beyond the threshold is shown; null where it takes more than anybody has. */
+/** Clusters needed to show a gain this far beyond the threshold; null where that is more than any task set has. */
 function clustersFor(beyond: number, variance: number, confidence: number, looks: number): number | null {
   const shows = (clusters: number) => smallestGain({ clusters, samples: 1, confidence, looks, variance }) <= beyond;
   if (!shows(mostClusters)) return null;
@@ -83,7 +83,7 @@ function withoutGate({ comparisons }: Report): string[] {
     : [];
 }
 
-/** What the same experience would have done as text. */
+/** How well the same experience would have done as text. */
 function rival({ arms, gate, contrasts, taskSet }: Report): string {
   const told = arms.filter(({ context }) => context);
   const right = arms.find(({ name }) => name === (contrasts[0]?.candidate ?? gate?.candidate));
@@ -122,5 +122,5 @@ export function trust({ taskSet, gate, comparisons, seen }: Report): Block[] {
   ]);
 }
 
-/** Whether right minus the control may be nothing. */
+/** Whether right minus the control may be zero. */
 const unproven = ({ delta }: Contrast) => delta.lower <= 0;

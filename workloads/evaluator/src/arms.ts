@@ -18,12 +18,17 @@ export function activeArms({ active, arms }: EvaluatorJob): Arm[] {
   });
 }
 
-/** Served name of the model that answers a task: its adapter where the arm has one for each task, the base where none fits it. */
+/**
+ * Served name of the model that answers a task: the task's adapter in an arm with one per task, the base where none
+ * applies.
+ */
 export function modelFor({ model, assigned }: Arm, taskId: string): string {
   return assigned ? (assigned[taskId] ?? model.base) : model.name;
 }
 
-/** Whether a task may be asked in this epoch. The base needs no claim, so whichever epoch comes first asks what no adapter answers. */
+/**
+ * Whether a task may be sent in this epoch. The base needs no claim, so the first epoch sends what no adapter answers.
+ */
 export function mayAsk({ claimed }: EvaluatorJob, arm: Arm, { id }: HeldOutTask): boolean {
   const model = modelFor(arm, id);
   return model === arm.model.base || claimed.includes(model);

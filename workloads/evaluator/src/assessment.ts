@@ -8,7 +8,10 @@ import { alphabetical, grouped, interval, listed, percent, plural, points, some,
 export type Arm = Report["arms"][number];
 const mostErrors = 5;
 
-/** What was compared, what came out, what was learnt, what to do next and how far to trust it; for a person who reads only this. */
+/**
+ * What was compared, the results, what they show, what to do next and how far to trust it; for a person who reads only
+ * this.
+ */
 export function assessment(report: Report, ledger: Progress): Document {
   return {
     title: titleOf(report),
@@ -47,7 +50,7 @@ function compared({ arms, taskSet, samples }: Report): Block[] {
   );
 }
 
-/** What answers in an arm. */
+/** Describes the model of an arm. */
 export function natureOf({ model, base, adapterDigest, assigned, context, control, generated }: Arm): string {
   const controls = { WrongTrajectory: "wrong-trajectory", Mean: "mean", Random: "noise", Zero: "zero" };
   const made = generated ? "generated " : "";
@@ -189,7 +192,7 @@ function errors({ gate, comparisons, arms, matrix }: Report, ledger: Progress): 
   ];
 }
 
-/** An error with what is particular to one program left out, so that its like are counted together. */
+/** An error without the details of one program, so that similar errors are counted together. */
 function kindOf(outcome: string, error: string): string {
   const line = error.split("\n").findLast((part) => part.trim() !== "") ?? "";
   const general = line

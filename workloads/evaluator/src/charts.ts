@@ -2,8 +2,8 @@ import { escaped } from "./document.ts";
 import type { Estimate } from "./intervals.ts";
 
 /*
- * Plots as SVG that stands inside a page and takes its colours from it (`page.css`). Each has a name and a description for those who don't
- * see it; every mark has a title.
+ * Plots as SVG that is embedded in a page and takes its colours from it (`page.css`). Each has a name and a description
+ * for readers who can't see it; every mark has a title.
  */
 
 /** A row of an interval plot. `tone` picks its colour. */
@@ -60,7 +60,7 @@ export type Matrix = {
 const cell = 11;
 const gap = 5;
 
-/** A cell for each row and column, filled as far as its share; columns that don't fit go on below. */
+/** A cell for each row and column, filled according to its share; columns that don't fit continue below. */
 export function matrixPlot({ title, description, rows, columns }: Matrix): string {
   const height = rows.length * (cell + 2) + 14;
   let [x, band] = [left, 0];
@@ -101,7 +101,7 @@ export function ticksOf(low: number, high: number): number[] {
   return Array.from({ length: Math.floor(high / step) - first + 1 }, (_, index) => number((first + index) * step));
 }
 
-/** As much of a name as has room; the whole of it stands in the mark's title. */
+/** A name shortened to the space; the mark's title has the whole name. */
 function short(name: string): string {
   return name.length > mostCharacters ? `${name.slice(0, mostCharacters - 1)}…` : name;
 }

@@ -1,4 +1,7 @@
-/** Runs `work` for each item, at most `size` at once, in order of starting. The first failure stops what hasn't begun, and is thrown when the rest has come home. */
+/**
+ * Runs `work` for each item, at most `size` at once, started in order. After the first failure no more are started; it
+ * is thrown once the running ones have ended.
+ */
 export async function forEachLimited<T>(items: readonly T[], size: number, work: (item: T) => Promise<void>): Promise<void> {
   const queue = items.values();
   let failed = false;
@@ -18,7 +21,7 @@ export async function forEachLimited<T>(items: readonly T[], size: number, work:
   if (failure) throw failure.reason;
 }
 
-/** Lets at most `places` through at once; the others wait in order. */
+/** Runs at most `places` passes at once; the others wait in order. */
 export function limiter(places: number): <T>(pass: () => Promise<T>) => Promise<T> {
   let free = places;
   const waiting: (() => void)[] = [];

@@ -1,6 +1,6 @@
-/** Part of a text: a paragraph, a list, or a table whose first row is its head and whose first column is its rows' names. */
+/** Part of a text: a paragraph, a list, or a table with headings in its first row and first column. */
 export type Block = { paragraph: string } | { list: string[] } | { table: string[][] };
-/** Words may hold `code` and **strong** ones, and nothing else that is markup. */
+/** Texts may contain `code` and **strong** markup, and no other. */
 export type Section = { heading: string; blocks: Block[] };
 export type Document = { title: string; lead: Block[]; sections: Section[] };
 
@@ -25,7 +25,7 @@ export function html(blocks: readonly Block[]): string {
   return blocks.map(htmlBlock).join("\n");
 }
 
-/** Text that means itself in HTML, between tags and in quoted attributes. */
+/** Text escaped for HTML, between tags and in quoted attributes. */
 export function escaped(text: string): string {
   return text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;").replaceAll('"', "&quot;").replaceAll("'", "&#39;");
 }
@@ -49,7 +49,7 @@ function htmlBlock(block: Block): string {
   return `<div class="wide"><table><thead><tr>${columns}</tr></thead><tbody>${body.join("")}</tbody></table></div>`;
 }
 
-/** Escaped first: what is marked up afterwards is ours alone. */
+/** Escaped first, so that the only markup is what this function adds. */
 function inline(text: string): string {
   return escaped(text)
     .replace(/`([^`]*)`/g, "<code>$1</code>")

@@ -26,11 +26,11 @@ const never = new AbortController().signal;
 const enabled = process.env.RUNE_TEST_SERVICES === "1" && process.getuid?.() === 0;
 const scenario = fileURLToPath(new URL("../../../examples/00-quickstart/scenario", import.meta.url));
 const { heldOut } = z.object({ heldOut: z.array(heldOutTask) }).parse(JSON.parse(readFileSync(join(scenario, "tasks.json"), "utf8")));
-/** Twelve tasks over as many functions. */
+/** Twelve tasks over twelve functions. */
 const tasks = heldOut.filter(({ id }) => id.startsWith("both-")).slice(0, 12);
 const adapter = "tessera-0123456789abcdef";
 
-/** The base guesses; the adapter knows the names, but forgets one in three. */
+/** The base guesses; the adapter has the names, but forgets one in three. */
 function rememberer({ model, n, messages }: Asked): string[] {
   const task = tasks.find(({ description }) => description === messages[1]?.content) as HeldOutTask;
   const known = (sample: number) => model === adapter && sample % 3 !== 2;
@@ -49,7 +49,7 @@ describe.runIf(enabled)("the evaluator with NATS, a registry and a sandbox of th
   let sandbox: Sandbox;
   let model: ScriptedModel;
   let taskSet: { repository: string; digest: string };
-  /** Artifacts of adapters: of one that has learnt from other tasks, and of one that has learnt from these. */
+  /** Artifacts of two adapters: one trained on other tasks, one trained on these. */
   let [learnt, leaky]: { repository: string; digest: string }[] = [];
 
   beforeAll(async () => {

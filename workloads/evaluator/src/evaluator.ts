@@ -24,8 +24,8 @@ import { nothing, teller } from "./telling.ts";
 import type { World } from "./world.ts";
 
 /**
- * One epoch of one evaluation: judges what its arms still lack of this look, as far as the claimed adapters answer it. After the last arm
- * it decides whether the evaluation ends at this look, and publishes the report if so.
+ * One epoch of one evaluation: judges what its arms still lack in this look, as far as the claimed adapters can answer
+ * it. After the last arm it decides whether the evaluation ends at this look, and publishes the report if so.
  */
 export async function runEvaluator(job: EvaluatorJob, signal: AbortSignal): Promise<EvaluatorResult> {
   const registry = new Registry({ url: job.registry.url, token: () => secret(job.registry.tokenFile) });
@@ -35,7 +35,7 @@ export async function runEvaluator(job: EvaluatorJob, signal: AbortSignal): Prom
   const log = await connectLog({ url, credentials, stream, subject, uid: job.owner.uid, signal, deadline: Date.parse(job.deadline) });
   try {
     const ledger = new Progress((await log.read()).records);
-    // Artifacts never change: what an earlier epoch has found in them before its proof still holds.
+    // Artifacts never change: what an earlier epoch read from them before its proof is still valid.
     const facts = ledger.provenEpoch === 0 ? await pullFacts(registry, job, chosen) : undefined;
     if (facts) refuseSeen(job, facts);
     const judged = { job, tasks: tasksUpToLook(chosen, job.look), ledger };
@@ -59,7 +59,7 @@ function resultOf(measured: Judged): EvaluatorResult {
   return { arms: activeArms(measured.job).map(resultOfArm) };
 }
 
-/** What every arm together says; only the last look, and one that decides, has a verdict and a report. */
+/** The result of all arms together; only the last look, or one that decides, has a verdict and a report. */
 async function conclude(measured: Measured, registry: Registry): Promise<Partial<EvaluatorResult>> {
   const { job } = measured;
   const report = buildReport(measured);

@@ -12,7 +12,7 @@ import type { Experience } from "./telling.ts";
 type Pulled = Pick<Registry, "manifest" | "json" | "blob">;
 type Reference = NonNullable<Arm["context"]>["artifacts"][number];
 
-/** What the sessions of an arm's context lived through, in the order of their artifacts' digests; none where it has no context. */
+/** The sessions of an arm's context, in the order of their artifacts' digests; none without a context. */
 export async function loadExperience(registry: Pulled, { context }: Arm): Promise<Experience[]> {
   const ordered = (context?.artifacts ?? []).toSorted((a, b) => (a.digest < b.digest ? -1 : 1));
   const experiences: Experience[] = [];
@@ -45,7 +45,7 @@ function linesOf(bytes: Buffer): Trajectory[] {
   return lines.map((line) => corpusLine.parse(parseJSON(Buffer.from(line))).trajectory);
 }
 
-/** A session's notes grow from round to round, so its last ones are all. */
+/** A session's notes grow from round to round, so the last round's notes are all of them. */
 function experienceOf(lived: Trajectory): Experience {
   const { task, scope, records } = lived;
   const reflected = records.flatMap((record) => (record.type === "reflected" && record.notes.length > 0 ? [record.notes] : []));

@@ -6,7 +6,7 @@ import { jobOf, tasks } from "./fake-world.ts";
 import { Progress } from "./progress.ts";
 import type { Measured } from "./results.ts";
 
-/** Programs of each task that passed, of five, by arm; three tasks a cluster. */
+/** Passed programs per task, of five, by arm; three tasks per cluster. */
 export function recordsOf(passed: Readonly<Record<string, readonly number[]>>, clusterOf = (index: number) => `f${Math.floor(index / 3)}`) {
   const asked = Array.from(
     { length: Math.max(...Object.values(passed).map(({ length }) => length)) },
@@ -41,7 +41,9 @@ export function judgedRecord(arm: string, taskId: string, outcomeOf: (sample: nu
   return { type: "judged", n: 0, epoch: 1, time: "2026-11-28T00:00:00Z", arm, taskId, samples };
 }
 
-/** 16 functions of three tasks each, by program: what the quickstart measured as 53.3 points, to the same spread between functions. */
+/**
+ * 16 functions of three tasks each, by program: the quickstart's 53.3 points, with the same spread between functions.
+ */
 export const quickstart = [
   [2, 5, 4, 3, 3, 3, 3, 4, 4, 3, 3, 5, 3, 3, 0, 0, 4, 4, 2, 5, 3, 1, 0, 1],
   [4, 3, 0, 4, 2, 3, 2, 0, 0, 4, 3, 0, 5, 4, 3, 3, 2, 5, 3, 3, 3, 2, 1, 1],
@@ -55,7 +57,7 @@ export function adapterArm(name: string, changes: Partial<EvaluatorJob["arms"][n
   return { ...(memory as EvaluatorJob["arms"][number]), name, model, ...changes };
 }
 
-/** The quickstart's arms with the control arms that a large gain wants. */
+/** The quickstart's arms with the control arms that a large gain needs. */
 export function controlled(changes: Parameters<typeof jobOf>[0] = {}): EvaluatorJob {
   const { arms } = jobOf();
   const controls = [adapterArm("wrong", { control: "WrongTrajectory" }), adapterArm("mean", { control: "Mean" })];

@@ -53,7 +53,7 @@ export const tasks: HeldOutTask[] = ["both-veil", "table-veil", "both-haul", "ta
   stub: "def solve():\n",
 }));
 
-/** What outlives a process: the log, one sandbox's results by id, and how often the model was asked. */
+/** What survives a process: the log, one sandbox's results by id, and how often the model was called. */
 export class FakeOutside {
   readonly log = new FakeLog();
   readonly runner = new FakeRunner();
@@ -72,7 +72,10 @@ export type Fakes = {
   unusable?: Readonly<Record<string, string>>;
 };
 
-/** One process's view. The model with memory solves all but tasks over `seal`; each question is answered with other wrong programs. */
+/**
+ * One process's view. The model with memory solves all but tasks over `seal`; each question gets different wrong
+ * programs.
+ */
 export function fakeWorld(job: EvaluatorJob, { outside, power = new FakePower(), now, isolation = verified, unusable = {} }: Fakes): World {
   const write = outside.log.writer();
   let seconds = 0;

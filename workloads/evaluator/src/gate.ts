@@ -3,7 +3,7 @@ import { clustersNeeded, fewestClusters, type Gate } from "@rune/crds/kinds/eval
 import type { Estimate } from "./intervals.ts";
 
 export type Verdict = "Passed" | "Failed" | "Inconclusive";
-/** `why` is a sentence without its full stop, and says what to do where nothing was decided. */
+/** `why` is a sentence without its full stop; for an undecided verdict it says what to do. */
 export type Judgement = { verdict: Verdict; why: string };
 export type Rule = Gate["rule"];
 export type Evidence = {
@@ -19,29 +19,35 @@ export type Evidence = {
   differing: number;
   /** whether candidate and baseline are one and the same (A/A) */
   same: boolean;
-  /** why the control arms that are there don't suffice for a pass; null where they do, or none are needed */
+  /** why the present control arms don't suffice for a pass; null where they do, or none are needed */
   controlsMissing: string | null;
 };
 
-/** A gain beyond this many points is more often a leak than a success: control arms should say which. */
+/** A gain beyond this many points is more often a leak than a success: control arms should show which. */
 export const suspiciousPoints = 15;
 
-/** What the tested number must reach: a gain, or, for a relative drop, that candidate - (1 - p) baseline isn't below nothing. */
+/**
+ * What the tested number must reach: a gain, or, for a relative drop, that candidate - (1 - p) baseline isn't below 0.
+ */
 export const thresholdOf = ({ maxRelativeDropPercent, thresholdPoints }: Gate): number =>
   maxRelativeDropPercent === undefined ? thresholdPoints : 0;
 
-/** By how much of the baseline's rate the candidate's is lessened to get the tested number: all of it for a gain. */
+/**
+ * The part of the baseline's rate that is subtracted from the candidate's to get the tested number: all of it for a
+ * gain.
+ */
 export const baselineShare = ({ maxRelativeDropPercent }: Gate): number => 1 - (maxRelativeDropPercent ?? 0) / 100;
 
-/** Chance that the gate's interval of this look may have to miss the truth. */
+/** Allowed chance that the gate's interval of this look misses the truth. */
 export const alphaOf = ({ confidence }: Gate, look: Look): number => alphaOfLook(1 - Number(confidence), look);
 
 /**
- * What the evidence says of a tested number that must reach the threshold.
+ * What the evidence shows about a tested number that must reach the threshold.
  * LowerBound: Passed when the whole interval is at or above the threshold, Failed when all of it is below, else Inconclusive.
- * PointEstimate: Passed or Failed by the estimate alone; at 25 tasks it passes one adapter in ten that gains nothing.
- * Both are Inconclusive with too few clusters, and neither passes an arm against itself, nor one that made no difference where no loss is
- * the aim, nor one whose control arms are missing. So where LowerBound passes or fails, PointEstimate says the same.
+ * PointEstimate: Passed or Failed by the estimate alone; at 25 tasks it passes one in ten adapters without any gain.
+ * Both are Inconclusive with too few clusters; neither passes an arm against itself, nor one that made no difference
+ * where no loss is the aim, nor one whose control arms are missing. So where LowerBound passes or fails, PointEstimate
+ * agrees.
  */
 export function judge(gate: Gate, evidence: Evidence): Judgement {
   const few = tooFew(gate, evidence);
@@ -52,8 +58,8 @@ export function judge(gate: Gate, evidence: Evidence): Judgement {
 }
 
 /**
- * Whether an evaluation ends with this verdict: at its last look, or earlier by the rule whose intervals allow for looking often. An
- * estimate alone would pass or fail at any look, and so at the first.
+ * Whether an evaluation ends with this verdict: at its last look, or earlier by the rule whose intervals allow for
+ * repeated looks. An estimate alone would pass or fail at any look, and so at the first.
  */
 export function endsWith(rule: Rule, { verdict }: Judgement, { number, of }: Look): boolean {
   return number === of || (rule === "LowerBound" && verdict !== "Inconclusive");

@@ -1,7 +1,7 @@
 import type { LogRecord, LogRecordBody } from "@rune/crds/contracts/session-log";
 import type { World } from "./world.ts";
 
-/** Writes the records of tasks that are worked on at once, one after the other, each numbered when its turn has come. */
+/** Writes the records of concurrent tasks one after the other; each is numbered when it is written. */
 export class LogWriter {
   readonly #world: World;
   #last: Promise<unknown> = Promise.resolve();
@@ -10,7 +10,7 @@ export class LogWriter {
     this.#world = world;
   }
 
-  /** Gives the record's number. A result carries that of its intent. */
+  /** Returns the record's number. A result carries that of its intent. */
   async write(body: LogRecordBody, n?: number): Promise<number> {
     const turn = this.#last.then(() => this.#append(body, n));
     this.#last = turn.catch(() => undefined);

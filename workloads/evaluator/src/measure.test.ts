@@ -145,7 +145,10 @@ describe("an evaluator that is killed", () => {
 
 describe("a program that takes its sandbox down", () => {
   const target = tasks[3]?.id;
-  /** Epochs until one ends the arm; the sandbox is gone as soon as the program runs, and with it what else runs or is asked for. */
+  /**
+   * Epochs until one ends the arm; the sandbox is lost as soon as the program runs, with everything else that runs or
+   * is requested.
+   */
   async function lives(deadly: (program: string, taskId: string) => boolean) {
     const outside = new FakeOutside();
     const runs = new Map<string, number>();

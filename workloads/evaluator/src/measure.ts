@@ -21,10 +21,10 @@ import type { Question, World } from "./world.ts";
 const recordBudget = 600 * 1024;
 const longestProgram = (samples: number) => Math.min(65_536, Math.floor(recordBudget / samples));
 const longestError = (samples: number) => Math.min(1000, Math.floor(40_960 / samples));
-/** Executions that are asked for at once; a sandbox runs two and lets a few wait. */
+/** Concurrent execution requests; a sandbox runs two and queues a few. */
 const executionsAtOnce = 4;
 
-/** Tasks whose names a failure holds. */
+/** Tasks that a failure lists by name. */
 const mostNamed = 10;
 
 type Run = (program: ExecuteRequest) => Promise<Execution>;
@@ -32,9 +32,10 @@ type Run = (program: ExecuteRequest) => Promise<Execution>;
 type Item = { readonly arm: Arm; readonly task: HeldOutTask };
 
 /**
- * Judges every task that this job's arms may ask now and its log doesn't hold yet, arm after arm. The programs of a task are fixed in the
- * log before the first of them runs, so that a program that takes the sandbox down with it is judged again and never replaced by a luckier
- * one. Tasks that were begun before come first and alone, each execution announced: what is lost then is lost by the program that ran.
+ * Judges every task that this job's arms may send now and whose verdict isn't in its log yet, arm after arm. The
+ * programs of a task are fixed in the log before the first of them runs, so that a program that crashes the sandbox is
+ * judged again and never replaced by a luckier one. Tasks that were begun before come first and alone, each execution
+ * announced: if the sandbox is lost then, the program that was running lost it.
  */
 export async function measure(world: World, signal: AbortSignal): Promise<void> {
   const { job, tasks, ledger } = world;
@@ -45,7 +46,7 @@ export async function measure(world: World, signal: AbortSignal): Promise<void> 
   if (left.length === 0) return;
   const journal = new LogWriter(world);
   await prove(world, journal);
-  // Tests that have judged a program of any arm can judge.
+  // Tests that have judged a program of any arm are usable.
   const asked = new Set(left.map(({ task }) => task));
   await tryTests(
     world,
@@ -81,7 +82,10 @@ async function prove(world: World, journal: LogWriter): Promise<void> {
   if (failure) throw failure;
 }
 
-/** Before any arm is asked: a task that no program could pass would count against every arm. Throws PodFailure that names them. */
+/**
+ * Before any arm is measured: a task that no program could pass would count against every arm. Throws PodFailure that
+ * names them.
+ */
 async function tryTests(world: World, tasks: readonly HeldOutTask[]): Promise<void> {
   const unusable: { id: string; why: string }[] = [];
   for (const task of tasks) {
@@ -120,7 +124,7 @@ async function sample(world: World, journal: LogWriter, item: Item): Promise<Sam
   return { n, programs, usage, told };
 }
 
-/** Appends the intent, unless this epoch's stands there already; what an earlier epoch announced is lost. */
+/** Appends the intent, unless this epoch's is already in the log; what an earlier epoch announced is lost. */
 async function announce(
   world: World,
   journal: LogWriter,

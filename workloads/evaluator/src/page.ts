@@ -6,9 +6,9 @@ import type { Report } from "./report.ts";
 import { style } from "./style.ts";
 import { interval, percent, points } from "./words.ts";
 
-/** Tasks that the matrix shows at most; the report has all. */
+/** The most tasks in the matrix; the report has all. */
 const mostColumns = 400;
-/** What of an adapter's making is told, under the names that people know. */
+/** Training statistics that are shown, with their displayed names. */
 const trainingNames: Readonly<Record<string, string>> = {
   trainingLoss: "Training loss",
   deltaWNorm: "‖ΔW‖",
@@ -23,7 +23,7 @@ const trainingNames: Readonly<Record<string, string>> = {
   relativeErrorToExactSum: "Relative error to the exact sum",
 };
 
-/** `assessment.html`: the assessment with its plots, in one file that needs nothing else and runs nothing. */
+/** `assessment.html`: the assessment with its plots, in one file without scripts or external resources. */
 export function page(report: Report, { title, lead, sections }: Document): string {
   const figures: Readonly<Record<string, string>> = {
     "The numbers": arms(report) + gains(report),
@@ -124,7 +124,7 @@ function matrix({ arms, matrix, samples }: Report): string {
   return figure(plot, `${title}, of ${samples}: one column a task, tasks of a cluster side by side.${out}`, hidden);
 }
 
-/** What the arms' adapters were made with, where their artifacts tell. */
+/** What the arms' adapters were made with, where their artifacts contain it. */
 function training({ arms }: Report): string {
   const told = arms.flatMap(({ name, training }) => (training ? [{ name, training }] : []));
   const known = Object.entries(trainingNames).filter(([key]) => told.some(({ training }) => training[key] !== undefined));

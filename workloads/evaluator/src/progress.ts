@@ -3,15 +3,18 @@ import { z } from "zod";
 
 export type Sample = { program: string; execution: Execution };
 export type Intent = Extract<LogRecord, { type: "intent" }>;
-/** What a request took. Logs of earlier versions don't say how many seconds. */
+/** Cost of a request. Logs of earlier versions have no seconds. */
 export type Usage = { promptTokens: number; completionTokens: number; seconds?: number | undefined };
-/** Programs that were sampled for a task, under the number of their step. `told`: trajectories that stood in front of the task. */
+/**
+ * Programs that were sampled for a task, under the number of their step. `told`: trajectories in the prompt before the
+ * task.
+ */
 export type Sampled = { n: number; programs: readonly string[]; usage: Usage; told: number };
 
-/** What an intent of an evaluation says it is for. */
+/** What an intent of an evaluation is for. */
 const subject = z.object({ arm: z.string(), taskId: z.string(), told: z.number().default(0) });
 
-/** Everything an evaluation knows, folded from its log: what was announced, sampled and judged, by arm and task. */
+/** State of an evaluation, folded from its log: what was announced, sampled and judged, by arm and task. */
 export class Progress {
   next = 0;
   epoch = 0;
@@ -39,7 +42,10 @@ export class Progress {
     if (record.type === "judged") this.#judge(keyOf(record), record.samples);
   }
 
-  /** What was announced last for a task and has no result yet. The programs of a task run one after the other, so it is the one that ran. */
+  /**
+   * The last intent of a task without a result. The programs of a task run one after the other, so it is the one that
+   * ran.
+   */
   open(arm: string, taskId: string): Intent | undefined {
     return this.#open.get(keyOf({ arm, taskId }));
   }
@@ -52,7 +58,7 @@ export class Progress {
     return this.#judged.get(keyOf({ arm, taskId }));
   }
 
-  /** How often an execution that was announced with this digest was lost. */
+  /** How often an execution announced with this digest was lost. */
   losses(arm: string, taskId: string, inputDigest: string): number {
     return this.#losses.get(`${keyOf({ arm, taskId })}/${inputDigest}`) ?? 0;
   }

@@ -35,7 +35,10 @@ const uidTag = "rune.evaluation.uid";
 
 type Told = { report: Report; assessment: string; reference: ArtifactReference };
 
-/** Tells the experiment tracker, in a run of its own that a second attempt goes on with. Gives the run's ID, or nothing: it never fails an evaluation. */
+/**
+ * Reports to the experiment tracker, in a dedicated run that a second attempt continues. Returns the run's ID, or
+ * undefined: it never fails an evaluation.
+ */
 export async function trackReport(mlflow: Mlflow, experiment: string, told: Told): Promise<string | undefined> {
   const { report, assessment } = told;
   try {
@@ -59,14 +62,14 @@ function tagsOf({ report, reference }: Told): Record<string, string> {
   return { [uidTag]: report.evaluation.uid, "rune.report": `${reference.repository}@${reference.digest}` };
 }
 
-/** The plan's words for the gate's end; nothing where there is no gate. */
+/** The gate's outcome as one line; undefined without a gate. */
 export function noteOf({ gate }: Report): string | undefined {
   return gate && { Passed: "Gate PASSED", Failed: "Gate FAILED — reassessing", Inconclusive: "Gate INCONCLUSIVE" }[gate.verdict.verdict];
 }
 
 /**
- * Under the plan's names, of the gate's candidate or of the first arm: its Pass@1, and what its adapter's training said. Each arm's Pass@1
- * and every gain stand beside them. What isn't known is left out.
+ * Metrics of the gate's candidate or of the first arm: its Pass@1, and its adapter's training statistics; besides these
+ * each arm's Pass@1 and every gain. Unknown values are left out.
  */
 export function metricsOf(report: Report): Record<string, number> {
   const { arms, comparisons, contrasts } = report;

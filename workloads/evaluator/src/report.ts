@@ -19,17 +19,20 @@ const control = z.enum(["WrongTrajectory", "Mean", "Random", "Zero"]);
 
 const arm = z.object({
   name: z.string(),
-  /** served name of the model, the base's where tasks have adapters of their own */
+  /** served name of the model; the base's in an arm with one adapter per task */
   model: z.string(),
   base: z.string(),
   adapterDigest: z.string().optional(),
   control: control.optional(),
   generated: z.boolean().optional(),
-  /** where each task has an adapter of its own: how many adapters, and the tasks that have one, and that the base answered */
+  /**
+   * in an arm with one adapter per task: the number of adapters, the tasks that have one, and those that the base
+   * answered
+   */
   assigned: z.object({ adapters: z.number(), tasks: z.number(), unassigned: z.number() }).optional(),
-  /** experience as text: artifacts that it came from, and the tasks before which nothing fitted or was there to tell */
+  /** experience as text: source artifacts, and the tasks for which none fitted or applied */
   context: z.object({ pick: z.string(), as: z.string(), maxTokens: z.number(), artifacts: z.number(), untold: z.number() }).optional(),
-  /** the trainer's statistics, the mean of them where the arm has several adapters */
+  /** the trainer's statistics, their mean for an arm with several adapters */
   training: z.record(z.string(), z.number()).optional(),
   /** fraction of programs that passed, with its interval over tasks */
   passAt1: estimate,
@@ -39,7 +42,7 @@ const arm = z.object({
   costs,
 });
 
-/** `report.json`: the numbers of one evaluation, and all that is needed to compute them again from `samples.jsonl`. */
+/** `report.json`: the numbers of one evaluation, and all that is needed to recompute them from `samples.jsonl`. */
 export const report = z.object({
   schema: z.literal("rune.dev/report/v1"),
   evaluation: z.object({ namespace: z.string(), name: z.string(), uid: z.string() }),
@@ -50,14 +53,14 @@ export const report = z.object({
     /** tasks that count: judged in every arm */
     tasks: z.number(),
     clusters: z.number(),
-    /** clusters of equal size that would tell as much */
+    /** clusters of equal size with the same information */
     effectiveClusters: z.number(),
     /** tasks that count in no arm, because they could not be judged in each */
     leftOut: z.array(z.string()),
   }),
-  /** at which look the evaluation ended */
+  /** the look at which the evaluation ended */
   look: z.object({ number: z.number(), of: z.number() }),
-  /** what adapters have learnt from of these tasks, and the adapters that don't say what they have learnt from */
+  /** tasks that adapters were trained on, and the adapters that don't name their training data */
   seen: z.object({
     tasks: z.array(z.object({ arm: z.string(), adapter: z.string(), tasks: z.array(z.string()) })),
     unknown: z.array(z.string()),
@@ -70,7 +73,7 @@ export const report = z.object({
   matrix: z.array(z.object({ task: z.string(), cluster: z.string().optional(), passed: z.record(z.string(), z.number()) })),
   /** gains in percentage points, paired by task, and the tasks that the two solved unequally often */
   comparisons: z.array(comparison),
-  /** the arm that says that it remembers, less each control arm */
+  /** the arm that claims memory, less each control arm */
   contrasts: z.array(comparison.extend({ control })),
   gate: evaluatorJob.shape.gate
     .unwrap()
@@ -88,7 +91,7 @@ export const report = z.object({
 });
 export type Report = z.infer<typeof report>;
 
-/** A pure function of what was measured, without times of its own: computed again, it has the same digest. */
+/** A pure function of the measurements, without timestamps: recomputed, it has the same digest. */
 export function buildReport(measured: Measured): Report {
   const { job, tasks, ledger, facts } = measured;
   const counted = countedTasks(job.arms, tasks, ledger);

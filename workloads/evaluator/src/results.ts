@@ -9,9 +9,9 @@ import type { Estimate } from "./intervals.ts";
 import type { Progress, Sample } from "./progress.ts";
 import { passAt1, type TaskScore } from "./statistics.ts";
 
-/** What was judged so far. `tasks`: those up to the job's look, in the order that the seed gives them. */
+/** What has been judged so far. `tasks`: those up to the job's look, in the seed's order. */
 export type Judged = { job: EvaluatorJob; tasks: readonly HeldOutTask[]; ledger: Progress };
-/** All that a report is computed from. */
+/** All inputs of a report. */
 export type Measured = Judged & { facts: Facts };
 /** Of the tasks that count, in their order. */
 export type ArmResults = { arm: Arm; scores: readonly TaskScore[]; samples: readonly Sample[] };
@@ -29,12 +29,15 @@ export function isComplete(judged: Judged): boolean {
   return judged.job.arms.every(({ name }) => isJudged(name, judged));
 }
 
-/** Pass@1 of one arm, from what its log holds. Throws PodFailure where no task can be judged. */
+/** Pass@1 of one arm, from its log. Throws PodFailure where no task can be judged. */
 export function armEstimate(arm: Arm, { tasks, ledger }: Pick<Judged, "tasks" | "ledger">): Estimate {
   return rounded(passAt1(resultsOf(arm, countedTasks([arm], tasks, ledger), ledger).scores));
 }
 
-/** What an arm took so far: requests that were lost with their process aren't known, nor the seconds of earlier versions. */
+/**
+ * Costs of an arm so far, without requests that were lost with their process and without the seconds of earlier
+ * versions.
+ */
 export function costsOf({ name }: Arm, { tasks, ledger }: Pick<Judged, "tasks" | "ledger">): Costs {
   const usages = tasks.flatMap(({ id }) => ledger.sampled(name, id)?.usage ?? []);
   const total = (value: (usage: (typeof usages)[number]) => number) => usages.reduce((sum, usage) => sum + value(usage), 0);
@@ -51,7 +54,7 @@ export function judgedPrograms({ name }: Arm, { tasks, ledger }: Pick<Judged, "t
   return tasks.reduce((sum, { id }) => sum + (ledger.judged(name, id)?.length ?? 0), 0);
 }
 
-/** Tasks that these arms can be compared by: each has programs of every one of them, and no arm found its tests unusable. */
+/** Tasks by which these arms can be compared: each has programs of all arms, and no arm found its tests unusable. */
 export function countedTasks(arms: readonly Arm[], tasks: readonly HeldOutTask[], ledger: Progress): HeldOutTask[] {
   const samplesOf = (task: HeldOutTask) => arms.map(({ name }) => ledger.judged(name, task.id) ?? []);
   const counted = tasks.filter((task) =>
@@ -81,7 +84,7 @@ export function rounded({ estimate, lower, upper }: Estimate): Estimate {
   return { estimate: round(estimate), lower: round(lower), upper: round(upper) };
 }
 
-/** Six digits are more than any evaluation can tell apart, and the same on every machine. */
+/** Six digits are more than any evaluation can resolve, and the same on every machine. */
 export function round(value: number): number {
   return Math.round(value * 1e6) / 1e6;
 }

@@ -21,7 +21,7 @@ const learnt = (...those: { description?: string; tests?: string }[]) => ({
   })),
 });
 
-/** Adapters by digest: what their corpus.json says, if they have one, and their annotations. */
+/** Adapters by digest: their corpus.json, if they have one, and their annotations. */
 function registryOf(adapters: Record<string, { content?: unknown; annotations?: Record<string, string> }>) {
   const pulled: string[] = [];
   return {

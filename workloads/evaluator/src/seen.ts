@@ -4,13 +4,16 @@ import { exit } from "@rune/crds/contracts/pod";
 import type { Facts } from "./adapters.ts";
 import { plural } from "./words.ts";
 
-/** Tasks of the set that an arm's adapter has learnt from. */
+/** Tasks of the set that an arm's adapter was trained on. */
 export type Seen = { arm: string; adapter: string; tasks: string[] };
 
 const mostAdapters = 3;
 const mostTasks = 4;
 
-/** What the arms' adapters have seen of the set, and the names of those that don't say what they have learnt from. */
+/**
+ * The set's tasks that the arms' adapters were trained on, and the names of adapters that don't name their training
+ * data.
+ */
 export function seenTasks({ arms }: Pick<EvaluatorJob, "arms">, facts: Facts): { seen: Seen[]; unknown: string[] } {
   const each = arms.flatMap(({ name, adapters }) => adapters.map((adapter) => ({ arm: name, adapter, facts: facts.get(adapter.digest) })));
   const seen = each.flatMap(({ arm, adapter, facts }) =>
@@ -20,7 +23,7 @@ export function seenTasks({ arms }: Pick<EvaluatorJob, "arms">, facts: Facts): {
   return { seen, unknown: [...new Set(unknown)].sort() };
 }
 
-/** Throws PodFailure where an adapter would be measured on what it has learnt from, unless the spec allows it. */
+/** Throws PodFailure where an adapter would be measured on its training tasks, unless the spec allows it. */
 export function refuseSeen(job: EvaluatorJob, facts: Facts): void {
   const { seen } = seenTasks(job, facts);
   if (seen.length === 0 || job.seenTasks === "Allow") return;
@@ -33,7 +36,7 @@ export function refuseSeen(job: EvaluatorJob, facts: Facts): void {
   );
 }
 
-/** Some names, and how many there are. */
+/** Some names, and the number of all. */
 function some(tasks: readonly string[]): string {
   const named = tasks.slice(0, mostTasks).join(", ");
   return tasks.length > mostTasks ? `${named} and ${tasks.length - mostTasks} more tasks` : named;

@@ -29,7 +29,7 @@ const rates: [string, number][] = [
 ];
 const passes = (chance: number, random: Random) => Array.from({ length: samples }, random).filter((draw) => draw < chance).length / samples;
 
-/** An A/A experiment: both arms solve a task with the same chance, which tasks of a cluster share. */
+/** An A/A experiment: both arms solve a task with the same probability, shared within a cluster. */
 function clustersOf(mean: number, random: Random): PairedScore[][] {
   const chanceOf = difficulty(mean);
   return sizes.map((size, index) => {

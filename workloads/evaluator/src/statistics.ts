@@ -24,14 +24,18 @@ export function meanPassAtK(scores: readonly TaskScore[], k: number): number {
   return scores.reduce((sum, { samples, passed }) => sum + passAtK(samples, passed, k), 0) / scores.length;
 }
 
-/** Pass@1 of an arm with its interval over tasks: how it would come out on other tasks of this kind. Every task counts the same. */
+/**
+ * Pass@1 of an arm with its interval over tasks: what to expect on other tasks of this kind. Every task has the same
+ * weight.
+ */
 export function passAt1(scores: readonly TaskScore[]): Estimate {
   return shareInterval(scores.map(({ cluster, samples, passed }) => ({ cluster, value: passAtK(samples, passed, 1) })));
 }
 
 /**
- * Candidate less baseline in percentage points, paired by task, so that the tasks' own difficulty cancels out, with the interval that misses
- * it with chance `alpha`. With a `baselineShare` of 1 - p it is candidate - (1 - p) baseline: not below 0 where no more than p was lost.
+ * Candidate less baseline in percentage points, paired by task, so that the tasks' own difficulty cancels out, with the
+ * interval that misses it with chance `alpha`. With a `baselineShare` of 1 - p it is candidate - (1 - p) baseline: not
+ * below 0 where no more than p was lost.
  */
 export function pairedGain(scores: readonly PairedScore[], { alpha = shownAlpha, baselineShare = 1 } = {}): Estimate {
   const values = scores.map(({ cluster, candidate, baseline }) => ({ cluster, value: candidate - baselineShare * baseline }));

@@ -10,7 +10,7 @@ import { z } from "zod";
 
 type Reference = Pick<EvaluatorJob["taskSet"], "repository" | "digest">;
 
-/** The task set with this digest. Throws PodFailure when the artifact isn't one, and the registry's errors. */
+/** The task set with this digest. Throws PodFailure when the artifact isn't a task set, and the registry's errors. */
 export async function loadTaskSet(registry: Pick<Registry, "manifest" | "json">, { repository, digest }: Reference): Promise<TaskSet> {
   const refuse = (why: string) =>
     new PodFailure(
@@ -27,7 +27,7 @@ export async function loadTaskSet(registry: Pick<Registry, "manifest" | "json">,
   });
 }
 
-/** The tasks that a job works on, in the order of its seed. Throws PodFailure where the part that it names holds none. */
+/** A job's tasks, in the order of its seed. Throws PodFailure when its part of the set is empty. */
 export async function loadTasks(
   registry: Pick<Registry, "manifest" | "json">,
   { taskSet, seed }: Pick<EvaluatorJob, "taskSet" | "seed">,

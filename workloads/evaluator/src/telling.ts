@@ -6,14 +6,17 @@ import type { Scope } from "@rune/crds/fields/scope";
 import type { Arm } from "./arms.ts";
 import type { Telling } from "./world.ts";
 
-/** Of one session, what may be told. */
+/** What a prompt may include from one session. */
 export type Experience = { description: string; scope: Scope; notes: readonly string[]; attempts: readonly Attempt[] };
 type Context = NonNullable<Arm["context"]>;
 
 const charactersPerToken = 4;
 export const nothing: Telling = { text: "", trajectories: 0 };
 
-/** Gives what an arm tells before each task; `experiences` in the order of their artifacts' digests. Nothing where the arm has no context. */
+/**
+ * Returns the function that renders an arm's context before each task; `experiences` in the order of their artifacts'
+ * digests. Empty for an arm without context.
+ */
 export function teller(context: Context | undefined, experiences: readonly Experience[]): (task: HeldOutTask) => Telling {
   if (!context) return () => nothing;
   const near = nearest(experiences);
@@ -25,8 +28,8 @@ export function teller(context: Context | undefined, experiences: readonly Exper
 }
 
 /**
- * Those of the narrowest scope that takes in the task's, as a session of that scope would choose an adapter; where none does, those whose
- * task has the most words in common with it, the first in order where several have.
+ * Those of the narrowest scope that includes the task's, as a session of that scope would choose an adapter; where
+ * there is none, those whose task shares the most words with it, the first in order if several do.
  */
 function nearest(experiences: readonly Experience[]): (task: HeldOutTask) => Experience[] {
   const similar = similarity(experiences.map(({ description }) => description));
@@ -41,7 +44,7 @@ function nearest(experiences: readonly Experience[]): (task: HeldOutTask) => Exp
   };
 }
 
-/** Each trajectory in turn, as much of it as still fits, an empty line between two. */
+/** Each trajectory in turn, as far as there is room, separated by empty lines. */
 function trajectoriesOf(experiences: readonly Experience[], most: number): Telling {
   let told = nothing;
   for (const { description, attempts } of experiences) {

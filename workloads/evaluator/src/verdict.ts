@@ -20,7 +20,7 @@ export type Decision = {
   /** whether the evaluation ends with it */
   decided: boolean;
   leakageSuspected: boolean;
-  /** why the verdict is at best Inconclusive; null where nothing is missing, and in a smoke test */
+  /** why the verdict is at best Inconclusive; null when nothing is missing, and in a smoke test */
   controlsMissing: string | null;
 };
 
@@ -36,8 +36,9 @@ export function comparisonOf(candidate: ArmResults, baseline: ArmResults): Compa
 }
 
 /**
- * The arm that says that it remembers, less each control arm: right minus wrong, right minus mean, right minus noise. It is the gate's
- * candidate, or the first arm with adapters that is no control. A gain over the base proves nothing about memory; these do.
+ * The arm that claims memory, less each control arm: right minus wrong, right minus mean, right minus noise. It is the
+ * gate's candidate, or the first arm with adapters that is no control. A gain over the base proves nothing about
+ * memory; these do.
  */
 export function contrastsOf({ gate }: EvaluatorJob, results: readonly ArmResults[]): Contrast[] {
   const able = results.filter(({ arm }) => hasAdapters(arm) && !arm.control && arm.name !== gate?.baseline);
@@ -46,7 +47,7 @@ export function contrastsOf({ gate }: EvaluatorJob, results: readonly ArmResults
   return results.flatMap((other) => (other.arm.control ? [{ ...comparisonOf(right, other), control: other.arm.control }] : []));
 }
 
-/** What the gate says of these results; undefined where the job has none. */
+/** The gate's decision on these results; undefined for a job without a gate. */
 export function decide(
   { gate, look, arms }: Pick<EvaluatorJob, "gate" | "look" | "arms">,
   results: readonly ArmResults[],
@@ -86,8 +87,9 @@ export function decide(
 }
 
 /**
- * Which control arms a candidate with adapters lacks, and why it needs them: always where a hypernetwork made them, which may have learnt
- * one good adapter for all, and where the gain is suspiciously large. Null where nothing is missing.
+ * Which control arms a candidate with adapters lacks, and why it needs them: always when a hypernetwork made the
+ * adapters (it may have learnt one good adapter for all), and when the gain is suspiciously large. Null when nothing is
+ * missing.
  */
 function missingControls(candidate: Arm, arms: readonly Arm[], gain: number): string | null {
   if (!hasAdapters(candidate) || !(candidate.generated || gain > suspiciousPoints)) return null;
@@ -101,7 +103,7 @@ function missingControls(candidate: Arm, arms: readonly Arm[], gain: number): st
   return `${cause} can't be told from one good adapter for everything without control arms; add ${missing.join(" and ")}`;
 }
 
-/** What answers in an arm: two arms of one identity can't differ but by chance. */
+/** Identifies what answers in an arm: arms of one identity differ only by chance. */
 function identityOf({ model, assigned, context }: Arm): string {
   return canonicalJSON({ url: model.url, name: model.name, assigned, context }).toString();
 }

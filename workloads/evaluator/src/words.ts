@@ -18,7 +18,7 @@ export function listed(items: readonly string[]): string {
   return items.length < 2 ? items.join("") : `${items.slice(0, -1).join(", ")} and ${items.at(-1)}`;
 }
 
-/** `: a, b and 3 more`; empty for nothing. */
+/** `: a, b and 3 more`; empty without items. */
 export function some(items: readonly string[], most = 12): string {
   if (items.length === 0) return "";
   const more = items.length > most ? ` and ${items.length - most} more` : "";

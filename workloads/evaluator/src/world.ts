@@ -8,19 +8,19 @@ import type { Arm } from "./arms.ts";
 import type { Progress } from "./progress.ts";
 
 export type Question = Pick<Completion, "model" | "messages" | "prefill" | "n" | "sampling" | "requestID">;
-/** Experience that stands in front of a task, and of how many trajectories it tells; empty where there is none. */
+/** Experience in the prompt before a task, and the number of trajectories in it; empty without one. */
 export type Telling = { text: string; trajectories: number };
 
-/** All that an evaluator touches outside itself. */
+/** Everything outside itself that an evaluator uses. */
 export type World = {
   job: EvaluatorJob;
-  /** the tasks of this look, in the order that the seed gives them */
+  /** the tasks of this look, in the seed's order */
   tasks: readonly HeldOutTask[];
   ledger: Progress;
-  /** Appends one record after the last one that this evaluator knows. Rejects with Fenced when another one wrote. */
+  /** Appends one record after the last one that this evaluator has. Rejects with Fenced when another one wrote. */
   append(record: LogRecord): Promise<void>;
   ask(arm: Arm, question: Question): Promise<Pick<Completed, "texts" | "usage">>;
-  /** What the arm's context tells before a task. */
+  /** The arm's context for the prompt of a task. */
   tell(arm: Arm, task: HeldOutTask): Telling;
   /** Answers an id that it has answered before with the stored result. */
   execute(program: ExecuteRequest): Promise<Execution>;
