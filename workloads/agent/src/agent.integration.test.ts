@@ -20,7 +20,7 @@ const enabled = process.env.RUNE_TEST_SERVICES === "1" && process.getuid?.() ===
 const scenario = fileURLToPath(new URL("../../../examples/00-quickstart/scenario", import.meta.url));
 const never = new AbortController().signal;
 
-/** Guesses a name until a note says which one to use. */
+/** Guesses a name until a note contains the right one. */
 function learner({ n, messages }: Asked): string[] {
   const known = messages[1]?.content.match(/use tessera\.(\w+)\(x\)/)?.[1];
   return Array.from({ length: n }, (_, guess) => `    return tessera.${known ?? `slug${guess}`}(x)\n`);

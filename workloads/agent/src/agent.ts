@@ -9,10 +9,10 @@ import type { z } from "zod";
 import { work } from "./graph.ts";
 import type { World } from "./world.ts";
 
-/** After its deadline a session may still wait this long for its log, to say that it ended. */
+/** How long past its deadline a session may still try to write its end to the log. */
 const lastWords = 5 * 60_000;
 
-/** One epoch of one session: reads its log, goes on where that ends, and says how the session ended. */
+/** One epoch of one session: reads its log, continues from its end, and returns how the session ended. */
 export async function runAgent(job: AgentJob, signal: AbortSignal): Promise<z.infer<typeof agentResult>> {
   const deadline = Date.parse(job.deadline);
   const { url, credentialsFile, stream, subject } = job.nats;

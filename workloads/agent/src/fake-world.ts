@@ -4,7 +4,7 @@ import type { Isolation } from "@rune/crds/fields/isolation";
 import type { Line } from "./line.ts";
 import type { World } from "./world.ts";
 
-/** A model that answers the k-th question with the k-th list of texts, and the last list from then on. */
+/** A model that answers the k-th question with the k-th list of texts, and later ones with the last list. */
 export class FakeInference {
   asked = 0;
   readonly prompts: string[] = [];

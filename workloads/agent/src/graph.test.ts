@@ -209,7 +209,10 @@ describe("an agent that is killed", { timeout: 120_000 }, () => {
     const outcome = await work(fakeWorld(jobOf(), fakes), [], never);
     return { ...fakes, outcome };
   };
-  /** Steps that count: what was generated, executed and learnt; without numbers, which `lost` and a new proof shift. */
+  /**
+   * Steps that count: what was generated, executed and learnt; without numbers, which `lost` and a repeated proof
+   * shift.
+   */
   const essence = (records: readonly LogRecord[]) =>
     records.flatMap((record) => {
       if (record.type === "generated") return [["generated", ...record.programs]];
@@ -217,7 +220,10 @@ describe("an agent that is killed", { timeout: 120_000 }, () => {
       if (record.type === "reflected") return [["reflected", ...record.notes]];
       return record.type === "ended" ? [["ended", record.outcome, record.message]] : [];
     });
-  /** Answers of a model are gone with the agent that asked, so the model repeats itself here until its answer stands in the log. */
+  /**
+   * A model's answers are lost with the agent that requested them, so this model repeats itself until its answer is in
+   * the log.
+   */
   class FakeSteadyInference extends FakeInference {
     readonly log: FakeLog;
     constructor(answers: string[][], log: FakeLog) {

@@ -14,11 +14,11 @@ const exits: (StepName | typeof END)[] = ["generate", "execute", "reflect", "sav
 
 const State = Annotation.Root({
   session: Annotation<Session>,
-  /** Whether the model server kept silent until no time was left. */
+  /** Whether the model server didn't respond before the deadline. */
   overdue: Annotation<boolean>,
 });
 
-/** Where a session goes on. Because it asks the folded log alone, starting anew is the same as going on. */
+/** The session's next step. Because it depends on the folded log alone, a restart is the same as continuing. */
 export function route(session: Session, job: Pick<AgentJob, "attempts" | "deadline">, now: Date): StepName | typeof END {
   if (session.outcome) return END;
   const between = !session.sampled;
@@ -28,7 +28,7 @@ export function route(session: Session, job: Pick<AgentJob, "attempts" | "deadli
   return session.waiting.length > 0 ? "execute" : "reflect";
 }
 
-/** Works on a session from where its log ends until its own end. */
+/** Works on a session from the end of its log until the session's end. */
 export async function work(world: World, records: readonly LogRecord[], signal: AbortSignal): Promise<Outcome> {
   const { job } = world;
   let session = judged(fold(records));

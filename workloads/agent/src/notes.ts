@@ -2,7 +2,7 @@ import { lastLine } from "@rune/clients/runner/last-line";
 import type { Attempt } from "./session.ts";
 
 const mostNotes = 3;
-/** An error that names more than this suggests nothing: it lists everything there is. */
+/** An error that lists more names than this suggests nothing: it lists everything there is. */
 const mostSuggestions = 3;
 const longestNote = 500;
 
@@ -10,7 +10,7 @@ const suggestion = /(?<!not |n't |cannot )\b(?:use|try|call) [`'"]?[A-Za-z_][\w.
 const contrast = /\bexpected\b.+?\b(?:got|found|but was)\b/i;
 
 /**
- * What the errors of a round taught, after what was known before: the newest notes, each once.
+ * What the errors of a round taught, added to the known notes: the newest notes, each once.
  *
  * An error teaches when its last line says what to use instead. A fresh prompt with such notes works for small models, where showing
  * them their own failed code makes them repeat it.

@@ -1,11 +1,14 @@
 import type { Execution, LogRecord } from "@rune/crds/contracts/session-log";
 
-/** One program that was executed, and what the sandbox answered. */
+/** One program that was executed, and the sandbox's result. */
 export type Attempt = { round: number; program: string; execution: Execution };
 export type Intent = Extract<LogRecord, { type: "intent" }>;
 export type Outcome = Extract<LogRecord, { type: "ended" }>["outcome"];
 
-/** Everything a session knows. It is the fold of its log and nothing else, so an agent that starts anew goes on where the log ends. */
+/**
+ * The whole state of a session. It is the fold of its log and nothing else, so a restarted agent continues where the
+ * log ends.
+ */
 export type Session = {
   /** number of the next step */
   next: number;
@@ -13,7 +16,7 @@ export type Session = {
   epoch: number;
   /** newest epoch whose sandbox was proven to be isolated; 0 before the first */
   provenEpoch: number;
-  /** round that is worked on, from 0 */
+  /** current round, from 0 */
   round: number;
   /** whether this round's programs were sampled */
   sampled: boolean;
@@ -21,14 +24,14 @@ export type Session = {
   waiting: readonly string[];
   /** how often the first of them was executed and its result lost */
   losses: number;
-  /** effect that was announced and whose result isn't known */
+  /** announced effect without a result */
   open: Intent | undefined;
   attempts: readonly Attempt[];
   notes: readonly string[];
   outcome: Outcome | undefined;
 };
 
-/** The log holds a sequence of records that no agent could have written. */
+/** The log has a sequence of records that no agent could have written. */
 export class BrokenLog extends Error {
   override readonly name = "BrokenLog";
 }
@@ -52,7 +55,7 @@ export function fold(records: readonly LogRecord[]): Session {
   return records.reduce(apply, emptySession);
 }
 
-/** What is known after one more record. Throws BrokenLog where the record can't follow. */
+/** The state after one more record. Throws BrokenLog where the record can't follow. */
 export function apply(before: Session, record: LogRecord): Session {
   if (before.outcome) throw broken(record, "the session had ended");
   const session: Session = { ...before, next: Math.max(before.next, record.n + 1), epoch: Math.max(before.epoch, record.epoch) };
@@ -94,7 +97,7 @@ export function solved(session: Session): boolean {
   return session.attempts.some((attempt) => attempt.execution.passed);
 }
 
-/** Each program once, and none that this session has tried before: the tests would answer the same. */
+/** Each program once, and none that this session has tried before: the result would be the same. */
 function fresh(programs: readonly string[], attempts: readonly Attempt[]): string[] {
   const tried = new Set(attempts.map((attempt) => attempt.program));
   return [...new Set(programs)].filter((program) => !tried.has(program));

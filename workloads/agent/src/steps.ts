@@ -15,8 +15,8 @@ const longestProgram = (candidates: number) => Math.min(65_536, Math.floor(recor
 const longestError = 4000;
 
 /**
- * Step before all others: without a proof for this epoch's sandbox nothing is executed, and without tests that can judge a program none is
- * asked for. Throws PodFailure.
+ * First step: without a proof for this epoch's sandbox nothing is executed, and without tests that can judge a program
+ * no program is requested. Throws PodFailure.
  */
 export async function prove(world: World, before: Session): Promise<Session> {
   const isolation = await world.prove();
@@ -28,7 +28,7 @@ export async function prove(world: World, before: Session): Promise<Session> {
   return session;
 }
 
-/** Samples the round's programs. An engine keeps no answers: an intent whose answer was lost is asked again. */
+/** Samples the round's programs. An engine stores no answers: after a lost answer the same intent is sent again. */
 export async function generate(world: World, before: Session): Promise<Session> {
   const { job } = world;
   const question = questionOf(job, before);
@@ -46,8 +46,8 @@ export async function generate(world: World, before: Session): Promise<Session> 
 }
 
 /**
- * Executes the next waiting program. An intent of this epoch is asked again under its own id: the sandbox keeps its answers. A program
- * that its sandbox didn't outlive twice gets its verdict without a third run.
+ * Executes the next waiting program. An intent of this epoch is sent again under the same id: the sandbox stores its
+ * results. A program whose run lost the sandbox twice gets its verdict without a third run.
  */
 export async function execute(world: World, before: Session): Promise<Session> {
   const { job } = world;
@@ -63,14 +63,14 @@ export async function execute(world: World, before: Session): Promise<Session> {
   return judged(await write(world, session, { type: "executed", program, execution }, n));
 }
 
-/** The same session, unless its newest verdict says that no further program can be judged. Throws PodFailure. */
+/** The same session, unless its newest verdict means that no further program can be judged. Throws PodFailure. */
 export function judged(session: Session): Session {
   const newest = session.attempts.at(-1)?.execution;
   if (newest?.outcome === "TestsUnusable") throw testsUnusable(newest.error);
   return session;
 }
 
-/** Ends the round, and keeps what its errors taught. */
+/** Ends the round, and adds what its errors taught. */
 export async function reflect(world: World, session: Session): Promise<Session> {
   const ofRound = session.attempts.filter((attempt) => attempt.round === session.round);
   const notes = world.job.reflection === "Notes" ? distil(session.notes, ofRound) : [];
@@ -99,8 +99,8 @@ function failuresOf(session: Session) {
 }
 
 /**
- * Appends the intent, unless it stands there already. What an earlier epoch announced went with its sandbox: it is `lost`, and announced
- * again under a number of its own.
+ * Appends the intent, unless it is already there. What an earlier epoch announced was lost with its sandbox: it is
+ * recorded as `lost`, and announced again under another number.
  */
 async function announce(world: World, before: Session, effect: Pick<Intent, "effect" | "inputDigest" | "input">): Promise<Session> {
   let session = before;

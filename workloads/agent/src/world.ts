@@ -8,12 +8,12 @@ import { apply, type Session } from "./session.ts";
 
 export type Question = Pick<Completion, "messages" | "prefill" | "n" | "sampling" | "requestID">;
 
-/** All that a session touches outside itself. */
+/** Everything outside itself that a session uses. */
 export type World = {
   job: AgentJob;
-  /** Appends one record after the last one that this agent knows. Rejects with Fenced when another agent wrote. */
+  /** Appends one record after the last one that this agent has. Rejects with Fenced when another agent wrote. */
   append(record: LogRecord): Promise<void>;
-  /** Rejects with InferenceUnavailable when no time is left. */
+  /** Rejects with InferenceUnavailable when there is no time left. */
   ask(question: Question): Promise<Pick<Completed, "texts" | "usage">>;
   /** Answers an id that it has answered before with the stored result. */
   execute(program: ExecuteRequest): Promise<Execution>;
