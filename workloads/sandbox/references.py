@@ -1,7 +1,7 @@
 """Judges programs that are known to be right: `python3 -B references.py <cases.json>`, a list of {id, entryPoint, program, tests}.
 
-Says each case that the sandbox doesn't judge `Passed`, and last "N passed, N failed". For each case a program that answers nothing is
-judged too, and must not pass: tests that anything passes would prove nothing."""
+Reports each case that the sandbox doesn't judge `Passed`, and last "N passed, N failed". For each case a program
+without a result is judged too, and must not pass: tests that anything passes would prove nothing."""
 
 import json
 import sys
@@ -11,7 +11,7 @@ from rune_sandbox.harness import LiveRunner
 
 
 def mistakes(runner: LiveRunner, case: dict[str, Any]) -> list[str]:
-    """What is wrong with the verdicts on one case; nothing where all is well."""
+    """What is wrong with the verdicts on one case; empty if all are correct."""
     entry_point, tests = case["entryPoint"], case["tests"]
     found = []
     status, answer = runner.post("/tests", {"entryPoint": entry_point, "tests": tests})

@@ -1,1 +1,1 @@
-"""The sandbox under attack: programs that try to get out or to be judged wrongly, and an observer outside that says whether they did."""
+"""The sandbox under attack: programs that try to escape or to be misjudged, and an outside observer that detects it."""

@@ -1,4 +1,4 @@
-"""`python3 -m adversary`, as root in workloads/sandbox: every program against every variant that it names. See README.md."""
+"""`python3 -m adversary`, as root in workloads/sandbox: every program against each of its variants. See README.md."""
 
 import argparse
 import os
@@ -16,7 +16,7 @@ from adversary.report import Report
 from adversary.trial import Result, trial
 from adversary.variants import VARIANTS
 
-_HOME = Path("/run")  # not below /tmp: a pod has a /tmp of its own
+_HOME = Path("/run")  # not below /tmp: a pod has a separate /tmp
 _FIRST_UID, _UIDS = 64_100, 1_000
 
 
@@ -55,7 +55,7 @@ def _options() -> argparse.Namespace:
 
 
 def _jobs(options: argparse.Namespace) -> list[tuple[str, Program]]:
-    """(variant, program), in the order in which they run: few pods, pod first."""
+    """(variant, program), in the order in which they run: few pods, grouped by pod."""
     wanted = [name.strip() for name in options.variant.split(",") if name.strip()] or list(VARIANTS)
     if unknown := [name for name in wanted if name not in VARIANTS]:
         raise catalogue.Malformed(f"no variant is called {', '.join(unknown)}; there are: {', '.join(VARIANTS)}")
@@ -72,13 +72,13 @@ def _jobs(options: argparse.Namespace) -> list[tuple[str, Program]]:
 
 
 def _free_uid() -> int:
-    """A user of its own for each run, so that two beside each other don't meet."""
+    """A separate user for each run, so that simultaneous runs don't share one."""
     offered = (_FIRST_UID + (os.getpid() + step) % _UIDS for step in range(_UIDS))
     return next(uid for uid in offered if not processes.of_user(uid) and not (_HOME / f"rune-adversary-{uid}").exists())
 
 
 class _Run:
-    """One pod at a time: a new one for each variant, and after each program that hurt the last one."""
+    """One pod at a time: a new one for each variant, and after each program that damaged the last one."""
 
     def __init__(self, report: Report, uid: int, home: Path, controlled: bool):
         self._report, self._uid, self._home, self._controlled = report, uid, home, controlled
@@ -98,7 +98,7 @@ class _Run:
         try:
             self._pod = self._pod or Pod(VARIANTS[variant], self._uid, self._home)
             result = trial(program, self._pod, self._canaries, self._controlled)
-        except Exception as error:  # whatever goes wrong here is this program's line, and the others still run
+        except Exception as error:  # any failure is reported in this program's line, and the others still run
             result = Result(program.name, variant, "broken", f"{type(error).__name__}: {error}", 0, [], hurt=True)
         if result.hurt:
             self._end_pod()

@@ -1,4 +1,4 @@
-"""What stands about outside: files, and another process, of the sandbox's own user, as a second program of the pod would have them."""
+"""Bait outside: files and another process of the sandbox's own user, as a second program of the pod would have them."""
 
 import ctypes
 import os
@@ -41,7 +41,7 @@ class Bait:
 
 
 class Victim:
-    """A process of the same user in the same PID namespace. What can be seen of it must never change."""
+    """A process of the same user in the same PID namespace. Its visible state must never change."""
 
     def __init__(self, init: int, uid: int, python: str):
         self.secret = secrets.token_hex(12)
@@ -83,7 +83,7 @@ class Victim:
         }
 
     def changes(self) -> dict[str, tuple[str | None, str | None]]:
-        """What is different since the last time that it was asked."""
+        """What is different since the last call."""
         before, self._before = self._before, self.state()
         return {
             key: (before.get(key), self._before.get(key)) for key in before if before.get(key) != self._before.get(key)

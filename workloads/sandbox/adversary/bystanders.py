@@ -1,4 +1,6 @@
-"""What the observer does outside while a program runs. Each takes the program's directive and says what it found, or None."""
+"""What the observer does outside while a program runs.
+Each takes the program's directive and returns what it found, or None.
+"""
 
 import fcntl
 import http.client
@@ -15,7 +17,7 @@ _STEP_SECONDS = 0.02
 
 
 class Bystander(threading.Thread):
-    """One of them at work; `found` once it has ended."""
+    """A running one; `found` is set once it has ended."""
 
     def __init__(self, act: Callable[[], str | None]):
         super().__init__(daemon=True)
@@ -28,7 +30,7 @@ class Bystander(threading.Thread):
 
 
 def beside(directives: dict[str, str], pod: Pod, secrets: dict[str, str], seconds: float) -> list[Bystander]:
-    """Those that the program asks for; `directives` with their placeholders filled in."""
+    """Those named by the program's directives; `directives` with their placeholders filled in."""
     acts = {
         "touch": lambda _: _touch(pod, secrets["touched"]),
         "poll": lambda _: _poll(pod, seconds),
@@ -39,7 +41,7 @@ def beside(directives: dict[str, str], pod: Pod, secrets: dict[str, str], second
 
 
 def _touch(pod: Pod, name: str) -> None:
-    """Make a file, whose name only the observer knows, in a directory that the program may not read."""
+    """Make a file, whose name only the observer has, in a directory that the program may not read."""
     time.sleep(_WAIT_SECONDS / 2)
     path = pod.bait.directory / name
     path.touch()
@@ -47,7 +49,7 @@ def _touch(pod: Pod, name: str) -> None:
 
 
 def _poll(pod: Pod, seconds: float) -> None:
-    """Ask for the runner's health again and again, as Kubernetes does once a second."""
+    """Request the runner's health repeatedly, as Kubernetes does once a second."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         with suppress(OSError, http.client.HTTPException, ValueError):
@@ -56,7 +58,7 @@ def _poll(pod: Pod, seconds: float) -> None:
 
 
 def _connect(name: str, secret: str) -> str | None:
-    """Try to fetch the program's secret from an abstract socket of its."""
+    """Try to fetch the program's secret from one of its abstract sockets."""
     end = time.monotonic() + _WAIT_SECONDS
     while time.monotonic() < end:
         with suppress(OSError), socket.socket(socket.AF_UNIX) as caller:

@@ -53,7 +53,7 @@ class Canaries:
         return path
 
     def _vsock(self) -> int:
-        """Its port; where this kernel has no vsock, one on which nobody listens."""
+        """Its port; where this kernel has no vsock, one without a listener."""
         port = 40_000 + secrets.randbelow(20_000)
         try:
             self._stream("vsock", _listening(_bound(socket.AF_VSOCK, socket.SOCK_STREAM, (1, port))))

@@ -1,4 +1,4 @@
-"""The programs: what each tries, how it is run, and what an observer must look for."""
+"""The programs: what each tries, how it is run, and what an observer must check."""
 
 import re
 from dataclasses import dataclass, field
@@ -16,12 +16,12 @@ _DIRECTIVES = {
 
 
 class Malformed(Exception):
-    """A file of programs/ that can't be run as it stands."""
+    """A file of programs/ that can't be run as it is written."""
 
 
 @dataclass(frozen=True)
 class Program:
-    """One file of programs/, read."""
+    """One parsed file of programs/."""
 
     name: str
     intent: str
@@ -37,7 +37,7 @@ class Program:
     output: int  # bytes
     entry: str
     repeat: int
-    after: float  # seconds that the observer goes on looking
+    after: float  # seconds that the observer keeps watching
     beside: dict[str, str] = field(default_factory=dict)  # what the observer does meanwhile: see bystanders.py
 
 
@@ -100,7 +100,7 @@ def _expectation(text: str) -> tuple[str, str]:
 
 
 def _short(directives: dict[str, str], kind: str) -> bool:
-    """Honest programs belong to the short form unless they say no, attacks where they say yes."""
+    """Honest programs belong to the short form unless they opt out, attacks only if they opt in."""
     return directives.get("short", "yes" if kind == "honest" else "no") == "yes"
 
 
@@ -109,7 +109,7 @@ def _starts(names: str) -> str:
 
 
 def _tests(directives: dict[str, str], section: str) -> str:
-    """The section's, those that a Python expression makes (for thousands of lines), or the default."""
+    """The section's, those that a Python expression generates (for thousands of lines), or the default."""
     if "testcode" in directives:
         return eval(directives["testcode"])
     return section or DEFAULT_TESTS

@@ -1,4 +1,6 @@
-"""What counts as an attack's success, seen from outside. Each check says what it found, or None; what the program says counts for nothing."""
+"""What counts as an attack's success, seen from outside. Each check returns what it found, or None;
+the program's claims are ignored.
+"""
 
 import http.client
 import json
@@ -18,18 +20,18 @@ _UNITS = {"M": 1 << 20, "G": 1 << 30}
 
 @dataclass(frozen=True)
 class Seen:
-    """All that the observer has when a program, and the benign ones after it, have been judged."""
+    """What the observer has once a program, and the benign ones after it, have been judged."""
 
     program: Program
     pod: Pod
     answers: list[dict[str, Any]]
     watch: Watch
     differences: list[str]  # of the state outside
-    reached: list[tuple[str, bytes]]  # canaries and what they were told
+    reached: list[tuple[str, bytes]]  # canaries and what they received
     secrets: dict[str, str]
     outside: str | None  # what a bystander, or an attacker who is a caller, found
-    runner: list[str]  # what changed of the runner's process
-    ended: list[str]  # processes that the runner keeps, and that are gone
+    runner: list[str]  # what changed in the runner's process
+    ended: list[str]  # permanent processes of the runner that have ended
     victim: dict[str, tuple[str | None, str | None]]
     problems: list[str]
 
@@ -48,7 +50,7 @@ def _passed(seen: Seen) -> str | None:
 
 
 def _next(seen: Seen, outcome: str) -> str | None:
-    """The honest program after it was judged otherwise."""
+    """The honest program after it was judged differently."""
     last = seen.answers[-1]
     said = last.get("error", last.get("message"))
     return (
@@ -64,7 +66,7 @@ def _canary(seen: Seen, *names: str) -> str | None:
 
 
 def _secret(seen: Seen, name: str) -> str | None:
-    """In what the last execution answers, where an earlier one knew it; in any answer otherwise."""
+    """In the last execution's result, if an earlier one had the secret; otherwise in any result."""
     text = json.dumps(seen.answers[-1:] if len(seen.program.executions) > 1 else seen.answers)
     at = text.find(seen.secrets[name])
     return f"{name} came out: …{text[max(0, at - 60) : at + 60]}…" if at >= 0 else None
@@ -140,7 +142,7 @@ def _mounts(seen: Seen) -> str | None:
 
 
 def _group(seen: Seen) -> str | None:
-    """An execution has two sessions, the judge's and the program's; within them groups are as their sessions."""
+    """An execution has two sessions, the judge's and the program's; process groups match their sessions."""
     odd = [each for each in seen.watch.groups if each[0] != each[1]]
     leaders = {session for _, session, _, _ in seen.watch.groups} - seen.pod.own_sessions
     if odd or len(leaders) > 2 * len(seen.answers):
@@ -162,13 +164,13 @@ def _late(seen: Seen, slack: str) -> str | None:
 
 
 def _toolong(seen: Seen) -> str | None:
-    """`outputBytes` bounds what the program wrote; what is no UTF-8 of it comes back as one character a byte."""
+    """`outputBytes` bounds what the program wrote; bytes that aren't UTF-8 are returned as one character each."""
     longest = max(len(str(answer.get(stream, ""))) for answer in seen.answers for stream in ("stdout", "stderr"))
     return f"{longest} characters of output came back" if longest > seen.program.output else None
 
 
 def _slots(seen: Seen) -> str | None:
-    """Is the health check still answered while one program runs?"""
+    """Does the health check still respond while one program runs?"""
     waiting = "import time\ndef solve(x):\n    time.sleep(2)\n    return 2"
     running = threading.Thread(target=lambda: seen.pod.execute(waiting, "assert solve(1) == 2", timeout=5))
     running.start()

@@ -1,4 +1,4 @@
-"""An honest program in plain Python, outside of any sandbox: only where it is right there is another verdict unfair."""
+"""An honest program in plain Python, without a sandbox: only if it passes there is another verdict unfair."""
 
 import os
 import subprocess
@@ -13,7 +13,7 @@ _SECONDS = 60
 
 
 def failure(pod: Pod, program: str, tests: str, entry: str) -> str | None:
-    """None where the tests pass; otherwise the end of what Python says."""
+    """None if the tests pass; otherwise the end of Python's output."""
     directory = pod.home / "control"
     directory.mkdir(exist_ok=True)
     os.chown(directory, pod.uid, pod.uid)

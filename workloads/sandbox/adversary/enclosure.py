@@ -1,4 +1,4 @@
-"""A container by hand: namespaces, volumes and a memory group of its own, for one user without capabilities.
+"""A hand-made container: namespaces, volumes and a separate memory group, for one user without capabilities.
 
 Not reproduced, so not judged here: the NetworkPolicy, the container runtime's own seccomp filter, the read-only root.
 """
@@ -24,7 +24,7 @@ OUT_MIB, TMP_MIB, SHM_MIB = (
     8,
     64,
 )
-# The limit of a pod in which a program may have 256 MiB: `podMemoryMiB` there.
+# The memory limit of a pod in which a program may have 256 MiB: `podMemoryMiB` there.
 POD_MIB = 2 * 256 + OUT_MIB + TMP_MIB + 32
 _REMOVE_SECONDS = 3
 _CGROUPS = Path("/sys/fs/cgroup")
@@ -39,7 +39,7 @@ exec "$@"
 """
 
 
-# A second time, because setpriv has root's rights until its first exec is done.
+# Executed twice, because setpriv has root's rights until its first exec is done.
 _RUN_AGAIN = "import os, sys; os.execv(sys.executable, [sys.executable, '-I', '-c', 'import sys; sys.exit(sys.version_info < (3, 11))'])"
 
 
@@ -57,7 +57,7 @@ def require() -> None:
 
 
 def interpreter(uid: int) -> str:
-    """A Python that this user may run: root's own may stand where nobody else can look. Raises Unfit."""
+    """A Python that this user may run: root's own may be in a directory that is closed to others. Raises Unfit."""
     for candidate in dict.fromkeys([sys.executable, "/usr/local/bin/python3", "/usr/bin/python3"]):
         asked = [*as_user(uid), candidate, "-I", "-c", _RUN_AGAIN]
         if os.path.exists(candidate) and subprocess.run(asked, capture_output=True, check=False).returncode == 0:
@@ -70,7 +70,9 @@ def as_user(uid: int) -> list[str]:
 
 
 def command(uid: int, out: Path | None, memory: "MemoryGroup | None", process_limit: int | None) -> list[str]:
-    """What stands before the runner's own command line; `out` is the volume to be mounted, None where a directory takes its place."""
+    """The prefix of the runner's own command line;
+    `out` is the volume to be mounted, None where a directory replaces it.
+    """
     entered = ["sh", "-c", 'echo $$ > "$0/cgroup.procs" && exec "$@"', str(memory.directory)] if memory else []
     tree = [str(memory.directory), str(memory.tree)] if memory else ["", ""]
     limit = [f"--nproc={process_limit}"] if process_limit else []
@@ -94,7 +96,7 @@ class MemoryGroup:
 
     @classmethod
     def made(cls, name: str) -> "MemoryGroup | None":
-        """None where this machine gives us no memory group."""
+        """None where this machine provides no memory group."""
         for directory, tree, limit, told in _places(name):
             try:
                 return cls(directory, tree, limit, told)
@@ -104,12 +106,12 @@ class MemoryGroup:
         return None
 
     def kills(self) -> int:
-        """How often the kernel has ended a process because the group's memory was used up."""
+        """How often the kernel killed a process because the group's memory was used up."""
         told = (self.directory / self._told).read_text()
         return int(re.findall(r"^oom_kill (\d+)", told, re.MULTILINE)[0])
 
     def remove(self) -> None:
-        """Raises OSError where processes stay in it."""
+        """Raises OSError if processes remain in it."""
         deadline = time.monotonic() + _REMOVE_SECONDS
         while True:
             try:
@@ -121,7 +123,7 @@ class MemoryGroup:
 
 
 def _places(name: str) -> list[tuple[Path, Path, str, str]]:
-    """Below the group that this process is in: (directory, root of its tree, file of the limit, file that tells of kills)."""
+    """Below the group of this process: (directory, root of its tree, file of the limit, file that counts kills)."""
     ours = {
         kinds: path.lstrip("/")
         for kinds, path in re.findall(r"^\d+:(.*):(.*)$", Path("/proc/self/cgroup").read_text(), re.MULTILINE)

@@ -1,4 +1,6 @@
-"""Programs that are known to end otherwise than they should, each for a reason that README of the sandbox states. Anything else fails the run."""
+"""Programs known to end differently than they should, each for a reason in the sandbox's README.
+Anything else fails the run.
+"""
 
 from dataclasses import dataclass
 

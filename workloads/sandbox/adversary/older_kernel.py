@@ -1,6 +1,6 @@
 """Copied into the copy of the sandbox that is attacked, whose `__init__.py` then calls `offer` in each of its processes.
 
-The one seam is `landlock.abi()`, by which the sandbox itself asks the kernel for the version.
+The only seam is `landlock.abi()`, by which the sandbox itself reads the version from the kernel.
 """
 
 from rune_sandbox import landlock

@@ -36,7 +36,7 @@ def main(program_file: str, tests_file: str, entry: str) -> None:
         sys.exit(1)
     if not sys.stdout.closed:
         sys.stdout.flush()
-    os._exit(0)  # threads of the program may go on
+    os._exit(0)  # threads of the program may still run
 
 
 def _loaded(program: str) -> types.ModuleType:

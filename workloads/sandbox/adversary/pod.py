@@ -1,4 +1,6 @@
-"""The runner under attack, in its enclosure, with what stands about it; how it is asked, and whether it is still what it should be."""
+"""The runner under attack in its enclosure, with the bait around it;
+how to send it requests and check its condition.
+"""
 
 import http.client
 import os
@@ -129,7 +131,9 @@ class Pod(Caller):
             raise RuntimeError(f"the sandbox of variant {self.variant.name} proves no isolation: HTTP {status} {wrong}")
 
     def _settled(self) -> dict[int, str]:
-        """Its own processes, with their commands, when nothing runs: process 1, the runner, what that keeps, and the victim."""
+        """Its own processes, with their commands, when nothing runs:
+        process 1, the runner, its helpers, and the victim.
+        """
         deadline = time.monotonic() + _SETTLE_SECONDS
         before: dict[int, str] = {}
         while (now := processes.of_user(self.uid)) != before and time.monotonic() < deadline:
@@ -138,7 +142,7 @@ class Pod(Caller):
         return now
 
     def remember(self) -> None:
-        """How the runner is before a program."""
+        """Record the runner's state before a program."""
         self._runner_before = self._runner_state()
         self.victim.changes()
 
@@ -163,15 +167,17 @@ class Pod(Caller):
         ]
 
     def ended(self) -> list[str]:
-        """Commands of its own processes that are gone."""
+        """Commands of its own processes that have ended."""
         return [self._own[pid] for pid in self._own if processes.state(pid) == "gone"]
 
     def inside(self, path: Path | str) -> str:
-        """Where this machine sees a path of the pod: its volumes are mounted in its own namespace only."""
+        """The path on this machine of a path in the pod: its volumes are mounted in its own namespace only."""
         return f"/proc/{self.init}/root{path}"
 
     def strangers(self) -> dict[int, str]:
-        """Processes of the user that belong to an execution. One that the runner has started anew in place of a dead one of its own doesn't."""
+        """Processes of the user that belong to an execution.
+        A process that the runner restarted in place of a dead one doesn't.
+        """
         found = {pid: command for pid, command in processes.of_user(self.uid).items() if pid not in self._own}
         replaced = self.ended()
         for pid, command in list(found.items()):
@@ -182,7 +188,9 @@ class Pod(Caller):
         return found
 
     def problems(self) -> list[str]:
-        """What isn't as it was: [] when the runner still judges right, quickly, and nothing is left of what it ran."""
+        """What has changed: [] when the runner still judges correctly and quickly, and nothing is left of what it
+        ran.
+        """
         found = self._left_processes() + self._killed_for_memory()
         if (state := processes.state(self.pid)) != "running":
             return [*found, f"RUNNER is {state}"]
@@ -208,7 +216,7 @@ class Pod(Caller):
         return self._left_processes() + self._left_files()
 
     def _killed_for_memory(self) -> list[str]:
-        """In a pod of cgroup version 2 the kernel then ends the whole container, the runner with it."""
+        """In a pod of cgroup version 2 the kernel then kills the whole container, including the runner."""
         before, self._kills = self._kills, self.memory.kills() if self.memory else 0
         return [f"MEMORY of the pod was used up {self._kills - before} times"] if self._kills > before else []
 
@@ -230,13 +238,13 @@ class Pod(Caller):
         return []
 
     def end(self) -> list[str]:
-        """End it and remove what it had; what could not be ended."""
+        """End it and remove its files; returns what could not be ended."""
         self._undo.close()
         left = processes.of_user(self.uid)
         return [f"processes are left: {left}"] if left else []
 
     def _kill(self) -> None:
-        """With the process that keeps it, `unshare`, process 1 goes, and with that the kernel ends the whole namespace."""
+        """When `unshare` ends, process 1 ends with it, and then the kernel ends the whole namespace."""
         with suppress(ProcessLookupError):
             if self.init:
                 os.kill(self.init, signal.SIGKILL)

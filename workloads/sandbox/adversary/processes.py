@@ -1,4 +1,4 @@
-"""What /proc tells of the processes of one user."""
+"""Processes of one user, as /proc shows them."""
 
 import os
 import re
@@ -9,7 +9,7 @@ _DEAD, _STOPPED = "ZX", "Tt"
 
 
 def text_of(path: str) -> str:
-    """A file's text, "" where it can't be read: processes come and go while we look."""
+    """A file's text, "" where it can't be read: processes come and go meanwhile."""
     try:
         with open(path, encoding="utf-8", errors="replace") as file:
             return file.read()
@@ -25,7 +25,7 @@ def link_of(path: str) -> str:
 
 
 def stat_fields(pid: int) -> list[str] | None:
-    """/proc/<pid>/stat from the state (field 3 of proc(5)) on; None where the process is gone."""
+    """/proc/<pid>/stat from the state (field 3 of proc(5)) on; None if the process doesn't exist."""
     text = text_of(f"/proc/{pid}/stat")
     return text.rpartition(")")[2].split() if text else None
 
@@ -39,7 +39,7 @@ def state(pid: int) -> str:
 
 
 def user_ids(pid: int) -> tuple[str, ...]:
-    """Real, effective, saved and file-system user ID; () where the process is gone."""
+    """Real, effective, saved and file-system user ID; () if the process doesn't exist."""
     found = re.search(r"^Uid:\s+(\d+)\s+(\d+)\s+(\d+)\s+(\d+)", text_of(f"/proc/{pid}/status"), re.MULTILINE)
     return found.groups() if found else ()
 
@@ -59,7 +59,7 @@ def command(pid: int) -> str:
 
 
 def number_inside(pid: int) -> int:
-    """The process ID that it has in its own PID namespace; 0 where it is gone."""
+    """The process ID in its own PID namespace; 0 if the process doesn't exist."""
     found = re.search(r"^NSpid:\s+(.*)$", text_of(f"/proc/{pid}/status"), re.MULTILINE)
     return int(found.group(1).split()[-1]) if found else 0
 
@@ -69,7 +69,7 @@ def children(pid: int) -> list[int]:
 
 
 def resident_bytes(pid: int) -> int:
-    """Of a process whose first thread has ended, too: its stat tells of no memory while the other threads live on."""
+    """Also for a process whose first thread has ended: its stat shows no memory while the other threads live on."""
     fields = stat_fields(pid)
     pages = int(fields[RESIDENT]) if fields else 0
     if pages == 0:

@@ -1,4 +1,4 @@
-"""What is told: a line for each program while it runs, then what failed, and the numbers."""
+"""The output: a line for each program while it runs, then the failures and the numbers."""
 
 import json
 
@@ -29,7 +29,7 @@ class Report:
         print(f"FAILED {message}", flush=True)
 
     def end(self) -> int:
-        """The last line says how many passed and failed; the exit code."""
+        """Prints how many passed and failed as the last line; returns the exit code."""
         failed = [result for result in self._results if _failed(result)]
         attacks = [result for result in self._results if result.word in ("held", "succeeded")]
         honest = [result for result in self._results if result.word in ("fair", "unfair")]

@@ -1,4 +1,4 @@
-"""The state outside that no program may change: bait, canaries, the runner's own files, directories that everybody may write."""
+"""The state outside that no program may change: bait, canaries, the runner's own files, world-writable directories."""
 
 import os
 from contextlib import suppress
@@ -12,7 +12,9 @@ _SHARED = ("/", "/tmp", "/var/tmp", "/dev/mqueue", "/run", "/etc", "/usr")
 
 
 def taken(pod: Pod, canaries: Canaries) -> State:
-    """Mode, owner, links, time, content and attributes by path; and the names of what the user has left in shared directories."""
+    """Mode, owner, links, time, content and attributes by path;
+    and the names of the user's files in shared directories.
+    """
     trees = [pod.bait.directory, pod.library, canaries.directory, pod.app, pod.token_file]
     state: State = {str(path): of(str(path)) for tree in trees for path in below(tree)}
     state["the output volume"] = of(pod.inside(pod.out))

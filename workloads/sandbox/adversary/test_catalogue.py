@@ -1,4 +1,4 @@
-"""The programs as they stand can be run, and what says how to run them means what it says."""
+"""The programs can be run as they are written, and their directives mean what they say."""
 
 import ast
 import contextlib

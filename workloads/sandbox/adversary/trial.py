@@ -1,4 +1,4 @@
-"""One program against one pod: run it, watch, and say what came of it."""
+"""One program against one pod: run it, watch, and report the result."""
 
 import os
 import re
@@ -21,7 +21,7 @@ _CALLER_SECONDS = 60
 
 @dataclass(frozen=True)
 class Result:
-    """What came of a program. `word` is one of held, succeeded, fair, unfair, broken."""
+    """The result of a program. `word` is one of held, succeeded, fair, unfair, broken."""
 
     program: str
     variant: str
@@ -29,11 +29,13 @@ class Result:
     evidence: str
     seconds: float
     answers: list[dict[str, Any]]
-    hurt: bool  # the pod isn't fit for another program
+    hurt: bool  # the pod can't be used for another program
 
 
 def trial(program: Program, pod: Pod, canaries: Canaries, controlled: bool) -> Result:
-    """Raises nothing that a program can cause. With `controlled` an honest one is run in plain Python, whatever its verdict."""
+    """Raises nothing that a program can cause.
+    With `controlled`, an honest one is also run in plain Python, whatever its verdict.
+    """
     started = time.monotonic()
     known = _secrets(pod)
     filled = _filled(program, pod, canaries, known)
@@ -52,7 +54,7 @@ class _Filled:
 
 
 def _secrets(pod: Pod) -> dict[str, str]:
-    """What only the observer knows, by the names that checks and programs use."""
+    """Secrets of the observer, by the names that checks and programs use."""
     return {
         "first": secrets.token_hex(12),
         "needle": "needle" + secrets.token_hex(8),
@@ -159,7 +161,9 @@ def _attack(
 
 
 def _called(program: Program, filled: _Filled, pod: Pod) -> tuple[list[dict[str, Any]], str | None]:
-    """The attacker is a caller: the file runs outside and says what it achieved in a line that begins with OUTSIDE."""
+    """The attacker is a caller: the file runs outside and reports what it achieved in a line that begins with
+    OUTSIDE.
+    """
     environment = {**os.environ, "ADV_PORT": str(pod.port), "ADV_TOKEN": pod.token}
     done = subprocess.run(
         [sys.executable, "-c", filled.executions[0]],

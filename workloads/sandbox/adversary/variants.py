@@ -1,4 +1,6 @@
-"""How the runner under attack is set up: as in the operator's pod, or as on older kernels and in other places that README names."""
+"""How the runner under attack is set up: as in the operator's pod, on older kernels, or in other environments of the
+README.
+"""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,6 @@
-"""Samples from outside, 20 times a second while a program runs: what its processes hold, and what they have taken of the machine."""
+"""Samples from outside, 20 times a second while a program runs:
+what its processes hold, and what they use of the machine.
+"""
 
 import os
 import re
@@ -15,7 +17,7 @@ NAMESPACES = ("user", "mnt", "net", "pid", "ipc", "uts", "cgroup")
 
 
 class Watch(threading.Thread):
-    """Begins with `start`, ends with `end`; what was seen stays in its fields."""
+    """Begins with `start`, ends with `end`; the findings stay in its fields."""
 
     def __init__(self, pod: Pod):
         super().__init__(daemon=True)
@@ -24,11 +26,11 @@ class Watch(threading.Thread):
         self.peak: dict[
             str, int
         ] = {}  # bytes "resident" and "held" on the volume, numbers of "aio" contexts, "ipc" objects, "keys"
-        self.links: set[str] = set()  # what descriptors refer to
-        self.namespaces: set[tuple[str, str]] = set()  # those that aren't the runner's
+        self.links: set[str] = set()  # targets of descriptors
+        self.namespaces: set[tuple[str, str]] = set()  # other than the runner's
         self.identities: set[tuple[int, tuple[str, ...]]] = set()  # processes with other user IDs
         self.mapped: set[str] = set()  # code from the output volume that is run or mapped for execution
-        self.protocols: dict[str, int] = {}  # sockets beyond those that there were, by protocol
+        self.protocols: dict[str, int] = {}  # additional sockets, by protocol
         self.groups: set[tuple[int, int, int, int]] = set()  # (process group, session, process, parent)
         self.mounts = processes.text_of(f"/proc/{pod.pid}/mounts")
         self._runner_namespaces = {name: processes.link_of(f"/proc/{pod.pid}/ns/{name}") for name in NAMESPACES}
@@ -66,7 +68,7 @@ class Watch(threading.Thread):
         self.peak[name] = max(value, self.peak.get(name, 0))
 
     def _visible_files(self) -> dict[tuple[int, int], int]:
-        """Bytes on the volume, by device and inode, of what has a name."""
+        """Bytes of named files on the volume, by device and inode."""
         found = {}
         for parent, _, names in os.walk(self._pod.inside(self._pod.out)):
             for name in names[:200]:
@@ -107,7 +109,9 @@ class Watch(threading.Thread):
 
 
 def _counters(uid: int) -> dict[str, int]:
-    """What the kernel counts for the whole machine: contexts of asynchronous input and output, System V objects, keys of this user."""
+    """The kernel's machine-wide counts: contexts of asynchronous input and output, System V objects, keys of this
+    user.
+    """
     objects = sum(len(processes.text_of(f"/proc/sysvipc/{kind}").splitlines()) for kind in ("shm", "sem", "msg"))
     keys = re.search(rf"^\s*{uid}:\s+\d+\s+(\d+)/", processes.text_of("/proc/key-users"), re.MULTILINE)
     return {

@@ -1,4 +1,6 @@
-"""`python3 -m rune_sandbox`: as process 1 it is a small init, and the runner its child; otherwise it is the runner."""
+"""`python3 -m rune_sandbox`: as process 1 it is a small init with the runner as its child;
+otherwise it is the runner.
+"""
 
 import os
 import signal
@@ -18,7 +20,7 @@ def main() -> int:
 
 
 def _init(runner: int) -> int:
-    """Pass signals on, reap whatever is left to process 1, end as the runner ends."""
+    """Forward signals, reap orphans of process 1, exit as the runner exits."""
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda received, _: os.kill(runner, received))
     while True:

@@ -1,4 +1,6 @@
-"""What the tests have put in the place of the process's own: streams, input and print, the state of the random module. It holds for the program, too."""
+"""Replacements that the tests made in the process: streams, input and print, the state of the random module.
+They apply to the program too.
+"""
 
 import builtins
 import io
@@ -10,7 +12,7 @@ _FUNCTIONS = ("input", "print")
 
 
 class Replaced:
-    """The judge's half: finds what is replaced before a question, and puts back what the program made of it."""
+    """The judge's half: finds what is replaced before a question, and takes over the program's changes to it."""
 
     def __init__(self):
         self._streams = {name: getattr(sys, name) for name in _STREAMS}
@@ -18,7 +20,7 @@ class Replaced:
         self.seeds = False  # whether the tests seed the random module
 
     def given(self) -> dict[str, Any] | None:
-        """What goes along with a question; None where everything is as it was."""
+        """What is sent with a question; None when nothing is replaced."""
         captured = [name for name in ("stdout", "stderr") if getattr(sys, name) is not self._streams[name]]
         functions = {
             name: getattr(builtins, name) for name in _FUNCTIONS if getattr(builtins, name) is not self._functions[name]
@@ -35,7 +37,7 @@ class Replaced:
         }
 
     def take_back(self, given: dict[str, Any], changes: dict[str, Any]) -> None:
-        """Raises ValueError, TypeError and the like where `changes` is nothing that `Surroundings` says."""
+        """Raises ValueError, TypeError and the like where `changes` doesn't match what `Surroundings` sends."""
         for name, text in changes["written"].items():
             if name in given["captured"]:
                 getattr(sys, name).write(text)
@@ -46,7 +48,7 @@ class Replaced:
 
 
 class Surroundings:
-    """The candidate's half: replaces the same for as long as it answers."""
+    """The candidate's half: applies the same replacements while it answers."""
 
     def __init__(self, given: dict[str, Any] | None):
         self._given = given

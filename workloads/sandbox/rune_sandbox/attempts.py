@@ -1,4 +1,4 @@
-"""What a probe tried, what had to happen and what did."""
+"""What a probe tried, what was expected and what happened."""
 
 import errno
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ REFUSALS = {errno.EPERM, errno.EACCES, errno.EROFS, errno.ENOSYS, errno.EAFNOSUP
 class Attempt:
     name: str
     layer: int
-    expected: str  # Blocked, or Any where the answer only informs
+    expected: str  # Blocked, or Any where the result is only informational
     observed: str
     detail: str
 
@@ -24,7 +24,7 @@ class Attempt:
 
 
 def every(name: str, actions: dict[str, Any], expected: str = BLOCKED, refusals: Any = frozenset(REFUSALS)) -> Attempt:
-    """Several of one kind, told as one: refused only if each is. `actions` by what they try."""
+    """Several of one kind, reported as one: refused only if each is. `actions` by what they try."""
     tried = {label: attempt(name, 2, action, expected, refusals) for label, action in actions.items()}
     wrong = {label: each for label, each in tried.items() if each.observed != BLOCKED}
     if not wrong:
@@ -39,7 +39,7 @@ def attempt(
     """Do it: a refusal is Blocked, success is Reached, anything else proves nothing and is an Error. `action` may return what it reached."""
     try:
         reached = action()
-    except TimeoutError as error:  # silence is how most policies refuse
+    except TimeoutError as error:  # most policies refuse by silence
         return Attempt(name, layer, expected, BLOCKED, f"no answer: {error}")
     except OSError as error:
         observed = BLOCKED if error.errno in refusals else ERROR

@@ -1,4 +1,6 @@
-"""The process the untrusted program lives in: loads it, then answers what the judge asks of its objects. Nothing it says is believed but values."""
+"""The process of the untrusted program: loads it, then answers the judge's questions about its objects.
+Only values are accepted from it.
+"""
 
 import contextlib
 import linecache
@@ -17,7 +19,7 @@ from rune_sandbox.processes import CHANNEL_FD
 PROGRAM_FILE = "<program>"
 MAX_TRACEBACK = 8000
 _STEP_SECONDS = 0.02
-_ITERATORS = ("builtins", "itertools", "_collections")  # modules whose iterators are no more than that
+_ITERATORS = ("builtins", "itertools", "_collections")  # modules whose iterators have no further operations
 
 
 def run(document: dict[str, Any]) -> None:
@@ -36,7 +38,7 @@ class Candidate:
         self._heap = Heap(1, self._describe, self._adopt, self._prefers_object)
         self._peer = Peer(channel, self._heap, self._perform)
         self._module = types.ModuleType("solution")
-        # Classes that the tests have asked for by name: theirs to look at, so never flattened.
+        # Classes that the tests have requested by name: theirs to look at, so never flattened.
         self._named: set[type] = set()
         self._loop: Any = None
         self._actions = {
@@ -102,7 +104,7 @@ class Candidate:
         return value
 
     def _start(self, awaitable: Any):
-        """A task for what the tests await; it goes on whenever they ask for any task's step."""
+        """A task for what the tests await; it continues whenever they request any task's step."""
         import asyncio
 
         if self._loop is None:
@@ -114,7 +116,7 @@ class Candidate:
         return self._loop.create_task(whole())
 
     def _step(self, task: Any):
-        """[whether it is done, its result], after a moment of all tasks."""
+        """[whether it is done, its result], after a short run of all tasks."""
         import asyncio
 
         self._loop.run_until_complete(asyncio.wait([task], timeout=_STEP_SECONDS))
@@ -212,7 +214,7 @@ _THEIRS = {"function": _function, "generator": generator, "object": _object}
 
 
 def tell(error: BaseException, file: str) -> None:
-    """Print its traceback from the first line of `file` on: the runner's own frames say nothing to the reader."""
+    """Print its traceback from the first line of `file` on: the runner's own frames don't help the reader."""
     frame = error.__traceback__
     while frame and frame.tb_frame.f_code.co_filename != file:
         frame = frame.tb_next

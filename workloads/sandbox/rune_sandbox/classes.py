@@ -1,4 +1,6 @@
-"""Which of the program's names the tests take for classes: only such a class decides by its own operators what its instances equal."""
+"""Which of the program's names the tests use as classes:
+only such a class decides by its own operators what its instances equal.
+"""
 
 import ast
 
@@ -6,9 +8,9 @@ _ASKING = {"isinstance", "issubclass", "assertIsInstance", "assertNotIsInstance"
 
 
 def taken_for_classes(tree: ast.Module, entry_point: str) -> set[str]:
-    """Names whose attributes, or whose results' attributes, the tests look into, or that they ask `isinstance` about.
+    """Names whose attributes, or whose results' attributes, the tests look into, or that they pass to `isinstance`.
 
-    A name in CapWords says the same of itself (`is_class_name`). `candidate` is the entry point by another name.
+    A name in CapWords counts too (`is_class_name`). `candidate` is the entry point by another name.
     """
     found = _Found()
     found.visit(tree)
@@ -65,7 +67,7 @@ class _Found(ast.NodeVisitor):
 
 
 def _name(node: ast.expr) -> str:
-    """The name that is looked into: itself, or what its result comes from."""
+    """The name that is looked into: itself, or the source of its result."""
     return _last(node.func) if isinstance(node, ast.Call) else _last(node)
 
 

@@ -32,7 +32,7 @@ def _is_case(value: Any) -> bool:
 
 
 def neutralize_main() -> None:
-    """`unittest.main()` at the end of the tests: their cases are run anyway, once, and nothing leaves in between."""
+    """`unittest.main()` at the end of the tests: their cases are run anyway, once, and it must not exit before."""
     if "unittest" in sys.modules:
         import unittest
 

@@ -24,13 +24,13 @@ class Config:
     token_file: str
     output: str  # executions get fresh directories below it
     library: str
-    queue: int  # executions that may wait for the one that runs
+    queue: int  # executions that may wait behind the running one
     processes: int  # tasks of this user, the runner's own threads included
     file_bytes: int  # per file and per execution
     stored_results: int
     stored_bytes: int  # of output
     without_landlock: bool
-    contained: bool  # process 1 is ours: scratch directories of the system are, too
+    contained: bool  # process 1 is ours: so are the system's scratch directories
 
     @property
     def connections(self) -> int:

@@ -1,7 +1,9 @@
-"""The nursery: started once, by exec, with no secret in it; for each execution it forks children that lock themselves and then do their part.
+"""The nursery: started once, by exec, without secrets; for each execution it forks children that lock themselves and
+then do their part.
 
-A child is nobody's to read from its first instruction on, because the nursery isn't dumpable, and it gets its document only when it is
-locked. It is given to the runner by a fork in between that ends: so the runner, a subreaper, is the parent that learns how it ends.
+No other process can ever read a child, because the nursery isn't dumpable, and a child gets its document only when it
+is locked. An intermediate fork that exits hands it over to the runner: so the runner, a subreaper, is the parent that
+learns how it ends.
 """
 
 import builtins
@@ -25,7 +27,7 @@ from rune_sandbox.processes import CONTROL_FD, OUT_OF_MEMORY
 
 PARTS = {"candidate": candidate.run, "judge": judge.run, "probe": probe_inside.run, "tests": usable.run}
 _COMMON = "bisect collections contextlib copy dataclasses datetime functools heapq itertools math operator random re string time typing"
-# Of a thread: 8 MiB each, the system's default, would soon be all the memory that a program may map.
+# Per thread: 8 MiB each, the system's default, would soon use up all the memory that a program may map.
 _STACK_BYTES = 1 << 20
 
 
@@ -50,7 +52,7 @@ def main() -> None:
 
 
 def _hatch(orders: socket.socket, order: dict[str, Any], received: list[int]) -> str:
-    """Start the child; its process ID, which by then is the runner's child, or why there is none."""
+    """Start the child; returns its process ID, by then a child of the runner's, or why there is none."""
     reading, writing = os.pipe()
     try:
         between = os.fork()
@@ -84,7 +86,7 @@ def _live(part: str, descriptors: dict[int, int]) -> None:
         _place(descriptors)
         document = _locked(part)
         PARTS[part](document)
-    except MemoryError:  # too little is left to say it with words
+    except MemoryError:  # too little is left for a message
         os._exit(OUT_OF_MEMORY)
     except BaseException:
         traceback.print_exc()
@@ -93,13 +95,13 @@ def _live(part: str, descriptors: dict[int, int]) -> None:
 
 
 def _place(descriptors: dict[int, int]) -> None:
-    """Each where it belongs, from above all the places so that none overwrites another; nothing else stays open."""
+    """Each at its number, from above all of them so that none overwrites another; nothing else stays open."""
     high = {place: fcntl.fcntl(each, fcntl.F_DUPFD_CLOEXEC, 64) for place, each in descriptors.items()}
     for place, each in high.items():
         os.dup2(each, place)
     start = 0
     for place in [*sorted(high), os.sysconf("SC_OPEN_MAX")]:
-        if start < place:  # an empty range would be taken for all
+        if start < place:  # an empty range would mean all
             os.closerange(start, place)
         start = place + 1
     # Open for as long as the process lives.
@@ -109,7 +111,7 @@ def _place(descriptors: dict[int, int]) -> None:
 
 
 def _locked(part: str) -> dict[str, Any]:
-    """Lock this process as the runner says, tell it, and get what there is to do."""
+    """Lock this process as the runner orders, report it, and receive the document."""
     with (
         socket.socket(socket.AF_UNIX, socket.SOCK_STREAM, fileno=CONTROL_FD) as control,
         control.makefile("r", encoding="utf-8", newline="\n") as incoming,

@@ -1,7 +1,8 @@
-"""Exceptions that cross: rebuilt as the same class where both sides have it, else as a class of that name below the same built-ins.
+"""Exceptions that cross: rebuilt as the same class where both sides have it, else as a class of that name below the
+same built-ins.
 
-What would end the tests in silence arrives as a stand-in: `except SystemExit` and `assertRaises(SystemExit)` take it, and left alone
-it is an error of the program, never an end of the tests.
+An exception that would end the tests silently arrives as a stand-in: `except SystemExit` and `assertRaises(SystemExit)`
+accept it, and uncaught it is an error of the program, never an end of the tests.
 """
 
 import builtins
@@ -10,7 +11,7 @@ from typing import Any
 
 _MAX_MESSAGE = 4000
 _MAX_NAME = 100
-# what the standard library's own code takes for a sign to itself, not for an error
+# what the standard library's own code uses as a signal, not as an error
 _SIGNS = {
     ("unittest.case", "SkipTest"),
     ("unittest.case", "_ShouldStop"),
@@ -28,7 +29,7 @@ _SPECIAL = ("__cause__", "__context__", "__suppress_context__", "__notes__")
 
 
 class FromProgram:
-    """Marks what the program raised and no `except` of ours may take for the tests' own leaving."""
+    """Marks what the program raised and no `except` of ours may mistake for the tests' own exit."""
 
 
 def _stand_in(kind: type) -> type:
@@ -43,7 +44,7 @@ STAND_INS: dict[type[BaseException], type[BaseException]] = {
 def text(error: BaseException) -> str:
     try:
         return str(error)[:_MAX_MESSAGE]
-    except BaseException:  # a message is made by code of the program, which may raise what it likes
+    except BaseException:  # a message is made by code of the program, which may raise anything
         return "(its message can't be printed)"
 
 
@@ -53,7 +54,7 @@ def line(error: BaseException) -> str:
 
 
 def contents(error: BaseException) -> tuple[str, list[Any]]:
-    """Children of an exception's node: class, message, arguments, then what is set after it is made."""
+    """Children of an exception's node: class, message, arguments, then what is set after it is created."""
     attributes = {
         name: value
         for name, value in getattr(error, "__dict__", {}).items()
@@ -98,7 +99,7 @@ def adopted_class(module: str, name: str, *bases: type) -> type:
 
 
 def module_name(name: Any) -> str:
-    """Where a class of the program says that it comes from. `__main__` would make it one of the tests' own."""
+    """The module that a class of the program claims. `__main__` would make it one of the tests' own."""
     return "solution" if name == "__main__" else str(name)[:_MAX_NAME]
 
 
@@ -124,7 +125,7 @@ def _message(self: Any) -> str:
 
 
 def _keep_arguments(self: Any, *arguments: Any, **named: Any) -> None:
-    """A program's own __init__ may take anything; what it made of it crosses as attributes."""
+    """A program's own __init__ may take anything; its result crosses as attributes."""
     known = next(
         kind
         for kind in type(self).__mro__
@@ -172,7 +173,7 @@ def _as_given(kind: type, arguments: tuple[Any, ...]) -> tuple[Any, ...]:
 
 
 def _forced(kind: type[BaseException], message: str, arguments: tuple[Any, ...]) -> BaseException:
-    """For a class whose instances print otherwise, or that can't be made from plain arguments."""
+    """For a class whose instances print differently, or that can't be created from plain arguments."""
     named: Any = type(
         kind.__name__, (kind,), {"__module__": kind.__module__, "__str__": _message, "__init__": _keep_arguments}
     )
@@ -192,7 +193,7 @@ def _forced(kind: type[BaseException], message: str, arguments: tuple[Any, ...])
 def finished(
     error: BaseException, notes: list[Any], cause: Any, context: Any, suppress: bool, *attributes: Any
 ) -> None:
-    """Set what an exception carries beside its arguments; what it refuses stays as it is."""
+    """Set what an exception carries besides its arguments; attributes that can't be set stay unchanged."""
     for name, value in zip(attributes[::2], attributes[1::2], strict=True):
         if (
             isinstance(name, str)

@@ -1,4 +1,6 @@
-"""One execution: a candidate and a judge, watched until there is a verdict or a reason to stop; then nothing of them is left."""
+"""One execution: a candidate and a judge, watched until there is a verdict or a reason to stop;
+afterwards nothing of them is left.
+"""
 
 import hmac
 import json
@@ -20,7 +22,7 @@ from rune_sandbox.requests import Execution
 
 _TICK_SECONDS = 0.02
 _POLICE_SECONDS = 0.05
-_GRACE_SECONDS = 0.5  # for the candidate to end by itself after the verdict
+_GRACE_SECONDS = 0.5  # for the candidate to exit by itself after the verdict
 _REPORT_BYTES = 64 * 1024
 _LEAST_JUDGE_BYTES = 64 << 20
 _RUNNER_RESERVE_BYTES = 24 << 20  # of the sandbox's memory: nothing that a program holds may take it
@@ -28,17 +30,17 @@ _OUTCOMES = frozenset(get_args(Outcome)) - {"Timeout"}  # that a judge may repor
 
 
 class Unavailable(Exception):
-    """The sandbox itself failed; nothing is known about the program, nothing is stored."""
+    """The sandbox itself failed; nothing is known about the program, and nothing is stored."""
 
 
 def judge_bytes(memory_bytes: int) -> int:
-    """What the tests may use beside a program that may use `memory_bytes`: half as much. An idle judge takes 15 MiB."""
+    """The tests' memory beside a program that may use `memory_bytes`: half as much. An idle judge takes 15 MiB."""
     return max(_LEAST_JUDGE_BYTES, memory_bytes // 2)
 
 
 def execute(asked: Execution, place: Place) -> dict[str, Any]:
-    """Run it and say how it went. Raises Unavailable when the sandbox, not the program, is at fault, and anything else (Unending above all)
-    when it is no longer known what the sandbox holds: then the runner must end."""
+    """Run it and return the result. Raises Unavailable when the sandbox, not the program, is at fault, and anything
+    else (Unending above all) when the sandbox's state is no longer known: then the runner must exit."""
     with ExitStack() as stack:
         try:
             run = _Run(asked, place, stack)
@@ -53,7 +55,7 @@ class _Run:
         self._nonce = secrets.token_hex(32)
         self._directory = stack.enter_context(place.volume.fresh("program-"))
         self._judge_directory = stack.enter_context(place.volume.fresh("judge-"))
-        # So that the directories are removed when nobody is left who could write in them.
+        # So that the directories are removed when no process is left that could write in them.
         stack.enter_context(place.alone())
         self._selector = stack.enter_context(selectors.DefaultSelector())
         pipes = [Pipe(stack, limit) for limit in (*[asked.output_bytes] * 4, _REPORT_BYTES)]
@@ -84,7 +86,9 @@ class _Run:
         return newborn
 
     def _begin(self, judge: Newborn, candidate: Newborn) -> None:
-        """Neither gets its document before both are locked: until then each could be read by the other. The clock starts then."""
+        """Neither gets its document before both are locked: until then each could be read by the other.
+        Then the clock starts.
+        """
         memory, seconds = self._asked.memory_bytes, self._asked.timeout_seconds
         judge.lock(self._place.lock_for(self._judge_directory.path, judge_bytes(memory), seconds))
         candidate.lock(self._place.lock_for(self._directory.path, memory, seconds, is_candidate=True))
@@ -116,7 +120,9 @@ class _Run:
         }
 
     def _watch(self) -> tuple[str, str] | None:
-        """Until the judge has reported or ended (None), or the reason why it was stopped. Its children may hold the report open."""
+        """Until the judge has reported or exited (None), or the reason why it was stopped.
+        Its children may hold the report open.
+        """
         deadline = self._started + self._asked.timeout_seconds
         while not self._report.ended and not self._judge.ending():
             self._read()
@@ -125,7 +131,7 @@ class _Run:
             if reason := self._police():
                 return reason
             if self._candidate.ending():
-                self._candidate.kill()  # its children, too: so that the judge learns that nobody will answer
+                self._candidate.kill()  # its children, too: so that the judge sees the channel close
         return None
 
     def _read(self) -> None:
@@ -143,7 +149,9 @@ class _Run:
                 time.sleep(_TICK_SECONDS / 10)
 
     def _police(self) -> tuple[str, str] | None:
-        """What no rlimit bounds: the sums over all processes and all files of the execution, and what the kernel holds for them."""
+        """What no rlimit bounds: the sums over all processes and all files of the execution, and what the kernel holds
+        for them.
+        """
         if time.monotonic() < self._policed + _POLICE_SECONDS:
             return None
         reason = self._memory() or self._files()
@@ -189,7 +197,7 @@ class _Run:
         return None
 
     def _verdict(self, judge_ending: Ending, ending: Ending) -> tuple[str, str]:
-        """Only what carries this execution's nonce counts."""
+        """Only a report with this execution's nonce counts."""
         report = _genuine(self._report.content, self._nonce)
         if report is None:
             return _without_verdict(judge_ending)
@@ -225,7 +233,7 @@ def _without_verdict(judge: Ending) -> tuple[str, str]:
 
 def _lost(candidate: Ending, error: str) -> tuple[str, str]:
     """The candidate ended in the middle: why?"""
-    if candidate.by_us:  # it was there to the end, but said what is no answer
+    if candidate.by_us:  # it ran to the end, but its answer was invalid
         return "Error", error
     if candidate.signal == "SIGKILL":
         return "OutOfMemory", "the program was killed by the kernel: it used up its memory or its CPU time"

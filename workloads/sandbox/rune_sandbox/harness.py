@@ -1,4 +1,4 @@
-"""For the tests: a real runner in a process of its own, as a scratch user where the tests are run by root."""
+"""For the tests: a real runner in a separate process, as a scratch user if the tests run as root."""
 
 import http.client
 import json
@@ -16,7 +16,7 @@ PACKAGE = os.path.dirname(os.path.abspath(__file__))
 TOKEN = "test-token"
 _SCRATCH_UID = 64_100 + os.getpid() % 1000
 
-# A kernel without Landlock: the runner is started under a filter that has never heard of it.
+# A kernel without Landlock: the runner is started under a filter without its system calls.
 _WITHOUT_LANDLOCK = """
 import runpy
 from rune_sandbox import lock, seccomp
@@ -35,13 +35,13 @@ _CONTAINER += [
 
 
 class LiveRunner:
-    """Started by `with`; everything it uses lies in one temporary directory."""
+    """Started by `with`; all its files are in one temporary directory."""
 
     def __init__(
         self, verify: bool = True, landlock: bool = True, start: str = "", contained: bool = False, **environment: str
     ):
-        """`start` is the program that starts the runner, where that isn't the runner's own. `contained` (root only) is as in a container: in a
-        PID and mount namespace of its own, with volumes in memory."""
+        """`start` is the program that starts the runner, if not the runner itself. `contained` (root only) is as in a
+        container: in separate PID and mount namespaces, with volumes in memory."""
         code = start or ("" if landlock else _WITHOUT_LANDLOCK)
         self._start = ["-c", code] if code else ["-m", "rune_sandbox"]
         self._verify = verify
@@ -101,7 +101,7 @@ class LiveRunner:
 
     @staticmethod
     def refused_start(environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
-        """A start that must fail: what it said."""
+        """A start that must fail: its output."""
         with LiveRunner(verify=False) as other:
             command = [_python(), "-m", "rune_sandbox"]
             identity: dict[str, Any] = (
@@ -120,7 +120,7 @@ class LiveRunner:
 
     def __exit__(self, *_) -> None:
         if self._contained and self._process.poll() is None:
-            # Process 1, and all with it; unshare heeds no other signal.
+            # Process 1, and all with it; unshare ignores other signals.
             os.kill(_only_child(self._process.pid), signal.SIGKILL)
         self._process.terminate()
         self._process.wait(10)
@@ -170,7 +170,9 @@ class LiveRunner:
             connection.close()
 
     def processes(self) -> int:
-        """How many processes the runner and its descendants are, zombies included: two with the nursery when nothing runs."""
+        """The number of processes of the runner and its descendants, zombies included:
+        two with the nursery when nothing runs.
+        """
         parents = {int(pid): int(stat[1]) for pid in os.listdir("/proc") if pid.isdigit() and (stat := _stat(pid))}
         family = {self.pid}
         while more := {pid for pid, parent in parents.items() if parent in family} - family:
@@ -178,11 +180,11 @@ class LiveRunner:
         return len(family)
 
     def nursery(self) -> int:
-        """The process that executions are forked from."""
+        """The process from which executions are forked."""
         return _only_child(self.pid)
 
     def exit_code(self) -> int:
-        """Of a runner that ends by itself."""
+        """Of a runner that exits by itself."""
         return self._process.wait(10)
 
     def resident(self) -> int:
@@ -220,5 +222,5 @@ def _only_child(pid: int) -> int:
 
 
 def _python() -> str:
-    """Root's own interpreter may lie where the scratch user can't go."""
+    """Root's own interpreter may be in a directory that is closed to the scratch user."""
     return "/usr/bin/python3" if os.getuid() == 0 and os.path.exists("/usr/bin/python3") else sys.executable

@@ -1,6 +1,8 @@
-"""What judge and candidate have in common: numbered containers that both hold a copy of, and objects that one holds and the other has a proxy of.
+"""Common to judge and candidate: numbered containers of which both hold a copy, and objects that one holds and the
+other has a proxy of.
 
-Every message carries the containers that its sender has changed since the last one, so a list that is sorted in place, returned
+Every message carries the containers that its sender has changed since its last one, so a list that is sorted in place,
+returned
 again, or changed after it was returned is the same list on both sides, as it is within one process. The receiver's own objects
 are updated; nothing is evaluated.
 """
@@ -75,9 +77,9 @@ _MUTABLE: dict[str, tuple[type[Any], Callable[..., Any], Callable[..., list[Any]
 }
 _TAGS = {kind: tag for tag, (kind, *_) in _MUTABLE.items()} | {tuple: "tuple", frozenset: "frozenset"}
 PROXIED = frozenset({"function", "object", "generator", "coroutine", "async generator"})
-EARLY = {"error": 3}  # how many of a node's children must be there before it can be made; the others are set afterwards
-_MOST_SHARED = 500  # containers; each is compared with what it was at every crossing
-_SAME = {"bytearray": str.__eq__}  # how a child is compared with what it was, where not by identity
+EARLY = {"error": 3}  # children that must exist before the node can be created; the others are set afterwards
+_MOST_SHARED = 500  # containers; each is compared with its last state at every crossing
+_SAME = {"bytearray": str.__eq__}  # how a child is compared with its last state, if not by identity
 _VIEWS: dict[type[Any], str] = {type({}.keys()): "keys", type({}.values()): "values", type({}.items()): "items"}
 
 
@@ -89,7 +91,7 @@ def _held_by_nobody() -> int:
 
 
 def _record_class(name: str, fields: tuple[Any, ...]) -> type:
-    """What collections.namedtuple makes, without its eval."""
+    """What collections.namedtuple creates, without its eval."""
 
     def make(cls, *values, **named):  # pyrefly: ignore [implicit-any-parameter]  (its signature is shown to programs)
         return tuple.__new__(cls, values + tuple(named[field] for field in fields[len(values) :]))
@@ -117,9 +119,10 @@ def _record_class(name: str, fields: tuple[Any, ...]) -> type:
 
 
 class Heap:
-    """One side's half. `describe(value)` gives (tag, children) of what is no plain value, `adopt(tag, children)` makes the proxy.
+    """One side's half. `describe(value)` returns (tag, children) of what is no plain value, `adopt(tag, children)`
+    creates the proxy.
 
-    The two sides count up from 0 and 1 by two, so that neither can take the other's numbers.
+    The two sides count up from 0 and 1 by two, so that their numbers never collide.
     """
 
     def __init__(self, first: int, describe: Any, adopt: Any, prefers_object: Any = lambda value: False):
@@ -137,7 +140,9 @@ class Heap:
     # writing
 
     def pack(self, *values: Any) -> dict[str, Any]:
-        """`values`, and every shared container that has changed, as part of a frame. What can't be described leaves no trace."""
+        """`values`, and every shared container that has changed, as part of a frame.
+        A value that can't be described changes nothing.
+        """
         first = self._next
         pending: list[tuple[int, str, list[Any]]] = []
         try:
@@ -157,7 +162,7 @@ class Heap:
         return {"values": forms, **({"nodes": nodes} if nodes else {}), **({"drop": dropped} if dropped else {})}
 
     def _nodes(self, pending: list[Any]) -> tuple[list[Any], dict[int, list[Any]]]:
-        """The nodes of all that is pending and of what they hold, and what they hold now."""
+        """The nodes of all that is pending and of what they contain, and their current contents."""
         nodes: list[Any] = []
         snapshots: dict[int, list[Any]] = {}
         while pending:
@@ -170,7 +175,7 @@ class Heap:
         return nodes, snapshots
 
     def _changed(self, number: int) -> tuple[str, list[Any]] | None:
-        """What a shared container holds now, if that isn't what both sides last agreed on."""
+        """The contents of a shared container, if they differ from what both sides last agreed on."""
         before, value = self._snapshots[number], self._objects[number]
         if type(value) is list and len(value) == len(before) and all(map(is_, value, before)):
             return None
@@ -233,7 +238,7 @@ class Heap:
     # reading
 
     def unpack(self, package: dict[str, Any]) -> list[Any]:
-        """What `pack` was given. Raises wire.Broken on anything that it can't have made."""
+        """The values given to `pack`. Raises wire.Broken on anything that it can't have made."""
         try:
             return self._unpack(package)
         except (
@@ -268,7 +273,7 @@ class Heap:
         return self._values(package["values"])
 
     def _shell(self, number: int, tag: str, body: list[Any]):
-        """The container that node is about: one that is there already, or a new, empty one."""
+        """The container of that node: an existing one, or a new, empty one."""
         kind, empty, *_ = _MUTABLE[tag]
         if number in self._objects:
             if number not in self._snapshots or not isinstance(self._objects[number], kind):
@@ -277,7 +282,7 @@ class Heap:
         return self._register(number, empty(body[0] if tag == "deque" else None))
 
     def _build(self, number: int, nodes: dict[int, Any]) -> list[Any]:
-        """Make an unchangeable node after all that it holds, however deeply they are nested."""
+        """Create an immutable node after all that it contains, however deeply nested."""
         stack, opened = [number], set[int]()
         made: list[Any] = []
         while stack:
@@ -339,7 +344,7 @@ class Heap:
         proxy = self._proxies[number]() if number in self._proxies else None
         return proxy if proxy is not None else self._again(number)
 
-    # who holds what
+    # ownership
 
     def _known(self, number: int) -> bool:
         return number in self._objects or number in self._proxies
@@ -352,7 +357,7 @@ class Heap:
         return value
 
     def _watch(self, number: int, proxy: Any):
-        """Hold a proxy no longer than its users do; its owner hears of its end with the next message."""
+        """Hold a proxy no longer than its users do; its owner learns of its end with the next message."""
         if type(number) is not int or number % 2 == self._first % 2:
             raise ValueError(f"{number!r:.20} can't be given to a new value")
         identity = id(proxy)
@@ -366,7 +371,7 @@ class Heap:
         self._dropped.append(number)
 
     def _again(self, number: int):
-        """A proxy that ended while a message that names it was on its way."""
+        """A proxy that ended while a message that names it was in transit."""
         self._dropped.remove(number)
         return self._watch(number, self._adopt(*self._described[number]))
 
@@ -377,18 +382,20 @@ class Heap:
         self._exported.discard(number)
 
     def release(self) -> None:
-        """Stop sharing what only this table still holds (the tests have let go of it)."""
+        """Stop sharing what only this table still holds (the tests have released it)."""
         alone = _held_by_nobody()
         for number in list(self._objects):
             value = self._objects[number]
             if number in self._exported or isinstance(value, type) or sys.getrefcount(value) > alone:
                 continue
-            if number not in self._snapshots or self._changed(number) is None:  # a last change is told first
+            if number not in self._snapshots or self._changed(number) is None:  # a last change is sent first
                 self._forget(number)
                 self._dropped.append(number)
 
     def settle(self) -> None:
-        """After a whole call, when both sides agree: stop sharing everything, if it has become so much that comparing it would cost."""
+        """After a whole call, when both sides agree:
+        stop sharing everything if there is so much that comparing it would be slow.
+        """
         if len(self._objects) - len(self._exported) <= _MOST_SHARED:
             return
         for number, value in list(self._objects.items()):
@@ -397,5 +404,5 @@ class Heap:
                 self._dropped.append(number)
 
     def exported(self, value: Any) -> bool:
-        """Whether `value` is an object of ours that the other side was given to ask about."""
+        """Whether `value` is an object of ours that the other side was given and may use in questions."""
         return self._numbers.get(id(value)) in self._exported

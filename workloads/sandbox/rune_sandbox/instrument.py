@@ -1,4 +1,6 @@
-"""Prepares the task's tests: counts what they check, lets a bare assertion say what was called, returned and expected, and finds what they need."""
+"""Prepares the task's tests: counts their checks, makes a bare assertion report what was called, returned and expected,
+and finds what they need.
+"""
 
 import ast
 import builtins
@@ -12,7 +14,7 @@ from rune_sandbox.reach import out_of_reach
 
 _HOOK = "__rune__"
 MAX_VALUE = 300
-_MANY = 100  # of a longer list or dict only the beginning is put in words
+_MANY = 100  # of a longer list or dict only the beginning is shown
 _LEAVING = {"exit", "quit", "_exit", "fail", "xfail", "abort"}
 _EXPECTING = ("assert", "raises", "warns")
 _CATCH_ALL = {"Exception", "BaseException"}
@@ -35,7 +37,7 @@ class Tally:
         self._collected[name] = True
 
     def uncalled(self) -> list[str]:
-        """Test functions that were defined and that nothing has called yet."""
+        """Test functions that were defined and not yet called."""
         return [name for name, called in self._collected.items() if not called]
 
     def saw(self, call: str, result: Any) -> None:
@@ -67,7 +69,7 @@ class Tally:
 
 
 def shown(value: Any) -> str:
-    """A value as a person reads it in an error, bounded. Never raises."""
+    """A value as shown in an error message, bounded. Never raises."""
     try:
         text = repr(_beginning(value))
     except Exception:  # an int with more digits than Python prints, an object whose repr fails
@@ -83,7 +85,7 @@ def _beginning(value: Any):
 
 @dataclass
 class Prepared:
-    """Compiled tests, and what was seen in them before anything ran."""
+    """Compiled tests, and what was found in them before anything ran."""
 
     code: CodeType
     names: dict[str, bool]  # what only the program can define; whether it is used as a function or a class
@@ -91,13 +93,15 @@ class Prepared:
     checks: int  # statements that check something
     seeds: bool  # the tests seed the random module
     modules: list[tuple[int, str, str | None]]  # (line, module, name imported from it)
-    stops: list[range]  # lines where a StopIteration is what the tests wait for
-    out_of_reach: tuple[int, str] | None  # (line, what can't be had there)
-    classes: set[str]  # names that the tests take for classes
+    stops: list[range]  # lines where the tests expect a StopIteration
+    out_of_reach: tuple[int, str] | None  # (line, what is unavailable there)
+    classes: set[str]  # names that the tests use as classes
 
 
 def prepare(source: str, file: str, entry_point: str, tally: Tally) -> Prepared:
-    """Raises SyntaxError and what else `compile` raises. A definition of the entry point in the tests (a prompt put in front) is left out."""
+    """Raises SyntaxError and what else `compile` raises.
+    A definition of the entry point in the tests (a prompt in front) is left out.
+    """
     tree = ast.parse(source, file)
     tree.body = [node for node in tree.body if not (_is_function(node) and node.name == entry_point)]
     seen = _Seen(tree, entry_point)
@@ -142,7 +146,9 @@ class _Seen(ast.NodeVisitor):
         self.visit(tree)
 
     def free(self) -> dict[str, bool]:
-        """What the tests use and neither they nor Python define; True where it is called, caught or looked into."""
+        """Names that the tests use and neither they nor Python define;
+        True where it is called, caught or looked into.
+        """
         given = {self._entry_point, "candidate", _HOOK, *vars(builtins), "__file__", "__name__"}
         return {name: role for name, role in self._used.items() if name not in self._defined and name not in given}
 
@@ -286,7 +292,9 @@ class _Explaining(ast.NodeTransformer):
         return _placed(_statement("true", self._text(test), test), node)
 
     def visit_If(self, node: ast.If):
-        """`if wrong: raise …`, `if wrong: sys.exit(1)`, `if wrong: self.fail()`: checks that were made, whichever way they go."""
+        """`if wrong: raise …`, `if wrong: sys.exit(1)`, `if wrong: self.fail()`:
+        checks that were made, whatever the outcome.
+        """
         self.generic_visit(node)
         return (
             self._followed(node)
@@ -312,7 +320,7 @@ class _Explaining(ast.NodeTransformer):
     visit_AsyncWith = visit_With
 
     def visit_Try(self, node: Any):
-        """`except ValueError:` is a check that was made when it is reached; one that takes everything is none."""
+        """`except ValueError:` is a check that was made when it is reached; one that catches everything is none."""
         self.generic_visit(node)
         for handler in node.handlers:
             if (

@@ -1,4 +1,6 @@
-"""The process that runs the task's tests. The untrusted program never runs in here: its objects are proxies that ask the candidate."""
+"""The process that runs the task's tests. The untrusted program never runs in it:
+its objects are proxies that query the candidate.
+"""
 
 import contextlib
 import json
@@ -30,11 +32,11 @@ from rune_sandbox.stops import (
 from rune_sandbox.usable import TESTS_FILE, prepared
 
 _REMEMBERED = 64  # exceptions of the program, to tell them from the tests' own
-_SMALL_BYTES = 64 << 10  # with less than this from the program, what tests pass is of their own making
+_SMALL_BYTES = 64 << 10  # if the program sent less than this, large values are the tests' own
 
 
 def run(document: dict[str, Any]) -> None:
-    """Report one verdict, with the nonce that only the runner and this process know, and end."""
+    """Report one verdict, with the nonce that only the runner and this process have, and exit."""
     judge = Judge(document["tests"], document["entryPoint"], document["frameBytes"])
     outcome, error = judge.verdict()
     verdict = {
@@ -53,7 +55,7 @@ def run(document: dict[str, Any]) -> None:
 
 
 class Judge:
-    _peer: Peer  # from `verdict` on, as what was prepared
+    _peer: Peer  # set in `verdict`, like what was prepared
     _prepared: Prepared
 
     def __init__(self, tests: str, entry_point: str, frame_bytes: int):
@@ -65,8 +67,8 @@ class Judge:
         self._heap = Heap(0, offered.describe, self._proxies.adopt)
         self._turn = threading.RLock()
         self._directory = os.getcwd()
-        self._wording = False  # whether a call is being put in words
-        self._depth = 0  # questions that wait for each other; a failed one ends the tests, so nobody counts it back
+        self._wording = False  # whether a call is being formatted
+        self._depth = 0  # questions that wait for each other; a failed one ends the tests, so it isn't counted back
         self._raised: list[BaseException] = []
         self._missing: dict[str, bool] = {}
         self._replaced = Replaced()
@@ -96,7 +98,7 @@ class Judge:
         return "Passed", ""
 
     def _failed(self, error: BaseException) -> tuple[str, str]:
-        """What `_failure` says. Errors of the program may fail once more while they are put in words: that is the program's error."""
+        """As `_failure`. Errors of the program may fail again while they are formatted: that is the program's error."""
         try:
             return self._failure(error)
         except BaseException as another:
@@ -119,7 +121,7 @@ class Judge:
             return "Failed", errors.line(error)
         if isinstance(error, SystemExit):
             return "Failed", f"the tests ended with exit code {error.code!r:.100}"
-        tell(error, TESTS_FILE)  # the tests' own mistake; the candidate has told its own
+        tell(error, TESTS_FILE)  # the tests' own mistake; the candidate has printed its own
         return self._own_mistake(error)
 
     def _own_mistake(self, error: BaseException) -> tuple[str, str]:
@@ -132,7 +134,7 @@ class Judge:
         return "Error", errors.line(error)
 
     def _decisive(self, error: BaseException) -> BaseException:
-        """Of a group (an asyncio.TaskGroup's) what a single error would have said: a failed assertion first."""
+        """For a group (an asyncio.TaskGroup's) what a single error would have meant: a failed assertion first."""
         if self._is_programs(error):
             return error
         leaves = _leaves(error)
@@ -178,7 +180,7 @@ class Judge:
         return value
 
     def _about(self, name: str, value: Any) -> None:
-        """A class that the tests take for one decides by its own operators; in place of a function it doesn't."""
+        """A class that the tests use as one decides by its own operators; a class in place of a function doesn't."""
         if is_class_name(name) or name in self._prepared.classes:
             self._proxies.name(value)
 
@@ -190,12 +192,12 @@ class Judge:
     def _patched(self, name: str):
         raise self._faulted(Unusable(f"the tests replace {name!r} of the program, which lives in another process"))
 
-    # asking the program
+    # querying the program
 
     def _value(self, operation: str, *operands: Any):
         """The program's answer, or its exception."""
         if self._wording and operation == "special" and operands[0] == "__repr__":
-            return f"<{type(operands[1]).__name__}>"  # words for a reader are no reason to ask the program
+            return f"<{type(operands[1]).__name__}>"  # formatting a message must not query the program
         self._tally.calls += 1
         self._wording = True
         call = _shown(operation, operands)
@@ -206,7 +208,7 @@ class Judge:
         return value
 
     def _ask(self, operation: str, *operands: Any) -> tuple[str, list[Any]]:
-        with self._turn:  # threads of the tests come one after the other
+        with self._turn:  # threads of the tests take turns
             around = self._replaced.given()
             self._heap.release()
             self._depth += 1
@@ -233,7 +235,7 @@ class Judge:
         except Uncrossable as error:
             raise self._faulted(Unusable(f"the tests pass {error}")) from None
         except wire.TooLarge as error:
-            # What grew large in the program's hands is the program's.
+            # What grew large on the program's side is the program's fault.
             kind = TooMuch if self._peer.heard_bytes > _SMALL_BYTES else Unusable
             raise self._faulted(kind(f"the tests call {call or self._entry_point} with {error}")) from None
         except (wire.Broken, ValueError) as error:
@@ -266,7 +268,7 @@ class Judge:
         return error
 
     def _expects_stop(self) -> bool:
-        """Whether the tests' line that asks is one that waits for a StopIteration."""
+        """Whether the tests' line that asked is one that expects a StopIteration."""
         frame = sys._getframe()
         while frame and frame.f_code.co_filename != TESTS_FILE:
             frame = frame.f_back
@@ -276,7 +278,7 @@ class Judge:
         self.fault = self.fault or fault
         return self.fault
 
-    # what the program may do with objects of the tests
+    # operations of the program on objects of the tests
 
     def _perform(self, operation: str, operands: list[Any]) -> tuple[Any, ...]:
         try:
@@ -296,7 +298,7 @@ class Judge:
 
 
 class _Solution(types.ModuleType):
-    """What `import solution` gives: the program's names, looked up when they are used."""
+    """The module of `import solution`: the program's names, looked up when they are used."""
 
     def __init__(self, named: Any, patched: Any, everything: list[str]):
         super().__init__("solution")
@@ -312,7 +314,7 @@ class _Solution(types.ModuleType):
 
 
 def _leaves(error: BaseException) -> list[BaseException]:
-    """The errors of a group, however deep, in their order; of another error itself."""
+    """The errors of a group, however deep, in their order; another error as it is."""
     leaves: list[BaseException] = []
     left = [error]
     while left:

@@ -1,4 +1,6 @@
-"""Landlock: only named directories can be read, only the execution's own can be written, no TCP, no signals outwards."""
+"""Landlock: only named directories are readable, only the execution's own is writable, no TCP, no signals to outside
+processes.
+"""
 
 import ctypes
 import errno
@@ -68,7 +70,9 @@ def _handled(version: int) -> tuple[int, int, int]:
 
 
 def restrict(readable: list[str], writable: list[str], shared: list[str], devices: list[str]) -> int:
-    """`shared` holds files only. Restrict this thread and everything it starts, for ever; returns the ABI. Needs no_new_privs. Paths that don't exist are left out."""
+    """`shared` holds files only. Restrict this thread and everything it starts, permanently; returns the ABI.
+    Needs no_new_privs. Paths that don't exist are left out.
+    """
     version = abi()
     if version == 0:
         raise OSError(errno.ENOSYS, "this kernel has no Landlock")

@@ -1,4 +1,4 @@
-"""Locks the process that calls it: rlimits, no new privileges, not dumpable, Landlock, seccomp. There is no way back."""
+"""Locks the process that calls it: rlimits, no new privileges, not dumpable, Landlock, seccomp. It can't be undone."""
 
 import ctypes
 import os
@@ -16,18 +16,18 @@ _DEVICES = [
     "/dev/full",
     "/dev/random",
     "/dev/urandom",
-]  # not /dev/zero: mapped, it is memory that no count shows
-_PENDING_SIGNALS = 1024  # timers count as well
+]  # not /dev/zero: mapped, it is memory that isn't counted
+_PENDING_SIGNALS = 1024  # timers count too
 
 
 @dataclass(frozen=True)
 class Lock:
-    """What one execution may have."""
+    """The permissions and limits of one execution."""
 
     directory: str  # where it can write
     shared: list[
         str
-    ]  # and where its semaphores and shared memory may be; nowhere, where that can't be cleared afterwards
+    ]  # and where its semaphores and shared memory may be; none where that can't be cleared afterwards
     library: str  # read-only modules
     memory_bytes: int
     cpu_seconds: int
@@ -46,7 +46,7 @@ def limits(lock: Lock) -> dict[str, int]:
     """Hard limits by the resource module's names."""
     return {
         "RLIMIT_AS": lock.memory_bytes,
-        "RLIMIT_CPU": lock.cpu_seconds + 1,  # the soft limit, a second earlier, ends it with a signal that tells why
+        "RLIMIT_CPU": lock.cpu_seconds + 1,  # the soft limit, a second earlier, ends it with a telling signal
         "RLIMIT_FSIZE": lock.file_bytes,
         "RLIMIT_NPROC": lock.processes,
         "RLIMIT_NOFILE": lock.open_files,
@@ -79,7 +79,7 @@ def _limit(limit: int, value: int) -> None:
 
 
 def _die_first() -> None:
-    """When the pod runs out of memory the kernel shall choose this process, not the runner."""
+    """When the pod runs out of memory, the kernel must choose this process, not the runner."""
     try:
         with open("/proc/self/oom_score_adj", "w", encoding="ascii") as score:
             score.write("1000")
@@ -93,7 +93,7 @@ def _restrict_files(lock: Lock) -> int:
 
 
 def hide() -> None:
-    """For the runner itself: nobody of its user may read its memory, environment or descriptors."""
+    """For the runner itself: no other process of its user may read its memory, environment or descriptors."""
     _prctl(_PR_SET_DUMPABLE, 0)
 
 

@@ -1,4 +1,4 @@
-"""The runner's side of the nursery (`enter.py`): from it come all locked processes."""
+"""The runner's side of the nursery (`enter.py`), which forks all locked processes."""
 
 import json
 import os
@@ -17,7 +17,8 @@ MAX_ORDER = 4096
 LOCKED = b"locked\n"
 _ANSWER_SECONDS = 20
 _ENTER = os.path.join(os.path.dirname(os.path.abspath(__file__)), "enter.py")
-# Nothing of the runner's own environment crosses. One arena for all threads but the first: each reserves 64 MiB of what a program may map.
+# Nothing of the runner's own environment is passed. One arena for all threads but the first: each reserves 64 MiB of
+# what a program may map.
 _ENVIRONMENT = {
     "PATH": "/usr/local/bin:/usr/bin:/bin",
     "LANG": "C.UTF-8",
@@ -30,7 +31,7 @@ _ENVIRONMENT = {
 
 
 class Nursery:
-    """One at a time: whoever holds the runner's place asks it. It is started anew when it is gone."""
+    """One request at a time: only the holder of the runner's place uses it. It is restarted when it has died."""
 
     def __init__(self):
         self.pid: int | None = None
@@ -38,7 +39,9 @@ class Nursery:
         self._start()
 
     def born(self, part: str, descriptors: dict[int, int]) -> "Newborn":
-        """A new process that waits for its lock. `descriptors` maps its descriptor numbers to ours, which stay ours to close. Raises OSError."""
+        """A new process that waits for its lock. `descriptors` maps its descriptor numbers to ours, which the caller
+        closes. Raises OSError.
+        """
         try:
             return self._born(part, descriptors)
         except OSError:
@@ -94,7 +97,7 @@ class Nursery:
 
 
 class Newborn:
-    """A process before it has begun: first it is locked, then it gets its document."""
+    """A process before it has begun: it is locked first, then it gets its document."""
 
     def __init__(self, group: Group, control: socket.socket):
         self.group = group
@@ -105,7 +108,7 @@ class Newborn:
         self._control.sendall(json.dumps(asdict(lock)).encode() + b"\n")
 
     def await_lock(self) -> None:
-        """Raises OSError with what the process says when it isn't locked: then it has ended, or will not begin."""
+        """Raises OSError with the process's message when it isn't locked: then it has exited, or will not begin."""
         said = self._control.recv(MAX_ORDER)
         if said != LOCKED:
             raise OSError(said.decode("utf-8", "replace").strip() or "a process ended before it was locked")

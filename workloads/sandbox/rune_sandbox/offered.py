@@ -1,4 +1,4 @@
-"""Functions, iterators and objects of the tests that they pass to the program, and all that it may do with them."""
+"""Functions, iterators and objects of the tests that they pass to the program, and the operations it has on them."""
 
 import io
 import types
@@ -10,7 +10,7 @@ from rune_sandbox.stops import Uncrossable
 
 
 def describe(value: Any) -> tuple[str, list[Any]]:
-    """(tag, children) of what is no plain value; raises Uncrossable where it has no proxy either."""
+    """(tag, children) of what is no plain value; raises Uncrossable if it has no proxy either."""
     if isinstance(value, BaseException):
         arguments = (
             value.args
@@ -50,7 +50,7 @@ def _special(name: str, value: Any, *operands: Any):
     return OPERATIONS[name](value, *operands)
 
 
-# what a program may ask of the tests' functions, iterators and objects that were passed to it
+# operations of a program on the tests' functions, iterators and objects that were passed to it
 ACTIONS = {
     "call": called,
     "get": _attribute,
@@ -63,6 +63,8 @@ ACTIONS = {
 
 
 def is_tests_object(value: Any) -> bool:
-    """An instance of a class that the tests define, a buffer, or a mock: no way from its public attributes leads to the tests themselves."""
+    """An instance of a class that the tests define, a buffer, or a mock:
+    its public attributes don't lead to the tests themselves.
+    """
     kind = type(value)
     return kind.__module__ in ("__main__", "unittest.mock") or kind in (io.StringIO, io.BytesIO)

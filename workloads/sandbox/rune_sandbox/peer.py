@@ -1,4 +1,4 @@
-"""One end of the channel: asks the other side to do something with its objects, and does what it is asked meanwhile.
+"""One end of the channel: sends the other side operations on its objects, and answers the other side's meanwhile.
 
 Questions nest as calls do: while a program's function waits for a function of the tests, that one may call the program again.
 """
@@ -27,7 +27,7 @@ _BINARY = {
     for name in ("add", "sub", "mul", "truediv", "floordiv", "mod", "matmul", "lshift", "rshift", "and", "or", "xor")
 }
 _BINARY |= {"divmod": divmod, "pow": pow}
-# What hands an object the value that it is compared or combined with.
+# Operations that pass an object the value that it is compared or combined with.
 MEETING = {
     **{f"__{name}__": getattr(operator, f"__{name}__") for name in ("eq", "ne", "lt", "le", "gt", "ge")},
     **{f"__{name}__": function for name, function in _BINARY.items()},
@@ -55,7 +55,9 @@ def specials(kind: type) -> str:
 
 
 class Peer:
-    """`perform(operation, operands)` gives the frame that answers the other side's question, values not yet packed."""
+    """`perform(operation, operands)` returns the frame that answers the other side's question, values not yet
+    packed.
+    """
 
     def __init__(self, channel: wire.Channel, heap: Heap, perform: Any):
         self._channel, self._heap, self._perform = channel, heap, perform
@@ -64,11 +66,11 @@ class Peer:
 
     @property
     def heard_bytes(self) -> int:
-        """What has come from the other side so far, in bytes."""
+        """Bytes received from the other side so far."""
         return self._channel.received_bytes
 
     def ask(self, operation: str, *operands: Any) -> tuple[str, list[Any]]:
-        """(how it went, values). Raises wire.Broken, wire.TooLarge, and what describing an operand raises."""
+        """(kind of answer, values). Raises wire.Broken, wire.TooLarge, and what describing an operand raises."""
         if os.getpid() != self._process:
             raise RuntimeError("only the process that runs the program can use functions of its tests")
         with self._turn:
@@ -76,7 +78,7 @@ class Peer:
             return self.hear()
 
     def hear(self) -> tuple[str, list[Any]]:
-        """The other side's answer; what it asks before that is answered."""
+        """The other side's answer; its questions before that are answered."""
         while True:
             frame = self._channel.receive()
             values = self._heap.unpack(frame)
@@ -86,7 +88,7 @@ class Peer:
             self._answer(frame["do"], values)
 
     def serve(self) -> None:
-        """Answer questions until the other side is gone (wire.Broken)."""
+        """Answer questions until the other side has closed the channel (wire.Broken)."""
         while True:
             with self._turn:
                 frame = self._channel.receive()
@@ -94,7 +96,7 @@ class Peer:
             self._answer(frame.get("do"), values)
 
     def say(self, how: str, *values: Any) -> None:
-        """An answer that nobody has to ask for."""
+        """Send an answer without a question."""
         with self._turn:
             self._channel.send({"is": how, **self._heap.pack(*values)})
 
@@ -112,14 +114,15 @@ def calling(arguments: tuple[Any, ...], named: dict[str, Any]) -> tuple[Any, ...
 
 
 def called(function: Any, keywords: str, *values: Any):
-    """Call as `calling` says."""
+    """Call with operands as from `calling`."""
     names = keywords.split("\0") if keywords else []
     first = len(values) - len(names)
     return function(*values[:first], **dict(zip(names, values[first:], strict=True)))
 
 
 def generator(ask: Any):
-    """A real generator over one of the other side's, or over another iterator of it. `ask` answers "resume" and "throw" with (done, value).
+    """A real generator over one of the other side's, or over another iterator of it. `ask` returns (done, value) for
+    "resume" and "throw".
 
     It refers to itself weakly, so that it ends with its last user; the other side then closes its own.
     """

@@ -1,4 +1,4 @@
-"""What a process prints, kept up to a limit. It is read to its end all the same, so that nobody waits for room."""
+"""Output of a process, kept up to a limit. It is still read to its end, so that the writer never blocks."""
 
 import os
 from contextlib import ExitStack
@@ -7,7 +7,9 @@ CUT = "\n[cut off]"
 
 
 class Pipe:
-    """The reading end of a pipe; keeps the first `limit` bytes, and says when there was more. `writing` is its creator's to close."""
+    """The reading end of a pipe; keeps the first `limit` bytes, and records whether there were more.
+    The creator closes `writing`.
+    """
 
     def __init__(self, stack: ExitStack, limit: int):
         self._reading, self.writing = os.pipe()
@@ -34,12 +36,12 @@ class Pipe:
         return bool(part)
 
     def drain(self) -> None:
-        """What is still in the pipe, once nobody writes any more."""
+        """What is still in the pipe, once all writers have closed it."""
         while not self.overflowed and self.read():
             pass
 
     def text(self, most: int | None = None) -> str:
-        """At most `most` bytes of it as text, with a mark where there was more."""
+        """At most `most` bytes of it as text, with a mark where there were more."""
         most = self._limit if most is None else max(0, min(most, self._limit))
         if not self.overflowed and len(self.content) <= most:
             return self.content.decode("utf-8", "replace")

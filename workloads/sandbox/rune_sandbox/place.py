@@ -1,4 +1,4 @@
-"""The one place where executions happen: what they share, and what holds again when one is over."""
+"""The one place where executions happen: what they share, and what is restored after each."""
 
 import math
 import os
@@ -21,11 +21,12 @@ _SHARED_SCRATCH = ("/tmp", "/var/tmp", _SHARED_MEMORY)
 
 
 class Place:
-    """Whoever uses it is alone in it: the server sees to that."""
+    """Used by one execution at a time: the server guarantees that."""
 
     def __init__(self, config: Config):
         self.config = config
-        # glibc's one place for named semaphores and shared memory, which multiprocessing uses. A container has its own.
+        # glibc's fixed directory for named semaphores and shared memory, which multiprocessing uses. A container has a
+        # separate one.
         self.shared = scratch.Volume(_SHARED_MEMORY) if config.contained and scratch.is_tmpfs(_SHARED_MEMORY) else None
         self.volume = scratch.Volume(config.output)
         self.charged = Charged()
@@ -54,8 +55,8 @@ class Place:
 
     @contextmanager
     def alone(self):
-        """Whatever was started in here has ended when it is left, and nothing of it waits for the next where programs can write. Raises
-        Unending, after which nothing may be run."""
+        """On exit every process started inside has ended, and nothing of it is left for the next where programs can
+        write. Raises Unending, after which nothing may be run."""
         try:
             yield
         finally:
@@ -65,7 +66,7 @@ class Place:
 
 
 def _most_tasks() -> int:
-    """What the kernel allows this user, and this pod where it tells."""
+    """The limit of the kernel for this user, and of this pod if it can be read."""
     limit = resource.getrlimit(resource.RLIMIT_NPROC)[0]
     most = [limit] if limit != resource.RLIM_INFINITY else []
     for path in ("/sys/fs/cgroup/pids.max", "/sys/fs/cgroup/pids/pids.max"):

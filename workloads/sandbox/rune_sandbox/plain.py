@@ -1,4 +1,4 @@
-"""Values that cross by copy and never change: how each is written down, and made again. Nothing is evaluated."""
+"""Values that cross by copy and never change: how each is written and recreated. Nothing is evaluated."""
 
 import builtins
 import sys
@@ -10,7 +10,9 @@ _SIMPLE = frozenset({type(None), bool, str})
 
 
 def flat(items: Any) -> bool:
-    """Whether `items` can stand in JSON as they are: short ints, strings, finite or infinite floats (a NaN has an identity)."""
+    """Whether `items` can be in JSON as they are:
+    short ints, strings, finite or infinite floats (a NaN has an identity).
+    """
     kinds = set(map(type, items))
     if kinds <= _SIMPLE:
         return True
@@ -31,7 +33,7 @@ def is_atom(value: Any) -> bool:
 
 
 def _module(name: str):
-    """A module of the table below; named by us, never by the peer."""
+    """A module of the table below; named here, never by the peer."""
     __import__(name)
     return sys.modules[name]
 
@@ -72,7 +74,7 @@ def _time_made(kind: Any, body: Any):
     return kind(*numbers, tzinfo=_zone_made(zone), fold=fold)
 
 
-# (module, class) → (write down, make again); the class's name is the tag
+# (module, class) → (write, recreate); the class's name is the tag
 _KINDS = {
     ("builtins", "int"): (hex, lambda body: int(body, 16)),
     ("builtins", "complex"): (
@@ -120,7 +122,9 @@ _MODULES = {
 
 
 def written(value: Any):
-    """`value`'s form if it is an atom or one of the kinds above, None if it is neither (None itself is an atom: ask before)."""
+    """`value`'s form if it is an atom or one of the kinds above, None if it is neither (None itself is an atom:
+    check before).
+    """
     kind = type(value)
     if kind is float:
         return None  # a NaN
@@ -134,7 +138,7 @@ def written(value: Any):
 
 
 def _genuine(kind: type) -> bool:
-    """Whether the class is what its name says, and no class of a program that calls itself so."""
+    """Whether the class is what its name says, not a class of a program with the same name."""
     module = sys.modules.get(_MODULES.get(kind.__module__, kind.__module__))
     return kind.__module__ == "builtins" or getattr(module, kind.__qualname__, None) is kind
 
@@ -160,7 +164,7 @@ def _base_of(base: type, value: Any):
 
 
 def made(form: dict[str, Any]):
-    """The value of an inline form; raises ValueError and the like on what isn't one."""
+    """The value of an inline form; raises ValueError and the like on anything else."""
     if len(form) != 1:
         raise ValueError("neither plain nor tagged")
     ((tag, body),) = form.items()

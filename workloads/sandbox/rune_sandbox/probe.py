@@ -1,4 +1,6 @@
-"""The isolation proof: layer 1 from the runner itself, outside every filter of ours; layer 2 from inside a locked process."""
+"""The isolation proof: layer 1 from the runner itself, outside the sandbox's filters;
+layer 2 from inside a locked process.
+"""
 
 import errno
 import hmac
@@ -104,7 +106,7 @@ def _check(code: int, going_on: int = 0) -> None:
 
 
 def _resolved(host: str, port: int) -> tuple[str, int]:
-    """Only addresses: a name that doesn't resolve in here says nothing about whether its address can be reached."""
+    """Addresses only: a name that doesn't resolve in here doesn't show whether its address can be reached."""
     for family in (socket.AF_INET, socket.AF_INET6):
         try:
             socket.inet_pton(family, host)
@@ -127,7 +129,9 @@ def _layer_two(targets: dict[str, tuple[str, int]], place: Place) -> list[Attemp
 
 
 def _watched(place: Place) -> Attempt:
-    """Whether what the kernel itself holds for a program counts, too. Where it doesn't, only the pod's own limit bounds that."""
+    """Whether memory that the kernel itself holds for a program is counted too.
+    If not, only the pod's own limit bounds it.
+    """
     limit = place.charged.limit
     detail = (
         f"watched against {limit >> 20} MiB"
@@ -169,7 +173,9 @@ def _inside(stack: ExitStack, targets: dict[str, Any], place: Place) -> list[Att
 
 
 def _bait(stack: ExitStack, directory: str, config: Config) -> dict[str, Any]:
-    """What must be out of reach: a file, a UNIX socket with a path and a process, all of this user, and the runner's token."""
+    """What must be unreachable: a file, a UNIX socket with a path and a process, all of this user, and the runner's
+    token.
+    """
     file, path = os.path.join(directory, "secret"), os.path.join(directory, "socket")
     with open(file, "w", encoding="ascii") as secret:
         secret.write("not for you")
@@ -181,7 +187,9 @@ def _bait(stack: ExitStack, directory: str, config: Config) -> dict[str, Any]:
 
 
 def _bait_process() -> subprocess.Popen[str]:
-    """A process of this user with a secret in its environment, in a session of its own; ends when its standard input closes."""
+    """A process of this user with a secret in its environment, in a separate session;
+    exits when its standard input closes.
+    """
     wait = [sys.executable, "-I", "-S", "-c", "import sys; sys.stdin.read()"]
     return subprocess.Popen(wait, stdin=subprocess.PIPE, env={"SECRET": "not for you"}, start_new_session=True)
 

@@ -81,7 +81,7 @@ def _sockets():
 
 
 def _open_socket(family: int, kind: int, opened: list[int]) -> None:
-    """Any answer but the filter's own means that the call got through to the kernel."""
+    """Any result but the filter's own means that the call reached the kernel."""
     try:
         socket.socket(family, kind, 0).close()
     except PermissionError:
@@ -191,7 +191,7 @@ def _writable_output() -> Attempt:
 def _other_processes(bait: dict[str, Any], lock: Lock):
     hidden = {"the runner": os.getppid(), "process 1": 1}
     owners = {**hidden, "another process of this user": bait["pid"]}
-    # Without Landlock only what hides itself, as runner and judge do, is hidden.
+    # Without Landlock only processes that hide themselves, as runner and judge do, are hidden.
     read = owners if lock.landlock else hidden
     refused = frozenset({errno.EPERM})
     yield every(
@@ -242,7 +242,9 @@ def _call(number: int | None, *arguments: int) -> None:
 
 
 def _leave_the_group() -> Attempt:
-    """Tried by a child: a leader couldn't leave anyway. The deadline kills the group, so nothing may leave it, whatever the calls answer."""
+    """Tried by a child: a leader couldn't leave anyway.
+    The deadline kills the group, so no process may leave it, whatever the calls return.
+    """
     child = os.fork()
     if child == 0:
         before = os.getpgrp(), os.getsid(0)
@@ -257,7 +259,7 @@ def _leave_the_group() -> Attempt:
 
 
 def _by_arguments(bait: dict[str, Any]):
-    """What some calls could do beside what programs need them for."""
+    """What some calls could do beyond what programs need them for."""
     ours, theirs = socket.socketpair()
     with ours, theirs:
         owners = {
@@ -330,7 +332,7 @@ def _loose(lock: Lock) -> list[str]:
 def _raise_limit() -> None:
     try:
         resource.setrlimit(resource.RLIMIT_NOFILE, (1 << 20, 1 << 20))
-    except ValueError as error:  # how Python says EPERM here
+    except ValueError as error:  # how Python reports EPERM here
         raise PermissionError(errno.EPERM, str(error)) from None
 
 
@@ -343,7 +345,9 @@ def _too_much_memory(lock: Lock) -> Attempt:
 
 
 def _fork_bomb(lock: Lock) -> Attempt:
-    """Start processes until the kernel refuses. A substitute runtime may not count them: there the pod's PID limit and the runner do."""
+    """Start processes until the kernel refuses. A substitute runtime may not count them:
+    there the pod's PID limit and the runner do.
+    """
     expected = BLOCKED if lock.landlock else ANY
     children = 0
     while children <= lock.processes:

@@ -1,7 +1,7 @@
-"""Groups of processes: how their leaders ended, what they use, and how they are ended so that nothing of them is left.
+"""Groups of processes: how their leaders ended, what they use, and how to end them completely.
 
-Each group's leader is the leader of a session, which neither it nor its children can leave. The runner is a subreaper: whatever outlives
-its parent becomes the runner's own child.
+Each group's leader is the leader of a session, which neither it nor its children can leave. The runner is a subreaper:
+orphans become the runner's own children.
 """
 
 import os
@@ -17,12 +17,12 @@ _LOOK_SECONDS = 0.001
 
 
 class Unending(Exception):
-    """Processes are left that can't be ended: nothing may run beside them."""
+    """Processes are left that can't be killed: nothing may run beside them."""
 
 
 @dataclass(frozen=True)
 class Ending:
-    """How a process ended: by itself with a code, or by a signal."""
+    """How a process ended: with an exit code, or by a signal."""
 
     code: int | None
     signal: str | None
@@ -38,7 +38,9 @@ def signal_name(number: int) -> str:
 
 
 class Group:
-    """A process group whose leader is our child. Not reaped before it is killed whole, so its number can't be given to another."""
+    """A process group whose leader is our child.
+    Not reaped before the whole group is killed, so its number can't be reused.
+    """
 
     def __init__(self, pid: int):
         self.pid = pid
@@ -55,21 +57,25 @@ class Group:
         return self._ending
 
     def kill(self) -> Ending:
-        """End every process of the group; how the leader ended. Raises Unending where the kernel doesn't let go of one."""
+        """Kill every process of the group; returns how the leader ended.
+        Raises Unending if the kernel doesn't end one.
+        """
         if not self._killed:
             try:
                 ended = self.ending()
-            finally:  # whatever there is to say of it
-                for end in (os.killpg, os.kill):  # before it has a session of its own, the leader is alone
+            finally:  # even if `ending` raises
+                for end in (os.killpg, os.kill):  # before it has a separate session, the leader is alone
                     _end(end, self.pid)
                 self._reap()
                 self._killed = True
             self._ending = ended or Ending(None, "SIGKILL", by_us=True)
-        assert self._ending is not None  # set by whoever killed it
+        assert self._ending is not None  # set when it was killed
         return self._ending
 
     def _reap(self) -> None:
-        """The leader, then its orphans: every member's ancestors are members, so once none is our child none is left."""
+        """The leader, then its orphans: every member's ancestors are members, so once no member is our child none is
+        left.
+        """
         until = time.monotonic() + _END_SECONDS
         for which in (self.pid, -self.pid):
             while _reaped_or_alive(which, until):
@@ -100,7 +106,7 @@ def _end(how: Any, number: int) -> None:
 
 
 def end_strangers(known: set[int] | set[int | None]) -> None:
-    """End every descendant of this process but `known` and theirs. Raises Unending if one is left after all."""
+    """Kill every descendant of this process but `known` and theirs. Raises Unending if one is left."""
     until = time.monotonic() + _END_SECONDS
     while strangers := _children() - known:
         for pid in strangers:
@@ -114,7 +120,7 @@ def end_strangers(known: set[int] | set[int | None]) -> None:
 
 
 def _children() -> set[int]:
-    """Every process that is ours to reap. What executions leave behind is among them, or below one that is."""
+    """Our child processes. Leftovers of executions are among them, or descendants of one."""
     ours = str(os.getpid())
     return {
         int(name)
@@ -124,7 +130,7 @@ def _children() -> set[int]:
 
 
 def stat_fields(pid: str) -> list[str] | None:
-    """What /proc says of a process, from its state (field 3 of proc(5)) on; None where it is gone."""
+    """/proc's fields of a process, from its state (field 3 of proc(5)) on; None if it doesn't exist."""
     try:
         with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as file:
             return file.read().rpartition(")")[2].split()

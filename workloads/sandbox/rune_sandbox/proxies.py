@@ -1,8 +1,10 @@
-"""What stands in the judge for objects of the program. Every answer is the program's, so the judge asks for no more than the tests do.
+"""The judge's proxies for objects of the program. Every answer is the program's, so the judge sends no more questions
+than the tests need.
 
-The rule of equality: an object never learns what it is compared or combined with, unless the tests take its class for one (`classes.py`).
-For other objects `==` is identity, as for any object without `__eq__`: returning something that equals
-everything makes no wrong function right, while a class that the tests are about decides by its own `__eq__`, as in plain Python.
+The rule of equality: an object never receives what it is compared or combined with, unless the tests use its class as
+one (`classes.py`). For other objects `==` is identity, as for any object without `__eq__`: returning something that
+equals everything makes no wrong function right, while a class that the tests are about decides by its own `__eq__`, as
+in plain Python.
 """
 
 import types
@@ -15,8 +17,8 @@ _SHARED_ATTRIBUTES = {"__dict__", "__doc__", "__annotations__", "__signature__",
 
 
 class Proxies:
-    """Makes the proxies of one judge. `ask(operation, *operands)` gives the program's answer or raises its exception; `subclassed(name)`
-    is called where the tests derive from a class of the program."""
+    """Makes the proxies of one judge. `ask(operation, *operands)` returns the program's answer or raises its exception;
+    `subclassed(name)` is called where the tests derive from a class of the program."""
 
     def __init__(self, ask, subclassed):
         self._ask = ask
@@ -39,7 +41,7 @@ class Proxies:
         return self._makers[tag](*children)
 
     def name(self, value) -> None:
-        """The tests use `value` by name; where it is a class, they are about it."""
+        """The tests use `value` by name; if it is a class, it is one that they are about."""
         if isinstance(value, self._meta):
             self._named.add(value)
 
@@ -115,7 +117,7 @@ class Proxies:
 
 
 def _class_of_classes(ask, subclassed, named: set[type]) -> type:
-    """The class of the program's classes."""
+    """The metaclass of the program's classes."""
 
     class ProgramClass(type):
         """A class of the program."""
@@ -153,7 +155,7 @@ def _class_of_classes(ask, subclassed, named: set[type]) -> type:
 
 
 def _class_of_objects(ask, meta: type) -> type:
-    """What the program's other classes derive from."""
+    """The base of the program's other classes."""
 
     # pyrefly: ignore [invalid-inheritance]  (the metaclass is made for each judge)
     class Object(metaclass=meta, ours=True):
@@ -214,7 +216,7 @@ def _next(ask):
 
 
 class _Weak:
-    """A reference that keeps nothing alive."""
+    """A weak reference."""
 
     def __init__(self, value):
         import weakref
@@ -249,7 +251,7 @@ def _attribute(ask, value, name: str):
 
 
 def _own_answer(special: str, proxy, other):
-    """What an object says that has no such operation itself."""
+    """The result for an object without this operation."""
     if special == "__contains__":
         return any(each is other or each == other for each in proxy)
     return NotImplemented

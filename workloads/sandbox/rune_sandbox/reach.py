@@ -1,9 +1,11 @@
-"""What tests ask for that can't be had where the program lives in another process: found in their text, before anything runs."""
+"""Features that tests need and that can't work when the program is in another process:
+found in their text, before anything runs.
+"""
 
 import ast
 
 _REPLACEABLE = {"builtins.input", "builtins.print", "sys.stdin", "sys.stdout", "sys.stderr"}
-_WORDS = ("patch", "solution", "class ")  # where none stands there is nothing to look for
+_WORDS = ("patch", "solution", "class ")  # without these there is nothing to look for
 _FIXTURES = "nothing here gives a test its arguments"
 
 
@@ -24,7 +26,7 @@ def _imported(tree: ast.Module) -> set[str]:
 
 
 def _fixtures(tree: ast.Module) -> list[tuple[int, str]]:
-    """pytest's fixtures: test functions with arguments, which nobody calls."""
+    """pytest's fixtures: test functions with arguments, which nothing here supplies."""
     asking = [
         node
         for node in tree.body

@@ -1,4 +1,4 @@
-"""A locked process that isn't judged: it gets a document, says what it has found over a pipe of its own, and ends."""
+"""A locked process that isn't judged: it gets a document, reports its findings over a separate pipe, and exits."""
 
 import os
 import selectors
@@ -16,7 +16,7 @@ _TICK_SECONDS = 0.05
 
 
 class Reporter:
-    """One process of the nursery's; it goes with `stack`. Raises OSError where it can't be started or locked."""
+    """One process of the nursery's; it ends with `stack`. Raises OSError where it can't be started or locked."""
 
     def __init__(
         self, stack: ExitStack, place: Place, part: str, lock: Lock, document: dict[str, Any], report: Pipe, noise: Pipe
@@ -35,7 +35,7 @@ class Reporter:
         newborn.begin(document)
 
     def read_until(self, is_done: Callable[[], object], seconds: float) -> bool:
-        """Read what it says until that is so; False if it takes longer."""
+        """Read its output until the condition holds; False if it takes longer."""
         end = time.monotonic() + seconds
         with selectors.DefaultSelector() as selector:
             selector.register(self.report, selectors.EVENT_READ)

@@ -1,4 +1,4 @@
-"""Results by request id: each is executed once, however often and by however many it is asked for."""
+"""Results by request id: each is executed once, however many requests there are for it."""
 
 import threading
 from collections.abc import Callable
@@ -15,7 +15,7 @@ class StaleEpoch(Exception):
 
 
 class IdReused(Exception):
-    """The id stands for another request."""
+    """The id belongs to another request."""
 
 
 class Full(Exception):
@@ -36,7 +36,7 @@ class _Entry:
         return sum(map(len, self.outputs))
 
     def result(self) -> dict[str, Any]:
-        assert self.verdict is not None  # asked for when it is done
+        assert self.verdict is not None  # only read when it is done
         return {
             **self.verdict,
             **{name: kept.decode("utf-8", "replace") for name, kept in zip(_OUTPUTS, self.outputs, strict=True)},
@@ -44,8 +44,8 @@ class _Entry:
 
 
 class Results:
-    """At most `count` verdicts; the oldest of earlier epochs make room, those of the current one never do. Of output the last few KiB are
-    kept, at most `size` bytes of all: the oldest make room."""
+    """At most `count` verdicts; the oldest of earlier epochs make room, those of the current one never do. Only the
+    last few KiB of output are kept, at most `size` bytes of all: the oldest make room."""
 
     def __init__(self, count: int, size: int):
         self._count, self._size = count, size
@@ -55,8 +55,8 @@ class Results:
         self._lock = threading.Lock()
 
     def once(self, asked: Execution, run: Callable[[], dict[str, Any]]) -> dict[str, Any]:
-        """`run`'s result, or what is stored of an earlier one's, or of that in flight. A `run` that raises is forgotten, and raised for all
-        who waited."""
+        """`run`'s result, or the stored result of an earlier call, or of the one in flight. A `run` that raises is
+        forgotten, and raised in all waiting calls."""
         entry, mine = self._entry(asked)
         if mine:
             return self._settle(asked.id, entry, run)
@@ -123,5 +123,5 @@ def _first(text: str, most: int) -> str:
 
 
 def _last(text: str, most: int) -> bytes:
-    """The last `most` bytes of its UTF-8, from the beginning of a character on."""
+    """The last `most` bytes of its UTF-8, starting at a character."""
     return text.encode("utf-8", "replace")[-most:].decode("utf-8", "ignore").encode()

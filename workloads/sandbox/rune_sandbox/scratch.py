@@ -1,6 +1,6 @@
-"""The output volume: fresh directories for executions, bounded while they are used, removed whatever was built in them.
+"""The output volume: fresh directories for executions, bounded while they are used, removed whatever they contain.
 
-Everything is reached through descriptors and never through links: what an execution moves or swaps leads nowhere else.
+Everything is reached through descriptors and never through links: what an execution moves or swaps can't redirect it.
 """
 
 import errno
@@ -33,7 +33,7 @@ class Directory:
 
 
 class Volume:
-    """`path` and everything in it. Of its own means: a tmpfs that nothing else uses, so that its usage is the executions'."""
+    """`path` and everything in it. `own`: a tmpfs that nothing else uses, so that its usage is the executions'."""
 
     def __init__(self, path: str):
         self.path = path
@@ -43,8 +43,8 @@ class Volume:
 
     @contextmanager
     def fresh(self, prefix: str):
-        """A directory whose name nobody can guess, since the volume can't be listed by programs. Not removed while processes are left that
-        can't be ended: they might lead the removal elsewhere."""
+        """A directory with a secret name, since programs can't list the volume. Not removed while processes are left
+        that can't be killed: they might redirect the removal."""
         self.open_again()
         name = prefix + secrets.token_hex(16)
         self._used.add(name)
@@ -64,17 +64,17 @@ class Volume:
                 self._used.remove(name)
 
     def clear(self) -> None:
-        """Remove all of this user's that isn't in use."""
+        """Remove everything of this user's that isn't in use."""
         clear(self._descriptor, self._used)
 
     def open_again(self) -> None:
-        """Where the volume is the runner's own, a program of the same user may have closed it."""
+        """If the volume is the runner's own, a program of the same user may have closed it."""
         state = os.fstat(self._descriptor)
         if state.st_uid == os.getuid() and stat.S_IMODE(state.st_mode) != stat.S_IRWXU:
             os.fchmod(self._descriptor, stat.S_IRWXU)
 
     def usage(self) -> Usage:
-        """Of the whole volume: files without a name and in closed directories as well."""
+        """Of the whole volume, including unlinked files and closed directories."""
         state = os.fstatvfs(self._descriptor)
         return Usage((state.f_blocks - state.f_bfree) * state.f_frsize, state.f_files - state.f_ffree)
 
@@ -94,7 +94,7 @@ class _TooMuch(Exception):
 
 
 class _Count:
-    """Looks through a tree, deepest first, so that it holds one descriptor for each level."""
+    """Looks through a tree, deepest first, so that it holds one descriptor per level."""
 
     def __init__(self, most_bytes: int, closed_count: bool):
         self._bytes_left, self._entries_left, self._closed_count = most_bytes, MAX_ENTRIES, closed_count
@@ -130,8 +130,8 @@ class _Count:
 
 
 def exceeds(directory: int, most_bytes: int, closed_count: bool) -> bool:
-    """Whether the tree holds more than `most_bytes` or MAX_ENTRIES, or is too deep to tell; where `closed_count`, also whether a part of it
-    is closed to the runner. Its cost is bounded by MAX_ENTRIES."""
+    """Whether the tree holds more than `most_bytes` or MAX_ENTRIES, or is too deep to count; with `closed_count`, also
+    whether a part of it is closed to the runner. Its cost is bounded by MAX_ENTRIES."""
     try:
         _Count(most_bytes, closed_count).look(directory)
     except _TooMuch:
@@ -147,8 +147,8 @@ def _size(entry: os.DirEntry[str]) -> int:
 
 
 def remove(name: str, parent: int) -> None:
-    """Remove a tree of any depth with bounded descriptors: inner directories are first moved to the top. Nobody may write in it any more;
-    if it grows all the same, OSError is raised."""
+    """Remove a tree of any depth with bounded descriptors: inner directories are first moved to the top. Nothing may
+    write in it any more; if it still grows, OSError is raised."""
     top = _open_closed(name, parent)
     try:
         _empty(top, name)
@@ -158,7 +158,7 @@ def remove(name: str, parent: int) -> None:
 
 
 def clear(directory: int, but: set[str]) -> None:
-    """Remove everything of this user's in a directory that others use, too."""
+    """Remove everything of this user's in a shared directory."""
     for name, is_directory in _listed(directory):
         if name in but or os.stat(name, dir_fd=directory, follow_symlinks=False).st_uid != os.getuid():
             continue
@@ -201,7 +201,7 @@ def _flatten(name: str, top: int, numbers: Any) -> int:
         inner = _listed(descriptor)
         for child, is_directory in inner:
             if is_directory:
-                os.close(_open_closed(child, descriptor))  # moving it away needs the right to write in it
+                os.close(_open_closed(child, descriptor))  # moving it requires write permission in it
                 os.rename(child, _unused(top, numbers), src_dir_fd=descriptor, dst_dir_fd=top)
             else:
                 os.unlink(child, dir_fd=descriptor)

@@ -1,4 +1,6 @@
-"""A seccomp filter built by hand. It is an allow list: what isn't named here doesn't exist for a program, however new the kernel."""
+"""A seccomp filter built by hand. It is an allow list:
+a call that isn't named here doesn't exist for a program, however new the kernel.
+"""
 
 import ctypes
 import errno
@@ -45,18 +47,18 @@ ALLOWED = {
     "sched_getscheduler": (145, 120), "sched_getparam": (143, 121), "sched_get_priority_max": (146, 125),
     "sched_get_priority_min": (147, 126), "sched_rr_get_interval": (148, 127), "getpriority": (140, 141), "ioprio_get": (252, 31),
     "getcpu": (309, 168), "sysinfo": (99, 179), "uname": (63, 160), "getrandom": (318, 278), "restart_syscall": (219, 128),
-    # signals of its own, time
+    # its own signals, time
     "rt_sigaction": (13, 134), "rt_sigprocmask": (14, 135), "rt_sigreturn": (15, 139), "rt_sigpending": (127, 136),
     "rt_sigtimedwait": (128, 137), "rt_sigsuspend": (130, 133), "sigaltstack": (131, 132), "pause": (34, None), "alarm": (37, None),
     "getitimer": (36, 102), "setitimer": (38, 103), "timer_create": (222, 107), "timer_settime": (223, 110),
     "timer_gettime": (224, 108), "timer_getoverrun": (225, 109), "timer_delete": (226, 111), "nanosleep": (35, 101),
     "clock_nanosleep": (230, 115), "clock_gettime": (228, 113), "clock_getres": (229, 114), "gettimeofday": (96, 169),
     "time": (201, None),
-    # over sockets that socketpair made
+    # over sockets from socketpair
     "sendto": (44, 206), "recvfrom": (45, 207), "sendmsg": (46, 211), "recvmsg": (47, 212), "shutdown": (48, 210),
     "getsockname": (51, 204), "getpeername": (52, 205), "getsockopt": (55, 209),
 }
-# Allowed for some arguments only, or only in appearance; `_rules` says which.
+# Allowed for some arguments only, or only pretended; see `_rules`.
 RULED = {
     "mmap": (9, 222), "fcntl": (72, 25), "ioctl": (16, 29), "madvise": (28, 233), "open": (2, None), "openat": (257, 56),
     "openat2": (437, 437), "truncate": (76, 45), "fallocate": (285, 47), "clone": (56, 220), "clone3": (435, 435),
@@ -65,7 +67,7 @@ RULED = {
     "sync": (162, 81), "syncfs": (306, 267),
 }
 # fmt: on
-LAST_KNOWN = 450  # anything younger (and x86's whole x32 table) doesn't exist in here: libc then does without
+LAST_KNOWN = 450  # newer calls (and x86's whole x32 table) don't exist in here: libc then does without
 CLONE, CLONE3 = RULED["clone"], RULED["clone3"]
 ARCHITECTURES = {"x86_64": (0, 0xC000003E), "aarch64": (1, 0xC00000B7)}  # column in the tables, AUDIT_ARCH
 
@@ -78,10 +80,10 @@ _WHOLE = 0xFFFFFFFF
 _CLONE_NEW_FLAGS = 0x7E020080  # NEWTIME, NEWNS, NEWCGROUP, NEWUTS, NEWIPC, NEWUSER, NEWPID, NEWNET
 _CLONE_PARENT = 0x8000
 _SHARED, _ANONYMOUS = 0x1, 0x20
-# DUPFD, GETFD, SETFD, GETFL, SETFL, GETLK, SETLK, SETLKW, the three of OFD locks, DUPFD_CLOEXEC, GETPIPE_SZ: no owners of signals,
-# no leases, no notices, no larger pipes.
+# DUPFD, GETFD, SETFD, GETFL, SETFL, GETLK, SETLK, SETLKW, the three of OFD locks, DUPFD_CLOEXEC, GETPIPE_SZ: no owners
+# of signals, no leases, no notices, no larger pipes.
 _FCNTL = (0, 1, 2, 3, 4, 5, 6, 7, 36, 37, 38, 1030, 1032)
-# TCGETS, TIOCGWINSZ, TIOCGPGRP, FIONREAD, FIONBIO, FIONCLEX, FIOCLEX, FICLONE, TCGETS2: what asks whether this is a terminal.
+# TCGETS, TIOCGWINSZ, TIOCGPGRP, FIONREAD, FIONBIO, FIONCLEX, FIOCLEX, FICLONE, TCGETS2: used to detect a terminal.
 _IOCTL = (0x5401, 0x5413, 0x540F, 0x541B, 0x5421, 0x5450, 0x5451, 0x40049409, 0x802C542A)
 # NORMAL to DONTNEED, FREE, DONTFORK, DOFORK, HUGEPAGE to WIPEONFORK and KEEPONFORK, POPULATE_*: nothing that merges, moves out or poisons.
 _MADVISE = (0, 1, 2, 3, 4, 8, 10, 11, 14, 15, 16, 17, 18, 19, 22, 23)
@@ -91,13 +93,13 @@ _KINDS_OF_SOCKET = socket.SOCK_CLOEXEC | socket.SOCK_NONBLOCK
 
 
 def _refused(number: int) -> int:
-    """What the kernel answers in place of the call; 0 pretends that it was done."""
+    """What the kernel returns in place of the call; 0 pretends success."""
     return _ERRNO | number
 
 
 @dataclass(frozen=True)
 class _Rule:
-    """`then` where each argument (its low half, masked) is one of its values, `otherwise` where one isn't."""
+    """`then` if each argument (its low half, masked) is one of its values, otherwise `otherwise`."""
 
     arguments: tuple[tuple[int, int, tuple[int, ...]], ...] = ()
     then: int = _ALLOW
@@ -117,22 +119,22 @@ def _one_of(index: int, values: tuple[int, ...], otherwise: int = errno.EPERM, m
 
 
 def _rules(version: int) -> dict[str, _Rule]:
-    """By name of the call. `version` is Landlock's: what an older one doesn't refuse is refused here."""
+    """By name of the call. `version` is Landlock's: what an older version doesn't refuse is refused here."""
     pretended, absent = _Rule(then=_refused(0)), _Rule(then=_refused(errno.ENOSYS))
     rules = {
         "mmap": _one_of(
             3, (0, _SHARED, _ANONYMOUS), mask=_SHARED | _ANONYMOUS
-        ),  # shared and nobody's file: pages that no count shows
+        ),  # shared and anonymous: pages that aren't counted
         "fcntl": _one_of(1, _FCNTL),
         "ioctl": _one_of(1, _IOCTL, errno.ENOTTY),
         "madvise": _one_of(2, _MADVISE, errno.EINVAL),
-        "fallocate": _one_of(1, (0,), errno.EOPNOTSUPP),  # RLIMIT_FSIZE doesn't bind the other modes
+        "fallocate": _one_of(1, (0,), errno.EOPNOTSUPP),  # RLIMIT_FSIZE doesn't apply to the other modes
         "clone": _one_of(0, (0,), mask=_CLONE_NEW_FLAGS | _CLONE_PARENT),
-        "clone3": absent,  # its flags lie in memory that a filter can't read; libc falls back to clone
+        "clone3": absent,  # its flags are in memory that a filter can't read; libc falls back to clone
         "prlimit64": _one_of(0, (0,)),
         "prctl": _one_of(0, _PRCTL, errno.EINVAL),
         "socketpair": _Rule(((0, _WHOLE, (socket.AF_UNIX,)), (1, _WHOLE ^ _KINDS_OF_SOCKET, (socket.SOCK_STREAM,)))),
-        "setsid": pretended,  # the deadline kills the group, so nothing may leave it
+        "setsid": pretended,  # the deadline kills the group, so no process may leave it
         "setpgid": pretended,
         "setpriority": _Rule(((1, _WHOLE, (0,)),), then=_refused(0)),
         "sched_setaffinity": _Rule(((0, _WHOLE, (0,)),), then=_refused(0)),
@@ -158,7 +160,7 @@ def _rules(version: int) -> dict[str, _Rule]:
 
 
 def column() -> int:
-    """Which column of the tables this machine uses; raises where the filter was never written for it."""
+    """The tables' column for this machine; raises on an architecture without one."""
     machine = os.uname().machine
     if machine not in ARCHITECTURES:
         raise OSError(errno.ENOSYS, f"no seccomp filter for {machine}; sandboxes run on {' and '.join(ARCHITECTURES)}")
@@ -187,7 +189,7 @@ def program(version: int) -> list[tuple[int, int, int, int]]:
 
 
 def install(version: int) -> None:
-    """Filter this thread and everything it starts, for ever. Needs no_new_privs."""
+    """Filter this thread and everything it starts, permanently. Needs no_new_privs."""
     rules = program(version)
     code = ctypes.create_string_buffer(b"".join(struct.pack("=HBBI", *rule) for rule in rules))
 

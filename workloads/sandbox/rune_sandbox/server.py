@@ -1,4 +1,4 @@
-"""The HTTP face: who may ask, what is answered. Everything behind it is plain functions."""
+"""The HTTP interface: authentication and responses. Everything behind it is plain functions."""
 
 import hmac
 import json
@@ -26,7 +26,7 @@ _FAILED_EXIT_CODE = 70
 
 
 class Busy(Exception):
-    """The place and the queue are taken."""
+    """The place and the queue are full."""
 
 
 class NotVerified(Exception):
@@ -34,7 +34,9 @@ class NotVerified(Exception):
 
 
 class Turns:
-    """One execution at a time, a few more waiting: two of one user could close each other's files and take each other's processes."""
+    """One execution at a time, a few more queued:
+    two of one user could close each other's files and use up each other's processes.
+    """
 
     def __init__(self, queue: int):
         self._running = threading.Lock()
@@ -52,7 +54,7 @@ class Turns:
 
 
 class Runner:
-    """What the runner does, without HTTP."""
+    """The runner's operations, without HTTP."""
 
     def __init__(self, config: Config):
         self._place = Place(config)
@@ -101,7 +103,9 @@ _REFUSALS = {
 
 
 class Connections:
-    """At most so many at once. When all are taken, the one that has waited longest without showing the token makes room."""
+    """At most `most` at once. When all are in use, the one that has waited longest without showing the token is
+    closed.
+    """
 
     def __init__(self, most: int):
         self._most = most
@@ -110,7 +114,7 @@ class Connections:
         self._busy: set[socket.socket] = set()
 
     def admit(self, connection: socket.socket) -> bool:
-        """False where every other one is at work."""
+        """False if all others are working."""
         with self._lock:
             if len(self._idle) + len(self._busy) >= self._most:
                 if not self._idle:
@@ -122,7 +126,7 @@ class Connections:
             return True
 
     def works(self, connection: socket.socket) -> None:
-        """It has shown the token. Raises ConnectionAbortedError if it had to make room."""
+        """It has shown the token. Raises ConnectionAbortedError if it was closed to make room."""
         with self._lock:
             if connection not in self._idle:
                 raise ConnectionAbortedError("it made room for another connection")
@@ -222,7 +226,7 @@ class Handler(BaseHTTPRequestHandler):
         self._answer(status, answer)
 
     def _give_up(self, error: Exception) -> NoReturn:
-        """Nothing foreseen: what the sandbox holds is no longer known, so nothing may be run in it again."""
+        """An unforeseen error: the sandbox's state is no longer known, so nothing may be run in it again."""
         print(f"{self.path} failed, so the runner ends: {type(error).__name__}: {error}", file=sys.stderr, flush=True)
         try:
             self._answer(
@@ -258,4 +262,4 @@ class Handler(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def log_message(self, format: str, *args: Any) -> None:
-        """Nothing per request: what programs and tests say is not for logs."""
+        """Nothing per request: output of programs and tests must not be logged."""

@@ -1,20 +1,20 @@
-"""Why tests can't go on: each with the outcome that it is."""
+"""Why tests can't continue: each with its outcome."""
 
-MAX_ERROR = 2000  # characters that are told of an error
+MAX_ERROR = 2000  # of an error that are reported
 
 
 class Stop(BaseException):
-    """The tests can't go on. No `except Exception` in a test may swallow that; once there, nothing passes."""
+    """The tests can't continue. No `except Exception` in a test may swallow it; once raised, nothing passes."""
 
     outcome = "Error"
 
 
 class Uncrossable(TypeError):
-    """A value that can't cross, and has no proxy either."""
+    """A value that can't cross and has no proxy either."""
 
 
 class Lost(Stop):
-    """The candidate can't be asked any more."""
+    """The candidate no longer responds."""
 
 
 class Unusable(Stop):
@@ -28,12 +28,12 @@ class TooDeep(Stop):
 
 
 class Spent(Stop):
-    """What came back is more than this process can hold."""
+    """The received data is more than this process can hold."""
 
     outcome = "OutOfMemory"
 
 
 class TooMuch(Stop):
-    """More came back than can cross."""
+    """The received data is more than can cross."""
 
     outcome = "OutputLimit"

@@ -242,7 +242,7 @@ def solve(node, function, lines):
             self.assertEqual(self.errno_of(f"open({file.name!r})"), "EACCES")
             self.assertEqual(self.errno_of("os.listdir('..')"), "EACCES")
         finally:
-            shutil.rmtree(bait, ignore_errors=True)  # where it has the runner's user, the runner has cleared it away
+            shutil.rmtree(bait, ignore_errors=True)  # with the runner's user, the runner has already removed it
 
     def test_children_cannot_outlive_the_execution(self):
         program = "import os, time\ndef solve(x):\n    for _ in range(5):\n        if os.fork() == 0:\n            if os.fork() == 0:\n                try: os.setsid()\n                except OSError: pass\n                time.sleep(60)\n            os._exit(0)\n    return 2"

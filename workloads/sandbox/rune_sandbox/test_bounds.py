@@ -1,4 +1,4 @@
-"""What a program could hold or reach by calls that do more than programs need them for."""
+"""What a program could hold or reach by calls that can do more than programs need."""
 
 import os
 import subprocess

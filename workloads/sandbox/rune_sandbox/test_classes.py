@@ -1,4 +1,4 @@
-"""What tests take for a class of the program."""
+"""What tests use as a class of the program."""
 
 import ast
 import unittest

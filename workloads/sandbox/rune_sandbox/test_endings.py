@@ -14,7 +14,7 @@ LEAVE_A_CHILD = "import os, signal, time\nif os.fork() == 0:\n    time.sleep(60)
 
 
 def in_a_child(body) -> int:
-    """Exit code of `body` in a process of its own."""
+    """Exit code of `body` in a separate process."""
     child = os.fork()
     if child == 0:
         try:
@@ -101,7 +101,7 @@ class Endings(unittest.TestCase):
                 self.assertFalse(self.over(f"{LEAVE_A_CHILD}def solve(x):\n    os._exit({code})", TESTS)["passed"])
 
     def test_tests_may_end_with_any_exit_code(self):
-        """70 and 71 among them, which mean something where the sandbox itself says them."""
+        """Including 70 and 71, which have a meaning when the sandbox itself returns them."""
         for code in (0, 1, 2, *range(64, 80), 126, 127, 128, 137, 255):
             with self.subTest(code):
                 self.assertFalse(self.over(RIGHT, f"{LEAVE_A_CHILD}solve(1)\nos._exit({code})")["passed"])
@@ -121,7 +121,7 @@ class Endings(unittest.TestCase):
 
 class FailingClosed(unittest.TestCase):
     def ended(self, patch: str) -> tuple[int, dict, int]:
-        """Status, answer and exit code of a runner that something unforeseen happens to."""
+        """Status, answer and exit code of a runner that meets something unforeseen."""
         start = f'import runpy\nfrom rune_sandbox import place, processes, scratch\n{patch}\nrunpy.run_module("rune_sandbox", run_name="__main__")'
         with LiveRunner(start=start) as runner:
             status, answer = runner.post("/execute", runner.request(RIGHT, TESTS))
@@ -148,7 +148,9 @@ class FailingClosed(unittest.TestCase):
 
 
 class WithoutLandlock(unittest.TestCase):
-    """Where a substitute runtime takes Landlock's place, this kernel's /proc is open to programs: what keeps the verdict is the order."""
+    """If a substitute runtime replaces Landlock, this kernel's /proc is open to programs:
+    the order protects the verdict.
+    """
 
     @classmethod
     def setUpClass(cls):

@@ -1,4 +1,4 @@
-"""Whatever a program raises, the tests see what plain Python would show them, and nothing that is raised ends them in silence."""
+"""Whatever a program raises, the tests see what plain Python would show them, and no exception ends them silently."""
 
 import unittest
 
@@ -6,7 +6,7 @@ from rune_sandbox.errors import builtin_exceptions
 from rune_sandbox.harness import LiveRunner
 from rune_sandbox.test_fairness import plainly
 
-# A program that raises each built-in exception, by its name; and one class of its own below each.
+# A program that raises each built-in exception, by its name; and a subclass of each.
 RAISING = """
 import builtins
 SPECIAL = {

@@ -24,7 +24,7 @@ def plainly(program: str, tests: str) -> bool:
     return True
 
 
-# name: (program, tests). What plain Python says of them is what the sandbox must say.
+# name: (program, tests). The sandbox's verdict must be plain Python's.
 IN_PLACE = {
     "a list is sorted in place": ("def solve(a): a.sort()", "a = [3, 1, 2]\nsolve(a)\nassert a == [1, 2, 3]"),
     "a wrong sort in place fails": ("def solve(a): a.reverse()", "a = [3, 1, 2]\nsolve(a)\nassert a == [1, 2, 3]"),

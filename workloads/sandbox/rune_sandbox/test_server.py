@@ -152,7 +152,7 @@ class Bounds(unittest.TestCase):
             slow.join()
 
     def test_a_limit_on_tasks_is_kept_clear_of_by_programs(self):
-        """Otherwise a program could keep the runner from starting the thread that answers the health check."""
+        """Otherwise a program could prevent the runner from starting the thread for the health check."""
         few = "import resource\nresource.setrlimit(resource.RLIMIT_NPROC, (60, 60))"
         with LiveRunner(start=f'import runpy\n{few}\nrunpy.run_module("rune_sandbox", run_name="__main__")') as runner:
             bomb = "import os, time\ndef solve(x):\n    try:\n        while os.fork(): pass\n    except OSError: pass\n    time.sleep(2)\n    return 2"

@@ -1,4 +1,4 @@
-"""Tries tests without a program, in a locked process: for callers who want to know before the first one is written."""
+"""Tries tests without a program, in a locked process: for callers that check them before the first one is written."""
 
 import json
 import secrets
@@ -16,7 +16,7 @@ _MEMORY_BYTES = 512 << 20
 
 
 def try_tests(asked: Trial, place: Place) -> dict[str, Any]:
-    """`{"usable": true, "error": ""}`, or why not. Raises Unavailable when the sandbox is at fault."""
+    """`{"usable": true, "error": ""}`, or the reason. Raises Unavailable when the sandbox is at fault."""
     with ExitStack() as stack:
         try:
             error = _why_not(asked, place, stack)

@@ -1,4 +1,6 @@
-"""Tests tried before there is a program: do they parse, are their modules there, do they check the entry point, can it be done here?"""
+"""Tests tried before there is a program: do they parse, are their modules available, do they check the entry point, can
+they run here?
+"""
 
 import importlib.util
 import json
@@ -16,7 +18,7 @@ TESTS_FILE = "<tests>"
 
 
 def run(document: dict[str, Any]) -> None:
-    """Report why the tests can't be used, or that they can, and end."""
+    """Report that the tests can be used, or why not, and exit."""
     report = {"nonce": document["nonce"], "error": why_not(document["tests"], document["entryPoint"])[:MAX_ERROR]}
     with open(REPORT_FD, "w", encoding="utf-8") as file:
         json.dump(report, file)
@@ -24,7 +26,7 @@ def run(document: dict[str, Any]) -> None:
 
 
 def why_not(tests: str, entry_point: str) -> str:
-    """One sentence, or none where nothing speaks against them."""
+    """One sentence, empty if they are usable."""
     try:
         found = prepared(tests, entry_point, Tally())
     except Unusable as error:
@@ -40,7 +42,7 @@ def why_not(tests: str, entry_point: str) -> str:
 
 
 def prepared(tests: str, entry_point: str, tally: Tally) -> Prepared:
-    """Raises Unusable where the tests can't run: they don't parse, or need a module that isn't there."""
+    """Raises Unusable if the tests can't run: they don't parse, or need a module that isn't available."""
     try:
         found = prepare(tests, TESTS_FILE, entry_point, tally)
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:

@@ -1,4 +1,6 @@
-"""What executions use, seen from outside: their processes, the buffers of their sockets, and what the kernel charges to the whole sandbox."""
+"""Usage of executions, seen from outside:
+their processes, the buffers of their sockets, and what the kernel charges to the whole sandbox.
+"""
 
 import os
 import socket
@@ -37,7 +39,7 @@ def of_groups(leaders: tuple[int, ...]) -> dict[int, GroupUsage]:
 
 
 def _pages_of_threads(pid: str) -> int:
-    """Of a process whose first thread has ended: /proc tells of no memory there, but its other threads still have it."""
+    """For a process whose first thread has ended: /proc shows no memory there, but its other threads still have it."""
     pages = 0
     try:
         for thread in os.listdir(f"/proc/{pid}/task"):
@@ -48,7 +50,9 @@ def _pages_of_threads(pid: str) -> int:
 
 
 def of_unix_sockets() -> int | None:
-    """Bytes in the buffers of this user's UNIX sockets in this network namespace; None where the kernel doesn't tell."""
+    """Bytes in the buffers of this user's UNIX sockets in this network namespace;
+    None if the kernel doesn't report it.
+    """
     try:
         with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 4) as kernel:  # NETLINK_SOCK_DIAG
             kernel.settimeout(1)
@@ -92,13 +96,15 @@ def _attributes(data: bytes):
 
 
 class Charged:
-    """Memory that the kernel charges to this sandbox's cgroup, version 1 or 2: all of it, its own included, less what it would give back."""
+    """Memory that the kernel charges to this sandbox's cgroup, version 1 or 2:
+    all of it, the runner's included, less what is reclaimable.
+    """
 
     def __init__(self):
         self._current, self._stat, self._prefix, self.limit = _memory_cgroup()
 
     def bytes(self) -> int | None:
-        """None where there is no limit of the sandbox's own, or none that can be read."""
+        """None where the sandbox has no separate limit, or none that can be read."""
         if self.limit is None:
             return None
         try:
@@ -111,7 +117,7 @@ class Charged:
 
 
 def _memory_cgroup() -> tuple[Path, Path, str, int | None]:
-    """Files of the cgroup that limits us; the limit is None where nothing less than the whole machine limits us."""
+    """Files of the cgroup that limits us; the limit is None where only the size of the machine limits us."""
     machine = os.sysconf("SC_PHYS_PAGES") * _PAGE
     found = Path("/nowhere"), Path("/nowhere"), ""
     for directory in _own_cgroups():
@@ -129,7 +135,9 @@ def _memory_cgroup() -> tuple[Path, Path, str, int | None]:
 
 
 def _own_cgroups() -> list[Path]:
-    """Where this process's memory cgroup may be seen: by its path, or at the top where a container sees only its own."""
+    """Where this process's memory cgroup may be visible:
+    by its path, or at the top where a container sees only its own.
+    """
     try:
         lines = Path("/proc/self/cgroup").read_text(encoding="utf-8").splitlines()
     except OSError:

@@ -10,11 +10,11 @@ _MEMORY_SHARE = 16  # a frame, its text and its values are in memory at once, on
 
 
 class TooLarge(Exception):
-    """What should cross is larger than a frame may be. The sentence names both sizes."""
+    """A frame would be larger than allowed. The sentence names both sizes."""
 
 
 class Broken(Exception):
-    """The peer is gone, or what it sent is no frame of ours."""
+    """The peer has closed the channel, or sent something that is no frame."""
 
 
 def frame_bytes(memory_bytes: int) -> int:
@@ -31,7 +31,7 @@ class Channel:
         self.received_bytes = 0
 
     def send(self, frame: dict[str, Any]) -> None:
-        """Raises TooLarge, or Broken when nobody reads any more."""
+        """Raises TooLarge, or Broken when the peer has closed the channel."""
         body = json.dumps(frame, separators=(",", ":"), check_circular=False).encode()
         if len(body) > self._most:
             raise TooLarge(f"{len(body)} bytes; at most {self._most} can cross at once")
