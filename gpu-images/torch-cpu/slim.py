@@ -1,9 +1,9 @@
 """slim.py SITE_PACKAGES: makes PyPI's CUDA build of torch run on machines without CUDA, without its CUDA libraries.
 
-PyPI serves torch for Linux with CUDA only; the CPU build is on an index of its own that mirrors rarely carry. The
-CUDA build imports and computes on CPUs, but the dynamic linker wants some three gigabytes of libraries that are then
+PyPI serves torch for Linux with CUDA only; the CPU build is on a separate index that few mirrors carry. The
+CUDA build imports and computes on CPUs, but the dynamic linker wants some three gigabytes of libraries that are
 never called. This writes a stub for each: a shared object of a few kilobytes with the same name, symbols and symbol
-versions, whose functions return 0. torch then says that CUDA isn't available. For CPU images only.
+versions, whose functions return 0. torch then reports that CUDA isn't available. For CPU images only.
 
 libtorch_cuda.so itself, 470 MB, is replaced in the same way. Needs binutils (as, ld, c++filt) and pyelftools.
 """
@@ -36,11 +36,13 @@ SYSTEM = (
     "ld-linux-x86-64.so.2",
 )
 UNVERSIONED_HOME = "libtorch_cuda.so"
-"""Symbols without a version name no library; this one is in the reach of everything that is linked against torch."""
+"""Symbols without a version name no library; this one is found by everything that is linked against torch."""
 RETURNS_REFERENCE = frozenset({"_ZN4c10d15get_gil_checkerEv"})
-"""Called while torch is imported, which writes through the reference that it gets."""
+"""Called while torch is imported, which writes through the returned reference."""
 CONSTRUCTOR = re.compile(r"_ZN.*C[12]E")
-"""An object of a stubbed class is made as a default argument while torch is imported; its vtable must be one."""
+"""An object of a stubbed class is created as a default argument while torch is imported;
+its vtable must be a constructor.
+"""
 
 Versions = dict[str | None, list[str]]
 
@@ -83,7 +85,7 @@ def system_libraries() -> list[pathlib.Path]:
 
 
 def absent_libraries(kept: list[pathlib.Path], site: pathlib.Path) -> set[str]:
-    """Names that the kept libraries ask for and nothing here provides."""
+    """Libraries that the kept ones need and nothing here provides."""
     needed = set().union(*(needed_names(elf) for _, elf in elf_files(kept)))
     provided = (
         {p.name for p in kept}
@@ -94,7 +96,7 @@ def absent_libraries(kept: list[pathlib.Path], site: pathlib.Path) -> set[str]:
 
 
 def undefined(kept: list[pathlib.Path]) -> dict[str, tuple[str, str] | None]:
-    """Symbol that no kept or system library defines → (library, version) that it is asked from, where it says so."""
+    """Symbol that no kept or system library defines → (library, version) that it is requested from, if stated."""
     defined = {
         s.name
         for _, elf in elf_files([*kept, *system_libraries()])
@@ -136,7 +138,7 @@ def needed_versions(section: GNUVerNeedSection | None) -> dict[int, tuple[str, s
 
 
 def placed(symbols: dict[str, tuple[str, str] | None], absent: set[str]) -> dict[str, Versions]:
-    """Stub library → version → symbols; a stub without symbols is there for its name alone."""
+    """Stub library → version → symbols; a stub without symbols exists for its name alone."""
     stubs: dict[str, Versions] = {name: collections.defaultdict(list) for name in absent}
     for symbol, home in sorted(symbols.items()):
         library, version = home or (UNVERSIONED_HOME, None)
@@ -175,7 +177,7 @@ type_name: .asciz "4stub"
 
 
 def behaviour(function: str) -> str:
-    """Which line of the prelude stands for a function."""
+    """The line of the prelude for a function."""
     if CONSTRUCTOR.match(function):
         return "construct"
     return "reference" if function in RETURNS_REFERENCE else "nothing"

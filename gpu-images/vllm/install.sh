@@ -5,7 +5,7 @@ cd "$(dirname "$0")"
 install -m 755 probe.py /usr/local/bin/rune-probe
 case "$1" in
   cuda)
-    # What serves `quantization: NF4`: vLLM has no bitsandbytes of its own since 0.28.
+    # Serves `quantization: NF4`: since 0.28 vLLM itself has no bitsandbytes.
     python3 -m uv pip install --quiet --system --break-system-packages --no-deps vllm-bnb-plugin==0.0.3 bitsandbytes==0.50.2
     ;;
   cpu)

@@ -1,10 +1,12 @@
 #!/usr/bin/env python3
-"""probe.py [--deadline SECONDS] [--port PORT] [--model NAME] [--loader PORT]: exits 0 if the engine answers a real completion in time.
+"""probe.py [--deadline SECONDS] [--port PORT] [--model NAME] [--loader PORT]: exits 0 if the engine completes a real
+request in time.
 
 The liveness and readiness probe of a vLLM pod, run in the engine's container because vLLM listens on localhost only.
 `/health` stays 200 when a later pipeline rank has died and every request hangs; one token through all the ranks
-doesn't lie. A busy engine answers late, not never: an engine that produced tokens since the last probe is alive too.
-One that the loader beside it found spoilt (NaN in its caches) answers tokens without text for ever, so it isn't alive.
+is reliable. A busy engine is slow, not dead: an engine that produced tokens since the last probe is alive too.
+One that the loader beside it found corrupted (NaN in its caches) returns tokens without text permanently, so it isn't
+alive.
 """
 
 import argparse
@@ -29,7 +31,7 @@ def get(url: str, deadline: float, body: dict[str, Any] | None = None) -> bytes:
 
 
 def base_name(url: str, deadline: float) -> str:
-    """The served name of the base: the model that has no parent."""
+    """The served name of the base: the model without a parent."""
     models = json.loads(get(f"{url}/v1/models", deadline))["data"]
     return next(m["id"] for m in models if not m.get("parent"))
 
@@ -47,7 +49,7 @@ def generated_tokens(url: str, deadline: float) -> float:
 
 
 def advanced(now: float, memory: pathlib.Path = MEMORY) -> bool:
-    """Whether tokens were generated since the last probe; remembers the count for the next."""
+    """Whether tokens were generated since the last probe; stores the count for the next."""
     try:
         before = float(memory.read_text())
     except (OSError, ValueError):
@@ -57,7 +59,7 @@ def advanced(now: float, memory: pathlib.Path = MEMORY) -> bool:
 
 
 def spoilt(loader: int, deadline: float) -> str:
-    """What the loader says only a restart cures, or nothing; a loader that is away has no say."""
+    """The fault that only a restart cures, according to the loader, or empty; an unavailable loader reports none."""
     try:
         return get(f"http://127.0.0.1:{loader}/spoilt", min(deadline, time.monotonic() + 1)).decode(errors="replace")
     except OSError:
@@ -75,12 +77,12 @@ def main() -> int:
     if problem := spoilt(asked.loader, end):
         print(f"the engine is spoilt: {problem}", file=sys.stderr)
         return 1
-    patience = end - 0.1 * asked.deadline  # the rest is for asking whether it is only busy
+    patience = end - 0.1 * asked.deadline  # the rest is for checking whether it is only busy
     try:
         if completes(url, asked.model or base_name(url, patience), patience):
             return 0
         problem = "an answer without tokens"
-    except Exception as error:  # every way of not answering is the same to a probe
+    except Exception as error:  # to a probe all failures are the same
         problem = str(error)
     try:
         if advanced(generated_tokens(url, end)):

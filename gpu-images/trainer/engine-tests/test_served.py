@@ -1,6 +1,6 @@
-"""In the engine's image: what vLLM itself makes of the requests that sessions send, beside what the trainer learns from.
+"""In the engine's image: how vLLM itself renders the requests that sessions send, compared with the trainer's examples.
 
-Run as a suite of its own (test/stages.ts), because the engine is not in the trainer's image on machines without a GPU.
+A separate suite (test/stages.ts), because the engine is not in the trainer's image on machines without a GPU.
 """
 
 import pytest

@@ -1,7 +1,7 @@
-"""Tokenizers that follow the rules of well-known bases: their chat templates, and how they cut text and add BOS.
+"""Tokenizers that follow the rules of well-known bases: their chat templates, and how they split text and add BOS.
 
 The templates are the published ones without tools, images and dates; the vocabularies are a few merges that matter here:
-a bracket, a colon and a line's end are one token where they stand together.
+a bracket, a colon and a line's end are one token when adjacent.
 """
 
 from dataclasses import dataclass
@@ -157,12 +157,14 @@ MISTRAL_3 = """{%- if messages[0]["role"] == "system" %}
 class Family:
     template: str
     end: str
-    """What ends the assistant's turn; the engine stops there."""
+    """The end of the assistant's turn; the engine stops there."""
     bos: str | None = None
     """A post-processor of the tokenizer adds it to every text that is tokenized with special tokens."""
     marks: tuple[str, ...] = ()
     pieces: str = "bytes"
-    """How text is cut: `bytes` as GPT-2 does, `spaces` as SentencePiece does, `prefixed` with a space before every text."""
+    """How text is split: `bytes` as GPT-2 does, `spaces` as SentencePiece does, `prefixed` with a space before every
+    text.
+    """
 
     def tokenizer(self) -> PreTrainedTokenizerFast:
         inner = by_bytes() if self.pieces == "bytes" else by_pieces(prefixed=self.pieces == "prefixed")

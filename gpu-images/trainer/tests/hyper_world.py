@@ -26,7 +26,7 @@ SECTION = {
 
 
 def trajectories(scoped: bool = True) -> list[dict[str, Any]]:
-    """One for each project, whose word is the answer."""
+    """One per project, whose word is the answer."""
     made = [tiny.trajectory("it", [f"return {name}(x)"], [("return 1", f"no {name}")]) for name in NAMES]
     return [
         {

@@ -1,4 +1,4 @@
-"""HTTP servers on loopback that answer as a test says, one answer after another: two of them are two origins."""
+"""HTTP servers on loopback with scripted answers: two of them are two origins."""
 
 import http.server
 import threading
@@ -23,7 +23,7 @@ def status(code: int, body: bytes = b"", **headers: str) -> Answer:
 
 
 class Origin:
-    """Answers in turn, the last one for ever. `seen` holds what it was asked."""
+    """Answers in turn, the last one repeatedly. `seen` has the requests."""
 
     def __init__(self, *answers: Answer | Callable[[Seen], Answer]):
         self.answers, self.seen = list(answers), list[Seen]()

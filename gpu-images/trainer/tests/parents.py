@@ -1,4 +1,4 @@
-"""Adapters in the tests' registry, as runs publish them, and job documents that start from them."""
+"""Adapters in the tests' registry, published as by runs, and job documents that start from them."""
 
 import pathlib
 import tempfile
@@ -29,7 +29,7 @@ NOTHING_LEARNT = learnt.Learnt()
 
 
 class Family:
-    """A registry with the adapters `a` and `b` of a staged base, and the trajectories that they have learnt from."""
+    """A registry with the adapters `a` and `b` of a staged base, and the trajectories that they were trained on."""
 
     def __init__(self, directory: pathlib.Path):
         self.directory, self.registry = directory, tiny.Registry()
@@ -78,7 +78,9 @@ def published(
     known: learnt.Learnt = NOTHING_LEARNT,
     **peft: Any,
 ) -> dict[str, str]:
-    """The adapter as `adapters` of a job document names it; `peft` changes its adapter_config.json, `canary` its config."""
+    """The adapter as `adapters` of a job document names it;
+    `peft` changes its adapter_config.json, `canary` its config.
+    """
     repository = Repository(registry.url, "/nowhere", REPOSITORY)
     job = parse_job(tiny.document(base={"path": base.path, "name": base.name, "digest": base.digest}))
     canary = peft.pop("canary", None)

@@ -1,6 +1,6 @@
-"""Trainers in processes of their own, as pods have them: the real program, real signals, real exit codes.
+"""Trainers in separate processes, as in pods: the real program, real signals, real exit codes.
 
-They are forked from a process that has imported what the program imports and done nothing else, so a start costs
+They are forked from a process that has imported what the program imports and done nothing else, so a start takes
 milliseconds. Nothing of the tests' own process is in them.
 """
 
@@ -25,10 +25,12 @@ POLL_SECONDS = 0.002
 
 
 class Pod:
-    """A trainer at work. It is timed by its processor's time: on a shared machine a clock on the wall says little."""
+    """A running trainer. It is timed by its CPU time: on a shared machine wall time means little."""
 
     def __init__(self, place: Place, volume: pathlib.Path):
-        """Starts it. Its /tmp is a new directory in `volume`, its log a file there; no last words of an earlier pod are left."""
+        """Starts it. Its /tmp is a new directory in `volume`, its log a file there;
+        the termination message of an earlier pod is removed.
+        """
         place.termination.unlink(missing_ok=True)
         scratch = pathlib.Path(tempfile.mkdtemp(prefix="pod.", dir=volume))
         self.log = scratch / "log"
@@ -41,7 +43,7 @@ class Pod:
         self.before = self.ticks() or 0
 
     def ticks(self) -> int | None:
-        """What the kernel has counted of its processor; None when it has ended."""
+        """Its CPU time as counted by the kernel; None when it has exited."""
         try:
             fields = pathlib.Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
         except (FileNotFoundError, ProcessLookupError):
@@ -53,14 +55,14 @@ class Pod:
         return None if ticks is None else (ticks - self.before) / TICKS
 
     def work(self, seconds: float) -> float:
-        """Waits until it has used so much of its processor, or has ended; what it used."""
+        """Waits until it has used that much CPU time, or has exited; returns what it used."""
         used = 0.0
         while (now := self.seconds()) is not None and (used := now) < seconds:
             time.sleep(POLL_SECONDS)
         return used
 
     def signal(self, number: int) -> None:
-        """Nothing happens where it has ended by itself."""
+        """Does nothing if it has exited by itself."""
         if self.process.is_alive():
             os.kill(self.process.pid or 0, number)
 
@@ -72,7 +74,9 @@ class Pod:
 
 
 def serve() -> None:
-    """Starts the process that pods are forked from, unless it is there. Its way to the program's modules is the environment's."""
+    """Starts the process that pods are forked from, unless it is running.
+    It finds the program's modules by the environment.
+    """
     SERVER.set_forkserver_preload(IMPORTED)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PYTHONPATH", str(SOURCE))
@@ -82,7 +86,7 @@ def serve() -> None:
 
 
 def live(environment: dict[str, str], scratch: pathlib.Path, begins: Connection) -> None:
-    """What a pod's process does: `python -m rune_trainer`."""
+    """The program of a pod's process: `python -m rune_trainer`."""
     os.environ.update(environment)
     tempfile.tempdir = str(scratch)
     log = os.open(scratch / "log", os.O_WRONLY | os.O_CREAT | os.O_APPEND)

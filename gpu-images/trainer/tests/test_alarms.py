@@ -26,7 +26,7 @@ def test_equal_adapters_have_no_spread():
 
 
 def test_one_direction_with_two_signs_looks_diverse_by_its_cosine_and_has_rank_one():
-    """How a diversity penalty is satisfied without information: the effective rank tells."""
+    """How a diversity penalty is satisfied without information: the effective rank reveals it."""
     spread = spread_of(gram((1, 0), (-1, 0), (1, 0), (-1, 0)))
     assert spread.cosine_diversity > 1
     assert spread.effective_rank == pytest.approx(1)

@@ -12,7 +12,7 @@ from rune_trainer.reading import read
 
 
 class Server:
-    """An OpenAI-compatible server that answers with what it is told, one answer a request."""
+    """An OpenAI-compatible server with scripted answers, one per request."""
 
     def __init__(self, *answers: tuple[int, dict]):
         self.asked: list[dict] = []

@@ -16,7 +16,7 @@ SETTINGS = hyper_world.settings_of(
 
 
 def project(number: int, said: str, asked: str) -> Source:
-    """Its trajectory says one word; what it is asked wants another, or the same."""
+    """Its trajectory contains one word; its question wants another, or the same."""
     trajectory = tiny.trajectory("it", [f"return {said * 4}"])
     task = {**trajectory["task"], "description": "it", "stub": ""}
     scoped = {**trajectory, "task": {**task, "description": f"It {number}"}, "scope": {"project": f"p{number}"}}

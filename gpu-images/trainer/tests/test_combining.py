@@ -133,7 +133,7 @@ def test_the_rank_of_the_result(combine, asked, rank):
 
 @pytest.mark.parametrize("theirs", ["cat", "svd"])
 def test_a_model_with_the_merged_adapter_answers_as_with_peft_s(theirs):
-    """PEFT's own method on a whole model; its `svd` truncates, too."""
+    """PEFT's own method on a whole model; its `svd` truncates too."""
     shapes = [Shape(4, 8, ("down_proj", "q_proj")), Shape(4, 4, ("down_proj", "q_proj"))]
     tensors = [random_tensors(shape, seed, size=0.3) for seed, shape in enumerate(shapes)]
     merged = {
@@ -150,7 +150,7 @@ def test_a_model_with_the_merged_adapter_answers_as_with_peft_s(theirs):
 
 
 def peft_deltas(shapes, tensors, combination, weights):
-    """Path → ΔW that PEFT's add_weighted_adapter makes of the adapters `default` and `other`."""
+    """Path → ΔW of PEFT's add_weighted_adapter for the adapters `default` and `other`."""
     from peft import LoraConfig
 
     model = with_lora(tiny.model(), shapes[0])

@@ -221,7 +221,7 @@ class TestTheProcessOfChecks:
 
 class TestTheJob:
     def run(self, directory: pathlib.Path, content: dict) -> tuple[int, dict]:
-        """As in a pod, in processes of their own."""
+        """As in a pod, in separate processes."""
         spec, told = tiny.dump(directory / "spec.json", content), directory / "termination"
         environment = {
             **os.environ,

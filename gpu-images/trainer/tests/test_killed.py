@@ -1,4 +1,4 @@
-"""A trainer that is ended at a random moment, whatever its method, goes on to the one result in its next pod."""
+"""A trainer that is killed at a random moment, whatever its method, reaches the same result in its next pod."""
 
 import contextlib
 import itertools
@@ -27,7 +27,7 @@ from rune_trainer.settings import Shape
 from rune_trainer.spec import parse_job
 
 MOMENTS = int(os.environ.get("RUNE_TEST_MOMENTS", "3"))
-"""In each method's run at which its trainer is ended; gpu-images/README.md says more."""
+"""Moments per method's run at which its trainer is killed; see gpu-images/README.md."""
 SIGNALS = (signal.SIGKILL, signal.SIGTERM)
 
 
@@ -82,18 +82,18 @@ JOBS: dict[str, Callable[[pathlib.Path], Place]] = {
 
 @dataclass(frozen=True)
 class Moment:
-    """When a trainer is ended, and how."""
+    """When a trainer is killed, and how."""
 
     sign: signal.Signals
     used: float
-    """Seconds of its processor, if it is no write."""
+    """Seconds of CPU time, if it is no write."""
     write: int | None = None
-    """How many writes to the registry come before."""
+    """Number of writes to the registry before it."""
 
 
 @dataclass(frozen=True)
 class Left:
-    """What a run leaves behind: the words of its last pod without their time, its tags, and every digest that wasn't there before."""
+    """The results of a run: the message of its last pod without its duration, its tags, and every new digest."""
 
     message: dict[str, Any]
     tags: dict[str, str]
@@ -101,13 +101,13 @@ class Left:
 
 
 class Trial:
-    """Runs of one job, each over a registry and a volume that know nothing of the others."""
+    """Runs of one job, each with a separate registry and volume."""
 
     def __init__(self, place: Place, directory: pathlib.Path):
         self.place, self.directory, self.used, self.ended = place, directory, 0.0, list[int]()
         self.before = tuple(dict(kept) for kept in self.stores())
         self.states = dict[str, bytes]()
-        """Path in the volume → manifest of the checkpoint there, of every state that the run goes through."""
+        """Path in the volume → manifest of the checkpoint there, of every state of the run."""
         self.whole = self.undisturbed()
 
     def stores(self) -> tuple[dict, dict, dict]:
@@ -147,7 +147,7 @@ class Trial:
             return self.left()
 
     def length(self) -> tuple[float, int]:
-        """(seconds of the processor that a pod uses from its begin to its end, its writes to the registry)"""
+        """(CPU seconds of a pod from start to exit, its writes to the registry)"""
         writes = []
         with self.volume() as volume:
             pod = Pod(self.place, volume)
@@ -160,7 +160,7 @@ class Trial:
         return seconds, len(writes)
 
     def strike(self, moment: Moment) -> None:
-        """A pod that ends at this moment and one that goes on where it was, if there is still something to do."""
+        """A pod that ends at this moment and one that continues from it, if there is still something to do."""
         with self.volume() as volume:
             pod = Pod(self.place, volume)
             if moment.write is not None:
@@ -188,7 +188,9 @@ class Trial:
 
 
 def check_checkpoints(volume: pathlib.Path, states: dict[str, bytes]) -> None:
-    """Whatever the next pod would go on from is a state of the undisturbed run, bit for bit; of what was being written one draft may lie there."""
+    """Every checkpoint that the next pod could use is a state of the undisturbed run, bit for bit;
+    one draft of an unfinished write may remain.
+    """
     for path in volume.rglob("step-*"):
         manifest = path / checkpoint.MANIFEST
         if manifest.is_file() and checkpoint.read(path, json.loads(manifest.read_bytes())["run"]):
@@ -198,7 +200,7 @@ def check_checkpoints(volume: pathlib.Path, states: dict[str, bytes]) -> None:
 
 
 def kept_by(place: Place, volume: pathlib.Path) -> int:
-    """How many steps are kept by a pod that was asked to stop, as it says itself; 0 where its method keeps none, or it hadn't begun."""
+    """Number of steps that a stopped pod kept, by its own report; 0 if its method keeps none, or it hadn't begun."""
     if not place.termination.exists():
         return 0
     failure = json.loads(place.termination.read_text())["failure"]
@@ -211,7 +213,7 @@ def kept_by(place: Place, volume: pathlib.Path) -> int:
 
 
 def moments_of(method: str, seconds: float, writes: int) -> Iterator[Moment]:
-    """Each in a part of its own of an undisturbed run, or at one of its writes; the signals take turns."""
+    """Each in a different part of an undisturbed run, or at one of its writes; the signals alternate."""
     draw = random.Random(method)
     for number in range(MOMENTS):
         sign = SIGNALS[number % len(SIGNALS)]

@@ -79,7 +79,7 @@ def test_a_trainer_that_still_imports_ends_at_once(world):
 
 
 def listens(pid, sign):
-    """Whether the process has a handler of its own, which process 1 of a container needs."""
+    """Whether the process has a handler, which process 1 of a container needs."""
     (caught,) = re.findall(r"SigCgt:\s*(\w+)", pathlib.Path(f"/proc/{pid}/status").read_text())
     return bool(int(caught, 16) >> (sign - 1) & 1)
 

@@ -21,10 +21,10 @@ from rune_trainer.spec import parse_job
 
 class World(parents.Family):
     def run(self, stop_after=None, document=None, **section):
-        """The values of the result; `stop_after` reports it is asked to stop."""
+        """The values of the result; with `stop_after`, it must stop after that many reports."""
         seen = []
         runtime = Runtime(seen.append, Tracker(None))
-        # pyrefly: ignore [method-assign]  (asks to stop after so many reports)
+        # pyrefly: ignore [method-assign]  (stops after a number of reports)
         runtime.stopping = lambda: stop_after is not None and len(seen) >= stop_after
         return main.METHODS["merge"](parse_job(document or self.document(**section)), runtime)
 
@@ -207,7 +207,7 @@ def test_a_parent_that_can_t_be_merged_is_named_with_what_is_wrong(world, change
 
 
 def spoil_weights(world, spoil):
-    """Puts other weights into the second adapter's artifact, as an import without checks would."""
+    """Replaces the weights in the second adapter's artifact, as an import without checks would."""
     manifest = json.loads(world.registry.manifests[world.adapters[1]["digest"]])
     tensors = dict(world.tensors[1])
     spoil(tensors, min(tensors))

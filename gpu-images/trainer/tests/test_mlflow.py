@@ -15,7 +15,7 @@ HONEST = {
 
 
 class Server:
-    """An MLflow whose answers a test sets: by the end of the path, then for all."""
+    """An MLflow with scripted answers: by the end of the path, then for all."""
 
     def __init__(self):
         self.answers: dict[str, bytes] = dict(HONEST)
@@ -25,7 +25,7 @@ class Server:
         self.http = HTTPServer(("127.0.0.1", 0), self.handler())
         self.where = Mlflow(url=f"http://127.0.0.1:{self.http.server_port}", experiment="e")
 
-    def handler(server):  # the handler has a self of its own
+    def handler(server):  # the handler has its own self
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self):
                 path = self.path.partition("?")[0].removeprefix("/api/2.0/mlflow/")

@@ -54,7 +54,9 @@ def test_portions_hold_every_trajectory_once_in_order_and_a_large_one_alone():
 
 
 def test_no_token_of_the_trajectory_is_in_what_the_student_reads_and_the_teacher_reads_all_of_it():
-    """Every word of a trajectory's own is swapped for one that no prompt holds: the student's input must not change, the teacher's must."""
+    """Every word that only a trajectory has is replaced by one that no prompt has:
+    the student's input must not change, the teacher's must.
+    """
     marked = hyper_world.sources()
     for source in marked:
         for record in source.trajectory["records"]:

@@ -36,7 +36,7 @@ def repository(tmp_path):
     def at(url: str) -> Repository:
         return Repository(url, str(tmp_path / "token"), "rune/demo/adapters", wait=waits.append)
 
-    at.waits = waits  # pyrefly: ignore [missing-attribute]  (for tests that ask how long it waited)
+    at.waits = waits  # pyrefly: ignore [missing-attribute]  (for tests of the waiting time)
     return at
 
 

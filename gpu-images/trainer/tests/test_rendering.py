@@ -47,7 +47,7 @@ def served(tokenizer, row: Row) -> list[int]:
     conversation = [*row.messages, *begun]
     try:
         return tokenizer.apply_chat_template(conversation, tools=None, **arguments)
-    except Exception:  # the server's 400: the client folds the system message and asks again
+    except Exception:  # the server's 400: the client folds the system message and retries
         assert system is not None
         folded = {"role": "user", "content": f"{system['content']}\n\n{user['content']}"}
         return tokenizer.apply_chat_template([folded, *rest, *begun], tools=None, **arguments)

@@ -36,7 +36,7 @@ def snake(name: str) -> str:
 
 
 def plain(value, default):
-    """A parsed value as the schema writes its default."""
+    """A parsed value in the schema's form of its default."""
     if dataclasses.is_dataclass(value):
         return {name: plain(getattr(value, snake(name)), inner) for name, inner in default.items()}
     if isinstance(value, tuple):

@@ -144,7 +144,7 @@ SHAPE = Shape(4, 8, ("q_proj",))
 
 
 class World:
-    """A corpus, and an adapter to go on from."""
+    """A corpus, and an adapter to start from."""
 
     def __init__(self, directory):
         self.directory, self.registry = directory, tiny.Registry()

@@ -1,4 +1,6 @@
-"""What TypeScript makes of the examples in crds/vectors the trainer must make too: `vectors` in crds/testing/vectors.ts reads the same."""
+"""The trainer must get the same results as TypeScript from crds/vectors:
+`vectors` in crds/testing/vectors.ts reads the same.
+"""
 
 import json
 import pathlib

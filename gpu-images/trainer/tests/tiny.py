@@ -1,4 +1,4 @@
-"""A two-layer random Qwen2 with a small tokenizer, a job document, and a registry in memory: what the tests stand on."""
+"""A two-layer random Qwen2 with a small tokenizer, a job document, and a registry in memory: the basis of the tests."""
 
 import copy
 import hashlib
@@ -53,7 +53,7 @@ def model(seed: int = 0) -> Qwen2ForCausalLM:
 
 
 def model_directory(directory: pathlib.Path) -> str:
-    """Writes model and tokenizer; gives the model's identity."""
+    """Writes model and tokenizer; returns the model's identity."""
     model().save_pretrained(directory)
     tokenizer().save_pretrained(directory)
     return model_identity(directory)
@@ -138,7 +138,7 @@ def document(**changed: Any) -> dict[str, Any]:
 
 
 def changed(document: dict[str, Any], path: str, value: object) -> dict[str, Any]:
-    """A copy with another value at `path`, such as `records.0.type`; without it where the value is `...`."""
+    """A copy with another value at `path`, such as `records.0.type`; without it if the value is `...`."""
     copied = copy.deepcopy(document)
     *parents, last = (int(name) if name.isdigit() else name for name in path.split("."))
     inner: Any = copied
@@ -212,7 +212,7 @@ class Registry:
         return (200, found) if found is not None else (404, b"")
 
     def add_trajectory(self, content: dict[str, Any]) -> str:
-        """Stores it as an artifact and gives the manifest's digest."""
+        """Stores it as an artifact and returns the manifest's digest."""
         return self.add_blob(canonical(content))
 
     def add_corpus(self, lines: list[dict[str, Any]]) -> str:

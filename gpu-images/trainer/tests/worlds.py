@@ -1,4 +1,4 @@
-"""What a trainer's pod has around it."""
+"""The environment of a trainer's pod."""
 
 import json
 import os
@@ -24,7 +24,7 @@ class Place:
         self.directory, self.registry, self.document = directory, registry, document
 
     def start(self) -> subprocess.Popen:
-        """As in a pod, in a process of its own."""
+        """As in a pod, in a separate process."""
         environment = {**os.environ, **self.environment(), "PYTHONPATH": str(SOURCE)}
         return subprocess.Popen(
             [sys.executable, "-m", "rune_trainer"],

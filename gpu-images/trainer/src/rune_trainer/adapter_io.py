@@ -1,4 +1,4 @@
-"""The adapter's two files, as PEFT and vLLM read them, and what must hold before anybody may load them.
+"""The adapter's two files, as PEFT and vLLM read them, and the conditions for loading them.
 
 Keys are `base_model.model.<path of the layer>.lora_A.weight` with shape (rank, inputs) and `.lora_B.weight` with
 (outputs, rank); rank and alpha are uniform, because vLLM reads no patterns. Equal weights give equal bytes.
@@ -23,7 +23,7 @@ Tensors = dict[str, torch.Tensor]
 
 
 def weights_of(model: Any, dtype: torch.dtype) -> Tensors:
-    """The trained pairs in the precision that they are served in."""
+    """The trained pairs in the precision in which they are served."""
     from peft import get_peft_model_state_dict
 
     return {
@@ -32,7 +32,7 @@ def weights_of(model: Any, dtype: torch.dtype) -> Tensors:
 
 
 def round_in_place(model: Any, dtype: torch.dtype) -> None:
-    """Gives the model the very weights that the files will hold, so that its fingerprint is theirs."""
+    """Rounds the model's weights as the files will, so that its fingerprint is the files'."""
     with torch.no_grad():
         for name, p in model.named_parameters():
             if ".lora_" in name:
@@ -75,7 +75,7 @@ def problem_of(tensors: Tensors, shapes: dict[str, tuple[int, int]], rank: int, 
 
 
 def delta_norm(tensors: Tensors, scale: float) -> float:
-    """Frobenius norm of the change of all weights together, without forming it: ‖BA‖² = tr((BᵀB)(AAᵀ))."""
+    """Frobenius norm of the change of all weights together, without materialising it: ‖BA‖² = tr((BᵀB)(AAᵀ))."""
     squares = 0.0
     for name, a in tensors.items():
         if ".lora_A." in name:
@@ -93,7 +93,9 @@ def write(
     zero: bool = False,
     advice: str = TRAIN_BETTER,
 ) -> None:
-    """Writes the adapter's files, or refuses weights that would harm an engine. `shapes` are those of the base's target layers."""
+    """Writes the adapter's files, or refuses weights that would harm an engine.
+    `shapes` are those of the base's target layers.
+    """
     if problem := problem_of(tensors, shapes, shape.rank, zero):
         raise Ending(
             Exit.BAD_INPUT, "UnusableAdapter", f"the run ended with weights that may not be served: {problem}; {advice}"

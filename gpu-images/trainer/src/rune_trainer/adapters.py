@@ -1,4 +1,4 @@
-"""Adapters that a run starts from: pulled by digest, checked, and read as changes of weights."""
+"""A run's input adapters: pulled by digest, checked, and read as changes of weights."""
 
 import json
 import pathlib
@@ -44,7 +44,7 @@ class Adapter:
 
 
 def load(job: Job, reference: NamedReference) -> Adapter:
-    """Ends the run for good where the artifact is missing, none of an adapter, or of another base."""
+    """Ends the run permanently if the artifact is missing, no adapter, or of another base."""
     repository = Repository(job.registry.url, job.registry.token_file, reference.repository)
     what = f"adapter {reference.name} ({reference.repository}@{reference.digest})"
     try:
@@ -135,7 +135,7 @@ def pairs_of(tensors: Tensors, scale: float) -> Pairs:
 
 
 def tensors_of(pairs: Pairs, dtype: torch.dtype) -> Tensors:
-    """As files hold them; the scale stays in B, so that alpha is to be the rank."""
+    """As in the files; the scale stays in B, so that alpha must equal the rank."""
     tensors = {}
     for path, pair in pairs.items():
         tensors[f"{PREFIX}{path}.lora_A.weight"] = pair.a.to("cpu", dtype).contiguous()

@@ -1,4 +1,5 @@
-"""Alarms of a hypernetwork's training: whether its adapters differ, whether they say different things, and whether the right one is better.
+"""Alarms of a hypernetwork's training: whether its adapters differ, whether their answers differ, and whether the right
+one is better.
 
 The first three look at the generated part of ΔW alone, since the static part is the same in all. None of them proves
 anything by itself; right minus wrong, on trajectories that were never trained on, is the one that decides.
@@ -39,7 +40,7 @@ class Spread:
 
 
 def spread_of(gram: torch.Tensor) -> Spread:
-    """gram (N, N), float64. Adapters that change nothing are all the same; of what isn't a number nothing can be said."""
+    """gram (N, N), float64. Adapters that change nothing count as identical; NaN stays NaN."""
     count, mass = len(gram), gram.diagonal().sum().item()
     if not torch.isfinite(gram).all():
         return Spread(math.nan, math.nan, math.nan)
@@ -68,7 +69,7 @@ def divergence_bits(one: torch.Tensor, other: torch.Tensor) -> float:
 
 
 def others(groups: list[str]) -> list[int]:
-    """For each, the next in a circle that belongs to another group: whose adapter is the wrong one."""
+    """For each, the next in a circle that belongs to another group: the one with the wrong adapter."""
     count = len(groups)
     return [
         next((j % count for j in range(i + 1, i + count) if groups[j % count] != groups[i]), (i + 1) % count)
@@ -93,7 +94,7 @@ class Watch:
 
     @torch.no_grad()
     def measure(self, network: Hypernetwork) -> dict[str, float]:
-        """Metrics by their names in a TrainingRun's status, and `deltaWNorm` and every layer's relative norm besides."""
+        """Metrics by their names in a TrainingRun's status, plus `deltaWNorm` and every layer's relative norm."""
         features, mask, counts = self.encoder.batch([lesson.text for lesson in self.held_out])
         generated = by_trajectory(network(features, mask), counts)
         pairs = joined([generated, repeated(network.static(), len(counts))])
@@ -138,7 +139,7 @@ class Watch:
             )
 
     def reconstruction(self, pairs: Pairs) -> dict[str, float]:
-        """Against 1, the zero adapter's, and the mean adapter's."""
+        """Compared with 1, the zero adapter's, and with the mean adapter's."""
         if self.wanted is None:
             return {}
         wanted = self.wanted(self.held_out)
@@ -161,7 +162,7 @@ class Watch:
 
 
 def tripped(measured: dict[str, float], stop: Stop) -> str | None:
-    """Which alarm says that training has collapsed, and at what value."""
+    """The alarm that shows that training has collapsed, with its value."""
     if measured["rightMinusWrong"] < stop.right_minus_wrong_below:
         return f"another trajectory's adapter serves as well as the right one: right minus wrong is {measured['rightMinusWrong']:.4f} nats per token, below {stop.right_minus_wrong_below:g}"
     if measured["cosineDiversity"] < stop.cosine_diversity_below:
@@ -193,7 +194,7 @@ def weight_norms(model: Any, paths: list[str]) -> dict[str, float]:
 
 
 def weight_of(layer: torch.nn.Linear) -> torch.Tensor:
-    """The weight as it works, also where it is kept in four bits."""
+    """The effective weight, also of a layer in four bits."""
     state = getattr(layer.weight, "quant_state", None)
     if state is None:
         return layer.weight

@@ -9,7 +9,7 @@ from typing import Any
 def canonical(value: Any) -> bytes:
     """Keys sorted by their UTF-16 code units at every level, no spaces, UTF-8, no newline at the end (RFC 8785, but for floats).
 
-    ValueError: a number that is none.
+    ValueError: a number that isn't finite.
     """
     return json.dumps(_sorted(value), separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()
 
@@ -35,7 +35,7 @@ def file_sha256(path: pathlib.Path) -> str:
 def model_identity(directory: pathlib.Path) -> str:
     """Identity of a base model: SHA-256 over the lines `<sha256>  <name>`, sorted by name, of all its files.
 
-    Hidden files don't count: they are notes of whoever staged the model.
+    Hidden files don't count: they are the stager's notes.
     """
     files = (p.relative_to(directory) for p in directory.rglob("*") if p.is_file())
     names = sorted(path.as_posix() for path in files if not any(part.startswith(".") for part in path.parts))

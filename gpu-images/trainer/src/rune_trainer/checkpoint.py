@@ -1,8 +1,8 @@
-"""Checkpoints that are whole or absent, and from which a run goes on as if nothing had happened.
+"""Checkpoints that are complete or absent, and from which a run continues as if it had not been interrupted.
 
 A checkpoint is a directory `step-<n>` with one safetensors file (never a pickle) and a manifest that holds the
 file's SHA-256 and what the run is: settings, corpus and base. It is written under another name, flushed to the disk
-and renamed, so a crash at any moment leaves the one before it. One whose bytes or run disagree is passed over.
+and renamed, so a crash at any moment leaves the previous one. One whose bytes or run don't match is skipped.
 """
 
 import json
@@ -24,7 +24,7 @@ KEPT = 2
 
 @dataclass(frozen=True)
 class State:
-    """Everything that training needs to go on after `step` steps; batches follow from seed and step alone."""
+    """Everything that training needs to continue after `step` steps; batches follow from seed and step alone."""
 
     step: int
     tensors: dict[str, torch.Tensor]
@@ -40,7 +40,9 @@ def flush(path: pathlib.Path) -> None:
 
 
 def save(directory: pathlib.Path, run: dict[str, Any], state: State) -> pathlib.Path:
-    """Writes `directory/step-<n>` and removes all but the newest two, drafts included: a volume has room for a few states, not for every crash's."""
+    """Writes `directory/step-<n>` and removes all but the newest two, drafts included:
+    a volume has room for a few states, not for those of every crash.
+    """
     final = directory / f"step-{state.step:09d}"
     draft = directory / f".{final.name}.{os.getpid()}"
     try:
@@ -71,7 +73,7 @@ def newest_first(directory: pathlib.Path) -> list[pathlib.Path]:
 
 
 def newest(directory: pathlib.Path, run: dict[str, Any]) -> State | None:
-    """The newest whole checkpoint of this very run, or None."""
+    """The newest complete checkpoint of this very run, or None."""
     found = (read(path, run) for path in newest_first(directory))
     return next((state for state in found if state), None)
 

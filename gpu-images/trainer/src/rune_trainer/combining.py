@@ -1,8 +1,9 @@
 """How several changes of one layer become one. Pure functions on `delta.Pair`; no registry, no model.
 
-TIES: Yadav et al. 2023 (arXiv 2306.01708). DARE: Yu et al. 2023 (arXiv 2311.03099). Both prune and vote on ΔW itself: on
-factors, as PEFT's `ties` and `dare_ties` do it, a vote's outcome would depend on the factors that training happened to find.
-Signs are elected before weights are applied, as PEFT does it, so that a weight scales what an adapter says and not its vote.
+TIES: Yadav et al. 2023 (arXiv 2306.01708). DARE: Yu et al. 2023 (arXiv 2311.03099). Both prune and vote on ΔW itself:
+on factors, as in PEFT's `ties` and `dare_ties`, a vote's outcome would depend on the factors that training happened to
+find. Signs are elected before weights are applied, as in PEFT, so that a weight scales an adapter's change and not its
+vote.
 """
 
 import hashlib
@@ -35,17 +36,17 @@ class Combined:
     of: float
     """Squared norm of what it was truncated from."""
     exact: Pair
-    """The weighted sum (of `Mean`: mean) at full rank, which it stands for."""
+    """Squared norm of the weighted sum (of `Mean`: mean) at full rank, which it approximates."""
 
 
 def rank_of(combine: str, ranks: list[int], asked: int | None) -> int:
-    """Of the result: no more than the sum, which every exact combination has."""
+    """Rank of the result: at most the sum, which every exact combination has."""
     usual = sum(ranks) if combine in ("Cat", "Mean") else max(ranks)
     return min(asked or usual, sum(ranks)) if combine in ("Cat", "Mean", "Svd") else min(asked or usual, LARGEST_RANK)
 
 
 def combined(path: str, pairs: Sequence[Pair | None], recipe: Recipe) -> Combined:
-    """The layer at `path`; an adapter that leaves it alone has None. At least one has not."""
+    """The layer at `path`; an adapter that doesn't change it has None. At least one does."""
     present = [(p, w, n) for n, (p, w) in enumerate(zip(pairs, recipe.weights, strict=True)) if p is not None]
     share = (sum(recipe.weights) if recipe.combine == "Mean" else 1.0) or 1.0  # a search may try weights of 0 alone
     exact = delta.total([p for p, _, _ in present], [w / share for _, w, _ in present])
@@ -61,7 +62,7 @@ def combined(path: str, pairs: Sequence[Pair | None], recipe: Recipe) -> Combine
 
 
 def draws(seed: int, path: str, number: int) -> torch.Generator:
-    """Random numbers of one adapter's part in one layer: the same wherever a run goes on, and on every device."""
+    """Random numbers for one adapter in one layer: independent of where a run resumes and of the device."""
     name = hashlib.sha256(f"{seed} {path} {number}".encode()).digest()
     return torch.Generator().manual_seed(int.from_bytes(name[:7], "big"))
 

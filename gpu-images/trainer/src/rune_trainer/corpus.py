@@ -1,7 +1,7 @@
 """Trajectories of sessions → training examples.
 
-The prompt of an example is the one that a fresh session on the same task begins with, in the agent's and evaluator's
-words (clients/prompts/prompt.ts), without the notes that this session had: what they taught must come to be in the weights.
+The prompt of an example is that of a new session on the same task, in the agent's and evaluator's words
+(clients/prompts/prompt.ts), without the notes that this session had: their content must go into the weights.
 """
 
 from dataclasses import dataclass
@@ -35,7 +35,7 @@ def distinct(rows: list[Row]) -> list[Row]:
 
 
 def asked_rows(item: Item, include: tuple[str, ...]) -> list[Row]:
-    """What an item of a corpus teaches by itself: the examples that it names, or what its trajectory holds."""
+    """The rows of one item of a corpus: the examples that it lists, or those from its trajectory."""
     if item.examples is None:
         return rows_of([item.trajectory], include)
     return [answer_row(*prompt_of(example), example["program"]) for example in item.examples]

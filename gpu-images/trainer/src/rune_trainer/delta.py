@@ -1,7 +1,8 @@
-"""Changes of weights, ΔW = BA, as pairs of thin factors: sums, inner products and truncations without ever forming them.
+"""Changes of weights, ΔW = BA, as pairs of thin factors: sums, inner products and truncations without materialising
+them.
 
-Factors of one ΔW are defined only up to BM and M⁻¹A, so nothing here averages or compares factors; everything that is
-said of an adapter is said of its ΔW. Factors are kept in single precision, inner products are taken in double.
+Factors of one ΔW are defined only up to BM and M⁻¹A, so nothing here averages or compares factors; every
+statement about an adapter is about its ΔW. Factors are kept in single precision, inner products are computed in double.
 """
 
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ import torch
 OVERSAMPLING, POWER_ITERATIONS = 16, 2
 """Of the randomised range finder (Halko, Martinsson, Tropp 2011, algorithm 4.4)."""
 SMALL = 512
-"""Up to this shorter side a formed matrix is decomposed exactly."""
+"""Up to this shorter side a materialised matrix is decomposed exactly."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,7 @@ class Pair:
 
 
 Pairs = dict[str, Pair]
-"""Path of the layer in the base → its change. A layer that isn't there is not changed."""
+"""Path of the layer in the base → its change. An absent layer is not changed."""
 
 
 def total(pairs: list[Pair], weights: list[float]) -> Pair:
@@ -66,7 +67,9 @@ def truncated(pair: Pair, rank: int) -> Pair:
 
 
 def truncated_formed(matrix: torch.Tensor, rank: int, generator: torch.Generator) -> Pair:
-    """As `truncated`, of a matrix (outputs, inputs) of any rank; large ones by a randomised range finder, whose draws are `generator`'s."""
+    """As `truncated`, for a matrix (outputs, inputs) of any rank;
+    large ones by a randomised range finder that draws from `generator`.
+    """
     if min(matrix.shape) <= max(SMALL, rank + OVERSAMPLING):
         u, s, vt = torch.linalg.svd(matrix.double(), full_matrices=False)
         return Pair((s[:rank].sqrt()[:, None] * vt[:rank]).float(), (u[:, :rank] * s[:rank].sqrt()).float())
@@ -80,12 +83,12 @@ def truncated_formed(matrix: torch.Tensor, rank: int, generator: torch.Generator
 
 
 def balanced(qb: torch.Tensor, u: torch.Tensor, s: torch.Tensor, vt: torch.Tensor, qa: torch.Tensor, rank: int) -> Pair:
-    """Factors of equal norms, so that neither loses more than the other where they are rounded."""
+    """Factors of equal norms, so that rounding affects both equally."""
     root = s[:rank].sqrt()
     return Pair((root[:, None] * vt[:rank]).float() @ qa, qb @ (u[:, :rank] * root).float())
 
 
 def padded(pair: Pair, rank: int) -> Pair:
-    """The same ΔW with rows and columns of zeros up to a rank."""
+    """The same ΔW with rows and columns of zeros added up to a rank."""
     missing = rank - pair.rank
     return Pair(torch.nn.functional.pad(pair.a, (0, 0, 0, missing)), torch.nn.functional.pad(pair.b, (0, missing)))

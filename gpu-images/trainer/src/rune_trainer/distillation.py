@@ -1,7 +1,8 @@
-"""Distillation from the frozen base that has the trajectory in its context, at the learnt tokens (Snell et al. 2022; Doc-to-LoRA).
+"""Distillation from the frozen base with the trajectory in its context, at the learnt tokens (Snell et al. 2022;
+Doc-to-LoRA).
 
-Kept of the teacher are its k likeliest tokens and, as one outcome, the mass of all others: the student is free in how
-it spreads that mass, not in how large it is. What is minimised is KL(teacher ‖ student), in nats per learnt token.
+The stored part of the teacher is its k likeliest tokens and, as one outcome, the mass of all others: the student may
+spread that mass freely, but not change its size. The loss is KL(teacher ‖ student), in nats per learnt token.
 """
 
 from dataclasses import dataclass
@@ -9,7 +10,7 @@ from dataclasses import dataclass
 import torch
 
 SMALLEST = 1e-6
-"""Floor of a pooled mass, in place of logarithms of nothing."""
+"""Floor of a pooled mass, to avoid log 0."""
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """The frozen base as the reader of trajectories: hidden states of all layers, chunk by chunk.
 
-A trajectory is always read alone, whatever batch it is wanted in: its features are the same numbers each time, so they
-may be kept or computed again, and a resumed run equals an uninterrupted one.
+A trajectory is always read alone, whatever its batch: its features are the same numbers each time, so they
+may be cached or recomputed, and a resumed run equals an uninterrupted one.
 """
 
 import math
@@ -17,11 +17,11 @@ from rune_trainer.context import context_of
 T = TypeVar("T")
 
 KEPT_BYTES = 2 << 30
-"""Most that is kept of what the base said; beyond it, it is asked again."""
+"""Bound of the cache of the base's outputs; beyond it, they are recomputed."""
 
 
 class Kept:
-    """What was computed once, until it is too much."""
+    """A bounded cache."""
 
     def __init__(self, limit: int = KEPT_BYTES):
         self.values, self.room = dict[Hashable, Any](), limit
@@ -38,26 +38,26 @@ class Kept:
 
 @dataclass(frozen=True)
 class Text:
-    """A trajectory as it is read."""
+    """A trajectory as the encoder reads it."""
 
     text: str
     chunks: tuple[tuple[int, ...], ...]
-    """Its tokens in pieces of nearly one length."""
+    """Its tokens in pieces of nearly equal length."""
     left_out: int
-    """Attempts that found no room."""
+    """Attempts that were left out for lack of room."""
 
 
 def text_of(tokenizer: Any, trajectory: dict[str, Any], chunk_tokens: int, max_chunks: int) -> Text:
     longest = chunk_tokens * max_chunks
     text, left_out = context_of(trajectory, lambda each: len(tokenizer(each)["input_ids"]) <= longest)
-    ids = tokenizer(text)["input_ids"][-longest:]  # the end holds the program that passed
+    ids = tokenizer(text)["input_ids"][-longest:]  # the end contains the program that passed
     count = math.ceil(len(ids) / chunk_tokens)
     bounds = [len(ids) * n // count for n in range(count + 1)]
     return Text(text, tuple(tuple(ids[a:b]) for a, b in pairwise(bounds)), left_out)
 
 
 class Encoder:
-    """`features` values per token: each layer's state, normalised, one after another."""
+    """`features` values per token: each layer's state, normalised and concatenated."""
 
     def __init__(self, model: Any, keep: Kept | None = None):
         self.model, self.kept = model, keep or Kept()
@@ -66,7 +66,7 @@ class Encoder:
 
     @torch.no_grad()
     def read(self, text: Text) -> list[torch.Tensor]:
-        """(S, features) of every chunk; what pads a shorter one stands behind it and is never seen."""
+        """(S, features) of every chunk; padding comes after a shorter one and is masked."""
         rows = [torch.tensor(chunk) for chunk in text.chunks]
         ids = torch.nn.utils.rnn.pad_sequence(rows, batch_first=True).to(self.model.device)
         states = self.model(input_ids=ids, output_hidden_states=True, use_cache=False, logits_to_keep=1).hidden_states
@@ -91,7 +91,9 @@ class Encoder:
 
 @torch.no_grad()
 def activation_ratios(model: Any, paths: list[str], texts: list[Text]) -> dict[str, float]:
-    """Output RMS / input RMS of each layer, as the median over tokens: a few tokens of many models are a thousand times larger than the rest."""
+    """Output RMS / input RMS of each layer, as the median over tokens:
+    in many models a few tokens are a thousand times larger than the rest.
+    """
     seen: dict[str, list[torch.Tensor]] = {path: [] for path in paths}
 
     def watching(path: str) -> Any:

@@ -1,4 +1,6 @@
-"""How a run ends other than well: each ending has an exit code of the pod contract and a reason for programs."""
+"""How a run ends other than successfully:
+each ending has an exit code of the pod contract and a reason for programs.
+"""
 
 import contextlib
 from collections.abc import Generator
@@ -45,7 +47,9 @@ def terminated(message: str) -> Ending:
 
 @contextlib.contextmanager
 def base_unusable(what: str) -> Generator[None, None, None]:
-    """Within it, files that their digest vouches for are read: what fails there fails every time, unless the disk or the memory is at fault."""
+    """For reading files that match their digest:
+    a failure there is permanent, unless the disk or the memory is at fault.
+    """
     try:
         yield
     except (OSError, ValueError, LookupError, TypeError, AttributeError, ImportError, SafetensorError) as error:

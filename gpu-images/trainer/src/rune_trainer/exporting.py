@@ -16,6 +16,6 @@ def tensors_from(pairs: Pairs, row: int, dtype: torch.dtype) -> Tensors:
 
 
 def pairs_from(tensors: Tensors, device: torch.device) -> Pairs:
-    """One row (N = 1) of what was written, rounded as it is in the files."""
+    """One row (N = 1) of a written adapter, rounded as in the files."""
     pairs = adapters.pairs_of(tensors, 1.0)
     return {path: (pair.a[None].to(device), pair.b.T[None].to(device)) for path, pair in pairs.items()}

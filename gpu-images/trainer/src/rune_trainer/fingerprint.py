@@ -1,8 +1,8 @@
 """The canary: a prompt of the corpus on which adapter and base visibly answer differently.
 
-The loader asks it after every load. So the best prompt is not the one with the largest distance but the one whose
-greedy answers hold on another engine with its own rounding: those answers must differ, and the smallest gap between
-the best and the second best token along both must be as large as possible.
+The loader sends it after every load. So the best prompt is not the one with the largest distance but the one whose
+greedy answers stay the same on another engine with different rounding: those answers must differ, and the smallest
+gap between the best and the second best token along both must be as large as possible.
 """
 
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from rune_trainer.tokens import Example
 CANDIDATES = 8
 MAX_TOKENS = 12
 PROMPT_CHARACTERS = 8192
-"""`adapterConfig.canary.prompt` holds no more."""
+"""Limit of `adapterConfig.canary.prompt`."""
 
 
 @dataclass(frozen=True)
@@ -36,14 +36,16 @@ def candidates(tokenizer: Any, examples: list[Example]) -> list[str]:
 
 
 def completion_text(tokenizer: Any, example: Example) -> str | None:
-    """What a completion request must hold for the server to read the example's very prompt: it adds BOS where the tokenizer does."""
+    """The completion request's prompt that makes the server read exactly the example's prompt:
+    it adds BOS where the tokenizer does.
+    """
     texts = (example.prompt, example.prompt.removeprefix(tokenizer.bos_token or ""))
     return next((text for text in texts if tuple(tokenizer(text)["input_ids"]) == example.head), None)
 
 
 @torch.no_grad()
 def greedy(model: Any, tokenizer: Any, prompt: str) -> Answer:
-    """As a server at temperature 0 answers; the prompt is tokenized as a completion request's."""
+    """The answer of a server at temperature 0; the prompt is tokenized as a completion request's."""
     ids = torch.tensor([tokenizer(prompt)["input_ids"]], device=model.device)
     out = model.generate(
         input_ids=ids,
@@ -65,7 +67,7 @@ def greedy(model: Any, tokenizer: Any, prompt: str) -> Answer:
 
 
 def robustness(adapter: Answer, base: Answer) -> float:
-    """Smallest gap that the comparison rests on; -1 where the answers are the same."""
+    """Smallest gap that decides the comparison; -1 where the answers are equal."""
     if adapter.text == base.text or not adapter.text:
         return -1.0
     return min((*adapter.gaps, base.gaps[divergence(adapter.tokens, base.tokens)]))

@@ -1,7 +1,7 @@
 """LoRA whose weights are an input: each row of a batch has its own pair, and gradients reach A and B.
 
-The base stays as it is. Hooks on its target layers add `(x Aᵀ) B` to what a layer says and are removed at the end,
-so the same model encodes, teaches and answers in turn. Any linear layer will do, quantized ones too.
+The base isn't modified. Hooks on its target layers add `(x Aᵀ) B` to a layer's output and are removed at the end,
+so the same model encodes, teaches and answers in turn. Any linear layer works, also quantized ones.
 """
 
 import contextlib
@@ -18,7 +18,9 @@ Pairs = dict[str, Pair]
 
 @contextlib.contextmanager
 def applied(model: Any, pairs: Pairs, owner: torch.Tensor | None = None) -> Generator[None, None, None]:
-    """Within it the model answers with the adapters. `owner` (R,) says whose pair each of the R rows of a batch takes; row n takes n without it."""
+    """Within it the model runs with the adapters. `owner` (R,) is the index of the pair for each of a batch's R rows;
+    without it, row n uses pair n.
+    """
     handles = []
     try:
         for path, (a, b) in pairs.items():
@@ -39,7 +41,7 @@ def adding(a: torch.Tensor, b: torch.Tensor) -> Any:
 
 
 def joined(parts: list[Pairs]) -> Pairs:
-    """The exact sum of several adapters of the same layers: their ranks one after another."""
+    """The exact sum of several adapters of the same layers: their ranks concatenated."""
     return {
         path: (torch.cat([p[path][0] for p in parts], 1), torch.cat([p[path][1] for p in parts], 1))
         for path in parts[0]
@@ -58,7 +60,7 @@ def stacked(rows: torch.Tensor, counts: list[int]) -> torch.Tensor:
 
 
 def detached(pairs: Pairs) -> Pairs:
-    """Leaves of their own, to gather gradients over several passes through the base."""
+    """Detached leaves, to accumulate gradients over several passes through the base."""
     return {path: (a.detach().requires_grad_(), b.detach().requires_grad_()) for path, (a, b) in pairs.items()}
 
 

@@ -1,4 +1,4 @@
-"""A hypernetwork as its artifact has it, and what it makes of a trajectory."""
+"""A hypernetwork from its artifact, and the adapters that it generates."""
 
 import collections.abc
 import contextlib
@@ -32,7 +32,7 @@ class Stored:
 
 
 def read(repository: Repository, job: Job) -> Stored:
-    """The job's hypernetwork, or why it can't be used, before any base is loaded."""
+    """The job's hypernetwork, or an error with the reason, before any base is loaded."""
     assert job.generator and job.generate
     where = f"{repository.name}@{job.generator.digest}"
     manifest = repository.need_manifest(job.generator.digest)
@@ -81,7 +81,7 @@ def pull_weights(repository: Repository, manifest: dict[str, Any]) -> dict[str, 
 
 
 class Generator:
-    """Reads a text and says its pairs, rank r for every chunk, as one row (N = 1)."""
+    """Reads a text and generates its pairs, rank r per chunk, as one row (N = 1)."""
 
     def __init__(self, model: Any, stored: Stored):
         shapes = target_shapes(model, stored.settings.target_modules, "hypernetwork")
@@ -107,7 +107,7 @@ class Generator:
 
 
 class Switchable:
-    """The base with one adapter, as `fingerprint` asks it."""
+    """The base with one adapter, in the form that `fingerprint` uses."""
 
     def __init__(self, model: Any, pairs: Pairs):
         self.model, self.pairs, self.device = model, pairs, model.device

@@ -1,8 +1,8 @@
-"""Training of a hypernetwork: which trajectory is asked what in which step, and the steps themselves.
+"""Training of a hypernetwork: which questions each step uses for which trajectory, and the steps themselves.
 
-What a step asks follows from seed and step alone, and all that the base says of a trajectory is the same in every
-step, so a run that was interrupted equals one that wasn't. AdamW with the laboratory's settings, gradients clipped to
-norm 1. The gradient is gathered on the generated pairs over as many passes through the base as memory asks for, then
+A step's questions follow from seed and step alone, and all of the base's outputs for a trajectory are the same in every
+step, so an interrupted run equals an uninterrupted one. AdamW with the laboratory's settings, gradients clipped to
+norm 1. The gradient is accumulated on the generated pairs over as many passes through the base as memory requires, then
 goes through the hypernetwork once.
 """
 
@@ -28,13 +28,13 @@ from rune_trainer.sft import FINAL_RATE, Progress, Run, moments, restore
 WARMING_STEPS, WARMING_SHARE = 100, 0.1
 BETAS, WEIGHT_DECAY = (0.9, 0.98), 0.01
 DECISIVE = ("heldOutLoss", "rightMinusWrong", "rightMinusMean", "cosineDiversity", "deltaWNorm")
-"""What is measured that alarms and verdicts rest on."""
+"""The inputs of alarms and verdicts."""
 DIVERGED = "training diverged; lower hypernetwork.learningRate or use precision Float32"
 
 
 @dataclass
 class Training:
-    """What a step works with."""
+    """The inputs of a step."""
 
     network: Hypernetwork
     encoder: Encoder
@@ -50,13 +50,13 @@ class Training:
 class Outcome:
     losses: list[float] = field(default_factory=list)
     measured: dict[str, float] = field(default_factory=dict)
-    """What the alarms last said."""
+    """The last measurements of the alarms."""
     collapsed: str | None = None
     """Which of them ended the run."""
 
 
 def draws_of(lessons: list[Lesson], settings: Settings, step: int) -> list[Draw]:
-    """What step `step` asks: an epoch has every trajectory once, in an order of its own, and goes on to each one's next questions."""
+    """The questions of step `step`: an epoch has every trajectory once, in a new order, with its next questions."""
     drawn = []
     for place in range(step * settings.batch_size, (step + 1) * settings.batch_size):
         epoch, number = divmod(place, len(lessons))
@@ -103,7 +103,7 @@ def pairs_loss(training: Training, draws: list[Draw], leaves: Pairs) -> float:
 def train(training: Training, run: Run, tell: Callable[[dict[str, float], int], None] = lambda *_: None) -> Outcome:
     """Trains the network in place, from the newest checkpoint of this run if there is one, until the last step or an alarm.
 
-    `tell` gets what the alarms measured, and after which step.
+    `tell` receives the alarms' measurements, and the number of the step before.
     """
     settings, parameters = training.settings, dict(training.network.named_parameters())
     optimizer = torch.optim.AdamW(
@@ -159,7 +159,7 @@ def one_step(
 
 
 def look(training: Training, done: Outcome, tell: Callable[[dict[str, float], int], None]) -> bool:
-    """Measures; whether the run has collapsed. What isn't a number is below no limit, so it would pass every alarm."""
+    """Measures; returns whether the run has collapsed. NaN is below no limit, so it would pass every alarm."""
     step = len(done.losses)
     done.measured = training.watch.measure(training.network)
     if wrong := [name for name in DECISIVE if not math.isfinite(done.measured[name])]:

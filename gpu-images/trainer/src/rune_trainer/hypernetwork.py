@@ -1,12 +1,12 @@
 """The hypernetwork after Doc-to-LoRA (arXiv 2602.15902): features of a text → a LoRA pair for every target layer.
 
-A Perceiver gives one vector per (layer, row of rank). Each layer has a residual MLP; the vector is normalised, and
-heads without bias make of it one row of A and one of B for every target module. Rows of A are scaled by a learned
-factor that starts at 1, rows of B by one that starts at 0, so that at the start nothing changes. A static pair of the
-same rank, learnt but the same for every text, is joined to what is generated.
+A Perceiver outputs one vector per (layer, row of rank). Each layer has a residual MLP; the vector is normalised, and
+heads without bias turn it into one row of A and one of B for every target module. Rows of A are scaled by a learned
+factor that starts at 1, rows of B by one that starts at 0, so that nothing changes at the start. A static pair of the
+same rank, learnt but the same for every text, is added to the generated one.
 
-Every layer's B carries a fixed factor from the base's own activations (`set_scales`): without it a layer whose inputs
-are large and outputs small would be changed beyond recognition in the first steps.
+Every layer's B has a fixed factor from the base's own activations (`set_scales`): without it a layer with large
+inputs and small outputs would change beyond recognition in the first steps.
 """
 
 import math
@@ -91,11 +91,13 @@ class Hypernetwork(nn.Module):
             }
 
     def static(self) -> Pairs:
-        """The part that every adapter has: N = 1, rank r."""
+        """The static part of every adapter: N = 1, rank r."""
         return {path: pair for head in self.heads for path, pair in head.static().items()}
 
     def settle(self) -> "Hypernetwork":
-        """Keeps in half precision what every forward pass makes half anyway: the same pairs, without the conversions. It can't be trained then."""
+        """Stores in half precision what every forward pass converts anyway: the same pairs, without the conversions.
+        It can't be trained afterwards.
+        """
         if self.half:
             for module in self.modules():
                 if isinstance(module, nn.Linear):
@@ -112,7 +114,7 @@ class Hypernetwork(nn.Module):
 
 
 def by_layer(shapes: dict[str, tuple[int, int]]) -> list[dict[str, tuple[int, int]]]:
-    """Target modules of each layer; what stands outside the numbered layers is a layer of its own."""
+    """Target modules of each layer; a module outside the numbered layers counts as a separate layer."""
     layers: dict[int, dict[str, tuple[int, int]]] = {}
     for path, shape in shapes.items():
         number = re.search(r"\.(\d+)\.", path)
@@ -121,5 +123,5 @@ def by_layer(shapes: dict[str, tuple[int, int]]) -> list[dict[str, tuple[int, in
 
 
 def key_of(path: str) -> str:
-    """Names of parameters hold no dots."""
+    """Names of parameters can't contain dots."""
     return path.replace(".", "/")

@@ -1,7 +1,8 @@
-"""What a model of ours has learnt from: the layer `corpus.json` (`learntFrom` in crds/contracts/artifact.ts) of every adapter and hypernetwork.
+"""What a model of ours has learnt from: the layer `corpus.json` (`learntFrom` in crds/contracts/artifact.ts) of every
+adapter and hypernetwork.
 
-An evaluation refuses tasks that are in it. It holds what its parents' layers hold, too. An adapter without such a
-layer, one that was imported, has told nobody anything: it counts as having learnt from nothing.
+An evaluation refuses tasks that are in it. It includes its parents' layers. An adapter without such a
+layer (an imported one) has an unknown history: it counts as having learnt from nothing.
 """
 
 import functools
@@ -25,14 +26,14 @@ from rune_trainer.errors import data_error
 from rune_trainer.registry import Repository
 
 SPACES = re.compile("[\t\n\v\f\r \u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000\ufeff]+")
-"""What `\\s` is in JavaScript, where the same hashes are computed."""
+"""Characters of `\\s` in JavaScript, where the same hashes are computed."""
 
 
 @dataclass(frozen=True, order=True)
 class Task:
     description: str
     tests: str
-    """Both hashed."""
+    """Hashes of both."""
     id: str
 
 
@@ -46,7 +47,7 @@ class Learnt:
         return Learnt(self.trajectories | other.trajectories, self.tasks | other.tasks)
 
     def document(self) -> dict[str, Any]:
-        """Of one task under two ids the first is kept."""
+        """For one task with two ids the first is kept."""
         tasks = list({(t.description, t.tests): t for t in sorted(self.tasks, reverse=True)}.values())[::-1]
         if len(self.trajectories) > MOST_LEARNT_TRAJECTORIES or len(tasks) > MOST_LEARNT_TASKS:
             raise data_error(
@@ -66,7 +67,9 @@ class Learnt:
 
 
 def hash_of(text: str) -> str:
-    """The first 16 hex digits of SHA-256 over the text with every run of white space made one space and none at its ends."""
+    """The first 16 hex digits of SHA-256 over the text, trimmed and with every run of white space replaced by one
+    space.
+    """
     return hashlib.sha256(SPACES.sub(" ", text).strip(" ").encode()).hexdigest()[:16]
 
 
@@ -83,7 +86,7 @@ def together(parts: Iterable[Learnt]) -> Learnt:
 
 
 def of_artifact(repository: Repository, digest: str) -> Learnt:
-    """What an adapter or a hypernetwork says of itself."""
+    """The record of an adapter or a hypernetwork."""
     layers = repository.need_manifest(digest).get("layers", [])
     layer = next((each for each in layers if each.get("annotations", {}).get(TITLE_ANNOTATION) == LEARNT_FILE), None)
     if layer is None:

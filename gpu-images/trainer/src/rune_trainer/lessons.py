@@ -1,4 +1,4 @@
-"""Pairs as tokens: each trajectory as it is read, and the questions that it is asked, in the student's and in the teacher's prompt.
+"""Pairs as tokens: each trajectory as it is encoded, and its questions, in the student's and in the teacher's prompt.
 
 The student's prompt is the question alone. The teacher's has the trajectory in front of it; the answer's tokens are the same.
 """
@@ -22,7 +22,7 @@ from rune_trainer.tokens import Example, example_of
 class Question:
     row: Row
     example: Example
-    """What the student reads and says."""
+    """The student's input and output."""
 
 
 @dataclass(frozen=True)
@@ -31,9 +31,9 @@ class Lesson:
     """Its place in the corpus."""
     text: Text
     group: str
-    """What knows of each other: `Pair.group`."""
+    """Lessons that share knowledge: `Pair.group`."""
     groups: tuple[tuple[Question, ...], ...]
-    """The questions in a seeded order, as many together as one step asks."""
+    """The questions in a seeded order, grouped by step."""
     adapter: Reference | None
 
     def examples(self, which: int) -> list[Example]:
@@ -42,16 +42,16 @@ class Lesson:
 
 @dataclass
 class Count:
-    """What became of the examples."""
+    """Numbers of used and left-out examples."""
 
     examples: int = 0
     long: int = 0
     changed: int = 0
-    """By the base's chat template."""
+    """Left out because the base's chat template changes their text."""
 
 
 class Reader:
-    """Tokenizes every row once, whichever trajectories ask it."""
+    """Tokenizes every row once, however many trajectories use it."""
 
     def __init__(self, tokenizer: Any, settings: Hypernetwork):
         self.tokenizer, self.settings, self.known, self.count = (
@@ -62,7 +62,7 @@ class Reader:
         )
 
     def lessons(self, pairs: tuple[Pair, ...], first: int = 0) -> list[Lesson]:
-        """Those that have a question."""
+        """Those with a question."""
         made = [self.lesson(number, pair) for number, pair in enumerate(pairs, start=first)]
         return [lesson for lesson in made if lesson.groups]
 
@@ -99,6 +99,6 @@ class Reader:
 
 
 def taught_example(tokenizer: Any, text: Text, question: Question) -> Example:
-    """The question with the trajectory in front of it, and the very answer of the student's example."""
+    """The question preceded by the trajectory, with the same answer as the student's example."""
     prompt, head = prompt_of(tokenizer, list(in_front_of(question.row.messages, text.text)), question.row.given)
     return Example(prompt, tuple(head), question.example.tail)

@@ -1,4 +1,6 @@
-"""`python -m rune_trainer`: reads the job document, runs its method, leaves the result, and exits by the pod contract."""
+"""`python -m rune_trainer`: reads the job document, runs its method, writes the result, and exits by the pod
+contract.
+"""
 
 import json
 import os
@@ -43,7 +45,7 @@ def read_job() -> Job:
 
 
 def work(job: Job) -> dict[str, Any]:
-    """Runs the job; whatever happens, the tracker learns how it ended."""
+    """Runs the job; the end is always reported to the tracker."""
     reporter, tracker = Reporter(job.nats, job.owner.uid), Tracker(job.mlflow)
     runtime = Runtime(reporter, tracker)
     runtime.heed_signals()
@@ -72,7 +74,7 @@ def work(job: Job) -> dict[str, Any]:
 
 
 def main() -> int:
-    """The exit code. A failure of unknown cause is a traceback and code 1: worth another attempt."""
+    """The exit code. A failure of unknown cause is a traceback and code 1: worth a retry."""
     try:
         result.leave(work(read_job()))
         return 0

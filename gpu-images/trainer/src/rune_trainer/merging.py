@@ -1,4 +1,4 @@
-"""Several adapters → one, layer by layer, with what the result lost on the way. Resumable between layers."""
+"""Several adapters → one, layer by layer, with the losses. Resumable between layers."""
 
 import math
 import time
@@ -42,7 +42,7 @@ def paths_of(parts: Iterable[Pairs]) -> list[str]:
 
 
 def layer(path: str, parts: list[Pairs], recipe: Recipe, dtype: torch.dtype) -> tuple[Pair, Losses]:
-    """The layer's pair at the recipe's rank, rounded as it will be served, and what that lost."""
+    """The layer's pair at the recipe's rank, rounded as it will be served, and its losses."""
     made = combined(path, [part.get(path) for part in parts], recipe)
     pair = delta.padded(rounded(made.pair, dtype), recipe.rank)
     return pair, losses_of(made, pair)
@@ -54,7 +54,9 @@ def norm(pairs: Pairs) -> float:
 
 
 def of_norm(pairs: Pairs, wanted: float, dtype: torch.dtype) -> Pairs:
-    """All layers scaled alike until together they have this norm, rounded as they will be served; a change of nothing stays one."""
+    """All layers scaled by one factor so that together they have this norm, rounded as they will be served;
+    zero stays zero.
+    """
     factor = math.sqrt(wanted / (norm(pairs) or wanted))
     return {path: rounded(Pair(pair.a * factor, pair.b * factor), dtype) for path, pair in pairs.items()}
 
@@ -68,7 +70,7 @@ def losses_of(made: Combined, pair: Pair) -> Losses:
 
 
 def merged(parts: list[Pairs], recipe: Recipe, dtype: torch.dtype, run: Run) -> tuple[Pairs, Losses]:
-    """Every layer that some part changes. Goes on from the newest checkpoint of this run if there is one."""
+    """Every layer that some part changes. Continues from the newest checkpoint of this run if there is one."""
     paths, pairs, losses = paths_of(parts), Pairs(), dict[str, Losses]()
     if state := checkpoint.newest(run.directory, run.identity):
         for path in paths[: state.step]:

@@ -1,7 +1,7 @@
-"""The whole of method `control`: an adapter in another's shape that knows nothing, to measure others against.
+"""The whole of method `control`: an adapter in another's shape without knowledge, as a baseline for others.
 
-It has no canary: a random change of the weights need not show in any single answer, and none of zeros does. Its
-config says `control`, and by that the loader knows that no effect is meant.
+It has no canary: a random change of the weights may not show in any single answer, and zeros never do. Its
+config contains `control`, from which the loader learns that no effect is expected.
 """
 
 import math
@@ -62,13 +62,13 @@ def make(job: Job, settings: Control, output: Repository) -> dict[str, Any]:
 
 
 def zeros(pairs: Pairs, seed: int) -> Pairs:
-    """As an adapter is before its training: A drawn, B zero."""
+    """An adapter as before training: A random, B zero."""
     drawn = {path: random(pair, draws(seed, path, 0)) for path, pair in pairs.items()}
     return {path: Pair(pair.a, torch.zeros_like(pair.b)) for path, pair in drawn.items()}
 
 
 def of_equal_norm(pairs: Pairs, seed: int) -> Pairs:
-    """Gaussian factors in the same shapes, whose every layer's ‖ΔW‖ is the imitated one's."""
+    """Gaussian factors in the same shapes, with the ‖ΔW‖ of the imitated adapter in every layer."""
     return {path: scaled(random(pair, draws(seed, path, 0)), squared_norm(pair)) for path, pair in pairs.items()}
 
 
@@ -80,6 +80,6 @@ def random(pair: Pair, generator: torch.Generator) -> Pair:
 
 
 def scaled(pair: Pair, squared: float) -> Pair:
-    """The same direction at another norm, with factors of like size."""
+    """The same direction at another norm, with factors of similar size."""
     factor = math.sqrt(math.sqrt(squared / squared_norm(pair)))
     return Pair(pair.a * factor, pair.b * factor)

@@ -27,21 +27,21 @@ from rune_trainer.sources import Source, pull_sources
 from rune_trainer.tokens import examples_of
 
 CANARY_EXAMPLES = 2
-"""Questions of each trajectory that an adapter is asked when it is made."""
+"""Questions per trajectory that are used to choose a new adapter's canary."""
 IDENTITY = ("namespace", "name", "uid")
 ADVICE = "train the hypernetwork longer, or on more sessions"
 
 
 @dataclass(frozen=True)
 class Piece:
-    """A trajectory, as it is read."""
+    """A trajectory in the encoder's form."""
 
     source: Source
     text: Text
 
 
 def run(job: Job, runtime: Runtime) -> dict[str, Any]:
-    """Publishes one adapter, or an index of one for each trajectory, and returns the values of `trainerResult`."""
+    """Publishes one adapter, or an index of one per trajectory, and returns the values of `trainerResult`."""
     assert job.generate
     output = Repository(job.registry.url, job.registry.token_file, job.output.repository)
     type_ = MediaType.ADAPTER if job.generate.each == "Corpus" else MediaType.ADAPTERS
@@ -83,7 +83,7 @@ def generate(job: Job, runtime: Runtime, output: Repository) -> dict[str, Any]:
 def make_all(
     workshop: "Workshop", parts: list[list[Piece]], directory: pathlib.Path, runtime: Runtime
 ) -> tuple[list[publish.Artifact], float]:
-    """(an adapter of each part, their mean ‖ΔW‖)"""
+    """(an adapter per part, their mean ‖ΔW‖)"""
     made, norms, started = list[publish.Artifact](), list[float](), time.monotonic()
     for number, part in enumerate(parts):
         if runtime.stopping():
@@ -112,7 +112,7 @@ def shape_of(part: list[Piece], settings: Settings) -> Shape:
 
 @dataclass(frozen=True)
 class Workshop:
-    """Everything that an adapter is made with."""
+    """The inputs for making an adapter."""
 
     job: Job
     tokenizer: Any
@@ -144,7 +144,7 @@ class Workshop:
         return fingerprint.canary_of(Switchable(self.model, served), self.tokenizer, examples)
 
     def identity(self, part: list[Piece]) -> dict[str, Any]:
-        """Of an adapter of one session: whose it is, and its scope where the job doesn't say one."""
+        """Identity of an adapter of one session, with its scope if the job has none."""
         assert self.job.generate
         if self.job.generate.each == "Corpus":
             return {}

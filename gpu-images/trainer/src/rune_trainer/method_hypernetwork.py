@@ -42,7 +42,7 @@ STATUS = (
     "rightMinusMean",
     "relativeNorm",
 )
-"""Metrics that a TrainingRun's status has a place for."""
+"""Metrics that are in a TrainingRun's status."""
 TRACKED = {
     "cosineDiversity": "adapter_cosine_diversity",
     "deltaWNorm": "delta_w_norm",
@@ -74,7 +74,7 @@ def settings_of(job: Job) -> dict[str, Any]:
 
 @dataclasses.dataclass(frozen=True)
 class Material:
-    """What is learnt from, before any weight is read."""
+    """The training material, before any weight is read."""
 
     training: list[Lesson]
     held_out: list[Lesson]
@@ -100,7 +100,7 @@ def learn(job: Job, runtime: Runtime, output: Repository) -> dict[str, Any]:
 
 
 def material_of(job: Job, tokenizer: Any, sources: list[Source]) -> Material:
-    """Refuses in words what can't teach a hypernetwork."""
+    """Refuses, with a reason, material that can't teach a hypernetwork."""
     assert job.hypernetwork and job.corpus
     settings, include = job.hypernetwork, job.corpus.include
     usable = solved(sources)

@@ -30,7 +30,7 @@ from rune_trainer.trajectory import Item
 from rune_trainer.weight_search import Found
 
 LONGEST = 4096
-"""Tokens of an example that weights are judged by."""
+"""Limit per example that is used to judge weights."""
 TRACKED = {"retainedEnergy": "retained_energy", "relativeErrorToExactSum": "relative_error_to_exact_sum"}
 """Names of the metrics in the tracker."""
 WEIGH_AGAIN = "give merge.weights above 0 whose changes don't cancel"
@@ -55,7 +55,7 @@ class Work:
     shapes: dict[str, tuple[int, int]]
     """Path of each layer that the result changes → (inputs, outputs)"""
     model: Any
-    """The base with a pair on each of them."""
+    """The base with a pair on each of these layers."""
 
     @property
     def precision(self) -> Precision:
@@ -69,7 +69,7 @@ class Work:
         return Recipe(self.settings.combine, weights, self.shape.rank, self.settings.density, self.settings.seed)
 
     def run(self, phase: str, weights: tuple[float, ...] = ()) -> Run:
-        """A directory and an identity for each phase, so that none takes another's checkpoint for its own."""
+        """A separate directory and identity per phase, so that none uses another's checkpoint."""
         job = self.job
         identity = {
             "base": job.base.digest,
@@ -87,7 +87,9 @@ class Work:
         )
 
     def tensors(self, pairs: Pairs) -> adapter_io.Tensors:
-        """The files' tensors: layers that no parent changes are zero, because engines want every layer of a module."""
+        """The files' tensors: layers that no parent changes are zero, because engines require every layer of a
+        module.
+        """
         rank = self.shape.rank
         zeros = {
             path: Pair(torch.zeros(rank, inputs), torch.zeros(outputs, rank))
@@ -165,7 +167,7 @@ def shape_of(settings: Merge, parents: list[Adapter]) -> Shape:
 
 
 def require_knowledge(parents: list[Adapter]) -> None:
-    """What is merged with a control would hide that a part of it knows nothing."""
+    """A merge with a control would hide that a part of it has no knowledge."""
     if control := next((p.name for p in parents if p.config.get("control")), None):
         raise data_error(
             "ControlAdapter",

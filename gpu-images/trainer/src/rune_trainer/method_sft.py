@@ -75,7 +75,7 @@ def learn(job: Job, runtime: Runtime, output: Repository) -> dict[str, Any]:
 
 
 def parent_of(job: Job) -> adapters.Adapter | None:
-    """The adapter whose weights are gone on from. It must have the very shape of the run's."""
+    """The adapter from which training starts. It must have exactly the run's shape."""
     assert job.sft
     if not job.sft.warm_start:
         return None

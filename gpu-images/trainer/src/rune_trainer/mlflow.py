@@ -12,11 +12,11 @@ from rune_trainer.contract import Mlflow
 
 TIMEOUT_SECONDS = 10
 BATCH = 500
-"""MLflow takes at most 1000 metrics in one call."""
+"""MLflow accepts at most 1000 metrics per call."""
 
 
 class Tracker:
-    """One MLflow run, or, with no server given or reached, nothing."""
+    """One MLflow run; does nothing if no server is configured or reachable."""
 
     def __init__(self, where: Mlflow | None):
         self.where, self.pending = where, list[dict[str, Any]]()
@@ -60,7 +60,7 @@ class Tracker:
             self.call("POST", "runs/log-batch", {"run_id": self.run_id, **content})
 
     def call(self, method: str, path: str, body: dict[str, Any] | None = None, quiet: bool = False) -> Any:
-        """What the server answered, or None."""
+        """The server's answer, or None."""
         assert self.where
         url = f"{self.where.url.rstrip('/')}/api/2.0/mlflow/{path}"
         data = None if body is None else json.dumps(body).encode()
@@ -75,7 +75,7 @@ class Tracker:
 
 
 def text_at(answer: Any, *path: str) -> str | None:
-    """The text at `path` of an answer; None, with a line on stderr, where the answer is none of MLflow's."""
+    """The text at `path` of an answer; None, with a line on stderr, if the answer isn't MLflow's."""
     found = answer
     for key in path:
         found = found.get(key) if isinstance(found, dict) else None

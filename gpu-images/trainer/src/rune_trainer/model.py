@@ -1,4 +1,4 @@
-"""The frozen base and the LoRA pair on its linear layers, on whatever device there is."""
+"""The frozen base and the LoRA pairs on its linear layers, on any device."""
 
 import os
 import pathlib
@@ -18,7 +18,7 @@ def device_of() -> torch.device:
 
 
 def load_base(directory: str, settings: Sft | Hypernetwork | Loading, device: torch.device) -> Any:
-    """The base as transformers gives it; quantized to 4 bits on the way in where the job says NF4."""
+    """The base from transformers; quantized to 4 bits while it is loaded if the job says NF4."""
     from transformers import AutoModelForCausalLM, BitsAndBytesConfig
 
     if not pathlib.Path(directory, "config.json").is_file():
@@ -46,7 +46,7 @@ def load_base(directory: str, settings: Sft | Hypernetwork | Loading, device: to
 
 
 def linear_shapes(model: Any, modules: tuple[str, ...]) -> dict[str, tuple[int, int]]:
-    """Path of each linear layer that a LoRA pair may go on → (inputs, outputs)."""
+    """Path of each linear layer that can have a LoRA pair → (inputs, outputs)."""
     return {
         name: (layer.in_features, layer.out_features)
         for name, layer in model.named_modules()
@@ -65,7 +65,7 @@ def target_shapes(model: Any, modules: tuple[str, ...], section: str) -> dict[st
 
 
 def add_lora(model: Any, settings: Sft) -> Any:
-    """A PEFT model whose A is drawn from the job's seed and whose B is zero: at the start it answers as the base."""
+    """A PEFT model whose A is drawn from the job's seed and whose B is zero: at first its outputs are the base's."""
     target_shapes(model, settings.target_modules, "sft")
     torch.manual_seed(settings.seed)
     return with_lora(model, shape_of(settings))
@@ -89,7 +89,7 @@ def with_lora(model: Any, shape: Shape) -> Any:
 
 
 def put_weights(model: Any, tensors: dict[str, torch.Tensor]) -> None:
-    """Gives a PEFT model the weights of an adapter's file; every one of its pairs must be there."""
+    """Loads an adapter's weights into a PEFT model; every one of its pairs must be there."""
     own = {name.replace(".default.weight", ".weight"): p for name, p in model.named_parameters() if ".lora_" in name}
     if own.keys() != tensors.keys():
         raise bad_input(

@@ -1,4 +1,4 @@
-"""What generated adapters are asked to do: answer as the teacher does, say the text itself, or equal another adapter."""
+"""Objectives of generated adapters: answer as the teacher does, reproduce the text itself, or equal another adapter."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -13,7 +13,7 @@ from rune_trainer.lessons import Lesson, taught_example
 from rune_trainer.sheet import Sheet, logits_at, portions, sheet_of
 
 Draw = tuple[Lesson, int]
-"""A trajectory, and which group of its questions it is asked."""
+"""A trajectory, and the group of its questions."""
 
 
 @dataclass
@@ -29,7 +29,7 @@ class Asking:
     kept: Kept
 
     def losses(self, draws: list[Draw], pairs: Pairs, backward: bool = False) -> tuple[float, int]:
-        """(sum of the loss over all learnt tokens, their number) with `pairs[n]` answering draw n; one pair may answer all.
+        """(sum of the loss over all learnt tokens, their number) with `pairs[n]` for draw n; one pair may serve all.
 
         With `backward` the gradient of the mean reaches the pairs, which are leaves.
         """
@@ -63,7 +63,7 @@ class Asking:
 
     @torch.no_grad()
     def teach(self, lesson: Lesson, which: int) -> Taught:
-        """Always asked of one trajectory and one group alone, so that the same numbers come out in whatever step."""
+        """Always computed for one trajectory and one group alone, so that the numbers are the same in any step."""
         examples = [taught_example(self.tokenizer, lesson.text, question) for question in lesson.groups[which]]
         return kept_of(logits_at(self.model, sheet_of([examples], self.together, self.model.device)), self.top_k)
 
@@ -73,7 +73,9 @@ def portion_of(pairs: Pairs, first: int, end: int) -> Pairs:
 
 
 def products(one: Pairs, other: Pairs) -> torch.Tensor:
-    """(N,) Σ over layers of ⟨ΔWₙ, ΔVₙ⟩ = tr((Bₙ Dₙᵀ)(Cₙ Aₙᵀ)), without forming any ΔW; pairs of N or 1 on either side"""
+    """(N,) Σ over layers of ⟨ΔWₙ, ΔVₙ⟩ = tr((Bₙ Dₙᵀ)(Cₙ Aₙᵀ)), without materialising any ΔW;
+    pairs of N or 1 on either side
+    """
     return sum(
         ((a @ c.transpose(1, 2)) * (b @ d.transpose(1, 2))).sum((1, 2))
         for (a, b), (c, d) in ((one[path], other[path]) for path in one)
@@ -81,13 +83,16 @@ def products(one: Pairs, other: Pairs) -> torch.Tensor:
 
 
 def reconstruction_errors(pairs: Pairs, wanted: Pairs) -> torch.Tensor:
-    """(N,) ‖ΔW − ΔV‖² / ‖ΔV‖² over all layers together. The zero adapter has 1, one of equal norm at random about 2 (research: T2L's losses on factors depend on their gauge; this doesn't)."""
+    """(N,) ‖ΔW − ΔV‖² / ‖ΔV‖² over all layers together.
+    The zero adapter has 1, a random one of equal norm about 2 (research: T2L's losses on factors depend on their gauge;
+    this doesn't).
+    """
     size = products(wanted, wanted)
     return (products(pairs, pairs) - 2 * products(pairs, wanted) + size).clamp_min(0) / size
 
 
 def mean_cosine(pairs: Pairs) -> torch.Tensor:
-    """Mean cosine between different rows' ΔW, with a gradient: what `diversityWeight` penalises."""
+    """Mean cosine between different rows' ΔW, with a gradient: `diversityWeight` penalises it."""
     gram = gram_of(pairs)
     norms = gram.diagonal().clamp_min(1e-12).sqrt()
     cosines = gram / norms[:, None] / norms[None, :]

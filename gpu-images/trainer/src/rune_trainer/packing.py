@@ -1,8 +1,9 @@
-"""Several examples as one sequence that holds their common beginning once.
+"""Several examples as one sequence that contains their common beginning once.
 
 Sessions share their system message and much of their prompt. A batch becomes one row: the longest common prefix of
-its prompts, then each example's rest. Positions go on from the prefix in every rest, and a rest attends to the prefix
-and to itself, so each token sees exactly what it would see alone: the same loss and gradients without the padding
+its prompts, then each example's rest. Positions continue from the prefix in every rest, and a rest attends to the
+prefix and to itself, so each token sees exactly what it would see alone: the same loss and gradients without the
+padding
 and without computing the prefix once per example (a third of the tokens of a batch of four in the quickstart).
 """
 

@@ -1,7 +1,7 @@
-"""What a hypernetwork learns from: trajectories, each with the questions that it helps with, and what of them is held out.
+"""Training data of a hypernetwork: trajectories, each with the questions that it helps with, and the held-out part.
 
-A trajectory is asked the examples that its corpus names, or else what the sessions of its own scope were asked, its
-own included. Held out are whole scopes where there are several, so that what is measured on them was never trained on.
+A trajectory's questions are the examples listed in its corpus, or else the questions of the sessions of its scope,
+including its own. Whole scopes are held out where there are several, so that measurements on them are on unseen data.
 """
 
 import random
@@ -23,7 +23,7 @@ FEWEST_SCOPES = 4
 class Pair:
     trajectory: dict[str, Any]
     group: str
-    """What knows of each other: its scope or its task. Adapters of two groups may be expected to differ."""
+    """Pairs that share knowledge: the scope or the task. Adapters of two groups may be expected to differ."""
     rows: tuple[Row, ...]
     adapter: Reference | None
 
@@ -35,7 +35,7 @@ class Split:
 
 
 def solved(sources: list[Source]) -> list[Source]:
-    """Those with a program that passed, each text once."""
+    """Those with a program that passed, each distinct text once."""
     found = [s for s in sources if executions(s.trajectory, passed=True)]
     return list({context_of(s.trajectory)[0] + scope_of(s.trajectory): s for s in found}.values())
 
@@ -46,17 +46,17 @@ def scope_of(trajectory: dict[str, Any]) -> str:
 
 
 def task_of(trajectory: dict[str, Any]) -> str:
-    """Two tasks of unlike scopes are unlike tasks, even in the same words."""
+    """Tasks of different scopes are different tasks, even with the same text."""
     return f"{scope_of(trajectory)} {' '.join(trajectory['task']['description'].split())}"
 
 
 def grouping(sources: list[Source]) -> Callable[[dict[str, Any]], str]:
-    """What is held out together: a scope, or, where there are too few of them, a task."""
+    """The unit that is held out: a scope, or a task if there are too few scopes."""
     return scope_of if len({scope_of(s.trajectory) for s in sources}) >= FEWEST_SCOPES else task_of
 
 
 def split_of(sources: list[Source], include: tuple[str, ...], holdout_percent: int, seed: int) -> Split:
-    """At least two groups are held out, where there are as many: one's adapter is the wrong one for the other."""
+    """At least two groups are held out, if there are that many: each one's adapter is the wrong one for the other."""
     group_of = grouping(sources)
     groups = sorted({group_of(s.trajectory) for s in sources})
     random.Random(seed).shuffle(groups)

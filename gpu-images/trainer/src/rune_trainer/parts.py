@@ -1,4 +1,6 @@
-"""Which part of a task set a task belongs to: the same everywhere and for ever (`parts` in crds/fields/task-set.ts)."""
+"""The part of a task set that a task belongs to:
+the same everywhere and permanently (`parts` in crds/fields/task-set.ts).
+"""
 
 import hashlib
 from typing import Any

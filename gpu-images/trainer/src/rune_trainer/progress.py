@@ -1,6 +1,6 @@
-"""Progress of a run: a line in the log, and a message on NATS for whoever watches. It never fails or delays a run.
+"""Progress of a run: a line in the log, and a message on NATS for subscribers. It never fails or delays a run.
 
-Core NATS, fire and forget: what is lost is overtaken by the next report a few seconds later.
+Core NATS, fire and forget: a lost message is superseded by the next report a few seconds later.
 """
 
 import asyncio
@@ -29,7 +29,7 @@ def message_of(progress: Progress) -> Message:
 
 
 class Reporter:
-    """Called after every step; reports the first, the last, and otherwise at most one every two seconds."""
+    """Called after every step; reports the first, the last, and otherwise at most one per two seconds."""
 
     def __init__(self, where: Nats | None, uid: str, clock: Any = time.monotonic):
         self.publisher = Publisher(where, f"{PROGRESS_PREFIX}{uid}") if where else None
@@ -54,7 +54,7 @@ class Reporter:
 
 
 class Publisher:
-    """A NATS connection in a thread of its own."""
+    """A NATS connection in a separate thread."""
 
     def __init__(self, where: Nats, subject: str):
         self.where, self.subject, self.client = where, subject, None
@@ -89,7 +89,7 @@ class Publisher:
         self.connecting.cancel()
         try:
             asyncio.run_coroutine_threadsafe(self.finish(), self.loop).result(CONNECT_SECONDS)
-        except Exception as error:  # whatever the client raises: the run is over and its result stands
+        except Exception as error:  # whatever the client raises: the run is over and its result is published
             print(f"the last progress message may be lost: {error}", file=sys.stderr, flush=True)
         self.loop.call_soon_threadsafe(self.loop.stop)
 

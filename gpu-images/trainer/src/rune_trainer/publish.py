@@ -1,4 +1,4 @@
-"""What a run has made → one OCI artifact, and back: what an earlier attempt of the same run has already published.
+"""A run's output → one OCI artifact, and back: what an earlier attempt of the same run has already published.
 
 An artifact is a directory of files with a config blob that lists them. No times anywhere, so equal runs give equal digests.
 """
@@ -24,7 +24,7 @@ NOTHING_DONE = {"examples": 0, "steps": 0, "trainingLoss": 0, "deltaWNorm": 0, "
 
 @dataclass(frozen=True)
 class Artifact:
-    """A directory of files that is to become an artifact; `config` is its config blob without `files`."""
+    """A directory of files to be published as an artifact; `config` is its config blob without `files`."""
 
     type: str
     directory: pathlib.Path
@@ -40,7 +40,9 @@ def source_of(job: Job) -> dict[str, str]:
 
 
 def adapter_config(job: Job, shape: Shape, canary: dict[str, Any] | None, **more: Any) -> dict[str, Any]:
-    """`adapterConfig` in crds/contracts/artifact.ts; `more` holds scope, control and session where the job's output doesn't say them."""
+    """`adapterConfig` in crds/contracts/artifact.ts;
+    `more` contains scope, control and session if the job's output doesn't.
+    """
     return {
         "schema": Schema.ADAPTER,
         "base": {"name": job.base.name, "digest": job.base.digest},
@@ -68,7 +70,7 @@ def push(
 
 
 def publish(repository: Repository, job: Job, artifact: Artifact, statistics: dict[str, Any]) -> dict[str, Any]:
-    """Pushes an adapter or a hypernetwork and returns where it is."""
+    """Pushes an adapter or a hypernetwork and returns its reference."""
     stored, size = push(repository, artifact, annotations_of(statistics), tag_of(job))
     return {"repository": repository.name, "digest": stored.digest, "sizeBytes": size}
 
@@ -92,8 +94,8 @@ def annotations_of(statistics: dict[str, Any]) -> dict[str, str]:
 
 
 def adopt(repository: Repository, job: Job, type_: str, expected: dict[str, Any]) -> dict[str, Any] | None:
-    """What this very run has published before its message was lost, or None. The tag is a hint; digest, config and owner decide,
-    and what isn't shaped like an artifact of ours, or whose config hasn't the `expected` fields, is none."""
+    """What this very run published before its message was lost, or None. The tag is a hint; digest, config and owner
+    decide, and an artifact of another form, or without the `expected` fields in its config, doesn't count."""
     try:
         found = repository.pull_manifest(tag_of(job))
         adopted = result_of(repository, job, *found, type_, expected) if found else None

@@ -1,7 +1,7 @@
 """An OCI registry, by digest: pull what the job names, push what it made.
 
 Everything pulled is hashed before it is used. Pushing is idempotent: what is already there is not sent again, and a
-crash between two blobs leaves nothing but unreferenced blobs. Only the standard library is needed.
+crash between two blobs leaves only unreferenced blobs. Only the standard library is needed.
 """
 
 import json
@@ -19,9 +19,11 @@ from rune_trainer.registry_http import DENIED, Answer, Away, Client, Content, re
 ANY_MANIFEST = f"{MediaType.MANIFEST}, {MediaType.INDEX}"
 CREATED = 201
 ALSO_STORED = (200, 202, 204)
-"""What some registries answer for 201; it counts once the content is found."""
+"""Some registries return these instead of 201; it counts once the content is found."""
 SESSION_GONE = (400, 404, 416)
-"""What an upload session answers that its registry has forgotten, or whose offset it sees otherwise. Addresses on other hosts expire too."""
+"""Returned for an upload session that the registry has forgotten, or that is at another offset.
+Addresses on other hosts expire too.
+"""
 
 
 @dataclass(frozen=True)
@@ -46,7 +48,7 @@ class Repository:
         self.client, self.name = Client(url, token_file, wait), name
 
     def pull_manifest(self, reference: str) -> tuple[str, dict[str, Any]] | None:
-        """(digest, manifest) by digest or tag; None where there is none. By digest, the bytes must have it."""
+        """(digest, manifest) by digest or tag; None if it doesn't exist. By digest, the bytes must match it."""
         answer = self.get(f"{self.base}/manifests/{reference}", Accept=ANY_MANIFEST)
         if answer.status == 404:
             return None
@@ -71,7 +73,7 @@ class Repository:
         return body
 
     def pull_file(self, digest: str, path: pathlib.Path) -> None:
-        """A blob that may be larger than memory, into a file, which is there only if it has the digest."""
+        """A blob that may be larger than memory, into a file, which exists afterwards only if it matches the digest."""
         draft = path.with_name(f".{path.name}.part")
         url = f"{self.base}/blobs/{digest}"
         answer = self.client.trying(f"GET {url}", lambda: self.client.ask("GET", url, (200, 404), into=draft))
@@ -88,7 +90,7 @@ class Repository:
             draft.unlink(missing_ok=True)
 
     def need_manifest(self, digest: str) -> dict[str, Any]:
-        """The manifest or index that a job names; it is an error where there is none."""
+        """The manifest or index that a job names; its absence is an error."""
         found = self.pull_manifest(digest)
         if found is None:
             raise data_error("ArtifactMissing", f"{self.name}@{digest} is not in the registry")
@@ -106,7 +108,7 @@ class Repository:
         return self.push(Descriptor(media_type, digest_of(data), len(data), title), data)
 
     def push_file(self, media_type: str, path: pathlib.Path, title: str) -> Descriptor:
-        """A file, which is never whole in memory."""
+        """A file, which is never entirely in memory."""
         return self.push(Descriptor(media_type, f"sha256:{file_sha256(path)}", path.stat().st_size, title), path)
 
     def push(self, blob: Descriptor, content: Content) -> Descriptor:
@@ -118,7 +120,9 @@ class Repository:
         return blob
 
     def upload(self, url: str, digest: str, data: Content) -> None:
-        """Opens a session and sends everything. Whatever breaks a session, the next try looks whether the blob arrived and opens another."""
+        """Opens a session and sends everything. After any failure of a session, the retry checks whether the blob
+        arrived and opens another.
+        """
         opened = self.client.ask("POST", f"{self.base}/blobs/uploads/", (202, 404), data=b"")
         if opened.status == 404:
             raise unavailable(
@@ -145,7 +149,7 @@ class Repository:
             raise Away(f"the registry answered {answer.status} and doesn't have it yet")
 
     def holds(self, url: str) -> bool:
-        """Whether a blob or a manifest is there."""
+        """Whether a blob or a manifest exists."""
         answer = self.client.ask("HEAD", url, (200, 404, 405), headers={"Accept": ANY_MANIFEST})
         if answer.status == 405:
             answer = self.client.ask("GET", url, (200, 404), headers={"Accept": ANY_MANIFEST})
@@ -171,7 +175,7 @@ class Repository:
     def push_index(
         self, artifact_type: str, manifests: list[Descriptor], annotations: dict[str, str], tag: str | None = None
     ) -> Descriptor:
-        """Stores an index of manifests that are there already, in their order."""
+        """Stores an index of existing manifests, in their order."""
         return self.store(
             {"mediaType": MediaType.INDEX, "artifactType": artifact_type, "manifests": [m.json() for m in manifests]},
             annotations,

@@ -1,4 +1,5 @@
-"""HTTP as registries use it: redirects, uploads on other hosts, busy servers. Credentials go to the registry's own origin alone.
+"""HTTP as registries use it: redirects, uploads on other hosts, busy servers. Credentials are sent to the registry's
+own origin only.
 
 The distribution specification: https://github.com/opencontainers/distribution-spec/blob/main/spec.md
 """
@@ -33,7 +34,7 @@ REDIRECTS = (301, 302, 303, *KEEP_THE_METHOD)
 
 
 class Away(Exception):
-    """Worth another try: the network failed, the server is busy, an upload session is gone."""
+    """Worth a retry: the network failed, the server is busy, an upload session has expired."""
 
     def __init__(self, problem: str, after_seconds: float | None = None):
         super().__init__(problem)
@@ -46,7 +47,7 @@ class Answer:
     headers: Message
     body: bytes
     url: str
-    """Where it came from, after redirects: a relative Location starts there."""
+    """The URL after redirects: a relative Location starts there."""
 
     @property
     def words(self) -> str:
@@ -70,7 +71,7 @@ class Client:
         return f"{self.v2}{self.prefix}{repository}"
 
     def trying(self, what: str, attempt: Callable[[], T]) -> T:
-        """What `attempt` gives, which may raise Away a few times."""
+        """The result of `attempt`, which may raise Away a few times."""
         problem = ""
         for number in range(1, TRIES + 1):
             try:
@@ -90,7 +91,9 @@ class Client:
         headers: dict[str, str] | None = None,
         into: pathlib.Path | None = None,
     ) -> Answer:
-        """One exchange. Raises Away where another may go better, Ending where none will. The content of a good answer goes `into` a file."""
+        """One exchange. Raises Away if a retry may succeed, Ending if not.
+        The content of a successful answer goes `into` a file.
+        """
         answer = self.follow(method, url, data, headers or {}, into)
         if answer.status in expected:
             return answer
@@ -192,7 +195,7 @@ def exchange(
 
 @contextlib.contextmanager
 def body_of(data: Content | None) -> Generator[tuple[Any, dict[str, str]], None, None]:
-    """What urllib sends, and the length that it can't see of a file."""
+    """The body for urllib, and the length, which it can't determine for a file."""
     if isinstance(data, pathlib.Path):
         with data.open("rb") as file:
             yield file, {"Content-Length": str(data.stat().st_size)}
@@ -205,13 +208,13 @@ def received(answer: Any, into: pathlib.Path | None) -> bytes:
         return answer.read()
     with into.open("wb") as file:
         shutil.copyfileobj(answer, file, 1 << 20)
-    if answer.length:  # what is left of the announced length
+    if answer.length:  # the rest of the announced length
         raise Away(f"the answer ended {answer.length} bytes early")
     return b""
 
 
 class Stay(urllib.request.HTTPRedirectHandler):
-    """urllib would turn a HEAD into a GET and take the token along."""
+    """urllib would turn a HEAD into a GET and forward the token."""
 
     def redirect_request(self, req: Any, fp: Any, code: int, msg: str, headers: Any, newurl: str) -> None:
         return None
@@ -229,13 +232,15 @@ def opener_of(ca: str | None) -> urllib.request.OpenerDirector:
 
 
 def origin_of(url: str) -> tuple[str, str | None, int | None]:
-    """Scheme, host and port: what a credential belongs to."""
+    """Scheme, host and port: the scope of a credential."""
     parts = urllib.parse.urlsplit(url)
     return parts.scheme, parts.hostname, parts.port or {"http": 80, "https": 443}.get(parts.scheme)
 
 
 def resolved(url: str, location: str) -> str:
-    """A Location, as the answer of `url` means it. Never from TLS to plain text: addresses of uploads and stores are credentials themselves."""
+    """A Location, relative to `url`. Never from TLS to plain text:
+    addresses of uploads and stores are credentials themselves.
+    """
     target = urllib.parse.urljoin(url, location)
     if url.startswith("https:") and not target.startswith("https:"):
         raise misconfigured(
@@ -246,5 +251,5 @@ def resolved(url: str, location: str) -> str:
 
 
 def without_query(url: str) -> str:
-    """A URL for people: signatures stand in the query."""
+    """A URL for messages: the query contains signatures."""
     return url.partition("?")[0]

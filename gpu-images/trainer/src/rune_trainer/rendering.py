@@ -1,14 +1,14 @@
-"""Conversations → the prompts that the server makes of them, token for token. Nothing else in the trainer renders.
+"""Conversations → the prompts that the server makes of them, token for token. The trainer's only renderer.
 
-What vLLM 0.32 does with a chat completion whose last message is to be gone on with (`requestBody` in
-clients/inference/inference.ts asks for that):
-- the tokenizer's own `apply_chat_template` with `continue_final_message`; what it renders is tokenized as it is, without a
+How vLLM 0.32 handles a chat completion whose last message is to be continued (`requestBody` in
+clients/inference/inference.ts requests that):
+- the tokenizer's own `apply_chat_template` with `continue_final_message`; its output is tokenized as it is, without a
   second BOS by a post-processor (`safe_apply_chat_template` in vllm/renderers/hf.py; `add_special_tokens` of
   vllm/entrypoints/openai/chat_completion/protocol.py is false by default);
-- where the template trims contents, the whitespace at the end of the answer's beginning is gone, and the model writes it
-  (`render_jinja_template` in transformers/utils/chat_template_utils.py);
-- a template's own refusal is answered with 400 and its words. Where they speak of roles, `complete` in
-  clients/inference/inference.ts asks again with the system message at the head of the first user's turn. So does this.
+- where the template trims contents, the whitespace at the end of the answer's beginning is lost, and the model
+  writes it (`render_jinja_template` in transformers/utils/chat_template_utils.py);
+- a template's own refusal is answered with 400 and its message. If that is about roles, `complete` in
+  clients/inference/inference.ts retries with the system message at the head of the first user's turn. So does this.
 """
 
 import pathlib
@@ -54,14 +54,16 @@ def chat_template(message: str) -> Ending:
 
 
 def prompt_of(tokenizer: Any, messages: list[Message], given: str) -> tuple[str, list[int]]:
-    """(text, tokens) of what the server reads before the model goes on with `given`, or begins an answer where that is empty."""
+    """(text, tokens) of the server's prompt before the model continues `given`, or begins an answer if that is
+    empty.
+    """
     conversation, arguments = opened(messages, given)
     text = folding(conversation, lambda each: applied(tokenizer, each, **arguments))
     return text, ids_of(tokenizer, text)
 
 
 def whole_of(tokenizer: Any, messages: list[Message], answer: str) -> str:
-    """The conversation with its answer, up to what ends the assistant's turn."""
+    """The conversation with its answer, up to the end of the assistant's turn."""
     return folding([*messages, {"role": "assistant", "content": answer}], lambda each: applied(tokenizer, each))
 
 
@@ -75,7 +77,7 @@ def opened(messages: list[Message], given: str) -> tuple[list[Message], dict[str
 
 
 def folding(conversation: list[Message], render: Callable[[list[Message]], str]) -> str:
-    """Renders as it stands, or folded where the template speaks of roles; raises `ChatTemplate` with the first refusal."""
+    """Renders as it is, or folded if the template objects to roles; raises `ChatTemplate` with the first refusal."""
     try:
         return render(conversation)
     except Refused as refused:
@@ -91,7 +93,9 @@ def folding(conversation: list[Message], render: Callable[[list[Message]], str])
 
 
 def folded(conversation: list[Message]) -> list[Message]:
-    """`folded` in clients/inference/inference.ts: the system message before the first user's words, as Gemma 3's template has it."""
+    """`folded` in clients/inference/inference.ts:
+    the system message before the first user's words, as in Gemma 3's template.
+    """
     system, user, *rest = conversation
     return [{**user, "content": f"{system['content']}\n\n{user['content']}"}, *rest]
 
@@ -99,10 +103,10 @@ def folded(conversation: list[Message]) -> list[Message]:
 def applied(tokenizer: Any, conversation: list[Message], **arguments: Any) -> str:
     try:
         return tokenizer.apply_chat_template(conversation, tokenize=False, **arguments)
-    except Exception as error:  # as vLLM does: a template may raise anything, and whatever it raises is its answer
+    except Exception as error:  # as in vLLM: a template may raise anything, which counts as its refusal
         raise Refused(str(error)) from error
 
 
 def ids_of(tokenizer: Any, text: str) -> list[int]:
-    """Tokens of a rendered text, or of a part of one: all that is special in it stands there already."""
+    """Tokens of a rendered text, or of a part of one: its special tokens are already in it."""
     return tokenizer(text, add_special_tokens=False)["input_ids"]

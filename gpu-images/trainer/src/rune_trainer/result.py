@@ -1,4 +1,4 @@
-"""The last words of a run: its result, or why there is none, where Kubernetes keeps them."""
+"""The termination message of a run: its result, or why there is none, where Kubernetes keeps it."""
 
 import math
 import os
@@ -27,7 +27,7 @@ def message_of(ending: Ending) -> dict[str, Any]:
 
 
 def cut(text: str, most: int) -> str:
-    """The beginning of a text that takes no more bytes as JSON."""
+    """The longest beginning of a text that fits the bytes as JSON."""
     while len(canonical(text)) > most:
         text = text[: min(len(text) - 1, len(text) * most // len(canonical(text)))]
     return text
@@ -50,7 +50,7 @@ def short(value: float) -> float:
 
 
 def leave(content: dict[str, Any]) -> None:
-    """Writes the termination message. The result is safe in the registry already, so a failure here is only told."""
+    """Writes the termination message. The result is already in the registry, so a failure here is only logged."""
     data = canonical(content)
     assert len(data) <= TERMINATION_BYTES, f"a termination message of {len(data)} bytes"
     path = pathlib.Path(os.environ.get("RUNE_TERMINATION_LOG", TERMINATION_LOG))

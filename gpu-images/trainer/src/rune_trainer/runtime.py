@@ -1,4 +1,4 @@
-"""What the world gives a method: a way to report, a tracker, and whether it is asked to stop."""
+"""The environment of a method: progress reports, a tracker, and whether it must stop."""
 
 import signal
 import threading
@@ -16,7 +16,7 @@ class Runtime:
     stop: threading.Event = field(default_factory=threading.Event)
 
     def report_loss(self, progress: Progress) -> None:
-        """Reports a step of training, and tells the tracker its loss."""
+        """Reports a step of training, and its loss to the tracker."""
         self.report(progress)
         self.tracker.metric("training_loss", progress.loss, progress.step)
 
@@ -24,5 +24,5 @@ class Runtime:
         return self.stop.is_set()
 
     def heed_signals(self) -> None:
-        """SIGTERM asks for an end after the present step, with a checkpoint."""
+        """On SIGTERM the run ends after the current step, with a checkpoint."""
         signal.signal(signal.SIGTERM, lambda *_: self.stop.set())

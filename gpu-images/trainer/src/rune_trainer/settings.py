@@ -15,7 +15,7 @@ Precision = Literal["BFloat16", "Float32"]
 
 @dataclass(frozen=True)
 class Loading:
-    """How the frozen base is read."""
+    """How the frozen base is loaded."""
 
     precision: Precision
     quantization: Literal["None", "NF4"] = "None"
@@ -23,7 +23,7 @@ class Loading:
 
 @dataclass(frozen=True)
 class Shape:
-    """Of an adapter, uniform over its layers: engines read no patterns."""
+    """Shape of an adapter, uniform over its layers: engines read no patterns."""
 
     rank: int
     alpha: int
@@ -34,7 +34,7 @@ class Shape:
         return self.alpha / self.rank
 
     def fields(self) -> dict[str, Any]:
-        """As configs and results name it."""
+        """With the names of configs and results."""
         return {"rank": self.rank, "alpha": self.alpha, "targetModules": list(self.target_modules)}
 
 

@@ -4,12 +4,13 @@ PEFT holds the adapter; the loop is plain torch rather than TRL's SFTTrainer, be
 - a resumed run must equal an uninterrupted one bit for bit: here a batch follows from seed and step alone, and the
   state is the adapter and AdamW's two moments, kept without pickles;
 - sequences with a shared beginning (packing.py) and logits at the learnt tokens alone save more than half of the time
-  on a CPU, and neither goes through a collator;
+  on a CPU, and neither works with a collator;
 - SIGTERM must lead to a checkpoint within one step;
-- TRL brings datasets, pandas and pyarrow, a quarter of a gigabyte, for a list of a few hundred rows.
+- TRL requires datasets, pandas and pyarrow, a quarter of a gigabyte, for a list of a few hundred rows.
 
-Loss: mean over the batch's learnt tokens of the cross-entropy, or of the divergence from a teacher (teaching.py). AdamW without weight decay, gradients clipped to norm 1,
-learning rate falling linearly from its peak to a twentieth (the recipe measured in the quickstart's scenario).
+Loss: mean over the batch's learnt tokens of the cross-entropy, or of the divergence from a teacher (teaching.py). AdamW
+without weight decay, gradients clipped to norm 1, learning rate falling linearly from its peak to a twentieth (the
+recipe measured in the quickstart's scenario).
 """
 
 import math
@@ -41,13 +42,13 @@ class Progress:
     step: int
     total: int
     loss: float | None
-    """None where the method has none."""
+    """None for a method without one."""
     seconds_per_step: float
 
 
 @dataclass
 class Run:
-    """What a training consults besides its data; everything here may be replaced in a test."""
+    """What a training uses besides its data; everything here may be replaced in a test."""
 
     directory: pathlib.Path
     identity: dict[str, Any]
@@ -57,8 +58,8 @@ class Run:
 
 
 def batches(examples: list[Example], settings: Sft, step: int = 0) -> Iterator[list[Example]]:
-    """Batches from `step` on. An epoch holds every example once, in an order of its own, and its batches differ by one example at most:
-    a remainder as a batch of its own would give its few examples the weight of a whole step."""
+    """Batches from `step` on. An epoch has every example once, in a new order, and its batches differ by one example at
+    most: a remainder as a separate batch would give its few examples the weight of a whole step."""
     per_epoch = steps_per_epoch(examples, settings)
     for epoch in range(step // per_epoch, settings.epochs):
         order = torch.randperm(

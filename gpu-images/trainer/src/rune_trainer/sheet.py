@@ -1,7 +1,7 @@
 """Examples of several trajectories as one batch for the base, and its outputs at the learnt tokens alone.
 
-Where the base attends by the mask alone (`packs_well`), the examples of one trajectory are one row that holds their
-common beginning once (packing.py), a trajectory in the teacher's prompt included; otherwise each example is a row.
+If the base attends by the mask alone (`packs_well`), the examples of one trajectory are one row that contains their
+common beginning once (packing.py), including a trajectory in the teacher's prompt; otherwise each example is a row.
 """
 
 from collections.abc import Iterator
@@ -14,9 +14,11 @@ from rune_trainer.packing import Packed, pack
 from rune_trainer.tokens import Example
 
 SHEET_TOKENS = 2048
-"""Most tokens of a batch, padding included; more are several batches whose gradients add up. (A token of a 0.5B base keeps 1.5 MB for its gradient.)"""
+"""Most tokens per batch, padding included; more are several batches whose gradients add up.
+(A token of a 0.5B base needs 1.5 MB for its gradient.)
+"""
 SHEET_LOGITS = 1 << 28
-"""Most outputs of a batch (learnt tokens × vocabulary): 1 GiB in single precision."""
+"""Most outputs per batch (learnt tokens × vocabulary): 1 GiB in single precision."""
 
 
 @dataclass(frozen=True)
@@ -28,7 +30,9 @@ class Sheet:
     position_ids: torch.Tensor
     """(R, S)"""
     mask: torch.Tensor | None
-    """(R, 1, S, S) bool; None where every row is plainly causal. What pads a row stands behind it, so nothing sees it."""
+    """(R, 1, S, S) bool; None where every row is plainly causal.
+    Padding is at the end of a row, so no token sees it.
+    """
     owner: torch.Tensor
     """(R,) number of the row's trajectory"""
     rows: torch.Tensor
@@ -60,7 +64,7 @@ def padded(rows: list[torch.Tensor]) -> torch.Tensor:
 
 
 def mask_of(packed: Packed, longest: int) -> torch.Tensor:
-    """(S, S); what pads a row sees itself, so that its attention is a number."""
+    """(S, S); padding attends to itself, so that its attention isn't NaN."""
     length = packed.input_ids.shape[1]
     mask = torch.ones(longest, longest, dtype=torch.bool).tril()
     if packed.mask is not None:
@@ -69,7 +73,7 @@ def mask_of(packed: Packed, longest: int) -> torch.Tensor:
 
 
 def logits_at(model: Any, sheet: Sheet) -> torch.Tensor:
-    """(K, V) in single precision: what the base says where a token is to be learnt. The head sees those places alone."""
+    """(K, V) in single precision: the base's outputs for the tokens to learn. The head runs at those places alone."""
 
     def only_learnt(_head: Any, arguments: tuple[torch.Tensor, ...]) -> tuple[torch.Tensor, ...]:
         return (arguments[0][sheet.rows, sheet.columns][None], *arguments[1:])
@@ -83,7 +87,7 @@ def logits_at(model: Any, sheet: Sheet) -> torch.Tensor:
 
 
 def portions(groups: list[list[Example]], vocabulary: int) -> Iterator[tuple[int, int]]:
-    """(first, end) of the trajectories of each batch that memory allows, all of them in order."""
+    """(first, end) of the trajectories of each batch that fits in memory, all of them in order."""
     first, longest, learnt = 0, 0, 0
     for number, group in enumerate(groups):
         length, tails = sum(map(len, group)), sum(len(e.tail) for e in group)

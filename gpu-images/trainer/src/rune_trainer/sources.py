@@ -1,4 +1,4 @@
-"""The corpus of a job, as it comes from the registry."""
+"""The corpus of a job, pulled from the registry."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -11,12 +11,12 @@ from rune_trainer.trajectory import Item
 
 @dataclass(frozen=True)
 class Source:
-    """An item of the corpus, and the adapter that was fine-tuned from it alone, where there is one."""
+    """An item of the corpus, and the adapter that was fine-tuned from it alone, if there is one."""
 
     item: Item
     adapter: Reference | None = None
     digest: str = ""
-    """Of the artifact that holds it."""
+    """Digest of its artifact."""
 
     @property
     def trajectory(self) -> dict[str, Any]:
@@ -24,7 +24,7 @@ class Source:
 
 
 def pull_sources(job: Job) -> list[Source]:
-    """In the order of the job; an artifact of many gives all of its lines."""
+    """In the order of the job; an artifact of many contributes all of its lines."""
     assert job.corpus
     return [
         Source(item, named.adapter, named.digest)

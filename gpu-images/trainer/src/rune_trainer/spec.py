@@ -52,7 +52,7 @@ def require_adapters(job: Job) -> None:
 
 
 def expected_adapters(job: Job) -> tuple[str, ...]:
-    """Names of the adapters that the method's section speaks of, in its order."""
+    """Names of the adapters that the method's section mentions, in its order."""
     if job.merge:
         return (*job.merge.adapters, *([job.merge.norm_of] if job.merge.norm_of else []))
     if job.control:

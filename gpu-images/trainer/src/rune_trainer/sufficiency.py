@@ -1,7 +1,7 @@
-"""Whether a corpus can teach a hypernetwork at all. What is missing is said in words before anything is trained.
+"""Whether a corpus can teach a hypernetwork at all. What is missing is reported before anything is trained.
 
 A hypernetwork learns from the differences between trajectories: many of one task teach it one good adapter for
-everything (design-learning: the audited failure of its best-known kin).
+everything (design-learning: the audited failure of its best-known relative).
 """
 
 from rune_trainer.contract import Hypernetwork
@@ -13,11 +13,11 @@ from rune_trainer.sources import Source
 DISTINCT_SHARE = 0.5
 """Least share of `minimumPairs` that must be different tasks."""
 TASKS_FOR_CORRECTIONS = 100
-"""Fewest distinct solved tasks from which examples of several turns may be learnt."""
+"""Fewest distinct solved tasks for learning from examples of several turns."""
 LONGEST_SHARE = 0.2
 """Largest share of the examples that `maxLength` may leave out."""
 FEWEST_GROUPS = 4
-"""Two to learn from, and two held out, whose adapters are each other's wrong one."""
+"""Two for training, and two held out, each with the other's as its wrong adapter."""
 
 
 def insufficient(message: str) -> Ending:

@@ -1,7 +1,8 @@
-"""What the teacher of `sft` says: the frozen base with the example's own trajectory in its context, at the learnt tokens.
+"""The teacher's outputs for `sft`: the frozen base with the example's own trajectory in its context, at the learnt
+tokens.
 
 The student's prompt is the example's own, without a token of the trajectory; teacher and student share the answer's
-tokens alone. The teacher never changes, so it is asked once, before training, and what is kept of it survives a restart.
+tokens alone. The teacher never changes, so it runs once, before training, and its stored outputs survive a restart.
 """
 
 from collections.abc import Callable
@@ -23,10 +24,12 @@ from rune_trainer.tokens import Example, example_of
 from rune_trainer.trajectory import Item
 
 CONTEXT_TOKENS = 4096
-"""Most of a trajectory that a teacher reads; what the base's window leaves beside the longest example, where that is less."""
+"""Most of a trajectory that a teacher reads; less if the base's window leaves less beside the longest example."""
 LEAST_CONTEXT = 64
 SAVED_EVERY = 8
-"""Examples that the teacher reads for each step of `checkpoint.everySteps`: a forward pass of one is much shorter than a step."""
+"""Examples that the teacher reads per step of `checkpoint.everySteps`:
+a forward pass of one is much shorter than a step.
+"""
 
 
 @dataclass(frozen=True)
@@ -39,7 +42,7 @@ class Lesson:
 def lessons_of(
     tokenizer: Any, items: list[Item], include: tuple[str, ...], examples: list[Example], window: int
 ) -> list[Lesson]:
-    """A lesson of each example, in their order. Of equal questions and answers the first trajectory is the teacher's."""
+    """A lesson per example, in their order. For equal questions and answers the first trajectory is the teacher's."""
     room, wanted, found = room_of(examples, window), set(examples), dict[Example, Lesson]()
     for item in items:
         for row in asked_rows(item, include):
@@ -72,7 +75,7 @@ def window_of(model: Any) -> int:
 
 @torch.no_grad()
 def ask(model: Any, lesson: Lesson, top_k: int) -> Taught:
-    """Each lesson alone, so that the same numbers come out whatever is asked beside it."""
+    """Each lesson alone, so that the numbers don't depend on the others."""
     packed = pack([lesson.teacher])
     logits = model(**packed.inputs(model.device), use_cache=False).logits[0].float()
     if not torch.isfinite(logits).all():
@@ -86,7 +89,9 @@ def ask(model: Any, lesson: Lesson, top_k: int) -> Taught:
 
 
 def teach(model: Any, lessons: list[Lesson], top_k: int, run: Run) -> dict[Example, Taught]:
-    """What the base says to each lesson, from the newest checkpoint on if there is one. `run.directory` is the teacher's own."""
+    """The base's outputs for each lesson, continuing from the newest checkpoint if there is one.
+    `run.directory` is the teacher's own.
+    """
     said = restored(run)
     print(
         f"the teacher reads {sum(len(each.teacher) for each in lessons[len(said) :])} tokens for {len(lessons) - len(said)} examples",
@@ -124,7 +129,7 @@ def restored(run: Run) -> list[Taught]:
 
 
 def distance(said: dict[Example, Taught]) -> Callable[[list[Example], torch.Tensor, torch.Tensor], torch.Tensor]:
-    """The loss of `sft.train`: summed divergence from what the teacher said."""
+    """The loss of `sft.train`: summed divergence from the teacher's outputs."""
 
     def loss(group: list[Example], logits: torch.Tensor, _: torch.Tensor) -> torch.Tensor:
         taught = joined([said[example] for example in group])

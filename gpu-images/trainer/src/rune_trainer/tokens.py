@@ -1,4 +1,6 @@
-"""Rows → token sequences whose prompt part is exactly what the server will see, and whose rest is what it would answer."""
+"""Rows → token sequences whose prompt part is exactly what the server will see, and whose rest is what it should
+answer.
+"""
 
 from dataclasses import dataclass
 from typing import Any
@@ -7,13 +9,15 @@ from rune_trainer.corpus import Row
 from rune_trainer.rendering import chat_template, ids_of, prompt_of, whole_of
 
 ANCHORS = ("\n", ".")
-"""Texts that stand before a rest, so that no tokenizer takes it for the beginning of a text and puts a space there."""
+"""Texts before a rest, so that no tokenizer takes the rest for the beginning of a text and puts a space there."""
 
 
 @dataclass(frozen=True)
 class Example:
     prompt: str
-    """Rendered with the chat template; the answer's given beginning is its end, without what the template trims there."""
+    """Rendered with the chat template; ends with the answer's given beginning, without what the template trims
+    there.
+    """
     head: tuple[int, ...]
     """Tokens of the prompt."""
     tail: tuple[int, ...]
@@ -24,7 +28,7 @@ class Example:
 
 
 def example_of(tokenizer: Any, row: Row) -> Example | None:
-    """None where the template changes the answer's text, so that nothing the model could say would be it."""
+    """None if the template changes the answer's text, so that no output of the model could equal it."""
     messages = list(row.messages)
     prompt, head = prompt_of(tokenizer, messages, row.given)
     whole = whole_of(tokenizer, messages, row.answer)
@@ -35,7 +39,7 @@ def example_of(tokenizer: Any, row: Row) -> Example | None:
 
 
 def continuation(tokenizer: Any, prompt: str, head: list[int], rest: str) -> list[int] | None:
-    """Tokens that read as `rest` after those of the prompt, which the server tokenizes without knowing what follows."""
+    """Tokens of `rest` after those of the prompt, which the server tokenizes without knowing what follows."""
     together = ids_of(tokenizer, prompt + rest)
     if together[: len(head)] == head:
         return together[len(head) :]

@@ -1,4 +1,6 @@
-"""A corpus's documents as they come from the registry: `trajectory` and `corpusLine` in crds/contracts/trajectory.ts, as far as the trainer reads them."""
+"""A corpus's documents from the registry:
+`trajectory` and `corpusLine` in crds/contracts/trajectory.ts, as far as the trainer reads them.
+"""
 
 import json
 from collections.abc import Iterator
@@ -13,7 +15,7 @@ TASK = {"description": str, "id?": str, "tests?": str, "stub?": str, "system?": 
 SHAPE = {"task": TASK, "scope?": dict, "records": [{"type": str}]}
 EXAMPLES = {"examples?": [{"task": TASK, "program": str}]}
 RECORDS = {"executed": {"program": str, "execution": {"passed": bool, "error": str}}, "reflected": {"notes": [str]}}
-"""What else a record of a type holds; records of other types are not read."""
+"""Additional fields per type of record; records of other types are not read."""
 NAMES = {str: "text", bool: "true or false", dict: "an object", list: "a list", type(None): "nothing"}
 
 Shape = type | dict[str, Any] | list[Any]
@@ -21,19 +23,19 @@ Shape = type | dict[str, Any] | list[Any]
 
 @dataclass(frozen=True)
 class Item:
-    """A trajectory, and the questions that it helps with where its corpus says them."""
+    """A trajectory, and the questions that it helps with if its corpus lists them."""
 
     trajectory: dict[str, Any]
     examples: tuple[dict[str, Any], ...] | None = None
     """Each with a task and a program that passes."""
 
     def tasks(self) -> list[dict[str, Any]]:
-        """Every task that whoever learns from it has seen."""
+        """Every task that a model trained on it has seen."""
         return [self.trajectory["task"], *(example["task"] for example in self.examples or ())]
 
 
 def pull(repository: Repository, digest: str) -> list[Item]:
-    """The trajectory in an artifact, or all that a corpus holds; anything else ends the run for good."""
+    """The trajectory in an artifact, or all of a corpus; anything else ends the run permanently."""
     where = f"{repository.name}@{digest}"
     try:
         kind, layer = repository.pull_layer(digest)
@@ -94,7 +96,7 @@ def mismatch_of_records(records: list[Any]) -> str | None:
 
 
 def mismatch(value: Any, shape: Shape, path: str) -> str | None:
-    """The first place where a value is not of a shape, in words. Names that end in `?` may be absent."""
+    """The first place where a value doesn't match a shape, as a sentence. Names that end in `?` may be absent."""
     kind = shape if isinstance(shape, type) else type(shape)
     if not isinstance(value, kind):
         return f"{path} is {name_of(type(value))}, expected {name_of(kind)}"

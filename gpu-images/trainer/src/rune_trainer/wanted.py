@@ -1,4 +1,4 @@
-"""The adapters that were fine-tuned from single trajectories: what `Reconstruction` must equal."""
+"""The adapters that were fine-tuned from single trajectories: the targets of `Reconstruction`."""
 
 from collections.abc import Iterable
 
@@ -18,7 +18,7 @@ class Wanted:
         self.job, self.shapes, self.device, self.known = job, shapes, device, dict[Reference, Pairs]()
 
     def check(self, lessons: Iterable[Lesson]) -> None:
-        """Pulls them all, so that a wrong one is named before anything is trained."""
+        """Pulls them all, so that a wrong one is reported before anything is trained."""
         for lesson in lessons:
             self.pull(lesson)
 

@@ -1,7 +1,7 @@
-"""Which weights to merge with: those whose result finds the parents' Validation programs likeliest. No program is run.
+"""Weights to merge with: those whose result makes the parents' Validation programs likeliest. No program is run.
 
-A search is a sequence of (weights, loss) that follows from its settings and its losses alone. So a checkpoint holds
-just those, and a resumed search goes through them again before it asks anything of the model.
+A search is a sequence of (weights, loss) that follows from its settings and its losses alone. So a checkpoint stores
+just those, and a resumed search replays them before it evaluates anything.
 """
 
 import contextlib
@@ -22,11 +22,11 @@ from rune_trainer.sft import Progress, Run, packs_of
 from rune_trainer.tokens import Example
 
 LEAST, MOST = 0.1, 1.5
-"""Common weights that a grid spans; 1, which is what nobody's search would take, is always among them."""
+"""Common weights that a grid spans; 1, the weight without a search, is always among them."""
 BOUNDS, SPREAD = (0.0, 2.0), 0.3
 """Of CMA-ES, which begins at 1 each (Hansen 2016, arXiv 1604.00772)."""
 WORST = 1e6
-"""What an optimizer is told in place of a loss that is no number."""
+"""The loss that an optimizer receives in place of NaN."""
 TOGETHER = 4
 
 Weights = tuple[float, ...]
@@ -106,7 +106,7 @@ def grid(count: int, evaluations: int, _: int, record: Record) -> None:
 
 def cmaes(count: int, evaluations: int, seed: int, record: Record) -> None:
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # it can plot where matplotlib is
+        warnings.simplefilter("ignore")  # it could plot if matplotlib were there
         import cma
 
     record((1.0,) * count)

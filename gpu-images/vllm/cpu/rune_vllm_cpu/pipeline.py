@@ -1,7 +1,7 @@
 """Pipeline parallelism on CPU with --enforce-eager.
 
-vLLM skips the dummy run there that makes a later pipeline rank's buffer of intermediate tensors, so the first request
-ends the engine (an assertion in sync_and_gather_intermediate_tensors). Here the buffer is made when it is missed.
+vLLM skips the dummy run there that creates a later pipeline rank's buffer of intermediate tensors, so the first request
+crashes the engine (an assertion in sync_and_gather_intermediate_tensors). Here the buffer is created when it is needed.
 """
 
 from typing import Any

@@ -1,8 +1,8 @@
 """Requests with a `seed`.
 
-A prompt that is prefilled in pieces is sampled after each piece, and vLLM throws the sample away and turns the request's
-generator back by an offset. CPU generators have none: "CPU Generator does not use offset", and the engine ends. Here a
-request's generator knows its state before the last sample, and turning it back by any offset is returning to that.
+A prompt that is prefilled in pieces is sampled after each piece, and vLLM discards the sample and rewinds the request's
+generator by an offset. CPU generators have none: "CPU Generator does not use offset", and the engine crashes. Here a
+request's generator stores its state before the last sample, and rewinding it by any offset restores that.
 """
 
 from typing import Any, Self
@@ -10,11 +10,11 @@ from typing import Any, Self
 import torch
 
 OFFSET_OF_A_SAMPLE = 4
-"""What vLLM turns a generator back by."""
+"""The offset by which vLLM rewinds a generator."""
 
 
 class ReturningGenerator(torch.Generator):
-    """A generator whose last sample can be taken back."""
+    """A generator whose last sample can be undone."""
 
     def __new__(cls, other: torch.Generator) -> Self:
         return super().__new__(cls, other.device)
@@ -30,7 +30,7 @@ class ReturningGenerator(torch.Generator):
         return OFFSET_OF_A_SAMPLE
 
     def set_offset(self, offset: int) -> None:
-        """Raises ValueError for any offset but that of the last sample's beginning: nothing else is known."""
+        """Raises ValueError for any offset but that of the last sample's beginning: no other state is stored."""
         if offset != 0:
             raise ValueError(f"a CPU generator can be turned back by one sample, not to {offset}")
         self.set_state(self.before)

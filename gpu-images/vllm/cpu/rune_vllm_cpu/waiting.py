@@ -1,8 +1,8 @@
-"""Waiting without a core.
+"""Waiting without using a core.
 
-Where stages and sandboxes share few cores, whoever spins takes the core of the one that it waits for. Measured with a
+Where stages and sandboxes share few cores, a spinning process takes the core of the one it waits for. Measured with a
 0.5B model in two stages on two cores: 160 % of a core for 12 tokens a second spinning, 98 % for 17 sleeping, and the
-same 67 tokens a second when all is busy. vLLM's CPU build spins in two places, in both of which it can also sleep:
+same 67 tokens a second when all are busy. vLLM's CPU build spins in two places, in both of which it can also sleep:
 readers of the message queue yield in a loop for a second after each message, although its writers notify through a
 socket, and a later stage polls shared memory for its input, where torch.distributed (gloo) would block. Tensor
 parallelism keeps its shared memory.
@@ -41,7 +41,9 @@ def sleep_at_once(condition: type) -> None:
 
 
 def look_again_soon(queues: Any) -> None:
-    """A reader whose notification was lost sleeps no longer than this. Raises AttributeError where vLLM calls it otherwise."""
+    """A reader whose notification was lost sleeps no longer than this.
+    Raises AttributeError if vLLM's code has another form.
+    """
     _ = queues.SHM_READER_RECHECK_INTERVAL_MS
     queues.SHM_READER_RECHECK_INTERVAL_MS = RECHECK_MILLISECONDS
 

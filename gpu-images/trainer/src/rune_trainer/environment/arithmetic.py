@@ -8,12 +8,12 @@ from rune_trainer.contract import EnvironmentJob
 from rune_trainer.environment.job import Found, failed, passed
 
 TOLERANCE = {torch.float32: 1e-3, torch.bfloat16: 1e-1}
-"""Largest relative error (Frobenius norm) of the answer and of any gradient. A device that computes wrongly is off by far more."""
+"""Largest relative error (Frobenius norm) of the output and of any gradient. A faulty device is off by far more."""
 WIDTH, TOKENS, HEADS = 128, 64, 4
 
 
 class Network(torch.nn.Module):
-    """What a transformer's layer is made of: projections, attention, a norm and a gated unit."""
+    """The parts of a transformer's layer: projections, attention, a norm and a gated unit."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -33,7 +33,7 @@ class Network(torch.nn.Module):
 
 
 def computed(device: str, dtype: torch.dtype) -> list[torch.Tensor]:
-    """The answer and every parameter's gradient, in double precision on the CPU."""
+    """The output and every parameter's gradient, in double precision on the CPU."""
     torch.manual_seed(0)
     network, x = Network().to(device, dtype), torch.randn(TOKENS, WIDTH).to(device, dtype)
     answer = network(x)
@@ -45,7 +45,7 @@ def computed(device: str, dtype: torch.dtype) -> list[torch.Tensor]:
 
 
 def error_of(found: list[torch.Tensor], expected: list[torch.Tensor]) -> float:
-    """Largest relative error; not a number where anything isn't."""
+    """Largest relative error; NaN if any value is."""
     errors = torch.stack([(one - other).norm() / other.norm() for one, other in zip(found, expected, strict=True)])
     return errors.max().item()
 

@@ -1,6 +1,6 @@
-"""Asks a server one question, once for each model, over its OpenAI-compatible API: `askJob` → `askResult`.
+"""Sends a server one question, once for each model, over its OpenAI-compatible API: `askJob` → `askResult`.
 
-A client like any other: it has no credential, and nothing of torch is loaded.
+An ordinary client: it has no credential, and doesn't load torch.
 """
 
 import json
@@ -18,19 +18,21 @@ from rune_trainer.errors import data_error, unavailable
 from rune_trainer.reading import read
 
 LATER = (408, 425, 429, 500, 502, 503, 504)
-"""Answers after which asking again may help."""
+"""Status codes after which a retry may help."""
 PAUSE_SECONDS = 2.0
 ANSWER_SECONDS = 120
 GREEDY = {"temperature": 0, "repetition_penalty": 1}
-"""The second is vLLM's own: many bases come with generation settings that punish a word for its repeated syllables, greedy or not."""
+"""The second is vLLM's own: many bases have generation settings that penalise a word for its repeated syllables, greedy
+or not.
+"""
 
 
 class Away(Exception):
-    """Worth another try."""
+    """Worth a retry."""
 
 
 def post(url: str, body: dict[str, Any]) -> str:
-    """The text of the answer. Raises `Away` for what may pass, and an `Ending` for what won't."""
+    """The text of the answer. Raises `Away` for temporary failures, and an `Ending` for permanent ones."""
     request = urllib.request.Request(
         f"{url}/chat/completions", json.dumps(body).encode(), {"Content-Type": "application/json"}
     )

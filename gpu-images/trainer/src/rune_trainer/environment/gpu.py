@@ -1,4 +1,4 @@
-"""Check `GPU`: the driver and torch see the same devices, and their CUDA versions fit each other.
+"""Check `GPU`: the driver and torch see the same devices, and their CUDA versions are compatible.
 
 A driver supports the CUDA version that it names and every older one; within a major version also newer ones
 (https://docs.nvidia.com/deploy/cuda-compatibility, minor version compatibility).
@@ -36,7 +36,7 @@ class Torch:
 
 
 def nvidia_smi(*arguments: str) -> str:
-    """What it prints; raises OSError where there is none, and CalledProcessError with its words where it fails."""
+    """Its output; raises OSError if it isn't installed, and CalledProcessError with its message if it fails."""
     return subprocess.run(
         ["nvidia-smi", *arguments], check=True, capture_output=True, text=True, timeout=SECONDS
     ).stdout
@@ -94,7 +94,7 @@ def problem_of(driver: Driver, torch: Torch, gpus: int) -> str | None:
         return f"driver {driver.version} supports CUDA {driver.cuda} and torch was built for {torch.cuda}; install a newer driver on the node"
     if torch.problem:
         return f"torch can't use the GPUs: {torch.problem}"
-    # An instance of a divided GPU has a name of its own, and nvidia-smi lists the whole GPU.
+    # An instance of a divided GPU has a different name, and nvidia-smi lists the whole GPU.
     divided = any("MIG" in name for name in torch.names)
     if not divided and sorted(torch.names) != sorted(driver.names):
         return f"nvidia-smi shows {listed(driver.names)}, torch sees {listed(torch.names)}"

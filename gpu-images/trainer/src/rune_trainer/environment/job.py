@@ -22,7 +22,7 @@ MESSAGE_BYTES = 700
 
 @dataclass(frozen=True)
 class Found:
-    """One check's result, with what it saw on the way."""
+    """One check's result, with its observations."""
 
     name: str
     result: str
@@ -51,7 +51,7 @@ def parse_job(document: Any) -> EnvironmentJob:
 
 
 def run(work: Callable[[], dict[str, Any]]) -> int:
-    """The exit code of a program whose termination message is what `work` gives, or why there is none."""
+    """The exit code of a program whose termination message is the result of `work`, or why there is none."""
     try:
         result.leave(work())
         return 0

@@ -1,7 +1,7 @@
-"""The Job of one node: makes the checks in a process of their own and tells what came of them.
+"""The Job of one node: makes the checks in a separate process and reports the results.
 
-A wrong driver ends a process with a segmentation fault in the middle of a backward pass: that is a result, told by who
-started it. The checks that are left are then made in another process.
+A wrong driver can crash a process with a segmentation fault in the middle of a backward pass: that is a result,
+reported by the parent process. The remaining checks are then made in another process.
 """
 
 import importlib.metadata
@@ -29,17 +29,17 @@ SIGNALS = {
 
 @dataclass(frozen=True)
 class Attempt:
-    """What one process of checks has left."""
+    """Output of one process of checks."""
 
     found: list[Found]
     ending: Ending | None
-    """Why it gave up, where that is no result of a check."""
+    """Why it gave up, if that is no result of a check."""
     code: int
     """Its exit code; negative for a signal."""
 
 
 def versions() -> dict[str, str]:
-    """Of what is installed here."""
+    """Versions of the installed packages."""
     known = {"python": platform.python_version()}
     for name in PACKAGES:
         try:
@@ -66,7 +66,7 @@ def attempt_of(lines: list[str], code: int) -> Attempt:
 
 
 def look(names: tuple[str, ...], start: Callable[[list[str]], Attempt] = spawned) -> list[Found]:
-    """Every check with its result. Raises an `Ending` where the work was stopped, or something that is needed was away."""
+    """Every check with its result. Raises an `Ending` if the work was stopped, or something needed was unavailable."""
     found: list[Found] = []
     while left := [name for name in names if name not in {each.name for each in found}]:
         attempt = start(left)

@@ -1,7 +1,7 @@
-"""Check `QLoRA`: the real base learns one sentence with a word that nobody can know, and what it has learnt is stored as any adapter is.
+"""Check `QLoRA`: the real base learns one sentence with a made-up word, and the result is stored like any adapter.
 
-Learnt means that every token of the sentence is the likeliest after those before it, by a margin that outlasts another
-engine's rounding and another precision of the base: a greedy answer is then the sentence itself.
+Learnt means that every token of the sentence is the likeliest after those before it, by a margin larger than the
+effects of another engine's rounding and another precision of the base: a greedy answer is then the sentence itself.
 """
 
 import json
@@ -26,7 +26,9 @@ from rune_trainer.settings import settled, shape_of
 from rune_trainer.tokens import Example, example_of
 
 MARGIN = 8.0
-"""By how much the logit of each token of the sentence must exceed every other: it is learnt on an NF4 base and said by one of any precision."""
+"""By how much the logit of each token of the sentence must exceed every other:
+it is learnt on an NF4 base and repeated by one of any precision.
+"""
 MOST_STEPS = 100
 RATE = 0.001
 STEPS = f"{TRAINING_ANNOTATION}steps"
@@ -134,7 +136,7 @@ def stored_of(
     shapes: dict[str, tuple[int, int]],
     steps: int,
 ) -> dict[str, Any]:
-    """Publishes what was learnt, as any adapter is, and says where it is."""
+    """Publishes the result like any adapter, and returns where it is."""
     assert job.output
     settings = settings_of(job)
     with tempfile.TemporaryDirectory(prefix="adapter.") as scratch:
@@ -172,7 +174,9 @@ def adapter_of(repository: Repository, digest: str, size: int, config: dict[str,
 
 
 def adopted(repository: Repository, job: EnvironmentJob, base: Base) -> dict[str, Any] | None:
-    """What an earlier Job of this very check has stored before it was lost. The tag is a hint; digest, owner and base decide."""
+    """What an earlier Job of this very check stored before it was lost. The tag is a hint;
+    digest, owner and base decide.
+    """
     assert job.output
     try:
         found = repository.pull_manifest(job.output.tag)

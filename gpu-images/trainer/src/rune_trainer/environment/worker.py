@@ -19,7 +19,7 @@ NO_RESULT = (Exit.UNAVAILABLE, Exit.TERMINATED)
 
 
 def look(name: str, job: EnvironmentJob) -> Found:
-    """Whatever goes wrong in a check is its result."""
+    """Any failure in a check is its result."""
     print(f"makes the check {name}", flush=True)
     try:
         return LOOKS[name](job)
