@@ -16,13 +16,13 @@ import { helmPath, kubectlCommand } from "./tools.ts";
 export type { BuiltImage } from "./build.ts";
 export type Cluster = { kubeconfig: string; embedded: boolean };
 
-/** The cluster that everything here speaks to: the user's own when KUBECONFIG is set, else the embedded one. */
+/** The cluster used by everything here: the user's own when KUBECONFIG is set, else the embedded one. */
 export function cluster(): Cluster {
   const own = settings.externalKubeconfig;
   return own ? { kubeconfig: own, embedded: false } : { kubeconfig: embedded.kubeconfig, embedded: true };
 }
 
-/** Starts the embedded cluster if it doesn't run, or makes sure that the user's own answers. */
+/** Starts the embedded cluster if it doesn't run, or makes sure that the user's own is reachable. */
 export async function ensureUp(): Promise<Cluster> {
   const own = settings.externalKubeconfig;
   if (own) progress.say(`using the cluster of KUBECONFIG=${own} (Kubernetes ${await pingCluster(own)}); nothing is started`);
@@ -30,13 +30,13 @@ export async function ensureUp(): Promise<Cluster> {
   return cluster();
 }
 
-/** kubectl on that cluster; gives its stdout, throws CommandFailed with what it said otherwise. */
+/** kubectl on that cluster; returns its stdout, throws CommandFailed with its output if it fails. */
 export async function kubectl(args: string[], options: RunOptions = {}): Promise<string> {
   const [command, ...first] = await kubectlCommand();
   return run(command, [...first, "--kubeconfig", cluster().kubeconfig, ...args], options);
 }
 
-/** Helm on that cluster; gives its stdout. */
+/** Helm on that cluster; returns its stdout. */
 export async function helm(args: string[], options: RunOptions = {}): Promise<string> {
   return run(await helmPath(), ["--kubeconfig", cluster().kubeconfig, ...args], options);
 }
@@ -52,7 +52,7 @@ export async function buildImages(names: readonly string[] = imageNames): Promis
   return built;
 }
 
-/** Brings built images to the cluster's nodes and writes down, for people and for Helm, what they are called there. */
+/** Loads built images onto the cluster's nodes and writes their names there into files, for people and for Helm. */
 export async function loadImages(built: Record<string, BuiltImage>): Promise<Record<string, BuiltImage>> {
   const loaded: Record<string, BuiltImage> = {};
   for (const [name, image] of Object.entries(built)) loaded[name] = await load(image);
@@ -72,7 +72,7 @@ async function record(loaded: Record<string, BuiltImage>): Promise<void> {
   );
 }
 
-/** The chart's `images`: its names are camelCase, and it knows nothing of images that others only stand on. */
+/** The chart's `images`: its names are camelCase, and it doesn't include images that are only bases of others. */
 export function helmValues(all: Record<string, BuiltImage>): { images: Record<string, BuiltImage> } {
   const running = Object.entries(all).filter(([name]) => imageNames.includes(name));
   return {

@@ -9,7 +9,7 @@ import { progress } from "./progress.ts";
 import { settings } from "./settings.ts";
 import { run } from "./shell.ts";
 
-/** An image in buildah's store. The tag is the key of all that went into it; the digest is its OCI manifest's. */
+/** An image in buildah's store. The tag is the key of its inputs; the digest is its OCI manifest's. */
 export type BuiltImage = { repository: string; tag: string; digest: string };
 
 const neverInContext = [
@@ -23,11 +23,11 @@ const neverInContext = [
   "*.test.ts",
   "tsconfig.json",
 ];
-// Raise when this file builds differently from the same content.
+// Increase when this file builds differently from the same content.
 const recipe = "1";
 const debianRecipe = "bookworm minbase ca-certificates 1";
 
-/** Builds an image and those it stands on, unless the store has them with the same content. One process builds at a time. */
+/** Builds an image and its bases, unless the store has them with the same content. One process builds at a time. */
 export function build(name: string): Promise<BuiltImage> {
   if (!images[name] && name !== debianBase)
     throw new Error(`there is no image "${name}"; there are ${[debianBase, ...Object.keys(images)].join(", ")}`);
@@ -60,7 +60,7 @@ async function buildFrom(name: string, spec: ImageSpec): Promise<BuiltImage> {
   }
 }
 
-/** Copies what the image may see; gives the list of it. */
+/** Copies the files for the image; returns their names. */
 async function stageContext(directory: string, context: string, spec: ImageSpec): Promise<string[]> {
   const ignored = await readFile(join(directory, ".containerignore"), "utf8").catch(() => "");
   const leaveOut = [
@@ -88,8 +88,8 @@ export function selectFiles(files: string[], only: readonly string[] | undefined
 const buildArgs = (args: Record<string, string>) => Object.entries(args).flatMap(([name, value]) => ["--build-arg", `${name}=${value}`]);
 
 /**
- * What a build may use of the host without any of it ending up in the image: its network, its certificate authorities
- * (a company's proxy may have one of its own), and caches of what pip and uv have downloaded before.
+ * What a build may use of the host without any of it being in the image: its network, its certificate authorities
+ * (a company's proxy may have a separate one), and caches of pip's and uv's earlier downloads.
  */
 async function buildFlags(): Promise<string[]> {
   const home = join(settings.cache, "downloads");
@@ -111,7 +111,7 @@ async function buildFlags(): Promise<string[]> {
   return ["--layers", "--network=host", ...Object.entries(mounts).flatMap(([from, to]) => ["-v", `${from}:${to}`])];
 }
 
-/** Debian's minimal system with certificate authorities, from its archive alone: no registry is asked. */
+/** Debian's minimal system with certificate authorities, from its archive alone, without a registry. */
 function buildDebian(): Promise<BuiltImage> {
   return stored(debianBase, sha256(debianRecipe), (reference) =>
     progress.step("building image debian (debootstrap, half a minute)", async (detail) => {
@@ -151,7 +151,7 @@ async function stored(name: string, key: string, make: (reference: string) => Pr
   const reference = `${repository}:${tag}`;
   const found = await digestInStore(reference);
   if (found) return { repository, tag, digest: found };
-  // A build that was killed leaves its containers, mounted.
+  // A killed build leaves its containers mounted.
   await buildah(["rm", "--all"]);
   await make(reference);
   const digest = await digestInStore(reference);

@@ -4,7 +4,7 @@ import { withLock } from "./lock.ts";
 import { settings } from "./settings.ts";
 import { type RunOptions, run } from "./shell.ts";
 
-/** What a buildah needs to know of our store, for who starts one himself. */
+/** The environment of a buildah on our store, for callers that start it themselves. */
 export async function storeEnvironment(): Promise<Record<string, string>> {
   const home = join(settings.cache, "buildah");
   const configuration = join(home, "storage.conf");
@@ -13,12 +13,15 @@ export async function storeEnvironment(): Promise<Record<string, string>> {
   return { CONTAINERS_STORAGE_CONF: configuration, BUILDAH_ISOLATION: "chroot" };
 }
 
-/** Runs buildah on a store of ours, inside the cache: no daemon, and nothing of it in the machine's own store. */
+/** Runs buildah on a separate store, inside the cache: no daemon, and nothing in the machine's own store. */
 export async function buildah(args: string[], options: RunOptions = {}): Promise<string> {
   return run("buildah", args, { ...options, env: { ...options.env, ...(await storeEnvironment()) } });
 }
 
-/** Whatever leaves containers in the store for a while does so alone, because the next build clears away all that it finds. */
+/**
+ * Code that keeps containers in the store for a while must run exclusively, because the next build removes all
+ * containers.
+ */
 export function inStore<Result>(work: () => Promise<Result>): Promise<Result> {
   return withLock(join(settings.cache, "buildah.lock"), work);
 }

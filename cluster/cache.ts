@@ -6,8 +6,8 @@ import { withLock } from "./lock.ts";
 import { settings } from "./settings.ts";
 
 /**
- * The directory `<cache>/<kind>/<key>`, made by `build` when it isn't there. It appears whole or not at all, two
- * processes never build the same one, and nothing depends on an earlier one being there.
+ * The directory `<cache>/<kind>/<key>`, made by `build` if it doesn't exist. It appears completely or not at all, two
+ * processes never build the same one at once, and no directory depends on an earlier one.
  */
 export async function cached(kind: string, key: string, build: (directory: string) => Promise<void>): Promise<string> {
   const place = join(settings.cache, kind, key);

@@ -27,7 +27,9 @@ export async function listFiles(directory: string, leaveOut: readonly string[] =
   return found.sort();
 }
 
-/** A key of the names, contents and executable bits of files; times, owners and the directory's own place don't count. */
+/**
+ * A key of the names, contents and executable bits of files; times, owners and the directory's own path don't count.
+ */
 export async function treeKey(directory: string, files: readonly string[]): Promise<string> {
   const parts: Record<string, string> = {};
   for (const file of files) parts[file] = await fileKey(join(directory, file));

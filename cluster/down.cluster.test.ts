@@ -6,8 +6,8 @@ import { embedded } from "./embedded.ts";
 import { settings } from "./settings.ts";
 import { run } from "./shell.ts";
 
-// Run with RUNE_TEST_CLUSTER=1, as root. The cluster under test lives in network, mount and process namespaces of its own,
-// so it may be killed and stopped while another one (with the same addresses) goes on running beside it.
+// Run with RUNE_TEST_CLUSTER=1, as root. The cluster under test has separate network, mount and process namespaces,
+// so it may be killed and stopped while another one (with the same addresses) keeps running beside it.
 const cgroup = `rune-down-test-${process.pid}`;
 const script = join(import.meta.dirname, "host/cluster.sh");
 let state = "";
@@ -23,7 +23,7 @@ afterAll(async () => {
   for (const left of ["", ".log", ".up", ".pid", ".sysctls"]) await rm(`${state}${left}`, { recursive: true, force: true });
 });
 
-/** Runs a script in a world with nothing of Kubernetes in it; `left` prints what can be seen there of a cluster. */
+/** Runs a script in namespaces without anything of Kubernetes; `left` prints what is visible there of a cluster. */
 function inAWorldOfItsOwn(body: string): Promise<string> {
   const prelude = `
     set -eu

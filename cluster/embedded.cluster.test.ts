@@ -5,7 +5,7 @@ import { build, referenceOf } from "./build.ts";
 import { embedded } from "./embedded.ts";
 import { load } from "./load.ts";
 
-// Run with RUNE_TEST_CLUSTER=1, as root. Works in a namespace of its own and leaves the cluster running.
+// Run with RUNE_TEST_CLUSTER=1, as root. Works in a dedicated namespace and leaves the cluster running.
 const namespace = `cluster-test-${process.pid}`;
 let image = "";
 
@@ -109,7 +109,7 @@ while True:
     const lines = async () => (await k("logs", "talker").catch(() => "")).split("\n").length;
     expect(await eventually(lines, (n) => n > 10)).toBeGreaterThan(10);
     await apply(denyEgress("hush", { matchLabels: { talks: "yes" } }));
-    // A busy machine takes a moment to write the rules and to pass on the log: wait for a silence of two seconds.
+    // A busy machine takes a moment to write the rules and to pass the log on: wait for a silence of two seconds.
     const grown = async () => {
       const before = await lines();
       await sleep(2000);

@@ -8,7 +8,10 @@ import { progress } from "./progress.ts";
 import { settings } from "./settings.ts";
 import { attempt, run } from "./shell.ts";
 
-/** The Kubernetes that this room starts itself. `host/cluster.sh` does the work on the machine; this brings what it needs. */
+/**
+ * The Kubernetes that this room starts itself. `host/cluster.sh` does the work on the machine; this provides its
+ * programs.
+ */
 export const embedded = {
   kubeconfig: join(settings.state, "kubeconfig"),
   bin: join(settings.state, "bin"),

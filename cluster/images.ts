@@ -9,21 +9,21 @@ import { settings } from "./settings.ts";
 export type ImageSpec = {
   /** directory that is the build context and holds the Containerfile */
   directory: string;
-  /** the image of this list that takes the place of `ARG BASE`; without it the Containerfile's own (public) base is used */
+  /** the image of this list that replaces `ARG BASE`; without it the Containerfile's own (public) base is used */
   base?: string;
-  /** what of the directory goes into the context; everything by default. `.containerignore` leaves out more. */
+  /** the part of the directory that goes into the context; everything by default. `.containerignore` excludes more. */
   only?: readonly string[];
-  /** made on the host before the directory is read */
+  /** runs on the host before the directory is read */
   prepare?: () => Promise<unknown>;
   /** puts files from elsewhere into the copy of the context */
   stage?: (context: string) => Promise<unknown>;
   args?: Record<string, string>;
 };
 
-/** Made from Debian's archive by debootstrap; every other image here stands on it. */
+/** Made from Debian's archive by debootstrap; the base of every other image here. */
 export const debianBase = "debian";
 
-/** A large file that is only read: linked where that is possible. */
+/** A large read-only file: linked where that is possible. */
 const place = (from: string, to: string) => link(from, to).catch(() => copyFile(from, to));
 
 const typescript = (directory: string): ImageSpec => ({
@@ -65,5 +65,5 @@ export const images: Record<string, ImageSpec> = {
   mlflow: { directory: "cluster/images/mlflow", base: "python" },
 };
 
-/** Images that only others stand on; `images` without names doesn't load them into the cluster. */
+/** Images that are only bases of others; `images` without names doesn't load them into the cluster. */
 export const bases: readonly string[] = ["node", "python", "torch-cpu"];

@@ -12,7 +12,10 @@ import { kubectlCommand } from "./tools.ts";
 /** How an image reaches the nodes of the cluster in use. */
 export type Destination = { kind: "embedded" } | { kind: "registry"; registry: string } | { kind: "kind" | "k3d"; cluster: string };
 
-/** Puts an image where the cluster's nodes find it; gives it back as they see it (a registry has its own repository and digest). */
+/**
+ * Puts an image where the cluster's nodes find it; returns it as the nodes see it (a registry has its own repository
+ * and digest).
+ */
 export async function load(image: BuiltImage): Promise<BuiltImage> {
   const to = await destination();
   switch (to.kind) {
@@ -35,7 +38,7 @@ export async function load(image: BuiltImage): Promise<BuiltImage> {
   }
 }
 
-/** kind's and k3d's nodes know a loaded image by its tag alone: a digest in a pod would make them ask a registry. */
+/** kind's and k3d's nodes find a loaded image by its tag only: a digest in a pod would make them query a registry. */
 const byTagOnly = (image: BuiltImage): BuiltImage => ({ ...image, digest: "" });
 
 async function destination(): Promise<Destination> {
@@ -72,7 +75,7 @@ async function loadIntoContainerd(image: BuiltImage): Promise<BuiltImage> {
   );
 }
 
-/** What `ctr images ls` prints: a line per name, its digest in the third column. */
+/** Parses `ctr images ls`: a line per name, its digest in the third column. */
 export function digestsByName(listing: string): Map<string, string> {
   const rows = listing.split("\n").map((line) => line.trim().split(/\s+/));
   return new Map(rows.filter((row) => row[2]?.startsWith("sha256:")).map((row) => [row[0] ?? "", row[2] ?? ""]));
@@ -90,12 +93,12 @@ async function pushTo(registry: string, image: BuiltImage): Promise<BuiltImage> 
   );
 }
 
-/** A registry on this machine speaks plain HTTP; every other one must prove who it is. */
+/** A registry on this machine speaks plain HTTP; every other one must use TLS. */
 export function isLoopback(registry: string): boolean {
   return /^(localhost|127\.[0-9.]+|\[::1\])(:\d+)?(\/|$)/.test(registry);
 }
 
-/** Lends `use` the image as an OCI archive whose manifest, and so its digest, are those of buildah's store. */
+/** Calls `use` with the image as an OCI archive whose manifest, and so its digest, are those of buildah's store. */
 function withArchive<T>(image: BuiltImage, present: ReadonlySet<string>, use: (archive: string) => Promise<T>): Promise<T> {
   return withScratch(async (scratch) => {
     const archive = join(scratch, "image.tar");

@@ -5,7 +5,7 @@ import { progress } from "./progress.ts";
 
 /**
  * Runs `work` while no other process holds the lock on `file`. The lock is the kernel's (flock), held by a child that
- * ends with this process, so a killed process leaves nothing locked.
+ * exits with this process, so a killed process leaves nothing locked.
  */
 export async function withLock<T>(file: string, work: () => Promise<T>): Promise<T> {
   await mkdir(dirname(file), { recursive: true });

@@ -4,8 +4,8 @@ import { sha256 } from "./content-key.ts";
 import { run } from "./shell.ts";
 
 /**
- * Turns what `buildah push dir:` wrote (a manifest and blobs as they are in buildah's store) into an OCI archive.
- * buildah's own `oci-archive:` compresses every layer on the way, whatever it is told: slow, and another digest.
+ * Turns the output of `buildah push dir:` (a manifest and blobs as they are in buildah's store) into an OCI archive.
+ * buildah's own `oci-archive:` compresses every layer, whatever its options: slow, and another digest.
  * Blobs that the reader has already (`present`, as sha256:…) are left out.
  */
 export async function archiveDirectory(directory: string, reference: string, archive: string, present: ReadonlySet<string>): Promise<void> {

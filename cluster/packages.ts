@@ -2,7 +2,7 @@ import { existsSync } from "node:fs";
 import { progress } from "./progress.ts";
 import { attempt, run } from "./shell.ts";
 
-/** Packages of the distribution: the file that shows that one is there, and its Debian name. */
+/** Packages of the distribution: the file that shows that one is installed, and its Debian name. */
 type Packages = Record<string, string>;
 
 export const packagesToBuildImages: Packages = {
@@ -37,7 +37,7 @@ export async function ensurePackages(needed: Packages): Promise<void> {
   await progress.step(`installing ${missing.join(", ")}`, async (detail) => {
     const env = { DEBIAN_FRONTEND: "noninteractive" };
     const onLine = (line: string) => detail(line.slice(0, 80));
-    await attempt("apt-get", ["update", "-q"], { env, onLine }); // an unreachable third-party source is no reason to stop
+    await attempt("apt-get", ["update", "-q"], { env, onLine }); // an unreachable third-party source is ignored
     await run("sh", ["-c", command], { env, onLine }).catch((error) => {
       throw new Error(`${(error as Error).message}\nInstall them by hand (${command}) and run this again.`);
     });

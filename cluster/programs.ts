@@ -9,7 +9,7 @@ import { attempt, run } from "./shell.ts";
 
 const kubernetesVersion = "v1.34.4";
 
-/** A program compiled from Go modules: where its files are, and the key of everything that went into them. */
+/** A program compiled from Go modules: the path of its files, and the key of all its inputs. */
 export type Program = { directory: string; key: string };
 
 /** etcd, Kubernetes, kubectl, CoreDNS, netpol and localpv in one binary, pause, and the images of both. */
@@ -28,7 +28,7 @@ export async function kube(): Promise<Program> {
   return { directory, key };
 }
 
-/** containerd 2 with its runc shim, ctr, and runc: newer than what Debian 12 has. */
+/** containerd 2 with its runc shim, ctr, and runc: newer than Debian 12's. */
 export async function containerd(): Promise<Program> {
   const source = join(settings.root, "cluster/containerd");
   const packageName = "github.com/containerd/containerd/v2";
@@ -49,7 +49,10 @@ export async function containerd(): Promise<Program> {
   return { directory, key };
 }
 
-/** A command of a published Go module, such as `github.com/nats-io/nats-server/v2@v2.12.1`, with these build tags; gives the path of the binary. */
+/**
+ * A command of a published Go module, such as `github.com/nats-io/nats-server/v2@v2.12.1`, with these build tags;
+ * returns the path of the binary.
+ */
 export async function goCommand(path: string, version: string, tags: readonly string[] = []): Promise<string> {
   const name =
     path
@@ -77,7 +80,7 @@ async function programKey(source: string, flags: string[]): Promise<string> {
   return keyOf({ files: await treeKey(source, files), flags: flags.join(" "), go: await goVersion() }).slice(0, 16);
 }
 
-/** Needed before anything else: Go itself, new enough to fetch the toolchain that the modules ask for. */
+/** Needed before anything else: Go itself, recent enough to fetch the toolchain that the modules require. */
 export async function goVersion(): Promise<string> {
   const version = await attempt("go", ["env", "GOVERSION"]).catch(() => undefined);
   if (version?.code !== 0)
@@ -131,7 +134,10 @@ async function packImage(binary: string, reference: string, archive: string): Pr
   }
 }
 
-/** Puts the programs where the running cluster keeps them: whole files, replaced by rename, with their key beside them. */
+/**
+ * Puts the programs where the running cluster keeps them: complete files, replaced by rename, with their key beside
+ * them.
+ */
 export async function installPrograms(bin: string, programs: Record<string, { program: Program; files: string[] }>): Promise<void> {
   await mkdir(bin, { recursive: true });
   for (const [name, { program, files }] of Object.entries(programs)) {

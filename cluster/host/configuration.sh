@@ -1,7 +1,7 @@
 # Configuration files of the components.
 # shellcheck shell=bash
 
-# put FILE: writes stdin there, unless it says so already (kube-proxy exits when its file is touched).
+# put FILE: writes stdin there, unless the content is the same (kube-proxy exits when its file is touched).
 put() {
   local text
   text=$(cat)
@@ -9,7 +9,7 @@ put() {
   printf '%s\n' "$text" >"$1.new"
   mv "$1.new" "$1"
 }
-# The interface that leads out decides how large the pods' packets may be.
+# The outgoing interface's MTU limits the pods' packets.
 outer_mtu() {
   local dev
   dev=$(ip -4 route show default | sed -n 's/.* dev \([^ ]*\).*/\1/p' | head -1)
@@ -30,7 +30,7 @@ state = "$RUN/containerd"
   address = "$RUN/containerd.sock"
 [ttrpc]
   address = "$RUN/containerd.sock.ttrpc"
-# Nobody plugs into this runtime; its socket would lie outside our state.
+# This runtime has no plugins; the socket would be outside our state.
 [plugins."io.containerd.nri.v1.nri"]
   disable = true
 [plugins."io.containerd.cri.v1.images".pinned_images]
@@ -39,7 +39,7 @@ state = "$RUN/containerd"
   config_path = "$STATE/registries"
 [plugins."io.containerd.cri.v1.runtime"]
   # For machines whose root lacks CAP_SYS_RESOURCE (such as the VMs of CI services): scores below the daemon's own are
-  # not asked for ("can't get final child's PID from pipe: EOF" otherwise).
+  # not requested ("can't get final child's PID from pipe: EOF" otherwise).
   restrict_oom_score_adj = true
   netns_mounts_under_state_dir = true
   [plugins."io.containerd.cri.v1.runtime".cni]
@@ -55,7 +55,7 @@ state = "$RUN/containerd"
       SystemdCgroup = false
 Y
   # ptp: each pod has a veth to the host and no shared layer 2, so all pod traffic is routed through the host's forward
-  # hook (no br_netfilter needed), and the veth of a packet says whose it is (netpol drops what has another's address).
+  # hook (no br_netfilter needed), and a packet's veth identifies its pod (netpol drops packets with another's address).
   put "$STATE/cni/10-pods.conflist" <<Y
 {"cniVersion": "1.0.0", "name": "rune", "plugins": [
   {"type": "ptp", "mtu": $(outer_mtu), "ipMasq": false,
@@ -86,7 +86,7 @@ maxPods: 240
 podPidsLimit: 1024
 seccompDefault: true
 serializeImagePulls: false
-# What ends starts again within seconds, however often: here things are killed on purpose.
+# What exits is restarted within seconds, however often: here things are killed on purpose.
 featureGates: {KubeletCrashLoopBackOffMax: true}
 crashLoopBackOff: {maxContainerRestartPeriod: 5s}
 evictionHard: {memory.available: 100Mi, nodefs.available: 1%, imagefs.available: 1%}

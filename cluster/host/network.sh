@@ -1,5 +1,5 @@
-# The node's own address and the way out for pods. The address is on a bridge of its own, so nothing listens on the
-# machine's outer interfaces and the cluster does not care which address the machine has.
+# The node's own address and outgoing traffic of pods. The address is on a separate bridge, so nothing listens on the
+# machine's outer interfaces and the cluster does not depend on the machine's address.
 # shellcheck shell=bash
 
 network_up() {
@@ -7,7 +7,7 @@ network_up() {
   ip addr replace "$NODE_IP"/32 dev "$BRIDGE"
   ip link set "$BRIDGE" up
   echo 1 >/proc/sys/net/ipv4/ip_forward
-  # Pods leave the machine behind its address; pod -> pod and pod -> node keep their own.
+  # Outgoing packets of pods get the machine's address; pod -> pod and pod -> node keep their own.
   nft -f - <<Y
 table ip rune_masq
 delete table ip rune_masq

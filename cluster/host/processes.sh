@@ -1,10 +1,10 @@
-# Processes of the cluster, found by what they are (an executable in $BIN), not by pid files.
+# Processes of the cluster, found by their executable (in $BIN), not by pid files.
 # shellcheck shell=bash
 
 # pids_below_bin: every living process of ours (a zombie has no executable any more).
 pids_below_bin() { find /proc/[0-9]*/exe -maxdepth 0 -lname "$BIN/*" 2>/dev/null | cut -d/ -f3; }
 
-# pid_of NAME: the process of that component; nothing when it doesn't run.
+# pid_of NAME: the process of that component; empty when it doesn't run.
 pid_of() {
   local p argv
   for p in $(pids_below_bin); do
@@ -15,7 +15,7 @@ pid_of() {
 }
 running() { [ -n "$(pid_of "$1")" ]; }
 
-# start NAME CMD…: in the background, in a session of its own, log in $LOG/NAME.log. What runs already stays, unless its
+# start NAME CMD…: in the background, in a separate session, log in $LOG/NAME.log. A running process stays, unless its
 # program, its arguments or the file $CONFIG have changed since: then it is replaced. Pods survive that.
 start() {
   local name=$1 as program=kube
@@ -32,7 +32,7 @@ start() {
   echo "$as" >"$RUN/$name.as"
 }
 
-# stop NAME SIGNAL: waits for its end, and insists after ten seconds.
+# stop NAME SIGNAL: waits for its end, and kills it after ten seconds.
 stop() {
   local p
   p=$(pid_of "$1")
@@ -42,7 +42,7 @@ stop() {
   kill -9 "$p" 2>/dev/null || true
 }
 
-# wait_for WHAT CMD…: two minutes at most; then says where to look.
+# wait_for WHAT CMD…: two minutes at most; then prints where to look.
 wait_for() {
   local what=$1
   shift
