@@ -59,7 +59,7 @@ describe.skipIf(!canRun)("adapters that must never reach vLLM", { timeout: 240_0
     await remove("Adapter", namespace, ...adapters);
   }, 60_000);
 
-  /** Stores the artifact, creates its Adapter and a session that wants it and nothing else. */
+  /** Stores the artifact, creates its Adapter and a session that wants only this one. */
   async function wanted(stem: string, fault: Fault, stored: Registry | null = registry): Promise<{ forged: Forged; session: string }> {
     const forged = await forge(stem, good, fault, stored);
     const session = forcedSession(stem, "def solve(x):\n    return x", "assert solve(1) == 1", {
@@ -86,7 +86,10 @@ describe.skipIf(!canRun)("adapters that must never reach vLLM", { timeout: 240_0
     words: RegExp;
   }
 
-  /** The session that wants it fails in words, the server tells the reason in an Event, and nobody is offered the adapter. */
+  /**
+   * The session that wants it fails with this message, the server reports the reason in an Event, and the adapter isn't
+   * offered to clients.
+   */
   async function refused({ stem, change, reason, words }: Case): Promise<void> {
     const { forged, session } = await wanted(stem, change);
     const ended = await over<Session>("AgentSession", namespace, session);
@@ -203,7 +206,7 @@ describe.skipIf(!canRun)("adapters that must never reach vLLM", { timeout: 240_0
     expect((await read<ModelServer>("ModelServer", namespace, server)).status?.engines?.[0]?.bootID).toBe(bootID);
   });
 
-  /** Stores a good adapter, and then flips one byte of it where the registry keeps it. */
+  /** Stores a good adapter, and then flips one byte of it in the registry's storage. */
   async function rotten() {
     const bytes = unseen(good.weights);
     const { weights } = await forge("bad-rot", good, { weights: () => bytes }, registry);
@@ -224,13 +227,13 @@ describe.skipIf(!canRun)("adapters that must never reach vLLM", { timeout: 240_0
   }
 });
 
-/** How often vLLM was asked to load an adapter: it logs every request of that kind. */
+/** How often vLLM received a request to load an adapter: it logs each of them. */
 async function loads(): Promise<number> {
   const log = await kubectl(["logs", "-n", namespace, (await enginePod()).metadata.name, "-c", "vllm"]);
   return log.split("\n").filter((line) => line.includes("POST /v1/load_lora_adapter")).length;
 }
 
-/** Neither offered to anybody nor in vLLM. */
+/** Neither offered to clients nor in vLLM. */
 async function notServed(name: string): Promise<void> {
   expect((await offeredModels()).map(({ id }) => id)).not.toContain(name);
   expect((await engineModels()).map(({ id }) => id)).not.toContain(name);

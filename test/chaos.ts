@@ -17,9 +17,10 @@ import { create, eventually, readAll, remove } from "./support/objects.ts";
 import { forcedSession, type Session, workingSession } from "./support/sessions.ts";
 
 /**
- * `npm run chaos:sessions`: many sessions at once, and somebody is killed every few seconds until all have ended. Each must end with a
- * sealed trajectory equal to its log, in which no step stands twice and nothing is missing that was there before. It needs the quickstart's
- * installation, prints what was counted and what that is worth, and fails where it shows nothing.
+ * `npm run chaos:sessions`: many sessions at once, and a component is killed every few seconds until all have ended.
+ * Each must end with a sealed trajectory equal to its log, in which no step occurs twice and nothing is missing that
+ * was there before. It needs the quickstart's installation, prints the counts and their significance, and fails if it
+ * proves nothing.
  */
 const usage = `npm run chaos:sessions -- [options]
 
@@ -29,13 +30,13 @@ const usage = `npm run chaos:sessions -- [options]
   --seed N       of who is killed when (1)
 `;
 
-/** Who is killed, and what was under way there; undefined where there is none now. */
+/** Kills a component and returns what was under way there; undefined if there is none now. */
 type Strike = (random: Random, mine: readonly Session[]) => Promise<readonly Work[] | undefined>;
 
 interface Victim {
   readonly name: string;
   readonly scope: Kill["scope"];
-  /** How often it is the one, relative to the others. */
+  /** How often it is chosen, relative to the others. */
   readonly weight: number;
   readonly strike: Strike;
 }
@@ -44,7 +45,7 @@ const isAtWork = (session: Session) => !isOver(session) && (session.status?.epoc
 const workOf = ({ metadata, status }: Session): Work => ({ session: metadata.name, epoch: status?.epoch ?? 0 });
 const ownerOf = (pod: Pod) => pod.metadata.labels[`${label.component}-owner`];
 
-/** Pods that nobody has killed or deleted yet. */
+/** Pods that have not been killed or deleted yet. */
 const alive = async (inNamespace: string, labels: Record<string, string>) =>
   (await readAll<Pod & { metadata: { deletionTimestamp?: string } }>("Pod", inNamespace, labels)).filter(
     ({ metadata, status }) => status.phase === "Running" && !metadata.deletionTimestamp,
@@ -83,7 +84,7 @@ const victims: readonly Victim[] = [
   { name: "sandbox", scope: "Own", weight: 6, strike: ofSessions("sandbox") },
   { name: "operator", scope: "Shared", weight: 3, strike: ofSystem("operator") },
   { name: "nats", scope: "Shared", weight: 1, strike: ofSystem("nats") },
-  // It takes a minute to be back, in which all wait.
+  // It takes a minute to restart, during which all wait.
   { name: "engine", scope: "Shared", weight: 0.3, strike: engine },
 ];
 
@@ -128,7 +129,7 @@ async function main(asked: Asked): Promise<void> {
   process.exitCode = wrong.length === 0 ? 0 : 1;
 }
 
-/** UIDs of the sessions that this run has made, once those of an earlier one are gone. */
+/** UIDs of the sessions that this run created, once those of an earlier one are deleted. */
 async function begin(wanted: number): Promise<ReadonlySet<string>> {
   await remove("AgentSession", namespace, ...(await all()).map(({ metadata }) => metadata.name));
   await eventually("the sessions of an earlier run are gone", all, (left) => left.length === 0, 5);
@@ -148,7 +149,7 @@ async function sessionAt(index: number) {
   return { ...manifest, metadata: { ...manifest.metadata, name, labels: { ...labels, [knownAnswer]: String(isKnown) } } };
 }
 
-/** Kills until every session has ended or the time is over, and remembers whom, and what stood in the logs before. */
+/** Kills until every session has ended or the time is over, and records each kill, and the logs before it. */
 class Storm {
   readonly kills: Kill[] = [];
   readonly tries: Record<string, number> = {};
@@ -158,7 +159,10 @@ class Storm {
   readonly #asked: Asked;
   readonly #created: ReadonlySet<string>;
   readonly #random: Random;
-  /** Who hasn't been killed in the middle of work yet: every other turn is the first one's, the rest are chance's. */
+  /**
+   * Kinds that haven't been killed in the middle of work yet: every other turn takes the first one, the rest are
+   * random.
+   */
   #due: Victim[];
 
   constructor(asked: Asked, created: ReadonlySet<string>) {
@@ -187,7 +191,7 @@ class Storm {
     }
   }
 
-  /** What is stored before a kill must be there after it. NATS may be the one that was killed last. */
+  /** What is stored before a kill must be there after it. The last victim may have been NATS. */
   async #witness(working: readonly Session[]): Promise<void> {
     for (const { metadata } of shuffled(working, this.#random).slice(0, 6)) {
       const records = await logOf(metadata.uid).catch(() => []);
@@ -204,7 +208,7 @@ class Storm {
     const { name, scope, strike } = due ?? weighted(this.#random);
     this.tries[name] = (this.tries[name] ?? 0) + 1;
     const time = new Date().toISOString();
-    // What was there a moment ago may have ended by itself, or be on its way back.
+    // It may have ended by itself since, or be restarting.
     const work = await strike(this.#random, mine).catch(() => undefined);
     if (work) this.kills.push({ victim: name, time, scope, work });
   }
@@ -239,7 +243,7 @@ async function patiently<T>(look: () => Promise<T>): Promise<T> {
   }
 }
 
-/** What isn't back, and what of these sessions still runs. */
+/** Parts that haven't recovered, and parts of these sessions that still run. */
 async function brokenParts(created: ReadonlySet<string>): Promise<string[]> {
   const attempt = (work: Promise<unknown>) =>
     work.then(

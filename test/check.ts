@@ -5,12 +5,13 @@ import { linters, sources, vetted } from "./linters.ts";
 import { bin, toolEnvironment } from "./tools.ts";
 
 /**
- * `npm run check`: format, lint and types of every language, import rules, unused code, generated files. Nothing here is a list of
- * folders: each tool finds its files by what they are, so what is new is checked. Two at a time, the longest first.
+ * `npm run check`: format, lint and types of every language, import rules, unused code, generated files. Nothing here
+ * is a list of folders: each tool finds its files by their type, so new files are checked. Two at a time, the longest
+ * first.
  */
 interface Check {
   name: string;
-  /** Rejects with what is wrong. */
+  /** Rejects with the problems. */
   run(): Promise<void>;
 }
 

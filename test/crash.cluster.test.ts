@@ -80,7 +80,7 @@ describe.skipIf(!canRun)("a crash costs time and nothing else", { timeout: 900_0
   });
 });
 
-/** What the operator and Kubernetes say of the engine. */
+/** The engine's state according to the operator and Kubernetes. */
 async function engine(adapter: string) {
   const { status } = await read<ModelServer>("ModelServer", namespace, server);
   const pod = await enginePod();

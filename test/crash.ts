@@ -9,8 +9,9 @@ import { workingSession } from "./support/sessions.ts";
 import { type Death, runViolations, smallRun, trainer, trainerLog, trainerStopped } from "./support/training.ts";
 
 /**
- * `node test/crash.ts [victim…]`: kills everybody at every boundary of a session and of a training that crash.cluster.test.ts leaves out,
- * and prints what came of it. It needs the quickstart's installation and more than an hour, so it is no part of `npm test`.
+ * `node test/crash.ts [victim…]`: kills every component at every boundary of a session and of a training that
+ * crash.cluster.test.ts leaves out, and prints the results. It needs the quickstart's installation and more than an
+ * hour, so it is no part of `npm test`.
  */
 interface Row {
   victim: string;
@@ -20,7 +21,7 @@ interface Row {
   violations: string[];
 }
 
-/** An agent isn't there before its isolation is proven, nor after it said how it ended. */
+/** An agent doesn't exist before its isolation is proven, nor after it reported its end. */
 const sessionCases: Record<Victim, readonly Boundary[]> = {
   operator: ["status.epoch", "isolation", "generate intent", "generated", "execute intent", "executed", "reflected"],
   agent: ["generated", "execute intent", "reflected"],
@@ -38,7 +39,7 @@ async function sessionCase(victim: Victim, boundary: Boundary, index: number): P
   return { victim, boundary, seconds, outcome: `${session.status?.outcome}, epoch ${session.status?.epoch}`, violations };
 }
 
-/** Where in a training somebody dies: as soon as this is so. */
+/** The moment of a kill in a training: as soon as this holds. */
 const moments = {
   "the trainer's start": (run: string) => trainer(run, "running"),
   "the first checkpoint": (run: string) => step(run, 3),
@@ -68,7 +69,7 @@ async function trainingCase(victim: keyof typeof trainingCases, moment: Moment):
   return { victim, boundary: moment, seconds: Math.round((Date.now() - began) / 1000), outcome: attempts, violations };
 }
 
-/** Kills the victim at the moment, and says how far the trainer was where that is the victim. */
+/** Kills the victim at the moment, and returns how far the trainer was if that is the victim. */
 async function killed(victim: keyof typeof trainingCases, moment: Moment, run: string): Promise<Death | undefined> {
   await trainer(run, "running");
   const kill =
@@ -79,7 +80,7 @@ async function killed(victim: keyof typeof trainingCases, moment: Moment, run: s
     await moments[moment](run);
     const death = victim === "trainer" ? { log: await trainerLog(run, 1), pushed: moment === "the push" } : undefined;
     await kill();
-    // Else the tracker's answer would reach it before the kubelet does.
+    // Otherwise the tracker's answer would reach it before the kubelet does.
     if (victim === "trainer") await trainerStopped(run, 1);
     return death;
   } finally {
@@ -88,9 +89,9 @@ async function killed(victim: keyof typeof trainingCases, moment: Moment, run: s
 }
 
 /**
- * Waits until the run's artifact is in the registry. Its trainer's last words follow at once, so the tracker, which is told first, is made to
- * keep it waiting, from well before: so short a run tells it nothing between its start and its end. Whoever is killed now is killed between
- * the two.
+ * Waits until the run's artifact is in the registry. Its trainer's termination message follows at once, so the tracker,
+ * which is notified first, is made to block it, from well before: so short a run sends it nothing between its start and
+ * its end. A kill now happens between the two.
  */
 async function pushed(run: string): Promise<void> {
   const { uid } = (await read<TrainingRun>("TrainingRun", namespace, run)).metadata;
@@ -105,7 +106,7 @@ async function pushed(run: string): Promise<void> {
   );
 }
 
-/** Waits until the run has told of this step, or of its last one. */
+/** Waits until the run has reported this step, or its last one. */
 async function step(run: string, number: number): Promise<void> {
   await eventually(
     `${run} is at step ${number}`,

@@ -14,7 +14,7 @@ import { type Body, combinations, type Path, paths, plainBody, singles, tellingV
 /** Another seed tries other combinations: `RUNE_FUZZ_SEED=7 npm test -- fuzz`. */
 const seed = Number(process.env.RUNE_FUZZ_SEED ?? 1);
 const secondsPerEngine = Number(process.env.RUNE_FUZZ_SECONDS ?? 20);
-/** However slow the machine is: the telling values come first. */
+/** However slow the machine is: the significant values come first. */
 const fewest = Number(process.env.RUNE_FUZZ_REQUESTS ?? 96);
 const batchSize = 32;
 
@@ -73,7 +73,7 @@ async function openDoor(laboratory: Laboratory): Promise<Door> {
   return { url: `http://127.0.0.1:${sidecar.ports.inference}`, adapter: artifact.name, sidecar, admin, close };
 }
 
-/** An adapter for the laboratory's model, strong enough to be heard. */
+/** An adapter for the laboratory's model, strong enough to change its answers. */
 function laboratoryAdapter(): TestArtifact {
   const targetModules = ["down_proj"];
   const pairs = [0, 1, 2, 3].flatMap((layer) => {
@@ -94,7 +94,10 @@ function laboratoryAdapter(): TestArtifact {
 
 type Sent = { path: Path; body: Body; breakOff: boolean };
 
-/** What is tried, in this order: documented fields one by one with telling values, many at once, and odd values of all, as far as the time allows. */
+/**
+ * The requests, in this order: documented fields one by one with significant values, many at once, and odd values of
+ * all, as far as the time allows.
+ */
 async function requestsFor({ adapter }: Door, { url, baseName }: Laboratory): Promise<Sent[]> {
   const fields = await documentedFields(url);
   const models = [baseName, adapter];
@@ -129,7 +132,7 @@ type OpenAPI = {
   components: { schemas: Record<string, Schema> };
 };
 
-/** Fields of the paths that are let through, as the engine itself documents them. */
+/** Fields of the admitted paths, from the engine's own documentation. */
 async function documentedFields(url: string): Promise<Record<Path, string[]>> {
   const document = (await (await fetch(`${url}/openapi.json`)).json()) as OpenAPI;
   const of = (path: Path) => {
@@ -167,10 +170,12 @@ async function fuzz(door: Door, laboratory: Laboratory, requests: readonly Sent[
   return tried;
 }
 
-/** A grammar or regular expression that can't be compiled vLLM finds out only in the engine: it answers 500, and lives. */
+/**
+ * vLLM detects only in the engine that a grammar or regular expression can't be compiled: it returns 500, and survives.
+ */
 const isLateRefusal = ({ body }: Sent) => /^\{"(grammar|regex)":/.test(body.structured_outputs ?? "");
 
-/** The same process, sound, with the same answers as ever. */
+/** The same process, sound, with the same answers as before. */
 async function vitalSigns({ url, adapter, admin, sidecar }: Door, { baseName, ended }: Laboratory): Promise<object> {
   if (ended()) throw new Error("the engine's process has ended");
   const text = async (model: string) => {
@@ -189,7 +194,7 @@ async function vitalSigns({ url, adapter, admin, sidecar }: Door, { baseName, en
 
 const patience = 20_000;
 
-/** The answer's status, or `broken off` where the client went away, by plan or because it had waited enough. */
+/** The response's status, or `broken off` if the client disconnected, as planned or after a time-out. */
 function send(url: string, { path, body, breakOff }: Sent): Promise<string> {
   return new Promise((resolve) => {
     const asking = request(`${url}${path}`, { method: "POST", headers: { "content-type": "application/json" } });

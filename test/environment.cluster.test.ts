@@ -25,7 +25,7 @@ describe.skipIf(!canRun)("an environment check", { timeout: 1_200_000 }, () => {
   const table = ({ status }: EnvironmentCheck) => Object.fromEntries((status?.checks ?? []).map(({ name, result }) => [name, result]));
   const messageOf = ({ status }: EnvironmentCheck, name: string) => status?.checks?.find((each) => each.name === name)?.message;
 
-  // All of its checks pass in the quickstart; the whole loop looks at what that left.
+  // All of its checks pass in the quickstart; the test of the whole loop examines its objects.
   test("asks a known good adapter of a server that is there", async () => {
     const adapter = (await goodAdapter()).metadata.name;
     const ended = await check({ checks: ["Serving"], server: { serverRef: { name: server } }, knownGood: { adapter } });

@@ -4,7 +4,7 @@ import { run } from "../cluster/shell.ts";
 import { linters, sources } from "./linters.ts";
 import { bin, toolEnvironment } from "./tools.ts";
 
-/** `npm run format`: what `npm run check` finds wrong and tools can mend, in every language. */
+/** `npm run format`: fixes what `npm run check` finds and tools can fix, in every language. */
 const ruff = join(await linters(), "ruff");
 const { go } = await sources();
 const commands: [string, string[]][] = [

@@ -12,7 +12,7 @@ import { run } from "../cluster/shell.ts";
 let installed: Promise<string> | undefined;
 const requirements = join(settings.root, "test/linters.txt");
 
-/** The folder of ruff, pyrefly and shellcheck: binaries out of wheels, so that npm and pip are all that a machine needs for them. */
+/** The folder of ruff, pyrefly and shellcheck: binaries from wheels, so that npm and pip suffice to install them. */
 export function linters(): Promise<string> {
   installed ??= install();
   return installed;
@@ -27,15 +27,15 @@ async function install(): Promise<string> {
 }
 
 export interface Sources {
-  /** Those at the top that hold TypeScript. */
+  /** Top-level folders with TypeScript. */
   folders: string[];
   go: string[];
-  /** With Go of their own: cluster/containerd only names what is compiled. */
+  /** Modules with Go code: cluster/containerd only names what is compiled. */
   goModules: string[];
   shell: string[];
 }
 
-/** What there is to check, by what it is and not by where it stands: files that git knows or would take. */
+/** What there is to check, by type and not by place: files that git tracks or would track. */
 export async function sources(): Promise<Sources> {
   const listed = await run("git", ["ls-files", "-z", "--cached", "--others", "--exclude-standard", "--deduplicate"], {
     cwd: settings.root,
@@ -62,8 +62,8 @@ async function isShell(file: string): Promise<boolean> {
 }
 
 /**
- * `go vet` on a module. It compiles all that the module imports, which for Kubernetes takes minutes the first time: what has passed is
- * remembered by content. The flags are those of the builds, so that both find each other's work in Go's cache.
+ * `go vet` on a module. It compiles all that the module imports, which for Kubernetes takes minutes the first time:
+ * passes are cached by content. The flags are those of the builds, so that both reuse each other's work in Go's cache.
  */
 export async function vetted(module: string, go: readonly string[]): Promise<void> {
   const own = go.filter((file) => file.startsWith(`${module}/`));

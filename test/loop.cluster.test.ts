@@ -34,7 +34,7 @@ import {
 import { create, eventually, kstatus, over, read, readAll, remove } from "./support/objects.ts";
 import { digestOfLog, forcedSession, type Session } from "./support/sessions.ts";
 
-/** While tests are being written: look at the installation that is there instead of making it anew. */
+/** While tests are being written: use the existing installation instead of creating a new one. */
 const reuse = process.env.RUNE_TEST_REUSE === "1";
 
 describe.skipIf(!canRun)("the whole loop, as the quickstart runs it", { timeout: 120_000 }, () => {
@@ -273,7 +273,7 @@ describe.skipIf(!canRun)("the whole loop, as the quickstart runs it", { timeout:
   });
 });
 
-/** What a program in the sandbox's container finds out about it. */
+/** What a program in the sandbox's container can find out about it. */
 const look = `
 import json, os
 def writable(path):

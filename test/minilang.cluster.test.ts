@@ -7,20 +7,20 @@ import { run } from "../cluster/shell.ts";
 import type { Result } from "../examples/10-minilang/report.ts";
 import { canRun } from "./support/installation.ts";
 
-/** While tests are being written: look at what an earlier run left instead of running it again. */
+/** While tests are being written: examine what an earlier run left instead of running it again. */
 const reuse = process.env.RUNE_TEST_REUSE === "1";
 
 describe.skipIf(!canRun)("the laboratory in its short form", () => {
   let result: Result;
 
-  // Its server would go on beside whatever is tested next.
+  // Otherwise its server would keep running beside the next tests.
   afterAll(() => kubectl(["delete", "namespace", "minilang", "--wait=false"]), 60_000);
 
   beforeAll(async () => {
     if (!reuse) {
       const onLine = (line: string) => void process.stdout.write(`${line}\n`);
       const script = join(settings.root, "examples/10-minilang/minilang.ts");
-      // Its exit code says whether every check holds; each is looked at below.
+      // Its exit code reports whether every check holds; each is examined below.
       await run(process.execPath, [script, "--quick"], { cwd: settings.root, onLine, timeoutSeconds: 30 * 60 }).catch((error: Error) =>
         onLine(error.message),
       );

@@ -9,7 +9,7 @@ import { canRun } from "./support/installation.ts";
 
 const minutes = 60_000;
 
-/** Runs the plan in the laboratory; what it found, also where that isn't what was asked for. */
+/** Runs the plan in the laboratory; returns its results, also where they aren't as requested. */
 async function plan(...options: string[]): Promise<Result> {
   const onLine = (line: string) => void process.stdout.write(`${line}\n`);
   const script = join(settings.root, "examples/plan/plan.ts");
@@ -22,7 +22,7 @@ async function plan(...options: string[]): Promise<Result> {
 }
 
 describe.skipIf(!canRun)("the plan in the laboratory", () => {
-  // Its server would go on beside whatever is tested next.
+  // Otherwise its server would keep running beside the next tests.
   afterAll(() => kubectl(["delete", "namespace", "plan-minilang", "--wait=false"]), minutes);
 
   describe("with a gate of Phase 1 that nothing passes", () => {

@@ -12,14 +12,17 @@ import { canRun, namespace, system } from "./support/installation.ts";
 import { create, eventually, read, readAll } from "./support/objects.ts";
 import { goodAdapter } from "./support/sessions.ts";
 
-/** Everything is deleted but the registry's volume, and installed again: what is known of adapters is known as before. It comes last, because nothing else is left. */
+/**
+ * Everything is deleted but the registry's volume, and installed again: the adapters' records must be the same as
+ * before. It runs last, because nothing else is left.
+ */
 describe.skipIf(!canRun)("a cluster that is made again beside the registry that was", { timeout: 900_000 }, () => {
   interface Claim {
     metadata: { name: string };
     spec: { accessModes: string[]; storageClassName: string; resources: object; volumeName: string };
   }
 
-  /** What evidence alone says. */
+  /** The part of the status that is derived from evidence. */
   const known = ({ status }: Adapter) => {
     const { fitness, gate, evidence, tier, archived, champion } = status ?? {};
     return { fitness, gate, evidence, tier, archived, champion };
@@ -36,7 +39,7 @@ describe.skipIf(!canRun)("a cluster that is made again beside the registry that 
 
   beforeAll(async () => {
     const { name } = (await goodAdapter()).metadata;
-    // Beside what was measured of it, something that a person decided.
+    // Besides the measurements, a decision by a person.
     await kubectl(["annotate", "adapter", name, "-n", namespace, `${annotation.archive}=no longer needed`, "--overwrite"]);
     await eventually(
       "it is archived",

@@ -9,14 +9,14 @@ import { attempt } from "../cluster/shell.ts";
 import { aside, type Counts, command, counted, gpuImageTests, long, type Stage, unittest, vitest } from "./stages.ts";
 
 /**
- * Everything there is to test. Four long stages are left to `--all`, which is what CI runs. With names of stages as arguments only those.
- * Stages on a cluster wait more than they compute, so what needs neither a cluster nor exact times is run aside, in a process of lower
- * priority whose output follows when it has ended. The last line is what counts.
+ * All tests. Four long stages only run with `--all`, which is what CI uses. With names of stages as arguments only
+ * those. Stages on a cluster wait more than they compute, so stages that need neither a cluster nor exact times run
+ * aside, in a process of lower priority whose output follows when it has ended. The last line is what counts.
  */
 const cluster = { RUNE_TEST_CLUSTER: "1" };
 const apiServer = { ...cluster, KUBECONFIG: present().kubeconfig };
 const stages: Stage[] = [
-  // First of those aside: it holds the store of images, which stages on the cluster load theirs from.
+  // First of those aside: it locks the store of images, from which stages on the cluster load theirs.
   aside(gpuImageTests),
   aside(command("check", process.execPath, ["test/check.ts"])),
   aside(vitest("unit", [])),
@@ -63,7 +63,7 @@ const stages: Stage[] = [
   vitest("layers of a sandbox on the cluster", ["test/isolation/isolation.cluster"], cluster),
   vitest("embedded cluster", ["cluster/embedded.cluster.test.ts", "cluster/down.cluster.test.ts"], cluster),
   aside(long(vitest("engine fuzz", ["test/engine-fuzz.image.test.ts"], { RUNE_TEST_IMAGES: "1" }))),
-  // The first of these installs everything; the others go on with what it left.
+  // The first of these installs everything; the others continue with what it left.
   vitest("the whole loop", ["test/loop.cluster.test.ts"], cluster),
   long(vitest("minilang", ["test/minilang.cluster.test.ts"], cluster)),
   vitest("chart", ["charts/rune/chart.cluster.test.ts"], cluster),
@@ -71,14 +71,14 @@ const stages: Stage[] = [
   vitest("bad adapters", ["test/bad-adapters.cluster.test.ts"], cluster),
   vitest("bad input", ["test/bad-input.cluster.test.ts"], cluster),
   long(vitest("crashes", ["test/crash.cluster.test.ts"], cluster)),
-  // Comes last: it deletes the installation that the others go on with.
+  // Last: it deletes the installation that the others use.
   long(vitest("rebuild", ["test/rebuild.cluster.test.ts"], cluster)),
 ];
 
 const asideOnly = "--aside";
 const asideReport = join(settings.out, "test/aside.json");
 
-/** What stages found, together. */
+/** The stages' results, combined. */
 interface Found {
   passed: number;
   failed: number;
@@ -121,7 +121,7 @@ async function runAll(chosen: readonly Stage[]): Promise<Found> {
   return found;
 }
 
-/** The same in a process of its own. One that ends without a report has failed. */
+/** The same in a separate process. One that ends without a report has failed. */
 async function runAside(args: readonly string[], chosen: readonly Stage[]): Promise<Found> {
   const names = chosen.map(({ name }) => name).join(", ");
   progress.say(`aside: ${names}`);
@@ -150,7 +150,7 @@ function row(name: string, { passed, failed, skipped }: Counts, took: number, bu
 /** Of the machine's CPUs together, since it started. */
 const busyMilliseconds = () => cpus().reduce((sum, { times: { user, nice, sys, irq } }) => sum + user + nice + sys + irq, 0);
 
-/** A stage that throws has failed; the others still say what they know. */
+/** A stage that throws has failed; the others still report. */
 async function outcome(stage: Stage): Promise<Counts> {
   try {
     return await stage.run();

@@ -6,20 +6,22 @@ import { settings } from "../cluster/settings.ts";
 import { attempt } from "../cluster/shell.ts";
 import { bin, toolEnvironment } from "./tools.ts";
 
-/** What a stage found. Whatever was skipped is told, because a test that never runs can't fail. */
+/** A stage's result. Skipped tests are reported, because a test that never runs can't fail. */
 export interface Counts {
   passed: number;
   failed: number;
   skipped: number;
-  /** What failed, a line each, as far as the stage's own report names it: a log's end is all that some readers see. */
+  /**
+   * The failures, one per line, as far as the stage's own report names them: some readers only see the end of a log.
+   */
   failures: readonly string[];
 }
 
 export interface Stage {
   name: string;
-  /** Whether it is left to `npm test -- --all`. */
+  /** Whether it only runs with `npm test -- --all`. */
   isLong?: boolean;
-  /** Whether it needs neither the cluster nor the machine for itself, and so runs while the others do. */
+  /** Whether it needs neither the cluster nor the machine exclusively, and so runs beside the others. */
   isAside?: boolean;
   run(): Promise<Counts>;
 }
@@ -112,8 +114,8 @@ export function unittest(name: string, directory: string): Stage {
 }
 
 /**
- * The tests of gpu-images, in the trainer's image, because torch is what they are about; the engine's own reading of prompts in its image.
- * What only tests and builds need is installed for them alone.
+ * The tests of gpu-images, in the trainer's image, because they need torch; the comparison with the engine's rendering
+ * in its image. What only tests and builds need is installed just for them.
  */
 export const gpuImageTests: Stage = {
   name: "gpu-images",
@@ -148,7 +150,7 @@ async function inContainer({ repository, tag }: { repository: string; tag: strin
 }
 
 const authorities = "/etc/ssl/certs/ca-certificates.crt";
-/** What tests of the images share with other rooms. */
+/** Files of other rooms that tests of the images use. */
 const shared = ["crds/generated/schema", "crds/vectors"];
 const volumes = [
   `${join(settings.root, "gpu-images")}:/work:ro`,
@@ -178,7 +180,7 @@ const pytests = (of: Suites) =>
     ),
   ].join(" && ");
 
-/** pytest's closing lines, one of each suite; a suite without one did not run, and that is a failure. */
+/** pytest's closing lines, one per suite; a suite without one did not run, and that is a failure. */
 function pytestCounts(output: string): Counts {
   const closing = output.split("\n").filter((line) => /^\d+ (passed|failed|error|skipped).* in [\d.]+s/.test(line));
   const of = (word: string) => closing.reduce((sum, line) => sum + Number(new RegExp(`(\\d+) ${word}`).exec(line)?.[1] ?? 0), 0);

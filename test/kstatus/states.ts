@@ -10,8 +10,9 @@ import { apiVersion } from "../../crds/words/group.ts";
 import { failed, nextStatus, type Outcome, progressing, ready, stalled, succeeded, unchanged, waiting } from "../../kopf-ts/src/index.ts";
 
 /*
- * Every kind in the states of a run, with the conditions that the framework makes of what its controller decides. `node test/kstatus/states.ts`
- * writes them a line each, for kstatus's own library and for the Lua of examples/plan/argocd to judge (kstatus_test.go).
+ * Every kind in the states of a run, with the framework's conditions for its controller's decisions. `node
+ * test/kstatus/states.ts` writes them one per line, for kstatus's own library and for the Lua of examples/plan/argocd
+ * to judge (kstatus_test.go).
  */
 
 export type Means = "InProgress" | "Current" | "Failed";
@@ -27,7 +28,7 @@ export interface State {
 type Told = "True" | "False" | "Unknown";
 type Row = readonly [outcome: Outcome, means: Means, health: Health, spec?: object];
 
-/** An outcome with what the controller says beside it. */
+/** An outcome with the controller's additional conditions. */
 function beside(outcome: Outcome, conditions: Readonly<Record<string, Told>>): Outcome {
   const said = Object.entries(conditions).map(([type, status]) => ({ type, status, reason: outcome.reason || type, message: "" }));
   return said.reduce((all, condition) => all.condition(condition), outcome);
@@ -134,7 +135,7 @@ const now = new Date("2026-01-01T00:00:00Z");
 
 function objectOf(kind: string, spec: object, status: object | undefined, generation = 1) {
   const metadata = { name: "one", namespace: "default", uid: "1", generation, resourceVersion: "1", creationTimestamp: now.toISOString() };
-  // What the API server makes of a status that nobody has written.
+  // The API server's default for a status that has not been written.
   return { apiVersion, kind, metadata, spec, status: status ?? { observedGeneration: -1 } };
 }
 

@@ -1,9 +1,9 @@
 import { isDeepStrictEqual } from "node:util";
 import type { LogRecord } from "../../crds/contracts/session-log.ts";
 
-/** What is counted while sessions run under chaos, and what the counts are worth. Nothing here looks at a cluster. */
+/** The counts of sessions under chaos, and their significance. Nothing here accesses a cluster. */
 
-/** A session's epoch that was at work where somebody was killed. */
+/** A session's epoch that was at work when a component was killed. */
 export interface Work {
   readonly session: string;
   readonly epoch: number;
@@ -13,13 +13,13 @@ export interface Kill {
   readonly victim: string;
   /** RFC 3339. */
   readonly time: string;
-  /** One session's own agent or sandbox; else something that all of them need. */
+  /** One session's own agent or sandbox; else a component that all of them need. */
   readonly scope: "Own" | "Shared";
-  /** Of its own kind that one session; else all that were at work. */
+  /** For kind `Own` that one session; else all that were at work. */
   readonly work: readonly Work[];
 }
 
-/** What became of one session. */
+/** The result of one session. */
 export interface Row {
   readonly session: string;
   /** Empty where it hasn't ended. */
@@ -34,7 +34,7 @@ export interface Chaos {
   readonly asked: number;
   readonly minutes: number;
   readonly victims: readonly string[];
-  /** How often somebody of a kind was to be killed, whether there was one or not. */
+  /** How often a kill of a kind was attempted, whether there was a victim or not. */
   readonly tries: Readonly<Record<string, number>>;
   readonly kills: readonly Kill[];
   readonly rows: readonly Row[];
@@ -45,19 +45,21 @@ export interface Chaos {
 }
 
 /**
- * Whether a kill hit work. An agent or sandbox that ended a moment before it was killed is missed by nobody: only what had to go on in a
- * later epoch was struck.
+ * Whether a kill hit work. An agent or sandbox that ended a moment before it was killed affects nothing: only work that
+ * had to continue in a later epoch was hit.
  */
 export function hitWork(kill: Kill, rows: readonly Row[]): boolean {
   if (kill.scope === "Shared") return kill.work.length > 0;
   return kill.work.some(({ session, epoch }) => rows.some((row) => row.session === session && row.epochs > epoch));
 }
 
-/** Kinds that nothing can be said of, because none of them was killed in the middle of work. */
+/** Kinds about which nothing is proven, because none was killed in the middle of work. */
 export const unproven = ({ victims, kills, rows }: Chaos): string[] =>
   victims.filter((victim) => !kills.some((kill) => kill.victim === victim && hitWork(kill, rows)));
 
-/** What was there of a log while the session ran must stand at the beginning of the whole: nothing of it is lost, changed or reordered. */
+/**
+ * A log as read while the session ran must be a prefix of the final one: nothing of it is lost, changed or reordered.
+ */
 export function witnessViolations(witnessed: readonly LogRecord[], records: readonly LogRecord[]): string[] {
   return witnessed.flatMap((record, index) =>
     isDeepStrictEqual(record, records[index])
@@ -66,7 +68,7 @@ export function witnessViolations(witnessed: readonly LogRecord[], records: read
   );
 }
 
-/** Why the run shows nothing, or not what it should; empty where all is as it must be. */
+/** Why the run proves nothing, or shows a fault; empty if all is as it must be. */
 export function complaints(chaos: Chaos): string[] {
   const { asked, rows, problems } = chaos;
   const names = new Set(rows.map(({ session }) => session));
@@ -80,7 +82,7 @@ export function complaints(chaos: Chaos): string[] {
   ];
 }
 
-/** The counts, each with what it rests on. */
+/** The counts, each with its basis. */
 export function told(chaos: Chaos): string {
   const { asked, rows, kills, minutes, victims, tries } = chaos;
   const ended = rows.filter(({ outcome }) => outcome);

@@ -12,9 +12,12 @@ import { baseName, complete, logOf, namespace, type Pod, registryOf, system, wat
 import { create, eventually, over, readAll } from "./objects.ts";
 import { digestOfLog, type Session, session } from "./sessions.ts";
 
-/** `rank`: the second pipeline rank of vLLM, where `vllm` is its core. A hung rank is stopped: nothing ends, and /health stays 200. */
+/**
+ * `rank`: the second pipeline rank of vLLM, where `vllm` is its core. A hung rank is stopped: nothing exits, and
+ * /health stays 200.
+ */
 export type Victim = "operator" | "agent" | "vllm" | "rank" | "hung-rank" | "nats" | "registry";
-/** Where in a session's life somebody dies: right after this was written. */
+/** The moment of a kill in a session's life: right after this was written. */
 export const boundaries = [
   "status.epoch",
   "isolation",
@@ -29,16 +32,16 @@ export type Boundary = (typeof boundaries)[number];
 
 const boundaryOf = (record: LogRecord): string => (record.type === "intent" ? `${record.effect} intent` : record.type);
 
-/** What came of a session in whose middle somebody was killed. */
+/** The result of a session during which a component was killed. */
 export interface Survival {
   session: Session;
   records: LogRecord[];
-  /** What must not be, in words; empty when the crash left no trace but time. */
+  /** Violated guarantees, as sentences; empty when the crash cost nothing but time. */
   violations: string[];
   seconds: number;
 }
 
-/** Runs a session, kills the victim at the boundary, and waits for the session to end all the same. */
+/** Runs a session, kills the victim at the boundary, and waits for the session to end nevertheless. */
 export async function survive(manifest: Manifest, victim: Victim, boundary: Boundary): Promise<Survival> {
   const { name } = manifest.metadata;
   const began = Date.now();
@@ -54,20 +57,20 @@ export async function survive(manifest: Manifest, victim: Victim, boundary: Boun
     await stop();
   }
   const ended = await over<Session>("AgentSession", namespace, name, 12);
-  // What is checked is read from NATS and the registry, which may have been the victims.
+  // The checks read from NATS and the registry, which may have been the victims.
   await recovered();
   const records = await logOf(ended.metadata.uid);
   return { session: ended, records, violations: await violationsOf(ended, records), seconds: Math.round((Date.now() - began) / 1000) };
 }
 
-/** Everything that was killed is back before the next is. */
+/** Every killed component has recovered before the next is killed. */
 export async function recovered(): Promise<void> {
   for (const workload of ["deployment/rune-operator", "deployment/rune-registry", "statefulset/rune-nats"])
     await kubectl(["rollout", "status", workload, "-n", system, "--timeout=180s"]);
   await sleep(5000);
 }
 
-/** The engine answers, be it anew. */
+/** Waits until the engine (or a restarted one) answers. */
 export async function answering(): Promise<void> {
   const answer = () =>
     baseName()
@@ -85,7 +88,7 @@ async function reached(name: string, boundary: Boundary, written: () => boolean)
   }
 }
 
-/** What kills the victim. Everything that takes time is done before, because the moment counts. */
+/** Returns the function that kills the victim. Slow preparations are done before, because the moment counts. */
 async function killerOf(victim: Victim, sessionName: string): Promise<() => Promise<void>> {
   switch (victim) {
     case "vllm":
@@ -105,7 +108,7 @@ async function killNow(inNamespace: string, labels: Record<string, string>): Pro
   await (await prepareKill(inNamespace, labels))();
 }
 
-/** Deletes the pods that are there now at once and without a word. */
+/** Returns a function that deletes the current pods at once, without a grace period. */
 export async function prepareKill(inNamespace: string, labels: Record<string, string>): Promise<() => Promise<void>> {
   const names = (await readAll<Pod>("Pod", inNamespace, labels))
     .filter(({ status }) => status.phase === "Running")
@@ -119,7 +122,7 @@ export async function deleteAtOnce(inNamespace: string, ...pods: string[]): Prom
   await kubectl(["delete", "pod", "-n", inNamespace, "--grace-period=0", "--force", "--wait=false", ...pods]);
 }
 
-/** Every promise about a session's record that a crash might have broken. */
+/** Every guarantee about a session's record that a crash might have broken. */
 export async function violationsOf(ended: Session, records: readonly LogRecord[]): Promise<string[]> {
   const { repository = "", digest = "" } = ended.status?.trajectory ?? {};
   const stored = digest ? await (await registryOf(repository)).resolveTag(repository, `session-${ended.metadata.uid}`) : null;
@@ -133,7 +136,10 @@ export async function violationsOf(ended: Session, records: readonly LogRecord[]
   ];
 }
 
-/** What the registry gives out under the sealed digest, byte by byte, is what the log says: a digest alone could be that of nothing. */
+/**
+ * The registry's content under the sealed digest must equal the log, byte by byte: a digest alone could be of something
+ * else.
+ */
 async function sealViolations({ repository, digest }: ArtifactReference, records: readonly LogRecord[]): Promise<string[]> {
   try {
     const registry = await registryOf(repository);
@@ -165,7 +171,7 @@ export function logViolations(records: readonly LogRecord[]): string[] {
 
 const resultOf = { generate: "generated", execute: "executed" } as const;
 
-/** Every effect came to one result of its kind, or was lost; only the last one may have been cut off by the end. */
+/** Every effect has one result of its kind, or was lost; only the last one may have been cut off by the end. */
 function effectViolations(records: readonly LogRecord[]): string[] {
   const intents = records.filter((record) => record.type === "intent");
   return intents.flatMap(({ n, effect }, index) => {
@@ -177,7 +183,10 @@ function effectViolations(records: readonly LogRecord[]): string[] {
   });
 }
 
-/** What was new in an answer was executed, all of it and in its order, and then looked back on; only the end may cut that short. */
+/**
+ * New programs of an answer were executed, all of them and in order, and then reflected on; only the end may interrupt
+ * that.
+ */
 function roundViolations(records: readonly LogRecord[]): string[] {
   const rounds: LogRecord[][] = [[]];
   for (const record of records) {
@@ -195,7 +204,7 @@ function roundViolations(records: readonly LogRecord[]): string[] {
   });
 }
 
-/** What must follow an answer. A program that was judged before would be judged the same. */
+/** The steps that must follow an answer. A program that was judged before would get the same verdict. */
 function deedsAfter(answer: LogRecord | undefined, judged: readonly string[]): string[] {
   if (answer?.type !== "generated") return [];
   const fresh = [...new Set(answer.programs)].filter((program) => !judged.includes(program));

@@ -21,9 +21,9 @@ def title(pid):
 print(json.dumps([{"pid": int(pid), "title": title(pid)} for pid in os.listdir("/proc") if pid.isdigit() and title(pid)]))
 `;
 
-/** What is at the heart of the engine: the scheduler, which all the others serve. */
+/** The core of the engine: the scheduler, which all the others serve. */
 export const engineCore = /VLLM::EngineCore/;
-/** The rank that holds the second half of the layers. */
+/** The rank with the second half of the layers. */
 export const secondRank = /VLLM::Worker.*PP1/;
 
 /** Sends a signal to the process with this title, from inside the container. */

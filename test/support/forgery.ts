@@ -10,7 +10,7 @@ import { namespace, registryOf } from "./installation.ts";
 const configFile = "adapter_config.json";
 const weightsFile = "adapter_model.safetensors";
 
-/** An adapter artifact in memory: what can be changed about it. */
+/** An adapter artifact in memory, with the parts that can be changed. */
 export interface Original {
   config: AdapterConfig;
   peft: Record<string, unknown>;
@@ -48,7 +48,7 @@ export async function original({ spec }: Adapter): Promise<Original> {
   };
 }
 
-/** Stores an artifact with this fault, or only says what it would be. */
+/** Stores an artifact with this fault, or only returns what it would be. */
 export async function forge(stem: string, good: Original, fault: Fault, registry: Registry | null): Promise<Forged> {
   const bytes = {
     [configFile]: Buffer.from(JSON.stringify((fault.peft ?? same)(good.peft))),
@@ -102,11 +102,11 @@ export function withNaN(weights: Buffer): Buffer {
   return withFirstValue(weights, { BF16: [0xc0, 0x7f], F16: [0x00, 0x7e], F32: [0x00, 0x00, 0xc0, 0x7f] });
 }
 
-/** Weights as good as the original's that nobody has stored before. */
+/** Weights as good as the original's that have not been stored before. */
 export function unseen(weights: Buffer): Buffer {
   const { tensors, data } = parsed(weights);
   const changed = Buffer.from(weights);
-  // The low byte of each of the first values: too little to matter, too much to happen twice.
+  // The low byte of each of the first values: too small to matter, enough to be unique.
   const width = { BF16: 2, F16: 2, F32: 4 }[Object.values(tensors)[0]?.dtype ?? ""] ?? 2;
   for (const [index, byte] of randomBytes(8).entries()) changed[data + index * width] = byte;
   return changed;
@@ -119,7 +119,7 @@ function withFirstValue(weights: Buffer, bits: Bits): Buffer {
   return changed;
 }
 
-/** 1e-20, or the smallest that F16 knows, for every value: finite and not zero, and nothing that an answer would show. */
+/** 1e-20, or F16's smallest, for every value: finite and not zero, and without effect on any answer. */
 export function withoutEffect(weights: Buffer): Buffer {
   const { value, data } = firstOf(weights, { BF16: [0x3c, 0x1e], F16: [0x01, 0x00], F32: [0x08, 0xe5, 0x3c, 0x1e] });
   return Buffer.from(weights).fill(value, data);
@@ -136,7 +136,7 @@ function firstOf(weights: Buffer, bits: Bits): { first: Tensor; value: Buffer; d
   return { first, value: Buffer.from(value), data };
 }
 
-/** The first tensor on its side: as many bytes, another matrix. */
+/** The first tensor with swapped sides: as many bytes, another matrix. */
 export function withTurnedMatrix(weights: Buffer): Buffer {
   const { tensors, metadata, data } = parsed(weights);
   const [name, first] = Object.entries(tensors)[0] ?? [];

@@ -13,7 +13,7 @@ import { loaderToken } from "../../operator/credentials/loader-token.ts";
 import { type RegistryGrant, registryToken } from "../../operator/credentials/registry-token.ts";
 import { read, readAll } from "./objects.ts";
 
-/** The installation that the quickstart made, and what it left in its namespace. */
+/** The quickstart's installation, and the objects in its namespace. */
 export const system = "rune-system";
 export const namespace = "quickstart";
 export const server = "coder";
@@ -36,7 +36,7 @@ export interface Pod {
   };
 }
 
-/** The operator's keys: with them a test asks what only the operator may ask. */
+/** The operator's keys: with them a test can send requests that only the operator may send. */
 export async function keys(): Promise<Record<string, string>> {
   const { data } = await read<{ data: Record<string, string> }>("Secret", system, "rune-keys");
   return Object.fromEntries(Object.entries(data).map(([name, value]) => [name, Buffer.from(value, "base64").toString()]));
@@ -65,7 +65,7 @@ async function natsEndpoint(): Promise<{ url: string; credentials: string }> {
   return { url: url.replace("http:", "nats:"), credentials: (await keys())["operator.creds"] ?? "" };
 }
 
-/** The log of a session as it stands in JetStream now. */
+/** The current log of a session in JetStream. */
 export async function logOf(uid: string): Promise<LogRecord[]> {
   const connection = await nats();
   try {
@@ -105,7 +105,7 @@ export async function loader(): Promise<LoaderClient> {
   return new LoaderClient({ address: url, token: () => loaderToken(key, pod.metadata.uid, Date.now()) });
 }
 
-/** What the loader of the engine's pod says. */
+/** The state of the loader in the engine's pod. */
 export const loaderState = async (): Promise<LoaderState> => await (await loader()).state();
 
 interface Model {
@@ -114,13 +114,13 @@ interface Model {
   parent: string | null;
 }
 
-/** Models that are offered to everybody. */
+/** Models that are offered to clients. */
 export async function offeredModels(): Promise<Model[]> {
   using service = await reachService(namespace, server, port.inference);
   return ((await (await fetch(`${service.url}/v1/models`)).json()) as { data: Model[] }).data;
 }
 
-/** Models that vLLM itself holds, asked inside its pod, where nobody filters. */
+/** Models that vLLM itself holds, read inside its pod, where nothing filters. */
 export async function engineModels(): Promise<Model[]> {
   const script = `import urllib.request; print(urllib.request.urlopen("http://127.0.0.1:${port.engine}/v1/models", timeout=10).read().decode())`;
   return JSON.parse(await inEngine(script)).data;
@@ -131,7 +131,7 @@ export async function inEngine(script: string): Promise<string> {
   return await kubectl(["exec", "-n", namespace, (await enginePod()).metadata.name, "-c", "vllm", "--", "python3", "-c", script]);
 }
 
-/** The name that the base is asked for by. */
+/** The served name of the base. */
 export async function baseName(): Promise<string> {
   const base = (await offeredModels()).find(({ parent }) => parent === null);
   if (!base) throw new Error("the server offers no base model");
@@ -151,14 +151,14 @@ export async function complete(model: string, prompt: string, maxTokens = 12): P
   return ((await answer.json()) as { choices: { text: string }[] }).choices[0]?.text ?? "";
 }
 
-/** Stops the experiment tracker's server, which then takes requests and answers none, or lets it go on. */
+/** Stops the experiment tracker's server, which then accepts requests and answers none, or continues it. */
 export async function tellTracker(name: "SIGSTOP" | "SIGCONT"): Promise<void> {
   const others = '[int(pid) for pid in os.listdir("/proc") if pid.isdigit() and int(pid) not in (1, os.getpid())]';
   const script = `import os, signal; [os.kill(pid, signal.${name}) for pid in ${others}]`;
   await kubectl(["exec", "-n", system, "deployment/rune-mlflow", "--", "python3", "-c", script]);
 }
 
-/** GET from the experiment tracker's REST API, under its own name: it refuses those who call it by an address. */
+/** GET from the experiment tracker's REST API, under its own name: it refuses requests by address. */
 export async function mlflow<Answer>(path: string): Promise<Answer> {
   using service = await reachService(system, "rune-mlflow", 5000);
   const headers = { host: `rune-mlflow.${system}.svc:5000` };

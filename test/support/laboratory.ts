@@ -11,7 +11,7 @@ import { config, modelServer } from "../../controllers/testing/objects.ts";
 
 /** A real engine of the vLLM image, beside this process, with the laboratory's model. */
 export interface Laboratory {
-  /** where the engine answers, on loopback */
+  /** the engine's URL, on loopback */
   readonly url: string;
   readonly baseName: string;
   readonly modelDirectory: string;
@@ -19,13 +19,16 @@ export interface Laboratory {
   readonly adapterDirectory: string;
   readonly slots: number;
   readonly maxRank: number;
-  /** the last lines that the engine said */
+  /** the engine's last lines of output */
   said(): string;
   /** whether its process has ended */
   ended(): boolean;
 }
 
-/** Runs `work` beside an engine that is started as the operator starts it, with as many pipeline stages; the store of images is ours meanwhile. */
+/**
+ * Runs `work` beside an engine that is started as by the operator, with this number of pipeline stages; holds the lock
+ * on the store of images meanwhile.
+ */
 export async function withLaboratory<Result>(stages: number, work: (laboratory: Laboratory) => Promise<Result>): Promise<Result> {
   const { vllm } = await buildImages(["vllm"]);
   if (!vllm) throw new Error("the vLLM image was not built");
@@ -82,7 +85,7 @@ const serverOf = (stages: number) =>
       maxModelLength: 512,
       maxSequences: 8,
       adapters: { slots, maxRank },
-      // Small, so that prompts are prefilled in pieces, as long ones are.
+      // Small, so that prompts are prefilled in pieces, like long ones.
       engine: { extraArguments: ["--max-num-batched-tokens", "64"] },
     },
   });
@@ -97,7 +100,7 @@ const environmentOf = (stages: number) => engineEnvironment(serverOf(stages), cp
 
 type Engine = Pick<Laboratory, "said" | "ended"> & { stop(): Promise<void> };
 
-/** The engine ends when its standard input does, and so with this process, however that ends. */
+/** The engine exits when its standard input is closed, and so with this process, however that ends. */
 const launch = 'vllm serve "$@" & engine=$!; { cat >/dev/null; kill -TERM $engine; } <&3 & wait $engine';
 const remembered = 200;
 

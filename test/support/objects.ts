@@ -2,7 +2,7 @@ import { kubectl } from "../../cluster/api.ts";
 import type { Manifest } from "../../examples/00-quickstart/manifests.ts";
 import { condition, isOver, type Seen } from "../../examples/00-quickstart/objects.ts";
 
-/** An object of the cluster as the API gives it: a kind's own type, or anything. */
+/** An object of the cluster from the API: a kind's own type, or anything. */
 export async function read<Kind>(kind: string, namespace: string, name: string): Promise<Kind> {
   return JSON.parse(await kubectl(["get", kind, name, "-n", namespace, "-o", "json"]));
 }
@@ -18,7 +18,7 @@ export async function create(...manifests: Manifest[]): Promise<void> {
   await kubectl(["create", "-f", "-"], { input });
 }
 
-/** Deletes objects that may be gone already, and doesn't wait for them. */
+/** Deletes objects that may not exist any more, and doesn't wait for them. */
 export async function remove(kind: string, namespace: string, ...names: string[]): Promise<void> {
   if (names.length > 0) await kubectl(["delete", kind, "-n", namespace, "--ignore-not-found", "--wait=false", ...names]);
 }
@@ -28,7 +28,9 @@ export const fresh = (stem: string) => `${stem}-${Date.now().toString(36).slice(
 
 const pollMilliseconds = 1000;
 
-/** Looks until `done`; after `minutes` it fails with the last that was seen, which is where a person starts to look. */
+/**
+ * Repeats `look` until `done`; after `minutes` it fails with the last result, which is where a person starts to look.
+ */
 export async function eventually<T>(what: string, look: () => Promise<T>, done: (seen: T) => boolean, minutes = 3): Promise<T> {
   const end = Date.now() + minutes * 60_000;
   for (;;) {
@@ -44,12 +46,12 @@ type Object = Seen<unknown> & { metadata: { generation?: number }; status?: { ob
 export const reasonOf = (object: Seen<unknown>, type: string) => condition(object, type)?.reason;
 export const messageOf = (object: Seen<unknown>, type: string) => condition(object, type)?.message ?? "";
 
-/** Waits until an object has ended, well or not. */
+/** Waits until an object has ended, successfully or not. */
 export async function over<Kind extends Seen<unknown>>(kind: string, namespace: string, name: string, minutes = 6): Promise<Kind> {
   return await eventually(`${kind} ${name} has ended`, () => read<Kind>(kind, namespace, name), isOver, minutes);
 }
 
-/** What kstatus (and so Helm, Flux and Argo CD) reads out of an object. */
+/** The kstatus (as for Helm, Flux and Argo CD) of an object. */
 export function kstatus(object: Object): "Current" | "Failed" | "InProgress" {
   if (object.status?.observedGeneration !== object.metadata.generation) return "InProgress";
   if (condition(object, "Stalled")?.status === "True") return "Failed";

@@ -1,6 +1,9 @@
 import fc from "fast-check";
 
-/** A body as the text of its fields' values, because much that breaks engines can't be said by JSON.stringify: NaN, 1e400, half a surrogate pair. */
+/**
+ * A body as the text of its fields' values, because much that breaks engines can't be written by JSON.stringify: NaN,
+ * 1e400, lone surrogates.
+ */
 export type Body = Readonly<Record<string, string>>;
 export type Path = "/v1/chat/completions" | "/v1/completions";
 export const paths: readonly Path[] = ["/v1/chat/completions", "/v1/completions"];
@@ -15,7 +18,7 @@ const deep = (open: string, close: string, levels: number) => open.repeat(levels
 const words = (count: number) =>
   Array.from({ length: count }, (_, index) => ["write", "program", "that", "adds", "two"][index % 5]).join(" ");
 
-/** Values that fit no field, or only just. */
+/** Values that match no field, or only just. */
 export const oddValues: readonly string[] = [
   ...[
     "null",
@@ -121,7 +124,7 @@ const grammars = [
   "?start: /a/",
 ];
 
-/** What people really ask for, and what lies just beyond it. */
+/** Realistic values, and values just beyond them. */
 export const tellingValues: Readonly<Record<string, readonly string[]>> = {
   logprobs: ["true", "0", "1", "5", "20", "21"],
   top_logprobs: ["0", "1", "20", "21", "-1"],
@@ -277,12 +280,12 @@ export function plainBody(path: Path, model: string): Body {
 
 const valuesOf = (field: string) => [...(tellingValues[field] ?? []), ...oddValues];
 
-/** Every documented field with every odd and telling value, one at a time. */
+/** Every documented field with every odd and significant value, one at a time. */
 export function singles(path: Path, model: string, fields: readonly string[]): Body[] {
   return fields.flatMap((field) => valuesOf(field).map((value) => ({ ...plainBody(path, model), [field]: value })));
 }
 
-/** Several fields at once, of values that mostly pass for themselves; reproducible by the seed. */
+/** Several fields at once, with values that mostly pass separately; reproducible by the seed. */
 export function combinations(
   path: Path,
   model: string,

@@ -14,8 +14,8 @@ import { create, fresh, over, read, readAll, remove } from "./objects.ts";
 export type Session = AgentSession;
 
 /**
- * A session whose program is known: the model is left to end the stub's last line, which is a comment. What it says changes nothing,
- * and everything else about the session is real.
+ * A session with a fixed program: the model only completes the stub's last line, which is a comment. Its answer changes
+ * nothing, and everything else about the session is real.
  */
 export function forcedSession(stem: string, program: string, tests: string, more: object = {}): Manifest {
   const task: Task = {
@@ -47,7 +47,7 @@ function sessionOf(name: string, task: Task, spec: object): Manifest {
 
 export const session = (name: string) => read<Session>("AgentSession", namespace, name);
 
-/** The digest that a session's trajectory must have, computed anew from the log in JetStream. */
+/** The digest that a session's trajectory must have, recomputed from the log in JetStream. */
 export async function digestOfLog(ended: Session): Promise<string> {
   const { outcome } = ended.status ?? {};
   if (!outcome) throw new Error(`${ended.metadata.name} has no outcome`);
@@ -62,7 +62,10 @@ export async function goodAdapter(): Promise<Adapter> {
   return adapter;
 }
 
-/** Makes sure that the server holds this adapter: a session that claims it brings it there, and it stays until its slot is needed. */
+/**
+ * Makes sure that the server holds this adapter: a session that claims it causes the load, and it stays until its slot
+ * is needed.
+ */
 export async function held(adapter: string): Promise<void> {
   if ((await offeredModels()).some(({ id }) => id === adapter)) return;
   const claim = forcedSession("claim", "def solve(x):\n    return x", "assert solve(1) == 1", {

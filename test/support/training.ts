@@ -10,7 +10,7 @@ import { isTrue } from "../../examples/00-quickstart/objects.ts";
 import { namespace, type Pod, registryOf, server } from "./installation.ts";
 import { eventually, fresh, over, read, readAll } from "./objects.ts";
 
-/** The smallest real training: what one or two solved sessions wrote, into one narrow kind of layer. */
+/** The smallest real training: on one or two solved sessions, of one narrow kind of layer. */
 export async function smallRun(stem: string, epochs = 1): Promise<Manifest> {
   const { spec } = await read<ModelServer>("ModelServer", namespace, server);
   const solved = (await readAll<AgentSession>("AgentSession", namespace)).filter(
@@ -39,7 +39,7 @@ export async function trainer(run: string, state: "running" | "terminated", atte
   );
 }
 
-/** Waits until no trainer of an attempt runs: its pod may be gone with it. */
+/** Waits until no trainer of an attempt runs: its pod may be deleted meanwhile. */
 export async function trainerStopped(run: string, attempt: number): Promise<void> {
   await eventually(
     `no trainer of ${run} runs`,
@@ -54,19 +54,19 @@ const trainersOf = (run: string, attempt: number) =>
 const isTrainer = ({ status }: Pod, state: "running" | "terminated") =>
   status.containerStatuses?.some(({ name, state: found }) => name === "trainer" && found[state] !== undefined) ?? false;
 
-/** What the trainer of an attempt has printed. */
+/** The log of an attempt's trainer. */
 export const trainerLog = (run: string, attempt: number) => kubectl(["logs", "-n", namespace, `job/${run}-a${attempt}`, "-c", "trainer"]);
 
-/** How far a run's first trainer was when it was killed: what it had printed, and whether its artifact was in the registry. */
+/** How far a run's first trainer was when it was killed: its log, and whether its artifact was in the registry. */
 export interface Death {
   log: string;
   pushed: boolean;
 }
 
-/** What a second attempt must not do: the work again that a checkpoint or even the artifact held. */
+/** What a second attempt must not do: repeat work that a checkpoint or even the artifact contains. */
 export function resumptionViolations({ log, pushed }: Death, next: string, everySteps: number): string[] {
   const last = stepsIn(log).at(-1) ?? 1;
-  // A step is told before its checkpoint is written.
+  // A step is reported before its checkpoint is written.
   const checkpoint = Math.floor((last - 1) / everySteps) * everySteps;
   const [first] = stepsIn(next);
   if (pushed && first !== undefined) return [`attempt 2 trained from step ${first} although the artifact was stored`];
@@ -74,13 +74,13 @@ export function resumptionViolations({ log, pushed }: Death, next: string, every
   return first > checkpoint ? [] : [`attempt 2 began at step ${first} although there was a checkpoint of step ${checkpoint}`];
 }
 
-/** What gpu-images/trainer prints: its first, its last and now and then another step, or that there is nothing left to do. */
+/** Steps in the trainer's log: the first, the last and some between, or a line that nothing is left to do. */
 const stepsIn = (log: string) => [...log.matchAll(/^step (\d+)\/\d+ loss/gm)].map(([, step]) => Number(step));
 const adoption = /^an earlier attempt has already published sha256:/m;
 
 /**
- * What a crash might have broken about a run: it has one artifact and one Adapter, whatever happened. Where its first trainer was killed, a
- * second one went on.
+ * Guarantees about a run that a crash might have broken: it has one artifact and one Adapter, whatever happened. If its
+ * first trainer was killed, a second one continued.
  */
 export async function runViolations(name: string, death?: Death): Promise<{ run: TrainingRun; violations: string[] }> {
   const run = await over<TrainingRun>("TrainingRun", namespace, name, 20);
