@@ -14,11 +14,12 @@ import { installKinds } from "../played.ts";
 import { answer, createGeneration, generationNow, namespace, populate, type Size } from "./world.ts";
 
 /**
- * `npm run bench:evolution`: what one generation costs the API server and the operator, with few and with many objects beside it. API server
- * and controller are real; trainers, evaluators and the registry are played, and answer at once.
+ * `npm run bench:evolution`: what one generation costs the API server and the operator, beside few and many other
+ * objects. API server and controller are real; trainers, evaluators and the registry are simulated, and respond at
+ * once.
  */
 const quick = process.argv.includes("--quick");
-/** The population is as large in each, so what differs between the rows is what is merely there. */
+/** The population has the same size in each, so the rows differ only by the other objects. */
 const sizes: readonly Size[] = quick
   ? [
       { adapters: 40, members: 20, sessions: 20 },
@@ -28,7 +29,7 @@ const sizes: readonly Size[] = quick
       { adapters: 200, members: 200, sessions: 100 },
       { adapters: 2000, members: 200, sessions: 10_000 },
     ];
-/** Most that one generation takes: 64 of 200 that carry the labels. */
+/** The largest population of one generation: 64 of 200 that carry the labels. */
 const maximum = quick ? 16 : 64;
 const longestMinutes = 10;
 

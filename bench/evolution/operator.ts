@@ -7,7 +7,10 @@ import { Client, Manager, silentLogger, staticCredentials } from "kopf-ts";
 import { mediaType } from "../../crds/contracts/artifact.ts";
 import { ordersFrom, tell } from "../operator/operators/environment.ts";
 
-/** The operator's controller of EvolutionGenerations alone, on a real API server. Its registry is a fake in memory, which answers at once. */
+/**
+ * Only the operator's controller of EvolutionGenerations, on a real API server. Its registry is a fake in memory, which
+ * responds at once.
+ */
 const orders = ordersFrom(process.env);
 
 const tags = new Map<string, string>();

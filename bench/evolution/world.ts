@@ -41,7 +41,7 @@ const adapterAt = (stem: string, labels: object, more: object = {}) => {
   };
 };
 
-/** A server that answers, adapters, and sessions that have ended: what is there before a generation begins. */
+/** A ready server, adapters, and sessions that have ended: the objects that exist before a generation begins. */
 export async function populate(api: Api, { adapters, members, sessions }: Size): Promise<void> {
   await put(api, "modelservers", "ModelServer", {
     name: "qwen",
@@ -97,7 +97,7 @@ export async function createGeneration(api: Api, maximum: number): Promise<void>
 
 export const generationNow = (api: Api) => api.call<EvolutionGeneration>("GET", path("evolutiongenerations", "parsers"));
 
-/** What trainers and evaluators would say, as soon as they are asked; merged children are the better ones. */
+/** The results of trainers and evaluators, as soon as they are requested; merged children are the better ones. */
 export async function answer(api: Api, generation: EvolutionGeneration): Promise<void> {
   const open = async <T extends { status?: { conditions?: unknown } }>(plural: string) =>
     (await api.call<{ items: T[] }>("GET", path(plural))).items.filter(({ status }) => !status?.conditions);

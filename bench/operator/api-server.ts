@@ -12,7 +12,7 @@ import { Api } from "./http.ts";
 export const operatorUser = "bench-operator";
 const loadUser = "bench-load";
 
-/** Only what the operator does is written down. */
+/** Only the operator's requests are logged. */
 const auditPolicy = {
   apiVersion: "audit.k8s.io/v1",
   kind: "Policy",
@@ -22,8 +22,8 @@ const auditPolicy = {
 };
 
 /**
- * A real etcd and a real kube-apiserver, alone, on ports of their own on loopback, with their state in a folder of their
- * own. etcd does not fsync: the disk is not what is measured here.
+ * A real etcd and a real kube-apiserver, alone, on dedicated ports on loopback, with their state in a dedicated
+ * folder. etcd does not fsync: the disk is not what is measured here.
  */
 export class ApiServer {
   readonly kubeconfigs: { readonly operator: string; readonly load: string };
@@ -103,13 +103,13 @@ export class ApiServer {
     }
   }
 
-  /** Ends kube-apiserver as a crash would. */
+  /** Kills kube-apiserver as a crash would. */
   async stopServer(): Promise<void> {
     await end(this.#server, "SIGKILL");
     this.#server = undefined;
   }
 
-  /** A place in the audit log: what is written after it can be read with `auditSince`. */
+  /** A position in the audit log: what is written after it can be read with `auditSince`. */
   async auditPosition(): Promise<number> {
     return (await stat(join(this.#folder, "audit.log")).catch(() => undefined))?.size ?? 0;
   }
@@ -174,7 +174,7 @@ async function until(what: string, isSo: () => Promise<boolean>, child: ChildPro
   }
 }
 
-/** Ports that nobody listens on now. */
+/** Ports that are free now. */
 async function freePorts(count: number): Promise<number[]> {
   const servers = await Promise.all(
     Array.from({ length: count }, () => {

@@ -9,7 +9,10 @@ interface AuditEvent {
   responseStatus?: { code?: number };
 }
 
-/** What one user asked of the API server, from lines of its audit log. A watch counts when it begins, everything else when it is answered. */
+/**
+ * One user's requests to the API server, from lines of its audit log. A watch counts when it begins, everything else
+ * when it is answered.
+ */
 export function requestsIn(log: string, username: string): Requests {
   const requests: Record<string, number> = {};
   for (const line of log.split("\n")) {

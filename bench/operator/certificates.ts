@@ -33,7 +33,7 @@ async function sign(folder: string, name: string, subject: string, alternatives?
   ]);
 }
 
-/** A kubeconfig, written as JSON, for a user of that name who may do everything; gives its path. */
+/** A kubeconfig, written as JSON, for a user of that name with all rights; returns its path. */
 export async function makeKubeconfig(folder: string, user: string, server: string): Promise<string> {
   await sign(folder, user, `/O=system:masters/CN=${user}`);
   const data = async (name: string) => (await readFile(join(folder, name))).toString("base64");

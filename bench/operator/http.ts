@@ -12,7 +12,7 @@ export class HttpError extends Error {
 
 type Method = "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
 
-/** A plain API client for load and observation: nothing of what is measured is in it. */
+/** A plain API client for load and observation: it shares no code with what is measured. */
 export class Api {
   readonly #server: URL;
   readonly #agent: Agent;

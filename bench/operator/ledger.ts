@@ -1,13 +1,16 @@
 import type { Widget } from "./widgets.ts";
 
-/** Revisions that were sent and those that a status has answered; times in microseconds of the machine's monotonic clock. */
+/**
+ * Revisions that were sent and those that a status has acknowledged; times in microseconds of the machine's monotonic
+ * clock.
+ */
 export class Ledger {
   readonly #open = new Map<string, { revision: number; sentAt: number }[]>();
   readonly #newest = new Map<string, number>();
   #sentAt: number[] = [];
   #answeredAt: number[] = [];
 
-  /** What a watch or a list said of a widget, and when. */
+  /** The state of a widget from a watch or a list, and when it was seen. */
   see({ metadata, spec, status }: Widget, at: number): void {
     const key = metadata.uid;
     const revision = spec?.revision;
@@ -28,13 +31,13 @@ export class Ledger {
     else this.#open.delete(key);
   }
 
-  /** The widget is gone: nothing is owed to it any more. */
+  /** The widget was deleted: nothing is expected for it any more. */
   drop(uid: string): void {
     this.#open.delete(uid);
     this.#newest.delete(uid);
   }
 
-  /** Widgets that are not among these are gone. */
+  /** Widgets that are not among these are deleted. */
   keepOnly(uids: ReadonlySet<string>): void {
     for (const uid of [...this.#newest.keys()]) if (!uids.has(uid)) this.drop(uid);
   }
@@ -44,7 +47,7 @@ export class Ledger {
     return this.#answeredAt.length;
   }
 
-  /** When the oldest revision that is not answered was sent. */
+  /** When the oldest unanswered revision was sent. */
   get oldestOpen(): number | undefined {
     let oldest: number | undefined;
     for (const [first] of this.#open.values()) {
@@ -58,7 +61,7 @@ export class Ledger {
     return { sentAt: this.#sentAt, answeredAt: this.#answeredAt };
   }
 
-  /** Starts counting anew; what is open stays open. */
+  /** Resets the count; what is open stays open. */
   forget(): void {
     this.#sentAt = [];
     this.#answeredAt = [];

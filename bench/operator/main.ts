@@ -19,7 +19,7 @@ const out = join(import.meta.dirname, "../../out/bench");
 
 type Commands = Readonly<Partial<Record<OperatorName, readonly string[]>>>;
 
-/** What is the same for every round. */
+/** The same for every round. */
 interface RunRecord {
   readonly settings: Settings;
   readonly versions: Readonly<{ [operator: string]: string }>;
@@ -42,7 +42,7 @@ async function main(): Promise<void> {
   for (let round = 1; round <= settings.rounds; round += 1) {
     for await (const measured of runRound(round, settings, commands)) {
       samples.push(...measured);
-      // After each workload, so that a run that is cut short has said what it found.
+      // After each workload, so that an interrupted run has reported its results.
       await write(record, samples, round);
     }
   }
@@ -124,7 +124,7 @@ function disturbance(samples: readonly Sample[]): string {
     : "nothing is known of others";
 }
 
-/** Each round begins with another operator, so that none always meets the fresh or the tired server. */
+/** Each round begins with another operator, so that none always gets the fresh or the tired server. */
 function inTurn(operators: readonly OperatorName[], round: number): readonly OperatorName[] {
   const first = (round - 1) % operators.length;
   return [...operators.slice(first), ...operators.slice(0, first)];
@@ -142,6 +142,6 @@ function describeMachine() {
   };
 }
 
-// So that what runs beside this process ends with it.
+// So that child processes end with this one.
 for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => process.exit(1));
 await main();

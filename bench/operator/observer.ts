@@ -5,8 +5,8 @@ import { monotonicMicroseconds } from "./proc.ts";
 import { type Widget, widgetsPath } from "./widgets.ts";
 
 /**
- * A process of its own that watches the widgets of one namespace with its own clock and tells the bench when each
- * revision was answered. Started with a kubeconfig and a namespace as arguments, spoken to over Node's IPC.
+ * A separate process that watches the widgets of one namespace with its own clock and reports to the bench when each
+ * revision was answered. Started with a kubeconfig and a namespace as arguments, controlled over Node's IPC.
  */
 export type Order = { readonly forget: true } | { readonly answers: number; readonly withinMilliseconds: number };
 export type Report = { readonly ready: true } | { readonly sentAt: readonly number[]; readonly answeredAt: readonly number[] };
@@ -50,7 +50,7 @@ const list = await api.call<{ items: Widget[]; metadata: { resourceVersion: stri
 for (const widget of list.items) ledger.see(widget, monotonicMicroseconds());
 send({ ready: true });
 let seen = list.metadata.resourceVersion;
-// A server with too much to do ends watches; the next one goes on after the last event, so that nothing is missed.
+// An overloaded server ends watches; the next one continues after the last event, so that nothing is missed.
 for (;;) {
   const from = `watch=true&allowWatchBookmarks=true&timeoutSeconds=3600&resourceVersion=${seen}`;
   await api.lines(`${widgetsPath(namespace)}?${from}`, (line) => see(JSON.parse(line) as Event, monotonicMicroseconds()));

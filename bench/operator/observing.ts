@@ -8,7 +8,7 @@ export interface Answers {
   readonly answeredAt: readonly number[];
 }
 
-/** The bench's end of the line to its observer. */
+/** The bench's side of the channel to its observer. */
 export class Observer {
   readonly #child: ChildProcess;
   readonly #heard: Report[] = [];
@@ -29,12 +29,12 @@ export class Observer {
     return observer;
   }
 
-  /** Counts anew from here. */
+  /** Resets the count. */
   async forget(): Promise<void> {
     await this.#ask({ forget: true });
   }
 
-  /** Waits for so many answers, or until the time is up: then there are fewer. */
+  /** Waits for `count` answers, or until the time is up: then there are fewer. */
   async answers(count: number, withinMilliseconds: number): Promise<Answers> {
     return (await this.#ask({ answers: count, withinMilliseconds })) as Answers;
   }
@@ -44,7 +44,7 @@ export class Observer {
   }
 
   #ask(order: Order): Promise<Report> {
-    // With a callback, because a line that is closed would otherwise end the bench and not this trial alone.
+    // With a callback, because a closed channel would otherwise end the bench and not this trial alone.
     if (this.#child.connected) this.#child.send(order, () => undefined);
     return this.#next();
   }

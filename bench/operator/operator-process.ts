@@ -34,7 +34,7 @@ export class OperatorProcess {
     lines.on("line", (line) => this.#listener?.(JSON.parse(line) as Message));
   }
 
-  /** Resolves when it says that its caches are complete; gives the microseconds that took. */
+  /** Resolves when it reports that its caches are complete; returns the microseconds that this took. */
   async synced(): Promise<number> {
     await this.#message("its first line", (message) => message.synced);
     return monotonicMicroseconds() - this.startedAt;

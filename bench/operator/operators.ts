@@ -21,7 +21,7 @@ const kopfVersion = "1.45.2";
 const here = import.meta.dirname;
 const node = (file: string) => [process.execPath, join(here, "operators", file)];
 
-/** Builds or finds an operator; gives its command line. */
+/** Builds or finds an operator; returns its command line. */
 export async function prepare(name: OperatorName): Promise<readonly string[]> {
   switch (name) {
     case "kopf-ts":

@@ -5,13 +5,13 @@ const ticksPerSecond = 100;
 
 /** CPU time of a process and of its children that have ended, from the text of /proc/<pid>/stat. */
 export function cpuMilliseconds(stat: string): number {
-  // The name, in parentheses, may hold anything; the third field follows the last of them.
+  // The name, in parentheses, may contain anything; the third field follows the last parenthesis.
   const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
   const [user, system, childrenUser, childrenSystem] = fields.slice(11, 15).map(Number);
   return (((user ?? 0) + (system ?? 0) + (childrenUser ?? 0) + (childrenSystem ?? 0)) * 1000) / ticksPerSecond;
 }
 
-/** How long a core has been busy since the machine started, with whatever it was, from the text of /proc/stat. */
+/** How long a core has been busy since the machine started, with any process, from the text of /proc/stat. */
 export function busyMilliseconds(stat: string, core: string): number {
   const line = stat.split("\n").find((one) => one.startsWith(`cpu${core} `));
   if (!line) throw new Error(`/proc/stat knows no core ${core}`);

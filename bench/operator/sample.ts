@@ -2,19 +2,19 @@ import type { Requests } from "./audit.ts";
 import type { OperatorName } from "./operators.ts";
 import type { WorkloadName } from "./settings.ts";
 
-/** One measurement of one operator. What does not apply is not there. */
+/** One measurement of one operator. Fields that don't apply are absent. */
 export interface Sample {
   readonly workload: WorkloadName;
   readonly operator: OperatorName;
   readonly round: number;
-  /** Units of work that were asked for: revisions to answer; in `children` also each child to create. */
+  /** Requested units of work: revisions to answer; in `children` also each child to create. */
   readonly units: number;
   /** Units done within the time limit. */
   readonly done: number;
   readonly seconds?: number;
   readonly unitsPerSecond?: number;
   readonly cpuMillisecondsPerUnit?: number;
-  /** How often the reconciler ran, a unit. */
+  /** Passes of the reconciler per unit. */
   readonly passesPerUnit?: number;
   readonly requestsPerUnit?: number;
   readonly requests?: Requests;
@@ -28,9 +28,12 @@ export interface Sample {
   /** `memory`: with all objects cached, less the same without objects. */
   readonly rssGrowthMebibytes?: number;
   readonly growthKibibytesPerObject?: number;
-  /** How much of the operator's core went to something else meanwhile, 0 to 1: the lower, the more the figures are worth. */
+  /**
+   * The share of the operator's core used by other processes meanwhile, 0 to 1: the lower, the more reliable the
+   * figures.
+   */
   readonly othersOnCore?: number;
-  /** It could not be measured, and why. */
+  /** Why it could not be measured. */
   readonly failed?: string;
 }
 

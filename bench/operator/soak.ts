@@ -22,10 +22,10 @@ const out = join(import.meta.dirname, "../../out/bench");
 const namespace = "soak";
 const objects = 200;
 const changesPerSecond = 50;
-/** After the last fault and the last change everything must be as it should within this time. */
+/** Within this time after the last fault and the last change everything must be correct. */
 const recoverySeconds = 60;
 const mostGrowthMebibytesPerMinute = 0.5;
-/** Slopes over less than this are noise: told, not judged. */
+/** Slopes over less than this are noise: reported, not judged. */
 const judgedMinutes = 15;
 
 class Soak {
@@ -114,7 +114,7 @@ class Soak {
     }
   }
 
-  /** Somebody else holds it now, and never renews it. */
+  /** Another holder takes it, and never renews it. */
   async #takeLease(): Promise<void> {
     const path = `/apis/coordination.k8s.io/v1/namespaces/${namespace}/leases/soak`;
     const lease = await this.#api.call<{ spec: { holderIdentity?: string } }>("GET", path);
@@ -122,7 +122,7 @@ class Soak {
     await this.#api.patch(path, { spec: { holderIdentity: "a-thief", renewTime: new Date().toISOString().replace("Z", "000Z") } });
   }
 
-  /** Looks from outside, past the proxy. While the server restarts there is nothing to see. */
+  /** Observes from outside, past the proxy. While the server restarts there is nothing to see. */
   async #look(): Promise<void> {
     for (const { pid, rssMebibytes } of this.#replicas) {
       if (pid !== undefined && rssMebibytes !== undefined) this.#memory.push({ seconds: this.#seconds, pid, rssMebibytes });
@@ -154,7 +154,7 @@ class Soak {
     }
   }
 
-  /** What is known of the keys that were missed goes into a log: the replicas' caches are in theirs. */
+  /** What this process knows of missed keys goes into a log: the replicas' caches are in theirs. */
   async #explain(debts: readonly string[]): Promise<void> {
     for (const replica of this.#replicas) await replica.explain();
     const audit = (await this.#server.auditSince(0)).split("\n");
@@ -209,7 +209,7 @@ class Soak {
   }
 }
 
-// So that what runs beside this process ends with it.
+// So that child processes end with this one.
 for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => process.exit(1));
 const { values } = parseArgs({ options: { minutes: { type: "string", default: "30" } } });
 const minutes = Number(values.minutes);

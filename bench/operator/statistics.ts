@@ -1,4 +1,4 @@
-/** What is said of the repetitions of one measurement. */
+/** Statistics of the repetitions of one measurement. */
 export interface Spread {
   readonly median: number;
   readonly min: number;
@@ -21,7 +21,7 @@ export function percentile(values: readonly number[], percent: number): number {
   return low + (high - low) * (place - below);
 }
 
-/** Of what could be measured; undefined if nothing could. */
+/** Of the measured values; undefined if there are none. */
 export function spreadOf(values: readonly (number | undefined)[]): Spread | undefined {
   const samples = values.filter((value): value is number => value !== undefined && Number.isFinite(value));
   if (samples.length === 0) return undefined;

@@ -18,15 +18,15 @@ export const figures = [
   "othersOnCore",
 ] as const satisfies readonly Figure[];
 
-/** What the rounds of one operator in one workload say together. */
+/** The rounds of one operator in one workload, combined. */
 export interface Summary {
   readonly workload: WorkloadName;
   readonly operator: OperatorName;
   readonly rounds: number;
-  /** Units done of those asked for, over all rounds. */
+  /** Completed units per requested unit, over all rounds. */
   readonly units: number;
   readonly done: number;
-  /** Requests a unit by verb, medians. */
+  /** Requests per unit by verb, medians. */
   readonly requests: Readonly<Record<string, number>>;
   readonly figures: Partial<Record<(typeof figures)[number], Spread>>;
 }
@@ -69,7 +69,7 @@ function requestsOf(samples: readonly Sample[]): Record<string, number> {
   );
 }
 
-/** How a median compares with the other's; undefined where either was not measured. */
+/** The ratio of a median to the other's; undefined where either was not measured. */
 export function ratio(own: Spread | undefined, other: Spread | undefined): number | undefined {
   return own && other && other.median !== 0 ? own.median / other.median : undefined;
 }

@@ -90,7 +90,7 @@ function workRows(summaries: readonly Summary[]): Row[] {
   ];
 }
 
-/** Verbs that are a hundredth of a request a unit or more. */
+/** Verbs with at least a hundredth of a request per unit. */
 export function requestsText(requests: Readonly<Record<string, number>>): string {
   const named = Object.entries(requests).filter(([, perUnit]) => perUnit >= 0.01);
   return named.map(([verb, perUnit]) => `${verb} ${short(perUnit)}`).join(", ") || "none";

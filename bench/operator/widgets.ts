@@ -1,7 +1,7 @@
 import { type Api, HttpError, inParallel } from "./http.ts";
 import { monotonicMicroseconds } from "./proc.ts";
 
-/** The benchmark's own kind: a spec with a revision, a status that says which revision has been seen. */
+/** The benchmark's own kind: a spec with a revision, a status with the last seen revision. */
 export const widgetDefinition = {
   apiVersion: "apiextensions.k8s.io/v1",
   kind: "CustomResourceDefinition",

@@ -13,7 +13,7 @@ import type { Sizes, WorkloadName } from "./settings.ts";
 import { percentile } from "./statistics.ts";
 import { type Batch, createNamespace, createWidgets, reviseWidget } from "./widgets.ts";
 
-/** One operator, about to do one workload in a namespace of its own. */
+/** One operator, about to run one workload in a dedicated namespace. */
 export interface Trial {
   readonly workload: WorkloadName;
   readonly operator: OperatorName;
@@ -29,9 +29,9 @@ interface Load {
   readonly mode: Launch["mode"];
   /** Before the operator starts. */
   readonly prepare?: (namespace: string) => Promise<void>;
-  /** Given to the running operator before anything counts. */
+  /** Sent to the running operator before measuring. */
   readonly warmUp?: Omit<Batch, "namespace">;
-  /** The answers to wait for before anything counts. */
+  /** The answers to wait for before measuring. */
   readonly warmUpAnswers?: number;
   readonly apply?: (namespace: string) => Promise<void>;
   /** Revisions to be answered. */
@@ -81,7 +81,7 @@ function loadOf({ workload, api, sizes }: Trial): Load {
   }
 }
 
-/** So many updates a second, one object after the other; a request that is late delays no other. */
+/** `perSecond` updates, one object after the other; a slow request delays no other. */
 async function updateSteadily(api: Api, namespace: string, { objects, perSecond, seconds }: Sizes["steady"]): Promise<void> {
   const sent: Promise<void>[] = [];
   const began = performance.now();
@@ -94,7 +94,7 @@ async function updateSteadily(api: Api, namespace: string, { objects, perSecond,
   await Promise.all(sent);
 }
 
-/** One object, changed again as soon as the server has taken the last change. */
+/** One object, changed again as soon as the server has accepted the last change. */
 async function updateOne(api: Api, namespace: string, updates: number): Promise<void> {
   await createWidgets(api, { namespace, prefix: "hot", count: 1 });
   for (let revision = 2; revision <= updates; revision += 1) await reviseWidget(api, namespace, "hot-0", revision);
@@ -106,7 +106,7 @@ async function reconciling(trial: Trial, load: Load): Promise<Sample> {
   const limit = sizes.limitSeconds * 1000;
   await createNamespace(api, namespace);
   if (load.prepare) {
-    // Nothing is measured yet: both cores may help.
+    // Nothing is measured yet: all cores may help.
     await moveSelf(cores.all);
     await load.prepare(namespace);
     await moveSelf(cores.others);
@@ -161,7 +161,7 @@ async function reconciling(trial: Trial, load: Load): Promise<Sample> {
 
 const coreUse = () => ({ busy: coreBusyMilliseconds(cores.operator), at: performance.now() });
 
-/** Gives the memory before the first object came; undefined where objects were there from the start. */
+/** Returns the memory before the first object came; undefined where objects existed from the start. */
 async function warmUp(
   process: OperatorProcess,
   observer: Observer,
@@ -204,7 +204,7 @@ function perUnit(units: number, totals: { cpu: number; passes: number; requests:
   };
 }
 
-/** What a cache of objects that are nothing but metadata costs: two fresh processes, one without objects, one with. */
+/** What a cache of metadata-only objects costs: two fresh processes, one without objects, one with. */
 async function memory(trial: Trial): Promise<Sample> {
   const { api, sizes, operator, round, workload } = trial;
   const count = sizes.memory;

@@ -19,10 +19,10 @@ async function main(): Promise<void> {
   const samples: Sample[] = [];
   for (let round = 1; round <= settings.rounds; round += 1) {
     for (const name of settings.only) {
-      // Each round begins with the other side, so that what drifts on the machine harms both alike.
+      // Each round begins with the other side, so that drift of the machine affects both alike.
       const sides = round % 2 === 1 ? [...cases[name]] : [...cases[name]].reverse();
       for (const side of sides) samples.push({ round, case: name, side, ...(await measured(python, name, side, settings)) });
-      // After each case, so that a run that is cut short has said what it found.
+      // After each case, so that an interrupted run has reported its results.
       await write(settings, samples, { machine, startedAt: startedAt.toISOString() });
     }
   }
@@ -31,7 +31,7 @@ async function main(): Promise<void> {
 
 type Figures = Pick<Sample, "seconds" | "cpuSeconds" | "tokens" | "peakMiB">;
 
-/** In a process of its own, so that each has its own peak of memory. */
+/** In a separate process, so that each has its own peak of memory. */
 function measured(python: string, name: CaseName, side: string, { sizes }: Settings): Promise<Figures> {
   return progress.step(`measuring ${name}, ${side}`, async () => {
     const asked = JSON.stringify({ case: name, side, size: sizes[name] });

@@ -1,7 +1,8 @@
-"""One measurement in a process of its own: `measure.py '{"case": ..., "side": ..., "size": {...}}'` says one line of JSON.
+"""One measurement in a separate process: `measure.py '{"case": ..., "side": ..., "size": {...}}'` prints one line of
+JSON.
 
-`seconds` of the work alone (no imports, no model loading), `cpuSeconds` of it over all cores, `tokens` that it worked on where
-it did, `peakMiB` of the process.
+`seconds` of the work alone (no imports, no model loading), `cpuSeconds` of it over all cores, `tokens` that it
+processed if any, `peakMiB` of the process.
 """
 
 import json
@@ -35,7 +36,7 @@ def timed(work: Callable[[], Any]) -> dict[str, float]:
 
 
 def repeated(work: Callable[[], Any], times: int) -> dict[str, float]:
-    """Medians after one to warm up."""
+    """Medians, after one run to warm up."""
     work()
     found = [timed(work) for _ in range(times)]
     return {name: statistics.median(each[name] for each in found) for name in found[0]}
@@ -128,7 +129,7 @@ def sft_trl(case: str, size: dict[str, Any]) -> dict[str, float]:
 
 
 def hyper_training(size: dict[str, Any]) -> Any:
-    """A hypernetwork's training, which keeps nothing of what the base said."""
+    """A hypernetwork's training without a cache of the base's outputs."""
     from rune_trainer.alarms import Watch, weight_norms
     from rune_trainer.contract import Hypernetwork as Settings
     from rune_trainer.encoder import Encoder, Kept
@@ -172,7 +173,9 @@ def hyper_step(_: str, size: dict[str, Any]) -> dict[str, float]:
 
 
 def hyper_forwards(_: str, size: dict[str, Any]) -> dict[str, float]:
-    """The base alone: it reads the step's trajectories, it is the teacher, and it answers the students' prompts once."""
+    """The base alone: it encodes the step's trajectories, runs as the teacher, and answers the students' prompts
+    once.
+    """
     from rune_trainer.hyper_training import draws_of
     from rune_trainer.sheet import logits_at, sheet_of
 
@@ -190,7 +193,7 @@ def hyper_forwards(_: str, size: dict[str, Any]) -> dict[str, float]:
 
 
 def generate_adapter(_: str, size: dict[str, Any]) -> dict[str, float]:
-    """From a trajectory's tokens to the adapter's tensors as files hold them."""
+    """From a trajectory's tokens to the adapter's tensors as in its files."""
     from rune_trainer.exporting import tensors_from
     from rune_trainer.functional import by_trajectory, joined
 

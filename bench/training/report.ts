@@ -7,7 +7,7 @@ export interface Sample {
   readonly case: CaseName;
   readonly side: string;
   readonly seconds: number;
-  /** Over all cores: what a busy machine changes least. */
+  /** Over all cores: least affected by other load on the machine. */
   readonly cpuSeconds: number;
   readonly tokens?: number;
   readonly peakMiB: number;
@@ -48,7 +48,7 @@ export function summarize(samples: readonly Sample[], sizes: Readonly<Record<Cas
     .filter(({ sides }) => sides.length > 0);
 }
 
-/** None where nothing was measured. */
+/** Empty where nothing was measured. */
 function sideOf(side: string, samples: readonly Sample[]): Side[] {
   const of = (pick: (sample: Sample) => number | undefined) => spreadOf(samples.map(pick));
   const [seconds, cpuSeconds, peakMiB] = [of((s) => s.seconds), of((s) => s.cpuSeconds), of((s) => s.peakMiB)];

@@ -42,11 +42,11 @@ export interface Settings {
   readonly sizes: Readonly<Record<CaseName, Size>>;
   readonly only: readonly CaseName[];
   readonly rounds: number;
-  /** An interpreter that has what the trainer needs and TRL; one is made when unset. */
+  /** An interpreter with the trainer's packages and TRL; one is prepared when unset. */
   readonly python?: string;
 }
 
-/** Throws a sentence for what can't be meant. */
+/** Throws a sentence for invalid arguments. */
 export function settingsFrom(argv: readonly string[]): Settings {
   const { values } = parseArgs({
     args: [...argv],

@@ -1,4 +1,6 @@
-"""What every measurement stands on: a base with random weights in a real one's shape, a tokenizer, and examples in the quickstart's words."""
+"""Shared by all measurements: a base with random weights in a real one's shape, a tokenizer, and examples in the
+quickstart's words.
+"""
 
 import json
 import pathlib
@@ -18,7 +20,7 @@ TEMPLATE = "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im
 TASKS = pathlib.Path(__file__).parents[2] / "examples/00-quickstart/scenario/tasks.json"
 VOCABULARY = 8192
 SOURCES = 120
-"""Files of Python's own library that the tokenizer and the unlike prompts are made from."""
+"""Files of Python's own library from which the tokenizer and the unlike prompts are made."""
 DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
 DTYPE = torch.bfloat16 if torch.cuda.is_available() else torch.float32
 PRECISION = "BFloat16" if torch.cuda.is_available() else "Float32"
@@ -30,7 +32,7 @@ def sources() -> list[str]:
 
 
 def tokenizer() -> PreTrainedTokenizerFast:
-    """Byte-level, trained on Python's own library: as many tokens a line as a code model's has."""
+    """Byte-level, trained on Python's own library: as many tokens per line as a code model's."""
     inner = Tokenizer(models.BPE())
     inner.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     inner.decoder = decoders.ByteLevel()
@@ -71,7 +73,7 @@ def base(size: dict[str, int]) -> Qwen2ForCausalLM:
 
 
 def trajectories(count: int) -> list[dict[str, Any]]:
-    """Solved sessions on the quickstart's tasks, each with an attempt that failed; every task is a project of its own."""
+    """Solved sessions on the quickstart's tasks, each with a failed attempt; every task is a separate project."""
     tasks = json.loads(TASKS.read_text())["train"]
     return [trajectory(tasks[n % len(tasks)], n) for n in range(count)]
 
@@ -101,7 +103,7 @@ def shared_examples(made: PreTrainedTokenizerFast, count: int) -> list[Example]:
 
 
 def unlike_examples(made: PreTrainedTokenizerFast, count: int, least: int, most: int, learnt: int) -> list[Example]:
-    """Long prompts that share nothing: each is another piece of source code, and what follows it is learnt."""
+    """Long prompts that share nothing: each is a different piece of source code, and the continuation is learnt."""
     texts, drawn = [made(text)["input_ids"] for text in sources()], random.Random(0)
     texts = [ids for ids in texts if len(ids) > most + learnt]
     found = []

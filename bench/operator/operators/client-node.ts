@@ -9,7 +9,7 @@ import {
 } from "@kubernetes/client-node";
 import { ordersFrom, tell } from "./environment.ts";
 
-/** client-node's informer with the least that makes it an operator: a queue of keys, workers, retries. */
+/** client-node's informer with the minimum that makes it an operator: a queue of keys, workers, retries. */
 interface Widget extends KubernetesObject {
   spec?: { revision?: number; children?: number };
   status?: { revision?: number; children?: number; conditions?: { type: string; lastTransitionTime: string }[] };
@@ -106,7 +106,7 @@ async function ensureChildren(widget: Widget): Promise<boolean> {
   return false;
 }
 
-/** Also "it exists already". */
+/** Also for "exists already". */
 function isConflict(error: unknown): boolean {
   return (error as { code?: number }).code === 409;
 }

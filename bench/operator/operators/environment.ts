@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 
-/** What the bench tells an operator, from its environment. */
+/** The bench's settings for an operator, from its environment. */
 export interface Orders {
   readonly server: string;
   readonly tls: { readonly ca: string; readonly cert: string; readonly key: string };

@@ -1,9 +1,9 @@
 """The benchmark's operator on Kopf. It speaks the protocol of ../../README.md.
 
-Kopf has no number of workers in the others' sense: it runs one task per object that has news. `queueing.worker_limit`
-would bound them, but a task keeps its place for `idle_timeout` seconds after its last event, so ten of them would handle
-two objects a second; Kopf is therefore left at its default, unbounded. It keeps no cache either: "synced" is said when
-it starts to watch.
+Kopf has no number of workers in the others' sense: it runs one task per object with events. `queueing.worker_limit`
+would bound them, but a task keeps its place for `idle_timeout` seconds after its last event, so ten of them would
+handle two objects a second; Kopf is therefore left at its default, unbounded. It keeps no cache either: "synced" is
+reported when it starts to watch.
 """
 
 import json
@@ -49,7 +49,7 @@ def answer(spec: Any, meta: Any, status: Any):
 
 
 class Api:
-    """What Kopf leaves to its users: calls for other objects than the one at hand."""
+    """What Kopf leaves to its users: calls for objects other than the handled one."""
 
     def __init__(self):
         with open(os.environ["KUBECONFIG"], encoding="utf-8") as file:

@@ -2,7 +2,7 @@ import { type Api, HttpError } from "../http.ts";
 import { monotonicMicroseconds } from "../proc.ts";
 import { reviseWidget, type Widget, widgetsPath } from "../widgets.ts";
 
-/** Changes, deletes and creates widgets, and deletes what they own, at random and without an end. */
+/** Changes, deletes and creates widgets, and deletes what they own, at random and endlessly. */
 export class Churn {
   readonly #api: Api;
   readonly #namespace: string;
@@ -10,7 +10,7 @@ export class Churn {
   readonly #revisions: number[];
   readonly #open = new Set<Promise<void>>();
   #timer: NodeJS.Timeout | undefined;
-  /** The last things done to each object, for whoever looks for the reason of a missed key. */
+  /** The last changes to each object, for finding the cause of a missed key. */
   readonly history = new Map<string, string[]>();
   readonly done = { revised: 0, created: 0, deleted: 0, childrenDeleted: 0, unanswered: 0 };
 
@@ -32,7 +32,7 @@ export class Churn {
 
   #step(): void {
     const step = this.#act(Math.floor(this.#random() * this.#revisions.length))
-      // The real server is restarted meanwhile: what it could not take will be asked again by chance.
+      // The real server is restarted meanwhile: a failed change will be repeated by chance.
       .catch((error: unknown) => {
         if (!(error instanceof HttpError && (error.status === 404 || error.status === 409))) this.done.unanswered += 1;
       })
@@ -64,8 +64,8 @@ export class Churn {
   }
 
   /**
-   * Whether the operator has seen the ConfigMap. One that came and went while a cache was out of touch leaves no trace in
-   * a new list: no operator that trusts its caches, in any language, can know of that deletion.
+   * Whether the operator has seen the ConfigMap. One that was created and deleted while a cache was disconnected leaves
+   * no trace in a new list: no operator that trusts its caches, in any language, can detect that deletion.
    */
   async #isAnswered(name: string): Promise<boolean> {
     const { spec, status } = await this.#api.call<Widget>("GET", `${widgetsPath(this.#namespace)}/${name}`);
@@ -77,7 +77,7 @@ export class Churn {
     this.history.set(name, [...before.slice(-5), `${new Date().toISOString()} ${what}`]);
   }
 
-  /** Revisions rise over deletions too. */
+  /** Revisions keep rising across deletions. */
   #next(index: number): number {
     const next = (this.#revisions[index] ?? 0) + 1;
     this.#revisions[index] = next;

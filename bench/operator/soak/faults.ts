@@ -9,12 +9,15 @@ export interface Planned {
 export const conflictShare = 0.05;
 export const throttleSeconds = 2;
 
-/** From here to the end no process is restarted on purpose: memory is watched. 20 of 30 minutes. */
+/** From here to the end no process is restarted on purpose: memory is measured. 20 of 30 minutes. */
 export function quietFromSeconds(minutes: number): number {
   return minutes * 20;
 }
 
-/** What goes wrong, and when: resets every 20 s, throttling every 30 s, expired watches every minute; the Lease taken twice before memory is watched; three restarts of the API server. */
+/**
+ * The faults and their times: resets every 20 s, throttling every 30 s, expired watches every minute; the Lease taken
+ * twice before memory is measured; three restarts of the API server.
+ */
 export function planFor(minutes: number): Planned[] {
   const total = minutes * 60;
   const every = (seconds: number, fault: Fault): Planned[] =>

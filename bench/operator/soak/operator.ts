@@ -17,7 +17,7 @@ import {
 import { tell } from "../operators/environment.ts";
 import { monotonicMicroseconds } from "../proc.ts";
 
-/** The operator under soak: a finalizer, a status, and one owned ConfigMap an object. It tells of every run. */
+/** The operator under soak: a finalizer, a status, and one owned ConfigMap per object. It reports every run. */
 interface Widget extends KubeObject {
   spec?: { revision?: number };
 }
@@ -54,7 +54,7 @@ function decide(widget: Widget, child: DynamicObject | undefined) {
   const { namespace, name, deletionTimestamp } = widget.metadata;
   const revision = widget.spec?.revision;
   if (deletionTimestamp) {
-    // By name: the cache may not know yet what the last pass wrote, and nothing here collects garbage.
+    // By name: the cache may not have the last pass's write yet, and nothing here collects garbage.
     const gone = { apiVersion: "v1", kind: "ConfigMap", metadata: { namespace, name } };
     return unchanged().deleting(gone).finalizer(finalizer, false);
   }
@@ -69,7 +69,7 @@ function decide(widget: Widget, child: DynamicObject | undefined) {
     });
 }
 
-/** For whoever looks for the reason of a missed key: what this replica knows, in its log. */
+/** For finding the cause of a missed key: this replica's state, in its log. */
 process.on("SIGUSR2", () => {
   for (const widget of manager.cache(widgets).list()) {
     const child = manager.cache(configMaps).get(widget.metadata);

@@ -13,7 +13,10 @@ const status = (code: number, reason: string, message: string) => ({
 });
 const writes = new Set(["POST", "PUT", "PATCH"]);
 
-/** Stands between an operator (plain HTTP) and a real API server (TLS, with the operator's certificate), and makes trouble. */
+/**
+ * A proxy between an operator (plain HTTP) and a real API server (TLS, with the operator's certificate) that injects
+ * faults.
+ */
 export class FaultProxy {
   readonly injected = { conflicts: 0, throttled: 0, resets: 0, expiredWatches: 0, unreachable: 0 };
   readonly #server: Server;
@@ -50,13 +53,13 @@ export class FaultProxy {
     this.#agent.destroy();
   }
 
-  /** No more trouble. */
+  /** Injects no more faults. */
   makePeace(): void {
     this.#peaceful = true;
     this.#throttledUntil = 0;
   }
 
-  /** Cuts every connection, whatever is on it. */
+  /** Cuts every connection, even during a request. */
   reset(): void {
     for (const socket of this.#sockets) {
       this.injected.resets += 1;
@@ -64,12 +67,12 @@ export class FaultProxy {
     }
   }
 
-  /** Refuses everything for a while, asking to come back in a second. */
+  /** Refuses all requests for a while, with a Retry-After of a second. */
   throttle(seconds: number): void {
     this.#throttledUntil = performance.now() + seconds * 1000;
   }
 
-  /** Tells every watch that its place in history is gone. */
+  /** Reports to every watch that its resource version is too old. */
   expireWatches(): void {
     const line = `${JSON.stringify({ type: "ERROR", object: status(410, "Expired", "too old resource version (injected)") })}\n`;
     for (const watch of this.#watches) {
@@ -99,7 +102,7 @@ export class FaultProxy {
     const { hostname, port } = this.#upstream;
     const { method, url: path, headers } = incoming;
     const sent = request({ hostname, port, method, path, headers: { ...headers, host: this.#upstream.host }, agent: this.#agent });
-    // A server that can't be reached, or breaks off, looks to the operator as it would without us.
+    // An unreachable server, or one that breaks off, looks to the operator as it would without the proxy.
     sent.on("error", () => {
       this.injected.unreachable += 1;
       outgoing.destroy();
@@ -114,7 +117,7 @@ export class FaultProxy {
     incoming.pipe(sent);
   }
 
-  /** Whole lines only, so that a line of ours never lands inside one of the server's. */
+  /** Whole lines only, so that an injected line never lands inside one of the server's. */
   #relayWatch(answer: IncomingMessage, outgoing: ServerResponse): void {
     let rest = "";
     this.#watches.add(outgoing);

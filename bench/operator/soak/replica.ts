@@ -11,7 +11,7 @@ type Message = { key: string; from?: number; to?: number };
 /** As Rune's own image sets it. By itself V8 doubles the young generation now and then, up to 128 MiB, which looks like a leak for half an hour. */
 const youngGeneration = "--max-semi-space-size=8";
 
-/** One of the operator's replicas: started again a second after it ends, as a kubelet would. */
+/** One of the operator's replicas: restarted a second after it ends, as by a kubelet. */
 export class Replica {
   readonly #environment: Readonly<Record<string, string>>;
   readonly #log: string;
@@ -55,7 +55,7 @@ export class Replica {
     clearTimeout(insist);
   }
 
-  /** Lets it write what it knows into its log. */
+  /** Makes it write its state into its log. */
   async explain(): Promise<void> {
     this.#child?.kill("SIGUSR2");
     await pause(1_000);

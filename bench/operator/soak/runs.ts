@@ -24,7 +24,7 @@ export class Runs {
     if (run) this.#ended.push({ ...run, to });
   }
 
-  /** A process is dead, and with it all its runs. */
+  /** A process has died, and with it all its runs. */
   died(process: number, at: number): void {
     for (const [key, open] of this.#open) {
       this.#open.set(
@@ -39,7 +39,7 @@ export class Runs {
     return this.#ended.length;
   }
 
-  /** Pairs of runs of one key that were going on at the same time, in one process or in two. */
+  /** Pairs of runs of one key that overlapped in time, in one process or in two. */
   concurrent(): (readonly [Run, Run])[] {
     const byKey = Map.groupBy(this.#ended, ({ key }) => key);
     const found: (readonly [Run, Run])[] = [];

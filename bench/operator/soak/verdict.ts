@@ -6,7 +6,7 @@ export interface Child {
   readonly data?: { readonly revision?: string };
 }
 
-/** What the operator still owes; each a sentence. Empty: every key is as its spec says. */
+/** What the operator has not done yet; a sentence each. Empty: every key is as its spec says. */
 export function owed(widgets: readonly Widget[], children: readonly Child[]): string[] {
   const byName = new Map(children.map((child) => [child.metadata.name, child]));
   const found: string[] = [];
@@ -35,7 +35,7 @@ export interface Growth {
   readonly mebibytesPerMinute: number;
 }
 
-/** How fast the memory of each process grew from `fromSeconds` on; of those only that lived through all of it. */
+/** How fast the memory of each process grew from `fromSeconds` on; only for processes that ran all of that time. */
 export function growths(samples: readonly MemorySample[], fromSeconds: number): Growth[] {
   const late = samples.filter(({ seconds }) => seconds >= fromSeconds);
   const end = Math.max(...late.map(({ seconds }) => seconds));
