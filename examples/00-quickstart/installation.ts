@@ -11,7 +11,7 @@ import type { Options } from "./options.ts";
 /** Where Rune is installed, and as which Helm release. */
 export type Installation = Pick<Options, "release" | "systemNamespace">;
 
-/** Rune on a cluster: images built and loaded, the chart installed, its services answering. */
+/** Rune on a cluster: images built and loaded, the chart installed, its services ready. */
 export async function install({ release, systemNamespace }: Installation): Promise<Record<string, BuiltImage>> {
   await ensureUp();
   const images = await progress.step("images", async () => loadImages(await buildImages()));
@@ -21,7 +21,7 @@ export async function install({ release, systemNamespace }: Installation): Promi
       ...["--namespace", systemNamespace, "--create-namespace"],
       ...["--values", join(settings.out, "values-images.yaml")],
       ...(settings.imageVariant === "cpu" ? ["--values", join(settings.root, "examples/00-quickstart/values-cpu.yaml")] : []),
-      // CRDs that were applied by hand before become the release's.
+      // CRDs that were applied by hand before are taken over by the release.
       ...["--take-ownership", "--wait", "--timeout", "10m"],
     ]),
   );
@@ -37,7 +37,7 @@ export async function adminRegistry({ systemNamespace }: Installation, repositor
   return { registry: new Registry({ url, token: () => registryToken(key, grant) }), [Symbol.dispose]: close };
 }
 
-/** Something in the cluster as this machine reaches it, until it is disposed of or this process ends. */
+/** A URL for something in the cluster, valid on this machine until it is disposed of or this process exits. */
 type Reached = Disposable & { url: string };
 
 /** A Service of the cluster from this machine: by its cluster address where this machine is the node, by a forwarded port elsewhere. */
@@ -47,7 +47,7 @@ export async function reachService(namespace: string, service: string, port: num
   return { url: `http://${address}:${port}`, [Symbol.dispose]: () => {} };
 }
 
-/** A port of a pod, likewise. What is forwarded comes to the pod from within, so that no NetworkPolicy is in its way. */
+/** A port of a pod, likewise. Forwarded connections originate in the pod, so no NetworkPolicy applies to them. */
 export async function reachPod(
   namespace: string,
   pod: { metadata: { name: string }; status: { podIP: string } },

@@ -15,7 +15,7 @@ export interface Manifest {
 }
 
 const project = "tessera";
-/** Whose knowledge sessions and held-out tasks ask for. */
+/** The scope of sessions and held-out tasks. */
 export const scope = { project };
 const server = "coder";
 const library = "tessera-library";
@@ -25,20 +25,20 @@ export const environment = "environment";
 export const trainingLabel = { "example.org/learn": project };
 
 /**
- * A third of the tokens of a free answer: the model goes on where the task's stub ends, and stops at the end of the function. No nucleus:
- * a CPU would sort the whole vocabulary for each token, and lose a third of its speed.
+ * A third of the tokens of a free answer: the model continues at the end of the task's stub, and stops at the end of
+ * the function. No nucleus: a CPU would sort the whole vocabulary for each token, and lose a third of its speed.
  */
 const answer = { topP: "1", maxTokens: 96, stop: ["```", "\ndef ", "\n\n"] };
 /** Sessions need different programs. */
 const exploring = { ...answer, temperature: "0.7" };
-/** Pass@1 asks what the model would answer (HumanEval: 0.2). */
+/** Pass@1 measures what the model would answer (HumanEval: 0.2). */
 const answering = { ...answer, temperature: "0.2" };
 const sandbox = { libraryConfigMap: library, timeoutSeconds: 10 };
 
-/** Marks a namespace that the quickstart made, and so may begin anew. */
+/** Marks a namespace that the quickstart created, and so may empty. */
 export const ownNamespace = { "app.kubernetes.io/managed-by": "rune-quickstart" };
 
-/** A namespace of an example's own, known by the labels `own`. */
+/** A dedicated namespace of an example, recognized by the labels `own`. */
 export function namespaceManifest(name: string, own: Readonly<Record<string, string>> = ownNamespace): Manifest {
   return {
     apiVersion: "v1",
@@ -47,14 +47,14 @@ export function namespaceManifest(name: string, own: Readonly<Record<string, str
   };
 }
 
-/** The adapters of an arm that a run made, one for each task. */
+/** The adapters of a run for an arm, one per task. */
 export const ofRun = (run: string, assign: "Scope" | "Shuffled") => ({ adapters: { matchLabels: { [label.run]: run }, assign } });
 
 export function libraryManifest(namespace: string, source: string): Manifest {
   return { apiVersion: "v1", kind: "ConfigMap", metadata: { name: library, namespace }, data: { "tessera.py": source } };
 }
 
-/** Whether all of this can work here: the base learns a word that nobody knows, and the server says it. */
+/** Whether all of this can work here: the base learns a made-up word, and the server repeats it. */
 export function environmentManifest(namespace: string, base: BaseModel, options: Options): Manifest {
   const spec = {
     base,

@@ -11,7 +11,9 @@ import { mediaType } from "@rune/crds/contracts/artifact";
 import type { ArtifactReference } from "@rune/crds/fields/artifact-reference";
 import { adminRegistry, type Installation } from "./installation.ts";
 
-/** The real code model of the quickstart, made from pinned packages so that a machine without the hub can have it. */
+/**
+ * The quickstart's real code model, made from pinned packages so that a machine without access to the hub can have it.
+ */
 export const quickstartModel = "qwen2.5-coder-0.5b";
 
 /** The model's Hugging Face directory: found by content in the cache, or made there by the trainer image. */
@@ -33,7 +35,7 @@ async function convert(name: string, directory: string, models: string, script: 
   await inTrainer(trainer, volumes, ["python3", "/prepare.py", "--model", name, "--out", directory, "--wheels", join(models, "wheels")]);
 }
 
-/** Runs a command as root in a container of the trainer image, which has what models are made with. */
+/** Runs a command as root in a container of the trainer image, which has the tools to make models. */
 export async function inTrainer(
   trainer: BuiltImage,
   volumes: readonly string[],
@@ -54,7 +56,7 @@ export interface StoredModel extends ArtifactReference {
   readonly identity: string;
 }
 
-/** Stores a model directory as an artifact: once, whoever asks how often. */
+/** Stores a model directory as an artifact: once, however often it is called. */
 export async function storeModel(registry: Registry, name: string, directory: string): Promise<StoredModel> {
   const titles = (await readdir(directory)).filter((title) => !title.startsWith(".")).sort();
   const files: Record<string, { sha256: string; sizeBytes: number }> = {};
@@ -73,7 +75,7 @@ export async function storeModel(registry: Registry, name: string, directory: st
   return { repository: stored.repository, digest: stored.digest, identity };
 }
 
-/** The quickstart's model in the installation's registry; it is made where the cache doesn't hold it. */
+/** The quickstart's model in the installation's registry; it is made if the cache doesn't have it. */
 export async function storeQuickstartModel(installation: Installation, trainer: BuiltImage | undefined): Promise<StoredModel> {
   if (!trainer) throw new Error("the trainer image was not built");
   const directory = await preparedModel(quickstartModel, trainer);

@@ -8,19 +8,19 @@ import type { ModelServer } from "@rune/crds/kinds/model-server";
 import { stringify } from "yaml";
 import type { Manifest } from "./manifests.ts";
 
-/** An object of the cluster, as far as the quickstart looks at it. */
+/** The fields of a cluster object that the quickstart reads. */
 export interface Seen<Status> {
   kind: string;
   metadata: { name: string; labels?: Record<string, string> };
   status?: Status & { conditions?: Condition[] };
 }
 
-/** `kubectl apply` of manifests that a person finds again in out/quickstart. */
+/** `kubectl apply` of manifests that are also written to out/quickstart. */
 export function apply(file: string, ...manifests: Manifest[]): Promise<void> {
   return applyKept(join("quickstart", file), ...manifests);
 }
 
-/** `kubectl apply` of manifests that a person finds again in a file under `out`. */
+/** `kubectl apply` of manifests that are also written to a file under `out`. */
 export async function applyKept(path: string, ...manifests: Manifest[]): Promise<void> {
   const text = manifests.map((manifest) => stringify(manifest)).join("---\n");
   const file = join(settings.out, path);
@@ -29,12 +29,13 @@ export async function applyKept(path: string, ...manifests: Manifest[]): Promise
   await kubectl(["apply", "--server-side", "-f", "-"], { input: text });
 }
 
-/** Specs are frozen, so a second run needs an empty namespace; only one that carries the example's own labels is emptied. */
+/** Specs are frozen, so a second run needs an empty namespace; only one with the example's own labels is emptied. */
 export async function beginAnew(namespace: string, ownLabels: Record<string, string>): Promise<void> {
   const own = await kubectl(["get", "namespace", "-l", selectorOf(ownLabels), "-o", "name"]);
   if (!own.split("\n").includes(`namespace/${namespace}`)) return;
   await progress.step(`deleting what an earlier run left in namespace ${namespace}`, async () => {
-    // First what has pods with a long grace period: half of it would go by until Kubernetes looks at the namespace again.
+    // First objects with pods that have a long grace period: otherwise half of it passes before Kubernetes looks at the
+    // namespace again.
     await kubectl(["delete", "modelservers", "--all", "-n", namespace, "--cascade=foreground", "--timeout=3m"]);
     await kubectl(["delete", "namespace", namespace, "--timeout=5m"]);
   });
@@ -59,7 +60,7 @@ export const condition = (object: Seen<unknown>, type: string) => object.status?
 export const isTrue = (object: Seen<unknown>, type: string) => condition(object, type)?.status === "True";
 export const isOver = (object: Seen<unknown>) => isTrue(object, "Succeeded") || isTrue(object, "Failed");
 
-/** What an object says of itself, for a line of progress. */
+/** An object's own status, for a line of progress. */
 export function words(object: Seen<unknown>): string {
   const ready = condition(object, "Ready");
   return ready ? `${ready.reason}: ${ready.message}` : "not looked at yet";
@@ -67,7 +68,7 @@ export function words(object: Seen<unknown>): string {
 
 const pollMilliseconds = 3000;
 
-/** Looks again and again until `done` answers; `detail` is told what to show meanwhile. */
+/** Repeats `look` until `done` holds; `detail` receives what to show meanwhile. */
 export async function until<T>(look: () => Promise<T>, done: (seen: T) => boolean, detail: (seen: T) => void): Promise<T> {
   for (;;) {
     const seen = await look();
@@ -77,7 +78,7 @@ export async function until<T>(look: () => Promise<T>, done: (seen: T) => boolea
   }
 }
 
-/** Waits for an object to end well; one that can't is told as it tells itself. */
+/** Waits until the object succeeds; otherwise throws with its Ready message. */
 export async function untilOver<Status>(
   kind: string,
   namespace: string,
@@ -94,7 +95,7 @@ export async function untilOver<Status>(
   return seen;
 }
 
-/** Waits for a ModelServer that answers; one that can't is told as it tells itself. */
+/** Waits until a ModelServer is ready; otherwise throws with its Ready message. */
 export async function serverReady(
   namespace: string,
   name: string,

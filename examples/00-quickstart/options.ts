@@ -7,7 +7,7 @@ export interface Options {
   readonly samples: number;
   readonly attempts: number;
   readonly epochs: number;
-  /** GPUs of the trainer: one where the images were built for them. */
+  /** GPUs of the trainer: one if the images were built for them. */
   readonly gpus: 0 | 1;
   readonly namespace: string;
   readonly release: string;
@@ -54,7 +54,7 @@ export function optionsFrom(argv: readonly string[], imageVariant: "cpu" | "cuda
   };
 }
 
-/** The whole number that an option says; `otherwise` where it isn't given. */
+/** An option's whole number; `otherwise` if it isn't given. */
 export function count(text: string | undefined, otherwise: number, name: string): number {
   if (text === undefined) return otherwise;
   const number = Number(text);

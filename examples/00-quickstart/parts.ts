@@ -1,6 +1,6 @@
 import { progress } from "@rune/cluster/progress";
 
-/** Parts of an example: each shows that it lives while it runs, and how long it took is remembered. */
+/** Parts of an example: each shows progress while it runs, and its duration is recorded. */
 export class Parts {
   readonly #began = Date.now();
   readonly #milliseconds: Record<string, number> = {};
@@ -20,14 +20,14 @@ export class Parts {
   }
 }
 
-/** Lines of a report: where the time went, the longest part first. */
+/** Lines of a report: the duration of each part, the longest first. */
 export function timesOf({ minutes, parts }: Parts["figures"], width = 26): string {
   const longest = Object.entries(parts).toSorted((a, b) => b[1] - a[1]);
   const lines = longest.map(([part, value]) => `    ${part.padEnd(width)} ${value.toFixed(1).padStart(5)} min`);
   return [`  Where the time went (${minutes} minutes)`, ...lines].join("\n");
 }
 
-/** Lines of a report: what an example was to show, and whether it did. */
+/** Lines of a report: the example's claims, and whether they held. */
 export function checksShown(checks: Readonly<Record<string, boolean>>): string {
   const lines = Object.entries(checks).map(([what, holds]) => `    ${holds ? "yes" : "NO "}  ${what}`);
   return ["  What this was to show", ...lines].join("\n");

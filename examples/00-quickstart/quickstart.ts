@@ -31,7 +31,7 @@ import { Parts } from "./parts.ts";
 import { environmentOf, evaluationOf, isolationOf, type Result, sessionCounts, story } from "./report.ts";
 import { script, writeFigures } from "./script.ts";
 
-/** A task of the evaluation, with what it shares with others: intervals are over these clusters. */
+/** A task of the evaluation, with the cluster that it shares with others: intervals are over clusters. */
 type HeldOutTask = Task & { cluster?: string };
 type Status<Kind extends { status?: unknown }> = NonNullable<Kind["status"]>;
 
@@ -53,7 +53,7 @@ async function main(options: Options): Promise<Result> {
   const server = await parts.run("model server", "ModelServer coder: vLLM with two pipeline stages", (detail) =>
     serverReady(namespace, "coder", detail),
   );
-  // It began with the server, so what it adds is what is left of it now.
+  // It began with the server, so only its remaining time counts here.
   const checked = await parts.run("environment check", "EnvironmentCheck: a word that only a working chain can say", (detail) =>
     environmentChecked(namespace, detail),
   );
@@ -112,7 +112,7 @@ async function storeTasks(options: Options, tasks: HeldOutTask[]): Promise<Artif
   return { repository, digest };
 }
 
-/** What doesn't work here is told before an hour is spent on it. */
+/** Problems of the environment are reported before an hour is spent. */
 async function environmentChecked(namespace: string, detail: (text: string) => void) {
   const seen = await untilOver<Status<EnvironmentCheck>>("EnvironmentCheck", namespace, environment, detail);
   if (!isTrue(seen, "ChecksPassed")) throw new Error(`this environment can't run the quickstart: ${words(seen)}`);
@@ -130,7 +130,7 @@ async function sessionsOver(namespace: string, labels: Record<string, string>, d
   );
 }
 
-/** The evaluation's numbers reach the adapter's status, where the choice of memory looks. */
+/** Waits until the evaluation's numbers are in the adapter's status, where the selection of memory reads them. */
 async function untilFitnessIsKnown(namespace: string, name: string): Promise<void> {
   await until(
     () => get<Status<Adapter>>("Adapter", namespace, name),

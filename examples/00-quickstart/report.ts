@@ -9,7 +9,7 @@ import { timesOf } from "./parts.ts";
 type SessionStatus = NonNullable<AgentSession["status"]>;
 type EvaluationStatus = NonNullable<Evaluation["status"]>;
 
-/** What `out/quickstart.json` says. */
+/** The content of `out/quickstart.json`. */
 export interface Result {
   environment: { checks: Record<string, string>; word: string; versions: Record<string, string> };
   sessions: { total: number; solved: number; exhausted: number };
@@ -58,7 +58,7 @@ export function isolationOf(proofs: readonly (IsolationStatus | undefined)[]): R
   };
 }
 
-/** What a person reads at the end. */
+/** The final report for a person. */
 export function story(result: Result, namespace: string): string {
   const { environment, sessions, adapter, evaluation, isolation, laterSessions, parts, minutes } = result;
   const number = (value: number) => value.toFixed(3);

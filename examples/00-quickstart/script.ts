@@ -2,7 +2,7 @@ import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { settings } from "@rune/cluster/settings";
 
-/** Runs an example as a command: `--help` shows how it is used, and whatever stops it is told in a line, with exit status 1. */
+/** Runs an example as a command: `--help` shows its usage; an error is printed in one line, with exit status 1. */
 export async function script(what: string, usage: string, work: (argv: readonly string[]) => Promise<void>): Promise<void> {
   try {
     if (process.argv.includes("--help")) console.log(usage);
@@ -13,7 +13,7 @@ export async function script(what: string, usage: string, work: (argv: readonly 
   }
 }
 
-/** Writes what an example found to `out/NAME.json`, and gives the text. */
+/** Writes an example's results to `out/NAME.json`, and returns the text. */
 export async function writeFigures(name: string, found: object): Promise<string> {
   const text = JSON.stringify(found, null, 2);
   await mkdir(settings.out, { recursive: true });

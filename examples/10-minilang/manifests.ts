@@ -7,10 +7,10 @@ import { library, type World } from "./world.ts";
 
 const server = "lab";
 const serverRef = { name: server };
-/** Marks a namespace that the laboratory made, and so may begin anew. */
+/** Marks a namespace that the laboratory created, and so may empty. */
 export const ownNamespace = { "app.kubernetes.io/managed-by": "rune-minilang" };
 
-/** TrainingRuns, by what their result is. */
+/** TrainingRuns, by their results. */
 export const runs = {
   hypernetwork: "verbs",
   shuffledHypernetwork: "verbs-shuffled",
@@ -25,13 +25,13 @@ export const runs = {
 } as const;
 /** Evaluations. */
 export const evaluations = { memory: "memory", shuffled: "memory-shuffled", merge: "both-halves" } as const;
-/** Generated adapters that the mean is taken of: a merge takes no more. */
+/** Generated adapters in the mean: a merge accepts no more. */
 export const inMean = 16;
 const rank = 8;
-/** Of the exact mean: an adapter of one session has the rank of what was generated and of the static part. */
+/** Rank of the exact mean: an adapter of one session has the rank of its generated part plus the static part. */
 const widestRank = 256;
 
-/** A program is a few operations; it ends where the model ends its turn. */
+/** A program is a few operations; it ends at the end of the model's turn. */
 export const answering = { temperature: "0.8", topP: "1", maxTokens: 6, stop: ["```"] };
 export const sandbox = { libraryConfigMap: library, timeoutSeconds: 5, cpu: "700m" };
 
@@ -57,10 +57,11 @@ function trainingRun({ namespace }: Options, name: string, base: BaseModel, meth
   return { apiVersion, kind: "TrainingRun", metadata: { name, namespace }, spec: { base, ...method, resources } };
 }
 
-/** Both learn in one way; only in the first do the questions belong to the session that stands beside them. */
+/** Both are trained alike; only in the first do the questions belong to the session beside them. */
 export function hypernetworkManifests(options: Options, { base, corpora }: World): Manifest[] {
   const hypernetwork = {
-    // What a shuffled corpus asks contradicts its sessions, so it can be learnt by the text alone and not from a teacher that reads the session.
+    // A shuffled corpus's questions contradict its sessions, so it can be learnt by the text alone and not from a
+    // teacher that reads the session.
     objective: "CrossEntropy",
     rank,
     targetModules: ["down_proj"],
@@ -79,7 +80,7 @@ export function hypernetworkManifests(options: Options, { base, corpora }: World
   const checkpoint = { everySteps: Math.max(20, Math.floor(options.steps / 10)), size: "1Gi" };
   const learning = (name: string, artifact: ArtifactReference, more: object = {}) =>
     trainingRun(options, name, base, { hypernetwork, corpus: { artifact }, checkpoint, ...more });
-  // One after the other: what the first has learnt is measured while the second learns.
+  // Sequentially: what the first has learnt is measured while the second learns.
   const requires = [{ kind: "TrainingRun", name: runs.hypernetwork, condition: "Ready" }];
   return [learning(runs.hypernetwork, corpora.training), learning(runs.shuffledHypernetwork, corpora.shuffled, { requires })];
 }
@@ -90,14 +91,15 @@ export function generateManifests(options: Options, { base, corpora }: World): M
     trainingRun(options, name, base, { generate: { hypernetwork: { run }, each: "Session", force }, corpus: { artifact } });
   return [
     of(runs.generated, runs.hypernetwork, corpora["held-out"]),
-    // Its training ended as collapsed, and that it helps nobody is what is to be shown.
+    // Its training ended as collapsed; that its adapters don't help is what is to be shown.
     of(runs.generatedShuffled, runs.shuffledHypernetwork, corpora["held-out"], true),
   ];
 }
 
 /**
- * An adapter of each half's session, fine-tuned: a generated one holds the static part, which an exact sum of two would count twice. Few passes: after 40 each
- * is so strong that half of it is enough, and the mean does as well as the sum (measured).
+ * A fine-tuned adapter of each half's session: a generated one contains the static part, which an exact sum of two
+ * would count twice. Few passes: after 40 each is so strong that half of it is enough, and the mean does as well as the
+ * sum (measured).
  */
 export function halfManifests(options: Options, { base, corpora }: World): Manifest[] {
   const sft = { rank, alpha: 2 * rank, targetModules: ["down_proj"], epochs: 12, batchSize: 16, learningRate: "0.005", maxLength: 256 };
@@ -134,8 +136,8 @@ const gate = ({ gainPoints, heldOutProjects }: Options) => ({
 });
 
 /**
- * Whether a session's adapter is memory: against the base, another session's, the mean, noise, and the session itself in the prompt. The
- * short form leaves out arms of a kind that another of its evaluations measures.
+ * Whether a session's adapter is memory: compared with the base, another session's, the mean, noise, and the session
+ * itself in the prompt. The short form omits arms of a kind that another of its evaluations measures.
  */
 export function memoryManifest(options: Options, { corpora, taskSets }: World, mean: string, noise: string): Manifest {
   return evaluation(options, evaluations.memory, {
@@ -153,7 +155,7 @@ export function memoryManifest(options: Options, { corpora, taskSets }: World, m
   });
 }
 
-/** The same pipeline, but for sessions that stood beside other projects' questions. */
+/** The same pipeline, but for sessions that were paired with other projects' questions. */
 export function shuffledManifest(options: Options, { taskSets }: World, noise: string): Manifest {
   return evaluation(options, evaluations.shuffled, {
     arms: [
@@ -168,7 +170,7 @@ export function shuffledManifest(options: Options, { taskSets }: World, noise: s
   });
 }
 
-/** The first arm is what the others are compared with. */
+/** The first arm is the baseline of the others. */
 export function mergeEvaluationManifest(options: Options, { taskSets }: World, adapters: Record<string, string>): Manifest {
   const arms = Object.entries(adapters).map(([name, adapter]) => ({ name, serverRef, adapter }));
   return evaluation(options, evaluations.merge, {

@@ -79,7 +79,7 @@ const evaluationOver = (namespace: string, name: string, detail: (text: string) 
 
 const adaptersOf = (namespace: string, run: string) => list<Adapter["status"] & object>("Adapter", namespace, { [label.run]: run });
 
-/** Names of the generated adapters, and of those of the halves. */
+/** Names of the generated adapters, and of the halves'. */
 async function parentsOf(namespace: string): Promise<[string[], string[]]> {
   const generated = (await adaptersOf(namespace, runs.generated)).map(({ metadata }) => metadata.name).toSorted();
   return [generated, [await adapterOf(namespace, runs.first), await adapterOf(namespace, runs.second)]];

@@ -14,7 +14,9 @@ export interface Options extends Installation {
   readonly samples: number;
   /** Optimizer steps of the hypernetwork. */
   readonly steps: number;
-  /** Points that the generated adapters must gain over the base, by the lower end of the interval, and over wrong ones. */
+  /**
+   * Points that the generated adapters must gain over the base, at the lower end of the interval, and over wrong ones.
+   */
   readonly gainPoints: number;
 }
 

@@ -32,7 +32,7 @@ interface Trained {
   metrics: Record<string, number>;
 }
 
-/** What `out/minilang.json` says. Whether it is as it should be stands in `checks`. */
+/** The content of `out/minilang.json`. `checks` contains whether it is as it should be. */
 export interface Result {
   quick: boolean;
   memory: Measured;
@@ -48,7 +48,7 @@ export interface Result {
 }
 
 const ends = z.object({ estimate: z.number(), lower: z.number(), upper: z.number() });
-/** Of a report's `report.json`, what is not in the status. */
+/** Parts of a report's `report.json` that are not in the status. */
 const report = z.object({ contrasts: z.array(z.object({ baseline: z.string(), delta: ends })) });
 
 /** The candidate less each control arm. */
@@ -84,7 +84,7 @@ export function trainedOf(run: Seen<TrainingStatus>): Trained {
   };
 }
 
-/** What the laboratory is there to show. */
+/** The laboratory's claims. */
 export function checksOf(result: Omit<Result, "checks" | "minutes" | "parts">, { gainPoints }: Options): Record<string, boolean> {
   const { memory, shuffled, merge, hypernetwork, shuffledHypernetwork } = result;
   const pass = (measured: Measured, arm: string) => measured.arms[arm]?.estimate ?? Number.NaN;
@@ -103,7 +103,7 @@ export function checksOf(result: Omit<Result, "checks" | "minutes" | "parts">, {
   };
 }
 
-/** What a person reads at the end. */
+/** The final report for a person. */
 export function story(result: Result, namespace: string): string {
   const { memory, shuffled, merge, hypernetwork, shuffledHypernetwork, contrasts: less, checks, parts, minutes } = result;
   return `

@@ -16,7 +16,7 @@ const source = join(settings.root, "examples/10-minilang/world");
 const modelName = "minilang-base";
 export const library = "minilang-library";
 
-/** Everything of the laboratory that lies in the registry. */
+/** The laboratory's artifacts in the registry. */
 export interface World {
   readonly base: BaseModel;
   readonly corpora: Record<Corpus, ArtifactReference>;
@@ -27,10 +27,10 @@ export type Corpus = (typeof corpora)[number];
 export const taskSets = ["tasks", "merge", "project"] as const;
 export type TaskSet = (typeof taskSets)[number];
 
-/** The library that programs of the language import, as it stands beside them in the sandbox. */
+/** The library that programs of the language import, as it is beside them in the sandbox. */
 export const libraryFile = () => readFile(join(source, "pipe.py"), "utf8");
 
-/** Makes the projects, their sessions and tasks, and stores them; equal options give equal digests. */
+/** Creates the projects, their sessions and tasks, and stores them; equal options give equal digests. */
 export async function storeWorld(options: Options): Promise<Omit<World, "base">> {
   const directory = join(settings.out, "minilang/world");
   await run("python3", ["-B", join(source, "make.py"), "--out", directory, ...sizes(options)]);
@@ -65,7 +65,7 @@ export async function storeFile(
   return { repository, digest };
 }
 
-/** The base in the registry. It is trained where its cache doesn't hold it, which takes minutes. */
+/** The base in the registry. It is trained if the cache doesn't have it, which takes minutes. */
 export async function storeBase(options: Installation, trainer: BuiltImage | undefined): Promise<BaseModel> {
   if (!trainer) throw new Error("the trainer image was not built");
   const directory = await trainedBase(trainer);
@@ -92,7 +92,7 @@ async function trainedBase(trainer: BuiltImage): Promise<string> {
   return directory;
 }
 
-/** What the base depends on: its own sources, and how the trainer tells of a session. */
+/** The inputs of the base: its own sources, and the trainer's rendering of a session. */
 async function baseKey(): Promise<string> {
   const own = (await run("python3", ["-B", join(source, "train_base.py"), "--key"])).trim();
   const telling = await readFile(join(settings.root, "gpu-images/trainer/src/rune_trainer/context.py"));

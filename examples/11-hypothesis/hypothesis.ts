@@ -113,7 +113,7 @@ function solvedOf(training: readonly TrainingTask[], sessions: readonly Seen<Ses
 const trained = (namespace: string, name: string) =>
   parts.run(name, `TrainingRun ${name}`, (detail) => untilOver<TrainingStatus>("TrainingRun", namespace, name, detail));
 
-/** Names of the adapters that a run made, once there are `count`. */
+/** Names of a run's adapters, once there are `count`. */
 async function adaptersOf(namespace: string, run: string, count: number): Promise<string[]> {
   const found = await until(
     () => list<AdapterStatus>("Adapter", namespace, { [label.run]: run }),
@@ -133,7 +133,7 @@ async function fileOf(options: Options, { status }: Seen<EvaluationStatus>, titl
   return await reportFile(options, status.report, title);
 }
 
-/** Figures and page go to `out`; with --keep, figures and assessment become a page of docs/results. */
+/** Figures and page are written to `out`; with --keep, figures and assessment become a page of docs/results. */
 async function write({ page, assessment, ...figures }: Result, keep: boolean): Promise<void> {
   const json = `${JSON.stringify(figures, null, 2)}\n`;
   await mkdir(join(settings.out, "hypothesis"), { recursive: true });

@@ -7,20 +7,20 @@ import { project, seed, type TrainingTask } from "./tasks.ts";
 
 export const server = "coder";
 const serverRef = { name: server };
-/** Sessions that everything learns from. */
+/** The sessions of all trainings. */
 export const learningLabel = { "example.org/learn": project };
-/** Marks a namespace that the example made, and so may begin anew. */
+/** Marks a namespace that the example created, and so may empty. */
 export const ownNamespace = { "app.kubernetes.io/managed-by": "rune-hypothesis" };
 const taskSet = "humaneval-held-out";
 export const evaluationName = "phase-1";
-/** TrainingRuns, by what their result is. */
+/** TrainingRuns, by their results. */
 export const runs = { fineTuned: "fine-tuned", hypernetwork: "hypernetwork", generated: "generated", mean: "mean" } as const;
-/** A merge takes no more. */
+/** A merge accepts no more. */
 export const mostInMean = 16;
-/** Of a server's slot: two chunks and the static part at rank 8 have 24. */
+/** Rank of a server's slot: two chunks and the static part at rank 8 have 24. */
 const widestRank = 32;
 
-/** An answer goes on where the stub ends, and stops where its code block or its function does. */
+/** An answer continues at the end of the stub, and stops at the end of its code block or its function. */
 const answer = { topP: "1", maxTokens: 224, stop: ["\n```", "\ndef ", "\nif __name__", "\nprint("] };
 const exploring = { ...answer, temperature: "0.8" };
 const answering = { ...answer, temperature: "0.2" };
@@ -53,7 +53,7 @@ export function sessionManifest({ namespace }: Options, { name, task, scope }: T
   return { apiVersion, kind: "AgentSession", metadata: { name, namespace, labels: learningLabel }, spec };
 }
 
-/** Held-out tasks with the scopes that they ask for. */
+/** Held-out tasks with the scopes that they need. */
 export function taskSetManifest(namespace: string, tasks: readonly HeldOutTask[]): Manifest {
   const lines = tasks.map((task) => JSON.stringify(task)).join("\n");
   return { apiVersion: "v1", kind: "ConfigMap", metadata: { name: taskSet, namespace }, data: { "tasks.jsonl": `${lines}\n` } };
@@ -93,7 +93,7 @@ export function hypernetworkManifest(options: Options, base: BaseModel, solved: 
       maxLength: 768,
       minimumPairs: options.minimumPairs,
       holdoutPercent: 15,
-      // The steps are few: whether another session's adapter serves as well is looked at when most of them are over.
+      // The steps are few: whether another session's adapter serves as well is measured when most of them are over.
       stop: { afterPercent: 60, cosineDiversityBelow: "0.1", rightMinusWrongBelow: "0" },
     },
     corpus: { sessionNames: namesOf(solved), minimumSessions: options.minimumPairs },
@@ -101,7 +101,10 @@ export function hypernetworkManifest(options: Options, base: BaseModel, solved: 
   });
 }
 
-/** Adapters of the sessions that the held-out tasks ask for. A collapsed hypernetwork's are generated too: that it helps nobody is a finding. */
+/**
+ * Adapters of the sessions that the held-out tasks need. A collapsed hypernetwork's are generated too: that they don't
+ * help is a finding.
+ */
 export function generateManifest(options: Options, base: BaseModel, sessions: readonly TrainingTask[]): Manifest {
   return trainingRun(options, runs.generated, base, {
     generate: { hypernetwork: { run: runs.hypernetwork }, each: "Session", force: true },
@@ -116,7 +119,7 @@ export function meanManifest(options: Options, base: BaseModel, adapters: readon
   });
 }
 
-/** Phase 1's gate, and every arm that tells a memory from a better generic adapter. */
+/** Phase 1's gate, and every arm that distinguishes a memory from a better generic adapter. */
 export function evaluationManifest(options: Options, adapters: { mean: string; fineTuned: string }): Manifest {
   const spec = {
     arms: [
@@ -136,7 +139,7 @@ export function evaluationManifest(options: Options, adapters: { mean: string; f
     gate: {
       candidate: "generated",
       baseline: "base",
-      // The plan's rule. What the lower bound says stands in the report beside it.
+      // The plan's rule. The report also has the lower bound.
       rule: "PointEstimate",
       thresholdPoints: 5,
       mode: "Smoke",

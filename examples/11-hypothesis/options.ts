@@ -14,7 +14,7 @@ export interface Options extends Installation {
   readonly steps: number;
   /** Fewest solved sessions that the hypernetwork learns from. */
   readonly minimumPairs: number;
-  /** GPUs of the trainer: one where the images were built for them. */
+  /** GPUs of the trainer: one if the images were built for them. */
   readonly gpus: 0 | 1;
   /** Whether the assessment becomes a page of docs/results. */
   readonly keep: boolean;

@@ -11,7 +11,7 @@ export type TrainingStatus = NonNullable<TrainingRun["status"]>;
 const interval = z.object({ estimate: z.number(), lower: z.number(), upper: z.number() });
 type Interval = z.infer<typeof interval>;
 const verdict = z.object({ verdict: z.enum(["Passed", "Failed", "Inconclusive"]), why: z.string() });
-/** Of a report's `report.json`, what the experiment tells. */
+/** The experiment's parts of a report's `report.json`. */
 const report = z.object({
   taskSet: z.object({ digest: z.string(), tasks: z.number(), clusters: z.number() }),
   arms: z.array(z.object({ name: z.string(), passAt1: interval, costs: z.record(z.string(), z.number()) })),
@@ -42,11 +42,11 @@ interface Measured {
   mlflowRunID: string | null;
 }
 
-/** What `out/hypothesis.json` says, and the texts of the evaluation's report, which lie beside it. */
+/** The content of `out/hypothesis.json`, and the texts of the evaluation's report, which are beside it. */
 export interface Result {
   options: Options;
   sessions: { total: number; solved: number };
-  /** Sessions that a held-out task asks for. */
+  /** Sessions that a held-out task needs. */
   nearestSessions: number;
   training: Record<"fineTuned" | "hypernetwork" | "generated" | "mean", Trained>;
   evaluation: Measured;
@@ -87,7 +87,10 @@ const points = ({ estimate, lower, upper }: Interval) => `${signed(estimate)} po
 const signed = (value: number) => `${value > 0 ? "+" : ""}${value.toFixed(1)}`;
 const rate = ({ estimate, lower, upper }: Interval) => `${estimate.toFixed(3)}  [${lower.toFixed(3)}, ${upper.toFixed(3)}]`;
 
-/** What a person reads at the end. Right minus wrong and right minus mean come before the gain over the base, which proves no memory. */
+/**
+ * The final report for a person. Right minus wrong and right minus mean come before the gain over the base, which
+ * proves no memory.
+ */
 export function story(result: Result): string {
   const { evaluation, training, sessions, minutes, parts } = result;
   const { hypernetwork } = training;
@@ -118,7 +121,7 @@ ${timesOf({ minutes, parts }, 22)}
 
 const metric = ({ metrics }: Trained, name: string) => metrics[name]?.toFixed(4) ?? "unknown";
 
-/** The evaluation's assessment as it is, and below it what it was made from. */
+/** The evaluation's assessment as it is, followed by its data. */
 export function resultPage(result: Result): string {
   const { options, training, sessions, minutes } = result;
   const rows = Object.entries(training).map(

@@ -5,7 +5,7 @@ import type { Scope } from "@rune/crds/fields/scope";
 import type { Task } from "@rune/crds/kinds/agent-session";
 import type { Options } from "./options.ts";
 
-/** A task that sessions learn from, and whose knowledge that is. */
+/** A task for sessions, and the scope of its knowledge. */
 export interface TrainingTask {
   readonly name: string;
   readonly task: Task;
@@ -16,11 +16,14 @@ export const project = "humaneval";
 /** Orders the tasks, in the example as in its evaluation. */
 export const seed = 0;
 
-/** `HumanEval/23` as names of objects and scopes have it. */
+/** `HumanEval/23` in the form of names of objects and scopes. */
 const nameOf = ({ id }: Pick<Task, "id">) => id.toLowerCase().replaceAll(/[^a-z0-9]+/g, "-");
 const scopeOf = (task: Pick<Task, "id">): Scope => ({ project, task: nameOf(task) });
 
-/** Tasks of the Train part: each session's knowledge is of its own task, so that a hypernetwork can be asked whose it has. */
+/**
+ * Tasks of the Train part: each session's knowledge is of its own task, so that the source of a hypernetwork's
+ * knowledge can be tested.
+ */
 export function trainingTasks(set: TaskSet, { sessions }: Pick<Options, "sessions">): TrainingTask[] {
   return chosenTasks(set, { part: "Train", maxTasks: sessions, seed }).map((held) => {
     const { cluster: _, scope: __, ...task } = held;
@@ -28,14 +31,15 @@ export function trainingTasks(set: TaskSet, { sessions }: Pick<Options, "session
   });
 }
 
-/** The held-out tasks of the Test part, as an Evaluation with the same seed chooses them. */
+/** The held-out tasks of the Test part, as an Evaluation with the same seed selects them. */
 export function heldOutTasks(set: TaskSet, { heldOutTasks: maxTasks }: Pick<Options, "heldOutTasks">): HeldOutTask[] {
   return chosenTasks(set, { part: "Test", maxTasks, seed });
 }
 
 /**
- * Each held-out task asks for the knowledge of the most similar task that a session has solved, by the words of their descriptions: that
- * task's scope becomes its own. Its nearest session's adapter, and that session as text, then answer it.
+ * Each held-out task needs the knowledge of the most similar task that a session has solved, by the words of their
+ * descriptions: that task's scope becomes its own. Its nearest session's adapter, and that session as text, then answer
+ * it.
  */
 export function withNearestScope(heldOut: readonly HeldOutTask[], solved: readonly TrainingTask[]): HeldOutTask[] {
   const similar = similarity(solved.map(({ task }) => task.description));
@@ -46,7 +50,7 @@ export function withNearestScope(heldOut: readonly HeldOutTask[], solved: readon
   });
 }
 
-/** The sessions that the held-out tasks ask for, each once, the most asked for first. */
+/** The sessions that the held-out tasks need, each once, the most needed first. */
 export function askedFor(heldOut: readonly HeldOutTask[], solved: readonly TrainingTask[]): TrainingTask[] {
   const times = (one: TrainingTask) => heldOut.filter(({ scope }) => scope?.task === one.scope.task).length;
   return solved.filter((one) => times(one) > 0).toSorted((a, b) => times(b) - times(a));

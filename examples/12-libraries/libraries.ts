@@ -38,7 +38,7 @@ async function makeData({ training, heldOut }: Options): Promise<void> {
   await run("python3", ["-B", make, "--out", data, "--training", String(training), "--held-out", String(heldOut), "--sources"]);
 }
 
-/** Runs the whole on GPUs; gives where its report lies. */
+/** Runs everything on GPUs; returns the path of its report. */
 async function main(options: Options): Promise<string> {
   const { namespace } = options;
   if (settings.imageVariant !== "cuda")

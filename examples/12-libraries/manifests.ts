@@ -5,7 +5,7 @@ import { apiVersion } from "@rune/crds/words/group";
 import { type Manifest, ofRun } from "../00-quickstart/manifests.ts";
 import type { Options } from "./options.ts";
 
-/** Everything that lies in the registry before the first object is applied. */
+/** Everything in the registry before the first object is applied. */
 export interface World {
   readonly base: BaseModel;
   readonly training: ArtifactReference;
@@ -15,17 +15,17 @@ export interface World {
 
 const server = "libraries";
 const serverRef = { name: server };
-/** Files of the held-out libraries, as they stand on the import path of a sandbox. */
+/** Files of the held-out libraries, on the import path of a sandbox. */
 export const library = "held-out-libraries";
-/** Marks a namespace that the example made, and so may begin anew. */
+/** Marks a namespace that the example created, and so may empty. */
 export const ownNamespace = { "app.kubernetes.io/managed-by": "rune-libraries" };
 export const runs = { hypernetwork: "hypernetwork", generated: "generated", mean: "mean", noise: "noise" } as const;
 export const evaluationName = "held-out-libraries";
-/** A merge takes no more adapters. */
+/** A merge accepts no more adapters. */
 export const inMean = 16;
 const widestRank = 32;
 
-/** The sections `hypernetwork` by name: what the trial of trial/run.py trains with, too. */
+/** The sections `hypernetwork` by name: the trial of trial/run.py uses them too. */
 export const presets: Record<string, object> = JSON.parse(readFileSync(new URL("hypernetwork.json", import.meta.url), "utf8"));
 
 /** `files`: name of a file → its text. */

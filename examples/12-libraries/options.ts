@@ -9,7 +9,7 @@ export interface Options extends Installation {
   /** Libraries that it is measured on. */
   readonly heldOut: number;
   readonly samples: number;
-  /** Whether only the files are made, for trial/run.py on another machine. */
+  /** Whether only the files are created, for trial/run.py on another machine. */
   readonly dataOnly: boolean;
 }
 

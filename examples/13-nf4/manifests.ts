@@ -11,7 +11,7 @@ const maxRelativeDropPercent = 10;
 export const quantized = { server: "coder-nf4", run: "tessera-nf4" } as const;
 export const evaluationName = "nf4-against-bf16";
 
-/** The quickstart's server once more, its weights in four bits. Only engines on GPUs serve such a base. */
+/** The quickstart's server again, with weights in four bits. Only engines on GPUs serve such a base. */
 export function quantizedServerManifest(namespace: string, base: BaseModel): Manifest {
   const { spec, ...manifest } = serverManifest(namespace, base);
   return {
@@ -21,7 +21,7 @@ export function quantizedServerManifest(namespace: string, base: BaseModel): Man
   };
 }
 
-/** The quickstart's training once more, with the frozen base in four bits: QLoRA. */
+/** The quickstart's training again, with the frozen base in four bits: QLoRA. */
 export function quantizedTrainingManifest(namespace: string, base: BaseModel, options: Options): Manifest {
   const { spec, ...manifest } = trainingRunManifest(namespace, base, options) as Manifest & { spec: { sft: object } };
   return { ...manifest, metadata: { name: quantized.run, namespace }, spec: { ...spec, sft: { ...spec.sft, quantization: "NF4" } } };

@@ -3,10 +3,13 @@ import { below, seeded } from "@rune/clients/statistics/random";
 import { kubectl } from "@rune/cluster/api";
 import type { Options } from "./options.ts";
 
-/** Of the installation; each is one pod that is not replaced by another while it starts again. */
+/** Components of the installation; each is one pod that is not replaced by another while it restarts. */
 const services = ["operator", "nats", "registry"];
 const servicesNamed = `app.kubernetes.io/component in (${services.join(",")})`;
-/** Of the work itself. The engine is left alone: it takes a minute to be back, in which nothing else could be hit. */
+/**
+ * Components of the work itself. The engine is excluded: it takes a minute to restart, during which nothing else could
+ * be hit.
+ */
 const workersNamed = "app.kubernetes.io/component in (trainer,evaluator,sandbox)";
 const componentLabel = "app.kubernetes.io/component";
 
@@ -15,10 +18,10 @@ interface Pod {
   status: { phase: string };
 }
 
-/** How often which component was killed. */
+/** Number of kills by component. */
 export type Kills = Record<string, number>;
 
-/** Does the work, and meanwhile kills a pod every so many seconds, at once, as a lost node would; with 0 seconds nobody. */
+/** Does the work, and meanwhile kills a pod every N seconds, at once, as a lost node would; with 0 seconds none. */
 export async function disrupted<T>(options: Options, work: () => Promise<T>): Promise<{ result: T; kills: Kills }> {
   const kills: Kills = {};
   const over = new AbortController();
@@ -54,7 +57,7 @@ async function running(namespace: string, selector: string): Promise<Pod[]> {
   return found.items.filter(({ metadata, status }) => status.phase === "Running" && !metadata.deletionTimestamp);
 }
 
-/** Whoever looks afterwards asks the registry. */
+/** Waits for the services, because later checks query the registry. */
 async function servicesBack({ systemNamespace, killEverySeconds }: Options): Promise<void> {
   if (killEverySeconds === 0) return;
   await kubectl(["wait", "pods", "-n", systemNamespace, "-l", servicesNamed, "--for=condition=Ready", "--timeout=3m"]);

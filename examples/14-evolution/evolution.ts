@@ -51,7 +51,7 @@ async function main(options: Options): Promise<Result> {
     serverReady(namespace, server, detail),
   );
   const before = await inventory(options);
-  // One after the other: two evaluations at once have no room on two cores.
+  // Sequentially: two evaluations at once have no room on two cores.
   const [ofVerbs, ofCopies] = generationManifests(options, world);
   const { result, kills } = await disrupted(options, async () => {
     await apply("05-verbs.yaml", ofVerbs);
@@ -75,7 +75,7 @@ async function main(options: Options): Promise<Result> {
   return { ...found, checks: checksOf(found), ...parts.figures };
 }
 
-/** Adapters of runs, once there are as many. */
+/** Adapters of runs, once there are `count`. */
 async function adaptersOf(namespace: string, count: number, detail: (text: string) => void): Promise<Seen<object>[]> {
   return await until(
     () => list<object>("Adapter", namespace),

@@ -9,18 +9,18 @@ import type { World } from "./world.ts";
 
 export const server = "lab";
 const serverRef = { name: server };
-/** Marks a namespace that this example made, and so may begin anew. */
+/** Marks a namespace that this example created, and so may empty. */
 export const ownNamespace = { "app.kubernetes.io/managed-by": "rune-evolution" };
 /** The first generation of each population. */
 export const generations = { verbs: "verbs", copies: "copies" } as const;
-/** What copies are made of. */
+/** The adapter that is copied. */
 export const copied = "copied";
 /** The project whose verbs the sessions met. */
 export const project = "e000";
 const populationLabel = "example.org/population";
 
 const rank = 8;
-/** As much as four merged parents of merged parents have; what has more is cut down to it. */
+/** The rank of four merged parents of merged parents; larger ones are truncated to it. */
 const widestRank = 256;
 
 export function serverManifest({ namespace, adapters, copies }: Options, base: BaseModel): Manifest {
@@ -29,21 +29,24 @@ export function serverManifest({ namespace, adapters, copies }: Options, base: B
     pipelineParallelSize: 2,
     maxModelLength: 1024,
     maxSequences: 64,
-    // Those that it begins with, and five children of each generation.
+    // The initial ones, and five children of each generation.
     adapters: { slots: Math.max(32, adapters + copies), maxRank: widestRank },
     resources: { cpu: "200m" },
   };
   return { apiVersion, kind: "ModelServer", metadata: { name: server, namespace }, spec };
 }
 
-/** As the laboratory's halves are fine-tuned, but in more passes: after twelve no adapter of two verbs solves any task of three, so that none is better than another. */
+/**
+ * Like the laboratory's halves, but with more passes: after twelve no adapter of two verbs solves any task of three, so
+ * that none is better than another.
+ */
 const sft = {
   ...{ rank, alpha: 2 * rank, targetModules: ["down_proj"] },
   ...{ epochs: 30, batchSize: 16, learningRate: "0.005", maxLength: 256, precision: "Float32" },
 };
 const resources = { cpu: "200m", memory: "4Gi" };
 
-/** An adapter of each session, and the one that is copied. */
+/** An adapter per session, and the one that is copied. */
 export function trainingManifests({ namespace }: Options, { base, corpora }: World): Manifest[] {
   const of = (name: string, artifact: World["corpora"][number], scope: object): Manifest => {
     const spec = { base, sft, corpus: { artifact }, output: { scope }, resources };
@@ -58,7 +61,7 @@ export function trainingManifests({ namespace }: Options, { base, corpora }: Wor
 
 export const runOf = (index: number) => `pair-${String(index + 1).padStart(2, "0")}`;
 
-/** The same weights under names of their own. */
+/** The same weights under different names. */
 export function copyManifests({ namespace, copies }: Options, { spec }: Pick<Adapter, "spec">): Manifest[] {
   const digest = spec.artifact.digest.slice("sha256:".length, "sha256:".length + 16);
   return Array.from({ length: copies }, (_, index) => ({

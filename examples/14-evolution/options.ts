@@ -2,15 +2,15 @@ import { parseArgs } from "node:util";
 import type { Installation } from "../00-quickstart/installation.ts";
 import { count } from "../00-quickstart/options.ts";
 
-/** How much evolves. */
+/** The size of the evolution. */
 export interface Options extends Installation {
   readonly namespace: string;
   /** Sessions that met two of the project's six verbs each; each becomes an adapter. At most 15, because there are no more pairs. */
   readonly adapters: number;
   readonly generations: number;
-  /** Copies of one adapter, which are a population of their own. */
+  /** Copies of one adapter, which are a separate population. */
   readonly copies: number;
-  /** While generations run, a pod is killed every so many seconds; 0 for none. */
+  /** While generations run, a pod is killed every N seconds; 0 for none. */
   readonly killEverySeconds: number;
 }
 

@@ -27,7 +27,7 @@ interface Generation {
   archived: number;
 }
 
-/** What `out/evolution.json` says. Whether it is as it should be stands in `checks`. */
+/** The content of `out/evolution.json`. `checks` contains whether it is as it should be. */
 export interface Result {
   verbs: Generation[];
   copies: Generation[];
@@ -35,7 +35,10 @@ export interface Result {
   runs: string[];
   /** Pods that were killed meanwhile, by component. */
   kills: Record<string, number>;
-  /** Tags in the adapters' repository before evolution and after, and those that lead to something else or nowhere now. */
+  /**
+   * Tags in the adapters' repository before evolution and after, and those that now point to something else or don't
+   * exist.
+   */
   registry: { before: number; after: number; changed: string[] };
   checks: Record<string, boolean>;
   minutes: number;
@@ -67,7 +70,7 @@ export function generationOf(seen: Seen<GenerationStatus>): Generation {
   };
 }
 
-/** What evolution is there to show, whichever way it went. */
+/** The claims of evolution, whatever its outcome. */
 export function checksOf({
   verbs,
   copies,
@@ -93,7 +96,7 @@ export function checksOf({
   };
 }
 
-/** What a person reads at the end. */
+/** The final report for a person. */
 export function story({ verbs, copies, kills, registry, checks, parts, minutes }: Result, namespace: string): string {
   const killed = Object.entries(kills).map(([component, times]) => `${component} ${times}`);
   return `

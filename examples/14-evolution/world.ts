@@ -10,7 +10,7 @@ import type { Options } from "./options.ts";
 
 const script = join(settings.root, "examples/10-minilang/world/pairs.py");
 
-/** What evolution begins with, in the registry. */
+/** The initial artifacts of evolution, in the registry. */
 export interface World {
   readonly base: BaseModel;
   /** A corpus of one session each. */
@@ -18,7 +18,7 @@ export interface World {
   readonly taskSet: ArtifactReference;
 }
 
-/** Makes the sessions and the tasks, and stores them; equal options give equal digests. */
+/** Creates the sessions and the tasks, and stores them; equal options give equal digests. */
 export async function storeWorld(options: Options): Promise<Omit<World, "base">> {
   const directory = join(settings.out, "evolution/world");
   await run("python3", ["-B", script, "--out", directory, "--sessions", String(options.adapters)]);
@@ -30,7 +30,7 @@ export async function storeWorld(options: Options): Promise<Omit<World, "base">>
   return { corpora, taskSet: await storeFile(options, "tasks", join(directory, "tasks.json"), mediaType.taskSet, "tasks.json") };
 }
 
-/** Every tag of the namespace's adapters with the manifest that it leads to, and every file with its size: what must never change. */
+/** Every tag of the namespace's adapters with its manifest, and every file with its size: what must never change. */
 export async function inventory(options: Options): Promise<ReadonlyMap<string, string>> {
   const repository = `rune/${options.namespace}/adapters`;
   using access = await adminRegistry(options, repository);

@@ -14,7 +14,10 @@ import { phaseLabel } from "./phases.ts";
 
 type Images = Readonly<Record<string, BuiltImage>>;
 
-/** Stores what an overlay names by digest, and writes the digests where it reads them. The base names its model by the hub's commit. */
+/**
+ * Stores the artifacts that an overlay names by digest, and writes the digests where it reads them. The base names its
+ * model by the hub's commit.
+ */
 export async function storeData(options: Options, images: Images): Promise<void> {
   switch (options.overlay) {
     case "minilang":
@@ -28,7 +31,7 @@ export async function storeData(options: Options, images: Images): Promise<void>
   }
 }
 
-/** As much of the laboratory as its short form has. */
+/** The laboratory's short form. */
 async function laboratory({ namespace }: Options, { trainer }: Images): Promise<Digests<"minilang">> {
   const options = { ...laboratoryOptions(["--quick"]), namespace };
   const { oci } = await storeBase(options, trainer);
@@ -44,8 +47,8 @@ async function laboratory({ namespace }: Options, { trainer }: Images): Promise<
 }
 
 /**
- * What stands beside the manifests because it is HumanEval's, whose tasks come from their package and are never typed in: Phase 1's
- * sessions, and the held-out tasks, each with the scope of the task that is nearest to it.
+ * Manifests that are generated because they contain HumanEval's tasks, which come from their package and are never
+ * typed in: Phase 1's sessions, and the held-out tasks, each with the scope of the most similar task.
  */
 export async function besideManifests({ overlay, namespace }: Options): Promise<Manifest[]> {
   if (overlay === "minilang") return [];

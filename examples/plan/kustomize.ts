@@ -6,7 +6,7 @@ import { parseAllDocuments } from "yaml";
 import type { Manifest } from "../00-quickstart/manifests.ts";
 import type { Overlay } from "./options.ts";
 
-/** What an overlay's `replacements` call the digests of what lies in the registry. The base names nothing there. */
+/** The names of the registry's digests in an overlay's `replacements`. The base has none. */
 export const digestNames = {
   minilang: ["base", "training", "held-out", "tasks", "project", "project-tasks"],
   coder: ["base"],

@@ -10,7 +10,7 @@ export interface Options extends Installation {
   readonly namespace: string;
   /** Whether only the data are stored, for a `kubectl apply -k` by hand. */
   readonly dataOnly: boolean;
-  /** Phase whose gate can't be passed. */
+  /** Phase whose gate is made impossible to pass. */
   readonly failGate?: string | undefined;
 }
 

@@ -4,7 +4,7 @@ import { isOver, isTrue, type Seen, words } from "../00-quickstart/objects.ts";
 
 /** Marks an object's phase; a phase's TrainingRuns find its sessions by it. */
 export const phaseLabel = "example.org/phase";
-/** Marks a namespace that the plan made, and so may begin anew. */
+/** Marks a namespace that the plan created, and so may empty. */
 export const ownNamespace = { "app.kubernetes.io/managed-by": "rune-plan" };
 
 export const phases = {
@@ -21,7 +21,7 @@ export const phaseOf = ({ metadata }: Pick<Manifest, "metadata">) => metadata.la
 
 const gated = z.looseObject({ gate: z.looseObject({ maxRelativeDropPercent: z.number().optional() }) });
 
-/** The manifests with a gate of this phase that nothing passes: 99 points. */
+/** The manifests with a gate of this phase that nothing can pass: 99 points. */
 export function withFailingGate(manifests: readonly Manifest[], phase: string): Manifest[] {
   return manifests.map((manifest) => {
     const { success, data } = gated.safeParse(manifest.spec);
@@ -31,10 +31,13 @@ export function withFailingGate(manifests: readonly Manifest[], phase: string): 
   });
 }
 
-/** Whether an object has done what its phase is for. A gate that failed is a result: what requires it says so, in the next phase. */
+/**
+ * Whether an object has done its phase's work. A gate that failed is a result: objects that require it report that, in
+ * the next phase.
+ */
 export const isDone = (object: Seen<unknown>) => (object.kind === "ModelServer" ? isTrue(object, "Ready") : isOver(object));
 
-/** Whether it can't go on by itself. A session that failed is one that taught nothing. */
+/** Whether it can't continue by itself. A session that failed is one that taught nothing. */
 export const isStuck = (object: Seen<unknown>) => (object.kind !== "AgentSession" || !isOver(object) ? isTrue(object, "Stalled") : false);
 
 const begun = z.looseObject({
@@ -44,13 +47,13 @@ const begun = z.looseObject({
   replicas: z.number().optional(),
 });
 
-/** Whether anything was ever made or run for an object: a pod, an attempt, an epoch. */
+/** Whether anything was ever created or run for an object: a pod, an attempt, an epoch. */
 export function hasStarted({ status }: Seen<unknown>): boolean {
   const { startTime, epoch = 0, attempts = [], replicas = 0 } = begun.parse(status ?? {});
   return startTime !== undefined || epoch > 0 || attempts.length > 0 || replicas > 0;
 }
 
-/** Where a phase stands, for a line of progress. */
+/** The state of a phase, for a line of progress. */
 export function standing(objects: readonly Seen<unknown>[]): string {
   const open = objects.find((object) => !isDone(object) && isTrue(object, "Reconciling")) ?? objects.find((object) => !isDone(object));
   const done = objects.filter(isDone).length;

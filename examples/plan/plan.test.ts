@@ -23,7 +23,7 @@ const built = new Map<Overlay, Manifest[]>();
 for (const overlay of overlays) built.set(overlay, await build(folderOf(overlay, copy.root)));
 const minilang = built.get("minilang") ?? [];
 
-/** What says that a phase has shown what the next one rests on. */
+/** The condition that a phase has shown what the next one builds on. */
 const gates = [
   "EnvironmentCheck/environment ChecksPassed",
   "Evaluation/hypothesis GatePassed",
@@ -42,7 +42,7 @@ describe.each(overlays)("%s", (overlay) => {
   const own = manifests.filter(isOurs);
   const byKey = new Map(own.map((manifest) => [keyOf(manifest), manifest]));
 
-  /** Everything that an object waits for, whatever it waits by: `kind/name condition`. */
+  /** Everything that an object waits for, by any mechanism: `kind/name condition`. */
   function awaited(manifest: Manifest, above: readonly string[] = []): Set<string> {
     const key = keyOf(manifest);
     if (above.includes(key)) throw new Error(`a cycle: ${[...above, key].join(" → ")}`);
@@ -107,7 +107,7 @@ describe.each(overlays)("%s", (overlay) => {
   });
 });
 
-/** Conditions that an object can come to have, as far as others may wait for them. */
+/** Conditions that an object can get, as far as others may wait for them. */
 function conditionsOf({ kind, spec }: Manifest): string[] {
   const own: Record<string, string[]> = {
     EnvironmentCheck: ["ChecksPassed"],
@@ -158,7 +158,7 @@ const fluxKustomization = z.object({
   }),
 });
 
-/** What Flux makes of its Kustomizations: each phase by itself, with the components of its own. */
+/** Flux's result of its Kustomizations: each phase separately, with its components. */
 async function builtByFlux(phases: readonly z.infer<typeof fluxKustomization>[]): Promise<Manifest[]> {
   const all: Manifest[] = [];
   for (const { metadata, spec } of phases) {

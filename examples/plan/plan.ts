@@ -22,13 +22,13 @@ import {
   withFailingGate,
 } from "./phases.ts";
 
-/** What `out/plan.json` says. */
+/** The content of `out/plan.json`. */
 export interface Result {
   readonly overlay: string;
   readonly failGate: string | null;
   /** Every object of the plan, in the order of the phases. */
   readonly objects: { phase: Phase; name: string; ready: string; gate: string | null; started: boolean }[];
-  /** Phase that could not go on, and in its own words why not; null where the plan went to its end. */
+  /** Phase that could not continue, and its own message; null if the plan reached its end. */
   readonly stopped: { phase: Phase; why: string } | null;
   readonly minutes: number;
   readonly parts: Record<string, number>;
@@ -60,7 +60,7 @@ async function main(options: Options): Promise<Result | undefined> {
 
 const ofPhase = (namespace: string, phase: Phase) => list<object>("rune", namespace, { [phaseLabel]: phase });
 
-/** Goes along with the objects, phase by phase, to the end, or to the phase that can't go on. */
+/** Follows the objects, phase by phase, to the end, or to the phase that can't continue. */
 async function follow(namespace: string): Promise<Result["stopped"]> {
   for (const phase of phaseNames) {
     const objects = await parts.run(`phase ${phase}`, `Phase ${phase}: ${phases[phase]}`, (detail) =>
@@ -99,7 +99,7 @@ const told = (phase: Phase, object: Seen<object>): Result["objects"][number] => 
   started: hasStarted(object),
 });
 
-/** What a person reads at the end, and whether it is what was asked for. */
+/** The final report for a person, and whether it is as requested. */
 function story({ failGate, objects, stopped, minutes }: Result, { namespace }: Options): { text: string; asAsked: boolean } {
   const early = stopped ? objects.filter(({ phase, started }) => phase >= stopped.phase && started) : [];
   const asAsked = failGate ? stopped !== null && stopped.phase === String(Number(failGate) + 1) && early.length === 0 : stopped === null;

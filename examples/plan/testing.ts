@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Digests, digestNames, type WithDigests, writeDigests } from "./kustomize.ts";
 
-/** A copy of the plan's manifests with digests of its own, for tests: nobody's data.env is touched. */
+/** A copy of the plan's manifests with different digests, for tests: no data.env of the checkout is changed. */
 export interface Copy extends AsyncDisposable {
   /** The folder of the plan. */
   readonly root: string;

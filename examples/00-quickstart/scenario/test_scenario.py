@@ -22,7 +22,7 @@ def parts(task):
 
 
 def passes(task, solve):
-    """Whether the task's own tests let this function pass."""
+    """Whether this function passes the task's own tests."""
     try:
         exec(task["tests"], {"solve": solve})
     except Exception:

@@ -1,6 +1,6 @@
 """Tasks over an in-house library: the ways to need one of its functions, and tests of them that nothing else passes.
 
-Whoever makes tasks over another library starts here: `uses` of a function, `telling` arguments for one of them.
+To make tasks over another library start here: `uses` of a function, `telling` arguments for one of them.
 """
 
 import random
@@ -32,7 +32,9 @@ def is_text(concept: str) -> bool:
 
 
 def uses(call: str, concept: str) -> dict[str, Use]:
-    """name -> Use of the function that programs reach as `call`. `arguments(value)` makes the arguments of one test from fresh values."""
+    """name -> Use of the function that programs reach as `call`.
+    `arguments(value)` returns the arguments of one test from fresh values.
+    """
     text, concept = is_text(concept), concept.split(" (")[0]
     noun = concept.split(" of ")[0].split(" for ")[0]
     loud = (lambda r: r.upper()) if text else (lambda r: 2 * r)
@@ -184,7 +186,7 @@ PAIR_GUESSES = [
 
 
 def shortcuts(right: Program, others: Iterable[Program], name: str, use: Use, text: bool) -> Iterator[Program]:
-    """Programs that don't know which house function to use: every other one, and what can be tried without any."""
+    """Programs that don't use the right house function: every other one, and what can be tried without any."""
     guesses: list[Program] = TEXT_GUESSES if text else NUMBER_GUESSES
     yield from (use.shape(g) for g in others)
     yield from (use.shape(g) for g in guesses)
@@ -207,7 +209,7 @@ def telling(
 ) -> tuple[list[Any], list[Any]]:
     """(arguments, right answers) of each test, so that only the right program passes: each wrong one, and each answer that never changes, fails one of them at least.
 
-    `draw(r)` makes the arguments of all tests anew.
+    `draw(r)` draws new arguments of all tests.
     """
     for _ in range(200):
         chosen = draw(r)
@@ -223,13 +225,13 @@ def assertions(chosen: list[Any], wanted: list[Any]) -> str:
 
 
 class Values:
-    """Values that nothing over one function has used yet: an answer remembered from one task is of no use in another."""
+    """Values not yet used over one function: an answer memorised from one task doesn't help in another."""
 
     def __init__(self, text: bool):
         self.text, self.used, self.drawn = text, set[Any](), set[Any]()
 
     def draw(self, arguments: Callable[..., list[Any]], r: random.Random) -> list[Any]:
-        """Arguments of all tests of a task, no value twice; those drawn for it before are free again."""
+        """Arguments of all tests of a task, no value twice; values drawn for it before are free again."""
         self.drawn = set()
         return [arguments(r, lambda: self.fresh(r)) for _ in range(TESTS)]
 
@@ -243,5 +245,5 @@ class Values:
         return " ".join(r.sample(WORDS, r.randint(1, 3))).title() if self.text else r.randint(3, 400)
 
     def keep(self) -> None:
-        """What was drawn last has become a task."""
+        """The last draw has become a task."""
         self.used |= self.drawn

@@ -25,9 +25,11 @@ from sessions import line, trajectory
 
 SEED = 20_260
 EXAMPLES, HALF_EXAMPLES, PROJECT_EXAMPLES = 8, 16, 24
-"""Questions of each training session, of each half's, and of the one project's."""
+"""Questions of each training session, of each half's, and of the single project's."""
 PROJECT = 2
-"""Place of the one project among those that are held out: it overrides five of its six verbs, and has the most compositions."""
+"""Index of the single project among the held-out ones:
+it overrides five of its six verbs, and has the most compositions.
+"""
 HALVES = ("first", "second")
 
 
@@ -36,7 +38,7 @@ def scope_of(project: Project, half: str | None = None) -> Document:
 
 
 def questions_of(project: Project, rng: random.Random, count: int = EXAMPLES) -> list[Document]:
-    """None of those that are held out, none twice."""
+    """None of the held-out ones, none twice."""
     asked: dict[tuple[str, ...], None] = {}
     while len(asked) < count:
         asked[composition(project, rng, held=False, lengths=(1, 2, 3))] = None
@@ -44,7 +46,7 @@ def questions_of(project: Project, rng: random.Random, count: int = EXAMPLES) ->
 
 
 def training_lines(count: int) -> list[Document]:
-    """A third of the sessions met three verbs instead of six, as the halves have it."""
+    """A third of the sessions met three verbs instead of six, like the halves."""
     rng = random.Random(SEED)
     projects = [project_of(f"p{number:04}", rng, verbs=rng.choice((3, 6, 6))) for number in range(count)]
     return [
@@ -120,7 +122,7 @@ def project_line(project: Project) -> Document:
 
 
 def project_tasks(project: Project) -> list[Document]:
-    """Of two or three verbs, and none that the defaults answer."""
+    """Of two or three verbs, and none that the defaults solve."""
     verbs = [each for length in (2, 3) for each in itertools.product(project.verbs, repeat=length)]
     return [
         {**task(project, each), "scope": scope_of(project)}

@@ -1,9 +1,9 @@
-"""Makes what examples/14-evolution begins with, as files in the ordinary formats; equal arguments give equal bytes.
+"""Creates the inputs of examples/14-evolution, as files in the ordinary formats; equal arguments give equal bytes.
 
 pairs.py --out DIR [--sessions N]
 
 pair-NN.jsonl  a corpus each: a session that met two of the project's six verbs, with questions about them
-tasks.json     a task set: compositions of three different verbs of the project, so that no session knows them all
+tasks.json     a task set: compositions of three different verbs of the project, so that no session covers them all
 """
 
 import argparse
@@ -16,11 +16,11 @@ from make import SEED, scope_of, task_set
 from sessions import line, trajectory
 
 OVERRIDDEN = 4
-"""Verbs, of six, whose meaning only sessions know."""
+"""Verbs, of six, whose meaning is only in sessions."""
 
 
 def project() -> Project:
-    """The first fresh project that gives exactly so many of its verbs another meaning."""
+    """The first fresh project that gives exactly this number of its verbs another meaning."""
     rng = random.Random(SEED + 7)
     while True:
         found = project_of("e000", rng)
@@ -29,7 +29,7 @@ def project() -> Project:
 
 
 def pairs_of(whole: Project, count: int) -> list[tuple[str, str]]:
-    """Pairs of verbs in a seeded order; the first three have no verb in common, so every verb is met by somebody."""
+    """Pairs of verbs in a seeded order; the first three have no verb in common, so every verb is in some pair."""
     rng = random.Random(SEED + 8)
     verbs = rng.sample(whole.verbs, len(whole.verbs))
     apart = list(zip(verbs[::2], verbs[1::2], strict=True))
@@ -38,7 +38,7 @@ def pairs_of(whole: Project, count: int) -> list[tuple[str, str]]:
 
 
 def questions_of(met: Project) -> list[Document]:
-    """All that may be asked in training of so few verbs."""
+    """All possible training questions about so few verbs."""
     asked = [verbs for length in (1, 2, 3) for verbs in product(met.verbs, repeat=length) if not held_out(verbs)]
     return [{"task": task(met, verbs), "program": program(verbs, met.operations(verbs))} for verbs in asked]
 

@@ -26,7 +26,7 @@ def tasks(name):
 
 
 def passed(task, source):
-    """Whether the task's own tests let a program pass."""
+    """Whether a program passes the task's own tests."""
     names = {}
     try:
         exec(source, names)
@@ -37,7 +37,7 @@ def passed(task, source):
 
 
 def reference(task, meaning):
-    """The program that a task of the held-out sets asks for."""
+    """The program that a task of the held-out sets requires."""
     verbs = tuple(task["id"].split("-")[1:])
     return program(verbs, tuple(meaning[verb] for verb in verbs))
 

@@ -1,4 +1,4 @@
-"""What a trial reads: the corpora as the trainer takes them, and the job that the operator would have written."""
+"""The inputs of a trial: the corpora as the trainer reads them, and the job that the operator would have written."""
 
 import json
 import pathlib
@@ -12,13 +12,13 @@ from rune_trainer.trajectory import lines_of
 
 HERE = pathlib.Path(__file__).resolve().parent
 NOWHERE = "http://127.0.0.1:9"
-"""No registry is asked: what a trial makes stays where it is."""
+"""No registry is used: a trial's results stay local."""
 LOOKS = 5
 """How often the alarms are measured."""
 
 
 def sources_of(path: pathlib.Path) -> list[Source]:
-    """Every line of a corpus file; a file that is none ends the trial in words."""
+    """Every line of a corpus file; an invalid file ends the trial with a message."""
     return [Source(item) for item in lines_of(path.read_bytes(), path.name)]
 
 
@@ -32,7 +32,7 @@ def references_of(path: pathlib.Path) -> dict[str, list[dict[str, Any]]]:
 
 
 def settings_of(preset: str, steps: int | None = None, batch_size: int | None = None) -> dict[str, Any]:
-    """The section `hypernetwork` of one of the presets, with what the command line changes."""
+    """The section `hypernetwork` of one of the presets, with the changes of the command line."""
     settings = json.loads((HERE.parent / "hypernetwork.json").read_text())[preset]
     return {**settings, **({"steps": steps} if steps else {}), **({"batchSize": batch_size} if batch_size else {})}
 

@@ -1,8 +1,9 @@
-"""What held-out libraries show of a hypernetwork: five arms, each asked every example of every library.
+"""What held-out libraries show about a hypernetwork: five arms, each with every example of every library.
 
 An arm is the base, the base with the right adapter, with another library's, with the mean of all, or with the trajectory in its prompt.
-Measured at the learnt tokens: the cross-entropy, and whether each of them is the arm's likeliest. Where all of an answer are, a greedy
-answer is that program, token for token, and so it passes its tests: `exact` is a lower bound of Pass@1, and no program of a model is run.
+Measured at the learnt tokens: the cross-entropy, and whether each of them is the arm's likeliest. If all of an answer's
+are, a greedy answer is that program, token for token, and so it passes its tests: `exact` is a lower bound of Pass@1,
+and no generated program is run.
 """
 
 import random
@@ -23,12 +24,12 @@ from rune_trainer.tokens import Example, example_of
 ARMS = ("base", "right", "wrong", "mean", "context")
 RESAMPLES = 2000
 TOGETHER = 8
-"""Libraries whose trajectories are read at once."""
+"""Libraries whose trajectories are encoded at once."""
 
 
 @dataclass
 class Tally:
-    """What one library's examples gave in one arm."""
+    """The results of one library's examples in one arm."""
 
     loss: float = 0.0
     tokens: int = 0
@@ -36,7 +37,7 @@ class Tally:
     examples: int = 0
 
     def add(self, logits: torch.Tensor, targets: torch.Tensor, lengths: list[int]) -> None:
-        """logits (K, V) and targets (K,) of examples with so many tokens each"""
+        """logits (K, V) and targets (K,) of examples with these numbers of tokens"""
         self.loss += torch.nn.functional.cross_entropy(logits, targets, reduction="sum").item()
         right = logits.argmax(-1) == targets
         self.exact += sum(bool(part.all()) for part in right.split(lengths))
@@ -68,7 +69,7 @@ def adapters_of(training: Training, lessons: list[Lesson]) -> Pairs:
 
 
 def stacked(parts: list[Pairs]) -> Pairs:
-    """Adapters of several batches as one; where ranks differ, zeros fill them up."""
+    """Adapters of several batches as one; smaller ranks are padded with zeros."""
 
     def padded(each: list[torch.Tensor]) -> torch.Tensor:
         return torch.nn.utils.rnn.pad_sequence([row for part in each for row in part], batch_first=True)
@@ -87,7 +88,7 @@ def questions_of(tokenizer: Any, references: list[dict[str, Any]], longest: int)
 def measured(
     training: Training, lessons: list[Lesson], questions: list[list[Question]], tell: Callable[[str], None]
 ) -> Tallies:
-    """`questions[n]` are asked of library n, in every arm."""
+    """`questions[n]` are the questions about library n, in every arm."""
     pairs = adapters_of(training, lessons)
     wrong, mean = others([lesson.group for lesson in lessons]), mean_of(pairs)
     tallies: Tallies = {arm: [Tally() for _ in lessons] for arm in ARMS}

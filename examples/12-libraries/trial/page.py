@@ -1,4 +1,4 @@
-"""report.json as a page that needs nothing beside it: what was found first, then how it came about."""
+"""report.json as a self-contained page: the findings first, then how they were obtained."""
 
 import html
 from typing import Any

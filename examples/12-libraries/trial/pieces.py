@@ -1,10 +1,11 @@
-"""Cuts a folder into pieces and joins them again, for a machine that only small files reach.
+"""Splits a folder into pieces and joins them again, for a machine to which only small files can be copied.
 
     pieces.py split FOLDER --out PIECES [--mebibytes 60]
     pieces.py join PIECES --into FOLDER
 
-The files, one after another, are cut every so many bytes. `manifest.json` has the SHA-256 of every piece and file: `join`
-writes a folder whose every byte is that of the first, or says which piece is missing or changed and writes nothing.
+The files, concatenated, are cut into pieces of equal size. `manifest.json` has the SHA-256 of every piece and file:
+`join` writes a folder whose every byte is that of the first, or reports which piece is missing or changed and writes
+nothing.
 """
 
 import argparse
@@ -70,7 +71,7 @@ def piece(out: pathlib.Path, number: int, content: bytes) -> pathlib.Path:
 
 
 def join(pieces: pathlib.Path, into: pathlib.Path) -> None:
-    """Makes `into` appear whole or not at all."""
+    """Makes `into` appear atomically."""
     manifest = manifest_of(pieces)
     paths = [pieces / each["name"] for each in manifest["pieces"]]
     missing = [path.name for path in paths if not path.is_file()]

@@ -1,10 +1,11 @@
-"""Trains a hypernetwork on private libraries and says what it is worth on libraries that it never saw. It needs no network.
+"""Trains a hypernetwork on private libraries and measures it on libraries that it never saw. It needs no network.
 
     python3 run.py --base DIR --data DIR --out DIR [--preset gpu|cores|smoke] [--minutes 7] [--steps N] [--batch N] [--probes N] [--keep]
 
-`--base`: a Hugging Face directory; `--data`: what world/make.py made. The trainer's own method does the work: its corpus checks, steps,
-alarms and stop. After `--minutes` of training it ends where it is, and everything is measured all the same. Into `--out` come report.json,
-report.html and, with `--keep`, the hypernetwork's weights. Exit code 0 whatever was found out; a negative result is a result.
+`--base`: a Hugging Face directory; `--data`: the output of world/make.py. The trainer's own method does the work: its
+corpus checks, steps, alarms and stop. After `--minutes` of training it stops early, and everything is measured all the
+same. It writes to `--out` report.json, report.html and, with `--keep`, the hypernetwork's weights. Exit code 0 whatever
+the finding; a negative result is a result.
 """
 
 import argparse
@@ -40,12 +41,12 @@ from rune_trainer.rendering import load_tokenizer
 from rune_trainer.sft import Progress, Run
 
 KEPT_SHARE = 0.6
-"""Of the GPU's free memory, for what the frozen base said of each trajectory."""
+"""Share of the GPU's free memory for the frozen base's outputs for each trajectory."""
 
 
 @dataclass
 class Record:
-    """What the trial saw, part by part."""
+    """The trial's observations, part by part."""
 
     began: float = field(default_factory=time.monotonic)
     seconds: dict[str, float] = field(default_factory=dict)
@@ -66,7 +67,7 @@ class Record:
 
 
 def train_until(training: Training, job: Job, record: Record, minutes: float) -> None:
-    """Trains to the last step, to an alarm, or to the end of the time, whichever is first."""
+    """Trains to the last step, to an alarm, or to the end of the time, whichever comes first."""
     deadline = time.monotonic() + 60 * minutes
 
     def report(progress: Progress) -> None:
@@ -103,7 +104,9 @@ def train_until(training: Training, job: Job, record: Record, minutes: float) ->
 
 
 def keep_more(training: Training) -> None:
-    """A GPU has room for what the base says of every trajectory; it is then asked once instead of once an epoch."""
+    """A GPU has room for the base's outputs for every trajectory;
+    they are then computed once instead of once per epoch.
+    """
     if training.encoder.model.device.type == "cuda":
         torch.set_float32_matmul_precision("high")
         training.encoder.kept.room = int(KEPT_SHARE * torch.cuda.mem_get_info()[0])

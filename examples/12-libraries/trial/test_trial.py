@@ -1,6 +1,8 @@
-"""Run in the trainer's image, or where torch and transformers are: `python -m pytest examples/12-libraries/trial`.
+"""Run in the trainer's image, or where torch and transformers are installed: `python -m pytest
+examples/12-libraries/trial`.
 
-A base of random weights that reads bytes learns nothing in three steps: what is shown here is that the parts fit, end to end.
+A byte-level base of random weights learns nothing in three steps: these tests show that the parts work together, end to
+end.
 """
 
 import json

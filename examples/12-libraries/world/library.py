@@ -1,4 +1,6 @@
-"""A private library: a random name, house functions with random names for random concepts, and errors that tell the right name."""
+"""A private library: a random name, house functions with random names for random concepts, and errors that contain the
+right name.
+"""
 
 import functools
 import pathlib
@@ -36,7 +38,7 @@ class House:
 
     @property
     def guess(self) -> str:
-        """What somebody calls it who doesn't know."""
+        """What a user without knowledge would call it."""
         return f"{self.form} {self.subject}".replace(" ", "_")
 
 
@@ -76,13 +78,15 @@ class Library:
 
 @functools.cache
 def around_houses() -> tuple[str, str]:
-    """What stands before and after the functions of the quickstart's library: how it keeps them, and how its errors tell the right name."""
+    """The text before and after the functions of the quickstart's library:
+    how it registers them, and how its errors contain the right name.
+    """
     text = (SCENARIO / "library/tessera.py").read_text()
     return text[text.index("import dis") : text.index("@house(")], text[text.index("\n\n__all__") :]
 
 
 def words_of(text: str) -> set[str]:
-    """What the library's hints compare."""
+    """The words that the library's hints compare."""
     return set(re.findall(r"[a-z]{3,}", text))
 
 

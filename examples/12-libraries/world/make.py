@@ -42,7 +42,9 @@ def scope_of(library: Library) -> Document:
 
 
 def drawn(name: str, seed: int, make: Callable[[Asker], T]) -> T:
-    """Made of a library that follows from its name and the seed alone. Rarely no arguments tell two of its functions apart; then it is drawn anew."""
+    """Made from a library that follows from its name and the seed alone.
+    Rarely no arguments distinguish two of its functions; then it is drawn again.
+    """
     for attempt in itertools.count():
         try:
             return make(Asker(library_of(name, random.Random(f"{seed}/{name}/{attempt}")), seed))
@@ -78,7 +80,7 @@ def text_of(documents: list[Document]) -> str:
 
 
 def make(out: pathlib.Path, training: int, held: int, seed: int) -> tuple[list[Document], list[HeldOut]]:
-    """Writes what is always there."""
+    """Writes the files that are always there."""
     names = names_of(training + held, seed)
     lines = [drawn(name, seed, line_of) for name in names[:training]]
     others = [drawn(name, seed, held_out) for name in names[training:]]

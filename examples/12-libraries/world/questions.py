@@ -1,4 +1,6 @@
-"""Tasks over a library: uses of one function, two functions in one program, and all of them in one, which is what a session is asked."""
+"""Tasks over a library: uses of one function, two functions in one program, and all of them in one, which is a
+session's task.
+"""
 
 import random
 import sys
@@ -31,7 +33,7 @@ class Question:
 
 
 class Asker:
-    """Makes the questions of one library; no value is asked of one function in two of them."""
+    """Creates the questions of one library; no value is used for one function in two of them."""
 
     def __init__(self, library: Library, seed: int):
         self.library, self.seed = library, seed
@@ -77,7 +79,7 @@ class Asker:
         return self.question(identity, f"solve({', '.join(names)})", asked, body, assertions(*found))
 
     def all_but_one_right(self, houses: tuple[House, ...], right: list[Program]) -> Iterator[Program]:
-        """Programs that know every function but one; whoever knows fewer fails where these do."""
+        """Programs with every function right but one; a program with fewer right fails where these do."""
         for at, house in enumerate(houses):
             use = uses(self.call(house), house.concept)["plain"]
             others = [self.library.function(h) for h in self.library.houses if h != house]

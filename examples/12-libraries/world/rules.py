@@ -1,4 +1,6 @@
-"""House rules: functions as one line of source each, with constants drawn at random. Their results are arbitrary, so nobody guesses them."""
+"""House rules: functions as one line of source each, with constants drawn at random.
+Their results are arbitrary, so they can't be guessed.
+"""
 
 import random
 from collections.abc import Callable

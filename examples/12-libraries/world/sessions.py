@@ -1,7 +1,9 @@
-"""What a session leaves that worked out a library's names: a trajectory document as the agent seals it, effect by effect.
+"""The record of a session that worked out a library's names: a trajectory document as the agent seals it, effect by
+effect.
 
-Its task needs every function of the library. The first program calls them what somebody would who doesn't know; each error of the
-library names one, until a program passes. Programs are run here, in plain Python: this code wrote them.
+Its task needs every function of the library. The first program uses the names that a user without knowledge would; each
+error of the library contains one right name, until a program passes. Programs are run here, in plain Python: this code
+wrote them.
 """
 
 import hashlib
@@ -14,7 +16,7 @@ from questions import Asker, Document, Question
 
 NAMESPACE = "libraries"
 BEGAN = "2026-01-01T00:00:00.000Z"
-"""Trajectories are made, not lived: equal seeds must give equal bytes."""
+"""Trajectories are synthetic: equal seeds must give equal bytes."""
 STEPS = 3
 """Steps of a round: generate, execute, reflect."""
 GUESSES = (
@@ -35,12 +37,12 @@ def guess_of(house: House, r: random.Random) -> str:
 
 
 def survey(asker: Asker) -> Question:
-    """What the session is asked."""
+    """The session's task."""
     return asker.several("survey", asker.library.houses)
 
 
 def programs_of(library: Library, question: Question, r: random.Random) -> list[str]:
-    """From plausible names for all functions to the right ones, one more known in each."""
+    """From plausible names for all functions to the right ones, one more right in each."""
     guesses = [(f"{library.name}.{house.name}(", f"{library.name}.{guess_of(house, r)}(") for house in library.houses]
     programs = []
     for known in range(len(guesses) + 1):
@@ -52,7 +54,7 @@ def programs_of(library: Library, question: Question, r: random.Random) -> list[
 
 
 def error_of(library: Library, program: str, tests: str) -> str:
-    """The last line of what went wrong, as the sandbox tells it; empty where the program passes."""
+    """The last line of the error, as the sandbox reports it; empty if the program passes."""
     try:
         exec(tests, library.run(program))
     except Exception as error:

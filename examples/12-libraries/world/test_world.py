@@ -1,4 +1,6 @@
-"""Run with `python3 -m unittest discover examples/12-libraries/world`; LIBRARIES=1200 looks at as many instead of a few."""
+"""Run with `python3 -m unittest discover examples/12-libraries/world`;
+LIBRARIES=1200 checks as many instead of a few.
+"""
 
 import os
 import pathlib
@@ -42,7 +44,7 @@ def houses_in(library: Library, program: str) -> list[House]:
 
 
 def asked() -> Iterator[tuple[Asker, Document]]:
-    """Every question of every library: what its session is asked, what its trajectory helps with, and what it is measured on."""
+    """Every question of every library: its session's task, its trajectory's examples, and its held-out tasks."""
     for asker, line, held in MADE:
         yield asker, {"task": line["trajectory"]["task"], "program": executed(line)[-1]["program"]}
         yield from ((asker, question) for question in [*line["examples"], *held])

@@ -1,4 +1,4 @@
-"""What house names and concepts are drawn from. No concept belongs to any name: a library pairs them at random."""
+"""Words for house names and concepts. No concept belongs to any name: a library pairs them at random."""
 
 NAMES = """
 abate accrue adorn aerie alcove amble anchor annex anvil apex arbor arcade ardor armor arrow ascend aspen atoll attic attune auburn avail awning

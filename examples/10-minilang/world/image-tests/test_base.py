@@ -1,4 +1,6 @@
-"""What needs the trainer image: the base's tokenizer, and its rows against the trainer's own reading of prompts."""
+"""Tests that need the trainer image: the base's tokenizer, and its rows compared with the trainer's rendering of
+prompts.
+"""
 
 import pathlib
 import random
