@@ -5,7 +5,7 @@ import { describe, expect, test, vi } from "vitest";
 import { referencePages } from "./reference.ts";
 import { Metrics } from "./src/engine/metrics.ts";
 
-/** The first question to the compiler checks the whole package. */
+/** The compiler's first check covers the whole package. */
 vi.setConfig({ testTimeout: 180_000 });
 
 const folder = import.meta.dirname;
@@ -19,7 +19,7 @@ const pages = [
 const entries = ["src/index.ts", "src/manifests/index.ts", "src/testing/index.ts"];
 const guides = pages.filter((page) => !page.startsWith("docs/api"));
 
-/** The names that a guide's blocks take for granted, as README.md introduces them. */
+/** The names that a guide's blocks assume, as README.md introduces them. */
 const prelude = `
 import type { Client as AClient, DynamicObject, Manager as AManager, Operator as AnOperator, Resource } from "kopf-ts";
 declare global {
@@ -46,7 +46,7 @@ const compilerOptions: ts.CompilerOptions = {
   types: ["node"],
 };
 
-/** Every TypeScript block as a module of its own, beside the page on which it stands. */
+/** Every TypeScript block as a separate module, beside its page. */
 function blocks(): Map<string, string> {
   const found = new Map<string, string>();
   for (const page of pages) {
@@ -162,7 +162,7 @@ function leads(page: string, link: string): boolean {
 
 const anchors = new Map<string, readonly string[]>();
 
-/** As GitHub makes them of headings. One that comes twice is numbered there: a link to it is refused here. */
+/** As GitHub makes them of headings. Repeated ones are numbered there: a link to such a heading is refused here. */
 function anchorsOf(page: string): readonly string[] {
   const known = anchors.get(page);
   if (known) return known;

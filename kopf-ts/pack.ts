@@ -3,10 +3,10 @@ import { existsSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSyn
 import { join } from "node:path";
 
 /**
- * What `npm pack` runs before and after: within the workspace `kopf-ts` is its TypeScript sources, in the package it is
- * JavaScript with declarations. `node pack.ts prepare` compiles to `dist/` and puts the package's manifest in the place
- * of the workspace's, which `node pack.ts restore` puts back. Publish the tarball: `npm publish` of the folder reads the
- * manifest once more after packing, finds the private one of the workspace, and refuses.
+ * Runs before and after `npm pack`: within the workspace `kopf-ts` is its TypeScript sources, in the package it is
+ * JavaScript with declarations. `node pack.ts prepare` compiles to `dist/` and replaces the workspace's manifest by
+ * the package's; `node pack.ts restore` restores it. Publish the tarball: `npm publish` of the folder reads the
+ * manifest again after packing, finds the private one of the workspace, and refuses.
  */
 const folder = import.meta.dirname;
 const manifest = join(folder, "package.json");
@@ -39,7 +39,7 @@ function compiled(exports: Manifest["exports"]): Record<string, { types: string;
   return Object.fromEntries(places);
 }
 
-/** tsc rewrites the extensions of imports in JavaScript alone; in declarations a `.ts` would be looked for as a source. */
+/** tsc rewrites the extensions of imports in JavaScript only; in declarations a `.ts` would be resolved as a source. */
 function nameJavaScriptInDeclarations(): void {
   for (const name of readdirSync(dist, { recursive: true, encoding: "utf8" })) {
     if (!name.endsWith(".d.ts")) continue;

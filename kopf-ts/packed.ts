@@ -16,7 +16,7 @@ const blocks = (language: string) =>
   [...readme.matchAll(new RegExp(`\`\`\`${language}\n(.*?)\`\`\``, "gs"))].map(([, block = ""]) => block);
 const [install = ""] = blocks("sh");
 const [example = "", handlers = "", kit = ""] = blocks("ts");
-/** The CustomResourceDefinition and the object that the README has people apply. */
+/** The CustomResourceDefinition and the object that users of the README apply. */
 export const [definition, sample] = blocks("yaml").map((block) => parse(block)) as [DynamicObject, DynamicObject];
 
 export interface Packed {
@@ -27,7 +27,7 @@ export interface Packed {
   remove(): void;
 }
 
-/** What people install: packed from a copy of this folder, installed into an empty one, used as the README says. */
+/** What users install: packed from a copy of this folder, installed into an empty one, used as the README says. */
 export async function installPacked(): Promise<Packed> {
   const packing = mkdtempSync(join(tmpdir(), "kopf-ts-pack-"));
   const project = mkdtempSync(join(tmpdir(), "kopf-ts-user-"));
@@ -39,7 +39,7 @@ export async function installPacked(): Promise<Packed> {
   const packed = join(packing, readdirSync(packing).find((name) => name.endsWith(".tgz")) ?? "");
   const quiet = { npm_config_prefer_offline: "true", npm_config_audit: "false", npm_config_fund: "false", npm_config_loglevel: "error" };
   await run("sh", ["-ec", install.replace("install kopf-ts", `install ${packed}`)], { cwd: project, env: { ...environment, ...quiet } });
-  // Ports of the machine are not the test's to take.
+  // A test must not use fixed ports.
   writeFileSync(join(project, "operator.ts"), example.replace("port: 8080", 'port: 0, host: "127.0.0.1"'));
   writeFileSync(join(project, "handlers.ts"), handlers.replace("delay: 10", "delay: 0.1"));
   cpSync(join(project, "node_modules/kopf-ts/examples"), join(project, "examples"), { recursive: true });
@@ -55,7 +55,7 @@ export async function installPacked(): Promise<Packed> {
   };
 }
 
-/** Runs one of the README's programs until it did what is asked of it, and sees it end well. */
+/** Runs one of the README's programs until `use` has ended, and checks that it exits successfully. */
 export async function withProgram(project: string, kubeconfig: string, use: () => Promise<void>, name = "operator.ts"): Promise<void> {
   const program: ChildProcess = spawn(process.execPath, [name], { cwd: project, env: { ...environment, KUBECONFIG: kubeconfig } });
   let output = "";

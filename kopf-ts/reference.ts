@@ -33,7 +33,7 @@ const pages: readonly Page[] = [
   { file: "api-testing.md", entry: "testing/index.ts", title: "API reference: `kopf-ts/testing`" },
 ];
 
-/** What most programs use comes first; the rest follows by name. */
+/** The modules that most programs use come first; the rest is sorted by name. */
 const firstModules = [
   "manager",
   "controller-builder",
@@ -64,7 +64,7 @@ const layout: Partial<PluginOptions> = {
 
 /**
  * The pages, by their path in this folder.
- * @throws Error that lists what TypeDoc complains of: an export without a doc comment, a link that leads nowhere.
+ * @throws Error that lists TypeDoc's complaints: an export without a doc comment, a broken link.
  */
 export async function referencePages(): Promise<ReadonlyMap<string, string>> {
   const app = await Application.bootstrapWithPlugins({
@@ -105,7 +105,7 @@ function isDocumented(reflection: DeclarationReflection): boolean {
   return reflection.signatures ? reflection.signatures.every((signature) => signature.hasComment()) : reflection.hasComment();
 }
 
-/** The module that declares an export is the chapter in which it stands. */
+/** An export's chapter is the module that declares it. */
 function fileUnderModule(reflection: DeclarationReflection): void {
   const file = reflection.project.getSymbolIdFromReflection(reflection)?.fileName;
   if (!file) return;
@@ -144,7 +144,10 @@ function withHead(text: string, title: string): string {
 
 const partsWithMembers = ["Constructors", "Properties", "Accessors", "Methods"];
 
-/** Members stand under the name of what they belong to, so that every heading has one anchor, whoever makes anchors of headings. */
+/**
+ * Headings of members include the name of their parent, so that every heading has one anchor, whichever program makes
+ * the anchors.
+ */
 function withUniqueHeadings(text: string): { text: string; anchors: ReadonlyMap<string, string> } {
   const anchors = new Map<string, string>();
   const taken = new Set<string>();
@@ -171,7 +174,7 @@ function anchorOf(heading: string): string {
     .replaceAll(" ", "-");
 }
 
-/** A link goes to the export of that name; other names are only said. */
+/** A link goes to the export of that name; other names become plain text. */
 function withLinks(text: string, from: string, places: ReadonlyMap<string, { anchor: string; file: string | undefined }>): string {
   return text.replaceAll(/\[`([^`\]]+)`\]\([^)]*#[^)]*\)/g, (_, name: string) => {
     const place = places.get(name);

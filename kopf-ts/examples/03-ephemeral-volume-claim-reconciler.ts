@@ -1,4 +1,7 @@
-/** Kopf's tutorial once more, as a reconciler: one function says what should be, so creation, resizing and labels need no cases of their own. */
+/**
+ * Kopf's tutorial as a reconciler: one function returns what should exist, so creation, resizing and labels need no
+ * separate cases.
+ */
 import {
   Client,
   type DynamicObject,

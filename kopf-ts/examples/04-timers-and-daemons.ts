@@ -1,4 +1,4 @@
-/** What goes on beside an object: a timer that counts, and a daemon that lives as long as the object is watched. */
+/** What runs beside an object: a timer that counts, and a daemon that runs as long as the object is watched. */
 import { Operator, resource, TemporaryError } from "kopf-ts";
 
 const heartbeats = resource({ group: "examples.kopf-ts.dev", version: "v1", kind: "Heartbeat", plural: "heartbeats" });

@@ -1,4 +1,4 @@
-/** An index: namespaces are told how many of their pods run on which node, without a single request to count them. */
+/** An index: each namespace's status shows the number of its pods per node, without a single request to count them. */
 import { namespaces, Operator, pods } from "kopf-ts";
 
 const operator = new Operator();

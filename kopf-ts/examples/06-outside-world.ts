@@ -1,4 +1,4 @@
-/** Something outside the cluster: each Folder has a directory on this machine, which is gone before the object goes. */
+/** Something outside the cluster: each Folder has a directory on this machine, which is deleted before the object. */
 import { mkdir, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -13,7 +13,7 @@ manager
   .for(folders)
   .complete((folder) => {
     const path = join(tmpdir(), "kopf-ts-folders", folder.metadata.uid as string);
-    // The finalizer goes only when the effect has succeeded; a failure is tried again.
+    // The finalizer is removed only after the effect has succeeded; a failure is retried.
     if (folder.metadata.deletionTimestamp) {
       return unchanged()
         .effect("remove", () => rm(path, { recursive: true, force: true }))

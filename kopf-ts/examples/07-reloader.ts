@@ -1,4 +1,4 @@
-/** A mapped watch: Deployments that name a ConfigMap are rolled out anew when it changes. */
+/** A mapped watch: Deployments that name a ConfigMap are rolled out again when it changes. */
 import { createHash } from "node:crypto";
 import { Client, configMaps, type DynamicObject, deployments, Manager, unchanged } from "kopf-ts";
 

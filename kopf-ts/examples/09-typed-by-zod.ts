@@ -1,4 +1,7 @@
-/** A kind typed by its schema: what the cluster holds is parsed before any code sees it, defaults are filled in, and objects that do not fit say so and stay outside. */
+/**
+ * A kind typed by its schema: objects are parsed before any code sees them, with defaults filled in; an object that
+ * doesn't match reports that in its status and isn't reconciled.
+ */
 import { Client, Manager, ready, resource } from "kopf-ts";
 import { z } from "zod";
 

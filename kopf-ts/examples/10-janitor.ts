@@ -1,4 +1,6 @@
-/** A cache of metadata alone: ConfigMaps that say how long they may live are deleted when that time is over. Their data is never fetched. */
+/**
+ * A cache of metadata alone: ConfigMaps with a time to live are deleted when it is over. Their data is never fetched.
+ */
 import { Client, configMaps, Manager, unchanged } from "kopf-ts";
 
 const annotation = "examples.kopf-ts.dev/seconds-to-live";

@@ -18,7 +18,9 @@ export const object = (of: Resource, spec: object = {}, metadata: object = {}): 
   spec,
 });
 
-/** The example that runs: as it stands, a program of its own, told where the server is by a kubeconfig, ended by SIGTERM. */
+/**
+ * The running example: an unmodified, separate program that finds the server by a kubeconfig and is stopped by SIGTERM.
+ */
 let program: ChildProcess | undefined;
 /** What it has said, and printed. */
 export let output = "";
@@ -51,7 +53,7 @@ export async function end(): Promise<void> {
   expect(program?.exitCode, output).toBe(0);
 }
 
-/** After a test that failed, too. */
+/** Also after a failed test. */
 export function kill(): void {
   program?.kill("SIGKILL");
 }

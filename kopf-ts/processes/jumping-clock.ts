@@ -1,4 +1,7 @@
-/** Loaded before a program (`node --import`): its wall clock jumps an hour forwards at SIGUSR2, and back at SIGHUP. Monotonic clocks are left alone, as a real jump leaves them. */
+/**
+ * Loaded before a program (`node --import`): its wall clock jumps an hour forwards at SIGUSR2, and back at SIGHUP.
+ * Monotonic clocks don't change, as with a real jump.
+ */
 const hour = 3_600_000;
 const RealDate = Date;
 let offset = 0;

@@ -4,7 +4,7 @@ import { Client, leases, staticCredentials } from "../src/index.ts";
 import { microseconds, overlaps, Replica, runsOf } from "./replica.ts";
 import { widget, widgets } from "./widgets.ts";
 
-/** As the program has it. */
+/** The program's value. */
 const leaseSeconds = 6;
 
 let server: Replica;
@@ -44,7 +44,7 @@ async function fill(count: number): Promise<void> {
   for (let index = 0; index < count; index += 1) await client.create(widgets, widget(namespace, `w${index}`));
 }
 
-/** So many replicas, the one that leads first. */
+/** Starts `count` replicas; the leader comes first. */
 async function start(count: number, environment: Record<string, string> = {}, preload: string[] = []): Promise<Replica[]> {
   const variables = { KOPF_SERVER: url, KOPF_NAMESPACE: namespace, ...environment };
   replicas = Array.from({ length: count }, () => new Replica("program.ts", variables, preload));
@@ -71,7 +71,7 @@ describe("in real processes, before a FakeApiServer", { timeout: 120_000 }, () =
     const continued = frozen.signal("SIGCONT");
     expect(await frozen.exit).toBe(1);
     await until(() => heir.ended("second").length + frozen.ended("second").length >= 16, "all is handled");
-    // The first line may be of a call in whose middle the process was frozen, after it had asked whether it may begin.
+    // The first line may be of a call during which the process was frozen, after it had checked whether it may begin.
     const later = frozen.lines.filter(({ at }) => at > continued).slice(1);
     expect(later.filter(({ what }) => what === "begin")).toEqual([]);
     expect(frozen.ended().filter(({ at }) => at > continued)).toEqual([]);

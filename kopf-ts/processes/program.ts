@@ -1,6 +1,7 @@
 /**
- * One replica of an operator that does a little of everything, and tells on its standard output when what begins and
- * ends, in microseconds of the machine's monotonic clock, in one stream with its log. Told how by its environment.
+ * One replica of an operator that uses a little of everything, and reports on its standard output what begins and ends
+ * and when, in microseconds of the machine's monotonic clock, in one stream with its log. Configured by its
+ * environment.
  */
 import { writeSync } from "node:fs";
 import { setTimeout as pause } from "node:timers/promises";
@@ -19,7 +20,9 @@ const say = (line: object) =>
   writeSync(1, `${JSON.stringify({ pid: process.pid, at: Number(process.hrtime.bigint() / 1000n), ...line })}\n`);
 process.once("SIGTERM", () => say({ what: "SIGTERM" }));
 
-/** Begins, takes its time, and ends, unless its signal aborts first. A stubborn one neither hears its signal nor ends. */
+/**
+ * Begins, takes its time, and ends, unless its signal aborts first. A stubborn one ignores its signal and never ends.
+ */
 async function run(id: string, signal?: AbortSignal): Promise<void> {
   say({ what: "begin", id });
   if (stubborn) return await new Promise((resolve) => setTimeout(resolve, 600_000));

@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 
-/** What a replica says: of its work, or in its log. */
+/** A line of a replica's output: about its work, or of its log. */
 export interface Line {
   readonly what?: "begin" | "end" | "aborted" | "started" | "stopped" | "SIGTERM";
   readonly id?: string;
@@ -17,7 +17,7 @@ export interface Line {
 
 export const microseconds = (): number => Number(process.hrtime.bigint() / 1000n);
 
-/** A program of this folder in a process of its own, and all that it says. */
+/** A program of this folder in a separate process, with all its output. */
 export class Replica {
   readonly lines: Line[] = [];
   #stderr = "";
@@ -42,13 +42,13 @@ export class Replica {
     return this.#child.pid ?? 0;
   }
 
-  /** When it was told: in microseconds of the monotonic clock. */
+  /** Returns when it was sent: in microseconds of the monotonic clock. */
   signal(name: NodeJS.Signals): number {
     this.#child.kill(name);
     return microseconds();
   }
 
-  /** Its exit code, once all that it said has been read. */
+  /** Its exit code, once all its output has been read. */
   get exit(): Promise<number | null> {
     return this.#exit;
   }
@@ -65,7 +65,7 @@ export class Replica {
     return this.lines.filter((line) => line.what === "end" && line.id?.startsWith(id));
   }
 
-  /** What it said after the first line that fits. */
+  /** Its output after the first line that matches. */
   after(fits: (line: Line) => boolean): Line[] {
     const index = this.lines.findIndex(fits);
     return index < 0 ? [] : this.lines.slice(index + 1);
@@ -88,7 +88,7 @@ interface Run {
   readonly to: number;
 }
 
-/** The runs of some replicas. One that never ended lasted until its process did nothing any more. */
+/** The runs of some replicas. A run without an end lasted until its process's last sign of activity. */
 export function runsOf(replica: Replica, lastSign: number): Run[] {
   const runs: Run[] = [];
   const open = new Map<string, number>();
@@ -97,14 +97,14 @@ export function runsOf(replica: Replica, lastSign: number): Run[] {
     const from = open.get(id);
     if ((what !== "end" && what !== "aborted") || from === undefined) continue;
     open.delete(id);
-    // What hears that it is told to end did nothing since its process was frozen.
+    // A run that only ends when it is notified did nothing after its process was frozen.
     runs.push({ id, pid: replica.pid, from, to: what === "end" ? at : Math.min(at, Math.max(from, lastSign)) });
   }
   for (const [id, from] of open) runs.push({ id, pid: replica.pid, from, to: Math.max(from, lastSign) });
   return runs.filter((run) => run.to > run.from);
 }
 
-/** Pairs of runs of the same handler for the same object that went on at the same time. */
+/** Pairs of runs of the same handler for the same object that overlapped in time. */
 export function overlaps(runs: readonly Run[]): string[] {
   const found: string[] = [];
   for (const group of Map.groupBy(runs, ({ id }) => id).values()) {

@@ -1,4 +1,7 @@
-/** A FakeApiServer (a fake: an API server in memory, over real HTTP) in a process of its own, so that it can be frozen. Says its URL, then serves until it is killed. */
+/**
+ * A FakeApiServer (a fake: an API server in memory, over real HTTP) in a separate process, so that it can be frozen.
+ * Prints its URL, then serves until it is killed.
+ */
 import { FakeApiServer } from "../src/testing/index.ts";
 import { widgets } from "./widgets.ts";
 

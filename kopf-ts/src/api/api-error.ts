@@ -59,7 +59,7 @@ function parseStatus(body: string): Status | undefined {
   }
 }
 
-/** The request never got a whole answer: connection refused, reset, timed out. */
+/** The request never got a complete response: connection refused, reset, timed out. */
 export class ConnectionError extends Error {
   constructor(request: string, cause: unknown) {
     const reason = messageOf(cause);
@@ -68,7 +68,9 @@ export class ConnectionError extends Error {
   }
 }
 
-/** A watch said nothing, not even a bookmark, for longer than servers let pass: the connection is presumed dead. */
+/**
+ * A watch sent nothing, not even a bookmark, for longer than servers normally pause: the connection is presumed dead.
+ */
 export class SilentStreamError extends Error {
   constructor(request: string, milliseconds: number) {
     super(`${request} was silent for ${Math.round(milliseconds / 1000)} s and is opened anew`);
@@ -78,24 +80,24 @@ export class SilentStreamError extends Error {
 
 const hasStatus = (error: unknown, status: number): error is ApiError => error instanceof ApiError && error.status === status;
 
-/** Whether the server would refuse the same request again, whoever else writes or however long one waits. */
+/** Whether the server would refuse the same request again, whatever other clients write and however long one waits. */
 export function isRefusal(error: unknown): error is ApiError {
   if (!(error instanceof ApiError)) return false;
   const isOversized = error.status >= 500 && /too large|larger than max/.test(error.message);
   return isOversized || (error.status >= 400 && error.status < 500 && ![401, 404, 408, 409, 429].includes(error.status));
 }
 
-/** It is not there (404). */
+/** It does not exist (404). */
 export const isNotFound = (error: unknown): error is ApiError => hasStatus(error, 404);
-/** There is one of this name already (409 AlreadyExists). */
+/** One of this name exists already (409 AlreadyExists). */
 export const isAlreadyExists = (error: unknown): error is ApiError => hasStatus(error, 409) && error.reason === "AlreadyExists";
-/** Somebody else wrote first (or a precondition named another object): read again and decide again. */
+/** Another client wrote first (or a precondition named another object): read again and decide again. */
 export const isConflict = (error: unknown): error is ApiError => hasStatus(error, 409) && error.reason !== "AlreadyExists";
-/** The resource version, or the page token, is older than what the server keeps. */
+/** The resource version, or the page token, is older than the server's history. */
 export const isGone = (error: unknown): error is ApiError => hasStatus(error, 410);
-/** The server refuses what the object says (422), or a JSON patch whose test does not hold. */
+/** The server refuses the object's content (422), or a JSON patch whose test does not hold. */
 export const isInvalid = (error: unknown): error is ApiError => hasStatus(error, 422);
 /** The RBAC rules, or an admission policy, do not allow it (403). */
 export const isForbidden = (error: unknown): error is ApiError => hasStatus(error, 403);
-/** The server, or a disruption budget, asks for patience (429). */
+/** The server, or a disruption budget, refuses for now (429). */
 export const isTooManyRequests = (error: unknown): error is ApiError => hasStatus(error, 429);

@@ -51,10 +51,10 @@ export {
 } from "./requests.ts";
 
 /**
- * The API server, in raw JSON: what it sends is what you get, unknown fields included.
+ * The API server, in raw JSON: objects are returned as sent, unknown fields included.
  *
- * A request that the server refuses rejects with ApiError (`isNotFound`, `isConflict`, … tell which), one that gets no
- * whole answer with ConnectionError. 429 is tried again for every method; 5xx and lost connections for reads alone.
+ * A request that the server refuses rejects with ApiError (`isNotFound`, `isConflict`, … distinguish them), one without
+ * a complete response with ConnectionError. 429 is retried for every method; 5xx and lost connections for reads alone.
  *
  * @example
  * ```ts
@@ -67,7 +67,7 @@ export {
  */
 export class Client {
   readonly transport: Transport;
-  /** The way from an `apiVersion` and `kind` to a resource. */
+  /** Resolves an `apiVersion` and `kind` to a resource. */
   readonly resources: ResourceMap;
   /** The same verbs on the `status` subresource. */
   readonly status: Subresource;
@@ -101,7 +101,10 @@ export class Client {
     return new Client({ ...options, credentials });
   }
 
-  /** The same client, over the same connections, except that no write goes out once `admit` throws: that is what the write rejects with. */
+  /**
+   * The same client, over the same connections, except that a write is not sent once `admit` throws: it rejects with
+   * that error.
+   */
   guardedBy(admit: () => void): Client {
     return new Client({ transport: new GuardedTransport(this.transport, admit), resources: this.resources });
   }
@@ -109,8 +112,8 @@ export class Client {
   /**
    * One object.
    *
-   * @throws ApiError 404 if it is not there: see `find`.
-   * @throws InvalidObjectError if it does not fit the schema of the resource.
+   * @throws ApiError 404 if it does not exist: see `find`.
+   * @throws InvalidObjectError if it does not match the schema of the resource.
    */
   async get<T extends KubeObject>(resource: Resource<T>, key: ObjectKey, options: CallOptions = {}): Promise<T> {
     return parseObject(resource, await this.#getRaw(resource, key, options));
@@ -121,7 +124,7 @@ export class Client {
   }
 
   /**
-   * `get`, with `undefined` for what is not there.
+   * `get`, with `undefined` if it does not exist.
    *
    * @example
    * ```ts
@@ -144,7 +147,7 @@ export class Client {
   /**
    * One page.
    *
-   * @throws InvalidObjectError if an object does not fit the schema of the resource.
+   * @throws InvalidObjectError if an object does not match the schema of the resource.
    */
   async list<T extends KubeObject>(resource: Resource<T>, options: ListOptions = {}): Promise<ObjectList<T>> {
     const { namespace, signal, labelSelector, fieldSelector, metadataOnly, unparsed, limit = 500, ...query } = options;
@@ -159,7 +162,7 @@ export class Client {
     return { ...list, items: unparsed || metadataOnly || !resource.schema ? items : items.map((item) => parseObject(resource, item)) };
   }
 
-  /** Every page, one after the other. An expired page token (410) is the caller's to handle. */
+  /** Every page, one after the other. The caller handles an expired page token (410). */
   async listAll<T extends KubeObject>(resource: Resource<T>, options: Omit<ListOptions, "continue"> = {}): Promise<ObjectList<T>> {
     let page = await this.list(resource, options);
     const items = page.items;
@@ -211,7 +214,7 @@ export class Client {
   /**
    * Creates an object; its name may be left to the server (`generateName`).
    *
-   * @throws ApiError 409 if there is one of this name already: `isAlreadyExists`.
+   * @throws ApiError 409 if one of this name exists already: `isAlreadyExists`.
    */
   create<T extends KubeObject>(resource: Resource<T>, object: NewObject, options: PatchOptions = {}): Promise<T> {
     const { signal, fieldManager, dryRun } = options;
@@ -223,7 +226,7 @@ export class Client {
   /**
    * Writes a whole object.
    *
-   * @throws ApiError 409 if its `resourceVersion` is not the newest: `isConflict`. `modify` reads and tries again.
+   * @throws ApiError 409 if its `resourceVersion` is not the newest: `isConflict`. `modify` reads and retries.
    */
   replace<T extends KubeObject>(resource: Resource<T>, object: T, options: PatchOptions = {}): Promise<T> {
     return this.transport.json(replaceRequest(resource, object, options));
@@ -249,9 +252,10 @@ export class Client {
   }
 
   /**
-   * Reads, lets `modification` change a draft, and patches what differs, if nobody wrote in between; else again, up to five times.
+   * Reads, lets `modification` change a draft, and patches the difference, if nobody wrote in between; else retries, up
+   * to five times.
    *
-   * @throws ApiError 409 if somebody else wrote first five times in a row.
+   * @throws ApiError 409 if another client wrote first five times in a row.
    *
    * @example
    * ```ts
@@ -274,8 +278,9 @@ export class Client {
   }
 
   /**
-   * Makes what other field managers, or updates, once wrote belong to what `to` applies, so that a later apply may remove
-   * it. Call it once before the first apply under a new name, or when moving from updates to server-side apply.
+   * Moves fields that other field managers, or updates, once wrote to the manager `to`, so that a later apply may
+   * remove them. Call it once before the first apply under a new name, or when moving from updates to server-side
+   * apply.
    */
   async migrateFieldManager<T extends KubeObject>(
     resource: Resource<T>,
@@ -287,7 +292,7 @@ export class Client {
     if (patch) await this.patch(resource, key, patch, options);
   }
 
-  /** What `kubectl get` shows, columns of CustomResourceDefinitions included. */
+  /** The table that `kubectl get` shows, columns of CustomResourceDefinitions included. */
   table(resource: Resource, options: Omit<ListOptions, "metadataOnly" | "unparsed"> = {}): Promise<Table> {
     const { namespace, signal, labelSelector, fieldSelector, limit = 500, ...query } = options;
     return this.transport.json({
@@ -300,7 +305,8 @@ export class Client {
   }
 
   /**
-   * Server-side apply: the whole of what `fieldManager` wants; what it wanted before and no longer names is removed.
+   * Server-side apply: everything that `fieldManager` wants; fields that it applied before and no longer names are
+   * removed.
    *
    * @throws ApiError 409 with `force: false`, if another manager owns a field that differs.
    *
@@ -318,9 +324,9 @@ export class Client {
   }
 
   /**
-   * Resolves once the server has accepted the deletion, which finalizers may draw out.
+   * Resolves once the server has accepted the deletion, which finalizers may delay.
    *
-   * @throws ApiError 404 if it is not there, 409 if a precondition does not hold.
+   * @throws ApiError 404 if it does not exist, 409 if a precondition does not hold.
    */
   async delete(resource: Resource, key: ObjectKey, options: DeleteOptions = {}): Promise<void> {
     const { uid, resourceVersion, propagationPolicy = "Background", gracePeriodSeconds, signal, dryRun } = options;
@@ -344,7 +350,7 @@ export class Client {
     return this.transport.json(request);
   }
 
-  /** Cuts every connection. */
+  /** Closes every connection. */
   close(): Promise<void> {
     return this.transport.close();
   }

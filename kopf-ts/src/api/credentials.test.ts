@@ -70,7 +70,7 @@ afterAll(() => rmSync(folder, { recursive: true }));
 
 const file = (name: string) => join(folder, name);
 
-/** A TLS server that answers who asked: by certificate and by token. */
+/** A TLS server that returns the client's identity: by certificate and by token. */
 async function withServer<T>(use: (url: string) => Promise<T>): Promise<T> {
   const [cert, key, ca] = ["server.crt", "server.key", "ca.crt"].map((name) => readFileSync(file(name)));
   const server = createServer({ cert, key, ca, requestCert: true, rejectUnauthorized: false }, (request, response) => {

@@ -5,7 +5,7 @@ import type { KubeConfig } from "@kubernetes/client-node";
 import { parse } from "yaml";
 import { isErrno } from "../core/errno.ts";
 
-/** What `tls.connect` needs to know. */
+/** Settings for `tls.connect`. */
 export interface TlsSettings {
   ca?: string | Buffer;
   cert?: string | Buffer;
@@ -16,25 +16,25 @@ export interface TlsSettings {
   rejectUnauthorized?: boolean;
 }
 
-/** How to reach the server right now; tokens and certificates are rotated, so this is asked for again and again. */
+/** How to reach the server right now; tokens and certificates are rotated, so this is read repeatedly. */
 export interface Access {
   readonly headers: Readonly<Record<string, string>>;
   readonly tls: TlsSettings;
 }
 
-/** Where the API server is and what it accepts from us. Implement it for an authentication of your own. */
+/** Where the API server is and what it accepts from us. Implement it for a custom authentication. */
 export interface Credentials {
   /** `https://host:port`, perhaps with a path. */
   readonly server: string;
-  /** An HTTP proxy on the way. */
+  /** An HTTP proxy in between. */
   readonly proxy?: string;
   /** The namespace of the context, or of the pod. */
   readonly namespace?: string;
-  /** Asked before a request when the last answer is older than half a minute, and after a 401. */
+  /** Called before a request when the last result is older than half a minute, and after a 401. */
   access(): Promise<Access>;
 }
 
-/** A server that needs nothing, or always the same. */
+/** For a server that needs no credentials, or always the same. */
 export function staticCredentials(server: string, access: Partial<Access> = {}): Credentials {
   const answer = { headers: access.headers ?? {}, tls: access.tls ?? {} };
   return { server, access: () => Promise.resolve(answer) };

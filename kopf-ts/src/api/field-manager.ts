@@ -16,9 +16,9 @@ export interface ManagedFieldsEntry {
 export type FieldsV1 = { readonly [field: string]: FieldsV1 };
 
 /**
- * The fields of several managers as one manager's applied fields (client-go: `csaupgrade`): after it, what that manager
- * no longer applies is removed, also where it was once written by an update or under another name. Entries of
- * subresources stay as they are. The same list if there is nothing to take over.
+ * The fields of several managers as one manager's applied fields (client-go: `csaupgrade`): afterwards, what that
+ * manager no longer applies is removed, including fields once written by an update or under another name. Entries of
+ * subresources are kept. Returns the same list if there is nothing to take over.
  */
 export function mergeFieldManagers(
   entries: readonly ManagedFieldsEntry[],
@@ -47,7 +47,7 @@ export function fieldManagerPatch(
   if (merged === entries) return undefined;
   return [
     { op: "replace", path: "/metadata/managedFields", value: merged },
-    // A version that is not the newest is answered with a conflict.
+    // The server returns a conflict for a version that is not the newest.
     { op: "replace", path: "/metadata/resourceVersion", value: object.metadata.resourceVersion },
   ];
 }

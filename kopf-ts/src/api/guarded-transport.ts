@@ -1,6 +1,9 @@
 import { type Request, Transport } from "./transport.ts";
 
-/** The connections of another transport, over which nothing but reads goes out once `admit` throws: asked when each request is really sent. */
+/**
+ * The connections of another transport, over which only reads are sent once `admit` throws: it is called right before
+ * each request is sent.
+ */
 export class GuardedTransport extends Transport {
   readonly #inner: Transport;
   readonly #admit: () => void;

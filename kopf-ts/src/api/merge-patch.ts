@@ -1,6 +1,6 @@
 import { isTree, type Tree } from "../core/tree.ts";
 
-/** RFC 7386: `target` with `patch` merged in; `null` removes. Neither is changed; what the patch does not touch is shared. */
+/** RFC 7386: `target` with `patch` merged in; `null` removes. Neither is modified; unpatched parts are shared. */
 export function mergePatch(target: unknown, patch: unknown): unknown {
   if (!isTree(patch)) return patch;
   const result: Tree = isTree(target) ? { ...target } : {};

@@ -3,14 +3,17 @@ import { isTree, type Tree } from "../core/tree.ts";
 import { isConflict } from "./api-error.ts";
 import type { KubeObject } from "./object.ts";
 
-/** Changes the draft in place. Called again with a fresh draft when somebody else wrote first, so it must depend on nothing but the draft. */
+/**
+ * Changes the draft in place. Called again with a fresh draft when another client wrote first, so it must depend on
+ * nothing but the draft.
+ */
 export type Modification<T extends KubeObject> = (draft: T) => void;
 
 const mostAttempts = 5;
 
 /**
- * Read, change, write what differs, on the condition that nobody wrote in between; again from the start if somebody did,
- * at most five times. A draft left as it was costs no write.
+ * Read, change, write the difference, on the condition that nobody wrote in between; again from the start otherwise,
+ * at most five times. An unchanged draft costs no write.
  */
 export async function modifyWith<T extends KubeObject>(
   read: () => Promise<T>,

@@ -38,7 +38,10 @@ export interface KubeObject {
   status?: unknown;
 }
 
-/** An object whose other fields the framework does not know: the type of the built-in resources, and of any manifest (every KubeObject is assignable to it). */
+/**
+ * An object whose other fields are untyped: the type of the built-in resources, and of any manifest (every KubeObject
+ * is assignable to it).
+ */
 export interface DynamicObject extends KubeObject {
   // biome-ignore lint/suspicious/noExplicitAny: as below
   spec?: any;
@@ -68,7 +71,7 @@ export function keyOf({ namespace, name }: ObjectKey): string {
   return namespace ? `${namespace}/${name}` : name;
 }
 
-/** The key that `keyOf` wrote. */
+/** The inverse of `keyOf`. */
 export function parseKey(key: string): ObjectKey {
   const slash = key.indexOf("/");
   return slash < 0 ? { name: key } : { namespace: key.slice(0, slash), name: key.slice(slash + 1) };

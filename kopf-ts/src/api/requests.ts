@@ -6,12 +6,12 @@ import type { Request } from "./transport.ts";
 /** `a=b,c in (d)`, or labels that must all be equal. */
 export type Selector = string | Readonly<Record<string, string>>;
 
-/** What every call takes. */
+/** Options of every call. */
 export interface CallOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** Which objects a list has, and how much of each. */
+/** Which objects a list returns, and how much of each. */
 export interface ListOptions extends CallOptions {
   readonly namespace?: string | undefined;
   readonly labelSelector?: Selector | undefined;
@@ -26,7 +26,7 @@ export interface ListOptions extends CallOptions {
   readonly unparsed?: boolean | undefined;
 }
 
-/** Which changes a watch hears of, and how much of each. */
+/** Which changes a watch receives, and how much of each. */
 export interface WatchOptions extends CallOptions {
   readonly namespace?: string | undefined;
   readonly labelSelector?: Selector | undefined;
@@ -53,20 +53,20 @@ export type WatchEvent<T> =
   | { readonly type: "ADDED" | "MODIFIED" | "DELETED"; readonly object: T }
   | { readonly type: "BOOKMARK"; readonly object: KubeObject };
 
-/** The server checks everything and answers as if it had done it, but stores nothing. */
+/** The server checks everything and responds as if it had written, but stores nothing. */
 export interface WriteOptions extends CallOptions {
   readonly dryRun?: boolean;
 }
 
-/** What a server-side apply takes. */
+/** Options of a server-side apply. */
 export interface ApplyOptions extends WriteOptions {
-  /** Who owns the fields that are applied. */
+  /** The owner of the applied fields. */
   readonly fieldManager: string;
-  /** Takes fields over from other managers. Default true: a controller owns what it applies. */
+  /** Takes over fields from other managers. Default true: a controller owns what it applies. */
   readonly force?: boolean;
 }
 
-/** What a create, replace or patch takes. */
+/** Options of a create, replace or patch. */
 export interface PatchOptions extends WriteOptions {
   readonly fieldManager?: string;
 }
@@ -82,7 +82,7 @@ export interface JsonPatchOperation {
 /** A list of operations is a JSON patch (RFC 6902), an object a JSON merge patch (RFC 7386). */
 export type Patch = readonly JsonPatchOperation[] | Readonly<Record<string, unknown>>;
 
-/** What a deletion takes. `uid` and `resourceVersion` are preconditions: another object is not deleted (409). */
+/** Options of a deletion. `uid` and `resourceVersion` are preconditions: another object is not deleted (409). */
 export interface DeleteOptions extends WriteOptions {
   readonly uid?: string;
   readonly resourceVersion?: string;
@@ -144,7 +144,7 @@ export function selectors(options: { labelSelector?: Selector; fieldSelector?: S
   return { labelSelector: selectorText(options.labelSelector), fieldSelector: selectorText(options.fieldSelector) };
 }
 
-/** The selector as the API reads it. */
+/** The selector in the API's format. */
 export function selectorText(selector: Selector | undefined): string | undefined {
   if (selector === undefined || typeof selector === "string") return selector || undefined;
   const text = Object.entries(selector)
@@ -153,14 +153,14 @@ export function selectorText(selector: Selector | undefined): string | undefined
   return text || undefined;
 }
 
-/** Items of built-in lists come without `apiVersion` and `kind`, partial ones with others. */
+/** Items of built-in lists have no `apiVersion` and `kind`, partial ones have others. */
 export function typed<T extends KubeObject>(resource: Resource<T>, items: T[], metadataOnly = false): T[] {
   if (metadataOnly) for (const item of items) nameKind(resource, item);
   const apiVersion = apiVersionOf(resource);
   return items.map((item) => (item.kind ? item : { ...item, apiVersion, kind: resource.kind }));
 }
 
-/** Partial metadata calls itself PartialObjectMetadata; owners and events need the object's own kind. */
+/** Partial metadata has the kind PartialObjectMetadata; owners and events need the object's own kind. */
 export function nameKind(resource: Resource, object: KubeObject): void {
   object.apiVersion = apiVersionOf(resource);
   object.kind = resource.kind;
@@ -170,7 +170,7 @@ export function metadataAccept(suffix: "List" | ""): string {
   return `application/json;as=PartialObjectMetadata${suffix};g=meta.k8s.io;v=v1,application/json`;
 }
 
-/** Whether this bookmark says that everything that was there at the start of a WatchList has been sent. */
+/** Whether this bookmark marks the end of the initial events of a WatchList. */
 export function endsInitialEvents(object: KubeObject): boolean {
   return object.metadata.annotations?.["k8s.io/initial-events-end"] === "true";
 }

@@ -28,7 +28,10 @@ export interface DiscoveredResource extends Resource {
   readonly subresources: readonly string[];
 }
 
-/** From the `apiVersion` and `kind` in a manifest to the resource that serves it: known ones at once, others by asking the server, once. */
+/**
+ * From the `apiVersion` and `kind` in a manifest to the resource that serves it: known ones at once, others by a
+ * request to the server, once.
+ */
 export class ResourceMap {
   readonly #known = new Map<string, Resource>();
   readonly #asked = new Map<string, Promise<ApiResourceList>>();
@@ -44,12 +47,15 @@ export class ResourceMap {
     this.#known.set(`${apiVersionOf(resource)}/${resource.kind}`, resource);
   }
 
-  /** The resource of an object, or a promise of it where the server has to be asked. */
+  /** The resource of an object, or a promise of it where the server must be queried. */
   of(object: Pick<KubeObject, "apiVersion" | "kind">): Resource | Promise<Resource> {
     return this.#known.get(`${object.apiVersion}/${object.kind}`) ?? this.#discover(object.apiVersion, object.kind);
   }
 
-  /** Everything the server serves, each group in the version it prefers. Left out is a group whose own server is away (503: a broken APIService), or that is being deleted (404). */
+  /**
+   * Everything the server serves, each group in the version it prefers. Without groups whose own server is unavailable
+   * (503: a broken APIService), or that are being deleted (404).
+   */
   async list(): Promise<DiscoveredResource[]> {
     const { groups } = await this.#get<ApiGroupList>("/apis");
     const versions = ["v1", ...groups.map(({ preferredVersion }) => preferredVersion.groupVersion)];
@@ -61,7 +67,7 @@ export class ResourceMap {
     });
   }
 
-  /** By what one would say to kubectl: `pods`, `pod`, `po`, `deployments.apps`, `Deployment`. */
+  /** By any name that kubectl accepts: `pods`, `pod`, `po`, `deployments.apps`, `Deployment`. */
   async find(name: string): Promise<DiscoveredResource | undefined> {
     const wanted = name.toLowerCase();
     const isIt = (resource: DiscoveredResource) =>
@@ -94,7 +100,7 @@ export class ResourceMap {
     const path = apiVersion.includes("/") ? `/apis/${apiVersion}` : `/api/${apiVersion}`;
     let asking = this.#asked.get(path);
     if (!asking) {
-      // Not kept beyond the answer: a kind that is installed later must be found later.
+      // Not cached beyond the answer: a kind that is installed later must be found later.
       asking = this.#get<ApiResourceList>(path).finally(() => this.#asked.delete(path));
       this.#asked.set(path, asking);
     }

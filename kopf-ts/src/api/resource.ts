@@ -13,7 +13,7 @@ export interface PrinterColumn {
   readonly priority?: number;
 }
 
-/** How a kind is addressed over HTTP. `T` is the shape of its objects. */
+/** How a kind is addressed over HTTP. `T` is the type of its objects. */
 export interface Resource<T extends KubeObject = KubeObject> {
   /** Empty for the core group. */
   readonly group: string;
@@ -21,7 +21,7 @@ export interface Resource<T extends KubeObject = KubeObject> {
   readonly plural: string;
   readonly kind: string;
   readonly namespaced: boolean;
-  /** Parses what is read from the server: zod's, or anything with such a `parse`. */
+  /** Parses objects read from the server: zod's, or anything with such a `parse`. */
   readonly schema?: ObjectSchema;
   /** For its definition: `widget`. Default: the kind in lower case. */
   readonly singular?: string;
@@ -81,7 +81,7 @@ export function apiVersionOf({ group, version }: Pick<Resource, "group" | "versi
   return group ? `${group}/${version}` : version;
 }
 
-/** Whether Kubernetes itself brings this kind: its groups are unnamed, without a dot, or its own. */
+/** Whether this kind is part of Kubernetes itself: its groups are unnamed, without a dot, or end in `.k8s.io`. */
 export function isBuiltin({ group }: Pick<Resource, "group">): boolean {
   return !group.includes(".") || group.endsWith(".k8s.io");
 }
@@ -132,7 +132,7 @@ export const networkPolicies = builtin("networking.k8s.io", "NetworkPolicy", "ne
 /** EndpointSlices, in version v1. */
 export const endpointSlices = builtin("discovery.k8s.io", "EndpointSlice", "endpointslices");
 
-/** The kinds above: those that need no request to be known. */
+/** The kinds above: those that need no discovery. */
 export const builtins: readonly Resource<DynamicObject>[] = [
   pods,
   services,

@@ -113,7 +113,7 @@ test("a schema that knows only some of status costs none of the rest when status
   await eventually(() => passes > 1);
   const written = other.find(counters, key("a"));
   expect(written).toMatchObject({ status: { ...status, count: 1, conditions: [{ type: "Ready", status: "True" }] } });
-  // What the framework itself wrote is known again although the schema is silent on it: nothing more is written.
+  // What the framework itself wrote is recognised although the schema doesn't have it: nothing more is written.
   await manager.stop();
   expect(other.requests.filter(({ method }) => method === "PUT")).toHaveLength(1);
   await other.stop();

@@ -5,7 +5,7 @@ import type { Resource } from "./resource.ts";
 
 /** Anything that parses as zod does: `z.object({ spec: z.object({ size: z.number() }) })`. */
 export interface ObjectSchema<T extends object = object> {
-  /** Returns the value as it should be; throws if it is not of this shape. */
+  /** Returns the parsed value; throws if it does not match. */
   parse(value: unknown): T;
 }
 
@@ -26,8 +26,9 @@ export class InvalidObjectError extends Error {
 }
 
 /**
- * The object as the resource's schema parses it; the object itself if there is no schema. `metadata` stays as the server
- * sent it, and so do fields that the schema does not answer; in status at any depth, for that is written back whole.
+ * The object as parsed by the resource's schema; the object itself if there is no schema. `metadata` stays as the
+ * server sent it, and so do fields that are not in the schema; in status at any depth, because status is written back
+ * whole.
  */
 export function parseObject<T extends KubeObject>(resource: Resource<T>, object: T): T {
   if (!resource.schema) return object;
@@ -40,7 +41,7 @@ export function parseObject<T extends KubeObject>(resource: Resource<T>, object:
   }
 }
 
-/** What was parsed, with all that it leaves out. */
+/** The parsed value, plus all that the schema leaves out. */
 function overlaid(sent: unknown, parsed: unknown): unknown {
   if (Array.isArray(sent) && Array.isArray(parsed)) {
     return sent.length === parsed.length ? parsed.map((item, i) => overlaid(sent[i], item)) : parsed;

@@ -1,6 +1,6 @@
 import type { KubeObject } from "./object.ts";
 
-/** What `kubectl get` shows: `meta.k8s.io/v1` Table. */
+/** The data of `kubectl get`: `meta.k8s.io/v1` Table. */
 export interface Table {
   readonly columnDefinitions: readonly TableColumn[];
   readonly rows: readonly { readonly cells: readonly unknown[]; readonly object: KubeObject }[];

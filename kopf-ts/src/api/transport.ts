@@ -22,11 +22,14 @@ export interface Request {
   readonly contentType?: string;
   readonly accept?: string;
   readonly signal?: AbortSignal;
-  /** Asked right before the request goes out over its connection, however long it had to wait for one: what it throws ends the request. */
+  /**
+   * Called right before the request is sent over its connection, however long it had to wait for one: an error that it
+   * throws ends the request.
+   */
   readonly admit?: () => void;
 }
 
-/** One HTTP exchange, for metrics. `code` is `<error>` where no answer came, as in client-go. */
+/** One HTTP exchange, for metrics. `code` is `<error>` if there was no response, as in client-go. */
 export interface Exchange {
   readonly method: Method;
   readonly host: string;
@@ -34,7 +37,7 @@ export interface Exchange {
   readonly seconds: number;
 }
 
-/** How the API server is reached. Times and counts that are none are refused with a RangeError. */
+/** How the API server is reached. Invalid times and counts are refused with a RangeError. */
 export interface TransportOptions {
   readonly credentials: Credentials;
   readonly clock?: Clock;
@@ -42,13 +45,16 @@ export interface TransportOptions {
   readonly random?: () => number;
   /** The header `user-agent`. Default `kopf-ts`. */
   readonly userAgent?: string;
-  /** Connections for calls; watches have a pool of their own without a limit. Default 64. */
+  /** Connections for calls; watches have a separate pool without a limit. Default 64. */
   readonly connections?: number;
-  /** A watch silent for so long is presumed dead: servers send bookmarks about every 60 s, some a little later. Default 90 s. */
+  /**
+   * A watch that is silent for this long is presumed dead: servers send bookmarks about every 60 s, some a little
+   * later. Default 90 s.
+   */
   readonly watchSilenceMilliseconds?: number;
-  /** How often a call is repeated at most. Default 4. */
+  /** Retries of a call at most. Default 4. */
   readonly retries?: number;
-  /** Told of every request that has ended. */
+  /** Called for every request that has ended. */
   readonly onExchange?: (exchange: Exchange) => void;
 }
 
@@ -58,10 +64,10 @@ interface Pools {
   readonly tlsFingerprint: string;
 }
 
-/** Certificates and tokens are read again after so long (client-go: one minute for token files). */
+/** Certificates and tokens are read again after this time (client-go: one minute for token files). */
 const accessLifetimeMilliseconds = 30_000;
 const callTimeoutMilliseconds = 60_000;
-/** A server that asks for a longer pause than this gets it from the caller's own back-off, not from a call that hangs. */
+/** For a server that requests a longer pause than this, the caller's own back-off applies, so that no call hangs. */
 const longestRetryAfterSeconds = 10;
 
 /**
@@ -69,7 +75,7 @@ const longestRetryAfterSeconds = 10;
  * Retries: 429 for every method (the request was not carried out); 5xx and lost connections for GET alone.
  */
 export class Transport {
-  /** What it was made with. */
+  /** The constructor's options. */
   readonly options: TransportOptions;
   readonly #credentials: Credentials;
   readonly #clock: Clock;
@@ -109,12 +115,12 @@ export class Transport {
     this.#basePath = url.pathname.replace(/\/$/, "");
   }
 
-  /** The namespace that the credentials speak for. */
+  /** The namespace of the credentials. */
   get namespace(): string | undefined {
     return this.#credentials.namespace;
   }
 
-  /** Adds a listener to every exchange, beside the one given at construction. */
+  /** Adds a listener to every exchange, besides the one given at construction. */
   observe(listener: (exchange: Exchange) => void): void {
     const before = this.#onExchange;
     this.#onExchange = before
@@ -125,19 +131,19 @@ export class Transport {
       : listener;
   }
 
-  /** The answer's JSON. */
+  /** The response's JSON. */
   async json<T>(request: Request): Promise<T> {
     return await this.#call(request, (text) => JSON.parse(text) as T);
   }
 
-  /** The answer as text: pod logs, `/version`, `/readyz`. */
+  /** The response as text: pod logs, `/version`, `/readyz`. */
   async text(request: Request): Promise<string> {
     return await this.#call(request, (text) => text);
   }
 
   /**
-   * The answer's lines, in the batches in which they arrived, until the server closes, the signal aborts (then it just
-   * ends) or the stream falls silent (SilentStreamError). Never retried: the caller knows where to resume.
+   * The response's lines, in the batches in which they arrived, until the server closes, the signal aborts (then it
+   * just ends) or the stream falls silent (SilentStreamError). Never retried: only the caller knows where to resume.
    */
   async *lines(request: Request): AsyncGenerator<string[]> {
     const stop = new AbortController();
@@ -163,12 +169,12 @@ export class Transport {
     } finally {
       silence.stop();
       unlink();
-      // Ends the exchange, and with it the socket, when the consumer leaves early.
+      // Ends the exchange, and with it the socket, when the consumer stops early.
       stop.abort();
     }
   }
 
-  /** Cuts every exchange still going on and every connection. */
+  /** Aborts every open exchange and closes every connection. */
   async close(): Promise<void> {
     this.#closing.abort();
     const pools = this.#pools;
@@ -188,7 +194,7 @@ export class Transport {
     }
   }
 
-  /** An answer that breaks off in its middle is a lost connection too. */
+  /** A response that is cut off is a lost connection too. */
   async #attempt<T>(request: Request, read: (text: string) => T): Promise<{ problem?: ApiError | ConnectionError; answer?: T }> {
     try {
       const answer = await this.#exchange(request, "calls", (pool, options) => wholeAnswer(pool, options, request));
@@ -268,7 +274,8 @@ export class Transport {
   #poolsAccess: Access | undefined;
 
   #newPool(tls: TlsSettings, connections: number | null): Dispatcher {
-    // HTTP/1.1: with Node's HTTP/2 a pass that writes costs a quarter more CPU (bench/operator, burst), and one lost connection takes every call with it.
+    // HTTP/1.1: with Node's HTTP/2 a pass that writes costs a quarter more CPU (bench/operator, burst), and one lost
+    // connection fails every call on it.
     const connect = { ...tls, keepAlive: true, keepAliveInitialDelay: 30_000, timeout: 10_000, allowH2: false };
     const { proxy } = this.#credentials;
     if (proxy) return new ProxyAgent({ uri: proxy, requestTls: connect, connections });
@@ -293,7 +300,9 @@ export class Transport {
   }
 }
 
-/** Cuts bytes into lines. Bytes are joined before they are decoded, so a character split between two chunks survives. */
+/**
+ * Splits bytes into lines. Bytes are joined before they are decoded, so a character split between two chunks survives.
+ */
 export class LineSplitter {
   #rest: Buffer[] = [];
 
@@ -312,7 +321,7 @@ export class LineSplitter {
   }
 }
 
-/** An answer read to its end. */
+/** A complete response. */
 interface Answer {
   readonly statusCode: number;
   readonly headers: Record<string, string | string[] | undefined>;
@@ -343,7 +352,7 @@ function wholeAnswer(pool: Dispatcher, options: Dispatcher.RequestOptions, { sig
       }
     },
     onResponseStart(_, statusCode, headers) {
-      // Not what comes before the answer, such as 103.
+      // Not informational responses, such as 103.
       if (statusCode >= 200) head = { statusCode, headers };
     },
     onResponseData(_, chunk) {
@@ -393,7 +402,7 @@ function fingerprint(tls: TlsSettings): string {
   return hash.digest("hex");
 }
 
-/** Aborts `target` as soon as one of the signals does; the answer takes the links away again. */
+/** Aborts `target` as soon as one of the signals does; the returned function removes the links. */
 function link(signals: readonly (AbortSignal | undefined)[], target: AbortController): () => void {
   const abort = () => target.abort();
   for (const signal of signals) {

@@ -7,7 +7,7 @@ import type { Logger } from "../core/logger.ts";
 import { Reflector, type ReflectorObserver } from "./reflector.ts";
 import { type Change, type FreezeDepth, type IndexFunction, Store } from "./store.ts";
 
-/** Reads that cost no request. Objects are frozen and shared: copy what you want to change. */
+/** Reads that cost no request. Objects are frozen and shared: copy an object before changing it. */
 export interface CacheReader<T extends KubeObject = KubeObject> {
   /** The object, if the cache has it. */
   get(key: ObjectKey): T | undefined;
@@ -20,21 +20,23 @@ export interface CacheReader<T extends KubeObject = KubeObject> {
   byIndex(index: string | IndexFunction<T>, value: string): T[];
 }
 
-/** `cache(pods).get({ namespace, name })`. A cache that was asked for with a selection is found with the same selection. */
+/**
+ * `cache(pods).get({ namespace, name })`. A cache that was created with a selection is found with the same selection.
+ */
 export type Cache = <T extends KubeObject>(resource: Resource<T>, selection?: CacheSelection) => CacheReader<T>;
 
-/** Called for each change, in the order in which the cache learns of them. It must not block. */
+/** Called for each change, in the order in which the cache receives them. It must not block. */
 export type ChangeHandler<T extends KubeObject> = (change: Change<T>) => void;
 
 /** Which objects of a resource a cache holds, and how much of each. Selectors work on the server: what they exclude costs nothing here. */
 export interface CacheSelection {
   readonly labelSelector?: Selector;
   readonly fieldSelector?: Selector;
-  /** Objects come with nothing but `metadata`: a fraction of the memory where labels, owners or existence are enough. */
+  /** Objects have only `metadata`: a fraction of the memory where labels, owners or existence are enough. */
   readonly metadataOnly?: boolean;
 }
 
-/** What an Informer of your own needs; `manager.cache(resource)` makes one with all of it set. */
+/** Options of a stand-alone Informer; `manager.cache(resource)` creates one with all of them set. */
 export interface InformerOptions<T extends KubeObject> extends CacheSelection {
   readonly client: Client;
   readonly resource: Resource<T>;
@@ -48,18 +50,21 @@ export interface InformerOptions<T extends KubeObject> extends CacheSelection {
   readonly pageSize?: number;
   /** As in Reflector. */
   readonly watchList?: boolean;
-  /** Tells the handlers of every object again (as updated, old and new the same) after so long, ±10 %; no request is made. Default: never. */
+  /**
+   * Calls the handlers for every object again (as updated, old and new the same) after this time, ±10 %; no request is
+   * made. Default: never.
+   */
   readonly resyncSeconds?: number;
   readonly observer?: ReflectorObserver;
 }
 
-/** An object that does not fit the schema of its resource, as the server sent it. */
+/** An object that does not match the schema of its resource, as the server sent it. */
 export interface Unfit<T extends KubeObject> {
   readonly object: T;
   readonly error: InvalidObjectError;
 }
 
-/** One shared cache of one resource: reflectors fill its store, handlers hear what changed. */
+/** One shared cache of one resource: reflectors fill its store, handlers receive its changes. */
 export class Informer<T extends KubeObject> implements CacheReader<T> {
   readonly resource: Resource<T>;
   readonly #options: InformerOptions<T>;
@@ -95,7 +100,7 @@ export class Informer<T extends KubeObject> implements CacheReader<T> {
     return this.#synced.promise;
   }
 
-  /** The last thing that went wrong: what a sync that does not come should say. */
+  /** The last error: the reason why a sync doesn't complete. */
   get lastError(): Error | undefined {
     return this.#lastError;
   }
@@ -104,19 +109,27 @@ export class Informer<T extends KubeObject> implements CacheReader<T> {
     return this.#store.size;
   }
 
-  /** Hears every change from now on; what is known already comes first, as added. A handler that throws is logged and harms nobody else. */
+  /**
+   * Receives every change from now on; existing objects come first, as added. A handler that throws is logged and does
+   * not affect others.
+   */
   onChange(handler: ChangeHandler<T>): void {
     this.#handlers.push(handler);
     for (const object of this.#store.values()) this.#tell(handler, { type: "added", object, initial: true });
   }
 
-  /** Hears of every object, as the server sent it, that does not fit the schema of the resource: whenever it changes without coming to fit. */
+  /**
+   * Receives every object, as the server sent it, that does not match the schema of the resource: whenever it changes
+   * without coming to match.
+   */
   onUnfit(handler: (object: T) => void): void {
     this.#unfitHandlers.push(handler);
     for (const { object } of this.#unfit.values()) handler(object);
   }
 
-  /** The object as it is now, if that does not fit the schema; `get` answers the last state that did, if one is known. */
+  /**
+   * The object as it is now, if that does not match the schema; `get` returns its last matching state, if there is one.
+   */
   unfit(key: ObjectKey): Unfit<T> | undefined {
     return this.#unfit.get(keyOf(key));
   }
@@ -125,13 +138,13 @@ export class Informer<T extends KubeObject> implements CacheReader<T> {
     return this.#unfit.size;
   }
 
-  /** Files objects under what `values` answers for them, for `byIndex`. */
+  /** Indexes objects under what `values` returns for them, for `byIndex`. */
   indexField(name: string, values: IndexFunction<T>): this {
     this.#store.addIndex(name, values);
     return this;
   }
 
-  /** The object in its last state that fitted the schema, if the cache has it. */
+  /** The object in its last state that matched the schema, if the cache has it. */
   get(key: ObjectKey): T | undefined {
     return this.#store.get(keyOf(key));
   }
@@ -146,7 +159,7 @@ export class Informer<T extends KubeObject> implements CacheReader<T> {
     return this.#store.byIndex(index, value);
   }
 
-  /** Whether its objects have nothing but `metadata`. */
+  /** Whether its objects have only `metadata`. */
   get metadataOnly(): boolean {
     return this.#options.metadataOnly ?? false;
   }
@@ -188,7 +201,8 @@ export class Informer<T extends KubeObject> implements CacheReader<T> {
         const key = keyOf(object.metadata);
         const unfit = this.#unfit.get(key);
         if (unfit?.object.metadata.uid === object.metadata.uid) this.#unfit.delete(key);
-        // Whoever was told of it is told of its end in the last state that fitted; the others' queues hear of it here.
+        // Handlers that received the object receive its deletion with its last matching state; other controllers'
+        // queues are notified here.
         const told = this.#store.remove({ ...(this.#parse(object) ?? this.#store.get(key) ?? object), metadata: object.metadata });
         this.#publish(told);
         if (unfit && told.length === 0) this.#tellUnfit(object);
@@ -217,7 +231,10 @@ export class Informer<T extends KubeObject> implements CacheReader<T> {
     signal.addEventListener("abort", cancel, { once: true });
   }
 
-  /** The object as the schema answers it. One that does not fit is noted and told of; what stays known of it is its last fitting state. */
+  /**
+   * The object as parsed by the schema. One that does not match is recorded and reported; its last matching state is
+   * kept.
+   */
   #fit(object: T): T | undefined {
     const key = keyOf(object.metadata);
     const fitting = this.#parse(object, (error) => this.#unfit.set(key, { object, error }));
@@ -284,7 +301,10 @@ export class Informers {
     return [...this.#informers.values()];
   }
 
-  /** The informer for this selection, made on first demand. After the start there is nothing left to make: then only what exists is answered. */
+  /**
+   * The informer for this selection, created on first use. After the start none can be created: then only existing ones
+   * are returned.
+   */
   of<T extends KubeObject>(resource: Resource<T>, selection: CacheSelection = {}): Informer<T> {
     const id = `${resource.version}/${nameOf(resource)}|${selectorText(selection.labelSelector) ?? ""}|${selectorText(selection.fieldSelector) ?? ""}|${selection.metadataOnly ? "metadata" : ""}`;
     const known = this.#informers.get(id) as Informer<T> | undefined;
@@ -301,7 +321,7 @@ export class Informers {
     return informer;
   }
 
-  /** What any of the informers of this resource knows of an object. */
+  /** The object from any of this resource's informers. */
   find(resource: Resource, key: ObjectKey): KubeObject | undefined {
     const name = nameOf(resource);
     for (const informer of this.#informers.values()) {

@@ -29,7 +29,7 @@ afterEach(async () => {
   await server.stop();
 });
 
-/** A sink that writes down what it hears. */
+/** A sink that records what it receives. */
 class Notebook implements ReflectorSink<DynamicObject> {
   readonly heard: string[] = [];
   readonly objects = new Map<string, DynamicObject>();

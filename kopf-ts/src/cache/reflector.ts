@@ -5,17 +5,17 @@ import { nameOf, type Resource } from "../api/resource.ts";
 import { Backoff } from "../core/backoff.ts";
 import { type Clock, realClock, sleep } from "../core/clock.ts";
 
-/** Where a reflector puts what it sees. */
+/** Where a reflector stores what it reads. */
 export interface ReflectorSink<T extends KubeObject> {
-  /** The whole truth: what is not in `objects` is gone. */
+  /** The complete state: objects that are not in `objects` no longer exist. */
   replace(objects: readonly T[]): void;
-  /** An object is there, or has changed. */
+  /** An object was added or has changed. */
   put(object: T): void;
-  /** An object is gone; this is its last state. */
+  /** An object was deleted; this is its last state. */
   remove(object: T): void;
 }
 
-/** What a Reflector needs: where to read, and where to put it. */
+/** Options of a Reflector: what to read, and where to store it. */
 export interface ReflectorOptions<T extends KubeObject> {
   readonly client: Client;
   readonly resource: Resource<T>;
@@ -23,11 +23,11 @@ export interface ReflectorOptions<T extends KubeObject> {
   readonly namespace?: string;
   readonly labelSelector?: Selector;
   readonly fieldSelector?: Selector;
-  /** Objects a page of the list. Default 500. */
+  /** Objects per page of the list. Default 500. */
   readonly pageSize?: number;
   /** Only `metadata` is fetched. Default false. */
   readonly metadataOnly?: boolean;
-  /** Fill the sink from the watch itself (WatchList) where the server can; it falls back to lists where it cannot. Default false. */
+  /** Fill the sink from the watch itself (WatchList) if the server supports it; otherwise from lists. Default false. */
   readonly watchList?: boolean;
   readonly clock?: Clock;
   /** From 0 to below 1: spreads waits. Default `Math.random`. */
@@ -35,24 +35,24 @@ export interface ReflectorOptions<T extends KubeObject> {
   readonly observer?: ReflectorObserver;
 }
 
-/** What metrics and logs want to know. */
+/** Notifications for metrics and logs. */
 export interface ReflectorObserver {
   /** A whole list has arrived. */
   listed?(objects: number): void;
   /** A watch was opened. */
   watchOpened?(): void;
-  /** Something went wrong; the next attempt comes after `retryMilliseconds`. */
+  /** An attempt failed; the next one comes after `retryMilliseconds`. */
   failed?(error: Error, retryMilliseconds: number): void;
 }
 
-/** A watch that ends sooner than this with nothing to say did not work, however politely it was closed. */
+/** A watch that ends sooner than this without an event counts as failed, even if it was closed cleanly. */
 const shortestUsefulWatchMilliseconds = 1_000;
 
 /**
- * Keeps a sink equal to what the server holds: lists in pages, watches from there on, resumes where a watch ended,
- * lists again when the server no longer knows that place. The state machine is kube-rs's (kube-runtime/src/watcher.rs).
- * It never gives up: whatever fails is tried again after 0.8 to 30 s. What is published is always whole: neither half a
- * list nor a WatchList that was cut before its end mark reaches the sink.
+ * Keeps a sink equal to the server's state: lists in pages, watches from there on, resumes where a watch ended,
+ * lists again when the server no longer has that version. The state machine is kube-rs's (kube-runtime/src/watcher.rs).
+ * It never gives up: failures are retried after 0.8 to 30 s. Only complete states are published: neither half a
+ * list nor a WatchList that was cut off before its end mark reaches the sink.
  */
 export class Reflector<T extends KubeObject> {
   readonly #options: ReflectorOptions<T>;
@@ -75,7 +75,7 @@ export class Reflector<T extends KubeObject> {
     });
   }
 
-  /** Runs until the signal aborts; resolves once no request of its own is left. Never rejects. */
+  /** Runs until the signal aborts; resolves once none of its requests is open. Never rejects. */
   async run(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
       try {
@@ -135,7 +135,10 @@ export class Reflector<T extends KubeObject> {
     }
   }
 
-  /** A stream that was of use is no failure when it breaks: it is opened again at once, and waits start from the shortest again. */
+  /**
+   * A stream that delivered something counts as no failure when it breaks: it is opened again at once, with the
+   * back-off reset.
+   */
   #forgive(error: Error, wasOfUse: boolean): void {
     if (!wasOfUse) throw error;
     this.#backoff.reset();
@@ -149,10 +152,10 @@ export class Reflector<T extends KubeObject> {
     this.#version = event.object.metadata.resourceVersion ?? this.#version;
   }
 
-  /** Initial events come in no order of versions: nothing is published, and no version believed, before their end mark. */
+  /** Initial events are in no order of versions: before their end mark nothing is published, and no version is used. */
   #gather(gathered: Map<string, T>, event: WatchEvent<T>): Map<string, T> | undefined {
     if (event.type === "BOOKMARK") {
-      // A server that does not know WatchList sends such bookmarks, and never an end mark.
+      // A server without WatchList sends such bookmarks, and never an end mark.
       if (!endsInitialEvents(event.object)) throw new WatchListUnknownError();
       this.#publish([...gathered.values()]);
       this.#version = event.object.metadata.resourceVersion;
@@ -164,7 +167,7 @@ export class Reflector<T extends KubeObject> {
     return gathered;
   }
 
-  /** A WatchList that the server refuses or does not understand is not asked for again; one that broke is. */
+  /** A WatchList that the server refuses or does not support is not tried again; one that broke is. */
   #fallBack(error: Error): void {
     const refused = isInvalid(error) || (error instanceof ApiError && error.status === 400);
     if (refused || error instanceof WatchListUnknownError || error instanceof SilentStreamError) this.#streamsLists = false;

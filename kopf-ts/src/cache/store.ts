@@ -1,12 +1,12 @@
 import { type KubeObject, keyOf } from "../api/object.ts";
 
-/** One step in the life of an object, as a cache saw it. `initial`: it was there when the cache looked for the first time. */
+/** One step in the life of an object, as a cache saw it. `initial`: it was there at the first list. */
 export type Change<T extends KubeObject> =
   | { readonly type: "added"; readonly object: T; readonly initial: boolean }
   | { readonly type: "updated"; readonly object: T; readonly old: T }
   | { readonly type: "deleted"; readonly object: T };
 
-/** Whether a change is none: a resync tells of an object that is as it was. */
+/** True for a resync: the object did not change. */
 export function isResync<T extends KubeObject>(change: Change<T>): boolean {
   return change.type === "updated" && change.old === change.object;
 }
@@ -14,14 +14,14 @@ export function isResync<T extends KubeObject>(change: Change<T>): boolean {
 /** The values under which an object is found. */
 export type IndexFunction<T extends KubeObject> = (object: T) => readonly string[] | string | undefined;
 
-/** Told of an object whose values an index function could not give. */
+/** Called for an object for which an index function failed. */
 export type IndexFailed<T extends KubeObject> = (index: string, object: T, error: unknown) => void;
 
 interface Index<T extends KubeObject> {
   readonly name: string;
   readonly values: IndexFunction<T>;
   readonly keys: Map<string, Set<string>>;
-  /** Under which values each key is filed. */
+  /** The values of each key. */
   readonly filed: Map<string, readonly string[]>;
 }
 
@@ -29,9 +29,9 @@ interface Index<T extends KubeObject> {
 export type FreezeDepth = "shallow" | "deep";
 
 /**
- * What a cache knows of one resource, by key. Objects are frozen, never copied, and come without `managedFields`.
- * Every method that takes news answers what changed; an object whose resource version is known already is no change,
- * and one whose UID is new is the old one's deletion and another's creation.
+ * A resource's cached objects, by key. Objects are frozen, never copied, and have no `managedFields`.
+ * Every method that stores objects returns what changed; an object with the stored resource version is no change,
+ * and one with a new UID is the old one's deletion and another's creation.
  */
 export class Store<T extends KubeObject> {
   readonly #objects = new Map<string, T>();
@@ -57,7 +57,7 @@ export class Store<T extends KubeObject> {
     return this.#objects.values();
   }
 
-  /** Adds an index, filled from what is there already. */
+  /** Adds an index, filled from the stored objects. */
   addIndex(name: string, values: IndexFunction<T>): void {
     if (this.#indexes.has(name)) throw new Error(`the index ${name} exists already`);
     this.#add(name, name, values);
@@ -117,7 +117,7 @@ export class Store<T extends KubeObject> {
     ];
   }
 
-  /** The news of a DELETED event. One that speaks of an older namesake changes nothing. */
+  /** The changes by a DELETED event. One about an older object of the same name changes nothing. */
   remove(object: T): Change<T>[] {
     const key = keyOf(object.metadata);
     const old = this.#objects.get(key);
@@ -126,7 +126,10 @@ export class Store<T extends KubeObject> {
     return [{ type: "deleted", object: this.#seal(object) }];
   }
 
-  /** The news of a whole list. Objects within `scope` that are not in it are gone: their last known state is deleted. */
+  /**
+   * The changes by a complete list. Objects within `scope` that are not in it are deleted, with their last stored
+   * state.
+   */
   replace(objects: readonly T[], initial: boolean, scope: (object: T) => boolean = () => true): Change<T>[] {
     const listed = new Set(objects.map((object) => keyOf(object.metadata)));
     const changes: Change<T>[] = [];
@@ -144,7 +147,7 @@ export class Store<T extends KubeObject> {
     for (const index of this.#indexes.values()) leave(index, key);
   }
 
-  /** An object whose values can't be had is filed nowhere; it is cached, and told of, all the same. */
+  /** An object for which the index function fails is not in the index; it is still cached and reported as a change. */
   #enter(index: Index<T>, key: string, object: T): void {
     let values: readonly string[];
     try {

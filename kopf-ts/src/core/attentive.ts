@@ -1,8 +1,9 @@
 const aborted = Object.getOwnPropertyDescriptor(AbortSignal.prototype, "aborted")?.get as (this: AbortSignal) => boolean;
 
 /**
- * Makes a signal look before it says that it has not aborted: `look` aborts it where there is reason to. A process that
- * was frozen goes on in the middle of some handler, before any timer could ring: a handler that asks its signal hears the truth.
+ * Makes a signal check before it reports that it has not aborted: `look` aborts it if there is reason to. A process
+ * that was frozen continues in the middle of some handler, before any timer could fire: a handler that reads its signal
+ * gets the current state.
  */
 export function attentive(signal: AbortSignal, look: () => unknown): AbortSignal {
   return Object.defineProperties(signal, {

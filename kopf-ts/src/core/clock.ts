@@ -1,14 +1,14 @@
 import { uptime } from "node:os";
 
-/** Time as the framework sees it; tests put a virtual one in its place. */
+/** Time as the framework sees it; tests replace it by a virtual clock. */
 export interface Clock {
-  /** Wall-clock time: for timestamps that people and other programs read. */
+  /** Wall-clock time: for timestamps. */
   now(): Date;
   /** Milliseconds that never jump: for every duration and deadline. */
   monotonic(): number;
-  /** Milliseconds since the machine started, in which, other than in `monotonic`, the time that it slept counts. Costs more. */
+  /** Milliseconds since the machine started, including, unlike `monotonic`, the time that it slept. Costs more. */
   uptime?(): number;
-  /** Calls `run` once, not before `milliseconds` have passed. The answer cancels it. */
+  /** Calls `run` once, not before `milliseconds` have passed. The returned function cancels it. */
   schedule(milliseconds: number, run: () => void): () => void;
 }
 
@@ -31,7 +31,7 @@ export const realClock: Clock = {
   },
 };
 
-/** Waits; an aborted signal ends the wait early. Never rejects: look at the signal afterwards. */
+/** Waits; an aborted signal ends the wait early. Never rejects: check the signal afterwards. */
 export function sleep(clock: Clock, milliseconds: number, signal?: AbortSignal): Promise<void> {
   if (signal?.aborted) return Promise.resolve();
   return new Promise((resolve) => {

@@ -1,7 +1,10 @@
 import { attentive } from "./attentive.ts";
 import type { Clock } from "./clock.ts";
 
-/** The time limit of one piece of work: a signal that aborts with the one above it or when the time is up, and a promise that rejects then. */
+/**
+ * The time limit of one piece of work: a signal that aborts with the parent signal or when the time is up, and a
+ * promise that rejects then.
+ */
 export class Deadline {
   readonly #own = new AbortController();
   readonly #passed = Promise.withResolvers<never>();
@@ -53,7 +56,7 @@ export class Deadline {
   readonly #follow = (): void => this.#end(this.#above.reason);
 
   #end(reason: unknown): void {
-    // First: what hears the signal must not win the race against it.
+    // First: listeners of the signal must not win the race against it.
     this.#passed.reject(reason);
     this.#own.abort(reason);
   }

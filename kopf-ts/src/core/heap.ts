@@ -4,7 +4,10 @@ export interface HeapItem {
   place: number;
 }
 
-/** A binary heap that can also remove from its middle, in O(log n): each item knows its place. An item is in one heap at a time. */
+/**
+ * A binary heap that can also remove from its middle, in O(log n): each item stores its index. An item is in one heap
+ * at a time.
+ */
 export class Heap<T extends HeapItem> {
   readonly #items: T[] = [];
   readonly #before: (a: T, b: T) => boolean;

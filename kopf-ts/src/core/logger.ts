@@ -1,18 +1,18 @@
 import { styleText } from "node:util";
 import { errorOf, isHonestError } from "./thrown.ts";
 
-/** What a line of the log says beside its message. */
+/** The fields of a log line besides its message. */
 export type LogFields = Readonly<Record<string, unknown>>;
 
-/** What the framework needs of a logger; pino's and console's children fit behind it in a few lines. */
+/** The framework's logger interface; pino's and console's children can be adapted to it in a few lines. */
 export interface Logger {
-  /** For whoever looks for a fault. */
+  /** For debugging. */
   debug(message: string, fields?: LogFields): void;
-  /** What happened, as it should. */
+  /** Normal events. */
   info(message: string, fields?: LogFields): void;
-  /** What went wrong and is tried again. */
+  /** Failures that are retried. */
   warn(message: string, fields?: LogFields): void;
-  /** What went wrong and needs attention. */
+  /** Failures that need attention. */
   error(message: string, fields?: LogFields): void;
   /** A logger that adds `fields` to every line. */
   child(fields: LogFields): Logger;
@@ -52,7 +52,8 @@ function loggerOf(options: LoggerOptions, line: Line): Logger {
 }
 
 /**
- * Writes one JSON object a line: `time`, `level`, `message`, then the fields. Errors are written with name, message and stack.
+ * Writes one JSON object per line: `time`, `level`, `message`, then the fields. Errors are written with name, message
+ * and stack.
  *
  * @example
  * ```ts
@@ -128,10 +129,10 @@ function choice<Word extends string>(
   return known;
 }
 
-/** A logger that says nothing. */
+/** A logger that writes nothing. */
 export const silentLogger: Logger = { debug() {}, info() {}, warn() {}, error() {}, child: () => silentLogger };
 
-/** A field that JSON cannot hold is said in words, and costs the line nothing else. */
+/** A field that JSON cannot represent is described in words; the rest of the line is not affected. */
 function textOf(fields: LogFields): string {
   try {
     return JSON.stringify(fields, plain);
@@ -148,7 +149,7 @@ function sayable(value: unknown): unknown {
   }
 }
 
-/** Errors have no enumerable fields; a log line should still say what they were. */
+/** Errors have no enumerable fields, so they are written explicitly. */
 function plain(_key: string, value: unknown): unknown {
   return isHonestError(value) ? { name: value.name, message: value.message, stack: value.stack } : value;
 }

@@ -1,4 +1,6 @@
-/** What a number that a program gives has to be. Times have an end, so that every date that follows from one can be written. */
+/**
+ * The requirements of a number given by the caller. Times are bounded, so that every date computed from one is valid.
+ */
 export type NumberRule =
   | "a time above zero"
   | "a time, zero or more"
@@ -7,7 +9,7 @@ export type NumberRule =
   | "a limit above zero"
   | "a limit of attempts";
 
-/** Hundred years in seconds, or three years in milliseconds. */
+/** A hundred years in seconds, or three years in milliseconds. */
 const longest = 100 * 366 * 86_400;
 
 const holds: Readonly<Record<NumberRule, (value: number) => boolean>> = {
@@ -29,9 +31,10 @@ const words: Readonly<Record<NumberRule, string>> = {
 };
 
 /**
- * Refuses numbers that no clock and no counter can keep: NaN, negative ones, endless times. Undefined is the default's
- * business and is let through. Every number that a program gives comes through here: at its registration, or as it is answered.
- * @throws RangeError that names the place, the option, the value and what it must be.
+ * Refuses numbers that no clock and no counter can represent: NaN, negative ones, infinite times. Undefined is
+ * accepted: the default applies. Every number given by the caller is checked here: at its registration, or when it is
+ * returned.
+ * @throws RangeError that contains the place, the option, the value and the requirement.
  */
 export function checkNumbers<Options extends object>(
   where: string,

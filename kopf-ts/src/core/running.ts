@@ -1,4 +1,4 @@
-/** What one pass has set going and has not ended yet. */
+/** The work that a pass has started and that has not ended yet. */
 export class Running {
   readonly #promises = new Set<Promise<unknown>>();
 

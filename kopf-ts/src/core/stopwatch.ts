@@ -1,12 +1,12 @@
 import type { Clock } from "./clock.ts";
 
-/** More than the wall clock is ever slewed by between two looks. */
+/** More than the wall clock is ever slewed by between two reads. */
 const doubtMilliseconds = 1_000;
 
 /**
- * How long ago a moment really was. A monotonic clock counts on while the process is frozen (SIGSTOP, a cgroup's freezer),
- * but not while the whole machine sleeps; a wall clock counts that, and jumps. Where the two disagree, the machine's
- * uptime tells a sleep from a jump.
+ * How long ago a moment really was. A monotonic clock continues while the process is frozen (SIGSTOP, a cgroup's
+ * freezer), but not while the whole machine sleeps; a wall clock includes that, and jumps. Where the two disagree, the
+ * machine's uptime distinguishes a sleep from a jump.
  */
 export class Stopwatch {
   readonly #clock: Clock;

@@ -1,4 +1,4 @@
-/** Aborts when the program is asked to end (SIGTERM, SIGINT). A second SIGINT ends it at once, as without us. */
+/** Aborts when the program receives SIGTERM or SIGINT. A second SIGINT kills it at once, as without this handler. */
 export function terminationSignal(): AbortSignal {
   const stop = new AbortController();
   for (const name of ["SIGTERM", "SIGINT"] as const)

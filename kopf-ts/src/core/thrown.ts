@@ -1,18 +1,19 @@
 /**
- * What was thrown, as an Error whose name, message and stack are plain text. JavaScript throws anything: nothing at all,
- * objects without a prototype, getters that throw themselves, revoked proxies. Never throws; an honest Error stays what it is.
+ * A thrown value as an Error whose name, message and stack are plain text. JavaScript can throw anything: undefined,
+ * objects without a prototype, getters that throw themselves, revoked proxies. Never throws; an ordinary Error is
+ * returned as it is.
  */
 export function errorOf(thrown: unknown): Error {
   if (isHonestError(thrown)) return thrown;
   return new Error(textOf(thrown), { cause: thrown });
 }
 
-/** What was thrown, in words. Never throws. */
+/** A thrown value, in words. Never throws. */
 export function messageOf(thrown: unknown): string {
   return errorOf(thrown).message;
 }
 
-/** Whether it is an Error that can be looked at. */
+/** Whether it is an Error whose fields can be read. */
 export function isHonestError(thrown: unknown): thrown is Error {
   try {
     return thrown instanceof Error && [thrown.name, thrown.message, thrown.stack ?? ""].every((text) => typeof text === "string");
@@ -29,7 +30,7 @@ function textOf(value: unknown): string {
   }
 }
 
-/** What it says of itself; where that is nothing, its fields. */
+/** Its message; if that is empty, its fields. */
 function described(value: object): string {
   const said = typeof value.toString === "function" ? String(value) : "[object Object]";
   return said === "[object Object]" ? (JSON.stringify(value) ?? said) : said;

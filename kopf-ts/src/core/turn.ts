@@ -3,7 +3,7 @@ const longestMilliseconds = 10;
 
 /**
  * Keeps a loop of promises from starving the rest of the process: promises that settle at once never let the event loop
- * turn, so whoever loops over them asks here between two of its steps.
+ * turn, so such a loop calls this between two of its steps.
  */
 export class Turn {
   #began: number | undefined;

@@ -9,7 +9,7 @@ import { isOnlyRetrying } from "../outcome/status.ts";
 import { Controller, type ControllerOptions, type Surroundings } from "./controller.ts";
 import { lookingAfter, owning, type Verb, writingChildren } from "./permission.ts";
 
-/** Which objects of a watched kind a controller hears of. */
+/** Which objects of a watched kind a controller receives. */
 export interface SourceOptions<T extends KubeObject> extends CacheSelection {
   readonly predicate?: Predicate<T>;
   /**
@@ -19,11 +19,11 @@ export interface SourceOptions<T extends KubeObject> extends CacheSelection {
   readonly verbs?: readonly Verb[];
 }
 
-/** The objects to reconcile because this one changed. Asked for the old and the new state of an update. */
+/** The objects to reconcile because this one changed. Called for the old and the new state of an update. */
 export type MapFunction<T extends KubeObject> = (object: T, cache: Cache) => Iterable<ObjectKey>;
 
 /**
- * A controller in the making: what it looks after, what wakes it, how it runs. `complete` finishes it.
+ * A controller under construction: its kind, what triggers it, how it runs. `complete` finishes it.
  *
  * @example
  * ```ts
@@ -56,7 +56,7 @@ export class ControllerBuilder<T extends KubeObject = KubeObject> {
     this.#register = register;
   }
 
-  /** The kind this controller looks after: each of its objects is reconciled. */
+  /** The controller's kind: each of its objects is reconciled. */
   for<U extends KubeObject>(resource: Resource<U>, options: SourceOptions<U> = {}): ControllerBuilder<U> {
     const self = this as unknown as ControllerBuilder<U>;
     const informer = this.#surroundings.informers.of(resource, options);
@@ -85,7 +85,7 @@ export class ControllerBuilder<T extends KubeObject = KubeObject> {
     return this;
   }
 
-  /** Changes of anything else reconcile what `map` answers. */
+  /** Changes of anything else reconcile the objects that `map` returns. */
   watches<U extends KubeObject>(resource: Resource<U>, map: MapFunction<U>, options: SourceOptions<U> = {}): this {
     const informer = this.#surroundings.informers.of(resource, options);
     const { cache } = this.#surroundings;
@@ -103,7 +103,7 @@ export class ControllerBuilder<T extends KubeObject = KubeObject> {
   /**
    * Sets how the controller runs; a later call adds to an earlier one.
    *
-   * @throws RangeError for a number that is no time or count.
+   * @throws RangeError for an invalid time or count.
    */
   withOptions(options: ControllerOptions): this {
     checkNumbers(`controller ${this.#name}`, options, {

@@ -28,23 +28,26 @@ export const initialListPriority = -100;
 
 const failuresBeforeReport = 3;
 
-/** Between two passes of an object that asks for the next `atOnce` time and again. */
+/** Between two passes of an object that repeatedly requests the next one by `atOnce`. */
 const longestStepMilliseconds = 1_000;
 
-/** How a controller runs. Times and counts that are none are refused with a RangeError. */
+/** How a controller runs. Invalid times and counts are refused with a RangeError. */
 export interface ControllerOptions {
-  /** Passes at the same time; never two for one object. Default 4. */
+  /** Concurrent passes; never two for one object. Default 4. */
   readonly maxConcurrentReconciles?: number;
   /** Then the signal aborts and the pass counts as failed. Default 300. */
   readonly reconcileTimeoutSeconds?: number;
   /** For server-side apply. Default: the controller's name. */
   readonly fieldManager?: string;
   readonly clock?: Clock;
-  /** Says on the object itself, in its condition Reconciling, when its passes keep failing. Only for kinds whose status is ours. Default false. */
+  /**
+   * Reports repeatedly failing passes on the object itself, in its condition Reconciling. Only for kinds whose status
+   * is ours. Default false.
+   */
   readonly reportFailures?: boolean;
   /**
-   * Says on the object itself, in its conditions, that it does not fit the schema of its resource. Default true; never for
-   * kinds that Kubernetes brings, whose status is not ours. An Event and a line in the log tell of it in any case.
+   * Reports on the object itself, in its conditions, that it does not match the schema of its resource. Default true;
+   * never for built-in kinds, whose status is not ours. An Event and a line in the log report it in any case.
    */
   readonly reportInvalid?: boolean;
   /** Runs only while this process leads. Default true. */
@@ -55,10 +58,10 @@ export interface ControllerOptions {
   readonly longestBackoffMilliseconds?: QueueOptions["longestBackoffMilliseconds"];
 }
 
-/** What a manager lends its controllers. */
+/** What controllers use of their manager. */
 export interface Surroundings {
   readonly client: Client;
-  /** The client of those who need leadership: its writes are refused once this process does not lead any more. */
+  /** The client for work that needs leadership: its writes are refused once this process no longer leads. */
   readonly leaderClient: Client;
   /** Whether this process may act as the leader now. */
   readonly leads: () => boolean;
@@ -82,9 +85,9 @@ interface ControllerParts<T extends KubeObject> {
 }
 
 /**
- * Reconciles the objects of one kind: level-triggered, each object by one worker at a time, whatever fails again later.
- * Nothing begins once the queue is closed, the signal aborted or leadership lost: that is asked at every take, and again
- * right before every call and every write.
+ * Reconciles the objects of one kind: level-triggered, each object by one worker at a time; failures are retried.
+ * Nothing begins once the queue is closed, the signal aborted or leadership lost: that is checked at every take, and
+ * again right before every call and every write.
  */
 export class Controller<T extends KubeObject> {
   readonly name: string;
@@ -103,7 +106,7 @@ export class Controller<T extends KubeObject> {
   readonly #timeoutSeconds: number;
   readonly #reportFailures: boolean;
   readonly #reportInvalid: boolean;
-  /** What the Events said of objects that do not fit, by key: each sentence is said once. */
+  /** Messages of the Events about objects that do not match, by key: each message is published once. */
   readonly #toldInvalid = new Map<string, string>();
   readonly #turn = new Turn();
   readonly #abort = new AbortController();
@@ -140,12 +143,12 @@ export class Controller<T extends KubeObject> {
     this.#writer = new OutcomeWriter({ client: this.#client, resource, fieldManager, clock: this.#clock, cached, willShow });
   }
 
-  /** Asks for a pass from outside the API: a message, a timer, a probe. */
+  /** Requests a pass from outside the API: a message, a timer, a probe. */
   enqueue(key: ObjectKey, options?: AddOptions): void {
     this.#queue.add(keyOf(key), options);
   }
 
-  /** Lets an informer's changes wake the objects that `map` answers, for the old and the new state. */
+  /** Makes an informer's changes trigger the objects that `map` returns, for the old and the new state. */
   listen<U extends KubeObject>(informer: Informer<U>, map: (object: U) => Iterable<ObjectKey>, predicate?: Predicate<U>): void {
     informer.onChange((change) => {
       if (predicate && !predicate(change)) return;
@@ -163,20 +166,20 @@ export class Controller<T extends KubeObject> {
     this.#running = Promise.all(Array.from({ length: this.#workers }, () => this.#work()));
   }
 
-  /** Takes on nothing more; resolves once what runs has ended. */
+  /** Starts nothing more; resolves once the running passes have ended. */
   async drain(): Promise<void> {
     this.#queue.close();
     await this.#running;
     await Promise.all(this.#stragglers);
   }
 
-  /** Aborts what runs. */
+  /** Aborts the running passes. */
   abort(reason: Error): void {
     this.#queue.close();
     this.#abort.abort(reason);
   }
 
-  /** Between two passes others get their turn, however fast keys come back. */
+  /** Lets other work run between two passes, however fast keys come back. */
   async #work(): Promise<void> {
     while (this.#mayBegin()) {
       const taken = this.#queue.tryTake() ?? (await this.#queue.take());
@@ -190,7 +193,7 @@ export class Controller<T extends KubeObject> {
     return !this.#abort.signal.aborted && !this.#queue.closed;
   }
 
-  /** One pass over one key. Never throws; gives the key back when the pass has really ended. */
+  /** One pass over one key. Never throws; returns the key to the queue when the pass has really ended. */
   async #pass(key: string, priority: number): Promise<void> {
     const object = this.#mayBegin() ? this.#read(key) : undefined;
     if (!object) return this.#drop(key);
@@ -224,7 +227,10 @@ export class Controller<T extends KubeObject> {
     }
   }
 
-  /** The object as the cache has it. One that stopped fitting its schema comes in its last fitting state, or as it is if none is known, and with the metadata that it has now. */
+  /**
+   * The cached object. One that stopped matching its schema is returned in its last matching state, or as it is if
+   * there is none, and with its current metadata.
+   */
   #read(key: string): T | undefined {
     const known = this.#informer.get(parseKey(key));
     const unfit = this.#informer.unfit(parseKey(key));
@@ -232,7 +238,7 @@ export class Controller<T extends KubeObject> {
     return unfit ? Object.freeze({ ...(known ?? unfit.object), metadata: unfit.object.metadata }) : known;
   }
 
-  /** The object is gone, or nothing may begin any more. */
+  /** The object was deleted, or nothing may begin any more. */
   #drop(key: string): void {
     this.#queue.forget(key);
     this.#writer.forget(key);
@@ -267,7 +273,7 @@ export class Controller<T extends KubeObject> {
     }
   }
 
-  /** What is said of an object that does not fit its schema: no pass is made over it until it fits again, or goes. */
+  /** Reports an object that does not match its schema: it is not reconciled until it matches again, or is deleted. */
   #complain(key: string, { message }: Error, recorder: Recorder, object: T): Outcome {
     if (this.#toldInvalid.get(key) !== message) recorder.event(object, { type: "Warning", reason: invalidReason, note: message });
     this.#toldInvalid.set(key, message);
@@ -276,7 +282,7 @@ export class Controller<T extends KubeObject> {
 
   #settle(key: string, priority: number, outcome: Outcome, written: "done" | "conflict" | "gone"): ReconcileResult {
     if (written === "conflict") {
-      // The cache will soon show what beat us; that is no error.
+      // The cache will soon have the newer state; this is no error.
       this.#queue.retry(key, { priority });
       return "requeue";
     }
@@ -304,13 +310,16 @@ export class Controller<T extends KubeObject> {
     logger.error("the reconcile failed and is tried again", { error, retryMilliseconds: delay, attempt: this.#queue.failures(key) });
   }
 
-  /** The first failures are often a race that heals itself, and every word on the object costs another pass. */
+  /** The first failures are often a race that resolves itself, and every status write causes another pass. */
   #isWorthReporting(key: string, error: Error): boolean {
     if (!this.#reportFailures || this.#abort.signal.aborted) return false;
     return error instanceof TerminalError || this.#queue.failures(key) >= failuresBeforeReport;
   }
 
-  /** What ignores its signal keeps its key, so that it never runs twice at once; its worker moves on. */
+  /**
+   * A pass that ignores its signal keeps its key, so that it never runs twice at once; its worker continues with
+   * others.
+   */
   #release(key: string, running: Running): void {
     if (running.count === 0) {
       this.#queue.done(key);

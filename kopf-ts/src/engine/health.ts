@@ -2,10 +2,10 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from "node:net";
 import { messageOf } from "../core/thrown.ts";
 
-/** Answers null if all is well, else a sentence that says what is not. */
+/** Returns null if all is well, else a sentence with the problem. */
 export type Check = () => string | null | Promise<string | null>;
 
-/** Where probes and metrics are served, and what they ask. */
+/** Where probes and metrics are served, and the checks behind them. */
 export interface HealthOptions {
   /** 0 takes any free port. */
   readonly port: number;
@@ -13,7 +13,7 @@ export interface HealthOptions {
   readonly host?: string;
   readonly live?: Readonly<Record<string, Check>>;
   readonly ready: Readonly<Record<string, Check>>;
-  /** Shown at `/healthz` with what they answer; one that throws is not well. */
+  /** Shown at `/healthz` with their results; one that throws counts as failed. */
   readonly probes?: () => Readonly<Record<string, () => unknown>>;
   /** Served at `/metrics`. */
   readonly metrics: {

@@ -38,7 +38,7 @@ afterEach(async () => {
 const current = () => server.find(widgets, key) as DynamicObject | undefined;
 const said = () => conditionsOf(current() ?? {}).map(({ type, status, reason }) => `${type}=${status} ${reason}`);
 const told = () => server.all(events).filter(({ reason }) => reason === "InvalidObject");
-/** As another client would write it: past the schema of this program. */
+/** As written by another client: past the schema of this program. */
 const edit = (size: unknown) => server.put(widgets, { ...current(), spec: { size } } as DynamicObject);
 
 describe("an object that stops fitting its schema", () => {

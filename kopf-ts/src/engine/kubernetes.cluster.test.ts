@@ -10,7 +10,7 @@ import { isControlledBy, ownerReference } from "../outcome/owner.ts";
 import { LeaderElector } from "./leader-election.ts";
 import { Manager } from "./manager.ts";
 
-/** What only a real API server can tell. Runs with `RUNE_TEST_CLUSTER=1` against the cluster of `KUBECONFIG`. */
+/** What only a real API server can show. Runs with `RUNE_TEST_CLUSTER=1` against the cluster of `KUBECONFIG`. */
 const crds = resource({
   group: "apiextensions.k8s.io",
   version: "v1",

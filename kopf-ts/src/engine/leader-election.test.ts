@@ -68,7 +68,7 @@ describe("36: leader election", () => {
     await eventually(() => heard.length === 1);
     expect(holder()).toBe("me");
     const renewals = () => server.requests.filter(({ method }) => method === "PUT").length;
-    // A slow machine answers late, and so the next renewal comes later; never sooner.
+    // A slow machine responds late, and so the next renewal comes later; never sooner.
     const seconds = await pass(60, () => renewals() === 8);
     expect(seconds).toBeGreaterThanOrEqual(15);
     expect(seconds).toBeLessThan(60);

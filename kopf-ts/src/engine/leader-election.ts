@@ -14,24 +14,27 @@ export interface LeaderElectionOptions {
   /** Name of the Lease. */
   readonly name: string;
   readonly namespace: string;
-  /** Unique for each process: the pod's name and something random. */
+  /** Unique per process: the pod's name and something random. */
   readonly identity: string;
-  /** Others may take the Lease when it has not been renewed for so long. Whole seconds, as the API keeps them. Default 15. */
+  /**
+   * Others may take the Lease when it has not been renewed for this time. Whole seconds, as the API stores them.
+   * Default 15.
+   */
   readonly leaseDurationSeconds?: number;
-  /** We give up leading when we could not renew for so long: before others may take it. Default 10. */
+  /** We give up leading when we could not renew for this time: before others may take it. Default 10. */
   readonly renewDeadlineSeconds?: number;
   /** Between two attempts. Default 2. */
   readonly retryPeriodSeconds?: number;
 }
 
-/** What a LeaderElector of your own needs; a Manager makes its own from LeaderElectionOptions. */
+/** Options of a stand-alone LeaderElector; a Manager creates its own from LeaderElectionOptions. */
 export interface LeaderElectorOptions extends LeaderElectionOptions {
   readonly client: Client;
   readonly logger: Logger;
   readonly clock?: Clock;
   /** This process leads from now on. */
   readonly onStarted: () => void;
-  /** Leadership is lost. Called before the Lease can expire: whoever hears it must stop writing at once. */
+  /** Leadership is lost. Called before the Lease can expire: the callee must stop writing at once. */
   readonly onLost: (error: LeadershipLostError) => void;
 }
 
@@ -54,7 +57,7 @@ interface LeaseSpec {
 }
 
 /**
- * Leadership by Lease, after client-go's leaderelection. Clocks of other machines are never believed: a Lease counts as
+ * Leadership by Lease, after client-go's leaderelection. Clocks of other machines are never trusted: a Lease counts as
  * expired when *this* process has seen it unchanged for its whole duration.
  */
 export class LeaderElector {
@@ -64,7 +67,7 @@ export class LeaderElector {
   readonly #deadline: number;
   readonly #retry: number;
   #observed: { resourceVersion: string; at: number } | undefined;
-  /** Since the last renewal was sent: the server may have taken it at once. */
+  /** Time since the last renewal was sent: the server may have executed it at once. */
   #renewed: Stopwatch;
   #leads = false;
 
@@ -86,15 +89,15 @@ export class LeaderElector {
   }
 
   /**
-   * Whether this process may act as the leader now: to be asked right before anything begins. Where the deadline has
-   * passed while nobody looked (a process that was frozen, a machine that slept), the loss is told here and now.
+   * Whether this process may act as the leader now: to be called right before anything begins. If the deadline has
+   * passed unnoticed (the process was frozen, the machine slept), the loss is reported here and now.
    */
   get leads(): boolean {
     if (this.#leads && this.#isOverdue) this.#lose(`not renewed for ${this.#deadline} s`);
     return this.#leads;
   }
 
-  /** Tries to lead, then to stay so, until the signal aborts or leadership is lost. Never rejects. */
+  /** Tries to become the leader, then to remain it, until the signal aborts or leadership is lost. Never rejects. */
   async run(signal: AbortSignal): Promise<void> {
     while (!(await this.#acquire(signal))) {
       if (signal.aborted) return;
@@ -108,7 +111,7 @@ export class LeaderElector {
     this.#leads = false;
   }
 
-  /** Gives the Lease up, so that another need not wait for its end. Only after the last write of a leader. */
+  /** Releases the Lease, so that others need not wait for it to expire. Only after the last write of a leader. */
   async release(): Promise<void> {
     const { client, logger, identity } = this.#options;
     try {
@@ -121,7 +124,7 @@ export class LeaderElector {
     }
   }
 
-  /** What took so long that its deadline has passed already is no leadership. */
+  /** A renewal that took longer than its own deadline doesn't count. */
   async #acquire(signal: AbortSignal): Promise<boolean> {
     if (signal.aborted) return false;
     this.#renewed.restart();
@@ -154,7 +157,9 @@ export class LeaderElector {
     return this.#left <= 0;
   }
 
-  /** Whose the Lease is now. A request never outlives max(1 s, half the deadline), nor what is left of it. */
+  /**
+   * The Lease's current holder. A request never takes longer than max(1 s, half the deadline), nor than the rest of it.
+   */
   async #attempt(signal: AbortSignal, left = Number.POSITIVE_INFINITY): Promise<Holding> {
     const limit = new AbortController();
     const late = Promise.withResolvers<never>();
@@ -168,7 +173,7 @@ export class LeaderElector {
     try {
       const holding = this.#acquireOrRenew(limit.signal);
       holding.catch(() => undefined);
-      // Credentials that never come hear no signal.
+      // Loading credentials does not react to the signal.
       return await Promise.race([holding, late.promise]);
     } catch (error) {
       const expected = isConflict(error) || isAlreadyExists(error) || signal.aborted;

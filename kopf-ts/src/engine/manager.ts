@@ -20,7 +20,7 @@ import { Metrics } from "./metrics.ts";
 import { electing, type Permission, reading, telling, type Verb } from "./permission.ts";
 import { Stragglers } from "./stragglers.ts";
 
-/** The manager has stopped, and something of the program still runs that ignores its signal. */
+/** The manager has stopped, and some work that ignores its signal is still running. */
 export class StillRunningError extends Error {
   constructor() {
     super("some passes or handlers ignore their signal and still run; the program must exit, so that they do not run beside another's");
@@ -28,27 +28,27 @@ export class StillRunningError extends Error {
   }
 }
 
-/** What a manager starts and stops beside its controllers, which are such things themselves. */
+/** What a manager starts and stops; controllers are Runnables too. */
 export interface Runnable {
   /** Runs only while this process leads. */
   readonly needLeaderElection: boolean;
   /** Called once, when every cache is complete. */
   start(): void;
-  /** Takes on nothing more; resolves once what runs has ended. */
+  /** Starts nothing more; resolves once running work has ended. */
   drain(): Promise<void>;
-  /** Ends what runs, at once: leadership is lost, or the grace period is over. */
+  /** Aborts running work at once: leadership is lost, or the grace period is over. */
   abort(reason: Error): void;
 }
 
-/** What heeds its signal ends within so long once it is told to. */
+/** Work that heeds its signal ends within this time. */
 const abortMilliseconds = 1_000;
 
-/** For events that are still to be sent when the manager stops. */
+/** For unsent events when the manager stops. */
 const flushMilliseconds = 5_000;
 
-/** What a Manager takes: a client or a kubeConfig, and how it runs. Numbers that are no times are refused with a RangeError. */
+/** Options of a Manager: a client or a kubeConfig, and how it runs. Invalid times are refused with a RangeError. */
 export interface ManagerOptions {
-  /** The manager's own from then on: it is closed when the manager stops. */
+  /** Owned by the manager from then on: it is closed when the manager stops. */
   readonly client?: Client;
   /** In place of a client: one is made from it. */
   readonly kubeConfig?: KubeConfigLike | undefined;
@@ -59,7 +59,7 @@ export interface ManagerOptions {
    * client's credentials if none is given. Default: no Lease, and every process reconciles.
    */
   readonly leaderElection?: Partial<LeaderElectionOptions> & Pick<LeaderElectionOptions, "name">;
-  /** A registry to put the metrics in. Default: one of its own. */
+  /** A registry to put the metrics in. Default: a new one. */
   readonly metrics?: Registry;
   /** Where probes and metrics are served. Default: nowhere. */
   readonly health?: {
@@ -74,25 +74,34 @@ export interface ManagerOptions {
   readonly clock?: Clock;
   /** From 0 to below 1: spreads waits. Default `Math.random`. */
   readonly random?: () => number;
-  /** The start fails if the caches are not complete after so long. Default 120. */
+  /** The start fails if the caches are not complete after this time. Default 120. */
   readonly cacheSyncTimeoutSeconds?: number;
-  /** What runs at the stop has so long to end by itself. Default 30. */
+  /** How long running work may take to end when the manager stops. Default 30. */
   readonly gracePeriodSeconds?: number;
   /** How deep cached objects are frozen. Deep finds more bugs and costs more: for tests. Default shallow. */
   readonly freeze?: FreezeDepth;
-  /** Fill caches from the watch itself (WatchList, KEP-3157) where the server can; otherwise by lists. Default false. */
+  /**
+   * Fill caches from the watch itself (WatchList, KEP-3157) if the server supports it; otherwise from lists. Default
+   * false.
+   */
   readonly watchList?: boolean;
-  /** Reconcile everything again after so long, ±10 %, from the caches and with low priority. Default, and 0: never; what is level-triggered needs none. */
+  /**
+   * Reconcile everything again after this time, ±10 %, from the caches and with low priority. Default, and 0: never;
+   * level-triggered code needs none.
+   */
   readonly resyncSeconds?: number;
   /** `reportingController` of events is `<prefix>/<controller>`. Default `kopf-ts`. */
   readonly eventPrefix?: string;
 }
 
-/** What a manager runs beside its controllers, such as Handlers: `manager.use(plugin)`. */
+/** What a manager runs besides its controllers, such as Handlers: `manager.use(plugin)`. */
 export interface Plugin {
-  /** Called as the manager starts, before its caches: the place to add controllers. Rejecting ends the start. */
+  /** Called when the manager starts, before its caches: the place to add controllers. Rejecting aborts the start. */
   begin(manager: Manager): Promise<void>;
-  /** Called once controllers have ended, while the client still works; also where `begin` was never reached. Rejecting is logged. */
+  /**
+   * Called once controllers have ended, while the client still works; also if `begin` was never reached. Rejecting is
+   * logged.
+   */
   end(manager: Manager): Promise<void>;
   /** What it does in the cluster, as far as that is known before the start: for `rbacOf`. */
   declares?(): readonly Permission[];
@@ -105,7 +114,7 @@ export interface Plugin {
  * Stop: controllers drain → events → Lease released → caches → HTTP.
  *
  * @throws Error from the constructor if there is neither client nor kubeConfig, or if leader election has no namespace.
- * @throws RangeError from the constructor for a number that is no time.
+ * @throws RangeError from the constructor for an invalid time.
  *
  * @example
  * ```ts
@@ -131,11 +140,11 @@ export class Manager {
   /** For reads, and for writes that do not need leadership. */
   readonly client: Client;
   /**
-   * The same client for whatever needs leadership: a write is refused with LeadershipLostError, right before it would go
-   * out, once this process does not lead any more. Without leader election it is `client`.
+   * The same client for work that needs leadership: once this process no longer leads, a write is refused with
+   * LeadershipLostError right before it would be sent. Without leader election it is `client`.
    */
   readonly leaderClient: Client;
-  /** The metrics, in the registry of the options or one of its own. */
+  /** The metrics, in the registry of the options or a new one. */
   readonly metrics: Metrics;
   readonly logger: Logger;
   /** Time as this manager sees it. */
@@ -196,7 +205,7 @@ export class Manager {
     return plugin;
   }
 
-  /** Starts and stops something of yours with the controllers. Before the start. */
+  /** Starts and stops a custom Runnable with the controllers. Before the start. */
   add(runnable: Runnable): void {
     this.#runnables.push(runnable);
   }
@@ -204,7 +213,7 @@ export class Manager {
   /**
    * Begins a controller: `manager.controller("adapter").for(adapters).owns(pods).complete(reconcile)`.
    *
-   * @throws Error if there is a controller of this name already.
+   * @throws Error if a controller of this name exists already.
    */
   controller(name: string): ControllerBuilder {
     if (this.#controllers.some((controller) => controller.name === name)) throw new Error(`there is a controller ${name} already`);
@@ -215,7 +224,7 @@ export class Manager {
   }
 
   /**
-   * The shared cache of a resource. Ask for it (and add its indexes) before the start.
+   * The shared cache of a resource. Call it (and add indexes) before the start.
    *
    * @throws Error after the start, for a selection that nothing caches.
    *
@@ -278,7 +287,10 @@ export class Manager {
     return this.#healthPort;
   }
 
-  /** Resolves when the manager has stopped; rejects if leadership was lost, or if something ignores that it is told to end: then the program must exit. */
+  /**
+   * Resolves when the manager has stopped; rejects if leadership was lost, or if some work ignores its signal: then the
+   * program must exit.
+   */
   get done(): Promise<void> {
     return this.#done.promise;
   }
@@ -331,7 +343,7 @@ export class Manager {
     return this.#stopping;
   }
 
-  /** Answers whether everything that ran has ended: only then may another process lead at once. */
+  /** Returns whether all work has ended: only then may another process lead at once. */
   async #stop(): Promise<boolean> {
     const hasEnded = await this.#drain();
     for (const plugin of this.#plugins) await this.#end(plugin);
@@ -349,7 +361,7 @@ export class Manager {
     return hasEnded;
   }
 
-  /** Whatever a plugin does, the Lease is released and the rest ends. */
+  /** Whatever a plugin does, the Lease is released and the rest is stopped. */
   async #end(plugin: Plugin): Promise<void> {
     try {
       await plugin.end(this);
@@ -358,7 +370,7 @@ export class Manager {
     }
   }
 
-  /** Nobody waits long for events: a server that doesn't answer keeps nothing from ending. */
+  /** Unsent events get a bounded time: a server that doesn't respond doesn't keep the manager from stopping. */
   async #flushEvents(): Promise<void> {
     const over = new AbortController();
     const flushed = Promise.all([...this.#recorders.values()].map((recorder) => recorder.flush())).then(() => over.abort());

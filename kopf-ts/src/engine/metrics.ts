@@ -15,7 +15,7 @@ const reconcileBuckets = [
 const queueBuckets = [1e-8, 1e-7, 1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1, 10, 100, 1000];
 const requestBuckets = [0.005, 0.025, 0.1, 0.25, 0.5, 1, 2, 4, 8, 15, 30, 60];
 
-/** What is counted elsewhere and read at each scrape; several counts of one name are added up. */
+/** A count that is kept elsewhere and read at each scrape; several counts of one name are summed. */
 type Counts = Map<string, (() => number)[]>;
 
 function addTo(counts: Counts, name: string, count: () => number): void {
@@ -32,7 +32,10 @@ function summing<L extends string>(label: L, counts: Counts): (this: Gauge<L>) =
   };
 }
 
-/** controller-runtime's metrics under controller-runtime's names (pkg/internal/controller/metrics, pkg/metrics), so that its dashboards work; and a few of our own, `kopf_…`. */
+/**
+ * controller-runtime's metrics under controller-runtime's names (pkg/internal/controller/metrics, pkg/metrics), so that
+ * its dashboards work; and a few additional ones, `kopf_…`.
+ */
 export class Metrics {
   readonly registry: Registry;
   readonly #reconciles: Counter<"controller" | "result">;
@@ -142,7 +145,7 @@ export class Metrics {
     return this.registry.contentType;
   }
 
-  /** What one controller counts. */
+  /** Metrics of one controller. */
   controller(name: string, workers: number) {
     this.#maxConcurrent.set({ controller: name }, workers);
     const [active, seconds, errors] = [this.#active.labels(name), this.#seconds.labels(name), this.#errors.labels(name)];
@@ -152,14 +155,14 @@ export class Metrics {
     return {
       /** A pass has begun. */
       started: () => active.inc(),
-      /** A pass has ended, after so many seconds. */
+      /** A pass has ended, after this number of seconds. */
       ended: (result: ReconcileResult, took: number) => {
         active.dec();
         seconds.observe(took);
         this.#reconciles.labels(name, result).inc();
         if (result === "error") errors.inc();
       },
-      /** It failed for good. */
+      /** It failed permanently. */
       terminalError: () => this.#terminalErrors.labels(name).inc(),
       /** It threw something other than an Error. */
       panicked: () => this.#panics.labels(name).inc(),
@@ -168,7 +171,7 @@ export class Metrics {
     };
   }
 
-  /** What one queue counts. */
+  /** Metrics of one queue. */
   queue(name: string): QueueObserver {
     const [adds, waits, works, retries] = [
       this.#adds.labels(name, name),
@@ -189,12 +192,12 @@ export class Metrics {
     this.#queues.set(name, queue);
   }
 
-  /** Lets scrapes read how many passes of a controller were told to end and still run. */
+  /** Lets scrapes read the number of a controller's aborted passes that still run. */
   watchStragglers(name: string, count: () => number): void {
     addTo(this.#stragglers, name, count);
   }
 
-  /** What one cache counts. `size` and `invalid` are read at each scrape. */
+  /** Metrics of one cache. `size` and `invalid` are read at each scrape. */
   cache(resource: Resource, size: () => number, invalid: () => number): ReflectorObserver {
     const name = nameOf(resource);
     addTo(this.#caches, name, size);
@@ -208,7 +211,7 @@ export class Metrics {
     this.#requestSeconds.labels(method, host).observe(seconds);
   };
 
-  /** Says whether this process holds the Lease. */
+  /** Records whether this process holds the Lease. */
   leader(lease: string, leads: boolean): void {
     this.#leader.set({ name: lease }, leads ? 1 : 0);
   }

@@ -8,7 +8,7 @@ function newQueue() {
   return { clock, queue: new WorkQueue({ clock }) };
 }
 
-/** Takes everything that is ready now, in order, giving each back at once. */
+/** Takes all keys that are ready now, in order, returning each at once. */
 function drain(queue: WorkQueue): string[] {
   const keys: string[] = [];
   for (let taken = queue.tryTake(); taken; taken = queue.tryTake()) {

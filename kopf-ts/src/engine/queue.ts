@@ -4,7 +4,7 @@ import { checkNumbers } from "../core/numbers.ts";
 
 /** When a key is wanted, and how urgently. */
 export interface AddOptions {
-  /** Not before so many milliseconds from now. Default 0. */
+  /** Delay in milliseconds from now. Default 0. */
   readonly afterMilliseconds?: number;
   /** Higher runs first. Default 0. */
   readonly priority?: number;
@@ -20,19 +20,19 @@ export interface QueueOptions {
   readonly observer?: QueueObserver;
 }
 
-/** What metrics want to know. */
+/** Notifications for metrics. */
 export interface QueueObserver {
   /** A key was added that was not waiting before. */
   added(depth: number): void;
   /** `waited`: seconds since the key became ready. */
   taken(waitedSeconds: number, depth: number): void;
-  /** A key was given back. */
+  /** A key was returned. */
   finished(workedSeconds: number): void;
   /** A key was added again after a failure. */
   retried(): void;
 }
 
-/** A key that was handed out, to be given back with `done`. */
+/** A key that was handed out, to be returned with `done`. */
 export interface Taken {
   readonly key: string;
   readonly priority: number;
@@ -49,9 +49,9 @@ interface Entry extends HeapItem, Taken {
 
 /**
  * A work queue of keys, after controller-runtime's priority queue. Guarantees:
- * one entry a key, with the soonest time and the highest priority of all its adds; a key is never handed out twice at
+ * one entry per key, with the soonest time and the highest priority of all its adds; a key is never handed out twice at
  * once; a key added while it runs is handed out exactly once more afterwards; among ready keys the highest priority
- * goes first, then the one that has been ready (at that priority) longest; a delayed key blocks nobody.
+ * comes first, then the one that has been ready (at that priority) longest; a delayed key does not block others.
  */
 export class WorkQueue {
   readonly #clock: Clock;
@@ -89,14 +89,14 @@ export class WorkQueue {
     return this.#running.size;
   }
 
-  /** Seconds that each running key has been worked on. */
+  /** For how many seconds each running key has been processed. */
   runningSeconds(): number[] {
     const now = this.#clock.monotonic();
     return [...this.#running.values()].map((since) => (now - since) / 1000);
   }
 
   /**
-   * Adds a key, or makes one that waits come sooner or with more priority.
+   * Adds a key, or makes a waiting one run sooner or with more priority.
    *
    * @throws RangeError for a time or priority that is not finite.
    */
@@ -119,7 +119,7 @@ export class WorkQueue {
     this.#handOut();
   }
 
-  /** Adds the key after its back-off, which doubles each time until `forget`. Answers the delay in milliseconds. */
+  /** Adds the key after its back-off, which doubles each time until `forget`. Returns the delay in milliseconds. */
   retry(key: string, options: { priority?: number; atLeastMilliseconds?: number; atMostMilliseconds?: number } = {}): number {
     const failures = this.#failures.get(key) ?? 0;
     this.#failures.set(key, failures + 1);
@@ -131,7 +131,7 @@ export class WorkQueue {
     return afterMilliseconds;
   }
 
-  /** The key did well: its next failure starts from the first delay again. */
+  /** The key succeeded: its next failure starts from the first delay again. */
   forget(key: string): void {
     this.#failures.delete(key);
   }
@@ -141,12 +141,15 @@ export class WorkQueue {
     return this.#failures.get(key) ?? 0;
   }
 
-  /** Nothing is handed out any more. */
+  /** Whether the queue is closed: nothing is handed out any more. */
   get closed(): boolean {
     return this.#closed;
   }
 
-  /** The next ready key, to be given back with `done`; undefined if there is none now, and always once the queue is closed. */
+  /**
+   * The next ready key, to be returned with `done`; undefined if there is none now, and always once the queue is
+   * closed.
+   */
   tryTake(): Taken | undefined {
     const entry = this.#closed ? undefined : this.#ready.pop();
     if (!entry) return undefined;
@@ -163,7 +166,7 @@ export class WorkQueue {
     return this.tryTake() ?? new Promise((resolve) => this.#waiters.push(resolve));
   }
 
-  /** The key's run has ended; if it was added meanwhile, its turn comes again. */
+  /** The key's run has ended; if it was added meanwhile, it is queued again. */
   done(key: string): void {
     const since = this.#running.get(key);
     if (since === undefined) return;
@@ -175,7 +178,7 @@ export class WorkQueue {
     this.#handOut();
   }
 
-  /** Hands out nothing more; whoever waits gets `undefined`. */
+  /** Hands out nothing more; waiting callers get `undefined`. */
   close(): void {
     this.#closed = true;
     this.#timer?.cancel();
@@ -191,7 +194,7 @@ export class WorkQueue {
     this.#delayed.remove(entry);
     entry.readyAt = Math.min(readyAt, entry.readyAt);
     entry.priority = Math.max(priority, entry.priority);
-    // A raised priority goes behind its equals; a sooner time alone keeps the place of one that was ready already.
+    // A raised priority goes behind its equals; an earlier time alone keeps the place of one that was ready already.
     const keepsPlace = entry.state === "ready" && !higher;
     this.#file(entry, now, keepsPlace ? entry.sequence : undefined);
   }
@@ -221,7 +224,7 @@ export class WorkQueue {
 
   #ring(): void {
     this.#timer = undefined;
-    // Timers may ring a fraction of a millisecond early.
+    // Timers may fire a fraction of a millisecond early.
     const now = this.#clock.monotonic() + 1;
     for (let entry = this.#delayed.peek(); entry && entry.readyAt <= now; entry = this.#delayed.peek()) {
       this.#delayed.remove(entry);

@@ -1,6 +1,6 @@
 import type { Clock } from "../core/clock.ts";
 
-/** What heeds its signal needs some time to clear up after itself. */
+/** Work that heeds its signal needs some time to clean up. */
 const patienceMilliseconds = 10_000;
 const mostNames = 5;
 
@@ -10,7 +10,9 @@ interface Straggler {
   readonly since: number;
 }
 
-/** What was told to end and still runs: passes and handlers that ignore their signal. Each keeps its object from the next pass. */
+/**
+ * Aborted work that still runs: passes and handlers that ignore their signal. Each blocks the next pass of its object.
+ */
 export class Stragglers {
   readonly #clock: Clock;
   readonly #running = new Set<Straggler>();
@@ -19,7 +21,7 @@ export class Stragglers {
     this.#clock = clock;
   }
 
-  /** Notes one until it has ended. Never rejects. */
+  /** Records one until it has ended. Never rejects. */
   async follow(controller: string, key: string, ended: Promise<unknown>): Promise<void> {
     const straggler: Straggler = { controller, key, since: this.#clock.monotonic() };
     this.#running.add(straggler);

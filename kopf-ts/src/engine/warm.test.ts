@@ -7,7 +7,10 @@ import { ownerReference } from "../outcome/owner.ts";
 import { eventually, FakeApiServer, VirtualClock } from "../testing/index.ts";
 import { Manager, type ManagerOptions } from "./manager.ts";
 
-/** How caches are filled, and what a manager sees and does while it waits: WatchList, metadata alone, namespaces, standby, resync. */
+/**
+ * How caches are filled, and what a manager does while it waits: WatchList, metadata alone, namespaces, standby,
+ * resync.
+ */
 const widgets = resource({ group: "example.dev", version: "v1", kind: "Widget", plural: "widgets" });
 const widget = (name: string, namespace = "shop"): DynamicObject => ({
   apiVersion: "example.dev/v1",

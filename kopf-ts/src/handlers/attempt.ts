@@ -3,15 +3,21 @@ import { Deadline } from "../core/deadline.ts";
 import { errorOf } from "../core/thrown.ts";
 import { PermanentError, TemporaryError } from "./errors.ts";
 
-/** What a handler's errors mean, and how patient we are with it. */
+/** What a handler's errors mean, and its limits. */
 export interface RetryOptions {
-  /** Attempts at most. Default: without end. */
+  /** Attempts at most. Default: unlimited. */
   readonly retries?: number;
-  /** Seconds from the first attempt on; then it has failed, and the signal of the attempt that is being made aborts. Default: without end. */
+  /**
+   * Seconds from the first attempt on; then it has failed, and the signal of the current attempt aborts. Default:
+   * unlimited.
+   */
   readonly timeout?: number;
-  /** Seconds before the next attempt after an error that says nothing of it. Default 60. */
+  /** Seconds before the next attempt after an error without a delay. Default 60. */
   readonly backoff?: number;
-  /** What errors other than TemporaryError and PermanentError are. `ignored`: as good as success. Default `temporary`. */
+  /**
+   * The meaning of errors other than TemporaryError and PermanentError. `ignored`: counts as success. Default
+   * `temporary`.
+   */
   readonly errors?: "temporary" | "permanent" | "ignored";
 }
 
@@ -31,19 +37,19 @@ type Ending =
   | { readonly ended: "failure"; readonly error: Error }
   | { readonly ended?: undefined; readonly again: number; readonly error: Error };
 
-/** What an attempt is made under. */
+/** The limits of an attempt. */
 export interface Circumstances {
   readonly clock: Clock;
-  /** Aborts for other reasons than the handler's own time. */
+  /** Aborts for reasons other than the handler's own time limit. */
   readonly signal: AbortSignal;
-  /** Seconds that this attempt may take, whatever the handler's options say. Default: without end. */
+  /** Seconds that this attempt may take, whatever the handler's options say. Default: unlimited. */
   readonly limitSeconds?: number;
 }
 
 /**
- * Runs a handler once and says what that means. Never throws. An attempt that could not be made in time or number any
- * more has failed already. When its time is up the handler's signal aborts and the attempt has failed, whether the
- * handler heeds that or not.
+ * Runs a handler once and returns the result. Never throws. An attempt beyond the handler's limit of time or number
+ * has failed already. When its time is up the handler's signal aborts and the attempt has failed, whether the
+ * handler heeds the signal or not.
  */
 export async function attempt(
   options: RetryOptions,
@@ -76,7 +82,7 @@ interface Ran {
   readonly straggler?: { readonly straggler: Promise<unknown> };
 }
 
-/** Waits for the handler, but not beyond its time. */
+/** Waits for the handler, up to its time limit. */
 async function inTime(run: (signal: AbortSignal) => unknown, deadline: Deadline): Promise<Ran> {
   const running = (async () => await run(deadline.signal))();
   running.catch(() => undefined);
@@ -101,7 +107,7 @@ class TookTooLongError extends Error {
   }
 }
 
-/** Whether the signal of an attempt aborted because its time was up: it has been judged already. */
+/** Whether the signal of an attempt aborted because its time was up: its result is decided already. */
 export function isTimeUp({ aborted, reason }: AbortSignal): boolean {
   return aborted && (reason instanceof TooLateError || reason instanceof TookTooLongError);
 }

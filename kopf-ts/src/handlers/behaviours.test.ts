@@ -178,7 +178,7 @@ describe("32: the echo of an own patch calls no handler again", () => {
     await pause();
     await clock.advance(4_900);
     expect(calls).toEqual(["first", "second"]);
-    // Counted from the answer to the write, which may have come late.
+    // Counted from the response to the write, which may have come late.
     for (let turn = 0; turn < 20 && calls.length < 4; turn += 1) {
       await clock.advance(500);
       await pause();

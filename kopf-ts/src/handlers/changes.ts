@@ -20,21 +20,22 @@ import type { Surroundings } from "./resource-handlers.ts";
 
 const deletion = "deletion";
 
-/** An error of the server's own (500) that a write meets so often is taken for its last word. */
+/** A server error (500) on a write that repeats this often counts as permanent. */
 const mostFailures = 3;
 
 /**
- * Create, update, field, resume and delete handlers over the level-triggered engine: what changed is the difference
- * between the object and the state that was handled last, which the object itself remembers. However often the pass is
- * called, a handler that has ended for a state is not called for it again. One that began with a state that was taken
- * back before all had ended is called for the state that came instead, even if that is the old one: with an empty diff.
+ * Create, update, field, resume and delete handlers over the level-triggered engine: a change is the difference
+ * between the object and its last handled state, which is stored on the object itself. However often the pass is
+ * called, a handler that has ended for a state is not called for it again. One that began with a state that was
+ * reverted before all had ended is called for the state that came instead, even if that is the old one: with an empty
+ * diff.
  */
 export class Changes<T extends KubeObject> {
   readonly #declarations: readonly ChangeDeclaration<T>[];
   readonly #s: Surroundings<T>;
   readonly #remembersStates: boolean;
   readonly #seesUpdates: boolean;
-  /** The fields of status that a handler is for: only they are remembered of it. */
+  /** The fields of status that handlers are registered for: only they are recorded of it. */
   readonly #statusFields: readonly (readonly string[])[];
 
   constructor(declarations: readonly ChangeDeclaration<T>[], surroundings: Surroundings<T>) {
@@ -52,8 +53,9 @@ export class Changes<T extends KubeObject> {
   }
 
   /**
-   * The handlers for what changed since the last time, and for an object that was there before us. A pass that could not
-   * be written because the server was out of reach is written first of all by the next one: its handlers are not called again for that.
+   * The handlers for changes since the last time, and for an object that existed before this process. A pass that could
+   * not be written because the server was unreachable is written first by the next one, without calling its handlers
+   * again.
    */
   async handle(object: T, ctx: Context): Promise<Outcome> {
     const memory = this.#s.memories.of(object);
@@ -81,7 +83,10 @@ export class Changes<T extends KubeObject> {
     return { object, essence, cause, changed, resumed, parts: asWritable(turn.patch), run, resume, failures: 0, answer: undefined };
   }
 
-  /** Writes what came of a pass. What the server will never take has failed the attempts that asked for it; that it can't be reached is thrown. */
+  /**
+   * Writes the result of a pass. A permanently refused write fails the attempts that requested it; an unreachable
+   * server is thrown.
+   */
   async #settle(pass: Pass<T>, memory: Memory, ctx: Context): Promise<void> {
     const { object } = pass;
     if (!pass.answer) {
@@ -107,7 +112,7 @@ export class Changes<T extends KubeObject> {
     for (const [id, record] of pass.run.records) memory.unwritten.set(id, { ...record, of: digestOf(handled) });
   }
 
-  /** What is known of a handler's attempts at this state: what could not be written counts too. */
+  /** The record of a handler's attempts at this state, including results that could not be written. */
   #recall(object: T, memory: Memory, digest: string): (id: string) => Progress | undefined {
     return (id) => {
       const unwritten = memory.unwritten.get(id);
@@ -115,7 +120,7 @@ export class Changes<T extends KubeObject> {
     };
   }
 
-  /** The delete handlers. Answers undefined once all of them have ended: then the finalizer may go. */
+  /** The delete handlers. Returns undefined once all of them have ended: then the finalizer may be removed. */
   async handleDeletion(object: T, ctx: Context): Promise<Outcome | undefined> {
     const memory = this.#s.memories.of(object);
     if (memory.deletionHandled) return undefined;
@@ -141,7 +146,7 @@ export class Changes<T extends KubeObject> {
     return memory.deletionHandled ? undefined : againAfter(run.again);
   }
 
-  /** What has to be remembered of delete handlers; undefined where that is nothing new, or all have ended. */
+  /** The records of delete handlers to store; undefined if nothing is new, or all have ended. */
   #unendedDeletion(object: T, { records, again }: Run): { metadata: object } | undefined {
     const annotations = again === undefined ? undefined : this.#s.persistence.annotations(object, { progress: records });
     return annotations && { metadata: { annotations } };
@@ -154,7 +159,7 @@ export class Changes<T extends KubeObject> {
     );
   }
 
-  /** The handlers that may have acted on a state other than the one that was handled last. */
+  /** The handlers that may have acted on a state other than the last handled one. */
   #begun(object: T, memory: Memory): ReadonlySet<string> {
     const begun = new Set(memory.begun);
     for (const { kind, id } of this.#declarations) {
@@ -175,7 +180,7 @@ export class Changes<T extends KubeObject> {
     return diff.length > 0 || begun.size > 0 ? { reason: "update", change: { old, new: essence, diff } } : undefined;
   }
 
-  /** Whether any handler could ever be called for a change of this object: others are left without our annotations. */
+  /** Whether any handler could ever be called for a change of this object: others get no annotations of ours. */
   #isWatched(object: T): boolean {
     const view = this.#view(object, "update");
     return this.#declarations.some(
@@ -233,7 +238,10 @@ export class Changes<T extends KubeObject> {
     return { records, called, again: isUnfinished ? 0 : nextAttempt(records, turn.ctx) };
   }
 
-  /** What the handlers of this pass asked for, or what has to be remembered of them, can't be written: those that thought that they had succeeded have failed this attempt. */
+  /**
+   * The changes that this pass's handlers requested, or their records, can't be written: those that seemed to have
+   * succeeded have failed this attempt.
+   */
   async #blame(selected: readonly Selected<T>[], object: T, run: Run, refusal: UnrecordedError, ctx: Context): Promise<Run> {
     const records = new Map(run.records);
     for (const { declaration } of selected) {
@@ -281,7 +289,9 @@ export class Changes<T extends KubeObject> {
     return recordOf(attempted, { started: started.toISOString(), retries: retry + 1, of: digest }, ctx);
   }
 
-  /** Writes. What can never be written is an answer; what fails in passing is thrown, unless it is an error of the server's own that comes again and again. */
+  /**
+   * Writes. A permanent refusal is returned; a temporary failure is thrown, unless it is a server error that repeats.
+   */
   async #offer(
     object: T,
     tried: { failures: number },
@@ -299,19 +309,22 @@ export class Changes<T extends KubeObject> {
     }
   }
 
-  /** The state that counts as handled: what handlers changed themselves is part of it, unless somebody else wrote at the same time. */
+  /**
+   * The state that counts as handled: it includes the handlers' own changes, unless another client wrote at the same
+   * time.
+   */
   #handledBy({ parts: { body }, object, essence }: Pass<T>, written: T | UnrecordedError): Essence {
     if (written instanceof UnrecordedError || !body) return essence;
     const { prefix } = this.#s.persistence;
     const found = essenceOf(written, prefix);
     const isOurs = isDeepStrictEqual(plain(found), plain(essenceOf(mergePatch(object, body) as T, prefix)));
-    // What became of status meanwhile is news to whoever is for it.
+    // Keep the status from the start of the pass, so that status handlers still see later changes.
     return isOurs ? withStatus(found, object, this.#statusFields) : essence;
   }
 
   /**
-   * What has to be remembered, to be written after what the handlers asked for: a crash between the two calls them again,
-   * and never forgets them.
+   * The records to store, to be written after the handlers' changes: a crash between the two writes calls the handlers
+   * again, and never forgets them.
    */
   #memento({ object, parts, cause, run }: Pass<T>, handled: Essence, written: T | UnrecordedError): Parts {
     const { persistence } = this.#s;
@@ -326,7 +339,7 @@ export class Changes<T extends KubeObject> {
     return annotations ? { body: { metadata: { annotations } } } : {};
   }
 
-  /** Writes, and from then on waits for the cache to show it. */
+  /** Writes, and from then on waits for the cache to catch up. */
   async #patch(object: T, parts: Parts, ctx: Context): Promise<T | undefined> {
     const written = await this.#s.patcher.write(object, parts, ctx.signal);
     if (written && written !== object) this.#s.awaitEcho(written);
@@ -338,7 +351,10 @@ export class Changes<T extends KubeObject> {
   }
 }
 
-/** The change as one handler sees it: its field's, or all but those of status. Where only the old digest is known, any field may have changed. */
+/**
+ * The change as one handler sees it: its field's, or all but those of status. If only the old digest is known, any
+ * field may have changed.
+ */
 function narrow(change: Change, field: readonly string[] | undefined): Change {
   if (!field) return { ...change, diff: change.diff.filter(({ path }) => path[0] !== "status") };
   const [old, now] = [valueAt(change.old, field), valueAt(change.new, field)];
@@ -351,7 +367,7 @@ function againAfter(...waits: readonly (number | undefined)[]): Outcome {
   return seconds.length > 0 ? againIn(Math.min(...seconds)) : unchanged();
 }
 
-/** The patch as JSON will hold it; what it was before a handler spoilt it where JSON can't. */
+/** The patch as JSON; what it was before a handler put something into it that JSON can't represent. */
 function writableOr(patch: ObjectPatch, unspoilt: Parts): Parts {
   try {
     return asWritable(patch);

@@ -25,11 +25,11 @@ const step = fc.oneof(
 );
 type Step = typeof step extends fc.Arbitrary<infer S> ? S : never;
 
-/** One world: a server, a clock, an operator that may be killed and started anew, and a note of every call. */
+/** One world: a server, a clock, an operator that may be killed and restarted, and a record of every call. */
 class World {
   readonly clock = new VirtualClock();
   readonly calls: string[] = [];
-  /** Deleted while our finalizer was on them. */
+  /** Deleted while they had our finalizer. */
   readonly guarded = new Set<string>();
   failures = 0;
   epoch = 0;
@@ -75,7 +75,7 @@ class World {
     await this.#while(stopped);
   }
 
-  /** Time goes on until the promise settles. */
+  /** Time advances until the promise settles. */
   async #while(promise: Promise<unknown>): Promise<void> {
     let settled = false;
     void promise.finally(() => {
@@ -105,8 +105,8 @@ class World {
     else if (one.do === "pass time") await this.clock.advance(4_000);
     else if (one.do === "restart") {
       await this.stop();
-      // What was called just before the end and could not be recorded is not known to the next process. If the very state
-      // that was handled before that came back now, nobody would be called: so the states of each process differ here.
+      // Calls just before the end that could not be recorded are unknown to the next process. If the very state that
+      // was handled before came back now, no handler would be called: so the states of each process differ here.
       this.epoch += 10;
       await this.start();
     } else if (one.do === "write fault") {
@@ -116,7 +116,7 @@ class World {
     }
   }
 
-  /** Whether what is stored says that the newest state was handled, with nothing left over. */
+  /** Whether the stored records show that the newest state was handled, with nothing left over. */
   get isQuiet(): boolean {
     const { object } = this;
     if (!object || object.metadata.deletionTimestamp) return object === undefined;
@@ -140,7 +140,7 @@ test("for any interleaving of edits, lost writes, silent watches, failing handle
       for (const one of steps) await world.take(one);
       world.server.clearFaults();
       world.failures = 0;
-      // What is stored may look settled while a write is under way: it has to stay so.
+      // The records may look settled while a write is under way: they have to stay so.
       for (let [round, stayed, seen] = [0, 0, 0]; round < 200 && stayed < 6; round += 1) {
         await world.clock.advance(5_000);
         await pause(2);

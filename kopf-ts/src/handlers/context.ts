@@ -12,9 +12,12 @@ import type { ObjectPatch } from "./object-patch.ts";
 /** Why a handler or a filter is called. */
 export type Reason = "create" | "update" | "resume" | "delete" | "event" | "timer" | "daemon" | "index";
 
-/** An object as a filter or a handler sees it. All of it is frozen and shared: say what should change in `patch`. */
+/** An object as a filter or a handler sees it. All of it is frozen and shared: put changes in `patch`. */
 export interface ObjectView<T extends KubeObject = KubeObject> {
-  /** In daemons `ctx.body` (not a copy taken at the start) is always the newest state known; so are `ctx.spec` and the rest. */
+  /**
+   * In daemons `ctx.body` (not a copy taken at the start) is always the newest known state; so are `ctx.spec` and the
+   * rest.
+   */
   readonly body: T;
   readonly spec: T["spec"];
   readonly meta: ObjectMeta;
@@ -22,16 +25,19 @@ export interface ObjectView<T extends KubeObject = KubeObject> {
   readonly name: string;
   readonly namespace: string | undefined;
   readonly reason: Reason;
-  /** What was handled last (of a handler with a `field`: that field). Undefined for what is new, for a state beyond 96 KiB (of which only the digest is kept), and outside handlers of changes. */
+  /**
+   * The last handled state (of a handler with a `field`: that field). Undefined for a new object, for a state beyond 96
+   * KiB (of which only the digest is kept), and outside handlers of changes.
+   */
   readonly old: unknown;
   readonly new: unknown;
   readonly diff: Diff;
-  /** Yours: lives as long as the object is known to this process. */
+  /** For the handlers' own data: exists as long as this process has the object. */
   readonly memo: Memo;
   readonly indices: Indices;
 }
 
-/** The one thing every handler is given. */
+/** The single argument of every handler. */
 export interface HandlerContext<T extends KubeObject = KubeObject> extends ObjectView<T> {
   /** Fill it in; it is written once, after the handlers. `null` removes a field. */
   readonly patch: ObjectPatch<T>;
@@ -39,7 +45,10 @@ export interface HandlerContext<T extends KubeObject = KubeObject> extends Objec
   readonly retry: number;
   /** When the first attempt began; kept over restarts for handlers of changes. */
   readonly started: Date;
-  /** Aborts when the handler should end: the object goes away or matches no more (daemons), it took too long, or the program stops. */
+  /**
+   * Aborts when the handler should end: the object is deleted or no longer matches (daemons), it took too long, or the
+   * program stops.
+   */
   readonly signal: AbortSignal;
   readonly client: Client;
   readonly cache: Cache;
@@ -64,7 +73,7 @@ export interface Change {
 
 const noChange: Change = { old: undefined, new: undefined, diff: [] };
 
-/** Reads everything from where it is; copies nothing. */
+/** Reads everything in place; copies nothing. */
 export class View<T extends KubeObject> implements ObjectView<T> {
   readonly reason: Reason;
   readonly indices: Indices;

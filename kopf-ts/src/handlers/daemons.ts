@@ -18,7 +18,7 @@ export interface Daemon {
   ended: boolean;
 }
 
-/** Keeps a daemon running beside each object that it is for. */
+/** Keeps a daemon running for each object that it is for. */
 export class Daemons<T extends KubeObject> {
   readonly #declarations: readonly Declaration<T, DaemonOptions<T>>[];
   readonly #s: Surroundings<T>;
@@ -37,7 +37,7 @@ export class Daemons<T extends KubeObject> {
     return this.#declarations.some((declaration) => this.#matches(declaration, object));
   }
 
-  /** Starts what should run and tells to end what should not. Answers whether nothing is left that should end. */
+  /** Starts wanted daemons, stops the others. Returns true when none is left to stop. */
   tend(object: T, ctx: Context): boolean {
     if (this.#declarations.length === 0) return true;
     const { daemons } = this.#s.memories.of(object);
@@ -54,12 +54,12 @@ export class Daemons<T extends KubeObject> {
     return settled;
   }
 
-  /** The object is gone, finalizer or not. */
+  /** The object was deleted, finalizer or not. */
   stopAll(object: T): void {
     for (const daemon of this.#s.memories.find(object)?.daemons.values() ?? []) daemon.stop.abort(new Error("the object is gone"));
   }
 
-  /** Tells all to end; resolves once they have. */
+  /** Signals all to end; resolves once they have. */
   async drain(): Promise<void> {
     this.#closed = true;
     const daemons = [...this.#s.memories.values()].flatMap((memory) => [...memory.daemons.values()]);
@@ -99,7 +99,7 @@ export class Daemons<T extends KubeObject> {
     return daemon;
   }
 
-  /** Until it succeeds, fails for good or is told to end. Never rejects. */
+  /** Runs until it succeeds, fails permanently or is signalled to end. Never rejects. */
   async #run(declaration: Declaration<T, DaemonOptions<T>>, object: T, ctx: Context): Promise<void> {
     const { id, options } = declaration;
     const { clock, signal } = ctx;
@@ -111,10 +111,10 @@ export class Daemons<T extends KubeObject> {
       const attempted = await attempt(options, { started, retries: retry }, { clock, signal }, (own) =>
         runAndWrite(declaration, object, this.#s, { view, run: { ...ctx, logger, signal: own, retry, started } }),
       );
-      // What it throws because it was told to end is not a failure.
+      // An error that it throws because it was signalled to end is not a failure.
       const wasEnded = signal.aborted && attempted.ended !== "success";
       if (!wasEnded) report(object, id, attempted, { ...ctx, logger }, "while the object matches");
-      // Its object waits for its real end.
+      // Its object waits until it has really ended.
       await attempted.straggler?.catch(() => undefined);
       if (attempted.ended) return;
       await sleep(clock, attempted.again * 1000, signal);

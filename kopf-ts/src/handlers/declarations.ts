@@ -9,43 +9,49 @@ import type { HandlerContext } from "./context.ts";
 import { stepsOf } from "./diff.ts";
 import type { Filters } from "./filters.ts";
 
-/** What a handler answers, if anything, is kept in `status.<id>` (handlers of changes, timers and daemons). */
+/** What a handler returns, if anything, is kept in `status.<id>` (handlers of changes, timers and daemons). */
 export type Handler<T extends KubeObject> = (ctx: HandlerContext<T>) => unknown | Promise<unknown>;
 
-/** An event handler is told what happened; `null`: it was there when we came. */
+/** An event handler receives what happened; `null`: the object existed at the start. */
 export type EventHandler<T extends KubeObject> = (
   ctx: HandlerContext<T> & { readonly type: "ADDED" | "MODIFIED" | "DELETED" | null },
 ) => unknown | Promise<unknown>;
 
-/** What every handler of an object takes. */
+/** Options of every handler of an object. */
 export interface HandlerOptions<T extends KubeObject> extends Filters<T>, RetryOptions {
-  /** Names the handler in annotations, status, metrics and logs: keep it over releases. Default: the function's name, else the kind of handler and its field. */
+  /**
+   * Names the handler in annotations, status, metrics and logs: don't change it between releases. Default: the
+   * function's name, else the kind of handler and its field.
+   */
   readonly id?: string;
 }
 
-/** What a delete handler takes. */
+/** Options of a delete handler. */
 export interface DeletionOptions<T extends KubeObject> extends HandlerOptions<T> {
-  /** The object need not wait for it: no finalizer is set for this handler's sake. Default false. */
+  /** The object need not wait for it: no finalizer is set for this handler. Default false. */
   readonly optional?: boolean;
 }
 
-/** What a timer takes. Times are seconds. */
+/** Options of a timer. Times are seconds. */
 export interface TimerOptions<T extends KubeObject> extends HandlerOptions<T> {
   /** Seconds from the end of one run to the start of the next. Above zero. */
   readonly interval: number;
   /** Seconds before the first run. Default 0. */
   readonly initialDelay?: number;
-  /** Only when the object has not changed for so many seconds. */
+  /** Only when the object has not changed for this number of seconds. */
   readonly idle?: number;
   /** Counts the interval from start to start instead; a run that takes longer skips turns and never overlaps itself. */
   readonly sharp?: boolean;
 }
 
-/** What a daemon takes. Times are seconds. */
+/** Options of a daemon. Times are seconds. */
 export interface DaemonOptions<T extends KubeObject> extends HandlerOptions<T> {
   /** Seconds before the first run. Default 0. */
   readonly initialDelay?: number;
-  /** Seconds that a daemon may take to end once told; then it is left to itself and the object goes without it. Default: as long as it takes. */
+  /**
+   * Seconds that a daemon may take to end once signalled; then it is abandoned and the object's deletion does not wait
+   * for it. Default: unlimited.
+   */
   readonly cancellationTimeout?: number;
 }
 
@@ -72,7 +78,7 @@ export interface ResourceDeclarations<T extends KubeObject> {
   readonly daemons: Declaration<T, DaemonOptions<T>>[];
 }
 
-/** What a startup, cleanup or probe handler is given. */
+/** The argument of a startup, cleanup or probe handler. */
 export interface ActivityContext {
   readonly client: Client;
   readonly logger: Logger;
@@ -80,7 +86,7 @@ export interface ActivityContext {
   readonly retry: number;
 }
 
-/** What a startup, cleanup or probe handler takes. */
+/** Options of a startup, cleanup or probe handler. */
 export interface ActivityOptions extends RetryOptions {
   readonly id?: string;
 }
@@ -94,7 +100,7 @@ export interface Activity {
 /** Returns how to reach the API server, or undefined to leave that to the next login handler. */
 export type Login = () => Credentials | undefined | Promise<Credentials | undefined>;
 
-/** What the numbers among the options of handlers and activities have to be. */
+/** The requirements of the numbers among the options of handlers and activities. */
 export const numberRules: Readonly<Record<string, NumberRule>> = {
   retries: "a limit of attempts",
   timeout: "a limit above zero",

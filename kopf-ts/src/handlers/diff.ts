@@ -16,7 +16,7 @@ export function stepsOf(field: string | readonly string[]): readonly string[] {
   return typeof field === "string" ? field.split(".") : field;
 }
 
-/** What is at the path; undefined where it leads nowhere. */
+/** The value at the path; undefined if there is none. */
 export function valueAt(value: unknown, steps: readonly string[]): unknown {
   let current = value;
   for (const step of steps) {

@@ -1,9 +1,9 @@
 import { checkNumber } from "../core/numbers.ts";
 
 /**
- * Not now: the handler is tried again after `delay` seconds (default 60), as often as its `retries` and `timeout` allow.
+ * Not now: the handler is retried after `delay` seconds (default 60), as often as its `retries` and `timeout` allow.
  *
- * @throws RangeError for a delay that is no time.
+ * @throws RangeError for an invalid delay.
  *
  * @example
  * ```ts
@@ -29,7 +29,7 @@ export class TemporaryError extends Error {
   }
 }
 
-/** Never: the handler has failed for good and is not tried again until the object changes. */
+/** Never: the handler has failed permanently and is not retried until the object changes. */
 export class PermanentError extends Error {
   constructor(message: string, options?: ErrorOptions) {
     super(message, options);

@@ -2,7 +2,10 @@ import { hash } from "node:crypto";
 import type { KubeObject } from "../api/object.ts";
 import { valueAt } from "./diff.ts";
 
-/** What handlers of changes look at: the whole object but its status (save for the fields that one of them is for), the server's metadata and the framework's own annotations. */
+/**
+ * What handlers of changes see: the whole object but its status (except the fields that one of them is registered for),
+ * the server's metadata and the framework's own annotations.
+ */
 export interface Essence {
   readonly metadata?: { readonly labels?: Readonly<Record<string, string>>; readonly annotations?: Readonly<Record<string, string>> };
   readonly spec?: unknown;
@@ -11,7 +14,7 @@ export interface Essence {
 
 const kubectlAnnotation = "kubectl.kubernetes.io/last-applied-configuration";
 
-/** Shares its parts with the object; `prefix`: whose annotations are not part of it. */
+/** Shares its parts with the object; `prefix`: annotations with it are left out. */
 export function essenceOf(object: KubeObject, prefix: string): Essence {
   const { apiVersion: _apiVersion, kind: _kind, status: _status, metadata, ...rest } = object;
   const labels = nonEmpty(metadata.labels ?? {});
@@ -24,14 +27,14 @@ export function essenceOf(object: KubeObject, prefix: string): Essence {
   return { ...rest, metadata: { ...(labels ? { labels } : {}), ...(annotations ? { annotations } : {}) } };
 }
 
-/** The essence with these fields of the object's status, which is no part of it otherwise. */
+/** The essence with these fields of the object's status, which is otherwise left out. */
 export function withStatus(essence: Essence, object: KubeObject, fields: readonly (readonly string[])[]): Essence {
   let status: unknown;
   for (const [, ...steps] of fields) status = planted(status, steps, valueAt(object.status, steps));
   return status === undefined ? essence : { ...essence, status };
 }
 
-/** The tree with the value at the path; the same tree for no value. */
+/** The tree with the value at the path; the same tree for an undefined value. */
 function planted(tree: unknown, [step, ...rest]: readonly string[], value: unknown): unknown {
   if (value === undefined) return tree;
   if (step === undefined) return value;

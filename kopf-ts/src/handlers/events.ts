@@ -10,7 +10,10 @@ import { emptyPatch } from "./object-patch.ts";
 import { notRecorded } from "./report.ts";
 import type { Surroundings } from "./resource-handlers.ts";
 
-/** Event handlers: called for what the cache hears, in order for each object, once; their errors are logged and nothing is tried again. */
+/**
+ * Event handlers: called for the cache's changes, in order for each object, once; their errors are logged and not
+ * retried.
+ */
 export class Events<T extends KubeObject> {
   readonly #declarations: readonly Declaration<T>[];
   readonly #s: Surroundings<T>;
@@ -27,7 +30,7 @@ export class Events<T extends KubeObject> {
   hear(change: Change<T>): void {
     if (this.#closed || this.#declarations.length === 0 || isResync(change)) return;
     const { object } = change;
-    // Now, not in its turn: by then the object may be gone, and its memory with it.
+    // Now, not in its turn: by then the object may be deleted, and its memory with it.
     this.#s.memories.of(object);
     const parts = this.#s.viewParts(object, "event");
     const view = new View<T>(parts);

@@ -2,7 +2,7 @@ import type { KubeObject } from "../api/object.ts";
 import type { FieldPath } from "../api/written.ts";
 import type { ObjectView } from "./context.ts";
 
-/** A value that must be equal; `true`: there, whatever it is; `false`: not there; or a function that decides. */
+/** A value that must be equal; `true`: present, with any value; `false`: absent; or a function that decides. */
 export type ValueFilter = string | boolean | ((value: string | undefined) => boolean);
 
 /** Which objects a handler is for. All of them must hold. */

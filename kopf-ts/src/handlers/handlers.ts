@@ -27,7 +27,7 @@ import { type Filters, matches } from "./filters.ts";
 import { type Index, type IndexEntries, LiveIndex } from "./indices.ts";
 import { type HandlersOptions, ResourceHandlers } from "./resource-handlers.ts";
 
-/** Activities end by their own time alone. */
+/** Activities have only their own time limit. */
 const never = new AbortController().signal;
 
 /** `on.create(widgets, handler)` or `on.create(widgets, { retries: 3 }, handler)`. */
@@ -47,12 +47,12 @@ export type MaybeOptions<Options, Run> = readonly [handler: Run] | readonly [opt
 export type RegisterActivity = (...rest: MaybeOptions<ActivityOptions, (ctx: ActivityContext) => unknown | Promise<unknown>>) => void;
 
 /**
- * Kopf's vocabulary, `manager.use(new Handlers())`: what to do when something happens to an object of a kind. It compiles to controllers of the same
- * level-triggered engine that reconcilers run on. Register before the start.
+ * Kopf's vocabulary, `manager.use(new Handlers())`: what to do when something happens to an object of a kind. It
+ * compiles to controllers of the same level-triggered engine that runs reconcilers. Register before the start.
  *
  * Guarantees: handlers of changes of one object never run at the same time; each runs at least once for every state
- * that stayed, and is not called again for a state that it has handled; an object with a mandatory delete handler or a
- * daemon does not go before these have ended.
+ * that persists, and is not called again for a state that it has handled; an object with a mandatory delete handler or
+ * a daemon is not deleted before these have ended.
  */
 export class Handlers implements Plugin {
   readonly #options: HandlersOptions;
@@ -77,20 +77,22 @@ export class Handlers implements Plugin {
   }
 
   readonly on = {
-    /** Before anything else; one that fails ends the start. */
+    /** Before anything else; a failure aborts the start. */
     startup: this.#activity("startup", () => this.#startups),
     /** After everything else; one that fails is logged. */
     cleanup: this.#activity("cleanup", () => this.#cleanups),
-    /** Asked at `/healthz`: what it answers is shown, what it throws means that the program is not well. */
+    /** Called for `/healthz`: its result is shown; one that throws counts as failed. */
     probe: this.#activity("probe", () => this.#probes),
-    /** How to reach the server; the first that answers something counts. Only for an Operator that was given no client. */
+    /** How to reach the server; the first result other than undefined counts. Only for an Operator without a client. */
     login: (login: Login): void => void this.#logins.push(login),
     create: this.#change("create") as Register<"change">,
     update: this.#change("update") as Register<"change">,
-    /** For an object that was there when this process began to handle: once, and not for one that is being deleted. */
+    /** For an object that existed when this process began to handle: once, and not for one that is being deleted. */
     resume: this.#change("resume") as Register<"change">,
     delete: this.#change("delete") as Register<"delete">,
-    /** When this field is there at the creation, or changes afterwards. `old`, `new` and `diff` are about the field. */
+    /**
+     * When this field is present at the creation, or changes afterwards. `old`, `new` and `diff` are about the field.
+     */
     field: <T extends KubeObject>(
       resource: Resource<T>,
       field: FieldPath<T>,
@@ -108,10 +110,10 @@ export class Handlers implements Plugin {
   };
 
   /**
-   * Files what `entries` returns for each object, under keys; it is complete before the first handler runs.
+   * Indexes what `entries` returns for each object, by key; it is complete before the first handler runs.
    * `ctx.indices[id]` is what this returns.
    *
-   * @throws Error if there is an index of this id already.
+   * @throws Error if an index of this id exists already.
    *
    * @example
    * ```ts
@@ -142,9 +144,9 @@ export class Handlers implements Plugin {
   }
 
   /**
-   * Again and again beside each object, every `interval` seconds. Runs of one timer for one object never overlap.
+   * Repeatedly for each object, every `interval` seconds. Runs of one timer for one object never overlap.
    *
-   * @throws RangeError if there is no interval, or a number is no time.
+   * @throws RangeError without an interval, or for an invalid number.
    *
    * @example
    * ```ts
@@ -165,7 +167,7 @@ export class Handlers implements Plugin {
   }
 
   /**
-   * Runs beside each object for as long as it is there and matches; it must end when `ctx.signal` aborts.
+   * Runs for each object as long as it exists and matches; it must end when `ctx.signal` aborts.
    *
    * @example
    * ```ts
@@ -234,7 +236,7 @@ export class Handlers implements Plugin {
     return undefined;
   }
 
-  /** @internal For the probes: what each answers. */
+  /** @internal For the probes: each one's result. */
   get probes(): Readonly<Record<string, () => unknown>> {
     const context = ({ client, logger }: Manager): ActivityContext => ({ client, logger, retry: 0 });
     const ask = (activity: Activity) => (): unknown => this.#manager && activity.run(context(this.#manager));
@@ -269,7 +271,7 @@ export class Handlers implements Plugin {
     return <T extends KubeObject>(resource: Resource<T>, ...rest: MaybeOptions<DeletionOptions<T>, Handler<T>>): void => {
       const [options, run] = optionsAndHandler<DeletionOptions<T>, Handler<T>>(rest);
       const { changes } = this.#of(resource);
-      // One function may stand under several kinds: it is one handler then, called once for whatever happened.
+      // One function may be registered for several kinds: it is one handler then, called once for whatever happened.
       const others = changes.filter((other) => other.kind === kind || other.run !== run);
       changes.push({ ...declare(kind, resource, options, run, others), kind });
     };

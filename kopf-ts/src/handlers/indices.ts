@@ -2,16 +2,16 @@ import { type KubeObject, keyOf } from "../api/object.ts";
 import type { Change } from "../cache/store.ts";
 import type { ObjectView } from "./context.ts";
 
-/** What an index function answers for an object: the values it files, by key; undefined: none. */
+/** What an index function returns for an object: its values, by key; undefined: none. */
 export type IndexEntries<V> = Readonly<Record<string, V>> | ReadonlyMap<string, V> | undefined;
 
 /** An in-memory view of the cluster, complete before the first handler runs and kept up to date since. */
 export interface Index<V = unknown> {
-  /** The values that all objects file under this key. */
+  /** The values of all objects under this key. */
   get(key: string): readonly V[];
-  /** Whether any object files something under this key. */
+  /** Whether any object has a value under this key. */
   has(key: string): boolean;
-  /** All keys under which something is filed. */
+  /** All keys that have values. */
   keys(): IterableIterator<string>;
   readonly size: number;
 }
@@ -20,7 +20,7 @@ export interface Index<V = unknown> {
 // biome-ignore lint/suspicious/noExplicitAny: what `index(…)` answers is typed; this is the same by name
 export type Indices = Readonly<Record<string, Index<any>>>;
 
-/** One index and how it is kept. */
+/** One index and its maintenance. */
 export class LiveIndex<T extends KubeObject, V> implements Index<V> {
   readonly #entries: (view: ObjectView<T>) => IndexEntries<V>;
   readonly #values = new Map<string, Map<string, V>>();
@@ -43,7 +43,10 @@ export class LiveIndex<T extends KubeObject, V> implements Index<V> {
     return [...(this.#values.get(key)?.values() ?? [])];
   }
 
-  /** Follows a change; `view` answers undefined for objects that the index is not for. A function that throws files nothing. */
+  /**
+   * Follows a change; `view` returns undefined for objects that the index is not for. A function that throws adds
+   * nothing.
+   */
   follow(change: Change<T>, view: (object: T) => ObjectView<T> | undefined): void {
     const id = keyOf(change.object.metadata);
     this.#remove(id);

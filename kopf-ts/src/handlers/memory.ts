@@ -3,24 +3,30 @@ import type { Daemon } from "./daemons.ts";
 import type { Progress } from "./persistence.ts";
 import type { TimerState } from "./timers.ts";
 
-/** What handlers of one object keep in memory for each other. Nothing of it survives a restart. */
+/** In-memory data that handlers of one object share. It does not survive a restart. */
 // biome-ignore lint/suspicious/noExplicitAny: the handlers' own; they know what they put there
 export type Memo = Record<string, any>;
 
-/** What this process knows about one object beside what the API says. Nothing in it has to survive a restart. */
+/** What this process records about one object besides the API's state. Nothing in it has to survive a restart. */
 export class Memory {
   memo: Memo | undefined;
   /** Set while the object has to be resumed: how far each resume handler has come. */
   resuming: Map<string, Progress> | undefined;
-  /** The version that our last write made, and until when (monotonic milliseconds) an older one is not believed. */
+  /** The version of our last write, and until when (monotonic milliseconds) older versions are ignored. */
   awaited: { readonly resourceVersion: string; readonly until: number } | undefined;
-  /** Handlers that were called, though what came of it could not be recorded: they may have acted on a state that is no more. */
+  /**
+   * Handlers that were called, though their result could not be recorded: they may have acted on a state that no longer
+   * exists.
+   */
   begun: ReadonlySet<string> | undefined;
-  /** How far handlers have come where that could not be written on the object: it counts all the same. */
+  /** Progress of handlers that could not be written on the object: it counts all the same. */
   readonly unwritten = new Map<string, Progress>();
-  /** A pass whose handlers have run, though the server could not be reached to write what came of it: written first of all by the next pass. */
+  /**
+   * A pass whose handlers have run, though its result could not be written because the server was unreachable: the next
+   * pass writes it first.
+   */
   unsettled: unknown;
-  /** All its delete handlers have ended; only the finalizer is left to take away. */
+  /** All its delete handlers have ended; only the finalizer is left to remove. */
   deletionHandled = false;
   #daemons: Map<string, Daemon> | undefined;
   #timers: Map<string, TimerState> | undefined;
@@ -36,7 +42,7 @@ export class Memory {
   }
 }
 
-/** The memories of one resource's objects, by UID: a namesake starts with a memory of its own. */
+/** The memories of one resource's objects, by UID: a new object of the same name starts with a new memory. */
 export class Memories {
   readonly #byUid = new Map<string, Memory>();
 

@@ -22,20 +22,20 @@ export function emptyPatch(): ObjectPatch {
   return { metadata: { labels: {}, annotations: {} }, spec: {}, status: {}, data: {} };
 }
 
-/** What a patch says of the object, and of its status. */
+/** A patch's parts for the object, and for its status. */
 export interface Parts {
   readonly body?: Fields | undefined;
   readonly status?: Fields | undefined;
 }
 
-/** A patch that says this already. */
+/** A patch that contains this already. */
 export function patchFrom({ body, status }: Parts): ObjectPatch {
   const empty = emptyPatch();
   const metadata = { labels: { ...body?.metadata?.labels }, annotations: { ...body?.metadata?.annotations } };
   return { ...empty, metadata, spec: { ...body?.spec }, data: { ...body?.data }, status: { ...status } };
 }
 
-/** The parts of a patch that say something: those of the object, and those of its status. */
+/** The non-empty parts of a patch: those of the object, and those of its status. */
 function partsOf(patch: ObjectPatch): Parts {
   const metadata = filled({ labels: filled(patch.metadata.labels), annotations: filled(patch.metadata.annotations) });
   const body = filled({ metadata, spec: filled(patch.spec), data: filled(patch.data) });
@@ -48,7 +48,10 @@ function filled(fields: Fields): Fields | undefined {
   return there.length > 0 ? Object.fromEntries(there) : undefined;
 }
 
-/** The parts of a patch as JSON will hold them. @throws UnrecordedError for what JSON cannot hold: a BigInt, a cycle, whatever throws when it is read. */
+/**
+ * The parts of a patch as JSON. @throws UnrecordedError for what JSON cannot represent: a BigInt, a cycle, anything
+ * that throws when it is read.
+ */
 export function asWritable(patch: ObjectPatch): Parts {
   try {
     return JSON.parse(JSON.stringify(partsOf(patch))) as Parts;
@@ -57,7 +60,9 @@ export function asWritable(patch: ObjectPatch): Parts {
   }
 }
 
-/** What a handler answered or asked for, or what has to be remembered of it, can never be written as it is: its attempt has failed. */
+/**
+ * A handler's result or requested change, or the record of it, can never be written as it is: its attempt has failed.
+ */
 export class UnrecordedError extends Error {
   constructor(cause: unknown, what = "what the handlers asked for in their patch is refused") {
     super(`${what}: ${messageOf(cause)}`, { cause });
@@ -78,7 +83,10 @@ export class Patcher {
     this.#fieldManager = fieldManager;
   }
 
-  /** The object after the writes, or undefined if it is gone. Never hits a namesake: the UID is a precondition. Nothing to say: no request. */
+  /**
+   * The object after the writes, or undefined if it no longer exists. Never changes another object of the same name:
+   * the UID is a precondition. An empty patch: no request.
+   */
   async write<T extends KubeObject>(object: T, parts: Parts, signal?: AbortSignal): Promise<T | undefined> {
     let current: T | undefined = object;
     if (parts.status) current = await this.#writeStatus(object, parts.status, signal);
@@ -90,7 +98,7 @@ export class Patcher {
     if (this.#hasStatusSubresource) {
       const written = await this.#patch(object, { status }, signal, true);
       if (written) return written;
-      // Gone, or gone and a namesake there: that says nothing about the kind.
+      // Deleted, or replaced by another object of the same name: that says nothing about the kind.
       const found = await this.#client.find(this.#resource, object.metadata, { signal });
       if (!found || (object.metadata.uid && found.metadata.uid !== object.metadata.uid)) return undefined;
       this.#hasStatusSubresource = false;

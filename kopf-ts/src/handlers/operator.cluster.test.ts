@@ -8,7 +8,9 @@ import { ready } from "../outcome/outcome.ts";
 import { OperatorRunner, withCluster } from "../testing/index.ts";
 import { TemporaryError } from "./errors.ts";
 
-/** What only a real API server can tell of the client's further verbs and of handlers. Runs with `RUNE_TEST_CLUSTER=1`. */
+/**
+ * What only a real API server can show of the client's further verbs and of handlers. Runs with `RUNE_TEST_CLUSTER=1`.
+ */
 const group = "handlers.kopf-ts.dev";
 const gadgets = resource({ group, version: "v1", kind: "Gadget", plural: "gadgets" });
 const definition: DynamicObject = {

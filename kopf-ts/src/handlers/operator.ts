@@ -7,14 +7,15 @@ import { electing, type Permission } from "../engine/permission.ts";
 import { Handlers } from "./handlers.ts";
 import type { HandlersOptions } from "./resource-handlers.ts";
 
-/** What an Operator takes: the options of its manager and of its handlers. */
+/** Options of an Operator: those of its manager and of its handlers. */
 export interface OperatorOptions extends ManagerOptions, HandlersOptions {
   /** Where to look for a service account or a kubeconfig if there is neither client nor login handler, and for how to log. Default `process.env`. */
   readonly environment?: Readonly<Record<string, string | undefined>>;
 }
 
 /**
- * A whole program of handlers. It runs on a Manager, where reconcilers may run too: `define` is given it before the start.
+ * A whole program of handlers. It runs on a Manager, where reconcilers may run too: `define` receives it before the
+ * start.
  *
  * @example
  * ```ts
@@ -46,7 +47,7 @@ export class Operator extends Handlers {
     return this;
   }
 
-  /** The manager; it is there once the start has begun. */
+  /** The manager; available once the start has begun. */
   get manager(): Manager {
     if (!this.#manager) throw new Error("the operator has not been started");
     return this.#manager;
@@ -83,7 +84,10 @@ export class Operator extends Handlers {
     return this.#manager?.stop() ?? Promise.resolve();
   }
 
-  /** Starts, and runs until the signal (default: SIGTERM or SIGINT) aborts (then ends in good order) or leadership is lost (then rejects). */
+  /**
+   * Starts, and runs until the signal (default: SIGTERM or SIGINT) aborts (then it stops in order) or leadership is
+   * lost (then it rejects).
+   */
   async run(signal: AbortSignal = terminationSignal()): Promise<void> {
     const manager = await this.#prepare();
     await manager.run(signal);

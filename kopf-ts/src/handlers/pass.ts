@@ -7,23 +7,23 @@ import type { Essence } from "./essence.ts";
 import type { ObjectPatch, Parts, UnrecordedError } from "./object-patch.ts";
 import type { Progress } from "./persistence.ts";
 
-/** A handler and what it is called with. */
+/** A handler and its arguments. */
 export interface Selected<T extends KubeObject> {
   readonly declaration: ChangeDeclaration<T>;
   readonly reason: Reason;
   readonly change: Change;
 }
 
-/** What came of one pass over the selected handlers. */
+/** The result of one pass over the selected handlers. */
 export interface Run {
   readonly records: ReadonlyMap<string, Progress>;
-  /** Those of them that were called in this pass. */
+  /** Those that were called in this pass. */
   readonly called: ReadonlySet<string>;
   /** Seconds until the next attempt; undefined: all have ended. */
   readonly again: number | undefined;
 }
 
-/** What the handlers of one pass share while they are called, one after the other. */
+/** Shared by the handlers of one pass while they are called, one after the other. */
 export interface Turn {
   patch: ObjectPatch;
   /** Nothing more may begin: the program stops, or a handler did not end in time. */
@@ -31,7 +31,7 @@ export interface Turn {
   readonly ctx: Context;
 }
 
-/** A pass whose handlers have been called: what they came to and asked for, to be written. */
+/** A pass whose handlers have been called: their results and requested changes, to be written. */
 export interface Pass<T extends KubeObject> {
   readonly object: T;
   readonly essence: Essence;
@@ -43,7 +43,7 @@ export interface Pass<T extends KubeObject> {
   resume: Run;
   /** How often it could not be written. */
   failures: number;
-  /** Set once the server has taken (the object; undefined: it is gone) or refused what the handlers asked for. */
+  /** Set once the server has accepted (the object; undefined: it no longer exists) or refused the requested changes. */
   answer: { readonly written: T | UnrecordedError | undefined } | undefined;
 }
 
@@ -53,7 +53,7 @@ export interface Cause {
   readonly change: Change;
 }
 
-/** A wait that is over is as short as one can be. */
+/** A negative wait becomes the shortest one. */
 export function againIn(seconds: number): Outcome {
   return unchanged().again(Math.max(0.001, seconds));
 }

@@ -2,7 +2,7 @@ import { hash } from "node:crypto";
 import type { KubeObject } from "../api/object.ts";
 import { digestOf, type Essence } from "./essence.ts";
 
-/** How far one handler has come with one change of one object. */
+/** A handler's progress with one change of one object. */
 export interface Progress {
   /** When its first attempt began. */
   readonly started: string;
@@ -12,7 +12,7 @@ export interface Progress {
   readonly delayed?: string;
   /** Whether it has ended, and how. */
   readonly ended?: "success" | "failure";
-  /** The digest of the essence that it was about: a record of another one counts for nothing. */
+  /** The digest of the essence that it was about: a record of another one is ignored. */
   readonly of: string;
   readonly message?: string;
 }
@@ -22,8 +22,8 @@ const longestMessage = 512;
 const largestEssence = 96 * 1024;
 
 /**
- * What handlers of changes have to remember over restarts, in the object's own annotations, as Kopf keeps it: the state
- * that was handled last (`<prefix>/last-handled`) and, only while something is unfinished, the progress of each handler.
+ * The state that handlers of changes need across restarts, in the object's own annotations, as in Kopf: the last
+ * handled state (`<prefix>/last-handled`) and, only while something is unfinished, the progress of each handler.
  */
 export class Persistence {
   readonly prefix: string;
@@ -35,12 +35,15 @@ export class Persistence {
     this.finalizer = `${prefix}/handlers`;
   }
 
-  /** Whether this very essence was handled last, told without parsing: what is said of most objects in most passes. */
+  /** Fast path: compares with the last handled essence without parsing. */
   isHandled(object: KubeObject, essence: Essence): boolean {
     return object.metadata.annotations?.[this.#lastHandledName] === textOf(essence);
   }
 
-  /** The essence that was handled last, or its digest where it is large; undefined for an object that is new to us (or whose record somebody garbled). */
+  /**
+   * The last handled essence, or its digest if it is large; undefined for an object that is new to us (or whose record
+   * is corrupt).
+   */
   lastHandled(object: KubeObject): Essence | string | undefined {
     return parse<Essence | string>(object.metadata.annotations?.[this.#lastHandledName]);
   }
@@ -49,7 +52,7 @@ export class Persistence {
     return parse<Progress>(object.metadata.annotations?.[this.#nameOf(id)]);
   }
 
-  /** The annotations to write; `null` takes one away. Undefined where all is there already. */
+  /** The annotations to write; `null` removes one. Undefined if they are up to date. */
   annotations(
     object: KubeObject,
     news: { readonly lastHandled?: Essence; readonly progress: ReadonlyMap<string, Progress | null> },

@@ -2,7 +2,7 @@ import type { Context } from "../outcome/reconciler.ts";
 import type { Attempted } from "./attempt.ts";
 import type { Progress } from "./persistence.ts";
 
-/** What is remembered of an attempt. */
+/** The stored record of an attempt. */
 export function recordOf(attempted: Attempted, record: Pick<Progress, "started" | "retries" | "of">, { clock }: Context): Progress {
   if (attempted.ended === "success") return { ...record, ended: "success" };
   if (attempted.ended === "failure") return { ...record, ended: "failure", message: attempted.error.message };
@@ -10,7 +10,7 @@ export function recordOf(attempted: Attempted, record: Pick<Progress, "started" 
   return { ...record, delayed, message: attempted.error.message };
 }
 
-/** Seconds until the first of the attempts that are still to be made. */
+/** Seconds until the first of the remaining attempts. */
 export function nextAttempt(records: ReadonlyMap<string, Progress>, { clock }: Context): number | undefined {
   const waits = [...records.values()]
     .filter(({ ended }) => !ended)

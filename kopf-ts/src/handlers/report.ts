@@ -3,10 +3,10 @@ import type { Context } from "../outcome/reconciler.ts";
 import type { Attempted } from "./attempt.ts";
 import { UnrecordedError } from "./object-patch.ts";
 
-/** The reason of the Event about an attempt that failed because what came of it can't be written on the object. */
+/** The reason of the Event about an attempt that failed because its result can't be written on the object. */
 export const notRecorded = "HandlerNotRecorded";
 
-/** Says in the log, and where a person should know in an Event, what came of an attempt. */
+/** Reports the result of an attempt in the log, and in an Event if a person should know. */
 export function report(
   object: KubeObject,
   id: string,

@@ -22,7 +22,7 @@ import { againIn } from "./pass.ts";
 import { Persistence } from "./persistence.ts";
 import { Timer } from "./timers.ts";
 
-/** How handlers run. Numbers that are no times or counts are refused with a RangeError. */
+/** How handlers run. Invalid times and counts are refused with a RangeError. */
 export interface HandlersOptions {
   /** Of our annotations and finalizer. Two operators that handle changes of one kind need different ones. Default `kopf-ts.dev`. */
   readonly prefix?: string;
@@ -32,11 +32,11 @@ export interface HandlersOptions {
   readonly maxConcurrentReconciles?: number;
   /** One attempt of a handler, whatever its own `timeout` says; then its signal aborts and the attempt has failed. Default 3,600. */
   readonly passTimeoutSeconds?: number;
-  /** How long a cached state older than our own last write is not believed. Default 5. */
+  /** How long a cached state older than our own last write is ignored. Default 5. */
   readonly consistencySeconds?: number;
 }
 
-/** What the handlers of one resource share. */
+/** Shared by the handlers of one resource. */
 export interface Surroundings<T extends KubeObject> {
   readonly client: Client;
   readonly cache: Cache;
@@ -47,22 +47,22 @@ export interface Surroundings<T extends KubeObject> {
   readonly memories: Memories;
   readonly patcher: Patcher;
   viewParts(object: T, reason: Reason): ViewParts<T>;
-  /** The newest state known of the same object. */
+  /** The newest known state of the same object. */
   newest(object: T): T;
-  /** Our own write made this version: until the cache shows it, older ones are not believed. */
+  /** Our own write created this version: until the cache has it, older ones are ignored. */
   awaitEcho(written: T): void;
-  /** Whether anything may begin: asked right before every call of a handler. */
+  /** Whether anything may begin: called right before every call of a handler. */
   mayBegin(): boolean;
   /** Seconds that one attempt may take. */
   readonly limitSeconds: number;
   /**
-   * Writes what a timer, a daemon or an event handler asked for. What fails in passing is logged; what can never be
-   * written is thrown. Nothing is written once leadership is lost.
+   * Writes what a timer, a daemon or an event handler requested. A temporary failure is logged; a permanent one is
+   * thrown. Nothing is written once leadership is lost.
    */
   writeResult(object: T, patch: ObjectPatch, logger: Logger): Promise<void>;
 }
 
-/** For the writes of a pass, beside the time of its handlers. */
+/** For the writes of a pass, in addition to the time of its handlers. */
 const writingSeconds = 120;
 
 /** All handlers of one resource, on the manager's engine: one controller for changes and daemons, one for each timer. */
@@ -88,7 +88,7 @@ export class ResourceHandlers<T extends KubeObject> implements Runnable {
     this.#daemons = new Daemons(daemons, this.#s, (object) => this.#controller?.enqueue(object.metadata));
     this.#events = new Events(events, this.#s);
     this.#resumes = changes.some(({ kind }) => kind === "resume");
-    // Before the controllers: what is there when we start is marked for resumption before any pass.
+    // Before the controllers: objects that exist at the start are marked for resumption before any pass.
     manager.add(this);
     const running = {
       maxConcurrentReconciles: options.maxConcurrentReconciles,
@@ -98,7 +98,7 @@ export class ResourceHandlers<T extends KubeObject> implements Runnable {
       const reconcile = (object: T, ctx: Context) => this.#reconcile(object, ctx);
       this.#controller = manager.controller(nameOf(resource)).for(resource).withOptions(running).complete(reconcile);
     }
-    // One controller says of an object that it does not fit: the first of them.
+    // Only the first controller reports that an object does not match.
     let reportInvalid = !this.#controller;
     for (const declaration of timers) {
       const timer = new Timer<T>(declaration, this.#s);
@@ -142,7 +142,7 @@ export class ResourceHandlers<T extends KubeObject> implements Runnable {
     const held = object.metadata.finalizers?.includes(finalizer) ?? false;
     if (object.metadata.deletionTimestamp) return await this.#leave(object, held, ctx);
     const wanted = this.#changes.needsFinalizer(object) || this.#daemons.isFor(object);
-    // Its echo brings the next pass: nothing is begun that a deletion could interrupt.
+    // The write triggers the next pass: nothing is begun that a deletion could interrupt.
     if (wanted && !held) return unchanged().finalizer(finalizer, true);
     const settled = this.#daemons.tend(object, ctx);
     const outcome = await this.#changes.handle(object, ctx);
@@ -157,7 +157,7 @@ export class ResourceHandlers<T extends KubeObject> implements Runnable {
     return settled ? unchanged().finalizer(this.#s.persistence.finalizer, false) : unchanged();
   }
 
-  /** Milliseconds for which this state is too old to be acted upon. */
+  /** Milliseconds for which this state is too old to act upon. */
   #waitForEcho(object: T): number {
     const memory = this.#s.memories.find(object);
     if (!memory?.awaited) return 0;
@@ -220,7 +220,7 @@ export class ResourceHandlers<T extends KubeObject> implements Runnable {
   }
 }
 
-/** Versions of one resource are comparable numbers (KEP-5504); of others we know only whether they are equal. */
+/** Versions of one resource are comparable numbers (KEP-5504); others can only be compared for equality. */
 function isOlder(version: string | undefined, than: string): boolean {
   if (version === undefined || version === than) return false;
   return !/^\d+$/.test(version) || !/^\d+$/.test(than) || BigInt(version) < BigInt(than);

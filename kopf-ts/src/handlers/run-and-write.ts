@@ -5,15 +5,16 @@ import type { Declaration } from "./declarations.ts";
 import { emptyPatch } from "./object-patch.ts";
 import type { Surroundings } from "./resource-handlers.ts";
 
-/** What a handler is called with, beside its patch. */
+/** A handler's arguments, except its patch. */
 export interface Call<T extends KubeObject> {
   readonly view: ViewParts<T>;
   readonly run: Omit<HandlerContext<T>, keyof ObjectView<T> | "patch">;
 }
 
 /**
- * One attempt of a timer or a daemon: the handler, then what it asked for. What can never be written fails the attempt,
- * so that its retries and delays hold for that too; what a handler asked for before it threw is written all the same.
+ * One attempt of a timer or a daemon: the handler, then the write of what it requested. A permanently refused write
+ * fails the attempt, so that retries and delays apply to it too; what a handler requested before it threw is still
+ * written.
  */
 export async function runAndWrite<T extends KubeObject>(
   { id, run }: Declaration<T>,

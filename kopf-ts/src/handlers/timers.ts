@@ -12,20 +12,20 @@ import { report } from "./report.ts";
 import type { Surroundings } from "./resource-handlers.ts";
 import { runAndWrite } from "./run-and-write.ts";
 
-/** How far one timer has come with one object. Times are monotonic milliseconds. */
+/** One timer's progress with one object. Times are monotonic milliseconds. */
 export interface TimerState {
   due: number;
-  /** The state of the object, and since when it is so: for `idle`. */
+  /** The state of the object, and since when it is unchanged: for `idle`. */
   digest: string;
   since: number;
-  /** Of the run that is being tried; undefined between runs. */
+  /** The run that is being attempted; undefined between runs. */
   trying: { readonly started: Date; readonly retries: number } | undefined;
-  /** It failed for good and runs no more. */
+  /** It failed permanently and runs no more. */
   over: boolean;
 }
 
 /**
- * One timer as a reconciler: its queue wakes each object when its time comes, so that thousands of objects cost one
+ * One timer as a reconciler: its queue wakes each object when it is due, so that thousands of objects need only one
  * clock timer, and no run of an object ever overlaps another.
  */
 export class Timer<T extends KubeObject> {

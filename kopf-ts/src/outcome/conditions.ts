@@ -11,7 +11,7 @@ export interface Condition {
   observedGeneration?: number;
 }
 
-/** A condition as a reconciler says it: the framework knows the rest. */
+/** A condition as a reconciler gives it: the framework adds the rest. */
 export interface ConditionInput {
   readonly type: string;
   readonly status: ConditionStatus;
@@ -43,7 +43,10 @@ export function isFalse(object: HasConditions, type: string): boolean {
   return getCondition(object, type)?.status === "False";
 }
 
-/** Whether a bounded object has ended: `Succeeded` or `Failed` is `True`. Such a state is sticky: the framework never takes it back. */
+/**
+ * Whether a bounded object has ended: `Succeeded` or `Failed` is `True`. Such a state is sticky: the framework never
+ * reverts it.
+ */
 export function isTerminal(object: HasConditions): boolean {
   return isTrue(object, "Succeeded") || isTrue(object, "Failed");
 }
@@ -52,8 +55,8 @@ export function isTerminal(object: HasConditions): boolean {
 const longestMessage = 32_768;
 
 /**
- * The list with one condition set. `lastTransitionTime` moves only when the status does; a condition that says
- * nothing new is kept as it is, object identity included, so that an unchanged list can be recognised cheaply.
+ * The list with one condition set. `lastTransitionTime` changes only when the status does; an unchanged condition
+ * is kept as it is, object identity included, so that an unchanged list can be recognised cheaply.
  */
 export function setCondition(
   conditions: readonly Condition[],

@@ -2,8 +2,8 @@ import type { JsonPatchOperation } from "../api/client.ts";
 import type { KubeObject } from "../api/object.ts";
 
 /**
- * The JSON patch that makes an object's finalizers be as wished, or undefined if they are. It tests the list it was
- * computed from, so that it never undoes what somebody else did meanwhile: the server then refuses it (422 Invalid).
+ * The JSON patch that gives an object the wanted finalizers, or undefined if it has them. It tests the list it was
+ * computed from, so that it never undoes what others did meanwhile: the server then refuses it (422 Invalid).
  * None is added to an object that is being deleted: the server forbids that.
  */
 export function finalizerPatch(object: KubeObject, wished: Readonly<Record<string, boolean>>): readonly JsonPatchOperation[] | undefined {
@@ -15,7 +15,7 @@ export function finalizerPatch(object: KubeObject, wished: Readonly<Record<strin
   const identity: JsonPatchOperation[] = object.metadata.uid ? [{ op: "test", path: "/metadata/uid", value: object.metadata.uid }] : [];
   const value = [...kept, ...added];
   if (current.length === 0) {
-    // Without a list there is none to test; the resource version tells whether it is still so.
+    // Without a list there is none to test; the resource version shows whether that is still so.
     return [
       { op: "test", path: "/metadata/resourceVersion", value: object.metadata.resourceVersion },
       ...identity,

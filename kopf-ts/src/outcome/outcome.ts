@@ -6,22 +6,22 @@ import type { ConditionInput } from "./conditions.ts";
 /**
  * - `ready`: it is as the spec says.
  * - `progressing`: we are getting there; a change of something watched brings the next pass.
- * - `waiting`: something else must happen first; we look again after a while.
+ * - `waiting`: something else must happen first; another pass after a while.
  * - `stalled`: a person must act; a change of the spec (or of something watched) brings the next pass.
- * - `failed`: a bounded object could not do what it was asked. Final.
- * - `succeeded`: a bounded object did what it was asked. Final.
- * - `unchanged`: nothing to say; the status stays as it is.
+ * - `failed`: a bounded object could not do its work. Final.
+ * - `succeeded`: a bounded object did its work. Final.
+ * - `unchanged`: the status stays as it is.
  */
 export type OutcomeKind = "ready" | "progressing" | "waiting" | "stalled" | "failed" | "succeeded" | "unchanged";
 
-/** An idempotent act on the outside world. It runs last, and again in a later pass if that pass still asks for it. */
+/** An idempotent act on the outside world. It runs last, and again in a later pass if that pass still requests it. */
 export interface Effect {
   readonly name: string;
   /** Must be safe to repeat. The signal aborts when the pass has to end. */
   readonly run: (signal: AbortSignal) => Promise<void>;
 }
 
-/** An Event as a reconciler says it; the Recorder adds the rest. */
+/** An Event as a reconciler gives it; the Recorder adds the rest. */
 export interface EventInput {
   readonly type: "Normal" | "Warning";
   /** UpperCamelCase, for machines. */
@@ -54,7 +54,7 @@ export interface OutcomeParts<Status> {
 /**
  * What a reconciler has decided: a value, not an act. It holds no client and touches nothing, so tests can read it.
  * Every method returns a new Outcome. The framework carries it out in this order, each step only if the one before
- * succeeded: finalizers added → status (one write, only if it says something new) → events → creates → applies → deletes →
+ * succeeded: finalizers added → status (one write, only if it has changed) → events → creates → applies → deletes →
  * effects → finalizers removed.
  *
  * @example
@@ -128,8 +128,8 @@ export class Outcome<out Status = any, out Names = any> implements OutcomeParts<
   }
 
   /**
-   * Create-only. One that exists already is fine if it has the same controller (by UID) or, without a controller, every label
-   * that is given here; else the pass fails with ForeignObjectError.
+   * Create-only. An existing one is accepted if it has the same controller (by UID) or, without a controller, every
+   * label that is given here; else the pass fails with ForeignObjectError.
    */
   creating(...objects: readonly NewObject[]): Outcome<Status, Names> {
     return this.#with({ creates: [...this.creates, ...objects] });
@@ -141,7 +141,7 @@ export class Outcome<out Status = any, out Names = any> implements OutcomeParts<
   }
 
   /**
-   * An idempotent act on the outside world, after every write to the API. What it throws fails the pass.
+   * An idempotent act on the outside world, after every write to the API. An error that it throws fails the pass.
    *
    * @example
    * ```ts
@@ -161,9 +161,9 @@ export class Outcome<out Status = any, out Names = any> implements OutcomeParts<
   }
 
   /**
-   * Another pass after so many seconds, even if nothing changes. The shortest wish wins. 0 is no wish, as in
-   * controller-runtime's Result: a time that was computed and has run out asks for `atOnce()`.
-   * @throws RangeError for what is no time: NaN, negative, endless.
+   * Another pass after this number of seconds, even if nothing changes. The shortest one wins. 0 is ignored, as in
+   * controller-runtime's Result: for a computed time that has run out use `atOnce()`.
+   * @throws RangeError for an invalid time: NaN, negative, infinite.
    */
   again(seconds: number): Outcome<Status, Names> {
     checkNumber(".again(seconds)", seconds, "a time, zero or more");
@@ -241,7 +241,7 @@ export function progressing<const Status extends object = NoStatus>(
 }
 
 /**
- * Ready=False, Reconciling=True; another pass after `afterSeconds`, for what nobody watches.
+ * Ready=False, Reconciling=True; another pass after `afterSeconds`, for what no watch reports.
  *
  * @throws RangeError unless `afterSeconds` is a time above zero.
  *
@@ -281,7 +281,7 @@ export function stalled<const Status extends object = NoStatus>(
 }
 
 /**
- * Ready=False, Stalled=True, Failed=True: final, for bounded objects. It is never taken back.
+ * Ready=False, Stalled=True, Failed=True: final, for bounded objects. It is never reverted.
  *
  * @example
  * ```ts
@@ -299,7 +299,7 @@ export function failed<const Status extends object = NoStatus>(
 }
 
 /**
- * Ready=True, Succeeded=True: final, for bounded objects. It is never taken back.
+ * Ready=True, Succeeded=True: final, for bounded objects. It is never reverted.
  *
  * @example
  * ```ts
@@ -316,7 +316,7 @@ export function succeeded<const Status extends object = NoStatus>(
 }
 
 /**
- * The status stays as it is: for objects that have ended, are going away, or have no status of ours.
+ * The status stays as it is: for objects that have ended, are being deleted, or have no status of ours.
  *
  * @example
  * ```ts

@@ -51,12 +51,12 @@ export function controllerOf(object: NewObject): OwnerReference | undefined {
   return object.metadata.ownerReferences?.find(({ controller }) => controller === true);
 }
 
-/** By UID: an object of the same name that was created anew is not the owner. */
+/** By UID: an object that was recreated under the same name is not the owner. */
 export function isControlledBy(object: KubeObject, owner: KubeObject): boolean {
   return owner.metadata.uid !== undefined && controllerOf(object)?.uid === owner.metadata.uid;
 }
 
-/** Whether a reference speaks of this kind; versions of one group are the same kind. */
+/** Whether a reference is to this kind; versions of one group are the same kind. */
 export function refersTo(reference: OwnerReference, kind: { group: string; kind: string }): boolean {
   return reference.kind === kind.kind && groupOf(reference.apiVersion) === kind.group;
 }

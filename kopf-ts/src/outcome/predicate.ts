@@ -2,7 +2,10 @@ import { isDeepStrictEqual } from "node:util";
 import type { KubeObject } from "../api/object.ts";
 import type { Change } from "../cache/store.ts";
 
-/** Whether a change is worth a reconcile. An object created anew under an old name is a deletion and an addition, never an update. */
+/**
+ * Whether a change is worth a reconcile. An object recreated under an old name is a deletion and an addition, never an
+ * update.
+ */
 export type Predicate<T extends KubeObject = KubeObject> = (change: Change<T>) => boolean;
 
 const onUpdate =

@@ -6,16 +6,16 @@ import type { Logger } from "../core/logger.ts";
 import type { OutcomeOf } from "./outcome.ts";
 import type { Recorder } from "./recorder.ts";
 
-/** What a reconciler is given beside the object. */
+/** A reconciler's second argument. */
 export interface Context {
-  /** Live reads. Writes belong in the Outcome; those that are made here are refused once leadership is lost. */
+  /** Live reads. Writes belong in the Outcome; those made here are refused once leadership is lost. */
   readonly client: Client;
   /** Reads that cost nothing: `ctx.cache(pods).list({ labels })`. */
   readonly cache: Cache;
   readonly clock: Clock;
   /** Names the controller, the object and the reconcile in every line. */
   readonly logger: Logger;
-  /** Aborts when the pass has taken too long, leadership is lost, or the program stops for good. */
+  /** Aborts when the pass has taken too long, leadership is lost, or the program stops. */
   readonly signal: AbortSignal;
   /** One per pass. */
   readonly reconcileID: string;
@@ -26,9 +26,9 @@ export interface Context {
 }
 
 /**
- * Looks at the world and says what should be. Called with the cached (frozen) object; never for one that is gone.
- * Level-triggered: it may be called at any time, any number of times, and must not care why.
- * What it throws is tried again with a growing delay; TerminalError is not.
+ * Observes and returns what should be. Called with the cached (frozen) object; never for a deleted one.
+ * Level-triggered: it may be called at any time, any number of times, and must not depend on the reason.
+ * Errors are retried with a growing delay; TerminalError is not.
  *
  * @example
  * ```ts
@@ -43,7 +43,7 @@ export interface Context {
 export type Reconciler<T extends KubeObject = KubeObject> = (object: T, ctx: Context) => Promise<OutcomeOf<T>> | OutcomeOf<T>;
 
 /**
- * Trying again would change nothing: counted and logged, not retried until something changes.
+ * A retry would change nothing: counted and logged, not retried until something changes.
  *
  * @example
  * ```ts
@@ -62,7 +62,7 @@ export class TerminalError extends Error {
   }
 }
 
-/** An object that should be created exists already and belongs to somebody else. The pass is tried again. */
+/** An object that should be created exists already and belongs to another owner. The pass is retried. */
 export class ForeignObjectError extends Error {
   constructor(message: string) {
     super(message);

@@ -10,7 +10,7 @@ import { messageOf } from "../core/thrown.ts";
 import { microTimestamp } from "./conditions.ts";
 import type { EventInput } from "./outcome.ts";
 
-/** What a Recorder of your own needs; `manager.recorder(name)` makes one with all of it set. */
+/** Options of a stand-alone Recorder; `manager.recorder(name)` creates one with all of them set. */
 export interface RecorderOptions {
   readonly client: Client;
   /** `reportingController`, such as `rune.dev/adapter`. */
@@ -35,7 +35,10 @@ const seriesMilliseconds = 6 * 60_000;
 const longestNote = 1024;
 const longestReason = 128;
 
-/** Publishes events.k8s.io/v1 Events in the background, one after the other. Never throws and never makes anybody wait; what fails is logged. */
+/**
+ * Publishes events.k8s.io/v1 Events in the background, one after the other. Never throws and never blocks the caller;
+ * failures are logged.
+ */
 export class Recorder {
   readonly #options: RecorderOptions;
   readonly #clock: Clock;
@@ -50,12 +53,12 @@ export class Recorder {
     this.#clock = options.clock ?? realClock;
   }
 
-  /** Events that found the queue full. */
+  /** Events dropped because the queue was full. */
   get dropped(): number {
     return this.#dropped;
   }
 
-  /** Says something about an object. */
+  /** Publishes an event about an object. */
   event(regarding: KubeObject, input: EventInput): void {
     if (this.#queue.length >= (this.#options.capacity ?? 1_000)) {
       this.#dropped += 1;
@@ -67,7 +70,7 @@ export class Recorder {
     this.#sending ??= this.#drain();
   }
 
-  /** Resolves once everything said so far has been sent or has failed. */
+  /** Resolves once every event so far has been sent or has failed. */
   async flush(): Promise<void> {
     while (this.#sending) await this.#sending;
   }
@@ -92,7 +95,7 @@ export class Recorder {
     this.#series.set(id, { namespace: event.metadata.namespace, name: event.metadata.name, count: 1, lastAt: this.#clock.monotonic() });
   }
 
-  /** False if the series' Event is gone (they live for an hour) and a new one must be made. */
+  /** False if the series' Event no longer exists (they live for an hour) and a new one must be created. */
   async #extend(series: Series, at: Date): Promise<boolean> {
     const patch = { series: { count: series.count + 1, lastObservedTime: microTimestamp(at) } };
     try {

@@ -15,7 +15,7 @@ import { type Outcome, type OutcomeKind, unchanged } from "./outcome.ts";
 
 type ConditionStatuses = Readonly<Record<string, "True" | "False">>;
 
-/** What each kind of outcome says in kstatus's words (cli-utils, pkg/kstatus); a type not named here is taken away. */
+/** Each kind of outcome in kstatus's terms (cli-utils, pkg/kstatus); a type not named here is removed. */
 const conditionsByOutcome: Readonly<Record<Exclude<OutcomeKind, "unchanged">, ConditionStatuses>> = {
   ready: { Ready: "True" },
   progressing: { Ready: "False", Reconciling: "True" },
@@ -27,16 +27,16 @@ const conditionsByOutcome: Readonly<Record<Exclude<OutcomeKind, "unchanged">, Co
 
 const frameworkTypes = ["Ready", "Reconciling", "Stalled", "Succeeded", "Failed"] as const;
 
-/** Whether the outcome would take back an ending. */
+/** Whether the outcome would revert an ending. */
 export function contradictsEnding(object: KubeObject, outcome: Outcome): boolean {
   if (outcome.kind === "unchanged" || !isTerminal(object)) return false;
   return outcome.kind !== (isTrue(object, "Succeeded") ? "succeeded" : "failed");
 }
 
 /**
- * The whole status that the outcome asks for, or undefined if the object has it already. Fields that the outcome does
- * not name stay; conditions of other types stay; times of transition move only with the status of their condition.
- * `until`: what it claims is held back; this condition, which says why, takes its place.
+ * The whole status of the outcome, or undefined if the object has it already. Fields that the outcome does
+ * not name stay; conditions of other types stay; transition times change only with the status of their condition.
+ * `until`: the outcome's claim is held back; this condition, which says why, takes its place.
  */
 export function nextStatus(object: KubeObject, outcome: Outcome, now: Date, until?: ConditionInput): Record<string, unknown> | undefined {
   if (outcome.kind === "unchanged" && outcome.conditions.length === 0 && !saysInvalid(object)) return undefined;
@@ -56,7 +56,7 @@ export function nextStatus(object: KubeObject, outcome: Outcome, now: Date, unti
 
 function nextConditions(old: readonly Condition[], outcome: Outcome, at: { now: Date; observedGeneration?: number }): readonly Condition[] {
   const inputs: ConditionInput[] = [];
-  // An object over which a pass was made fits its schema.
+  // An object that is reconciled matches its schema.
   let conditions = outcome.reason === invalidReason ? old : old.filter(({ reason }) => reason !== invalidReason);
   if (outcome.kind !== "unchanged") {
     const told = conditionsByOutcome[outcome.kind];
@@ -72,7 +72,10 @@ function nextConditions(old: readonly Condition[], outcome: Outcome, at: { now: 
   return conditions;
 }
 
-/** The reason of what is said of an object that does not fit the schema of its resource, and of the Event about it. */
+/**
+ * The reason of the condition about an object that does not match the schema of its resource, and of the Event about
+ * it.
+ */
 export const invalidReason = "InvalidObject";
 
 function saysInvalid(object: KubeObject): boolean {
@@ -82,7 +85,7 @@ function saysInvalid(object: KubeObject): boolean {
 /** The reason of `Reconciling` while passes keep failing. */
 export const retryingReason = "Retrying";
 
-/** What is said in place of a claim until what it rests on has been written. */
+/** Replaces a claim until the writes that it depends on have been made. */
 export const writing: ConditionInput = {
   type: "Reconciling",
   status: "True",
@@ -90,16 +93,16 @@ export const writing: ConditionInput = {
   message: "what this object needs is being written",
 };
 
-/** The reason of `Reconciling` while the server refuses what a pass asks it to write. */
+/** The reason of `Reconciling` while the server refuses a pass's writes. */
 export const writeFailedReason = "WriteFailed";
 
-/** The word that passes keep failing, where it stands on the object. */
+/** The condition about failing passes, if the object has it. */
 export function retryingOf(object: KubeObject): Condition | undefined {
   const condition = getCondition(object, "Reconciling");
   return condition?.reason === retryingReason || condition?.reason === writeFailedReason ? condition : undefined;
 }
 
-/** Whether a change is nothing but that word: it must not cut the pause short that follows a failure. */
+/** Whether a change is only that condition: it must not shorten the pause after a failure. */
 export function isOnlyRetrying<T extends KubeObject>(change: Change<T>): boolean {
   if (change.type !== "updated" || change.old === change.object || !retryingOf(change.object)) return false;
   return isDeepStrictEqual(withoutReconciling(change.old), withoutReconciling(change.object));
@@ -110,7 +113,7 @@ function withoutReconciling(object: KubeObject): object {
   return { ...object, metadata: { ...object.metadata, resourceVersion: "" }, status: { ...(object.status as object), conditions } };
 }
 
-/** As it will come back from the server: JSON knows no `undefined`. */
+/** As the server will return it: JSON has no `undefined`. */
 function asJson(value: unknown): unknown {
   return typeof value === "object" && value !== null ? JSON.parse(JSON.stringify(value)) : value;
 }

@@ -15,7 +15,7 @@ import { contradictsEnding, nextStatus, retryingOf, retryingReason, writeFailedR
 import { StatusLoops } from "./status-loop.ts";
 import { Unseen } from "./unseen.ts";
 
-/** Somebody wrote before us: the next pass, soon, will decide from what is true now. */
+/** On a conflict another client wrote first: the next pass, soon, will decide from the current state. */
 export type Written = "done" | "conflict" | "gone";
 
 export interface WriterOptions {
@@ -23,13 +23,13 @@ export interface WriterOptions {
   readonly resource: Resource;
   readonly fieldManager: string;
   readonly clock: Clock;
-  /** What a cache knows of an object; undefined if nothing does. */
+  /** The cached object; undefined if no cache has it. */
   readonly cached?: (resource: Resource, key: ObjectKey) => KubeObject | undefined;
   /** Whether a cache will show this object, once the watch has told of it. */
   readonly willShow?: (resource: Resource, object: KubeObject) => boolean;
 }
 
-/** A manifest as it was last applied, and what came of it. */
+/** A manifest as it was last applied, and the result. */
 interface Applied {
   readonly hash: string;
   readonly resourceVersion: string | undefined;
@@ -39,7 +39,9 @@ export interface WriteContext {
   readonly logger: Logger;
   readonly recorder: Recorder;
   readonly signal: AbortSignal;
-  /** Passes over the object have kept failing: what says so stays on it until a whole outcome has been carried out. */
+  /**
+   * Passes over the object have kept failing: the condition about it stays until a whole outcome has been carried out.
+   */
   readonly failing?: boolean;
 }
 
@@ -51,7 +53,7 @@ export class OutcomeWriter {
   /** By the key of the object, then by the child's. */
   readonly #applied = new Map<string, Map<string, Applied>>();
 
-  /** Errors that stand on their object already. */
+  /** Errors that are already reported on their object. */
   readonly #told = new WeakSet<Error>();
 
   constructor(options: WriterOptions) {
@@ -67,14 +69,14 @@ export class OutcomeWriter {
 
   /**
    * In order, each step only if the one before succeeded: finalizers added → status → events → creates → applies →
-   * deletes → effects → finalizers removed. What the API refuses is thrown, except that a lost race is an answer.
-   * That an object is ready or has succeeded is claimed, and its events are told, only when the writes and effects have
-   * been made; until then its status says Reconciling. What the server refuses is said on the object.
+   * deletes → effects → finalizers removed. The API's refusals are thrown, except that a lost race is returned.
+   * Readiness or success is claimed, and events are published, only when the writes and effects have been made; until
+   * then the status says Reconciling. Refusals by the server are reported on the object.
    */
   async write(object: KubeObject, outcome: Outcome, ctx: WriteContext): Promise<Written> {
     const withFinalizers = await this.#addFinalizers(object, outcome, ctx);
     if (typeof withFinalizers === "string") return withFinalizers;
-    // The outcome is about the spec that it was decided on, not about one that came with the answer.
+    // The outcome is about the spec that it was decided on, not about a newer one in the response.
     if (withFinalizers.metadata.generation !== object.metadata.generation) return "conflict";
     const isClaim = (outcome.kind === "ready" || outcome.kind === "succeeded") && (await this.#hasWork(object, outcome));
     const retrying = standingFailure(withFinalizers, outcome, ctx);
@@ -127,7 +129,10 @@ export class OutcomeWriter {
     return "done";
   }
 
-  /** Throws what was thrown; a refusal that only a person, or time, can change is said on the object first, where its status is ours. */
+  /**
+   * Throws the error again; a refusal that only a person, or time, can change is first reported on the object, if its
+   * status is ours.
+   */
   async #sayRefused(object: KubeObject, outcome: Outcome, thrown: unknown, ctx: WriteContext): Promise<never> {
     if (outcome.kind !== "unchanged" && !isTerminal(object) && (isRefusal(thrown) || thrown instanceof ForeignObjectError)) {
       const message = `what this object needs could not be written and is tried again: ${thrown.message}`.slice(0, 1024);
@@ -145,7 +150,7 @@ export class OutcomeWriter {
   async #removeFinalizers(object: KubeObject, outcome: Outcome, ctx: WriteContext): Promise<Written> {
     const wished = Object.fromEntries(Object.entries(outcome.finalizers).filter(([, present]) => !present));
     const edited = await this.#editFinalizers(object, wished, ctx);
-    // The object may be gone with its last finalizer: that is what was wanted.
+    // The object may have been deleted with its last finalizer: that is what was wanted.
     return edited === "conflict" ? "conflict" : "done";
   }
 
@@ -161,7 +166,10 @@ export class OutcomeWriter {
     }
   }
 
-  /** A JSON patch whose test fails is answered with 422, and so is one that a policy or a schema refuses: only the first is a lost race. */
+  /**
+   * The server returns 422 for a JSON patch whose test fails, and for one that a policy or a schema refuses: only the
+   * first is a lost race.
+   */
   async #hasMoved({ metadata }: KubeObject, signal: AbortSignal): Promise<boolean> {
     const live = await this.#options.client.find(this.#options.resource, metadata, { signal });
     return live?.metadata.uid !== metadata.uid || live?.metadata.resourceVersion !== metadata.resourceVersion;
@@ -261,21 +269,21 @@ export class OutcomeWriter {
     return known;
   }
 
-  /** Only what is applied now is remembered, so that a parent whose children come and go takes no more memory with time. */
+  /** Only what is applied now is recorded, so that memory does not grow for a parent whose children change. */
   #remember(parent: KubeObject, children: readonly KubeObject[]): void {
     const applied = this.#appliedBy(parent);
     const present = new Set(children.map(childID));
     for (const id of applied.keys()) if (!present.has(id)) applied.delete(id);
   }
 
-  /** The object is gone; nothing about it is remembered. */
+  /** The object was deleted; its records are removed. */
   forget(key: string): void {
     this.#applied.delete(key);
     this.#unseen.forget(key);
     this.#loops.forget(key);
   }
 
-  /** Says on the object that its reconciles keep failing, beside whatever else its status says. Never throws. */
+  /** Reports on the object that its reconciles keep failing, in addition to the rest of its status. Never throws. */
   async report(object: KubeObject, error: Error, ctx: WriteContext): Promise<void> {
     if (isTerminal(object) || this.#told.has(error)) return;
     const isFinal = error instanceof TerminalError;
@@ -320,7 +328,7 @@ function standingFailure(object: KubeObject, outcome: Outcome, { failing }: Writ
   return failing || standing?.reason === writeFailedReason ? standing : undefined;
 }
 
-/** Whether anything follows the status that may fail. */
+/** Whether the outcome has steps after the status that may fail. */
 const asksForMore = ({ creates, applies, deletes, effects }: Outcome) =>
   [creates, applies, deletes, effects].some(({ length }) => length > 0);
 

@@ -12,26 +12,27 @@ const customResourceDefinitions = resource({
   namespaced: false,
 });
 
-/** A place on a real cluster that is a test's own. */
+/** A dedicated place on a real cluster for one test. */
 export interface ClusterPlace {
   readonly client: Client;
-  /** Made for this test, and deleted after it with all that is in it. */
+  /** Created for this test, and deleted after it with everything in it. */
   readonly namespace: string;
-  /** Another client of the same cluster, for an operator under test: who asks closes it. */
+  /** Another client of the same cluster, for an operator under test: the caller closes it. */
   readonly newClient: () => Promise<Client>;
 }
 
-/** Which cluster a test uses, and what has to be there. */
+/** Which cluster a test uses, and what must be installed. */
 export interface ClusterOptions {
   /** A path. Default: what kubectl would use. */
   readonly kubeconfig?: string;
-  /** CustomResourceDefinitions. Those that were there before stay. */
+  /** CustomResourceDefinitions. Existing ones stay. */
   readonly crds?: readonly DynamicObject[];
 }
 
 /**
- * Lends a test a namespace of its own on the cluster of a kubeconfig (its path, or options), with these CustomResourceDefinitions there and served; takes everything away afterwards, also when the test fails.
- * Definitions that were there before stay.
+ * Gives a test a dedicated namespace on the cluster of a kubeconfig (its path, or options), with these
+ * CustomResourceDefinitions installed and served; removes everything afterwards, also when the test fails. Existing
+ * definitions stay.
  *
  * @throws Error if a CustomResourceDefinition is not established within 30 s.
  *
@@ -68,7 +69,7 @@ async function lend<T>(options: ClusterOptions, use: (place: ClusterPlace) => Pr
   }
 }
 
-/** Takes finalizers away that nobody is there for any more: they would keep the namespace and the definition for ever. */
+/** Removes finalizers whose operator no longer runs: they would keep the namespace and the definition permanently. */
 async function release(client: Client, { spec }: DynamicObject, namespace: string): Promise<void> {
   const { group, names, versions } = spec;
   const [{ name: version }] = versions;

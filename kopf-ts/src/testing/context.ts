@@ -18,7 +18,7 @@ export interface FakeIndex<T extends KubeObject = KubeObject> {
   readonly values: IndexFunction<T>;
 }
 
-/** A cache that holds exactly these objects; the resource is told by their `apiVersion` and `kind`. */
+/** A cache that holds exactly these objects; their resource is determined by `apiVersion` and `kind`. */
 export function fakeCache(objects: readonly KubeObject[] = [], indexes: readonly FakeIndex[] = []): Cache {
   return <T extends KubeObject>(resource: Resource<T>): CacheReader<T> => {
     const isOne = (object: KubeObject) => object.kind === resource.kind && object.apiVersion === apiVersionOf(resource);
@@ -36,7 +36,7 @@ export function fakeCache(objects: readonly KubeObject[] = [], indexes: readonly
   };
 }
 
-/** A recorder that keeps what it is told. */
+/** A recorder that keeps its events. */
 export class FakeRecorder extends Recorder {
   readonly told: { readonly regarding: KubeObject; readonly event: EventInput }[] = [];
 
@@ -76,7 +76,7 @@ export function fakeContext(
   };
 }
 
-/** Port 9 of this machine: nobody listens there, so a read that a test did not prepare fails at once. */
+/** Port 9 of this machine, on which nothing listens, so a read that a test did not prepare fails at once. */
 function unreachableClient(): Client {
   return new Client({ credentials: staticCredentials("http://127.0.0.1:9"), retries: 0 });
 }

@@ -22,7 +22,7 @@ interface AppliedFields {
 }
 
 /**
- * An API server in memory, over real HTTP. A fake, for unit tests and fault injection alone: it knows no schemas,
+ * An API server in memory, over real HTTP. A fake, for unit tests and fault injection alone: it has no schemas,
  * no admission and no defaults, and its server-side apply is only good enough to test clients of it.
  *
  * @example
@@ -42,7 +42,10 @@ interface AppliedFields {
 export class FakeApiServer {
   /** Every request, in the order of arrival. */
   readonly requests: SeenRequest[] = [];
-  /** How this server takes WatchList: as new servers do; refused, where the feature is off; ignored, as old ones do; or so that the end mark never comes. */
+  /**
+   * How this server handles WatchList: as new servers do; refused, as with the feature off; ignored, as old ones do; or
+   * without ever sending the end mark.
+   */
   watchList: "served" | "refused" | "ignored" | "endless" = "served";
   readonly #resources: readonly Resource[];
   readonly #storage = new Storage();
@@ -55,7 +58,7 @@ export class FakeApiServer {
   readonly #server = createServer((request, response) => void this.#serve(request, response));
   #url = "";
 
-  /** `resources`: what discovery answers, beside the built-in ones. Other paths are served as well. */
+  /** `resources`: what discovery returns, besides the built-in ones. Other paths are served as well. */
   constructor(options: { resources?: readonly Resource[] } = {}) {
     this.#resources = [...builtins, ...(options.resources ?? [])];
     this.#server.keepAliveTimeout = 0;
@@ -73,7 +76,7 @@ export class FakeApiServer {
     return server;
   }
 
-  /** Cuts every connection. */
+  /** Closes every connection. */
   async stop(): Promise<void> {
     for (const socket of this.#sockets) socket.destroy();
     await new Promise<void>((resolve) => this.#server.close(() => resolve()));
@@ -93,12 +96,12 @@ export class FakeApiServer {
     return this.#watches.size;
   }
 
-  /** A client of this server. Who asks closes it. */
+  /** A client of this server. The caller closes it. */
   client(options: Omit<TransportOptions, "credentials"> & { clock?: Clock } = {}): Client {
     return new Client({ ...options, credentials: staticCredentials(this.#url) });
   }
 
-  /** Creates an object or replaces all of it, status included, as if somebody else had done it. */
+  /** Creates an object or replaces all of it, status included, as another client would. */
   put<T extends KubeObject>(resource: Resource<T>, object: DynamicObject): T {
     const table = nameOf(resource);
     const { resourceVersion: _ignored, ...metadata } = object.metadata;
@@ -117,7 +120,7 @@ export class FakeApiServer {
     return this.#storage.all(nameOf(resource)) as T[];
   }
 
-  /** Deletes an object as if somebody else had: one with finalizers stays until they are gone. */
+  /** Deletes an object as another client would: one with finalizers stays until they are removed. */
   delete(resource: Resource, key: { namespace?: string; name: string }): void {
     this.#storage.delete(nameOf(resource), keyOf(key));
   }
@@ -132,17 +135,17 @@ export class FakeApiServer {
     this.#faults.add(fault);
   }
 
-  /** How many faults have not struck yet. */
+  /** The number of pending faults. */
   get faultsLeft(): number {
     return this.#faults.left;
   }
 
-  /** Forgets the faults that have not struck yet. */
+  /** Removes pending faults. */
   clearFaults(): void {
     this.#faults.clear();
   }
 
-  /** Forgets history: watches from before now, and page tokens, are answered with 410. */
+  /** Forgets history: watches from before now, and page tokens, get 410. */
   compact(): void {
     this.#storage.compact();
     this.#pages.clear();
@@ -153,7 +156,7 @@ export class FakeApiServer {
     this.#pages.clear();
   }
 
-  /** Writes every event of every watch in pieces of so many bytes, wherever that cuts. 0: whole again. */
+  /** Writes every event of every watch in pieces of this size, wherever that cuts. 0: whole again. */
   splitEvents(bytes: number): void {
     this.#watches.pieceBytes = bytes;
   }
@@ -163,7 +166,7 @@ export class FakeApiServer {
     this.#watches.bookmark();
   }
 
-  /** Ends every open watch politely. */
+  /** Closes every open watch cleanly. */
   closeWatches(): void {
     this.#watches.close();
   }
@@ -178,7 +181,7 @@ export class FakeApiServer {
     this.#watches.fail({ kind: "Status", code: status, reason, message: `injected ${status}` });
   }
 
-  /** Open watches hear nothing more, though their connections stay: half-open. */
+  /** Open watches receive nothing more, though their connections stay: half-open. */
   muteWatches(): void {
     this.#watches.mute();
   }

@@ -1,4 +1,4 @@
-/** What a request looks like to a fault's `match` and to the log of requests. */
+/** A request as passed to a fault's `match` and as recorded. */
 export interface SeenRequest {
   readonly method: string;
   readonly path: string;
@@ -10,11 +10,11 @@ export interface SeenRequest {
 }
 
 /**
- * - `refuse`: an error answer.
+ * - `refuse`: an error response.
  * - `reset`: the connection is cut before anything happened.
- * - `reset after`: the request is carried out, but its answer never arrives.
- * - `hang`: no answer, ever; the connection stays open.
- * - `cut`: the request is carried out; its answer breaks off after half of its bytes.
+ * - `reset after`: the request is carried out, but its response never arrives.
+ * - `hang`: never a response; the connection stays open.
+ * - `cut`: the request is carried out; its response is cut off after half of its bytes.
  * - `hold`: carried out once `until` has settled.
  */
 export type FaultAction =
@@ -25,16 +25,16 @@ export type FaultAction =
   | { readonly do: "cut" }
   | { readonly do: "hold"; readonly until: Promise<unknown> };
 
-/** A fault that strikes the next requests that match. */
+/** A fault for the next requests that match. */
 export interface Fault {
-  /** Which requests it strikes. Default: all. */
+  /** Which requests it applies to. Default: all. */
   readonly match?: (request: SeenRequest) => boolean;
-  /** How many requests it strikes. Default 1. */
+  /** How many requests it applies to. Default 1. */
   readonly times?: number;
   readonly action: FaultAction;
 }
 
-/** The faults still to come, in order. */
+/** The pending faults, in order. */
 export class Faults {
   readonly #pending: { match: (request: SeenRequest) => boolean; left: number; action: FaultAction }[] = [];
 
@@ -42,7 +42,7 @@ export class Faults {
     this.#pending.push({ match, left: times, action });
   }
 
-  /** How many strikes are still to come. */
+  /** How many requests are still to be hit. */
   get left(): number {
     return this.#pending.reduce((sum, { left }) => sum + left, 0);
   }

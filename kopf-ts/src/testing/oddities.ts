@@ -1,4 +1,7 @@
-/** Things that programs throw and answer by accident: each breaks `String(…)`, `JSON.stringify(…)`, `instanceof` or a field's getter. */
+/**
+ * Values that programs throw and return by accident: each breaks `String(…)`, `JSON.stringify(…)`, `instanceof` or a
+ * field's getter.
+ */
 export function oddities(): Readonly<Record<string, unknown>> {
   const refuse = (): never => {
     throw new Error("a getter of the program's own throws");

@@ -6,11 +6,11 @@ import { FakeApiServer } from "./fake-api-server.ts";
 
 /** Where an operator under test runs, and how. */
 export interface OperatorRunnerOptions extends Omit<OperatorOptions, "client" | "kubeConfig" | "logger"> {
-  /** Run against this server; it is left running. Default: one of its own, stopped with the runner. */
+  /** Run against this server; it is left running. Default: a new one, stopped with the runner. */
   readonly server?: FakeApiServer;
-  /** Or against a real cluster: clients of this, each to be closed by who asked for it. */
+  /** Or against a real cluster: clients of it, each to be closed by the caller. */
   readonly newClient?: () => Client | Promise<Client>;
-  /** What discovery of its own server answers beside the built-in kinds. */
+  /** What discovery of the runner's server returns besides the built-in kinds. */
   readonly resources?: readonly Resource[];
   /** Default `info`. */
   readonly logLevel?: LogLevel;
@@ -43,7 +43,7 @@ export interface LogEntry {
  */
 export class OperatorRunner implements AsyncDisposable {
   readonly operator: Operator;
-  /** The test's own way to the server. */
+  /** The test's client. */
   readonly client: Client;
   /** Undefined on a real cluster. */
   readonly server: FakeApiServer | undefined;
@@ -78,7 +78,10 @@ export class OperatorRunner implements AsyncDisposable {
     return runner;
   }
 
-  /** Resolves with the first answer that is neither false nor undefined; what is thrown counts as no answer yet. Fails after `seconds` (default 10), saying what was thrown last. */
+  /**
+   * Resolves with the first result that is neither false nor undefined; errors count as no result yet. Fails after
+   * `seconds` (default 10), with the last error.
+   */
   async until<T>(answer: () => T | Promise<T>, seconds = 10): Promise<NonNullable<T>> {
     const deadline = performance.now() + seconds * 1000;
     for (;;) {
@@ -94,7 +97,7 @@ export class OperatorRunner implements AsyncDisposable {
     }
   }
 
-  /** Stops the operator in good order, then what belongs to the runner. */
+  /** Stops the operator in order, then what belongs to the runner. */
   stop(): Promise<void> {
     this.#stopping ??= this.#stop();
     return this.#stopping;

@@ -8,7 +8,7 @@ type Tree = Record<string, Json>;
 
 const isTree = (value: Json): value is Tree => typeof value === "object" && value !== null && !Array.isArray(value);
 
-/** A test operation failed, or a path leads nowhere. */
+/** A test operation failed, or a path does not exist. */
 export class PatchRefused extends Error {}
 
 /** RFC 6902 without `move` and `copy`. */
@@ -44,7 +44,7 @@ function operate(parent: Tree | Json[], last: string, { op, path, value }: JsonP
   }
 }
 
-/** How server-side apply tells the members of a list apart; other lists are one value. */
+/** Fields by which server-side apply identifies the members of a list; other lists are atomic. */
 const listKeys = ["type", "name", "uid", "containerPort", "port"];
 
 function keyOfList(...lists: readonly Json[][]): string | undefined {
@@ -81,7 +81,7 @@ function applyList(live: Json[], before: Json[], applied: Json[]): Json[] {
   return [...kept, ...applied.filter((member) => find(live, (member as Tree)[key]) === undefined)];
 }
 
-/** The paths at which two applications disagree. */
+/** The paths at which two applications differ. */
 export function disagreements(mine: Json, theirs: Json, path = ""): string[] {
   if (isTree(mine) && isTree(theirs)) {
     return Object.keys(mine).flatMap((name) => (name in theirs ? disagreements(mine[name], theirs[name], `${path}.${name}`) : []));

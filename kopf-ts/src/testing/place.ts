@@ -1,7 +1,7 @@
 import type { KubeObject } from "../api/object.ts";
 import { nameOf } from "../api/resource.ts";
 
-/** Where a path leads. */
+/** The target of a path. */
 export interface Place {
   readonly group: string;
   readonly version: string;

@@ -4,7 +4,7 @@ import { ApiError } from "../api/api-error.ts";
 import { type KubeObject, keyOf } from "../api/object.ts";
 import { timestamp } from "../outcome/conditions.ts";
 
-/** One change, as watches hear it. */
+/** One change, as watches receive it. */
 export interface Recorded {
   readonly revision: number;
   readonly table: string;
@@ -13,7 +13,7 @@ export interface Recorded {
   readonly old?: KubeObject;
 }
 
-/** What a write leaves alone. */
+/** The part of an object that a write changes. */
 export type Part = "all but status" | "status" | "everything";
 
 /** The objects behind a FakeApiServer: revisions, UIDs, generations, finalizers, garbage collection. */
@@ -42,14 +42,14 @@ export class Storage {
     return this.#log.filter((recorded) => recorded.revision > revision);
   }
 
-  /** Forgets history: watches from before now are answered with 410. */
+  /** Forgets history: watches from before now get 410. */
   compact(): void {
     this.#revision += 1;
     this.#oldest = this.#revision;
     this.#log.length = 0;
   }
 
-  /** What `run` would answer; nothing of it is kept, and nobody hears of it. */
+  /** The result of `run`; nothing of it is kept, and watches don't receive it. */
   dryRun<T>(run: () => T): T {
     const [revision, logged, listeners] = [this.#revision, this.#log.length, [...this.#listeners]];
     const tables = [...this.#tables].map(([name, objects]) => [name, new Map(objects)] as const);

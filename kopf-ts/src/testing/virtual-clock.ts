@@ -6,7 +6,7 @@ interface Timer {
 }
 
 /**
- * A clock that stands still until a test moves it.
+ * A clock that only advances when a test moves it.
  *
  * @example
  * ```ts
@@ -42,12 +42,12 @@ export class VirtualClock implements Clock {
     return () => this.#timers.delete(timer);
   }
 
-  /** How many timers wait: a test's way to see that something sleeps. */
+  /** The number of waiting timers: lets a test see that something sleeps. */
   get pending(): number {
     return this.#timers.size;
   }
 
-  /** Moves time on, running what falls due in its order, with room for promises to settle between two timers. */
+  /** Advances time, running due timers in order, with room for promises to settle between two timers. */
   async advance(milliseconds: number): Promise<void> {
     const until = this.#elapsed + milliseconds;
     await settle();

@@ -6,7 +6,7 @@ interface Selection {
   readonly table: string;
   readonly namespace: string;
   readonly resourceVersion: number;
-  /** What is there is sent first. */
+  /** Existing objects are sent first. */
   readonly initial: boolean;
   /** After that, the end mark of a WatchList. */
   readonly endMark: boolean;
@@ -24,7 +24,7 @@ interface Watch {
 export class Watches {
   readonly #storage: Storage;
   readonly #open = new Set<Watch>();
-  /** Events are written in pieces of so many bytes; 0: whole. */
+  /** Events are written in pieces of this size; 0: whole. */
   pieceBytes = 0;
 
   constructor(storage: Storage) {
@@ -38,7 +38,7 @@ export class Watches {
     return this.#open.size;
   }
 
-  /** Answers with what happened after the given version, then with what happens. */
+  /** Sends what happened after the given version, then what happens. */
   open(response: ServerResponse, selection: Selection): void {
     response.writeHead(200, { "content-type": "application/json" });
     response.flushHeaders();
@@ -109,7 +109,7 @@ export class Watches {
   }
 }
 
-/** What `as=PartialObjectMetadata` leaves of an object. */
+/** An object reduced as by `as=PartialObjectMetadata`. */
 export function partial({ metadata }: KubeObject): KubeObject {
   return { apiVersion: "meta.k8s.io/v1", kind: "PartialObjectMetadata", metadata };
 }
