@@ -25,9 +25,7 @@ class Lock:
     """The permissions and limits of one execution."""
 
     directory: str  # where it can write
-    shared: list[
-        str
-    ]  # and where its semaphores and shared memory may be; none where that can't be cleared afterwards
+    shared: list[str]  # and where its semaphores and shared memory may be; none where that can't be cleared afterwards
     library: str  # read-only modules
     memory_bytes: int
     cpu_seconds: int
