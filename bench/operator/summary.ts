@@ -23,7 +23,7 @@ export interface Summary {
   readonly workload: WorkloadName;
   readonly operator: OperatorName;
   readonly rounds: number;
-  /** Completed units per requested unit, over all rounds. */
+  /** Requested units, and those that were completed, over all rounds. */
   readonly units: number;
   readonly done: number;
   /** Requests per unit by verb, medians. */

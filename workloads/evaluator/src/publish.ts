@@ -62,14 +62,14 @@ function tagsOf({ report, reference }: Told): Record<string, string> {
   return { [uidTag]: report.evaluation.uid, "rune.report": `${reference.repository}@${reference.digest}` };
 }
 
-/** The gate's outcome as one line; undefined without a gate. */
+/** The gate's outcome in the plan's words; undefined without a gate. */
 export function noteOf({ gate }: Report): string | undefined {
   return gate && { Passed: "Gate PASSED", Failed: "Gate FAILED — reassessing", Inconclusive: "Gate INCONCLUSIVE" }[gate.verdict.verdict];
 }
 
 /**
- * Metrics of the gate's candidate or of the first arm: its Pass@1, and its adapter's training statistics; besides these
- * each arm's Pass@1 and every gain. Unknown values are left out.
+ * Under the plan's names, metrics of the gate's candidate or of the first arm: its Pass@1, and its adapter's training
+ * statistics; besides these each arm's Pass@1 and every gain. Unknown values are left out.
  */
 export function metricsOf(report: Report): Record<string, number> {
   const { arms, comparisons, contrasts } = report;
