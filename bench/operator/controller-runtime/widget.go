@@ -10,14 +10,14 @@ import (
 
 var groupVersion = schema.GroupVersion{Group: "bench.rune.dev", Version: "v1"}
 
-// WidgetSpec is what the load generator asks for.
+// WidgetSpec is what the load generator requests.
 type WidgetSpec struct {
 	Revision int64 `json:"revision,omitempty"`
 	SentAt   int64 `json:"sentAt,omitempty"`
 	Children int   `json:"children,omitempty"`
 }
 
-// WidgetStatus is what the operator answers.
+// WidgetStatus is what the operator writes back.
 type WidgetStatus struct {
 	Revision           int64              `json:"revision,omitempty"`
 	Children           int                `json:"children,omitempty"`

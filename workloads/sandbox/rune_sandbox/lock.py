@@ -44,7 +44,7 @@ def limits(lock: Lock) -> dict[str, int]:
     """Hard limits by the resource module's names."""
     return {
         "RLIMIT_AS": lock.memory_bytes,
-        "RLIMIT_CPU": lock.cpu_seconds + 1,  # the soft limit, a second earlier, ends it with a telling signal
+        "RLIMIT_CPU": lock.cpu_seconds + 1,  # the soft limit, a second earlier, ends it with SIGXCPU
         "RLIMIT_FSIZE": lock.file_bytes,
         "RLIMIT_NPROC": lock.processes,
         "RLIMIT_NOFILE": lock.open_files,
