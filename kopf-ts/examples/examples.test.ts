@@ -20,6 +20,7 @@ import {
   counters,
   discounts,
   end,
+  ended,
   folders,
   greetings,
   heartbeats,
@@ -209,7 +210,7 @@ test("10: what has lived long enough is deleted, without its data ever being rea
 
 test("11: a program prints what it needs, asks no server for that, and works", async () => {
   run("11-manifests.ts", {}, "--print-manifests");
-  await end();
+  await ended();
   const manifests = parseAllDocuments(printed).map((document) => document.toJS());
   expect(manifests.map(({ kind }) => kind)).toEqual(["CustomResourceDefinition", "ServiceAccount", "ClusterRole", "ClusterRoleBinding"]);
   expect(manifests[2].rules).toEqual([

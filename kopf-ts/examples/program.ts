@@ -49,6 +49,11 @@ export async function until<T>(answer: () => T | Promise<T>): Promise<NonNullabl
 
 export async function end(): Promise<void> {
   program?.kill("SIGTERM");
+  await ended();
+}
+
+/** It has come to its own end, and well. */
+export async function ended(): Promise<void> {
   await until(() => program?.exitCode !== null);
   expect(program?.exitCode, output).toBe(0);
 }
