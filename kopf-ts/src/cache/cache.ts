@@ -12,7 +12,7 @@ export interface CacheReader<T extends KubeObject = KubeObject> {
   /** The object, if the cache has it. */
   get(key: ObjectKey): T | undefined;
   /** All of them, or those in a namespace, or those whose labels are all equal to the selector's. A lookup by labels costs what it finds. */
-  list(options?: { namespace?: string; labels?: Readonly<Record<string, string>> }): T[];
+  list(options?: { namespace?: string | undefined; labels?: Readonly<Record<string, string>> | undefined }): T[];
   /**
    * Those that the index files under `value`. The index is one that `indexField` added, by its name, or the function itself: one that is
    * defined once (a new closure in each call would be a new index in each call), and whose index is made when it is first used.
@@ -149,7 +149,7 @@ export class Informer<T extends KubeObject> implements CacheReader<T> {
     return this.#store.get(keyOf(key));
   }
 
-  list(options: { namespace?: string; labels?: Readonly<Record<string, string>> } = {}): T[] {
+  list(options: { namespace?: string | undefined; labels?: Readonly<Record<string, string>> | undefined } = {}): T[] {
     const { namespace, labels = {} } = options;
     const found = this.#store.withLabels(labels);
     return namespace === undefined ? found : found.filter(({ metadata }) => metadata.namespace === namespace);
