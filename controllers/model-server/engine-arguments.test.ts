@@ -7,7 +7,7 @@ import { engineArguments } from "./engine.ts";
 const suggested = ["--disable-access-log-for-endpoints", "--enforce-eager", "--dtype", "--block-size"];
 
 describe("the arguments of vLLM", () => {
-  it.each(["CPU", "GPU"] as const)("that the operator sets on a %s are its own, or a suggestion", (device) => {
+  it.each(["CPU", "CUDA"] as const)("that the operator sets for %s are its own, or a suggestion", (device) => {
     const server = modelServer("coder", { spec: { quantization: "NF4" } });
     const names = engineArguments(server, { ...config, engine: { ...config.engine, device } }).filter((text) => text.startsWith("-"));
     expect(names.length).toBeGreaterThan(10);
