@@ -1,8 +1,8 @@
 import type { Execution, LogRecord } from "@rune/crds/contracts/session-log";
+import type { Intent } from "@rune/workloads-shared/log";
 
 /** One program that was executed, and the sandbox's result. */
 export type Attempt = { round: number; program: string; execution: Execution };
-export type Intent = Extract<LogRecord, { type: "intent" }>;
 export type Outcome = Extract<LogRecord, { type: "ended" }>["outcome"];
 
 /**

@@ -1,17 +1,17 @@
 import { testsUnusable } from "@rune/clients/pod/pod";
 import { programOf } from "@rune/clients/prompts/program";
 import { conversation, defaultSampling, prefill, prompt } from "@rune/clients/prompts/prompt";
-import { canonicalJSON, sha256 } from "@rune/clients/registry/digest";
+import { sha256 } from "@rune/clients/registry/digest";
 import { isolationFailure } from "@rune/clients/runner/isolation";
 import { lostTwice, mostLosses } from "@rune/clients/runner/runner";
 import type { AgentJob } from "@rune/crds/contracts/agent";
+import { type Intent, inputDigest, longestProgram, lost } from "@rune/workloads-shared/log";
 import { distil } from "./notes.ts";
-import { BrokenLog, type Intent, type Outcome, type Session, solved } from "./session.ts";
+import { BrokenLog, type Outcome, type Session, solved } from "./session.ts";
 import { type Question, type World, write } from "./world.ts";
 
 /** Bytes of all programs of one record together: a NATS message holds 1 MiB. */
 const recordBudget = 768 * 1024;
-const longestProgram = (candidates: number) => Math.min(65_536, Math.floor(recordBudget / candidates));
 const longestError = 4000;
 
 /**
@@ -38,10 +38,10 @@ export async function generate(world: World, before: Session): Promise<Session> 
     notes: question.messages.length === 2 ? before.notes : [],
     failures: failuresOf(before).length,
   };
-  const session = await announce(world, before, { effect: "generate", inputDigest: digestOf(question), input });
+  const session = await announce(world, before, { effect: "generate", inputDigest: inputDigest(question), input });
   world.tell({ level: "debug", message: "the prompt", n: session.open?.n, messages: question.messages, prefill: question.prefill });
   const answer = await world.ask({ ...question, requestID: `${job.owner.uid}/${session.open?.n}` });
-  const programs = answer.texts.map((text) => programOf(job.task, text, longestProgram(job.candidates)));
+  const programs = answer.texts.map((text) => programOf(job.task, text, longestProgram(recordBudget, job.candidates)));
   return await write(world, session, { type: "generated", programs, ...answer.usage }, session.open?.n);
 }
 
@@ -56,7 +56,7 @@ export async function execute(world: World, before: Session): Promise<Session> {
   const { timeoutSeconds, memoryMiB } = job.sandbox;
   const trial = { entryPoint: job.task.entryPoint, program, tests: job.task.tests, timeoutSeconds, memoryMiB };
   const input = { program: sha256(program) };
-  const session = await announce(world, before, { effect: "execute", inputDigest: digestOf(trial), input });
+  const session = await announce(world, before, { effect: "execute", inputDigest: inputDigest(trial), input });
   const n = session.open?.n ?? 0;
   const answer = session.losses < mostLosses ? await world.execute({ id: `${job.owner.uid}/${n}`, epoch: job.epoch, ...trial }) : lostTwice;
   const execution = { ...answer, error: answer.error.slice(0, longestError).toWellFormed() };
@@ -105,10 +105,8 @@ function failuresOf(session: Session) {
 async function announce(world: World, before: Session, effect: Pick<Intent, "effect" | "inputDigest" | "input">): Promise<Session> {
   let session = before;
   if (session.open) {
-    const { n, epoch, inputDigest } = session.open;
-    if (epoch === world.job.epoch && inputDigest === effect.inputDigest) return session;
-    const message = `epoch ${epoch} left no result of step ${n}; epoch ${world.job.epoch} repeats it`;
-    session = await write(world, session, { type: "lost", message }, n);
+    if (session.open.epoch === world.job.epoch && session.open.inputDigest === effect.inputDigest) return session;
+    session = await write(world, session, lost(session.open, world.job.epoch), session.open.n);
   }
   return await write(world, session, { type: "intent", round: session.round, ...effect });
 }
@@ -121,8 +119,4 @@ function outcomeOf(session: Session, job: AgentJob): Outcome {
 function sentence(outcome: Outcome, session: Session): string {
   const passed = session.attempts.filter((attempt) => attempt.execution.passed).length;
   return `${outcome}: ${passed} of ${session.attempts.length} programs passed in ${session.round} rounds`;
-}
-
-function digestOf(value: unknown): string {
-  return sha256(canonicalJSON(value));
 }

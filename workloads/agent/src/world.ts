@@ -1,25 +1,22 @@
 import type { Completed, Completion } from "@rune/clients/inference/inference";
 import type { AgentJob } from "@rune/crds/contracts/agent";
-import type { ExecuteRequest } from "@rune/crds/contracts/runner";
-import type { Execution, LogRecord, LogRecordBody } from "@rune/crds/contracts/session-log";
-import type { Isolation } from "@rune/crds/fields/isolation";
+import type { LogRecord, LogRecordBody } from "@rune/crds/contracts/session-log";
+import { recordOf } from "@rune/workloads-shared/log";
+import type { Sandbox } from "@rune/workloads-shared/sandbox";
 import { type Line, linesOf } from "./line.ts";
 import { apply, type Session } from "./session.ts";
 
 export type Question = Pick<Completion, "messages" | "prefill" | "n" | "sampling" | "requestID">;
 
 /** Everything outside itself that a session uses. */
-export type World = {
+export type World = Pick<Sandbox, "execute" | "prove"> & {
   job: AgentJob;
   /** Appends one record after the last one that this agent has. Rejects with Fenced when another agent wrote. */
   append(record: LogRecord): Promise<void>;
   /** Rejects with InferenceUnavailable when there is no time left. */
   ask(question: Question): Promise<Pick<Completed, "texts" | "usage">>;
-  /** Answers an id that it has answered before with the stored result. */
-  execute(program: ExecuteRequest): Promise<Execution>;
   /** Why the task's tests can't judge any program; empty where nothing speaks against them. */
   tryTests(): Promise<string>;
-  prove(): Promise<Isolation>;
   now(): Date;
   /** Puts a line into the agent's own log. */
   tell(line: Line): void;
@@ -27,7 +24,7 @@ export type World = {
 
 /** Appends one record, tells of it, and gives the session as it is after it. A result carries the number of its intent; all else the next one. */
 export async function write(world: World, session: Session, body: LogRecordBody, n = session.next): Promise<Session> {
-  const record = { ...body, n, epoch: world.job.epoch, time: world.now().toISOString() } as LogRecord;
+  const record = recordOf(body, { n, epoch: world.job.epoch, now: world.now() });
   await world.append(record);
   for (const line of linesOf(record, session)) world.tell(line);
   return apply(session, record);

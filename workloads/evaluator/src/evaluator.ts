@@ -1,12 +1,12 @@
-import { readFile } from "node:fs/promises";
 import { complete } from "@rune/clients/inference/inference";
 import { Mlflow } from "@rune/clients/mlflow/mlflow";
-import { connectLog, type SessionLog } from "@rune/clients/nats/log";
+import type { SessionLog } from "@rune/clients/nats/log";
 import { Registry } from "@rune/clients/registry/registry";
-import { proveIsolation } from "@rune/clients/runner/isolation";
-import { Runner } from "@rune/clients/runner/runner";
 import { tasksUpToLook } from "@rune/clients/tasks/task-set";
 import type { EvaluatorJob, EvaluatorResult } from "@rune/crds/contracts/evaluator";
+import { openLog } from "@rune/workloads-shared/log";
+import { sandboxOf } from "@rune/workloads-shared/sandbox";
+import { secretAt } from "@rune/workloads-shared/secret";
 import { pullFacts } from "./adapters.ts";
 import { type Arm, activeArms } from "./arms.ts";
 import { assessment } from "./assessment.ts";
@@ -28,11 +28,9 @@ import type { World } from "./world.ts";
  * it. After the last arm it decides whether the evaluation ends at this look, and publishes the report if so.
  */
 export async function runEvaluator(job: EvaluatorJob, signal: AbortSignal): Promise<EvaluatorResult> {
-  const registry = new Registry({ url: job.registry.url, token: () => secret(job.registry.tokenFile) });
+  const registry = new Registry({ url: job.registry.url, token: () => secretAt(job.registry.tokenFile) });
   const chosen = await loadTasks(registry, job);
-  const { url, stream, subject } = job.nats;
-  const credentials = await readFile(job.nats.credentialsFile, "utf8");
-  const log = await connectLog({ url, credentials, stream, subject, uid: job.owner.uid, signal, deadline: Date.parse(job.deadline) });
+  const log = await openLog(job, Date.parse(job.deadline), signal);
   try {
     const ledger = new Progress((await log.read()).records);
     // Artifacts never change: what an earlier epoch read from them before its proof is still valid.
@@ -86,8 +84,8 @@ function numbersOf({ comparisons, gate }: Report): Partial<EvaluatorResult> {
 async function worldOf({ job, tasks, ledger }: Judged, registry: Registry, log: SessionLog, signal: AbortSignal): Promise<World> {
   const tellers = new Map<string, ReturnType<typeof teller>>();
   for (const arm of activeArms(job)) tellers.set(arm.name, teller(arm.context, await loadExperience(registry, arm)));
-  const runner = new Runner({ url: job.sandbox.url, token: await secret(job.sandbox.tokenFile), signal });
   return {
+    ...(await sandboxOf(job, signal)),
     job,
     tasks,
     ledger,
@@ -96,13 +94,6 @@ async function worldOf({ job, tasks, ledger }: Judged, registry: Registry, log: 
     },
     ask: (arm, question) => complete({ ...question, url: arm.model.url, deadline: Date.parse(job.deadline), signal }),
     tell: (arm, task) => tellers.get(arm.name)?.(task) ?? nothing,
-    execute: async (program) => (await runner.execute(program)).execution,
-    tryTests: ({ entryPoint, tests }) => runner.tryTests({ entryPoint, tests }),
-    prove: () => proveIsolation({ targets: job.sandbox.probeTargets, probe: (targets) => runner.probe(job.epoch, targets), signal }),
     now: () => new Date(),
   };
-}
-
-async function secret(path: string): Promise<string> {
-  return (await readFile(path, "utf8")).trim();
 }

@@ -1,4 +1,5 @@
-import type { LogRecord, LogRecordBody } from "@rune/crds/contracts/session-log";
+import type { LogRecordBody } from "@rune/crds/contracts/session-log";
+import { recordOf } from "@rune/workloads-shared/log";
 import type { World } from "./world.ts";
 
 /** Writes the records of concurrent tasks one after the other; each is numbered when it is written. */
@@ -19,7 +20,7 @@ export class LogWriter {
 
   async #append(body: LogRecordBody, n: number | undefined): Promise<number> {
     const { job, ledger, now, append } = this.#world;
-    const record = { ...body, n: n ?? ledger.next, epoch: job.epoch, time: now().toISOString() } as LogRecord;
+    const record = recordOf(body, { n: n ?? ledger.next, epoch: job.epoch, now: now() });
     await append(record);
     ledger.apply(record);
     return record.n;

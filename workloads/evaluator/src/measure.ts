@@ -4,22 +4,21 @@ import { PodFailure, testsUnusable } from "@rune/clients/pod/pod";
 import { inFrontOf } from "@rune/clients/prompts/context";
 import { programOf } from "@rune/clients/prompts/program";
 import { defaultSampling, prefill, prompt } from "@rune/clients/prompts/prompt";
-import { canonicalJSON, sha256 } from "@rune/clients/registry/digest";
 import { isolationFailure } from "@rune/clients/runner/isolation";
 import { lostTwice, mostLosses } from "@rune/clients/runner/runner";
 import { exit } from "@rune/crds/contracts/pod";
 import type { ExecuteRequest } from "@rune/crds/contracts/runner";
 import type { Execution } from "@rune/crds/contracts/session-log";
 import type { HeldOutTask } from "@rune/crds/contracts/task-set";
+import { type Intent, inputDigest, longestProgram, lost } from "@rune/workloads-shared/log";
 import { type Arm, activeArms, mayAsk, modelFor } from "./arms.ts";
 import { forEachLimited, limiter } from "./concurrency.ts";
 import { LogWriter } from "./log-writer.ts";
-import type { Intent, Sample, Sampled } from "./progress.ts";
+import type { Sample, Sampled } from "./progress.ts";
 import type { Question, World } from "./world.ts";
 
 /** Bytes of all samples of one record together: a NATS message holds 1 MiB. */
 const recordBudget = 600 * 1024;
-const longestProgram = (samples: number) => Math.min(65_536, Math.floor(recordBudget / samples));
 const longestError = (samples: number) => Math.min(1000, Math.floor(40_960 / samples));
 /** Concurrent execution requests; a sandbox runs two and queues a few. */
 const executionsAtOnce = 4;
@@ -112,14 +111,14 @@ async function sample(world: World, journal: LogWriter, item: Item): Promise<Sam
     n: job.samples,
     sampling: { ...defaultSampling, ...job.sampling },
   };
-  const n = await announce(world, journal, item, { inputDigest: sha256(canonicalJSON(question)), told });
+  const n = await announce(world, journal, item, { digest: inputDigest(question), told });
   const asked = now().getTime();
   const answer = await world.ask(arm, { ...question, requestID: `${job.owner.uid}/${n}` }).catch((error: unknown) => {
     if (error instanceof InferenceRefused) error.message = `task ${task.id}: ${error.message}`;
     throw error;
   });
   const usage = { ...answer.usage, seconds: Math.max(0, now().getTime() - asked) / 1000 };
-  const programs = answer.texts.map((text) => programOf(task, text, longestProgram(job.samples)));
+  const programs = answer.texts.map((text) => programOf(task, text, longestProgram(recordBudget, job.samples)));
   await journal.write({ type: "generated", programs, ...usage }, n);
   return { n, programs, usage, told };
 }
@@ -129,29 +128,29 @@ async function announce(
   world: World,
   journal: LogWriter,
   { arm, task }: Item,
-  { inputDigest, told }: { inputDigest: string; told: number },
+  { digest, told }: { digest: string; told: number },
 ): Promise<number> {
   const { job, ledger } = world;
   const open = ledger.open(arm.name, task.id);
-  if (open?.epoch === job.epoch && open.inputDigest === inputDigest) return open.n;
+  if (open?.epoch === job.epoch && open.inputDigest === digest) return open.n;
   if (open) await lose(world, journal, open);
   const input = { arm: arm.name, taskId: task.id, ...(told > 0 && { told }) };
-  return await journal.write({ type: "intent", effect: "generate", inputDigest, round: 0, input });
+  return await journal.write({ type: "intent", effect: "generate", inputDigest: digest, round: 0, input });
 }
 
-async function lose({ job }: World, journal: LogWriter, { n, epoch }: Intent): Promise<void> {
-  await journal.write({ type: "lost", message: `epoch ${epoch} left no result of step ${n}; epoch ${job.epoch} repeats it` }, n);
+async function lose({ job }: World, journal: LogWriter, intent: Intent): Promise<void> {
+  await journal.write(lost(intent, job.epoch), intent.n);
 }
 
 /** Announces an execution and runs it, unless it was lost too often. */
 async function executeAnnounced(world: World, journal: LogWriter, { arm, task }: Item, program: ExecuteRequest): Promise<Execution> {
   const { job, ledger } = world;
   const { id: _, epoch: __, ...trial } = program;
-  const inputDigest = sha256(canonicalJSON(trial));
+  const digest = inputDigest(trial);
   const open = ledger.open(arm.name, task.id);
   if (open && open.epoch < job.epoch) await lose(world, journal, open);
-  if (ledger.losses(arm.name, task.id, inputDigest) >= mostLosses) return lostTwice;
-  await journal.write({ type: "intent", effect: "execute", inputDigest, round: 0, input: { arm: arm.name, taskId: task.id } });
+  if (ledger.losses(arm.name, task.id, digest) >= mostLosses) return lostTwice;
+  await journal.write({ type: "intent", effect: "execute", inputDigest: digest, round: 0, input: { arm: arm.name, taskId: task.id } });
   return await world.execute(program);
 }
 

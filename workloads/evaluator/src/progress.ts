@@ -1,8 +1,8 @@
 import type { Execution, LogRecord } from "@rune/crds/contracts/session-log";
+import type { Intent } from "@rune/workloads-shared/log";
 import { z } from "zod";
 
 export type Sample = { program: string; execution: Execution };
-export type Intent = Extract<LogRecord, { type: "intent" }>;
 /** Cost of a request. Logs of earlier versions have no seconds. */
 export type Usage = { promptTokens: number; completionTokens: number; seconds?: number | undefined };
 /**

@@ -1,9 +1,8 @@
 import type { Completed, Completion } from "@rune/clients/inference/inference";
 import type { EvaluatorJob } from "@rune/crds/contracts/evaluator";
-import type { ExecuteRequest } from "@rune/crds/contracts/runner";
-import type { Execution, LogRecord } from "@rune/crds/contracts/session-log";
+import type { LogRecord } from "@rune/crds/contracts/session-log";
 import type { HeldOutTask } from "@rune/crds/contracts/task-set";
-import type { Isolation } from "@rune/crds/fields/isolation";
+import type { Sandbox } from "@rune/workloads-shared/sandbox";
 import type { Arm } from "./arms.ts";
 import type { Progress } from "./progress.ts";
 
@@ -12,7 +11,7 @@ export type Question = Pick<Completion, "model" | "messages" | "prefill" | "n" |
 export type Telling = { text: string; trajectories: number };
 
 /** Everything outside itself that an evaluator uses. */
-export type World = {
+export type World = Pick<Sandbox, "execute" | "prove"> & {
   job: EvaluatorJob;
   /** the tasks of this look, in the seed's order */
   tasks: readonly HeldOutTask[];
@@ -22,10 +21,7 @@ export type World = {
   ask(arm: Arm, question: Question): Promise<Pick<Completed, "texts" | "usage">>;
   /** The arm's context for the prompt of a task. */
   tell(arm: Arm, task: HeldOutTask): Telling;
-  /** Answers an id that it has answered before with the stored result. */
-  execute(program: ExecuteRequest): Promise<Execution>;
   /** Why a task's tests can't judge any program; empty where nothing speaks against them. */
   tryTests(task: HeldOutTask): Promise<string>;
-  prove(): Promise<Isolation>;
   now(): Date;
 };
