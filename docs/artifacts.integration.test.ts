@@ -111,7 +111,7 @@ esac
   const blockWith = (text: string) => `set -euo pipefail\n${blocks("sh").find((block) => block.includes(text)) ?? "exit 9"}`;
   const pushed = async (text: string, repository: string) => {
     const digest = (await run("bash", ["-c", blockWith(text)], await here())).trim().split("\n").at(-1) ?? "";
-    return { digest, ...(await registryOf(repository).manifest(repository, digest)) };
+    return await registryOf(repository).manifest(repository, digest);
   };
 
   test("store a base model that pods can stage", async () => {

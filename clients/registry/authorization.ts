@@ -8,7 +8,7 @@ import { RegistryDenied, RegistryUnavailable } from "./errors.ts";
 import type { Login } from "./login.ts";
 import { resolved } from "./origin.ts";
 
-export type Asking = Pick<HttpRequest, "method" | "url">;
+type Asking = Pick<HttpRequest, "method" | "url">;
 type Bearer = Extract<Challenge, { scheme: "Bearer" }>;
 
 const answerMilliseconds = 15_000;

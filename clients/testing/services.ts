@@ -57,7 +57,7 @@ async function startDistribution(authOf: (directory: string) => Promise<object>)
 }
 
 /** How a command ended, and what it said. */
-export type Ended = { code: number | null; stdout: string; stderr: string };
+type Ended = { code: number | null; stdout: string; stderr: string };
 
 /** crane, which people use, with a directory of its own for what it is logged in to. */
 export async function craneIn(directory: string): Promise<(args: string[]) => Promise<Ended>> {

@@ -4,7 +4,7 @@ import type { OperatorConfig } from "@rune/controllers/shared/config";
 import { type Client, configMaps, secrets } from "kopf-ts";
 
 /** Secret that a namespace keeps a login of its own in. It has a name and no label: the operator may get Secrets and not list them. */
-export const loginOfNamespace = "rune-registry";
+const loginOfNamespace = "rune-registry";
 /** Entry of a Secret of the type kubernetes.io/dockerconfigjson. */
 const configEntry = ".dockerconfigjson";
 const certificateEntry = "ca.crt";
