@@ -333,7 +333,7 @@ class Registry:
     url: str
     """Base URL of the registry."""
     token_file: Annotated[str, Text(most=200)]
-    """File that holds the bearer token."""
+    """File that holds the bearer token, or a `config.json` with a login for this registry."""
 
 
 @dataclass(frozen=True, kw_only=True)
