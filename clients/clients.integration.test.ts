@@ -350,6 +350,28 @@ describe.runIf(enabled)("the logs against nats-server", () => {
     expect(told).toEqual([]);
   });
 
+  it("skips what the server stores in a log because another user's request names it for the answer, and writes on behind it", async () => {
+    const log = await open("flooded");
+    await log.read();
+    await log.append(reflected(0));
+    const connection = await raw("flooder");
+    const disturb = async () => {
+      connection.publish(sessionSubject("flooder"), "{}", { reply: sessionSubject("flooded") });
+      connection.publish(`$JS.API.CONSUMER.DELETE.${logStream}.${logConsumer("flooder")}`, "", { reply: sessionSubject("flooded") });
+      await connection.flush();
+      await wait(300);
+    };
+    await disturb();
+    expect(await log.append(reflected(1))).toBeGreaterThan(1);
+    await disturb();
+    const { records, lastSequence } = await operator.readLog(sessionSubject("flooded"));
+    expect(records.map(({ n }) => n)).toEqual([0, 1]);
+    const next = await open("flooded");
+    expect(await next.read()).toMatchObject({ records: [{ n: 0 }, { n: 1 }], lastSequence });
+    await next.append(reflected(2, 2));
+    await expect(log.append(reflected(2))).rejects.toThrow(Fenced);
+  });
+
   it("tells the operator of appends and of progress", async () => {
     const activity: string[] = [];
     const progress: unknown[] = [];

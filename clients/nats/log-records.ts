@@ -5,6 +5,9 @@ import { z } from "zod";
 /** A stored record with its sequence in the stream. */
 export type StoredRecord = { sequence: number; record: LogRecord };
 
+/** The records of a subject, and the sequence of its last message, which need not be a record. */
+export type StoredLog = { records: StoredRecord[]; lastSequence: number };
+
 export class LogCorrupt extends Error {
   override readonly name = "LogCorrupt";
 }
@@ -18,24 +21,33 @@ const timeout = 5_000;
 /**
  * All records of a subject, oldest first, read through one short-lived pull consumer named `name`. Uses only the
  * requests that a pod's user is allowed; none is about the whole stream.
+ *
+ * Messages without an id are skipped: every writer of a log gives its records one. A NATS server publishes its answers
+ * to whatever reply subject a request names, so the holder of any credentials can have one stored in another log.
  */
-export async function readRecords(connection: NatsConnection, stream: string, subject: string, name: string): Promise<StoredRecord[]> {
+export async function readRecords(connection: NatsConnection, stream: string, subject: string, name: string): Promise<StoredLog> {
   await deleteConsumer(connection, stream, name);
   const pending = await createConsumer(connection, stream, subject, name);
-  const records: StoredRecord[] = [];
+  const log: StoredLog = { records: [], lastSequence: 0 };
+  let received = 0;
   if (pending > 0) {
     const consumer = await connection.jetstream({ timeout }).consumers.get(stream, name);
-    while (records.length < pending) {
-      const before = records.length;
-      for await (const message of await consumer.fetch({ max_messages: Math.min(500, pending - records.length), expires: timeout })) {
-        records.push({ sequence: message.seq, record: parseRecord(message.data, subject, message.seq) });
+    while (received < pending) {
+      const before = received;
+      for await (const message of await consumer.fetch({ max_messages: Math.min(500, pending - received), expires: timeout })) {
+        received += 1;
+        log.lastSequence = message.seq;
+        if (message.headers?.get(idHeader)) log.records.push({ sequence: message.seq, record: parseRecord(message.data, subject, message.seq) });
       }
-      if (records.length === before) throw new Error(`the log ${subject} gave ${before} of ${pending} records within ${timeout} ms`);
+      if (received === before) throw new Error(`the log ${subject} gave ${before} of ${pending} messages within ${timeout} ms`);
     }
   }
   await deleteConsumer(connection, stream, name);
-  return records;
+  return log;
 }
+
+/** The header by which JetStream recognizes a message that it has stored before. */
+const idHeader = "Nats-Msg-Id";
 
 async function createConsumer(connection: NatsConnection, stream: string, subject: string, name: string): Promise<number> {
   const config = {

@@ -4,7 +4,7 @@ import { type Clock, systemClock } from "../clock.ts";
 import { retry, Transient } from "../http/retry.ts";
 import { canonicalJSON } from "../registry/digest.ts";
 import { connectForever, NatsUnavailable } from "./connection.ts";
-import { LogCorrupt, readRecords, type StoredRecord } from "./log-records.ts";
+import { LogCorrupt, readRecords, type StoredLog } from "./log-records.ts";
 
 export { NatsUnavailable } from "./connection.ts";
 export { LogCorrupt } from "./log-records.ts";
@@ -83,10 +83,10 @@ class NatsSessionLog implements SessionLog {
 
   read(): Promise<{ records: LogRecord[]; lastSequence: number }> {
     return this.#inOrder(async () => {
-      const stored = await this.#readBack();
-      this.#lastSequence = stored.at(-1)?.sequence ?? 0;
-      this.#newestEpoch = Math.max(0, ...stored.slice(-1).map(({ record }) => record.epoch));
-      return { records: stored.map(({ record }) => record), lastSequence: this.#lastSequence };
+      const { records, lastSequence } = await this.#readBack();
+      this.#lastSequence = lastSequence;
+      this.#newestEpoch = records.at(-1)?.record.epoch ?? 0;
+      return { records: records.map(({ record }) => record), lastSequence };
     });
   }
 
@@ -97,10 +97,19 @@ class NatsSessionLog implements SessionLog {
         throw new TypeError("read() must come before append(): only who knows the log may go on with it");
       // A program that started slowly may read what its successor has already written.
       if (parsed.epoch < this.#newestEpoch) throw fenced(this.#options.subject, parsed, `a record of epoch ${this.#newestEpoch}`);
-      const sequence = (await this.#publish(parsed, this.#lastSequence)) ?? (await this.#settle(parsed, this.#lastSequence));
+      return await this.#appendAfter(parsed, this.#lastSequence);
+    });
+  }
+
+  async #appendAfter(record: LogRecord, lastSequence: number): Promise<number> {
+    const sequence = await this.#publish(record, lastSequence);
+    if (sequence !== undefined) {
       this.#lastSequence = sequence;
       return sequence;
-    });
+    }
+    const settled = await this.#settle(record, lastSequence);
+    this.#lastSequence = settled.lastSequence;
+    return settled.stored ? settled.lastSequence : await this.#appendAfter(record, settled.lastSequence);
   }
 
   /** Runs concurrent calls one after another: every append needs the sequence of the previous one. */
@@ -136,16 +145,21 @@ class NatsSessionLog implements SessionLog {
     });
   }
 
-  /** The records after the last known one decide: exactly this record means that an earlier try succeeded. */
-  async #settle(record: LogRecord, lastSequence: number): Promise<number> {
-    const [first, ...more] = (await this.#readBack()).filter(({ sequence }) => sequence > lastSequence);
-    if (first && more.length === 0 && isSame(first.record, record)) return first.sequence;
+  /**
+   * The records after the last known one decide: exactly this record means that an earlier try succeeded, and none,
+   * though there are messages, that only those were in the way.
+   */
+  async #settle(record: LogRecord, lastSequence: number): Promise<{ stored: boolean; lastSequence: number }> {
+    const log = await this.#readBack();
+    const [first, ...more] = log.records.filter(({ sequence }) => sequence > lastSequence);
+    if (!first && log.lastSequence > lastSequence) return { stored: false, lastSequence: log.lastSequence };
+    if (first && more.length === 0 && isSame(first.record, record)) return { stored: true, lastSequence: log.lastSequence };
     const other = more.at(-1)?.record ?? first?.record;
     const who = other ? `a record of epoch ${other.epoch} (${other.type} ${other.n})` : "another record";
     throw fenced(this.#options.subject, record, who);
   }
 
-  async #readBack(): Promise<StoredRecord[]> {
+  async #readBack(): Promise<StoredLog> {
     const { stream, subject, uid } = this.#options;
     return await this.#pausing(() => readRecords(this.#connection, stream, subject, logConsumer(uid)));
   }

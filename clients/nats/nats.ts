@@ -66,8 +66,8 @@ export function connectNats(endpoint: NatsEndpoint): OperatorNats {
     },
     publishEvent: async (event) => unavailable(storeEvent(await connected(), event)),
     readLog: async (subject) => {
-      const stored = await unavailable(readRecords(await connected(), logStream, subject, `operator-${randomUUID()}`));
-      return { records: stored.map(({ record }) => record), lastSequence: stored.at(-1)?.sequence ?? 0 };
+      const log = await unavailable(readRecords(await connected(), logStream, subject, `operator-${randomUUID()}`));
+      return { records: log.records.map(({ record }) => record), lastSequence: log.lastSequence };
     },
     purge: async (subject) => {
       const manager = await (await connected()).jetstreamManager({ timeout: patience, checkAPI: false });

@@ -1,5 +1,6 @@
 import type { AgentSession } from "@rune/crds/kinds/agent-session";
 import type { ModelServer } from "@rune/crds/kinds/model-server";
+import { ConditionType } from "@rune/crds/words/conditions";
 import { type CacheReader, getCondition, isTerminal } from "kopf-ts";
 import type { AdmissionQueue } from "./admission.ts";
 import { SessionReason } from "./reasons.ts";
@@ -33,7 +34,7 @@ export function wokenByServer(
 
 const serverKey = ({ metadata, spec }: AgentSession) => `${metadata.namespace}/${spec.serverRef.name}`;
 
-const reasonOf = (session: AgentSession) => getCondition(session, "Ready")?.reason;
+const reasonOf = (session: AgentSession) => getCondition(session, ConditionType.Ready)?.reason;
 
 function waitsInLine(session: AgentSession): boolean {
   const reason = reasonOf(session);

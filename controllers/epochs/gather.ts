@@ -1,4 +1,5 @@
 import { isDeepStrictEqual } from "node:util";
+import { ConditionType } from "@rune/crds/words/conditions";
 import { getCondition, type KubeObject, type Outcome, type Reconciler, unchanged } from "kopf-ts";
 
 /** A status that only tells how far the work has got is written at most this often for each object. */
@@ -31,14 +32,14 @@ export function gathering<T extends KubeObject>(reconcile: Reconciler<T>): Recon
 
 function saysNothingNew(object: KubeObject, outcome: Outcome): boolean {
   const stored = (object.status ?? {}) as Record<string, unknown>;
-  const isSaid = getCondition(object, "Ready")?.message === outcome.message;
+  const isSaid = getCondition(object, ConditionType.Ready)?.message === outcome.message;
   return isSaid && Object.entries(outcome.status ?? {}).every(([field, value]) => isDeepStrictEqual(stored[field], value));
 }
 
 /** Whether the same work simply goes on. */
 function isProgress(object: KubeObject, { kind, reason, creates, applies, deletes, effects, events, requeueAtOnce }: Outcome): boolean {
   const acts = [creates, applies, deletes, effects, events].some(({ length }) => length > 0) || requeueAtOnce;
-  return kind === "progressing" && !acts && getCondition(object, "Ready")?.reason === reason;
+  return kind === "progressing" && !acts && getCondition(object, ConditionType.Ready)?.reason === reason;
 }
 
 function heldBack({ requeueAfterSeconds = Number.POSITIVE_INFINITY }: Outcome, seconds: number): Outcome {

@@ -1,5 +1,6 @@
 import { type CloudEvent, toldWithinSeconds } from "@rune/crds/contracts/cloudevents";
 import { kinds } from "@rune/crds/kinds/kinds";
+import { ConditionType } from "@rune/crds/words/conditions";
 import { apiVersion } from "@rune/crds/words/group";
 import { getCondition, isTerminal, isTrue, type KubeObject, type Outcome, timestamp } from "kopf-ts";
 import { endedAt } from "./ended.ts";
@@ -41,6 +42,6 @@ export const objectOfEvent = ({ metadata: { namespace, name, uid } }: Told) => (
 /** How a bounded object ended, and when; undefined while it goes on. */
 export function endOf(object: KubeObject): { result: "Succeeded" | "Failed"; reason: string; time: string } | undefined {
   if (!isTerminal(object)) return undefined;
-  const result = isTrue(object, "Succeeded") ? "Succeeded" : "Failed";
+  const result = isTrue(object, ConditionType.Succeeded) ? ConditionType.Succeeded : ConditionType.Failed;
   return { result, reason: getCondition(object, result)?.reason ?? result, time: timestamp(endedAt(object)) };
 }

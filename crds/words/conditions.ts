@@ -1,25 +1,25 @@
 /**
- * Types of the conditions of Rune's kinds. People's scripts and `spec.requires` wait for them, so one is never renamed; each stands on
+ * Types of the conditions of Rune's kinds. People's scripts and `spec.requires` wait for them, so one is never renamed; each is on
  * its kind's page in docs/kinds.
  */
 export const ConditionType = {
   /** The object is as asked: what it is for exists or works. Every kind has it. */
   Ready: "Ready",
-  /** Something is still to be done; absent otherwise. */
+  /** Work is still to be done; absent otherwise. */
   Reconciling: "Reconciling",
-  /** Nothing goes on before a person acts; absent otherwise. */
+  /** A person must act before anything continues; absent otherwise. */
   Stalled: "Stalled",
-  /** The work of a bounded object is over and did what it was for. */
+  /** The work of a bounded object has ended and achieved its purpose. */
   Succeeded: "Succeeded",
-  /** The work of a bounded object is over and didn't. */
+  /** The work of a bounded object has ended without achieving its purpose. */
   Failed: "Failed",
-  /** An Adapter is being deleted, and what still uses it is waited for. */
+  /** An Adapter is being deleted and waits until nothing uses it. */
   Deleting: "Deleting",
   /** A program of an AgentSession passed the task's tests. */
   Solved: "Solved",
   /** The log of an AgentSession is stored as an artifact. */
   TrajectorySealed: "TrajectorySealed",
-  /** What a session started by itself has made an Adapter of it. */
+  /** The TrainingRun that a session started has made an Adapter of it. */
   Learnt: "Learnt",
   /** Every probe of the sandbox of an AgentSession or an Evaluation answered as it must. */
   IsolationVerified: "IsolationVerified",
