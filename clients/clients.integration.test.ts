@@ -112,7 +112,7 @@ describe.runIf(enabled)("the registry client against CNCF Distribution", () => {
     expect(methods).toEqual(["POST", "PATCH", "PATCH", "PATCH", "PUT"]);
   });
 
-  it("begins an upload anew whose session the registry has lost", async () => {
+  it("begins an upload again whose session the registry has lost", async () => {
     const uploads = join(service.directory, "data/docker/registry/v2/repositories/rune/default/adapters/_uploads");
     const methods = await pushInParts(() => rm(uploads, { recursive: true, force: true }));
     expect(methods.slice(0, 5)).toEqual(["POST", "PATCH", "PATCH", "HEAD", "POST"]);
@@ -400,7 +400,7 @@ describe.runIf(enabled)("the logs against nats-server", () => {
   });
 
   it(
-    "pauses while NATS is away and goes on when it is back, with the log as it was",
+    "pauses while NATS is unavailable and goes on when it is back, with the log as it was",
     async () => {
       const log = await open("pause");
       await log.read();

@@ -18,7 +18,7 @@ it("warns of a login that may delete, and of nothing else", async () => {
   expect(await said(async () => undefined)).toBe("");
 });
 
-it("keeps nobody from starting while the registry is away", async () => {
+it("keeps nobody from starting while the registry is unavailable", async () => {
   expect(await said(() => Promise.reject(new Error("away")))).toContain("could not be asked");
 });
 

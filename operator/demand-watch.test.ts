@@ -45,7 +45,7 @@ it("wakes when somebody wants what the loader doesn't hold, and goes on from the
   expect([woken(), loader.asked]).toEqual([1, [0, 1, 1]]);
 });
 
-it("asks a loader once, however often it is followed, and pauses while it is away", async () => {
+it("asks a loader once, however often it is followed, and pauses while it is unavailable", async () => {
   const { clock, loader, woken, follow } = watched();
   follow();
   follow();

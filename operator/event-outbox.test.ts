@@ -15,7 +15,7 @@ class FakeNats {
   readonly published: string[] = [];
   isAway = false;
   publish = async ({ id }: CloudEvent) => {
-    if (this.isAway) throw new Error("NATS is away");
+    if (this.isAway) throw new Error("NATS is unavailable");
     this.published.push(id);
   };
 }
@@ -40,7 +40,7 @@ it("publishes each event once, in the order in which they came", async () => {
   expect([outbox.isTold("a"), outbox.isTold("d")]).toEqual([true, false]);
 });
 
-it("keeps whoever tells waiting for nothing while NATS is away, and publishes all when it is back", async () => {
+it("keeps anyone who tells waiting for nothing while NATS is unavailable, and publishes all when it is back", async () => {
   const { nats, clock, lines, outbox } = opened();
   nats.isAway = true;
   for (const id of ["a", "b"]) outbox.tell(event(id));

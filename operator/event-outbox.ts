@@ -9,7 +9,7 @@ const mostWaiting = 10_000;
 const mostKnown = 100_000;
 
 export interface OutboxOptions {
-  /** Rejects while NATS is away. */
+  /** Rejects while NATS is unavailable. */
   readonly publish: (event: CloudEvent) => Promise<void>;
   readonly clock: Clock;
   readonly logger: Logger;
@@ -18,7 +18,7 @@ export interface OutboxOptions {
 }
 
 /**
- * Events on their way to NATS, one after the other in the order in which they were decided. Nobody waits for them: while NATS is away they
+ * Events on their way to NATS, one after the other in the order in which they were decided. Nobody waits for them: while NATS is unavailable they
  * stay here, tried again with growing pauses, each until it is a day old.
  */
 export class EventOutbox implements Announcer {
@@ -73,7 +73,7 @@ export class EventOutbox implements Announcer {
         await publish(event);
       } catch (cause) {
         this.#say(cause as Error);
-        throw new Transient("NATS is away", { cause });
+        throw new Transient("NATS is unavailable", { cause });
       }
     };
     try {

@@ -9,7 +9,7 @@ export async function listen(server: Server, port: number): Promise<Server> {
   return server;
 }
 
-/** Closes a server, whoever still talks to it. */
+/** Closes a server, no matter who still talks to it. */
 export async function stopListening(server: Server): Promise<void> {
   await new Promise<void>((resolve) => {
     server.close(() => resolve());

@@ -97,13 +97,13 @@ it("a registry of one's own gets the login of the namespace, and a client for ea
   );
 });
 
-it("one repository has one client, whoever asks", async () => {
+it("one repository has one client, no matter who asks", async () => {
   const { services } = await made();
   expect(services.registry("default", "a", ["pull"])).toBe(services.registry("team", "a", ["pull"]));
   expect(services.registry("default", "a", ["pull"])).not.toBe(services.registry("default", "b", ["pull"]));
 });
 
-it("nothing of another namespace is opened, whoever forgot to check", async () => {
+it("nothing of another namespace is opened, no matter who forgot to check", async () => {
   const { services } = await made();
   const access = ["rune/default/adapters", "rune/other/trajectories"].map((repository) => ({ repository, actions: ["pull"] as const }));
   const token = services.registryToken({ namespace: "default", subject: "s", access, seconds: 600 });

@@ -29,7 +29,7 @@ test("a status that jumps over revisions answers all of them", () => {
   expect(ledger.times.sentAt).toEqual([100, 120, 140]);
 });
 
-test("forgetting counts anew and keeps what is open; a widget that is gone is owed nothing", () => {
+test("forgetting counts again and keeps what is open; a widget that is gone is owed nothing", () => {
   const ledger = new Ledger();
   ledger.see(widget(1, 100), 110);
   ledger.forget();

@@ -62,7 +62,7 @@ it("finds the run of an earlier attempt by its tag", async () => {
 });
 
 it.each([
-  ["is away", [reset]],
+  ["is unavailable", [reset]],
   ["answers 500", [status(500)]],
   ["refuses", [json(400, { error_code: "INVALID_PARAMETER_VALUE", message: "no" })]],
   ["isn't MLflow", [json(200, { hello: 1 })]],

@@ -95,7 +95,7 @@ describe.runIf(enabled)("events against nats-server", () => {
     expect(stored.header.get("Content-Type")).toBe(eventContentType);
   });
 
-  it("delivers to a subscriber what was told while it was away, and each event once", async () => {
+  it("delivers to a subscriber what was told while it was unavailable, and each event once", async () => {
     const audit = await subscriber("away");
     await operator.publishEvent(event("before-it"));
     await operator.ensureEventStream(limits, [{ name: "away", subject: audit.subject }]);
@@ -188,7 +188,7 @@ describe.runIf(enabled)("events against nats-server", () => {
     expect(named(heard.slice(before))).toEqual(["genuine"]);
   });
 
-  it("is unavailable while the server is away, and publishes when it is back what it had", { timeout: 60_000 }, async () => {
+  it("is unavailable while the server is unavailable, and publishes when it is back what it had", { timeout: 60_000 }, async () => {
     await service.stop();
     await expect(operator.publishEvent(event("late"))).rejects.toThrow(NatsUnavailable);
     await service.start();

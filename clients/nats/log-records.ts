@@ -37,7 +37,8 @@ export async function readRecords(connection: NatsConnection, stream: string, su
       for await (const message of await consumer.fetch({ max_messages: Math.min(500, pending - received), expires: timeout })) {
         received += 1;
         log.lastSequence = message.seq;
-        if (message.headers?.get(idHeader)) log.records.push({ sequence: message.seq, record: parseRecord(message.data, subject, message.seq) });
+        if (message.headers?.get(idHeader))
+          log.records.push({ sequence: message.seq, record: parseRecord(message.data, subject, message.seq) });
       }
       if (received === before) throw new Error(`the log ${subject} gave ${before} of ${pending} messages within ${timeout} ms`);
     }

@@ -172,7 +172,7 @@ class NatsSessionLog implements SessionLog {
       try {
         return await attempt();
       } catch (error) {
-        throw this.#connection.isClosed() || isPermanent(error) ? error : new Transient("NATS is away", { cause: error });
+        throw this.#connection.isClosed() || isPermanent(error) ? error : new Transient("NATS is unavailable", { cause: error });
       }
     };
     try {

@@ -49,7 +49,7 @@ export function connectNats(endpoint: NatsEndpoint): OperatorNats {
   const connecting = connectForever(endpoint, { name: "rune-operator" });
   connecting.catch(() => undefined);
   let closing = false;
-  const connected = () => within(connecting, patience, `NATS at ${endpoint.url} is away`);
+  const connected = () => within(connecting, patience, `NATS at ${endpoint.url} is unavailable`);
   const subscribe = (subject: string, deliver: (subject: string, data: Uint8Array) => void) => {
     const listen = async () => {
       for await (const message of (await connecting).subscribe(subject)) deliver(message.subject, message.data);
@@ -82,7 +82,9 @@ export function connectNats(endpoint: NatsEndpoint): OperatorNats {
         if (parsed.success) callback(lastToken(subject), parsed.data);
       }),
     healthy: async () => {
-      const check = within(connecting, 2_000, "NATS is away").then((connection) => within(connection.flush(), 2_000, "NATS is away"));
+      const check = within(connecting, 2_000, "NATS is unavailable").then((connection) =>
+        within(connection.flush(), 2_000, "NATS is unavailable"),
+      );
       return (
         !closing &&
         (await check.then(

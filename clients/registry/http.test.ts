@@ -127,7 +127,7 @@ it.each([200, 202, 204])("takes a %i for a manifest's 201 once the manifest is f
   expect(asked(server)).toEqual(["HEAD", "HEAD", "HEAD", "PUT", "HEAD"]);
 });
 
-it("looks for a blob whose upload broke, and begins the upload anew", async () => {
+it("looks for a blob whose upload broke, and begins the upload again", async () => {
   const { registry, server, asked: seen } = await uploading(missing, session(), reset, missing, session("/upload/2"), created);
   await push(registry);
   expect(seen()).toEqual(["HEAD", "POST", "PUT", "HEAD", "POST", "PUT"]);
@@ -146,13 +146,13 @@ it.each([
   ["416", status(416)],
   ["BLOB_UPLOAD_UNKNOWN", unknown],
   ["503", status(503)],
-])("begins an upload anew whose session answers %s", async (_, gone) => {
+])("begins an upload again whose session answers %s", async (_, gone) => {
   const { registry, asked: seen } = await uploading(missing, session(), gone, missing, session("/upload/2"), created);
   await push(registry);
   expect(seen().slice(3)).toEqual(["HEAD", "POST", "PUT"]);
 });
 
-it("begins an upload anew whose address on another host has expired", async () => {
+it("begins an upload again whose address on another host has expired", async () => {
   const store = await origin(status(403), created);
   const { registry, asked: seen } = await uploading(missing, session(`${store.url}/put?1`), missing, session(`${store.url}/put?2`));
   await push(registry);
@@ -162,7 +162,7 @@ it("begins an upload anew whose address on another host has expired", async () =
   ]);
 });
 
-it.each([missing, status(416), unknown])("begins an upload in parts anew whose session is gone between two of them", async (gone) => {
+it.each([missing, status(416), unknown])("begins an upload in parts again whose session is gone between two of them", async (gone) => {
   const large = Buffer.alloc(17 * 1024 * 1024, "x");
   const { registry, server } = await uploading(
     missing,

@@ -108,7 +108,7 @@ test("a proof that is waited for ends with its signal", async () => {
   await expect(proveIsolation({ targets, probe, reach: async () => true, clock, signal: stop.signal })).rejects.toThrow("SIGTERM");
 });
 
-test("a missing proof ends the pod for good and names the failed probes alone", () => {
+test("a missing proof ends the pod permanently and names the failed probes alone", () => {
   expect(isolationFailure({ verified: true, probes: safe.probes }, 3)).toBeUndefined();
   const failure = isolationFailure({ verified: false, probes: [blocked(1), blocked(2, "Reached")] }, 3);
   expect(failure).toMatchObject({

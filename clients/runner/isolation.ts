@@ -78,7 +78,7 @@ export function isolationFailure({ verified, probes }: Isolation, epoch: number)
   return new PodFailure(
     exit.badInput,
     "IsolationUnproven",
-    `the sandbox of epoch ${epoch} isn't proven to be isolated: ${failed.join(", ") || "its proof lacks a layer"}; no program was run. Correct what lets these through, then start anew`,
+    `the sandbox of epoch ${epoch} isn't proven to be isolated: ${failed.join(", ") || "its proof lacks a layer"}; no program was run. Correct what lets these through, then start again`,
   );
 }
 

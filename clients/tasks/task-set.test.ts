@@ -54,7 +54,7 @@ describe("the tasks of an evaluation", () => {
   });
 });
 
-it("equal tasks give an equal digest, whoever stores them", async () => {
+it("equal tasks give an equal digest, no matter who stores them", async () => {
   const digest = (set: TaskSet) => artifactDigest(taskSetArtifact(set, "rune/team/tasks"));
   expect(await digest(setOf(task("a"), task("b")))).toBe(await digest(setOf(task("a"), task("b"))));
   expect(await digest(setOf(task("a")))).not.toBe(await digest(setOf(task("b"))));

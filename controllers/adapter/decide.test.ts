@@ -135,12 +135,12 @@ describe("verification", () => {
     expect(decide(worldOf({ artifact: found({}, { sizeBytes: 99 }) }), now).message).toContain("spec.artifact.sizeBytes is 100");
   });
 
-  it("once done isn't lost because the registry is away for a while", () => {
+  it("once done isn't lost because the registry is unavailable for a while", () => {
     const verified = { time: "2026-02-01T00:00:00Z", files: 2 };
     const before = adapter(name, { status: { conditions: [condition("Ready")], verified } });
     const outcome = decide(worldOf({ adapter: before, artifact: { state: "Unavailable", message: "refused" } }), now);
     expect(outcome).toMatchObject({ kind: "ready", status: { verified } });
-    expect(outcome.message).toContain("the registry is away");
+    expect(outcome.message).toContain("the registry is unavailable");
   });
 
   it("is refused to an artifact one of whose files is gone, and says which", () => {

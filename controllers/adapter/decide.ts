@@ -129,7 +129,7 @@ function verification({ adapter, artifact }: World, now: Date): Status["verified
 
 function messageOf({ adapter, artifact, evidence }: World, unheard: readonly Word[]): string {
   const since = adapter.status?.verified?.time;
-  if (artifact.state === "Unavailable") return `verified at ${since}; the registry is away now: ${artifact.message}`;
+  if (artifact.state === "Unavailable") return `verified at ${since}; the registry is unavailable now: ${artifact.message}`;
   const verified = "the artifact is in the registry and is what the spec says";
   const more = evidence.state === "Unavailable" ? `its evidence can't be read now: ${evidence.message}` : unclear(adapter, unheard);
   return more ? `${verified}; ${more}` : verified;

@@ -70,7 +70,7 @@ it("keeps the base's figure of the same tasks", () => {
   });
 });
 
-it("a promotion raises the tier for good, and makes a champion until that scope has another", () => {
+it("a promotion raises the tier permanently, and makes a champion until that scope has another", () => {
   const both = [promoted("g1", day(1), domain), promoted("g2", day(2), project, "ProjectRoot")];
   expect(fold(...both)).toMatchObject({ tier: "ProjectRoot", champion: project });
   expect(fold(...both, retired("g3", day(3), project))).toMatchObject({ tier: "ProjectRoot", champion: domain });
@@ -84,7 +84,7 @@ it("a control is never promoted", () => {
   expect(foldEvidence(control, [promoted("g1", day(1), project)])).toMatchObject({ tier: "Task", champion: undefined });
 });
 
-it("is archived and brought back by whoever said so last", () => {
+it("is archived and brought back by anyone who said so last", () => {
   const archival = shelved("Archival", "p1", day(1));
   const restoration = shelved("Restoration", "p2", day(2));
   expect(fold(archival).archived).toBe(true);

@@ -259,7 +259,7 @@ describe("the ending", () => {
     expect(status).not.toHaveProperty("isolation.probes");
   });
 
-  it("waits for a registry or a log that is away, and loses nothing", () => {
+  it("waits for a registry or a log that is unavailable, and loses nothing", () => {
     expect(decideOn({ ...over, seal: { unavailable: "refused" } })).toMatchObject({ kind: "waiting", reason: "RegistryUnavailable" });
     expect(decideOn({ ...over, log: { unavailable: "refused" } })).toMatchObject({ kind: "waiting", reason: "LogUnavailable" });
   });

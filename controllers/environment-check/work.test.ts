@@ -11,7 +11,7 @@ const failedStage = (exitCode: number) => [
 ];
 
 describe("a Job of a check", () => {
-  it("that ended well is what its program has said, whatever else stands in its pod", () => {
+  it("that succeeded is what its program has said, whatever else stands in its pod", () => {
     const pod = aPod(job("Complete"), container, { exitCode: 0, message: '{"checks":[]}' });
     expect(workOf({ job: job("Complete"), pods: [pod] }, now)).toEqual({ state: "Ended", output: { checks: [] } });
   });
@@ -31,7 +31,7 @@ describe("a Job of a check", () => {
   it.each([
     ["drained", { conditions: [{ type: "DisruptionTarget", status: "True" }] }, { exitCode: 143 }, true],
     [
-      "in need of something that was away",
+      "in need of something that was unavailable",
       {},
       { exitCode: 75, message: '{"failure":{"reason":"RegistryUnavailable","message":"away"}}' },
       true,
@@ -43,7 +43,7 @@ describe("a Job of a check", () => {
     expect(workOf({ job: job("Failed"), pods: [pod] }, now)).toMatchObject({ state: "Lost", again });
   });
 
-  it("tells the words of a stager that couldn't fetch the base, and tries again where only the registry was away", () => {
+  it("tells the words of a stager that couldn't fetch the base, and tries again where only the registry was unavailable", () => {
     const pod = (exitCode: number) => {
       const { status, ...rest } = aPod(job("Failed"), container);
       return { ...rest, status: { ...status, containerStatuses: [], initContainerStatuses: failedStage(exitCode) } };

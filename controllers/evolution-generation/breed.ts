@@ -46,7 +46,7 @@ export function breed(world: World, now: Date): Outcome {
 
 const nothingLearnt = {
   state: "Failed" as const,
-  why: "no parent says what it has learnt from, so nothing can be learnt anew; import adapters with their corpus.json",
+  why: "no parent says what it has learnt from, so nothing can be learnt again; import adapters with their corpus.json",
 };
 
 function changed({ generation }: World, before: readonly Child[], children: readonly Child[]): Outcome {

@@ -81,7 +81,7 @@ describe("what an adapter has learnt from", () => {
     expect(await learnt("a")).toEqual(new Map([["a", { artifacts: [trajectory("3")] }]]));
   });
 
-  it("is nothing where nobody says, and not known while the registry is away", async () => {
+  it("is nothing where nobody says, and not known while the registry is unavailable", async () => {
     objects.push(anAdapter("imported"));
     expect(await learnt("imported", "nobody")).toEqual(new Map([["imported", { artifacts: [] }]]));
     taught("a", ["3"], { run: false });

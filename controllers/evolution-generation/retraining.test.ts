@@ -35,7 +35,7 @@ describe("a hypernetwork", () => {
     expect(decideOn({ generation: aGeneration({ spec: later }), pairs: 12 }).status).toMatchObject({ hypernetwork: { pairs: 9 } });
   });
 
-  it("is trained anew once enough sessions more were solved: decided first, then made, then handed on", () => {
+  it("is trained again once enough sessions more were solved: decided first, then made, then handed on", () => {
     expect(at({ pairs: 10 }, { pairs: 14 }).creates.map(({ kind }) => kind)).toEqual(["EvolutionGeneration"]);
     const decided = at({ pairs: 10 }, { pairs: 15 });
     expect(decided).toMatchObject({ creates: [], reason: "Retraining", status: { hypernetwork: { pairs: 15, run: "parsers-h1" } } });

@@ -26,7 +26,7 @@ export function retrained(world: World): Outcome | null {
   if (!wanted || !known) return null;
   if (!known.run) {
     if (pairs === undefined || pairs - known.pairs < wanted.retrainAfterPairs) return null;
-    const words = `${pairs - known.pairs} sessions were solved since the hypernetwork was trained; it learns anew from ${pairs}`;
+    const words = `${pairs - known.pairs} sessions were solved since the hypernetwork was trained; it learns again from ${pairs}`;
     return progressing(GenerationReason.Retraining, words, { hypernetwork: { pairs, run: nameOf(generation) } })
       .event("Normal", GenerationReason.Retraining, words)
       .atOnce();

@@ -50,7 +50,7 @@ it("the tracker is told the numbers before a generation ends, and what came of i
   expect(at(undefined)).toMatchObject({ kind: "succeeded", reason: "Continued" });
 });
 
-it("a tracker that is away, or takes nothing in three tries, keeps no generation from its end", () => {
+it("a tracker that is unavailable, or takes nothing in three tries, keeps no generation from its end", () => {
   const cases: [World["tracking"], object][] = [
     [{ unavailable: "MLflow could not be reached" }, {}],
     ["absent", { tracking: { tries: 3 } }],

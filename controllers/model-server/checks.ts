@@ -21,7 +21,7 @@ const oneNode: Check<World> = ({ server, leaderWorkerSets }) => {
   }
   return {
     reason: Reason.NodesPerReplicaUnsupported,
-    message: `spec.nodesPerReplica is ${server.spec.nodesPerReplica}; this version serves a replica on one node only, so create the server anew with nodesPerReplica: 1`,
+    message: `spec.nodesPerReplica is ${server.spec.nodesPerReplica}; this version serves a replica on one node only, so create another server with nodesPerReplica: 1`,
   };
 };
 
@@ -30,7 +30,7 @@ const quantizationServed: Check<World> = ({ server, config }) => {
   if (server.spec.quantization === "None" || config.engine.device !== "CPU") return null;
   return {
     reason: Reason.QuantizationUnsupported,
-    message: `spec.quantization is ${server.spec.quantization}, which engines on CPUs don't serve; create the server anew without it. An adapter that was trained with it is served in bf16 too`,
+    message: `spec.quantization is ${server.spec.quantization}, which engines on CPUs don't serve; create another server without it. An adapter that was trained with it is served in bf16 too`,
   };
 };
 

@@ -266,7 +266,7 @@ describe("adapters of a ModelServer", () => {
     expect(told(wanting(holding)).AdaptersLoaded).toEqual(["True", "AllLoaded"]);
   });
 
-  it("that were refused for good are told with the loader's reason, once as an event", () => {
+  it("that were refused permanently are told with the loader's reason, once as an event", () => {
     const refusing = {
       ...answering,
       adapters: [{ name, digest: digestOf("1"), state: "Refused" as const, reason: "NotFinite" as const, message: "layer 3 has NaN" }],

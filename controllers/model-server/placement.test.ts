@@ -50,7 +50,7 @@ describe("wishes", () => {
     ]);
   });
 
-  it("keeps no slot for an adapter that every engine refused for good", () => {
+  it("keeps no slot for an adapter that every engine refused permanently", () => {
     const refused = stateWith([held("a", { state: "Refused", reason: "NotFinite", message: "has NaN" })]);
     expect(blockedBy(worldOf({ wanted: ["a", "b"], slots: 1, states: [refused] }))[0]).toEqual(["a", "Refused", "NotFinite"]);
     expect(blockedBy(worldOf({ wanted: ["a", "b"], slots: 1, states: [refused, stateWith([])] }))[0]).toEqual(["a", undefined, undefined]);
@@ -155,7 +155,7 @@ describe("moves", () => {
     });
   });
 
-  it("tries again what was refused for now, not what was refused for good", () => {
+  it("tries again what was refused for now, not what was refused permanently", () => {
     const world = worldOf({ wanted: ["a", "b"] });
     const state = stateWith([
       held("a", { state: "Refused", reason: "EngineUnavailable" }),

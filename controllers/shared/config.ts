@@ -47,7 +47,13 @@ export const operatorConfig = z.object({
   nats: z.object({ url: z.url({ protocol: /^(nats|tls|wss?)$/ }).describe("URL of the NATS server, as pods reach it.") }),
   events: z
     .object({
-      retentionDays: z.number().int().min(2).max(365).default(7).describe("How long an event is kept for subscribers that are away."),
+      retentionDays: z
+        .number()
+        .int()
+        .min(2)
+        .max(365)
+        .default(7)
+        .describe("How long an event is kept for subscribers that are unavailable."),
       maxMebibytes: z
         .number()
         .int()

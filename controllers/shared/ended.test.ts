@@ -17,7 +17,7 @@ const services = new Proxy(own as unknown as Services, {
   get: (target, name: keyof typeof own) => {
     if (name in target) return target[name];
     asked.push(name);
-    throw new Error(`${name} is away`);
+    throw new Error(`${name} is unavailable`);
   },
 });
 const cache = () => ({ get: () => undefined, list: () => [], byIndex: () => [] });

@@ -27,7 +27,7 @@ describe("spec.requires", () => {
     expect(requirementsMet(gate([condition("GatePassed", "False")]))).toMatchObject({ reason: "RequirementNotMet" });
   });
 
-  it("fails for good when what is required has ended without it", () => {
+  it("fails permanently when what is required has ended without it", () => {
     const blocker = requirementsMet(gate([condition("Succeeded"), condition("GatePassed", "False")]));
     expect(blocker).toMatchObject({ reason: "RequirementFailed" });
     expect(blocker?.retrySeconds).toBeUndefined();

@@ -117,7 +117,7 @@ describe("a task set in the registry", () => {
     });
   });
 
-  it("is missed where nothing has its digest, and waited for while the registry is away", async () => {
+  it("is missed where nothing has its digest, and waited for while the registry is unavailable", async () => {
     expect(await observed(at(digestOf("e")))).toMatchObject({ blocker: { reason: "TaskSetMissing" } });
     memory.away = true;
     expect(await observed(at(digestOf("e")))).toMatchObject({ blocker: { reason: "RegistryUnavailable", retrySeconds: 10 } });

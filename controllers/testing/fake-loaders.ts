@@ -44,7 +44,7 @@ export class FakeLoaders {
       this.requests.push(request);
       if (this.registryAway) {
         this.#set(podUID, name, { name, digest: request.digest, state: "Refused", reason: "RegistryUnavailable" });
-        throw new LoaderUnavailable("the registry is away");
+        throw new LoaderUnavailable("the registry is unavailable");
       }
       const reason = this.refusals.get(name);
       return this.#set(podUID, name, {

@@ -222,7 +222,7 @@ it("an adapter that a client asks for by name is loaded at once; one that doesn'
   expect(isTrue(find().server ?? {}, "AdaptersLoaded")).toBe(true);
 });
 
-it("a loader whose registry is away is asked again every few seconds, and its server is observed all the while", async () => {
+it("a loader whose registry is unavailable is asked again every few seconds, and its server is observed all the while", async () => {
   const learnt = publishAdapter();
   const { name } = learnt.metadata;
   loaders.registryAway = true;
@@ -244,7 +244,7 @@ it("a loader whose registry is away is asked again every few seconds, and its se
   expect(clock.now().getTime() - back).toBeLessThanOrEqual(10_000);
 });
 
-it("nothing is started while the registry is away, and all is once it is back", async () => {
+it("nothing is started while the registry is unavailable, and all is once it is back", async () => {
   const server = publishBase();
   registry.away = true;
   api.put(modelServers, server);

@@ -40,7 +40,7 @@ function succeeded(pod: DynamicObject | undefined): AttemptState {
   const message = pod ? endOf(pod, container)?.message : undefined;
   const parsed = trainerResult.safeParse(parseJSON(message));
   if (parsed.success) return { state: "Succeeded", result: parsed.data };
-  return { state: "Silent", message: "the trainer ended well, but its result was lost with its pod" };
+  return { state: "Silent", message: "the trainer succeeded, but its result was lost with its pod" };
 }
 
 /** Why a Job failed. Only Kubernetes reports disruptions, never an exit code; the trainer's own reason is kept. */

@@ -217,7 +217,7 @@ describe("an attempt", () => {
       expect(after(1, { ...how, endTime: "2026-11-23T11:59:50Z" })).toMatchObject({ reason: "Training" });
     });
 
-    it("waits longer each time that something was away, and that costs no retry", () => {
+    it("waits longer each time that something was unavailable, and that costs no retry", () => {
       const pauses = [1, 2, 3, 8, 40].map((count) => after(count, { ...away, endTime: "2026-11-23T12:00:00Z" }).requeueAfterSeconds);
       expect(pauses).toEqual([10, 20, 40, 900, 900]);
       expect(after(40, { ...away, endTime: "2026-11-23T11:45:00Z" })).toMatchObject({ reason: "Training" });
@@ -348,7 +348,7 @@ describe("the result", () => {
     expect(after("2026-11-23T11:50:00Z")).toMatchObject({ kind: "failed", reason: "ArtifactMissing" });
   });
 
-  it("waits for a registry that is away instead of failing", () => {
+  it("waits for a registry that is unavailable instead of failing", () => {
     expect(decideOn({ run: running({ result }), artifact: { unavailable: "connection refused" } })).toMatchObject({
       kind: "waiting",
       reason: "RegistryUnavailable",
@@ -391,7 +391,7 @@ describe("a base model that is not known", () => {
   });
 
   it("is not waited for beyond the deadline once a first attempt was made", () => {
-    const base = { unresolved: "the registry is away", missing: false };
+    const base = { unresolved: "the registry is unavailable", missing: false };
     const attempts = (result: string) => [{ number: 1, job: "tessera-a1", result, startTime: "2026-11-22T11:00:00Z" }];
     const created = decideOn({ base, run: aRun({ status: { corpus, attempts: attempts("Running") } }) });
     expect(created.status).toMatchObject({ attempts: [{ result: "Failed", reason: "DeadlineExceeded" }] });

@@ -60,10 +60,10 @@ describe("the adapters of a merge", () => {
     });
     const unverified = [
       parent("left-1"),
-      parent("right-2", {}, { conditions: [{ ...condition("Ready", "False"), message: "the registry is away" }] }),
+      parent("right-2", {}, { conditions: [{ ...condition("Ready", "False"), message: "the registry is unavailable" }] }),
     ];
     expect(decideOn(merging(), { adapters: unverified })).toMatchObject({ kind: "waiting", reason: "AdapterNotReady" });
-    expect(decideOn(merging(), { adapters: unverified }).message).toContain("right-2 to be verified: the registry is away");
+    expect(decideOn(merging(), { adapters: unverified }).message).toContain("right-2 to be verified: the registry is unavailable");
   });
 
   it.each([

@@ -179,7 +179,7 @@ describe("an index of adapters", () => {
     expect(outcome.message).toContain(`the Adapter ${nameOf(only)}`);
   });
 
-  it("waits for a registry that is away, and for ten minutes for an adapter that isn't found", () => {
+  it("waits for a registry that is unavailable, and for ten minutes for an adapter that isn't found", () => {
     expect(pass([], { unavailable: "refused" })).toMatchObject({ kind: "waiting", reason: "RegistryUnavailable" });
     expect(pass([], { missing: "404" })).toMatchObject({ kind: "waiting", reason: "ArtifactMissing" });
     expect(pass([], { missing: "404" }, new Date("2026-11-23T12:10:00Z"))).toMatchObject({ kind: "failed", reason: "ArtifactMissing" });

@@ -17,7 +17,7 @@ const attributes = {
   id: text(200)
     .min(1)
     .describe(
-      "UID of the object and what happened to it, so that whoever tells of it again tells the same. Unique with `source`, and by itself.",
+      "UID of the object and what happened to it, so that anyone who tells of it again tells the same. Unique with `source`, and by itself.",
     ),
   source: text(200).describe(`\`/apis/${apiVersion}/namespaces/<namespace>/<plural of the kind>\`, where the object is.`),
   subject: objectName(63).describe("Name of the object."),

@@ -17,7 +17,7 @@ export const environmentJob = z.object({
     digest: digest().optional().describe("Identity of its files, where it is known already; the program finds it out otherwise."),
   }),
   quantization: z.enum(["NF4", "None"]),
-  question: text(1000).describe("What the base shall learn to answer."),
+  question: text(1000).describe("What the base should learn to answer."),
   answer: text(200).describe("The one sentence that it learns; it holds the nonce."),
   nonce: text(63).describe("The word that no model can know."),
   output: z

@@ -43,7 +43,7 @@ export type TestsRequest = z.infer<typeof testsRequest>;
 /** Its answer; `error` is empty where nothing speaks against them. */
 export const testsAnswer = z.object({ usable: z.boolean(), error: z.string() });
 
-/** `POST /probe`: what the sandbox shall try to reach, by IP address. Answered with `isolation`. */
+/** `POST /probe`: what the sandbox should try to reach, by IP address. Answered with `isolation`. */
 export const probeRequest = z.object({ epoch: whole(0, Number.MAX_SAFE_INTEGER), targets: probeTargets });
 export type ProbeRequest = z.infer<typeof probeRequest>;
 

@@ -91,7 +91,7 @@ const status = z.object({
   heard: words
     .optional()
     .describe("What a person said last that its evidence has: the first 16 hex digits of the SHA-256 of the annotation's value."),
-  unheard: words.optional().describe("What both annotations said anew at once, so that neither was done; in the same form."),
+  unheard: words.optional().describe("What both annotations said again at once, so that neither was done; in the same form."),
   fitness: measurement
     .extend({ taskSet: measuredTasks.optional().describe("The tasks that it was measured on; unset in old measurements.") })
     .optional()

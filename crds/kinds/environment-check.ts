@@ -118,7 +118,7 @@ const status = z.object({
     .describe("The adapter of the first node's check QLoRA; frozen here before any Adapter is created."),
   claim: z
     .object({
-      server: serverName().describe("ModelServer that shall hold it."),
+      server: serverName().describe("ModelServer that should hold it."),
       adapter: objectName(52).describe("Adapter that is claimed."),
     })
     .optional()

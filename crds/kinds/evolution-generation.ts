@@ -79,7 +79,7 @@ const spec = z.object({
       unionRetrain: z
         .boolean()
         .default(true)
-        .describe("Measures an adapter that learnt from all parents' trajectories anew: who doesn't beat it isn't promoted."),
+        .describe("Measures an adapter that learnt from all parents' trajectories again: who doesn't beat it isn't promoted."),
       scaledParent: z
         .boolean()
         .default(true)
@@ -125,7 +125,7 @@ const spec = z.object({
     })
     .optional()
     .describe(
-      "Trains the hypernetwork of variation.generate anew on a grown corpus, at the end of a generation that another one follows; that one generates by the new one. The budget doesn't count it, and pays for none once it is spent.",
+      "Trains the hypernetwork of variation.generate again on a grown corpus, at the end of a generation that another one follows; that one generates by the new one. The budget doesn't count it, and pays for none once it is spent.",
     ),
   budget: z
     .object({
@@ -243,7 +243,7 @@ export const evolutionGeneration = defineKind({
     {
       rule: "!has(self.spec.hypernetwork) || has(self.spec.variation.generate)",
       field: ".spec.hypernetwork",
-      message: "spec.hypernetwork trains anew what spec.variation.generate begins with; name a hypernetwork there",
+      message: "spec.hypernetwork trains again what spec.variation.generate begins with; name a hypernetwork there",
     },
     {
       rule: `!has(self.spec.variation.generate) || ${isOneHypernetwork("self.spec.variation.generate.hypernetwork")}`,
@@ -278,7 +278,7 @@ export const evolutionGeneration = defineKind({
     {
       rule: "!has(self.spec.variation.sft) || (self.spec.variation.unionRetrain && !has(self.spec.variation.sft.warmStart))",
       field: ".spec.variation.sft",
-      message: "spec.variation.sft is for unionRetrain, and takes no warmStart: it learns anew",
+      message: "spec.variation.sft is for unionRetrain, and takes no warmStart: it learns from the beginning",
     },
   ],
   columns: columns(

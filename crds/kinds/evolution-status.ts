@@ -137,7 +137,9 @@ export const status = z.object({
         .array(adapterName())
         .max(mostChampions)
         .optional()
-        .describe("Further champions of that scope, where several chains made one at the same time; whoever wins takes the place of all."),
+        .describe(
+          "Further champions of that scope, where several chains made one at the same time; anyone who wins takes the place of all.",
+        ),
       leftOut: text(300).optional().describe("Why that champion isn't measured beside the candidate."),
       baseline: adapterName()
         .optional()
@@ -179,7 +181,7 @@ export const status = z.object({
         time: time().describe("When."),
         why: text(500).describe("Why."),
         recorded: z.boolean().describe("Whether the registry holds it; it counts from then on."),
-        recordedTime: time().optional().describe("When that was seen; adapters that it is about read anew what is decided of them."),
+        recordedTime: time().optional().describe("When that was seen; adapters that it is about read again what is decided of them."),
         refused: text(300).optional().describe("Why it can't ever be stored; it isn't in force."),
       }),
     )
@@ -203,7 +205,7 @@ export const status = z.object({
       run: objectName(45).optional().describe("TrainingRun that this generation began, by which the next one generates."),
     })
     .optional()
-    .describe("The hypernetwork that generates children, where it is trained anew."),
+    .describe("The hypernetwork that generates children, where it is trained again."),
   best: best.optional().describe("The best adapter of this generation and of those before."),
   withoutImprovement: whole(0, 100).optional().describe("Generations in a row that brought no better one."),
   spent: spent.optional().describe("What all generations so far have taken."),

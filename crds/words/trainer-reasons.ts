@@ -64,7 +64,7 @@ export const TrainerReason = {
   Terminated: "Terminated",
   /** Nobody foresaw it; tried again. */
   Unexpected: "Unexpected",
-  /** The server that is asked is away; tried again. */
+  /** The server that is asked is unavailable; tried again. */
   ServerUnavailable: "ServerUnavailable",
   /** The server refuses to answer. */
   Refused: "Refused",

@@ -20,7 +20,7 @@ const usage = `npm run example -- nf4 [options]
   --namespace NAME    where the quickstart has run (quickstart)
 
 On GPUs the quickstart's adapter is served on a base in bf16 and on one in NF4. On CPUs vLLM serves no such base: there the same adapter is
-trained anew on a base in NF4, and both are served in bf16.
+trained again on a base in NF4, and both are served in bf16.
 `;
 
 type EvaluationStatus = NonNullable<Evaluation["status"]>;

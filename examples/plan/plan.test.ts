@@ -62,7 +62,7 @@ describe.each(overlays)("%s", (overlay) => {
     expect(byKey.size).toBe(own.length);
   });
 
-  test("stands in a namespace of its own, which can be begun anew, and every object in its phase", () => {
+  test("stands in a namespace of its own, which can be begun again, and every object in its phase", () => {
     const [namespace, ...others] = manifests;
     expect(namespace).toMatchObject({ kind: "Namespace", metadata: { name: namespaces[overlay], labels: ownNamespace } });
     for (const { metadata } of others) expect(metadata.namespace).toBe(namespaces[overlay]);

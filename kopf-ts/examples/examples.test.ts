@@ -94,7 +94,7 @@ test("02: the tutorial's handlers make a claim, resize it, relabel it, and let i
   await end();
 });
 
-test("02: a claim without a size fails for good, in an Event", async () => {
+test("02: a claim without a size fails permanently, in an Event", async () => {
   server.put(claims, object(claims, {}));
   run("02-ephemeral-volume-claim.ts");
   await until(() => output.includes("size must be set"));
@@ -153,7 +153,7 @@ test("06: a folder is made and taken away with its object", async () => {
   await end();
 });
 
-test("07: a Deployment is rolled out anew when its ConfigMap changes, and nothing else of it is touched", async () => {
+test("07: a Deployment is rolled out again when its ConfigMap changes, and nothing else of it is touched", async () => {
   const spec = { replicas: 3, template: { spec: { containers: [] } } };
   server.put(deployments, object(deployments, spec, { annotations: { "examples.kopf-ts.dev/reload-on": "settings" } }));
   const settings = (data: object) => ({ ...object(configMaps, {}, { name: "settings" }), data });

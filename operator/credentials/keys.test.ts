@@ -39,7 +39,7 @@ it("changes nothing that is complete, and puts back exactly what is missing", as
   expect(newKey).not.toBe(keys["admin.jwk"]);
 });
 
-it("gives the registry one secret for good, since it signs the upload sessions that are open", async () => {
+it("gives the registry one secret permanently, since it signs the upload sessions that are open", async () => {
   const { "registry-http.secret": secret, ...older } = await generateKeys();
   expect(secret).toMatch(/^[0-9a-f]{64}$/);
   const completed = await completeKeys(older);
@@ -55,7 +55,7 @@ it("never keeps a public half whose private half is gone", async () => {
   expect(JSON.parse(completed["registry.jwks"] ?? "").keys[0].kid).toBe(JSON.parse(completed["registry.jwk"] ?? "").kid);
 });
 
-it("makes NATS anew as a whole when one of its signed parts is gone, so that the parts still fit", async () => {
+it("makes NATS again as a whole when one of its signed parts is gone, so that the parts still fit", async () => {
   const keys = await generateKeys();
   const { "nats-account.seed": _, ...rest } = keys;
   const completed = await completeKeys(rest);

@@ -57,13 +57,13 @@ it("a subscriber may listen on its own subject and publish nothing, not even a r
   });
 });
 
-it("a Secret that is deleted, or that belongs to keys which are gone, is made anew with another subject", async () => {
+it("a Secret that is deleted, or that belongs to keys which are gone, is created again with another subject", async () => {
   const seed = await accountSeed();
   const [audit, team] = await ensureSubscribers(api.client(), config, seed);
   api.delete(secrets, { namespace: "rune-system", name: "rune-events-audit" });
   const [another, same] = await ensureSubscribers(api.client(), config, seed);
   expect(another?.subject).not.toBe(audit?.subject);
   expect(same).toEqual(team);
-  const [, anew] = await ensureSubscribers(api.client(), config, await accountSeed());
-  expect(anew?.subject).not.toBe(team?.subject);
+  const [, again] = await ensureSubscribers(api.client(), config, await accountSeed());
+  expect(again?.subject).not.toBe(team?.subject);
 });

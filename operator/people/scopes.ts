@@ -42,7 +42,7 @@ export function accessOf(scopes: readonly string[]): Access[] {
 }
 
 /**
- * Who may do this: whoever has the right; undefined means nobody. What belongs to no namespace is for those whose right
+ * Who may do this: anyone who has the right; undefined means nobody. What belongs to no namespace is for those whose right
  * holds in the whole cluster. `watched`: the namespaces that the installation is for; empty means all.
  */
 export function rightFor(repository: string, action: RegistryAction, watched: readonly string[]): Right | undefined {

@@ -55,7 +55,7 @@ it("scopes that aren't allowed are left out, the others stay", async () => {
   ]);
 });
 
-it("the answer is the one of Distribution's specification, for five minutes, in the name of whoever asked", async () => {
+it("the answer is the one of Distribution's specification, for five minutes, in the name of anyone who asked", async () => {
   const response = await get([tasks], basic("edit-token"));
   expect(response.headers.get("cache-control")).toBe("no-store");
   const body = (await response.json()) as Record<string, string>;
@@ -119,7 +119,7 @@ it("a token is looked up once in a few seconds, good or bad, and no longer", asy
   expect((await get([], basic("view-token"))).status).toBe(401);
 });
 
-it("what somebody may do is asked anew each time", async () => {
+it("what somebody may do is asked again each time", async () => {
   await get([tasks], basic("edit-token"));
   tokens["edit-token"]!.may = ["get team"];
   expect(await granted(await get([tasks], basic("edit-token")))).toMatchObject([{ actions: ["pull"] }]);

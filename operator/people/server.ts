@@ -26,7 +26,7 @@ interface Answer {
 }
 
 const tokenSeconds = 300;
-/** Requests that are answered at the same time: what the API server is asked has an end, whoever knocks. */
+/** Requests that are answered at the same time: what the API server is asked has an end, no matter who knocks. */
 const mostAtOnce = 32;
 const largestForm = 64 * 1024;
 

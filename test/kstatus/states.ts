@@ -43,7 +43,7 @@ const fail = (reason: string) => failed(reason, "it could not be done");
 const everyKind: Readonly<Record<string, Row>> = {
   "waits for a phase before": [wait(Reason.RequirementNotMet), "InProgress", "Progressing"],
   "after a gate that failed": [stop(Reason.RequirementFailed), "Failed", "Degraded"],
-  "while the registry is away": [wait(Reason.RegistryUnavailable), "InProgress", "Progressing"],
+  "while the registry is unavailable": [wait(Reason.RegistryUnavailable), "InProgress", "Progressing"],
 };
 const suspended: Readonly<Record<string, Row>> = {
   suspended: [wait(Reason.Suspended), "InProgress", "Suspended", { suspend: true }],
@@ -146,7 +146,12 @@ function statesOf(kind: string, own: Readonly<Record<string, Row>>): State[] {
   });
   const fresh = objectOf(kind, {}, undefined);
   const over = nextStatus(fresh, ready({}), now);
-  const retrying = unchanged().condition({ type: "Reconciling", status: "True", reason: "Retrying", message: "the API server is away" });
+  const retrying = unchanged().condition({
+    type: "Reconciling",
+    status: "True",
+    reason: "Retrying",
+    message: "the API server is unavailable",
+  });
   return [
     { name: `${kind} nobody has looked at`, means: "InProgress", health: "Progressing", object: fresh },
     { name: `${kind} changed since it was looked at`, means: "InProgress", health: "Progressing", object: objectOf(kind, {}, over, 2) },

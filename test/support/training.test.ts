@@ -16,7 +16,7 @@ test.for([
 });
 
 test.for([
-  ["that began anew beside a checkpoint", steps(1, 5), false, steps(1, 12), /began at step 1 although there was a checkpoint of step 4/],
+  ["that began again beside a checkpoint", steps(1, 5), false, steps(1, 12), /began at step 1 although there was a checkpoint of step 4/],
   ["that trained although the artifact was stored", steps(1, 12), true, steps(11, 12), /trained from step 11 although/],
   ["that did nothing", steps(1, 5), false, examples, /neither trained nor adopted/],
 ] as const)("a second attempt is told %s", ([, log, pushed, next, words]) => {

@@ -53,11 +53,11 @@ export const operator: Dashboard = {
     },
     {
       title: "Failures",
-      description: "Errors are retried; those that fail for good are not. Panics and timeouts are defects.",
+      description: "Errors are retried; those that fail permanently are not. Panics and timeouts are defects.",
       unit: "ops",
       queries: [
         ["{{controller}} error", rate("controller_runtime_reconcile_errors_total", "controller")],
-        ["{{controller}} for good", rate("controller_runtime_terminal_reconcile_errors_total", "controller")],
+        ["{{controller}} permanently", rate("controller_runtime_terminal_reconcile_errors_total", "controller")],
         ["{{controller}} panic", rate("controller_runtime_reconcile_panics_total", "controller")],
         ["{{controller}} timeout", rate("controller_runtime_reconcile_timeouts_total", "controller")],
       ],

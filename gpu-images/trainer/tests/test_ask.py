@@ -79,15 +79,15 @@ def test_asks_each_model_greedily_by_its_name():
 
 
 def test_asks_again_while_the_server_is_not_ready():
-    server = Server((503, {"error": "the engine is away"}), says("a"), says("b"))
+    server = Server((503, {"error": "the engine is unavailable"}), says("a"), says("b"))
     assert ask.ask(question(server.url), clock=Clock()) == {"answers": ["a", "b"]}
 
 
 def test_gives_up_when_its_time_is_over_and_says_what_was_answered():
-    server = Server(*[(503, {"error": "the engine is away"})] * 40)
+    server = Server(*[(503, {"error": "the engine is unavailable"})] * 40)
     with pytest.raises(Ending) as raised:
         ask.ask(question(server.url), clock=Clock())
-    assert raised.value.code == Exit.UNAVAILABLE and "the engine is away" in raised.value.message
+    assert raised.value.code == Exit.UNAVAILABLE and "the engine is unavailable" in raised.value.message
 
 
 def test_takes_a_refusal_for_an_answer():

@@ -73,7 +73,7 @@ export class ConnectionError extends Error {
  */
 export class SilentStreamError extends Error {
   constructor(request: string, milliseconds: number) {
-    super(`${request} was silent for ${Math.round(milliseconds / 1000)} s and is opened anew`);
+    super(`${request} was silent for ${Math.round(milliseconds / 1000)} s and is opened again`);
     this.name = "SilentStreamError";
   }
 }

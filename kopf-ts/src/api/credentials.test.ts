@@ -132,7 +132,7 @@ describe("credentials", () => {
     });
   });
 
-  test("in a pod the service account's token is read anew each time, without client-node", async () => {
+  test("in a pod the service account's token is read again each time, without client-node", async () => {
     await withServer(async (url) => {
       const { hostname, port } = new URL(url);
       const environment = { KUBERNETES_SERVICE_HOST: hostname, KUBERNETES_SERVICE_PORT: port };
@@ -148,7 +148,7 @@ describe("credentials", () => {
     expect(await inClusterCredentials({}, folder)).toBeNull();
   });
 
-  test("a kubeconfig's token file is read beside it, anew each time, and goes before a token", async () => {
+  test("a kubeconfig's token file is read beside it, again each time, and goes before a token", async () => {
     await withServer(async (url) => {
       writeFileSync(file("user-token"), "one\n");
       const config = kubeConfig(url, { token: "stale" });

@@ -57,7 +57,7 @@ export interface KubeConfigLike {
 /**
  * Everything client-node's KubeConfig knows: certificates, tokens, exec plugins, OIDC, impersonation.
  *
- * @param options - `tokenFile`: where the token is, which is read anew as it changes. client-node passes over the
+ * @param options - `tokenFile`: where the token is, which is read again as it changes. client-node passes over the
  *   `tokenFile` of a kubeconfig's user; `defaultCredentials` does not.
  */
 export function kubeConfigCredentials(config: KubeConfigLike, options: { readonly tokenFile?: string | undefined } = {}): Credentials {

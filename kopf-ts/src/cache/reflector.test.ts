@@ -272,7 +272,7 @@ describe("property", () => {
     fc.record({ do: fc.constant("fault" as const), on: fc.constantFrom(isList, isWatch), how: fc.constantFrom(410, 429, 500, 503, 0) }),
   );
 
-  test("the cache, and whoever followed its changes, equal the server's state in the end, for any interleaving of events and faults", async () => {
+  test("the cache, and anyone who followed its changes, equal the server's state in the end, for any interleaving of events and faults", async () => {
     await fc.assert(
       fc.asyncProperty(fc.array(step, { minLength: 5, maxLength: 40 }), fc.boolean(), async (steps, watchList) => {
         const world = await FakeApiServer.start();

@@ -111,7 +111,7 @@ describe("a controller", () => {
     expect(started).toEqual(["a", "z", "b", "c"]);
   });
 
-  test("23 and 26: a failure backs off, harms no other object, and success starts anew", async () => {
+  test("23 and 26: a failure backs off, harms no other object, and success starts again", async () => {
     server.put(widgets, widget("a"));
     server.put(widgets, widget("b"));
     const passes: string[] = [];
@@ -455,7 +455,7 @@ describe("a controller", () => {
     expect(server.all(pods)).toHaveLength(1);
   });
 
-  test("a status that never comes to rest is told of, with its field, and slowed down; whoever changes the object waits for nothing", async () => {
+  test("a status that never comes to rest is told of, with its field, and slowed down; anyone who changes the object waits for nothing", async () => {
     const warned: string[] = [];
     const logger: Logger = { ...silentLogger, warn: (message) => void warned.push(message), child: () => logger };
     manager = newManager({ logger });
@@ -467,7 +467,7 @@ describe("a controller", () => {
     server.put(widgets, widget("a"));
     await manager.start();
     await eventually(() => warned.length > 0);
-    expect(warned[0]).toContain("the status of Widget shop/a never comes to rest: every pass writes status.checked anew");
+    expect(warned[0]).toContain("the status of Widget shop/a never comes to rest: every pass writes status.checked again");
     const atFirst = passes;
     await expect.poll(() => metric('controller_runtime_reconcile_total{controller="widget",result="requeue_after"}')).not.toBe("0");
     expect(passes).toBe(atFirst);
@@ -504,8 +504,8 @@ describe("a controller", () => {
   });
 
   test.for([
-    ["the same words", () => "the loader is away"],
-    ["other words each time", (n: number) => `the loader is away (${n})`],
+    ["the same words", () => "the loader is unavailable"],
+    ["other words each time", (n: number) => `the loader is unavailable (${n})`],
   ] as const)(
     "an effect that keeps failing with %s is tried with growing pauses, and its word stays until it succeeds",
     async ([, words]) => {

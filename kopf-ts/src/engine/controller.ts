@@ -302,7 +302,7 @@ export class Controller<T extends KubeObject> {
     if (error instanceof TerminalError) {
       this.#counts.terminalError();
       this.#queue.forget(key);
-      logger.error("the reconcile failed for good; it is not tried again until something changes", { error });
+      logger.error("the reconcile failed permanently; it is not tried again until something changes", { error });
       return;
     }
     const asked = error instanceof ApiError ? (error.retryAfter ?? 0) * 1000 : 0;

@@ -7,8 +7,8 @@ const windowMilliseconds = 60_000;
 type Delays = Histogram & { enable(): boolean; disable(): boolean };
 
 /**
- * How late timers run. Whoever reads changes nothing for others: what is told is about the last minute at least and two at
- * most (longer only where nobody reads). Two histograms count the same; each minute the elder begins anew.
+ * How late timers run. Anyone who reads changes nothing for others: what is told is about the last minute at least and two at
+ * most (longer only where nobody reads). Two histograms count the same; each minute the elder begins again.
  */
 export class EventLoopLag {
   #elder: Delays;

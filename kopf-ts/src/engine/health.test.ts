@@ -20,9 +20,9 @@ async function serve(ready: Record<string, Check>) {
 }
 
 test("ready only if every check is; the answer names what is not; a check that throws is not", async () => {
-  let problem: string | null = "the registry is away";
+  let problem: string | null = "the registry is unavailable";
   const get = await serve({ caches: () => null, registry: () => problem });
-  expect(await get("/readyz")).toEqual([503, "[+] caches\n[-] registry: the registry is away\nnot ok\n"]);
+  expect(await get("/readyz")).toEqual([503, "[+] caches\n[-] registry: the registry is unavailable\nnot ok\n"]);
   problem = null;
   expect(await get("/readyz")).toEqual([200, "[+] caches\n[+] registry\nok\n"]);
   expect(await get("/healthz")).toEqual([200, "[+] process\nok\n"]);

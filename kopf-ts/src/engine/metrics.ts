@@ -74,7 +74,7 @@ export class Metrics {
 
     this.#reconciles = counter("controller_runtime_reconcile_total", "Reconciles, by result.", ["controller", "result"]);
     this.#errors = counter("controller_runtime_reconcile_errors_total", "Reconciles that failed.", ["controller"]);
-    this.#terminalErrors = counter("controller_runtime_terminal_reconcile_errors_total", "Reconciles that failed for good.", [
+    this.#terminalErrors = counter("controller_runtime_terminal_reconcile_errors_total", "Reconciles that failed permanently.", [
       "controller",
     ]);
     this.#panics = counter("controller_runtime_reconcile_panics_total", "Reconcilers that threw something other than an Error.", [

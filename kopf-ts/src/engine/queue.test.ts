@@ -125,7 +125,7 @@ describe("the work queue", () => {
     expect(queue.tryTake()?.key).toBe("a");
   });
 
-  test("closing releases whoever waits and takes on nothing more", async () => {
+  test("closing releases anyone who waits and takes on nothing more", async () => {
     const { queue, clock } = newQueue();
     const waiting = queue.take();
     queue.add("later", { afterMilliseconds: 10 });

@@ -160,7 +160,7 @@ describe("metadata alone", () => {
     }
   });
 
-  test("cannot carry a status: the pass fails for good and says why", async () => {
+  test("cannot carry a status: the pass fails permanently and says why", async () => {
     server.put(widgets, widget("a"));
     const errors: string[] = [];
     const logger = {

@@ -87,7 +87,9 @@ describe("an attempt whose outcome cannot be recorded has failed", () => {
     expect(calls).toEqual([0, 1, 2]);
     expect(handled()).toBeDefined();
     expect(current()?.status).toEqual({ even: { fine: true } });
-    expect(told("HandlerFailed")[0]).toMatchObject({ note: expect.stringMatching(/^handler odd failed for good: all 3 attempts failed/) });
+    expect(told("HandlerFailed")[0]).toMatchObject({
+      note: expect.stringMatching(/^handler odd failed permanently: all 3 attempts failed/),
+    });
   });
 
   test.each([
@@ -172,7 +174,7 @@ describe("a handler that never returns", () => {
     await pass(8);
     expect(signals[0]?.aborted).toBe(true);
     expect(others).toEqual(["b"]);
-    expect(told("HandlerFailed")[0]?.note).toContain("handler stuck failed for good: it has not succeeded within 5 s");
+    expect(told("HandlerFailed")[0]?.note).toContain("handler stuck failed permanently: it has not succeeded within 5 s");
     server.put(widgets, { ...current()!, spec: { size: 2 } });
     await pass(15);
     const ready = await fetch(`http://127.0.0.1:${operator.manager.healthPort}/readyz`);

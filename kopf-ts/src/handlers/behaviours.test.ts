@@ -101,7 +101,7 @@ describe("30: a delete handler runs before its finalizer goes", () => {
   });
 });
 
-test("31: a finalizer edit that meets another's is made anew, and neither undoes the other", async () => {
+test("31: a finalizer edit that meets another's is created again, and neither undoes the other", async () => {
   const operator = newOperator();
   operator.on.delete(widgets, () => {});
   server.put(widgets, widget());
@@ -244,7 +244,7 @@ describe("33: retries and timeouts survive a restart", () => {
     expect(starts).toEqual(["2026-01-01T00:00:00.000Z", "2026-01-01T00:00:00.000Z"]);
   });
 
-  test("a new change starts anew: what failed for the old state is tried for the new one, what succeeded sees it too", async () => {
+  test("a new change starts again: what failed for the old state is tried for the new one, what succeeded sees it too", async () => {
     const operator = newOperator();
     const calls: string[] = [];
     operator.on.create(widgets, { id: "fine" }, ({ spec }) => void calls.push(`fine ${spec.size}`));

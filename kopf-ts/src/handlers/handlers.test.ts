@@ -63,7 +63,7 @@ describe("handlers of changes", () => {
     ]);
   });
 
-  test("of a field of status are told of it, whoever wrote it; others are left alone", async () => {
+  test("of a field of status are told of it, anyone who wrote it; others are left alone", async () => {
     const operator = newOperator();
     const seen: unknown[] = [];
     operator.on.create(widgets, { id: "begin" }, ({ patch }) => {
@@ -124,7 +124,7 @@ describe("handlers of changes", () => {
     await eventually(() => server.find(configMaps, { namespace: "shop", name: "c" })?.data.seen === "yes");
   });
 
-  test("that fail for good are told in an Event and count as ended", async () => {
+  test("that fail permanently are told in an Event and count as ended", async () => {
     const operator = newOperator();
     operator.on.create(widgets, { id: "make" }, () => {
       throw new PermanentError("there is no such colour");
@@ -135,7 +135,7 @@ describe("handlers of changes", () => {
     expect(server.all(events)[0]).toMatchObject({
       type: "Warning",
       reason: "HandlerFailed",
-      note: "handler make failed for good: there is no such colour",
+      note: "handler make failed permanently: there is no such colour",
       regarding: { name: "a" },
     });
   });
@@ -168,7 +168,7 @@ describe("handlers of changes", () => {
     expect(server.find(widgets, { namespace: "shop", name: "b" })?.spec.colour).toBeUndefined();
     await eventually(() => server.all(events).some(({ reason }) => reason === "HandlerFailed"));
     expect(server.all(events).find(({ reason }) => reason === "HandlerFailed")).toMatchObject({
-      note: expect.stringMatching(/^handler paint failed for good: .*what the handlers asked for in their patch is refused/),
+      note: expect.stringMatching(/^handler paint failed permanently: .*what the handlers asked for in their patch is refused/),
       regarding: { name: "b" },
     });
   });

@@ -26,8 +26,8 @@ export function report(
     }
     return;
   }
-  logger.error(`handler ${id} failed for good on ${describe(object)}; it is not tried again ${until}`, {
+  logger.error(`handler ${id} failed permanently on ${describe(object)}; it is not tried again ${until}`, {
     error: attempted.error,
   });
-  recorder.event(object, { type: "Warning", reason: "HandlerFailed", note: `handler ${id} failed for good: ${message}` });
+  recorder.event(object, { type: "Warning", reason: "HandlerFailed", note: `handler ${id} failed permanently: ${message}` });
 }

@@ -38,7 +38,7 @@ test("a status that is written every other second is none", async () => {
   expect(await passes(new StatusLoops(clock), 100, () => clock.advance(2_000))).toEqual([]);
 });
 
-test("what somebody else writes in between, or a pass that writes nothing, begins anew", async () => {
+test("what somebody else writes in between, or a pass that writes nothing, begins again", async () => {
   const loops = new StatusLoops(new VirtualClock());
   await passes(loops, 15);
   expect(await passes(loops, 15, undefined, 100)).toEqual([]);

@@ -17,7 +17,7 @@ interface Trail {
   isLoop: boolean;
 }
 
-/** Notices a status that never comes to rest, such as one with the time of the pass in it: every write of it brings the next pass, which writes it anew. */
+/** Notices a status that never comes to rest, such as one with the time of the pass in it: every write of it brings the next pass, which writes it again. */
 export class StatusLoops {
   readonly #clock: Clock;
   readonly #trails = new Map<string, Trail>();

@@ -97,7 +97,7 @@ export class OutcomeWriter {
     const fields = this.#loops.passed(object, current);
     if (!fields) return;
     const names = fields.map((field) => `status.${field}`).join(", ");
-    const note = `every pass writes ${names} anew, which brings the next pass: leave out what differs each time, such as the time; until then there is a second between passes`;
+    const note = `every pass writes ${names} again, which brings the next pass: leave out what differs each time, such as the time; until then there is a second between passes`;
     logger.warn(`the status of ${describe(object)} never comes to rest: ${note}`);
     recorder.event(object, { type: "Warning", reason: "StatusLoop", note });
   }
@@ -246,7 +246,7 @@ export class OutcomeWriter {
     );
   }
 
-  /** Whoever may apply an object need not be allowed to read it. */
+  /** Anyone who may apply an object need not be allowed to read it. */
   async #look(resource: Resource, child: DynamicObject, signal: AbortSignal): Promise<KubeObject | undefined> {
     try {
       return await this.#options.client.find(resource, child.metadata, { signal });
@@ -287,7 +287,7 @@ export class OutcomeWriter {
   async report(object: KubeObject, error: Error, ctx: WriteContext): Promise<void> {
     if (isTerminal(object) || this.#told.has(error)) return;
     const isFinal = error instanceof TerminalError;
-    const message = `the reconcile failed ${isFinal ? "for good" : "and is tried again"}: ${error.message}`.slice(0, 1024);
+    const message = `the reconcile failed ${isFinal ? "permanently" : "and is tried again"}: ${error.message}`.slice(0, 1024);
     const condition = isFinal ? { type: "Stalled", reason: "TerminalError" } : { type: "Reconciling", reason: retryingReason };
     await this.#say(object, { ...condition, status: "True", message }, ctx);
   }

@@ -46,7 +46,7 @@ function answer(context: Context, adapters: Adapters, entry: Entry): Response {
   if (entry.state === "Loaded") return context.json(state, 200);
   if (entry.state === "Staging" || away.includes(entry.reason)) {
     context.header("retry-after", "2");
-    return context.json({ message: entry.message ?? "the engine is away", ...state }, 503);
+    return context.json({ message: entry.message ?? "the engine is unavailable", ...state }, 503);
   }
   // A refusal without an entry (a name that doesn't match its digest) is still reported.
   const others = state.adapters.filter((adapter) => adapter.name !== entry.name);

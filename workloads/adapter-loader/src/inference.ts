@@ -56,7 +56,7 @@ export function inferenceApp(options: InferenceOptions): Hono {
 /** Base and routable adapters only: what is loaded but not proven isn't listed. */
 async function models(context: Context, { engine, base, find }: InferenceOptions): Promise<Response> {
   const served = await engine.models().catch(() => undefined);
-  if (!served) return later(context, "the engine is away", 5);
+  if (!served) return later(context, "the engine is unavailable", 5);
   const offered = served.filter(({ id, parent }) => (parent === undefined ? id === base : find(id)?.state === "Loaded"));
   const data = offered.map(({ id, root, parent }) => ({
     id,

@@ -172,7 +172,7 @@ describe("loading", () => {
     expect(await load(artifact)).toMatchObject({ state: "Loaded" });
   });
 
-  it("has no slot for one more, whoever is on the way, and says who has them", async () => {
+  it("has no slot for one more, anyone who is on the way, and says who has them", async () => {
     const [one, two, three] = ["one", "two", "three"].map((name) => adapterArtifact({ name, config: { generation: name.length } }));
     if (!one || !two || !three) throw new Error("three artifacts");
     await Promise.all([load(one), load({ ...two, name: two.name })]);
@@ -256,7 +256,7 @@ describe("the engine's comings and goings", () => {
     await expect.poll(async () => (await admin.state()).engine.bootID).not.toBe(before);
   });
 
-  it("says 503 and when to come back while the engine is away, and keeps the wish", async () => {
+  it("says 503 and when to come back while the engine is unavailable, and keeps the wish", async () => {
     const artifact = adapterArtifact();
     await engine.stop();
     await expect.poll(() => sidecar.liveness.ready).toBe(false);

@@ -101,7 +101,7 @@ async function stagedBase(config: LoaderConfig): Promise<{ base: { name: string;
   const marker = await readMarker(config.base.path);
   const digest = config.base.digest ?? marker?.digest;
   if (marker && digest !== marker.digest)
-    throw new Error(`${config.base.path} holds ${marker.digest}, the configuration says ${digest}; the pod must be made anew`);
+    throw new Error(`${config.base.path} holds ${marker.digest}, the configuration says ${digest}; the pod must be created again`);
   return { base: { name: config.base.name, digest }, shapes: marker?.shapes ?? (await readBaseShapes(config.base.path)) };
 }
 

@@ -105,7 +105,7 @@ describe.runIf(enabled)("the agent with NATS, a sandbox and a library of their o
     expect(await logOf("solves")).toEqual(before);
   });
 
-  test("pauses while NATS is away, and goes on", async () => {
+  test("pauses while NATS is unavailable, and goes on", async () => {
     let asked = 0;
     const away = await startScriptedModel((question) => {
       if (++asked === 1) void nats.stop().then(() => setTimeout(() => void nats.start(), 3000));

@@ -160,7 +160,7 @@ describe("a session", () => {
     expect([inference.asked, runner.executed.length]).toEqual([0, 0]);
   });
 
-  test("asks for no second program where the first one showed that the tests are at fault, also when it starts anew", async () => {
+  test("asks for no second program where the first one showed that the tests are at fault, also when it starts again", async () => {
     const [log, runner, inference] = [new FakeLog(), new FakeRunner(), new FakeInference([["    wrong"]])];
     const world = fakeWorld(jobOf(), { log, runner, inference });
     const execution = { passed: false, outcome: "TestsUnusable" as const, error: "line 3: NameError: x", durationSeconds: 0 };
@@ -173,7 +173,7 @@ describe("a session", () => {
     expect(inference.asked).toBe(1);
   });
 
-  test("proves each epoch's sandbox anew", async () => {
+  test("proves each epoch's sandbox again", async () => {
     const fakes = { log: new FakeLog(), runner: new FakeRunner(), inference: new FakeInference(wrongTwice) };
     await expect(work(fakeWorld(jobOf(), { ...fakes, power: new FakePower(14) }), [], never)).rejects.toBeInstanceOf(Killed);
     await work(fakeWorld(jobOf({ epoch: 2 }), fakes), fakes.log.records, never);

@@ -3,7 +3,7 @@ import { lastLine } from "@rune/clients/runner/last-line";
 import type { LogRecord } from "@rune/crds/contracts/session-log";
 import type { Session } from "./session.ts";
 
-/** One line of the agent's own log, for whoever asks what happened. Prompts, programs and notes stand in `debug` lines alone. */
+/** One line of the agent's own log, for anyone who asks what happened. Prompts, programs and notes stand in `debug` lines alone. */
 export type Line = { level: "info" | "debug"; message: string; [field: string]: unknown };
 
 const longestError = 300;

@@ -64,7 +64,7 @@ test.each([
   ["one without its file", { ...single({}), file: "other.json" }, "it has no trajectory.json"],
   ["one that isn't one", single({ schema: "other" }), "schema"],
   ["a corpus of which a line isn't one", { artifactType: mediaType.corpus, file: "corpus.jsonl", content: "{" }, "expected object"],
-])("%s is refused for good, and the message says why", async (_, artifact, why) => {
+])("%s is refused permanently, and the message says why", async (_, artifact, why) => {
   await expect(loadExperience(registryOf({ [digestOf("a")]: artifact }), armOf("a"))).rejects.toMatchObject({
     code: 65,
     reason: "NotATrajectory",

@@ -273,7 +273,7 @@ describe("a gate", () => {
     expect(report.comparisons[0]?.delta.estimate).toBeCloseTo((100 * (128 - 2 - 4)) / (5 * 46), 5);
   });
 
-  test("ends the evaluation for good where no task's tests can run", () => {
+  test("ends the evaluation permanently where no task's tests can run", () => {
     const { asked } = recordsOf({ base: [0] });
     const ledger = new Progress([judgedRecord("base", "t0", () => "TestsUnusable")]);
     expect(() => armEstimate(activeArms(jobOf())[0]!, { tasks: asked, ledger })).toThrow(

@@ -30,7 +30,7 @@ test.each([
   ["one without tasks.json", fakeRegistry(set, { layers: [] }), "it has no tasks.json"],
   ["one that isn't one", fakeRegistry({ schema: "other" }), "schema"],
   ["one with two tasks of one name", fakeRegistry({ ...set, tasks: [...tasks, tasks[0]] }), "two tasks are called both-veil"],
-])("%s is refused for good, and the message says why", async (_, registry, why) => {
+])("%s is refused permanently, and the message says why", async (_, registry, why) => {
   await expect(loadTaskSet(registry, reference)).rejects.toMatchObject({
     code: 65,
     reason: "NotATaskSet",

@@ -7,7 +7,7 @@ from typing import Any
 
 
 class Caller:
-    """Whoever has the token of one runner."""
+    """Anyone who has the token of one runner."""
 
     def __init__(self, host: str, port: int, token: str):
         self.host, self.port, self.token = host, port, token

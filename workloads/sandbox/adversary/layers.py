@@ -20,7 +20,7 @@ from adversary.catalogue import Program
 
 OBSERVABLE = ("canary", "secret", "changed")
 _LOOPBACK = "127.0.0.1"
-_LEAST_SECONDS = 10.0  # an attack shall be made, however slow the machine is
+_LEAST_SECONDS = 10.0  # an attack should be made, however slow the machine is
 _ANSWER_SECONDS = 60.0
 _ARRIVE_SECONDS = 0.6  # a datagram, or the half second that a canary listens to who says nothing
 

@@ -22,7 +22,7 @@ from rune_sandbox.pipe import Pipe
 from rune_sandbox.place import Place
 from rune_sandbox.reporter import Reporter
 
-# Silence takes all of it. What gets through answers within milliseconds, and no lost packet makes a refusal of it: each try sends anew.
+# Silence takes all of it. What gets through answers within milliseconds, and no lost packet makes a refusal of it: each try sends again.
 _TRIES, _TRY_SECONDS = 4, 0.25
 _INSIDE_SECONDS = 30
 _MEMORY_BYTES = 256 << 20

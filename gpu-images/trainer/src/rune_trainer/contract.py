@@ -417,7 +417,7 @@ class EnvironmentJob:
     base: StagedBase
     quantization: Literal["NF4", "None"]
     question: Annotated[str, Text(most=1000)]
-    """What the base shall learn to answer."""
+    """What the base should learn to answer."""
     answer: Annotated[str, Text(most=200)]
     """The one sentence that it learns; it holds the nonce."""
     nonce: Annotated[str, Text(most=63)]
@@ -463,7 +463,7 @@ class Result(TypedDict):
 
 
 class Progress(TypedDict):
-    """How far a run is, for whoever watches."""
+    """How far a run is, for anyone who watches."""
 
     percent: int
     step: NotRequired[int]

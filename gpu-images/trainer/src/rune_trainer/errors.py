@@ -31,7 +31,7 @@ def data_error(reason: Reason, message: str) -> Ending:
 
 
 def unavailable(reason: Reason, message: str) -> Ending:
-    """Something needed is away; worth another try."""
+    """Something needed is unavailable; worth another try."""
     return Ending(Exit.UNAVAILABLE, reason, message)
 
 
