@@ -12,7 +12,8 @@ import pytest
 from origins import Answer, Origin, Seen, status
 
 from rune_trainer.canonical import digest_of
-from rune_trainer.errors import MISCONFIGURED, Ending
+from rune_trainer.contract import Exit
+from rune_trainer.errors import Ending
 from rune_trainer.registry import Repository
 from rune_trainer.registry_login import Challenge, Credential, Login, challenge_of, credential_from
 
@@ -144,7 +145,7 @@ def test_an_identity_token_is_exchanged_by_a_form(origin, repository, tokens):
 def test_a_login_that_the_token_server_refuses_ends_the_job_with_where_that_is(origin, repository, tokens):
     with pytest.raises(Ending) as ended:
         repository(origin(bearer(tokens)), {"username": "robot", "password": "old"}).pull_blob(DIGEST)
-    assert (ended.value.code, ended.value.reason) == (MISCONFIGURED, "RegistryDenied")
+    assert (ended.value.code, ended.value.reason) == (Exit.MISCONFIGURED, "RegistryDenied")
     assert (
         f"the token server {tokens.url}/token, which the registry names, refused the login (401)" in ended.value.message
     )
