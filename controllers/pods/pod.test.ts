@@ -23,9 +23,9 @@ const pvc = { pvc: { claimName: "models", path: "/coder" } };
 describe("what pods are made of", () => {
   it("a child of another owner is not its own, even if both have one name", () => {
     const made = job(owner, "coder-a1", { containers: [] }, { ...options, labels: {}, activeDeadlineSeconds: 60 });
-    const anew = { ...owner, metadata: { ...owner.metadata, uid: "another" } };
+    const recreated = { ...owner, metadata: { ...owner.metadata, uid: "another" } };
     expect(ownChild(owner, made)).toBe(made);
-    expect(ownChild(anew, made)).toBeUndefined();
+    expect(ownChild(recreated, made)).toBeUndefined();
     expect(ownChild(owner, undefined)).toBeUndefined();
   });
 
