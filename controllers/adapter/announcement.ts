@@ -5,7 +5,7 @@ import { eventAbout, objectOfEvent } from "../shared/announce.ts";
 import type { World } from "./world.ts";
 
 /**
- * What is told of an adapter: what its own namespace decided about it since it is there. Anyone who decides stores evidence once, so each piece
+ * What is told of an adapter: what its own namespace decided about it since it is there. The controller that decides stores evidence once, so each piece
  * is one event; what an Adapter brought along from elsewhere happened before.
  */
 export function announcementsOf({ adapter, evidence }: Pick<World, "adapter" | "evidence">): CloudEvent[] {

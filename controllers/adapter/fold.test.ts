@@ -84,7 +84,7 @@ it("a control is never promoted", () => {
   expect(foldEvidence(control, [promoted("g1", day(1), project)])).toMatchObject({ tier: "Task", champion: undefined });
 });
 
-it("is archived and brought back by anyone who said so last", () => {
+it("is archived or brought back by the decision that came last", () => {
   const archival = shelved("Archival", "p1", day(1));
   const restoration = shelved("Restoration", "p2", day(2));
   expect(fold(archival).archived).toBe(true);

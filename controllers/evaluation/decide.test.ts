@@ -48,7 +48,7 @@ describe("an evaluation", () => {
     expect(decideOn({ evaluation })).toMatchObject({ kind: "stalled", reason: "ForeignRepository" });
   });
 
-  it("that has ended lets go what is needed no more, and says nothing again", () => {
+  it("that has ended lets go what is needed no more, and writes no status", () => {
     const secret = { apiVersion: "v1", kind: "Secret", metadata: { name: "held-out-ev1", uid: "c" } };
     const evaluation = measuring({ conditions: [aCondition("Succeeded")] });
     expect(decideOn({ evaluation, remains: [secret] })).toMatchObject({ kind: "unchanged", deletes: [secret] });

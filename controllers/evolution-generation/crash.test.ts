@@ -138,7 +138,7 @@ describe("a chain", { timeout: 120_000 }, () => {
     expect(lab.count("Evaluation")).toBe(1);
   });
 
-  it("waits while the registry takes nothing, and decides nothing again when it is back", async () => {
+  it("waits while the registry takes nothing, and decides nothing twice when it is back", async () => {
     lab = await EvolutionLab.start({ members, breeding, spec, scopes, champion: "m0" });
     await lab.untilOver(({ generations }) => generations[0]?.status?.startTime !== undefined);
     lab.away = true;

@@ -119,7 +119,7 @@ export function trainerModule(): string {
     choice("NodeCheck", "Checks that a node's Job makes, in their order.", nodeChecks),
     ...dataclasses(jobs, (pattern) => decimals.includes(pattern)),
     typedDict("Result", "Termination message of a run.", trainerResult),
-    typedDict("Progress", "How far a run is, for anyone who watches.", progress),
+    typedDict("Progress", "Progress of a run, for those who watch it.", progress),
   ].join("\n\n");
 }
 
@@ -127,7 +127,7 @@ export function trainerModule(): string {
 export function sandboxModule(): string {
   const { epoch, id, memoryMiB, outputBytes, timeoutSeconds } = executeRequest.shape;
   return [
-    header("What the runner shares with its callers and with anyone who starts it.", ["from typing import Final, Literal"]),
+    header("What the runner shares with its callers and with the program that starts it.", ["from typing import Final, Literal"]),
     constants("Path", "Where the runner is asked.", runnerPath),
     constants("Refusal", "Why the runner refuses.", same(runnerRefusal)),
     constants("Observed", "What a probe met.", same(isolationProbe.shape.observed.enum)),

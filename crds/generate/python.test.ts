@@ -33,7 +33,7 @@ test("a field has its type with the schema's bounds, its default and its descrip
   ]);
 });
 
-test("an object's class stands before anyone who needs it, and its default is made of it", () => {
+test("an object's class is before those that need it, and its default is made of it", () => {
   const stop = z.object({ afterPercent: whole(0, 100).default(30) }).default({ afterPercent: 30 });
   const made = classesOf(z.object({ stop, all: z.array(z.object({ afterPercent: whole(0, 100).default(30) })) }), {
     stop: "Stop",

@@ -69,7 +69,7 @@ function writtenType(json: Json, path: string): string {
 }
 
 /**
- * Classes of documents and of all objects in them, each before anyone who needs it. Their annotations carry the schema's bounds, which
+ * Classes of documents and of all objects in them, each before those that need it. Their annotations carry the schema's bounds, which
  * the reader there heeds: what they don't express is refused here with its path.
  */
 export function dataclasses(documents: readonly Document[], isDecimal: (pattern: string) => boolean): string[] {

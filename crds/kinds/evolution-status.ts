@@ -138,7 +138,7 @@ export const status = z.object({
         .max(mostChampions)
         .optional()
         .describe(
-          "Further champions of that scope, where several chains made one at the same time; anyone who wins takes the place of all.",
+          "Further champions of that scope, where several chains made one at the same time; the one that wins takes the place of all.",
         ),
       leftOut: text(300).optional().describe("Why that champion isn't measured beside the candidate."),
       baseline: adapterName()

@@ -463,7 +463,7 @@ class Result(TypedDict):
 
 
 class Progress(TypedDict):
-    """How far a run is, for anyone who watches."""
+    """Progress of a run, for those who watch it."""
 
     percent: int
     step: NotRequired[int]
