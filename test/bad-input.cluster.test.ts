@@ -1,9 +1,13 @@
-import { readdir, stat } from "node:fs/promises";
+import { readdir, readFile, stat } from "node:fs/promises";
+import { join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
+import { parse } from "yaml";
 import { cluster, kubectl } from "../cluster/api.ts";
+import { settings } from "../cluster/settings.ts";
 import type { AgentSession, Task } from "../crds/kinds/agent-session.ts";
 import type { ModelServer } from "../crds/kinds/model-server.ts";
 import { apiVersion } from "../crds/words/group.ts";
+import { label } from "../crds/words/labels.ts";
 import type { Manifest } from "../examples/00-quickstart/manifests.ts";
 import { condition, isTrue } from "../examples/00-quickstart/objects.ts";
 import { baseName, canRun, complete, logOf, namespace, type Pod, registryOf, system } from "./support/installation.ts";
@@ -89,15 +93,15 @@ describe.skipIf(!canRun)("what people and models get wrong", { timeout: 300_000 
     });
 
     test("nothing of them is left: no sandbox, and no process of its user", async () => {
-      const ended = await Promise.all([...started.values()].map(session));
-      await eventually(
-        "their sandboxes are gone",
-        async () => (await readAll<Pod>("Pod", namespace)).map(({ metadata }) => metadata.name),
-        (names) => ended.every(({ status }) => !names.includes(status?.sandbox?.pod ?? "")),
+      const mine = new Set(started.values());
+      const living = await eventually("their sandboxes are gone", everySandbox, (pods) =>
+        pods.every(({ metadata }) => !mine.has(metadata.labels[label.session] ?? "")),
       );
       if (!cluster().embedded) return;
-      const users = ended.map(({ status }) => status?.sandbox?.uid ?? 0);
-      await eventually("their users' processes are gone", processes, (all) => all.every(({ user }) => !users.includes(user)), 1);
+      const { start, size } = await sandboxUsers();
+      const others = new Set(living.map(({ spec }) => spec.securityContext.runAsUser));
+      const ofSandboxes = async () => (await processes()).filter(({ user }) => user >= start && user < start + size && !others.has(user));
+      await eventually("their users' processes are gone", ofSandboxes, (left) => left.length === 0, 1);
     });
   });
 
@@ -170,6 +174,17 @@ describe.skipIf(!canRun)("what people and models get wrong", { timeout: 300_000 
     }
   });
 });
+
+/** The user IDs that sandboxes get. */
+async function sandboxUsers(): Promise<{ start: number; size: number }> {
+  return parse(await readFile(join(settings.root, "charts/rune/values.yaml"), "utf8")).sandbox.uidRange;
+}
+
+/** The sandboxes of all namespaces; a process of another user in their range was left behind. */
+async function everySandbox(): Promise<Pod[]> {
+  const pods: { items: Pod[] } = JSON.parse(await kubectl(["get", "pods", "-A", "-l", `${label.component}=sandbox`, "-o", "json"]));
+  return pods.items;
+}
 
 /** Every process of this machine, which is the embedded cluster's node. */
 async function processes(): Promise<{ pid: string; user: number }[]> {

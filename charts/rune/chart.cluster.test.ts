@@ -53,7 +53,8 @@ describe.skipIf(!canRun)("the chart on a real cluster", { timeout: 300_000 }, ()
 
   test("a pod of Rune reaches them by name from another namespace, and the registry asks it for a token", async () => {
     const answers = await ask("agent");
-    expect(answers.registry).toMatchObject({ status: 401, challenge: 'Bearer realm="rune-operator",service="rune-registry"' });
+    const realm = `http://${release}-operator.${release}.svc:8082/token`;
+    expect(answers.registry).toMatchObject({ status: 401, challenge: `Bearer realm="${realm}",service="rune-registry"` });
     expect(answers.mlflow).toEqual({ status: 200 });
     expect(answers.nats?.banner).toMatch(/^INFO \{.*"auth_required":true/);
   });
