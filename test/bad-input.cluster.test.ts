@@ -93,9 +93,9 @@ describe.skipIf(!canRun)("what people and models get wrong", { timeout: 300_000 
     });
 
     test("nothing of them is left: no sandbox, and no process of its user", async () => {
-      const mine = new Set(started.values());
+      const mine = new Set((await Promise.all([...started.values()].map(session))).map(({ metadata }) => metadata.uid));
       const living = await eventually("their sandboxes are gone", everySandbox, (pods) =>
-        pods.every(({ metadata }) => !mine.has(metadata.labels[label.session] ?? "")),
+        pods.every(({ metadata }) => !mine.has(metadata.labels[`${label.component}-owner`] ?? "")),
       );
       if (!cluster().embedded) return;
       const { start, size } = await sandboxUsers();
