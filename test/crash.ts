@@ -1,4 +1,7 @@
+import { join } from "node:path";
 import { progress } from "../cluster/progress.ts";
+import { settings } from "../cluster/settings.ts";
+import { attempt } from "../cluster/shell.ts";
 import type { Adapter } from "../crds/kinds/adapter.ts";
 import type { TrainingRun } from "../crds/kinds/training-run.ts";
 import { label } from "../crds/words/labels.ts";
@@ -9,9 +12,9 @@ import { workingSession } from "./support/sessions.ts";
 import { type Death, runViolations, smallRun, trainer, trainerLog, trainerStopped } from "./support/training.ts";
 
 /**
- * `node test/crash.ts [victim…]`: kills every component at every boundary of a session and of a training that
- * crash.cluster.test.ts leaves out, and prints the results. It needs the quickstart's installation and more than an
- * hour, so it is no part of `npm test`.
+ * `node test/crash.ts [victim…] [generation]`: kills every component at every boundary of a session and of a training
+ * that crash.cluster.test.ts leaves out, and after every effect of evolution's generations, and prints the results. It
+ * needs the quickstart's installation and more than an hour, so it is no part of `npm test`.
  */
 interface Row {
   victim: string;
@@ -135,9 +138,16 @@ async function main(victims: readonly string[]): Promise<void> {
     for (const [victim, all] of entries(trainingCases).filter(([victim]) => wanted(victim)))
       for (const moment of all) await tried(victim, moment, () => trainingCase(victim, moment));
   } finally {
-    console.log(table(rows));
+    if (rows.length > 0) console.log(table(rows));
   }
-  process.exitCode = rows.every(({ violations }) => violations.length === 0) ? 0 : 1;
+  const generationFails = wanted("generation") && (await generations()) !== 0;
+  process.exitCode = generationFails || rows.some(({ violations }) => violations.length > 0) ? 1 : 0;
+}
+
+/** The example makes its own adapters and checks itself that nothing was lost or doubled. */
+async function generations(): Promise<number> {
+  const example = [join(settings.root, "examples/run.ts"), "evolution", "--kill-at-effects"];
+  return (await attempt(process.execPath, example, { onLine: (line) => console.log(line) })).code;
 }
 
 const entries = <Key extends string, Value>(record: Record<Key, Value>) => Object.entries(record) as [Key, Value][];

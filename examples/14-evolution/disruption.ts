@@ -1,6 +1,8 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { below, seeded } from "@rune/clients/statistics/random";
 import { kubectl } from "@rune/cluster/api";
+import { list } from "../00-quickstart/objects.ts";
+import { effectsOf, type GenerationStatus, type Struck, victimOf } from "./effects.ts";
 import type { Options } from "./options.ts";
 
 /** Components of the installation; each is one pod that is not replaced by another while it restarts. */
@@ -18,14 +20,17 @@ interface Pod {
   status: { phase: string };
 }
 
-/** Number of kills by component. */
-export type Kills = Record<string, number>;
+/** What was killed: a number by component, and each kill that followed an effect. */
+export interface Kills {
+  readonly byComponent: Record<string, number>;
+  readonly struck: Struck[];
+}
 
-/** Does the work, and meanwhile kills a pod every N seconds, at once, as a lost node would; with 0 seconds none. */
+/** Does the work, and meanwhile kills pods as the options say, at once, as a lost node would. */
 export async function disrupted<T>(options: Options, work: () => Promise<T>): Promise<{ result: T; kills: Kills }> {
-  const kills: Kills = {};
+  const kills: Kills = { byComponent: {}, struck: [] };
   const over = new AbortController();
-  const killing = options.killEverySeconds > 0 ? keepKilling(options, kills, over.signal) : Promise.resolve();
+  const killing = kill(options, kills, over.signal);
   try {
     const result = await work();
     return { result, kills };
@@ -36,7 +41,12 @@ export async function disrupted<T>(options: Options, work: () => Promise<T>): Pr
   }
 }
 
-async function keepKilling({ namespace, systemNamespace, killEverySeconds }: Options, kills: Kills, over: AbortSignal): Promise<void> {
+async function kill(options: Options, kills: Kills, over: AbortSignal): Promise<void> {
+  if (options.killEverySeconds > 0) await killEvery(options, kills, over);
+  if (options.killAtEffects) await killAtEffects(options, kills, over);
+}
+
+async function killEvery({ namespace, systemNamespace, killEverySeconds }: Options, kills: Kills, over: AbortSignal): Promise<void> {
   const random = seeded(1, "kills of an evolution");
   while (!over.aborted) {
     await sleep(killEverySeconds * 1000, undefined, { signal: over }).catch(() => undefined);
@@ -45,11 +55,40 @@ async function keepKilling({ namespace, systemNamespace, killEverySeconds }: Opt
     const where = isService ? systemNamespace : namespace;
     const pods = await running(where, isService ? servicesNamed : workersNamed);
     const pod = pods[below(pods.length, random)];
-    if (!pod) continue;
-    await kubectl(["delete", "pod", pod.metadata.name, "-n", where, "--grace-period=0", "--force", "--wait=false"]);
-    const component = pod.metadata.labels[componentLabel] ?? pod.metadata.name;
-    kills[component] = (kills[component] ?? 0) + 1;
+    if (pod) await killPod(where, pod, kills);
   }
+}
+
+/** Kills one component as soon as a generation's status shows an effect; of several at once it is the last that counts. */
+async function killAtEffects({ namespace, systemNamespace }: Options, kills: Kills, over: AbortSignal): Promise<void> {
+  const seen = new Map<string, Set<string>>();
+  while (!over.aborted) {
+    await sleep(500, undefined, { signal: over }).catch(() => undefined);
+    for (const { metadata, status } of await list<GenerationStatus>("EvolutionGeneration", namespace)) {
+      const before = seen.get(metadata.name) ?? new Set<string>();
+      const now = effectsOf(status);
+      const effect = now.findLast((each) => !before.has(each));
+      seen.set(metadata.name, new Set([...before, ...now]));
+      if (!effect || over.aborted) continue;
+      const services = (await running(systemNamespace, servicesNamed)).toSorted(byComponent);
+      const workers = (await running(namespace, workersNamed)).toSorted(byComponent);
+      const components = [...new Set([...services, ...workers].map(componentOf))];
+      const component = victimOf(components, [...seen.keys()].indexOf(metadata.name), effect);
+      const pod = [...services, ...workers].find((each) => componentOf(each) === component);
+      if (!pod || !component) continue;
+      await killPod(services.includes(pod) ? systemNamespace : namespace, pod, kills);
+      kills.struck.push({ generation: metadata.name, effect, component });
+    }
+  }
+}
+
+const componentOf = ({ metadata }: Pod) => metadata.labels[componentLabel] ?? metadata.name;
+const byComponent = (one: Pod, other: Pod) => componentOf(one).localeCompare(componentOf(other));
+
+async function killPod(namespace: string, pod: Pod, { byComponent: counts }: Kills): Promise<void> {
+  await kubectl(["delete", "pod", pod.metadata.name, "-n", namespace, "--grace-period=0", "--force", "--wait=false"]);
+  const component = componentOf(pod);
+  counts[component] = (counts[component] ?? 0) + 1;
 }
 
 async function running(namespace: string, selector: string): Promise<Pod[]> {
@@ -58,7 +97,7 @@ async function running(namespace: string, selector: string): Promise<Pod[]> {
 }
 
 /** Waits for the services, because later checks query the registry. */
-async function servicesBack({ systemNamespace, killEverySeconds }: Options): Promise<void> {
-  if (killEverySeconds === 0) return;
+async function servicesBack({ systemNamespace, killEverySeconds, killAtEffects }: Options): Promise<void> {
+  if (killEverySeconds === 0 && !killAtEffects) return;
   await kubectl(["wait", "pods", "-n", systemNamespace, "-l", servicesNamed, "--for=condition=Ready", "--timeout=3m"]);
 }

@@ -7,6 +7,7 @@ import { taskSet } from "@rune/crds/contracts/task-set";
 import { corpusLine } from "@rune/crds/contracts/trajectory";
 import { kinds } from "@rune/crds/kinds/kinds";
 import { afterAll, describe, expect, test } from "vitest";
+import { effectNames, effectsOf, struckTable, victimOf } from "./effects.ts";
 import { copyManifests, generationManifests, serverManifest, trainingManifests } from "./manifests.ts";
 import { optionsFrom } from "./options.ts";
 import { checksOf, type Result } from "./report.ts";
@@ -78,29 +79,61 @@ describe("the world's files", () => {
 
 describe("what it was to show", () => {
   const rate = (estimate: number, lower: number) => ({ estimate, ci: [lower, estimate + 5] as [number, number] });
-  const generation = (promotion: Partial<Result["verbs"][number]["promotion"]>, runs: string[] = []): Result["verbs"][number] => ({
-    ...{ name: "g", reason: "Continued", members: 12, best: null, archived: 0 },
+  type Generation = Result["verbs"][number];
+  const generation = (promotion: Partial<Generation["promotion"]>, runs: string[] = [], more: Partial<Generation> = {}): Generation => ({
+    ...{ name: "g", reason: "Continued", members: 12, best: null, archived: 0, decisions: [], ...more },
     children: runs.map((run) => ({ run, kind: "Merge", parents: 2, state: "Kept", passAt1: null, why: "" })),
     promotion: { outcome: "NotPromoted", candidate: null, delta: null, rivals: [], why: "nobody is better", ...promotion },
   });
   const registry = { before: 1, after: 2, changed: [] };
+  const copies = [generation({}, ["b"], { name: "c" })];
+  const sound = { verbs: [generation({}, ["a"])], copies, runs: ["b", "a"], generations: ["c", "g"], registry };
+  const archival = { kind: "Archival", adapter: "x", recorded: true };
   const failedIn = (found: Parameters<typeof checksOf>[0]) => Object.entries(checksOf(found)).filter(([, holds]) => !holds);
 
   test("holds where nobody deserved it and it says why", () => {
-    expect(failedIn({ verbs: [generation({}, ["a"])], copies: [generation({}, ["b"])], runs: ["b", "a"], registry })).toEqual([]);
+    expect(failedIn(sound)).toEqual([]);
   });
 
   test.each([
-    ["a copy was promoted", { copies: [generation({ outcome: "Promoted" })] }],
-    ["a child has two runs", { runs: ["a", "a"] }],
+    ["a copy was promoted", { copies: [generation({ outcome: "Promoted" }, ["b"], { name: "c" })] }],
+    ["a child has two runs", { runs: ["b", "a", "a"] }],
+    ["a generation was begun twice", { generations: ["c", "g", "g-g2"] }],
+    ["an adapter was archived twice", { verbs: [generation({}, ["a"], { decisions: [archival, archival] })] }],
+    ["a decision is not in the registry", { verbs: [generation({}, ["a"], { decisions: [{ ...archival, recorded: false }] })] }],
     ["the registry lost a tag", { registry: { ...registry, changed: ["x"] } }],
-    ["nothing is said", { verbs: [generation({ why: "" })] }],
+    ["nothing is said", { verbs: [generation({ why: "" }, ["a"])] }],
     [
       "the mean is as good",
-      { verbs: [generation({ outcome: "Promoted", delta: rate(10, 2), rivals: [{ role: "Mean", delta: rate(10, 2) }] })] },
+      { verbs: [generation({ outcome: "Promoted", delta: rate(10, 2), rivals: [{ role: "Mean", delta: rate(10, 2) }] }, ["a"])] },
     ],
-    ["the gain may be none", { verbs: [generation({ outcome: "Promoted", delta: rate(10, -1) })] }],
+    ["the gain may be none", { verbs: [generation({ outcome: "Promoted", delta: rate(10, -1) }, ["a"])] }],
   ])("fails where %s", (_, changed) => {
-    expect(failedIn({ verbs: [generation({})], copies: [generation({})], runs: [], registry, ...changed }).length).toBeGreaterThan(0);
+    expect(failedIn({ ...sound, ...changed }).length).toBeGreaterThan(0);
+  });
+});
+
+describe("kills after the effects of a generation", () => {
+  const components = ["nats", "operator", "registry", "trainer"];
+
+  test("hit each component after each effect, over as many generations", () => {
+    for (const effect of effectNames)
+      expect(new Set(components.map((_, generation) => victimOf(components, generation, effect)))).toEqual(new Set(components));
+    expect(victimOf([], 0, effectNames[0] ?? "")).toBeUndefined();
+  });
+
+  test("know what a status shows, and nothing more", () => {
+    expect(effectsOf({})).toEqual([]);
+    expect(effectsOf({ memberCount: 2, next: "g-g2" })).toEqual([effectNames[0], effectNames.at(-1)]);
+    const evaluations = [{ name: "g-m1", purpose: "Members" as const, adapters: [], state: "Planned" as const }];
+    expect(effectsOf({ evaluations })).toEqual([]);
+    expect(effectsOf({ evaluations: evaluations.map((each) => ({ ...each, state: "Running" as const })) })).toEqual([effectNames[1]]);
+  });
+
+  test("are reported for each effect", () => {
+    expect(struckTable([])).toBe("");
+    const table = struckTable([{ generation: "g", effect: effectNames[1] ?? "", component: "nats" }]);
+    expect(table).toContain(`| ${effectNames[1]} | nats (g) |`);
+    expect(table).toContain(`| ${effectNames[0]} | – |`);
   });
 });

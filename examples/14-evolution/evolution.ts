@@ -10,6 +10,7 @@ import { script, writeFigures } from "../00-quickstart/script.ts";
 import { libraryManifest } from "../10-minilang/manifests.ts";
 import { libraryFile, storeBase } from "../10-minilang/world.ts";
 import { disrupted } from "./disruption.ts";
+import type { GenerationStatus } from "./effects.ts";
 import {
   copied,
   copyManifests,
@@ -21,7 +22,7 @@ import {
   trainingManifests,
 } from "./manifests.ts";
 import { type Options, optionsFrom, usage } from "./options.ts";
-import { checksOf, type GenerationStatus, generationOf, type Result, story } from "./report.ts";
+import { checksOf, generationOf, type Result, story } from "./report.ts";
 import { inventory, storeWorld, type World } from "./world.ts";
 
 const parts = new Parts();
@@ -60,11 +61,13 @@ async function main(options: Options): Promise<Result> {
     return { verbs, copies: await chain(options, generations.copies) };
   });
   const runs = await list<object>("TrainingRun", namespace);
+  const all = await list<object>("EvolutionGeneration", namespace);
   const after = await inventory(options);
   const found = {
     verbs: result.verbs.map(generationOf),
     copies: result.copies.map(generationOf),
     runs: runs.filter(({ metadata }) => metadata.labels?.[label.generation]).map(({ metadata }) => metadata.name),
+    generations: all.map(({ metadata }) => metadata.name),
     kills,
     registry: {
       before: before.size,

@@ -12,6 +12,8 @@ export interface Options extends Installation {
   readonly copies: number;
   /** While generations run, a pod is killed every N seconds; 0 for none. */
   readonly killEverySeconds: number;
+  /** Kills a component after each effect of each generation. */
+  readonly killAtEffects: boolean;
 }
 
 export const usage = `npm run example -- evolution [options]
@@ -19,6 +21,7 @@ export const usage = `npm run example -- evolution [options]
   --adapters N      adapters that evolution begins with (12; 4 to 15)
   --generations N   most generations (3)
   --kill-every N    kills a pod every N seconds while generations run: a trainer, evaluator or sandbox, the operator, NATS or the registry
+  --kill-at-effects kills one of them, in turn, right after each effect of each generation
   --namespace NAME  where the objects go (evolution)
 `;
 
@@ -29,6 +32,7 @@ export function optionsFrom(argv: readonly string[]): Options {
       adapters: { type: "string" },
       generations: { type: "string" },
       "kill-every": { type: "string" },
+      "kill-at-effects": { type: "boolean", default: false },
       namespace: { type: "string", default: "evolution" },
     },
   });
@@ -38,6 +42,7 @@ export function optionsFrom(argv: readonly string[]): Options {
     adapters,
     generations: count(values.generations, 3, "--generations"),
     copies: 4,
+    killAtEffects: values["kill-at-effects"],
     killEverySeconds: count(values["kill-every"], 0, "--kill-every"),
     namespace: values.namespace,
     release: "rune",

@@ -1,8 +1,7 @@
-import type { EvolutionGeneration } from "@rune/crds/kinds/evolution-generation";
 import { condition, type Seen } from "../00-quickstart/objects.ts";
 import { checksShown, timesOf } from "../00-quickstart/parts.ts";
-
-export type GenerationStatus = NonNullable<EvolutionGeneration["status"]>;
+import type { Kills } from "./disruption.ts";
+import { type GenerationStatus, struckTable } from "./effects.ts";
 
 /** Estimate and the ends of its 95 % interval. */
 interface Rate {
@@ -25,6 +24,7 @@ interface Generation {
     why: string;
   };
   archived: number;
+  decisions: { kind: string; adapter: string; recorded: boolean }[];
 }
 
 /** The content of `out/evolution.json`. `checks` contains whether it is as it should be. */
@@ -33,8 +33,10 @@ export interface Result {
   copies: Generation[];
   /** TrainingRuns that generations made. */
   runs: string[];
-  /** Pods that were killed meanwhile, by component. */
-  kills: Record<string, number>;
+  /** EvolutionGenerations that exist in the end. */
+  generations: string[];
+  /** Pods that were killed meanwhile. */
+  kills: Kills;
   /**
    * Tags in the adapters' repository before evolution and after, and those that now point to something else or don't
    * exist.
@@ -49,7 +51,7 @@ type Interval = { estimate: string; lower: string; upper: string };
 const rateOf = ({ estimate, lower, upper }: Interval): Rate => ({ estimate: Number(estimate), ci: [Number(lower), Number(upper)] });
 
 export function generationOf(seen: Seen<GenerationStatus>): Generation {
-  const { memberCount = 0, best, children = [], promotion, archived = 0 } = seen.status ?? {};
+  const { memberCount = 0, best, children = [], promotion, archived = 0, decisions = [] } = seen.status ?? {};
   return {
     name: seen.metadata.name,
     reason: condition(seen, "Succeeded")?.reason ?? "",
@@ -67,6 +69,7 @@ export function generationOf(seen: Seen<GenerationStatus>): Generation {
       why: promotion?.why ?? "",
     },
     archived,
+    decisions: decisions.map(({ kind, adapter, recorded }) => ({ kind, adapter, recorded })),
   };
 }
 
@@ -75,9 +78,12 @@ export function checksOf({
   verbs,
   copies,
   runs,
+  generations,
   registry,
 }: Omit<Result, "checks" | "minutes" | "parts" | "kills">): Record<string, boolean> {
-  const children = [...verbs, ...copies].flatMap((generation) => generation.children.map(({ run }) => run));
+  const all = [...verbs, ...copies];
+  const children = all.flatMap((generation) => generation.children.map(({ run }) => run));
+  const decisions = all.flatMap((generation) => generation.decisions);
   const promotions = verbs.map(({ promotion }) => promotion).filter(({ outcome }) => outcome === "Promoted");
   return {
     "every generation says who was promoted or why nobody was": verbs.every(({ promotion }) => promotion.why !== ""),
@@ -90,20 +96,30 @@ export function checksOf({
         rivals.every((rival) => rival.delta.estimate < (delta?.estimate ?? Number.NaN)),
     ),
     "copies of one adapter promoted nothing": copies.every(({ promotion }) => promotion.outcome !== "Promoted"),
-    "each child was made by one TrainingRun":
-      new Set(children).size === children.length && children.toSorted().join() === runs.toSorted().join(),
+    "each child was made by one TrainingRun": haveEachOnce(children, runs),
+    "each generation began one next generation at most": haveEachOnce(
+      all.map(({ name }) => name),
+      generations,
+    ),
+    "each promotion, retirement and archival was decided once and recorded":
+      decisions.every(({ recorded }) => recorded) &&
+      new Set(decisions.map(({ kind, adapter }) => `${kind} ${adapter}`)).size === decisions.length,
     "the registry holds everything that it held, unchanged": registry.changed.length === 0,
   };
 }
 
+const haveEachOnce = (expected: readonly string[], found: readonly string[]) =>
+  new Set(expected).size === expected.length && expected.toSorted().join() === found.toSorted().join();
+
 /** The final report for a person. */
 export function story({ verbs, copies, kills, registry, checks, parts, minutes }: Result, namespace: string): string {
-  const killed = Object.entries(kills).map(([component, times]) => `${component} ${times}`);
+  const killed = Object.entries(kills.byComponent).map(([component, times]) => `${component} ${times}`);
   return `
 ${[...verbs, ...copies].map(paragraph).join("\n")}
   Killed meanwhile: ${killed.join(", ") || "nobody"}
   The registry had ${registry.before} tags of adapters and their evidence before, and has ${registry.after} now.
 
+${struckTable(kills.struck)}
 ${checksShown(checks)}
 
 ${timesOf({ minutes, parts })}

@@ -1,0 +1,60 @@
+import type { EvolutionGeneration } from "@rune/crds/kinds/evolution-generation";
+
+export type GenerationStatus = NonNullable<EvolutionGeneration["status"]>;
+
+/** Whether a status shows that something has happened. */
+type Shown = (status: GenerationStatus) => boolean;
+
+const created =
+  (purpose: "Members" | "Children" | "Promotion"): Shown =>
+  ({ evaluations = [] }) =>
+    evaluations.some((each) => each.purpose === purpose && each.state !== "Planned");
+
+/** What a generation does, in its order; its status shows each right after it happened. */
+const effects: Readonly<Record<string, Shown>> = {
+  "the population is frozen": ({ memberCount }) => memberCount !== undefined,
+  "an evaluation of members is created": created("Members"),
+  "members are measured": ({ members = [] }) => members.some(({ passAt1 }) => passAt1),
+  "parents are selected": ({ selection }) => selection !== undefined,
+  "a child's run is created": ({ children = [] }) => children.some(({ state }) => state === "Training"),
+  "a child is stored": ({ children = [] }) => children.some(({ digest }) => digest !== undefined),
+  "an evaluation of children is created": created("Children"),
+  "children are measured": ({ children = [] }) => children.some(({ passAt1 }) => passAt1),
+  "children are kept or dropped": ({ children = [] }) => children.some(({ state }) => state === "Kept" || state === "Dropped"),
+  "the deciding evaluation is created": created("Promotion"),
+  "the promotion is decided": ({ promotion }) => promotion?.outcome !== undefined,
+  "archivals are decided": ({ pruned }) => pruned === true,
+  "a decision is recorded": ({ decisions = [] }) => decisions.some(({ recorded }) => recorded),
+  "the next generation is created": ({ next }) => next !== undefined,
+};
+
+/** All effects, in their order. */
+export const effectNames: readonly string[] = Object.keys(effects);
+
+/** Effects that a generation's status shows. */
+export const effectsOf = (status: GenerationStatus = {}): string[] => effectNames.filter((name) => effects[name]?.(status));
+
+/** A kill right after an effect. */
+export interface Struck {
+  readonly generation: string;
+  readonly effect: string;
+  readonly component: string;
+}
+
+/**
+ * Who is killed after an effect. Each generation begins the list of the running components one further than the one
+ * before, so over as many generations as there are components each of them is killed after each effect.
+ */
+export function victimOf(components: readonly string[], generation: number, effect: string): string | undefined {
+  return components[(generation + effectNames.indexOf(effect)) % components.length];
+}
+
+/** Who was killed after which effect, as Markdown; empty without kills. */
+export function struckTable(struck: readonly Struck[]): string {
+  if (struck.length === 0) return "";
+  const rows = effectNames.map((effect) => {
+    const killed = struck.filter((each) => each.effect === effect).map(({ component, generation }) => `${component} (${generation})`);
+    return `| ${effect} | ${killed.join(", ") || "–"} |`;
+  });
+  return ["| As soon as | was killed (in generation) |", "|---|---|", ...rows].join("\n");
+}
