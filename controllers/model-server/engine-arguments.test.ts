@@ -1,4 +1,4 @@
-import { operatorsArgument, operatorsArguments } from "@rune/crds/words/engine";
+import { operatorsArgument, operatorsArguments } from "@rune/crds/words/engine-arguments";
 import { describe, expect, it } from "vitest";
 import { config, modelServer } from "../testing/objects.ts";
 import { engineArguments } from "./engine.ts";

@@ -1,5 +1,5 @@
 import type { ModelServer } from "@rune/crds/kinds/model-server";
-import { operatorsArgument, operatorsVariables } from "@rune/crds/words/engine";
+import { operatorsArgument, operatorsVariables } from "@rune/crds/words/engine-arguments";
 import { port } from "@rune/crds/words/ports";
 import type { Container, EnvVar, Probe, ResourceRequirements, VolumeMount } from "../pods/manifest.ts";
 import { modelDirectory, resourcesOf, restrictedContainer, temporaryMount } from "../pods/pod.ts";

@@ -4,7 +4,7 @@ import { statusBase } from "../fields/condition.ts";
 import { byKey, digest, labels, text, time, whole } from "../fields/field.ts";
 import { requires } from "../fields/requires.ts";
 import { resources, scheduling } from "../fields/scheduling.ts";
-import { operatorsArgument } from "../words/engine.ts";
+import { operatorsArgument } from "../words/engine-arguments.ts";
 import { columns, defineKind, type ObjectOf } from "./kind.ts";
 
 const adapterState = z.object({

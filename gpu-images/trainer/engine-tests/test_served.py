@@ -13,8 +13,8 @@ from vllm.entrypoints.openai.completion.protocol import CompletionRequest
 from vllm.exceptions import VLLMValidationError
 from vllm.renderers.registry import renderer_from_config
 
+from rune_trainer.canary import completion_text
 from rune_trainer.corpus import Row
-from rune_trainer.fingerprint import completion_text
 from rune_trainer.rendering import ABOUT_ROLES, folded
 
 

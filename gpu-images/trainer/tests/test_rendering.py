@@ -4,7 +4,7 @@ import pytest
 import tiny
 from bases import FAMILIES, Family
 
-from rune_trainer import fingerprint
+from rune_trainer import canary
 from rune_trainer.contract import Exit
 from rune_trainer.corpus import FENCE, Row, rows_of
 from rune_trainer.errors import Ending
@@ -162,12 +162,12 @@ def test_an_answer_that_the_template_changes_is_left_out_and_told(capsys):
 def test_a_canary_is_asked_in_the_tokens_of_its_prompt(family: Family):
     tokenizer = family.tokenizer()
     example = read(tokenizer, ROWS["a stub"])
-    (text,) = fingerprint.candidates(tokenizer, [example])
+    (text,) = canary.candidates(tokenizer, [example])
     assert tuple(tokenizer(text)["input_ids"]) == example.head
 
 
 def test_a_prompt_that_no_completion_request_can_hold_is_no_canary():
-    assert fingerprint.candidates(FAMILIES["Llama 3"].tokenizer(), [Example("text", (1, 2), (3,))]) == []
+    assert canary.candidates(FAMILIES["Llama 3"].tokenizer(), [Example("text", (1, 2), (3,))]) == []
 
 
 def test_a_base_that_the_server_reads_without_its_template_is_refused(tmp_path):

@@ -107,7 +107,7 @@ class Generator:
 
 
 class Switchable:
-    """The base with one adapter, in the form that `fingerprint` uses."""
+    """The base with one adapter, in the form that `canary` uses."""
 
     def __init__(self, model: Any, pairs: Pairs):
         self.model, self.pairs, self.device = model, pairs, model.device

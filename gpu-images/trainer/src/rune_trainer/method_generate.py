@@ -6,7 +6,8 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
-from rune_trainer import adapter_io, fingerprint, learnt, publish
+from rune_trainer import adapter_io, learnt, publish
+from rune_trainer.canary import canary_of
 from rune_trainer.contract import LARGEST_RANK, Job, MediaType
 from rune_trainer.contract import Hypernetwork as Settings
 from rune_trainer.corpus import asked_rows
@@ -141,7 +142,7 @@ class Workshop:
     def canary(self, part: list[Piece], served: Pairs) -> dict[str, Any] | None:
         rows = [row for piece in part for row in asked_rows(piece.source.item, ("Programs",))[:CANARY_EXAMPLES]]
         examples, _ = examples_of(self.tokenizer, rows, self.settings.max_length) if rows else ([], 0)
-        return fingerprint.canary_of(Switchable(self.model, served), self.tokenizer, examples)
+        return canary_of(Switchable(self.model, served), self.tokenizer, examples)
 
     def identity(self, part: list[Piece]) -> dict[str, Any]:
         """Identity of an adapter of one session, with its scope if the job has none."""

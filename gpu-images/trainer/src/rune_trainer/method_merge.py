@@ -8,8 +8,9 @@ from typing import Any
 
 import torch
 
-from rune_trainer import adapter_io, adapters, fingerprint, learnt, merging, publish, trajectory, weight_search
+from rune_trainer import adapter_io, adapters, learnt, merging, publish, trajectory, weight_search
 from rune_trainer.adapters import Adapter
+from rune_trainer.canary import canary_among
 from rune_trainer.combining import Recipe, rank_of
 from rune_trainer.contract import LARGEST_RANK, Job, MediaType, Merge
 from rune_trainer.corpus import asked_rows, distinct
@@ -144,7 +145,7 @@ def store(
         adapter_io.write(directory, work.job.base, work.shape, tensors, work.shapes, advice=WEIGH_AGAIN)
         learnt.together(p.learnt for p in work.parents).write(directory)
         put_weights(work.model, tensors)
-        canary = fingerprint.canary_among(work.model, tokenizer, prompts_of(work.parents))
+        canary = canary_among(work.model, tokenizer, prompts_of(work.parents))
         config = publish.adapter_config(work.job, work.shape, canary)
         return publish.publish(output, work.job, publish.Artifact(MediaType.ADAPTER, directory, config), statistics)
 

@@ -6,7 +6,8 @@ import tempfile
 import time
 from typing import Any
 
-from rune_trainer import adapter_io, adapters, fingerprint, learnt, publish, teaching
+from rune_trainer import adapter_io, adapters, learnt, publish, teaching
+from rune_trainer.canary import canary_of
 from rune_trainer.canonical import model_identity
 from rune_trainer.contract import Job, MediaType
 from rune_trainer.corpus import asked_rows, distinct
@@ -65,7 +66,7 @@ def learn(job: Job, runtime: Runtime, output: Repository) -> dict[str, Any]:
     with tempfile.TemporaryDirectory(prefix="adapter.") as scratch:
         adapter_io.write(pathlib.Path(scratch), job.base, shape_of(job.sft), tensors, shapes)
         learnt.together([learnt_from(job, sources), *([parent.learnt] if parent else [])]).write(pathlib.Path(scratch))
-        canary = fingerprint.canary_of(model, tokenizer, examples)
+        canary = canary_of(model, tokenizer, examples)
         config = publish.adapter_config(job, shape_of(job.sft), canary)
         published = publish.publish(
             output, job, publish.Artifact(MediaType.ADAPTER, pathlib.Path(scratch), config), statistics

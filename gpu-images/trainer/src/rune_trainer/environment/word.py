@@ -12,7 +12,8 @@ from typing import Any
 
 import torch
 
-from rune_trainer import adapter_io, fingerprint, publish
+from rune_trainer import adapter_io, publish
+from rune_trainer.canary import canary_of
 from rune_trainer.canonical import model_identity
 from rune_trainer.contract import TRAINING_ANNOTATION, Base, EnvironmentJob, MediaType, Schema, Sft
 from rune_trainer.corpus import Row
@@ -145,7 +146,7 @@ def stored_of(
         adapter_io.write(
             directory, base, shape_of(settings), tensors, shapes, advice="look at the node's GPUs and their memory"
         )
-        canary = fingerprint.canary_of(model, tokenizer, [example])
+        canary = canary_of(model, tokenizer, [example])
         artifact = publish.Artifact(
             MediaType.ADAPTER, directory, {**config_of(job, base, settings), **({"canary": canary} if canary else {})}
         )
