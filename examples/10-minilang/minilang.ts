@@ -6,7 +6,7 @@ import { install } from "../00-quickstart/installation.ts";
 import { type Manifest, namespaceManifest } from "../00-quickstart/manifests.ts";
 import { applyKept, beginAnew, list, type Seen, serverReady, until, untilOver } from "../00-quickstart/objects.ts";
 import { Parts } from "../00-quickstart/parts.ts";
-import { reportFile } from "../00-quickstart/reports.ts";
+import { reportFile } from "../00-quickstart/report-file.ts";
 import { script, writeFigures } from "../00-quickstart/script.ts";
 import {
   evaluations,

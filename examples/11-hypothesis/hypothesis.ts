@@ -13,7 +13,7 @@ import { type Manifest, namespaceManifest } from "../00-quickstart/manifests.ts"
 import { quickstartModel, storeQuickstartModel } from "../00-quickstart/model.ts";
 import { applyKept, beginAnew, isOver, isTrue, list, type Seen, serverReady, until, untilOver } from "../00-quickstart/objects.ts";
 import { Parts } from "../00-quickstart/parts.ts";
-import { reportFile } from "../00-quickstart/reports.ts";
+import { reportFile } from "../00-quickstart/report-file.ts";
 import { script } from "../00-quickstart/script.ts";
 import {
   evaluationManifest,

@@ -13,6 +13,7 @@ storage:
   cache:
     blobdescriptor: inmemory
 http:
+  # The secret by which unfinished uploads survive a restart comes from the environment (registry.yaml).
   addr: :5000
   relativeurls: true
 auth:
