@@ -73,7 +73,7 @@ async function killAtEffects({ namespace, systemNamespace }: Options, kills: Kil
       const services = (await running(systemNamespace, servicesNamed)).toSorted(byComponent);
       const workers = (await running(namespace, workersNamed)).toSorted(byComponent);
       const components = [...new Set([...services, ...workers].map(componentOf))];
-      const component = victimOf(components, [...seen.keys()].indexOf(metadata.name), effect);
+      const component = victimOf(components, effect, kills.struck);
       const pod = [...services, ...workers].find((each) => componentOf(each) === component);
       if (!pod || !component) continue;
       await killPod(services.includes(pod) ? systemNamespace : namespace, pod, kills);

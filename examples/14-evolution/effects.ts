@@ -41,13 +41,20 @@ export interface Struck {
   readonly component: string;
 }
 
-/**
- * Who is killed after an effect. Each generation begins the list of the running components one further than the one
- * before, so over as many generations as there are components each of them is killed after each effect.
- */
-export function victimOf(components: readonly string[], generation: number, effect: string): string | undefined {
-  return components[(generation + effectNames.indexOf(effect)) % components.length];
+/** Who is killed after an effect, of those that run: whom this effect's kills have hit least, of these whom all have. */
+export function victimOf(components: readonly string[], effect: string, struck: readonly Struck[]): string | undefined {
+  const hits = (component: string) => {
+    const own = struck.filter((each) => each.component === component);
+    return own.filter((each) => each.effect === effect).length * (struck.length + 1) + own.length;
+  };
+  return components.toSorted((one, other) => hits(one) - hits(other))[0];
 }
+
+/** Those without whom a run of kills shows nothing. */
+const everybody = ["operator", "nats", "registry", "trainer", "evaluator"];
+
+/** Who of them was never killed. */
+export const neverHit = (struck: readonly Struck[]) => everybody.filter((each) => !struck.some(({ component }) => component === each));
 
 /** Who was killed after which effect, as Markdown; empty without kills. */
 export function struckTable(struck: readonly Struck[]): string {

@@ -7,7 +7,7 @@ import { taskSet } from "@rune/crds/contracts/task-set";
 import { corpusLine } from "@rune/crds/contracts/trajectory";
 import { kinds } from "@rune/crds/kinds/kinds";
 import { afterAll, describe, expect, test } from "vitest";
-import { effectNames, effectsOf, struckTable, victimOf } from "./effects.ts";
+import { effectNames, effectsOf, neverHit, type Struck, struckTable, victimOf } from "./effects.ts";
 import { copyManifests, generationManifests, serverManifest, trainingManifests } from "./manifests.ts";
 import { optionsFrom } from "./options.ts";
 import { checksOf, type Result } from "./report.ts";
@@ -117,9 +117,18 @@ describe("kills after the effects of a generation", () => {
   const components = ["nats", "operator", "registry", "trainer"];
 
   test("hit each component after each effect, over as many generations", () => {
+    const struck: Struck[] = [];
+    for (const generation of components)
+      for (const effect of effectNames) struck.push({ generation, effect, component: victimOf(components, effect, struck) ?? "" });
     for (const effect of effectNames)
-      expect(new Set(components.map((_, generation) => victimOf(components, generation, effect)))).toEqual(new Set(components));
-    expect(victimOf([], 0, effectNames[0] ?? "")).toBeUndefined();
+      expect(new Set(struck.flatMap((each) => (each.effect === effect ? [each.component] : [])))).toEqual(new Set(components));
+  });
+
+  test("hit first whom no other effect's kills have hit, and nobody where nobody runs", () => {
+    const struck = [{ generation: "g", effect: effectNames[0] ?? "", component: "nats" }];
+    expect(victimOf(["nats", "trainer"], effectNames[1] ?? "", struck)).toBe("trainer");
+    expect(victimOf([], effectNames[0] ?? "", struck)).toBeUndefined();
+    expect(neverHit(struck)).toEqual(["operator", "registry", "trainer", "evaluator"]);
   });
 
   test("know what a status shows, and nothing more", () => {

@@ -10,7 +10,7 @@ import { script, writeFigures } from "../00-quickstart/script.ts";
 import { libraryManifest } from "../10-minilang/manifests.ts";
 import { libraryFile, storeBase } from "../10-minilang/world.ts";
 import { disrupted } from "./disruption.ts";
-import type { GenerationStatus } from "./effects.ts";
+import { type GenerationStatus, neverHit } from "./effects.ts";
 import {
   copied,
   copyManifests,
@@ -75,7 +75,8 @@ async function main(options: Options): Promise<Result> {
       changed: [...before].filter(([tag, value]) => after.get(tag) !== value).map(([tag]) => tag),
     },
   };
-  return { ...found, checks: checksOf(found), ...parts.figures };
+  const checks = options.killAtEffects ? { "every component was killed": neverHit(kills.struck).length === 0 } : {};
+  return { ...found, checks: { ...checksOf(found), ...checks }, ...parts.figures };
 }
 
 /** Adapters of runs, once there are `count`. */
