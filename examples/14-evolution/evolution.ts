@@ -75,7 +75,9 @@ async function main(options: Options): Promise<Result> {
       changed: [...before].filter(([tag, value]) => after.get(tag) !== value).map(([tag]) => tag),
     },
   };
-  const checks = options.killAtEffects ? { "every component was killed": neverHit(kills.struck).length === 0 } : {};
+  const checks: Record<string, boolean> = options.killAtEffects
+    ? { "every component was killed": neverHit(kills.struck).length === 0 }
+    : {};
   return { ...found, checks: { ...checksOf(found), ...checks }, ...parts.figures };
 }
 
