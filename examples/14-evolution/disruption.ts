@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { below, seeded } from "@rune/clients/statistics/random";
 import { kubectl } from "@rune/cluster/api";
-import { list } from "../00-quickstart/objects.ts";
-import { effectsOf, type GenerationStatus, type Struck, victimOf } from "./effects.ts";
+import { isOver, list } from "../00-quickstart/objects.ts";
+import { effectsOf, type GenerationStatus, type Struck, victimOf, workerIn } from "./effects.ts";
 import type { Options } from "./options.ts";
 
 /** Components of the installation; each is one pod that is not replaced by another while it restarts. */
@@ -59,31 +59,37 @@ async function killEvery({ namespace, systemNamespace, killEverySeconds }: Optio
   }
 }
 
-/** Kills one component as soon as a generation's status shows an effect; of several at once it is the last that counts. */
+/**
+ * Kills a service as soon as a generation's status shows an effect (of several at once the last counts), and each kind of
+ * worker once in each generation while it works.
+ */
 async function killAtEffects({ namespace, systemNamespace }: Options, kills: Kills, over: AbortSignal): Promise<void> {
   const seen = new Map<string, Set<string>>();
   while (!over.aborted) {
     await sleep(500, undefined, { signal: over }).catch(() => undefined);
-    for (const { metadata, status } of await list<GenerationStatus>("EvolutionGeneration", namespace)) {
-      const before = seen.get(metadata.name) ?? new Set<string>();
-      const now = effectsOf(status);
-      const effect = now.findLast((each) => !before.has(each));
-      seen.set(metadata.name, new Set([...before, ...now]));
+    const generations = await list<GenerationStatus>("EvolutionGeneration", namespace);
+    const workers = await running(namespace, workersNamed);
+    for (const generation of generations) {
+      const { name } = generation.metadata;
+      const before = seen.get(name) ?? new Set<string>();
+      const working = isOver(generation) ? [] : workers.map(componentOf);
+      const now = effectsOf(generation.status, working);
+      const fresh = now.filter((each) => !before.has(each));
+      // Workers still work at the next look.
+      const effect = fresh.findLast((each) => workerIn(each) === undefined) ?? fresh[0];
+      seen.set(name, new Set([...before, ...now.filter((each) => each === effect || workerIn(each) === undefined)]));
       if (!effect || over.aborted) continue;
-      const services = (await running(systemNamespace, servicesNamed)).toSorted(byComponent);
-      const workers = (await running(namespace, workersNamed)).toSorted(byComponent);
-      const components = [...new Set([...services, ...workers].map(componentOf))];
-      const component = victimOf(components, effect, kills.struck);
+      const services = await running(systemNamespace, servicesNamed);
+      const component = workerIn(effect) ?? victimOf(services.map(componentOf), effect, kills.struck);
       const pod = [...services, ...workers].find((each) => componentOf(each) === component);
       if (!pod || !component) continue;
       await killPod(services.includes(pod) ? systemNamespace : namespace, pod, kills);
-      kills.struck.push({ generation: metadata.name, effect, component });
+      kills.struck.push({ generation: name, effect, component });
     }
   }
 }
 
 const componentOf = ({ metadata }: Pod) => metadata.labels[componentLabel] ?? metadata.name;
-const byComponent = (one: Pod, other: Pod) => componentOf(one).localeCompare(componentOf(other));
 
 async function killPod(namespace: string, pod: Pod, { byComponent: counts }: Kills): Promise<void> {
   await kubectl(["delete", "pod", pod.metadata.name, "-n", namespace, "--grace-period=0", "--force", "--wait=false"]);

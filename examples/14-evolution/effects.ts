@@ -28,11 +28,22 @@ const effects: Readonly<Record<string, Shown>> = {
   "the next generation is created": ({ next }) => next !== undefined,
 };
 
-/** All effects, in their order. */
-export const effectNames: readonly string[] = Object.keys(effects);
+/** What its pods do meanwhile, and which of them that is. */
+const workers: Readonly<Record<string, string>> = {
+  "a trainer works": "trainer",
+  "an evaluator works": "evaluator",
+  "a sandbox works": "sandbox",
+};
 
-/** Effects that a generation's status shows. */
-export const effectsOf = (status: GenerationStatus = {}): string[] => effectNames.filter((name) => effects[name]?.(status));
+/** All effects, in their order. */
+export const effectNames: readonly string[] = [...Object.keys(effects), ...Object.keys(workers)];
+
+/** Effects that a generation's status and the components of its running pods show. */
+export const effectsOf = (status: GenerationStatus = {}, running: readonly string[] = []): string[] =>
+  effectNames.filter((name) => effects[name]?.(status) || running.includes(workers[name] ?? ""));
+
+/** The component that an effect is the work of; undefined where it is the generation's own. */
+export const workerIn = (effect: string): string | undefined => workers[effect];
 
 /** A kill right after an effect. */
 export interface Struck {
@@ -51,7 +62,7 @@ export function victimOf(components: readonly string[], effect: string, struck: 
 }
 
 /** Those without whom a run of kills shows nothing. */
-const everybody = ["operator", "nats", "registry", "trainer", "evaluator"];
+const everybody = ["operator", "nats", "registry", ...Object.values(workers)];
 
 /** Who of them was never killed. */
 export const neverHit = (struck: readonly Struck[]) => everybody.filter((each) => !struck.some(({ component }) => component === each));

@@ -128,12 +128,13 @@ describe("kills after the effects of a generation", () => {
     const struck = [{ generation: "g", effect: effectNames[0] ?? "", component: "nats" }];
     expect(victimOf(["nats", "trainer"], effectNames[1] ?? "", struck)).toBe("trainer");
     expect(victimOf([], effectNames[0] ?? "", struck)).toBeUndefined();
-    expect(neverHit(struck)).toEqual(["operator", "registry", "trainer", "evaluator"]);
+    expect(neverHit(struck)).toEqual(["operator", "registry", "trainer", "evaluator", "sandbox"]);
   });
 
   test("know what a status shows, and nothing more", () => {
     expect(effectsOf({})).toEqual([]);
-    expect(effectsOf({ memberCount: 2, next: "g-g2" })).toEqual([effectNames[0], effectNames.at(-1)]);
+    expect(effectsOf({ memberCount: 2, next: "g-g2" })).toEqual([effectNames[0], "the next generation is created"]);
+    expect(effectsOf({}, ["trainer"])).toEqual(["a trainer works"]);
     const evaluations = [{ name: "g-m1", purpose: "Members" as const, adapters: [], state: "Planned" as const }];
     expect(effectsOf({ evaluations })).toEqual([]);
     expect(effectsOf({ evaluations: evaluations.map((each) => ({ ...each, state: "Running" as const })) })).toEqual([effectNames[1]]);
