@@ -1,7 +1,8 @@
+import { parseJSON } from "@rune/clients/http/json";
 import { exit, failure } from "@rune/crds/contracts/pod";
 import { JobCondition, PodCondition } from "@rune/crds/words/conditions";
 import type { DynamicObject } from "kopf-ts";
-import { parseJSON, type SeenWorker, workerState } from "../epochs/worker.ts";
+import { type SeenWorker, workerState } from "../epochs/worker.ts";
 import { endOf } from "../pods/main-container.ts";
 import { podsOf } from "../pods/problems.ts";
 import type { Blocker } from "../shared/check.ts";

@@ -1,3 +1,4 @@
+import { parseJSON } from "@rune/clients/http/json";
 import { exit, failure, permanentExits } from "@rune/crds/contracts/pod";
 import { JobCondition } from "@rune/crds/words/conditions";
 import type { DynamicObject, KubeObject } from "kopf-ts";
@@ -82,15 +83,6 @@ export function mayStillWrite(pods: readonly DynamicObject[], container: string,
     const lost = metadata.deletionTimestamp && now.getTime() - Date.parse(metadata.deletionTimestamp) > patienceSeconds * 1000;
     return !over && !lost;
   });
-}
-
-/** Parses a program's termination message; undefined if it isn't JSON. */
-export function parseJSON(text: string | undefined): unknown {
-  try {
-    return JSON.parse(text ?? "");
-  } catch {
-    return undefined;
-  }
 }
 
 /** A worker ends itself at its deadline; Kubernetes ends one that doesn't, this much later. */

@@ -1,3 +1,4 @@
+import { parseJSON } from "@rune/clients/http/json";
 import { failure, permanentExits } from "@rune/crds/contracts/pod";
 import { digest } from "@rune/crds/fields/field";
 import { PodCondition } from "@rune/crds/words/conditions";
@@ -67,11 +68,3 @@ function crashTrouble(pod: DynamicObject, containers: readonly ContainerStatus[]
 
 /** The reason is at the end of a log. */
 const excerpt = (text: string) => (text.length > 500 ? `…${text.slice(-500)}` : text).trim();
-
-function parseJSON(text: string | undefined): unknown {
-  try {
-    return JSON.parse(text ?? "");
-  } catch {
-    return undefined;
-  }
-}

@@ -1,3 +1,4 @@
+import { parseJSON } from "@rune/clients/http/json";
 import { exit, failure, permanentExits } from "@rune/crds/contracts/pod";
 import { type TrainerResult, trainerResult } from "@rune/crds/contracts/trainer";
 import { mostAttempts, type TrainingRun } from "@rune/crds/kinds/training-run";
@@ -173,13 +174,4 @@ function isAbandoned(pod: DynamicObject, now: Date): boolean {
 
 function conditionOf(object: DynamicObject, type: string): DynamicObject | undefined {
   return object.status?.conditions?.find((c: { type: string; status: string }) => c.type === type && c.status === "True");
-}
-
-/** Undefined if the text isn't JSON. */
-export function parseJSON(text: string | undefined): unknown {
-  try {
-    return JSON.parse(text ?? "");
-  } catch {
-    return undefined;
-  }
 }

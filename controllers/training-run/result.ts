@@ -1,9 +1,9 @@
+import { parseJSON } from "@rune/clients/http/json";
 import { trainingAnnotation } from "@rune/crds/contracts/artifact";
 import { type TrainerResult, trainerResult } from "@rune/crds/contracts/trainer";
 import { type TrainingRun, trainingMetrics } from "@rune/crds/kinds/training-run";
 import { ConditionType } from "@rune/crds/words/conditions";
 import type { ConditionInput } from "kopf-ts";
-import { parseJSON } from "./attempts.ts";
 import { outputRepositoryOf } from "./methods.ts";
 import { RunReason } from "./reasons.ts";
 import type { Artifact } from "./world.ts";
