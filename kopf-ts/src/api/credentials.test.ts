@@ -7,6 +7,7 @@ import { join } from "node:path";
 import type { TLSSocket } from "node:tls";
 import { KubeConfig } from "@kubernetes/client-node";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { VirtualClock } from "../testing/index.ts";
 import { defaultCredentials, inClusterCredentials, kubeConfigCredentials, type staticCredentials } from "./credentials.ts";
 import { Transport } from "./transport.ts";
 
@@ -70,11 +71,12 @@ afterAll(() => rmSync(folder, { recursive: true }));
 
 const file = (name: string) => join(folder, name);
 
-/** A TLS server that returns the client's identity: by certificate and by token. */
-async function withServer<T>(use: (url: string) => Promise<T>): Promise<T> {
+/** A TLS server that returns the client's identity: by certificate and by token, where it accepts the token. */
+async function withServer<T>(use: (url: string) => Promise<T>, accepts: (token?: string) => boolean = () => true): Promise<T> {
   const [cert, key, ca] = ["server.crt", "server.key", "ca.crt"].map((name) => readFileSync(file(name)));
   const server = createServer({ cert, key, ca, requestCert: true, rejectUnauthorized: false }, (request, response) => {
     const certificate = (request.socket as TLSSocket).getPeerCertificate();
+    response.statusCode = accepts(request.headers.authorization) ? 200 : 401;
     response.end(JSON.stringify({ certificate: certificate.subject?.CN ?? null, token: request.headers.authorization ?? null }));
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
@@ -130,6 +132,28 @@ describe("credentials", () => {
       const exec = { apiVersion: credential.apiVersion, command: "echo", args: [JSON.stringify(credential)] };
       expect(await ask(kubeConfig(url, { exec }))).toMatchObject({ token: "Bearer from-plugin" });
     });
+  });
+
+  test("an exec plugin whose token has no expiry is asked again once the server refuses the token, and not before", async () => {
+    let accepted = "Bearer 1";
+    const plugin = `n=$(($(cat "$0" 2>/dev/null || echo 0) + 1)); echo $n > "$0"
+      echo '{"apiVersion":"client.authentication.k8s.io/v1","kind":"ExecCredential","status":{"token":"'$n'"}}'`;
+    const exec = { apiVersion: "client.authentication.k8s.io/v1", command: "sh", args: ["-c", plugin, file("asked")] };
+    await withServer(
+      async (url) => {
+        const clock = new VirtualClock();
+        const transport = new Transport({ credentials: kubeConfigCredentials(kubeConfig(url, { exec })), retries: 0, clock });
+        const get = () => transport.json({ method: "GET", path: "/whoami" });
+        await get();
+        await clock.advance(31_000);
+        await get();
+        accepted = "Bearer 2";
+        await expect(get()).rejects.toMatchObject({ status: 401 });
+        expect(await get()).toMatchObject({ token: accepted });
+        await transport.close();
+      },
+      (token) => token === accepted,
+    );
   });
 
   test("in a pod the service account's token is read again each time, without client-node", async () => {

@@ -30,8 +30,12 @@ export interface Credentials {
   readonly proxy?: string;
   /** The namespace of the context, or of the pod. */
   readonly namespace?: string;
-  /** Called before a request when the last result is older than half a minute, and after a 401. */
-  access(): Promise<Access>;
+  /**
+   * Called before a request when the last result is older than half a minute, and after a 401.
+   *
+   * @param refused - True after a 401: what was returned last is not accepted any more, whatever its own expiry says.
+   */
+  access(refused?: boolean): Promise<Access>;
 }
 
 /** For a server that needs no credentials, or always the same. */
@@ -71,13 +75,23 @@ export function kubeConfigCredentials(config: KubeConfigLike, options: { readonl
     server: cluster.server,
     ...(cluster.proxyUrl ? { proxy: cluster.proxyUrl } : {}),
     ...(namespace ? { namespace } : {}),
-    async access() {
+    async access(refused = false) {
+      if (refused) forgetCredentials(config);
       const { headers, tls } = cluster.server.startsWith("http:") ? plainAccess(config) : await encryptedAccess(config);
       if (!options.tokenFile) return { headers, tls };
       const others = Object.entries(headers).filter(([name]) => name.toLowerCase() !== "authorization");
       return { headers: { ...Object.fromEntries(others), ...bearer(await readFile(options.tokenFile, "utf8")) }, tls };
     },
   };
+}
+
+/**
+ * client-node keeps what an exec plugin returned without an expiry for as long as the process lives
+ * (kubernetes-client/javascript#228): the plugin is asked again.
+ */
+function forgetCredentials(config: KubeConfigLike): void {
+  const { authenticators = [] } = config as { authenticators?: readonly { tokenCache?: unknown }[] };
+  for (const authenticator of authenticators) if (authenticator.tokenCache) authenticator.tokenCache = {};
 }
 
 /** client-node refuses plain HTTP, which `kubectl proxy` and local test servers speak. */

@@ -75,6 +75,12 @@ export class ResourceMap {
     return (await this.list()).find(isIt);
   }
 
+  /** Whether the server lists a status subresource for it. */
+  async hasStatus(resource: Resource): Promise<boolean> {
+    const served = await this.#describe(apiVersionOf(resource));
+    return served.some(({ plural, subresources }) => plural === resource.plural && subresources.includes("status"));
+  }
+
   async #describe(apiVersion: string): Promise<DiscoveredResource[]> {
     const { resources } = await this.#get<ApiResourceList>(apiVersion.includes("/") ? `/apis/${apiVersion}` : `/api/${apiVersion}`);
     const [version = apiVersion, group = ""] = apiVersion.split("/").reverse();

@@ -93,6 +93,8 @@ export class Transport {
   #access: Access | undefined;
   #accessReadAt = Number.NEGATIVE_INFINITY;
   #accessInFlight: Promise<Access> | undefined;
+  /** The last access was answered with 401. */
+  #isRefused = false;
 
   constructor(options: TransportOptions) {
     checkNumbers("Transport", options, {
@@ -229,7 +231,10 @@ export class Transport {
         bodyTimeout: timeout,
       });
       code = String(response.statusCode);
-      if (response.statusCode === 401) this.#access = undefined;
+      if (response.statusCode === 401) {
+        this.#access = undefined;
+        this.#isRefused = true;
+      }
       return response;
     } finally {
       this.#onExchange?.({ method: request.method, host: this.#host, code, seconds: (this.#clock.monotonic() - started) / 1000 });
@@ -247,9 +252,10 @@ export class Transport {
   }
 
   async #readAccess(): Promise<Access> {
-    this.#accessInFlight ??= this.#credentials.access().finally(() => {
+    this.#accessInFlight ??= this.#credentials.access(this.#isRefused).finally(() => {
       this.#accessInFlight = undefined;
     });
+    this.#isRefused = false;
     this.#access = await this.#accessInFlight;
     this.#accessReadAt = this.#clock.monotonic();
     return this.#access;

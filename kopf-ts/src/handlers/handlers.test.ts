@@ -124,6 +124,18 @@ describe("handlers of changes", () => {
     await eventually(() => server.find(configMaps, { namespace: "shop", name: "c" })?.data.seen === "yes");
   });
 
+  test("leave it there once the server serves the status of a kind whose definition is new, and from then on", async () => {
+    const operator = newOperator();
+    operator.on.create(widgets, { id: "make" }, ({ name }) => `made ${name}`);
+    const isStatus = ({ path }: { path: string }) => path.endsWith("/status");
+    server.inject({ match: isStatus, times: 2, action: { do: "refuse", status: 404, reason: "NotFound" } });
+    server.put(widgets, widget("a"));
+    await operator.start();
+    await eventually(() => server.find(widgets, { namespace: "shop", name: "a" })?.status?.make === "made a");
+    server.put(widgets, widget("b"));
+    await eventually(() => server.find(widgets, { namespace: "shop", name: "b" })?.status?.make === "made b");
+  });
+
   test("that fail permanently are told in an Event and count as ended", async () => {
     const operator = newOperator();
     operator.on.create(widgets, { id: "make" }, () => {

@@ -1,7 +1,9 @@
+import { isDeepStrictEqual } from "node:util";
 import { isNotFound } from "../api/api-error.ts";
 import type { Client } from "../api/client.ts";
+import { mergePatch } from "../api/merge-patch.ts";
 import type { DynamicObject, KubeObject } from "../api/object.ts";
-import type { Resource } from "../api/resource.ts";
+import { nameOf, type Resource } from "../api/resource.ts";
 import type { MergePatch, SpecOf, StatusOf } from "../api/written.ts";
 import { messageOf } from "../core/thrown.ts";
 
@@ -101,9 +103,29 @@ export class Patcher {
       // Deleted, or replaced by another object of the same name: that says nothing about the kind.
       const found = await this.#client.find(this.#resource, object.metadata, { signal });
       if (!found || (object.metadata.uid && found.metadata.uid !== object.metadata.uid)) return undefined;
-      this.#hasStatusSubresource = false;
+      return await this.#writeStatusWithRest(object, status, found, signal);
     }
     return await this.#patch(object, { status }, signal);
+  }
+
+  /**
+   * `…/status` doesn't exist, though the object does. Whether the kind is without a status subresource shows when its
+   * status is written with the rest: a server that knows one leaves the status as it was. While a definition is new,
+   * a server may know its subresource by discovery alone (kubernetes/kubernetes#115241): then this throws, and the next
+   * write tries again.
+   */
+  async #writeStatusWithRest<T extends KubeObject>(
+    object: T,
+    status: Fields,
+    found: KubeObject,
+    signal: AbortSignal | undefined,
+  ): Promise<T | undefined> {
+    const written = await this.#patch(object, { status }, signal);
+    if (!written) return undefined;
+    if (!isDeepStrictEqual(written.status, found.status)) this.#hasStatusSubresource = false;
+    else if (!isDeepStrictEqual(mergePatch(found.status, status), found.status) && (await this.#client.resources.hasStatus(this.#resource)))
+      throw new Error(`the server doesn't serve the status of ${nameOf(this.#resource)} yet`);
+    return written;
   }
 
   async #patch<T extends KubeObject>(object: T, fields: Fields, signal?: AbortSignal, toStatus = false): Promise<T | undefined> {

@@ -196,6 +196,18 @@ describe("writing an outcome", () => {
     expect(await write(object, ready())).toBe("gone");
   });
 
+  test("a status that the server doesn't know yet, of an object that is there, is an error, so that it is written later", async () => {
+    const object = server.put(widgets, widget());
+    const unknown = { do: "refuse", status: 404, reason: "NotFound" } as const;
+    server.inject({ match: ({ path }) => path.endsWith("/status"), action: unknown });
+    await expect(write(object, ready())).rejects.toMatchObject({ status: 404 });
+    server.inject({ match: ({ path }) => path.endsWith("/status"), action: unknown });
+    server.inject({ match: ({ method }) => method === "GET", action: { do: "refuse", status: 403, reason: "Forbidden" } });
+    expect(await write(object, ready())).toBe("conflict");
+    expect(await write(object, ready())).toBe("done");
+    expect(current()?.status).toBeDefined();
+  });
+
   test("an ending is never taken back, while the rest of the outcome is carried out", async () => {
     const object = server.put(widgets, widget());
     await write(object, succeeded({ digest: "x" }));

@@ -1,5 +1,5 @@
 import { hash } from "node:crypto";
-import { isAlreadyExists, isConflict, isForbidden, isInvalid, isNotFound, isRefusal } from "../api/api-error.ts";
+import { type ApiError, isAlreadyExists, isConflict, isForbidden, isInvalid, isNotFound, isRefusal } from "../api/api-error.ts";
 import type { Client } from "../api/client.ts";
 import { type DynamicObject, describe, type KubeObject, keyOf, type NewObject, type ObjectKey } from "../api/object.ts";
 import type { Resource } from "../api/resource.ts";
@@ -197,10 +197,26 @@ export class OutcomeWriter {
     try {
       return await client.status.replace(resource, { ...object, status }, { fieldManager, signal });
     } catch (error) {
-      if (isNotFound(error)) return "gone";
       if (isConflict(error)) return "conflict";
+      if (isNotFound(error)) return await this.#afterMissingStatus(object, error, signal);
       throw error;
     }
+  }
+
+  /**
+   * The server returns 404 for the status of an object that is gone, and for every status of a kind while its
+   * definition is new (kubernetes/kubernetes#115241): there the object still exists, and the error is thrown for
+   * another try. Where the program may not read the object, the next pass decides.
+   */
+  async #afterMissingStatus(object: KubeObject, error: ApiError, signal: AbortSignal): Promise<Written> {
+    try {
+      const live = await this.#options.client.find(this.#options.resource, object.metadata, { signal });
+      if (live?.metadata.uid !== object.metadata.uid) return "gone";
+    } catch (problem) {
+      if (isForbidden(problem)) return "conflict";
+      throw problem;
+    }
+    throw error;
   }
 
   async #create(parent: KubeObject, child: NewObject, signal: AbortSignal): Promise<void> {

@@ -265,7 +265,10 @@ export class FakeApiServer {
     const served = this.#resources.filter((resource) => resource.group === group && resource.version === version);
     if (served.length === 0)
       throw new ApiError({ status: 404, reason: "NotFound", message: "the server could not find the requested resource" });
-    return { kind: "APIResourceList", resources: served.map(({ plural: name, kind, namespaced }) => ({ name, kind, namespaced })) };
+    const resources = served.flatMap(({ plural, kind, namespaced }) =>
+      [plural, `${plural}/status`].map((name) => ({ name, kind, namespaced })),
+    );
+    return { kind: "APIResourceList", resources };
   }
 
   #watch(place: Place, request: SeenRequest, response: ServerResponse): void {
