@@ -2,6 +2,7 @@ import { LoaderClient } from "@rune/clients/loader/loader";
 import { Mlflow } from "@rune/clients/mlflow/mlflow";
 import type { OperatorNats } from "@rune/clients/nats/nats";
 import { Registry } from "@rune/clients/registry/registry";
+import { hostAndPort } from "@rune/controllers/shared/address";
 import type { Announcer } from "@rune/controllers/shared/announce";
 import type { OperatorConfig } from "@rune/controllers/shared/config";
 import type { LoaderAddress, NatsGrant, Notice, RegistryAction, Services } from "@rune/controllers/shared/services";
@@ -54,7 +55,7 @@ export function createServices({
   });
   const loader = ({ ip, podUID }: LoaderAddress) =>
     new LoaderClient({
-      address: `http://${ip.includes(":") ? `[${ip}]` : ip}:${port.admin}`,
+      address: `http://${hostAndPort(ip, port.admin)}`,
       token: () => loaderToken(adminKey, podUID, Date.now()),
     });
   const demand = new DemandWatch(loader);

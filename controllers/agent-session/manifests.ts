@@ -9,6 +9,7 @@ import type { KubeObject } from "kopf-ts";
 import { executionMemoryMiB } from "../epochs/sandbox.ts";
 import { workerObjects } from "../epochs/worker.ts";
 import { credentialFile, ownerOf } from "../pods/pod.ts";
+import { hostAndPort } from "../shared/address.ts";
 import type { OperatorConfig } from "../shared/config.ts";
 import { servedBaseName, serverURL } from "../shared/serving.ts";
 
@@ -61,7 +62,7 @@ export function agentDocument({ session, server, epoch, sandboxIP, targets, dead
     reflection: spec.reflection,
     sampling: spec.sampling,
     sandbox: {
-      url: `http://${sandboxIP}:${port.runner}`,
+      url: `http://${hostAndPort(sandboxIP, port.runner)}`,
       tokenFile: credentialFile("runner-token"),
       timeoutSeconds: spec.sandbox.timeoutSeconds ?? config.sandbox.timeoutSeconds,
       memoryMiB: executionMemoryMiB(spec.sandbox, config),

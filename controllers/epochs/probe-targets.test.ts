@@ -29,6 +29,25 @@ it("the proof tries canary, DNS, model server, API server and kubelet, wherever 
   });
 });
 
+it("the proof tries IPv6 addresses as URLs have them", async () => {
+  putService("rune-system", "rune-canary", "fd00:10:96::1", 8099);
+  putService("default", "kubernetes", "fd00:10:96::2", 443);
+  putService("team", "coder", "fd00:10:96::3", 8000);
+  const found = await probeTargets(
+    api.client(),
+    { config, clusterDNS: "fd00:10:96::a" },
+    { namespace: "team", name: "coder" },
+    "fd00:192:168::1",
+  );
+  expect(found).toEqual({
+    canary: "[fd00:10:96::1]:8099",
+    dns: "[fd00:10:96::a]:53",
+    modelServer: "[fd00:10:96::3]:8000",
+    apiServer: "[fd00:10:96::2]:443",
+    node: "[fd00:192:168::1]:10250",
+  });
+});
+
 it("the proof waits for a Service that is missing or has no address", async () => {
   putService("rune-system", "rune-canary", "10.96.1.1", 8099);
   putService("default", "kubernetes", "10.96.0.1", 443);

@@ -1,5 +1,6 @@
 import type { ProbeTargets } from "@rune/crds/contracts/pod";
 import { type Client, type DynamicObject, services as serviceResource } from "kopf-ts";
+import { hostAndPort } from "../shared/address.ts";
 import type { Services } from "../shared/services.ts";
 
 const dnsPort = 53;
@@ -23,11 +24,11 @@ export async function probeTargets(
     find("default", "kubernetes"),
   ]);
   if (!canary || !modelServer || !apiServer) return undefined;
-  return { canary, dns: `${clusterDNS}:${dnsPort}`, modelServer, apiServer, node: `${hostIP}:${kubeletPort}` };
+  return { canary, dns: hostAndPort(clusterDNS, dnsPort), modelServer, apiServer, node: hostAndPort(hostIP, kubeletPort) };
 }
 
 function addressOf(service: DynamicObject | undefined): string | undefined {
   const ip = service?.spec?.clusterIP;
   const number = service?.spec?.ports?.[0]?.port;
-  return ip && ip !== "None" && number ? `${ip}:${number}` : undefined;
+  return ip && ip !== "None" && number ? hostAndPort(ip, number) : undefined;
 }

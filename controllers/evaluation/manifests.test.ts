@@ -12,6 +12,7 @@ const documentOf = (
   evaluation: ReturnType<typeof anEvaluation>,
   plan = aPlan(),
   unit = { look: 1, arms: ["base"], adapters: [] as string[] },
+  sandboxIP = "10.0.0.2",
 ) =>
   evaluatorJob.parse(
     evaluatorDocument({
@@ -19,7 +20,7 @@ const documentOf = (
       plan,
       epoch: 1,
       unit,
-      sandboxIP: "10.0.0.2",
+      sandboxIP,
       targets,
       deadline: new Date("2026-11-24T00:00:00Z"),
       credentials: { nats: "", registry: "" },
@@ -36,6 +37,10 @@ it("an evaluator is told of what was frozen, whatever the spec names it by", () 
   expect(told).toMatchObject({ active: ["base"], claimed: [], look: { number: 1, of: 1 }, seenTasks: "Refuse" });
   expect(told.arms[0]).toMatchObject({ name: "base", model: { name: "m", base: "m" }, adapters: [] });
   expect(told.arms[1]).toMatchObject({ adapterDigest: digestOf("a"), model: { name: "tessera-1" }, adapters: [{ name: "tessera-1" }] });
+});
+
+it("an evaluator is told of a sandbox with an IPv6 address by a URL", () => {
+  expect(documentOf(anEvaluation(), aPlan(), undefined, "fd00:10:244::2").sandbox.url).toBe("http://[fd00:10:244::2]:8090");
 });
 
 it("an evaluator of an arm with an adapter for each task is told which may be asked now, and what its context is", () => {

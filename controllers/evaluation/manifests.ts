@@ -7,6 +7,7 @@ import type { KubeObject } from "kopf-ts";
 import { executionMemoryMiB } from "../epochs/sandbox.ts";
 import { workerObjects } from "../epochs/worker.ts";
 import { credentialFile, ownerOf } from "../pods/pod.ts";
+import { hostAndPort } from "../shared/address.ts";
 import type { OperatorConfig } from "../shared/config.ts";
 import { repositoryOf } from "../shared/names.ts";
 import { servedBaseName, serverURL } from "../shared/serving.ts";
@@ -67,7 +68,7 @@ export function evaluatorDocument({ world, plan, epoch, unit, sandboxIP, targets
     gate: spec.gate,
     look: { number: unit.look, of: spec.looks },
     sandbox: {
-      url: `http://${sandboxIP}:${port.runner}`,
+      url: `http://${hostAndPort(sandboxIP, port.runner)}`,
       tokenFile: credentialFile("runner-token"),
       timeoutSeconds: spec.sandbox.timeoutSeconds ?? config.sandbox.timeoutSeconds,
       memoryMiB: executionMemoryMiB(spec.sandbox, config),

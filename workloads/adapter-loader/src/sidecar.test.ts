@@ -1,5 +1,5 @@
 import { mkdtemp, readdir, stat, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { networkInterfaces, tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
 import { LoaderClient, LoaderUnavailable } from "@rune/clients/loader/loader";
@@ -401,6 +401,14 @@ describe("the inference port", () => {
     const answer = await fetch(`http://127.0.0.1:${sidecar.ports.inference}/v1/completions`, { method: "POST", body: "no json" });
     expect(((await answer.json()) as { error: { message: string } }).error.message).toContain("`model`");
   });
+
+  it.runIf(Object.values(networkInterfaces()).some((all) => all?.some(({ address }) => address === "::1")))(
+    "is reached over IPv6 as over IPv4",
+    async () => {
+      for (const host of ["127.0.0.1", "[::1]"])
+        expect((await fetch(`http://${host}:${sidecar.ports.metrics}/healthz`)).status, host).toBe(200);
+    },
+  );
 
   it("counts what happened for Prometheus", async () => {
     await load(adapterArtifact());

@@ -150,7 +150,8 @@ function watchEngine(
 
 async function listen(app: Hono, number: number): Promise<Server> {
   return await new Promise((resolve, reject) => {
-    const server = serve({ fetch: app.fetch, port: number, hostname: "0.0.0.0" }, () => resolve(server)) as Server;
+    // Without a host name Node listens on IPv6 and IPv4, or on IPv4 alone where the node has nothing else.
+    const server = serve({ fetch: app.fetch, port: number }, () => resolve(server)) as Server;
     server.once("error", reject);
   });
 }

@@ -43,7 +43,7 @@ def _serve(contained: bool) -> int:
     server = Server(settings, Runner(settings))
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: threading.Thread(target=server.shutdown).start())
-    print(f"listening on {settings.host}:{server.server_port}", flush=True)
+    print(f"listening on {settings.host or '*'}:{server.server_port}", flush=True)
     server.serve_forever()
     return 0
 

@@ -18,7 +18,7 @@ from rune_sandbox.contract import (
 
 @dataclass(frozen=True)
 class Config:
-    host: str
+    host: str  # empty for every address, IPv6 included where the node has it
     port: int
     token: str
     token_file: str
@@ -41,7 +41,7 @@ def from_environment(environment: Any = os.environ, contained: bool = False) -> 
     """Raises OSError or ValueError with a sentence for the person who deployed the runner."""
     token_file = environment.get(TOKEN_FILE_VARIABLE, TOKEN_PATH)
     return Config(
-        host=environment.get("RUNE_RUNNER_HOST", "0.0.0.0"),
+        host=environment.get("RUNE_RUNNER_HOST", ""),
         port=int(environment.get("RUNE_RUNNER_PORT", PORT)),
         token=_token(token_file),
         token_file=token_file,

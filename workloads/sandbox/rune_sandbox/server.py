@@ -158,7 +158,14 @@ class Server(ThreadingHTTPServer):
     def __init__(self, config: Config, runner: Runner):
         self.config, self.runner = config, runner
         self.connections = Connections(config.connections)
+        self._dual_stack = not config.host and socket.has_dualstack_ipv6()
+        self.address_family = socket.AF_INET6 if self._dual_stack or ":" in config.host else socket.AF_INET
         super().__init__((config.host, config.port), Handler)
+
+    def server_bind(self) -> None:
+        if self._dual_stack:
+            self.socket.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+        super().server_bind()
 
     def process_request(self, request: Any, client_address: Any):
         if not self.connections.admit(request):

@@ -11,6 +11,24 @@ TESTS = "assert solve(1) == 2"
 CLOCK = "import time\ndef solve(x):\n    print(time.time_ns())\n    time.sleep(0.5)\n    return 2"
 
 
+def has_ipv6() -> bool:
+    try:
+        socket.create_server(("::1", 0), family=socket.AF_INET6).close()
+    except OSError:
+        return False
+    return True
+
+
+class Listening(unittest.TestCase):
+    @unittest.skipUnless(has_ipv6(), "this machine has no IPv6")
+    def test_pods_of_either_family_reach_it(self):
+        with LiveRunner(RUNE_RUNNER_HOST="") as runner:
+            for address in ("127.0.0.1", "::1"):
+                with socket.create_connection((address, runner.port)) as connection:
+                    connection.sendall(b"GET /healthz HTTP/1.0\r\n\r\n")
+                    self.assertIn(b" 200 ", connection.recv(64))
+
+
 class Asking(unittest.TestCase):
     def setUp(self):
         self.runner = self.enterContext(LiveRunner())
