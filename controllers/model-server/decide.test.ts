@@ -132,6 +132,14 @@ describe("a ModelServer with pods", () => {
     expect(told(withPod(enginePod("coder-0", {}), answering)).Ready).toEqual(["False", "NoEngineReady"]);
   });
 
+  it("says that a loader refuses the operator's token, and what to look at", () => {
+    const denied = { pod: enginePod("coder-0", {}), state: undefined, isDenied: true };
+    const said = /the loader of pod coder-0 refuses the operator's token: compare the clocks/;
+    expect(decide(worldOf({ statefulSet: rolledOut, engines: [denied] }), now).outcome.message).toMatch(said);
+    const two = worldOf({ server: modelServer("coder", { spec: { replicas: 2 } }), statefulSet: rolledOut, engines: [serving, denied] });
+    expect(decide(two, now).outcome.message).toMatch(said);
+  });
+
   it("stays Ready while only some engines answer or a change rolls", () => {
     const two = modelServer("coder", { spec: { replicas: 2 } });
     expect(told(worldOf({ server: two, statefulSet: rolledOut, engines: [serving] }))).toMatchObject({

@@ -87,7 +87,8 @@ function verdict({ server, statefulSet: set, engines, refusal }: World, status: 
   if (answering >= asked && isRolledOut(set, asked)) {
     return ready(status, { message: `${count}, ${loaded} ${loaded === 1 ? "adapter is" : "adapters are"} loaded` }).again(steadySeconds);
   }
-  return progressing(Reason.EnginesStarting, `${count}; ${refusal ? `another gets no pod: ${refusal}` : "the others are starting"}`, status)
+  const others = refusal ? `another gets no pod: ${refusal}` : (deniedBy(engines) ?? "the others are starting");
+  return progressing(Reason.EnginesStarting, `${count}; ${others}`, status)
     .condition({ type: ConditionType.Ready, status: "True", reason: Reason.PartlyReady, message: count })
     .again(startingSeconds);
 }
@@ -98,9 +99,20 @@ function isRolledOut(set: World["statefulSet"], asked: number): boolean {
   return set !== undefined && observedGeneration >= (set.metadata.generation ?? 0) && updated >= asked;
 }
 
+/** A loader that answers and doesn't accept the operator's token. Tokens are valid for a short time. */
+function deniedBy(engines: readonly Engine[]): string | undefined {
+  const denied = engines.find(({ isDenied }) => isDenied);
+  return (
+    denied &&
+    `the loader of pod ${denied.pod.metadata.name} refuses the operator's token: compare the clocks of their nodes; if they agree, the pod has other keys than the operator, so delete it`
+  );
+}
+
 /** Startup progress, for the status message. */
 function stageOf(engines: readonly Engine[]): string {
   if (engines.length === 0) return "their pods are being created";
+  const denied = deniedBy(engines);
+  if (denied) return denied;
   if (engines.every(({ state }) => !state)) return "the base model is being staged";
   return "vLLM is loading the base model";
 }

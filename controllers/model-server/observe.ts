@@ -1,3 +1,4 @@
+import { LoaderDenied } from "@rune/clients/loader/loader";
 import { type ModelServer, modelServer } from "@rune/crds/kinds/model-server";
 import { type Cache, type Context, type DynamicObject, pods, secrets, statefulSets } from "kopf-ts";
 import { observeBase } from "../pods/base-model.ts";
@@ -73,7 +74,7 @@ async function observeEngines(
         return { pod, state: await services.loader(address).state() };
       } catch (error) {
         logger.debug("a loader doesn't answer", { pod: pod.metadata.name, error: (error as Error).message });
-        return { pod, state: undefined };
+        return { pod, state: undefined, isDenied: error instanceof LoaderDenied };
       }
     }),
   );

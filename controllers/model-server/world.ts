@@ -12,6 +12,8 @@ import type { Demand } from "./claims.ts";
 export interface Engine {
   readonly pod: DynamicObject;
   readonly state: LoaderState | undefined;
+  /** The loader answers and refuses the operator's token. */
+  readonly isDenied?: boolean;
 }
 
 /** All input of a decision about one ModelServer. */

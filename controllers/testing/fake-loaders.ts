@@ -1,4 +1,4 @@
-import { LoaderUnavailable } from "@rune/clients/loader/loader";
+import { LoaderDenied, LoaderUnavailable } from "@rune/clients/loader/loader";
 import type { DemandVerdict, HeldAdapter, LoaderState, LoadRequest, refusal } from "@rune/crds/contracts/loader";
 import type { z } from "zod";
 import type { LoaderAddress, Services } from "../shared/services.ts";
@@ -7,6 +7,8 @@ import type { LoaderAddress, Services } from "../shared/services.ts";
 export class FakeLoaders {
   /** Whether the registry that loaders pull from is unavailable. */
   registryAway = false;
+  /** Whether loaders refuse the operator's token. */
+  denies = false;
   /** Responses to clients that waited for an adapter. */
   readonly answers = new Map<string, DemandVerdict>();
   readonly #followers = new Map<string, () => void>();
@@ -71,6 +73,7 @@ export class FakeLoaders {
   }
 
   #of(podUID: string): LoaderState {
+    if (this.denies) throw new LoaderDenied(`the loader of pod ${podUID} refused this operator's token`);
     const state = this.#states.get(podUID);
     if (!state) throw new LoaderUnavailable(`no engine of pod ${podUID} answers`);
     return state;

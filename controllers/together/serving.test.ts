@@ -244,6 +244,17 @@ it("a loader whose registry is unavailable is asked again every few seconds, and
   expect(clock.now().getTime() - back).toBeLessThanOrEqual(10_000);
 });
 
+it("a loader that refuses the operator's token is told on its server until it accepts it", async () => {
+  loaders.denies = true;
+  api.put(modelServers, publishBase());
+  await until("the StatefulSet exists", () => api.find(statefulSets, key("coder")) !== undefined);
+  startPod();
+  const said = () => find().server?.status?.conditions?.find(({ type }) => type === "Reconciling")?.message ?? "";
+  await until("the server says so", () => said().includes("refuses the operator's token"));
+  loaders.denies = false;
+  await until("the server is Ready", () => isTrue(find().server ?? {}, "Ready"));
+});
+
 it("nothing is started while the registry is unavailable, and all is once it is back", async () => {
   const server = publishBase();
   registry.away = true;
