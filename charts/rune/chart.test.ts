@@ -246,6 +246,13 @@ describe("images", () => {
     expect(operatorConfig.parse(configOf(all)).images.vllm).toBe(`rune/vllm@${digest("b")}`);
   });
 
+  test.each(["localhost:5000", "10.0.0.1/rune", "acme", "mirror.example.org/a__b/c.d-e"])(
+    "come from a registry such as %s",
+    async (imageRegistry) => {
+      expect(imageOf(await render({ global: { imageRegistry } }), "rune-operator")).toMatch(`${imageRegistry}/rune/operator:`);
+    },
+  );
+
   test("come from the installation's own registry, whatever host they name", async () => {
     const all = await render({
       global: { imageRegistry: "mirror.example.org/rune" },
@@ -361,6 +368,12 @@ describe("wrong values are refused with the place and the reason", () => {
     ["a name that isn't there", { operators: {} }, "operators"],
     ["an image that isn't Rune's", { images: { adaptorLoader: {} } }, "adaptorLoader"],
     ["a digest that isn't one", { images: { vllm: { digest: "latest" } } }, "/images/vllm/digest"],
+    ["a registry of images with a protocol", { global: { imageRegistry: "https://mirror.example.org" } }, "/global/imageRegistry"],
+    ["a registry of images in upper case", { global: { imageRegistry: "mirror.example.org/Rune" } }, "/global/imageRegistry"],
+    ["an image in upper case", { images: { vllm: { repository: "hub.example.org/Rune/vllm" } } }, "/images/vllm/repository"],
+    ["a tag within a repository", { images: { vllm: { repository: "hub.example.org/rune/vllm:v1" } } }, "/images/vllm/repository"],
+    ["a registry with its API's path", { registry: { embedded: false, url: "https://hub.example.org/v2/" } }, "/registry/url"],
+    ["a registry's path in upper case", { registry: { embedded: false, url: "https://hub.example.org/Acme" } }, "/registry/url"],
     ["a registry of the user's own without address", { registry: { embedded: false } }, "/registry/url"],
     ["a token endpoint that isn't an address", { registry: { realm: "rune-operator" } }, "/registry/realm"],
     ["a login for the embedded registry, which takes none", { registry: { credentialsSecret: "harbor" } }, "/registry/credentialsSecret"],
