@@ -55,7 +55,9 @@ const harmless: Readonly<Record<string, Harmless>> = {
  * Throws `Refused` unless it is a plain LoRA of the artifact's rank, alpha and modules: an unknown key must be empty.
  */
 export function checkPeftConfig(text: string, config: AdapterConfig): void {
-  const parsed = loraConfig.safeParse(parse(text));
+  const content = parse(text);
+  refusePattern(content, config);
+  const parsed = loraConfig.safeParse(content);
   if (!parsed.success)
     throw new Refused("NotAnAdapter", `adapter_config.json is not one of a LoRA adapter: ${z.prettifyError(parsed.error)}`);
   const { data } = parsed;
@@ -68,6 +70,16 @@ export function checkPeftConfig(text: string, config: AdapterConfig): void {
   const said = `rank ${config.rank}, alpha ${config.alpha}, modules ${names(config.targetModules)}`;
   const found = `rank ${data.r}, alpha ${data.lora_alpha}, modules ${names(data.target_modules)}`;
   if (said !== found) throw new Refused("NotAnAdapter", `adapter_config.json says ${found}, the artifact's config ${said}`);
+}
+
+/** PEFT takes a pattern or `all-linear` in place of names, which stand for other modules in another base. */
+function refusePattern(content: unknown, { targetModules }: AdapterConfig): void {
+  const { success, data } = z.looseObject({ target_modules: z.string() }).safeParse(content);
+  if (success)
+    throw new Refused(
+      "NotAnAdapter",
+      `adapter_config.json has target_modules: ${brief(JSON.stringify(data.target_modules))}; write them out, as ${JSON.stringify(targetModules)}`,
+    );
 }
 
 const isHarmless = (key: string, value: unknown) => Object.hasOwn(harmless, key) && harmless[key]?.(value) === true;

@@ -133,6 +133,13 @@ describe("adapter_config.json", () => {
     await check({ peft: peft({ ...written, ...extra }) });
   });
 
+  it.each(["all-linear", ".*_proj"])("is refused with the target modules %j, and says what to write in their place", async (pattern) => {
+    await expect(check({ peft: peft({ ...written, target_modules: pattern }) })).rejects.toMatchObject({
+      reason: "NotAnAdapter",
+      message: expect.stringContaining(`adapter_config.json has target_modules: ${JSON.stringify(pattern)}; write them out, as ["`),
+    });
+  });
+
   it.each([
     ...["pissa", "pissa_niter_4", "olora", "loftq", "corda", "lora_ga", "of_tomorrow"].map((init) => ["init_lora_weights", init]),
     ["use_dora", true],

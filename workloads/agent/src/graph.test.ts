@@ -104,16 +104,19 @@ describe("a session", () => {
     expect(await promptOf(512)).not.toContain("wrong");
   });
 
-  test("is exhausted when no round passed", async () => {
+  test.each([
+    [1, "1 round"],
+    [2, "2 rounds"],
+  ])("is exhausted when none of %i passed", async (attempts, rounds) => {
     const log = new FakeLog();
     expect(
       await work(
-        fakeWorld(jobOf({ attempts: 2 }), { log, runner: new FakeRunner(), inference: new FakeInference([["    wrong"]]) }),
+        fakeWorld(jobOf({ attempts }), { log, runner: new FakeRunner(), inference: new FakeInference([["    wrong"]]) }),
         [],
         never,
       ),
     ).toBe("Exhausted");
-    expect(log.records.at(-1)).toMatchObject({ type: "ended", message: "Exhausted: 0 of 1 programs passed in 2 rounds" });
+    expect(log.records.at(-1)).toMatchObject({ type: "ended", message: `Exhausted: 0 of 1 programs passed in ${rounds}` });
   });
 
   test("ends with DeadlineExceeded when its time is over, and asks for nothing more", async () => {

@@ -118,5 +118,5 @@ function outcomeOf(session: Session, job: AgentJob): Outcome {
 
 function sentence(outcome: Outcome, session: Session): string {
   const passed = session.attempts.filter((attempt) => attempt.execution.passed).length;
-  return `${outcome}: ${passed} of ${session.attempts.length} programs passed in ${session.round} rounds`;
+  return `${outcome}: ${passed} of ${session.attempts.length} programs passed in ${session.round} ${session.round === 1 ? "round" : "rounds"}`;
 }
