@@ -4,9 +4,11 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import Any
 
 import pytest
+import tiny
 
 from rune_trainer.contract import Mlflow
-from rune_trainer.mlflow import Tracker
+from rune_trainer.mlflow import Tracker, parameters_of
+from rune_trainer.spec import parse_job
 
 HONEST = {
     "get-by-name": b'{"experiment": {"experiment_id": "7"}}',
@@ -68,6 +70,32 @@ def test_a_run_is_told_from_its_start_to_its_end(server, capsys):
     assert whole_run(server.where) == "r1"
     assert server.asked == ["experiments/get-by-name", "runs/create", *["runs/log-batch"] * 3, "runs/update"]
     assert capsys.readouterr().err == ""
+
+
+def test_a_run_s_parameters_say_what_was_trained_and_how():
+    told = parameters_of(parse_job(tiny.document()))
+    digest = "sha256:" + "0" * 64
+    assert {
+        "run_id": "1234",
+        "phase": "sft",
+        "attempt": "1",
+        "base": "tiny",
+        "base_digest": digest,
+        "corpus": digest,
+        "rank": "4",
+        "alpha": "8",
+        "epochs": "2",
+        "batch_size": "2",
+        "learning_rate": "0.01",
+        "seed": "0",
+    }.items() <= told.items()
+    assert "warm_start" not in told
+
+
+def test_a_parameter_is_no_longer_than_mlflow_takes():
+    long = tiny.document()
+    long["sft"]["targetModules"] = [f"{'m' * 60}{number:03}" for number in range(32)]
+    assert len(parameters_of(parse_job(long))["target_modules"]) == 500
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ import torch
 from rune_trainer import method_control, method_generate, method_hypernetwork, method_merge, method_sft, result
 from rune_trainer.contract import SPEC_PATH, Exit, Job
 from rune_trainer.errors import Ending, bad_input
-from rune_trainer.mlflow import Tracker
+from rune_trainer.mlflow import Tracker, parameters_of
 from rune_trainer.progress import Reporter
 from rune_trainer.runtime import Runtime
 from rune_trainer.spec import parse_job
@@ -51,12 +51,7 @@ def work(job: Job) -> dict[str, Any]:
     runtime.heed_signals()
     tracker.start(
         f"{job.owner.name}-a{job.attempt}",
-        {
-            "run_id": job.owner.uid,
-            "phase": job.method,
-            "attempt": job.attempt,
-            **({"corpus": job.corpus.digest} if job.corpus else {}),
-        },
+        parameters_of(job),
         {"rune.namespace": job.owner.namespace},
     )
     status, tags = "FAILED", dict[str, str]()

@@ -1,5 +1,6 @@
 """Experiment tracking over MLflow's REST API. Tracking never fails a run: every error ends in one line on stderr."""
 
+import dataclasses
 import http.client
 import json
 import sys
@@ -8,11 +9,13 @@ import urllib.parse
 import urllib.request
 from typing import Any
 
-from rune_trainer.contract import Mlflow
+from rune_trainer.contract import Job, Mlflow
 
 TIMEOUT_SECONDS = 10
 BATCH = 500
 """MLflow accepts at most 1000 metrics per call."""
+MOST_PARAMETER_CHARACTERS = 500
+"""Every version of MLflow accepts so many."""
 
 
 class Tracker:
@@ -72,6 +75,20 @@ class Tracker:
             if not quiet:
                 warn(path.split("?")[0], error)
             return None
+
+
+def parameters_of(job: Job) -> dict[str, str]:
+    """What the job is, and every setting of its method, such as `learning_rate`."""
+    named = {
+        "run_id": job.owner.uid,
+        "phase": job.method,
+        "attempt": job.attempt,
+        "base": job.base.name,
+        "base_digest": job.base.digest,
+        **({"corpus": job.corpus.digest} if job.corpus else {}),
+    }
+    settings = {key: value for key, value in dataclasses.asdict(getattr(job, job.method)).items() if value is not None}
+    return {key: str(value)[:MOST_PARAMETER_CHARACTERS] for key, value in {**settings, **named}.items()}
 
 
 def text_at(answer: Any, *path: str) -> str | None:
