@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { Client } from "../api/client.ts";
 import type { DynamicObject, KubeObject } from "../api/object.ts";
 import { configMaps, jobs, resource } from "../api/resource.ts";
-import { silentLogger } from "../core/logger.ts";
+import { jsonLogger, silentLogger } from "../core/logger.ts";
 import { FakeRecorder } from "../testing/context.ts";
 import { FakeApiServer, VirtualClock } from "../testing/index.ts";
 import { conditionsOf, getCondition, isTrue } from "./conditions.ts";
@@ -76,6 +76,16 @@ describe("writing an outcome", () => {
     ]);
     expect(current()?.metadata.finalizers).toEqual(["new"]);
     expect(recorder.told).toMatchObject([{ event: { reason: "Done" }, regarding: { metadata: { name: "a" } } }]);
+  });
+
+  test("logs what it publishes as an event, and nothing where nothing happened", async () => {
+    const lines: string[] = [];
+    const logger = jsonLogger({ write: (line) => lines.push(line), now: () => new Date(0) });
+    const writer = new OutcomeWriter({ client, resource: widgets, fieldManager: "widget", clock: new VirtualClock() });
+    const object = server.put(widgets, widget());
+    await writer.write(object, ready().event("Normal", "Painted", "it is red now"), { logger, recorder, signal: abort.signal });
+    await writer.write(current()!, ready(), { logger, recorder, signal: abort.signal });
+    expect(lines.map((line) => JSON.parse(line))).toMatchObject([{ level: "info", message: "it is red now", reason: "Painted" }]);
   });
 
   test("does nothing after a step that failed: no event without a persisted status, no effect without the applies", async () => {

@@ -109,9 +109,13 @@ export class OutcomeWriter {
     return false;
   }
 
-  #publish(object: KubeObject, { events }: Outcome, { recorder, signal }: WriteContext): void {
+  /** What happened is in the log as well, whose lines outlive Events. */
+  #publish(object: KubeObject, { events }: Outcome, { logger, recorder, signal }: WriteContext): void {
     if (events.length > 0) signal.throwIfAborted();
-    for (const event of events) recorder.event(object, event);
+    for (const event of events) {
+      recorder.event(object, event);
+      logger.info(event.note, { reason: event.reason });
+    }
   }
 
   /** Everything that follows the status. */
