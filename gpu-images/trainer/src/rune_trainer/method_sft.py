@@ -42,7 +42,7 @@ def learn(job: Job, runtime: Runtime, output: Repository) -> dict[str, Any]:
     sources = pull_sources(job)
     items = [source.item for source in sources]
     parent = parent_of(job)
-    examples = examples_for(job, tokenizer, items)
+    examples, dropped = examples_for(job, tokenizer, items)
     base = load_base(job.base.path, job.sft, device_of())
     shapes = linear_shapes(base, job.sft.target_modules)
     loss_of = (
@@ -62,6 +62,7 @@ def learn(job: Job, runtime: Runtime, output: Repository) -> dict[str, Any]:
         "steps": len(losses),
         "trainingLoss": round(last_tenth(losses), 5),
         "deltaWNorm": round(norm, 4),
+        "metrics": {"droppedPercent": dropped},
     }
     with tempfile.TemporaryDirectory(prefix="adapter.") as scratch:
         adapter_io.write(pathlib.Path(scratch), job.base, shape_of(job.sft), tensors, shapes)
@@ -112,7 +113,8 @@ def verify_base(job: Job) -> None:
         )
 
 
-def examples_for(job: Job, tokenizer: Any, items: list[Item]) -> list[Example]:
+def examples_for(job: Job, tokenizer: Any, items: list[Item]) -> tuple[list[Example], float]:
+    """The examples, and what percentage of them was left out because they are longer than `maxLength`."""
     assert job.sft and job.corpus
     rows = distinct([row for item in items for row in asked_rows(item, job.corpus.include)])
     examples, long = examples_of(tokenizer, rows, job.sft.max_length)
@@ -129,7 +131,7 @@ def examples_for(job: Job, tokenizer: Any, items: list[Item]) -> list[Example]:
         f"{len(examples)} examples from {len(items)} trajectories, {sum(map(len, examples))} tokens, {sum(len(e.tail) for e in examples)} of them to learn",
         flush=True,
     )
-    return examples
+    return examples, round(100 * long / len(rows), 4)
 
 
 def run_of(job: Job, runtime: Runtime) -> Run:
