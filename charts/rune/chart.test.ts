@@ -355,6 +355,12 @@ describe("embedded services", () => {
     expect(own).toEqual({ "kuma.io/sidecar-injection": "disabled", "example.org/team": "tessera" });
   });
 
+  test("the operator is told of a mirror of the hub and of a proxy before it, and of nothing where there is none", async () => {
+    const hub = { endpoint: "https://mirror.example.org", proxy: "http://proxy.example.org:3128", noProxy: "mirror.example.org" };
+    expect(operatorConfig.parse(configOf(await render({ hub }))).hub).toEqual(hub);
+    expect(operatorConfig.parse(configOf(await render())).hub).toEqual({});
+  });
+
   test("MLflow accepts the names that pods call it by", async () => {
     const all = await render({ mlflow: { allowedHosts: ["mlflow.example.org"] } });
     const env = named(all, "Deployment", "rune-mlflow").spec.template.spec.containers[0].env;
@@ -377,6 +383,7 @@ describe("wrong values are refused with the place and the reason", () => {
     ["a registry of the user's own without address", { registry: { embedded: false } }, "/registry/url"],
     ["a token endpoint that isn't an address", { registry: { realm: "rune-operator" } }, "/registry/realm"],
     ["a login for the embedded registry, which takes none", { registry: { credentialsSecret: "harbor" } }, "/registry/credentialsSecret"],
+    ["a proxy that asks for a password", { hub: { proxy: "http://me:secret@proxy.example.org:3128" } }, "/hub/proxy"],
     ["an address of another protocol", { nats: { embedded: false, url: "http://nats" } }, "/nats/url"],
     ["two operators without leader", { operator: { replicas: 2, leaderElection: false } }, "/operator/leaderElection"],
     ["sandboxes that run as root", { sandbox: { uidRange: { start: 0, size: 1 } } }, "/sandbox/uidRange/start"],

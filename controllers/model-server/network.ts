@@ -66,9 +66,10 @@ export function networkPolicy(server: ModelServer, config: OperatorConfig): Kube
         // To any address, because node-local DNS answers on an address of the node.
         { ports: dnsPorts.flatMap((number) => [{ port: number, protocol: "UDP" }, tcp(number)]) },
         { to: [peers], ports: [tcp(port.inference)] },
-        registryEgress(config),
+        egressTo(config.registry.url, config),
         // The hub; and a token server or a store of blobs, whose addresses only a registry of one's own can tell.
         ...(server.spec.base.huggingFace || config.registry.credentialsSecret ? [{ ports: [tcp(443)] }] : []),
+        ...(server.spec.base.huggingFace ? hubEgress(config) : []),
       ],
     },
   };
@@ -78,14 +79,18 @@ export function networkPolicy(server: ModelServer, config: OperatorConfig): Kube
  * Policies don't support host names: for a Service its namespace is allowed, for everything else any address at the
  * URL's port. Policies match the pod's port, which is known to equal the Service's only in the operator's namespace.
  */
-export function registryEgress({ registry, operatorNamespace }: Pick<OperatorConfig, "registry" | "operatorNamespace">): object {
-  const { hostname, port: given, protocol } = new URL(registry.url);
+export function egressTo(url: string, { operatorNamespace }: Pick<OperatorConfig, "operatorNamespace">): object {
+  const { hostname, port: given, protocol } = new URL(url);
   const ports = [tcp(given ? Number(given) : protocol === "https:" ? 443 : 80)];
   const namespace = /^[^.]+\.([^.]+)\.svc(\.|$)/.exec(hostname)?.[1];
   if (!namespace) return { ports };
   const to = [{ namespaceSelector: { matchLabels: { [namespaceLabel]: namespace } } }];
   return namespace === operatorNamespace ? { to, ports } : { to };
 }
+
+/** A mirror of the hub, and the proxy before it. */
+const hubEgress = (config: OperatorConfig): object[] =>
+  [config.hub.endpoint, config.hub.proxy].flatMap((url) => (url ? [egressTo(url, config)] : []));
 
 /** A policy sees the port of the DNS server's pod: 53, and 5353 on OpenShift. */
 const dnsPorts = [53, 5353];

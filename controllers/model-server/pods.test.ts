@@ -3,7 +3,7 @@ import type { PodTemplate } from "../pods/manifest.ts";
 import { operatorConfig } from "../shared/config.ts";
 import { config, modelServer } from "../testing/objects.ts";
 import { engineArguments, engineEnvironment, gpusOf } from "./engine.ts";
-import { networkPolicy, registryEgress } from "./network.ts";
+import { egressTo, networkPolicy } from "./network.ts";
 import { loaderDocument, statefulSet } from "./pods.ts";
 
 const cpu = { ...config, engine: operatorConfig.shape.engine.parse({ device: "CPU" }) };
@@ -108,18 +108,27 @@ describe("the network of a server", () => {
     expect(at443({ credentialsSecret: "harbor" })).toHaveLength(1);
   });
 
-  const egressTo = (url: string) => registryEgress({ ...config, registry: { url } });
+  it("reaches a mirror of the hub and the proxy before it, where the base is of the hub", () => {
+    const hub = { endpoint: "http://mirror.example:8000", proxy: "http://proxy.egress.svc:3128" };
+    const egressOf = (base: object) =>
+      (networkPolicy(modelServer("coder", { spec: { base } }), { ...config, hub }).spec as { egress: object[] }).egress;
+    const wanted = [{ ports: [{ port: 8000, protocol: "TCP" }] }, { to: inNamespace("egress") }];
+    expect(egressOf({ huggingFace: { repository: "org/model", revision: "a".repeat(40) } })).toEqual(expect.arrayContaining(wanted));
+    for (const rule of wanted) expect(egressOf({ pvc: { claimName: "models", path: "coder" } })).not.toContainEqual(rule);
+  });
+
+  const reached = (url: string) => egressTo(url, config);
   const inNamespace = (name: string) => [{ namespaceSelector: { matchLabels: { "kubernetes.io/metadata.name": name } } }];
 
   it("reaches the operator's neighbours only at the registry's port", () => {
-    expect(egressTo("http://rune-registry.rune-system.svc:5000")).toEqual({
+    expect(reached("http://rune-registry.rune-system.svc:5000")).toEqual({
       to: inNamespace("rune-system"),
       ports: [{ port: 5000, protocol: "TCP" }],
     });
   });
 
   it("reaches a registry elsewhere in the cluster by its namespace, one outside by its port", () => {
-    expect(egressTo("http://harbor.registries.svc")).toEqual({ to: inNamespace("registries") });
-    expect(egressTo("https://registry.example")).toEqual({ ports: [{ port: 443, protocol: "TCP" }] });
+    expect(reached("http://harbor.registries.svc")).toEqual({ to: inNamespace("registries") });
+    expect(reached("https://registry.example")).toEqual({ ports: [{ port: 443, protocol: "TCP" }] });
   });
 });

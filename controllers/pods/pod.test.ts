@@ -107,6 +107,18 @@ describe("what pods are made of", () => {
     expect(stagedModel(pvc, config).initContainer.env).toBeUndefined();
   });
 
+  it("a model on the hub is staged from a mirror and through a proxy where the installation has them, and no other base is", () => {
+    const hub = { endpoint: "https://mirror.example", proxy: "http://proxy.example:3128", noProxy: ".svc,mirror.example" };
+    const base = { huggingFace: { repository: "org/model", revision: "a".repeat(40) } };
+    expect(stagedModel(base, { ...config, hub }).initContainer.env).toEqual([
+      { name: "HF_ENDPOINT", value: hub.endpoint },
+      { name: "HTTPS_PROXY", value: hub.proxy },
+      { name: "NO_PROXY", value: hub.noProxy },
+    ]);
+    expect(stagedModel(base, config).initContainer.env).toBeUndefined();
+    expect(stagedModel(pvc, { ...config, hub }).initContainer.env).toBeUndefined();
+  });
+
   it("a base on a claim is staged from the claim, and one in the registry with a token", () => {
     expect(stageJob.parse(stageDocument(pvc, config))).toEqual({ base: { pvc: { path: "/volume/coder" } }, target: "/models/base" });
     expect(stagedModel(pvc, config).volumes).toContainEqual({

@@ -213,9 +213,18 @@ export function stageDocument(base: BaseModel, config: OperatorConfig, expectedD
   };
 }
 
+/** The stager's way to the hub. */
+function hubEnvironment({ tokenSecret }: NonNullable<BaseModel["huggingFace"]>, { hub }: OperatorConfig): NonNullable<Container["env"]> {
+  const values = { HF_ENDPOINT: hub.endpoint, HTTPS_PROXY: hub.proxy, NO_PROXY: hub.noProxy };
+  return [
+    ...(tokenSecret ? [{ name: "HF_TOKEN", valueFrom: { secretKeyRef: tokenSecret } }] : []),
+    ...Object.entries(values).flatMap(([name, value]) => (value ? [{ name, value }] : [])),
+  ];
+}
+
 /** Stages the base model onto a volume of the pod, which must have `specVolume` and `credentialsVolume`. */
 export function stagedModel(base: BaseModel, config: OperatorConfig): StagedModel {
-  const token = base.huggingFace?.tokenSecret;
+  const env = base.huggingFace ? hubEnvironment(base.huggingFace, config) : [];
   const claim: VolumeMount[] = base.pvc ? [{ name: "base-claim", mountPath: claimDirectory, readOnly: true }] : [];
   return {
     volumes: [
@@ -229,7 +238,7 @@ export function stagedModel(base: BaseModel, config: OperatorConfig): StagedMode
       args: ["stage"],
       securityContext: restrictedContainer,
       terminationMessagePolicy: "FallbackToLogsOnError",
-      ...(token && { env: [{ name: "HF_TOKEN", valueFrom: { secretKeyRef: token } }] }),
+      ...(env.length > 0 && { env }),
       resources: { requests: { cpu: "50m", memory: "128Mi" }, limits: { memory: "1Gi" } },
       volumeMounts: [
         { ...specMount, mountPath: stagePath, subPath: "stage.json" },

@@ -82,6 +82,14 @@ export const operatorConfig = z.object({
     })
     .optional()
     .describe("Experiment tracker; nothing is logged when unset."),
+  hub: z
+    .object({
+      endpoint: httpURL().optional().describe("Base URL of a mirror of the Hugging Face hub, as pods reach it; the hub itself when unset."),
+      proxy: httpURL().optional().describe("HTTP proxy before the hub; it is asked for nothing else."),
+      noProxy: z.string().optional().describe("Host names that are asked without the proxy, with commas between them."),
+    })
+    .prefault({})
+    .describe("Where base models of the hub are staged from."),
   pods: z
     .object({
       labels: z.record(z.string(), z.string()).default({}).describe("Labels, such as a service mesh's mark that it should stay out."),

@@ -9,7 +9,8 @@ const environment = readEnvironment();
 const stagePaths = { spec: stagePath, terminationLog: terminationLog.path };
 
 if (process.argv[2] === "stage") {
-  const hub = { url: environment.HF_ENDPOINT.replace(/\/+$/, ""), ...(environment.HF_TOKEN ? { token: environment.HF_TOKEN } : {}) };
+  const { HF_ENDPOINT, HF_TOKEN: token, HTTPS_PROXY: url, NO_PROXY: except } = environment;
+  const hub = { url: HF_ENDPOINT.replace(/\/+$/, ""), ...(token && { token }), ...(url && { proxy: { url, except } }) };
   process.exit(await runPod(stageJob, (job, signal) => stage(job, hub, signal), stagePaths));
 }
 process.exit(await runSidecar(environment));

@@ -43,6 +43,11 @@ events:
     {{- else }} []
     {{- end }}
 {{- end }}
+{{- $hub := dict }}
+{{- range $key, $value := .Values.hub }}
+{{- if $value }}{{ $_ := set $hub $key $value }}{{ end }}
+{{- end }}
+hub: {{ toJson $hub }}
 pods:
   labels: {{ toJson .Values.pods.labels }}
   annotations: {{ toJson .Values.pods.annotations }}

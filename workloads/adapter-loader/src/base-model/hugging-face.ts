@@ -11,13 +11,13 @@ import { PodFailure } from "@rune/clients/pod/pod";
 import { sha256File } from "@rune/clients/registry/digest";
 import { exit } from "@rune/crds/contracts/pod";
 import type { StageJob } from "@rune/crds/contracts/stage";
-import { Agent, type Dispatcher, interceptors } from "undici";
+import { type Dispatcher, EnvHttpProxyAgent, interceptors } from "undici";
 import { z } from "zod";
 import type { Fetched, ModelFiles } from "./model-files.ts";
 import { safeName } from "./safe-name.ts";
 
-/** The Hugging Face hub or a mirror of it. */
-export type Hub = { url: string; token?: string; clock?: Clock };
+/** The Hugging Face hub or a mirror of it, and the proxy before it, with the hosts that are asked without. */
+export type Hub = { url: string; token?: string; proxy?: { url: string; except: string }; clock?: Clock };
 
 const listing = z.object({
   siblings: z.array(z.object({ rfilename: z.string(), size: z.number().nullish(), lfs: z.object({ sha256: z.string() }).nullish() })),
@@ -43,7 +43,9 @@ export async function fromHuggingFace(
   hub: Hub,
   signal: AbortSignal,
 ): Promise<Fetched> {
-  const dispatcher = new Agent({ connect: { timeout: 10_000 } }).compose(interceptors.redirect({ maxRedirections: 5 }));
+  const { url: proxy = "", except: noProxy = "" } = hub.proxy ?? {};
+  const agent = new EnvHttpProxyAgent({ httpProxy: proxy, httpsProxy: proxy, noProxy, connect: { timeout: 10_000 } });
+  const dispatcher = agent.compose(interceptors.redirect({ maxRedirections: 5 }));
   const transfer = {
     hub,
     headers: hub.token ? { authorization: `Bearer ${hub.token}` } : ({} as Record<string, string>),

@@ -1,4 +1,6 @@
-import { mkdtemp, readdir, readFile, readlink, writeFile } from "node:fs/promises";
+import { mkdtemp, readdir, readFile, readlink, rm, writeFile } from "node:fs/promises";
+import { createServer, request } from "node:http";
+import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { canonicalJSON, modelDigest, sha256 } from "@rune/clients/registry/digest";
@@ -7,6 +9,7 @@ import { mediaType, titleAnnotation } from "@rune/crds/contracts/artifact";
 import type { StageJob } from "@rune/crds/contracts/stage";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { writeBase } from "../testing/fixtures.ts";
+import type { Hub } from "./hugging-face.ts";
 import { readMarker } from "./marker.ts";
 import { stage } from "./stage.ts";
 
@@ -34,8 +37,28 @@ afterEach(() => server?.close());
 
 const listed = () =>
   Object.fromEntries(Object.entries(files).map(([name, bytes]) => [name, { sha256: sha256(bytes).slice(7), sizeBytes: bytes.length }]));
-const run = (job: Omit<StageJob, "target">, url = "http://127.0.0.1:9") =>
-  stage({ ...job, target }, { url, clock: testClock() }, new AbortController().signal);
+const run = (job: Omit<StageJob, "target">, url = "http://127.0.0.1:9", proxy?: Hub["proxy"]) =>
+  stage({ ...job, target }, { url, ...(proxy && { proxy }), clock: testClock() }, new AbortController().signal);
+/** An HTTP proxy that records which hosts it is asked for. */
+async function forwardProxy() {
+  const asked: string[] = [];
+  const proxy = createServer((asking, answer) => {
+    const url = new URL(asking.url ?? "");
+    asked.push(url.host);
+    const { method, headers } = asking;
+    asking.pipe(request(url, { method, headers }, (found) => found.pipe(answer.writeHead(found.statusCode ?? 502, found.headers))));
+  });
+  await new Promise<void>((resolve) => proxy.listen(0, "127.0.0.1", resolve));
+  return {
+    url: `http://127.0.0.1:${(proxy.address() as AddressInfo).port}`,
+    asked,
+    [Symbol.asyncDispose]: async () => {
+      proxy.closeAllConnections();
+      await new Promise((resolve) => proxy.close(resolve));
+    },
+  };
+}
+
 const visible = async () => (await readdir(target)).filter((name) => !name.startsWith("."));
 
 describe("from a volume", () => {
@@ -195,6 +218,18 @@ describe("from the Hugging Face hub", () => {
     await expect(run({ base: { huggingFace: source } }, url)).rejects.toMatchObject({ reason: "DigestMismatch", code: 75 });
     expect(await visible()).toEqual(["config.json"]);
     expect((await run({ base: { huggingFace: source } }, url)).digest).toBe(identity);
+  });
+
+  it("is asked through a proxy where there is one, but for hosts that are excepted", async () => {
+    await using proxy = await forwardProxy();
+    const url = await hub();
+    const { host } = new URL(url);
+    expect((await run({ base: { huggingFace: source } }, url, { url: proxy.url, except: "" })).digest).toBe(identity);
+    expect(new Set(proxy.asked)).toEqual(new Set([host]));
+    proxy.asked.length = 0;
+    await rm(target, { recursive: true });
+    expect((await run({ base: { huggingFace: source } }, url, { url: proxy.url, except: "127.0.0.1" })).digest).toBe(identity);
+    expect(proxy.asked).toEqual([]);
   });
 
   it.each([
