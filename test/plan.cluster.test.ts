@@ -4,10 +4,15 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { kubectl } from "../cluster/api.ts";
 import { settings } from "../cluster/settings.ts";
 import { run } from "../cluster/shell.ts";
+import type { EvolutionGeneration } from "../crds/kinds/evolution-generation.ts";
+import { condition, get, list } from "../examples/00-quickstart/objects.ts";
+import { namespaces } from "../examples/plan/options.ts";
 import type { Result } from "../examples/plan/plan.ts";
 import { canRun } from "./support/installation.ts";
 
 const minutes = 60_000;
+const namespace = namespaces.minilang;
+type Status = NonNullable<EvolutionGeneration["status"]>;
 
 /** Runs the plan in the laboratory; returns its results, also where they aren't as requested. */
 async function plan(...options: string[]): Promise<Result> {
@@ -23,7 +28,7 @@ async function plan(...options: string[]): Promise<Result> {
 
 describe.skipIf(!canRun)("the plan in the laboratory", () => {
   // Otherwise its server would keep running beside the next tests.
-  afterAll(() => kubectl(["delete", "namespace", "plan-minilang", "--wait=false"]), minutes);
+  afterAll(() => kubectl(["delete", "namespace", namespace, "--wait=false"]), minutes);
 
   describe("with a gate of Phase 1 that nothing passes", () => {
     let result: Result;
@@ -61,6 +66,24 @@ describe.skipIf(!canRun)("the plan in the laboratory", () => {
         ["Evaluation hypothesis", "True"],
         ["Evaluation quantization", "True"],
       ]);
+    });
+
+    test("has learnt from one session by a pass of the hypernetwork", async () => {
+      const session = await get<{ trainingRun?: string }>("AgentSession", namespace, "lived-3");
+      expect(condition(session, "Learnt")).toMatchObject({ status: "True", reason: "AdapterMade" });
+      const [adapter, ...others] = await list("Adapter", namespace, { "rune.dev/session": "lived-3" });
+      expect(others).toEqual([]);
+      expect(adapter?.metadata.labels).toMatchObject({ "rune.dev/method": "generate", "rune.dev/run": session.status?.trainingRun });
+    });
+
+    test("has measured a generated child in each generation", async () => {
+      const generations = await list<Pick<Status, "children">>("EvolutionGeneration", namespace);
+      expect(generations).toHaveLength(2);
+      for (const { metadata, status } of generations) {
+        const [child, ...others] = (status?.children ?? []).filter(({ kind }) => kind === "Generate");
+        expect(others, metadata.name).toEqual([]);
+        expect(child, metadata.name).toMatchObject({ adapter: expect.any(String), passAt1: { estimate: expect.any(String) } });
+      }
     });
   });
 });

@@ -144,6 +144,28 @@ test("sessions of the laboratory work on tasks of the Train part, so that Valida
   }
 }, 120_000);
 
+describe("the hypernetwork of Phase 1, in the laboratory", () => {
+  const specOf = <T extends z.ZodType>(key: string, shape: T) => shape.parse(minilang.find((each) => keyOf(each) === key)?.spec);
+  const byRun = z.object({ run: z.literal("hypernetwork") });
+
+  test("learns from one session, and begets a child of every generation", () => {
+    const session = specOf("AgentSession/lived-3", z.object({ learn: z.strictObject({ policy: z.string(), hypernetwork: byRun }) }));
+    expect(session.learn.policy).toBe("Generate");
+    const evolution = z.object({ variation: z.object({ generate: z.strictObject({ hypernetwork: byRun }) }) });
+    expect(() => specOf("EvolutionGeneration/evolution", evolution)).not.toThrow();
+  });
+
+  test("makes no adapter that the server refuses, were every session of the plan among what the parents have learnt from", () => {
+    const { rank } = specOf("TrainingRun/hypernetwork", z.object({ hypernetwork: z.looseObject({ rank: z.number() }) })).hypernetwork;
+    const { maxRank } = specOf("ModelServer/coder", z.object({ adapters: z.object({ maxRank: z.number() }) })).adapters;
+    const { heldOutProjects } = laboratoryOptions(["--quick"]);
+    const ofPhase2 = 1;
+    const lived = minilang.filter(({ kind }) => kind === "AgentSession").length;
+    const theStaticPart = 1;
+    expect(maxRank).toBeGreaterThanOrEqual(rank * (heldOutProjects + ofPhase2 + lived + theStaticPart));
+  });
+});
+
 const documents = (file: string) => parseAllDocuments(readFileSync(join(import.meta.dirname, file), "utf8")).map((each) => each.toJS());
 
 const fluxKustomization = z.object({
