@@ -50,11 +50,17 @@ ATTACKS = (
     ),
     *_each(
         "sockets and pipes of its neighbours",
-        "n11_unix_abstract_stream n12_unix_abstract_dgram n13_unix_path_stream n23_fifo_outside n30_socketpairs_that_reach_out",
+        "n08_vsock n11_unix_abstract_stream n12_unix_abstract_dgram n13_unix_path_stream n17_inherited_descriptors n23_fifo_outside "
+        "n30_socketpairs_that_reach_out",
     ),
-    *_each("files that aren't its own", "f01_write_outside f03_read_outside f22_handles"),
+    *_each(
+        "files that aren't its own",
+        "f01_write_outside f03_read_outside f07_symlinks_left_behind f22_handles p45_survivors_make_the_runner_delete_outside",
+    ),
     *_each("secrets of the process that runs it", "f04_proc_of_the_runner p52_memory_of_the_nursery"),
-    *_each("the next execution", "n21_two_executions_talk v24_state_from_an_earlier_execution"),
+    *_each(
+        "the next execution", "f34_traces_in_shared_places n21_two_executions_talk v24_state_from_an_earlier_execution"
+    ),
 )
 
 
