@@ -4,8 +4,9 @@ import { delimiter, join } from "node:path";
 import { progress } from "@rune/cluster/progress";
 import { run } from "@rune/cluster/shell";
 import { pythonWithPeers } from "./python.ts";
-import { lines, pictureOf, type Sample, summarize } from "./report.ts";
+import { lines, pictureOf, type Sample, type Summary, summarize } from "./report.ts";
 import { type CaseName, cases, type Settings, settingsFrom } from "./settings.ts";
+import { type Verdict, verdictsOf } from "./thresholds.ts";
 
 const here = import.meta.dirname;
 const out = join(here, "../../out/bench");
@@ -26,10 +27,17 @@ async function main(): Promise<void> {
       await write(settings, samples, { machine, startedAt: startedAt.toISOString() });
     }
   }
-  process.stdout.write(`\n${lines(summarize(samples, settings.sizes))}\n\nwritten: out/bench/training.json, out/bench/training.svg\n`);
+  const summaries = summarize(samples, settings.sizes);
+  const verdicts = judged(settings, summaries);
+  const said = verdicts.map(({ verdict, words }) => `${verdict}: ${words}\n`).join("");
+  process.stdout.write(`\n${lines(summaries)}\n\n${said}written: out/bench/training.json, out/bench/training.svg\n`);
+  if (verdicts.some(({ verdict }) => verdict === "missed")) process.exitCode = 1;
 }
 
-type Figures = Pick<Sample, "seconds" | "cpuSeconds" | "tokens" | "peakMiB">;
+/** A model of a few million parameters is dominated by what doesn't depend on its size, so the quick form is measured and not judged. */
+const judged = ({ form }: Settings, summaries: readonly Summary[]): Verdict[] => (form === "full" ? verdictsOf(summaries) : []);
+
+type Figures = Pick<Sample, "seconds" | "cpuSeconds" | "tokens" | "peakMiB" | "device">;
 
 /** In a separate process, so that each has its own peak of memory. */
 function measured(python: string, name: CaseName, side: string, { sizes }: Settings): Promise<Figures> {
@@ -53,8 +61,12 @@ async function write(
 ): Promise<void> {
   const summaries = summarize(samples, settings.sizes);
   const { form, rounds, sizes, only } = settings;
+  const verdicts = judged(settings, summaries);
   await mkdir(out, { recursive: true });
-  await writeFile(join(out, "training.json"), `${JSON.stringify({ ...about, form, rounds, sizes, only, summaries, samples }, null, 2)}\n`);
+  await writeFile(
+    join(out, "training.json"),
+    `${JSON.stringify({ ...about, form, rounds, sizes, only, verdicts, summaries, samples }, null, 2)}\n`,
+  );
   await writeFile(
     join(out, "training.svg"),
     pictureOf(summaries, `${form} form, medians of ${rounds} rounds, ${about.startedAt.slice(0, 10)}`),

@@ -2,7 +2,7 @@
 JSON.
 
 `seconds` of the work alone (no imports, no model loading), `cpuSeconds` of it over all cores, `tokens` that it
-processed if any, `peakMiB` of the process.
+processed if any, `peakMiB` of the process, and the `device` that it computed on.
 """
 
 import json
@@ -288,7 +288,7 @@ def main() -> None:
     asked = json.loads(sys.argv[1])
     found = SIDES[asked["case"], asked["side"]](asked["case"], asked["size"])
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    print(json.dumps({**found, "peakMiB": round(peak)}), flush=True)
+    print(json.dumps({**found, "peakMiB": round(peak), "device": world.DEVICE.type}), flush=True)
 
 
 if __name__ == "__main__":

@@ -11,11 +11,14 @@ export interface Sample {
   readonly cpuSeconds: number;
   readonly tokens?: number;
   readonly peakMiB: number;
+  /** PyTorch's type of the device: `cpu` or `cuda`. */
+  readonly device: string;
 }
 
 export interface Summary {
   readonly case: CaseName;
   readonly size: Size;
+  readonly device: string;
   readonly sides: readonly {
     readonly side: string;
     readonly seconds: Spread;
@@ -35,15 +38,20 @@ type Side = Summary["sides"][number];
 export function summarize(samples: readonly Sample[], sizes: Readonly<Record<CaseName, Size>>): Summary[] {
   return caseNames
     .map((name) => {
+      const own = samples.filter((sample) => sample.case === name);
       const sides = cases[name].flatMap((side) =>
         sideOf(
           side,
-          samples.filter((sample) => sample.case === name && sample.side === side),
+          own.filter((sample) => sample.side === side),
         ),
       );
       const [ours, other] = sides;
       const over = (of: "seconds" | "cpuSeconds") => (other?.[of].median ?? Number.NaN) / (ours?.[of].median ?? Number.NaN);
-      return { case: name, size: sizes[name], sides, ...(ours && other ? { ratio: over("seconds"), cpuRatio: over("cpuSeconds") } : {}) };
+      const device = own[0]?.device ?? "";
+      return {
+        ...{ case: name, size: sizes[name], device, sides },
+        ...(ours && other ? { ratio: over("seconds"), cpuRatio: over("cpuSeconds") } : {}),
+      };
     })
     .filter(({ sides }) => sides.length > 0);
 }
@@ -57,7 +65,7 @@ function sideOf(side: string, samples: readonly Sample[]): Side[] {
   return [{ side, seconds, cpuSeconds, peakMiB, ...(tokensPerSecond ? { tokensPerSecond } : {}) }];
 }
 
-const titles: Readonly<Record<CaseName, string>> = {
+export const titles: Readonly<Record<CaseName, string>> = {
   sftShared: "sft, prompts that share their beginning",
   sftUnlike: "sft, long prompts that share nothing",
   hyperStep: "a hypernetwork's step, and the base's forward passes in it",
