@@ -1,5 +1,6 @@
 import { existsSync, globSync, readFileSync, statSync } from "node:fs";
 import { dirname, join, relative } from "node:path";
+import { methodNames } from "@rune/crds/kinds/methods";
 import { Ajv, type ValidateFunction } from "ajv";
 import addFormats from "ajv-formats";
 import { describe, expect, test } from "vitest";
@@ -86,10 +87,25 @@ test("the guides name no reason that the code can't give", () => {
   );
   const words = new Set(sources.flatMap((file) => read(file).match(/\b[A-Z][A-Za-z]+\b/g) ?? []));
   const named = readers
-    .filter((file) => file.startsWith("docs/kinds/") || file === "docs/README.md")
+    .filter((file) => /^docs\/(kinds|methods)\//.test(file) || file === "docs/README.md")
     .flatMap((file) => [...read(file).matchAll(/^\| ((?:`[A-Z]\w+`(?:, )?)+) \|/gm)].flatMap(([, cell = ""]) => cell.match(/\w+/g) ?? []));
   expect(named.length).toBeGreaterThan(50);
   expect(named.filter((reason) => !words.has(reason))).toEqual([]);
+});
+
+describe.each(methodNames)("the page of the method %s", (method) => {
+  const page = read(`docs/methods/${method}.md`);
+
+  test("shows a run of it, and has a section for writing, reading and debugging", () => {
+    const runs = fencesOf(page, "yaml").map((text) => parse(text) as Manifest);
+    expect(runs.filter(({ kind, spec }) => kind === "TrainingRun" && spec && method in spec)).toHaveLength(1);
+    expect([...anchorsOf(`docs/methods/${method}.md`)]).toEqual([method, "writing-the-spec", "reading-its-status", "debugging"]);
+  });
+
+  test("is found from the kind's page and from the list of guides", () => {
+    expect(linksOf(read("docs/kinds/trainingrun.md"))).toContain(`../methods/${method}.md`);
+    expect(linksOf(read("docs/README.md"))).toContain(`methods/${method}.md`);
+  });
 });
 
 interface Manifest {
