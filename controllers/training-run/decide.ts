@@ -15,7 +15,7 @@ import { requirementsMet } from "../shared/requires.ts";
 import { foreignRepository } from "../shared/tenancy.ts";
 import { type Attempt, attemptState, maySurvive, nextStart, outOfAttempts, remainingSeconds } from "./attempts.ts";
 import { type Corpus, corpusOf } from "./corpus.ts";
-import { endAttempt, endingOf } from "./ending.ts";
+import { endAttempt, endingOf, endSucceeded } from "./ending.ts";
 import { freezeInputs, hasOpenInputs, inputsFit, inputsThere } from "./inputs.ts";
 import { attemptObjects, attemptSecret } from "./manifests.ts";
 import { outputKindOf } from "./methods.ts";
@@ -24,6 +24,7 @@ import { isQueued, overdueIn, overdueWords, queued } from "./queue.ts";
 import { ranksFit } from "./ranks.ts";
 import { RunReason } from "./reasons.ts";
 import { resultOf } from "./result.ts";
+import { sizeOf, sufficient } from "./sufficiency.ts";
 import type { World } from "./world.ts";
 
 const retrySeconds = 15;
@@ -123,7 +124,7 @@ function freezeCorpus(world: World): Outcome {
         corpus: state.corpus,
         method: methodOf(run),
       })
-        .condition({ type: ConditionType.CorpusSufficient, status: "True", reason: RunReason.CorpusFrozen, message: sizeOf(state.corpus) })
+        .condition(sufficient(state.corpus))
         .event("Normal", RunReason.CorpusFrozen, `froze ${sizeOf(state.corpus)}: ${state.corpus.digest}`)
         .atOnce();
     default:
@@ -136,13 +137,6 @@ function sayTooSmall(outcome: Outcome, { reason, message }: { reason: string; me
   return reason === RunReason.CorpusTooSmall
     ? outcome.condition({ type: ConditionType.CorpusSufficient, status: "False", reason, message })
     : outcome;
-}
-
-function sizeOf({ count, solved, tasks, trajectories }: Corpus): string {
-  if (count === undefined && trajectories.length > 1) return `${trajectories.length} artifacts that don't say how much is in them`;
-  if (count === undefined) return `a corpus that doesn't say how much is in it (${trajectories[0]?.repository})`;
-  const of = [solved !== undefined && `${solved} of them solved`, tasks !== undefined && `${tasks} distinct tasks`].filter(Boolean);
-  return [`${count} sessions`, ...of].join(", ");
 }
 
 /** Sessions find an adapter by its project. */
@@ -192,8 +186,8 @@ function followAttempt(world: World, config: OperatorConfig, now: Date): Outcome
     case "Running":
       return running(world, now);
     case "Succeeded": {
-      const { result } = state;
-      return endAttempt(world, { result: "Succeeded" }, now, { result: resultOf(result), mlflowRunID: result.mlflowRunID });
+      const { mlflowRunID } = state.result;
+      return endSucceeded(world, {}, now, { result: resultOf(state.result), mlflowRunID });
     }
     case "Silent":
       return adoptPublishedArtifact(world, state.message, now);

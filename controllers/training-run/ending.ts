@@ -2,6 +2,8 @@ import { type Outcome, progressing, timestamp, unchanged } from "kopf-ts";
 import { truncateMessage } from "../shared/truncate-message.ts";
 import { type Attempt, lingeringJob } from "./attempts.ts";
 import { RunReason } from "./reasons.ts";
+import type { Result } from "./result.ts";
+import { sufficient } from "./sufficiency.ts";
 import type { World } from "./world.ts";
 
 /** Records how the newest attempt ended, with what is known from then on. Another pass follows at once. */
@@ -15,6 +17,19 @@ export function endAttempt({ run, job, pods }: World, how: Partial<Attempt>, now
     .event(ended.result === "Succeeded" ? "Normal" : "Warning", RunReason.AttemptEnded, words)
     .deleting(...lingeringJob(job, pods))
     .atOnce();
+}
+
+/** Records a success with its result. The trainer has read the corpus: the condition on it says how varied it is. */
+export function endSucceeded(
+  world: World,
+  how: Partial<Attempt>,
+  now: Date,
+  status: { result: Result; mlflowRunID?: string | undefined },
+): Outcome {
+  const outcome = endAttempt(world, { ...how, result: "Succeeded" }, now, status);
+  const { corpus } = world.run.status ?? {};
+  const { metrics } = status.result;
+  return corpus && metrics?.distinctTasks !== undefined ? outcome.condition(sufficient(corpus, metrics)) : outcome;
 }
 
 /** Text for how an attempt ended. */

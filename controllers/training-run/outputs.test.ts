@@ -55,6 +55,30 @@ describe("what a trainer told", () => {
     expect(trainingRun.status.safeParse(JSON.parse(JSON.stringify(status))).error).toBeUndefined();
   });
 
+  it("says how varied the corpus is that it has read, in status and in the condition on the corpus", () => {
+    const outcome = endedWith(hypernetwork, {
+      ...told,
+      metrics: { distinctTasks: 41, failureModes: 3, corrections: 29, droppedPercent: 12.5 },
+    });
+    expect(outcome.status).toMatchObject({
+      result: { metrics: { distinctTasks: 41, failureModes: 3, corrections: 29, droppedPercent: "12.50" } },
+    });
+    expect(trainingRun.status.safeParse(JSON.parse(JSON.stringify(outcome.status))).error).toBeUndefined();
+    expect(outcome.conditions).toEqual([
+      {
+        type: "CorpusSufficient",
+        status: "True",
+        reason: "CorpusFrozen",
+        message:
+          "60 sessions, 60 of them solved, 60 distinct tasks; its solved trajectories have 41 distinct tasks, 3 classes of errors and 29 distinct corrections",
+      },
+    ]);
+  });
+
+  it("says nothing of the corpus where the method counts none of it", () => {
+    expect(endedWith(sessions, { ...told, metrics: undefined }).conditions).toEqual([]);
+  });
+
   it("has no loss where there was no step", () => {
     const { status } = endedWith({ ...hypernetwork }, { ...told, steps: 0, trainingLoss: 0 });
     expect((status as { result: object }).result).not.toHaveProperty("trainingLoss");
@@ -63,12 +87,14 @@ describe("what a trainer told", () => {
   it("is read from the artifact where its message was lost", () => {
     const annotations = {
       "dev.rune.training.steps": "300",
-      "dev.rune.training.metrics": '{"rightMinusWrong":-0.002}',
+      "dev.rune.training.metrics": '{"rightMinusWrong":-0.002,"distinctTasks":41,"failureModes":3,"corrections":29}',
       "dev.rune.training.collapsed": '"right minus wrong was -0.002"',
       "dev.rune.training.trainingLoss": "not JSON",
     };
     const world = aTrainingWorld({ run: runOf(hypernetwork), job, artifact: hypernetworkArtifact({ collapsed: true }, annotations) });
-    expect(decide(world, config, now).status).toMatchObject({
+    const outcome = decide(world, config, now);
+    expect(outcome.conditions).toMatchObject([{ type: "CorpusSufficient", message: expect.stringContaining("3 classes of errors") }]);
+    expect(outcome.status).toMatchObject({
       attempts: [{ result: "Succeeded" }],
       result: {
         repository: "rune/team/hypernetworks",

@@ -2,7 +2,7 @@ import type { TrainingRun } from "@rune/crds/kinds/training-run";
 import { failed, type Outcome, progressing, succeeded, timestamp, waiting } from "kopf-ts";
 import { generatedName } from "../shared/names.ts";
 import { Reason } from "../shared/reasons.ts";
-import { endAttempt } from "./ending.ts";
+import { endAttempt, endSucceeded } from "./ending.ts";
 import { adapterOf } from "./manifests.ts";
 import { RunReason } from "./reasons.ts";
 import { modeCollapse, type Result, resultOfArtifact, unnamedAlarm } from "./result.ts";
@@ -44,8 +44,8 @@ export function survived(world: World, message: string, now: Date): Outcome | nu
 }
 
 function adopted(world: World, artifact: Artifact, message: string, now: Date): Outcome {
-  const how = { result: "Succeeded" as const, reason: undefined, message: `${message}; adopted what it had stored` };
-  return endAttempt(world, how, now, { result: resultOfArtifact(world.run, artifact) });
+  const how = { reason: undefined, message: `${message}; adopted what it had stored` };
+  return endSucceeded(world, how, now, { result: resultOfArtifact(world.run, artifact) });
 }
 
 /** Creates the objects for the digest in status. */

@@ -1,7 +1,7 @@
 import { parseJSON } from "@rune/clients/http/json";
 import { trainingAnnotation } from "@rune/crds/contracts/artifact";
 import { type TrainerResult, trainerResult } from "@rune/crds/contracts/trainer";
-import { type TrainingRun, trainingMetrics } from "@rune/crds/kinds/training-run";
+import { type TrainingRun, trainingMetrics, varietyOfCorpus } from "@rune/crds/kinds/training-run";
 import { ConditionType } from "@rune/crds/words/conditions";
 import type { ConditionInput } from "kopf-ts";
 import { outputRepositoryOf } from "./methods.ts";
@@ -11,6 +11,7 @@ import type { Artifact } from "./world.ts";
 export type Result = NonNullable<NonNullable<TrainingRun["status"]>["result"]>;
 
 const metricNames = Object.keys(trainingMetrics.shape).filter((name) => name !== "weights");
+const isCount = (name: string) => name in varietyOfCorpus.shape;
 /** For an artifact whose training collapsed, without a record of which alarm. */
 export const unnamedAlarm = "an alarm ended the training";
 /** Limits of status. */
@@ -40,7 +41,10 @@ export function resultOf(told: Told): Result {
 
 /** The metrics that status has fields for; others are only in the tracker. */
 function metricsOf({ metrics = {}, weights }: Told): Result["metrics"] {
-  const known = metricNames.flatMap((name) => (metrics[name] === undefined ? [] : [[name, metrics[name].toPrecision(4)] as const]));
+  const known = metricNames.flatMap((name) => {
+    const value = metrics[name];
+    return value === undefined ? [] : [[name, isCount(name) ? Math.round(value) : value.toPrecision(4)] as const];
+  });
   const list = weights?.map((weight) => Number(weight.toPrecision(4))).join(", ");
   if (known.length === 0 && !list) return undefined;
   return { ...Object.fromEntries(known), ...(list && { weights: list.slice(0, mostText.weights) }) };

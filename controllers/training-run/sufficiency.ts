@@ -1,6 +1,9 @@
 import type { TrainingRun } from "@rune/crds/kinds/training-run";
+import { ConditionType } from "@rune/crds/words/conditions";
+import type { ConditionInput } from "kopf-ts";
 import type { Corpus } from "./corpus.ts";
 import { RunReason as Reason } from "./reasons.ts";
+import type { Result } from "./result.ts";
 
 /*
  * Whether a corpus suffices, as far as counting shows: before a GPU is requested. What an artifact doesn't state isn't
@@ -12,6 +15,23 @@ import { RunReason as Reason } from "./reasons.ts";
  * multi-turn sessions transferred nothing or did harm: so few tasks teach no behaviour.
  */
 const leastCorrectedTasks = 100;
+
+/** How large a corpus is, as far as that is known. */
+export function sizeOf({ count, solved, tasks, trajectories }: Corpus): string {
+  if (count === undefined && trajectories.length > 1) return `${trajectories.length} artifacts that don't say how much is in them`;
+  if (count === undefined) return `a corpus that doesn't say how much is in it (${trajectories[0]?.repository})`;
+  const of = [solved !== undefined && `${solved} of them solved`, tasks !== undefined && `${tasks} distinct tasks`].filter(Boolean);
+  return [`${count} sessions`, ...of].join(", ");
+}
+
+/** That a corpus suffices: its size, and how varied its trainer found it. */
+export function sufficient(corpus: Corpus, { distinctTasks, failureModes = 0, corrections = 0 }: Result["metrics"] = {}): ConditionInput {
+  const found =
+    distinctTasks !== undefined &&
+    `its solved trajectories have ${distinctTasks} distinct tasks, ${failureModes} classes of errors and ${corrections} distinct corrections`;
+  const message = [sizeOf(corpus), found].filter(Boolean).join("; ");
+  return { type: ConditionType.CorpusSufficient, status: "True", reason: Reason.CorpusFrozen, message };
+}
 
 type Shortfall = { reason: string; message: string } | null;
 

@@ -35,7 +35,9 @@ export const sft = z
       .default(4)
       .describe("Most examples of one optimizer step. An epoch has every example once, in steps of nearly one size."),
     learningRate: decimal().default("0.0004").describe("Peak learning rate; it falls linearly to a twentieth."),
-    maxLength: whole(64, 131072).default(1024).describe("Longest example in tokens; longer ones are left out and counted."),
+    maxLength: whole(64, 131072)
+      .default(1024)
+      .describe("Longest example in tokens; longer ones are left out and counted, and more than a fifth of all is refused."),
     precision,
     quantization,
     seed: seed("initial weights and of the order of examples"),
@@ -73,7 +75,9 @@ export const hypernetwork = z
       ),
     maxLength: whole(64, 131072)
       .default(1024)
-      .describe("Longest example in tokens, without the trajectory; longer ones are left out and counted."),
+      .describe(
+        "Longest example in tokens, without the trajectory; longer ones are left out and counted, and more than a fifth of all is refused.",
+      ),
     minimumPairs: whole(1, 100000).default(50).describe("Fewest trajectories of solved sessions that may be learnt from."),
     holdoutPercent: whole(1, 50)
       .default(10)

@@ -106,9 +106,23 @@ const mostAdapters = 16;
 
 const metric = (what: string) => text(20).optional().describe(`${what}, a decimal.`);
 
-/** A method's metrics of its own result. */
+/** How varied a corpus is, as its trainer counted. */
+export const varietyOfCorpus = z.object({
+  distinctTasks: whole(0, 10000000).optional().describe("Distinct tasks of the solved trajectories."),
+  failureModes: whole(0, 10000000)
+    .optional()
+    .describe(
+      "Distinct classes of errors of the programs that failed in the solved trajectories; of an error without a class, its outcome.",
+    ),
+  corrections: whole(0, 10000000)
+    .optional()
+    .describe("Distinct changes that turned the last program that failed into the first that passed, by the words that they replace."),
+});
+
+/** A method's metrics of its corpus and of its own result. */
 export const trainingMetrics = z
   .object({
+    ...varietyOfCorpus.shape,
     droppedPercent: metric("Share of the examples that were too long to be learnt"),
     cosineDiversity: metric("1 − mean cosine between the adapters of held-out trajectories, without the static part"),
     varianceRatio: metric("Share of the adapters' squared norm that is not their mean"),
@@ -123,7 +137,7 @@ export const trainingMetrics = z
     relativeErrorToExactSum: metric("Norm of the difference to the exact weighted sum, relative to that sum"),
     weights: text(400).optional().describe("Weights that a search found, in the order of the adapters."),
   })
-  .describe("What the method measured on its own result.");
+  .describe("What the method measured on its corpus and on its own result.");
 
 const status = z.object({
   ...statusBase,

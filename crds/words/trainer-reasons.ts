@@ -30,7 +30,7 @@ export const TrainerReason = {
   ChatTemplate: "ChatTemplate",
   /** Nothing in the corpus can be learnt from. */
   EmptyCorpus: "EmptyCorpus",
-  /** The corpus can't teach what a hypernetwork has to learn. */
+  /** Too much of the corpus is longer than an example may be, or it can't teach what a hypernetwork has to learn. */
   CorpusInsufficient: "CorpusInsufficient",
   /** More was learnt from than an artifact can name. */
   TooMuchLearnt: "TooMuchLearnt",

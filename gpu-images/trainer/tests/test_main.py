@@ -35,6 +35,7 @@ def test_a_job_ends_with_one_verified_artifact_and_says_where_it_is(world):
     assert (message["examples"], message["steps"], message["repository"]) == (4, 4, "rune/demo/adapters")
     assert message["metrics"] == {"droppedPercent": 0}
     assert config["canary"]["adapterText"] != config["canary"]["baseText"]
+    assert message["metrics"] == {"distinctTasks": 4, "failureModes": 0, "corrections": 0, "droppedPercent": 0}
 
 
 def test_a_job_says_how_much_of_its_corpus_was_too_long(world):
@@ -114,6 +115,30 @@ def test_a_corpus_without_a_passing_program_ends_with_64(world):
     world.document["corpus"]["trajectories"] = [{"repository": "rune/demo/trajectories", "digest": digest}]
     code, message = world.run()
     assert (code, message["failure"]["reason"]) == (64, "EmptyCorpus")
+
+
+def with_long_programs(world, count: int) -> None:
+    """Adds trajectories whose program is longer than any example may be."""
+    long = [tiny.trajectory(f"long {n}", [f"return {n}{' ' * 600}+ 1"]) for n in range(count)]
+    world.document["corpus"]["trajectories"] += [
+        {"repository": "rune/demo/trajectories", "digest": world.registry.add_trajectory(each)} for each in long
+    ]
+
+
+def test_a_corpus_that_loses_more_than_a_fifth_of_its_examples_is_refused_before_any_weight_is_read(world):
+    with_long_programs(world, 2)
+    (world.directory / "base" / "model.safetensors").write_bytes(b"unread")
+    world.document["base"]["digest"] = model_identity(world.directory / "base")
+    code, message = world.run()
+    assert (code, message["failure"]["reason"]) == (64, "CorpusInsufficient")
+    said = message["failure"]["message"]
+    assert "2 of 6 examples (33 %) are longer than sft.maxLength 512 tokens" in said and "raise sft.maxLength" in said
+
+
+def test_a_fifth_may_be_too_long_and_is_counted(world):
+    with_long_programs(world, 1)
+    code, message = world.run()
+    assert (code, message["examples"], message["metrics"]["droppedPercent"]) == (0, 4, 20)
 
 
 @pytest.mark.parametrize(

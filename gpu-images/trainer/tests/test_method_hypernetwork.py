@@ -66,8 +66,12 @@ def test_one_hypernetwork_is_published_with_what_it_learnt_from_and_what_was_mea
         "rightMinusMean",
         "relativeNorm",
         "droppedPercent",
+        "distinctTasks",
+        "failureModes",
+        "corrections",
     }
     assert set(message["metrics"]) == names
+    assert [message["metrics"][name] for name in ("distinctTasks", "failureModes", "corrections")] == [10, 1, 10]
     assert json.loads(files["corpus.json"])["trajectories"] == [factory.document["corpus"]["trajectories"][0]["digest"]]
 
 
@@ -234,9 +238,13 @@ def test_a_run_that_an_alarm_stops_is_published_as_collapsed_with_the_alarm_s_wo
     [
         ({"minimumPairs": 50}, lambda lines: lines, "10 different trajectories"),
         ({}, lambda lines: lines[:1] * 20, "1 different trajectories"),
-        ({}, lambda lines: [{"trajectory": {**line["trajectory"], "scope": {}}} for line in lines], "1 distinct tasks"),
+        (
+            {},
+            lambda lines: [{"trajectory": {**line["trajectory"], "scope": {}}} for line in lines],
+            "1 distinct tasks, 1 classes of errors and 10 distinct corrections",
+        ),
         ({"minimumPairs": 3}, lambda lines: lines[:3], "3 scopes or tasks"),
-        ({"maxLength": 64}, lambda lines: lines, "raise maxLength"),
+        ({"maxLength": 64}, lambda lines: lines, "raise hypernetwork.maxLength"),
         ({"objective": "Reconstruction"}, lambda lines: lines, "10 of 10 trajectories have no adapter"),
     ],
 )

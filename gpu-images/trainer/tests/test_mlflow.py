@@ -1,3 +1,4 @@
+import json
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -8,6 +9,7 @@ import tiny
 
 from rune_trainer.contract import Mlflow
 from rune_trainer.mlflow import Tracker, parameters_of
+from rune_trainer.runtime import Runtime
 from rune_trainer.spec import parse_job
 
 HONEST = {
@@ -24,6 +26,7 @@ class Server:
         self.otherwise = b"{}"
         self.missing = 0
         self.asked: list[str] = []
+        self.metrics: dict[str, float] = {}
         self.http = HTTPServer(("127.0.0.1", 0), self.handler())
         self.where = Mlflow(url=f"http://127.0.0.1:{self.http.server_port}", experiment="e")
 
@@ -31,7 +34,9 @@ class Server:
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self):
                 path = self.path.partition("?")[0].removeprefix("/api/2.0/mlflow/")
-                self.rfile.read(int(self.headers.get("content-length") or 0))
+                content = self.rfile.read(int(self.headers.get("content-length") or 0))
+                told = json.loads(content or b"{}").get("metrics", [])
+                server.metrics |= {metric["key"]: metric["value"] for metric in told}
                 server.asked.append(path)
                 body = next((answer for end, answer in server.answers.items() if path.endswith(end)), server.otherwise)
                 self.send_response(200)
@@ -96,6 +101,14 @@ def test_a_parameter_is_no_longer_than_mlflow_takes():
     long = tiny.document()
     long["sft"]["targetModules"] = [f"{'m' * 60}{number:03}" for number in range(32)]
     assert len(parameters_of(parse_job(long))["target_modules"]) == 500
+
+
+def test_what_a_corpus_is_like_is_told_before_the_training_begins(server):
+    tracker = Tracker(server.where)
+    tracker.start("run", {}, {})
+    corpus = {"distinctTasks": 50, "failureModes": 4, "corrections": 31, "droppedPercent": 12.5}
+    Runtime(lambda _: None, tracker).track_corpus(corpus)
+    assert server.metrics == {"distinct_tasks": 50, "failure_modes": 4, "corrections": 31, "dropped_percent": 12.5}
 
 
 @pytest.mark.parametrize(

@@ -21,6 +21,10 @@ const trainingNames: Readonly<Record<string, string>> = {
   rightMinusMean: "Right minus mean loss",
   retainedEnergy: "Retained energy",
   relativeErrorToExactSum: "Relative error to the exact sum",
+  distinctTasks: "Distinct tasks",
+  failureModes: "Classes of errors",
+  corrections: "Distinct corrections",
+  droppedPercent: "Examples too long, %",
 };
 
 /** `assessment.html`: the assessment with its plots, in one file without scripts or external resources. */

@@ -129,7 +129,7 @@ class Sft:
     learning_rate: Annotated[float, Text(most=20, matching=r"^[0-9]+(\.[0-9]+)?(e-?[0-9]+)?$")] = 0.0004
     """Peak learning rate; it falls linearly to a twentieth."""
     max_length: Annotated[int, Whole(least=64, most=131072)] = 1024
-    """Longest example in tokens; longer ones are left out and counted."""
+    """Longest example in tokens; longer ones are left out and counted, and more than a fifth of all is refused."""
     precision: Literal["BFloat16", "Float32"] = "BFloat16"
     """Precision of the frozen base and of the arithmetic."""
     quantization: Literal["None", "NF4"] = "None"
@@ -179,7 +179,7 @@ class Hypernetwork:
     diversity_weight: Annotated[float, Text(most=20, matching=r"^[0-9]+(\.[0-9]+)?(e-?[0-9]+)?$")] = 0.0
     """Weight of a penalty on the cosine between generated adapters. It can be satisfied without any information; the alarms watch for that."""
     max_length: Annotated[int, Whole(least=64, most=131072)] = 1024
-    """Longest example in tokens, without the trajectory; longer ones are left out and counted."""
+    """Longest example in tokens, without the trajectory; longer ones are left out and counted, and more than a fifth of all is refused."""
     minimum_pairs: Annotated[int, Whole(least=1, most=100000)] = 50
     """Fewest trajectories of solved sessions that may be learnt from."""
     holdout_percent: Annotated[int, Whole(least=1, most=50)] = 10

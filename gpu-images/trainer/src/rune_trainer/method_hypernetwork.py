@@ -29,6 +29,7 @@ from rune_trainer.rendering import load_tokenizer
 from rune_trainer.runtime import Runtime
 from rune_trainer.sft import Run
 from rune_trainer.sources import Source, learnt_from, pull_sources
+from rune_trainer.variety import variety_of
 from rune_trainer.wanted import Wanted
 
 SCALED_BY = 8
@@ -79,7 +80,8 @@ class Material:
     training: list[Lesson]
     held_out: list[Lesson]
     examples: int
-    dropped_percent: float
+    corpus: dict[str, float]
+    """Metrics of the corpus."""
 
 
 def learn(job: Job, runtime: Runtime, output: Repository) -> dict[str, Any]:
@@ -89,6 +91,7 @@ def learn(job: Job, runtime: Runtime, output: Repository) -> dict[str, Any]:
     tokenizer = load_tokenizer(job.base.path)
     sources = pull_sources(job)
     material = material_of(job, tokenizer, sources)
+    runtime.track_corpus(material.corpus)
     training = training_of(job, tokenizer, material)
     done = train(training, run_of(job, runtime), teller(runtime))
     if done.collapsed:
@@ -104,21 +107,24 @@ def material_of(job: Job, tokenizer: Any, sources: list[Source]) -> Material:
     assert job.hypernetwork and job.corpus
     settings, include = job.hypernetwork, job.corpus.include
     usable = solved(sources)
-    sufficiency.check_sources(usable, len(sources), include, settings)
+    varied = variety_of(source.trajectory for source in usable)
+    print(f"the corpus has {varied}", flush=True)
+    sufficiency.check_sources(usable, varied, len(sources), include, settings)
     split = split_of(usable, include, settings.holdout_percent, settings.seed)
     sufficiency.check_adapters(split, settings)
     reader = Reader(tokenizer, settings)
     training, held_out = reader.lessons(split.training), reader.lessons(split.held_out, len(split.training))
-    sufficiency.check_lengths(reader.count, settings)
+    count = reader.count
+    dropped = sufficiency.dropped_percent(count.long, count.examples, "hypernetwork.maxLength", settings.max_length)
     sufficiency.check_lessons([*training, *held_out], len(held_out), settings)
     cut = sum(lesson.text.left_out > 0 for lesson in (*training, *held_out))
-    count = reader.count
     print(
         f"{len(training)} trajectories to learn from and {len(held_out)} held out, {count.examples} examples of which {count.long} are too long and left out; "
         f"{count.changed} are changed by the base's chat template and left out; {cut} trajectories are longer than maxChunks · chunkTokens and lost their oldest attempts",
         flush=True,
     )
-    return Material(training, held_out, count.examples - count.long, 100 * count.long / max(1, count.examples))
+    corpus = {"droppedPercent": dropped, **varied.metrics()}
+    return Material(training, held_out, count.examples - count.long, corpus)
 
 
 def training_of(job: Job, tokenizer: Any, material: Material) -> Training:
@@ -180,7 +186,7 @@ def teller(runtime: Runtime) -> Callable[[dict[str, float], int], None]:
 
 
 def statistics_of(material: Material, done: Outcome) -> dict[str, Any]:
-    metrics = {"droppedPercent": material.dropped_percent, **{name: done.measured[name] for name in STATUS}}
+    metrics = {**material.corpus, **{name: done.measured[name] for name in STATUS}}
     return {
         "examples": material.examples,
         "steps": len(done.losses),

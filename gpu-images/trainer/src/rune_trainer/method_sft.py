@@ -6,21 +6,24 @@ import tempfile
 import time
 from typing import Any
 
-from rune_trainer import adapter_io, adapters, learnt, publish, teaching
+from rune_trainer import adapter_io, adapters, learnt, publish, sufficiency, teaching
 from rune_trainer.canary import canary_of
 from rune_trainer.canonical import model_identity
 from rune_trainer.contract import Job, MediaType
 from rune_trainer.corpus import asked_rows, distinct
 from rune_trainer.errors import bad_input, data_error
 from rune_trainer.model import PRECISIONS, add_lora, device_of, linear_shapes, load_base, put_weights
+from rune_trainer.pairs import solved
 from rune_trainer.registry import Repository
 from rune_trainer.rendering import load_tokenizer
+from rune_trainer.result import short
 from rune_trainer.runtime import Runtime
 from rune_trainer.settings import Shape, shape_of
 from rune_trainer.sft import Loss, Progress, Run, cross_entropy, train
-from rune_trainer.sources import learnt_from, pull_sources
+from rune_trainer.sources import Source, learnt_from, pull_sources
 from rune_trainer.tokens import Example, examples_of
 from rune_trainer.trajectory import Item
+from rune_trainer.variety import variety_of
 
 
 def run(job: Job, runtime: Runtime) -> dict[str, Any]:
@@ -42,7 +45,8 @@ def learn(job: Job, runtime: Runtime, output: Repository) -> dict[str, Any]:
     sources = pull_sources(job)
     items = [source.item for source in sources]
     parent = parent_of(job)
-    examples, dropped = examples_for(job, tokenizer, items)
+    examples, corpus = examples_for(job, tokenizer, sources)
+    runtime.track_corpus(corpus)
     base = load_base(job.base.path, job.sft, device_of())
     shapes = linear_shapes(base, job.sft.target_modules)
     loss_of = (
@@ -62,7 +66,7 @@ def learn(job: Job, runtime: Runtime, output: Repository) -> dict[str, Any]:
         "steps": len(losses),
         "trainingLoss": round(last_tenth(losses), 5),
         "deltaWNorm": round(norm, 4),
-        "metrics": {"droppedPercent": dropped},
+        "metrics": {name: short(value) for name, value in corpus.items()},
     }
     with tempfile.TemporaryDirectory(prefix="adapter.") as scratch:
         adapter_io.write(pathlib.Path(scratch), job.base, shape_of(job.sft), tensors, shapes)
@@ -113,25 +117,24 @@ def verify_base(job: Job) -> None:
         )
 
 
-def examples_for(job: Job, tokenizer: Any, items: list[Item]) -> tuple[list[Example], float]:
-    """The examples, and what percentage of them was left out because they are longer than `maxLength`."""
+def examples_for(job: Job, tokenizer: Any, sources: list[Source]) -> tuple[list[Example], dict[str, float]]:
+    """(the examples, metrics of the corpus)"""
     assert job.sft and job.corpus
-    rows = distinct([row for item in items for row in asked_rows(item, job.corpus.include)])
+    rows = distinct([row for source in sources for row in asked_rows(source.item, job.corpus.include)])
     examples, long = examples_of(tokenizer, rows, job.sft.max_length)
-    if long:
-        print(
-            f"{long} of {len(rows)} examples are longer than {job.sft.max_length} tokens and were left out", flush=True
-        )
     if not examples:
         raise data_error(
             "EmptyCorpus",
-            f"none of the {len(items)} trajectories has a program that passed and fits sft.maxLength; learn from sessions that were solved",
+            f"none of the {len(sources)} trajectories has a program that passed and fits sft.maxLength; learn from sessions that were solved",
         )
+    varied = variety_of(source.trajectory for source in solved(sources))
     print(
-        f"{len(examples)} examples from {len(items)} trajectories, {sum(map(len, examples))} tokens, {sum(len(e.tail) for e in examples)} of them to learn",
+        f"the corpus has {varied}; {len(examples)} examples from {len(sources)} trajectories, {sum(map(len, examples))} tokens, {sum(len(e.tail) for e in examples)} of them to learn; "
+        f"{long} are longer than {job.sft.max_length} tokens and left out",
         flush=True,
     )
-    return examples, round(100 * long / len(rows), 4)
+    dropped = sufficiency.dropped_percent(long, len(examples) + long, "sft.maxLength", job.sft.max_length)
+    return examples, {"droppedPercent": dropped, **varied.metrics()}
 
 
 def run_of(job: Job, runtime: Runtime) -> Run:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from rune_trainer.mlflow import Tracker
 from rune_trainer.sft import Progress
+from rune_trainer.variety import TRACKED
 
 
 @dataclass
@@ -19,6 +20,12 @@ class Runtime:
         """Reports a step of training, and its loss to the tracker."""
         self.report(progress)
         self.tracker.metric("training_loss", progress.loss, progress.step)
+
+    def track_corpus(self, metrics: dict[str, float]) -> None:
+        """Reports what describes the corpus to the tracker, before anything is trained."""
+        for name, value in metrics.items():
+            self.tracker.metric(TRACKED[name], value, 0)
+        self.tracker.flush()
 
     def stopping(self) -> bool:
         return self.stop.is_set()

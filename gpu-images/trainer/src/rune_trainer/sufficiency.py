@@ -1,4 +1,4 @@
-"""Whether a corpus can teach a hypernetwork at all. What is missing is reported before anything is trained.
+"""Whether a corpus can teach at all. What is missing is reported before anything is trained.
 
 A hypernetwork learns from the differences between trajectories: many of one task teach it one good adapter for
 everything (design-learning: the audited failure of its best-known relative).
@@ -6,9 +6,10 @@ everything (design-learning: the audited failure of its best-known relative).
 
 from rune_trainer.contract import Hypernetwork
 from rune_trainer.errors import Ending, data_error
-from rune_trainer.lessons import Count, Lesson
-from rune_trainer.pairs import Split, grouping, task_of
+from rune_trainer.lessons import Lesson
+from rune_trainer.pairs import Split, grouping
 from rune_trainer.sources import Source
+from rune_trainer.variety import Variety
 
 DISTINCT_SHARE = 0.5
 """Least share of `minimumPairs` that must be different tasks."""
@@ -24,22 +25,23 @@ def insufficient(message: str) -> Ending:
     return data_error("CorpusInsufficient", message)
 
 
-def check_sources(sources: list[Source], total: int, include: tuple[str, ...], settings: Hypernetwork) -> None:
+def check_sources(
+    sources: list[Source], variety: Variety, total: int, include: tuple[str, ...], settings: Hypernetwork
+) -> None:
     """`sources` are the solved ones among `total`, each text once."""
     if len(sources) < settings.minimum_pairs:
         raise insufficient(
             f"the corpus has {len(sources)} different trajectories with a program that passed, of {total}; hypernetwork.minimumPairs asks for {settings.minimum_pairs}: "
             "run more sessions on other tasks, or learn a single adapter with sft"
         )
-    tasks = len({task_of(s.trajectory) for s in sources})
     wanted = max(2, round(settings.minimum_pairs * DISTINCT_SHARE))
-    if tasks < wanted:
+    if variety.tasks < wanted:
         raise insufficient(
-            f"the {len(sources)} solved trajectories are of {tasks} distinct tasks, at least {wanted} are needed: there is no diversity to learn from; run sessions on other tasks or projects"
+            f"the corpus has {variety}, and at least {wanted} distinct tasks are needed: there is no diversity to learn from; run sessions on other tasks or projects"
         )
-    if "Corrections" in include and tasks < TASKS_FOR_CORRECTIONS:
+    if "Corrections" in include and variety.tasks < TASKS_FOR_CORRECTIONS:
         raise insufficient(
-            f"Corrections are examples of several turns, and {tasks} distinct solved tasks teach no behaviour, at least {TASKS_FOR_CORRECTIONS} are needed; leave Corrections out of corpus.include"
+            f"Corrections are examples of several turns, and {variety.tasks} distinct solved tasks teach no behaviour, at least {TASKS_FOR_CORRECTIONS} are needed; leave Corrections out of corpus.include"
         )
     group_of = grouping(sources)
     groups = len({group_of(s.trajectory) for s in sources})
@@ -57,12 +59,15 @@ def check_adapters(split: Split, settings: Hypernetwork) -> None:
         )
 
 
-def check_lengths(count: Count, settings: Hypernetwork) -> None:
-    if count.examples and count.long > LONGEST_SHARE * count.examples:
+def dropped_percent(long: int, examples: int, field: str, most: int) -> float:
+    """Share of the examples that are longer than `most` tokens. More than a fifth is refused; `field` is the setting to raise."""
+    share = long / max(1, examples)
+    if share > LONGEST_SHARE:
         raise insufficient(
-            f"{count.long} of {count.examples} examples ({100 * count.long // count.examples} %) are longer than hypernetwork.maxLength {settings.max_length} tokens, "
-            f"more than {round(100 * LONGEST_SHARE)} % may not be left out; raise maxLength"
+            f"{long} of {examples} examples ({100 * long // examples} %) are longer than {field} {most} tokens, "
+            f"more than {round(100 * LONGEST_SHARE)} % may not be left out; raise {field}"
         )
+    return 100 * share
 
 
 def check_lessons(lessons: list[Lesson], held_out: int, settings: Hypernetwork) -> None:

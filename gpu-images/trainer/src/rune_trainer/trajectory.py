@@ -14,7 +14,10 @@ from rune_trainer.registry import Repository
 TASK = {"description": str, "id?": str, "tests?": str, "stub?": str, "system?": str}
 SHAPE = {"task": TASK, "scope?": dict, "records": [{"type": str}]}
 EXAMPLES = {"examples?": [{"task": TASK, "program": str}]}
-RECORDS = {"executed": {"program": str, "execution": {"passed": bool, "error": str}}, "reflected": {"notes": [str]}}
+RECORDS = {
+    "executed": {"program": str, "execution": {"passed": bool, "error": str, "outcome?": str}},
+    "reflected": {"notes": [str]},
+}
 """Additional fields per type of record; records of other types are not read."""
 NAMES = {str: "text", bool: "true or false", dict: "an object", list: "a list", type(None): "nothing"}
 
