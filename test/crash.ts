@@ -9,12 +9,12 @@ import { answering, type Boundary, boundaries, prepareKill, recovered, survive, 
 import { namespace, registryOf, system, tellTracker } from "./support/installation.ts";
 import { create, eventually, read, readAll, remove } from "./support/objects.ts";
 import { workingSession } from "./support/sessions.ts";
-import { type Death, runViolations, smallRun, trainer, trainerLog, trainerStopped } from "./support/training.ts";
+import { type Death, type Method, runViolations, smallRun, trainer, trainerLog, trainerStopped } from "./support/training.ts";
 
 /**
- * `node test/crash.ts [victim…] [generation]`: kills every component at every boundary of a session and of a training
- * that crash.cluster.test.ts leaves out, and after every effect of evolution's generations, and prints the results. It
- * needs the quickstart's installation and more than an hour, so it is no part of `npm test`.
+ * `node test/crash.ts [victim…] [generation]`: kills every component at every boundary of a session and of a run that
+ * crash.cluster.test.ts leaves out, and after every effect of evolution's generations, and prints the results. It needs
+ * the quickstart's installation and two hours, so it is no part of `npm test`.
  */
 interface Row {
   victim: string;
@@ -42,24 +42,28 @@ async function sessionCase(victim: Victim, boundary: Boundary, index: number): P
   return { victim, boundary, seconds, outcome: `${session.status?.outcome}, epoch ${session.status?.epoch}`, violations };
 }
 
-/** The moment of a kill in a training: as soon as this holds. */
+/** The moment of a kill in a run: as soon as this holds. */
 const moments = {
   "the trainer's start": (run: string) => trainer(run, "running"),
-  "the first checkpoint": (run: string) => step(run, 3),
-  "the last step": (run: string) => step(run, Number.POSITIVE_INFINITY),
+  "the first checkpoint": (run: string) => step(run, ({ checkpoint }) => checkpoint.everySteps + 1),
+  "the last step": (run: string) => step(run, () => Number.POSITIVE_INFINITY),
   "the push": pushed,
 };
 type Moment = keyof typeof moments;
 
-const trainingCases: Record<"operator" | "trainer" | "nats" | "registry", Moment[]> = {
-  operator: ["the first checkpoint", "the last step", "the push"],
-  trainer: ["the trainer's start", "the first checkpoint", "the last step", "the push"],
-  nats: ["the trainer's start", "the first checkpoint", "the last step", "the push"],
-  registry: ["the trainer's start", "the first checkpoint", "the last step", "the push"],
+const everyMoment: readonly Moment[] = ["the trainer's start", "the first checkpoint", "the last step", "the push"];
+/** A control takes a second and reports no step. */
+const start: readonly Moment[] = ["the trainer's start"];
+
+const trainingCases: Record<"operator" | "trainer" | "nats" | "registry", Partial<Record<Method, readonly Moment[]>>> = {
+  operator: { sft: everyMoment.slice(1), merge: everyMoment.slice(1), control: start },
+  trainer: { sft: everyMoment, merge: everyMoment, control: start },
+  nats: { sft: everyMoment },
+  registry: { sft: everyMoment, merge: ["the push"], control: start },
 };
 
-async function trainingCase(victim: keyof typeof trainingCases, moment: Moment): Promise<Row> {
-  const manifest = await smallRun(`crash-${victim}`, 3);
+async function trainingCase(victim: keyof typeof trainingCases, method: Method, moment: Moment): Promise<Row> {
+  const manifest = await smallRun(`crash-${victim}`, { method, epochs: 3 });
   const { name } = manifest.metadata;
   const began = Date.now();
   await create(manifest);
@@ -69,8 +73,11 @@ async function trainingCase(victim: keyof typeof trainingCases, moment: Moment):
   await remove("TrainingRun", namespace, name);
   await remove("Adapter", namespace, ...made.map(({ metadata }) => metadata.name));
   const attempts = run.status?.attempts?.map(({ result }) => result).join(" → ") ?? "none";
-  return { victim, boundary: moment, seconds: Math.round((Date.now() - began) / 1000), outcome: attempts, violations };
+  const boundary = momentOf(method, moment);
+  return { victim, boundary, seconds: Math.round((Date.now() - began) / 1000), outcome: attempts, violations };
 }
+
+const momentOf = (method: Method, moment: Moment) => `${moment} of method ${method}`;
 
 /** Kills the victim at the moment, and returns how far the trainer was if that is the victim. */
 async function killed(victim: keyof typeof trainingCases, moment: Moment, run: string): Promise<Death | undefined> {
@@ -100,7 +107,7 @@ async function pushed(run: string): Promise<void> {
   const { uid } = (await read<TrainingRun>("TrainingRun", namespace, run)).metadata;
   const repository = `rune/${namespace}/adapters`;
   const registry = await registryOf(repository);
-  await step(run, 1);
+  await step(run, () => 1);
   await tellTracker("SIGSTOP");
   await eventually(
     `the artifact of ${run} is in the registry`,
@@ -109,14 +116,14 @@ async function pushed(run: string): Promise<void> {
   );
 }
 
-/** Waits until the run has reported this step, or its last one. */
-async function step(run: string, number: number): Promise<void> {
+/** Waits until the run has reported a step, or its last one. */
+async function step(run: string, wanted: (spec: TrainingRun["spec"]) => number): Promise<void> {
   await eventually(
-    `${run} is at step ${number}`,
+    `${run} has reported its step`,
     () => read<TrainingRun>("TrainingRun", namespace, run),
-    ({ status }) => {
+    ({ spec, status }) => {
       const { step: at = 0, totalSteps = Number.POSITIVE_INFINITY } = status?.progress ?? {};
-      return at >= Math.min(number, totalSteps);
+      return at >= Math.min(wanted(spec), totalSteps);
     },
     15,
   );
@@ -136,7 +143,8 @@ async function main(victims: readonly string[]): Promise<void> {
     for (const [victim, all] of entries(sessionCases).filter(([victim]) => wanted(victim)))
       for (const boundary of all) await tried(victim, boundary, () => sessionCase(victim, boundary, index++));
     for (const [victim, all] of entries(trainingCases).filter(([victim]) => wanted(victim)))
-      for (const moment of all) await tried(victim, moment, () => trainingCase(victim, moment));
+      for (const [method, some] of entries(all))
+        for (const moment of some) await tried(victim, momentOf(method, moment), () => trainingCase(victim, method, moment));
   } finally {
     if (rows.length > 0) console.log(table(rows));
   }
@@ -150,7 +158,7 @@ async function generations(): Promise<number> {
   return (await attempt(process.execPath, example, { onLine: (line) => console.log(line) })).code;
 }
 
-const entries = <Key extends string, Value>(record: Record<Key, Value>) => Object.entries(record) as [Key, Value][];
+const entries = <Key extends string, Value>(record: Partial<Record<Key, Value>>) => Object.entries(record) as [Key, Value][];
 
 function table(rows: readonly Row[]): string {
   const lines = rows.map(

@@ -9,7 +9,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { adapters, trainingRuns } from "../shared/resources.ts";
 import type { Services } from "../shared/services.ts";
 import { Interrupted, type Story, strikes } from "../testing/interrupted.ts";
-import { config, digestOf, metadata } from "../testing/objects.ts";
+import { adapter, config, digestOf, metadata } from "../testing/objects.ts";
 import { register } from "./controller.ts";
 
 /** A whole run against an API server, interrupted after each write, before or after it is applied. */
@@ -46,21 +46,14 @@ function hypernetwork(uid: string): string {
   return artifact(mediaType.hypernetwork, made, { tag: `run-${uid}` });
 }
 
-function adapterOf(session: string, uid: string): string {
+function anAdapter(uid: string, { tag, ...more }: { tag?: string; session?: object; parents?: object[]; control?: boolean }): string {
   const shape = { rank: 16, alpha: 16, targetModules: ["down_proj"], scope: { project: "tessera" }, parents: [], generation: 0 };
-  const made = {
-    schema: "rune.dev/adapter/v1",
-    base,
-    ...shape,
-    source: sourceOf(uid),
-    session: { namespace: "default", name: session, uid: session },
-    files: {},
-  };
-  return artifact(mediaType.adapter, made);
+  return artifact(mediaType.adapter, { schema: "rune.dev/adapter/v1", base, ...shape, source: sourceOf(uid), files: {}, ...more }, { tag });
 }
 
 function indexOf(sessions: readonly string[], uid: string): string {
-  const manifests = sessions.map((session) => ({ mediaType: mediaType.manifest, digest: adapterOf(session, uid), size: 400 }));
+  const digests = sessions.map((session) => anAdapter(uid, { session: { namespace: "default", name: session, uid: session } }));
+  const manifests = digests.map((digest) => ({ mediaType: mediaType.manifest, digest, size: 400 }));
   return registry.put({ schemaVersion: 2, mediaType: mediaType.index, artifactType: mediaType.adapters, manifests }, `run-${uid}`).digest;
 }
 
@@ -72,15 +65,25 @@ interface Trained {
 }
 
 const hypernetworks = "rune/default/hypernetworks";
+const repository = "rune/default/adapters";
 const trained: Trained = { repository: hypernetworks, store: hypernetwork };
 const generated: Trained = {
-  repository: "rune/default/adapters",
+  repository,
   store: (uid) => indexOf(["s1", "s2", "s3"], uid),
   words: { adapters: 3 },
 };
 const told = { sizeBytes: 1000, examples: 60, steps: 0, trainingLoss: 0, deltaWNorm: 2, durationSeconds: 3 };
 
 const find = (api: FakeApiServer) => api.find(trainingRuns, { namespace: "default", name: "houses" }) as TrainingRun;
+
+/** What a run stores that makes one adapter. */
+const aloneOf = (more: { parents?: object[]; control?: boolean } = {}): Trained => ({
+  repository,
+  store: (uid) => anAdapter(uid, { tag: `run-${uid}`, ...more }),
+});
+
+/** Adapters that are merged or imitated. */
+const parents = ["left-1111111111111111", "right-2222222222222222"];
 
 /** A whole run; with `heard` false its trainer's termination message is lost with the pod. */
 const storyOf = (method: () => object, { repository, store, words }: Trained, heard = true): Story => ({
@@ -94,6 +97,8 @@ const storyOf = (method: () => object, { repository, store, words }: Trained, he
       ...method(),
     });
     const made: TrainingRun = { apiVersion, kind: "TrainingRun", metadata: metadata("houses"), spec };
+    for (const [index, name] of parents.entries())
+      api.put(adapters, adapter(name, { spec: { base, artifact: { repository, digest: digestOf(String(index + 1)), sizeBytes: 9 } } }));
     api.put(trainingRuns, made);
   },
   proceed(run) {
@@ -106,6 +111,9 @@ const storyOf = (method: () => object, { repository, store, words }: Trained, he
   subject: find,
   made: [jobs, adapters],
 });
+
+/** Objects of each kind that a run has ever made: the parents were there before. */
+const madeBy = ({ made: { Job = 0, Adapter = 0 } }: Interrupted) => ({ Job, Adapter: Adapter - parents.length });
 
 const trains = storyOf(() => ({ hypernetwork: {} }), trained);
 const generates = (heard?: boolean) => {
@@ -125,24 +133,24 @@ describe("a run that trains a hypernetwork", () => {
   it("makes one Job and no Adapter", async () => {
     run = await Interrupted.run(trains);
     endsWell();
-    expect(run.made).toEqual({ Job: 1 });
+    expect(madeBy(run)).toEqual({ Job: 1, Adapter: 0 });
     expect(run.writes, "more wouldn't be struck").toBeLessThanOrEqual(writes);
   });
 
   it.each(strikes(writes))("makes no second Job and ends with its one result, killed %s write %i", async (_, __, strike) => {
     run = await Interrupted.run(trains, strike);
     endsWell();
-    expect(run.made).toEqual({ Job: 1 });
+    expect(madeBy(run)).toEqual({ Job: 1, Adapter: 0 });
     expect(find(run.api).status?.result?.repository).toBe(hypernetworks);
   });
 });
 
 describe("a run that generates an adapter of each session", () => {
   const writes = 18;
-  const sessions = () => run.api.all(adapters).map(({ metadata: { labels } }) => labels?.["rune.dev/session"]);
+  const sessions = () => run.api.all(adapters).flatMap(({ metadata: { labels } }) => labels?.["rune.dev/session"] ?? []);
   const each = () => {
     endsWell();
-    expect(run.made).toEqual({ Job: 1, Adapter: 3 });
+    expect(madeBy(run)).toEqual({ Job: 1, Adapter: 3 });
     expect(sessions().sort()).toEqual(["s1", "s2", "s3"]);
     expect(find(run.api).status?.adapters).toEqual({ created: 3, total: 3 });
   };
@@ -161,5 +169,35 @@ describe("a run that generates an adapter of each session", () => {
   it.each(strikes(writes, ["after"]))("and where its trainer's words were lost, killed %s write %i", async (_, __, strike) => {
     run = await Interrupted.run(generates(false), strike);
     each();
+  });
+});
+
+describe.each<[string, () => object, Trained, number]>([
+  ["fine-tunes", () => ({ sft: {} }), aloneOf(), 15],
+  ["merges", () => ({ corpus: undefined, merge: { adapters: parents } }), aloneOf({ parents: [] }), 15],
+  ["makes a control", () => ({ corpus: undefined, control: { like: parents[0] } }), aloneOf({ control: true }), 15],
+])("a run that %s", (_, method, alone, writes) => {
+  const one = () => {
+    endsWell();
+    expect(madeBy(run)).toEqual({ Job: 1, Adapter: 1 });
+    const [made, ...others] = run.api.all(adapters).filter(({ metadata }) => !parents.includes(metadata.name));
+    expect(others).toEqual([]);
+    expect(find(run.api).status).toMatchObject({ adapter: made?.metadata.name, result: { digest: made?.spec.artifact.digest } });
+  };
+
+  it("makes one Job and one Adapter", async () => {
+    run = await Interrupted.run(storyOf(method, alone));
+    one();
+    expect(run.writes, "more wouldn't be struck").toBeLessThanOrEqual(writes);
+  });
+
+  it.each(strikes(writes))("makes no second Job and no second Adapter, killed %s write %i", async (_, __, strike) => {
+    run = await Interrupted.run(storyOf(method, alone), strike);
+    one();
+  });
+
+  it.each(strikes(writes, ["after"]))("and where its trainer's words were lost, killed %s write %i", async (_, __, strike) => {
+    run = await Interrupted.run(storyOf(method, alone, false), strike);
+    one();
   });
 });

@@ -9,24 +9,48 @@ import type { Manifest } from "../../examples/00-quickstart/manifests.ts";
 import { isTrue } from "../../examples/00-quickstart/objects.ts";
 import { namespace, type Pod, registryOf, server } from "./installation.ts";
 import { eventually, fresh, over, read, readAll } from "./objects.ts";
+import { goodAdapter } from "./sessions.ts";
 
-/** The smallest real training: on one or two solved sessions, of one narrow kind of layer. */
-export async function smallRun(stem: string, epochs = 1): Promise<Manifest> {
+/** Methods that the quickstart's installation has inputs for: it has no hypernetwork to generate with. */
+export type Method = "sft" | "merge" | "control";
+
+/** The smallest real run of a method. */
+export async function smallRun(stem: string, { method = "sft", epochs = 1 }: { method?: Method; epochs?: number } = {}): Promise<Manifest> {
   const { spec } = await read<ModelServer>("ModelServer", namespace, server);
-  const solved = (await readAll<AgentSession>("AgentSession", namespace)).filter(
-    (session) => isTrue(session, "Solved") && session.metadata.name.startsWith("learn-"),
-  );
-  if (solved.length === 0) throw new Error(`no session learn-… of namespace ${namespace} is solved; run the quickstart first`);
   const run = {
     base: spec.base,
-    sft: { rank: 8, alpha: 16, targetModules: ["q_proj", "v_proj"], epochs, batchSize: 1, learningRate: "0.001", maxLength: 512 },
-    corpus: { sessionNames: solved.slice(0, 2).map(({ metadata }) => metadata.name) },
+    ...(await sections[method](epochs)),
     output: { scope: { project: "crash" } },
-    checkpoint: { everySteps: 2 },
     resources: { cpu: "200m", memory: "8Gi" },
     deadlineSeconds: 3600,
   };
   return { apiVersion, kind: "TrainingRun", metadata: { name: fresh(stem), namespace }, spec: run };
+}
+
+const sections: Record<Method, (epochs: number) => Promise<object>> = {
+  /** On one or two solved sessions, of one narrow kind of layer. */
+  sft: async (epochs) => ({
+    sft: { rank: 8, alpha: 16, targetModules: ["q_proj", "v_proj"], epochs, batchSize: 1, learningRate: "0.001", maxLength: 512 },
+    corpus: { sessionNames: await solvedSessions() },
+    checkpoint: { everySteps: 2 },
+  }),
+  /**
+   * Of the quickstart's adapter alone, at its own strength, since it may be the only one. Trimming forms every layer's
+   * whole matrix, which takes long enough for a kill in the middle.
+   */
+  merge: async () => {
+    const { name } = (await goodAdapter()).metadata;
+    return { merge: { adapters: [name], normOf: name, combine: "Ties" }, checkpoint: { everySteps: 10 } };
+  },
+  control: async () => ({ control: { like: (await goodAdapter()).metadata.name, kind: "RandomOfEqualNorm" } }),
+};
+
+async function solvedSessions(): Promise<string[]> {
+  const solved = (await readAll<AgentSession>("AgentSession", namespace)).filter(
+    (session) => isTrue(session, "Solved") && session.metadata.name.startsWith("learn-"),
+  );
+  if (solved.length === 0) throw new Error(`no session learn-… of namespace ${namespace} is solved; run the quickstart first`);
+  return solved.slice(0, 2).map(({ metadata }) => metadata.name);
 }
 
 /** Waits until the trainer of an attempt runs, or has ended. */
@@ -74,8 +98,8 @@ export function resumptionViolations({ log, pushed }: Death, next: string, every
   return first > checkpoint ? [] : [`attempt 2 began at step ${first} although there was a checkpoint of step ${checkpoint}`];
 }
 
-/** Steps in the trainer's log: the first, the last and some between, or a line that nothing is left to do. */
-const stepsIn = (log: string) => [...log.matchAll(/^step (\d+)\/\d+ loss/gm)].map(([, step]) => Number(step));
+/** Steps in the trainer's log, a merge's without a loss: the first, the last and some between, or a line that nothing is left to do. */
+const stepsIn = (log: string) => [...log.matchAll(/^step (\d+)\/\d+(?: loss|,)/gm)].map(([, step]) => Number(step));
 const adoption = /^an earlier attempt has already published sha256:/m;
 
 /**
@@ -101,5 +125,6 @@ export async function runViolations(name: string, death?: Death): Promise<{ run:
 async function secondLifeViolations(run: TrainingRun, death: Death): Promise<string[]> {
   const { name } = run.metadata;
   if (run.status?.attempts?.length !== 2) return [`it took ${run.status?.attempts?.length} attempts, not a second one after the kill`];
-  return resumptionViolations(death, await trainerLog(name, 2), run.spec.checkpoint.everySteps);
+  // A control is made in one go: its second attempt begins again.
+  return run.spec.control ? [] : resumptionViolations(death, await trainerLog(name, 2), run.spec.checkpoint.everySteps);
 }
