@@ -91,7 +91,7 @@ export const hypernetwork = z
         rightMinusWrongBelow: signedDecimal()
           .default("0")
           .describe(
-            "Stops where the loss with another trajectory's adapter exceeds the loss with the right one by less, in nats per token.",
+            "Stops where the loss with another trajectory's adapter exceeds the loss with the right one by no more than this, in nats per token. A network that ignores what it reads has 0.",
           ),
       })
       .default({ afterPercent: 30, cosineDiversityBelow: "0.1", rightMinusWrongBelow: "0" })

@@ -54,8 +54,9 @@ def test_the_wrong_adapter_is_another_group_s():
     [
         (0.5, 0.4, None),
         (-0.01, 0.4, "right minus wrong is -0.0100"),
+        (0.0, 0.4, "right minus wrong is 0.0000 nats per token, not above 0"),
         (0.5, 0.05, "cosine diversity is 0.0500"),
-        (0.0, 0.1, None),
+        (0.0001, 0.1, None),
     ],
 )
 def test_an_alarm_says_what_it_measured(wrong, diversity, said):

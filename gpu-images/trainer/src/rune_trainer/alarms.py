@@ -162,9 +162,12 @@ class Watch:
 
 
 def tripped(measured: dict[str, float], stop: Stop) -> str | None:
-    """The alarm that shows that training has collapsed, with its value."""
-    if measured["rightMinusWrong"] < stop.right_minus_wrong_below:
-        return f"another trajectory's adapter serves as well as the right one: right minus wrong is {measured['rightMinusWrong']:.4f} nats per token, below {stop.right_minus_wrong_below:g}"
+    """The alarm that shows that training has collapsed, with its value.
+
+    Right minus wrong at its limit is collapsed too: a network that ignores what it reads has exactly 0.
+    """
+    if measured["rightMinusWrong"] <= stop.right_minus_wrong_below:
+        return f"another trajectory's adapter serves as well as the right one: right minus wrong is {measured['rightMinusWrong']:.4f} nats per token, not above {stop.right_minus_wrong_below:g}"
     if measured["cosineDiversity"] < stop.cosine_diversity_below:
         return f"adapters of different trajectories are nearly the same: cosine diversity is {measured['cosineDiversity']:.4f}, below {stop.cosine_diversity_below:g}"
     return None

@@ -145,7 +145,7 @@ class Stop:
     cosine_diversity_below: Annotated[float, Text(most=20, matching=r"^[0-9]+(\.[0-9]+)?(e-?[0-9]+)?$")] = 0.1
     """Stops where 1 − mean cosine between held-out trajectories' adapters is smaller."""
     right_minus_wrong_below: Annotated[float, Text(most=20, matching=r"^-?[0-9]+(\.[0-9]+)?$")] = 0.0
-    """Stops where the loss with another trajectory's adapter exceeds the loss with the right one by less, in nats per token."""
+    """Stops where the loss with another trajectory's adapter exceeds the loss with the right one by no more than this, in nats per token. A network that ignores what it reads has 0."""
 
 
 @dataclass(frozen=True, kw_only=True)
