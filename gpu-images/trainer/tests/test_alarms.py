@@ -64,6 +64,19 @@ def test_an_alarm_says_what_it_measured(wrong, diversity, said):
     assert found == said if found is None or said is None else said in found
 
 
+def test_reconstruction_is_compared_with_an_adapter_of_nothing_of_the_mean_and_of_chance():
+    training = hyper_world.training_of(hyper_world.settings_of())
+    network, watch = training.network, training.watch
+    wanted = {
+        path: (torch.randn(2, 4, a.shape[-1]), torch.randn(2, 4, b.shape[-1]))
+        for path, (a, b) in network.static().items()
+    }
+    watch.wanted = lambda _: wanted
+    measured = watch.measure(network)
+    assert measured["reconstructionError"] == measured["reconstructionErrorOfMean"] == pytest.approx(1)
+    assert measured["reconstructionErrorOfRandom"] == pytest.approx(2, abs=0.5)
+
+
 def test_what_is_measured_before_a_step_is_what_a_network_that_changes_nothing_has():
     training = hyper_world.training_of(hyper_world.settings_of())
     measured = training.watch.measure(training.network)

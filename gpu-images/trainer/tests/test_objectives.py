@@ -33,6 +33,17 @@ def deltas(pairs):
     return torch.cat([torch.einsum("nri,nro->nio", a, b).flatten(1) for a, b in pairs.values()], 1)
 
 
+def test_a_random_adapter_has_the_norm_of_each_layer_and_is_as_far_away_as_unrelated_ones_are():
+    wanted = random_pairs(3, rank=4, seed=1)
+    random = objectives.random_like(wanted)
+    for path in wanted:
+        norms = [deltas({path: pairs[path]}).norm(dim=1) for pairs in (wanted, random)]
+        torch.testing.assert_close(*norms)
+    errors = objectives.reconstruction_errors(random, wanted)
+    assert errors.tolist() == pytest.approx([2, 2, 2], abs=0.4)
+    assert all(torch.equal(random[path][1], objectives.random_like(wanted)[path][1]) for path in wanted)
+
+
 @pytest.mark.parametrize("together", [True, False])
 def test_a_sheet_says_at_every_learnt_token_what_each_example_alone_would(together):
     model, groups = tiny.model(), [lesson.examples(0) for lesson in lessons_of()[:3]]

@@ -17,7 +17,7 @@ from rune_trainer.encoder import Encoder
 from rune_trainer.functional import Pairs, applied, by_trajectory, chosen, joined, mean_of
 from rune_trainer.hypernetwork import Hypernetwork
 from rune_trainer.lessons import Lesson
-from rune_trainer.objectives import Asking, gram_of, products, reconstruction_errors
+from rune_trainer.objectives import Asking, gram_of, products, random_like, reconstruction_errors
 from rune_trainer.sheet import logits_at, sheet_of
 from rune_trainer.tokens import Example
 
@@ -139,13 +139,14 @@ class Watch:
             )
 
     def reconstruction(self, pairs: Pairs) -> dict[str, float]:
-        """Compared with 1, the zero adapter's, and with the mean adapter's."""
+        """Compared with 1, the zero adapter's, with the mean adapter's and with a random one's of the wanted norm."""
         if self.wanted is None:
             return {}
         wanted = self.wanted(self.held_out)
         return {
             "reconstructionError": reconstruction_errors(pairs, wanted).mean().item(),
             "reconstructionErrorOfMean": reconstruction_errors(mean_of(pairs), wanted).mean().item(),
+            "reconstructionErrorOfRandom": reconstruction_errors(random_like(wanted), wanted).mean().item(),
         }
 
     def norms(self, pairs: Pairs) -> dict[str, float]:

@@ -56,6 +56,7 @@ TRACKED = {
     "heldOutLoss": "held_out_loss",
     "reconstructionError": "reconstruction_error",
     "reconstructionErrorOfMean": "reconstruction_error_of_mean",
+    "reconstructionErrorOfRandom": "reconstruction_error_of_random",
 }
 """Names in the tracker; every layer's relative norm is `relative_norm/<path>`."""
 

@@ -91,6 +91,19 @@ def reconstruction_errors(pairs: Pairs, wanted: Pairs) -> torch.Tensor:
     return (products(pairs, pairs) - 2 * products(pairs, wanted) + size).clamp_min(0) / size
 
 
+def random_like(pairs: Pairs) -> Pairs:
+    """Adapters without knowledge: Gaussian factors, with the norm of each row's ΔW in every layer. The same at every call."""
+    generator, made = torch.Generator().manual_seed(0), Pairs()
+    for path, (a, b) in sorted(pairs.items()):
+        drawn_a, drawn_b = (torch.randn(factor.shape, generator=generator).to(factor) for factor in (a, b))
+        wanted, drawn = (
+            products({path: (a, b)}, {path: (a, b)}),
+            products({path: (drawn_a, drawn_b)}, {path: (drawn_a, drawn_b)}),
+        )
+        made[path] = (drawn_a, drawn_b * (wanted.clamp_min(0) / drawn).sqrt()[:, None, None])
+    return made
+
+
 def mean_cosine(pairs: Pairs) -> torch.Tensor:
     """Mean cosine between different rows' ΔW, with a gradient: `diversityWeight` penalises it."""
     gram = gram_of(pairs)
