@@ -83,12 +83,44 @@ describe.each(kinds.map((kind) => [kind.kind, kind] as const))("%s", (_, kind) =
       expect(found, field).toBeDefined();
     }
   });
+});
 
-  test("columns start with Ready and Reason and end with Status and Age", () => {
-    const names = customResourceDefinition(kind).spec.versions[0]?.additionalPrinterColumns.map(({ name }) => name);
-    expect(names?.slice(0, 2)).toEqual(["Ready", "Reason"]);
-    expect(names?.slice(-2)).toEqual(["Status", "Age"]);
-  });
+/** As kubectl prints their heads: without and with `-o wide`. */
+const heads: Record<string, { narrow: string; wide: string }> = {
+  EnvironmentCheck: {
+    narrow: "READY REASON PASSED GPU TORCH QLORA SERVING ADAPTER AGE",
+    wide: "READY REASON PASSED GPU TORCH QLORA SERVING ADAPTER STATUS AGE",
+  },
+  ModelServer: {
+    narrow: "READY REASON STAGES REPLICAS ADAPTERS AGE",
+    wide: "READY REASON STAGES REPLICAS ADAPTERS URL STATUS AGE",
+  },
+  Adapter: {
+    narrow: "READY REASON RANK TIER PASS@1 ENGINES AGE",
+    wide: "READY REASON RANK TIER PASS@1 TASKS ENGINES SOURCE CONTROL STATUS AGE",
+  },
+  TrainingRun: {
+    narrow: "READY REASON METHOD PROGRESS LOSS SESSIONS ADAPTER AGE",
+    wide: "READY REASON METHOD PROGRESS LOSS SESSIONS ADAPTER ADAPTERS STATUS AGE",
+  },
+  AgentSession: {
+    narrow: "READY REASON TASK SOLVED ROUNDS ADAPTER AGE",
+    wide: "READY REASON TASK SOLVED ROUNDS ADAPTER ERROR LEARNT STATUS AGE",
+  },
+  Evaluation: {
+    narrow: "READY REASON GATE DELTA LOWER AGE",
+    wide: "READY REASON GATE DELTA LOWER REPORT STATUS AGE",
+  },
+  EvolutionGeneration: {
+    narrow: "READY REASON GENERATION MEMBERS BEST DELTA PROMOTED ARCHIVED AGE",
+    wide: "READY REASON GENERATION MEMBERS BEST DELTA PROMOTED ARCHIVED NEXT STATUS AGE",
+  },
+};
+
+test.each(kinds.map((kind) => [kind.kind, kind] as const))("kubectl get shows these columns of %s", (name, kind) => {
+  const columns = customResourceDefinition(kind).spec.versions[0]?.additionalPrinterColumns ?? [];
+  const printed = (some: typeof columns) => some.map((column) => column.name.toUpperCase()).join(" ");
+  expect({ narrow: printed(columns.filter(({ priority = 0 }) => priority === 0)), wide: printed(columns) }).toEqual(heads[name]);
 });
 
 test("no two kinds share a name, a plural or a short name", () => {
