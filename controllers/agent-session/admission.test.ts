@@ -51,6 +51,15 @@ describe("admission", () => {
     expect([namesOf(queue.next(coder)), namesOf(queue.next(loaded))]).toEqual([["b"], ["a"]]);
   });
 
+  it("doesn't depend on how many wait at a server of the same name in another namespace", () => {
+    const elsewhere = Array.from({ length: 500 }, (_, i) => waiting(`crowd-${i}`));
+    for (const { metadata } of elsewhere) metadata.namespace = "crowd";
+    const session = waiting("z", { second: 59 });
+    const queue = queueOf(...elsewhere, session);
+    expect(queue.admissionOf(session, coder)).toEqual({ admitted: true });
+    expect(namesOf(queue.next(coder))).toEqual(["z"]);
+  });
+
   it("is never taken back from one that works", () => {
     const [session] = working(1) as [AgentSession];
     expect(queueOf(...working(9)).admissionOf(session, coder)).toEqual({ admitted: true });

@@ -23,7 +23,7 @@ import type { Permission } from "./permission.ts";
 import { type AddOptions, type QueueOptions, WorkQueue } from "./queue.ts";
 import type { Stragglers } from "./stragglers.ts";
 
-/** Keys of the first list, and of resyncs, yield to live changes (controller-runtime: `LowPriority`). */
+/** Keys of the first list, and of resyncs, yield to live changes in their namespace (controller-runtime: `LowPriority`). */
 export const initialListPriority = -100;
 
 const failuresBeforeReport = 3;

@@ -8,15 +8,17 @@ function newQueue() {
   return { clock, queue: new WorkQueue({ clock }) };
 }
 
-/** Takes all keys that are ready now, in order, returning each at once. */
-function drain(queue: WorkQueue): string[] {
+/** Takes at most so many keys of those that are ready now, in order, returning each at once. */
+function take(queue: WorkQueue, most: number): string[] {
   const keys: string[] = [];
-  for (let taken = queue.tryTake(); taken; taken = queue.tryTake()) {
+  for (let taken = queue.tryTake(); taken; taken = keys.length < most ? queue.tryTake() : undefined) {
     keys.push(taken.key);
     queue.done(taken.key);
   }
   return keys;
 }
+
+const drain = (queue: WorkQueue) => take(queue, Number.POSITIVE_INFINITY);
 
 describe("the work queue", () => {
   test("18: hands out a key never twice at once", () => {
@@ -137,8 +139,61 @@ describe("the work queue", () => {
     expect(clock.pending).toBe(0);
   });
 
+  test("a namespace's only key is handed out after one of another's thousand, whichever was there first", () => {
+    const { queue } = newQueue();
+    for (let i = 0; i < 1000; i += 1) queue.add(`crowd/${i}`);
+    queue.add("quiet/only");
+    expect(take(queue, 2)).toEqual(["crowd/0", "quiet/only"]);
+    queue.add("quiet/only");
+    expect(take(queue, 2)).toEqual(["crowd/1", "quiet/only"]);
+    expect(queue.readyLength).toBe(998);
+  });
+
+  test("a key that comes back at once, again and again, keeps no other namespace waiting, and gets its own share", () => {
+    const { queue } = newQueue();
+    for (let i = 0; i < 3; i += 1) queue.add(`a/${i}`);
+    queue.add("b/busy");
+    const keys: string[] = [];
+    for (let i = 0; i < 6; i += 1) {
+      const [key = ""] = take(queue, 1);
+      keys.push(key);
+      if (key === "b/busy") queue.add(key);
+    }
+    expect(keys).toEqual(["a/0", "b/busy", "a/1", "b/busy", "a/2", "b/busy"]);
+  });
+
+  test("the first list of one namespace doesn't wait for the live changes of another", () => {
+    const { queue } = newQueue();
+    queue.add("quiet/old", { priority: -100 });
+    for (let i = 0; i < 3; i += 1) queue.add(`crowd/${i}`);
+    expect(drain(queue)).toEqual(["quiet/old", "crowd/0", "crowd/1", "crowd/2"]);
+  });
+
+  test("a raised priority costs a namespace's only key no turn", () => {
+    const { queue } = newQueue();
+    queue.add("a/1");
+    queue.add("quiet/only", { priority: -100 });
+    queue.add("b/1");
+    queue.add("quiet/only", { priority: 100 });
+    expect(drain(queue)).toEqual(["a/1", "quiet/only", "b/1"]);
+  });
+
+  test("objects without a namespace have a line of their own", () => {
+    const { queue } = newQueue();
+    for (const key of ["a/1", "a/2", "a/3", "node-1", "node-2"]) queue.add(key);
+    expect(drain(queue)).toEqual(["a/1", "node-1", "a/2", "node-2", "a/3"]);
+  });
+
+  test("keys whose delay is over join the line of their namespace", async () => {
+    const { queue, clock } = newQueue();
+    for (let i = 0; i < 1000; i += 1) queue.add(`crowd/${i}`, { afterMilliseconds: 10 });
+    queue.add("quiet/only", { afterMilliseconds: 10 });
+    await clock.advance(10);
+    expect(take(queue, 2)).toContain("quiet/only");
+  });
+
   test("property: no key is missed and none is handed out twice at once, whatever the order of events", async () => {
-    const key = fc.constantFrom("a", "b", "c", "d");
+    const key = fc.constantFrom("a", "b", "x/c", "x/d", "y/e");
     const step = fc.oneof(
       fc.record({ do: fc.constant("add" as const), key, after: fc.constantFrom(0, 0, 3, 50), priority: fc.integer({ min: -2, max: 2 }) }),
       fc.record({ do: fc.constant("retry" as const), key }),
@@ -151,7 +206,7 @@ describe("the work queue", () => {
         const { queue, clock } = newQueue();
         const running = new Set<string>();
         const owed = new Set<string>();
-        const take = () => {
+        const takeOne = () => {
           const taken = queue.tryTake();
           if (!taken) return false;
           expect(running.has(taken.key)).toBe(false);
@@ -163,14 +218,14 @@ describe("the work queue", () => {
           if (one.do === "add") queue.add(one.key, { afterMilliseconds: one.after, priority: one.priority });
           if (one.do === "retry") queue.retry(one.key);
           if (one.do === "add" || one.do === "retry") owed.add(one.key);
-          if (one.do === "take") take();
+          if (one.do === "take") takeOne();
           if (one.do === "done" && running.delete(one.key)) queue.done(one.key);
           if (one.do === "wait") await clock.advance(one.milliseconds);
         }
         for (const held of running) queue.done(held);
         running.clear();
         await clock.advance(2_000_000);
-        while (take()) {}
+        while (takeOne()) {}
         expect([...owed]).toEqual([]);
         expect(queue.length).toBe(0);
       }),

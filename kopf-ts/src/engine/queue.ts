@@ -1,12 +1,13 @@
 import type { Clock } from "../core/clock.ts";
-import { Heap, type HeapItem } from "../core/heap.ts";
+import { Heap } from "../core/heap.ts";
 import { checkNumbers } from "../core/numbers.ts";
+import { type ReadyKey, ReadyLines } from "./ready-lines.ts";
 
 /** When a key is wanted, and how urgently. */
 export interface AddOptions {
   /** Delay in milliseconds from now. Default 0. */
   readonly afterMilliseconds?: number;
-  /** Higher runs first. Default 0. */
+  /** Among the keys of one namespace a higher one runs first. Default 0. */
   readonly priority?: number;
 }
 
@@ -38,8 +39,8 @@ export interface Taken {
   readonly priority: number;
 }
 
-/** `ready` and `delayed` are in their heaps; `held` waits for the same key's run to end. */
-interface Entry extends HeapItem, Taken {
+/** `ready` is in its namespace's line, `delayed` in the heap; `held` waits for the same key's run to end. */
+interface Entry extends ReadyKey, Taken {
   readonly key: string;
   priority: number;
   readyAt: number;
@@ -50,8 +51,10 @@ interface Entry extends HeapItem, Taken {
 /**
  * A work queue of keys, after controller-runtime's priority queue. Guarantees:
  * one entry per key, with the soonest time and the highest priority of all its adds; a key is never handed out twice at
- * once; a key added while it runs is handed out exactly once more afterwards; among ready keys the highest priority
- * comes first, then the one that has been ready (at that priority) longest; a delayed key does not block others.
+ * once; a key added while it runs is handed out exactly once more afterwards; a delayed key does not block others.
+ * Order: namespaces with ready keys take turns, a key each, so that one with thousands delays another's key by one of
+ * its own; keys without a namespace count as one namespace. Within a namespace the highest priority comes first, then
+ * the key that has been ready (at that priority) longest.
  */
 export class WorkQueue {
   readonly #clock: Clock;
@@ -62,7 +65,7 @@ export class WorkQueue {
   readonly #running = new Map<string, number>();
   readonly #failures = new Map<string, number>();
   readonly #waiters: ((taken: Taken | undefined) => void)[] = [];
-  readonly #ready = new Heap<Entry>((a, b) => (a.priority === b.priority ? a.sequence < b.sequence : a.priority > b.priority));
+  readonly #ready = new ReadyLines<Entry>();
   readonly #delayed = new Heap<Entry>((a, b) => a.readyAt < b.readyAt);
   #sequence = 0;
   #timer: { due: number; cancel: () => void } | undefined;
@@ -190,28 +193,35 @@ export class WorkQueue {
     const sooner = readyAt < entry.readyAt;
     const higher = priority > entry.priority;
     if (!sooner && !higher) return;
-    this.#ready.remove(entry);
     this.#delayed.remove(entry);
     entry.readyAt = Math.min(readyAt, entry.readyAt);
     entry.priority = Math.max(priority, entry.priority);
-    // A raised priority goes behind its equals; an earlier time alone keeps the place of one that was ready already.
-    const keepsPlace = entry.state === "ready" && !higher;
-    this.#file(entry, now, keepsPlace ? entry.sequence : undefined);
+    if (entry.state !== "ready") {
+      this.#file(entry, now);
+    } else if (higher) {
+      // A raised priority goes behind its equals; an earlier time alone keeps the place of one that was ready already.
+      entry.sequence = this.#nextSequence();
+      this.#ready.refile(entry);
+    }
   }
 
-  #file(entry: Entry, now: number, sequence?: number): void {
+  #file(entry: Entry, now: number): void {
     if (this.#running.has(entry.key)) {
       entry.state = "held";
     } else if (entry.readyAt <= now) {
       entry.state = "ready";
-      this.#sequence += 1;
-      entry.sequence = sequence ?? this.#sequence;
+      entry.sequence = this.#nextSequence();
       this.#ready.push(entry);
     } else {
       entry.state = "delayed";
       this.#delayed.push(entry);
       this.#arm();
     }
+  }
+
+  #nextSequence(): number {
+    this.#sequence += 1;
+    return this.#sequence;
   }
 
   #arm(): void {
