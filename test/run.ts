@@ -43,6 +43,7 @@ const stages: Stage[] = [
       "backup.integration",
       "people.integration",
       "artifacts.integration",
+      "inventory.integration",
     ],
     {
       RUNE_TEST_SERVICES: "1",

@@ -45,8 +45,16 @@ const named = (kind: string) =>
     .map((name) => name.replace(/-[0-9a-f]{8}$/, ""))
     .sort();
 
+/** What was in the registry when the operator was killed is there in the end, byte for byte; no tag was moved at any time. */
+function expectRegistryKept(): void {
+  const after = lab.inventory();
+  expect([...lab.atStrike].filter(([name, bytes]) => after.get(name) !== bytes)).toEqual([]);
+  expect(lab.moved).toEqual([]);
+}
+
 /** The result, without times and UIDs: nothing lost, nothing duplicated. */
 function expectOneOfEach(): void {
+  expectRegistryKept();
   const made = ["EvolutionGeneration", "TrainingRun", "Evaluation"].map((kind) => lab.count(kind));
   expect(made).toEqual([2, 4, 4]);
   expect(lab.count("Adapter")).toBe(6 + 4);
@@ -70,6 +78,12 @@ function expectOneOfEach(): void {
   // Members measured in the previous generation aren't measured again, and archived ones are no members.
   expect(next?.status?.members?.map(({ passAt1 }) => passAt1 !== undefined)).toEqual([true, true, true, true, true, true]);
 }
+
+it("a generation stores task sets first and evidence later, so that a kill late in it finds both in the registry", async () => {
+  await whole({ write: 85, before: false });
+  expect([...lab.atStrike.keys()].filter((name) => lab.taskSets.has(name))).not.toEqual([]);
+  expect([...lab.atStrike.keys()].filter((name) => lab.registry.has(name))).not.toEqual([]);
+});
 
 it("a generation measures, begets, promotes what beats its parents, retires the champion, archives, and goes on", async () => {
   await whole();

@@ -70,6 +70,10 @@ export class EvolutionLab {
   manager: Manager | undefined;
   /** While true the registry refuses writes. */
   away = false;
+  /** What the registry held when the operator was killed. */
+  atStrike: ReadonlyMap<string, string> = new Map();
+  /** Tags that were pushed again with other content. */
+  readonly moved: string[] = [];
 
   readonly #skills = new Map<string, Skill>();
   readonly #breeding: Breeding;
@@ -114,7 +118,9 @@ export class EvolutionLab {
     const strikes = ({ method, path }: { method: string; path: string }) => {
       if (!isWrite(method, path)) return false;
       if (method === "POST" && path.endsWith("/evolutiongenerations")) this.writesOfFirst = this.writes + 1;
-      return ++this.writes === this.#strike?.write;
+      const isStruck = ++this.writes === this.#strike?.write;
+      if (isStruck) this.atStrike = this.inventory();
+      return isStruck;
     };
     const action = { do: this.#strike?.before ? ("reset" as const) : ("reset after" as const) };
     this.api.inject({ match: strikes, action });
@@ -186,7 +192,12 @@ export class EvolutionLab {
     return { config, registry: () => registry } as unknown as Services;
   }
 
-  /** Evidence is stored once per tag, task sets by digest. */
+  /** Everything that the registry holds, evidence by its tag and task sets by their digest. */
+  inventory(): ReadonlyMap<string, string> {
+    return new Map([...this.registry, ...[...this.taskSets].map(([digest, set]) => [digest, JSON.stringify(set)] as const)]);
+  }
+
+  /** Evidence is stored by tag, task sets by digest. A tag can be moved, as in a real registry. */
   async #take(input: Push): Promise<void> {
     const [file] = input.files;
     if (input.artifactType === mediaType.taskSet && file?.bytes) {
@@ -196,12 +207,13 @@ export class EvolutionLab {
     const { tag = "", config } = input;
     const [before, bytes] = [this.registry.get(tag), JSON.stringify(config)];
     if (input.artifactType !== mediaType.evidence) throw new Error(`a ${input.artifactType} was pushed`);
-    if (before !== undefined && before !== bytes) throw new Error(`${tag} was ${before} and became ${bytes}`);
+    if (before !== undefined && before !== bytes) this.moved.push(tag);
     this.registry.set(tag, bytes);
   }
 
   #kill(): never {
     this.#struck = true;
+    this.atStrike = this.inventory();
     throw new RegistryUnavailable("the operator was killed here");
   }
 

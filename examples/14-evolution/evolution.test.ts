@@ -85,7 +85,8 @@ describe("what it was to show", () => {
     children: runs.map((run) => ({ run, kind: "Merge", parents: 2, state: "Kept", passAt1: null, why: "" })),
     promotion: { outcome: "NotPromoted", candidate: null, delta: null, rivals: [], why: "nobody is better", ...promotion },
   });
-  const registry = { before: 1, after: 2, changed: [] };
+  const counts = { blobs: 2, manifests: 1, tags: 1 };
+  const registry = { before: counts, after: counts, changed: [], damaged: [] };
   const copies = [generation({}, ["b"], { name: "c" })];
   const sound = { verbs: [generation({}, ["a"])], copies, runs: ["b", "a"], generations: ["c", "g"], registry };
   const archival = { kind: "Archival", adapter: "x", recorded: true };
@@ -102,6 +103,7 @@ describe("what it was to show", () => {
     ["an adapter was archived twice", { verbs: [generation({}, ["a"], { decisions: [archival, archival] })] }],
     ["a decision is not in the registry", { verbs: [generation({}, ["a"], { decisions: [{ ...archival, recorded: false }] })] }],
     ["the registry lost a tag", { registry: { ...registry, changed: ["x"] } }],
+    ["a blob isn't what its digest says", { registry: { ...registry, damaged: ["x"] } }],
     ["nothing is said", { verbs: [generation({ why: "" }, ["a"])] }],
     [
       "the mean is as good",

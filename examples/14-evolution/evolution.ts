@@ -11,6 +11,7 @@ import { libraryManifest } from "../10-minilang/manifests.ts";
 import { libraryFile, storeBase } from "../10-minilang/world.ts";
 import { disrupted } from "./disruption.ts";
 import { type GenerationStatus, neverHit } from "./effects.ts";
+import { comparisonOf, inventory } from "./inventory.ts";
 import {
   copied,
   copyManifests,
@@ -23,7 +24,7 @@ import {
 } from "./manifests.ts";
 import { type Options, optionsFrom, usage } from "./options.ts";
 import { checksOf, generationOf, type Result, story } from "./report.ts";
-import { inventory, storeWorld, type World } from "./world.ts";
+import { storeWorld, type World } from "./world.ts";
 
 const parts = new Parts();
 const apply = (file: string, ...manifests: Manifest[]) => applyKept(join("evolution", file), ...manifests);
@@ -69,11 +70,7 @@ async function main(options: Options): Promise<Result> {
     runs: runs.filter(({ metadata }) => metadata.labels?.[label.generation]).map(({ metadata }) => metadata.name),
     generations: all.map(({ metadata }) => metadata.name),
     kills,
-    registry: {
-      before: before.size,
-      after: after.size,
-      changed: [...before].filter(([tag, value]) => after.get(tag) !== value).map(([tag]) => tag),
-    },
+    registry: comparisonOf(before, after),
   };
   const checks: Record<string, boolean> = options.killAtEffects
     ? { "every component was killed": neverHit(kills.struck).length === 0 }

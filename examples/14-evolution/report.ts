@@ -2,6 +2,7 @@ import { condition, type Seen } from "../00-quickstart/objects.ts";
 import { checksShown, timesOf } from "../00-quickstart/parts.ts";
 import type { Kills } from "./disruption.ts";
 import { type GenerationStatus, struckTable } from "./effects.ts";
+import type { Comparison, Counts } from "./inventory.ts";
 
 /** Estimate and the ends of its 95 % interval. */
 interface Rate {
@@ -37,11 +38,8 @@ export interface Result {
   generations: string[];
   /** Pods that were killed meanwhile. */
   kills: Kills;
-  /**
-   * Tags in the adapters' repository before evolution and after, and those that now point to something else or don't
-   * exist.
-   */
-  registry: { before: number; after: number; changed: string[] };
+  /** What the registry held before evolution and after. */
+  registry: Comparison;
   checks: Record<string, boolean>;
   minutes: number;
   parts: Record<string, number>;
@@ -104,12 +102,18 @@ export function checksOf({
     "each promotion, retirement and archival was decided once and recorded":
       decisions.every(({ recorded }) => recorded) &&
       new Set(decisions.map(({ kind, adapter }) => `${kind} ${adapter}`)).size === decisions.length,
-    "the registry holds everything that it held, unchanged": registry.changed.length === 0,
+    "the registry holds everything that it held, byte for byte: every blob, manifest and tag of every repository":
+      registry.changed.length === 0,
+    "and every blob in it is what its digest says": registry.damaged.length === 0,
   };
 }
 
 const haveEachOnce = (expected: readonly string[], found: readonly string[]) =>
   new Set(expected).size === expected.length && expected.toSorted().join() === found.toSorted().join();
+
+const countsShown = ({ blobs, manifests, tags }: Counts) => `${blobs} blobs, ${manifests} manifests and ${tags} tags`;
+/** Paths of the registry that are named in the report; `out/evolution.json` has them all. */
+const mostPaths = 20;
 
 /** The final report for a person. */
 export function story({ verbs, copies, kills, registry, checks, parts, minutes }: Result, namespace: string): string {
@@ -117,7 +121,8 @@ export function story({ verbs, copies, kills, registry, checks, parts, minutes }
   return `
 ${[...verbs, ...copies].map(paragraph).join("\n")}
   Killed meanwhile: ${killed.join(", ") || "nobody"}
-  The registry had ${registry.before} tags of adapters and their evidence before, and has ${registry.after} now.
+  The registry had ${countsShown(registry.before)} before, and has ${countsShown(registry.after)} now.
+${[...registry.changed.map((path) => `    changed: ${path}`), ...registry.damaged.map((path) => `    damaged: ${path}`)].slice(0, mostPaths).join("\n")}
 
 ${struckTable(kills.struck)}
 ${checksShown(checks)}

@@ -4,7 +4,6 @@ import { run } from "@rune/cluster/shell";
 import { mediaType } from "@rune/crds/contracts/artifact";
 import type { ArtifactReference } from "@rune/crds/fields/artifact-reference";
 import type { BaseModel } from "@rune/crds/fields/base-model";
-import { adminRegistry } from "../00-quickstart/installation.ts";
 import { storeFile } from "../10-minilang/world.ts";
 import type { Options } from "./options.ts";
 
@@ -28,17 +27,4 @@ export async function storeWorld(options: Options): Promise<Omit<World, "base">>
     corpora.push(await storeFile(options, "corpora", path, mediaType.corpus, "corpus.jsonl"));
   }
   return { corpora, taskSet: await storeFile(options, "tasks", join(directory, "tasks.json"), mediaType.taskSet, "tasks.json") };
-}
-
-/** Every tag of the namespace's adapters with its manifest, and every file with its size: what must never change. */
-export async function inventory(options: Options): Promise<ReadonlyMap<string, string>> {
-  const repository = `rune/${options.namespace}/adapters`;
-  using access = await adminRegistry(options, repository);
-  const found = new Map<string, string>();
-  for await (const tag of access.registry.tags(repository, "")) {
-    const digest = (await access.registry.resolveTag(repository, tag)) ?? "gone";
-    const { manifest } = await access.registry.manifest(repository, digest);
-    found.set(tag, [digest, ...manifest.layers.map((layer) => layer.digest)].join(" "));
-  }
-  return found;
 }
