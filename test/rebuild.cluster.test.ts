@@ -1,5 +1,7 @@
 import { beforeAll, describe, expect, test } from "vitest";
+import { storeEvidence } from "../clients/registry/evidence.ts";
 import { kubectl } from "../cluster/api.ts";
+import { succession } from "../controllers/testing/succession.ts";
 import type { Adapter } from "../crds/kinds/adapter.ts";
 import { resourceOf } from "../crds/kinds/kind.ts";
 import { kinds } from "../crds/kinds/kinds.ts";
@@ -8,8 +10,9 @@ import { annotation } from "../crds/words/labels.ts";
 import { install } from "../examples/00-quickstart/installation.ts";
 import { namespaceManifest } from "../examples/00-quickstart/manifests.ts";
 import { isTrue } from "../examples/00-quickstart/objects.ts";
-import { canRun, namespace, system } from "./support/installation.ts";
-import { create, eventually, read, readAll } from "./support/objects.ts";
+import { forge, original, unseen } from "./support/forgery.ts";
+import { canRun, namespace, registryOf, system } from "./support/installation.ts";
+import { create, eventually, fresh, read, readAll } from "./support/objects.ts";
 import { goodAdapter } from "./support/sessions.ts";
 
 /**
@@ -37,14 +40,34 @@ describe.skipIf(!canRun)("a cluster that is made again beside the registry that 
   let before: Adapter[];
   let claim: Claim;
 
+  /** Evolution's decisions, stored as it stores them: the adapter took another one's place. Returns the other's name. */
+  async function promote(adapter: Adapter): Promise<string> {
+    const { repository, digest } = adapter.spec.artifact;
+    const registry = await registryOf(repository);
+    const forged = await forge("former", await original(adapter), { weights: unseen }, registry);
+    const champion = { name: adapter.metadata.name, digest };
+    const former = { name: forged.name, digest: forged.digest };
+    for (const piece of succession({ champion, former, namespace })) await storeEvidence(registry, repository, piece);
+    await create(forged.manifest);
+    return forged.name;
+  }
+
   beforeAll(async () => {
-    const { name } = (await goodAdapter()).metadata;
-    // Besides the measurements, a decision by a person.
-    await kubectl(["annotate", "adapter", name, "-n", namespace, `${annotation.archive}=no longer needed`, "--overwrite"]);
+    const good = await goodAdapter();
+    const { name } = good.metadata;
+    // Besides the measurements, decisions by evolution and by a person. New words make the operator read the registry again.
+    const former = await promote(good);
+    const why = `${fresh("rebuild")}: no longer needed`;
+    await kubectl(["annotate", "adapter", name, "-n", namespace, `${annotation.archive}=${why}`, "--overwrite"]);
     await eventually(
-      "it is archived",
+      "it is a champion, and archived",
       () => read<Adapter>("Adapter", namespace, name),
-      ({ status }) => status?.archived === true,
+      ({ status }) => status?.archived === true && status.champion !== undefined,
+    );
+    await eventually(
+      "the former champion is verified, and known as such",
+      () => read<Adapter>("Adapter", namespace, former),
+      (adapter) => isTrue(adapter, "Ready") && adapter.status?.tier === "Domain" && !adapter.status.champion,
     );
     before = await readAll<Adapter>("Adapter", namespace);
     claim = await read<Claim>("PersistentVolumeClaim", system, "rune-registry");
@@ -59,6 +82,9 @@ describe.skipIf(!canRun)("a cluster that is made again beside the registry that 
   test("knows fitness, gates, tiers, champions and archive of the adapters that are applied again, from the registry alone", async () => {
     expect(before.length).toBeGreaterThan(0);
     expect(before.some(({ status }) => status?.fitness && status.archived)).toBe(true);
+    const ofDomain = before.filter(({ status }) => status?.tier === "Domain");
+    expect(ofDomain.some(({ status }) => status?.champion)).toBe(true);
+    expect(ofDomain.some(({ status }) => !status?.champion)).toBe(true);
     expect(await kubectl(["get", "namespace", system, "--ignore-not-found", "-o", "name"])).toBe("");
 
     const { metadata, spec } = claim;

@@ -1,3 +1,4 @@
+import { storeEvidence } from "@rune/clients/registry/evidence";
 import { Registry } from "@rune/clients/registry/registry";
 import { MemoryRegistry } from "@rune/clients/testing/memory-registry";
 import { mediaType } from "@rune/crds/contracts/artifact";
@@ -13,6 +14,7 @@ import { adapters, evaluations, modelServers } from "../shared/resources.ts";
 import type { Services } from "../shared/services.ts";
 import { endEvaluator } from "../testing/evaluator.ts";
 import { adapter, baseDigest, condition, config, digestOf, evaluation, modelServer } from "../testing/objects.ts";
+import { succession, successionScope } from "../testing/succession.ts";
 
 /** Evaluations and Adapters on one registry, which outlives every cluster and holds all measurements and decisions. */
 
@@ -22,10 +24,11 @@ let clock: VirtualClock;
 let manager: Manager;
 
 const key = (name: string) => ({ namespace: "default", name });
+const registry = () => new Registry({ url: memory.url, clock: { now: () => Date.now(), wait: async () => undefined, random: () => 0 } });
 const services = () =>
   ({
     config,
-    registry: () => new Registry({ url: memory.url, clock: { now: () => Date.now(), wait: async () => undefined, random: () => 0 } }),
+    registry,
     runnerToken: () => "token",
     logs: { readLog: async () => ({ records: [], lastSequence: 0 }) },
     onNotice: () => undefined,
@@ -72,12 +75,12 @@ async function until(what: string, holds: () => boolean): Promise<void> {
 }
 
 /** An artifact in the registry, and the manifest of its Adapter. */
-function published(): Adapter {
+function published(weights = "weights"): Adapter {
   const source = { kind: "Import" as const };
   const scope = { project: "tessera" };
   const common = { base: { name: "coder", digest: baseDigest }, rank: 16, alpha: 32, targetModules: ["q_proj"], scope, source };
   const blob = memory.put({ schema: "rune.dev/adapter/v1", ...common, parents: [], generation: 0, files: {} });
-  const layer = memory.put("weights");
+  const layer = memory.put(weights);
   const { digest } = memory.put({
     schemaVersion: 2,
     artifactType: mediaType.adapter,
@@ -173,6 +176,40 @@ it.each([
     api.put(adapters, subject);
     await until("it is rebuilt", () => found(name)?.status?.evidenceDigest !== undefined);
     expect(bySayings(found(name) as Adapter)).toEqual(bySayings(told));
+  },
+);
+
+it.each([
+  ["with a referrers API", true],
+  ["without one", false],
+])(
+  "a champion, its tier and the champion that it took the place of are the same in an empty cluster, from a registry %s",
+  { timeout: 120_000 },
+  async (_, has) => {
+    memory.hasReferrers = has;
+    const [champion, former] = [published("better"), published("good")];
+    const both = [champion, former];
+    const statusOf = ({ metadata }: Adapter) => found(metadata.name)?.status;
+    for (const each of both) api.put(adapters, each);
+    await until("both are verified", () => both.every((each) => statusOf(each)?.evidenceDigest !== undefined));
+    expect(both.map((each) => statusOf(each)?.tier)).toEqual(["Task", "Task"]);
+    const weightsOf = ({ metadata, spec }: Adapter) => ({ name: metadata.name, digest: spec.artifact.digest });
+    for (const piece of succession({ champion: weightsOf(champion), former: weightsOf(former), namespace: "default" }))
+      await storeEvidence(registry(), champion.spec.artifact.repository, piece);
+    for (const { metadata } of both) {
+      const object = found(metadata.name) as Adapter;
+      api.put(adapters, { ...object, metadata: { ...object.metadata, annotations: { "rune.dev/archive": "no longer needed" } } });
+    }
+    await until("both are archived", () => both.every((each) => statusOf(each)?.archived));
+    const told = both.map(({ metadata }) => bySayings(found(metadata.name) as Adapter));
+    expect(told).toMatchObject([{ tier: "Domain", champion: successionScope }, { tier: "Domain" }]);
+    expect(told[1]?.champion).toBeUndefined();
+
+    await leaveCluster();
+    await emptyCluster("2026-04-01T00:00:00Z");
+    for (const each of both) api.put(adapters, each);
+    await until("both are rebuilt", () => both.every((each) => statusOf(each)?.evidenceDigest !== undefined));
+    expect(both.map(({ metadata }) => bySayings(found(metadata.name) as Adapter))).toEqual(told);
   },
 );
 
