@@ -24,7 +24,7 @@ import {
 } from "./manifests.ts";
 import { type Options, optionsFrom, usage } from "./options.ts";
 import { checksOf, contrastsIn, type EvaluationStatus, measuredOf, type Result, story, type TrainingStatus, trainedOf } from "./report.ts";
-import { libraryFile, storeBase, storeWorld, type World } from "./world.ts";
+import { libraryFile, storeBase, storeWorld, type World, writeBase } from "./world.ts";
 
 const parts = new Parts();
 const apply = (file: string, ...manifests: Manifest[]) => applyKept(join("minilang", file), ...manifests);
@@ -111,6 +111,7 @@ async function contrastsOf(options: Options, { status }: Seen<EvaluationStatus>)
 
 await script("The laboratory", usage, async (argv) => {
   const options = optionsFrom(argv);
+  if (options.baseOnly) return await writeBase(options.baseOnly);
   const result = await main(options);
   await writeFigures("minilang", result);
   console.log(story(result, options.namespace));

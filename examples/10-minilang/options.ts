@@ -18,6 +18,8 @@ export interface Options extends Installation {
    * Points that the generated adapters must gain over the base, at the lower end of the interval, and over wrong ones.
    */
   readonly gainPoints: number;
+  /** Directory that the base is written to, and nothing else is done. */
+  readonly baseOnly?: string;
 }
 
 export const usage = `npm run example -- minilang [options]
@@ -25,6 +27,7 @@ export const usage = `npm run example -- minilang [options]
   --quick             fewer steps, projects and programs, and lower thresholds: shows both verdicts in a few minutes
   --steps N           optimizer steps of the hypernetwork (1000)
   --namespace NAME    where the objects go (minilang)
+  --base DIRECTORY    writes the base model to this directory, and does nothing else
 `;
 
 const whole = { trainingProjects: 1500, heldOutProjects: 40, tasksPerProject: 5, samples: 5, steps: 1000, gainPoints: 40 };
@@ -37,9 +40,11 @@ export function optionsFrom(argv: readonly string[]): Options {
       quick: { type: "boolean", default: false },
       steps: { type: "string" },
       namespace: { type: "string", default: "minilang" },
+      base: { type: "string" },
     },
   });
   const size = values.quick ? quick : whole;
   const steps = count(values.steps, size.steps, "--steps");
-  return { ...size, steps, quick: values.quick, namespace: values.namespace, release: "rune", systemNamespace: "rune-system" };
+  const { base: baseOnly, namespace } = values;
+  return { ...size, steps, quick: values.quick, namespace, release: "rune", systemNamespace: "rune-system", ...(baseOnly && { baseOnly }) };
 }

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { cp, mkdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
-import type { BuiltImage } from "@rune/cluster/api";
+import { type BuiltImage, buildImages } from "@rune/cluster/api";
 import { progress } from "@rune/cluster/progress";
 import { settings } from "@rune/cluster/settings";
 import { run } from "@rune/cluster/shell";
@@ -72,6 +72,13 @@ export async function storeBase(options: Installation, trainer: BuiltImage | und
   using access = await adminRegistry(options, `rune/models/${modelName}`);
   const { repository, digest } = await storeModel(access.registry, modelName, directory);
   return { oci: { repository, digest } };
+}
+
+/** Writes the base's files into a directory, as people have them who bring a model of their own. Needs no cluster. */
+export async function writeBase(directory: string): Promise<void> {
+  const { trainer } = await buildImages(["trainer"]);
+  if (!trainer) throw new Error("the trainer image was not built");
+  await cp(await trainedBase(trainer), directory, { recursive: true });
 }
 
 async function trainedBase(trainer: BuiltImage): Promise<string> {
