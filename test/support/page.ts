@@ -1,0 +1,103 @@
+import { spawn } from "node:child_process";
+import { chmod, copyFile, mkdir, mkdtemp, open, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+/** A page's shell commands: each section that has some, with its blocks, in the page's order. */
+export function commandsOf(markdown: string): Map<string, string[]> {
+  const sections = markdown.split(/^## /m).slice(1);
+  const blocks = (section: string) => [...section.matchAll(/^```sh\n(.*?)^```$/gms)].map(([, block = ""]) => block);
+  return new Map(
+    sections.map((section) => [section.split("\n", 1)[0] ?? "", blocks(section)] as const).filter(([, each]) => each.length > 0),
+  );
+}
+
+/** How a block ended; `failed` is the line of it that ended it, where one did. */
+export interface Ended {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+  readonly failed: string;
+}
+
+export interface ShellOptions {
+  /** Where the shell begins. */
+  readonly directory: string;
+  readonly environment: Readonly<Record<string, string>>;
+  /** Programs that it finds first: name → what a shell runs for it, with the arguments at its end. */
+  readonly programs: Readonly<Record<string, string>>;
+}
+
+/**
+ * The shell of somebody who types a page's blocks one after the other. Variables, directory and what runs in the
+ * background last from block to block, though each is a bash of its own, which ends at the first command that fails. It
+ * has an /etc/hosts of its own, so that a page's line in it changes nothing on the machine. Needs root, or a kernel
+ * that lets users make namespaces.
+ */
+export class PageShell implements AsyncDisposable {
+  readonly #directory: string;
+  readonly #environment: Readonly<Record<string, string>>;
+  readonly #groups: number[] = [];
+
+  private constructor(directory: string, environment: Readonly<Record<string, string>>) {
+    this.#directory = directory;
+    this.#environment = environment;
+  }
+
+  static async open({ directory, environment, programs }: ShellOptions): Promise<PageShell> {
+    const own = await mkdtemp(join(tmpdir(), "rune-page-"));
+    await mkdir(join(own, "bin"));
+    for (const [name, command] of Object.entries(programs)) {
+      await writeFile(join(own, "bin", name), `#!/bin/sh\nexec ${command} "$@"\n`);
+      await chmod(join(own, "bin", name), 0o755);
+    }
+    await copyFile("/etc/hosts", join(own, "hosts"));
+    await writeFile(join(own, "directory"), directory);
+    await writeFile(join(own, "variables"), "");
+    return new PageShell(own, { ...environment, PATH: `${join(own, "bin")}:${environment.PATH ?? process.env.PATH}` });
+  }
+
+  /** Runs a block to its end. */
+  async type(block: string): Promise<Ended> {
+    const path = (name: string) => join(this.#directory, name);
+    await writeFile(path("script"), around(block));
+    await writeFile(path("failed"), "");
+    const [stdout, stderr] = [await open(path("stdout"), "w"), await open(path("stderr"), "w")];
+    const user = process.getuid?.() === 0 ? [] : ["--map-root-user"];
+    // What stays in the background keeps these files open; a pipe would never end.
+    const child = spawn("unshare", [...user, "--mount", "bash", "-c", enter, this.#directory], {
+      stdio: ["ignore", stdout.fd, stderr.fd],
+      env: { ...process.env, ...this.#environment },
+      detached: true,
+    });
+    if (child.pid) this.#groups.push(child.pid);
+    const code = await new Promise<number>((resolve, reject) => {
+      child.once("error", reject).once("exit", (status) => resolve(status ?? 137));
+    });
+    await Promise.all([stdout.close(), stderr.close()]);
+    const [out = "", err = "", line = ""] = await Promise.all(["stdout", "stderr", "failed"].map((name) => readFile(path(name), "utf8")));
+    const failed = line === "" ? "" : (around(block).split("\n")[Number(line) - 1] ?? "");
+    return { code, stdout: out, stderr: err, failed };
+  }
+
+  /** Ends what the blocks left in the background. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const group of this.#groups) {
+      try {
+        process.kill(-group, "SIGKILL");
+      } catch {} // nothing of it is left
+    }
+    await rm(this.#directory, { recursive: true, force: true });
+  }
+}
+
+const enter = `mount --bind "$0/hosts" /etc/hosts && exec bash "$0/script" "$0"`;
+
+/** Exports every variable, so that the next block's shell gets it too. */
+const around = (block: string) => `own=$1
+. "$own/variables"
+cd "$(cat "$own/directory")"
+trap 'code=$?; export -p > "$own/variables"; pwd > "$own/directory"; exit $code' EXIT
+trap 'echo $LINENO > "$own/failed"' ERR
+set -aEeuo pipefail
+${block}`;
