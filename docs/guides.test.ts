@@ -8,7 +8,7 @@ import { parse, parseAllDocuments } from "yaml";
 
 const root = join(import.meta.dirname, "..");
 const read = (file: string) => readFileSync(join(root, file), "utf8");
-const guides = ["architecture", "artifacts", "backup", "glossary", "installing", "security", "troubleshooting", "upgrading"].map(
+const guides = ["architecture", "artifacts", "backup", "glossary", "installing", "security", "troubleshooting", "upgrading", "walk"].map(
   (name) => `docs/${name}.md`,
 );
 const all = guides.map(read).join("\n");
