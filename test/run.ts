@@ -67,6 +67,7 @@ const stages: Stage[] = [
   // The first of these installs everything; the others continue with what it left.
   vitest("the whole loop", ["test/loop.cluster.test.ts"], cluster),
   long(vitest("minilang", ["test/minilang.cluster.test.ts"], cluster)),
+  vitest("walk", ["test/walk.cluster.test.ts"], cluster),
   vitest("chart", ["charts/rune/chart.cluster.test.ts"], cluster),
   vitest("environment check", ["test/environment.cluster.test.ts"], cluster),
   vitest("bad adapters", ["test/bad-adapters.cluster.test.ts"], cluster),
