@@ -18,6 +18,9 @@ _DEVICES = [
     "/dev/urandom",
 ]  # not /dev/zero: mapped, it is memory that isn't counted
 _PENDING_SIGNALS = 1024  # timers count too
+# What a runtime in Landlock's place may refuse to limit, as gVisor does: message queues, for which no allowed call is, and
+# pending signals, which are then the runtime's own memory and so the pod's.
+_OF_LINUX = frozenset({"RLIMIT_SIGPENDING", "RLIMIT_MSGQUEUE"})
 
 
 @dataclass(frozen=True)
@@ -55,6 +58,11 @@ def limits(lock: Lock) -> dict[str, int]:
     }
 
 
+def is_required(limit: str, lock: Lock) -> bool:
+    """Whether nothing may run where this limit isn't in force."""
+    return lock.landlock or limit not in _OF_LINUX
+
+
 def apply(lock: Lock) -> None:
     """Lock this process. Raises OSError or ValueError if any part is refused: the caller must then run nothing."""
     if os.getuid() == 0:
@@ -63,11 +71,20 @@ def apply(lock: Lock) -> None:
     _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     _die_first()
     _prctl(_PR_SET_DUMPABLE, 0)
-    for name, value in limits(lock).items():
-        _limit(getattr(resource, name), value)
+    restrain(lock)
     _prctl(_PR_SET_NO_NEW_PRIVS, 1)
     version = _restrict_files(lock) if lock.landlock else 0
     seccomp.install(version)
+
+
+def restrain(lock: Lock) -> None:
+    """Set all limits. Raises ValueError if one that is required is refused."""
+    for name, value in limits(lock).items():
+        try:
+            _limit(getattr(resource, name), value)
+        except ValueError:  # how Python reports EPERM here
+            if is_required(name, lock):
+                raise
 
 
 def _limit(limit: int, value: int) -> None:

@@ -1,5 +1,6 @@
 import os
 import re
+import resource
 import socket
 import tempfile
 import threading
@@ -7,7 +8,7 @@ import unittest
 from contextlib import ExitStack, contextmanager
 from unittest import mock
 
-from rune_sandbox import probe, probe_inside, scratch, seccomp
+from rune_sandbox import lock, probe, probe_inside, scratch, seccomp
 from rune_sandbox.pipe import Pipe
 from rune_sandbox.requests import Execution
 from rune_sandbox.results import Full, Results
@@ -47,6 +48,49 @@ class Numbers(unittest.TestCase):
                     for at, (_, if_true, if_false, _) in enumerate(rules):
                         self.assertLess(at + 1 + max(if_true, if_false), len(rules) + 1)
                         self.assertLess(max(if_true, if_false), 256)
+
+
+def lock_of(landlock: bool) -> lock.Lock:
+    return lock.Lock("/out", [], "/lib", 1 << 28, 5, 1 << 20, 64, 256, landlock)
+
+
+class Runtimes(unittest.TestCase):
+    """What takes Landlock's place isn't Linux: gVisor limits neither message queues nor pending signals."""
+
+    def refuse(self, *limits: int) -> None:
+        def set_limit(limit: int, _: tuple[int, int]) -> None:
+            if limit in limits:
+                raise ValueError("not allowed to raise maximum limit")
+
+        self.enterContext(mock.patch("resource.setrlimit", set_limit))
+
+    def test_a_substitute_of_landlock_may_refuse_limits_of_linux_and_no_others(self):
+        self.refuse(resource.RLIMIT_MSGQUEUE, resource.RLIMIT_SIGPENDING)
+        lock.restrain(lock_of(landlock=False))
+        with self.assertRaises(ValueError):
+            lock.restrain(lock_of(landlock=True))
+        self.refuse(resource.RLIMIT_AS)
+        with self.assertRaises(ValueError):
+            lock.restrain(lock_of(landlock=False))
+
+    def test_a_limit_that_is_required_must_be_in_force(self):
+        most = lock.limits(lock_of(landlock=True))
+        for name, found in (("RLIMIT_MSGQUEUE", {True}), ("RLIMIT_AS", {True, False})):
+            raised = {getattr(resource, each): (value, value) for each, value in most.items()}
+            raised[getattr(resource, name)] = (most[name] + 1, most[name] + 1)
+            with mock.patch("resource.getrlimit", raised.__getitem__):
+                loose = {landlock for landlock in (True, False) if probe_inside._loose(lock_of(landlock))}
+            self.assertEqual(loose, found, name)
+
+    def test_no_bomb_is_tried_there_but_only_whether_processes_are_counted(self):
+        self.refuse()
+        fork = self.enterContext(mock.patch("os.fork", return_value=1))
+        self.enterContext(mock.patch("os.waitpid"))
+        for refusal, observed in ((None, "Reached"), (BlockingIOError(), "Blocked"), (OSError(), "Error")):
+            fork.side_effect = refusal
+            attempt = probe_inside._fork_bomb(lock_of(landlock=False))
+            self.assertEqual((attempt.observed, attempt.holds), (observed, True))
+        self.assertEqual(fork.call_count, 3)
 
 
 class Directories(unittest.TestCase):
