@@ -3,7 +3,7 @@ import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { withLock } from "./lock.ts";
 import { ensurePackages, packagesOfTheCluster } from "./packages.ts";
-import { containerd, installPrograms, kube } from "./programs.ts";
+import { containerd, gvisor, installPrograms, kube } from "./programs.ts";
 import { progress } from "./progress.ts";
 import { settings } from "./settings.ts";
 import { attempt, run } from "./shell.ts";
@@ -16,15 +16,17 @@ export const embedded = {
   kubeconfig: join(settings.state, "kubeconfig"),
   bin: join(settings.state, "bin"),
 
-  async up(): Promise<void> {
+  /** With gVisor if that is asked for here or was before: a cluster that has it keeps it until it is destroyed. */
+  async up({ withGvisor = hasGvisor() } = {}): Promise<void> {
     requireRoot("start");
     await ensurePackages(packagesOfTheCluster);
-    const programs = { kube: await kube(), containerd: await containerd() };
+    const programs = { kube: await kube(), containerd: await containerd(), gvisor: withGvisor ? await gvisor() : undefined };
     await mkdir(settings.state, { recursive: true });
     await locked(async () => {
       await installPrograms(embedded.bin, {
         kube: { program: programs.kube, files: ["kube", "kube.image.tar", "pause.image.tar"] },
         containerd: { program: programs.containerd, files: ["containerd", "containerd-shim-runc-v2", "ctr", "runc"] },
+        ...(programs.gvisor && { gvisor: { program: programs.gvisor, files: ["runsc", "containerd-shim-runsc-v1"] } }),
       });
       await host("up");
     });
@@ -57,6 +59,9 @@ export const embedded = {
     return run(join(embedded.bin, "ctr"), ["-a", join(settings.state, "run/containerd.sock"), "-n", "k8s.io", ...args], { env });
   },
 };
+
+// As `host/cluster.sh` finds it.
+const hasGvisor = () => existsSync(join(embedded.bin, "gvisor.id"));
 
 const script = join(import.meta.dirname, "host/cluster.sh");
 

@@ -7,6 +7,7 @@ import { settings } from "./settings.ts";
 const usage = `npm run cluster -- <command>
 
   up                start the embedded cluster (or check the one of KUBECONFIG)
+  gvisor            start it with gVisor beside runc (RuntimeClass gvisor), until it is destroyed
   down              stop it and keep its state
   destroy           stop it and remove its state
   status            what runs; exit status 1 when the cluster doesn't
@@ -19,6 +20,7 @@ With KUBECONFIG set (and RUNE_CLUSTER not "embedded") everything goes to that cl
 
 const commands: Record<string, (args: string[]) => Promise<void>> = {
   up: async () => void (await ensureUp()),
+  gvisor: () => onlyEmbedded("change", () => embedded.up({ withGvisor: true })),
   down: () => onlyEmbedded("stop", embedded.down),
   destroy: () => onlyEmbedded("remove", embedded.destroy),
   status,

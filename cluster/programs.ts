@@ -49,6 +49,22 @@ export async function containerd(): Promise<Program> {
   return { directory, key };
 }
 
+/** gVisor: runsc and its shim. Only for clusters that were asked to have it. */
+export async function gvisor(): Promise<Program> {
+  const source = join(settings.root, "cluster/gvisor");
+  const key = await programKey(source, ["-s -w"]);
+  const directory = await cached("programs", `gvisor-${key}`, (out) =>
+    progress.step("compiling gVisor (5 minutes the first time)", async (detail) => {
+      const runsc = "gvisor.dev/gvisor/runsc";
+      const version = await goModuleVersion(source, "gvisor.dev/gvisor");
+      const flags = ["-trimpath", "-ldflags", `-s -w -X ${runsc}/version.version=${version}`];
+      await goBuild(source, [...flags, "-o", join(out, "runsc"), runsc], { CGO_ENABLED: "0" }, detail);
+      await goBuild(source, [...flags, "-o", join(out, "containerd-shim-runsc-v1"), "."], { CGO_ENABLED: "0" }, detail);
+    }),
+  );
+  return { directory, key };
+}
+
 /**
  * A command of a published Go module, such as `github.com/nats-io/nats-server/v2@v2.12.1`, with these build tags;
  * returns the path of the binary.

@@ -129,6 +129,7 @@ apply_base() {
   local forward=
   [ ! -s "$STATE/resolv.conf" ] || forward="forward . /etc/resolv.conf"
   sed -e "s/@DNS_IP@/$DNS_IP/" -e "s#@FORWARD@#$forward#" -e "s/@KUBE_ID@/$(cat "$BIN/kube.id")/" "$HERE/base.yaml" | k apply -f - >/dev/null
+  ! has_gvisor || k apply -f "$HERE/gvisor.yaml" >/dev/null
 }
 # Simulated GPUs: the scheduler counts them, but there is no device.
 advertise_gpus() {

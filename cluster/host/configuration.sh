@@ -21,6 +21,19 @@ outer_resolvers() {
   [ ! -e /run/systemd/resolve/resolv.conf ] || f=/run/systemd/resolve/resolv.conf
   grep -E '^nameserver ' "$f" 2>/dev/null | grep -vE ' (127\.|::1)' || true
 }
+# gVisor is there from `npm run cluster -- gvisor` to `destroy`.
+has_gvisor() { [ -e "$BIN/gvisor.id" ]; }
+# Its part of containerd's configuration.
+gvisor_runtime() {
+  has_gvisor || return 0
+  cat <<Y
+  [plugins."io.containerd.cri.v1.runtime".containerd.runtimes.runsc]
+    runtime_type = "io.containerd.runsc.v1"
+    [plugins."io.containerd.cri.v1.runtime".containerd.runtimes.runsc.options]
+      TypeUrl = "io.containerd.runsc.v1.options"
+      ConfigPath = "$STATE/runsc.toml"
+Y
+}
 write_configuration() {
   put "$STATE/containerd.toml" <<Y
 version = 3
@@ -53,6 +66,14 @@ state = "$RUN/containerd"
       BinaryName = "$BIN/runc"
       Root = "$RUN/runc"
       SystemdCgroup = false
+$(gvisor_runtime)
+Y
+  # systrap: the platform that needs no KVM.
+  ! has_gvisor || put "$STATE/runsc.toml" <<Y
+binary_name = "$BIN/runsc"
+root = "$RUN/runsc"
+[runsc_config]
+  platform = "systrap"
 Y
   # ptp: each pod has a veth to the host and no shared layer 2, so all pod traffic is routed through the host's forward
   # hook (no br_netfilter needed), and a packet's veth identifies its pod (netpol drops packets with another's address).
