@@ -55,6 +55,13 @@ describe("a fault", () => {
     expect(found).toEqual([expect.stringContaining("process locks alone: got through"), expect.stringContaining("both: got through")]);
   });
 
+  it("is none where only Landlock would stop it and a runtime class takes its place", () => {
+    const found = { both: { word: "stopped" as const, evidence: "" }, gvisor: { word: "through" as const, evidence: "seen" } };
+    const inGvisor = (landlock: boolean) => faultsOf({ sandboxes: ["both", "gvisor"], attacks: [{ ...handles, landlock, found }] });
+    expect(inGvisor(true)).toEqual([]);
+    expect(inGvisor(false)).toEqual(["f22_handles (its own pod), both, in gvisor: got through: seen"]);
+  });
+
   it("is one that goes to another pod through a policy", () => {
     expect(faults(attack("t", "p", ["through", "through", "stopped", "stopped"], true))).toEqual([
       "p (t), NetworkPolicy alone: got through: seen",

@@ -6,6 +6,8 @@ interface Attack {
   readonly program: string;
   /** Aimed at another pod. */
   readonly elsewhere: boolean;
+  /** Of the locks only Landlock stops it. */
+  readonly landlock?: boolean;
   /** In words. */
   readonly tries: string;
   readonly found: Readonly<Record<string, { readonly word: "stopped" | "through" | "broken"; readonly evidence: string }>>;
@@ -42,8 +44,9 @@ function stopped(attacks: readonly Attack[], layers: Layers): string {
 const ofTheNetwork = ({ elsewhere }: Attack) => elsewhere;
 
 /**
- * What isn't as the layers promise: the locks stop everything, the policy what goes to another pod, and each threat is real: something of it
- * gets through where neither layer is. An attack that wasn't made says nothing, so that is a fault as well.
+ * What isn't as the layers promise: the locks stop everything (but what only Landlock stops, where a runtime class takes its place), the
+ * policy what goes to another pod, and each threat is real: something of it gets through where neither layer is. An attack that wasn't made
+ * says nothing, so that is a fault as well.
  */
 export function faultsOf(result: Outcome): string[] {
   const all = result.sandboxes.map(layersOf);
@@ -55,7 +58,8 @@ function faultOf(attack: Attack, layers: Layers): string[] {
   const found = attack.found[layers.name];
   const name = `${attack.program} (${attack.threat}), ${layers.title}`;
   if (!found || found.word === "broken") return [`${name}: could not be tried: ${found?.evidence ?? "no word of it"}`];
-  const isPromised = layers.locks || (layers.policy && ofTheNetwork(attack));
+  const isLocked = layers.locks && !(layers.runtimeClass && attack.landlock);
+  const isPromised = isLocked || (layers.policy && ofTheNetwork(attack));
   return isPromised && found.word === "through" ? [`${name}: got through: ${found.evidence}`] : [];
 }
 

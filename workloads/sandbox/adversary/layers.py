@@ -20,7 +20,7 @@ from adversary.catalogue import Program
 
 OBSERVABLE = ("canary", "secret", "changed")
 _LOOPBACK = "127.0.0.1"
-_LEAST_SECONDS = 10.0  # an attack should be made, however slow the machine is
+_LEAST_SECONDS = 30.0  # an attack should be made, however slow the machine is
 _ANSWER_SECONDS = 60.0
 _ARRIVE_SECONDS = 0.6  # a datagram, or the half second that a canary listens to who says nothing
 
@@ -32,10 +32,15 @@ class Attack:
     threat: str
     program: str
     elsewhere: bool = False
+    landlock: bool = False  # of the locks only Landlock stops it: no runtime class in its place promises to
+
+
+# What the user of a program may do with files outside.
+_BY_LANDLOCK = frozenset({"f01_write_outside", "f03_read_outside", "n23_fifo_outside"})
 
 
 def _each(threat: str, programs: str, elsewhere: bool = False) -> tuple[Attack, ...]:
-    return tuple(Attack(threat, program, elsewhere) for program in programs.split())
+    return tuple(Attack(threat, program, elsewhere, program in _BY_LANDLOCK) for program in programs.split())
 
 
 ATTACKS = (

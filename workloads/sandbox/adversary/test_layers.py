@@ -16,7 +16,7 @@ import unittest.mock
 from pathlib import Path
 from typing import Any
 
-from adversary import catalogue, checks, layers
+from adversary import catalogue, checks, expectations, layers
 from adversary.enclosure import as_user, interpreter
 
 HERE = Path(__file__).parent
@@ -36,6 +36,12 @@ class AttacksTest(unittest.TestCase):
                 names = {name for name, *_ in PROGRAMS[attack.program].checks}
                 self.assertTrue(names & set(layers.OBSERVABLE))
                 self.assertEqual(PROGRAMS[attack.program].kind, "program")
+
+    def test_what_only_landlock_stops_is_not_expected_to_be_stopped_without_it(self):
+        for attack in layers.ATTACKS:
+            if attack.landlock and "nolandlock" in PROGRAMS[attack.program].variants:
+                self.assertIsNotNone(expectations.reason(attack.program, "nolandlock"), attack.program)
+        self.assertLessEqual(layers._BY_LANDLOCK, {attack.program for attack in layers.ATTACKS})
 
     def test_every_threat_has_an_attack_in_the_short_form(self):
         short = {attack.threat for attack in layers.ATTACKS if PROGRAMS[attack.program].short}
