@@ -90,7 +90,7 @@ export function kubeConfigCredentials(config: KubeConfigLike, options: { readonl
  * (kubernetes-client/javascript#228): the plugin is asked again.
  */
 function forgetCredentials(config: KubeConfigLike): void {
-  const { authenticators = [] } = config as { authenticators?: readonly { tokenCache?: unknown }[] };
+  const { authenticators = [] } = config as KubeConfigLike & { authenticators?: readonly { tokenCache?: unknown }[] };
   for (const authenticator of authenticators) if (authenticator.tokenCache) authenticator.tokenCache = {};
 }
 
