@@ -69,6 +69,15 @@ describe("what an adapter has learnt from", () => {
     expect(found.get("a")?.sft).toMatchObject({ rank: 16 });
   });
 
+  it("is its own session where its run made an adapter of each", async () => {
+    const adapter = taught("a", ["2"]);
+    const run = objects.find(({ kind }) => kind === "TrainingRun") as TrainingRun;
+    const corpus = { digest: digestOf("0"), trajectories: ["1", "2", "3"].map((digit) => trajectory(digit)) };
+    const generate = { hypernetwork: { run: "h" }, each: "Session" as const };
+    objects = [adapter, { ...run, spec: { ...run.spec, sft: undefined, generate }, status: { corpus } } as unknown as TrainingRun];
+    expect(await learnt("a")).toMatchObject(new Map([["a", { artifacts: [trajectory("2")] }]]));
+  });
+
   it("is what all its parents have learnt from where it was merged", async () => {
     const parents = [taught("a", ["1"]), taught("b", ["2"])];
     taught("child", [], { parents });

@@ -1,6 +1,7 @@
 import { ArtifactMissing, DigestMismatch, layerOf } from "@rune/clients/registry/registry";
 import { learntFile, learntFrom } from "@rune/crds/contracts/artifact";
 import type { Adapter } from "@rune/crds/kinds/adapter";
+import type { TrainingRun } from "@rune/crds/kinds/training-run";
 import type { Cache } from "kopf-ts";
 import { ZodError } from "zod";
 import { adapters, trainingRuns } from "../shared/resources.ts";
@@ -24,7 +25,7 @@ export async function readLearnt(
     const found = new Map<string, Learnt>();
     for (const name of names) {
       const adapter = get(name);
-      if (adapter) found.set(name, ofRuns(adapter, cache) ?? { artifacts: await ofArtifact(adapter, services) });
+      if (adapter) found.set(name, (await ofRuns(adapter, cache, services)) ?? { artifacts: await ofArtifact(adapter, services) });
     }
     return found;
   } catch (error) {
@@ -33,18 +34,19 @@ export async function readLearnt(
 }
 
 /** According to runs; null where one was deleted. */
-function ofRuns({ metadata, spec }: Adapter, cache: Cache): Learnt | null {
-  const { namespace } = metadata;
-  const { source, parents = [] } = spec;
+async function ofRuns(adapter: Adapter, cache: Cache, services: Services): Promise<Learnt | null> {
+  const { namespace } = adapter.metadata;
+  const { source, parents = [] } = adapter.spec;
   const run = source.kind === "TrainingRun" && source.name ? cache(trainingRuns).get({ namespace, name: source.name }) : undefined;
   const own = run && run.metadata.uid === source.uid ? run : undefined;
-  const trajectories = own?.status?.corpus?.trajectories ?? [];
+  const trajectories = own ? await ownTrajectories(adapter, own, services) : [];
   if (own && parents.length === 0 && trajectories.length > 0)
     return { artifacts: trajectories.map(artifactOf), sft: own.spec.sft, include: own.spec.corpus?.include };
-  const inherited = parents.map(({ name, digest }) => {
+  const inherited: (Learnt | null)[] = [];
+  for (const { name, digest } of parents) {
     const parent = cache(adapters).get({ namespace, name });
-    return parent?.spec.artifact.digest === digest ? ofRuns(parent, cache) : null;
-  });
+    inherited.push(parent?.spec.artifact.digest === digest ? await ofRuns(parent, cache, services) : null);
+  }
   if (parents.length === 0 || inherited.some((each) => each === null)) return null;
   const all = inherited.flatMap((each) => each ?? []);
   const told = all.find(({ sft }) => sft);
@@ -53,6 +55,15 @@ function ofRuns({ metadata, spec }: Adapter, cache: Cache): Learnt | null {
     sft: told?.sft,
     include: told?.include,
   };
+}
+
+/** Of a run that makes an adapter of each session: the one that this adapter's own artifact names. */
+async function ownTrajectories(adapter: Adapter, { spec, status }: TrainingRun, services: Services): Promise<Learnt["artifacts"]> {
+  const all = status?.corpus?.trajectories ?? [];
+  if (spec.generate?.each !== "Session") return all;
+  const named = new Set((await ofArtifact(adapter, services)).map(({ digest }) => digest));
+  const own = all.filter(({ digest }) => named.has(digest));
+  return own.length > 0 ? own : all;
 }
 
 const artifactOf = ({ repository, digest }: Learnt["artifacts"][number]) => ({ repository, digest });
