@@ -144,6 +144,16 @@ it("counts the stand-in GPUs: a pod that asks for too many stays Pending", async
   expect(await eventually(condition, (text) => text !== "")).toContain("Insufficient nvidia.com/gpu");
 });
 
+it.runIf(embedded.hasGvisor())("runs pods in gVisor where it was asked for, behind the same policies", { timeout: 120_000 }, async () => {
+  const spec = { runtimeClassName: "gvisor" };
+  await apply(pod("guarded", { spec }), pod("jailed-and-guarded", { spec, labels: { role: "jailed" } }));
+  await k("wait", "--for=condition=Ready", "pod/guarded", "pod/jailed-and-guarded", "--timeout=90s");
+  expect(await k("exec", "guarded", "--", "python3", "-c", "import os; print(os.uname().release)")).toContain("gvisor");
+  expect(await eventually(() => reaches("guarded", "canary", 80), Boolean)).toBe(true);
+  const ip = await k("get", "pod", "canary", "-o", "jsonpath={.status.podIP}");
+  expect(await reaches("jailed-and-guarded", ip, 8000)).toBe(false);
+});
+
 it("does nothing when it is started again", async () => {
   const components = async () => (await embedded.status()).text.match(/^\S+ +pid \d+/gm);
   const before = await components();

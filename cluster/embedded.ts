@@ -17,7 +17,7 @@ export const embedded = {
   bin: join(settings.state, "bin"),
 
   /** With gVisor if that is asked for here or was before: a cluster that has it keeps it until it is destroyed. */
-  async up({ withGvisor = hasGvisor() } = {}): Promise<void> {
+  async up({ withGvisor = embedded.hasGvisor() }: { withGvisor?: boolean } = {}): Promise<void> {
     requireRoot("start");
     await ensurePackages(packagesOfTheCluster);
     const programs = { kube: await kube(), containerd: await containerd(), gvisor: withGvisor ? await gvisor() : undefined };
@@ -47,6 +47,11 @@ export const embedded = {
     progress.say(`the cluster and its state in ${settings.state} are gone; what was built stays in ${settings.cache}`);
   },
 
+  /** As `host/cluster.sh` finds it. */
+  hasGvisor(): boolean {
+    return existsSync(join(embedded.bin, "gvisor.id"));
+  },
+
   /** A line per component, and whether all of them run. */
   async status(): Promise<{ running: boolean; text: string }> {
     const result = await attempt("bash", [script, "status"], { env: { RUNE_CLUSTER_STATE: settings.state } });
@@ -59,9 +64,6 @@ export const embedded = {
     return run(join(embedded.bin, "ctr"), ["-a", join(settings.state, "run/containerd.sock"), "-n", "k8s.io", ...args], { env });
   },
 };
-
-// As `host/cluster.sh` finds it.
-const hasGvisor = () => existsSync(join(embedded.bin, "gvisor.id"));
 
 const script = join(import.meta.dirname, "host/cluster.sh");
 
