@@ -8,16 +8,22 @@ import { progress } from "./progress.ts";
 import { settings } from "./settings.ts";
 import { attempt, run } from "./shell.ts";
 
+const bin = join(settings.state, "bin");
+
+/** Whether the cluster has gVisor, as `host/cluster.sh` finds it. */
+const hasGvisor = () => existsSync(join(bin, "gvisor.id"));
+
 /**
  * The Kubernetes that this room starts itself. `host/cluster.sh` does the work on the machine; this provides its
  * programs.
  */
 export const embedded = {
   kubeconfig: join(settings.state, "kubeconfig"),
-  bin: join(settings.state, "bin"),
+  bin,
+  hasGvisor,
 
   /** With gVisor if that is asked for here or was before: a cluster that has it keeps it until it is destroyed. */
-  async up({ withGvisor = embedded.hasGvisor() }: { withGvisor?: boolean } = {}): Promise<void> {
+  async up({ withGvisor = hasGvisor() } = {}): Promise<void> {
     requireRoot("start");
     await ensurePackages(packagesOfTheCluster);
     const programs = { kube: await kube(), containerd: await containerd(), gvisor: withGvisor ? await gvisor() : undefined };
@@ -45,11 +51,6 @@ export const embedded = {
     requireRoot("remove");
     await locked(() => host("destroy"));
     progress.say(`the cluster and its state in ${settings.state} are gone; what was built stays in ${settings.cache}`);
-  },
-
-  /** As `host/cluster.sh` finds it. */
-  hasGvisor(): boolean {
-    return existsSync(join(embedded.bin, "gvisor.id"));
   },
 
   /** A line per component, and whether all of them run. */

@@ -10,6 +10,7 @@ pid_of() {
   for p in $(pids_below_bin); do
     argv=()
     mapfile -d '' -t argv 2>/dev/null <"/proc/$p/cmdline" || continue
+    [ ${#argv[@]} -gt 0 ] || continue # the processes in which gVisor runs programs have no command line
     if [ "${argv[0]##*/}" = "$1" ] || { [ "${argv[0]##*/}" = kube ] && [ "${argv[1]:-}" = "$1" ]; }; then echo "$p"; return 0; fi
   done
 }
