@@ -33,20 +33,8 @@ def test_a_job_ends_with_one_verified_artifact_and_says_where_it_is(world):
         config["files"]
     )
     assert (message["examples"], message["steps"], message["repository"]) == (4, 4, "rune/demo/adapters")
-    assert message["metrics"] == {"droppedPercent": 0}
     assert config["canary"]["adapterText"] != config["canary"]["baseText"]
     assert message["metrics"] == {"distinctTasks": 4, "failureModes": 0, "corrections": 0, "droppedPercent": 0}
-
-
-def test_a_job_says_how_much_of_its_corpus_was_too_long(world):
-    world.document["corpus"]["trajectories"].append(
-        {
-            "repository": "rune/demo/trajectories",
-            "digest": world.registry.add_trajectory(tiny.trajectory("long", ["return " + "x" * 4000])),
-        }
-    )
-    code, message = world.run()
-    assert (code, message["examples"], message["metrics"]) == (0, 4, {"droppedPercent": 20})
 
 
 def test_an_attempt_after_a_lost_message_adopts_what_is_published(world):

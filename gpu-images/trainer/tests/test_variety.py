@@ -23,10 +23,8 @@ def test_a_failure_s_mode_is_the_class_of_its_error_or_else_its_outcome(error, o
 
 
 def test_a_correction_is_what_changed_between_the_last_failure_and_the_first_pass():
-    gone, new = (
-        correction_of(tiny.trajectory("a", ["return 2", "return 3"], [("return 0", "E"), ("return 1", "E")])) or ()
-    )
-    assert (gone, new) == ({("1", 1)}, {("2", 1)})
+    trajectory = tiny.trajectory("a", ["return 2", "return 3"], [("return 0", "E"), ("return 1", "E")])
+    assert correction_of(trajectory) == ({("1", 1)}, {("2", 1)})
 
 
 def test_a_trajectory_whose_first_program_passed_has_no_correction():
