@@ -1,5 +1,5 @@
 import { access, copyFile, mkdir, readFile, rename, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { basename, join, relative } from "node:path";
 import { buildah } from "./buildah.ts";
 import { cached } from "./cache.ts";
 import { keyOf, listFiles, treeKey } from "./content-key.ts";
@@ -91,8 +91,28 @@ export async function goCommand(path: string, version: string, tags: readonly st
   return join(directory, name);
 }
 
+/**
+ * The commands that the Go module in `source` names as its tools, at the versions that its go.mod and go.sum pin;
+ * returns the directory of the binaries.
+ */
+export async function goTools(source: string): Promise<string> {
+  const flags = ["-trimpath", "-ldflags", "-s -w"];
+  const name = basename(source);
+  return cached("programs", `${name}-${await programKey(source, flags)}`, (out) =>
+    progress.step(`compiling the tools of ${relative(settings.root, source)}`, async (detail) => {
+      await goBuild(source, [...flags, "-o", `${out}/`, "tool"], { CGO_ENABLED: "0" }, detail);
+    }),
+  );
+}
+
+/** The files of a published Go module, in Go's own cache; returns their directory. */
+export async function goModule(path: string, version: string): Promise<string> {
+  const found = JSON.parse(await run("go", ["mod", "download", "-json", `${path}@${version}`], { cwd: settings.root }));
+  return found.Dir;
+}
+
 async function programKey(source: string, flags: string[]): Promise<string> {
-  const files = await listFiles(source, ["*_test.go", "testdata"]);
+  const files = await listFiles(source, ["*_test.go", "testdata", "*.ts"]);
   return keyOf({ files: await treeKey(source, files), flags: flags.join(" "), go: await goVersion() }).slice(0, 16);
 }
 
@@ -106,7 +126,8 @@ export async function goVersion(): Promise<string> {
   return version.stdout.trim();
 }
 
-async function goModuleVersion(source: string, module: string): Promise<string> {
+/** The version of a module that the Go module in `source` requires. */
+export async function goModuleVersion(source: string, module: string): Promise<string> {
   return (await run("go", ["list", "-m", "-f", "{{.Version}}", module], { cwd: source })).trim();
 }
 

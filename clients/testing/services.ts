@@ -139,7 +139,8 @@ async function reachable(url: string, name: string): Promise<void> {
   throw new Error(`${name} didn't listen at ${url} within 10 s`);
 }
 
-async function freePort(): Promise<number> {
+/** A TCP port of loopback on which nothing listens. */
+export async function freePort(): Promise<number> {
   const server = createServer();
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   const address = server.address();

@@ -1,8 +1,8 @@
 import { spawn } from "node:child_process";
 import { chmod, mkdir, mkdtemp, rm } from "node:fs/promises";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { freePort } from "../../clients/testing/services.ts";
 import { buildImages } from "../../cluster/api.ts";
 import { buildah, inStore, storeEnvironment } from "../../cluster/buildah.ts";
 import { settings } from "../../cluster/settings.ts";
@@ -140,13 +140,4 @@ async function answering(url: string, engine: Engine): Promise<void> {
     await new Promise((resolve) => setTimeout(resolve, 250));
   }
   throw new Error(`the engine ended before it answered:\n${engine.said()}`);
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const address = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  if (address === null || typeof address === "string") throw new Error("no port of this machine is free");
-  return address.port;
 }
