@@ -27,6 +27,8 @@ export const titleAnnotation = "org.opencontainers.image.title";
 
 /** Prefix of a manifest's annotations that hold the trainer's statistics, each as JSON under its name in `trainerResult`. */
 export const trainingAnnotation = "dev.rune.training.";
+/** Statistic of a generated adapter: `hypernetworkTraining`. */
+export const hypernetworkStatistic = "hypernetwork";
 /** Prefix of those that say what a corpus holds, as whole numbers. */
 export const corpusAnnotation = "dev.rune.corpus.";
 
@@ -78,6 +80,15 @@ export const learntFrom = z.object({
     .describe("Sorted by description, then by tests; none twice."),
 });
 export type LearntFrom = z.infer<typeof learntFrom>;
+
+/** How the training of an adapter's hypernetwork went: an adapter that was generated has no training of its own. */
+export const hypernetworkTraining = z.object({
+  digest: digest().describe("Manifest of the hypernetwork."),
+  trainingLoss: z.number().optional(),
+  metrics: z.record(text(63), z.number()).optional().describe("As in its run's result, from the last checkpoint."),
+  collapsed: text(2000).optional().describe("The alarm that ended the training; adapters of such a hypernetwork are made by force."),
+});
+export type HypernetworkTraining = z.infer<typeof hypernetworkTraining>;
 
 /** Config blob of a hypernetwork artifact: what `generate` must check before using it. */
 export const hypernetworkConfig = z.object({

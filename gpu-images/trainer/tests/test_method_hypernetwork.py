@@ -96,6 +96,25 @@ def test_one_adapter_of_the_whole_corpus_holds_a_part_for_each_chunk_and_the_sta
     assert seen == json.loads(factory.files(made["digest"])["corpus.json"])
 
 
+def told_of(made: dict) -> dict:
+    """What the adapters of a hypernetwork repeat of its training."""
+    return {"digest": made["digest"], "trainingLoss": made["trainingLoss"], "metrics": made["metrics"]}
+
+
+@pytest.mark.parametrize("each", ["Corpus", "Session"])
+def test_a_generated_adapter_tells_its_own_norm_and_how_its_hypernetwork_s_training_went(trained, each):
+    factory, made = trained
+    factory.asks_to_generate(made, each)
+    _, message = factory.run()
+    digests = [m["digest"] for m in factory.manifest(message["digest"]).get("manifests", [])] or [message["digest"]]
+    told = [factory.statistics(digest) for digest in digests]
+    assert [t["hypernetwork"] for t in told] == [told_of(made)] * len(digests)
+    assert {t["examples"] for t in told} == {1 if each == "Session" else 10}
+    assert (len({t["deltaWNorm"] for t in told}) > 1) == (each == "Session")
+    assert sum(t["deltaWNorm"] for t in told) / len(told) == pytest.approx(message["deltaWNorm"], abs=1e-4)
+    assert "hypernetwork" not in message
+
+
 def test_an_index_holds_an_adapter_for_each_session_with_its_own_scope_and_equal_jobs_give_equal_bytes(trained):
     factory, made = trained
     factory.asks_to_generate(made, "Session")
@@ -179,7 +198,20 @@ def test_a_collapsed_hypernetwork_is_taken_by_force(trained):
     factory, made = trained
     factory.asks_to_generate(rewritten(factory, made, collapsed=True), "Session", force=True)
     factory.document["owner"]["uid"] = "forced"
-    assert factory.run()[0] == 0
+    code, message = factory.run()
+    assert code == 0
+    first = factory.manifest(message["digest"])["manifests"][0]["digest"]
+    assert factory.statistics(first)["hypernetwork"]["collapsed"] == "an alarm ended the training"
+
+
+def test_a_hypernetwork_without_statistics_makes_adapters_that_tell_which_it_was(trained):
+    factory, made = trained
+    manifest = factory.manifest(made["digest"])
+    del manifest["annotations"]
+    digest = factory.registry.add_manifest(manifest)
+    factory.asks_to_generate({**made, "digest": digest}, "Corpus")
+    factory.document["owner"]["uid"] = "unknown"
+    assert factory.statistics(factory.run()[1]["digest"])["hypernetwork"] == {"digest": digest}
 
 
 def test_a_hypernetwork_that_says_nan_makes_no_adapter(trained):
@@ -231,6 +263,9 @@ def test_a_run_that_an_alarm_stops_is_published_as_collapsed_with_the_alarm_s_wo
     assert "right minus wrong is" in message["collapsed"]
     assert factory.config(message["digest"])["collapsed"] is True
     assert factory.run()[1]["collapsed"] == message["collapsed"]
+    factory.asks_to_generate(message, "Corpus", force=True)
+    forced = factory.statistics(factory.run()[1]["digest"])
+    assert forced["hypernetwork"] == {**told_of(message), "collapsed": message["collapsed"]}
 
 
 @pytest.mark.parametrize(

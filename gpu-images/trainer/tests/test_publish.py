@@ -55,6 +55,19 @@ def test_an_index_holds_each_adapter_once_in_their_order_and_is_adopted_whole(re
     assert adopted == {**published, **STATISTICS, "durationSeconds": 0}
 
 
+def test_each_adapter_of_an_index_carries_its_own_statistics_and_the_index_the_run_s(registry, tmp_path):
+    made = [adapter(tmp_path, name) for name in ("a", "b")]
+    made[0].training.update(deltaWNorm=0.25, hypernetwork={"trainingLoss": 1.5})
+    publish.publish_index(repository(registry), JOB, made, STATISTICS)
+    index = json.loads(registry.manifests[registry.tags["run-1234"]])
+    annotations = [json.loads(registry.manifests[m["digest"]]).get("annotations") for m in index["manifests"]]
+    assert annotations == [
+        {"dev.rune.training.deltaWNorm": "0.25", "dev.rune.training.hypernetwork": '{"trainingLoss":1.5}'},
+        None,
+    ]
+    assert index["annotations"]["dev.rune.training.deltaWNorm"] == "1e-05"
+
+
 @pytest.mark.parametrize(
     ("type_", "expected", "owner"),
     [

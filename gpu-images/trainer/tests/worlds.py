@@ -12,6 +12,7 @@ import pytest
 import tiny
 
 from rune_trainer.canonical import model_identity
+from rune_trainer.contract import TRAINING_ANNOTATION
 from rune_trainer.main import main
 
 SOURCE = pathlib.Path(__file__).parent.parent / "src"
@@ -107,6 +108,11 @@ class Factory(World):
 
     def manifest(self, digest: str) -> dict:
         return json.loads(self.registry.manifests[digest])
+
+    def statistics(self, digest: str) -> dict[str, Any]:
+        """By their names, as an artifact's annotations tell them."""
+        annotations = self.manifest(digest).get("annotations", {})
+        return {name.removeprefix(TRAINING_ANNOTATION): json.loads(text) for name, text in annotations.items()}
 
     def config(self, digest: str) -> dict:
         return json.loads(self.registry.blobs[self.manifest(digest)["config"]["digest"]])

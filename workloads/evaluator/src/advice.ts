@@ -96,10 +96,11 @@ function rival({ arms, gate, contrasts, taskSet }: Report): string {
 }
 
 /** How far to trust it. */
-export function trust({ taskSet, gate, comparisons, seen }: Report): Block[] {
+export function trust({ arms, taskSet, gate, comparisons, seen }: Report): Block[] {
   const largest = Math.max(...comparisons.map(({ delta }) => delta.estimate), 0);
   const leaks = seen.tasks.map(({ arm, adapter, tasks }) => `\`${adapter}\` of **${arm}** (${plural(tasks.length, "task")})`);
   return list([
+    ...arms.map(byForce),
     leaks.length > 0
       ? `**Seen tasks were allowed**: what these adapters have learnt from is measured here, so their numbers say how well they recite: ${listed(leaks.slice(0, 10))}${leaks.length > 10 ? ` and ${leaks.length - 10} more` : ""}.`
       : "",
@@ -120,6 +121,12 @@ export function trust({ taskSet, gate, comparisons, seen }: Report): Block[] {
     "Each gate spends its tasks: an adapter that was chosen by looking at these results needs fresh ones.",
     `Every program stands in \`samples.jsonl\`; all numbers can be computed from it again. Task set: \`${taskSet.repository}@${taskSet.digest}\`.`,
   ]);
+}
+
+function byForce({ name, collapsed = [] }: Report["arms"][number]): string {
+  return collapsed.length > 0
+    ? `**Made by force**: adapters of **${name}** are of a hypernetwork whose training ended as collapsed, so they hardly depend on what they were made of: ${listed(collapsed.map((alarm) => `\`${alarm.replaceAll("`", "'")}\``))}.`
+    : "";
 }
 
 /** Whether right minus the control may be zero. */

@@ -135,6 +135,15 @@ describe("an assessment", () => {
     expect(text).toContain("Repeat it in full");
   });
 
+  test("names the alarm where a collapsed hypernetwork made the adapters, and where none did says nothing of it", () => {
+    const facts = new Map([
+      [`sha256:${"a".repeat(64)}`, { known: true, seen: [], training: {}, collapsed: "right minus wrong is `-0.1`" }],
+    ]);
+    expect(textOf({ ...measured, facts })).toContain("**Made by force**: adapters of **memory** are of a hypernetwork");
+    expect(textOf({ ...measured, facts })).toContain(": `right minus wrong is '-0.1'`.");
+    expect(textOf(measured)).not.toContain("Made by force");
+  });
+
   test("names adapters that don't say what they have learnt from", () => {
     expect(textOf({ ...measured, facts: new Map() })).toContain("may have seen these tasks: `tessera-0123456789abcdef`");
   });

@@ -51,6 +51,31 @@ describe("publishing", () => {
     });
   });
 
+  test("tells them of generated adapters too, each figure's mean, with the alarm that decides", () => {
+    const origin = { trainingLoss: 0.1, cosineDiversity: 0.3, rightMinusWrong: 0.02 };
+    const adapters = ["b", "c", "d"].map((name) => ({
+      name,
+      repository: "rune/n/adapters",
+      digest: `sha256:${name.repeat(64)}`,
+      generation: 0,
+    }));
+    const facts = new Map(
+      adapters.map(({ digest }, index) => [digest, { known: true, seen: [], training: { ...origin, deltaWNorm: index + 1 } }] as const),
+    );
+    const assigned = { t0: "b", t1: "c", t2: "d" };
+    const right = adapterArm("memory", { generated: true, adapterDigest: undefined, adapters, assigned });
+    const { arms } = controlled();
+    const job = controlled({ arms: arms.map((arm) => (arm.name === "memory" ? right : arm)) });
+    const generated = buildReport(measuredOf({ base: none, memory: quickstart, wrong: none, mean: none }, job, facts));
+    expect({ ...paramsOf(generated), ...metricsOf(generated) }).toMatchObject({
+      adapter_id: "3 adapters",
+      training_loss: 0.1,
+      adapter_cosine_diversity: 0.3,
+      delta_w_norm: 2,
+      right_minus_wrong: 0.02,
+    });
+  });
+
   test("tells every arm's rate and gain beside them, and right minus each control", () => {
     expect(metricsOf(report())).toMatchObject({
       "pass_at_1.base": 0,

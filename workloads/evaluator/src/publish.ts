@@ -69,7 +69,7 @@ export function noteOf({ gate }: Report): string | undefined {
 
 /**
  * Under the plan's names, metrics of the gate's candidate or of the first arm: its Pass@1, and its adapter's training
- * statistics; besides these each arm's Pass@1 and every gain. Unknown values are left out.
+ * statistics, with the alarm that decides whether it is memory; besides these each arm's Pass@1 and every gain. Unknown values are left out.
  */
 export function metricsOf(report: Report): Record<string, number> {
   const { arms, comparisons, contrasts } = report;
@@ -79,6 +79,7 @@ export function metricsOf(report: Report): Record<string, number> {
     training_loss: training?.trainingLoss,
     adapter_cosine_diversity: training?.cosineDiversity,
     delta_w_norm: training?.deltaWNorm,
+    right_minus_wrong: training?.rightMinusWrong,
   };
   return Object.fromEntries([
     ...Object.entries(known).flatMap(([name, value]) => (value === undefined ? [] : [[name, value] as const])),

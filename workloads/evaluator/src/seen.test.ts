@@ -115,3 +115,29 @@ test("an adapter's training is read from its annotations, numbers alone", async 
   const facts = await pullFacts(registryOf({ [digestOf("a")]: { annotations } }), jobWith(["a"]), asked);
   expect(facts.get(digestOf("a"))).toEqual({ known: false, seen: [], training: { trainingLoss: 0.25, cosineDiversity: 0.4 } });
 });
+
+describe("a generated adapter's training", () => {
+  const own = { examples: "1", steps: "0", trainingLoss: "0", deltaWNorm: "2.5" };
+  const factsOf = async (statistics: Record<string, string>) => {
+    const annotations = Object.fromEntries(Object.entries(statistics).map(([name, text]) => [`dev.rune.training.${name}`, text]));
+    return (await pullFacts(registryOf({ [digestOf("a")]: { annotations } }), jobWith(["a"]), asked)).get(digestOf("a"));
+  };
+  const origin = { digest: digestOf("b"), trainingLoss: 0.25, metrics: { cosineDiversity: 0.4, rightMinusWrong: 0.03 } };
+
+  test("is its hypernetwork's, with a norm of its own", async () => {
+    expect(await factsOf({ ...own, hypernetwork: JSON.stringify(origin) })).toEqual({
+      known: false,
+      seen: [],
+      training: { examples: 1, steps: 0, deltaWNorm: 2.5, trainingLoss: 0.25, cosineDiversity: 0.4, rightMinusWrong: 0.03 },
+    });
+  });
+
+  test("says by which alarm it ended, where it had collapsed", async () => {
+    const collapsed = "right minus wrong is -0.1";
+    expect(await factsOf({ ...own, hypernetwork: JSON.stringify({ ...origin, collapsed }) })).toMatchObject({ collapsed });
+  });
+
+  test.each(["{", "7", '{"trainingLoss":0.25}'])("has no loss where nothing can be read of it: %s", async (hypernetwork) => {
+    expect((await factsOf({ ...own, hypernetwork }))?.training).toEqual({ examples: 1, steps: 0, deltaWNorm: 2.5 });
+  });
+});

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from safetensors.torch import load_file
 
-from rune_trainer.contract import TITLE_ANNOTATION, Job, MediaType
+from rune_trainer.contract import TITLE_ANNOTATION, TRAINING_ANNOTATION, Job, MediaType
 from rune_trainer.contract import Hypernetwork as Settings
 from rune_trainer.encoder import Encoder, Kept, Text
 from rune_trainer.errors import Ending, data_error
@@ -22,6 +22,8 @@ from rune_trainer.registry import Repository
 from rune_trainer.settings import read_section
 
 WEIGHTS = "hypernetwork.safetensors"
+RETOLD = ("trainingLoss", "metrics", "collapsed")
+"""Statistics of a hypernetwork's training that its adapters repeat."""
 
 
 @dataclass(frozen=True)
@@ -29,6 +31,8 @@ class Stored:
     where: str
     settings: Settings
     tensors: dict[str, torch.Tensor]
+    training: dict[str, Any]
+    """`hypernetworkTraining` in crds/contracts/artifact.ts"""
 
 
 def read(repository: Repository, job: Job) -> Stored:
@@ -47,9 +51,21 @@ def read(repository: Repository, job: Job) -> Stored:
                 "WrongRank",
                 f"{where} says rank {config['rank']}, it was trained with rank {settings.rank}; train it again",
             )
-        return Stored(where, settings, pull_weights(repository, manifest))
+        training = training_of(job.generator.digest, manifest, config)
+        return Stored(where, settings, pull_weights(repository, manifest), training)
     except (ValueError, LookupError, TypeError) as error:
         raise unusable(where, f"{type(error).__name__}: {error}") from error
+
+
+def training_of(digest: str, manifest: dict[str, Any], config: dict[str, Any]) -> dict[str, Any]:
+    annotations = manifest.get("annotations", {})
+    told = {
+        name: json.loads(annotations[TRAINING_ANNOTATION + name])
+        for name in RETOLD
+        if TRAINING_ANNOTATION + name in annotations
+    }
+    unnamed = {"collapsed": "an alarm ended the training"} if config["collapsed"] else {}
+    return {"digest": digest, **unnamed, **told}
 
 
 def check(where: str, config: dict[str, Any], job: Job) -> None:

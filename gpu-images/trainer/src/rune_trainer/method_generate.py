@@ -8,7 +8,7 @@ from typing import Any
 
 from rune_trainer import adapter_io, learnt, publish
 from rune_trainer.canary import canary_of
-from rune_trainer.contract import LARGEST_RANK, Job, MediaType
+from rune_trainer.contract import HYPERNETWORK_STATISTIC, LARGEST_RANK, Job, MediaType
 from rune_trainer.contract import Hypernetwork as Settings
 from rune_trainer.corpus import asked_rows
 from rune_trainer.encoder import Text, text_of
@@ -65,12 +65,11 @@ def generate(job: Job, runtime: Runtime, output: Repository) -> dict[str, Any]:
     for part in parts:
         check_rank(part, settings.rank)
     model = load_base(job.base.path, settings, device_of())
-    workshop = Workshop(
-        job, tokenizer, model, Generator(model, stored), settings, learnt.of_artifact(origin, job.generator.digest)
-    )
+    taught = learnt.of_artifact(origin, job.generator.digest)
+    workshop = Workshop(job, tokenizer, model, Generator(model, stored), settings, taught, stored.training)
     with tempfile.TemporaryDirectory(prefix="adapters.") as scratch:
         made, norm = make_all(workshop, parts, pathlib.Path(scratch), runtime)
-        statistics = {"examples": len(pieces), "steps": 0, "trainingLoss": 0, "deltaWNorm": round(norm, 4)}
+        statistics = statistics_of(len(pieces), norm)
         published = (
             publish.publish(output, job, made[0], statistics)
             if together
@@ -94,6 +93,11 @@ def make_all(
         norms.append(norm)
         runtime.report(Progress(number + 1, len(parts), None, (time.monotonic() - started) / (number + 1)))
     return made, sum(norms) / len(norms)
+
+
+def statistics_of(trajectories: int, norm: float) -> dict[str, Any]:
+    """Nothing is trained here, so there is no loss."""
+    return {"examples": trajectories, "steps": 0, "trainingLoss": 0, "deltaWNorm": round(norm, 4)}
 
 
 def check_rank(part: list[Piece], rank: int) -> None:
@@ -123,6 +127,8 @@ class Workshop:
     """Of the hypernetwork."""
     learnt: learnt.Learnt
     """By the hypernetwork."""
+    training: dict[str, Any]
+    """How the hypernetwork's went."""
 
     def make(self, part: list[Piece], directory: pathlib.Path) -> tuple[publish.Artifact, float]:
         """(the adapter of these trajectories together, ‖ΔW‖)"""
@@ -137,7 +143,9 @@ class Workshop:
         (self.learnt | seen).write(directory)
         served = pairs_from(tensors, self.model.device)
         config = publish.adapter_config(self.job, shape, self.canary(part, served), **self.identity(part))
-        return publish.Artifact(MediaType.ADAPTER, directory, config), adapter_io.delta_norm(tensors, shape.scale)
+        norm = adapter_io.delta_norm(tensors, shape.scale)
+        training = {**statistics_of(len(part), norm), HYPERNETWORK_STATISTIC: self.training}
+        return publish.Artifact(MediaType.ADAPTER, directory, config, training), norm
 
     def canary(self, part: list[Piece], served: Pairs) -> dict[str, Any] | None:
         rows = [row for piece in part for row in asked_rows(piece.source.item, ("Programs",))[:CANARY_EXAMPLES]]

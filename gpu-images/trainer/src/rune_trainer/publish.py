@@ -5,7 +5,7 @@ An artifact is a directory of files with a config blob that lists them. No times
 
 import json
 import pathlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from rune_trainer.canonical import canonical, file_sha256
@@ -24,11 +24,14 @@ NOTHING_DONE = {"examples": 0, "steps": 0, "trainingLoss": 0, "deltaWNorm": 0, "
 
 @dataclass(frozen=True)
 class Artifact:
-    """A directory of files to be published as an artifact; `config` is its config blob without `files`."""
+    """A directory of files to be published as an artifact."""
 
     type: str
     directory: pathlib.Path
     config: dict[str, Any]
+    """Its config blob without `files`."""
+    training: dict[str, Any] = field(default_factory=dict)
+    """Statistics of this artifact alone, annotated beside the run's."""
 
 
 def tag_of(job: Job) -> str:
@@ -71,7 +74,7 @@ def push(
 
 def publish(repository: Repository, job: Job, artifact: Artifact, statistics: dict[str, Any]) -> dict[str, Any]:
     """Pushes an adapter or a hypernetwork and returns its reference."""
-    stored, size = push(repository, artifact, annotations_of(statistics), tag_of(job))
+    stored, size = push(repository, artifact, annotations_of({**statistics, **artifact.training}), tag_of(job))
     return {"repository": repository.name, "digest": stored.digest, "sizeBytes": size}
 
 
@@ -79,7 +82,7 @@ def publish_index(
     repository: Repository, job: Job, artifacts: list[Artifact], statistics: dict[str, Any]
 ) -> dict[str, Any]:
     """Pushes adapters, each under its digest alone, and an index of them in their order."""
-    pushed = [push(repository, artifact, {}, None) for artifact in artifacts]
+    pushed = [push(repository, artifact, annotations_of(artifact.training), None) for artifact in artifacts]
     size = sum(size for _, size in pushed)
     counted = {**statistics, "adapters": len(pushed)}
     annotations = {**annotations_of(counted), f"{TRAINING_ANNOTATION}sizeBytes": str(size)}
