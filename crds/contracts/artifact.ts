@@ -88,7 +88,27 @@ export const hypernetworkTraining = z.object({
   metrics: z.record(text(63), z.number()).optional().describe("As in its run's result, from the last checkpoint."),
   collapsed: text(2000).optional().describe("The alarm that ended the training; adapters of such a hypernetwork are made by force."),
 });
-export type HypernetworkTraining = z.infer<typeof hypernetworkTraining>;
+
+/** File in adapter and hypernetwork artifacts that shows how the training went. */
+export const trainingFile = "training.json";
+
+const steps = whole(1, 1_000_000_000);
+const curvePoints = 200;
+
+/** A training step by step. An adapter that was generated has its hypernetwork's. No timestamps. */
+export const trainingCurve = z.object({
+  schema: z.literal("rune.dev/training/v1"),
+  trained: z.enum(["Adapter", "Hypernetwork"]),
+  loss: z
+    .array(z.object({ step: steps, loss: z.number() }))
+    .max(curvePoints)
+    .describe("Each is the mean over the steps since the one before, up to and including `step`."),
+  checkpoints: z
+    .array(z.object({ step: steps, measured: z.record(text(63), z.number()) }))
+    .max(curvePoints)
+    .describe("What was measured after a step, by names of `trainerResult`; evenly thinned, the last included."),
+});
+export type TrainingCurve = z.infer<typeof trainingCurve>;
 
 /** Config blob of a hypernetwork artifact: what `generate` must check before using it. */
 export const hypernetworkConfig = z.object({

@@ -9,6 +9,8 @@ import {
   mediaType,
   titleAnnotation,
   trainingAnnotation,
+  trainingCurve,
+  trainingFile,
 } from "../contracts/artifact.ts";
 import { askJob, askResult, environmentJob } from "../contracts/environment.ts";
 import { exit, failure, probeTargets, specPath, terminationLog } from "../contracts/pod.ts";
@@ -92,6 +94,7 @@ export function trainerModule(): string {
       adapter: adapterConfig.shape.schema.value,
       hypernetwork: hypernetworkConfig.shape.schema.value,
       learnt: learntFrom.shape.schema.value,
+      training: trainingCurve.shape.schema.value,
       trajectory: trajectory.shape.schema.value,
     }),
     [
@@ -110,6 +113,8 @@ export function trainerModule(): string {
       constant("LEARNT_FILE", learntFile, "File of an artifact that says what was learnt from."),
       constant("MOST_LEARNT_TRAJECTORIES", most(learntFrom.shape.trajectories)),
       constant("MOST_LEARNT_TASKS", most(learntFrom.shape.tasks)),
+      constant("TRAINING_FILE", trainingFile, "File of an artifact that shows how the training went."),
+      constant("MOST_CURVE_POINTS", most(trainingCurve.shape.loss), "Of losses, and of checkpoints, in it."),
       constant("LARGEST_RANK", largestRank, "What a server takes at most."),
       constant("SYSTEM", defaultSystem, "Said when a task says nothing else."),
       constant("FENCE", fence, "Opens the code block of an answer."),

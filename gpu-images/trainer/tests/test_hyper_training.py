@@ -67,17 +67,18 @@ def test_a_step_that_memory_splits_has_the_gradient_of_the_whole(monkeypatch):
         torch.testing.assert_close(split[name], gradient, rtol=1e-3, atol=1e-6)
 
 
-@pytest.mark.parametrize("objective", ["Distillation", "CrossEntropy"])
-def test_a_run_that_was_stopped_and_resumed_equals_one_that_was_not(tmp_path, objective):
+@pytest.mark.parametrize(("objective", "stop_after"), [("Distillation", 3), ("CrossEntropy", 3), ("CrossEntropy", 4)])
+def test_a_run_that_was_stopped_and_resumed_equals_one_that_was_not(tmp_path, objective, stop_after):
     settings = hyper_world.settings_of(objective=objective)
     whole, parts, rest = (hyper_world.training_of(settings) for _ in range(3))
     wanted = train(whole, run_in(tmp_path / "whole", every=2))
     with pytest.raises(Ending) as ended:
-        train(parts, run_in(tmp_path / "parts", stop_after=3))
+        train(parts, run_in(tmp_path / "parts", stop_after=stop_after, every=2))
     assert ended.value.code == Exit.TERMINATED
     rest.encoder.kept = rest.asking.kept = Kept(0)
-    outcome = train(rest, run_in(tmp_path / "parts"))
+    outcome = train(rest, run_in(tmp_path / "parts", every=2))
     assert outcome == wanted
+    assert [look.step for look in outcome.looks] == [2, 4, 6]
     assert all(torch.equal(t, weights(rest)[name]) for name, t in weights(whole).items())
 
 

@@ -106,9 +106,11 @@ class Trial:
     def __init__(self, place: Place, directory: pathlib.Path):
         self.place, self.directory, self.used, self.ended = place, directory, 0.0, list[int]()
         self.before = tuple(dict(kept) for kept in self.stores())
-        self.states = dict[str, bytes]()
+        self.states = dict[str, dict[str, Any]]()
         """Path in the volume → manifest of the checkpoint there, of every state of the run."""
-        self.whole = self.undisturbed()
+        self.whole = self.undisturbed(every_steps=1)
+        if any(manifest["looks"] for manifest in self.states.values()):
+            self.whole = self.undisturbed()
 
     def stores(self) -> tuple[dict, dict, dict]:
         return self.place.registry.blobs, self.place.registry.manifests, self.place.registry.tags
@@ -133,15 +135,17 @@ class Trial:
             frozenset((*blobs, *manifests)) - {*blobs_before, *manifests_before},
         )
 
-    def undisturbed(self) -> Left:
-        """In this process, with a checkpoint after every step."""
-        with self.volume(every_steps=1) as volume, pytest.MonkeyPatch.context() as patch:
+    def undisturbed(self, every_steps: int = 3) -> Left:
+        """In this process. With a checkpoint after every step the checkpoints are the run's states; its artifact then
+        shows more measurements, if its method makes any.
+        """
+        with self.volume(every_steps) as volume, pytest.MonkeyPatch.context() as patch:
             patch.setattr(checkpoint, "KEPT", 1000)
             patch.setattr(teaching, "SAVED_EVERY", 1)
             code, message = self.place.run()
             assert code == 0, message
-            self.states = {
-                str(path.relative_to(volume)): (path / checkpoint.MANIFEST).read_bytes()
+            self.states = self.states or {
+                str(path.relative_to(volume)): json.loads((path / checkpoint.MANIFEST).read_bytes())
                 for path in volume.rglob("step-*")
             }
             return self.left()
@@ -187,14 +191,16 @@ class Trial:
             assert self.left() == self.whole
 
 
-def check_checkpoints(volume: pathlib.Path, states: dict[str, bytes]) -> None:
-    """Every checkpoint that the next pod could use is a state of the undisturbed run, bit for bit;
-    one draft of an unfinished write may remain.
+def check_checkpoints(volume: pathlib.Path, states: dict[str, dict[str, Any]]) -> None:
+    """Every checkpoint that the next pod could use is a state of the undisturbed run, bit for bit, with some of its
+    measurements; one draft of an unfinished write may remain.
     """
+    measured = [look for state in states.values() for look in state["looks"]]
     for path in volume.rglob("step-*"):
         manifest = path / checkpoint.MANIFEST
-        if manifest.is_file() and checkpoint.read(path, json.loads(manifest.read_bytes())["run"]):
-            assert manifest.read_bytes() == states[str(path.relative_to(volume))]
+        if manifest.is_file() and checkpoint.read(path, (found := json.loads(manifest.read_bytes()))["run"]):
+            assert {**found, "looks": []} == {**states[str(path.relative_to(volume))], "looks": []}
+            assert all(look in measured for look in found["looks"])
     for directory in volume.glob("checkpoints/**"):
         assert len(list(directory.glob(".step-*"))) <= 1
 

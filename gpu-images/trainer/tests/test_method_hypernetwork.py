@@ -49,7 +49,7 @@ def test_one_hypernetwork_is_published_with_what_it_learnt_from_and_what_was_mea
     factory, message = trained
     config, files = factory.config(message["digest"]), factory.files(message["digest"])
     assert factory.manifest(message["digest"])["artifactType"] == MEDIA["hypernetwork"]
-    assert set(files) == set(config["files"]) == {"corpus.json", "hypernetwork.safetensors"}
+    assert set(files) == set(config["files"]) == {"corpus.json", "hypernetwork.safetensors", "training.json"}
     assert (config["rank"], config["collapsed"], config["chunkTokens"], config["settings"]["learningRate"]) == (
         2,
         False,
@@ -73,6 +73,16 @@ def test_one_hypernetwork_is_published_with_what_it_learnt_from_and_what_was_mea
     assert set(message["metrics"]) == names
     assert [message["metrics"][name] for name in ("distinctTasks", "failureModes", "corrections")] == [10, 1, 10]
     assert json.loads(files["corpus.json"])["trajectories"] == [factory.document["corpus"]["trajectories"][0]["digest"]]
+
+
+def test_a_hypernetwork_shows_its_losses_and_its_last_measurements_as_its_run_tells_them(trained):
+    factory, message = trained
+    shown = json.loads(factory.files(message["digest"])["training.json"])
+    assert (shown["trained"], [point["step"] for point in shown["loss"]]) == ("Hypernetwork", [1, 2, 3, 4, 5, 6])
+    [last] = shown["checkpoints"]
+    told = {name: value for name, value in message["metrics"].items() if name != "droppedPercent"}
+    assert last["step"] == 6 and told.items() <= last["measured"].items()
+    assert last["measured"]["deltaWNorm"] == pytest.approx(message["deltaWNorm"], abs=1e-4)
 
 
 def test_an_attempt_after_a_lost_message_adopts_the_hypernetwork(trained):
@@ -113,6 +123,8 @@ def test_a_generated_adapter_tells_its_own_norm_and_how_its_hypernetwork_s_train
     assert (len({t["deltaWNorm"] for t in told}) > 1) == (each == "Session")
     assert sum(t["deltaWNorm"] for t in told) / len(told) == pytest.approx(message["deltaWNorm"], abs=1e-4)
     assert "hypernetwork" not in message
+    shown = factory.files(made["digest"])["training.json"]
+    assert all(factory.files(digest)["training.json"] == shown for digest in digests)
 
 
 def test_an_index_holds_an_adapter_for_each_session_with_its_own_scope_and_equal_jobs_give_equal_bytes(trained):
@@ -204,14 +216,19 @@ def test_a_collapsed_hypernetwork_is_taken_by_force(trained):
     assert factory.statistics(first)["hypernetwork"]["collapsed"] == "an alarm ended the training"
 
 
-def test_a_hypernetwork_without_statistics_makes_adapters_that_tell_which_it_was(trained):
+def test_a_hypernetwork_of_an_earlier_version_makes_adapters_that_tell_which_it_was(trained):
     factory, made = trained
     manifest = factory.manifest(made["digest"])
     del manifest["annotations"]
+    titled = "org.opencontainers.image.title"
+    manifest["layers"] = [each for each in manifest["layers"] if each["annotations"][titled] != "training.json"]
     digest = factory.registry.add_manifest(manifest)
     factory.asks_to_generate({**made, "digest": digest}, "Corpus")
     factory.document["owner"]["uid"] = "unknown"
-    assert factory.statistics(factory.run()[1]["digest"])["hypernetwork"] == {"digest": digest}
+    code, message = factory.run()
+    assert code == 0, message
+    assert factory.statistics(message["digest"])["hypernetwork"] == {"digest": digest}
+    assert "training.json" not in factory.files(message["digest"])
 
 
 def test_a_hypernetwork_that_says_nan_makes_no_adapter(trained):

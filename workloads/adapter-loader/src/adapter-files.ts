@@ -13,7 +13,7 @@ import {
   RegistryUnavailable,
   titleOf,
 } from "@rune/clients/registry/registry";
-import { type AdapterConfig, adapterConfig, adapterFile, learntFile, mediaType } from "@rune/crds/contracts/artifact";
+import { type AdapterConfig, adapterConfig, adapterFile, learntFile, mediaType, trainingFile } from "@rune/crds/contracts/artifact";
 import type { LoadRequest } from "@rune/crds/contracts/loader";
 import { z } from "zod";
 import type { BaseShapes } from "./base-shapes.ts";
@@ -21,6 +21,8 @@ import { Refused } from "./refused.ts";
 import { validateAdapter } from "./validate.ts";
 
 const adapterFiles = Object.values(adapterFile);
+/** What an artifact may have besides; it says where the adapter comes from and stays in the registry. */
+const otherFiles: readonly string[] = [learntFile, trainingFile];
 
 /** An adapter whose verified files are in the directory that the engine reads. */
 export type Staged = { name: string; digest: string; directory: string; config: AdapterConfig };
@@ -139,8 +141,8 @@ export class AdapterFiles {
 }
 
 /**
- * The two files of an adapter, with the hashes in its config. Its training data may be listed too; the engine doesn't
- * need it.
+ * The two files of an adapter, with the hashes in its config. What it was trained on, and how that went, may be listed
+ * too; the engine doesn't need it.
  */
 function layersOf(manifest: Manifest, config: AdapterConfig): Descriptor[] {
   const titles = manifest.layers.map((layer) => titleOf(layer) ?? "(untitled)");
@@ -148,13 +150,13 @@ function layersOf(manifest: Manifest, config: AdapterConfig): Descriptor[] {
   for (const found of [titles, listed]) {
     if (
       found
-        .filter((file) => file !== learntFile)
+        .filter((file) => !otherFiles.includes(file))
         .sort()
         .join() !== [...adapterFiles].sort().join()
     )
       throw new Refused(
         "NotAnAdapter",
-        `the artifact has the files ${found.join(", ") || "(none)"}; an adapter has ${adapterFiles.join(" and ")}, and may have ${learntFile}`,
+        `the artifact has the files ${found.join(", ") || "(none)"}; an adapter has ${adapterFiles.join(" and ")}, and may have ${otherFiles.join(" and ")}`,
       );
   }
   for (const layer of manifest.layers) {
@@ -162,7 +164,7 @@ function layersOf(manifest: Manifest, config: AdapterConfig): Descriptor[] {
     if (layer.digest !== `sha256:${file?.sha256}` || layer.size !== file?.sizeBytes)
       throw new Refused("DigestMismatch", `the manifest and the config of the artifact name different bytes for ${titleOf(layer)}`);
   }
-  return manifest.layers.filter((layer) => titleOf(layer) !== learntFile);
+  return manifest.layers.filter((layer) => !otherFiles.includes(titleOf(layer) ?? ""));
 }
 
 function refusalOf(error: unknown, request: LoadRequest): unknown {

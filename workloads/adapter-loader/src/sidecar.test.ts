@@ -94,8 +94,8 @@ describe("loading", () => {
     expect(await readdir(join(directory, "adapters"))).toEqual([artifact.name]);
   });
 
-  it("leaves what an adapter learnt from where it is", async () => {
-    const artifact = adapterArtifact({ extraFile: "corpus.json" });
+  it("leaves what an adapter learnt from, and how, where it is", async () => {
+    const artifact = adapterArtifact({ extraFiles: ["corpus.json", "training.json"] });
     expect(await load(artifact)).toMatchObject({ state: "Loaded", canary: "Matched" });
     expect((await readdir(join(directory, "adapters", artifact.name))).sort()).toEqual([
       ".rune-adapter.json",
@@ -128,7 +128,7 @@ describe("loading", () => {
     ["AllZero", { tensors: zero }, {}],
     ["ShapeMismatch", { tensors: wide }, {}],
     ["NotAnAdapter", { weights: Buffer.from("truncated") }, {}],
-    ["NotAnAdapter", { extraFile: "evil.py" }, {}],
+    ["NotAnAdapter", { extraFiles: ["evil.py"] }, {}],
     ["UnknownModule", {}, { targetModules: ["lm_head"] }],
     ["RankTooLarge", { tensors: loraTensors(16), peft: peft({ r: 16 }), config: { rank: 16 } }, { rank: 16 }],
     ["NotAnAdapter", {}, { rank: 8 }],

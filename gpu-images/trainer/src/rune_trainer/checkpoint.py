@@ -9,13 +9,14 @@ import json
 import os
 import pathlib
 import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
 from safetensors.torch import load_file, save_file
 
 from rune_trainer.canonical import canonical, file_sha256
+from rune_trainer.curve import Look
 from rune_trainer.errors import misconfigured
 
 TENSORS, MANIFEST = "state.safetensors", "manifest.json"
@@ -29,6 +30,8 @@ class State:
     step: int
     tensors: dict[str, torch.Tensor]
     losses: list[float]
+    looks: list[Look] = field(default_factory=list)
+    """Measurements after earlier steps; the one after this step may be among them."""
 
 
 def flush(path: pathlib.Path) -> None:
@@ -51,7 +54,13 @@ def save(directory: pathlib.Path, run: dict[str, Any], state: State) -> pathlib.
             shutil.rmtree(left, ignore_errors=True)
         draft.mkdir()
         save_file({name: t.detach().cpu().contiguous() for name, t in sorted(state.tensors.items())}, draft / TENSORS)
-        manifest = {"run": run, "step": state.step, "losses": state.losses, "sha256": file_sha256(draft / TENSORS)}
+        manifest = {
+            "run": run,
+            "step": state.step,
+            "losses": state.losses,
+            "looks": [look.fields() for look in state.looks],
+            "sha256": file_sha256(draft / TENSORS),
+        }
         (draft / MANIFEST).write_bytes(canonical(manifest))
         for path in (draft / TENSORS, draft / MANIFEST, draft):
             flush(path)
@@ -83,6 +92,7 @@ def read(path: pathlib.Path, run: dict[str, Any]) -> State | None:
         manifest = json.loads((path / MANIFEST).read_bytes())
         if manifest["run"] != run or manifest["sha256"] != file_sha256(path / TENSORS):
             return None
-        return State(manifest["step"], load_file(path / TENSORS), manifest["losses"])
+        looks = [Look(**look) for look in manifest.get("looks", [])]  # those of earlier versions have none
+        return State(manifest["step"], load_file(path / TENSORS), manifest["losses"], looks)
     except (OSError, ValueError, KeyError, TypeError):
         return None

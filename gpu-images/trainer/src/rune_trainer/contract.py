@@ -49,6 +49,7 @@ class Schema:
     ADAPTER: Final = "rune.dev/adapter/v1"
     HYPERNETWORK: Final = "rune.dev/hypernetwork/v1"
     LEARNT: Final = "rune.dev/learnt/v1"
+    TRAINING: Final = "rune.dev/training/v1"
     TRAJECTORY: Final = "rune.dev/trajectory/v1"
 
 
@@ -78,6 +79,10 @@ LEARNT_FILE: Final = "corpus.json"
 """File of an artifact that says what was learnt from."""
 MOST_LEARNT_TRAJECTORIES: Final = 20000
 MOST_LEARNT_TASKS: Final = 100000
+TRAINING_FILE: Final = "training.json"
+"""File of an artifact that shows how the training went."""
+MOST_CURVE_POINTS: Final = 200
+"""Of losses, and of checkpoints, in it."""
 LARGEST_RANK: Final = 512
 """What a server takes at most."""
 SYSTEM: Final = "You write short Python programs without comments or docstrings. Answer with one Python code block."

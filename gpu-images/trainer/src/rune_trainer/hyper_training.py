@@ -17,6 +17,7 @@ from rune_trainer import checkpoint
 from rune_trainer.alarms import Watch, repeated, tripped
 from rune_trainer.contract import Exit
 from rune_trainer.contract import Hypernetwork as Settings
+from rune_trainer.curve import Look
 from rune_trainer.encoder import Encoder
 from rune_trainer.errors import Ending, terminated
 from rune_trainer.functional import Pairs, by_trajectory, detached, joined, tensors_of
@@ -53,6 +54,8 @@ class Outcome:
     """The last measurements of the alarms."""
     collapsed: str | None = None
     """Which of them ended the run."""
+    looks: list[Look] = field(default_factory=list)
+    """All measurements, in the order of steps."""
 
 
 def draws_of(lessons: list[Lesson], settings: Settings, step: int) -> list[Draw]:
@@ -112,11 +115,12 @@ def train(training: Training, run: Run, tell: Callable[[dict[str, float], int], 
     done = Outcome()
     if state := checkpoint.newest(run.directory, run.identity):
         restore(optimizer, parameters, state)
-        done.losses = list(state.losses)
+        done.losses, done.looks = list(state.losses), list(state.looks)
 
     def save() -> None:
         tensors = {**{f"param/{name}": p for name, p in parameters.items()}, **moments(optimizer, parameters)}
-        checkpoint.save(run.directory, run.identity, checkpoint.State(len(done.losses), tensors, done.losses))
+        state = checkpoint.State(len(done.losses), tensors, done.losses, done.looks)
+        checkpoint.save(run.directory, run.identity, state)
 
     started, first = time.monotonic(), len(done.losses)
     if first and first < settings.steps and first % run.every_steps == 0 and look(training, done, tell):
@@ -159,7 +163,8 @@ def one_step(
 
 
 def look(training: Training, done: Outcome, tell: Callable[[dict[str, float], int], None]) -> bool:
-    """Measures; returns whether the run has collapsed. NaN is below no limit, so it would pass every alarm."""
+    """Measures; returns whether the run has collapsed. NaN is below no limit, so it would pass every alarm.
+    A run that goes on at a checkpoint measures there again, which replaces what it had measured."""
     step = len(done.losses)
     done.measured = training.watch.measure(training.network)
     if wrong := [name for name in DECISIVE if not math.isfinite(done.measured[name])]:
@@ -168,6 +173,7 @@ def look(training: Training, done: Outcome, tell: Callable[[dict[str, float], in
             "NotFinite",
             f"after step {step} of {training.settings.steps} {wrong[0]} on held-out trajectories is {done.measured[wrong[0]]}: {DIVERGED}",
         )
+    done.looks = [*(each for each in done.looks if each.step < step), Look.of(step, done.measured)]
     tell(done.measured, step)
     if 100 * step >= training.settings.stop.after_percent * training.settings.steps:
         done.collapsed = tripped(done.measured, training.settings.stop)

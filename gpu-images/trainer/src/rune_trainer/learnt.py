@@ -19,7 +19,6 @@ from rune_trainer.contract import (
     LEARNT_FILE,
     MOST_LEARNT_TASKS,
     MOST_LEARNT_TRAJECTORIES,
-    TITLE_ANNOTATION,
     Schema,
 )
 from rune_trainer.errors import data_error
@@ -87,12 +86,11 @@ def together(parts: Iterable[Learnt]) -> Learnt:
 
 def of_artifact(repository: Repository, digest: str) -> Learnt:
     """The record of an adapter or a hypernetwork."""
-    layers = repository.need_manifest(digest).get("layers", [])
-    layer = next((each for each in layers if each.get("annotations", {}).get(TITLE_ANNOTATION) == LEARNT_FILE), None)
-    if layer is None:
+    content = repository.pull_titled(digest, LEARNT_FILE)
+    if content is None:
         return Learnt()
     try:
-        return parse(json.loads(repository.pull_blob(layer["digest"])))
+        return parse(json.loads(content))
     except (ValueError, LookupError, TypeError) as error:
         raise data_error(
             "UnexpectedArtifact",

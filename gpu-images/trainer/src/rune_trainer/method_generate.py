@@ -6,9 +6,9 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
-from rune_trainer import adapter_io, learnt, publish
+from rune_trainer import adapter_io, curve, learnt, publish
 from rune_trainer.canary import canary_of
-from rune_trainer.contract import HYPERNETWORK_STATISTIC, LARGEST_RANK, Job, MediaType
+from rune_trainer.contract import HYPERNETWORK_STATISTIC, LARGEST_RANK, TRAINING_FILE, Job, MediaType
 from rune_trainer.contract import Hypernetwork as Settings
 from rune_trainer.corpus import asked_rows
 from rune_trainer.encoder import Text, text_of
@@ -66,7 +66,8 @@ def generate(job: Job, runtime: Runtime, output: Repository) -> dict[str, Any]:
         check_rank(part, settings.rank)
     model = load_base(job.base.path, settings, device_of())
     taught = learnt.of_artifact(origin, job.generator.digest)
-    workshop = Workshop(job, tokenizer, model, Generator(model, stored), settings, taught, stored.training)
+    curved = curve.of_artifact(origin, job.generator.digest)
+    workshop = Workshop(job, tokenizer, model, Generator(model, stored), settings, taught, stored.training, curved)
     with tempfile.TemporaryDirectory(prefix="adapters.") as scratch:
         made, norm = make_all(workshop, parts, pathlib.Path(scratch), runtime)
         statistics = statistics_of(len(pieces), norm)
@@ -129,6 +130,8 @@ class Workshop:
     """By the hypernetwork."""
     training: dict[str, Any]
     """How the hypernetwork's went."""
+    curve: bytes | None
+    """The hypernetwork's `training.json`."""
 
     def make(self, part: list[Piece], directory: pathlib.Path) -> tuple[publish.Artifact, float]:
         """(the adapter of these trajectories together, ‖ΔW‖)"""
@@ -141,6 +144,8 @@ class Workshop:
             (piece.source.digest for piece in part), (piece.source.trajectory["task"] for piece in part)
         )
         (self.learnt | seen).write(directory)
+        if self.curve:
+            (directory / TRAINING_FILE).write_bytes(self.curve)
         served = pairs_from(tensors, self.model.device)
         config = publish.adapter_config(self.job, shape, self.canary(part, served), **self.identity(part))
         norm = adapter_io.delta_norm(tensors, shape.scale)

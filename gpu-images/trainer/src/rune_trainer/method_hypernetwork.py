@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from safetensors.torch import save_file
 
-from rune_trainer import publish, sufficiency
+from rune_trainer import curve, publish, sufficiency
 from rune_trainer.alarms import Watch, weight_norms
 from rune_trainer.contract import Job, MediaType, Schema
 from rune_trainer.encoder import Encoder, Kept, activation_ratios
@@ -99,6 +99,7 @@ def learn(job: Job, runtime: Runtime, output: Repository) -> dict[str, Any]:
         print(f"the training ended as collapsed: {done.collapsed}", flush=True)
     statistics = statistics_of(material, done)
     with tempfile.TemporaryDirectory(prefix="hypernetwork.") as scratch:
+        curve.write(pathlib.Path(scratch), "Hypernetwork", done.losses, done.looks)
         published = store(job, output, training, sources, statistics, pathlib.Path(scratch))
     return {**published, **statistics, "durationSeconds": round(time.monotonic() - started, 1)}
 

@@ -6,7 +6,7 @@ import tempfile
 import time
 from typing import Any
 
-from rune_trainer import adapter_io, adapters, learnt, publish, sufficiency, teaching
+from rune_trainer import adapter_io, adapters, curve, learnt, publish, sufficiency, teaching
 from rune_trainer.canary import canary_of
 from rune_trainer.canonical import model_identity
 from rune_trainer.contract import Job, MediaType
@@ -71,6 +71,7 @@ def learn(job: Job, runtime: Runtime, output: Repository) -> dict[str, Any]:
     with tempfile.TemporaryDirectory(prefix="adapter.") as scratch:
         adapter_io.write(pathlib.Path(scratch), job.base, shape_of(job.sft), tensors, shapes)
         learnt.together([learnt_from(job, sources), *([parent.learnt] if parent else [])]).write(pathlib.Path(scratch))
+        curve.write(pathlib.Path(scratch), "Adapter", losses, [curve.Look.of(len(losses), {"deltaWNorm": norm})])
         canary = canary_of(model, tokenizer, examples)
         config = publish.adapter_config(job, shape_of(job.sft), canary)
         published = publish.publish(

@@ -104,6 +104,13 @@ class Repository:
             raise data_error("UnexpectedArtifact", f"{self.name}@{digest} has {len(layers)} layers, expected one")
         return manifest.get("artifactType"), self.pull_blob(layers[0]["digest"])
 
+    def pull_titled(self, digest: str, title: str) -> bytes | None:
+        """One file of an artifact; None if it has none of that name."""
+        layers = self.need_manifest(digest).get("layers", [])
+        found = (layer for layer in layers if layer.get("annotations", {}).get(TITLE_ANNOTATION) == title)
+        layer = next(found, None)
+        return None if layer is None else self.pull_blob(layer["digest"])
+
     def push_blob(self, media_type: str, data: bytes, title: str | None = None) -> Descriptor:
         return self.push(Descriptor(media_type, digest_of(data), len(data), title), data)
 

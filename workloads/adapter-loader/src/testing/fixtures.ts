@@ -116,14 +116,14 @@ export function adapterArtifact(
     weights?: Buffer;
     peft?: unknown;
     config?: Partial<AdapterConfig>;
-    extraFile?: string;
+    extraFiles?: string[];
     name?: string;
   } = {},
 ): TestArtifact {
   const files: Record<string, Buffer> = {
     "adapter_config.json": Buffer.from(JSON.stringify(wrong.peft ?? peft())),
     "adapter_model.safetensors": wrong.weights ?? safetensors(wrong.tensors ?? loraTensors()),
-    ...(wrong.extraFile ? { [wrong.extraFile]: Buffer.from("import os") } : {}),
+    ...Object.fromEntries((wrong.extraFiles ?? []).map((name) => [name, Buffer.from("import os")])),
   };
   const listed = Object.entries(files).map(([name, bytes]) => [name, { sha256: sha256(bytes).slice(7), sizeBytes: bytes.length }] as const);
   const config: AdapterConfig = {
