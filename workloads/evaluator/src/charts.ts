@@ -88,6 +88,53 @@ function cellAt(x: number, y: number, share: number, words: string): string {
   ].join("");
 }
 
+/** A line over steps; `tone` picks its colour, its place among the others its dashes. */
+export type Curve = { label: string; tone: Row["tone"]; points: readonly (readonly [step: number, value: number])[] };
+export type Curves = { title: string; description: string; curves: readonly Curve[]; lines?: readonly Line[] };
+
+const axis = 72;
+const plotHeight = 190;
+const legendHeight = 20;
+const dashes = 4;
+/** The most points of a line that are marked. */
+const mostDots = 40;
+const longestKey = 90;
+
+/** Lines over steps, from 0 on both axes, and what each is. A line of one point is a dot. */
+export function linePlot({ title, description, curves, lines = [] }: Curves): string {
+  const points = curves.flatMap((curve) => curve.points);
+  const last = Math.max(...points.map(([step]) => step), 1);
+  const [low, high] = [Math.min(0, ...points.map(([, value]) => value)), Math.max(0, ...points.map(([, value]) => value))];
+  const top = high > low ? high + (high - low) / 20 : 1;
+  const bottom = plotHeight + 8;
+  const x = (step: number) => number(axis + (step / last) * (width - axis - 16));
+  const y = (value: number) => number(bottom - ((value - low) / (top - low)) * plotHeight);
+  const rows = ticksOf(low, top).map(
+    (tick) =>
+      `<line class="grid" x1="${axis}" x2="${width - 16}" y1="${y(tick)}" y2="${y(tick)}"/><text class="scale" x="${axis - 10}" y="${y(tick) + 4}">${tick}</text>`,
+  );
+  const steps = ticksOf(0, last).map((tick) => `<text class="tick" x="${x(tick)}" y="${bottom + 20}">${tick}</text>`);
+  const marks = lines.map(
+    ({ at, label }) =>
+      `<line class="mark" x1="${axis}" x2="${width - 16}" y1="${y(at)}" y2="${y(at)}"><title>${escaped(label)}</title></line>`,
+  );
+  const drawn = curves.map(({ label, tone, points }, index) => {
+    const dots = points.length > mostDots ? [] : points;
+    const key = bottom + 44 + index * legendHeight;
+    return [
+      `<g class="${tone} dash${index % dashes}"><title>${escaped(label)}</title>`,
+      `<polyline class="curve" points="${points.map(([step, value]) => `${x(step)},${y(value)}`).join(" ")}"/>`,
+      ...dots.map(
+        ([step, value]) =>
+          `<circle class="point" cx="${x(step)}" cy="${y(value)}" r="3"><title>${escaped(`${label}, step ${step}: ${value}`)}</title></circle>`,
+      ),
+      `<line class="curve" x1="${axis}" x2="${axis + 32}" y1="${key - 5}" y2="${key - 5}"/>`,
+      `<text x="${axis + 42}" y="${key}">${escaped(short(label, longestKey))}</text></g>`,
+    ].join("");
+  });
+  return svg(title, description, bottom + 34 + curves.length * legendHeight, [...rows, ...steps, ...marks, ...drawn]);
+}
+
 function svg(title: string, description: string, height: number, parts: readonly string[]): string {
   return `<svg role="img" aria-label="${escaped(title)}" viewBox="0 0 ${width} ${height}"><title>${escaped(title)}</title><desc>${escaped(description)}</desc>${parts.join("")}</svg>`;
 }
@@ -98,12 +145,12 @@ export function ticksOf(low: number, high: number): number[] {
   const power = 10 ** Math.floor(Math.log10(rough));
   const step = power * ([1, 2, 5].find((each) => each * power >= rough) ?? 10);
   const first = Math.ceil(low / step);
-  return Array.from({ length: Math.floor(high / step) - first + 1 }, (_, index) => number((first + index) * step));
+  return Array.from({ length: Math.floor(high / step) - first + 1 }, (_, index) => Number(((first + index) * step).toPrecision(9)) + 0);
 }
 
 /** A name shortened to the space; the mark's title has the whole name. */
-function short(name: string): string {
-  return name.length > mostCharacters ? `${name.slice(0, mostCharacters - 1)}…` : name;
+function short(name: string, most = mostCharacters): string {
+  return name.length > most ? `${name.slice(0, most - 1)}…` : name;
 }
 
 /** Two digits are finer than any screen, and the same on every machine. */

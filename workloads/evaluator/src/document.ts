@@ -25,6 +25,11 @@ export function html(blocks: readonly Block[]): string {
   return blocks.map(htmlBlock).join("\n");
 }
 
+/** A plot with its caption, and what stands below it. */
+export function figure(plot: string, caption: string, more = ""): string {
+  return `<figure>${plot}<figcaption>${escaped(caption)}</figcaption>${more}</figure>\n`;
+}
+
 /** Text escaped for HTML, between tags and in quoted attributes. */
 export function escaped(text: string): string {
   return text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;").replaceAll('"', "&quot;").replaceAll("'", "&#39;");

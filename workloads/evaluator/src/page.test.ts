@@ -92,6 +92,11 @@ describe("the assessment's page", () => {
     expect(written).toContain("<td>0.4123</td>");
   });
 
+  test("tells nothing of trainings that no artifact shows", () => {
+    expect(report).not.toHaveProperty("curves.shown");
+    expect(written).not.toContain("polyline");
+  });
+
   test("escapes what others wrote: names of tasks, errors, and a title", () => {
     const bad = `<script>alert("1")</script>&'\``;
     const { asked, records } = recordsOf({ memory: quickstart, wrong: none, mean: none, base: none });
@@ -109,6 +114,70 @@ describe("the assessment's page", () => {
     expect(text).not.toContain("<script");
     expect(text).not.toContain("<b>");
     expect(text).toContain("&lt;script&gt;alert(&quot;1&quot;)&lt;/script&gt;&amp;&#39;");
+  });
+});
+
+describe("the plots of a training", () => {
+  const curve = {
+    schema: "rune.dev/training/v1" as const,
+    digest: `sha256:${"c".repeat(64)}`,
+    trained: "Hypernetwork" as const,
+    loss: Array.from({ length: 200 }, (_, index) => ({ step: 10 * (index + 1), loss: 2 - index / 100 })),
+    checkpoints: [
+      { step: 1000, measured: { cosineDiversity: 0.1, rightMinusWrong: -0.01, deltaWNorm: 3 } },
+      { step: 2000, measured: { cosineDiversity: 0.5, rightMinusWrong: 0.03, deltaWNorm: 4 } },
+    ],
+  };
+  const evil = { ...curve, checkpoints: [], digest: `sha256:${"d".repeat(64)}`, trained: "Adapter" as const };
+  const shown = (curves: NonNullable<Report["curves"]>["shown"], more = 0) =>
+    page({ ...report, curves: { shown: curves, more } }, assessment(report, measured.ledger));
+  const right = { ...curve, arms: ["memory", "wrong"], adapters: 40, first: "a-1" };
+  const tuned = { ...evil, arms: ["mean"], adapters: 1, first: "<b>tuned</b>" };
+  const text = shown([right, tuned], 3);
+  const titles = [
+    "Training loss by step",
+    "Cosine diversity at each checkpoint",
+    "Right minus wrong loss at each checkpoint",
+    "‖ΔW‖ at each checkpoint",
+  ];
+  const plotOf = (title: string) => all(/(<svg [\s\S]*?<\/svg>)/g, text).find((plot) => plot.includes(`aria-label="${title}"`)) ?? "";
+
+  test("are loss, diversity, right minus wrong and norms, each described in words", () => {
+    expect(all(/aria-label="([^"]*)"/g, text).filter((label) => titles.includes(label))).toEqual(titles);
+    expect(plotOf(titles[0] ?? "")).toContain("memory, wrong: hypernetwork of 40 adapters: from 2 at step 10 to 0.01 at step 2000; mean: ");
+    expect(plotOf(titles[2] ?? "")).toContain("from -0.01 at step 1000 to 0.03 at step 2000.</desc>");
+    expect(text).toContain("3 trainings more aren&#39;t shown.");
+  });
+
+  test("have a line for each training that has the figure, the candidate's in its colour", () => {
+    const lines = titles.map((title) => all(/<g class="(\w+ dash\d)">/g, plotOf(title)));
+    expect(lines).toEqual([["main dash0", "control dash1"], ["main dash0"], ["main dash0"], ["main dash0"]]);
+    expect(all(/<polyline class="curve" points="([^"]*)"/g, plotOf(titles[0] ?? ""))[0]?.split(" ")).toHaveLength(200);
+  });
+
+  test("put a point where its step and its value are on the axes", () => {
+    const plot = plotOf(titles[2] ?? "");
+    const tick = (label: string) => Number(new RegExp(`<text class="scale" x="[^"]*" y="([^"]*)">${label}</text>`).exec(plot)?.[1]) - 4;
+    const [first, last] = [...plot.matchAll(/<circle class="point" cx="([^"]*)" cy="([^"]*)"/g)].map(([, x, y]) => [Number(x), Number(y)]);
+    expect(last?.[1]).toBeCloseTo(tick("0.03"), 1);
+    expect(first?.[1]).toBeCloseTo(tick("-0.01"), 1);
+    const at = (step: number) => Number(new RegExp(`<text class="tick" x="([^"]*)" y="[^"]*">${step}</text>`).exec(plot)?.[1]);
+    expect([first?.[0], last?.[0]]).toEqual([at(1000), at(2000)]);
+    expect(plot).toContain("<title>no difference</title>");
+  });
+
+  test("escape names, and leave out figures that no checkpoint has", () => {
+    expect(text).not.toContain("<b>");
+    expect(all(/aria-label="([^"]*)"/g, shown([tuned])).filter((label) => titles.includes(label))).toEqual([titles[0]]);
+  });
+
+  test("draw a figure that doesn't change, one point beside a line as a dot, and nothing where all have one point", () => {
+    const still = [1, 2].map((step) => ({ step, measured: { deltaWNorm: 0 } }));
+    const once = { ...tuned, checkpoints: [{ step: 4, measured: { deltaWNorm: 0 } }] };
+    const drawn = shown([{ ...right, checkpoints: still }, once]);
+    expect(drawn).not.toMatch(/NaN|Infinity|undefined/);
+    expect(all(/<circle class="point"[^>]*><title>([^<]*)</g, drawn)).toHaveLength(3);
+    expect(shown([once, { ...once, digest: "other" }])).not.toContain(titles[3]);
   });
 });
 
@@ -142,6 +211,7 @@ describe("a document", () => {
 });
 
 test.each([
+  [0, 0.021, [0, 0.005, 0.01, 0.015, 0.02]],
   [0, 100, [0, 20, 40, 60, 80, 100]],
   [-9.5, 64.5, [0, 20, 40, 60]],
   [-5, 5, [-4, -2, 0, 2, 4]],

@@ -1,32 +1,14 @@
 import { type Arm, natureOf } from "./assessment.ts";
 import { type Cell, intervalPlot, matrixPlot, type Row } from "./charts.ts";
-import { type Document, escaped, html } from "./document.ts";
+import { type Document, escaped, figure, html } from "./document.ts";
 import type { Estimate } from "./intervals.ts";
 import type { Report } from "./report.ts";
 import { style } from "./style.ts";
+import { training } from "./training-page.ts";
 import { interval, percent, points } from "./words.ts";
 
 /** The most tasks in the matrix; the report has all. */
 const mostColumns = 400;
-/** Training statistics that are shown, with their displayed names. */
-const trainingNames: Readonly<Record<string, string>> = {
-  trainingLoss: "Training loss",
-  deltaWNorm: "‖ΔW‖",
-  relativeNorm: "Largest relative ‖ΔW‖ of a layer",
-  cosineDiversity: "Cosine diversity",
-  varianceRatio: "Variance ratio",
-  effectiveRank: "Effective rank",
-  behaviourDistance: "Behaviour distance",
-  rightMinusWrong: "Right minus wrong loss",
-  rightMinusMean: "Right minus mean loss",
-  retainedEnergy: "Retained energy",
-  relativeErrorToExactSum: "Relative error to the exact sum",
-  distinctTasks: "Distinct tasks",
-  failureModes: "Classes of errors",
-  corrections: "Distinct corrections",
-  droppedPercent: "Examples too long, %",
-};
-
 /** `assessment.html`: the assessment with its plots, in one file without scripts or external resources. */
 export function page(report: Report, { title, lead, sections }: Document): string {
   const figures: Readonly<Record<string, string>> = {
@@ -126,20 +108,6 @@ function matrix({ arms, matrix, samples }: Report): string {
   ];
   const hidden = `<details><summary>As a table</summary>${html([{ table }])}</details>`;
   return figure(plot, `${title}, of ${samples}: one column a task, tasks of a cluster side by side.${out}`, hidden);
-}
-
-/** What the arms' adapters were made with, where their artifacts contain it. */
-function training({ arms }: Report): string {
-  const told = arms.flatMap(({ name, training }) => (training ? [{ name, training }] : []));
-  const known = Object.entries(trainingNames).filter(([key]) => told.some(({ training }) => training[key] !== undefined));
-  if (known.length === 0) return "";
-  const value = (number: number | undefined) => (number === undefined ? "–" : String(Number(number.toPrecision(4))));
-  const rows = told.map(({ name, training }) => [name, ...known.map(([key]) => value(training[key]))]);
-  return `<h3>How its adapters were made</h3>${html([{ table: [["Arm", ...known.map(([, words]) => words)], ...rows] }])}<h3>Tokens and time</h3>`;
-}
-
-function figure(plot: string, caption: string, more = ""): string {
-  return `<figure>${plot}<figcaption>${escaped(caption)}</figcaption>${more}</figure>\n`;
 }
 
 function toneOf(name: string, control: Arm["control"], candidate: string | undefined): Row["tone"] {

@@ -1,3 +1,4 @@
+import { trainingCurve } from "@rune/crds/contracts/artifact";
 import { evaluatorJob } from "@rune/crds/contracts/evaluator";
 import { clusterOf, type HeldOutTask } from "@rune/crds/contracts/task-set";
 import { costs } from "@rune/crds/fields/measured";
@@ -6,6 +7,7 @@ import { parts } from "@rune/crds/fields/task-set";
 import { z } from "zod";
 import type { Facts } from "./adapters.ts";
 import { type Arm, modelFor } from "./arms.ts";
+import { curvesOf } from "./curves.ts";
 import { effectiveClusters } from "./intervals.ts";
 import { type ArmResults, costsOf, countedTasks, type Measured, resultsOf, round, rounded } from "./results.ts";
 import { seenTasks } from "./seen.ts";
@@ -71,6 +73,22 @@ export const report = z.object({
   sampling,
   seed: z.number(),
   arms: z.array(arm),
+  /** the trainings of the arms' adapters or of their hypernetworks, where their artifacts show them */
+  curves: z
+    .object({
+      shown: z.array(
+        trainingCurve.omit({ schema: true }).extend({
+          digest: z.string(),
+          arms: z.array(z.string()),
+          /** that were made by this training, and the name of the first */
+          adapters: z.number(),
+          first: z.string(),
+        }),
+      ),
+      /** trainings that are left out */
+      more: z.number(),
+    })
+    .optional(),
   /** passes of each task in each arm, in the order of clusters and ids */
   matrix: z.array(z.object({ task: z.string(), cluster: z.string().optional(), passed: z.record(z.string(), z.number()) })),
   /** gains in percentage points, paired by task, and the tasks that the two solved unequally often */
@@ -113,6 +131,7 @@ export function buildReport(measured: Measured): Report {
     sampling: job.sampling,
     seed: job.seed,
     arms: results.map((each) => armOf(measured, each)),
+    curves: curvesOf(job.arms, facts),
     matrix: matrixOf(counted, results),
     comparisons: results.flatMap((candidate) => (baseline && candidate !== baseline ? [comparisonOf(candidate, baseline)] : [])),
     contrasts: contrastsOf(job, results),

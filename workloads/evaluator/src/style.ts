@@ -23,6 +23,9 @@ svg .name { text-anchor: end; } svg .tick { text-anchor: middle; fill: var(--sof
 svg .grid { stroke: var(--line); } svg .mark { stroke: var(--soft); stroke-dasharray: 4 3; }
 svg .whisker { stroke: currentColor; stroke-width: 2.5; stroke-linecap: round; } svg .dot { fill: currentColor; stroke: var(--paper); stroke-width: 1.5; }
 svg .main { color: var(--main); } svg .plain { color: var(--plain); } svg .control { color: var(--control); }
+svg .scale { text-anchor: end; fill: var(--soft); font-size: 12px; }
+svg .curve { fill: none; stroke: currentColor; stroke-width: 2; stroke-linejoin: round; } svg .point { fill: currentColor; }
+svg .dash1 .curve { stroke-dasharray: 7 4; } svg .dash2 .curve { stroke-dasharray: 2 3; } svg .dash3 .curve { stroke-dasharray: 9 3 2 3; }
 svg .hollow { fill: var(--panel); stroke: var(--line); } svg .filled { fill: var(--main); }
 .wide { overflow-x: auto; }
 table { border-collapse: collapse; width: 100%; font-size: .9rem; font-variant-numeric: tabular-nums; }
