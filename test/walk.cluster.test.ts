@@ -80,7 +80,7 @@ describe.skipIf(!canRun)("the walk of docs/walk.md, word for word", { timeout: 4
   });
 
   test("with that role alone they log in to the registry", async () => {
-    expect(await follow("Log in")).toMatch(/^yes$[\s\S]*Login Succeeded/m);
+    expect(await follow("Log in")).toMatch(/\[get create\][\s\S]*Login Succeeded/);
     expect((await shell.type("kubectl auth whoami -o jsonpath='{.status.userInfo.username}'")).stdout).toBe(
       "system:serviceaccount:walk:walker",
     );
