@@ -24,8 +24,8 @@ const show = (text: string) => void process.stdout.write(text);
 
 /**
  * Types the commands of docs/walk.md in their order. From "Log in" on they have the rights of a service account with
- * the role `edit` in one namespace. Only kubectl, crane and oras are put into the shell's path, and a `sudo` that does
- * nothing. What an earlier run of it left is deleted first.
+ * the role `edit` in one namespace. Only kubectl, crane and oras are put into the shell's path. What an earlier run of
+ * it left is deleted first.
  */
 describe.skipIf(!canRun)("the walk of docs/walk.md, word for word", { timeout: 40 * minutes }, () => {
   let shell: PageShell;
@@ -45,7 +45,7 @@ describe.skipIf(!canRun)("the walk of docs/walk.md, word for word", { timeout: 4
         // Where oras and crane keep logins.
         DOCKER_CONFIG: join(folder, "docker"),
       },
-      programs: { kubectl: (await kubectlCommand()).map((word) => `'${word}'`).join(" "), sudo: "env" },
+      programs: { kubectl: (await kubectlCommand()).map((word) => `'${word}'`).join(" ") },
     });
   }, 30 * minutes);
   afterAll(async () => {

@@ -19,7 +19,7 @@ export async function install({ release, systemNamespace }: Installation): Promi
     helm([
       ...["upgrade", "--install", release, join(settings.root, "charts/rune")],
       ...["--namespace", systemNamespace, "--create-namespace"],
-      ...["--values", join(settings.out, "values-images.yaml")],
+      ...["--values", join(settings.out, "values-images.yaml"), "--values", join(settings.root, "examples/00-quickstart/values.yaml")],
       ...(settings.imageVariant === "cpu" ? ["--values", join(settings.root, "examples/00-quickstart/values-cpu.yaml")] : []),
       // CRDs that were applied by hand before are taken over by the release.
       ...["--take-ownership", "--wait", "--timeout", "10m"],

@@ -1,5 +1,5 @@
 import { spawn } from "node:child_process";
-import { chmod, copyFile, mkdir, mkdtemp, open, readFile, rm, writeFile } from "node:fs/promises";
+import { chmod, mkdir, mkdtemp, open, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
@@ -30,9 +30,7 @@ export interface ShellOptions {
 
 /**
  * The shell of somebody who types a page's blocks one after the other. Variables, directory and what runs in the
- * background last from block to block, though each is a bash of its own, which ends at the first command that fails. It
- * has an /etc/hosts of its own, so that a page's line in it changes nothing on the machine. Needs root, or a kernel
- * that lets users make namespaces.
+ * background last from block to block, though each is a bash of its own, which ends at the first command that fails.
  */
 export class PageShell implements AsyncDisposable {
   readonly #directory: string;
@@ -51,7 +49,6 @@ export class PageShell implements AsyncDisposable {
       await writeFile(join(own, "bin", name), `#!/bin/sh\nexec ${command} "$@"\n`);
       await chmod(join(own, "bin", name), 0o755);
     }
-    await copyFile("/etc/hosts", join(own, "hosts"));
     await writeFile(join(own, "directory"), directory);
     await writeFile(join(own, "variables"), "");
     return new PageShell(own, { ...environment, PATH: `${join(own, "bin")}:${environment.PATH ?? process.env.PATH}` });
@@ -63,9 +60,8 @@ export class PageShell implements AsyncDisposable {
     await writeFile(path("script"), around(block));
     await writeFile(path("failed"), "");
     const [stdout, stderr] = [await open(path("stdout"), "w"), await open(path("stderr"), "w")];
-    const user = process.getuid?.() === 0 ? [] : ["--map-root-user"];
     // What stays in the background keeps these files open; a pipe would never end.
-    const child = spawn("unshare", [...user, "--mount", "bash", "-c", enter, this.#directory], {
+    const child = spawn("bash", [path("script"), this.#directory], {
       stdio: ["ignore", stdout.fd, stderr.fd],
       env: { ...process.env, ...this.#environment },
       detached: true,
@@ -90,8 +86,6 @@ export class PageShell implements AsyncDisposable {
     await rm(this.#directory, { recursive: true, force: true });
   }
 }
-
-const enter = `mount --bind "$0/hosts" /etc/hosts && exec bash "$0/script" "$0"`;
 
 /** Exports every variable, so that the next block's shell gets it too. */
 const around = (block: string) => `own=$1

@@ -63,7 +63,7 @@ describe("the trainings of adapters", () => {
     quiet.mockRestore();
   });
 
-  test("end the pod where the registry is away, so that equal evaluations have equal reports", async () => {
+  test("end the pod where the registry is unavailable, so that equal evaluations have equal reports", async () => {
     const registry = { ...registryOf({ a: { file: "1", content } }), json: () => Promise.reject(new Error("away")) };
     await expect(pullFacts(registry, jobWith({ right: "a" }), [])).rejects.toThrow("away");
   });
