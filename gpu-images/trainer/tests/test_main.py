@@ -33,6 +33,11 @@ def test_a_job_ends_with_one_verified_artifact_and_says_where_it_is(world):
         config["files"]
     )
     assert (message["examples"], message["steps"], message["repository"]) == (4, 4, "rune/demo/adapters")
+    shown = json.loads(world.registry.blobs[f"sha256:{config['files']['training.json']['sha256']}"])
+    assert (shown["trained"], [point["step"] for point in shown["loss"]]) == ("Adapter", [1, 2, 3, 4])
+    assert shown["checkpoints"] == [
+        {"step": 4, "measured": {"deltaWNorm": pytest.approx(message["deltaWNorm"], abs=1e-4)}}
+    ]
     assert config["canary"]["adapterText"] != config["canary"]["baseText"]
     assert message["metrics"] == {"distinctTasks": 4, "failureModes": 0, "corrections": 0, "droppedPercent": 0}
 

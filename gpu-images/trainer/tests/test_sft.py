@@ -29,25 +29,28 @@ def run_in(directory: pathlib.Path, stop_after: int | None = None, every: int = 
     )
 
 
-def trained(run: sft.Run, settings=SETTINGS) -> tuple[list[float], adapter_io.Tensors]:
+def trained(run: sft.Run, settings=SETTINGS) -> tuple[sft.Outcome, adapter_io.Tensors]:
     model = add_lora(tiny.model(), settings)
-    losses = sft.train(model, EXAMPLES, settings, run)
-    return losses, adapter_io.weights_of(model, torch.float32)
+    done = sft.train(model, EXAMPLES, settings, run)
+    return done, adapter_io.weights_of(model, torch.float32)
 
 
 def test_the_loss_falls(tmp_path):
-    losses, _ = trained(run_in(tmp_path))
-    assert len(losses) == 6
-    assert losses[-1] < losses[0]
+    done, _ = trained(run_in(tmp_path))
+    assert len(done.losses) == 6
+    assert done.losses[-1] < done.losses[0]
 
 
-def test_a_run_that_was_stopped_and_resumed_equals_one_that_was_not(tmp_path):
-    whole_losses, whole = trained(run_in(tmp_path / "whole"))
+@pytest.mark.parametrize("stop_after", [3, 4])
+def test_a_run_that_was_stopped_and_resumed_equals_one_that_was_not(tmp_path, stop_after):
+    wanted, whole = trained(run_in(tmp_path / "whole", every=2))
     with pytest.raises(Ending) as ended:
-        trained(run_in(tmp_path / "parts", stop_after=3))
+        trained(run_in(tmp_path / "parts", stop_after=stop_after, every=2))
     assert ended.value.code == Exit.TERMINATED
-    part_losses, parts = trained(run_in(tmp_path / "parts"))
-    assert part_losses == whole_losses
+    done, parts = trained(run_in(tmp_path / "parts", every=2))
+    assert done == wanted
+    assert [look.step for look in done.looks] == [2, 4]
+    assert all(look.measured["deltaWNorm"] > 0 for look in done.looks)
     assert all(torch.equal(whole[name], parts[name]) for name in whole)
 
 
@@ -140,11 +143,11 @@ def test_batches_from_a_step_on_are_the_rest_of_all_batches(size):
 
 def test_a_run_that_was_stopped_within_an_epoch_of_unequal_batches_equals_one_that_was_not(tmp_path):
     settings = dataclasses.replace(SETTINGS, batch_size=4)
-    whole_losses, whole = trained(run_in(tmp_path / "whole"), settings)
+    wanted, whole = trained(run_in(tmp_path / "whole"), settings)
     with pytest.raises(Ending):
         trained(run_in(tmp_path / "parts", stop_after=3), settings)
-    part_losses, parts = trained(run_in(tmp_path / "parts"), settings)
-    assert len(whole_losses) == 4 and part_losses == whole_losses
+    done, parts = trained(run_in(tmp_path / "parts"), settings)
+    assert len(wanted.losses) == 4 and done == wanted
     assert all(torch.equal(whole[name], parts[name]) for name in whole)
 
 

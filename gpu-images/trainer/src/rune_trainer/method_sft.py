@@ -57,27 +57,29 @@ def learn(job: Job, runtime: Runtime, output: Repository) -> dict[str, Any]:
     model = add_lora(base, job.sft)
     if parent:
         put_weights(model, parent.tensors)
-    losses = train(model, examples, job.sft, run_of(job, runtime), loss_of)
+    done = train(model, examples, job.sft, run_of(job, runtime), loss_of)
+    steps = len(done.losses)
     adapter_io.round_in_place(model, PRECISIONS[job.sft.precision])
     tensors = adapter_io.weights_of(model, PRECISIONS[job.sft.precision])
     norm = adapter_io.delta_norm(tensors, shape_of(job.sft).scale)
     statistics = {
         "examples": len(examples),
-        "steps": len(losses),
-        "trainingLoss": round(last_tenth(losses), 5),
+        "steps": steps,
+        "trainingLoss": round(last_tenth(done.losses), 5),
         "deltaWNorm": round(norm, 4),
         "metrics": {name: short(value) for name, value in corpus.items()},
     }
     with tempfile.TemporaryDirectory(prefix="adapter.") as scratch:
         adapter_io.write(pathlib.Path(scratch), job.base, shape_of(job.sft), tensors, shapes)
         learnt.together([learnt_from(job, sources), *([parent.learnt] if parent else [])]).write(pathlib.Path(scratch))
-        curve.write(pathlib.Path(scratch), "Adapter", losses, [curve.Look.of(len(losses), {"deltaWNorm": norm})])
+        looks = [*done.looks, curve.Look.of(steps, {"deltaWNorm": norm})]
+        curve.write(pathlib.Path(scratch), "Adapter", done.losses, looks)
         canary = canary_of(model, tokenizer, examples)
         config = publish.adapter_config(job, shape_of(job.sft), canary)
         published = publish.publish(
             output, job, publish.Artifact(MediaType.ADAPTER, pathlib.Path(scratch), config), statistics
         )
-    runtime.tracker.metric("delta_w_norm", norm, len(losses))
+    runtime.tracker.metric("delta_w_norm", norm, steps)
     return {**published, **statistics, "durationSeconds": round(time.monotonic() - started, 1)}
 
 

@@ -17,16 +17,18 @@ import math
 import pathlib
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
 
-from rune_trainer import checkpoint
+from rune_trainer import adapter_io, checkpoint
 from rune_trainer.contract import Exit, Sft
+from rune_trainer.curve import Look
 from rune_trainer.errors import Ending, terminated
 from rune_trainer.model import packs_well, trainable
 from rune_trainer.packing import pack
+from rune_trainer.settings import shape_of
 from rune_trainer.tokens import Example
 
 Loss = Callable[[list[Example], torch.Tensor, torch.Tensor], torch.Tensor]
@@ -128,18 +130,30 @@ def restore(optimizer: torch.optim.AdamW, parameters: dict[str, torch.nn.Paramet
             }
 
 
-def train(model: Any, examples: list[Example], settings: Sft, run: Run, loss_of: Loss = cross_entropy) -> list[float]:
-    """Trains the adapter in place, from the newest checkpoint of this run if there is one; returns every step's loss."""
+@dataclass
+class Outcome:
+    losses: list[float] = field(default_factory=list)
+    """Of every step."""
+    looks: list[Look] = field(default_factory=list)
+    """‖ΔW‖ at every checkpoint, and not at the end."""
+
+
+def norm_now(model: Any, settings: Sft) -> float:
+    return adapter_io.delta_norm(adapter_io.weights_of(model, torch.float32), shape_of(settings).scale)
+
+
+def train(model: Any, examples: list[Example], settings: Sft, run: Run, loss_of: Loss = cross_entropy) -> Outcome:
+    """Trains the adapter in place, from the newest checkpoint of this run if there is one."""
     parameters, total, together = trainable(model), total_steps(examples, settings), packs_well(model)
     optimizer = torch.optim.AdamW(parameters.values(), lr=settings.learning_rate, weight_decay=0.0)
-    losses: list[float] = []
+    losses, looks = list[float](), list[Look]()
     if state := checkpoint.newest(run.directory, run.identity):
         restore(optimizer, parameters, state)
-        losses = list(state.losses)
+        losses, looks = list(state.losses), list(state.looks)
 
     def save() -> None:
         tensors = {**{f"param/{name}": p for name, p in parameters.items()}, **moments(optimizer, parameters)}
-        checkpoint.save(run.directory, run.identity, checkpoint.State(len(losses), tensors, losses))
+        checkpoint.save(run.directory, run.identity, checkpoint.State(len(losses), tensors, losses, looks))
 
     model.train()
     started, first = time.monotonic(), len(losses)
@@ -163,6 +177,7 @@ def train(model: Any, examples: list[Example], settings: Sft, run: Run, loss_of:
         losses.append(loss)
         run.report(Progress(len(losses), total, loss, (time.monotonic() - started) / (len(losses) - first)))
         if len(losses) % run.every_steps == 0 and len(losses) < total:
+            looks.append(Look.of(len(losses), {"deltaWNorm": norm_now(model, settings)}))
             save()
     model.eval()
-    return losses
+    return Outcome(losses, looks)
