@@ -1,6 +1,6 @@
 import { execFileSync } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
-import { basename, join } from "node:path";
+import { join } from "node:path";
 import { partOf } from "@rune/clients/tasks/task-set";
 import { taskSet } from "@rune/crds/contracts/task-set";
 import { kinds } from "@rune/crds/kinds/kinds";
@@ -172,7 +172,6 @@ const fluxKustomization = z.object({
   metadata: z.object({ name: z.string() }),
   spec: z.looseObject({
     path: z.string(),
-    components: z.array(z.string()).default([]),
     dependsOn: z.array(z.object({ name: z.string() })).default([]),
     wait: z.literal(true),
     timeout: z.string().regex(/^\d+h$/),
@@ -180,17 +179,10 @@ const fluxKustomization = z.object({
   }),
 });
 
-/** Flux's result of its Kustomizations: each phase separately, with its components. */
+/** Flux's result of its Kustomizations: the folder of each phase by itself. */
 async function builtByFlux(phases: readonly z.infer<typeof fluxKustomization>[]): Promise<Manifest[]> {
   const all: Manifest[] = [];
-  for (const { metadata, spec } of phases) {
-    const phase = basename(spec.path);
-    const kustomization = {
-      resources: [`../../base/${phase}`],
-      components: spec.components.map((each) => join("../../base", phase, each)),
-    };
-    all.push(...(await build(await copy.kustomization(`flux/${metadata.name}`, JSON.stringify(kustomization)))));
-  }
+  for (const { spec } of phases) all.push(...(await build(join(copy.root, spec.path.replace("./examples/plan/", "")))));
   return all;
 }
 
@@ -206,7 +198,8 @@ describe.each(["base", "minilang"] as const)("Flux, %s", async (variant) => {
     for (const { metadata, spec } of phases) {
       const before = names[names.indexOf(metadata.name) - 1];
       expect(spec.dependsOn.map(({ name }) => name)).toEqual(before ? [before] : []);
-      expect(spec.path).toBe(`./examples/plan/base/${metadata.name.replace("plan-", "phase-")}`);
+      const folder = variant === "base" ? "base" : `overlays/${variant}`;
+      expect(spec.path).toBe(`./examples/plan/${folder}/${metadata.name.replace("plan-", "phase-")}`);
     }
   });
 
