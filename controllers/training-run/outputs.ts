@@ -1,3 +1,4 @@
+import { unnamedAlarm } from "@rune/crds/contracts/artifact";
 import type { TrainingRun } from "@rune/crds/kinds/training-run";
 import { failed, type Outcome, progressing, succeeded, timestamp, waiting } from "kopf-ts";
 import { generatedName } from "../shared/names.ts";
@@ -5,7 +6,7 @@ import { Reason } from "../shared/reasons.ts";
 import { endAttempt, endSucceeded } from "./ending.ts";
 import { adapterOf } from "./manifests.ts";
 import { RunReason } from "./reasons.ts";
-import { modeCollapse, type Result, resultOfArtifact, unnamedAlarm } from "./result.ts";
+import { modeCollapse, type Result, resultOfArtifact } from "./result.ts";
 import type { Artifact, World } from "./world.ts";
 
 /*

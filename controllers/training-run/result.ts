@@ -1,5 +1,5 @@
 import { parseJSON } from "@rune/clients/http/json";
-import { trainingAnnotation } from "@rune/crds/contracts/artifact";
+import { trainingAnnotation, unnamedAlarm } from "@rune/crds/contracts/artifact";
 import { type TrainerResult, trainerResult } from "@rune/crds/contracts/trainer";
 import { type TrainingRun, trainingMetrics, varietyOfCorpus } from "@rune/crds/kinds/training-run";
 import { ConditionType } from "@rune/crds/words/conditions";
@@ -12,8 +12,6 @@ export type Result = NonNullable<NonNullable<TrainingRun["status"]>["result"]>;
 
 const metricNames = Object.keys(trainingMetrics.shape).filter((name) => name !== "weights");
 const isCount = (name: string) => name in varietyOfCorpus.shape;
-/** For an artifact whose training collapsed, without a record of which alarm. */
-export const unnamedAlarm = "an alarm ended the training";
 /** Limits of status. */
 const mostText = { weights: 400, collapsed: 500 };
 

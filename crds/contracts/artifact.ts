@@ -81,6 +81,9 @@ export const learntFrom = z.object({
 });
 export type LearntFrom = z.infer<typeof learntFrom>;
 
+/** `collapsed` of a hypernetwork whose training ended so, without a record of which alarm. */
+export const unnamedAlarm = "an alarm ended the training";
+
 /** How the training of an adapter's hypernetwork went: an adapter that was generated has no training of its own. */
 export const hypernetworkTraining = z.object({
   digest: digest().describe("Manifest of the hypernetwork."),

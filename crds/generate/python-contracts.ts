@@ -11,6 +11,7 @@ import {
   trainingAnnotation,
   trainingCurve,
   trainingFile,
+  unnamedAlarm,
 } from "../contracts/artifact.ts";
 import { askJob, askResult, environmentJob } from "../contracts/environment.ts";
 import { exit, failure, probeTargets, specPath, terminationLog } from "../contracts/pod.ts";
@@ -108,6 +109,7 @@ export function trainerModule(): string {
       constant("TITLE_ANNOTATION", titleAnnotation, "Annotation of a layer that is a file: its path."),
       constant("TRAINING_ANNOTATION", trainingAnnotation, "Prefix of a manifest's annotations that say how the work went, as JSON."),
       constant("HYPERNETWORK_STATISTIC", hypernetworkStatistic, "Of a generated adapter: how its hypernetwork's training went."),
+      constant("UNNAMED_ALARM", unnamedAlarm, "Ended a training that says no more about it."),
       constant("ADAPTER_CONFIG", adapterFile.config),
       constant("ADAPTER_WEIGHTS", adapterFile.weights),
       constant("LEARNT_FILE", learntFile, "File of an artifact that says what was learnt from."),

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from safetensors.torch import load_file
 
-from rune_trainer.contract import TITLE_ANNOTATION, TRAINING_ANNOTATION, Job, MediaType
+from rune_trainer.contract import TITLE_ANNOTATION, TRAINING_ANNOTATION, UNNAMED_ALARM, Job, MediaType
 from rune_trainer.contract import Hypernetwork as Settings
 from rune_trainer.encoder import Encoder, Kept, Text
 from rune_trainer.errors import Ending, data_error
@@ -64,7 +64,7 @@ def training_of(digest: str, manifest: dict[str, Any], config: dict[str, Any]) -
         for name in RETOLD
         if TRAINING_ANNOTATION + name in annotations
     }
-    unnamed = {"collapsed": "an alarm ended the training"} if config["collapsed"] else {}
+    unnamed = {"collapsed": UNNAMED_ALARM} if config["collapsed"] else {}
     return {"digest": digest, **unnamed, **told}
 
 
