@@ -28,50 +28,57 @@ const effects: Readonly<Record<string, Shown>> = {
   "the next generation is created": ({ next }) => next !== undefined,
 };
 
-/** What its pods do meanwhile, and which of them that is. */
-const workers: Readonly<Record<string, string>> = {
+/** Components of the installation; each is one pod that is not replaced by another while it restarts. */
+export const services: readonly string[] = ["operator", "nats", "registry"];
+
+/**
+ * What a generation's pods do meanwhile, and which component that is. The engine isn't among them: it takes a minute to
+ * restart, during which nothing else could be hit.
+ */
+const works: Readonly<Record<string, string>> = {
   "a trainer works": "trainer",
   "an evaluator works": "evaluator",
   "a sandbox works": "sandbox",
 };
 
+/** Components of the work itself. */
+export const workers: readonly string[] = Object.values(works);
+
 /** All effects, in their order. */
-export const effectNames: readonly string[] = [...Object.keys(effects), ...Object.keys(workers)];
+export const effectNames: readonly string[] = [...Object.keys(effects), ...Object.keys(works)];
 
 /** Effects that a generation's status and the components of its running pods show. */
 export const effectsOf = (status: GenerationStatus = {}, running: readonly string[] = []): string[] =>
-  effectNames.filter((name) => effects[name]?.(status) || running.includes(workers[name] ?? ""));
+  effectNames.filter((name) => effects[name]?.(status) || running.includes(works[name] ?? ""));
 
 /** The component that an effect is the work of; undefined where it is the generation's own. */
-export const workerIn = (effect: string): string | undefined => workers[effect];
+export const workerIn = (effect: string): string | undefined => works[effect];
 
-/** A kill right after an effect. */
-export interface Struck {
-  readonly generation: string;
-  readonly effect: string;
+/** Who was killed, and right after which effect of which generation, if it was after one. */
+export interface Kill {
   readonly component: string;
+  readonly generation?: string;
+  readonly effect?: string;
 }
 
 /** Who is killed after an effect, of those that run: whom this effect's kills have hit least, of these whom all have. */
-export function victimOf(components: readonly string[], effect: string, struck: readonly Struck[]): string | undefined {
+export function victimOf(components: readonly string[], effect: string, kills: readonly Kill[]): string | undefined {
   const hits = (component: string) => {
-    const own = struck.filter((each) => each.component === component);
-    return own.filter((each) => each.effect === effect).length * (struck.length + 1) + own.length;
+    const own = kills.filter((each) => each.component === component);
+    return own.filter((each) => each.effect === effect).length * (kills.length + 1) + own.length;
   };
   return components.toSorted((one, other) => hits(one) - hits(other))[0];
 }
 
-/** Those without whom a run of kills shows nothing. */
-const everybody = ["operator", "nats", "registry", ...Object.values(workers)];
+/** Who was never killed. */
+export const neverHit = (kills: readonly Kill[]) =>
+  [...services, ...workers].filter((each) => !kills.some(({ component }) => component === each));
 
-/** Who of them was never killed. */
-export const neverHit = (struck: readonly Struck[]) => everybody.filter((each) => !struck.some(({ component }) => component === each));
-
-/** Who was killed after which effect, as Markdown; empty without kills. */
-export function struckTable(struck: readonly Struck[]): string {
-  if (struck.length === 0) return "";
+/** Who was killed after which effect, as Markdown; empty where nobody was. */
+export function killTable(kills: readonly Kill[]): string {
+  if (!kills.some(({ effect }) => effect)) return "";
   const rows = effectNames.map((effect) => {
-    const killed = struck.filter((each) => each.effect === effect).map(({ component, generation }) => `${component} (${generation})`);
+    const killed = kills.filter((each) => each.effect === effect).map(({ component, generation }) => `${component} (${generation})`);
     return `| ${effect} | ${killed.join(", ") || "–"} |`;
   });
   return ["| As soon as | was killed (in generation) |", "|---|---|", ...rows].join("\n");

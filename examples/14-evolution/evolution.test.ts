@@ -7,7 +7,7 @@ import { taskSet } from "@rune/crds/contracts/task-set";
 import { corpusLine } from "@rune/crds/contracts/trajectory";
 import { kinds } from "@rune/crds/kinds/kinds";
 import { afterAll, describe, expect, test } from "vitest";
-import { effectNames, effectsOf, neverHit, type Struck, struckTable, victimOf } from "./effects.ts";
+import { effectNames, effectsOf, type Kill, killTable, neverHit, victimOf } from "./effects.ts";
 import { copyManifests, generationManifests, serverManifest, trainingManifests } from "./manifests.ts";
 import { optionsFrom } from "./options.ts";
 import { checksOf, type Result } from "./report.ts";
@@ -119,7 +119,7 @@ describe("kills after the effects of a generation", () => {
   const components = ["nats", "operator", "registry", "trainer"];
 
   test("hit each component after each effect, over as many generations", () => {
-    const struck: Struck[] = [];
+    const struck: Kill[] = [];
     for (const generation of components)
       for (const effect of effectNames) struck.push({ generation, effect, component: victimOf(components, effect, struck) ?? "" });
     for (const effect of effectNames)
@@ -143,8 +143,8 @@ describe("kills after the effects of a generation", () => {
   });
 
   test("are reported for each effect", () => {
-    expect(struckTable([])).toBe("");
-    const table = struckTable([{ generation: "g", effect: effectNames[1] ?? "", component: "nats" }]);
+    expect(killTable([])).toBe("");
+    const table = killTable([{ generation: "g", effect: effectNames[1] ?? "", component: "nats" }]);
     expect(table).toContain(`| ${effectNames[1]} | nats (g) |`);
     expect(table).toContain(`| ${effectNames[0]} | – |`);
   });

@@ -72,9 +72,7 @@ async function main(options: Options): Promise<Result> {
     kills,
     registry: comparisonOf(before, after),
   };
-  const checks: Record<string, boolean> = options.killAtEffects
-    ? { "every component was killed": neverHit(kills.struck).length === 0 }
-    : {};
+  const checks: Record<string, boolean> = options.killAtEffects ? { "every component was killed": neverHit(kills).length === 0 } : {};
   return { ...found, checks: { ...checksOf(found), ...checks }, ...parts.figures };
 }
 

@@ -1,7 +1,6 @@
 import { condition, type Seen } from "../00-quickstart/objects.ts";
 import { checksShown, timesOf } from "../00-quickstart/parts.ts";
-import type { Kills } from "./disruption.ts";
-import { type GenerationStatus, struckTable } from "./effects.ts";
+import { type GenerationStatus, type Kill, killTable } from "./effects.ts";
 import type { Comparison, Counts } from "./inventory.ts";
 
 /** Estimate and the ends of its 95 % interval. */
@@ -37,7 +36,7 @@ export interface Result {
   /** EvolutionGenerations that exist in the end. */
   generations: string[];
   /** Pods that were killed meanwhile. */
-  kills: Kills;
+  kills: Kill[];
   /** What the registry held before evolution and after. */
   registry: Comparison;
   checks: Record<string, boolean>;
@@ -117,14 +116,14 @@ const mostPaths = 20;
 
 /** The final report for a person. */
 export function story({ verbs, copies, kills, registry, checks, parts, minutes }: Result, namespace: string): string {
-  const killed = Object.entries(kills.byComponent).map(([component, times]) => `${component} ${times}`);
+  const killed = [...Map.groupBy(kills, ({ component }) => component)].map(([component, each]) => `${component} ${each.length}`);
   return `
 ${[...verbs, ...copies].map(paragraph).join("\n")}
   Killed meanwhile: ${killed.join(", ") || "nobody"}
   The registry had ${countsShown(registry.before)} before, and has ${countsShown(registry.after)} now.
 ${[...registry.changed.map((path) => `    changed: ${path}`), ...registry.damaged.map((path) => `    damaged: ${path}`)].slice(0, mostPaths).join("\n")}
 
-${struckTable(kills.struck)}
+${killTable(kills)}
 ${checksShown(checks)}
 
 ${timesOf({ minutes, parts })}
