@@ -7,7 +7,7 @@ import { goModule, goModuleVersion, goTools } from "../../cluster/programs.ts";
 import { settings } from "../../cluster/settings.ts";
 import { spawnBound } from "../../cluster/shell.ts";
 import type { Manifest } from "../../examples/00-quickstart/manifests.ts";
-import { eventually } from "../support/objects.ts";
+import { eventually, listOf } from "../support/objects.ts";
 import { fluxNamespace } from "./manifests.ts";
 
 const kustomizeController = "github.com/fluxcd/kustomize-controller";
@@ -70,7 +70,6 @@ const environment = () => [`KUBECONFIG=${cluster().kubeconfig}`, `RUNTIME_NAMESP
 const flags = ["--requeue-dependency=5s", "--no-remote-bases", "--metrics-addr=0", "--log-encoding=console"];
 
 const namespace: Manifest = { apiVersion: "v1", kind: "Namespace", metadata: { name: fluxNamespace, labels: own } };
-const listOf = (items: readonly Manifest[]) => JSON.stringify({ apiVersion: "v1", kind: "List", items });
 
 /** Two controllers would both work on every Kustomization, and removing the definitions would delete all of them. */
 async function refuseAnother(): Promise<void> {

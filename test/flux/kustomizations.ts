@@ -1,7 +1,7 @@
 import { kubectl } from "../../cluster/api.ts";
 import type { Manifest } from "../../examples/00-quickstart/manifests.ts";
 import { condition, isTrue, list, type Seen } from "../../examples/00-quickstart/objects.ts";
-import { eventually } from "../support/objects.ts";
+import { eventually, listOf } from "../support/objects.ts";
 import { fluxNamespace, sourceName } from "./manifests.ts";
 
 /** What a Kustomization's status says. */
@@ -14,7 +14,7 @@ export const kustomizations = async (): Promise<Kustomization[]> => await list(k
 
 /** Applies the manifests, and gives their source this status, which needs a controller of its own otherwise. */
 export async function apply(manifests: readonly Manifest[], sourceStatus: object): Promise<void> {
-  await kubectl(["apply", "--server-side", "-f", "-"], { input: JSON.stringify({ apiVersion: "v1", kind: "List", items: manifests }) });
+  await kubectl(["apply", "--server-side", "-f", "-"], { input: listOf(manifests) });
   const patch = ["--subresource=status", "--type=merge", "--patch", JSON.stringify({ status: sourceStatus })];
   await kubectl(["patch", "gitrepository", sourceName, "-n", fluxNamespace, ...patch]);
 }

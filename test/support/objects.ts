@@ -13,9 +13,11 @@ export async function readAll<Kind>(kind: string, namespace: string, labels: Rec
   return JSON.parse(answer).items;
 }
 
+/** Manifests as kubectl reads them from its input. */
+export const listOf = (items: readonly Manifest[]) => JSON.stringify({ apiVersion: "v1", kind: "List", items });
+
 export async function create(...manifests: Manifest[]): Promise<void> {
-  const input = JSON.stringify({ apiVersion: "v1", kind: "List", items: manifests });
-  await kubectl(["create", "-f", "-"], { input });
+  await kubectl(["create", "-f", "-"], { input: listOf(manifests) });
 }
 
 /** Deletes objects that may not exist any more, and doesn't wait for them. */

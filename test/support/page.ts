@@ -57,7 +57,8 @@ export class PageShell implements AsyncDisposable {
   /** Runs a block to its end. */
   async type(block: string): Promise<Ended> {
     const path = (name: string) => join(this.#directory, name);
-    await writeFile(path("script"), around(block));
+    const script = around(block);
+    await writeFile(path("script"), script);
     await writeFile(path("failed"), "");
     const [stdout, stderr] = [await open(path("stdout"), "w"), await open(path("stderr"), "w")];
     // What stays in the background keeps these files open; a pipe would never end.
@@ -72,7 +73,7 @@ export class PageShell implements AsyncDisposable {
     });
     await Promise.all([stdout.close(), stderr.close()]);
     const [out = "", err = "", line = ""] = await Promise.all(["stdout", "stderr", "failed"].map((name) => readFile(path(name), "utf8")));
-    const failed = line === "" ? "" : (around(block).split("\n")[Number(line) - 1] ?? "");
+    const failed = line === "" ? "" : (script.split("\n")[Number(line) - 1] ?? "");
     return { code, stdout: out, stderr: err, failed };
   }
 

@@ -9,6 +9,7 @@ import { interval, percent, points } from "./words.ts";
 
 /** The most tasks in the matrix; the report has all. */
 const mostColumns = 400;
+
 /** `assessment.html`: the assessment with its plots, in one file without scripts or external resources. */
 export function page(report: Report, { title, lead, sections }: Document): string {
   const figures: Readonly<Record<string, string>> = {
