@@ -411,7 +411,7 @@ describe.runIf(enabled)("the logs against nats-server", () => {
       await service.start();
       expect(await appending).toBeGreaterThan(0);
       expect((await log.read()).records).toHaveLength(2);
-      await expect.poll(() => operator.healthy(), { timeout: 10_000 }).toBe(true);
+      await expect.poll(() => operator.healthy(), { timeout: 30_000 }).toBe(true);
     },
     minutes,
   );

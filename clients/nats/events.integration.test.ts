@@ -11,7 +11,7 @@ import { inboxPrefix, logConsumer, logStream, sessionSubject } from "@rune/crds/
 import { generateKeys } from "@rune/operator/credentials/keys";
 import { type Subscriber, sessionUser, subscriberUser } from "@rune/operator/credentials/nats-users";
 import type { Msg, NatsConnection } from "nats";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { removeService, type Service, startNats } from "../testing/services.ts";
 import { connectForever } from "./connection.ts";
 import { connectNats, NatsUnavailable, type OperatorNats } from "./nats.ts";
@@ -193,7 +193,8 @@ describe.runIf(enabled)("events against nats-server", () => {
     await expect(operator.publishEvent(event("late"))).rejects.toThrow(NatsUnavailable);
     await service.start();
     await expect.poll(() => operator.healthy(), { timeout: 20_000 }).toBe(true);
-    const before = await messages();
+    // Each connection comes back by itself, after waiting as long as it draws.
+    const before = await vi.waitFor(messages, { timeout: 20_000 });
     await operator.publishEvent(event("late"));
     await operator.publishEvent(event("whole"));
     expect(await messages()).toBe(before + 1);
