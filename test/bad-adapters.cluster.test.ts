@@ -43,6 +43,8 @@ describe.skipIf(!canRun)("adapters that must never reach vLLM", { timeout: 240_0
   let loadsBefore: number;
   const adapters: string[] = [];
   const sessions: string[] = [];
+  /** Undoes what was done to the registry's storage, which is kept for whoever comes next. */
+  let mend = async () => {};
 
   beforeAll(async () => {
     adapter = await goodAdapter();
@@ -57,6 +59,7 @@ describe.skipIf(!canRun)("adapters that must never reach vLLM", { timeout: 240_0
   afterAll(async () => {
     await remove("AgentSession", namespace, ...sessions);
     await remove("Adapter", namespace, ...adapters);
+    await mend();
   }, 60_000);
 
   /** Stores the artifact, creates its Adapter and a session that wants only this one. */
@@ -206,26 +209,37 @@ describe.skipIf(!canRun)("adapters that must never reach vLLM", { timeout: 240_0
     expect((await read<ModelServer>("ModelServer", namespace, server)).status?.engines?.[0]?.bootID).toBe(bootID);
   });
 
-  /** Stores a good adapter, and then flips one byte of it in the registry's storage. */
+  /** Stores a good adapter, and then flips one bit of it in the registry's storage. */
   async function rotten() {
     const bytes = unseen(good.weights);
     const { weights } = await forge("bad-rot", good, { weights: () => bytes }, registry);
-    const hex = weights.slice("sha256:".length);
-    const claim = await kubectl(["get", "pvc", "rune-registry", "-n", "rune-system", "-o", "jsonpath={.spec.volumeName}"]);
-    const volume = JSON.parse(await kubectl(["get", "pv", claim, "-o", "json"])).spec;
-    const directory = volume.hostPath?.path ?? volume.local?.path;
-    const file = await open(join(directory, "docker/registry/v2/blobs/sha256", hex.slice(0, 2), hex, "data"), "r+");
-    try {
-      const { size } = await file.stat();
-      const byte = Buffer.alloc(1);
-      await file.read(byte, 0, 1, size - 1);
-      await file.write(Buffer.from([(byte[0] ?? 0) ^ 1]), 0, 1, size - 1);
-    } finally {
-      await file.close();
-    }
+    const file = await storedBlob(weights);
+    await flipLastBit(file);
+    mend = () => flipLastBit(file);
     return await wanted("bad-rot", { weights: () => bytes });
   }
 });
+
+/** The file on the registry's volume, which is a directory of this machine. */
+async function storedBlob(digest: string): Promise<string> {
+  const hex = digest.slice("sha256:".length);
+  const claim = await kubectl(["get", "pvc", "rune-registry", "-n", "rune-system", "-o", "jsonpath={.spec.volumeName}"]);
+  const volume = JSON.parse(await kubectl(["get", "pv", claim, "-o", "json"])).spec;
+  const directory = volume.hostPath?.path ?? volume.local?.path;
+  return join(directory, "docker/registry/v2/blobs/sha256", hex.slice(0, 2), hex, "data");
+}
+
+async function flipLastBit(path: string): Promise<void> {
+  const file = await open(path, "r+");
+  try {
+    const { size } = await file.stat();
+    const byte = Buffer.alloc(1);
+    await file.read(byte, 0, 1, size - 1);
+    await file.write(Buffer.from([(byte[0] ?? 0) ^ 1]), 0, 1, size - 1);
+  } finally {
+    await file.close();
+  }
+}
 
 /** How often vLLM received a request to load an adapter: it logs each of them. */
 async function loads(): Promise<number> {

@@ -61,6 +61,7 @@ test("everything that a registry holds is listed, and what is added, changed, lo
   expect(comparisonOf(before, look()).damaged).toEqual([blob]);
 
   const whole = look();
+  expect(comparisonOf(whole, whole).damaged).toEqual([]);
   const revisions = join(storage(), "docker/registry/v2/repositories", repository, "_manifests/revisions/sha256");
   rmSync(join(revisions, globSync("*", { cwd: revisions })[0] ?? ""), { recursive: true });
   expect(comparisonOf(whole, look()).changed).toHaveLength(1);

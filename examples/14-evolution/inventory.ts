@@ -37,7 +37,7 @@ export interface Comparison {
   readonly after: Counts;
   /** Paths that were there before and now hold something else, or aren't there. */
   readonly changed: string[];
-  /** Blobs that aren't what their digest says. */
+  /** Blobs that aren't what their digest says, and were not so before. */
   readonly damaged: string[];
 }
 
@@ -51,10 +51,11 @@ export const comparisonOf = (before: Inventory, after: Inventory): Comparison =>
   before: countsOf(before),
   after: countsOf(after),
   changed: [...before].filter(([path, hash]) => after.get(path) !== hash).map(([path]) => path),
-  damaged: [...after].filter(([path, hash]) => (blob.exec(path)?.[1] ?? hash) !== hash).map(([path]) => path),
+  damaged: [...after].filter(([path, hash]) => isDamaged(path, hash) && before.get(path) !== hash).map(([path]) => path),
 });
 
 const blob = /^blobs\/sha256\/[0-9a-f]{2}\/([0-9a-f]{64})\/data$/;
+const isDamaged = (path: string, hash: string) => (blob.exec(path)?.[1] ?? hash) !== hash;
 
 function countsOf(inventory: Inventory): Counts {
   const paths = [...inventory.keys()];

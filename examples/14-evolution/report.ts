@@ -103,7 +103,7 @@ export function checksOf({
       new Set(decisions.map(({ kind, adapter }) => `${kind} ${adapter}`)).size === decisions.length,
     "the registry holds everything that it held, byte for byte: every blob, manifest and tag of every repository":
       registry.changed.length === 0,
-    "and every blob in it is what its digest says": registry.damaged.length === 0,
+    "and every blob that it got is what its digest says": registry.damaged.length === 0,
   };
 }
 
