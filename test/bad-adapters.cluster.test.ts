@@ -5,7 +5,7 @@ import type { Registry } from "../clients/registry/registry.ts";
 import { cluster, kubectl } from "../cluster/api.ts";
 import type { Adapter } from "../crds/kinds/adapter.ts";
 import type { ModelServer } from "../crds/kinds/model-server.ts";
-import { condition } from "../examples/00-quickstart/objects.ts";
+import { condition } from "../examples/shared/objects.ts";
 import {
   type Fault,
   type Forged,

@@ -3,7 +3,7 @@ import type { EnvironmentCheck } from "../crds/kinds/environment-check.ts";
 import type { ModelServer } from "../crds/kinds/model-server.ts";
 import { apiVersion } from "../crds/words/group.ts";
 import { label } from "../crds/words/labels.ts";
-import { isTrue } from "../examples/00-quickstart/objects.ts";
+import { isTrue } from "../examples/shared/objects.ts";
 import { canRun, namespace, server } from "./support/installation.ts";
 import { create, fresh, over, read, readAll, reasonOf, remove } from "./support/objects.ts";
 import { goodAdapter } from "./support/sessions.ts";

@@ -3,11 +3,11 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { kubectl } from "../cluster/api.ts";
 import { settings } from "../cluster/settings.ts";
 import { run } from "../cluster/shell.ts";
-import type { Manifest } from "../examples/00-quickstart/manifests.ts";
-import { beginAnew, condition, get, isTrue, list } from "../examples/00-quickstart/objects.ts";
 import { build } from "../examples/plan/kustomize.ts";
 import { namespaces } from "../examples/plan/options.ts";
 import { ownNamespace, phaseLabel } from "../examples/plan/phases.ts";
+import type { Manifest } from "../examples/shared/manifests.ts";
+import { condition, emptyNamespace, get, isTrue, list } from "../examples/shared/objects.ts";
 import { type Controller, startController } from "./flux/controller.ts";
 import {
   apply,
@@ -59,7 +59,7 @@ describe.skipIf(!canRun)("the plan by Flux's own controller", { timeout: 5 * min
     if (!flux || !repository) throw new Error("kustomize-controller did not start");
     const status = statusOf(repository, new Date());
     await removeKustomizations();
-    await beginAnew(namespace, ownNamespace);
+    await emptyNamespace(namespace, ownNamespace);
     const manifests = await build(join(settings.root, "examples/plan/flux/minilang"));
     return await flux.beside(async () => {
       await apply(change(manifests), status);

@@ -13,10 +13,10 @@ import type { Evaluation } from "../crds/kinds/evaluation.ts";
 import type { ModelServer } from "../crds/kinds/model-server.ts";
 import type { TrainingRun } from "../crds/kinds/training-run.ts";
 import { label } from "../crds/words/labels.ts";
-import { reachService } from "../examples/00-quickstart/installation.ts";
 import { environment } from "../examples/00-quickstart/manifests.ts";
-import { isOver, isTrue } from "../examples/00-quickstart/objects.ts";
 import type { Result } from "../examples/00-quickstart/report.ts";
+import { reachService } from "../examples/shared/installation.ts";
+import { isOver, isTrue } from "../examples/shared/objects.ts";
 import {
   bearer,
   canRun,

@@ -5,9 +5,9 @@ import { kubectl } from "../cluster/api.ts";
 import { settings } from "../cluster/settings.ts";
 import { run } from "../cluster/shell.ts";
 import type { EvolutionGeneration } from "../crds/kinds/evolution-generation.ts";
-import { condition, get, list } from "../examples/00-quickstart/objects.ts";
 import { namespaces } from "../examples/plan/options.ts";
 import type { Result } from "../examples/plan/plan.ts";
+import { condition, get, list } from "../examples/shared/objects.ts";
 import { canRun } from "./support/installation.ts";
 
 const minutes = 60_000;

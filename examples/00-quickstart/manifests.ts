@@ -2,17 +2,8 @@ import type { ArtifactReference } from "@rune/crds/fields/artifact-reference";
 import type { BaseModel } from "@rune/crds/fields/base-model";
 import type { Task } from "@rune/crds/kinds/agent-session";
 import { apiVersion } from "@rune/crds/words/group";
-import { label } from "@rune/crds/words/labels";
+import type { Manifest } from "../shared/manifests.ts";
 import type { Options } from "./options.ts";
-
-/** A manifest as a person would write it. */
-export interface Manifest {
-  apiVersion: string;
-  kind: string;
-  metadata: { name: string; namespace?: string; labels?: Record<string, string> };
-  spec?: object;
-  data?: Record<string, string>;
-}
 
 const project = "tessera";
 /** The scope of sessions and held-out tasks. */
@@ -37,18 +28,6 @@ const sandbox = { libraryConfigMap: library, timeoutSeconds: 10 };
 
 /** Marks a namespace that the quickstart created, and so may empty. */
 export const ownNamespace = { "app.kubernetes.io/managed-by": "rune-quickstart" };
-
-/** A dedicated namespace of an example, recognized by the labels `own`. */
-export function namespaceManifest(name: string, own: Readonly<Record<string, string>> = ownNamespace): Manifest {
-  return {
-    apiVersion: "v1",
-    kind: "Namespace",
-    metadata: { name, labels: { "pod-security.kubernetes.io/enforce": "restricted", ...own } },
-  };
-}
-
-/** The adapters of a run for an arm, one per task. */
-export const ofRun = (run: string, assign: "Scope" | "Shuffled") => ({ adapters: { matchLabels: { [label.run]: run }, assign } });
 
 export function libraryManifest(namespace: string, source: string): Manifest {
   return { apiVersion: "v1", kind: "ConfigMap", metadata: { name: library, namespace }, data: { "tessera.py": source } };

@@ -1,4 +1,5 @@
 import { parseArgs } from "node:util";
+import { count } from "../shared/command-line.ts";
 
 /** How much of the scenario runs. The defaults are the whole of it. */
 export interface Options {
@@ -52,12 +53,4 @@ export function optionsFrom(argv: readonly string[], imageVariant: "cpu" | "cuda
     release: "rune",
     systemNamespace: "rune-system",
   };
-}
-
-/** An option's whole number; `otherwise` if it isn't given. */
-export function count(text: string | undefined, otherwise: number, name: string): number {
-  if (text === undefined) return otherwise;
-  const number = Number(text);
-  if (!Number.isInteger(number) || number < 1) throw new Error(`${name} needs a whole number from 1 up, not ${text}`);
-  return number;
 }

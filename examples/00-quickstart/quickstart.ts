@@ -10,13 +10,17 @@ import type { AgentSession, Task } from "@rune/crds/kinds/agent-session";
 import type { EnvironmentCheck } from "@rune/crds/kinds/environment-check";
 import type { Evaluation } from "@rune/crds/kinds/evaluation";
 import type { TrainingRun } from "@rune/crds/kinds/training-run";
-import { adminRegistry, install } from "./installation.ts";
+import { quickstartModel, storeQuickstartModel } from "../shared/base-model.ts";
+import { script, writeFigures } from "../shared/command-line.ts";
+import { adminRegistry, install } from "../shared/installation.ts";
+import { namespaceManifest } from "../shared/manifests.ts";
+import { apply, emptyNamespace, get, isOver, isTrue, list, serverReady, until, untilOver, words } from "../shared/objects.ts";
+import { Timings } from "../shared/timings.ts";
 import {
   environment,
   environmentManifest,
   evaluationManifest,
   libraryManifest,
-  namespaceManifest,
   ownNamespace,
   scope,
   serverManifest,
@@ -24,53 +28,49 @@ import {
   trainingLabel,
   trainingRunManifest,
 } from "./manifests.ts";
-import { quickstartModel, storeQuickstartModel } from "./model.ts";
-import { apply, beginAnew, get, isOver, isTrue, list, serverReady, until, untilOver, words } from "./objects.ts";
 import { type Options, optionsFrom, usage } from "./options.ts";
-import { Parts } from "./parts.ts";
 import { environmentOf, evaluationOf, isolationOf, type Result, sessionCounts, story } from "./report.ts";
-import { script, writeFigures } from "./script.ts";
 
 /** A task of the evaluation, with the cluster that it shares with others: intervals are over clusters. */
 type HeldOutTask = Task & { cluster?: string };
 type Status<Kind extends { status?: unknown }> = NonNullable<Kind["status"]>;
 
 const scenario = join(settings.root, "examples/00-quickstart/scenario");
-const parts = new Parts();
+const timings = new Timings();
 
 async function main(options: Options): Promise<Result> {
   const tasks: { train: Task[]; heldOut: HeldOutTask[] } = JSON.parse(await readFile(join(scenario, "tasks.json"), "utf8"));
   const { namespace } = options;
-  const images = await parts.run("cluster and images", "cluster, images and chart", () => install(options));
-  const model = await parts.run("model", `the base model ${quickstartModel}`, () => storeQuickstartModel(options, images.trainer));
+  const images = await timings.run("cluster and images", "cluster, images and chart", () => install(options));
+  const model = await timings.run("model", `the base model ${quickstartModel}`, () => storeQuickstartModel(options, images.trainer));
   const base: BaseModel = { oci: { repository: model.repository, digest: model.digest } };
   const taskSet = await storeTasks(options, tasks.heldOut);
-  await beginAnew(namespace, ownNamespace);
-  await apply("00-namespace.yaml", namespaceManifest(namespace));
+  await emptyNamespace(namespace, ownNamespace);
+  await apply("00-namespace.yaml", namespaceManifest(namespace, ownNamespace));
   await apply("01-environment-check.yaml", environmentManifest(namespace, base, options));
   await apply("02-library.yaml", libraryManifest(namespace, await readFile(join(scenario, "library/tessera.py"), "utf8")));
   await apply("03-model-server.yaml", serverManifest(namespace, base));
-  const server = await parts.run("model server", "ModelServer coder: vLLM with two pipeline stages", (detail) =>
+  const server = await timings.run("model server", "ModelServer coder: vLLM with two pipeline stages", (detail) =>
     serverReady(namespace, "coder", detail),
   );
   // It began with the server, so only its remaining time counts here.
-  const checked = await parts.run("environment check", "EnvironmentCheck: a word that only a working chain can say", (detail) =>
+  const checked = await timings.run("environment check", "EnvironmentCheck: a word that only a working chain can say", (detail) =>
     environmentChecked(namespace, detail),
   );
 
   const training = tasks.train.slice(0, options.trainingTasks);
   await apply("04-sessions.yaml", ...training.map((task) => sessionManifest(namespace, `learn-${task.id}`, task, options, trainingLabel)));
   await apply("05-training-run.yaml", trainingRunManifest(namespace, base, options));
-  const sessions = await parts.run("sessions", `${training.length} AgentSessions on training tasks`, (detail) =>
+  const sessions = await timings.run("sessions", `${training.length} AgentSessions on training tasks`, (detail) =>
     sessionsOver(namespace, trainingLabel, detail),
   );
-  const run = await parts.run("training", "TrainingRun tessera", (detail) =>
+  const run = await timings.run("training", "TrainingRun tessera", (detail) =>
     untilOver<Status<TrainingRun>>("TrainingRun", namespace, "tessera", detail),
   );
   const adapter = await get<Status<Adapter>>("Adapter", namespace, run.status?.adapter ?? "");
 
   await apply("06-evaluation.yaml", evaluationManifest(namespace, taskSet, adapter.metadata.name, options));
-  const evaluation = await parts.run("evaluation", "Evaluation of adapter against base", (detail) =>
+  const evaluation = await timings.run("evaluation", "Evaluation of adapter against base", (detail) =>
     untilOver<Status<Evaluation>>("Evaluation", namespace, "tessera-held-out", detail),
   );
 
@@ -80,7 +80,7 @@ async function main(options: Options): Promise<Result> {
     "07-later-sessions.yaml",
     ...later.map((task, index) => sessionManifest(namespace, `later-${index + 1}`, task, options, { "example.org/later": "true" })),
   );
-  const laterSessions = await parts.run(
+  const laterSessions = await timings.run(
     "later sessions",
     `${later.length} new AgentSessions, which choose their memory themselves`,
     (detail) => sessionsOver(namespace, { "example.org/later": "true" }, detail),
@@ -98,7 +98,7 @@ async function main(options: Options): Promise<Result> {
       adapter: session.status?.adapter?.name ?? null,
       reason: session.status?.adapter?.reason ?? "",
     })),
-    ...parts.figures,
+    ...timings.figures,
   };
 }
 

@@ -2,9 +2,9 @@ import type { IsolationStatus } from "@rune/crds/fields/isolation";
 import type { AgentSession } from "@rune/crds/kinds/agent-session";
 import type { EnvironmentCheck } from "@rune/crds/kinds/environment-check";
 import type { Evaluation } from "@rune/crds/kinds/evaluation";
-import type { Seen } from "./objects.ts";
-import { isTrue } from "./objects.ts";
-import { timesOf } from "./parts.ts";
+import type { Seen } from "../shared/objects.ts";
+import { isTrue } from "../shared/objects.ts";
+import { durationLines } from "../shared/report.ts";
 
 type SessionStatus = NonNullable<AgentSession["status"]>;
 type EvaluationStatus = NonNullable<Evaluation["status"]>;
@@ -84,7 +84,7 @@ export function story(result: Result, namespace: string): string {
   Later sessions, which chose their memory themselves
 ${laterSessions.map(({ name, task, solved, adapter: used, reason }) => `    ${name} (${task}): ${solved ? "solved" : "not solved"} with ${used ?? "the base"} (${reason})`).join("\n")}
 
-${timesOf({ minutes, parts }, 22)}
+${durationLines({ minutes, parts }, 22)}
 
   Where to look next
     kubectl get rune -n ${namespace}

@@ -1,7 +1,7 @@
 import type { ArtifactReference } from "@rune/crds/fields/artifact-reference";
 import type { BaseModel } from "@rune/crds/fields/base-model";
 import { apiVersion } from "@rune/crds/words/group";
-import { type Manifest, ofRun } from "../00-quickstart/manifests.ts";
+import { type Manifest, ofRun } from "../shared/manifests.ts";
 import type { Options } from "./options.ts";
 import { library, type World } from "./world.ts";
 

@@ -9,7 +9,7 @@ import { corpusLine } from "@rune/crds/contracts/trajectory";
 import { kinds } from "@rune/crds/kinds/kinds";
 import { afterAll, describe, expect, test } from "vitest";
 import { z } from "zod";
-import type { Manifest } from "../00-quickstart/manifests.ts";
+import type { Manifest } from "../shared/manifests.ts";
 import {
   generateManifests,
   halfManifests,

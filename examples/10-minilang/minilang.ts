@@ -2,12 +2,12 @@ import { join } from "node:path";
 import { kubectl } from "@rune/cluster/api";
 import type { Adapter } from "@rune/crds/kinds/adapter";
 import { label } from "@rune/crds/words/labels";
-import { install } from "../00-quickstart/installation.ts";
-import { type Manifest, namespaceManifest } from "../00-quickstart/manifests.ts";
-import { applyKept, beginAnew, list, type Seen, serverReady, until, untilOver } from "../00-quickstart/objects.ts";
-import { Parts } from "../00-quickstart/parts.ts";
-import { reportFile } from "../00-quickstart/report-file.ts";
-import { script, writeFigures } from "../00-quickstart/script.ts";
+import { script, writeFigures } from "../shared/command-line.ts";
+import { install } from "../shared/installation.ts";
+import { type Manifest, namespaceManifest } from "../shared/manifests.ts";
+import { applyKept, emptyNamespace, list, type Seen, serverReady, until, untilOver } from "../shared/objects.ts";
+import { reportFile } from "../shared/report.ts";
+import { Timings } from "../shared/timings.ts";
 import {
   evaluations,
   generateManifests,
@@ -26,31 +26,31 @@ import { type Options, optionsFrom, usage } from "./options.ts";
 import { checksOf, contrastsIn, type EvaluationStatus, measuredOf, type Result, story, type TrainingStatus, trainedOf } from "./report.ts";
 import { libraryFile, storeBase, storeWorld, type World, writeBase } from "./world.ts";
 
-const parts = new Parts();
+const timings = new Timings();
 const apply = (file: string, ...manifests: Manifest[]) => applyKept(join("minilang", file), ...manifests);
 
 async function main(options: Options): Promise<Result> {
   const { namespace } = options;
-  const images = await parts.run("cluster and images", "cluster, images and chart", () => install(options));
-  const base = await parts.run("base", "the laboratory's base model", () => storeBase(options, images.trainer));
-  const world: World = { base, ...(await parts.run("world", "projects, sessions and tasks", () => storeWorld(options))) };
-  await beginAnew(namespace, ownNamespace);
+  const images = await timings.run("cluster and images", "cluster, images and chart", () => install(options));
+  const base = await timings.run("base", "the laboratory's base model", () => storeBase(options, images.trainer));
+  const world: World = { base, ...(await timings.run("world", "projects, sessions and tasks", () => storeWorld(options))) };
+  await emptyNamespace(namespace, ownNamespace);
   await apply("00-namespace.yaml", namespaceManifest(namespace, ownNamespace));
   await apply("01-library.yaml", libraryManifest(namespace, await libraryFile()));
   await apply("02-model-server.yaml", serverManifest(options, base));
   await apply("03-hypernetworks.yaml", ...hypernetworkManifests(options, world));
   await apply("04-generate.yaml", ...generateManifests(options, world), ...halfManifests(options, world));
 
-  const training = (name: string) => parts.run(name, `TrainingRun ${name}`, (detail) => trainingOver(namespace, name, detail));
+  const training = (name: string) => timings.run(name, `TrainingRun ${name}`, (detail) => trainingOver(namespace, name, detail));
   const hypernetwork = await training(runs.hypernetwork);
   await training(runs.generated);
   for (const name of [runs.first, runs.second]) await training(name);
   await apply("05-merges.yaml", ...mergeManifests(options, world, ...(await parentsOf(namespace))));
   for (const name of [runs.mean, runs.noise, runs.both, runs.bothMean]) await training(name);
   const [mean, noise] = [await adapterOf(namespace, runs.mean), await adapterOf(namespace, runs.noise)];
-  await parts.run("model server", "ModelServer lab: vLLM with two pipeline stages", (detail) => serverReady(namespace, "lab", detail));
+  await timings.run("model server", "ModelServer lab: vLLM with two pipeline stages", (detail) => serverReady(namespace, "lab", detail));
 
-  const evaluated = (name: string) => parts.run(name, `Evaluation ${name}`, (detail) => evaluationOver(namespace, name, detail));
+  const evaluated = (name: string) => timings.run(name, `Evaluation ${name}`, (detail) => evaluationOver(namespace, name, detail));
   await apply("06-memory.yaml", memoryManifest(options, world, mean, noise));
   const memory = await evaluated(evaluations.memory);
   await apply("07-both-halves.yaml", mergeEvaluationManifest(options, world, await mergeArms(namespace)));
@@ -69,7 +69,7 @@ async function main(options: Options): Promise<Result> {
     hypernetwork: trainedOf(hypernetwork),
     shuffledHypernetwork: trainedOf(shuffledHypernetwork),
   };
-  return { ...found, checks: checksOf(found, options), ...parts.figures };
+  return { ...found, checks: checksOf(found, options), ...timings.figures };
 }
 
 const trainingOver = (namespace: string, name: string, detail: (text: string) => void) =>

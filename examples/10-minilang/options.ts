@@ -1,6 +1,6 @@
 import { parseArgs } from "node:util";
-import type { Installation } from "../00-quickstart/installation.ts";
-import { count } from "../00-quickstart/options.ts";
+import { count } from "../shared/command-line.ts";
+import type { Installation } from "../shared/installation.ts";
 
 /** How much of the laboratory runs, and what its figures must reach. The defaults are the whole of it. */
 export interface Options extends Installation {

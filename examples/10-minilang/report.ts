@@ -1,8 +1,8 @@
 import type { Evaluation } from "@rune/crds/kinds/evaluation";
 import type { TrainingRun } from "@rune/crds/kinds/training-run";
 import { z } from "zod";
-import { condition, type Seen } from "../00-quickstart/objects.ts";
-import { checksShown, timesOf } from "../00-quickstart/parts.ts";
+import { condition, type Seen } from "../shared/objects.ts";
+import { claimLines, durationLines } from "../shared/report.ts";
 import type { Options } from "./options.ts";
 
 export type EvaluationStatus = NonNullable<Evaluation["status"]>;
@@ -123,9 +123,9 @@ ${table(shuffled)}
   Two adapters, each of a session that met half of a project's verbs, on ${merge.tasks} tasks that need both
 ${table(merge)}
 
-${checksShown(checks)}
+${claimLines(checks)}
 
-${timesOf({ minutes, parts })}
+${durationLines({ minutes, parts })}
 
   Where to look next
     kubectl get rune -n ${namespace}

@@ -8,8 +8,8 @@ import { run } from "@rune/cluster/shell";
 import { mediaType } from "@rune/crds/contracts/artifact";
 import type { ArtifactReference } from "@rune/crds/fields/artifact-reference";
 import type { BaseModel } from "@rune/crds/fields/base-model";
-import { adminRegistry, type Installation } from "../00-quickstart/installation.ts";
-import { exists, inTrainer, storeModel } from "../00-quickstart/model.ts";
+import { exists, inTrainer, storeModel } from "../shared/base-model.ts";
+import { adminRegistry, type Installation } from "../shared/installation.ts";
 import type { Options } from "./options.ts";
 
 const source = join(settings.root, "examples/10-minilang/world");

@@ -3,7 +3,7 @@ import { parseTaskSet } from "@rune/clients/tasks/task-set-text";
 import type { HeldOutTask } from "@rune/crds/contracts/task-set";
 import { kinds } from "@rune/crds/kinds/kinds";
 import { expect, test } from "vitest";
-import type { Manifest } from "../00-quickstart/manifests.ts";
+import type { Manifest } from "../shared/manifests.ts";
 import {
   evaluationManifest,
   fineTunedManifest,

@@ -8,13 +8,13 @@ import type { BaseModel } from "@rune/crds/fields/base-model";
 import type { Adapter } from "@rune/crds/kinds/adapter";
 import type { AgentSession } from "@rune/crds/kinds/agent-session";
 import { label } from "@rune/crds/words/labels";
-import { install } from "../00-quickstart/installation.ts";
-import { type Manifest, namespaceManifest } from "../00-quickstart/manifests.ts";
-import { quickstartModel, storeQuickstartModel } from "../00-quickstart/model.ts";
-import { applyKept, beginAnew, isOver, isTrue, list, type Seen, serverReady, until, untilOver } from "../00-quickstart/objects.ts";
-import { Parts } from "../00-quickstart/parts.ts";
-import { reportFile } from "../00-quickstart/report-file.ts";
-import { script } from "../00-quickstart/script.ts";
+import { quickstartModel, storeQuickstartModel } from "../shared/base-model.ts";
+import { script } from "../shared/command-line.ts";
+import { install } from "../shared/installation.ts";
+import { type Manifest, namespaceManifest } from "../shared/manifests.ts";
+import { applyKept, emptyNamespace, isOver, isTrue, list, type Seen, serverReady, until, untilOver } from "../shared/objects.ts";
+import { reportFile } from "../shared/report.ts";
+import { Timings } from "../shared/timings.ts";
 import {
   evaluationManifest,
   evaluationName,
@@ -37,25 +37,25 @@ import { askedFor, heldOutTasks, type TrainingTask, trainingTasks, withNearestSc
 type SessionStatus = NonNullable<AgentSession["status"]>;
 type AdapterStatus = NonNullable<Adapter["status"]>;
 
-const parts = new Parts();
+const timings = new Timings();
 const apply = (file: string, ...manifests: Manifest[]) => applyKept(join("hypothesis", file), ...manifests);
 
 async function main(options: Options): Promise<Result> {
   const { namespace } = options;
-  const images = await parts.run("cluster and images", "cluster, images and chart", () => install(options));
-  const { repository, digest } = await parts.run("model", `the base model ${quickstartModel}`, () =>
+  const images = await timings.run("cluster and images", "cluster, images and chart", () => install(options));
+  const { repository, digest } = await timings.run("model", `the base model ${quickstartModel}`, () =>
     storeQuickstartModel(options, images.trainer),
   );
   const base: BaseModel = { oci: { repository, digest } };
   const humanEval = await humanEvalTasks();
-  await beginAnew(namespace, ownNamespace);
+  await emptyNamespace(namespace, ownNamespace);
   await apply("00-namespace.yaml", namespaceManifest(namespace, ownNamespace));
   await apply("01-model-server.yaml", serverManifest(namespace, base));
-  await parts.run("model server", `ModelServer ${server}`, (detail) => serverReady(namespace, server, detail));
+  await timings.run("model server", `ModelServer ${server}`, (detail) => serverReady(namespace, server, detail));
 
   const training = trainingTasks(humanEval, options);
   await apply("02-sessions.yaml", ...training.map((each) => sessionManifest(options, each)));
-  const sessions = await parts.run("sessions", `${training.length} AgentSessions on HumanEval's Train part`, (detail) =>
+  const sessions = await timings.run("sessions", `${training.length} AgentSessions on HumanEval's Train part`, (detail) =>
     sessionsOver(namespace, detail),
   );
   const solved = solvedOf(training, sessions);
@@ -74,7 +74,7 @@ async function main(options: Options): Promise<Result> {
 
   const names = { mean: await onlyAdapterOf(namespace, runs.mean), fineTuned: await onlyAdapterOf(namespace, runs.fineTuned) };
   await apply("08-evaluation.yaml", evaluationManifest(options, names));
-  const evaluation = await parts.run("evaluation", `Evaluation ${evaluationName}: six arms`, (detail) =>
+  const evaluation = await timings.run("evaluation", `Evaluation ${evaluationName}: six arms`, (detail) =>
     untilOver<EvaluationStatus>("Evaluation", namespace, evaluationName, detail),
   );
   return {
@@ -88,7 +88,7 @@ async function main(options: Options): Promise<Result> {
       mean: trainedOf(mean),
     },
     evaluation: measuredOf(evaluation, JSON.parse(await fileOf(options, evaluation, "report.json"))),
-    ...parts.figures,
+    ...timings.figures,
     assessment: await fileOf(options, evaluation, "assessment.md"),
     page: await fileOf(options, evaluation, "assessment.html"),
   };
@@ -111,7 +111,7 @@ function solvedOf(training: readonly TrainingTask[], sessions: readonly Seen<Ses
 }
 
 const trained = (namespace: string, name: string) =>
-  parts.run(name, `TrainingRun ${name}`, (detail) => untilOver<TrainingStatus>("TrainingRun", namespace, name, detail));
+  timings.run(name, `TrainingRun ${name}`, (detail) => untilOver<TrainingStatus>("TrainingRun", namespace, name, detail));
 
 /** Names of a run's adapters, once there are `count`. */
 async function adaptersOf(namespace: string, run: string, count: number): Promise<string[]> {

@@ -1,6 +1,6 @@
 import { parseArgs } from "node:util";
-import type { Installation } from "../00-quickstart/installation.ts";
-import { count } from "../00-quickstart/options.ts";
+import { count } from "../shared/command-line.ts";
+import type { Installation } from "../shared/installation.ts";
 
 /** How much of the experiment runs. The defaults are the plan's Phase 1. */
 export interface Options extends Installation {

@@ -1,8 +1,8 @@
 import type { Evaluation } from "@rune/crds/kinds/evaluation";
 import type { TrainingRun } from "@rune/crds/kinds/training-run";
 import { z } from "zod";
-import { isTrue, type Seen } from "../00-quickstart/objects.ts";
-import { timesOf } from "../00-quickstart/parts.ts";
+import { isTrue, type Seen } from "../shared/objects.ts";
+import { durationLines } from "../shared/report.ts";
 import type { Options } from "./options.ts";
 
 export type EvaluationStatus = NonNullable<Evaluation["status"]>;
@@ -113,7 +113,7 @@ ${lines(Object.entries(evaluation.gains).map(([name, value]) => [name, points(va
     So few tasks show a gain of twelve points at the least; a smaller one can be neither shown nor excluded.
     Noted in MLflow run ${evaluation.mlflowRunID ?? "– (not reached)"}.
 
-${timesOf({ minutes, parts }, 22)}
+${durationLines({ minutes, parts }, 22)}
 
   out/hypothesis/ holds every manifest that was applied and the assessment, out/hypothesis.json these figures
 `;

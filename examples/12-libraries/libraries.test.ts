@@ -8,7 +8,7 @@ import { kinds } from "@rune/crds/kinds/kinds";
 import { hypernetwork } from "@rune/crds/kinds/methods";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { z } from "zod";
-import type { Manifest } from "../00-quickstart/manifests.ts";
+import type { Manifest } from "../shared/manifests.ts";
 import {
   controlManifests,
   evaluationManifest,

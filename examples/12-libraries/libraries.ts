@@ -8,12 +8,12 @@ import { mediaType } from "@rune/crds/contracts/artifact";
 import type { ArtifactReference } from "@rune/crds/fields/artifact-reference";
 import type { Adapter } from "@rune/crds/kinds/adapter";
 import { label } from "@rune/crds/words/labels";
-import { adminRegistry, install } from "../00-quickstart/installation.ts";
-import { type Manifest, namespaceManifest } from "../00-quickstart/manifests.ts";
-import { preparedModel, quickstartModel, storeModel } from "../00-quickstart/model.ts";
-import { applyKept, beginAnew, list, serverReady, until, untilOver } from "../00-quickstart/objects.ts";
-import { Parts } from "../00-quickstart/parts.ts";
-import { reportFile } from "../00-quickstart/report-file.ts";
+import { preparedModel, quickstartModel, storeModel } from "../shared/base-model.ts";
+import { adminRegistry, install } from "../shared/installation.ts";
+import { type Manifest, namespaceManifest } from "../shared/manifests.ts";
+import { applyKept, emptyNamespace, list, serverReady, until, untilOver } from "../shared/objects.ts";
+import { reportFile } from "../shared/report.ts";
+import { Timings } from "../shared/timings.ts";
 import {
   controlManifests,
   evaluationManifest,
@@ -29,7 +29,7 @@ import {
 import { type Options, optionsFrom, usage } from "./options.ts";
 
 const data = join(settings.out, "libraries/data");
-const parts = new Parts();
+const timings = new Timings();
 const apply = (file: string, ...manifests: Manifest[]) => applyKept(join("libraries", file), ...manifests);
 
 /** The libraries with their sessions, examples and tasks; equal options give equal bytes. */
@@ -45,13 +45,13 @@ async function main(options: Options): Promise<string> {
     throw new Error(
       "the images are built for CPUs, where this hypernetwork would take days; see examples/12-libraries/README.md for what two cores can do",
     );
-  const images = await parts.run("cluster and images", "cluster, images and chart", () => install(options));
+  const images = await timings.run("cluster and images", "cluster, images and chart", () => install(options));
   const trainer = images.trainer;
   if (!trainer) throw new Error("the trainer image was not built");
-  const world = await parts.run("world", "base, corpora and tasks", async () =>
+  const world = await timings.run("world", "base, corpora and tasks", async () =>
     storeWorld(options, await preparedModel(quickstartModel, trainer)),
   );
-  await beginAnew(namespace, ownNamespace);
+  await emptyNamespace(namespace, ownNamespace);
   await apply("00-namespace.yaml", namespaceManifest(namespace, ownNamespace));
   await apply("01-libraries.yaml", libraryManifest(namespace, await sources()));
   await apply("02-model-server.yaml", serverManifest(options, world));
@@ -61,7 +61,7 @@ async function main(options: Options): Promise<string> {
   const generated = await adaptersOf(namespace, runs.generated);
   await apply("04-controls.yaml", ...controlManifests(options, world, generated));
   for (const name of [runs.mean, runs.noise]) await over("TrainingRun", namespace, name);
-  await parts.run("model server", "ModelServer libraries", (detail) => serverReady(namespace, "libraries", detail));
+  await timings.run("model server", "ModelServer libraries", (detail) => serverReady(namespace, "libraries", detail));
   const [[mean = ""], [noise = ""]] = [await adaptersOf(namespace, runs.mean), await adaptersOf(namespace, runs.noise)];
   await apply("05-evaluation.yaml", evaluationManifest(options, world, mean, noise));
   const { status } = await over<{ report?: ArtifactReference }>("Evaluation", namespace, evaluationName);
@@ -97,7 +97,7 @@ async function sources(): Promise<Record<string, string>> {
 }
 
 const over = <Status>(kind: string, namespace: string, name: string) =>
-  parts.run(name, `${kind} ${name}`, (detail) => untilOver<Status>(kind, namespace, name, detail));
+  timings.run(name, `${kind} ${name}`, (detail) => untilOver<Status>(kind, namespace, name, detail));
 
 async function adaptersOf(namespace: string, run: string): Promise<string[]> {
   const found = await until(
@@ -127,7 +127,7 @@ try {
       console.log(`The files are in ${data}. To train on them: see examples/12-libraries/README.md`);
     } else {
       const assessment = await main(options);
-      console.log(`${await readFile(assessment, "utf8")}\nMinutes: ${JSON.stringify(parts.figures)}\n`);
+      console.log(`${await readFile(assessment, "utf8")}\nMinutes: ${JSON.stringify(timings.figures)}\n`);
       console.log(await kubectl(["get", "modelservers,trainingruns,evaluations", "-n", options.namespace]));
     }
   }

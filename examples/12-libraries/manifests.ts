@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import type { ArtifactReference } from "@rune/crds/fields/artifact-reference";
 import type { BaseModel } from "@rune/crds/fields/base-model";
 import { apiVersion } from "@rune/crds/words/group";
-import { type Manifest, ofRun } from "../00-quickstart/manifests.ts";
+import { type Manifest, ofRun } from "../shared/manifests.ts";
 import type { Options } from "./options.ts";
 
 /** Everything in the registry before the first object is applied. */

@@ -1,7 +1,8 @@
 import type { ArtifactReference } from "@rune/crds/fields/artifact-reference";
 import type { BaseModel } from "@rune/crds/fields/base-model";
-import { evaluationManifest, type Manifest, serverManifest, trainingRunManifest } from "../00-quickstart/manifests.ts";
+import { evaluationManifest, serverManifest, trainingRunManifest } from "../00-quickstart/manifests.ts";
 import type { Options } from "../00-quickstart/options.ts";
+import type { Manifest } from "../shared/manifests.ts";
 
 /** What is compared, by arm: a server and an adapter of each. */
 export type Arms = Record<"bf16" | "nf4", { server: string; adapter: string }>;

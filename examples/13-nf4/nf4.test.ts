@@ -1,7 +1,7 @@
 import { kinds } from "@rune/crds/kinds/kinds";
 import { expect, test } from "vitest";
-import type { Manifest } from "../00-quickstart/manifests.ts";
 import { optionsFrom } from "../00-quickstart/options.ts";
+import type { Manifest } from "../shared/manifests.ts";
 import { comparisonManifest, quantizedServerManifest, quantizedTrainingManifest } from "./manifests.ts";
 
 const stored = { repository: "rune/quickstart/things", digest: `sha256:${"0".repeat(64)}` };

@@ -2,10 +2,10 @@ import { settings } from "@rune/cluster/settings";
 import type { BaseModel } from "@rune/crds/fields/base-model";
 import type { Evaluation } from "@rune/crds/kinds/evaluation";
 import type { TrainingRun } from "@rune/crds/kinds/training-run";
-import { applyKept, condition, get, type Seen, serverReady, untilOver } from "../00-quickstart/objects.ts";
 import { type Options, optionsFrom } from "../00-quickstart/options.ts";
-import { Parts } from "../00-quickstart/parts.ts";
-import { script, writeFigures } from "../00-quickstart/script.ts";
+import { script, writeFigures } from "../shared/command-line.ts";
+import { applyKept, condition, get, type Seen, serverReady, untilOver } from "../shared/objects.ts";
+import { Timings } from "../shared/timings.ts";
 import {
   type Arms,
   comparisonManifest,
@@ -27,7 +27,7 @@ type EvaluationStatus = NonNullable<Evaluation["status"]>;
 type TrainingStatus = NonNullable<TrainingRun["status"]>;
 type Learnt = Seen<TrainingStatus> & { spec: { base: BaseModel } };
 
-const parts = new Parts();
+const timings = new Timings();
 
 async function main(options: Options): Promise<Seen<EvaluationStatus>> {
   const { namespace } = options;
@@ -38,7 +38,7 @@ async function main(options: Options): Promise<Seen<EvaluationStatus>> {
   if (!adapter || !repository || !digest) throw missing();
   const arms = settings.imageVariant === "cuda" ? await served(options, run, adapter) : await trained(options, run, adapter);
   await applyKept("nf4/02-evaluation.yaml", comparisonManifest(options, { repository, digest }, arms));
-  return await parts.run("evaluation", `Evaluation ${evaluationName}`, (detail) =>
+  return await timings.run("evaluation", `Evaluation ${evaluationName}`, (detail) =>
     untilOver<EvaluationStatus>("Evaluation", namespace, evaluationName, detail),
   );
 }
@@ -50,14 +50,14 @@ function missing(): never {
 /** One adapter on two servers. */
 async function served({ namespace }: Options, { spec }: Learnt, adapter: string): Promise<Arms> {
   await applyKept("nf4/01-model-server.yaml", quantizedServerManifest(namespace, spec.base));
-  await parts.run("model server", `ModelServer ${quantized.server}`, (detail) => serverReady(namespace, quantized.server, detail));
+  await timings.run("model server", `ModelServer ${quantized.server}`, (detail) => serverReady(namespace, quantized.server, detail));
   return { bf16: { server: "coder", adapter }, nf4: { server: quantized.server, adapter } };
 }
 
 /** Two trainings on one server. */
 async function trained(options: Options, { spec }: Learnt, adapter: string): Promise<Arms> {
   await applyKept("nf4/01-training-run.yaml", quantizedTrainingManifest(options.namespace, spec.base, options));
-  const { status } = await parts.run("training", `TrainingRun ${quantized.run}`, (detail) =>
+  const { status } = await timings.run("training", `TrainingRun ${quantized.run}`, (detail) =>
     untilOver<TrainingStatus>("TrainingRun", options.namespace, quantized.run, detail),
   );
   return { bf16: { server: "coder", adapter }, nf4: { server: "coder", adapter: status?.adapter ?? "" } };
@@ -70,7 +70,7 @@ function figures({ status = {} as EvaluationStatus, ...evaluation }: Seen<Evalua
     delta: status.delta ?? null,
     verdict: status.verdict ?? null,
     why: condition({ status, ...evaluation }, "GatePassed")?.message ?? "",
-    ...parts.figures,
+    ...timings.figures,
   };
 }
 

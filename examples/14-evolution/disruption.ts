@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { below, seeded } from "@rune/clients/statistics/random";
 import { kubectl } from "@rune/cluster/api";
-import { isOver, list } from "../00-quickstart/objects.ts";
+import { isOver, list } from "../shared/objects.ts";
 import { effectsOf, type GenerationStatus, type Kill, services, victimOf, workerIn, workers } from "./effects.ts";
 import type { Options } from "./options.ts";
 

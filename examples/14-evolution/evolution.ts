@@ -2,13 +2,13 @@ import { join } from "node:path";
 import { kubectl } from "@rune/cluster/api";
 import type { Adapter } from "@rune/crds/kinds/adapter";
 import { label } from "@rune/crds/words/labels";
-import { install } from "../00-quickstart/installation.ts";
-import { type Manifest, namespaceManifest } from "../00-quickstart/manifests.ts";
-import { applyKept, beginAnew, get, isOver, isTrue, list, type Seen, serverReady, until, words } from "../00-quickstart/objects.ts";
-import { Parts } from "../00-quickstart/parts.ts";
-import { script, writeFigures } from "../00-quickstart/script.ts";
 import { libraryManifest } from "../10-minilang/manifests.ts";
 import { libraryFile, storeBase } from "../10-minilang/world.ts";
+import { script, writeFigures } from "../shared/command-line.ts";
+import { install } from "../shared/installation.ts";
+import { type Manifest, namespaceManifest } from "../shared/manifests.ts";
+import { applyKept, emptyNamespace, get, isOver, isTrue, list, type Seen, serverReady, until, words } from "../shared/objects.ts";
+import { Timings } from "../shared/timings.ts";
 import { disrupted } from "./disruption.ts";
 import { type GenerationStatus, neverHit } from "./effects.ts";
 import { comparisonOf, inventory } from "./inventory.ts";
@@ -26,21 +26,21 @@ import { type Options, optionsFrom, usage } from "./options.ts";
 import { checksOf, generationOf, type Result, story } from "./report.ts";
 import { storeWorld, type World } from "./world.ts";
 
-const parts = new Parts();
+const timings = new Timings();
 const apply = (file: string, ...manifests: Manifest[]) => applyKept(join("evolution", file), ...manifests);
 
 async function main(options: Options): Promise<Result> {
   const { namespace } = options;
-  const images = await parts.run("cluster and images", "cluster, images and chart", () => install(options));
-  const base = await parts.run("base", "the laboratory's base model", () => storeBase(options, images.trainer));
-  const world: World = { base, ...(await parts.run("world", "sessions and tasks", () => storeWorld(options))) };
-  await beginAnew(namespace, ownNamespace);
+  const images = await timings.run("cluster and images", "cluster, images and chart", () => install(options));
+  const base = await timings.run("base", "the laboratory's base model", () => storeBase(options, images.trainer));
+  const world: World = { base, ...(await timings.run("world", "sessions and tasks", () => storeWorld(options))) };
+  await emptyNamespace(namespace, ownNamespace);
   await apply("00-namespace.yaml", namespaceManifest(namespace, ownNamespace));
   await apply("01-library.yaml", libraryManifest(namespace, await libraryFile()));
   await apply("02-model-server.yaml", serverManifest(options, base));
   const trainings = trainingManifests(options, world);
   await apply("03-training-runs.yaml", ...trainings);
-  const adapters = await parts.run("training", `${trainings.length} adapters, each of one session`, (detail) =>
+  const adapters = await timings.run("training", `${trainings.length} adapters, each of one session`, (detail) =>
     adaptersOf(namespace, trainings.length, detail),
   );
   const source = adapters.find(({ metadata }) => metadata.labels?.[label.run] === copied);
@@ -49,7 +49,7 @@ async function main(options: Options): Promise<Result> {
     "04-copies.yaml",
     ...copyManifests(options, (await get<unknown>("Adapter", namespace, source.metadata.name)) as unknown as Adapter),
   );
-  await parts.run("model server", `ModelServer ${server}: vLLM with two pipeline stages`, (detail) =>
+  await timings.run("model server", `ModelServer ${server}: vLLM with two pipeline stages`, (detail) =>
     serverReady(namespace, server, detail),
   );
   const before = await inventory(options);
@@ -73,7 +73,7 @@ async function main(options: Options): Promise<Result> {
     registry: comparisonOf(before, after),
   };
   const checks: Record<string, boolean> = options.killAtEffects ? { "every component was killed": neverHit(kills).length === 0 } : {};
-  return { ...found, checks: { ...checksOf(found), ...checks }, ...parts.figures };
+  return { ...found, checks: { ...checksOf(found), ...checks }, ...timings.figures };
 }
 
 /** Adapters of runs, once there are `count`. */
@@ -90,7 +90,7 @@ async function chain({ namespace }: Options, first: string): Promise<Seen<Genera
   const all: Seen<GenerationStatus>[] = [];
   for (let name: string | undefined = first; name; name = all.at(-1)?.status?.next) {
     const current: string = name;
-    all.push(await parts.run(current, `EvolutionGeneration ${current}`, (detail) => generationOver(namespace, current, detail)));
+    all.push(await timings.run(current, `EvolutionGeneration ${current}`, (detail) => generationOver(namespace, current, detail)));
   }
   return all;
 }

@@ -1,5 +1,5 @@
 import { kubectl } from "@rune/cluster/api";
-import type { Installation } from "../00-quickstart/installation.ts";
+import type { Installation } from "../shared/installation.ts";
 
 /**
  * Everything that a registry holds, by its path below the storage's root: SHA-256 in hexadecimal digits of each blob

@@ -2,8 +2,8 @@ import type { BaseModel } from "@rune/crds/fields/base-model";
 import type { Adapter } from "@rune/crds/kinds/adapter";
 import { apiVersion } from "@rune/crds/words/group";
 import { label } from "@rune/crds/words/labels";
-import type { Manifest } from "../00-quickstart/manifests.ts";
 import { answering, sandbox } from "../10-minilang/manifests.ts";
+import type { Manifest } from "../shared/manifests.ts";
 import type { Options } from "./options.ts";
 import type { World } from "./world.ts";
 

@@ -1,5 +1,5 @@
-import { condition, type Seen } from "../00-quickstart/objects.ts";
-import { checksShown, timesOf } from "../00-quickstart/parts.ts";
+import { condition, type Seen } from "../shared/objects.ts";
+import { claimLines, durationLines } from "../shared/report.ts";
 import { type GenerationStatus, type Kill, killTable } from "./effects.ts";
 import type { Comparison, Counts } from "./inventory.ts";
 
@@ -124,9 +124,9 @@ ${[...verbs, ...copies].map(paragraph).join("\n")}
 ${[...registry.changed.map((path) => `    changed: ${path}`), ...registry.damaged.map((path) => `    damaged: ${path}`)].slice(0, mostPaths).join("\n")}
 
 ${killTable(kills)}
-${checksShown(checks)}
+${claimLines(checks)}
 
-${timesOf({ minutes, parts })}
+${durationLines({ minutes, parts })}
 
   Where to look next
     kubectl get reg -n ${namespace}

@@ -1,13 +1,13 @@
 import type { BuiltImage } from "@rune/cluster/api";
 import { humanEvalTasks } from "@rune/cluster/human-eval";
 import { settings } from "@rune/cluster/settings";
-import type { Manifest } from "../00-quickstart/manifests.ts";
-import { storeQuickstartModel } from "../00-quickstart/model.ts";
 import { optionsFrom as laboratoryOptions } from "../10-minilang/options.ts";
 import { storeBase, storeWorld } from "../10-minilang/world.ts";
 import { sessionManifest, taskSetManifest } from "../11-hypothesis/manifests.ts";
 import { optionsFrom as hypothesisOptions } from "../11-hypothesis/options.ts";
 import { heldOutTasks, trainingTasks, withNearestScope } from "../11-hypothesis/tasks.ts";
+import { storeQuickstartModel } from "../shared/base-model.ts";
+import type { Manifest } from "../shared/manifests.ts";
 import { type Digests, writeDigests } from "./kustomize.ts";
 import type { Options } from "./options.ts";
 import { phaseLabel } from "./phases.ts";

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { run } from "@rune/cluster/shell";
 import { kubectlCommand } from "@rune/cluster/tools";
 import { parseAllDocuments } from "yaml";
-import type { Manifest } from "../00-quickstart/manifests.ts";
+import type { Manifest } from "../shared/manifests.ts";
 import type { Overlay } from "./options.ts";
 
 /** The names of the registry's digests in an overlay's `replacements`. The base has none. */

@@ -1,5 +1,5 @@
 import { parseArgs } from "node:util";
-import type { Installation } from "../00-quickstart/installation.ts";
+import type { Installation } from "../shared/installation.ts";
 
 /** Overlay → the namespace that it puts its objects into. */
 export const namespaces = { minilang: "plan-minilang", coder: "plan-coder", base: "plan" } as const;

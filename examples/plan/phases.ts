@@ -1,6 +1,6 @@
 import { z } from "zod";
-import type { Manifest } from "../00-quickstart/manifests.ts";
-import { isOver, isTrue, type Seen, words } from "../00-quickstart/objects.ts";
+import type { Manifest } from "../shared/manifests.ts";
+import { isOver, isTrue, type Seen, words } from "../shared/objects.ts";
 
 /** Marks an object's phase; a phase's TrainingRuns find its sessions by it. */
 export const phaseLabel = "example.org/phase";

@@ -1,10 +1,10 @@
 import { relative } from "node:path";
 import { kubectl } from "@rune/cluster/api";
 import { settings } from "@rune/cluster/settings";
-import { install } from "../00-quickstart/installation.ts";
-import { applyKept, beginAnew, condition, isOver, list, type Seen, until, words } from "../00-quickstart/objects.ts";
-import { Parts } from "../00-quickstart/parts.ts";
-import { script, writeFigures } from "../00-quickstart/script.ts";
+import { script, writeFigures } from "../shared/command-line.ts";
+import { install } from "../shared/installation.ts";
+import { applyKept, condition, emptyNamespace, isOver, list, type Seen, until, words } from "../shared/objects.ts";
+import { Timings } from "../shared/timings.ts";
 import { besideManifests, storeData } from "./data.ts";
 import { build, folderOf } from "./kustomize.ts";
 import { type Options, optionsFrom, usage } from "./options.ts";
@@ -34,13 +34,13 @@ export interface Result {
   readonly parts: Record<string, number>;
 }
 
-const parts = new Parts();
+const timings = new Timings();
 
 async function main(options: Options): Promise<Result | undefined> {
   const { overlay, namespace, failGate } = options;
-  const images = await parts.run("cluster and images", "cluster, images and chart", () => install(options));
-  await parts.run("data", "base, corpora and tasks", () => storeData(options, images));
-  await beginAnew(namespace, ownNamespace);
+  const images = await timings.run("cluster and images", "cluster, images and chart", () => install(options));
+  await timings.run("data", "base, corpora and tasks", () => storeData(options, images));
+  await emptyNamespace(namespace, ownNamespace);
   const folder = folderOf(overlay);
   const manifests = await build(folder);
   const [first, ...others] = manifests;
@@ -54,8 +54,8 @@ async function main(options: Options): Promise<Result | undefined> {
   if (failGate) await applyKept(`plan/${overlay}/plan.yaml`, first, ...withFailingGate(others, failGate));
   else await kubectl(["apply", "--server-side", "-k", folder]);
   const stopped = await follow(namespace);
-  if (!stopped) await parts.run("generations", "generations after the first", (detail) => generationsOver(namespace, detail));
-  return { overlay, failGate: failGate ?? null, objects: await found(namespace), stopped, ...parts.figures };
+  if (!stopped) await timings.run("generations", "generations after the first", (detail) => generationsOver(namespace, detail));
+  return { overlay, failGate: failGate ?? null, objects: await found(namespace), stopped, ...timings.figures };
 }
 
 const ofPhase = (namespace: string, phase: Phase) => list<object>("rune", namespace, { [phaseLabel]: phase });
@@ -63,7 +63,7 @@ const ofPhase = (namespace: string, phase: Phase) => list<object>("rune", namesp
 /** Follows the objects, phase by phase, to the end, or to the phase that can't continue. */
 async function follow(namespace: string): Promise<Result["stopped"]> {
   for (const phase of phaseNames) {
-    const objects = await parts.run(`phase ${phase}`, `Phase ${phase}: ${phases[phase]}`, (detail) =>
+    const objects = await timings.run(`phase ${phase}`, `Phase ${phase}: ${phases[phase]}`, (detail) =>
       until(
         () => ofPhase(namespace, phase),
         (seen) => seen.some(isStuck) || (seen.length > 0 && seen.every(isDone)),

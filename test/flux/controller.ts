@@ -6,7 +6,7 @@ import { cluster, kubectl } from "../../cluster/api.ts";
 import { goModule, goModuleVersion, goTools } from "../../cluster/programs.ts";
 import { settings } from "../../cluster/settings.ts";
 import { spawnBound } from "../../cluster/shell.ts";
-import type { Manifest } from "../../examples/00-quickstart/manifests.ts";
+import type { Manifest } from "../../examples/shared/manifests.ts";
 import { eventually, listOf } from "../support/objects.ts";
 import { fluxNamespace } from "./manifests.ts";
 

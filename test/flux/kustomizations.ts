@@ -1,6 +1,6 @@
 import { kubectl } from "../../cluster/api.ts";
-import type { Manifest } from "../../examples/00-quickstart/manifests.ts";
-import { condition, isTrue, list, type Seen } from "../../examples/00-quickstart/objects.ts";
+import type { Manifest } from "../../examples/shared/manifests.ts";
+import { condition, isTrue, list, type Seen } from "../../examples/shared/objects.ts";
 import { eventually, listOf } from "../support/objects.ts";
 import { fluxNamespace, sourceName } from "./manifests.ts";
 

@@ -1,5 +1,5 @@
 import { stringify } from "yaml";
-import type { Manifest } from "../../examples/00-quickstart/manifests.ts";
+import type { Manifest } from "../../examples/shared/manifests.ts";
 
 /** The names that examples/plan/flux gives. */
 export const fluxNamespace = "flux-system";

@@ -6,7 +6,7 @@ import { type BuiltImage, buildImages, ensureUp, kubectl, loadImages } from "../
 import { settings } from "../../cluster/settings.ts";
 import { run } from "../../cluster/shell.ts";
 import { port } from "../../crds/words/ports.ts";
-import { reachPod } from "../../examples/00-quickstart/installation.ts";
+import { reachPod } from "../../examples/shared/installation.ts";
 import { create, fresh, read } from "../support/objects.ts";
 import type { Outcome } from "./table.ts";
 import { canaryPod, codeOf, type Layers, type Owner, observerPort, ownerOf, sandboxOf } from "./testbed.ts";

@@ -4,7 +4,7 @@ import { artifactDigest, type Push, type Registry, titleOf } from "../../clients
 import { type AdapterConfig, adapterConfig, mediaType } from "../../crds/contracts/artifact.ts";
 import type { Adapter } from "../../crds/kinds/adapter.ts";
 import { apiVersion } from "../../crds/words/group.ts";
-import type { Manifest } from "../../examples/00-quickstart/manifests.ts";
+import type { Manifest } from "../../examples/shared/manifests.ts";
 import { namespace, registryOf } from "./installation.ts";
 
 const configFile = "adapter_config.json";

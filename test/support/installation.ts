@@ -8,7 +8,7 @@ import type { LoaderState } from "../../crds/contracts/loader.ts";
 import { type LogRecord, logRecord, sessionSubject } from "../../crds/contracts/session-log.ts";
 import { label } from "../../crds/words/labels.ts";
 import { port } from "../../crds/words/ports.ts";
-import { reachPod, reachService } from "../../examples/00-quickstart/installation.ts";
+import { reachPod, reachService } from "../../examples/shared/installation.ts";
 import { loaderToken } from "../../operator/credentials/loader-token.ts";
 import { type RegistryGrant, registryToken } from "../../operator/credentials/registry-token.ts";
 import { read, readAll } from "./objects.ts";

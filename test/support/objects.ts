@@ -1,6 +1,6 @@
 import { kubectl } from "../../cluster/api.ts";
-import type { Manifest } from "../../examples/00-quickstart/manifests.ts";
-import { condition, isOver, type Seen } from "../../examples/00-quickstart/objects.ts";
+import type { Manifest } from "../../examples/shared/manifests.ts";
+import { condition, isOver, type Seen } from "../../examples/shared/objects.ts";
 
 /** An object of the cluster from the API: a kind's own type, or anything. */
 export async function read<Kind>(kind: string, namespace: string, name: string): Promise<Kind> {

@@ -7,7 +7,7 @@ import type { Adapter } from "../../crds/kinds/adapter.ts";
 import type { AgentSession, Task } from "../../crds/kinds/agent-session.ts";
 import { apiVersion } from "../../crds/words/group.ts";
 import { label } from "../../crds/words/labels.ts";
-import type { Manifest } from "../../examples/00-quickstart/manifests.ts";
+import type { Manifest } from "../../examples/shared/manifests.ts";
 import { logOf, namespace, offeredModels, project, server } from "./installation.ts";
 import { create, fresh, over, read, readAll, remove } from "./objects.ts";
 

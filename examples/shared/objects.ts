@@ -30,7 +30,7 @@ export async function applyKept(path: string, ...manifests: Manifest[]): Promise
 }
 
 /** Specs are frozen, so a second run needs an empty namespace; only one with the example's own labels is emptied. */
-export async function beginAnew(namespace: string, ownLabels: Record<string, string>): Promise<void> {
+export async function emptyNamespace(namespace: string, ownLabels: Record<string, string>): Promise<void> {
   const own = await kubectl(["get", "namespace", "-l", selectorOf(ownLabels), "-o", "name"]);
   if (!own.split("\n").includes(`namespace/${namespace}`)) return;
   await progress.step(`deleting what an earlier run left in namespace ${namespace}`, async () => {

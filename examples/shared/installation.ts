@@ -6,10 +6,12 @@ import { settings } from "@rune/cluster/settings";
 import { spawnBound } from "@rune/cluster/shell";
 import { kubectlCommand } from "@rune/cluster/tools";
 import { registryToken } from "@rune/operator/credentials/registry-token";
-import type { Options } from "./options.ts";
 
 /** Where Rune is installed, and as which Helm release. */
-export type Installation = Pick<Options, "release" | "systemNamespace">;
+export interface Installation {
+  readonly release: string;
+  readonly systemNamespace: string;
+}
 
 /** Rune on a cluster: images built and loaded, the chart installed, its services ready. */
 export async function install({ release, systemNamespace }: Installation): Promise<Record<string, BuiltImage>> {

@@ -20,3 +20,11 @@ export async function writeFigures(name: string, found: object): Promise<string>
   await writeFile(join(settings.out, `${name}.json`), `${text}\n`);
   return text;
 }
+
+/** An option's whole number; `otherwise` if it isn't given. */
+export function count(text: string | undefined, otherwise: number, name: string): number {
+  if (text === undefined) return otherwise;
+  const number = Number(text);
+  if (!Number.isInteger(number) || number < 1) throw new Error(`${name} needs a whole number from 1 up, not ${text}`);
+  return number;
+}
