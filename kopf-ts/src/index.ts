@@ -22,9 +22,9 @@ export {
 } from "./cache/cache.ts";
 export { Reflector, type ReflectorObserver, type ReflectorOptions, type ReflectorSink } from "./cache/reflector.ts";
 export type { Change, FreezeDepth, IndexFailed, IndexFunction } from "./cache/store.ts";
+export { terminationSignal } from "./core/abort-signals.ts";
 export * from "./core/clock.ts";
 export * from "./core/logger.ts";
-export { terminationSignal } from "./core/termination.ts";
 export { type Controller, type ControllerOptions, initialListPriority } from "./engine/controller.ts";
 export type { ControllerBuilder, MapFunction, SourceOptions } from "./engine/controller-builder.ts";
 export { type Check, type HealthOptions, HealthServer } from "./engine/health.ts";

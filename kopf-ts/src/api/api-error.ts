@@ -1,4 +1,4 @@
-import { messageOf } from "../core/thrown.ts";
+import { messageOf } from "../core/errors.ts";
 
 /** `details` of a `metav1.Status`. */
 export interface StatusDetails {

@@ -3,7 +3,7 @@ import { homedir } from "node:os";
 import { delimiter, dirname, join, resolve } from "node:path";
 import type { KubeConfig } from "@kubernetes/client-node";
 import { parse } from "yaml";
-import { isErrno } from "../core/errno.ts";
+import { isErrno } from "../core/errors.ts";
 
 /** Settings for `tls.connect`. */
 export interface TlsSettings {

@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from "node:util";
-import { isTree, type Tree } from "../core/tree.ts";
+import { isJsonObject, type JsonObject } from "../core/json-object.ts";
 import { isConflict } from "./api-error.ts";
 import type { KubeObject } from "./object.ts";
 
@@ -37,13 +37,13 @@ export async function modifyWith<T extends KubeObject>(
 
 /** The JSON merge patch (RFC 7386) that makes `old` be `now`; undefined if it is. */
 export function mergeDiff(old: unknown, now: unknown): Record<string, unknown> | undefined {
-  const [before, after] = [old as Tree, now as Tree];
-  const patch: Tree = {};
+  const [before, after] = [old as JsonObject, now as JsonObject];
+  const patch: JsonObject = {};
   for (const name of new Set([...Object.keys(before), ...Object.keys(after)])) {
     const [was, is] = [before[name], after[name]];
     if (isDeepStrictEqual(was, is)) continue;
     if (is === undefined) patch[name] = null;
-    else patch[name] = isTree(was) && isTree(is) ? mergeDiff(was, is) : is;
+    else patch[name] = isJsonObject(was) && isJsonObject(is) ? mergeDiff(was, is) : is;
   }
   return Object.keys(patch).length > 0 ? patch : undefined;
 }

@@ -1,5 +1,5 @@
-import { messageOf } from "../core/thrown.ts";
-import { isTree } from "../core/tree.ts";
+import { messageOf } from "../core/errors.ts";
+import { isJsonObject } from "../core/json-object.ts";
 import { describe, type KubeObject } from "./object.ts";
 import type { Resource } from "./resource.ts";
 
@@ -46,6 +46,6 @@ function overlaid(sent: unknown, parsed: unknown): unknown {
   if (Array.isArray(sent) && Array.isArray(parsed)) {
     return sent.length === parsed.length ? parsed.map((item, i) => overlaid(sent[i], item)) : parsed;
   }
-  if (!isTree(sent) || !isTree(parsed)) return parsed;
+  if (!isJsonObject(sent) || !isJsonObject(parsed)) return parsed;
   return { ...sent, ...Object.fromEntries(Object.entries(parsed).map(([name, value]) => [name, overlaid(sent[name], value)])) };
 }

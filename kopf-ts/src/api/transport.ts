@@ -2,8 +2,8 @@ import { createHash } from "node:crypto";
 import { type Dispatcher, Pool, ProxyAgent } from "undici";
 import { Backoff } from "../core/backoff.ts";
 import { type Clock, realClock, sleep } from "../core/clock.ts";
+import { errorOf } from "../core/errors.ts";
 import { checkNumbers } from "../core/numbers.ts";
-import { errorOf } from "../core/thrown.ts";
 import { ApiError, ConnectionError, SilentStreamError } from "./api-error.ts";
 import type { Access, Credentials, TlsSettings } from "./credentials.ts";
 

@@ -1,4 +1,4 @@
-import { attentive } from "./attentive.ts";
+import { checkOnRead } from "./abort-signals.ts";
 import type { Clock } from "./clock.ts";
 
 /**
@@ -16,7 +16,7 @@ export class Deadline {
   constructor(clock: Clock, seconds: number, above: AbortSignal, late: () => Error) {
     for (const { promise } of [this.#passed, this.#late]) promise.catch(() => undefined);
     this.#above = above;
-    attentive(this.#own.signal, () => above.aborted);
+    checkOnRead(this.#own.signal, () => above.aborted);
     this.#cancel = Number.isFinite(seconds)
       ? clock.schedule(seconds * 1000, () => {
           const error = late();

@@ -1,5 +1,5 @@
 import { styleText } from "node:util";
-import { errorOf, isHonestError } from "./thrown.ts";
+import { errorOf, isReadableError } from "./errors.ts";
 
 /** The fields of a log line besides its message. */
 export type LogFields = Readonly<Record<string, unknown>>;
@@ -82,7 +82,7 @@ const colours = { debug: "gray", info: "green", warn: "yellow", error: "red" } a
  */
 export function textLogger(options: LoggerOptions = {}): Logger {
   return loggerOf(options, (at, level, message, fields) => {
-    const errors = Object.values(fields).filter(isHonestError);
+    const errors = Object.values(fields).filter(isReadableError);
     const said = Object.entries(fields).map(([name, value]) => styled("gray", ` ${name}=`) + wordsOf(value));
     const stacks = errors.map(({ stack, message: why }) => `\n  ${(stack ?? why).replaceAll("\n", "\n  ")}`);
     const time = at.toISOString().slice(11, 23);
@@ -96,7 +96,7 @@ function styled(format: "gray" | (typeof colours)[LogLevel], text: string): stri
 
 /** Words without spaces as they are, the rest as JSON, errors by their message. */
 function wordsOf(value: unknown): string {
-  if (isHonestError(value)) return JSON.stringify(value.message);
+  if (isReadableError(value)) return JSON.stringify(value.message);
   if (typeof value === "string" && /^[^\s"]+$/.test(value)) return value;
   return JSON.stringify(sayable(value));
 }
@@ -151,5 +151,5 @@ function sayable(value: unknown): unknown {
 
 /** Errors have no enumerable fields, so they are written explicitly. */
 function plain(_key: string, value: unknown): unknown {
-  return isHonestError(value) ? { name: value.name, message: value.message, stack: value.stack } : value;
+  return isReadableError(value) ? { name: value.name, message: value.message, stack: value.stack } : value;
 }

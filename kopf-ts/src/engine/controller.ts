@@ -5,13 +5,13 @@ import { type KubeObject, keyOf, type ObjectKey, parseKey } from "../api/object.
 import { isBuiltin, type Resource } from "../api/resource.ts";
 import type { Cache, Informer, Informers } from "../cache/cache.ts";
 import { type Change, isResync } from "../cache/store.ts";
-import { attentive } from "../core/attentive.ts";
+import { checkOnRead } from "../core/abort-signals.ts";
 import { type Clock, realClock } from "../core/clock.ts";
 import { Deadline } from "../core/deadline.ts";
+import { errorOf, isReadableError } from "../core/errors.ts";
 import type { Logger } from "../core/logger.ts";
-import { Running } from "../core/running.ts";
-import { errorOf, isHonestError } from "../core/thrown.ts";
-import { Turn } from "../core/turn.ts";
+import { TimeSlice } from "../core/time-slice.ts";
+import { WaitGroup } from "../core/wait-group.ts";
 import { isOutcome, type Outcome, stalled, unchanged } from "../outcome/outcome.ts";
 import type { Predicate } from "../outcome/predicate.ts";
 import { type Context, type Reconciler, TerminalError } from "../outcome/reconciler.ts";
@@ -108,7 +108,7 @@ export class Controller<T extends KubeObject> {
   readonly #reportInvalid: boolean;
   /** Messages of the Events about objects that do not match, by key: each message is published once. */
   readonly #toldInvalid = new Map<string, string>();
-  readonly #turn = new Turn();
+  readonly #timeSlice = new TimeSlice();
   readonly #abort = new AbortController();
   readonly #stragglers = new Set<Promise<void>>();
   #recorder: Recorder | undefined;
@@ -123,7 +123,7 @@ export class Controller<T extends KubeObject> {
     this.#informer = informer;
     this.#reconcile = reconcile;
     this.#surroundings = surroundings;
-    if (this.needLeaderElection) attentive(this.#abort.signal, surroundings.leads);
+    if (this.needLeaderElection) checkOnRead(this.#abort.signal, surroundings.leads);
     this.#client = this.needLeaderElection ? surroundings.leaderClient : surroundings.client;
     this.#clock = options.clock ?? surroundings.clock ?? realClock;
     this.#logger = surroundings.logger.child({ controller: name });
@@ -185,7 +185,7 @@ export class Controller<T extends KubeObject> {
       const taken = this.#queue.tryTake() ?? (await this.#queue.take());
       if (!taken) return;
       await this.#pass(taken.key, taken.priority);
-      await this.#turn.ending();
+      await this.#timeSlice.spent();
     }
   }
 
@@ -205,15 +205,15 @@ export class Controller<T extends KubeObject> {
     const deadline = new Deadline(this.#clock, this.#timeoutSeconds, this.#abort.signal, late);
     this.#counts.started();
     let result: ReconcileResult = "error";
-    const running = new Running();
-    const outlasts = (straggler: Promise<unknown>) => running.add(straggler);
-    const pass = running.add(this.#reconcileAndWrite(object, { logger, recorder, reconcileID, signal: deadline.signal, outlasts }));
+    const work = new WaitGroup();
+    const outlasts = (straggler: Promise<unknown>) => work.add(straggler);
+    const pass = work.add(this.#reconcileAndWrite(object, { logger, recorder, reconcileID, signal: deadline.signal, outlasts }));
     try {
       const { outcome, written } = await Promise.race([pass, deadline.passed]);
       result = this.#settle(key, priority, outcome, written);
     } catch (thrown) {
       const error = errorOf(thrown);
-      if (!isHonestError(thrown)) this.#counts.panicked();
+      if (!isReadableError(thrown)) this.#counts.panicked();
       if (deadline.expired) this.#counts.timedOut();
       this.#fail(key, priority, error, logger);
       if (this.#isWorthReporting(key, error)) await this.#writer.report(object, error, { logger, recorder, signal: this.#abort.signal });
@@ -223,7 +223,7 @@ export class Controller<T extends KubeObject> {
         logger.warn("the reconcile took too long; its object waits until it has ended", { timeoutSeconds: this.#timeoutSeconds });
       }
       deadline.clear();
-      this.#release(key, running);
+      this.#release(key, work);
     }
   }
 
@@ -320,12 +320,12 @@ export class Controller<T extends KubeObject> {
    * A pass that ignores its signal keeps its key, so that it never runs twice at once; its worker continues with
    * others.
    */
-  #release(key: string, running: Running): void {
-    if (running.count === 0) {
+  #release(key: string, work: WaitGroup): void {
+    if (work.count === 0) {
       this.#queue.done(key);
       return;
     }
-    const straggler = this.#surroundings.stragglers.follow(this.name, key, running.ended()).then(() => {
+    const straggler = this.#surroundings.stragglers.follow(this.name, key, work.wait()).then(() => {
       this.#queue.done(key);
       this.#stragglers.delete(straggler);
     });

@@ -1,6 +1,6 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
-import { messageOf } from "../core/thrown.ts";
+import { messageOf } from "../core/errors.ts";
 
 /** Returns null if all is well, else a sentence with the problem. */
 export type Check = () => string | null | Promise<string | null>;

@@ -3,10 +3,10 @@ import type { Client } from "../api/client.ts";
 import type { DynamicObject } from "../api/object.ts";
 import { leases } from "../api/resource.ts";
 import { type Clock, realClock, sleep } from "../core/clock.ts";
+import { messageOf } from "../core/errors.ts";
 import type { Logger } from "../core/logger.ts";
 import { checkNumbers } from "../core/numbers.ts";
 import { Stopwatch } from "../core/stopwatch.ts";
-import { messageOf } from "../core/thrown.ts";
 import { microTimestamp } from "../outcome/conditions.ts";
 
 /** The Lease of a program of several replicas. It needs leaseDurationSeconds > renewDeadlineSeconds > retryPeriodSeconds. */

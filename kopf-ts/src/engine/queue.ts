@@ -1,7 +1,7 @@
 import type { Clock } from "../core/clock.ts";
 import { Heap } from "../core/heap.ts";
 import { checkNumbers } from "../core/numbers.ts";
-import { type ReadyKey, ReadyLines } from "./ready-lines.ts";
+import { FairQueue, type ReadyKey } from "./fair-queue.ts";
 
 /** When a key is wanted, and how urgently. */
 export interface AddOptions {
@@ -39,7 +39,7 @@ export interface Taken {
   readonly priority: number;
 }
 
-/** `ready` is in its namespace's line, `delayed` in the heap; `held` waits for the same key's run to end. */
+/** `ready` is in its namespace's queue, `delayed` in the heap; `held` waits for the same key's run to end. */
 interface Entry extends ReadyKey, Taken {
   readonly key: string;
   priority: number;
@@ -65,7 +65,7 @@ export class WorkQueue {
   readonly #running = new Map<string, number>();
   readonly #failures = new Map<string, number>();
   readonly #waiters: ((taken: Taken | undefined) => void)[] = [];
-  readonly #ready = new ReadyLines<Entry>();
+  readonly #ready = new FairQueue<Entry>();
   readonly #delayed = new Heap<Entry>((a, b) => a.readyAt < b.readyAt);
   #sequence = 0;
   #timer: { due: number; cancel: () => void } | undefined;

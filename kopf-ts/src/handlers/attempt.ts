@@ -1,6 +1,6 @@
 import type { Clock } from "../core/clock.ts";
 import { Deadline } from "../core/deadline.ts";
-import { errorOf } from "../core/thrown.ts";
+import { errorOf } from "../core/errors.ts";
 import { PermanentError, TemporaryError } from "./errors.ts";
 
 /** What a handler's errors mean, and its limits. */

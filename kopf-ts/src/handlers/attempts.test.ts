@@ -3,7 +3,7 @@ import type { DynamicObject } from "../api/object.ts";
 import { events, resource } from "../api/resource.ts";
 import { silentLogger } from "../core/logger.ts";
 import { eventually, FakeApiServer, VirtualClock } from "../testing/index.ts";
-import { oddities } from "../testing/oddities.ts";
+import { oddValues } from "../testing/odd-values.ts";
 import { Operator } from "./operator.ts";
 
 const widgets = resource({ group: "example.dev", version: "v1", kind: "Widget", plural: "widgets" });
@@ -208,7 +208,7 @@ describe("a handler that never returns", () => {
   });
 });
 
-test.each(Object.entries(oddities()))("a handler that throws %s has failed its attempt, and the worker lives", async (_what, odd) => {
+test.each(Object.entries(oddValues()))("a handler that throws %s has failed its attempt, and the worker lives", async (_what, odd) => {
   const operator = newOperator();
   let calls = 0;
   operator.on.create(widgets, { id: "odd", retries: 1 }, () => {

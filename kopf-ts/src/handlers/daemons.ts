@@ -1,5 +1,5 @@
 import type { KubeObject } from "../api/object.ts";
-import { attentive } from "../core/attentive.ts";
+import { checkOnRead } from "../core/abort-signals.ts";
 import { sleep } from "../core/clock.ts";
 import type { Context } from "../outcome/reconciler.ts";
 import { attempt } from "./attempt.ts";
@@ -88,7 +88,7 @@ export class Daemons<T extends KubeObject> {
 
   #start(declaration: Declaration<T, DaemonOptions<T>>, object: T, ctx: Context): Daemon {
     const stop = new AbortController();
-    attentive(stop.signal, () => this.#s.mayBegin());
+    checkOnRead(stop.signal, () => this.#s.mayBegin());
     const { promise: done, resolve } = Promise.withResolvers<void>();
     const daemon: Daemon = { stop, done, ended: false };
     void this.#run(declaration, object, { ...ctx, signal: stop.signal }).then(() => {

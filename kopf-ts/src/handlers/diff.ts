@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from "node:util";
-import { isTree } from "../core/tree.ts";
+import { isJsonObject } from "../core/json-object.ts";
 
 /** One difference between two states: what was added, changed or removed, and where. */
 export interface DiffItem {
@@ -31,7 +31,7 @@ export function diffOf(old: unknown, now: unknown, path: readonly string[] = [])
   if (Object.is(old, now)) return [];
   if (old === undefined) return [{ op: "add", path, old, new: now }];
   if (now === undefined) return [{ op: "remove", path, old, new: now }];
-  if (!isTree(old) || !isTree(now)) return isDeepStrictEqual(old, now) ? [] : [{ op: "change", path, old, new: now }];
+  if (!isJsonObject(old) || !isJsonObject(now)) return isDeepStrictEqual(old, now) ? [] : [{ op: "change", path, old, new: now }];
   const items: DiffItem[] = [];
   for (const name of new Set([...Object.keys(old), ...Object.keys(now)])) items.push(...diffOf(old[name], now[name], [...path, name]));
   return items;

@@ -1,7 +1,7 @@
 import { type KubeObject, keyOf } from "../api/object.ts";
 import { type Change, isResync } from "../cache/store.ts";
-import { attentive } from "../core/attentive.ts";
-import { errorOf, messageOf } from "../core/thrown.ts";
+import { checkOnRead } from "../core/abort-signals.ts";
+import { errorOf, messageOf } from "../core/errors.ts";
 import { Invocation, View, type ViewParts } from "./context.ts";
 import type { Declaration, EventHandler } from "./declarations.ts";
 import { valueAt } from "./diff.ts";
@@ -24,7 +24,7 @@ export class Events<T extends KubeObject> {
   constructor(declarations: readonly Declaration<T>[], surroundings: Surroundings<T>) {
     this.#declarations = declarations;
     this.#s = surroundings;
-    attentive(this.#stop.signal, () => surroundings.mayBegin());
+    checkOnRead(this.#stop.signal, () => surroundings.mayBegin());
   }
 
   hear(change: Change<T>): void {

@@ -5,7 +5,7 @@ import { mergePatch } from "../api/merge-patch.ts";
 import type { DynamicObject, KubeObject } from "../api/object.ts";
 import { nameOf, type Resource } from "../api/resource.ts";
 import type { MergePatch, SpecOf, StatusOf } from "../api/written.ts";
-import { messageOf } from "../core/thrown.ts";
+import { messageOf } from "../core/errors.ts";
 
 // biome-ignore lint/suspicious/noExplicitAny: a patch names whatever fields the kind has
 type Fields = Record<string, any>;

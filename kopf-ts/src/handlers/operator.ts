@@ -1,7 +1,7 @@
 import { Client } from "../api/client.ts";
 import { staticCredentials } from "../api/credentials.ts";
+import { terminationSignal } from "../core/abort-signals.ts";
 import { loggerFrom } from "../core/logger.ts";
-import { terminationSignal } from "../core/termination.ts";
 import { Manager, type ManagerOptions } from "../engine/manager.ts";
 import { electing, type Permission } from "../engine/permission.ts";
 import { Handlers } from "./handlers.ts";

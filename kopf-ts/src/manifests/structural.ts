@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { isTree } from "../core/tree.ts";
+import { isJsonObject } from "../core/json-object.ts";
 
 /** A Kubernetes structural schema: the part of OpenAPI v3 that a CustomResourceDefinition may use. No type: any value. */
 export interface Structural {
@@ -167,7 +167,7 @@ function childrenOf(json: Json, type: Structural["type"], path: string): Partial
     };
   }
   if (type !== "object") return {};
-  const isOpen = isTree(json.additionalProperties) && Object.keys(json.additionalProperties).length === 0;
+  const isOpen = isJsonObject(json.additionalProperties) && Object.keys(json.additionalProperties).length === 0;
   const open = isOpen ? ({ "x-kubernetes-preserve-unknown-fields": true } as const) : {};
   if (!json.properties) return isOpen ? open : { additionalProperties: adapt(json.additionalProperties as Json, `${path}{}`) };
   if (json.additionalProperties !== undefined && !isOpen)

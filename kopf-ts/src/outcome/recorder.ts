@@ -4,9 +4,9 @@ import type { Client } from "../api/client.ts";
 import { describe, type KubeObject } from "../api/object.ts";
 import { events } from "../api/resource.ts";
 import { type Clock, realClock } from "../core/clock.ts";
+import { messageOf } from "../core/errors.ts";
 import type { Logger } from "../core/logger.ts";
 import { checkNumbers } from "../core/numbers.ts";
-import { messageOf } from "../core/thrown.ts";
 import { microTimestamp } from "./conditions.ts";
 import type { EventInput } from "./outcome.ts";
 

@@ -10,7 +10,7 @@ import type { TransportOptions } from "../api/transport.ts";
 import type { Clock } from "../core/clock.ts";
 import { type Fault, Faults, type SeenRequest } from "./faults.ts";
 import { applyMerge, disagreements, jsonPatch, mergePatch, PatchRefused } from "./patch.ts";
-import { type Place, placeOf, selectorOf } from "./place.ts";
+import { selectorOf, type Target, targetOf } from "./request-url.ts";
 import { type Part, Storage } from "./storage.ts";
 import { partial, Watches } from "./watches.ts";
 
@@ -230,25 +230,25 @@ export class FakeApiServer {
   }
 
   #answer(request: SeenRequest, response: ServerResponse): { status: number; body: unknown } | undefined {
-    const place = placeOf(request.path);
+    const target = targetOf(request.path);
     if (request.path === "/apis") return { status: 200, body: this.#groups() };
-    if (!place.table) return { status: 200, body: this.#discovery(place) };
+    if (!target.table) return { status: 200, body: this.#discovery(target) };
     if (request.watch) {
-      this.#watch(place, request, response);
+      this.#watch(target, request, response);
       return undefined;
     }
     switch (request.method) {
       case "GET":
-        return { status: 200, body: place.name ? this.#storage.get(place.table, keyOf(place)) : this.#list(place, request) };
+        return { status: 200, body: target.name ? this.#storage.get(target.table, keyOf(target)) : this.#list(target, request) };
       case "POST":
-        return { status: 201, body: this.#create(place, JSON.parse(request.body) as KubeObject) };
+        return { status: 201, body: this.#create(target, JSON.parse(request.body) as KubeObject) };
       case "PUT":
-        return { status: 200, body: this.#replace(place, JSON.parse(request.body) as KubeObject) };
+        return { status: 200, body: this.#replace(target, JSON.parse(request.body) as KubeObject) };
       case "PATCH":
-        return { status: 200, body: this.#patch(place, request) };
+        return { status: 200, body: this.#patch(target, request) };
       default: {
         const { preconditions } = (request.body ? JSON.parse(request.body) : {}) as { preconditions?: { uid?: string } };
-        return { status: 200, body: this.#storage.delete(place.table, keyOf(place), preconditions) };
+        return { status: 200, body: this.#storage.delete(target.table, keyOf(target), preconditions) };
       }
     }
   }
@@ -261,7 +261,7 @@ export class FakeApiServer {
     return { kind: "APIGroupList", groups };
   }
 
-  #discovery({ group, version }: Place): unknown {
+  #discovery({ group, version }: Target): unknown {
     const served = this.#resources.filter((resource) => resource.group === group && resource.version === version);
     if (served.length === 0)
       throw new ApiError({ status: 404, reason: "NotFound", message: "the server could not find the requested resource" });
@@ -271,7 +271,7 @@ export class FakeApiServer {
     return { kind: "APIResourceList", resources };
   }
 
-  #watch(place: Place, request: SeenRequest, response: ServerResponse): void {
+  #watch(target: Target, request: SeenRequest, response: ServerResponse): void {
     const { query } = request;
     const asked = query.get("sendInitialEvents") === "true";
     if (asked && this.watchList === "refused") {
@@ -280,7 +280,7 @@ export class FakeApiServer {
     }
     const version = query.get("resourceVersion");
     this.#watches.open(response, {
-      ...place,
+      ...target,
       initial: !version,
       endMark: asked && this.watchList === "served",
       resourceVersion: version ? Number(version) : this.#storage.revision,
@@ -289,11 +289,11 @@ export class FakeApiServer {
     });
   }
 
-  #list(place: Place, request: SeenRequest): unknown {
+  #list(target: Target, request: SeenRequest): unknown {
     const { query } = request;
     const token = query.get("continue");
     const limit = Number(query.get("limit") ?? 0) || Number.POSITIVE_INFINITY;
-    const page = token ? this.#pages.get(token) : this.#snapshot(place, selectorOf(query));
+    const page = token ? this.#pages.get(token) : this.#snapshot(target, selectorOf(query));
     if (!page) throw new ApiError({ status: 410, reason: "Expired", message: "The provided continue parameter is too old" });
     const items = page.objects.slice(0, limit);
     const rest = page.objects.slice(limit);
@@ -309,67 +309,67 @@ export class FakeApiServer {
     return { kind: "List", metadata, items: items.map(({ apiVersion: _apiVersion, kind: _kind, ...item }) => item) };
   }
 
-  #snapshot(place: Place, matches: (object: KubeObject) => boolean) {
-    const objects = this.#storage.all(place.table).filter((object) => !place.namespace || object.metadata.namespace === place.namespace);
+  #snapshot(target: Target, matches: (object: KubeObject) => boolean) {
+    const objects = this.#storage.all(target.table).filter((object) => !target.namespace || object.metadata.namespace === target.namespace);
     return { objects: objects.filter(matches), revision: this.#storage.revision };
   }
 
-  #create(place: Place, object: KubeObject): KubeObject {
-    const review = this.#reviews.get(place.table);
+  #create(target: Target, object: KubeObject): KubeObject {
+    const review = this.#reviews.get(target.table);
     if (review) return review(object);
-    const namespace = place.namespace || undefined;
-    return this.#storage.create(place.table, { ...object, metadata: { ...object.metadata, namespace } });
+    const namespace = target.namespace || undefined;
+    return this.#storage.create(target.table, { ...object, metadata: { ...object.metadata, namespace } });
   }
 
-  #replace(place: Place, object: KubeObject): KubeObject {
-    const { name = place.name, namespace = place.namespace || undefined, resourceVersion } = object.metadata;
-    if (keyOf({ name, namespace }) !== keyOf(place)) {
-      const message = `the name of the object (${keyOf({ name, namespace })}) does not match the name on the URL (${keyOf(place)})`;
+  #replace(target: Target, object: KubeObject): KubeObject {
+    const { name = target.name, namespace = target.namespace || undefined, resourceVersion } = object.metadata;
+    if (keyOf({ name, namespace }) !== keyOf(target)) {
+      const message = `the name of the object (${keyOf({ name, namespace })}) does not match the name on the URL (${keyOf(target)})`;
       throw new ApiError({ status: 400, reason: "BadRequest", message });
     }
-    if (!resourceVersion && this.#isCustom(place)) {
-      const message = `${place.table} "${name}" is invalid: metadata.resourceVersion: Invalid value: 0: must be specified for an update`;
+    if (!resourceVersion && this.#isCustom(target)) {
+      const message = `${target.table} "${name}" is invalid: metadata.resourceVersion: Invalid value: 0: must be specified for an update`;
       throw new ApiError({ status: 422, reason: "Invalid", message });
     }
-    return this.#storage.update(place.table, { ...object, metadata: { ...object.metadata, name, namespace } }, partOf(place));
+    return this.#storage.update(target.table, { ...object, metadata: { ...object.metadata, name, namespace } }, partOf(target));
   }
 
   /** Built-in kinds allow updates without a version; those of CustomResourceDefinitions do not. */
-  #isCustom({ table }: Place): boolean {
+  #isCustom({ table }: Target): boolean {
     return !builtins.some((resource) => nameOf(resource) === table);
   }
 
-  #patch(place: Place, request: SeenRequest): KubeObject {
+  #patch(target: Target, request: SeenRequest): KubeObject {
     const body = JSON.parse(request.body) as unknown;
-    if (request.contentType.startsWith("application/apply-patch")) return this.#apply(place, body as KubeObject, request.query);
-    const old = this.#storage.get(place.table, keyOf(place));
+    if (request.contentType.startsWith("application/apply-patch")) return this.#apply(target, body as KubeObject, request.query);
+    const old = this.#storage.get(target.table, keyOf(target));
     const patched = Array.isArray(body) ? jsonPatch(old, body) : mergePatch(old, body);
-    return this.#storage.update(place.table, patched as KubeObject, partOf(place));
+    return this.#storage.update(target.table, patched as KubeObject, partOf(target));
   }
 
-  #apply(place: Place, object: KubeObject, query: URLSearchParams): KubeObject {
+  #apply(target: Target, object: KubeObject, query: URLSearchParams): KubeObject {
     const manager = query.get("fieldManager");
     if (!manager) throw new ApiError({ status: 400, reason: "BadRequest", message: "fieldManager is required for apply patch" });
-    const old = this.#storage.find(place.table, keyOf(place));
+    const old = this.#storage.find(target.table, keyOf(target));
     const { metadata, ...rest } = object;
     const { resourceVersion, uid, ...ownMetadata } = metadata;
     const applied = { ...rest, metadata: ownMetadata };
     const fields = (old?.metadata.managedFields ?? []) as AppliedFields[];
-    const isMine = (entry: AppliedFields) => entry.manager === manager && entry.subresource === place.subresource;
+    const isMine = (entry: AppliedFields) => entry.manager === manager && entry.subresource === target.subresource;
     if (query.get("force") !== "true")
       refuseConflicts(
         applied,
         fields.filter((entry) => !isMine(entry)),
       );
     const merged = applyMerge(old ?? {}, fields.find(isMine)?.applied, applied) as KubeObject;
-    const mine: AppliedFields = { manager, operation: "Apply", subresource: place.subresource, applied };
+    const mine: AppliedFields = { manager, operation: "Apply", subresource: target.subresource, applied };
     const managedFields = [...fields.filter((entry) => !isMine(entry)), mine];
-    const namespace = place.namespace || undefined;
-    const next = { ...merged, metadata: { ...merged.metadata, name: place.name, namespace, managedFields } };
-    if (!old) return this.#storage.create(place.table, next);
+    const namespace = target.namespace || undefined;
+    const next = { ...merged, metadata: { ...merged.metadata, name: target.name, namespace, managedFields } };
+    if (!old) return this.#storage.create(target.table, next);
     const { resourceVersion: current, uid: currentUid } = old.metadata;
     const guard = { resourceVersion: resourceVersion ?? current, uid: uid ?? currentUid };
-    return this.#storage.update(place.table, { ...next, metadata: { ...next.metadata, ...guard } }, partOf(place));
+    return this.#storage.update(target.table, { ...next, metadata: { ...next.metadata, ...guard } }, partOf(target));
   }
 }
 
@@ -395,8 +395,8 @@ function isPartial({ accept }: SeenRequest): boolean {
   return accept.includes("as=PartialObjectMetadata");
 }
 
-function partOf(place: Place): Part {
-  return place.subresource === "status" ? "status" : "all but status";
+function partOf(target: Target): Part {
+  return target.subresource === "status" ? "status" : "all but status";
 }
 
 function send(response: ServerResponse, status: number, body: unknown, headers: Record<string, string> = {}): void {

@@ -2,7 +2,7 @@
  * Values that programs throw and return by accident: each breaks `String(…)`, `JSON.stringify(…)`, `instanceof` or a
  * field's getter.
  */
-export function oddities(): Readonly<Record<string, unknown>> {
+export function oddValues(): Readonly<Record<string, unknown>> {
   const refuse = (): never => {
     throw new Error("a getter of the program's own throws");
   };

@@ -1,5 +1,5 @@
-/** The work that a pass has started and that has not ended yet. */
-export class Running {
+/** The promises that a pass has started and that have not settled yet. */
+export class WaitGroup {
   readonly #promises = new Set<Promise<unknown>>();
 
   get count(): number {
@@ -13,8 +13,8 @@ export class Running {
     return promise;
   }
 
-  /** Resolves once nothing is left, including what is added meanwhile. */
-  async ended(): Promise<void> {
+  /** Resolves once all have settled, including those added meanwhile. */
+  async wait(): Promise<void> {
     while (this.#promises.size > 0) await Promise.allSettled(this.#promises);
   }
 }

@@ -2,7 +2,7 @@ import type { KubeObject } from "../api/object.ts";
 import { nameOf } from "../api/resource.ts";
 
 /** The target of a path. */
-export interface Place {
+export interface Target {
   readonly group: string;
   readonly version: string;
   readonly table: string;
@@ -12,7 +12,7 @@ export interface Place {
 }
 
 /** `/api/v1/…` or `/apis/group/version/…`, then perhaps `namespaces/x`, then plural, name, subresource. */
-export function placeOf(path: string): Place {
+export function targetOf(path: string): Target {
   const [root, ...parts] = path.split("/").slice(1).map(decodeURIComponent);
   const group = root === "apis" ? (parts.shift() ?? "") : "";
   const version = parts.shift() ?? "";

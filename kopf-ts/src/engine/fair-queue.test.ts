@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { type ReadyKey, ReadyLines } from "./ready-lines.ts";
+import { FairQueue, type ReadyKey } from "./fair-queue.ts";
 
 interface Filed extends ReadyKey {
   priority: number;
@@ -33,7 +33,7 @@ class Model {
   }
 }
 
-describe("lines of ready keys", () => {
+describe("a queue of ready keys", () => {
   test("property: each is ordered, and between two keys of one every other gets at most one, whatever comes and goes", () => {
     const step = fc.oneof(
       fc.record({
@@ -46,10 +46,10 @@ describe("lines of ready keys", () => {
     );
     fc.assert(
       fc.property(fc.array(step, { maxLength: 150 }), (steps) => {
-        const [lines, model] = [new ReadyLines<Filed>(), new Model()];
+        const [queue, model] = [new FairQueue<Filed>(), new Model()];
         let sequence = 0;
         const pop = () => {
-          const key = lines.pop();
+          const key = queue.pop();
           if (key) model.expectNext(key);
           else expect(model.keys).toEqual([]);
         };
@@ -59,30 +59,30 @@ describe("lines of ready keys", () => {
           if (one.do === "push") {
             const key = { key: `${one.namespace}${sequence}`, priority: one.priority, sequence, place: -1 };
             model.push(key);
-            lines.push(key);
+            queue.push(key);
           }
           const raised = one.do === "raise" ? model.keys[one.which % model.keys.length] : undefined;
           if (raised) {
             Object.assign(raised, { priority: raised.priority + 1, sequence });
-            lines.refile(raised);
+            queue.refile(raised);
           }
-          expect(lines.size).toBe(model.keys.length);
+          expect(queue.size).toBe(model.keys.length);
         }
         while (model.keys.length > 0) pop();
-        expect(lines.pop()).toBeUndefined();
+        expect(queue.pop()).toBeUndefined();
       }),
       { numRuns: 300 },
     );
   });
 
   test("a namespace without keys takes no turn, however many had some before", () => {
-    const lines = new ReadyLines<Filed>();
-    const push = (key: string, sequence = 0) => lines.push({ key, priority: 0, sequence, place: -1 });
+    const queue = new FairQueue<Filed>();
+    const push = (key: string, sequence = 0) => queue.push({ key, priority: 0, sequence, place: -1 });
     for (let i = 0; i < 1000; i += 1) push(`namespace-${i}/one`);
-    for (let i = 0; i < 1000; i += 1) lines.pop();
+    for (let i = 0; i < 1000; i += 1) queue.pop();
     push("a/1", 1);
     push("a/2", 2);
     push("b/1", 3);
-    expect([lines.pop()?.key, lines.pop()?.key, lines.pop()?.key, lines.pop()]).toEqual(["a/1", "b/1", "a/2", undefined]);
+    expect([queue.pop()?.key, queue.pop()?.key, queue.pop()?.key, queue.pop()]).toEqual(["a/1", "b/1", "a/2", undefined]);
   });
 });

@@ -4,7 +4,7 @@
  * returned as it is.
  */
 export function errorOf(thrown: unknown): Error {
-  if (isHonestError(thrown)) return thrown;
+  if (isReadableError(thrown)) return thrown;
   return new Error(textOf(thrown), { cause: thrown });
 }
 
@@ -14,7 +14,7 @@ export function messageOf(thrown: unknown): string {
 }
 
 /** Whether it is an Error whose fields can be read. */
-export function isHonestError(thrown: unknown): thrown is Error {
+export function isReadableError(thrown: unknown): thrown is Error {
   try {
     return thrown instanceof Error && [thrown.name, thrown.message, thrown.stack ?? ""].every((text) => typeof text === "string");
   } catch {
@@ -34,4 +34,9 @@ function textOf(value: unknown): string {
 function described(value: object): string {
   const said = typeof value.toString === "function" ? String(value) : "[object Object]";
   return said === "[object Object]" ? (JSON.stringify(value) ?? said) : said;
+}
+
+/** Whether Node's own error has this code. */
+export function isErrno(error: unknown, code: string): boolean {
+  return error instanceof Error && (error as NodeJS.ErrnoException).code === code;
 }

@@ -1,0 +1,31 @@
+/** Aborts when the program receives SIGTERM or SIGINT. A second SIGINT kills it at once, as without this handler. */
+export function terminationSignal(): AbortSignal {
+  const stop = new AbortController();
+  for (const name of ["SIGTERM", "SIGINT"] as const)
+    process.once(name, () => stop.abort(new Error(`the program was asked to end (${name})`)));
+  return stop.signal;
+}
+
+const aborted = Object.getOwnPropertyDescriptor(AbortSignal.prototype, "aborted")?.get as (this: AbortSignal) => boolean;
+
+/**
+ * Makes a signal check before it reports that it has not aborted: `check` aborts it if there is reason to. A process
+ * that was frozen continues in the middle of some handler, before any timer could fire: a handler that reads its signal
+ * gets the current state.
+ */
+export function checkOnRead(signal: AbortSignal, check: () => unknown): AbortSignal {
+  return Object.defineProperties(signal, {
+    aborted: {
+      get(): boolean {
+        check();
+        return aborted.call(signal);
+      },
+    },
+    throwIfAborted: {
+      value(): void {
+        check();
+        AbortSignal.prototype.throwIfAborted.call(signal);
+      },
+    },
+  });
+}
