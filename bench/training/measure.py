@@ -194,7 +194,7 @@ def hyper_forwards(_: str, size: dict[str, Any]) -> dict[str, float]:
 
 def generate_adapter(_: str, size: dict[str, Any]) -> dict[str, float]:
     """From a trajectory's tokens to the adapter's tensors as in its files."""
-    from rune_trainer.exporting import tensors_from
+    from rune_trainer.adapter_tensors import tensors_from
     from rune_trainer.functional import by_trajectory, joined
 
     training = hyper_training(size)

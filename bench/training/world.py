@@ -14,7 +14,7 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import PreTrainedTokenizerFast, Qwen2Config, Qwen2ForCausalLM
 
 from rune_trainer.corpus import rows_of
-from rune_trainer.tokens import Example, examples_of
+from rune_trainer.examples import Example, examples_of
 
 TEMPLATE = "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n{% endfor %}{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
 TASKS = pathlib.Path(__file__).parents[2] / "examples/00-quickstart/scenario/tasks.json"

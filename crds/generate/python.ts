@@ -164,7 +164,7 @@ function choicesOf({ const: only, enum: several }: Json): readonly string[] | un
   return typeof only === "string" ? [only] : (several as string[] | undefined);
 }
 
-/** `tokenFile` → `token_file`. Throws for a name that `reading.py` wouldn't find again. */
+/** `tokenFile` → `token_file`. Throws for a name that `parsing.py` wouldn't find again. */
 export function snakeCase(name: string): string {
   const snake = name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
   if (snake.replace(/_(.)/g, (_, letter: string) => letter.toUpperCase()) !== name) throw new Error(`${name} is no camelCase`);

@@ -6,8 +6,8 @@ from typing import Any
 
 from rune_trainer.canonical import file_sha256, model_identity
 from rune_trainer.contract import Job
+from rune_trainer.job import parse_job
 from rune_trainer.sources import Source
-from rune_trainer.spec import parse_job
 from rune_trainer.trajectory import lines_of
 
 HERE = pathlib.Path(__file__).resolve().parent

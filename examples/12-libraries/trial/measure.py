@@ -15,11 +15,11 @@ import torch
 
 from rune_trainer.alarms import others, repeated
 from rune_trainer.corpus import answer_row, prompt_of
+from rune_trainer.examples import Example, example_of
 from rune_trainer.functional import Pairs, applied, by_trajectory, chosen, joined, mean_of
 from rune_trainer.hyper_training import Training
 from rune_trainer.lessons import Lesson, Question, taught_example
 from rune_trainer.sheet import logits_at, sheet_of
-from rune_trainer.tokens import Example, example_of
 
 ARMS = ("base", "right", "wrong", "mean", "context")
 RESAMPLES = 2000

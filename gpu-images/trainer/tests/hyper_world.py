@@ -9,12 +9,12 @@ from rune_trainer.contract import Hypernetwork as Settings
 from rune_trainer.encoder import Encoder, Kept, activation_ratios
 from rune_trainer.hyper_training import Training
 from rune_trainer.hypernetwork import Hypernetwork
+from rune_trainer.job import parse_job
 from rune_trainer.lessons import Reader
 from rune_trainer.model import PRECISIONS, linear_shapes
 from rune_trainer.objectives import Asking
 from rune_trainer.pairs import split_of
 from rune_trainer.sources import Source
-from rune_trainer.spec import parse_job
 from rune_trainer.trajectory import Item
 
 NAMES = ("pare", "hue", "weld", "mint", "fold", "gild", "knit", "lace", "oust", "ply")

@@ -7,15 +7,15 @@ from typing import Any
 import tiny
 import torch
 
-from rune_trainer import adapter_io, learnt, publish
+from rune_trainer import adapter_io, publish, training_data
 from rune_trainer.adapters import tensors_of
 from rune_trainer.canonical import canonical
 from rune_trainer.contract import ADAPTER_CONFIG, Base, MediaType
 from rune_trainer.delta import Pair
+from rune_trainer.job import parse_job
 from rune_trainer.model import linear_shapes
 from rune_trainer.registry import Repository
 from rune_trainer.settings import Shape
-from rune_trainer.spec import parse_job
 
 REPOSITORY = "rune/demo/adapters"
 SMALL, LARGE = Shape(2, 4, ("q_proj",)), Shape(4, 4, ("down_proj", "q_proj"))
@@ -25,7 +25,7 @@ CANARY = {
     "adapterText": "a",
     "baseText": "b",
 }
-NOTHING_LEARNT = learnt.Learnt()
+NO_TRAINING_DATA = training_data.TrainingData()
 
 
 class Family:
@@ -39,7 +39,10 @@ class Family:
             for name in ("HumanEval/0", "HumanEval/1", "HumanEval/2")
         ]
         tasks = [{"id": f"HumanEval/{n}", "description": str(n), "tests": ""} for n in range(3)]
-        known = [learnt.of_tasks(self.digests[:2], tasks[:2]), learnt.of_tasks(self.digests[1:], tasks[1:])]
+        known = [
+            training_data.of_tasks(self.digests[:2], tasks[:2]),
+            training_data.of_tasks(self.digests[1:], tasks[1:]),
+        ]
         shapes = (SMALL, LARGE)
         self.tensors = [random_tensors(shape, seed, size=0.2) for seed, shape in enumerate(shapes)]
         self.adapters = [
@@ -75,7 +78,7 @@ def published(
     name: str,
     shape: Shape,
     tensors: adapter_io.Tensors,
-    known: learnt.Learnt = NOTHING_LEARNT,
+    known: training_data.TrainingData = NO_TRAINING_DATA,
     **peft: Any,
 ) -> dict[str, str]:
     """The adapter as `adapters` of a job document names it;

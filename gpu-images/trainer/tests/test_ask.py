@@ -8,7 +8,7 @@ import pytest
 from rune_trainer.contract import AskJob, Exit
 from rune_trainer.environment import ask
 from rune_trainer.errors import Ending
-from rune_trainer.reading import read
+from rune_trainer.parsing import read
 
 
 class Server:

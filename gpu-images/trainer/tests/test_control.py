@@ -9,10 +9,10 @@ from safetensors.torch import load
 from rune_trainer import adapters, main
 from rune_trainer.delta import squared_norm
 from rune_trainer.errors import Ending
+from rune_trainer.job import parse_job
 from rune_trainer.mlflow import Tracker
 from rune_trainer.runtime import Runtime
 from rune_trainer.settings import Shape
-from rune_trainer.spec import parse_job
 
 SHAPE = Shape(4, 8, ("down_proj", "q_proj"))
 

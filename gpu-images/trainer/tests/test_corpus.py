@@ -1,7 +1,7 @@
 import tiny
 
 from rune_trainer.corpus import rows_of
-from rune_trainer.tokens import examples_of
+from rune_trainer.examples import examples_of
 
 
 def test_each_distinct_passing_program_is_one_row():

@@ -11,7 +11,7 @@ import tiny
 import torch
 
 from rune_trainer.contract import ADAPTER_CONFIG, ADAPTER_WEIGHTS, CheckOutput, EnvironmentJob, Exit
-from rune_trainer.environment import arithmetic, gpu, main, word, worker
+from rune_trainer.environment import gpu_check, main, qlora_check, torch_check, worker
 from rune_trainer.environment.job import Found, parse_job
 from rune_trainer.errors import Ending
 from rune_trainer.registry import Repository
@@ -44,9 +44,9 @@ def world(tmp_path, monkeypatch):
     (tmp_path / "base").mkdir()
     (tmp_path / "token").write_text("t")
     tiny.model_directory(tmp_path / "base")
-    monkeypatch.setattr(word, "MARGIN", 1.0)
-    learn = word.learn
-    monkeypatch.setattr(word, "learn", lambda model, example: learn(model, example, 0.02, 400))
+    monkeypatch.setattr(qlora_check, "MARGIN", 1.0)
+    learn = qlora_check.learn
+    monkeypatch.setattr(qlora_check, "learn", lambda model, example: learn(model, example, 0.02, 400))
     return tmp_path
 
 
@@ -64,7 +64,7 @@ def storing(directory: pathlib.Path, registry: tiny.Registry) -> dict:
 class TestTheWord:
     def test_is_learnt_and_stored_as_an_adapter_that_nobody_chooses(self, world):
         registry = tiny.Registry()
-        found = word.look(job_of(world, **storing(world, registry)))
+        found = qlora_check.look(job_of(world, **storing(world, registry)))
         assert (found.result, found.name) == ("Pass", "QLoRA"), found.message
         assert found.adapter is not None
         repository = Repository(registry.url, str(world / "token"), "rune/demo/adapters")
@@ -80,46 +80,46 @@ class TestTheWord:
 
     def test_is_not_learnt_twice_where_an_earlier_job_of_this_very_check_had_stored_it(self, world, monkeypatch):
         settings = storing(world, tiny.Registry())
-        first = word.look(job_of(world, **settings))
+        first = qlora_check.look(job_of(world, **settings))
         trained: list[str] = []
-        monkeypatch.setattr(word, "trained", lambda job, *_: trained.append(job.owner.uid))
-        assert word.look(job_of(world, **settings)).adapter == first.adapter
+        monkeypatch.setattr(qlora_check, "trained", lambda job, *_: trained.append(job.owner.uid))
+        assert qlora_check.look(job_of(world, **settings)).adapter == first.adapter
         assert trained == []
         other = {"kind": "EnvironmentCheck", "namespace": "demo", "name": "cluster", "uid": "5678"}
-        word.look(job_of(world, owner=other, **settings))
+        qlora_check.look(job_of(world, owner=other, **settings))
         assert trained == ["5678"]
 
     def test_that_is_not_learnt_is_a_failure_in_words(self, world, monkeypatch):
-        monkeypatch.setattr(word, "learn", lambda model, example: (0, -1.0))
-        found = word.look(job_of(world))
+        monkeypatch.setattr(qlora_check, "learn", lambda model, example: (0, -1.0))
+        found = qlora_check.look(job_of(world))
         assert found.result == "Fail" and "hasn't learnt a sentence" in found.message
 
     def test_is_asked_of_the_base_that_the_check_names(self, world):
-        found = word.look(
+        found = qlora_check.look(
             job_of(world, base={"path": str(world / "base"), "name": "tiny", "digest": "sha256:" + "0" * 64})
         )
         assert found.result == "Fail" and "restore the base's files" in found.message
 
     def test_goes_nowhere_on_other_nodes_than_the_first(self, world):
-        found = word.look(job_of(world))
+        found = qlora_check.look(job_of(world))
         assert (found.result, found.adapter) == ("Pass", None)
 
     def test_counts_by_the_smallest_lead_of_a_right_token(self):
         logits = torch.tensor([[5.0, 1.0, 0.0], [0.0, 2.0, 4.0]])
-        assert word.margin_of(logits, torch.tensor([0, 2])) == 2.0
-        assert word.margin_of(logits, torch.tensor([0, 1])) == -2.0
+        assert qlora_check.margin_of(logits, torch.tensor([0, 2])) == 2.0
+        assert qlora_check.margin_of(logits, torch.tensor([0, 1])) == -2.0
 
 
 class TestArithmetic:
     def test_agrees_with_double_precision(self):
-        found = arithmetic.look(job_of(pathlib.Path("/nowhere")))
+        found = torch_check.look(job_of(pathlib.Path("/nowhere")))
         assert found.result == "Pass" and "cpu" in found.message
 
     def test_tells_of_a_device_that_computes_wrongly(self):
         def wrong(device: str, dtype: torch.dtype) -> list[torch.Tensor]:
-            return [t * (1.5 if dtype is torch.bfloat16 else 1) for t in arithmetic.computed("cpu", torch.float64)]
+            return [t * (1.5 if dtype is torch.bfloat16 else 1) for t in torch_check.computed("cpu", torch.float64)]
 
-        found = arithmetic.look(job_of(pathlib.Path("/nowhere")), wrong)
+        found = torch_check.look(job_of(pathlib.Path("/nowhere")), wrong)
         assert (
             found.result == "Fail"
             and "bfloat16 on cpu is off by 0.5" in found.message
@@ -129,10 +129,10 @@ class TestArithmetic:
     def test_tells_of_a_device_that_computes_no_numbers(self):
         def nothing(device: str, dtype: torch.dtype) -> list[torch.Tensor]:
             return [
-                t * float("nan" if dtype is torch.float32 else 1) for t in arithmetic.computed("cpu", torch.float64)
+                t * float("nan" if dtype is torch.float32 else 1) for t in torch_check.computed("cpu", torch.float64)
             ]
 
-        assert arithmetic.look(job_of(pathlib.Path("/nowhere")), nothing).result == "Fail"
+        assert torch_check.look(job_of(pathlib.Path("/nowhere")), nothing).result == "Fail"
 
 
 FAKE_SMI = """#!/bin/sh
@@ -143,7 +143,7 @@ case "$1" in
 esac
 """
 L40S = "NVIDIA L40S"
-TWO = gpu.Torch("2.13.0", "13.0", (L40S, L40S))
+TWO = gpu_check.Torch("2.13.0", "13.0", (L40S, L40S))
 
 
 @pytest.fixture
@@ -156,31 +156,34 @@ def fake_nvidia_smi(tmp_path, monkeypatch):
 
 class TestGPUsByAFakeDriver:
     def test_pass_where_driver_and_torch_see_the_same(self, fake_nvidia_smi):
-        found = gpu.look(job_of(pathlib.Path("/nowhere"), device="GPU", gpus=2), torch=lambda: TWO)
+        found = gpu_check.look(job_of(pathlib.Path("/nowhere"), device="GPU", gpus=2), torch=lambda: TWO)
         assert found.result == "Pass", found.message
         assert found.versions == {"driver": "580.95.05", "cuda": "13.0", "torchCUDA": "13.0"}
 
     @pytest.mark.parametrize(
         ("torch_sees", "gpus", "words"),
         [
-            (gpu.Torch("2.13.0", None, ()), 2, "built without CUDA"),
-            (gpu.Torch("2.13.0", "14.1", (L40S, L40S)), 2, "supports CUDA 13.0 and torch was built for 14.1"),
-            (gpu.Torch("2.13.0", "13.0", (), "CUDA unknown error"), 2, "CUDA unknown error"),
-            (gpu.Torch("2.13.0", "13.0", (L40S,)), 1, "nvidia-smi shows 2 GPUs"),
+            (gpu_check.Torch("2.13.0", None, ()), 2, "built without CUDA"),
+            (gpu_check.Torch("2.13.0", "14.1", (L40S, L40S)), 2, "supports CUDA 13.0 and torch was built for 14.1"),
+            (gpu_check.Torch("2.13.0", "13.0", (), "CUDA unknown error"), 2, "CUDA unknown error"),
+            (gpu_check.Torch("2.13.0", "13.0", (L40S,)), 1, "nvidia-smi shows 2 GPUs"),
             (TWO, 4, "asked for 4 GPUs"),
         ],
     )
     def test_fail_and_say_why(self, fake_nvidia_smi, torch_sees, gpus, words):
-        found = gpu.look(job_of(pathlib.Path("/nowhere"), device="GPU", gpus=gpus), torch=lambda: torch_sees)
+        found = gpu_check.look(job_of(pathlib.Path("/nowhere"), device="GPU", gpus=gpus), torch=lambda: torch_sees)
         assert found.result == "Fail" and words in found.message
 
     def test_of_a_divided_gpu_have_names_of_their_own(self, fake_nvidia_smi):
-        instance = gpu.Torch("2.13.0", "13.0", ("NVIDIA H100 80GB HBM3 MIG 1g.10gb",))
-        assert gpu.look(job_of(pathlib.Path("/nowhere"), device="GPU", gpus=1), torch=lambda: instance).result == "Pass"
+        instance = gpu_check.Torch("2.13.0", "13.0", ("NVIDIA H100 80GB HBM3 MIG 1g.10gb",))
+        assert (
+            gpu_check.look(job_of(pathlib.Path("/nowhere"), device="GPU", gpus=1), torch=lambda: instance).result
+            == "Pass"
+        )
 
     def test_fail_where_there_is_no_driver(self, monkeypatch, tmp_path):
         monkeypatch.setenv("PATH", str(tmp_path))
-        found = gpu.look(job_of(pathlib.Path("/nowhere"), device="GPU", gpus=1), torch=lambda: TWO)
+        found = gpu_check.look(job_of(pathlib.Path("/nowhere"), device="GPU", gpus=1), torch=lambda: TWO)
         assert found.result == "Fail" and "driver capability" in found.message
 
 

@@ -23,8 +23,8 @@ from worlds import Factory, Place, World
 
 from rune_trainer import checkpoint, publish, teaching
 from rune_trainer.contract import Base, Exit
+from rune_trainer.job import parse_job
 from rune_trainer.settings import Shape
-from rune_trainer.spec import parse_job
 
 MOMENTS = int(os.environ.get("RUNE_TEST_MOMENTS", "3"))
 """Moments per method's run at which its trainer is killed; see gpu-images/README.md."""

@@ -7,16 +7,16 @@ import torch
 from parents import CANARY, LARGE, SMALL
 from safetensors.torch import load, save
 
-from rune_trainer import adapters, learnt, main, merging, method_merge, weight_search
+from rune_trainer import adapters, main, merging, method_merge, training_data, weight_search
 from rune_trainer.combining import Recipe
 from rune_trainer.contract import LEARNT_FILE, Exit, Merge, Search
 from rune_trainer.delta import Pair
 from rune_trainer.errors import Ending
+from rune_trainer.job import parse_job
 from rune_trainer.mlflow import Tracker
 from rune_trainer.runtime import Runtime
 from rune_trainer.settings import Shape, read_section
 from rune_trainer.sft import Run
-from rune_trainer.spec import parse_job
 
 
 class World(parents.Family):
@@ -85,7 +85,7 @@ def test_one_adapter_at_another_s_strength_is_itself_but_for_a_factor(world):
 def test_the_strength_of_an_adapter_that_changes_nothing_is_refused(world):
     zero = {name: torch.zeros_like(t) for name, t in world.tensors[0].items()}
     with pytest.raises(Ending, match="changes nothing, so it has no strength to give") as ended:
-        method_merge.norm_of(adapters.Adapter("z", "d", SMALL, {}, zero, learnt.Learnt()))
+        method_merge.norm_of(adapters.Adapter("z", "d", SMALL, {}, zero, training_data.TrainingData()))
     assert ended.value.reason == "NothingToImitate"
 
 
@@ -167,7 +167,7 @@ def test_a_search_finds_no_worse_weights_than_one_each(world):
 
 def test_without_a_validation_task_it_says_what_to_do(world):
     tasks = [{"id": "HumanEval/1", "description": "1", "tests": ""}]
-    only = learnt.of_tasks([world.digests[1], "sha256:" + "9" * 64], tasks)
+    only = training_data.of_tasks([world.digests[1], "sha256:" + "9" * 64], tasks)
     world.adapters = [
         parents.published(world.registry, world.base, n, s, t, only)
         for n, s, t in zip("ab", (SMALL, LARGE), world.tensors, strict=True)
@@ -258,7 +258,10 @@ def test_a_parent_that_is_gone_or_no_adapter_is_refused(world):
     ],
 )
 def test_a_merge_that_makes_no_sense_is_refused_with_what_to_change(ranks, section, said):
-    some = [adapters.Adapter("a", "d", Shape(rank, rank, ("q_proj",)), {}, {}, learnt.Learnt()) for rank in ranks]
+    some = [
+        adapters.Adapter("a", "d", Shape(rank, rank, ("q_proj",)), {}, {}, training_data.TrainingData())
+        for rank in ranks
+    ]
     with pytest.raises(Ending, match=said):
         method_merge.shape_of(read_section(Merge, {"adapters": ["a", "b"], **section}, "merge"), some)
 

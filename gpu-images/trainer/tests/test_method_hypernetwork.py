@@ -15,10 +15,10 @@ from rune_trainer.encoder import text_of
 from rune_trainer.errors import Ending
 from rune_trainer.functional import applied, joined
 from rune_trainer.generator import Generator, read
+from rune_trainer.job import parse_job
 from rune_trainer.lessons import Reader
 from rune_trainer.pairs import pairs_of, scope_of
 from rune_trainer.registry import Repository
-from rune_trainer.spec import parse_job
 from rune_trainer.sufficiency import check_lessons
 
 MEDIA = {

@@ -8,9 +8,9 @@ import pytest
 import tiny
 
 from rune_trainer.contract import Mlflow
+from rune_trainer.job import parse_job
 from rune_trainer.mlflow import Tracker, parameters_of
 from rune_trainer.runtime import Runtime
-from rune_trainer.spec import parse_job
 
 HONEST = {
     "get-by-name": b'{"experiment": {"experiment_id": "7"}}',

@@ -7,11 +7,11 @@ import torch
 
 from rune_trainer import objectives
 from rune_trainer.distillation import divergence, kept_of
+from rune_trainer.examples import Example
 from rune_trainer.lessons import Reader, taught_example
 from rune_trainer.model import linear_shapes
 from rune_trainer.pairs import split_of
 from rune_trainer.sheet import logits_at, portions, sheet_of
-from rune_trainer.tokens import Example
 
 
 def lessons_of(tokenizer=None, **changed):

@@ -3,9 +3,9 @@ import torch
 
 from rune_trainer import sft
 from rune_trainer.corpus import rows_of
+from rune_trainer.examples import examples_of
 from rune_trainer.model import add_lora, trainable
 from rune_trainer.packing import pack
-from rune_trainer.tokens import examples_of
 
 SETTINGS = tiny.sft()
 EXAMPLES, _ = examples_of(

@@ -7,10 +7,10 @@ from rune_trainer import publish, result
 from rune_trainer.canonical import canonical
 from rune_trainer.contract import MediaType
 from rune_trainer.errors import Ending
+from rune_trainer.job import parse_job
 from rune_trainer.publish import Artifact, adapter_config
 from rune_trainer.registry import Repository
 from rune_trainer.settings import Shape
-from rune_trainer.spec import parse_job
 
 JOB = parse_job(tiny.document())
 SHAPE = Shape(4, 8, ("q_proj",))

@@ -8,8 +8,8 @@ from rune_trainer import canary
 from rune_trainer.contract import Exit
 from rune_trainer.corpus import FENCE, Row, rows_of
 from rune_trainer.errors import Ending
+from rune_trainer.examples import ANCHORS, Example, example_of, examples_of
 from rune_trainer.rendering import load_tokenizer
-from rune_trainer.tokens import ANCHORS, Example, example_of, examples_of
 
 SYSTEM = {"role": "system", "content": "Be brief."}
 USER = {"role": "user", "content": " Write f. "}

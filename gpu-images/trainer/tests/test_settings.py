@@ -8,10 +8,10 @@ import re
 import pytest
 import tiny
 
-from rune_trainer import contract, reading
+from rune_trainer import contract, parsing
 from rune_trainer.errors import Ending
+from rune_trainer.job import SECTIONS, parse_job
 from rune_trainer.settings import read_section
-from rune_trainer.spec import SECTIONS, parse_job
 
 SCHEMA = json.loads((pathlib.Path(__file__).parents[3] / "crds/generated/schema/trainer-job.json").read_text())[
     "properties"
@@ -100,7 +100,7 @@ def test_a_document_is_written_as_it_was_read():
         nats={"url": "u", "credentialsFile": "f", "stream": "s", "subject": "s"},
         mlflow={"url": "u", "experiment": "e"},
     )
-    written = reading.written(parse_job(document))
+    written = parsing.written(parse_job(document))
     assert written["sft"].items() >= document["sft"].items()
     assert {**written, "sft": None} == {**document, "sft": None}
 

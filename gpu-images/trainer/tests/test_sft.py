@@ -10,9 +10,9 @@ from rune_trainer import adapter_io, checkpoint, sft
 from rune_trainer.contract import ADAPTER_CONFIG, ADAPTER_WEIGHTS, Base, Exit
 from rune_trainer.corpus import rows_of
 from rune_trainer.errors import Ending
+from rune_trainer.examples import Example, examples_of
 from rune_trainer.model import add_lora, linear_shapes
 from rune_trainer.settings import shape_of
-from rune_trainer.tokens import Example, examples_of
 
 SETTINGS = tiny.sft()
 BASE = Base(path="/models/base", name="tiny", digest="sha256:" + "0" * 64)

@@ -9,17 +9,17 @@ import tiny
 import torch
 from safetensors.torch import load
 
-from rune_trainer import learnt, main, sft, teaching
+from rune_trainer import main, sft, teaching, training_data
 from rune_trainer.contract import Exit
 from rune_trainer.corpus import rows_of
 from rune_trainer.distillation import divergence, kept_of
 from rune_trainer.errors import Ending
+from rune_trainer.examples import examples_of
+from rune_trainer.job import parse_job
 from rune_trainer.mlflow import Tracker
 from rune_trainer.model import add_lora
 from rune_trainer.runtime import Runtime
 from rune_trainer.settings import Shape
-from rune_trainer.spec import parse_job
-from rune_trainer.tokens import examples_of
 from rune_trainer.trajectory import Item
 
 TOKENIZER = tiny.tokenizer()
@@ -156,7 +156,7 @@ class World:
             "a",
             SHAPE,
             self.tensors,
-            learnt.of_tasks(["sha256:" + "7" * 64], [{"id": "old", "description": "d", "tests": "t"}]),
+            training_data.of_tasks(["sha256:" + "7" * 64], [{"id": "old", "description": "d", "tests": "t"}]),
         )
         self.trajectories = [
             {"repository": "rune/demo/trajectories", "digest": self.registry.add_trajectory(t)} for t in TRAJECTORIES

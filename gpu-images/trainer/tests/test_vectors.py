@@ -10,8 +10,8 @@ import pytest
 
 from rune_trainer.canonical import canonical, digest_of, model_identity
 from rune_trainer.corpus import failed_turn, prompt_of
-from rune_trainer.learnt import hash_of
-from rune_trainer.parts import part_of
+from rune_trainer.task_split import part_of
+from rune_trainer.training_data import hash_of
 
 FOLDER = pathlib.Path(__file__).parents[3] / "crds/vectors"
 

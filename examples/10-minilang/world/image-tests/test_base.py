@@ -18,8 +18,8 @@ from words import BEGIN, END, MEANINGS, VOCABULARY, ids_of, tokenizer
 
 from rune_trainer.context import context_of
 from rune_trainer.corpus import FENCE, SYSTEM, answer_row
+from rune_trainer.examples import example_of
 from rune_trainer.rendering import load_tokenizer
-from rune_trainer.tokens import example_of
 
 
 @pytest.fixture(scope="module")

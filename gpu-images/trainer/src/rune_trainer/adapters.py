@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from rune_trainer import adapter_io, learnt
+from rune_trainer import adapter_io, training_data
 from rune_trainer.adapter_io import PREFIX, Tensors
 from rune_trainer.contract import (
     ADAPTER_CONFIG,
@@ -33,7 +33,7 @@ class Adapter:
     config: dict[str, Any]
     """`adapterConfig` in crds/contracts/artifact.ts."""
     tensors: Tensors
-    learnt: learnt.Learnt
+    learnt: training_data.TrainingData
 
     @property
     def precision(self) -> Precision:
@@ -72,7 +72,12 @@ def load(job: Job, reference: NamedReference) -> Adapter:
         ) from error
     require_sound(what, tensors, shape)
     return Adapter(
-        reference.name, reference.digest, shape, config, tensors, learnt.of_artifact(repository, reference.digest)
+        reference.name,
+        reference.digest,
+        shape,
+        config,
+        tensors,
+        training_data.of_artifact(repository, reference.digest),
     )
 
 

@@ -14,12 +14,12 @@ import torch
 
 from rune_trainer.contract import Stop
 from rune_trainer.encoder import Encoder
+from rune_trainer.examples import Example
 from rune_trainer.functional import Pairs, applied, by_trajectory, chosen, joined, mean_of
 from rune_trainer.hypernetwork import Hypernetwork
 from rune_trainer.lessons import Lesson
 from rune_trainer.objectives import Asking, gram_of, products, random_like, reconstruction_errors
 from rune_trainer.sheet import logits_at, sheet_of
-from rune_trainer.tokens import Example
 
 MEASURED = 32
 """Most held-out trajectories that an alarm looks at."""

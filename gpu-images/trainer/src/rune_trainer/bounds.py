@@ -1,4 +1,4 @@
-"""What annotations say of a field beside its type: the bounds that `contract` has from the schemas and `reading` heeds."""
+"""What annotations say of a field beside its type: the bounds that `contract` has from the schemas and `parsing` checks."""
 
 from dataclasses import dataclass
 

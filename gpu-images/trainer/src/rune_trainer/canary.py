@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from rune_trainer.tokens import Example
+from rune_trainer.examples import Example
 
 CANDIDATES = 8
 MAX_TOKENS = 12

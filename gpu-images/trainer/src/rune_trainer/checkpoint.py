@@ -16,8 +16,8 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from rune_trainer.canonical import canonical, file_sha256
-from rune_trainer.curve import Look
 from rune_trainer.errors import misconfigured
+from rune_trainer.training_curve import Look
 
 TENSORS, MANIFEST = "state.safetensors", "manifest.json"
 KEPT = 2

@@ -17,7 +17,6 @@ from rune_trainer import checkpoint
 from rune_trainer.alarms import Watch, repeated, tripped
 from rune_trainer.contract import Exit
 from rune_trainer.contract import Hypernetwork as Settings
-from rune_trainer.curve import Look
 from rune_trainer.encoder import Encoder
 from rune_trainer.errors import Ending, terminated
 from rune_trainer.functional import Pairs, by_trajectory, detached, joined, tensors_of
@@ -25,6 +24,7 @@ from rune_trainer.hypernetwork import Hypernetwork
 from rune_trainer.lessons import Lesson
 from rune_trainer.objectives import Asking, Draw, mean_cosine, reconstruction_errors
 from rune_trainer.sft import FINAL_RATE, Progress, Run, moments, restore
+from rune_trainer.training_curve import Look
 
 WARMING_STEPS, WARMING_SHARE = 100, 0.1
 BETAS, WEIGHT_DECAY = (0.9, 0.98), 0.01

@@ -13,9 +13,9 @@ from rune_trainer.context import in_front_of
 from rune_trainer.contract import Hypernetwork, Reference
 from rune_trainer.corpus import Row
 from rune_trainer.encoder import Text, text_of
+from rune_trainer.examples import Example, example_of
 from rune_trainer.pairs import Pair
 from rune_trainer.rendering import prompt_of
-from rune_trainer.tokens import Example, example_of
 
 
 @dataclass(frozen=True)

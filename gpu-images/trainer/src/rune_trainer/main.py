@@ -15,10 +15,10 @@ import torch
 from rune_trainer import method_control, method_generate, method_hypernetwork, method_merge, method_sft, result
 from rune_trainer.contract import SPEC_PATH, Exit, Job
 from rune_trainer.errors import Ending, bad_input
+from rune_trainer.job import parse_job
 from rune_trainer.mlflow import Tracker, parameters_of
 from rune_trainer.progress import Reporter
 from rune_trainer.runtime import Runtime
-from rune_trainer.spec import parse_job
 
 METHODS: dict[str, Callable[[Job, Runtime], dict[str, Any]]] = {
     "sft": method_sft.run,

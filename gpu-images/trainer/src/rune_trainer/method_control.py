@@ -12,7 +12,7 @@ from typing import Any
 
 import torch
 
-from rune_trainer import adapter_io, adapters, learnt, publish
+from rune_trainer import adapter_io, adapters, publish, training_data
 from rune_trainer.combining import draws
 from rune_trainer.contract import Control, Job, MediaType
 from rune_trainer.delta import Pair, Pairs, squared_norm
@@ -55,7 +55,7 @@ def make(job: Job, settings: Control, output: Repository) -> dict[str, Any]:
     with tempfile.TemporaryDirectory(prefix="adapter.") as scratch:
         directory = pathlib.Path(scratch)
         adapter_io.write(directory, job.base, like.shape, tensors, shapes, zero=True, advice=CHANGED_NOTHING)
-        learnt.Learnt().write(directory)
+        training_data.TrainingData().write(directory)
         config = publish.adapter_config(job, like.shape, None, control=True)
         published = publish.publish(output, job, publish.Artifact(MediaType.ADAPTER, directory, config), statistics)
     return {**published, **statistics, **like.shape.fields(), "durationSeconds": round(time.monotonic() - started, 1)}

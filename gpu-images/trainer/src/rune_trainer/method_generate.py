@@ -6,26 +6,26 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
-from rune_trainer import adapter_io, curve, learnt, publish
+from rune_trainer import adapter_io, publish, training_curve, training_data
+from rune_trainer.adapter_tensors import pairs_from, tensors_from
 from rune_trainer.canary import canary_of
 from rune_trainer.contract import HYPERNETWORK_STATISTIC, LARGEST_RANK, TRAINING_FILE, Job, MediaType
 from rune_trainer.contract import Hypernetwork as Settings
 from rune_trainer.corpus import asked_rows
 from rune_trainer.encoder import Text, text_of
 from rune_trainer.errors import data_error, terminated
-from rune_trainer.exporting import pairs_from, tensors_from
+from rune_trainer.examples import examples_of
 from rune_trainer.functional import Pairs, joined
 from rune_trainer.generator import Generator, Switchable, read
 from rune_trainer.method_sft import verify_base
 from rune_trainer.model import PRECISIONS, device_of, linear_shapes, load_base
-from rune_trainer.reading import written
+from rune_trainer.parsing import written
 from rune_trainer.registry import Repository
 from rune_trainer.rendering import load_tokenizer
 from rune_trainer.runtime import Runtime
 from rune_trainer.settings import Shape
 from rune_trainer.sft import Progress
 from rune_trainer.sources import Source, pull_sources
-from rune_trainer.tokens import examples_of
 
 CANARY_EXAMPLES = 2
 """Questions per trajectory that are used to choose a new adapter's canary."""
@@ -65,8 +65,8 @@ def generate(job: Job, runtime: Runtime, output: Repository) -> dict[str, Any]:
     for part in parts:
         check_rank(part, settings.rank)
     model = load_base(job.base.path, settings, device_of())
-    taught = learnt.of_artifact(origin, job.generator.digest)
-    curved = curve.of_artifact(origin, job.generator.digest)
+    taught = training_data.of_artifact(origin, job.generator.digest)
+    curved = training_curve.of_artifact(origin, job.generator.digest)
     workshop = Workshop(job, tokenizer, model, Generator(model, stored), settings, taught, stored.training, curved)
     with tempfile.TemporaryDirectory(prefix="adapters.") as scratch:
         made, norm = make_all(workshop, parts, pathlib.Path(scratch), runtime)
@@ -126,7 +126,7 @@ class Workshop:
     generator: Generator
     settings: Settings
     """Of the hypernetwork."""
-    learnt: learnt.Learnt
+    learnt: training_data.TrainingData
     """By the hypernetwork."""
     training: dict[str, Any]
     """How the hypernetwork's went."""
@@ -140,7 +140,7 @@ class Workshop:
         tensors = tensors_from(pairs, 0, PRECISIONS[self.settings.precision])
         shapes = linear_shapes(self.model, shape.target_modules)
         adapter_io.write(directory, self.job.base, shape, tensors, shapes, advice=ADVICE)
-        seen = learnt.of_tasks(
+        seen = training_data.of_tasks(
             (piece.source.digest for piece in part), (piece.source.trajectory["task"] for piece in part)
         )
         (self.learnt | seen).write(directory)

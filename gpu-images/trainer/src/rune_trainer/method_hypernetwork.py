@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from safetensors.torch import save_file
 
-from rune_trainer import curve, publish, sufficiency
+from rune_trainer import publish, sufficiency, training_curve
 from rune_trainer.alarms import Watch, weight_norms
 from rune_trainer.contract import Job, MediaType, Schema
 from rune_trainer.encoder import Encoder, Kept, activation_ratios
@@ -23,14 +23,14 @@ from rune_trainer.method_sft import last_tenth, verify_base
 from rune_trainer.model import device_of, load_base, packs_well, target_shapes
 from rune_trainer.objectives import Asking
 from rune_trainer.pairs import solved, split_of
-from rune_trainer.reading import written
+from rune_trainer.parsing import written
+from rune_trainer.reconstruction_targets import ReconstructionTargets
 from rune_trainer.registry import Repository
 from rune_trainer.rendering import load_tokenizer
 from rune_trainer.runtime import Runtime
 from rune_trainer.sft import Run
-from rune_trainer.sources import Source, learnt_from, pull_sources
+from rune_trainer.sources import Source, pull_sources, training_data_of
 from rune_trainer.variety import variety_of
-from rune_trainer.wanted import Wanted
 
 SCALED_BY = 8
 """Trajectories whose activations set the scales of the layers."""
@@ -99,7 +99,7 @@ def learn(job: Job, runtime: Runtime, output: Repository) -> dict[str, Any]:
         print(f"the training ended as collapsed: {done.collapsed}", flush=True)
     statistics = statistics_of(material, done)
     with tempfile.TemporaryDirectory(prefix="hypernetwork.") as scratch:
-        curve.write(pathlib.Path(scratch), "Hypernetwork", done.losses, done.looks)
+        training_curve.write(pathlib.Path(scratch), "Hypernetwork", done.losses, done.looks)
         published = store(job, output, training, sources, statistics, pathlib.Path(scratch))
     return {**published, **statistics, "durationSeconds": round(time.monotonic() - started, 1)}
 
@@ -144,16 +144,16 @@ def training_of(job: Job, tokenizer: Any, material: Material) -> Training:
     network.set_scales(
         activation_ratios(model, list(shapes), [lesson.text for lesson in material.training[:SCALED_BY]])
     )
-    wanted = None
+    targets = None
     if settings.objective == "Reconstruction":
-        wanted = Wanted(job, shapes, model.device)
-        wanted.check((*material.training, *material.held_out))
-    watch = Watch(asking, encoder, material.held_out, weight_norms(model, list(shapes)), wanted)
+        targets = ReconstructionTargets(job, shapes, model.device)
+        targets.check((*material.training, *material.held_out))
+    watch = Watch(asking, encoder, material.held_out, weight_norms(model, list(shapes)), targets)
     print(
         f"the hypernetwork has {sum(p.numel() for p in network.parameters())} parameters for {len(shapes)} layers of the base",
         flush=True,
     )
-    return Training(network.to(model.device), encoder, asking, material.training, settings, watch, wanted)
+    return Training(network.to(model.device), encoder, asking, material.training, settings, watch, targets)
 
 
 def run_of(job: Job, runtime: Runtime) -> Run:
@@ -212,7 +212,7 @@ def store(
         {name: t.detach().cpu().contiguous() for name, t in sorted(training.network.state_dict().items())},
         directory / WEIGHTS,
     )
-    learnt_from(job, sources).write(directory)
+    training_data_of(job, sources).write(directory)
     config = {
         "schema": Schema.HYPERNETWORK,
         "base": {"name": job.base.name, "digest": job.base.digest},

@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from rune_trainer import adapter_io, adapters, learnt, merging, publish, trajectory, weight_search
+from rune_trainer import adapter_io, adapters, merging, publish, training_data, trajectory, weight_search
 from rune_trainer.adapters import Adapter
 from rune_trainer.canary import canary_among
 from rune_trainer.combining import Recipe, rank_of
@@ -16,17 +16,17 @@ from rune_trainer.contract import LARGEST_RANK, Job, MediaType, Merge
 from rune_trainer.corpus import asked_rows, distinct
 from rune_trainer.delta import Pair, Pairs
 from rune_trainer.errors import Ending, bad_input, data_error
+from rune_trainer.examples import Example, examples_of
+from rune_trainer.job import parents_of
 from rune_trainer.method_sft import verify_base
 from rune_trainer.model import PRECISIONS, device_of, linear_shapes, load_base, packs_well, put_weights, with_lora
-from rune_trainer.parts import part_of
-from rune_trainer.reading import written
+from rune_trainer.parsing import written
 from rune_trainer.registry import Repository
 from rune_trainer.rendering import load_tokenizer
 from rune_trainer.runtime import Runtime
 from rune_trainer.settings import Loading, Precision, Shape
 from rune_trainer.sft import Run
-from rune_trainer.spec import parents_of
-from rune_trainer.tokens import Example, examples_of
+from rune_trainer.task_split import part_of
 from rune_trainer.trajectory import Item
 from rune_trainer.weight_search import Found
 
@@ -143,7 +143,7 @@ def store(
     with tempfile.TemporaryDirectory(prefix="adapter.") as scratch:
         directory = pathlib.Path(scratch)
         adapter_io.write(directory, work.job.base, work.shape, tensors, work.shapes, advice=WEIGH_AGAIN)
-        learnt.together(p.learnt for p in work.parents).write(directory)
+        training_data.together(p.learnt for p in work.parents).write(directory)
         put_weights(work.model, tensors)
         canary = canary_among(work.model, tokenizer, prompts_of(work.parents))
         config = publish.adapter_config(work.job, work.shape, canary)

@@ -6,12 +6,13 @@ import tempfile
 import time
 from typing import Any
 
-from rune_trainer import adapter_io, adapters, curve, learnt, publish, sufficiency, teaching
+from rune_trainer import adapter_io, adapters, publish, sufficiency, teaching, training_curve, training_data
 from rune_trainer.canary import canary_of
 from rune_trainer.canonical import model_identity
 from rune_trainer.contract import Job, MediaType
 from rune_trainer.corpus import asked_rows, distinct
 from rune_trainer.errors import bad_input, data_error
+from rune_trainer.examples import Example, examples_of
 from rune_trainer.model import PRECISIONS, add_lora, device_of, linear_shapes, load_base, put_weights
 from rune_trainer.pairs import solved
 from rune_trainer.registry import Repository
@@ -20,8 +21,7 @@ from rune_trainer.result import short
 from rune_trainer.runtime import Runtime
 from rune_trainer.settings import Shape, shape_of
 from rune_trainer.sft import Loss, Progress, Run, cross_entropy, train
-from rune_trainer.sources import Source, learnt_from, pull_sources
-from rune_trainer.tokens import Example, examples_of
+from rune_trainer.sources import Source, pull_sources, training_data_of
 from rune_trainer.trajectory import Item
 from rune_trainer.variety import variety_of
 
@@ -71,9 +71,11 @@ def learn(job: Job, runtime: Runtime, output: Repository) -> dict[str, Any]:
     }
     with tempfile.TemporaryDirectory(prefix="adapter.") as scratch:
         adapter_io.write(pathlib.Path(scratch), job.base, shape_of(job.sft), tensors, shapes)
-        learnt.together([learnt_from(job, sources), *([parent.learnt] if parent else [])]).write(pathlib.Path(scratch))
-        looks = [*done.looks, curve.Look.of(steps, {"deltaWNorm": norm})]
-        curve.write(pathlib.Path(scratch), "Adapter", done.losses, looks)
+        training_data.together([training_data_of(job, sources), *([parent.learnt] if parent else [])]).write(
+            pathlib.Path(scratch)
+        )
+        looks = [*done.looks, training_curve.Look.of(steps, {"deltaWNorm": norm})]
+        training_curve.write(pathlib.Path(scratch), "Adapter", done.losses, looks)
         canary = canary_of(model, tokenizer, examples)
         config = publish.adapter_config(job, shape_of(job.sft), canary)
         published = publish.publish(

@@ -13,7 +13,7 @@ from typing import Any
 
 import torch
 
-from rune_trainer.tokens import Example
+from rune_trainer.examples import Example
 
 
 @dataclass(frozen=True)

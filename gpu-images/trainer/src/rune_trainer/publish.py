@@ -11,7 +11,7 @@ from typing import Any
 from rune_trainer.canonical import canonical, file_sha256
 from rune_trainer.contract import TRAINING_ANNOTATION, Exit, Job, MediaType, Schema
 from rune_trainer.errors import Ending
-from rune_trainer.reading import written
+from rune_trainer.parsing import written
 from rune_trainer.registry import Descriptor, Repository
 from rune_trainer.settings import Shape
 

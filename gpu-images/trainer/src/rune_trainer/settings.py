@@ -6,7 +6,7 @@ from typing import Any, Literal, TypeVar
 
 from rune_trainer.contract import Control, Generate, Hypernetwork, Merge, Sft
 from rune_trainer.errors import bad_input
-from rune_trainer.reading import read
+from rune_trainer.parsing import read
 
 Section = Sft | Hypernetwork | Generate | Merge | Control
 S = TypeVar("S", bound=Section)

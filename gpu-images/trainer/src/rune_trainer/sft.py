@@ -24,12 +24,12 @@ import torch
 
 from rune_trainer import adapter_io, checkpoint
 from rune_trainer.contract import Exit, Sft
-from rune_trainer.curve import Look
 from rune_trainer.errors import Ending, terminated
+from rune_trainer.examples import Example
 from rune_trainer.model import packs_well, trainable
 from rune_trainer.packing import pack
 from rune_trainer.settings import shape_of
-from rune_trainer.tokens import Example
+from rune_trainer.training_curve import Look
 
 Loss = Callable[[list[Example], torch.Tensor, torch.Tensor], torch.Tensor]
 """(examples of one sequence, logits (K, V) at their K learnt tokens in single precision, those tokens (K,)) → the sum of their losses"""

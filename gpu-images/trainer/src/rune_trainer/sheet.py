@@ -10,8 +10,8 @@ from typing import Any
 
 import torch
 
+from rune_trainer.examples import Example
 from rune_trainer.packing import Packed, pack
-from rune_trainer.tokens import Example
 
 SHEET_TOKENS = 2048
 """Most tokens per batch, padding included; more are several batches whose gradients add up.

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from rune_trainer import learnt, trajectory
+from rune_trainer import training_data, trajectory
 from rune_trainer.contract import Job, Reference
 from rune_trainer.registry import Repository
 from rune_trainer.trajectory import Item
@@ -35,9 +35,9 @@ def pull_sources(job: Job) -> list[Source]:
     ]
 
 
-def learnt_from(job: Job, sources: list[Source]) -> learnt.Learnt:
+def training_data_of(job: Job, sources: list[Source]) -> training_data.TrainingData:
     assert job.corpus
-    return learnt.of_tasks(
+    return training_data.of_tasks(
         (named.digest for named in job.corpus.trajectories),
         (task for source in sources for task in source.item.tasks()),
     )

@@ -17,10 +17,10 @@ from rune_trainer.contract import Exit
 from rune_trainer.corpus import Row, asked_rows
 from rune_trainer.distillation import Taught, divergence, joined, kept_of
 from rune_trainer.errors import Ending, bad_input, terminated
+from rune_trainer.examples import Example, example_of
 from rune_trainer.packing import pack
 from rune_trainer.rendering import prompt_of
 from rune_trainer.sft import Run
-from rune_trainer.tokens import Example, example_of
 from rune_trainer.trajectory import Item
 
 CONTEXT_TOKENS = 4096

@@ -17,9 +17,9 @@ import torch
 from rune_trainer import checkpoint
 from rune_trainer.contract import Exit, Search
 from rune_trainer.errors import Ending, terminated
+from rune_trainer.examples import Example
 from rune_trainer.packing import pack
 from rune_trainer.sft import Progress, Run, packs_of
-from rune_trainer.tokens import Example
 
 LEAST, MOST = 0.1, 1.5
 """Common weights that a grid spans; 1, the weight without a search, is always among them."""

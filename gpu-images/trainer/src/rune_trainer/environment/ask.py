@@ -15,7 +15,7 @@ from rune_trainer import result
 from rune_trainer.contract import ANSWER_CHARACTERS, AskJob
 from rune_trainer.environment.job import read_document, run
 from rune_trainer.errors import data_error, unavailable
-from rune_trainer.reading import read
+from rune_trainer.parsing import read
 
 LATER = (408, 425, 429, 500, 502, 503, 504)
 """Status codes after which a retry may help."""

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from rune_trainer import result
 from rune_trainer.contract import SPEC_PATH, EnvironmentJob, Exit
 from rune_trainer.errors import Ending, bad_input
-from rune_trainer.reading import read
+from rune_trainer.parsing import read
 
 T = TypeVar("T")
 

@@ -9,11 +9,15 @@ from collections.abc import Callable
 from typing import Any
 
 from rune_trainer.contract import EnvironmentJob, Exit
-from rune_trainer.environment import arithmetic, gpu, word
+from rune_trainer.environment import gpu_check, qlora_check, torch_check
 from rune_trainer.environment.job import Found, failed, parse_job, read_document
 from rune_trainer.errors import Ending
 
-LOOKS: dict[str, Callable[[EnvironmentJob], Found]] = {"GPU": gpu.look, "Torch": arithmetic.look, "QLoRA": word.look}
+LOOKS: dict[str, Callable[[EnvironmentJob], Found]] = {
+    "GPU": gpu_check.look,
+    "Torch": torch_check.look,
+    "QLoRA": qlora_check.look,
+}
 NO_RESULT = (Exit.UNAVAILABLE, Exit.TERMINATED)
 """Endings that say nothing of the environment."""
 

@@ -37,13 +37,13 @@ class Task:
 
 
 @dataclass(frozen=True)
-class Learnt:
+class TrainingData:
     trajectories: frozenset[str] = frozenset()
     """Digests of trajectories and corpora."""
     tasks: frozenset[Task] = frozenset()
 
-    def __or__(self, other: "Learnt") -> "Learnt":
-        return Learnt(self.trajectories | other.trajectories, self.tasks | other.tasks)
+    def __or__(self, other: "TrainingData") -> "TrainingData":
+        return TrainingData(self.trajectories | other.trajectories, self.tasks | other.tasks)
 
     def document(self) -> dict[str, Any]:
         """For one task with two ids the first is kept."""
@@ -72,23 +72,23 @@ def hash_of(text: str) -> str:
     return hashlib.sha256(SPACES.sub(" ", text).strip(" ").encode()).hexdigest()[:16]
 
 
-def of_tasks(digests: Iterable[str], tasks: Iterable[dict[str, Any]]) -> Learnt:
+def of_tasks(digests: Iterable[str], tasks: Iterable[dict[str, Any]]) -> TrainingData:
     """`tasks` are those of trajectories and of the examples beside them."""
-    return Learnt(
+    return TrainingData(
         frozenset(digests),
         frozenset(Task(hash_of(t["description"]), hash_of(t.get("tests", "")), t.get("id", "")) for t in tasks),
     )
 
 
-def together(parts: Iterable[Learnt]) -> Learnt:
-    return functools.reduce(Learnt.__or__, parts, Learnt())
+def together(parts: Iterable[TrainingData]) -> TrainingData:
+    return functools.reduce(TrainingData.__or__, parts, TrainingData())
 
 
-def of_artifact(repository: Repository, digest: str) -> Learnt:
+def of_artifact(repository: Repository, digest: str) -> TrainingData:
     """The record of an adapter or a hypernetwork."""
     content = repository.pull_titled(digest, LEARNT_FILE)
     if content is None:
-        return Learnt()
+        return TrainingData()
     try:
         return parse(json.loads(content))
     except (ValueError, LookupError, TypeError) as error:
@@ -98,10 +98,10 @@ def of_artifact(repository: Repository, digest: str) -> Learnt:
         ) from error
 
 
-def parse(document: dict[str, Any]) -> Learnt:
+def parse(document: dict[str, Any]) -> TrainingData:
     if document["schema"] != Schema.LEARNT:
         raise ValueError(f"schema {document['schema']!r}")
-    return Learnt(
+    return TrainingData(
         frozenset(document["trajectories"]),
         frozenset(Task(t["description"], t["tests"], t["id"]) for t in document["tasks"]),
     )

@@ -19,12 +19,12 @@ from rune_trainer.contract import TRAINING_ANNOTATION, Base, EnvironmentJob, Med
 from rune_trainer.corpus import Row
 from rune_trainer.environment.job import Found, failed, passed
 from rune_trainer.errors import data_error
+from rune_trainer.examples import Example, example_of
 from rune_trainer.model import PRECISIONS, add_lora, device_of, linear_shapes, load_base, trainable
 from rune_trainer.packing import pack
 from rune_trainer.registry import Repository
 from rune_trainer.rendering import load_tokenizer
 from rune_trainer.settings import settled, shape_of
-from rune_trainer.tokens import Example, example_of
 
 MARGIN = 8.0
 """By how much the logit of each token of the sentence must exceed every other:

@@ -11,7 +11,7 @@ from rune_trainer.functional import Pairs
 from rune_trainer.lessons import Lesson
 
 
-class Wanted:
+class ReconstructionTargets:
     """Reads each adapter once."""
 
     def __init__(self, job: Job, shapes: dict[str, tuple[int, int]], device: torch.device):

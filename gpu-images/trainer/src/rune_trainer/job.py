@@ -5,7 +5,7 @@ from typing import Any
 
 from rune_trainer.contract import Job, NamedReference, Parent
 from rune_trainer.errors import bad_input
-from rune_trainer.reading import read
+from rune_trainer.parsing import read
 from rune_trainer.settings import settled
 
 SECTIONS = ("sft", "hypernetwork", "generate", "merge", "control")

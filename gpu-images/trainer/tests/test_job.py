@@ -3,7 +3,7 @@ import tiny
 
 from rune_trainer.contract import Exit, Scope
 from rune_trainer.errors import Ending
-from rune_trainer.spec import parse_job
+from rune_trainer.job import parse_job
 
 
 def test_a_complete_document_is_read():
