@@ -10,7 +10,7 @@ import { cores, moveSelf } from "../operator/cores.ts";
 import { Api } from "../operator/http.ts";
 import { OperatorProcess } from "../operator/operator-process.ts";
 import { createNamespace } from "../operator/widgets.ts";
-import { installKinds } from "../played.ts";
+import { installKinds } from "../simulated-objects.ts";
 import { answer, createGeneration, generationNow, namespace, populate, type Size } from "./world.ts";
 
 /**

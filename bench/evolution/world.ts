@@ -5,7 +5,7 @@ import type { TrainingRun } from "@rune/crds/kinds/training-run";
 import { apiVersion } from "../../crds/words/group.ts";
 import { label } from "../../crds/words/labels.ts";
 import { type Api, inParallel } from "../operator/http.ts";
-import { condition, createWithStatus, type Played } from "../played.ts";
+import { condition, createWithStatus, type SimulatedObject } from "../simulated-objects.ts";
 
 export const namespace = "evolution";
 const population = { team: "blue" };
@@ -24,7 +24,8 @@ export interface Size {
   readonly sessions: number;
 }
 
-const put = (api: Api, plural: string, kind: string, object: Played) => createWithStatus(api, path(plural), { kind, namespace, ...object });
+const put = (api: Api, plural: string, kind: string, object: SimulatedObject) =>
+  createWithStatus(api, path(plural), { kind, namespace, ...object });
 
 const adapterAt = (stem: string, labels: object, more: object = {}) => {
   const digest = sha256(Buffer.from(stem));

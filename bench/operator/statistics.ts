@@ -40,3 +40,8 @@ export function slope(points: readonly (readonly [x: number, y: number])[]): num
   }
   return below === 0 ? Number.NaN : above / below;
 }
+
+/** The ratio of a median to the other's; undefined where either was not measured. */
+export function ratio(own: Spread | undefined, other: Spread | undefined): number | undefined {
+  return own && other && other.median !== 0 ? own.median / other.median : undefined;
+}

@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import type { Sample } from "./sample.ts";
-import { ratio, summarize } from "./summary.ts";
+import { ratio } from "./statistics.ts";
+import { summarize } from "./summary.ts";
 
 const sample = (round: number, more: Partial<Sample>): Sample => ({
   workload: "burst",

@@ -68,8 +68,3 @@ function requestsOf(samples: readonly Sample[]): Record<string, number> {
     }),
   );
 }
-
-/** The ratio of a median to the other's; undefined where either was not measured. */
-export function ratio(own: Spread | undefined, other: Spread | undefined): number | undefined {
-  return own && other && other.median !== 0 ? own.median / other.median : undefined;
-}

@@ -1,7 +1,8 @@
 import { labels, reference } from "./operators.ts";
 import type { Sizes, WorkloadName } from "./settings.ts";
 import type { Spread } from "./statistics.ts";
-import { ratio, type Summary } from "./summary.ts";
+import { ratio } from "./statistics.ts";
+import type { Summary } from "./summary.ts";
 
 export type Row = readonly string[];
 

@@ -4,7 +4,7 @@ import { operatorUser } from "./api-server.ts";
 import { requestsIn, totalOf } from "./audit.ts";
 import { cores, moveSelf } from "./cores.ts";
 import type { Api } from "./http.ts";
-import { type Answers, Observer } from "./observing.ts";
+import { type Answers, Observer } from "./observer-process.ts";
 import { type Launch, OperatorProcess } from "./operator-process.ts";
 import type { OperatorName } from "./operators.ts";
 import { coreBusyMilliseconds, monotonicMicroseconds } from "./proc.ts";

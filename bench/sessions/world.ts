@@ -1,7 +1,7 @@
 import { sha256 } from "@rune/clients/registry/digest";
 import { apiVersion } from "../../crds/words/group.ts";
 import { type Api, inParallel } from "../operator/http.ts";
-import { condition, createWithStatus } from "../played.ts";
+import { condition, createWithStatus } from "../simulated-objects.ts";
 
 export const namespace = "sessions";
 const server = "coder";

@@ -4,8 +4,8 @@ import { apiVersion } from "../crds/words/group.ts";
 import type { Api } from "./operator/http.ts";
 import { installDefinition } from "./operator/widgets.ts";
 
-/** A Rune object as others would have left it: its status is written by the bench. */
-export interface Played {
+/** A Rune object whose status is written by the benchmark instead of a controller. */
+export interface SimulatedObject {
   readonly name: string;
   readonly labels?: object;
   readonly spec: object;
@@ -30,7 +30,7 @@ export async function installKinds(api: Api): Promise<void> {
 export async function createWithStatus(
   api: Api,
   path: string,
-  object: Played & { readonly kind: string; readonly namespace: string },
+  object: SimulatedObject & { readonly kind: string; readonly namespace: string },
 ): Promise<void> {
   const { kind, namespace, name, labels, spec, status } = object;
   const body = { apiVersion, kind, metadata: { name, namespace, ...(labels && { labels }) }, spec };
