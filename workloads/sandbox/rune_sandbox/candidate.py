@@ -11,10 +11,10 @@ import types
 from typing import Any
 
 from rune_sandbox import errors, wire
-from rune_sandbox.around import Surroundings
 from rune_sandbox.heap import Heap
 from rune_sandbox.peer import OPERATIONS, Peer, called, calling, generator, specials
 from rune_sandbox.processes import CHANNEL_FD
+from rune_sandbox.replacements import Surroundings
 
 PROGRAM_FILE = "<program>"
 MAX_TRACEBACK = 8000
@@ -23,7 +23,7 @@ _ITERATORS = ("builtins", "itertools", "_collections")  # modules whose iterator
 
 
 def run(document: dict[str, Any]) -> None:
-    # pyrefly: ignore [missing-attribute]  (a TextIOWrapper: enter.py opened it)
+    # pyrefly: ignore [missing-attribute]  (a TextIOWrapper: fork_server.py opened it)
     sys.stdout.reconfigure(line_buffering=True, errors="replace")
     channel = wire.Channel(CHANNEL_FD, document["frameBytes"])
     with contextlib.suppress(wire.Broken):  # the judge has seen enough

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from operator import is_, itemgetter
 from typing import Any
 
-from rune_sandbox import plain, wire
+from rune_sandbox import values, wire
 
 _NAN = "nan"
 
@@ -168,7 +168,7 @@ class Heap:
         while pending:
             number, tag, children = pending.pop()
             nodes.append(
-                [number, tag, children if plain.flat(children) else [self._form(child, pending) for child in children]]
+                [number, tag, children if values.flat(children) else [self._form(child, pending) for child in children]]
             )
             if tag in _MUTABLE:
                 snapshots[number] = children
@@ -184,24 +184,24 @@ class Heap:
         return None if same else (tag, children)
 
     def _form(self, value: Any, pending: list[Any], top: bool = False):
-        if plain.is_atom(value):
+        if values.is_atom(value):
             return value
         number = self._numbers.get(id(value))
         if number is not None:
             return [number]
-        if not top and type(value) is tuple and plain.flat(value):
+        if not top and type(value) is tuple and values.flat(value):
             return {"flat": list(value)}
-        form = plain.written(value)
+        form = values.written(value)
         if form is not None:
             return form
         if (
             isinstance(value, type)
             and value.__module__ == "builtins"
-            and plain.builtin_or_none(value.__name__) is value
+            and values.builtin_or_none(value.__name__) is value
         ):
             return {"builtin": value.__name__}
         if type(value) not in _TAGS and not self._prefers_object(value):
-            base = plain.base_value(value)
+            base = values.base_value(value)
             if base is not NotImplemented:
                 return self._form(base, pending)
         tag, children = self._contents(value)
@@ -337,7 +337,7 @@ class Heap:
 
     def _value(self, form: Any):
         if type(form) is dict:
-            return plain.made(form)
+            return values.made(form)
         (number,) = form
         if number in self._objects:
             return self._objects[number]

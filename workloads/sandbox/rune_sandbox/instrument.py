@@ -9,8 +9,8 @@ from itertools import islice
 from types import CodeType
 from typing import Any, TypeGuard
 
-from rune_sandbox.classes import taken_for_classes
-from rune_sandbox.reach import out_of_reach
+from rune_sandbox.class_names import taken_for_classes
+from rune_sandbox.unsupported import unsupported
 
 _HOOK = "__rune__"
 MAX_VALUE = 300
@@ -94,7 +94,7 @@ class Prepared:
     seeds: bool  # the tests seed the random module
     modules: list[tuple[int, str, str | None]]  # (line, module, name imported from it)
     stops: list[range]  # lines where the tests expect a StopIteration
-    out_of_reach: tuple[int, str] | None  # (line, what is unavailable there)
+    unsupported: tuple[int, str] | None  # (line, what is unavailable there)
     classes: set[str]  # names that the tests use as classes
 
 
@@ -106,7 +106,7 @@ def prepare(source: str, file: str, entry_point: str, tally: Tally) -> Prepared:
     tree.body = [node for node in tree.body if not (_is_function(node) and node.name == entry_point)]
     seen = _Seen(tree, entry_point)
     classes = taken_for_classes(tree, entry_point)
-    beyond = out_of_reach(tree, source, {entry_point, "candidate", *seen.free()})
+    beyond = unsupported(tree, source, {entry_point, "candidate", *seen.free()})
     for node in tree.body:
         if _is_function(node) and _is_test(node):
             tally.define(node.name)

@@ -10,15 +10,15 @@ import threading
 import types
 from typing import Any
 
-from rune_sandbox import collect, errors, offered, wire
-from rune_sandbox.around import Replaced
+from rune_sandbox import collect, errors, offered_objects, wire
 from rune_sandbox.candidate import tell
-from rune_sandbox.classes import is_class_name
+from rune_sandbox.class_names import is_class_name
 from rune_sandbox.heap import Heap
 from rune_sandbox.instrument import MAX_VALUE, Prepared, Tally, install, shown
 from rune_sandbox.peer import Peer, short
 from rune_sandbox.processes import CHANNEL_FD, REPORT_FD
 from rune_sandbox.proxies import Proxies
+from rune_sandbox.replacements import Replaced
 from rune_sandbox.stops import (
     MAX_ERROR,
     Lost,
@@ -29,7 +29,7 @@ from rune_sandbox.stops import (
     Uncrossable,
     Unusable,
 )
-from rune_sandbox.usable import TESTS_FILE, prepared
+from rune_sandbox.validation import TESTS_FILE, prepared
 
 _REMEMBERED = 64  # exceptions of the program, to tell them from the tests' own
 _SMALL_BYTES = 64 << 10  # if the program sent less than this, large values are the tests' own
@@ -64,7 +64,7 @@ class Judge:
         self._frame_bytes = frame_bytes
         self._tally = Tally()
         self._proxies = Proxies(self._value, self._subclassed)
-        self._heap = Heap(0, offered.describe, self._proxies.adopt)
+        self._heap = Heap(0, offered_objects.describe, self._proxies.adopt)
         self._turn = threading.RLock()
         self._directory = os.getcwd()
         self._wording = False  # whether a call is being formatted
@@ -282,7 +282,7 @@ class Judge:
 
     def _perform(self, operation: str, operands: list[Any]) -> tuple[Any, ...]:
         try:
-            action = offered.ACTIONS.get(operation) if isinstance(operation, str) else None
+            action = offered_objects.ACTIONS.get(operation) if isinstance(operation, str) else None
             value = operands[1] if operation == "special" else operands[0] if operands else None
             if action is None or not self._heap.exported(value):
                 raise TypeError("the tests have no such object")

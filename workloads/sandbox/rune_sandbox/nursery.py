@@ -1,4 +1,4 @@
-"""The runner's side of the nursery (`enter.py`), which forks all locked processes."""
+"""The runner's side of the nursery (`fork_server.py`), which forks all locked processes."""
 
 import json
 import os
@@ -16,7 +16,7 @@ ORDERS_FD = 3
 MAX_ORDER = 4096
 LOCKED = b"locked\n"
 _ANSWER_SECONDS = 20
-_ENTER = os.path.join(os.path.dirname(os.path.abspath(__file__)), "enter.py")
+_FORK_SERVER = os.path.join(os.path.dirname(os.path.abspath(__file__)), "fork_server.py")
 # Nothing of the runner's own environment is passed. One arena for all threads but the first: each reserves 64 MiB of
 # what a program may map.
 _ENVIRONMENT = {
@@ -56,7 +56,7 @@ class Nursery:
             self._orders = ours
             self.pid = os.posix_spawn(
                 sys.executable,
-                [sys.executable, "-I", "-S", "-B", _ENTER],
+                [sys.executable, "-I", "-S", "-B", _FORK_SERVER],
                 _ENVIRONMENT,
                 file_actions=[
                     (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),

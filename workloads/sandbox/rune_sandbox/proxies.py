@@ -2,7 +2,7 @@
 than the tests need.
 
 The rule of equality: an object never receives what it is compared or combined with, unless the tests use its class as
-one (`classes.py`). For other objects `==` is identity, as for any object without `__eq__`: returning something that
+one (`class_names.py`). For other objects `==` is identity, as for any object without `__eq__`: returning something that
 equals everything makes no wrong function right, while a class that the tests are about decides by its own `__eq__`, as
 in plain Python.
 """

@@ -9,7 +9,7 @@ _WORDS = ("patch", "solution", "class ")  # without these there is nothing to lo
 _FIXTURES = "nothing here gives a test its arguments"
 
 
-def out_of_reach(tree: ast.Module, source: str, program_names: set[str]) -> tuple[int, str] | None:
+def unsupported(tree: ast.Module, source: str, program_names: set[str]) -> tuple[int, str] | None:
     """(line, why) of the first such thing. `program_names` are the entry point and what else only the program can define."""
     reasons = _fixtures(tree)
     if any(word in source for word in _WORDS):

@@ -51,8 +51,8 @@ def prepared(tests: str, entry_point: str, tally: Tally) -> Prepared:
         raise Unusable(errors.line(error)) from None
     for line, module, name in found.modules:
         _imported(line, module, name)
-    if found.out_of_reach:
-        raise Unusable("line {}: {}".format(*found.out_of_reach))
+    if found.unsupported:
+        raise Unusable("line {}: {}".format(*found.unsupported))
     return found
 
 

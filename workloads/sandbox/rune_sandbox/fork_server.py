@@ -1,4 +1,4 @@
-"""The nursery: started once, by exec, without secrets; for each execution it forks children that lock themselves and
+"""The nursery, a fork server: started once, by exec, without secrets; for each execution it forks children that lock themselves and
 then do their part.
 
 No other process can ever read a child, because the nursery isn't dumpable, and a child gets its document only when it
@@ -20,12 +20,12 @@ from typing import Any
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
-from rune_sandbox import candidate, judge, probe_inside, usable
+from rune_sandbox import candidate, judge, probe_inside, validation
 from rune_sandbox.lock import Lock, apply, hide
 from rune_sandbox.nursery import LOCKED, MAX_ORDER, ORDERS_FD
 from rune_sandbox.processes import CONTROL_FD, OUT_OF_MEMORY
 
-PARTS = {"candidate": candidate.run, "judge": judge.run, "probe": probe_inside.run, "tests": usable.run}
+PARTS = {"candidate": candidate.run, "judge": judge.run, "probe": probe_inside.run, "tests": validation.run}
 _COMMON = "bisect collections contextlib copy dataclasses datetime functools heapq itertools math operator random re string time typing"
 # Per thread: 8 MiB each, the system's default, would soon use up all the memory that a program may map.
 _STACK_BYTES = 1 << 20

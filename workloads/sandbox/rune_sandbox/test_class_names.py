@@ -3,7 +3,7 @@
 import ast
 import unittest
 
-from rune_sandbox.classes import is_class_name, taken_for_classes
+from rune_sandbox.class_names import is_class_name, taken_for_classes
 
 TAKEN = {
     "solve(1).push(2)": {"solve"},
