@@ -8,8 +8,8 @@ import { expect, test } from "vitest";
 import { type Sidecar, startSidecar } from "../workloads/adapter-loader/src/sidecar.ts";
 import { FakeRegistry } from "../workloads/adapter-loader/src/testing/fake-registry.ts";
 import { adapterArtifact, baseDigest, peft, rank, type TestArtifact } from "../workloads/adapter-loader/src/testing/fixtures.ts";
-import { type Laboratory, withLaboratory } from "./support/laboratory.ts";
-import { type Body, combinations, type Path, paths, plainBody, singles, tellingValues, textOf } from "./support/odd-requests.ts";
+import { type Body, combinations, type Path, paths, plainBody, singles, tellingValues, textOf } from "./support/fuzz-requests.ts";
+import { type VllmEngine, withVllmEngine } from "./support/vllm-engine.ts";
 
 /** Another seed tries other combinations: `RUNE_FUZZ_SEED=7 npm test -- fuzz`. */
 const seed = Number(process.env.RUNE_FUZZ_SEED ?? 1);
@@ -22,7 +22,7 @@ test.for([1, 2])(
   "no request that the API lets through ends an engine with %s pipeline stage(s)",
   { timeout: 1_200_000 },
   async (stages) => {
-    await withLaboratory(stages, async (laboratory) => {
+    await withVllmEngine(stages, async (laboratory) => {
       const door = await openDoor(laboratory);
       try {
         const tried = await fuzz(door, laboratory, await requestsFor(door, laboratory));
@@ -41,7 +41,7 @@ test.for([1, 2])(
 type Door = { url: string; adapter: string; sidecar: Sidecar; admin: LoaderClient; close(): Promise<void> };
 
 /** The real loader before the engine, with one adapter loaded. */
-async function openDoor(laboratory: Laboratory): Promise<Door> {
+async function openDoor(laboratory: VllmEngine): Promise<Door> {
   const key = await generateSigningKey();
   const registry = new FakeRegistry();
   const { baseName, url, modelDirectory, adapterDirectory, slots, maxRank } = laboratory;
@@ -67,7 +67,7 @@ async function openDoor(laboratory: Laboratory): Promise<Door> {
   });
   const artifact = laboratoryAdapter();
   registry.add(artifact);
-  await expect.poll(() => sidecar.liveness.ready, { timeout: 60_000 }).toBe(true);
+  await expect.poll(() => sidecar.health.ready, { timeout: 60_000 }).toBe(true);
   const { adapters } = await admin.load(artifact.name, artifact.request);
   expect(adapters).toMatchObject([{ name: artifact.name, state: "Loaded" }]);
   return { url: `http://127.0.0.1:${sidecar.ports.inference}`, adapter: artifact.name, sidecar, admin, close };
@@ -98,7 +98,7 @@ type Sent = { path: Path; body: Body; breakOff: boolean };
  * The requests, in this order: documented fields one by one with significant values, many at once, and odd values of
  * all, as far as the time allows.
  */
-async function requestsFor({ adapter }: Door, { url, baseName }: Laboratory): Promise<Sent[]> {
+async function requestsFor({ adapter }: Door, { url, baseName }: VllmEngine): Promise<Sent[]> {
   const fields = await documentedFields(url);
   const models = [baseName, adapter];
   const of = (make: (path: Path, model: string, names: readonly string[]) => Body[]) =>
@@ -146,7 +146,7 @@ async function documentedFields(url: string): Promise<Record<Path, string[]>> {
 
 type Tried = { total: number; statuses: Record<string, number>; failures: string[] };
 
-async function fuzz(door: Door, laboratory: Laboratory, requests: readonly Sent[]): Promise<Tried> {
+async function fuzz(door: Door, laboratory: VllmEngine, requests: readonly Sent[]): Promise<Tried> {
   const tried: Tried = { total: 0, statuses: {}, failures: [] };
   const before = await vitalSigns(door, laboratory);
   const until = Date.now() + secondsPerEngine * 1_000;
@@ -176,7 +176,7 @@ async function fuzz(door: Door, laboratory: Laboratory, requests: readonly Sent[
 const isLateRefusal = ({ body }: Sent) => /^\{"(grammar|regex)":/.test(body.structured_outputs ?? "");
 
 /** The same process, sound, with the same answers as before. */
-async function vitalSigns({ url, adapter, admin, sidecar }: Door, { baseName, ended }: Laboratory): Promise<object> {
+async function vitalSigns({ url, adapter, admin, sidecar }: Door, { baseName, ended }: VllmEngine): Promise<object> {
   if (ended()) throw new Error("the engine's process has ended");
   const text = async (model: string) => {
     const body = JSON.stringify({ model, prompt: "write a program that adds", max_tokens: 8, temperature: 0 });
@@ -189,7 +189,7 @@ async function vitalSigns({ url, adapter, admin, sidecar }: Door, { baseName, en
     return [answer.status, ((await answer.json()) as { choices?: { text: string }[] }).choices?.[0]?.text];
   };
   const answers = [await text(baseName), await text(adapter)];
-  return { bootID: (await admin.state()).engine.bootID, spoilt: sidecar.liveness.spoilt, answers };
+  return { bootID: (await admin.state()).engine.bootID, spoilt: sidecar.health.spoilt, answers };
 }
 
 const patience = 20_000;

@@ -4,7 +4,7 @@ import { bodyLimit } from "hono/body-limit";
 import { createLocalJWKSet, type JSONWebKeySet, jwtVerify } from "jose";
 import { z } from "zod";
 import type { Demand } from "./demand.ts";
-import { away, type Entry } from "./entry.ts";
+import { type Entry, outages } from "./entry.ts";
 
 /** What the admin port needs of the residency. */
 export type Adapters = {
@@ -44,7 +44,7 @@ export function adminApp(adapters: Adapters, demand: Demand, keys: LoaderConfig[
 function answer(context: Context, adapters: Adapters, entry: Entry): Response {
   const state = adapters.state();
   if (entry.state === "Loaded") return context.json(state, 200);
-  if (entry.state === "Staging" || away.includes(entry.reason)) {
+  if (entry.state === "Staging" || outages.includes(entry.reason)) {
     context.header("retry-after", "2");
     return context.json({ message: entry.message ?? "the engine is unavailable", ...state }, 503);
   }

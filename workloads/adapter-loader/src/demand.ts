@@ -114,6 +114,6 @@ export class Demand {
 }
 
 const tooLate = (name: string): DemandVerdict => ({
-  message: `the adapter ${name} was not loaded within ${demandLimits.seconds} s; the operator or the registry is busy or away, so ask again`,
+  message: `the adapter ${name} was not loaded within ${demandLimits.seconds} s; the operator or the registry is busy or unavailable, so ask again`,
   retrySeconds: 5,
 });

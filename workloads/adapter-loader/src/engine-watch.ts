@@ -1,10 +1,10 @@
 import { type Engine, EngineUnavailable, type ServedModel } from "./engine.ts";
-import type { Liveness } from "./liveness.ts";
+import type { EngineHealth } from "./engine-health.ts";
 import type { Metrics } from "./metrics.ts";
 
 export interface EngineWatchOptions {
   readonly engine: Engine;
-  readonly liveness: Liveness;
+  readonly health: EngineHealth;
   readonly metrics: Metrics;
   /** Another start of the engine was noticed. */
   readonly onBoot: () => void;
@@ -37,7 +37,7 @@ export class EngineWatch {
    * The engine's models, or undefined when it is unavailable; one slow answer of a busy engine doesn't count as that.
    */
   async models(): Promise<ServedModel[] | undefined> {
-    const { engine, liveness } = this.#options;
+    const { engine, health } = this.#options;
     try {
       const models = await engine.models();
       this.#silences = 0;
@@ -46,7 +46,7 @@ export class EngineWatch {
       this.#silences++;
       const gone = error instanceof EngineUnavailable && error.gone;
       if (!gone && this.#silences < toleratedSilence) return undefined;
-      if (this.#bootID !== "") liveness.restarted();
+      if (this.#bootID !== "") health.restarted();
       this.#bootID = "";
       this.#options.onLost();
       return undefined;
@@ -55,19 +55,19 @@ export class EngineWatch {
 
   /** Identifies this start of the engine. `missing`: something that was loaded isn't there. Read when there is a sign that it changed, and now and then without one. */
   async identify(missing: boolean): Promise<void> {
-    const { engine, liveness, metrics, log } = this.#options;
+    const { engine, health, metrics, log } = this.#options;
     if (this.#bootID !== "" && !missing && this.#ticks++ % vitalsEvery !== 0) return;
     const vitals = await engine.vitals().catch(() => undefined);
     if (!vitals) return;
     if (!vitals.startTime && (this.#bootID === "" || missing)) this.#unnamedBoots++;
     const bootID = vitals.startTime ?? `unnamed-${this.#unnamedBoots}`;
     if (bootID !== this.#bootID) {
-      if (this.#bootID !== "") liveness.restarted();
+      if (this.#bootID !== "") health.restarted();
       this.#bootID = bootID;
       this.#options.onBoot?.();
       metrics.restarted();
       log("engine started", { bootID });
     }
-    liveness.corrupted(vitals.corruptedRequests);
+    health.corrupted(vitals.corruptedRequests);
   }
 }

@@ -10,10 +10,10 @@ export type Entry = { name: string; digest: string } & (
 );
 
 /** Refusals that end when the unavailable service is back. */
-export const away: readonly string[] = ["RegistryUnavailable", "EngineUnavailable"];
+export const outages: readonly string[] = ["RegistryUnavailable", "EngineUnavailable"];
 
 /** Refusals that concern this replica, not the adapter. */
-const notHere: readonly string[] = [...away, "NoAdapterSlot"];
+const notHere: readonly string[] = [...outages, "NoAdapterSlot"];
 
 /** What clients receive about a refused adapter. */
 export function verdictOf({ name, reason, message }: Extract<Entry, { state: "Refused" }>): DemandVerdict {

@@ -5,8 +5,8 @@ import { type Engine, EngineRefused, EngineUnavailable } from "./engine.ts";
 import type { Entries } from "./entries.ts";
 import type { Entry } from "./entry.ts";
 import type { Metrics } from "./metrics.ts";
+import { Mutex } from "./mutex.ts";
 import { Refused } from "./refused.ts";
-import { Serial } from "./serial.ts";
 
 export interface LoadingOptions {
   readonly engine: Engine;
@@ -25,7 +25,7 @@ export class Loading {
   /** Adapters that were loaded again after a start of the engine and whose canary hasn't been asked since. */
   readonly #unproven = new Set<string>();
   /** Calls that change the engine run one at a time. */
-  readonly changes = new Serial();
+  readonly changes = new Mutex();
 
   constructor(options: LoadingOptions) {
     this.#options = options;

@@ -3,11 +3,11 @@ import { type LoaderState, type LoadRequest, permanentRefusals } from "@rune/crd
 import type { AdapterFiles } from "./adapter-files.ts";
 import type { Demand } from "./demand.ts";
 import type { Engine, ServedModel } from "./engine.ts";
+import type { EngineHealth } from "./engine-health.ts";
 import { EngineWatch } from "./engine-watch.ts";
 import { Entries } from "./entries.ts";
 import { type Entry, held } from "./entry.ts";
 import type { InFlight } from "./in-flight.ts";
-import type { Liveness } from "./liveness.ts";
 import { Loading } from "./loading.ts";
 import type { Metrics } from "./metrics.ts";
 import { slotFor } from "./slots.ts";
@@ -15,7 +15,7 @@ import { slotFor } from "./slots.ts";
 export type ResidencyOptions = {
   engine: Engine;
   staging: AdapterFiles;
-  liveness: Liveness;
+  health: EngineHealth;
   inFlight: InFlight;
   demand: Demand;
   metrics: Metrics;
@@ -46,10 +46,10 @@ export class Residency {
   constructor(options: ResidencyOptions) {
     this.#options = options;
     this.#clock = options.clock ?? systemClock;
-    const { engine, staging, liveness, metrics, demand, base, log } = options;
+    const { engine, staging, health, metrics, demand, base, log } = options;
     this.#entries = new Entries(demand);
     this.#watch = new EngineWatch({
-      ...{ engine, liveness, metrics, log },
+      ...{ engine, health, metrics, log },
       onBoot: () => options.onBoot?.(),
       onLost: () => this.#lose(),
     });
@@ -64,9 +64,9 @@ export class Residency {
   }
 
   state(): LoaderState {
-    const { liveness, base, slots, maxRank, demand } = this.#options;
+    const { health, base, slots, maxRank, demand } = this.#options;
     const engine = {
-      ready: liveness.ready,
+      ready: health.ready,
       bootID: this.#watch.bootID,
       slots,
       maxRank,

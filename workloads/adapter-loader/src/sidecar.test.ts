@@ -43,7 +43,7 @@ const startLoader = async () => {
   });
   admin = new LoaderClient({ address: `http://127.0.0.1:${sidecar.ports.admin}`, token: () => loaderToken(key, "pod", Date.now()) });
 };
-const ready = () => expect.poll(() => sidecar.liveness.ready).toBe(true);
+const ready = () => expect.poll(() => sidecar.health.ready).toBe(true);
 
 beforeEach(async () => {
   directory = await mkdtemp(join(tmpdir(), "rune-sidecar-"));
@@ -259,7 +259,7 @@ describe("the engine's comings and goings", () => {
   it("says 503 and when to come back while the engine is unavailable, and keeps the wish", async () => {
     const artifact = adapterArtifact();
     await engine.stop();
-    await expect.poll(() => sidecar.liveness.ready).toBe(false);
+    await expect.poll(() => sidecar.health.ready).toBe(false);
     const refused = await load(artifact).catch((error) => error);
     expect(refused).toBeInstanceOf(LoaderUnavailable);
     expect(refused.retryAfterSeconds).toBe(2);

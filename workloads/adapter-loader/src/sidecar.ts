@@ -13,15 +13,15 @@ import { readMarker } from "./base-model/marker.ts";
 import { type BaseShapes, readBaseShapes } from "./base-shapes.ts";
 import { Demand } from "./demand.ts";
 import { Engine } from "./engine.ts";
+import { EngineHealth } from "./engine-health.ts";
 import { InFlight } from "./in-flight.ts";
-import { inferenceApp } from "./inference.ts";
-import { Liveness } from "./liveness.ts";
 import { createMetrics, type Metrics } from "./metrics.ts";
+import { proxyApp } from "./proxy.ts";
 import { RequestGate } from "./request-gate.ts";
 import { Residency } from "./residency.ts";
 
 export type Ports = { inference: number; admin: number; metrics: number };
-export type Sidecar = { ports: Ports; residency: Residency; liveness: Liveness; stop(): Promise<void> };
+export type Sidecar = { ports: Ports; residency: Residency; health: EngineHealth; stop(): Promise<void> };
 export type SidecarOptions = {
   podUID: string;
   log: Pick<Logger, "info" | "error">;
@@ -39,9 +39,9 @@ export async function startSidecar(config: LoaderConfig, options: SidecarOptions
   const inFlight = new InFlight(clock);
   const demand = new Demand(clock);
   const doors = new RequestGate(inFlight);
-  const liveness = new Liveness({ engine, base: base.name, clock });
+  const health = new EngineHealth({ engine, base: base.name, clock });
   const metrics: Metrics = createMetrics(() => ({
-    ready: liveness.ready,
+    ready: health.ready,
     adapters: residency.counts(),
     inFlight: inFlight.total(),
     slots: config.slots,
@@ -56,22 +56,22 @@ export async function startSidecar(config: LoaderConfig, options: SidecarOptions
   });
   const { slots, maxRank } = config;
   const residency: Residency = new Residency({
-    ...{ engine, staging, liveness, inFlight, demand, metrics, base, slots, maxRank, clock },
+    ...{ engine, staging, health, inFlight, demand, metrics, base, slots, maxRank, clock },
     onBoot: () => doors.reopen(),
     log: (message, fields) => log.info(fields ?? {}, message),
   });
   await residency.restore();
 
-  const ready = () => ({ ready: liveness.ready, problem: liveness.problem });
-  const settled = () => doors.open && liveness.ready && residency.settled;
+  const ready = () => ({ ready: health.ready, problem: health.problem });
+  const settled = () => doors.open && health.ready && residency.settled;
   const { drainMilliseconds = 90_000 } = options;
   // A hanging engine never finishes a request; then there is nothing to wait for.
   const drain = () => {
-    const drained = doors.drain(liveness.ready ? drainMilliseconds : 0);
+    const drained = doors.drain(health.ready ? drainMilliseconds : 0);
     demand.dismiss("this server is shutting down");
     return drained;
   };
-  const inference = inferenceApp({
+  const inference = proxyApp({
     ...{ engineURL: config.engineURL.replace(/\/+$/, ""), engine, base: base.name, ready, inFlight, demand, metrics, clock },
     find: (name) => residency.find(name),
     accepting: () => doors.open,
@@ -80,11 +80,11 @@ export async function startSidecar(config: LoaderConfig, options: SidecarOptions
     listen(inference, ports.inference),
     listen(adminApp(residency, demand, config.adminKeys, options.podUID), ports.admin),
     listen(
-      metricsApp(metrics, settled, () => liveness.spoilt, drain),
+      metricsApp(metrics, settled, () => health.spoilt, drain),
       ports.metrics,
     ),
   ]);
-  const watch = watchEngine(residency, liveness, log, clock, options.tickMilliseconds ?? 1_000);
+  const watch = watchEngine(residency, health, log, clock, options.tickMilliseconds ?? 1_000);
   const stop = async () => {
     watch.abort();
     const locked = doors.lock(drainMilliseconds);
@@ -93,7 +93,7 @@ export async function startSidecar(config: LoaderConfig, options: SidecarOptions
     await Promise.all(servers.map(close));
   };
   const [first, second, third] = servers.map((server) => (server.address() as AddressInfo).port);
-  return { ports: { inference: first ?? 0, admin: second ?? 0, metrics: third ?? 0 }, residency, liveness, stop };
+  return { ports: { inference: first ?? 0, admin: second ?? 0, metrics: third ?? 0 }, residency, health, stop };
 }
 
 /** Identity and shapes of the base, from the stager's marker or from its files. */
@@ -128,10 +128,10 @@ function metricsApp(metrics: Metrics, ready: () => boolean, spoilt: () => string
   return app;
 }
 
-/** Residency every second, liveness when it is due; neither overlaps itself, and neither waits for the other. */
+/** Residency every second, health when it is due; neither overlaps itself, and neither waits for the other. */
 function watchEngine(
   residency: Residency,
-  liveness: Liveness,
+  health: EngineHealth,
   log: SidecarOptions["log"],
   clock: Clock,
   milliseconds: number,
@@ -144,7 +144,7 @@ function watchEngine(
     }
   };
   void repeat("comparing adapters", () => residency.tick());
-  void repeat("asking the engine", () => liveness.check());
+  void repeat("asking the engine", () => health.check());
   return over;
 }
 

@@ -10,7 +10,7 @@ const prompt = "The capital of France is";
  * Whether the engine works: a real one-token completion, because `/health` lies when a rank is dead or the weights are
  * corrupted.
  */
-export class Liveness {
+export class EngineHealth {
   readonly #engine: Engine;
   readonly #base: string;
   readonly #clock: Clock;

@@ -1,5 +1,5 @@
 /** Runs one task at a time, in order of arrival. */
-export class Serial {
+export class Mutex {
   #last: Promise<unknown> = Promise.resolve();
 
   run<T>(work: () => Promise<T>): Promise<T> {

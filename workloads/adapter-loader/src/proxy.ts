@@ -13,7 +13,7 @@ import type { InFlight } from "./in-flight.ts";
 import type { Metrics } from "./metrics.ts";
 import { objectionTo } from "./request-rules.ts";
 
-export type InferenceOptions = {
+export type ProxyOptions = {
   engineURL: string;
   engine: Pick<Engine, "models">;
   base: string;
@@ -36,7 +36,7 @@ const passedOn = ["content-type", "accept", "x-request-id", "traceparent", "trac
 const passedBack = ["content-type", "x-request-id", "retry-after"];
 
 /** The public port: chat, completions and the list of models; every other path of the engine stays inside the pod. */
-export function inferenceApp(options: InferenceOptions): Hono {
+export function proxyApp(options: ProxyOptions): Hono {
   const dispatcher = new Agent({ pipelining: 0, connect: { timeout: 2_000 }, headersTimeout: longest, bodyTimeout: longest });
   const app = new Hono();
   app.use(
@@ -54,7 +54,7 @@ export function inferenceApp(options: InferenceOptions): Hono {
 }
 
 /** Base and routable adapters only: what is loaded but not proven isn't listed. */
-async function models(context: Context, { engine, base, find }: InferenceOptions): Promise<Response> {
+async function models(context: Context, { engine, base, find }: ProxyOptions): Promise<Response> {
   const served = await engine.models().catch(() => undefined);
   if (!served) return later(context, "the engine is unavailable", 5);
   const offered = served.filter(({ id, parent }) => (parent === undefined ? id === base : find(id)?.state === "Loaded"));
@@ -68,7 +68,7 @@ async function models(context: Context, { engine, base, find }: InferenceOptions
   return context.json({ object: "list", data });
 }
 
-async function forward(context: Context, path: string, options: InferenceOptions, dispatcher: Dispatcher): Promise<Response> {
+async function forward(context: Context, path: string, options: ProxyOptions, dispatcher: Dispatcher): Promise<Response> {
   const { clock = systemClock, metrics } = options;
   const started = clock.now();
   const done = (status: number) => metrics.request(path, status, (clock.now() - started) / 1000);
@@ -93,7 +93,7 @@ function refuseFields(context: Context, document: z.infer<typeof asked>): Respon
 /**
  * Why a model can't be used, or undefined; waits for an absent adapter while the operator loads it or reports why not.
  */
-async function admit(context: Context, model: string, options: InferenceOptions): Promise<Response | undefined> {
+async function admit(context: Context, model: string, options: ProxyOptions): Promise<Response | undefined> {
   const busy = refuse(context, options);
   if (busy || isHere(model, options)) return busy;
   const entry = options.find(model);
@@ -112,10 +112,10 @@ async function admit(context: Context, model: string, options: InferenceOptions)
   return told(context, ending.verdict ?? { message: "the client has gone", retrySeconds: 1 });
 }
 
-const isHere = (model: string, { base, find }: InferenceOptions) => model === base || find(model)?.state === "Loaded";
+const isHere = (model: string, { base, find }: ProxyOptions) => model === base || find(model)?.state === "Loaded";
 
 /** Why no model can be used now, or undefined. */
-function refuse(context: Context, options: InferenceOptions): Response | undefined {
+function refuse(context: Context, options: ProxyOptions): Response | undefined {
   const { ready, problem } = options.ready();
   if (!options.accepting()) return later(context, "this server is shutting down", 1);
   if (!ready) return later(context, `the engine is not ready: ${problem}`, 5);
@@ -132,7 +132,7 @@ function told(context: Context, { message, retrySeconds }: DemandVerdict): Respo
 
 type Passing = { path: string; body: Buffer; model: string; done: (status: number) => void };
 
-async function pass(context: Context, passing: Passing, options: InferenceOptions, dispatcher: Dispatcher): Promise<Response> {
+async function pass(context: Context, passing: Passing, options: ProxyOptions, dispatcher: Dispatcher): Promise<Response> {
   const end = options.inFlight.begin(passing.model);
   const finish = (status: number) => {
     end();

@@ -1,13 +1,13 @@
 import { testClock } from "@rune/clients/testing/http-server";
 import { beforeEach, expect, it } from "vitest";
 import { type Engine, EngineUnavailable } from "./engine.ts";
-import { Liveness } from "./liveness.ts";
+import { EngineHealth } from "./engine-health.ts";
 
 let answers: (() => { text: string; tokens: number })[];
 let generatedTokens: number;
 let asked: number;
 let clock: ReturnType<typeof testClock>;
-let liveness: Liveness;
+let health: EngineHealth;
 const text = () => ({ text: " Paris", tokens: 1 });
 const nothing = () => ({ text: "", tokens: 1 });
 const late = () => {
@@ -27,27 +27,27 @@ beforeEach(() => {
     return (answers.shift() ?? text)();
   };
   const vitals = async () => ({ startTime: "1", corruptedRequests: 0, generatedTokens });
-  liveness = new Liveness({ engine: { complete, vitals } as unknown as Engine, base: "tiny", clock });
+  health = new EngineHealth({ engine: { complete, vitals } as unknown as Engine, base: "tiny", clock });
 });
 const check = async (...next: (() => { text: string; tokens: number })[]) => {
   for (const each of next) {
     answers.push(each);
     await clock.wait(10_000);
-    await liveness.check();
+    await health.check();
   }
-  return liveness.ready;
+  return health.ready;
 };
 
 it("is ready after a real answer, and asks again only when it is time to", async () => {
-  expect(liveness.ready).toBe(false);
+  expect(health.ready).toBe(false);
   expect(await check(text)).toBe(true);
-  await liveness.check();
+  await health.check();
   expect(asked).toBe(1);
 });
 
 it("isn't ready when the engine is gone, and says why", async () => {
   expect(await check(text, gone)).toBe(false);
-  expect(liveness.problem).toBe("refused");
+  expect(health.problem).toBe("refused");
   expect(await check(text)).toBe(true);
 });
 
@@ -60,8 +60,8 @@ it("takes an engine that is late for alive as long as it makes tokens", async ()
 
 it("sees that the base has fallen silent, which only a restart cures", async () => {
   expect(await check(text, nothing)).toBe(false);
-  expect(liveness.problem).toContain("must be restarted");
-  liveness.restarted();
+  expect(health.problem).toContain("must be restarted");
+  health.restarted();
   expect(await check(text)).toBe(true);
 });
 
@@ -71,23 +71,23 @@ it("doesn't take silence for a sign where the engine never said anything", async
 
 it("believes the engine's own count of spoilt answers until it restarts", async () => {
   await check(text);
-  liveness.corrupted(0);
-  expect(liveness.ready).toBe(true);
-  liveness.corrupted(1);
+  health.corrupted(0);
+  expect(health.ready).toBe(true);
+  health.corrupted(1);
   expect(await check(text)).toBe(false);
-  liveness.restarted();
+  health.restarted();
   expect(await check(text)).toBe(true);
 });
 
 it("tells what only a restart cures, until the engine restarts or is sound again", async () => {
   await check(text, gone);
-  expect(liveness.spoilt).toBeUndefined();
+  expect(health.spoilt).toBeUndefined();
   await check(text, nothing);
-  expect(liveness.spoilt).toContain("must be restarted");
+  expect(health.spoilt).toContain("must be restarted");
   await check(text);
-  expect(liveness.spoilt).toBeUndefined();
-  liveness.corrupted(3);
-  expect(liveness.spoilt).toContain("3 spoilt answers");
-  liveness.restarted();
-  expect(liveness.spoilt).toBeUndefined();
+  expect(health.spoilt).toBeUndefined();
+  health.corrupted(3);
+  expect(health.spoilt).toContain("3 spoilt answers");
+  health.restarted();
+  expect(health.spoilt).toBeUndefined();
 });

@@ -10,7 +10,7 @@ import { engineArguments, engineEnvironment } from "../../controllers/model-serv
 import { config, modelServer } from "../../controllers/testing/objects.ts";
 
 /** A real engine of the vLLM image, beside this process, with the laboratory's model. */
-export interface Laboratory {
+export interface VllmEngine {
   /** the engine's URL, on loopback */
   readonly url: string;
   readonly baseName: string;
@@ -29,7 +29,7 @@ export interface Laboratory {
  * Runs `work` beside an engine that is started as by the operator, with this number of pipeline stages; holds the lock
  * on the store of images meanwhile.
  */
-export async function withLaboratory<Result>(stages: number, work: (laboratory: Laboratory) => Promise<Result>): Promise<Result> {
+export async function withVllmEngine<Result>(stages: number, work: (laboratory: VllmEngine) => Promise<Result>): Promise<Result> {
   const { vllm } = await buildImages(["vllm"]);
   if (!vllm) throw new Error("the vLLM image was not built");
   const directory = await mkdtemp(join(tmpdir(), "rune-laboratory-"));
@@ -55,7 +55,7 @@ async function beside<Result>(
   container: string,
   directory: string,
   stages: number,
-  work: (laboratory: Laboratory) => Promise<Result>,
+  work: (laboratory: VllmEngine) => Promise<Result>,
 ): Promise<Result> {
   const [modelDirectory, adapterDirectory] = [join(directory, "laboratory"), join(directory, "adapters")];
   for (const each of [modelDirectory, adapterDirectory]) {
@@ -98,7 +98,7 @@ function argumentsOf(stages: number, port: number): string[] {
 }
 const environmentOf = (stages: number) => engineEnvironment(serverOf(stages), cpu).map(({ name, value }) => `${name}=${value}`);
 
-type Engine = Pick<Laboratory, "said" | "ended"> & { stop(): Promise<void> };
+type Engine = Pick<VllmEngine, "said" | "ended"> & { stop(): Promise<void> };
 
 /** The engine exits when its standard input is closed, and so with this process, however that ends. */
 const launch = 'vllm serve "$@" & engine=$!; { cat >/dev/null; kill -TERM $engine; } <&3 & wait $engine';
