@@ -5,7 +5,7 @@ import { parseTaskSet } from "@rune/clients/tasks/task-set-text";
 import { describe, expect, test } from "vitest";
 import { parseAllDocuments } from "yaml";
 import type { AgentSession, Task } from "../crds/kinds/agent-session.ts";
-import { commandsOf } from "../test/support/page.ts";
+import { commandsOf } from "../test/support/page-commands.ts";
 import { lesson } from "../workloads/agent/src/notes.ts";
 
 const examples = join(import.meta.dirname, "../examples");

@@ -16,7 +16,7 @@ import {
   withNaN,
   withoutEffect,
   withTurnedMatrix,
-} from "./support/forgery.ts";
+} from "./support/bad-adapters.ts";
 import {
   baseName,
   bearer,

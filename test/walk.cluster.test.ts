@@ -13,7 +13,7 @@ import type { ModelServer } from "../crds/kinds/model-server.ts";
 import type { TrainingRun } from "../crds/kinds/training-run.ts";
 import { canRun } from "./support/installation.ts";
 import { eventually, read, readAll } from "./support/objects.ts";
-import { commandsOf, type Ended, PageShell } from "./support/page.ts";
+import { commandsOf, type Ended, PageShell } from "./support/page-commands.ts";
 
 const minutes = 60_000;
 const namespace = "walk";

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { attempt } from "../../cluster/shell.ts";
-import { commandsOf, PageShell } from "./page.ts";
+import { commandsOf, PageShell } from "./page-commands.ts";
 
 test("a page's commands are its blocks of shell, by section and in order", () => {
   const page = "# Page\n```sh\nbefore\n```\n## One\nWords.\n```sh\na\nb\n```\n```yaml\nc: d\n```\n## None\n## Two\n```sh\ne\n```\n";
