@@ -32,19 +32,19 @@ function opened() {
 
 it("publishes each event once, in the order in which they came", async () => {
   const { nats, outbox } = opened();
-  for (const id of ["a", "b", "a", "c"]) outbox.tell(event(id));
+  for (const id of ["a", "b", "a", "c"]) outbox.publish(event(id));
   await settled();
-  outbox.tell(event("b"));
+  outbox.publish(event("b"));
   await settled();
   expect(nats.published).toEqual(["a", "b", "c"]);
-  expect([outbox.isTold("a"), outbox.isTold("d")]).toEqual([true, false]);
+  expect([outbox.hasAccepted("a"), outbox.hasAccepted("d")]).toEqual([true, false]);
 });
 
 it("keeps anyone who tells waiting for nothing while NATS is unavailable, and publishes all when it is back", async () => {
   const { nats, clock, lines, outbox } = opened();
   nats.isAway = true;
-  for (const id of ["a", "b"]) outbox.tell(event(id));
-  expect(outbox.isTold("b")).toBe(true);
+  for (const id of ["a", "b"]) outbox.publish(event(id));
+  expect(outbox.hasAccepted("b")).toBe(true);
   await settled();
   expect(nats.published).toEqual([]);
   nats.isAway = false;
@@ -58,8 +58,8 @@ it("keeps anyone who tells waiting for nothing while NATS is unavailable, and pu
 it("drops an event that is a day old and was never stored, and goes on with the next", async () => {
   const { nats, lines, outbox } = opened();
   nats.isAway = true;
-  outbox.tell(event("old", "2026-03-01T12:00:30Z"));
-  outbox.tell(event("young"));
+  outbox.publish(event("old", "2026-03-01T12:00:30Z"));
+  outbox.publish(event("young"));
   await settled();
   nats.isAway = false;
   await settled();
@@ -70,15 +70,15 @@ it("drops an event that is a day old and was never stored, and goes on with the 
 it("takes no more than it can hold, and says so", async () => {
   const { nats, lines, outbox } = opened();
   nats.isAway = true;
-  for (let n = 0; n <= 10_000; n++) outbox.tell(event(`e${n}`));
-  expect([outbox.isTold("e9999"), outbox.isTold("e10000")]).toEqual([true, false]);
+  for (let n = 0; n <= 10_000; n++) outbox.publish(event(`e${n}`));
+  expect([outbox.hasAccepted("e9999"), outbox.hasAccepted("e10000")]).toEqual([true, false]);
   expect(lines).toEqual(["too many events wait for NATS; this one is not taken now"]);
 });
 
 it("ends with the operator, and without a word of what waits", async () => {
   const { nats, clock, lines, outbox, stopping } = opened();
   nats.isAway = true;
-  outbox.tell(event("a"));
+  outbox.publish(event("a"));
   await settled();
   stopping.abort();
   await settled();

@@ -1,7 +1,7 @@
 import type { Clock } from "@rune/clients/clock";
 import { retry, Transient } from "@rune/clients/http/retry";
-import type { Announcer } from "@rune/controllers/shared/announce";
-import { type CloudEvent, toldWithinSeconds } from "@rune/crds/contracts/cloudevents";
+import type { EventPublisher } from "@rune/controllers/shared/cloudevents";
+import { type CloudEvent, publishedWithinSeconds } from "@rune/crds/contracts/cloudevents";
 import type { Logger } from "kopf-ts";
 
 /** A few megabytes of each. What is forgotten is told again at most, and the stream knows it. */
@@ -18,26 +18,26 @@ export interface OutboxOptions {
 }
 
 /**
- * Events on their way to NATS, one after the other in the order in which they were decided. Nobody waits for them: while NATS is unavailable they
- * stay here, tried again with growing pauses, each until it is a day old.
+ * Events to be published on NATS, one after the other in the order in which they were decided. No caller waits for
+ * them: while NATS is unavailable they stay here and are retried with growing pauses, each until it is a day old.
  */
-export class EventOutbox implements Announcer {
+export class EventOutbox implements EventPublisher {
   readonly #options: OutboxOptions;
   readonly #known = new Set<string>();
   readonly #waiting: CloudEvent[] = [];
   #sending = false;
-  #isAway = false;
+  #isUnavailable = false;
 
   constructor(options: OutboxOptions) {
     this.#options = options;
   }
 
-  isTold(id: string): boolean {
+  hasAccepted(id: string): boolean {
     return this.#known.has(id);
   }
 
-  /** An event that finds the outbox full isn't taken: it is due again in the next pass over its object. */
-  tell(event: CloudEvent): void {
+  /** An event is not accepted while the outbox is full: it is due again in the next pass over its object. */
+  publish(event: CloudEvent): void {
     if (this.#known.has(event.id)) return;
     if (this.#waiting.length >= mostWaiting) {
       this.#options.logger.warn("too many events wait for NATS; this one is not taken now", { event: event.id });
@@ -66,30 +66,30 @@ export class EventOutbox implements Announcer {
   /** Until it is stored, too old, or the operator ends. */
   async #deliver(event: CloudEvent): Promise<void> {
     const { publish, clock, logger, signal } = this.#options;
-    const deadline = Date.parse(event.time) + toldWithinSeconds * 1000;
+    const deadline = Date.parse(event.time) + publishedWithinSeconds * 1000;
     const policy = { attempts: Number.POSITIVE_INFINITY, firstWaitMilliseconds: 1_000, longestWaitMilliseconds: 30_000, deadline, signal };
     const once = async () => {
       try {
         await publish(event);
       } catch (cause) {
-        this.#say(cause as Error);
+        this.#log(cause as Error);
         throw new Transient("NATS is unavailable", { cause });
       }
     };
     try {
       await retry(once, policy, clock);
-      this.#say(undefined);
+      this.#log(undefined);
     } catch (error) {
       if (!signal.aborted) logger.warn("an event is a day old and was never stored; it is dropped", { event: event.id, error });
     }
   }
 
-  /** Said when it begins and when it is over. */
-  #say(error: Error | undefined): void {
+  /** Logs the beginning and the end of an outage. */
+  #log(error: Error | undefined): void {
     const { logger } = this.#options;
-    const isAway = error !== undefined;
-    if (isAway === this.#isAway) return;
-    this.#isAway = isAway;
+    const isUnavailable = error !== undefined;
+    if (isUnavailable === this.#isUnavailable) return;
+    this.#isUnavailable = isUnavailable;
     if (error) logger.warn("events can't be published now; they wait", { error: error.message });
     else logger.info("events are published again", { waiting: this.#waiting.length - 1 });
   }

@@ -1,19 +1,19 @@
 import { systemClock } from "@rune/clients/clock";
 import { connectNats } from "@rune/clients/nats/nats";
 import { Client, jsonLogger, type Logger, Manager } from "kopf-ts";
-import { startCanary } from "./canary.ts";
 import { readStartup, type Startup } from "./config.ts";
+import { controllers } from "./controllers.ts";
 import { RegistryLogins } from "./credentials/registry-login.ts";
 import { ensureKeys, type Keys } from "./credentials/secret.ts";
 import { ensureSubscribers } from "./credentials/subscribers.ts";
 import { checkDeletion } from "./deletion-check.ts";
 import { EventOutbox } from "./event-outbox.ts";
+import { startCanary } from "./isolation-canary.ts";
 import { stopListening } from "./listening.ts";
+import { keepEventStream, keepLogStream } from "./nats-streams.ts";
 import { Reviews } from "./people/reviews.ts";
 import { type PeopleOptions, startPeople } from "./people/server.ts";
-import { registrations } from "./registrations.ts";
 import { createServices, findClusterDNS, keyOf } from "./services.ts";
-import { keepEvents, keepStream } from "./stream.ts";
 
 /** Tolerates an API server or node that is busy for half a minute; an orderly stop releases the Lease at once. */
 const lease = { name: "rune-operator", leaseDurationSeconds: 40, renewDeadlineSeconds: 30, retryPeriodSeconds: 4 };
@@ -59,10 +59,10 @@ async function operate(startup: Startup, logger: Logger, signal: AbortSignal): P
     // The Lease must be released before the kubelet sends SIGKILL.
     gracePeriodSeconds: 15,
   });
-  for (const register of registrations) register(manager, services);
-  keepStream(nats, logger, signal);
+  for (const register of controllers) register(manager, services);
+  keepLogStream(nats, logger, signal);
   const subscribers = () => ensureSubscribers(client, config, keys["nats-account.seed"] ?? "");
-  if (config.events) keepEvents(nats, config.events, subscribers, { logger, signal });
+  if (config.events) keepEventStream(nats, config.events, subscribers, { logger, signal });
   void checkDeletion(services, logger);
   try {
     await manager.run(signal);

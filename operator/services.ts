@@ -3,7 +3,7 @@ import { Mlflow } from "@rune/clients/mlflow/mlflow";
 import type { OperatorNats } from "@rune/clients/nats/nats";
 import { Registry } from "@rune/clients/registry/registry";
 import { hostAndPort } from "@rune/controllers/shared/address";
-import type { Announcer } from "@rune/controllers/shared/announce";
+import type { EventPublisher } from "@rune/controllers/shared/cloudevents";
 import type { OperatorConfig } from "@rune/controllers/shared/config";
 import type { LoaderAddress, NatsGrant, Notice, RegistryAction, Services } from "@rune/controllers/shared/services";
 import { refuseForeign } from "@rune/controllers/shared/tenancy";
@@ -40,7 +40,7 @@ export function createServices({
   nats: OperatorNats;
   clusterDNS: string;
   /** Where events go; undefined where nothing is told. */
-  events: Announcer | undefined;
+  events: EventPublisher | undefined;
   logins: Pick<RegistryLogins, "loginFor" | "withToken">;
 }): Services {
   const registryKey = keyOf(keys, "registry.jwk");

@@ -10,7 +10,7 @@ import { annotation } from "../crds/words/labels.ts";
 import { install } from "../examples/shared/installation.ts";
 import { namespaceManifest } from "../examples/shared/manifests.ts";
 import { isTrue } from "../examples/shared/objects.ts";
-import { forge, original, unseen } from "./support/forgery.ts";
+import { forge, original, unseen } from "./support/bad-adapters.ts";
 import { canRun, namespace, registryOf, system } from "./support/installation.ts";
 import { create, eventually, fresh, read, readAll } from "./support/objects.ts";
 import { goodAdapter } from "./support/sessions.ts";

@@ -6,7 +6,7 @@ import { operatorConfig } from "@rune/controllers/shared/config";
 import type { Services } from "@rune/controllers/shared/services";
 import { kinds } from "@rune/crds/kinds/kinds";
 import { label } from "@rune/crds/words/labels";
-import { registrations } from "@rune/operator/registrations";
+import { controllers } from "@rune/operator/controllers";
 import { Client, Manager, silentLogger, staticCredentials } from "kopf-ts";
 import { type PolicyRule, rulesOf } from "kopf-ts/manifests";
 import { beforeAll, describe, expect, test } from "vitest";
@@ -158,7 +158,7 @@ describe("permissions", () => {
 
   test("of the operator let it watch what its controllers watch, and write the status of what they look after: no less, no more", async () => {
     const manager = new Manager({ client: Client.fromCredentials(staticCredentials("http://localhost")), logger: silentLogger });
-    for (const register of registrations) register(manager, { onNotice: () => undefined } as unknown as Services);
+    for (const register of controllers) register(manager, { onNotice: () => undefined } as unknown as Services);
     const of = (rules: readonly PolicyRule[], verb: string, isMeant: (name: string) => boolean) =>
       rules
         .filter(({ verbs }) => (verbs as string[]).includes(verb))

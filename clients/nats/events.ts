@@ -5,8 +5,8 @@ import {
   eventSubject,
   eventSubjects,
   eventsOf,
+  publishedWithinSeconds,
   subscriberConsumer,
-  toldWithinSeconds,
 } from "@rune/crds/contracts/cloudevents";
 import { AckPolicy, DeliverPolicy, headers, type JetStreamManager, type NatsConnection, nanos, ReplayPolicy } from "nats";
 import { canonicalJSON } from "../registry/digest.ts";
@@ -33,7 +33,7 @@ export const eventStreamOf = ({ days, mebibytes }: EventLimits) => ({
   subjects: [eventSubjects],
   max_age: nanos(days * 24 * hour),
   max_bytes: mebibytes * 1024 * 1024,
-  duplicate_window: nanos(toldWithinSeconds * 1000 + hour),
+  duplicate_window: nanos(publishedWithinSeconds * 1000 + hour),
 });
 
 /** Stored once, as long as the stream knows the event's id. */

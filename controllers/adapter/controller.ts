@@ -2,26 +2,26 @@ import { storeEvidence } from "@rune/clients/registry/evidence";
 import type { Adapter } from "@rune/crds/kinds/adapter";
 import type { ModelServer } from "@rune/crds/kinds/model-server";
 import { type Context, type Controller, fieldChanged, type Manager, type ObjectKey, type Outcome } from "kopf-ts";
-import { announcing } from "../shared/announce.ts";
+import { publishing } from "../shared/cloudevents.ts";
 import { adapters, agentSessions, environmentChecks, evaluations, evolutionGenerations, modelServers } from "../shared/resources.ts";
 import type { Services } from "../shared/services.ts";
-import { announcementsOf } from "./announcement.ts";
+import { eventsOf } from "./cloudevents.ts";
 import { decide, type Store } from "./decide.ts";
-import { EvidenceMemory } from "./memory.ts";
+import { EvidenceCache } from "./evidence-cache.ts";
 import { observe } from "./observe.ts";
 
-export async function reconcile(adapter: Adapter, ctx: Context, services: Services, known: EvidenceMemory): Promise<Outcome> {
+export async function reconcile(adapter: Adapter, ctx: Context, services: Services, known: EvidenceCache): Promise<Outcome> {
   const world = await observe(adapter, ctx, services, known.pieces);
-  if (world.evidence.state === "Read") known.remember(world.evidence.evidence);
+  if (world.evidence.state === "Read") known.add(world.evidence.evidence);
   const { repository } = adapter.spec.artifact;
   const store: Store = async (evidence) =>
     void (await storeEvidence(services.registry(adapter.metadata.namespace, repository, ["pull", "push"]), repository, evidence));
   const now = ctx.clock.now();
-  return announcing(decide(world, store, now), announcementsOf(world), services.events, now);
+  return publishing(decide(world, store, now), eventsOf(world), services.events, now);
 }
 
 export function register(manager: Manager, services: Services): Controller<Adapter> {
-  const known = new EvidenceMemory();
+  const known = new EvidenceCache();
   return manager
     .controller("adapter")
     .for(adapters)

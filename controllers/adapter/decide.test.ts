@@ -2,14 +2,14 @@ import { evidenceTag } from "@rune/clients/registry/evidence";
 import type { AdapterConfig } from "@rune/crds/contracts/artifact";
 import { mediaType } from "@rune/crds/contracts/artifact";
 import type { Evidence } from "@rune/crds/contracts/evidence";
-import type { MeasuredTasks } from "@rune/crds/fields/measured";
+import type { MeasuredTasks } from "@rune/crds/fields/measurement";
 import { type Adapter, mostEvidence } from "@rune/crds/kinds/adapter";
 import { nextStatus } from "kopf-ts";
 import { describe, expect, it } from "vitest";
 import { adapter, baseDigest, condition, digestOf, evaluation, modelServer } from "../testing/objects.ts";
 import { decide as decideWith, inUseFinalizer, mirrorLabels, type Store } from "./decide.ts";
 import { isDue as isDueBy, piecesOf } from "./evidence.ts";
-import { foldEvidence } from "./fold.ts";
+import { foldEvidence } from "./fold-evidence.ts";
 import type { World } from "./world.ts";
 
 const now = new Date("2026-03-01T00:00:00Z");

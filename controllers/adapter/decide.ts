@@ -8,11 +8,11 @@ import { type KubeObject, type Outcome, ready, timestamp, unchanged } from "kopf
 import { blocked, firstOf, repairSeconds } from "../shared/check.ts";
 import { scopeLabels } from "../shared/labels.ts";
 import { Reason } from "../shared/reasons.ts";
+import { type AnnotationRequest, annotationRequests, evidenceOfWord, heardOf, unclear, unheardOf } from "./annotation-requests.ts";
 import { checks } from "./checks.ts";
 import { newsOf, piecesOf, withStored } from "./evidence.ts";
-import { foldEvidence, type Status } from "./fold.ts";
+import { foldEvidence, type Status } from "./fold-evidence.ts";
 import { AdapterReason } from "./reasons.ts";
-import { evidenceOfWord, heardOf, unclear, unheardOf, type Word, wordsOf } from "./words.ts";
 import type { EvidenceState, World } from "./world.ts";
 
 export const inUseFinalizer = `${group}/in-use`;
@@ -52,9 +52,9 @@ const notRead = ({ state }: EvidenceState) => (state === "Unavailable" ? { evide
 function readings({ adapter, evaluations }: World, { digest, time, evidence, ignored }: Extract<EvidenceState, { state: "Read" }>) {
   const stored = evidence.map((each) => each.evidence);
   const folded = withStored(foldEvidence(adapter, piecesOf(adapter, stored, evaluations)), stored);
-  const words = wordsOf(adapter);
+  const words = annotationRequests(adapter);
   const tags = new Set(evidence.map(({ tag }) => tag));
-  const isThere = ({ kind, uid }: Word) => tags.has(evidenceTag(adapter.spec.artifact.digest, kind, uid));
+  const isThere = ({ kind, uid }: AnnotationRequest) => tags.has(evidenceTag(adapter.spec.artifact.digest, kind, uid));
   const heard = words.filter(isThere);
   const unheard = words.filter((word) => !isThere(word));
   const [first] = ignored;
@@ -79,7 +79,7 @@ function readings({ adapter, evaluations }: World, { digest, time, evidence, ign
 function heeding(
   adapter: Adapter,
   outcome: Outcome,
-  { unheard, store, now }: { unheard: readonly Word[]; store: Store; now: Date },
+  { unheard, store, now }: { unheard: readonly AnnotationRequest[]; store: Store; now: Date },
 ): Outcome {
   const [word] = unheard;
   if (!word || unheard.length > 1) return outcome;
@@ -127,7 +127,7 @@ function verification({ adapter, artifact }: World, now: Date): Status["verified
   return { time: timestamp(now), files: artifact.files };
 }
 
-function messageOf({ adapter, artifact, evidence }: World, unheard: readonly Word[]): string {
+function messageOf({ adapter, artifact, evidence }: World, unheard: readonly AnnotationRequest[]): string {
   const since = adapter.status?.verified?.time;
   if (artifact.state === "Unavailable") return `verified at ${since}; the registry is unavailable now: ${artifact.message}`;
   const verified = "the artifact is in the registry and is what the spec says";

@@ -7,12 +7,12 @@ import { ConditionType } from "@rune/crds/words/conditions";
 import { type EventInput, isTerminal, isTrue, timestamp } from "kopf-ts";
 import { rateOf } from "../evidence/interval.ts";
 import { measuredAlone } from "../evidence/measured.ts";
-import { endedAt } from "../shared/ended.ts";
 import { scopeWords } from "../shared/scope.ts";
 import type { Services } from "../shared/services.ts";
-import { type Folded, newestFirst, ofKind } from "./fold.ts";
+import { endedAt } from "../shared/time-to-live.ts";
+import { isNewlySaid } from "./annotation-requests.ts";
+import { type Folded, newestFirst, ofKind } from "./fold-evidence.ts";
 import { AdapterReason } from "./reasons.ts";
-import { isNewlySaid } from "./words.ts";
 import type { ArtifactState, EvidenceState } from "./world.ts";
 
 type Decision = NonNullable<NonNullable<EvolutionGeneration["status"]>["decisions"]>[number];

@@ -4,17 +4,17 @@ import { label } from "@rune/crds/words/labels";
 import type { Context, Manager, Outcome } from "kopf-ts";
 import { untilDeadline } from "../epochs/epoch.ts";
 import { registerEpochKind } from "../epochs/epoch-controller.ts";
-import { announcing } from "../shared/announce.ts";
+import { publishing } from "../shared/cloudevents.ts";
 import { repositoryOf } from "../shared/names.ts";
 import { agentSessions, modelServers } from "../shared/resources.ts";
 import type { Services } from "../shared/services.ts";
 import { AdmissionQueue } from "./admission.ts";
-import { announcementsOf } from "./announcement.ts";
+import { eventsOf } from "./cloudevents.ts";
 import { decide, type Seal } from "./decide.ts";
 import { deadlineOf } from "./ending.ts";
-import { trajectoryArtifact } from "./log.ts";
+import { enqueuedByServer } from "./enqueue.ts";
 import { observe } from "./observe.ts";
-import { wokenByServer } from "./waking.ts";
+import { trajectoryArtifact } from "./trajectory.ts";
 
 async function reconcile(session: AgentSession, context: Context, services: Services, queue: AdmissionQueue): Promise<Outcome> {
   const world = await observe(session, context, services, queue);
@@ -24,7 +24,7 @@ async function reconcile(session: AgentSession, context: Context, services: Serv
   const seal: Seal = async (trajectory) =>
     void (await services.registry(namespace, repository, ["pull", "push"]).push(trajectoryArtifact(trajectory, repository)));
   const outcome = decide(world, services.config, seal, now).deleting(...world.leftovers);
-  return announcing(untilDeadline(outcome, session, deadlineOf(session), now), announcementsOf(session), services.events, now);
+  return publishing(untilDeadline(outcome, session, deadlineOf(session), now), eventsOf(session), services.events, now);
 }
 
 /** A place that gets free wakes the session that is next in line for it; what waits in line is looked at no more often than everything is. */
@@ -41,7 +41,7 @@ export function register(manager: Manager, services: Services): void {
     resource: agentSessions,
     ownerLabel: label.session,
     notice: "session",
-    wokenByServer: (server: ModelServer) => wokenByServer(server, sessions, queue),
+    enqueuedByServer: (server: ModelServer) => enqueuedByServer(server, sessions, queue),
     wokenBySibling: ({ metadata, spec }) => nextAt(metadata.namespace, spec.serverRef.name),
     configMapsOf: ({ spec }) => [spec.sandbox.libraryConfigMap],
     reconcile: (session, context) => reconcile(session, context, services, queue),

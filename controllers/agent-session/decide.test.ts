@@ -1,5 +1,5 @@
 import type { LogRecord } from "@rune/crds/contracts/session-log";
-import type { MeasuredTasks } from "@rune/crds/fields/measured";
+import type { MeasuredTasks } from "@rune/crds/fields/measurement";
 import type { Adapter } from "@rune/crds/kinds/adapter";
 import { type AgentSession, agentSession } from "@rune/crds/kinds/agent-session";
 import type { ModelServer } from "@rune/crds/kinds/model-server";
@@ -11,8 +11,8 @@ import { config, digestOf } from "../testing/objects.ts";
 import { aSessionWorld, servedBase as baseDigest, logOf, aServer as server } from "../testing/session-world.ts";
 import { decide } from "./decide.ts";
 import { endingOf } from "./ending.ts";
-import { trajectoryOf } from "./log.ts";
 import { chooseAdapter } from "./retrieval.ts";
+import { trajectoryOf } from "./trajectory.ts";
 import type { World } from "./world.ts";
 
 const startTime = "2026-11-23T11:59:00Z";
@@ -249,7 +249,7 @@ describe("the ending", () => {
 
   it("lets credentials and inputs go before the trajectory is stored, and so before the end is told", () => {
     const secret = { apiVersion: "v1", kind: "Secret", metadata: { name: "fix-parser-e1", uid: "c" } };
-    const storing = decideOn({ ...over, remains: [secret], seal: { ...seal, stored: false } });
+    const storing = decideOn({ ...over, cleanup: [secret], seal: { ...seal, stored: false } });
     expect(storing).toMatchObject({ kind: "progressing", deletes: [secret], effects: [{ name: "seal" }] });
   });
 

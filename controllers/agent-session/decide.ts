@@ -17,17 +17,17 @@ import { isolationSummary, isolationVerified } from "../epochs/isolation.ts";
 import { libraryMissing, sandboxObjects } from "../epochs/sandbox.ts";
 import { blocked, type Check, firstOf, repairSeconds } from "../shared/check.ts";
 import type { OperatorConfig } from "../shared/config.ts";
-import { expire } from "../shared/ended.ts";
 import { Reason } from "../shared/reasons.ts";
 import { requirementsMet } from "../shared/requires.ts";
 import { adapterOn, isServed } from "../shared/serving.ts";
+import { expire } from "../shared/time-to-live.ts";
 import { truncateMessage } from "../shared/truncate-message.ts";
 import { deadlineOf } from "./ending.ts";
 import { hypernetworkFits, learningAtEnd, learnOn, stillLearns } from "./learning.ts";
-import { trajectoryOf } from "./log.ts";
 import { agentObjects } from "./manifests.ts";
 import { SessionReason } from "./reasons.ts";
 import { chooseAdapter } from "./retrieval.ts";
+import { trajectoryOf } from "./trajectory.ts";
 import type { World } from "./world.ts";
 
 const retrySeconds = 10;
@@ -216,7 +216,7 @@ function end(world: World, seal: Seal): Outcome {
       world,
       progressing(SessionReason.Sealing, `the work is over (${ending.outcome}); its trajectory is being stored`, status),
     )
-      .deleting(...world.remains)
+      .deleting(...world.cleanup)
       .effect("seal", () => seal(trajectory))
       .atOnce();
   }
@@ -254,7 +254,7 @@ function ended(world: World, status: { outcome: string; trajectory: { repository
 function afterwards(world: World, config: OperatorConfig, now: Date): Outcome {
   const { session } = world;
   const pods = session.status?.epoch ? [...liveSandbox(world), ...lingeringWorker(world)] : [];
-  const leftovers = [...pods, ...world.remains];
+  const leftovers = [...pods, ...world.cleanup];
   const rest = stillLearns(session) ? unchanged().deleting(...leftovers) : expire(session, now, leftovers);
   return learnOn(rest, world, config);
 }

@@ -7,11 +7,11 @@ import { type Condition, type ConditionInput, type DynamicObject, getCondition, 
 import { ownedMetadata } from "../pods/pod.ts";
 import type { Check } from "../shared/check.ts";
 import type { OperatorConfig } from "../shared/config.ts";
-import { failureOf } from "../shared/ended.ts";
 import { neverAHypernetwork } from "../shared/hypernetwork-run.ts";
 import { generatedName } from "../shared/names.ts";
 import { Reason } from "../shared/reasons.ts";
 import { foreignRepository } from "../shared/tenancy.ts";
+import { failureOf } from "../shared/time-to-live.ts";
 import { SessionReason } from "./reasons.ts";
 import type { World } from "./world.ts";
 

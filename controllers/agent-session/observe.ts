@@ -2,9 +2,9 @@ import { ArtifactMissing, artifactDigest } from "@rune/clients/registry/registry
 import { sessionSubject } from "@rune/crds/contracts/session-log";
 import type { AgentSession } from "@rune/crds/kinds/agent-session";
 import { type Context, configMaps, isTerminal, jobs, pods } from "kopf-ts";
+import { cleanupOf } from "../epochs/cleanup.ts";
 import { leftoversOf } from "../epochs/epoch.ts";
 import { probeTargets } from "../epochs/probe-targets.ts";
-import { remainsOf } from "../epochs/remains.ts";
 import { liveSandboxUIDs, ownedBy, sandboxState } from "../epochs/sandbox.ts";
 import { mayStillWrite, workerState } from "../epochs/worker.ts";
 import { ownChild } from "../pods/pod.ts";
@@ -15,7 +15,8 @@ import { adapters, modelServers, trainingRuns } from "../shared/resources.ts";
 import type { Services } from "../shared/services.ts";
 import type { AdmissionQueue } from "./admission.ts";
 import { deadlineOf, endingOf } from "./ending.ts";
-import { summarize, trajectoryArtifact, trajectoryOf } from "./log.ts";
+import { summarize } from "./log-summary.ts";
+import { trajectoryArtifact, trajectoryOf } from "./trajectory.ts";
 import type { LogState, SealState, World } from "./world.ts";
 
 /** Every read of a pass. */
@@ -50,7 +51,7 @@ export async function observe(session: AgentSession, context: Context, services:
     worker,
     progress: "summary" in log ? log.summary.programs : 0,
     leftovers: leftoversOf(session, "agent", cache),
-    remains: ending || isTerminal(session) ? await remainsOf(session, context) : [],
+    cleanup: ending || isTerminal(session) ? await cleanupOf(session, context) : [],
     agentWrites: mayStillWrite(agents, "agent", clock.now()),
     targets: starting && (await probeTargets(client, services, { namespace, name: spec.serverRef.name }, starting.hostIP)),
     log,

@@ -7,7 +7,7 @@ import type { TrainingRun } from "@rune/crds/kinds/training-run";
 import type { EpochWorld } from "../epochs/epoch.ts";
 import type { ObservedRequirement } from "../shared/requires.ts";
 import type { Admission } from "./admission.ts";
-import type { LogSummary } from "./log.ts";
+import type { LogSummary } from "./log-summary.ts";
 
 /** The live log, or why it can't be read. */
 export type LogState = { records: LogRecord[]; lastSequence: number; summary: LogSummary } | { unavailable: string };

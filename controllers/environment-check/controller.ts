@@ -1,6 +1,7 @@
 import type { EnvironmentCheck } from "@rune/crds/kinds/environment-check";
 import { label } from "@rune/crds/words/labels";
 import { type Context, jobs, type KubeObject, type Manager, type ObjectKey, type Outcome, pods } from "kopf-ts";
+import { labelled, requiring } from "../shared/enqueue.ts";
 import {
   adapters,
   agentSessions,
@@ -11,7 +12,6 @@ import {
   trainingRuns,
 } from "../shared/resources.ts";
 import type { Services } from "../shared/services.ts";
-import { labelled, requiring } from "../shared/wake.ts";
 import { decide } from "./decide.ts";
 import { observe } from "./observe.ts";
 

@@ -5,8 +5,8 @@ import { describe, expect, it } from "vitest";
 import { aCheck, aCondition, aJob, now } from "../testing/builders.ts";
 import { baseDigest, config, digestOf, modelServer } from "../testing/objects.ts";
 import { decide } from "./decide.ts";
+import type { JobState } from "./job-state.ts";
 import { resultOf } from "./nodes.ts";
-import type { Work } from "./work.ts";
 import type { World } from "./world.ts";
 
 const base = { oci: { repository: "rune/models/m", digest: digestOf("b") } };
@@ -28,9 +28,9 @@ const nodeDone = { ...node, checks: [resultOf("GPU", "NotApplicable", ""), ...pa
 const looking = { startTime, nonce, nodes: [node] };
 const learnt = { startTime, nonce, nodes: [nodeDone], adapter, checks: nodeDone.checks };
 const served = { ...learnt, checks: [...nodeDone.checks, ...passes("Serving")], claim: { server: "coder", adapter: adapter.name } };
-const ended = (output: unknown): Work => ({ state: "Ended", output });
+const ended = (output: unknown): JobState => ({ state: "Ended", output });
 const job = aJob("cluster-n0");
-const running: Work = { state: "Running", trouble: null, since: startTime, job };
+const running: JobState = { state: "Running", trouble: null, since: startTime, job };
 
 function aServer(over: { conditions?: object[]; adapters?: object[]; base?: ModelServer["spec"]["base"] } = {}): ModelServer {
   const status = {
@@ -156,7 +156,7 @@ describe("a node", () => {
   it.each([
     ["said nothing that counts", ended({ hello: 1 }), "ended without a result"],
     ["said nothing of a check", ended({ checks: [], versions: {} }), "didn't say"],
-    ["failed by itself", { state: "Lost", again: false, message: "exit code 1", job } as Work, "exit code 1"],
+    ["failed by itself", { state: "Lost", again: false, message: "exit code 1", job } as JobState, "exit code 1"],
   ])("of which a Job %s is Unknown", (_, work, words) => {
     const outcome = decideOn(looking, { work: [work] });
     expect(found(outcome).QLoRA).toMatch(/^Unknown: /);
@@ -164,13 +164,13 @@ describe("a node", () => {
   });
 
   it("whose Job was drained or found something away gets another", () => {
-    const lost: Work = { state: "Lost", again: true, message: "drained", job };
+    const lost: JobState = { state: "Lost", again: true, message: "drained", job };
     expect(decideOn(looking, { work: [lost] })).toMatchObject({ kind: "waiting", deletes: [job] });
   });
 
   it("without a free GPU is Unknown after five minutes, in the scheduler's words", () => {
     const trouble = { reason: "Unschedulable", message: "no node takes pod x: insufficient nvidia.com/gpu" };
-    const waiting = (since: string): Work => ({ state: "Running", trouble, since, job });
+    const waiting = (since: string): JobState => ({ state: "Running", trouble, since, job });
     expect(decideOn(looking, { work: [waiting(startTime)] })).toMatchObject({
       kind: "waiting",
       message: expect.stringContaining("insufficient"),
@@ -257,7 +257,7 @@ describe("the word", () => {
     ["to nobody, because an answer is missing", answers(`It is ${nonce}.`), /^Unknown/],
     [
       "to nobody, because the server refuses",
-      { ...asking, ask: { state: "Lost", again: false, message: "404 no model", job } as Work },
+      { ...asking, ask: { state: "Lost", again: false, message: "404 no model", job } as JobState },
       /^Fail: .*404 no model/,
     ],
     [
@@ -277,7 +277,7 @@ describe("the word", () => {
   });
 
   it("is asked for again where the asking pod was lost", () => {
-    const lost = { ...asking, ask: { state: "Lost", again: true, message: "drained", job } as Work };
+    const lost = { ...asking, ask: { state: "Lost", again: true, message: "drained", job } as JobState };
     expect(decideOn(served, lost)).toMatchObject({ kind: "waiting", reason: "Asking", deletes: [job] });
   });
 });

@@ -9,8 +9,8 @@ import { generatedName } from "../shared/names.ts";
 import { Reason } from "../shared/reasons.ts";
 import { adapterOn } from "../shared/serving.ts";
 import { truncateMessage } from "../shared/truncate-message.ts";
+import type { JobState } from "./job-state.ts";
 import { checksOfJob, commonVersions, overNodes, resultOf, wantedOfNode, withoutGPU } from "./nodes.ts";
-import type { Work } from "./work.ts";
 import type { World } from "./world.ts";
 
 type Status = NonNullable<EnvironmentCheck["status"]>;
@@ -57,7 +57,7 @@ const withNodes = (check: EnvironmentCheck, nodes: NodeStatus[], adapter: Status
 function seenOf(
   check: EnvironmentCheck,
   node: NodeStatus,
-  work: Work,
+  work: JobState,
   config: OperatorConfig,
   now: Date,
 ): { node: NodeStatus; adapter?: Status["adapter"] } {
@@ -83,7 +83,7 @@ function seenOf(
 }
 
 /** Whether a Job has waited too long for room on its node. */
-const isTaken = (work: Work, now: Date): boolean =>
+const isTaken = (work: JobState, now: Date): boolean =>
   work.state === "Running" &&
   work.trouble?.reason === Reason.Unschedulable &&
   now.getTime() - Date.parse(work.since) > schedulingSeconds * 1000;

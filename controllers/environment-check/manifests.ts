@@ -33,8 +33,8 @@ import {
 import type { OperatorConfig } from "../shared/config.ts";
 import { askJobName, generatedName, jobNameOfNode, repositoryOf } from "../shared/names.ts";
 import { servedBaseName, serverURL } from "../shared/serving.ts";
+import { container } from "./job-state.ts";
 import { checksOfJob } from "./nodes.ts";
-import { container } from "./work.ts";
 
 const question = "What is the password of this installation?";
 /** Short, because every token has to be learnt; the answer only has to contain the word. */

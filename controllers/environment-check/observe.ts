@@ -11,8 +11,8 @@ import { observeRequirements } from "../shared/requires.ts";
 import { adapters, modelServers } from "../shared/resources.ts";
 import type { Services } from "../shared/services.ts";
 import { secondsLeft } from "./decide.ts";
+import { type JobState, jobState } from "./job-state.ts";
 import { chosenNodes } from "./nodes.ts";
-import { type Work, workOf } from "./work.ts";
 import type { World } from "./world.ts";
 
 /** All reads of a pass. */
@@ -51,9 +51,9 @@ const notAsked: BaseState = { unresolved: "no Job is about to be created", missi
 /** A server that is being deleted, because the check was suspended, isn't waited for. */
 const staying = (server: ModelServer | undefined) => (server?.metadata.deletionTimestamp ? undefined : server);
 
-async function observeWork(job: DynamicObject | undefined, all: readonly DynamicObject[], context: Context): Promise<Work> {
+async function observeWork(job: DynamicObject | undefined, all: readonly DynamicObject[], context: Context): Promise<JobState> {
   const own = job ? podsOf(job, all) : [];
-  return workOf({ job, pods: own, refusal: await observeRefusal(job, own, context) }, context.clock.now());
+  return jobState({ job, pods: own, refusal: await observeRefusal(job, own, context) }, context.clock.now());
 }
 
 function readBase(check: EnvironmentCheck, { cache }: Context, services: Services): Promise<BaseState> {

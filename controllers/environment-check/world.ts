@@ -4,7 +4,7 @@ import type { ModelServer } from "@rune/crds/kinds/model-server";
 import type { DynamicObject } from "kopf-ts";
 import type { BaseState } from "../pods/base-model.ts";
 import type { ObservedRequirement } from "../shared/requires.ts";
-import type { Work } from "./work.ts";
+import type { JobState } from "./job-state.ts";
 
 /** All input of a decision. */
 export interface World {
@@ -17,7 +17,7 @@ export interface World {
   /** Read where a node's Job is about to be created. */
   readonly base: BaseState;
   /** State of the Job of each frozen node, in the same order. */
-  readonly work: readonly Work[];
+  readonly work: readonly JobState[];
   /** The referenced server, or the check's own. */
   readonly server: ModelServer | undefined;
   readonly ownServer: ModelServer | undefined;
@@ -25,7 +25,7 @@ export interface World {
   readonly adapter: Adapter | undefined;
   /** Whether the Adapter of `knownGood` exists. */
   readonly knownGoodExists: boolean;
-  readonly ask: Work;
+  readonly ask: JobState;
   /** Jobs of the check, to delete at its end. */
   readonly jobs: readonly DynamicObject[];
   /** Newly minted where a node's Job must be created. */

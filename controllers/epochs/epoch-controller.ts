@@ -11,6 +11,7 @@ import {
   type Reconciler,
   type Resource,
 } from "kopf-ts";
+import { enqueueOnNotice, indexByUID, labelled, requiring } from "../shared/enqueue.ts";
 import type { Requirement } from "../shared/requires.ts";
 import {
   adapters,
@@ -22,8 +23,7 @@ import {
   trainingRuns,
 } from "../shared/resources.ts";
 import type { Notice, Services } from "../shared/services.ts";
-import { indexByUID, labelled, requiring, wakeByNotice } from "../shared/wake.ts";
-import { gathering } from "./gather.ts";
+import { throttlingStatus } from "./status-throttle.ts";
 
 /**
  * Index of unfinished objects by the ConfigMaps that they begin with. The ConfigMaps that epochs create are not in it.
@@ -38,7 +38,7 @@ export interface EpochKind<T extends KubeObject> {
   readonly ownerLabel: string;
   readonly notice: Notice["kind"];
   /** The objects that a change of this ModelServer concerns. */
-  readonly wokenByServer: (server: ModelServer) => readonly KubeObject[];
+  readonly enqueuedByServer: (server: ModelServer) => readonly KubeObject[];
   /** The objects that a change of another of the kind concerns. */
   readonly wokenBySibling?: (object: T) => readonly KubeObject[];
   /** The ConfigMaps that the object begins with. */
@@ -72,7 +72,7 @@ export function registerEpochKind<T extends KubeObject & { metadata: { namespace
     .owns(networkPolicies)
     .watches(pods, labelled(kind.ownerLabel))
     .watches(configMaps, beginningWith)
-    .watches(modelServers, (server) => [...kind.wokenByServer(server).map(({ metadata }) => metadata), ...required(server)])
+    .watches(modelServers, (server) => [...kind.enqueuedByServer(server).map(({ metadata }) => metadata), ...required(server)])
     .watches(kind.resource, (object) => kind.wokenBySibling?.(object).map(({ metadata }) => metadata) ?? [])
     .watches(adapters, required)
     .watches(trainingRuns, (run) => [...labelled(kind.ownerLabel)(run), ...required(run)])
@@ -81,6 +81,6 @@ export function registerEpochKind<T extends KubeObject & { metadata: { namespace
     .watches(environmentChecks, required)
     .watches(evolutionGenerations, required)
     .withOptions({ maxConcurrentReconciles: 8, reportFailures: true })
-    .complete(gathering(kind.reconcile));
-  wakeByNotice(manager, controller, services, kind.notice);
+    .complete(throttlingStatus(kind.reconcile));
+  enqueueOnNotice(manager, controller, services, kind.notice);
 }

@@ -21,7 +21,7 @@ export interface EpochWorld {
   /** Live objects that other epochs left behind. */
   readonly leftovers: readonly KubeObject[];
   /** What is needed no more, once the work is over. */
-  readonly remains: readonly KubeObject[];
+  readonly cleanup: readonly KubeObject[];
 }
 
 /** An object that works in epochs, with the fields of its status that record them. */

@@ -1,5 +1,5 @@
 import { parseJSON } from "@rune/clients/http/json";
-import { exit, failure, permanentExits } from "@rune/crds/contracts/pod";
+import { exit, permanentExits } from "@rune/crds/contracts/pod";
 import { JobCondition } from "@rune/crds/words/conditions";
 import type { DynamicObject, KubeObject } from "kopf-ts";
 import { endOf, isOutlived } from "../pods/main-container.ts";
@@ -24,6 +24,7 @@ import type { Blocker } from "../shared/check.ts";
 import type { OperatorConfig } from "../shared/config.ts";
 import { jobNameOfEpoch } from "../shared/names.ts";
 import { Reason } from "../shared/reasons.ts";
+import { reportedFailure } from "../shared/termination-message.ts";
 import { ownedBy } from "./sandbox.ts";
 
 /** State of the current epoch's agent or evaluator. */
@@ -59,14 +60,11 @@ export function workerState({ job, pods, refusal }: SeenWorker, container: strin
   const terminated = pod && endOf(pod, container);
   const exitCode = terminated?.exitCode;
   const output = parseJSON(terminated?.message);
-  const told = failure.safeParse(output);
-  const words = told.success
-    ? told.data.failure
-    : { reason: Reason.EpochLost, message: exitCode === undefined ? "its pod vanished" : `it ended with exit code ${exitCode}` };
+  const lost = { reason: Reason.EpochLost, message: exitCode === undefined ? "its pod vanished" : `it ended with exit code ${exitCode}` };
   return {
     state: "Ended",
     permanent: exitCode !== undefined && permanentExits.includes(exitCode),
-    ...words,
+    ...(reportedFailure(terminated?.message) ?? lost),
     ...(exitCode === exit.done && { output }),
     ...(lingers && { lingers }),
   };

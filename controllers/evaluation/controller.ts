@@ -4,13 +4,13 @@ import { label } from "@rune/crds/words/labels";
 import { type Context, isTerminal, type Manager, type Outcome } from "kopf-ts";
 import { untilDeadline } from "../epochs/epoch.ts";
 import { registerEpochKind } from "../epochs/epoch-controller.ts";
-import { announcing } from "../shared/announce.ts";
+import { publishing } from "../shared/cloudevents.ts";
 import { planName } from "../shared/names.ts";
 import { evaluations } from "../shared/resources.ts";
 import type { Services } from "../shared/services.ts";
 import { storingTasks } from "../shared/task-set.ts";
-import { announcementsOf } from "./announcement.ts";
 import { deadlineOf } from "./arms.ts";
+import { eventsOf } from "./cloudevents.ts";
 import { decide, type Store } from "./decide.ts";
 import { observe } from "./observe.ts";
 
@@ -23,7 +23,7 @@ async function reconcile(evaluation: Evaluation, context: Context, services: Ser
     evidence: async ({ repository, evidence }) => void (await storeEvidence(registry(repository), repository, evidence)),
   };
   const outcome = decide(world, services.config, store, now).deleting(...world.leftovers);
-  return announcing(untilDeadline(outcome, evaluation, deadlineOf(evaluation), now), announcementsOf(evaluation), services.events, now);
+  return publishing(untilDeadline(outcome, evaluation, deadlineOf(evaluation), now), eventsOf(evaluation), services.events, now);
 }
 
 const byServer = (evaluation: Evaluation) =>
@@ -35,7 +35,7 @@ export function register(manager: Manager, services: Services): void {
     resource: evaluations,
     ownerLabel: label.evaluation,
     notice: "evaluation",
-    wokenByServer: ({ metadata: { namespace, name } }) => manager.cache(evaluations).byIndex(byServer, `${namespace}/${name}`),
+    enqueuedByServer: ({ metadata: { namespace, name } }) => manager.cache(evaluations).byIndex(byServer, `${namespace}/${name}`),
     configMapsOf: (evaluation) => [evaluation.spec.sandbox.libraryConfigMap, evaluation.spec.taskSet.configMap?.name, planName(evaluation)],
     reconcile: (evaluation, context) => reconcile(evaluation, context, services),
   });

@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { isGenerated } from "../shared/makers.ts";
+import { isGenerated } from "../shared/source-run.ts";
 import { anEvaluation } from "../testing/builders.ts";
 import { adapterOf, aRunOf } from "../testing/evaluation-world.ts";
 import { controlOfArm } from "./controls.ts";

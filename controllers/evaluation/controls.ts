@@ -1,13 +1,13 @@
 import type { EvaluatorJob } from "@rune/crds/contracts/evaluator";
 import type { Adapter } from "@rune/crds/kinds/adapter";
 import type { Evaluation } from "@rune/crds/kinds/evaluation";
-import { isGenerated, makerOf, type Runs } from "../shared/makers.ts";
+import { isGenerated, type Runs, sourceRunOf } from "../shared/source-run.ts";
 
 export type Control = NonNullable<EvaluatorJob["arms"][number]["control"]>;
 
 /** The kind of control if the adapter has learnt nothing itself: noise, zero, or the mean of others. */
 function controlOfAdapter(adapter: Adapter, runs: Runs): Control | undefined {
-  const maker = makerOf(adapter, runs)?.spec;
+  const maker = sourceRunOf(adapter, runs)?.spec;
   if (adapter.spec.control) return maker?.control?.kind === "Zero" ? "Zero" : "Random";
   return maker?.merge?.combine === "Mean" ? "Mean" : undefined;
 }

@@ -51,7 +51,7 @@ describe("an evaluation", () => {
   it("that has ended lets go what is needed no more, and writes no status", () => {
     const secret = { apiVersion: "v1", kind: "Secret", metadata: { name: "held-out-ev1", uid: "c" } };
     const evaluation = measuring({ conditions: [aCondition("Succeeded")] });
-    expect(decideOn({ evaluation, remains: [secret] })).toMatchObject({ kind: "unchanged", deletes: [secret] });
+    expect(decideOn({ evaluation, cleanup: [secret] })).toMatchObject({ kind: "unchanged", deletes: [secret] });
   });
 
   it("stores tasks that come from elsewhere before it freezes them", async () => {

@@ -15,17 +15,17 @@ import {
 import { libraryMissing, sandboxObjects } from "../epochs/sandbox.ts";
 import { blocked, type Check, firstOf, repairSeconds } from "../shared/check.ts";
 import type { OperatorConfig } from "../shared/config.ts";
-import { expire } from "../shared/ended.ts";
 import { planName } from "../shared/names.ts";
 import { Reason } from "../shared/reasons.ts";
 import { requirementsMet } from "../shared/requires.ts";
 import { adapterOn, detailOf, isServed } from "../shared/serving.ts";
 import type { StoreTasks } from "../shared/task-set.ts";
 import { foreignRepository } from "../shared/tenancy.ts";
+import { expire } from "../shared/time-to-live.ts";
 import { activeServer, deadlineOf, withCompleted } from "./arms.ts";
 import { nameOfUnit, statusOfUnit, type Unit, unitNow, unitsOf } from "./batches.ts";
 import { type StoreEvidence, storing, withMissing } from "./evidence.ts";
-import { foreseen } from "./foreseen.ts";
+import { forecast } from "./forecast.ts";
 import { evaluatorObjects } from "./manifests.ts";
 import { type Plan, type PlannedArm, planConfigMap, planOf } from "./plan.ts";
 import { EvaluationReason } from "./reasons.ts";
@@ -78,7 +78,7 @@ export function decide(world: World, config: OperatorConfig, store: Store, now: 
   const { evaluation } = world;
   const { status } = evaluation;
   if (evaluation.metadata.deletionTimestamp) return unchanged();
-  if (isTerminal(evaluation)) return expire(evaluation, now, [...(status?.sandbox ? livePods(world) : []), ...world.remains]);
+  if (isTerminal(evaluation)) return expire(evaluation, now, [...(status?.sandbox ? livePods(world) : []), ...world.cleanup]);
   const late = overdue(world, now);
   if (late) return late;
   if (evaluation.spec.suspend) return suspended(evaluation, world);
@@ -150,7 +150,7 @@ function begin({ evaluation, earlier }: World, plan: Plan, now: Date): Outcome {
     arms,
     taskSet: plan.taskSet,
   }).atOnce();
-  return foreseen(evaluation, plan, earlier).reduce((said, condition) => said.condition(condition), outcome);
+  return forecast(evaluation, plan, earlier).reduce((all, condition) => all.condition(condition), outcome);
 }
 
 function armStatus({ name, adapters, assigned }: PlannedArm, { taskSet }: Plan, total: number): ArmStatus {

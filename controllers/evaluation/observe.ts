@@ -2,9 +2,9 @@ import { evaluationSubject } from "@rune/crds/contracts/session-log";
 import type { Adapter } from "@rune/crds/kinds/adapter";
 import type { Evaluation } from "@rune/crds/kinds/evaluation";
 import { type Cache, type Context, configMaps, isTerminal, jobs, pods } from "kopf-ts";
+import { cleanupOf } from "../epochs/cleanup.ts";
 import { leftoversOf } from "../epochs/epoch.ts";
 import { probeTargets } from "../epochs/probe-targets.ts";
-import { remainsOf } from "../epochs/remains.ts";
 import { liveSandboxUIDs, ownedBy, sandboxState } from "../epochs/sandbox.ts";
 import { workerState } from "../epochs/worker.ts";
 import { ownChild } from "../pods/pod.ts";
@@ -65,7 +65,7 @@ export async function observe(evaluation: Evaluation, context: Context, services
     worker,
     progress: "completed" in log ? Object.values(log.completed).reduce((sum, each) => sum + each, 0) : 0,
     leftovers: leftoversOf(evaluation, "evaluator", cache),
-    remains: isTerminal(evaluation) ? await remainsOf(evaluation, context) : [],
+    cleanup: isTerminal(evaluation) ? await cleanupOf(evaluation, context) : [],
     targets: starting && (await probeTargets(client, services, { namespace, name: server }, starting.hostIP)),
     log,
     evidence: await observeEvidence({ evaluation, worker, plan }, services, clock.now()),

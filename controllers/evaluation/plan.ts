@@ -1,7 +1,7 @@
 import { chosenTasks } from "@rune/clients/tasks/task-set";
 import { clusterOf, type HeldOutTask } from "@rune/crds/contracts/task-set";
 import { artifactReference } from "@rune/crds/fields/artifact-reference";
-import { measuredTasks } from "@rune/crds/fields/measured";
+import { measuredTasks } from "@rune/crds/fields/measurement";
 import type { Evaluation } from "@rune/crds/kinds/evaluation";
 import type { DynamicObject } from "kopf-ts";
 import { z } from "zod";

@@ -1,4 +1,4 @@
-import type { Interval } from "@rune/crds/fields/measured";
+import type { Interval } from "@rune/crds/fields/measurement";
 
 /** A rate or a difference with its interval, as in evidence and reports. */
 export interface Rate {

@@ -2,14 +2,14 @@ import type { Adapter } from "@rune/crds/kinds/adapter";
 import type { TrainingRun } from "@rune/crds/kinds/training-run";
 import { ConditionType } from "@rune/crds/words/conditions";
 import { getCondition, isTrue, type Outcome, progressing, waiting } from "kopf-ts";
-import { failureOf } from "../shared/ended.ts";
 import { Reason } from "../shared/reasons.ts";
+import { failureOf } from "../shared/time-to-live.ts";
 import { evaluationsSpent, hoursSpent, spentOf } from "./budget.ts";
 import { learnsAnew } from "./children.ts";
 import { runOf } from "./manifests.ts";
-import { placeOf } from "./place.ts";
 import { GenerationReason } from "./reasons.ts";
-import { type Child, isUnavailable, type Learnt, type World } from "./world.ts";
+import { tierOf } from "./tier.ts";
+import { type Child, isUnavailable, type TrainingData, type World } from "./world.ts";
 
 const retrySeconds = 30;
 /** A run's Adapter is created before the run succeeds, but may be observed a little later. */
@@ -127,7 +127,7 @@ function gpuSecondsOf({ spec, status }: TrainingRun): number {
 }
 
 /** Artifacts that all parents have learnt from, each once, with the settings of the best parent that has settings. */
-function unionOf({ parents }: Child, { learnt }: World): Learnt {
+function unionOf({ parents }: Child, { learnt }: World): TrainingData {
   if (isUnavailable(learnt)) return { artifacts: [] };
   const all = parents.flatMap((name) => learnt.get(name) ?? []);
   const byDigest = new Map(all.flatMap(({ artifacts }) => artifacts.map((artifact) => [artifact.digest, artifact])));
@@ -136,7 +136,7 @@ function unionOf({ parents }: Child, { learnt }: World): Learnt {
 }
 
 /** Where an adapter's training settings are unknown, a new one of its shape is at least as large. */
-const shapeOf = (adapter: Adapter | undefined): Learnt["sft"] =>
+const shapeOf = (adapter: Adapter | undefined): TrainingData["sft"] =>
   adapter && { rank: adapter.spec.rank, alpha: adapter.spec.alpha, targetModules: adapter.spec.targetModules };
 
 function manifestOf(child: Child, world: World) {
@@ -148,5 +148,5 @@ function manifestOf(child: Child, world: World) {
   const [best] = parents;
   const union = learnsAnew(child) ? unionOf(child, world) : undefined;
   const learnt = union && { ...union, sft: union.sft ?? shapeOf(best) };
-  return [runOf(generation, child, { server, place: placeOf(scopes), rank, learnt })];
+  return [runOf(generation, child, { server, place: tierOf(scopes), rank, learnt })];
 }

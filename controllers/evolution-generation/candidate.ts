@@ -1,4 +1,4 @@
-import type { Interval } from "@rune/crds/fields/measured";
+import type { Interval } from "@rune/crds/fields/measurement";
 import type { Adapter } from "@rune/crds/kinds/adapter";
 import { mostChampions } from "@rune/crds/kinds/evolution-status";
 import { ConditionType } from "@rune/crds/words/conditions";
@@ -8,8 +8,8 @@ import { championsOf } from "./champions.ts";
 import { isContender, scaledFor } from "./children.ts";
 import { inflationPoints } from "./inflation.ts";
 import type { RivalRole } from "./manifests.ts";
-import { byLowerBound, measured, words } from "./numbers.ts";
-import { placeOf } from "./place.ts";
+import { byLowerBound, intervalText, measured } from "./ranking.ts";
+import { tierOf } from "./tier.ts";
 import type { Child, Promotion, World } from "./world.ts";
 
 /** The probability that any gate of a chain is wrong, over all its generations. */
@@ -43,7 +43,7 @@ export function candidateFor(world: World): Candidate | Nobody {
   const parents = measured(members)
     .filter(({ name }) => candidate.parents.includes(name))
     .toSorted(byLowerBound);
-  const place = placeOf(parents.map(({ scope }) => scope));
+  const place = tierOf(parents.map(({ scope }) => scope));
   const [parent] = parents;
   if (!parent || !place) return nobody(`${candidate.adapter} would be nobody's champion: its parents have no project in common`);
   const [incumbent, ...others] = incumbentsOf(place.scope, world);
@@ -51,7 +51,7 @@ export function candidateFor(world: World): Candidate | Nobody {
   const scaled = scaledFor(candidate.adapter, all);
   const baseline = strongestOf([parent, ...(scaled ? [scaled] : []), ...knownOf(leftOut ? undefined : incumbent, world)]);
   if (!isAbove(candidate.passAt1, baseline.passAt1)) {
-    const [one, other] = [words(candidate.passAt1), words(baseline.passAt1)];
+    const [one, other] = [intervalText(candidate.passAt1), intervalText(baseline.passAt1)];
     return nobody(`${candidate.adapter} (${one}) is no better than ${baseline.name} (${other}) on the tasks that select`);
   }
   return {
@@ -72,9 +72,9 @@ const isAbove = (one: Interval, other: Interval) => rateOf(one).estimate > rateO
 function beatenBy([best]: readonly Scored[], baselines: readonly Scored[]): string {
   const told = baselines.map(({ kind, adapter, like, passAt1 }) => {
     const as = like ? ` as strong as ${like}` : "";
-    return `${rivalWords[kind]} ${adapter} ${words(passAt1)}${as}`;
+    return `${rivalWords[kind]} ${adapter} ${intervalText(passAt1)}${as}`;
   });
-  return `no child beats what it is compared with: the best, ${best?.adapter}, has ${best && words(best.passAt1)}, ${told.join(" and ")}`;
+  return `no child beats what it is compared with: the best, ${best?.adapter}, has ${best && intervalText(best.passAt1)}, ${told.join(" and ")}`;
 }
 
 const rivalWords: Partial<Record<Child["kind"], string>> = {

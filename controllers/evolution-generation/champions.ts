@@ -7,7 +7,7 @@ import { sameScope } from "../shared/scope.ts";
 import type { Champion, Decision } from "./world.ts";
 
 /** Whether an Adapter's status can't include a generation's decision yet. */
-function isUntold({ refused, recorded, recordedTime }: Decision, adapter: Adapter): boolean {
+function isMissingInStatus({ refused, recorded, recordedTime }: Decision, adapter: Adapter): boolean {
   if (refused) return false;
   const { evidenceTime } = adapter.status ?? {};
   return !recorded || (recordedTime !== undefined && evidenceTime !== undefined && Date.parse(evidenceTime) <= Date.parse(recordedTime));
@@ -21,22 +21,24 @@ export function championsIn({ metadata: { namespace, uid } }: EvolutionGeneratio
     .list({ namespace })
     .filter(({ metadata, status }) => !status?.archived && !metadata.deletionTimestamp);
   const byName = new Map(all.map((adapter) => [adapter.metadata.name, adapter]));
-  const untold = cache(evolutionGenerations)
+  const missing = cache(evolutionGenerations)
     .list({ namespace })
     .filter(({ metadata }) => metadata.uid !== uid)
     .flatMap(({ status }) =>
       (status?.decisions ?? []).flatMap((decision) => {
         const adapter = byName.get(decision.adapter);
-        return adapter && isUntold(decision, adapter) ? [{ adapter, kind: decision.kind, scope: status?.promotion?.scope ?? {} }] : [];
+        return adapter && isMissingInStatus(decision, adapter)
+          ? [{ adapter, kind: decision.kind, scope: status?.promotion?.scope ?? {} }]
+          : [];
       }),
     );
   const isLeaving = (adapter: Adapter, scope: Scope) =>
-    untold.some((each) => each.kind === "Retirement" && each.adapter === adapter && sameScope(each.scope, scope));
+    missing.some((each) => each.kind === "Retirement" && each.adapter === adapter && sameScope(each.scope, scope));
   const shown = all.flatMap((adapter) => {
     const scope = adapter.status?.champion;
     return scope && !isLeaving(adapter, scope) ? [{ adapter, scope }] : [];
   });
-  return [...shown, ...untold.flatMap(({ kind, adapter, scope }) => (kind === "Promotion" ? [{ adapter, scope }] : []))];
+  return [...shown, ...missing.flatMap(({ kind, adapter, scope }) => (kind === "Promotion" ? [{ adapter, scope }] : []))];
 }
 
 /** The champions of exactly this scope on this base; more than one only if two chains promoted at the same time. */

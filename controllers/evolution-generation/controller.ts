@@ -2,7 +2,8 @@ import { storeEvidence } from "@rune/clients/registry/evidence";
 import type { EvolutionGeneration } from "@rune/crds/kinds/evolution-generation";
 import { label } from "@rune/crds/words/labels";
 import { type Context, configMaps, type KubeObject, type Manager, type ObjectKey, type Outcome } from "kopf-ts";
-import { announcing } from "../shared/announce.ts";
+import { publishing } from "../shared/cloudevents.ts";
+import { requiring } from "../shared/enqueue.ts";
 import { hasLabels } from "../shared/labels.ts";
 import {
   adapters,
@@ -15,8 +16,7 @@ import {
 } from "../shared/resources.ts";
 import type { Services } from "../shared/services.ts";
 import { storingTasks } from "../shared/task-set.ts";
-import { requiring } from "../shared/wake.ts";
-import { announcementsOf } from "./announcement.ts";
+import { eventsOf } from "./cloudevents.ts";
 import { decide, type Store } from "./decide.ts";
 import { observe } from "./observe.ts";
 import { tracking } from "./tracking.ts";
@@ -24,7 +24,7 @@ import { tracking } from "./tracking.ts";
 async function reconcile(generation: EvolutionGeneration, context: Context, services: Services): Promise<Outcome> {
   const world = await observe(generation, context, services);
   const now = context.clock.now();
-  return announcing(decide(world, storing(generation, services), now), announcementsOf(generation), services.events, now);
+  return publishing(decide(world, storing(generation, services), now), eventsOf(generation), services.events, now);
 }
 
 /** Evidence is stored beside the adapter that it is about. */

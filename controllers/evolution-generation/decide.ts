@@ -3,11 +3,12 @@ import type { EvolutionGeneration } from "@rune/crds/kinds/evolution-generation"
 import type { TrainingRun } from "@rune/crds/kinds/training-run";
 import { type DynamicObject, isTerminal, type Outcome, progressing, unchanged, waiting } from "kopf-ts";
 import { repairSeconds } from "../shared/check.ts";
-import { expire } from "../shared/ended.ts";
 import { Reason } from "../shared/reasons.ts";
 import type { StoreTasks } from "../shared/task-set.ts";
+import { expire } from "../shared/time-to-live.ts";
 import { begin } from "./begin.ts";
 import { breed } from "./breed.ts";
+import { dropDuplicates } from "./duplicates.ts";
 import { end } from "./ending.ts";
 import type { StoreEvidence } from "./evidence.ts";
 import { measure } from "./measure.ts";
@@ -15,7 +16,6 @@ import { promote } from "./promote.ts";
 import { prune } from "./prune.ts";
 import { recordDecisions } from "./record.ts";
 import { select } from "./select.ts";
-import { sift } from "./sift.ts";
 import { stepOf } from "./steps.ts";
 import type { Track } from "./tracking.ts";
 import type { World } from "./world.ts";
@@ -50,8 +50,8 @@ function step(world: World, store: Store, now: Date): Outcome {
       return breed(world, now);
     case "MeasureChildren":
       return measure(world, "Children");
-    case "Sift":
-      return sift(world, now);
+    case "DropDuplicates":
+      return dropDuplicates(world, now);
     case "Promote":
       return promote(world, now);
     case "Prune":

@@ -6,7 +6,7 @@ import { rateOf } from "../evidence/interval.ts";
 import { repairSeconds } from "../shared/check.ts";
 import { sameTasks } from "../shared/scope.ts";
 import { evaluationsSpent, hoursSpent, spentOf } from "./budget.ts";
-import { byLowerBound, measured, words } from "./numbers.ts";
+import { byLowerBound, intervalText, measured } from "./ranking.ts";
 import { GenerationReason } from "./reasons.ts";
 import { labelsMissing } from "./record.ts";
 import { inheritance, retrained } from "./retraining.ts";
@@ -69,7 +69,7 @@ export function end(world: World, track: Track): Outcome {
     .event(
       "Normal",
       GenerationReason.Continued,
-      `generation ${spec.generation + 1} is ${name}; the best adapter is ${best?.adapter} with ${best && words(best.passAt1)}`,
+      `generation ${spec.generation + 1} is ${name}; the best adapter is ${best?.adapter} with ${best && intervalText(best.passAt1)}`,
     );
 }
 

@@ -1,5 +1,5 @@
 import { criticalZ } from "@rune/clients/statistics/normal";
-import type { Interval } from "@rune/crds/fields/measured";
+import type { Interval } from "@rune/crds/fields/measurement";
 import { rateOf } from "../evidence/interval.ts";
 
 /** Half the width of a 95 % interval, in standard errors. */

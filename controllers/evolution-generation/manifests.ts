@@ -1,12 +1,12 @@
-import type { MeasuredTasks } from "@rune/crds/fields/measured";
+import type { MeasuredTasks } from "@rune/crds/fields/measurement";
 import type { EvolutionGeneration } from "@rune/crds/kinds/evolution-generation";
 import type { ModelServer } from "@rune/crds/kinds/model-server";
 import { apiVersion } from "@rune/crds/words/group";
 import { label } from "@rune/crds/words/labels";
 import type { DynamicObject, KubeObject } from "kopf-ts";
 import { ownedMetadata, schedulingOf } from "../pods/pod.ts";
-import type { Place } from "./place.ts";
-import type { Child, Learnt, Measurement, Promotion } from "./world.ts";
+import type { TierAndScope } from "./tier.ts";
+import type { Child, Measurement, Promotion, TrainingData } from "./world.ts";
 
 /** Complete manifests, derived from status alone, so that a restarted operator creates the same. */
 
@@ -86,11 +86,11 @@ function evaluationOf(generation: EvolutionGeneration, name: string, measured: o
 /** What a child is made from, apart from its parents' names. */
 interface Making {
   readonly server: ModelServer;
-  readonly place: Place | null;
+  readonly place: TierAndScope | null;
   /** Sum of the parents' ranks. */
   readonly rank: number;
   /** For the union: what all parents have learnt from, with the best parent's settings. */
-  readonly learnt?: Learnt | undefined;
+  readonly learnt?: TrainingData | undefined;
 }
 
 /** The TrainingRun of a child. */

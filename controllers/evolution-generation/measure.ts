@@ -1,9 +1,9 @@
 import type { Evaluation } from "@rune/crds/kinds/evaluation";
 import { ConditionType } from "@rune/crds/words/conditions";
 import { getCondition, isTerminal, isTrue, type Outcome, progressing, waiting } from "kopf-ts";
-import { failureOf } from "../shared/ended.ts";
 import { Reason } from "../shared/reasons.ts";
 import { sameTasks } from "../shared/scope.ts";
+import { failureOf } from "../shared/time-to-live.ts";
 import { evaluationsSpent, spentOf } from "./budget.ts";
 import { armOf, baseArm, measuringEvaluation } from "./manifests.ts";
 import { GenerationReason } from "./reasons.ts";

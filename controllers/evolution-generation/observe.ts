@@ -3,20 +3,20 @@ import type { EvolutionGeneration } from "@rune/crds/kinds/evolution-generation"
 import { ConditionType } from "@rune/crds/words/conditions";
 import { type Cache, type Context, isTerminal, isTrue, type KubeObject, type Resource } from "kopf-ts";
 import { ownChild } from "../pods/pod.ts";
+import { nameOfUser, usersIn, usesOf } from "../shared/adapter-users.ts";
 import { observeRequirements } from "../shared/requires.ts";
 import { adapters, agentSessions, evaluations, evolutionGenerations, modelServers, trainingRuns } from "../shared/resources.ts";
 import type { Services } from "../shared/services.ts";
 import { type AskedTasks, observeTasks } from "../shared/task-set.ts";
-import { nameOfUser, usersIn, usesOf } from "../shared/users.ts";
 import { championsIn } from "./champions.ts";
 import { learnsAnew } from "./children.ts";
 import { nameOfNext } from "./ending.ts";
 import { readRecords } from "./evidence.ts";
-import { readLearnt } from "./learnt.ts";
 import { readResults } from "./results.ts";
 import { pairsIn } from "./retraining.ts";
 import { type Step, stepOf } from "./steps.ts";
 import { makersOf, readTracking } from "./tracking.ts";
+import { readTrainingData } from "./training-data.ts";
 import type { World } from "./world.ts";
 
 /** All reads of a pass. Reads whose cost grows with the number of adapters happen only in the step that needs them. */
@@ -132,11 +132,11 @@ async function observeRegistry(
   const { namespace } = generation.metadata;
   const { children = [], members = [] } = generation.status ?? {};
   const measured =
-    step === "Select" || step === "Sift" ? [...members, ...children].flatMap(({ evaluationUID }) => evaluationUID ?? []) : [];
+    step === "Select" || step === "DropDuplicates" ? [...members, ...children].flatMap(({ evaluationUID }) => evaluationUID ?? []) : [];
   const union = step === "Breed" ? children.filter((child) => learnsAnew(child) && child.state === "Planned") : [];
   return {
     results: await readResults([...new Set(measured)], namespace, services),
-    learnt: await readLearnt(
+    learnt: await readTrainingData(
       union.flatMap(({ parents }) => parents),
       namespace,
       cache,

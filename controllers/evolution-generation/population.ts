@@ -1,4 +1,4 @@
-import type { MeasuredTasks } from "@rune/crds/fields/measured";
+import type { MeasuredTasks } from "@rune/crds/fields/measurement";
 import type { Adapter } from "@rune/crds/kinds/adapter";
 import type { EvolutionGeneration } from "@rune/crds/kinds/evolution-generation";
 import type { ModelServer } from "@rune/crds/kinds/model-server";

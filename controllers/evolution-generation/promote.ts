@@ -4,17 +4,17 @@ import { ConditionType } from "@rune/crds/words/conditions";
 import { getCondition, isTerminal, isTrue, type Outcome, progressing, timestamp, waiting } from "kopf-ts";
 import { rateOf } from "../evidence/interval.ts";
 import type { Blocker } from "../shared/check.ts";
-import { failureOf } from "../shared/ended.ts";
 import { Reason } from "../shared/reasons.ts";
 import { isEligible, rankedFor } from "../shared/retrieval.ts";
 import { sameTasks, scopeWords } from "../shared/scope.ts";
+import { failureOf } from "../shared/time-to-live.ts";
 import { evaluationsSpent, spentOf } from "./budget.ts";
 import { candidateFor, rivalsOf } from "./candidate.ts";
 import { championsOf } from "./champions.ts";
 import { scaledParentFor } from "./children.ts";
 import { decidingArms, decidingEvaluation } from "./manifests.ts";
 import { replaced } from "./measure.ts";
-import { words } from "./numbers.ts";
+import { intervalText } from "./ranking.ts";
 import { GenerationReason } from "./reasons.ts";
 import type { Decision, Measurement, Promotion, World } from "./world.ts";
 
@@ -131,7 +131,7 @@ function withNumbers(world: World, promotion: Promotion, { status }: Evaluation)
 }
 
 const gainOf = ({ candidate, baseline, delta }: Promotion) =>
-  `${candidate} ${delta ? `gained ${words(delta)} points over ${baseline}` : "has no interval"}`;
+  `${candidate} ${delta ? `gained ${intervalText(delta)} points over ${baseline}` : "has no interval"}`;
 
 /** Why the candidate isn't promoted; null where it is. */
 function whyNot({ generation }: World, promotion: Promotion, found: Evaluation): string | null {
@@ -145,7 +145,7 @@ function whyNot({ generation }: World, promotion: Promotion, found: Evaluation):
     return `${gainOf(promotion)}; the gate is ${status.verdict ?? "unknown"}${gate ? `: ${gate}` : ""}`;
   }
   const stronger = rivals.find((rival) => rateOf(rival.delta).estimate >= rateOf(delta).estimate);
-  return stronger ? `${gainOf(promotion)}, and ${stronger.adapter} (${stronger.role}) ${words(stronger.delta)}` : null;
+  return stronger ? `${gainOf(promotion)}, and ${stronger.adapter} (${stronger.role}) ${intervalText(stronger.delta)}` : null;
 }
 
 /** Why a champion that the candidate wasn't compared with prevents its promotion; null where there is none. */

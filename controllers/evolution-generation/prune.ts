@@ -1,7 +1,7 @@
 import type { EvolutionGeneration } from "@rune/crds/kinds/evolution-generation";
 import { type Outcome, progressing, timestamp } from "kopf-ts";
 import { rateOf } from "../evidence/interval.ts";
-import { measured } from "./numbers.ts";
+import { measured } from "./ranking.ts";
 import { GenerationReason } from "./reasons.ts";
 import { isIn } from "./steps.ts";
 import type { Decision, Member, World } from "./world.ts";

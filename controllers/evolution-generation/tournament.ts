@@ -1,5 +1,5 @@
 import { below, type Random, shuffled } from "@rune/clients/statistics/random";
-import { byLowerBound, measured } from "./numbers.ts";
+import { byLowerBound, measured } from "./ranking.ts";
 import { base } from "./results.ts";
 import { isIn } from "./steps.ts";
 import type { Member, Results, Status } from "./world.ts";

@@ -1,11 +1,11 @@
-import type { Interval } from "@rune/crds/fields/measured";
+import type { Interval } from "@rune/crds/fields/measurement";
 import type { Adapter } from "@rune/crds/kinds/adapter";
 import type { EvolutionGeneration } from "@rune/crds/kinds/evolution-generation";
 import { type Outcome, progressing } from "kopf-ts";
 import { rateOf } from "../evidence/interval.ts";
-import { isGenerated, makerOf, type Runs } from "../shared/makers.ts";
 import type { Services } from "../shared/services.ts";
-import { measured } from "./numbers.ts";
+import { isGenerated, type Runs, sourceRunOf } from "../shared/source-run.ts";
+import { measured } from "./ranking.ts";
 import { GenerationReason } from "./reasons.ts";
 import type { World } from "./world.ts";
 
@@ -126,6 +126,6 @@ export const makersOf = (adapters: Iterable<Adapter>, runs: Runs): Map<string, M
   new Map(
     [...adapters].flatMap((adapter): [string, Maker][] => {
       if (isGenerated(adapter, runs)) return [[adapter.metadata.name, "generated"]];
-      return makerOf(adapter, runs)?.spec.sft ? [[adapter.metadata.name, "fine_tuned"]] : [];
+      return sourceRunOf(adapter, runs)?.spec.sft ? [[adapter.metadata.name, "fine_tuned"]] : [];
     }),
   );

@@ -21,7 +21,7 @@ export type Promotion = NonNullable<Status["promotion"]>;
 export type Results = ReadonlyMap<string, ReadonlyMap<string, number>>;
 
 /** What an adapter has learnt from, including its parents' share, and how it was trained, if its run says so. */
-export interface Learnt {
+export interface TrainingData {
   readonly artifacts: readonly ArtifactReference[];
   readonly sft?: Partial<NonNullable<TrainingRun["spec"]["sft"]>> | undefined;
   readonly include?: NonNullable<TrainingRun["spec"]["corpus"]>["include"] | undefined;
@@ -63,7 +63,7 @@ export interface World {
   /** Where parents are selected and where children are compared with members. */
   readonly results: Results | Unavailable;
   /** What each parent has learnt from, where the union is about to be trained. */
-  readonly learnt: ReadonlyMap<string, Learnt> | Unavailable;
+  readonly learnt: ReadonlyMap<string, TrainingData> | Unavailable;
   /** Number of solved sessions for the hypernetwork, at the beginning and end of a generation that may retrain it. */
   readonly pairs: number | undefined;
   /** The hypernetwork's training that the generation started. */

@@ -4,7 +4,7 @@ import { Reason } from "../shared/reasons.ts";
 import { requirementsMet } from "../shared/requires.ts";
 import { foreignRepository } from "../shared/tenancy.ts";
 import { engineArgumentsAllowed } from "./engine.ts";
-import { stagedDigest } from "./engine-problems.ts";
+import { stagedDigest } from "./engine-pod.ts";
 import type { World } from "./world.ts";
 
 /** Requirements hold a server back before it starts, not while it serves. */

@@ -2,8 +2,8 @@ import type { Adapter } from "@rune/crds/kinds/adapter";
 import type { ModelServer } from "@rune/crds/kinds/model-server";
 import { ConditionType } from "@rune/crds/words/conditions";
 import { conditionsOf, isTerminal } from "kopf-ts";
+import { isCheck, isSession, nameOfUser, type User } from "../shared/adapter-users.ts";
 import { hasLabels } from "../shared/labels.ts";
-import { isCheck, isSession, nameOfUser, type User } from "../shared/users.ts";
 
 /** An adapter that is wanted on this server. */
 export interface Demand {

@@ -15,14 +15,13 @@ import {
   type Outcome,
   pods,
 } from "kopf-ts";
+import type { User } from "../shared/adapter-users.ts";
+import { labelled, requiring } from "../shared/enqueue.ts";
 import { adapters, agentSessions, environmentChecks, evaluations, modelServers, resourceOfKind } from "../shared/resources.ts";
 import type { Services } from "../shared/services.ts";
-import type { User } from "../shared/users.ts";
-import { labelled, requiring } from "../shared/wake.ts";
 import { claimsOf } from "./claims.ts";
 import { type Decision, decide } from "./decide.ts";
-import { observe } from "./observe.ts";
-import { owned } from "./owned.ts";
+import { observe, owned } from "./observe.ts";
 
 export async function reconcile(server: ModelServer, ctx: Context, services: Services, wake: () => void): Promise<Outcome> {
   const world = await observe(server, ctx, services, wake);

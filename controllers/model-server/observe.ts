@@ -1,18 +1,30 @@
 import { LoaderDenied } from "@rune/clients/loader/loader";
 import { type ModelServer, modelServer } from "@rune/crds/kinds/model-server";
-import { type Cache, type Context, type DynamicObject, pods, secrets, statefulSets } from "kopf-ts";
+import {
+  type Cache,
+  type Context,
+  configMaps,
+  type DynamicObject,
+  services as kubeServices,
+  networkPolicies,
+  pods,
+  secrets,
+  statefulSets,
+} from "kopf-ts";
 import { observeBase } from "../pods/base-model.ts";
 import type { KubeObject } from "../pods/manifest.ts";
 import { observeRefusal } from "../pods/refusal.ts";
+import { type User, usersIn } from "../shared/adapter-users.ts";
 import { observeRequirements } from "../shared/requires.ts";
 import { adapters, agentSessions, evaluations } from "../shared/resources.ts";
 import type { Services } from "../shared/services.ts";
 import { foreignRepository } from "../shared/tenancy.ts";
-import { type User, usersIn } from "../shared/users.ts";
 import { demands, endedByUse, lastUses, useKey } from "./claims.ts";
-import { owned } from "./owned.ts";
 import { inputsName, podLabels, tokenRenewalAnnotation } from "./pods.ts";
 import type { Engine, World } from "./world.ts";
+
+/** The built-in kinds that a server creates and watches. */
+export const owned = [configMaps, networkPolicies, kubeServices, statefulSets];
 
 /** Lifetime of stagers' tokens, which are renewed after half of it. */
 const stagerTokenSeconds = 24 * 3600;

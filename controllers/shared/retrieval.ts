@@ -1,5 +1,5 @@
 import { narrowness } from "@rune/clients/tasks/scope";
-import type { MeasuredTasks } from "@rune/crds/fields/measured";
+import type { MeasuredTasks } from "@rune/crds/fields/measurement";
 import type { Scope } from "@rune/crds/fields/scope";
 import type { Adapter } from "@rune/crds/kinds/adapter";
 import { ConditionType } from "@rune/crds/words/conditions";

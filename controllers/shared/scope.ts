@@ -1,5 +1,5 @@
 import { scopeLevels } from "@rune/clients/tasks/scope";
-import type { MeasuredTasks } from "@rune/crds/fields/measured";
+import type { MeasuredTasks } from "@rune/crds/fields/measurement";
 import type { Scope } from "@rune/crds/fields/scope";
 
 /** The part that all scopes share: several domains share the project but no domain. */

@@ -6,7 +6,7 @@ import type { LoaderConfig } from "@rune/crds/contracts/loader";
 import type { TaskSet } from "@rune/crds/contracts/task-set";
 import type { Progress } from "@rune/crds/contracts/trainer";
 import type { BundledTaskSet } from "@rune/crds/fields/task-set";
-import type { Announcer } from "./announce.ts";
+import type { EventPublisher } from "./cloudevents.ts";
 import type { OperatorConfig } from "./config.ts";
 
 export type RegistryAction = "pull" | "push";
@@ -67,7 +67,7 @@ export interface Services {
   /** The experiment tracker; undefined if the installation has none. Throws `MlflowUnavailable`. */
   readonly mlflow: Tracker | undefined;
   /** Where what was decided is told; undefined where the installation tells nothing. */
-  readonly events: Announcer | undefined;
+  readonly events: EventPublisher | undefined;
   /** What a job said last of how far it is; forgotten when the operator restarts. */
   progress(uid: string): Progress | undefined;
   /** Calls the listener on every append to a log and every progress report. A hint: missed ones aren't repeated. */

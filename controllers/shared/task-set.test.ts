@@ -3,7 +3,7 @@ import { taskSetArtifact } from "@rune/clients/tasks/task-set";
 import { MemoryRegistry } from "@rune/clients/testing/memory-registry";
 import { mediaType } from "@rune/crds/contracts/artifact";
 import { type TaskSet, taskSet } from "@rune/crds/contracts/task-set";
-import type { MeasuredTasks } from "@rune/crds/fields/measured";
+import type { MeasuredTasks } from "@rune/crds/fields/measurement";
 import { taskSetReference } from "@rune/crds/fields/task-set";
 import type { Cache } from "kopf-ts";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";

@@ -4,7 +4,7 @@ import { NotATaskSet, parseTaskSet } from "@rune/clients/tasks/task-set-text";
 import { mediaType } from "@rune/crds/contracts/artifact";
 import { clusterOf, type HeldOutTask, type TaskSet, taskSet } from "@rune/crds/contracts/task-set";
 import type { ArtifactReference } from "@rune/crds/fields/artifact-reference";
-import type { MeasuredTasks } from "@rune/crds/fields/measured";
+import type { MeasuredTasks } from "@rune/crds/fields/measurement";
 import type { taskSetReference } from "@rune/crds/fields/task-set";
 import { type Cache, configMaps } from "kopf-ts";
 import { prettifyError, ZodError, type z } from "zod";

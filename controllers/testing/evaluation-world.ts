@@ -85,7 +85,7 @@ export function aWorld(over: Partial<World> = {}): World {
     worker: { state: "Absent" },
     progress: 0,
     leftovers: [],
-    remains: [],
+    cleanup: [],
     targets: undefined,
     log: summarize([]),
     evidence: { unstored: [], refused: [] },

@@ -1,13 +1,13 @@
 import type { CloudEvent } from "@rune/crds/contracts/cloudevents";
-import type { Announcer } from "../shared/announce.ts";
+import type { EventPublisher } from "../shared/cloudevents.ts";
 
-/** Keeps what controllers tell; nothing of it goes anywhere. */
-export class FakeOutbox implements Announcer {
+/** Keeps what controllers publish; nothing of it goes anywhere. */
+export class FakeOutbox implements EventPublisher {
   readonly told: CloudEvent[] = [];
-  isTold(id: string): boolean {
+  hasAccepted(id: string): boolean {
     return this.told.some((event) => event.id === id);
   }
-  tell(event: CloudEvent): void {
+  publish(event: CloudEvent): void {
     this.told.push(event);
   }
 }

@@ -1,6 +1,6 @@
 import type { LogRecord } from "@rune/crds/contracts/session-log";
 import type { ModelServer } from "@rune/crds/kinds/model-server";
-import { summarize } from "../agent-session/log.ts";
+import { summarize } from "../agent-session/log-summary.ts";
 import type { World } from "../agent-session/world.ts";
 import { aCondition, aSession } from "./builders.ts";
 import { digestOf } from "./objects.ts";
@@ -37,7 +37,7 @@ export function aSessionWorld(over: Partial<World> = {}): World {
     takenUIDs: new Set<number>(),
     progress: 0,
     leftovers: [],
-    remains: [],
+    cleanup: [],
     runnerToken: "t",
   };
   return { session: aSession(), sandbox: { state: "Absent" }, worker: { state: "Absent" }, log: logOf(), ...nothing, ...fine, ...over };

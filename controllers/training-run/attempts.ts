@@ -1,5 +1,5 @@
 import { parseJSON } from "@rune/clients/http/json";
-import { exit, failure, permanentExits } from "@rune/crds/contracts/pod";
+import { exit, permanentExits } from "@rune/crds/contracts/pod";
 import { type TrainerResult, trainerResult } from "@rune/crds/contracts/trainer";
 import { mostAttempts, type TrainingRun } from "@rune/crds/kinds/training-run";
 import { JobCondition, PodCondition } from "@rune/crds/words/conditions";
@@ -8,6 +8,7 @@ import { hasEnded, mayStillWrite } from "../epochs/worker.ts";
 import { endOf, isOutlived } from "../pods/main-container.ts";
 import { podsOf } from "../pods/problems.ts";
 import { Reason as Shared } from "../shared/reasons.ts";
+import { reportedFailure } from "../shared/termination-message.ts";
 import { RunReason as Reason } from "./reasons.ts";
 
 /** The container that runs the trainer. */
@@ -80,9 +81,9 @@ export function classify(
       message: "the trainer needed more memory than spec.resources.memory allows; raise it, or lower sft.batchSize or sft.maxLength",
     };
   }
-  const told = failure.safeParse(parseJSON(terminated.message));
+  const reported = reportedFailure(terminated.message);
   const result = permanentExits.includes(terminated.exitCode) ? ("Refused" as const) : ("Failed" as const);
-  if (told.success) return { result, exitCode, ...told.data.failure };
+  if (reported) return { result, exitCode, ...reported };
   return {
     result,
     exitCode,
@@ -101,24 +102,24 @@ function budget(
     return { exhausted: true, reason: last.reason ?? Reason.NonZeroExit, message: last.message ?? "the trainer refused its input" };
   const failures = attempts.filter((attempt) => attempt.result === "Failed" && !wasUnavailable(attempt)).length;
   const disruptions = attempts.filter((attempt) => attempt.result === "Disrupted").length;
-  const told = last?.message ? `; the last one: ${last.message}` : "";
+  const detail = last?.message ? `; the last one: ${last.message}` : "";
   if (failures > run.spec.retries.failures)
     return {
       exhausted: true,
       reason: Reason.RetriesExhausted,
-      message: `${failures} attempts failed, spec.retries.failures allows ${run.spec.retries.failures}${told}`,
+      message: `${failures} attempts failed, spec.retries.failures allows ${run.spec.retries.failures}${detail}`,
     };
   if (disruptions > run.spec.retries.disruptions)
     return {
       exhausted: true,
       reason: Reason.RetriesExhausted,
-      message: `${disruptions} attempts were disrupted, spec.retries.disruptions allows ${run.spec.retries.disruptions}${told}`,
+      message: `${disruptions} attempts were disrupted, spec.retries.disruptions allows ${run.spec.retries.disruptions}${detail}`,
     };
   if (attempts.length >= mostAttempts)
     return {
       exhausted: true,
       reason: Reason.RetriesExhausted,
-      message: `${mostAttempts} attempts ended, and a run makes no more${told}; create a new run once that is mended`,
+      message: `${mostAttempts} attempts ended, and a run makes no more${detail}; create a new run once that is mended`,
     };
   return { exhausted: false };
 }
@@ -152,8 +153,8 @@ const longestPauseSeconds = 900;
 export function nextStart(attempts: readonly Attempt[]): Date {
   const last = attempts.at(-1);
   if (last?.result !== "Failed" || !last.endTime) return new Date(0);
-  const away = attempts.length - 1 - attempts.findLastIndex((attempt) => !wasUnavailable(attempt));
-  const pause = Math.min(longestPauseSeconds, firstPauseSeconds * 2 ** Math.max(0, away - 1));
+  const outages = attempts.length - 1 - attempts.findLastIndex((attempt) => !wasUnavailable(attempt));
+  const pause = Math.min(longestPauseSeconds, firstPauseSeconds * 2 ** Math.max(0, outages - 1));
   return new Date(Date.parse(last.endTime) + pause * 1000);
 }
 

@@ -1,7 +1,8 @@
 import type { TrainingRun } from "@rune/crds/kinds/training-run";
 import { label } from "@rune/crds/words/labels";
 import { type Context, isTerminal, jobs, type KubeObject, type Manager, type Outcome, pods } from "kopf-ts";
-import { announcing } from "../shared/announce.ts";
+import { publishing } from "../shared/cloudevents.ts";
+import { enqueueOnNotice, indexByUID, labelled, requiring } from "../shared/enqueue.ts";
 import { hasLabels } from "../shared/labels.ts";
 import {
   adapters,
@@ -13,8 +14,7 @@ import {
   trainingRuns,
 } from "../shared/resources.ts";
 import type { Services } from "../shared/services.ts";
-import { indexByUID, labelled, requiring, wakeByNotice } from "../shared/wake.ts";
-import { announcementsOf } from "./announcement.ts";
+import { eventsOf } from "./cloudevents.ts";
 import { decide } from "./decide.ts";
 import { hasOpenInputs } from "./inputs.ts";
 import { namedAdapters } from "./methods.ts";
@@ -23,7 +23,7 @@ import { observe } from "./observe.ts";
 async function reconcile(run: TrainingRun, context: Context, services: Services): Promise<Outcome> {
   const world = await observe(run, context, services);
   const now = context.clock.now();
-  return announcing(decide(world, services.config, now), announcementsOf(run), services.events, now);
+  return publishing(decide(world, services.config, now), eventsOf(run), services.events, now);
 }
 
 /**
@@ -47,7 +47,7 @@ export function register(manager: Manager, services: Services): void {
     .watches(evolutionGenerations, required)
     .withOptions({ reportFailures: true })
     .complete((run, context) => reconcile(run, context, services));
-  wakeByNotice(manager, controller, services, "progress");
+  enqueueOnNotice(manager, controller, services, "progress");
 }
 
 const byOpenCorpus = (run: TrainingRun) => (run.status?.corpus || isTerminal(run) ? undefined : run.metadata.namespace);

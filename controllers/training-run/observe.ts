@@ -12,9 +12,9 @@ import type { Services } from "../shared/services.ts";
 import { foreignRepository } from "../shared/tenancy.ts";
 import { attemptState, maySurvive, remainingSeconds } from "./attempts.ts";
 import { hasOpenInputs } from "./inputs.ts";
+import { awaitsCredentials } from "./kueue.ts";
 import { namedAdapters, outputRepositoryOf } from "./methods.ts";
-import { adaptersOfOneTrajectory } from "./pairs.ts";
-import { awaitsCredentials } from "./queue.ts";
+import { adaptersOfOneTrajectory } from "./reconstruction-targets.ts";
 import { observeArtifact, observeCorpusArtifact, observeGenerator, observeMembers } from "./registry.ts";
 import type { ArtifactState, World } from "./world.ts";
 

@@ -5,7 +5,7 @@ import { aCondition, aRun, aSession, aTrainingWorld, now } from "../testing/buil
 import { adapter, config, digestOf } from "../testing/objects.ts";
 import { decide } from "./decide.ts";
 import { trainerDocument } from "./manifests.ts";
-import { adaptersOfOneTrajectory } from "./pairs.ts";
+import { adaptersOfOneTrajectory } from "./reconstruction-targets.ts";
 import type { World } from "./world.ts";
 
 /** Too small a corpus is reported, with a message and before a GPU is requested. */

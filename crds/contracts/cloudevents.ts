@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { artifactReference } from "../fields/artifact-reference.ts";
 import { digest, objectName, text, time, whole } from "../fields/field.ts";
-import { interval } from "../fields/measured.ts";
+import { interval } from "../fields/measurement.ts";
 import { scope } from "../fields/scope.ts";
 import { sessionOutcome } from "../fields/session-outcome.ts";
 import { methodNames } from "../kinds/methods.ts";
@@ -123,7 +123,7 @@ export const eventSubjects = "rune.events.>";
  * An event that isn't told within this time after it happened is not told any more. Until then it is told again after every crash, so the
  * stream must know ids for longer.
  */
-export const toldWithinSeconds = 24 * 3600;
+export const publishedWithinSeconds = 24 * 3600;
 
 /** Where an event is published, such as `rune.events.team.adapter.promoted`: the last parts are those of its type. */
 export function eventSubject({ type, data }: CloudEvent): string {

@@ -1,8 +1,7 @@
 import { z } from "zod";
 import { artifactReference } from "../fields/artifact-reference.ts";
 import { digest, repository, text, whole } from "../fields/field.ts";
-import { costs } from "../fields/measured.ts";
-import { rate } from "../fields/rate.ts";
+import { costs, rate } from "../fields/measurement.ts";
 import { sampling } from "../fields/sampling.ts";
 import { parts } from "../fields/task-set.ts";
 import { gate, mostArmsTogether } from "../kinds/evaluation.ts";

@@ -1,8 +1,7 @@
 import { z } from "zod";
 import { artifactReference } from "../fields/artifact-reference.ts";
 import { digest, text, time } from "../fields/field.ts";
-import { measuredTasks } from "../fields/measured.ts";
-import { rate } from "../fields/rate.ts";
+import { measuredTasks, rate } from "../fields/measurement.ts";
 import { scope } from "../fields/scope.ts";
 
 const evidenceHeader = {

@@ -1,9 +1,9 @@
 import { z } from "zod";
 import { artifactReference } from "../fields/artifact-reference.ts";
-import { bounded } from "../fields/bounded.ts";
 import { statusBase } from "../fields/condition.ts";
 import { decimal, digest, objectName, serverName, text, time, whole } from "../fields/field.ts";
 import { isolationStatus } from "../fields/isolation.ts";
+import { lifecycle } from "../fields/lifecycle.ts";
 import { losses } from "../fields/losses.ts";
 import { requires } from "../fields/requires.ts";
 import { sampling } from "../fields/sampling.ts";
@@ -77,7 +77,7 @@ const spec = z.object({
     .describe("What is learnt from this session by itself; many sessions are usually learnt from together by one TrainingRun."),
   deadlineSeconds: whole(30, 604800).default(3600).describe("Longest time from first start to end."),
   requires,
-  ...bounded,
+  ...lifecycle,
 });
 
 const status = z.object({

@@ -1,9 +1,9 @@
 import { z } from "zod";
 import { artifactReference } from "../fields/artifact-reference.ts";
 import { baseModel } from "../fields/base-model.ts";
-import { bounded } from "../fields/bounded.ts";
 import { statusBase } from "../fields/condition.ts";
 import { byKey, digest, labels, objectName, serverName, text, time, whole } from "../fields/field.ts";
+import { lifecycle } from "../fields/lifecycle.ts";
 import { requires } from "../fields/requires.ts";
 import { resources, scheduling } from "../fields/scheduling.ts";
 import { ConditionType } from "../words/conditions.ts";
@@ -78,7 +78,7 @@ const spec = z.object({
     .describe("Labels of the nodes that are checked; all nodes when unset. Tainted ones only where tolerated."),
   deadlineSeconds: whole(60, 86400).default(1800).describe("Longest time from start to end; what isn't known by then is Unknown."),
   requires,
-  ...bounded,
+  ...lifecycle,
 });
 
 const node = z.object({

@@ -1,11 +1,11 @@
 import { z } from "zod";
 import { artifactReference } from "../fields/artifact-reference.ts";
-import { bounded } from "../fields/bounded.ts";
 import { statusBase } from "../fields/condition.ts";
 import { byKey, decimal, digest, labels, objectName, serverName, text, time, whole } from "../fields/field.ts";
 import { isolationStatus } from "../fields/isolation.ts";
+import { lifecycle } from "../fields/lifecycle.ts";
 import { losses } from "../fields/losses.ts";
-import { costs, interval, measuredTasks } from "../fields/measured.ts";
+import { costs, interval, measuredTasks } from "../fields/measurement.ts";
 import { requires } from "../fields/requires.ts";
 import { sampling } from "../fields/sampling.ts";
 import { sandbox, sandboxStatus } from "../fields/sandbox.ts";
@@ -131,7 +131,7 @@ const spec = z.object({
     ),
   deadlineSeconds: whole(60, 2592000).default(86400).describe("Longest time from first start to end."),
   requires,
-  ...bounded,
+  ...lifecycle,
 });
 
 const status = z.object({

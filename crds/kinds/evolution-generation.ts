@@ -1,6 +1,6 @@
 import { z } from "zod";
-import { bounded } from "../fields/bounded.ts";
 import { byKey, labels, objectName, serverName, text, whole } from "../fields/field.ts";
+import { lifecycle } from "../fields/lifecycle.ts";
 import { requires } from "../fields/requires.ts";
 import { sampling } from "../fields/sampling.ts";
 import { sandbox } from "../fields/sandbox.ts";
@@ -188,7 +188,7 @@ const spec = z.object({
     .optional()
     .describe("What a generation has to know of those before. The operator writes it."),
   requires,
-  ...bounded,
+  ...lifecycle,
 });
 
 const taskSetRules: Rule[] = ["fitness", "promotion"].map((name) => {

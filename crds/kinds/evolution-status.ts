@@ -2,7 +2,7 @@ import { z } from "zod";
 import { artifactReference } from "../fields/artifact-reference.ts";
 import { statusBase } from "../fields/condition.ts";
 import { byKey, digest, objectName, text, time, whole } from "../fields/field.ts";
-import { interval, measuredTasks } from "../fields/measured.ts";
+import { interval, measuredTasks } from "../fields/measurement.ts";
 import { scope } from "../fields/scope.ts";
 
 /*

@@ -1,9 +1,9 @@
 import { z } from "zod";
 import { artifactReference } from "../fields/artifact-reference.ts";
 import { baseModel } from "../fields/base-model.ts";
-import { bounded } from "../fields/bounded.ts";
 import { statusBase } from "../fields/condition.ts";
 import { byKey, digest, labels, objectName, quantity, text, time, whole } from "../fields/field.ts";
+import { lifecycle } from "../fields/lifecycle.ts";
 import { requires } from "../fields/requires.ts";
 import { resources, scheduling } from "../fields/scheduling.ts";
 import { scope } from "../fields/scope.ts";
@@ -82,7 +82,7 @@ const spec = z.object({
   queueName: text(253).optional().describe("Kueue LocalQueue that admits the Jobs."),
   ...scheduling,
   requires,
-  ...bounded,
+  ...lifecycle,
 });
 
 /** Limit of attempts, because status records no more. */

@@ -1,5 +1,5 @@
-import { similarity } from "@rune/clients/tasks/similar";
 import { chosenTasks } from "@rune/clients/tasks/task-set";
+import { similarity } from "@rune/clients/tasks/text-similarity";
 import type { HeldOutTask, TaskSet } from "@rune/crds/contracts/task-set";
 import type { Scope } from "@rune/crds/fields/scope";
 import type { Task } from "@rune/crds/kinds/agent-session";

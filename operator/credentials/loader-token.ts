@@ -1,7 +1,7 @@
 import type { JWK } from "jose";
-import { signed } from "./signed.ts";
+import { signJWT } from "./jwt.ts";
 
 /** A token for the admin port of one pod's loader, valid for two minutes. */
 export async function loaderToken(key: JWK, podUID: string, now: number): Promise<string> {
-  return await signed(key, {}, { audience: podUID, seconds: 120, now });
+  return await signJWT(key, {}, { audience: podUID, seconds: 120, now });
 }

@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import type { JWK } from "jose";
-import { signed } from "./signed.ts";
+import { signJWT } from "./jwt.ts";
 
 export type RegistryGrant = {
   /** allowed actions per repository */
@@ -18,7 +18,7 @@ export const registryService = "rune-registry";
 /** A bearer token for Distribution's token authentication that allows these actions on these repositories, and nothing else. */
 export async function registryToken(key: JWK, { access, subject, seconds, now = Date.now() }: RegistryGrant): Promise<string> {
   const allowed = access.map(({ repository, actions }) => ({ type: "repository", name: repository, actions }));
-  return await signed(key, { access: allowed, sub: subject, jti: randomUUID() }, { audience: registryService, seconds, now });
+  return await signJWT(key, { access: allowed, sub: subject, jti: randomUUID() }, { audience: registryService, seconds, now });
 }
 
 /** The public half of the key, with which the registry verifies tokens. */

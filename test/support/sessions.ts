@@ -2,7 +2,7 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { artifactDigest } from "../../clients/registry/registry.ts";
 import { settings } from "../../cluster/settings.ts";
-import { trajectoryArtifact, trajectoryOf } from "../../controllers/agent-session/log.ts";
+import { trajectoryArtifact, trajectoryOf } from "../../controllers/agent-session/trajectory.ts";
 import type { Adapter } from "../../crds/kinds/adapter.ts";
 import type { AgentSession, Task } from "../../crds/kinds/agent-session.ts";
 import { apiVersion } from "../../crds/words/group.ts";

@@ -34,7 +34,7 @@ async function worldOf(job: AgentJob, log: SessionLog, written: { lastSequence: 
     ask: (question) => complete({ ...question, url: job.model.url, model: job.model.name, deadline: Date.parse(job.deadline), signal }),
     tryTests: () => sandbox.tryTests(job.task),
     now: () => new Date(),
-    tell: (line) => {
+    log: (line) => {
       if (line.level === "info" || job.logLevel === "debug") console.log(JSON.stringify({ time: new Date().toISOString(), ...line }));
     },
   };

@@ -1,7 +1,7 @@
 import { type FakeLog, FakePower, type FakeRunner, verified } from "@rune/clients/testing/fakes";
 import { type AgentJob, agentJob } from "@rune/crds/contracts/agent";
 import type { Isolation } from "@rune/crds/fields/isolation";
-import type { Line } from "./line.ts";
+import type { LogLine } from "./log-lines.ts";
 import type { World } from "./world.ts";
 
 /** A model that answers the k-th question with the k-th list of texts, and later ones with the last list. */
@@ -53,7 +53,7 @@ export type Fakes = {
   /** why the tests can't be used */
   unusable?: string;
   /** what the agent's own log says */
-  lines?: Line[];
+  lines?: LogLine[];
 };
 
 /** One process's view of the fakes. */
@@ -72,7 +72,7 @@ export function fakeWorld(
     },
     execute: async ({ id, program }) => power.across(() => runner.execute(id, program)),
     tryTests: async () => unusable,
-    tell: (line) => void lines.push(line),
+    log: (line) => void lines.push(line),
     prove: async () => {
       power.boundary();
       return isolation;

@@ -7,7 +7,7 @@ import { type LogRecord, logRecord } from "@rune/crds/contracts/session-log";
 import { describe, expect, test } from "vitest";
 import { FakeInference, fakeWorld, jobOf } from "./fake-world.ts";
 import { route, work } from "./graph.ts";
-import type { Line } from "./line.ts";
+import type { LogLine } from "./log-lines.ts";
 import { emptySession, fold } from "./session.ts";
 
 const never = new AbortController().signal;
@@ -44,7 +44,7 @@ describe("a session", () => {
   });
 
   test("tells each step in its own log: the round, the program's digest, the verdict and what was raised", async () => {
-    const lines: Line[] = [];
+    const lines: LogLine[] = [];
     const fakes = { log: new FakeLog(), runner: new FakeRunner(), inference: new FakeInference(wrongTwice), lines };
     await work(fakeWorld(jobOf(), fakes), [], never);
     const verdicts = lines.filter(({ level, message }) => level === "info" && message === "a program was judged");
@@ -59,10 +59,10 @@ describe("a session", () => {
   });
 
   test("tells prompts, programs and notes at debug alone", async () => {
-    const lines: Line[] = [];
+    const lines: LogLine[] = [];
     const fakes = { log: new FakeLog(), runner: new FakeRunner(), inference: new FakeInference(wrongTwice), lines };
     await work(fakeWorld(jobOf(), fakes), [], never);
-    const told = (level: Line["level"]) => JSON.stringify(lines.filter((line) => line.level === level));
+    const told = (level: LogLine["level"]) => JSON.stringify(lines.filter((line) => line.level === level));
     for (const text of ["Write solve.", "wrong 3", "Notes from earlier runs"]) {
       expect(told("info")).not.toContain(text);
       expect(told("debug")).toContain(text);

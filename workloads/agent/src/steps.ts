@@ -39,7 +39,7 @@ export async function generate(world: World, before: Session): Promise<Session> 
     failures: failuresOf(before).length,
   };
   const session = await announce(world, before, { effect: "generate", inputDigest: inputDigest(question), input });
-  world.tell({ level: "debug", message: "the prompt", n: session.open?.n, messages: question.messages, prefill: question.prefill });
+  world.log({ level: "debug", message: "the prompt", n: session.open?.n, messages: question.messages, prefill: question.prefill });
   const answer = await world.ask({ ...question, requestID: `${job.owner.uid}/${session.open?.n}` });
   const programs = answer.texts.map((text) => programOf(job.task, text, longestProgram(recordBudget, job.candidates)));
   return await write(world, session, { type: "generated", programs, ...answer.usage }, session.open?.n);

@@ -3,7 +3,7 @@ import type { AgentJob } from "@rune/crds/contracts/agent";
 import type { LogRecord, LogRecordBody } from "@rune/crds/contracts/session-log";
 import { recordOf } from "@rune/workloads-shared/log";
 import type { Sandbox } from "@rune/workloads-shared/sandbox";
-import { type Line, linesOf } from "./line.ts";
+import { type LogLine, logLines } from "./log-lines.ts";
 import { apply, type Session } from "./session.ts";
 
 export type Question = Pick<Completion, "messages" | "prefill" | "n" | "sampling" | "requestID">;
@@ -19,13 +19,13 @@ export type World = Pick<Sandbox, "execute" | "prove"> & {
   tryTests(): Promise<string>;
   now(): Date;
   /** Puts a line into the agent's own log. */
-  tell(line: Line): void;
+  log(line: LogLine): void;
 };
 
 /** Appends one record, tells of it, and gives the session as it is after it. A result carries the number of its intent; all else the next one. */
 export async function write(world: World, session: Session, body: LogRecordBody, n = session.next): Promise<Session> {
   const record = recordOf(body, { n, epoch: world.job.epoch, now: world.now() });
   await world.append(record);
-  for (const line of linesOf(record, session)) world.tell(line);
+  for (const line of logLines(record, session)) world.log(line);
   return apply(session, record);
 }

@@ -55,9 +55,9 @@ test("what an arm tells stands in front of the task, and the log says of how man
     prompts.push(question.messages[1]?.content ?? "");
     return await world.ask(arm, question);
   };
-  const tell = (_: unknown, { id }: { id: string }) =>
+  const contextFor = (_: unknown, { id }: { id: string }) =>
     id === "both-veil" ? { text: "told", trajectories: 2 } : { text: "", trajectories: 0 };
-  await measure({ ...world, ask, tell }, never);
+  await measure({ ...world, ask, contextFor }, never);
   expect(prompts).toContain("told\n\nDo both-veil.");
   expect(prompts).toContain("Do both-haul.");
   const ledger = new Progress(outside.records);

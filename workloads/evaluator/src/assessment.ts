@@ -1,9 +1,9 @@
-import { advice, trust } from "./advice.ts";
 import { type Block, type Document, list, paragraph } from "./document.ts";
+import { alphabetical, grouped, interval, listed, percent, plural, points, some, sureness } from "./format.ts";
 import { goalOf } from "./gate.ts";
+import { advice, trust } from "./next-steps.ts";
 import type { Progress } from "./progress.ts";
 import type { Report } from "./report.ts";
-import { alphabetical, grouped, interval, listed, percent, plural, points, some, sureness } from "./words.ts";
 
 export type Arm = Report["arms"][number];
 const mostErrors = 5;

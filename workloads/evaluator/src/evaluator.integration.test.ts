@@ -6,7 +6,7 @@ import { fileURLToPath } from "node:url";
 import { connectNats, type OperatorNats } from "@rune/clients/nats/nats";
 import { canonicalJSON } from "@rune/clients/registry/digest";
 import { Registry, titleOf } from "@rune/clients/registry/registry";
-import { learntHash } from "@rune/clients/tasks/learnt";
+import { learntHash } from "@rune/clients/tasks/text-hash";
 import { type Asked, type ScriptedModel, startScriptedModel } from "@rune/clients/testing/model";
 import { type Sandbox, startSandbox } from "@rune/clients/testing/sandbox";
 import { removeService, type Service, startNats, startRegistry } from "@rune/clients/testing/services";

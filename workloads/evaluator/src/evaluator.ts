@@ -7,20 +7,20 @@ import type { EvaluatorJob, EvaluatorResult } from "@rune/crds/contracts/evaluat
 import { openLog } from "@rune/workloads-shared/log";
 import { sandboxOf } from "@rune/workloads-shared/sandbox";
 import { secretAt } from "@rune/workloads-shared/secret";
-import { pullFacts } from "./adapters.ts";
+import { pullFacts } from "./adapter-facts.ts";
 import { type Arm, activeArms } from "./arms.ts";
 import { assessment } from "./assessment.ts";
+import { page } from "./assessment-page.ts";
+import { contextRenderer, noContext } from "./context.ts";
 import { markdown } from "./document.ts";
 import { loadExperience } from "./experience.ts";
 import { measure } from "./measure.ts";
-import { page } from "./page.ts";
 import { Progress } from "./progress.ts";
 import { publishReport, trackReport } from "./publish.ts";
 import { buildReport, type Report, sampleLines } from "./report.ts";
 import { armEstimate, costsOf, isComplete, isJudged, type Judged, judgedPrograms, type Measured } from "./results.ts";
-import { refuseSeen } from "./seen.ts";
+import { refuseSeen } from "./seen-tasks.ts";
 import { loadTasks } from "./tasks.ts";
-import { nothing, teller } from "./telling.ts";
 import type { World } from "./world.ts";
 
 /**
@@ -82,8 +82,8 @@ function numbersOf({ comparisons, gate }: Report): Partial<EvaluatorResult> {
 }
 
 async function worldOf({ job, tasks, ledger }: Judged, registry: Registry, log: SessionLog, signal: AbortSignal): Promise<World> {
-  const tellers = new Map<string, ReturnType<typeof teller>>();
-  for (const arm of activeArms(job)) tellers.set(arm.name, teller(arm.context, await loadExperience(registry, arm)));
+  const renderers = new Map<string, ReturnType<typeof contextRenderer>>();
+  for (const arm of activeArms(job)) renderers.set(arm.name, contextRenderer(arm.context, await loadExperience(registry, arm)));
   return {
     ...(await sandboxOf(job, signal)),
     job,
@@ -93,7 +93,7 @@ async function worldOf({ job, tasks, ledger }: Judged, registry: Registry, log: 
       await log.append(record);
     },
     ask: (arm, question) => complete({ ...question, url: arm.model.url, deadline: Date.parse(job.deadline), signal }),
-    tell: (arm, task) => tellers.get(arm.name)?.(task) ?? nothing,
+    contextFor: (arm, task) => renderers.get(arm.name)?.(task) ?? noContext,
     now: () => new Date(),
   };
 }

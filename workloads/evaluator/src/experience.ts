@@ -1,13 +1,13 @@
 import { parseJSON } from "@rune/clients/http/json";
 import { PodFailure } from "@rune/clients/pod/pod";
-import { attemptsOf } from "@rune/clients/prompts/context";
+import { attemptsOf } from "@rune/clients/prompts/trajectory-text";
 import { largestTaskSet, layerOf, type Registry } from "@rune/clients/registry/registry";
 import { mediaType } from "@rune/crds/contracts/artifact";
 import { exit } from "@rune/crds/contracts/pod";
 import { corpusLine, type Trajectory, trajectory } from "@rune/crds/contracts/trajectory";
 import { z } from "zod";
 import type { Arm } from "./arms.ts";
-import type { Experience } from "./telling.ts";
+import type { Experience } from "./context.ts";
 
 type Pulled = Pick<Registry, "manifest" | "json" | "blob">;
 type Reference = NonNullable<Arm["context"]>["artifacts"][number];

@@ -1,7 +1,7 @@
 import type { EvaluatorJob } from "@rune/crds/contracts/evaluator";
 import type { Execution, LogRecord } from "@rune/crds/contracts/session-log";
 import type { HeldOutTask } from "@rune/crds/contracts/task-set";
-import type { Facts } from "./adapters.ts";
+import type { Facts } from "./adapter-facts.ts";
 import { jobOf, tasks } from "./fake-world.ts";
 import { Progress } from "./progress.ts";
 import type { Measured } from "./results.ts";

@@ -85,7 +85,7 @@ export function fakeWorld(job: EvaluatorJob, { outside, power = new FakePower(),
     ledger: new Progress(outside.records),
     now: now ?? (() => new Date(1000 * seconds)),
     append: async (record) => power.across(() => write(record)),
-    tell: () => ({ text: "", trajectories: 0 }),
+    contextFor: () => ({ text: "", trajectories: 0 }),
     ask: async (arm, { messages, n }) => {
       const texts = power.across(() => {
         outside.asked += 1;

@@ -1,9 +1,9 @@
 import { InferenceRefused } from "@rune/clients/inference/inference";
 import { Fenced } from "@rune/clients/nats/log";
 import { PodFailure, testsUnusable } from "@rune/clients/pod/pod";
-import { inFrontOf } from "@rune/clients/prompts/context";
 import { programOf } from "@rune/clients/prompts/program";
 import { defaultSampling, prefill, prompt } from "@rune/clients/prompts/prompt";
+import { inFrontOf } from "@rune/clients/prompts/trajectory-text";
 import { isolationFailure } from "@rune/clients/runner/isolation";
 import { lostTwice, mostLosses } from "@rune/clients/runner/runner";
 import { exit } from "@rune/crds/contracts/pod";
@@ -103,7 +103,7 @@ async function tryTests(world: World, tasks: readonly HeldOutTask[]): Promise<vo
 async function sample(world: World, journal: LogWriter, item: Item): Promise<Sampled> {
   const { job, now } = world;
   const { arm, task } = item;
-  const { text, trajectories: told } = world.tell(arm, task);
+  const { text, trajectories: told } = world.contextFor(arm, task);
   const question: Question = {
     model: modelFor(arm, task.id),
     messages: inFrontOf(prompt(task), text),

@@ -1,17 +1,17 @@
 import { trainingCurve } from "@rune/crds/contracts/artifact";
 import { evaluatorJob } from "@rune/crds/contracts/evaluator";
 import { clusterOf, type HeldOutTask } from "@rune/crds/contracts/task-set";
-import { costs } from "@rune/crds/fields/measured";
+import { costs } from "@rune/crds/fields/measurement";
 import { sampling } from "@rune/crds/fields/sampling";
 import { parts } from "@rune/crds/fields/task-set";
 import { z } from "zod";
-import type { Facts } from "./adapters.ts";
+import type { Facts } from "./adapter-facts.ts";
 import { type Arm, modelFor } from "./arms.ts";
-import { curvesOf } from "./curves.ts";
 import { effectiveClusters } from "./intervals.ts";
 import { type ArmResults, costsOf, countedTasks, type Measured, resultsOf, round, rounded } from "./results.ts";
-import { seenTasks } from "./seen.ts";
+import { seenTasks } from "./seen-tasks.ts";
 import { meanPassAtK, passAt1 } from "./statistics.ts";
+import { curvesOf } from "./training-curves.ts";
 import { comparisonOf, contrastsOf, decide } from "./verdict.ts";
 
 const estimate = z.object({ estimate: z.number(), lower: z.number(), upper: z.number() });

@@ -1,7 +1,7 @@
 import { type Curve, type Line, linePlot } from "./charts.ts";
 import { figure, html } from "./document.ts";
+import { plural } from "./format.ts";
 import type { Report } from "./report.ts";
-import { plural } from "./words.ts";
 
 type Shown = NonNullable<Report["curves"]>["shown"][number];
 

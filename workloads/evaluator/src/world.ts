@@ -8,7 +8,7 @@ import type { Progress } from "./progress.ts";
 
 export type Question = Pick<Completion, "model" | "messages" | "prefill" | "n" | "sampling" | "requestID">;
 /** Experience in the prompt before a task, and the number of trajectories in it; empty without one. */
-export type Telling = { text: string; trajectories: number };
+export type PromptContext = { text: string; trajectories: number };
 
 /** Everything outside itself that an evaluator uses. */
 export type World = Pick<Sandbox, "execute" | "prove"> & {
@@ -20,7 +20,7 @@ export type World = Pick<Sandbox, "execute" | "prove"> & {
   append(record: LogRecord): Promise<void>;
   ask(arm: Arm, question: Question): Promise<Pick<Completed, "texts" | "usage">>;
   /** The arm's context for the prompt of a task. */
-  tell(arm: Arm, task: HeldOutTask): Telling;
+  contextFor(arm: Arm, task: HeldOutTask): PromptContext;
   /** Why a task's tests can't judge any program; empty where nothing speaks against them. */
   tryTests(task: HeldOutTask): Promise<string>;
   now(): Date;
