@@ -339,6 +339,21 @@ describe("embedded services", () => {
     expect(named(all, "StatefulSet", "memory-rune-nats")).toBeDefined();
   });
 
+  test("of a release with dots are names that Services may have", async () => {
+    const services = ofKind(await render({}, { release: "team.v1" }), "Service").map(({ metadata }) => metadata.name);
+    expect(services).toContain("team-v1-rune-registry");
+    for (const name of services) expect(name).toMatch(/^[a-z]([-a-z0-9]*[a-z0-9])?$/);
+  });
+
+  test("refer to Secrets and ConfigMaps by every name that Kubernetes allows, also one that YAML would read as a number", async () => {
+    const registry = { embedded: false, url: "https://registry.example.org", credentialsSecret: "1.5", caConfigMap: "ca.team-a" };
+    const all = await render({ keysSecret: "1e3", registry });
+    const { keysSecret, registry: configured } = operatorConfig.parse(configOf(all));
+    expect({ keysSecret, ...configured }).toMatchObject({ keysSecret: "1e3", credentialsSecret: "1.5", caConfigMap: "ca.team-a" });
+    const readable = ofKind(all, "Role").flatMap(({ rules }) => rules.flatMap((rule: Manifest) => rule.resourceNames ?? []));
+    expect(readable).toEqual(expect.arrayContaining(["1e3", "1.5", "ca.team-a"]));
+  });
+
   test("the registry signs upload sessions with the secret that the operator keeps, so that they outlive its restart", async () => {
     const all = await render({ keysSecret: "team-keys" });
     const { containers } = named(all, "Deployment", "rune-registry").spec.template.spec;
@@ -383,6 +398,7 @@ describe("wrong values are refused with the place and the reason", () => {
     ["a registry of the user's own without address", { registry: { embedded: false } }, "/registry/url"],
     ["a token endpoint that isn't an address", { registry: { realm: "rune-operator" } }, "/registry/realm"],
     ["a login for the embedded registry, which takes none", { registry: { credentialsSecret: "harbor" } }, "/registry/credentialsSecret"],
+    ["a name that no Secret can have", { keysSecret: "rune..keys" }, "/keysSecret"],
     ["a proxy that asks for a password", { hub: { proxy: "http://me:secret@proxy.example.org:3128" } }, "/hub/proxy"],
     ["an address of another protocol", { nats: { embedded: false, url: "http://nats" } }, "/nats/url"],
     ["two operators without leader", { operator: { replicas: 2, leaderElection: false } }, "/operator/leaderElection"],

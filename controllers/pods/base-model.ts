@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from "node:util";
 import { ArtifactMissing, DigestMismatch, type Registry } from "@rune/clients/registry/registry";
 import { modelConfig } from "@rune/crds/contracts/artifact";
-import type { BaseModel } from "@rune/crds/fields/base-model";
+import { type BaseModel, longestBaseName } from "@rune/crds/fields/base-model";
 import type { ModelServer } from "@rune/crds/kinds/model-server";
 import { ZodError } from "zod";
 import { hubSource } from "./pod.ts";
@@ -46,13 +46,15 @@ function fromServers(base: BaseModel, servers: readonly ModelServer[]): BaseStat
   const server = servers.find(
     (candidate) => isDeepStrictEqual(sourceOf(candidate.spec.base), sourceOf(base)) && candidate.status?.baseDigest,
   );
-  if (server?.status?.baseDigest)
-    return { name: base.huggingFace?.repository ?? `${base.pvc?.claimName}/${base.pvc?.path}`, digest: server.status.baseDigest };
+  if (server?.status?.baseDigest) return { name: nameOf(base), digest: server.status.baseDigest };
   return {
     missing: false,
     unresolved: "the identity of spec.base isn't known yet; it is once a ModelServer with the same base has staged it",
   };
 }
+
+/** Cut, because a claim's name and the path in it may both be longer than a name for people. */
+const nameOf = ({ huggingFace, pvc }: BaseModel) => (huggingFace?.repository ?? `${pvc?.claimName}/${pvc?.path}`).slice(0, longestBaseName);
 
 const sourceOf = ({ huggingFace, pvc }: BaseModel) => ({ huggingFace: huggingFace && hubSource(huggingFace), pvc });
 

@@ -1,4 +1,4 @@
-import { objectName, quantity } from "@rune/crds/fields/field";
+import { objectName, quantity, subdomainName } from "@rune/crds/fields/field";
 import { z } from "zod";
 
 const image = z
@@ -65,7 +65,7 @@ export const operatorConfig = z.object({
         .array(
           z.object({
             name: objectName(40).describe("Name of the subscriber."),
-            secret: objectName(200).describe("Secret, beside the operator, that its credentials are kept in; made by the operator."),
+            secret: subdomainName().describe("Secret, beside the operator, that its credentials are kept in; made by the operator."),
             namespace: objectName().optional().describe("Namespace whose events it gets; all when unset."),
           }),
         )

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { longestBaseName } from "../fields/base-model.ts";
 import { digest, text, whole } from "../fields/field.ts";
 import { scope } from "../fields/scope.ts";
 
@@ -38,7 +39,7 @@ export const adapterFile = { config: "adapter_config.json", weights: "adapter_mo
 /** Config blob of an adapter artifact: what its Adapter's spec must agree with. No timestamps, so equal weights give equal digests. */
 export const adapterConfig = z.object({
   schema: z.literal("rune.dev/adapter/v1"),
-  base: z.object({ name: text(200), digest: digest() }),
+  base: z.object({ name: text(longestBaseName), digest: digest() }),
   rank: whole(1, 512),
   alpha: whole(1, 4096),
   targetModules: z.array(text(63)).min(1),
@@ -116,7 +117,7 @@ export type TrainingCurve = z.infer<typeof trainingCurve>;
 /** Config blob of a hypernetwork artifact: what `generate` must check before using it. */
 export const hypernetworkConfig = z.object({
   schema: z.literal("rune.dev/hypernetwork/v1"),
-  base: z.object({ name: text(200), digest: digest() }),
+  base: z.object({ name: text(longestBaseName), digest: digest() }),
   rank: whole(1, 512).describe("Rank of one chunk's adapter; one of n chunks has (n + 1) times as much, the static part included."),
   targetModules: z.array(text(63)).min(1),
   chunkTokens: whole(16, 32768),
@@ -131,7 +132,7 @@ export type HypernetworkConfig = z.infer<typeof hypernetworkConfig>;
 /** Config blob of a model artifact; `digest` is the identity of design §2: SHA-256 over the sorted lines `<sha256>  <name>\n`. */
 export const modelConfig = z.object({
   schema: z.literal("rune.dev/model/v1"),
-  name: text(200),
+  name: text(longestBaseName),
   digest: digest(),
   files: z.record(text(200), z.object({ sha256: z.string().length(64), sizeBytes: whole(0, Number.MAX_SAFE_INTEGER) })),
 });

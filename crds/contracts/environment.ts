@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { artifactReference } from "../fields/artifact-reference.ts";
+import { longestBaseName } from "../fields/base-model.ts";
 import { digest, repository, text, whole } from "../fields/field.ts";
 import { checkResult, nodeChecks } from "../kinds/environment-check.ts";
 import { owner, registry } from "./pod.ts";
@@ -13,7 +14,7 @@ export const environmentJob = z.object({
   checks: z.array(z.enum(nodeChecks)).min(1).max(3),
   base: z.object({
     path: text(500).describe("Directory that holds the staged base model, read-only."),
-    name: text(200).describe("Name of the base model."),
+    name: text(longestBaseName).describe("Name of the base model."),
     digest: digest().optional().describe("Identity of its files, where it is known already; the program finds it out otherwise."),
   }),
   quantization: z.enum(["NF4", "None"]),
@@ -50,7 +51,7 @@ export const environmentResult = z.object({
       rank: whole(1, 512),
       alpha: whole(1, 4096),
       targetModules: z.array(text(63)).min(1),
-      base: z.object({ name: text(200), digest: digest() }),
+      base: z.object({ name: text(longestBaseName), digest: digest() }),
     })
     .optional()
     .describe("What the check QLoRA stored, where it was asked to."),

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { artifactReference } from "../fields/artifact-reference.ts";
+import { longestBaseName } from "../fields/base-model.ts";
 import { digest, repository, text, whole } from "../fields/field.ts";
 import { scope } from "../fields/scope.ts";
 import { control, generate, hypernetwork, merge, methodNames, sft } from "../kinds/methods.ts";
@@ -17,7 +18,7 @@ export const trainerJob = z.object({
   control: control.optional(),
   base: z.object({
     path: text(500).describe("Directory that holds the staged base model, read-only."),
-    name: text(200).describe("Name of the base model."),
+    name: text(longestBaseName).describe("Name of the base model."),
     digest: digest().describe("Identity of the base model's files."),
   }),
   corpus: z

@@ -1,5 +1,8 @@
 import { z } from "zod";
-import { digest, objectName, repository, text } from "./field.ts";
+import { digest, repository, subdomainName, text } from "./field.ts";
+
+/** Characters that a base model's name for people may have: in artifacts, in an Adapter's spec, and in pods' inputs. */
+export const longestBaseName = 200;
 
 export const baseModel = z
   .object({
@@ -13,7 +16,7 @@ export const baseModel = z
           .describe("Full commit hash of the revision; branches and tags can move, so they are not accepted."),
         tokenSecret: z
           .object({
-            name: objectName(253).describe("Secret in this namespace."),
+            name: subdomainName().describe("Secret in this namespace."),
             key: text(253).min(1).default("token").describe("Its entry that holds the token."),
           })
           .optional()
@@ -30,7 +33,7 @@ export const baseModel = z
       .describe("A model stored as an OCI artifact, pinned by manifest digest."),
     pvc: z
       .object({
-        claimName: objectName(253).describe("PersistentVolumeClaim that holds the model."),
+        claimName: subdomainName().describe("PersistentVolumeClaim that holds the model."),
         path: text(500).describe("Directory of the model in the volume, relative to its root."),
       })
       .optional()

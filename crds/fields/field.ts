@@ -7,13 +7,27 @@ export const digest = () =>
     .length(71)
     .regex(/^sha256:[0-9a-f]{64}$/);
 
-/** A DNS label of at most `max` characters: the name of an object in the same namespace. */
+/**
+ * A DNS label (RFC 1123) of at most `max` characters: the name of one of Rune's own objects, which becomes the value of
+ * labels and part of the names of pods and Services.
+ */
 export const objectName = (max = 63) =>
   z
     .string()
     .min(1)
     .max(max)
     .regex(/^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/);
+
+/**
+ * A DNS subdomain (RFC 1123), the name of a Secret, a ConfigMap or a PersistentVolumeClaim in the same namespace: unlike
+ * `objectName` it may have dots and 253 characters, so it must never become a label's value or part of another name.
+ */
+export const subdomainName = () =>
+  z
+    .string()
+    .min(1)
+    .max(253)
+    .regex(/^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/);
 
 /** The name of a ModelServer, and so of its Service, whose name must begin with a letter (RFC 1035). */
 export const serverName = () =>

@@ -1,12 +1,12 @@
 import { z } from "zod";
-import { objectName, quantity, text, whole } from "./field.ts";
+import { quantity, subdomainName, text, whole } from "./field.ts";
 
 /** Longest deadline of one execution, in seconds. */
 export const mostExecutionSeconds = 120;
 
 export const sandbox = z
   .object({
-    libraryConfigMap: objectName(253)
+    libraryConfigMap: subdomainName()
       .optional()
       .describe("ConfigMap whose files stand on the program's import path, read-only: the project's own library."),
     timeoutSeconds: whole(1, mostExecutionSeconds)

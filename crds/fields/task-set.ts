@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { digest, objectName, repository, text, whole } from "./field.ts";
+import { digest, repository, subdomainName, text, whole } from "./field.ts";
 
 /** Task sets that come with the installation. */
 export const bundledTaskSets = ["HumanEval"] as const;
@@ -21,7 +21,7 @@ export const taskSetReference = z
     digest: digest().optional().describe("Digest of the artifact's manifest."),
     configMap: z
       .object({
-        name: objectName(253).describe("ConfigMap in this namespace."),
+        name: subdomainName().describe("ConfigMap in this namespace."),
         key: text(253).min(1).default("tasks.jsonl").describe("Its entry: a task set in JSON, a list of tasks, or a task a line."),
       })
       .optional()

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { artifactReference } from "../fields/artifact-reference.ts";
+import { longestBaseName } from "../fields/base-model.ts";
 import { statusBase } from "../fields/condition.ts";
 import { byKey, digest, objectName, text, time, whole } from "../fields/field.ts";
 import { interval, measuredTasks } from "../fields/measurement.ts";
@@ -20,7 +21,7 @@ export const targetModules = z
 const spec = z.object({
   base: z
     .object({
-      name: text(200).min(1).describe("Name of the base model, for people."),
+      name: text(longestBaseName).min(1).describe("Name of the base model, for people."),
       digest: digest().describe("Identity of the base model's files; an adapter only ever runs on this base."),
     })
     .describe("The base model that the adapter was made for."),

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { artifactReference } from "../fields/artifact-reference.ts";
-import { baseModel } from "../fields/base-model.ts";
+import { baseModel, longestBaseName } from "../fields/base-model.ts";
 import { statusBase } from "../fields/condition.ts";
 import { byKey, digest, labels, objectName, serverName, text, time, whole } from "../fields/field.ts";
 import { lifecycle } from "../fields/lifecycle.ts";
@@ -111,7 +111,7 @@ const status = z.object({
       alpha: whole(1, 4096).describe("LoRA alpha."),
       targetModules: targetModules,
       base: z
-        .object({ name: text(200).min(1).describe("Name, for people."), digest: digest().describe("Identity of its files.") })
+        .object({ name: text(longestBaseName).min(1).describe("Name, for people."), digest: digest().describe("Identity of its files.") })
         .describe("The base model that it was made for."),
     })
     .optional()

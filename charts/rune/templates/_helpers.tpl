@@ -1,6 +1,7 @@
-{{- /* Prefix of every name: the release's name, with "rune" added if it doesn't contain it. */ -}}
+{{- /* Prefix of every name: the release's name, with "rune" added if it doesn't contain it, and without dots, which names of Services can't have. */ -}}
 {{- define "rune.name" -}}
-{{- if contains "rune" .Release.Name }}{{ .Release.Name | trunc 40 | trimSuffix "-" }}{{ else }}{{ printf "%s-rune" (.Release.Name | trunc 35 | trimSuffix "-") }}{{ end }}
+{{- $release := .Release.Name | replace "." "-" -}}
+{{- if contains "rune" $release }}{{ $release | trunc 40 | trimSuffix "-" }}{{ else }}{{ printf "%s-rune" ($release | trunc 35 | trimSuffix "-") }}{{ end }}
 {{- end }}
 
 {{- /* Labels that select the pods of one component: (list $ "registry"). */ -}}

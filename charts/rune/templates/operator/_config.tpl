@@ -2,7 +2,7 @@
 {{- define "rune.config" -}}
 operatorNamespace: {{ .Release.Namespace }}
 watchNamespaces: {{ toJson .Values.watchNamespaces }}
-keysSecret: {{ .Values.keysSecret }}
+keysSecret: {{ .Values.keysSecret | quote }}
 leaderElection: {{ .Values.operator.leaderElection }}
 images:
   {{- range $key := list "adapterLoader" "vllm" "trainer" "agent" "evaluator" "sandbox" }}
@@ -17,10 +17,10 @@ imagePullSecrets: {{ toJson .Values.global.imagePullSecrets }}
 registry:
   url: {{ include "rune.registryURL" . }}
   {{- with .Values.registry.credentialsSecret }}
-  credentialsSecret: {{ . }}
+  credentialsSecret: {{ . | quote }}
   {{- end }}
   {{- with .Values.registry.caConfigMap }}
-  caConfigMap: {{ . }}
+  caConfigMap: {{ . | quote }}
   {{- end }}
 nats:
   url: {{ include "rune.natsURL" . }}
