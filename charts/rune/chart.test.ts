@@ -4,6 +4,7 @@ import { run } from "@rune/cluster/shell";
 import { helmPath } from "@rune/cluster/tools";
 import { operatorConfig } from "@rune/controllers/shared/config";
 import type { Services } from "@rune/controllers/shared/services";
+import { quantity, quantityAboveZero } from "@rune/crds/fields/quantity";
 import { kinds } from "@rune/crds/kinds/kinds";
 import { label } from "@rune/crds/words/labels";
 import { controllers } from "@rune/operator/controllers";
@@ -11,6 +12,7 @@ import { Client, Manager, silentLogger, staticCredentials } from "kopf-ts";
 import { type PolicyRule, rulesOf } from "kopf-ts/manifests";
 import { beforeAll, describe, expect, test } from "vitest";
 import { parse } from "yaml";
+import { toJSONSchema } from "zod";
 import { chart, type Manifest, named, ofKind, refusal, render } from "./testing/render.ts";
 
 const digest = (digit: string) => `sha256:${digit.repeat(64)}`;
@@ -227,6 +229,17 @@ describe("events", () => {
   });
 });
 
+test("quantities are those that Kubernetes, the kinds and the operator know, also those that YAML would read as numbers", async () => {
+  const { $defs } = JSON.parse(readFileSync(join(chart, "values.schema.json"), "utf8"));
+  expect($defs.quantity.pattern).toBe(toJSONSchema(quantity()).pattern);
+  expect($defs.size.pattern).toBe(toJSONSchema(quantityAboveZero()).pattern);
+  const sandbox = { memory: "5e8", cpu: "2", cpuRequest: "0" };
+  const all = await render({ sandbox, engine: { sharedMemory: "1e9" }, registry: { storage: "50e9" } });
+  const accepted = operatorConfig.parse(configOf(all));
+  expect([accepted.sandbox, accepted.engine]).toMatchObject([sandbox, { sharedMemory: "1e9" }]);
+  expect(named(all, "PersistentVolumeClaim", "rune-registry").spec.resources.requests.storage).toBe("50e9");
+});
+
 test("sandboxes do without Landlock only in runtime classes that are named", async () => {
   expect(configOf(await render()).sandbox.landlockSubstitutes).toEqual([]);
   const named = await render({ sandbox: { landlockSubstitutes: ["gvisor", "kata"] } });
@@ -404,6 +417,8 @@ describe("wrong values are refused with the place and the reason", () => {
     ["two operators without leader", { operator: { replicas: 2, leaderElection: false } }, "/operator/leaderElection"],
     ["sandboxes that run as root", { sandbox: { uidRange: { start: 0, size: 1 } } }, "/sandbox/uidRange/start"],
     ["a unit that Kubernetes doesn't know", { sandbox: { memory: "512ki" } }, "/sandbox/memory"],
+    ["memory that is none", { sandbox: { memory: "0" } }, "/sandbox/memory"],
+    ["a CPU limit that limits nothing", { sandbox: { cpu: "0.0" } }, "/sandbox/cpu"],
     ["a label that is Rune's own", { pods: { labels: { "rune.dev/component": "x" } } }, "invalid propertyName 'rune.dev/component'"],
     ["a label's value that Kubernetes refuses", { pods: { labels: { "example.org/team": "a team" } } }, "/pods/labels/example.org~1team"],
     ["events that go before a repeated one is known again", { events: { retentionDays: 1 } }, "/events/retentionDays"],

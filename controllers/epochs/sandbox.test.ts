@@ -1,8 +1,10 @@
+import { resolvedSandbox } from "@rune/crds/contracts/pod";
+import { amountOf } from "@rune/crds/fields/quantity";
 import { describe, expect, it } from "vitest";
 import type { Pod } from "../pods/manifest.ts";
 import { operatorConfig } from "../shared/config.ts";
 import { agentSession, config } from "../testing/objects.ts";
-import { bytesOf, executionMemoryMiB, type SandboxRequest, sandboxPod } from "./sandbox.ts";
+import { executionMemoryMiB, type SandboxRequest, sandboxPod } from "./sandbox.ts";
 
 const request: SandboxRequest = { owner: agentSession("s"), epoch: 1, uid: 100_001, spec: {}, caller: "agent", token: "t" };
 
@@ -29,17 +31,23 @@ describe("a sandbox's memory", () => {
   const volumesMiB = (memory: string) =>
     (sandboxPod({ ...request, spec: { memory } }, config).spec?.volumes ?? [])
       .flatMap(({ emptyDir }) => (emptyDir ? [emptyDir] : []))
-      .map(({ medium, sizeLimit }) => ({ medium, mebibytes: bytesOf(sizeLimit ?? "0") / 2 ** 20 }));
+      .map(({ medium, sizeLimit }) => ({ medium, mebibytes: amountOf(sizeLimit ?? "0") / 2 ** 20 }));
 
-  it.each(["256Mi", "512Mi", "1Gi", "32Gi"])(
+  it.each(["256Mi", "512Mi", "1Gi", "32Gi", "5e8"])(
     "of %s holds a program, its tests with half as much, the runner and full volumes",
     (memory) => {
       const program = executionMemoryMiB({ memory }, config);
       const files = volumesMiB(memory).reduce((sum, { mebibytes }) => sum + mebibytes, 0);
       const limit = sandboxPod({ ...request, spec: { memory } }, config).spec?.containers[0]?.resources?.limits?.memory;
-      expect(program + Math.max(64, program / 2) + 64 + files).toBeLessThanOrEqual(bytesOf(limit ?? "0") / 2 ** 20);
+      expect(program + Math.max(64, program / 2) + 64 + files).toBeLessThanOrEqual(amountOf(limit ?? "0") / 2 ** 20);
     },
   );
+
+  it.each(["1", "64Mi", "2e9", "256Gi", "1E"])("of %s is a whole number that a pod's input may say, for each program", (memory) => {
+    const program = executionMemoryMiB({ memory }, config);
+    expect(resolvedSandbox.shape.memoryMiB.parse(program)).toBe(program);
+    expect(sandboxPod({ ...request, spec: { memory } }, config).spec?.containers[0]?.resources?.limits?.memory).toMatch(/^[0-9]+Mi$/);
+  });
 
   it("is what every writable volume is made of, so that a program's files, named or not, are bounded by the kernel", () => {
     expect(volumesMiB("256Mi").map(({ medium }) => medium)).toEqual(["Memory", "Memory", "Memory"]);
@@ -62,27 +70,5 @@ describe("a sandbox without Landlock", () => {
 
   it("is allowed in the installation's own runtime class as well, if that is named", () => {
     expect(environmentOf(undefined, { ...sandbox, runtimeClassName: "gvisor" })).toContainEqual(variable);
-  });
-});
-
-describe("bytes of a quantity", () => {
-  it.each([
-    ["1", 1],
-    ["1500m", 1.5],
-    ["0.5k", 500],
-    ["524288Ki", 2 ** 29],
-    ["512Mi", 2 ** 29],
-    ["1G", 1e9],
-    ["1T", 1e12],
-    ["1P", 1e15],
-    ["1E", 1e18],
-    ["1Pi", 2 ** 50],
-    ["1Ei", 2 ** 60],
-  ])("%s is %d", (quantity, bytes) => {
-    expect(bytesOf(quantity)).toBe(bytes);
-  });
-
-  it("are never guessed of a unit that Kubernetes doesn't know", () => {
-    expect(() => bytesOf("512ki")).toThrow("512ki is no Kubernetes quantity");
   });
 });

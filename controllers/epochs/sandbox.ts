@@ -1,4 +1,6 @@
+import { executionMiB } from "@rune/crds/contracts/pod";
 import { landlockSubstitute, runnerPath, runnerVariable, sandboxPath } from "@rune/crds/contracts/runner";
+import { amountOf } from "@rune/crds/fields/quantity";
 import type { SandboxSpec } from "@rune/crds/fields/sandbox";
 import { PodCondition } from "@rune/crds/words/conditions";
 import { label } from "@rune/crds/words/labels";
@@ -176,10 +178,10 @@ export function sandboxState(pod: DynamicObject | undefined): SandboxState {
 
 /**
  * Half of the requested memory, in MiB: one program's share. Its tests may use half as much, and the runner needs 64
- * MiB, so with 256Mi or more both survive a program that takes too much.
+ * MiB, so with 256Mi or more both survive a program that takes too much. Within what a pod's input may say.
  */
 export function executionMemoryMiB(spec: SandboxSpec, config: OperatorConfig): number {
-  return Math.max(64, Math.floor(askedMiB(spec, config) / 2));
+  return Math.min(executionMiB.most, Math.max(executionMiB.least, Math.floor(askedMiB(spec, config) / 2)));
 }
 
 /** The requested memory is for programs, tests and runner; in-memory files and the kernel's share are added. */
@@ -187,23 +189,7 @@ function podMemoryMiB(spec: SandboxSpec, config: OperatorConfig): number {
   return scratch.reduce((sum, { mebibytes }) => sum + mebibytes, Math.ceil(askedMiB(spec, config)) + nurseryMiB);
 }
 
-const askedMiB = (spec: SandboxSpec, config: OperatorConfig) => bytesOf(spec.memory ?? config.sandbox.memory) / 2 ** 20;
-
-const units: Readonly<Record<string, number>> = {
-  "": 1,
-  m: 1e-3,
-  ...Object.fromEntries([..."kMGTPE"].map((letter, index) => [letter, 1000 ** (index + 1)])),
-  ...Object.fromEntries([..."KMGTPE"].map((letter, index) => [`${letter}i`, 1024 ** (index + 1)])),
-};
-
-/** Bytes of a Kubernetes quantity, in every unit that the schemas' `quantity` accepts. */
-export function bytesOf(quantity: string): number {
-  const [, number = "", unit = ""] = /^([0-9.]+)([A-Za-z]*)$/.exec(quantity) ?? [];
-  const factor = units[unit];
-  if (!number || factor === undefined)
-    throw new Error(`${quantity} is no Kubernetes quantity; write a number with m, k, M, G, T, P, E or Ki to Ei`);
-  return Number(number) * factor;
-}
+const askedMiB = (spec: SandboxSpec, config: OperatorConfig) => amountOf(spec.memory ?? config.sandbox.memory) / 2 ** 20;
 
 /** A user ID that is not in `taken`; stable per key while it is free. */
 export function sandboxUID(key: string, taken: ReadonlySet<number>, range: { start: number; size: number }): number {

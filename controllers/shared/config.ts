@@ -1,4 +1,5 @@
-import { objectName, quantity, subdomainName } from "@rune/crds/fields/field";
+import { objectName, subdomainName } from "@rune/crds/fields/field";
+import { quantity, quantityAboveZero } from "@rune/crds/fields/quantity";
 import { z } from "zod";
 
 const image = z
@@ -114,7 +115,7 @@ export const operatorConfig = z.object({
       device: z.enum(["CUDA", "CPU"]).default("CUDA").describe("What the vLLM image was built for."),
       cpuThreads: z.number().int().min(1).default(2).describe("OpenMP threads of a CPU engine, over all its pipeline stages."),
       cpuKVCacheGiB: z.number().int().min(1).default(1).describe("Key-value cache of a CPU engine in GiB, for each pipeline stage."),
-      sharedMemory: quantity().default("1Gi").describe("Size of `/dev/shm`, over which the pipeline stages talk."),
+      sharedMemory: quantityAboveZero().default("1Gi").describe("Size of `/dev/shm`, over which the pipeline stages talk."),
       openInference: z.boolean().default(false).describe("Lets every pod of the namespace ask a ModelServer, not only Rune's own."),
     })
     .prefault({})
@@ -125,12 +126,12 @@ export const operatorConfig = z.object({
         .object({ start: z.number().int().min(1000), size: z.number().int().min(1) })
         .default({ start: 100000, size: 10000 })
         .describe("User IDs that sandboxes get, each its own."),
-      memory: quantity()
+      memory: quantityAboveZero()
         .default("512Mi")
         .describe(
           "Memory for a program, its tests and the runner where a session doesn't say; the pod gets 96Mi more, for files in memory.",
         ),
-      cpu: quantity().default("500m").describe("CPU of a sandbox pod where a session doesn't say."),
+      cpu: quantityAboveZero().default("500m").describe("CPU of a sandbox pod where a session doesn't say."),
       cpuRequest: quantity().optional().describe("CPU that the scheduler sets aside where a session doesn't say; all of `cpu` when unset."),
       timeoutSeconds: z.number().int().min(1).max(120).default(10).describe("Deadline of one execution where a session doesn't say."),
       runtimeClassName: z.string().optional().describe("RuntimeClass of sandbox pods where a session doesn't say."),

@@ -36,11 +36,14 @@ export const owner = z
 export const probeTargets = z.object({ canary: text(300), dns: text(300), modelServer: text(300), apiServer: text(300), node: text(300) });
 export type ProbeTargets = z.infer<typeof probeTargets>;
 
+/** Least and most memory of one execution that a pod's input may say, in MiB. */
+export const executionMiB = { least: 64, most: 65536 } as const;
+
 export const resolvedSandbox = z.object({
   url: z.url().describe("Base URL of the runner."),
   tokenFile: text(200).describe("File that holds the runner's bearer token."),
   timeoutSeconds: whole(1, mostExecutionSeconds).describe("Deadline of one execution."),
-  memoryMiB: whole(64, 65536).describe("Memory of one execution."),
+  memoryMiB: whole(executionMiB.least, executionMiB.most).describe("Memory of one execution."),
   probeTargets: probeTargets.describe(
     "`host:port` of what the sandbox must not reach; the agent itself must reach the canary and the model server.",
   ),

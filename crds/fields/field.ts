@@ -68,13 +68,6 @@ export const whole = (min: number, max: number) => z.number().int().min(min).max
 /** An RFC 3339 time. */
 export const time = () => z.iso.datetime();
 
-/** A Kubernetes quantity without an exponent, such as `500m`, `4Gi` or `1`. */
-export const quantity = () =>
-  z
-    .string()
-    .max(32)
-    .regex(/^[0-9]+(\.[0-9]+)?([mkMGTPE]|[KMGTPE]i)?$/);
-
 /** Label values and selectors by equality; at most 64. */
 export const labels = () => z.record(z.string().max(253), z.string().max(63)).meta({ maxProperties: 64 });
 

@@ -1,5 +1,6 @@
 import { z } from "zod";
-import { quantity, subdomainName, text, whole } from "./field.ts";
+import { subdomainName, text, whole } from "./field.ts";
+import { quantityAboveZero } from "./quantity.ts";
 
 /** Longest deadline of one execution, in seconds. */
 export const mostExecutionSeconds = 120;
@@ -12,8 +13,10 @@ export const sandbox = z
     timeoutSeconds: whole(1, mostExecutionSeconds)
       .optional()
       .describe("Deadline of one execution; the whole process group is killed at it."),
-    memory: quantity().optional().describe("Memory for a program, its tests and the runner; the pod gets 96Mi more, for files in memory."),
-    cpu: quantity().optional().describe("CPU of the sandbox pod, request and limit."),
+    memory: quantityAboveZero()
+      .optional()
+      .describe("Memory for a program, its tests and the runner; the pod gets 96Mi more, for files in memory."),
+    cpu: quantityAboveZero().optional().describe("CPU of the sandbox pod, request and limit."),
     runtimeClassName: text(253).optional().describe("RuntimeClass of the sandbox pod, such as `gvisor` or `kata`."),
   })
   .describe("Where untrusted programs run. Isolation is proven before the first one runs; without proof nothing runs.");

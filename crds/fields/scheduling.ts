@@ -1,10 +1,11 @@
 import { z } from "zod";
-import { labels, quantity, text, whole } from "./field.ts";
+import { labels, text, whole } from "./field.ts";
+import { quantity, quantityAboveZero } from "./quantity.ts";
 
 export const resources = z
   .object({
     cpu: quantity().optional().describe("CPU request of the main container."),
-    memory: quantity().optional().describe("Memory request and limit of the main container."),
+    memory: quantityAboveZero().optional().describe("Memory request and limit of the main container."),
     gpus: whole(0, 16).optional().describe("GPUs of the main container, counted in the installation's GPU resource."),
   })
   .describe("Compute resources of the main container.");

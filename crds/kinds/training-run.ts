@@ -2,8 +2,9 @@ import { z } from "zod";
 import { artifactReference } from "../fields/artifact-reference.ts";
 import { baseModel } from "../fields/base-model.ts";
 import { statusBase } from "../fields/condition.ts";
-import { byKey, digest, labels, objectName, quantity, text, time, whole } from "../fields/field.ts";
+import { byKey, digest, labels, objectName, text, time, whole } from "../fields/field.ts";
 import { lifecycle } from "../fields/lifecycle.ts";
+import { quantityAboveZero } from "../fields/quantity.ts";
 import { requires } from "../fields/requires.ts";
 import { resources, scheduling } from "../fields/scheduling.ts";
 import { scope } from "../fields/scope.ts";
@@ -72,7 +73,7 @@ const spec = z.object({
   checkpoint: z
     .object({
       everySteps: whole(1, 100000).default(20).describe("Optimizer steps between checkpoints."),
-      size: quantity().default("2Gi").describe("Size of the volume that holds checkpoints."),
+      size: quantityAboveZero().default("2Gi").describe("Size of the volume that holds checkpoints."),
       storageClassName: text(253).optional().describe("StorageClass of that volume."),
     })
     .default({ everySteps: 20, size: "2Gi" })

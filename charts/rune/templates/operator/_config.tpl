@@ -60,14 +60,14 @@ sandbox:
   uidRange:
     start: {{ int64 .Values.sandbox.uidRange.start }}
     size: {{ int64 .Values.sandbox.uidRange.size }}
-  memory: {{ .Values.sandbox.memory }}
-  cpu: {{ .Values.sandbox.cpu }}
+  memory: {{ .Values.sandbox.memory | quote }}
+  cpu: {{ .Values.sandbox.cpu | quote }}
   {{- with .Values.sandbox.cpuRequest }}
-  cpuRequest: {{ . }}
+  cpuRequest: {{ . | quote }}
   {{- end }}
   timeoutSeconds: {{ .Values.sandbox.timeoutSeconds }}
   {{- with .Values.sandbox.runtimeClassName }}
-  runtimeClassName: {{ . }}
+  runtimeClassName: {{ . | quote }}
   {{- end }}
   landlockSubstitutes: {{ toJson .Values.sandbox.landlockSubstitutes }}
 agent:
