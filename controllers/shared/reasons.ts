@@ -46,6 +46,8 @@ export const Reason = {
   ContainerRefused: "ContainerRefused",
   /** A Job or a server has no pod. */
   PodMissing: "PodMissing",
+  /** The API server refuses to write what the object needs; kopf-ts says it, and retries. */
+  WriteFailed: "WriteFailed",
   /** A Job was suspended, but not by Rune. */
   JobSuspended: "JobSuspended",
   /** `spec.replicas` is 0. */

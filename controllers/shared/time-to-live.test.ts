@@ -9,6 +9,7 @@ import { aCheck, aCondition, anEvaluation, aRun, aSession, now } from "../testin
 import { aGeneration } from "../testing/evolution-world.ts";
 import { digestOf } from "../testing/objects.ts";
 import { observe as observeRun } from "../training-run/observe.ts";
+import { failureOf } from "./ended.ts";
 import type { Services } from "./services.ts";
 
 const asked: string[] = [];
@@ -45,4 +46,11 @@ it.each([
   asked.length = 0;
   await observe();
   expect(asked).toEqual([]);
+});
+
+it("what failed, or waits for a person, can't be waited for; what the API server refuses to write for now can", () => {
+  const stalledBy = (reason: string) => ({ status: { conditions: [{ ...aCondition("Stalled"), reason }] } });
+  expect(failureOf({ status: { conditions: [aCondition("Failed")] } })?.type).toBe("Failed");
+  expect(failureOf(stalledBy("BaseMismatch"))?.reason).toBe("BaseMismatch");
+  expect(failureOf(stalledBy("WriteFailed"))).toBeUndefined();
 });

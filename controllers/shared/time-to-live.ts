@@ -1,6 +1,7 @@
 import { ConditionType } from "@rune/crds/words/conditions";
 import type { KubeObject } from "kopf-ts";
 import { getCondition, isTerminal, type Outcome, unchanged } from "kopf-ts";
+import { Reason } from "./reasons.ts";
 
 type Bounded = KubeObject & { spec: { ttlSecondsAfterFinished?: number }; status?: unknown };
 
@@ -23,8 +24,11 @@ export function endedAt(object: KubeObject): Date {
   return new Date(condition?.lastTransitionTime ?? Date.now());
 }
 
-/** The condition by which an object can't succeed without help: it failed, or it is stalled and waits for a person. */
+/**
+ * The condition by which an object can't succeed without help: it failed, or it is stalled and waits for a person. One
+ * whose writes are refused is still tried, and goes on as it is when they are accepted.
+ */
 export const failureOf = (object: Pick<KubeObject, "status">) =>
   [getCondition(object, ConditionType.Failed), getCondition(object, ConditionType.Stalled)].find(
-    (condition) => condition?.status === "True",
+    (condition) => condition?.status === "True" && condition.reason !== Reason.WriteFailed,
   );

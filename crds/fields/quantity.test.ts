@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { quantity, quantityAboveZero, amountOf } from "./quantity.ts";
+import { amountOf, quantity, quantityAboveZero } from "./quantity.ts";
 
 /** Legal in Kubernetes (resource.ParseQuantity), with their values. */
 const legal: readonly (readonly [string, number])[] = [

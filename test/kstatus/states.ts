@@ -43,6 +43,7 @@ const fail = (reason: string) => failed(reason, "it could not be done");
 const everyKind: Readonly<Record<string, Row>> = {
   "waits for a phase before": [wait(Reason.RequirementNotMet), "InProgress", "Progressing"],
   "after a gate that failed": [stop(Reason.RequirementFailed), "Failed", "Degraded"],
+  "is refused what it needs": [stop(Reason.WriteFailed), "Failed", "Degraded"],
   "while the registry is unavailable": [wait(Reason.RegistryUnavailable), "InProgress", "Progressing"],
 };
 const suspended: Readonly<Record<string, Row>> = {

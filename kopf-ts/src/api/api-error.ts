@@ -87,6 +87,12 @@ export function isRefusal(error: unknown): error is ApiError {
   return isOversized || (error.status >= 400 && error.status < 500 && ![401, 404, 408, 409, 429].includes(error.status));
 }
 
+/** Whether a refusal ends without a correction: other objects go and leave room in a quota, or the whole namespace goes. */
+export function isPassing(error: unknown): boolean {
+  if (!(error instanceof ApiError)) return false;
+  return /exceeded quota/.test(error.message) || error.details.causes?.some(({ reason }) => reason === "NamespaceTerminating") === true;
+}
+
 /** It does not exist (404). */
 export const isNotFound = (error: unknown): error is ApiError => hasStatus(error, 404);
 /** One of this name exists already (409 AlreadyExists). */

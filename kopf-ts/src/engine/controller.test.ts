@@ -2,8 +2,8 @@ import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { type DynamicObject, keyOf } from "../api/object.ts";
 import { configMaps, namespaces, pods, resource } from "../api/resource.ts";
 import { type Logger, silentLogger } from "../core/logger.ts";
-import { getCondition, isTrue } from "../outcome/conditions.ts";
-import { ready, unchanged, waiting } from "../outcome/outcome.ts";
+import { conditionsOf, getCondition, isTrue } from "../outcome/conditions.ts";
+import { progressing, ready, unchanged, waiting } from "../outcome/outcome.ts";
 import { ownerReference } from "../outcome/owner.ts";
 import { TerminalError } from "../outcome/reconciler.ts";
 import { eventually, FakeApiServer, VirtualClock } from "../testing/index.ts";
@@ -537,6 +537,28 @@ describe("a controller", () => {
       expect(isTrue(server.find(widgets, keyA) ?? {}, "Ready")).toBe(true);
     },
   );
+
+  test("what the server refuses for long is told as Stalled and still tried with growing pauses, until it is accepted", async () => {
+    server.put(widgets, widget("a"));
+    const child = { apiVersion: "v1", kind: "ConfigMap", metadata: { namespace: "shop", name: "x" } };
+    server.inject({ match: ({ path }) => path.includes("configmaps/"), times: 999, action: { do: "refuse", status: 403 } });
+    builder().complete(() => progressing("Starting", "it starts").applying(child));
+    await manager.start();
+    const type = (reason: string) =>
+      conditionsOf(server.find(widgets, keyA)!).find((condition) => condition.status === "True" && condition.reason === reason)?.type;
+    for (let step = 0; step < 300; step += 1) {
+      await clock.advance(300);
+      await new Promise((resolve) => setTimeout(resolve, 1));
+    }
+    expect(type("WriteFailed")).toBe("Stalled");
+    const tries = server.requests.filter(({ method, path }) => method === "PATCH" && path.includes("configmaps/")).length;
+    expect(tries).toBeGreaterThan(10);
+    expect(tries).toBeLessThan(25);
+    server.clearFaults();
+    await clock.advance(200_000);
+    await eventually(() => type("Starting") === "Reconciling");
+    expect(type("WriteFailed")).toBeUndefined();
+  });
 
   test("a cache with a selection is found with the same selection, counted in the metrics, and no other is made up", async () => {
     const selection = { labelSelector: { app: "x" } };

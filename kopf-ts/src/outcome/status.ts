@@ -66,10 +66,19 @@ function nextConditions(old: readonly Condition[], outcome: Outcome, at: { now: 
       else if (!outcome.conditions.some((condition) => condition.type === type)) conditions = removeCondition(conditions, type);
     }
   }
+  // kstatus reads only the first of Reconciling and Stalled.
+  if (outcome.kind === "unchanged") conditions = withoutOpposite(conditions, outcome.conditions);
   for (const input of [...inputs.filter(({ type }) => !outcome.conditions.some((own) => own.type === type)), ...outcome.conditions]) {
     conditions = setCondition(conditions, input, at);
   }
   return conditions;
+}
+
+/** What is said beside a status that stays: that it is stalled ends `Reconciling`, and the framework's own `Stalled` ends with it. */
+function withoutOpposite(conditions: readonly Condition[], said: readonly ConditionInput[]): readonly Condition[] {
+  const isSaid = (type: string) => said.some((condition) => condition.type === type && condition.status === "True");
+  if (isSaid("Stalled")) return removeCondition(conditions, "Reconciling");
+  return isSaid("Reconciling") ? conditions.filter(({ type, reason }) => type !== "Stalled" || reason !== writeFailedReason) : conditions;
 }
 
 /**
@@ -93,23 +102,25 @@ export const writing: ConditionInput = {
   message: "what this object needs is being written",
 };
 
-/** The reason of `Reconciling` while the server refuses a pass's writes. */
+/** The reason of `Reconciling` while the server refuses a pass's writes, and of `Stalled` once it has done so for long. */
 export const writeFailedReason = "WriteFailed";
 
 /** The condition about failing passes, if the object has it. */
 export function retryingOf(object: KubeObject): Condition | undefined {
-  const condition = getCondition(object, "Reconciling");
-  return condition?.reason === retryingReason || condition?.reason === writeFailedReason ? condition : undefined;
+  return [getCondition(object, "Reconciling"), getCondition(object, "Stalled")].find(
+    (condition) => condition?.status === "True" && (condition.reason === retryingReason || condition.reason === writeFailedReason),
+  );
 }
 
-/** Whether a change is only that condition: it must not shorten the pause after a failure. */
+/** Whether a change is only that condition, and what it says of Ready: it must not shorten the pause after a failure. */
 export function isOnlyRetrying<T extends KubeObject>(change: Change<T>): boolean {
   if (change.type !== "updated" || change.old === change.object || !retryingOf(change.object)) return false;
-  return isDeepStrictEqual(withoutReconciling(change.old), withoutReconciling(change.object));
+  const said = ["Reconciling", "Stalled", ...(getCondition(change.object, "Ready")?.reason === writeFailedReason ? ["Ready"] : [])];
+  return isDeepStrictEqual(without(said, change.old), without(said, change.object));
 }
 
-function withoutReconciling(object: KubeObject): object {
-  const conditions = conditionsOf(object).filter(({ type }) => type !== "Reconciling");
+function without(types: readonly string[], object: KubeObject): object {
+  const conditions = conditionsOf(object).filter(({ type }) => !types.includes(type));
   return { ...object, metadata: { ...object.metadata, resourceVersion: "" }, status: { ...(object.status as object), conditions } };
 }
 

@@ -6,7 +6,7 @@ import { jsonLogger, silentLogger } from "../core/logger.ts";
 import { FakeRecorder } from "../testing/context.ts";
 import { FakeApiServer, VirtualClock } from "../testing/index.ts";
 import { conditionsOf, getCondition, isTrue } from "./conditions.ts";
-import { failed, type Outcome, progressing, ready, succeeded, unchanged } from "./outcome.ts";
+import { failed, type Outcome, progressing, ready, stalled, succeeded, unchanged } from "./outcome.ts";
 import { ownerReference } from "./owner.ts";
 import { ForeignObjectError } from "./reconciler.ts";
 import { OutcomeWriter } from "./writer.ts";
@@ -143,6 +143,81 @@ describe("writing an outcome", () => {
     expect(await write(current()!, outcome())).toBe("done");
     expect(conditionsNow()).toEqual(["Ready=True Ready"]);
     expect(getCondition(current()!, "Ready")?.observedGeneration).toBe(generation);
+  });
+
+  const refuse = (words: string, status = 403, details = {}) =>
+    server.inject({
+      times: 99,
+      match: ({ path }) => path.includes("configmaps"),
+      action: { do: "refuse", status, reason: "Forbidden", message: words, details },
+    });
+  /** Passes over an object whose writes are refused for more than a minute. */
+  async function passes(outcome: () => Outcome, times = 3) {
+    const clock = new VirtualClock();
+    const writer = new OutcomeWriter({ client, resource: widgets, fieldManager: "widget", clock });
+    const pass = () => writer.write(current()!, outcome(), { logger: silentLogger, recorder, signal: abort.signal });
+    for (let done = 0; done < times; done += 1) {
+      await pass().catch(() => undefined);
+      await clock.advance(45_000);
+    }
+    return pass;
+  }
+  const missingClass = 'pods "a" is forbidden: pod rejected: RuntimeClass "gvisor2" not found';
+
+  test("a refusal that lasts is told as Stalled, with the server's words, until it ends by itself", async () => {
+    server.put(widgets, widget());
+    const outcome = () => progressing("Starting", "it starts", { size: 1 }).applying(configMap("x"));
+    refuse(missingClass);
+    await passes(outcome, 1);
+    expect(conditionsNow().sort()).toEqual(["Ready=False Starting", "Reconciling=True WriteFailed"]);
+    const pass = await passes(outcome);
+    expect(conditionsNow().sort()).toEqual(["Ready=False WriteFailed", "Stalled=True WriteFailed"]);
+    expect(getCondition(current()!, "Stalled")?.message).toContain('RuntimeClass "gvisor2" not found');
+    expect(current()!.status).toMatchObject({ size: 1, observedGeneration: current()!.metadata.generation });
+    const { resourceVersion } = current()!.metadata;
+    await expect(pass()).rejects.toMatchObject({ status: 403 });
+    expect(current()!.metadata.resourceVersion).toBe(resourceVersion);
+    server.clearFaults();
+    expect(await pass()).toBe("done");
+    expect(conditionsNow().sort()).toEqual(["Ready=False Starting", "Reconciling=True Starting"]);
+  });
+
+  test("a program that starts again goes on saying that it is stalled", async () => {
+    server.put(widgets, widget());
+    const outcome = () => progressing("Starting", "it starts").applying(configMap("x"));
+    refuse(missingClass);
+    await passes(outcome);
+    const { resourceVersion } = current()!.metadata;
+    await passes(outcome, 1);
+    expect(current()!.metadata.resourceVersion).toBe(resourceVersion);
+  });
+
+  test("an object that is ready stays so for the generation that was written, however long the next one is refused", async () => {
+    server.put(widgets, widget());
+    expect(await write(current()!, ready())).toBe("done");
+    server.put(widgets, { ...current()!, spec: { size: 2 } });
+    refuse(missingClass);
+    await passes(() => ready().applying(configMap("x")));
+    expect(conditionsNow().sort()).toEqual(["Ready=True Ready", "Stalled=True WriteFailed"]);
+    expect(getCondition(current()!, "Ready")?.observedGeneration).toBe(current()!.metadata.generation! - 1);
+  });
+
+  test.each<[string, () => void]>([
+    ["a quota that is used up", () => refuse('pods "a" is forbidden: exceeded quota: q, requested: pods=1, used: pods=9, limited: pods=9')],
+    ["a namespace that goes", () => refuse("it is being terminated", 403, { causes: [{ reason: "NamespaceTerminating" }] })],
+  ])("%s is no matter for a person, however long it lasts", async (_, given) => {
+    server.put(widgets, widget());
+    given();
+    await passes(() => progressing("Starting", "it starts").applying(configMap("x")));
+    expect(conditionsNow().sort()).toEqual(["Ready=False Starting", "Reconciling=True WriteFailed"]);
+  });
+
+  test("what a reconciler itself says to a person is not replaced by a refusal", async () => {
+    server.put(widgets, widget());
+    refuse(missingClass);
+    await passes(() => stalled("TooLarge", "size 9 is too large").applying(configMap("x")));
+    expect(conditionsNow()).toContain("Stalled=True TooLarge");
+    expect(conditionsNow()).toContain("Ready=False TooLarge");
   });
 
   test("30: a finalizer stays when the clean-up before it fails", async () => {

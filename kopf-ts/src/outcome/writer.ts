@@ -1,13 +1,13 @@
 import { hash } from "node:crypto";
-import { type ApiError, isAlreadyExists, isConflict, isForbidden, isInvalid, isNotFound, isRefusal } from "../api/api-error.ts";
+import { type ApiError, isAlreadyExists, isConflict, isForbidden, isInvalid, isNotFound, isPassing, isRefusal } from "../api/api-error.ts";
 import type { Client } from "../api/client.ts";
 import { type DynamicObject, describe, type KubeObject, keyOf, type NewObject, type ObjectKey } from "../api/object.ts";
 import type { Resource } from "../api/resource.ts";
 import type { Clock } from "../core/clock.ts";
 import type { Logger } from "../core/logger.ts";
-import { type Condition, type ConditionInput, isTerminal } from "./conditions.ts";
+import { type Condition, type ConditionInput, getCondition, isTerminal } from "./conditions.ts";
 import { finalizerPatch } from "./finalizer.ts";
-import { type Outcome, unchanged } from "./outcome.ts";
+import { Outcome, unchanged } from "./outcome.ts";
 import { controllerOf } from "./owner.ts";
 import { ForeignObjectError, TerminalError } from "./reconciler.ts";
 import type { Recorder } from "./recorder.ts";
@@ -17,6 +17,12 @@ import { Unseen } from "./unseen.ts";
 
 /** On a conflict another client wrote first: the next pass, soon, will decide from the current state. */
 export type Written = "done" | "conflict" | "gone";
+
+/**
+ * A refusal that lasts for longer needs a person: what a new namespace lacks at first, such as its service account, is
+ * there by then.
+ */
+const longRefusalMilliseconds = 60_000;
 
 export interface WriterOptions {
   readonly client: Client;
@@ -53,6 +59,9 @@ export class OutcomeWriter {
   /** By the key of the object, then by the child's. */
   readonly #applied = new Map<string, Map<string, Applied>>();
 
+  /** When the server began to refuse what an object needs, by the object's key. */
+  readonly #refusedSince = new Map<string, number>();
+
   /** Errors that are already reported on their object. */
   readonly #told = new WeakSet<Error>();
 
@@ -71,7 +80,7 @@ export class OutcomeWriter {
    * In order, each step only if the one before succeeded: finalizers added → status → events → creates → applies →
    * deletes → effects → finalizers removed. The API's refusals are thrown, except that a lost race is returned.
    * Readiness or success is claimed, and events are published, only when the writes and effects have been made; until
-   * then the status says Reconciling. Refusals by the server are reported on the object.
+   * then the status says Reconciling. Refusals by the server are reported on the object, as Stalled when they last.
    */
   async write(object: KubeObject, outcome: Outcome, ctx: WriteContext): Promise<Written> {
     const withFinalizers = await this.#addFinalizers(object, outcome, ctx);
@@ -80,12 +89,13 @@ export class OutcomeWriter {
     if (withFinalizers.metadata.generation !== object.metadata.generation) return "conflict";
     const isClaim = (outcome.kind === "ready" || outcome.kind === "succeeded") && (await this.#hasWork(object, outcome));
     const retrying = standingFailure(withFinalizers, outcome, ctx);
-    const first = retrying ? outcome.condition(retrying) : outcome;
+    const first = retrying ? withFailure(outcome, retrying) : outcome;
     const told = await this.#writeStatus(withFinalizers, first, ctx, isClaim ? (retrying ?? writing) : undefined);
     if (typeof told === "string") return told;
     if (!isClaim) this.#publish(told, outcome, ctx);
     const made = await this.#makeAll(object, outcome, ctx).catch((error: unknown) => this.#sayRefused(told, outcome, error, ctx));
     if (made === "conflict") return made;
+    this.#refusedSince.delete(keyOf(object.metadata));
     const current = isClaim || retrying ? await this.#writeStatus(told, outcome, ctx) : told;
     if (typeof current === "string") return current;
     if (isClaim) this.#publish(current, outcome, ctx);
@@ -140,10 +150,23 @@ export class OutcomeWriter {
   async #sayRefused(object: KubeObject, outcome: Outcome, thrown: unknown, ctx: WriteContext): Promise<never> {
     if (outcome.kind !== "unchanged" && !isTerminal(object) && (isRefusal(thrown) || thrown instanceof ForeignObjectError)) {
       const message = `what this object needs could not be written and is tried again: ${thrown.message}`.slice(0, 1024);
-      await this.#say(object, { type: "Reconciling", status: "True", reason: writeFailedReason, message }, ctx);
+      const condition = { type: this.#typeOfRefusal(object, outcome, thrown), status: "True", reason: writeFailedReason, message } as const;
+      const isWhole = condition.type === "Stalled" && isUnderWay(outcome);
+      await this.#say(object, isWhole ? withFailure(outcome, condition) : unchanged().condition(condition), ctx);
       this.#told.add(thrown);
     }
     throw thrown;
+  }
+
+  /** What the outcome itself says to a person is not replaced, and what time alone changes needs nobody. */
+  #typeOfRefusal(object: KubeObject, { kind }: Outcome, thrown: Error): "Reconciling" | "Stalled" {
+    if (kind === "stalled" || kind === "failed" || isPassing(thrown)) return "Reconciling";
+    const key = keyOf(object.metadata);
+    const now = this.#options.clock.monotonic();
+    const since = this.#refusedSince.get(key) ?? now;
+    this.#refusedSince.set(key, since);
+    const isSaid = getCondition(object, "Stalled")?.reason === writeFailedReason;
+    return isSaid || now - since >= longRefusalMilliseconds ? "Stalled" : "Reconciling";
   }
 
   async #addFinalizers(object: KubeObject, outcome: Outcome, ctx: WriteContext): Promise<KubeObject | Written> {
@@ -301,6 +324,7 @@ export class OutcomeWriter {
     this.#applied.delete(key);
     this.#unseen.forget(key);
     this.#loops.forget(key);
+    this.#refusedSince.delete(key);
   }
 
   /** Reports on the object that its reconciles keep failing, in addition to the rest of its status. Never throws. */
@@ -309,12 +333,12 @@ export class OutcomeWriter {
     const isFinal = error instanceof TerminalError;
     const message = `the reconcile failed ${isFinal ? "permanently" : "and is tried again"}: ${error.message}`.slice(0, 1024);
     const condition = isFinal ? { type: "Stalled", reason: "TerminalError" } : { type: "Reconciling", reason: retryingReason };
-    await this.#say(object, { ...condition, status: "True", message }, ctx);
+    await this.#say(object, unchanged().condition({ ...condition, status: "True", message }), ctx);
   }
 
-  async #say(object: KubeObject, condition: ConditionInput, ctx: WriteContext): Promise<void> {
+  async #say(object: KubeObject, said: Outcome, ctx: WriteContext): Promise<void> {
     try {
-      await this.#writeStatus(object, unchanged().condition(condition), ctx);
+      await this.#writeStatus(object, said, ctx);
     } catch (problem) {
       ctx.logger.warn("the failure could not be written to the object's status", { error: problem });
     }
@@ -345,7 +369,18 @@ function ownerInWords(object: KubeObject): string {
 /** The word on the object that its passes fail, while it has to stay: until a whole outcome has been carried out. */
 function standingFailure(object: KubeObject, outcome: Outcome, { failing }: WriteContext): Condition | undefined {
   const standing = asksForMore(outcome) ? retryingOf(object) : undefined;
+  if (standing?.type === "Stalled" && (outcome.kind === "stalled" || outcome.kind === "failed")) return undefined;
   return failing || standing?.reason === writeFailedReason ? standing : undefined;
+}
+
+/** Whether the outcome says what is going on, in which no person has to act. */
+const isUnderWay = ({ kind }: Outcome) => kind === "progressing" || kind === "waiting";
+
+/** The outcome with the word that its writes fail, which is about the whole of it where a person must act. */
+function withFailure(outcome: Outcome, condition: ConditionInput): Outcome {
+  const { type, reason, message = "" } = condition;
+  if (type !== "Stalled" || !isUnderWay(outcome)) return outcome.condition(condition);
+  return new Outcome({ ...outcome, kind: "stalled", reason, message });
 }
 
 /** Whether the outcome has steps after the status that may fail. */

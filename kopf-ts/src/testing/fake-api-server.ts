@@ -203,7 +203,7 @@ export class FakeApiServer {
     if (fault?.do === "hold") await fault.until.catch(() => {});
     try {
       if (fault?.do === "refuse")
-        throw new ApiError({ ...fault, message: `injected ${fault.status}`, retryAfter: fault.retryAfterSeconds });
+        throw new ApiError({ message: `injected ${fault.status}`, ...fault, retryAfter: fault.retryAfterSeconds });
       const isDry = seen.query.get("dryRun") === "All";
       const answer = isDry ? this.#storage.dryRun(() => this.#answer(seen, response)) : this.#answer(seen, response);
       if (fault?.do === "reset after") request.socket.destroy();

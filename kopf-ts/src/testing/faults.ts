@@ -1,3 +1,5 @@
+import type { StatusDetails } from "../api/api-error.ts";
+
 /** A request as passed to a fault's `match` and as recorded. */
 export interface SeenRequest {
   readonly method: string;
@@ -18,7 +20,15 @@ export interface SeenRequest {
  * - `hold`: carried out once `until` has settled.
  */
 export type FaultAction =
-  | { readonly do: "refuse"; readonly status: number; readonly reason?: string; readonly retryAfterSeconds?: number }
+  | {
+      readonly do: "refuse";
+      readonly status: number;
+      readonly reason?: string;
+      /** The server's words. Default: `injected` and the status. */
+      readonly message?: string;
+      readonly details?: StatusDetails;
+      readonly retryAfterSeconds?: number;
+    }
   | { readonly do: "reset" }
   | { readonly do: "reset after" }
   | { readonly do: "hang" }
