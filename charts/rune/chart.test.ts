@@ -240,6 +240,17 @@ test("quantities are those that Kubernetes, the kinds and the operator know, als
   expect(named(all, "PersistentVolumeClaim", "rune-registry").spec.resources.requests.storage).toBe("50e9");
 });
 
+test("the sizes of helpers are the operator's own unless they are set, each with every other kept", async () => {
+  const own = operatorConfig.parse(configOf(await render())).helpers;
+  expect(own).toEqual(operatorConfig.shape.helpers.parse({}));
+  const limited = await render({ helpers: { agent: { limits: { cpu: 1 } }, asker: { limits: { "ephemeral-storage": "1Gi" } } } });
+  expect(operatorConfig.parse(configOf(limited)).helpers).toEqual({
+    ...own,
+    agent: { ...own.agent, limits: { ...own.agent.limits, cpu: "1" } },
+    asker: { ...own.asker, limits: { ...own.asker.limits, "ephemeral-storage": "1Gi" } },
+  });
+});
+
 test("sandboxes do without Landlock only in runtime classes that are named", async () => {
   expect(configOf(await render()).sandbox.landlockSubstitutes).toEqual([]);
   const named = await render({ sandbox: { landlockSubstitutes: ["gvisor", "kata"] } });
@@ -419,6 +430,7 @@ describe("wrong values are refused with the place and the reason", () => {
     ["a unit that Kubernetes doesn't know", { sandbox: { memory: "512ki" } }, "/sandbox/memory"],
     ["memory that is none", { sandbox: { memory: "0" } }, "/sandbox/memory"],
     ["a CPU limit that limits nothing", { sandbox: { cpu: "0.0" } }, "/sandbox/cpu"],
+    ["a helper's limit that is no quantity", { helpers: { loader: { limits: { cpu: "two" } } } }, "/helpers/loader/limits/cpu"],
     ["a label that is Rune's own", { pods: { labels: { "rune.dev/component": "x" } } }, "invalid propertyName 'rune.dev/component'"],
     ["a label's value that Kubernetes refuses", { pods: { labels: { "example.org/team": "a team" } } }, "/pods/labels/example.org~1team"],
     ["events that go before a repeated one is known again", { events: { retentionDays: 1 } }, "/events/retentionDays"],

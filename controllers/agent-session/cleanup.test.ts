@@ -86,7 +86,7 @@ function objectsOf(owner: Stored, epoch: number): KubeObject[] {
   const worker = { owner, component: "agent", ownerLabel: "rune.dev/session", epoch, document: {}, credentials } as const;
   return [
     ...sandboxObjects({ owner, epoch, uid: 100_001, spec: {}, caller: "agent", token: "t" }, config),
-    ...workerObjects({ ...worker, memoryLimit: "1Gi", secondsLeft: 60 }, config),
+    ...workerObjects({ ...worker, secondsLeft: 60 }, config),
   ];
 }
 

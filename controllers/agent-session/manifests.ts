@@ -36,7 +36,6 @@ export function agentObjects(input: AgentInput): KubeObject[] {
     epoch,
     document: agentDocument(input),
     credentials: { "nats.creds": input.natsCredentials, "runner-token": input.runnerToken },
-    memoryLimit: "512Mi",
     secondsLeft: (deadline.getTime() - start) / 1000,
   };
   return workerObjects(worker, config);

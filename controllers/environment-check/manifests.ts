@@ -144,9 +144,8 @@ export function askObjects({ check, config, remainingSeconds }: Input, server: M
     maxTokens: answerTokens,
     seconds,
   };
-  const resources = { requests: { cpu: "20m", memory: "64Mi" }, limits: { memory: "256Mi" } };
   const pod: PodSpec = {
-    ...programPod(check, config, resources, "rune_trainer.environment.ask"),
+    ...programPod(check, config, config.helpers.asker, "rune_trainer.environment.ask"),
     // It may run wherever the check's tolerations allow, on any node.
     ...schedulingOf({ ...check.spec, nodeSelector: undefined }),
     volumes: [specVolume(name), temporaryVolume("64Mi")],

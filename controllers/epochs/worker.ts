@@ -94,7 +94,6 @@ export interface WorkerInput {
   readonly epoch: number;
   readonly document: unknown;
   readonly credentials: Partial<Record<Credential, string>>;
-  readonly memoryLimit: string;
   readonly secondsLeft: number;
 }
 
@@ -112,7 +111,7 @@ export function workerObjects(input: WorkerInput, config: OperatorConfig): KubeO
         image: config.images[component],
         imagePullPolicy: config.imagePullPolicy,
         securityContext: restrictedContainer,
-        resources: { requests: { cpu: "20m", memory: "96Mi" }, limits: { memory: input.memoryLimit } },
+        resources: config.helpers[component],
         volumeMounts: [specMount, credentialsMount, temporaryMount],
       },
     ],

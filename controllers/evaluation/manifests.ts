@@ -38,7 +38,6 @@ export function evaluatorObjects(input: EvaluatorInput): KubeObject[] {
     epoch,
     document: evaluatorDocument(input),
     credentials: { "nats.creds": credentials.nats, "registry-token": credentials.registry, "runner-token": world.runnerToken },
-    memoryLimit: "768Mi",
     secondsLeft: (deadline.getTime() - now.getTime()) / 1000,
   };
   return workerObjects(worker, config);

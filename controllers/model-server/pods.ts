@@ -137,7 +137,7 @@ function loaderContainer(config: OperatorConfig): Container {
       { name: "metrics", containerPort: port.metrics },
     ],
     securityContext: restrictedContainer,
-    resources: { requests: { cpu: "50m", memory: "128Mi" }, limits: { memory: "1Gi" } },
+    resources: config.helpers.loader,
     volumeMounts: [
       specMount,
       { name: "models", mountPath: "/models", readOnly: true },

@@ -129,6 +129,11 @@ describe("what pods are made of", () => {
     expect(document).toMatchObject({ expectedDigest: digestOf("b"), registry: { tokenFile: "/rune/credentials/registry-token" } });
   });
 
+  it("CPU is limited where that is asked for", () => {
+    expect(resourcesOf({ cpu: "2", cpuLimit: "3" }, config)).toEqual({ requests: { cpu: "2" }, limits: { cpu: "3" } });
+    expect(resourcesOf({ cpuLimit: "3" }, config)).toEqual({ limits: { cpu: "3" } });
+  });
+
   it("memory is limited, CPU is not, and GPUs are counted in the installation's resource", () => {
     expect(resourcesOf({ cpu: "2", memory: "4Gi", gpus: 1 }, { gpuResourceName: "example.com/gpu" })).toEqual({
       requests: { cpu: "2", memory: "4Gi", "example.com/gpu": "1" },

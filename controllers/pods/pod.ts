@@ -95,8 +95,8 @@ export function schedulingOf({ nodeSelector, tolerations, priorityClassName }: S
 }
 
 /**
- * CPU is requested but not limited; memory is both, so that a program that exceeds it ends as OOMKilled; GPUs are both,
- * as Kubernetes requires.
+ * CPU is requested, and limited only where that is asked for, because a limit slows a program down on an idle node too;
+ * memory is both, so that a program that exceeds it ends as OOMKilled; GPUs are both, as Kubernetes requires.
  */
 export function resourcesOf(
   resources: Resources,
@@ -106,8 +106,9 @@ export function resourcesOf(
   const gpu: Record<string, string> = gpus > 0 ? { [config.gpuResourceName]: String(gpus) } : {};
   const memory: Record<string, string> = resources.memory ? { memory: resources.memory } : {};
   const cpu: Record<string, string> = resources.cpu ? { cpu: resources.cpu } : {};
-  const limits = { ...memory, ...gpu };
-  const requests = { ...cpu, ...limits };
+  const cpuLimit: Record<string, string> = resources.cpuLimit ? { cpu: resources.cpuLimit } : {};
+  const requests = { ...cpu, ...memory, ...gpu };
+  const limits = { ...cpuLimit, ...memory, ...gpu };
   return { ...(Object.keys(requests).length > 0 && { requests }), ...(Object.keys(limits).length > 0 && { limits }) };
 }
 
@@ -239,7 +240,7 @@ export function stagedModel(base: BaseModel, config: OperatorConfig): StagedMode
       securityContext: restrictedContainer,
       terminationMessagePolicy: "FallbackToLogsOnError",
       ...(env.length > 0 && { env }),
-      resources: { requests: { cpu: "50m", memory: "128Mi" }, limits: { memory: "1Gi" } },
+      resources: config.helpers.stager,
       volumeMounts: [
         { ...specMount, mountPath: stagePath, subPath: "stage.json" },
         ...(base.oci ? [credentialsMount] : []),

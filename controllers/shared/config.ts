@@ -16,6 +16,13 @@ const image = z
   .transform(({ repository, tag, digest }) => (digest ? `${repository}@${digest}` : `${repository}:${tag || "latest"}`))
   .describe("An image; becomes the reference that pods name.");
 
+/** Values of the chart may be numbers, as in a pod's manifest. */
+const quantities = () => z.record(z.string(), z.coerce.string().pipe(quantity()));
+
+type Quantities = Readonly<Record<string, string>>;
+const container = (requests: Quantities, limits: Quantities) =>
+  z.object({ requests: quantities().default(requests), limits: quantities().default(limits) }).prefault({});
+
 /** Requires http(s): `host:port` alone would be accepted as a URL whose scheme is the host. */
 const httpURL = () => z.url({ protocol: /^https?$/ });
 
@@ -109,6 +116,16 @@ export const operatorConfig = z.object({
     })
     .prefault({})
     .describe("What works on sessions and evaluations."),
+  helpers: z
+    .object({
+      stager: container({ cpu: "50m", memory: "128Mi" }, { memory: "1Gi" }).describe("The init container that stages a base model."),
+      loader: container({ cpu: "50m", memory: "128Mi" }, { memory: "1Gi" }).describe("The sidecar of every engine."),
+      agent: container({ cpu: "20m", memory: "96Mi" }, { memory: "512Mi" }).describe("The program of a session."),
+      evaluator: container({ cpu: "20m", memory: "96Mi" }, { memory: "768Mi" }).describe("The program of an evaluation."),
+      asker: container({ cpu: "20m", memory: "64Mi" }, { memory: "256Mi" }).describe("What asks an EnvironmentCheck's engine."),
+    })
+    .prefault({})
+    .describe("Requests and limits of the containers whose size no object's spec gives."),
   gpuResourceName: z.string().default("nvidia.com/gpu").describe("Extended resource that GPUs are counted in."),
   engine: z
     .object({

@@ -5,6 +5,11 @@ import { quantity, quantityAboveZero } from "./quantity.ts";
 export const resources = z
   .object({
     cpu: quantity().optional().describe("CPU request of the main container."),
+    cpuLimit: quantityAboveZero()
+      .optional()
+      .describe(
+        "CPU limit of the main container. Without one it may use what its node has to spare; at a limit it is slowed down, on an idle node too. A namespace whose quota counts `limits.cpu` needs one.",
+      ),
     memory: quantityAboveZero().optional().describe("Memory request and limit of the main container."),
     gpus: whole(0, 16).optional().describe("GPUs of the main container, counted in the installation's GPU resource."),
   })

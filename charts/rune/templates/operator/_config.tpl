@@ -53,6 +53,8 @@ pods:
   annotations: {{ toJson .Values.pods.annotations }}
 jobs:
   ttlSecondsAfterFinished: {{ int64 .Values.jobs.ttlSecondsAfterFinished }}
+helpers:
+  {{- toYaml .Values.helpers | nindent 2 }}
 gpuResourceName: {{ .Values.gpuResourceName }}
 engine:
   {{- toYaml .Values.engine | nindent 2 }}
