@@ -77,6 +77,14 @@ describe("children", () => {
     });
   });
 
+  it("are merged on one GPU though the union is learnt on several", () => {
+    const gpusOf = (resources: object) =>
+      at({ children }, { learnt }, { training: { runsAtOnce: 3, resources } }).creates.map(({ spec }) => spec.resources);
+    expect(gpusOf({ memory: "64Gi", gpus: 4 })).toEqual([1, 1, 4].map((gpus) => ({ memory: "64Gi", gpus })));
+    expect(gpusOf({ gpus: 0 })).toEqual([{ gpus: 0 }, { gpus: 0 }, { gpus: 0 }]);
+    expect(gpusOf({})).toEqual([{}, {}, {}]);
+  });
+
   it("never have more rank than the server takes", () => {
     const server = modelServer("qwen", {
       spec: { adapters: { maxRank: 16 } as never },

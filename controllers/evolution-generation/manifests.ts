@@ -1,5 +1,7 @@
 import type { MeasuredTasks } from "@rune/crds/fields/measurement";
+import type { Resources } from "@rune/crds/fields/scheduling";
 import type { EvolutionGeneration } from "@rune/crds/kinds/evolution-generation";
+import { dividedMethods } from "@rune/crds/kinds/methods";
 import type { ModelServer } from "@rune/crds/kinds/model-server";
 import { apiVersion } from "@rune/crds/words/group";
 import { label } from "@rune/crds/words/labels";
@@ -113,10 +115,15 @@ function trainingRun(
   server: ModelServer,
   method: object,
 ): DynamicObject {
-  const { image, resources, queueName, checkpoint, deadlineSeconds, ...rest } = spec.training;
+  const { image, queueName, checkpoint, deadlineSeconds, ...rest } = spec.training;
+  const divided = dividedMethods.some((name) => name in method);
+  const resources = divided ? spec.training.resources : withOneGPU(spec.training.resources);
   const how = { ...(image && { image }), resources, ...(queueName && { queueName }), ...schedulingOf(rest), checkpoint, deadlineSeconds };
   return { apiVersion, kind: "TrainingRun", metadata, spec: { base: server.spec.base, ...method, ...how } };
 }
+
+/** For a method that works with no more. */
+const withOneGPU = (resources: Resources): Resources => ({ ...resources, ...(resources.gpus && { gpus: 1 }) });
 
 function methodOf(
   generation: EvolutionGeneration,

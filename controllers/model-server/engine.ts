@@ -2,7 +2,7 @@ import type { ModelServer } from "@rune/crds/kinds/model-server";
 import { operatorsArgument, operatorsVariables } from "@rune/crds/words/engine-arguments";
 import { port } from "@rune/crds/words/ports";
 import type { Container, EnvVar, Probe, ResourceRequirements, VolumeMount } from "../pods/manifest.ts";
-import { modelDirectory, resourcesOf, restrictedContainer, temporaryMount } from "../pods/pod.ts";
+import { modelDirectory, resourcesOf, restrictedContainer, sharedMemoryMount, temporaryMount } from "../pods/pod.ts";
 import type { Check } from "../shared/check.ts";
 import type { OperatorConfig } from "../shared/config.ts";
 import { Reason } from "../shared/reasons.ts";
@@ -20,12 +20,7 @@ export function engineContainer(server: ModelServer, config: OperatorConfig, mod
     securityContext: restrictedContainer,
     resources: engineResources(server, config),
     terminationMessagePolicy: "FallbackToLogsOnError",
-    volumeMounts: [
-      ...modelMounts,
-      { name: "adapters", mountPath: "/adapters", readOnly: true },
-      { name: "shm", mountPath: "/dev/shm" },
-      temporaryMount,
-    ],
+    volumeMounts: [...modelMounts, { name: "adapters", mountPath: "/adapters", readOnly: true }, sharedMemoryMount, temporaryMount],
     startupProbe: completion({ periodSeconds: 5, failureThreshold: 120 }),
     livenessProbe: completion({ periodSeconds: 15, failureThreshold: 2 }),
     lifecycle: { preStop: { exec: { command: ["python3", "-c", drain] } } },

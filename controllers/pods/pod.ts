@@ -189,6 +189,10 @@ export const credentialsMount: VolumeMount = { name: "rune-credentials", mountPa
 export const temporaryVolume = (sizeLimit = "2Gi"): Volume => ({ name: "tmp", emptyDir: { sizeLimit } });
 export const temporaryMount: VolumeMount = { name: "tmp", mountPath: "/tmp" };
 
+/** For processes of one container that exchange tensors. What is in it counts as the container's memory. */
+export const sharedMemoryVolume = (sizeLimit: string): Volume => ({ name: "shm", emptyDir: { medium: "Memory", sizeLimit } });
+export const sharedMemoryMount: VolumeMount = { name: "shm", mountPath: "/dev/shm" };
+
 /**
  * What a pod needs for a base model: volumes, the init container that stages it, and read-only mounts for its users.
  */

@@ -19,7 +19,7 @@ import { endAttempt, endingOf, endSucceeded } from "./ending.ts";
 import { freezeInputs, hasOpenInputs, inputsFit, inputsThere } from "./inputs.ts";
 import { isQueued, overdueIn, overdueWords, queued } from "./kueue.ts";
 import { attemptObjects, attemptSecret } from "./manifests.ts";
-import { outputKindOf } from "./methods.ts";
+import { mostGPUs, outputKindOf } from "./methods.ts";
 import { adoptPublishedArtifact, publish, survived } from "./outputs.ts";
 import { ranksFit } from "./ranks.ts";
 import { RunReason } from "./reasons.ts";
@@ -28,8 +28,6 @@ import { sizeOf, sufficient } from "./sufficiency.ts";
 import type { World } from "./world.ts";
 
 const retrySeconds = 15;
-/** The trainer is one process with one device. */
-const mostGPUs = 1;
 
 const baseResolved: Check<World> = ({ base }) =>
   isResolved(base) ? null : { reason: Reason.BaseModelUnavailable, message: base.unresolved, ...(base.missing ? {} : { retrySeconds }) };
@@ -43,10 +41,11 @@ const ownRepositories: Check<World> = ({ run: { metadata, spec } }) =>
 
 const gpusUsed: Check<World> = ({ run }) => {
   const { gpus = 0 } = run.spec.resources;
-  if (gpus <= mostGPUs) return null;
+  const { most, why } = mostGPUs(run);
+  if (gpus <= most) return null;
   return {
     reason: RunReason.TooManyGPUs,
-    message: `spec.resources.gpus is ${gpus}, and the trainer works with ${mostGPUs}: the others would stand idle; ask for ${mostGPUs} in a new run`,
+    message: `spec.resources.gpus is ${gpus}, and ${why}: the others would stand idle; ask for ${most} in a new run`,
   };
 };
 

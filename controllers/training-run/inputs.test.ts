@@ -2,11 +2,12 @@ import type { HypernetworkConfig } from "@rune/crds/contracts/artifact";
 import { trainerJob } from "@rune/crds/contracts/trainer";
 import type { Adapter } from "@rune/crds/kinds/adapter";
 import type { TrainingRun } from "@rune/crds/kinds/training-run";
+import type { DynamicObject } from "kopf-ts";
 import { describe, expect, it } from "vitest";
 import { aCondition, aRun, aTrainingWorld, now } from "../testing/builders.ts";
 import { adapter, condition, config, digestOf, modelServer } from "../testing/objects.ts";
 import { decide } from "./decide.ts";
-import { trainerDocument } from "./manifests.ts";
+import { attemptObjects, trainerDocument } from "./manifests.ts";
 import type { World } from "./world.ts";
 
 /** Inputs of methods: awaited, refused with a message, or frozen, before any trainer starts. */
@@ -250,7 +251,43 @@ describe("the base", () => {
 
 describe("GPUs", () => {
   it("that would stand idle are refused in words", () => {
-    expect(decideOn({ resources: { gpus: 2 } })).toMatchObject({ kind: "stalled", reason: "TooManyGPUs" });
-    expect(decideOn({ resources: { gpus: 1 } }, {}, { corpus })).toMatchObject({ reason: "Training" });
+    const refused = (spec: object) => {
+      const { kind, reason, message } = decideOn({ ...spec, resources: { gpus: 5 } }, { adapters: parents() });
+      expect({ kind, reason }).toEqual({ kind: "stalled", reason: "TooManyGPUs" });
+      return message;
+    };
+    expect(refused({ sft: { batchSize: 4 } })).toBe(
+      "spec.resources.gpus is 5, and its GPUs divide each step's batch, which spec.sft.batchSize limits to 4: the others would stand idle; ask for 4 in a new run",
+    );
+    expect(refused({ sft: undefined, hypernetwork: { batchSize: 2 } })).toContain("spec.hypernetwork.batchSize limits to 2");
+    const alone = "and only sft and hypernetwork work with several: the others would stand idle; ask for 1";
+    expect([merging(), generating(), { ...noCorpus, control: { like: "left-1" } }].map(refused)).toEqual([
+      expect.stringContaining(alone),
+      expect.stringContaining(alone),
+      expect.stringContaining(alone),
+    ]);
+  });
+
+  it.each([{ sft: { batchSize: 4 } }, { sft: undefined, hypernetwork: { batchSize: 4 } }])("divide the work of %j", (method) => {
+    const run = aRun({ spec: { ...method, resources: { gpus: 4 } }, status: { corpus } });
+    expect(decide(aTrainingWorld({ run }), config, now)).toMatchObject({ reason: "Training" });
+    expect(documentOf(run).workers).toBe(4);
+  });
+
+  it("are one or none to a trainer of one process", () => {
+    const documents = [{}, { gpus: 0 }, { gpus: 1 }].map((resources) => documentOf(aRun({ spec: { resources }, status: { corpus } })));
+    expect(documents.map(({ workers }) => workers)).toEqual([undefined, undefined, undefined]);
+  });
+
+  it("that are several talk through a /dev/shm with room, which one has no need of", () => {
+    const podOf = (gpus: number) => {
+      const run = aRun({ spec: { sft: { batchSize: 4 }, resources: { gpus } }, status: { corpus } });
+      const objects = attemptObjects({ run, number: 1, base, config, remainingSeconds: 60 });
+      return (objects.find(({ kind }) => kind === "Job") as DynamicObject).spec.template.spec;
+    };
+    expect(podOf(2).volumes).toContainEqual({ name: "shm", emptyDir: { medium: "Memory", sizeLimit: "1Gi" } });
+    expect(podOf(2).containers[0].volumeMounts).toContainEqual({ name: "shm", mountPath: "/dev/shm" });
+    expect(podOf(2).containers[0].resources.limits).toMatchObject({ "nvidia.com/gpu": "2" });
+    expect(JSON.stringify(podOf(1))).not.toContain("shm");
   });
 });

@@ -25,6 +25,8 @@ import {
   restrictedContainer,
   restrictedPod,
   schedulingOf,
+  sharedMemoryMount,
+  sharedMemoryVolume,
   specMount,
   specVolume,
   stageDocument,
@@ -40,6 +42,11 @@ import { descentOf, outputKindOf, outputRepositoryOf } from "./methods.ts";
 import type { World } from "./world.ts";
 
 const checkpointDirectory = "/checkpoints";
+/**
+ * Of `/dev/shm`, through which NCCL passes gradients between GPUs that can't reach each other directly. It needs some
+ * 10 MB for each pair of GPUs, and a container has 64 MiB of its own.
+ */
+const sharedMemory = "1Gi";
 /** SIGTERM to SIGKILL: long enough to write a checkpoint. */
 const graceSeconds = 60;
 
@@ -86,6 +93,7 @@ export const checkpointClaim = (run: TrainingRun) => `${run.metadata.name}-check
 function trainerJob({ run, number, config, remainingSeconds }: AttemptInput, name: string): KubeObject {
   const labels = componentLabels("trainer", { [label.run]: run.metadata.name, [label.attempt]: String(number) });
   const model = stagedModel(run.spec.base, config);
+  const workers = workersOf(run);
   const pod: PodSpec = {
     ...restrictedPod(),
     ...pulling(config),
@@ -103,6 +111,7 @@ function trainerJob({ run, number, config, remainingSeconds }: AttemptInput, nam
           specMount,
           credentialsMount,
           { name: "checkpoints", mountPath: checkpointDirectory },
+          ...(workers > 1 ? [sharedMemoryMount] : []),
           temporaryMount,
           ...model.mounts,
         ],
@@ -112,6 +121,7 @@ function trainerJob({ run, number, config, remainingSeconds }: AttemptInput, nam
       specVolume(name),
       credentialsVolume(name),
       { name: "checkpoints", persistentVolumeClaim: { claimName: checkpointClaim(run) } },
+      ...(workers > 1 ? [sharedMemoryVolume(sharedMemory)] : []),
       temporaryVolume(),
       ...model.volumes,
     ],
@@ -124,9 +134,11 @@ function trainerJob({ run, number, config, remainingSeconds }: AttemptInput, nam
 export function trainerDocument({ run, number, base, config }: AttemptInput): TrainerJob {
   const { corpus, inputs } = run.status ?? {};
   const method = methodOf(run);
+  const workers = workersOf(run);
   return {
     owner: ownerOf(run),
     attempt: number,
+    ...(workers > 1 && { workers }),
     method,
     [method]: run.spec[method],
     base: { path: modelDirectory, ...base },
@@ -147,6 +159,9 @@ export function trainerDocument({ run, number, base, config }: AttemptInput): Tr
     ...(config.mlflow && { mlflow: config.mlflow }),
   };
 }
+
+/** Processes of the trainer: one for each GPU, and one without any. */
+const workersOf = ({ spec }: TrainingRun) => Math.max(1, spec.resources.gpus ?? 0);
 
 /** A hypernetwork has no scope; each of several adapters has its session's, unless the run specifies one. */
 function scopeOf(run: TrainingRun): Pick<TrainerJob["output"], "scope"> {

@@ -1,3 +1,4 @@
+import { dividedMethods } from "@rune/crds/kinds/methods";
 import type { TrainingRun } from "@rune/crds/kinds/training-run";
 import { repositoryOf } from "../shared/names.ts";
 
@@ -9,6 +10,14 @@ export type OutputKind = "Adapter" | "Adapters" | "Hypernetwork";
 export function outputKindOf(run: TrainingRun): OutputKind {
   if (run.spec.hypernetwork) return "Hypernetwork";
   return run.spec.generate?.each === "Session" ? "Adapters" : "Adapter";
+}
+
+/** As many GPUs as the method has work for: its trainer divides each step's batch among them, or works with one. */
+export function mostGPUs({ spec }: TrainingRun): { readonly most: number; readonly why: string } {
+  const method = dividedMethods.find((name) => spec[name]);
+  const most = method && spec[method]?.batchSize;
+  if (method && most) return { most, why: `its GPUs divide each step's batch, which spec.${method}.batchSize limits to ${most}` };
+  return { most: 1, why: `only ${dividedMethods.join(" and ")} work with several` };
 }
 
 /** The one repository that a run may push to. */

@@ -10,6 +10,7 @@ import { mlflow, nats, owner, registry } from "./pod.ts";
 export const trainerJob = z.object({
   owner,
   attempt: whole(1, 1000),
+  workers: whole(1, 16).optional().describe("Processes that divide the work, each on a GPU of its own; one where it is unset."),
   method: z.enum(methodNames),
   sft: sft.optional(),
   hypernetwork: hypernetwork.optional(),

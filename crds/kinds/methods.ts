@@ -173,5 +173,7 @@ export const methodNames = Object.keys(methods) as Method[];
 /** The one method of a TrainingRun: its spec has exactly one section. */
 export const methodOf = ({ spec }: { spec: { readonly [name in Method]?: unknown } }): Method =>
   methodNames.find((name) => spec[name] !== undefined) ?? "sft";
+/** Methods whose work several GPUs divide; the others work with one. */
+export const dividedMethods = ["sft", "hypernetwork"] as const;
 /** Methods that learn from a corpus. */
 export const learningMethods: readonly Method[] = ["sft", "hypernetwork", "generate"];

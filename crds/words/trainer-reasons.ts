@@ -60,6 +60,8 @@ export const TrainerReason = {
   CheckpointFailed: "CheckpointFailed",
   /** More memory was needed than there is. */
   OutOfMemory: "OutOfMemory",
+  /** Fewer GPUs are visible in the pod than processes should train on. */
+  GPUsMissing: "GPUsMissing",
   /** SIGTERM came. */
   Terminated: "Terminated",
   /** Nobody foresaw it; tried again. */

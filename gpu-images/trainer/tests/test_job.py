@@ -48,3 +48,12 @@ def test_a_mistake_is_named_with_its_field_and_never_retried(path, value, said):
         parse_job(tiny.changed(tiny.document(), path, value))
     assert said in ended.value.message
     assert ended.value.code == Exit.BAD_INPUT
+
+
+def test_only_what_is_trained_is_divided_among_processes():
+    assert parse_job(tiny.document(workers=2)).workers == 2
+    document = tiny.document(workers=2, method="control", control={"like": "a"})
+    del document["sft"]
+    with pytest.raises(Ending, match="workers is 2, but control works in one process; only sft and hypernetwork") as ended:
+        parse_job(document)
+    assert ended.value.code == Exit.BAD_INPUT

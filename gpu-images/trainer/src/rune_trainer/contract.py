@@ -18,7 +18,7 @@ class Exit:
     TERMINATED: Final = 143
 
 
-Reason = Literal["InvalidSpec", "SpecMissing", "RegistryUnavailable", "RegistryDenied", "ArtifactMissing", "DigestMismatch", "UnexpectedArtifact", "NotATrajectory", "NotAnAdapter", "ControlAdapter", "BaseMismatch", "BaseMissing", "BaseUnusable", "ChatTemplate", "EmptyCorpus", "CorpusInsufficient", "TooMuchLearnt", "Collapsed", "WrongBase", "WrongRank", "WrongShape", "WrongModules", "RankTooLarge", "ShapeMismatch", "NothingToImitate", "NoValidationTasks", "NotFinite", "UnusableAdapter", "CheckpointFailed", "OutOfMemory", "Terminated", "Unexpected", "ServerUnavailable", "Refused", "NoCompletion"]
+Reason = Literal["InvalidSpec", "SpecMissing", "RegistryUnavailable", "RegistryDenied", "ArtifactMissing", "DigestMismatch", "UnexpectedArtifact", "NotATrajectory", "NotAnAdapter", "ControlAdapter", "BaseMismatch", "BaseMissing", "BaseUnusable", "ChatTemplate", "EmptyCorpus", "CorpusInsufficient", "TooMuchLearnt", "Collapsed", "WrongBase", "WrongRank", "WrongShape", "WrongModules", "RankTooLarge", "ShapeMismatch", "NothingToImitate", "NoValidationTasks", "NotFinite", "UnusableAdapter", "CheckpointFailed", "OutOfMemory", "GPUsMissing", "Terminated", "Unexpected", "ServerUnavailable", "Refused", "NoCompletion"]
 """Why a run ended other than well, for programs."""
 
 
@@ -370,6 +370,8 @@ class Job:
     owner: Owner
     """The object that the pod works for."""
     attempt: Annotated[int, Whole(least=1, most=1000)]
+    workers: Annotated[int, Whole(least=1, most=16)] | None = None
+    """Processes that divide the work, each on a GPU of its own; one where it is unset."""
     method: Literal["sft", "hypernetwork", "generate", "merge", "control"]
     sft: Sft | None = None
     """Supervised fine-tuning of a LoRA adapter on what sessions wrote."""

@@ -3,7 +3,9 @@ each ending has an exit code of the pod contract and a reason for programs.
 """
 
 import contextlib
+import traceback
 from collections.abc import Generator
+from typing import Any
 
 from safetensors import SafetensorError
 
@@ -18,6 +20,9 @@ class Ending(Exception):
         self.code: int = code
         self.reason: Reason = reason
         self.message: str = message
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Ending, (self.code, self.reason, self.message)
 
 
 def bad_input(message: str) -> Ending:
@@ -43,6 +48,22 @@ def misconfigured(reason: Reason, message: str) -> Ending:
 def terminated(message: str) -> Ending:
     """SIGTERM came; a checkpoint was written."""
     return Ending(Exit.TERMINATED, "Terminated", message)
+
+
+def ending_of(error: Exception) -> Ending:
+    """How an exception ends the run. A failure of unknown cause is a traceback and code 1: worth a retry."""
+    import torch  # the clients among the programs don't have it
+
+    if isinstance(error, Ending):
+        return error
+    if isinstance(error, (MemoryError, torch.OutOfMemoryError)):
+        return Ending(
+            1,
+            "OutOfMemory",
+            "the trainer ran out of memory; raise resources.memory or lower batchSize and maxLength of the method",
+        )
+    traceback.print_exception(error)
+    return Ending(1, "Unexpected", f"{type(error).__name__}: {error}")
 
 
 @contextlib.contextmanager

@@ -12,6 +12,8 @@ SECTIONS = ("sft", "hypernetwork", "generate", "merge", "control")
 """Fields that hold a method's section, which has the method's name."""
 NEEDED = {"sft": "corpus", "hypernetwork": "corpus", "generate": "corpus", "merge": "adapters", "control": "adapters"}
 """What each method works on, by field of the job document."""
+DIVIDED = ("sft", "hypernetwork")
+"""Methods whose work several processes can divide."""
 
 
 def parse_job(document: Any) -> Job:
@@ -29,6 +31,10 @@ def require_method(job: Job, present: list[str]) -> None:
     if present != [job.method]:
         raise bad_input(
             f"method is {job.method}, but the sections that are there are: {', '.join(present) or 'none'}; a job has its method's section alone"
+        )
+    if (job.workers or 1) > 1 and job.method not in DIVIDED:
+        raise bad_input(
+            f"workers is {job.workers}, but {job.method} works in one process; only {' and '.join(DIVIDED)} divide their work"
         )
     if getattr(job, NEEDED[job.method]) in (None, ()):
         raise bad_input(f"method {job.method} needs {NEEDED[job.method]}, which is missing")

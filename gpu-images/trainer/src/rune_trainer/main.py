@@ -6,15 +6,20 @@ import json
 import os
 import pathlib
 import sys
-import traceback
 from collections.abc import Callable
 from typing import Any
 
-import torch
-
-from rune_trainer import method_control, method_generate, method_hypernetwork, method_merge, method_sft, result
+from rune_trainer import (
+    method_control,
+    method_generate,
+    method_hypernetwork,
+    method_merge,
+    method_sft,
+    result,
+    supervisor,
+)
 from rune_trainer.contract import SPEC_PATH, Exit, Job
-from rune_trainer.errors import Ending, bad_input
+from rune_trainer.errors import Ending, bad_input, ending_of
 from rune_trainer.job import parse_job
 from rune_trainer.mlflow import Tracker, parameters_of
 from rune_trainer.progress import Reporter
@@ -46,7 +51,8 @@ def read_job() -> Job:
 
 def work(job: Job) -> dict[str, Any]:
     """Runs the job; the end is always reported to the tracker."""
-    reporter, tracker = Reporter(job.nats, job.owner.uid), Tracker(job.mlflow)
+    several = (job.workers or 1) > 1
+    reporter, tracker = Reporter(None if several else job.nats, job.owner.uid), Tracker(job.mlflow)
     runtime = Runtime(reporter, tracker)
     runtime.heed_signals()
     tracker.start(
@@ -56,7 +62,8 @@ def work(job: Job) -> dict[str, Any]:
     )
     status, tags = "FAILED", dict[str, str]()
     try:
-        values = METHODS[job.method](job, runtime)
+        method = METHODS[job.method]
+        values = supervisor.run(method, job, runtime) if several else method(job, runtime)
         status, tags = "FINISHED", {"adapter_id": values["digest"]}
         return result.result_of({**values, "mlflowRunID": tracker.run_id})
     except Ending as ending:
@@ -69,26 +76,12 @@ def work(job: Job) -> dict[str, Any]:
 
 
 def main() -> int:
-    """The exit code. A failure of unknown cause is a traceback and code 1: worth a retry."""
+    """The exit code."""
     try:
         result.leave(work(read_job()))
         return 0
-    except Ending as ending:
+    except Exception as error:
+        ending = ending_of(error)
         print(f"{ending.reason}: {ending.message}", file=sys.stderr)
         result.leave(result.message_of(ending))
         return ending.code
-    except (MemoryError, torch.OutOfMemoryError):
-        result.leave(
-            result.message_of(
-                Ending(
-                    Exit.BAD_INPUT,
-                    "OutOfMemory",
-                    "the trainer ran out of memory; raise resources.memory or lower batchSize and maxLength of the method",
-                )
-            )
-        )
-        return 1
-    except Exception as error:
-        traceback.print_exc()
-        result.leave(result.message_of(Ending(1, "Unexpected", f"{type(error).__name__}: {error}")))
-        return 1

@@ -64,9 +64,9 @@ TRACKED = {
 def run(job: Job, runtime: Runtime) -> dict[str, Any]:
     """Publishes one hypernetwork and returns the values of `trainerResult`."""
     output = Repository(job.registry.url, job.registry.token_file, job.output.repository)
-    return publish.adopt(output, job, MediaType.HYPERNETWORK, {"settings": settings_of(job)}) or learn(
-        job, runtime, output
-    )
+    expected = {"settings": settings_of(job)}
+    adopted = runtime.workers.once(lambda: publish.adopt(output, job, MediaType.HYPERNETWORK, expected))
+    return adopted or learn(job, runtime, output)
 
 
 def settings_of(job: Job) -> dict[str, Any]:
@@ -86,15 +86,18 @@ class Material:
 
 
 def learn(job: Job, runtime: Runtime, output: Repository) -> dict[str, Any]:
+    """The values of what the first worker publishes; nothing in the others."""
     assert job.hypernetwork
-    started = time.monotonic()
-    verify_base(job)
+    started, workers = time.monotonic(), runtime.workers
+    workers.once(lambda: verify_base(job))
     tokenizer = load_tokenizer(job.base.path)
-    sources = pull_sources(job)
+    sources = workers.once(lambda: pull_sources(job))
     material = material_of(job, tokenizer, sources)
     runtime.track_corpus(material.corpus)
-    training = training_of(job, tokenizer, material)
+    training = training_of(job, tokenizer, material, workers.device)
     done = train(training, run_of(job, runtime), teller(runtime))
+    if not workers.first:
+        return {}
     if done.collapsed:
         print(f"the training ended as collapsed: {done.collapsed}", flush=True)
     statistics = statistics_of(material, done)
@@ -129,10 +132,10 @@ def material_of(job: Job, tokenizer: Any, sources: list[Source]) -> Material:
     return Material(training, held_out, count.examples - count.long, corpus)
 
 
-def training_of(job: Job, tokenizer: Any, material: Material) -> Training:
+def training_of(job: Job, tokenizer: Any, material: Material, device: torch.device | None = None) -> Training:
     assert job.hypernetwork
     settings = job.hypernetwork
-    model = load_base(job.base.path, settings, device_of())
+    model = load_base(job.base.path, settings, device or device_of())
     shapes = target_shapes(model, settings.target_modules, "hypernetwork")
     kept = Kept()
     encoder, asking = (
@@ -171,6 +174,7 @@ def run_of(job: Job, runtime: Runtime) -> Run:
         job.checkpoint.every_steps,
         runtime.stopping,
         runtime.report_loss,
+        runtime.workers,
     )
 
 

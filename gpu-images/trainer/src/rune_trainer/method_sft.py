@@ -13,7 +13,7 @@ from rune_trainer.contract import Job, MediaType
 from rune_trainer.corpus import asked_rows, distinct
 from rune_trainer.errors import bad_input, data_error
 from rune_trainer.examples import Example, examples_of
-from rune_trainer.model import PRECISIONS, add_lora, device_of, linear_shapes, load_base, put_weights
+from rune_trainer.model import PRECISIONS, add_lora, linear_shapes, load_base, put_weights
 from rune_trainer.pairs import solved
 from rune_trainer.registry import Repository
 from rune_trainer.rendering import load_tokenizer
@@ -31,23 +31,22 @@ def run(job: Job, runtime: Runtime) -> dict[str, Any]:
     assert job.sft
     output = Repository(job.registry.url, job.registry.token_file, job.output.repository)
     shape = shape_of(job.sft)
-    return publish.adopt(output, job, MediaType.ADAPTER, shape.fields()) or {
-        **shape.fields(),
-        **learn(job, runtime, output),
-    }
+    adopted = runtime.workers.once(lambda: publish.adopt(output, job, MediaType.ADAPTER, shape.fields()))
+    return adopted or {**shape.fields(), **learn(job, runtime, output)}
 
 
 def learn(job: Job, runtime: Runtime, output: Repository) -> dict[str, Any]:
+    """The values of what the first worker publishes; nothing in the others."""
     assert job.sft
-    started = time.monotonic()
-    verify_base(job)
+    started, workers = time.monotonic(), runtime.workers
+    workers.once(lambda: verify_base(job))
     tokenizer = load_tokenizer(job.base.path)
-    sources = pull_sources(job)
+    sources = workers.once(lambda: pull_sources(job))
     items = [source.item for source in sources]
-    parent = parent_of(job)
+    parent = workers.once(lambda: parent_of(job))
     examples, corpus = examples_for(job, tokenizer, sources)
     runtime.track_corpus(corpus)
-    base = load_base(job.base.path, job.sft, device_of())
+    base = load_base(job.base.path, job.sft, workers.device)
     shapes = linear_shapes(base, job.sft.target_modules)
     loss_of = (
         teachers_loss(job, tokenizer, items, examples, base, runtime)
@@ -58,6 +57,8 @@ def learn(job: Job, runtime: Runtime, output: Repository) -> dict[str, Any]:
     if parent:
         put_weights(model, parent.tensors)
     done = train(model, examples, job.sft, run_of(job, runtime), loss_of)
+    if not workers.first:
+        return {}
     steps = len(done.losses)
     adapter_io.round_in_place(model, PRECISIONS[job.sft.precision])
     tensors = adapter_io.weights_of(model, PRECISIONS[job.sft.precision])
@@ -157,7 +158,8 @@ def run_of(job: Job, runtime: Runtime) -> Run:
         if progress.step % 20 == 0:
             runtime.tracker.flush()
 
-    return Run(pathlib.Path(job.checkpoint.directory), identity, job.checkpoint.every_steps, runtime.stopping, report)
+    directory, every = pathlib.Path(job.checkpoint.directory), job.checkpoint.every_steps
+    return Run(directory, identity, every, runtime.stopping, report, runtime.workers)
 
 
 def last_tenth(losses: list[float]) -> float:

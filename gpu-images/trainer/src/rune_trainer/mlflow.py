@@ -21,9 +21,10 @@ MOST_PARAMETER_CHARACTERS = 500
 class Tracker:
     """One MLflow run; does nothing if no server is configured or reachable."""
 
-    def __init__(self, where: Mlflow | None):
+    def __init__(self, where: Mlflow | None, run_id: str | None = None):
+        """`run_id` is that of a run which another process begins and ends."""
         self.where, self.pending = where, list[dict[str, Any]]()
-        self.run_id: str | None = None
+        self.run_id = run_id
 
     def start(self, name: str, parameters: dict[str, Any], tags: dict[str, str]) -> None:
         experiment = self.experiment()

@@ -37,7 +37,7 @@ def load_base(directory: str, settings: Sft | Hypernetwork | Loading, device: to
         model = AutoModelForCausalLM.from_pretrained(
             directory,
             dtype=dtype,
-            device_map={"": device.type},
+            device_map={"": str(device)},
             attn_implementation="sdpa",
             local_files_only=True,
             **quantized,

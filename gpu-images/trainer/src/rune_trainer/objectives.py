@@ -28,21 +28,20 @@ class Asking:
     """`model.packs_well`"""
     kept: Kept
 
-    def losses(self, draws: list[Draw], pairs: Pairs, backward: bool = False) -> tuple[float, int]:
+    def losses(self, draws: list[Draw], pairs: Pairs, per: int = 0) -> tuple[float, int]:
         """(sum of the loss over all learnt tokens, their number) with `pairs[n]` for draw n; one pair may serve all.
 
-        With `backward` the gradient of the mean reaches the pairs, which are leaves.
+        With `per` the gradient of that sum divided by it reaches the pairs, which are leaves.
         """
-        groups = [lesson.examples(which) for lesson, which in draws]
-        learnt, total = sum(len(e.tail) for g in groups for e in g), 0.0
+        groups, total, backward = [lesson.examples(which) for lesson, which in draws], 0.0, per > 0
         for first, end in portions(groups, self.model.config.get_text_config().vocab_size):
             sheet = sheet_of(groups[first:end], self.together, self.model.device)
             with torch.set_grad_enabled(backward):
                 loss = self.loss(draws[first:end], sheet, self.answers(sheet, portion_of(pairs, first, end)))
             if backward:
-                (loss / learnt).backward()
+                (loss / per).backward()
             total += loss.item()
-        return total, learnt
+        return total, learnt_of(draws)
 
     def answers(self, sheet: Sheet, pairs: Pairs) -> torch.Tensor:
         shared = next(iter(pairs.values()))[0].shape[0] == 1
@@ -66,6 +65,11 @@ class Asking:
         """Always computed for one trajectory and one group alone, so that the numbers are the same in any step."""
         examples = [taught_example(self.tokenizer, lesson.text, question) for question in lesson.groups[which]]
         return kept_of(logits_at(self.model, sheet_of([examples], self.together, self.model.device)), self.top_k)
+
+
+def learnt_of(draws: list[Draw]) -> int:
+    """Tokens to learn in all of them."""
+    return sum(len(e.tail) for lesson, which in draws for e in lesson.examples(which))
 
 
 def portion_of(pairs: Pairs, first: int, end: int) -> Pairs:

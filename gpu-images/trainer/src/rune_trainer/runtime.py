@@ -1,4 +1,4 @@
-"""The environment of a method: progress reports, a tracker, and whether it must stop."""
+"""The environment of a method: progress reports, a tracker, whether it must stop, and what computes beside it."""
 
 import signal
 import threading
@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from rune_trainer.mlflow import Tracker
 from rune_trainer.sft import Progress
 from rune_trainer.variety import TRACKED
+from rune_trainer.workers import ALONE, Alone
 
 
 @dataclass
@@ -15,6 +16,7 @@ class Runtime:
     report: Callable[[Progress], None]
     tracker: Tracker
     stop: threading.Event = field(default_factory=threading.Event)
+    workers: Alone = ALONE
 
     def report_loss(self, progress: Progress) -> None:
         """Reports a step of training, and its loss to the tracker."""

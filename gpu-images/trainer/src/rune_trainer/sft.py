@@ -30,6 +30,7 @@ from rune_trainer.model import packs_well, trainable
 from rune_trainer.packing import pack
 from rune_trainer.settings import shape_of
 from rune_trainer.training_curve import Look
+from rune_trainer.workers import ALONE, Alone
 
 Loss = Callable[[list[Example], torch.Tensor, torch.Tensor], torch.Tensor]
 """(examples of one sequence, logits (K, V) at their K learnt tokens in single precision, those tokens (K,)) → the sum of their losses"""
@@ -57,6 +58,7 @@ class Run:
     every_steps: int
     stopping: Callable[[], bool] = lambda: False
     report: Callable[[Progress], None] = lambda _: None
+    workers: Alone = ALONE
 
 
 def batches(examples: list[Example], settings: Sft, step: int = 0) -> Iterator[list[Example]]:
@@ -99,16 +101,19 @@ def cross_entropy(_: list[Example], logits: torch.Tensor, targets: torch.Tensor)
     return torch.nn.functional.cross_entropy(logits, targets, reduction="sum")
 
 
-def batch_loss(model: Any, batch: list[Example], together: bool, loss_of: Loss = cross_entropy) -> float:
-    """Adds the gradient of the batch's mean loss to the parameters and returns that loss."""
+def batch_loss(
+    model: Any, batch: list[Example], together: bool, loss_of: Loss = cross_entropy, workers: Alone = ALONE
+) -> float:
+    """Adds the gradient of the batch's mean loss to the parameters and returns that loss; each worker computes a part."""
     learnt, loss = sum(len(e.tail) for e in batch), 0.0
-    for group in packs_of(batch, together):
+    mine = [batch[index] for index in workers.share([len(e) for e in batch])]
+    for group in packs_of(mine, together):
         packed = pack(group)
         logits = model(**packed.inputs(model.device), use_cache=False).logits[0]
         part = loss_of(group, logits.float(), packed.targets.to(model.device)) / learnt
         part.backward()
         loss += part.item()
-    return loss
+    return workers.total(loss, trainable(model).values())
 
 
 def moments(optimizer: torch.optim.AdamW, parameters: dict[str, torch.nn.Parameter]) -> dict[str, torch.Tensor]:
@@ -146,25 +151,28 @@ def train(model: Any, examples: list[Example], settings: Sft, run: Run, loss_of:
     """Trains the adapter in place, from the newest checkpoint of this run if there is one."""
     parameters, total, together = trainable(model), total_steps(examples, settings), packs_well(model)
     optimizer = torch.optim.AdamW(parameters.values(), lr=settings.learning_rate, weight_decay=0.0)
-    losses, looks = list[float](), list[Look]()
+    losses, looks, workers = list[float](), list[Look](), run.workers
     if state := checkpoint.newest(run.directory, run.identity):
         restore(optimizer, parameters, state)
         losses, looks = list(state.losses), list(state.looks)
+    workers.check_equal(len(losses), parameters.values())
 
     def save() -> None:
+        workers.check_equal(len(losses), parameters.values())
         tensors = {**{f"param/{name}": p for name, p in parameters.items()}, **moments(optimizer, parameters)}
-        checkpoint.save(run.directory, run.identity, checkpoint.State(len(losses), tensors, losses, looks))
+        state = checkpoint.State(len(losses), tensors, losses, looks)
+        workers.once(lambda: checkpoint.save(run.directory, run.identity, state))
 
     model.train()
     started, first = time.monotonic(), len(losses)
     for batch in batches(examples, settings, first):
-        if run.stopping():
+        if workers.any(run.stopping()):
             if losses:
                 save()
             raise terminated(f"asked to stop after {len(losses)} of {total} steps; the next attempt goes on from there")
         for group in optimizer.param_groups:
             group["lr"] = rate_at(len(losses), total, settings.learning_rate)
-        loss = batch_loss(model, batch, together, loss_of)
+        loss = batch_loss(model, batch, together, loss_of, workers)
         norm = torch.nn.utils.clip_grad_norm_(parameters.values(), 1.0)
         if not (math.isfinite(loss) and math.isfinite(norm.item())):
             raise Ending(

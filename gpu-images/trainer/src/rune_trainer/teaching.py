@@ -89,10 +89,11 @@ def ask(model: Any, lesson: Lesson, top_k: int) -> Taught:
 
 
 def teach(model: Any, lessons: list[Lesson], top_k: int, run: Run) -> dict[Example, Taught]:
-    """The base's outputs for each lesson, continuing from the newest checkpoint if there is one.
-    `run.directory` is the teacher's own.
+    """The base's outputs for each lesson, continuing from the newest checkpoint if there is one. Every worker reads one
+    lesson at a time and has all outputs. `run.directory` is the teacher's own.
     """
-    said = restored(run)
+    said, workers, interval = restored(run), run.workers, run.every_steps * SAVED_EVERY
+    workers.check_equal(len(said))
     print(
         f"the teacher reads {sum(len(each.teacher) for each in lessons[len(said) :])} tokens for {len(lessons) - len(said)} examples",
         flush=True,
@@ -104,17 +105,19 @@ def teach(model: Any, lessons: list[Lesson], top_k: int, run: Run) -> dict[Examp
             for n, each in enumerate(said)
             for kind, t in (("tokens", each.tokens), ("log_probabilities", each.log_probabilities))
         }
-        checkpoint.save(run.directory, run.identity, checkpoint.State(len(said), tensors, []))
+        state = checkpoint.State(len(said), tensors, [])
+        workers.once(lambda: checkpoint.save(run.directory, run.identity, state))
 
-    for lesson in lessons[len(said) :]:
-        if run.stopping():
+    while (read := len(said)) < len(lessons):
+        if workers.any(run.stopping()):
             if said:
                 save()
             raise terminated(
                 f"asked to stop after the teacher read {len(said)} of {len(lessons)} examples; the next attempt goes on from there"
             )
-        said.append(ask(model, lesson, top_k))
-        if len(said) % (run.every_steps * SAVED_EVERY) == 0 or len(said) == len(lessons):
+        mine = lessons[read : read + workers.count][workers.number :][:1]
+        said += workers.gather([ask(model, each, top_k) for each in mine])
+        if len(said) // interval > read // interval or len(said) == len(lessons):
             save()
     return {lesson.student: taught for lesson, taught in zip(lessons, said, strict=True)}
 
