@@ -43,8 +43,8 @@ import type { World } from "./world.ts";
 
 const checkpointDirectory = "/checkpoints";
 /**
- * Of `/dev/shm`, through which NCCL passes gradients between GPUs that can't reach each other directly. It needs some
- * 10 MB for each pair of GPUs, and a container has 64 MiB of its own.
+ * Of `/dev/shm`, through which NCCL passes gradients between GPUs that can't reach each other directly. A container has
+ * 64 MiB by itself, and NVIDIA recommends 1 GB (NCCL user guide, "Troubleshooting", on Docker).
  */
 const sharedMemory = "1Gi";
 /** SIGTERM to SIGKILL: long enough to write a checkpoint. */

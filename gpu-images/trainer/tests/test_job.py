@@ -54,6 +54,8 @@ def test_only_what_is_trained_is_divided_among_processes():
     assert parse_job(tiny.document(workers=2)).workers == 2
     document = tiny.document(workers=2, method="control", control={"like": "a"})
     del document["sft"]
-    with pytest.raises(Ending, match="workers is 2, but control works in one process; only sft and hypernetwork") as ended:
+    with pytest.raises(
+        Ending, match="workers is 2, but control works in one process; only sft and hypernetwork"
+    ) as ended:
         parse_job(document)
     assert ended.value.code == Exit.BAD_INPUT

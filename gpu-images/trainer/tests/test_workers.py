@@ -8,8 +8,9 @@ import os
 import pathlib
 import shutil
 import signal
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import hyper_world
@@ -18,6 +19,7 @@ import pytest
 import tiny
 import torch
 from safetensors.torch import load, save
+from test_mlflow import Server
 from worlds import Factory, World
 
 from rune_trainer import adapter_io, hyper_training, sft, supervisor, teaching, workers
@@ -39,7 +41,7 @@ TRAJECTORIES = [
     for more, name in enumerate(("pare", "hue", "weld", "mint", "fold", "gild"))
 ]
 EXAMPLES, _ = examples_of(tiny.tokenizer(), rows_of(TRAJECTORIES, ("Programs",)), 512)
-SOON = 60
+SOON = 300
 """Seconds that a busy machine may take for what takes none; what hangs, hangs for longer."""
 
 
@@ -308,21 +310,35 @@ def eventually(holds: Callable[[], bool]) -> None:
         time.sleep(0.02)
 
 
+@pytest.fixture
+def tracked() -> Iterator[Server]:
+    server = Server()
+    thread = threading.Thread(target=server.http.serve_forever)
+    thread.start()
+    yield server
+    server.http.shutdown()
+    thread.join()
+    server.http.server_close()
+
+
 @pytest.mark.parametrize("place", [World, Factory])
-def test_the_first_process_alone_publishes_and_its_result_is_the_run_s(tmp_path, place):
-    results, writes = [], []
+def test_the_first_process_alone_publishes_and_tells_the_tracker_and_its_result_is_the_run_s(tmp_path, tracked, place):
+    results, writes, asked = [], [], []
     for count in (1, 2):
         (tmp_path / str(count)).mkdir()
         with contextlib.closing((world := place(tmp_path / str(count))).registry):
-            world.document["workers"] = count
+            world.document |= {"workers": count, "mlflow": {"url": tracked.where.url, "experiment": "e"}}
             before = set(world.registry.manifests)
             code, message = world.run()
             assert code == 0, message
             assert set(world.registry.manifests) - before == {message["digest"]}
             results.append(message)
+            asked.append(tracked.asked.copy())
+            tracked.asked.clear()
             writes.append(sum(method == "PUT" for method, _ in world.registry.requests))
     one, two = results
     assert writes[0] == writes[1]
+    assert asked[0] == asked[1] and asked[1].count("runs/create") == asked[1].count("runs/update") == 1
     assert two["trainingLoss"] == pytest.approx(one["trainingLoss"], rel=1e-3)
     assert [two[name] for name in ("steps", "examples")] == [one[name] for name in ("steps", "examples")]
 
