@@ -9,8 +9,8 @@ import { aCheck, aCondition, anEvaluation, aRun, aSession, now } from "../testin
 import { aGeneration } from "../testing/evolution-world.ts";
 import { digestOf } from "../testing/objects.ts";
 import { observe as observeRun } from "../training-run/observe.ts";
-import { failureOf } from "./ended.ts";
 import type { Services } from "./services.ts";
+import { failureOf } from "./time-to-live.ts";
 
 const asked: string[] = [];
 const own = { progress: () => undefined, runnerToken: () => "" };

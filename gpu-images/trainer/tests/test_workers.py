@@ -26,13 +26,13 @@ from rune_trainer import adapter_io, hyper_training, sft, supervisor, teaching, 
 from rune_trainer.contract import Exit
 from rune_trainer.corpus import rows_of
 from rune_trainer.errors import Ending
+from rune_trainer.examples import examples_of
 from rune_trainer.functional import Pairs
+from rune_trainer.job import parse_job
 from rune_trainer.lessons import Lesson
 from rune_trainer.mlflow import Tracker
 from rune_trainer.model import add_lora
 from rune_trainer.runtime import Runtime
-from rune_trainer.spec import parse_job
-from rune_trainer.tokens import examples_of
 from rune_trainer.trajectory import Item
 from rune_trainer.workers import Several
 
