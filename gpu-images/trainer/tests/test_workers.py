@@ -4,6 +4,7 @@ import contextlib
 import dataclasses
 import functools
 import json
+import multiprocessing
 import os
 import pathlib
 import shutil
@@ -78,8 +79,8 @@ def difference(one: bytes, other: bytes) -> float:
     """Of all tensors together, relative to their norm."""
     ours, theirs = load(one), load(other)
     assert ours.keys() == theirs.keys()
-    apart = sum((ours[name] - theirs[name]).square().sum() for name in ours)
-    return (apart / sum(t.square().sum() for t in theirs.values())).sqrt().item()
+    apart = torch.stack([(ours[name] - theirs[name]).norm() for name in ours]).norm()
+    return (apart / torch.stack([t.norm() for t in theirs.values()]).norm()).item()
 
 
 def fine_tuned(
@@ -274,12 +275,16 @@ def test_weights_that_differ_in_one_bit_end_the_run():
     assert (ended.code, ended.reason) == (1, "Unexpected") and "don't have the same weights" in ended.message
 
 
-def test_a_trainer_that_is_stopped_before_its_processes_have_begun_ends_at_once():
-    runtime = alone()
-    runtime.stop.set()
-    with pytest.raises(Ending) as ended:
-        run(Calling(0, failed), 2, runtime)
-    assert ended.value.code == Exit.TERMINATED
+def test_a_trainer_that_is_stopped_while_its_processes_start_ends_at_once(monkeypatch):
+    added = supervisor.Team.add
+
+    def add(team: supervisor.Team, *given: Any) -> None:
+        added(team, *given)
+        signal.raise_signal(signal.SIGTERM)
+
+    monkeypatch.setattr(supervisor.Team, "add", add)
+    ended = ending_of(Calling(0, failed))
+    assert (ended.code, ended.reason) == (Exit.TERMINATED, "Terminated")
 
 
 def lasting(_: Any, runtime: Runtime, directory: pathlib.Path) -> dict:
@@ -289,7 +294,7 @@ def lasting(_: Any, runtime: Runtime, directory: pathlib.Path) -> dict:
 
 
 def supervising(directory: pathlib.Path) -> None:
-    supervisor.START = pods.SERVER
+    supervisor.START = multiprocessing.get_context("fork")  # another fork server would import everything again
     run(functools.partial(lasting, directory=directory), 2)
 
 

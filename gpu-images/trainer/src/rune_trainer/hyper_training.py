@@ -208,7 +208,8 @@ def one_step(training: Training, optimizer: torch.optim.AdamW, losses: list[floa
 def look(
     training: Training, done: Outcome, tell: Callable[[dict[str, float], int], None], workers: Alone = ALONE
 ) -> bool:
-    """Measures, in the first worker; returns whether the run has collapsed. NaN is below no limit, so it would pass every alarm.
+    """Measures, in the first worker; returns whether the run has collapsed. NaN is below no limit, so it would pass
+    every alarm.
     A run that goes on at a checkpoint measures there again, which replaces what it had measured."""
     step = len(done.losses)
     done.measured = workers.once(lambda: training.watch.measure(training.network))

@@ -67,6 +67,8 @@ def run(work: Work, job: Job, runtime: Runtime) -> dict[str, Any]:
     with tempfile.TemporaryDirectory(prefix="workers.") as scratch:
         team = Team(runtime)
         signal.signal(signal.SIGTERM, lambda *_: team.stop())
+        if runtime.stopping():
+            team.stop()
         try:
             for number, device in enumerate(devices):
                 seat = Seat(number, count, device, pathlib.Path(scratch, "meeting"), runtime.tracker.run_id)
@@ -102,6 +104,8 @@ class Team:
         self.failure: Ending | None = None
         self.lost: Lost | None = None
         self.until = float("inf")
+        self.given_up = False
+        """They were killed before they had begun, because that was asked for."""
 
     def add(self, work: Work, job: Job, seat: "Seat") -> None:
         messages, theirs = START.Pipe(duplex=False)
@@ -112,17 +116,14 @@ class Team:
         self.workers.append(worker)
         self.open[messages] = worker
 
-    @property
-    def begun(self) -> bool:
-        return all(worker.begun for worker in self.workers)
-
     def stop(self) -> None:
         """Workers that train write a checkpoint; before they have begun there is nothing to save."""
         self.runtime.stop.set()
-        if self.begun:
+        if self.workers and all(worker.begun for worker in self.workers):
             for worker in self.workers:
                 worker.process.terminate()
         else:
+            self.given_up = True
             self.kill()
 
     def kill(self) -> None:
@@ -136,11 +137,7 @@ class Team:
 
     def values(self) -> dict[str, Any]:
         """Waits until all have ended, or for a while once one has failed."""
-        while self.open:
-            if self.runtime.stopping() and not self.begun:
-                raise terminated(
-                    "asked to stop before its processes had begun; the next attempt begins as this one did"
-                )
+        while self.open and not self.given_up:
             ready = connection.wait(list(self.open), self.patience())
             if not ready:
                 break
@@ -149,6 +146,8 @@ class Team:
                 self.hear(messages)
         if self.values_of_first is not None:
             return self.values_of_first
+        if self.given_up:
+            raise terminated("asked to stop before its processes had begun; the next attempt begins as this one did")
         raise self.failure or Ending(
             1,
             "Unexpected",
@@ -219,7 +218,8 @@ def said_of(work: Work, job: Job, seat: Seat, messages: Connection) -> Done | En
     """How the work of this worker ended; the first alone reports it to others than the supervisor."""
     first = seat.number == 0
     reporter = Reporter(job.nats if first else None, job.owner.uid)
-    runtime = Runtime(reporter, Tracker(job.mlflow if first else None, seat.tracked))
+    tracker = Tracker(job.mlflow, seat.tracked) if first else Tracker(None)
+    runtime = Runtime(reporter, tracker)
     runtime.heed_signals()
     try:
         runtime.workers = workers.join(seat.number, seat.count, seat.meeting, seat.device)
@@ -230,7 +230,7 @@ def said_of(work: Work, job: Job, seat: Seat, messages: Connection) -> Done | En
     except Exception as error:
         return ending_of(error)
     finally:
-        runtime.tracker.flush()
+        tracker.flush()
         reporter.close()
 
 
