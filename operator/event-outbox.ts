@@ -4,7 +4,7 @@ import type { EventPublisher } from "@rune/controllers/shared/cloudevents";
 import { type CloudEvent, publishedWithinSeconds } from "@rune/crds/contracts/cloudevents";
 import type { Logger } from "kopf-ts";
 
-/** A few megabytes of each. What is forgotten is told again at most, and the stream knows it. */
+/** A few megabytes of each. A forgotten id may be published again; the stream drops the duplicate. */
 const mostWaiting = 10_000;
 const mostKnown = 100_000;
 
@@ -13,7 +13,7 @@ export interface OutboxOptions {
   readonly publish: (event: CloudEvent) => Promise<void>;
   readonly clock: Clock;
   readonly logger: Logger;
-  /** Ends it. What waits then is told by the next operator. */
+  /** Stops it. Events that still wait are published by the next operator. */
   readonly signal: AbortSignal;
 }
 

@@ -39,7 +39,7 @@ export function createServices({
   keys: Keys;
   nats: OperatorNats;
   clusterDNS: string;
-  /** Where events go; undefined where nothing is told. */
+  /** Publishes CloudEvents; undefined where the installation publishes none. */
   events: EventPublisher | undefined;
   logins: Pick<RegistryLogins, "loginFor" | "withToken">;
 }): Services {

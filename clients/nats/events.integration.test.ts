@@ -50,7 +50,7 @@ describe.runIf(enabled)("events against nats-server", () => {
     },
   });
   const messages = async () => (await (await admin.jetstreamManager()).streams.info(eventStream)).state.messages;
-  /** Everything that a subscriber hears from now on. */
+  /** Everything that a subscriber receives from now on. */
   const hear = async ({ credentials: user, subject }: Subscriber): Promise<{ heard: Msg[]; connection: NatsConnection }> => {
     const connection = await open(user, { name: "subscriber" });
     const heard: Msg[] = [];
@@ -59,7 +59,7 @@ describe.runIf(enabled)("events against nats-server", () => {
     return { heard, connection };
   };
   const subscriber = (name: string) => subscriberUser({ accountSeed, name });
-  /** What the operator sent, as the guide says to tell it by. */
+  /** What the operator sent, recognized as the guide describes. */
   const named = (heard: readonly Msg[]) =>
     heard
       .filter(({ headers }) => headers?.get("Content-Type") === eventContentType)

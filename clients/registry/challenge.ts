@@ -1,6 +1,6 @@
 import type { Headers } from "../http/http.ts";
 
-/** How a registry wants to be told who asks (RFC 9110, 11.6.1; Distribution's "Token Authentication Specification"). */
+/** The authentication that a registry requests (RFC 9110, 11.6.1; Distribution's "Token Authentication Specification"). */
 export type Challenge =
   | { readonly scheme: "Basic" }
   | { readonly scheme: "Bearer"; readonly realm: string; readonly service?: string; readonly scope?: string };

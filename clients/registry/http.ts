@@ -31,7 +31,7 @@ type Access = { text: string; dispatcher: Dispatcher; authorization: Authorizati
 export class RegistryHttp {
   readonly url: string;
   readonly clock: Clock;
-  /** Address of `/v2/`, which tells whether this is a registry. */
+  /** Address of `/v2/`, which shows whether this is a registry. */
   readonly root: string;
   readonly #prefix: string;
   readonly #token: RegistryOptions["token"];

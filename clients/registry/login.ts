@@ -2,7 +2,7 @@ import { z } from "zod";
 import { parseJSON } from "../http/json.ts";
 import { RegistryDenied } from "./errors.ts";
 
-/** How a registry is told who asks. */
+/** How a client authenticates at a registry. */
 export type Login =
   | { readonly kind: "Nobody" }
   /** a bearer token for the registry itself */

@@ -5,8 +5,8 @@ import { eventAbout, objectOfEvent } from "../shared/cloudevents.ts";
 import type { World } from "./world.ts";
 
 /**
- * What is told of an adapter: what its own namespace decided about it since it is there. The controller that decides stores evidence once, so each piece
- * is one event; what an Adapter brought along from elsewhere happened before.
+ * The events of an adapter: the decisions of its own namespace since it was created. The controller that decides stores
+ * evidence once, so each piece is one event; evidence that came with an imported Adapter is older and yields none.
  */
 export function eventsOf({ adapter, evidence }: Pick<World, "adapter" | "evidence">): CloudEvent[] {
   if (evidence.state !== "Read" || adapter.metadata.deletionTimestamp) return [];

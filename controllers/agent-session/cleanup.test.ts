@@ -15,7 +15,7 @@ import { Interrupted, type Story, strikes } from "../testing/interrupted.ts";
 import { agentSession, baseDigest, condition, config, digestOf, modelServer } from "../testing/objects.ts";
 import { register } from "./controller.ts";
 
-/** What is left of a session that has ended: from an agent that has just told its ending to the last object, struck at every write. */
+/** The cleanup after a session: from an agent that has just reported its end to the last object, interrupted at every write. */
 const candidates = Array.from({ length: 4 }, (_, n) => ({ name: `an-adapter-with-a-rather-long-name-and-a-digest-${n}`, score: "3.125" }));
 const passedOver = "an-adapter-with-a-rather-long-name: its Pass@1 is at most 0.30, and the base's 0.31, in the Evaluation held-out; ";
 const session = agentSession("widest", {

@@ -2,7 +2,7 @@ import type { CloudEvent } from "@rune/crds/contracts/cloudevents";
 import type { AgentSession } from "@rune/crds/kinds/agent-session";
 import { endOf, eventAbout, objectOfEvent } from "../shared/cloudevents.ts";
 
-/** What is told of a session that has ended: how, and where its trajectory is; no word of its task, its programs or its notes. */
+/** The event of a session that has ended: its outcome and its trajectory's address, without its task, programs or notes. */
 export function eventsOf(session: AgentSession): CloudEvent[] {
   const end = endOf(session);
   if (!end) return [];

@@ -248,8 +248,9 @@ function ended(world: World, status: { outcome: string; trajectory: { repository
 }
 
 /**
- * An agent that has told its ending ends by itself; its Job stays for a while, with what it logged, unless something else keeps it going. All
- * else goes, the policy once the sandbox is gone; then nothing wakes the session but what happens to its Job.
+ * An agent that has reported its end exits by itself; its Job and its logs stay for a while, unless another container
+ * keeps the pod running. Everything else is deleted, the policy after the sandbox; from then on only changes of the Job
+ * enqueue the session.
  */
 function afterwards(world: World, config: OperatorConfig, now: Date): Outcome {
   const { session } = world;

@@ -68,7 +68,7 @@ function automatic(session: AgentSession, baseDigest: string, adapters: readonly
 
 /** Of those that are considered, how many are listed: what a session keeps of its choice stays small, however many adapters there are. */
 const mostConsidered = 4;
-/** Of those that are passed over, how many are told why. */
+/** The number of rejected adapters whose reason is in the message. */
 const mostTold = 2;
 
 function meritOf({ adapter, evidence, score }: Ranked): string {

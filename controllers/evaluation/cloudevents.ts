@@ -2,7 +2,7 @@ import type { CloudEvent } from "@rune/crds/contracts/cloudevents";
 import type { Evaluation } from "@rune/crds/kinds/evaluation";
 import { endOf, eventAbout, objectOfEvent } from "../shared/cloudevents.ts";
 
-/** What is told of an evaluation that has ended: what its gate decided, where it has one. */
+/** The event of an evaluation that has ended: its gate's decision, if it has a gate. */
 export function eventsOf(evaluation: Evaluation): CloudEvent[] {
   const end = endOf(evaluation);
   const { spec, status } = evaluation;

@@ -2,7 +2,7 @@ import type { CloudEvent } from "@rune/crds/contracts/cloudevents";
 import type { EvolutionGeneration } from "@rune/crds/kinds/evolution-generation";
 import { endOf, eventAbout, objectOfEvent } from "../shared/cloudevents.ts";
 
-/** What is told of a generation that has ended. Promotions and archivals are told of by the Adapters that they are about. */
+/** The event of a generation that has ended. Promotions and archivals are events of their Adapters. */
 export function eventsOf(generation: EvolutionGeneration): CloudEvent[] {
   const end = endOf(generation);
   if (!end) return [];

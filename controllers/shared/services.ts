@@ -66,7 +66,7 @@ export interface Services {
   readonly logs: Pick<OperatorNats, "readLog" | "purge">;
   /** The experiment tracker; undefined if the installation has none. Throws `MlflowUnavailable`. */
   readonly mlflow: Tracker | undefined;
-  /** Where what was decided is told; undefined where the installation tells nothing. */
+  /** Publishes CloudEvents of what was decided; undefined where the installation publishes none. */
   readonly events: EventPublisher | undefined;
   /** What a job said last of how far it is; forgotten when the operator restarts. */
   progress(uid: string): Progress | undefined;

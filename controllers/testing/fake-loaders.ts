@@ -3,7 +3,7 @@ import type { DemandVerdict, HeldAdapter, LoaderState, LoadRequest, refusal } fr
 import type { z } from "zod";
 import type { LoaderAddress, Services } from "../shared/services.ts";
 
-/** Loaders of pods that exist only in a test: they hold what they are told to load. */
+/** Loaders of pods that exist only in a test: they hold what they are asked to load. */
 export class FakeLoaders {
   /** Whether the registry that loaders pull from is unavailable. */
   registryAway = false;

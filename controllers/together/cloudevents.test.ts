@@ -10,7 +10,7 @@ import { aGeneration, interval } from "../testing/evolution-world.ts";
 import { adapter, digestOf } from "../testing/objects.ts";
 import { eventsOf as ofRun } from "../training-run/cloudevents.ts";
 
-/** What each kind tells of an object that has ended, or of evidence: against the contract, and nothing else. */
+/** The events of each kind about an ended object or about evidence: they match the contract, and there are no others. */
 
 const succeeded = (reason: string) => [aCondition("Ready"), aCondition("Succeeded", "True", reason)];
 const failed = (reason: string) => [aCondition("Ready", "False"), aCondition("Failed", "True", reason)];

@@ -3,7 +3,7 @@ import { methodOf } from "@rune/crds/kinds/methods";
 import type { TrainingRun } from "@rune/crds/kinds/training-run";
 import { endOf, eventAbout, objectOfEvent } from "../shared/cloudevents.ts";
 
-/** What is told of a run that has ended: its Adapters. One that made a hypernetwork, or nothing, is told of by nobody. */
+/** The event of a run that has ended: its Adapters. There is none for a run that made a hypernetwork, or nothing. */
 export function eventsOf(run: TrainingRun): CloudEvent[] {
   const end = endOf(run);
   const { adapter, adapters, result } = run.status ?? {};

@@ -48,7 +48,7 @@ export const RunReason = {
   Disrupted: "Disrupted",
   /** The pod vanished before it could report how it ended. */
   PodLost: "PodLost",
-  /** The trainer was told to stop. */
+  /** The trainer received SIGTERM. */
   Terminated: "Terminated",
   /** The trainer failed without a reason. */
   NonZeroExit: "NonZeroExit",

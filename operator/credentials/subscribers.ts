@@ -8,7 +8,7 @@ type Wanted = NonNullable<OperatorConfig["events"]>["subscribers"][number];
 
 /**
  * Who may listen to events, each with a Secret that holds what `nats sub` needs: `nats.creds`, `subject`, `url`. A Secret that is gone, or
- * whose credentials another account signed, is created again, with another subject: the holder of the old credentials hears nothing any more.
+ * whose credentials another account signed, is created again, with another subject: the holder of the old credentials receives nothing any more.
  */
 export async function ensureSubscribers(
   client: Client,

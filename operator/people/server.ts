@@ -141,7 +141,7 @@ const unauthorized = (token: string | undefined) =>
     { "www-authenticate": `Basic realm="${registryService}"` },
   );
 
-/** The API server's error may quote what it was asked, so nobody is told more than its name. */
+/** The API server's error may quote what it was asked, so clients receive only its name. */
 function failed(logger: Logger, error: Error): Answer {
   logger.warn("the API server could not be asked about a person's token", { reason: error.name });
   return problem(503, "UNAVAILABLE", "the API server can't be asked now; try again", { "retry-after": "5" });

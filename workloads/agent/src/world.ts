@@ -22,7 +22,7 @@ export type World = Pick<Sandbox, "execute" | "prove"> & {
   log(line: LogLine): void;
 };
 
-/** Appends one record, tells of it, and gives the session as it is after it. A result carries the number of its intent; all else the next one. */
+/** Appends one record, logs it, and returns the session after it. A result has the number of its intent, any other record the next. */
 export async function write(world: World, session: Session, body: LogRecordBody, n = session.next): Promise<Session> {
   const record = recordOf(body, { n, epoch: world.job.epoch, now: world.now() });
   await world.append(record);

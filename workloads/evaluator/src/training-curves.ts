@@ -1,7 +1,7 @@
 import type { Curve, Facts } from "./adapter-facts.ts";
 import type { Arm } from "./arms.ts";
 
-/** Trainings in a report: more lines than these can't be told apart in a plot. */
+/** Trainings in a report: more lines can't be distinguished in a plot. */
 export const mostCurves = 8;
 
 /** A training, the arms that have adapters of it, and these adapters. */
