@@ -43,7 +43,7 @@ describe.skipIf(!canRun)("adapters that must never reach vLLM", { timeout: 240_0
   let loadsBefore: number;
   const adapters: string[] = [];
   const sessions: string[] = [];
-  /** Undoes what was done to the registry's storage, which is kept for whoever comes next. */
+  /** Undoes what was done to the registry's storage, which is kept for the next run. */
   let mend = async () => {};
 
   beforeAll(async () => {
