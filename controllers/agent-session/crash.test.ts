@@ -10,7 +10,7 @@ import type { FakeApiServer } from "kopf-ts/testing";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { agentSessions, modelServers, trainingRuns } from "../shared/resources.ts";
 import type { Services } from "../shared/services.ts";
-import { Interrupted, type Story, strikes } from "../testing/interrupted.ts";
+import { Interrupted, type Story, statusAgain, strikes } from "../testing/interrupted.ts";
 import { baseDigest, condition, config, metadata, modelServer } from "../testing/objects.ts";
 import { register } from "./controller.ts";
 
@@ -84,7 +84,7 @@ describe("a session whose adapter is generated", () => {
     story = await Interrupted.run(succeeds);
     expectOneRun(story);
     expect(learnt(story.api)).toMatchObject({ status: "True", message: expect.stringContaining("made the Adapter widest-1") });
-    expect(story.writes, "more wouldn't be struck").toBe(writes);
+    expect(story.writes, "more wouldn't be struck").toBeLessThanOrEqual(writes + statusAgain);
   });
 
   it.each(strikes(writes))("starts no second one and loses none, killed %s write %i", async (_, __, strike) => {
