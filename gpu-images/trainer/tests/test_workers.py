@@ -12,6 +12,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
+from types import SimpleNamespace
 from typing import Any
 
 import hyper_world
@@ -204,10 +205,6 @@ def killed() -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-def crashed() -> None:
-    os.kill(os.getpid(), signal.SIGSEGV)
-
-
 def refused() -> None:
     raise Ending(Exit.BAD_INPUT, "NotFinite", "training diverged")
 
@@ -237,7 +234,6 @@ class Calling:
     [
         (1, killed, 1, "OutOfMemory", "process 2 of 3 (on cpu) was killed, most likely because the pod's memory"),
         (0, killed, 1, "OutOfMemory", "process 1 of 3"),
-        (2, crashed, 1, "Unexpected", "process 3 of 3 (on cpu) ended by signal SIGSEGV"),
         (2, refused, Exit.BAD_INPUT, "NotFinite", "training diverged"),
         (1, failed, 1, "Unexpected", "LookupError: nobody foresaw it"),
     ],
@@ -245,6 +241,16 @@ class Calling:
 def test_what_ends_one_process_ends_all_soon_and_in_its_words(number, happens, code, reason, said):
     ended = ending_of(Calling(number, happens), 3)
     assert (ended.code, ended.reason) == (code, reason) and said in ended.message
+
+
+def test_a_process_that_ends_without_a_word_is_named_with_how_it_ended():
+    team = supervisor.Team(alone())
+    for code in (-signal.SIGSEGV, 3):
+        process: Any = SimpleNamespace(join=lambda: None, exitcode=code)
+        team.workers.append(supervisor.Worker(process, pods.SERVER.Pipe()[0], torch.device("cuda", len(team.workers))))
+    ended = [team.death_of(worker).message for worker in team.workers]
+    assert "process 1 of 2 (on cuda:0) ended by signal SIGSEGV" in ended[0]
+    assert "process 2 of 2 (on cuda:1) ended by exit code 3" in ended[1]
 
 
 def test_a_process_that_hangs_after_another_failed_is_killed(monkeypatch):
