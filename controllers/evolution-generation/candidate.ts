@@ -6,14 +6,12 @@ import { isTrue } from "kopf-ts";
 import { rateOf } from "../evidence/interval.ts";
 import { championsOf } from "./champions.ts";
 import { isContender, scaledFor } from "./children.ts";
-import { inflationPoints } from "./inflation.ts";
+import { confidenceOf } from "./confidence.ts";
 import type { RivalRole } from "./manifests.ts";
 import { byLowerBound, intervalText, measured } from "./ranking.ts";
+import { inflationPoints } from "./selection-bias.ts";
 import { tierOf } from "./tier.ts";
 import type { Child, Promotion, World } from "./world.ts";
-
-/** The probability that any gate of a chain is wrong, over all its generations. */
-const chanceOfError = 0.05;
 
 type Scored = Child & { adapter: string; name: string; passAt1: Interval };
 type Candidate = Promotion & Required<Pick<Promotion, "candidate" | "bestParent" | "baseline">>;
@@ -62,7 +60,7 @@ export function candidateFor(world: World): Candidate | Nobody {
     ...(others.length > 0 && { alsoChampions: others.map(({ metadata }) => metadata.name).slice(0, mostChampions) }),
     ...(leftOut && { leftOut }),
     baseline: baseline.name,
-    confidence: String(Number((1 - chanceOfError / world.generation.spec.maxGenerations).toFixed(6))),
+    confidence: confidenceOf(world.generation),
     inflationPoints: inflation,
   };
 }

@@ -1,7 +1,7 @@
 import { describe, expect, it, test } from "vitest";
 import { sameScope } from "../shared/scope.ts";
 import { interval } from "../testing/evolution-world.ts";
-import { inflationPoints } from "./inflation.ts";
+import { inflationPoints } from "./selection-bias.ts";
 import { tierOf } from "./tier.ts";
 
 const at = (domain?: string, task?: string, project = "parsers") => ({ project, ...(domain && { domain }), ...(task && { task }) });

@@ -3,8 +3,8 @@ import type { Check } from "../shared/check.ts";
 import { Reason } from "../shared/reasons.ts";
 import { requirementsMet } from "../shared/requires.ts";
 import { foreignRepository } from "../shared/tenancy.ts";
-import { engineArgumentsAllowed } from "./engine.ts";
-import { stagedDigest } from "./engine-pod.ts";
+import { engineArgumentsAllowed } from "./engine-container.ts";
+import { stagedDigest } from "./pod-state.ts";
 import type { World } from "./world.ts";
 
 /** Requirements hold a server back before it starts, not while it serves. */

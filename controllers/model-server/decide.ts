@@ -7,10 +7,10 @@ import { podMissing } from "../pods/problems.ts";
 import { blocked, firstOf } from "../shared/check.ts";
 import { Reason } from "../shared/reasons.ts";
 import { checks } from "./checks.ts";
-import { engineBlocker, isPodReady } from "./engine-pod.ts";
+import { baseModelToken, inputs, loaderDocument, statefulSet } from "./manifests.ts";
 import { headlessService, networkPolicy, service } from "./network.ts";
 import { type LoadPlan, loadPlanFor, type Placement, placements } from "./placement.ts";
-import { baseModelToken, inputs, loaderDocument, statefulSet } from "./pods.ts";
+import { engineBlocker, isPodReady } from "./pod-state.ts";
 import { type AdapterState, baseDigestOf, statusOf } from "./status.ts";
 import type { Engine, World } from "./world.ts";
 

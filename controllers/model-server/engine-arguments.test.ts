@@ -1,7 +1,7 @@
 import { operatorsArgument, operatorsArguments } from "@rune/crds/words/engine-arguments";
 import { describe, expect, it } from "vitest";
 import { config, modelServer } from "../testing/objects.ts";
-import { engineArguments } from "./engine.ts";
+import { engineArguments } from "./engine-container.ts";
 
 /** What the operator only suggests: `extraArguments` come later and may say otherwise. */
 const suggested = ["--disable-access-log-for-endpoints", "--enforce-eager", "--dtype", "--block-size"];

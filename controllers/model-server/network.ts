@@ -5,7 +5,7 @@ import type { KubeObject } from "../pods/manifest.ts";
 import { ownedMetadata } from "../pods/pod.ts";
 import type { OperatorConfig } from "../shared/config.ts";
 import { headlessServiceName } from "../shared/names.ts";
-import { podLabels } from "./pods.ts";
+import { podLabels } from "./manifests.ts";
 
 const namespaceLabel = "kubernetes.io/metadata.name";
 

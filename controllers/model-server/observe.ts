@@ -20,7 +20,7 @@ import { adapters, agentSessions, evaluations } from "../shared/resources.ts";
 import type { Services } from "../shared/services.ts";
 import { foreignRepository } from "../shared/tenancy.ts";
 import { demands, endedByUse, lastUses, useKey } from "./claims.ts";
-import { inputsName, podLabels, tokenRenewalAnnotation } from "./pods.ts";
+import { inputsName, podLabels, tokenRenewalAnnotation } from "./manifests.ts";
 import type { Engine, World } from "./world.ts";
 
 /** The built-in kinds that a server creates and watches. */

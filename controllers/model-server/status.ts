@@ -5,9 +5,9 @@ import { isResolved } from "../pods/base-model.ts";
 import { Reason } from "../shared/reasons.ts";
 import { serverURL } from "../shared/serving.ts";
 import { truncateMessage } from "../shared/truncate-message.ts";
-import { isPodReady, stagedDigest } from "./engine-pod.ts";
+import { podLabels } from "./manifests.ts";
 import type { Placement } from "./placement.ts";
-import { podLabels } from "./pods.ts";
+import { isPodReady, stagedDigest } from "./pod-state.ts";
 import type { Engine, World } from "./world.ts";
 
 type Status = NonNullable<ModelServer["status"]>;

@@ -1,7 +1,7 @@
 import { stageJob } from "@rune/crds/contracts/stage";
 import { describe, expect, it } from "vitest";
 import { sandboxPod } from "../epochs/sandbox.ts";
-import { loaderDocument, statefulSet } from "../model-server/pods.ts";
+import { loaderDocument, statefulSet } from "../model-server/manifests.ts";
 import { generatedName, jobNameOfEpoch, sandboxName, sandboxPolicyName } from "../shared/names.ts";
 import { config, digestOf, modelServer } from "../testing/objects.ts";
 import {

@@ -2,7 +2,7 @@ import { expect, it } from "vitest";
 import { askObjects, nodeObjects } from "../environment-check/manifests.ts";
 import { sandboxPod } from "../epochs/sandbox.ts";
 import { workerObjects } from "../epochs/worker.ts";
-import { loaderDocument, statefulSet } from "../model-server/pods.ts";
+import { loaderDocument, statefulSet } from "../model-server/manifests.ts";
 import { operatorConfig } from "../shared/config.ts";
 import { aCheck, aRun } from "../testing/builders.ts";
 import { agentSession, config, digestOf, modelServer } from "../testing/objects.ts";

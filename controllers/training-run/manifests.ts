@@ -38,7 +38,8 @@ import type { OperatorConfig } from "../shared/config.ts";
 import { legalLabels, scopeLabels } from "../shared/labels.ts";
 import { generatedName, jobNameOfRun } from "../shared/names.ts";
 import { container } from "./attempts.ts";
-import { descentOf, outputKindOf, outputRepositoryOf } from "./methods.ts";
+import { descentOf } from "./lineage.ts";
+import { outputKindOf, outputRepositoryOf } from "./methods.ts";
 import type { World } from "./world.ts";
 
 const checkpointDirectory = "/checkpoints";

@@ -1,6 +1,7 @@
 import { dividedMethods } from "@rune/crds/kinds/methods";
 import type { TrainingRun } from "@rune/crds/kinds/training-run";
 import { repositoryOf } from "../shared/names.ts";
+import { parentsIn } from "./lineage.ts";
 
 /** Properties of a method that follow from specs alone. */
 
@@ -35,21 +36,6 @@ export function namedAdapters({ spec }: TrainingRun): { readonly field: string; 
   if (spec.control) return { field: "spec.control.like", names: [spec.control.like] };
   if (spec.sft?.warmStart) return { field: "spec.sft.warmStart.adapter", names: [spec.sft.warmStart.adapter] };
   return { field: "", names: [] };
-}
-
-type Inputs = NonNullable<NonNullable<TrainingRun["status"]>["inputs"]>;
-
-/** The number of named adapters that are parents: one whose shape or strength alone is imitated isn't. */
-const parentsIn = ({ control, merge }: TrainingRun["spec"]) => (control ? 0 : merge?.adapters.length);
-
-/** Parents and generation of the result. */
-export function descentOf(run: TrainingRun): { generation: number; parents: { name: string; digest: string }[] } {
-  const adapters: NonNullable<Inputs["adapters"]> = (run.status?.inputs?.adapters ?? []).slice(0, parentsIn(run.spec));
-  if (adapters.length === 0) return { generation: 0, parents: [] };
-  return {
-    generation: 1 + Math.max(...adapters.map(({ generation }) => generation)),
-    parents: adapters.map(({ name, digest }) => ({ name, digest })),
-  };
 }
 
 /**

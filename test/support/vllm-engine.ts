@@ -6,7 +6,7 @@ import { freePort } from "../../clients/testing/services.ts";
 import { buildImages } from "../../cluster/api.ts";
 import { buildah, inStore, storeEnvironment } from "../../cluster/buildah.ts";
 import { settings } from "../../cluster/settings.ts";
-import { engineArguments, engineEnvironment } from "../../controllers/model-server/engine.ts";
+import { engineArguments, engineEnvironment } from "../../controllers/model-server/engine-container.ts";
 import { config, modelServer } from "../../controllers/testing/objects.ts";
 
 /** A real engine of the vLLM image, beside this process, with the laboratory's model. */

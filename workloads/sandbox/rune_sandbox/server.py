@@ -18,7 +18,7 @@ from rune_sandbox.execution import Unavailable, execute
 from rune_sandbox.place import Place
 from rune_sandbox.probe import prove
 from rune_sandbox.results import Full, IdReused, Results, StaleEpoch
-from rune_sandbox.trial import try_tests
+from rune_sandbox.tests_trial import try_tests
 
 _SOCKET_SECONDS = 30
 _RETRY_SECONDS = 1

@@ -26,7 +26,7 @@ import {
 import type { OperatorConfig } from "../shared/config.ts";
 import { headlessServiceName } from "../shared/names.ts";
 import { servedBaseName } from "../shared/serving.ts";
-import { engineContainer, graceSeconds } from "./engine.ts";
+import { engineContainer, graceSeconds } from "./engine-container.ts";
 
 export const adapterDirectory = "/adapters";
 const inputsAnnotation = `${label.server}-inputs`;

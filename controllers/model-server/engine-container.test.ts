@@ -4,7 +4,7 @@ import { type TestServer, testServer } from "@rune/clients/testing/http-server";
 import { port } from "@rune/crds/words/ports";
 import { afterEach, expect, it } from "vitest";
 import { config, modelServer } from "../testing/objects.ts";
-import { loaderDocument, statefulSet } from "./pods.ts";
+import { loaderDocument, statefulSet } from "./manifests.ts";
 
 let server: TestServer;
 afterEach(() => server.close());

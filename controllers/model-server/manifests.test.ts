@@ -2,9 +2,9 @@ import { describe, expect, it } from "vitest";
 import type { PodTemplate } from "../pods/manifest.ts";
 import { operatorConfig } from "../shared/config.ts";
 import { config, modelServer } from "../testing/objects.ts";
-import { engineArguments, engineEnvironment, gpusOf } from "./engine.ts";
+import { engineArguments, engineEnvironment, gpusOf } from "./engine-container.ts";
+import { loaderDocument, statefulSet } from "./manifests.ts";
 import { egressTo, networkPolicy } from "./network.ts";
-import { loaderDocument, statefulSet } from "./pods.ts";
 
 const cpu = { ...config, engine: operatorConfig.shape.engine.parse({ device: "CPU" }) };
 const template = (server = modelServer(), given = config): PodTemplate =>
