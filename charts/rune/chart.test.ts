@@ -313,6 +313,12 @@ describe("embedded services", () => {
     expect(configOf(all).registry.url).toBe("https://registry.example.org");
   });
 
+  test("include a NATS that no log of an account under former keys keeps from its start", async () => {
+    const [nats] = named(await render(), "StatefulSet", "rune-nats").spec.template.spec.containers;
+    for (const probe of [nats.startupProbe, nats.readinessProbe, nats.livenessProbe])
+      expect(probe.httpGet.path).toMatch(/^\/healthz\?js-(server|enabled)-only=true$/);
+  });
+
   test("admit the operator and its pods, but no sandbox", async () => {
     const all = await render();
     for (const name of ["rune-registry", "rune-nats", "rune-mlflow"]) {
