@@ -168,6 +168,13 @@ describe("a node", () => {
     expect(decideOn(looking, { work: [lost] })).toMatchObject({ kind: "waiting", deletes: [job] });
   });
 
+  it("whose Job found something away says what, in the condition and in an event that outlives it", () => {
+    const message = "the base model can't be staged: the hub can't be reached";
+    const outcome = decideOn(looking, { work: [{ state: "Lost", again: true, message, job } as Work] });
+    expect(outcome).toMatchObject({ message: `0 of 1 nodes are done; ${message}` });
+    expect(outcome.events).toMatchObject([{ type: "Warning", reason: "JobLost", note: expect.stringContaining(message) }]);
+  });
+
   it("without a free GPU is Unknown after five minutes, in the scheduler's words", () => {
     const trouble = { reason: "Unschedulable", message: "no node takes pod x: insufficient nvidia.com/gpu" };
     const waiting = (since: string): JobState => ({ state: "Running", trouble, since, job });

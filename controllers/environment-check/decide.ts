@@ -104,19 +104,24 @@ function lookAtNodes(world: World, config: OperatorConfig, seconds: number): Out
   // The identity of a base outside the registry is known once it is staged: the program on the node reports it.
   if (absent.length > 0 && check.spec.base.oci && !isResolved(base))
     return waiting(Reason.BaseModelUnavailable, base.unresolved, retrySeconds);
-  const lost = work.flatMap((each) => (each.state === "Lost" && each.again ? [each.job] : []));
+  const lost = work.flatMap((each) => (each.state === "Lost" && each.again ? [each] : []));
   const objects = registryToken
     ? absent.flatMap((node) => nodeObjects({ check, config, remainingSeconds: seconds }, node, base, registryToken))
     : [];
   const done = nodes.filter((node) => node.checks).length;
-  const trouble = work.map((each) => (each.state === "Running" ? each.trouble : null)).find((each) => each !== null);
-  return waiting(
+  const trouble = work.map((each) => (each.state === "Running" ? each.trouble : null)).find((each) => each !== null) ?? lost[0];
+  const outcome = waiting(
     CheckReason.CheckingNodes,
     `${done} of ${nodes.length} nodes are done${trouble ? `; ${trouble.message}` : ""}`,
     retrySeconds,
   )
     .creating(...objects)
-    .deleting(...lost);
+    .deleting(...lost.map(({ job }) => job));
+  // The condition is overwritten as soon as the next Job runs; an Event remains.
+  return lost.reduce(
+    (all, { job, message }) => all.event("Warning", CheckReason.JobLost, `Job ${job.metadata.name} is created again: ${message}`),
+    outcome,
+  );
 }
 
 function awaitServer({ check, server }: World): Outcome {

@@ -4,6 +4,8 @@ export const CheckReason = {
   NoNodes: "NoNodes",
   /** Jobs are checking the nodes. */
   CheckingNodes: "CheckingNodes",
+  /** A node's Job was disrupted, or what it needs was unavailable; it is created again. */
+  JobLost: "JobLost",
   /** The ModelServer of `server.serverRef` doesn't exist. */
   ServerMissing: "ServerMissing",
   /** The ModelServer isn't ready yet. */
