@@ -170,7 +170,7 @@ describe("a node", () => {
 
   it("whose Job found something away says what, in the condition and in an event that outlives it", () => {
     const message = "the base model can't be staged: the hub can't be reached";
-    const outcome = decideOn(looking, { work: [{ state: "Lost", again: true, message, job } as Work] });
+    const outcome = decideOn(looking, { work: [{ state: "Lost", again: true, message, job } as JobState] });
     expect(outcome).toMatchObject({ message: `0 of 1 nodes are done; ${message}` });
     expect(outcome.events).toMatchObject([{ type: "Warning", reason: "JobLost", note: expect.stringContaining(message) }]);
   });
