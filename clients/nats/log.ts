@@ -25,8 +25,13 @@ export type LogOptions = {
   signal?: AbortSignal;
   /** when pauses end, in milliseconds since the epoch; then `NatsUnavailable` is thrown */
   deadline?: number;
+  /** is called once if NATS isn't reached soon; it is still waited for */
+  onWait?: (message: string) => void;
   clock?: Clock;
 };
+
+/** Milliseconds until a first connection is late. */
+const patience = 10_000;
 
 /** The log of one session or evaluation, with one writer. Calls run in order; each pauses while NATS is unavailable. */
 export type SessionLog = {
@@ -56,6 +61,7 @@ async function firstConnection(options: LogOptions): Promise<NatsConnection> {
   const giveUp = clock.wait(Math.min(remaining, 2 ** 31 - 1), AbortSignal.any(limits)).then(() => {
     throw new NatsUnavailable(`NATS at ${options.url} could not be reached before the deadline`);
   });
+  const late = clock.wait(patience, AbortSignal.any(limits)).then(() => options.onWait?.(unreached(options.url)));
   try {
     return await Promise.race([connecting, giveUp]);
   } catch (error) {
@@ -63,9 +69,13 @@ async function firstConnection(options: LogOptions): Promise<NatsConnection> {
     throw error;
   } finally {
     giveUp.catch(() => undefined);
+    late.catch(() => undefined);
     over.abort();
   }
 }
+
+const unreached = (url: string) =>
+  `NATS at ${url} isn't reached; waiting for it. It may be down, or a NetworkPolicy of this namespace forbids egress to it or to DNS`;
 
 const wrongLastSequence = 10071;
 

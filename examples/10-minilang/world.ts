@@ -79,6 +79,7 @@ export async function writeBase(directory: string): Promise<void> {
   const { trainer } = await buildImages(["trainer"]);
   if (!trainer) throw new Error("the trainer image was not built");
   await cp(await trainedBase(trainer), directory, { recursive: true });
+  console.log(`the laboratory's base model is in ${directory}`);
 }
 
 async function trainedBase(trainer: BuiltImage): Promise<string> {

@@ -14,7 +14,8 @@ export async function openLog(
 ): Promise<SessionLog> {
   const { url, credentialsFile, stream, subject } = nats;
   const credentials = await readFile(credentialsFile, "utf8");
-  return await connectLog({ url, credentials, stream, subject, uid: owner.uid, signal, deadline });
+  const onWait = (message: string) => console.error(JSON.stringify({ time: new Date().toISOString(), level: "warn", message }));
+  return await connectLog({ url, credentials, stream, subject, uid: owner.uid, signal, deadline, onWait });
 }
 
 /** A record, numbered and dated. */
