@@ -1,9 +1,8 @@
 import { execFile, spawn } from "node:child_process";
-import { createReadStream, createWriteStream, globSync, readFileSync } from "node:fs";
-import { mkdir, mkdtemp, rm } from "node:fs/promises";
+import { globSync, readFileSync } from "node:fs";
+import { mkdir, mkdtemp, open, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { pipeline } from "node:stream/promises";
 import { promisify } from "node:util";
 import { mediaType } from "@rune/crds/contracts/artifact";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -22,6 +21,17 @@ function commandOf(text: string): string[] {
   const line = page.split("\n").find((each) => each.startsWith("kubectl exec") && each.includes(text)) ?? "";
   const [, inside = ""] = / -- (.*?)(?: [<>] \S+)?$/.exec(line) ?? [];
   return inside.split(" ");
+}
+
+/** The exit code of a command whose input or output is a file, as a shell's `<` and `>` make it. */
+async function exitOf(program: string, words: string[], { from, to }: { from?: string; to?: string }): Promise<number | null> {
+  const file = await open(from ?? to ?? "/dev/null", from ? "r" : "w");
+  try {
+    const child = spawn(program, words, { stdio: from ? [file.fd, "ignore", "ignore"] : ["ignore", file.fd, "ignore"] });
+    return await new Promise((resolve, reject) => child.once("error", reject).once("exit", resolve));
+  } finally {
+    await file.close();
+  }
 }
 
 describe("the commands of backup.md", () => {
@@ -74,10 +84,7 @@ describe("the commands of backup.md", () => {
     })();
 
     const [program = "", ...words] = inPodOf(source, commandOf("-cf -"));
-    const copying = spawn(program, words, { stdio: ["ignore", "pipe", "pipe"] });
-    const exit = new Promise<number | null>((resolve) => copying.once("exit", resolve));
-    await pipeline(copying.stdout, createWriteStream(archive));
-    const code = await exit;
+    const code = await exitOf(program, words, { to: archive });
     isCopying = false;
     await pushing;
     // 1: a directory changed meanwhile, as the page says.
@@ -86,10 +93,7 @@ describe("the commands of backup.md", () => {
 
     await mkdir(join(target.directory, "data"), { recursive: true });
     const [extract = "", ...rest] = inPodOf(target, commandOf("-xf -"));
-    const restoring = spawn(extract, rest, { stdio: ["pipe", "ignore", "inherit"] });
-    const restored = new Promise<number | null>((resolve) => restoring.once("exit", resolve));
-    await pipeline(createReadStream(archive), restoring.stdin);
-    expect(await restored).toBe(0);
+    expect(await exitOf(extract, rest, { from: archive })).toBe(0);
     await target.stop();
     await target.start();
 
