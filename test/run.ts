@@ -38,7 +38,7 @@ const stages: Stage[] = [
     [
       "clients.integration",
       "events.integration",
-      "own.integration",
+      "third-party.integration",
       "agent.integration",
       "evaluator.integration",
       "backup.integration",

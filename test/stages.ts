@@ -31,7 +31,7 @@ export const aside = (stage: Stage): Stage => ({ ...stage, isAside: true });
 
 const show = (line: string) => process.stdout.write(`${line}\n`);
 
-/** Vitest on some files; its JSON report is what counts. */
+/** Vitest on the files whose paths contain one of these; its JSON report is what counts. A part of no path is a failure. */
 export function vitest(name: string, files: readonly string[], environment: Record<string, string> = {}): Stage {
   return {
     name,
@@ -47,8 +47,10 @@ export function vitest(name: string, files: readonly string[], environment: Reco
       });
       const found: VitestReport = JSON.parse(await readFile(report, "utf8").catch(() => "{}"));
       const { numPassedTests = 0, numFailedTests = 0, numPendingTests = 0 } = found;
-      const failed = numFailedTests + (code !== 0 && numFailedTests === 0 ? 1 : 0);
-      return { passed: numPassedTests, failed, skipped: numPendingTests, failures: vitestFailures(found) };
+      const missing = files.filter((file) => !found.testResults?.some((result) => result.name.includes(file)));
+      const failed = numFailedTests + (code !== 0 && numFailedTests === 0 ? 1 : 0) + missing.length;
+      const failures = [...vitestFailures(found), ...missing.map((file) => `no test file has a path with ${file}`)];
+      return { passed: numPassedTests, failed, skipped: numPendingTests, failures };
     },
   };
 }
