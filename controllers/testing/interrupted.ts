@@ -32,12 +32,6 @@ export const strikes = (writes: number, when: ("before" | "after")[] = ["before"
     when.map((each): ["before" | "after", number, Strike] => [each, write, { write, before: each === "before" }]),
   );
 
-/**
- * Writes that a busy machine may add to a story: an object is seen once more before its last status arrives, which is
- * written again.
- */
-export const statusAgain = 1;
-
 /** A story whose operator is killed at one of its writes and restarted. */
 export class Interrupted {
   readonly clock = new VirtualClock("2026-11-23T12:00:00Z");

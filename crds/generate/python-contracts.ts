@@ -31,7 +31,7 @@ import { decimal, signedDecimal } from "../fields/field.ts";
 import { isolationProbe } from "../fields/isolation.ts";
 import { partBelow } from "../fields/task-set.ts";
 import { nodeChecks } from "../kinds/environment-check.ts";
-import { largestRank } from "../kinds/methods.ts";
+import { dividedMethods, largestRank } from "../kinds/methods.ts";
 import { port } from "../words/ports.ts";
 import { afterFailure, defaultSystem, fence } from "../words/prompts.ts";
 import { TrainerReason } from "../words/trainer-reasons.ts";
@@ -110,6 +110,7 @@ export function trainerModule(): string {
       constant("TRAINING_ANNOTATION", trainingAnnotation, "Prefix of a manifest's annotations that say how the work went, as JSON."),
       constant("HYPERNETWORK_STATISTIC", hypernetworkStatistic, "Of a generated adapter: how its hypernetwork's training went."),
       constant("UNNAMED_ALARM", unnamedAlarm, "Ended a training that says no more about it."),
+      constant("DIVIDED_METHODS", dividedMethods, "Methods whose work several processes can divide."),
       constant("ADAPTER_CONFIG", adapterFile.config),
       constant("ADAPTER_WEIGHTS", adapterFile.weights),
       constant("LEARNT_FILE", learntFile, "File of an artifact that says what was learnt from."),

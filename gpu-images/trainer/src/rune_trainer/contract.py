@@ -75,6 +75,8 @@ HYPERNETWORK_STATISTIC: Final = "hypernetwork"
 """Of a generated adapter: how its hypernetwork's training went."""
 UNNAMED_ALARM: Final = "an alarm ended the training"
 """Ended a training that says no more about it."""
+DIVIDED_METHODS: Final = ("sft", "hypernetwork")
+"""Methods whose work several processes can divide."""
 ADAPTER_CONFIG: Final = "adapter_config.json"
 ADAPTER_WEIGHTS: Final = "adapter_model.safetensors"
 LEARNT_FILE: Final = "corpus.json"

@@ -3,7 +3,7 @@
 import dataclasses
 from typing import Any
 
-from rune_trainer.contract import Job, NamedReference, Parent
+from rune_trainer.contract import DIVIDED_METHODS, Job, NamedReference, Parent
 from rune_trainer.errors import bad_input
 from rune_trainer.parsing import read
 from rune_trainer.settings import settled
@@ -12,8 +12,6 @@ SECTIONS = ("sft", "hypernetwork", "generate", "merge", "control")
 """Fields that hold a method's section, which has the method's name."""
 NEEDED = {"sft": "corpus", "hypernetwork": "corpus", "generate": "corpus", "merge": "adapters", "control": "adapters"}
 """What each method works on, by field of the job document."""
-DIVIDED = ("sft", "hypernetwork")
-"""Methods whose work several processes can divide."""
 
 
 def parse_job(document: Any) -> Job:
@@ -32,9 +30,9 @@ def require_method(job: Job, present: list[str]) -> None:
         raise bad_input(
             f"method is {job.method}, but the sections that are there are: {', '.join(present) or 'none'}; a job has its method's section alone"
         )
-    if (job.workers or 1) > 1 and job.method not in DIVIDED:
+    if (job.workers or 1) > 1 and job.method not in DIVIDED_METHODS:
         raise bad_input(
-            f"workers is {job.workers}, but {job.method} works in one process; only {' and '.join(DIVIDED)} divide their work"
+            f"workers is {job.workers}, but {job.method} works in one process; only {' and '.join(DIVIDED_METHODS)} divide their work"
         )
     if getattr(job, NEEDED[job.method]) in (None, ()):
         raise bad_input(f"method {job.method} needs {NEEDED[job.method]}, which is missing")
