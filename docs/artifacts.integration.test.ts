@@ -12,7 +12,7 @@ import { taskSet } from "../crds/contracts/task-set.ts";
 import { type Trajectory, trajectory } from "../crds/contracts/trajectory.ts";
 import { generateKeys } from "../operator/credentials/keys.ts";
 import { registryToken } from "../operator/credentials/registry-token.ts";
-import { peopleWorld } from "../operator/testing/people.ts";
+import { tokenServerWorld } from "../operator/testing/token-server.ts";
 import { fromRegistry } from "../workloads/adapter-loader/src/base-model/oci.ts";
 import { assessment } from "../workloads/evaluator/src/assessment.ts";
 import { page as htmlOf } from "../workloads/evaluator/src/assessment-page.ts";
@@ -49,7 +49,7 @@ const given: Record<string, string | Buffer> = {
 /** Runs what artifacts.md says, block by block, as a person of the namespace would. `kubectl` is a stand-in that knows a few answers. */
 describe("the commands of artifacts.md", () => {
   let service: Service;
-  let people: Awaited<ReturnType<typeof peopleWorld>>;
+  let tokenServer: Awaited<ReturnType<typeof tokenServerWorld>>;
   let directory: string;
   let host: string;
   let page: string;
@@ -59,8 +59,8 @@ describe("the commands of artifacts.md", () => {
     const keys = await generateKeys();
     const key = JSON.parse(keys["registry.jwk"] ?? "");
     const ann = { user: { username: "ann" }, audience: "rune-registry", may: ["get team", "create team"] };
-    people = await peopleWorld({ key, tokens: { "token-of-ann": ann }, clock: systemClock });
-    service = await startRegistry(keys["registry.jwks"] ?? "", people.url);
+    tokenServer = await tokenServerWorld({ key, tokens: { "token-of-ann": ann }, clock: systemClock });
+    service = await startRegistry(keys["registry.jwks"] ?? "", tokenServer.url);
     // The one name with which oras speaks plain HTTP by itself.
     host = `localhost:${new URL(service.url).port}`;
     directory = await mkdtemp(join(tmpdir(), "rune-artifacts-"));
@@ -73,7 +73,7 @@ describe("the commands of artifacts.md", () => {
   }, 30 * minutes);
   afterAll(async () => {
     await removeService(service);
-    await people.stop();
+    await tokenServer.stop();
     await rm(directory, { recursive: true, force: true });
   });
 

@@ -11,9 +11,9 @@ import { EventOutbox } from "./event-outbox.ts";
 import { startCanary } from "./isolation-canary.ts";
 import { stopListening } from "./listening.ts";
 import { keepEventStream, keepLogStream } from "./nats-streams.ts";
-import { Reviews } from "./people/reviews.ts";
-import { type PeopleOptions, startPeople } from "./people/server.ts";
 import { createServices, findClusterDNS, keyOf } from "./services.ts";
+import { Reviews } from "./token-server/reviews.ts";
+import { startTokenServer, type TokenServerOptions } from "./token-server/server.ts";
 
 /** Tolerates an API server or node that is busy for half a minute; an orderly stop releases the Lease at once. */
 const lease = { name: "rune-operator", leaseDurationSeconds: 40, renewDeadlineSeconds: 30, retryPeriodSeconds: 4 };
@@ -44,7 +44,9 @@ async function operate(startup: Startup, logger: Logger, signal: AbortSignal): P
   const clusterDNS = await findClusterDNS(config, client);
   const canary = await startCanary(canaryPort);
   // A registry that signs its own tokens gives people theirs as well.
-  const people = config.registry.credentialsSecret ? undefined : await startPeople(peopleOptions(startup, { client, keys, logger }));
+  const tokenServer = config.registry.credentialsSecret
+    ? undefined
+    : await startTokenServer(tokenServerOptions(startup, { client, keys, logger }));
   const nats = connectNats({ url: config.local.natsURL ?? config.nats.url, credentials: keys["operator.creds"] ?? "" });
   const outbox = config.events && new EventOutbox({ publish: nats.publishEvent, clock: systemClock, logger, signal });
   const logins = new RegistryLogins({ client, config, clock: systemClock });
@@ -67,11 +69,11 @@ async function operate(startup: Startup, logger: Logger, signal: AbortSignal): P
   try {
     await manager.run(signal);
   } finally {
-    await Promise.all([nats.close(), stopListening(canary), people && stopListening(people)]);
+    await Promise.all([nats.close(), stopListening(canary), tokenServer && stopListening(tokenServer)]);
   }
 }
 
-function peopleOptions({ config, tokenPort }: Startup, made: { client: Client; keys: Keys; logger: Logger }): PeopleOptions {
+function tokenServerOptions({ config, tokenPort }: Startup, made: { client: Client; keys: Keys; logger: Logger }): TokenServerOptions {
   return {
     port: tokenPort,
     key: keyOf(made.keys, "registry.jwk"),

@@ -42,7 +42,7 @@ const stages: Stage[] = [
       "agent.integration",
       "evaluator.integration",
       "backup.integration",
-      "people.integration",
+      "token-server/server.integration",
       "artifacts.integration",
       "inventory.integration",
     ],

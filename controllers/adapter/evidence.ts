@@ -6,7 +6,7 @@ import type { EvolutionGeneration } from "@rune/crds/kinds/evolution-generation"
 import { ConditionType } from "@rune/crds/words/conditions";
 import { type EventInput, isTerminal, isTrue, timestamp } from "kopf-ts";
 import { rateOf } from "../evidence/interval.ts";
-import { measuredAlone } from "../evidence/measured.ts";
+import { measuredAlone } from "../evidence/measurements.ts";
 import { scopeWords } from "../shared/scope.ts";
 import type { Services } from "../shared/services.ts";
 import { endedAt } from "../shared/time-to-live.ts";

@@ -1,6 +1,6 @@
 import type { Outcome } from "kopf-ts";
 import { describe, expect, it } from "vitest";
-import { measuredAlone } from "../evidence/measured.ts";
+import { measuredAlone } from "../evidence/measurements.ts";
 import { aCondition, anEvaluation, now } from "../testing/builders.ts";
 import { aPlan, aWorld, found, loaded, server, serverWith } from "../testing/evaluation-world.ts";
 import { config, digestOf } from "../testing/objects.ts";

@@ -1,6 +1,6 @@
 import type { EvaluatorResult } from "@rune/crds/contracts/evaluator";
 import { type Outcome, progressing, timestamp, waiting } from "kopf-ts";
-import { type MeasuredEvidence, measuredAlone } from "../evidence/measured.ts";
+import { type MeasuredEvidence, measuredAlone } from "../evidence/measurements.ts";
 import { stateOf } from "../evidence/state.ts";
 import { Reason } from "../shared/reasons.ts";
 import type { Services } from "../shared/services.ts";

@@ -26,9 +26,9 @@ try:
 except ImportError:
     sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[3] / "gpu-images/trainer/src"))
 
-from material import job_of, references_of, settings_of, sources_of
+from inputs import job_of, references_of, settings_of, sources_of
 from measure import Tallies, measured, questions_of, summary
-from page import page
+from report_page import page
 from safetensors.torch import save_file
 
 from rune_trainer.contract import Exit, Job

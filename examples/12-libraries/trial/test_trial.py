@@ -19,8 +19,8 @@ TRAINER = next(
 sys.path[:0] = [str(HERE), str(HERE.parent / "world")]
 sys.path += [str(TRAINER / "src"), str(TRAINER / "tests")]
 
+import file_pieces  # noqa: E402
 import make  # noqa: E402  # pyrefly: ignore [missing-import]  (of ../world, which sys.path names)
-import pieces  # noqa: E402
 import run  # noqa: E402
 import tiny  # noqa: E402
 from measure import ARMS, Tally, interval, stacked  # noqa: E402
@@ -98,21 +98,21 @@ def test_pieces_make_the_folder_again_byte_for_byte(tmp_path):
     (folder / "weights").write_bytes(bytes(range(256)) * 40)
     (folder / "inner/config.json").write_text("{}")
     (folder / "empty").write_bytes(b"")
-    assert len(pieces.split(folder, tmp_path / "cut", 1000)) == 11
-    pieces.join(tmp_path / "cut", tmp_path / "again")
-    assert {p.relative_to(tmp_path / "again"): p.read_bytes() for p in pieces.files_of(tmp_path / "again")} == {
-        p.relative_to(folder): p.read_bytes() for p in pieces.files_of(folder)
+    assert len(file_pieces.split(folder, tmp_path / "cut", 1000)) == 11
+    file_pieces.join(tmp_path / "cut", tmp_path / "again")
+    assert {p.relative_to(tmp_path / "again"): p.read_bytes() for p in file_pieces.files_of(tmp_path / "again")} == {
+        p.relative_to(folder): p.read_bytes() for p in file_pieces.files_of(folder)
     }
 
 
 def test_pieces_that_are_missing_or_changed_are_named_and_nothing_is_written(tmp_path):
     (tmp_path / "model").mkdir()
     (tmp_path / "model/weights").write_bytes(bytes(5000))
-    cut = pieces.split(tmp_path / "model", tmp_path / "cut", 1000)
+    cut = file_pieces.split(tmp_path / "model", tmp_path / "cut", 1000)
     cut[2].write_bytes(bytes(999) + b"x")
     with pytest.raises(SystemExit, match=r"piece-002 .* is not what was cut"):
-        pieces.join(tmp_path / "cut", tmp_path / "again")
+        file_pieces.join(tmp_path / "cut", tmp_path / "again")
     cut[2].unlink()
     with pytest.raises(SystemExit, match=r"1 of 5 pieces are missing.*piece-002"):
-        pieces.join(tmp_path / "cut", tmp_path / "again")
+        file_pieces.join(tmp_path / "cut", tmp_path / "again")
     assert not (tmp_path / "again").exists()

@@ -16,9 +16,9 @@ from rune_sandbox import scratch, usage, wire
 from rune_sandbox.contract import Outcome
 from rune_sandbox.nursery import Newborn
 from rune_sandbox.pipe import Pipe
-from rune_sandbox.place import Place
 from rune_sandbox.processes import CHANNEL_FD, OUT_OF_MEMORY, REPORT_FD, Ending
 from rune_sandbox.requests import Execution
+from rune_sandbox.workspace import Workspace
 
 _TICK_SECONDS = 0.02
 _POLICE_SECONDS = 0.05
@@ -38,25 +38,25 @@ def judge_bytes(memory_bytes: int) -> int:
     return max(_LEAST_JUDGE_BYTES, memory_bytes // 2)
 
 
-def execute(asked: Execution, place: Place) -> dict[str, Any]:
+def execute(asked: Execution, workspace: Workspace) -> dict[str, Any]:
     """Run it and return the result. Raises Unavailable when the sandbox, not the program, is at fault, and anything
     else (Unending above all) when the sandbox's state is no longer known: then the runner must exit."""
     with ExitStack() as stack:
         try:
-            run = _Run(asked, place, stack)
+            run = _Run(asked, workspace, stack)
         except OSError as error:
             raise Unavailable(f"the execution could not be started: {error}") from error
         return run.result()
 
 
 class _Run:
-    def __init__(self, asked: Execution, place: Place, stack: ExitStack):
-        self._asked, self._place = asked, place
+    def __init__(self, asked: Execution, workspace: Workspace, stack: ExitStack):
+        self._asked, self._workspace = asked, workspace
         self._nonce = secrets.token_hex(32)
-        self._directory = stack.enter_context(place.volume.fresh("program-"))
-        self._judge_directory = stack.enter_context(place.volume.fresh("judge-"))
+        self._directory = stack.enter_context(workspace.volume.fresh("program-"))
+        self._judge_directory = stack.enter_context(workspace.volume.fresh("judge-"))
         # So that the directories are removed when no process is left that could write in them.
-        stack.enter_context(place.alone())
+        stack.enter_context(workspace.alone())
         self._selector = stack.enter_context(selectors.DefaultSelector())
         pipes = [Pipe(stack, limit) for limit in (*[asked.output_bytes] * 4, _REPORT_BYTES)]
         self._stdout, self._stderr, self._judge_stdout, self._judge_stderr, self._report = pipes
@@ -80,7 +80,7 @@ class _Run:
             self._selector.register(pipe, selectors.EVENT_READ)
 
     def _born(self, part: str, descriptors: dict[int, int], stack: ExitStack) -> Newborn:
-        newborn = self._place.nursery.born(part, descriptors)
+        newborn = self._workspace.nursery.born(part, descriptors)
         stack.callback(newborn.group.kill)
         stack.callback(newborn.close)
         return newborn
@@ -90,8 +90,8 @@ class _Run:
         Then the clock starts.
         """
         memory, seconds = self._asked.memory_bytes, self._asked.timeout_seconds
-        judge.lock(self._place.lock_for(self._judge_directory.path, judge_bytes(memory), seconds))
-        candidate.lock(self._place.lock_for(self._directory.path, memory, seconds, is_candidate=True))
+        judge.lock(self._workspace.lock_for(self._judge_directory.path, judge_bytes(memory), seconds))
+        candidate.lock(self._workspace.lock_for(self._directory.path, memory, seconds, is_candidate=True))
         judge.await_lock()
         candidate.await_lock()
         both = {"entryPoint": self._asked.entry_point, "frameBytes": wire.frame_bytes(memory)}
@@ -161,8 +161,8 @@ class _Run:
     def _memory(self) -> tuple[str, str] | None:
         used = usage.of_groups((self._candidate.pid, self._judge.pid))
         program, tests = used[self._candidate.pid], used[self._judge.pid]
-        if program.threads > self._place.processes:
-            return "Error", f"the program started more than {self._place.processes} processes and threads"
+        if program.threads > self._workspace.processes:
+            return "Error", f"the program started more than {self._workspace.processes} processes and threads"
         most = self._asked.memory_bytes
         if program.resident > most:
             return "OutOfMemory", f"the program's processes used more than {most >> 20} MiB together"
@@ -173,19 +173,19 @@ class _Run:
                 "OutOfMemory",
                 f"processes and buffers of sockets used more than {(most + allowed) >> 20} MiB together",
             )
-        charged, limit = self._place.charged.bytes(), self._place.charged.limit
+        charged, limit = self._workspace.charged.bytes(), self._workspace.charged.limit
         if charged is not None and limit is not None and charged > limit - _RUNNER_RESERVE_BYTES:
             return "OutOfMemory", "program and tests used up the sandbox's memory, with what the kernel holds for them"
         return None
 
     def _files(self) -> tuple[str, str] | None:
-        volume, most = self._place.volume, self._place.config.file_bytes
+        volume, most = self._workspace.volume, self._workspace.config.file_bytes
         too_much = "OutputLimit", f"more than {most >> 20} MiB or {scratch.MAX_ENTRIES} files in the output directory"
         if volume.of_its_own:
             used = volume.usage()
             if used.bytes > 2 * most or used.files > 2 * scratch.MAX_ENTRIES:
                 return too_much
-        if self._place.shared and self._place.shared.usage().bytes > most:
+        if self._workspace.shared and self._workspace.shared.usage().bytes > most:
             return "OutputLimit", f"more than {most >> 20} MiB of shared memory"
         for directory in (self._directory, self._judge_directory):
             if scratch.exceeds(directory.descriptor, most, closed_count=not volume.of_its_own):

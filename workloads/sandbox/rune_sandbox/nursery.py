@@ -31,7 +31,7 @@ _ENVIRONMENT = {
 
 
 class Nursery:
-    """One request at a time: only the holder of the runner's place uses it. It is restarted when it has died."""
+    """One request at a time: only the execution that runs uses it. It is restarted when it has died."""
 
     def __init__(self):
         self.pid: int | None = None

@@ -19,8 +19,8 @@ from typing import Any
 from rune_sandbox.attempts import ANY, BLOCKED, ERROR, Attempt, attempt
 from rune_sandbox.config import Config
 from rune_sandbox.pipe import Pipe
-from rune_sandbox.place import Place
 from rune_sandbox.reporter import Reporter
+from rune_sandbox.workspace import Workspace
 
 # Silence takes all of it. What gets through answers within milliseconds, and no lost packet makes a refusal of it: each try sends again.
 _TRIES, _TRY_SECONDS = 4, 0.25
@@ -38,13 +38,13 @@ _UNREACHABLE = frozenset(
 )
 
 
-def prove(targets: dict[str, tuple[str, int]], place: Place) -> dict[str, Any]:
+def prove(targets: dict[str, tuple[str, int]], workspace: Workspace) -> dict[str, Any]:
     """Every probe with its result; verified only if all that must hold does. `informational` holds what may be either way."""
     # Everything is asked at once, while the locked process tries the rest: silence is how most policies refuse.
     with ThreadPoolExecutor(max(1, len(targets))) as asking:
         asked = [asking.submit(_over_the_network, name, address) for name, address in targets.items()]
-        locked = _layer_two(targets, place)
-        attempts = [*(each.result() for each in asked), *locked, _watched(place)]
+        locked = _layer_two(targets, workspace)
+        attempts = [*(each.result() for each in asked), *locked, _watched(workspace)]
     return {
         "verified": all(each.holds for each in attempts),
         "probes": [_told(each) for each in attempts if each.expected != ANY],
@@ -116,23 +116,23 @@ def _resolved(host: str, port: int) -> tuple[str, int]:
     raise ValueError(f"{host!r} is not an IP address; give the address, so that this probe doesn't depend on DNS")
 
 
-def _layer_two(targets: dict[str, tuple[str, int]], place: Place) -> list[Attempt]:
-    version = place.landlock
-    known = Attempt("Landlock", 2, BLOCKED, BLOCKED, f"ABI {version}") if version else _no_landlock(place.config)
+def _layer_two(targets: dict[str, tuple[str, int]], workspace: Workspace) -> list[Attempt]:
+    version = workspace.landlock
+    known = Attempt("Landlock", 2, BLOCKED, BLOCKED, f"ABI {version}") if version else _no_landlock(workspace.config)
     if not known.holds:
         return [known]
     try:
         with ExitStack() as stack:
-            return [known, *_inside(stack, targets, place)]
+            return [known, *_inside(stack, targets, workspace)]
     except (OSError, ValueError, KeyError, TypeError) as error:
         return [known, Attempt("inside a locked process", 2, BLOCKED, ERROR, f"the probe could not be run: {error}")]
 
 
-def _watched(place: Place) -> Attempt:
+def _watched(workspace: Workspace) -> Attempt:
     """Whether memory that the kernel itself holds for a program is counted too.
     If not, only the pod's own limit bounds it.
     """
-    limit = place.charged.limit
+    limit = workspace.charged.limit
     detail = (
         f"watched against {limit >> 20} MiB"
         if limit
@@ -154,15 +154,15 @@ def _no_landlock(config: Config) -> Attempt:
     )
 
 
-def _inside(stack: ExitStack, targets: dict[str, Any], place: Place) -> list[Attempt]:
-    directory = stack.enter_context(place.volume.fresh("probe-"))
-    others = stack.enter_context(place.volume.fresh("bait-"))
-    stack.enter_context(place.alone())
-    bait = _bait(stack, others.path, place.config)
+def _inside(stack: ExitStack, targets: dict[str, Any], workspace: Workspace) -> list[Attempt]:
+    directory = stack.enter_context(workspace.volume.fresh("probe-"))
+    others = stack.enter_context(workspace.volume.fresh("bait-"))
+    stack.enter_context(workspace.alone())
+    bait = _bait(stack, others.path, workspace.config)
     nonce = secrets.token_hex(32)
-    lock = place.lock_for(directory.path, _MEMORY_BYTES, _INSIDE_SECONDS, is_candidate=True)
+    lock = workspace.lock_for(directory.path, _MEMORY_BYTES, _INSIDE_SECONDS, is_candidate=True)
     document = {"nonce": nonce, "targets": targets, "bait": bait, "lock": asdict(lock)}
-    trying = Reporter(stack, place, "probe", lock, document, Pipe(stack, 1 << 20), Pipe(stack, 65536))
+    trying = Reporter(stack, workspace, "probe", lock, document, Pipe(stack, 1 << 20), Pipe(stack, 65536))
     # Children of its fork bomb hold the pipes open, so their end isn't waited for.
     if not trying.read_until(trying.group.ending, _INSIDE_SECONDS):
         raise TimeoutError(f"it was not done after {_INSIDE_SECONDS} seconds")

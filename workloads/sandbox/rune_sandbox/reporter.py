@@ -9,8 +9,8 @@ from typing import Any
 
 from rune_sandbox.lock import Lock
 from rune_sandbox.pipe import Pipe
-from rune_sandbox.place import Place
 from rune_sandbox.processes import REPORT_FD, Group
+from rune_sandbox.workspace import Workspace
 
 _TICK_SECONDS = 0.05
 
@@ -19,11 +19,18 @@ class Reporter:
     """One process of the nursery's; it ends with `stack`. Raises OSError where it can't be started or locked."""
 
     def __init__(
-        self, stack: ExitStack, place: Place, part: str, lock: Lock, document: dict[str, Any], report: Pipe, noise: Pipe
+        self,
+        stack: ExitStack,
+        workspace: Workspace,
+        part: str,
+        lock: Lock,
+        document: dict[str, Any],
+        report: Pipe,
+        noise: Pipe,
     ):
         self.report, self.noise = report, noise
         try:
-            newborn = place.nursery.born(part, {1: noise.writing, 2: noise.writing, REPORT_FD: report.writing})
+            newborn = workspace.nursery.born(part, {1: noise.writing, 2: noise.writing, REPORT_FD: report.writing})
         finally:
             os.close(report.writing)
             os.close(noise.writing)

@@ -15,10 +15,10 @@ from rune_sandbox import requests
 from rune_sandbox.config import Config
 from rune_sandbox.contract import MOST_REQUEST_BYTES, STATUS, Path, Refusal
 from rune_sandbox.execution import Unavailable, execute
-from rune_sandbox.place import Place
 from rune_sandbox.probe import prove
 from rune_sandbox.results import Full, IdReused, Results, StaleEpoch
 from rune_sandbox.tests_trial import try_tests
+from rune_sandbox.workspace import Workspace
 
 _SOCKET_SECONDS = 30
 _RETRY_SECONDS = 1
@@ -26,7 +26,7 @@ _FAILED_EXIT_CODE = 70
 
 
 class Busy(Exception):
-    """The place and the queue are full."""
+    """An execution is running and the queue is full."""
 
 
 class NotVerified(Exception):
@@ -57,7 +57,7 @@ class Runner:
     """The runner's operations, without HTTP."""
 
     def __init__(self, config: Config):
-        self._place = Place(config)
+        self._workspace = Workspace(config)
         self._turns = Turns(config.queue)
         self._results = Results(config.stored_results, config.stored_bytes)
         self._verified = False
@@ -66,7 +66,7 @@ class Runner:
         """The latest proof is the one that counts: a failed one takes an earlier one back."""
         targets = requests.targets(body)
         with self._turns.one():
-            report = prove(targets, self._place)
+            report = prove(targets, self._workspace)
             self._verified = report["verified"]
         return report
 
@@ -74,7 +74,7 @@ class Runner:
         asked = requests.trial(body)
         self._require_proof()
         with self._turns.one():
-            return try_tests(asked, self._place)
+            return try_tests(asked, self._workspace)
 
     def execute(self, body: bytes) -> dict[str, Any]:
         asked = requests.execution(body)
@@ -82,7 +82,7 @@ class Runner:
 
         def run() -> dict[str, Any]:
             with self._turns.one():
-                return execute(asked, self._place)
+                return execute(asked, self._workspace)
 
         return self._results.once(asked, run)
 

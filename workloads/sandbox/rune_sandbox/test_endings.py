@@ -122,13 +122,13 @@ class Endings(unittest.TestCase):
 class FailingClosed(unittest.TestCase):
     def ended(self, patch: str) -> tuple[int, dict, int]:
         """Status, answer and exit code of a runner that meets something unforeseen."""
-        start = f'import runpy\nfrom rune_sandbox import place, processes, scratch\n{patch}\nrunpy.run_module("rune_sandbox", run_name="__main__")'
+        start = f'import runpy\nfrom rune_sandbox import processes, scratch, workspace\n{patch}\nrunpy.run_module("rune_sandbox", run_name="__main__")'
         with LiveRunner(start=start) as runner:
             status, answer = runner.post("/execute", runner.request(RIGHT, TESTS))
             return status, answer, runner.exit_code()
 
     def test_a_runner_that_can_not_end_a_process_ends(self):
-        late = "def refuse(known, calls=[]):\n    calls.append(1)\n    if len(calls) > 1: raise processes.Unending('one is left')\nplace.end_strangers = refuse"
+        late = "def refuse(known, calls=[]):\n    calls.append(1)\n    if len(calls) > 1: raise processes.Unending('one is left')\nworkspace.end_strangers = refuse"
         status, answer, code = self.ended(late)
         self.assertEqual((status, answer["reason"], code), (500, "Internal", 70))
 

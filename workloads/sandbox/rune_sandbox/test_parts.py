@@ -237,14 +237,14 @@ class AskingTheNetwork(unittest.TestCase):
             together.wait(10)
             raise TimeoutError("no answer")
 
-        place = mock.Mock()
-        place.charged.limit = 0
+        workspace = mock.Mock()
+        workspace.charged.limit = 0
         with (
             mock.patch.object(probe, "_connect", refused),
             mock.patch.object(probe, "_ask_dns", refused),
             mock.patch.object(probe, "_layer_two", return_value=[]),
         ):
-            report = probe.prove(targets, place)
+            report = probe.prove(targets, workspace)
         self.assertTrue(report["verified"], report)
         self.assertEqual({each["observed"] for each in report["probes"]}, {"Blocked"})
 

@@ -5,11 +5,11 @@ import { kinds } from "@rune/crds/kinds/kinds";
 import { configMaps, type KubeObject, Manager, namespaces, pods, silentLogger } from "kopf-ts";
 import { FakeApiServer, type SeenRequest, VirtualClock } from "kopf-ts/testing";
 import { afterEach, beforeEach, expect, it } from "vitest";
-import { register } from "../evaluation/controller.ts";
 import { adapters, evaluations, modelServers } from "../shared/resources.ts";
 import type { Services } from "../shared/services.ts";
 import { endEvaluator as endEvaluatorOf } from "../testing/evaluator.ts";
 import { adapter, baseDigest, condition, config, digestOf, evaluation, modelServer } from "../testing/objects.ts";
+import { register } from "./controller.ts";
 
 /**
  * An evaluation with tasks of a ConfigMap and one adapter per task, on a fake API server: frozen inputs don't change.

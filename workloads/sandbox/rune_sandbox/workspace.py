@@ -1,4 +1,4 @@
-"""The one place where executions happen: what they share, and what is restored after each."""
+"""What all executions share (volumes, limits, the nursery), and what is restored after each."""
 
 import math
 import os
@@ -20,7 +20,7 @@ _SHARED_MEMORY = "/dev/shm"
 _SHARED_SCRATCH = ("/tmp", "/var/tmp", _SHARED_MEMORY)
 
 
-class Place:
+class Workspace:
     """Used by one execution at a time: the server guarantees that."""
 
     def __init__(self, config: Config):

@@ -1,7 +1,7 @@
 import { evidence } from "@rune/crds/contracts/evidence";
 import { describe, expect, it } from "vitest";
 import { digestOf, evaluation } from "../testing/objects.ts";
-import { measuredAlone } from "./measured.ts";
+import { measuredAlone } from "./measurements.ts";
 
 const time = "2026-03-01T00:00:00Z";
 const rate = (estimate: string) => ({ estimate, lower: "0.100", upper: "0.900" });

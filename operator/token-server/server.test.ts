@@ -2,12 +2,12 @@ import { testClock } from "@rune/clients/testing/http-server";
 import { decodeJwt } from "jose";
 import { afterEach, beforeEach, expect, it } from "vitest";
 import { generateSigningKey } from "../credentials/keys.ts";
-import { type Known, peopleWorld } from "../testing/people.ts";
+import { type Known, tokenServerWorld } from "../testing/token-server.ts";
 
 const service = "rune-registry";
 const tasks = "repository:rune/team/tasks:pull,push";
 let tokens: Record<string, Known>;
-let world: Awaited<ReturnType<typeof peopleWorld>>;
+let world: Awaited<ReturnType<typeof tokenServerWorld>>;
 let clock: ReturnType<typeof testClock>;
 
 beforeEach(async () => {
@@ -17,7 +17,7 @@ beforeEach(async () => {
     "admin-token": { user: { username: "admin" }, may: ["get", "create"] },
   };
   clock = testClock();
-  world = await peopleWorld({ key: await generateSigningKey(), tokens, clock });
+  world = await tokenServerWorld({ key: await generateSigningKey(), tokens, clock });
 });
 afterEach(() => world.stop());
 

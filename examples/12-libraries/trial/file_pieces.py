@@ -1,7 +1,7 @@
 """Splits a folder into pieces and joins them again, for a machine to which only small files can be copied.
 
-    pieces.py split FOLDER --out PIECES [--mebibytes 60]
-    pieces.py join PIECES --into FOLDER
+    file_pieces.py split FOLDER --out PIECES [--mebibytes 60]
+    file_pieces.py join PIECES --into FOLDER
 
 The files, concatenated, are cut into pieces of equal size. `manifest.json` has the SHA-256 of every piece and file:
 `join` writes a folder whose every byte is that of the first, or reports which piece is missing or changed and writes

@@ -4,8 +4,8 @@ import type { JWK } from "jose";
 import { type DynamicObject, jsonLogger, resource } from "kopf-ts";
 import { FakeApiServer } from "kopf-ts/testing";
 import { stopListening } from "../listening.ts";
-import { Reviews } from "../people/reviews.ts";
-import { startPeople } from "../people/server.ts";
+import { Reviews } from "../token-server/reviews.ts";
+import { startTokenServer } from "../token-server/server.ts";
 
 /** A token that the fake API server knows: whose it is, for whom it was made, and what its owner may do. */
 export interface Known {
@@ -21,7 +21,7 @@ const tokenReviews = resource({ group: "authentication.k8s.io", kind: "TokenRevi
 const accessReviews = resource({ group: "authorization.k8s.io", kind: "SubjectAccessReview", plural: "subjectaccessreviews", ...cluster });
 
 /** The token endpoint before a fake API server that knows these tokens; what is in `tokens` may change as the test goes. */
-export async function peopleWorld(options: {
+export async function tokenServerWorld(options: {
   key: JWK;
   tokens: Record<string, Known>;
   watchNamespaces?: string[];
@@ -34,7 +34,7 @@ export async function peopleWorld(options: {
   const client = api.client();
   const log: string[] = [];
   const logger = jsonLogger({ level: "debug", write: (line) => log.push(line) });
-  const server = await startPeople({ port: 0, key, reviews: new Reviews(client, clock), watchNamespaces, logger, clock });
+  const server = await startTokenServer({ port: 0, key, reviews: new Reviews(client, clock), watchNamespaces, logger, clock });
   const { port } = server.address() as AddressInfo;
   const stop = async () => {
     await Promise.all([stopListening(server), client.close()]);

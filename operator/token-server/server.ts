@@ -4,11 +4,11 @@ import type { JWK } from "jose";
 import type { Logger } from "kopf-ts";
 import { registryService, registryToken } from "../credentials/registry-token.ts";
 import { listen } from "../listening.ts";
-import { fromForm, fromQuery, NotATokenRequest, type TokenRequest } from "./credentials.ts";
+import { fromForm, fromQuery, NotATokenRequest, type TokenRequest } from "./request.ts";
 import type { Person, Reviews } from "./reviews.ts";
 import { type Access, accessOf, type Right, rightFor, TooManyScopes } from "./scopes.ts";
 
-export interface PeopleOptions {
+export interface TokenServerOptions {
   readonly port: number;
   /** The installation's private key for registry tokens. */
   readonly key: JWK;
@@ -31,7 +31,7 @@ const mostAtOnce = 32;
 const largestForm = 64 * 1024;
 
 /** The registry's token endpoint for people: answers `/token` with what the Kubernetes API says that they may do. */
-export async function startPeople(options: PeopleOptions): Promise<Server> {
+export async function startTokenServer(options: TokenServerOptions): Promise<Server> {
   let open = 0;
   const server = createServer((request, response) => {
     const isFull = open >= mostAtOnce;
@@ -48,7 +48,7 @@ export async function startPeople(options: PeopleOptions): Promise<Server> {
   return await listen(server, options.port);
 }
 
-async function answer(options: PeopleOptions, request: IncomingMessage): Promise<Answer> {
+async function answer(options: TokenServerOptions, request: IncomingMessage): Promise<Answer> {
   const url = URL.parse(request.url ?? "", "http://token");
   if (url?.pathname !== "/token") return problem(404, "NOT_FOUND", "the token endpoint of the registry is /token");
   if (request.method !== "GET" && request.method !== "POST") return problem(405, "UNSUPPORTED", "ask by GET, or by POST with a form");
@@ -61,7 +61,7 @@ async function answer(options: PeopleOptions, request: IncomingMessage): Promise
   }
 }
 
-async function answerTo({ service, scopes, token }: TokenRequest, options: PeopleOptions): Promise<Answer> {
+async function answerTo({ service, scopes, token }: TokenRequest, options: TokenServerOptions): Promise<Answer> {
   const { reviews, watchNamespaces, key, clock, logger } = options;
   if (service !== undefined && service !== registryService)
     throw new NotATokenRequest(`tokens are for the service ${registryService} alone`);
@@ -88,7 +88,7 @@ async function answerTo({ service, scopes, token }: TokenRequest, options: Peopl
 type May = (right: Right) => Promise<boolean>;
 
 /** Whether this person may; each right is asked for once, however many repositories need it. */
-function asking(reviews: PeopleOptions["reviews"], person: Person): May {
+function asking(reviews: TokenServerOptions["reviews"], person: Person): May {
   const asked = new Map<string, Promise<boolean>>();
   return (right) => {
     const key = `${right.verb} ${right.namespace ?? ""}`;

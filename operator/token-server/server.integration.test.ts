@@ -9,7 +9,7 @@ import type { JWK } from "jose";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { generateKeys } from "../credentials/keys.ts";
 import { registryToken } from "../credentials/registry-token.ts";
-import { peopleWorld } from "../testing/people.ts";
+import { tokenServerWorld } from "../testing/token-server.ts";
 
 const minutes = 60_000;
 /** How crane ends where the registry doesn't permit it. */
@@ -23,7 +23,7 @@ type Crane = Awaited<ReturnType<typeof craneIn>>;
 
 describe("people at CNCF Distribution, by crane", () => {
   let key: JWK;
-  let people: Awaited<ReturnType<typeof peopleWorld>>;
+  let tokenServer: Awaited<ReturnType<typeof tokenServerWorld>>;
   let service: Service;
   let host: string;
   let directory: string;
@@ -35,10 +35,10 @@ describe("people at CNCF Distribution, by crane", () => {
   beforeAll(async () => {
     const keys = await generateKeys();
     key = JSON.parse(keys["registry.jwk"] ?? "");
-    people = await peopleWorld({ key, tokens, clock: systemClock });
-    service = await startRegistry(keys["registry.jwks"] ?? "", people.url);
+    tokenServer = await tokenServerWorld({ key, tokens, clock: systemClock });
+    service = await startRegistry(keys["registry.jwks"] ?? "", tokenServer.url);
     host = new URL(service.url).host;
-    directory = await mkdtemp(join(tmpdir(), "rune-people-"));
+    directory = await mkdtemp(join(tmpdir(), "rune-token-server-"));
     const loggedIn = async (token: string) => {
       const crane = await craneIn(join(directory, token));
       expect(await crane(["auth", "login", host, "-u", "anybody", "-p", token])).toMatchObject({ code: 0 });
@@ -52,7 +52,7 @@ describe("people at CNCF Distribution, by crane", () => {
   }, 30 * minutes);
   afterAll(async () => {
     await removeService(service);
-    await people.stop();
+    await tokenServer.stop();
     await rm(directory, { recursive: true, force: true });
   });
 
