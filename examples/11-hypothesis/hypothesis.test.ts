@@ -17,7 +17,7 @@ import {
 } from "./manifests.ts";
 import { optionsFrom } from "./options.ts";
 import { type Result, resultPage, story } from "./report.ts";
-import { askedFor, heldOutTasks, trainingTasks, withNearestScope } from "./tasks.ts";
+import { askedFor, heldOutTasks, secondTries, trainingTasks, withNearestScope } from "./tasks.ts";
 
 const options = optionsFrom([], "cpu");
 const base = { oci: { repository: "rune/models/coder", digest: `sha256:${"0".repeat(64)}` } };
@@ -40,6 +40,13 @@ test("sessions work on the Train part, each for itself, and tasks of the Test pa
   expect(new Set(training.map(({ scope }) => scope.task)).size).toBe(training.length);
   expect(heldOut).toHaveLength(25);
   for (const task of heldOut) expect(partOf(task)).toBe("Test");
+});
+
+test("a second session works on each unsolved task, under a name of its own and for the same scope", () => {
+  const second = secondTries(training, training.slice(2));
+  expect(second.map(({ task }) => task)).toEqual(training.slice(0, 2).map(({ task }) => task));
+  expect(second.map(({ scope }) => scope)).toEqual(training.slice(0, 2).map(({ scope }) => scope));
+  expect(training.map(({ name }) => name)).not.toContain(second[0]?.name);
 });
 
 test("a held-out task asks for the session whose task is most similar", () => {

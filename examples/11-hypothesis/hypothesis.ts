@@ -32,7 +32,7 @@ import {
 } from "./manifests.ts";
 import { type Options, optionsFrom, usage } from "./options.ts";
 import { type EvaluationStatus, measuredOf, type Result, resultPage, story, type TrainingStatus, trainedOf } from "./report.ts";
-import { askedFor, heldOutTasks, type TrainingTask, trainingTasks, withNearestScope } from "./tasks.ts";
+import { askedFor, heldOutTasks, secondTries, type TrainingTask, trainingTasks, withNearestScope } from "./tasks.ts";
 
 type SessionStatus = NonNullable<AgentSession["status"]>;
 type AdapterStatus = NonNullable<Adapter["status"]>;
@@ -54,11 +54,9 @@ async function main(options: Options): Promise<Result> {
   await timings.run("model server", `ModelServer ${server}`, (detail) => serverReady(namespace, server, detail));
 
   const training = trainingTasks(humanEval, options);
-  await apply("02-sessions.yaml", ...training.map((each) => sessionManifest(options, each)));
-  const sessions = await timings.run("sessions", `${training.length} AgentSessions on HumanEval's Train part`, (detail) =>
-    sessionsOver(namespace, detail),
+  const { sessions, solved } = await timings.run("sessions", `${training.length} AgentSessions on HumanEval's Train part`, (detail) =>
+    learn(options, training, detail),
   );
-  const solved = solvedOf(training, sessions);
   const heldOut = withNearestScope(heldOutTasks(humanEval, options), solved);
   const nearest = askedFor(heldOut, solved);
   await apply("03-tasks.yaml", taskSetManifest(namespace, heldOut));
@@ -79,7 +77,7 @@ async function main(options: Options): Promise<Result> {
   );
   return {
     options: { ...options },
-    sessions: { total: sessions.length, solved: solved.length },
+    sessions: { total: sessions, solved: solved.length },
     nearestSessions: nearest.length,
     training: {
       fineTuned: trainedOf(fineTuned),
@@ -92,6 +90,23 @@ async function main(options: Options): Promise<Result> {
     assessment: await fileOf(options, evaluation, "assessment.md"),
     page: await fileOf(options, evaluation, "assessment.html"),
   };
+}
+
+/** One session per task, and a second one for each unsolved task if too few were solved. */
+async function learn(options: Options, training: readonly TrainingTask[], detail: (text: string) => void) {
+  await apply("02-sessions.yaml", ...training.map((each) => sessionManifest(options, each)));
+  const first = await sessionsOver(options.namespace, detail);
+  const solved = solvedOf(training, first);
+  if (solved.length >= options.minimumPairs) return { sessions: first.length, solved };
+  const second = secondTries(training, solved);
+  await apply("02-sessions-again.yaml", ...second.map((each) => sessionManifest(options, each)));
+  const all = await sessionsOver(options.namespace, detail);
+  const solvedInAll = solvedOf([...training, ...second], all);
+  if (solvedInAll.length < options.minimumPairs)
+    throw new Error(
+      `${solvedInAll.length} tasks were solved in ${all.length} sessions, and the hypernetwork needs ${options.minimumPairs}; start it again with more --sessions`,
+    );
+  return { sessions: all.length, solved: solvedInAll };
 }
 
 async function sessionsOver(namespace: string, detail: (text: string) => void): Promise<Seen<SessionStatus>[]> {

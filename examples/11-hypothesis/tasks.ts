@@ -31,6 +31,11 @@ export function trainingTasks(set: TaskSet, { sessions }: Pick<Options, "session
   });
 }
 
+/** Sessions that work once more on the tasks that none has solved. */
+export function secondTries(training: readonly TrainingTask[], solved: readonly TrainingTask[]): TrainingTask[] {
+  return training.filter((each) => !solved.includes(each)).map((each) => ({ ...each, name: `${each.name}-again` }));
+}
+
 /** The held-out tasks of the Test part, as an Evaluation with the same seed selects them. */
 export function heldOutTasks(set: TaskSet, { heldOutTasks: maxTasks }: Pick<Options, "heldOutTasks">): HeldOutTask[] {
   return chosenTasks(set, { part: "Test", maxTasks, seed });
