@@ -1,5 +1,6 @@
-import { type Client, type Selector, selectorText } from "../api/client.ts";
+import type { Client } from "../api/client.ts";
 import { type KubeObject, keyOf, type ObjectKey } from "../api/object.ts";
+import { type Selector, selectorText } from "../api/requests.ts";
 import { nameOf, type Resource } from "../api/resource.ts";
 import { InvalidObjectError, parseObject } from "../api/schema.ts";
 import type { Clock } from "../core/clock.ts";

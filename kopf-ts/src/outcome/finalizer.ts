@@ -1,6 +1,7 @@
 import { isConflict, isInvalid, isNotFound } from "../api/api-error.ts";
-import type { Client, JsonPatchOperation } from "../api/client.ts";
+import type { Client } from "../api/client.ts";
 import type { KubeObject } from "../api/object.ts";
+import type { JsonPatchOperation } from "../api/requests.ts";
 import type { Resource } from "../api/resource.ts";
 
 /**

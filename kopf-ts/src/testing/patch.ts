@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from "node:util";
-import type { JsonPatchOperation } from "../api/client.ts";
+import type { JsonPatchOperation } from "../api/requests.ts";
 
 export { mergePatch } from "../api/merge-patch.ts";
 
