@@ -47,7 +47,12 @@ const firstModules = [
   "client",
 ];
 /** Modules whose exports are in the chapter of the module that they belong to. */
-const partOf: Readonly<Record<string, string>> = { subresource: "client" };
+const partOf: Readonly<Record<string, string>> = {
+  "manager-options": "manager",
+  plugin: "manager",
+  "runnable-group": "manager",
+  subresource: "client",
+};
 const chapterOf = (module: string) => `Module ${partOf[module] ?? module}`;
 
 const layout: Partial<PluginOptions> = {
