@@ -46,7 +46,14 @@ const firstModules = [
   "context",
   "client",
 ];
-const chapterOf = (module: string) => `Module ${module}`;
+/** Modules whose exports are in the chapter of the module that they belong to. */
+const partOf: Readonly<Record<string, string>> = {
+  "manager-options": "manager",
+  plugin: "manager",
+  "runnable-group": "manager",
+  subresource: "client",
+};
+const chapterOf = (module: string) => `Module ${partOf[module] ?? module}`;
 
 const layout: Partial<PluginOptions> = {
   hidePageHeader: true,
@@ -105,7 +112,7 @@ function isDocumented(reflection: DeclarationReflection): boolean {
   return reflection.signatures ? reflection.signatures.every((signature) => signature.hasComment()) : reflection.hasComment();
 }
 
-/** An export's chapter is the module that declares it. */
+/** An export's chapter is the module that declares it, or the one which that belongs to. */
 function fileUnderModule(reflection: DeclarationReflection): void {
   const file = reflection.project.getSymbolIdFromReflection(reflection)?.fileName;
   if (!file) return;

@@ -1,7 +1,8 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { eventually, FakeApiServer } from "../testing/index.ts";
 import { ApiError, isAlreadyExists, isConflict, isGone, isInvalid, isNotFound } from "./api-error.ts";
-import { type Client, selectorText } from "./client.ts";
+import type { Client } from "./client.ts";
+import { selectorText } from "./requests.ts";
 import { configMaps, jobs, nodes, pathOf, pods, resource } from "./resource.ts";
 
 const key = { namespace: "shop", name: "a" };

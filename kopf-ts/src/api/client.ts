@@ -1,4 +1,4 @@
-import { type ApiError, isNotFound } from "./api-error.ts";
+import { isNotFound } from "./api-error.ts";
 import { type Credentials, defaultCredentials, type KubeConfigLike, kubeConfigCredentials } from "./credentials.ts";
 import { fieldManagerPatch } from "./field-manager.ts";
 import { GuardedTransport } from "./guarded-transport.ts";
@@ -8,47 +8,29 @@ import {
   type ApplyOptions,
   applyRequest,
   type CallOptions,
+  createRequest,
   type DeleteOptions,
-  dry,
+  deleteRequest,
   type ListOptions,
-  metadataAccept,
-  nameKind,
+  listRequest,
   type ObjectList,
   type Patch,
   type PatchOptions,
   patchRequest,
   replaceRequest,
-  type StatusObject,
-  selectors,
-  streamError,
-  typed,
+  tableRequest,
   type WatchEvent,
   type WatchOptions,
   type WriteOptions,
+  watchRequest,
 } from "./requests.ts";
-
 import { pathOf, type Resource } from "./resource.ts";
 import { ResourceMap } from "./resource-map.ts";
+import { eventsOf, isParsed, pageOf } from "./responses.ts";
 import { parseObject } from "./schema.ts";
+import { Subresource } from "./subresource.ts";
 import type { Table } from "./table.ts";
 import { type Request, Transport, type TransportOptions } from "./transport.ts";
-
-export {
-  type ApplyOptions,
-  type CallOptions,
-  type DeleteOptions,
-  endsInitialEvents,
-  type JsonPatchOperation,
-  type ListOptions,
-  type ObjectList,
-  type Patch,
-  type PatchOptions,
-  type Selector,
-  selectorText,
-  type WatchEvent,
-  type WatchOptions,
-  type WriteOptions,
-} from "./requests.ts";
 
 /**
  * The API server, in raw JSON: objects are returned as sent, unknown fields included.
@@ -150,16 +132,7 @@ export class Client {
    * @throws InvalidObjectError if an object does not match the schema of the resource.
    */
   async list<T extends KubeObject>(resource: Resource<T>, options: ListOptions = {}): Promise<ObjectList<T>> {
-    const { namespace, signal, labelSelector, fieldSelector, metadataOnly, unparsed, limit = 500, ...query } = options;
-    const list = await this.transport.json<ObjectList<T>>({
-      method: "GET",
-      path: pathOf(resource, { namespace }),
-      query: { ...query, ...selectors({ labelSelector, fieldSelector }), limit },
-      ...(metadataOnly ? { accept: metadataAccept("List") } : {}),
-      signal,
-    });
-    const items = typed(resource, list.items ?? [], metadataOnly);
-    return { ...list, items: unparsed || metadataOnly || !resource.schema ? items : items.map((item) => parseObject(resource, item)) };
+    return pageOf(resource, await this.transport.json<ObjectList<T>>(listRequest(resource, options)), options);
   }
 
   /** Every page, one after the other. The caller handles an expired page token (410). */
@@ -175,7 +148,7 @@ export class Client {
 
   /** Changes after `resourceVersion`, bookmarks included, until the server closes or the signal aborts. An in-stream ERROR is thrown as ApiError. */
   async *watch<T extends KubeObject>(resource: Resource<T>, options: WatchOptions): AsyncGenerator<WatchEvent<T>> {
-    const parses = resource.schema && !options.unparsed && !options.metadataOnly;
+    const parses = isParsed(resource, options);
     for await (const batch of this.watchBatches(resource, options)) {
       for (const event of batch)
         yield parses && event.type !== "BOOKMARK" ? { ...event, object: parseObject(resource, event.object) } : event;
@@ -184,30 +157,10 @@ export class Client {
 
   /** `watch`, with the events unparsed, in the batches in which they arrived: cheaper for busy resources. */
   async *watchBatches<T extends KubeObject>(resource: Resource<T>, options: WatchOptions): AsyncGenerator<WatchEvent<T>[]> {
-    const { namespace, signal, labelSelector, fieldSelector, resourceVersion, sendInitialEvents, metadataOnly } = options;
-    const query = {
-      watch: true,
-      allowWatchBookmarks: true,
-      resourceVersion,
-      ...(sendInitialEvents ? { sendInitialEvents, resourceVersionMatch: "NotOlderThan" } : {}),
-      timeoutSeconds: options.timeoutSeconds ?? 290,
-      ...selectors({ labelSelector, fieldSelector }),
-    };
-    const accept = metadataOnly ? { accept: metadataAccept("") } : {};
-    for await (const lines of this.transport.lines({ method: "GET", path: pathOf(resource, { namespace }), query, signal, ...accept })) {
-      const events: WatchEvent<T>[] = [];
-      let problem: ApiError | undefined;
-      for (const line of lines) {
-        const event = JSON.parse(line) as WatchEvent<T> | { type: "ERROR"; object: StatusObject };
-        if (event.type === "ERROR") {
-          problem = streamError(resource, event.object);
-          break;
-        }
-        if (metadataOnly && event.type !== "BOOKMARK") nameKind(resource, event.object);
-        events.push(event);
-      }
+    for await (const lines of this.transport.lines(watchRequest(resource, options))) {
+      const { events, error } = eventsOf<T>(resource, lines, options);
       if (events.length > 0) yield events;
-      if (problem) throw problem;
+      if (error) throw error;
     }
   }
 
@@ -217,10 +170,7 @@ export class Client {
    * @throws ApiError 409 if one of this name exists already: `isAlreadyExists`.
    */
   create<T extends KubeObject>(resource: Resource<T>, object: NewObject, options: PatchOptions = {}): Promise<T> {
-    const { signal, fieldManager, dryRun } = options;
-    const path = pathOf(resource, { namespace: object.metadata.namespace });
-    const query = { fieldManager, ...dry(dryRun) };
-    return this.transport.json({ method: "POST", path, query, body: JSON.stringify(object), signal });
+    return this.transport.json(createRequest(resource, object, options));
   }
 
   /**
@@ -294,14 +244,7 @@ export class Client {
 
   /** The table that `kubectl get` shows, columns of CustomResourceDefinitions included. */
   table(resource: Resource, options: Omit<ListOptions, "metadataOnly" | "unparsed"> = {}): Promise<Table> {
-    const { namespace, signal, labelSelector, fieldSelector, limit = 500, ...query } = options;
-    return this.transport.json({
-      method: "GET",
-      path: pathOf(resource, { namespace }),
-      query: { ...query, ...selectors({ labelSelector, fieldSelector }), limit },
-      accept: "application/json;as=Table;g=meta.k8s.io;v=v1",
-      signal,
-    });
+    return this.transport.json(tableRequest(resource, options));
   }
 
   /**
@@ -329,10 +272,7 @@ export class Client {
    * @throws ApiError 404 if it does not exist, 409 if a precondition does not hold.
    */
   async delete(resource: Resource, key: ObjectKey, options: DeleteOptions = {}): Promise<void> {
-    const { uid, resourceVersion, propagationPolicy = "Background", gracePeriodSeconds, signal, dryRun } = options;
-    const preconditions = uid || resourceVersion ? { uid, resourceVersion } : undefined;
-    const body = JSON.stringify({ apiVersion: "v1", kind: "DeleteOptions", propagationPolicy, gracePeriodSeconds, preconditions });
-    await this.transport.text({ method: "DELETE", path: pathOf(resource, key), query: dry(dryRun), body, signal });
+    await this.transport.text(deleteRequest(resource, key, options));
   }
 
   /** The last lines of a container's log. */
@@ -353,42 +293,5 @@ export class Client {
   /** Closes every connection. */
   close(): Promise<void> {
     return this.transport.close();
-  }
-}
-
-/** Writes to one subresource of objects. */
-export class Subresource {
-  readonly #transport: Transport;
-  readonly #name: string;
-
-  constructor(transport: Transport, name: string) {
-    this.#transport = transport;
-    this.#name = name;
-  }
-
-  /** Server-side apply of this subresource. */
-  apply<T extends KubeObject>(resource: Resource<T>, object: DynamicObject, options: ApplyOptions): Promise<T> {
-    return this.#transport.json(applyRequest(resource, object, options, this.#name));
-  }
-
-  /** Changes some fields of this subresource: an object is a JSON merge patch, a list a JSON patch. */
-  patch<T extends KubeObject>(resource: Resource<T>, key: ObjectKey, patch: Patch, options: PatchOptions = {}): Promise<T> {
-    return this.#transport.json(patchRequest(resource, key, patch, options, this.#name));
-  }
-
-  /** As the client's, on this subresource alone. */
-  modify<T extends KubeObject>(
-    resource: Resource<T>,
-    key: ObjectKey,
-    modification: Modification<T>,
-    options: PatchOptions = {},
-  ): Promise<T> {
-    const read = () => this.#transport.json<T>({ method: "GET", path: pathOf(resource, key), signal: options.signal });
-    return modifyWith(read, (patch) => this.patch(resource, key, patch, options), modification);
-  }
-
-  /** Refused with a conflict if the object's `resourceVersion` is not the newest. */
-  replace<T extends KubeObject>(resource: Resource<T>, object: T, options: PatchOptions = {}): Promise<T> {
-    return this.#transport.json(replaceRequest(resource, object, options, this.#name));
   }
 }

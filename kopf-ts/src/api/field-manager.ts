@@ -1,5 +1,5 @@
-import type { JsonPatchOperation } from "./client.ts";
 import type { KubeObject } from "./object.ts";
+import type { JsonPatchOperation } from "./requests.ts";
 
 /** One entry of `metadata.managedFields`. */
 export interface ManagedFieldsEntry {

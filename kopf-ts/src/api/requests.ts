@@ -1,6 +1,5 @@
-import { ApiError } from "./api-error.ts";
-import type { KubeObject, ObjectKey } from "./object.ts";
-import { apiVersionOf, pathOf, type Resource } from "./resource.ts";
+import type { KubeObject, NewObject, ObjectKey } from "./object.ts";
+import { pathOf, type Resource } from "./resource.ts";
 import type { Request } from "./transport.ts";
 
 /** `a=b,c in (d)`, or labels that must all be equal. */
@@ -91,6 +90,40 @@ export interface DeleteOptions extends WriteOptions {
   readonly gracePeriodSeconds?: number;
 }
 
+export function listRequest(resource: Resource, options: ListOptions): Request {
+  const { namespace, signal, labelSelector, fieldSelector, metadataOnly, unparsed: _unparsed, limit = 500, ...query } = options;
+  return {
+    method: "GET",
+    path: pathOf(resource, { namespace }),
+    query: { ...query, ...selectors({ labelSelector, fieldSelector }), limit },
+    ...(metadataOnly ? { accept: metadataAccept("List") } : {}),
+    signal,
+  };
+}
+
+export function tableRequest(resource: Resource, options: Omit<ListOptions, "metadataOnly" | "unparsed">): Request {
+  return { ...listRequest(resource, options), accept: "application/json;as=Table;g=meta.k8s.io;v=v1" };
+}
+
+export function watchRequest(resource: Resource, options: WatchOptions): Request {
+  const { namespace, signal, labelSelector, fieldSelector, resourceVersion, sendInitialEvents, metadataOnly } = options;
+  const query = {
+    watch: true,
+    allowWatchBookmarks: true,
+    resourceVersion,
+    ...(sendInitialEvents ? { sendInitialEvents, resourceVersionMatch: "NotOlderThan" } : {}),
+    timeoutSeconds: options.timeoutSeconds ?? 290,
+    ...selectors({ labelSelector, fieldSelector }),
+  };
+  const accept = metadataOnly ? { accept: metadataAccept("") } : {};
+  return { method: "GET", path: pathOf(resource, { namespace }), query, signal, ...accept };
+}
+
+export function createRequest(resource: Resource, object: NewObject, { signal, fieldManager, dryRun }: PatchOptions): Request {
+  const path = pathOf(resource, { namespace: object.metadata.namespace });
+  return { method: "POST", path, query: { fieldManager, ...dry(dryRun) }, body: JSON.stringify(object), signal };
+}
+
 export function replaceRequest(
   resource: Resource,
   object: KubeObject,
@@ -136,12 +169,11 @@ export function applyRequest(resource: Resource, object: KubeObject, options: Ap
   };
 }
 
-export function dry(dryRun: boolean | undefined): { dryRun?: "All" } {
-  return dryRun ? { dryRun: "All" } : {};
-}
-
-export function selectors(options: { labelSelector?: Selector; fieldSelector?: Selector }): Record<string, string | undefined> {
-  return { labelSelector: selectorText(options.labelSelector), fieldSelector: selectorText(options.fieldSelector) };
+export function deleteRequest(resource: Resource, key: ObjectKey, options: DeleteOptions): Request {
+  const { uid, resourceVersion, propagationPolicy = "Background", gracePeriodSeconds, signal, dryRun } = options;
+  const preconditions = uid || resourceVersion ? { uid, resourceVersion } : undefined;
+  const body = JSON.stringify({ apiVersion: "v1", kind: "DeleteOptions", propagationPolicy, gracePeriodSeconds, preconditions });
+  return { method: "DELETE", path: pathOf(resource, key), query: dry(dryRun), body, signal };
 }
 
 /** The selector in the API's format. */
@@ -153,40 +185,19 @@ export function selectorText(selector: Selector | undefined): string | undefined
   return text || undefined;
 }
 
-/** Items of built-in lists have no `apiVersion` and `kind`, partial ones have others. */
-export function typed<T extends KubeObject>(resource: Resource<T>, items: T[], metadataOnly = false): T[] {
-  if (metadataOnly) for (const item of items) nameKind(resource, item);
-  const apiVersion = apiVersionOf(resource);
-  return items.map((item) => (item.kind ? item : { ...item, apiVersion, kind: resource.kind }));
-}
-
-/** Partial metadata has the kind PartialObjectMetadata; owners and events need the object's own kind. */
-export function nameKind(resource: Resource, object: KubeObject): void {
-  object.apiVersion = apiVersionOf(resource);
-  object.kind = resource.kind;
-}
-
-export function metadataAccept(suffix: "List" | ""): string {
-  return `application/json;as=PartialObjectMetadata${suffix};g=meta.k8s.io;v=v1,application/json`;
-}
-
 /** Whether this bookmark marks the end of the initial events of a WatchList. */
 export function endsInitialEvents(object: KubeObject): boolean {
   return object.metadata.annotations?.["k8s.io/initial-events-end"] === "true";
 }
 
-export interface StatusObject {
-  code?: number;
-  reason?: string;
-  message?: string;
-  details?: ApiError["details"];
+function dry(dryRun: boolean | undefined): { dryRun?: "All" } {
+  return dryRun ? { dryRun: "All" } : {};
 }
 
-export function streamError(resource: Resource, status: StatusObject): ApiError {
-  return new ApiError({
-    status: status.code ?? 500,
-    message: `watch of ${resource.plural}: ${status.message ?? "the server ended it without saying why"}`,
-    ...(status.reason ? { reason: status.reason } : {}),
-    ...(status.details ? { details: status.details } : {}),
-  });
+function selectors(options: { labelSelector?: Selector; fieldSelector?: Selector }): Record<string, string | undefined> {
+  return { labelSelector: selectorText(options.labelSelector), fieldSelector: selectorText(options.fieldSelector) };
+}
+
+function metadataAccept(suffix: "List" | ""): string {
+  return `application/json;as=PartialObjectMetadata${suffix};g=meta.k8s.io;v=v1,application/json`;
 }

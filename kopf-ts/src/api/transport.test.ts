@@ -1,11 +1,10 @@
-import fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { eventually, FakeApiServer, settle, VirtualClock } from "../testing/index.ts";
 import { ApiError, ConnectionError } from "./api-error.ts";
 import type { Client } from "./client.ts";
 import type { Access } from "./credentials.ts";
 import { configMaps } from "./resource.ts";
-import { type Exchange, LineSplitter, Transport } from "./transport.ts";
+import { type Exchange, Transport } from "./transport.ts";
 
 const key = { namespace: "default", name: "a" };
 const object = { apiVersion: "v1", kind: "ConfigMap", metadata: key };
@@ -136,24 +135,4 @@ describe("a transport", () => {
     await settle();
     expect(clock.pending).toBe(0);
   });
-});
-
-test("lines survive every way of cutting their bytes", () => {
-  const text = fc.array(
-    fc.string({ unit: "grapheme", minLength: 1 }).map((line) => line.replaceAll("\n", " ")),
-    { minLength: 1 },
-  );
-  fc.assert(
-    fc.property(text, fc.array(fc.integer({ min: 1, max: 7 }), { minLength: 1 }), (lines, sizes) => {
-      const bytes = Buffer.from(`${lines.join("\n")}\n`);
-      const splitter = new LineSplitter();
-      const got: string[] = [];
-      for (let at = 0, turn = 0; at < bytes.length; turn += 1) {
-        const size = sizes[turn % sizes.length] ?? 1;
-        got.push(...splitter.push(bytes.subarray(at, at + size)));
-        at += size;
-      }
-      expect(got).toEqual(lines);
-    }),
-  );
 });

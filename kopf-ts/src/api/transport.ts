@@ -1,11 +1,15 @@
-import { createHash } from "node:crypto";
-import { type Dispatcher, Pool, ProxyAgent } from "undici";
+import type { Dispatcher } from "undici";
+import { linkSignals } from "../core/abort-signals.ts";
 import { Backoff } from "../core/backoff.ts";
 import { type Clock, realClock, sleep } from "../core/clock.ts";
-import { errorOf } from "../core/errors.ts";
 import { checkNumbers } from "../core/numbers.ts";
+import { Watchdog } from "../core/watchdog.ts";
+import { AccessCache } from "./access-cache.ts";
 import { ApiError, ConnectionError, SilentStreamError } from "./api-error.ts";
-import type { Access, Credentials, TlsSettings } from "./credentials.ts";
+import { ConnectionPools } from "./connection-pools.ts";
+import type { Access, Credentials } from "./credentials.ts";
+import { LineSplitter } from "./line-splitter.ts";
+import { type WholeResponse, wholeResponse } from "./whole-response.ts";
 
 /** The methods of the Kubernetes API. */
 export type Method = "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
@@ -58,14 +62,6 @@ export interface TransportOptions {
   readonly onExchange?: (exchange: Exchange) => void;
 }
 
-interface Pools {
-  readonly calls: Dispatcher;
-  readonly watches: Dispatcher;
-  readonly tlsFingerprint: string;
-}
-
-/** Certificates and tokens are read again after this time (client-go: one minute for token files). */
-const accessLifetimeMilliseconds = 30_000;
 const callTimeoutMilliseconds = 60_000;
 /** For a server that requests a longer pause than this, the caller's own back-off applies, so that no call hangs. */
 const longestRetryAfterSeconds = 10;
@@ -77,11 +73,11 @@ const longestRetryAfterSeconds = 10;
 export class Transport {
   /** The constructor's options. */
   readonly options: TransportOptions;
-  readonly #credentials: Credentials;
+  readonly #access: AccessCache;
+  readonly #pools: ConnectionPools;
   readonly #clock: Clock;
   readonly #random: () => number;
   readonly #userAgent: string;
-  readonly #connections: number;
   readonly #silence: number;
   readonly #retries: number;
   readonly #host: string;
@@ -89,12 +85,6 @@ export class Transport {
   readonly #basePath: string;
   readonly #closing = new AbortController();
   #onExchange: ((exchange: Exchange) => void) | undefined;
-  #pools: Pools | undefined;
-  #access: Access | undefined;
-  #accessReadAt = Number.NEGATIVE_INFINITY;
-  #accessInFlight: Promise<Access> | undefined;
-  /** The last access was answered with 401. */
-  #isRefused = false;
 
   constructor(options: TransportOptions) {
     checkNumbers("Transport", options, {
@@ -103,12 +93,13 @@ export class Transport {
       retries: "a count, zero or more",
     });
     this.options = options;
-    const url = new URL(options.credentials.server);
-    this.#credentials = options.credentials;
+    const { credentials, connections = 64 } = options;
+    const url = new URL(credentials.server);
     this.#clock = options.clock ?? realClock;
+    this.#access = new AccessCache(credentials, this.#clock);
+    this.#pools = new ConnectionPools({ origin: url.origin, proxy: credentials.proxy, connections });
     this.#random = options.random ?? Math.random;
     this.#userAgent = options.userAgent ?? "kopf-ts";
-    this.#connections = options.connections ?? 64;
     this.#silence = options.watchSilenceMilliseconds ?? 90_000;
     this.#retries = options.retries ?? 4;
     this.#onExchange = options.onExchange;
@@ -119,7 +110,7 @@ export class Transport {
 
   /** The namespace of the credentials. */
   get namespace(): string | undefined {
-    return this.#credentials.namespace;
+    return this.options.credentials.namespace;
   }
 
   /** Adds a listener to every exchange, besides the one given at construction. */
@@ -149,17 +140,17 @@ export class Transport {
    */
   async *lines(request: Request): AsyncGenerator<string[]> {
     const stop = new AbortController();
-    const silence = this.#watchForSilence(request, stop);
-    const unlink = link([request.signal, this.#closing.signal], stop);
+    const watchdog = new Watchdog(this.#clock, this.#silence, () => stop.abort(new SilentStreamError(title(request), this.#silence)));
+    const unlink = linkSignals([request.signal, this.#closing.signal], stop);
     try {
       const response = await this.#exchange(request, "watches", (pool, options) => pool.request({ ...options, signal: stop.signal }));
-      silence.heard();
+      watchdog.reset();
       if (response.statusCode >= 400) {
         throw refusal(request, { statusCode: response.statusCode, headers: response.headers, text: await response.body.text() });
       }
       const splitter = new LineSplitter();
       for await (const chunk of response.body as AsyncIterable<Buffer>) {
-        silence.heard();
+        watchdog.reset();
         const lines = splitter.push(chunk);
         if (lines.length > 0) yield lines;
       }
@@ -169,7 +160,7 @@ export class Transport {
       if (stop.signal.reason instanceof SilentStreamError) throw stop.signal.reason;
       throw error instanceof ConnectionError ? error : new ConnectionError(title(request), error);
     } finally {
-      silence.stop();
+      watchdog.stop();
       unlink();
       // Ends the exchange, and with it the socket, when the consumer stops early.
       stop.abort();
@@ -179,9 +170,7 @@ export class Transport {
   /** Aborts every open exchange and closes every connection. */
   async close(): Promise<void> {
     this.#closing.abort();
-    const pools = this.#pools;
-    this.#pools = undefined;
-    await Promise.all([pools?.calls.destroy(), pools?.watches.destroy()]);
+    await this.#pools.destroy();
   }
 
   async #call<T>(request: Request, read: (text: string) => T): Promise<T> {
@@ -199,7 +188,7 @@ export class Transport {
   /** A response that is cut off is a lost connection too. */
   async #attempt<T>(request: Request, read: (text: string) => T): Promise<{ problem?: ApiError | ConnectionError; answer?: T }> {
     try {
-      const answer = await this.#exchange(request, "calls", (pool, options) => wholeAnswer(pool, options, request));
+      const answer = await this.#exchange(request, "calls", (pool, options) => wholeResponse(pool, options, request));
       if (answer.statusCode >= 400) return { problem: refusal(request, answer) };
       return { answer: read(answer.text) };
     } catch (error) {
@@ -215,8 +204,8 @@ export class Transport {
     send: (pool: Dispatcher, options: Dispatcher.RequestOptions) => Promise<R>,
   ): Promise<R> {
     if (this.#closing.signal.aborted) throw new Error("the transport is closed");
-    const access = this.#freshAccess() ?? (await this.#readAccess());
-    const pools = this.#poolsFor(access);
+    const access = this.#access.fresh ?? (await this.#access.read());
+    const pools = this.#pools.for(access);
     const timeout = pool === "watches" ? 0 : callTimeoutMilliseconds;
     const started = this.#clock.monotonic();
     let code = "<error>";
@@ -231,10 +220,7 @@ export class Transport {
         bodyTimeout: timeout,
       });
       code = String(response.statusCode);
-      if (response.statusCode === 401) {
-        this.#access = undefined;
-        this.#isRefused = true;
-      }
+      if (response.statusCode === 401) this.#access.refuse();
       return response;
     } finally {
       this.#onExchange?.({ method: request.method, host: this.#host, code, seconds: (this.#clock.monotonic() - started) / 1000 });
@@ -246,138 +232,9 @@ export class Transport {
     if (request.body !== undefined) headers["content-type"] = request.contentType ?? "application/json";
     return Object.assign(headers, access.headers);
   }
-
-  #freshAccess(): Access | undefined {
-    return this.#clock.monotonic() - this.#accessReadAt < accessLifetimeMilliseconds ? this.#access : undefined;
-  }
-
-  async #readAccess(): Promise<Access> {
-    this.#accessInFlight ??= this.#credentials.access(this.#isRefused).finally(() => {
-      this.#accessInFlight = undefined;
-    });
-    this.#isRefused = false;
-    this.#access = await this.#accessInFlight;
-    this.#accessReadAt = this.#clock.monotonic();
-    return this.#access;
-  }
-
-  /** Rotated certificates need new connections; the old pools end when their last exchange does. */
-  #poolsFor(access: Access): Pools {
-    if (this.#pools && access === this.#poolsAccess) return this.#pools;
-    const tlsFingerprint = fingerprint(access.tls);
-    if (this.#pools?.tlsFingerprint !== tlsFingerprint) {
-      void this.#pools?.calls.close();
-      void this.#pools?.watches.close();
-      this.#pools = {
-        calls: this.#newPool(access.tls, this.#connections),
-        watches: this.#newPool(access.tls, null),
-        tlsFingerprint,
-      };
-    }
-    this.#poolsAccess = access;
-    return this.#pools as Pools;
-  }
-  #poolsAccess: Access | undefined;
-
-  #newPool(tls: TlsSettings, connections: number | null): Dispatcher {
-    // HTTP/1.1: with Node's HTTP/2 a pass that writes costs a quarter more CPU (bench/operator, burst), and one lost
-    // connection fails every call on it.
-    const connect = { ...tls, keepAlive: true, keepAliveInitialDelay: 30_000, timeout: 10_000, allowH2: false };
-    const { proxy } = this.#credentials;
-    if (proxy) return new ProxyAgent({ uri: proxy, requestTls: connect, connections });
-    return new Pool(this.#origin, { connections, pipelining: 1, connect, allowH2: false, keepAliveTimeout: 60_000 });
-  }
-
-  #watchForSilence(request: Request, stop: AbortController) {
-    let last = this.#clock.monotonic();
-    let cancel: () => void;
-    const check = () => {
-      const left = this.#silence - (this.#clock.monotonic() - last);
-      if (left <= 0) stop.abort(new SilentStreamError(title(request), this.#silence));
-      else cancel = this.#clock.schedule(left, check);
-    };
-    cancel = this.#clock.schedule(this.#silence, check);
-    return {
-      heard: () => {
-        last = this.#clock.monotonic();
-      },
-      stop: () => cancel(),
-    };
-  }
 }
 
-/**
- * Splits bytes into lines. Bytes are joined before they are decoded, so a character split between two chunks survives.
- */
-export class LineSplitter {
-  #rest: Buffer[] = [];
-
-  push(chunk: Buffer): string[] {
-    const lines: string[] = [];
-    let start = 0;
-    for (let end = chunk.indexOf(10); end >= 0; end = chunk.indexOf(10, start)) {
-      const piece = chunk.subarray(start, end);
-      const line = this.#rest.length === 0 ? piece.toString("utf8") : Buffer.concat([...this.#rest, piece]).toString("utf8");
-      this.#rest = [];
-      if (line !== "") lines.push(line);
-      start = end + 1;
-    }
-    if (start < chunk.length) this.#rest.push(chunk.subarray(start));
-    return lines;
-  }
-}
-
-/** A complete response. */
-interface Answer {
-  readonly statusCode: number;
-  readonly headers: Record<string, string | string[] | undefined>;
-  readonly text: string;
-}
-
-/** `pool.request` without the stream that it makes of every body, which was a sixth of a pass's CPU (bench/operator, burst). */
-function wholeAnswer(pool: Dispatcher, options: Dispatcher.RequestOptions, { signal, admit }: Request): Promise<Answer> {
-  const { promise, resolve, reject } = Promise.withResolvers<Answer>();
-  let controller: Dispatcher.DispatchController | undefined;
-  const abort = () => {
-    reject(signal?.reason);
-    controller?.abort(signal?.reason);
-  };
-  admit?.();
-  signal?.throwIfAborted();
-  signal?.addEventListener("abort", abort, { once: true });
-  let head: Omit<Answer, "text"> | undefined;
-  const chunks: Buffer[] = [];
-  pool.dispatch(options, {
-    onRequestStart(started) {
-      controller = started;
-      try {
-        admit?.();
-        signal?.throwIfAborted();
-      } catch (error) {
-        started.abort(errorOf(error));
-      }
-    },
-    onResponseStart(_, statusCode, headers) {
-      // Not informational responses, such as 103.
-      if (statusCode >= 200) head = { statusCode, headers };
-    },
-    onResponseData(_, chunk) {
-      chunks.push(chunk);
-    },
-    onResponseEnd() {
-      signal?.removeEventListener("abort", abort);
-      const body = chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks);
-      resolve({ ...(head as Omit<Answer, "text">), text: body.toString("utf8") });
-    },
-    onResponseError(_, error) {
-      signal?.removeEventListener("abort", abort);
-      reject(error);
-    },
-  });
-  return promise;
-}
-
-function refusal(request: Request, { statusCode, headers, text }: Answer): ApiError {
+function refusal(request: Request, { statusCode, headers, text }: WholeResponse): ApiError {
   const header = Number(headers["retry-after"]);
   const retryAfter = Number.isFinite(header) && header >= 0 ? header : undefined;
   return ApiError.fromBody(statusCode, text, { request: title(request), ...(retryAfter === undefined ? {} : { retryAfter }) });
@@ -400,22 +257,4 @@ function queryString(query: Query | undefined): string {
     if (value !== undefined) parts.set(name, String(value));
   }
   return parts.size > 0 ? `?${parts}` : "";
-}
-
-function fingerprint(tls: TlsSettings): string {
-  const hash = createHash("sha256");
-  for (const [name, value] of Object.entries(tls)) hash.update(`${name}\0`).update(typeof value === "boolean" ? String(value) : value);
-  return hash.digest("hex");
-}
-
-/** Aborts `target` as soon as one of the signals does; the returned function removes the links. */
-function link(signals: readonly (AbortSignal | undefined)[], target: AbortController): () => void {
-  const abort = () => target.abort();
-  for (const signal of signals) {
-    if (signal?.aborted) abort();
-    signal?.addEventListener("abort", abort, { once: true });
-  }
-  return () => {
-    for (const signal of signals) signal?.removeEventListener("abort", abort);
-  };
 }

@@ -3,7 +3,8 @@ import type { DynamicObject } from "../api/object.ts";
 import { configMaps, pods } from "../api/resource.ts";
 import { jsonLogger, silentLogger } from "../core/logger.ts";
 import { eventually, FakeApiServer, VirtualClock } from "../testing/index.ts";
-import { Informer, Informers } from "./cache.ts";
+import { Informer } from "./cache.ts";
+import { Informers } from "./informers.ts";
 import type { Change } from "./store.ts";
 
 const configMap = (name: string, namespace = "one", labels: Record<string, string> = {}) => ({

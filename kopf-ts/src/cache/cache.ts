@@ -1,5 +1,6 @@
-import { type Client, type Selector, selectorText } from "../api/client.ts";
+import type { Client } from "../api/client.ts";
 import { type KubeObject, keyOf, type ObjectKey } from "../api/object.ts";
+import type { Selector } from "../api/requests.ts";
 import { nameOf, type Resource } from "../api/resource.ts";
 import { InvalidObjectError, parseObject } from "../api/schema.ts";
 import type { Clock } from "../core/clock.ts";
@@ -277,69 +278,5 @@ export class Informer<T extends KubeObject> implements CacheReader<T> {
       const { kind, metadata } = change.object;
       this.#options.logger.error(`a handler failed on a change of ${kind} ${keyOf(metadata)}; the others and the cache go on`, { error });
     }
-  }
-}
-
-type Sizes = Pick<Informer<KubeObject>, "size" | "unfitSize">;
-
-/** All informers of a manager, shared by resource and selector. */
-export class Informers {
-  readonly #base: Omit<InformerOptions<KubeObject>, "resource" | keyof CacheSelection | "observer">;
-  readonly #observer: (resource: Resource, informer: () => Sizes) => ReflectorObserver;
-  readonly #informers = new Map<string, Informer<KubeObject>>();
-  #started = false;
-
-  constructor(
-    base: Omit<InformerOptions<KubeObject>, "resource" | keyof CacheSelection | "observer">,
-    observer: (resource: Resource, informer: () => Sizes) => ReflectorObserver = () => ({}),
-  ) {
-    this.#base = base;
-    this.#observer = observer;
-  }
-
-  get all(): readonly Informer<KubeObject>[] {
-    return [...this.#informers.values()];
-  }
-
-  /**
-   * The informer for this selection, created on first use. After the start none can be created: then only existing ones
-   * are returned.
-   */
-  of<T extends KubeObject>(resource: Resource<T>, selection: CacheSelection = {}): Informer<T> {
-    const id = `${resource.version}/${nameOf(resource)}|${selectorText(selection.labelSelector) ?? ""}|${selectorText(selection.fieldSelector) ?? ""}|${selection.metadataOnly ? "metadata" : ""}`;
-    const known = this.#informers.get(id) as Informer<T> | undefined;
-    if (known) return known;
-    if (this.#started) {
-      throw new Error(
-        `nothing caches ${nameOf(resource)} with this selection; call manager.cache(…), .owns(…) or .watches(…) with it before the manager starts`,
-      );
-    }
-    const observer = this.#observer(resource, () => informer);
-    const informer: Informer<T> = new Informer<T>({ ...(this.#base as InformerOptions<T>), ...selection, resource, observer });
-    this.#informers.set(id, informer as unknown as Informer<KubeObject>);
-    this.#base.client.resources.add(resource);
-    return informer;
-  }
-
-  /** The object from any of this resource's informers. */
-  find(resource: Resource, key: ObjectKey): KubeObject | undefined {
-    const name = nameOf(resource);
-    for (const informer of this.#informers.values()) {
-      const found = nameOf(informer.resource) === name ? informer.get(key) : undefined;
-      if (found) return found;
-    }
-    return undefined;
-  }
-
-  /** Whether any of the informers of this resource has to come to know this object. */
-  willShow(resource: Resource, object: KubeObject): boolean {
-    const name = nameOf(resource);
-    return this.all.some((informer) => nameOf(informer.resource) === name && informer.willShow(object));
-  }
-
-  /** Starts every informer; the answer resolves once all have ended. */
-  run(signal: AbortSignal): Promise<unknown> {
-    this.#started = true;
-    return Promise.all(this.all.map((informer) => informer.run(signal)));
   }
 }

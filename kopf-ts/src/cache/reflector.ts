@@ -1,6 +1,7 @@
 import { ApiError, isGone, isInvalid, SilentStreamError } from "../api/api-error.ts";
-import { type Client, endsInitialEvents, type Selector, type WatchEvent } from "../api/client.ts";
+import type { Client } from "../api/client.ts";
 import { type KubeObject, keyOf } from "../api/object.ts";
+import { endsInitialEvents, type Selector, type WatchEvent } from "../api/requests.ts";
 import { nameOf, type Resource } from "../api/resource.ts";
 import { Backoff } from "../core/backoff.ts";
 import { type Clock, realClock, sleep } from "../core/clock.ts";

@@ -29,3 +29,15 @@ export function checkOnRead(signal: AbortSignal, check: () => unknown): AbortSig
     },
   });
 }
+
+/** Aborts `target` as soon as one of the signals does; the returned function removes the links. */
+export function linkSignals(signals: readonly (AbortSignal | undefined)[], target: AbortController): () => void {
+  const abort = () => target.abort();
+  for (const signal of signals) {
+    if (signal?.aborted) abort();
+    signal?.addEventListener("abort", abort, { once: true });
+  }
+  return () => {
+    for (const signal of signals) signal?.removeEventListener("abort", abort);
+  };
+}

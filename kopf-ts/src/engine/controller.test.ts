@@ -8,7 +8,8 @@ import { ownerReference } from "../outcome/owner.ts";
 import { TerminalError } from "../outcome/reconciler.ts";
 import { eventually, FakeApiServer, VirtualClock } from "../testing/index.ts";
 import type { ControllerBuilder } from "./controller-builder.ts";
-import { Manager, type ManagerOptions } from "./manager.ts";
+import { Manager } from "./manager.ts";
+import type { ManagerOptions } from "./manager-options.ts";
 
 const widgets = resource({ group: "example.dev", version: "v1", kind: "Widget", plural: "widgets" });
 const widget = (name: string, size = 1): DynamicObject => ({

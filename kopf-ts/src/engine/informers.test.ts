@@ -5,7 +5,8 @@ import { silentLogger } from "../core/logger.ts";
 import { ready, unchanged } from "../outcome/outcome.ts";
 import { ownerReference } from "../outcome/owner.ts";
 import { eventually, FakeApiServer, VirtualClock } from "../testing/index.ts";
-import { Manager, type ManagerOptions } from "./manager.ts";
+import { Manager } from "./manager.ts";
+import type { ManagerOptions } from "./manager-options.ts";
 
 /**
  * How caches are filled, and what a manager does while it waits: WatchList, metadata alone, namespaces, standby,

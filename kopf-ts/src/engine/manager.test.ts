@@ -8,7 +8,8 @@ import { progressing, ready, unchanged } from "../outcome/outcome.ts";
 import { isControlledBy, ownerReference } from "../outcome/owner.ts";
 import { eventually, FakeApiServer, VirtualClock } from "../testing/index.ts";
 import { LeadershipLostError } from "./leader-election.ts";
-import { Manager, type ManagerOptions } from "./manager.ts";
+import { Manager } from "./manager.ts";
+import type { ManagerOptions } from "./manager-options.ts";
 
 interface Widget extends DynamicObject {
   spec: { size: number };

@@ -3,8 +3,9 @@ import { nameOf, type Resource } from "../api/resource.ts";
 import type { FieldPath } from "../api/written.ts";
 import { sleep } from "../core/clock.ts";
 import { checkNumbers } from "../core/numbers.ts";
-import type { Manager, Plugin } from "../engine/manager.ts";
+import type { Manager } from "../engine/manager.ts";
 import { type Permission, patching, reading, type Verb } from "../engine/permission.ts";
+import type { Plugin } from "../engine/plugin.ts";
 import { attempt } from "./attempt.ts";
 import { type ObjectView, View } from "./context.ts";
 import {

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { endsInitialEvents } from "../api/client.ts";
 import type { DynamicObject } from "../api/object.ts";
+import { endsInitialEvents } from "../api/requests.ts";
 import { configMaps, resource } from "../api/resource.ts";
 import { tableText } from "../api/table.ts";
 import { isTrue } from "../outcome/conditions.ts";

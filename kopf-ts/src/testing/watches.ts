@@ -1,5 +1,6 @@
 import type { ServerResponse } from "node:http";
 import type { KubeObject } from "../api/object.ts";
+import { partial } from "./partial-metadata.ts";
 import type { Recorded, Storage } from "./storage.ts";
 
 interface Selection {
@@ -107,11 +108,6 @@ export class Watches {
     const size = this.pieceBytes || bytes.length;
     for (let start = 0; start < bytes.length; start += size) response.write(bytes.subarray(start, start + size));
   }
-}
-
-/** An object reduced as by `as=PartialObjectMetadata`. */
-export function partial({ metadata }: KubeObject): KubeObject {
-  return { apiVersion: "meta.k8s.io/v1", kind: "PartialObjectMetadata", metadata };
 }
 
 function line(type: string, object: unknown): string {
