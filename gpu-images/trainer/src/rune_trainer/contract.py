@@ -276,7 +276,7 @@ class Base:
 @dataclass(frozen=True, kw_only=True)
 class Reference:
     repository: Annotated[str, Text(most=200, matching=r"^[a-z0-9]+([._-][a-z0-9]+)*(/[a-z0-9]+([._-][a-z0-9]+)*)*$")]
-    """Repository in the installation's registry."""
+    """Repository of the artifact, in the installation's registry."""
     digest: Annotated[str, Text(most=71, matching=r"^sha256:[0-9a-f]{64}$")]
     """Digest of the artifact's manifest."""
 
@@ -284,7 +284,7 @@ class Reference:
 @dataclass(frozen=True, kw_only=True)
 class Source:
     repository: Annotated[str, Text(most=200, matching=r"^[a-z0-9]+([._-][a-z0-9]+)*(/[a-z0-9]+([._-][a-z0-9]+)*)*$")]
-    """Repository in the installation's registry."""
+    """Repository of the artifact, in the installation's registry."""
     digest: Annotated[str, Text(most=71, matching=r"^sha256:[0-9a-f]{64}$")]
     """Digest of the artifact's manifest."""
     adapter: Reference | None = None
@@ -302,7 +302,7 @@ class Corpus:
 @dataclass(frozen=True, kw_only=True)
 class NamedReference:
     repository: Annotated[str, Text(most=200, matching=r"^[a-z0-9]+([._-][a-z0-9]+)*(/[a-z0-9]+([._-][a-z0-9]+)*)*$")]
-    """Repository in the installation's registry."""
+    """Repository of the artifact, in the installation's registry."""
     digest: Annotated[str, Text(most=71, matching=r"^sha256:[0-9a-f]{64}$")]
     """Digest of the artifact's manifest."""
     name: Annotated[str, Text(most=63)]
