@@ -54,7 +54,7 @@ export const gate = z.object({
     .enum(["Full", "Smoke"])
     .default("Full")
     .describe(
-      "Smoke decides on few tasks and without control arms, and says so. It is for a first look, not for a promotion; Full is for all else.",
+      "Full, or Smoke for a first look, which decides on few tasks and without control arms, says so, and isn't meant for promotions.",
     ),
   minimumTasks: whole(1, 100000)
     .default(100)
