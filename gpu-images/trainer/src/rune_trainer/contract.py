@@ -270,7 +270,7 @@ class Base:
     name: Annotated[str, Text(most=200)]
     """Name of the base model."""
     digest: Annotated[str, Text(most=71, matching=r"^sha256:[0-9a-f]{64}$")]
-    """Identity of the base model's files."""
+    """Digest over the base model's files."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -288,13 +288,13 @@ class Source:
     digest: Annotated[str, Text(most=71, matching=r"^sha256:[0-9a-f]{64}$")]
     """Digest of the artifact's manifest."""
     adapter: Reference | None = None
-    """The adapter that was fine-tuned from this trajectory alone."""
+    """Adapter that was fine-tuned from this trajectory alone; unset if there is none."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Corpus:
     trajectories: Annotated[tuple[Source, ...], Items(least=1, most=10000)]
-    """Trajectories, or artifacts that hold a corpus of many."""
+    """Artifacts to learn from, each a trajectory or a corpus of many."""
     include: Annotated[tuple[Literal["Programs", "Notes", "Corrections"], ...], Items(least=1)]
     digest: Annotated[str, Text(most=71, matching=r"^sha256:[0-9a-f]{64}$")]
 
@@ -328,7 +328,7 @@ class Parent:
 class Output:
     repository: Annotated[str, Text(most=200, matching=r"^[a-z0-9]+([._-][a-z0-9]+)*(/[a-z0-9]+([._-][a-z0-9]+)*)*$")]
     scope: Scope | None = None
-    """Scope of the adapter; with `generate` of each session, each session's own where this is unset."""
+    """Scope of the adapter. With `generate` for each session, each session's own scope when unset."""
     generation: Annotated[int, Whole(least=0, most=1000000)]
     parents: tuple[Parent, ...]
 
@@ -354,9 +354,9 @@ class Nats:
     credentials_file: Annotated[str, Text(most=200)]
     """File that holds the user's credentials."""
     stream: Annotated[str, Text(most=100)]
-    """JetStream stream of the logs."""
+    """JetStream stream that holds the logs."""
     subject: Annotated[str, Text(most=253)]
-    """The object's own subject."""
+    """NATS subject of the object's log."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -370,10 +370,10 @@ class Mlflow:
 @dataclass(frozen=True, kw_only=True)
 class Job:
     owner: Owner
-    """The object that the pod works for."""
+    """Object that the pod works for."""
     attempt: Annotated[int, Whole(least=1, most=1000)]
     workers: Annotated[int, Whole(least=1, most=16)] | None = None
-    """Processes that divide the work, each on a GPU of its own; one where it is unset."""
+    """Number of processes that divide the work, each on a GPU of its own; one when unset."""
     method: Literal["sft", "hypernetwork", "generate", "merge", "control"]
     sft: Sft | None = None
     """Method: supervised fine-tuning of a LoRA adapter on what sessions wrote."""
@@ -388,14 +388,14 @@ class Job:
     base: Base
     corpus: Corpus | None = None
     adapters: Annotated[tuple[NamedReference, ...], Items(most=16)]
-    """Adapters that the method starts from, in the order of its section: those to merge, the one to imitate or to go on from."""
+    """Adapters that the method starts from, in the order of its section: those to merge, or the one to imitate or continue from."""
     generator: Reference | None = None
-    """The hypernetwork of `generate`."""
+    """Hypernetwork that the method `generate` uses."""
     output: Output
     checkpoint: Checkpoint
     registry: Registry
     nats: Nats | None = None
-    """Where progress is published, with core NATS."""
+    """NATS server to publish progress to, with core NATS; none when unset."""
     mlflow: Mlflow | None = None
 
 
@@ -406,52 +406,52 @@ class StagedBase:
     name: Annotated[str, Text(most=200)]
     """Name of the base model."""
     digest: Annotated[str, Text(most=71, matching=r"^sha256:[0-9a-f]{64}$")] | None = None
-    """Identity of its files, where it is known already; the program finds it out otherwise."""
+    """Digest over the base model's files; computed by the program when unset."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class CheckOutput:
     repository: Annotated[str, Text(most=200, matching=r"^[a-z0-9]+([._-][a-z0-9]+)*(/[a-z0-9]+([._-][a-z0-9]+)*)*$")]
     tag: Annotated[str, Text(most=128)]
-    """By which a later attempt finds what an earlier one has stored."""
+    """Tag by which a later attempt finds the adapter that an earlier one has stored."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class EnvironmentJob:
     owner: Owner
-    """The object that the pod works for."""
+    """Object that the pod works for."""
     node: Annotated[str, Text(most=253)]
     """Name of the node."""
     device: Literal["CPU", "GPU"]
-    """What is expected there."""
+    """Device that is expected on the node."""
     gpus: Annotated[int, Whole(least=0, most=64)]
-    """GPUs that the pod asked for."""
+    """Number of GPUs that the pod requests."""
     checks: Annotated[tuple[Literal["GPU", "Torch", "QLoRA"], ...], Items(least=1, most=3)]
     base: StagedBase
     quantization: Literal["NF4", "None"]
     question: Annotated[str, Text(most=1000)]
-    """What the base should learn to answer."""
+    """Question that the base model learns to answer."""
     answer: Annotated[str, Text(most=200)]
-    """The one sentence that it learns; it holds the nonce."""
+    """Sentence that the base model learns as the answer, which contains the nonce."""
     nonce: Annotated[str, Text(most=63)]
-    """The word that no model can know."""
+    """Random word that no model can know."""
     output: CheckOutput | None = None
-    """Where the adapter goes that has learnt it; on all nodes but the first it is thrown away."""
+    """Where to store the trained adapter; not stored when unset, as on all nodes but the first."""
     registry: Registry
 
 
 @dataclass(frozen=True, kw_only=True)
 class AskJob:
     owner: Owner
-    """The object that the pod works for."""
+    """Object that the pod works for."""
     url: str
     """Base URL of the OpenAI-compatible API, ending in `/v1`."""
     models: Annotated[tuple[Annotated[str, Text(most=253)], ...], Items(least=1, most=4)]
-    """Served names, in the order of asking."""
+    """Served names of the models, in the order of asking."""
     question: Annotated[str, Text(most=1000)]
     max_tokens: Annotated[int, Whole(least=1, most=256)]
     seconds: Annotated[int, Whole(least=1, most=86400)]
-    """How long a server that doesn't answer is asked again."""
+    """Seconds for which a server that doesn't answer is asked again."""
 
 
 class Result(TypedDict):
