@@ -129,7 +129,7 @@ export const hypernetworkConfig = z.object({
   maxChunks: whole(1, 63),
   source: z.object({ kind: z.enum(["TrainingRun", "Import"]), name: text(63).optional(), uid: text(64).optional() }),
   collapsed: z.boolean(),
-  settings: z.unknown().describe("Section `hypernetwork` of the trainer's job that trained it."),
+  settings: z.unknown().describe("Section `hypernetwork` of the trainer's job that trained the hypernetwork."),
   files: z.record(text(200), z.object({ sha256: z.string().length(64), sizeBytes: whole(0, Number.MAX_SAFE_INTEGER) })),
 });
 export type HypernetworkConfig = z.infer<typeof hypernetworkConfig>;

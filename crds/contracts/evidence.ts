@@ -42,7 +42,7 @@ export const evidence = z.discriminatedUnion("kind", [
     over: z
       .array(z.object({ name: text(63), digest: digest() }))
       .max(8)
-      .describe("Adapters that it beat: its best parent and the previous champion."),
+      .describe("Adapters that the promoted adapter beat: its best parent and the previous champion."),
     delta: rate.describe("Gain over the best of the adapters in `over`, in percentage points of Pass@1."),
   }),
   z.object({ kind: z.literal("Retirement"), ...evidenceHeader, scope, successor: z.object({ name: text(63), digest: digest() }) }),

@@ -37,7 +37,7 @@ export const baseModel = z
         path: text(500).describe("Directory of the model, relative to the root of the volume."),
       })
       .optional()
-      .describe("A model directory on an existing volume; its identity is computed when it is first read."),
+      .describe("A model directory on an existing volume; its digest is computed when it is first read."),
   })
   .describe("Base model, from exactly one of `huggingFace`, `oci` and `pvc`. It is identified everywhere by a digest over its files.");
 export type BaseModel = z.infer<typeof baseModel>;

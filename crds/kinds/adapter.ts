@@ -16,7 +16,7 @@ export const targetModules = z
   )
   .min(1)
   .max(32)
-  .describe("Names of the linear layers that carry a LoRA pair, such as `q_proj`.");
+  .describe("Names of the linear layers that have LoRA weights, such as `q_proj`.");
 
 const spec = z.object({
   base: z
@@ -133,7 +133,7 @@ const status = z.object({
     .describe("Newest measurement on each task set of the adapter's project, newest first. Sessions choose among adapters by these."),
   verified: z
     .object({
-      time: time().describe("When the artifact was last verified."),
+      time: time().describe("Time at which the artifact was last verified."),
       files: whole(0, 1000).describe(
         "Number of files of the artifact, all of which are in the registry. Their content is hashed before every load.",
       ),
@@ -149,7 +149,7 @@ const status = z.object({
         .describe("Names of the ModelServers that have the adapter loaded; the first 50 if there are more."),
     })
     .optional()
-    .describe("Where the adapter is loaded."),
+    .describe("Engines and servers that have the adapter loaded."),
 });
 
 export const adapter = defineKind({

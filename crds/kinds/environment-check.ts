@@ -67,7 +67,7 @@ const spec = z.object({
     })
     .default({})
     .describe(
-      "ModelServer of the checks Serving and Adapter: `serverRef` or `template`, or a temporary one without settings when both are unset.",
+      "ModelServer of the checks Serving and Adapter: `serverRef` or `template`; when both are unset, a temporary one with the default settings.",
     ),
   knownGood: z
     .object({

@@ -115,13 +115,15 @@ const spec = z.object({
             as: z
               .enum(["Notes", "Trajectories"])
               .default("Notes")
-              .describe("What the prompt includes of a session. Notes: what it noted. Trajectories: what it did."),
+              .describe(
+                "What a prompt includes of each session: its Notes, or its Trajectories, which are its programs with their results.",
+              ),
             maxTokens: whole(64, 131072)
               .default(1024)
               .describe("Maximum size of the experience in tokens, estimated at four characters each; what doesn't fit is left out."),
           })
           .optional()
-          .describe("Experience of earlier sessions that is put as text in front of every task, such as to compare it with adapters."),
+          .describe("Experience of earlier sessions that is put as text in front of every task, for comparison with adapters."),
       }),
     )
     .min(1)

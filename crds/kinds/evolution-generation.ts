@@ -116,7 +116,9 @@ const spec = z.object({
         ),
       minimumTasks: gate.shape.minimumTasks,
     })
-    .describe("When a child becomes the champion of its scope. At most one child per generation does, by one paired evaluation."),
+    .describe(
+      "Conditions on which a child becomes the champion of its scope. At most one child per generation does, by one paired evaluation.",
+    ),
   pruning: z
     .object({
       belowBase: z.boolean().default(true).describe("Archives members whose upper bound of Pass@1 is below the base model's Pass@1."),
@@ -192,7 +194,7 @@ const spec = z.object({
   former: z
     .object({
       name: objectName(45).describe("Name of the previous generation."),
-      spent: spent.describe("What all previous generations have used."),
+      spent: spent.describe("Evaluations and GPU time that all previous generations have used."),
       best: best.optional().describe("Best adapter of all previous generations."),
       withoutImprovement: whole(0, 100).describe("Number of consecutive previous generations without a better adapter."),
       belowBase: z

@@ -255,7 +255,7 @@ export const status = z.object({
     .describe("State of the hypernetwork's retraining; only set with `spec.hypernetwork`."),
   best: best.optional().describe("Best adapter of this and all previous generations."),
   withoutImprovement: whole(0, 100).optional().describe("Number of consecutive generations, up to this one, without a better adapter."),
-  spent: spent.optional().describe("What this and all previous generations have used."),
+  spent: spent.optional().describe("Evaluations and GPU time that this and all previous generations have used."),
   exhausted: text(200).optional().describe("Which limit of `spec.budget` was reached; unset if none was."),
   paused: z.boolean().optional().describe("Whether TrainingRuns and Evaluations were suspended together with the generation."),
   mlflowRunID: text(64).optional().describe("ID of the run in the experiment tracker, MLflow."),
@@ -265,6 +265,6 @@ export const status = z.object({
       why: text(300).optional().describe("Why the experiment tracker has no run of this generation."),
     })
     .optional()
-    .describe("State of logging to the experiment tracker, without which the generation can end too."),
+    .describe("State of logging to the experiment tracker. The generation also ends if it fails."),
   next: objectName(45).optional().describe("Name of the next generation; unset if there is none."),
 });

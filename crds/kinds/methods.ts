@@ -81,7 +81,7 @@ export const hypernetwork = z
     examplesPerTrajectory: whole(1, 64).default(4).describe("Number of examples per trajectory in each optimizer step."),
     learningRate: decimal()
       .default("0.0004")
-      .describe("Peak learning rate, which is reached after a tenth of the steps, at most 100, and then decays linearly to a twentieth."),
+      .describe("Peak learning rate, which is reached after a tenth of the steps (at most 100) and then decays linearly to a twentieth."),
     diversityWeight: decimal()
       .default("0")
       .describe(
@@ -122,7 +122,7 @@ export const hypernetwork = z
 
 /** A hypernetwork, by the run that trained it or by its artifact; the rule is `isOneHypernetwork`. */
 export const hypernetworkReference = z.object({
-  run: objectName(45).optional().describe("Name of the TrainingRun that trains the hypernetwork. Its end is waited for."),
+  run: objectName(45).optional().describe("Name of the TrainingRun that trains the hypernetwork, which may still be running."),
   repository: repository().optional().describe("Repository of the hypernetwork's artifact; set together with `digest`."),
   digest: digest().optional().describe("Manifest digest of the hypernetwork's artifact; set together with `repository`."),
 });
@@ -166,7 +166,7 @@ export const merge = z
     normOf: objectName(52)
       .optional()
       .describe(
-        "Name of an Adapter whose strength the result gets: its weight changes are scaled by one factor to the norm of that Adapter's. It tells a gain by combination from a gain by strength alone.",
+        "Name of an Adapter whose strength the result gets: all weight changes are scaled by one factor, to that Adapter's norm. Used to tell a gain by combination from a gain by strength alone.",
       ),
     search: z
       .object({

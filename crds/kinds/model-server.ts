@@ -9,7 +9,7 @@ import { columns, defineKind, type ObjectOf } from "./kind.ts";
 
 const adapterState = z.object({
   name: text(63).describe("Name of the Adapter, which is also the served model name."),
-  digest: digest().describe("Manifest digest of the loaded artifact."),
+  digest: digest().describe("Manifest digest of the Adapter's artifact."),
   state: z
     .enum(["Pending", "Loaded", "Refused"])
     .describe("State of the adapter on this server: Pending (not loaded yet), Loaded by at least one engine, or Refused."),

@@ -132,7 +132,7 @@ export const trainingMetrics = z
     ...varietyOfCorpus.shape,
     droppedPercent: metric("Percentage of the examples that were left out, because they are longer than `maxLength`"),
     cosineDiversity: metric("1 − mean cosine similarity of the adapters generated from held-out trajectories, without the static part"),
-    varianceRatio: metric("Share of the generated adapters' squared norm that isn't common to all (their mean)"),
+    varianceRatio: metric("Share of the generated adapters' squared norm that isn't in their mean"),
     effectiveRank: metric("Effective rank of the centred generated adapters: the exponential of the entropy of their singular values"),
     behaviourDistance: metric("Mean Jensen-Shannon distance between the generated adapters' answers to the same questions, in bits"),
     rightMinusWrong: metric(

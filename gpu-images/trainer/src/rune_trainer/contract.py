@@ -132,7 +132,7 @@ class Sft:
     alpha: Annotated[int, Whole(least=1, most=4096)] = 32
     """LoRA alpha of the adapter."""
     target_modules: Annotated[tuple[Annotated[str, Text(most=63, matching=r"^[a-z0-9_]+$")], ...], Items(least=1, most=32)] = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
-    """Names of the linear layers that carry a LoRA pair, such as `q_proj`."""
+    """Names of the linear layers that have LoRA weights, such as `q_proj`."""
     epochs: Annotated[int, Whole(least=1, most=100)] = 5
     """Number of passes over the corpus."""
     batch_size: Annotated[int, Whole(least=1, most=1024)] = 4
@@ -168,7 +168,7 @@ class Hypernetwork:
     rank: Annotated[int, Whole(least=1, most=64)] = 8
     """LoRA rank that is generated from each chunk of a trajectory. The static part has the same rank."""
     target_modules: Annotated[tuple[Annotated[str, Text(most=63, matching=r"^[a-z0-9_]+$")], ...], Items(least=1, most=32)] = ("down_proj",)
-    """Names of the linear layers that carry a LoRA pair, such as `q_proj`."""
+    """Names of the linear layers that have LoRA weights, such as `q_proj`."""
     width: Annotated[int, Whole(least=16, most=4096)] = 512
     """Width of the Perceiver's latents."""
     blocks: Annotated[int, Whole(least=1, most=32)] = 8
@@ -186,7 +186,7 @@ class Hypernetwork:
     examples_per_trajectory: Annotated[int, Whole(least=1, most=64)] = 4
     """Number of examples per trajectory in each optimizer step."""
     learning_rate: Annotated[float, Text(most=20, matching=r"^[0-9]+(\.[0-9]+)?(e-?[0-9]+)?$")] = 0.0004
-    """Peak learning rate, which is reached after a tenth of the steps, at most 100, and then decays linearly to a twentieth."""
+    """Peak learning rate, which is reached after a tenth of the steps (at most 100) and then decays linearly to a twentieth."""
     diversity_weight: Annotated[float, Text(most=20, matching=r"^[0-9]+(\.[0-9]+)?(e-?[0-9]+)?$")] = 0.0
     """Weight of a penalty on the cosine similarity of generated adapters. It can be minimized without using the trajectories, which `stop` detects."""
     max_length: Annotated[int, Whole(least=64, most=131072)] = 1024
@@ -208,7 +208,7 @@ class Hypernetwork:
 @dataclass(frozen=True, kw_only=True)
 class Origin:
     run: Annotated[str, Text(most=45, matching=r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$")] | None = None
-    """Name of the TrainingRun that trains the hypernetwork. Its end is waited for."""
+    """Name of the TrainingRun that trains the hypernetwork, which may still be running."""
     repository: Annotated[str, Text(most=200, matching=r"^[a-z0-9]+([._-][a-z0-9]+)*(/[a-z0-9]+([._-][a-z0-9]+)*)*$")] | None = None
     """Repository of the hypernetwork's artifact; set together with `digest`."""
     digest: Annotated[str, Text(most=71, matching=r"^sha256:[0-9a-f]{64}$")] | None = None
@@ -242,7 +242,7 @@ class Merge:
     weights: Annotated[tuple[Annotated[float, Text(most=20, matching=r"^[0-9]+(\.[0-9]+)?(e-?[0-9]+)?$")], ...], Items(least=1, most=16)] | None = None
     """Weight of each adapter, in the order of `adapters`; 1 each when unset."""
     norm_of: Annotated[str, Text(most=52, matching=r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$")] | None = None
-    """Name of an Adapter whose strength the result gets: its weight changes are scaled by one factor to the norm of that Adapter's. It tells a gain by combination from a gain by strength alone."""
+    """Name of an Adapter whose strength the result gets: all weight changes are scaled by one factor, to that Adapter's norm. Used to tell a gain by combination from a gain by strength alone."""
     search: Search | None = None
     """Search for the weights with the smallest cross-entropy on the programs that passed in the parents' Validation tasks. No program is executed."""
     rank: Annotated[int, Whole(least=1, most=512)] | None = None
