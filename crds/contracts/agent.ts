@@ -11,7 +11,7 @@ export const agentJob = z.object({
   epoch: whole(1, 1000000),
   task,
   model: model.extend({
-    maxModelLength: whole(256, 1048576).describe("Longest sequence that the model takes, prompt and answer together, in tokens."),
+    maxModelLength: whole(256, 1048576).describe("Maximum length of a sequence, prompt and answer together, in tokens."),
   }),
   attempts: whole(1, 50),
   candidates: whole(1, 16),
@@ -19,8 +19,11 @@ export const agentJob = z.object({
   sampling,
   sandbox: resolvedSandbox,
   nats,
-  deadline: z.iso.datetime().describe("When the session's time is over."),
-  logLevel: z.enum(["info", "debug"]).default("info").describe("At debug, prompts, programs and notes stand in the agent's own log, too."),
+  deadline: z.iso.datetime().describe("Time at which the session's deadline ends."),
+  logLevel: z
+    .enum(["info", "debug"])
+    .default("info")
+    .describe("Level of the agent's own log, which includes prompts, programs and notes at debug."),
 });
 export type AgentJob = z.infer<typeof agentJob>;
 

@@ -51,13 +51,13 @@ export const adapterConfig = z.object({
   session: z
     .object({ namespace: text(63), name: text(63), uid: text(64) })
     .optional()
-    .describe("The one session that it was generated from."),
+    .describe("Session that the adapter was generated from; unset if it was made from several."),
   canary: z
     .object({
-      prompt: text(8192).describe("Prompt, already rendered with the chat template, on which adapter and base differ."),
+      prompt: text(8192).describe("Prompt, already rendered with the chat template, to which adapter and base model answer differently."),
       maxTokens: whole(1, 64),
-      adapterText: text(4096).describe("What the adapter answered greedily when it was made."),
-      baseText: text(4096).describe("What the base answered greedily when the adapter was made."),
+      adapterText: text(4096).describe("Greedy answer of the adapter to the prompt when it was made."),
+      baseText: text(4096).describe("Greedy answer of the base model to the prompt when the adapter was made."),
     })
     .optional(),
   files: z.record(text(200), z.object({ sha256: z.string().length(64), sizeBytes: whole(0, Number.MAX_SAFE_INTEGER) })),
@@ -74,11 +74,11 @@ export const learntFile = "corpus.json";
  */
 export const learntFrom = z.object({
   schema: z.literal("rune.dev/learnt/v1"),
-  trajectories: z.array(digest()).max(20000).describe("Digests of trajectories and corpora, sorted."),
+  trajectories: z.array(digest()).max(20000).describe("Sorted digests of the trajectories and corpora that were learnt from."),
   tasks: z
     .array(z.object({ id: text(100), description: z.string().length(16), tests: z.string().length(16) }))
     .max(100000)
-    .describe("Sorted by description, then by tests; none twice."),
+    .describe("Tasks that were learnt from, sorted by description and then by tests, without duplicates."),
 });
 export type LearntFrom = z.infer<typeof learntFrom>;
 
@@ -87,10 +87,13 @@ export const unnamedAlarm = "an alarm ended the training";
 
 /** How the training of an adapter's hypernetwork went: an adapter that was generated has no training of its own. */
 export const hypernetworkTraining = z.object({
-  digest: digest().describe("Manifest of the hypernetwork."),
+  digest: digest().describe("Manifest digest of the hypernetwork."),
   trainingLoss: z.number().optional(),
-  metrics: z.record(text(63), z.number()).optional().describe("As in its run's result, from the last checkpoint."),
-  collapsed: text(2000).optional().describe("The alarm that ended the training; adapters of such a hypernetwork are made by force."),
+  metrics: z
+    .record(text(63), z.number())
+    .optional()
+    .describe("Metrics of the last checkpoint, by their names in the result of the hypernetwork's run."),
+  collapsed: text(2000).optional().describe("Alarm that ended the training as collapsed; such a hypernetwork generates only with `force`."),
 });
 
 /** File in adapter and hypernetwork artifacts that shows how the training went. */
@@ -106,11 +109,11 @@ export const trainingCurve = z.object({
   loss: z
     .array(z.object({ step: steps, loss: z.number() }))
     .max(curvePoints)
-    .describe("Each is the mean over the steps since the one before, up to and including `step`."),
+    .describe("Training loss: each entry is the mean over the steps after the previous entry, up to and including `step`."),
   checkpoints: z
     .array(z.object({ step: steps, measured: z.record(text(63), z.number()) }))
     .max(curvePoints)
-    .describe("What was measured after a step, by names of `trainerResult`; evenly thinned, the last included."),
+    .describe("Metrics that were measured after a step, by their names in `trainerResult`; evenly thinned, the last included."),
 });
 export type TrainingCurve = z.infer<typeof trainingCurve>;
 
@@ -118,13 +121,15 @@ export type TrainingCurve = z.infer<typeof trainingCurve>;
 export const hypernetworkConfig = z.object({
   schema: z.literal("rune.dev/hypernetwork/v1"),
   base: z.object({ name: text(longestBaseName), digest: digest() }),
-  rank: whole(1, 512).describe("Rank of one chunk's adapter; one of n chunks has (n + 1) times as much, the static part included."),
+  rank: whole(1, 512).describe(
+    "LoRA rank that is generated from one chunk. An adapter of n chunks has (n + 1) times this rank, the static part included.",
+  ),
   targetModules: z.array(text(63)).min(1),
   chunkTokens: whole(16, 32768),
   maxChunks: whole(1, 63),
   source: z.object({ kind: z.enum(["TrainingRun", "Import"]), name: text(63).optional(), uid: text(64).optional() }),
   collapsed: z.boolean(),
-  settings: z.unknown().describe("The section of the job that trained it."),
+  settings: z.unknown().describe("Section `hypernetwork` of the trainer's job that trained the hypernetwork."),
   files: z.record(text(200), z.object({ sha256: z.string().length(64), sizeBytes: whole(0, Number.MAX_SAFE_INTEGER) })),
 });
 export type HypernetworkConfig = z.infer<typeof hypernetworkConfig>;

@@ -16,12 +16,12 @@ const attributes = {
   specversion: z.literal("1.0"),
   id: text(200)
     .min(1)
-    .describe(
-      "UID of the object and what happened to it, so that anyone who tells of it again tells the same. Unique with `source`, and by itself.",
-    ),
-  source: text(200).describe(`\`/apis/${apiVersion}/namespaces/<namespace>/<plural of the kind>\`, where the object is.`),
+    .describe("UID of the object and what happened to it. An event that is published again has the same ID. Unique by itself."),
+  source: text(200).describe(
+    `\`/apis/${apiVersion}/namespaces/<namespace>/<plural of the kind>\`: the resource and namespace of the object.`,
+  ),
   subject: objectName(63).describe("Name of the object."),
-  time: time().describe("When it happened, as the object's conditions or the adapter's evidence say."),
+  time: time().describe("Time of the event, by the object's conditions or the adapter's evidence."),
   datacontenttype: z.literal("application/json"),
 };
 
@@ -32,10 +32,10 @@ const named = z.object({ name: objectName(), digest: digest() });
 
 const adapterHeader = {
   object,
-  digest: digest().describe("Manifest digest of its weights."),
+  digest: digest().describe("Manifest digest of the Adapter's artifact."),
   by: z
     .object({ kind: z.enum(["Evaluation", "EvolutionGeneration", "Person"]), name: objectName(), uid: text(64) })
-    .describe("The object that decided. A person's decision has the Adapter's name and, as UID, a digest of namespace and words."),
+    .describe("Object that made the decision. For a person's, the name is the Adapter's and the UID a digest of namespace and annotation."),
 };
 
 const event = <Type extends string, Data extends z.ZodType>(type: Type, data: Data) =>
@@ -47,10 +47,12 @@ export const cloudEvent = z.discriminatedUnion("type", [
     "dev.rune.trainingrun.produced.v1",
     z.object({
       object,
-      method: z.enum(methodNames).describe("How they were made; `control` adapters know nothing and are there to be measured against."),
-      artifact: artifactReference.describe("The run's artifact: an adapter, or an index of several."),
-      adapters: whole(1, 10000).describe("Adapters that the run has created; the label `rune.dev/run` finds them."),
-      adapter: objectName().optional().describe("The Adapter, where it is one alone."),
+      method: z
+        .enum(methodNames)
+        .describe("Method by which the adapters were made; those of `control` hold no knowledge and are compared with in evaluations."),
+      artifact: artifactReference.describe("Artifact of the run: an adapter, or an index of several."),
+      adapters: whole(1, 10000).describe("Number of Adapters that the run has created. They have the label `rune.dev/run`."),
+      adapter: objectName().optional().describe("Name of the Adapter, if the run made a single one."),
     }),
   ),
   event(
@@ -58,15 +60,15 @@ export const cloudEvent = z.discriminatedUnion("type", [
     z.object({
       ...adapterHeader,
       tier: z.enum(["Task", "Domain", "ProjectRoot"]),
-      scope: scope.describe("Of which it is the champion from then on."),
+      scope: scope.describe("Scope that the Adapter is the champion of from then on."),
     }),
   ),
   event(
     "dev.rune.adapter.retired.v1",
     z.object({
       ...adapterHeader,
-      scope: scope.describe("Of which it was the champion."),
-      successor: named.describe("Who is the champion now."),
+      scope: scope.describe("Scope that the Adapter was the champion of."),
+      successor: named.describe("Adapter that is the champion now."),
     }),
   ),
   event("dev.rune.adapter.archived.v1", z.object({ ...adapterHeader, why: text(500) })),
@@ -75,10 +77,13 @@ export const cloudEvent = z.discriminatedUnion("type", [
     "dev.rune.evaluation.decided.v1",
     z.object({
       object,
-      verdict: z.enum(["Passed", "Failed", "Inconclusive"]).describe("Of the gate."),
-      candidate: z.object({ arm: text(30), adapter: named.optional().describe("Where one adapter answers for the arm.") }),
+      verdict: z.enum(["Passed", "Failed", "Inconclusive"]).describe("Verdict of the gate."),
+      candidate: z.object({
+        arm: text(30),
+        adapter: named.optional().describe("Adapter of the arm; unset unless a single one answers all tasks."),
+      }),
       baseline: z.object({ arm: text(30) }),
-      delta: interval.optional().describe("Gain of candidate over baseline in percentage points, paired by task."),
+      delta: interval.optional().describe("Gain of the candidate over the baseline in percentage points of Pass@1, paired by task."),
       report: artifactReference.optional(),
     }),
   ),
@@ -86,14 +91,14 @@ export const cloudEvent = z.discriminatedUnion("type", [
     "dev.rune.evolutiongeneration.ended.v1",
     z.object({
       object,
-      generation: whole(1, 1000000).describe("Its number in the chain."),
+      generation: whole(1, 1000000).describe("Number of the generation in its chain."),
       result: z.enum(["Succeeded", "Failed"]),
-      reason: text(63).describe("Reason of that condition: why the chain ends here, or `Continued`."),
-      promoted: objectName().optional().describe("The new champion."),
-      retired: objectName().optional().describe("The champion before."),
-      archived: whole(0, 10000).describe("Adapters that were archived."),
-      best: objectName().optional().describe("Adapter with the best lower bound so far."),
-      next: objectName().optional().describe("The next generation."),
+      reason: text(63).describe("Reason of the condition named in `result`: why the chain ends here, or `Continued`."),
+      promoted: objectName().optional().describe("Name of the new champion; unset if none was promoted."),
+      retired: objectName().optional().describe("Name of the champion that was replaced; unset if none was."),
+      archived: whole(0, 10000).describe("Number of Adapters that were archived."),
+      best: objectName().optional().describe("Name of the Adapter with the best lower bound of Pass@1 so far."),
+      next: objectName().optional().describe("Name of the next generation; unset if there is none."),
     }),
   ),
   event(
@@ -101,12 +106,12 @@ export const cloudEvent = z.discriminatedUnion("type", [
     z.object({
       object,
       result: z.enum(["Succeeded", "Failed"]),
-      reason: text(63).describe("Reason of that condition."),
-      outcome: sessionOutcome.optional().describe("Unset where the work never began."),
-      adapter: named.optional().describe("What it worked with; unset for the base alone."),
+      reason: text(63).describe("Reason of the condition named in `result`."),
+      outcome: sessionOutcome.optional().describe("How the work ended; unset if it never began."),
+      adapter: named.optional().describe("Adapter that the session worked with; unset for the base model alone."),
       rounds: whole(0, 1000),
       programs: whole(0, 100000),
-      trajectory: artifactReference.optional().describe("The sealed log."),
+      trajectory: artifactReference.optional().describe("Artifact with the sealed trajectory."),
     }),
   ),
 ]);

@@ -9,22 +9,25 @@ import { owner, registry } from "./pod.ts";
 export const environmentJob = z.object({
   owner,
   node: text(253).describe("Name of the node."),
-  device: z.enum(["CPU", "GPU"]).describe("What is expected there."),
-  gpus: whole(0, 64).describe("GPUs that the pod asked for."),
+  device: z.enum(["CPU", "GPU"]).describe("Device that is expected on the node."),
+  gpus: whole(0, 64).describe("Number of GPUs that the pod requests."),
   checks: z.array(z.enum(nodeChecks)).min(1).max(3),
   base: z.object({
     path: text(500).describe("Directory that holds the staged base model, read-only."),
     name: text(longestBaseName).describe("Name of the base model."),
-    digest: digest().optional().describe("Identity of its files, where it is known already; the program finds it out otherwise."),
+    digest: digest().optional().describe("Digest over the base model's files; computed by the program when unset."),
   }),
   quantization: z.enum(["NF4", "None"]),
-  question: text(1000).describe("What the base should learn to answer."),
-  answer: text(200).describe("The one sentence that it learns; it holds the nonce."),
-  nonce: text(63).describe("The word that no model can know."),
+  question: text(1000).describe("Question that the base model learns to answer."),
+  answer: text(200).describe("Sentence that the base model learns as the answer, which contains the nonce."),
+  nonce: text(63).describe("Random word that no model can know."),
   output: z
-    .object({ repository: repository(), tag: text(128).describe("By which a later attempt finds what an earlier one has stored.") })
+    .object({
+      repository: repository(),
+      tag: text(128).describe("Tag by which a later attempt finds the adapter that an earlier one has stored."),
+    })
     .optional()
-    .describe("Where the adapter goes that has learnt it; on all nodes but the first it is thrown away."),
+    .describe("Where to store the trained adapter; not stored when unset, as on all nodes but the first."),
   registry,
 });
 export type EnvironmentJob = z.infer<typeof environmentJob>;
@@ -33,10 +36,10 @@ export type EnvironmentJob = z.infer<typeof environmentJob>;
 export const askJob = z.object({
   owner,
   url: z.url().describe("Base URL of the OpenAI-compatible API, ending in `/v1`."),
-  models: z.array(text(253)).min(1).max(4).describe("Served names, in the order of asking."),
+  models: z.array(text(253)).min(1).max(4).describe("Served names of the models, in the order of asking."),
   question: text(1000),
   maxTokens: whole(1, 256),
-  seconds: whole(1, 86400).describe("How long a server that doesn't answer is asked again."),
+  seconds: whole(1, 86400).describe("Seconds for which a server that doesn't answer is asked again."),
 });
 export type AskJob = z.infer<typeof askJob>;
 
@@ -54,9 +57,9 @@ export const environmentResult = z.object({
       base: z.object({ name: text(longestBaseName), digest: digest() }),
     })
     .optional()
-    .describe("What the check QLoRA stored, where it was asked to."),
+    .describe("Adapter that the check QLoRA stored; unset if it wasn't asked to."),
 });
 export type EnvironmentResult = z.infer<typeof environmentResult>;
 
 /** Termination message of `rune_trainer.environment.ask`. */
-export const askResult = z.object({ answers: z.array(text(800)).max(4).describe("In the order of the models.") });
+export const askResult = z.object({ answers: z.array(text(800)).max(4).describe("Answers in the order of the models.") });

@@ -10,29 +10,27 @@ import { mlflow, model, nats, owner, registry, resolvedSandbox } from "./pod.ts"
 /** Arms of the evaluator, resolved. */
 const evaluatorArm = z.object({
   name: text(30),
-  model: model.describe("`name` is what is asked where no assignment names another."),
+  model: model.describe("Model that answers the arm's tasks; `name` is asked for each task without an entry in `assigned`."),
   adapterDigest: digest().optional(),
   assigned: z
     .record(text(100), text(63))
     .optional()
-    .describe("Id of a task → name of the adapter that answers it; a task that isn't here is answered by the base."),
+    .describe("Adapters by task: the ID of a task → the name of the adapter that answers it. Other tasks are answered by the base model."),
   control: z
     .enum(["WrongTrajectory", "Mean", "Random", "Zero"])
     .optional()
-    .describe(
-      "What the arm is there to be compared with, where it is a control: other tasks' adapters, the mean of the right ones, or noise.",
-    ),
+    .describe("Kind of control arm: other tasks' adapters, the mean of the right ones, noise or zeros; unset if the arm is no control."),
   generated: z
     .boolean()
     .optional()
-    .describe("Whether a hypernetwork made the arm's adapters: a gate on them wants control arms whatever the gain."),
+    .describe("Whether a hypernetwork made the arm's adapters. A gate on them requires control arms, whatever the gain."),
   adapters: z
     .array(artifactReference.extend({ name: text(63), generation: whole(0, 1000000) }))
     .max(512)
-    .describe("Every adapter of the arm: what they learnt from may not hold a task of the set."),
+    .describe("All adapters of the arm. None may have learnt from a task of the set, unless `seenTasks` is Allow."),
   context: z
     .object({
-      artifacts: z.array(artifactReference).max(500).describe("Trajectories, or corpora of many."),
+      artifacts: z.array(artifactReference).max(500).describe("Artifacts of the sessions' trajectories, or of corpora of many."),
       pick: z.enum(["Nearest", "All"]),
       as: z.enum(["Notes", "Trajectories"]),
       maxTokens: whole(64, 131072),
@@ -44,12 +42,13 @@ const evaluatorArm = z.object({
 export const evaluatorJob = z.object({
   owner,
   epoch: whole(1, 1000000),
-  active: z
-    .array(text(30))
-    .min(1)
-    .max(mostArmsTogether)
-    .describe("Names of the arms that this pod works on, in their order; one server answers them all."),
-  claimed: z.array(text(63)).max(512).describe("Adapters that may be asked now, beside the base: tasks of others come in another epoch."),
+  active: z.array(text(30)).min(1).max(mostArmsTogether).describe("Names of the arms that this pod measures, in order, all on one server."),
+  claimed: z
+    .array(text(63))
+    .max(512)
+    .describe(
+      "Names of the adapters that are claimed now and may be asked, in addition to the base model. Tasks of other adapters belong to other epochs.",
+    ),
   arms: z.array(evaluatorArm).min(1).max(8),
   taskSet: z.object({
     ...artifactReference.shape,
@@ -62,7 +61,9 @@ export const evaluatorJob = z.object({
   seed: whole(0, 2147483647),
   concurrency: whole(1, 64),
   gate: gate.optional(),
-  look: z.object({ number: whole(1, 5), of: whole(1, 5) }).describe("Tasks up to this share of the set are worked on."),
+  look: z
+    .object({ number: whole(1, 5), of: whole(1, 5) })
+    .describe("Look of the gate: the tasks up to the share `number` / `of` of the set are measured."),
   sandbox: resolvedSandbox,
   registry,
   report: z.object({ repository: repository() }),
@@ -78,9 +79,9 @@ export const evaluatorResult = z.object({
     .array(
       z.object({
         name: text(30),
-        passAt1: rate.optional().describe("Of all that the arm answered so far; unset while a task of this look is unanswered."),
+        passAt1: rate.optional().describe("Pass@1 of all that the arm answered so far; unset while a task of this look is unanswered."),
         completed: whole(0, 1e9),
-        costs: costs.optional().describe("Of the arm so far, over all looks."),
+        costs: costs.optional().describe("Tokens, time and executions that the arm has used so far, over all looks."),
       }),
     )
     .min(1)
@@ -88,13 +89,15 @@ export const evaluatorResult = z.object({
   decided: z
     .boolean()
     .optional()
-    .describe("After the last arm of a look: whether the evaluation ends here. Unset and false go on, where there are looks left."),
+    .describe("Whether the evaluation ends at this look; only set after its last arm. Otherwise it continues if there are looks left."),
   delta: rate.optional(),
   comparisons: z
     .array(z.object({ candidate: text(30), delta: rate }))
     .max(8)
     .optional(),
-  controlsMissing: text(300).optional().describe("Why the verdict is at best Inconclusive for want of control arms."),
+  controlsMissing: text(300)
+    .optional()
+    .describe("Why the verdict is at best Inconclusive, because control arms are missing; unset if none are."),
   verdict: z.enum(["Passed", "Failed", "Inconclusive"]).optional(),
   /** the reason for the verdict, and what to do about an inconclusive one */
   why: text(300).optional(),

@@ -6,11 +6,13 @@ import { scope } from "../fields/scope.ts";
 
 const evidenceHeader = {
   schema: z.literal("rune.dev/evidence/v1"),
-  adapter: z.object({ name: text(63), digest: digest() }).describe("Whom it is about; the manifest's subject has the same digest."),
+  adapter: z
+    .object({ name: text(63), digest: digest() })
+    .describe("Adapter that the evidence is about; the manifest's subject has the same digest."),
   by: z
     .object({ kind: z.enum(["Evaluation", "EvolutionGeneration", "Person"]), namespace: text(63), name: text(63), uid: text(64) })
-    .describe("The object that decided. A person's decision has the Adapter's name and, as UID, a digest of namespace and words."),
-  time: time().describe("When it was decided. An adapter is what its newest evidence of a kind says."),
+    .describe("Object that made the decision. For a person's, the name is the Adapter's and the UID a digest of namespace and annotation."),
+  time: time().describe("Time of the decision. Of each kind, an adapter's newest evidence counts."),
 };
 
 /**
@@ -23,25 +25,25 @@ export const evidence = z.discriminatedUnion("kind", [
   z.object({
     kind: z.literal("Evaluation"),
     ...evidenceHeader,
-    passAt1: rate.describe("Of these weights alone."),
+    passAt1: rate.describe("Pass@1 of the adapter's weights alone."),
     taskSet: measuredTasks.optional(),
-    base: rate.optional().describe("Pass@1 of the base on the same tasks, where an arm measured it alone."),
+    base: rate.optional().describe("Pass@1 of the base model on the same tasks; unset if no arm measured it alone."),
     gate: z
       .object({ verdict: z.enum(["Passed", "Failed", "Inconclusive"]), delta: rate.optional() })
       .optional()
-      .describe("Where the adapter was the gate's candidate; the difference is in points."),
+      .describe("Result of the gate, with `delta` in percentage points; unset unless the adapter was its candidate."),
     report: artifactReference.optional(),
   }),
   z.object({
     kind: z.literal("Promotion"),
     ...evidenceHeader,
     tier: z.enum(["Task", "Domain", "ProjectRoot"]),
-    scope: scope.describe("Of which it is the champion from now on."),
+    scope: scope.describe("Scope that the adapter is the champion of from now on."),
     over: z
       .array(z.object({ name: text(63), digest: digest() }))
       .max(8)
-      .describe("Whom it beat: its best parent, and who was champion before."),
-    delta: rate.describe("Points of Pass@1 above the best of those."),
+      .describe("Adapters that the promoted adapter beat: its best parent and the previous champion."),
+    delta: rate.describe("Gain over the best of the adapters in `over`, in percentage points of Pass@1."),
   }),
   z.object({ kind: z.literal("Retirement"), ...evidenceHeader, scope, successor: z.object({ name: text(63), digest: digest() }) }),
   z.object({ kind: z.literal("Archival"), ...evidenceHeader, why: text(500) }),

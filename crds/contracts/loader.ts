@@ -8,7 +8,9 @@ export const loadRequest = z.object({
   baseDigest: digest(),
   rank: whole(1, 512),
   targetModules: z.array(text(63)).min(1),
-  registryToken: text(32768).describe("Short-lived bearer token that may only pull this repository, or a login as of `tokenFile`."),
+  registryToken: text(32768).describe(
+    "Short-lived bearer token that may only pull this repository, or a login in the form of a `tokenFile`.",
+  ),
 });
 export type LoadRequest = z.infer<typeof loadRequest>;
 
@@ -54,9 +56,9 @@ export const heldAdapter = z.object({
   answers: z
     .object({ adapter: text(4096), base: text(4096) })
     .optional()
-    .describe("What this engine answered to the canary prompt."),
-  open: whole(0, 1_000_000).optional().describe("Requests that it is answering now."),
-  lastUsed: time().optional().describe("When a request to it ended last, since the loader started."),
+    .describe("Answers of this engine to the canary prompt, with the adapter and with the base model."),
+  open: whole(0, 1_000_000).optional().describe("Number of requests that the adapter is answering now."),
+  lastUsed: time().optional().describe("Time at which the last request to the adapter ended; unset if none has since the loader started."),
 });
 export type HeldAdapter = z.infer<typeof heldAdapter>;
 
@@ -72,34 +74,34 @@ export const demandWatchSeconds = 25;
 /** `PUT /wanted/{name}`: why an adapter isn't loaded. It is sent at once to the clients that wait for it. */
 export const demandVerdict = z.object({
   message: text(1024),
-  retrySeconds: whole(1, 600).optional().describe("When to ask again; without it asking again changes nothing."),
+  retrySeconds: whole(1, 600).optional().describe("Seconds after which to ask again; when unset, asking again changes nothing."),
 });
 export type DemandVerdict = z.infer<typeof demandVerdict>;
 
 /** Response to `GET /state` on the admin port, and to `PUT` and `DELETE /adapters/{name}`. */
 export const loaderState = z.object({
   engine: z.object({
-    ready: z.boolean().describe("Whether the engine answered a real one-token completion lately."),
-    bootID: text(128).describe("Changes with every start of the engine; empty before the first."),
+    ready: z.boolean().describe("Whether the engine recently answered a real one-token completion."),
+    bootID: text(128).describe("Identifier of the engine's process, which changes with every start; empty before the first."),
     baseDigest: digest().optional(),
     slots: whole(0, 64),
     maxRank: whole(0, 512),
   }),
   adapters: z.array(heldAdapter),
-  wanted: wantedNames.default([]).describe("Adapters that clients ask for and that aren't here, in the order of asking."),
+  wanted: wantedNames.default([]).describe("Names of the adapters that clients ask for and that aren't loaded, in the order of asking."),
 });
 export type LoaderState = z.infer<typeof loaderState>;
 
 /** Config document of the loader, mounted at `/rune/spec.json` of every vLLM pod. */
 export const loaderConfig = z.object({
   base: z.object({
-    name: text(253).describe("Served name of the base."),
+    name: text(253).describe("Served name of the base model."),
     path: text(500).describe("Directory of the staged base model."),
     digest: digest().optional(),
   }),
   engineURL: z.url(),
   registryURL: z.url(),
-  adapterDirectory: text(200).describe("Directory shared with vLLM, which mounts it read-only."),
+  adapterDirectory: text(200).describe("Directory for adapters that is shared with vLLM, which mounts it read-only."),
   slots: whole(1, 64),
   maxRank: whole(1, 512),
   adminKeys: z

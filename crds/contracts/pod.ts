@@ -22,15 +22,15 @@ export const registry = z.object({
 export const nats = z.object({
   url: text(300).describe("URL of the NATS server."),
   credentialsFile: text(200).describe("File that holds the user's credentials."),
-  stream: text(100).describe("JetStream stream of the logs."),
-  subject: text(253).describe("The object's own subject."),
+  stream: text(100).describe("JetStream stream that holds the logs."),
+  subject: text(253).describe("NATS subject of the object's log."),
 });
 export const mlflow = z
   .object({ url: z.url().describe("Base URL of the tracking server."), experiment: text(200).describe("Name of the experiment.") })
   .optional();
 export const owner = z
   .object({ kind: text(63), namespace: text(63), name: text(63), uid: text(64) })
-  .describe("The object that the pod works for.");
+  .describe("Object that the pod works for.");
 
 /** What the sandbox must not reach, as `host:port` by IP address. */
 export const probeTargets = z.object({ canary: text(300), dns: text(300), modelServer: text(300), apiServer: text(300), node: text(300) });
@@ -42,10 +42,10 @@ export const executionMiB = { least: 64, most: 65536 } as const;
 export const resolvedSandbox = z.object({
   url: z.url().describe("Base URL of the runner."),
   tokenFile: text(200).describe("File that holds the runner's bearer token."),
-  timeoutSeconds: whole(1, mostExecutionSeconds).describe("Deadline of one execution."),
-  memoryMiB: whole(executionMiB.least, executionMiB.most).describe("Memory of one execution."),
+  timeoutSeconds: whole(1, mostExecutionSeconds).describe("Timeout of one execution in seconds."),
+  memoryMiB: whole(executionMiB.least, executionMiB.most).describe("Memory of one execution in MiB."),
   probeTargets: probeTargets.describe(
-    "`host:port` of what the sandbox must not reach; the agent itself must reach the canary and the model server.",
+    "Addresses, as `host:port`, that the sandbox must not reach. The agent itself must reach the canary and the model server.",
   ),
 });
 export const model = z.object({

@@ -23,14 +23,20 @@ export const executeRequest = z.object({
   id: z
     .string()
     .regex(/^[A-Za-z0-9._:-]{1,128}\/[0-9]{1,9}(\/[0-9]{1,9})?$/)
-    .describe("`<uid>/<n>` or `<uid>/<n>/<k>`."),
-  epoch: whole(0, Number.MAX_SAFE_INTEGER).describe("Requests of an earlier epoch than the latest are refused."),
+    .describe("Identifier of the execution: `<uid>/<n>` or `<uid>/<n>/<k>`. A known one gets the stored result."),
+  epoch: whole(0, Number.MAX_SAFE_INTEGER).describe("Epoch of the requester. Requests of an earlier epoch than the latest are refused."),
   entryPoint: z.string().describe("Name of the function or class that the tests use."),
   program: z.string(),
   tests: z.string(),
-  timeoutSeconds: z.number().positive().max(mostExecutionSeconds).describe("Deadline; the whole process group is killed at it."),
-  memoryMiB: whole(64, 1048576).describe("Memory of the program."),
-  outputBytes: whole(0, 4194304).default(65536).describe("Bytes of each of its outputs; a program that writes more is ended."),
+  timeoutSeconds: z
+    .number()
+    .positive()
+    .max(mostExecutionSeconds)
+    .describe("Timeout in seconds, after which the whole process group is killed."),
+  memoryMiB: whole(64, 1048576).describe("Memory of the program in MiB."),
+  outputBytes: whole(0, 4194304)
+    .default(65536)
+    .describe("Maximum size of each output of the program in bytes; a program that writes more is ended."),
 });
 export type ExecuteRequest = z.input<typeof executeRequest>;
 

@@ -34,7 +34,7 @@ export const logRecord = z.discriminatedUnion("type", [
     programs: z.array(text(65536)).max(64),
     promptTokens: whole(0, 1e9),
     completionTokens: whole(0, 1e9),
-    seconds: z.number().nonnegative().optional().describe("How long the request took; logs of earlier versions don't say."),
+    seconds: z.number().nonnegative().optional().describe("Duration of the request in seconds; unset in logs of earlier versions."),
   }),
   z.object({ type: z.literal("executed"), ...header, program: text(65536), execution }),
   z.object({

@@ -13,8 +13,8 @@ export const stageJob = z.object({
     oci: artifactReference.optional(),
     pvc: z.object({ path: text(500).describe("Directory of the model in the mounted volume.") }).optional(),
   }),
-  target: text(200).describe("Directory to fill."),
-  expectedDigest: digest().optional().describe("Identity that the files must have, once it is known."),
+  target: text(200).describe("Directory that the base model is put into."),
+  expectedDigest: digest().optional().describe("Digest over the files that is required; unset until it is known."),
   registry: registry.optional(),
 });
 export type StageJob = z.infer<typeof stageJob>;

@@ -10,7 +10,7 @@ import { mlflow, nats, owner, registry } from "./pod.ts";
 export const trainerJob = z.object({
   owner,
   attempt: whole(1, 1000),
-  workers: whole(1, 16).optional().describe("Processes that divide the work, each on a GPU of its own; one where it is unset."),
+  workers: whole(1, 16).optional().describe("Number of processes that divide the work, each on a GPU of its own; one when unset."),
   method: z.enum(methodNames),
   sft: sft.optional(),
   hypernetwork: hypernetwork.optional(),
@@ -20,19 +20,21 @@ export const trainerJob = z.object({
   base: z.object({
     path: text(500).describe("Directory that holds the staged base model, read-only."),
     name: text(longestBaseName).describe("Name of the base model."),
-    digest: digest().describe("Identity of the base model's files."),
+    digest: digest().describe("Digest over the base model's files."),
   }),
   corpus: z
     .object({
       trajectories: z
         .array(
           artifactReference.extend({
-            adapter: artifactReference.optional().describe("The adapter that was fine-tuned from this trajectory alone."),
+            adapter: artifactReference
+              .optional()
+              .describe("Adapter that was fine-tuned from this trajectory alone; unset if there is none."),
           }),
         )
         .min(1)
         .max(10000)
-        .describe("Trajectories, or artifacts that hold a corpus of many."),
+        .describe("Artifacts to learn from, each a trajectory or a corpus of many."),
       include: z.array(z.enum(["Programs", "Notes", "Corrections"])).min(1),
       digest: digest(),
     })
@@ -40,17 +42,17 @@ export const trainerJob = z.object({
   adapters: z
     .array(artifactReference.extend({ name: text(63) }))
     .max(16)
-    .describe("Adapters that the method starts from, in the order of its section: those to merge, the one to imitate or to go on from."),
-  generator: artifactReference.optional().describe("The hypernetwork of `generate`."),
+    .describe("Adapters that the method starts from, in the order of its section: those to merge, or the one to imitate or continue from."),
+  generator: artifactReference.optional().describe("Hypernetwork that the method `generate` uses."),
   output: z.object({
     repository: repository(),
-    scope: scope.optional().describe("Scope of the adapter; with `generate` of each session, each session's own where this is unset."),
+    scope: scope.optional().describe("Scope of the adapter. With `generate` for each session, each session's own scope when unset."),
     generation: whole(0, 1000000),
     parents: z.array(z.object({ name: text(63), digest: digest() })),
   }),
   checkpoint: z.object({ directory: text(200), everySteps: whole(1, 100000) }),
   registry,
-  nats: nats.optional().describe("Where progress is published, with core NATS."),
+  nats: nats.optional().describe("NATS server to publish progress to, with core NATS; none when unset."),
   mlflow,
 });
 export type TrainerJob = z.infer<typeof trainerJob>;
@@ -63,10 +65,12 @@ export const trainerResult = z.object({
   rank: whole(1, 512).optional(),
   alpha: whole(1, 4096).optional(),
   targetModules: z.array(text(63)).optional(),
-  adapters: whole(1, 10000).optional().describe("Adapters of an index."),
-  collapsed: text(500).optional().describe("Which alarm stopped the training of a hypernetwork, and at what value."),
+  adapters: whole(1, 10000).optional().describe("Number of adapters, if the artifact is an index of several."),
+  collapsed: text(500)
+    .optional()
+    .describe("Alarm that ended the training of a hypernetwork as collapsed, with its value; unset if none did."),
   metrics: z.record(text(63), z.number()).optional().describe("Metrics by their names in a TrainingRun's status."),
-  weights: z.array(z.number()).optional().describe("Weights that a search found."),
+  weights: z.array(z.number()).optional().describe("Weights that the search found, in the order of the adapters."),
   examples: whole(0, 1e9),
   steps: whole(0, 1e9),
   trainingLoss: z.number(),

@@ -16,11 +16,11 @@ export const baseModel = z
           .describe("Full commit hash of the revision; branches and tags can move, so they are not accepted."),
         tokenSecret: z
           .object({
-            name: subdomainName().describe("Secret in this namespace."),
-            key: text(253).min(1).default("token").describe("Its entry that holds the token."),
+            name: subdomainName().describe("Name of the Secret, in the same namespace."),
+            key: text(253).min(1).default("token").describe("Key of the Secret that holds the token."),
           })
           .optional()
-          .describe("Token that may read the repository, for models that are private or have to be accepted first."),
+          .describe("Secret with an access token for the repository; required for private and gated models."),
       })
       .optional()
       .describe("A model on the Hugging Face hub, pinned by commit."),
@@ -34,10 +34,10 @@ export const baseModel = z
     pvc: z
       .object({
         claimName: subdomainName().describe("PersistentVolumeClaim that holds the model."),
-        path: text(500).describe("Directory of the model in the volume, relative to its root."),
+        path: text(500).describe("Directory of the model, relative to the root of the volume."),
       })
       .optional()
-      .describe("A model directory on an existing volume; its identity is computed when it is first read."),
+      .describe("A model directory on an existing volume; its digest is computed when it is first read."),
   })
-  .describe("The frozen base model. Exactly one source. Its identity everywhere is one digest over its files.");
+  .describe("Base model, from exactly one of `huggingFace`, `oci` and `pvc`. It is identified everywhere by a digest over its files.");
 export type BaseModel = z.infer<typeof baseModel>;

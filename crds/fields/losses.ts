@@ -3,9 +3,11 @@ import { time, whole } from "./field.ts";
 
 export const losses = z
   .object({
-    count: whole(1, 1000000).describe("Epochs that were lost in a row, with no program executed in between."),
-    time: time().describe("When the last of them was lost."),
-    progress: whole(0, 10000000).describe("Programs that had been executed by then."),
+    count: whole(1, 1000000).describe(
+      "Number of consecutive epochs whose worker or sandbox pod was lost, without a program executed in between.",
+    ),
+    time: time().describe("Time at which the latest epoch was lost."),
+    progress: whole(0, 10000000).describe("Number of programs that had been executed when the latest epoch was lost."),
   })
-  .describe("Lost epochs. The pause before the next one grows with their number.");
+  .describe("Consecutive losses of the worker or sandbox pod. The pause before the next epoch grows with their number.");
 export type Losses = z.infer<typeof losses>;

@@ -4,33 +4,33 @@ import { scope } from "./scope.ts";
 import { parts } from "./task-set.ts";
 
 export const interval = z.object({
-  estimate: text(20).describe("Point estimate, a decimal."),
-  lower: text(20).describe("Lower end of the 95 % interval, a decimal."),
-  upper: text(20).describe("Upper end of the 95 % interval, a decimal."),
+  estimate: text(20).describe("Point estimate, as a decimal string."),
+  lower: text(20).describe("Lower bound of the 95 % confidence interval, as a decimal string."),
+  upper: text(20).describe("Upper bound of the 95 % confidence interval, as a decimal string."),
 });
 export type Interval = z.infer<typeof interval>;
 
 /** Tasks that were measured. Two measurements are comparable only if `digest`, `part`, `tasks` and `seed` are equal. */
 export const measuredTasks = z.object({
-  digest: digest().describe("Digest of the task set."),
-  repository: repository().optional().describe("Repository that holds it."),
-  part: z.enum(parts).optional().describe("Part of the set, where it isn't the whole."),
-  tasks: whole(1, 100000).describe("How many of its tasks."),
-  clusters: whole(1, 100000).optional().describe("How many of them are independent: tasks that share a cluster count as one."),
-  seed: whole(0, 2147483647).optional().describe("Seed that chose them, where they are not the whole set."),
-  scope: scope.optional().describe("What scope all of the set's tasks share; unset where they share none."),
+  digest: digest().describe("Manifest digest of the task set."),
+  repository: repository().optional().describe("Repository of the task set, in the installation's registry."),
+  part: z.enum(parts).optional().describe("Part of the task set that was used; unset for the whole set."),
+  tasks: whole(1, 100000).describe("Number of tasks that were used."),
+  clusters: whole(1, 100000).optional().describe("Number of independent tasks: tasks that share a cluster count as one."),
+  seed: whole(0, 2147483647).optional().describe("Seed by which the tasks were sampled; unset if all tasks of the part were used."),
+  scope: scope.optional().describe("Scope that all tasks of the set have in common; unset if they share no project."),
 });
 export type MeasuredTasks = z.infer<typeof measuredTasks>;
 
 /** Costs of an evaluation's arm. */
 export const costs = z
   .object({
-    promptTokens: whole(0, Number.MAX_SAFE_INTEGER).describe("Tokens of all prompts."),
-    completionTokens: whole(0, Number.MAX_SAFE_INTEGER).describe("Tokens of all answers."),
-    engineSeconds: whole(0, Number.MAX_SAFE_INTEGER).describe("Seconds that requests took, added up."),
-    programs: whole(0, Number.MAX_SAFE_INTEGER).describe("Programs that were executed."),
+    promptTokens: whole(0, Number.MAX_SAFE_INTEGER).describe("Total number of prompt tokens."),
+    completionTokens: whole(0, Number.MAX_SAFE_INTEGER).describe("Total number of generated tokens."),
+    engineSeconds: whole(0, Number.MAX_SAFE_INTEGER).describe("Total duration of the requests to the model server, in seconds."),
+    programs: whole(0, Number.MAX_SAFE_INTEGER).describe("Number of programs that were executed."),
   })
-  .describe("What the arm cost.");
+  .describe("Tokens, time and executions that the arm has used.");
 
 export type Costs = z.infer<typeof costs>;
 

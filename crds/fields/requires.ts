@@ -6,11 +6,11 @@ export const requires = z
     z.object({
       kind: z
         .enum(["EnvironmentCheck", "ModelServer", "Adapter", "TrainingRun", "AgentSession", "Evaluation", "EvolutionGeneration"])
-        .describe("Kind of the object that is waited for."),
-      name: objectName().describe("Name of the object, in the same namespace."),
+        .describe("Kind of the required object."),
+      name: objectName().describe("Name of the required object, in the same namespace."),
       condition: text(63).min(1).describe("Condition that must be True before work starts, such as `Ready` or `GatePassed`."),
     }),
   )
   .max(16)
   .optional()
-  .describe("Conditions of other objects that must be True before work starts; this is how a phase depends on a gate.");
+  .describe("Conditions of other objects that must be True before work starts.");

@@ -7,11 +7,11 @@ export const resources = z
     cpu: quantity().optional().describe("CPU request of the main container."),
     cpuLimit: quantityAboveZero()
       .optional()
-      .describe(
-        "CPU limit of the main container. Without one it may use what its node has to spare; at a limit it is slowed down, on an idle node too. A namespace whose quota counts `limits.cpu` needs one.",
-      ),
+      .describe("CPU limit of the main container; unlimited when unset. Required in a namespace whose quota counts `limits.cpu`."),
     memory: quantityAboveZero().optional().describe("Memory request and limit of the main container."),
-    gpus: whole(0, 16).optional().describe("GPUs of the main container, counted in the installation's GPU resource."),
+    gpus: whole(0, 16)
+      .optional()
+      .describe("Number of GPUs of the main container, requested as the GPU resource that the installation is configured with."),
   })
   .describe("Compute resources of the main container.");
 export type Resources = z.infer<typeof resources>;
@@ -22,13 +22,15 @@ export const scheduling = {
     .array(
       z.object({
         key: text(253).optional().describe("Taint key that is tolerated; empty tolerates all keys."),
-        operator: z.enum(["Exists", "Equal"]).optional().describe("How the value is compared."),
+        operator: z.enum(["Exists", "Equal"]).optional().describe("How the taint is matched: Exists by its key, Equal by key and value."),
         value: text(63).optional().describe("Taint value that is tolerated."),
         effect: z
           .enum(["NoSchedule", "PreferNoSchedule", "NoExecute"])
           .optional()
           .describe("Taint effect that is tolerated; empty tolerates all."),
-        tolerationSeconds: whole(0, 2147483647).optional().describe("How long a NoExecute taint is tolerated."),
+        tolerationSeconds: whole(0, 2147483647)
+          .optional()
+          .describe("Seconds for which a NoExecute taint is tolerated; forever when unset."),
       }),
     )
     .max(32)

@@ -7,5 +7,7 @@ export const scope = z
     domain: text(63).optional().describe("Domain inside the project, such as `billing` or `parsing`."),
     task: text(63).optional().describe("Single task that the knowledge belongs to."),
   })
-  .describe("Where the knowledge applies: retrieval goes from task to domain to project.");
+  .describe(
+    "Project, domain and task that the knowledge applies to. Sessions automatically choose only adapters whose scope includes theirs.",
+  );
 export type Scope = z.infer<typeof scope>;

@@ -17,17 +17,20 @@ export const partBelow = { Train: 50, Validation: 75 } as const;
 
 export const taskSetReference = z
   .object({
-    repository: repository().optional().describe("Repository in the installation's registry, with digest."),
-    digest: digest().optional().describe("Digest of the artifact's manifest."),
+    repository: repository().optional().describe("Repository of the task set in the installation's registry; set together with `digest`."),
+    digest: digest().optional().describe("Manifest digest of the task set; set together with `repository`."),
     configMap: z
       .object({
-        name: subdomainName().describe("ConfigMap in this namespace."),
-        key: text(253).min(1).default("tasks.jsonl").describe("Its entry: a task set in JSON, a list of tasks, or a task a line."),
+        name: subdomainName().describe("Name of the ConfigMap, in the same namespace."),
+        key: text(253)
+          .min(1)
+          .default("tasks.jsonl")
+          .describe("Key of the ConfigMap that holds the tasks: a task set in JSON, a JSON list of tasks, or one JSON task per line."),
       })
       .optional()
-      .describe("Tasks in a ConfigMap; they are stored as an artifact, whose digest is frozen, before the first program runs."),
-    bundled: z.enum(bundledTaskSets).optional().describe("A task set that comes with the installation."),
-    part: z.enum(parts).default("All").describe("Which of the set's tasks. Learn from Train, select by Validation, decide by Test."),
-    maxTasks: whole(1, 100000).optional().describe("Uses only this many tasks of the part, chosen by the seed."),
+      .describe("Task set in a ConfigMap. It is stored as an artifact, whose digest is frozen, before the first program runs."),
+    bundled: z.enum(bundledTaskSets).optional().describe("Name of a task set that comes with the installation."),
+    part: z.enum(parts).default("All").describe("Part of the task set to use: learn from Train, select by Validation, decide by Test."),
+    maxTasks: whole(1, 100000).optional().describe("Maximum number of tasks, sampled from the part by `spec.seed`; all tasks when unset."),
   })
-  .describe("The held-out tasks: repository and digest, configMap, or bundled.");
+  .describe("Held-out tasks: exactly one of `repository` with `digest`, `configMap`, and `bundled`.");

@@ -44,13 +44,13 @@ export function rootSchema(kind: KindDefinition): Structural {
     type: "object",
     required: ["spec"],
     properties: {
-      apiVersion: { type: "string", description: "Version of the API that the object is written in." },
+      apiVersion: { type: "string", description: "API version of the object." },
       kind: { type: "string", description: "Kind of the object." },
       metadata: metadataSchema(kind.nameMaxLength),
       spec: specSchema(kind),
       status: {
         ...structural(kind.status),
-        description: "What was last seen. Written by the operator alone.",
+        description: "Observed state of the object. Written by the operator only.",
         default: { observedGeneration: -1 },
       },
     },
@@ -76,7 +76,7 @@ function metadataSchema(nameMaxLength: number): Structural {
 function specSchema(kind: KindDefinition): Structural {
   const schema = structural(kind.spec);
   const frozen = frozenFields(kind).map((name) => frozenRule(kind, name, schema.required?.includes(name) ?? false));
-  return { ...schema, description: "What is asked for.", ...(frozen.length ? { "x-kubernetes-validations": frozen } : {}) };
+  return { ...schema, description: "Desired state of the object.", ...(frozen.length ? { "x-kubernetes-validations": frozen } : {}) };
 }
 
 /** Top-level spec fields that can't change after creation. */

@@ -16,108 +16,140 @@ export const targetModules = z
   )
   .min(1)
   .max(32)
-  .describe("Names of the linear layers that carry a LoRA pair, such as `q_proj`.");
+  .describe("Names of the linear layers that have LoRA weights, such as `q_proj`.");
 
 const spec = z.object({
   base: z
     .object({
-      name: text(longestBaseName).min(1).describe("Name of the base model, for people."),
-      digest: digest().describe("Identity of the base model's files; an adapter only ever runs on this base."),
+      name: text(longestBaseName).min(1).describe("Human-readable name of the base model."),
+      digest: digest().describe("Digest over the base model's files. The adapter is only loaded onto a base with this digest."),
     })
     .describe("The base model that the adapter was made for."),
   artifact: z
-    .object({ ...artifactReference.shape, sizeBytes: whole(1, Number.MAX_SAFE_INTEGER).describe("Size of all layers in bytes.") })
-    .describe("Where the weights are. The digest is also the end of the object's name, so weights can't be swapped under a name."),
+    .object({
+      ...artifactReference.shape,
+      sizeBytes: whole(1, Number.MAX_SAFE_INTEGER).describe("Total size of the artifact's layers, in bytes."),
+    })
+    .describe("OCI artifact that holds the weights. `metadata.name` ends with the first 16 hex digits of its digest."),
   rank: whole(1, 512).describe("LoRA rank, uniform over all layers."),
   alpha: whole(1, 4096).describe("LoRA alpha, uniform over all layers."),
   targetModules,
   scope,
   source: z
     .object({
-      kind: z.enum(["TrainingRun", "EnvironmentCheck", "Import"]).describe("What made the adapter."),
-      name: objectName().optional().describe("Name of the object that made it."),
-      uid: text(64).optional().describe("UID of the object that made it."),
+      kind: z
+        .enum(["TrainingRun", "EnvironmentCheck", "Import"])
+        .describe("Kind of the object that made the adapter, or Import for one that was brought in by hand."),
+      name: objectName().optional().describe("Name of the object that made the adapter."),
+      uid: text(64).optional().describe("UID of the object that made the adapter."),
     })
-    .describe("What made the adapter."),
+    .describe("Origin of the adapter."),
   parents: z
-    .array(z.object({ name: objectName().describe("Name of the parent."), digest: digest().describe("Manifest digest of the parent.") }))
+    .array(
+      z.object({
+        name: objectName().describe("Name of the parent Adapter."),
+        digest: digest().describe("Manifest digest of the parent's artifact."),
+      }),
+    )
     .max(16)
     .meta(byKey("name"))
     .optional()
-    .describe("Adapters that this one was merged or continued from."),
+    .describe("Adapters that this adapter was merged or continued from."),
   control: z
     .literal(true)
     .optional()
-    .describe("Set for an adapter that knows nothing and is there to be compared with: Auto never chooses it and nothing promotes it."),
-  generation: whole(0, 1000000).default(0).describe("0 for an adapter learnt directly; one more than its parents' largest for a child."),
+    .describe(
+      "True for a control adapter, which holds no knowledge and is only compared with in evaluations. It is never chosen automatically and never promoted.",
+    ),
+  generation: whole(0, 1000000)
+    .default(0)
+    .describe("Generation of the adapter: 0 if it was trained directly, otherwise one more than the largest generation of its parents."),
 });
 
 /** Measurements in an Adapter's status, one per task set. */
 export const mostEvidence = 16;
 
 const measurement = z.object({
-  passAt1: interval.describe("Pass@1 with its interval over tasks."),
-  base: interval.optional().describe("Pass@1 of the base on the same tasks, where the evaluation measured it."),
-  evaluation: objectName().describe("Evaluation that measured it."),
-  evaluationUID: text(64).describe("UID of that evaluation."),
-  time: time().describe("When it ended."),
-  stored: z.literal(true).optional().describe("The registry has it as evidence. It counts for as long as that is so."),
+  passAt1: interval.describe("Pass@1 (share of programs that pass, from 0 to 1), with its confidence interval over tasks."),
+  base: interval.optional().describe("Pass@1 of the base model on the same tasks; unset if the evaluation didn't measure it."),
+  evaluation: objectName().describe("Name of the Evaluation that made the measurement."),
+  evaluationUID: text(64).describe("UID of the Evaluation that made the measurement."),
+  time: time().describe("Time at which the evaluation ended."),
+  stored: z
+    .literal(true)
+    .optional()
+    .describe("True once the registry stores the measurement as evidence. From then on it counts only as long as that evidence exists."),
 });
 
-/** The first 16 hex digits of the SHA-256 of an annotation's value. */
+/** Requests by annotation: of each the first 16 hex digits of a SHA-256 over the namespace and the annotation's value. */
 const words = z.object({
-  archive: text(16).optional().describe("Of the annotation `rune.dev/archive`."),
-  restore: text(16).optional().describe("Of the annotation `rune.dev/restore`."),
+  archive: text(16).optional().describe("Hash of the value of the annotation `rune.dev/archive`."),
+  restore: text(16).optional().describe("Hash of the value of the annotation `rune.dev/restore`."),
 });
 
 const status = z.object({
   ...statusBase,
-  tier: z.enum(["Task", "Domain", "ProjectRoot"]).optional().describe("How widely the adapter is trusted; promotion raises it."),
-  archived: z.boolean().optional().describe("Archived adapters stay readable but are no longer picked."),
+  tier: z
+    .enum(["Task", "Domain", "ProjectRoot"])
+    .optional()
+    .describe("Widest tier that the adapter was promoted to; Task if it never was."),
+  archived: z
+    .boolean()
+    .optional()
+    .describe(
+      "Whether the adapter is archived. It is then no longer chosen automatically or kept resident, but objects that name it can still use it.",
+    ),
   champion: scope
     .optional()
-    .describe(
-      "Scope whose champion it is: promoted there, and not retired by a later one. Sessions prefer champions to others of the scope.",
-    ),
+    .describe("Scope that the adapter is the champion of; unset if it is none. Sessions prefer champions to other adapters."),
   gate: z
     .object({
-      verdict: z.enum(["Passed", "Failed", "Inconclusive"]).describe("What the gate said."),
-      evaluation: objectName().describe("Evaluation whose candidate it was."),
-      time: time().describe("When that ended."),
+      verdict: z.enum(["Passed", "Failed", "Inconclusive"]).describe("Verdict of the gate."),
+      evaluation: objectName().describe("Name of the Evaluation that has the gate."),
+      time: time().describe("Time at which the evaluation ended."),
     })
-    .optional()
-    .describe("Newest gate that it was the candidate of. No session chooses an adapter that failed it."),
-  evidenceDigest: digest().optional().describe("Of the list of its evidence in the registry that this status was made from."),
-  evidenceTime: time().optional().describe("When that list was last read."),
-  heard: words
-    .optional()
-    .describe("What a person said last that its evidence has: the first 16 hex digits of the SHA-256 of the annotation's value."),
-  unheard: words.optional().describe("What both annotations said again at once, so that neither was done; in the same form."),
-  fitness: measurement
-    .extend({ taskSet: measuredTasks.optional().describe("The tasks that it was measured on; unset in old measurements.") })
-    .optional()
-    .describe("Newest measured fitness, on whatever tasks."),
-  evidence: z
-    .array(measurement.extend({ taskSet: measuredTasks.describe("The tasks that it was measured on.") }))
-    .max(mostEvidence)
     .optional()
     .describe(
-      "Newest fitness on each task set of the adapter's own project, newest first. This is what sessions choose by; what was measured on tasks of another scope, or of none, isn't in it.",
+      "Newest evaluation gate that the adapter was the candidate of. Sessions don't automatically choose an adapter that failed it.",
     ),
+  evidenceDigest: digest().optional().describe("Digest of the list of evidence in the registry that this status was computed from."),
+  evidenceTime: time().optional().describe("Time at which the evidence in the registry was last read."),
+  heard: words
+    .optional()
+    .describe("Requests to archive or restore that were carried out and stored as evidence, as hashes of the annotations' values."),
+  unheard: words
+    .optional()
+    .describe(
+      "Conflicting requests to archive and to restore, which were made together and not carried out, as hashes of the annotations' values.",
+    ),
+  fitness: measurement
+    .extend({ taskSet: measuredTasks.optional().describe("Tasks that the adapter was measured on; unset in old measurements.") })
+    .optional()
+    .describe("Newest measurement of the adapter, on any tasks."),
+  evidence: z
+    .array(measurement.extend({ taskSet: measuredTasks.describe("Tasks that the adapter was measured on.") }))
+    .max(mostEvidence)
+    .optional()
+    .describe("Newest measurement on each task set of the adapter's project, newest first. Sessions choose among adapters by these."),
   verified: z
     .object({
-      time: time().describe("When the artifact was last verified."),
-      files: whole(0, 1000).describe("Files of the artifact, each of which the registry had; their bytes are hashed before every load."),
+      time: time().describe("Time at which the artifact was last verified."),
+      files: whole(0, 1000).describe(
+        "Number of files of the artifact, all of which are in the registry. Their content is hashed before every load.",
+      ),
     })
     .optional()
-    .describe("Last verification against the registry."),
+    .describe("Last verification of the artifact in the registry."),
   holders: z
     .object({
-      engines: whole(0, 100000).describe("Engines that hold the adapter now."),
-      servers: z.array(objectName()).max(50).describe("ModelServers that hold it; the first fifty."),
+      engines: whole(0, 100000).describe("Number of engines that have the adapter loaded."),
+      servers: z
+        .array(objectName())
+        .max(50)
+        .describe("Names of the ModelServers that have the adapter loaded; the first 50 if there are more."),
     })
     .optional()
-    .describe("Where the adapter is loaded."),
+    .describe("Engines and servers that have the adapter loaded."),
 });
 
 export const adapter = defineKind({
@@ -126,7 +158,7 @@ export const adapter = defineKind({
   singular: "adapter",
   shortNames: ["rad"],
   description:
-    "A LoRA adapter: memory in weights, written once. Everything in its spec is frozen, and its name ends in its manifest digest.",
+    "A LoRA adapter, whose weights are an OCI artifact in the registry. Its spec is immutable, and its name ends with the beginning of the artifact's digest.",
   nameMaxLength: 52,
   spec,
   status,
@@ -142,18 +174,29 @@ export const adapter = defineKind({
   ],
   columns: columns(
     { name: "Rank", type: "integer", jsonPath: ".spec.rank", description: "LoRA rank." },
-    { name: "Tier", type: "string", jsonPath: ".status.tier", description: "How widely it is trusted." },
+    { name: "Tier", type: "string", jsonPath: ".status.tier", description: "Widest tier that the adapter was promoted to." },
     { name: "Pass@1", type: "string", jsonPath: ".status.fitness.passAt1.estimate", description: "Newest measured Pass@1." },
     {
       name: "Tasks",
       type: "string",
       jsonPath: ".status.fitness.taskSet.digest",
-      description: "Task set that it was measured on.",
+      description: "Manifest digest of the task set of the newest measurement.",
       priority: 1,
     },
-    { name: "Engines", type: "integer", jsonPath: ".status.holders.engines", description: "Engines that hold it." },
-    { name: "Source", type: "string", jsonPath: ".spec.source.name", description: "What made it.", priority: 1 },
-    { name: "Control", type: "boolean", jsonPath: ".spec.control", description: "Whether it only is measured against.", priority: 1 },
+    {
+      name: "Engines",
+      type: "integer",
+      jsonPath: ".status.holders.engines",
+      description: "Number of engines that have the adapter loaded.",
+    },
+    {
+      name: "Source",
+      type: "string",
+      jsonPath: ".spec.source.name",
+      description: "Name of the object that made the adapter.",
+      priority: 1,
+    },
+    { name: "Control", type: "boolean", jsonPath: ".spec.control", description: "Whether it is a control adapter.", priority: 1 },
   ),
 });
 export type Adapter = ObjectOf<typeof adapter>;

@@ -16,12 +16,12 @@ import { hypernetworkReference, isOneHypernetwork, sft } from "./methods.ts";
 
 export const task = z
   .object({
-    id: text(100).min(1).describe("Identifier of the task, for people and for holding tasks out."),
+    id: text(100).min(1).describe("Identifier of the task, by which it is also assigned to a part of a task set."),
     description: text(16384).min(1).describe("What the agent is asked to do."),
     tests: text(65536)
       .min(1)
       .describe(
-        "Python source of the tests. It calls the entry point and asserts; it runs after the program, where the program can't see it.",
+        "Python source of the tests, which call the entry point and assert. They run in a process of their own, which the program can't see.",
       ),
     entryPoint: z
       .string()
@@ -31,31 +31,37 @@ export const task = z
     stub: text(4096)
       .optional()
       .describe("Beginning of the program that is given to the model, such as imports and the function's signature."),
-    system: text(4096).optional().describe("System message; a short general one when unset."),
+    system: text(4096).optional().describe("System message of the prompt; a short general one when unset."),
   })
-  .describe("The task.");
+  .describe("Task to write a program for.");
 export type Task = z.infer<typeof task>;
 
 const spec = z.object({
   task,
   scope,
-  serverRef: z.object({ name: serverName().describe("Name of the ModelServer.") }).describe("The ModelServer that answers."),
+  serverRef: z
+    .object({ name: serverName().describe("Name of the ModelServer.") })
+    .describe("ModelServer that answers the agent's prompts."),
   adapter: z
     .object({
       policy: z
         .enum(["Auto", "None", "Fixed"])
         .default("Auto")
-        .describe("Auto picks the most relevant adapter or none; None uses the base; Fixed uses the named one."),
-      name: objectName(52).optional().describe("The Adapter, with policy Fixed."),
+        .describe(
+          "How the adapter is chosen. Auto picks the most relevant one, or none; None uses the base model; Fixed uses the one in `name`.",
+        ),
+      name: objectName(52).optional().describe("Name of the Adapter; set with policy Fixed, and only with it."),
     })
     .default({ policy: "Auto" })
-    .describe("Which memory the agent works with."),
-  attempts: whole(1, 50).default(4).describe("Most rounds of generate, execute and reflect."),
-  candidates: whole(1, 16).default(3).describe("Programs that are sampled in one round."),
+    .describe("Adapter that the agent works with."),
+  attempts: whole(1, 50)
+    .default(4)
+    .describe("Maximum number of rounds, each of which generates programs, executes them and reflects on their errors."),
+  candidates: whole(1, 16).default(3).describe("Number of programs that are sampled per round."),
   reflection: z
     .enum(["Notes", "History"])
     .default("Notes")
-    .describe("What a new round knows of earlier ones: a fresh prompt with what their errors taught, or the whole history."),
+    .describe("What a round knows of earlier ones. Notes: a fresh prompt with notes on their errors. History: the conversation so far."),
   sampling: sampling.default({}),
   sandbox: sandbox.default({}),
   learn: z
@@ -64,63 +70,72 @@ const spec = z.object({
         .enum(["None", "WhenSolved", "Generate"])
         .default("None")
         .describe(
-          "Whether this session alone starts a TrainingRun when it ends solved: WhenSolved trains an adapter, Generate has a hypernetwork say it in one forward pass.",
+          "Whether a TrainingRun on this session alone starts once it is solved. WhenSolved trains an adapter; Generate makes one by a forward pass of a hypernetwork.",
         ),
       sft: sft.optional(),
       hypernetwork: hypernetworkReference
         .optional()
         .describe(
-          "What generates the adapter, with policy Generate: a hypernetwork of the server's base, by run, or by repository and digest.",
+          "Hypernetwork that generates the adapter, of the same base model as the server; set with policy Generate, and only with it.",
         ),
     })
     .default({ policy: "None" })
-    .describe("What is learnt from this session by itself; many sessions are usually learnt from together by one TrainingRun."),
-  deadlineSeconds: whole(30, 604800).default(3600).describe("Longest time from first start to end."),
+    .describe("Learning from this session alone. To learn from many sessions together, create a TrainingRun."),
+  deadlineSeconds: whole(30, 604800).default(3600).describe("Maximum duration from the first start to the end, in seconds."),
   requires,
   ...lifecycle,
 });
 
 const status = z.object({
   ...statusBase,
-  epoch: whole(0, 1000000).optional().describe("Raised before each agent pod is created; older agents are fenced by it."),
+  epoch: whole(0, 1000000)
+    .optional()
+    .describe(
+      "Number of the current epoch, which has one agent pod and one sandbox. It is raised before each new agent pod, and fences older ones.",
+    ),
   adapter: z
     .object({
-      name: objectName(52).optional().describe("The Adapter that was picked; unset when none."),
-      digest: digest().optional().describe("Its manifest digest."),
-      reason: text(63).describe("Why this one, or why none."),
-      message: text(1024).describe("The same in a sentence."),
+      name: objectName(52).optional().describe("Name of the chosen Adapter; unset if none was chosen."),
+      digest: digest().optional().describe("Manifest digest of the chosen Adapter."),
+      reason: text(63).describe("Reason for the choice, as a CamelCase word."),
+      message: text(1024).describe("Human-readable explanation of the choice."),
       considered: z
-        .array(z.object({ name: objectName(52).describe("An Adapter."), score: decimal().describe("Its relevance.") }))
+        .array(
+          z.object({
+            name: objectName(52).describe("Name of the Adapter."),
+            score: decimal().describe(
+              "Relevance of the Adapter: 1 for the same project, 2 for the domain, 3 for the task, 4 more for a champion, plus the lower bound of its Pass@1.",
+            ),
+          }),
+        )
         .max(20)
         .optional()
-        .describe("Adapters that were considered, best first."),
+        .describe("Best adapters that could have been chosen, best first."),
     })
     .optional()
-    .describe("The frozen choice of memory, claimed from the ModelServer before any pod exists."),
+    .describe("Chosen adapter, fixed and claimed from the ModelServer before any pod exists."),
   sandbox: sandboxStatus.optional(),
   losses: losses.optional(),
   isolation: isolationStatus.optional(),
-  rounds: whole(0, 1000).optional().describe("Rounds that ended."),
-  programs: whole(0, 100000).optional().describe("Programs that were executed."),
+  rounds: whole(0, 1000).optional().describe("Number of rounds that have ended."),
+  programs: whole(0, 100000).optional().describe("Number of programs that were executed."),
   lastError: text(300)
     .optional()
-    .describe(
-      "What the newest program that failed raised, in one line: the last one of its error, cut at the end. Programs and prompts stand nowhere in status.",
-    ),
-  outcome: sessionOutcome.optional().describe("How the work ended."),
-  startTime: time().optional().describe("When the first epoch began; the deadline counts from here, not from waiting for a turn."),
-  endTime: time().optional().describe("When the work ended."),
+    .describe("Last line of the error of the newest program that failed, cut at the end. It stays when a later program passes."),
+  outcome: sessionOutcome.optional().describe("How the work ended; Exhausted means that all rounds ended without a solution."),
+  startTime: time().optional().describe("Time at which the first epoch began. The deadline counts from here and excludes earlier waiting."),
+  endTime: time().optional().describe("Time at which the work ended."),
   log: z
     .object({
-      subject: text(253).describe("Subject of the live log."),
-      lastSequence: whole(0, Number.MAX_SAFE_INTEGER).describe("Stream sequence of its last record."),
+      subject: text(253).describe("NATS subject of the log."),
+      lastSequence: whole(0, Number.MAX_SAFE_INTEGER).describe("JetStream sequence number of the log's last record."),
     })
     .optional()
-    .describe("The live log."),
-  trajectory: artifactReference.optional().describe("The sealed trajectory: every record of the log, stored once."),
+    .describe("Log of the session in NATS JetStream."),
+  trajectory: artifactReference.optional().describe("Artifact with the sealed trajectory: every record of the log."),
   trainingRun: objectName()
     .optional()
-    .describe("The TrainingRun that this session starts by itself. The condition Learnt says what came of it."),
+    .describe("Name of the TrainingRun that `spec.learn` starts. The condition Learnt reports its result."),
 });
 
 export const agentSession = defineKind({
@@ -128,7 +143,8 @@ export const agentSession = defineKind({
   plural: "agentsessions",
   singular: "agentsession",
   shortNames: ["ras"],
-  description: "One agent at work on one task: generate, execute, reflect, save. Its trajectory is sealed on every ending.",
+  description:
+    "One agent at work on one coding task, in rounds of generating, executing and reflecting. Its trajectory is stored however the session ends.",
   nameMaxLength: 45,
   spec,
   status,
@@ -162,27 +178,27 @@ export const agentSession = defineKind({
     },
   ],
   columns: columns(
-    { name: "Task", type: "string", jsonPath: ".spec.task.id", description: "Task." },
+    { name: "Task", type: "string", jsonPath: ".spec.task.id", description: "Identifier of the task." },
     {
       name: "Solved",
       type: "string",
       jsonPath: conditionPath(ConditionType.Solved, "status"),
       description: "Whether a program passed the tests.",
     },
-    { name: "Rounds", type: "integer", jsonPath: ".status.rounds", description: "Rounds that ended." },
-    { name: "Adapter", type: "string", jsonPath: ".status.adapter.name", description: "Memory that was used." },
+    { name: "Rounds", type: "integer", jsonPath: ".status.rounds", description: "Number of rounds that have ended." },
+    { name: "Adapter", type: "string", jsonPath: ".status.adapter.name", description: "Name of the chosen Adapter." },
     {
       name: "Error",
       type: "string",
       jsonPath: ".status.lastError",
-      description: "What the newest program that failed raised.",
+      description: "Last line of the error of the newest program that failed.",
       priority: 1,
     },
     {
       name: "Learnt",
       type: "string",
       jsonPath: conditionPath(ConditionType.Learnt, "status"),
-      description: "Whether an adapter came of what it starts by itself.",
+      description: "Whether the TrainingRun of `spec.learn` made an adapter.",
       priority: 1,
     },
   ),

@@ -24,13 +24,13 @@ export const checkResults = ["Pass", "Fail", "Unknown", "NotApplicable"] as cons
 export const mostNodes = 32;
 
 export const checkResult = z.object({
-  name: z.enum(checkNames).describe("Which check."),
+  name: z.enum(checkNames).describe("Name of the check."),
   result: z
     .enum(checkResults)
     .describe(
-      "Unknown: nothing could be found out, such as by the deadline, or without a free GPU. NotApplicable: there is nothing to check.",
+      "Result of the check. Unknown: it could not be determined, such as by the deadline or without a free GPU. NotApplicable: there is nothing to check.",
     ),
-  message: text(1024).describe("What was found, in a sentence, with what to do where it isn't a Pass."),
+  message: text(1024).describe("Human-readable finding, with what to do if the check didn't pass."),
 });
 export type CheckResult = z.infer<typeof checkResult>;
 
@@ -40,95 +40,111 @@ const spec = z.object({
     .enum(["Auto", "CPU", "GPU"])
     .default("Auto")
     .describe(
-      "Auto: nodes that offer GPUs, and all nodes, failing the check GPU, where none does. GPU: every node must offer some. CPU: none is expected, and the check GPU is NotApplicable.",
+      "Expected device of the nodes. Auto checks the nodes that offer GPUs; if none does, it checks all and fails the check GPU. GPU requires GPUs on every node. CPU expects none, and makes the check GPU NotApplicable.",
     ),
   checks: z
     .array(z.enum(["GPU", "Torch", "QLoRA", "Serving", "Adapter"]))
     .min(1)
     .max(5)
     .default(["GPU", "Torch", "QLoRA", "Serving", "Adapter"])
-    .describe("What is checked. Adapter needs QLoRA and Serving."),
-  quantization: z.enum(["NF4", "None"]).default("NF4").describe("Quantization of the base in the check QLoRA; NF4 works on CPUs as well."),
+    .describe("Checks to run. Adapter requires QLoRA and Serving."),
+  quantization: z
+    .enum(["NF4", "None"])
+    .default("NF4")
+    .describe("Quantization of the base model in the check QLoRA; NF4 also works on CPUs."),
   server: z
     .object({
       serverRef: z
         .object({ name: serverName().describe("Name of the ModelServer.") })
         .optional()
-        .describe("An existing ModelServer of the same base. Where every GPU is its own, no node's Job gets one: use a template there."),
+        .describe(
+          "Existing ModelServer with the same base model. If it occupies every GPU, the node checks get none; set `template` instead.",
+        ),
       template: z
         .object(serving.shape)
         .optional()
-        .describe("How the check's own ModelServer serves the base. It is created once the nodes are done, and deleted afterwards."),
+        .describe("Settings of a temporary ModelServer, which is created after the node checks and deleted at the end."),
     })
     .default({})
     .describe(
-      "The ModelServer of the checks Serving and Adapter: serverRef, or a template for one of its own; its own as it comes when neither is set.",
+      "ModelServer of the checks Serving and Adapter: `serverRef` or `template`; when both are unset, a temporary one with the default settings.",
     ),
   knownGood: z
     .object({
-      adapter: objectName(52).describe("Adapter of the same base whose artifact holds its fingerprint, as every trained one does."),
+      adapter: objectName(52).describe(
+        "Name of an Adapter of the same base model whose artifact holds a fingerprint, as that of every trained adapter does.",
+      ),
     })
     .optional()
-    .describe("A regression: an adapter that was made earlier must answer on this server as its recorded fingerprint says."),
+    .describe("Regression check: an existing adapter must answer on this server as its recorded fingerprint says."),
   image: text(500).optional().describe("Trainer image; the installation's image when unset."),
-  resources: resources.default({}).describe("Compute resources of each node's Job. Without gpus it asks for all that the node offers."),
+  resources: resources
+    .default({})
+    .describe("Compute resources of each node's Job, which requests all GPUs of the node when `gpus` is unset."),
   ...scheduling,
   nodeSelector: labels()
     .optional()
-    .describe("Labels of the nodes that are checked; all nodes when unset. Tainted ones only where tolerated."),
-  deadlineSeconds: whole(60, 86400).default(1800).describe("Longest time from start to end; what isn't known by then is Unknown."),
+    .describe("Labels of the nodes to check; all nodes when unset. Tainted nodes are checked only if `tolerations` allow it."),
+  deadlineSeconds: whole(60, 86400)
+    .default(1800)
+    .describe("Maximum duration from start to end in seconds; checks without a result by then are Unknown."),
   requires,
   ...lifecycle,
 });
 
 const node = z.object({
   name: text(253).describe("Name of the node."),
-  device: z.enum(["CPU", "GPU"]).describe("What its Job computes on."),
-  gpus: whole(0, 64).describe("GPUs that its Job asks for."),
-  checks: z.array(checkResult).max(3).meta(byKey("name")).optional().describe("What its Job found; unset while it is at work."),
+  device: z.enum(["CPU", "GPU"]).describe("Device that the node's Job computes on."),
+  gpus: whole(0, 64).describe("Number of GPUs that the node's Job requests."),
+  checks: z.array(checkResult).max(3).meta(byKey("name")).optional().describe("Results of the node's Job; unset until it has ended."),
   versions: z
     .record(text(40), text(100))
     .meta({ maxProperties: 16 })
     .optional()
-    .describe("Versions of what it found there, such as `driver`."),
+    .describe("Versions found on the node, by component, such as `driver`."),
 });
 export type NodeStatus = z.infer<typeof node>;
 
 const status = z.object({
   ...statusBase,
-  startTime: time().optional().describe("When the work began."),
+  startTime: time().optional().describe("Time at which the work began."),
   nonce: text(63)
     .optional()
-    .describe("The word that the check QLoRA teaches: random, made for this check alone, so that no model knows it."),
-  nodes: z.array(node).max(mostNodes).meta(byKey("name")).optional().describe("Nodes that are checked, frozen at the start."),
-  omittedNodes: whole(0, 100000).optional().describe("Nodes that match beyond the first thirty-two; they are not checked."),
+    .describe("Word that the check QLoRA teaches the base model. It is random and made for this check, so that no model knows it already."),
+  nodes: z.array(node).max(mostNodes).meta(byKey("name")).optional().describe("Nodes that are checked, fixed at the start."),
+  omittedNodes: whole(0, 100000).optional().describe("Number of matching nodes that are not checked, because more than 32 match."),
   adapter: z
     .object({
       name: objectName(52).describe("Name of the Adapter, which is deleted when the check ends."),
       ...artifactReference.shape,
-      sizeBytes: whole(1, Number.MAX_SAFE_INTEGER).describe("Size of all layers in bytes."),
-      rank: whole(1, 512).describe("LoRA rank."),
-      alpha: whole(1, 4096).describe("LoRA alpha."),
+      sizeBytes: whole(1, Number.MAX_SAFE_INTEGER).describe("Total size of the artifact's layers, in bytes."),
+      rank: whole(1, 512).describe("LoRA rank of the adapter."),
+      alpha: whole(1, 4096).describe("LoRA alpha of the adapter."),
       targetModules: targetModules,
       base: z
-        .object({ name: text(longestBaseName).min(1).describe("Name, for people."), digest: digest().describe("Identity of its files.") })
-        .describe("The base model that it was made for."),
+        .object({
+          name: text(longestBaseName).min(1).describe("Human-readable name of the base model."),
+          digest: digest().describe("Digest over the base model's files."),
+        })
+        .describe("Base model that the adapter was made for."),
     })
     .optional()
-    .describe("The adapter of the first node's check QLoRA; frozen here before any Adapter is created."),
+    .describe("Adapter made by the check QLoRA on the first node, recorded here before the Adapter object is created."),
   claim: z
     .object({
-      server: serverName().describe("ModelServer that should hold it."),
-      adapter: objectName(52).describe("Adapter that is claimed."),
+      server: serverName().describe("Name of the ModelServer that should load the Adapter."),
+      adapter: objectName(52).describe("Name of the claimed Adapter."),
     })
     .optional()
-    .describe("Adapter that is claimed now; one at a time, so that a check never takes more than one slot."),
-  checks: z.array(checkResult).max(checkNames.length).meta(byKey("name")).optional().describe("Each check over all nodes."),
+    .describe(
+      "Adapter that the check currently claims on a ModelServer. It claims one at a time, so that it never takes more than one slot.",
+    ),
+  checks: z.array(checkResult).max(checkNames.length).meta(byKey("name")).optional().describe("Result of each check over all nodes."),
   versions: z
     .record(text(40), text(100))
     .meta({ maxProperties: 16 })
     .optional()
-    .describe("Versions of what is installed on the nodes; several where they differ."),
+    .describe("Versions found on the nodes, by component; comma-separated where the nodes differ."),
 });
 
 export const environmentCheck = defineKind({
@@ -137,7 +153,7 @@ export const environmentCheck = defineKind({
   singular: "environmentcheck",
   shortNames: ["rec"],
   description:
-    "Whether learning and serving work here at all: GPUs, arithmetic, QLoRA, the server, and an adapter that makes it say what nobody could know.",
+    "Checks whether training and serving work in this cluster: GPUs, arithmetic, QLoRA, the model server, and an adapter that makes the server say a random word.",
   nameMaxLength: 45,
   spec,
   status,

@@ -29,31 +29,37 @@ const armName = () =>
 export const fewestClusters = 10;
 
 export const gate = z.object({
-  candidate: armName().describe("Arm that must be better."),
-  baseline: armName().describe("Arm that it is compared with."),
+  candidate: armName().describe("Name of the arm that must be better."),
+  baseline: armName().describe("Name of the arm that the candidate is compared with."),
   rule: z
     .enum(["LowerBound", "PointEstimate"])
     .default("LowerBound")
-    .describe("What must reach the threshold: the lower end of the 95 % interval, or the estimate alone."),
-  thresholdPoints: whole(-100, 100).default(5).describe("Required gain in percentage points of Pass@1."),
+    .describe(
+      "What must reach the threshold. LowerBound: the lower bound of the gain's confidence interval. PointEstimate: the estimate alone.",
+    ),
+  thresholdPoints: whole(-100, 100)
+    .default(5)
+    .describe("Required gain of the candidate over the baseline, in percentage points of Pass@1."),
   maxRelativeDropPercent: whole(1, 100)
     .optional()
     .describe(
-      "Instead of a gain: the candidate's Pass@1 may be smaller than the baseline's by less than this share of it, such as 10 for NF4 against bf16.",
+      "Allowed relative drop instead of a required gain: the candidate's Pass@1 may be below the baseline's by less than this percentage of it, such as 10 for NF4 against bf16.",
     ),
   confidence: decimal()
     .default("0.95")
     .describe(
-      "Confidence of the gate's interval, between 0.5 and 0.9999, split over the looks. Tell several gates on one task set apart by it.",
+      "Confidence level of the gate's interval, between 0.5 and 0.9999, divided among the `looks`. Raise it if several gates are decided on one task set.",
     ),
   mode: z
     .enum(["Full", "Smoke"])
     .default("Full")
-    .describe("Smoke decides on few tasks and without control arms, and says so; it is for a first look, not for a promotion."),
+    .describe(
+      "Full, or Smoke for a first look, which decides on few tasks and without control arms, says so, and isn't meant for promotions.",
+    ),
   minimumTasks: whole(1, 100000)
     .default(100)
     .describe(
-      "With fewer independent tasks the verdict is Inconclusive, whatever the numbers. Tasks that share a cluster count as one. With fewer than about ten it is so in any case.",
+      "Minimum number of independent tasks, below which the verdict is Inconclusive. Tasks that share a cluster count as one. Fewer than about ten are never enough.",
     ),
 });
 
@@ -71,116 +77,149 @@ const spec = z.object({
     .array(
       z.object({
         name: armName().describe("Name of the arm."),
-        serverRef: z.object({ name: serverName().describe("Name of the ModelServer.") }).describe("The ModelServer that answers."),
-        adapter: objectName(52).optional().describe("Adapter of the arm; the base model alone when neither this nor adapters is set."),
+        serverRef: z
+          .object({ name: serverName().describe("Name of the ModelServer.") })
+          .describe("ModelServer that answers the arm's prompts."),
+        adapter: objectName(52)
+          .optional()
+          .describe("Name of the arm's Adapter; the base model answers alone when neither `adapter` nor `adapters` is set."),
         adapters: z
           .object({
-            matchLabels: labels().describe("Labels that the Adapters carry."),
+            matchLabels: labels().describe("Labels that the Adapters must have."),
             assign: z
               .enum(["Scope", "Shuffled"])
               .default("Scope")
               .describe(
-                "Scope: each task is answered by the adapter that a session of its scope would choose among these; Shuffled: by another task's, never its own (the wrong-trajectory control). A task without an adapter is answered by the base and counted.",
+                "How adapters are assigned. Scope: each task gets the adapter that a session of its scope would choose. Shuffled: each gets another task's adapter, never its own, as the wrong-trajectory control. A task without an adapter is answered by the base model.",
               ),
           })
           .optional()
-          .describe("Adapters of the arm, one for each task."),
+          .describe("Selection of Adapters by label, one of which answers each task."),
         context: z
           .object({
             sessions: z
-              .object({ matchLabels: labels().describe("Labels of the AgentSessions.") })
+              .object({ matchLabels: labels().describe("Labels that the AgentSessions must have.") })
               .optional()
-              .describe("Sessions that are told of."),
-            artifact: artifactReference.optional().describe("A trajectory, or a corpus of many, in the registry."),
+              .describe("AgentSessions whose experience is put into the prompts; either this or `artifact` is set."),
+            artifact: artifactReference
+              .optional()
+              .describe(
+                "Artifact with a trajectory, or with a corpus of many, whose experience is put into the prompts; either this or `sessions` is set.",
+              ),
             pick: z
               .enum(["Nearest", "All"])
               .default("Nearest")
-              .describe("Those of the task's own scope, or, where none is, of the most similar task; or all of them."),
-            as: z.enum(["Notes", "Trajectories"]).default("Notes").describe("What of them is told: what they noted, or what they did."),
+              .describe(
+                "Which sessions a task's prompt includes. Nearest: those of the task's own scope or, if there are none, of the most similar task. All: every session.",
+              ),
+            as: z
+              .enum(["Notes", "Trajectories"])
+              .default("Notes")
+              .describe(
+                "What a prompt includes of each session: its Notes, or its Trajectories, which are its programs with their results.",
+              ),
             maxTokens: whole(64, 131072)
               .default(1024)
-              .describe("Most tokens of it, estimated at four characters each; what doesn't fit is left out."),
+              .describe("Maximum size of the experience in tokens, estimated at four characters each; what doesn't fit is left out."),
           })
           .optional()
-          .describe(
-            "Experience as text in front of every task: the rival of memory in weights, and what a hypernetwork is distilled from.",
-          ),
+          .describe("Experience of earlier sessions that is put as text in front of every task, for comparison with adapters."),
       }),
     )
     .min(1)
     .max(8)
     .meta(byKey("name"))
-    .describe("What is compared. Every arm answers the same tasks."),
+    .describe("Arms that are compared. Every arm answers the same tasks."),
   taskSet: taskSetReference,
   seenTasks: z
     .enum(["Refuse", "Allow"])
     .default("Refuse")
-    .describe("Whether adapters may be measured on tasks that they have learnt from. With Allow the report says so in its first line."),
-  samples: whole(1, 100).default(5).describe("Programs that each arm writes for each task."),
+    .describe(
+      "Whether adapters may be measured on tasks that they have learnt from. Refuse fails the evaluation; Allow makes the report say so in its first line.",
+    ),
+  samples: whole(1, 100).default(5).describe("Number of programs that each arm writes per task."),
   sampling: sampling.default({}),
   sandbox: sandbox.default({}),
   seed: whole(0, 2147483647)
     .default(0)
-    .describe("Orders the tasks, and chooses them where `maxTasks` leaves some out. It reaches the engine only where that is safe."),
-  concurrency: whole(1, 64).default(4).describe("Tasks that are worked on at once."),
-  gate: gate.optional().describe("The gate. Its verdict is Passed, Failed or Inconclusive, and never touches Ready."),
+    .describe(
+      "Seed by which tasks are ordered, sampled (with `taskSet.maxTasks`) and shuffled among adapters. It isn't passed to the engine.",
+    ),
+  concurrency: whole(1, 64).default(4).describe("Number of tasks that are worked on concurrently."),
+  gate: gate
+    .optional()
+    .describe("Criterion by which two arms are compared. Its verdict is Passed, Failed or Inconclusive, and doesn't affect Ready."),
   looks: whole(1, 5)
     .default(1)
     .describe(
-      "How often the gate is looked at, at equal shares of the tasks; it may end the evaluation early, with stricter intervals so that its confidence stands.",
+      "Number of times that the gate is evaluated, after equal shares of the tasks. It can end the evaluation early; its intervals are stricter, so that the overall confidence holds.",
     ),
-  deadlineSeconds: whole(60, 2592000).default(86400).describe("Longest time from first start to end."),
+  deadlineSeconds: whole(60, 2592000).default(86400).describe("Maximum duration from the first start to the end, in seconds."),
   requires,
   ...lifecycle,
 });
 
 const status = z.object({
   ...statusBase,
-  epoch: whole(0, 1000000).optional().describe("Raised before each evaluator pod is created; older ones are fenced by it."),
+  epoch: whole(0, 1000000)
+    .optional()
+    .describe(
+      "Number of the current epoch, which has one evaluator pod and one sandbox. It is raised before each new evaluator pod, and fences older ones.",
+    ),
   arms: z
     .array(
       z.object({
         name: armName().describe("Name of the arm."),
-        adapterDigest: digest().optional().describe("Manifest digest of the arm's adapter."),
-        assigned: whole(0, 100000).optional().describe("Tasks that have an adapter, where the arm has one for each."),
-        unassigned: whole(0, 100000).optional().describe("Tasks that the base answers, because no adapter fits them."),
+        adapterDigest: digest().optional().describe("Manifest digest of the Adapter in the arm's `adapter`."),
+        assigned: whole(0, 100000)
+          .optional()
+          .describe("Number of tasks that an adapter is assigned to; only set for an arm with `adapters`."),
+        unassigned: whole(0, 100000)
+          .optional()
+          .describe("Number of tasks that the base model answers, because no adapter fits them; only set for an arm with `adapters`."),
         costs: costs.optional(),
-        completed: whole(0, 10000000).describe("Programs that were judged."),
-        total: whole(0, 10000000).describe("Programs in all."),
-        passAt1: interval.optional().describe("Pass@1 with its interval over tasks."),
+        completed: whole(0, 10000000).describe("Number of the arm's programs that were judged."),
+        total: whole(0, 10000000).describe("Number of programs that the arm writes in all."),
+        passAt1: interval
+          .optional()
+          .describe("Pass@1 (share of programs that pass, from 0 to 1), with its confidence interval over tasks."),
       }),
     )
     .max(8)
     .meta(byKey("name"))
     .optional()
-    .describe("Where each arm stands."),
-  taskSet: measuredTasks.optional().describe("The tasks, frozen before the first program runs."),
+    .describe("Progress and results of each arm."),
+  taskSet: measuredTasks.optional().describe("Tasks of the measurement, frozen before the first program runs."),
   sandbox: sandboxStatus.optional(),
   losses: losses.optional(),
-  startTime: time().optional().describe("When the work began."),
-  activeArms: z.array(armName()).max(mostArmsTogether).optional().describe("Arms that are measured now, all by one ModelServer."),
+  startTime: time().optional().describe("Time at which the work began."),
+  activeArms: z
+    .array(armName())
+    .max(mostArmsTogether)
+    .optional()
+    .describe("Names of the arms that are being measured, all on one ModelServer."),
   activeAdapters: z
     .array(objectName(52))
     .max(512)
     .optional()
-    .describe("Adapters of those arms that are claimed now, no more than their server has slots for."),
-  look: whole(1, 5).optional().describe("Look that is being measured, or at which the evaluation ended."),
+    .describe("Names of the active arms' Adapters that are currently claimed, no more than the ModelServer has slots for."),
+  look: whole(1, 5).optional().describe("Number of the look (see `spec.looks`) that is being measured, or at which the evaluation ended."),
   comparisons: z
     .array(
       z.object({
-        candidate: armName().describe("Arm that is compared."),
-        delta: interval.describe("Gain over the baseline in percentage points, paired by task."),
+        candidate: armName().describe("Name of the arm that is compared with the baseline."),
+        delta: interval.describe("Gain of the arm over the baseline in percentage points of Pass@1, paired by task."),
       }),
     )
     .max(8)
     .meta(byKey("candidate"))
     .optional()
-    .describe("Every arm against the baseline: the gate's, or the first."),
-  delta: interval.optional().describe("Gain of candidate over baseline in percentage points, paired by task."),
+    .describe("Gain of every other arm over the baseline, which is the gate's, or the first arm without a gate."),
+  delta: interval.optional().describe("Gain of the gate's candidate over its baseline in percentage points of Pass@1, paired by task."),
   verdict: z.enum(["Passed", "Failed", "Inconclusive"]).optional().describe("Verdict of the gate."),
   isolation: isolationStatus.optional(),
-  report: artifactReference.optional().describe("The report: every sample, the numbers and a written assessment."),
-  mlflowRunID: text(64).optional().describe("Run in the experiment tracker."),
+  report: artifactReference.optional().describe("Artifact with the report: every sample, the results and a written assessment."),
+  mlflowRunID: text(64).optional().describe("ID of the run in the experiment tracker, MLflow."),
 });
 
 export const evaluation = defineKind({
@@ -188,7 +227,8 @@ export const evaluation = defineKind({
   plural: "evaluations",
   singular: "evaluation",
   shortNames: ["rev"],
-  description: "A measurement: arms answer the same held-out tasks, and a paired interval says what the difference is worth.",
+  description:
+    "A measurement of models and adapters: several arms answer the same held-out tasks, and their differences get paired confidence intervals.",
   nameMaxLength: 45,
   spec,
   status,
@@ -228,8 +268,13 @@ export const evaluation = defineKind({
   ],
   columns: columns(
     { name: "Gate", type: "string", jsonPath: ".status.verdict", description: "Verdict of the gate." },
-    { name: "Delta", type: "string", jsonPath: ".status.delta.estimate", description: "Gain in percentage points." },
-    { name: "Lower", type: "string", jsonPath: ".status.delta.lower", description: "Lower end of its 95 % interval." },
+    {
+      name: "Delta",
+      type: "string",
+      jsonPath: ".status.delta.estimate",
+      description: "Gain of the candidate over the baseline in percentage points.",
+    },
+    { name: "Lower", type: "string", jsonPath: ".status.delta.lower", description: "Lower bound of the gain's 95 % confidence interval." },
     { name: "Report", type: "string", jsonPath: ".status.report.digest", description: "Digest of the report.", priority: 1 },
   ),
 });

@@ -17,76 +17,84 @@ const longestRootName = 35;
 const spec = z.object({
   serverRef: z
     .object({ name: serverName().describe("Name of the ModelServer.") })
-    .describe("The ModelServer that every arm of every evaluation is answered by; its base is the population's."),
+    .describe("ModelServer on which all evaluations run. Its base model is that of the population."),
   population: z
     .object({
       matchLabels: labels().describe(
-        "Labels that Adapters carry to be members. Those that are not of `rune.dev/` are put onto children, so that they are members of the next generation.",
+        "Labels of the Adapters that are members. Children that are kept get them too, except labels of `rune.dev/`, and so are members of the next generation.",
       ),
       maximum: whole(2, mostMembers)
         .default(32)
-        .describe("Most members: champions first, then who was never measured on these tasks, then by lower bound."),
+        .describe(
+          "Maximum number of members. Champions come first, then Adapters that were never measured on these tasks, then the best lower bounds of Pass@1.",
+        ),
     })
-    .describe("Whom evolution works on."),
+    .describe("Adapters that parents are selected from."),
   fitness: z
     .object({
-      taskSet: taskSetReference.describe("The tasks that members and children are selected by, such as the part Validation of a set."),
+      taskSet: taskSetReference.describe("Tasks by which members and children are selected, such as the part Validation of a task set."),
       samples: whole(1, 100)
         .default(5)
-        .describe("Programs for each task. A member that was measured on these very tasks is not measured again."),
+        .describe("Number of programs per task. Members that were already measured on exactly these tasks aren't measured again."),
     })
-    .describe("How good an adapter is."),
+    .describe("How adapters are measured for selection."),
   selection: z
     .object({
-      parents: whole(2, mostParents).default(4).describe("Parents that are selected."),
+      parents: whole(2, mostParents).default(4).describe("Number of parents to select."),
       tournamentSize: whole(1, mostMembers)
         .default(3)
-        .describe("Members that are drawn for one tournament; the one with the best lower bound becomes a parent."),
+        .describe("Number of members drawn for each tournament. The one with the best lower bound of Pass@1 becomes a parent."),
       keepTaskWinners: z
         .boolean()
         .default(true)
         .describe(
-          "Half of the parents are drawn from who solves single tasks better than all others, however good it is on the mean; each as likely as it wins tasks.",
+          "Draws half of the parents from the members that are the best at single tasks, in proportion to the number of tasks that each wins, whatever their mean.",
         ),
     })
     .default({ parents: 4, tournamentSize: 3, keepTaskWinners: true })
-    .describe("Who becomes a parent, by seeded draws."),
+    .describe("How parents are selected, by seeded random draws."),
   variation: z
     .object({
       merge: z
         .object({
-          children: whole(1, 8).default(3).describe("Merged children: the first of all parents, each other one of two."),
+          children: whole(1, 8)
+            .default(3)
+            .describe("Number of merged children. The first is merged from all parents, each further one from two."),
           combine: merge.shape.combine,
           weights: z
             .enum(["Search", "Equal"])
             .default("Search")
             .describe(
-              "Search finds the weights on what passed in the parents' Validation tasks; Equal gives each parent 1, and so does Search where none of them has passed one.",
+              "Merge weights of the parents. Search finds them on programs that passed in the parents' Validation tasks, or uses equal weights if there are none. Equal gives each parent 1.",
             ),
-          search: merge.shape.search.describe("How weights are searched; as a TrainingRun does it when unset."),
+          search: merge.shape.search.describe("Settings of the weight search; those of a TrainingRun when unset."),
           rank: merge.shape.rank,
           density: merge.shape.density,
         })
         .default({ children: 3, combine: "Cat", weights: "Search", density: "0.5" })
-        .describe("Children by merging."),
+        .describe("Children that are made by merging parents."),
       generate: z
-        .object({ hypernetwork: hypernetworkReference.describe("The hypernetwork: run, or repository and digest.") })
+        .object({
+          hypernetwork: hypernetworkReference.describe("Hypernetwork that generates: either `run`, or `repository` and `digest`."),
+        })
         .optional()
         .describe(
-          "One more child, by one forward pass of a hypernetwork over all trajectories that the parents have learnt from. It can be promoted as a merged one is.",
+          "One additional child, generated by a hypernetwork from all trajectories that the parents have learnt from. It can be promoted like a merged child.",
         ),
-      mean: z.boolean().default(true).describe("Measures the mean of all parents beside the children: who doesn't beat it isn't promoted."),
+      mean: z.boolean().default(true).describe("Also measures the mean of all parents. A child that doesn't beat it isn't promoted."),
       unionRetrain: z
         .boolean()
         .default(true)
-        .describe("Measures an adapter that learnt from all parents' trajectories again: who doesn't beat it isn't promoted."),
+        .describe(
+          "Also measures an adapter that is trained anew on all parents' trajectories. A child that doesn't beat it isn't promoted.",
+        ),
       scaledParent: z
         .boolean()
         .default(true)
         .describe(
-          "Before a child is put to the test, measures its best parent at the child's own strength: who doesn't beat that gained by dose, not by combination, and isn't promoted.",
+          "Also measures the candidate's best parent, scaled to the norm of the candidate. A child that doesn't beat it gained by strength rather than combination, and isn't promoted.",
         ),
-      sft: sft.optional().describe("How the union is trained; as the best parent was when unset."),
+      sft: sft.optional().describe("Training settings for `unionRetrain`; those of the best parent when unset."),
     })
     .default({
       merge: { children: 3, combine: "Cat", weights: "Search", density: "0.5" },
@@ -94,54 +102,68 @@ const spec = z.object({
       unionRetrain: true,
       scaledParent: true,
     })
-    .describe("What children are made, and what they are compared with."),
+    .describe("Which children are made, and which adapters they are compared with."),
   promotion: z
     .object({
-      taskSet: taskSetReference.describe("The tasks that decide, such as the part Test: none that anybody was selected by."),
-      samples: whole(1, 100).default(5).describe("Programs for each task."),
+      taskSet: taskSetReference.describe(
+        "Tasks that decide on the promotion, such as the part Test. None may be in `spec.fitness.taskSet`.",
+      ),
+      samples: whole(1, 100).default(5).describe("Number of programs per task."),
       marginPoints: whole(0, 100)
         .default(0)
-        .describe("Points of Pass@1 that the lower bound of the gain over the best parent and the champion must reach."),
+        .describe(
+          "Value that the lower bound of the candidate's gain over the strongest of best parent, scaled parent and champion must reach, in percentage points of Pass@1.",
+        ),
       minimumTasks: gate.shape.minimumTasks,
     })
-    .describe("When a child becomes the champion of its scope. At most one does, by one paired evaluation."),
+    .describe(
+      "Conditions on which a child becomes the champion of its scope. At most one child per generation does, by one paired evaluation.",
+    ),
   pruning: z
     .object({
-      belowBase: z.boolean().default(true).describe("Archives members whose upper bound is below the base's Pass@1."),
-      patience: whole(1, 10).default(2).describe("Generations in a row that it must have been so."),
-      minimumPopulation: whole(2, mostMembers).default(4).describe("Never archives below this many members."),
+      belowBase: z.boolean().default(true).describe("Archives members whose upper bound of Pass@1 is below the base model's Pass@1."),
+      patience: whole(1, 10)
+        .default(2)
+        .describe("Number of consecutive generations that a member must have been below the base model to be archived."),
+      minimumPopulation: whole(2, mostMembers)
+        .default(4)
+        .describe("Minimum number of adapters (members and kept children) that must remain after archiving."),
     })
     .default({ belowBase: true, patience: 2, minimumPopulation: 4 })
-    .describe("Who is archived. Champions, and who is loaded or claimed, never are."),
+    .describe("Which members are archived. Champions, and Adapters that are loaded or claimed, never are."),
   hypernetwork: z
     .object({
       sessions: z
-        .object({ matchLabels: labels().describe("Labels that the AgentSessions carry.") })
-        .describe("Sessions that it learns from; those that were solved count."),
+        .object({ matchLabels: labels().describe("Labels that the AgentSessions must have.") })
+        .describe("AgentSessions that the hypernetwork learns from. Only solved ones count."),
       retrainAfterPairs: whole(1, 1000000)
         .default(20)
-        .describe("Sessions that must have been solved since it was trained last, or since the first generation began."),
-      settings: hypernetwork.optional().describe("How it is trained; as a TrainingRun trains one when unset."),
+        .describe(
+          "Number of sessions that must have been solved since the hypernetwork was last trained, or since the first generation began.",
+        ),
+      settings: hypernetwork.optional().describe("Training settings of the hypernetwork; those of a TrainingRun when unset."),
     })
     .optional()
     .describe(
-      "Trains the hypernetwork of variation.generate again on a grown corpus, at the end of a generation that another one follows; that one generates by the new one. The budget doesn't count it, and pays for none once it is spent.",
+      "Retrains the hypernetwork of `variation.generate` on a grown corpus at the end of a generation, for the next one to use. It doesn't count towards `budget`, but doesn't start once that is spent.",
     ),
   budget: z
     .object({
-      evaluations: whole(1, 100000).optional().describe("Evaluations over all generations."),
-      gpuHours: whole(1, 1000000).optional().describe("GPU hours of TrainingRuns over all generations."),
+      evaluations: whole(1, 100000).optional().describe("Maximum number of Evaluations over all generations; unlimited when unset."),
+      gpuHours: whole(1, 1000000).optional().describe("Maximum GPU hours of TrainingRuns over all generations; unlimited when unset."),
     })
     .default({})
-    .describe("What all generations may take together. Nothing is begun beyond it; a promotion that it doesn't pay for doesn't happen."),
+    .describe(
+      "Limits on what all generations use together. Work that exceeds them, including the evaluation for a promotion, isn't started.",
+    ),
   maxGenerations: whole(1, 100)
     .default(5)
     .describe(
-      "Most generations. Each gate's confidence is 1 − 0.05 / this, so that all together are wrong in at most one chain of twenty.",
+      "Maximum number of generations. The confidence of each promotion is 1 − 0.05 / `maxGenerations`, so that all together are wrong in at most one chain of twenty.",
     ),
   sampling: sampling.default({}),
   sandbox: sandbox.default({}),
-  concurrency: whole(1, 64).default(4).describe("Tasks that an evaluation works on at once."),
+  concurrency: whole(1, 64).default(4).describe("Number of tasks that an evaluation works on concurrently."),
   training: z
     .object({
       image: trainingRun.spec.shape.image,
@@ -152,41 +174,52 @@ const spec = z.object({
       priorityClassName: trainingRun.spec.shape.priorityClassName,
       checkpoint: trainingRun.spec.shape.checkpoint,
       deadlineSeconds: trainingRun.spec.shape.deadlineSeconds,
-      runsAtOnce: whole(1, 10).default(2).describe("TrainingRuns that are under way at once."),
+      runsAtOnce: whole(1, 10).default(2).describe("Maximum number of TrainingRuns that run concurrently."),
     })
     .default({ runsAtOnce: 2, resources: {}, checkpoint: { everySteps: 20, size: "2Gi" }, deadlineSeconds: 86400 })
-    .describe("How its TrainingRuns run."),
-  seed: whole(0, 2147483647).default(0).describe("Seed of draws and of what children are made by; and the one that chooses tasks."),
-  generation: whole(1, 100).default(1).describe("Number of this generation. The operator writes it; leave it out."),
+    .describe("Settings of the generation's TrainingRuns."),
+  seed: whole(0, 2147483647)
+    .default(0)
+    .describe("Seed of the draws of parents, of the training and merging of children, and of the sampling of tasks."),
+  generation: whole(1, 100).default(1).describe("Number of this generation. Set by the operator; leave it unset."),
   rootRef: z
     .object({
       name: objectName(longestRootName).describe("Name of the first generation."),
-      uid: text(64).describe("Its UID."),
+      uid: text(64).describe("UID of the first generation."),
     })
     .optional()
-    .describe("The first generation of the chain, which a person created. The operator writes it; suspending that object stops the chain."),
+    .describe(
+      "First generation of the chain. Set by the operator; leave it unset. Suspending the first generation suspends the whole chain.",
+    ),
   former: z
     .object({
-      name: objectName(45).describe("Name of the generation before."),
-      spent: spent.describe("What all generations before have taken."),
-      best: best.optional().describe("The best adapter before."),
-      withoutImprovement: whole(0, 100).describe("Generations in a row that brought no better one."),
+      name: objectName(45).describe("Name of the previous generation."),
+      spent: spent.describe("Evaluations and GPU time that all previous generations have used."),
+      best: best.optional().describe("Best adapter of all previous generations."),
+      withoutImprovement: whole(0, 100).describe("Number of consecutive previous generations without a better adapter."),
       belowBase: z
         .array(
           z.object({
-            name: adapterName().describe("Member."),
-            generations: whole(1, 100).describe("Generations in a row that its upper bound has been below the base's."),
+            name: adapterName().describe("Name of the member Adapter."),
+            generations: whole(1, 100).describe(
+              "Number of consecutive generations that the member's upper bound has been below the base model's Pass@1.",
+            ),
           }),
         )
         .max(mostMembers)
         .meta(byKey("name"))
-        .describe("Members that were below the base."),
-      promoted: adapterName().optional().describe("The champion that it made, which may not show it yet."),
-      pairs: whole(0, 1000000).optional().describe("Solved sessions that the hypernetwork has learnt from."),
-      archived: z.array(adapterName()).max(mostDecisions).describe("Adapters that it archived, which may not show it yet."),
+        .describe("Members of the previous generation whose upper bound of Pass@1 was below the base model's Pass@1."),
+      promoted: adapterName()
+        .optional()
+        .describe("Name of the Adapter that the previous generation made champion; its status may not show it yet."),
+      pairs: whole(0, 1000000).optional().describe("Number of solved sessions that the hypernetwork has learnt from."),
+      archived: z
+        .array(adapterName())
+        .max(mostDecisions)
+        .describe("Names of the Adapters that the previous generation archived; their status may not show it yet."),
     })
     .optional()
-    .describe("What a generation has to know of those before. The operator writes it."),
+    .describe("Results of previous generations that this one needs. Set by the operator; leave it unset."),
   requires,
   ...lifecycle,
 });
@@ -216,7 +249,7 @@ export const evolutionGeneration = defineKind({
   singular: "evolutiongeneration",
   shortNames: ["reg"],
   description:
-    "One generation of adapters: members are measured, parents drawn, children made, and only what beats its best parent, the mean and the union on tasks that nobody was selected by becomes a champion.",
+    "One generation of selection among adapters: members are measured, parents are drawn, and children are merged from them. A child becomes a champion only if it beats its best parent and other baselines on tasks that weren't used for selection.",
   nameMaxLength: 40,
   spec,
   status,
@@ -283,17 +316,17 @@ export const evolutionGeneration = defineKind({
   ],
   columns: columns(
     { name: "Generation", type: "integer", jsonPath: ".spec.generation", description: "Number of the generation." },
-    { name: "Members", type: "integer", jsonPath: ".status.memberCount", description: "Members of the population." },
+    { name: "Members", type: "integer", jsonPath: ".status.memberCount", description: "Number of members of the population." },
     { name: "Best", type: "string", jsonPath: ".status.best.passAt1.estimate", description: "Pass@1 of the best adapter so far." },
     {
       name: "Delta",
       type: "string",
       jsonPath: ".status.promotion.delta.estimate",
-      description: "Points that the candidate gained over the best parent or the champion.",
+      description: "Gain of the candidate over the gate's baseline in percentage points.",
     },
-    { name: "Promoted", type: "string", jsonPath: ".status.promoted", description: "The new champion." },
-    { name: "Archived", type: "integer", jsonPath: ".status.archived", description: "Adapters that were archived." },
-    { name: "Next", type: "string", jsonPath: ".status.next", description: "The next generation.", priority: 1 },
+    { name: "Promoted", type: "string", jsonPath: ".status.promoted", description: "Name of the new champion." },
+    { name: "Archived", type: "integer", jsonPath: ".status.archived", description: "Number of adapters that were archived." },
+    { name: "Next", type: "string", jsonPath: ".status.next", description: "Name of the next generation.", priority: 1 },
   ),
 });
 export type EvolutionGeneration = ObjectOf<typeof evolutionGeneration>;

@@ -28,196 +28,243 @@ const points = () => text(20);
 
 /** What generations have spent. */
 export const spent = z.object({
-  evaluations: whole(0, 1000000).describe("Evaluations that were created."),
-  gpuSeconds: whole(0, Number.MAX_SAFE_INTEGER).describe("Seconds of the attempts of TrainingRuns, times their GPUs."),
+  evaluations: whole(0, 1000000).describe("Number of Evaluations that were created."),
+  gpuSeconds: whole(0, Number.MAX_SAFE_INTEGER).describe(
+    "GPU seconds of TrainingRuns: the duration of their attempts times their number of GPUs.",
+  ),
 });
 
 /** The best adapter on some tasks. */
 export const best = z.object({
-  adapter: adapterName().describe("Adapter with the best lower bound."),
-  taskSet: measuredTasks.describe("What it was measured on."),
-  passAt1: interval.describe("Its Pass@1 there."),
+  adapter: adapterName().describe("Name of the Adapter with the best lower bound of Pass@1."),
+  taskSet: measuredTasks.describe("Tasks that the best adapter was measured on."),
+  passAt1: interval.describe("Pass@1 of the best adapter on these tasks, with its confidence interval."),
 });
 
 const member = z.object({
-  name: adapterName().describe("Name of the Adapter."),
-  digest: digest().describe("Manifest digest of its weights."),
+  name: adapterName().describe("Name of the member Adapter."),
+  digest: digest().describe("Manifest digest of the member's artifact."),
   repository: artifactReference.shape.repository,
   scope,
-  champion: z.literal(true).optional().describe("Champion of its scope when the generation began."),
-  passAt1: interval.optional().describe("Pass@1 on the fitness tasks."),
-  evaluationUID: text(64).optional().describe("UID of the evaluation that measured it."),
-  tasksWon: whole(0, 100000).optional().describe("Tasks that it solves better than the base and all other members."),
-  parent: z.literal(true).optional().describe("Selected as a parent."),
-  belowBase: whole(1, 100).optional().describe("Generations in a row that its upper bound has been below the base's."),
-  leftOut: text(500).optional().describe("Why it can't be a parent."),
+  champion: z.literal(true).optional().describe("True if the member was a champion when the generation began."),
+  passAt1: interval.optional().describe("Pass@1 on the selection tasks (`spec.fitness.taskSet`), with its confidence interval."),
+  evaluationUID: text(64).optional().describe("UID of the Evaluation that measured the member."),
+  tasksWon: whole(0, 100000)
+    .optional()
+    .describe("Number of tasks that the member solves better than the base model and all other members."),
+  parent: z.literal(true).optional().describe("True if the member was selected as a parent."),
+  belowBase: whole(1, 100)
+    .optional()
+    .describe("Number of consecutive generations that the member's upper bound has been below the base model's Pass@1; unset for none."),
+  leftOut: text(500).optional().describe("Why the member can't be a parent; unset if it can."),
 });
 
 /** How a child is made. */
 const childKinds = ["Merge", "Generate", "Mean", "UnionRetrain", "ScaledParent"] as const;
 
 const child = z.object({
-  run: objectName(45).describe("TrainingRun that makes it."),
-  runUID: text(64).optional().describe("UID of that run."),
-  kind: z.enum(childKinds).describe("How it is made. All but Merge and Generate are there to be beaten."),
-  parents: z.array(adapterName()).min(1).max(mostParents).describe("Adapters that begot it."),
-  like: adapterName().optional().describe("Child whose strength a scaled parent has."),
-  equalWeights: z.literal(true).optional().describe("Made again with equal weights, because a search had nothing to measure by."),
-  weights: text(400).optional().describe("Weights that a search gave the parents, in their order."),
-  adapter: adapterName().optional().describe("The Adapter."),
-  digest: digest().optional().describe("Manifest digest of its weights."),
+  run: objectName(45).describe("Name of the TrainingRun that makes the child."),
+  runUID: text(64).optional().describe("UID of the TrainingRun that makes the child."),
+  kind: z.enum(childKinds).describe("How the child is made. Only Merge and Generate can be promoted; the others are made to compare with."),
+  parents: z.array(adapterName()).min(1).max(mostParents).describe("Names of the Adapters that are the child's parents."),
+  like: adapterName().optional().describe("Name of the child whose norm the parent is scaled to; only set for kind ScaledParent."),
+  equalWeights: z
+    .literal(true)
+    .optional()
+    .describe("True if the child is made again with equal weights, because the weight search found no programs to measure by."),
+  weights: text(400).optional().describe("Weights that the search found for the parents, in the order of `parents`."),
+  adapter: adapterName().optional().describe("Name of the child's Adapter; unset until it exists."),
+  digest: digest().optional().describe("Manifest digest of the child's artifact."),
   repository: artifactReference.shape.repository.optional(),
-  passAt1: interval.optional().describe("Pass@1 on the fitness tasks."),
-  evaluationUID: text(64).optional().describe("UID of the evaluation that measured it."),
-  gpuSeconds: whole(0, Number.MAX_SAFE_INTEGER).optional().describe("Seconds of the run's attempts, times its GPUs."),
+  passAt1: interval.optional().describe("Pass@1 on the selection tasks (`spec.fitness.taskSet`), with its confidence interval."),
+  evaluationUID: text(64).optional().describe("UID of the Evaluation that measured the child."),
+  gpuSeconds: whole(0, Number.MAX_SAFE_INTEGER)
+    .optional()
+    .describe("GPU seconds of the child's TrainingRun: the duration of its attempts times its number of GPUs."),
   state: z
     .enum(["Planned", "Training", "Born", "Measured", "Kept", "Dropped", "Failed"])
     .describe(
-      "How far it is. Kept: in the population from now on. Dropped: archived, because it is nothing new. Failed: it could not be made or measured.",
+      "State of the child. Born: its Adapter is ready. Kept: it belongs to the population from now on. Dropped: it is archived, because it answers every task as another adapter does. Failed: it could not be made or measured.",
     ),
-  why: text(500).optional().describe("Why it came to that."),
+  why: text(500).optional().describe("Why the child is in this state."),
 });
 
 export const status = z.object({
   ...statusBase,
-  startTime: time().optional().describe("When the population was frozen."),
-  taskSet: measuredTasks.optional().describe("The tasks that select, frozen at the start."),
-  promotionTaskSet: measuredTasks.optional().describe("The tasks that decide, frozen at the start."),
-  base: interval.optional().describe("Pass@1 of the base on the fitness tasks."),
-  memberCount: whole(0, mostMembers).optional().describe("Members."),
-  members: z.array(member).max(mostMembers).meta(byKey("name")).optional().describe("The population, frozen at the start."),
+  startTime: time().optional().describe("Time at which the population was frozen."),
+  taskSet: measuredTasks.optional().describe("Tasks that members and children are selected by, frozen at the start."),
+  promotionTaskSet: measuredTasks.optional().describe("Tasks that decide on the promotion, frozen at the start."),
+  base: interval
+    .optional()
+    .describe("Pass@1 of the base model on the selection tasks (`spec.fitness.taskSet`), with its confidence interval."),
+  memberCount: whole(0, mostMembers).optional().describe("Number of members."),
+  members: z.array(member).max(mostMembers).meta(byKey("name")).optional().describe("Members of the population, frozen at the start."),
   omitted: z
     .object({
-      count: whole(1, 1000000).describe("How many."),
-      names: z.array(adapterName()).max(50).describe("The first fifty."),
+      count: whole(1, 1000000).describe("Number of Adapters that were omitted."),
+      names: z.array(adapterName()).max(50).describe("Names of the omitted Adapters; the first 50 if there are more."),
     })
     .optional()
-    .describe("Adapters that match and were no longer among the best spec.population.maximum."),
+    .describe("Adapters that match `spec.population` but exceed its `maximum`."),
   evaluations: z
     .array(
       z.object({
         name: objectName(45).describe("Name of the Evaluation."),
-        uid: text(64).optional().describe("Its UID."),
-        purpose: z.enum(["Members", "Children", "Promotion"]).describe("What it is for."),
-        adapters: z.array(adapterName()).max(7).describe("Adapters that it measures, beside the base."),
-        state: z.enum(["Planned", "Running", "Measured", "Failed"]).describe("How far it is."),
-        message: text(500).optional().describe("Why it failed."),
+        uid: text(64).optional().describe("UID of the Evaluation; unset until it exists."),
+        purpose: z
+          .enum(["Members", "Children", "Promotion"])
+          .describe("What the Evaluation is for: to measure members, to measure children, or to decide on the promotion."),
+        adapters: z
+          .array(adapterName())
+          .max(7)
+          .describe("Names of the Adapters that the Evaluation measures, in addition to the base model."),
+        state: z.enum(["Planned", "Running", "Measured", "Failed"]).describe("State of the Evaluation."),
+        message: text(500).optional().describe("Why the Evaluation failed."),
       }),
     )
     .max(mostMeasurements)
     .meta(byKey("name"))
     .optional()
-    .describe("Evaluations of this generation. One that failed is followed by one for each half of its adapters."),
+    .describe(
+      "Evaluations of this generation. A failed one is followed by one for each half of its Adapters, to find the one that can't be measured.",
+    ),
   selection: z
     .object({
       draws: z
         .array(
           z.object({
-            kind: z.enum(["Tournament", "TaskWinners"]).describe("How the winner was found."),
-            contestants: z.array(adapterName()).max(mostMembers).describe("Who was drawn, or could be."),
-            winner: adapterName().describe("The parent."),
-            why: text(300).describe("Its numbers."),
+            kind: z
+              .enum(["Tournament", "TaskWinners"])
+              .describe("How the winner was found: by a Tournament, or by a draw among the TaskWinners."),
+            contestants: z.array(adapterName()).max(mostMembers).describe("Names of the members that took part in the draw."),
+            winner: adapterName().describe("Name of the member that was selected as a parent."),
+            why: text(300).describe("Numbers by which the winner was selected."),
           }),
         )
         .max(mostParents)
-        .describe("The draws, in their order."),
-      parents: z.array(adapterName()).max(mostParents).describe("The parents, best lower bound first."),
+        .describe("Draws by which the parents were selected, in order."),
+      parents: z.array(adapterName()).max(mostParents).describe("Names of the parents, the best lower bound of Pass@1 first."),
     })
     .optional()
-    .describe("How the parents were selected."),
-  children: z.array(child).max(mostChildren).meta(byKey("run")).optional().describe("Who was begotten by whom, and what became of it."),
+    .describe("Selection of the parents."),
+  children: z
+    .array(child)
+    .max(mostChildren)
+    .meta(byKey("run"))
+    .optional()
+    .describe("Children of this generation: how each is made, its results and its state."),
   promotion: z
     .object({
-      candidate: adapterName().optional().describe("Child that was put to the test."),
-      tier: z.enum(["Task", "Domain", "ProjectRoot"]).optional().describe("Tier that it would have."),
-      scope: scope.optional().describe("Scope that it would be the champion of."),
-      bestParent: adapterName().optional().describe("Parent with the best lower bound."),
-      incumbent: adapterName().optional().describe("Champion of that scope."),
+      candidate: adapterName().optional().describe("Name of the child that is tested; unset if none qualifies."),
+      tier: z.enum(["Task", "Domain", "ProjectRoot"]).optional().describe("Tier that the candidate gets if it is promoted."),
+      scope: scope.optional().describe("Scope that the candidate becomes the champion of if it is promoted."),
+      bestParent: adapterName().optional().describe("Name of the candidate's parent with the best lower bound of Pass@1."),
+      incumbent: adapterName().optional().describe("Name of the scope's champion when the test began; unset if there was none."),
       alsoChampions: z
         .array(adapterName())
         .max(mostChampions)
         .optional()
         .describe(
-          "Further champions of that scope, where several chains made one at the same time; the one that wins takes the place of all.",
+          "Names of further champions of the scope, which several chains promoted at the same time. A promotion replaces all of them.",
         ),
-      leftOut: text(300).optional().describe("Why that champion isn't measured beside the candidate."),
+      leftOut: text(300).optional().describe("Why the incumbent isn't measured together with the candidate; unset if it is."),
       baseline: adapterName()
         .optional()
-        .describe("Which of the two it was compared with by the gate: the better one on the fitness tasks."),
-      confidence: text(20).optional().describe("Confidence of the gate's interval."),
+        .describe(
+          "Name of the Adapter that the gate compares the candidate with: the best on the selection tasks among best parent, scaled parent and incumbent.",
+        ),
+      confidence: text(20).optional().describe("Confidence level of the gate's interval, as a decimal string."),
       inflationPoints: points()
         .optional()
-        .describe("Points by which the best of so many equally good children is expected to look better than it is on the fitness tasks."),
+        .describe(
+          "Percentage points by which the best of so many equally good children is expected to look too good on the selection tasks.",
+        ),
       shuffled: z
         .boolean()
         .optional()
-        .describe("Whether an arm gives each promotion task another task's adapter: the population has several adapters for them."),
-      evaluation: objectName(45).optional().describe("Evaluation that decided."),
-      delta: interval.optional().describe("Gain over the baseline in points on the promotion tasks, with its 95 % interval."),
+        .describe(
+          "Whether the Evaluation has a control arm that answers each promotion task with another task's adapter. It has one if the population has several adapters for these tasks.",
+        ),
+      evaluation: objectName(45).optional().describe("Name of the Evaluation that decides on the promotion."),
+      delta: interval
+        .optional()
+        .describe(
+          "Gain of the candidate over the baseline on the promotion tasks in percentage points, with its 95 % confidence interval.",
+        ),
       rivals: z
         .array(
           z.object({
-            adapter: adapterName().describe("Whom it must beat as well."),
-            role: z.enum(["BestParent", "Incumbent", "Mean", "UnionRetrain", "ScaledParent"]).describe("What that is."),
-            delta: interval.describe("That one's gain over the same baseline, in points."),
+            adapter: adapterName().describe("Name of the rival Adapter."),
+            role: z
+              .enum(["BestParent", "Incumbent", "Mean", "UnionRetrain", "ScaledParent"])
+              .describe("Role of the rival, such as the mean of the parents (Mean)."),
+            delta: interval.describe(
+              "Gain of the rival over the gate's baseline in percentage points, which the candidate's gain must exceed.",
+            ),
           }),
         )
         .max(5)
         .meta(byKey("role"))
         .optional()
-        .describe("What else was measured beside it."),
-      outcome: z.enum(["Promoted", "NotPromoted"]).optional().describe("What was decided."),
-      why: text(1000).optional().describe("Why."),
+        .describe("Adapters other than the gate's baseline that the candidate must beat, with their results."),
+      outcome: z.enum(["Promoted", "NotPromoted"]).optional().describe("Whether the candidate was promoted; unset until it is decided."),
+      why: text(1000).optional().describe("Reason for the outcome, with the numbers."),
     })
     .optional()
-    .describe("Whether a child becomes a champion."),
+    .describe("Test of the best child for promotion to champion."),
   decisions: z
     .array(
       z.object({
-        kind: z.enum(["Promotion", "Retirement", "Archival"]).describe("What was decided."),
-        adapter: adapterName().describe("About whom."),
-        digest: digest().describe("Manifest digest of its weights."),
+        kind: z.enum(["Promotion", "Retirement", "Archival"]).describe("Kind of the decision. A Retirement ends a championship."),
+        adapter: adapterName().describe("Name of the Adapter that the decision is about."),
+        digest: digest().describe("Manifest digest of the Adapter's artifact."),
         repository: artifactReference.shape.repository,
-        time: time().describe("When."),
-        why: text(500).describe("Why."),
-        recorded: z.boolean().describe("Whether the registry holds it; it counts from then on."),
-        recordedTime: time().optional().describe("When that was seen; adapters that it is about read again what is decided of them."),
-        refused: text(300).optional().describe("Why it can't ever be stored; it isn't in force."),
+        time: time().describe("Time of the decision."),
+        why: text(500).describe("Reason for the decision."),
+        recorded: z.boolean().describe("Whether the decision is stored in the registry, from which time on it is in force."),
+        recordedTime: time()
+          .optional()
+          .describe("Time at which the decision was seen in the registry. The Adapter that it is about then reads its evidence again."),
+        refused: text(300).optional().describe("Why the decision can never be stored. It isn't in force."),
       }),
     )
     .max(mostDecisions)
     .meta(byKey("kind", "adapter"))
     .optional()
-    .describe("What is said of adapters, each a manifest in the registry."),
+    .describe("Decisions about Adapters, each of which is stored as a manifest in the registry."),
   spared: z
-    .array(z.object({ name: adapterName().describe("Member."), why: text(300).describe("Why.") }))
+    .array(
+      z.object({ name: adapterName().describe("Name of the member Adapter."), why: text(300).describe("Why the member wasn't archived.") }),
+    )
     .max(mostMembers)
     .meta(byKey("name"))
     .optional()
-    .describe("Members that would have been archived, and why they weren't."),
-  pruned: z.boolean().optional().describe("Whether it is decided who is archived."),
-  promoted: adapterName().optional().describe("The new champion."),
-  retired: adapterName().optional().describe("The champion before."),
-  archived: whole(0, mostDecisions).optional().describe("Adapters that were archived."),
+    .describe("Members that were due to be archived but were spared."),
+  pruned: z.boolean().optional().describe("Whether it has been decided which members are archived."),
+  promoted: adapterName().optional().describe("Name of the new champion; unset if none was promoted."),
+  retired: adapterName().optional().describe("Name of the champion that was replaced; unset if none was."),
+  archived: whole(0, mostDecisions).optional().describe("Number of adapters that were archived."),
   hypernetwork: z
     .object({
-      pairs: whole(0, 1000000).describe("Solved sessions that it has learnt from, or learns from now."),
-      run: objectName(45).optional().describe("TrainingRun that this generation began, by which the next one generates."),
+      pairs: whole(0, 1000000).describe("Number of solved sessions that the hypernetwork has learnt from, or is learning from."),
+      run: objectName(45)
+        .optional()
+        .describe("Name of the TrainingRun that retrains the hypernetwork for the next generation; unset if none was started."),
     })
     .optional()
-    .describe("The hypernetwork that generates children, where it is trained again."),
-  best: best.optional().describe("The best adapter of this generation and of those before."),
-  withoutImprovement: whole(0, 100).optional().describe("Generations in a row that brought no better one."),
-  spent: spent.optional().describe("What all generations so far have taken."),
-  exhausted: text(200).optional().describe("What the budget didn't pay for any more."),
-  paused: z.boolean().optional().describe("Whether its runs and evaluations were suspended with it."),
-  mlflowRunID: text(64).optional().describe("Run in the experiment tracker."),
+    .describe("State of the hypernetwork's retraining; only set with `spec.hypernetwork`."),
+  best: best.optional().describe("Best adapter of this and all previous generations."),
+  withoutImprovement: whole(0, 100).optional().describe("Number of consecutive generations, up to this one, without a better adapter."),
+  spent: spent.optional().describe("Evaluations and GPU time that this and all previous generations have used."),
+  exhausted: text(200).optional().describe("Which limit of `spec.budget` was reached; unset if none was."),
+  paused: z.boolean().optional().describe("Whether TrainingRuns and Evaluations were suspended together with the generation."),
+  mlflowRunID: text(64).optional().describe("ID of the run in the experiment tracker, MLflow."),
   tracking: z
     .object({
-      tries: whole(0, 3).describe("How often the experiment tracker was told."),
-      why: text(300).optional().describe("Why it has no run of this generation."),
+      tries: whole(0, 3).describe("Number of attempts to log the generation to the experiment tracker."),
+      why: text(300).optional().describe("Why the experiment tracker has no run of this generation."),
     })
     .optional()
-    .describe("Whether the experiment tracker knows; a generation ends without it."),
-  next: objectName(45).optional().describe("The next generation."),
+    .describe("State of logging to the experiment tracker. The generation also ends if it fails."),
+  next: objectName(45).optional().describe("Name of the next generation; unset if there is none."),
 });

@@ -82,19 +82,19 @@ const ready: Column = {
   name: "Ready",
   type: "string",
   jsonPath: conditionPath(ConditionType.Ready, "status"),
-  description: "Whether the object is as asked.",
+  description: "Status of the condition Ready.",
 };
 const reason: Column = {
   name: "Reason",
   type: "string",
   jsonPath: conditionPath(ConditionType.Ready, "reason"),
-  description: "One word on why.",
+  description: "Reason of the condition Ready.",
 };
 const message: Column = {
   name: "Status",
   type: "string",
   jsonPath: conditionPath(ConditionType.Ready, "message"),
-  description: "What is going on.",
+  description: "Message of the condition Ready.",
   priority: 1,
 };
 const age: Column = { name: "Age", type: "date", jsonPath: ".metadata.creationTimestamp", description: "Time since creation." };

@@ -9,47 +9,50 @@ import { columns, defineKind, type ObjectOf } from "./kind.ts";
 
 const adapterState = z.object({
   name: text(63).describe("Name of the Adapter, which is also the served model name."),
-  digest: digest().describe("Manifest digest of the loaded artifact."),
-  state: z.enum(["Pending", "Loaded", "Refused"]).describe("Whether engines hold it, will hold it, or refused it."),
-  engines: whole(0, 10000).describe("Engines that hold it now."),
-  reason: text(63).optional().describe("Why it was refused or waits."),
-  message: text(1024).optional().describe("The same in a sentence."),
-  canary: z.enum(["Matched", "Unknown", "Mismatched"]).optional().describe("Whether the loaded adapter answers as its fingerprint says."),
+  digest: digest().describe("Manifest digest of the Adapter's artifact."),
+  state: z
+    .enum(["Pending", "Loaded", "Refused"])
+    .describe("State of the adapter on this server: Pending (not loaded yet), Loaded by at least one engine, or Refused."),
+  engines: whole(0, 10000).describe("Number of engines that have the adapter loaded."),
+  reason: text(63).optional().describe("Reason why the adapter was refused or isn't loaded yet, as a CamelCase word."),
+  message: text(1024).optional().describe("Human-readable explanation of why the adapter was refused or isn't loaded yet."),
+  canary: z
+    .enum(["Matched", "Unknown", "Mismatched"])
+    .optional()
+    .describe("Whether the loaded adapter answers as its fingerprint says; Unknown if another engine or precision may answer differently."),
 });
 
 const spec = z.object({
   base: baseModel,
-  pipelineParallelSize: whole(1, 64)
-    .default(1)
-    .describe("Pipeline stages of one replica; each stage holds a part of the layers on one GPU."),
+  pipelineParallelSize: whole(1, 64).default(1).describe("Number of pipeline stages per replica, among which the layers are divided."),
   tensorParallelSize: whole(1, 64)
     .default(1)
-    .describe("Tensor-parallel ranks of one stage. With adapters this must stay 1 unless explicitly allowed."),
+    .describe("Number of tensor-parallel ranks per pipeline stage. Must be 1 unless `allowTensorParallelWithAdapters` is true."),
   allowTensorParallelWithAdapters: z
     .boolean()
     .default(false)
     .describe(
       "Allows tensor parallelism together with adapters, which vLLM users reported to corrupt answers on PCIe (vllm-project/vllm#21471).",
     ),
-  nodesPerReplica: whole(1, 64).default(1).describe("Nodes of one replica. More than one needs the LeaderWorkerSet API."),
-  quantization: z.enum(["None", "NF4"]).default("None").describe("Quantization of the base weights."),
-  maxModelLength: whole(256, 1048576).default(4096).describe("Longest sequence, prompt and answer together, in tokens."),
-  maxSequences: whole(1, 4096).default(16).describe("Sequences that are decoded at once."),
+  nodesPerReplica: whole(1, 64).default(1).describe("Number of nodes per replica. More than one needs the LeaderWorkerSet API."),
+  quantization: z.enum(["None", "NF4"]).default("None").describe("Quantization of the base model's weights."),
+  maxModelLength: whole(256, 1048576).default(4096).describe("Maximum length of a sequence, prompt and answer together, in tokens."),
+  maxSequences: whole(1, 4096).default(16).describe("Maximum number of sequences that each replica decodes concurrently."),
   replicas: whole(0, 1000).default(1).describe("Number of independent replicas."),
   adapters: z
     .object({
-      slots: whole(1, 64).default(4).describe("Adapters that one engine holds at once."),
+      slots: whole(1, 64).default(4).describe("Number of adapters that each engine can have loaded at once."),
       maxRank: z
         .literal([8, 16, 32, 64, 128, 256, 320, 512])
         .default(16)
-        .describe("Largest rank that is accepted. Memory grows with it, so keep it at the rank in use."),
+        .describe("Largest LoRA rank that is accepted. Memory use grows with it, so keep it at the rank in use."),
       resident: z
-        .object({ matchLabels: labels().optional().describe("Labels that an Adapter must carry.") })
+        .object({ matchLabels: labels().optional().describe("Labels that the Adapters must have; all Adapters match when unset.") })
         .optional()
-        .describe("Adapters that stay loaded; others come and go with the sessions and evaluations that claim them."),
+        .describe("Selection of Adapters that stay loaded. Others are loaded when a session, evaluation or client needs them."),
     })
     .default({ slots: 4, maxRank: 16 })
-    .describe("How adapters are held."),
+    .describe("Settings for LoRA adapters."),
   engine: z
     .object({
       image: text(500).optional().describe("vLLM image; the installation's image when unset."),
@@ -57,16 +60,18 @@ const spec = z.object({
         .array(text(500))
         .max(64)
         .optional()
-        .describe("Further arguments of `vllm serve`. LoRA, parallelism, host and port are the operator's and refused here."),
+        .describe(
+          "Additional arguments of `vllm serve`. Those that the operator sets, such as for LoRA, parallelism, host and port, are refused.",
+        ),
       environment: z
-        .array(z.object({ name: text(100).min(1).describe("Name of the variable."), value: text(1000).describe("Its value.") }))
+        .array(z.object({ name: text(100).min(1).describe("Name of the variable."), value: text(1000).describe("Value of the variable.") }))
         .max(64)
         .meta(byKey("name"))
         .optional()
-        .describe("Further environment variables of the engine."),
+        .describe("Additional environment variables of the engine."),
     })
     .default({})
-    .describe("The vLLM engine."),
+    .describe("Settings of the vLLM engine."),
   resources: resources.default({}),
   ...scheduling,
   requires,
@@ -93,27 +98,32 @@ export const tensorParallel = {
 
 const status = z.object({
   ...statusBase,
-  baseDigest: digest().optional().describe("Identity of the base model's files."),
-  replicas: whole(0, 1000).optional().describe("Replicas that exist."),
-  readyReplicas: whole(0, 1000).optional().describe("Replicas that answered a real completion."),
+  baseDigest: digest().optional().describe("Digest over the base model's files."),
+  replicas: whole(0, 1000).optional().describe("Number of replicas that exist."),
+  readyReplicas: whole(0, 1000).optional().describe("Number of replicas that answered a real completion request."),
   selector: text(253).optional().describe("Label selector of the pods, for the scale subresource."),
   url: text(300).optional().describe("Base URL of the OpenAI-compatible API."),
-  loadedAdapters: whole(0, 10000).optional().describe("Adapters that at least one engine holds."),
-  adapters: z.array(adapterState).max(256).meta(byKey("name")).optional().describe("Adapters that are wanted here and where they stand."),
+  loadedAdapters: whole(0, 10000).optional().describe("Number of adapters that at least one engine has loaded."),
+  adapters: z
+    .array(adapterState)
+    .max(256)
+    .meta(byKey("name"))
+    .optional()
+    .describe("Adapters that are wanted or still loaded on this server, with their state."),
   engines: z
     .array(
       z.object({
-        pod: text(253).describe("Pod of the engine."),
-        podUID: text(64).describe("UID of that pod."),
-        bootID: text(128).describe("Identity of the engine's process; it changes with every restart."),
-        ready: z.boolean().describe("Whether it answered a real completion lately."),
-        since: time().optional().describe("When this boot was first seen."),
+        pod: text(253).describe("Name of the engine's pod."),
+        podUID: text(64).describe("UID of the engine's pod."),
+        bootID: text(128).describe("Identifier of the engine's process, which changes with every restart."),
+        ready: z.boolean().describe("Whether the engine recently answered a real completion request."),
+        since: time().optional().describe("Time at which the engine's current process was first seen."),
       }),
     )
     .max(256)
     .meta(byKey("pod"))
     .optional()
-    .describe("Engines and their present boots."),
+    .describe("Engines of the server with their current processes."),
 });
 
 export const modelServer = defineKind({
@@ -167,10 +177,10 @@ export const modelServer = defineKind({
     },
   ],
   columns: columns(
-    { name: "Stages", type: "integer", jsonPath: ".spec.pipelineParallelSize", description: "Pipeline stages of one replica." },
-    { name: "Replicas", type: "integer", jsonPath: ".status.readyReplicas", description: "Replicas that answer." },
-    { name: "Adapters", type: "integer", jsonPath: ".status.loadedAdapters", description: "Adapters that are loaded." },
-    { name: "URL", type: "string", jsonPath: ".status.url", description: "OpenAI-compatible API.", priority: 1 },
+    { name: "Stages", type: "integer", jsonPath: ".spec.pipelineParallelSize", description: "Number of pipeline stages per replica." },
+    { name: "Replicas", type: "integer", jsonPath: ".status.readyReplicas", description: "Number of replicas that answer." },
+    { name: "Adapters", type: "integer", jsonPath: ".status.loadedAdapters", description: "Number of adapters that are loaded." },
+    { name: "URL", type: "string", jsonPath: ".status.url", description: "Base URL of the OpenAI-compatible API.", priority: 1 },
   ),
   scale: { specReplicasPath: ".spec.replicas", statusReplicasPath: ".status.replicas", labelSelectorPath: ".status.selector" },
 });

@@ -24,60 +24,64 @@ const spec = z.object({
   corpus: z
     .object({
       sessions: z
-        .object({ matchLabels: labels().describe("Labels that an AgentSession must carry.") })
+        .object({ matchLabels: labels().describe("Labels that the AgentSessions must have.") })
         .optional()
-        .describe("Learns from every matching session. The run waits until none of them is still running, then freezes their digests."),
-      sessionNames: z.array(objectName()).max(500).optional().describe("Learns from these sessions."),
+        .describe(
+          "Selection of AgentSessions by label. The run waits until none of them is still running, then freezes the digests of their trajectories.",
+        ),
+      sessionNames: z.array(objectName()).max(500).optional().describe("Names of the AgentSessions to learn from."),
       artifact: artifactReference
         .optional()
-        .describe("Learns from what already is in the registry: a trajectory, or a corpus of many trajectories."),
+        .describe("Artifact in the registry to learn from: a trajectory, or a corpus of many trajectories."),
       artifacts: z
         .array(artifactReference)
         .min(1)
         .max(mostTrajectories)
         .meta(byKey("repository", "digest"))
         .optional()
-        .describe("Learns from several of these together."),
+        .describe("Several artifacts in the registry to learn from together, each a trajectory or a corpus."),
       include: z
         .array(z.enum(["Programs", "Notes", "Corrections"]))
         .min(1)
         .max(3)
         .default(["Programs"])
-        .describe("What of a session becomes training text: its passing programs, its notes, its failed attempts with their corrections."),
-      minimumSessions: whole(1, 500)
-        .default(1)
-        .describe("Fewest solved sessions; with fewer the run is stalled rather than trained on too little."),
+        .describe("Parts of a session that become training text: Programs that passed, Notes, and Corrections of failed attempts."),
+      minimumSessions: whole(1, 500).default(1).describe("Minimum number of solved sessions; with fewer the run is stalled."),
     })
     .optional()
     .describe(
-      "What sft, hypernetwork and generate learn from; unset with merge and control. Exactly one of sessions, sessionNames, artifact and artifacts.",
+      "What `sft`, `hypernetwork` and `generate` learn from; unset with `merge` and `control`. Exactly one of `sessions`, `sessionNames`, `artifact` and `artifacts`.",
     ),
   output: z
-    .object({ scope: scope.optional().describe("Scope of the adapter; the sessions' common scope when unset.") })
+    .object({
+      scope: scope
+        .optional()
+        .describe("Scope of the adapter; when unset, the scope that the sessions or the merged adapters have in common."),
+    })
     .default({})
-    .describe("What becomes of the result."),
+    .describe("Properties of the adapter that the run makes."),
   retries: z
     .object({
       failures: whole(0, 20)
         .default(2)
         .describe(
-          "Attempts after the first that may follow a failure. Attempts that found the registry or the hub away (exit code 75) don't count; they are tried again with growing pauses until deadlineSeconds.",
+          "Maximum number of retries after failures. Attempts that found the registry or the hub unavailable (exit code 75) don't count; they are retried with growing pauses until `deadlineSeconds`.",
         ),
-      disruptions: whole(0, 100).default(10).describe("Attempts after the first that may follow a disruption, such as a drained node."),
+      disruptions: whole(0, 100).default(10).describe("Maximum number of retries after disruptions, such as a drained node."),
     })
     .default({ failures: 2, disruptions: 10 })
-    .describe("How often the work is tried again."),
+    .describe("Limits on retries, for failures and for disruptions."),
   deadlineSeconds: whole(60, 2592000)
     .default(86400)
-    .describe("Longest time from first start to end, over all attempts; waiting in a queue counts."),
+    .describe("Maximum duration from the first start to the end in seconds, over all attempts, including time in a queue."),
   checkpoint: z
     .object({
-      everySteps: whole(1, 100000).default(20).describe("Optimizer steps between checkpoints."),
-      size: quantityAboveZero().default("2Gi").describe("Size of the volume that holds checkpoints."),
-      storageClassName: text(253).optional().describe("StorageClass of that volume."),
+      everySteps: whole(1, 100000).default(20).describe("Number of optimizer steps between checkpoints."),
+      size: quantityAboveZero().default("2Gi").describe("Size of the volume for checkpoints."),
+      storageClassName: text(253).optional().describe("StorageClass of the volume for checkpoints."),
     })
     .default({ everySteps: 20, size: "2Gi" })
-    .describe("Checkpoints, from which a later attempt goes on."),
+    .describe("Checkpoints, from which later attempts resume."),
   image: text(500).optional().describe("Trainer image; the installation's image when unset."),
   resources: resources.default({}),
   queueName: text(253).optional().describe("Kueue LocalQueue that admits the Jobs."),
@@ -90,82 +94,86 @@ const spec = z.object({
 export const mostAttempts = 128;
 
 export const attempt = z.object({
-  number: whole(1, 1000).describe("Number of the attempt, from 1."),
-  job: objectName().describe("Name of its Job."),
+  number: whole(1, 1000).describe("Number of the attempt, starting at 1."),
+  job: objectName().describe("Name of the attempt's Job."),
   result: z
     .enum(["Running", "Succeeded", "Failed", "Disrupted", "Refused"])
-    .describe("How it went; Refused is a permanent error that is not retried."),
-  reason: text(63).optional().describe("One word on why it ended."),
-  message: text(1024).optional().describe("The same in a sentence, with what to change."),
+    .describe("Result of the attempt; Refused is a permanent error that is not retried."),
+  reason: text(63).optional().describe("Reason why the attempt ended, as a CamelCase word."),
+  message: text(1024).optional().describe("Human-readable explanation of why the attempt ended, with what to change."),
   exitCode: whole(0, 255).optional().describe("Exit code of the trainer."),
-  startTime: time().optional().describe("When its pod started."),
-  endTime: time().optional().describe("When it ended."),
+  startTime: time().optional().describe("Time at which the attempt's pod started."),
+  endTime: time().optional().describe("Time at which the attempt ended."),
 });
 
 /** Adapters that one run can start from. */
 const mostAdapters = 16;
 
-const metric = (what: string) => text(20).optional().describe(`${what}, a decimal.`);
+const metric = (what: string) => text(20).optional().describe(`${what}, as a decimal string.`);
 
 /** How varied a corpus is, as its trainer counted. */
 export const varietyOfCorpus = z.object({
-  distinctTasks: whole(0, 10000000).optional().describe("Distinct tasks of the solved trajectories."),
+  distinctTasks: whole(0, 10000000).optional().describe("Number of distinct tasks among the solved trajectories."),
   failureModes: whole(0, 10000000)
     .optional()
     .describe(
-      "Distinct classes of errors of the programs that failed in the solved trajectories; of an error without a class, its outcome.",
+      "Number of distinct error classes of the failed programs in the solved trajectories; an error without a class counts by its outcome.",
     ),
   corrections: whole(0, 10000000)
     .optional()
-    .describe("Distinct changes that turned the last program that failed into the first that passed, by the words that they replace."),
+    .describe(
+      "Number of distinct corrections, which turned the last failed program of a trajectory into the first that passed, by the words that they replace.",
+    ),
 });
 
 /** A method's metrics of its corpus and of its own result. */
 export const trainingMetrics = z
   .object({
     ...varietyOfCorpus.shape,
-    droppedPercent: metric("Share of the examples that were too long to be learnt"),
-    cosineDiversity: metric("1 − mean cosine between the adapters of held-out trajectories, without the static part"),
-    varianceRatio: metric("Share of the adapters' squared norm that is not their mean"),
-    effectiveRank: metric("Exponential of the entropy of the centred adapters' singular values"),
-    behaviourDistance: metric("Mean Jensen-Shannon distance between the adapters' answers to the same questions, in bits"),
+    droppedPercent: metric("Percentage of the examples that were left out, because they are longer than `maxLength`"),
+    cosineDiversity: metric("1 − mean cosine similarity of the adapters generated from held-out trajectories, without the static part"),
+    varianceRatio: metric("Share of the generated adapters' squared norm that isn't in their mean"),
+    effectiveRank: metric("Effective rank of the centred generated adapters: the exponential of the entropy of their singular values"),
+    behaviourDistance: metric("Mean Jensen-Shannon distance between the generated adapters' answers to the same questions, in bits"),
     rightMinusWrong: metric(
       "Loss with another trajectory's adapter minus loss with the right one, in nats per token, on held-out trajectories",
     ),
     rightMinusMean: metric("Loss with the mean adapter minus loss with the right one, in nats per token, on held-out trajectories"),
-    relativeNorm: metric("Largest norm of a layer's change, relative to the layer's weights"),
-    retainedEnergy: metric("Share of the merged change's squared norm that its rank holds"),
-    relativeErrorToExactSum: metric("Norm of the difference to the exact weighted sum, relative to that sum"),
-    weights: text(400).optional().describe("Weights that a search found, in the order of the adapters."),
+    relativeNorm: metric("Largest norm of a layer's weight change, relative to the norm of the layer's weights"),
+    retainedEnergy: metric("Share of the merged weight change's squared norm that is retained at the result's rank"),
+    relativeErrorToExactSum: metric("Norm of the result's difference to the exact weighted sum, relative to that sum"),
+    weights: text(400).optional().describe("Weights that the search found, in the order of the adapters."),
   })
-  .describe("What the method measured on its corpus and on its own result.");
+  .describe("Metrics of the corpus and of the result; which ones are set depends on the method.");
 
 const status = z.object({
   ...statusBase,
-  method: z.enum(methodNames).optional().describe("The method of spec."),
-  baseDigest: digest().optional().describe("Identity of the base model's files."),
+  method: z.enum(methodNames).optional().describe("Method of the run: the section that is set in spec."),
+  baseDigest: digest().optional().describe("Digest over the base model's files."),
   corpus: z
     .object({
-      digest: digest().describe("SHA-256 over the sorted trajectory digests: what exactly was learnt from."),
-      count: whole(0, 10000).optional().describe("Sessions in the corpus; unset where an artifact holds them and doesn't say how many."),
-      solved: whole(0, 10000).optional().describe("Sessions in the corpus that ended solved; unset where nobody has counted them."),
+      digest: digest().describe("SHA-256 over the sorted digests of the trajectories, which identifies the corpus."),
+      count: whole(0, 10000)
+        .optional()
+        .describe("Number of sessions in the corpus; unset if an artifact holds them and doesn't say how many."),
+      solved: whole(0, 10000).optional().describe("Number of sessions in the corpus that ended solved; unset if they weren't counted."),
       tasks: whole(0, 10000)
         .optional()
-        .describe("Distinct tasks of the solved sessions: those of equal description and tests are one. Unset where nobody has counted."),
+        .describe("Number of distinct tasks among the solved sessions, by description and tests; unset if they weren't counted."),
       trajectories: z
         .array(
           artifactReference.extend({
             adapter: artifactReference
               .optional()
-              .describe("For a hypernetwork: the adapter that was fine-tuned from this trajectory alone."),
+              .describe("Adapter that was fine-tuned from this trajectory alone; only set for the training of a hypernetwork."),
           }),
         )
         .max(mostTrajectories)
-        .describe("The sealed trajectories, or the artifacts that hold them."),
-      scope: scope.optional().describe("What the sessions' scopes have in common: the adapter's scope where spec.output.scope is unset."),
+        .describe("Artifacts of the sealed trajectories, or artifacts that hold several trajectories."),
+      scope: scope.optional().describe("Scope that the sessions have in common; the adapter gets it if `spec.output.scope` is unset."),
     })
     .optional()
-    .describe("The frozen corpus."),
+    .describe("Corpus to learn from, frozen by digest."),
   inputs: z
     .object({
       adapters: z
@@ -173,59 +181,61 @@ const status = z.object({
           z.object({
             name: objectName().describe("Name of the Adapter."),
             ...artifactReference.shape,
-            rank: whole(1, 512).describe("Its rank."),
-            generation: whole(0, 1000000).describe("Its generation."),
+            rank: whole(1, 512).describe("LoRA rank of the Adapter."),
+            generation: whole(0, 1000000).describe("Generation of the Adapter (`spec.generation`)."),
           }),
         )
         .max(mostAdapters)
         .optional()
-        .describe("Adapters that are merged, imitated or gone on from, in the order of the spec."),
+        .describe("Adapters that are merged, imitated or continued from, in the order of the spec."),
       hypernetwork: artifactReference
         .extend({
-          rank: whole(1, 512).describe("Rank of the adapter that it makes of one chunk."),
-          collapsed: z.boolean().describe("Whether its training ended as collapsed."),
+          rank: whole(1, 512).describe("LoRA rank that the hypernetwork generates from one chunk."),
+          collapsed: z.boolean().describe("Whether the training of the hypernetwork ended as collapsed."),
         })
         .optional()
-        .describe("The hypernetwork that generates."),
-      scope: scope.optional().describe("What the adapters' scopes have in common: the result's scope where spec.output.scope is unset."),
+        .describe("Hypernetwork that generates the adapters."),
+      scope: scope.optional().describe("Scope that the input adapters have in common; the result gets it if `spec.output.scope` is unset."),
     })
     .optional()
-    .describe("What the method starts from beside the corpus, frozen by digest."),
-  attempts: z.array(attempt).max(mostAttempts).meta(byKey("number")).optional().describe("Every attempt, oldest first."),
+    .describe("Inputs of the method other than the corpus, frozen by digest."),
+  attempts: z.array(attempt).max(mostAttempts).meta(byKey("number")).optional().describe("All attempts, oldest first."),
   progress: z
     .object({
-      percent: whole(0, 100).describe("How far the running attempt is."),
-      step: whole(0, 1000000000).optional().describe("Optimizer steps done."),
-      totalSteps: whole(0, 1000000000).optional().describe("Optimizer steps in all."),
-      loss: text(20).optional().describe("Training loss of the last steps, a decimal."),
-      remainingSeconds: whole(0, 31536000).optional().describe("Estimated time to the end."),
+      percent: whole(0, 100).describe("Progress of the running attempt, in percent."),
+      step: whole(0, 1000000000).optional().describe("Number of optimizer steps that are done."),
+      totalSteps: whole(0, 1000000000).optional().describe("Total number of optimizer steps."),
+      loss: text(20).optional().describe("Training loss of the last steps, as a decimal string."),
+      remainingSeconds: whole(0, 31536000).optional().describe("Estimated time to the end, in seconds."),
     })
     .optional()
-    .describe("Progress of the running attempt; reporting never fails a run."),
+    .describe("Progress of the running attempt, as last reported by the trainer."),
   result: z
     .object({
       ...artifactReference.shape,
-      sizeBytes: whole(1, Number.MAX_SAFE_INTEGER).describe("Size of all layers in bytes."),
-      examples: whole(0, 10000000).optional().describe("Training examples."),
-      steps: whole(0, 1000000000).optional().describe("Optimizer steps."),
-      adapters: whole(0, 10000).optional().describe("Adapters that it holds, where it is an index of several."),
+      sizeBytes: whole(1, Number.MAX_SAFE_INTEGER).describe("Total size of the artifact's layers, in bytes."),
+      examples: whole(0, 10000000).optional().describe("Number of training examples."),
+      steps: whole(0, 1000000000).optional().describe("Number of optimizer steps that were taken."),
+      adapters: whole(0, 10000).optional().describe("Number of adapters in the artifact, if it is an index of several."),
       metrics: trainingMetrics.optional(),
-      collapsed: text(500).optional().describe("Which alarm ended the training of a hypernetwork, and at what value."),
-      trainingLoss: text(20).optional().describe("Mean loss of the last tenth of the steps, a decimal."),
-      deltaWNorm: text(20).optional().describe("Frobenius norm of the change of the weights, a decimal."),
-      durationSeconds: whole(0, 31536000).optional().describe("Training time of the last attempt."),
+      collapsed: text(500)
+        .optional()
+        .describe("Alarm that ended the training of a hypernetwork as collapsed, with its value; unset if none did."),
+      trainingLoss: text(20).optional().describe("Mean training loss over the last tenth of the steps, as a decimal string."),
+      deltaWNorm: text(20).optional().describe("Frobenius norm of the adapter's weight change, as a decimal string."),
+      durationSeconds: whole(0, 31536000).optional().describe("Training time of the last attempt, in seconds."),
     })
     .optional()
-    .describe("The one artifact; frozen here before any Adapter is created."),
-  adapter: objectName().optional().describe("The Adapter that was created, where it is one alone."),
+    .describe("Artifact that the run made, recorded here before any Adapter is created."),
+  adapter: objectName().optional().describe("Name of the Adapter that was created, if the run makes a single one."),
   adapters: z
     .object({
-      created: whole(0, 10000).describe("Adapters that exist."),
-      total: whole(0, 10000).describe("Adapters in all. The label `rune.dev/run` finds them."),
+      created: whole(0, 10000).describe("Number of Adapters that exist already."),
+      total: whole(0, 10000).describe("Number of Adapters that the run makes in all. They have the label `rune.dev/run`."),
     })
     .optional()
-    .describe("Adapters of a run that makes one for each session."),
-  mlflowRunID: text(64).optional().describe("Run in the experiment tracker."),
+    .describe("Number of Adapters, for a run that makes one for each session."),
+  mlflowRunID: text(64).optional().describe("ID of the run in the experiment tracker, MLflow."),
 });
 
 export const trainingRun = defineKind({
@@ -297,16 +307,16 @@ export const trainingRun = defineKind({
     },
   ],
   columns: columns(
-    { name: "Method", type: "string", jsonPath: ".status.method", description: "What it does." },
-    { name: "Progress", type: "integer", jsonPath: ".status.progress.percent", description: "Percent of the running attempt." },
-    { name: "Loss", type: "string", jsonPath: ".status.progress.loss", description: "Training loss." },
-    { name: "Sessions", type: "integer", jsonPath: ".status.corpus.count", description: "Sessions in the corpus." },
-    { name: "Adapter", type: "string", jsonPath: ".status.adapter", description: "The Adapter that was created." },
+    { name: "Method", type: "string", jsonPath: ".status.method", description: "Method of the run." },
+    { name: "Progress", type: "integer", jsonPath: ".status.progress.percent", description: "Progress of the running attempt in percent." },
+    { name: "Loss", type: "string", jsonPath: ".status.progress.loss", description: "Training loss of the last steps." },
+    { name: "Sessions", type: "integer", jsonPath: ".status.corpus.count", description: "Number of sessions in the corpus." },
+    { name: "Adapter", type: "string", jsonPath: ".status.adapter", description: "Name of the Adapter that was created." },
     {
       name: "Adapters",
       type: "integer",
       jsonPath: ".status.adapters.created",
-      description: "Adapters of a run that makes several.",
+      description: "Number of Adapters that exist, for a run that makes several.",
       priority: 1,
     },
   ),

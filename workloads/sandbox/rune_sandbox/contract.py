@@ -57,7 +57,7 @@ LANDLOCK_SUBSTITUTE: Final = "substitute-runtime"
 """Its one value: the runtime class takes Landlock's place."""
 MOST_REQUEST_BYTES: Final = 4194304
 ID_PATTERN: Final = "^[A-Za-z0-9._:-]{1,128}/[0-9]{1,9}(/[0-9]{1,9})?$"
-"""`<uid>/<n>` or `<uid>/<n>/<k>`."""
+"""Identifier of the execution: `<uid>/<n>` or `<uid>/<n>/<k>`. A known one gets the stored result."""
 EPOCH: Final = (0, 9007199254740991)
 """From and to; so are those that follow."""
 MEMORY_MIB: Final = (64, 1048576)

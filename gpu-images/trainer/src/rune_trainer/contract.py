@@ -116,35 +116,35 @@ class Owner:
 @dataclass(frozen=True, kw_only=True)
 class WarmStart:
     adapter: Annotated[str, Text(most=52, matching=r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$")]
-    """Adapter of the same base, rank, alpha and target modules."""
+    """Name of an Adapter of the same base model, rank, alpha and target modules."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Sft:
     objective: Literal["CrossEntropy", "Distillation"] = "CrossEntropy"
-    """What is learnt: the text itself, or what the frozen base would say at it with the session's trajectory in its context. The adapter never sees a token of the trajectory."""
+    """Training target. CrossEntropy: the text itself. Distillation: the base model's predictions on the text with the session's trajectory in its context, of which the adapter sees nothing."""
     top_k: Annotated[int, Whole(least=1, most=1000)] = 16
-    """Likeliest next tokens of the teacher that are kept per learnt token, with Distillation."""
+    """Number of the teacher's most likely next tokens that are kept per learnt token; only used with `objective: Distillation`."""
     warm_start: WarmStart | None = None
-    """Goes on from an adapter's weights instead of from none; it becomes the new adapter's parent."""
+    """Starts the training from the weights of an existing adapter, which becomes the new adapter's parent."""
     rank: Annotated[int, Whole(least=1, most=512)] = 16
-    """LoRA rank."""
+    """LoRA rank of the adapter."""
     alpha: Annotated[int, Whole(least=1, most=4096)] = 32
-    """LoRA alpha."""
+    """LoRA alpha of the adapter."""
     target_modules: Annotated[tuple[Annotated[str, Text(most=63, matching=r"^[a-z0-9_]+$")], ...], Items(least=1, most=32)] = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
-    """Names of the linear layers that carry a LoRA pair, such as `q_proj`."""
+    """Names of the linear layers that have LoRA weights, such as `q_proj`."""
     epochs: Annotated[int, Whole(least=1, most=100)] = 5
-    """Passes over the corpus."""
+    """Number of passes over the corpus."""
     batch_size: Annotated[int, Whole(least=1, most=1024)] = 4
-    """Most examples of one optimizer step. An epoch has every example once, in steps of nearly one size."""
+    """Maximum number of examples per optimizer step. The examples of an epoch are divided evenly among its steps."""
     learning_rate: Annotated[float, Text(most=20, matching=r"^[0-9]+(\.[0-9]+)?(e-?[0-9]+)?$")] = 0.0004
-    """Peak learning rate; it falls linearly to a twentieth."""
+    """Peak learning rate, which decays linearly to a twentieth."""
     max_length: Annotated[int, Whole(least=64, most=131072)] = 1024
-    """Longest example in tokens; longer ones are left out and counted, and more than a fifth of all is refused."""
+    """Maximum length of an example in tokens. Longer examples are left out and counted; the run fails if they are more than a fifth of all."""
     precision: Literal["BFloat16", "Float32"] = "BFloat16"
-    """Precision of the frozen base and of the arithmetic."""
+    """Floating-point precision of the frozen base model and of the computation."""
     quantization: Literal["None", "NF4"] = "None"
-    """Quantization of the frozen base; NF4 makes it QLoRA."""
+    """Quantization of the frozen base model; NF4 makes the training QLoRA."""
     seed: Annotated[int, Whole(least=0, most=2147483647)] = 0
     """Seed of initial weights and of the order of examples."""
 
@@ -152,115 +152,115 @@ class Sft:
 @dataclass(frozen=True, kw_only=True)
 class Stop:
     after_percent: Annotated[int, Whole(least=0, most=100)] = 30
-    """Share of the steps before which nothing stops the run."""
+    """Percentage of the steps before which training is never stopped."""
     cosine_diversity_below: Annotated[float, Text(most=20, matching=r"^[0-9]+(\.[0-9]+)?(e-?[0-9]+)?$")] = 0.1
-    """Stops where 1 − mean cosine between held-out trajectories' adapters is smaller."""
+    """Stops the training if 1 − mean cosine similarity of the held-out trajectories' adapters is below this value."""
     right_minus_wrong_below: Annotated[float, Text(most=20, matching=r"^-?[0-9]+(\.[0-9]+)?$")] = 0.0
-    """Stops where the loss with another trajectory's adapter exceeds the loss with the right one by no more than this, in nats per token. A network that ignores what it reads has 0."""
+    """Stops the training if another trajectory's adapter raises the held-out loss by no more than this, in nats per token. A network that ignores its input has 0."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Hypernetwork:
     objective: Literal["Distillation", "CrossEntropy", "Reconstruction"] = "Distillation"
-    """What the generated adapters must do: answer as the base does with the trajectory in its context, say the text itself, or equal the adapter that was fine-tuned from the same trajectory."""
+    """Training target of the generated adapters. Distillation: the base model's predictions with the trajectory in its context. CrossEntropy: the text itself. Reconstruction: the adapter that was fine-tuned from the same trajectory."""
     top_k: Annotated[int, Whole(least=1, most=1000)] = 16
-    """Likeliest next tokens of the teacher that are kept per learnt token, with Distillation."""
+    """Number of the teacher's most likely next tokens that are kept per learnt token; only used with `objective: Distillation`."""
     rank: Annotated[int, Whole(least=1, most=64)] = 8
-    """LoRA rank that one chunk of a trajectory makes. The static part has the same rank."""
+    """LoRA rank that is generated from each chunk of a trajectory. The static part has the same rank."""
     target_modules: Annotated[tuple[Annotated[str, Text(most=63, matching=r"^[a-z0-9_]+$")], ...], Items(least=1, most=32)] = ("down_proj",)
-    """Names of the linear layers that carry a LoRA pair, such as `q_proj`."""
+    """Names of the linear layers that have LoRA weights, such as `q_proj`."""
     width: Annotated[int, Whole(least=16, most=4096)] = 512
     """Width of the Perceiver's latents."""
     blocks: Annotated[int, Whole(least=1, most=32)] = 8
-    """Cross-attention blocks of the Perceiver."""
+    """Number of the Perceiver's cross-attention blocks."""
     heads: Annotated[int, Whole(least=1, most=64)] = 8
-    """Attention heads; they divide the width."""
+    """Number of the Perceiver's attention heads; must divide `width`."""
     chunk_tokens: Annotated[int, Whole(least=16, most=32768)] = 512
-    """Longest piece of a trajectory that is read at once; the pieces' adapters are joined along the rank."""
+    """Maximum length in tokens of a chunk of a trajectory that is read at once. The adapters of the chunks are concatenated along the rank."""
     max_chunks: Annotated[int, Whole(least=1, most=63)] = 7
-    """Most pieces of one trajectory; what is beyond is left out and counted."""
+    """Maximum number of chunks per trajectory; the rest is left out and counted."""
     steps: Annotated[int, Whole(least=1, most=10000000)] = 1000
-    """Optimizer steps."""
+    """Number of optimizer steps."""
     batch_size: Annotated[int, Whole(least=1, most=1024)] = 16
-    """Trajectories of one optimizer step."""
+    """Number of trajectories per optimizer step."""
     examples_per_trajectory: Annotated[int, Whole(least=1, most=64)] = 4
-    """Examples that each trajectory of a step is asked."""
+    """Number of examples per trajectory in each optimizer step."""
     learning_rate: Annotated[float, Text(most=20, matching=r"^[0-9]+(\.[0-9]+)?(e-?[0-9]+)?$")] = 0.0004
-    """Peak learning rate; it rises for a tenth of the steps, at most 100, and falls linearly to a twentieth."""
+    """Peak learning rate, which is reached after a tenth of the steps (at most 100) and then decays linearly to a twentieth."""
     diversity_weight: Annotated[float, Text(most=20, matching=r"^[0-9]+(\.[0-9]+)?(e-?[0-9]+)?$")] = 0.0
-    """Weight of a penalty on the cosine between generated adapters. It can be satisfied without any information; the alarms watch for that."""
+    """Weight of a penalty on the cosine similarity of generated adapters. It can be minimized without using the trajectories, which `stop` detects."""
     max_length: Annotated[int, Whole(least=64, most=131072)] = 1024
-    """Longest example in tokens, without the trajectory; longer ones are left out and counted, and more than a fifth of all is refused."""
+    """Maximum length of an example in tokens, without the trajectory. Longer examples are left out and counted; the run fails if they are more than a fifth of all."""
     minimum_pairs: Annotated[int, Whole(least=1, most=100000)] = 50
-    """Fewest trajectories of solved sessions that may be learnt from."""
+    """Minimum number of trajectories of solved sessions, below which the run doesn't train."""
     holdout_percent: Annotated[int, Whole(least=1, most=50)] = 10
-    """Share of the trajectories that is never trained on and that the alarms are measured on."""
+    """Percentage of the trajectories that are held out from training, to measure the values of `stop` on."""
     stop: Stop = Stop(after_percent=30, cosine_diversity_below=0.1, right_minus_wrong_below=0.0)
-    """When training ends early as collapsed. It ends Succeeded with ModeCollapse=True; its artifact is kept for study."""
+    """Thresholds at which training ends early as collapsed. The run then ends Succeeded with the condition ModeCollapse, and its artifact is kept for study."""
     precision: Literal["BFloat16", "Float32"] = "BFloat16"
-    """Precision of the frozen base and of the arithmetic."""
+    """Floating-point precision of the frozen base model and of the computation."""
     quantization: Literal["None", "NF4"] = "None"
-    """Quantization of the frozen base; NF4 makes it QLoRA."""
+    """Quantization of the frozen base model; NF4 makes the training QLoRA."""
     seed: Annotated[int, Whole(least=0, most=2147483647)] = 0
-    """Seed of initial weights, of what is held out and of the order."""
+    """Seed of initial weights, of the choice of held-out trajectories and of the order."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Origin:
     run: Annotated[str, Text(most=45, matching=r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$")] | None = None
-    """TrainingRun that trained it; its result is waited for."""
+    """Name of the TrainingRun that trains the hypernetwork, which may still be running."""
     repository: Annotated[str, Text(most=200, matching=r"^[a-z0-9]+([._-][a-z0-9]+)*(/[a-z0-9]+([._-][a-z0-9]+)*)*$")] | None = None
-    """Repository that holds it, with digest."""
+    """Repository of the hypernetwork's artifact; set together with `digest`."""
     digest: Annotated[str, Text(most=71, matching=r"^sha256:[0-9a-f]{64}$")] | None = None
-    """Digest of the hypernetwork's manifest."""
+    """Manifest digest of the hypernetwork's artifact; set together with `repository`."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Generate:
     hypernetwork: Origin
-    """The hypernetwork: run, or repository and digest."""
+    """Hypernetwork that generates: either `run`, or `repository` and `digest`."""
     each: Literal["Corpus", "Session"] = "Corpus"
-    """One adapter of all trajectories together, joined along the rank, or one adapter of each."""
+    """Corpus makes one adapter of all trajectories, concatenated along the rank. Session makes one adapter of each trajectory."""
     force: bool = False
-    """Takes a hypernetwork whose training ended as collapsed, for study."""
+    """Allows a hypernetwork whose training ended as collapsed, for study."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Search:
     method: Literal["Grid", "CMAES"] = "Grid"
-    """Grid tries one common weight; CMAES a weight for each adapter."""
+    """Grid tries values of one weight that all adapters share; CMAES searches a weight for each adapter."""
     evaluations: Annotated[int, Whole(least=3, most=1000)] = 20
-    """Most sets of weights that are tried."""
+    """Maximum number of sets of weights that are tried."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Merge:
     adapters: Annotated[tuple[Annotated[str, Text(most=52, matching=r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$")], ...], Items(least=1, most=16)]
-    """Adapters of one base, one alone only with normOf. Their ranks, alphas and target modules may differ."""
+    """Names of the Adapters to merge, of one base model; a single one only with `normOf`. Their ranks, alphas and target modules may differ."""
     combine: Literal["Cat", "Mean", "Svd", "Ties", "DareTies"] = "Cat"
-    """How their changes of the weights become one: the exact weighted sum at the sum of ranks, the exact mean, the sum truncated to rank, or TIES and DARE-TIES on the changes themselves, truncated to rank."""
+    """How the adapters' weight changes are combined. Cat: exact weighted sum, at the sum of ranks. Mean: exact mean. Svd: sum truncated to `rank`. Ties and DareTies: TIES and DARE-TIES, truncated to `rank`."""
     weights: Annotated[tuple[Annotated[float, Text(most=20, matching=r"^[0-9]+(\.[0-9]+)?(e-?[0-9]+)?$")], ...], Items(least=1, most=16)] | None = None
-    """Weight of each adapter; 1 each when unset."""
+    """Weight of each adapter, in the order of `adapters`; 1 each when unset."""
     norm_of: Annotated[str, Text(most=52, matching=r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$")] | None = None
-    """Adapter whose strength the result gets: all of its changes are scaled alike, until together they have the norm of that one's. What an adapter is at another's strength tells a gain by combination from a gain by dose."""
+    """Name of an Adapter whose strength the result gets: all weight changes are scaled by one factor, to that Adapter's norm. Used to tell a gain by combination from a gain by strength alone."""
     search: Search | None = None
-    """Finds the weights: those with the smallest cross-entropy of the programs that passed on the parents' Validation tasks. No program is run."""
+    """Search for the weights with the smallest cross-entropy on the programs that passed in the parents' Validation tasks. No program is executed."""
     rank: Annotated[int, Whole(least=1, most=512)] | None = None
-    """Rank of the result; the sum of ranks for Cat and Mean, the largest of them otherwise."""
+    """LoRA rank of the result; when unset, the sum of the adapters' ranks for Cat and Mean, and otherwise the largest of them."""
     density: Annotated[float, Text(most=20, matching=r"^[0-9]+(\.[0-9]+)?(e-?[0-9]+)?$")] = 0.5
-    """Share of each change that TIES and DARE keep."""
+    """Share of each adapter's weight change that TIES and DARE keep, as a decimal."""
     seed: Annotated[int, Whole(least=0, most=2147483647)] = 0
-    """Seed of what DARE drops and of the search."""
+    """Seed of the random drops of DARE and of the search."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Control:
     like: Annotated[str, Text(most=52, matching=r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$")]
-    """Adapter that it imitates in shape, and, unless it is zero, in the norm of every layer's change."""
+    """Name of the Adapter whose shape is imitated and, unless `kind` is Zero, the norm of each layer's weight change."""
     kind: Literal["RandomOfEqualNorm", "Zero"] = "RandomOfEqualNorm"
-    """What it holds."""
+    """Content of the control adapter: random weights with the norm of `like`, or zeros."""
     seed: Annotated[int, Whole(least=0, most=2147483647)] = 0
-    """Seed of its weights."""
+    """Seed of the random weights."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -270,13 +270,13 @@ class Base:
     name: Annotated[str, Text(most=200)]
     """Name of the base model."""
     digest: Annotated[str, Text(most=71, matching=r"^sha256:[0-9a-f]{64}$")]
-    """Identity of the base model's files."""
+    """Digest over the base model's files."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Reference:
     repository: Annotated[str, Text(most=200, matching=r"^[a-z0-9]+([._-][a-z0-9]+)*(/[a-z0-9]+([._-][a-z0-9]+)*)*$")]
-    """Repository in the installation's registry."""
+    """Repository of the artifact, in the installation's registry."""
     digest: Annotated[str, Text(most=71, matching=r"^sha256:[0-9a-f]{64}$")]
     """Digest of the artifact's manifest."""
 
@@ -284,17 +284,17 @@ class Reference:
 @dataclass(frozen=True, kw_only=True)
 class Source:
     repository: Annotated[str, Text(most=200, matching=r"^[a-z0-9]+([._-][a-z0-9]+)*(/[a-z0-9]+([._-][a-z0-9]+)*)*$")]
-    """Repository in the installation's registry."""
+    """Repository of the artifact, in the installation's registry."""
     digest: Annotated[str, Text(most=71, matching=r"^sha256:[0-9a-f]{64}$")]
     """Digest of the artifact's manifest."""
     adapter: Reference | None = None
-    """The adapter that was fine-tuned from this trajectory alone."""
+    """Adapter that was fine-tuned from this trajectory alone; unset if there is none."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Corpus:
     trajectories: Annotated[tuple[Source, ...], Items(least=1, most=10000)]
-    """Trajectories, or artifacts that hold a corpus of many."""
+    """Artifacts to learn from, each a trajectory or a corpus of many."""
     include: Annotated[tuple[Literal["Programs", "Notes", "Corrections"], ...], Items(least=1)]
     digest: Annotated[str, Text(most=71, matching=r"^sha256:[0-9a-f]{64}$")]
 
@@ -302,7 +302,7 @@ class Corpus:
 @dataclass(frozen=True, kw_only=True)
 class NamedReference:
     repository: Annotated[str, Text(most=200, matching=r"^[a-z0-9]+([._-][a-z0-9]+)*(/[a-z0-9]+([._-][a-z0-9]+)*)*$")]
-    """Repository in the installation's registry."""
+    """Repository of the artifact, in the installation's registry."""
     digest: Annotated[str, Text(most=71, matching=r"^sha256:[0-9a-f]{64}$")]
     """Digest of the artifact's manifest."""
     name: Annotated[str, Text(most=63)]
@@ -328,7 +328,7 @@ class Parent:
 class Output:
     repository: Annotated[str, Text(most=200, matching=r"^[a-z0-9]+([._-][a-z0-9]+)*(/[a-z0-9]+([._-][a-z0-9]+)*)*$")]
     scope: Scope | None = None
-    """Scope of the adapter; with `generate` of each session, each session's own where this is unset."""
+    """Scope of the adapter. With `generate` for each session, each session's own scope when unset."""
     generation: Annotated[int, Whole(least=0, most=1000000)]
     parents: tuple[Parent, ...]
 
@@ -354,9 +354,9 @@ class Nats:
     credentials_file: Annotated[str, Text(most=200)]
     """File that holds the user's credentials."""
     stream: Annotated[str, Text(most=100)]
-    """JetStream stream of the logs."""
+    """JetStream stream that holds the logs."""
     subject: Annotated[str, Text(most=253)]
-    """The object's own subject."""
+    """NATS subject of the object's log."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -370,32 +370,32 @@ class Mlflow:
 @dataclass(frozen=True, kw_only=True)
 class Job:
     owner: Owner
-    """The object that the pod works for."""
+    """Object that the pod works for."""
     attempt: Annotated[int, Whole(least=1, most=1000)]
     workers: Annotated[int, Whole(least=1, most=16)] | None = None
-    """Processes that divide the work, each on a GPU of its own; one where it is unset."""
+    """Number of processes that divide the work, each on a GPU of its own; one when unset."""
     method: Literal["sft", "hypernetwork", "generate", "merge", "control"]
     sft: Sft | None = None
-    """Supervised fine-tuning of a LoRA adapter on what sessions wrote."""
+    """Method: supervised fine-tuning of a LoRA adapter on what sessions wrote."""
     hypernetwork: Hypernetwork | None = None
-    """Training of a Doc-to-LoRA hypernetwork: from a trajectory to an adapter in one forward pass."""
+    """Method: training of a Doc-to-LoRA hypernetwork, which makes an adapter of a trajectory in one forward pass."""
     generate: Generate | None = None
-    """Adapters by one forward pass of a hypernetwork over each trajectory."""
+    """Method: generation of adapters by one forward pass of a hypernetwork over each trajectory."""
     merge: Merge | None = None
-    """One adapter from several, without training."""
+    """Method: merge of several adapters into one, without training."""
     control: Control | None = None
-    """An adapter that knows nothing, to measure others against. No session ever chooses it by itself."""
+    """Method: creation of a control adapter, which holds no knowledge and is compared with in evaluations. Sessions never choose it automatically."""
     base: Base
     corpus: Corpus | None = None
     adapters: Annotated[tuple[NamedReference, ...], Items(most=16)]
-    """Adapters that the method starts from, in the order of its section: those to merge, the one to imitate or to go on from."""
+    """Adapters that the method starts from, in the order of its section: those to merge, or the one to imitate or continue from."""
     generator: Reference | None = None
-    """The hypernetwork of `generate`."""
+    """Hypernetwork that the method `generate` uses."""
     output: Output
     checkpoint: Checkpoint
     registry: Registry
     nats: Nats | None = None
-    """Where progress is published, with core NATS."""
+    """NATS server to publish progress to, with core NATS; none when unset."""
     mlflow: Mlflow | None = None
 
 
@@ -406,52 +406,52 @@ class StagedBase:
     name: Annotated[str, Text(most=200)]
     """Name of the base model."""
     digest: Annotated[str, Text(most=71, matching=r"^sha256:[0-9a-f]{64}$")] | None = None
-    """Identity of its files, where it is known already; the program finds it out otherwise."""
+    """Digest over the base model's files; computed by the program when unset."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class CheckOutput:
     repository: Annotated[str, Text(most=200, matching=r"^[a-z0-9]+([._-][a-z0-9]+)*(/[a-z0-9]+([._-][a-z0-9]+)*)*$")]
     tag: Annotated[str, Text(most=128)]
-    """By which a later attempt finds what an earlier one has stored."""
+    """Tag by which a later attempt finds the adapter that an earlier one has stored."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class EnvironmentJob:
     owner: Owner
-    """The object that the pod works for."""
+    """Object that the pod works for."""
     node: Annotated[str, Text(most=253)]
     """Name of the node."""
     device: Literal["CPU", "GPU"]
-    """What is expected there."""
+    """Device that is expected on the node."""
     gpus: Annotated[int, Whole(least=0, most=64)]
-    """GPUs that the pod asked for."""
+    """Number of GPUs that the pod requests."""
     checks: Annotated[tuple[Literal["GPU", "Torch", "QLoRA"], ...], Items(least=1, most=3)]
     base: StagedBase
     quantization: Literal["NF4", "None"]
     question: Annotated[str, Text(most=1000)]
-    """What the base should learn to answer."""
+    """Question that the base model learns to answer."""
     answer: Annotated[str, Text(most=200)]
-    """The one sentence that it learns; it holds the nonce."""
+    """Sentence that the base model learns as the answer, which contains the nonce."""
     nonce: Annotated[str, Text(most=63)]
-    """The word that no model can know."""
+    """Random word that no model can know."""
     output: CheckOutput | None = None
-    """Where the adapter goes that has learnt it; on all nodes but the first it is thrown away."""
+    """Where to store the trained adapter; not stored when unset, as on all nodes but the first."""
     registry: Registry
 
 
 @dataclass(frozen=True, kw_only=True)
 class AskJob:
     owner: Owner
-    """The object that the pod works for."""
+    """Object that the pod works for."""
     url: str
     """Base URL of the OpenAI-compatible API, ending in `/v1`."""
     models: Annotated[tuple[Annotated[str, Text(most=253)], ...], Items(least=1, most=4)]
-    """Served names, in the order of asking."""
+    """Served names of the models, in the order of asking."""
     question: Annotated[str, Text(most=1000)]
     max_tokens: Annotated[int, Whole(least=1, most=256)]
     seconds: Annotated[int, Whole(least=1, most=86400)]
-    """How long a server that doesn't answer is asked again."""
+    """Seconds for which a server that doesn't answer is asked again."""
 
 
 class Result(TypedDict):
