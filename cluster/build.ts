@@ -155,7 +155,7 @@ async function stored(name: string, key: string, make: (reference: string) => Pr
   await buildah(["rm", "--all"]);
   await make(reference);
   const digest = await digestInStore(reference);
-  if (!digest) throw new Error(`buildah says that it built ${reference} but its store doesn't have it; look at \`buildah images\``);
+  if (!digest) throw new Error(`buildah reported that it built ${reference}, but its store doesn't have it; check \`buildah images\``);
   return { repository, tag, digest };
 }
 

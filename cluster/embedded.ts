@@ -50,7 +50,7 @@ export const embedded = {
     if (!existsSync(settings.state)) return progress.say("nothing to remove: there is no embedded cluster on this machine");
     requireRoot("remove");
     await locked(() => host("destroy"));
-    progress.say(`the cluster and its state in ${settings.state} are gone; what was built stays in ${settings.cache}`);
+    progress.say(`the cluster and its state in ${settings.state} are removed; what was built is kept in ${settings.cache}`);
   },
 
   /** A line per component, and whether all of them run. */

@@ -7,7 +7,7 @@ export async function pingCluster(kubeconfig: string): Promise<string> {
   const version = await attempt(kubectl, [...args, "--kubeconfig", kubeconfig, "--request-timeout=10s", "get", "--raw=/version"]);
   if (version.code !== 0)
     throw new Error(
-      `KUBECONFIG=${kubeconfig} is set, but its cluster doesn't answer:\n${version.stderr.trim()}\nStart that cluster, or unset KUBECONFIG (or set RUNE_CLUSTER=embedded) to use the embedded one.`,
+      `KUBECONFIG=${kubeconfig} is set, but its cluster is unreachable:\n${version.stderr.trim()}\nStart that cluster, or unset KUBECONFIG (or set RUNE_CLUSTER=embedded) to use the embedded one.`,
     );
   return (JSON.parse(version.stdout) as { gitVersion: string }).gitVersion;
 }

@@ -53,7 +53,7 @@ export function destinationOf(context: string, registry: string | undefined): De
   const local = /^(kind|k3d)-(.+)$/.exec(context);
   if (local) return { kind: local[1] as "kind" | "k3d", cluster: local[2] as string };
   throw new Error(
-    `the context "${context}" is neither kind's nor k3d's, so its nodes can't be given images directly: set RUNE_IMAGE_REGISTRY to a registry that they pull from (such as registry.example.org/rune) and log in to it with \`buildah login\``,
+    `the context "${context}" is neither kind's nor k3d's, so images can't be loaded into its nodes directly: set RUNE_IMAGE_REGISTRY to a registry that they pull from (such as registry.example.org/rune) and log in to it with \`buildah login\``,
   );
 }
 
@@ -68,7 +68,7 @@ async function loadIntoContainerd(image: BuiltImage): Promise<BuiltImage> {
       await embedded.ctr(["images", "import", "--local", archive]);
       const taken = digestsByName(await embedded.ctr(["images", "ls"])).get(referenceOf(image));
       if (taken !== image.digest)
-        throw new Error(`containerd took ${referenceOf(image)} as ${taken ?? "nothing"} and not as ${image.digest}`);
+        throw new Error(`containerd imported ${referenceOf(image)} with digest ${taken ?? "unknown"}, not ${image.digest}`);
       await embedded.ctr(["images", "tag", "--force", ...names]);
       return image;
     }),

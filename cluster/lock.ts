@@ -10,7 +10,7 @@ import { progress } from "./progress.ts";
 export async function withLock<T>(file: string, work: () => Promise<T>): Promise<T> {
   await mkdir(dirname(file), { recursive: true });
   const holder = spawn("flock", [file, "sh", "-c", "echo locked; exec cat >/dev/null"], { stdio: ["pipe", "pipe", "inherit"] });
-  const waiting = setTimeout(() => progress.say(`another process works on the same thing (${file}); waiting for it`), 1000);
+  const waiting = setTimeout(() => progress.say(`another process holds ${file}; waiting for it`), 1000);
   try {
     await new Promise<void>((resolve, reject) => {
       holder.stdout.once("data", () => resolve());

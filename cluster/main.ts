@@ -10,13 +10,13 @@ const usage = `npm run cluster -- <command>
   gvisor            start it with gVisor beside runc (RuntimeClass gvisor), until it is destroyed
   down              stop it and keep its state
   destroy           stop it and remove its state
-  status            what runs; exit status 1 when the cluster doesn't
+  status            show what runs; exit status 1 if the cluster doesn't
   kubeconfig        print the path of its kubeconfig
-  images [name…]    build images (all by default) and bring them into the cluster
-  load <name…>      the same for the images named
+  images [name…]    build images (all by default) and load them into the cluster
+  load <name…>      the same for the named images
 
 Images: ${imageNames.join(", ")}
-With KUBECONFIG set (and RUNE_CLUSTER not "embedded") everything goes to that cluster instead; see cluster/README.md.`;
+With KUBECONFIG set (and RUNE_CLUSTER not "embedded") all commands use that cluster; see cluster/README.md.`;
 
 const commands: Record<string, (args: string[]) => Promise<void>> = {
   up: async () => void (await ensureUp()),
@@ -27,7 +27,7 @@ const commands: Record<string, (args: string[]) => Promise<void>> = {
   kubeconfig: async () => console.log(cluster().kubeconfig),
   images: (names) => bringImages(names.length > 0 ? names : imageNames),
   load: async (names) => {
-    if (names.length === 0) throw new Error(`load which image? There are ${imageNames.join(", ")}`);
+    if (names.length === 0) throw new Error(`load needs the name of an image: ${imageNames.join(", ")}`);
     await bringImages(names);
   },
 };
@@ -40,7 +40,7 @@ async function onlyEmbedded(what: string, work: () => Promise<void>): Promise<vo
 
 async function status(): Promise<void> {
   const own = settings.externalKubeconfig;
-  if (own) return console.log(`KUBECONFIG=${own}: Kubernetes ${await pingCluster(own)} answers`);
+  if (own) return console.log(`KUBECONFIG=${own}: Kubernetes ${await pingCluster(own)} is reachable`);
   const { running, text } = await embedded.status();
   process.stdout.write(text);
   if (!running) process.exitCode = 1;

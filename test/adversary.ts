@@ -13,9 +13,9 @@ import { layerings, layersOf } from "./isolation/testbed.ts";
  */
 const usage = `npm run adversary -- --cluster [options]
 
-  --short                the attacks that npm test makes
-  --runtime-class NAME   a sandbox more, with all layers in this RuntimeClass of the cluster
-  --write                writes the result and its table beside the sandbox
+  --short                only the attacks that npm test runs
+  --runtime-class NAME   also a sandbox with all layers in this RuntimeClass of the cluster
+  --write                writes the result and its table into workloads/sandbox
 `;
 
 const sandbox = join(settings.root, "workloads/sandbox");

@@ -24,10 +24,10 @@ import { forcedSession, type Session, workingSession } from "./support/sessions.
  */
 const usage = `npm run chaos:sessions -- [options]
 
-  --sessions N   sessions in all (200); every fourth asks the model for real, the others' programs are known
+  --sessions N   total sessions (200); every fourth queries the real model, the others use known programs
   --seconds N    mean time between two kills (12)
-  --minutes N    longest time in which somebody is killed (180); a third of it more is waited for what goes on
-  --seed N       of who is killed when (1)
+  --minutes N    how long to kill at most (180); it then waits up to a third of that for open sessions
+  --seed N       of what is killed when (1)
 `;
 
 /** Kills a component and returns what was under way there; undefined if there is none now. */
@@ -132,7 +132,7 @@ async function main(asked: Asked): Promise<void> {
 /** UIDs of the sessions that this run created, once those of an earlier one are deleted. */
 async function begin(wanted: number): Promise<ReadonlySet<string>> {
   await remove("AgentSession", namespace, ...(await all()).map(({ metadata }) => metadata.name));
-  await eventually("the sessions of an earlier run are gone", all, (left) => left.length === 0, 5);
+  await eventually("the sessions of an earlier run are deleted", all, (left) => left.length === 0, 5);
   await create(...(await Promise.all(Array.from({ length: wanted }, (_, index) => sessionAt(index)))));
   return new Set((await all()).map(({ metadata }) => metadata.uid));
 }

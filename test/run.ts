@@ -95,7 +95,7 @@ async function main(args: readonly string[]): Promise<void> {
     wanted.length > 0 ? wanted.some((each) => name.includes(each)) : !isLong || args.includes("--all");
   const chosen = stages.filter(isChosen);
   if (chosen.length === 0)
-    throw new Error(`no stage is called ${wanted.join(", ")}; there are: ${stages.map(({ name }) => name).join(", ")}`);
+    throw new Error(`no stage is called ${wanted.join(", ")}; the stages are: ${stages.map(({ name }) => name).join(", ")}`);
   const [apart, others] = [chosen.filter(({ isAside }) => isAside), chosen.filter(({ isAside }) => !isAside)];
   if (args.includes(asideOnly)) return await writeFound(await runAll(apart));
   const both = apart.length > 0 && others.length > 0;
@@ -103,7 +103,7 @@ async function main(args: readonly string[]): Promise<void> {
   const total = { passed: all.reduce((sum, { passed }) => sum + passed, 0), failed: all.reduce((sum, { failed }) => sum + failed, 0) };
   const lines = [...all.flatMap(({ failures }) => failures), "", ...all.flatMap(({ rows }) => rows)];
   const left = stages.filter((stage) => wanted.length === 0 && !isChosen(stage)).map(({ name }) => name);
-  const leftOut = left.length > 0 ? `\n\nnot run, for their length: ${left.join(", ")}; npm test -- --all runs them too` : "";
+  const leftOut = left.length > 0 ? `\n\nnot run because they are long: ${left.join(", ")}; npm test -- --all runs them too` : "";
   const took = `in ${(performance.now() / 60_000).toFixed(1)} min`;
   console.log(`\n${lines.join("\n")}${leftOut}\n\n${took}:\n${total.passed} passed, ${total.failed} failed`);
   process.exitCode = total.failed === 0 && total.passed > 0 ? 0 : 1;
@@ -127,14 +127,14 @@ async function runAll(chosen: readonly Stage[]): Promise<Found> {
 /** The same in a separate process. One that ends without a report has failed. */
 async function runAside(args: readonly string[], chosen: readonly Stage[]): Promise<Found> {
   const names = chosen.map(({ name }) => name).join(", ");
-  progress.say(`aside: ${names}`);
+  progress.say(`in a process beside: ${names}`);
   await writeFound(null);
   const said: string[] = [];
   await attempt("nice", ["-n", "5", process.execPath, "test/run.ts", asideOnly, ...args], {
     cwd: settings.root,
     onLine: (line) => said.push(line),
   });
-  console.log(`\naside: ${names}\n${said.filter((line) => !line.endsWith(" so far")).join("\n")}`);
+  console.log(`\nin a process beside: ${names}\n${said.filter((line) => !line.endsWith(" so far")).join("\n")}`);
   const found = JSON.parse(await readFile(asideReport, "utf8")) as Found | null;
   return found ?? { passed: 0, failed: 1, rows: [], failures: [`${names}: the process that ran them ended without a report`] };
 }

@@ -113,7 +113,7 @@ function table(rows: readonly Row[]): string {
     "peak MiB",
     "passes",
     "passes/s",
-    "CPU ms a pass",
+    "CPU ms per pass",
     "requests",
     "writes",
     "seconds",

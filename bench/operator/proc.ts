@@ -14,7 +14,7 @@ export function cpuMilliseconds(stat: string): number {
 /** How long a core has been busy since the machine started, with any process, from the text of /proc/stat. */
 export function busyMilliseconds(stat: string, core: string): number {
   const line = stat.split("\n").find((one) => one.startsWith(`cpu${core} `));
-  if (!line) throw new Error(`/proc/stat knows no core ${core}`);
+  if (!line) throw new Error(`/proc/stat has no core ${core}`);
   const [user = 0, nice = 0, system = 0, , , interrupts = 0, softInterrupts = 0, stolen = 0] = line.split(/\s+/).slice(1).map(Number);
   return ((user + nice + system + interrupts + softInterrupts + stolen) * 1000) / ticksPerSecond;
 }

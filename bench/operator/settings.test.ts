@@ -16,7 +16,7 @@ test("everything is measured three times unless less is asked for", () => {
 
 test("a name that is not known is refused with those that are", () => {
   expect(() => settingsFrom(["--only", "brust"])).toThrow(
-    '--only knows burst, cold, coldLarge, steady, hot, children, memory, not "brust"',
+    '--only accepts burst, cold, coldLarge, steady, hot, children, memory, not "brust"',
   );
   expect(() => settingsFrom(["--rounds", "0"])).toThrow("whole number above 0");
 });

@@ -68,7 +68,7 @@ export function settingsFrom(args: readonly string[]): Settings {
   });
   const rounds = Number(values.rounds);
   if (!Number.isInteger(rounds) || rounds < 1)
-    throw new Error(`--rounds is a whole number above 0, not "${values.rounds}"; usage: ${usage}`);
+    throw new Error(`--rounds must be a whole number above 0, not "${values.rounds}"; usage: ${usage}`);
   return {
     form: values.quick ? "quick" : "full",
     sizes: values.quick ? quick : full,
@@ -83,6 +83,6 @@ function chosen<T extends string>(option: string, list: string | undefined, all:
   if (list === undefined) return all;
   const wanted = list.split(",");
   const unknown = wanted.find((name) => !all.includes(name as T));
-  if (unknown !== undefined) throw new Error(`${option} knows ${all.join(", ")}, not "${unknown}"; usage: ${usage}`);
+  if (unknown !== undefined) throw new Error(`${option} accepts ${all.join(", ")}, not "${unknown}"; usage: ${usage}`);
   return all.filter((name) => wanted.includes(name));
 }

@@ -73,7 +73,7 @@ class Soak {
     await this.#until(minutes * 60);
     await this.#churn.stop();
     this.#proxy.makePeace();
-    progress.say("peace: no more changes, no more faults");
+    progress.say("no more changes and faults; waiting for recovery");
     const { debts, seconds } = await this.#recovery();
     if (debts.length > 0) await this.#explain(debts);
     clearInterval(watching);
@@ -108,7 +108,7 @@ class Soak {
       case "take the Lease":
         return await this.#takeLease();
       case "restart the API server":
-        progress.say("the API server is killed and started again");
+        progress.say("restarting the API server");
         await this.#server.stopServer();
         return await this.#server.startServer();
     }
@@ -118,7 +118,7 @@ class Soak {
   async #takeLease(): Promise<void> {
     const path = `/apis/coordination.k8s.io/v1/namespaces/${namespace}/leases/soak`;
     const lease = await this.#api.call<{ spec: { holderIdentity?: string } }>("GET", path);
-    progress.say(`the Lease is taken from ${lease.spec.holderIdentity}`);
+    progress.say(`taking the Lease from ${lease.spec.holderIdentity}`);
     await this.#api.patch(path, { spec: { holderIdentity: "a-thief", renewTime: new Date().toISOString().replace("Z", "000Z") } });
   }
 
@@ -172,7 +172,7 @@ class Soak {
     const rss = this.#replicas
       .map(({ rssMebibytes }) => (rssMebibytes === undefined ? "down" : `${rssMebibytes.toFixed(0)} MiB`))
       .join(", ");
-    return `${this.#runs.count} runs, ${this.#ledger.answered} revisions seen answered, replicas ${rss}, longest wait ${this.#longestOpenSeconds.toFixed(1)} s`;
+    return `${this.#runs.count} runs, ${this.#ledger.answered} revisions answered, replicas ${rss}, longest wait ${this.#longestOpenSeconds.toFixed(1)} s`;
   }
 
   #result(minutes: number, debts: readonly string[], recovered: number) {
@@ -189,7 +189,7 @@ class Soak {
       ),
       ...judged
         .filter(({ mebibytesPerMinute }) => mebibytesPerMinute >= mostGrowthMebibytesPerMinute)
-        .map(({ pid, mebibytesPerMinute }) => `process ${pid} grew by ${mebibytesPerMinute.toFixed(2)} MiB a minute`),
+        .map(({ pid, mebibytesPerMinute }) => `process ${pid} grew by ${mebibytesPerMinute.toFixed(2)} MiB per minute`),
     ];
     return {
       minutes,
@@ -213,12 +213,13 @@ class Soak {
 for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => process.exit(1));
 const { values } = parseArgs({ options: { minutes: { type: "string", default: "30" } } });
 const minutes = Number(values.minutes);
-if (!(minutes >= 1)) throw new Error(`--minutes is a number from 1 on, not "${values.minutes}"; usage: npm run soak -- [--minutes 30]`);
+if (!(minutes >= 1))
+  throw new Error(`--minutes must be a number of at least 1, not "${values.minutes}"; usage: npm run soak -- [--minutes 30]`);
 const loadBefore = loadavg();
 await mkdir(out, { recursive: true });
 await rm(join(out, "soak-missed.log"), { force: true });
 const soak = await Soak.start();
-progress.say(`${minutes} minutes of ${changesPerSecond} changes a second to ${objects} objects, two replicas, faults from a proxy`);
+progress.say(`${minutes} minutes of ${changesPerSecond} changes per second to ${objects} objects, two replicas, faults from a proxy`);
 try {
   const result = await soak.run(minutes);
   const machine = { processor: cpus()[0]?.model.trim() ?? "unknown", cores: availableParallelism(), loadBefore, loadAtTheEnd: loadavg() };

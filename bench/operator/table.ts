@@ -29,7 +29,7 @@ export function titleOf(workload: WorkloadName, sizes: Sizes): string {
     case "children":
       return `${sizes.children.parents} parents × ${sizes.children.each} children, watched`;
     case "memory":
-      return `caching ${count(sizes.memory)} objects that are nothing but metadata`;
+      return `caching ${count(sizes.memory)} metadata-only objects`;
   }
 }
 

@@ -84,7 +84,7 @@ async function measure(size: Size): Promise<Row> {
       const waiting = await whileWaiting(server, operator);
       const begun = performance.now();
       operator.release();
-      const { statusBytes } = await progress.step("they work, one after the other", () =>
+      const { statusBytes } = await progress.step("the sessions run, one after the other", () =>
         until(api, ({ succeeded, failed }) => {
           if (failed > 0) throw new Error(`${failed} sessions have failed`);
           return succeeded === size.sessions;
@@ -137,7 +137,7 @@ async function until(api: Api, isSo: (counts: Census) => boolean): Promise<Censu
   for (;;) {
     const counts = await census(api);
     if (isSo(counts)) return counts;
-    if (Date.now() > end) throw new Error(`not after ${longestMinutes} minutes: ${JSON.stringify(counts)}`);
+    if (Date.now() > end) throw new Error(`not finished after ${longestMinutes} minutes: ${JSON.stringify(counts)}`);
     await sleep(counts.chosen > 1000 ? 2000 : 250);
   }
 }

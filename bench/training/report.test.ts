@@ -37,8 +37,8 @@ it("prints and draws every case that was measured", () => {
 });
 
 it("refuses what can't be meant, in words", () => {
-  expect(() => settingsFrom(["--only", "sft"])).toThrow("--only takes sftShared");
-  expect(() => settingsFrom(["--rounds", "0"])).toThrow("whole number from 1, not 0");
+  expect(() => settingsFrom(["--only", "sft"])).toThrow("--only accepts sftShared");
+  expect(() => settingsFrom(["--rounds", "0"])).toThrow("whole number of at least 1, not 0");
   expect(settingsFrom(["--quick", "--only", "mergeCat", "--rounds", "2"])).toMatchObject({ form: "quick", only: ["mergeCat"], rounds: 2 });
 });
 

@@ -54,9 +54,9 @@ export function settingsFrom(argv: readonly string[]): Settings {
   });
   const only = values.only?.split(",") ?? caseNames;
   const unknown = only.filter((name) => !(name in cases));
-  if (unknown.length > 0) throw new Error(`--only takes ${caseNames.join(", ")}, not ${unknown.join(", ")}`);
+  if (unknown.length > 0) throw new Error(`--only accepts ${caseNames.join(", ")}, not ${unknown.join(", ")}`);
   const rounds = Number(values.rounds);
-  if (!Number.isInteger(rounds) || rounds < 1) throw new Error(`--rounds takes a whole number from 1, not ${values.rounds}`);
+  if (!Number.isInteger(rounds) || rounds < 1) throw new Error(`--rounds must be a whole number of at least 1, not ${values.rounds}`);
   return {
     form: values.quick ? "quick" : "full",
     sizes: values.quick ? quick : full,

@@ -17,12 +17,12 @@ export interface Options {
 
 export const usage = `npm run quickstart -- [options]
 
-  --quick                  a few tasks, one sample, one epoch: shows that it works, proves nothing
+  --quick                  a few tasks, one sample, one epoch: only shows that it works
   --training-tasks N       sessions to learn from (48)
   --held-out-tasks N       tasks of the evaluation (48)
   --samples N              programs per held-out task and arm (5)
-  --epochs N               passes over what was learnt (5)
-  --namespace NAME         where the objects go (quickstart)
+  --epochs N               passes over the training data (5)
+  --namespace NAME         namespace of the objects (quickstart)
 `;
 
 /** Five passes: two left the names half learnt (loss .23 after 28 steps, Pass@1 .350). */

@@ -54,7 +54,7 @@ async function main(options: Options): Promise<Result> {
     serverReady(namespace, "coder", detail),
   );
   // It began with the server, so only its remaining time counts here.
-  const checked = await timings.run("environment check", "EnvironmentCheck: a word that only a working chain can say", (detail) =>
+  const checked = await timings.run("environment check", "EnvironmentCheck: trains and serves a made-up word", (detail) =>
     environmentChecked(namespace, detail),
   );
 

@@ -69,8 +69,8 @@ export function story(result: Result, namespace: string): string {
       .map(([name, result]) => `${name} ${result}`)
       .join(", ")}.
     Its adapter made the server say ${environment.word}, a word made up minutes before.
-    ${sessions.total} sessions worked on tasks over an in-house library that no public model knows.
-    ${sessions.solved} solved theirs, ${sessions.exhausted} ran out of attempts. All ran behind ${isolation.probes} probes of isolation, ${isolation.verified ? "every one answered as it must" : "NOT all answered as they must"}.
+    ${sessions.total} sessions worked on tasks over an in-house library that no public model was trained on.
+    ${sessions.solved} solved theirs, ${sessions.exhausted} ran out of attempts. ${isolation.probes} isolation probes ran before them, and ${isolation.verified ? "all passed" : "NOT all passed"}.
     What they wrote became one LoRA adapter, stored once:
       ${adapter.name}
       ${adapter.digest}

@@ -26,7 +26,7 @@ export const usage = `npm run example -- minilang [options]
 
   --quick             fewer steps, projects and programs, and lower thresholds: shows both verdicts in a few minutes
   --steps N           optimizer steps of the hypernetwork (1000)
-  --namespace NAME    where the objects go (minilang)
+  --namespace NAME    namespace of the objects (minilang)
   --base DIRECTORY    writes the base model to this directory, and does nothing else
 `;
 

@@ -165,7 +165,7 @@ async function write({ page, assessment, ...figures }: Result, keep: boolean): P
 await script("The experiment", usage, async (argv) => {
   const options = optionsFrom(argv, settings.imageVariant);
   const result = await main(options);
-  await progress.step("writing what was found", () => write(result, options.keep));
+  await progress.step("writing the results", () => write(result, options.keep));
   console.log(story(result));
   console.log(await kubectl(["get", "modelservers,trainingruns,evaluations", "-n", options.namespace]));
 });

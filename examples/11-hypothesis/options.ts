@@ -22,12 +22,12 @@ export interface Options extends Installation {
 
 export const usage = `npm run example -- hypothesis [options]
 
-  --quick             a few tasks, programs and steps: shows that it works, finds nothing out
+  --quick             a few tasks, programs and steps: only shows that it works
   --sessions N        sessions to learn from (82: all of HumanEval's Train part)
   --held-out-tasks N  tasks of the evaluation (25)
   --samples N         programs per held-out task and arm (5)
   --steps N           optimizer steps of the hypernetwork (50)
-  --namespace NAME    where the objects go (hypothesis)
+  --namespace NAME    namespace of the objects (hypothesis)
   --keep              writes the assessment into docs/results
 `;
 

@@ -97,7 +97,7 @@ export function story(result: Result): string {
   const lines = (entries: [string, string][]) => entries.map(([name, text]) => `    ${name.padEnd(12)} ${text}`).join("\n");
   return `
   What was learnt from
-    ${sessions.solved} of ${sessions.total} sessions on HumanEval's Train part were solved; the held-out tasks ask for ${result.nearestSessions} of them.
+    ${sessions.solved} of ${sessions.total} sessions on HumanEval's Train part were solved; the held-out tasks use ${result.nearestSessions} of them.
     Hypernetwork: ${hypernetwork.steps} steps, loss ${hypernetwork.loss.toFixed(3)}, ${hypernetwork.modeCollapse ? "ended as collapsed" : "not collapsed"}; right minus wrong ${metric(hypernetwork, "rightMinusWrong")} and right minus mean ${metric(hypernetwork, "rightMinusMean")} nats per token on held-out sessions.
 
   Pass@1 on ${evaluation.tasks} held-out tasks (95 % interval over tasks)
@@ -110,8 +110,8 @@ ${lines(Object.entries(evaluation.contrasts).map(([name, value]) => [name, point
 ${lines(Object.entries(evaluation.gains).map(([name, value]) => [name, points(value)]))}
 
   Gate by the plan's rule: ${evaluation.gate.verdicts.PointEstimate.verdict}. By the lower end of the interval: ${evaluation.gate.verdicts.LowerBound.verdict}.
-    So few tasks show a gain of twelve points at the least; a smaller one can be neither shown nor excluded.
-    Noted in MLflow run ${evaluation.mlflowRunID ?? "– (not reached)"}.
+    So few tasks can only show a gain of twelve points or more; a smaller one can be neither shown nor excluded.
+    Logged in MLflow run ${evaluation.mlflowRunID ?? "– (unreachable)"}.
 
 ${durationLines({ minutes, parts }, 22)}
 

@@ -43,7 +43,7 @@ async function main(options: Options): Promise<string> {
   const { namespace } = options;
   if (settings.imageVariant !== "cuda")
     throw new Error(
-      "the images are built for CPUs, where this hypernetwork would take days; see examples/12-libraries/README.md for what two cores can do",
+      "the images are built for CPUs, where this hypernetwork would take days; examples/12-libraries/README.md says what two cores can do",
     );
   const images = await timings.run("cluster and images", "cluster, images and chart", () => install(options));
   const trainer = images.trainer;

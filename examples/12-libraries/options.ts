@@ -15,11 +15,11 @@ export interface Options extends Installation {
 
 export const usage = `npm run example -- libraries [options]
 
-  --data-only         makes the libraries' files in out/libraries and stops; no cluster is needed
+  --data-only         writes the libraries' files to out/libraries and stops; needs no cluster
   --training N        libraries to learn from (1200)
   --held-out N        libraries to measure on (64)
   --samples N         programs per held-out task and arm (5)
-  --namespace NAME    where the objects go (libraries)
+  --namespace NAME    namespace of the objects (libraries)
 
 Without --data-only it needs a cluster with a GPU, and images built for it.
 `;

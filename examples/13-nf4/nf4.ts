@@ -17,9 +17,9 @@ import {
 
 const usage = `npm run example -- nf4 [options]
 
-  --namespace NAME    where the quickstart has run (quickstart)
+  --namespace NAME    namespace of the quickstart's objects (quickstart)
 
-On GPUs the quickstart's adapter is served on a base in bf16 and on one in NF4. On CPUs vLLM serves no such base: there the same adapter is
+On GPUs the quickstart's adapter is served on a base in bf16 and on one in NF4. vLLM can't serve NF4 on CPUs: there the adapter is
 trained again on a base in NF4, and both are served in bf16.
 `;
 
@@ -44,7 +44,9 @@ async function main(options: Options): Promise<Seen<EvaluationStatus>> {
 }
 
 function missing(): never {
-  throw new Error("the quickstart's adapter and evaluation aren't there; run `npm run quickstart` first, or name its namespace");
+  throw new Error(
+    "the quickstart's adapter and evaluation don't exist; run `npm run quickstart` first, or pass its namespace with --namespace",
+  );
 }
 
 /** One adapter on two servers. */

@@ -81,7 +81,7 @@ async function adaptersOf(namespace: string, count: number, detail: (text: strin
   return await until(
     () => list<object>("Adapter", namespace),
     (adapters) => adapters.filter((adapter) => isTrue(adapter, "Ready")).length >= count,
-    (adapters) => detail(`${adapters.filter((adapter) => isTrue(adapter, "Ready")).length} of ${count} are there`),
+    (adapters) => detail(`${adapters.filter((adapter) => isTrue(adapter, "Ready")).length} of ${count} are ready`),
   );
 }
 
@@ -102,7 +102,7 @@ async function generationOver(namespace: string, name: string, detail: (text: st
     (seen) => detail(words(seen)),
   );
   if (!isTrue(ended, "Succeeded"))
-    throw new Error(`EvolutionGeneration ${name} can't go on: ${words(ended)}\nSee: kubectl describe reg ${name} -n ${namespace}`);
+    throw new Error(`EvolutionGeneration ${name} can't continue: ${words(ended)}\nSee: kubectl describe reg ${name} -n ${namespace}`);
   return ended;
 }
 

@@ -18,11 +18,11 @@ export interface Options extends Installation {
 
 export const usage = `npm run example -- evolution [options]
 
-  --adapters N      adapters that evolution begins with (12; 4 to 15)
-  --generations N   most generations (3)
+  --adapters N      adapters to start with (12; 4 to 15)
+  --generations N   maximum number of generations (3)
   --kill-every N    kills a pod every N seconds while generations run: a trainer, evaluator or sandbox, the operator, NATS or the registry
   --kill-at-effects kills one of them, in turn, right after each effect of each generation
-  --namespace NAME  where the objects go (evolution)
+  --namespace NAME  namespace of the objects (evolution)
 `;
 
 export function optionsFrom(argv: readonly string[]): Options {

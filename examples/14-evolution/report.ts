@@ -119,7 +119,7 @@ export function story({ verbs, copies, kills, registry, checks, parts, minutes }
   const killed = [...Map.groupBy(kills, ({ component }) => component)].map(([component, each]) => `${component} ${each.length}`);
   return `
 ${[...verbs, ...copies].map(paragraph).join("\n")}
-  Killed meanwhile: ${killed.join(", ") || "nobody"}
+  Killed meanwhile: ${killed.join(", ") || "nothing"}
   The registry had ${countsShown(registry.before)} before, and has ${countsShown(registry.after)} now.
 ${[...registry.changed.map((path) => `    changed: ${path}`), ...registry.damaged.map((path) => `    damaged: ${path}`)].slice(0, mostPaths).join("\n")}
 

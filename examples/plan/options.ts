@@ -16,9 +16,9 @@ export interface Options extends Installation {
 
 export const usage = `npm run example -- plan [options]
 
-  --overlay NAME   minilang or coder (two cores each), or base (GPUs); minilang when it isn't given
-  --data-only      stores what the manifests name, and leaves \`kubectl apply -k\` to you
-  --fail-gate N    asks 99 points of the gate of Phase N (1 or 2), to show that nothing after it starts
+  --overlay NAME   minilang or coder (two cores each), or base (GPUs); minilang by default
+  --data-only      only stores the data that the manifests name; run \`kubectl apply -k\` yourself
+  --fail-gate N    sets the gate of Phase N (1 or 2) to 99 points, to show that no later phase starts
 `;
 
 export function optionsFrom(argv: readonly string[]): Options {

@@ -104,8 +104,8 @@ function story({ failGate, objects, stopped, minutes }: Result, { namespace }: O
   const early = stopped ? objects.filter(({ phase, started }) => phase >= stopped.phase && started) : [];
   const asAsked = failGate ? stopped !== null && stopped.phase === String(Number(failGate) + 1) && early.length === 0 : stopped === null;
   const end = stopped
-    ? `Phase ${stopped.phase} can't go on. ${stopped.why}\n  ${early.length === 0 ? "Nothing from there on has started." : `These have started nevertheless: ${early.map(({ name }) => name).join(", ")}`}`
-    : "Every phase went to its end.";
+    ? `Phase ${stopped.phase} can't continue. ${stopped.why}\n  ${early.length === 0 ? "Neither it nor a later phase has started." : `These have started nevertheless: ${early.map(({ name }) => name).join(", ")}`}`
+    : "Every phase has finished.";
   return { text: `\n  ${end}\n  ${minutes} minutes. kubectl get rune -n ${namespace}\n  Figures: out/plan.json\n`, asAsked };
 }
 

@@ -25,6 +25,6 @@ export async function writeFigures(name: string, found: object): Promise<string>
 export function count(text: string | undefined, otherwise: number, name: string): number {
   if (text === undefined) return otherwise;
   const number = Number(text);
-  if (!Number.isInteger(number) || number < 1) throw new Error(`${name} needs a whole number from 1 up, not ${text}`);
+  if (!Number.isInteger(number) || number < 1) throw new Error(`${name} needs a whole number of at least 1, not ${text}`);
   return number;
 }

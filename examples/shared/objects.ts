@@ -63,7 +63,7 @@ export const isOver = (object: Seen<unknown>) => isTrue(object, "Succeeded") || 
 /** An object's own status, for a line of progress. */
 export function words(object: Seen<unknown>): string {
   const ready = condition(object, "Ready");
-  return ready ? `${ready.reason}: ${ready.message}` : "not looked at yet";
+  return ready ? `${ready.reason}: ${ready.message}` : "not reconciled yet";
 }
 
 const pollMilliseconds = 3000;
@@ -91,7 +91,7 @@ export async function untilOver<Status>(
     (object) => detail(words(object)),
   );
   if (!isTrue(seen, "Succeeded"))
-    throw new Error(`${kind} ${name} can't go on: ${words(seen)}\nSee: kubectl describe ${kind.toLowerCase()} ${name} -n ${namespace}`);
+    throw new Error(`${kind} ${name} can't continue: ${words(seen)}\nSee: kubectl describe ${kind.toLowerCase()} ${name} -n ${namespace}`);
   return seen;
 }
 
@@ -106,6 +106,6 @@ export async function serverReady(
     (object) => isTrue(object, "Ready") || isTrue(object, "Stalled"),
     (object) => detail(words(object)),
   );
-  if (!isTrue(server, "Ready")) throw new Error(`ModelServer ${name} can't go on: ${words(server)}`);
+  if (!isTrue(server, "Ready")) throw new Error(`ModelServer ${name} can't continue: ${words(server)}`);
   return server;
 }

@@ -25,5 +25,5 @@ export function durationLines({ minutes, parts }: Timings["figures"], width = 26
 /** Lines of a report: the example's claims, and whether they held. */
 export function claimLines(checks: Readonly<Record<string, boolean>>): string {
   const lines = Object.entries(checks).map(([what, holds]) => `    ${holds ? "yes" : "NO "}  ${what}`);
-  return ["  What this was to show", ...lines].join("\n");
+  return ["  What this was meant to show", ...lines].join("\n");
 }

@@ -64,13 +64,13 @@ describe("a run", () => {
     expect(unproven({ ...sound, victims: ["agent", "engine", "nats"] })).toEqual(["engine"]);
   });
 
-  test("tells kills and hits apart, and who was struck by nobody", () => {
+  test("counts kills, hits and the sessions that none hit", () => {
     const kills = [...sound.kills.slice(0, 1), own("agent", "a", 2), shared("nats")];
     const text = told({ ...sound, asked: 3, kills });
     expect(text).toContain("2 of 3 sessions ended in 3.0 minutes: 2 Solved");
-    expect(text).toContain("agent: 2 killed in 3 tries, 1 in the middle of work");
-    expect(text).toContain("nats: 1 killed in 1 tries, 0 in the middle of work");
-    expect(text).toContain("1 sessions were at work when somebody was killed, 2 were struck by nobody");
+    expect(text).toContain("agent: 2 killed in 3 attempts, 1 in the middle of work");
+    expect(text).toContain("nats: 1 killed in 1 attempts, 0 in the middle of work");
+    expect(text).toContain("1 sessions were hit by a kill while at work, 2 were not");
     expect(text).toContain("3 epochs, 2 steps whose result was lost");
   });
 });

@@ -77,7 +77,7 @@ export function complaints(chaos: Chaos): string[] {
     ...(names.size === asked ? [] : [`${asked - names.size} of ${asked} sessions don't exist any more`]),
     ...rows.filter(({ outcome }) => !outcome).map(({ session }) => `${session}: it hasn't ended`),
     ...rows.flatMap(({ session, violations }) => violations.map((violation) => `${session}: ${violation}`)),
-    ...unproven(chaos).map((victim) => `this run shows nothing of ${victim}: none was killed in the middle of work; take more --sessions`),
+    ...unproven(chaos).map((victim) => `this run shows nothing of ${victim}: none was killed in the middle of work; use more --sessions`),
     ...(chaos.witnessed > 0 ? [] : ["no live log was read in between, so records could have been lost unseen"]),
   ];
 }
@@ -92,14 +92,14 @@ export function told(chaos: Chaos): string {
   const lines = victims.map((victim) => {
     const mine = kills.filter((kill) => kill.victim === victim);
     const hits = mine.filter((kill) => hitWork(kill, rows)).length;
-    return `  ${victim}: ${mine.length} killed in ${tries[victim] ?? 0} tries, ${hits} in the middle of work`;
+    return `  ${victim}: ${mine.length} killed in ${tries[victim] ?? 0} attempts, ${hits} in the middle of work`;
   });
   return [
     `${ended.length} of ${asked} sessions ended in ${minutes.toFixed(1)} minutes: ${outcomes.join(", ") || "none"}`,
     ...lines,
-    `${struck.size} sessions were at work when somebody was killed, ${asked - struck.size} were struck by nobody`,
+    `${struck.size} sessions were hit by a kill while at work, ${asked - struck.size} were not`,
     `${sum(({ epochs }) => epochs)} epochs, ${sum(({ lost }) => lost)} steps whose result was lost`,
-    `${chaos.witnessed} records were read from live logs, and looked for in the whole ones`,
+    `${chaos.witnessed} records were read from live logs and compared with the complete ones`,
     `${rows.filter(({ violations }) => violations.length > 0).length} sessions with a violation`,
   ].join("\n");
 }

@@ -22,8 +22,8 @@ test("a stale status, a stale child, a child without parent and a deletion that 
     "a is at revision 2, not 3",
     "b's ConfigMap is at 2, not 3",
     "c's ConfigMap is at none, not 1",
-    "d is to be deleted and is still there",
-    "e's ConfigMap is there and e is not",
+    "d should be deleted but still exists",
+    "e's ConfigMap exists, but e doesn't",
   ]);
 });
 

@@ -13,13 +13,13 @@ export function owed(widgets: readonly Widget[], children: readonly Child[]): st
   for (const { metadata, spec, status } of widgets) {
     const child = byName.get(metadata.name);
     byName.delete(metadata.name);
-    if (metadata.deletionTimestamp) found.push(`${metadata.name} is to be deleted and is still there`);
+    if (metadata.deletionTimestamp) found.push(`${metadata.name} should be deleted but still exists`);
     else if (status?.revision !== spec?.revision)
       found.push(`${metadata.name} is at revision ${status?.revision ?? "none"}, not ${spec?.revision}`);
     else if (child?.data?.revision !== String(spec?.revision))
       found.push(`${metadata.name}'s ConfigMap is at ${child?.data?.revision ?? "none"}, not ${spec?.revision}`);
   }
-  for (const name of byName.keys()) found.push(`${name}'s ConfigMap is there and ${name} is not`);
+  for (const name of byName.keys()) found.push(`${name}'s ConfigMap exists, but ${name} doesn't`);
   return found;
 }
 

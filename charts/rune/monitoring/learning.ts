@@ -15,7 +15,7 @@ const inNamespace = (selector: string) => `namespace=~"$namespace", ${selector}`
 export const learning: Dashboard = {
   uid: "rune-learning",
   title: "Rune / Learning and evaluation",
-  description: "What sessions, runs and evaluations use. What they find out stands in their status, in the reports and in MLflow.",
+  description: "What sessions, runs and evaluations consume. Their results are in their status, in the reports and in MLflow.",
   variables: { namespace: 'container_memory_working_set_bytes{container=~"agent|evaluator|trainer|environment"}' },
   panels: [
     {
@@ -26,7 +26,7 @@ export const learning: Dashboard = {
     },
     {
       title: "Pods at work",
-      description: "What runs now, by what it does.",
+      description: "Running pods, by component.",
       unit: "short",
       queries: Object.entries(workers).map(([name, selector]) => [
         name,
@@ -35,13 +35,13 @@ export const learning: Dashboard = {
     },
     {
       title: "Reconciles that fail",
-      description: "By kind. The objects say why.",
+      description: "By kind. The objects' conditions give the cause.",
       unit: "ops",
       queries: [["{{controller}}", `sum by (controller) (rate(controller_runtime_reconcile_errors_total{${chosen}}[$__rate_interval]))`]],
     },
     {
       title: "Wait for the operator, 99th percentile",
-      description: "How long an object that something happened to waits for a worker.",
+      description: "How long an object that is due waits for a worker.",
       unit: "s",
       queries: [
         [
@@ -52,7 +52,7 @@ export const learning: Dashboard = {
     },
     {
       title: "CPU",
-      description: "Cores, by what the pods do.",
+      description: "Cores, by component.",
       unit: "short",
       queries: Object.entries(workers).map(([name, selector]) => [
         name,
@@ -61,7 +61,7 @@ export const learning: Dashboard = {
     },
     {
       title: "Memory of trainers",
-      description: "A trainer that is killed for want of memory fails with OutOfMemory; this shows how close the others come.",
+      description: "A trainer that runs out of memory fails with OutOfMemory; this shows how close the others are.",
       unit: "bytes",
       queries: [
         ["{{namespace}}/{{pod}}", `max by (namespace, pod) (container_memory_working_set_bytes{${inNamespace(workers.trainers)}})`],
@@ -69,7 +69,7 @@ export const learning: Dashboard = {
     },
     {
       title: "Requests of sessions and evaluations to engines",
-      description: "What the servers are asked, everybody else's requests included.",
+      description: "All requests to the servers, including those of other clients.",
       unit: "reqps",
       queries: [
         [
@@ -79,12 +79,12 @@ export const learning: Dashboard = {
       ],
     },
     {
-      title: "Space that weights, trajectories and reports need",
+      title: "Space used by weights, trajectories and reports",
       description: "The registry's volume, which only grows.",
       unit: "bytes",
       queries: [
         ["used", 'max(kubelet_volume_stats_used_bytes{namespace="rune-system", persistentvolumeclaim="rune-registry"})'],
-        ["there is", 'max(kubelet_volume_stats_capacity_bytes{namespace="rune-system", persistentvolumeclaim="rune-registry"})'],
+        ["capacity", 'max(kubelet_volume_stats_capacity_bytes{namespace="rune-system", persistentvolumeclaim="rune-registry"})'],
       ],
     },
   ],

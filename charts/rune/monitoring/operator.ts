@@ -11,7 +11,7 @@ const rate = (metric: string, by: string, selector = chosen) => `sum by (${by}) 
 export const operator: Dashboard = {
   uid: "rune-operator",
   title: "Rune / Operator",
-  description: "Whether the operator keeps up, and what keeps it from doing so.",
+  description: "Whether the operator keeps up, and what slows it down.",
   variables: {
     namespace: 'controller_runtime_max_concurrent_reconciles{job="rune-operator"}',
     controller: 'controller_runtime_max_concurrent_reconciles{job="rune-operator"}',
@@ -32,7 +32,7 @@ export const operator: Dashboard = {
       queries: [["leaders", `sum(leader_election_master_status{${own}})`]],
     },
     {
-      title: "Objects that don't fit their schema",
+      title: "Objects that don't match their schema",
       description: "They are not reconciled.",
       unit: "short",
       isStat: true,
@@ -40,14 +40,14 @@ export const operator: Dashboard = {
     },
     {
       title: "Reconciles that hang",
-      description: "Told to end and still running; their objects wait.",
+      description: "Aborted but still running; their objects wait.",
       unit: "short",
       isStat: true,
       queries: [["stragglers", `sum(kopf_stragglers{${chosen}})`]],
     },
     {
       title: "Reconciles",
-      description: "How much there is to do.",
+      description: "Finished reconciles, by result.",
       unit: "ops",
       queries: [["{{controller}} {{result}}", rate("controller_runtime_reconcile_total", "controller, result")]],
     },
@@ -81,7 +81,7 @@ export const operator: Dashboard = {
     },
     {
       title: "Queue",
-      description: "Objects that wait, those included whose turn is later.",
+      description: "Objects that are due and wait for a worker.",
       unit: "short",
       queries: [["{{controller}}", `sum by (controller) (workqueue_depth{${chosen}})`]],
     },
@@ -93,7 +93,7 @@ export const operator: Dashboard = {
     },
     {
       title: "Added and retried",
-      description: "What wakes objects. Retries that rise are failures or conflicts.",
+      description: "Objects added to the queue. Rising retries mean failures or conflicts.",
       unit: "ops",
       queries: [
         ["{{controller}} added", rate("workqueue_adds_total", "controller")],
@@ -102,7 +102,7 @@ export const operator: Dashboard = {
     },
     {
       title: "Work in progress",
-      description: "The longest that runs, and all of it together; the 99th percentile of what has ended.",
+      description: "The longest that is running, the sum of all that are, and the 99th percentile of those that have ended.",
       unit: "s",
       queries: [
         ["{{controller}} longest", `max by (controller) (workqueue_longest_running_processor_seconds{${chosen}})`],
@@ -112,13 +112,13 @@ export const operator: Dashboard = {
     },
     {
       title: "Requests to the API server",
-      description: "By the code of the answer; <error> where none came.",
+      description: "By status code; <error> if there was no response.",
       unit: "reqps",
       queries: [["{{method}} {{code}}", rate("rest_client_requests_total", "method, code", own)]],
     },
     {
       title: "Time of a request to the API server, 99th percentile",
-      description: "Of a watch, until its head came.",
+      description: "For a watch, until the response's headers arrive.",
       unit: "s",
       queries: [["{{verb}}", quantile("rest_client_request_duration_seconds", "verb", own)]],
     },
@@ -130,7 +130,7 @@ export const operator: Dashboard = {
     },
     {
       title: "Lists and watches",
-      description: "A list after the start means that a watch broke for long.",
+      description: "A list after the start means that a watch couldn't be resumed.",
       unit: "ops",
       queries: [
         ["{{resource}} listed", rate("kopf_cache_lists_total", "resource", own)],
@@ -157,7 +157,7 @@ export const operator: Dashboard = {
     },
     {
       title: "Volumes",
-      description: "The part that is used. NATS stops earlier, at nats.maxFileStore.",
+      description: "The share in use. NATS stops earlier, at nats.maxFileStore.",
       unit: "percentunit",
       queries: [
         [

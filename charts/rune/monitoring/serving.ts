@@ -10,12 +10,12 @@ const quantile = (share: number, metric: string, by: string) =>
 export const serving: Dashboard = {
   uid: "rune-serving",
   title: "Rune / Serving",
-  description: "Engines, the adapters that they hold, and the requests that they answer.",
+  description: "Engines, the adapters that they have loaded, and the requests that they serve.",
   variables: { namespace: 'rune_loader_slots{job="rune-loader"}', pod: 'rune_loader_slots{job="rune-loader", namespace=~"$namespace"}' },
   panels: [
     {
       title: "Engines that answer",
-      description: "Replicas whose engine answered a real completion lately.",
+      description: "Replicas whose engine recently answered a real completion.",
       unit: "short",
       isStat: true,
       queries: [["ready", `sum(rune_loader_engine_ready{${own}})`]],
@@ -29,7 +29,7 @@ export const serving: Dashboard = {
     },
     {
       title: "Adapters loaded",
-      description: "Over all replicas; an adapter counts once for each.",
+      description: "Over all replicas; an adapter counts once per replica.",
       unit: "short",
       isStat: true,
       queries: [["loaded", `sum(rune_loader_adapters{${own}, state="Loaded"})`]],
@@ -43,13 +43,13 @@ export const serving: Dashboard = {
     },
     {
       title: "Requests",
-      description: "By the status of the answer. 429: too many are open. 503: engine or adapter isn't there. 499: the client has gone.",
+      description: "By status code. 429: too many are open. 503: engine or adapter is unavailable. 499: the client disconnected.",
       unit: "reqps",
       queries: [["{{path}} {{status}}", rate("rune_loader_request_seconds_count", "path, status")]],
     },
     {
       title: "Requests that fail",
-      description: "The part of all requests that is answered with 5xx.",
+      description: "The share of all requests that get 5xx.",
       unit: "percentunit",
       queries: [
         [
@@ -60,7 +60,7 @@ export const serving: Dashboard = {
     },
     {
       title: "Time of a request",
-      description: "Until the last byte, a wait for an adapter included.",
+      description: "Until the last byte, including the wait for an adapter.",
       unit: "s",
       queries: [
         ["{{path}} half", quantile(0.5, "rune_loader_request_seconds", "path")],
@@ -70,7 +70,7 @@ export const serving: Dashboard = {
     },
     {
       title: "Open requests",
-      description: "What engines are working on. Near the limit of a replica the next ones get 429.",
+      description: "Requests that engines are working on. At a replica's limit, further ones get 429.",
       unit: "short",
       queries: [["{{pod}}", `sum by (pod) (rune_loader_in_flight{${own}})`]],
     },
@@ -82,7 +82,7 @@ export const serving: Dashboard = {
     },
     {
       title: "Time to load an adapter, 95th percentile",
-      description: "Fetching, checking, loading and the canary; a reload after a start of the engine has no fetching.",
+      description: "Fetching, checking, loading and the canary; a reload after an engine start fetches nothing.",
       unit: "s",
       queries: [["{{kind}}", quantile(0.95, "rune_loader_load_seconds", "kind")]],
     },
@@ -98,13 +98,13 @@ export const serving: Dashboard = {
     {
       title: "Canaries",
       description:
-        "Matched: the adapter answers as recorded. Mismatched: it has no effect here, or spoils the engine. Unknown: neither can be said.",
+        "Matched: the output is as recorded. Mismatched: the adapter has no effect here, or corrupts the engine. Unknown: undecided.",
       unit: "ops",
       queries: [["{{result}}", rate("rune_loader_canaries_total", "result")]],
     },
     {
       title: "Starts of the engine",
-      description: "Within an hour. The first of a pod is one of them.",
+      description: "Within an hour, including the first of a pod.",
       unit: "short",
       queries: [["{{pod}}", `sum by (pod) (increase(rune_loader_engine_restarts_total{${own}}[1h]))`]],
     },
@@ -122,7 +122,7 @@ export const serving: Dashboard = {
     },
     {
       title: "The loader's event loop, 99th percentile",
-      description: "What the proxy adds to each request at worst.",
+      description: "The delay that the proxy adds to a request, at worst.",
       unit: "s",
       queries: [["{{pod}}", `max by (pod) (nodejs_eventloop_lag_p99_seconds{${own}})`]],
     },

@@ -21,7 +21,7 @@ app.kubernetes.io/managed-by: {{ $root.Release.Service }}
 helm.sh/chart: {{ printf "%s-%s" $root.Chart.Name $root.Chart.Version }}
 {{- end }}
 
-{{- /* The repository of an image: the installation's registry in place of its own host. */ -}}
+{{- /* The repository of an image, with global.imageRegistry in place of its host. */ -}}
 {{- define "rune.repository" -}}
 {{- $root := index . 0 -}}
 {{- $repository := (index $root.Values.images (index . 1)).repository -}}

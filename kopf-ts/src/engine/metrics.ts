@@ -88,10 +88,10 @@ export class Metrics {
     this.#depth = gauge("workqueue_depth", "Keys that are ready and wait for a worker.", labels, () => this.#readDepths());
     this.#adds = counter("workqueue_adds_total", "Keys added.", labels);
     this.#queueSeconds = histogram("workqueue_queue_duration_seconds", "How long a ready key waits for a worker.", labels, queueBuckets);
-    this.#workSeconds = histogram("workqueue_work_duration_seconds", "How long a key is worked on.", labels, queueBuckets);
-    this.#retries = counter("workqueue_retries_total", "Keys tried again.", labels);
+    this.#workSeconds = histogram("workqueue_work_duration_seconds", "How long the reconcile of a key takes.", labels, queueBuckets);
+    this.#retries = counter("workqueue_retries_total", "Keys that are retried.", labels);
     const running = this.#readRunning;
-    gauge("workqueue_unfinished_work_seconds", "Seconds of work in progress.", labels, function () {
+    gauge("workqueue_unfinished_work_seconds", "Seconds that all work in progress has taken.", labels, function () {
       running((name, seconds) =>
         this.set(
           { name, controller: name },
@@ -99,13 +99,13 @@ export class Metrics {
         ),
       );
     });
-    gauge("workqueue_longest_running_processor_seconds", "The longest work in progress.", labels, function () {
+    gauge("workqueue_longest_running_processor_seconds", "Seconds that the longest work in progress has taken.", labels, function () {
       running((name, seconds) => this.set({ name, controller: name }, Math.max(0, ...seconds)));
     });
     this.#requests = counter("rest_client_requests_total", "Requests to the API server.", ["code", "method", "host"]);
     this.#requestSeconds = histogram(
       "rest_client_request_duration_seconds",
-      "Time to the answer's end; of a watch, to its head.",
+      "Time until the response is complete; for a watch, until its headers arrive.",
       ["verb", "host"],
       requestBuckets,
     );
@@ -113,13 +113,13 @@ export class Metrics {
     gauge("kopf_cache_objects", "Objects in a cache.", ["resource"], summing("resource", this.#caches));
     gauge(
       "kopf_cache_invalid_objects",
-      "Objects that do not fit the schema of their resource.",
+      "Objects that do not match the schema of their resource.",
       ["resource"],
       summing("resource", this.#invalid),
     );
     gauge(
       "kopf_stragglers",
-      "Passes and handlers that were told to end and still run.",
+      "Passes and handlers that were aborted but still run.",
       ["controller"],
       summing("controller", this.#stragglers),
     );
@@ -127,7 +127,7 @@ export class Metrics {
     gauge("kopf_event_loop_lag_seconds", "How late timers ran within the last one to two minutes.", ["quantile"], function () {
       for (const [quantile, seconds] of Object.entries(lag.read())) this.set({ quantile }, seconds);
     });
-    this.#relists = counter("kopf_cache_lists_total", "Whole lists fetched for a cache.", ["resource"]);
+    this.#relists = counter("kopf_cache_lists_total", "Full lists fetched for a cache.", ["resource"]);
     this.#watches = counter("kopf_cache_watches_total", "Watches opened for a cache.", ["resource"]);
   }
 

@@ -21,7 +21,7 @@ export function createMetrics(
   const registers = [registry];
   const seconds = new Histogram({
     name: "rune_loader_load_seconds",
-    help: "Time from the request to an adapter that is loaded and whose canary was asked.",
+    help: "Time from the request until the adapter is loaded and its canary has run.",
     labelNames: ["kind"],
     buckets: [0.1, 0.5, 1, 2, 5, 10, 30, 60, 120, 300],
     registers,
@@ -40,21 +40,21 @@ export function createMetrics(
   });
   const restarts = new Counter({
     name: "rune_loader_engine_restarts_total",
-    help: "Starts of the engine that this loader saw.",
+    help: "Engine starts that this loader observed.",
     registers,
   });
   const requests = new Histogram({
     name: "rune_loader_request_seconds",
-    help: "Proxied requests, until their last byte.",
+    help: "Duration of proxied requests, until the last byte.",
     labelNames: ["path", "status"],
     buckets: [0.05, 0.25, 1, 2.5, 5, 10, 30, 60, 120, 300],
     registers,
   });
   new Gauge({ name: "rune_loader_adapters", help: "Adapters by state.", labelNames: ["state"], registers, collect: collectAdapters });
-  new Gauge({ name: "rune_loader_slots", help: "Adapters that fit at once.", registers, collect: collect("slots") });
+  new Gauge({ name: "rune_loader_slots", help: "Adapters that can be loaded at once.", registers, collect: collect("slots") });
   new Gauge({
     name: "rune_loader_engine_ready",
-    help: "1 if the engine answered a real completion lately.",
+    help: "1 if the engine recently answered a real completion.",
     registers,
     collect: collect("ready"),
   });

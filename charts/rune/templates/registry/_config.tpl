@@ -13,12 +13,12 @@ storage:
   cache:
     blobdescriptor: inmemory
 http:
-  # The secret by which unfinished uploads survive a restart comes from the environment (registry.yaml).
+  # The secret with which unfinished uploads survive a restart comes from the environment (registry.yaml).
   addr: :5000
   relativeurls: true
 auth:
   token:
-    # Where clients that people use are sent for a token; Rune's own pods bring theirs.
+    # Where people's clients get a token; Rune's own pods have theirs.
     realm: {{ include "rune.registryRealm" . }}
     service: rune-registry
     issuer: rune-operator
