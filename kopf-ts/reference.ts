@@ -49,7 +49,6 @@ const firstModules = [
 /** Modules whose exports are in the chapter of the module that they belong to. */
 const partOf: Readonly<Record<string, string>> = {
   "manager-options": "manager",
-  plugin: "manager",
   "runnable-group": "manager",
   subresource: "client",
 };

@@ -27,7 +27,8 @@ import { nameOfUnit, statusOfUnit, type Unit, unitNow, unitsOf } from "./batches
 import { type StoreEvidence, storing, withMissing } from "./evidence.ts";
 import { forecast } from "./forecast.ts";
 import { evaluatorObjects } from "./manifests.ts";
-import { type Plan, type PlannedArm, planConfigMap, planOf } from "./plan.ts";
+import { type Plan, type PlannedArm, planConfigMap } from "./plan.ts";
+import { planOf } from "./planning.ts";
 import { EvaluationReason } from "./reasons.ts";
 import { record, resultOf, withIsolationCondition } from "./record.ts";
 import type { ArmStatus, World } from "./world.ts";

@@ -1,21 +1,15 @@
 import type { EvaluatorResult } from "@rune/crds/contracts/evaluator";
 import { type Outcome, progressing, timestamp, waiting } from "kopf-ts";
-import { type MeasuredEvidence, measuredAlone } from "../evidence/measurements.ts";
+import { measuredAlone } from "../evidence/measurements.ts";
 import { stateOf } from "../evidence/state.ts";
 import { Reason } from "../shared/reasons.ts";
 import type { Services } from "../shared/services.ts";
 import type { Plan } from "./plan.ts";
 import { EvaluationReason } from "./reasons.ts";
 import { ending, resultOf } from "./record.ts";
-import type { EvidenceState, World } from "./world.ts";
+import type { EvidenceState, Piece, World } from "./world.ts";
 
 const retrySeconds = 10;
-
-/** Measurements of one adapter, and that adapter's repository, where they are stored. */
-export interface Piece {
-  readonly repository: string;
-  readonly evidence: MeasuredEvidence;
-}
 
 /** Stores a piece of evidence; does nothing if it is already there. */
 export type StoreEvidence = (piece: Piece) => Promise<void>;

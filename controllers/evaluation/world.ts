@@ -6,10 +6,10 @@ import type { AgentSession } from "@rune/crds/kinds/agent-session";
 import type { Evaluation } from "@rune/crds/kinds/evaluation";
 import type { ModelServer } from "@rune/crds/kinds/model-server";
 import type { EpochWorld } from "../epochs/epoch.ts";
+import type { MeasuredEvidence } from "../evidence/measurements.ts";
 import type { ObservedRequirement } from "../shared/requires.ts";
 import type { Runs } from "../shared/source-run.ts";
 import type { TasksState } from "../shared/task-set.ts";
-import type { Piece } from "./evidence.ts";
 import type { Plan } from "./plan.ts";
 
 export type Arm = Evaluation["spec"]["arms"][number];
@@ -17,6 +17,12 @@ export type ArmStatus = NonNullable<NonNullable<Evaluation["status"]>["arms"]>[n
 
 /** Summary of the log so far, or why it can't be read. */
 export type LogState = { completed: Record<string, number>; isolation?: Isolation } | { unavailable: string };
+
+/** Measurements of one adapter, and that adapter's repository, where they are stored. */
+export interface Piece {
+  readonly repository: string;
+  readonly evidence: MeasuredEvidence;
+}
 
 /** Evidence that the registry doesn't have yet, and why some can't be stored; or why this is unknown. */
 export type EvidenceState = { unstored: readonly Piece[]; refused: readonly string[] } | { unavailable: string };

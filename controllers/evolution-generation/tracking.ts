@@ -7,7 +7,7 @@ import type { Services } from "../shared/services.ts";
 import { isGenerated, type Runs, sourceRunOf } from "../shared/source-run.ts";
 import { measured } from "./ranking.ts";
 import { GenerationReason } from "./reasons.ts";
-import type { World } from "./world.ts";
+import type { Maker, Tracking, World } from "./world.ts";
 
 /** Finds the run after a crash; the second tag marks it as complete. */
 const uidTag = "rune.generation.uid";
@@ -16,11 +16,6 @@ const completeTag = "rune.generation.complete";
 const mostTries = 3;
 
 type Metrics = Record<string, number>;
-
-/** The tracker's state of a generation: complete, absent or incomplete, or unavailable. */
-export type Tracking = { readonly runID: string } | "absent" | { readonly unavailable: string };
-/** What made an adapter: a hypernetwork, or training. */
-export type Maker = "generated" | "fine_tuned";
 
 /**
  * Whether the tracker has the complete generation; undefined without a tracker, or where status already has the result.

@@ -8,7 +8,11 @@ import type { TrainingRun } from "@rune/crds/kinds/training-run";
 import type { PieceState } from "../evidence/state.ts";
 import type { ObservedRequirement } from "../shared/requires.ts";
 import type { TasksState } from "../shared/task-set.ts";
-import type { Maker, Tracking } from "./tracking.ts";
+
+/** The tracker's state of a generation: complete, absent or incomplete, or unavailable. */
+export type Tracking = { readonly runID: string } | "absent" | { readonly unavailable: string };
+/** What made an adapter: a hypernetwork, or training. */
+export type Maker = "generated" | "fine_tuned";
 
 export type Status = NonNullable<EvolutionGeneration["status"]>;
 export type Member = NonNullable<Status["members"]>[number];

@@ -7,9 +7,7 @@ import { Reason as Shared } from "../shared/reasons.ts";
 import { sharedScope } from "../shared/scope.ts";
 import { RunReason as Reason } from "./reasons.ts";
 import { shortfallOf } from "./sufficiency.ts";
-import type { World } from "./world.ts";
-
-export type Corpus = NonNullable<NonNullable<TrainingRun["status"]>["corpus"]>;
+import type { Corpus, World } from "./world.ts";
 
 /** State of a corpus: still growing, too small to learn from, or frozen. */
 export type CorpusState =

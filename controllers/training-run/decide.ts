@@ -14,7 +14,7 @@ import { requirementsMet } from "../shared/requires.ts";
 import { foreignRepository } from "../shared/tenancy.ts";
 import { expire } from "../shared/time-to-live.ts";
 import { type Attempt, attemptState, maySurvive, nextStart, outOfAttempts, remainingSeconds } from "./attempts.ts";
-import { type Corpus, corpusOf } from "./corpus.ts";
+import { corpusOf } from "./corpus.ts";
 import { endAttempt, endingOf, endSucceeded } from "./ending.ts";
 import { freezeInputs, hasOpenInputs, inputsFit, inputsThere } from "./inputs.ts";
 import { isQueued, overdueIn, overdueWords, queued } from "./kueue.ts";
@@ -25,7 +25,7 @@ import { ranksFit } from "./ranks.ts";
 import { RunReason } from "./reasons.ts";
 import { resultOf } from "./result.ts";
 import { sizeOf, sufficient } from "./sufficiency.ts";
-import type { World } from "./world.ts";
+import type { Corpus, World } from "./world.ts";
 
 const retrySeconds = 15;
 

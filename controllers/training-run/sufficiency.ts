@@ -1,9 +1,9 @@
 import type { TrainingRun } from "@rune/crds/kinds/training-run";
 import { ConditionType } from "@rune/crds/words/conditions";
 import type { ConditionInput } from "kopf-ts";
-import type { Corpus } from "./corpus.ts";
 import { RunReason as Reason } from "./reasons.ts";
 import type { Result } from "./result.ts";
+import type { Corpus } from "./world.ts";
 
 /*
  * Whether a corpus suffices, as far as counting shows: before a GPU is requested. What an artifact doesn't state isn't

@@ -8,7 +8,9 @@ import type { TrainingRun } from "@rune/crds/kinds/training-run";
 import type { DynamicObject } from "kopf-ts";
 import type { BaseState } from "../pods/base-model.ts";
 import type { ObservedRequirement } from "../shared/requires.ts";
-import type { Corpus } from "./corpus.ts";
+
+/** What a run learns from, frozen. */
+export type Corpus = NonNullable<NonNullable<TrainingRun["status"]>["corpus"]>;
 
 interface Stored {
   readonly digest: string;

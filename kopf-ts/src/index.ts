@@ -46,11 +46,10 @@ export { type Controller, type ControllerOptions, initialListPriority } from "./
 export type { ControllerBuilder, MapFunction, SourceOptions } from "./engine/controller-builder.ts";
 export { type Check, type HealthOptions, HealthServer } from "./engine/health.ts";
 export * from "./engine/leader-election.ts";
-export { Manager, StillRunningError } from "./engine/manager.ts";
+export { Manager, type Plugin, StillRunningError } from "./engine/manager.ts";
 export type { ManagerOptions } from "./engine/manager-options.ts";
 export { Metrics, type ReconcileResult } from "./engine/metrics.ts";
 export type { Permission, Verb } from "./engine/permission.ts";
-export type { Plugin } from "./engine/plugin.ts";
 export { type AddOptions, type QueueObserver, type QueueOptions, type Taken, WorkQueue } from "./engine/queue.ts";
 export type { Runnable } from "./engine/runnable-group.ts";
 export * from "./handlers/index.ts";

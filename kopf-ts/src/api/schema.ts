@@ -1,7 +1,6 @@
 import { messageOf } from "../core/errors.ts";
 import { isJsonObject } from "../core/json-object.ts";
 import { describe, type KubeObject } from "./object.ts";
-import type { Resource } from "./resource.ts";
 
 /** Anything that parses as zod does: `z.object({ spec: z.object({ size: z.number() }) })`. */
 export interface ObjectSchema<T extends object = object> {
@@ -30,10 +29,10 @@ export class InvalidObjectError extends Error {
  * server sent it, and so do fields that are not in the schema; in status at any depth, because status is written back
  * whole.
  */
-export function parseObject<T extends KubeObject>(resource: Resource<T>, object: T): T {
-  if (!resource.schema) return object;
+export function parseObject<T extends KubeObject>({ schema }: { readonly schema?: ObjectSchema }, object: T): T {
+  if (!schema) return object;
   try {
-    const parsed = resource.schema.parse(object);
+    const parsed = schema.parse(object);
     const status = "status" in parsed ? { status: overlaid(object.status, parsed.status) } : {};
     return { ...object, ...parsed, ...status, apiVersion: object.apiVersion, kind: object.kind, metadata: object.metadata };
   } catch (error) {

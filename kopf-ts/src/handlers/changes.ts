@@ -16,7 +16,7 @@ import { againIn, type Cause, type Pass, type Run, type Selected, type Turn } fr
 import type { Progress } from "./persistence.ts";
 import { nextAttempt, recordOf } from "./progress.ts";
 import { report } from "./report.ts";
-import type { Surroundings } from "./resource-handlers.ts";
+import type { Surroundings } from "./surroundings.ts";
 
 const deletion = "deletion";
 

@@ -7,16 +7,10 @@ import { View } from "./context.ts";
 import type { DaemonOptions, Declaration } from "./declarations.ts";
 import { valueAt } from "./diff.ts";
 import { matches } from "./filters.ts";
+import type { Daemon } from "./memory.ts";
 import { report } from "./report.ts";
-import type { Surroundings } from "./resource-handlers.ts";
 import { runAndWrite } from "./run-and-write.ts";
-
-/** One daemon of one object. One that has ended by itself stays here, so that it is not started again. */
-export interface Daemon {
-  readonly stop: AbortController;
-  readonly done: Promise<void>;
-  ended: boolean;
-}
+import type { Surroundings } from "./surroundings.ts";
 
 /** Keeps a daemon running for each object that it is for. */
 export class Daemons<T extends KubeObject> {

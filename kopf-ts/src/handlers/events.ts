@@ -8,7 +8,7 @@ import { valueAt } from "./diff.ts";
 import { matches } from "./filters.ts";
 import { emptyPatch } from "./object-patch.ts";
 import { notRecorded } from "./report.ts";
-import type { Surroundings } from "./resource-handlers.ts";
+import type { Surroundings } from "./surroundings.ts";
 
 /**
  * Event handlers: called for the cache's changes, in order for each object, once; their errors are logged and not

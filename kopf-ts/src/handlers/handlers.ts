@@ -3,9 +3,8 @@ import { nameOf, type Resource } from "../api/resource.ts";
 import type { FieldPath } from "../api/written.ts";
 import { sleep } from "../core/clock.ts";
 import { checkNumbers } from "../core/numbers.ts";
-import type { Manager } from "../engine/manager.ts";
+import type { Manager, Plugin } from "../engine/manager.ts";
 import { type Permission, patching, reading, type Verb } from "../engine/permission.ts";
-import type { Plugin } from "../engine/plugin.ts";
 import { attempt } from "./attempt.ts";
 import { type ObjectView, View } from "./context.ts";
 import {
@@ -25,7 +24,8 @@ import {
   type TimerOptions,
 } from "./declarations.ts";
 import { type Filters, matches } from "./filters.ts";
-import { type Index, type IndexEntries, LiveIndex } from "./indices.ts";
+import type { Index, IndexEntries } from "./indices.ts";
+import { LiveIndex } from "./live-index.ts";
 import { type HandlersOptions, ResourceHandlers } from "./resource-handlers.ts";
 
 /** Activities have only their own time limit. */

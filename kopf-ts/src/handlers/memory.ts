@@ -1,11 +1,28 @@
 import type { KubeObject } from "../api/object.ts";
-import type { Daemon } from "./daemons.ts";
 import type { Progress } from "./persistence.ts";
-import type { TimerState } from "./timers.ts";
 
 /** In-memory data that handlers of one object share. It does not survive a restart. */
 // biome-ignore lint/suspicious/noExplicitAny: the handlers' own; they know what they put there
 export type Memo = Record<string, any>;
+
+/** One daemon of one object. One that has ended by itself stays here, so that it is not started again. */
+export interface Daemon {
+  readonly stop: AbortController;
+  readonly done: Promise<void>;
+  ended: boolean;
+}
+
+/** One timer's progress with one object. Times are monotonic milliseconds. */
+export interface TimerState {
+  due: number;
+  /** The state of the object, and since when it is unchanged: for `idle`. */
+  digest: string;
+  since: number;
+  /** The run that is being attempted; undefined between runs. */
+  trying: { readonly started: Date; readonly retries: number } | undefined;
+  /** It failed permanently and runs no more. */
+  over: boolean;
+}
 
 /** What this process records about one object besides the API's state. Nothing in it has to survive a restart. */
 export class Memory {

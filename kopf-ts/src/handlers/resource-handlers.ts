@@ -1,26 +1,22 @@
 import { isRefusal } from "../api/api-error.ts";
-import type { Client } from "../api/client.ts";
 import type { KubeObject } from "../api/object.ts";
 import { nameOf } from "../api/resource.ts";
-import type { Cache, Informer } from "../cache/cache.ts";
-import type { Clock } from "../core/clock.ts";
-import type { Logger } from "../core/logger.ts";
+import type { Informer } from "../cache/cache.ts";
 import type { Controller } from "../engine/controller.ts";
 import type { Manager } from "../engine/manager.ts";
 import type { Runnable } from "../engine/runnable-group.ts";
 import { type Outcome, unchanged } from "../outcome/outcome.ts";
 import type { Context } from "../outcome/reconciler.ts";
-import type { Recorder } from "../outcome/recorder.ts";
 import { Changes } from "./changes.ts";
-import type { Reason, ViewParts } from "./context.ts";
 import { Daemons } from "./daemons.ts";
 import type { ResourceDeclarations } from "./declarations.ts";
 import { Events } from "./events.ts";
 import type { Indices } from "./indices.ts";
 import { Memories, Memory } from "./memory.ts";
-import { asWritable, type ObjectPatch, Patcher, UnrecordedError } from "./object-patch.ts";
+import { asWritable, Patcher, UnrecordedError } from "./object-patch.ts";
 import { againIn } from "./pass.ts";
 import { Persistence } from "./persistence.ts";
+import type { Surroundings } from "./surroundings.ts";
 import { Timer } from "./timers.ts";
 
 /** How handlers run. Invalid times and counts are refused with a RangeError. */
@@ -35,32 +31,6 @@ export interface HandlersOptions {
   readonly passTimeoutSeconds?: number;
   /** How long a cached state older than our own last write is ignored. Default 5. */
   readonly consistencySeconds?: number;
-}
-
-/** Shared by the handlers of one resource. */
-export interface Surroundings<T extends KubeObject> {
-  readonly client: Client;
-  readonly cache: Cache;
-  readonly clock: Clock;
-  readonly logger: Logger;
-  readonly recorder: Recorder;
-  readonly persistence: Persistence;
-  readonly memories: Memories;
-  readonly patcher: Patcher;
-  viewParts(object: T, reason: Reason): ViewParts<T>;
-  /** The newest known state of the same object. */
-  newest(object: T): T;
-  /** Our own write created this version: until the cache has it, older ones are ignored. */
-  awaitEcho(written: T): void;
-  /** Whether anything may begin: called right before every call of a handler. */
-  mayBegin(): boolean;
-  /** Seconds that one attempt may take. */
-  readonly limitSeconds: number;
-  /**
-   * Writes what a timer, a daemon or an event handler requested. A temporary failure is logged; a permanent one is
-   * thrown. Nothing is written once leadership is lost.
-   */
-  writeResult(object: T, patch: ObjectPatch, logger: Logger): Promise<void>;
 }
 
 /** For the writes of a pass, in addition to the time of its handlers. */

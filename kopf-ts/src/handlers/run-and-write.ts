@@ -3,7 +3,7 @@ import { isTimeUp } from "./attempt.ts";
 import { type HandlerContext, Invocation, type ObjectView, type ViewParts } from "./context.ts";
 import type { Declaration } from "./declarations.ts";
 import { emptyPatch } from "./object-patch.ts";
-import type { Surroundings } from "./resource-handlers.ts";
+import type { Surroundings } from "./surroundings.ts";
 
 /** A handler's arguments, except its patch. */
 export interface Call<T extends KubeObject> {

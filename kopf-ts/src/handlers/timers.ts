@@ -7,22 +7,11 @@ import type { Declaration, TimerOptions } from "./declarations.ts";
 import { valueAt } from "./diff.ts";
 import { digestOf, essenceOf } from "./essence.ts";
 import { matches } from "./filters.ts";
+import type { TimerState } from "./memory.ts";
 import { againIn } from "./pass.ts";
 import { report } from "./report.ts";
-import type { Surroundings } from "./resource-handlers.ts";
 import { runAndWrite } from "./run-and-write.ts";
-
-/** One timer's progress with one object. Times are monotonic milliseconds. */
-export interface TimerState {
-  due: number;
-  /** The state of the object, and since when it is unchanged: for `idle`. */
-  digest: string;
-  since: number;
-  /** The run that is being attempted; undefined between runs. */
-  trying: { readonly started: Date; readonly retries: number } | undefined;
-  /** It failed permanently and runs no more. */
-  over: boolean;
-}
+import type { Surroundings } from "./surroundings.ts";
 
 /**
  * One timer as a reconciler: its queue wakes each object when it is due, so that thousands of objects need only one

@@ -3,7 +3,8 @@ import { describe, expect, it } from "vitest";
 import { aCondition, anEvaluation, aSession } from "../testing/builders.ts";
 import { adapterOf, aPlan, aRunOf, aWorld, found, reference, serverWith, setOf } from "../testing/evaluation-world.ts";
 import { digestOf } from "../testing/objects.ts";
-import { type Plan, planConfigMap, planOf, readPlan } from "./plan.ts";
+import { type Plan, planConfigMap, readPlan } from "./plan.ts";
+import { planOf } from "./planning.ts";
 import type { Arm, World } from "./world.ts";
 
 const tessera = { project: "tessera" };
