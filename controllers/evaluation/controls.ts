@@ -16,7 +16,8 @@ type Arm = Evaluation["spec"]["arms"][number];
 
 /**
  * The kind of control that an arm is, if it is one. A shuffled arm is a wrong trajectory; so is an arm whose single
- * adapter was generated from other trajectories than the candidate's, or belongs to another project.
+ * adapter belongs to another project, or was generated as the candidate's was, from other trajectories. Beside a
+ * candidate that was trained or merged, a generated adapter is a rival: it may have been made of the same sessions.
  */
 export function controlOfArm(arm: Arm, { spec }: Evaluation, adapters: ReadonlyMap<string, Adapter>, runs: Runs): Control | undefined {
   if (arm.adapters) return arm.adapters.assign === "Shuffled" ? "WrongTrajectory" : undefined;
@@ -28,7 +29,8 @@ export function controlOfArm(arm: Arm, { spec }: Evaluation, adapters: ReadonlyM
   const right = candidate?.adapter && candidate.adapter !== arm.adapter ? adapters.get(candidate.adapter) : undefined;
   if (!right || arm.name === spec.gate?.baseline) return undefined;
   const isElsewhere = adapter.spec.scope.project !== right.spec.scope.project;
-  return isElsewhere || isGenerated(adapter, runs) ? "WrongTrajectory" : undefined;
+  const areGenerated = isGenerated(right, runs) && isGenerated(adapter, runs);
+  return isElsewhere || areGenerated ? "WrongTrajectory" : undefined;
 }
 
 /** Descriptions of the control arms that a gate on a hypernetwork's output needs and the evaluation lacks. */
