@@ -35,7 +35,7 @@ async function endEngine({ url }: TestServer): Promise<void> {
 }
 
 it("an engine ends once its loader has waited for the open requests", async () => {
-  server = await testServer((_, response) => response.end("0 requests are left"));
+  server = await testServer((_, response) => void response.end("0 requests are left"));
   await endEngine(server);
   expect(server.requests.map(({ path }) => path)).toEqual(["/drain"]);
 });
