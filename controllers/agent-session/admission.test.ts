@@ -51,6 +51,28 @@ describe("admission", () => {
     expect([namesOf(queue.next(coder)), namesOf(queue.next(loaded))]).toEqual([["b"], ["a"]]);
   });
 
+  it("isn't kept from others by one whose requirement or library is gone, or that is stalled", () => {
+    const held = [
+      aCondition("Ready", "False", "LibraryMissing"),
+      aCondition("Ready", "False", "RequirementNotMet"),
+      aCondition("Stalled"),
+    ].map((condition, index) => waiting(`a${index}`, { status: { conditions: [condition] } }));
+    const b = waiting("b");
+    const queue = queueOf(...working(1), ...held, b);
+    expect(queue.admissionOf(b, coder)).toEqual({ admitted: true });
+    expect(namesOf(queue.next(coder))).toEqual(["b"]);
+  });
+
+  it("isn't taken by smaller sessions before an older one that needs the whole server", () => {
+    const large = waiting("a", { candidates: 6 });
+    const small = waiting("b", { candidates: 1, second: 1 });
+    const queue = queueOf(...working(1), large, small);
+    expect([large, small].map((session) => queue.admissionOf(session, coder).admitted)).toEqual([false, false]);
+    expect(namesOf(queue.next(coder))).toEqual([]);
+    queue.follow({ type: "deleted", object: working(1)[0] as AgentSession });
+    expect(namesOf(queue.next(coder))).toEqual(["a", "b"]);
+  });
+
   it("doesn't depend on how many wait at a server of the same name in another namespace", () => {
     const elsewhere = Array.from({ length: 500 }, (_, i) => waiting(`crowd-${i}`));
     for (const { metadata } of elsewhere) metadata.namespace = "crowd";
@@ -90,8 +112,9 @@ function slowly(session: AgentSession, server: ModelServer, all: readonly AgentS
   const loads = ({ status }: AgentSession) => !status?.adapter?.name || isServed(adapterOn(server, status.adapter.name));
   const age = ({ metadata }: AgentSession) => `${metadata.creationTimestamp}/${metadata.name}`;
   const busy = others.filter(({ status }) => status?.epoch).length;
-  const ahead = others.filter((other) => !other.status?.epoch && loads(other) && age(other) < age(session)).length;
-  return busy + ahead < Math.max(1, Math.floor(6 / session.spec.candidates));
+  const ahead = others.filter((other) => !other.status?.epoch && loads(other) && age(other) < age(session));
+  const fits = ({ spec }: AgentSession, before: number) => before < Math.max(1, Math.floor(6 / spec.candidates));
+  return fits(session, busy + ahead.length) && ahead.every((other) => slowly(other, server, all));
 }
 
 it("admits as a look at every session would, and names as next those that it admits, after any changes", () => {

@@ -1,7 +1,9 @@
 import type { AgentSession } from "@rune/crds/kinds/agent-session";
 import type { ModelServer } from "@rune/crds/kinds/model-server";
-import { type Change, isTerminal, type KubeObject } from "kopf-ts";
-import { adapterOn, isServed } from "../shared/serving.ts";
+import { ConditionType } from "@rune/crds/words/conditions";
+import { type Change, getCondition, isTerminal, isTrue, type KubeObject } from "kopf-ts";
+import { Reason } from "../shared/reasons.ts";
+import { isServed } from "../shared/serving.ts";
 
 /** Whether a session may begin; `limit` is how many like it the server decodes for at once. */
 export type Admission = { admitted: true } | { admitted: false; limit: number };
@@ -15,7 +17,8 @@ interface Line {
 
 /**
  * Which sessions a server has places for. It decodes so many sequences at once; sessions beyond that would only wait in its queue, each
- * holding a sandbox, and on a full cluster sandboxes would leave no room for the agents that they wait for. Oldest first.
+ * holding a sandbox, and on a full cluster sandboxes would leave no room for the agents that they wait for. Oldest first: a session that
+ * needs more of the server than is free isn't overtaken by smaller ones, which would keep it from ever beginning.
  *
  * It follows the cache of sessions, so that a change costs a binary search and a decision as many steps as the server has places.
  */
@@ -36,7 +39,9 @@ export class AdmissionQueue {
     let ahead = working.size;
     for (const other of waiting) {
       if (ahead >= limit || byAge(other, session) >= 0) break;
-      if (mayBegin(other, server)) ahead += 1;
+      if (!mayBegin(other, server)) continue;
+      if (ahead >= limitOf(server, other.spec.candidates)) return { admitted: false, limit };
+      ahead += 1;
     }
     return ahead < limit ? { admitted: true } : { admitted: false, limit };
   }
@@ -46,12 +51,12 @@ export class AdmissionQueue {
     const { working, waiting } = this.#lineOf(server);
     const most = limitOf(server, 1);
     const admitted: AgentSession[] = [];
-    let ahead = working.size;
     for (const session of waiting) {
+      const ahead = working.size + admitted.length;
       if (ahead >= most) break;
       if (!mayBegin(session, server)) continue;
-      if (ahead < limitOf(server, session.spec.candidates)) admitted.push(session);
-      ahead += 1;
+      if (ahead >= limitOf(server, session.spec.candidates)) break;
+      admitted.push(session);
     }
     return admitted;
   }
@@ -84,10 +89,26 @@ const lineKey = ({ metadata, spec }: AgentSession) => `${metadata.namespace}/${s
 
 const limitOf = ({ spec }: ModelServer, candidates: number) => Math.max(1, Math.floor((spec.maxSequences * spec.replicas) / candidates));
 
-/** A session whose adapter is still loading, or that is being deleted, doesn't hold up the sessions behind it. */
-function mayBegin({ metadata, status }: AgentSession, server: ModelServer): boolean {
-  const wanted = status?.adapter?.name;
-  return !metadata.deletionTimestamp && status?.adapter !== undefined && (!wanted || isServed(adapterOn(server, wanted)));
+/** A session whose adapter is still loading, that waits for something else, or that is being deleted, doesn't hold up those behind it. */
+function mayBegin(session: AgentSession, server: ModelServer): boolean {
+  const { metadata, status } = session;
+  if (metadata.deletionTimestamp || !status?.adapter || isHeldBack(session)) return false;
+  return !status.adapter.name || servedBy(server).has(status.adapter.name);
+}
+
+/** What a session may wait for although its adapter was chosen: it was there, and has gone. */
+const ownWaits: readonly (string | undefined)[] = [Reason.RequirementNotMet, Reason.LibraryMissing];
+
+const isHeldBack = (session: AgentSession) =>
+  isTrue(session, ConditionType.Stalled) || ownWaits.includes(getCondition(session, ConditionType.Ready)?.reason);
+
+/** Each state of a server is asked for once per session in its line. */
+const served = new WeakMap<ModelServer, ReadonlySet<string>>();
+
+function servedBy(server: ModelServer): ReadonlySet<string> {
+  const known = served.get(server) ?? new Set(server.status?.adapters?.filter(isServed).map(({ name }) => name));
+  served.set(server, known);
+  return known;
 }
 
 const byAge = (a: AgentSession, b: AgentSession) =>

@@ -4,6 +4,7 @@ import { label } from "@rune/crds/words/labels";
 import type { Context, Manager, Outcome } from "kopf-ts";
 import { untilDeadline } from "../epochs/epoch.ts";
 import { registerEpochKind } from "../epochs/epoch-controller.ts";
+import { policyToBind } from "../epochs/sandbox.ts";
 import { publishing } from "../shared/cloudevents.ts";
 import { repositoryOf } from "../shared/names.ts";
 import { agentSessions, modelServers } from "../shared/resources.ts";
@@ -23,7 +24,10 @@ async function reconcile(session: AgentSession, context: Context, services: Serv
   const now = context.clock.now();
   const seal: Seal = async (trajectory) =>
     void (await services.registry(namespace, repository, ["pull", "push"]).push(trajectoryArtifact(trajectory, repository)));
-  const outcome = decide(world, services.config, seal, now).deleting(...world.leftovers);
+  const policy = policyToBind({ owner: session, caller: "agent" }, world.sandboxPod, context.cache);
+  const outcome = decide(world, services.config, seal, now)
+    .applying(...policy)
+    .deleting(...world.leftovers);
   return publishing(untilDeadline(outcome, session, deadlineOf(session), now), eventsOf(session), services.events, now);
 }
 

@@ -1,10 +1,11 @@
 import { resolvedSandbox } from "@rune/crds/contracts/pod";
 import { amountOf } from "@rune/crds/fields/quantity";
+import type { Cache, KubeObject } from "kopf-ts";
 import { describe, expect, it } from "vitest";
 import type { Pod } from "../pods/manifest.ts";
 import { operatorConfig } from "../shared/config.ts";
 import { agentSession, config } from "../testing/objects.ts";
-import { executionMemoryMiB, type SandboxRequest, sandboxPod } from "./sandbox.ts";
+import { executionMemoryMiB, policyToBind, type SandboxRequest, sandboxPod, sandboxPolicy } from "./sandbox.ts";
 
 const request: SandboxRequest = { owner: agentSession("s"), epoch: 1, uid: 100_001, spec: {}, caller: "agent", token: "t" };
 
@@ -12,6 +13,30 @@ function resourcesOf(pod: Pod) {
   const resources = pod.spec?.containers[0]?.resources;
   return { asked: resources?.requests?.cpu, allowed: resources?.limits?.cpu };
 }
+
+describe("a sandbox's policy", () => {
+  const pod = { ...sandboxPod(request, config), metadata: { name: "s-s1", namespace: "team", uid: "pod-uid" } };
+  const bind = (policy: KubeObject | undefined, owner = request.owner, sandbox: KubeObject = pod) =>
+    policyToBind({ owner, caller: "agent" }, sandbox, (() => ({ get: () => policy })) as unknown as Cache);
+
+  it("gets the pod as a further owner, so that it isn't deleted before the pod when the session is", () => {
+    const [bound, ...others] = bind(sandboxPolicy(request));
+    expect(others).toEqual([]);
+    expect(bound?.metadata.ownerReferences).toMatchObject([
+      { kind: "AgentSession", uid: request.owner.metadata.uid, controller: true },
+      { kind: "Pod", uid: "pod-uid", controller: false, blockOwnerDeletion: false },
+    ]);
+    expect(bound).toMatchObject({ spec: { egress: [] } });
+    expect(bind(bound), "once").toEqual([]);
+  });
+
+  it("is left alone where it isn't there, or where session or pod are going", () => {
+    const going = { deletionTimestamp: "2026-01-01T00:00:00Z" };
+    expect(bind(undefined)).toEqual([]);
+    expect(bind(sandboxPolicy(request), { ...request.owner, metadata: { ...request.owner.metadata, ...going } })).toEqual([]);
+    expect(bind(sandboxPolicy(request), request.owner, { ...pod, metadata: { ...pod.metadata, ...going } })).toEqual([]);
+  });
+});
 
 describe("a sandbox's CPU", () => {
   const roomy = { ...config, sandbox: operatorConfig.shape.sandbox.parse({ cpu: "500m", cpuRequest: "50m" }) };

@@ -5,12 +5,13 @@ import type { SandboxSpec } from "@rune/crds/fields/sandbox";
 import { PodCondition } from "@rune/crds/words/conditions";
 import { label } from "@rune/crds/words/labels";
 import { port } from "@rune/crds/words/ports";
-import { type Cache, type DynamicObject, isTerminal, type KubeObject } from "kopf-ts";
+import { type Cache, type DynamicObject, isTerminal, type KubeObject, networkPolicies, ownerReference } from "kopf-ts";
 import { endOf } from "../pods/main-container.ts";
 import type { Pod, Secret } from "../pods/manifest.ts";
 import {
   componentLabels,
   credentialsSecret,
+  ownChild,
   ownedMetadata,
   podMetadata,
   pulling,
@@ -77,6 +78,23 @@ export function sandboxPolicy({ owner, caller }: Pick<SandboxRequest, "owner" | 
     },
   };
   return policy;
+}
+
+/**
+ * The policy with the sandbox as a further owner, unless it has it already. If the session or evaluation is deleted, Kubernetes' garbage
+ * collection then deletes the policy after the pod, whose program may still run until it is killed.
+ */
+export function policyToBind(
+  { owner, caller }: Pick<SandboxRequest, "owner" | "caller">,
+  sandbox: DynamicObject | undefined,
+  cache: Cache,
+): KubeObject[] {
+  if (!sandbox || sandbox.metadata.deletionTimestamp || owner.metadata.deletionTimestamp || isTerminal(owner)) return [];
+  const wanted = sandboxPolicy({ owner, caller });
+  const found = ownChild(owner, cache(networkPolicies).get(wanted.metadata));
+  if (!found || found.metadata.ownerReferences?.some(({ uid }) => uid === sandbox.metadata.uid)) return [];
+  const ownerReferences = [ownerReference(owner), ownerReference(sandbox, { controller: false, blockOwnerDeletion: false })];
+  return [{ ...wanted, metadata: { ...wanted.metadata, ownerReferences } }];
 }
 
 function sandboxToken({ owner, epoch, token }: SandboxRequest): Secret {

@@ -4,6 +4,7 @@ import { label } from "@rune/crds/words/labels";
 import { type Context, isTerminal, type Manager, type Outcome } from "kopf-ts";
 import { untilDeadline } from "../epochs/epoch.ts";
 import { registerEpochKind } from "../epochs/epoch-controller.ts";
+import { policyToBind } from "../epochs/sandbox.ts";
 import { publishing } from "../shared/cloudevents.ts";
 import { planName } from "../shared/names.ts";
 import { evaluations } from "../shared/resources.ts";
@@ -22,7 +23,10 @@ async function reconcile(evaluation: Evaluation, context: Context, services: Ser
     tasks: storingTasks(evaluation.metadata.namespace, services),
     evidence: async ({ repository, evidence }) => void (await storeEvidence(registry(repository), repository, evidence)),
   };
-  const outcome = decide(world, services.config, store, now).deleting(...world.leftovers);
+  const policy = policyToBind({ owner: evaluation, caller: "evaluator" }, world.sandboxPod, context.cache);
+  const outcome = decide(world, services.config, store, now)
+    .applying(...policy)
+    .deleting(...world.leftovers);
   return publishing(untilDeadline(outcome, evaluation, deadlineOf(evaluation), now), eventsOf(evaluation), services.events, now);
 }
 

@@ -1,6 +1,7 @@
 import type { EvaluatorJob } from "@rune/crds/contracts/evaluator";
 import type { Adapter } from "@rune/crds/kinds/adapter";
 import type { Evaluation } from "@rune/crds/kinds/evaluation";
+import { label } from "@rune/crds/words/labels";
 import { isGenerated, type Runs, sourceRunOf } from "../shared/source-run.ts";
 
 export type Control = NonNullable<EvaluatorJob["arms"][number]["control"]>;
@@ -16,7 +17,7 @@ type Arm = Evaluation["spec"]["arms"][number];
 
 /**
  * The kind of control that an arm is, if it is one. A shuffled arm is a wrong trajectory; so is an arm whose single
- * adapter was generated from other trajectories than the candidate's, or belongs to another project.
+ * adapter belongs to another project, or was generated as the candidate's was, from sessions that are known to be others.
  */
 export function controlOfArm(arm: Arm, { spec }: Evaluation, adapters: ReadonlyMap<string, Adapter>, runs: Runs): Control | undefined {
   if (arm.adapters) return arm.adapters.assign === "Shuffled" ? "WrongTrajectory" : undefined;
@@ -28,7 +29,18 @@ export function controlOfArm(arm: Arm, { spec }: Evaluation, adapters: ReadonlyM
   const right = candidate?.adapter && candidate.adapter !== arm.adapter ? adapters.get(candidate.adapter) : undefined;
   if (!right || arm.name === spec.gate?.baseline) return undefined;
   const isElsewhere = adapter.spec.scope.project !== right.spec.scope.project;
-  return isElsewhere || isGenerated(adapter, runs) ? "WrongTrajectory" : undefined;
+  return isElsewhere || isOfOtherSessions(adapter, right, runs) ? "WrongTrajectory" : undefined;
+}
+
+/** Whether two adapters were generated from different sessions; a parent was generated from some of its child's. */
+function isOfOtherSessions(one: Adapter, other: Adapter, runs: Runs): boolean {
+  if (!isGenerated(one, runs) || !isGenerated(other, runs)) return false;
+  const [session, otherSession] = [one, other].map(({ metadata }) => metadata.labels?.[label.session]);
+  if (session && otherSession) return session !== otherSession;
+  const [corpus, otherCorpus] = [one, other].map((adapter) => sourceRunOf(adapter, runs)?.status?.corpus?.trajectories);
+  if (!corpus || !otherCorpus) return false;
+  const known = new Set(corpus.map(({ digest }) => digest));
+  return otherCorpus.every(({ digest }) => !known.has(digest));
 }
 
 /** Descriptions of the control arms that a gate on a hypernetwork's output needs and the evaluation lacks. */

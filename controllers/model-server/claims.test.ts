@@ -32,6 +32,15 @@ describe("demand for adapters", () => {
     expect(names(demands(server, [resident, adapter("other")], users))).toEqual(["resident", "old", "young"]);
   });
 
+  it("of several objects for one adapter is as old as the oldest of them", () => {
+    const at = (day: string) => ({ metadata: { creationTimestamp: `2026-02-${day}T00:00:00Z` } });
+    const users = [claiming("shared", "young", at("03")), claiming("other", "middle", at("02")), claiming("shared", "old", at("01"))];
+    expect(demands(modelServer(), [], users)).toEqual([
+      { name: "shared", by: "AgentSession old" },
+      { name: "other", by: "AgentSession middle" },
+    ]);
+  });
+
   it("leaves archived and vanishing adapters out of the residents", () => {
     const server = modelServer("coder", { spec: { adapters: { slots: 4, maxRank: 16, resident: {} } } });
     const archived = adapter("archived", { status: { archived: true, conditions: [condition("Ready")] } });

@@ -29,11 +29,17 @@ function residents(server: ModelServer, adapters: readonly Adapter[]): Demand[] 
     .map(({ metadata }) => ({ name: metadata.name, by: "spec.adapters.resident" }));
 }
 
+/** Each adapter once, by the oldest object that claims it. */
 function claims(server: ModelServer, users: readonly User[]): Demand[] {
-  return users
-    .filter((user) => !isTerminal(user) && !user.spec.suspend && !user.metadata.deletionTimestamp)
-    .toSorted(byAge)
-    .flatMap((user) => claimsOf(user, server.metadata.name).map((name) => ({ name, by: nameOfUser(user) })));
+  const oldest = new Map<string, User>();
+  for (const user of users) {
+    if (isTerminal(user) || user.spec.suspend || user.metadata.deletionTimestamp) continue;
+    for (const name of claimsOf(user, server.metadata.name)) {
+      const known = oldest.get(name);
+      if (!known || byAge(user, known) < 0) oldest.set(name, user);
+    }
+  }
+  return [...oldest].toSorted(([, one], [, other]) => byAge(one, other)).map(([name, user]) => ({ name, by: nameOfUser(user) }));
 }
 
 /**
@@ -77,4 +83,6 @@ export const endedByUse = (user: User) =>
   isTerminal(user) ? usedBy(user).map(({ server, adapter }) => useKey(user.metadata.namespace, server, adapter)) : [];
 
 const byAge = (a: Adapter | User, b: Adapter | User) =>
-  a.metadata.creationTimestamp.localeCompare(b.metadata.creationTimestamp) || a.metadata.name.localeCompare(b.metadata.name);
+  compare(a.metadata.creationTimestamp, b.metadata.creationTimestamp) || compare(a.metadata.name, b.metadata.name);
+
+const compare = (a: string, b: string) => (a < b ? -1 : Number(a > b));

@@ -27,11 +27,20 @@ export function engineContainer(server: ModelServer, config: OperatorConfig, mod
   };
 }
 
-/** As the container's first process vLLM would ignore SIGTERM until it has loaded the model, minutes later. */
+/**
+ * Ends vLLM in whatever state it is. As the container's first process it would ignore SIGTERM until it has loaded the
+ * model, minutes later. As a child it still drops the first one while its engine core starts, and then waits ten minutes
+ * for that core (vLLM 0.32, `zmq_socket_ctx`), so SIGTERM is repeated. Nothing is being answered any more by then, so it
+ * is killed in the end.
+ */
 const launch = [
   'vllm serve "$@" &',
   "engine=$!",
-  "trap 'kill -TERM $engine' TERM INT",
+  "end() {",
+  "  kill -TERM $engine",
+  "  { sleep 5; kill -TERM $engine; sleep 20; kill -KILL $engine; } >/dev/null 2>&1 &",
+  "}",
+  "trap end TERM INT",
   "while kill -0 $engine 2>/dev/null; do wait $engine; code=$?; done",
   "exit $code",
 ].join("\n");
@@ -39,14 +48,17 @@ const launch = [
 /** Time for a pod to stop: Services drop it, running requests finish, then the engine and the loader exit. */
 export const graceSeconds = 150;
 /**
- * Waits until Services have dropped the pod, has the loader refuse new requests, and waits until the engine has
- * finished the open ones, because it aborts them on SIGTERM.
+ * Waits until Services have dropped the pod, and has the loader refuse new requests and wait for the open ones, because
+ * the engine aborts them on SIGTERM. The loader knows when waiting is useless: an engine that hangs, or that never was
+ * ready, finishes nothing. Without a loader the engine's own count of requests decides.
  */
 const drain = [
-  "import time, urllib.request",
+  "import sys, time, urllib.request",
   "time.sleep(5)",
   `deadline = time.monotonic() + ${graceSeconds - 40}`,
-  `try: urllib.request.urlopen('http://127.0.0.1:${port.metrics}/drain', timeout=${graceSeconds - 50}).read()`,
+  "try:",
+  `    urllib.request.urlopen('http://127.0.0.1:${port.metrics}/drain', timeout=${graceSeconds - 50}).read()`,
+  "    sys.exit()",
   "except OSError: pass",
   "busy = ('vllm:num_requests_running', 'vllm:num_requests_waiting')",
   "while time.monotonic() < deadline:",

@@ -4,7 +4,7 @@ import type { Scope } from "@rune/crds/fields/scope";
 import type { Adapter } from "@rune/crds/kinds/adapter";
 import { ConditionType } from "@rune/crds/words/conditions";
 import { isTrue } from "kopf-ts";
-import { sameTasks } from "./scope.ts";
+import { keyOfTasks, sameTasks } from "./scope.ts";
 
 /** Whether an adapter can be chosen on this base at all. */
 export function isEligible(adapter: Adapter, baseDigest: string): boolean {
@@ -79,10 +79,11 @@ const newestFirst = ({ metadata: a }: Adapter, { metadata: b }: Adapter) =>
  * be measured on the incumbent's tasks.
  */
 function yardstickOf(evidence: readonly Evidence[], scope: Scope): MeasuredTasks | undefined {
-  const own = evidence.map((each) => {
-    const alike = evidence.filter(({ taskSet }) => sameTasks(taskSet, each.taskSet));
-    const [first = each.time] = alike.map(({ time }) => time).sort();
-    return { taskSet: each.taskSet, narrow: narrowness(each.taskSet.scope ?? {}, scope), measured: alike.length, first };
+  const bySet = Map.groupBy(evidence, ({ taskSet }) => keyOfTasks(taskSet));
+  const own = [...bySet.values()].flatMap((alike) => {
+    const [one] = alike;
+    const [first = ""] = alike.map(({ time }) => time).sort();
+    return one ? [{ taskSet: one.taskSet, narrow: narrowness(one.taskSet.scope ?? {}, scope), measured: alike.length, first }] : [];
   });
   return own
     .filter(({ narrow }) => narrow > 0)

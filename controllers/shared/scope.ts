@@ -19,7 +19,8 @@ export const sameScope = (a: Scope, b: Scope): boolean => scopeLevels.every((lev
 /** Such as `parsers/text`. */
 export const scopeWords = (scope: Scope): string => scopeLevels.flatMap((level) => scope[level] ?? []).join("/") || "no project";
 
+/** Equal for measurements on the same tasks, which can be compared. */
+export const keyOfTasks = ({ digest, part = "All", tasks, seed }: MeasuredTasks): string => JSON.stringify([digest, part, tasks, seed]);
+
 /** Whether two measurements used the same tasks, and so can be compared. */
-export function sameTasks(a: MeasuredTasks, b: MeasuredTasks): boolean {
-  return a.digest === b.digest && (a.part ?? "All") === (b.part ?? "All") && a.tasks === b.tasks && a.seed === b.seed;
-}
+export const sameTasks = (a: MeasuredTasks, b: MeasuredTasks): boolean => keyOfTasks(a) === keyOfTasks(b);

@@ -78,7 +78,9 @@ export function classify(
       result: "Failed",
       reason: Reason.OutOfMemory,
       exitCode,
-      message: "the trainer needed more memory than spec.resources.memory allows; raise it, or lower sft.batchSize or sft.maxLength",
+      message: trainer
+        ? "the trainer needed more memory than spec.resources.memory allows; raise it, or lower sft.batchSize or sft.maxLength"
+        : "staging the base model needed more memory than the chart's helpers.stager allows; raise its limit",
     };
   }
   const reported = reportedFailure(terminated.message);

@@ -160,6 +160,14 @@ describe("an attempt", () => {
     expect(attempt(ended(terminated, conditions))).toMatchObject(expected);
   });
 
+  it("that ran out of memory while it staged the base blames the stager's limit", () => {
+    const job = aJob("tessera-a1", "Failed");
+    const stage = { name: "stage-model", state: { terminated: { exitCode: 137, reason: "OOMKilled" } } };
+    const pod = { ...aPod(job, "trainer"), status: { initContainerStatuses: [stage] } };
+    const recorded = attempt(decideOn({ run: running(), job, pods: [pod] }));
+    expect(recorded).toMatchObject({ result: "Failed", reason: "OutOfMemory", message: expect.stringContaining("helpers.stager") });
+  });
+
   it("is recorded with as much of a long message as status can hold", () => {
     const message = JSON.stringify({ failure: { reason: "BadRow", message: "row 🙂".repeat(280) } });
     const recorded = attempt(ended({ exitCode: 65, message }));

@@ -1,5 +1,5 @@
-import { readFile, stat } from "node:fs/promises";
-import { join } from "node:path";
+import { readdir, readFile, rm, stat } from "node:fs/promises";
+import { basename, join } from "node:path";
 import { PodFailure } from "@rune/clients/pod/pod";
 import { modelDigest, sha256File } from "@rune/clients/registry/digest";
 import { type Descriptor, Registry, titleOf } from "@rune/clients/registry/registry";
@@ -29,6 +29,7 @@ export async function fromRegistry(
   const titles = manifest.layers.map((layer) => titleOf(layer) ?? "").sort();
   if (titles.join("\n") !== Object.keys(config.files).sort().join("\n"))
     throw refused(`the layers of ${what} are not the files that its config lists`);
+  await removePartials(target);
   for (const layer of manifest.layers) {
     const title = safeName(titleOf(layer) ?? "");
     if (layer.digest !== `sha256:${config.files[title]?.sha256}`)
@@ -36,6 +37,12 @@ export async function fromRegistry(
     if (!(await isThere(join(target, title), layer))) await client.download(reference.repository, layer, join(target, title));
   }
   return { name: config.name, files: config.files };
+}
+
+/** A download that was killed leaves its file, with another name each time: a stager that is started again would fill the disk. */
+async function removePartials(target: string): Promise<void> {
+  const left = (await readdir(target, { recursive: true })).filter((path) => /^\..+\.[0-9a-f]{12}\.partial$/.test(basename(path)));
+  for (const path of left) await rm(join(target, path), { force: true });
 }
 
 /** A file that an interrupted attempt completed isn't pulled again. */

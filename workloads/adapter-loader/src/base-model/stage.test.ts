@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, readFile, readlink, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, readFile, readlink, rm, writeFile } from "node:fs/promises";
 import { createServer, request } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
@@ -145,6 +145,13 @@ describe("from the registry", () => {
     await server?.close();
     await pull(model);
     expect(server?.requests.filter(({ path }) => path.includes("/blobs/"))).toHaveLength(2);
+  });
+
+  it("removes what attempts that were killed had downloaded in part", async () => {
+    await mkdir(target, { recursive: true });
+    await writeFile(join(target, ".model.safetensors.0123456789ab.partial"), "half of it");
+    await pull(artifact());
+    expect((await readdir(target)).toSorted()).toEqual([".rune-staged", "config.json", "model.safetensors", "tokenizer.json"]);
   });
 
   it("refuses a config whose identity or files are not those of the layers", async () => {
