@@ -219,7 +219,7 @@ def test_a_credential_is_a_token_or_a_config_of_docker(text, expected):
 def test_the_protocols_own_port_is_none(url, name):
     text = json.dumps({"auths": {name: {"auth": "YTpi"}}})
     assert credential_from(text, url) == Credential(Login(password="a:b"))
-    with pytest.raises(Ending, match="credentials are for r.example:5000"):
+    with pytest.raises(Ending, match=r"credentials are for r\.example:5000"):
         credential_from('{"auths": {"r.example:5000": {}}}', url)
 
 

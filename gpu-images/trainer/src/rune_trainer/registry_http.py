@@ -118,7 +118,13 @@ class Client:
         )
 
     def follow(
-        self, method: str, url: str, data: Content | None, headers: dict[str, str], into: pathlib.Path | None, about: str
+        self,
+        method: str,
+        url: str,
+        data: Content | None,
+        headers: dict[str, str],
+        into: pathlib.Path | None,
+        about: str,
     ) -> Answer:
         for _ in range(MOST_REDIRECTS + 1):
             answer = self.send(method, url, data, headers, into, about)
@@ -137,14 +143,22 @@ class Client:
         )
 
     def send(
-        self, method: str, url: str, data: Content | None, headers: dict[str, str], into: pathlib.Path | None, about: str
+        self,
+        method: str,
+        url: str,
+        data: Content | None,
+        headers: dict[str, str],
+        into: pathlib.Path | None,
+        about: str,
     ) -> Answer:
         opener, authorization = self.current()
         if not self.is_own(url):
             return exchange(opener, method, url, data, headers, into)
         answer = exchange(opener, method, url, data, {**headers, **shown(authorization.header(method, about))}, into)
         if answer.status == 401 and authorization.refused(method, about, answer.headers):
-            answer = exchange(opener, method, url, data, {**headers, **shown(authorization.header(method, about))}, into)
+            answer = exchange(
+                opener, method, url, data, {**headers, **shown(authorization.header(method, about))}, into
+            )
         return answer
 
     def is_own(self, url: str) -> bool:
