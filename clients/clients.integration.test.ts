@@ -355,7 +355,7 @@ describe.runIf(enabled)("the logs against nats-server", () => {
     const chosen = headers();
     chosen.set("Nats-Msg-Id", "prey/0/reflected");
     const record = JSON.stringify(reflected(0));
-    await connection.request(sessionSubject("puller"), record, { headers: chosen });
+    await connection.request(sessionSubject("puller"), record, { headers: chosen, timeout: 5_000 });
     const consumer = `${logStream}.${logConsumer("puller")}`;
     const config = { name: logConsumer("puller"), filter_subject: sessionSubject("puller"), ack_policy: "none", deliver_policy: "all" };
     for (const target of [sessionSubject("prey"), `$JS.API.STREAM.PURGE.${logStream}`]) {

@@ -95,8 +95,8 @@ it("asks for the right to push to the repository wherever the registry has put i
   const server = await bearerRegistry(tokens, undefined, (seen) => seen.headers.authorization?.startsWith("Bearer "), "/uploads-of-all/1");
   const registry = new Registry({ url: `${server.url}/acme`, token: login(server), clock: testClock() });
   await registry.push({ repository, artifactType: "t", config: {}, configMediaType: "c", files: [{ title: "f", mediaType: "m", bytes }] });
-  const uploads = seenBy(server).filter(([, path]) => path.startsWith("/uploads-of-all/1"));
-  expect(uploads.map(([, , authorization]) => authorization)).toEqual([
+  const uploads = server.requests.filter(({ path }) => path.startsWith("/uploads-of-all/1"));
+  expect(uploads.map(({ headers }) => headers.authorization)).toEqual([
     `Bearer repository:acme/${repository}:pull,push#2`,
     `Bearer repository:acme/${repository}:pull,push#2`,
   ]);
