@@ -18,7 +18,7 @@ export type RegistryOptions = {
 };
 
 /** `repository`: the one that the request is about, where its address is the registry's own choice, as of an upload. */
-export type RegistryRequest = HttpRequest & { repository?: string };
+type RegistryRequest = HttpRequest & { repository?: string };
 /** `url`: the final one, after redirects, which a relative Location refers to. */
 export type RegistryAnswer = HttpAnswer & { url: string };
 
