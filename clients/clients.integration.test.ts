@@ -10,7 +10,7 @@ import { generateKeys, generateSigningKey } from "@rune/operator/credentials/key
 import { evaluationUser, progressUser, sessionUser } from "@rune/operator/credentials/nats-users";
 import { registryToken } from "@rune/operator/credentials/registry-token";
 import type { JWK } from "jose";
-import type { NatsConnection } from "nats";
+import { headers, type NatsConnection } from "nats";
 import { Agent } from "undici";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { z } from "zod";
@@ -348,6 +348,26 @@ describe.runIf(enabled)("the logs against nats-server", () => {
     expect((await operator.readLog(sessionSubject("pusher"))).records).toHaveLength(1);
     expect((await operator.readLog(sessionSubject("victim"))).records).toHaveLength(0);
     expect(told).toEqual([]);
+  });
+
+  it("forges nothing when a session's user asks for its own log, with ids of its choice, as the answer to somebody else", async () => {
+    const connection = await raw("puller");
+    const chosen = headers();
+    chosen.set("Nats-Msg-Id", "prey/0/reflected");
+    const record = JSON.stringify(reflected(0));
+    await connection.request(sessionSubject("puller"), record, { headers: chosen, timeout: 5_000 });
+    const consumer = `${logStream}.${logConsumer("puller")}`;
+    const config = { name: logConsumer("puller"), filter_subject: sessionSubject("puller"), ack_policy: "none", deliver_policy: "all" };
+    for (const target of [sessionSubject("prey"), `$JS.API.STREAM.PURGE.${logStream}`]) {
+      const body = JSON.stringify({ stream_name: logStream, config, action: "" });
+      await connection.request(`$JS.API.CONSUMER.CREATE.${consumer}.${sessionSubject("puller")}`, body);
+      connection.publish(`$JS.API.CONSUMER.MSG.NEXT.${consumer}`, JSON.stringify({ batch: 1, expires: 1e9 }), { reply: target });
+      await connection.flush();
+      await wait(300);
+      await connection.request(`$JS.API.CONSUMER.DELETE.${consumer}`, "");
+    }
+    expect((await operator.readLog(sessionSubject("puller"))).records).toHaveLength(1);
+    expect(await operator.readLog(sessionSubject("prey"))).toEqual({ records: [], lastSequence: 0 });
   });
 
   it("skips what the server stores in a log because another user's request names it for the answer, and writes on behind it", async () => {

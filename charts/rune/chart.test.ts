@@ -383,6 +383,19 @@ describe("embedded services", () => {
     expect(readable).toEqual(expect.arrayContaining(["1e3", "1.5", "ca.team-a"]));
   });
 
+  test("are in namespaces, and tell subscribers, whose names YAML would read as numbers", async () => {
+    const events = { subscribers: [{ name: "2024", namespace: "1e3" }] };
+    const values = { watchNamespaces: ["1e3", "2024"], events, registry: { storageClassName: "7" } };
+    const all = await render(values, { release: "42", namespace: "0777" });
+    const namespaces = all.filter(({ kind }) => !kind.startsWith("Cluster") && kind !== "CustomResourceDefinition");
+    expect(new Set(namespaces.map(({ metadata }) => metadata.namespace))).toEqual(new Set(["0777", "1e3", "2024"]));
+    expect(new Set(all.flatMap(({ metadata }) => metadata.labels?.["app.kubernetes.io/instance"] ?? []))).toEqual(new Set(["42"]));
+    const config = operatorConfig.parse(parse(named(all, "ConfigMap", "42-rune-config").data["config.yaml"]));
+    expect(config).toMatchObject({ operatorNamespace: "0777", watchNamespaces: ["1e3", "2024"], events });
+    const claims = ofKind(all, "PersistentVolumeClaim").map(({ spec }) => spec.storageClassName);
+    expect(claims).toContain("7");
+  });
+
   test("the registry signs upload sessions with the secret that the operator keeps, so that they outlive its restart", async () => {
     const all = await render({ keysSecret: "team-keys" });
     const { containers } = named(all, "Deployment", "rune-registry").spec.template.spec;
@@ -430,6 +443,12 @@ describe("wrong values are refused with the place and the reason", () => {
     ["a name that no Secret can have", { keysSecret: "rune..keys" }, "/keysSecret"],
     ["a proxy that asks for a password", { hub: { proxy: "http://me:secret@proxy.example.org:3128" } }, "/hub/proxy"],
     ["an address of another protocol", { nats: { embedded: false, url: "http://nats" } }, "/nats/url"],
+    [
+      "a peer that is both addresses and pods, which no policy may have",
+      { registry: { from: [{ ipBlock: { cidr: "10.0.0.0/8" }, podSelector: {} }] } },
+      "/registry/from/0",
+    ],
+    ["a block without addresses", { registry: { from: [{ ipBlock: {} }] } }, "/registry/from/0/ipBlock"],
     ["two operators without leader", { operator: { replicas: 2, leaderElection: false } }, "/operator/leaderElection"],
     ["sandboxes that run as root", { sandbox: { uidRange: { start: 0, size: 1 } } }, "/sandbox/uidRange/start"],
     ["a unit that Kubernetes doesn't know", { sandbox: { memory: "512ki" } }, "/sandbox/memory"],

@@ -91,7 +91,8 @@ export async function readUpTo(body: Readable, maxBytes: number): Promise<Buffer
   return Buffer.concat(chunks);
 }
 
-const networkCodes = /^(E[A-Z_]+|UND_ERR_[A-Z_]+)$/;
+/** The last ones are those of certificates, which expire and are renewed (Node's documentation of `tls`, "X509 certificate error codes"). */
+const networkCodes = /^(E|UND_ERR_|CERT_|CRL_|UNABLE_TO_|SELF_SIGNED_|DEPTH_ZERO_|HOSTNAME_|INVALID_CA|PATH_LENGTH_)[A-Z_]*$/;
 function isNetworkError(error: unknown): error is Error & { code: string } {
   return (
     error instanceof Error && "code" in error && typeof error.code === "string" && networkCodes.test(error.code) && !isFileError(error)

@@ -37,6 +37,20 @@ it("uses the experiment that another program created in between", async () => {
   expect(await mlflow.startRun({ experiment: "e", name: "n" })).toEqual(run);
 });
 
+it("goes on with the run whose creation was answered too late, and creates another only where there is none", async () => {
+  const tagged = { experiment: "e", name: "n", tags: { uid: "u", report: "r" } };
+  const stored = await against(experiment, status(504), json(200, { runs: [{ info: { run_id: "r1" } }] }));
+  expect(await stored.startRun(tagged)).toEqual(run);
+  expect(bodies().map(([path]) => path.split("?")[0])).toEqual(["experiments/get-by-name", "runs/create", "runs/search"]);
+  expect(bodies()[2]?.[1].filter).toBe("tags.`uid` = 'u' and tags.`report` = 'r'");
+  await server.close();
+  const lost = await against(experiment, status(504), json(200, {}), created);
+  expect(await lost.startRun(tagged)).toEqual(run);
+  await server.close();
+  const untagged = await against(experiment, status(504), created);
+  await expect(untagged.startRun({ experiment: "e", name: "n" })).rejects.toThrow(MlflowUnavailable);
+});
+
 it("logs finite metrics, a note, and the end", async () => {
   const mlflow = await against(json(200, {}));
   await mlflow.logMetrics(run, { pass_at_1: 0.5, training_loss: Number.NaN }, 3);

@@ -1,7 +1,7 @@
 import type { Dispatcher } from "undici";
 import { z } from "zod";
 import { type Clock, systemClock } from "../clock.ts";
-import { exchange } from "../http/http.ts";
+import { exchange, type HttpAnswer } from "../http/http.ts";
 import { parseJSON } from "../http/json.ts";
 import { retry, Transient } from "../http/retry.ts";
 
@@ -24,6 +24,8 @@ const failure = z.object({ error_code: z.string(), message: z.string().optional(
 /** Limits of the server per request. */
 const most = { params: 100, tags: 100, metrics: 1000, paramLength: 6000, tagLength: 8000 };
 
+const attempts = 3;
+
 /** The calls of MLflow's REST API 2.0 that Rune uses. */
 export class Mlflow {
   readonly #url: string;
@@ -36,7 +38,10 @@ export class Mlflow {
     this.#dispatcher = options.dispatcher;
   }
 
-  /** Starts a run, and creates the experiment if it doesn't exist. */
+  /**
+   * Starts a run, and creates the experiment if it doesn't exist. A run that was created although its answer was lost is found by `tags`, so
+   * that there is no second one; without tags a lost answer is an error.
+   */
   async startRun(input: {
     experiment: string;
     name: string;
@@ -45,13 +50,14 @@ export class Mlflow {
   }): Promise<MlflowRun> {
     const experimentID = await this.#experiment(input.experiment);
     const tags = { "mlflow.runName": input.name, ...input.tags };
-    const created = await this.#call("POST", "runs/create", newRun, {
-      experiment_id: experimentID,
-      run_name: input.name,
-      start_time: this.#clock.now(),
-      tags: pairs(tags, most.tagLength),
-    });
-    const run = { runID: created.run.info.run_id, experimentID };
+    const body = { experiment_id: experimentID, run_name: input.name, start_time: this.#clock.now(), tags: pairs(tags, most.tagLength) };
+    const create = async (number: number) => {
+      const earlier = number > 1 ? await this.#tagged(experimentID, input.tags ?? {}) : null;
+      if (earlier) return earlier;
+      return this.#parse(await this.#once("POST", "runs/create", body), newRun, "runs/create").run.info.run_id;
+    };
+    const runID = await this.#retrying(create, input.tags ? attempts : 1);
+    const run = { runID, experimentID };
     if (input.params) await this.logParams(run, input.params);
     return run;
   }
@@ -59,9 +65,7 @@ export class Mlflow {
   /** The run of an experiment with this tag, or null, so that a second attempt can continue the first one's run. */
   async findRun(input: { experiment: string; tag: string; value: string }): Promise<MlflowRun | null> {
     const experimentID = await this.#experiment(input.experiment);
-    const filter = `tags.\`${input.tag}\` = '${input.value.replaceAll("'", "\\'")}'`;
-    const found = await this.#call("POST", "runs/search", foundRuns, { experiment_ids: [experimentID], filter, max_results: 1 });
-    const runID = found.runs?.[0]?.info.run_id;
+    const runID = await this.#tagged(experimentID, { [input.tag]: input.value });
     return runID ? { runID, experimentID } : null;
   }
 
@@ -93,6 +97,15 @@ export class Mlflow {
     await this.#post("runs/update", { run_id: run.runID, status, end_time: this.#clock.now() });
   }
 
+  /** The newest run with all of these tags. */
+  async #tagged(experimentID: string, tags: Record<string, string>): Promise<string | null> {
+    const filter = pairs(tags, most.tagLength)
+      .map(({ key, value }) => `tags.\`${key}\` = '${value.replaceAll("'", "\\'")}'`)
+      .join(" and ");
+    const found = await this.#call("POST", "runs/search", foundRuns, { experiment_ids: [experimentID], filter, max_results: 1 });
+    return found.runs?.[0]?.info.run_id ?? null;
+  }
+
   async #experiment(name: string): Promise<string> {
     const known = await this.#find(name);
     if (known) return known;
@@ -122,7 +135,7 @@ export class Mlflow {
     return this.#parse(await this.#send(method, path, body), schema, path);
   }
 
-  #parse<T>(answer: { status: number; body: Buffer }, schema: z.ZodType<T>, path: string): T {
+  #parse<T>(answer: HttpAnswer, schema: z.ZodType<T>, path: string): T {
     const document = parseJSON(answer.body);
     if (answer.status !== 200) {
       const reason = failure.safeParse(document);
@@ -135,20 +148,25 @@ export class Mlflow {
     return parsed.data;
   }
 
-  async #send(method: "GET" | "POST", path: string, body?: unknown): Promise<{ status: number; body: Buffer }> {
-    const policy = { attempts: 3, firstWaitMilliseconds: 200, longestWaitMilliseconds: 2_000 };
-    const attempt = () =>
-      exchange({
-        method,
-        url: `${this.#url}/${path}`,
-        headers: { "content-type": "application/json" },
-        timeoutMilliseconds: 10_000,
-        clock: this.#clock,
-        ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-        ...(this.#dispatcher ? { dispatcher: this.#dispatcher } : {}),
-      });
+  async #send(method: "GET" | "POST", path: string, body?: unknown): Promise<HttpAnswer> {
+    return await this.#retrying(() => this.#once(method, path, body), attempts);
+  }
+
+  async #once(method: "GET" | "POST", path: string, body?: unknown): Promise<HttpAnswer> {
+    return await exchange({
+      method,
+      url: `${this.#url}/${path}`,
+      headers: { "content-type": "application/json" },
+      timeoutMilliseconds: 10_000,
+      clock: this.#clock,
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+      ...(this.#dispatcher ? { dispatcher: this.#dispatcher } : {}),
+    });
+  }
+
+  async #retrying<T>(attempt: (number: number) => Promise<T>, most: number): Promise<T> {
     try {
-      return await retry(attempt, policy, this.#clock);
+      return await retry(attempt, { attempts: most, firstWaitMilliseconds: 200, longestWaitMilliseconds: 2_000 }, this.#clock);
     } catch (error) {
       if (!(error instanceof Transient)) throw error;
       throw new MlflowUnavailable(`MLflow could not be reached: ${error.message}`, { cause: error });

@@ -40,17 +40,21 @@ async function bearerRegistry(
   tokens: TestServer,
   wanted?: string,
   accepts = (seen: Seen) => seen.headers.authorization?.startsWith("Bearer "),
+  upload?: string,
 ) {
   return await open((seen, response) => {
-    if (accepts(seen)) return void (seen.path === "/v2/" ? response.end("{}") : answerBlob(seen, response));
+    if (accepts(seen)) return void (seen.path === "/v2/" ? response.end("{}") : answerBlob(seen, response, upload));
     const scope = wanted ? `,scope="${wanted}"` : "";
     response.writeHead(401, { "www-authenticate": `Bearer realm="${tokens.url}/token",service="reg"${scope}` }).end();
   });
 }
-const answerBlob = ({ method }: Seen, response: import("node:http").ServerResponse) =>
-  void (method === "POST" ? response.writeHead(202, { location: "/v2/x/upload" }) : response.writeHead(method === "PUT" ? 201 : 200)).end(
-    method === "GET" ? bytes : undefined,
-  );
+/** With `upload` there are no blobs yet, and each is sent there. */
+const answerBlob = ({ method, path }: Seen, response: import("node:http").ServerResponse, upload?: string) => {
+  if (upload && method === "HEAD" && path.includes("/blobs/")) return void response.writeHead(404).end();
+  const answer =
+    method === "POST" ? response.writeHead(202, { location: upload ?? "/v2/x/upload" }) : response.writeHead(method === "PUT" ? 201 : 200);
+  answer.end(method === "GET" ? bytes : undefined);
+};
 
 it("logs in by Basic where the registry says so, and asks it how only once", async () => {
   const server = await open((seen, response) => {
@@ -84,6 +88,24 @@ it("asks for the right to push only where it pushes", async () => {
   const shown = new Map(seenBy(server).map(([method, , authorization]) => [method, authorization]));
   expect(shown.get("HEAD")).toBe(`Bearer repository:${repository}:pull#1`);
   expect(shown.get("PUT")).toBe(`Bearer repository:${repository}:pull,push#2`);
+});
+
+it("asks for the right to push to the repository wherever the registry has put its upload, and names none where there is none", async () => {
+  const tokens = await tokenServer();
+  const server = await bearerRegistry(tokens, undefined, (seen) => seen.headers.authorization?.startsWith("Bearer "), "/uploads-of-all/1");
+  const registry = new Registry({ url: `${server.url}/acme`, token: login(server), clock: testClock() });
+  await registry.push({ repository, artifactType: "t", config: {}, configMediaType: "c", files: [{ title: "f", mediaType: "m", bytes }] });
+  const uploads = server.requests.filter(({ path }) => path.startsWith("/uploads-of-all/1"));
+  expect(uploads.map(({ headers }) => headers.authorization)).toEqual([
+    `Bearer repository:acme/${repository}:pull,push#2`,
+    `Bearer repository:acme/${repository}:pull,push#2`,
+  ]);
+  await registry.ping();
+  expect(tokens.requests.map(({ path }) => new URL(path, "http://x").searchParams.get("scope"))).toEqual([
+    `repository:acme/${repository}:pull`,
+    `repository:acme/${repository}:pull,push`,
+    null,
+  ]);
 });
 
 it("asks again, for what the registry names, where its token isn't enough", async () => {

@@ -8,7 +8,8 @@ import { RegistryDenied, RegistryUnavailable } from "./errors.ts";
 import type { Login } from "./login.ts";
 import { resolved } from "./origin.ts";
 
-type Asking = Pick<HttpRequest, "method" | "url">;
+/** A request, and the repository that it is about, with the path of the registry's address; empty where it is about none. */
+type Asking = { readonly method: HttpRequest["method"]; readonly repository: string };
 type Bearer = Extract<Challenge, { scheme: "Bearer" }>;
 
 const answerMilliseconds = 15_000;
@@ -47,7 +48,7 @@ export class Authorization {
     if (this.#challenge === undefined) this.#challenge = await this.#ask();
     if (this.#challenge === null) return undefined;
     if (this.#challenge.scheme === "Basic") return basic(login);
-    const scope = scopeOf(asking, this.#root);
+    const scope = scopeOf(asking);
     const known = this.#tokens.get(scope);
     if (known && known.until > this.#clock.now()) return `Bearer ${known.token}`;
     return `Bearer ${await this.#fetch(this.#challenge, scope, scope)}`;
@@ -60,7 +61,7 @@ export class Authorization {
     if (!challenge || (challenge.scheme === "Basic" && this.#challenge?.scheme === "Basic")) return false;
     this.#challenge = challenge;
     if (challenge.scheme === "Basic") return true;
-    const scope = scopeOf(asking, this.#root);
+    const scope = scopeOf(asking);
     await this.#fetch(challenge, scope, challenge.scope ?? scope);
     return true;
   }
@@ -72,7 +73,8 @@ export class Authorization {
 
   async #fetch(challenge: Bearer, key: string, scope: string): Promise<string> {
     const realm = resolved(this.#root, challenge.realm);
-    const answer = await this.#send(tokenRequest(this.#login, realm, { ...(challenge.service && { service: challenge.service }), scope }));
+    const asked = { ...(challenge.service && { service: challenge.service }), ...(scope && { scope }) };
+    const answer = await this.#send(tokenRequest(this.#login, realm, asked));
     const what = `the token server ${withoutQuery(realm)}, which the registry names,`;
     if (answer.status === 400 || answer.status === 401 || answer.status === 403)
       throw new RegistryDenied(`${what} refused the login (${answer.status}); correct or renew the registry's credentials`);
@@ -114,8 +116,7 @@ function basic(login: Login): string | undefined {
   return `Basic ${Buffer.from(`${login.username}:${login.password}`).toString("base64")}`;
 }
 
-/** The least that a request needs, as a scope of Distribution's token authentication. */
-function scopeOf({ method, url }: Asking, root: string): string {
-  const [, repository = ""] = /^(.+?)\/(?:manifests|blobs|tags|referrers)\//.exec(url.slice(root.length)) ?? [];
-  return `repository:${repository}:${method === "GET" || method === "HEAD" ? "pull" : "pull,push"}`;
+/** The least that a request needs, as a scope of Distribution's token authentication; empty for what is about no repository. */
+function scopeOf({ method, repository }: Asking): string {
+  return repository && `repository:${repository}:${method === "GET" || method === "HEAD" ? "pull" : "pull,push"}`;
 }

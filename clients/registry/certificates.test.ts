@@ -8,7 +8,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { testClock } from "../testing/http-server.ts";
 import { sha256 } from "./digest.ts";
-import { Registry } from "./registry.ts";
+import { Registry, RegistryUnavailable } from "./registry.ts";
 
 const bytes = Buffer.from("the weights of an adapter");
 let directory: string;
@@ -43,4 +43,5 @@ it("trusts a registry whose certificate a private authority signed, with that au
 
 it("trusts it with nothing else", async () => {
   await expect(blob("token")).rejects.toThrow(/self-signed certificate/);
+  await expect(blob("token")).rejects.toThrow(RegistryUnavailable);
 });

@@ -227,3 +227,22 @@ it("sends a manifest again whose blobs the registry doesn't see yet", async () =
   await push(at(server));
   expect(asked(server)).toEqual(["HEAD", "HEAD", "HEAD", "PUT", "HEAD", "PUT", "HEAD", "PUT"]);
 });
+
+it.each([400, 403, 409, 412])("takes a tag that it may set only once (%i) for set where it leads to the same manifest", async (code) => {
+  const input = { repository, artifactType: "t", config: {}, configMediaType: "c", files: [], tag: "run-1" };
+  const manifest = async (registry: TestServer) => {
+    await at(registry).push(input);
+    return registry.requests.at(-1)?.body ?? Buffer.alloc(0);
+  };
+  const stored = await manifest(await origin(found, found, created));
+  const leadsTo = (body: Buffer) => (_: unknown, response: import("node:http").ServerResponse) => void response.end(body);
+  const server = await origin(found, found, status(code), leadsTo(stored));
+  await at(server).push(input);
+  expect(asked(server)).toEqual(["HEAD", "HEAD", "PUT", "GET"]);
+  const taken = await testServer(({ method }, response) => {
+    if (method === "PUT") return void response.writeHead(code).end();
+    response.end(method === "GET" ? Buffer.from("another manifest") : undefined);
+  });
+  opened.push(taken);
+  await expect(at(taken).push(input)).rejects.toThrow(/run-1/);
+});

@@ -17,6 +17,8 @@ export type RegistryOptions = {
   dispatcher?: Dispatcher;
 };
 
+/** `repository`: the one that the request is about, where its address is the registry's own choice, as of an upload. */
+type RegistryRequest = HttpRequest & { repository?: string };
 /** `url`: the final one, after redirects, which a relative Location refers to. */
 export type RegistryAnswer = HttpAnswer & { url: string };
 
@@ -60,7 +62,7 @@ export class RegistryHttp {
   }
 
   /** One exchange with redirects. Throws the errors of `exchange` in clients/http. */
-  async exchange(input: HttpRequest & { maxBytes?: number }): Promise<RegistryAnswer> {
+  async exchange(input: RegistryRequest & { maxBytes?: number }): Promise<RegistryAnswer> {
     return await this.#following(input, async (status, headers, body, url) => ({
       ...(await wholeAnswer({ ...input, url, clock: this.clock })(status, headers, body)),
       url,
@@ -90,23 +92,24 @@ export class RegistryHttp {
   }
 
   async #following<T>(
-    input: HttpRequest,
+    input: RegistryRequest,
     consume: (status: number, headers: Headers, body: Readable, url: string) => Promise<T>,
   ): Promise<T> {
     const { dispatcher, authorization } = await this.#current();
+    const asking = { method: input.method, repository: this.#repositoryOf(input) };
     let { url } = input;
     let refused = false;
     for (let hop = 0; hop <= mostRedirects; ) {
-      const asking = { method: input.method, url };
+      const here = url;
       const isOwn = isSameOrigin(url, this.url);
       const shown = isOwn ? await authorization.header(asking) : undefined;
       const headers = { ...input.headers, ...(shown && { authorization: shown }) };
       const step: { next: string } | { again: true } | { end: T } = await streaming(
-        { ...input, url: asking.url, headers, dispatcher },
+        { ...input, url: here, headers, dispatcher },
         async (status, answered, body) => {
           if (isOwn && status === 401 && !refused && (await authorization.refused(asking, answered))) return { again: true };
-          const next = redirectOf(input.method, asking.url, status, answered);
-          return next ? { next } : { end: await consume(status, answered, body, asking.url) };
+          const next = redirectOf(input.method, here, status, answered);
+          return next ? { next } : { end: await consume(status, answered, body, here) };
         },
       );
       if ("end" in step) return step.end;
@@ -118,6 +121,12 @@ export class RegistryHttp {
     throw new RegistryUnavailable(
       `${withoutQuery(input.url)} led to more than ${mostRedirects} redirects, the last to ${withoutQuery(url)}`,
     );
+  }
+
+  /** With the path of the registry's address, which is a part of every repository's name there. */
+  #repositoryOf({ url, repository }: RegistryRequest): string {
+    if (repository !== undefined) return `${this.#prefix}${repository}`;
+    return /^(.+?)\/(?:manifests|blobs|tags|referrers)\//.exec(url.slice(this.root.length))?.[1] ?? "";
   }
 
   /** What the credential says now: tokens that were got by it are kept until it changes, connections until their certificates do. */

@@ -21,6 +21,18 @@ it.each([
   expect(credentialFrom(config({ "other.example.org": { auth: auth("x:y") }, [name]: found }), url)).toEqual({ login });
 });
 
+it.each([
+  ["https://r.example", "r.example:443"],
+  ["https://r.example:443/team", "r.example"],
+  ["https://r.example:443", "https://r.example:443/v2/"],
+  ["http://r.example:80", "r.example:80"],
+])("takes the protocol's own port for none: %s, %s", (address, name) => {
+  const text = config({ [name]: { auth: auth("a:b") } });
+  expect(credentialFrom(text, address).login).toMatchObject({ username: "a" });
+  expect(JSON.parse(credentialText(credentialFrom(text, address), address)).auths).toHaveProperty(["r.example"]);
+  expect(() => credentialFrom(config({ "r.example:5000": {} }), address)).toThrow("for r.example:5000, not");
+});
+
 it("brings certificates, with a login or without", () => {
   expect(credentialFrom(config({}, { ca: "PEM" }), url)).toEqual({ login: { kind: "Nobody" }, ca: "PEM" });
 });

@@ -32,21 +32,21 @@ export function credentialFrom(text: string, url: string): Credential {
   const parsed = dockerConfig.safeParse(parseJSON(Buffer.from(text)));
   if (!parsed.success) throw new RegistryDenied("the registry's credentials are no config.json with `auths`; make the Secret again");
   const { auths, ca } = parsed.data;
-  const host = new URL(url).host;
-  const found = Object.entries(auths).find(([name]) => hostOf(name) === host);
+  const { host, protocol } = new URL(url);
+  const found = Object.entries(auths).find(([name]) => hostOf(name, protocol) === host);
   if (!found && Object.keys(auths).length > 0)
     throw new RegistryDenied(
-      `the credentials are for ${Object.keys(auths).map(hostOf).join(", ")}, not for the registry ${host}; add it to their Secret`,
+      `the credentials are for ${Object.keys(auths)
+        .map((name) => hostOf(name, protocol))
+        .join(", ")}, not for the registry ${host}; add it to their Secret`,
     );
   return { login: loginOf(found?.[1]), ...(ca && { ca }) };
 }
 
-/** Keys are hosts, or addresses such as `https://registry.example.org/v2/`. */
-function hostOf(name: string): string {
-  return name
-    .replace(/^https?:\/\//, "")
-    .replace(/\/.*$/, "")
-    .toLowerCase();
+/** Keys are hosts, or addresses such as `https://registry.example.org/v2/`. The protocol's own port may be there or not. */
+function hostOf(name: string, protocol: string): string {
+  const host = name.replace(/^https?:\/\//, "").replace(/\/.*$/, "");
+  return URL.parse(`${protocol}//${host}`)?.host ?? host.toLowerCase();
 }
 
 function loginOf(found: z.infer<typeof entry> | undefined): Login {

@@ -14,7 +14,7 @@ import { canonicalJSON, sha256 } from "./digest.ts";
 import { DigestMismatch, RegistryUnavailable } from "./errors.ts";
 import { RegistryHttp, type RegistryOptions } from "./http.ts";
 import { type Page, referrersOf, referrersPage, tagsAfter, tagsPage } from "./lists.ts";
-import { exists, putManifest, shortTimeout, transferTimeout, upload } from "./upload.ts";
+import { acceptManifests, exists, putManifest, shortTimeout, tagged, transferTimeout, upload } from "./upload.ts";
 
 export { ArtifactMissing, DigestMismatch, RegistryDenied, RegistryUnavailable } from "./errors.ts";
 export { credentialFrom, credentialText } from "./login.ts";
@@ -67,8 +67,6 @@ export const largestConfig = mebibyte;
 export const largestTaskSet = 64 * mebibyte;
 const largestManifest = 4 * mebibyte;
 const nothing = `sha256:${"0".repeat(64)}`;
-/** A registry says of an index that isn't asked for by its type that it isn't there. */
-const acceptManifests = { accept: `${mediaType.manifest}, ${mediaType.index}` };
 /** Pages read per list: a registry whose list doesn't end is broken. */
 const mostPages = 100;
 /** OCI image-spec, "Guidance for an Empty Descriptor": the layer of a manifest without files. */
@@ -166,17 +164,7 @@ export class Registry {
 
   /** The digest that a tag points to now, or null. The content must be verified before it is trusted. */
   async resolveTag(repository: string, tag: string): Promise<string | null> {
-    return await this.#retrying(`${repository}:${tag}`, async () => {
-      const answer = await this.#http.exchange({
-        method: "GET",
-        url: this.#http.path(repository, "manifests", tag),
-        headers: acceptManifests,
-        timeoutMilliseconds: shortTimeout,
-      });
-      if (answer.status === 404) return null;
-      this.#http.expect(answer, [200], `${repository}:${tag}`);
-      return sha256(answer.body);
-    });
+    return await this.#retrying(`${repository}:${tag}`, () => tagged(this.#http, repository, tag));
   }
 
   /** The descriptor of the manifest with this digest, for another one that has it as its subject. */

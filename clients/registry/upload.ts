@@ -1,6 +1,7 @@
 import { mediaType } from "@rune/crds/contracts/artifact";
 import { Transient } from "../http/retry.ts";
 import type { Blob } from "./blob.ts";
+import { sha256 } from "./digest.ts";
 import { ArtifactMissing, RegistryUnavailable } from "./errors.ts";
 import { locationOf, type RegistryAnswer, type RegistryHttp } from "./http.ts";
 import { isSameOrigin } from "./origin.ts";
@@ -16,6 +17,8 @@ const created = 201;
 const alsoStored = [200, 202, 204];
 /** Statuses of an upload session that the registry has dropped, or that has another offset. */
 const sessionGone = [400, 404, 416];
+/** A registry says of an index that isn't asked for by its type that it isn't there. */
+export const acceptManifests = { accept: `${mediaType.manifest}, ${mediaType.index}` };
 const octets = { "content-type": "application/octet-stream" };
 
 /** Whether the registry has a blob or a manifest. No bytes are fetched, unless it doesn't support HEAD. */
@@ -49,6 +52,7 @@ export async function upload(http: RegistryHttp, repository: string, blob: Blob)
     const answer = await http.exchange({
       method: "PATCH",
       url: location,
+      repository,
       headers,
       body,
       timeoutMilliseconds: transferTimeout(body.length),
@@ -59,7 +63,14 @@ export async function upload(http: RegistryHttp, repository: string, blob: Blob)
   const url = `${location}${location.includes("?") ? "&" : "?"}digest=${encodeURIComponent(blob.digest)}`;
   const body = single ? await blob.read(0, blob.size) : Buffer.alloc(0);
   // Completing an upload makes the registry hash all of it again.
-  const end = await http.exchange({ method: "PUT", url, headers: octets, body, timeoutMilliseconds: transferTimeout(blob.size) });
+  const end = await http.exchange({
+    method: "PUT",
+    url,
+    repository,
+    headers: octets,
+    body,
+    timeoutMilliseconds: transferTimeout(blob.size),
+  });
   inSession(http, end, [created, ...alsoStored], what);
   if (end.status !== created && !(await exists(http, repository, "blobs", blob.digest))) throw notThereYet(end, what);
 }
@@ -84,7 +95,10 @@ function inSession(http: RegistryHttp, answer: RegistryAnswer, expected: readonl
   http.expect(answer, expected, what);
 }
 
-/** One try to store a manifest under its digest or a tag; retryable while the registry doesn't see its blobs yet. */
+/**
+ * One try to store a manifest under its digest or a tag; retryable while the registry doesn't see its blobs yet. A registry with immutable
+ * tags refuses to set one again, even to the same manifest: then the tag is there already.
+ */
 export async function putManifest(http: RegistryHttp, repository: string, reference: string, bytes: Buffer, digest: string): Promise<void> {
   const what = `${repository}${reference === digest ? "@" : ":"}${reference}`;
   if (reference === digest && (await exists(http, repository, "manifests", digest))) return;
@@ -95,9 +109,19 @@ export async function putManifest(http: RegistryHttp, repository: string, refere
     body: bytes,
     timeoutMilliseconds: shortTimeout,
   });
+  if (answer.status >= 400 && reference !== digest && (await tagged(http, repository, reference)) === digest) return;
   if (answer.status === 400 || answer.status === 404) throw new Transient(`the registry refused the manifest ${what}: ${wordsOf(answer)}`);
   http.expect(answer, [created, ...alsoStored], what);
   if (answer.status !== created && !(await exists(http, repository, "manifests", digest))) throw notThereYet(answer, what);
+}
+
+/** The digest of the manifest that a tag leads to, or null. */
+export async function tagged(http: RegistryHttp, repository: string, tag: string): Promise<string | null> {
+  const url = http.path(repository, "manifests", tag);
+  const answer = await http.exchange({ method: "GET", url, headers: acceptManifests, timeoutMilliseconds: shortTimeout });
+  if (answer.status === 404) return null;
+  http.expect(answer, [200], `${repository}:${tag}`);
+  return sha256(answer.body);
 }
 
 const notThereYet = ({ status }: RegistryAnswer, what: string) =>

@@ -1,5 +1,5 @@
 import type { ModelServer } from "@rune/crds/kinds/model-server";
-import { operatorsArgument, operatorsVariables } from "@rune/crds/words/engine-arguments";
+import { operatorsArgumentIn, operatorsVariables } from "@rune/crds/words/engine-arguments";
 import { port } from "@rune/crds/words/ports";
 import type { Container, EnvVar, Probe, ResourceRequirements, VolumeMount } from "../pods/manifest.ts";
 import { modelDirectory, resourcesOf, restrictedContainer, sharedMemoryMount, temporaryMount } from "../pods/pod.ts";
@@ -133,7 +133,7 @@ function engineResources(server: ModelServer, config: OperatorConfig): ResourceR
 /** What the user adds to the engine must not undo what makes it safe. */
 export const engineArgumentsAllowed: Check<{ readonly server: ModelServer }> = ({ server }) => {
   const { extraArguments = [], environment = [] } = server.spec.engine;
-  const [argument] = extraArguments.flatMap((text) => text.match(operatorsArgument)?.[1] ?? []);
+  const [argument] = extraArguments.flatMap((text) => operatorsArgumentIn(text) ?? []);
   if (argument)
     return refused(
       `spec.engine.extraArguments: ${argument} is set by the operator; remove it and use the field of spec that stands for it`,

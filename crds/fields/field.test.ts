@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { objectName, subdomainName } from "./field.ts";
+import { objectName, repository, subdomainName } from "./field.ts";
 
 const accepts = (schema: { safeParse(value: string): { success: boolean } }) => (name: string) => schema.safeParse(name).success;
 
@@ -21,4 +21,20 @@ describe("a name", () => {
     expect(["a".repeat(253), "a".repeat(254)].map(accepts(subdomainName()))).toEqual([true, false]);
     expect(["a".repeat(63), "a".repeat(64)].map(accepts(objectName()))).toEqual([true, false]);
   });
+});
+
+describe("a repository", () => {
+  it.each(["rune/pr--7/adapters", "rune/xn--bcher-kva/tasks", "rune/team/bases/qwen2.5-coder", "a/b__c/d_e.f"])(
+    "may be %s, as the distribution specification allows",
+    (name) => {
+      expect(accepts(repository())(name)).toBe(true);
+    },
+  );
+
+  it.each(["", "/a", "a/", "a//b", "a/../b", "a/.b", "a-/b", "-a", "a___b", "a..b", "a._b", "A", "a:b", "a@b", "a b"])(
+    "is never '%s'",
+    (name) => {
+      expect(accepts(repository())(name)).toBe(false);
+    },
+  );
 });

@@ -37,13 +37,16 @@ export const serverName = () =>
     .max(40)
     .regex(/^[a-z]([-a-z0-9]*[a-z0-9])?$/);
 
-/** A path in the installation's OCI registry, without host, tag or digest. */
+/**
+ * A path in the installation's OCI registry, without host, tag or digest (distribution-spec 1.1, "Pulling manifests"). Namespaces are parts of
+ * repositories, and may have several hyphens in a row.
+ */
 export const repository = () =>
   z
     .string()
     .min(1)
     .max(200)
-    .regex(/^[a-z0-9]+([._-][a-z0-9]+)*(\/[a-z0-9]+([._-][a-z0-9]+)*)*$/);
+    .regex(/^[a-z0-9]+(([._]|__|-+)[a-z0-9]+)*(\/[a-z0-9]+(([._]|__|-+)[a-z0-9]+)*)*$/);
 
 /** Free text of at most `max` characters. */
 export const text = (max: number) => z.string().max(max);

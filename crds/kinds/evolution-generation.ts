@@ -86,7 +86,7 @@ const spec = z.object({
         .boolean()
         .default(true)
         .describe(
-          "Also measures an adapter that is trained anew on all parents' trajectories. A child that doesn't beat it isn't promoted.",
+          "Also measures an adapter that is trained again on all parents' trajectories. A child that doesn't beat it isn't promoted.",
         ),
       scaledParent: z
         .boolean()

@@ -7,19 +7,34 @@ export const operatorsArguments: readonly string[] = [
   ...["--pipeline-parallel-size", "-pp", "--tensor-parallel-size", "-tp", "--data-parallel-size", "-dp", "--distributed-executor-backend"],
   ...["--nnodes", "--node-rank", "--master-addr", "--master-port"],
   ...["--enable-lora", "--no-enable-lora", "--lora-modules", "--max-lora-rank", "--max-loras", "--max-cpu-loras", "--fully-sharded-loras"],
+  "--default-mm-loras",
   ...["--max-model-len", "--max-num-seqs", "--quantization", "-q", "--enable-sleep-mode", "--config"],
 ];
 
 /**
- * Matches any of them in every spelling that vLLM accepts, with a value behind `=` or without: a regular expression for RE2 and JavaScript.
- * Group 1 is the argument.
+ * Matches any of them as it is written out, with a value behind `=` or without: a regular expression for the API server, which would charge too
+ * much for all that `operatorsArgumentIn` knows.
  */
-export const operatorsArgument = `^(${operatorsArguments.map(spellings).join("|")})($|[ =])`;
+export const operatorsArgument = `^(${operatorsArguments.map(spellings).join("|")})($|[ =.])`;
 
 /** vLLM takes an underscore for every hyphen within a name. */
 function spellings(name: string): string {
   const [, dashes = "", words = ""] = /^(-+)(.*)$/.exec(name) ?? [];
   return dashes + words.replaceAll("-", "[-_]");
+}
+
+/**
+ * The operator's argument that this text sets, in any way that vLLM reads it: argparse also takes the beginning of a name (`--hos`) and a value
+ * right behind `-q`, and vLLM makes JSON of `--lora-modules.path=…`. Undefined for anybody's argument, and for a value.
+ */
+export function operatorsArgumentIn(text: string): string | undefined {
+  const [written = ""] = text.split(/[ =.+]/, 1);
+  const name = written.replaceAll("_", "-");
+  if (name.startsWith("--")) return name === "--" ? undefined : operatorsArguments.find((each) => each.startsWith(name));
+  if (!/^-[a-z]/.test(name)) return undefined;
+  return operatorsArguments.find(
+    (each) => !each.startsWith("--") && (each.startsWith(name) || (each.length === 2 && name.startsWith(each))),
+  );
 }
 
 /** Variables of the engine's environment that are the operator's alone. */

@@ -9,6 +9,10 @@ it("each repository is asked for once, however its scopes are written", () => {
   ]);
 });
 
+it("a namespace may have several hyphens in a row", () => {
+  expect(accessOf(["repository:rune/pr--7/tasks:pull"])).toEqual([{ repository: "rune/pr--7/tasks", actions: ["pull"] }]);
+});
+
 it.each([
   "registry:catalog:*",
   "repository(plugin):rune/team/tasks:pull",

@@ -8,7 +8,7 @@
 {{- define "rune.selector" -}}
 {{- $root := index . 0 -}}
 app.kubernetes.io/name: rune
-app.kubernetes.io/instance: {{ $root.Release.Name }}
+app.kubernetes.io/instance: {{ $root.Release.Name | quote }}
 app.kubernetes.io/component: {{ index . 1 }}
 {{- end }}
 

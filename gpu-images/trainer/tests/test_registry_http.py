@@ -219,9 +219,24 @@ def test_a_registry_that_knows_no_such_repository_is_not_told_as_a_missing_artif
 
 
 def test_a_manifest_whose_blobs_are_not_seen_yet_is_sent_again(origin, repository):
-    registry = origin(MISSING, status(400, b'{"errors":[{"code":"MANIFEST_BLOB_UNKNOWN"}]}'), CREATED)
+    registry = origin(MISSING, status(400, b'{"errors":[{"code":"MANIFEST_BLOB_UNKNOWN"}]}'), MISSING, CREATED)
     push_manifest(repository(registry.url))
-    assert registry.asked == ["PUT"] * 3
+    assert registry.asked == ["PUT", "PUT", "GET", "PUT"]
+
+
+@pytest.mark.parametrize("code", [400, 403, 409, 412])
+def test_a_tag_that_may_be_set_only_once_counts_as_set_where_it_leads_to_the_same_manifest(origin, repository, code):
+    def push(registry: Origin) -> None:
+        config = Descriptor("c", DIGEST, len(WEIGHTS))
+        repository(registry.url).push_manifest("t", config, [], {}, tag="run-1")
+
+    first = origin(CREATED)
+    push(first)
+    registry = origin(status(code), status(200, first.seen[-1].body))
+    push(registry)
+    assert registry.asked == ["PUT", "GET"]
+    with pytest.raises(Ending):
+        push(origin(lambda seen: status(code) if seen.method == "PUT" else status(200, b"another manifest")))
 
 
 def test_a_busy_registry_is_given_the_time_that_it_asks_for(origin, repository):

@@ -72,7 +72,7 @@ def bearer(tokens: Origin, accepts=lambda seen: (seen.authorization or "").start
         if not accepts(seen):
             return status(401, **challenge)
         if seen.method == "POST":
-            return status(202, Location="/v2/rune/demo/adapters/blobs/uploads/1")
+            return status(202, Location="/uploads-of-all/1")
         missing = seen.method == "HEAD"
         return status({"PUT": 201}.get(seen.method, 404 if missing else 200), WEIGHTS if seen.method == "GET" else b"")
 
@@ -206,6 +206,21 @@ def test_the_path_of_the_registrys_address_stands_before_every_repository(origin
 )
 def test_a_credential_is_a_token_or_a_config_of_docker(text, expected):
     assert credential_from(text, "https://r.example:5000/team") == expected
+
+
+@pytest.mark.parametrize(
+    ("url", "name"),
+    [
+        ("https://r.example", "r.example:443"),
+        ("https://r.example:443/team", "r.example"),
+        ("http://r.example:80", "http://r.example:80/v2/"),
+    ],
+)
+def test_the_protocols_own_port_is_none(url, name):
+    text = json.dumps({"auths": {name: {"auth": "YTpi"}}})
+    assert credential_from(text, url) == Credential(Login(password="a:b"))
+    with pytest.raises(Ending, match=r"credentials are for r\.example:5000"):
+        credential_from('{"auths": {"r.example:5000": {}}}', url)
 
 
 @pytest.mark.parametrize(

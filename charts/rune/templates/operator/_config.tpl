@@ -1,6 +1,6 @@
 {{- /* The operator's configuration; its schema is controllers/shared/config.ts. */ -}}
 {{- define "rune.config" -}}
-operatorNamespace: {{ .Release.Namespace }}
+operatorNamespace: {{ .Release.Namespace | quote }}
 watchNamespaces: {{ toJson .Values.watchNamespaces }}
 keysSecret: {{ .Values.keysSecret | quote }}
 leaderElection: {{ .Values.operator.leaderElection }}
@@ -35,10 +35,10 @@ events:
   maxMebibytes: {{ int64 .Values.events.maxMebibytes }}
   subscribers:
     {{- range .Values.events.subscribers }}
-    - name: {{ .name }}
+    - name: {{ .name | quote }}
       secret: {{ include "rune.subscriberSecret" (list $ .name) }}
       {{- with .namespace }}
-      namespace: {{ . }}
+      namespace: {{ . | quote }}
       {{- end }}
     {{- else }} []
     {{- end }}

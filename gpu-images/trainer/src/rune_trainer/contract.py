@@ -209,7 +209,7 @@ class Hypernetwork:
 class Origin:
     run: Annotated[str, Text(most=45, matching=r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$")] | None = None
     """Name of the TrainingRun that trains the hypernetwork, which may still be running."""
-    repository: Annotated[str, Text(most=200, matching=r"^[a-z0-9]+([._-][a-z0-9]+)*(/[a-z0-9]+([._-][a-z0-9]+)*)*$")] | None = None
+    repository: Annotated[str, Text(most=200, matching=r"^[a-z0-9]+(([._]|__|-+)[a-z0-9]+)*(/[a-z0-9]+(([._]|__|-+)[a-z0-9]+)*)*$")] | None = None
     """Repository of the hypernetwork's artifact; set together with `digest`."""
     digest: Annotated[str, Text(most=71, matching=r"^sha256:[0-9a-f]{64}$")] | None = None
     """Manifest digest of the hypernetwork's artifact; set together with `repository`."""
@@ -275,7 +275,7 @@ class Base:
 
 @dataclass(frozen=True, kw_only=True)
 class Reference:
-    repository: Annotated[str, Text(most=200, matching=r"^[a-z0-9]+([._-][a-z0-9]+)*(/[a-z0-9]+([._-][a-z0-9]+)*)*$")]
+    repository: Annotated[str, Text(most=200, matching=r"^[a-z0-9]+(([._]|__|-+)[a-z0-9]+)*(/[a-z0-9]+(([._]|__|-+)[a-z0-9]+)*)*$")]
     """Repository of the artifact, in the installation's registry."""
     digest: Annotated[str, Text(most=71, matching=r"^sha256:[0-9a-f]{64}$")]
     """Digest of the artifact's manifest."""
@@ -283,7 +283,7 @@ class Reference:
 
 @dataclass(frozen=True, kw_only=True)
 class Source:
-    repository: Annotated[str, Text(most=200, matching=r"^[a-z0-9]+([._-][a-z0-9]+)*(/[a-z0-9]+([._-][a-z0-9]+)*)*$")]
+    repository: Annotated[str, Text(most=200, matching=r"^[a-z0-9]+(([._]|__|-+)[a-z0-9]+)*(/[a-z0-9]+(([._]|__|-+)[a-z0-9]+)*)*$")]
     """Repository of the artifact, in the installation's registry."""
     digest: Annotated[str, Text(most=71, matching=r"^sha256:[0-9a-f]{64}$")]
     """Digest of the artifact's manifest."""
@@ -301,7 +301,7 @@ class Corpus:
 
 @dataclass(frozen=True, kw_only=True)
 class NamedReference:
-    repository: Annotated[str, Text(most=200, matching=r"^[a-z0-9]+([._-][a-z0-9]+)*(/[a-z0-9]+([._-][a-z0-9]+)*)*$")]
+    repository: Annotated[str, Text(most=200, matching=r"^[a-z0-9]+(([._]|__|-+)[a-z0-9]+)*(/[a-z0-9]+(([._]|__|-+)[a-z0-9]+)*)*$")]
     """Repository of the artifact, in the installation's registry."""
     digest: Annotated[str, Text(most=71, matching=r"^sha256:[0-9a-f]{64}$")]
     """Digest of the artifact's manifest."""
@@ -326,7 +326,7 @@ class Parent:
 
 @dataclass(frozen=True, kw_only=True)
 class Output:
-    repository: Annotated[str, Text(most=200, matching=r"^[a-z0-9]+([._-][a-z0-9]+)*(/[a-z0-9]+([._-][a-z0-9]+)*)*$")]
+    repository: Annotated[str, Text(most=200, matching=r"^[a-z0-9]+(([._]|__|-+)[a-z0-9]+)*(/[a-z0-9]+(([._]|__|-+)[a-z0-9]+)*)*$")]
     scope: Scope | None = None
     """Scope of the adapter. With `generate` for each session, each session's own scope when unset."""
     generation: Annotated[int, Whole(least=0, most=1000000)]
@@ -411,7 +411,7 @@ class StagedBase:
 
 @dataclass(frozen=True, kw_only=True)
 class CheckOutput:
-    repository: Annotated[str, Text(most=200, matching=r"^[a-z0-9]+([._-][a-z0-9]+)*(/[a-z0-9]+([._-][a-z0-9]+)*)*$")]
+    repository: Annotated[str, Text(most=200, matching=r"^[a-z0-9]+(([._]|__|-+)[a-z0-9]+)*(/[a-z0-9]+(([._]|__|-+)[a-z0-9]+)*)*$")]
     tag: Annotated[str, Text(most=128)]
     """Tag by which a later attempt finds the adapter that an earlier one has stored."""
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from rune_trainer.canonical import canonical, digest_of, file_sha256
 from rune_trainer.contract import TITLE_ANNOTATION, MediaType
-from rune_trainer.errors import data_error, unavailable
+from rune_trainer.errors import Ending, data_error, unavailable
 from rune_trainer.registry_http import DENIED, Answer, Away, Client, Content, resolved
 
 ANY_MANIFEST = f"{MediaType.MANIFEST}, {MediaType.INDEX}"
@@ -146,7 +146,8 @@ class Repository:
         target += ("&" if "?" in target else "?") + urllib.parse.urlencode({"digest": digest})
         gone = SESSION_GONE if self.client.is_own(target) else (*SESSION_GONE, *DENIED)
         stored = (CREATED, *ALSO_STORED, *gone)
-        answer = self.client.ask("PUT", target, stored, data=data, headers={"Content-Type": "application/octet-stream"})
+        octets = {"Content-Type": "application/octet-stream"}
+        answer = self.client.ask("PUT", target, stored, data=data, headers=octets, about=url)
         if answer.status in gone:
             raise Away(f"the registry no longer knows the upload session ({answer.words})")
         self.make_sure(answer, url)
@@ -199,11 +200,27 @@ class Repository:
         return stored
 
     def put_manifest(self, reference: str, stored: Descriptor, body: bytes) -> None:
+        """A registry with immutable tags refuses to set one again, even to the same manifest: then the tag is there already."""
         url, kind = f"{self.base}/manifests/{reference}", {"Content-Type": stored.media_type}
-        answer = self.client.ask("PUT", url, (CREATED, *ALSO_STORED, 400, 404), data=body, headers=kind)
+        try:
+            answer = self.client.ask("PUT", url, (CREATED, *ALSO_STORED, 400, 404), data=body, headers=kind)
+        except Ending:
+            if self.leads_to(url, stored.digest):
+                return
+            raise
+        if answer.status == 400 and self.leads_to(url, stored.digest):
+            return
         if answer.status in (400, 404):
             raise Away(f"the registry refused the manifest: {answer.words}")
         self.make_sure(answer, f"{self.base}/manifests/{stored.digest}")
+
+    def leads_to(self, url: str, digest: str) -> bool:
+        """Whether the registry has a manifest of this digest at the URL; False where it doesn't say."""
+        try:
+            answer = self.client.ask("GET", url, (200, 404), headers={"Accept": ANY_MANIFEST})
+        except Ending:
+            return False
+        return answer.status == 200 and digest_of(answer.body) == digest
 
     @property
     def base(self) -> str:

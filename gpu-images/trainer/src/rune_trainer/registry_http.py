@@ -90,11 +90,13 @@ class Client:
         data: Content | None = None,
         headers: dict[str, str] | None = None,
         into: pathlib.Path | None = None,
+        about: str | None = None,
     ) -> Answer:
         """One exchange. Raises Away if a retry may succeed, Ending if not.
-        The content of a successful answer goes `into` a file.
+        The content of a successful answer goes `into` a file. `about`: a URL within the repository that the request is about,
+        where its own is the registry's choice, as of an upload.
         """
-        answer = self.follow(method, url, data, headers or {}, into)
+        answer = self.follow(method, url, data, headers or {}, into, about or url)
         if answer.status in expected:
             return answer
         if answer.status in DENIED:
@@ -116,10 +118,16 @@ class Client:
         )
 
     def follow(
-        self, method: str, url: str, data: Content | None, headers: dict[str, str], into: pathlib.Path | None
+        self,
+        method: str,
+        url: str,
+        data: Content | None,
+        headers: dict[str, str],
+        into: pathlib.Path | None,
+        about: str,
     ) -> Answer:
         for _ in range(MOST_REDIRECTS + 1):
-            answer = self.send(method, url, data, headers, into)
+            answer = self.send(method, url, data, headers, into, about)
             location = answer.headers.get("Location")
             if answer.status not in REDIRECTS or location is None:
                 return answer
@@ -135,14 +143,22 @@ class Client:
         )
 
     def send(
-        self, method: str, url: str, data: Content | None, headers: dict[str, str], into: pathlib.Path | None
+        self,
+        method: str,
+        url: str,
+        data: Content | None,
+        headers: dict[str, str],
+        into: pathlib.Path | None,
+        about: str,
     ) -> Answer:
         opener, authorization = self.current()
         if not self.is_own(url):
             return exchange(opener, method, url, data, headers, into)
-        answer = exchange(opener, method, url, data, {**headers, **shown(authorization.header(method, url))}, into)
-        if answer.status == 401 and authorization.refused(method, url, answer.headers):
-            answer = exchange(opener, method, url, data, {**headers, **shown(authorization.header(method, url))}, into)
+        answer = exchange(opener, method, url, data, {**headers, **shown(authorization.header(method, about))}, into)
+        if answer.status == 401 and authorization.refused(method, about, answer.headers):
+            answer = exchange(
+                opener, method, url, data, {**headers, **shown(authorization.header(method, about))}, into
+            )
         return answer
 
     def is_own(self, url: str) -> bool:

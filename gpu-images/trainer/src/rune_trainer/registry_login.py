@@ -58,8 +58,9 @@ def credential_from(text: str, url: str) -> Credential:
         return Credential(Login(token=text))
     try:
         config = json.loads(text)
-        auths = {host_of(name): entry for name, entry in config.get("auths", {}).items()}
-        host = urllib.parse.urlsplit(url).netloc.lower()
+        scheme = urllib.parse.urlsplit(url).scheme
+        auths = {host_of(name, scheme): entry for name, entry in config.get("auths", {}).items()}
+        host = host_of(url, scheme)
         if auths and host not in auths:
             raise denied(
                 f"the credentials are for {', '.join(auths)}, not for the registry {host}; add it to their Secret"
@@ -69,9 +70,10 @@ def credential_from(text: str, url: str) -> Credential:
         raise denied("the registry's credentials are no config.json with `auths`; make the Secret again") from error
 
 
-def host_of(name: str) -> str:
-    """Keys are hosts, or addresses such as `https://registry.example.org/v2/`."""
-    return re.sub(r"^https?://", "", name).partition("/")[0].lower()
+def host_of(name: str, scheme: str) -> str:
+    """Keys are hosts, or addresses such as `https://registry.example.org/v2/`. The scheme's own port may be there or not."""
+    host = re.sub(r"^https?://", "", name).partition("/")[0].lower()
+    return host.removesuffix(":443" if scheme == "https" else ":80")
 
 
 def login_of(entry: dict[str, str]) -> Login:
@@ -159,7 +161,8 @@ class Authorization:
         realm = urllib.parse.urljoin(self.root, challenge.realm or "")
         if self.root.startswith("https:") and not realm.startswith("https:"):
             raise denied(f"the registry is asked by https and names the token server {realm}; no login was sent there")
-        asked = {**({"service": challenge.service} if challenge.service else {}), "scope": scope}
+        named = {"service": challenge.service, "scope": scope}
+        asked = {name: value for name, value in named.items() if value}
         answer = self.ask(realm, asked)
         what = f"the token server {realm.partition('?')[0]}, which the registry names,"
         if answer.status in (400, 401, 403):
@@ -190,9 +193,9 @@ class Authorization:
 
 
 def scope_of(method: str, url: str, root: str) -> str:
-    """The least that a request needs, as a scope of Distribution's token authentication."""
+    """The least that a request needs, as a scope of Distribution's token authentication; empty for what is about no repository."""
     found = re.match(r"(.+?)/(?:manifests|blobs|tags|referrers)/", url[len(root) :])
-    return f"repository:{found[1] if found else ''}:{'pull' if method in ('GET', 'HEAD') else 'pull,push'}"
+    return f"repository:{found[1]}:{'pull' if method in ('GET', 'HEAD') else 'pull,push'}" if found else ""
 
 
 def parsed(body: bytes) -> dict[str, Any]:
