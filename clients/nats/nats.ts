@@ -26,8 +26,6 @@ export type OperatorNats = {
   /** Stores an event. One whose `id` the stream has known for less than a day is stored once. */
   publishEvent(event: CloudEvent): Promise<void>;
   readLog(subject: string): Promise<{ records: LogRecord[]; lastSequence: number }>;
-  /** Deletes the log of a sealed object. */
-  purge(subject: string): Promise<void>;
   /** Calls back after each append to any log. A hint: appends while NATS is unavailable are not reported later. */
   onActivity(callback: (kind: LogKind, uid: string) => void): void;
   onProgress(callback: (uid: string, progress: Progress) => void): void;
@@ -68,10 +66,6 @@ export function connectNats(endpoint: NatsEndpoint): OperatorNats {
     readLog: async (subject) => {
       const log = await unavailable(readRecords(await connected(), logStream, subject, `operator-${randomUUID()}`));
       return { records: log.records.map(({ record }) => record), lastSequence: log.lastSequence };
-    },
-    purge: async (subject) => {
-      const manager = await (await connected()).jetstreamManager({ timeout: patience, checkAPI: false });
-      await unavailable(manager.streams.purge(logStream, { filter: subject }));
     },
     onActivity: (callback) => {
       for (const kind of ["session", "evaluation"] as const) subscribe(`rune.${kind}.*`, (subject) => callback(kind, lastToken(subject)));

@@ -52,7 +52,7 @@ async function startOperator(): Promise<void> {
     bundledTaskSet: unexpected,
     natsCredentials: unexpected,
     runnerToken: () => "token",
-    logs: { readLog: async () => ({ records: [], lastSequence: 0 }), purge: unexpected },
+    logs: { readLog: async () => ({ records: [], lastSequence: 0 }) },
     onNotice: () => undefined,
     clusterDNS: "10.96.0.10",
   } as unknown as Services;

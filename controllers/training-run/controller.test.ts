@@ -64,7 +64,7 @@ function services(): Services {
     runnerToken: unexpected,
     bundledTaskSet: unexpected,
     nonce: unexpected,
-    logs: { readLog: unexpected, purge: unexpected },
+    logs: { readLog: unexpected },
     loader: unexpected,
     followDemand: unexpected,
     adminKeys: { keys: [] },
