@@ -102,6 +102,16 @@ describe("a transport", () => {
     expect(seen).toMatchObject([{ method: "GET", code: "404" }]);
   });
 
+  test("that is closed while it reads credentials sends nothing more and opens no connection", async () => {
+    const reading = Promise.withResolvers<Access>();
+    const transport = new Transport({ credentials: { server: server.url, access: () => reading.promise }, clock });
+    const creating = transport.json({ method: "POST", path: "/api/v1/namespaces/default/configmaps", body: JSON.stringify(object) });
+    await transport.close();
+    reading.resolve({ headers: {}, tls: {} });
+    await expect(creating).rejects.toThrow("the transport is closed");
+    expect(server.requests).toEqual([]);
+  });
+
   test("reads rotated credentials again after 30 s, and at once after 401", async () => {
     server.put(configMaps, object);
     let reads = 0;

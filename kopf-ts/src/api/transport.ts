@@ -203,8 +203,10 @@ export class Transport {
     pool: "calls" | "watches",
     send: (pool: Dispatcher, options: Dispatcher.RequestOptions) => Promise<R>,
   ): Promise<R> {
-    if (this.#closing.signal.aborted) throw new Error("the transport is closed");
+    this.#refuseIfClosed();
     const access = this.#access.fresh ?? (await this.#access.read());
+    // Closed while the credentials were read: the pools would be opened again.
+    this.#refuseIfClosed();
     const pools = this.#pools.for(access);
     const timeout = pool === "watches" ? 0 : callTimeoutMilliseconds;
     const started = this.#clock.monotonic();
@@ -225,6 +227,10 @@ export class Transport {
     } finally {
       this.#onExchange?.({ method: request.method, host: this.#host, code, seconds: (this.#clock.monotonic() - started) / 1000 });
     }
+  }
+
+  #refuseIfClosed(): void {
+    if (this.#closing.signal.aborted) throw new Error("the transport is closed");
   }
 
   #headers(request: Request, access: Access): Record<string, string> {

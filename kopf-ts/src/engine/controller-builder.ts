@@ -67,10 +67,10 @@ export class ControllerBuilder<T extends KubeObject = KubeObject> {
       controller.listen(
         informer,
         (object) => [object.metadata],
-        (change) => !isOnlyRetrying(change) && (options.predicate?.(change) ?? true),
+        // A deletion brings no pass: it ends what is recorded about the object.
+        (change) => change.type === "deleted" || (!isOnlyRetrying(change) && (options.predicate?.(change) ?? true)),
       ),
     );
-    self.#sources.push((controller) => informer.onUnfit(({ metadata }) => controller.enqueue(metadata)));
     return self;
   }
 

@@ -292,6 +292,38 @@ describe("a controller", () => {
     expect(passes[0]).toBe("a");
   });
 
+  test("a map that fails on one of two states wakes what it answered for the other", async () => {
+    const woken: string[] = [];
+    builder()
+      .watches(configMaps, ({ metadata, data }) => [{ namespace: metadata.namespace, name: data.widget }])
+      .complete(({ metadata }) => {
+        woken.push(metadata.name);
+        return unchanged();
+      });
+    const metadata = { namespace: "shop", name: "x" };
+    server.put(widgets, widget("a"));
+    server.put(configMaps, { apiVersion: "v1", kind: "ConfigMap", metadata });
+    await manager.start();
+    await eventually(() => woken.length === 1 && server.watches === 2);
+    server.put(configMaps, { apiVersion: "v1", kind: "ConfigMap", metadata, data: { widget: "a" } });
+    await eventually(() => woken.length === 2);
+  });
+
+  test("the deletion of its own object reaches a controller whatever its predicate says, so that nothing about it is kept", async () => {
+    builder();
+    manager
+      .controller("picky")
+      .for(widgets, { predicate: ({ type }) => type === "added" })
+      .complete(() => unchanged());
+    server.put(widgets, widget("a"));
+    await manager.start();
+    const adds = () => metric('workqueue_adds_total{name="picky"');
+    await expect.poll(adds).toBe("1");
+    await eventually(() => server.watches === 1);
+    server.delete(widgets, keyA);
+    await expect.poll(adds).toBe("2");
+  });
+
   test("a predicate keeps changes away", async () => {
     let passes = 0;
     manager
@@ -454,6 +486,27 @@ describe("a controller", () => {
       })
       .toBeGreaterThanOrEqual(5);
     expect(server.all(pods)).toHaveLength(1);
+  });
+
+  test("a pass that only waits for the cache leaves the back-off as it is", async () => {
+    const attempts: unknown[] = [];
+    const logger: Logger = { ...silentLogger, error: (_, fields) => void attempts.push(fields?.attempt), child: () => logger };
+    manager = newManager({ logger });
+    builder()
+      .owns(pods)
+      .complete((object) => {
+        const metadata = { namespace: "shop", generateName: "a-", ownerReferences: [ownerReference(object)] };
+        return unchanged().creating({ apiVersion: "v1", kind: "Pod", metadata });
+      });
+    server.inject({ times: 3, match: ({ method }) => method === "POST", action: { do: "refuse", status: 500 } });
+    server.put(widgets, widget("a"));
+    await manager.start();
+    await expect
+      .poll(async () => {
+        await clock.advance(100);
+        return attempts;
+      })
+      .toEqual([1, 2, 3]);
   });
 
   test("a status that never comes to rest is told of, with its field, and slowed down; anyone who changes the object waits for nothing", async () => {

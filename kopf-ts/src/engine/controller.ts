@@ -18,7 +18,7 @@ import type { Predicate } from "../outcome/predicate.ts";
 import { type Context, type Reconciler, TerminalError } from "../outcome/reconciler.ts";
 import type { Recorder } from "../outcome/recorder.ts";
 import { invalidReason } from "../outcome/status.ts";
-import { OutcomeWriter } from "../outcome/writer.ts";
+import { OutcomeWriter, type Written } from "../outcome/writer.ts";
 import type { Metrics, ReconcileResult } from "./metrics.ts";
 import type { Permission } from "./permission.ts";
 import { type AddOptions, type QueueOptions, WorkQueue } from "./queue.ts";
@@ -112,6 +112,7 @@ export class Controller<T extends KubeObject> {
   readonly #timeSlice = new TimeSlice();
   readonly #abort = new AbortController();
   readonly #stragglers = new Set<Promise<void>>();
+  readonly #sources: (() => void)[] = [];
   #recorder: Recorder | undefined;
   #running: Promise<unknown> = Promise.resolve();
 
@@ -149,21 +150,33 @@ export class Controller<T extends KubeObject> {
     this.#queue.add(keyOf(key), options);
   }
 
-  /** Makes an informer's changes trigger the objects that `map` returns, for the old and the new state. */
+  /**
+   * Makes an informer's changes trigger the objects that `map` returns, for the old and the new state. Only from the
+   * start on: in a process that waits for its leadership, the queue would keep the keys of all objects that came and
+   * went meanwhile.
+   */
   listen<U extends KubeObject>(informer: Informer<U>, map: (object: U) => Iterable<ObjectKey>, predicate?: Predicate<U>): void {
-    informer.onChange((change) => {
-      if (predicate && !predicate(change)) return;
-      const keys = new Set<string>();
-      for (const key of map(change.object)) keys.add(keyOf(key));
-      if (change.type === "updated" && !isResync(change)) for (const key of map(change.old)) keys.add(keyOf(key));
-      const priority = isInitial(change) || isResync(change) ? initialListPriority : 0;
-      for (const key of keys) this.#queue.add(key, { priority });
-    });
+    this.#sources.push(() => informer.onChange((change) => this.#hear(change, map, predicate)));
   }
 
-  /** Starts the workers. Call once the caches have synced. */
+  #hear<U extends KubeObject>(change: Change<U>, map: (object: U) => Iterable<ObjectKey>, predicate?: Predicate<U>): void {
+    if (predicate && !predicate(change)) return;
+    const keys = new Set<string>();
+    try {
+      for (const key of map(change.object)) keys.add(keyOf(key));
+      if (change.type === "updated" && !isResync(change)) for (const key of map(change.old)) keys.add(keyOf(key));
+    } finally {
+      // A function that fails on one of the two states does not lose the objects of the other.
+      const priority = isInitial(change) || isResync(change) ? initialListPriority : 0;
+      for (const key of keys) this.#queue.add(key, { priority });
+    }
+  }
+
+  /** Starts the workers, over what the caches hold and whatever changes. Call once the caches have synced. */
   start(): void {
     this.#recorder = this.#surroundings.recorder(this.name);
+    for (const attach of this.#sources.splice(0)) attach();
+    this.#informer.onUnfit(({ metadata }) => this.enqueue(metadata));
     this.#running = Promise.all(Array.from({ length: this.#workers }, () => this.#work()));
   }
 
@@ -256,7 +269,7 @@ export class Controller<T extends KubeObject> {
       return { outcome, written } as const;
     }
     const pause = this.#writer.pauseBefore(object);
-    if (pause > 0) return { outcome: unchanged().again(pause), written: "done" } as const;
+    if (pause > 0) return { outcome: unchanged().again(pause), written: "paused" } as const;
     const ctx: Context = { client: this.#client, cache: this.#surroundings.cache, clock: this.#clock, ...pass };
     const outcome = await this.#reconcile(object, ctx);
     pass.signal.throwIfAborted();
@@ -281,7 +294,7 @@ export class Controller<T extends KubeObject> {
     return this.#reportInvalid ? stalled(invalidReason, message.slice(0, 1024)) : unchanged();
   }
 
-  #settle(key: string, priority: number, outcome: Outcome, written: "done" | "conflict" | "gone"): ReconcileResult {
+  #settle(key: string, priority: number, outcome: Outcome, written: Written | "paused"): ReconcileResult {
     if (written === "conflict") {
       // The cache will soon have the newer state; this is no error.
       this.#queue.retry(key, { priority });
@@ -291,7 +304,8 @@ export class Controller<T extends KubeObject> {
       this.#queue.retry(key, { priority, atMostMilliseconds: longestStepMilliseconds });
       return "requeue";
     }
-    this.#queue.forget(key);
+    // A pass that only waits says nothing about the failures before it.
+    if (written !== "paused") this.#queue.forget(key);
     if (written === "gone") return "success";
     if (outcome.requeueAfterSeconds === undefined) return "success";
     this.#queue.add(key, { afterMilliseconds: outcome.requeueAfterSeconds * 1000, priority });

@@ -241,6 +241,29 @@ test("a standby is warm: its caches are full and follow before it leads, and tak
   expect(lists().filter(({ path }) => path.endsWith("/widgets"))).toHaveLength(1);
 });
 
+test("a standby queues nothing, whatever comes and goes while it waits", async () => {
+  server.put(leases, {
+    apiVersion: "coordination.k8s.io/v1",
+    kind: "Lease",
+    metadata: { namespace: "ops", name: "leader" },
+    spec: { holderIdentity: "other", leaseDurationSeconds: 15 },
+  });
+  const manager = newManager({ leaderElection: { name: "leader", namespace: "ops" } });
+  manager
+    .controller("widget")
+    .for(widgets)
+    .complete(() => unchanged());
+  await manager.start();
+  await eventually(() => server.watches === 1);
+  for (const name of ["a", "b", "c"]) {
+    server.put(widgets, widget(name));
+    await eventually(() => names(manager).length === 1);
+    server.delete(widgets, { namespace: "shop", name });
+    await eventually(() => names(manager).length === 0);
+  }
+  expect(await manager.metrics.text()).toMatch(/^workqueue_depth\{.*\} 0$/m);
+});
+
 describe("a resync", () => {
   test("is off unless asked for", async () => {
     server.put(widgets, widget("a"));

@@ -429,6 +429,33 @@ describe("35", () => {
     expect(said).toEqual(["up a", "down a at life"]);
   });
 
+  test("the shutdown waits for a daemon whose object was deleted before it ended", async () => {
+    const operator = newOperator();
+    const said: string[] = [];
+    const gate = Promise.withResolvers<void>();
+    operator.daemon(widgets, async ({ signal }) => {
+      said.push("up");
+      await new Promise<void>((resolve) => signal.addEventListener("abort", () => resolve()));
+      said.push("told");
+      await gate.promise;
+      said.push("down");
+    });
+    server.put(widgets, widget());
+    await operator.start();
+    await eventually(() => said.length === 1);
+    await watched();
+    server.delete(widgets, key);
+    await eventually(() => said.length === 2);
+    server.put(widgets, { ...current()!, metadata: { ...current()!.metadata, finalizers: [] } });
+    await eventually(() => current() === undefined);
+    await pause();
+    const stopped = operator.stop().then(() => said.push("stopped"));
+    await pause();
+    gate.resolve();
+    await stopped;
+    expect(said).toEqual(["up", "told", "down", "stopped"]);
+  });
+
   test("a daemon that fails is started again; one that will not end is left after its time", async () => {
     const operator = newOperator();
     let attempts = 0;

@@ -18,6 +18,8 @@ export class Daemons<T extends KubeObject> {
   readonly #s: Surroundings<T>;
   /** Called when a daemon has ended: a pass may be waiting for it. */
   readonly #ended: (object: T) => void;
+  /** Those that have neither ended nor been abandoned, of deleted objects too. */
+  readonly #running = new Set<Daemon>();
   #closed = false;
 
   constructor(declarations: readonly Declaration<T, DaemonOptions<T>>[], surroundings: Surroundings<T>, ended: (object: T) => void) {
@@ -56,9 +58,9 @@ export class Daemons<T extends KubeObject> {
   /** Signals all to end; resolves once they have. */
   async drain(): Promise<void> {
     this.#closed = true;
-    const daemons = [...this.#s.memories.values()].flatMap((memory) => [...memory.daemons.values()]);
-    for (const { stop } of daemons) stop.abort(new Error("the program stops"));
-    await Promise.all(daemons.map(({ done }) => done));
+    const running = [...this.#running];
+    for (const { stop } of running) stop.abort(new Error("the program stops"));
+    await Promise.all(running.map(({ done }) => done));
   }
 
   #matches({ options, field }: Declaration<T, DaemonOptions<T>>, object: T): boolean {
@@ -72,6 +74,7 @@ export class Daemons<T extends KubeObject> {
     const cancel = this.#s.clock.schedule(cancellationTimeout * 1000, () => {
       if (daemon.ended) return;
       daemon.ended = true;
+      this.#running.delete(daemon);
       this.#s.logger.warn(
         `daemon ${id} of ${object.kind} ${object.metadata.name} did not end within ${cancellationTimeout} s and is left to itself`,
       );
@@ -85,8 +88,10 @@ export class Daemons<T extends KubeObject> {
     checkOnRead(stop.signal, () => this.#s.mayBegin());
     const { promise: done, resolve } = Promise.withResolvers<void>();
     const daemon: Daemon = { stop, done, ended: false };
+    this.#running.add(daemon);
     void this.#run(declaration, object, { ...ctx, signal: stop.signal }).then(() => {
       daemon.ended = true;
+      this.#running.delete(daemon);
       resolve();
       this.#ended(object);
     });

@@ -34,9 +34,7 @@ export class Events<T extends KubeObject> {
     this.#s.memories.of(object);
     const parts = this.#s.viewParts(object, "event");
     const view = new View<T>(parts);
-    const called = this.#declarations.filter(
-      ({ options, field }) => (!field || valueAt(object, field) !== undefined) && matches(options, view),
-    );
+    const called = this.#declarations.filter((declaration) => this.#isFor(declaration, object, view));
     if (called.length === 0) return;
     const key = keyOf(object.metadata);
     const turn = (this.#running.get(key) ?? Promise.resolve()).then(() => this.#call(called, change, parts));
@@ -44,6 +42,19 @@ export class Events<T extends KubeObject> {
     void turn.then(() => {
       if (this.#running.get(key) === turn) this.#running.delete(key);
     });
+  }
+
+  /** A filter that fails concerns its own handler alone. */
+  #isFor({ id, options, field }: Declaration<T>, object: T, view: View<T>): boolean {
+    try {
+      return (!field || valueAt(object, field) !== undefined) && matches(options, view);
+    } catch (error) {
+      this.#s.logger.error(`a filter of event handler ${id} failed; the handler is not called`, {
+        object: keyOf(object.metadata),
+        error: errorOf(error),
+      });
+      return false;
+    }
   }
 
   async drain(): Promise<void> {

@@ -237,6 +237,18 @@ test("event handlers hear everything, in order, once", async () => {
   expect(heard).toContain("ADDED b 1");
 });
 
+test("a filter of an event handler that fails keeps no other handler from an object", async () => {
+  const operator = newOperator();
+  const called: string[] = [];
+  operator.on.event(widgets, { id: "picky", when: ({ spec }) => spec.colour!.length > 0 }, () => void called.push("picky"));
+  operator.on.event(widgets, { id: "every" }, ({ type }) => void called.push(`event ${type}`));
+  operator.on.resume(widgets, () => void called.push("resume"));
+  server.put(widgets, widget("a"));
+  await operator.start();
+  await eventually(() => called.length === 2);
+  expect(called.sort()).toEqual(["event null", "resume"]);
+});
+
 test("an index is complete before the first handler, follows changes, and is found by name", async () => {
   const operator = newOperator();
   const pod = (name: string, node: string) => ({ apiVersion: "v1", kind: "Pod", metadata: { namespace: "shop", name }, spec: { node } });

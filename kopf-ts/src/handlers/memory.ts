@@ -76,10 +76,6 @@ export class Memories {
     return this.#byUid.get(metadata.uid ?? "");
   }
 
-  values(): IterableIterator<Memory> {
-    return this.#byUid.values();
-  }
-
   forget({ metadata }: KubeObject): void {
     this.#byUid.delete(metadata.uid ?? "");
   }

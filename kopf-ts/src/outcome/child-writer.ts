@@ -1,5 +1,5 @@
 import { hash } from "node:crypto";
-import { isAlreadyExists, isConflict, isForbidden, isNotFound } from "../api/api-error.ts";
+import { ApiError, isAlreadyExists, isConflict, isForbidden, isNotFound } from "../api/api-error.ts";
 import type { Client } from "../api/client.ts";
 import { type DynamicObject, describe, type KubeObject, keyOf, type NewObject, type ObjectKey } from "../api/object.ts";
 import type { Resource } from "../api/resource.ts";
@@ -25,12 +25,18 @@ interface Applied {
   readonly resourceVersion: string | undefined;
 }
 
+/** What was applied for one parent, by the child's ID. A namesake of the parent has another UID: its children are not known yet. */
+interface AppliedChildren {
+  readonly uid: string | undefined;
+  readonly byID: Map<string, Applied>;
+}
+
 /** Creates, applies and deletes the children that an Outcome names. An object of somebody else is refused with ForeignObjectError and not changed. */
 export class ChildWriter {
   readonly #options: ChildWriterOptions;
   readonly #unseen: Unseen;
-  /** By the key of the parent, then by the child's. */
-  readonly #applied = new Map<string, Map<string, Applied>>();
+  /** By the key of the parent. */
+  readonly #applied = new Map<string, AppliedChildren>();
 
   constructor(options: ChildWriterOptions) {
     this.#options = options;
@@ -74,6 +80,7 @@ export class ChildWriter {
       if (!child.metadata.name && willShow?.(resource, created)) this.#unseen.created(parent, resource, created);
     } catch (error) {
       const { namespace, name } = child.metadata;
+      if (!name && mayHaveBeenMade(error) && willShow?.(resource, child as KubeObject)) this.#unseen.lost(parent);
       if (!isAlreadyExists(error) || !name) throw error;
       const existing = await client.find(resource, { namespace, name }, { signal });
       // It went in between; the next pass creates it.
@@ -127,9 +134,11 @@ export class ChildWriter {
 
   #appliedBy({ metadata }: KubeObject): Map<string, Applied> {
     const key = keyOf(metadata);
-    const known = this.#applied.get(key) ?? new Map<string, Applied>();
-    this.#applied.set(key, known);
-    return known;
+    const known = this.#applied.get(key);
+    if (known && known.uid === metadata.uid) return known.byID;
+    const byID = new Map<string, Applied>();
+    this.#applied.set(key, { uid: metadata.uid, byID });
+    return byID;
   }
 
   /** Only what is applied now is recorded, so that memory does not grow for a parent whose children change. */
@@ -151,6 +160,9 @@ export class ChildWriter {
     return "done";
   }
 }
+
+/** Whether a request that failed may have been carried out: its response was lost, was not awaited, or blames the server. */
+const mayHaveBeenMade = (error: unknown) => !(error instanceof ApiError && error.status < 500);
 
 const hashOf = (child: KubeObject) => hash("sha1", JSON.stringify(child));
 

@@ -59,6 +59,19 @@ describe("40: a recorder", () => {
     expect(server.all(events)).toHaveLength(3);
   });
 
+  test("counts what repeats while it waits, and sends it at once: a flood costs two requests and drops nothing of others", async () => {
+    const recorder = newRecorder(2);
+    const regarding = subject();
+    recorder.event(regarding, { ...event, note: "in front" });
+    for (let i = 0; i < 500; i += 1) recorder.event(regarding, event);
+    recorder.event(regarding, { ...event, note: "behind" });
+    await recorder.flush();
+    const flood = server.all(events).find(({ note }) => note === event.note);
+    expect(flood?.series?.count).toBe(500);
+    expect(server.all(events).map(({ note }) => note)).toEqual(expect.arrayContaining(["in front", "behind"]));
+    expect(recorder.dropped).toBe(0);
+  });
+
   test("starts a new series when the old one's Event has expired", async () => {
     const recorder = newRecorder();
     const regarding = subject();

@@ -23,6 +23,16 @@ export interface RecorderOptions {
   readonly capacity?: number;
 }
 
+/** An event that waits to be sent, and how often it has happened since it waits. */
+interface Waiting {
+  readonly regarding: KubeObject;
+  readonly input: EventInput;
+  /** When it happened first, and last. */
+  readonly at: Date;
+  lastAt: Date;
+  count: number;
+}
+
 interface Series {
   readonly namespace: string;
   readonly name: string;
@@ -43,7 +53,8 @@ export class Recorder {
   readonly #options: RecorderOptions;
   readonly #clock: Clock;
   readonly #series = new Map<string, Series>();
-  readonly #queue: (() => Promise<void>)[] = [];
+  /** By series. */
+  readonly #queue = new Map<string, Waiting>();
   #sending: Promise<void> | undefined;
   #dropped = 0;
 
@@ -58,16 +69,21 @@ export class Recorder {
     return this.#dropped;
   }
 
-  /** Publishes an event about an object. */
+  /** Publishes an event about an object. One that repeats while it waits is only counted, so that a flood costs few requests. */
   event(regarding: KubeObject, input: EventInput): void {
-    if (this.#queue.length >= (this.#options.capacity ?? 1_000)) {
-      this.#dropped += 1;
-      return;
-    }
+    const id = seriesId(regarding, input);
+    const waiting = this.#queue.get(id);
     // Snapshot the time: the event happened now, whenever it is sent.
     const at = this.#clock.now();
-    this.#queue.push(() => this.#send(regarding, input, at));
-    this.#sending ??= this.#drain();
+    if (waiting) {
+      waiting.count += 1;
+      waiting.lastAt = at;
+    } else if (this.#queue.size >= (this.#options.capacity ?? 1_000)) {
+      this.#dropped += 1;
+    } else {
+      this.#queue.set(id, { regarding, input, at, lastAt: at, count: 1 });
+      this.#sending ??= this.#drain();
+    }
   }
 
   /** Resolves once every event so far has been sent or has failed. */
@@ -76,9 +92,10 @@ export class Recorder {
   }
 
   async #drain(): Promise<void> {
-    for (let send = this.#queue.shift(); send; send = this.#queue.shift()) {
+    for (const [id, waiting] of this.#queue) {
+      this.#queue.delete(id);
       try {
-        await send();
+        await this.#send(id, waiting);
       } catch (error) {
         this.#options.logger.warn("an event could not be published and is dropped", { error: messageOf(error) });
       }
@@ -86,25 +103,26 @@ export class Recorder {
     this.#sending = undefined;
   }
 
-  async #send(regarding: KubeObject, input: EventInput, at: Date): Promise<void> {
-    const id = seriesId(regarding, input);
-    const series = this.#current(id);
-    if (series && (await this.#extend(series, at))) return;
-    const event = this.#manifest(regarding, input, at);
-    await this.#options.client.create(events, event);
-    this.#series.set(id, { namespace: event.metadata.namespace, name: event.metadata.name, count: 1, lastAt: this.#clock.monotonic() });
+  async #send(id: string, { regarding, input, at, lastAt, count }: Waiting): Promise<void> {
+    const known = this.#current(id);
+    if (known && (await this.#extend(known, count, lastAt))) return;
+    const { metadata, ...event } = this.#manifest(regarding, input, at);
+    await this.#options.client.create(events, { ...event, metadata });
+    const series = { ...metadata, count: 1, lastAt: this.#clock.monotonic() };
+    this.#series.set(id, series);
+    if (count > 1) await this.#extend(series, count - 1, lastAt);
   }
 
   /** False if the series' Event no longer exists (they live for an hour) and a new one must be created. */
-  async #extend(series: Series, at: Date): Promise<boolean> {
-    const patch = { series: { count: series.count + 1, lastObservedTime: microTimestamp(at) } };
+  async #extend(series: Series, more: number, at: Date): Promise<boolean> {
+    const patch = { series: { count: series.count + more, lastObservedTime: microTimestamp(at) } };
     try {
       await this.#options.client.patch(events, series, patch);
     } catch (error) {
       if (isNotFound(error)) return false;
       throw error;
     }
-    series.count += 1;
+    series.count += more;
     series.lastAt = this.#clock.monotonic();
     return true;
   }

@@ -5,10 +5,12 @@ import type { Clock } from "../core/clock.ts";
 /** A cache that does not show a new object by then has seen it come and go, or lags so much that waiting is no help. */
 const patienceMilliseconds = 5_000;
 const lookAgainMilliseconds = 100;
+/** The name of a child whose creation got no response is not known: a cache shows it by then, if it was created. */
+const lostMilliseconds = 1_000;
 
 interface Creation {
-  readonly resource: Resource;
-  readonly key: ObjectKey;
+  /** Undefined if the response was lost. */
+  readonly child: { readonly resource: Resource; readonly key: ObjectKey } | undefined;
   readonly until: number;
 }
 
@@ -27,8 +29,18 @@ export class Unseen {
   }
 
   created(parent: KubeObject, resource: Resource, { metadata }: KubeObject): void {
+    const { namespace, name } = metadata;
+    this.#await(parent, { resource, key: { namespace, name } }, patienceMilliseconds);
+  }
+
+  /** The response to a creation was lost: the child may exist. */
+  lost(parent: KubeObject): void {
+    this.#await(parent, undefined, lostMilliseconds);
+  }
+
+  #await(parent: KubeObject, child: Creation["child"], milliseconds: number): void {
     const key = keyOf(parent.metadata);
-    const creation = { resource, key: metadata, until: this.#clock.monotonic() + patienceMilliseconds };
+    const creation = { child, until: this.#clock.monotonic() + milliseconds };
     this.#creations.set(key, [...(this.#creations.get(key) ?? []), creation]);
   }
 
@@ -37,7 +49,7 @@ export class Unseen {
     const key = keyOf(metadata);
     const now = this.#clock.monotonic();
     const left = (this.#creations.get(key) ?? []).filter(
-      ({ resource, key: child, until }) => until > now && !this.#cached(resource, child),
+      ({ child, until }) => until > now && !(child && this.#cached(child.resource, child.key)),
     );
     if (left.length > 0) this.#creations.set(key, left);
     else this.#creations.delete(key);

@@ -377,6 +377,47 @@ describe("writing an outcome", () => {
     await expect(write(other, unchanged().applying(stolen))).rejects.toBeInstanceOf(ForeignObjectError);
   });
 
+  test("what was applied for a deleted object is not taken for its namesake's", async () => {
+    const writer = new OutcomeWriter({ client, resource: widgets, fieldManager: "widget", clock: new VirtualClock() });
+    const apply = (owner: KubeObject) => {
+      const child = configMap("x", { ownerReferences: [ownerReference(owner)] });
+      return writer.write(owner, unchanged().applying(child), { logger: silentLogger, recorder, signal: abort.signal });
+    };
+    expect(await apply(server.put(widgets, widget()))).toBe("done");
+    server.delete(widgets, key);
+    server.put(configMaps, configMap("x"));
+    await expect(apply(server.put(widgets, widget()))).rejects.toBeInstanceOf(ForeignObjectError);
+  });
+
+  test("after a creation whose response was lost, the next pass waits until the cache must show it", async () => {
+    const clock = new VirtualClock();
+    const writer = new OutcomeWriter({ client, resource: widgets, fieldManager: "widget", clock, willShow: () => true });
+    const object = server.put(widgets, widget());
+    const child = { ...configMap(""), metadata: { namespace: "shop", generateName: "x-" } };
+    const create = () => writer.write(object, unchanged().creating(child), { logger: silentLogger, recorder, signal: abort.signal });
+    server.inject({ match: ({ method }) => method === "POST", action: { do: "refuse", status: 403 } });
+    await expect(create()).rejects.toMatchObject({ status: 403 });
+    expect(writer.pauseBefore(object)).toBe(0);
+    server.inject({ match: ({ method }) => method === "POST", action: { do: "reset after" } });
+    await expect(create()).rejects.toThrow("got no answer");
+    expect(server.all(configMaps)).toHaveLength(1);
+    expect(writer.pauseBefore(object)).toBeGreaterThan(0);
+    await clock.advance(1_000);
+    expect(writer.pauseBefore(object)).toBe(0);
+  });
+
+  test("a status that never comes to rest is slowed down even where every pass fails after it", async () => {
+    const writer = new OutcomeWriter({ client, resource: widgets, fieldManager: "widget", clock: new VirtualClock() });
+    server.put(widgets, widget());
+    for (let pass = 1; pass <= 20; pass += 1) {
+      expect(writer.pauseBefore(current()!)).toBe(0);
+      const outcome = progressing("Trying", "", { pass }).effect("fail", () => Promise.reject(new Error("not yet")));
+      await expect(writer.write(current()!, outcome, { logger: silentLogger, recorder, signal: abort.signal })).rejects.toThrow("not yet");
+    }
+    expect(writer.pauseBefore(current()!)).toBe(1);
+    expect(recorder.told.map(({ event }) => event.reason)).toEqual(["StatusLoop"]);
+  });
+
   test("applying what has no owner merges into what is there, whosever it is", async () => {
     const object = server.put(widgets, widget());
     server.put(configMaps, { ...configMap("x"), data: { theirs: "1" } });

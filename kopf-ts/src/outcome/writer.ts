@@ -54,9 +54,11 @@ export class OutcomeWriter {
     const told = await this.#status.write(withFinalizers, first, ctx, isClaim ? (retrying ?? writing) : undefined);
     if (typeof told === "string") return told;
     if (!isClaim) this.#publish(told, outcome, ctx);
-    const made = await this.#makeAll(object, outcome, ctx).catch((error: unknown) =>
-      this.#failures.reportRefusal(told, outcome, error, ctx),
-    );
+    const made = await this.#makeAll(object, outcome, ctx).catch((error: unknown) => {
+      // A status that differs each time brings the next pass at once, whatever the back-off after a failure.
+      this.#tellOfLoop(object, told, ctx);
+      return this.#failures.reportRefusal(told, outcome, error, ctx);
+    });
     if (made === "conflict") return made;
     this.#failures.forget(keyOf(object.metadata));
     const current = isClaim || retrying ? await this.#status.write(told, outcome, ctx) : told;
