@@ -95,9 +95,15 @@ export class Loading {
     }
   }
 
-  /** An engine that is exiting returns 500 to every request: no refusal of an adapter that worked here before. */
+  /**
+   * An engine that is exiting returns 500 to every request: no refusal of an adapter that worked here before, also if
+   * another engine is there by now.
+   */
   async #blamed(error: unknown): Promise<unknown> {
-    if (!(error instanceof EngineRefused) || error.status !== 500 || (await this.#options.engine.alive())) return error;
+    if (!(error instanceof EngineRefused) || error.status !== 500) return error;
+    const { engine, bootID } = this.#options;
+    const vitals = (await engine.alive()) ? await engine.vitals().catch(() => undefined) : undefined;
+    if (vitals && (vitals.startTime ?? bootID()) === bootID()) return error;
     return new EngineUnavailable(error.message, { cause: error });
   }
 
