@@ -97,7 +97,7 @@ export function hypernetworkManifest(options: Options, base: BaseModel, solved: 
       stop: { afterPercent: 60, cosineDiversityBelow: "0.1", rightMinusWrongBelow: "0" },
     },
     corpus: { sessionNames: namesOf(solved), minimumSessions: options.minimumPairs },
-    checkpoint: { everySteps: Math.max(2, Math.floor(options.steps / 3)), size: "4Gi" },
+    checkpoint: { everySteps: Math.max(2, Math.ceil(options.steps / 3)), size: "4Gi" },
   });
 }
 
