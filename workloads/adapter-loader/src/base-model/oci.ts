@@ -1,4 +1,4 @@
-import { readdir, readFile, rm, stat } from "node:fs/promises";
+import { mkdir, readdir, readFile, rm, stat } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { PodFailure } from "@rune/clients/pod/pod";
 import { modelDigest, sha256File } from "@rune/clients/registry/digest";
@@ -41,6 +41,7 @@ export async function fromRegistry(
 
 /** A download that was killed leaves its file, with another name each time: a stager that is started again would fill the disk. */
 async function removePartials(target: string): Promise<void> {
+  await mkdir(target, { recursive: true });
   const left = (await readdir(target, { recursive: true })).filter((path) => /^\..+\.[0-9a-f]{12}\.partial$/.test(basename(path)));
   for (const path of left) await rm(join(target, path), { force: true });
 }
