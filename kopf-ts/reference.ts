@@ -51,6 +51,7 @@ const partOf: Readonly<Record<string, string>> = {
   "manager-options": "manager",
   "runnable-group": "manager",
   subresource: "client",
+  request: "transport",
 };
 const chapterOf = (module: string) => `Module ${partOf[module] ?? module}`;
 

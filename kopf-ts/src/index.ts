@@ -5,6 +5,7 @@ export { type FieldsV1, fieldManagerPatch, type ManagedFieldsEntry, mergeFieldMa
 export { mergePatch } from "./api/merge-patch.ts";
 export { type Modification, mergeDiff } from "./api/modify.ts";
 export * from "./api/object.ts";
+export type { Method, Query, Request } from "./api/request.ts";
 export {
   type ApplyOptions,
   type CallOptions,
@@ -26,7 +27,7 @@ export { type DiscoveredResource, ResourceMap } from "./api/resource-map.ts";
 export { InvalidObjectError, type ObjectSchema, type WrittenShape } from "./api/schema.ts";
 export { Subresource } from "./api/subresource.ts";
 export { type Table, type TableColumn, tableText } from "./api/table.ts";
-export { type Exchange, type Method, type Query, type Request, Transport, type TransportOptions } from "./api/transport.ts";
+export { type Exchange, Transport, type TransportOptions } from "./api/transport.ts";
 export type { FieldPath, MergePatch, SpecOf, StatusFields, StatusOf, WrittenAs } from "./api/written.ts";
 export {
   type Cache,

@@ -4,6 +4,7 @@ import { fieldManagerPatch } from "./field-manager.ts";
 import { GuardedTransport } from "./guarded-transport.ts";
 import { type Modification, modifyWith } from "./modify.ts";
 import type { DynamicObject, KubeObject, NewObject, ObjectKey } from "./object.ts";
+import type { Request } from "./request.ts";
 import {
   type ApplyOptions,
   applyRequest,
@@ -30,7 +31,7 @@ import { eventsOf, isParsed, pageOf } from "./responses.ts";
 import { parseObject } from "./schema.ts";
 import { Subresource } from "./subresource.ts";
 import type { Table } from "./table.ts";
-import { type Request, Transport, type TransportOptions } from "./transport.ts";
+import { Transport, type TransportOptions } from "./transport.ts";
 
 /**
  * The API server, in raw JSON: objects are returned as sent, unknown fields included.

@@ -1,4 +1,5 @@
-import { type Request, Transport } from "./transport.ts";
+import type { Request } from "./request.ts";
+import { Transport } from "./transport.ts";
 
 /**
  * The connections of another transport, over which only reads are sent once `admit` throws: it is called right before

@@ -1,6 +1,6 @@
 import type { KubeObject, NewObject, ObjectKey } from "./object.ts";
+import type { Request } from "./request.ts";
 import { pathOf, type Resource } from "./resource.ts";
-import type { Request } from "./transport.ts";
 
 /** `a=b,c in (d)`, or labels that must all be equal. */
 export type Selector = string | Readonly<Record<string, string>>;

@@ -9,29 +9,8 @@ import { ApiError, ConnectionError, SilentStreamError } from "./api-error.ts";
 import { ConnectionPools } from "./connection-pools.ts";
 import type { Access, Credentials } from "./credentials.ts";
 import { LineSplitter } from "./line-splitter.ts";
+import type { Method, Query, Request } from "./request.ts";
 import { type WholeResponse, wholeResponse } from "./whole-response.ts";
-
-/** The methods of the Kubernetes API. */
-export type Method = "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
-/** The parameters of a request; undefined ones are left out. */
-export type Query = Readonly<Record<string, string | number | boolean | undefined>>;
-
-/** A request to the API server. Its path begins with `/api` or `/apis`. */
-export interface Request {
-  readonly method: Method;
-  readonly path: string;
-  readonly query?: Query;
-  readonly body?: string;
-  /** Of the body. Default `application/json`. */
-  readonly contentType?: string;
-  readonly accept?: string;
-  readonly signal?: AbortSignal;
-  /**
-   * Called right before the request is sent over its connection, however long it had to wait for one: an error that it
-   * throws ends the request.
-   */
-  readonly admit?: () => void;
-}
 
 /** One HTTP exchange, for metrics. `code` is `<error>` if there was no response, as in client-go. */
 export interface Exchange {

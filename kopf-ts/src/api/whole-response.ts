@@ -1,5 +1,6 @@
 import type { Dispatcher } from "undici";
 import { errorOf } from "../core/errors.ts";
+import type { Request } from "./request.ts";
 
 /** A complete response. */
 export interface WholeResponse {
@@ -8,14 +9,12 @@ export interface WholeResponse {
   readonly text: string;
 }
 
-interface Abortable {
-  readonly signal?: AbortSignal | undefined;
-  /** Throws if the request may no longer be sent. */
-  readonly admit?: (() => void) | undefined;
-}
-
 /** `pool.request` without the stream that it makes of every body, which was a sixth of a pass's CPU (bench/operator, burst). */
-export function wholeResponse(pool: Dispatcher, options: Dispatcher.RequestOptions, { signal, admit }: Abortable): Promise<WholeResponse> {
+export function wholeResponse(
+  pool: Dispatcher,
+  options: Dispatcher.RequestOptions,
+  { signal, admit }: Pick<Request, "signal" | "admit">,
+): Promise<WholeResponse> {
   const { promise, resolve, reject } = Promise.withResolvers<WholeResponse>();
   let controller: Dispatcher.DispatchController | undefined;
   const abort = () => {
