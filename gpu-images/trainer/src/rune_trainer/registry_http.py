@@ -154,12 +154,12 @@ class Client:
         opener, authorization = self.current()
         if not self.is_own(url):
             return exchange(opener, method, url, data, headers, into)
-        answer = exchange(opener, method, url, data, {**headers, **shown(authorization.header(method, about))}, into)
-        if answer.status == 401 and authorization.refused(method, about, answer.headers):
-            answer = exchange(
-                opener, method, url, data, {**headers, **shown(authorization.header(method, about))}, into
-            )
-        return answer
+
+        def signed() -> Answer:
+            return exchange(opener, method, url, data, {**headers, **shown(authorization.header(method, about))}, into)
+
+        answer = signed()
+        return signed() if answer.status == 401 and authorization.refused(method, about, answer.headers) else answer
 
     def is_own(self, url: str) -> bool:
         return origin_of(url) == origin_of(self.root)
