@@ -1,10 +1,14 @@
 import dataclasses
+import errno
 import math
 import pathlib
+import resource
+import signal
 
 import pytest
 import tiny
 import torch
+from safetensors import SafetensorError
 
 from rune_trainer import adapter_io, checkpoint, sft
 from rune_trainer.contract import ADAPTER_CONFIG, ADAPTER_WEIGHTS, Base, Exit
@@ -86,6 +90,83 @@ def test_a_draft_left_by_a_crash_is_no_checkpoint_and_goes_with_the_next_one(tmp
     assert checkpoint.newest(tmp_path, {"uid": "one"}) is None
     checkpoint.save(tmp_path, {"uid": "one"}, checkpoint.State(2, {"a": torch.ones(1)}, [0.5]))
     assert [p.name for p in tmp_path.iterdir()] == ["step-000000002"]
+
+
+def test_checkpoints_of_other_settings_and_later_steps_do_not_displace_those_of_the_run(tmp_path):
+    for step in (40, 50):
+        checkpoint.save(tmp_path, {"uid": "before"}, checkpoint.State(step, {"a": torch.ones(1)}, []))
+    with pytest.raises(Ending):
+        trained(run_in(tmp_path, stop_after=3, every=2))
+    newest = checkpoint.newest(tmp_path, {"uid": "one"})
+    assert newest is not None and newest.step == 3
+    assert [p.name for p in checkpoint.newest_first(tmp_path)] == ["step-000000003", "step-000000002"]
+
+
+def test_a_full_volume_ends_the_run_with_what_to_change(tmp_path):
+    """The limit on a file's size stands for a full volume: the file's bytes can't be written."""
+    heed, limits = signal.signal(signal.SIGXFSZ, signal.SIG_IGN), resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, limits[1]))
+    try:
+        with pytest.raises(Ending) as ended:
+            checkpoint.save(tmp_path, {}, checkpoint.State(1, {"a": torch.ones(1000)}, []))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        signal.signal(signal.SIGXFSZ, heed)
+    assert (ended.value.code, ended.value.reason) == (Exit.MISCONFIGURED, "CheckpointFailed")
+    assert "check the size" in ended.value.message
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        OSError(errno.ESTALE, "Stale file handle"),
+        SafetensorError("Error while serializing: I/O error: Input/output error (os error 5)"),
+    ],
+)
+def test_an_error_of_the_volume_that_may_pass_is_worth_another_attempt(tmp_path, monkeypatch, error):
+    def failing(*_):
+        raise error
+
+    monkeypatch.setattr(checkpoint, "save_file", failing)
+    with pytest.raises(Ending) as ended:
+        checkpoint.save(tmp_path, {}, checkpoint.State(1, {"a": torch.ones(1)}, []))
+    assert (ended.value.code, ended.value.reason) == (1, "CheckpointFailed")
+
+
+def test_a_checkpoint_that_can_t_be_read_now_is_not_taken_for_a_damaged_one(tmp_path, monkeypatch):
+    checkpoint.save(tmp_path, {}, checkpoint.State(1, {"a": torch.ones(1)}, []))
+
+    def failing(_):
+        raise OSError(errno.ESTALE, "Stale file handle")
+
+    monkeypatch.setattr(checkpoint, "file_sha256", failing)
+    with pytest.raises(Ending, match="could not be read") as ended:
+        checkpoint.newest(tmp_path, {})
+    assert (ended.value.code, ended.value.reason) == (1, "CheckpointFailed")
+
+
+def test_a_base_with_dropout_is_trained_without_it_so_that_equal_runs_are_equal(tmp_path):
+    def losses(directory: pathlib.Path, dropout: float) -> list[float]:
+        base = tiny.model()
+        for layer in base.model.layers:
+            layer.self_attn.attention_dropout = dropout
+        return sft.train(add_lora(base, SETTINGS), EXAMPLES, SETTINGS, run_in(directory)).losses
+
+    assert losses(tmp_path / "with", 0.5) == losses(tmp_path / "without", 0.0)
+
+
+def test_a_run_goes_on_although_a_layer_that_it_trains_is_never_used(tmp_path):
+    """As in a base with a part for images."""
+
+    def train_in(stop_after: int | None) -> sft.Outcome:
+        base = tiny.model()
+        base.images = torch.nn.ModuleDict({"q_proj": torch.nn.Linear(4, 4)})
+        model = add_lora(base.requires_grad_(False), SETTINGS)
+        return sft.train(model, EXAMPLES, SETTINGS, run_in(tmp_path, stop_after=stop_after))
+
+    with pytest.raises(Ending):
+        train_in(stop_after=2)
+    assert len(train_in(stop_after=None).losses) == 6
 
 
 def test_equal_runs_give_equal_bytes(tmp_path):

@@ -5,6 +5,7 @@ file's SHA-256 and what the run is: settings, corpus and base. It is written und
 and renamed, so a crash at any moment leaves the previous one. One whose bytes or run don't match is skipped.
 """
 
+import errno
 import json
 import os
 import pathlib
@@ -13,14 +14,17 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from rune_trainer.canonical import canonical, file_sha256
-from rune_trainer.errors import misconfigured
+from rune_trainer.errors import Ending, misconfigured
 from rune_trainer.training_curve import Look
 
 TENSORS, MANIFEST = "state.safetensors", "manifest.json"
 KEPT = 2
+PASSING = (errno.EIO, errno.ESTALE, errno.ETIMEDOUT, errno.EAGAIN, errno.EBUSY, errno.EINTR)
+"""Errors of a volume that may be gone at the next attempt, such as those of a server of files that restarts."""
 
 
 @dataclass(frozen=True)
@@ -43,8 +47,9 @@ def flush(path: pathlib.Path) -> None:
 
 
 def save(directory: pathlib.Path, run: dict[str, Any], state: State) -> pathlib.Path:
-    """Writes `directory/step-<n>` and removes all but the newest two, drafts included:
-    a volume has room for a few states, not for those of every crash.
+    """Writes `directory/step-<n>` and removes all but it and the newest one before it, drafts included:
+    a volume has room for a few states, not for those of every crash. One of a later step is damaged or of other
+    settings, otherwise this run would have continued from it.
     """
     final = directory / f"step-{state.step:09d}"
     draft = directory / f".{final.name}.{os.getpid()}"
@@ -67,14 +72,27 @@ def save(directory: pathlib.Path, run: dict[str, Any], state: State) -> pathlib.
         shutil.rmtree(final, ignore_errors=True)
         draft.rename(final)
         flush(directory)
-    except OSError as error:
-        raise misconfigured(
-            "CheckpointFailed",
-            f"no checkpoint could be written to {directory}: {error}; check the size and the permissions of the volume",
-        ) from error
-    for old in newest_first(directory)[KEPT:]:
+    except (OSError, SafetensorError) as error:
+        raise not_written(directory, error) from error
+    paths = newest_first(directory)
+    following = paths.index(final)
+    for old in (*paths[:following], *paths[following + KEPT :]):
         shutil.rmtree(old, ignore_errors=True)
     return final
+
+
+def not_written(directory: pathlib.Path, error: OSError | SafetensorError) -> Ending:
+    """`SafetensorError` names the system's error in its text alone."""
+    failed = f"no checkpoint could be written to {directory}: {error}"
+    if passing(error):
+        return Ending(1, "CheckpointFailed", f"{failed}; the next attempt goes on from the last checkpoint")
+    return misconfigured("CheckpointFailed", f"{failed}; check the size and the permissions of the volume")
+
+
+def passing(error: OSError | SafetensorError) -> bool:
+    if isinstance(error, OSError):
+        return error.errno in PASSING
+    return any(f"(os error {number})" in str(error) for number in PASSING)
 
 
 def newest_first(directory: pathlib.Path) -> list[pathlib.Path]:
@@ -94,5 +112,9 @@ def read(path: pathlib.Path, run: dict[str, Any]) -> State | None:
             return None
         looks = [Look(**look) for look in manifest.get("looks", [])]  # those of earlier versions have none
         return State(manifest["step"], load_file(path / TENSORS), manifest["losses"], looks)
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        if isinstance(error, OSError) and error.errno in PASSING:  # the next checkpoint would replace a sound one
+            raise Ending(
+                1, "CheckpointFailed", f"the checkpoint {path} could not be read: {error}; the next attempt tries again"
+            ) from error
         return None

@@ -163,7 +163,7 @@ def train(model: Any, examples: list[Example], settings: Sft, run: Run, loss_of:
         state = checkpoint.State(len(losses), tensors, losses, looks)
         workers.once(lambda: checkpoint.save(run.directory, run.identity, state))
 
-    model.train()
+    model.eval()  # the base is frozen: its own dropout would be noise that no checkpoint restores
     started, first = time.monotonic(), len(losses)
     for batch in batches(examples, settings, first):
         if workers.any(run.stopping()):
@@ -187,5 +187,4 @@ def train(model: Any, examples: list[Example], settings: Sft, run: Run, loss_of:
         if len(losses) % run.every_steps == 0 and len(losses) < total:
             looks.append(Look.of(len(losses), {"deltaWNorm": norm_now(model, settings)}))
             save()
-    model.eval()
     return Outcome(losses, looks)

@@ -70,7 +70,9 @@ class Alone:
         """Replaces each tensor by its sum over the workers."""
 
     def total(self, loss: float, parameters: Iterable[torch.nn.Parameter]) -> float:
-        """Sums the gradients in place, and returns the sum of the losses. They must be of one step alone."""
+        """Sums the gradients in place, and returns the sum of the losses. They must be of one step alone.
+        A parameter that this step didn't use gets zeros, so that the optimizer has a state for every one."""
+        gradients_of(parameters)
         return loss
 
     def check_equal(self, step: int, tensors: Iterable[torch.Tensor] = ()) -> None:
@@ -132,12 +134,7 @@ class Several(Alone):
 
     @torch.no_grad()
     def total(self, loss: float, parameters: Iterable[torch.nn.Parameter]) -> float:
-        gradients = list[torch.Tensor]()
-        for p in parameters:
-            if p.grad is None:  # this worker had nothing to do
-                p.grad = torch.zeros_like(p)
-            gradients.append(p.grad)
-        self.add(gradients)
+        self.add(gradients_of(parameters))
         losses = torch.tensor([loss], dtype=torch.float64)
         self.add([losses])
         return losses.item()
@@ -154,6 +151,15 @@ class Several(Alone):
 
 
 ALONE = Alone()
+
+
+def gradients_of(parameters: Iterable[torch.nn.Parameter]) -> list[torch.Tensor]:
+    gradients = list[torch.Tensor]()
+    for p in parameters:
+        if p.grad is None:
+            p.grad = torch.zeros_like(p)
+        gradients.append(p.grad)
+    return gradients
 
 
 @contextlib.contextmanager
