@@ -82,6 +82,26 @@ def test_a_run_that_was_stopped_and_resumed_equals_one_that_was_not(tmp_path, ob
     assert all(torch.equal(t, weights(rest)[name]) for name, t in weights(whole).items())
 
 
+@pytest.mark.parametrize("passes", [1, 13, 22])
+def test_a_step_or_a_measurement_that_is_given_up_has_changed_nothing(tmp_path, monkeypatch, passes):
+    """As on a CPU, where one may take longer than a pod has after SIGTERM."""
+    monkeypatch.setattr("rune_trainer.sheet.SHEET_TOKENS", 1)
+    asked = []
+
+    def stopping() -> bool:
+        asked.append(1)
+        return len(asked) > passes
+
+    settings = hyper_world.settings_of(steps=2)
+    whole, parts, rest = (hyper_world.training_of(settings) for _ in range(3))
+    wanted = train(whole, run_in(tmp_path / "whole"))
+    with pytest.raises(Ending) as ended:
+        train(parts, sft.Run(tmp_path / "parts", {"uid": "one"}, 100, stopping))
+    assert (ended.value.code, len(asked)) == (Exit.TERMINATED, passes + 1)
+    assert train(rest, run_in(tmp_path / "parts")) == wanted
+    assert all(torch.equal(t, weights(rest)[name]) for name, t in weights(whole).items())
+
+
 def test_a_run_killed_between_a_checkpoint_and_its_alarm_still_ends_by_it(tmp_path):
     settings = hyper_world.settings_of(
         stop={"afterPercent": 0, "cosineDiversityBelow": "0", "rightMinusWrongBelow": "100"}

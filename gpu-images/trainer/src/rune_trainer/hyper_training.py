@@ -22,7 +22,7 @@ from rune_trainer.errors import Ending, terminated
 from rune_trainer.functional import Pairs, by_trajectory, detached, joined, tensors_of
 from rune_trainer.hypernetwork import Hypernetwork
 from rune_trainer.lessons import Lesson
-from rune_trainer.objectives import Asking, Draw, learnt_of, mean_cosine, reconstruction_errors
+from rune_trainer.objectives import Asking, Draw, Interrupted, learnt_of, mean_cosine, reconstruction_errors
 from rune_trainer.sft import FINAL_RATE, Progress, Run, moments, restore
 from rune_trainer.training_curve import Look
 from rune_trainer.workers import ALONE, Alone
@@ -167,25 +167,43 @@ def train(training: Training, run: Run, tell: Callable[[dict[str, float], int], 
         state = checkpoint.State(len(done.losses), tensors, done.losses, done.looks)
         workers.once(lambda: checkpoint.save(run.directory, run.identity, state))
 
+    if workers.count == 1:  # several agree on it between steps, which are shorter
+        training.asking.stopping = run.stopping
+    try:
+        go_on(training, optimizer, done, run, save, tell)
+    except Interrupted:
+        if done.losses:
+            save()
+        raise terminated(
+            f"asked to stop after {len(done.losses)} of {settings.steps} steps; the next attempt goes on from there"
+        ) from None
+    return done
+
+
+def go_on(
+    training: Training,
+    optimizer: torch.optim.AdamW,
+    done: Outcome,
+    run: Run,
+    save: Callable[[], None],
+    tell: Callable[[dict[str, float], int], None],
+) -> None:
+    """The steps that are left, and the measurements between and after them. Raises `Interrupted` where it must stop."""
+    settings, workers = training.settings, run.workers
     started, first = time.monotonic(), len(done.losses)
     if first and first < settings.steps and first % run.every_steps == 0 and look(training, done, tell, workers):
-        return done
+        return
     while len(done.losses) < settings.steps:
         if workers.any(run.stopping()):
-            if done.losses:
-                save()
-            raise terminated(
-                f"asked to stop after {len(done.losses)} of {settings.steps} steps; the next attempt goes on from there"
-            )
+            raise Interrupted
         one_step(training, optimizer, done.losses, workers)
         step = len(done.losses)
         run.report(Progress(step, settings.steps, done.losses[-1], (time.monotonic() - started) / (step - first)))
         if step % run.every_steps == 0 and step < settings.steps:
             save()
             if look(training, done, tell, workers):
-                return done
+                return
     look(training, done, tell, workers)
-    return done
 
 
 def one_step(training: Training, optimizer: torch.optim.AdamW, losses: list[float], workers: Alone) -> None:

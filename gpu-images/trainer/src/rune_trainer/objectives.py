@@ -1,5 +1,6 @@
 """Objectives of generated adapters: answer as the teacher does, reproduce the text itself, or equal another adapter."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +17,10 @@ Draw = tuple[Lesson, int]
 """A trajectory, and the group of its questions."""
 
 
+class Interrupted(Exception):
+    """A step or a measurement was given up between two passes through the base; it has changed nothing."""
+
+
 @dataclass
 class Asking:
     """The frozen base as student and teacher."""
@@ -27,6 +32,8 @@ class Asking:
     together: bool
     """`model.packs_well`"""
     kept: Kept
+    stopping: Callable[[], bool] = lambda: False
+    """Asked before each pass through the base, which may take half a minute on a CPU. Raises `Interrupted` if true."""
 
     def losses(self, draws: list[Draw], pairs: Pairs, per: int = 0) -> tuple[float, int]:
         """(sum of the loss over all learnt tokens, their number) with `pairs[n]` for draw n; one pair may serve all.
@@ -35,6 +42,7 @@ class Asking:
         """
         groups, total, backward = [lesson.examples(which) for lesson, which in draws], 0.0, per > 0
         for first, end in portions(groups, self.model.config.get_text_config().vocab_size):
+            self.go_on()
             sheet = sheet_of(groups[first:end], self.together, self.model.device)
             with torch.set_grad_enabled(backward):
                 loss = self.loss(draws[first:end], sheet, self.answers(sheet, portion_of(pairs, first, end)))
@@ -42,6 +50,10 @@ class Asking:
                 (loss / per).backward()
             total += loss.item()
         return total, learnt_of(draws)
+
+    def go_on(self) -> None:
+        if self.stopping():
+            raise Interrupted
 
     def answers(self, sheet: Sheet, pairs: Pairs) -> torch.Tensor:
         shared = next(iter(pairs.values()))[0].shape[0] == 1
@@ -63,6 +75,7 @@ class Asking:
     @torch.no_grad()
     def teach(self, lesson: Lesson, which: int) -> Taught:
         """Always computed for one trajectory and one group alone, so that the numbers are the same in any step."""
+        self.go_on()
         examples = [taught_example(self.tokenizer, lesson.text, question) for question in lesson.groups[which]]
         return kept_of(logits_at(self.model, sheet_of([examples], self.together, self.model.device)), self.top_k)
 
