@@ -6,6 +6,7 @@ import torch
 
 from rune_trainer.alarms import divergence_bits, others, spread_of, tripped
 from rune_trainer.contract import Stop
+from rune_trainer.functional import by_trajectory
 
 STOP = Stop(after_percent=30, cosine_diversity_below=0.1, right_minus_wrong_below=0.0)
 
@@ -88,3 +89,20 @@ def test_what_is_measured_before_a_step_is_what_a_network_that_changes_nothing_h
         == 0
     )
     assert measured["behaviourDistance"] == pytest.approx(0, abs=1e-6)
+
+
+def test_the_features_of_one_trajectory_at_a_time_are_held_and_give_the_pairs_of_all():
+    training = hyper_world.training_of(hyper_world.settings_of(chunkTokens=64, maxChunks=6))
+    network, watch = training.network, training.watch
+    watch.held_out = training.lessons[:3]
+    with torch.no_grad():
+        for head in network.heads:
+            head.scale_b.fill_(0.5)
+        features, mask, counts = training.encoder.batch([lesson.text for lesson in watch.held_out])
+        wanted, held = by_trajectory(network(features, mask), counts), list[int]()
+        network.register_forward_pre_hook(lambda _, given: held.append(len(given[0])))
+        made = watch.generate(network)
+    assert held == counts
+    for path, pair in wanted.items():
+        for one, other in zip(made[path], pair, strict=True):
+            torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-5)

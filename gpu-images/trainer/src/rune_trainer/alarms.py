@@ -15,7 +15,7 @@ import torch
 from rune_trainer.contract import Stop
 from rune_trainer.encoder import Encoder
 from rune_trainer.examples import Example
-from rune_trainer.functional import Pairs, applied, by_trajectory, chosen, joined, mean_of
+from rune_trainer.functional import Pairs, applied, by_trajectory, chosen, joined, mean_of, rows_of
 from rune_trainer.hypernetwork import Hypernetwork
 from rune_trainer.lessons import Lesson
 from rune_trainer.objectives import Asking, gram_of, products, random_like, reconstruction_errors
@@ -95,10 +95,9 @@ class Watch:
     @torch.no_grad()
     def measure(self, network: Hypernetwork) -> dict[str, float]:
         """Metrics by their names in a TrainingRun's status, plus `deltaWNorm` and every layer's relative norm."""
-        features, mask, counts = self.encoder.batch([lesson.text for lesson in self.held_out])
-        generated = by_trajectory(network(features, mask), counts)
-        pairs = joined([generated, repeated(network.static(), len(counts))])
-        spread = spread_of(gram_of(doubled(generated)))
+        generated = self.generate(network)
+        pairs = joined([generated, repeated(network.static(), len(self.held_out))])
+        spread = spread_of(gram_of(generated, torch.float64))
         return {
             "cosineDiversity": spread.cosine_diversity,
             "varianceRatio": spread.variance_ratio,
@@ -108,6 +107,15 @@ class Watch:
             **self.norms(pairs),
             **self.reconstruction(pairs),
         }
+
+    def generate(self, network: Hypernetwork) -> Pairs:
+        """The pairs of all, but one trajectory's features at a time: those of all would need several times a step's memory."""
+        made, counts = list[Pairs](), list[int]()
+        for lesson in self.held_out:
+            features, mask, chunks = self.encoder.batch([lesson.text])
+            made.append(network(features, mask))
+            counts += chunks
+        return by_trajectory(rows_of(made), counts)
 
     def contrasts(self, pairs: Pairs) -> dict[str, float]:
         draws = [(lesson, 0) for lesson in self.held_out]
@@ -183,10 +191,6 @@ def spread_over_groups(lessons: list[Lesson]) -> list[Lesson]:
 
 def repeated(pairs: Pairs, count: int) -> Pairs:
     return {path: (a.expand(count, -1, -1), b.expand(count, -1, -1)) for path, (a, b) in pairs.items()}
-
-
-def doubled(pairs: Pairs) -> Pairs:
-    return {path: (a.double(), b.double()) for path, (a, b) in pairs.items()}
 
 
 def shortened(example: Example) -> Example:

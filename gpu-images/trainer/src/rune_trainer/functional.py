@@ -48,6 +48,11 @@ def joined(parts: list[Pairs]) -> Pairs:
     }
 
 
+def rows_of(parts: list[Pairs]) -> Pairs:
+    """The rows of all parts, one after the other; their ranks must be equal."""
+    return {path: (torch.cat([p[path][0] for p in parts]), torch.cat([p[path][1] for p in parts])) for path in parts[0]}
+
+
 def by_trajectory(pairs: Pairs, counts: list[int]) -> Pairs:
     """Pairs of chunks (C, r, …) → pairs of trajectories (N, r · most chunks, …); trajectory n has the next `counts[n]` chunks, and zeros after them."""
     if all(count == 1 for count in counts):

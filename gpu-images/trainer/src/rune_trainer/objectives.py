@@ -130,9 +130,9 @@ def mean_cosine(pairs: Pairs) -> torch.Tensor:
     return (cosines.sum() - cosines.diagonal().sum()) / max(1, count * (count - 1))
 
 
-def gram_of(pairs: Pairs) -> torch.Tensor:
-    """(N, N) inner products of the rows' ΔW over all layers"""
-    return sum(gram_of_layer(a, b) for a, b in pairs.values())
+def gram_of(pairs: Pairs, dtype: torch.dtype = torch.float32) -> torch.Tensor:
+    """(N, N) inner products of the rows' ΔW over all layers, computed in `dtype` a layer at a time"""
+    return sum(gram_of_layer(a.to(dtype), b.to(dtype)) for a, b in pairs.values())
 
 
 def gram_of_layer(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
