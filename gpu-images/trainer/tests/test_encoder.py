@@ -27,6 +27,13 @@ def test_what_is_beyond_the_pieces_is_left_out_oldest_failures_first_and_counted
     assert "wrong" not in text.text and "return ply(x)" in text.text and text.text.startswith("Task: ")
 
 
+def test_a_single_attempt_that_is_too_long_is_cut_at_its_beginning_for_encoder_and_teacher_alike():
+    endless = tiny.trajectory("long", [f"return {'+'.join('x' * 500)}(end)"])
+    text = text_of(tiny.tokenizer(), endless, 100, 3)
+    assert tiny.tokenizer().decode([t for chunk in text.chunks for t in chunk]) == text.text
+    assert (len(tiny.tokenizer()(text.text)["input_ids"]), text.text.endswith("Passed")) == (300, True)
+
+
 def test_a_text_is_the_same_numbers_in_every_batch_whether_it_was_kept_or_not():
     texts = [text_of(tiny.tokenizer(), t, 100, 3) for t in (LONG, *hyper_world.trajectories()[:2])]
     encoder = Encoder(tiny.model())

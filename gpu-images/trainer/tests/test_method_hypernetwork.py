@@ -1,3 +1,5 @@
+import contextlib
+import dataclasses
 import json
 
 import hyper_world
@@ -17,6 +19,7 @@ from rune_trainer.functional import applied, joined
 from rune_trainer.generator import Generator, read
 from rune_trainer.job import parse_job
 from rune_trainer.lessons import Reader
+from rune_trainer.method_hypernetwork import check_window
 from rune_trainer.pairs import pairs_of, scope_of
 from rune_trainer.registry import Repository
 from rune_trainer.sufficiency import check_lessons
@@ -317,6 +320,30 @@ def test_a_tokenizer_to_which_all_trajectories_read_alike_is_found_out():
     with pytest.raises(Ending, match="10 trajectories read as 1 different sequences of tokens") as ended:
         check_lessons(Reader(tokenizer, settings).lessons(pairs), 2, settings)
     assert ended.value.reason == "CorpusInsufficient"
+
+
+def test_held_out_trajectories_of_which_none_is_wrong_for_another_are_refused():
+    settings = hyper_world.settings_of()
+    lessons = Reader(tiny.tokenizer(), settings).lessons(pairs_of(hyper_world.sources(), ("Programs",), scope_of))
+    with pytest.raises(Ending, match=r"the 2 trajectories held out .* are of one scope or task") as ended:
+        check_lessons([*lessons[:-1], dataclasses.replace(lessons[-1], group=lessons[-2].group)], 2, settings)
+    assert ended.value.reason == "CorpusInsufficient"
+
+
+@pytest.mark.parametrize(
+    ("objective", "window", "said"),
+    [
+        ("Distillation", 100, "chunkTokens allows chunks of"),
+        ("Distillation", 300, "the teacher would read a trajectory and a question of"),
+        ("CrossEntropy", 300, None),
+        ("Distillation", 4096, None),
+    ],
+)
+def test_what_the_base_can_t_read_at_once_is_refused(objective, window, said):
+    settings = hyper_world.settings_of(objective=objective)
+    lessons = Reader(tiny.tokenizer(), settings).lessons(pairs_of(hyper_world.sources(), ("Programs",), scope_of))
+    with pytest.raises(Ending, match=said) if said else contextlib.nullcontext():
+        check_window(lessons, window, settings)
 
 
 def test_corrections_of_few_tasks_are_refused(factory):

@@ -1,6 +1,7 @@
 import hyper_world
 import tiny
 
+from rune_trainer.contract import Reference
 from rune_trainer.pairs import pairs_of, scope_of, solved, split_of
 from rune_trainer.sources import Source
 from rune_trainer.trajectory import Item
@@ -58,3 +59,12 @@ def test_of_one_scope_alone_tasks_are_held_out_and_their_programs_are_not_asked(
 def test_unsolved_trajectories_and_repetitions_teach_nothing():
     source = of_project("p", "a", "1")
     assert solved([source, Source(Item(tiny.trajectory("b", [], [("return 1", "E")]))), source]) == [source]
+
+
+def test_lines_of_one_trajectory_are_one_with_the_examples_of_all_and_its_adapter():
+    trajectory = of_project("p", "a", "1").trajectory
+    asked = [{"task": trajectory["task"], "program": f"return {n}"} for n in (7, 8, 8)]
+    adapter = Reference(repository="rune/demo/adapters", digest="sha256:" + "1" * 64)
+    lines = [Source(Item(trajectory, (asked[0],)), adapter), *(Source(Item(trajectory, (each,))) for each in asked[1:])]
+    (pair,) = pairs_of(solved([*lines, Source(Item(trajectory))]), ("Programs",), scope_of)
+    assert (answers(pair), pair.adapter) == (["7", "8"], adapter)

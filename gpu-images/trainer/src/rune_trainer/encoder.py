@@ -50,7 +50,10 @@ class Text:
 def text_of(tokenizer: Any, trajectory: dict[str, Any], chunk_tokens: int, max_chunks: int) -> Text:
     longest = chunk_tokens * max_chunks
     text, left_out = context_of(trajectory, lambda each: len(tokenizer(each)["input_ids"]) <= longest)
-    ids = tokenizer(text)["input_ids"][-longest:]  # the end contains the program that passed
+    ids = tokenizer(text)["input_ids"]
+    if len(ids) > longest:  # the end contains the program that passed; a teacher reads no more than the encoder
+        ids = ids[-longest:]
+        text = tokenizer.decode(ids, clean_up_tokenization_spaces=False)
     count = math.ceil(len(ids) / chunk_tokens)
     bounds = [len(ids) * n // count for n in range(count + 1)]
     return Text(text, tuple(tuple(ids[a:b]) for a, b in pairwise(bounds)), left_out)

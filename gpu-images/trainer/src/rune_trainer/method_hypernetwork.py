@@ -13,8 +13,10 @@ from safetensors.torch import save_file
 
 from rune_trainer import publish, sufficiency, training_curve
 from rune_trainer.alarms import Watch, weight_norms
+from rune_trainer.contract import Hypernetwork as Settings
 from rune_trainer.contract import Job, MediaType, Schema
 from rune_trainer.encoder import Encoder, Kept, activation_ratios
+from rune_trainer.errors import bad_input
 from rune_trainer.generator import WEIGHTS
 from rune_trainer.hyper_training import Outcome, Training, train
 from rune_trainer.hypernetwork import Hypernetwork
@@ -30,6 +32,7 @@ from rune_trainer.rendering import load_tokenizer
 from rune_trainer.runtime import Runtime
 from rune_trainer.sft import Run
 from rune_trainer.sources import Source, pull_sources, training_data_of
+from rune_trainer.teaching import window_of
 from rune_trainer.variety import variety_of
 
 SCALED_BY = 8
@@ -137,6 +140,7 @@ def training_of(job: Job, tokenizer: Any, material: Material, device: torch.devi
     settings = job.hypernetwork
     model = load_base(job.base.path, settings, device or device_of())
     shapes = target_shapes(model, settings.target_modules, "hypernetwork")
+    check_window([*material.training, *material.held_out], window_of(model), settings)
     kept = Kept()
     encoder, asking = (
         Encoder(model, kept),
@@ -157,6 +161,28 @@ def training_of(job: Job, tokenizer: Any, material: Material, device: torch.devi
         flush=True,
     )
     return Training(network.to(model.device), encoder, asking, material.training, settings, watch, targets)
+
+
+def check_window(lessons: list[Lesson], window: int, settings: Settings) -> None:
+    """What the base reads at once must be within its window, beyond which its outputs are noise: a chunk, and as teacher
+    a whole trajectory and a question.
+    """
+    chunk = max(len(chunk) for lesson in lessons for chunk in lesson.text.chunks)
+    if chunk > window:
+        raise bad_input(
+            f"hypernetwork.chunkTokens allows chunks of {chunk} tokens, the base reads {window} at most; lower it"
+        )
+    taught = max(
+        sum(map(len, lesson.text.chunks)) + len(question.example)
+        for lesson in lessons
+        for group in lesson.groups
+        for question in group
+    )
+    if settings.objective == "Distillation" and taught > window:
+        raise bad_input(
+            f"the teacher would read a trajectory and a question of {taught} tokens together, the base reads {window} at most; "
+            "lower hypernetwork.maxChunks, chunkTokens or maxLength, or use objective CrossEntropy"
+        )
 
 
 def run_of(job: Job, runtime: Runtime) -> Run:

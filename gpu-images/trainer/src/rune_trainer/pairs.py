@@ -12,8 +12,9 @@ from typing import Any
 from rune_trainer.canonical import canonical
 from rune_trainer.context import context_of
 from rune_trainer.contract import Reference
-from rune_trainer.corpus import Row, asked_rows, executions, rows_of
+from rune_trainer.corpus import Row, asked_rows, distinct, executions, rows_of
 from rune_trainer.sources import Source
+from rune_trainer.trajectory import Item
 
 FEWEST_SCOPES = 4
 """With fewer different scopes, single tasks are held out instead."""
@@ -35,9 +36,22 @@ class Split:
 
 
 def solved(sources: list[Source]) -> list[Source]:
-    """Those with a program that passed, each distinct text once."""
-    found = [s for s in sources if executions(s.trajectory, passed=True)]
-    return list({context_of(s.trajectory)[0] + scope_of(s.trajectory): s for s in found}.values())
+    """Those with a program that passed, each distinct text once: with the examples of all lines of a corpus that have
+    it, and the newest adapter that was fine-tuned from it.
+    """
+    found = dict[str, Source]()
+    for source in sources:
+        if executions(source.trajectory, passed=True):
+            text = context_of(source.trajectory)[0] + scope_of(source.trajectory)
+            found[text] = together(found[text], source) if text in found else source
+    return list(found.values())
+
+
+def together(one: Source, other: Source) -> Source:
+    """Two sources of one text. Examples that repeat are one row later (`corpus.distinct`)."""
+    told = [s.item.examples for s in (one, other) if s.item.examples is not None]
+    examples = tuple(example for each in told for example in each) if told else None
+    return Source(Item(other.trajectory, examples), other.adapter or one.adapter, other.digest)
 
 
 def scope_of(trajectory: dict[str, Any]) -> str:
@@ -78,7 +92,7 @@ def pairs_of(
 
     def rows(source: Source) -> tuple[Row, ...]:
         if source.item.examples is not None:
-            return tuple(asked_rows(source.item, include))
+            return tuple(distinct(asked_rows(source.item, include)))
         return shared.get(scope_of(source.trajectory)) or tuple(rows_of([source.trajectory], include))
 
     return tuple(Pair(s.trajectory, group_of(s.trajectory), rows(s), s.adapter) for s in sources)

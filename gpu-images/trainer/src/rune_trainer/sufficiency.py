@@ -81,3 +81,8 @@ def check_lessons(lessons: list[Lesson], held_out: int, settings: Hypernetwork) 
         raise insufficient(
             f"{training} trajectories to learn from and {held_out} held out have an example that fits hypernetwork.maxLength {settings.max_length}; two of each are needed"
         )
+    if len({lesson.group for lesson in lessons[training:]}) < 2:
+        raise insufficient(
+            f"the {held_out} trajectories held out that have an example that fits hypernetwork.maxLength {settings.max_length} are of one scope or task, "
+            "so none has a wrong adapter to be compared with; raise hypernetwork.maxLength or hypernetwork.holdoutPercent"
+        )
