@@ -97,6 +97,16 @@ def test_a_run_s_parameters_say_what_was_trained_and_how():
     assert "warm_start" not in told
 
 
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), None])
+def test_what_is_no_number_costs_the_other_metrics_of_its_batch_nothing(server, value):
+    tracker = Tracker(server.where)
+    tracker.start("run", {}, {})
+    tracker.metric("effective_rank", value, 1)
+    tracker.metric("loss", 1.5, 1)
+    tracker.flush()
+    assert server.metrics == {"loss": 1.5}
+
+
 def test_a_parameter_is_no_longer_than_mlflow_takes():
     long = tiny.document()
     long["sft"]["targetModules"] = [f"{'m' * 60}{number:03}" for number in range(32)]

@@ -1,10 +1,14 @@
+from types import SimpleNamespace
+
+import pytest
 import tiny
 import torch
+from transformers import LlamaConfig, MistralConfig, Qwen2Config
 
 from rune_trainer import sft
 from rune_trainer.corpus import rows_of
 from rune_trainer.examples import examples_of
-from rune_trainer.model import add_lora, trainable
+from rune_trainer.model import add_lora, packs_well, trainable
 from rune_trainer.packing import pack
 
 SETTINGS = tiny.sft()
@@ -47,3 +51,17 @@ def test_a_token_sees_the_prefix_and_its_own_example_only():
 
 def test_a_single_example_needs_no_mask():
     assert pack(EXAMPLES[:1]).mask is None
+
+
+@pytest.mark.parametrize(
+    ("config", "well"),
+    [
+        (Qwen2Config(), True),
+        (Qwen2Config(use_sliding_window=True, sliding_window=8, max_window_layers=0), False),
+        (MistralConfig(sliding_window=4096), False),
+        (MistralConfig(sliding_window=None), True),
+        (LlamaConfig(), True),
+    ],
+)
+def test_examples_share_a_sequence_only_where_no_layer_has_a_window_that_the_mask_would_replace(config, well):
+    assert packs_well(SimpleNamespace(config=config)) is well

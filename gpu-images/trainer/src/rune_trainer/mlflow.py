@@ -3,6 +3,7 @@
 import dataclasses
 import http.client
 import json
+import math
 import sys
 import time
 import urllib.parse
@@ -35,6 +36,9 @@ class Tracker:
         self.log({"params": pairs(parameters), "tags": pairs(tags)})
 
     def metric(self, key: str, value: float | None, step: int) -> None:
+        """What is no number is left out: JSON has none of the kind, and a server refuses its whole batch."""
+        if value is None or not math.isfinite(value):
+            return
         self.pending.append({"key": key, "value": value, "timestamp": now(), "step": step})
 
     def flush(self) -> None:

@@ -26,12 +26,14 @@ class Source:
 def pull_sources(job: Job) -> list[Source]:
     """In the order of the job; an artifact of many contributes all of its lines."""
     assert job.corpus
+    known = {
+        name: Repository(job.registry.url, job.registry.token_file, name)
+        for name in {named.repository for named in job.corpus.trajectories}
+    }  # each asks the registry's token server once, not for every trajectory
     return [
         Source(item, named.adapter, named.digest)
         for named in job.corpus.trajectories
-        for item in trajectory.pull(
-            Repository(job.registry.url, job.registry.token_file, named.repository), named.digest
-        )
+        for item in trajectory.pull(known[named.repository], named.digest)
     ]
 
 
