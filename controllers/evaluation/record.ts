@@ -89,7 +89,13 @@ export function ending(evaluation: Evaluation, plan: Plan, result: EvaluatorResu
     report,
     // With fewer tasks it is a different measurement, which must not be mistaken for one of all of them.
     ...(early && { taskSet: { ...plan.taskSet, ...reached, seed: evaluation.spec.seed } }),
-    ...(comparisons && { comparisons: comparisons.map((each) => ({ ...each, delta: intervalOf(each.delta, 1) })) }),
+    ...(comparisons && {
+      comparisons: comparisons.map(({ candidate, delta: over, lead }) => ({
+        candidate,
+        delta: intervalOf(over, 1),
+        ...(lead && { lead: intervalOf(lead, 1) }),
+      })),
+    }),
     ...(delta && { delta: intervalOf(delta, 1) }),
     ...(verdict && { verdict }),
     ...(mlflowRunID && { mlflowRunID }),

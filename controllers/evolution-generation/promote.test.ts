@@ -190,6 +190,27 @@ describe("promotion", () => {
     });
   });
 
+  it("needs an interval above the margin over each parent and the champion, also where the gate compares with another", () => {
+    const rival = (candidate: string, lead: object | undefined) => [{ candidate, delta: interval(8, 3), ...(lead && { lead }) }];
+    const refused = (arm: string, lead: object | undefined, why: string) =>
+      expect(statusOf(tested({ verdict: "Passed" }, rival(arm, lead), { before: [king] })).promotion).toMatchObject({
+        outcome: "NotPromoted",
+        why: expect.stringContaining(why),
+      });
+    refused("champion", interval(1, 3), "but 1.000 (-2.000 to 4.000) points over king (Incumbent): the whole interval must be above 0");
+    refused("scaled", interval(1, 1), "points over of-c4 (ScaledParent)");
+    refused("champion", undefined, "but no interval over king (Incumbent)");
+    for (const [arm, lead] of [
+      ["champion", interval(1, 0.5)],
+      ["mean", interval(1, 3)],
+      ["union", interval(1, 3)],
+    ] as const)
+      expect(statusOf(tested({ verdict: "Passed" }, rival(arm, lead), { before: [king] })).promotion).toMatchObject({
+        outcome: "Promoted",
+        rivals: [{ lead }],
+      });
+  });
+
   it("doesn't happen where another one has become the champion meanwhile, whom the next generation meets; and nobody is retired", () => {
     const outcome = tested({ verdict: "Passed" }, [], { before: [king], now: [king, queen] });
     expect(outcome.status).toMatchObject({

@@ -12,13 +12,15 @@ import { evaluationsSpent, spentOf } from "./budget.ts";
 import { candidateFor, rivalsOf } from "./candidate.ts";
 import { championsOf } from "./champions.ts";
 import { scaledParentFor } from "./children.ts";
-import { decidingArms, decidingEvaluation } from "./manifests.ts";
+import { decidingArms, decidingEvaluation, type RivalRole } from "./manifests.ts";
 import { replaced } from "./measure.ts";
 import { intervalText } from "./ranking.ts";
 import { GenerationReason } from "./reasons.ts";
 import type { Decision, Measurement, Promotion, World } from "./world.ts";
 
 const retrySeconds = 30;
+/** Rivals whose place a promotion takes or whose work it claims to improve: an interval must show it. Others are controls. */
+const provenRoles: ReadonlySet<RivalRole> = new Set(["BestParent", "Incumbent", "ScaledParent"]);
 
 /** Tests the best child on tasks that weren't used for selection, once per generation; its lower bound must win. */
 export function promote(world: World, now: Date): Outcome {
@@ -122,10 +124,10 @@ function judge(world: World, promotion: Promotion, entry: Measurement, found: Ev
 
 /** Adds the evaluation's results for the candidate, and for its rivals other than the gate's baseline. */
 function withNumbers(world: World, promotion: Promotion, { status }: Evaluation): Promotion {
-  const gains = new Map(status?.comparisons?.map(({ candidate, delta }) => [candidate, delta]));
+  const compared = new Map(status?.comparisons?.map(({ candidate, delta, lead }) => [candidate, { delta, ...(lead && { lead }) }]));
   const rivals = [...rivalsOf(world, promotion)].flatMap(([role, adapter]) => {
-    const delta = gains.get(decidingArms[role]);
-    return delta ? [{ adapter, role, delta }] : [];
+    const numbers = compared.get(decidingArms[role]);
+    return numbers ? [{ adapter, role, ...numbers }] : [];
   });
   return { ...promotion, ...(status?.delta && { delta: status.delta }), ...(rivals.length > 0 && { rivals }) };
 }
@@ -145,7 +147,13 @@ function whyNot({ generation }: World, promotion: Promotion, found: Evaluation):
     return `${gainOf(promotion)}; the gate is ${status.verdict ?? "unknown"}${gate ? `: ${gate}` : ""}`;
   }
   const stronger = rivals.find((rival) => rateOf(rival.delta).estimate >= rateOf(delta).estimate);
-  return stronger ? `${gainOf(promotion)}, and ${stronger.adapter} (${stronger.role}) ${intervalText(stronger.delta)}` : null;
+  if (stronger) return `${gainOf(promotion)}, and ${stronger.adapter} (${stronger.role}) ${intervalText(stronger.delta)}`;
+  const { marginPoints } = generation.spec.promotion;
+  const unproven = rivals.find(({ role, lead }) => provenRoles.has(role) && !(lead && rateOf(lead).lower > marginPoints));
+  if (!unproven) return null;
+  const { adapter, role, lead } = unproven;
+  const over = lead ? `${intervalText(lead)} points over` : "no interval over";
+  return `${gainOf(promotion)}, but ${over} ${adapter} (${role}): the whole interval must be above ${marginPoints}`;
 }
 
 /** Why a champion that the candidate wasn't compared with prevents its promotion; null where there is none. */

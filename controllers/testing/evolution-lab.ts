@@ -272,7 +272,13 @@ export class EvolutionLab {
     });
     const { gate, samples } = evaluation.spec;
     const shareOf = (name: string | undefined) => arms.find((arm) => arm.name === name)?.share ?? 0;
-    const gains = arms.map(({ name, share }) => ({ candidate: name, delta: intervalOf(100 * (share - shareOf(gate?.baseline)), 5) }));
+    const over = (one: number, other: number) => intervalOf(100 * (one - other), 5);
+    const gains = arms.map(({ name, share }) => ({
+      candidate: name,
+      delta: over(share, shareOf(gate?.baseline)),
+      ...(name !== gate?.candidate && { lead: over(shareOf(gate?.candidate), share) }),
+    }));
+    const comparisons = gains.filter(({ candidate }) => candidate !== gate?.baseline);
     const root = this.generations[0]?.status;
     const delta = gains.find(({ candidate }) => candidate === gate?.candidate)?.delta;
     const verdict = delta && { delta, verdict: Number(delta.lower) >= (gate?.thresholdPoints ?? 0) ? "Passed" : "Inconclusive" };
@@ -288,7 +294,7 @@ export class EvolutionLab {
     const status = {
       taskSet: part === "Test" ? root?.promotionTaskSet : root?.taskSet,
       arms: arms.map(({ name, share }) => ({ name, completed: 1, total: 1, passAt1: intervalOf(share) })),
-      ...(gate && { comparisons: gains.filter(({ candidate }) => candidate !== gate.baseline), ...verdict }),
+      ...(gate && { comparisons, ...verdict }),
       conditions: [this.#now("Succeeded")],
     };
     this.api.put(evaluations, { ...evaluation, status } as Evaluation);

@@ -92,7 +92,13 @@ export const evaluatorResult = z.object({
     .describe("Whether the evaluation ends at this look; only set after its last arm. Otherwise it continues if there are looks left."),
   delta: rate.optional(),
   comparisons: z
-    .array(z.object({ candidate: text(30), delta: rate }))
+    .array(
+      z.object({
+        candidate: text(30),
+        delta: rate,
+        lead: rate.optional().describe("Gain of the gate's candidate over this arm, with the interval that the gate decides by."),
+      }),
+    )
     .max(8)
     .optional(),
   controlsMissing: text(300)

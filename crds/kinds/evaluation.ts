@@ -209,6 +209,11 @@ const status = z.object({
       z.object({
         candidate: armName().describe("Name of the arm that is compared with the baseline."),
         delta: interval.describe("Gain of the arm over the baseline in percentage points of Pass@1, paired by task."),
+        lead: interval
+          .optional()
+          .describe(
+            "Gain of the gate's candidate over this arm in percentage points of Pass@1, paired by task, with bounds of the confidence that the gate decides by; unset for the candidate itself and without a gate.",
+          ),
       }),
     )
     .max(8)

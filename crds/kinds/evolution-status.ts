@@ -201,6 +201,11 @@ export const status = z.object({
             delta: interval.describe(
               "Gain of the rival over the gate's baseline in percentage points, which the candidate's gain must exceed.",
             ),
+            lead: interval
+              .optional()
+              .describe(
+                "Gain of the candidate over the rival in percentage points, with bounds of the gate's confidence. Over a parent, scaled or not, and over the incumbent, the whole interval must be above the margin.",
+              ),
           }),
         )
         .max(5)

@@ -91,7 +91,7 @@ describe("a report", () => {
       arms: Array.from({ length: mostArmsTogether }, () => ({ name: arm, passAt1: rate, completed: 1e9, costs })),
       decided: true,
       delta: rate,
-      comparisons: Array.from({ length: 7 }, () => ({ candidate: arm, delta: rate })),
+      comparisons: Array.from({ length: 7 }, () => ({ candidate: arm, delta: rate, lead: rate })),
       controlsMissing: "c".repeat(300),
       verdict: "Inconclusive",
       why: "w".repeat(300),
@@ -152,6 +152,25 @@ describe("a gate", () => {
       ["WrongTrajectory", "memory", "wrong", 53],
       ["Mean", "memory", "mean", 21],
     ]);
+  });
+
+  test("has its candidate's lead over every other arm, with the interval that it decides by", () => {
+    const passes = { base: none, memory: quickstart, wrong: none, mean: half };
+    const leadsAt = (confidence: string) => {
+      const { arms, gate } = controlled();
+      const { comparisons, gate: decided } = buildReport(
+        measuredOf(passes, jobOf({ samples: 5, arms, gate: gate && { ...gate, confidence } })),
+      );
+      return { tested: decided?.tested, leads: Object.fromEntries(comparisons.map(({ candidate, lead }) => [candidate, lead])) };
+    };
+    const { tested, leads } = leadsAt("0.99");
+    expect(leads).toEqual({
+      memory: undefined,
+      wrong: tested,
+      mean: { estimate: expect.closeTo(21, 0), lower: expect.any(Number), upper: expect.any(Number) },
+    });
+    expect(leadsAt("0.95").leads.mean?.lower).toBeGreaterThan(leads.mean?.lower ?? Number.NaN);
+    expect(buildReport(measuredOf(passes, { ...controlled(), gate: undefined })).comparisons.some(({ lead }) => lead)).toBe(false);
   });
 
   test("without control arms isn't passed by a gain that is suspiciously large, and says which arms to add", () => {

@@ -12,7 +12,7 @@ import { type ArmResults, costsOf, countedTasks, type Measured, resultsOf, round
 import { seenTasks } from "./seen-tasks.ts";
 import { meanPassAtK, passAt1 } from "./statistics.ts";
 import { curvesOf } from "./training-curves.ts";
-import { comparisonOf, contrastsOf, decide } from "./verdict.ts";
+import { comparisonsOf, contrastsOf, decide } from "./verdict.ts";
 
 const estimate = z.object({ estimate: z.number(), lower: z.number(), upper: z.number() });
 const verdict = z.object({ verdict: z.enum(["Passed", "Failed", "Inconclusive"]), why: z.string() });
@@ -91,8 +91,11 @@ export const report = z.object({
     .optional(),
   /** passes of each task in each arm, in the order of clusters and ids */
   matrix: z.array(z.object({ task: z.string(), cluster: z.string().optional(), passed: z.record(z.string(), z.number()) })),
-  /** gains in percentage points, paired by task, and the tasks that the two solved unequally often */
-  comparisons: z.array(comparison),
+  /**
+   * gains in percentage points, paired by task, and the tasks that the two solved unequally often; with a gate also the
+   * lead of its candidate over the arm, with the interval that the gate decides by
+   */
+  comparisons: z.array(comparison.extend({ lead: estimate.optional() })),
   /** the arm that claims memory, less each control arm */
   contrasts: z.array(comparison.extend({ control })),
   gate: evaluatorJob.shape.gate
@@ -116,7 +119,6 @@ export function buildReport(measured: Measured): Report {
   const { job, tasks, ledger, facts } = measured;
   const counted = countedTasks(job.arms, tasks, ledger);
   const results = job.arms.map((each) => resultsOf(each, counted, ledger));
-  const baseline = results.find(({ arm }) => arm.name === job.gate?.baseline) ?? results[0];
   const taskSet = taskSetOf(measured, counted);
   const decision = decide(job, results, taskSet);
   const { namespace, name, uid } = job.owner;
@@ -133,7 +135,7 @@ export function buildReport(measured: Measured): Report {
     arms: results.map((each) => armOf(measured, each)),
     curves: curvesOf(job.arms, facts),
     matrix: matrixOf(counted, results),
-    comparisons: results.flatMap((candidate) => (baseline && candidate !== baseline ? [comparisonOf(candidate, baseline)] : [])),
+    comparisons: comparisonsOf(job, results),
     contrasts: contrastsOf(job, results),
     gate: job.gate && decision && { ...job.gate, ...decision },
   });

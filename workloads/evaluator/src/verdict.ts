@@ -7,6 +7,8 @@ import { type ArmResults, rateOf, round, rounded } from "./results.ts";
 import { type PairedScore, pairedGain, type TaskScore } from "./statistics.ts";
 
 export type Comparison = { candidate: string; baseline: string; delta: Estimate; differing: number };
+/** An arm beside the gate's baseline, and by how much the gate's candidate leads it, at the gate's confidence. */
+export type Compared = Comparison & { lead?: Estimate | undefined };
 /** Control arms that a claim about memory is measured against. */
 export type Contrast = Comparison & { control: NonNullable<Arm["control"]> };
 export type Decision = {
@@ -33,6 +35,21 @@ export function comparisonOf(candidate: ArmResults, baseline: ArmResults): Compa
     delta: rounded(pairedGain(pairs)),
     differing: pairs.filter((pair) => pair.candidate !== pair.baseline).length,
   };
+}
+
+/** Every other arm over the baseline, which is the gate's or the first. */
+export function comparisonsOf({ gate, look }: Pick<EvaluatorJob, "gate" | "look">, results: readonly ArmResults[]): Compared[] {
+  const baseline = results.find(({ arm }) => arm.name === gate?.baseline) ?? results[0];
+  const candidate = results.find(({ arm }) => arm.name === gate?.candidate);
+  if (!baseline) return [];
+  return results
+    .filter((each) => each !== baseline)
+    .map((each) => ({
+      ...comparisonOf(each, baseline),
+      ...(gate &&
+        candidate &&
+        each !== candidate && { lead: rounded(pairedGain(pairsOf(candidate, each), { alpha: alphaOf(gate, look) })) }),
+    }));
 }
 
 /**
