@@ -36,7 +36,8 @@ const stages: Stage[] = [
   vitest(
     "real registry and NATS",
     [
-      "clients.integration",
+      "clients/registry/registry.integration",
+      "clients/nats/log.integration",
       "events.integration",
       "third-party.integration",
       "agent.integration",

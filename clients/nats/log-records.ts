@@ -1,12 +1,22 @@
 import { type LogRecord, logRecord } from "@rune/crds/contracts/session-log";
-import { AckPolicy, DeliverPolicy, type NatsConnection, nanos, ReplayPolicy } from "nats";
+import { AckPolicy, DeliverPolicy, type JsMsg, type NatsConnection, nanos, ReplayPolicy } from "nats";
 import { z } from "zod";
 
 /** A stored record with its sequence in the stream. */
 export type StoredRecord = { sequence: number; record: LogRecord };
 
-/** The records of a subject, and the sequence of its last message, which need not be a record. */
-export type StoredLog = { records: StoredRecord[]; lastSequence: number };
+/** The records of a subject, and its last message, which need not be a record. */
+export type StoredLog = {
+  records: readonly StoredRecord[];
+  /** sequence of the last message; 0 for an empty log */
+  lastSequence: number;
+  /** the last message's bytes, by which a log is recognized that was read before */
+  last: Uint8Array;
+  /** sum of all messages' sizes */
+  bytes: number;
+};
+
+const empty: StoredLog = { records: [], lastSequence: 0, last: new Uint8Array(), bytes: 0 };
 
 export class LogCorrupt extends Error {
   override readonly name = "LogCorrupt";
@@ -20,41 +30,65 @@ const timeout = 5_000;
 
 /**
  * All records of a subject, oldest first, read through one short-lived pull consumer named `name`. Uses only the
- * requests that a pod's user is allowed; none is about the whole stream.
+ * requests that a pod's user is allowed; none is about the whole stream. With the log as it was read before, `known`,
+ * only its last message and what follows are read.
  *
  * Messages without an id are skipped: every writer of a log gives its records one. A NATS server publishes its answers
  * to whatever reply subject a request names, so the holder of any credentials can have one stored in another log.
  */
-export async function readRecords(connection: NatsConnection, stream: string, subject: string, name: string): Promise<StoredLog> {
+export async function readRecords(
+  connection: NatsConnection,
+  stream: string,
+  subject: string,
+  name: string,
+  known: StoredLog = empty,
+): Promise<StoredLog> {
   await deleteConsumer(connection, stream, name);
-  const pending = await createConsumer(connection, stream, subject, name);
-  const log: StoredLog = { records: [], lastSequence: 0 };
-  let received = 0;
-  if (pending > 0) {
-    const consumer = await connection.jetstream({ timeout }).consumers.get(stream, name);
-    while (received < pending) {
-      const before = received;
-      for await (const message of await consumer.fetch({ max_messages: Math.min(500, pending - received), expires: timeout })) {
-        received += 1;
-        log.lastSequence = message.seq;
-        if (message.headers?.get(idHeader))
-          log.records.push({ sequence: message.seq, record: parseRecord(message.data, subject, message.seq) });
-      }
-      if (received === before) throw new Error(`the log ${subject} gave ${before} of ${pending} messages within ${timeout} ms`);
-    }
+  const pending = await createConsumer(connection, stream, subject, name, known.lastSequence);
+  const messages = pending > 0 ? await received(connection, stream, subject, name, pending) : [];
+  await deleteConsumer(connection, stream, name);
+  if (known.lastSequence === 0) return extended(empty, messages, subject);
+  const [last, ...more] = messages;
+  // The stream was created again, or the log deleted or restored from a backup.
+  if (last?.seq !== known.lastSequence || Buffer.compare(last.data, known.last) !== 0)
+    return await readRecords(connection, stream, subject, name);
+  return more.length === 0 ? known : extended(known, more, subject);
+}
+
+async function received(connection: NatsConnection, stream: string, subject: string, name: string, pending: number): Promise<JsMsg[]> {
+  const consumer = await connection.jetstream({ timeout }).consumers.get(stream, name);
+  const messages: JsMsg[] = [];
+  while (messages.length < pending) {
+    const before = messages.length;
+    const batch = await consumer.fetch({ max_messages: Math.min(500, pending - before), expires: timeout });
+    for await (const message of batch) messages.push(message);
+    if (messages.length === before) throw new Error(`the log ${subject} gave ${before} of ${pending} messages within ${timeout} ms`);
   }
-  await deleteConsumer(connection, stream, name);
-  return log;
+  return messages;
+}
+
+function extended(log: StoredLog, messages: readonly JsMsg[], subject: string): StoredLog {
+  const last = messages.at(-1);
+  if (!last) return log;
+  const records = messages
+    .filter(({ headers }) => headers?.get(idHeader))
+    .map(({ seq, data }) => ({ sequence: seq, record: parseRecord(data, subject, seq) }));
+  return {
+    records: [...log.records, ...records],
+    lastSequence: last.seq,
+    last: last.data.slice(),
+    bytes: messages.reduce((sum, { data }) => sum + data.length, log.bytes),
+  };
 }
 
 /** The header by which JetStream recognizes a message that it has stored before. */
 const idHeader = "Nats-Msg-Id";
 
-async function createConsumer(connection: NatsConnection, stream: string, subject: string, name: string): Promise<number> {
+async function createConsumer(connection: NatsConnection, stream: string, subject: string, name: string, from: number): Promise<number> {
   const config = {
     name,
     filter_subject: subject,
-    deliver_policy: DeliverPolicy.All,
+    ...(from > 0 ? { deliver_policy: DeliverPolicy.StartSequence, opt_start_seq: from } : { deliver_policy: DeliverPolicy.All }),
     ack_policy: AckPolicy.None,
     replay_policy: ReplayPolicy.Instant,
     inactive_threshold: nanos(60_000),

@@ -6,6 +6,7 @@ import { nanos } from "nats";
 import { parseJSON } from "../http/json.ts";
 import { connectForever, type NatsEndpoint, NatsUnavailable } from "./connection.ts";
 import { type EventLimits, type EventSubscriber, eventStreamOf, keepSubscribers, storeEvent } from "./events.ts";
+import { KnownLogs } from "./known-logs.ts";
 import { readRecords } from "./log-records.ts";
 import { ensureStream } from "./stream.ts";
 
@@ -47,6 +48,7 @@ export function connectNats(endpoint: NatsEndpoint): OperatorNats {
   const connecting = connectForever(endpoint, { name: "rune-operator" });
   connecting.catch(() => undefined);
   let closing = false;
+  const known = new KnownLogs();
   const connected = () => within(connecting, patience, `NATS at ${endpoint.url} is unavailable`);
   const subscribe = (subject: string, deliver: (subject: string, data: Uint8Array) => void) => {
     const listen = async () => {
@@ -64,7 +66,8 @@ export function connectNats(endpoint: NatsEndpoint): OperatorNats {
     },
     publishEvent: async (event) => unavailable(storeEvent(await connected(), event)),
     readLog: async (subject) => {
-      const log = await unavailable(readRecords(await connected(), logStream, subject, `operator-${randomUUID()}`));
+      const log = await unavailable(readRecords(await connected(), logStream, subject, `operator-${randomUUID()}`, known.get(subject)));
+      known.set(subject, log);
       return { records: log.records.map(({ record }) => record), lastSequence: log.lastSequence };
     },
     onActivity: (callback) => {
