@@ -1,6 +1,7 @@
 import { Registry } from "@rune/clients/registry/registry";
 import { MemoryRegistry } from "@rune/clients/testing/memory-registry";
 import { mediaType } from "@rune/crds/contracts/artifact";
+import type { AgentSession } from "@rune/crds/kinds/agent-session";
 import { resourceOf } from "@rune/crds/kinds/kind";
 import { kinds } from "@rune/crds/kinds/kinds";
 import { type TrainingRun, trainingRun } from "@rune/crds/kinds/training-run";
@@ -8,10 +9,10 @@ import { apiVersion } from "@rune/crds/words/group";
 import { getCondition, isTrue, Manager, namespaces, secrets, silentLogger } from "kopf-ts";
 import { FakeApiServer, VirtualClock } from "kopf-ts/testing";
 import { afterEach, beforeEach, expect, it } from "vitest";
-import { adapters, trainingRuns } from "../shared/resources.ts";
+import { adapters, agentSessions, trainingRuns } from "../shared/resources.ts";
 import type { Services } from "../shared/services.ts";
 import { FakeOutbox } from "../testing/fake-outbox.ts";
-import { adapter, condition, config, digestOf, metadata } from "../testing/objects.ts";
+import { adapter, agentSession, condition, config, digestOf, metadata } from "../testing/objects.ts";
 import { register } from "./controller.ts";
 
 /** The controller against an API server and a registry: its reads, its writes, and their order. */
@@ -225,6 +226,31 @@ it("waits for the run that trains its hypernetwork, and goes on as soon as that 
     hypernetwork: { repository: "rune/default/hypernetworks", digest, rank: 8, collapsed: false },
   });
   expect(asked).toContain("rune/default/hypernetworks");
+});
+
+it("isn't woken by the progress of a session that it will learn from, but by its end", async () => {
+  const labels = { learn: "yes" };
+  const at = (status: AgentSession["status"]) => {
+    const { metadata } = api.find(agentSessions, key("one")) ?? {};
+    api.put(agentSessions, agentSession("one", { metadata: { ...metadata, labels }, status }));
+  };
+  at({ epoch: 1 });
+  api.put(trainingRuns, aRun("waiting", { corpus: { ...corpus, minimumSessions: 1 } }));
+  await until("it waits for the session", () => reasonOf("waiting") === "SessionsRunning");
+  const hear = async () => {
+    let turns = 0;
+    await until("all has been heard", () => ++turns > 50, 10);
+  };
+  await hear();
+  const before = asked.length;
+  for (const epoch of [2, 3, 4]) {
+    at({ epoch });
+    await hear();
+  }
+  expect(asked).toHaveLength(before);
+  const trajectory = { repository: "rune/default/trajectories", digest: digestOf("7") };
+  at({ epoch: 4, outcome: "Solved", trajectory, conditions: [condition("Succeeded")] });
+  await until("its corpus is frozen", () => find("waiting")?.status?.corpus !== undefined, 10);
 });
 
 it("opens to a trainer that merges by search what it reads and the one repository that it writes, and nothing else", async () => {

@@ -1,6 +1,18 @@
+import type { AgentSession } from "@rune/crds/kinds/agent-session";
 import type { TrainingRun } from "@rune/crds/kinds/training-run";
 import { label } from "@rune/crds/words/labels";
-import { type Context, isTerminal, jobs, type KubeObject, type Manager, type Outcome, pods } from "kopf-ts";
+import {
+  anyOf,
+  type Context,
+  fieldChanged,
+  isTerminal,
+  jobs,
+  type KubeObject,
+  labelsChanged,
+  type Manager,
+  type Outcome,
+  pods,
+} from "kopf-ts";
 import { publishing } from "../shared/cloudevents.ts";
 import { enqueueOnNotice, indexByUID, labelled, requiring } from "../shared/enqueue.ts";
 import { hasLabels } from "../shared/labels.ts";
@@ -32,13 +44,13 @@ async function reconcile(run: TrainingRun, context: Context, services: Services)
 export function register(manager: Manager, services: Services): void {
   indexByUID(manager, trainingRuns);
   const required = requiring(manager, trainingRuns);
-  const learning = (session: KubeObject) => waitingRuns(manager, session);
   const controller = manager
     .controller("training-run")
     .for(trainingRuns)
     .owns(jobs)
     .watches(pods, labelled(label.run))
-    .watches(agentSessions, (session) => [...learning(session), ...required(session)])
+    .watches(agentSessions, (session) => waitingRuns(manager, session), { predicate: anyOf<AgentSession>(labelsChanged, hasEnded) })
+    .watches(agentSessions, required)
     .watches(adapters, (adapter) => [...labelled(label.run)(adapter), ...required(adapter), ...startingFrom(manager, adapter)])
     .watches(trainingRuns, (run) => [...required(run), ...startingFrom(manager, run)])
     .watches(modelServers, required)
@@ -49,6 +61,9 @@ export function register(manager: Manager, services: Services): void {
     .complete((run, context) => reconcile(run, context, services));
   enqueueOnNotice(manager, controller, services, "progress");
 }
+
+/** A session's progress changes no corpus; its end does. */
+const hasEnded = fieldChanged((session: AgentSession) => [isTerminal(session), session.status?.trajectory]);
 
 const byOpenCorpus = (run: TrainingRun) => (run.status?.corpus || isTerminal(run) ? undefined : run.metadata.namespace);
 
