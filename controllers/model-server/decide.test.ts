@@ -296,6 +296,15 @@ describe("adapters of a ModelServer", () => {
     });
   });
 
+  it("are in status once they are loaded, however many others are wanted before them", () => {
+    const others = Array.from({ length: 300 }, (_, n) => `other-${n}-1111111111111111`);
+    const adapters = new Map([...others, name].map((each) => [each, adapter(each, each === name ? {} : { status: {} })]));
+    const demands = [...others, name].map((each) => ({ name: each, by: "AgentSession s" }));
+    const listed = decide(wanting(holding, { adapters, demands }), now).outcome.status as World["server"]["status"];
+    expect(listed?.adapters).toHaveLength(256);
+    expect(listed?.adapters?.[0]).toMatchObject({ name, state: "Loaded" });
+  });
+
   it("a restarted engine is told, and the time of its boot moves", () => {
     const before = decide(wanting(holding), now).outcome.status as World["server"]["status"];
     const server = modelServer("coder", { status: before });

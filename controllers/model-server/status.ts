@@ -1,5 +1,5 @@
 import type { HeldAdapter } from "@rune/crds/contracts/loader";
-import type { ModelServer } from "@rune/crds/kinds/model-server";
+import { type ModelServer, mostListed } from "@rune/crds/kinds/model-server";
 import { timestamp } from "kopf-ts";
 import { isResolved } from "../pods/base-model.ts";
 import { Reason } from "../shared/reasons.ts";
@@ -13,6 +13,9 @@ import type { Engine, World } from "./world.ts";
 type Status = NonNullable<ModelServer["status"]>;
 export type AdapterState = NonNullable<Status["adapters"]>[number];
 export type EngineState = NonNullable<Status["engines"]>[number];
+
+/** Sessions and evaluations go on once their adapter is loaded, and end where it is refused, so these are never cut off. */
+const order: readonly AdapterState["state"][] = ["Loaded", "Refused", "Pending"];
 
 /** The identity of the base model, frozen once it is known. */
 export function baseDigestOf({ server, base, engines }: Pick<World, "server" | "base" | "engines">): string | undefined {
@@ -39,8 +42,8 @@ export function statusOf(world: World, wished: readonly Placement[], now: Date):
       .join(","),
     url: serverURL(server.metadata),
     loadedAdapters: adapters.filter(({ engines }) => engines > 0).length,
-    adapters: adapters.slice(0, 256),
-    engines: engines.slice(0, 256).map((engine) => engineState(engine, server.status?.engines ?? [], baseDigest, now)),
+    adapters: adapters.toSorted((a, b) => order.indexOf(a.state) - order.indexOf(b.state)).slice(0, mostListed),
+    engines: engines.slice(0, mostListed).map((engine) => engineState(engine, server.status?.engines ?? [], baseDigest, now)),
   };
 }
 

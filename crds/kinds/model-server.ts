@@ -96,6 +96,9 @@ export const tensorParallel = {
     "above 1 together with adapters was reported to corrupt answers (vllm-project/vllm#21471); use pipelineParallelSize, or set allowTensorParallelWithAdapters to accept that",
 };
 
+/** Number of adapters, and of engines, that a status lists. */
+export const mostListed = 256;
+
 const status = z.object({
   ...statusBase,
   baseDigest: digest().optional().describe("Digest over the base model's files."),
@@ -106,7 +109,7 @@ const status = z.object({
   loadedAdapters: whole(0, 10000).optional().describe("Number of adapters that at least one engine has loaded."),
   adapters: z
     .array(adapterState)
-    .max(256)
+    .max(mostListed)
     .meta(byKey("name"))
     .optional()
     .describe("Adapters that are wanted or still loaded on this server, with their state."),
@@ -120,7 +123,7 @@ const status = z.object({
         since: time().optional().describe("Time at which the engine's current process was first seen."),
       }),
     )
-    .max(256)
+    .max(mostListed)
     .meta(byKey("pod"))
     .optional()
     .describe("Engines of the server with their current processes."),
