@@ -7,7 +7,7 @@ import type { Outcome } from "kopf-ts";
 import { describe, expect, it } from "vitest";
 import { mayStillWrite } from "../epochs/worker.ts";
 import { aCondition, aJob, aPod, aSession, now } from "../testing/builders.ts";
-import { config, digestOf } from "../testing/objects.ts";
+import { adapter as anAdapter, config, digestOf } from "../testing/objects.ts";
 import { aSessionWorld, servedBase as baseDigest, logOf, aServer as server } from "../testing/session-world.ts";
 import { decide } from "./decide.ts";
 import { endingOf } from "./ending.ts";
@@ -48,6 +48,17 @@ describe("before work", () => {
     const outcome = decideOn({});
     expect(outcome.status).toEqual({ adapter: expect.objectContaining({ reason: "NoneRelevant" }) });
     expect(outcome.creates).toEqual([]);
+  });
+
+  it("waits for the Adapter that it names, which may be applied after it", () => {
+    const session = aSession({ spec: { adapter: { policy: "Fixed", name: "x" } } });
+    const serving = { ...server, status: { ...server.status, baseDigest } } as ModelServer;
+    const waits = decideOn({ session, server: serving });
+    expect(waits).toMatchObject({ kind: "waiting", reason: "AdapterMissing", creates: [] });
+    expect(waits.message).toBe("the Adapter x doesn't exist in this namespace; create it, or create a new session with another adapter");
+    expect(
+      decideOn({ session, server: serving, adapters: [anAdapter("x", { spec: { base: { name: "coder", digest: baseDigest } } })] }).status,
+    ).toMatchObject({ adapter: { name: "x" } });
   });
 
   it("waits until the claimed adapter is loaded, and works without it when the server refuses it", () => {

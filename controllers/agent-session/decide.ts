@@ -76,8 +76,12 @@ export function decide(world: World, config: OperatorConfig, seal: Seal, now: Da
 /** The choice is frozen in status, which claims the adapter, before any pod exists. */
 function choose({ session, server, adapters }: World): Outcome {
   const adapter = chooseAdapter(session, server?.status?.baseDigest ?? "", adapters);
-  if (session.spec.adapter.policy === "Fixed" && !adapter.name)
-    return failed(adapter.reason, `${adapter.message}; create a new session with another adapter`);
+  if (session.spec.adapter.policy === "Fixed" && !adapter.name) {
+    const another = "create a new session with another adapter";
+    if (adapter.reason === Reason.AdapterMissing)
+      return waiting(adapter.reason, `${adapter.message} in this namespace; create it, or ${another}`, retrySeconds);
+    return failed(adapter.reason, `${adapter.message}; ${another}`);
+  }
   return progressing(SessionReason.AdapterChosen, adapter.message, { adapter })
     .event("Normal", SessionReason.AdapterChosen, adapter.message)
     .atOnce();
