@@ -39,13 +39,17 @@ export function decide(world: World, now: Date): Decision {
 
 /** All objects of a server except its token. */
 export function manifests(
-  { server, config, adminKeys }: Pick<World, "server" | "config" | "adminKeys">,
+  { server, config, adminKeys, engines }: Pick<World, "server" | "config" | "adminKeys" | "engines">,
   baseDigest: string | undefined,
 ): KubeObject[] {
   const loader: LoaderConfig = loaderDocument(server, config, adminKeys);
   return [
     inputs(server, config, loader, baseDigest),
-    networkPolicy(server, config),
+    networkPolicy(
+      server,
+      config,
+      engines.map(({ pod }) => pod),
+    ),
     headlessService(server),
     service(server),
     statefulSet(server, config, loader),
