@@ -58,12 +58,12 @@ it("an engine whose loader is gone ends once it has answered what it was asked",
   expect(server.requests.map(({ path }) => path)).toEqual(["/drain", "/metrics", "/metrics", "/metrics"]);
 });
 
-/** Starts the engine's container with another program in place of vLLM, and with pauses a hundredth as long. */
+/** Starts the engine's container with another program in place of vLLM, and with pauses a twentieth as long. */
 async function startEngine(vllm: readonly string[]) {
   directory = await mkdtemp(join(tmpdir(), "engine-"));
   await writeFile(join(directory, "vllm"), ["#!/bin/sh", ...vllm].join("\n"), { mode: 0o755 });
   const [program = "", option = "", launch = "", ...rest] = container()?.command ?? [];
-  const script = launch.replaceAll(/sleep (\d+)/g, (_, seconds) => `sleep ${Number(seconds) / 100}`);
+  const script = launch.replaceAll(/sleep (\d+)/g, (_, seconds) => `sleep ${Number(seconds) / 20}`);
   const shell = spawn(program, [option, script, ...rest], { env: { PATH: `${directory}:${process.env.PATH}` } });
   const lines = createInterface({ input: shell.stdout });
   await once(lines, "line");

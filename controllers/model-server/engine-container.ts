@@ -34,13 +34,15 @@ export function engineContainer(server: ModelServer, config: OperatorConfig, mod
  * is killed in the end.
  */
 const launch = [
-  'vllm serve "$@" &',
-  "engine=$!",
+  "engine=",
   "end() {",
+  '  [ "$engine" ] || engine=$!',
   "  kill -TERM $engine",
   "  { sleep 5; kill -TERM $engine; sleep 20; kill -KILL $engine; } >/dev/null 2>&1 &",
   "}",
   "trap end TERM INT",
+  'vllm serve "$@" &',
+  '[ "$engine" ] || engine=$!',
   "while kill -0 $engine 2>/dev/null; do wait $engine; code=$?; done",
   "exit $code",
 ].join("\n");
