@@ -1,7 +1,9 @@
 import { storeEvidence } from "@rune/clients/registry/evidence";
 import type { Adapter } from "@rune/crds/kinds/adapter";
+import type { Evaluation } from "@rune/crds/kinds/evaluation";
 import type { ModelServer } from "@rune/crds/kinds/model-server";
 import { type Context, type Controller, fieldChanged, type Manager, type ObjectKey, type Outcome } from "kopf-ts";
+import { type User, useChanged, usesOf } from "../shared/adapter-users.ts";
 import { publishing } from "../shared/cloudevents.ts";
 import { adapters, agentSessions, environmentChecks, evaluations, evolutionGenerations, modelServers } from "../shared/resources.ts";
 import type { Services } from "../shared/services.ts";
@@ -26,17 +28,24 @@ export function register(manager: Manager, services: Services): Controller<Adapt
     .controller("adapter")
     .for(adapters)
     .watches(modelServers, heldBy, { predicate: fieldChanged(({ status }) => status?.adapters) })
-    .watches(environmentChecks, ({ metadata, status }) => inNamespace(metadata.namespace, [status?.claim?.adapter]))
-    .watches(agentSessions, ({ metadata, status }) => inNamespace(metadata.namespace, [status?.adapter?.name]))
-    .watches(evaluations, ({ metadata, spec, status }) =>
-      inNamespace(metadata.namespace, [...spec.arms.map(({ adapter }) => adapter), ...(status?.activeAdapters ?? [])]),
-    )
+    .watches(environmentChecks, usedBy, { predicate: useChanged })
+    .watches(agentSessions, usedBy, { predicate: useChanged })
+    .watches(evaluations, (evaluation) => [...usedBy(evaluation), ...armsOf(evaluation)], { predicate: useChanged })
     .watches(evolutionGenerations, ({ metadata, status }) =>
       inNamespace(metadata.namespace, status?.decisions?.map(({ adapter }) => adapter) ?? []),
     )
     .withOptions({ fieldManager: "rune-adapter", reportFailures: true })
     .complete((adapter, ctx) => reconcile(adapter, ctx, services, known));
 }
+
+const usedBy = (user: User) => inNamespace(user.metadata.namespace, usesOf(user));
+
+/** An evaluation that has ended uses no adapter any more, and has measured them. */
+const armsOf = ({ metadata, spec }: Evaluation) =>
+  inNamespace(
+    metadata.namespace,
+    spec.arms.map(({ adapter }) => adapter),
+  );
 
 const heldBy = ({ metadata, status }: ModelServer) => inNamespace(metadata.namespace, status?.adapters?.map(({ name }) => name) ?? []);
 

@@ -2,23 +2,25 @@ import type { KnownEvidence } from "@rune/clients/registry/evidence";
 import { ArtifactMissing, type Descriptor, DigestMismatch, type Registry, titleOf } from "@rune/clients/registry/registry";
 import { adapterConfig } from "@rune/crds/contracts/artifact";
 import type { Adapter } from "@rune/crds/kinds/adapter";
+import type { Evaluation } from "@rune/crds/kinds/evaluation";
 import { ConditionType } from "@rune/crds/words/conditions";
 import { type Context, isTrue, namespaces } from "kopf-ts";
 import { ZodError } from "zod";
-import { nameOfUser, usersIn, usesOf } from "../shared/adapter-users.ts";
+import { nameOfUser, usersOf } from "../shared/adapter-users.ts";
 import { evaluations, evolutionGenerations, modelServers } from "../shared/resources.ts";
 import type { Services } from "../shared/services.ts";
 import { reverifySeconds } from "./decide.ts";
 import { isDue, observeEvidence } from "./evidence.ts";
 import type { ArtifactState, World } from "./world.ts";
 
+const evaluationsByAdapter = ({ metadata, spec }: Evaluation) =>
+  spec.arms.flatMap(({ adapter }) => (adapter ? [`${metadata.namespace}/${adapter}`] : []));
+
 /** All reads of a pass. */
 export async function observe(adapter: Adapter, ctx: Context, services: Services, known: KnownEvidence): Promise<World> {
   const { namespace, name } = adapter.metadata;
   const { cache } = ctx;
-  const measuring = cache(evaluations)
-    .list({ namespace })
-    .filter(({ spec }) => spec.arms.some((arm) => arm.adapter === name));
+  const measuring = cache(evaluations).byIndex(evaluationsByAdapter, `${namespace}/${name}`);
   const decisions = cache(evolutionGenerations)
     .list({ namespace })
     .flatMap(({ status }) => status?.decisions ?? [])
@@ -33,9 +35,7 @@ export async function observe(adapter: Adapter, ctx: Context, services: Services
     evidence: isRead ? await observeEvidence(adapter, services, known, ctx.clock.now()) : { state: "NotRead" },
     servers: cache(modelServers).list({ namespace }),
     evaluations: measuring,
-    claims: usersIn(namespace, cache)
-      .filter((user) => usesOf(user).includes(name))
-      .map(nameOfUser),
+    claims: usersOf(adapter, cache).map(nameOfUser),
     namespaceTerminating: leaving && (await isTerminating(namespace, ctx)),
   };
 }

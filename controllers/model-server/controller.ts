@@ -15,7 +15,7 @@ import {
   type Outcome,
   pods,
 } from "kopf-ts";
-import type { User } from "../shared/adapter-users.ts";
+import { type User, useChanged } from "../shared/adapter-users.ts";
 import { labelled, requiring } from "../shared/enqueue.ts";
 import { adapters, agentSessions, environmentChecks, evaluations, modelServers, resourceOfKind } from "../shared/resources.ts";
 import type { Services } from "../shared/services.ts";
@@ -73,9 +73,9 @@ export function register(manager: Manager, services: Services): Controller<Model
         adapter.status?.archived,
       ]),
     })
-    .watches(agentSessions, (session, cache) => serversOf(session, cache))
-    .watches(evaluations, (evaluation, cache) => serversOf(evaluation, cache))
-    .watches(environmentChecks, (check, cache) => serversOf(check, cache));
+    .watches(agentSessions, (session, cache) => serversOf(session, cache), { predicate: useChanged })
+    .watches(evaluations, (evaluation, cache) => serversOf(evaluation, cache), { predicate: useChanged })
+    .watches(environmentChecks, (check, cache) => serversOf(check, cache), { predicate: useChanged });
   for (const resource of Object.values(resourceOfKind)) builder.watches(resource, requiring(manager, modelServers));
   const controller: Controller<ModelServer> = builder
     .withOptions({ fieldManager: "rune-model-server", maxConcurrentReconciles: 8, reportFailures: true })

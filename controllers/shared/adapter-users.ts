@@ -1,7 +1,7 @@
 import type { AgentSession } from "@rune/crds/kinds/agent-session";
 import type { EnvironmentCheck } from "@rune/crds/kinds/environment-check";
 import type { Evaluation } from "@rune/crds/kinds/evaluation";
-import { type Cache, isTerminal } from "kopf-ts";
+import { type Cache, fieldChanged, isTerminal, type KubeObject, type Predicate } from "kopf-ts";
 import { agentSessions, environmentChecks, evaluations } from "./resources.ts";
 
 /** An object that has adapters loaded for its own use. */
@@ -33,3 +33,24 @@ export const usersIn = (namespace: string, cache: Cache): User[] => [
   ...cache(evaluations).byIndex(liveByNamespace, namespace),
   ...cache(environmentChecks).byIndex(liveByNamespace, namespace),
 ];
+
+const usersByAdapter = (user: User) => usesOf(user).map((adapter) => `${user.metadata.namespace}/${adapter}`);
+
+/** Everything that uses this adapter. */
+export function usersOf({ metadata: { namespace, name } }: KubeObject, cache: Cache): User[] {
+  const key = `${namespace}/${name}`;
+  return [
+    ...cache(agentSessions).byIndex(usersByAdapter, key),
+    ...cache(evaluations).byIndex(usersByAdapter, key),
+    ...cache(environmentChecks).byIndex(usersByAdapter, key),
+  ];
+}
+
+/** Changes of what an object uses, and when, and its end: most changes of its status are of its progress. */
+export const useChanged: Predicate<User> = fieldChanged((user: User) => [
+  isTerminal(user),
+  user.metadata.deletionTimestamp,
+  user.spec.suspend,
+  usesOf(user),
+  !isSession(user) && !isCheck(user) && user.status?.activeArms,
+]);
