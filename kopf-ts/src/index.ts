@@ -39,7 +39,7 @@ export {
   type Unfit,
 } from "./cache/cache.ts";
 export { Reflector, type ReflectorObserver, type ReflectorOptions, type ReflectorSink } from "./cache/reflector.ts";
-export type { Change, FreezeDepth, IndexFailed, IndexFunction } from "./cache/store.ts";
+export type { Change, FreezeDepth, IndexFailed, IndexFunction, Lookup } from "./cache/store.ts";
 export { terminationSignal } from "./core/abort-signals.ts";
 export * from "./core/clock.ts";
 export * from "./core/logger.ts";

@@ -6,14 +6,14 @@ import { InvalidObjectError, parseObject } from "../api/schema.ts";
 import type { Clock } from "../core/clock.ts";
 import type { Logger } from "../core/logger.ts";
 import { Reflector, type ReflectorObserver } from "./reflector.ts";
-import { type Change, type FreezeDepth, type IndexFunction, Store } from "./store.ts";
+import { type Change, type FreezeDepth, type IndexFunction, type Lookup, Store } from "./store.ts";
 
 /** Reads that cost no request. Objects are frozen and shared: copy an object before changing it. */
 export interface CacheReader<T extends KubeObject = KubeObject> {
   /** The object, if the cache has it. */
   get(key: ObjectKey): T | undefined;
-  /** All of them, or those in a namespace, or those whose labels are all equal to the selector's. A lookup by labels costs what it finds. */
-  list(options?: { namespace?: string | undefined; labels?: Readonly<Record<string, string>> | undefined }): T[];
+  /** All of them, or those in a namespace, or those whose labels are all equal to these. A lookup by namespace or labels costs what it finds. */
+  list(options?: Lookup): T[];
   /**
    * Those that the index files under `value`. The index is one that `indexField` added, by its name, or the function itself: one that is
    * defined once (a new closure in each call would be a new index in each call), and whose index is made when it is first used.
@@ -150,10 +150,8 @@ export class Informer<T extends KubeObject> implements CacheReader<T> {
     return this.#store.get(keyOf(key));
   }
 
-  list(options: { namespace?: string | undefined; labels?: Readonly<Record<string, string>> | undefined } = {}): T[] {
-    const { namespace, labels = {} } = options;
-    const found = this.#store.withLabels(labels);
-    return namespace === undefined ? found : found.filter(({ metadata }) => metadata.namespace === namespace);
+  list(options: Lookup = {}): T[] {
+    return this.#store.list(options);
   }
 
   byIndex(index: string | IndexFunction<T>, value: string): T[] {

@@ -131,7 +131,7 @@ describe("a store", () => {
       const { metadata, ...rest } = object(name, version);
       return { ...rest, metadata: { ...metadata, labels } };
     };
-    const names = (labels: Record<string, string>) => store.withLabels(labels).map(({ metadata }) => metadata.name);
+    const names = (labels: Record<string, string>) => store.list({ labels }).map(({ metadata }) => metadata.name);
     store.put(labelled("a", "1", { app: "x", tier: "1" }));
     store.put(labelled("b", "2", { app: "x" }));
     expect([names({}), names({ app: "x" }), names({ app: "x", tier: "1" }), names({ app: "y" })]).toEqual([
@@ -142,5 +142,22 @@ describe("a store", () => {
     ]);
     store.put(labelled("b", "3", { app: "y", tier: "1" }));
     expect([names({ app: "x" }), names({ tier: "1", app: "y" })]).toEqual([["a"], ["b"]]);
+  });
+
+  test("a lookup by namespace finds those in it, with labels only those that have them", () => {
+    const store = new Store<DynamicObject>();
+    const put = (namespace: string, name: string, labels: Record<string, string> = {}) => {
+      const { metadata, ...rest } = object(name, name);
+      store.put({ ...rest, metadata: { ...metadata, namespace, labels } });
+    };
+    const names = (namespace: string, labels?: Record<string, string>) =>
+      store.list({ namespace, labels }).map(({ metadata }) => metadata.name);
+    put("one", "a", { app: "x" });
+    put("two", "b", { app: "x" });
+    expect([names("one"), names("two"), names("three")]).toEqual([["a"], ["b"], []]);
+    put("one", "c");
+    store.put({ ...object("a", "2"), metadata: { ...object("a", "2").metadata, namespace: "one", labels: { app: "x" } } });
+    expect([names("one"), names("one", { app: "x" }), names("two", { app: "y" })]).toEqual([["a", "c"], ["a"], []]);
+    expect(store.list().map(({ metadata }) => metadata.name)).toEqual(["a", "b", "c"]);
   });
 });

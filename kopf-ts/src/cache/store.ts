@@ -17,6 +17,14 @@ export type IndexFunction<T extends KubeObject> = (object: T) => readonly string
 /** Called for an object for which an index function failed. */
 export type IndexFailed<T extends KubeObject> = (index: string, object: T, error: unknown) => void;
 
+/** Which objects of a cache to list; all of them without either. */
+export interface Lookup {
+  readonly namespace?: string | undefined;
+  readonly labels?: Readonly<Record<string, string>> | undefined;
+}
+
+const namespaceOf: IndexFunction<KubeObject> = ({ metadata }) => metadata.namespace;
+
 interface Index<T extends KubeObject> {
   readonly name: string;
   readonly values: IndexFunction<T>;
@@ -74,12 +82,16 @@ export class Store<T extends KubeObject> {
     return found;
   }
 
-  /** The objects whose labels are all equal to these. The first label is looked up in an index, made when it is first used. */
-  withLabels(labels: Readonly<Record<string, string>>): T[] {
+  /**
+   * The objects of a namespace, or of all, whose labels are all equal to these. The first label, or without labels the
+   * namespace, is looked up in an index, made when it is first used.
+   */
+  list({ namespace, labels = {} }: Lookup = {}): T[] {
     const [first, ...others] = Object.entries(labels);
-    if (!first) return [...this.#objects.values()];
-    return this.byIndex(this.#valuesOfLabel(first[0]), first[1]).filter(({ metadata }) =>
-      others.every(([name, value]) => metadata.labels?.[name] === value),
+    if (!first) return namespace === undefined ? [...this.#objects.values()] : this.byIndex(namespaceOf, namespace);
+    return this.byIndex(this.#valuesOfLabel(first[0]), first[1]).filter(
+      ({ metadata }) =>
+        (namespace === undefined || metadata.namespace === namespace) && others.every(([name, value]) => metadata.labels?.[name] === value),
     );
   }
 
@@ -94,7 +106,7 @@ export class Store<T extends KubeObject> {
   #add(id: string | IndexFunction<T>, name: string, values: IndexFunction<T>): Index<T> {
     const index: Index<T> = { name, values, keys: new Map(), filed: new Map() };
     this.#indexes.set(id, index);
-    for (const [key, object] of this.#objects) this.#enter(index, key, object);
+    for (const [key, object] of this.#objects) this.#file(index, key, object);
     return index;
   }
 
@@ -105,10 +117,7 @@ export class Store<T extends KubeObject> {
     if (old && old.metadata.resourceVersion === object.metadata.resourceVersion && old.metadata.uid === object.metadata.uid) return [];
     const stored = this.#seal(object);
     this.#objects.set(key, stored);
-    for (const index of this.#indexes.values()) {
-      if (old) leave(index, key);
-      this.#enter(index, key, stored);
-    }
+    for (const index of this.#indexes.values()) this.#file(index, key, stored);
     if (!old) return [{ type: "added", object: stored, initial }];
     if (old.metadata.uid === stored.metadata.uid) return [{ type: "updated", object: stored, old }];
     return [
@@ -147,20 +156,29 @@ export class Store<T extends KubeObject> {
     for (const index of this.#indexes.values()) leave(index, key);
   }
 
-  /** An object for which the index function fails is not in the index; it is still cached and reported as a change. */
-  #enter(index: Index<T>, key: string, object: T): void {
-    let values: readonly string[];
-    try {
-      values = valuesOf(index, object);
-    } catch (error) {
-      this.#indexFailed(index.name, object, error);
-      return;
-    }
+  /**
+   * Files an object by its values. One whose values stay keeps its place, so that lookups have a steady order. One for
+   * which the index function fails is not in the index; it is still cached and reported as a change.
+   */
+  #file(index: Index<T>, key: string, object: T): void {
+    const before = index.filed.get(key) ?? [];
+    const values = this.#valuesIn(index, object);
+    if (values.length === before.length && values.every((value, position) => value === before[position])) return;
+    leave(index, key);
     if (values.length > 0) index.filed.set(key, values);
     for (const value of values) {
       const keys = index.keys.get(value);
       if (keys) keys.add(key);
       else index.keys.set(value, new Set([key]));
+    }
+  }
+
+  #valuesIn(index: Index<T>, object: T): readonly string[] {
+    try {
+      return valuesOf(index, object);
+    } catch (error) {
+      this.#indexFailed(index.name, object, error);
+      return [];
     }
   }
 

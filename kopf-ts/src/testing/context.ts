@@ -30,8 +30,7 @@ export function fakeCache(objects: readonly KubeObject[] = [], indexes: readonly
     return {
       get: (key) => store.get(keyOf(key)),
       byIndex: (index, value) => store.byIndex(index, value),
-      list: ({ namespace, labels = {} } = {}) =>
-        store.withLabels(labels).filter(({ metadata }) => namespace === undefined || metadata.namespace === namespace),
+      list: (lookup) => store.list(lookup),
     };
   };
 }
