@@ -22,7 +22,7 @@ from rune_trainer.errors import Ending, terminated
 from rune_trainer.functional import Pairs, by_trajectory, detached, joined, tensors_of
 from rune_trainer.hypernetwork import Hypernetwork
 from rune_trainer.lessons import Lesson
-from rune_trainer.objectives import Asking, Draw, Interrupted, learnt_of, mean_cosine, reconstruction_errors
+from rune_trainer.objectives import Asking, Draw, Interrupted, learnt_of, mean_cosine, never, reconstruction_errors
 from rune_trainer.sft import FINAL_RATE, Progress, Run, moments, restore
 from rune_trainer.training_curve import Look
 from rune_trainer.workers import ALONE, Alone
@@ -177,6 +177,8 @@ def train(training: Training, run: Run, tell: Callable[[dict[str, float], int], 
         raise terminated(
             f"asked to stop after {len(done.losses)} of {settings.steps} steps; the next attempt goes on from there"
         ) from None
+    finally:
+        training.asking.stopping = never
     return done
 
 

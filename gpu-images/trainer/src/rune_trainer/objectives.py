@@ -21,6 +21,10 @@ class Interrupted(Exception):
     """A step or a measurement was given up between two passes through the base; it has changed nothing."""
 
 
+def never() -> bool:
+    return False
+
+
 @dataclass
 class Asking:
     """The frozen base as student and teacher."""
@@ -32,7 +36,7 @@ class Asking:
     together: bool
     """`model.packs_well`"""
     kept: Kept
-    stopping: Callable[[], bool] = lambda: False
+    stopping: Callable[[], bool] = never
     """Asked before each pass through the base, which may take half a minute on a CPU. Raises `Interrupted` if true."""
 
     def losses(self, draws: list[Draw], pairs: Pairs, per: int = 0) -> tuple[float, int]:
