@@ -28,6 +28,8 @@ export type ProxyOptions = {
 
 const asked = z.looseObject({ model: z.string().min(1).max(253) });
 const largestBody = 16 * 1024 * 1024;
+/** Of all open requests together. Parsed, a body takes a few times as much memory. */
+const mostBodyBytes = 8 * largestBody;
 const mostInFlight = 512;
 const longest = 30 * 60_000;
 /** An Adapter's name ends in the digest of its weights; no other name can be loaded here. */
@@ -47,7 +49,22 @@ export function proxyApp(options: ProxyOptions): Hono {
     return ready && options.accepting() ? context.text("") : later(context, problem || "shutting down", 5);
   });
   app.get("/v1/models", (context) => models(context, options));
-  for (const path of ["/v1/chat/completions", "/v1/completions"]) app.post(path, (context) => forward(context, path, options, dispatcher));
+  const bodies = { bytes: 0 };
+  for (const path of ["/v1/chat/completions", "/v1/completions"])
+    app.post(path, async (context) => {
+      const size = sizeOf(context);
+      const busy = refuse(context, options) ?? crowded(context, bodies.bytes + size);
+      if (busy) {
+        options.metrics.request(path, busy.status, 0);
+        return busy;
+      }
+      bodies.bytes += size;
+      try {
+        return await forward(context, path, options, dispatcher);
+      } finally {
+        bodies.bytes -= size;
+      }
+    });
   app.notFound((context) => failure(context, 404, `there is no ${context.req.method} ${context.req.path} here`));
   app.onError((error, context) => failure(context, 500, `the loader failed: ${error.name}`));
   return app;
@@ -67,6 +84,12 @@ async function models(context: Context, { engine, base, find }: ProxyOptions): P
   }));
   return context.json({ object: "list", data });
 }
+
+/** Bytes of a request's body; one that doesn't tell may be as large as any. */
+const sizeOf = (context: Context) => Number(context.req.header("content-length") ?? largestBody);
+
+const crowded = (context: Context, bytes: number) =>
+  bytes > mostBodyBytes ? failure(context, 429, "too many large requests are open", { "retry-after": "2" }) : undefined;
 
 async function forward(context: Context, path: string, options: ProxyOptions, dispatcher: Dispatcher): Promise<Response> {
   const { clock = systemClock, metrics } = options;

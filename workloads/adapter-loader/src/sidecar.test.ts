@@ -1,4 +1,5 @@
 import { mkdtemp, readdir, stat, writeFile } from "node:fs/promises";
+import { request as httpRequest } from "node:http";
 import { networkInterfaces, tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
@@ -400,6 +401,22 @@ describe("the inference port", () => {
     expect((await ask(7)).status).toBe(400);
     const answer = await fetch(`http://127.0.0.1:${sidecar.ports.inference}/v1/completions`, { method: "POST", body: "no json" });
     expect(((await answer.json()) as { error: { message: string } }).error.message).toContain("`model`");
+  });
+
+  it("reads no more bodies at once than it has memory for, and goes on when their clients have gone", async () => {
+    const large = { "content-type": "application/json", "content-length": 16 * 1024 * 1024 };
+    const open = Array.from({ length: 8 }, () => {
+      const path = `http://127.0.0.1:${sidecar.ports.inference}/v1/completions`;
+      const client = httpRequest(path, { method: "POST", headers: large }).on("error", () => undefined);
+      client.flushHeaders();
+      return client;
+    });
+    await expect.poll(async () => (await ask("tiny")).status).toBe(429);
+    const refused = await ask("tiny");
+    expect(refused.headers.get("retry-after")).toBe("2");
+    expect(await refused.json()).toMatchObject({ error: { message: "too many large requests are open", code: 429 } });
+    for (const client of open) client.destroy();
+    await expect.poll(async () => (await ask("tiny")).status).toBe(200);
   });
 
   it.runIf(Object.values(networkInterfaces()).some((all) => all?.some(({ address }) => address === "::1")))(
