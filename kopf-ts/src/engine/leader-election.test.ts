@@ -162,6 +162,23 @@ describe("36: leader election", () => {
     await eventually(() => second.elector.leads);
   });
 
+  test("a Lease whose taking was interrupted is released, and that of another isn't touched", async () => {
+    server.inject({ match: ({ method }) => method === "POST", times: 1, action: { do: "reset after" } });
+    const first = newElector("first");
+    first.start();
+    await eventually(() => holder() === "first");
+    first.abort.abort();
+    expect([first.elector.leads, first.elector.mayHold]).toEqual([false, true]);
+    await first.elector.release();
+    expect(holder()).toBe("");
+    otherHolds();
+    const standby = newElector("standby");
+    standby.start();
+    await pass(3);
+    standby.abort.abort();
+    expect(standby.elector.mayHold).toBe(false);
+  });
+
   test("refuses durations that could let two lead", () => {
     const make = () =>
       new LeaderElector({

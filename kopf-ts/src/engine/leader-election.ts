@@ -70,6 +70,8 @@ export class LeaderElector {
   /** Time since the last renewal was sent: the server may have executed it at once. */
   #renewed: Stopwatch;
   #leads = false;
+  /** A request to take the Lease was sent and not refused, whatever became of its response. */
+  #mayHold = false;
 
   constructor(options: LeaderElectorOptions) {
     this.#options = options;
@@ -95,6 +97,11 @@ export class LeaderElector {
   get leads(): boolean {
     if (this.#leads && this.#isOverdue) this.#lose(`not renewed for ${this.#deadline} s`);
     return this.#leads;
+  }
+
+  /** Whether the Lease may have this process's name, so that others wait for it: also if it was stopped before it knew. */
+  get mayHold(): boolean {
+    return this.#mayHold;
   }
 
   /** Tries to become the leader, then to remain it, until the signal aborts or leadership is lost. Never rejects. */
@@ -145,6 +152,7 @@ export class LeaderElector {
 
   #lose(how: string): void {
     this.#leads = false;
+    this.#mayHold = false;
     this.#options.onLost(new LeadershipLostError(this.#title, how));
   }
 
@@ -176,8 +184,10 @@ export class LeaderElector {
       // Loading credentials does not react to the signal.
       return await Promise.race([holding, late.promise]);
     } catch (error) {
-      const expected = isConflict(error) || isAlreadyExists(error) || signal.aborted;
-      if (!expected) this.#options.logger.warn(`the Lease ${this.#title} could not be reached`, { error: messageOf(error) });
+      const refused = isConflict(error) || isAlreadyExists(error);
+      if (refused && !this.#leads) this.#mayHold = false;
+      if (!refused && !signal.aborted)
+        this.#options.logger.warn(`the Lease ${this.#title} could not be reached`, { error: messageOf(error) });
       return "unknown";
     } finally {
       cancel();
@@ -196,16 +206,19 @@ export class LeaderElector {
       if (!isNotFound(error)) throw error;
       const spec: LeaseSpec = { ...ours, acquireTime: now, leaseTransitions: 0 };
       const created = { apiVersion: "coordination.k8s.io/v1", kind: "Lease", metadata: { namespace, name }, spec };
+      this.#mayHold = true;
       await client.create(leases, created, { signal });
       return "ours";
     }
     const old = (lease.spec ?? {}) as LeaseSpec;
     if (old.holderIdentity === identity) {
+      this.#mayHold = true;
       await client.replace(leases, { ...lease, spec: { ...old, ...ours } }, { signal });
       return "ours";
     }
     if (!this.#isFree(lease)) return "theirs";
     const spec: LeaseSpec = { ...old, ...ours, acquireTime: now, leaseTransitions: (old.leaseTransitions ?? 0) + 1 };
+    this.#mayHold = true;
     await client.replace(leases, { ...lease, spec }, { signal });
     return "ours";
   }

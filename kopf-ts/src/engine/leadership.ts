@@ -49,11 +49,11 @@ export class Leadership {
 
   /** Ends the election, and releases the Lease if all work has ended: only then may another process lead at once. */
   async stop(hasEnded: boolean): Promise<void> {
-    const led = this.#elector?.leads;
     this.#stop.abort();
     await this.#election;
-    if (led && hasEnded) await this.#elector?.release();
-    else if (led) this.#logger.error("something still runs, so the Lease is not released: another leads once it expires; end this process");
+    if (!this.#elector?.mayHold) return;
+    if (hasEnded) await this.#elector.release();
+    else this.#logger.error("something still runs, so the Lease is not released: another leads once it expires; end this process");
   }
 
   #insist(lease: string): void {
