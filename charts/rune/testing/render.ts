@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { attempt, CommandFailed } from "@rune/cluster/shell";
 import { helmPath } from "@rune/cluster/tools";
-import { parseAllDocuments, stringify } from "yaml";
+import { parse, parseAllDocuments, stringify } from "yaml";
 
 // biome-ignore lint/suspicious/noExplicitAny: rendered manifests are looked at field by field
 export type Manifest = any;
@@ -26,3 +26,6 @@ export async function refusal(values: object): Promise<string> {
 
 export const ofKind = (all: Manifest[], kind: string) => all.filter((one) => one.kind === kind);
 export const named = (all: Manifest[], kind: string, name: string) => all.find((one) => one.kind === kind && one.metadata.name === name);
+
+/** The operator's configuration in rendered manifests. */
+export const configOf = (all: Manifest[]) => parse(named(all, "ConfigMap", "rune-config").data["config.yaml"]);
