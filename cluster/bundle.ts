@@ -1,30 +1,43 @@
 import { rm } from "node:fs/promises";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { build } from "esbuild";
 import { settings } from "./settings.ts";
 
-/**
- * Bundles `<directory>/main.ts` with everything it imports into `<directory>/dist/main.mjs`, so that its image needs
- * Node and one file. CommonJS packages inside call `require`; the banner gives them one.
- */
+/** Bundles `<directory>/main.ts` into `<directory>/dist/main.mjs`, for its image. */
 export async function bundle(directory: string): Promise<void> {
-  const from = join(settings.root, directory);
-  await rm(join(from, "dist"), { recursive: true, force: true });
+  await bundleFile(join(directory, "main.ts"), join(directory, "dist"));
+}
+
+/**
+ * Bundles a program with everything it imports into a folder, so that it needs nothing but Node, and returns the bundle's
+ * path. What is only imported on demand has files of its own, beside it: a process keeps the text of all files that it has
+ * loaded, and that of the client that reads a kubeconfig is 16 MB. CommonJS packages inside call `require`; the banner
+ * gives them one. Paths are relative to the repository.
+ */
+export async function bundleFile(program: string, folder: string): Promise<string> {
+  const outdir = join(settings.root, folder);
+  await rm(outdir, { recursive: true, force: true });
   await build({
     absWorkingDir: settings.root,
-    entryPoints: [join(from, "main.ts")],
-    outfile: join(from, "dist/main.mjs"),
+    entryPoints: [program],
+    outdir,
+    outExtension: { ".js": ".mjs" },
     bundle: true,
+    splitting: true,
     platform: "node",
     format: "esm",
     target: "node24",
     sourcemap: "linked",
     sourcesContent: false,
+    // Without comments and indentation; one letter outside Latin-1 in a comment doubles the memory that a file's text takes.
+    minifyWhitespace: true,
+    legalComments: "linked",
     logLevel: "warning",
     banner: {
       js: 'import { createRequire as createRequireForBundle } from "node:module"; const require = createRequireForBundle(import.meta.url);',
     },
   });
+  return join(outdir, `${basename(program, ".ts")}.mjs`);
 }
 
 if (import.meta.main) {

@@ -4,6 +4,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { progress } from "@rune/cluster/progress";
 import { settings } from "@rune/cluster/settings";
 import { isTerminal } from "kopf-ts";
+import { asInImage } from "../as-in-image.ts";
 import { ApiServer, operatorUser } from "../operator/api-server.ts";
 import { type Requests, requestsIn, totalOf } from "../operator/audit.ts";
 import { cores, moveSelf } from "../operator/cores.ts";
@@ -55,7 +56,7 @@ async function measure(size: Case): Promise<Row> {
     await createNamespace(api, namespace);
     await installKinds(api);
     await progress.step(`${size.adapters} adapters and ${size.sessions} ended sessions`, () => populate(api, size));
-    const command = [process.execPath, join(import.meta.dirname, "operator.ts")];
+    const command = await asInImage(join(import.meta.dirname, "operator.ts"));
     const operator = new OperatorProcess({ command, kubeconfig: server.kubeconfigs.operator, mode: "status", namespace, workers: 4 });
     try {
       const synced = await operator.synced();

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { progress } from "@rune/cluster/progress";
 import { settings } from "@rune/cluster/settings";
+import { asInImage } from "../as-in-image.ts";
 import { ApiServer, operatorUser } from "../operator/api-server.ts";
 import { type Requests, requestsIn, totalOf } from "../operator/audit.ts";
 import { cores, moveSelf } from "../operator/cores.ts";
@@ -24,7 +25,7 @@ interface Size {
 const quick = process.argv.includes("--quick");
 const sizes: readonly Size[] = quick
   ? [
-      { sessions: 20, finished: 0 },
+      { sessions: 100, finished: 0 },
       { sessions: 200, finished: 0 },
       { sessions: 200, finished: 1000 },
     ]
@@ -66,7 +67,7 @@ async function measure(size: Size): Promise<Row> {
     await createNamespace(api, "rune-system");
     await installKinds(api);
     await progress.step(`${size.finished} sessions that have ended`, () => populate(api, { places, finished: size.finished }));
-    const command = [process.execPath, join(import.meta.dirname, "operator.ts")];
+    const command = await asInImage(join(import.meta.dirname, "operator.ts"));
     const operator = new OperatorProcess({ command, kubeconfig: server.kubeconfigs.operator, mode: "status", namespace, workers: 8 });
     const kubelet = playKubelet(api, played.signal);
     try {
