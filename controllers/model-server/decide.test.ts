@@ -226,7 +226,7 @@ describe("a ModelServer with pods", () => {
   });
 
   it("writes nothing that is there already", () => {
-    const existing = manifests({ server: modelServer(), config, adminKeys, engines: [serving] }, baseDigest).map(stamped);
+    const existing = manifests({ server: modelServer(), config, adminKeys }, baseDigest).map(stamped);
     const world = worldOf({
       statefulSet: rolledOut,
       engines: [serving],
@@ -320,9 +320,9 @@ describe("adapters of a ModelServer", () => {
 
 describe("inputs of the pods", () => {
   const inputsOf = (base: string | undefined) =>
-    manifests({ server: modelServer(), config, adminKeys, engines: [] }, base)[0] as unknown as { data: Record<string, string> };
+    manifests({ server: modelServer(), config, adminKeys }, base)[0] as unknown as { data: Record<string, string> };
   const templateOf = (base: string | undefined) =>
-    JSON.stringify(manifests({ server: modelServer(), config, adminKeys, engines: [] }, base).find(({ kind }) => kind === "StatefulSet"));
+    JSON.stringify(manifests({ server: modelServer(), config, adminKeys }, base).find(({ kind }) => kind === "StatefulSet"));
 
   it("fit the contract's schemas", () => {
     const { data } = inputsOf(baseDigest);

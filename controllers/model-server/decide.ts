@@ -39,17 +39,13 @@ export function decide(world: World, now: Date): Decision {
 
 /** All objects of a server except its token. */
 export function manifests(
-  { server, config, adminKeys, engines }: Pick<World, "server" | "config" | "adminKeys" | "engines">,
+  { server, config, adminKeys }: Pick<World, "server" | "config" | "adminKeys">,
   baseDigest: string | undefined,
 ): KubeObject[] {
   const loader: LoaderConfig = loaderDocument(server, config, adminKeys);
   return [
     inputs(server, config, loader, baseDigest),
-    networkPolicy(
-      server,
-      config,
-      engines.map(({ pod }) => pod),
-    ),
+    networkPolicy(server, config),
     headlessService(server),
     service(server),
     statefulSet(server, config, loader),

@@ -1,7 +1,6 @@
 import type { ModelServer } from "@rune/crds/kinds/model-server";
 import { label } from "@rune/crds/words/labels";
 import { port } from "@rune/crds/words/ports";
-import { ownerReference } from "kopf-ts";
 import type { KubeObject } from "../pods/manifest.ts";
 import { ownedMetadata } from "../pods/pod.ts";
 import type { OperatorConfig } from "../shared/config.ts";
@@ -41,16 +40,8 @@ export function headlessService(server: ModelServer): KubeObject & { spec: objec
   };
 }
 
-/**
- * Access to and from a server's pods. The engine's port isn't reachable: it listens on localhost. The pods own the policy
- * too: if the server is deleted, Kubernetes' garbage collection deletes the policy after the last pod, which may take
- * minutes to answer its open requests.
- */
-export function networkPolicy(
-  server: ModelServer,
-  config: OperatorConfig,
-  pods: readonly KubeObject[] = [],
-): KubeObject & { spec: object } {
+/** Access to and from a server's pods. The engine's port isn't reachable: it listens on localhost. */
+export function networkPolicy(server: ModelServer, config: OperatorConfig): KubeObject & { spec: object } {
   const clients = config.engine.openInference
     ? { podSelector: {} }
     : { podSelector: { matchExpressions: [{ key: label.component, operator: "In", values: ["agent", "evaluator", "environment"] }] } };
@@ -62,13 +53,7 @@ export function networkPolicy(
   return {
     apiVersion: "networking.k8s.io/v1",
     kind: "NetworkPolicy",
-    metadata: {
-      ...ownedMetadata(server, server.metadata.name, podLabels(server)),
-      ownerReferences: [
-        ownerReference(server),
-        ...pods.map((pod) => ownerReference(pod, { controller: false, blockOwnerDeletion: false })),
-      ],
-    },
+    metadata: ownedMetadata(server, server.metadata.name, podLabels(server)),
     spec: {
       podSelector: { matchLabels: podLabels(server) },
       policyTypes: ["Ingress", "Egress"],
