@@ -56,7 +56,6 @@ async function measure(size: Case): Promise<Row> {
     await createNamespace(api, namespace);
     await installKinds(api);
     await progress.step(`${size.adapters} adapters and ${size.sessions} ended sessions`, () => populate(api, size));
-    const command = await asInImage(join(import.meta.dirname, "operator.ts"));
     const operator = new OperatorProcess({ command, kubeconfig: server.kubeconfigs.operator, mode: "status", namespace, workers: 4 });
     try {
       const synced = await operator.synced();
@@ -139,6 +138,7 @@ function table(rows: readonly Row[]): string {
 }
 
 await moveSelf(cores.others);
+const command = await asInImage("bench/evolution/operator.ts");
 const rows: Row[] = [];
 for (const size of cases) rows.push(await measure(size));
 await mkdir(join(settings.out, "bench"), { recursive: true });

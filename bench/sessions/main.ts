@@ -67,7 +67,6 @@ async function measure(size: Size): Promise<Row> {
     await createNamespace(api, "rune-system");
     await installKinds(api);
     await progress.step(`${size.finished} sessions that have ended`, () => populate(api, { places, finished: size.finished }));
-    const command = await asInImage(join(import.meta.dirname, "operator.ts"));
     const operator = new OperatorProcess({ command, kubeconfig: server.kubeconfigs.operator, mode: "status", namespace, workers: 8 });
     const kubelet = playKubelet(api, played.signal);
     try {
@@ -166,6 +165,7 @@ function table(rows: readonly Row[]): string {
 }
 
 await moveSelf(cores.others);
+const command = await asInImage("bench/sessions/operator.ts");
 const rows: Row[] = [];
 await mkdir(join(settings.out, "bench"), { recursive: true });
 for (const size of sizes) {

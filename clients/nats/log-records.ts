@@ -52,7 +52,7 @@ export async function readRecords(
   // The stream was created again, or the log deleted or restored from a backup.
   if (last?.seq !== known.lastSequence || Buffer.compare(last.data, known.last) !== 0)
     return await readRecords(connection, stream, subject, name);
-  return more.length === 0 ? known : extended(known, more, subject);
+  return extended(known, more, subject);
 }
 
 async function received(connection: NatsConnection, stream: string, subject: string, name: string, pending: number): Promise<JsMsg[]> {

@@ -90,9 +90,9 @@ export function ending(evaluation: Evaluation, plan: Plan, result: EvaluatorResu
     // With fewer tasks it is a different measurement, which must not be mistaken for one of all of them.
     ...(early && { taskSet: { ...plan.taskSet, ...reached, seed: evaluation.spec.seed } }),
     ...(comparisons && {
-      comparisons: comparisons.map(({ candidate, delta: over, lead }) => ({
-        candidate,
-        delta: intervalOf(over, 1),
+      comparisons: comparisons.map(({ lead, ...each }) => ({
+        ...each,
+        delta: intervalOf(each.delta, 1),
         ...(lead && { lead: intervalOf(lead, 1) }),
       })),
     }),

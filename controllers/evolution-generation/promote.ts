@@ -124,7 +124,7 @@ function judge(world: World, promotion: Promotion, entry: Measurement, found: Ev
 
 /** Adds the evaluation's results for the candidate, and for its rivals other than the gate's baseline. */
 function withNumbers(world: World, promotion: Promotion, { status }: Evaluation): Promotion {
-  const compared = new Map(status?.comparisons?.map(({ candidate, delta, lead }) => [candidate, { delta, ...(lead && { lead }) }]));
+  const compared = new Map(status?.comparisons?.map(({ candidate, ...numbers }) => [candidate, numbers]));
   const rivals = [...rivalsOf(world, promotion)].flatMap(([role, adapter]) => {
     const numbers = compared.get(decidingArms[role]);
     return numbers ? [{ adapter, role, ...numbers }] : [];

@@ -1,7 +1,7 @@
 import type { AgentSession } from "@rune/crds/kinds/agent-session";
 import type { EnvironmentCheck } from "@rune/crds/kinds/environment-check";
 import type { Evaluation } from "@rune/crds/kinds/evaluation";
-import { type Cache, fieldChanged, isTerminal, type KubeObject, type Predicate } from "kopf-ts";
+import { type Cache, fieldChanged, type IndexFunction, isTerminal, type KubeObject, type Predicate } from "kopf-ts";
 import { agentSessions, environmentChecks, evaluations } from "./resources.ts";
 
 /** An object that has adapters loaded for its own use. */
@@ -28,23 +28,19 @@ export function usesOf(user: User): readonly string[] {
 const liveByNamespace = (user: User) => (isTerminal(user) ? undefined : user.metadata.namespace);
 
 /** Everything in a namespace that may use adapters and hasn't ended. */
-export const usersIn = (namespace: string, cache: Cache): User[] => [
-  ...cache(agentSessions).byIndex(liveByNamespace, namespace),
-  ...cache(evaluations).byIndex(liveByNamespace, namespace),
-  ...cache(environmentChecks).byIndex(liveByNamespace, namespace),
-];
+export const usersIn = (namespace: string, cache: Cache): User[] => filedUnder(liveByNamespace, namespace, cache);
 
 const usersByAdapter = (user: User) => usesOf(user).map((adapter) => `${user.metadata.namespace}/${adapter}`);
 
 /** Everything that uses this adapter. */
-export function usersOf({ metadata: { namespace, name } }: KubeObject, cache: Cache): User[] {
-  const key = `${namespace}/${name}`;
-  return [
-    ...cache(agentSessions).byIndex(usersByAdapter, key),
-    ...cache(evaluations).byIndex(usersByAdapter, key),
-    ...cache(environmentChecks).byIndex(usersByAdapter, key),
-  ];
-}
+export const usersOf = ({ metadata: { namespace, name } }: KubeObject, cache: Cache): User[] =>
+  filedUnder(usersByAdapter, `${namespace}/${name}`, cache);
+
+const filedUnder = (index: IndexFunction<User>, value: string, cache: Cache): User[] => [
+  ...cache(agentSessions).byIndex(index, value),
+  ...cache(evaluations).byIndex(index, value),
+  ...cache(environmentChecks).byIndex(index, value),
+];
 
 /** Changes of what an object uses, and when, and its end: most changes of its status are of its progress. */
 export const useChanged: Predicate<User> = fieldChanged((user: User) => [

@@ -53,10 +53,9 @@ export function proxyApp(options: ProxyOptions): Hono {
   for (const path of ["/v1/chat/completions", "/v1/completions"])
     app.post(path, async (context) => {
       const size = sizeOf(context);
-      const busy = refuse(context, options) ?? crowded(context, bodies.bytes + size);
-      if (busy) {
-        options.metrics.request(path, busy.status, 0);
-        return busy;
+      if (bodies.bytes + size > mostBodyBytes) {
+        options.metrics.request(path, 429, 0);
+        return failure(context, 429, "too many large requests are open", { "retry-after": "2" });
       }
       bodies.bytes += size;
       try {
@@ -87,9 +86,6 @@ async function models(context: Context, { engine, base, find }: ProxyOptions): P
 
 /** Bytes of a request's body; one that doesn't tell may be as large as any. */
 const sizeOf = (context: Context) => Number(context.req.header("content-length") ?? largestBody);
-
-const crowded = (context: Context, bytes: number) =>
-  bytes > mostBodyBytes ? failure(context, 429, "too many large requests are open", { "retry-after": "2" }) : undefined;
 
 async function forward(context: Context, path: string, options: ProxyOptions, dispatcher: Dispatcher): Promise<Response> {
   const { clock = systemClock, metrics } = options;

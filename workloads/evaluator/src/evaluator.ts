@@ -75,7 +75,7 @@ async function conclude(measured: Measured, registry: Registry): Promise<Partial
 
 function numbersOf({ comparisons, gate }: Report): Partial<EvaluatorResult> {
   return {
-    comparisons: comparisons.map(({ candidate, delta, lead }) => ({ candidate, delta, ...(lead && { lead }) })),
+    comparisons: comparisons.map(({ candidate, delta, lead }) => ({ candidate, delta, lead })),
     delta: comparisons.find(({ candidate }) => candidate === gate?.candidate)?.delta,
     controlsMissing: gate?.controlsMissing ?? undefined,
   };
